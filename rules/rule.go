@@ -1,0 +1,91 @@
+// Package rules is the rule language: rule files are parsed with positions, checked, compiled once, and evaluated on records.
+// It knows nothing of DHIS2, of HTTP or of the journal.
+package rules
+
+import (
+	"time"
+
+	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/yamlnode"
+)
+
+// Rule is one compiled rule file. It is read-only after Load and safe for concurrent use.
+type Rule struct {
+	Name        string
+	Description string
+	Path        string // relative to the project folder, with slashes
+	Server      string // as the rule names it; empty means the default server
+	Trigger     Trigger
+	When        *Expr // nil: every record
+	ID          *Expr // nil: a hash of the record's content
+	Key         *Expr // nil: the external id of the first action that has one (set by who compiles the actions), else the record's id
+	Lookups     []*Lookup
+	Maps        map[string]*ValueMap
+	Actions     []*ActionSpec
+	Tests       []*Test
+	Document    *yamlnode.Document
+}
+
+// Trigger says where a rule's records come from. Config is the trigger's own mapping, checked by the source's package.
+type Trigger struct {
+	Kind   string // webhook, files, database, schedule, commcare
+	Config *yamlnode.Node
+	Sample string         // path of the sample, relative to the project folder; empty when there is none
+	Place  diag.Place     // of the trigger's kind
+	Fields *yamlnode.Node // fields declared though absent from the sample, or nil
+}
+
+// Directory finds objects in synced metadata. The package that syncs metadata implements it.
+type Directory interface {
+	// Collections lists what lookups may search, such as organisationUnits.
+	Collections() []string
+	// Fields lists what a collection can be searched by: id, code, name and the names of its metadata attributes.
+	Fields(collection string) []string
+	// Find gives every object of a collection whose field has the value, exactly.
+	Find(collection, field, value string) []*Object
+	// Names gives the values of a field for suggestions; it may be large.
+	Names(collection, field string) []string
+}
+
+// Object is a metadata object as expressions see it.
+type Object struct {
+	ID         string            `expr:"id"`
+	Code       string            `expr:"code"`
+	Name       string            `expr:"name"`
+	Level      int               `expr:"level"`
+	Parent     *Object           `expr:"parent"`     // of an org unit; nil at the top
+	Ancestors  []*Object         `expr:"ancestors"`  // of an org unit, from the top to its parent
+	Attributes map[string]string `expr:"attributes"` // metadata attribute values by the attribute's name
+}
+
+// Environment is what a rule is compiled against.
+type Environment struct {
+	// Directory is nil when there is no snapshot yet; lookups of metadata are then a finding.
+	Directory Directory
+	// Samples gives the bodies of a trigger's sample, decoded as its source would; nil, nil when it has none.
+	Samples func(t *Trigger) ([]any, error)
+	// ReadFile reads a file of the project (maps, tables, tests), path relative to the project folder.
+	ReadFile func(path string) ([]byte, error)
+	Now      func() time.Time
+	Zone     *time.Location
+	// Kinds lists the action kinds that exist, for suggestions.
+	Kinds []string
+	// TriggerKinds lists the trigger kinds that exist.
+	TriggerKinds []string
+	// Defaults finds the _defaults.yaml that apply to a rule's folder; nil when the project has none.
+	Defaults []*yamlnode.Document
+}
+
+// Failure is why one record cannot be used: data that does not fit its rule. It names the place in the rule and what to do.
+// Message and Mend are safe to log; Value is the record's own data and is kept in the journal only.
+type Failure struct {
+	Code    string
+	Message string // without the record's data
+	Mend    string
+	Place   diag.Place
+	Field   string // the DHIS2 field or rule field concerned
+	Value   string // private
+}
+
+// Error gives the message with the place in the rule, without the record's data.
+func (f *Failure) Error() string { return f.Message }
