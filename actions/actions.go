@@ -1,0 +1,147 @@
+// Package actions is what rules do with records: an action turns a record into writes, a target delivers the writes of many records in bulk
+// and says of each what became of it. One package per target lies below.
+package actions
+
+import (
+	"context"
+	"time"
+
+	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/rules/diag"
+)
+
+// Kind compiles one kind of action, such as dhis2.event, against the metadata that it was made with.
+type Kind interface {
+	// Name is how rule files name it.
+	Name() string
+	// Compile checks an action of a rule and reports what is wrong through the spec. It is nil when the action cannot be used.
+	Compile(spec *rules.ActionSpec) Action
+}
+
+// Action is a compiled action. It is read-only and safe for concurrent use.
+type Action interface {
+	// Plan turns the record in scope into writes, without any request. The error is a *rules.Failure.
+	Plan(s *rules.Scope) ([]Write, error)
+	// Key is the expression that identifies the person or case (external_id), the default key of the rule; nil when there is none.
+	Key() *rules.Expr
+}
+
+// Write is one object to create or update. Object belongs to the target.
+type Write struct {
+	Action int        // number of the action in the rule
+	Place  diag.Place // of the action in the rule
+	Object Object
+}
+
+// Object is the target's own form of a write.
+type Object interface {
+	// Label names the object in words, without any data of the record: "event First visit of Antenatal care".
+	Label() string
+	// Describe gives the object by the names that the rule uses, for tests and `try`.
+	Describe() map[string]any
+}
+
+// Ref names a record in messages and logs. It holds no data of the record but its id.
+type Ref struct {
+	Rule, RecordID, Key string
+}
+
+// Plan is all that one record asks for, in order: parents before children.
+type Plan struct {
+	Record Ref
+	Force  bool // send even what would change nothing
+	Writes []Write
+}
+
+// Status is what became of a write.
+type Status int
+
+const (
+	// Delivered: the target confirmed that the object was written.
+	Delivered Status = iota
+	// Unchanged: it equals what was delivered last and was not sent.
+	Unchanged
+	// Failed: a person must act.
+	Failed
+	// Retry: it may succeed later by itself.
+	Retry
+	// NotTried: another write of the same record failed first.
+	NotTried
+)
+
+// Class groups outcomes by what heals them.
+type Class string
+
+const (
+	ClassNone        Class = ""
+	ClassData        Class = "data"        // the record must be mended
+	ClassMetadata    Class = "metadata"    // the server's metadata or the rule must change
+	ClassRights      Class = "rights"      // the user lacks rights
+	ClassClosed      Class = "closed"      // the period or data is locked
+	ClassConflict    Class = "conflict"    // it contradicts what the server holds
+	ClassGone        Class = "gone"        // the object was deleted on the server
+	ClassParent      Class = "parent"      // waits for an object that is not there yet
+	ClassTransient   Class = "transient"   // this request failed, a later one may not
+	ClassServer      Class = "server"      // the server is away or overloaded: everything for it waits
+	ClassCredentials Class = "credentials" // the server refuses us: everything for it waits until mended
+)
+
+// Outcome is what the target said of one write.
+type Outcome struct {
+	Status     Status
+	Class      Class
+	Code       string        // the target's own code, E1064, or ours, kebab-case
+	Cause      string        // plain words, without data of the record
+	Detail     string        // the target's own words; may hold data: journal only
+	Mend       string        // what to do
+	ObjectID   string        // DHIS2 uid, or what identifies the value
+	Place      diag.Place    // in the rule, as exact as known
+	RetryAfter time.Duration // asked for by the server; 0 when it did not say
+	Warnings   []string      // the server's remarks on a delivered object
+}
+
+// Result answers one Plan: one Outcome per write, and what is to be remembered once they are recorded.
+type Result struct {
+	Outcomes   []Outcome
+	Digests    []Digest   // of objects now known to be on the server in this form
+	Identities []Identity // learned: matched people, new generations
+}
+
+// Digest is the fingerprint of an object's last delivered form.
+type Digest struct {
+	Object string // unique per server: type and id
+	Sum    uint64
+}
+
+// IdentityKey names a person or case of the source system.
+type IdentityKey struct {
+	Type       string // uid of the tracked entity type
+	ExternalID string
+}
+
+// Identity is which object an external id stands for. Only what cannot be derived is kept: matched people, new generations, entries by hand.
+type Identity struct {
+	IdentityKey
+	UID        string
+	Generation int
+	Origin     string // derived, matched, manual, recreated
+}
+
+// Memory is what a target may know of earlier deliveries to one server. The journal implements it.
+type Memory interface {
+	// Identities gives what is kept for the keys; keys without an entry are absent from the answer.
+	Identities(ctx context.Context, keys []IdentityKey) (map[IdentityKey]Identity, error)
+	// Digests gives the last delivered form of the objects; objects never delivered are absent.
+	Digests(ctx context.Context, objects []string) (map[string]uint64, error)
+}
+
+// Target delivers to one server. Safe for concurrent use: the engine sends several batches at once, never two with the same key.
+type Target interface {
+	// Deliver sends what the plans ask for, in bulk, and answers one Result per plan. It never returns early: what could not be
+	// tried has an Outcome that says so. A batch that the server refuses as a whole is split until the culprit is alone.
+	Deliver(ctx context.Context, plans []Plan) []Result
+	// Rehearse asks the server to validate without writing (culvert plan).
+	Rehearse(ctx context.Context, plans []Plan) []Result
+	// Probe asks for something small, to see whether the server is back and takes our credentials.
+	Probe(ctx context.Context) error
+}

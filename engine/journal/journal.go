@@ -1,0 +1,236 @@
+// Package journal is the durable store of accepted records and their outcomes: one interface, one conformance suite, SQLite and PostgreSQL.
+package journal
+
+import (
+	"context"
+	"time"
+
+	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/sources"
+)
+
+// State is where a record stands.
+type State string
+
+const (
+	Pending   State = "pending"   // accepted, or waiting for its next try
+	Held      State = "held"      // its rule is invalid or paused
+	Delivered State = "delivered" // every write is on the server
+	Skipped   State = "skipped"   // the filter said no
+	Failed    State = "failed"    // a person must act
+	Dismissed State = "dismissed" // a person decided that it will never be sent
+)
+
+// Record is one accepted record.
+type Record struct {
+	Seq      int64 // order of acceptance; set by the journal
+	Rule     string
+	ID       string // of the record, unique per rule
+	Key      string // orders records; never empty
+	Content  uint64 // hash of the body: the same id with other content is an update
+	Origin   sources.Origin
+	Body     []byte // JSON; nil once erased
+	State    State
+	Received time.Time
+	NextTry  time.Time // of a pending record
+	Attempts int
+	Problem  *Problem // why it failed, is held, or waits
+	Force    bool     // send even what would change nothing (replay --force)
+	Edited   bool     // its body was edited by a person before a replay
+	Settled  time.Time
+}
+
+// Problem is why a record did not go through.
+type Problem struct {
+	Class   actions.Class `json:"class"`
+	Code    string        `json:"code"`
+	Cause   string        `json:"cause"`            // safe to print in a list
+	Detail  string        `json:"detail,omitempty"` // may hold data
+	Mend    string        `json:"mend,omitempty"`
+	Object  string        `json:"object,omitempty"` // what in DHIS2 it concerns, in words
+	Field   string        `json:"field,omitempty"`
+	Value   string        `json:"value,omitempty"` // private
+	Place   string        `json:"place,omitempty"` // rule file:line:col
+	Objects []string      `json:"objects,omitempty"`
+}
+
+// FileState is where a dropped file stands.
+type FileState string
+
+const (
+	FileOpen     FileState = "open"     // rows are still to be read or settled
+	FileFinished FileState = "finished" // every row has an outcome
+)
+
+// File is a dropped file kept by reference. Rows below Next are settled or stand as records of their own.
+type File struct {
+	sources.File
+	State     FileState
+	Next      int64 // the first row that is not settled, 1-based data rows
+	Offset    int64 // bytes of the results file that belong to settled rows
+	Rows      int64 // settled or kept so far
+	Delivered int64
+	Unchanged int64
+	Skipped   int64
+	Failed    int64
+	Owner     string
+	Finished  time.Time
+}
+
+// Settlement is what became of one claimed record.
+type Settlement struct {
+	Seq      int64
+	State    State // Delivered, Skipped, Failed, Held, or Pending for another try
+	NextTry  time.Time
+	Attempts int
+	Problem  *Problem
+	Objects  []string // ids that now hold its data, for people
+}
+
+// Batch is all that one delivery taught us; it is recorded in one transaction.
+type Batch struct {
+	Server      string
+	Settlements []Settlement
+	New         []*Record // rows of files that need a record of their own: failed, held, waiting
+	Files       []File    // new progress of files
+	Digests     []actions.Digest
+	Identities  []actions.Identity
+}
+
+// Claim asks for work.
+type Claim struct {
+	Owner    string
+	Limit    int
+	Now      time.Time
+	NotRules []string // paused or invalid rules
+	AfterSeq int64    // 0, or only records after this one: a reader that keeps its place
+}
+
+// Journal is the durable store. Every method is safe for concurrent use, and durable when it returns nil.
+type Journal interface {
+	// Append keeps new records and the cursor, all or nothing. A record whose rule and id are known with the same content is marked Duplicate in
+	// the answer and not kept again; with other content it is a new record of the same id. Seq is set in the records.
+	Append(ctx context.Context, records []*Record, cursor *sources.Cursor) (duplicates []bool, err error)
+	// Claim gives due pending records in order of Seq and marks them as in flight for the owner: never a record whose key has an
+	// earlier record that is pending, held or in flight. Records of one key come one at a time.
+	Claim(ctx context.Context, c Claim) ([]*Record, error)
+	// Release gives claimed records back untouched.
+	Release(ctx context.Context, owner string, seqs []int64) error
+	// Commit records what a delivery came to, in one transaction.
+	Commit(ctx context.Context, b *Batch) error
+	// Heartbeat keeps an owner's claims and files alive; claims of owners silent for longer than the lease are given to others.
+	Heartbeat(ctx context.Context, owner string) error
+	// Lead tells whether the owner is the one runner that watches folders, polls and schedules.
+	Lead(ctx context.Context, owner string) (bool, error)
+	// Wake gives a channel that receives after records were appended or became due elsewhere.
+	Wake() <-chan struct{}
+
+	// Memory gives what is remembered of deliveries to a server.
+	Memory(server string) actions.Memory
+
+	// AddFile makes a file known; duplicate when the same content was accepted for the same rule before.
+	AddFile(ctx context.Context, f *File) (duplicate bool, err error)
+	// Files lists files in a state; empty state: all, newest first.
+	Files(ctx context.Context, state FileState) ([]File, error)
+	// FileRecords gives the records that stand for rows of a file, by row.
+	FileRecords(ctx context.Context, fileID string) ([]*Record, error)
+	// BlockedKeys gives keys of a rule set that have unsettled records (pending, held or in flight).
+	BlockedKeys(ctx context.Context) (map[string]int, error)
+
+	// Hold moves pending records of a rule to held, with the reason; Unhold moves them back.
+	Hold(ctx context.Context, rule string, p *Problem) (int64, error)
+	Unhold(ctx context.Context, rule string) (int64, error)
+
+	// Cursor and SetMeta keep small named values: cursors, the project's name, pauses.
+	Cursor(ctx context.Context, name string) (string, error)
+	Meta(ctx context.Context, name string) (string, error)
+	SetMeta(ctx context.Context, name, value string) error
+
+	// Select lists records; Summary counts them; Causes groups the failed ones.
+	Select(ctx context.Context, f Filter) ([]*Record, error)
+	Summary(ctx context.Context) (Summary, error)
+	Causes(ctx context.Context, f Filter) ([]Cause, error)
+
+	// Replay makes records pending again; Dismiss settles failed ones for good; Edit replaces a body before a replay. All are in the audit trail.
+	Replay(ctx context.Context, f Filter, who, why string, force bool) (int64, error)
+	Dismiss(ctx context.Context, f Filter, who, why string) (int64, error)
+	Edit(ctx context.Context, seq int64, body []byte, who, why string) error
+	Audit(ctx context.Context, limit int) ([]AuditEntry, error)
+
+	// SetIdentities imports or corrects the map from external ids; ListIdentities lists it.
+	SetIdentities(ctx context.Context, server string, ids []actions.Identity, who, why string) error
+	ListIdentities(ctx context.Context, server, externalID string, limit int) ([]actions.Identity, error)
+
+	// Forget erases every payload of a person and says what it did.
+	Forget(ctx context.Context, externalID, who, why string) (Forgotten, error)
+	// Expire applies the retention.
+	Expire(ctx context.Context, r Retention, now time.Time) (Expired, error)
+	// Backup writes a consistent copy to a path.
+	Backup(ctx context.Context, path string) error
+	// Check verifies the store's integrity.
+	Check(ctx context.Context) error
+	Close() error
+}
+
+// Filter selects records; zero fields do not restrict.
+type Filter struct {
+	States    []State
+	Rule      string
+	Key       string
+	ID        string
+	Code      string // of the problem
+	Class     actions.Class
+	Cause     string
+	FileID    string
+	Seq       int64
+	Since     time.Time
+	Until     time.Time
+	AfterSeq  int64
+	Limit     int
+	WithBody  bool
+	NewestOne bool // newest first
+}
+
+// Cause is a group of failed records with the same cause.
+type Cause struct {
+	Rule, Code, Cause, Mend, Place string
+	Class                          actions.Class
+	Count                          int64
+	First, Last                    time.Time
+	Example                        *Record // newest, without its body
+}
+
+// Summary is the state of the journal at a glance.
+type Summary struct {
+	Rules   []RuleSummary
+	Oldest  time.Time // of pending records; zero when there are none
+	NextTry time.Time // the earliest coming retry; zero when nothing waits
+	Files   int64     // open files
+	Size    int64     // bytes on disk; 0 when not known
+}
+
+// RuleSummary counts the records of one rule. File rows that were plainly delivered are counted through their files.
+type RuleSummary struct {
+	Rule                                                 string
+	Pending, Held, Delivered, Skipped, Failed, Dismissed int64
+	Oldest, LastDelivered, LastReceived                  time.Time
+}
+
+// AuditEntry is one change that a person or the program made to records.
+type AuditEntry struct {
+	At            time.Time
+	Who, Did, Why string
+	Count         int64
+	Subject       string
+}
+
+// Retention says how long things stay; zero keeps for ever. Failed records keep their payload until settled.
+type Retention struct {
+	Payloads, Delivered, Failed time.Duration
+}
+
+// Expired and Forgotten count what was removed.
+type Expired struct{ Payloads, Records, Files int64 }
+
+// Forgotten says what Forget erased.
+type Forgotten struct{ Records, Payloads, Identities int64 }
