@@ -1,0 +1,47 @@
+# Culvert's own targets. `make help` lists them.
+SHELL := /bin/sh
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+# The race detector needs a C compiler; without one the tests run all the same.
+RACE := $(shell command -v $$(go env CC) >/dev/null 2>&1 && echo -race)
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build the static binary bin/culvert
+	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/culvert ./cmd/culvert
+
+.PHONY: demo
+demo: build ## the main job on real input: a sandbox DHIS2, an export dropped, forms posted, a summary
+	@bin/culvert demo
+
+.PHONY: test
+test: ## run the tests; those that need PostgreSQL, MariaDB or Chromium say SKIP when there is none
+	go test $(RACE) -timeout 15m ./...
+
+.PHONY: test-dhis2
+test-dhis2: ## run the conformance suite against a real server: DHIS2_URL, DHIS2_USERNAME, DHIS2_PASSWORD
+	CULVERT_DHIS2_URL="$(DHIS2_URL)" CULVERT_DHIS2_USERNAME="$(DHIS2_USERNAME)" CULVERT_DHIS2_PASSWORD="$(DHIS2_PASSWORD)" \
+		go test -count=1 -run 'TestConformance' -v ./actions/dhis2/conformance
+
+.PHONY: bench
+bench: ## run the benchmarks
+	go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: lint
+lint: ## gofmt, vet and staticcheck
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
+	go vet ./...
+	staticcheck ./...
+
+.PHONY: golden
+golden: ## rewrite the golden files from what the code answers now; read the diff before you commit it
+	go test ./... -update
+
+.PHONY: clean
+clean: ## remove what the targets made
+	rm -rf bin
