@@ -3,6 +3,7 @@
 package yamlnode
 
 import (
+	"encoding/json"
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
@@ -27,6 +28,8 @@ type Document struct {
 	Path string // as findings print it
 	Text []byte
 	Root *Node // nil for an empty file
+
+	lines [][2]int // byte range of every line, without its break
 }
 
 // Node is one value of a document with its place in the source.
@@ -39,6 +42,9 @@ type Node struct {
 	yaml  *yaml.Node
 	pairs []Pair
 	items []*Node
+
+	key     *Node // of a value that is not written at all: where to point instead
+	refused bool  // it stood for something that is not taken, which was reported
 }
 
 // Pair is one key and its value in a mapping, in the order of the file.
@@ -94,9 +100,95 @@ func (n *Node) Place() diag.Place {
 	if n == nil {
 		return diag.Place{}
 	}
-	if n.Kind == Scalar {
+	if n.Kind == Scalar && n.Value != "" {
 		return n.PlaceOf(0, utf8.RuneCountInString(n.Value))
 	}
-	start := diag.Position{Line: n.yaml.Line, Column: n.yaml.Column}
-	return diag.Place{File: n.doc.Path, Range: diag.Range{Start: start, End: diag.Position{Line: start.Line, Column: start.Column + 1}}}
+	if n.key != nil {
+		return n.key.Place()
+	}
+	return n.token()
 }
+
+// Refused tells that the node stands for something that is not taken (an alias, too deep a nesting) and was reported when it was read.
+func (n *Node) Refused() bool { return n != nil && n.refused }
+
+// Plain gives the value as encoding/json would: maps, lists, strings, numbers (json.Number, as written), booleans and nil.
+// Dates stay text.
+func (n *Node) Plain() any {
+	if n == nil {
+		return nil
+	}
+	switch n.Kind {
+	case Mapping:
+		m := make(map[string]any, len(n.pairs))
+		for _, p := range n.pairs {
+			m[p.Key.Value] = p.Value.Plain()
+		}
+		return m
+	case Sequence:
+		l := make([]any, len(n.items))
+		for i, item := range n.items {
+			l[i] = item.Plain()
+		}
+		return l
+	}
+	return n.scalar()
+}
+
+func (n *Node) scalar() any {
+	switch n.Tag {
+	case "!!null":
+		return nil
+	case "!!bool":
+		return n.Value == "true" || n.Value == "True" || n.Value == "TRUE"
+	case "!!int", "!!float":
+		// 010, 0x1F and .inf are numbers to YAML and not to JSON: they stay the text that was written.
+		if json.Valid([]byte(n.Value)) {
+			return json.Number(n.Value)
+		}
+	}
+	return n.Value
+}
+
+// Merge lays a mapping over a base: keys of over win, mappings are merged key by key, and every node keeps the place where it really stands.
+// Other kinds of over replace the base as a whole.
+func Merge(base, over *Node) *Node {
+	if base == nil || over == nil || base.Kind != Mapping || over.Kind != Mapping {
+		if over == nil {
+			return base
+		}
+		return over
+	}
+	merged := *over
+	merged.pairs = make([]Pair, 0, len(base.pairs)+len(over.pairs))
+	for _, p := range base.pairs {
+		if key := over.Key(p.Key.Value); key != nil {
+			p = Pair{Key: key, Value: Merge(p.Value, over.Get(p.Key.Value))}
+		}
+		merged.pairs = append(merged.pairs, p)
+	}
+	for _, p := range over.pairs {
+		if base.Key(p.Key.Value) == nil {
+			merged.pairs = append(merged.pairs, p)
+		}
+	}
+	return &merged
+}
+
+// Only gives a mapping with some of the keys left out; the other entries are the same nodes.
+func (n *Node) Only(keep func(key string) bool) *Node {
+	if n == nil || n.Kind != Mapping {
+		return n
+	}
+	part := *n
+	part.pairs = nil
+	for _, p := range n.pairs {
+		if keep(p.Key.Value) {
+			part.pairs = append(part.pairs, p)
+		}
+	}
+	return &part
+}
+
+// IsTrue tells whether the node is the boolean true; a nil node is not.
+func (n *Node) IsTrue() bool { return n != nil && n.Kind == Scalar && n.Value == "true" }
