@@ -5,6 +5,7 @@ package diag
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 )
 
@@ -38,6 +39,14 @@ type Place struct {
 	Range Range
 }
 
+// String gives file:line:col, leaving out what is not known.
+func (p Place) String() string {
+	if p.Range.Start.Line == 0 {
+		return p.File
+	}
+	return fmt.Sprintf("%s:%d:%d", p.File, p.Range.Start.Line, p.Range.Start.Column)
+}
+
 // Related points to a second place that a finding is about, such as the first of two duplicates.
 type Related struct {
 	Place   Place
@@ -59,6 +68,12 @@ type Diagnostic struct {
 	Place    Place
 	Related  []Related
 	Fix      *Fix
+	Secret   bool // the source line must not be shown: it holds a secret
+}
+
+// String gives the finding in one line, as it is printed first.
+func (d Diagnostic) String() string {
+	return d.Place.String() + ": " + d.Severity.String() + ": " + d.Message + " [" + d.Code + "]"
 }
 
 // List collects findings.
@@ -70,6 +85,18 @@ func (l *List) Add(ds ...Diagnostic) { *l = append(*l, ds...) }
 // HasErrors tells whether any finding is an error.
 func (l List) HasErrors() bool {
 	return slices.ContainsFunc(l, func(d Diagnostic) bool { return d.Severity == Error })
+}
+
+// Count gives the number of errors and of warnings.
+func (l List) Count() (errors, warnings int) {
+	for _, d := range l {
+		if d.Severity == Error {
+			errors++
+		} else {
+			warnings++
+		}
+	}
+	return errors, warnings
 }
 
 // Sort orders findings by file, line, column and code, and drops exact repeats.
