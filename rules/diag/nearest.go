@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 )
 
 // Limits of what a hint shows: a wall of names helps nobody.
@@ -23,45 +22,74 @@ func Nearest(word string, candidates []string) []string {
 		distance int
 	}
 	target := []rune(word)
-	folded := fold(word)
 	limit := max(1, len(target)/3)
 	var found []match
 	var rows [3][]int
+	var runes []rune
 	for _, c := range candidates {
-		if c == word {
+		if c == word || slices.ContainsFunc(found, func(m match) bool { return m.name == c }) {
 			continue
 		}
-		length := utf8.RuneCountInString(c)
+		runes = runes[:0]
+		for _, r := range c {
+			runes = append(runes, r)
+		}
 		d := limit + 1
-		switch {
-		case length > 2*len(target)+limit:
-			continue
-		case fold(c) == folded:
+		if sameFolded(target, runes) {
 			d = 1
-		case length-len(target) <= limit && len(target)-length <= limit:
-			d = distance(target, []rune(c), limit, &rows)
+		} else if len(runes)-len(target) <= limit && len(target)-len(runes) <= limit {
+			d = distance(target, runes, limit, &rows)
 		}
-		if d <= limit {
-			found = append(found, match{c, d})
+		if d > limit {
+			continue
+		}
+		found = append(found, match{c, d})
+		if len(found) > maxNearest {
+			// Only the best are shown: what is farther than they need not be measured to the end.
+			slices.SortFunc(found, func(a, b match) int { return cmp.Or(cmp.Compare(a.distance, b.distance), cmp.Compare(a.name, b.name)) })
+			found = found[:maxNearest]
+			limit = found[maxNearest-1].distance
 		}
 	}
 	slices.SortFunc(found, func(a, b match) int { return cmp.Or(cmp.Compare(a.distance, b.distance), cmp.Compare(a.name, b.name)) })
-	names := make([]string, 0, maxNearest)
-	for _, m := range found {
-		if len(names) < maxNearest && !slices.Contains(names, m.name) {
-			names = append(names, m.name)
-		}
+	names := make([]string, len(found))
+	for i, m := range found {
+		names[i] = m.name
 	}
 	return names
 }
 
-// fold drops what people see as the same: case, and runs of spaces, underscores and hyphens.
-func fold(s string) string {
-	return strings.Join(strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return unicode.IsSpace(r) || r == '_' || r == '-' }), " ")
+// sameFolded tells whether two words differ in nothing that people see at once: case, and spaces, underscores or hyphens between words.
+func sameFolded(a, b []rune) bool {
+	i, j := 0, 0
+	for {
+		i0, j0 := i, j
+		for i < len(a) && isGap(a[i]) {
+			i++
+		}
+		for j < len(b) && isGap(b[j]) {
+			j++
+		}
+		if i == len(a) || j == len(b) {
+			return i == len(a) && j == len(b)
+		}
+		if (i > i0 && i0 > 0) != (j > j0 && j0 > 0) || a[i] != b[j] && unicode.ToLower(a[i]) != unicode.ToLower(b[j]) {
+			return false
+		}
+		i, j = i+1, j+1
+	}
 }
+
+func isGap(r rune) bool { return r == '_' || r == '-' || unicode.IsSpace(r) }
 
 // distance is the optimal string alignment distance, or more than limit when it is larger than limit.
 func distance(a, b []rune, limit int, rows *[3][]int) int {
+	for len(a) > 0 && len(b) > 0 && a[0] == b[0] {
+		a, b = a[1:], b[1:]
+	}
+	for len(a) > 0 && len(b) > 0 && a[len(a)-1] == b[len(b)-1] {
+		a, b = a[:len(a)-1], b[:len(b)-1]
+	}
 	for i := range rows {
 		if len(rows[i]) <= len(b) {
 			rows[i] = make([]int, len(b)+1)
