@@ -37,6 +37,7 @@ type Record struct {
 	Problem  *Problem // why it failed, is held, or waits
 	Force    bool     // send even what would change nothing (replay --force)
 	Edited   bool     // its body was edited by a person before a replay
+	Objects  []string // ids that hold its data on the server, for people
 	Settled  time.Time
 }
 
@@ -89,13 +90,21 @@ type Settlement struct {
 
 // Batch is all that one delivery taught us; it is recorded in one transaction.
 type Batch struct {
+	Owner       string // who claimed the records and holds the files; never empty when there are Settlements, Files or Keys
 	Server      string
 	Settlements []Settlement
-	New         []*Record // rows of files that need a record of their own: failed, held, waiting
-	Files       []File    // new progress of files
-	Digests     []actions.Digest
+	New         []*Record        // rows of files that need a record of their own: failed, held, waiting
+	Files       []File           // new progress of files
+	Keys        []string         // taken with ClaimKeys, now free again
+	Digests     []actions.Digest // a Sum of 0 forgets the object; of a Sum only the low SumBits are kept
 	Identities  []actions.Identity
 }
+
+// SumBits is how much of a digest is kept: Memory gives sums back with the other bits zero, so whoever compares them masks with SumMask.
+const (
+	SumBits = 32
+	SumMask = 1<<SumBits - 1
+)
 
 // Claim asks for work.
 type Claim struct {
@@ -109,14 +118,23 @@ type Claim struct {
 // Journal is the durable store. Every method is safe for concurrent use, and durable when it returns nil.
 type Journal interface {
 	// Append keeps new records and the cursor, all or nothing. A record whose rule and id are known with the same content is marked Duplicate in
-	// the answer and not kept again; with other content it is a new record of the same id. Seq is set in the records.
+	// the answer and not kept again; with other content it is a new record of the same id. "Known" is the newest record of that id, so that a
+	// source that goes from A to B and back to A is followed. Seq is set in the records, of a duplicate to the one that is kept.
+	// When the store cannot write now, the error is an *ErrUnavailable and nothing was kept.
 	Append(ctx context.Context, records []*Record, cursor *sources.Cursor) (duplicates []bool, err error)
 	// Claim gives due pending records in order of Seq and marks them as in flight for the owner: never a record whose key has an
 	// earlier record that is pending, held or in flight. Records of one key come one at a time.
 	Claim(ctx context.Context, c Claim) ([]*Record, error)
 	// Release gives claimed records back untouched.
 	Release(ctx context.Context, owner string, seqs []int64) error
-	// Commit records what a delivery came to, in one transaction.
+	// ClaimKeys marks keys of file rows, which have no record, as in flight for the owner. The answer says of each whether it was given: not
+	// when the key has an unsettled record or is in flight, by whomever. They are freed by Batch.Keys or ReleaseKeys.
+	ClaimKeys(ctx context.Context, owner string, keys []string) (given []bool, err error)
+	// ReleaseKeys frees keys taken with ClaimKeys.
+	ReleaseKeys(ctx context.Context, owner string, keys []string) error
+	// Commit records what a delivery came to, in one transaction. Settlements of records that the owner no longer holds, because it was silent
+	// for longer than the lease, are left out, and the digests that came with them are forgotten rather than set. When a file of the batch
+	// belongs to another owner by now, nothing is recorded and the error is ErrNotOwner.
 	Commit(ctx context.Context, b *Batch) error
 	// Heartbeat keeps an owner's claims and files alive; claims of owners silent for longer than the lease are given to others.
 	Heartbeat(ctx context.Context, owner string) error
@@ -130,6 +148,8 @@ type Journal interface {
 
 	// AddFile makes a file known; duplicate when the same content was accepted for the same rule before.
 	AddFile(ctx context.Context, f *File) (duplicate bool, err error)
+	// TakeFile makes the owner the one that reads an open file: when nobody does, or when its owner has been silent for longer than the lease.
+	TakeFile(ctx context.Context, owner, fileID string) (bool, error)
 	// Files lists files in a state; empty state: all, newest first.
 	Files(ctx context.Context, state FileState) ([]File, error)
 	// FileRecords gives the records that stand for rows of a file, by row.
