@@ -145,3 +145,14 @@ type Target interface {
 	// Probe asks for something small, to see whether the server is back and takes our credentials.
 	Probe(ctx context.Context) error
 }
+
+// Use is one place where a rule names a metadata object.
+type Use struct {
+	ID    string // uid of the object
+	Place diag.Place
+}
+
+// User is an action that tells which metadata objects it names, for the effect of a sync on rules.
+type User interface {
+	Uses() []Use
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/culvert/culvert/engine/project"
+	"github.com/culvert/culvert/rules/diag"
+)
+
+// Exit codes of every command.
+const (
+	exitFine     = 0
+	exitFindings = 1 // invalid rules, failed tests, differences, failures
+	exitCannot   = 2 // usage, unreadable config, server unreachable
+)
+
+// errFindings ends a command with exitFindings after everything has been printed.
+var errFindings = errors.New("findings")
+
+// app is what every command shares: where it runs and where it prints.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	dir            string
+	verbose        bool
+	logFormat      string
+	loader         *project.Loader
+}
+
+// run executes one command line and gives the exit code; tests call it in-process.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, loader: &project.Loader{Sources: project.SourceKinds()}}
+	root := a.root()
+	root.SetArgs(args)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := root.ExecuteContext(ctx)
+	switch {
+	case err == nil:
+		return exitFine
+	case errors.Is(err, errFindings):
+		return exitFindings
+	default:
+		fmt.Fprintf(stderr, "culvert: %v\n", err)
+		return exitCannot
+	}
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "culvert",
+		Short:         "Carry field data into DHIS2",
+		Long:          "Culvert takes records from webhooks, dropped files, databases and CommCare, and writes them to DHIS2 as its rule files say.",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.SetIn(a.stdin)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	root.PersistentFlags().StringVarP(&a.dir, "dir", "C", ".", "the project folder, the one that holds culvert.yaml")
+	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "log more")
+	root.PersistentFlags().StringVar(&a.logFormat, "log-format", "", "text or json; default: text on a terminal, json otherwise")
+	for _, add := range a.commands() {
+		root.AddCommand(add())
+	}
+	return root
+}
+
+// logger writes to stderr: results go to stdout.
+func (a *app) logger() *slog.Logger {
+	level := slog.LevelInfo
+	if a.verbose {
+		level = slog.LevelDebug
+	}
+	o := &slog.HandlerOptions{Level: level}
+	if a.logFormat == "json" || a.logFormat == "" && !isTerminal(a.stderr) {
+		return slog.New(slog.NewJSONHandler(a.stderr, o))
+	}
+	return slog.New(slog.NewTextHandler(a.stderr, o))
+}
+
+// load reads the project; findings are the caller's to print.
+func (a *app) load(ctx context.Context) (*project.Project, error) {
+	return a.loader.Load(ctx, a.dir)
+}
+
+// loadConfig reads culvert.yaml and fails on findings, which it prints.
+func (a *app) loadConfig() (*project.Config, error) {
+	c, text, findings, err := project.ReadConfig(a.dir)
+	if err != nil {
+		return nil, err
+	}
+	if findings.HasErrors() {
+		a.printFindings(a.stderr, findings, map[string][]byte{project.ConfigFile: text})
+		return nil, errors.New("culvert.yaml has mistakes, see above")
+	}
+	return c, nil
+}
+
+// printFindings prints findings as text with their source lines.
+func (a *app) printFindings(w io.Writer, list diag.List, texts map[string][]byte) {
+	diag.Text(w, list, diag.TextOptions{Sources: texts, Color: a.colour(w)})
+}
+
+// colour tells whether to print colours: on a terminal, unless the environment says otherwise.
+func (a *app) colour(w io.Writer) bool {
+	if os.Getenv("CLICOLOR_FORCE") != "" && os.Getenv("CLICOLOR_FORCE") != "0" {
+		return true
+	}
+	return os.Getenv("NO_COLOR") == "" && isTerminal(w)
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}

@@ -1,0 +1,181 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/culvert/culvert/engine/project"
+	"github.com/culvert/culvert/rules/diag"
+)
+
+func (a *app) validateCommand() *cobra.Command {
+	var format, output, failOn string
+	var fixNames bool
+	c := &cobra.Command{
+		Use:   "validate [RULE FILE...]",
+		Short: "Check every rule against the synced metadata, without network",
+		Long: `Check culvert.yaml and every rule file: syntax, expressions, value maps, and every DHIS2 name against the last sync.
+Findings print as file:line:col: error: what is wrong [code]. Exit code 1 when there are errors.`,
+		Example: "  culvert validate\n  culvert validate --format sarif --output findings.sarif\n  culvert validate rules/anc-registration.yaml",
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := oneOf("--format", format, "text", "json", "github", "sarif", "junit"); err != nil {
+				return err
+			}
+			if err := oneOf("--fail-on", failOn, "error", "warning"); err != nil {
+				return err
+			}
+			if !c.Flags().Changed("format") && os.Getenv("GITHUB_ACTIONS") == "true" {
+				format = "github"
+			}
+			p, err := a.load(c.Context())
+			if err != nil {
+				return err
+			}
+			if fixNames {
+				n, err := project.FixNames(p)
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(a.stderr, "%s mended\n", count(n, "name", "names"))
+				if p, err = a.load(c.Context()); err != nil {
+					return err
+				}
+			}
+			findings, err := only(p, args)
+			if err != nil {
+				return err
+			}
+			if err := a.report(p, findings, format, output); err != nil {
+				return err
+			}
+			if findings.HasErrors() || failOn == "warning" && len(findings) > 0 {
+				return errFindings
+			}
+			return nil
+		},
+	}
+	c.Flags().StringVar(&format, "format", "text", "text, json, github, sarif or junit")
+	c.Flags().StringVarP(&output, "output", "o", "", "write to a file instead of stdout")
+	c.Flags().StringVar(&failOn, "fail-on", "error", "error or warning: what makes the exit code 1")
+	c.Flags().BoolVar(&fixNames, "fix-names", false, "write the new names of objects that were renamed in DHIS2 into the rule files")
+	return c
+}
+
+// only keeps the findings of the files named; none named keeps all.
+func only(p *project.Project, files []string) (diag.List, error) {
+	if len(files) == 0 {
+		return p.Findings, nil
+	}
+	keep := map[string]bool{}
+	for _, f := range files {
+		name, err := p.Relative(f)
+		if err != nil {
+			return nil, err
+		}
+		keep[name] = true
+	}
+	var out diag.List
+	for _, d := range p.Findings {
+		if keep[d.Place.File] {
+			out.Add(d)
+		}
+	}
+	return out, nil
+}
+
+// report prints findings in one of the formats.
+func (a *app) report(p *project.Project, findings diag.List, format, output string) (err error) {
+	w := a.stdout
+	if output != "" {
+		f, err := os.Create(output)
+		if err != nil {
+			return fmt.Errorf("write the findings: %w", err)
+		}
+		defer func() {
+			if cerr := f.Close(); err == nil && cerr != nil {
+				err = fmt.Errorf("write the findings: %w", cerr)
+			}
+		}()
+		w = f
+	}
+	switch format {
+	case "json":
+		return diag.JSON(w, findings)
+	case "github":
+		if err := diag.GitHub(w, findings); err != nil {
+			return err
+		}
+		a.printFindings(w, findings, p.Texts)
+		return summarise(findings)
+	case "sarif":
+		return diag.SARIF(w, findings, version)
+	case "junit":
+		return diag.JUnit(w, findings, p.Files())
+	}
+	a.printFindings(w, findings, p.Texts)
+	fmt.Fprintln(w, verdict(p, findings))
+	return nil
+}
+
+// summarise appends the list to GitHub's step summary, which is not cut at ten entries as annotations are.
+func summarise(findings diag.List) (err error) {
+	path := os.Getenv("GITHUB_STEP_SUMMARY")
+	if path == "" {
+		return nil
+	}
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return fmt.Errorf("write the step summary: %w", err)
+	}
+	defer func() {
+		if cerr := f.Close(); err == nil {
+			err = cerr
+		}
+	}()
+	_, err = io.WriteString(f, diag.GitHubSummary(findings))
+	return err
+}
+
+// verdict is the last line of a check.
+func verdict(p *project.Project, findings diag.List) string {
+	errors, warnings := 0, 0
+	for _, d := range findings {
+		if d.Severity == diag.Error {
+			errors++
+		} else {
+			warnings++
+		}
+	}
+	rules := count(len(p.Rules), "rule", "rules")
+	switch {
+	case errors == 0 && warnings == 0:
+		return rules + " checked: all fine"
+	case errors == 0:
+		return fmt.Sprintf("%s checked: fine, with %s", rules, count(warnings, "warning", "warnings"))
+	case warnings == 0:
+		return fmt.Sprintf("%s checked: %s", rules, count(errors, "error", "errors"))
+	}
+	return fmt.Sprintf("%s checked: %s and %s", rules, count(errors, "error", "errors"), count(warnings, "warning", "warnings"))
+}
+
+// oneOf checks a flag with a closed list of values.
+func oneOf(flag, value string, allowed ...string) error {
+	for _, v := range allowed {
+		if v == value {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s %q is not known: use one of %s", flag, value, strings.Join(allowed, ", "))
+}
+
+// count writes a number with its noun.
+func count[N ~int | ~int64](n N, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}

@@ -1,0 +1,82 @@
+package project
+
+import (
+	"fmt"
+
+	"github.com/culvert/culvert/rules/yamlnode"
+)
+
+// auth reads {basic: {...}}, {bearer: ...}, {hmac: {...}}, {api_key: {...}} or {none: true}.
+func (p *parser) auth(key string, n *yamlnode.Node) *Auth {
+	a := &Auth{Place: n.Place()}
+	ways := n.Pairs()
+	if len(ways) != 1 {
+		p.report(n, "bad-auth", fmt.Sprintf("%s must name one way to log in", key), "one of basic, bearer, hmac, api_key, or none: true")
+		return a
+	}
+	v := ways[0].Value
+	switch ways[0].Key.Value {
+	case "basic":
+		a.Username = p.text(key+".basic.username", v.Get("username"))
+		a.Password = p.secret(key+".basic.password", v.Get("password"))
+		if !a.Username.IsSet() || !a.Password.IsSet() {
+			p.report(n, "bad-auth", key+".basic needs username and password", "basic: {username: commcare, password: ${COMMCARE_PASSWORD}}")
+		}
+	case "bearer":
+		a.Bearer = p.secret(key+".bearer", v)
+	case "hmac":
+		a.HMACSecret = p.secret(key+".hmac.secret", v.Get("secret"))
+		if !a.HMACSecret.IsSet() {
+			p.report(n, "bad-auth", key+".hmac needs a secret", "hmac: {secret: ${WEBHOOK_SECRET}}")
+		}
+		a.HMACHeader = "X-Hub-Signature-256"
+		if h := v.Get("header"); h != nil {
+			a.HMACHeader = h.Value
+		}
+		if h := v.Get("timestamp_header"); h != nil {
+			a.HMACTimestamp = h.Value
+		}
+	case "api_key":
+		a.APIKey = p.secret(key+".api_key.key", v.Get("key"))
+		a.APIKeyHeader = "X-API-Key"
+		if h := v.Get("header"); h != nil {
+			a.APIKeyHeader = h.Value
+		}
+		if !a.APIKey.IsSet() {
+			p.report(n, "bad-auth", key+".api_key needs a key", "api_key: {header: X-API-Key, key: ${API_KEY}}")
+		}
+	case "none":
+		a.None = v.IsTrue()
+	default:
+		p.report(ways[0].Key, "bad-auth", fmt.Sprintf("%q is not a way to log in", ways[0].Key.Value), "one of basic, bearer, hmac, api_key, or none: true")
+	}
+	return a
+}
+
+// connection reads a named outside system.
+func (p *parser) connection(key, n *yamlnode.Node) Connection {
+	at := "connections." + key.Value + "."
+	c := Connection{Name: key.Value, Place: key.Place()}
+	for _, pair := range n.Pairs() {
+		v := pair.Value
+		switch pair.Key.Value {
+		case "database":
+			c.Kind, c.URL = "database", p.secretURL(at+"database", v)
+		case "commcare":
+			c.Kind, c.URL = "commcare", p.text(at+"commcare", v)
+		case "domain":
+			c.Domain = v.Value
+		case "username":
+			c.Username = p.text(at+"username", v)
+		case "password":
+			c.Password = p.secret(at+"password", v)
+		case "api_key":
+			c.APIKey = p.secret(at+"api_key", v)
+		}
+	}
+	if c.Kind == "" {
+		p.report(key, "bad-connection", fmt.Sprintf("connection %q names no system", key.Value), "give `database: ${DATABASE_URL}` or `commcare: https://www.commcarehq.org`")
+	}
+	return c
+}
+

@@ -1,0 +1,111 @@
+// Package project reads what an implementer keeps in git: culvert.yaml, the rule files and the snapshots of metadata. It compiles rules
+// together with their actions; validate, test, try and run all go through it, so that what validate passes is what run accepts.
+package project
+
+import (
+	"time"
+
+	"github.com/culvert/culvert/rules/diag"
+)
+
+// ConfigFile is the name of the project's own file.
+const ConfigFile = "culvert.yaml"
+
+// Config is culvert.yaml.
+type Config struct {
+	Project     string // namespace of all derived ids
+	Servers     []Server
+	Store       Text // sqlite:path or postgres://...
+	Listen      Text
+	WebhookAuth *Auth
+	SyncEvery   time.Duration // 0: only by hand
+	Retention   Retention
+	Zone        *time.Location // of dates without one; UTC when the file says nothing
+	StateDir    string         // where taken files and the sandbox's and journal's files lie, relative to the project
+	Encryption  *Text          // key for payloads at rest, or nil
+	Connections []Connection   // named databases and CommCare projects that triggers use
+	Console     *Auth          // who may use the web console; nil: only this machine
+	MaxBacklog  int            // accepted records that may wait before intake answers busy; 0: no limit
+}
+
+// Server is one DHIS2 instance.
+type Server struct {
+	Name     string
+	URL      Text
+	Username Text
+	Password Text
+	Token    Text // personal access token
+	Bearer   Text // OAuth2
+	Default  bool
+	CAFile   string
+	Proxy    Text
+	Limits   Limits
+	Import   ImportOptions
+	Place    diag.Place
+}
+
+// Limits are how hard a server may be worked.
+type Limits struct {
+	RequestsPerSecond float64
+	Concurrency       int
+	BatchMin          int
+	BatchMax          int
+	Window            string        // "18:00-06:00", empty: always
+	Timeout           time.Duration // of one request
+}
+
+// ImportOptions trade the server's own checks for speed; off unless asked for.
+type ImportOptions struct {
+	SkipRuleEngine        bool
+	SkipSideEffects       bool
+	SkipPatternValidation bool
+	Async                 bool
+}
+
+// Retention says how long things stay in the journal; zero keeps for ever.
+type Retention struct{ Payloads, Delivered, Failed time.Duration }
+
+// Auth is how a caller shows who it is; exactly one way is set.
+type Auth struct {
+	Username, Password Text // basic
+	Bearer             Text
+	HMACSecret         Text
+	HMACHeader         string // default X-Hub-Signature-256
+	HMACTimestamp      string // header with the time that is part of the signature, or empty
+	APIKey             Text
+	APIKeyHeader       string
+	None               bool // open on purpose
+	Place              diag.Place
+}
+
+// Connection is a named outside system: a database or a CommCare project.
+type Connection struct {
+	Name     string
+	Kind     string // database, commcare
+	URL      Text
+	Domain   string
+	Username Text
+	Password Text
+	APIKey   Text
+	Place    diag.Place
+}
+
+// ServerNamed gives a server by its name; an empty name gives the default one, nil when there is none.
+func (c *Config) ServerNamed(name string) *Server {
+	for i := range c.Servers {
+		s := &c.Servers[i]
+		if name != "" && s.Name == name || name == "" && (s.Default || len(c.Servers) == 1) {
+			return s
+		}
+	}
+	return nil
+}
+
+// ServerNames lists the servers in the order of the file.
+func (c *Config) ServerNames() []string {
+	names := make([]string, 0, len(c.Servers))
+	for _, s := range c.Servers {
+		names = append(names, s.Name)
+	}
+	return names
+}

@@ -1,0 +1,15 @@
+package project
+
+import (
+	"github.com/culvert/culvert/sources"
+	"github.com/culvert/culvert/sources/files"
+	"github.com/culvert/culvert/sources/webhook"
+)
+
+// SourceKinds lists the kinds of triggers that exist; a new one is one package and one line here.
+func SourceKinds() []sources.Kind {
+	return []sources.Kind{
+		webhook.Kind{},
+		files.Kind{},
+	}
+}

@@ -1,0 +1,374 @@
+package project
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/actions/dhis2"
+	"github.com/culvert/culvert/actions/dhis2/metadata"
+	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/yamlnode"
+	"github.com/culvert/culvert/sources"
+)
+
+// Folders of a project.
+const (
+	RulesDir    = "rules"
+	MetadataDir = "metadata"
+)
+
+// maxFile bounds what is read of a rule, map, table or sample.
+const maxFile = 64 << 20
+
+// Project is a project folder as it was read: its config, its rules compiled with their actions, and all findings.
+type Project struct {
+	Dir      string
+	Config   *Config
+	Rules    []*Rule                    // in the order of their paths; those with findings too
+	Indexes  map[string]*metadata.Index // by server; absent without a snapshot
+	Findings diag.List                  // of everything, sorted
+	Texts    map[string][]byte          // of every file that findings may point into
+}
+
+// Rule is one rule file, compiled.
+type Rule struct {
+	*rules.Rule
+	Server   string
+	Actions  []actions.Action // parallel to Rule.Actions; nil entries could not be compiled
+	Findings diag.List
+}
+
+// Loader reads projects. It keeps the index of a snapshot between loads for as long as the snapshot stays the same.
+type Loader struct {
+	Now     func() time.Time // nil: the clock
+	Sources []sources.Kind
+
+	mu      sync.Mutex
+	indexes map[string]cached
+}
+
+type cached struct {
+	stamp time.Time
+	index *metadata.Index
+}
+
+// Load reads a project. Findings are in the project; the error is for what could not be read at all.
+func (l *Loader) Load(ctx context.Context, dir string) (*Project, error) {
+	config, text, findings, err := ReadConfig(dir)
+	if err != nil {
+		return nil, err
+	}
+	p := &Project{Dir: dir, Config: config, Findings: findings, Indexes: map[string]*metadata.Index{}, Texts: map[string][]byte{ConfigFile: text}}
+	if findings.HasErrors() {
+		p.Findings.Sort()
+		return p, nil
+	}
+	if err := l.snapshots(p); err != nil {
+		return nil, err
+	}
+	if err := l.rules(ctx, p); err != nil {
+		return nil, err
+	}
+	p.Findings.Sort()
+	return p, nil
+}
+
+// snapshots reads the snapshot of every server; a server without one is left out, its rules say so.
+func (l *Loader) snapshots(p *Project) error {
+	for _, s := range p.Config.Servers {
+		dir := filepath.Join(p.Dir, MetadataDir, s.Name)
+		info, err := os.Stat(filepath.Join(dir, "server.json"))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("read the snapshot of server %s: %w", s.Name, err)
+		}
+		index, err := l.index(dir, info.ModTime())
+		if err != nil {
+			return err
+		}
+		p.Indexes[s.Name] = index
+	}
+	return nil
+}
+
+func (l *Loader) index(dir string, stamp time.Time) (*metadata.Index, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if c, ok := l.indexes[dir]; ok && c.stamp.Equal(stamp) {
+		return c.index, nil
+	}
+	snapshot, err := metadata.Read(dir)
+	if err != nil {
+		return nil, err
+	}
+	index := metadata.NewIndex(snapshot)
+	if l.indexes == nil {
+		l.indexes = map[string]cached{}
+	}
+	l.indexes[dir] = cached{stamp: stamp, index: index}
+	return index, nil
+}
+
+// rules loads every rule file, several at once, and checks them against each other.
+func (l *Loader) rules(ctx context.Context, p *Project) error {
+	paths, err := RuleFiles(p.Dir)
+	if err != nil {
+		return err
+	}
+	defaults := l.defaultsFiles(p)
+	loaded := make([]*Rule, len(paths))
+	texts := make([][]byte, len(paths))
+	errs := make([]error, len(paths))
+	kinds := l.kinds(p)
+	var wg sync.WaitGroup
+	next := make(chan int)
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for i := range next {
+				loaded[i], texts[i], errs[i] = l.rule(p, paths[i], defaults, kinds)
+			}
+		})
+	}
+	for i := range paths {
+		if ctx.Err() != nil {
+			break
+		}
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+	if err := errors.Join(append(errs, ctx.Err())...); err != nil {
+		return err
+	}
+	for i, r := range loaded {
+		p.Texts[paths[i]] = texts[i]
+		if r.Rule != nil {
+			p.Rules = append(p.Rules, r)
+		}
+		p.Findings.Add(r.Findings...)
+	}
+	plain := make([]*rules.Rule, 0, len(p.Rules))
+	for _, r := range p.Rules {
+		plain = append(plain, r.Rule)
+	}
+	for _, d := range rules.CheckProject(plain) {
+		p.Findings.Add(d)
+		for _, r := range p.Rules {
+			if r.Path == d.Place.File {
+				r.Findings.Add(d)
+			}
+		}
+	}
+	return nil
+}
+
+// kinds makes the action kinds of every server, by its name.
+func (l *Loader) kinds(p *Project) map[string]map[string]actions.Kind {
+	out := map[string]map[string]actions.Kind{}
+	for name, index := range p.Indexes {
+		byName := map[string]actions.Kind{}
+		for _, k := range dhis2.Kinds(index, dhis2.Options{Project: p.Config.Project, Now: l.now(), Zone: p.Config.Zone}) {
+			byName[k.Name()] = k
+		}
+		out[name] = byName
+	}
+	return out
+}
+
+func (l *Loader) now() func() time.Time {
+	if l.Now != nil {
+		return l.Now
+	}
+	return time.Now
+}
+
+func (l *Loader) rule(p *Project, file string, defaults []*yamlnode.Document, kinds map[string]map[string]actions.Kind) (*Rule, []byte, error) {
+	text, err := readFile(p.Dir, file)
+	if err != nil {
+		return nil, nil, err
+	}
+	server := p.Config.ServerNamed(rules.ServerOf(text))
+	env := l.environment(p, file, defaults)
+	if server != nil && p.Indexes[server.Name] != nil {
+		env.Directory = p.Indexes[server.Name].Directory()
+	}
+	r, findings := rules.Load(file, text, env)
+	out := &Rule{Rule: r}
+	if r != nil {
+		l.compile(p, out, server, kinds)
+	}
+	out.Findings = findings.List
+	out.Findings.Sort()
+	return out, text, nil
+}
+
+// compile has the action kinds and the trigger's kind make sense of their parts of a rule.
+func (l *Loader) compile(p *Project, out *Rule, server *Server, kinds map[string]map[string]actions.Kind) {
+	r := out.Rule
+	for _, k := range l.Sources {
+		if k.Name() == r.Trigger.Kind {
+			k.Check(&r.Trigger, r.Report)
+		}
+	}
+	out.Actions = make([]actions.Action, len(r.Actions))
+	switch {
+	case server == nil:
+		r.Report(diag.Diagnostic{
+			Code: "unknown-server", Message: fmt.Sprintf("server %q is not in culvert.yaml", r.Server), Place: r.ServerPlace(),
+			Hint: "known: " + strings.Join(p.Config.ServerNames(), ", "),
+		})
+		return
+	case p.Indexes[server.Name] == nil:
+		out.Server = server.Name
+		r.Report(diag.Diagnostic{
+			Code: "no-snapshot", Message: fmt.Sprintf("there is no metadata of server %q to check the rule against", server.Name), Place: r.ServerPlace(),
+			Hint: "run `culvert sync` and commit the folder metadata/" + server.Name,
+		})
+		return
+	}
+	out.Server = server.Name
+	for i, spec := range r.Actions {
+		kind, ok := kinds[server.Name][spec.Kind]
+		if !ok {
+			continue // the schema names the kinds that exist
+		}
+		out.Actions[i] = kind.Compile(spec)
+		if r.Key == nil && out.Actions[i] != nil {
+			r.Key = out.Actions[i].Key()
+		}
+	}
+}
+
+func (l *Loader) environment(p *Project, file string, defaults []*yamlnode.Document) rules.Environment {
+	env := rules.Environment{
+		Samples:  func(t *rules.Trigger) ([]any, error) { return l.samples(p.Dir, t) },
+		ReadFile: func(name string) ([]byte, error) { return readFile(p.Dir, name) },
+		Now:      l.now(),
+		Zone:     p.Config.Zone,
+		Kinds:    dhis2.KindNames(),
+	}
+	for _, k := range l.Sources {
+		env.TriggerKinds = append(env.TriggerKinds, k.Name())
+	}
+	for _, d := range defaults {
+		if under(path.Dir(d.Path), file) {
+			env.Defaults = append(env.Defaults, d)
+		}
+	}
+	return env
+}
+
+func under(folder, file string) bool { return folder == "." || strings.HasPrefix(file, folder+"/") }
+
+// sampleLimit bounds how many records of a sample are looked at.
+const sampleLimit = 1000
+
+func (l *Loader) samples(dir string, t *rules.Trigger) ([]any, error) {
+	if t.Sample == "" {
+		return nil, nil
+	}
+	text, err := readFile(dir, t.Sample)
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range l.Sources {
+		if k.Name() == t.Kind {
+			return k.Sample(t, t.Sample, text, sampleLimit)
+		}
+	}
+	return nil, nil
+}
+
+// defaultsFiles reads the _defaults.yaml of the rule folders, outermost first.
+func (l *Loader) defaultsFiles(p *Project) []*yamlnode.Document {
+	var docs []*yamlnode.Document
+	root := filepath.Join(p.Dir, RulesDir)
+	_ = filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || d.Name() != "_defaults.yaml" {
+			return nil
+		}
+		rel, err := filepath.Rel(p.Dir, file)
+		if err != nil {
+			return nil
+		}
+		name := filepath.ToSlash(rel)
+		text, err := readFile(p.Dir, name)
+		if err != nil {
+			p.Findings.Add(diag.Diagnostic{Code: "unreadable-file", Message: err.Error(), Place: diag.Place{File: name}})
+			return nil
+		}
+		p.Texts[name] = text
+		if doc := yamlnode.Parse(name, text, &p.Findings); doc != nil {
+			docs = append(docs, doc)
+		}
+		return nil
+	})
+	slices.SortFunc(docs, func(a, b *yamlnode.Document) int { return len(a.Path) - len(b.Path) })
+	return docs
+}
+
+// RuleFiles lists the rule files of a project, relative to it, sorted.
+func RuleFiles(dir string) ([]string, error) {
+	root := filepath.Join(dir, RulesDir)
+	if _, err := os.Stat(root); err != nil {
+		return nil, fmt.Errorf("the project has no folder %s/ with rule files: make one, or run `culvert new`: %w", RulesDir, err)
+	}
+	var files []string
+	err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name := d.Name()
+		if d.IsDir() && strings.HasPrefix(name, ".") {
+			return filepath.SkipDir
+		}
+		if d.IsDir() || strings.HasPrefix(name, "_") || strings.HasPrefix(name, ".") || !strings.HasSuffix(name, ".yaml") && !strings.HasSuffix(name, ".yml") {
+			return nil
+		}
+		rel, err := filepath.Rel(dir, file)
+		if err != nil {
+			return err
+		}
+		files = append(files, filepath.ToSlash(rel))
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the rule files in %s: %w", root, err)
+	}
+	slices.Sort(files)
+	return files, nil
+}
+
+// readFile reads a file of the project; name is relative to it and may not leave it.
+func readFile(dir, name string) ([]byte, error) {
+	if !filepath.IsLocal(name) {
+		return nil, fmt.Errorf("%s lies outside the project's folder", name)
+	}
+	full := filepath.Join(dir, filepath.FromSlash(name))
+	info, err := os.Stat(full)
+	if err != nil {
+		return nil, fmt.Errorf("%s cannot be read: %w", name, errors.Unwrap(err))
+	}
+	if info.Size() > maxFile {
+		return nil, fmt.Errorf("%s is larger than %d MiB", name, maxFile>>20)
+	}
+	b, err := os.ReadFile(full)
+	if err != nil {
+		return nil, fmt.Errorf("%s cannot be read: %w", name, errors.Unwrap(err))
+	}
+	return b, nil
+}

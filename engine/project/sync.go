@@ -1,0 +1,58 @@
+package project
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/culvert/culvert/actions/dhis2/client"
+	"github.com/culvert/culvert/actions/dhis2/metadata"
+)
+
+// SyncResult is what a sync found.
+type SyncResult struct {
+	Snapshot *metadata.Snapshot
+	First    bool      // there was no snapshot before
+	Before   time.Time // when the snapshot before was made
+	Changes  []metadata.Change
+}
+
+// Sync reads a server's metadata and compares it with the snapshot in dir; with write set the snapshot is replaced.
+func Sync(ctx context.Context, c *client.Client, dir string, write bool, progress func(what string, n int)) (*SyncResult, error) {
+	old, err := previous(dir)
+	if err != nil {
+		return nil, err
+	}
+	fresh, err := metadata.Sync(ctx, c, old, metadata.Options{Progress: progress})
+	if err != nil {
+		return nil, err
+	}
+	r := &SyncResult{Snapshot: fresh, First: old == nil}
+	if old != nil {
+		r.Before = old.Server.Synced
+		r.Changes = metadata.Diff(old, fresh)
+	}
+	if !write {
+		return r, nil
+	}
+	if err := metadata.Write(dir, fresh); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// previous reads the snapshot in dir, nil when there is none. A snapshot that cannot be read is replaced by a full sync, for it can be had again.
+func previous(dir string) (*metadata.Snapshot, error) {
+	if _, err := os.Stat(filepath.Join(dir, "server.json")); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	s, err := metadata.Read(dir)
+	if err != nil {
+		return nil, fmt.Errorf("%w (delete the folder %s to sync anew)", err, dir)
+	}
+	return s, nil
+}

@@ -1,0 +1,81 @@
+package project
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// Text is a value of culvert.yaml that may come from the environment (${NAME}) or from a file ({file: path}), so that secrets stay out of
+// git. It is resolved when it is used, not when the file is read: validate needs no secrets.
+type Text struct {
+	raw  string
+	file string // path, when the value is kept in a file
+	dir  string // of the project, for relative paths
+	key  string // where it stands in culvert.yaml, for messages
+}
+
+// maxSecretFile bounds a file that a value is read from.
+const maxSecretFile = 64 << 10
+
+var variable = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
+
+// IsSet tells whether the project gives the value at all.
+func (t Text) IsSet() bool { return t.raw != "" || t.file != "" }
+
+// Literal tells whether the value stands in the file itself.
+func (t Text) Literal() bool { return t.file == "" && t.raw != "" && !variable.MatchString(t.raw) }
+
+// Resolve gives the value. The error names the key and the variable or file that is missing, never the value.
+func (t Text) Resolve() (string, error) {
+	if t.file != "" {
+		return t.readFile()
+	}
+	var missing []string
+	out := variable.ReplaceAllStringFunc(t.raw, func(m string) string {
+		name := variable.FindStringSubmatch(m)[1]
+		v, ok := os.LookupEnv(name)
+		if !ok {
+			missing = append(missing, name)
+		}
+		return v
+	})
+	if len(missing) > 0 {
+		return "", fmt.Errorf("%s needs the environment variable %s, which is not set", t.key, strings.Join(missing, " and "))
+	}
+	return out, nil
+}
+
+func (t Text) readFile() (string, error) {
+	path := t.file
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(t.dir, path)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", fmt.Errorf("%s is kept in the file %s, which cannot be read: %w", t.key, t.file, err)
+	}
+	if info.Size() > maxSecretFile {
+		return "", fmt.Errorf("%s is kept in the file %s, which is larger than %d KiB: is it the right file?", t.key, t.file, maxSecretFile>>10)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("%s is kept in the file %s, which cannot be read: %w", t.key, t.file, err)
+	}
+	return strings.TrimSpace(string(b)), nil
+}
+
+// String never shows the value.
+func (t Text) String() string {
+	if !t.IsSet() {
+		return ""
+	}
+	return "<" + t.key + ">"
+}
+
+// LogValue never shows the value.
+func (t Text) LogValue() slog.Value { return slog.StringValue(t.String()) }
+

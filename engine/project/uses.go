@@ -1,0 +1,79 @@
+package project
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/culvert/culvert/actions"
+)
+
+// Uses tells where rules use metadata objects, by the object's uid.
+type Uses map[string][]string
+
+
+// Uses lists where the rules of a server use metadata objects.
+func (p *Project) Uses(server string) Uses {
+	out := Uses{}
+	for _, r := range p.Rules {
+		if r.Server != server {
+			continue
+		}
+		for _, a := range r.Actions {
+			u, ok := a.(actions.User)
+			if !ok {
+				continue
+			}
+			for _, use := range u.Uses() {
+				out[use.ID] = append(out[use.ID], fmt.Sprintf("%s:%d", use.Place.File, use.Place.Range.Start.Line))
+			}
+		}
+	}
+	return out
+}
+
+// Of words the uses of one object, "" when there are none.
+func (u Uses) Of(id string) string {
+	places := u[id]
+	switch {
+	case len(places) == 0:
+		return ""
+	case len(places) > 3:
+		return fmt.Sprintf("; used by %s and %d more", strings.Join(places[:3], ", "), len(places)-3)
+	}
+	return "; used by " + strings.Join(places, ", ")
+}
+
+// Relative gives a file's name as findings print it: relative to the project folder, with slashes. It takes names relative to the working
+// directory as well as to the project.
+func (p *Project) Relative(file string) (string, error) {
+	if _, ok := p.Texts[filepath.ToSlash(filepath.Clean(file))]; ok {
+		return filepath.ToSlash(filepath.Clean(file)), nil
+	}
+	abs, err := filepath.Abs(file)
+	if err != nil {
+		return "", fmt.Errorf("find %s: %w", file, err)
+	}
+	root, err := filepath.Abs(p.Dir)
+	if err != nil {
+		return "", fmt.Errorf("find %s: %w", p.Dir, err)
+	}
+	rel, err := filepath.Rel(root, abs)
+	if err != nil {
+		return "", fmt.Errorf("find %s: %w", file, err)
+	}
+	rel = filepath.ToSlash(rel)
+	if _, ok := p.Texts[rel]; !ok {
+		return "", fmt.Errorf("%s is not a rule file of this project: rule files lie in %s/", file, RulesDir)
+	}
+	return rel, nil
+}
+
+// Files lists every file that was checked.
+func (p *Project) Files() []string {
+	files := make([]string, 0, len(p.Texts))
+	for name := range p.Texts {
+		files = append(files, name)
+	}
+	return files
+}
