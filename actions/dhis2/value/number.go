@@ -1,0 +1,206 @@
+package value
+
+import (
+	"math"
+	"strconv"
+	"strings"
+)
+
+// number gives the plain decimal form that DHIS2 takes for NUMBER: no exponent, no plus sign, no leading zeros.
+func number(v any, format string) (Result, *Problem) {
+	s, blank, p := decimal(v, format, "a number")
+	if p != nil || blank {
+		return Result{Blank: blank}, p
+	}
+	return Result{Text: s}, nil
+}
+
+func between(v any, format string, high float64, words string) (Result, *Problem) {
+	s, blank, p := decimal(v, format, "a number "+words)
+	if p != nil || blank {
+		return Result{Blank: blank}, p
+	}
+	if f, err := strconv.ParseFloat(s, 64); err != nil || f < 0 || f > high {
+		return Result{}, &Problem{"out-of-range", "is not " + words, "check the value in the source, or convert its unit in the expression"}
+	}
+	return Result{Text: s}, nil
+}
+
+func integer(v any, format string, low, high int64, words string) (Result, *Problem) {
+	s, blank, p := decimal(v, format, words)
+	if p != nil || blank {
+		return Result{Blank: blank}, p
+	}
+	whole, fraction, _ := strings.Cut(s, ".")
+	if strings.Trim(fraction, "0") != "" {
+		return Result{}, &Problem{"wrong-type", "is not " + words + ": it has a fraction", "round it in the expression: round(...)"}
+	}
+	n, err := strconv.ParseInt(whole, 10, 64)
+	if err != nil || n < low || n > high {
+		return Result{}, &Problem{"out-of-range", "is not " + words + " that DHIS2 can hold", "check the value in the source"}
+	}
+	return Result{Text: strconv.FormatInt(n, 10)}, nil
+}
+
+func withoutPercent(v any) any {
+	if s, ok := v.(string); ok {
+		return strings.TrimSuffix(strings.TrimSpace(s), "%")
+	}
+	return v
+}
+
+func decimal(v any, format, words string) (s string, blank bool, p *Problem) {
+	refused := &Problem{"wrong-type", "is not " + words, "digits with a decimal point are understood; say format: for a decimal comma or thousands separators"}
+	switch n := v.(type) {
+	case int:
+		return strconv.Itoa(n), false, nil
+	case int64:
+		return strconv.FormatInt(n, 10), false, nil
+	case float64:
+		if math.IsNaN(n) || math.IsInf(n, 0) || math.Abs(n) > 1e60 {
+			return "", false, refused
+		}
+		return noMinusZero(strconv.FormatFloat(n, 'f', -1, 64)), false, nil
+	case bool:
+		return "", false, refused
+	}
+	text, ok := Text(v, nil)
+	if !ok {
+		return "", false, notOne(v)
+	}
+	text = strings.TrimSpace(text)
+	if text == "" {
+		return "", true, nil
+	}
+	if format != "" {
+		text, ok = separators(text, format)
+		if !ok {
+			return "", false, &Problem{"wrong-type", "is not " + words + " in the format given", "check the format: it shows one number as the source writes it, such as 1.234,5"}
+		}
+	}
+	if s, ok = canonical(text); !ok {
+		return "", false, refused
+	}
+	return s, false, nil
+}
+
+// separators reads a number by an example such as "1.234,5" or "1 234.5": the last separator of the example, when digits follow it that are
+// not exactly three, is the decimal mark; the others separate thousands.
+func separators(text, format string) (string, bool) {
+	mark, thousands := marks(format)
+	var b strings.Builder
+	whole, fraction, cut := text, "", false
+	if mark != 0 {
+		whole, fraction, cut = strings.Cut(text, string(mark))
+	}
+	groups := strings.FieldsFunc(whole, func(r rune) bool { return r == thousands || thousands == ' ' && (r == '\u00a0' || r == '\u202f') })
+	for i, g := range groups {
+		if i > 0 && len(g) != 3 {
+			return "", false
+		}
+		b.WriteString(g)
+	}
+	if cut {
+		b.WriteByte('.')
+		b.WriteString(fraction)
+	}
+	return b.String(), true
+}
+
+// marks finds the decimal mark and the thousands separator of an example number; 0 when it has none.
+func marks(format string) (decimal, thousands rune) {
+	last, count := rune(0), 0
+	for _, r := range format {
+		if r == ',' || r == '.' || r == ' ' || r == '\'' || r == '\u00a0' {
+			if last != 0 && r != last {
+				thousands = last
+			}
+			if r == last {
+				thousands = r
+			}
+			last, count = r, 0
+			continue
+		}
+		count++
+	}
+	if last == 0 || last == thousands {
+		return 0, thousands
+	}
+	if count == 3 && thousands == 0 {
+		return 0, last
+	}
+	return last, thousands
+}
+
+// canonical rewrites a decimal number, also with a plus sign, leading zeros or an exponent, to the form that DHIS2 takes. It is false for
+// what is not a number or would be absurdly long.
+func canonical(s string) (string, bool) {
+	if len(s) > 100 {
+		return "", false
+	}
+	negative := false
+	if s != "" && (s[0] == '-' || s[0] == '+') {
+		negative = s[0] == '-'
+		s = s[1:]
+	}
+	s, exponent, ok := cutExponent(s)
+	if !ok {
+		return "", false
+	}
+	whole, fraction, _ := strings.Cut(s, ".")
+	if whole+fraction == "" || !digits(whole) || !digits(fraction) {
+		return "", false
+	}
+	for ; exponent > 0; exponent-- {
+		if fraction == "" {
+			whole += "0"
+			continue
+		}
+		whole, fraction = whole+fraction[:1], fraction[1:]
+	}
+	for ; exponent < 0; exponent++ {
+		if whole == "" {
+			whole = "0"
+		}
+		whole, fraction = whole[:len(whole)-1], whole[len(whole)-1:]+fraction
+	}
+	if whole = strings.TrimLeft(whole, "0"); whole == "" {
+		whole = "0"
+	}
+	out := whole
+	if fraction != "" {
+		out += "." + fraction
+	}
+	if negative {
+		out = noMinusZero("-" + out)
+	}
+	return out, true
+}
+
+func cutExponent(s string) (mantissa string, exponent int, ok bool) {
+	i := strings.IndexAny(s, "eE")
+	if i < 0 {
+		return s, 0, true
+	}
+	e, err := strconv.Atoi(s[i+1:])
+	if err != nil || e > 60 || e < -60 {
+		return "", 0, false
+	}
+	return s[:i], e, true
+}
+
+func noMinusZero(s string) string {
+	if strings.HasPrefix(s, "-") && strings.Trim(s, "-0.") == "" {
+		return s[1:]
+	}
+	return s
+}
+
+func digits(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,165 @@
+package value
+
+import (
+	"strings"
+
+	"github.com/culvert/culvert/actions/dhis2/metadata"
+)
+
+// Options finds options by code or name. It is read-only and safe for concurrent use.
+type Options struct {
+	Name   string
+	codes  map[string]string   // exact code -> code
+	names  map[string]string   // exact name -> code
+	folded map[string][]string // code or name in lower case -> codes
+	list   []string            // what a person may write, for suggestions
+}
+
+// NewOptions builds the finder of an option set.
+func NewOptions(set *metadata.OptionSet) *Options {
+	o := &Options{Name: set.Name, codes: map[string]string{}, names: map[string]string{}, folded: map[string][]string{}}
+	for _, option := range set.Options {
+		o.codes[option.Code] = option.Code
+		if _, taken := o.names[option.Name]; !taken {
+			o.names[option.Name] = option.Code
+		}
+		o.fold(option.Code, option.Code)
+		o.fold(option.Name, option.Code)
+		o.list = append(o.list, option.Code)
+		if option.Name != option.Code {
+			o.list = append(o.list, option.Name)
+		}
+	}
+	return o
+}
+
+func (o *Options) fold(text, code string) {
+	key := strings.ToLower(text)
+	for _, c := range o.folded[key] {
+		if c == code {
+			return
+		}
+	}
+	o.folded[key] = append(o.folded[key], code)
+}
+
+// Find gives the code of the option that a text means: its code, then its name, then either of them in other letters' case when only one fits.
+func (o *Options) Find(text string) (code string, ok bool) {
+	if code, ok = o.codes[text]; ok {
+		return code, true
+	}
+	if code, ok = o.names[text]; ok {
+		return code, true
+	}
+	if fits := o.folded[strings.ToLower(text)]; len(fits) == 1 {
+		return fits[0], true
+	}
+	return "", false
+}
+
+// Names gives codes and names, in the order of the option set, for suggestions.
+func (o *Options) Names() []string { return o.list }
+
+func (o *Options) unknown() *Problem {
+	return &Problem{"unknown-option", "is not an option of the option set " + quote(o.Name), "map it to the code or name of an option, or add the option in DHIS2 and sync"}
+}
+
+func (k *Kind) option(v any) (Result, *Problem) {
+	s, ok := Text(v, nil)
+	if !ok {
+		return Result{}, notOne(v)
+	}
+	s = strings.TrimSpace(s)
+	if s == "" {
+		return Result{Blank: true}, nil
+	}
+	if code, ok := k.Options.Find(s); ok {
+		return Result{Text: code}, nil
+	}
+	// A boolean's option set has the codes true and false, whatever word the source uses.
+	if k.Type == "BOOLEAN" || k.Type == "TRUE_ONLY" {
+		if r, p := boolean(v); p == nil {
+			if code, ok := k.Options.Find(r.Text); ok {
+				return Result{Text: code}, nil
+			}
+		}
+	}
+	// 3.0 of a spreadsheet is the option 3.
+	if n, ok := canonical(s); ok {
+		if code, ok := k.Options.Find(strings.TrimSuffix(n, ".0")); ok {
+			return Result{Text: code}, nil
+		}
+	}
+	return Result{}, k.Options.unknown()
+}
+
+// multi converts a select-multiple: a list, or options separated by commas, or by spaces as form tools write them.
+func (k *Kind) multi(v any) (Result, *Problem) {
+	parts, problem := choices(v)
+	if problem != nil {
+		return Result{}, problem
+	}
+	if len(parts) == 0 {
+		return Result{Blank: true}, nil
+	}
+	if k.Options == nil {
+		return Result{Text: strings.Join(parts, ",")}, nil
+	}
+	codes, ok := k.each(parts)
+	if !ok && len(parts) == 1 {
+		codes, ok = k.each(strings.Fields(parts[0]))
+	}
+	if !ok {
+		return Result{}, k.Options.unknown()
+	}
+	if k.OneOption && len(codes) > 1 {
+		return Result{}, &Problem{"several-options", "holds several options, which this version of DHIS2 refuses", "send the most important one, or use one data element for each option"}
+	}
+	return Result{Text: strings.Join(codes, ",")}, nil
+}
+
+func choices(v any) ([]string, *Problem) {
+	var raw []string
+	switch v := v.(type) {
+	case []any:
+		for _, item := range v {
+			s, ok := Text(item, nil)
+			if !ok {
+				return nil, notOne(item)
+			}
+			raw = append(raw, s)
+		}
+	case []string:
+		raw = v
+	default:
+		s, ok := Text(v, nil)
+		if !ok {
+			return nil, notOne(v)
+		}
+		raw = strings.Split(s, ",")
+	}
+	var parts []string
+	for _, s := range raw {
+		if s = strings.TrimSpace(s); s != "" {
+			parts = append(parts, s)
+		}
+	}
+	return parts, nil
+}
+
+func (k *Kind) each(parts []string) (codes []string, ok bool) {
+	seen := map[string]bool{}
+	for _, part := range parts {
+		code, ok := k.Options.Find(part)
+		if !ok {
+			return nil, false
+		}
+		if !seen[code] {
+			seen[code] = true
+			codes = append(codes, code)
+		}
+	}
+	return codes, len(codes) > 0
+}
+
+func quote(s string) string { return `"` + s + `"` }

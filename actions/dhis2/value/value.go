@@ -1,0 +1,268 @@
+// Package value turns what records hold into the text that DHIS2 takes for a value type, and refuses what the server would refuse.
+//
+// The forms are those that DHIS2 2.40, 2.42 and 2.43 accept in tracker imports and data value sets; where the versions differ the strictest
+// is followed, so that a rule behaves alike on every server.
+package value
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/culvert/culvert/rules"
+)
+
+// The longest values that DHIS2 takes, in UTF-16 units as it counts them (E1077 for attributes; the column's width for data values).
+const (
+	MaxAttribute = 1200
+	MaxDataValue = 50000
+)
+
+// Kind is what the values of one attribute or data element must be. It is read-only and safe for concurrent use.
+type Kind struct {
+	Type      string   // DHIS2 value type: INTEGER_POSITIVE
+	Options   *Options // nil when there is no option set
+	Future    bool     // dates may lie in the future
+	OneOption bool     // a MULTI_TEXT value may hold one option only (tracker imports before 2.41 refuse several)
+	Max       int      // longest value, 0 for MaxDataValue
+}
+
+// Context is what conversions need besides the value.
+type Context struct {
+	Now  func() time.Time
+	Zone *time.Location // where dates and times of day are meant; nil means UTC
+	// OrgUnit finds an org unit by uid, code or name: its uid, or why there is not exactly one ("no org unit", "several org units").
+	OrgUnit func(ref string) (uid, problem string)
+}
+
+// Problem is why a value does not fit. Its texts never hold the value itself.
+type Problem struct {
+	Code    string // kebab-case: wrong-type, unknown-option, value-too-long, future-date, ...
+	Message string // completes "Weight (kg) ...": "is not a number"
+	Mend    string
+}
+
+// Error gives the message.
+func (p *Problem) Error() string { return p.Message }
+
+// Result is a converted value. Blank: nothing is to be sent, as for a TRUE_ONLY that is false.
+type Result struct {
+	Text  string
+	Blank bool
+}
+
+// Convert gives the text that DHIS2 takes. format is the layout of a date or number, or empty for ISO dates and plain numbers.
+func (k *Kind) Convert(v any, format string, c *Context) (Result, *Problem) {
+	if v == nil {
+		return Result{Blank: true}, nil
+	}
+	r, p := k.convert(v, format, c)
+	if p != nil || r.Blank {
+		return r, p
+	}
+	limit := k.Max
+	if limit == 0 {
+		limit = MaxDataValue
+	}
+	if tooLong(r.Text, limit) {
+		return Result{}, &Problem{"value-too-long", fmt.Sprintf("is longer than the %d characters that DHIS2 takes", limit), "shorten it in the expression, or use several fields"}
+	}
+	return r, nil
+}
+
+func (k *Kind) convert(v any, format string, c *Context) (Result, *Problem) {
+	if k.Type == "MULTI_TEXT" {
+		return k.multi(v)
+	}
+	if k.Options != nil {
+		return k.option(v)
+	}
+	switch k.Type {
+	case "NUMBER":
+		return number(v, format)
+	case "UNIT_INTERVAL":
+		return between(v, format, 1, "between 0 and 1")
+	case "PERCENTAGE":
+		return between(withoutPercent(v), format, 100, "between 0 and 100")
+	case "INTEGER":
+		return integer(v, format, math.MinInt32, math.MaxInt32, "a whole number")
+	case "INTEGER_POSITIVE":
+		return integer(v, format, 1, math.MaxInt32, "a whole number above 0")
+	case "INTEGER_NEGATIVE":
+		return integer(v, format, math.MinInt32, -1, "a whole number below 0")
+	case "INTEGER_ZERO_OR_POSITIVE":
+		return integer(v, format, 0, math.MaxInt32, "a whole number, 0 or above")
+	case "BOOLEAN":
+		return boolean(v)
+	case "TRUE_ONLY":
+		return trueOnly(v)
+	case "DATE", "AGE":
+		return k.date(v, format, c)
+	case "DATETIME":
+		return k.dateTime(v, format, c)
+	case "TIME":
+		return timeOfDay(v, format, c)
+	case "COORDINATE":
+		return coordinate(v)
+	case "ORGANISATION_UNIT":
+		return orgUnit(v, c)
+	case "FILE_RESOURCE", "IMAGE":
+		return Result{}, &Problem{"files-not-sent", "holds a file, and files cannot be sent", "leave the field out; files are uploaded to DHIS2 by other means"}
+	case "TRACKER_ASSOCIATE":
+		return Result{}, &Problem{"unsupported-type", "is of the type TRACKER_ASSOCIATE, which DHIS2 has given up", "use dhis2.relationship to link two tracked entities"}
+	}
+	return k.text(v, c)
+}
+
+// text converts the types that DHIS2 checks by their characters.
+func (k *Kind) text(v any, c *Context) (Result, *Problem) {
+	s, ok := Text(v, c)
+	if !ok {
+		return Result{}, notOne(v)
+	}
+	s = strings.TrimSpace(s)
+	if s == "" {
+		return Result{Blank: true}, nil
+	}
+	if !utf8.ValidString(s) || strings.ContainsRune(s, 0) {
+		return Result{}, &Problem{"wrong-type", "holds bytes that are not text", "check the encoding of the source; UTF-8 is expected"}
+	}
+	if rule, ok := textRules[k.Type]; ok && !rule.fits(s) {
+		return Result{}, &Problem{"wrong-type", rule.message, rule.mend}
+	}
+	return Result{Text: s}, nil
+}
+
+// Text gives a single value as text: numbers without exponent, dates in ISO form. It is false for lists and objects.
+func Text(v any, c *Context) (string, bool) {
+	switch v := v.(type) {
+	case string:
+		return v, true
+	case bool:
+		return strconv.FormatBool(v), true
+	case int:
+		return strconv.Itoa(v), true
+	case int64:
+		return strconv.FormatInt(v, 10), true
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64), true
+	case time.Time:
+		if isMidnight(v) {
+			return v.Format(time.DateOnly), true
+		}
+		return v.In(zone(c)).Format(dateTimeLayout), true
+	case rules.Object:
+		return v.ID, true
+	case *rules.Object:
+		return v.ID, v != nil
+	case fmt.Stringer:
+		return v.String(), true
+	case int32, int16, int8, uint, uint8, uint16, uint32, uint64, float32:
+		return fmt.Sprint(v), true
+	}
+	return "", false
+}
+
+func notOne(v any) *Problem {
+	what := "an object"
+	if isList(v) {
+		what = "a list"
+	}
+	return &Problem{"wrong-type", "is " + what + " where one value is needed", "pick one part of it in the expression, or use for_each"}
+}
+
+func isList(v any) bool {
+	switch v.(type) {
+	case []any, []string:
+		return true
+	}
+	return false
+}
+
+// tooLong counts UTF-16 units, as Java does, without counting where it cannot matter.
+func tooLong(s string, limit int) bool {
+	if len(s) <= limit {
+		return false
+	}
+	n := 0
+	for _, r := range s {
+		n += utf16.RuneLen(r)
+	}
+	return n > limit
+}
+
+func zone(c *Context) *time.Location {
+	if c == nil || c.Zone == nil {
+		return time.UTC
+	}
+	return c.Zone
+}
+
+func boolean(v any) (Result, *Problem) {
+	b, blank, ok := truth(v)
+	if !ok {
+		return Result{}, &Problem{"wrong-type", "is not yes or no", "yes, no, true, false, y, n, t, f, 1 and 0 are understood; use a map for other words"}
+	}
+	if blank {
+		return Result{Blank: true}, nil
+	}
+	return Result{Text: strconv.FormatBool(b)}, nil
+}
+
+func trueOnly(v any) (Result, *Problem) {
+	r, p := boolean(v)
+	if p == nil && r.Text == "false" {
+		return Result{Blank: true}, nil
+	}
+	return r, p
+}
+
+func truth(v any) (b, blank, ok bool) {
+	if b, is := v.(bool); is {
+		return b, false, true
+	}
+	s, one := Text(v, nil)
+	if !one {
+		return false, false, false
+	}
+	switch strings.ToLower(strings.TrimSpace(s)) {
+	case "true", "yes", "y", "t", "1":
+		return true, false, true
+	case "false", "no", "n", "f", "0":
+		return false, false, true
+	case "":
+		return false, true, true
+	}
+	return false, false, false
+}
+
+func orgUnit(v any, c *Context) (Result, *Problem) {
+	switch o := v.(type) {
+	case *rules.Object:
+		if o == nil {
+			return Result{Blank: true}, nil
+		}
+		return Result{Text: o.ID}, nil
+	case rules.Object:
+		return Result{Text: o.ID}, nil
+	}
+	s, ok := Text(v, c)
+	if !ok {
+		return Result{}, notOne(v)
+	}
+	if s = strings.TrimSpace(s); s == "" {
+		return Result{Blank: true}, nil
+	}
+	if c == nil || c.OrgUnit == nil {
+		return Result{Text: s}, nil
+	}
+	uid, problem := c.OrgUnit(s)
+	if problem != "" {
+		return Result{}, &Problem{"unknown-org-unit", "fits " + problem + " of the last sync", "give a uid, code or name that exists, or a lookup in organisationUnits; sync again when it is new"}
+	}
+	return Result{Text: uid}, nil
+}
