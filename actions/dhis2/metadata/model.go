@@ -23,6 +23,16 @@ type Snapshot struct {
 	CategoryOptions         []CategoryOption
 	RelationshipTypes       []RelationshipType
 	ProgramRules            []ProgramRule
+	// Former holds the names and codes that objects had at earlier syncs, by which rules may still call them.
+	Former []FormerNames
+}
+
+// FormerNames is what one object was called before, latest first.
+type FormerNames struct {
+	ID         string   `json:"id"`
+	Collection string   `json:"collection"` // DHIS2's plural name: dataElements
+	Names      []string `json:"names,omitempty"`
+	Codes      []string `json:"codes,omitempty"`
 }
 
 // ServerInfo says which server a snapshot is of, and when it was read.

@@ -1,0 +1,235 @@
+package metadata
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// FormatVersion is the layout of a snapshot on disk; Read refuses others.
+const FormatVersion = 1
+
+// Files that are not collections.
+const (
+	serverFile = "server.json"
+	userFile   = "me.json"
+)
+
+// maxFile bounds one file of a snapshot: a million org units fit.
+const maxFile = 1 << 30
+
+// ErrNoSnapshot is Read's error when there is nothing in the folder.
+var ErrNoSnapshot = errors.New("no snapshot")
+
+// ReadError is a fault in a snapshot on disk: where, and what to do.
+type ReadError struct {
+	File string
+	Line int // 0: the file as a whole
+	Err  error
+	Mend string
+}
+
+// Error gives place, fault and mend in one sentence.
+func (e *ReadError) Error() string {
+	place := e.File
+	if e.Line > 0 {
+		place = fmt.Sprintf("%s:%d", e.File, e.Line)
+	}
+	return fmt.Sprintf("%s: %v; %s", place, e.Err, e.Mend)
+}
+
+// Unwrap gives the fault.
+func (e *ReadError) Unwrap() error { return e.Err }
+
+const mendRead = "restore the folder (git checkout) or run `culvert sync` to write it anew"
+
+// Read loads the snapshot in dir. It first finishes a Write that was interrupted. ErrNoSnapshot when there is none, a *ReadError when
+// it cannot be used.
+func Read(dir string) (*Snapshot, error) {
+	if err := recoverLeftover(dir); err != nil {
+		return nil, fmt.Errorf("recovering the snapshot in %s: %w", dir, err)
+	}
+	s := new(Snapshot)
+	if err := readInfo(filepath.Join(dir, serverFile), &s.Server); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, noSnapshot(dir)
+		}
+		return nil, err
+	}
+	if s.Server.Format != FormatVersion {
+		return nil, &ReadError{File: filepath.Join(dir, serverFile), Mend: "run `culvert sync` to write it anew, or use the Culvert that wrote it",
+			Err: fmt.Errorf("the snapshot has format %d and this Culvert reads format %d", s.Server.Format, FormatVersion)}
+	}
+	var work errgroup.Group
+	work.Go(func() error { return needFile(readInfo(filepath.Join(dir, userFile), &s.User)) })
+	for _, c := range collections() {
+		work.Go(func() error { return readCollection(dir, c, s) })
+	}
+	if err := work.Wait(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// noSnapshot tells an empty or absent folder from one that has lost its server.json.
+func noSnapshot(dir string) error {
+	if found, _ := filepath.Glob(filepath.Join(dir, "*.json")); len(found) > 0 {
+		return &ReadError{File: filepath.Join(dir, serverFile), Err: errors.New("the file is missing"), Mend: mendRead}
+	}
+	return fmt.Errorf("%w in %s: run `culvert sync` first", ErrNoSnapshot, dir)
+}
+
+func needFile(err error) error {
+	var path *fs.PathError
+	if errors.Is(err, fs.ErrNotExist) && errors.As(err, &path) {
+		return &ReadError{File: path.Path, Err: errors.New("the file is missing"), Mend: mendRead}
+	}
+	return err
+}
+
+func readInfo(path string, into any) error {
+	text, err := readText(path)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal([]byte(text), into); err != nil {
+		line := 0
+		if syntax, ok := err.(*json.SyntaxError); ok {
+			line = 1 + strings.Count(text[:min(int(syntax.Offset), len(text))], "\n")
+		}
+		return &ReadError{File: path, Line: line, Err: plainJSON(err), Mend: mendRead}
+	}
+	return nil
+}
+
+func readCollection(dir string, c collection, s *Snapshot) error {
+	path := filepath.Join(dir, c.title()+".json")
+	text, err := readText(path)
+	if err != nil {
+		if c.title() == formerNames && errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return needFile(err)
+	}
+	if err := c.decode(text, s); err != nil {
+		var at *lineError
+		if errors.As(err, &at) {
+			return &ReadError{File: path, Line: at.line, Err: at.err, Mend: mendRead}
+		}
+		return &ReadError{File: path, Err: err, Mend: mendRead}
+	}
+	return nil
+}
+
+// readText reads a whole file as a string, of which parsed objects can be parts without a second copy.
+func readText(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return "", err
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxFile {
+		return "", &ReadError{File: path, Err: errors.New("not a file of a snapshot (a folder, or far too large)"), Mend: mendRead}
+	}
+	var b strings.Builder
+	b.Grow(int(info.Size()))
+	if _, err := io.CopyBuffer(struct{ io.Writer }{&b}, struct{ io.Reader }{f}, make([]byte, 256<<10)); err != nil {
+		return "", fmt.Errorf("reading %s: %w", path, err)
+	}
+	return b.String(), nil
+}
+
+// Write puts the snapshot into dir, whole or not at all: a new folder is written beside it, brought to disk, and swapped in. Files in dir
+// that are not Culvert's stay.
+func Write(dir string, s *Snapshot) error {
+	if err := recoverLeftover(dir); err != nil {
+		return fmt.Errorf("recovering the snapshot in %s: %w", dir, err)
+	}
+	fresh := dir + newSuffix
+	if err := os.RemoveAll(fresh); err != nil {
+		return fmt.Errorf("removing what an interrupted sync left: %w", err)
+	}
+	if err := os.MkdirAll(fresh, 0o755); err != nil {
+		return fmt.Errorf("making the snapshot's folder: %w", err)
+	}
+	if err := writeFiles(fresh, s); err != nil {
+		return err
+	}
+	if err := keepOthers(dir, fresh); err != nil {
+		return fmt.Errorf("keeping other files of %s: %w", dir, err)
+	}
+	if err := syncDir(fresh); err != nil {
+		return err
+	}
+	if err := swap(dir, fresh); err != nil {
+		return fmt.Errorf("putting the new snapshot in place: %w", err)
+	}
+	return syncDir(filepath.Dir(dir))
+}
+
+// writeFiles writes every file of a snapshot; server.json comes last and is the sign that the others are there.
+func writeFiles(dir string, s *Snapshot) error {
+	out := *s
+	sum := sha256.New()
+	user, err := indented(s.User)
+	if err != nil {
+		return err
+	}
+	sum.Write(user)
+	if err := writeFile(filepath.Join(dir, userFile), user); err != nil {
+		return err
+	}
+	for _, c := range collections() {
+		text, err := c.encode(&out)
+		if err != nil {
+			return err
+		}
+		sum.Write(text)
+		if err := writeFile(filepath.Join(dir, c.title()+".json"), text); err != nil {
+			return err
+		}
+	}
+	info := s.Server
+	info.Format, info.Hash = FormatVersion, hex.EncodeToString(sum.Sum(nil)[:16])
+	server, err := indented(info)
+	if err != nil {
+		return err
+	}
+	return writeFile(filepath.Join(dir, serverFile), server)
+}
+
+func indented(v any) ([]byte, error) {
+	text, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	return append(text, '\n'), nil
+}
+
+func writeFile(path string, text []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	return nil
+}

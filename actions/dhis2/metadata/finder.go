@@ -1,0 +1,139 @@
+package metadata
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+)
+
+// finder finds objects of one collection by uid, code or name.
+type finder[T any] struct {
+	collection string
+	items      []T
+	named      func(*T) *Named
+	ids        map[string]int32
+
+	calls sync.Once
+	// codes and names hold the positions of the objects; more those of a code or name that several share, by the same key.
+	codes, names         map[string]int32
+	moreCodes, moreNames map[string][]int32
+}
+
+func newFinder[T any](collection string, items []T, named func(*T) *Named) *finder[T] {
+	f := &finder[T]{collection: collection, items: items, named: named, ids: make(map[string]int32, len(items))}
+	for i := range items {
+		f.ids[named(&items[i]).ID] = int32(i)
+	}
+	return f
+}
+
+func (f *finder[T]) byID(id string) *T {
+	if i, ok := f.ids[id]; ok {
+		return &f.items[i]
+	}
+	return nil
+}
+
+// prepare builds the maps by code and name when they are first needed.
+func (f *finder[T]) prepare() {
+	f.calls.Do(func() {
+		f.codes, f.moreCodes = make(map[string]int32, len(f.items)), map[string][]int32{}
+		f.names, f.moreNames = make(map[string]int32, len(f.items)), map[string][]int32{}
+		for i := range f.items {
+			n := f.named(&f.items[i])
+			note(f.codes, f.moreCodes, n.Code, int32(i))
+			note(f.names, f.moreNames, n.Name, int32(i))
+		}
+	})
+}
+
+func note(first map[string]int32, more map[string][]int32, key string, i int32) {
+	if key == "" {
+		return
+	}
+	if _, taken := first[key]; taken {
+		more[key] = append(more[key], i)
+		return
+	}
+	first[key] = i
+}
+
+func at(first map[string]int32, more map[string][]int32, key string) []int32 {
+	i, ok := first[key]
+	if !ok {
+		return nil
+	}
+	return append([]int32{i}, more[key]...)
+}
+
+// byCode and byName give every object called so.
+func (f *finder[T]) byCode(code string) []int32 { f.prepare(); return at(f.codes, f.moreCodes, code) }
+func (f *finder[T]) byName(name string) []int32 { f.prepare(); return at(f.names, f.moreNames, name) }
+
+// find is what the finders of Index do. A uid goes before codes and names, and these before former ones.
+func (f *finder[T]) find(ref string, among []string, old *former) (one *T, ambiguous, suggestions []string) {
+	if ref == "" {
+		return nil, nil, nil
+	}
+	allowed := f.filter(among)
+	if i, ok := f.ids[ref]; ok && allowed(i) {
+		return &f.items[i], nil, nil
+	}
+	fit := slices.DeleteFunc(append(f.byCode(ref), f.byName(ref)...), func(i int32) bool { return !allowed(i) })
+	slices.Sort(fit)
+	fit = slices.Compact(fit)
+	if len(fit) == 0 {
+		for _, id := range old.called(f.collection, ref) {
+			if i, ok := f.ids[id]; ok && allowed(i) {
+				fit = append(fit, i)
+			}
+		}
+	}
+	switch len(fit) {
+	case 1:
+		return &f.items[fit[0]], nil, nil
+	case 0:
+		return nil, nil, f.suggest(ref, allowed)
+	}
+	for _, i := range fit {
+		ambiguous = append(ambiguous, describe(f.named(&f.items[i])))
+	}
+	return nil, ambiguous, nil
+}
+
+// filter tells which positions count; nil uids: all.
+func (f *finder[T]) filter(among []string) func(int32) bool {
+	if among == nil {
+		return func(int32) bool { return true }
+	}
+	in := make(map[int32]bool, len(among))
+	for _, id := range among {
+		if i, ok := f.ids[id]; ok {
+			in[i] = true
+		}
+	}
+	return func(i int32) bool { return in[i] }
+}
+
+// suggest gives the nearest names, or codes where those are nearer to what was written.
+func (f *finder[T]) suggest(ref string, allowed func(int32) bool) []string {
+	return nearest(ref, func(yield func(string) bool) {
+		for i := range f.items {
+			if !allowed(int32(i)) {
+				continue
+			}
+			n := f.named(&f.items[i])
+			if !yield(n.Name) || n.Code != "" && !yield(n.Code) {
+				return
+			}
+		}
+	})
+}
+
+// describe names an object so that it can be told from others of the same name.
+func describe(n *Named) string {
+	if n.Code == "" {
+		return fmt.Sprintf("%s (%s)", n.Name, n.ID)
+	}
+	return fmt.Sprintf("%s (%s, %s)", n.Name, n.Code, n.ID)
+}
