@@ -4,6 +4,7 @@ package actions
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/culvert/culvert/rules"
@@ -134,6 +135,9 @@ type Memory interface {
 	// Digests gives the last delivered form of the objects; objects never delivered are absent.
 	Digests(ctx context.Context, objects []string) (map[string]uint64, error)
 }
+
+// ErrRefused is what Probe's error wraps when the server is there but does not take our credentials.
+var ErrRefused = errors.New("the server refuses our credentials")
 
 // Target delivers to one server. Safe for concurrent use: the engine sends several batches at once, never two with the same key.
 type Target interface {
