@@ -103,15 +103,25 @@ func (a *app) loadConfig() (*project.Config, error) {
 		return nil, err
 	}
 	if findings.HasErrors() {
-		a.printFindings(a.stderr, findings, map[string][]byte{project.ConfigFile: text})
+		if err := a.printFindings(a.stderr, findings, map[string][]byte{project.ConfigFile: text}); err != nil {
+			return nil, err
+		}
 		return nil, errors.New("culvert.yaml has mistakes, see above")
 	}
 	return c, nil
 }
 
 // printFindings prints findings as text with their source lines.
-func (a *app) printFindings(w io.Writer, list diag.List, texts map[string][]byte) {
-	diag.Text(w, list, diag.TextOptions{Sources: texts, Color: a.colour(w)})
+func (a *app) printFindings(w io.Writer, list diag.List, texts map[string][]byte) error {
+	return diag.Render(w, "text", diag.Report{Findings: list, Source: sourceOf(texts), Colour: a.colour(w)})
+}
+
+// sourceOf gives renderers the text of files.
+func sourceOf(texts map[string][]byte) func(string) ([]byte, bool) {
+	return func(file string) ([]byte, bool) {
+		text, ok := texts[file]
+		return text, ok
+	}
 }
 
 // colour tells whether to print colours: on a terminal, unless the environment says otherwise.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"strings"
 
@@ -22,7 +21,7 @@ func (a *app) validateCommand() *cobra.Command {
 Findings print as file:line:col: error: what is wrong [code]. Exit code 1 when there are errors.`,
 		Example: "  culvert validate\n  culvert validate --format sarif --output findings.sarif\n  culvert validate rules/anc-registration.yaml",
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := oneOf("--format", format, "text", "json", "github", "sarif", "junit"); err != nil {
+			if err := oneOf("--format", format, diag.Formats()...); err != nil {
 				return err
 			}
 			if err := oneOf("--fail-on", failOn, "error", "warning"); err != nil {
@@ -102,27 +101,24 @@ func (a *app) report(p *project.Project, findings diag.List, format, output stri
 		}()
 		w = f
 	}
+	r := diag.Report{Findings: findings, Files: p.Files(), Source: sourceOf(p.Texts), Colour: output == "" && a.colour(w), Version: version}
+	if err := diag.Render(w, format, r); err != nil {
+		return err
+	}
 	switch format {
-	case "json":
-		return diag.JSON(w, findings)
 	case "github":
-		if err := diag.GitHub(w, findings); err != nil {
+		if err := a.printFindings(w, findings, p.Texts); err != nil {
 			return err
 		}
-		a.printFindings(w, findings, p.Texts)
-		return summarise(findings)
-	case "sarif":
-		return diag.SARIF(w, findings, version)
-	case "junit":
-		return diag.JUnit(w, findings, p.Files())
+		return summarise(r)
+	case "text":
+		fmt.Fprintln(w, verdict(p, findings))
 	}
-	a.printFindings(w, findings, p.Texts)
-	fmt.Fprintln(w, verdict(p, findings))
 	return nil
 }
 
 // summarise appends the list to GitHub's step summary, which is not cut at ten entries as annotations are.
-func summarise(findings diag.List) (err error) {
+func summarise(r diag.Report) (err error) {
 	path := os.Getenv("GITHUB_STEP_SUMMARY")
 	if path == "" {
 		return nil
@@ -136,20 +132,12 @@ func summarise(findings diag.List) (err error) {
 			err = cerr
 		}
 	}()
-	_, err = io.WriteString(f, diag.GitHubSummary(findings))
-	return err
+	return diag.WriteSummary(f, r)
 }
 
 // verdict is the last line of a check.
 func verdict(p *project.Project, findings diag.List) string {
-	errors, warnings := 0, 0
-	for _, d := range findings {
-		if d.Severity == diag.Error {
-			errors++
-		} else {
-			warnings++
-		}
-	}
+	errors, warnings := findings.Count()
 	rules := count(len(p.Rules), "rule", "rules")
 	switch {
 	case errors == 0 && warnings == 0:

@@ -79,4 +79,3 @@ func (p *parser) connection(key, n *yamlnode.Node) Connection {
 	}
 	return c
 }
-

@@ -281,16 +281,21 @@ func (l *Loader) samples(dir string, t *rules.Trigger) ([]any, error) {
 	if t.Sample == "" {
 		return nil, nil
 	}
-	text, err := readFile(dir, t.Sample)
+	return l.Sample(dir, t, t.Sample)
+}
+
+// Sample decodes a sample file of the project as the trigger would.
+func (l *Loader) Sample(dir string, t *rules.Trigger, file string) ([]any, error) {
+	text, err := readFile(dir, file)
 	if err != nil {
 		return nil, err
 	}
 	for _, k := range l.Sources {
 		if k.Name() == t.Kind {
-			return k.Sample(t, t.Sample, text, sampleLimit)
+			return k.Sample(t, file, text, sampleLimit)
 		}
 	}
-	return nil, nil
+	return nil, fmt.Errorf("trigger %q does not exist", t.Kind)
 }
 
 // defaultsFiles reads the _defaults.yaml of the rule folders, outermost first.

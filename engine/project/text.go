@@ -78,4 +78,3 @@ func (t Text) String() string {
 
 // LogValue never shows the value.
 func (t Text) LogValue() slog.Value { return slog.StringValue(t.String()) }
-

@@ -11,7 +11,6 @@ import (
 // Uses tells where rules use metadata objects, by the object's uid.
 type Uses map[string][]string
 
-
 // Uses lists where the rules of a server use metadata objects.
 func (p *Project) Uses(server string) Uses {
 	out := Uses{}
@@ -76,4 +75,14 @@ func (p *Project) Files() []string {
 		files = append(files, name)
 	}
 	return files
+}
+
+// RuleNamed gives a rule by its name, nil when there is none.
+func (p *Project) RuleNamed(name string) *Rule {
+	for _, r := range p.Rules {
+		if r.Name == name {
+			return r
+		}
+	}
+	return nil
 }

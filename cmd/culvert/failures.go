@@ -1,0 +1,144 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/culvert/culvert/engine/journal"
+)
+
+func (a *app) failuresCommand() *cobra.Command {
+	var s selection
+	var format string
+	var list, waiting bool
+	var limit int
+	c := &cobra.Command{
+		Use:   "failures",
+		Short: "Say which records failed, by cause, and what to do about each",
+		Long: `Group the records that failed by cause: how many, since when, what to do, and one of them as an example.
+With --list every record is shown; with --waiting those that wait for another try. Exit code 1 when there are any.`,
+		Example: "  culvert failures\n  culvert failures --rule anc-registration --list",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := oneOf("--format", format, "text", "json"); err != nil {
+				return err
+			}
+			f, err := s.filter(time.Now())
+			if err != nil {
+				return err
+			}
+			f.States = []journal.State{journal.Failed}
+			if waiting {
+				f.States = []journal.State{journal.Pending, journal.Held}
+			}
+			f.Limit = limit
+			return a.withJournal(c.Context(), func(j journal.Journal) error {
+				if list {
+					records, err := j.Select(c.Context(), f)
+					if err != nil {
+						return err
+					}
+					return a.listFailures(records, format)
+				}
+				causes, err := j.Causes(c.Context(), f)
+				if err != nil {
+					return err
+				}
+				return a.printCauses(causes, format, waiting)
+			})
+		},
+	}
+	s.flags(c)
+	c.Flags().StringVar(&format, "format", "text", "text or json")
+	c.Flags().BoolVar(&list, "list", false, "every record instead of groups")
+	c.Flags().BoolVar(&waiting, "waiting", false, "records that wait for another try, or are held, instead of failed ones")
+	c.Flags().IntVar(&limit, "limit", 100, "at most so many")
+	return c
+}
+
+func (a *app) printCauses(causes []journal.Cause, format string, waiting bool) error {
+	if format == "json" {
+		if err := a.json(causes); err != nil {
+			return err
+		}
+	} else if len(causes) == 0 {
+		fmt.Fprintln(a.stdout, "nothing has failed")
+	}
+	var total int64
+	for i, c := range causes {
+		total += c.Count
+		if format == "json" {
+			continue
+		}
+		if i > 0 {
+			fmt.Fprintln(a.stdout)
+		}
+		fmt.Fprintf(a.stdout, "%s of %s: %s [%s]\n", count(c.Count, "record", "records"), c.Rule, c.Cause, c.Code)
+		if c.Place != "" {
+			fmt.Fprintf(a.stdout, "  rule:    %s\n", c.Place)
+		}
+		if c.Mend != "" {
+			fmt.Fprintf(a.stdout, "  mend:    %s\n", c.Mend)
+		}
+		fmt.Fprintf(a.stdout, "  since:   %s\n", c.First.Local().Format("2006-01-02 15:04:05"))
+		if e := c.Example; e != nil {
+			fmt.Fprintf(a.stdout, "  example: %s\n", nameOf(e))
+		}
+	}
+	if total == 0 {
+		return nil
+	}
+	if format == "text" && !waiting {
+		fmt.Fprintf(a.stdout, "\n%s failed. When the cause is mended: culvert replay --rule NAME (or --code, --cause, --id)\n", count(total, "record", "records"))
+	}
+	return errFindings
+}
+
+// nameOf says which record it is without showing anything of its content but the id that the source gave it.
+func nameOf(r *journal.Record) string {
+	name := fmt.Sprintf("number %d, id %s", r.Seq, r.ID)
+	if r.Origin.File != "" {
+		name += fmt.Sprintf(", row %d of %s", r.Origin.Row, r.Origin.File)
+	}
+	return name + ", received " + r.Received.Local().Format("2006-01-02 15:04:05")
+}
+
+func (a *app) listFailures(records []*journal.Record, format string) error {
+	if format == "json" {
+		if err := a.json(records); err != nil {
+			return err
+		}
+	} else {
+		for _, r := range records {
+			cause := ""
+			if r.Problem != nil {
+				cause = fmt.Sprintf("%s [%s]", r.Problem.Cause, r.Problem.Code)
+			}
+			fmt.Fprintf(a.stdout, "%s: %s\n", r.Rule, cause)
+			fmt.Fprintf(a.stdout, "  %s\n", nameOf(r))
+			if r.Problem != nil && r.Problem.Mend != "" {
+				fmt.Fprintf(a.stdout, "  %s\n", r.Problem.Mend)
+			}
+		}
+		if len(records) == 0 {
+			fmt.Fprintln(a.stdout, "no such records")
+		}
+	}
+	if len(records) > 0 {
+		return errFindings
+	}
+	return nil
+}
+
+// json prints a value for programs.
+func (a *app) json(v any) error {
+	e := json.NewEncoder(a.stdout)
+	e.SetIndent("", "  ")
+	if err := e.Encode(v); err != nil {
+		return fmt.Errorf("print as json: %w", err)
+	}
+	return nil
+}

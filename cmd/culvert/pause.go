@@ -1,0 +1,60 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/culvert/culvert/engine"
+	"github.com/culvert/culvert/engine/journal"
+)
+
+func (a *app) pauseCommand() *cobra.Command {
+	return a.pausing("pause", "Stop sending for a rule or a server; records are accepted and wait", true)
+}
+
+func (a *app) resumeCommand() *cobra.Command {
+	return a.pausing("resume", "Go on sending for a rule or a server that was paused", false)
+}
+
+func (a *app) pausing(verb, short string, pause bool) *cobra.Command {
+	var rule, server, why string
+	c := &cobra.Command{
+		Use:     verb + " --rule NAME | --server NAME",
+		Short:   short,
+		Example: "  culvert " + verb + " --rule anc-registration\n  culvert " + verb + " --server national",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if (rule == "") == (server == "") {
+				return errors.New("name one rule with --rule or one server with --server")
+			}
+			p, err := a.load(c.Context())
+			if err != nil {
+				return err
+			}
+			if server != "" && p.Config.ServerNamed(server) == nil {
+				return fmt.Errorf("server %q is not in culvert.yaml", server)
+			}
+			if rule != "" && p.RuleNamed(rule) == nil {
+				return fmt.Errorf("there is no rule %q in this project", rule)
+			}
+			return a.withJournal(c.Context(), func(j journal.Journal) error {
+				what := engine.Pause{Rule: rule, Server: server, Who: who(), Why: why}
+				if err := engine.SetPause(c.Context(), j, what, pause); err != nil {
+					return err
+				}
+				if pause {
+					fmt.Fprintf(a.stdout, "%s%s paused: records wait until `culvert resume`\n", rule, server)
+				} else {
+					fmt.Fprintf(a.stdout, "%s%s goes on\n", rule, server)
+				}
+				return nil
+			})
+		},
+	}
+	c.Flags().StringVar(&rule, "rule", "", "a rule")
+	c.Flags().StringVar(&server, "server", "", "a server of culvert.yaml")
+	c.Flags().StringVar(&why, "why", "", "the reason, for the audit trail")
+	return c
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/culvert/culvert/engine/journal"
+)
+
+func (a *app) replayCommand() *cobra.Command {
+	var s selection
+	var force, delivered bool
+	var why, body string
+	c := &cobra.Command{
+		Use:   "replay",
+		Short: "Send failed records again, once their cause is mended",
+		Long: `Put failed records back in line: by rule, cause, code, time, key or id, or --all of them. A runner sends them.
+With --delivered also records that went through before; what would change nothing is not sent again, unless --force.
+With --body FILE and --number N the record's content is replaced first, which the audit trail keeps.`,
+		Example: "  culvert replay --rule anc-registration\n  culvert replay --code E1018 --since 2d\n  culvert replay --number 42 --body mended.json --why \"typing error in the date\"",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if !s.chosen() && !s.all {
+				return errors.New("say which records: --rule, --code, --cause, --key, --id, --number, --since, or --all")
+			}
+			if body != "" && s.number == 0 {
+				return errors.New("--body mends one record: name it with --number, as `culvert failures --list` shows it")
+			}
+			f, err := s.filter(time.Now())
+			if err != nil {
+				return err
+			}
+			f.States = []journal.State{journal.Failed}
+			if delivered {
+				f.States = append(f.States, journal.Delivered)
+			}
+			return a.withJournal(c.Context(), func(j journal.Journal) error {
+				if body != "" {
+					text, err := a.readBody(body)
+					if err != nil {
+						return err
+					}
+					if err := j.Edit(c.Context(), s.number, text, who(), why); err != nil {
+						return err
+					}
+				}
+				n, err := j.Replay(c.Context(), f, who(), why, force)
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(a.stdout, "%s put back in line\n", count(n, "record", "records"))
+				return nil
+			})
+		},
+	}
+	s.flags(c)
+	c.Flags().BoolVar(&s.all, "all", false, "every failed record")
+	c.Flags().BoolVar(&delivered, "delivered", false, "delivered records too")
+	c.Flags().BoolVar(&force, "force", false, "send even what would change nothing")
+	c.Flags().StringVar(&why, "why", "", "the reason, for the audit trail")
+	c.Flags().StringVar(&body, "body", "", "file with the record's new content as JSON, - for stdin")
+	return c
+}
+
+// maxBody bounds a record's content given by hand.
+const maxBody = 16 << 20
+
+func (a *app) readBody(name string) ([]byte, error) {
+	r := a.stdin
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, fmt.Errorf("read the new content: %w", err)
+		}
+		defer func() { _ = f.Close() }() // only read
+		r = f
+	}
+	text, err := io.ReadAll(io.LimitReader(r, maxBody+1))
+	if err != nil {
+		return nil, fmt.Errorf("read the new content: %w", err)
+	}
+	if len(text) > maxBody {
+		return nil, fmt.Errorf("the new content is larger than %d MiB", maxBody>>20)
+	}
+	return text, nil
+}
+
+func (a *app) dismissCommand() *cobra.Command {
+	var s selection
+	var why string
+	c := &cobra.Command{
+		Use:   "dismiss --why REASON",
+		Short: "Settle failed records that will never be sent",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if why == "" {
+				return errors.New("say why the records will never be sent: --why \"...\"; the audit trail keeps it")
+			}
+			if !s.chosen() && !s.all {
+				return errors.New("say which records: --rule, --code, --cause, --key, --id, --number, --since, or --all")
+			}
+			f, err := s.filter(time.Now())
+			if err != nil {
+				return err
+			}
+			f.States = []journal.State{journal.Failed}
+			return a.withJournal(c.Context(), func(j journal.Journal) error {
+				n, err := j.Dismiss(c.Context(), f, who(), why)
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(a.stdout, "%s dismissed\n", count(n, "record", "records"))
+				return nil
+			})
+		},
+	}
+	s.flags(c)
+	c.Flags().BoolVar(&s.all, "all", false, "every failed record")
+	c.Flags().StringVar(&why, "why", "", "the reason, for the audit trail")
+	return c
+}

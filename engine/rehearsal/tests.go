@@ -1,0 +1,138 @@
+// Package rehearsal evaluates rules on samples without sending anything: the tests that rule files carry, and one record step by step.
+package rehearsal
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/engine"
+	"github.com/culvert/culvert/engine/project"
+	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/yamlnode"
+)
+
+// Outcome is what one test of a rule came to.
+type Outcome struct {
+	Rule, Test string
+	Place      diag.Place // of the test in its file
+	Problems   []string   // one line each, empty: passed
+	Got        []map[string]any
+	Skipped    bool           // the filter refused every record of the sample
+	Expect     *yamlnode.Node // as written; nil when the test expects a failure
+	Took       time.Duration
+}
+
+// Passed tells whether the test found what it expected.
+func (o Outcome) Passed() bool { return len(o.Problems) == 0 }
+
+// Samples decodes sample files as their trigger would.
+type Samples interface {
+	// Sample gives the bodies of a sample file of the project.
+	Sample(t *rules.Trigger, file string) ([]any, error)
+}
+
+// FixedNow is the clock of tests that name none, so that a test says the same tomorrow.
+var FixedNow = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
+
+// Tests runs every test of a rule.
+func Tests(flow *engine.Flow, samples Samples) []Outcome {
+	var out []Outcome
+	for _, t := range flow.Rule.Tests {
+		start := time.Now()
+		o := one(flow, samples, t)
+		o.Took = time.Since(start)
+		out = append(out, o)
+	}
+	return out
+}
+
+func one(flow *engine.Flow, samples Samples, t *rules.Test) Outcome {
+	o := Outcome{Rule: flow.Rule.Name, Test: t.Name, Place: t.Place, Expect: t.Expect}
+	bodies, err := samples.Sample(&flow.Rule.Trigger, t.Given)
+	if err != nil {
+		o.Problems = []string{fmt.Sprintf("the sample %s cannot be read: %v", t.Given, err)}
+		return o
+	}
+	if len(bodies) == 0 {
+		o.Problems = []string{fmt.Sprintf("the sample %s holds no record", t.Given)}
+		return o
+	}
+	o.Skipped = true
+	for i, body := range bodies {
+		e, err := engine.Evaluate(flow, rules.Input{Body: body, Source: source(t.Given, i, len(bodies))})
+		if err != nil {
+			o.Problems = append(o.Problems, err.Error())
+			return o
+		}
+		if e.Failure != nil {
+			o.Problems = failed(t, e.Failure)
+			return o
+		}
+		if e.Skipped {
+			continue
+		}
+		o.Skipped = false
+		o.Got = append(o.Got, Describe(e.Plan.Writes)...)
+	}
+	if t.Fail != "" {
+		o.Problems = []string{fmt.Sprintf("it was expected to fail with %s, and did not", t.Fail)}
+		return o
+	}
+	o.Problems = compare(t.Expect, o.Got, o.Skipped)
+	return o
+}
+
+// failed compares a record's failure with the one that the test expects.
+func failed(t *rules.Test, f *rules.Failure) []string {
+	if t.Fail == f.Code {
+		return nil
+	}
+	words := fmt.Sprintf("it failed with %s at %s: %s", f.Code, f.Place.String(), f.Message)
+	if t.Fail != "" {
+		words += fmt.Sprintf(" (expected was %s)", t.Fail)
+	}
+	if f.Mend != "" {
+		words += "; " + f.Mend
+	}
+	return []string{words}
+}
+
+// source is what expressions see as `source` for a record of a sample.
+func source(file string, index, of int) map[string]any {
+	s := map[string]any{"file": path.Base(file), "received": FixedNow}
+	if of > 1 {
+		s["row"] = index + 2 // as a spreadsheet shows it, the header being row 1
+	}
+	return s
+}
+
+// Describe gives writes by the names that the rule uses.
+func Describe(writes []actions.Write) []map[string]any {
+	out := make([]map[string]any, 0, len(writes))
+	for _, w := range writes {
+		out = append(out, w.Object.Describe())
+	}
+	return out
+}
+
+// FileSamples reads samples from a project folder.
+type FileSamples struct {
+	Loader *project.Loader
+	Dir    string
+}
+
+// Sample implements Samples.
+func (f FileSamples) Sample(t *rules.Trigger, file string) ([]any, error) {
+	if file == "" {
+		file = t.Sample
+	}
+	if file == "" {
+		return nil, errors.New("neither the test nor the trigger names a sample")
+	}
+	return f.Loader.Sample(f.Dir, t, strings.TrimPrefix(file, "./"))
+}

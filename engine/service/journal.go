@@ -1,0 +1,80 @@
+// Package service puts the parts of Culvert together as its project asks: journal, clients, targets, sources, web server, reload and sync.
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/journal/postgres"
+	"github.com/culvert/culvert/engine/journal/sqlite"
+	"github.com/culvert/culvert/engine/project"
+)
+
+// metaProject is the journal's note of which project it belongs to.
+const metaProject = "project"
+
+// OpenJournal opens the store that culvert.yaml names. A journal that was filled under another project name is refused: every derived id
+// would change, and everybody already sent would be created again.
+func OpenJournal(ctx context.Context, c *project.Config, dir string, log *slog.Logger) (journal.Journal, error) {
+	dsn, err := c.Store.Resolve()
+	if err != nil {
+		return nil, err
+	}
+	o := journal.Options{Logger: log}
+	if c.Encryption != nil {
+		key, err := c.Encryption.Resolve()
+		if err != nil {
+			return nil, err
+		}
+		o.Key = []byte(key)
+	}
+	j, err := open(ctx, dsn, dir, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := owned(ctx, j, c.Project); err != nil {
+		return nil, errors.Join(err, j.Close())
+	}
+	return j, nil
+}
+
+func open(ctx context.Context, dsn, dir string, o journal.Options) (journal.Journal, error) {
+	switch {
+	case strings.HasPrefix(dsn, "sqlite:"):
+		path := strings.TrimPrefix(dsn, "sqlite:")
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(dir, path)
+		}
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return nil, fmt.Errorf("make the journal's folder: %w", err)
+		}
+		return sqlite.Open(ctx, path, o)
+	case strings.HasPrefix(dsn, "postgres://"), strings.HasPrefix(dsn, "postgresql://"):
+		return postgres.Open(ctx, dsn, o)
+	}
+	return nil, errors.New("store in culvert.yaml is neither sqlite:PATH nor postgres://…")
+}
+
+func owned(ctx context.Context, j journal.Journal, name string) error {
+	known, err := j.Meta(ctx, metaProject)
+	if err != nil {
+		return fmt.Errorf("read whose journal this is: %w", err)
+	}
+	switch known {
+	case name:
+		return nil
+	case "":
+		if err := j.SetMeta(ctx, metaProject, name); err != nil {
+			return fmt.Errorf("note whose journal this is: %w", err)
+		}
+		return nil
+	}
+	return fmt.Errorf("the journal belongs to project %q, and culvert.yaml now says %q: with another name every derived id would change and everybody already sent would be created again; "+
+		"put the old name back, or begin a new journal with another `store:`", known, name)
+}

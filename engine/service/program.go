@@ -1,0 +1,68 @@
+package service
+
+import (
+	"fmt"
+
+	"github.com/culvert/culvert/engine"
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/project"
+	"github.com/culvert/culvert/rules/diag"
+)
+
+// Flows makes the runnable flows of a project's rules. A rule with errors is in it, marked invalid, so that its records are held.
+func Flows(p *project.Project) map[string]*engine.Flow {
+	flows := map[string]*engine.Flow{}
+	for _, r := range p.Rules {
+		f := &engine.Flow{Rule: r.Rule, Actions: r.Actions, Server: r.Server}
+		if d, bad := firstError(r.Findings); bad {
+			f.Invalid = &journal.Problem{
+				Code:  d.Code,
+				Cause: "the rule is invalid: " + d.Message,
+				Mend:  d.Hint,
+				Place: d.Place.String(),
+			}
+		}
+		if _, taken := flows[r.Name]; taken {
+			continue // two rules of one name: both have a finding, the first one stands for it
+		}
+		flows[r.Name] = f
+	}
+	return flows
+}
+
+func firstError(l diag.List) (diag.Diagnostic, bool) {
+	for _, d := range l {
+		if d.Severity == diag.Error {
+			return d, true
+		}
+	}
+	return diag.Diagnostic{}, false
+}
+
+// Flow gives the runnable flow of one rule, by its name or its file. The error says what is wrong with it.
+func Flow(p *project.Project, name string) (*engine.Flow, *project.Rule, error) {
+	for _, r := range p.Rules {
+		if r.Name != name && r.Path != name {
+			continue
+		}
+		if d, bad := firstError(r.Findings); bad {
+			return nil, r, fmt.Errorf("rule %s has mistakes, the first: %s: run `culvert validate`", r.Name, d.String())
+		}
+		return Flows(p)[r.Name], r, nil
+	}
+	if rel, err := p.Relative(name); err == nil && rel != name {
+		return Flow(p, rel)
+	}
+	return nil, nil, fmt.Errorf("there is no rule %q in this project%s", name, nearest(p, name))
+}
+
+func nearest(p *project.Project, name string) string {
+	var names []string
+	for _, r := range p.Rules {
+		names = append(names, r.Name)
+	}
+	if near := diag.Nearest(name, names); len(near) > 0 {
+		return fmt.Sprintf(": did you mean %q?", near[0])
+	}
+	return ""
+}
