@@ -1,0 +1,254 @@
+package files
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/unicode"
+)
+
+// readAll reads everything; bad rows are given as "row: error".
+func readAll(t *testing.T, name, text string, f Format) (bodies []map[string]any, problems []string) {
+	t.Helper()
+	r, err := OpenBytes(context.Background(), name, []byte(text), f)
+	if err != nil {
+		return nil, []string{err.Error()}
+	}
+	defer r.Close()
+	for {
+		row, err := r.Next()
+		var bad *RowError
+		switch {
+		case err == io.EOF:
+			return bodies, problems
+		case errors.As(err, &bad):
+			problems = append(problems, bad.Error())
+		case err != nil:
+			return bodies, append(problems, err.Error())
+		default:
+			bodies = append(bodies, row.Body)
+		}
+	}
+}
+
+type body = map[string]any
+
+func TestCSVBodies(t *testing.T) {
+	utf16le, err := unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewEncoder().String("name,age\nÉlise,30\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	utf16bare, err := unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM).NewEncoder().String("name,age\nElise,30\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	latin, err := charmap.Windows1252.NewEncoder().String("name;age\nÉlise – Noël;30\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name, file, text string
+		format           Format
+		want             []map[string]any
+	}{
+		{"plain", "a.csv", "name,age\nAda,30\n", Format{}, []map[string]any{{"name": "Ada", "age": "30"}}},
+		{"crlf and quotes", "a.csv", "name,note\r\n\"Ada, B\",\"said \"\"no\"\"\r\nand left\"\r\nBob,x\r\n", Format{},
+			[]map[string]any{{"name": "Ada, B", "note": "said \"no\"\r\nand left"}, {"name": "Bob", "note": "x"}}},
+		{"last line without end", "a.csv", "name,age\nAda,30", Format{}, []map[string]any{{"name": "Ada", "age": "30"}}},
+		{"quote inside an unquoted cell", "a.csv", "name,size\nnail,5\"\n", Format{}, []map[string]any{{"name": "nail", "size": `5"`}}},
+		{"semicolons found out", "a.csv", "name;age\nAda;30,5\nBob;31,5\n", Format{}, []map[string]any{{"name": "Ada", "age": "30,5"}, {"name": "Bob", "age": "31,5"}}},
+		{"pipes found out", "a.txt", "name|age\nAda|30\n", Format{}, []map[string]any{{"name": "Ada", "age": "30"}}},
+		{"delimiter declared", "a.csv", "name^age\nAda^30\n", Format{Delimiter: '^'}, []map[string]any{{"name": "Ada", "age": "30"}}},
+		{"tsv by name", "a.tsv", "name\tage\nAda, B\t30\n", Format{}, []map[string]any{{"name": "Ada, B", "age": "30"}}},
+		{"utf-8 mark", "a.csv", "\xef\xbb\xbfname,age\nAda,30\n", Format{}, []map[string]any{{"name": "Ada", "age": "30"}}},
+		{"utf-16 with mark", "a.csv", utf16le, Format{}, []map[string]any{{"name": "Élise", "age": "30"}}},
+		{"utf-16 without mark", "a.csv", utf16bare, Format{}, []map[string]any{{"name": "Elise", "age": "30"}}},
+		{"windows-1252 found out", "a.csv", latin, Format{}, []map[string]any{{"name": "Élise – Noël", "age": "30"}}},
+		{"windows-1252 declared", "a.csv", latin, Format{Encoding: "windows-1252"}, []map[string]any{{"name": "Élise – Noël", "age": "30"}}},
+		{"line ends of old Macs", "a.csv", "name,age\rAda,30\r", Format{}, []map[string]any{{"name": "Ada", "age": "30"}}},
+		{"blank lines and empty rows", "a.csv", "\nname,age\n\nAda,30\n,\n  \nBob,31\n", Format{}, []map[string]any{{"name": "Ada", "age": "30"}, {"name": "Bob", "age": "31"}}},
+		{"header further down", "a.csv", "Export of May\n\nname,age\nAda,30\n", Format{Header: 3}, []map[string]any{{"name": "Ada", "age": "30"}}},
+		{"trailing delimiters", "a.csv", "name,age\nAda,30,,\n", Format{}, []map[string]any{{"name": "Ada", "age": "30"}}},
+		{"not asked", "a.csv", "name,age\nAda,---\n", Format{}, []map[string]any{{"name": "Ada", "age": ""}}},
+		{"our own columns", "a.csv", "name,phone,culvert cause,culvert mend\n'=Ada,+254700,x,y\n", Format{}, []map[string]any{{"name": "=Ada", "phone": "+254700"}}},
+		{"json list", "a.json", `[{"n": 1.5, "id": 12345678901234567890, "s": "x"}, {"n": null}]`, Format{},
+			[]map[string]any{{"n": 1.5, "id": "12345678901234567890", "s": "x"}, {"n": nil}}},
+		{"json below a path", "a.json", `{"meta": {"n": [1, {"x": 2}]}, "data": {"rows": [{"a": "b"}]}}`, Format{Items: "data.rows"}, []map[string]any{{"a": "b"}}},
+		{"json one object", "a.json", "{\n\"a\": {\"b\": true}}", Format{}, []map[string]any{{"a": body{"b": true}}}},
+		{"ndjson", "a.ndjson", "{\"a\":1}\n\n{\"a\":2}\n", Format{}, []map[string]any{{"a": 1.0}, {"a": 2.0}}},
+		{"ndjson by content", "a.txt", "{\"a\":1}\n{\"a\":2}\n", Format{}, []map[string]any{{"a": 1.0}, {"a": 2.0}}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, problems := readAll(t, test.file, test.text, test.format)
+			if len(problems) > 0 {
+				t.Errorf("problems: %q", problems)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestCommCareHeaders(t *testing.T) {
+	text := "number,formid,form.name,form.group_a.bp,form.case.@case_id,form.symptoms | fever,form.symptoms | cough,form.symptoms | extra," +
+		"form.loc: latitude (meters),form.loc: longitude (meters),form.loc: altitude (meters),form.loc: accuracy (meters),form.visit,form.visit.kept,username\n" +
+		"1,f-1,Ada,120,c-1,1,,rash itch,5.0,6.5,0,10,v,yes,chw1\n" +
+		"2,f-2,---,,c-2,---,---,---,,,,,,,chw2\n"
+	got, problems := readAll(t, "export.csv", text, Format{})
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	want := []map[string]any{
+		{"number": "1", "formid": "f-1", "username": "chw1", "form": body{
+			"name": "Ada", "group_a": body{"bp": "120"}, "case": body{"@case_id": "c-1"}, "symptoms": "fever rash itch",
+			"loc": "5.0 6.5 0 10", "visit": body{"#text": "v", "kept": "yes"}}},
+		{"number": "2", "formid": "f-2", "username": "chw2", "form": body{
+			"name": "", "group_a": body{"bp": ""}, "case": body{"@case_id": "c-2"}, "symptoms": "", "loc": "", "visit": body{"#text": "", "kept": ""}}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestBadRowsDoNotStopTheRest(t *testing.T) {
+	for _, test := range []struct {
+		name, text string
+		format     Format
+		rows       []string // names of the rows read
+		problems   []string
+	}{
+		{"cell too few", "name,age\nAda\nBob,31\n", Format{}, []string{"Bob"},
+			[]string{"row 2: it has 1 cells and the header has 2; put cells that hold the delimiter or line ends in quotes"}},
+		{"cell too many", "name,age\nAda,30,x\nBob,31\n", Format{}, []string{"Bob"},
+			[]string{"row 2: it has 3 cells and the header has 2; put cells that hold the delimiter or line ends in quotes"}},
+		{"quote never closed", "name,age\n\"Ada,30\nBob,31\nCy,32\n", Format{}, []string{"Bob", "Cy"},
+			[]string{`row 2: a quote is opened and not closed; close it; a quote inside quoted text is written twice ("")`}},
+		{"quote closed rows later", "name,age\n\"Ada,30\nBob,31\n\"Cy\",32\nDi,33\n", Format{}, []string{"Bob", "Cy", "Di"},
+			[]string{`row 2: text follows a closing quote; quote the whole cell; a quote inside quoted text is written twice ("")`}},
+		{"text after a quote", "name,age\n\"Ada\"x,30\nBob,31\n", Format{}, []string{"Bob"},
+			[]string{`row 2: text follows a closing quote; quote the whole cell; a quote inside quoted text is written twice ("")`}},
+		{"nul", "name,age\nAda,30\nB\x00b,31\nCy,32\n", Format{Encoding: "utf-8"}, []string{"Ada", "Cy"},
+			[]string{"row 3: it holds a NUL byte; the row was damaged when it was written or copied; export it again"}},
+		{"two encodings", "name,age\nÉlise,30\nNo\xebl,31\nCy,32\n", Format{}, []string{"Élise", "Cy"},
+			[]string{"row 3: it is not in UTF-8 though other rows are; the file was put together from files of several encodings; save all of it as UTF-8"}},
+		{"too long", "name,age\n" + strings.Repeat("x", 300) + ",30\nBob,31\n", Format{MaxRow: 200}, []string{"Bob"},
+			[]string{"row 2: the row is longer than 200 bytes; look for a missing line end or quote before it"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			bodies, problems := readAll(t, "a.csv", test.text, test.format)
+			var rows []string
+			for _, b := range bodies {
+				rows = append(rows, b["name"].(string))
+			}
+			if diff := cmp.Diff(test.rows, rows); diff != "" {
+				t.Error(diff)
+			}
+			if diff := cmp.Diff(test.problems, problems); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestRowNumbers(t *testing.T) {
+	text := "name,age\nAda,30\n\nBob\n\"C\ny\",32\nDi,33\n"
+	var got []string
+	r, err := OpenBytes(context.Background(), "a.csv", []byte(text), Format{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for {
+		row, err := r.Next()
+		if err == io.EOF {
+			break
+		}
+		var bad *RowError
+		if errors.As(err, &bad) {
+			got = append(got, fmt.Sprintf("%d bad at %d", r.Number(), bad.Line))
+			continue
+		}
+		got = append(got, fmt.Sprintf("%d at %d", row.Number, row.Line))
+	}
+	if diff := cmp.Diff([]string{"1 at 2", "2 bad at 4", "3 at 5", "4 at 6"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Skipping n rows leads to the same row as reading n rows, whatever the rows are like.
+func TestSkipAgreesWithNext(t *testing.T) {
+	text := "name,age\nAda,30\n\nBob\n\"C\ny\",32\n\"Di,33\nEd,34\n,\nFi,35\n"
+	var all []Row
+	r, err := OpenBytes(context.Background(), "a.csv", []byte(text), Format{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for {
+		row, err := r.Next()
+		if err == io.EOF {
+			break
+		}
+		all = append(all, row)
+	}
+	for n := range all {
+		s, err := OpenBytes(context.Background(), "a.csv", []byte(text), Format{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Skip(int64(n)); err != nil {
+			t.Fatal(err)
+		}
+		row, _ := s.Next()
+		if diff := cmp.Diff(all[n], row); diff != "" {
+			t.Errorf("after skipping %d: %s", n, diff)
+		}
+		if err := s.Skip(100); err == nil {
+			t.Error("skipping past the end is no error")
+		}
+		s.Close()
+	}
+}
+
+func TestBadFiles(t *testing.T) {
+	var wide strings.Builder
+	for i := range 10000 {
+		fmt.Fprintf(&wide, "c%d,", i)
+	}
+	for _, test := range []struct {
+		name, file, text string
+		format           Format
+		want             string
+	}{
+		{"empty", "a.csv", "", Format{}, "a.csv: the file is empty; export it again and check that it was written to its end"},
+		{"only a mark", "a.csv", "\xef\xbb\xbf", Format{}, "a.csv: the file is empty; export it again and check that it was written to its end"},
+		{"only blank lines", "a.csv", "\n\n", Format{}, "a.csv: it ends before row 1, where the headers should be; check header:, and that the file was written to its end"},
+		{"duplicate headers", "a.csv", "name,age,name\nA,1,B\n", Format{}, `a.csv: columns A and C are both headed "name"; give each column a name of its own`},
+		{"missing column", "a.csv", "name,age\nA,1\n", Format{Columns: []string{"case_id"}}, `a.csv: it has no column "case_id"; it has "name", "age"; add the column, or change the rule`},
+		{"10,000 columns", "a.csv", wide.String() + "\n", Format{}, "a.csv: it has 10000 columns and at most 5000 can be read; export only the columns that the rule uses"},
+		{"binary", "a.csv", "\x00\x01\x02\x00\x00\x00\x07binary\xff", Format{}, "a.csv: it holds NUL bytes and is not a text file; export it again as CSV in UTF-8, or as xlsx"},
+		{"quoting of the header", "a.csv", "\"na\"me,age\nA,1\n", Format{}, `a.csv: the header row cannot be read: text follows a closing quote; quote the whole cell; a quote inside quoted text is written twice ("")`},
+		{"no workbook", "a.xlsx", "name,age\nA,1\n", Format{}, "a.xlsx: it is no xlsx workbook; save it as xlsx, or give it the extension of its real format"},
+		{"broken json", "a.json", `[{"a": 1}, {"a" 2}]`, Format{}, "a.json: item 2 is not JSON; check quotes, commas and brackets there"},
+		{"cut json", "a.json", `[{"a": 1}, {"a`, Format{}, "a.json: it ends too early: part of it is missing; copy or export it again"},
+		{"json without a list", "a.json", `{"rows": {"a": 1}}`, Format{Items: "rows"}, "a.json: there is no list of objects; check items: against the file"},
+		{"json without the path", "a.json", `{"data": {"a": 1}}`, Format{Items: "data.rows"}, `a.json: it has no "data.rows"; check items: against the file`},
+		{"json item too long", "a.json", `[{"a": "` + strings.Repeat("x", 200000) + `"}]`, Format{MaxRow: 1000},
+			"a.json: item 1 is longer than 1000 bytes; name the list of records with items:, or split the file"},
+		{"unknown encoding", "a.csv", "name\nA\n", Format{Encoding: "klingon"}, `a.csv: no encoding is named "klingon"; use utf-8, utf-16le or windows-1252`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, problems := readAll(t, test.file, test.text, test.format)
+			if len(problems) == 0 || problems[len(problems)-1] != test.want {
+				t.Errorf("got  %q\nwant %q", problems, test.want)
+			}
+		})
+	}
+}

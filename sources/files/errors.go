@@ -1,0 +1,54 @@
+package files
+
+import (
+	"fmt"
+	"strings"
+)
+
+// FileError says why a file, or the rest of it, cannot be read. Its words hold names of files, sheets and columns, never values of rows.
+type FileError struct {
+	Place   string // the file, and the sheet or part of it where that helps
+	Message string // what is wrong
+	Mend    string // what a person can do about it
+}
+
+// Error gives place, cause and mend in one sentence.
+func (e *FileError) Error() string { return sentence(e.Place, e.Message, e.Mend) }
+
+// RowError says why one row cannot be read; reading goes on with the next row. Message and Mend hold no values of the row and may be logged;
+// Cells and Raw are the row's own data and may not.
+type RowError struct {
+	Line    int    // as a spreadsheet counts rows
+	Sheet   string // of a workbook or zip, or empty
+	Column  string // header of the column concerned, or empty
+	Message string
+	Mend    string
+	Cells   []string // as far as they could be told apart, for the file of failed rows
+	Raw     []byte   // the text of a JSON item
+}
+
+// Error gives place, cause and mend in one sentence.
+func (e *RowError) Error() string {
+	place := fmt.Sprintf("row %d", e.Line)
+	if e.Sheet != "" {
+		place = fmt.Sprintf("sheet %q, row %d", e.Sheet, e.Line)
+	}
+	if e.Column != "" {
+		place += fmt.Sprintf(", column %q", e.Column)
+	}
+	return sentence(place, e.Message, e.Mend)
+}
+
+func sentence(place, message, mend string) string {
+	var b strings.Builder
+	if place != "" {
+		b.WriteString(place)
+		b.WriteString(": ")
+	}
+	b.WriteString(message)
+	if mend != "" {
+		b.WriteString("; ")
+		b.WriteString(mend)
+	}
+	return b.String()
+}

@@ -1,0 +1,251 @@
+package files
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	"github.com/xuri/excelize/v2"
+)
+
+// rowWriter writes rows in one format. Cells have the columns of the layout's header.
+type rowWriter interface {
+	write(cells []string, raw []byte, cause, mend string) error
+	close() error
+}
+
+// WriteFailed writes the rows of a file that its results call failed to dst, in the file's own format and columns, each with its cause and what to
+// do about it. Dropped again after mending, the two extra columns are ignored. It gives the number of rows; dst is not made when there are none.
+func WriteFailed(ctx context.Context, path string, f Format, results, dst string) (n int, err error) {
+	n, _, err = writeFailed(ctx, path, f, results, dst)
+	return n, err
+}
+
+func writeFailed(ctx context.Context, path string, f Format, results, dst string) (n int, kind FormatKind, err error) {
+	log, err := os.Open(results)
+	if errors.Is(err, os.ErrNotExist) {
+		return 0, "", nil
+	}
+	if err != nil {
+		return 0, "", fmt.Errorf("opening results file: %w", err)
+	}
+	defer log.Close()
+	failed, err := failedRows(log)
+	if err != nil || len(failed) == 0 {
+		return 0, "", err
+	}
+	r, err := Open(ctx, path, f)
+	if err != nil {
+		return 0, "", err
+	}
+	defer r.Close()
+	w, err := newRowWriter(dst, r.Layout())
+	if err != nil {
+		return 0, "", err
+	}
+	n, err = copyFailed(r, w, log, failed)
+	return n, r.Layout().Kind, errors.Join(err, w.close())
+}
+
+// placed is the place in the results file of what was last said of a row.
+type placed struct{ record, offset int64 }
+
+// failedRows lists the rows whose last outcome is failed, in the order of the file.
+func failedRows(results io.Reader) ([]placed, error) {
+	const settled = -1
+	var list []placed
+	err := ReadResults(bufio.NewReaderSize(results, 64<<10), func(offset int64, row ResultRow) error {
+		if row.Outcome == OutcomeFailed {
+			list = append(list, placed{row.Record, offset})
+		} else if len(list) > 0 {
+			list = append(list, placed{row.Record, settled})
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(list, func(a, b placed) int { return cmp.Compare(a.record, b.record) })
+	kept := list[:0]
+	for i, p := range list {
+		last := i+1 == len(list) || list[i+1].record != p.record
+		if last && p.offset != settled && p.record > 0 {
+			kept = append(kept, p)
+		}
+	}
+	return kept, nil
+}
+
+func copyFailed(r *Reader, w rowWriter, results io.ReaderAt, failed []placed) (int, error) {
+	for n, p := range failed {
+		if err := r.Skip(p.record - 1 - int64(r.Number())); err != nil {
+			return n, err
+		}
+		row, err := r.Next()
+		var bad *RowError
+		if errors.As(err, &bad) {
+			row.Cells, row.Raw = bad.Cells, bad.Raw
+		} else if err != nil {
+			return n, fmt.Errorf("reading failed rows again: %w", err)
+		}
+		res, err := resultAt(results, p.offset)
+		if err != nil {
+			return n, err
+		}
+		if err := w.write(row.Cells, row.Raw, res.Cause, res.Mend); err != nil {
+			return n, fmt.Errorf("writing failed rows: %w", err)
+		}
+	}
+	return len(failed), nil
+}
+
+func newRowWriter(dst string, l Layout) (rowWriter, error) {
+	if l.Kind == XLSX {
+		return newXLSXWriter(dst, l)
+	}
+	file, err := os.OpenFile(dst, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("writing failed rows: %w", err)
+	}
+	buf := bufio.NewWriterSize(file, 64<<10)
+	base := textWriter{file: file, buf: buf}
+	if l.Kind == JSON || l.Kind == NDJSON {
+		return &ndjsonWriter{base}, nil
+	}
+	if l.BOM {
+		if _, err := buf.Write(bomUTF8); err != nil {
+			return nil, errors.Join(err, file.Close())
+		}
+	}
+	w := &csvWriter{textWriter: base, csv: csv.NewWriter(buf), columns: len(l.Header)}
+	w.csv.Comma = rune(l.Delimiter)
+	return w, w.csv.Write(append(slices.Clone(l.Header), CauseColumn, MendColumn))
+}
+
+type textWriter struct {
+	file *os.File
+	buf  *bufio.Writer
+}
+
+func (w *textWriter) close() error {
+	return errors.Join(w.buf.Flush(), w.file.Sync(), w.file.Close())
+}
+
+type csvWriter struct {
+	textWriter
+	csv     *csv.Writer
+	columns int
+	cells   []string
+}
+
+func (w *csvWriter) write(cells []string, _ []byte, cause, mend string) error {
+	w.cells = w.cells[:0]
+	for i := range w.columns {
+		cell := ""
+		if i < len(cells) {
+			cell = guard(cells[i])
+		}
+		w.cells = append(w.cells, cell)
+	}
+	return w.csv.Write(append(w.cells, guard(cause), guard(mend)))
+}
+
+func (w *csvWriter) close() error {
+	w.csv.Flush()
+	return errors.Join(w.csv.Error(), w.textWriter.close())
+}
+
+// ndjsonWriter writes items of JSON lists and lines, one on each line.
+type ndjsonWriter struct{ textWriter }
+
+func (w *ndjsonWriter) write(_ []string, raw []byte, cause, mend string) error {
+	var object map[string]json.RawMessage
+	if json.Unmarshal(raw, &object) != nil || object == nil {
+		// What is no object cannot carry its cause; it is kept as text so that the line stays JSON.
+		text, err := json.Marshal(string(raw))
+		if err != nil {
+			return err
+		}
+		object = map[string]json.RawMessage{"culvert text": text}
+	}
+	for key, text := range map[string]string{CauseColumn: cause, MendColumn: mend} {
+		quoted, err := json.Marshal(text)
+		if err != nil {
+			return err
+		}
+		object[key] = quoted
+	}
+	line, err := json.Marshal(object)
+	if err != nil {
+		return err
+	}
+	_, err = w.buf.Write(append(line, '\n'))
+	return err
+}
+
+// xlsxWriter writes every cell as text, so that nothing becomes a number, a date or a formula on the way.
+type xlsxWriter struct {
+	book   *excelize.File
+	stream *excelize.StreamWriter
+	path   string
+	row    int
+	layout Layout
+	cells  []any
+}
+
+func newXLSXWriter(dst string, l Layout) (*xlsxWriter, error) {
+	book := excelize.NewFile()
+	sheet := book.GetSheetName(0)
+	if l.Sheet != "" {
+		if err := book.SetSheetName(sheet, l.Sheet); err != nil {
+			return nil, errors.Join(fmt.Errorf("writing failed rows: %w", err), book.Close())
+		}
+		sheet = l.Sheet
+	}
+	stream, err := book.NewStreamWriter(sheet)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("writing failed rows: %w", err), book.Close())
+	}
+	w := &xlsxWriter{book: book, stream: stream, path: dst, layout: l}
+	return w, w.add(l.Header, CauseColumn, MendColumn)
+}
+
+func (w *xlsxWriter) write(cells []string, _ []byte, cause, mend string) error {
+	return w.add(cells, cause, mend)
+}
+
+func (w *xlsxWriter) add(cells []string, more ...string) error {
+	w.cells = w.cells[:0]
+	for i := range w.layout.Header {
+		if i < len(cells) && cells[i] != "" {
+			w.cells = append(w.cells, cells[i])
+		} else {
+			w.cells = append(w.cells, nil)
+		}
+	}
+	for _, m := range more {
+		w.cells = append(w.cells, m)
+	}
+	w.row++
+	return w.stream.SetRow(fmt.Sprintf("A%d", w.row), w.cells)
+}
+
+func (w *xlsxWriter) close() error {
+	defer w.book.Close()
+	if err := w.stream.Flush(); err != nil {
+		return fmt.Errorf("writing failed rows: %w", err)
+	}
+	file, err := os.OpenFile(w.path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("writing failed rows: %w", err)
+	}
+	_, err = w.book.WriteTo(file)
+	return errors.Join(err, file.Sync(), file.Close())
+}

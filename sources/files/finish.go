@@ -1,0 +1,291 @@
+package files
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/culvert/culvert/sources"
+)
+
+// FinishRequest says which taken file is finished.
+type FinishRequest struct {
+	File       sources.File
+	Format     Format
+	Results    string // path of the results file, such as ResultsPath gives; it may be missing
+	Done       string // folder for files whose rows all have an outcome
+	Failed     string // folder for files of which nothing could be read
+	Unreadable bool   // goes to Failed
+}
+
+// Finished says where everything went. Paths are empty for what there was none of.
+type Finished struct {
+	Original, Results, FailedRows string
+	Rows                          int // in FailedRows
+}
+
+// finishPlan is what a finish has decided on, kept in the file's inbox folder so that a finish after a crash does the same.
+type finishPlan struct {
+	Folder string `json:"folder"`
+	Name   string `json:"name"`
+}
+
+// Names in a file's inbox folder begin with a dot: dropped files never do.
+const (
+	planFile    = ".finish.json"
+	resultsFile = ".results.csv"
+)
+
+// ResultsPath is where the results of a taken file are kept until it is finished.
+func ResultsPath(f sources.File) string { return filepath.Join(filepath.Dir(f.Path), resultsFile) }
+
+// failedSuffixes are what files of failed rows end with.
+var failedSuffixes = []string{".failed.csv", ".failed.tsv", ".failed.xlsx", ".failed.ndjson"}
+
+// Finish moves a taken file to its done or failed folder under a name that is free there, with its results and its failed rows beside it:
+// anc.csv, anc.results.csv and anc.failed.csv. Each appears whole or not at all. Repeated after a crash it goes on where it stopped.
+func Finish(ctx context.Context, req FinishRequest) (Finished, error) {
+	dir := filepath.Dir(req.File.Path)
+	plan, err := readPlan(dir)
+	if err != nil {
+		return Finished{}, err
+	}
+	if plan == nil {
+		if _, err := os.Lstat(req.File.Path); errors.Is(err, fs.ErrNotExist) {
+			return Finished{}, nil // finished before; only the journal did not hear of it
+		}
+		if plan, err = choose(dir, req); err != nil {
+			return Finished{}, err
+		}
+	}
+	out := Finished{Original: filepath.Join(plan.Folder, plan.Name)}
+	stem := strings.TrimSuffix(plan.Name, suffix(plan.Name))
+	if !req.Unreadable {
+		if err := finishFailed(ctx, req, plan.Folder, stem, &out); err != nil {
+			return Finished{}, err
+		}
+	}
+	if req.Results != "" {
+		dst := filepath.Join(plan.Folder, stem+".results.csv")
+		if err := move(req.Results, dst); err == nil || errors.Is(err, fs.ErrNotExist) && exists(dst) {
+			out.Results = dst
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return Finished{}, fmt.Errorf("moving results of %s: %w", req.File.Name, err)
+		}
+	}
+	if err := move(req.File.Path, out.Original); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return Finished{}, fmt.Errorf("moving %s to %s: %w", req.File.Name, plan.Folder, err)
+	}
+	return out, removeInbox(dir)
+}
+
+// finishFailed writes the failed rows while the results and the original are still in the inbox.
+func finishFailed(ctx context.Context, req FinishRequest, folder, stem string, out *Finished) error {
+	for _, ext := range failedSuffixes {
+		if path := filepath.Join(folder, stem+ext); exists(path) {
+			out.FailedRows = path
+			return nil
+		}
+	}
+	if req.Results == "" || !exists(req.Results) || !exists(req.File.Path) {
+		return nil
+	}
+	tmp := filepath.Join(folder, "."+stem+".failed.tmp")
+	n, kind, err := writeFailed(ctx, req.File.Path, req.Format, req.Results, tmp)
+	var unreadable *FileError
+	if errors.As(err, &unreadable) && n == 0 {
+		return removeQuietly(tmp)
+	}
+	if err != nil || n == 0 {
+		return err
+	}
+	dst := filepath.Join(folder, stem+".failed."+string(kind))
+	if err := os.Rename(tmp, dst); err != nil {
+		return fmt.Errorf("writing failed rows: %w", err)
+	}
+	out.FailedRows, out.Rows = dst, n
+	return syncDir(folder)
+}
+
+// choose finds a free name and reserves it with a file that holds the file's id.
+func choose(dir string, req FinishRequest) (*finishPlan, error) {
+	plan := &finishPlan{Folder: req.Done, Name: req.File.Name}
+	if req.Unreadable {
+		plan.Folder = req.Failed
+	}
+	if err := os.MkdirAll(plan.Folder, 0o750); err != nil {
+		return nil, fmt.Errorf("making folder for finished files: %w", err)
+	}
+	ext := suffix(req.File.Name)
+	stem := strings.TrimSuffix(req.File.Name, ext)
+	for n := 1; ; n++ {
+		free := stem
+		if n > 1 {
+			free = fmt.Sprintf("%s-%d", stem, n)
+		}
+		plan.Name = free + ext
+		if companions(plan.Folder, free) {
+			continue
+		}
+		ok, err := reserve(filepath.Join(plan.Folder, plan.Name), req.File.ID)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			break
+		}
+	}
+	text, err := json.Marshal(plan)
+	if err != nil {
+		return nil, fmt.Errorf("planning the finish of %s: %w", req.File.Name, err)
+	}
+	if err := writeFile(filepath.Join(dir, planFile), text); err != nil {
+		return nil, fmt.Errorf("planning the finish of %s: %w", req.File.Name, err)
+	}
+	return plan, nil
+}
+
+// companions tells whether results or failed rows of an earlier file lie under a name.
+func companions(folder, stem string) bool {
+	for _, ext := range failedSuffixes {
+		if exists(filepath.Join(folder, stem+ext)) {
+			return true
+		}
+	}
+	return exists(filepath.Join(folder, stem+".results.csv"))
+}
+
+// reserve makes a file that says whom a name is for. It reports true when the name is this file's, from now or from before a crash.
+func reserve(path, id string) (bool, error) {
+	mark := []byte("reserved for file " + id + "\n")
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		info, err := os.Lstat(path)
+		if err != nil || info.Size() != int64(len(mark)) || !info.Mode().IsRegular() {
+			return false, nil
+		}
+		held, err := os.ReadFile(path)
+		return err == nil && string(held) == string(mark), nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("reserving a name for a finished file: %w", err)
+	}
+	_, err = f.Write(mark)
+	return err == nil, errors.Join(err, f.Close())
+}
+
+func readPlan(dir string) (*finishPlan, error) {
+	text, err := os.ReadFile(filepath.Join(dir, planFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the plan of a finish: %w", err)
+	}
+	var plan finishPlan
+	if err := json.Unmarshal(text, &plan); err != nil {
+		return nil, fmt.Errorf("reading %s: %w", filepath.Join(dir, planFile), err)
+	}
+	return &plan, nil
+}
+
+// removeInbox removes what is left in the folder of a finished file, last of all the plan.
+func removeInbox(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("tidying the inbox: %w", err)
+	}
+	for _, e := range entries {
+		if e.Name() != planFile {
+			if err := removeQuietly(filepath.Join(dir, e.Name())); err != nil {
+				return fmt.Errorf("tidying the inbox: %w", err)
+			}
+		}
+	}
+	if err := removeQuietly(filepath.Join(dir, planFile)); err != nil {
+		return fmt.Errorf("tidying the inbox: %w", err)
+	}
+	if err := removeQuietly(dir); err != nil {
+		return fmt.Errorf("tidying the inbox: %w", err)
+	}
+	return nil
+}
+
+// suffix is the extension of a file's name, both parts of .csv.gz and its like.
+func suffix(name string) string {
+	ext := filepath.Ext(name)
+	if strings.EqualFold(ext, ".gz") || strings.EqualFold(ext, ".zip") {
+		if inner := filepath.Ext(strings.TrimSuffix(name, ext)); kindByName(inner) != Auto {
+			ext = inner + ext
+		}
+	}
+	return ext
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+// move renames a file, or copies it where the target lies on another device; the copy is durable and whole before the original goes.
+func move(from, to string) error {
+	err := os.Rename(from, to)
+	if err == nil {
+		return syncDir(filepath.Dir(to))
+	}
+	if !crossDevice(err) {
+		return err
+	}
+	if err := copyFile(from, to); err != nil {
+		return err
+	}
+	return os.Remove(from)
+}
+
+// copyFile copies a regular file so that the copy appears whole or not at all.
+func copyFile(from, to string) (err error) {
+	src, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	tmp := filepath.Join(filepath.Dir(to), "."+filepath.Base(to)+".tmp")
+	dst, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(dst, src)
+	if err = errors.Join(err, dst.Sync(), dst.Close()); err != nil {
+		return errors.Join(err, removeQuietly(tmp))
+	}
+	if err := os.Rename(tmp, to); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(to))
+}
+
+// writeFile writes a small file that is on disk, whole, when it comes back.
+func writeFile(path string, text []byte) error {
+	tmp := path + ".tmp"
+	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(tmp, path); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}

@@ -1,0 +1,250 @@
+package files
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/culvert/culvert/sources"
+)
+
+// inbox is the folder where taken files lie, each in a folder of its own, until every row has an outcome.
+type inbox struct {
+	dir string
+	now func() time.Time
+}
+
+// tag is kept beside a taken file. It is on disk before the file arrives, so that a crash at any moment leaves either the dropped file where it
+// was or a file that can be accepted again.
+type tag struct {
+	Rule     string    `json:"rule"`
+	Name     string    `json:"name"`
+	Folder   string    `json:"folder"`
+	Marker   string    `json:"marker,omitempty"` // path of the marker file to remove
+	Received time.Time `json:"received"`
+	Accepted bool      `json:"accepted,omitempty"` // the sink knows the file
+}
+
+const tagFile = ".file.json"
+
+// prepare makes the folder that a file will be moved to.
+func (in inbox) prepare(t tag) (id string, err error) {
+	u, err := uuid.NewV7()
+	if err != nil {
+		return "", fmt.Errorf("making a file id: %w", err)
+	}
+	id = u.String()
+	dir := filepath.Join(in.dir, id)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("making inbox folder: %w", err)
+	}
+	return id, in.writeTag(id, t)
+}
+
+func (in inbox) writeTag(id string, t tag) error {
+	text, err := json.Marshal(t)
+	if err != nil {
+		return fmt.Errorf("tagging taken file: %w", err)
+	}
+	if err := writeFile(filepath.Join(in.dir, id, tagFile), text); err != nil {
+		return fmt.Errorf("tagging taken file: %w", err)
+	}
+	return nil
+}
+
+func (in inbox) readTag(id string) (tag, error) {
+	var t tag
+	text, err := os.ReadFile(filepath.Join(in.dir, id, tagFile))
+	if err != nil {
+		return t, fmt.Errorf("reading tag of taken file: %w", err)
+	}
+	if err := json.Unmarshal(text, &t); err != nil {
+		return t, fmt.Errorf("reading tag of taken file %s: %w", id, err)
+	}
+	if filepath.Base(t.Name) != t.Name || t.Name == "." || t.Name == ".." {
+		return t, fmt.Errorf("reading tag of taken file %s: %q is no file name", id, t.Name)
+	}
+	return t, nil
+}
+
+func (in inbox) path(id string, t tag) string { return filepath.Join(in.dir, id, t.Name) }
+
+// leftover is how long a prepared folder without a file may belong to another runner that is still filling it.
+const leftover = time.Hour
+
+// unaccepted lists the taken files that the sink may not know: a crash came between the move and the acceptance. What a crash left half
+// prepared is removed.
+func (in inbox) unaccepted() ([]string, error) {
+	entries, err := os.ReadDir(in.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading inbox: %w", err)
+	}
+	var ids []string
+	for _, e := range entries {
+		if !e.IsDir() {
+			continue
+		}
+		id := e.Name()
+		t, err := in.readTag(id)
+		if err == nil && exists(in.path(id, t)) {
+			if !t.Accepted {
+				ids = append(ids, id)
+			}
+			continue
+		}
+		if info, ierr := e.Info(); ierr == nil && in.now().Sub(info.ModTime()) > leftover && in.onlyOurs(id) {
+			if err := removeInbox(filepath.Join(in.dir, id)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return ids, nil
+}
+
+// onlyOurs tells whether a folder holds nothing that was dropped, so that it can be removed.
+func (in inbox) onlyOurs(id string) bool {
+	entries, err := os.ReadDir(filepath.Join(in.dir, id))
+	if err != nil {
+		return false
+	}
+	for _, e := range entries {
+		if e.Name()[0] != '.' {
+			return false
+		}
+	}
+	return true
+}
+
+var errUnsettled = errors.New("the file is still being written")
+
+// describe makes the sink's view of a taken file. It reports errUnsettled when the file changes while it is read.
+func (in inbox) describe(ctx context.Context, id string, t tag) (sources.File, error) {
+	path := in.path(id, t)
+	before, err := os.Lstat(path)
+	if err != nil {
+		return sources.File{}, fmt.Errorf("reading taken file: %w", err)
+	}
+	if !before.Mode().IsRegular() {
+		return sources.File{}, &FileError{Place: t.Name, Message: "it is not a regular file", Mend: "drop the file itself, not a link"}
+	}
+	sum, err := digest(ctx, path)
+	if err != nil {
+		return sources.File{}, fmt.Errorf("reading taken file: %w", err)
+	}
+	after, err := os.Lstat(path)
+	if err != nil {
+		return sources.File{}, fmt.Errorf("reading taken file: %w", err)
+	}
+	if before.Size() != after.Size() || !before.ModTime().Equal(after.ModTime()) {
+		return sources.File{}, errUnsettled
+	}
+	return sources.File{ID: id, Rule: t.Rule, Path: path, Name: t.Name, Folder: t.Folder, Size: after.Size(), SHA256: sum, Received: t.Received}, nil
+}
+
+func digest(ctx context.Context, path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, contextReader{ctx, f}); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+type contextReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c contextReader) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p)
+}
+
+// offer makes a taken file known to the sink and notes that it is.
+func (in inbox) offer(ctx context.Context, id string, sink sources.Sink) (f sources.File, duplicate bool, err error) {
+	t, err := in.readTag(id)
+	if err != nil {
+		return f, false, err
+	}
+	if t.Marker != "" {
+		if err := removeQuietly(t.Marker); err != nil {
+			return f, false, fmt.Errorf("removing marker: %w", err)
+		}
+	}
+	if f, err = in.describe(ctx, id, t); err != nil {
+		return f, false, err
+	}
+	duplicate, err = sink.AcceptFile(ctx, f)
+	if err != nil || duplicate {
+		return f, duplicate, err
+	}
+	t.Accepted = true
+	return f, false, in.writeTag(id, t)
+}
+
+// refuse moves a taken file whose rows will not be read to a folder, with results that say why.
+func refuse(ctx context.Context, f sources.File, folder, outcome, cause, mend string) error {
+	if !exists(filepath.Join(filepath.Dir(f.Path), planFile)) {
+		w, err := OpenResults(ResultsPath(f), 0)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(w.Write(ResultRow{Outcome: outcome, Cause: cause, Mend: mend}), w.Close()); err != nil {
+			return err
+		}
+	}
+	_, err := Finish(ctx, FinishRequest{File: f, Results: ResultsPath(f), Failed: folder, Unreadable: true})
+	return err
+}
+
+// Take takes one file for a rule, as a watched folder would, but leaves the original where it is: the copy in the inbox is what rows are read
+// from. duplicate is true when the same content was accepted for the rule before; the copy is then removed.
+func Take(ctx context.Context, path, rule, inboxDir string, sink sources.Sink) (f sources.File, duplicate bool, err error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return f, false, fmt.Errorf("taking %s: %w", path, err)
+	}
+	info, err := os.Stat(abs)
+	if err != nil {
+		return f, false, fmt.Errorf("taking file: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return f, false, &FileError{Place: filepath.Base(path), Message: "it is not a regular file", Mend: "give the path of a file"}
+	}
+	in := inbox{dir: inboxDir, now: time.Now}
+	t := tag{Rule: rule, Name: filepath.Base(abs), Folder: filepath.Dir(abs), Received: time.Now()}
+	if t.Name[0] == '.' {
+		t.Name = "_" + t.Name[1:] // names with a dot in front are Culvert's own in the inbox
+	}
+	id, err := in.prepare(t)
+	if err != nil {
+		return f, false, err
+	}
+	if err := copyFile(abs, in.path(id, t)); err != nil {
+		return f, false, errors.Join(fmt.Errorf("taking %s: %w", t.Name, err), removeInbox(filepath.Join(in.dir, id)))
+	}
+	f, duplicate, err = in.offer(ctx, id, sink)
+	if duplicate || err != nil {
+		err = errors.Join(err, removeInbox(filepath.Join(in.dir, id)))
+	}
+	return f, duplicate, err
+}

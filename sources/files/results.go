@@ -1,0 +1,199 @@
+package files
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/csv"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// OutcomeFailed in a result row sends the row to the file of failed rows.
+const OutcomeFailed = "failed"
+
+// ResultRow is what became of one row.
+type ResultRow struct {
+	Record  int64    // number of the data row, as Row.Number
+	Line    int      // row as a spreadsheet shows it
+	Sheet   string   // or empty
+	Outcome string   // delivered, unchanged, skipped, failed...
+	Objects []string // UIDs in DHIS2
+	Cause   string
+	Mend    string
+}
+
+var resultsHeader = []string{"row", "sheet", "record", "outcome", "dhis2 ids", "cause", "mend"}
+
+// ResultsWriter appends to a results CSV. What lies before the offset that Sync gave survives a crash; what lies behind it is cut off when the
+// file is opened again at that offset. It is not safe for concurrent use.
+type ResultsWriter struct {
+	file   *os.File
+	buf    *bufio.Writer
+	csv    *csv.Writer
+	offset *countingWriter
+}
+
+type countingWriter struct {
+	w io.Writer
+	n int64
+}
+
+func (c *countingWriter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.n += int64(n)
+	return n, err
+}
+
+// OpenResults opens or makes a results file and continues it at an offset that Sync gave, or at its beginning.
+func OpenResults(path string, offset int64) (*ResultsWriter, error) {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("opening results file: %w", err)
+	}
+	w, err := continueResults(file, offset)
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	return w, nil
+}
+
+func continueResults(file *os.File, offset int64) (*ResultsWriter, error) {
+	info, err := file.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("opening results file: %w", err)
+	}
+	if info.Size() < offset {
+		return nil, fmt.Errorf("results file %s is shorter (%d bytes) than what was written to it before (%d bytes)", file.Name(), info.Size(), offset)
+	}
+	if err := file.Truncate(offset); err != nil {
+		return nil, fmt.Errorf("cutting off unfinished results: %w", err)
+	}
+	if _, err := file.Seek(offset, io.SeekStart); err != nil {
+		return nil, fmt.Errorf("continuing results file: %w", err)
+	}
+	w := &ResultsWriter{file: file, buf: bufio.NewWriterSize(file, 64<<10)}
+	w.offset = &countingWriter{w: w.buf, n: offset}
+	w.csv = csv.NewWriter(w.offset)
+	if offset == 0 {
+		if err := w.csv.Write(resultsHeader); err != nil {
+			return nil, fmt.Errorf("writing results file: %w", err)
+		}
+	}
+	return w, nil
+}
+
+// Write adds one row. It is safe on disk only after Sync.
+func (w *ResultsWriter) Write(r ResultRow) error {
+	err := w.csv.Write([]string{strconv.Itoa(r.Line), guard(r.Sheet), strconv.FormatInt(r.Record, 10), r.Outcome,
+		strings.Join(r.Objects, " "), guard(r.Cause), guard(r.Mend)})
+	if err != nil {
+		return fmt.Errorf("writing results file: %w", err)
+	}
+	return nil
+}
+
+// Sync makes everything written so far durable and gives the offset to continue at.
+func (w *ResultsWriter) Sync() (offset int64, err error) {
+	w.csv.Flush()
+	if err := w.csv.Error(); err != nil {
+		return 0, fmt.Errorf("writing results file: %w", err)
+	}
+	if err := w.buf.Flush(); err != nil {
+		return 0, fmt.Errorf("writing results file: %w", err)
+	}
+	if err := w.file.Sync(); err != nil {
+		return 0, fmt.Errorf("writing results file: %w", err)
+	}
+	return w.offset.n, nil
+}
+
+// Close syncs and closes the file.
+func (w *ResultsWriter) Close() error {
+	_, err := w.Sync()
+	if cerr := w.file.Close(); err == nil && cerr != nil {
+		err = fmt.Errorf("closing results file: %w", cerr)
+	}
+	return err
+}
+
+// ReadResults calls do for every row of a results file in its order, with the byte offset of the row. Do must not keep the row's slices.
+func ReadResults(r io.Reader, do func(offset int64, row ResultRow) error) error {
+	c := csv.NewReader(r)
+	c.ReuseRecord = true
+	c.FieldsPerRecord = len(resultsHeader)
+	for first := true; ; first = false {
+		offset := c.InputOffset()
+		cells, err := c.Read()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("reading results file: %w", err)
+		}
+		if first {
+			continue
+		}
+		row, err := resultOf(cells)
+		if err != nil {
+			return err
+		}
+		if err := do(offset, row); err != nil {
+			return err
+		}
+	}
+}
+
+func resultOf(cells []string) (ResultRow, error) {
+	line, err := strconv.Atoi(cells[0])
+	if err != nil {
+		return ResultRow{}, fmt.Errorf("reading results file: row number %q: %w", cells[0], err)
+	}
+	record, err := strconv.ParseInt(cells[2], 10, 64)
+	if err != nil {
+		return ResultRow{}, fmt.Errorf("reading results file: record number %q: %w", cells[2], err)
+	}
+	return ResultRow{Line: line, Sheet: unguard(cells[1]), Record: record, Outcome: cells[3], Objects: strings.Fields(cells[4]),
+		Cause: unguard(cells[5]), Mend: unguard(cells[6])}, nil
+}
+
+// resultAt reads one row of a results file.
+func resultAt(f io.ReaderAt, offset int64) (ResultRow, error) {
+	c := csv.NewReader(bufio.NewReaderSize(io.NewSectionReader(f, offset, 1<<20), 512))
+	cells, err := c.Read()
+	if err != nil {
+		return ResultRow{}, fmt.Errorf("reading results file: %w", err)
+	}
+	if len(cells) != len(resultsHeader) {
+		return ResultRow{}, fmt.Errorf("reading results file: a row has %d cells", len(cells))
+	}
+	return resultOf(cells)
+}
+
+// guard makes a cell safe to open in a spreadsheet, which would run text that begins like a formula: such a cell gets an apostrophe in front.
+// Numbers and CommCare's mark for questions not asked stay as they are. unguard takes the apostrophe off again.
+func guard(cell string) string {
+	if !formulaLike(cell) || cell == notAsked {
+		return cell
+	}
+	if _, err := strconv.ParseFloat(cell, 64); err == nil {
+		return cell
+	}
+	return "'" + cell
+}
+
+func unguard(cell string) string {
+	if len(cell) > 1 && cell[0] == '\'' && formulaLike(cell) {
+		return cell[1:]
+	}
+	return cell
+}
+
+// formulaLike tells whether a cell begins like a formula, behind any apostrophes.
+func formulaLike(cell string) bool {
+	cell = strings.TrimLeft(cell, "'")
+	return cell != "" && bytes.IndexByte([]byte("=+-@\t\r"), cell[0]) >= 0
+}

@@ -1,0 +1,249 @@
+package files
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/culvert/culvert/sources"
+)
+
+func mustWrite(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func mustRead(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func listDir(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+func TestResultsAreContinuedWhereTheyWereSynced(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "r.csv")
+	w, err := OpenResults(path, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Write(ResultRow{Record: 1, Line: 2, Outcome: "delivered", Objects: []string{"a1", "b2"}}); err != nil {
+		t.Fatal(err)
+	}
+	offset, err := w.Sync()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Write(ResultRow{Record: 2, Line: 3, Outcome: "lost in the crash"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if w, err = OpenResults(path, offset); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Write(ResultRow{Record: 2, Line: 3, Outcome: OutcomeFailed, Cause: "=bad, \"x\"", Mend: "-do"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	want := "row,sheet,record,outcome,dhis2 ids,cause,mend\n2,,1,delivered,a1 b2,,\n3,,2,failed,,\"'=bad, \"\"x\"\"\",'-do\n"
+	if diff := cmp.Diff(want, mustRead(t, path)); diff != "" {
+		t.Error(diff)
+	}
+	var rows []ResultRow
+	err = ReadResults(strings.NewReader(mustRead(t, path)), func(_ int64, r ResultRow) error {
+		rows = append(rows, r)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rows[1].Cause != "=bad, \"x\"" || rows[1].Mend != "-do" {
+		t.Errorf("guarded cells come back as %+v", rows[1])
+	}
+	if _, err := OpenResults(path, 1<<20); err == nil {
+		t.Error("a results file that lost its end opens without an error")
+	}
+}
+
+func TestGuard(t *testing.T) {
+	for in, want := range map[string]string{
+		"": "", "Ada": "Ada", "=1+1": "'=1+1", "+254712345678": "+254712345678", "-12.5": "-12.5", "-x": "'-x", "@SUM(A1)": "'@SUM(A1)",
+		"\tx": "'\tx", "---": "---", "'=x": "''=x", "'t": "'t", "+1 +2": "'+1 +2",
+	} {
+		if got := guard(in); got != want {
+			t.Errorf("guard(%q) = %q, want %q", in, got, want)
+		}
+		if got := unguard(guard(in)); got != in {
+			t.Errorf("%q comes back as %q", in, got)
+		}
+	}
+}
+
+// taken lays a file into an inbox with results for its rows: every row whose text holds "bad" fails.
+func taken(t *testing.T, root, name, text string) FinishRequest {
+	t.Helper()
+	f := sources.File{ID: "id-1", Rule: "anc", Name: name, Path: filepath.Join(root, "inbox", "id-1", name)}
+	mustWrite(t, f.Path, text)
+	w, err := OpenResults(ResultsPath(f), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, line := range strings.Split(strings.TrimSpace(text), "\n")[1:] {
+		row := ResultRow{Record: int64(i + 1), Line: i + 2, Outcome: "delivered"}
+		if strings.Contains(line, "bad") {
+			row.Outcome, row.Cause, row.Mend = OutcomeFailed, "age is no number", "write a number"
+		}
+		if err := w.Write(row); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return FinishRequest{File: f, Results: ResultsPath(f), Done: filepath.Join(root, "done"), Failed: filepath.Join(root, "failed")}
+}
+
+func TestFinish(t *testing.T) {
+	root := t.TempDir()
+	text := "\xef\xbb\xbfname;age\nAda;30\n\"=B;ob\";bad\nCy;31\nDi;bad;1\n"
+	req := taken(t, root, "anc.csv", text)
+	out, err := Finish(context.Background(), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := filepath.Join(root, "done")
+	if diff := cmp.Diff(Finished{Original: filepath.Join(done, "anc.csv"), Results: filepath.Join(done, "anc.results.csv"),
+		FailedRows: filepath.Join(done, "anc.failed.csv"), Rows: 2}, out); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(text, mustRead(t, out.Original)); diff != "" {
+		t.Error(diff)
+	}
+	want := "\xef\xbb\xbfname;age;culvert cause;culvert mend\n\"'=B;ob\";bad;age is no number;write a number\nDi;\"bad;1\";age is no number;write a number\n"
+	failed := mustRead(t, out.FailedRows)
+	if diff := cmp.Diff(want, failed); diff != "" {
+		t.Error(diff)
+	}
+	bodies, problems := readAll(t, "anc.failed.csv", failed, Format{})
+	if diff := cmp.Diff([]map[string]any{{"name": "=B;ob", "age": "bad"}, {"name": "Di", "age": "bad;1"}}, bodies); diff != "" || problems != nil {
+		t.Error(diff, problems)
+	}
+	if left := listDir(t, filepath.Join(root, "inbox")); left != nil {
+		t.Errorf("the inbox still holds %v", left)
+	}
+	if again, err := Finish(context.Background(), req); err != nil || again != (Finished{}) {
+		t.Errorf("finishing again gives %v, %v", again, err)
+	}
+	if out, err = Finish(context.Background(), taken(t, root, "anc.csv", "name,age\nEd,32\n")); err != nil || filepath.Base(out.Original) != "anc-2.csv" || out.FailedRows != "" {
+		t.Errorf("a second file of the name goes to %+v, %v", out, err)
+	}
+}
+
+// A finish that stopped at any step is completed by the next one, with the same names and the same content.
+func TestFinishAfterACrash(t *testing.T) {
+	text := "name,age\nAda,30\nBob,bad\n"
+	steps := map[string]func(t *testing.T, req FinishRequest){
+		"name reserved": func(t *testing.T, req FinishRequest) {
+			if ok, err := reserve(filepath.Join(req.Done, "anc.csv"), req.File.ID); !ok || err != nil {
+				t.Fatal(ok, err)
+			}
+		},
+		"planned": func(t *testing.T, req FinishRequest) {
+			if _, err := choose(filepath.Dir(req.File.Path), req); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"failed rows written": func(t *testing.T, req FinishRequest) {
+			if _, err := choose(filepath.Dir(req.File.Path), req); err != nil {
+				t.Fatal(err)
+			}
+			if err := finishFailed(context.Background(), req, req.Done, "anc", &Finished{}); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"results moved": func(t *testing.T, req FinishRequest) {
+			if _, err := choose(filepath.Dir(req.File.Path), req); err != nil {
+				t.Fatal(err)
+			}
+			if err := finishFailed(context.Background(), req, req.Done, "anc", &Finished{}); err != nil {
+				t.Fatal(err)
+			}
+			if err := move(req.Results, filepath.Join(req.Done, "anc.results.csv")); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"original moved": func(t *testing.T, req FinishRequest) {
+			if _, err := choose(filepath.Dir(req.File.Path), req); err != nil {
+				t.Fatal(err)
+			}
+			if err := finishFailed(context.Background(), req, req.Done, "anc", &Finished{}); err != nil {
+				t.Fatal(err)
+			}
+			if err := move(req.Results, filepath.Join(req.Done, "anc.results.csv")); err != nil {
+				t.Fatal(err)
+			}
+			if err := move(req.File.Path, filepath.Join(req.Done, "anc.csv")); err != nil {
+				t.Fatal(err)
+			}
+		},
+	}
+	for name, crash := range steps {
+		t.Run(name, func(t *testing.T) {
+			root := t.TempDir()
+			req := taken(t, root, "anc.csv", text)
+			if err := os.MkdirAll(req.Done, 0o750); err != nil {
+				t.Fatal(err)
+			}
+			crash(t, req)
+			if _, err := Finish(context.Background(), req); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff([]string{"anc.csv", "anc.failed.csv", "anc.results.csv"}, listDir(t, req.Done)); diff != "" {
+				t.Error(diff)
+			}
+			if got := mustRead(t, filepath.Join(req.Done, "anc.csv")); got != text {
+				t.Errorf("the original has become %q", got)
+			}
+			if left := listDir(t, filepath.Join(root, "inbox")); left != nil {
+				t.Errorf("the inbox still holds %v", left)
+			}
+		})
+	}
+}
+
+func TestUnreadableFilesGoToFailed(t *testing.T) {
+	root := t.TempDir()
+	req := taken(t, root, "anc.csv", "name,name\nA,B\n")
+	req.Unreadable = true
+	out, err := Finish(context.Background(), req)
+	if err != nil || out.Original != filepath.Join(root, "failed", "anc.csv") {
+		t.Errorf("got %+v, %v", out, err)
+	}
+}

@@ -1,0 +1,201 @@
+package files
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/htmlindex"
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
+)
+
+var (
+	bomUTF8    = []byte("\xef\xbb\xbf")
+	bomUTF16LE = []byte("\xff\xfe")
+	bomUTF16BE = []byte("\xfe\xff")
+)
+
+// textEncoding is how the bytes of a text file are read.
+type textEncoding struct {
+	decoder encoding.Encoding // nil: UTF-8, taken as it is
+	bom     bool              // the file began with a UTF-8 byte order mark
+	skip    int               // bytes of the mark
+	found   bool              // found out, not declared
+	mixed   bool              // found out that it is mostly, but not all, UTF-8
+}
+
+// checkEncoding tells whether a declared encoding is known.
+func checkEncoding(name string) error {
+	if _, err := htmlindex.Get(strings.TrimSpace(name)); err != nil {
+		return fmt.Errorf("no encoding is named %q", name)
+	}
+	return nil
+}
+
+// findEncoding reads a text from its beginning to its end, or as far as needed, to say how it is encoded.
+//
+// Exports of spreadsheets carry no mark of their encoding: what is valid UTF-8 throughout is UTF-8; what has bytes that are not, and no
+// multi-byte UTF-8 at all, is Windows-1252; what has both is UTF-8 with damaged rows, which are reported one by one.
+func findEncoding(open opener, declared, place string) (textEncoding, error) {
+	r, err := open()
+	if err != nil {
+		return textEncoding{}, err
+	}
+	defer r.Close()
+	buf := make([]byte, 64<<10)
+	n, err := io.ReadFull(r, buf)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return textEncoding{}, err
+	}
+	head := buf[:n]
+	if n == 0 {
+		return textEncoding{}, emptyFile(place)
+	}
+	if declared != "" {
+		return declaredEncoding(head, declared, place)
+	}
+	switch {
+	case bytes.HasPrefix(head, bomUTF8):
+		return textEncoding{bom: true, skip: 3, found: true}, nil
+	case bytes.HasPrefix(head, bomUTF16LE):
+		return textEncoding{decoder: unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM), skip: 2, found: true}, nil
+	case bytes.HasPrefix(head, bomUTF16BE):
+		return textEncoding{decoder: unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM), skip: 2, found: true}, nil
+	}
+	if enc := unmarkedUTF16(head); enc != nil {
+		return textEncoding{decoder: enc, found: true}, nil
+	}
+	if bytes.IndexByte(head[:min(n, 4096)], 0) >= 0 {
+		return textEncoding{}, &FileError{Place: place, Message: "it holds NUL bytes and is not a text file",
+			Mend: "export it again as CSV in UTF-8, or as xlsx"}
+	}
+	enc, err := scanUTF8(io.MultiReader(bytes.NewReader(append([]byte(nil), head...)), r), buf)
+	return enc, err
+}
+
+func declaredEncoding(head []byte, declared, place string) (textEncoding, error) {
+	enc, err := htmlindex.Get(strings.TrimSpace(declared))
+	if err != nil {
+		return textEncoding{}, &FileError{Place: place, Message: fmt.Sprintf("no encoding is named %q", declared), Mend: "use utf-8, utf-16le or windows-1252"}
+	}
+	if enc == unicode.UTF8 {
+		bom := bytes.HasPrefix(head, bomUTF8)
+		t := textEncoding{bom: bom}
+		if bom {
+			t.skip = 3
+		}
+		return t, nil
+	}
+	t := textEncoding{decoder: enc}
+	if bytes.HasPrefix(head, bomUTF16LE) || bytes.HasPrefix(head, bomUTF16BE) {
+		t.skip = 2
+	}
+	return t, nil
+}
+
+// unmarkedUTF16 recognises UTF-16 without a mark: texts in Latin letters have a zero in every second byte.
+func unmarkedUTF16(head []byte) encoding.Encoding {
+	n := min(len(head), 1024) &^ 1
+	if n < 8 {
+		return nil
+	}
+	var even, odd int
+	for i := 0; i < n; i += 2 {
+		if head[i] == 0 {
+			even++
+		}
+		if head[i+1] == 0 {
+			odd++
+		}
+	}
+	switch half := n / 2; {
+	case odd > half*6/10 && even == 0:
+		return unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM)
+	case even > half*6/10 && odd == 0:
+		return unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM)
+	}
+	return nil
+}
+
+func scanUTF8(r io.Reader, buf []byte) (textEncoding, error) {
+	var bad, multi bool
+	kept := 0
+	for {
+		n, err := r.Read(buf[kept:])
+		chunk := buf[:kept+n]
+		kept = 0
+		if utf8.Valid(chunk) {
+			multi = multi || hasHighByte(chunk)
+		} else {
+			for len(chunk) > 0 {
+				if chunk[0] < utf8.RuneSelf {
+					chunk = chunk[1:]
+					continue
+				}
+				if !utf8.FullRune(chunk) && err == nil {
+					kept = copy(buf, chunk)
+					break
+				}
+				_, size := utf8.DecodeRune(chunk)
+				if size == 1 {
+					bad = true
+				} else {
+					multi = true
+				}
+				chunk = chunk[size:]
+			}
+		}
+		if bad && multi {
+			return textEncoding{found: true, mixed: true}, nil
+		}
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return textEncoding{}, err
+		}
+	}
+	if bad {
+		return textEncoding{decoder: charmap.Windows1252, found: true}, nil
+	}
+	return textEncoding{found: true}, nil
+}
+
+func hasHighByte(b []byte) bool {
+	for _, c := range b {
+		if c >= utf8.RuneSelf {
+			return true
+		}
+	}
+	return false
+}
+
+// text opens the content as UTF-8, without its mark.
+func (e textEncoding) text(open opener) (io.ReadCloser, error) {
+	r, err := open()
+	if err != nil {
+		return nil, err
+	}
+	if e.skip > 0 {
+		if _, err := io.CopyN(io.Discard, r, int64(e.skip)); err != nil {
+			r.Close()
+			return nil, err
+		}
+	}
+	if e.decoder == nil {
+		return r, nil
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{transform.NewReader(r, e.decoder.NewDecoder()), r}, nil
+}
+
+func emptyFile(place string) error {
+	return &FileError{Place: place, Message: "the file is empty", Mend: "export it again and check that it was written to its end"}
+}

@@ -1,0 +1,449 @@
+package files
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+
+	"github.com/culvert/culvert/sources"
+)
+
+// Defaults of watching.
+const (
+	DefaultScan   = 2 * time.Second // between scans; events of the file system only make it quicker
+	DefaultStable = 2 * time.Second // without a change, before a file counts as written to its end
+	emptyStable   = 30 * time.Second
+	retryAfter    = 5 * time.Second
+	gather        = 100 * time.Millisecond // after an event, to take in those that follow at once
+)
+
+// WatchedRule is one rule's claim on a folder.
+type WatchedRule struct {
+	Rule      string
+	Folder    string // absolute
+	Create    bool   // make the folder when it is missing; not for folders outside the project, which may be mounts
+	Glob      string // on file names, without regard to case; empty: every name that a known format may have
+	Marker    string // ending of the file that says that another is complete, such as .done; empty: none
+	StableFor time.Duration
+	Done      string // absolute
+	Failed    string // absolute
+	Format    Format
+}
+
+// Config is what watching needs.
+type Config struct {
+	Inbox  string // absolute
+	Rules  []WatchedRule
+	Scan   time.Duration // 0: DefaultScan
+	Now    func() time.Time
+	Logger *slog.Logger
+}
+
+// New makes the source that watches the folders of all rules. A file that several rules claim is taken for each of them.
+func New(c Config) sources.Source {
+	c.Scan = cmp.Or(c.Scan, DefaultScan)
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	w := &watcher{
+		Config:  c,
+		inbox:   inbox{dir: c.Inbox, now: c.Now},
+		seen:    map[string]sighting{},
+		waiting: map[string]time.Time{},
+		told:    map[string]string{},
+	}
+	for i := range w.Rules {
+		w.Rules[i].StableFor = cmp.Or(w.Rules[i].StableFor, DefaultStable)
+	}
+	return w
+}
+
+// watcher takes dropped files. All of it runs on the goroutine of Run.
+type watcher struct {
+	Config
+	inbox   inbox
+	seen    map[string]sighting  // by path
+	waiting map[string]time.Time // taken files that the sink has not accepted, and when to try again
+	told    map[string]string    // what was last logged about a path, to say it once
+}
+
+// sighting is a dropped file as it was last seen.
+type sighting struct {
+	size    int64
+	changed time.Time
+	since   time.Time // seen like this for the first time
+	scan    int
+}
+
+// Run watches until ctx ends.
+func (w *watcher) Run(ctx context.Context, sink sources.Sink) error {
+	if err := os.MkdirAll(w.Inbox, 0o700); err != nil {
+		return fmt.Errorf("making inbox folder: %w", err)
+	}
+	ids, err := w.inbox.unaccepted()
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		w.waiting[id] = time.Time{}
+	}
+	events, closeEvents := w.listen()
+	defer closeEvents()
+	for n := 1; ; n++ {
+		next := w.round(ctx, sink, events, n)
+		if !w.sleep(ctx, events, next) {
+			return nil
+		}
+	}
+}
+
+// listen starts the file system's events. Without them the scans go on alone.
+func (w *watcher) listen() (*fsnotify.Watcher, func()) {
+	events, err := fsnotify.NewWatcher()
+	if err != nil {
+		w.Logger.Warn("no file system events, dropped files are found by scanning only", "error", err)
+		return nil, func() {}
+	}
+	return events, func() { events.Close() }
+}
+
+// sleep waits for an event or the given time. It reports false when ctx has ended.
+func (w *watcher) sleep(ctx context.Context, events *fsnotify.Watcher, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	var happened <-chan fsnotify.Event
+	var failed <-chan error
+	if events != nil {
+		happened, failed = events.Events, events.Errors
+	}
+	hurried := false
+	for {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-timer.C:
+			return true
+		case e, ok := <-happened:
+			if !ok {
+				happened = nil
+			} else if !hurried && !e.Has(fsnotify.Chmod) {
+				hurried = true
+				timer.Reset(min(d, gather))
+			}
+		case err, ok := <-failed:
+			if !ok {
+				failed = nil
+			} else {
+				w.Logger.Debug("file system events were lost", "error", err)
+			}
+		}
+	}
+}
+
+// round looks at every folder once and gives the time until the next look.
+func (w *watcher) round(ctx context.Context, sink sources.Sink, events *fsnotify.Watcher, n int) time.Duration {
+	next := w.Scan
+	for _, folder := range w.folders() {
+		if ctx.Err() != nil {
+			return 0
+		}
+		next = min(next, w.scanFolder(folder, events, n))
+	}
+	for path, s := range w.seen {
+		if s.scan != n {
+			delete(w.seen, path)
+			delete(w.told, path)
+		}
+	}
+	for id, at := range w.waiting {
+		if ctx.Err() != nil {
+			return 0
+		}
+		if !at.After(w.Now()) {
+			w.offer(ctx, id, sink)
+		}
+	}
+	return max(next, 10*time.Millisecond)
+}
+
+func (w *watcher) folders() []string {
+	var list []string
+	known := map[string]bool{}
+	for _, r := range w.Rules {
+		if !known[r.Folder] {
+			known[r.Folder] = true
+			list = append(list, r.Folder)
+		}
+	}
+	return list
+}
+
+func (w *watcher) scanFolder(folder string, events *fsnotify.Watcher, n int) time.Duration {
+	next := w.Scan
+	// The watch comes before the look, so that nothing falls between them.
+	if events != nil && !watched(events, folder) {
+		if err := events.Add(folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			w.say(folder, slog.LevelWarn, "no file system events for this folder, dropped files are found by scanning only", err)
+		}
+	}
+	entries, err := os.ReadDir(folder)
+	if errors.Is(err, fs.ErrNotExist) && w.create(folder) {
+		return 0
+	}
+	if err != nil {
+		w.say(folder, slog.LevelError, "cannot read the watched folder", err)
+		return next
+	}
+	names := make(map[string]bool, len(entries))
+	for _, e := range entries {
+		names[e.Name()] = true
+	}
+	for _, e := range entries {
+		path := filepath.Join(folder, e.Name())
+		claims := w.claims(folder, e)
+		if len(claims) == 0 {
+			continue
+		}
+		info, err := e.Info()
+		if err != nil {
+			continue // gone again
+		}
+		wait := w.watchFile(path, info, claims, names, n)
+		if wait > 0 {
+			next = min(next, wait)
+			continue
+		}
+		if err := w.take(path, claims); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			w.say(path, slog.LevelError, "cannot take the dropped file", err)
+		}
+	}
+	return next
+}
+
+func watched(events *fsnotify.Watcher, folder string) bool {
+	for _, f := range events.WatchList() {
+		if f == folder {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *watcher) create(folder string) bool {
+	for _, r := range w.Rules {
+		if r.Folder == folder && r.Create {
+			if err := os.MkdirAll(folder, 0o750); err != nil {
+				w.say(folder, slog.LevelError, "cannot make the watched folder", err)
+				return false
+			}
+			return true
+		}
+	}
+	return false
+}
+
+// claims lists the rules that an entry is for.
+func (w *watcher) claims(folder string, e fs.DirEntry) []WatchedRule {
+	if !e.Type().IsRegular() || unfinishedName(e.Name()) {
+		return nil
+	}
+	var list []WatchedRule
+	for _, r := range w.Rules {
+		if r.Folder == folder && r.wants(e.Name()) {
+			list = append(list, r)
+		}
+	}
+	return list
+}
+
+func (r *WatchedRule) wants(name string) bool {
+	lower := strings.ToLower(name)
+	if r.Marker != "" && strings.HasSuffix(lower, strings.ToLower(r.Marker)) {
+		return false
+	}
+	if r.Glob == "" {
+		return readable(lower)
+	}
+	ok, err := filepath.Match(strings.ToLower(r.Glob), lower)
+	return err == nil && ok
+}
+
+// readable tells whether a name is one of a format that can be read.
+func readable(name string) bool {
+	switch filepath.Ext(name) {
+	case ".txt", ".zip", ".gz":
+		return true
+	}
+	return kindByName(name) != Auto
+}
+
+// unfinishedName tells whether a name is hidden, or one that programs give to files which they are still writing.
+func unfinishedName(name string) bool {
+	lower := strings.ToLower(name)
+	if strings.HasPrefix(lower, ".") || strings.HasPrefix(lower, "~") || strings.HasSuffix(lower, "~") {
+		return true
+	}
+	switch filepath.Ext(lower) {
+	case ".tmp", ".temp", ".part", ".partial", ".filepart", ".crdownload", ".download", ".opdownload", ".swp", ".lock", ".lck", ".writing":
+		return true
+	}
+	return lower == "thumbs.db" || lower == "desktop.ini"
+}
+
+// watchFile notes how a file looks and gives the time until it can be taken, 0 for now.
+func (w *watcher) watchFile(path string, info fs.FileInfo, claims []WatchedRule, names map[string]bool, n int) time.Duration {
+	now := w.Now()
+	s, known := w.seen[path]
+	if !known || s.size != info.Size() || !s.changed.Equal(info.ModTime()) {
+		s = sighting{size: info.Size(), changed: info.ModTime(), since: now}
+	}
+	s.scan = n
+	w.seen[path] = s
+	var wait time.Duration
+	for _, r := range claims {
+		if r.Marker != "" {
+			if marker(names, filepath.Base(path), r.Marker) == "" {
+				return w.Scan
+			}
+			continue
+		}
+		needs := r.StableFor
+		if s.size == 0 {
+			needs = max(needs, emptyStable) // some programs make a file long before they fill it
+		}
+		wait = max(wait, needs-now.Sub(s.since))
+	}
+	return max(wait, 0)
+}
+
+// marker gives the name of the file that marks another as complete: its name, or its name without the extension, with the marker's ending.
+func marker(names map[string]bool, name, ending string) string {
+	for _, m := range []string{name + ending, strings.TrimSuffix(name, filepath.Ext(name)) + ending} {
+		if names[m] {
+			return m
+		}
+	}
+	return ""
+}
+
+// take moves a dropped file into the inbox: a copy for every rule that claims it but the last, which gets the file itself.
+func (w *watcher) take(path string, claims []WatchedRule) error {
+	folder, name := filepath.Split(path)
+	for i, r := range claims {
+		t := tag{Rule: r.Rule, Name: name, Folder: filepath.Clean(folder), Received: w.Now()}
+		last := i == len(claims)-1
+		if r.Marker != "" && last {
+			t.Marker = w.markerPath(folder, name, r.Marker)
+		}
+		id, err := w.inbox.prepare(t)
+		if err != nil {
+			return err
+		}
+		carry := move
+		if !last {
+			carry = copyFile
+		}
+		if err := carry(path, w.inbox.path(id, t)); err != nil {
+			return errors.Join(err, removeInbox(filepath.Join(w.Inbox, id)))
+		}
+		w.waiting[id] = time.Time{}
+		w.Logger.Info("took a dropped file", "rule", r.Rule, "file", name, "file_id", id)
+	}
+	delete(w.seen, path)
+	delete(w.told, path)
+	return syncDir(folder)
+}
+
+func (w *watcher) markerPath(folder, name, ending string) string {
+	for _, m := range []string{name + ending, strings.TrimSuffix(name, filepath.Ext(name)) + ending} {
+		if path := filepath.Join(folder, m); exists(path) {
+			return path
+		}
+	}
+	return ""
+}
+
+// offer hands a taken file to the sink; what cannot be settled now is tried again.
+func (w *watcher) offer(ctx context.Context, id string, sink sources.Sink) {
+	f, duplicate, err := w.inbox.offer(ctx, id, sink)
+	var busy *sources.ErrBusy
+	var bad *FileError
+	switch {
+	case err == nil && duplicate:
+		err = w.refuse(ctx, f, "duplicate", "the same content was taken for this rule before", "nothing to do; its results are beside the first")
+	case errors.Is(err, sources.ErrFinal):
+		err = w.refuse(ctx, f, OutcomeFailed, err.Error(), "mend the rule and drop the file again")
+	case errors.As(err, &bad):
+		err = w.drop(id, bad)
+	case errors.As(err, &busy):
+		w.waiting[id] = w.Now().Add(cmp.Or(busy.RetryAfter, retryAfter))
+		w.say(id, slog.LevelWarn, "a taken file waits", err)
+		return
+	case errors.Is(err, errUnsettled):
+		w.waiting[id] = w.Now().Add(w.Scan)
+		return
+	}
+	if ctx.Err() != nil {
+		return
+	}
+	if err != nil {
+		w.waiting[id] = w.Now().Add(retryAfter)
+		w.say(id, slog.LevelError, "cannot hand over a taken file", err)
+		return
+	}
+	delete(w.waiting, id)
+	delete(w.told, id)
+}
+
+func (w *watcher) refuse(ctx context.Context, f sources.File, outcome, cause, mend string) error {
+	done, failed := w.ends(f.Rule, f.Folder)
+	folder := failed
+	if outcome != OutcomeFailed {
+		folder = done
+	}
+	return refuse(ctx, f, folder, outcome, cause, mend)
+}
+
+// ends gives the folders for finished files of a rule, which may be gone by now.
+func (w *watcher) ends(rule, folder string) (done, failed string) {
+	for _, r := range w.Rules {
+		if r.Rule == rule && r.Folder == folder {
+			return r.Done, r.Failed
+		}
+	}
+	return filepath.Join(folder, "done"), filepath.Join(folder, "failed")
+}
+
+// drop removes what was moved in place of a file: a link that somebody put there at the last moment.
+func (w *watcher) drop(id string, why *FileError) error {
+	t, err := w.inbox.readTag(id)
+	if err != nil {
+		return err
+	}
+	if err := removeQuietly(w.inbox.path(id, t)); err != nil {
+		return fmt.Errorf("removing a link from the inbox: %w", err)
+	}
+	w.Logger.Warn("left out what was dropped", "rule", t.Rule, "file", t.Name, "cause", why.Message)
+	return removeInbox(filepath.Join(w.Inbox, id))
+}
+
+// say logs what is wrong with a path once, until it changes.
+func (w *watcher) say(path string, level slog.Level, message string, err error) {
+	if w.told[path] == err.Error() {
+		return
+	}
+	w.told[path] = err.Error()
+	w.Logger.Log(context.Background(), level, message, "path", path, "error", err)
+}

@@ -1,0 +1,321 @@
+package files
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/culvert/culvert/sources"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// sink keeps what it is offered, as the engine does: content is taken once for a rule, the same id is known.
+type sink struct {
+	mu      sync.Mutex
+	files   map[string]sources.File // by id
+	content map[string]string       // rule and digest → id
+	refuse  func(f sources.File) error
+	took    chan sources.File
+	offered chan sources.File
+}
+
+func newSink() *sink {
+	return &sink{files: map[string]sources.File{}, content: map[string]string{}, took: make(chan sources.File, 1000), offered: make(chan sources.File, 1000)}
+}
+
+func (s *sink) AcceptFile(_ context.Context, f sources.File) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.offered <- f
+	if s.refuse != nil {
+		if err := s.refuse(f); err != nil {
+			return false, err
+		}
+	}
+	if id, ok := s.content[f.Rule+f.SHA256]; ok && id != f.ID {
+		return true, nil
+	}
+	s.files[f.ID], s.content[f.Rule+f.SHA256] = f, f.ID
+	s.took <- f
+	return false, nil
+}
+
+func (s *sink) Accept(context.Context, sources.Batch) ([]sources.Receipt, error) {
+	return nil, fmt.Errorf("files are handed over whole")
+}
+func (s *sink) Cursor(context.Context, string) (string, error) { return "", nil }
+
+// start runs a watcher until the test ends.
+func start(t *testing.T, c Config, s sources.Sink) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- New(c).Run(ctx, s) }()
+	var once sync.Once
+	stop = func() {
+		once.Do(func() {
+			cancel()
+			if err := <-done; err != nil {
+				t.Errorf("watching ended with %v", err)
+			}
+		})
+	}
+	t.Cleanup(stop)
+	return stop
+}
+
+func testConfig(root string, rules ...WatchedRule) Config {
+	for i := range rules {
+		r := &rules[i]
+		if r.Folder == "" {
+			r.Folder = filepath.Join(root, "drop")
+		}
+		r.Create, r.StableFor = true, 20*time.Millisecond
+		r.Done, r.Failed = filepath.Join(r.Folder, "done"), filepath.Join(r.Folder, "failed")
+	}
+	return Config{Inbox: filepath.Join(root, "inbox"), Rules: rules, Scan: 20 * time.Millisecond}
+}
+
+func await(t *testing.T, c <-chan sources.File) sources.File {
+	t.Helper()
+	select {
+	case f := <-c:
+		return f
+	case <-time.After(20 * time.Second):
+		t.Fatal("no file came")
+		panic("unreachable")
+	}
+}
+
+func TestDroppedFilesAreTaken(t *testing.T) {
+	root := t.TempDir()
+	s := newSink()
+	start(t, testConfig(root, WatchedRule{Rule: "anc", Glob: "anc-*.csv"}), s)
+	mustWrite(t, filepath.Join(root, "drop", "other.csv"), "not for us")
+	mustWrite(t, filepath.Join(root, "drop", "anc-1.csv.part"), "not yet")
+	mustWrite(t, filepath.Join(root, "drop", ".anc-1.csv"), "hidden")
+	mustWrite(t, filepath.Join(root, "secret.csv"), "elsewhere")
+	if err := os.Symlink(filepath.Join(root, "secret.csv"), filepath.Join(root, "drop", "anc-link.csv")); err != nil {
+		t.Fatal(err)
+	}
+	mustWrite(t, filepath.Join(root, "drop", "ANC-may.csv"), "name\nAda\n")
+	f := await(t, s.took)
+	if f.Name != "ANC-may.csv" || f.Rule != "anc" || f.Folder != filepath.Join(root, "drop") || f.Size != 9 || len(f.SHA256) != 64 {
+		t.Errorf("took %+v", f)
+	}
+	if got := mustRead(t, f.Path); got != "name\nAda\n" {
+		t.Errorf("the taken file holds %q", got)
+	}
+	if f.Path != filepath.Join(root, "inbox", f.ID, "ANC-may.csv") {
+		t.Errorf("it lies at %s", f.Path)
+	}
+	if diff := cmp.Diff([]string{".anc-1.csv", "anc-1.csv.part", "anc-link.csv", "other.csv"}, listDir(t, filepath.Join(root, "drop"))); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestGrowingFilesAreLeftAlone(t *testing.T) {
+	root := t.TempDir()
+	clock := &fakeClock{at: time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)}
+	c := testConfig(root, WatchedRule{Rule: "anc"})
+	c.Rules[0].StableFor = 5 * time.Second
+	c.Now = clock.now
+	s := newSink()
+	w := New(c).(*watcher)
+	path := filepath.Join(root, "drop", "a.csv")
+	mustWrite(t, path, "name\n")
+	ctx := context.Background()
+	round := 0
+	look := func(after time.Duration) {
+		clock.at = clock.at.Add(after)
+		round++
+		w.round(ctx, s, nil, round)
+	}
+	look(0)
+	look(4 * time.Second)
+	mustWrite(t, path, "name\nAda\n")
+	look(4 * time.Second)
+	look(4 * time.Second)
+	if len(s.took) > 0 {
+		t.Fatal("the file was taken while it grew")
+	}
+	look(2 * time.Second)
+	if f := await(t, s.took); f.Size != 9 {
+		t.Errorf("took %d bytes", f.Size)
+	}
+}
+
+type fakeClock struct{ at time.Time }
+
+func (c *fakeClock) now() time.Time { return c.at }
+
+func TestMarkers(t *testing.T) {
+	root := t.TempDir()
+	s := newSink()
+	drop := filepath.Join(root, "drop")
+	mustWrite(t, filepath.Join(drop, "b.csv"), "name\nBob\n")
+	mustWrite(t, filepath.Join(drop, "a.csv"), "name\nAda\n")
+	mustWrite(t, filepath.Join(drop, "a.csv.done"), "")
+	start(t, testConfig(root, WatchedRule{Rule: "anc", Marker: ".done", Glob: "*"}), s)
+	if f := await(t, s.took); f.Name != "a.csv" {
+		t.Errorf("took %s", f.Name)
+	}
+	mustWrite(t, filepath.Join(drop, "b.done"), "")
+	if f := await(t, s.took); f.Name != "b.csv" {
+		t.Errorf("took %s", f.Name)
+	}
+	if left := listDir(t, drop); left != nil {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+func TestTheSameContentIsTakenOnce(t *testing.T) {
+	root := t.TempDir()
+	s := newSink()
+	stop := start(t, testConfig(root, WatchedRule{Rule: "anc"}), s)
+	drop := filepath.Join(root, "drop")
+	mustWrite(t, filepath.Join(drop, "a.csv"), "name\nAda\n")
+	await(t, s.took)
+	mustWrite(t, filepath.Join(drop, "again.csv"), "name\nAda\n")
+	await(t, s.offered)
+	await(t, s.offered)
+	stop()
+	results := mustRead(t, filepath.Join(drop, "done", "again.results.csv"))
+	want := "row,sheet,record,outcome,dhis2 ids,cause,mend\n0,,0,duplicate,,the same content was taken for this rule before,nothing to do; its results are beside the first\n"
+	if diff := cmp.Diff(want, results); diff != "" {
+		t.Error(diff)
+	}
+	if ids := listDir(t, filepath.Join(root, "inbox")); len(ids) != 1 {
+		t.Errorf("the inbox holds %v", ids)
+	}
+}
+
+func TestEveryRuleGetsTheFile(t *testing.T) {
+	root := t.TempDir()
+	s := newSink()
+	start(t, testConfig(root, WatchedRule{Rule: "anc"}, WatchedRule{Rule: "visits"}), s)
+	mustWrite(t, filepath.Join(root, "drop", "a.csv"), "name\nAda\n")
+	got := map[string]bool{await(t, s.took).Rule: true, await(t, s.took).Rule: true}
+	if !got["anc"] || !got["visits"] {
+		t.Errorf("taken for %v", got)
+	}
+}
+
+func TestABusySinkIsAskedAgain(t *testing.T) {
+	root := t.TempDir()
+	s := newSink()
+	busy := 2
+	s.refuse = func(sources.File) error {
+		if busy--; busy >= 0 {
+			return fmt.Errorf("accepting: %w", &sources.ErrBusy{RetryAfter: time.Millisecond, Reason: "the disk is full"})
+		}
+		return nil
+	}
+	start(t, testConfig(root, WatchedRule{Rule: "anc"}), s)
+	mustWrite(t, filepath.Join(root, "drop", "a.csv"), "name\nAda\n")
+	if f := await(t, s.took); f.Name != "a.csv" {
+		t.Errorf("took %s", f.Name)
+	}
+}
+
+func TestWhatTheSinkNeverTakesGoesToFailed(t *testing.T) {
+	root := t.TempDir()
+	s := newSink()
+	s.refuse = func(sources.File) error { return fmt.Errorf("no rule is named anc: %w", sources.ErrFinal) }
+	stop := start(t, testConfig(root, WatchedRule{Rule: "anc"}), s)
+	mustWrite(t, filepath.Join(root, "drop", "a.csv"), "name\nAda\n")
+	await(t, s.offered)
+	stop()
+	if diff := cmp.Diff([]string{"a.csv", "a.results.csv"}, listDir(t, filepath.Join(root, "drop", "failed"))); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Whatever was on disk when the program died, the next start accepts the file once and loses nothing.
+func TestCrashesWhileTaking(t *testing.T) {
+	const text = "name\nAda\n"
+	for name, crash := range map[string]func(t *testing.T, in inbox, drop string, s *sink){
+		"folder prepared": func(t *testing.T, in inbox, drop string, _ *sink) {
+			if _, err := in.prepare(tag{Rule: "anc", Name: "a.csv", Folder: drop}); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"moved": func(t *testing.T, in inbox, drop string, _ *sink) {
+			tg := tag{Rule: "anc", Name: "a.csv", Folder: drop, Marker: filepath.Join(drop, "a.done")}
+			id, err := in.prepare(tg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			mustWrite(t, tg.Marker, "")
+			if err := move(filepath.Join(drop, "a.csv"), in.path(id, tg)); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"accepted, not noted": func(t *testing.T, in inbox, drop string, s *sink) {
+			tg := tag{Rule: "anc", Name: "a.csv", Folder: drop}
+			id, err := in.prepare(tg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := move(filepath.Join(drop, "a.csv"), in.path(id, tg)); err != nil {
+				t.Fatal(err)
+			}
+			f, err := in.describe(context.Background(), id, tg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.AcceptFile(context.Background(), f); err != nil {
+				t.Fatal(err)
+			}
+			<-s.took
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := t.TempDir()
+			drop := filepath.Join(root, "drop")
+			mustWrite(t, filepath.Join(drop, "a.csv"), text)
+			s := newSink()
+			c := testConfig(root, WatchedRule{Rule: "anc"})
+			crash(t, inbox{dir: c.Inbox, now: time.Now}, drop, s)
+			start(t, c, s)
+			f := await(t, s.took)
+			if got := mustRead(t, f.Path); got != text {
+				t.Errorf("the file holds %q", got)
+			}
+			if len(s.files) != 1 {
+				t.Errorf("accepted as %d files", len(s.files))
+			}
+			if left := listDir(t, drop); left != nil {
+				t.Errorf("left in the folder: %v", left)
+			}
+		})
+	}
+}
+
+func TestTake(t *testing.T) {
+	root := t.TempDir()
+	s := newSink()
+	path := filepath.Join(root, "export.csv")
+	mustWrite(t, path, "name\nAda\n")
+	f, duplicate, err := Take(context.Background(), path, "anc", filepath.Join(root, "inbox"), s)
+	if err != nil || duplicate || f.Rule != "anc" || f.Name != "export.csv" {
+		t.Fatalf("took %+v, %v, %v", f, duplicate, err)
+	}
+	if mustRead(t, path) != mustRead(t, f.Path) {
+		t.Error("the copy is not the file")
+	}
+	if _, duplicate, err = Take(context.Background(), path, "anc", filepath.Join(root, "inbox"), s); err != nil || !duplicate {
+		t.Errorf("taken again: %v, %v", duplicate, err)
+	}
+	if ids := listDir(t, filepath.Join(root, "inbox")); len(ids) != 1 {
+		t.Errorf("the inbox holds %v", ids)
+	}
+}

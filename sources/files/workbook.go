@@ -1,0 +1,7 @@
+package files
+
+import "archive/zip"
+
+func (r *Reader) openWorkbook(place string, z *zip.Reader, f Format) (rowSource, error) {
+	return nil, &FileError{Place: place, Message: "workbooks cannot be read", Mend: "save it as CSV"}
+}

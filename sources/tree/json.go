@@ -1,0 +1,134 @@
+// Package tree decodes JSON, XML and form bodies into the trees that records are made of: maps, lists, text, float64, bool and nil.
+package tree
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+)
+
+// Limits bound what is decoded. Zero values mean no limit.
+type Limits struct {
+	Depth int // of nested objects and lists
+}
+
+// Error says what is wrong with a body. It holds names and positions, never values.
+type Error struct {
+	Line    int // 1-based; 0 when it is not known
+	Message string
+	Mend    string
+}
+
+// Error gives place, cause and mend in one sentence.
+func (e *Error) Error() string {
+	s := e.Message
+	if e.Line > 0 {
+		s = fmt.Sprintf("line %d: %s", e.Line, s)
+	}
+	if e.Mend != "" {
+		s += "; " + e.Mend
+	}
+	return s
+}
+
+// JSON decodes one JSON value. Numbers become float64; integers that a float64 cannot hold exactly become text, so that long ids keep their digits.
+func JSON(text []byte, limits Limits) (any, error) {
+	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
+	if err := checkDepth(text, limits.Depth); err != nil {
+		return nil, err
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		return nil, jsonError(text, err)
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return nil, &Error{Line: lineAt(text, d.InputOffset()), Message: "more text follows the JSON value", Mend: "send one value, or a list of several"}
+	}
+	return Exact(v), nil
+}
+
+// Exact replaces the json.Number values of a tree: by float64 where that is exact, else by their text.
+func Exact(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		return number(v)
+	case map[string]any:
+		for k, e := range v {
+			v[k] = Exact(e)
+		}
+	case []any:
+		for i, e := range v {
+			v[i] = Exact(e)
+		}
+	}
+	return v
+}
+
+func number(n json.Number) any {
+	f, err := n.Float64()
+	if err != nil {
+		return n.String()
+	}
+	if math.Abs(f) > 1<<53 && !strings.ContainsAny(n.String(), ".eE") {
+		return n.String()
+	}
+	return f
+}
+
+// checkDepth finds nesting beyond the limit before a decoder follows it down.
+func checkDepth(text []byte, limit int) error {
+	if limit <= 0 {
+		return nil
+	}
+	depth, quoted := 0, false
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		if quoted {
+			switch c {
+			case '\\':
+				i++
+			case '"':
+				quoted = false
+			}
+			continue
+		}
+		switch c {
+		case '"':
+			quoted = true
+		case '{', '[':
+			if depth++; depth > limit {
+				return &Error{Line: lineAt(text, int64(i)), Message: fmt.Sprintf("objects and lists are nested deeper than %d", limit), Mend: "send flatter data"}
+			}
+		case '}', ']':
+			depth--
+		}
+	}
+	return nil
+}
+
+func jsonError(text []byte, err error) error {
+	var syntax *json.SyntaxError
+	switch {
+	case errors.As(err, &syntax):
+		if syntax.Offset >= int64(len(text)) {
+			return &Error{Line: lineAt(text, syntax.Offset), Message: "the JSON ends too early", Mend: "check that all of it was sent"}
+		}
+		return &Error{Line: lineAt(text, syntax.Offset), Message: fmt.Sprintf("this is not JSON at character %d", syntax.Offset), Mend: "check quotes, commas and brackets there"}
+	case err == io.EOF:
+		return &Error{Message: "the body is empty", Mend: "send a JSON object"}
+	case err == io.ErrUnexpectedEOF:
+		return &Error{Line: lineAt(text, int64(len(text))), Message: "the JSON ends too early", Mend: "check that all of it was sent"}
+	}
+	return &Error{Message: "this is not JSON", Mend: "check quotes, commas and brackets"}
+}
+
+func lineAt(text []byte, offset int64) int {
+	offset = min(max(offset, 0), int64(len(text)))
+	return 1 + bytes.Count(text[:offset], []byte("\n"))
+}
