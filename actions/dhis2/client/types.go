@@ -103,6 +103,58 @@ type RelationshipItem struct {
 	TrackedEntity, Enrollment, Event string
 }
 
+// relationshipItem is how DHIS2 writes one from 2.38 on.
+type relationshipItem struct {
+	TrackedEntity *struct {
+		UID string `json:"trackedEntity"`
+	} `json:"trackedEntity,omitempty"`
+	Enrollment *struct {
+		UID string `json:"enrollment"`
+	} `json:"enrollment,omitempty"`
+	Event *struct {
+		UID string `json:"event"`
+	} `json:"event,omitempty"`
+}
+
+// MarshalJSON writes the item as DHIS2 takes it.
+func (r RelationshipItem) MarshalJSON() ([]byte, error) {
+	var w relationshipItem
+	switch {
+	case r.TrackedEntity != "":
+		w.TrackedEntity = &struct {
+			UID string `json:"trackedEntity"`
+		}{r.TrackedEntity}
+	case r.Enrollment != "":
+		w.Enrollment = &struct {
+			UID string `json:"enrollment"`
+		}{r.Enrollment}
+	case r.Event != "":
+		w.Event = &struct {
+			UID string `json:"event"`
+		}{r.Event}
+	}
+	return json.Marshal(w)
+}
+
+// UnmarshalJSON reads what MarshalJSON writes and what DHIS2 answers.
+func (r *RelationshipItem) UnmarshalJSON(text []byte) error {
+	var w relationshipItem
+	if err := json.Unmarshal(text, &w); err != nil {
+		return err
+	}
+	*r = RelationshipItem{}
+	if w.TrackedEntity != nil {
+		r.TrackedEntity = w.TrackedEntity.UID
+	}
+	if w.Enrollment != nil {
+		r.Enrollment = w.Enrollment.UID
+	}
+	if w.Event != nil {
+		r.Event = w.Event.UID
+	}
+	return nil
+}
+
 // TrackerOptions are the import's parameters that an action decides on.
 type TrackerOptions struct {
 	Delete                bool // strategy DELETE instead of CREATE_AND_UPDATE

@@ -1,0 +1,61 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+)
+
+// Complete registers or withdraws a data set's completion. The error is an *Error; withdrawing what was not registered is none.
+func (c *Client) Complete(ctx context.Context, x Completion) error {
+	if _, err := c.writable(ctx); err != nil {
+		return err
+	}
+	if x.Undo && x.AttributeOptionCombo == "" {
+		return c.undoCompletion(ctx, x)
+	}
+	registration := map[string]any{"dataSet": x.DataSet, "period": x.Period, "organisationUnit": x.OrgUnit, "completed": !x.Undo}
+	if x.AttributeOptionCombo != "" {
+		registration["attributeOptionCombo"] = x.AttributeOptionCombo
+	}
+	if x.Date != "" {
+		registration["date"] = x.Date
+	}
+	body, err := json.Marshal(map[string]any{"completeDataSetRegistrations": []any{registration}})
+	if err != nil {
+		return &Error{Kind: Refused, Message: "the completion cannot be put as JSON", Err: err}
+	}
+	a, err := c.do(ctx, request{method: http.MethodPost, path: "completeDataSetRegistrations", body: body})
+	if err != nil {
+		return err
+	}
+	summary, err := c.readSummary(a)
+	if err != nil {
+		return err
+	}
+	if len(summary.Conflicts) > 0 || summary.Status == "ERROR" {
+		e := c.refused(a, &webMessage{})
+		for _, f := range summary.Conflicts {
+			e.Code = orElse(e.Code, f.Code)
+			e.Detail = orElse(e.Detail, shorten(f.Object+": "+f.Value))
+		}
+		e.Message = "DHIS2 at " + c.name + " does not take the completion"
+		e.Mend = "see the detail: data set, period and org unit must exist and be open"
+		return e
+	}
+	return nil
+}
+
+// undoCompletion takes back a completion of the default attribute option combo.
+func (c *Client) undoCompletion(ctx context.Context, x Completion) error {
+	a, err := c.do(ctx, request{method: http.MethodDelete, path: "completeDataSetRegistrations",
+		query: url.Values{"ds": {x.DataSet}, "pe": {x.Period}, "ou": {x.OrgUnit}}})
+	if err != nil {
+		return err
+	}
+	if a.status >= 200 && a.status < 300 || a.status == http.StatusNotFound {
+		return nil
+	}
+	return c.refused(a, webMessageOf(a))
+}

@@ -1,0 +1,139 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+const (
+	findValues  = 50   // values asked for at once
+	findLength  = 2000 // bytes of values in one address, before they are escaped
+	findPage    = 500  // people to a page; more than values, since the server also finds other spellings
+	findPages   = 200  // bounds what one question may make us read
+	findColumns = "trackedEntity,orgUnit,attributes[attribute,value],enrollments[" + enrollmentFields + "]"
+)
+
+// FindTrackedEntities looks people up by a unique attribute, many values in one request; the comparison is exact in the answer even where
+// the server's is not (DHIS2 ignores letters' case). Where two people hold the same value both are in the answer.
+func (c *Client) FindTrackedEntities(ctx context.Context, q FindQuery) ([]Found, error) {
+	_, minor, err := c.Version(ctx)
+	if err != nil {
+		return nil, err
+	}
+	values := slices.Compact(slices.Sorted(slices.Values(q.Values)))
+	values = slices.DeleteFunc(values, func(v string) bool { return v == "" })
+	var all []Found
+	for len(values) > 0 {
+		n := together(values)
+		found, err := c.findSome(ctx, q, values[:n], minor)
+		var failed *Error
+		if n > 1 && errors.As(err, &failed) && failed.Kind == Refused {
+			// The list may be what is refused: an operator that the attribute does not allow, or more hits than may be shown at once.
+			found, err = c.findEach(ctx, q, values[:n], minor)
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+		values = values[n:]
+	}
+	return all, nil
+}
+
+// together is how many of the values can go into one request. A semicolon cannot be escaped in a list.
+func together(values []string) int {
+	length := 0
+	for i, v := range values {
+		length += len(v) + 1
+		if strings.Contains(v, ";") {
+			return max(i, 1)
+		}
+		if i == findValues || i > 0 && length > findLength {
+			return i
+		}
+	}
+	return len(values)
+}
+
+func (c *Client) findEach(ctx context.Context, q FindQuery, values []string, minor int) ([]Found, error) {
+	var all []Found
+	for _, v := range values {
+		found, err := c.findSome(ctx, q, []string{v}, minor)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	return all, nil
+}
+
+// findSome asks for one value or a list that fits into one address.
+func (c *Client) findSome(ctx context.Context, q FindQuery, values []string, minor int) ([]Found, error) {
+	query := url.Values{"fields": {findColumns}, "pageSize": {strconv.Itoa(findPage)}}
+	if q.Program != "" {
+		query.Set("program", q.Program)
+	} else {
+		query.Set("trackedEntityType", q.TrackedEntityType)
+	}
+	// 2.41 takes both names of the parameter, 2.42 only the newer.
+	if minor >= 41 {
+		query.Set("orgUnitMode", "ACCESSIBLE")
+	} else {
+		query.Set("ouMode", "ACCESSIBLE")
+	}
+	escaped := make([]string, len(values))
+	for i, v := range values {
+		escaped[i] = escapeFilter(v)
+	}
+	operator := "eq"
+	if len(values) > 1 {
+		operator = "in"
+	}
+	query.Set("filter", q.Attribute+":"+operator+":"+join(escaped, ";"))
+	var all []Found
+	for page := 1; page <= findPages; page++ {
+		query.Set("page", strconv.Itoa(page))
+		objects, err := c.listed(ctx, "tracker/trackedEntities", "trackedEntities", query)
+		if err != nil {
+			return nil, err
+		}
+		for _, o := range objects {
+			found, fits, err := c.foundExactly(o, q.Attribute, values)
+			if err != nil {
+				return nil, err
+			}
+			if fits {
+				all = append(all, found)
+			}
+		}
+		if len(objects) < findPage {
+			break
+		}
+	}
+	return all, nil
+}
+
+// escapeFilter writes a value so that its commas, colons and slashes do not end it.
+func escapeFilter(v string) string {
+	return strings.NewReplacer("/", "//", ",", "/,", ":", "/:").Replace(v)
+}
+
+func (c *Client) foundExactly(text json.RawMessage, attribute string, values []string) (Found, bool, error) {
+	e, err := decodeEntity(text)
+	if err != nil {
+		return Found{}, false, c.brokenReply(&answer{status: 200}, err)
+	}
+	for _, a := range e.Attributes {
+		if a.Attribute == attribute {
+			f := Found{TrackedEntity: e.TrackedEntity, OrgUnit: e.OrgUnit, Value: a.Value, Enrollments: e.Enrollments}
+			return f, slices.Contains(values, a.Value), nil
+		}
+	}
+	return Found{}, false, &Error{Kind: Refused, Message: "DHIS2 at " + c.name + " finds people by the attribute " + attribute + " but does not show it",
+		Mend: "look it up in a program that has the attribute, or make it an attribute of the tracked entity type"}
+}

@@ -1,0 +1,80 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The versions that the client knows the ways of.
+const (
+	OldestVersion = 38
+	NewestVersion = 44
+)
+
+// versionAge is how long the server's version is believed; servers are upgraded while we run.
+const versionAge = 15 * time.Minute
+
+type version struct {
+	full  string
+	minor int
+	asked time.Time
+}
+
+// Version is the server's version, asked for once in a while; major.minor as 42 for 2.42.
+func (c *Client) Version(ctx context.Context) (full string, minor int, err error) {
+	c.mu.Lock()
+	known := c.version
+	c.mu.Unlock()
+	if known.full != "" && c.now().Sub(known.asked) < versionAge {
+		return known.full, known.minor, nil
+	}
+	var info struct {
+		Version string `json:"version"`
+	}
+	if err := c.Get(ctx, "system/info", url.Values{}, &info); err != nil {
+		return "", 0, err
+	}
+	minor, err = ParseVersion(info.Version)
+	if err != nil {
+		return "", 0, c.notDHIS2(200, "it does not say which version of DHIS2 it is", "")
+	}
+	c.mu.Lock()
+	c.version = version{full: info.Version, minor: minor, asked: c.now()}
+	c.mu.Unlock()
+	return info.Version, minor, nil
+}
+
+// ParseVersion gives 42 for 2.42.4.1, 2.42-SNAPSHOT and 42.1.
+func ParseVersion(full string) (int, error) {
+	parts := strings.FieldsFunc(full, func(r rune) bool { return r == '.' || r == '-' })
+	for i, part := range parts {
+		n, err := strconv.Atoi(part)
+		if err != nil {
+			break
+		}
+		if i == 0 && n >= OldestVersion-10 {
+			return n, nil
+		}
+		if i == 1 && parts[0] == "2" {
+			return n, nil
+		}
+	}
+	return 0, fmt.Errorf("%q is no version of DHIS2", full)
+}
+
+// writable is the minor version, or an error when the server is too old for what the client writes.
+func (c *Client) writable(ctx context.Context) (int, error) {
+	full, minor, err := c.Version(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if minor < OldestVersion {
+		return 0, &Error{Kind: NotDHIS2, Message: fmt.Sprintf("%s is DHIS2 %s, older than 2.%d", c.name, full, OldestVersion),
+			Mend: "upgrade the server: its tracker import cannot be used safely"}
+	}
+	return minor, nil
+}
