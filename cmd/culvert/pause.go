@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -40,8 +42,7 @@ func (a *app) pausing(verb, short string, pause bool) *cobra.Command {
 				return fmt.Errorf("there is no rule %q in this project", rule)
 			}
 			return a.withJournal(c.Context(), func(j journal.Journal) error {
-				what := engine.Pause{Rule: rule, Server: server, Who: who(), Why: why}
-				if err := engine.SetPause(c.Context(), j, what, pause); err != nil {
+				if err := setPause(c.Context(), j, rule, server, pause, engine.Pause{Since: time.Now(), Who: who(), Why: why}); err != nil {
 					return err
 				}
 				if pause {
@@ -57,4 +58,16 @@ func (a *app) pausing(verb, short string, pause bool) *cobra.Command {
 	c.Flags().StringVar(&server, "server", "", "a server of culvert.yaml")
 	c.Flags().StringVar(&why, "why", "", "the reason, for the audit trail")
 	return c
+}
+
+func setPause(ctx context.Context, j journal.Journal, rule, server string, pause bool, p engine.Pause) error {
+	switch {
+	case rule != "" && pause:
+		return engine.PauseRule(ctx, j, rule, p)
+	case rule != "":
+		return engine.ResumeRule(ctx, j, rule)
+	case pause:
+		return engine.PauseServer(ctx, j, server, p)
+	}
+	return engine.ResumeServer(ctx, j, server)
 }

@@ -290,6 +290,11 @@ func (l *Loader) Sample(dir string, t *rules.Trigger, file string) ([]any, error
 	if err != nil {
 		return nil, err
 	}
+	return l.Decode(t, file, text)
+}
+
+// Decode decodes the text of a sample as the trigger would.
+func (l *Loader) Decode(t *rules.Trigger, file string, text []byte) ([]any, error) {
 	for _, k := range l.Sources {
 		if k.Name() == t.Kind {
 			return k.Sample(t, file, text, sampleLimit)

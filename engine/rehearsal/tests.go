@@ -36,8 +36,8 @@ type Samples interface {
 	Sample(t *rules.Trigger, file string) ([]any, error)
 }
 
-// FixedNow is the clock of tests that name none, so that a test says the same tomorrow.
-var FixedNow = time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)
+// Clock is the time of tests, so that a test says the same tomorrow.
+func Clock() time.Time { return time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC) }
 
 // Tests runs every test of a rule.
 func Tests(flow *engine.Flow, samples Samples) []Outcome {
@@ -64,7 +64,7 @@ func one(flow *engine.Flow, samples Samples, t *rules.Test) Outcome {
 	}
 	o.Skipped = true
 	for i, body := range bodies {
-		e, err := engine.Evaluate(flow, rules.Input{Body: body, Source: source(t.Given, i, len(bodies))})
+		e, err := engine.Evaluate(flow, rules.Input{Body: body, Source: Source(t.Given, i, len(bodies))})
 		if err != nil {
 			o.Problems = append(o.Problems, err.Error())
 			return o
@@ -102,9 +102,9 @@ func failed(t *rules.Test, f *rules.Failure) []string {
 	return []string{words}
 }
 
-// source is what expressions see as `source` for a record of a sample.
-func source(file string, index, of int) map[string]any {
-	s := map[string]any{"file": path.Base(file), "received": FixedNow}
+// Source is what expressions see as `source` for a record of a sample.
+func Source(file string, index, of int) map[string]any {
+	s := map[string]any{"file": path.Base(file), "received": Clock()}
 	if of > 1 {
 		s["row"] = index + 2 // as a spreadsheet shows it, the header being row 1
 	}
@@ -135,4 +135,9 @@ func (f FileSamples) Sample(t *rules.Trigger, file string) ([]any, error) {
 		return nil, errors.New("neither the test nor the trigger names a sample")
 	}
 	return f.Loader.Sample(f.Dir, t, strings.TrimPrefix(file, "./"))
+}
+
+// Finding makes a finding of a record's failure, to be shown with the rule's line.
+func Finding(f *rules.Failure) diag.List {
+	return diag.List{{Code: f.Code, Message: f.Message, Hint: f.Mend, Place: f.Place}}
 }

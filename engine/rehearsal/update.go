@@ -3,11 +3,10 @@ package rehearsal
 import (
 	"bytes"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
-	"gopkg.in/yaml.v3"
+	"github.com/culvert/culvert/rules/yamlnode"
 )
 
 // Update writes what tests now get into the text of their rule file, and leaves the rest of the file as it is, comments included. Tests that
@@ -70,71 +69,16 @@ func render(o Outcome, indent int) ([]byte, error) {
 	if o.Skipped {
 		return []byte(pad + "expect: skipped\n"), nil
 	}
-	var node yaml.Node
-	if err := node.Encode(ordered(o.Got)); err != nil {
-		return nil, fmt.Errorf("write what test %q gets: %w", o.Test, err)
-	}
-	var b bytes.Buffer
-	e := yaml.NewEncoder(&b)
-	e.SetIndent(2)
-	if err := e.Encode(&node); err != nil {
+	text, err := yamlnode.Marshal(o.Got, kinds)
+	if err != nil {
 		return nil, fmt.Errorf("write what test %q gets: %w", o.Test, err)
 	}
 	out := []byte(pad + "expect:\n")
-	for _, line := range strings.SplitAfter(strings.TrimRight(b.String(), "\n")+"\n", "\n") {
-		if line != "" {
-			out = append(out, pad+"  "+line...)
-		}
+	for line := range strings.Lines(string(text)) {
+		out = append(out, pad+"  "+line...)
 	}
 	return out, nil
 }
 
-// ordered makes nodes whose first key names the object, so that a reader sees what each write is.
-func ordered(got []map[string]any) *yaml.Node {
-	list := &yaml.Node{Kind: yaml.SequenceNode}
-	for _, m := range got {
-		list.Content = append(list.Content, mapping(m))
-	}
-	return list
-}
-
 // kinds are the keys that say what a write is; they come first.
 var kinds = []string{"tracked_entity", "enrollment", "event", "data_value_set", "data_value", "relationship", "completion", "delete"}
-
-func mapping(m map[string]any) *yaml.Node {
-	n := &yaml.Node{Kind: yaml.MappingNode}
-	keys := slices.Sorted(maps.Keys(m))
-	slices.SortStableFunc(keys, func(a, b string) int { return rank(a) - rank(b) })
-	for _, k := range keys {
-		n.Content = append(n.Content, scalar(k), value(m[k]))
-	}
-	return n
-}
-
-func rank(key string) int {
-	if i := slices.Index(kinds, key); i >= 0 {
-		return i
-	}
-	return len(kinds)
-}
-
-func value(v any) *yaml.Node {
-	if m, ok := asMap(v); ok {
-		return mapping(m)
-	}
-	if l, ok := v.([]any); ok {
-		n := &yaml.Node{Kind: yaml.SequenceNode}
-		for _, x := range l {
-			n.Content = append(n.Content, value(x))
-		}
-		return n
-	}
-	return scalar(text(v))
-}
-
-// scalar writes text so that YAML reads it back as the same text.
-func scalar(s string) *yaml.Node {
-	n := &yaml.Node{}
-	n.SetString(s)
-	return n
-}

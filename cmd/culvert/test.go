@@ -1,0 +1,153 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/culvert/culvert/engine/project"
+	"github.com/culvert/culvert/engine/rehearsal"
+	"github.com/culvert/culvert/engine/service"
+)
+
+func (a *app) testCommand() *cobra.Command {
+	var format, output string
+	var update bool
+	c := &cobra.Command{
+		Use:   "test [RULE...]",
+		Short: "Run the tests that rule files carry; nothing is sent",
+		Long: `Evaluate the sample of every test and compare the writes with what the test expects, by the names that the rule uses.
+now() and today() are fixed. --update writes what the tests get into the rule files: read the diff before you commit it.`,
+		Example: "  culvert test\n  culvert test anc-registration\n  culvert test --update",
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := oneOf("--format", format, "text", "json", "junit"); err != nil {
+				return err
+			}
+			a.loader.Now = rehearsal.Clock
+			p, err := a.load(c.Context())
+			if err != nil {
+				return err
+			}
+			outcomes, err := a.runTests(p, args)
+			if err != nil {
+				return err
+			}
+			if update {
+				return a.updateTests(p, outcomes)
+			}
+			return a.reportTests(outcomes, format, output)
+		},
+	}
+	c.Flags().StringVar(&format, "format", "text", "text, json or junit")
+	c.Flags().StringVarP(&output, "output", "o", "", "write to a file instead of stdout")
+	c.Flags().BoolVar(&update, "update", false, "write what the tests get into the rule files")
+	return c
+}
+
+// tested is the outcomes of one rule's tests.
+type tested struct {
+	rule     *project.Rule
+	outcomes []rehearsal.Outcome
+}
+
+func (a *app) runTests(p *project.Project, only []string) ([]tested, error) {
+	samples := rehearsal.FileSamples{Loader: a.loader, Dir: a.dir}
+	names := only
+	if len(names) == 0 {
+		for _, r := range p.Rules {
+			names = append(names, r.Path)
+		}
+	}
+	var out []tested
+	for _, name := range names {
+		flow, rule, err := service.Flow(p, name)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, tested{rule, rehearsal.Tests(flow, samples)})
+	}
+	return out, nil
+}
+
+func (a *app) updateTests(p *project.Project, results []tested) error {
+	total := 0
+	for _, t := range results {
+		text, n, err := rehearsal.Update(p.Texts[t.rule.Path], t.outcomes)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			continue
+		}
+		if err := os.WriteFile(filepath.Join(p.Dir, filepath.FromSlash(t.rule.Path)), text, 0o644); err != nil {
+			return fmt.Errorf("write %s: %w", t.rule.Path, err)
+		}
+		total += n
+		fmt.Fprintf(a.stdout, "%s: %s written\n", t.rule.Path, count(n, "test", "tests"))
+	}
+	fmt.Fprintf(a.stdout, "%s written\n", count(total, "test", "tests"))
+	return nil
+}
+
+func (a *app) reportTests(results []tested, format, output string) (err error) {
+	w := a.stdout
+	if output != "" {
+		f, err := os.Create(output)
+		if err != nil {
+			return fmt.Errorf("write the results: %w", err)
+		}
+		defer func() {
+			if cerr := f.Close(); err == nil && cerr != nil {
+				err = fmt.Errorf("write the results: %w", cerr)
+			}
+		}()
+		w = f
+	}
+	all := []rehearsal.Outcome{}
+	for _, t := range results {
+		all = append(all, t.outcomes...)
+	}
+	failed := len(slices.DeleteFunc(slices.Clone(all), rehearsal.Outcome.Passed))
+	switch format {
+	case "json":
+		aa := *a
+		aa.stdout = w
+		err = aa.json(testResults(all))
+	case "junit":
+		err = writeJUnit(w, all)
+	default:
+		for _, o := range all {
+			if o.Passed() {
+				continue
+			}
+			fmt.Fprintf(w, "%s: test %q of %s failed\n", o.Place.String(), o.Test, o.Rule)
+			for _, line := range o.Problems {
+				fmt.Fprintf(w, "    %s\n", line)
+			}
+		}
+		fmt.Fprintf(w, "%d passed, %d failed\n", len(all)-failed, failed)
+	}
+	if err == nil && failed > 0 {
+		return errFindings
+	}
+	return err
+}
+
+type testResult struct {
+	Rule     string   `json:"rule"`
+	Test     string   `json:"test"`
+	Place    string   `json:"place"`
+	Passed   bool     `json:"passed"`
+	Problems []string `json:"problems,omitempty"`
+}
+
+func testResults(all []rehearsal.Outcome) []testResult {
+	out := make([]testResult, 0, len(all))
+	for _, o := range all {
+		out = append(out, testResult{o.Rule, o.Test, o.Place.String(), o.Passed(), o.Problems})
+	}
+	return out
+}

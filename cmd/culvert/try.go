@@ -1,0 +1,153 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/culvert/culvert/engine"
+	"github.com/culvert/culvert/engine/rehearsal"
+	"github.com/culvert/culvert/engine/service"
+	"github.com/culvert/culvert/rules"
+)
+
+func (a *app) tryCommand() *cobra.Command {
+	var number int
+	c := &cobra.Command{
+		Use:   "try RULE SAMPLE",
+		Short: "Show each step of a rule on one record, and what would be sent; nothing is",
+		Long: `Evaluate one record of a sample file: the filter, id and key, each lookup, map and field with the value going in and coming out, and the
+exact DHIS2 objects. On a mistake the line of the rule is shown with the values involved. The sample's data is printed: use invented people.`,
+		Example: "  culvert try anc-registration samples/anc-registration.json\n  culvert try anc-registration-export samples/anc-registrations.csv --record 3",
+		Args:    cobra.RangeArgs(1, 2),
+		RunE: func(c *cobra.Command, args []string) error {
+			p, err := a.load(c.Context())
+			if err != nil {
+				return err
+			}
+			flow, rule, err := service.Flow(p, args[0])
+			if err != nil {
+				return err
+			}
+			bodies, err := a.sampleBodies(&rule.Trigger, args[1:])
+			if err != nil {
+				return err
+			}
+			if number < 1 || number > len(bodies) {
+				return fmt.Errorf("--record %d: the sample holds %s", number, count(len(bodies), "record", "records"))
+			}
+			t := tracer{app: a, texts: p.Texts}
+			in := rules.Input{Body: bodies[number-1], Source: rehearsal.Source(rule.Trigger.Sample, number-1, len(bodies))}
+			e, err := engine.EvaluateTraced(flow, in, t.step)
+			if err != nil {
+				return err
+			}
+			return t.result(e)
+		},
+	}
+	c.Flags().IntVar(&number, "record", 1, "which record of the sample, from 1")
+	return c
+}
+
+// sampleBodies decodes a sample: the file named, in the project or beside the caller, or the trigger's own.
+func (a *app) sampleBodies(t *rules.Trigger, file []string) ([]any, error) {
+	samples := rehearsal.FileSamples{Loader: a.loader, Dir: a.dir}
+	if len(file) == 0 {
+		return samples.Sample(t, "")
+	}
+	if bodies, err := samples.Sample(t, file[0]); err == nil {
+		return bodies, nil
+	}
+	text, err := os.ReadFile(file[0])
+	if err != nil {
+		return nil, fmt.Errorf("read the sample: %w", err)
+	}
+	return a.loader.Decode(t, file[0], text)
+}
+
+// tracer prints the steps of one evaluation.
+type tracer struct {
+	*app
+	texts map[string][]byte
+}
+
+func (t tracer) step(s rules.Step) {
+	line := fmt.Sprintf("%-7s %s", s.What, s.Name)
+	if s.Expr != "" {
+		line += " = " + strings.Join(strings.Fields(s.Expr), " ")
+	}
+	fmt.Fprintln(t.stdout, strings.TrimRight(line, " "))
+	if s.Failed != nil {
+		return // told at the end, with the rule's line
+	}
+	switch {
+	case s.In != nil && fmt.Sprint(s.In) != fmt.Sprint(s.Out):
+		fmt.Fprintf(t.stdout, "        %s -> %s%s\n", show(s.In), show(s.Out), typed(s.Type))
+	default:
+		fmt.Fprintf(t.stdout, "        %s%s\n", show(s.Out), typed(s.Type))
+	}
+}
+
+func typed(t string) string {
+	if t == "" {
+		return ""
+	}
+	return " (" + t + ")"
+}
+
+// show writes a value on one line.
+func show(v any) string {
+	switch x := v.(type) {
+	case nil:
+		return "(blank)"
+	case string:
+		return fmt.Sprintf("%q", x)
+	case *rules.Object:
+		return fmt.Sprintf("%s (code %q, uid %s)", x.Name, x.Code, x.ID)
+	}
+	text, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Sprint(v)
+	}
+	if len(text) > 300 {
+		return string(text[:300]) + "…"
+	}
+	return string(text)
+}
+
+func (t tracer) result(e engine.Evaluation) error {
+	fmt.Fprintln(t.stdout)
+	switch {
+	case e.Failure != nil:
+		return t.failure(e.Failure)
+	case e.Skipped:
+		fmt.Fprintln(t.stdout, "the filter (when:) refuses this record: it would be skipped")
+		return nil
+	}
+	fmt.Fprintf(t.stdout, "id %s, key %s: %s\n", e.ID, e.Key, count(len(e.Plan.Writes), "write", "writes"))
+	for _, w := range e.Plan.Writes {
+		text, err := json.MarshalIndent(w.Object, "  ", "  ")
+		if err != nil {
+			return fmt.Errorf("print %s: %w", w.Object.Label(), err)
+		}
+		fmt.Fprintf(t.stdout, "\n%s\n  %s\n", w.Object.Label(), text)
+	}
+	return nil
+}
+
+// failure shows why a record cannot be used: the rule's line and the value involved.
+func (t tracer) failure(f *rules.Failure) error {
+	if err := t.printFindings(t.stdout, rehearsal.Finding(f), t.texts); err != nil {
+		return err
+	}
+	if f.Field != "" {
+		fmt.Fprintf(t.stdout, "  field: %s\n", f.Field)
+	}
+	if f.Value != "" {
+		fmt.Fprintf(t.stdout, "  value: %q\n", f.Value)
+	}
+	return errFindings
+}

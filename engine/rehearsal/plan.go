@@ -1,0 +1,123 @@
+package rehearsal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/engine"
+	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/sources/files"
+)
+
+// planBatch is how many records are rehearsed in one request.
+const planBatch = 100
+
+// Planned is what a server would say of one record.
+type Planned struct {
+	File     string            `json:"file"`
+	Row      int               `json:"row,omitempty"` // as a spreadsheet shows it
+	RecordID string            `json:"id,omitempty"`
+	Status   string            `json:"status"` // fine, skipped, failed
+	Problems []actions.Outcome `json:"problems,omitempty"`
+	Failure  *rules.Failure    `json:"failure,omitempty"`
+}
+
+// Plan evaluates every record of a file and asks the server to validate the writes without writing them. Every record is reported.
+func Plan(ctx context.Context, flow *engine.Flow, target actions.Target, file string, report func(Planned) error) error {
+	r, err := files.Open(ctx, file, files.FormatOf(&flow.Rule.Trigger))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = r.Close() }() // only read
+	p := planner{ctx: ctx, flow: flow, target: target, file: filepath.Base(file), report: report}
+	for ctx.Err() == nil {
+		row, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return p.flush()
+		}
+		var bad *files.RowError
+		if errors.As(err, &bad) {
+			p.add(Planned{File: p.file, Row: bad.Line, Status: "failed", Failure: &rules.Failure{Code: "unreadable-row", Message: bad.Message, Mend: bad.Mend}}, nil)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := p.row(row); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+type planner struct {
+	ctx     context.Context
+	flow    *engine.Flow
+	target  actions.Target
+	file    string
+	report  func(Planned) error
+	waiting []Planned
+	plans   []actions.Plan
+	at      []int // plans[i] belongs to waiting[at[i]]
+}
+
+func (p *planner) row(row files.Row) error {
+	e, err := engine.Evaluate(p.flow, rules.Input{Body: row.Body, Source: map[string]any{"file": p.file, "row": row.Line}})
+	if err != nil {
+		return fmt.Errorf("%s row %d: %w", p.file, row.Line, err)
+	}
+	x := Planned{File: p.file, Row: row.Line, RecordID: e.ID, Status: "fine"}
+	switch {
+	case e.Failure != nil:
+		x.Status, x.Failure = "failed", e.Failure
+		p.add(x, nil)
+	case e.Skipped:
+		x.Status = "skipped"
+		p.add(x, nil)
+	default:
+		p.add(x, &e.Plan)
+	}
+	if len(p.plans) >= planBatch || len(p.waiting) >= 10*planBatch {
+		return p.flush()
+	}
+	return nil
+}
+
+func (p *planner) add(x Planned, plan *actions.Plan) {
+	if plan != nil {
+		p.plans = append(p.plans, *plan)
+		p.at = append(p.at, len(p.waiting))
+	}
+	p.waiting = append(p.waiting, x)
+}
+
+// flush asks the server about the plans gathered and reports the records in their order.
+func (p *planner) flush() error {
+	if len(p.plans) > 0 {
+		for i, r := range p.target.Rehearse(p.ctx, p.plans) {
+			x := &p.waiting[p.at[i]]
+			for _, o := range r.Outcomes {
+				switch o.Status {
+				case actions.Failed, actions.Retry:
+					x.Status = "failed"
+					x.Problems = append(x.Problems, o)
+				}
+				if o.Class == actions.ClassServer || o.Class == actions.ClassCredentials {
+					return fmt.Errorf("the server cannot be asked: %s", strings.TrimSuffix(o.Cause+": "+o.Mend, ": "))
+				}
+			}
+		}
+	}
+	for _, x := range p.waiting {
+		if err := p.report(x); err != nil {
+			return err
+		}
+	}
+	p.waiting, p.plans, p.at = p.waiting[:0], p.plans[:0], p.at[:0]
+	return nil
+}

@@ -1,0 +1,37 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+
+	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/actions/dhis2"
+	"github.com/culvert/culvert/actions/dhis2/metadata"
+	"github.com/culvert/culvert/engine/project"
+)
+
+// RehearsalTarget makes a target that asks a server without a journal: it remembers nothing of earlier deliveries.
+func RehearsalTarget(p *project.Project, server string, log *slog.Logger, version string) (actions.Target, error) {
+	c := p.Config.ServerNamed(server)
+	if c == nil {
+		return nil, fmt.Errorf("server %q is not in culvert.yaml", server)
+	}
+	cl, err := project.Connect(p.Config, c, p.Dir, log, version)
+	if err != nil {
+		return nil, err
+	}
+	index := &atomic.Pointer[metadata.Index]{}
+	index.Store(p.Indexes[c.Name])
+	return dhis2.NewTarget(cl, index.Load, noMemory{}, dhis2.TargetOptions{Project: p.Config.Project, Log: log}), nil
+}
+
+// noMemory knows of no earlier delivery.
+type noMemory struct{}
+
+func (noMemory) Identities(context.Context, []actions.IdentityKey) (map[actions.IdentityKey]actions.Identity, error) {
+	return nil, nil
+}
+
+func (noMemory) Digests(context.Context, []string) (map[string]uint64, error) { return nil, nil }

@@ -1,0 +1,203 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/actions/dhis2"
+	"github.com/culvert/culvert/actions/dhis2/client"
+	"github.com/culvert/culvert/actions/dhis2/metadata"
+	"github.com/culvert/culvert/engine"
+	"github.com/culvert/culvert/engine/delivery"
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/project"
+	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/sources/webhook"
+)
+
+// Options are what a run needs besides its project.
+type Options struct {
+	Dir     string
+	Loader  *project.Loader
+	Log     *slog.Logger
+	Version string
+	// Ready is told the address of the web server once records are taken; nil: nobody is told.
+	Ready func(addr string)
+}
+
+// Service is a running project.
+type Service struct {
+	o        Options
+	journal  journal.Journal
+	runner   *engine.Runner
+	clients  map[string]*client.Client
+	indexes  map[string]*atomic.Pointer[metadata.Index]
+	webhooks *webhook.Handler
+	registry *prometheus.Registry
+	listener net.Listener
+	current  atomic.Pointer[project.Project]
+	reload   reloadState
+}
+
+// Open reads the project and makes everything ready, without taking or sending anything. Mistakes in culvert.yaml are an error; mistakes in rules are
+// not: those rules are held and the others run.
+func Open(ctx context.Context, o Options) (_ *Service, err error) {
+	p, err := o.Loader.Load(ctx, o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range p.Findings {
+		if d.Place.File == project.ConfigFile && d.Severity == diag.Error {
+			return nil, fmt.Errorf("%s", d.String())
+		}
+	}
+	s := &Service{o: o, clients: map[string]*client.Client{}, indexes: map[string]*atomic.Pointer[metadata.Index]{}, registry: prometheus.NewRegistry()}
+	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	s.current.Store(p)
+	if s.journal, err = OpenJournal(ctx, p.Config, o.Dir, o.Log); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	servers, err := s.servers(p)
+	if err != nil {
+		return nil, err
+	}
+	if s.webhooks, err = webhook.New(webhook.Config{Log: o.Log}); err != nil {
+		return nil, err
+	}
+	program, err := s.program(p)
+	if err != nil {
+		return nil, err
+	}
+	s.runner, err = engine.New(engine.Config{
+		Journal:   s.journal,
+		Servers:   servers,
+		Files:     s.fileStore(),
+		Program:   program,
+		Retention: journal.Retention(p.Config.Retention),
+		Limits:    engine.Limits{Backlog: int64(p.Config.MaxBacklog)},
+		Log:       o.Log,
+		Metrics:   s.registry,
+		Zone:      p.Config.Zone,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.listen(p.Config); err != nil {
+		return nil, err
+	}
+	s.logFindings(p, "rule has mistakes; its records are held")
+	return s, nil
+}
+
+// servers makes the targets of a project.
+func (s *Service) servers(p *project.Project) (map[string]engine.Server, error) {
+	out := map[string]engine.Server{}
+	for i := range p.Config.Servers {
+		c := &p.Config.Servers[i]
+		cl, err := project.Connect(p.Config, c, s.o.Dir, s.o.Log, s.o.Version)
+		if err != nil {
+			return nil, err
+		}
+		index := &atomic.Pointer[metadata.Index]{}
+		index.Store(p.Indexes[c.Name])
+		s.clients[c.Name], s.indexes[c.Name] = cl, index
+		e := engine.Server{
+			Target:      s.target(p.Config, c, cl, index),
+			Batch:       delivery.Limits{MinBatch: c.Limits.BatchMin, MaxBatch: c.Limits.BatchMax, MaxConcurrency: c.Limits.Concurrency},
+			Description: cl.URL(),
+		}
+		if c.Limits.Window != "" {
+			w, err := project.ParseWindow(c.Limits.Window)
+			if err != nil {
+				return nil, fmt.Errorf("server %s: %w", c.Name, err)
+			}
+			e.Window = w
+		}
+		out[c.Name] = e
+	}
+	return out, nil
+}
+
+func (s *Service) target(c *project.Config, server *project.Server, cl *client.Client, index *atomic.Pointer[metadata.Index]) actions.Target {
+	return dhis2.NewTarget(cl, index.Load, s.journal.Memory(server.Name), dhis2.TargetOptions{
+		Project: c.Project,
+		Log:     s.o.Log.With("server", server.Name),
+		Import: dhis2.ImportOptions{
+			SkipRuleEngine:        server.Import.SkipRuleEngine,
+			SkipSideEffects:       server.Import.SkipSideEffects,
+			SkipPatternValidation: server.Import.SkipPatternValidation,
+			Async:                 server.Import.Async,
+		},
+	})
+}
+
+// inbox is where taken files lie until every row has an outcome.
+func (s *Service) inbox() string {
+	return filepath.Join(s.o.Dir, s.current.Load().Config.StateDir, "inbox")
+}
+
+// Run takes and sends records until ctx ends, then lets what is under way finish.
+func (s *Service) Run(ctx context.Context) (err error) {
+	defer func() { err = errors.Join(err, s.close()) }()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var wg sync.WaitGroup
+	start := func(what string, do func(context.Context) error) {
+		wg.Go(func() {
+			if err := do(ctx); err != nil && ctx.Err() == nil {
+				cancel(fmt.Errorf("%s: %w", what, err))
+			}
+		})
+	}
+	start("web server", s.serve)
+	start("watch the rules", s.watch)
+	start("sync", s.syncLoop)
+	if s.o.Ready != nil {
+		s.o.Ready(s.listener.Addr().String())
+	}
+	runErr := s.runner.Run(ctx)
+	cancel(nil)
+	wg.Wait()
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		return errors.Join(cause, runErr)
+	}
+	return runErr
+}
+
+// Status says how the run stands.
+func (s *Service) Status(ctx context.Context) (engine.Status, error) { return s.runner.Status(ctx) }
+
+// Journal is the run's journal.
+func (s *Service) Journal() journal.Journal { return s.journal }
+
+func (s *Service) close() error {
+	var errs []error
+	if s.listener != nil {
+		if err := s.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			errs = append(errs, err)
+		}
+	}
+	if s.journal != nil {
+		errs = append(errs, s.journal.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// drainWeb is how long web requests under way may take at a stop.
+const drainWeb = 10 * time.Second

@@ -1,0 +1,51 @@
+package service
+
+import (
+	"context"
+	"path/filepath"
+	"time"
+
+	"github.com/culvert/culvert/engine/project"
+)
+
+// syncLoop syncs the metadata of every server as often as culvert.yaml asks. What a sync changes is picked up like any other change of the
+// project: every rule is checked again, and the records of rules that no longer fit are held.
+func (s *Service) syncLoop(ctx context.Context) error {
+	for {
+		every := s.current.Load().Config.SyncEvery
+		if every <= 0 {
+			every = time.Minute // asked again: the interval may be set while we run
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(every):
+		}
+		if s.current.Load().Config.SyncEvery <= 0 {
+			continue
+		}
+		if lead, err := s.runner.Leads(ctx); err != nil || !lead {
+			continue
+		}
+		for name := range s.clients {
+			s.syncOne(ctx, name)
+		}
+		s.Reload(ctx)
+	}
+}
+
+// syncOne syncs one server; a server that is away is tried again at the next turn.
+func (s *Service) syncOne(ctx context.Context, name string) {
+	dir := filepath.Join(s.o.Dir, project.MetadataDir, name)
+	r, err := project.Sync(ctx, s.clients[name], dir, true, nil)
+	if err != nil {
+		if ctx.Err() == nil {
+			s.o.Log.Warn("metadata could not be synced; the last snapshot stays", "server", name, "error", err)
+		}
+		return
+	}
+	uses := s.current.Load().Uses(name)
+	for _, c := range r.Changes {
+		s.o.Log.Info("metadata changed", "server", name, "change", c.Words+uses.Of(c.ID))
+	}
+}

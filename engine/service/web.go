@@ -1,0 +1,88 @@
+package service
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/culvert/culvert/engine/console"
+	"github.com/culvert/culvert/engine/project"
+)
+
+func (s *Service) listen(c *project.Config) error {
+	addr, err := c.Listen.Resolve()
+	if err != nil {
+		return err
+	}
+	if s.listener, err = net.Listen("tcp", addr); err != nil {
+		return fmt.Errorf("listen on %s (listen: in culvert.yaml): %w", addr, err)
+	}
+	return nil
+}
+
+// serve answers webhooks, the console, /health and /metrics until ctx ends.
+func (s *Service) serve(ctx context.Context) error {
+	c, err := s.console()
+	if err != nil {
+		return err
+	}
+	metrics := promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{})
+	srv := &http.Server{
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch {
+			case r.URL.Path == "/health":
+				s.health(w, r)
+			case r.URL.Path == "/metrics":
+				metrics.ServeHTTP(w, r)
+			case r.URL.Path == "/" || strings.HasPrefix(r.URL.Path, console.Prefix):
+				c.ServeHTTP(w, r)
+			default:
+				s.webhooks.ServeHTTP(w, r)
+			}
+		}),
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       2 * time.Minute,
+		WriteTimeout:      2 * time.Minute,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		BaseContext:       func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- srv.Serve(s.listener) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainWeb)
+	defer cancel()
+	err = srv.Shutdown(stop)
+	<-failed
+	return err
+}
+
+// health answers 200 when all is well and 503 with the reasons when a person must look.
+func (s *Service) health(w http.ResponseWriter, r *http.Request) {
+	st, err := s.runner.Status(r.Context())
+	answer := struct {
+		OK      bool     `json:"ok"`
+		Reasons []string `json:"reasons,omitempty"`
+	}{OK: true}
+	if err != nil {
+		answer.OK, answer.Reasons = false, []string{"the journal cannot be read"}
+	} else if reasons := st.Troubles(); len(reasons) > 0 {
+		answer.OK, answer.Reasons = false, reasons
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	if !answer.OK {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	_ = json.NewEncoder(w).Encode(answer) // the caller is gone when this fails
+}
