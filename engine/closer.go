@@ -1,0 +1,259 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/sources/files"
+)
+
+// closer finishes files of which every row is recorded: once the rows that stand as records have outcomes too, it completes the results and
+// moves the file away.
+type closer struct {
+	r    *Runner
+	wake chan struct{}
+
+	mu    sync.Mutex
+	files map[string]*closing
+}
+
+// closing is a file on its way out.
+type closing struct {
+	file  journal.File
+	look  bool // something happened to one of its records
+	next  time.Time
+	tries int
+}
+
+// closerPoll finds what other processes did to records of a file: dismissals, edits.
+const closerPoll = 5 * time.Second
+
+func newCloser(r *Runner) *closer {
+	return &closer{r: r, wake: make(chan struct{}, 1), files: map[string]*closing{}}
+}
+
+func (c *closer) add(f journal.File) {
+	c.mu.Lock()
+	c.files[f.ID] = &closing{file: f, look: true}
+	c.mu.Unlock()
+	c.poke()
+}
+
+func (c *closer) has(id string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.files[id] != nil
+}
+
+func (c *closer) poke() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// touched hears of settled jobs; those that stand for rows of a file may be what it waits for.
+func (c *closer) touched(jobs []*job) {
+	c.mu.Lock()
+	hit := false
+	for _, j := range jobs {
+		if j.rec == nil || j.rec.Origin.FileID == "" {
+			continue
+		}
+		if f := c.files[j.rec.Origin.FileID]; f != nil {
+			f.look, hit = true, true
+		}
+	}
+	c.mu.Unlock()
+	if hit {
+		c.poke()
+	}
+}
+
+// run finishes files until ctx ends.
+func (c *closer) run(ctx context.Context) {
+	for {
+		for _, f := range c.due() {
+			if ctx.Err() != nil {
+				return
+			}
+			c.close(ctx, f)
+		}
+		if !wait(ctx, c.wake, c.r.limits.Poll) {
+			return
+		}
+	}
+}
+
+// due gives the files that are worth a look now.
+func (c *closer) due() []*closing {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.r.now()
+	var due []*closing
+	for _, f := range c.files {
+		if f.look && f.tries == 0 || !now.Before(f.next) {
+			f.look, f.next = false, now.Add(closerPoll)
+			due = append(due, f)
+		}
+	}
+	return due
+}
+
+// close finishes one file if it can.
+func (c *closer) close(ctx context.Context, f *closing) {
+	finished, err := c.finish(ctx, &f.file)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	name := "file " + f.file.Name
+	switch {
+	case errors.Is(err, journal.ErrNotOwner):
+		delete(c.files, f.file.ID)
+	case err != nil:
+		f.tries++
+		f.next = c.r.now().Add(c.r.limits.Away.Wait(f.tries, nil))
+		if ctx.Err() == nil {
+			c.r.trouble.set(name, fmt.Sprintf("cannot finish file %s: %v", f.file.Name, err), c.r.now())
+			c.r.log.Error("cannot finish file", "rule", f.file.Rule, "file", f.file.Name, "error", err)
+		}
+	case finished:
+		delete(c.files, f.file.ID)
+		c.r.trouble.clear(name)
+		c.r.log.Info("file finished", "rule", f.file.Rule, "file", f.file.Name, "rows", f.file.Rows, "delivered", f.file.Delivered,
+			"unchanged", f.file.Unchanged, "skipped", f.file.Skipped, "failed", f.file.Failed)
+	default:
+		f.tries = 0
+	}
+}
+
+// finish completes the results and moves the file away; false while one of its rows has no outcome yet. It can be repeated after a crash at any point.
+func (c *closer) finish(ctx context.Context, f *journal.File) (bool, error) {
+	flow := c.r.program.Load().flow(f.Rule)
+	if flow == nil || flow.Invalid != nil {
+		return false, nil
+	}
+	plan, err := c.r.filePlan(flow, f.File)
+	if err != nil {
+		return false, err
+	}
+	records, err := c.r.journal.FileRecords(ctx, f.ID)
+	if err != nil {
+		return false, err
+	}
+	if f.Finished.IsZero() {
+		for _, rec := range records {
+			if rec.State == journal.Pending || rec.State == journal.Held {
+				return false, nil
+			}
+		}
+		if err := c.complete(ctx, f, records); err != nil {
+			return false, err
+		}
+	}
+	_, err = files.Finish(ctx, files.FinishRequest{
+		File: f.File, Format: plan.Format, Results: resultsPath(f), Done: plan.Done, Failed: plan.Failed, Unreadable: nothingRead(records),
+	})
+	if err != nil {
+		return false, err
+	}
+	f.State = journal.FileFinished
+	return true, c.r.commit(&journal.Batch{Owner: c.r.owner, Files: []journal.File{*f}})
+}
+
+// nothingRead tells whether not one row of the file could be read.
+func nothingRead(records []*journal.Record) bool {
+	for _, rec := range records {
+		if rec.Origin.DataRow == 1 && rec.Problem != nil && rec.Problem.Code == codeUnreadableFile {
+			return true
+		}
+	}
+	return false
+}
+
+// complete adds what became of the rows that stood as records, and notes in the journal that the file may go. From then on its results stand.
+func (c *closer) complete(ctx context.Context, f *journal.File, records []*journal.Record) error {
+	told, err := failedLines(f)
+	if err != nil {
+		return err
+	}
+	results, err := files.OpenResults(resultsPath(f), f.Offset)
+	if err != nil {
+		return err
+	}
+	defer results.Close()
+	done := *f
+	for _, rec := range records {
+		if !addRecord(&done, rec, told[rec.Origin.DataRow]) {
+			continue
+		}
+		if err := results.Write(recordResult(rec)); err != nil {
+			return err
+		}
+	}
+	if done.Offset, err = results.Sync(); err != nil {
+		return err
+	}
+	done.Finished = c.r.now()
+	if err := c.r.commit(&journal.Batch{Owner: c.r.owner, Files: []journal.File{done}}); err != nil {
+		return err
+	}
+	*f = done
+	return ctx.Err()
+}
+
+// addRecord counts the outcome of a row that stood as a record; told says that the results already call it failed. It tells whether they need
+// another line.
+func addRecord(f *journal.File, rec *journal.Record, told bool) bool {
+	if rec.State == journal.Failed && told {
+		return false
+	}
+	if told {
+		f.Failed--
+	}
+	switch rec.State {
+	case journal.Failed:
+		f.Failed++
+	case journal.Delivered:
+		f.Delivered++
+	default:
+		f.Skipped++
+	}
+	return true
+}
+
+func recordResult(rec *journal.Record) files.ResultRow {
+	row := files.ResultRow{
+		Record: rec.Origin.DataRow, Line: rec.Origin.Row, Sheet: rec.Origin.Sheet, Outcome: outcomeWord(rec.State, false), Objects: rec.Objects,
+	}
+	if rec.State == journal.Failed && rec.Problem != nil {
+		row.Cause, row.Mend = rec.Problem.Cause, rec.Problem.Mend
+	}
+	return row
+}
+
+// failedLines gives the rows that the results call failed so far.
+func failedLines(f *journal.File) (map[int64]bool, error) {
+	told := map[int64]bool{}
+	file, err := os.Open(resultsPath(f))
+	if errors.Is(err, fs.ErrNotExist) && f.Offset == 0 {
+		return told, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	err = files.ReadResults(io.LimitReader(file, f.Offset), func(_ int64, row files.ResultRow) error {
+		if row.Outcome == files.OutcomeFailed {
+			told[row.Record] = true
+		}
+		return nil
+	})
+	return told, err
+}

@@ -1,0 +1,219 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/engine/delivery"
+	"github.com/culvert/culvert/engine/journal"
+)
+
+// poison is how often a record may be among those that got no answer, alone at the end, before it is put off so that others can pass.
+const poison = 5
+
+// deliver sends one batch, records what became of it, and lets the next of each key go.
+func (l *lane) deliver(jobs []*job, s delivery.Setting, full bool) {
+	jobs = l.fresh(jobs)
+	jobs, err := l.claimRows(jobs)
+	if err != nil || len(jobs) == 0 {
+		l.forgo()
+		l.landed(jobs)
+		return
+	}
+	plans := make([]actions.Plan, len(jobs))
+	for i, j := range jobs {
+		plans[i] = j.plan
+	}
+	start := time.Now()
+	results := l.server.Target.Deliver(l.r.work, plans)
+	took := time.Since(start)
+	if len(results) != len(jobs) {
+		l.r.log.Error("the target answered for another number of records than it was given", "server", l.name, "given", len(jobs), "answered", len(results))
+		results = append(results, make([]actions.Result, max(0, len(jobs)-len(results)))...)[:len(jobs)]
+	}
+	done, again, trouble := l.sort(jobs, results)
+	if l.r.work.Err() == nil {
+		l.learn(delivery.Sample{Epoch: s.Epoch, Records: len(jobs), Took: took, Full: full, Trouble: trouble != nil}, trouble)
+	}
+	l.r.metrics.batch(l.name, len(jobs), took)
+	if err := l.record(done, results); err != nil {
+		l.landed(nil)
+		return // only when the runner ends: the claims go back untouched
+	}
+	l.landed(again)
+}
+
+// judged is a job with what its result means.
+type judged struct {
+	*job
+	verdict verdict
+	index   int // of its result
+}
+
+// sort judges every result: jobs that are decided, and jobs for which the server could not be asked. trouble is the worst of the latter.
+func (l *lane) sort(jobs []*job, results []actions.Result) (done []judged, again []*job, trouble *verdict) {
+	for i, j := range jobs {
+		v := judge(&j.plan, results[i])
+		if v.again {
+			if trouble == nil || v.problem.Class == actions.ClassCredentials {
+				trouble = &v
+			}
+			if j.strikes++; j.strikes < poison || len(jobs) > l.server.Batch.MinBatch || v.problem.Class == actions.ClassCredentials {
+				again = append(again, j)
+				continue
+			}
+			v.again = false // it alone gets no answer from a server that answers others
+			j.strikes = 0
+		}
+		done = append(done, judged{j, v, i})
+	}
+	return done, again, trouble
+}
+
+// learn tells the controller and the breaker how a batch went.
+func (l *lane) learn(sample delivery.Sample, trouble *verdict) {
+	l.mu.Lock()
+	l.control.Observe(sample)
+	news, closed, refused := false, false, false
+	now := l.r.now()
+	if trouble == nil {
+		closed = l.breaker.Worked(now)
+	} else {
+		refused = trouble.problem.Class == actions.ClassCredentials
+		news = l.breaker.Trip(now, refused, trouble.wait, trouble.problem.Cause)
+	}
+	l.mu.Unlock()
+	if news {
+		l.announce(refused, trouble.problem.Cause)
+	}
+	if closed {
+		l.r.log.Info("the server takes records again", "server", l.name)
+	}
+}
+
+// forgo gives back the right to try a half-open server when nothing was sent after all.
+func (l *lane) forgo() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.breaker.Forgo()
+}
+
+// fresh drops jobs whose rule was changed, paused or found invalid since they were evaluated: records go back to the journal, files are read again
+// from the first row that is not settled.
+func (l *lane) fresh(jobs []*job) []*job {
+	kept := jobs[:0]
+	var stale []*job
+	for _, j := range jobs {
+		if l.isStale(j) {
+			stale = append(stale, j)
+		} else {
+			kept = append(kept, j)
+		}
+	}
+	if len(stale) > 0 {
+		l.r.giveBack(stale)
+	}
+	return kept
+}
+
+// claimRows takes the keys of file rows in the journal, so that neither a record of the journal nor another runner touches them meanwhile. A row
+// whose key is not free becomes a record of the journal behind those before it.
+func (l *lane) claimRows(jobs []*job) ([]*job, error) {
+	var keys []string
+	var rows []*job
+	kept := make([]*job, 0, len(jobs))
+	var behind []*job
+	for _, j := range jobs {
+		switch {
+		case j.row == nil || j.claimed:
+			kept = append(kept, j)
+		case l.r.sched.isParked(j.key()):
+			behind = append(behind, j)
+		default:
+			keys, rows = append(keys, j.key()), append(rows, j)
+		}
+	}
+	if len(keys) > 0 {
+		var given []bool
+		err := l.r.persist(l.r.work, "take the keys of file rows", func(ctx context.Context) (err error) {
+			given, err = l.r.journal.ClaimKeys(ctx, l.r.owner, keys)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		l.r.files.claimed(keys, given)
+		for i, j := range rows {
+			if given[i] {
+				j.claimed = true
+				kept = append(kept, j)
+			} else {
+				behind = append(behind, j)
+			}
+		}
+	}
+	for _, j := range behind {
+		l.r.sched.park(j.key())
+		j.row.settle(rowOutcome{state: journal.Pending, job: j, parked: true, nextTry: l.r.now()})
+	}
+	l.r.sched.finish(behind)
+	return kept, nil
+}
+
+// record commits what a batch came to, then tells files and keys of it.
+func (l *lane) record(done []judged, results []actions.Result) error {
+	b := &journal.Batch{Owner: l.r.owner, Server: l.name}
+	for _, res := range results {
+		b.Digests = append(b.Digests, res.Digests...)
+		b.Identities = append(b.Identities, res.Identities...)
+	}
+	now := l.r.now()
+	outcomes := make([]rowOutcome, 0, len(done))
+	jobs := make([]*job, len(done))
+	for i, d := range done {
+		jobs[i] = d.job
+		s := l.r.retry.settlement(d.verdict, d.attempts(), now)
+		l.count(d, s)
+		if d.rec != nil {
+			s.Seq = d.rec.Seq
+			b.Settlements = append(b.Settlements, s)
+			continue
+		}
+		o := rowOutcome{state: s.State, unchanged: d.verdict.unchanged, problem: s.Problem, objects: s.Objects, job: d.job, attempts: s.Attempts, nextTry: s.NextTry}
+		if s.State == journal.Pending {
+			o.parked, o.claimed = true, true // its key is freed together with the record that it becomes
+		} else {
+			b.Keys = append(b.Keys, d.key())
+		}
+		outcomes = append(outcomes, o)
+	}
+	if err := l.r.commit(b); err != nil {
+		return err
+	}
+	l.r.files.freed(b.Keys)
+	for _, o := range outcomes {
+		if o.parked {
+			l.r.sched.park(o.job.key())
+		}
+		o.job.row.settle(o)
+	}
+	l.r.settled(jobs)
+	return nil
+}
+
+// count keeps the figures of a decided record.
+func (l *lane) count(d judged, s journal.Settlement) {
+	code := ""
+	if s.Problem != nil {
+		code = s.Problem.Code
+	}
+	l.r.metrics.outcome(d.flow.Rule.Name, l.name, s.State, d.verdict.unchanged, code)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stats.add(s.State, l.r.now())
+	if s.State == journal.Failed {
+		l.stats.lastError, l.stats.lastErrorAt = fmt.Sprintf("%s: %s", s.Problem.Code, s.Problem.Cause), l.r.now()
+	}
+}

@@ -1,0 +1,37 @@
+package delivery
+
+// Keys lets the records of one key through one at a time, in the order in which they came. Not safe for concurrent use.
+type Keys[T any] struct {
+	waiting map[string][]T // of every key that is in flight: those behind it
+}
+
+// NewKeys makes an empty set of keys.
+func NewKeys[T any]() *Keys[T] { return &Keys[T]{waiting: map[string][]T{}} }
+
+// Enter tells whether an item may go at once. When another of its key is on its way it waits behind that one, and Leave gives it later.
+func (k *Keys[T]) Enter(key string, item T) bool {
+	behind, busy := k.waiting[key]
+	if !busy {
+		k.waiting[key] = nil
+		return true
+	}
+	k.waiting[key] = append(behind, item)
+	return false
+}
+
+// Leave ends an item's turn and gives the next of its key, whose turn has then begun; false when none waits.
+func (k *Keys[T]) Leave(key string) (next T, ok bool) {
+	behind := k.waiting[key]
+	if len(behind) == 0 {
+		delete(k.waiting, key)
+		return next, false
+	}
+	next = behind[0]
+	var zero T
+	behind[0] = zero
+	k.waiting[key] = behind[1:]
+	return next, true
+}
+
+// Len is how many keys are in flight.
+func (k *Keys[T]) Len() int { return len(k.waiting) }

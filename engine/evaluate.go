@@ -1,0 +1,89 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/rules"
+)
+
+// Evaluation is what a rule makes of one record.
+type Evaluation struct {
+	Skipped bool // the filter said no; the rest is empty
+	ID, Key string
+	Plan    actions.Plan
+	Failure *rules.Failure // why the record cannot be used; ID and Key are set as far as they are known
+}
+
+// Yielder is an action whose result later actions of the rule may read under its id.
+type Yielder interface {
+	// Yield gives the fields that it declared, from the writes it planned for this record.
+	Yield(writes []actions.Write) map[string]any
+}
+
+// Evaluate runs a rule on one record: filter, id and key, lookups, and the plan of every action in turn. It makes no request. What is wrong with the record is the
+// Evaluation's Failure; the error is for what is wrong with the program itself.
+func Evaluate(flow *Flow, in rules.Input) (Evaluation, error) {
+	return EvaluateTraced(flow, in, nil)
+}
+
+// EvaluateTraced is Evaluate that tells every step to trace, when it is not nil.
+func EvaluateTraced(flow *Flow, in rules.Input, trace func(rules.Step)) (e Evaluation, err error) {
+	defer recovered(flow, &err)
+	scope := flow.Rule.Begin(in)
+	scope.Trace = trace
+	if e.Skipped, e.ID, e.Key, err = identify(flow.Rule, scope); err != nil || e.Skipped {
+		return e.failed(err)
+	}
+	e.Plan.Record = actions.Ref{Rule: flow.Rule.Name, RecordID: e.ID, Key: e.Key}
+	if err := flow.Rule.Resolve(scope); err != nil {
+		return e.failed(err)
+	}
+	for i, action := range flow.Actions {
+		writes, err := action.Plan(scope)
+		if err != nil {
+			return e.failed(err)
+		}
+		e.Plan.Writes = append(e.Plan.Writes, writes...)
+		if id := flow.Rule.Actions[i].ID; id != "" {
+			if y, ok := action.(Yielder); ok {
+				scope.SetResult(id, y.Yield(writes))
+			}
+		}
+	}
+	return e, nil
+}
+
+// failed sorts an error into the record's own failure and the program's faults.
+func (e Evaluation) failed(err error) (Evaluation, error) {
+	if err == nil {
+		return e, nil
+	}
+	e.Plan.Writes = nil
+	if errors.As(err, &e.Failure) {
+		return e, nil
+	}
+	return e, err
+}
+
+// identify runs the filter and gives the record's id and key. The key is never empty when err is nil.
+func identify(r *rules.Rule, scope *rules.Scope) (skipped bool, id, key string, err error) {
+	yes, err := r.Filter(scope)
+	if err != nil || !yes {
+		return err == nil, "", "", err
+	}
+	id, key, err = r.Identify(scope)
+	if key == "" {
+		key = id
+	}
+	return false, id, key, err
+}
+
+// recovered turns a panic into an error: one record must not end the others.
+func recovered(flow *Flow, err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("evaluate a record of rule %s: %v\n%s", flow.Rule.Name, p, debug.Stack())
+	}
+}

@@ -1,0 +1,257 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/sources"
+	"github.com/culvert/culvert/sources/files"
+)
+
+// FilePlan says how a rule's files are read and where they go when they are finished.
+type FilePlan struct {
+	Format       files.Format
+	Done, Failed string // folders
+}
+
+// FilePlanner finds the plan for a taken file from its rule's trigger.
+type FilePlanner func(flow *Flow, f sources.File) (FilePlan, error)
+
+// openRuns is how many files of one server are under way at once: one is read, the others wait for their last outcomes.
+const openRuns = 16
+
+// fileManager reads open files, those of one server one after the other in the order in which they were accepted.
+type fileManager struct {
+	r          *Runner
+	wake       chan struct{}
+	evaluating chan struct{} // one slot per processor
+
+	mu    sync.Mutex
+	keys  map[string]struct{}  // claimed in the journal for rows
+	runs  map[string]*fileRun  // by file id
+	later map[string]time.Time // files that could not be read: when to try again
+	tries map[string]int
+	wg    sync.WaitGroup
+}
+
+func newFileManager(r *Runner) *fileManager {
+	return &fileManager{
+		r: r, wake: make(chan struct{}, 1), evaluating: make(chan struct{}, runtime.GOMAXPROCS(0)), keys: map[string]struct{}{},
+		runs: map[string]*fileRun{}, later: map[string]time.Time{}, tries: map[string]int{},
+	}
+}
+
+func (m *fileManager) poke() {
+	select {
+	case m.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run starts what can be read until ctx ends, then waits for what is being read.
+func (m *fileManager) run(ctx context.Context) {
+	defer m.wg.Wait()
+	if m.r.filePlan == nil {
+		return
+	}
+	timer := time.NewTimer(m.r.limits.Poll)
+	defer timer.Stop()
+	for ctx.Err() == nil {
+		if err := m.look(ctx); err != nil && ctx.Err() == nil {
+			m.r.log.Error("cannot look for open files", "error", err)
+		}
+		timer.Reset(m.r.limits.Poll)
+		select {
+		case <-ctx.Done():
+		case <-m.wake:
+		case <-timer.C:
+		}
+	}
+}
+
+// look starts the files whose turn it is, and gives up those whose rule cannot run as it is any more.
+func (m *fileManager) look(ctx context.Context) error {
+	m.mu.Lock()
+	for _, run := range m.runs {
+		if !m.r.runnable(run.flow) {
+			run.abandon()
+		}
+	}
+	m.mu.Unlock()
+	open, err := m.r.journal.Files(ctx, journal.FileOpen)
+	if err != nil {
+		return err
+	}
+	slices.SortStableFunc(open, func(a, b journal.File) int { return a.Received.Compare(b.Received) })
+	for _, f := range open {
+		if err := m.start(ctx, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// start begins to read a file, unless it is under way, its turn has not come, or its rule cannot run.
+func (m *fileManager) start(ctx context.Context, f journal.File) error {
+	flow := m.r.program.Load().flow(f.Rule)
+	if !m.r.runnable(flow) || m.r.closing.has(f.ID) {
+		return nil
+	}
+	m.mu.Lock()
+	_, under := m.runs[f.ID]
+	wait := m.r.now().Before(m.later[f.ID])
+	before, free := m.turn(flow.Server)
+	m.mu.Unlock()
+	if under || wait || !free {
+		return nil
+	}
+	mine, err := m.r.journal.TakeFile(ctx, m.r.owner, f.ID)
+	if err != nil || !mine {
+		return err
+	}
+	if !f.Finished.IsZero() {
+		m.r.closing.add(f) // it was being moved when the last run ended
+		return nil
+	}
+	plan, err := m.r.filePlan(flow, f.File)
+	if err != nil {
+		m.putOff(f.ID)
+		m.r.trouble.set("file "+f.Name, err.Error(), m.r.now())
+		m.r.log.Error("cannot tell how to read a file", "rule", f.Rule, "file", f.Name, "error", err)
+		return nil
+	}
+	m.begin(ctx, f, flow, plan, before)
+	return nil
+}
+
+// turn tells whether another file of the server may be read now, and gives what its outcomes must wait for.
+func (m *fileManager) turn(server string) (before <-chan struct{}, free bool) {
+	n := 0
+	var last *fileRun
+	for _, run := range m.runs {
+		if run.flow.Server != server {
+			continue
+		}
+		n++
+		select {
+		case <-run.read:
+		default:
+			return nil, false
+		}
+		if last == nil || run.number > last.number {
+			last = run
+		}
+	}
+	if last != nil {
+		return last.done, n < openRuns
+	}
+	nothing := make(chan struct{})
+	close(nothing)
+	return nothing, true
+}
+
+func (m *fileManager) begin(ctx context.Context, f journal.File, flow *Flow, plan FilePlan, before <-chan struct{}) {
+	ctx, cancel := context.WithCancel(ctx)
+	run := &fileRun{
+		r: m.r, flow: flow, lane: m.r.lanes[flow.Server], plan: plan, before: before, cancel: cancel, file: f,
+		read: make(chan struct{}), done: make(chan struct{}), touched: make(chan struct{}, 1),
+	}
+	m.mu.Lock()
+	for _, other := range m.runs {
+		run.number = max(run.number, other.number+1)
+	}
+	m.runs[f.ID] = run
+	m.mu.Unlock()
+	m.r.log.Info("reading file", "rule", f.Rule, "file", f.Name, "from_row", f.Next)
+	m.wg.Go(func() {
+		defer cancel()
+		go func() {
+			select {
+			case <-run.read:
+				m.poke() // the next file's turn
+			case <-ctx.Done():
+			}
+		}()
+		m.ended(run, run.follow(ctx))
+	})
+}
+
+// ended takes a run off the list: its file is complete, must be read again, or cannot be read for now.
+func (m *fileManager) ended(run *fileRun, err error) {
+	f := run.file
+	switch {
+	case err == nil:
+		m.r.trouble.clear("file " + f.Name)
+		m.r.closing.add(f)
+	case errors.Is(err, context.Canceled), errors.Is(err, journal.ErrNotOwner):
+	default:
+		m.putOff(f.ID)
+		m.r.trouble.set("file "+f.Name, fmt.Sprintf("cannot read file %s: %v", f.Name, err), m.r.now())
+		m.r.log.Error("cannot read file", "rule", f.Rule, "file", f.Name, "error", err)
+	}
+	m.mu.Lock()
+	delete(m.runs, f.ID)
+	m.mu.Unlock()
+	m.poke()
+}
+
+func (m *fileManager) putOff(id string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.tries[id]++
+	m.later[id] = m.r.now().Add(m.r.limits.Away.Wait(m.tries[id], nil))
+}
+
+// claimed notes the keys that the journal gave.
+func (m *fileManager) claimed(keys []string, given []bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i, key := range keys {
+		if given[i] {
+			m.keys[key] = struct{}{}
+		}
+	}
+}
+
+// freed notes keys that were given back with a commit.
+func (m *fileManager) freed(keys []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, key := range keys {
+		delete(m.keys, key)
+	}
+}
+
+// release gives keys back to the journal.
+func (m *fileManager) release(keys []string) {
+	if len(keys) == 0 {
+		return
+	}
+	err := m.r.persist(m.r.work, "give back keys", func(ctx context.Context) error { return m.r.journal.ReleaseKeys(ctx, m.r.owner, keys) })
+	if err == nil {
+		m.freed(keys)
+	}
+}
+
+// free undoes what a row held whose run was given up before it was recorded.
+func (m *fileManager) free(key string, o rowOutcome) {
+	if o.parked {
+		m.r.sched.unpark(key)
+	}
+	if o.claimed {
+		m.release([]string{key})
+	}
+}
+
+func (m *fileManager) allClaimed() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Collect(maps.Keys(m.keys))
+}

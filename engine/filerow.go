@@ -1,0 +1,102 @@
+package engine
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/sources"
+	"github.com/culvert/culvert/sources/files"
+)
+
+// fileRow is one row of an open file that is not recorded yet.
+type fileRow struct {
+	run    *fileRun
+	number int64 // 1-based data row
+	line   int   // as a spreadsheet shows it
+	sheet  string
+	body   any
+	weight int64 // bytes of the room that it takes up
+
+	// Set when the row is settled, guarded by the run.
+	settled bool
+	outcome rowOutcome
+	id, key string
+}
+
+// rowOutcome is what became of a row.
+type rowOutcome struct {
+	state     journal.State // Delivered, Skipped, Failed, or Pending: it goes on as a record of the journal
+	unchanged bool
+	problem   *journal.Problem
+	objects   []string
+	attempts  int
+	nextTry   time.Time
+	job       *job
+	parked    bool // its key is parked until the record is in the journal
+	claimed   bool // its key is claimed until then, too
+}
+
+// settle says what became of the row. A run that was given up takes no more outcomes: the row is read again.
+func (row *fileRow) settle(o rowOutcome) {
+	row.run.settle(row, o)
+}
+
+// kept tells whether the row needs a record of its own in the journal.
+func (o *rowOutcome) kept() bool { return o.state == journal.Pending || o.state == journal.Failed }
+
+// record makes the journal's record of a row that failed or must be tried again.
+func (row *fileRow) record(received time.Time, now time.Time) (*journal.Record, error) {
+	o := &row.outcome
+	rec := &journal.Record{
+		Rule: row.run.file.Rule, ID: row.id, Key: row.key, Received: received, Origin: row.origin(),
+		State: o.state, Attempts: o.attempts, NextTry: o.nextTry, Problem: o.problem, Objects: o.objects,
+	}
+	if o.state == journal.Failed {
+		rec.Settled = now
+	}
+	if row.body != nil {
+		body, err := json.Marshal(row.body)
+		if err != nil {
+			return nil, fmt.Errorf("keep row %d of %s: %w", row.line, row.run.file.Name, err)
+		}
+		if err := encodeBody(rec, body, nil); err != nil {
+			return nil, err
+		}
+	}
+	if rec.ID == "" {
+		rec.ID = fmt.Sprintf("%s%s-%d", unidentified, row.run.file.ID, row.number)
+	}
+	if rec.Key == "" {
+		rec.Key = rec.ID
+	}
+	return rec, nil
+}
+
+func (row *fileRow) origin() sources.Origin {
+	f := &row.run.file
+	return sources.Origin{Trigger: "files", File: f.Name, FileID: f.ID, Row: row.line, DataRow: row.number, Sheet: row.sheet}
+}
+
+// result is the row's line in the results file; false while it goes on as a record.
+func (row *fileRow) result() (files.ResultRow, bool) {
+	o := &row.outcome
+	res := files.ResultRow{Record: row.number, Line: row.line, Sheet: row.sheet, Outcome: outcomeWord(o.state, o.unchanged), Objects: o.objects}
+	if o.problem != nil && o.state == journal.Failed {
+		res.Cause, res.Mend = o.problem.Cause, o.problem.Mend
+	}
+	return res, o.state != journal.Pending
+}
+
+// outcomeWord is how a results file names what became of a row.
+func outcomeWord(state journal.State, unchanged bool) string {
+	switch {
+	case state == journal.Failed:
+		return files.OutcomeFailed
+	case state == journal.Delivered && unchanged:
+		return "unchanged"
+	default:
+		return string(state)
+	}
+}

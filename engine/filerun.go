@@ -1,0 +1,276 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"sync"
+
+	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/sources/files"
+)
+
+// chunkRows is how many rows are read before they are evaluated together.
+const chunkRows = 256
+
+// fileRun reads one open file from its first row that is not settled, and records what becomes of its rows.
+type fileRun struct {
+	r      *Runner
+	flow   *Flow
+	lane   *lane
+	plan   FilePlan
+	number int             // files of one server in the order in which they are read
+	before <-chan struct{} // closed when all rows of the file before it are recorded
+	read   chan struct{}   // closed when the last row has been read
+	done   chan struct{}   // closed when all rows are recorded, or the run was given up
+	cancel context.CancelFunc
+
+	mu      sync.Mutex
+	file    journal.File
+	rows    []*fileRow // in order, from file.Next on
+	last    int64      // number of the last row that was read
+	nothing bool       // not one row could be read
+	total   bool       // the last row is among them
+	closed  bool       // given up
+	reason  error      // why, nil when only the rule has changed
+	touched chan struct{}
+}
+
+func (run *fileRun) isClosed() bool {
+	run.mu.Lock()
+	defer run.mu.Unlock()
+	return run.closed
+}
+
+// abandon gives the run up: its unsettled rows are read again by a later run.
+func (run *fileRun) abandon() { run.fail(nil) }
+
+func (run *fileRun) fail(err error) {
+	run.mu.Lock()
+	if !run.closed {
+		run.closed, run.reason = true, err
+	}
+	run.mu.Unlock()
+	run.cancel()
+}
+
+// chunk is a number of rows on their way through evaluation.
+type chunk struct {
+	rows []*fileRow
+	errs []error // of rows that cannot be read
+	jobs []*job  // of rows that have a plan
+	done chan struct{}
+}
+
+// readRows reads to the end of the file, evaluates rows several at once and hands them on in order.
+func (run *fileRun) readRows(ctx context.Context) error {
+	reader, err := files.Open(ctx, run.file.Path, run.plan.Format)
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	if err := reader.Skip(run.file.Next - 1); err != nil {
+		return err
+	}
+	chunks := make(chan *chunk, 4)
+	var submit sync.WaitGroup
+	submit.Go(func() {
+		for c := range chunks {
+			<-c.done
+			run.submit(c)
+		}
+	})
+	defer submit.Wait()
+	defer close(chunks)
+	for end := false; !end; {
+		c := &chunk{done: make(chan struct{})}
+		end, err = run.readChunk(ctx, reader, c)
+		if len(c.rows) > 0 {
+			run.r.files.evaluating <- struct{}{}
+			go func() {
+				defer func() { <-run.r.files.evaluating; close(c.done) }()
+				run.evaluate(c)
+			}()
+			chunks <- c
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readChunk fills a chunk; end tells that the file has no more rows.
+func (run *fileRun) readChunk(ctx context.Context, reader *files.Reader, c *chunk) (end bool, err error) {
+	for len(c.rows) < chunkRows {
+		row, err := reader.Next()
+		var bad *files.RowError
+		switch {
+		case err == io.EOF:
+			return true, nil
+		case errors.As(err, &bad):
+			row.Number, row.Line, row.Sheet = reader.Number(), bad.Line, bad.Sheet
+		case err != nil:
+			return false, err
+		}
+		fr := &fileRow{run: run, number: int64(row.Number), line: row.Line, sheet: row.Sheet, weight: run.weight(row)}
+		if bad == nil {
+			fr.body = row.Body
+		}
+		if err := run.lane.room.Acquire(ctx, fr.weight); err != nil {
+			return false, err
+		}
+		c.rows = append(c.rows, fr)
+		if bad != nil {
+			c.errs = append(c.errs, bad)
+		} else {
+			c.errs = append(c.errs, nil)
+		}
+	}
+	return false, nil
+}
+
+// weight is what a row takes of the room: what it holds, and never so little that more rows than the window fit.
+func (run *fileRun) weight(row files.Row) int64 {
+	n := int64(len(row.Raw)) * 3
+	for _, c := range row.Cells {
+		n += int64(len(c))*2 + 48
+	}
+	limits := &run.r.limits
+	return min(max(n, limits.Memory/int64(limits.Window)), limits.Memory)
+}
+
+// evaluate runs the rule on the rows of a chunk. What needs no server is settled; the rest has jobs.
+func (run *fileRun) evaluate(c *chunk) {
+	for i, row := range c.rows {
+		if c.errs[i] != nil {
+			row.outcome = rowOutcome{state: journal.Failed, attempts: 1, problem: unreadableRow(c.errs[i])}
+			row.settled = true
+			continue
+		}
+		e, err := Evaluate(run.flow, rules.Input{Body: row.body, Source: SourceFields(row.origin(), run.file.Received)})
+		row.id, row.key = e.ID, e.Key
+		switch {
+		case err != nil:
+			row.outcome = rowOutcome{state: journal.Failed, attempts: 1, problem: run.r.evaluationProblem(run.flow, e.ID, err)}
+		case e.Failure != nil:
+			row.outcome = rowOutcome{state: journal.Failed, attempts: 1, problem: failureProblem(e.Failure)}
+		case e.Skipped:
+			row.outcome = rowOutcome{state: journal.Skipped}
+		case len(e.Plan.Writes) == 0:
+			row.outcome = rowOutcome{state: journal.Delivered, unchanged: true}
+		default:
+			c.jobs = append(c.jobs, &job{flow: run.flow, row: row, plan: e.Plan})
+			continue
+		}
+		row.settled = true
+	}
+}
+
+// submit hands the rows of a chunk on, in order.
+func (run *fileRun) submit(c *chunk) {
+	run.mu.Lock()
+	if run.closed {
+		run.mu.Unlock()
+		for _, row := range c.rows {
+			run.lane.room.Release(row.weight)
+		}
+		return
+	}
+	run.rows = append(run.rows, c.rows...)
+	run.last = c.rows[len(c.rows)-1].number
+	run.mu.Unlock()
+	for _, row := range c.rows {
+		if row.settled && row.outcome.job == nil {
+			run.r.countRow(run.flow, &row.outcome)
+		}
+	}
+	run.r.sched.submit(c.jobs)
+	run.touch()
+}
+
+func (run *fileRun) touch() {
+	select {
+	case run.touched <- struct{}{}:
+	default:
+	}
+}
+
+// settle takes the outcome of a row that was delivered or diverted.
+func (run *fileRun) settle(row *fileRow, o rowOutcome) {
+	run.mu.Lock()
+	closed := run.closed
+	if !closed {
+		row.outcome, row.settled = o, true
+		if !o.kept() {
+			row.body = nil
+		}
+	}
+	run.mu.Unlock()
+	if closed {
+		run.r.files.free(row.key, o)
+		return
+	}
+	run.touch()
+}
+
+// next takes the settled rows at the head, up to a number; all tells that they are the last ones.
+func (run *fileRun) next(most int) (rows []*fileRow, all bool) {
+	run.mu.Lock()
+	defer run.mu.Unlock()
+	n := 0
+	for n < len(run.rows) && n < most && run.rows[n].settled {
+		n++
+	}
+	rows = run.rows[:n:n]
+	run.rows = run.rows[n:]
+	if len(run.rows) == 0 {
+		run.rows = nil
+	}
+	return rows, run.total && len(run.rows) == 0 && !run.closed
+}
+
+// leftovers empties a run that was given up.
+func (run *fileRun) leftovers() []*fileRow {
+	run.mu.Lock()
+	defer run.mu.Unlock()
+	rows := run.rows
+	run.rows = nil
+	return rows
+}
+
+func (run *fileRun) resultsPath() string { return resultsPath(&run.file) }
+
+// resultsPath is where the outcomes of a file's rows are gathered, beside the file in the inbox.
+func resultsPath(f *journal.File) string { return filepath.Join(filepath.Dir(f.Path), "results.csv") }
+
+func unreadableRow(err error) *journal.Problem {
+	p := &journal.Problem{Class: actions.ClassData, Code: "unreadable-row", Cause: err.Error()}
+	var bad *files.RowError
+	if errors.As(err, &bad) {
+		p.Cause, p.Mend, p.Field = bad.Message, bad.Mend, bad.Column
+	}
+	if p.Mend == "" {
+		p.Mend = "mend the row in the file of failed rows and drop it again"
+	}
+	return p
+}
+
+// codeUnreadableFile marks the record that stands for what cannot be read of a file.
+const codeUnreadableFile = "unreadable-file"
+
+func unreadableFile(f *journal.File, err error) *journal.Problem {
+	p := &journal.Problem{Class: actions.ClassData, Code: codeUnreadableFile, Cause: err.Error(), Mend: "mend the file and drop it again"}
+	var bad *files.FileError
+	if errors.As(err, &bad) {
+		p.Cause = fmt.Sprintf("%s: %s", f.Name, bad.Message)
+		if bad.Mend != "" {
+			p.Mend = bad.Mend
+		}
+	}
+	return p
+}

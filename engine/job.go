@@ -1,0 +1,94 @@
+package engine
+
+import (
+	"sync"
+
+	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/engine/delivery"
+	"github.com/culvert/culvert/engine/journal"
+)
+
+// job is one record on its way to a server: either a record of the journal, or a row of a file that has none.
+type job struct {
+	flow    *Flow
+	rec     *journal.Record // nil for a row
+	row     *fileRow        // nil for a record of the journal
+	plan    actions.Plan
+	claimed bool // of a row: its key is taken in the journal
+	strikes int  // how often the server gave no answer to a batch that held it
+}
+
+func (j *job) key() string { return j.plan.Record.Key }
+
+// attempts counts the tries before this one.
+func (j *job) attempts() int {
+	if j.rec == nil {
+		return 0
+	}
+	return j.rec.Attempts
+}
+
+// scheduler lets one job per key through, in order, and hands it to the lane of its server.
+type scheduler struct {
+	mu     sync.Mutex
+	keys   *delivery.Keys[*job]
+	parked map[string]int // keys of rows that wait for another try and that the journal does not know yet
+	lane   func(*job) *lane
+}
+
+func newScheduler(lane func(*job) *lane) *scheduler {
+	return &scheduler{keys: delivery.NewKeys[*job](), parked: map[string]int{}, lane: lane}
+}
+
+// submit takes jobs in the order of their acceptance.
+func (s *scheduler) submit(jobs []*job) {
+	s.mu.Lock()
+	ready := jobs[:0:0]
+	for _, j := range jobs {
+		if s.keys.Enter(j.key(), j) {
+			ready = append(ready, j)
+		}
+	}
+	s.mu.Unlock()
+	s.push(ready)
+}
+
+// finish ends the turn of jobs whose outcome is recorded; those behind them go next.
+func (s *scheduler) finish(jobs []*job) {
+	s.mu.Lock()
+	var ready []*job
+	for _, j := range jobs {
+		if next, ok := s.keys.Leave(j.key()); ok {
+			ready = append(ready, next)
+		}
+	}
+	s.mu.Unlock()
+	s.push(ready)
+}
+
+func (s *scheduler) push(ready []*job) {
+	for _, j := range ready {
+		s.lane(j).push(j)
+	}
+}
+
+// park keeps later rows of the key from overtaking one that is about to become a record of the journal; unpark ends that.
+func (s *scheduler) park(key string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.parked[key]++
+}
+
+func (s *scheduler) unpark(key string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.parked[key]--; s.parked[key] <= 0 {
+		delete(s.parked, key)
+	}
+}
+
+func (s *scheduler) isParked(key string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.parked[key] > 0
+}

@@ -1,0 +1,53 @@
+package engine
+
+import (
+	"fmt"
+
+	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/rules/diag"
+)
+
+// failureProblem words a record's own failure.
+func failureProblem(f *rules.Failure) *journal.Problem {
+	return &journal.Problem{
+		Class: actions.ClassData, Code: f.Code, Cause: f.Message, Mend: f.Mend,
+		Field: f.Field, Value: f.Value, Place: placeText(f.Place),
+	}
+}
+
+// internalProblem stands for a fault of the program; its particulars are in the log.
+func internalProblem(flow *Flow) *journal.Problem {
+	return &journal.Problem{
+		Class: actions.ClassData, Code: "internal", Cause: "Culvert itself broke down on this record; the log tells more",
+		Mend: "report the log line with the rule; replay the record once it is mended", Place: flow.Rule.Path,
+	}
+}
+
+// outcomeProblem words why a write did not go through.
+func outcomeProblem(w actions.Write, o actions.Outcome) *journal.Problem {
+	place := o.Place
+	if place == (diag.Place{}) {
+		place = w.Place
+	}
+	p := &journal.Problem{Class: o.Class, Code: o.Code, Cause: o.Cause, Detail: o.Detail, Mend: o.Mend, Place: placeText(place)}
+	if w.Object != nil {
+		p.Object = w.Object.Label()
+	}
+	if o.ObjectID != "" {
+		p.Objects = []string{o.ObjectID}
+	}
+	return p
+}
+
+// placeText prints a place as file:line:col.
+func placeText(p diag.Place) string {
+	if p.File == "" {
+		return ""
+	}
+	if p.Range.Start.Line == 0 {
+		return p.File
+	}
+	return fmt.Sprintf("%s:%d:%d", p.File, p.Range.Start.Line, p.Range.Start.Column)
+}

@@ -1,0 +1,51 @@
+// Package engine runs a project: it accepts records from sources into the journal, evaluates rules, delivers writes in bulk and records what
+// became of them. It is the only package that sees all parts.
+package engine
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/sources"
+)
+
+// Program is a set of rules that is ready to run. It is read-only; a reload makes a new one and swaps it in.
+type Program struct {
+	Rules map[string]*Flow // by the rule's name
+	// Intakes are sources that live as long as this program: a swap stops them and starts those of the next one.
+	Intakes []Intake
+}
+
+// Flow is one rule with its compiled actions.
+type Flow struct {
+	Rule    *rules.Rule
+	Actions []actions.Action // parallel to Rule.Actions
+	Server  string           // by the name it has in culvert.yaml
+	Invalid *journal.Problem // why the rule cannot run now; its records are held
+}
+
+// Intake is a source with what the engine must know to run it.
+type Intake struct {
+	Name   string // in logs and status
+	Source sources.Source
+	Once   bool // only one of several runners may run it: folders, polls, schedules
+}
+
+// flow gives a rule by its name, nil when there is none.
+func (p *Program) flow(rule string) *Flow {
+	if p == nil {
+		return nil
+	}
+	return p.Rules[rule]
+}
+
+// names lists the rules, sorted.
+func (p *Program) names() []string {
+	if p == nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(p.Rules))
+}

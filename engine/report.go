@@ -1,0 +1,136 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/culvert/culvert/engine/journal"
+)
+
+// Report is how a project stands: its journal, its runners, and what is paused. Any process that can open the journal can make it.
+type Report struct {
+	At       time.Time       `json:"at"`
+	Summary  journal.Summary `json:"summary"`
+	Runners  []Status        `json:"runners"`            // those that are alive; empty when nothing runs
+	Last     *Status         `json:"last,omitempty"`     // what the runner that stopped last had to say, when nothing runs
+	Pending  int64           `json:"pending"`            // records that wait
+	Rate     float64         `json:"rate"`               // records a second over the last minute, of all runners
+	Drain    time.Duration   `json:"drain,omitempty"`    // how long the pending records take at this rate; 0 when that cannot be told
+	Controls *Controls       `json:"controls,omitempty"` // what is paused
+}
+
+// ReadReport makes a report from the journal.
+func ReadReport(ctx context.Context, j journal.Journal, now time.Time) (*Report, error) {
+	rep := &Report{At: now}
+	var err error
+	if rep.Summary, err = j.Summary(ctx); err != nil {
+		return nil, fmt.Errorf("count records: %w", err)
+	}
+	if rep.Controls, err = ReadControls(ctx, j); err != nil {
+		return nil, err
+	}
+	owners, err := readRunners(ctx, j)
+	if err != nil {
+		return nil, err
+	}
+	for _, owner := range slices.Sorted(maps.Keys(owners)) {
+		if err := rep.addRunner(ctx, j, owner); err != nil {
+			return nil, err
+		}
+	}
+	for _, s := range rep.Summary.Rules {
+		rep.Pending += s.Pending
+	}
+	for _, r := range rep.Runners {
+		for _, s := range r.Servers {
+			rep.Rate += s.Rate
+		}
+	}
+	if rep.Rate > 0 && rep.Pending > 0 {
+		rep.Drain = time.Duration(float64(rep.Pending) / rep.Rate * float64(time.Second)).Round(time.Second)
+	}
+	return rep, nil
+}
+
+func (rep *Report) addRunner(ctx context.Context, j journal.Journal, owner string) error {
+	text, err := j.Meta(ctx, statusName+owner)
+	if err != nil {
+		return fmt.Errorf("read the status of runner %s: %w", owner, err)
+	}
+	var s Status
+	if text == "" || json.Unmarshal([]byte(text), &s) != nil {
+		return nil // it has not said anything that we understand
+	}
+	if !s.Stopped && rep.At.Sub(s.At) < silent {
+		rep.Runners = append(rep.Runners, s)
+	} else if rep.Last == nil || s.At.After(rep.Last.At) {
+		rep.Last = &s
+	}
+	return nil
+}
+
+// lateAfter is how long a record may wait before a report calls it late though its server takes records.
+const lateAfter = time.Hour
+
+// Concerns says what is not well, in sentences; none when all is well. Failed records are a concern, for a person must act.
+func (rep *Report) Concerns() []string {
+	var out []string
+	if len(rep.Runners) == 0 {
+		out = append(out, "no runner is running: start one with `culvert run`")
+	}
+	for _, r := range rep.Runners {
+		for _, name := range r.Invalid {
+			out = append(out, fmt.Sprintf("rule %s cannot run; its records are held: see `culvert validate`", name))
+		}
+		for _, s := range r.Servers {
+			if c := s.concern(); c != "" {
+				out = append(out, c)
+			}
+		}
+		for _, t := range r.Troubles {
+			out = append(out, t.What)
+		}
+	}
+	for _, s := range rep.Summary.Rules {
+		if s.Failed > 0 {
+			out = append(out, fmt.Sprintf("%d records of rule %s have failed: see `culvert failures`", s.Failed, s.Rule))
+		}
+	}
+	if o := rep.Summary.Oldest; !o.IsZero() && rep.At.Sub(o) > lateAfter {
+		out = append(out, fmt.Sprintf("the oldest pending record has waited for %s", rep.At.Sub(o).Round(time.Minute)))
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// concern says in a sentence why a server does not take records; empty when it does, or when that is as people want it.
+func (s *ServerStatus) concern() string {
+	since := s.Since.UTC().Format("2006-01-02 15:04 MST")
+	switch s.State {
+	case ServerAway, ServerTrying:
+		return fmt.Sprintf("server %s is away since %s, everything for it waits: %s", s.Name, since, s.Reason)
+	case ServerCredentials:
+		return fmt.Sprintf("server %s refuses our credentials since %s, everything for it waits: mend its token or password in culvert.yaml or the environment (%s)",
+			s.Name, since, s.Reason)
+	default:
+		return ""
+	}
+}
+
+// Health says whether this runner does its work; err names the first thing that stops it. Failed records do not: they are for people.
+func (r *Runner) Health() error {
+	for _, l := range r.lanes {
+		s := l.status()
+		if c := s.concern(); c != "" {
+			return fmt.Errorf("%s", c)
+		}
+	}
+	for _, t := range r.trouble.all() {
+		return fmt.Errorf("%s", t.What)
+	}
+	return nil
+}

@@ -1,0 +1,218 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/sources"
+)
+
+var _ sources.Sink = (*Runner)(nil)
+
+// unidentified begins the id of a record whose rule could not give one; it is asked again when the record is sent.
+const unidentified = "unidentified-"
+
+// Accept makes a batch durable. A record that the filter refuses is kept as skipped without its body, one that cannot be identified as failed, one whose
+// rule is invalid or paused as held. The error is *sources.ErrBusy when nothing can be kept now, and wraps sources.ErrFinal when a record never will be.
+func (r *Runner) Accept(ctx context.Context, b sources.Batch) ([]sources.Receipt, error) {
+	select {
+	case r.accepting <- struct{}{}:
+		defer func() { <-r.accepting }()
+	default:
+		return nil, &sources.ErrBusy{RetryAfter: time.Second, Reason: "too many are being accepted at once"}
+	}
+	if reason := r.overfull(); reason != "" {
+		return nil, &sources.ErrBusy{RetryAfter: 30 * time.Second, Reason: reason}
+	}
+	records := make([]*journal.Record, len(b.Records))
+	program := r.program.Load()
+	for i := range b.Records {
+		rec, err := r.accept(program, &b.Records[i])
+		if err != nil {
+			return nil, err
+		}
+		records[i] = rec
+	}
+	duplicates, err := r.journal.Append(ctx, records, b.Cursor)
+	if err != nil {
+		return nil, r.refusal(ctx, "keep records", err)
+	}
+	receipts := make([]sources.Receipt, len(records))
+	for i, rec := range records {
+		duplicate := i < len(duplicates) && duplicates[i]
+		receipts[i] = sources.Receipt{RecordID: rec.ID, Duplicate: duplicate, Skipped: rec.State == journal.Skipped}
+		r.metrics.accept(rec, duplicate)
+		if rec.State == journal.Pending && !duplicate {
+			r.backlog.Add(1)
+		}
+	}
+	r.feed.poke()
+	return receipts, nil
+}
+
+// refusal turns what the journal could not do into what a source understands: try again later.
+func (r *Runner) refusal(ctx context.Context, what string, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s: %w", what, ctx.Err())
+	}
+	r.trouble.set("journal", fmt.Sprintf("cannot %s: %v", what, err), r.now())
+	r.log.Error("journal refuses", "doing", what, "error", err)
+	return &sources.ErrBusy{RetryAfter: 5 * time.Second, Reason: "the journal cannot be written"}
+}
+
+// overfull says why no more is taken, empty when more is.
+func (r *Runner) overfull() string {
+	if limit := r.limits.Backlog; limit > 0 && r.backlog.Load() >= limit {
+		return fmt.Sprintf("%d accepted records are waiting already", limit)
+	}
+	return ""
+}
+
+// accept makes the journal's record of one item.
+func (r *Runner) accept(program *Program, in *sources.Record) (*journal.Record, error) {
+	flow := program.flow(in.Rule)
+	if flow == nil {
+		return nil, fmt.Errorf("there is no rule %q: %w", in.Rule, sources.ErrFinal)
+	}
+	rec := &journal.Record{Rule: in.Rule, Origin: in.Origin, Received: in.Received, State: journal.Pending}
+	if rec.Received.IsZero() {
+		rec.Received = r.now()
+	}
+	if err := encodeBody(rec, in.Raw, in.Body); err != nil {
+		return nil, fmt.Errorf("the record for rule %s is not data that can be kept: %w: %w", in.Rule, err, sources.ErrFinal)
+	}
+	if flow.Invalid != nil {
+		r.hold(rec, flow.Invalid)
+		return rec, nil
+	}
+	skipped, id, key, err := begin(flow, inputOf(rec, in.Body))
+	switch {
+	case err != nil:
+		r.cannotIdentify(rec, flow, id, key, err)
+	case skipped:
+		rec.ID, rec.Key = contentID(rec), contentID(rec)
+		rec.State, rec.Body, rec.Settled = journal.Skipped, nil, r.now()
+	default:
+		rec.ID, rec.Key = id, key
+		if p := r.controls.Load().pausedRule(in.Rule); p != nil {
+			rec.State, rec.Problem = journal.Held, p
+		}
+	}
+	return rec, nil
+}
+
+// begin identifies a record, and turns a panic of an expression into an error.
+func begin(flow *Flow, in rules.Input) (skipped bool, id, key string, err error) {
+	defer recovered(flow, &err)
+	return identify(flow.Rule, flow.Rule.Begin(in))
+}
+
+func (r *Runner) hold(rec *journal.Record, p *journal.Problem) {
+	rec.ID = unidentified + contentID(rec)
+	rec.Key = rec.ID
+	rec.State, rec.Problem = journal.Held, p
+}
+
+// cannotIdentify keeps a record that has no id or key yet as failed, with its body, so that it can be replayed.
+func (r *Runner) cannotIdentify(rec *journal.Record, flow *Flow, id, key string, err error) {
+	if id == "" {
+		id = unidentified + contentID(rec)
+	}
+	if key == "" {
+		key = id
+	}
+	rec.ID, rec.Key, rec.State, rec.Settled = id, key, journal.Failed, r.now()
+	rec.Problem = r.evaluationProblem(flow, rec.ID, err)
+}
+
+// evaluationProblem words why a rule could not be evaluated on a record.
+func (r *Runner) evaluationProblem(flow *Flow, id string, err error) *journal.Problem {
+	var f *rules.Failure
+	if errors.As(err, &f) {
+		return failureProblem(f)
+	}
+	r.log.Error("evaluation broke down", "rule", flow.Rule.Name, "record", id, "error", err)
+	return internalProblem(flow)
+}
+
+// encodeBody sets the record's body and the hash of its content.
+func encodeBody(rec *journal.Record, raw []byte, body any) error {
+	if raw == nil {
+		var err error
+		if raw, err = json.Marshal(body); err != nil {
+			return err
+		}
+	}
+	sum := sha256.Sum256(raw)
+	rec.Body, rec.Content = raw, binary.BigEndian.Uint64(sum[:])
+	return nil
+}
+
+// contentID names a record by its content, where its rule does not.
+func contentID(rec *journal.Record) string {
+	sum := sha256.Sum256(rec.Body)
+	return hex.EncodeToString(sum[:12])
+}
+
+// inputOf gives a journal's record to its rule.
+func inputOf(rec *journal.Record, body any) rules.Input {
+	id := rec.ID
+	if strings.HasPrefix(id, unidentified) {
+		id = ""
+	}
+	return rules.Input{Body: body, Source: SourceFields(rec.Origin, rec.Received), RecordID: id}
+}
+
+// SourceFields is what expressions see as `source`.
+func SourceFields(o sources.Origin, received time.Time) map[string]any {
+	fields := map[string]any{"trigger": o.Trigger, "received": received}
+	for name, value := range map[string]string{"file": o.File, "sheet": o.Sheet, "query": o.Query, "remote": o.Remote} {
+		if value != "" {
+			fields[name] = value
+		}
+	}
+	if o.Row > 0 {
+		fields["row"] = o.Row
+	}
+	if len(o.Headers) > 0 {
+		headers := make(map[string]any, len(o.Headers))
+		for name, value := range o.Headers {
+			headers[name] = value
+		}
+		fields["headers"] = headers
+	}
+	return fields
+}
+
+// AcceptFile makes a taken file known; its rows are read by reference. It is busy when the journal cannot be written.
+func (r *Runner) AcceptFile(ctx context.Context, f sources.File) (bool, error) {
+	if r.program.Load().flow(f.Rule) == nil {
+		return false, fmt.Errorf("there is no rule %q: %w", f.Rule, sources.ErrFinal)
+	}
+	file := &journal.File{File: f, State: journal.FileOpen, Next: 1, Owner: r.owner}
+	duplicate, err := r.journal.AddFile(ctx, file)
+	if err != nil {
+		return false, r.refusal(ctx, "keep file "+f.Name, err)
+	}
+	if duplicate {
+		r.log.Warn("the same file was dropped before", "rule", f.Rule, "file", f.Name)
+		return true, nil
+	}
+	r.log.Info("file accepted", "rule", f.Rule, "file", f.Name, "bytes", f.Size)
+	r.files.poke()
+	return false, nil
+}
+
+// Cursor gives a saved cursor, "" when there is none.
+func (r *Runner) Cursor(ctx context.Context, name string) (string, error) {
+	return r.journal.Cursor(ctx, name)
+}
