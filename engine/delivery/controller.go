@@ -29,20 +29,21 @@ type Setting struct {
 // better. Throughput is taken as records on their way divided by the time that a batch takes (Little's law), which needs no clock and holds as long as
 // the server has all that it was asked to take; other samples are not counted. Not safe for concurrent use.
 type Controller struct {
-	limits Limits
-	now    point   // in use
-	base   point   // the best known
-	rate   float64 // of base, records per second
-	move   int     // next of moves to try from base; len(moves) while settled
-	trying bool    // now is a trial, not the base
-	held   int     // epochs since it settled
-	hold   int     // epochs to stay settled
-	cap    point   // below what made trouble; zero without one
-	epoch  int
-	skip   int // samples of this epoch that are still those of a server changing over
-	count  int
-	sum    float64 // seconds
-	batch  float64 // records
+	limits  Limits
+	now     point   // in use
+	base    point   // the best known
+	rate    float64 // of base, records per second
+	latency float64 // of base, seconds
+	move    int     // next of moves to try from base; len(moves) while settled
+	trying  bool    // now is a trial, not the base
+	held    int     // epochs since it settled
+	hold    int     // epochs to stay settled
+	cap     point   // below what made trouble; zero without one
+	epoch   int
+	skip    int // samples of this epoch that are still those of a server changing over
+	count   int
+	sum     float64 // seconds
+	batch   float64 // records
 }
 
 type point struct{ batch, concurrency int }
@@ -59,6 +60,7 @@ const (
 	collapse  = 0.7   // of the known rate: the server has changed
 	minHold   = 16    // epochs between two searches, doubled every time that nothing better is found
 	maxHold   = 256
+	slowdown  = 3 // times the known latency: no need to wait for the whole epoch
 	startSize = 16
 )
 
@@ -99,10 +101,11 @@ func (c *Controller) Observe(s Sample) {
 	c.count++
 	c.sum += s.Took.Seconds()
 	c.batch += float64(s.Records)
-	if c.count < max(4, 3*c.now.concurrency) {
+	mean := max(c.sum/float64(c.count), 1e-9)
+	slow := c.count >= c.now.concurrency && c.latency > 0 && mean > slowdown*c.latency*c.share()
+	if c.count < max(4, 3*c.now.concurrency) && !slow {
 		return
 	}
-	mean := max(c.sum/float64(c.count), 1e-9)
 	c.decide(float64(c.now.concurrency)*c.batch/float64(c.count)/mean, time.Duration(mean*float64(time.Second)))
 }
 
@@ -110,7 +113,7 @@ func (c *Controller) Observe(s Sample) {
 func (c *Controller) trouble() {
 	c.cap = point{max(c.now.batch*3/4, 1), c.now.concurrency}
 	c.base = c.clamp(point{c.now.batch / 2, c.now.concurrency / 2})
-	c.move, c.hold, c.held, c.rate = 0, minHold, 0, 0
+	c.move, c.hold, c.held, c.rate, c.latency = 0, minHold, 0, 0, 0
 	c.begin(c.base, false)
 }
 
@@ -119,22 +122,22 @@ func (c *Controller) decide(rate float64, latency time.Duration) {
 	slow := c.limits.MaxLatency > 0 && latency > c.limits.MaxLatency
 	switch {
 	case c.trying && !slow && c.better(rate):
-		c.base, c.rate = c.now, rate
+		c.base, c.rate, c.latency = c.now, rate, latency.Seconds()
 		c.move = c.move % len(moves) // the same step again
 	case c.trying:
 		c.move++
 	case slow && c.now != c.clamp(point{c.now.batch / 2, c.now.concurrency}):
-		c.base, c.rate, c.move = c.clamp(point{c.now.batch / 2, c.now.concurrency}), 0, 0
+		c.base, c.rate, c.latency, c.move = c.clamp(point{c.now.batch / 2, c.now.concurrency}), 0, 0, 0
 		c.begin(c.base, false)
 		return
-	case c.rate > 0 && rate < collapse*c.rate:
+	case c.rate > 0 && rate < collapse*c.rate: // also when a few answers show it
 		// The server has become slow: less of everything, and the search begins again.
 		c.base = c.clamp(point{c.now.batch / 2, max(c.now.concurrency/2, 1)})
-		c.rate, c.move, c.hold = 0, 0, minHold
+		c.rate, c.latency, c.move, c.hold = 0, 0, 0, minHold
 		c.begin(c.base, false)
 		return
 	case c.Settled():
-		c.rate = 0.8*c.rate + 0.2*rate
+		c.rate, c.latency = 0.8*c.rate+0.2*rate, 0.8*c.latency+0.2*latency.Seconds()
 		c.held++
 		if c.held < c.hold {
 			c.count, c.sum, c.batch = 0, 0, 0
@@ -142,9 +145,14 @@ func (c *Controller) decide(rate float64, latency time.Duration) {
 		}
 		c.held, c.move, c.hold, c.cap, c.rate = 0, 0, min(2*c.hold, maxHold), point{}, rate
 	default:
-		c.rate = rate
+		c.rate, c.latency = rate, latency.Seconds()
 	}
 	c.next()
+}
+
+// share is by how much a batch may take longer than one of the base for the setting alone: it is larger, or waits behind more others.
+func (c *Controller) share() float64 {
+	return max(1, float64(c.now.batch*c.now.concurrency)/float64(max(c.base.batch*c.base.concurrency, 1)))
 }
 
 // better tells whether a trial is to be kept.
