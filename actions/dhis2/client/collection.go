@@ -84,3 +84,13 @@ func (c *Client) ProgramOrgUnits(ctx context.Context, programs []string) (map[st
 	}
 	return units, nil
 }
+
+// SystemInfo reads what the server says of itself into out: version, calendar, serverDate, serverTimeZoneId, systemId, systemName.
+func (c *Client) SystemInfo(ctx context.Context, out any) error {
+	return c.Get(ctx, "system/info", nil, out)
+}
+
+// Me reads the account that the credentials belong to into out, with its rights.
+func (c *Client) Me(ctx context.Context, out any) error {
+	return c.Get(ctx, "me", url.Values{"fields": {"id,username,authorities,organisationUnits[id],teiSearchOrganisationUnits[id],programs,dataSets"}}, out)
+}

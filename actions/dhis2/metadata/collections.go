@@ -20,7 +20,7 @@ const (
 	DataElements            = "dataElements"
 	DataSets                = "dataSets"
 	OptionSets              = "optionSets"
-	Options                 = "options" // inside option sets; not a file of its own
+	OptionsInSets           = "options" // inside option sets; not a file of its own
 	CategoryCombos          = "categoryCombos"
 	CategoryOptionCombos    = "categoryOptionCombos"
 	Categories              = "categories"
@@ -46,6 +46,16 @@ type collection interface {
 	arrange(s *Snapshot)
 	// query says what to ask a server for, and how many objects at a time; no fields: the server does not have it.
 	query() (fields string, page int)
+	// changes tells whether a server's lastUpdated covers every change of what is read, so that only changed objects need reading.
+	changes() bool
+	// ids gives the uids that a snapshot holds of it.
+	ids(s *Snapshot) map[string]bool
+	// clear empties it; keep drops the objects whose uid is not among those given; take copies it from another snapshot.
+	clear(s *Snapshot)
+	keep(s *Snapshot, ids map[string]bool)
+	take(s, from *Snapshot)
+	// join adds another snapshot's objects.
+	join(s, from *Snapshot)
 	// add decodes an object as a server gives it and appends it.
 	add(object json.RawMessage, s *Snapshot) error
 }
@@ -55,6 +65,7 @@ type set[T any] struct {
 	name   string
 	fields string // what sync asks for; empty: not on the server
 	page   int    // objects a page, fewer where objects are large
+	dated  bool   // what changes answers
 	of     func(*Snapshot) *[]T
 	id     func(*T) string
 	parse  func(line string, into *T) bool // quick reading of the usual case; nil or false: encoding/json does it
@@ -64,7 +75,24 @@ type set[T any] struct {
 func (c set[T]) title() string        { return c.name }
 func (c set[T]) size(s *Snapshot) int { return len(*c.of(s)) }
 
-func (c set[T]) query() (string, int) { return c.fields, c.page }
+func (c set[T]) query() (string, int)   { return c.fields, c.page }
+func (c set[T]) changes() bool          { return c.dated }
+func (c set[T]) clear(s *Snapshot)      { *c.of(s) = nil }
+func (c set[T]) take(s, from *Snapshot) { *c.of(s) = slices.Clone(*c.of(from)) }
+
+func (c set[T]) join(s, from *Snapshot) { *c.of(s) = append(*c.of(s), *c.of(from)...) }
+
+func (c set[T]) ids(s *Snapshot) map[string]bool {
+	ids := make(map[string]bool, c.size(s))
+	for i := range *c.of(s) {
+		ids[c.id(&(*c.of(s))[i])] = true
+	}
+	return ids
+}
+
+func (c set[T]) keep(s *Snapshot, ids map[string]bool) {
+	*c.of(s) = slices.DeleteFunc(*c.of(s), func(x T) bool { return !ids[c.id(&x)] })
+}
 
 func (c set[T]) add(object json.RawMessage, s *Snapshot) error {
 	var x T
@@ -115,7 +143,7 @@ func collections() []collection {
 			fields: "id,code,name,featureType,trackedEntityTypeAttributes[mandatory,searchable,trackedEntityAttribute[id]],access[data]",
 			of:     func(s *Snapshot) *[]TrackedEntityType { return &s.TrackedEntityTypes },
 			id:     func(x *TrackedEntityType) string { return x.ID }},
-		set[TrackedEntityAttribute]{name: TrackedEntityAttributes, page: 500,
+		set[TrackedEntityAttribute]{name: TrackedEntityAttributes, page: 500, dated: true,
 			fields: "id,code,name,valueType,unique,orgunitScope,generated,pattern,confidential,optionSet[id]",
 			of:     func(s *Snapshot) *[]TrackedEntityAttribute { return &s.TrackedEntityAttributes },
 			id:     func(x *TrackedEntityAttribute) string { return x.ID }},
@@ -125,7 +153,7 @@ func collections() []collection {
 				"compulsoryDataElementOperands[dataElement[id],categoryOptionCombo[id]]",
 			of: func(s *Snapshot) *[]DataSet { return &s.DataSets },
 			id: func(x *DataSet) string { return x.ID }, tidy: (*DataSet).tidy},
-		set[DataElement]{name: DataElements, page: 1000,
+		set[DataElement]{name: DataElements, page: 1000, dated: true,
 			fields: "id,code,name,valueType,domainType,zeroIsSignificant,optionSet[id],categoryCombo[id]",
 			of:     func(s *Snapshot) *[]DataElement { return &s.DataElements },
 			id:     func(x *DataElement) string { return x.ID }},
@@ -135,7 +163,7 @@ func collections() []collection {
 		set[CategoryCombo]{name: CategoryCombos, page: 500, fields: "id,code,name,dataDimensionType,isDefault,categories[id]",
 			of: func(s *Snapshot) *[]CategoryCombo { return &s.CategoryCombos },
 			id: func(x *CategoryCombo) string { return x.ID }},
-		set[CategoryOptionCombo]{name: CategoryOptionCombos, page: 1000, fields: "id,code,name,categoryCombo[id],categoryOptions[id]",
+		set[CategoryOptionCombo]{name: CategoryOptionCombos, page: 1000, dated: true, fields: "id,code,name,categoryCombo[id],categoryOptions[id]",
 			of: func(s *Snapshot) *[]CategoryOptionCombo { return &s.CategoryOptionCombos },
 			id: func(x *CategoryOptionCombo) string { return x.ID }, tidy: (*CategoryOptionCombo).tidy},
 		set[Category]{name: Categories, page: 200, fields: "id,code,name,categoryOptions[id]",
@@ -147,7 +175,7 @@ func collections() []collection {
 		set[Attribute]{name: Attributes, page: 500, fields: "id,code,name,valueType,unique,organisationUnitAttribute",
 			of: func(s *Snapshot) *[]Attribute { return &s.Attributes },
 			id: func(x *Attribute) string { return x.ID }},
-		set[OrgUnit]{name: OrgUnits, page: 2000,
+		set[OrgUnit]{name: OrgUnits, page: 2000, dated: true,
 			fields: "id,code,name,shortName,level,path,parent[id],openingDate,closedDate,attributeValues[attribute[id],value]",
 			of:     func(s *Snapshot) *[]OrgUnit { return &s.OrgUnits },
 			id:     func(x *OrgUnit) string { return x.ID }, parse: parseOrgUnit, tidy: (*OrgUnit).tidy},

@@ -74,7 +74,7 @@ func (x *Index) named(collection, id string) *Named {
 		if s := x.stages[id].stage; s != nil {
 			return &s.Named
 		}
-	case Options:
+	case OptionsInSets:
 		return x.optionByID(id)
 	default:
 		if source, ok := x.directory.sources[collection]; ok {
@@ -97,7 +97,7 @@ func (x *Index) has(collection, ref string) bool {
 				return true
 			}
 		}
-	case Options:
+	case OptionsInSets:
 		for i := range x.Snapshot.OptionSets {
 			if slices.ContainsFunc(x.Snapshot.OptionSets[i].Options, func(o Option) bool { return called(&o.Named) }) {
 				return true

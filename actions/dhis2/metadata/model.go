@@ -47,6 +47,7 @@ type ServerInfo struct {
 	AsOf     string    `json:"asOf"`           // the server's own clock, where the next incremental sync starts
 	Format   int       `json:"format"`         // of the snapshot on disk
 	Hash     string    `json:"hash,omitempty"` // of its content
+	Full     time.Time `json:"full,omitzero"`  // when every object was last read, not only changed ones
 }
 
 // User is the account that syncs and delivers, with what it may do.

@@ -11,7 +11,7 @@ func (x *Index) optionIndex(set *OptionSet) *optionIndex {
 		return found.(*optionIndex)
 	}
 	o := &optionIndex{
-		finder: newFinder(Options, set.Options, func(o *Option) *Named { return &o.Named }),
+		finder: newFinder(OptionsInSets, set.Options, func(o *Option) *Named { return &o.Named }),
 		codes:  make(map[string]*Option, len(set.Options)),
 	}
 	for i := range set.Options {

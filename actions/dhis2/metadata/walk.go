@@ -26,7 +26,7 @@ func everyObject(s *Snapshot) iter.Seq[object] {
 			return yield(object{DataSets, &o.Named, nil})
 		}) && each(s.OptionSets, func(o *OptionSet) bool {
 			return yield(object{OptionSets, &o.Named, nil}) && each(o.Options, func(op *Option) bool {
-				return yield(object{Options, &op.Named, &o.Named})
+				return yield(object{OptionsInSets, &op.Named, &o.Named})
 			})
 		}) && each(s.CategoryCombos, func(o *CategoryCombo) bool {
 			return yield(object{CategoryCombos, &o.Named, nil})
