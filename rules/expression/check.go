@@ -1,0 +1,571 @@
+package expression
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/parser/lexer"
+)
+
+// checker goes through the syntax tree once: it finds the type of every part, reports what is wrong, and makes the tree that the machine
+// gets, in which every operation is one of ours.
+type checker struct {
+	text     []rune
+	tokens   []lexer.Token
+	scope    *Scope
+	problems []Problem
+	uses     map[string]bool
+	paths    map[string]int // how often each is read
+	names    map[file.Location][]string
+	lets     []letName
+	items    []*Shape // what # is, of the predicates around
+}
+
+// letName is a name made by let.
+type letName struct {
+	name string
+	term term
+}
+
+// term is a checked part of an expression.
+type term struct {
+	shape    *Shape
+	node     ast.Node // for the machine
+	span     file.Location
+	names    []string    // the fields that it reads
+	read     *staticPath // set when it is a name of the scope and fields below it, nothing else
+	constant bool        // its value is known
+	value    any
+	bad      bool // it has been reported; whatever follows from it is not
+}
+
+func (c *checker) report(at file.Location, code, message, hint string) term {
+	c.problems = append(c.problems, Problem{at.From, at.To, code, message, hint})
+	return c.broken(at)
+}
+
+// broken stands for a part that has been reported.
+func (c *checker) broken(at file.Location) term {
+	return term{shape: Dynamic(), node: &ast.NilNode{}, span: at, bad: true}
+}
+
+func (c *checker) sorted() []Problem {
+	slices.SortStableFunc(c.problems, func(a, b Problem) int { return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To)) })
+	return slices.Compact(c.problems)
+}
+
+// source is a part of the expression as it was written.
+func (c *checker) source(t term) string {
+	return string(c.text[max(t.span.From, 0):min(t.span.To, len(c.text))])
+}
+
+// call names a part in a message: its text, unless that is long.
+func (c *checker) call(t term) string {
+	s := c.source(t)
+	if len(s) > 60 || strings.Contains(s, "\n") {
+		return "this"
+	}
+	return s
+}
+
+// check goes through a node.
+func (c *checker) check(n ast.Node) term {
+	switch n := n.(type) {
+	case *ast.NilNode:
+		return c.literal(n, nil, kBlank)
+	case *ast.BoolNode:
+		return c.literal(n, n.Value, kBool)
+	case *ast.IntegerNode:
+		return c.literal(n, n.Value, kNumber)
+	case *ast.FloatNode:
+		return c.literal(n, n.Value, kNumber)
+	case *ast.StringNode:
+		return c.literal(n, n.Value, kText)
+	case *ast.IdentifierNode:
+		return c.identifier(n)
+	case *ast.PointerNode:
+		return c.pointer(n)
+	case *ast.MemberNode:
+		return c.memberNode(n)
+	case *ast.ChainNode:
+		return c.check(n.Node)
+	case *ast.SliceNode:
+		return c.sliceNode(n)
+	case *ast.UnaryNode:
+		return c.unary(n)
+	case *ast.BinaryNode:
+		return c.binary(n)
+	case *ast.ConditionalNode:
+		return c.conditional(n)
+	case *ast.VariableDeclaratorNode:
+		return c.let(n)
+	case *ast.ArrayNode:
+		return c.array(n)
+	case *ast.MapNode:
+		return c.object(n)
+	case *ast.CallNode:
+		return c.callNode(n)
+	case *ast.BuiltinNode:
+		return c.predicate(n)
+	case *ast.SequenceNode:
+		at := c.span(n)
+		return c.report(at, CodeSyntax, "an expression has one value, and here are several, separated by ;", "")
+	case *ast.BytesNode:
+		return c.report(c.span(n), CodeSyntax, "bytes cannot be written in an expression", `write the text without the b in front`)
+	}
+	return c.report(c.span(n), CodeSyntax, "this cannot be used in an expression", "")
+}
+
+func (c *checker) literal(n ast.Node, v any, k kind) term {
+	shape := plain(k)
+	if v == nil {
+		shape = Dynamic()
+	}
+	return c.known(v, shape, c.span(n))
+}
+
+// known is a part whose value is known.
+func (c *checker) known(v any, shape *Shape, at file.Location) term {
+	return term{shape: shape, node: located(&ast.ConstantNode{Value: v}, at), span: at, constant: true, value: v}
+}
+
+func located(n ast.Node, at file.Location) ast.Node {
+	n.SetLocation(at)
+	return n
+}
+
+// operation makes the call of an operation or function. Parts that are all known are worked out at once, unless the operation moves with
+// time; what goes wrong then is reported.
+func (c *checker) operation(name string, gives kind, at file.Location, args ...term) term {
+	nodes := make([]ast.Node, 0, len(args)+1)
+	nodes = append(nodes, located(envNode(), at))
+	t := term{shape: plain(gives), span: at, constant: true}
+	values := make([]any, 0, len(args))
+	for _, a := range args {
+		nodes = append(nodes, a.node)
+		values = append(values, a.value)
+		t.bad = t.bad || a.bad
+		t.constant = t.constant && a.constant
+		for _, name := range a.names {
+			if !slices.Contains(t.names, name) {
+				t.names = append(t.names, name)
+			}
+		}
+	}
+	t.node = located(&ast.CallNode{Callee: located(&ast.IdentifierNode{Value: name}, at), Arguments: nodes}, at)
+	c.names[at] = t.names
+	if !t.constant || t.bad {
+		t.constant = false
+		return t
+	}
+	if fn, ok := library()[name]; ok && fn.moves {
+		t.constant = false
+		return t
+	}
+	return c.fold(t, name, values)
+}
+
+// fold works out an operation on known values.
+func (c *checker) fold(t term, name string, values []any) term {
+	op, ok := operations[name]
+	if !ok {
+		fn, ok := library()[name]
+		if !ok {
+			t.constant = false
+			return t
+		}
+		op = fn.invoke
+	}
+	v, err := op(&frame{options: &c.scope.options}, values)
+	if err != nil {
+		e := (&Program{}).runError(err, t.span, nil)
+		code := e.Code
+		if code != CodeWrongType {
+			code = CodeWrongValue
+		}
+		return c.report(t.span, code, e.Message, e.Mend)
+	}
+	shape := t.shape
+	if k := kindOf(v); k != kBlank {
+		shape = plain(k)
+		if k == kList {
+			shape = shapeOf(v)
+		}
+	}
+	return c.known(v, shape, t.span)
+}
+
+// truth makes sure that a condition is yes or no when it runs.
+func (c *checker) truth(t term) term {
+	if t.bad || t.shape.may() == kBool && t.read == nil && !t.mayBeBlank() {
+		return t
+	}
+	return c.operation("$truth", kBool, t.span, t)
+}
+
+// mayBeBlank is false of what comparisons and logic give, which is always yes or no.
+func (t term) mayBeBlank() bool {
+	call, ok := t.node.(*ast.CallNode)
+	if !ok {
+		_, logic := t.node.(*ast.BinaryNode)
+		return !logic && !t.constant
+	}
+	return !decides[call.Callee.(*ast.IdentifierNode).Value]
+}
+
+// decides are the operations that always give yes or no.
+var decides = map[string]bool{
+	"$truth": true, "$not": true, "==": true, "!=": true, "<": true, "<=": true, ">": true, ">=": true, "in": true,
+	"contains": true, "startsWith": true, "endsWith": true, "matches": true,
+}
+
+// identifier is a name: made by let, or of the scope.
+func (c *checker) identifier(n *ast.IdentifierNode) term {
+	at := c.span(n)
+	for _, l := range slices.Backward(c.lets) {
+		if l.name == n.Value {
+			t := l.term
+			t.span = at
+			if !t.constant {
+				t.node = located(&ast.IdentifierNode{Value: n.Value}, at)
+			}
+			return t
+		}
+	}
+	shape, ok := c.scope.shapes[n.Value]
+	if !ok {
+		return c.unknownName(n.Value, at)
+	}
+	c.uses[n.Value] = true
+	return c.pathTerm(&staticPath{names: []string{n.Value}}, shape, at)
+}
+
+// pathTerm is the reading of a field by names only.
+func (c *checker) pathTerm(s *staticPath, shape *Shape, at file.Location) term {
+	name := joinPath(s.names)
+	c.paths[name]++
+	t := c.operation("$path", kAny, at, term{node: located(&ast.ConstantNode{Value: s}, at), names: []string{name}})
+	t.shape, t.read = shape, s
+	return t
+}
+
+// unread takes back the reading of a field, because only a field below it is read.
+func (c *checker) unread(s *staticPath) {
+	name := joinPath(s.names)
+	if c.paths[name]--; c.paths[name] == 0 {
+		delete(c.paths, name)
+	}
+}
+
+func (c *checker) unknownName(name string, at file.Location) term {
+	if _, ok := library()[name]; ok {
+		return c.report(at, CodeUnknownName, fmt.Sprintf("%q is a function, not a value", name), "write "+library()[name].signature())
+	}
+	if _, ok := c.scope.functions[name]; ok {
+		return c.report(at, CodeUnknownName, fmt.Sprintf("%q is a value map, which is used as a function", name), fmt.Sprintf("write %s(...) with the value to map", name))
+	}
+	hint := ""
+	switch strings.ToLower(name) {
+	case "null", "none", "undefined", "nil":
+		hint = "write nil, or blank(...) to ask whether there is a value"
+	case "true", "yes":
+		hint = "write true"
+	case "false", "no":
+		hint = "write false"
+	default:
+		near := nearest(name, c.scope.names())
+		places := c.fieldsNamed(name)
+		switch {
+		case len(near) == 0 && len(places) > 0:
+			hint = "did you mean " + orList(places[:min(3, len(places))]) + "?"
+		default:
+			hint = suggest(name, c.scope.names(), "names")
+		}
+		if len(near) == 0 && len(places) == 0 && !strings.ContainsFunc(hint, func(r rune) bool { return r == '?' }) {
+			hint = strings.TrimSuffix(fmt.Sprintf("a text is written in quotes: %q; %s", name, hint), "; ")
+		}
+	}
+	return c.report(at, CodeUnknownName, fmt.Sprintf("unknown name %q", name), hint)
+}
+
+// names lists the values of the scope.
+func (s *Scope) names() []string {
+	names := make([]string, 0, len(s.shapes))
+	for name := range s.shapes {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// fieldsNamed finds fields with a name anywhere below the names of the scope, as paths, shortest first.
+func (c *checker) fieldsNamed(name string) []string {
+	var found []string
+	var search func(path []string, s *Shape)
+	search = func(path []string, s *Shape) {
+		if len(path) > 6 || s == nil || s.kinds&kObject == 0 {
+			return
+		}
+		for field, shape := range s.fields {
+			here := append(slices.Clone(path), field)
+			if field == name {
+				found = append(found, joinPath(here))
+			}
+			search(here, shape)
+		}
+	}
+	for root, shape := range c.scope.shapes {
+		if root == "trigger" || root == "item" || root == "source" {
+			search([]string{root}, shape)
+		}
+	}
+	slices.SortFunc(found, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) })
+	return found
+}
+
+// pointer is # and #index inside filter, map, all and the like.
+func (c *checker) pointer(n *ast.PointerNode) term {
+	at := c.span(n)
+	if n.Name != "" {
+		at = c.span(n, file.Location{From: at.From, To: at.To + len([]rune(n.Name))})
+	}
+	if len(c.items) == 0 {
+		return c.report(at, CodeSyntax, "# is an item of a list, and can be used only inside filter, map, all and the like", "")
+	}
+	switch n.Name {
+	case "":
+		t := c.operation("$item", kAny, at, term{node: located(&ast.PointerNode{}, at)})
+		t.shape = c.items[len(c.items)-1]
+		return t
+	case "index":
+		return term{shape: plain(kNumber), node: located(&ast.PointerNode{Name: "index"}, at), span: at}
+	}
+	return c.report(at, CodeUnknownName, fmt.Sprintf("unknown name %q", "#"+n.Name), `known names: "#" for the item, "#index" for its position`)
+}
+
+func (c *checker) memberNode(n *ast.MemberNode) term {
+	base := c.check(n.Node)
+	key, written := n.Property.(*ast.StringNode)
+	if !written {
+		return c.indexed(n, base)
+	}
+	at := c.span(n, base.span, key.Location())
+	if base.bad {
+		return c.broken(at)
+	}
+	shape := base.shape
+	if !shape.isDynamic() {
+		field, problem := c.field(base, key.Value)
+		if problem != nil {
+			return c.report(key.Location(), problem.Code, problem.Message, problem.Hint)
+		}
+		shape = field
+	} else {
+		shape = Dynamic()
+	}
+	if base.read != nil {
+		c.unread(base.read)
+		return c.pathTerm(&staticPath{names: append(slices.Clone(base.read.names), key.Value)}, shape, at)
+	}
+	t := c.operation("$member", kAny, at, base, c.known(key.Value, plain(kText), key.Location()))
+	if !t.constant {
+		t.shape = shape
+	}
+	return t
+}
+
+// field is the shape of a field of a value whose shape is known.
+func (c *checker) field(base term, name string) (*Shape, *Problem) {
+	s := base.shape
+	if s.kinds&kList != 0 {
+		hint := fmt.Sprintf("use for_each to handle every item, or write first(%s).%s", c.source(base), name)
+		if !isIdentifier(name) {
+			hint = fmt.Sprintf("use for_each to handle every item, or write first(%s)[%q]", c.source(base), name)
+		}
+		what := "is a list"
+		if s.kinds&kObject != 0 {
+			what = "is a list when there is more than one"
+		}
+		return nil, &Problem{Code: CodeWrongType, Message: fmt.Sprintf("%s %s, so a field of it cannot be read", c.call(base), what), Hint: hint}
+	}
+	if s.kinds&kObject == 0 {
+		return nil, &Problem{Code: CodeWrongType, Message: fmt.Sprintf("%s is %s, so it has no field %q", c.call(base), s.kinds.article(), name)}
+	}
+	if f, ok := s.fields[name]; ok {
+		return f, nil
+	}
+	if s.open {
+		if s.rest != nil {
+			return s.rest, nil
+		}
+		return Dynamic(), nil
+	}
+	hint := suggest(name, s.fieldNames(), "fields")
+	if len(nearest(name, s.fieldNames())) == 0 {
+		if places := c.fieldsNamed(name); len(places) > 0 {
+			hint = "did you mean " + orList(places[:min(3, len(places))]) + "?"
+		}
+	}
+	return nil, &Problem{Code: CodeUnknownField, Message: fmt.Sprintf("unknown field %q of %s", name, c.call(base)), Hint: hint}
+}
+
+// indexed is x[i] where i is not a text that is written out.
+func (c *checker) indexed(n *ast.MemberNode, base term) term {
+	key := c.check(n.Property)
+	at := c.span(n, base.span, key.span)
+	if base.bad || key.bad {
+		return c.broken(at)
+	}
+	may, index := base.shape.may(), key.shape.may()
+	switch {
+	case may&kItems == 0:
+		hint := ""
+		if may&kText != 0 {
+			hint = fmt.Sprintf("write substring(%s, ...) for a part of a text, or split(%s, \" \")[0] for a word", c.source(base), c.source(base))
+		}
+		return c.report(at, CodeWrongType, fmt.Sprintf("%s is %s, so it has no items", c.call(base), may.article()), hint)
+	case index&kWord == 0:
+		return c.report(key.span, CodeWrongType, fmt.Sprintf("an index is a number or the name of a field, and %s is %s", c.call(key), index.article()), "")
+	case may&kList == 0 && index&kText == 0 && !base.shape.isDynamic() && base.shape.kinds == kObject && len(base.shape.fields) == 0 && base.shape.rest != nil:
+		return c.report(key.span, CodeWrongType, fmt.Sprintf("the fields of %s have names, and %s is a number", c.call(base), c.call(key)), "write the name in quotes")
+	}
+	t := c.operation("$member", kAny, at, base, key)
+	if !t.constant {
+		switch {
+		case index == kNumber:
+			t.shape = base.shape.item()
+		case base.shape.rest != nil && len(base.shape.fields) == 0:
+			t.shape = base.shape.rest
+		default:
+			t.shape = Dynamic()
+		}
+	}
+	return t
+}
+
+func (c *checker) sliceNode(n *ast.SliceNode) term {
+	base := c.check(n.Node)
+	at := c.span(n, base.span)
+	ends := []term{c.known(nil, Dynamic(), at), c.known(nil, Dynamic(), at)}
+	for i, end := range []ast.Node{n.From, n.To} {
+		if end == nil {
+			continue
+		}
+		ends[i] = c.check(end)
+		if !ends[i].bad && ends[i].shape.may()&kNumber == 0 {
+			return c.report(ends[i].span, CodeWrongType, fmt.Sprintf("a position is a number, and %s is %s", c.call(ends[i]), ends[i].shape.may().article()), "")
+		}
+		at = join(at, ends[i].span)
+	}
+	at = c.balance(at)
+	if !base.bad && base.shape.may()&(kText|kItems) == 0 {
+		return c.report(base.span, CodeWrongType, fmt.Sprintf("a part is taken of a list or a text, and %s is %s", c.call(base), base.shape.may().article()), "")
+	}
+	t := c.operation("$slice", kAny, at, base, ends[0], ends[1])
+	if !t.constant {
+		t.shape = base.shape
+	}
+	return t
+}
+
+func (c *checker) conditional(n *ast.ConditionalNode) term {
+	cond := c.check(n.Cond)
+	then, otherwise := c.check(n.Exp1), c.check(n.Exp2)
+	at := c.balance(join(join(cond.span, then.span), otherwise.span))
+	if !cond.bad && cond.shape.may()&kBool == 0 {
+		return c.report(cond.span, CodeWrongType, fmt.Sprintf("a condition is needed before the ?, and %s is %s", c.call(cond), cond.shape.may().article()), c.conditionHint(cond))
+	}
+	cond = c.truth(cond)
+	if cond.constant && !then.bad && !otherwise.bad {
+		if cond.value == true {
+			return then
+		}
+		return otherwise
+	}
+	t := term{
+		shape: merge(then.shape, otherwise.shape),
+		node:  located(&ast.ConditionalNode{Cond: cond.node, Exp1: then.node, Exp2: otherwise.node}, at),
+		span:  at,
+		names: slices.Concat(cond.names, then.names, otherwise.names),
+		bad:   cond.bad || then.bad || otherwise.bad,
+	}
+	if then.constant && then.value == nil {
+		t.shape = otherwise.shape
+	} else if otherwise.constant && otherwise.value == nil {
+		t.shape = then.shape
+	}
+	return t
+}
+
+func (c *checker) let(n *ast.VariableDeclaratorNode) term {
+	value := c.check(n.Value)
+	at := c.span(n, value.span)
+	if _, ok := c.scope.shapes[n.Name]; ok || IsReserved(n.Name) {
+		return c.report(n.Location(), CodeWrongValue, fmt.Sprintf("the name %q has a meaning already", n.Name), "choose another name after let")
+	}
+	known := value
+	known.read = nil
+	c.lets = append(c.lets, letName{n.Name, known})
+	body := c.check(n.Expr)
+	c.lets = c.lets[:len(c.lets)-1]
+	at = c.balance(join(at, body.span))
+	if body.constant {
+		return body
+	}
+	body.node = located(&ast.VariableDeclaratorNode{Name: n.Name, Value: value.node, Expr: body.node}, at)
+	body.span, body.read, body.bad = at, nil, body.bad || value.bad
+	return body
+}
+
+func (c *checker) array(n *ast.ArrayNode) term {
+	at := c.span(n)
+	t := term{shape: &Shape{kinds: kList}, constant: true}
+	nodes, values := make([]ast.Node, 0, len(n.Nodes)), make([]any, 0, len(n.Nodes))
+	for _, item := range n.Nodes {
+		i := c.check(item)
+		nodes, values = append(nodes, i.node), append(values, i.value)
+		t.shape.elem = merge(t.shape.elem, i.shape)
+		t.names = append(t.names, i.names...)
+		t.constant, t.bad = t.constant && i.constant, t.bad || i.bad
+		at = join(at, i.span)
+	}
+	t.span = c.balance(at)
+	t.node = located(&ast.ArrayNode{Nodes: nodes}, t.span)
+	if t.constant && !t.bad {
+		return c.known(values, t.shape, t.span)
+	}
+	t.constant = false
+	return t
+}
+
+func (c *checker) object(n *ast.MapNode) term {
+	at := c.span(n)
+	t := term{shape: &Shape{kinds: kObject, fields: map[string]*Shape{}}}
+	var pairs []ast.Node
+	for _, p := range n.Pairs {
+		pair, ok := p.(*ast.PairNode)
+		if !ok {
+			continue
+		}
+		key, ok := pair.Key.(*ast.StringNode)
+		if !ok {
+			return c.report(c.span(pair.Key), CodeSyntax, "the name of a field is written out", `write {name: value} or {"name": value}`)
+		}
+		v := c.check(pair.Value)
+		if _, twice := t.shape.fields[key.Value]; twice {
+			c.report(key.Location(), CodeWrongValue, fmt.Sprintf("the field %q is given twice", key.Value), "")
+		}
+		t.shape.fields[key.Value] = v.shape
+		t.names = append(t.names, v.names...)
+		t.bad = t.bad || v.bad
+		at = join(at, v.span)
+		pairs = append(pairs, located(&ast.PairNode{Key: located(&ast.StringNode{Value: key.Value}, key.Location()), Value: v.node}, at))
+	}
+	t.span = c.balance(at)
+	t.node = located(&ast.MapNode{Pairs: pairs}, t.span)
+	return t
+}

@@ -1,0 +1,401 @@
+package expression
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/file"
+)
+
+func (c *checker) unary(n *ast.UnaryNode) term {
+	t := c.check(n.Node)
+	at := c.span(n, t.span)
+	if t.bad {
+		return c.broken(at)
+	}
+	switch n.Operator {
+	case "!", "not":
+		if t.shape.may()&kBool == 0 {
+			return c.report(t.span, CodeWrongType, fmt.Sprintf("%s needs a condition, and %s is %s", n.Operator, c.call(t), t.shape.may().article()), c.conditionHint(t))
+		}
+		return c.operation("$not", kBool, at, t)
+	}
+	if !c.number(t, n.Operator) {
+		return c.broken(at)
+	}
+	if n.Operator == "+" {
+		return t
+	}
+	return c.operation("$negate", kNumber, at, t)
+}
+
+// number reports a part that cannot be a number.
+func (c *checker) number(t term, operator string) bool {
+	if t.bad || t.shape.may()&kNumber != 0 {
+		return !t.bad
+	}
+	hint := ""
+	switch {
+	case t.shape.may()&kDate != 0:
+		hint = fmt.Sprintf(`write add(%s, 7, "days") to move a date, days_between(from, to) for the days between two`, c.source(t))
+	case t.shape.may()&kText != 0:
+		hint = fmt.Sprintf("write number(%s)", c.source(t))
+	}
+	c.report(t.span, CodeWrongType, fmt.Sprintf("%s needs numbers, and %s is %s", operator, c.call(t), t.shape.may().article()), hint)
+	return false
+}
+
+func (c *checker) binary(n *ast.BinaryNode) term {
+	if n.Operator == "-" {
+		if t, ok := c.hyphenated(n); ok {
+			return t
+		}
+	}
+	left := c.check(n.Left)
+	right := c.check(n.Right)
+	at := c.span(n, left.span, right.span)
+	if left.bad || right.bad {
+		return c.broken(at)
+	}
+	switch op := n.Operator; op {
+	case "and", "&&", "or", "||":
+		return c.logic(op, at, left, right)
+	case "==", "!=":
+		return c.equality(op, at, left, right)
+	case "<", "<=", ">", ">=":
+		return c.ordering(op, at, left, right)
+	case "+":
+		return c.plus(at, left, right)
+	case "-", "*", "/", "%", "**", "^":
+		l, r := c.number(left, op), c.number(right, op)
+		if !l || !r {
+			return c.broken(at)
+		}
+		if op == "^" {
+			op = "**"
+		}
+		return c.operation(op, kNumber, at, left, right)
+	case "in":
+		return c.membership(at, left, right)
+	case "contains", "startsWith", "endsWith":
+		return c.partOfText(op, at, left, right)
+	case "matches":
+		return c.matching(at, left, right)
+	case "..":
+		l, r := c.number(left, op), c.number(right, op)
+		if !l || !r {
+			return c.broken(at)
+		}
+		t := c.operation("..", kList, at, left, right)
+		t.shape = listOf(plain(kNumber))
+		return t
+	case "??":
+		return c.either(at, left, right)
+	}
+	return c.report(at, CodeSyntax, fmt.Sprintf("%s cannot be used in an expression", n.Operator), "")
+}
+
+// logic keeps expr's own and and or, which do not look at the right side when the left one decides.
+func (c *checker) logic(op string, at file.Location, left, right term) term {
+	ok := true
+	for _, t := range []term{left, right} {
+		if t.shape.may()&kBool == 0 {
+			c.report(t.span, CodeWrongType, fmt.Sprintf("%s needs conditions, and %s is %s", op, c.call(t), t.shape.may().article()), c.conditionHint(t))
+			ok = false
+		}
+	}
+	if !ok {
+		return c.broken(at)
+	}
+	left, right = c.truth(left), c.truth(right)
+	word := "and"
+	if op == "or" || op == "||" {
+		word = "or"
+	}
+	decisive := word == "or"
+	switch {
+	case left.constant && left.value == decisive || right.constant && right.value == decisive:
+		return c.known(decisive, plain(kBool), at)
+	case left.constant:
+		right.span = at
+		return right
+	case right.constant:
+		left.span = at
+		return left
+	}
+	return term{
+		shape: plain(kBool),
+		node:  located(&ast.BinaryNode{Operator: word, Left: left.node, Right: right.node}, at),
+		span:  at,
+		names: slices.Concat(left.names, right.names),
+	}
+}
+
+// either is a ?? b: b when a is blank.
+func (c *checker) either(at file.Location, left, right term) term {
+	if left.constant {
+		if IsBlank(left.value) {
+			return right
+		}
+		return left
+	}
+	filled := c.operation("$filled", kAny, left.span, left)
+	return term{
+		shape: merge(left.shape, right.shape),
+		node:  located(&ast.BinaryNode{Operator: "??", Left: filled.node, Right: right.node}, at),
+		span:  at,
+		names: slices.Concat(left.names, right.names),
+	}
+}
+
+func (c *checker) equality(op string, at file.Location, left, right term) term {
+	l, r := left.shape.may(), right.shape.may()
+	left, right, ok := c.datesWritten(left, right)
+	if !ok {
+		return c.broken(at)
+	}
+	if l&r != 0 || isTime(l, r) || left.constant && IsBlank(left.value) || right.constant && IsBlank(right.value) {
+		return c.operation(op, kBool, at, left, right)
+	}
+	return c.mismatched(op, left, right)
+}
+
+// isTime tells that a date meets a text, which is then read as a date.
+func isTime(l, r kind) bool { return l&kDate != 0 && r&kText != 0 || l&kText != 0 && r&kDate != 0 }
+
+// datesWritten reads a text that is written out beside a date as a date.
+func (c *checker) datesWritten(left, right term) (term, term, bool) {
+	read := func(t, other term) (term, bool) {
+		s, ok := t.value.(string)
+		if !t.constant || !ok || other.shape.may() != kDate || IsBlank(s) {
+			return t, true
+		}
+		d, err := parseISO(s, c.scope.options.Zone)
+		if err != nil {
+			return c.report(t.span, CodeWrongValue, fmt.Sprintf("%s is compared with a date, and is not one", c.call(t)), `write a date as "2026-08-20"`), false
+		}
+		return c.known(d, plain(kDate), t.span), true
+	}
+	l, ok := read(left, right)
+	r, also := read(right, left)
+	return l, r, ok && also
+}
+
+// mismatched reports two sides whose types have nothing in common, at the side that can be mended.
+func (c *checker) mismatched(op string, left, right term) term {
+	one, other := left, right
+	if one.constant || other.shape.may() == kText && one.shape.may() != kText && !other.constant {
+		one, other = other, one
+	}
+	have, need := one.shape.may(), other.shape.may()
+	hint := ""
+	switch {
+	case have == kText && need == kNumber:
+		hint = fmt.Sprintf("write number(%s)", c.source(one))
+	case have == kNumber && need == kText && other.constant:
+		if _, err := strconv.ParseFloat(fmt.Sprint(other.value), 64); err == nil {
+			hint = fmt.Sprintf("write %v without quotes", other.value)
+		}
+	case have == kText && need == kBool:
+		hint = fmt.Sprintf(`compare with the text that the source sends, such as %s == "yes"`, c.source(one))
+	case have == kBool && need == kText:
+		hint = fmt.Sprintf("write %s alone, or not %s", c.source(one), c.source(one))
+	case have&kList != 0 && need&kPlain != 0:
+		hint = fmt.Sprintf("write %s in %s", c.source(other), c.source(one))
+	}
+	return c.report(one.span, CodeWrongType, fmt.Sprintf("%s compares two values of one type, and %s is %s while %s is %s", op, c.call(one), have.article(), c.call(other), need.article()), hint)
+}
+
+func (c *checker) ordering(op string, at file.Location, left, right term) term {
+	const ordered = kNumber | kText | kDate
+	for _, t := range []term{left, right} {
+		if t.shape.may()&ordered == 0 {
+			return c.report(t.span, CodeWrongType, fmt.Sprintf("%s compares numbers, dates or texts, and %s is %s", op, c.call(t), t.shape.may().article()), "")
+		}
+		if t.constant && IsBlank(t.value) {
+			return c.report(t.span, CodeWrongValue, fmt.Sprintf("%s with nothing is never true", op), "write blank(...) or not_blank(...) to ask whether there is a value")
+		}
+	}
+	left, right, ok := c.datesWritten(left, right)
+	if !ok {
+		return c.broken(at)
+	}
+	l, r := left.shape.may(), right.shape.may()
+	if l&r&ordered == 0 && !isTime(l, r) {
+		return c.mismatched(op, left, right)
+	}
+	for _, pair := range [][2]term{{left, right}, {right, left}} {
+		if s, ok := pair[0].value.(string); ok && pair[1].shape.may() == kText && !pair[1].constant {
+			if _, err := strconv.ParseFloat(s, 64); err == nil {
+				return c.report(pair[1].span, CodeWrongType, fmt.Sprintf(`%s compares texts letter by letter, so "10" comes before "9"`, op),
+					fmt.Sprintf("write number(%s), and %s without quotes", c.source(pair[1]), s))
+			}
+		}
+	}
+	return c.operation(op, kBool, at, left, right)
+}
+
+func (c *checker) plus(at file.Location, left, right term) term {
+	const adds = kNumber | kText
+	l, r := left.shape.may(), right.shape.may()
+	for _, t := range []term{left, right} {
+		if may := t.shape.may(); may&adds == 0 {
+			hint := ""
+			switch {
+			case may&kDate != 0:
+				hint = fmt.Sprintf(`write add(%s, 7, "days") to move a date, text(%s) to join it to a text`, c.source(t), c.source(t))
+			case may&kBool != 0:
+				hint = fmt.Sprintf("write text(%s) to join it to a text", c.source(t))
+			}
+			return c.report(t.span, CodeWrongType, fmt.Sprintf("+ adds numbers or joins texts, and %s is %s", c.call(t), may.article()), hint)
+		}
+	}
+	if l&r&adds == 0 {
+		text, number := left, right
+		if l&kText == 0 {
+			text, number = right, left
+		}
+		hint := fmt.Sprintf("write text(%s) to join", c.source(number))
+		if !text.constant {
+			hint = fmt.Sprintf("write number(%s) to add, or text(%s) to join", c.source(text), c.source(number))
+		}
+		return c.report(at, CodeWrongType, fmt.Sprintf("+ adds numbers or joins texts, and %s is text while %s is a number", c.call(text), c.call(number)), hint)
+	}
+	t := c.operation("+", l&r&adds, at, left, right)
+	if l&r&adds == adds && !t.constant {
+		t.shape = plain(adds)
+	}
+	return t
+}
+
+func (c *checker) membership(at file.Location, left, right term) term {
+	may := right.shape.may()
+	if may&kItems == 0 {
+		hint := ""
+		if may&kText != 0 {
+			hint = fmt.Sprintf("write %s contains %s for a part of a text, or selected(%s, %s) for a multiple choice", c.source(right), c.source(left), c.source(right), c.source(left))
+		}
+		return c.report(right.span, CodeWrongType, fmt.Sprintf("in needs a list, and %s is %s", c.call(right), may.article()), hint)
+	}
+	if may == kList {
+		item, l := right.shape.item().may(), left.shape.may()
+		if l&item == 0 && !isTime(l, item) {
+			hint := ""
+			switch {
+			case l == kText && item == kNumber:
+				hint = fmt.Sprintf("write number(%s), or the numbers in quotes", c.source(left))
+			case l == kNumber && item == kText:
+				hint = fmt.Sprintf("write text(%s), or the items without quotes", c.source(left))
+			}
+			return c.report(left.span, CodeWrongType, fmt.Sprintf("the list has items of type %s, and %s is %s", item, c.call(left), l.article()), hint)
+		}
+	}
+	return c.operation("in", kBool, at, left, right)
+}
+
+func (c *checker) partOfText(op string, at file.Location, left, right term) term {
+	for _, t := range []term{left, right} {
+		may := t.shape.may()
+		if may&kWord == 0 {
+			hint := ""
+			if may&kList != 0 && op == "contains" {
+				hint = fmt.Sprintf("write %s in %s", c.source(right), c.source(left))
+			}
+			return c.report(t.span, CodeWrongType, fmt.Sprintf("%s looks into text, and %s is %s", op, c.call(t), may.article()), hint)
+		}
+	}
+	return c.operation(op, kBool, at, left, right)
+}
+
+func (c *checker) matching(at file.Location, left, right term) term {
+	if left.shape.may()&kWord == 0 {
+		return c.report(left.span, CodeWrongType, fmt.Sprintf("matches looks into text, and %s is %s", c.call(left), left.shape.may().article()), "")
+	}
+	pattern, ok := right.value.(string)
+	if !ok {
+		return c.report(right.span, CodeWrongValue, "a pattern is written out, as text in quotes", "")
+	}
+	re, err := compilePattern(pattern)
+	if err != nil {
+		return c.reportError(right.span, err)
+	}
+	return c.operation("matches", kBool, at, left, c.known(re, plain(kText), right.span))
+}
+
+// reportError reports what an operation says of a value that is written out.
+func (c *checker) reportError(at file.Location, err error) term {
+	e := (&Program{}).runError(err, at, nil)
+	return c.report(at, e.Code, e.Message, e.Mend)
+}
+
+func compilePattern(pattern string) (any, error) {
+	if len(pattern) > maxPatternLen {
+		return nil, fail(CodeTooComplex, fmt.Sprintf("the pattern is longer than %d characters", maxPatternLen), "")
+	}
+	re, err := regexp.Compile(pattern)
+	if err != nil {
+		message := strings.TrimPrefix(err.Error(), "error parsing regexp: ")
+		return nil, fail(CodeWrongValue, "the pattern is not a regular expression: "+message, `inside quotes a backslash is written twice: "\\d+"`)
+	}
+	return re, nil
+}
+
+// hyphenated finds a field whose name has a hyphen, which reads like a subtraction: trigger.form.visit-date.
+func (c *checker) hyphenated(n *ast.BinaryNode) (term, bool) {
+	first := n.Left
+	for {
+		b, ok := first.(*ast.BinaryNode)
+		if !ok || b.Operator != "-" {
+			break
+		}
+		first = b.Left
+	}
+	m, ok := first.(*ast.MemberNode)
+	if !ok {
+		return term{}, false
+	}
+	key, ok := m.Property.(*ast.StringNode)
+	if !ok {
+		return term{}, false
+	}
+	at := c.span(n.Right, key.Location())
+	name := string(c.text[at.From:min(at.To, len(c.text))])
+	base, ok := c.shapeBelow(m.Node)
+	if !ok || base.fields[name] == nil || strings.ContainsFunc(name, unicode.IsSpace) {
+		return term{}, false
+	}
+	whole := c.wholeSpan(m.Node)
+	return c.report(at, CodeUnknownField, fmt.Sprintf("the name %q has a hyphen in it, which reads as minus here", name), fmt.Sprintf("write %s[%q]", string(c.text[whole.From:whole.To]), name)), true
+}
+
+// shapeBelow is the shape of a name and fields below it, without reporting anything.
+func (c *checker) shapeBelow(n ast.Node) (*Shape, bool) {
+	switch n := n.(type) {
+	case *ast.IdentifierNode:
+		s, ok := c.scope.shapes[n.Value]
+		return s, ok
+	case *ast.MemberNode:
+		key, ok := n.Property.(*ast.StringNode)
+		if !ok {
+			return nil, false
+		}
+		s, ok := c.shapeBelow(n.Node)
+		if !ok || s.fields[key.Value] == nil {
+			return nil, false
+		}
+		return s.fields[key.Value], true
+	}
+	return nil, false
+}
+
+func (c *checker) wholeSpan(n ast.Node) file.Location {
+	if m, ok := n.(*ast.MemberNode); ok {
+		return c.span(m, c.wholeSpan(m.Node), m.Property.Location())
+	}
+	return c.span(n)
+}

@@ -1,0 +1,150 @@
+package expression
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/builtin"
+	"github.com/expr-lang/expr/compiler"
+	"github.com/expr-lang/expr/conf"
+	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/parser"
+)
+
+// Compile checks an expression against the names of a scope and compiles it. It reports every mistake that does not follow from another
+// one, in the order of their places; the program is nil when there is any.
+func Compile(text string, s *Scope, w Want) (*Program, []Problem) {
+	length := utf8.RuneCountInString(text)
+	if len(text) > maxText {
+		return nil, []Problem{{0, length, CodeTooComplex, fmt.Sprintf("the expression is longer than %d characters", maxText), "work part of it out in a lookup or a value map, or send it from the source"}}
+	}
+	if !utf8.ValidString(text) {
+		return nil, []Problem{{0, length, CodeSyntax, "the expression is not valid UTF-8 text", "save the file as UTF-8"}}
+	}
+	tokens, err := lexed(text)
+	if err != nil {
+		return nil, []Problem{syntaxProblem(text, tokens, err, s)}
+	}
+	tree, err := parser.ParseWithConfig(text, parserConfig())
+	if err != nil {
+		return nil, []Problem{syntaxProblem(text, tokens, err, s)}
+	}
+	c := &checker{text: []rune(text), tokens: tokens, scope: s, uses: map[string]bool{}, paths: map[string]int{}, names: map[file.Location][]string{}}
+	result := c.wanted(c.check(tree.Node), w)
+	if len(c.problems) > 0 {
+		return nil, c.sorted()
+	}
+	p := &Program{
+		text:    text,
+		options: s.options,
+		want:    w,
+		shape:   result.shape,
+		uses:    slices.Sorted(maps.Keys(c.uses)),
+		paths:   slices.Sorted(maps.Keys(c.paths)),
+		span:    result.span,
+		names:   c.names,
+	}
+	if w == List {
+		p.shape = p.shape.item()
+	}
+	if result.constant {
+		p.constant, p.value = true, result.value
+		return p, nil
+	}
+	if result.read != nil {
+		p.read = result.read
+		return p, nil
+	}
+	p.code, err = compiler.Compile(&parser.Tree{Node: result.node, Source: tree.Source}, machineConfig())
+	if err != nil {
+		return nil, []Problem{{0, length, CodeInternal, "the expression cannot be compiled", "write it in another way, and report it as a defect with the expression"}}
+	}
+	return p, nil
+}
+
+// parserConfig turns off expr's own functions, so that a name means what the library says.
+func parserConfig() *conf.Config {
+	return &conf.Config{MaxNodes: maxNodes, Disabled: disabledBuiltins()}
+}
+
+var disabledBuiltins = sync.OnceValue(func() map[string]bool {
+	disabled := map[string]bool{}
+	for _, f := range builtin.Builtins {
+		disabled[f.Name] = true
+	}
+	return disabled
+})
+
+// machineConfig offers the operations and functions to the machine.
+func machineConfig() *conf.Config {
+	return &conf.Config{ShortCircuit: true, Functions: machineFunctions()}
+}
+
+var machineFunctions = sync.OnceValue(func() conf.FunctionsTable {
+	table := conf.FunctionsTable{}
+	offer := func(name string, op operation) {
+		table[name] = &builtin.Function{Name: name, Func: func(a ...any) (any, error) { return op(a[0].(*frame), a[1:]) }}
+	}
+	for name, op := range operations {
+		offer(name, op)
+	}
+	for name, fn := range library() {
+		offer(name, fn.invoke)
+	}
+	offer(callAdded, func(_ *frame, a []any) (any, error) { return a[0].(func(any) (any, error))(a[1]) })
+	return table
+})
+
+// callAdded is the operation that calls a function of the scope, its first argument.
+const callAdded = "$added"
+
+// wanted checks the type of the whole expression.
+func (c *checker) wanted(t term, w Want) term {
+	may := t.shape.may()
+	switch {
+	case t.bad:
+	case w == Condition:
+		if may&kBool == 0 {
+			c.report(t.span, CodeWrongType, fmt.Sprintf("a condition is needed, and %s is %s", c.call(t), may.article()), c.conditionHint(t))
+			break
+		}
+		return c.truth(t)
+	case w == List:
+		if may&kItems == 0 {
+			hint := ""
+			if may&kText != 0 {
+				hint = fmt.Sprintf(`write split(%s, " ") for the choices of a multiple choice`, c.source(t))
+			}
+			c.report(t.span, CodeWrongType, fmt.Sprintf("a list is needed, and %s is %s", c.call(t), may.article()), hint)
+			break
+		}
+		list := c.operation("$list", kList, t.span, t)
+		list.shape = t.shape
+		return list
+	case w == Text:
+		if may&kPlain == 0 {
+			hint := ""
+			if may&kList != 0 {
+				hint = fmt.Sprintf(`write join(%s, ", ") for all items, or first(%s) for one`, c.source(t), c.source(t))
+			} else if fields := t.shape.fieldNames(); len(fields) > 0 {
+				hint = listKnown(fields, "fields")
+			}
+			c.report(t.span, CodeWrongType, fmt.Sprintf("a single value is needed, and %s is %s", c.call(t), may.article()), hint)
+		}
+	}
+	return t
+}
+
+func (c *checker) conditionHint(t term) string {
+	if t.shape.may()&kText != 0 && !t.constant {
+		return fmt.Sprintf(`compare it, such as %s == "yes", or write not_blank(%s)`, c.source(t), c.source(t))
+	}
+	return ""
+}
+
+// envNode is the frame, as the machine passes it to operations.
+func envNode() ast.Node { return &ast.IdentifierNode{Value: "$env"} }

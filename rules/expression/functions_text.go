@@ -1,0 +1,368 @@
+package expression
+
+import (
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+func blankFunctions() []function {
+	const group = "Blanks"
+	value := parameter{name: "value", accept: kAny}
+	return []function{
+		{
+			name: "blank", group: group, gives: kBool, params: []parameter{value}, takesBlank: true,
+			summary:  `Whether there is no answer: the field is missing, empty, only spaces or "---".`,
+			call:     func(_ *frame, a []any) (any, error) { return IsBlank(a[0]), nil },
+			examples: []Example{{`blank("")`, `true`}, {`blank("---")`, `true`}, {`blank("0")`, `false`}},
+		},
+		{
+			name: "not_blank", group: group, gives: kBool, params: []parameter{value}, takesBlank: true,
+			summary:  "Whether there is an answer.",
+			call:     func(_ *frame, a []any) (any, error) { return !IsBlank(a[0]), nil },
+			examples: []Example{{`not_blank("yes")`, `true`}, {`not_blank(" ")`, `false`}},
+		},
+		{
+			name: "coalesce", group: group, gives: kAny, params: []parameter{{name: "value", accept: kAny, rest: true}}, takesBlank: true,
+			summary: "The first value that is not blank. a ?? b does the same for two.",
+			result: func(args []*Shape) *Shape {
+				s := args[0]
+				for _, a := range args[1:] {
+					s = merge(s, a)
+				}
+				return s
+			},
+			call: func(_ *frame, a []any) (any, error) {
+				i := slices.IndexFunc(a, func(v any) bool { return !IsBlank(v) })
+				if i < 0 {
+					return nil, nil
+				}
+				return a[i], nil
+			},
+			examples: []Example{{`coalesce("", nil, "Nairobi")`, `"Nairobi"`}, {`"" ?? "unknown"`, `"unknown"`}, {`coalesce("", "---")`, `nil`}},
+		},
+	}
+}
+
+// text is the parameter most text functions begin with.
+var text = parameter{name: "text", accept: kWord}
+
+func textFunctions() []function {
+	const group = "Text"
+	pattern := parameter{name: "pattern", accept: kText, written: true, prepare: compilePattern}
+	mapped := func(name, summary string, do func(string) string, examples ...Example) function {
+		return function{
+			name: name, group: group, summary: summary, gives: kText, params: []parameter{text}, examples: examples,
+			call: func(f *frame, a []any) (any, error) { s := do(a[0].(string)); return s, f.makes(len(s)) },
+		}
+	}
+	compared := func(name, summary string, holds func(a, b string) bool, examples ...Example) function {
+		return function{
+			name: name, group: group, summary: summary, gives: kBool, params: []parameter{text, {name: "other", accept: kWord}}, examples: examples,
+			call: func(_ *frame, a []any) (any, error) {
+				return a[0] != "" && a[1] != "" && holds(a[0].(string), a[1].(string)), nil
+			},
+		}
+	}
+	padded := func(name, summary string, do func(s, fill string) string, examples ...Example) function {
+		return function{
+			name: name, group: group, summary: summary, gives: kText, examples: examples,
+			params: []parameter{text, {name: "width", accept: kNumber}, {name: "fill", accept: kWord, optional: true, verbatim: true}},
+			call:   func(f *frame, a []any) (any, error) { return pad(f, a, do) },
+		}
+	}
+	return []function{
+		mapped("trim", "The text without spaces at its ends.", strings.TrimSpace, Example{`trim("  Mary ")`, `"Mary"`}),
+		mapped("upper", "The text in capitals.", strings.ToUpper, Example{`upper("mary")`, `"MARY"`}),
+		mapped("lower", "The text in small letters.", strings.ToLower, Example{`lower("MARY")`, `"mary"`}),
+		mapped("title", "Every word with a capital first and small letters after it.", title, Example{`title("MARY achieng-otieno")`, `"Mary Achieng-Otieno"`}),
+		mapped("squash", "The text with every run of spaces and line breaks made one space, and none at its ends.", func(s string) string { return strings.Join(strings.Fields(s), " ") }, Example{`squash(" Mary   Otieno ")`, `"Mary Otieno"`}),
+		mapped("url_encode", "The text as it is written inside a web address.", url.QueryEscape, Example{`url_encode("a b&c")`, `"a+b%26c"`}),
+		compared("starts_with", "Whether the text begins with another one. Also written text startsWith other.", strings.HasPrefix, Example{`starts_with("ANC-12", "ANC")`, `true`}),
+		compared("ends_with", "Whether the text ends with another one. Also written text endsWith other.", strings.HasSuffix, Example{`ends_with("ANC-12", "12")`, `true`}),
+		compared("equals_ignore_case", "Whether two texts are the same, apart from capitals and spaces at their ends.",
+			func(a, b string) bool { return strings.EqualFold(strings.TrimSpace(a), strings.TrimSpace(b)) }, Example{`equals_ignore_case("Female", "female ")`, `true`}),
+		padded("pad_left", "The text, with fill (a space, or a text of one character) in front until it has the width in characters.",
+			func(s, fill string) string { return fill + s }, Example{`pad_left("7", 3, "0")`, `"007"`}, Example{`pad_left(12, 5, "0")`, `"00012"`}),
+		padded("pad_right", "The text, with fill after it until it has the width in characters.",
+			func(s, fill string) string { return s + fill }, Example{`pad_right("ab", 4, ".")`, `"ab.."`}),
+		{
+			name: "text", group: group, gives: kText, params: []parameter{{name: "value", accept: kPlain}},
+			summary:  "A number, date or yes/no written as text, as it would be sent.",
+			call:     func(_ *frame, a []any) (any, error) { return a[0], nil },
+			examples: []Example{{`text(12.50)`, `"12.5"`}, {`text(date("2026-08-20"))`, `"2026-08-20"`}, {`text(1 == 1)`, `"true"`}},
+		},
+		{
+			name: "length", group: group, gives: kNumber, params: []parameter{{name: "text or list", accept: kWord | kItems}}, takesBlank: true,
+			summary: "How many characters a text has, or how many items a list has.",
+			call: func(f *frame, a []any) (any, error) {
+				if kindOf(a[0])&kItems != 0 {
+					list, err := asList(a[0], f.options.Zone)
+					return len(list), err
+				}
+				s, err := textOf(a[0])
+				return utf8.RuneCountInString(s), err
+			},
+			examples: []Example{{`length("Zoë")`, `3`}, {`length([1, 2])`, `2`}, {`length("")`, `0`}},
+		},
+		{
+			name: "substring", group: group, gives: kText, params: []parameter{text, {name: "from", accept: kNumber}, {name: "to", accept: kNumber, optional: true}},
+			summary: "The characters from one position up to, not including, another; positions begin at 0, and negative ones count from the end. A text that is too short gives what there is.",
+			call: func(_ *frame, a []any) (any, error) {
+				runes := []rune(a[0].(string))
+				from, to, err := bounds(len(runes), a[1], a[2])
+				return string(runes[from:to]), err
+			},
+			examples: []Example{{`substring("KE-0042", 3)`, `"0042"`}, {`substring("KE-0042", 0, 2)`, `"KE"`}, {`substring("KE-0042", -2)`, `"42"`}, {`substring("K", 3, 9)`, `""`}},
+		},
+		{
+			name: "replace", group: group, gives: kText, params: []parameter{text, {name: "old", accept: kText, verbatim: true}, {name: "new", accept: kText, optional: true, verbatim: true}},
+			summary: "The text with every occurrence of one text replaced by another, or taken out.",
+			call: func(f *frame, a []any) (any, error) {
+				s := a[0].(string)
+				old, _ := a[1].(string)
+				fresh, _ := a[2].(string)
+				if old == "" {
+					return s, nil
+				}
+				if err := f.makes(len(s) + strings.Count(s, old)*max(0, len(fresh)-len(old))); err != nil {
+					return nil, err
+				}
+				return strings.ReplaceAll(s, old, fresh), nil
+			},
+			examples: []Example{{`replace("07 22 33", " ")`, `"072233"`}, {`replace("a/b", "/", "-")`, `"a-b"`}},
+		},
+		{
+			name: "split", group: group, gives: kList, params: []parameter{text, {name: "separator", accept: kText, optional: true, verbatim: true}},
+			summary: "The parts of a text between separators; without a separator, its words. [n] takes the n-th, from 0, blank if there is none.",
+			result:  func([]*Shape) *Shape { return listOf(plain(kText)) },
+			call: func(f *frame, a []any) (any, error) {
+				s := a[0].(string)
+				if s == "" {
+					return []any{}, nil
+				}
+				separator, _ := a[1].(string)
+				if n := strings.Count(s, separator); n >= maxItems {
+					return nil, fail(CodeTooLarge, fmt.Sprintf("the text has more than %d parts", maxItems), "")
+				}
+				var parts []string
+				if strings.TrimSpace(separator) == "" && len(separator) < 2 {
+					parts = strings.Fields(s)
+				} else {
+					parts = strings.Split(s, separator)
+				}
+				list := make([]any, len(parts))
+				for i, p := range parts {
+					list[i] = p
+				}
+				return list, f.makes(len(s))
+			},
+			examples: []Example{{`split("fever  cough")`, `["fever", "cough"]`}, {`split("KE/Nairobi", "/")[1]`, `"Nairobi"`}, {`split("a", "/")[3]`, `nil`}},
+		},
+		{
+			name: "join", group: group, gives: kText, params: []parameter{{name: "list", accept: kItems}, {name: "separator", accept: kText, optional: true, verbatim: true}},
+			summary: "The items of a list as one text, with a separator between them. Blank items are left out.",
+			call:    joined,
+			examples: []Example{{`join(["a", "", "b"], ", ")`, `"a, b"`}, {`join(split("fever cough"), " / ")`, `"fever / cough"`},
+				{`join(map([{n: 1}, {n: 2}], .n), "+")`, `"1+2"`}},
+		},
+		{
+			name: "format", group: group, gives: kText, params: []parameter{{name: "template", accept: kText, verbatim: true}, {name: "value", accept: kPlain, rest: true}},
+			summary:  "The template with each {} replaced by a value, in order.",
+			call:     formatted,
+			examples: []Example{{`format("{} {}", "Mary", "Otieno")`, `"Mary Otieno"`}, {`format("visit {} on {}", 2, date("2026-08-20"))`, `"visit 2 on 2026-08-20"`}},
+		},
+		{
+			name: "regex_extract", group: group, gives: kText, params: []parameter{text, pattern, {name: "group", accept: kNumber, optional: true}},
+			summary: `The part of a text that a regular expression finds: its first group, or the group asked for, or all when it has none. "" when nothing is found. Whether a text fits is asked with: text matches "pattern".`,
+			call: func(_ *frame, a []any) (any, error) {
+				re := a[1].(*regexp.Regexp)
+				group := min(1, re.NumSubexp())
+				if a[2] != nil {
+					n, ok := a[2].(int)
+					if !ok || n < 0 || n > re.NumSubexp() {
+						return nil, fail(CodeWrongValue, "the pattern has no such group", "groups are counted from 1; 0 is all that the pattern finds")
+					}
+					group = n
+				}
+				m := re.FindStringSubmatch(a[0].(string))
+				if m == nil {
+					return "", nil
+				}
+				return m[group], nil
+			},
+			examples: []Example{{`regex_extract("weight: 12kg", "([0-9]+)kg")`, `"12"`}, {`regex_extract("MFL 13023", "[0-9]+")`, `"13023"`}, {`"13023" matches "^[0-9]{5}$"`, `true`}},
+		},
+		{
+			name: "regex_replace", group: group, gives: kText, params: []parameter{text, pattern, {name: "replacement", accept: kText, optional: true, verbatim: true}},
+			summary:  "The text with everything that a regular expression finds replaced; $1 stands for its first group.",
+			call:     regexReplaced,
+			examples: []Example{{`regex_replace("+254 (0)722-000", "[^0-9]")`, `"2540722000"`}, {`regex_replace("Otieno, Mary", "(\\w+), (\\w+)", "$2 $1")`, `"Mary Otieno"`}},
+		},
+		{
+			name: "similar", group: group, gives: kNumber, params: []parameter{text, {name: "other", accept: kWord}},
+			summary: "How alike two names are, from 0 to 1, whatever their capitals, accents and spaces (Jaro-Winkler). Names are never compared in this way unless a rule asks for it.",
+			call: func(_ *frame, a []any) (any, error) {
+				return likeness(a[0].(string), a[1].(string))
+			},
+			examples: []Example{{`similar("Wanjiku", "wanjiku")`, `1`}, {`similar("Achieng", "Acheing") > 0.9`, `true`}, {`similar("Achieng", "Otieno") > 0.9`, `false`}},
+		},
+	}
+}
+
+func title(s string) string {
+	first := true
+	return strings.Map(func(r rune) rune {
+		begins := first
+		first = !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '\'' && r != '’' && !unicode.IsMark(r)
+		if begins {
+			return unicode.ToTitle(r)
+		}
+		return unicode.ToLower(r)
+	}, s)
+}
+
+func pad(f *frame, a []any, do func(s, fill string) string) (any, error) {
+	s, fill := a[0].(string), " "
+	if given, ok := a[2].(string); ok && given != "" {
+		fill = given
+	}
+	width, ok := a[1].(int)
+	if !ok || utf8.RuneCountInString(fill) != 1 {
+		return nil, fail(CodeWrongValue, "a text is filled to a whole number of characters, with one character", "")
+	}
+	missing := width - utf8.RuneCountInString(s)
+	if s == "" || missing <= 0 {
+		return s, nil
+	}
+	if missing > maxMadeText {
+		return nil, f.makes(missing)
+	}
+	return do(s, strings.Repeat(fill, missing)), f.makes(missing * len(fill))
+}
+
+func joined(f *frame, a []any) (any, error) {
+	list := a[0].([]any)
+	separator, _ := a[1].(string)
+	if err := f.goesThrough(len(list)); err != nil {
+		return nil, err
+	}
+	var b strings.Builder
+	for _, item := range list {
+		s, err := textOf(normal(item, f.options.Zone))
+		if err != nil {
+			return nil, err
+		}
+		if s == "" {
+			continue
+		}
+		if err := f.makes(len(s) + len(separator)); err != nil {
+			return nil, err
+		}
+		if b.Len() > 0 {
+			b.WriteString(separator)
+		}
+		b.WriteString(s)
+	}
+	return b.String(), nil
+}
+
+func formatted(f *frame, a []any) (any, error) {
+	template := a[0].(string)
+	parts := strings.Split(template, "{}")
+	if len(parts)-1 != len(a)-1 {
+		return nil, fail(CodeWrongValue, fmt.Sprintf("the template has %d {}, and %d value%s to put there", len(parts)-1, len(a)-1, plural(len(a)-1)), "")
+	}
+	var b strings.Builder
+	b.WriteString(parts[0])
+	for i, v := range a[1:] {
+		s := v.(string)
+		if err := f.makes(len(s) + len(parts[i+1])); err != nil {
+			return nil, err
+		}
+		b.WriteString(s)
+		b.WriteString(parts[i+1])
+	}
+	return b.String(), nil
+}
+
+func regexReplaced(f *frame, a []any) (any, error) {
+	s, re := a[0].(string), a[1].(*regexp.Regexp)
+	replacement, _ := a[2].(string)
+	var made []byte
+	end := 0
+	for _, m := range re.FindAllStringSubmatchIndex(s, -1) {
+		before := len(made)
+		made = append(made, s[end:m[0]]...)
+		made = re.ExpandString(made, replacement, s, m)
+		end = m[1]
+		if err := f.makes(len(made) - before); err != nil {
+			return nil, err
+		}
+	}
+	return string(made) + s[end:], f.makes(len(s) - end)
+}
+
+// likeness is the Jaro-Winkler similarity of two folded texts.
+func likeness(a, b string) (any, error) {
+	s, t := folded(a), folded(b)
+	if len(s) > 500 || len(t) > 500 {
+		return nil, fail(CodeTooLarge, "texts of more than 500 characters are not compared", "")
+	}
+	switch {
+	case len(s) == 0 || len(t) == 0:
+		return 0, nil
+	case slices.Equal(s, t):
+		return 1, nil
+	}
+	window := max(len(s), len(t))/2 - 1
+	used := make([]bool, len(t))
+	var common, inS []rune
+	for i, r := range s {
+		for j := max(0, i-window); j <= min(len(t)-1, i+window); j++ {
+			if !used[j] && t[j] == r {
+				used[j] = true
+				inS = append(inS, r)
+				break
+			}
+		}
+	}
+	for j, r := range t {
+		if used[j] {
+			common = append(common, r)
+		}
+	}
+	if len(common) == 0 {
+		return 0, nil
+	}
+	swaps := 0
+	for i := range common {
+		if common[i] != inS[i] {
+			swaps++
+		}
+	}
+	m := float64(len(common))
+	jaro := (m/float64(len(s)) + m/float64(len(t)) + (m-float64(swaps)/2)/m) / 3
+	prefix := 0
+	for prefix < min(4, len(s), len(t)) && s[prefix] == t[prefix] {
+		prefix++
+	}
+	return jaro + float64(prefix)*0.1*(1-jaro), nil
+}
+
+// folded leaves out what two spellings of a name differ in without being different: capitals, accents, spaces, hyphens, apostrophes.
+func folded(s string) []rune {
+	var runes []rune
+	for _, r := range norm.NFD.String(s) {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			runes = append(runes, unicode.ToLower(r))
+		}
+	}
+	return runes
+}
