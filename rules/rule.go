@@ -24,7 +24,25 @@ type Rule struct {
 	Actions     []*ActionSpec
 	Tests       []*Test
 	Document    *yamlnode.Document
+
+	place       diag.Place // of the name
+	serverPlace diag.Place
+	findings    *Findings
+	compiler    *compiler // until Finish
+	eager       []int     // lookups that every record needs
+	results     []string  // ids of actions, which expressions may name
+	zone        *time.Location
+	writes      []declaredWrite
 }
+
+// Report adds a finding about the rule, for those who check parts of it after Load.
+func (r *Rule) Report(d diag.Diagnostic) { r.findings.Report(d) }
+
+// Place is where the rule is named, or the beginning of its file.
+func (r *Rule) Place() diag.Place { return r.place }
+
+// ServerPlace is where the rule names its server, or the rule's own place when it names none.
+func (r *Rule) ServerPlace() diag.Place { return r.serverPlace }
 
 // Trigger says where a rule's records come from. Config is the trigger's own mapping, checked by the source's package.
 type Trigger struct {
@@ -33,6 +51,9 @@ type Trigger struct {
 	Sample string         // path of the sample, relative to the project folder; empty when there is none
 	Place  diag.Place     // of the trigger's kind
 	Fields *yamlnode.Node // fields declared though absent from the sample, or nil
+
+	// SamplePlace is where the rule names the sample.
+	SamplePlace diag.Place
 }
 
 // Directory finds objects in synced metadata. The package that syncs metadata implements it.
@@ -85,6 +106,7 @@ type Failure struct {
 	Place   diag.Place
 	Field   string // the DHIS2 field or rule field concerned
 	Value   string // private
+	Skip    bool   // the rule says that such a record is skipped: it has not failed
 }
 
 // Error gives the message with the place in the rule, without the record's data.

@@ -103,7 +103,7 @@ func (t *translator) finding(root *yamlnode.Node, e gojsonschema.ResultError) (d
 	if p.node.Refused() {
 		return diag.Diagnostic{}, false
 	}
-	d := diag.Diagnostic{Code: "wrong-value", Place: p.node.Place()}
+	d := diag.Diagnostic{Code: "not-allowed", Place: p.node.Place()}
 	switch e.Type() {
 	case "additional_property_not_allowed":
 		t.unknownKey(&d, p, fmt.Sprint(e.Details()["property"]))

@@ -25,7 +25,7 @@ func TestCheck(t *testing.T) {
 		{"shape", Rule, "lookups: [a]\n", `1:10 wrong-shape "lookups" must be a mapping, not a list | Objects of the synced metadata, and rows of reference tables, by the names that expressions use`},
 		{"empty", Rule, "when:\nrule: x\n", `1:1 wrong-shape "when" is empty | write a value after the colon, or remove the key`},
 		{"enum", Rule, "actions:\n  - dhis2.event: {data_values: {A: {from: x, blank: clera}}}\n",
-			`2:53 wrong-value "dhis2.event.data_values.A.blank" must be "omit", "clear" or "fail", not "clera" | did you mean "clear"?`},
+			`2:53 not-allowed "dhis2.event.data_values.A.blank" must be "omit", "clear" or "fail", not "clera" | did you mean "clear"?`},
 		{"long form", Rule, "actions:\n  - dhis2.event: {data_values: {A: {form: x}}}\n",
 			`2:37 unknown-key unknown key "form" in dhis2.event.data_values.A | did you mean "from"?`},
 		{"no actions", Rule, "actions: []\n", `1:10 wrong-shape "actions" is empty | give it at least one entry, or remove it`},
@@ -35,7 +35,7 @@ func TestCheck(t *testing.T) {
 			`2:11 missing-key servers.x has no "url" | add url: Address of DHIS2; a trailing slash, /api or a login page is understood.; ` +
 				`2:15 unknown-key unknown key "ulr" in servers.x | did you mean "url"?`},
 		{"config with variables", Config, "project: a\nservers: {x: {url: https://x, token: '${T}', password: {file: s}}}\n", ""},
-		{"small", Rule, "tests: [{given: x, row: 0}]\n", `1:25 wrong-value "row" is too small | the least it can be is 1`},
+		{"small", Rule, "tests: [{given: x, row: 0}]\n", `1:25 not-allowed "row" is too small | the least it can be is 1`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var list diag.List

@@ -160,3 +160,10 @@ func quoted(names []string, separator string) string {
 	}
 	return strings.Join(out, separator)
 }
+
+// Distance is how far apart two words are: the optimal string alignment distance.
+func Distance(a, b string) int {
+	s, t := []rune(a), []rune(b)
+	var rows [3][]int
+	return distance(s, t, len(s)+len(t), &rows)
+}

@@ -1,0 +1,179 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/expression"
+	"github.com/culvert/culvert/rules/yamlnode"
+	"github.com/culvert/culvert/schemas"
+)
+
+// ActionSpec is one entry of a rule's actions, before and after its kind has made sense of it.
+type ActionSpec struct {
+	Kind    string // dhis2.event
+	ID      string // as the rule gives it; empty when it gives none
+	Number  int    // position in the rule, from 0
+	Body    *yamlnode.Node
+	Place   diag.Place // of the kind
+	ForEach *Expr
+	When    *Expr
+
+	compiler *compiler
+	outer    *expression.Scope // of for_each
+	inner    *expression.Scope // of everything else: with item and index where there is for_each
+	blank    BlankPolicy       // of fields that say nothing of it
+	results  bool              // for_each or when read the result of another action
+}
+
+// actions reads the entries of actions, with the defaults of their kinds laid under them.
+func (c *compiler) actions() {
+	n := c.root.Get("actions")
+	if n == nil {
+		c.fault(startOf(c.rule.Path), "missing-key", `the rule has no "actions"`, "add actions: with what is done with a record, such as - dhis2.event:")
+		return
+	}
+	items := n.Items()
+	if len(items) > maxActions {
+		c.fault(n.Place(), "too-complex", fmt.Sprintf("the rule has %d actions; %d is the most", len(items), maxActions), "split the rule")
+		items = items[:maxActions]
+	}
+	for _, item := range items {
+		for _, p := range item.Pairs()[:min(len(item.Pairs()), 1)] {
+			if len(c.env.Kinds) > 0 && !slices.Contains(c.env.Kinds, p.Key.Value) {
+				c.fault(p.Key.Place(), "unknown-action", fmt.Sprintf("unknown action %q", p.Key.Value), diag.Suggest(p.Key.Value, c.env.Kinds, "actions"))
+				continue
+			}
+			c.action(p.Key, p.Value)
+		}
+	}
+	c.checkDefaults()
+}
+
+func (c *compiler) action(key, body *yamlnode.Node) {
+	switch {
+	case body.Refused():
+		return
+	case body.IsNull():
+		c.fault(key.Place(), "missing-key", fmt.Sprintf("the action %s says nothing of what it writes", key.Value), "indent its keys below it, such as program:")
+		return
+	case body.Kind != yamlnode.Mapping:
+		return // the schema has said so
+	}
+	a := &ActionSpec{Kind: key.Value, Number: len(c.rule.Actions), Place: key.Place(), compiler: c}
+	a.Body = yamlnode.Merge(c.actionDefaults(key.Value), body)
+	a.outer = c.scope.Clone()
+	for _, id := range c.rule.results {
+		a.outer.AddShape(id, expression.Dynamic())
+	}
+	a.inner = a.outer
+	if n := a.Body.Get("for_each"); n != nil {
+		a.ForEach = c.expr(n, a.outer, expression.List)
+		a.inner = a.outer.Clone()
+		item := expression.Dynamic()
+		if a.ForEach != nil {
+			item = a.ForEach.program.ShapeOfResult()
+		}
+		a.inner.AddShape("item", item)
+		a.inner.AddType("index", 0)
+	}
+	if n := a.Body.Get("when"); n != nil {
+		a.When = c.condition(n, a.inner, "the action")
+	}
+	a.results = a.reads(a.ForEach) || a.reads(a.When)
+	if n := a.Body.Get("blank"); n != nil {
+		a.blank, _ = blankPolicy(n.Value) // the schema names the others
+	}
+	if n := a.Body.Get("id"); isValue(n) && c.name(n, "an action") {
+		a.ID = n.Value
+		c.rule.results = append(c.rule.results, a.ID)
+	}
+	c.rule.Actions = append(c.rule.Actions, a)
+}
+
+// reads tells whether an expression reads the result of an action.
+func (a *ActionSpec) reads(e *Expr) bool {
+	return e != nil && slices.ContainsFunc(e.program.Uses(), func(name string) bool { return slices.Contains(a.compiler.rule.results, name) })
+}
+
+// actionDefaults gives what the rule and the files it inherits from set for a kind: under `actions` for all, under the kind for its own.
+func (c *compiler) actionDefaults(kind string) *yamlnode.Node {
+	defaults := c.root.Get("defaults")
+	known := schemas.Root(schemas.Rule).Definitions[kind]
+	forAll := defaults.Get("actions").Only(func(key string) bool { return known != nil && known.Properties.ByKey[key] != nil })
+	return yamlnode.Merge(forAll, defaults.Get(kind))
+}
+
+// checkDefaults reports defaults that reach no action: of this file only, for other rules may use those of a shared one.
+func (c *compiler) checkDefaults() {
+	for _, p := range c.doc.Root.Get("defaults").Pairs() {
+		if p.Key.Value == "actions" || slices.ContainsFunc(c.rule.Actions, func(a *ActionSpec) bool { return a.Kind == p.Key.Value }) {
+			continue
+		}
+		if schemas.Root(schemas.Rule).Definitions[p.Key.Value] != nil {
+			c.warn(p.Key.Place(), "unused-defaults", fmt.Sprintf("no action of this rule is a %s, so these defaults do nothing", p.Key.Value), "remove them")
+		}
+	}
+}
+
+// Rule is the rule that the action belongs to.
+func (a *ActionSpec) Rule() *Rule { return a.compiler.rule }
+
+// Samples gives the records of the trigger's sample, for checks that need real values; nil when there are none. It is valid until Finish.
+func (a *ActionSpec) Samples() []any { return a.compiler.samples }
+
+// Report adds a finding about the action.
+func (a *ActionSpec) Report(d diag.Diagnostic) { a.compiler.report(d) }
+
+// Expression compiles a scalar node as an expression in the action's scope; nil when it is wrong, which is then reported.
+func (a *ActionSpec) Expression(n *yamlnode.Node, want expression.Want) *Expr {
+	if n == nil {
+		return nil
+	}
+	e := a.compiler.expr(n, a.inner, want)
+	a.note(e)
+	return e
+}
+
+// note keeps which lookups every record needs, and reports those that only make sense for an item.
+func (a *ActionSpec) note(e *Expr) {
+	if e == nil {
+		return
+	}
+	r := a.compiler.rule
+	for _, i := range e.needs {
+		switch l := r.Lookups[i]; {
+		case l.perItem && a.ForEach == nil && a.Body.Get("for_each") == nil:
+			a.compiler.fault(e.Place, "item-outside-for-each", fmt.Sprintf("the lookup %q is about the item of a for_each, and this action has none", l.Name),
+				"add for_each: to the action, or look up what the record itself holds")
+		case l.perItem || a.ForEach != nil || a.When != nil || slices.Contains(r.eager, i):
+		default:
+			r.eager = append(r.eager, i)
+		}
+	}
+}
+
+// DeclareResult says which fields later actions may read from this one by its id.
+func (a *ActionSpec) DeclareResult(fields ...string) {
+	if a.ID == "" {
+		return
+	}
+	for _, later := range a.compiler.rule.Actions[a.Number+1:] {
+		later.outer.AddFields(a.ID, fields...)
+		later.inner.AddFields(a.ID, fields...)
+	}
+}
+
+// declaredWrite is a field of an object that an action writes.
+type declaredWrite struct {
+	object, field string
+	place         diag.Place
+}
+
+// DeclareWrite says that the action writes a field. The object names what the field belongs to, such that two rules name it alike when they
+// write to the same object for the same external id. CheckProject warns of fields that two rules write.
+func (a *ActionSpec) DeclareWrite(object, field string, place diag.Place) {
+	r := a.compiler.rule
+	r.writes = append(r.writes, declaredWrite{object: object, field: field, place: place})
+}

@@ -1,0 +1,136 @@
+package rules
+
+import (
+	"cmp"
+	"fmt"
+	"path"
+	"slices"
+
+	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/yamlnode"
+)
+
+// CheckProject checks rules against each other: names, webhook paths, watched folders, and fields that two rules write.
+func CheckProject(all []*Rule) diag.List {
+	all = slices.Clone(all)
+	slices.SortStableFunc(all, func(a, b *Rule) int { return cmp.Compare(a.Path, b.Path) })
+	p := projectCheck{}
+	p.names(all)
+	p.webhooks(all)
+	p.folders(all)
+	p.writes(all)
+	p.findings.Sort()
+	return p.findings
+}
+
+type projectCheck struct{ findings diag.List }
+
+func (p *projectCheck) add(severity diag.Severity, code, message, hint string, place, other diag.Place, related string) {
+	p.findings.Add(diag.Diagnostic{Severity: severity, Code: code, Message: message, Hint: hint, Place: place, Related: []diag.Related{{Place: other, Message: related}}})
+}
+
+func (p *projectCheck) names(all []*Rule) {
+	first := map[string]*Rule{}
+	for _, r := range all {
+		if o := first[r.Name]; o != nil {
+			p.add(diag.Error, "duplicate-rule", fmt.Sprintf("two rules are named %q", r.Name), "give each rule: a name of its own; records and failures are kept under it", r.place, o.place, "the other rule")
+			continue
+		}
+		first[r.Name] = r
+	}
+}
+
+// webhooks: one request goes to every rule of its path, each with a filter of its own. A rule without a filter among them is probably a
+// mistake, and two ways to log in cannot both hold.
+func (p *projectCheck) webhooks(all []*Rule) {
+	byPath := map[string][]*Rule{}
+	for _, r := range all {
+		if r.Trigger.Kind == "webhook" {
+			if n := r.Trigger.Config.Get("path"); isValue(n) {
+				key := path.Clean("/" + n.Value)
+				byPath[key] = append(byPath[key], r)
+			}
+		}
+	}
+	for key, rules := range byPath {
+		for _, r := range rules[1:] {
+			first := rules[0]
+			place, other := r.Trigger.Config.Get("path").Place(), first.Trigger.Config.Get("path").Place()
+			switch {
+			case !sameNode(r.Trigger.Config.Get("auth"), first.Trigger.Config.Get("auth")):
+				p.add(diag.Error, "webhook-path", fmt.Sprintf("two rules take requests at %s and ask for different log-ins", key), "give them the same auth:, or paths of their own", place, other, "the other rule")
+			case r.When == nil:
+				p.add(diag.Warning, "webhook-path", fmt.Sprintf("another rule takes the same requests at %s, and this one has no when:", key), "add when: so that each record has one rule, or choose another path", place, other, "the other rule")
+			case first.When == nil:
+				p.add(diag.Warning, "webhook-path", fmt.Sprintf("another rule takes the same requests at %s, and this one has no when:", key), "add when: so that each record has one rule, or choose another path", other, place, "the other rule")
+			}
+		}
+	}
+}
+
+// folders: a file is taken away by the rule that reads it, so two rules cannot watch the same files.
+func (p *projectCheck) folders(all []*Rule) {
+	first := map[string]*Rule{}
+	for _, r := range all {
+		if r.Trigger.Kind != "files" {
+			continue
+		}
+		folder, glob := r.Trigger.Config.Get("folder"), r.Trigger.Config.Get("glob")
+		if !isValue(folder) {
+			continue
+		}
+		key := path.Clean(folder.Value) + "\x00"
+		if isValue(glob) {
+			key += glob.Value
+		}
+		if o := first[key]; o != nil {
+			p.add(diag.Error, "watched-twice", "another rule watches the same files, and a file goes to one rule only", "give each rule a folder: or a glob: of its own",
+				folder.Place(), o.Trigger.Config.Get("folder").Place(), "the other rule")
+			continue
+		}
+		first[key] = r
+	}
+}
+
+// writes warns where which rule's value stands in DHIS2 depends on which record came last.
+func (p *projectCheck) writes(all []*Rule) {
+	type field struct{ server, object, field string }
+	type writer struct {
+		rule  *Rule
+		place diag.Place
+	}
+	first := map[field]writer{}
+	for _, r := range all {
+		for _, w := range r.writes {
+			key := field{r.Server, w.object, w.field}
+			o, ok := first[key]
+			switch {
+			case !ok:
+				first[key] = writer{r, w.place}
+			case o.rule != r:
+				p.add(diag.Warning, "written-twice", fmt.Sprintf("the rule %q writes %s of %s too", o.rule.Name, w.field, w.object), "have one rule write it, or be sure that the later record is to win", w.place, o.place, "written here")
+			}
+		}
+	}
+}
+
+// sameNode tells whether two nodes say the same.
+func sameNode(a, b *yamlnode.Node) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
+	if a.Kind != b.Kind || a.Value != b.Value || len(a.Pairs()) != len(b.Pairs()) || len(a.Items()) != len(b.Items()) {
+		return false
+	}
+	for _, p := range a.Pairs() {
+		if !sameNode(p.Value, b.Get(p.Key.Value)) {
+			return false
+		}
+	}
+	for i, item := range a.Items() {
+		if !sameNode(item, b.Items()[i]) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,176 @@
+package rules
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/expression"
+	"github.com/culvert/culvert/rules/yamlnode"
+)
+
+// Expr is a compiled expression with its place in the rule file.
+type Expr struct {
+	Text  string
+	Place diag.Place
+
+	node    *yamlnode.Node
+	program *expression.Program
+	needs   []int // lookups that it reads, by their number
+}
+
+// expr compiles a scalar node; nil when it is wrong, which is then reported.
+func (c *compiler) expr(n *yamlnode.Node, s *expression.Scope, want expression.Want) *Expr {
+	switch {
+	case n.Refused():
+		return nil
+	case n.Kind != yamlnode.Scalar:
+		c.fault(n.Place(), "wrong-shape", "an expression is needed here, not a list or a mapping", "write it as text, such as trigger.name")
+		return nil
+	case !isValue(n):
+		c.fault(n.Place(), "empty-value", "nothing is written here", "write an expression, or remove the key")
+		return nil
+	}
+	program, problems := expression.Compile(n.Value, s, want)
+	for _, p := range problems {
+		c.fault(n.PlaceOf(p.From, p.To), p.Code, p.Message, c.problemHint(n, p))
+	}
+	if program == nil {
+		// What the expression names counts as used, or a mistake in it would make another finding elsewhere.
+		for _, word := range wordPattern.FindAllString(n.Value, -1) {
+			c.used[word] = true
+		}
+		return nil
+	}
+	e := &Expr{Text: n.Value, Place: n.Place(), node: n, program: program}
+	for _, name := range program.Uses() {
+		c.used[name] = true
+		if i := slices.IndexFunc(c.rule.Lookups, func(l *Lookup) bool { return l.Name == name }); i >= 0 {
+			e.needs = append(e.needs, i)
+		}
+	}
+	return e
+}
+
+var (
+	wordPattern = regexp.MustCompile(`[A-Za-z_][A-Za-z0-9_]*`)
+	plainWords  = regexp.MustCompile(`^[\p{L}][\p{L}\p{N} ,'/_-]*$`)
+)
+
+// problemHint adds what the expression's own package cannot know: lookups stand in an order, and a plain word was perhaps meant as text.
+func (c *compiler) problemHint(n *yamlnode.Node, p expression.Problem) string {
+	if (p.Code == expression.CodeUnknownName || p.Code == expression.CodeSyntax) && plainWords.MatchString(n.Value) {
+		fixed := fmt.Sprintf("for a fixed text write {value: %s}", n.Value)
+		if strings.HasPrefix(p.Hint, "did you mean") {
+			return p.Hint + " " + strings.ToUpper(fixed[:1]) + fixed[1:]
+		}
+		return fixed
+	}
+	return p.Hint
+}
+
+// Eval runs the expression. The error is a *Failure that names the place and the fields involved.
+func (e *Expr) Eval(s *Scope) (any, error) {
+	for _, i := range e.needs {
+		if err := s.need(i); err != nil {
+			return nil, err
+		}
+	}
+	v, err := e.program.Run(s.env)
+	if err != nil {
+		return nil, s.explain(e, err)
+	}
+	return v, nil
+}
+
+// EvalText runs the expression and gives its value as text; blank ("", null, "---") is "". An object of the metadata is its id.
+// The error is a *Failure.
+func (e *Expr) EvalText(s *Scope) (string, error) {
+	v, err := e.Eval(s)
+	if err != nil {
+		return "", err
+	}
+	return textOf(v), nil
+}
+
+// textOf writes a value as text: blank as "", an object of the metadata as its id.
+func textOf(v any) string {
+	if o, ok := v.(*Object); ok {
+		if o == nil {
+			return ""
+		}
+		return o.ID
+	}
+	return expression.AsText(v)
+}
+
+// Constant gives the value of an expression that is the same for every record.
+func (e *Expr) Constant() (any, bool) {
+	if e == nil {
+		return nil, false
+	}
+	return e.program.Constant()
+}
+
+// Paths lists the fields that the expression reads, such as trigger.form.visit_date.
+func (e *Expr) Paths() []string { return e.program.Paths() }
+
+// explain turns the error of an expression into a Failure at the exact place in the rule.
+func (s *Scope) explain(e *Expr, err error) error {
+	var inner *Failure
+	var run *expression.RunError
+	if !errors.As(err, &run) {
+		return &Failure{Code: expression.CodeInternal, Message: "the expression cannot be evaluated", Place: e.Place}
+	}
+	place := e.node.PlaceOf(run.From, run.To)
+	if errors.As(run.Cause, &inner) {
+		own := *inner
+		own.Place = place
+		return &own
+	}
+	f := &Failure{Code: run.Code, Message: run.Error(), Mend: run.Mend, Place: place, Value: s.values(run.Names)}
+	if f.Mend == "" {
+		f.Mend = "mend the value in the source and send the record again, or have the rule take such values"
+	}
+	return f
+}
+
+// Limits of the private text of a failure.
+const (
+	maxValueText  = 200
+	maxValueNames = 5
+)
+
+// values writes what some fields hold, for the journal's private part of a failure.
+func (s *Scope) values(names []string) string {
+	var parts []string
+	for _, name := range names[:min(len(names), maxValueNames)] {
+		parts = append(parts, name+" = "+clip(textOf(s.read(name))))
+	}
+	return strings.Join(parts, "; ")
+}
+
+func clip(text string) string {
+	if r := []rune(text); len(r) > maxValueText {
+		return string(r[:maxValueText]) + "…"
+	}
+	return text
+}
+
+// read gives what a path such as trigger.form["@case_id"] holds, nil when that is nothing.
+func (s *Scope) read(name string) any {
+	var v any = map[string]any(s.env)
+	for _, m := range pathStep.FindAllStringSubmatch(name, -1) {
+		fields, ok := v.(map[string]any)
+		if !ok {
+			return nil
+		}
+		v = fields[m[1]+m[2]]
+	}
+	return v
+}
+
+var pathStep = regexp.MustCompile(`\["([^"]*)"\]|([^.\["\]]+)`)

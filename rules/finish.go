@@ -1,0 +1,139 @@
+package rules
+
+import (
+	"fmt"
+
+	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/expression"
+	"github.com/culvert/culvert/rules/yamlnode"
+)
+
+// maxSampleValues is how many values of a sample one finding names.
+const maxSampleValues = 5
+
+// Finish reports what is known only when the actions have been compiled: lookups and maps that nothing reads, conditions on results that no
+// action has, and values of the sample that a map does not cover. It lets go of what only compiling needs.
+func (r *Rule) Finish() {
+	c := r.compiler
+	if c == nil {
+		return
+	}
+	c.recheckResults()
+	c.unused()
+	if !r.findings.List.HasErrors() {
+		c.trySamples()
+	}
+	r.compiler.samples, r.compiler.root = nil, nil
+}
+
+// recheckResults compiles for_each and when again where they read results, now that it is known which fields those have.
+func (c *compiler) recheckResults() {
+	for _, a := range c.rule.Actions {
+		if !a.results {
+			continue
+		}
+		if a.ForEach != nil {
+			a.ForEach = c.expr(a.ForEach.node, a.outer, expression.List)
+		}
+		if a.When != nil {
+			a.When = c.expr(a.When.node, a.inner, expression.Condition)
+		}
+	}
+}
+
+// unused reports lookups and maps of this file that no expression reads; those of shared files may serve other rules. Where an action could
+// not be compiled, what stands in it counts as read.
+func (c *compiler) unused() {
+	if c.findings.List.HasErrors() {
+		for _, a := range c.rule.Actions {
+			c.markWords(a.Body)
+		}
+	}
+	for _, kind := range []struct{ key, what, hint string }{
+		{"lookups", "lookup", "remove it, or use it, such as org_unit: %s"},
+		{"maps", "value map", "remove it, or use it, such as {from: ..., map: %s}"},
+	} {
+		for _, p := range c.doc.Root.Get(kind.key).Pairs() {
+			if name := p.Key.Value; !c.used[name] && c.names[name] == p.Key.Place() {
+				c.warn(p.Key.Place(), "unused-"+kind.key[:len(kind.key)-1], fmt.Sprintf("nothing reads the %s %q", kind.what, name), fmt.Sprintf(kind.hint, name))
+			}
+		}
+	}
+}
+
+func (c *compiler) markWords(n *yamlnode.Node) {
+	for _, p := range n.Pairs() {
+		c.markWords(p.Value)
+	}
+	for _, item := range n.Items() {
+		c.markWords(item)
+	}
+	if isValue(n) {
+		for _, word := range wordPattern.FindAllString(n.Value, -1) {
+			c.used[word] = true
+		}
+	}
+}
+
+// trySamples evaluates conditions and mapped fields on the records of the sample.
+func (c *compiler) trySamples() {
+	if len(c.samples) == 0 {
+		return
+	}
+	r := c.rule
+	uncovered := map[*Field][]string{}
+	taken := 0
+	for _, body := range c.samples {
+		s := r.Begin(Input{Body: body})
+		if ok, err := r.Filter(s); err != nil || !ok {
+			continue
+		}
+		taken++
+		for _, f := range c.fields {
+			if f.Map == nil || f.From == nil {
+				continue
+			}
+			// What fails here for other reasons is the matter of `try` and of the tests.
+			_ = f.action.Each(s, func(s *Scope) error {
+				v, err := f.From.Eval(s)
+				if err != nil {
+					return nil
+				}
+				for _, one := range asList(v) {
+					if text := textOf(one); !f.Map.isCovered(one) && len(uncovered[f]) < maxSampleValues && !contains(uncovered[f], text) {
+						uncovered[f] = append(uncovered[f], text)
+					}
+				}
+				return nil
+			})
+		}
+	}
+	if taken == 0 && r.When != nil {
+		c.warn(r.When.Place, "sample-skipped", "this condition is false for every record of the sample", "compare it with "+r.Trigger.Sample+", or name a sample that the rule is about")
+	}
+	for _, f := range c.fields {
+		if values := uncovered[f]; len(values) > 0 {
+			c.report(diag.Diagnostic{
+				Severity: diag.Warning, Code: "map-not-covering", Message: fmt.Sprintf("%s does not cover %s, which %q has in the sample", f.Map.label(), diag.Names(values, "and"), f.Name),
+				Hint: "add a line for each, or say with other: what becomes of such values", Place: f.mapPlace,
+				Related: []diag.Related{{Place: f.Map.Place, Message: "the map stands here"}},
+			})
+		}
+	}
+}
+
+func asList(v any) []any {
+	if list, ok := v.([]any); ok {
+		return list
+	}
+	return []any{v}
+}
+
+func contains(list []string, s string) bool {
+	for _, l := range list {
+		if l == s {
+			return true
+		}
+	}
+	return false
+}

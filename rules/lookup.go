@@ -1,0 +1,435 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/expression"
+	"github.com/culvert/culvert/rules/yamlnode"
+)
+
+// Lookup finds one object in synced metadata or a reference table.
+type Lookup struct {
+	Name       string
+	Collection string // organisationUnits, ... or empty for a table
+	Place      diag.Place
+
+	candidates []candidate
+	within     *Expr
+	kin        *Expr // of parent_of and ancestor_of
+	level      int   // 0: any; of ancestor_of, or what is searched
+	ancestor   bool  // kin is of ancestor_of
+	match      matchWay
+	onMissing  lookupPolicy
+	onMany     lookupPolicy
+	directory  Directory
+	table      *lookupTable
+	perItem    bool // it reads the item of a for_each
+	folded     map[string]func() map[string][]string
+}
+
+// candidate is what an object must be like, all of it.
+type candidate []criterion
+
+type criterion struct {
+	field string
+	expr  *Expr
+}
+
+type matchWay int
+
+const (
+	matchExact matchWay = iota
+	matchFolded
+	matchFuzzy
+)
+
+type lookupPolicy int
+
+const (
+	lookupFail lookupPolicy = iota
+	lookupSkip
+	lookupBlank
+	lookupFirst
+)
+
+var lookupPolicies = map[string]lookupPolicy{"fail": lookupFail, "skip": lookupSkip, "blank": lookupBlank, "first": lookupFirst}
+
+// lookupKeys are the keys of a lookup that are not fields to search by.
+var lookupKeys = []string{"in", "table", "where", "any_of", "parent_of", "ancestor_of", "level", "within", "match", "on_missing", "on_many"}
+
+// lookups compiles the lookups, each after those that it reads, and adds them to the scope.
+func (c *compiler) lookups() {
+	pairs := c.root.Get("lookups").Pairs()
+	if len(pairs) > maxLookups {
+		c.fault(pairs[maxLookups].Key.Place(), "too-complex", fmt.Sprintf("the rule has %d lookups; %d is the most", len(pairs), maxLookups), "split the rule")
+		pairs = pairs[:maxLookups]
+	}
+	var ordered []yamlnode.Pair
+	for _, p := range pairs {
+		if c.name(p.Key, "a lookup") {
+			ordered = append(ordered, p)
+		}
+	}
+	for _, p := range c.inOrder(ordered) {
+		l := c.lookup(p.Key, p.Value)
+		c.rule.Lookups = append(c.rule.Lookups, l)
+		switch {
+		case l.table != nil:
+			row := map[string]any{}
+			for _, column := range l.table.columns {
+				row[column] = ""
+			}
+			c.scope.AddShape(l.Name, expression.ShapeOf(row))
+		case l.Collection != "":
+			c.scope.AddType(l.Name, (*Object)(nil))
+		default:
+			c.scope.AddShape(l.Name, expression.Dynamic())
+		}
+	}
+}
+
+// inOrder sorts lookups so that each follows those whose names stand in it, and reports circles.
+func (c *compiler) inOrder(pairs []yamlnode.Pair) []yamlnode.Pair {
+	byName := map[string]int{}
+	for i, p := range pairs {
+		byName[p.Key.Value] = i
+	}
+	const visiting, done = 1, 2
+	state := make([]int, len(pairs))
+	var ordered []yamlnode.Pair
+	var visit func(i int, chain []string)
+	visit = func(i int, chain []string) {
+		switch state[i] {
+		case visiting:
+			c.fault(pairs[i].Key.Place(), "lookup-cycle", fmt.Sprintf("the lookup %q needs itself: %s", pairs[i].Key.Value, strings.Join(append(chain, pairs[i].Key.Value), " -> ")),
+				"have one of them look up what the record itself holds")
+			return
+		case done:
+			return
+		}
+		state[i] = visiting
+		for _, word := range lookupWords(pairs[i].Value) {
+			if j, ok := byName[word]; ok {
+				visit(j, append(slices.Clone(chain), pairs[i].Key.Value))
+			}
+		}
+		state[i] = done
+		ordered = append(ordered, pairs[i])
+	}
+	for i := range pairs {
+		visit(i, nil)
+	}
+	return ordered
+}
+
+// lookupWords gives the words in the expressions of a lookup that are not the names of fields.
+func lookupWords(n *yamlnode.Node) []string {
+	var words []string
+	for _, p := range n.Pairs() {
+		if !slices.Contains([]string{"in", "table", "match", "on_missing", "on_many", "level"}, p.Key.Value) {
+			words = append(words, lookupWords(p.Value)...)
+		}
+	}
+	for _, item := range n.Items() {
+		words = append(words, lookupWords(item)...)
+	}
+	if isValue(n) {
+		words = append(words, rootNames(n.Value)...)
+	}
+	return words
+}
+
+// rootNames gives the words of an expression that do not follow a dot.
+func rootNames(text string) []string {
+	var names []string
+	for _, at := range wordPattern.FindAllStringIndex(text, -1) {
+		if at[0] == 0 || text[at[0]-1] != '.' {
+			names = append(names, text[at[0]:at[1]])
+		}
+	}
+	return names
+}
+
+func (c *compiler) lookup(key, n *yamlnode.Node) *Lookup {
+	l := &Lookup{Name: key.Value, Place: key.Place(), directory: c.env.Directory}
+	if n.Kind != yamlnode.Mapping {
+		return l // the schema has said so
+	}
+	scope := c.itemScope()
+	ways := slices.DeleteFunc([]string{"in", "table", "parent_of", "ancestor_of"}, func(way string) bool { return n.Get(way) == nil })
+	if len(ways) != 1 {
+		place, message := key.Place(), fmt.Sprintf("the lookup %q does not say where to look", key.Value)
+		if len(ways) > 1 {
+			place, message = n.Key(ways[1]).Place(), fmt.Sprintf("the lookup %q has both %s: and %s:", key.Value, ways[0], ways[1])
+		}
+		c.fault(place, "lookup-where", message, "give one of in: (metadata), table: (a CSV file), parent_of: and ancestor_of: (an org unit)")
+		return l
+	}
+	if v := n.Get("level"); isValue(v) {
+		_, _ = fmt.Sscanf(v.Value, "%d", &l.level) // the schema says what it must be
+	}
+	switch way := ways[0]; way {
+	case "in":
+		c.metadataLookup(l, n, scope)
+	case "table":
+		c.tableLookup(l, n, scope)
+	default:
+		l.Collection = orgUnits
+		l.ancestor = way == "ancestor_of"
+		l.kin = c.expr(n.Get(way), scope, expression.Anything)
+		if l.ancestor && l.level == 0 {
+			c.fault(n.Key(way).Place(), "missing-key", fmt.Sprintf("the lookup %q does not say which ancestor", key.Value), "add level:, 1 being the top of the hierarchy")
+		}
+		c.noOtherKeys(n, way, "level", "on_missing")
+	}
+	if v := n.Get("within"); v != nil {
+		l.within = c.expr(v, scope, expression.Anything)
+	}
+	l.onMissing, l.onMany = lookupPolicyOf(n.Get("on_missing")), lookupPolicyOf(n.Get("on_many"))
+	l.perItem = c.readsItem(l)
+	return l
+}
+
+// orgUnits is the collection that has a hierarchy.
+const orgUnits = "organisationUnits"
+
+func lookupPolicyOf(n *yamlnode.Node) lookupPolicy {
+	if n == nil {
+		return lookupFail
+	}
+	return lookupPolicies[n.Value] // the schema names the others
+}
+
+// itemScope is the scope of lookups: they may read the item of a for_each, of which nothing is known here.
+func (c *compiler) itemScope() *expression.Scope {
+	s := c.scope.Clone()
+	s.AddShape("item", expression.Dynamic())
+	s.AddType("index", 0)
+	return s
+}
+
+// readsItem tells whether a lookup differs from item to item, itself or through another lookup.
+func (c *compiler) readsItem(l *Lookup) bool {
+	for _, e := range l.expressions() {
+		for _, name := range e.program.Uses() {
+			if name == "item" || name == "index" {
+				return true
+			}
+		}
+		for _, i := range e.needs {
+			if c.rule.Lookups[i].perItem {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (l *Lookup) expressions() []*Expr {
+	var all []*Expr
+	for _, cand := range l.candidates {
+		for _, cr := range cand {
+			all = append(all, cr.expr)
+		}
+	}
+	for _, e := range []*Expr{l.within, l.kin} {
+		if e != nil {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+func (c *compiler) noOtherKeys(n *yamlnode.Node, allowed ...string) {
+	for _, p := range n.Pairs() {
+		if !slices.Contains(allowed, p.Key.Value) {
+			c.fault(p.Key.Place(), "unknown-key", fmt.Sprintf("%q does not go together with %s:", p.Key.Value, allowed[0]), diag.Suggest(p.Key.Value, allowed, "keys"))
+		}
+	}
+}
+
+// metadataLookup reads a lookup with in:.
+func (c *compiler) metadataLookup(l *Lookup, n *yamlnode.Node, scope *expression.Scope) {
+	in := n.Get("in")
+	if !isValue(in) {
+		return // the schema has said so
+	}
+	l.Collection = in.Value
+	var fields []string
+	if d := c.env.Directory; d == nil {
+		c.fault(c.rule.serverPlace, "no-snapshot", "there is no metadata to look things up in", "run `culvert sync` and commit the folder metadata/")
+	} else if collections := d.Collections(); !slices.Contains(collections, in.Value) {
+		c.fault(in.Place(), "unknown-collection", fmt.Sprintf("%q is not something that can be looked up", in.Value), diag.Suggest(in.Value, collections, "collections"))
+		return
+	} else {
+		fields = d.Fields(in.Value)
+	}
+	switch match := n.Get("match"); {
+	case match == nil:
+	case match.Value == "ignore_case":
+		l.match = matchFolded
+	case match.Value == "fuzzy":
+		l.match = matchFuzzy
+	}
+	if l.level > 0 && l.Collection != orgUnits {
+		c.fault(n.Key("level").Place(), "unknown-key", fmt.Sprintf("%s have no level", l.Collection), "level: is for organisationUnits")
+	}
+	if n.Get("within") != nil && l.Collection != orgUnits {
+		c.fault(n.Key("within").Place(), "unknown-key", fmt.Sprintf("%s do not lie within an org unit", l.Collection), "within: is for organisationUnits")
+	}
+	direct := n.Only(func(key string) bool { return !slices.Contains(lookupKeys, key) })
+	c.candidates(l, direct, n, fields, "fields", scope)
+	l.prepare()
+}
+
+// tableLookup reads a lookup with table:.
+func (c *compiler) tableLookup(l *Lookup, n *yamlnode.Node, scope *expression.Scope) {
+	c.noOtherKeys(n, "table", "where", "any_of", "on_missing", "on_many", "match")
+	if m := n.Get("match"); m != nil && m.Value == "fuzzy" {
+		c.fault(m.Place(), "not-allowed", "rows of a table are not found by a fuzzy match", "use ignore_case, or write the names into the table as the source sends them")
+	} else if m != nil && m.Value == "ignore_case" {
+		l.match = matchFolded
+	}
+	file := n.Get("table")
+	var columns []string
+	if t := c.table(file); t != nil {
+		columns = t.header
+		l.table = &lookupTable{columns: columns, folded: l.match == matchFolded}
+		for _, row := range t.rows {
+			l.table.add(row.cells)
+		}
+	}
+	c.candidates(l, nil, n, columns, "columns", scope)
+	if l.table != nil {
+		for _, cand := range l.candidates {
+			l.table.index(cand)
+		}
+	}
+}
+
+func (c *compiler) table(file *yamlnode.Node) *csvTable {
+	if !isValue(file) {
+		return nil
+	}
+	name, ok := c.path(file)
+	if !ok {
+		return nil
+	}
+	text, ok := c.read(file, name, "the table")
+	if !ok {
+		return nil
+	}
+	t := readTable(name, text, c.report)
+	if t == nil {
+		return nil
+	}
+	for i, column := range t.header {
+		switch {
+		case column == "":
+			c.fault(t.place(t.places[i], column), "bad-csv", "a column has no name", "write a name into the header row")
+		case slices.Contains(t.header[:i], column):
+			c.fault(t.place(t.places[i], column), "bad-csv", fmt.Sprintf("two columns are named %q", column), "rename one of them")
+		}
+	}
+	if len(t.rows) == 0 {
+		c.warn(file.Place(), "bad-csv", fmt.Sprintf("the table %s has no rows", name), "add rows below its header")
+	}
+	return t
+}
+
+// candidates reads what an object must be like: fields beside in:, where:, or any_of:. Known is nil when it is not known what there is.
+func (c *compiler) candidates(l *Lookup, direct, n *yamlnode.Node, known []string, what string, scope *expression.Scope) {
+	var groups []*yamlnode.Node
+	if len(direct.Pairs()) > 0 {
+		groups = append(groups, direct)
+	}
+	for _, key := range []string{"where", "any_of"} {
+		for _, g := range oneOrMany(n.Get(key)) {
+			if g.Kind == yamlnode.Mapping {
+				groups = append(groups, g)
+			}
+		}
+	}
+	if len(groups) == 0 {
+		hint := "add where: with the columns to compare, such as where: {code: trigger.code}"
+		if what == "fields" {
+			hint = "add what identifies it, such as code: trigger.facility_code"
+		}
+		c.fault(l.Place, "lookup-where", fmt.Sprintf("the lookup %q does not say what to look for", l.Name), hint)
+		return
+	}
+	for _, g := range groups {
+		var cand candidate
+		broken := false
+		for _, p := range g.Pairs() {
+			if known != nil && !slices.Contains(known, p.Key.Value) {
+				c.fault(p.Key.Place(), "unknown-lookup-"+strings.TrimSuffix(what, "s"), fmt.Sprintf("%s have no %s %q", l.subject(), strings.TrimSuffix(what, "s"), p.Key.Value), diag.Suggest(p.Key.Value, known, what))
+				broken = true
+			}
+			e := c.expr(p.Value, scope, expression.Text)
+			if e == nil || broken {
+				broken = true
+				continue
+			}
+			cand = append(cand, criterion{field: p.Key.Value, expr: e})
+		}
+		if !broken {
+			l.candidates = append(l.candidates, cand)
+			c.checkConstant(l, cand)
+		}
+	}
+}
+
+// subject names what is searched, in the plural.
+func (l *Lookup) subject() string {
+	if l.Collection == "" {
+		return "the rows of the table"
+	}
+	return l.Collection
+}
+
+// checkConstant looks up now what is the same for every record.
+func (c *compiler) checkConstant(l *Lookup, cand candidate) {
+	if c.env.Directory == nil || l.Collection == "" || len(cand) != 1 || l.match != matchExact {
+		return
+	}
+	v, ok := cand[0].expr.Constant()
+	if !ok {
+		return
+	}
+	text := textOf(v)
+	hits := c.env.Directory.Find(l.Collection, cand[0].field, text)
+	switch {
+	case len(hits) == 0:
+		c.fault(cand[0].expr.Place, "unknown-object", fmt.Sprintf("no %s has the %s %q", l.Collection, cand[0].field, text),
+			diag.Suggest(text, c.env.Directory.Names(l.Collection, cand[0].field), cand[0].field+"s"))
+	case len(hits) > 1 && l.onMany == lookupFail && l.level == 0:
+		c.fault(cand[0].expr.Place, "ambiguous-object", fmt.Sprintf("%d %s have the %s %q", len(hits), l.Collection, cand[0].field, text), "use its code or id")
+	}
+}
+
+// prepare sets up the search that does not regard case.
+func (l *Lookup) prepare() {
+	if l.match == matchExact || l.directory == nil {
+		return
+	}
+	l.folded = map[string]func() map[string][]string{}
+	for _, cand := range l.candidates {
+		for _, cr := range cand {
+			// Made when the first record needs it: a country has tens of thousands of names.
+			l.folded[cr.field] = sync.OnceValue(func() map[string][]string {
+				names := map[string][]string{}
+				for _, name := range l.directory.Names(l.Collection, cr.field) {
+					if key := foldKey(name); !slices.Contains(names[key], name) {
+						names[key] = append(names[key], name)
+					}
+				}
+				return names
+			})
+		}
+	}
+}

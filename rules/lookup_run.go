@@ -1,0 +1,349 @@
+package rules
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/culvert/culvert/rules/diag"
+)
+
+// found is what a lookup came to on one record.
+type found struct {
+	done bool
+	err  error
+}
+
+// need makes the result of a lookup visible, running it when that was not done yet.
+func (s *Scope) need(i int) error {
+	f := &s.lookups[i]
+	if f.done {
+		return f.err
+	}
+	l := s.rule.Lookups[i]
+	v, values, err := l.run(s)
+	f.done, f.err = true, err
+	if err == nil {
+		s.env[l.Name] = v
+	}
+	if s.Trace != nil {
+		s.step(Step{What: "lookup", Name: l.Name, In: values, Out: v, Place: l.Place}, err)
+	}
+	return err
+}
+
+// forgetItemLookups drops what was found for the item before.
+func (s *Scope) forgetItemLookups() {
+	for i, l := range s.rule.Lookups {
+		if l.perItem {
+			s.lookups[i] = found{}
+			delete(s.env, l.Name)
+		}
+	}
+}
+
+// run finds the object or row: nil when the rule goes on without. Values are what it searched for, for traces and failures. The error is a
+// *Failure.
+func (l *Lookup) run(s *Scope) (v any, values string, err error) {
+	if l.kin != nil {
+		return l.runKin(s)
+	}
+	within, err := l.runWithin(s)
+	if err != nil {
+		return nil, "", err
+	}
+	var searched []string
+	blank := true
+	for _, cand := range l.candidates {
+		texts := make([]string, len(cand))
+		complete := true
+		for i, cr := range cand {
+			if texts[i], err = cr.expr.EvalText(s); err != nil {
+				return nil, strings.Join(searched, "; "), l.named(err)
+			}
+			texts[i] = strings.TrimSpace(texts[i])
+			complete = complete && texts[i] != ""
+			searched = append(searched, cr.field+" = "+clip(texts[i]))
+		}
+		if !complete {
+			continue
+		}
+		blank = false
+		var hits []any
+		if l.table != nil {
+			hits = l.table.find(cand, texts)
+		} else {
+			hits = l.search(cand, texts, within)
+		}
+		switch len(hits) {
+		case 0:
+			continue
+		case 1:
+			return hits[0], strings.Join(searched, "; "), nil
+		}
+		v, err := l.many(hits, strings.Join(searched, "; "))
+		return v, strings.Join(searched, "; "), err
+	}
+	values = strings.Join(searched, "; ")
+	return nil, values, l.missing(values, blank)
+}
+
+// named says in a failure which lookup it is about.
+func (l *Lookup) named(err error) error {
+	if f, ok := err.(*Failure); ok && f.Field == "" {
+		f.Field = l.Name
+	}
+	return err
+}
+
+// search finds objects of the metadata.
+func (l *Lookup) search(cand candidate, texts []string, within *Object) []any {
+	if l.directory == nil {
+		return nil
+	}
+	var hits []any
+	for _, text := range l.spellings(cand[0].field, texts[0]) {
+		for _, o := range l.directory.Find(l.Collection, cand[0].field, text) {
+			if l.level > 0 && o.Level != l.level || within != nil && !liesWithin(o, within) {
+				continue
+			}
+			fits := true
+			for i := 1; i < len(cand) && fits; i++ {
+				fits = l.equal(fieldOf(o, cand[i].field), texts[i])
+			}
+			if fits && !slices.ContainsFunc(hits, func(h any) bool { return h.(*Object).ID == o.ID }) {
+				hits = append(hits, o)
+			}
+		}
+	}
+	return hits
+}
+
+// spellings gives the values that a field really has for the one that the record gives.
+func (l *Lookup) spellings(field, text string) []string {
+	if l.match == matchExact {
+		return []string{text}
+	}
+	names := l.folded[field]()
+	if same := names[foldKey(text)]; len(same) > 0 || l.match == matchFolded {
+		return same
+	}
+	near := diag.Nearest(foldKey(text), keys(names))
+	if len(near) == 0 {
+		return nil
+	}
+	// Two names that are as near as each other are two matches, not one.
+	first := diag.Distance(foldKey(text), near[0])
+	var all []string
+	for _, n := range near {
+		if diag.Distance(foldKey(text), n) == first {
+			all = append(all, names[n]...)
+		}
+	}
+	return all
+}
+
+func keys(m map[string][]string) []string {
+	out := make([]string, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	return out
+}
+
+func (l *Lookup) equal(a, b string) bool {
+	return a == b || l.match != matchExact && foldKey(a) == foldKey(b)
+}
+
+func fieldOf(o *Object, field string) string {
+	switch field {
+	case "id":
+		return o.ID
+	case "code":
+		return o.Code
+	case "name":
+		return o.Name
+	}
+	return o.Attributes[field]
+}
+
+func liesWithin(o, top *Object) bool {
+	return slices.ContainsFunc(o.Ancestors, func(a *Object) bool { return a.ID == top.ID })
+}
+
+func (l *Lookup) runWithin(s *Scope) (*Object, error) {
+	if l.within == nil {
+		return nil, nil
+	}
+	v, err := l.within.Eval(s)
+	if err != nil {
+		return nil, l.named(err)
+	}
+	o, ok := v.(*Object)
+	if !ok || o == nil {
+		return nil, &Failure{
+			Code: "lookup-missing", Message: fmt.Sprintf("the lookup %q has no org unit to search within", l.Name), Field: l.Name, Place: l.within.Place,
+			Mend: "within: needs a lookup that finds an org unit",
+		}
+	}
+	return o, nil
+}
+
+// runKin finds the parent or ancestor of an org unit.
+func (l *Lookup) runKin(s *Scope) (any, string, error) {
+	v, err := l.kin.Eval(s)
+	if err != nil {
+		return nil, "", l.named(err)
+	}
+	o, _ := v.(*Object)
+	switch {
+	case o == nil:
+	case !l.ancestor && o.Parent != nil:
+		return o.Parent, o.Name, nil
+	case l.ancestor && o.Level == l.level:
+		return o, o.Name, nil
+	case l.ancestor:
+		for _, a := range o.Ancestors {
+			if a.Level == l.level {
+				return a, o.Name, nil
+			}
+		}
+	}
+	return nil, "", l.missing("", o == nil)
+}
+
+// missing is what happens when nothing is found; nil when the rule goes on without.
+func (l *Lookup) missing(values string, blank bool) error {
+	f := &Failure{
+		Code: "lookup-missing", Message: fmt.Sprintf("the lookup %q found nothing in %s", l.Name, l.where()), Field: l.Name, Place: l.Place, Value: values,
+		Mend: "correct the value in the source, or add it where it is looked up (then sync); on_missing: skip or blank lets such records pass",
+	}
+	if blank {
+		f.Code, f.Message = "lookup-blank", fmt.Sprintf("the lookup %q has nothing to look for: the value is blank", l.Name)
+		f.Mend = "give the value in the source; on_missing: skip or blank lets such records pass"
+	}
+	switch l.onMissing {
+	case lookupBlank:
+		return nil
+	case lookupSkip:
+		f.Skip = true
+	}
+	return f
+}
+
+func (l *Lookup) where() string {
+	if l.Collection == "" {
+		return "its table"
+	}
+	return l.Collection
+}
+
+// many is what happens when several are found.
+func (l *Lookup) many(hits []any, values string) (any, error) {
+	f := &Failure{
+		Code: "lookup-many", Message: fmt.Sprintf("the lookup %q found %d in %s%s", l.Name, len(hits), l.where(), nameSome(hits)), Field: l.Name, Place: l.Place, Value: values,
+		Mend: "look up by id or code, add level: or within:, or say on_many: first",
+	}
+	switch l.onMany {
+	case lookupBlank:
+		return nil, nil
+	case lookupFirst:
+		return slices.MinFunc(hits, compareHits), nil
+	case lookupSkip:
+		f.Skip = true
+	}
+	return nil, f
+}
+
+// compareHits orders objects by name; rows of a table keep their order.
+func compareHits(a, b any) int {
+	x, ok := a.(*Object)
+	y, _ := b.(*Object)
+	if !ok || y == nil {
+		return 0
+	}
+	return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.ID, y.ID))
+}
+
+// nameSome names the first of several objects. They are metadata, no data of the record.
+func nameSome(hits []any) string {
+	var names []string
+	for _, h := range hits[:min(3, len(hits))] {
+		if o, ok := h.(*Object); ok {
+			names = append(names, fmt.Sprintf("%s (%s)", o.Name, o.ID))
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return ": " + strings.Join(names, ", ")
+}
+
+// lookupTable is a reference table with an index for every way in which it is searched.
+type lookupTable struct {
+	columns []string
+	rows    []map[string]any
+	folded  bool
+	indexes map[string]map[string][]int // by the columns, by their values
+}
+
+func (t *lookupTable) add(cells []string) {
+	row := make(map[string]any, len(t.columns))
+	for i, column := range t.columns {
+		if i < len(cells) {
+			row[column] = cells[i]
+		}
+	}
+	t.rows = append(t.rows, row)
+}
+
+const tableSeparator = "\x00"
+
+func indexName(cand candidate) string {
+	fields := make([]string, len(cand))
+	for i, cr := range cand {
+		fields[i] = cr.field
+	}
+	return strings.Join(fields, tableSeparator)
+}
+
+func (t *lookupTable) key(texts []string) string {
+	key := strings.Join(texts, tableSeparator)
+	if t.folded {
+		for i, text := range texts {
+			texts[i] = foldKey(text)
+		}
+		key = strings.Join(texts, tableSeparator)
+	}
+	return key
+}
+
+func (t *lookupTable) index(cand candidate) {
+	name := indexName(cand)
+	if t.indexes == nil {
+		t.indexes = map[string]map[string][]int{}
+	}
+	if t.indexes[name] != nil {
+		return
+	}
+	index := make(map[string][]int, len(t.rows))
+	texts := make([]string, len(cand))
+	for number, row := range t.rows {
+		for i, cr := range cand {
+			texts[i], _ = row[cr.field].(string)
+		}
+		key := t.key(texts)
+		index[key] = append(index[key], number)
+	}
+	t.indexes[name] = index
+}
+
+func (t *lookupTable) find(cand candidate, texts []string) []any {
+	numbers := t.indexes[indexName(cand)][t.key(slices.Clone(texts))]
+	hits := make([]any, len(numbers))
+	for i, n := range numbers {
+		hits[i] = t.rows[n]
+	}
+	return hits
+}

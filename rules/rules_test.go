@@ -1,0 +1,505 @@
+package rules
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/expression"
+	"github.com/culvert/culvert/rules/yamlnode"
+)
+
+// objects is a Directory of a few objects.
+type objects map[string][]*Object
+
+func (o objects) Collections() []string {
+	var names []string
+	for name := range o {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (o objects) Fields(string) []string { return []string{"id", "code", "name", "HMIS id"} }
+
+func (o objects) Find(collection, field, value string) []*Object {
+	var hits []*Object
+	for _, object := range o[collection] {
+		if fieldOf(object, field) == value {
+			hits = append(hits, object)
+		}
+	}
+	return hits
+}
+
+func (o objects) Names(collection, field string) []string {
+	var names []string
+	for _, object := range o[collection] {
+		names = append(names, fieldOf(object, field))
+	}
+	return names
+}
+
+func testDirectory() objects {
+	country := &Object{ID: "countryUID1", Name: "Tamala", Level: 1}
+	north := &Object{ID: "northernUID", Code: "N", Name: "Northern", Level: 2, Parent: country, Ancestors: []*Object{country}}
+	south := &Object{ID: "southernUID", Code: "S", Name: "Southern", Level: 2, Parent: country, Ancestors: []*Object{country}}
+	clinic := func(id, code, name string, in *Object, hmis string) *Object {
+		return &Object{ID: id, Code: code, Name: name, Level: 3, Parent: in, Ancestors: []*Object{country, in}, Attributes: map[string]string{"HMIS id": hmis}}
+	}
+	return objects{
+		"organisationUnits": {
+			country, north, south,
+			clinic("kanyamaUID1", "KAN", "Kanyama Clinic", north, "1001"), clinic("chilengaUID", "CHI", "Chilenga Clinic", south, "1002"),
+			clinic("hopeNorth11", "HN", "Hope", north, "1003"), clinic("hopeSouth11", "HS", "Hope", south, "1004"),
+		},
+		"dataElements": {{ID: "weightUID11", Code: "W", Name: "Weight"}},
+	}
+}
+
+// files is a project folder in memory.
+type files map[string]string
+
+func (f files) read(name string) ([]byte, error) {
+	text, ok := f[name]
+	if !ok {
+		return nil, fmt.Errorf("%s: %w", name, fs.ErrNotExist)
+	}
+	return []byte(text), nil
+}
+
+const formSample = `{"form": {"@name": "ANC registration", "facility_code": "KAN", "facility": "Kanyama Clinic", "first_name": "Amina", "gender": "f", "age": "7",
+  "symptoms": "fever cough", "phone": "", "visit_date": "2024-05-01",
+  "visits": [{"date": "2024-05-02", "kept": "yes", "clinic": "CHI"}, {"date": "2024-05-03", "kept": "no", "clinic": "KAN"}],
+  "case": {"@case_id": "c-1"}, "meta": {"instanceID": "uuid-1"}}}`
+
+func testEnvironment(f files) Environment {
+	return Environment{
+		Directory: testDirectory(),
+		ReadFile:  f.read,
+		Samples: func(t *Trigger) ([]any, error) {
+			if t.Sample == "" {
+				return nil, nil
+			}
+			text, err := f.read(t.Sample)
+			if err != nil {
+				return nil, err
+			}
+			var body any
+			if err := json.Unmarshal(text, &body); err != nil {
+				return nil, err
+			}
+			if list, ok := body.([]any); ok {
+				return list, nil
+			}
+			return []any{body}, nil
+		},
+		Now:          func() time.Time { return time.Date(2024, 6, 30, 12, 0, 0, 0, time.UTC) },
+		Zone:         time.UTC,
+		Kinds:        []string{"dhis2.event", "dhis2.create_and_enroll", "dhis2.data_value_set"},
+		TriggerKinds: []string{"webhook", "files", "schedule"},
+	}
+}
+
+// compileFields stands in for an action's kind: it compiles everything that is a value.
+func compileFields(r *Rule) map[string]*Field {
+	fields := map[string]*Field{}
+	for _, a := range r.Actions {
+		for _, p := range a.Body.Pairs() {
+			switch p.Key.Value {
+			case "org_unit", "enrolled_at", "occurred_at", "period", "status":
+				fields[p.Key.Value] = a.Field(p.Key.Value, p.Value)
+			case "external_id", "event_id":
+				a.Expression(p.Value, expression.Text)
+			case "attributes", "data_values", "values":
+				for _, v := range p.Value.Pairs() {
+					fields[v.Key.Value] = a.Field(v.Key.Value, v.Value)
+				}
+			}
+		}
+	}
+	return fields
+}
+
+func load(t testing.TB, text string, f files) (*Rule, map[string]*Field) {
+	t.Helper()
+	if f == nil {
+		f = files{}
+	}
+	if _, ok := f["samples/form.json"]; !ok {
+		f["samples/form.json"] = formSample
+	}
+	r, findings := Load("rules/test.yaml", []byte(text), testEnvironment(f))
+	if r == nil {
+		t.Fatal(findings.List)
+	}
+	fields := compileFields(r)
+	r.Finish()
+	if findings.List.HasErrors() {
+		t.Fatal(findings.List)
+	}
+	return r, fields
+}
+
+func body(t testing.TB, text string) any {
+	t.Helper()
+	var v any
+	if err := json.Unmarshal([]byte(text), &v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+const head = `trigger: {webhook: {path: /forms}, sample: samples/form.json}
+id: trigger.form.meta.instanceID
+`
+
+func TestEvaluate(t *testing.T) {
+	r, fields := load(t, head+`when: trigger.form["@name"] == "ANC registration"
+key: trigger.form.case["@case_id"]
+lookups:
+  district: {parent_of: clinic}
+  clinic: {in: organisationUnits, code: trigger.form.facility_code}
+  item_clinic: {in: organisationUnits, code: item.clinic}
+  price: {table: tables/prices.csv, where: {district: district.name, kind: '"visit"'}}
+maps:
+  sex: {f: Female, m: Male}
+  band: {values: {"0-4": UNDER5, ">=5": OVER5}}
+  complaint: {fever: FEV, "cough|cold": COU, other: blank}
+actions:
+  - dhis2.create_and_enroll:
+      id: woman
+      program: Antenatal care
+      external_id: trigger.form.case["@case_id"]
+      org_unit: clinic
+      enrolled_at: trigger.form.visit_date
+      attributes:
+        First name: trigger.form.first_name
+        Sex: {from: trigger.form.gender, map: sex}
+        Band: {from: trigger.form.age, map: band}
+        Sex by function: sex(trigger.form.gender)
+        Complaints: {from: 'split(trigger.form.symptoms, " ")', map: complaint}
+        Country: {value: 010}
+        Phone: {from: trigger.form.phone, blank: clear}
+        Phone or none: {from: trigger.form.phone, default: '"none"'}
+        District: district.name
+        Price: price.amount
+  - dhis2.event:
+      for_each: trigger.form.visits
+      when: item.kept == "yes"
+      occurred_at: item.date
+      org_unit: item_clinic
+`, files{"tables/prices.csv": "district,kind,amount\nNorthern,visit,12.50\nSouthern,visit,9\n"})
+	s := r.Begin(Input{Body: body(t, formSample), Source: map[string]any{"file": "x"}})
+	var steps []string
+	s.Trace = func(step Step) { steps = append(steps, step.What+" "+step.Name) }
+	if ok, err := r.Filter(s); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	id, key, err := r.Identify(s)
+	if id != "uuid-1" || key != "c-1" || err != nil {
+		t.Fatal(id, key, err)
+	}
+	if err := r.Resolve(s); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]any{}
+	err = r.Actions[0].Each(s, func(s *Scope) error {
+		for name, f := range fields {
+			if f.action != r.Actions[0] {
+				continue
+			}
+			result, err := f.Eval(s)
+			if err != nil {
+				return err
+			}
+			got[name] = result.Value
+			if result.Clear {
+				got[name] = "(clear)"
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{
+		"enrolled_at": "2024-05-01", "First name": "Amina", "Sex": "Female", "Sex by function": "Female", "Band": "OVER5", "Complaints": []any{"FEV", "COU"},
+		"Country": "010", "Phone": "(clear)", "Phone or none": "none", "District": "Northern", "Price": "12.50",
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	var visits []string
+	err = r.Actions[1].Each(s, func(s *Scope) error {
+		clinic, err := fields["org_unit"].Eval(s)
+		if err != nil {
+			return err
+		}
+		date, err := fields["occurred_at"].Eval(s)
+		visits = append(visits, fmt.Sprint(s.Index(), " ", date.Value, " ", clinic.Value.(*Object).Name))
+		return err
+	})
+	if d := cmp.Diff([]string{"0 2024-05-02 Chilenga Clinic"}, visits); d != "" || err != nil {
+		t.Error(d, err)
+	}
+	for _, want := range []string{"filter ", "id ", "key ", "lookup clinic", "lookup price", "map sex", "field Sex", "lookup item_clinic"} {
+		if !slices.Contains(steps, want) {
+			t.Errorf("no step %q in %q", want, steps)
+		}
+	}
+}
+
+func TestOrgUnitIsTheObject(t *testing.T) {
+	r, fields := load(t, head+"lookups: {clinic: {in: organisationUnits, code: trigger.form.facility_code}}\nactions:\n  - dhis2.event: {org_unit: clinic}\n", nil)
+	s := r.Begin(Input{Body: body(t, formSample)})
+	result, err := fields["org_unit"].Eval(s)
+	if o, ok := result.Value.(*Object); err != nil || !ok || o.ID != "kanyamaUID1" {
+		t.Fatal(result, err)
+	}
+	if text, err := fields["org_unit"].From.EvalText(s); text != "kanyamaUID1" || err != nil {
+		t.Error(text, err)
+	}
+}
+
+func TestFailures(t *testing.T) {
+	for _, c := range []struct{ name, rule, record, want string }{
+		{"unmapped", "maps: {sex: {f: F}}\nactions:\n  - dhis2.event: {data_values: {A: {from: trigger.form.gender, map: sex}}}\n", `{"form":{"gender":"SECRET"}}`,
+			`5:69 unmapped-value A: the value is not in the value map "sex"`},
+		{"unmapped in a function", "maps: {sex: {f: F}}\nactions:\n  - dhis2.event: {data_values: {A: 'upper(sex(trigger.form.gender))'}}\n", `{"form":{"gender":"SECRET"}}`,
+			`5:43 unmapped-value A: the value is not in the value map "sex"`},
+		{"missing", "lookups: {clinic: {in: organisationUnits, code: trigger.form.facility_code}}\nactions:\n  - dhis2.event: {org_unit: clinic}\n", `{"form":{"facility_code":"SECRET"}}`,
+			`3:11 lookup-missing clinic: the lookup "clinic" found nothing in organisationUnits`},
+		{"missing, skip", "lookups: {clinic: {in: organisationUnits, code: trigger.form.facility_code, on_missing: skip}}\nactions:\n  - dhis2.event: {org_unit: clinic}\n", `{"form":{"facility_code":"SECRET"}}`,
+			`3:11 lookup-missing clinic: the lookup "clinic" found nothing in organisationUnits (skip)`},
+		{"blank look-up", "lookups: {clinic: {in: organisationUnits, code: trigger.form.facility_code}}\nactions:\n  - dhis2.event: {org_unit: clinic}\n", `{"form":{"facility_code":"---"}}`,
+			`3:11 lookup-blank clinic: the lookup "clinic" has nothing to look for: the value is blank`},
+		{"several", "lookups: {clinic: {in: organisationUnits, name: trigger.form.facility}}\nactions:\n  - dhis2.event: {org_unit: clinic}\n", `{"form":{"facility":"Hope"}}`,
+			`3:11 lookup-many clinic: the lookup "clinic" found 2 in organisationUnits: Hope (hopeNorth11), Hope (hopeSouth11)`},
+		{"blank: fail", "actions:\n  - dhis2.event: {data_values: {A: {from: trigger.form.phone, blank: fail}}}\n", `{"form":{"phone":" "}}`, `4:43 blank-value A: A is blank`},
+		{"blank: fail for all", "actions:\n  - dhis2.event: {blank: fail, data_values: {A: trigger.form.phone}}\n", `{"form":{}}`, `4:49 blank-value A: A is blank`},
+		{"expression in a folded scalar", "actions:\n  - dhis2.event:\n      data_values:\n        A: >\n          add(\n            date(trigger.form.visit_date), 1, \"days\")\n", `{"form":{"visit_date":"SECRET"}}`,
+			`8:13 wrong-value A: `},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r, fields := load(t, head+c.rule, nil)
+			s := r.Begin(Input{Body: body(t, c.record)})
+			err := r.Resolve(s)
+			for _, f := range fields {
+				if err == nil {
+					_, err = f.Eval(s)
+				}
+			}
+			var f *Failure
+			if !errors.As(err, &f) {
+				t.Fatalf("no failure but %v", err)
+			}
+			got := fmt.Sprintf("%d:%d %s %s: %s", f.Place.Range.Start.Line, f.Place.Range.Start.Column, f.Code, f.Field, f.Message)
+			if f.Skip {
+				got += " (skip)"
+			}
+			if !strings.HasPrefix(got, c.want) || len(c.want) < 20 {
+				t.Errorf("got  %s\nwant %s", got, c.want)
+			}
+			if strings.Contains(f.Message+f.Mend, "SECRET") || f.Mend == "" {
+				t.Errorf("what is logged holds data, or no mend: %+v", f)
+			}
+			if strings.Contains(c.record, "SECRET") && !strings.Contains(f.Value, "SECRET") {
+				t.Errorf("the private value is missing: %+v", f)
+			}
+		})
+	}
+}
+
+func TestLookups(t *testing.T) {
+	table := files{"t.csv": "code;name;facility\nKAN;Kanyama;kanyamaUID1\nCHI;Chilenga;chilengaUID\nKAN;Kanyama two;x\n"}
+	for _, c := range []struct{ name, lookup, record, want string }{
+		{"code", "{in: organisationUnits, code: trigger.form.facility_code}", `{"facility_code": "CHI"}`, "chilengaUID"},
+		{"attribute", "{in: organisationUnits, HMIS id: trigger.form.facility_code}", `{"facility_code": "1002"}`, "chilengaUID"},
+		{"number", "{in: organisationUnits, HMIS id: trigger.form.facility_code}", `{"facility_code": 1002}`, "chilengaUID"},
+		{"all of where", "{in: organisationUnits, where: {name: trigger.form.facility, code: trigger.form.facility_code}}", `{"facility": "Hope", "facility_code": "HS"}`, "hopeSouth11"},
+		{"first of several", "{in: organisationUnits, any_of: [{code: trigger.form.facility_code}, {name: trigger.form.facility}]}", `{"facility": "Kanyama Clinic", "facility_code": "?"}`, "kanyamaUID1"},
+		{"blank candidates are passed over", "{in: organisationUnits, any_of: [{code: trigger.form.facility_code}, {name: trigger.form.facility}]}", `{"facility": "Kanyama Clinic"}`, "kanyamaUID1"},
+		{"level", "{in: organisationUnits, code: trigger.form.facility_code, level: 2}", `{"facility_code": "CHI"}`, "lookup-missing"},
+		{"within", "{in: organisationUnits, name: trigger.form.facility, within: north}", `{"facility": "Hope"}`, "hopeNorth11"},
+		{"first of many", "{in: organisationUnits, name: trigger.form.facility, on_many: first}", `{"facility": "Hope"}`, "hopeNorth11"},
+		{"blank of many", "{in: organisationUnits, name: trigger.form.facility, on_many: blank}", `{"facility": "Hope"}`, ""},
+		{"blank when missing", "{in: organisationUnits, name: trigger.form.facility, on_missing: blank}", `{"facility": "?"}`, ""},
+		{"case", "{in: organisationUnits, name: trigger.form.facility, match: ignore_case}", `{"facility": "kanyama  CLINIC"}`, "kanyamaUID1"},
+		{"exact", "{in: organisationUnits, name: trigger.form.facility}", `{"facility": "kanyama  CLINIC"}`, "lookup-missing"},
+		{"fuzzy", "{in: organisationUnits, name: trigger.form.facility, match: fuzzy}", `{"facility": "Kanyma Clinik"}`, "kanyamaUID1"},
+		{"fuzzy, two as near", "{in: organisationUnits, name: trigger.form.facility, match: fuzzy}", `{"facility": "hop"}`, "lookup-many"},
+		{"parent", "{parent_of: north}", `{}`, "countryUID1"},
+		{"ancestor", "{ancestor_of: kanyama, level: 2}", `{}`, "northernUID"},
+		{"ancestor is itself", "{ancestor_of: north, level: 2}", `{}`, "northernUID"},
+		{"no such ancestor", "{ancestor_of: north, level: 3, on_missing: blank}", `{}`, ""},
+		{"table", "{table: t.csv, where: {code: trigger.form.facility_code}}", `{"facility_code": "CHI"}`, "Chilenga"},
+		{"table, many", "{table: t.csv, where: {code: trigger.form.facility_code}}", `{"facility_code": "KAN"}`, "lookup-many"},
+		{"table, first", "{table: t.csv, where: {code: trigger.form.facility_code}, on_many: first}", `{"facility_code": "KAN"}`, "Kanyama"},
+		{"table, case", "{table: t.csv, where: {code: trigger.form.facility_code}, match: ignore_case}", `{"facility_code": "chi"}`, "Chilenga"},
+		{"table, two columns", "{table: t.csv, where: {code: trigger.form.facility_code, name: trigger.form.facility}}", `{"facility_code": "KAN", "facility": "Kanyama two"}`, "Kanyama two"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r, fields := load(t, head+"lookups:\n  here: "+c.lookup+"\n  north: {in: organisationUnits, code: '\"N\"'}\n  kanyama: {in: organisationUnits, code: '\"KAN\"'}\n"+
+				"actions:\n  - dhis2.event: {org_unit: here, status: '[north, kanyama]'}\n", table)
+			s := r.Begin(Input{Body: map[string]any{"form": body(t, c.record)}})
+			result, err := fields["org_unit"].Eval(s)
+			got := textOf(result.Value)
+			if row, ok := result.Value.(map[string]any); ok {
+				got = fmt.Sprint(row["name"])
+			}
+			var f *Failure
+			if errors.As(err, &f) {
+				got = f.Code
+			}
+			if got != c.want {
+				t.Errorf("got %q, want %q (%v)", got, c.want, err)
+			}
+		})
+	}
+}
+
+func TestValueMaps(t *testing.T) {
+	for _, c := range []struct{ m, in, want string }{
+		{"{f: Female, m: Male}", "f", "Female"}, {"{f: Female}", " f ", "Female"}, {"{f: Female}", "F", "!"}, {"{f: Female}", "---", ""},
+		{"{f: Female, other: pass}", "x", "x"}, {"{f: Female, other: blank}", "x", ""}, {"{f: Female, other: {value: Unknown}}", "x", "Unknown"}, {"{f: Female, other: fail}", "x", "!"},
+		{"{f: Female, other: Other}", "other", "Other"}, {"{f: Female, other: Other}", "x", "!"}, {"{values: {other: pass}}", "other", "pass"},
+		{`{"0-4": young, ">=5": old}`, "4", "young"}, {`{"0-4": young, ">=5": old}`, "5.0", "old"}, {`{"0-4": young, ">=5": old}`, "4.5", "!"}, {`{"0-4": young}`, "0-4", "young"},
+		{`{"<0": minus, "0": zero}`, "-3", "minus"}, {`{"<0": minus, "0": zero}`, "0", "zero"}, {`{"1..2": a}`, "1.5", "a"},
+		{`{"a|b": X}`, "b", "X"}, {"{Female: [f, fem, 1]}", "fem", "Female"}, {"{Female: [f, fem, 1]}", "1", "Female"}, {"{f: ~}", "f", ""},
+		{"{values: {Yes: 'true'}, match: ignore_case}", "  yEs", "true"}, {"{yes: true, no: false}", "no", "false"}, {"{1: One}", "1", "One"},
+		{"{file: m.csv}", "kan", "Kanyama"}, {"{file: m.csv, other: pass}", "x", "x"}, {"{file: wide.csv, from: local, to: dhis2}", "b", "B"},
+	} {
+		t.Run(c.m+" of "+c.in, func(t *testing.T) {
+			r, fields := load(t, head+"maps:\n  m: "+c.m+"\nactions:\n  - dhis2.event: {data_values: {A: {from: trigger.form.gender, map: m, default: '\"\"'}}}\n",
+				files{"m.csv": "\ufefffrom,to\nkan,Kanyama\n\n chi , Chilenga \n", "wide.csv": "id\tlocal\tdhis2\n1\ta\tA\n2\tb\tB\n"})
+			s := r.Begin(Input{Body: map[string]any{"form": map[string]any{"gender": c.in}}})
+			result, err := fields["A"].Eval(s)
+			got := textOf(result.Value)
+			if err != nil {
+				got = "!"
+			}
+			if got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestMapOutputsHavePlaces(t *testing.T) {
+	r, _ := load(t, head+"maps:\n  m: {file: m.csv}\n  n: {a: 1, 2: [x, y]}\nactions:\n  - dhis2.event: {data_values: {A: {from: trigger.form.gender, map: m}, B: n(trigger.form.gender)}}\n", files{"m.csv": "from,to\nf,Female\n"})
+	if d := cmp.Diff([]MapOutput{{In: "f", Out: "Female", Place: diag.Place{File: "m.csv", Range: diag.Range{Start: diag.Position{Line: 2, Column: 3}, End: diag.Position{Line: 2, Column: 9}}}}}, r.Maps["m"].Outputs()); d != "" {
+		t.Error(d)
+	}
+	var got []string
+	for _, o := range r.Maps["n"].Outputs() {
+		got = append(got, fmt.Sprintf("%s=%s at %d:%d", o.In, o.Out, o.Place.Range.Start.Line, o.Place.Range.Start.Column))
+	}
+	if d := cmp.Diff([]string{"a=1 at 5:10", "x=2 at 5:13"}, got); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestInheritance(t *testing.T) {
+	var list diag.List
+	outer, inner := parseDoc("rules/_defaults.yaml", "server: national\nmaps: {sex: {f: F, m: M}}\ndefaults:\n  actions: {org_unit: clinic, program: All, period: x}\n", &list), parseDoc("rules/anc/_defaults.yaml", "defaults:\n  dhis2.event: {program: ANC, blank: fail}\n", &list)
+	f := files{"shared.yaml": "extends: deep.yaml\nlookups: {clinic: {in: organisationUnits, code: trigger.form.facility_code}}\n", "deep.yaml": "when: true != false\nid: trigger.form.meta.instanceID\n", "samples/form.json": formSample}
+	env := testEnvironment(f)
+	env.Defaults = append(env.Defaults, outer, inner)
+	r, findings := Load("rules/anc/a.yaml", []byte(`trigger: {webhook: {path: /x}, sample: samples/form.json}
+extends: shared.yaml
+maps: {sex: {f: Woman}}
+actions:
+  - dhis2.event: {stage: First, data_values: {Sex: {from: trigger.form.gender, map: sex}}}
+`), env)
+	fields := compileFields(r)
+	r.Finish()
+	if len(list) > 0 || findings.List.HasErrors() {
+		t.Fatal(list, findings.List)
+	}
+	a := r.Actions[0]
+	if r.Server != "national" || r.Name != "a" || r.ID == nil || a.Body.Get("program").Value != "ANC" || a.Body.Get("org_unit").Value != "clinic" || a.Body.Get("stage").Value != "First" || a.Body.Get("period") != nil {
+		t.Errorf("%+v %+v", r, a.Body.Plain())
+	}
+	if fields["Sex"].Blank != BlankFail || fields["org_unit"].Place.File != "rules/_defaults.yaml" {
+		t.Errorf("%+v", fields["Sex"])
+	}
+	s := r.Begin(Input{Body: body(t, formSample)})
+	if v, err := fields["Sex"].Eval(s); v.Value != "Woman" || err != nil {
+		t.Error(v, err)
+	}
+}
+
+func TestResults(t *testing.T) {
+	r, fields := load(t, head+`actions:
+  - dhis2.create_and_enroll: {id: woman, attributes: {A: trigger.form.gender}}
+  - dhis2.event: {when: woman.enrollment != "", data_values: {B: woman.enrollment}}
+`, nil)
+	s := r.Begin(Input{Body: body(t, formSample)})
+	s.SetResult("woman", map[string]any{"enrollment": "uid"})
+	calls := 0
+	err := r.Actions[1].Each(s, func(s *Scope) error {
+		calls++
+		v, err := fields["B"].Eval(s)
+		if v.Value != "uid" {
+			t.Error(v)
+		}
+		return err
+	})
+	if calls != 1 || err != nil {
+		t.Error(calls, err)
+	}
+}
+
+func TestIdentityWithoutAnID(t *testing.T) {
+	r, _ := load(t, "trigger: {webhook: {path: /x}, sample: samples/form.json}\nactions:\n  - dhis2.event: {program: X}\n", nil)
+	id := func(text string) string {
+		s := r.Begin(Input{Body: body(t, text)})
+		id, key, err := r.Identify(s)
+		if err != nil || id != key || id != s.RecordID() || len(id) != 32 {
+			t.Fatal(id, key, err)
+		}
+		return id
+	}
+	if id(`{"a": 1, "b": [true, null, "x"]}`) != id(`{"b": [true, null, "x"], "a": 1.0}`) {
+		t.Error("the order of fields matters")
+	}
+	different := []string{`{"a": "1"}`, `{"a": 1}`, `{"a": [1]}`, `{"a": {"a": 1}}`, `{"a": null}`, `{}`, `{"a": "", "b": "1"}`, `{"a": "1", "b": ""}`, `["a", "b"]`, `["ab", ""]`, `{"a": true}`}
+	seen := map[string]string{}
+	for _, text := range different {
+		if other, ok := seen[id(text)]; ok {
+			t.Errorf("%s and %s have the same id", text, other)
+		}
+		seen[id(text)] = text
+	}
+	s := r.Begin(Input{Body: body(t, `{}`), RecordID: "known"})
+	if got, _, _ := r.Identify(s); got != "known" {
+		t.Error(got)
+	}
+}
+
+func TestServerOf(t *testing.T) {
+	var list diag.List
+	defaults := parseDoc("rules/_defaults.yaml", "server: other\n", &list)
+	for text, want := range map[string]string{"rule: a\nserver: national # x\n": "national", "server: 'n'\n": "n", "rule: a\n": "other", "a:\n  server: x\n": "other"} {
+		if got := ServerOf([]byte(text), defaults); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+	if got := ServerOf([]byte("rule: a\n")); got != "" {
+		t.Error(got)
+	}
+}
+
+func parseDoc(path, text string, list *diag.List) *yamlnode.Document {
+	return yamlnode.Parse(path, []byte(text), list)
+}

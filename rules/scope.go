@@ -1,0 +1,195 @@
+package rules
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/expression"
+)
+
+// Input is one record as a rule sees it.
+type Input struct {
+	Body     any            // decoded: map[string]any for forms, cases and rows
+	Source   map[string]any // what `source` shows: file, row, received, headers...
+	RecordID string         // known id, when the record comes back from the journal
+}
+
+// Scope is what expressions see while one record is evaluated. Not safe for concurrent use.
+type Scope struct {
+	Trace func(Step) // when set, told every step (culvert try)
+
+	rule    *Rule
+	env     expression.Env
+	input   Input
+	id      string
+	index   int
+	lookups []found // parallel to the rule's lookups
+}
+
+// Step is one thing that happened while a record was evaluated.
+type Step struct {
+	What   string // filter, id, key, lookup, map, field
+	Name   string // of the lookup, map or field
+	Expr   string
+	In     any // value before mapping or conversion
+	Out    any
+	Type   string // DHIS2 value type for fields
+	Place  diag.Place
+	Failed *Failure
+}
+
+// Begin makes the scope for one record.
+func (r *Rule) Begin(in Input) *Scope {
+	s := &Scope{rule: r, env: make(expression.Env, 4+len(r.Lookups)+len(r.results)), lookups: make([]found, len(r.Lookups))}
+	s.Reset(in)
+	return s
+}
+
+// Reset makes the scope ready for another record of the same rule, so that a file's many rows share one. Trace stays.
+func (s *Scope) Reset(in Input) {
+	s.input, s.id, s.index = in, in.RecordID, 0
+	clear(s.env)
+	clear(s.lookups)
+	s.env["trigger"] = in.Body
+	s.env["source"] = in.Source
+}
+
+// Filter evaluates `when`. The error is a *Failure.
+func (r *Rule) Filter(s *Scope) (bool, error) {
+	if r.When == nil {
+		return true, nil
+	}
+	v, err := r.When.Eval(s)
+	var f *Failure
+	if errors.As(err, &f) && f.Skip {
+		s.step(Step{What: "filter", Expr: r.When.Text, Out: false, Place: r.When.Place}, nil)
+		return false, nil
+	}
+	s.step(Step{What: "filter", Expr: r.When.Text, Out: v, Place: r.When.Place}, err)
+	if err != nil {
+		return false, err
+	}
+	return v == true, nil
+}
+
+// Identify gives the record's id and key; without an `id:` the id is a hash of the content. The error is a *Failure.
+func (r *Rule) Identify(s *Scope) (id, key string, err error) {
+	if s.id == "" {
+		if s.id, err = r.recordID(s); err != nil {
+			return "", "", err
+		}
+	}
+	if r.Key == nil {
+		return s.id, s.id, nil
+	}
+	key, err = r.Key.EvalText(s)
+	s.step(Step{What: "key", Expr: r.Key.Text, Out: key, Place: r.Key.Place}, err)
+	if err != nil {
+		return s.id, "", err
+	}
+	if key == "" {
+		key = s.id
+	}
+	return s.id, key, nil
+}
+
+func (r *Rule) recordID(s *Scope) (string, error) {
+	if r.ID == nil {
+		id := contentHash(s.input.Body)
+		s.step(Step{What: "id", Out: id, Place: r.place}, nil)
+		return id, nil
+	}
+	id, err := r.ID.EvalText(s)
+	if err == nil && id == "" {
+		err = &Failure{
+			Code: "blank-id", Message: "the record has no id: " + r.ID.Text + " is blank", Field: "id", Place: r.ID.Place,
+			Mend: "send the record with its id, or name another field in id:",
+		}
+	}
+	s.step(Step{What: "id", Expr: r.ID.Text, Out: id, Place: r.ID.Place}, err)
+	return id, err
+}
+
+// Resolve runs the lookups that the record needs: those that actions without a condition read. Others run when something reads them. The
+// error is a *Failure; one with Skip says that the rule skips such records.
+func (r *Rule) Resolve(s *Scope) error {
+	for _, i := range r.eager {
+		if err := s.need(i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// RecordID is the id of the record under evaluation, once Identify has run.
+func (s *Scope) RecordID() string { return s.id }
+
+// Index is the position of the current item inside for_each, 0 outside.
+func (s *Scope) Index() int { return s.index }
+
+// Body is the record under evaluation.
+func (s *Scope) Body() any { return s.input.Body }
+
+// SetResult makes a field of an earlier action's result visible to later actions under the action's id.
+func (s *Scope) SetResult(action string, fields map[string]any) { s.env[action] = fields }
+
+// step tells the trace, if there is one.
+func (s *Scope) step(step Step, err error) {
+	if s.Trace == nil {
+		return
+	}
+	errors.As(err, &step.Failed)
+	s.Trace(step)
+}
+
+// maxItems is how many items for_each goes through for one record.
+const maxItems = 10_000
+
+// Each runs do once for every item of for_each for which `when` holds (once where there is no for_each). The error is do's, or a *Failure.
+func (a *ActionSpec) Each(s *Scope, do func(*Scope) error) error {
+	if a.ForEach == nil {
+		return a.once(s, do)
+	}
+	v, err := a.ForEach.Eval(s)
+	if err != nil {
+		return err
+	}
+	items, _ := v.([]any) // List makes it one, blank an empty one
+	if len(items) > maxItems {
+		return &Failure{
+			Code: expression.CodeTooLarge, Message: fmt.Sprintf("the list has %d items; %d is the most that one record may have", len(items), maxItems),
+			Field: "for_each", Place: a.ForEach.Place, Mend: "send the record in parts",
+		}
+	}
+	outerItem, inside := s.env["item"]
+	outerIndex := s.index
+	defer func() {
+		s.index = outerIndex
+		if delete(s.env, "item"); inside {
+			s.env["item"] = outerItem
+		}
+		delete(s.env, "index")
+		s.forgetItemLookups()
+	}()
+	for i, item := range items {
+		s.env["item"], s.env["index"], s.index = item, i, i
+		s.forgetItemLookups()
+		if err := a.once(s, do); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// once runs do where `when` holds.
+func (a *ActionSpec) once(s *Scope, do func(*Scope) error) error {
+	if a.When != nil {
+		v, err := a.When.Eval(s)
+		s.step(Step{What: "filter", Name: a.Kind, Expr: a.When.Text, Out: v, Place: a.When.Place}, err)
+		if err != nil || v != true {
+			return err
+		}
+	}
+	return do(s)
+}

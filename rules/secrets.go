@@ -1,0 +1,48 @@
+package rules
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/yamlnode"
+)
+
+var (
+	// secretKeys hold secrets wherever they stand in a trigger.
+	secretKeys = []string{"password", "passwd", "secret", "token", "bearer", "api_key", "apikey", "access_token", "client_secret"}
+	// secretValues are the forms of well-known secrets: DHIS2 and GitHub access tokens, keys, addresses and headers with credentials.
+	secretValues = regexp.MustCompile(`\bd2p(at|bt)_[A-Za-z0-9]{20,}|\bgh[pousr]_[A-Za-z0-9]{20,}|-----BEGIN [A-Z ]*PRIVATE KEY-----|\b[a-z][a-z0-9+.-]*://[^\s/:@"']+:[^\s/@"'${}]+@|\b(Basic|Bearer|ApiToken) [A-Za-z0-9+/_=.-]{16,}`)
+	variable     = regexp.MustCompile(`^\$\{[A-Za-z_][A-Za-z0-9_]*\}$`)
+)
+
+// findSecrets reports secrets that are written in a rule file. Secrets belong into culvert.yaml, and there only as variables.
+func findSecrets(doc *yamlnode.Document, list *diag.List) {
+	var walk func(n *yamlnode.Node, key string, inTrigger bool)
+	walk = func(n *yamlnode.Node, key string, inTrigger bool) {
+		for _, p := range n.Pairs() {
+			walk(p.Value, p.Key.Value, inTrigger || p.Key.Value == "trigger")
+		}
+		for _, item := range n.Items() {
+			walk(item, key, inTrigger)
+		}
+		if !isValue(n) {
+			return
+		}
+		named := inTrigger && slices.Contains(secretKeys, strings.ToLower(key)) && !variable.MatchString(n.Value)
+		if !named && !secretValues.MatchString(n.Value) {
+			return
+		}
+		what := "a secret"
+		if named {
+			what = "the " + key
+		}
+		list.Add(diag.Diagnostic{
+			Code: "secret-in-file", Message: fmt.Sprintf("%s stands in the file, where everyone who can read the repository sees it", what),
+			Hint: "move it to culvert.yaml as ${NAME}, and change it, for it is known now", Place: n.Place(), Secret: true,
+		})
+	}
+	walk(doc.Root, "", false)
+}

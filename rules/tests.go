@@ -1,0 +1,99 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/yamlnode"
+)
+
+// Test is one entry of a rule's tests.
+type Test struct {
+	Name   string
+	Given  string // path of the sample, relative to the project; empty when Record is set
+	Expect *yamlnode.Node
+	Fail   string // code of the expected failure, or empty
+	Now    time.Time
+	Place  diag.Place
+
+	// Record is the record itself, where the test holds it, or nil.
+	Record *yamlnode.Node
+	// Row is which record of the sample is meant, from 1.
+	Row int
+	// Source is what `source` shows, or nil.
+	Source *yamlnode.Node
+}
+
+// testNow is the time of tests that name none: results must not change from day to day.
+var testNow = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// tests reads the tests of the rule's own file.
+func (c *compiler) tests() {
+	names := map[string]diag.Place{}
+	for i, n := range c.doc.Root.Get("tests").Items() {
+		if n.Kind != yamlnode.Mapping {
+			continue // the schema has said so
+		}
+		t := &Test{Name: fmt.Sprintf("test %d", i+1), Place: n.Place(), Expect: n.Get("expect"), Now: testNow.In(c.env.Zone), Row: 1, Source: n.Get("source")}
+		if v := n.Get("name"); isValue(v) {
+			t.Name, t.Place = v.Value, v.Place()
+			if first, ok := names[v.Value]; ok {
+				c.report(diag.Diagnostic{
+					Code: "duplicate-test", Message: fmt.Sprintf("two tests are named %q", v.Value), Hint: "rename one of them", Place: v.Place(),
+					Related: []diag.Related{{Place: first, Message: "the other test"}},
+				})
+			}
+			names[v.Value] = v.Place()
+		}
+		c.given(t, n.Get("given"))
+		if v := n.Get("row"); isValue(v) {
+			_, _ = fmt.Sscanf(v.Value, "%d", &t.Row) // the schema says what it must be
+		}
+		if v := n.Get("now"); isValue(v) {
+			c.testTime(t, v)
+		}
+		if v := n.Get("fail"); isValue(v) {
+			t.Fail = v.Value
+		}
+		switch {
+		case t.Fail != "" && t.Expect != nil:
+			c.fault(n.Key("fail").Place(), "test-expects", fmt.Sprintf("the test %q expects both writes and a failure", t.Name), "keep expect: or fail:")
+		case t.Fail == "" && t.Expect == nil:
+			c.warn(t.Place, "test-expects", fmt.Sprintf("the test %q expects nothing", t.Name), "add expect: or fail:, or run `culvert test --update` to have it written")
+		}
+		c.rule.Tests = append(c.rule.Tests, t)
+	}
+}
+
+func (c *compiler) given(t *Test, n *yamlnode.Node) {
+	switch {
+	case n == nil || n.IsNull():
+	case n.Kind == yamlnode.Mapping:
+		t.Record = n
+	case n.Kind == yamlnode.Scalar:
+		name, ok := c.path(n)
+		if !ok {
+			return
+		}
+		if name == c.rule.Trigger.Sample {
+			t.Given = name // its own finding says what is wrong with it
+		} else if _, ok := c.read(n, name, "the sample"); ok {
+			t.Given = name
+		}
+	}
+}
+
+func (c *compiler) testTime(t *Test, n *yamlnode.Node) {
+	layouts := []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02 15:04", time.DateOnly}
+	if !slices.ContainsFunc(layouts, func(layout string) bool {
+		at, err := time.ParseInLocation(layout, n.Value, c.env.Zone)
+		if err == nil {
+			t.Now = at
+		}
+		return err == nil
+	}) {
+		c.fault(n.Place(), "bad-date", fmt.Sprintf("%q is not a date or time", n.Value), "write it as 2024-06-30 or 2024-06-30T08:00:00Z")
+	}
+}

@@ -1,0 +1,126 @@
+package rules
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/expression"
+	"github.com/culvert/culvert/rules/yamlnode"
+)
+
+// notKinds are the keys of a trigger that say what is known of its records, not where they come from.
+var notKinds = []string{"sample", "fields"}
+
+// trigger reads where records come from, and the samples that type the expressions.
+func (c *compiler) trigger() {
+	n := c.root.Get("trigger")
+	t := &c.rule.Trigger
+	if n == nil {
+		c.fault(startOf(c.rule.Path), "missing-key", `the rule has no "trigger"`, "add trigger: with one of "+diag.Names(c.env.TriggerKinds, "or")+", which says where records come from")
+		return
+	}
+	if n.Kind != yamlnode.Mapping {
+		return // the schema has said so
+	}
+	var first *yamlnode.Node
+	for _, p := range n.Pairs() {
+		kind := p.Key.Value
+		switch {
+		case slices.Contains(notKinds, kind):
+		case first != nil:
+			c.report(diag.Diagnostic{
+				Code: "two-triggers", Message: fmt.Sprintf("the rule has two triggers, %q and %q", first.Value, kind),
+				Hint: "keep one; what the rules share can go into a file that both name in extends:", Place: p.Key.Place(),
+				Related: []diag.Related{{Place: first.Place(), Message: "the first trigger"}},
+			})
+		default:
+			first = p.Key
+			t.Kind, t.Config, t.Place = kind, p.Value, p.Key.Place()
+			if len(c.env.TriggerKinds) > 0 && !slices.Contains(c.env.TriggerKinds, kind) {
+				c.fault(p.Key.Place(), "unknown-trigger", fmt.Sprintf("unknown trigger %q", kind), diag.Suggest(kind, c.env.TriggerKinds, "triggers"))
+				t.Kind = ""
+			}
+		}
+	}
+	if first == nil {
+		c.fault(c.root.Key("trigger").Place(), "missing-key", "the trigger does not say where records come from", "add one of "+diag.Names(c.env.TriggerKinds, "or"))
+	}
+	t.Fields = n.Get("fields")
+	if s := n.Get("sample"); isValue(s) {
+		if name, ok := c.path(s); ok {
+			t.Sample, t.SamplePlace = name, s.Place()
+		}
+	}
+}
+
+// recordShape is what is known of a record: what the samples show, and the fields that the rule declares.
+func (c *compiler) recordShape() *expression.Shape {
+	t := &c.rule.Trigger
+	shape := expression.Dynamic()
+	switch {
+	case t.Sample != "":
+		shape = c.sampleShape(shape)
+	case t.Kind != "" && t.Kind != "schedule" && t.Fields == nil:
+		c.warn(t.Place, "no-sample", "the trigger has no sample:, so a wrong field name is found only when records come",
+			"save a real record as samples/"+c.rule.Name+".json, without anybody's data, and name it with sample:")
+	}
+	if t.Fields == nil {
+		return shape
+	}
+	if t.Sample == "" {
+		shape = expression.ShapeOf(map[string]any{})
+	}
+	for _, p := range t.Fields.Pairs() {
+		c.declare(shape, p.Key, p.Value.Value)
+	}
+	for _, item := range t.Fields.Items() {
+		c.declare(shape, item, "any")
+	}
+	return shape
+}
+
+func (c *compiler) sampleShape(unknown *expression.Shape) *expression.Shape {
+	t := &c.rule.Trigger
+	if c.env.Samples == nil || t.Kind == "" {
+		return unknown
+	}
+	bodies, err := c.env.Samples(t)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		c.fault(t.SamplePlace, "missing-file", fmt.Sprintf("the sample %q does not exist", t.Sample), "paths count from the folder that holds culvert.yaml")
+	case err != nil:
+		c.fault(t.SamplePlace, "bad-sample", fmt.Sprintf("the sample %q cannot be read: %v", t.Sample, err), "save it again as the source sends it")
+	case len(bodies) == 0:
+		c.warn(t.SamplePlace, "bad-sample", fmt.Sprintf("the sample %q holds no record", t.Sample), "put at least one record into it")
+	default:
+		c.samples = bodies
+		return expression.ShapeOf(bodies...)
+	}
+	return unknown
+}
+
+func (c *compiler) declare(shape *expression.Shape, n *yamlnode.Node, typ string) {
+	if !isValue(n) {
+		return
+	}
+	if err := shape.Declare(n.Value, typ); err != nil {
+		c.fault(n.Place(), "bad-field", fmt.Sprintf("the field %q cannot be declared: %v", n.Value, err), "write the path below trigger, such as form.next_visit")
+	}
+}
+
+// newScope makes the scope of expressions outside of actions, without lookups and maps.
+func (c *compiler) newScope() *expression.Scope {
+	s := expression.NewScope(expression.Options{Now: c.env.Now, Zone: c.env.Zone})
+	s.AddShape("trigger", c.recordShape())
+	source := expression.ShapeOf(map[string]any{
+		"trigger": "", "file": "", "row": 1, "sheet": "", "query": "", "remote": "",
+	})
+	// The names are constant, so that declaring them cannot fail.
+	_ = source.Declare("received", "any")
+	_ = source.Declare("headers", "any")
+	s.AddShape("source", source)
+	return s
+}
