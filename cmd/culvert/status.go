@@ -1,0 +1,119 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/overview"
+)
+
+func (a *app) statusCommand() *cobra.Command {
+	var format string
+	c := &cobra.Command{
+		Use:   "status",
+		Short: "Say whether all is well, what waits and what failed",
+		Long:  "Say how the project stands. Exit code 0 when all is well, 1 when something needs a person, so that it can serve as a probe.",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := oneOf("--format", format, "text", "json"); err != nil {
+				return err
+			}
+			return a.withJournal(c.Context(), func(j journal.Journal) error {
+				o, err := overview.Read(c.Context(), j, time.Now())
+				if err != nil {
+					return err
+				}
+				if format == "json" {
+					err = a.json(o)
+				} else {
+					printOverview(a.stdout, o)
+				}
+				if err == nil && len(o.Problems) > 0 {
+					return errFindings
+				}
+				return err
+			})
+		},
+	}
+	c.Flags().StringVar(&format, "format", "text", "text or json")
+	return c
+}
+
+func printOverview(w io.Writer, o overview.Overview) {
+	if len(o.Problems) == 0 {
+		fmt.Fprintln(w, "all is well")
+	}
+	for _, p := range o.Problems {
+		fmt.Fprintf(w, "look: %s\n      %s\n", p.Words, p.Mend)
+	}
+	fmt.Fprintln(w)
+	printRunners(w, o)
+	rows := [][]string{{"RULE", "WAITING", "HELD", "DELIVERED", "SKIPPED", "FAILED", "OLDEST WAITING", "LAST RECEIVED"}}
+	for _, r := range o.Rules {
+		oldest := "-"
+		if !r.Oldest.IsZero() {
+			oldest = ago(r.Oldest, o.At)
+		}
+		rows = append(rows, []string{r.Name, num(r.Pending), num(r.Held), num(r.Delivered), num(r.Skipped), num(r.Failed), oldest, ago(r.LastReceived, o.At)})
+	}
+	if len(rows) > 1 {
+		table(w, rows)
+	} else {
+		fmt.Fprintln(w, "no record has arrived yet")
+	}
+	for _, f := range o.Open {
+		fmt.Fprintf(w, "\nfile %s of %s: %s read, %d failed\n", f.Name, f.Rule, count(f.Rows, "row", "rows"), f.Failed)
+	}
+	if o.Records.Pending > 0 {
+		fmt.Fprintf(w, "\n%s waiting", count(o.Records.Pending, "record", "records"))
+		if o.Drain > 0 {
+			fmt.Fprintf(w, ", about %s to go at the present rate", length(o.Drain))
+		}
+		if !o.NextTry.IsZero() && o.NextTry.After(o.At) {
+			fmt.Fprintf(w, "; next try in %s", length(o.NextTry.Sub(o.At)))
+		}
+		fmt.Fprintln(w)
+	}
+}
+
+func printRunners(w io.Writer, o overview.Overview) {
+	if len(o.Runners) == 0 {
+		fmt.Fprintln(w, "no runner is at work (culvert run)")
+		fmt.Fprintln(w)
+		return
+	}
+	for _, r := range o.Runners {
+		fmt.Fprintf(w, "runner %s, for %s, %s\n", r.Owner, length(o.At.Sub(r.Started)), count(r.Rules, "rule", "rules"))
+		for _, s := range r.Servers {
+			fmt.Fprintf(w, "  server %s (%s): %s", s.Name, s.Description, s.State)
+			if s.Reason != "" {
+				fmt.Fprintf(w, ", %s", s.Reason)
+			}
+			fmt.Fprintf(w, "; %.1f records/s, batches of %d, %d at a time\n", s.Rate, s.Batch, s.Concurrency)
+		}
+	}
+	fmt.Fprintln(w)
+}
+
+func num(n int64) string { return fmt.Sprint(n) }
+
+// await polls until done says so or ctx ends.
+func await(c *cobra.Command, every time.Duration, done func() (bool, error)) error {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		ok, err := done()
+		if ok || err != nil {
+			return err
+		}
+		select {
+		case <-c.Context().Done():
+			return fmt.Errorf("stopped before it was done: %w", c.Context().Err())
+		case <-tick.C:
+		}
+	}
+}
