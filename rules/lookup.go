@@ -365,7 +365,7 @@ func (c *compiler) candidates(l *Lookup, direct, n *yamlnode.Node, known []strin
 	for _, g := range groups {
 		var cand candidate
 		broken := false
-		for _, p := range g.Pairs() {
+		for _, p := range criteria(g, what) {
 			if known != nil && !slices.Contains(known, p.Key.Value) {
 				c.fault(p.Key.Place(), "unknown-lookup-"+strings.TrimSuffix(what, "s"), fmt.Sprintf("%s have no %s %q", l.subject(), strings.TrimSuffix(what, "s"), p.Key.Value), diag.Suggest(p.Key.Value, known, what))
 				broken = true
@@ -382,6 +382,19 @@ func (c *compiler) candidates(l *Lookup, direct, n *yamlnode.Node, known []strin
 			c.checkConstant(l, cand)
 		}
 	}
+}
+
+// criteria gives the fields of a group, those of its attribute: among them.
+func criteria(g *yamlnode.Node, what string) []yamlnode.Pair {
+	var pairs []yamlnode.Pair
+	for _, p := range g.Pairs() {
+		if p.Key.Value == "attribute" && what == "fields" && p.Value.Kind == yamlnode.Mapping {
+			pairs = append(pairs, p.Value.Pairs()...)
+		} else {
+			pairs = append(pairs, p)
+		}
+	}
+	return pairs
 }
 
 // subject names what is searched, in the plural.

@@ -325,6 +325,7 @@ func TestLookups(t *testing.T) {
 	for _, c := range []struct{ name, lookup, record, want string }{
 		{"code", "{in: organisationUnits, code: trigger.form.facility_code}", `{"facility_code": "CHI"}`, "chilengaUID"},
 		{"attribute", "{in: organisationUnits, HMIS id: trigger.form.facility_code}", `{"facility_code": "1002"}`, "chilengaUID"},
+		{"attribute by its key", "{in: organisationUnits, attribute: {HMIS id: trigger.form.facility_code}}", `{"facility_code": "1002"}`, "chilengaUID"},
 		{"number", "{in: organisationUnits, HMIS id: trigger.form.facility_code}", `{"facility_code": 1002}`, "chilengaUID"},
 		{"all of where", "{in: organisationUnits, where: {name: trigger.form.facility, code: trigger.form.facility_code}}", `{"facility": "Hope", "facility_code": "HS"}`, "hopeSouth11"},
 		{"first of several", "{in: organisationUnits, any_of: [{code: trigger.form.facility_code}, {name: trigger.form.facility}]}", `{"facility": "Kanyama Clinic", "facility_code": "?"}`, "kanyamaUID1"},
@@ -376,7 +377,7 @@ func TestValueMaps(t *testing.T) {
 		{`{"0-4": young, ">=5": old}`, "4", "young"}, {`{"0-4": young, ">=5": old}`, "5.0", "old"}, {`{"0-4": young, ">=5": old}`, "4.5", "!"}, {`{"0-4": young}`, "0-4", "young"},
 		{`{"<0": minus, "0": zero}`, "-3", "minus"}, {`{"<0": minus, "0": zero}`, "0", "zero"}, {`{"1..2": a}`, "1.5", "a"},
 		{`{"a|b": X}`, "b", "X"}, {"{Female: [f, fem, 1]}", "fem", "Female"}, {"{Female: [f, fem, 1]}", "1", "Female"}, {"{f: ~}", "f", ""},
-		{"{values: {Yes: 'true'}, match: ignore_case}", "  yEs", "true"}, {"{yes: true, no: false}", "no", "false"}, {"{1: One}", "1", "One"},
+		{"{values: {Yes: 'true'}, match: ignore_case}", "  yEs", "true"}, {"{yes: true, no: false}", "no", "false"}, {"{1: One}", "1", "One"}, {"{a: A, b: B}", "b a", `["B","A"]`}, {"{a: A, b: B}", "b c", "!"}, {"{a: A, a b: AB, b: B}", "a b", "AB"},
 		{"{file: m.csv}", "kan", "Kanyama"}, {"{file: m.csv, other: pass}", "x", "x"}, {"{file: wide.csv, from: local, to: dhis2}", "b", "B"},
 	} {
 		t.Run(c.m+" of "+c.in, func(t *testing.T) {

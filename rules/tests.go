@@ -15,19 +15,16 @@ type Test struct {
 	Given  string // path of the sample, relative to the project; empty when Record is set
 	Expect *yamlnode.Node
 	Fail   string // code of the expected failure, or empty
-	Now    time.Time
+	Now    time.Time // zero when the test names none
 	Place  diag.Place
 
 	// Record is the record itself, where the test holds it, or nil.
 	Record *yamlnode.Node
-	// Row is which record of the sample is meant, from 1.
+	// Row is which record of the sample is meant, from 1; 0: all.
 	Row int
 	// Source is what `source` shows, or nil.
 	Source *yamlnode.Node
 }
-
-// testNow is the time of tests that name none: results must not change from day to day.
-var testNow = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // tests reads the tests of the rule's own file.
 func (c *compiler) tests() {
@@ -36,7 +33,7 @@ func (c *compiler) tests() {
 		if n.Kind != yamlnode.Mapping {
 			continue // the schema has said so
 		}
-		t := &Test{Name: fmt.Sprintf("test %d", i+1), Place: n.Place(), Expect: n.Get("expect"), Now: testNow.In(c.env.Zone), Row: 1, Source: n.Get("source")}
+		t := &Test{Name: fmt.Sprintf("test %d", i+1), Place: n.Place(), Expect: n.Get("expect"), Source: n.Get("source")}
 		if v := n.Get("name"); isValue(v) {
 			t.Name, t.Place = v.Value, v.Place()
 			if first, ok := names[v.Value]; ok {

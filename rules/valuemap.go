@@ -126,6 +126,9 @@ func (m *ValueMap) Map(v any) (any, error) {
 		}
 		return out, nil
 	}
+	if list, ok := m.choices(in); ok {
+		return list, nil
+	}
 	switch m.policy {
 	case policyPass:
 		return v, nil
@@ -167,6 +170,25 @@ func (m *ValueMap) find(in string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// choices maps the answers of a multiple choice, which forms send with spaces between them: each must be in the map.
+func (m *ValueMap) choices(in string) ([]any, bool) {
+	words := strings.Fields(in)
+	if len(words) < 2 {
+		return nil, false
+	}
+	list := make([]any, 0, len(words))
+	for _, word := range words {
+		out, ok := m.find(word)
+		if !ok {
+			return nil, false
+		}
+		if out != "" {
+			list = append(list, out)
+		}
+	}
+	return list, true
 }
 
 // foldKey drops what ignore_case does not regard: case, and how many spaces stand between words.
@@ -436,5 +458,8 @@ func (m *ValueMap) isCovered(v any) bool {
 		return true
 	}
 	_, ok := m.find(textOf(v))
+	if !ok {
+		_, ok = m.choices(textOf(v))
+	}
 	return ok
 }
