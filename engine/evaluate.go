@@ -62,10 +62,13 @@ func (e Evaluation) failed(err error) (Evaluation, error) {
 		return e, nil
 	}
 	e.Plan.Writes = nil
-	if errors.As(err, &e.Failure) {
-		return e, nil
+	if !errors.As(err, &e.Failure) {
+		return e, err
 	}
-	return e, err
+	if e.Failure.Skip {
+		return Evaluation{Skipped: true}, nil
+	}
+	return e, nil
 }
 
 // identify runs the filter and gives the record's id and key. The key is never empty when err is nil.
@@ -75,6 +78,10 @@ func identify(r *rules.Rule, scope *rules.Scope) (skipped bool, id, key string, 
 		return err == nil, "", "", err
 	}
 	id, key, err = r.Identify(scope)
+	var f *rules.Failure
+	if errors.As(err, &f) && f.Skip {
+		return true, "", "", nil
+	}
 	if key == "" {
 		key = id
 	}
