@@ -23,6 +23,7 @@ type checker struct {
 	names    map[file.Location][]string
 	lets     []letName
 	items    []*Shape // what # is, of the predicates around
+	frame    frame    // for what is worked out while compiling; its limits hold for the whole expression
 }
 
 // letName is a name made by let.
@@ -66,6 +67,9 @@ func (c *checker) source(t term) string {
 // call names a part in a message: its text, unless that is long.
 func (c *checker) call(t term) string {
 	s := c.source(t)
+	if s == "." || s == "#" {
+		return "the item"
+	}
 	if len(s) > 60 || strings.Contains(s, "\n") {
 		return "this"
 	}
@@ -162,7 +166,7 @@ func (c *checker) operation(name string, gives kind, at file.Location, args ...t
 		t.constant = false
 		return t
 	}
-	if fn, ok := library()[name]; ok && fn.moves {
+	if fn, ok := library()[name]; ok && fn.moves || name == "$items" {
 		t.constant = false
 		return t
 	}
@@ -180,7 +184,7 @@ func (c *checker) fold(t term, name string, values []any) term {
 		}
 		op = fn.invoke
 	}
-	v, err := op(&frame{options: &c.scope.options}, values)
+	v, err := op(&c.frame, values)
 	if err != nil {
 		e := (&Program{}).runError(err, t.span, nil)
 		code := e.Code
@@ -298,9 +302,20 @@ func (s *Scope) names() []string {
 	for name := range s.shapes {
 		names = append(names, name)
 	}
-	slices.Sort(names)
+	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a, b)) })
 	return names
 }
+
+// rank puts the record first among the names of a scope.
+func rank(name string) int {
+	if i := slices.Index(recordNames, name); i >= 0 {
+		return i
+	}
+	return len(recordNames)
+}
+
+// recordNames are the names under which fields of the record are found.
+var recordNames = []string{"trigger", "item", "source"}
 
 // fieldsNamed finds fields with a name anywhere below the names of the scope, as paths, shortest first.
 func (c *checker) fieldsNamed(name string) []string {
@@ -319,7 +334,7 @@ func (c *checker) fieldsNamed(name string) []string {
 		}
 	}
 	for root, shape := range c.scope.shapes {
-		if root == "trigger" || root == "item" || root == "source" {
+		if slices.Contains(recordNames, root) {
 			search([]string{root}, shape)
 		}
 	}

@@ -88,7 +88,7 @@ func (c *checker) argument(fn *function, i int, t term) term {
 	case p.written && !(t.constant && isText):
 		return c.report(t.span, CodeWrongValue, fmt.Sprintf("the %s of %s is written out, as text in quotes", p.name, fn.name), choicesHint("", p.choices))
 	case may&p.accept == 0 && !(t.constant && t.value == nil):
-		return c.report(t.span, CodeWrongType, fmt.Sprintf("%s needs %s, and %s is %s", fn.name, p.accept.article(), c.call(t), may.article()), c.argumentHint(p, t))
+		return c.report(t.span, CodeWrongType, fmt.Sprintf("%s needs %s, and %s is %s", fn.name, p.accept.needed(), c.call(t), may.article()), c.argumentHint(p, t))
 	case !t.constant || !isText:
 		return t
 	case p.prepare != nil:
@@ -300,7 +300,7 @@ func (c *checker) predicate(n *ast.BuiltinNode) term {
 		each := c.operation("$addend", kNumber, at, term{node: located(&ast.PointerNode{}, at)})
 		args = append(args, located(&ast.PredicateNode{Node: each.node}, at))
 		if !t.bad && item.may()&kNumber == 0 {
-			return c.report(list.span, CodeWrongType, fmt.Sprintf("sum needs numbers, and the items of %s are %s", c.call(list), item.may()), fmt.Sprintf("write sum(%s, number(#))", c.source(list)))
+			return c.report(list.span, CodeWrongType, fmt.Sprintf("sum needs numbers, and an item of %s is %s", c.call(list), item.may().article()), c.sumHint(list, item))
 		}
 	} else {
 		args = append(args, located(&ast.PredicateNode{Node: located(&ast.BoolNode{Value: true}, at)}, at))
@@ -326,6 +326,13 @@ func (c *checker) predicate(n *ast.BuiltinNode) term {
 		t.shape = plain(p.gives)
 	}
 	return t
+}
+
+func (c *checker) sumHint(list term, item *Shape) string {
+	if item.may()&kText != 0 {
+		return fmt.Sprintf("write sum(%s, number(#))", c.source(list))
+	}
+	return fmt.Sprintf("say what to sum, as in sum(%s, number(.weight))", c.source(list))
 }
 
 // predicateBody checks what is worked out for every item.

@@ -72,6 +72,9 @@ func (c *checker) binary(n *ast.BinaryNode) term {
 	case "+":
 		return c.plus(at, left, right)
 	case "-", "*", "/", "%", "**", "^":
+		if op == "-" && left.shape.may() == kDate && right.shape.may()&kDate != 0 {
+			return c.report(at, CodeWrongType, "dates cannot be subtracted with -", fmt.Sprintf("write days_between(%s, %s), or diff(...) for another unit", c.source(right), c.source(left)))
+		}
 		l, r := c.number(left, op), c.number(right, op)
 		if !l || !r {
 			return c.broken(at)
@@ -260,9 +263,13 @@ func (c *checker) plus(at file.Location, left, right term) term {
 		if l&kText == 0 {
 			text, number = right, left
 		}
-		hint := fmt.Sprintf("write text(%s) to join", c.source(number))
+		join := fmt.Sprintf("text(%s) to join", c.source(number))
+		if number.constant {
+			join = fmt.Sprintf("%q to join", c.source(number))
+		}
+		hint := "write " + join
 		if !text.constant {
-			hint = fmt.Sprintf("write number(%s) to add, or text(%s) to join", c.source(text), c.source(number))
+			hint = fmt.Sprintf("write number(%s) to add, or %s", c.source(text), join)
 		}
 		return c.report(at, CodeWrongType, fmt.Sprintf("+ adds numbers or joins texts, and %s is text while %s is a number", c.call(text), c.call(number)), hint)
 	}

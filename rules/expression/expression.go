@@ -75,5 +75,6 @@ const (
 	maxItems      = 10_000    // items of a list that filter, map, all... go through
 	maxSteps      = 1_000_000 // items gone through for one record in one expression
 	maxMadeText   = 4 << 20   // bytes of text that functions may make for one record in one expression
+	maxReadText   = 64 << 20  // bytes of text that functions may look at for one record in one expression
 	maxPatternLen = 1000      // bytes of a regular expression
 )

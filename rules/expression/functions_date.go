@@ -116,7 +116,7 @@ func dateFunctions() []function {
 			examples: []Example{{`diff("2026-01-15", "2026-08-20", "months")`, `7`}, {`diff("2026-08-20T10:00:00", "2026-08-20T12:30:00", "hours")`, `2`}},
 		},
 		{
-			name: "age", group: group, gives: kNumber, params: []parameter{{name: "birth date", accept: kTime}, optional(unitParam), optional(parameter{name: "at", accept: kTime})},
+			name: "age", group: group, gives: kNumber, moves: true, params: []parameter{{name: "birth date", accept: kTime}, optional(unitParam), optional(parameter{name: "at", accept: kTime})},
 			summary:  "The age in whole years, or in the unit given, today or at another date. A birth date after that date is a failure of the record.",
 			call:     age,
 			examples: []Example{{`age("1998-08-21")`, `27`}, {`age("2025-11-20", "months")`, `9`}, {`age("2026-08-01", "days", "2026-08-20")`, `19`}, {`age("2026-07-01", "weeks")`, `7`}},

@@ -208,7 +208,10 @@ func textFunctions() []function {
 		{
 			name: "similar", group: group, gives: kNumber, params: []parameter{text, {name: "other", accept: kWord}},
 			summary: "How alike two names are, from 0 to 1, whatever their capitals, accents and spaces (Jaro-Winkler). Names are never compared in this way unless a rule asks for it.",
-			call: func(_ *frame, a []any) (any, error) {
+			call: func(f *frame, a []any) (any, error) {
+				if err := f.reads(len(a[0].(string)) * len(a[1].(string)) / 4); err != nil {
+					return nil, err
+				}
 				return likeness(a[0].(string), a[1].(string))
 			},
 			examples: []Example{{`similar("Wanjiku", "wanjiku")`, `1`}, {`similar("Achieng", "Acheing") > 0.9`, `true`}, {`similar("Achieng", "Otieno") > 0.9`, `false`}},

@@ -123,6 +123,11 @@ func (fn *function) param(i int) *parameter { return &fn.params[min(i, len(fn.pa
 func (fn *function) invoke(f *frame, args []any) (any, error) {
 	for i := range args {
 		p := fn.param(i)
+		if s, ok := args[i].(string); ok {
+			if err := f.reads(len(s)); err != nil {
+				return nil, err
+			}
+		}
 		v, err := p.convert(f, args[i], fn.name)
 		if err != nil {
 			return nil, err
@@ -165,7 +170,7 @@ func (p *parameter) convert(f *frame, v any, function string) (any, error) {
 	}
 	k := kindOf(v)
 	if k&p.accept == 0 {
-		return nil, fail(CodeWrongType, fmt.Sprintf("%s needs %s, and this is %s", function, p.accept.article(), k.article()), conversionHint(p.accept, k))
+		return nil, fail(CodeWrongType, fmt.Sprintf("%s needs %s, and this is %s", function, p.accept.needed(), k.article()), conversionHint(p.accept, k))
 	}
 	switch {
 	case p.raw:

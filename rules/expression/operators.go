@@ -84,8 +84,11 @@ var operations = map[string]operation{
 	// The names of these two are expr's; the functions starts_with and ends_with do the same.
 	"startsWith": onTexts(strings.HasPrefix),
 	"endsWith":   onTexts(strings.HasSuffix),
-	"matches": func(_ *frame, a []any) (any, error) {
+	"matches": func(f *frame, a []any) (any, error) {
 		s, err := textOf(a[0])
+		if err == nil {
+			err = f.reads(len(s))
+		}
 		return err == nil && s != "" && a[1].(*regexp.Regexp).MatchString(s), err
 	},
 	"..": ranged,

@@ -66,8 +66,9 @@ func fail(code, message, mend string) error { return &fault{code, message, mend}
 type frame struct {
 	env     Env
 	options *Options
-	steps   int
-	made    int
+	steps   int // items gone through
+	made    int // bytes of text made
+	read    int // bytes of text that functions looked at
 }
 
 // now is the time of the run, in the zone.
@@ -89,6 +90,14 @@ func (f *frame) goesThrough(n int) error {
 	}
 	if f.steps += n; f.steps > maxSteps {
 		return fail(CodeTooLarge, fmt.Sprintf("the expression goes through more than %d items for one record", maxSteps), "do not put lists of many items inside each other")
+	}
+	return nil
+}
+
+// reads counts text that functions look at, so that a small expression cannot take minutes on large texts in long lists.
+func (f *frame) reads(n int) error {
+	if f.read += n; f.read > maxReadText || n > maxReadText {
+		return fail(CodeTooLarge, fmt.Sprintf("the expression works on more than %d MiB of text for one record", maxReadText>>20), "work on fewer items, or on shorter texts")
 	}
 	return nil
 }

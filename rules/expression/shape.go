@@ -49,6 +49,23 @@ func (k kind) String() string {
 	return orList(names)
 }
 
+// needed names what a function asks for. Numbers do for text, one object for a list, and a text for a date, but are not what is meant.
+func (k kind) needed() string {
+	switch k {
+	case kWord:
+		return "text"
+	case kItems:
+		return "a list"
+	case kTime:
+		return "a date"
+	case kPlain:
+		return "a single value"
+	case kWord | kItems:
+		return "a text or a list"
+	}
+	return k.article()
+}
+
 // article is String with "a" or "an" where one is needed.
 func (k kind) article() string {
 	if bits.OnesCount8(uint8(k)) != 1 || k == kText {

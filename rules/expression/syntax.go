@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/parser/lexer"
@@ -44,7 +45,9 @@ func syntaxProblem(text string, tokens []lexer.Token, err error, s *Scope) Probl
 	case strings.Contains(e.Message, "char escape"), strings.Contains(e.Message, "unable to unescape"), strings.Contains(e.Message, "invalid syntax"):
 		p.Message, p.Hint = `a backslash in quotes stands before n, t, ", \ or u and four digits`, `write \\ for a backslash itself`
 	case strings.Contains(e.Message, "bad number"):
-		p.Message, p.Hint = "a name cannot begin with a digit, nor a number end with a letter", `a field whose name begins with a digit is read with trigger["2nd_visit"]`
+		p.From, p.To = wordAround(runes, p.From)
+		word := strings.TrimPrefix(string(runes[p.From:p.To]), ".")
+		p.Message, p.Hint = "a name cannot begin with a digit, nor a number end with a letter", fmt.Sprintf("a field whose name begins with a digit is read with brackets: [%q]", word)
 	case strings.Contains(e.Message, "unrecognized character"):
 		unknownCharacter(&p, runes, e)
 	case strings.Contains(e.Message, "(??) cannot be mixed"):
@@ -52,7 +55,7 @@ func syntaxProblem(text string, tokens []lexer.Token, err error, s *Scope) Probl
 	case strings.Contains(e.Message, "at least"):
 		p.Message, p.Hint = "the function needs more arguments", ""
 	default:
-		unexpected(&p, runes, tokens, s)
+		unexpected(&p, runes, tokens, strings.Contains(e.Message, "token EOF") || strings.Contains(e.Message, "end of expression"), s)
 	}
 	return p
 }
@@ -69,6 +72,21 @@ func openQuote(runes []rune, tokens []lexer.Token) int {
 		}
 	}
 	return from
+}
+
+// wordAround is the stretch of letters, digits and dots around a place.
+func wordAround(runes []rune, at int) (from, to int) {
+	part := func(i int) bool {
+		return i >= 0 && i < len(runes) && (runes[i] == '.' || runes[i] == '_' || unicode.IsLetter(runes[i]) || unicode.IsDigit(runes[i]))
+	}
+	from, to = at, at
+	for part(from-1) && runes[from] != '.' {
+		from--
+	}
+	for part(to) {
+		to++
+	}
+	return from, max(to, at+1)
 }
 
 func unknownCharacter(p *Problem, runes []rune, e *file.Error) {
@@ -89,9 +107,9 @@ func unknownCharacter(p *Problem, runes []rune, e *file.Error) {
 }
 
 // unexpected explains a token that cannot stand where it stands.
-func unexpected(p *Problem, runes []rune, tokens []lexer.Token, s *Scope) {
+func unexpected(p *Problem, runes []rune, tokens []lexer.Token, ended bool, s *Scope) {
 	i := slices.IndexFunc(tokens, func(t lexer.Token) bool { return t.To > p.From || t.From >= p.From })
-	if i < 0 || tokens[i].Kind == lexer.EOF {
+	if i < 0 || tokens[i].Kind == lexer.EOF || ended {
 		p.From, p.To = max(0, len(runes)-1), len(runes)
 		p.Message = "the expression ends too early"
 		if open := unclosed(tokens); open != "" {
@@ -104,6 +122,8 @@ func unexpected(p *Problem, runes []rune, tokens []lexer.Token, s *Scope) {
 	word := string(runes[t.From:min(t.To, len(runes))])
 	p.Message = fmt.Sprintf("%s cannot stand here", word)
 	switch {
+	case t.Is(lexer.Operator, "#"):
+		p.Message, p.Hint = "# is an item of a list, and can be used only inside filter, map, all and the like", ""
 	case word == "=":
 		p.Message, p.Hint = "= does not compare", "write == to compare"
 	case word == "&" || word == "|" || word == "*=" || word == "&=":
