@@ -1,0 +1,318 @@
+package webhook
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/culvert/culvert/sources"
+)
+
+// answerTime bounds how long a request waits for its records to be durable. CommCare waits for minutes, but slow answers make it send less.
+const answerTime = 30 * time.Second
+
+// passedHeaders are the request headers that every rule may use: CommCare's, and those that tell requests apart.
+var passedHeaders = []string{"Received-On", "Server-Modified-On", "Idempotency-Key", "X-Request-Id", "X-OpenRosa-Version"}
+
+// ServeHTTP takes the records of a request, or says what the path expects.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	e := h.routes.Load().paths[cleanPath(r.URL.Path)]
+	if e == nil {
+		answer(w, &refusal{http.StatusNotFound, "no rule takes records at this path", "check the path against webhook: path in the rule"})
+		return
+	}
+	from := caller(r, h.config.Proxies)
+	routes := e.inNetwork(from)
+	if len(routes) == 0 {
+		h.refused(w, e, &refusal{http.StatusForbidden, "this address may not send to this path", "add its network to networks in the rule, if it should"})
+		return
+	}
+	switch r.Method {
+	case http.MethodGet, http.MethodHead:
+		e.describe(w, r, routes)
+		return
+	case http.MethodPost, http.MethodPut:
+	default:
+		w.Header().Set("Allow", "GET, HEAD, POST, PUT")
+		answer(w, &refusal{http.StatusMethodNotAllowed, "records are sent with POST", "send a POST request"})
+		return
+	}
+	if err := h.take(w, r, e, routes, from); err != nil {
+		h.refused(w, e, err)
+	}
+}
+
+// take reads a request and hands its records over. The error is a *refusal.
+func (h *Handler) take(w http.ResponseWriter, r *http.Request, e *endpoint, routes []Route, from netip.Addr) error {
+	routes = slices.DeleteFunc(routes, func(x Route) bool { return !x.Auth.signed() && !x.Auth.admits(r, from) })
+	if len(routes) == 0 {
+		return e.unauthorized(w)
+	}
+	if e.limiter != nil && !e.limiter.AllowN(h.config.Now(), 1) {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(max(1, 1/e.limits.Rate)))))
+		return &refusal{http.StatusTooManyRequests, fmt.Sprintf("more than %g requests a second", e.limits.Rate), "send more slowly"}
+	}
+	select {
+	case h.slots <- struct{}{}:
+		defer func() { <-h.slots }()
+	default:
+		return busy(w, time.Second, "too many requests are under way")
+	}
+	raw, body, err := readBody(w, r, e.limits.MaxBody)
+	if err != nil {
+		return err
+	}
+	now := h.config.Now()
+	routes = slices.DeleteFunc(routes, func(x Route) bool { return x.Auth.signed() && !x.Auth.verifies(r, raw, now) })
+	if len(routes) == 0 {
+		return e.unauthorized(w)
+	}
+	key, known, err := h.keys.begin(r.Header.Get("Idempotency-Key"), e.path, routes, body)
+	if err != nil {
+		return err
+	}
+	if known != nil {
+		w.Header().Set("Idempotent-Replayed", "true")
+		write(w, http.StatusOK, known)
+		return nil
+	}
+	receipt, err := h.accept(w, r, routes, body, from, now)
+	if err != nil {
+		return err
+	}
+	h.keys.end(key, receipt)
+	write(w, receipt.status(), receipt)
+	return nil
+}
+
+// accept makes records of a body and waits until they are durable.
+func (h *Handler) accept(w http.ResponseWriter, r *http.Request, routes []Route, body []byte, from netip.Addr, now time.Time) (*receipt, error) {
+	ref := h.sink.Load()
+	if ref == nil {
+		return nil, busy(w, 5*time.Second, "the runner is starting or stopping")
+	}
+	var records []sources.Record
+	for i := range routes {
+		list, err := routes[i].records(r, body, from, now)
+		if err != nil {
+			return nil, err
+		}
+		records = append(records, list...)
+	}
+	if len(records) == 0 {
+		return receiptOf(nil, nil), nil
+	}
+	// The records are kept even when the caller hangs up meanwhile; it will send them again and they are recognised.
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(r.Context()), answerTime, errors.New("the records were not durable in time"))
+	defer cancel()
+	receipts, err := ref.sink.Accept(ctx, sources.Batch{Records: records})
+	var full *sources.ErrBusy
+	switch {
+	case errors.As(err, &full):
+		return nil, busy(w, full.RetryAfter, full.Reason)
+	case errors.Is(err, sources.ErrFinal):
+		return nil, &refusal{http.StatusUnprocessableEntity, "these records cannot be taken by the rules at this path", "ask who runs this Culvert"}
+	case err != nil:
+		h.config.Log.Error("cannot keep records of a webhook", "path", cleanPath(r.URL.Path), "records", len(records), "error", err)
+		return nil, busy(w, 0, "the records cannot be kept now")
+	}
+	return receiptOf(records, receipts), nil
+}
+
+// records makes the records of one rule.
+func (x *Route) records(r *http.Request, body []byte, from netip.Addr, now time.Time) ([]sources.Record, error) {
+	if int64(len(body)) > x.Limits.MaxBody {
+		return nil, &refusal{http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is larger than %d bytes", x.Limits.MaxBody), "send fewer records at once"}
+	}
+	v, err := decode(r.Header, body, x.Limits.MaxDepth)
+	if err != nil {
+		return nil, err
+	}
+	items, err := x.items(v)
+	if err != nil {
+		return nil, err
+	}
+	origin := sources.Origin{Trigger: Kind{}.Name(), Remote: from.String(), Headers: x.headers(r.Header)}
+	records := make([]sources.Record, len(items))
+	for i, item := range items {
+		if _, ok := item.(map[string]any); !ok {
+			return nil, &refusal{http.StatusUnprocessableEntity, fmt.Sprintf("item %d is no object", i+1), "each record is an object with its fields"}
+		}
+		records[i] = sources.Record{Rule: x.Rule, Received: now, Origin: origin, Body: item}
+	}
+	return records, nil
+}
+
+// items picks the records out of a body.
+func (x *Route) items(v any) (items []any, err error) {
+	list, isList := v.([]any)
+	switch {
+	case x.Items != nil:
+		if list, err = x.Items(v); err != nil {
+			return nil, &refusal{http.StatusUnprocessableEntity, "the records cannot be found in the body: " + err.Error(), "compare it with items: in the rule"}
+		}
+	case !isList:
+		return []any{v}, nil
+	}
+	if len(list) > x.Limits.MaxItems {
+		return nil, &refusal{http.StatusRequestEntityTooLarge, fmt.Sprintf("the body holds more than %d records", x.Limits.MaxItems), "send fewer at once"}
+	}
+	return list, nil
+}
+
+func (x *Route) headers(h http.Header) map[string]string {
+	var out map[string]string
+	for _, list := range [][]string{passedHeaders, x.Headers} {
+		for _, name := range list {
+			if v := h.Get(name); v != "" && len(v) <= 1024 {
+				if out == nil {
+					out = map[string]string{}
+				}
+				out[strings.ToLower(name)] = v
+			}
+		}
+	}
+	return out
+}
+
+// inNetwork lists the routes that an address may use; the list is the caller's.
+func (e *endpoint) inNetwork(from netip.Addr) []Route {
+	var list []Route
+	for _, r := range e.routes {
+		if len(r.Networks) == 0 || within(from, r.Networks) {
+			list = append(list, r)
+		}
+	}
+	return list
+}
+
+func (e *endpoint) unauthorized(w http.ResponseWriter) error {
+	open := true
+	for i := range e.routes {
+		a := &e.routes[i].Auth
+		open = open && a.empty()
+		switch {
+		case a.Username != "" || a.Password != "":
+			w.Header().Add("WWW-Authenticate", `Basic realm="culvert", charset="UTF-8"`)
+		case a.Bearer != "":
+			w.Header().Add("WWW-Authenticate", `Bearer realm="culvert"`)
+		}
+	}
+	if open {
+		return &refusal{http.StatusForbidden, "only callers on the machine of this Culvert may send to this path", "set webhook_auth in culvert.yaml to let others in"}
+	}
+	return &refusal{http.StatusUnauthorized, "the credentials are missing or wrong", "send " + e.ways(e.routes)}
+}
+
+func (e *endpoint) ways(routes []Route) string {
+	var ways []string
+	for i := range routes {
+		if way := routes[i].Auth.String(); !slices.Contains(ways, way) {
+			ways = append(ways, way)
+		}
+	}
+	return strings.Join(ways, ", or ")
+}
+
+// describe says what a path expects, for who sets up a sender.
+func (e *endpoint) describe(w http.ResponseWriter, r *http.Request, routes []Route) {
+	text := struct {
+		Path     string   `json:"path"`
+		Send     string   `json:"send"`
+		Accepts  []string `json:"accepts"`
+		Auth     string   `json:"auth"`
+		MaxBytes int64    `json:"max_bytes"`
+		MaxItems int      `json:"max_items"`
+		Rate     float64  `json:"requests_per_second,omitempty"`
+		Answers  string   `json:"answers"`
+	}{
+		Path: e.path, Send: "POST one record, or a list of records",
+		Accepts: []string{"application/json", "application/xml", "application/x-www-form-urlencoded", "multipart/form-data", "Content-Encoding: gzip"},
+		Auth:    e.ways(routes), MaxBytes: e.limits.MaxBody, MaxItems: e.limits.MaxItems, Rate: e.limits.Rate,
+		Answers: "200 or 202 when the records are kept; 429 or 503 with Retry-After: send again; any other: they will never be taken as they are",
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	if r.Method == http.MethodHead {
+		w.Header().Set("Content-Type", "application/json")
+		return
+	}
+	write(w, http.StatusOK, text)
+}
+
+func (h *Handler) refused(w http.ResponseWriter, e *endpoint, err error) {
+	var no *refusal
+	if !errors.As(err, &no) {
+		h.config.Log.Error("cannot answer a webhook", "path", e.path, "error", err)
+		no = &refusal{http.StatusServiceUnavailable, "the request cannot be handled now", "send it again"}
+		w.Header().Set("Retry-After", "60")
+	}
+	h.config.Log.Debug("refused a webhook request", "path", e.path, "status", no.status, "cause", no.message)
+	answer(w, no)
+}
+
+// busy is the answer that makes every sender try again.
+func busy(w http.ResponseWriter, after time.Duration, reason string) error {
+	if after <= 0 {
+		after = time.Minute
+	}
+	w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(after.Seconds()))))
+	return &refusal{http.StatusServiceUnavailable, reason, "send it again later"}
+}
+
+// receipt is what a sender gets for records that are durable.
+type receipt struct {
+	Accepted int           `json:"accepted"` // records that are durable now, whether new or known
+	Records  []receiptLine `json:"records"`
+}
+
+type receiptLine struct {
+	Rule      string `json:"rule"`
+	ID        string `json:"id,omitempty"`
+	Duplicate bool   `json:"duplicate,omitempty"`
+	Skipped   bool   `json:"skipped,omitempty"`
+}
+
+// receiptLimit is how many records a receipt lists; more are only counted.
+const receiptLimit = 1000
+
+func receiptOf(records []sources.Record, receipts []sources.Receipt) *receipt {
+	out := &receipt{Accepted: len(records), Records: []receiptLine{}}
+	for i, r := range receipts {
+		if i == receiptLimit || i >= len(records) {
+			break
+		}
+		out.Records = append(out.Records, receiptLine{Rule: records[i].Rule, ID: r.RecordID, Duplicate: r.Duplicate, Skipped: r.Skipped})
+	}
+	return out
+}
+
+// status is 202 for what will still be sent on, 200 for what was known or filtered out already. CommCare takes 204 for a failure, so it is never that.
+func (r *receipt) status() int {
+	for _, l := range r.Records {
+		if !l.Duplicate && !l.Skipped {
+			return http.StatusAccepted
+		}
+	}
+	return http.StatusOK
+}
+
+func answer(w http.ResponseWriter, no *refusal) {
+	write(w, no.status, struct {
+		Error string `json:"error"`
+	}{no.Error()})
+}
+
+func write(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // the caller is gone when this fails; what is durable stays so
+}

@@ -1,0 +1,173 @@
+// Package webhook takes records from HTTP requests. A request is answered with success only after its records are durable.
+package webhook
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"path"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/culvert/culvert/sources"
+)
+
+// Defaults of limits.
+const (
+	DefaultMaxBody  = 10 << 20 // bytes, unpacked
+	DefaultMaxDepth = 64       // of nested objects and lists
+	DefaultMaxItems = 10000    // records in one request
+	DefaultInFlight = 256      // requests whose bodies are held at once
+)
+
+// Limits bound what one path takes. Zero values mean the defaults; Rate 0 means no limit.
+type Limits struct {
+	MaxBody  int64
+	MaxDepth int
+	MaxItems int
+	Rate     float64 // requests per second
+	Burst    int     // requests at once beyond the rate; 0: one second's worth
+}
+
+func (l Limits) withDefaults() Limits {
+	l.MaxBody = cmp.Or(l.MaxBody, DefaultMaxBody)
+	l.MaxDepth = cmp.Or(l.MaxDepth, DefaultMaxDepth)
+	l.MaxItems = cmp.Or(l.MaxItems, DefaultMaxItems)
+	if l.Rate > 0 && l.Burst <= 0 {
+		l.Burst = max(1, int(l.Rate))
+	}
+	return l
+}
+
+// Route is one rule's claim on a path. Several rules may share a path; each gets every record whose sender it lets in.
+type Route struct {
+	Rule     string
+	Path     string // as RouteOf cleans it
+	Auth     Auth   // the zero Auth lets in callers on this machine only
+	Networks []netip.Prefix
+	Limits   Limits
+	Items    func(body any) ([]any, error) // picks the records out of a body; nil: the body, or its items when it is a list
+	Headers  []string                      // request headers that the rule may use, besides those of CommCare
+}
+
+// Config is what a Handler needs.
+type Config struct {
+	Log      *slog.Logger
+	Now      func() time.Time
+	InFlight int            // 0: DefaultInFlight
+	Proxies  []netip.Prefix // whose X-Forwarded-For is believed
+}
+
+// Handler answers webhook requests. Its routes can be replaced while it serves. Until Run has given it a sink it answers 503.
+type Handler struct {
+	config Config
+	routes atomic.Pointer[table]
+	sink   atomic.Pointer[sinkRef]
+	slots  chan struct{}
+	keys   *keyMemory
+
+	replacing sync.Mutex
+}
+
+// sinkRef is a sink that can be swapped as one word.
+type sinkRef struct{ sink sources.Sink }
+
+// table is what is served at a moment; it does not change.
+type table struct{ paths map[string]*endpoint }
+
+// endpoint is one path.
+type endpoint struct {
+	path    string
+	routes  []Route
+	limits  Limits // the widest of its routes
+	limiter *rate.Limiter
+}
+
+// New makes a handler without routes.
+func New(c Config) (*Handler, error) {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	c.InFlight = cmp.Or(c.InFlight, DefaultInFlight)
+	if c.InFlight < 0 {
+		return nil, fmt.Errorf("webhook: the number of requests in flight is %d", c.InFlight)
+	}
+	h := &Handler{config: c, slots: make(chan struct{}, c.InFlight), keys: newKeyMemory(c.Now)}
+	h.routes.Store(&table{})
+	return h, nil
+}
+
+// Run hands records to the sink until ctx ends. Requests that come before or afterwards are answered with 503.
+func (h *Handler) Run(ctx context.Context, sink sources.Sink) error {
+	ref := &sinkRef{sink}
+	h.sink.Store(ref)
+	<-ctx.Done()
+	h.sink.CompareAndSwap(ref, nil)
+	return nil
+}
+
+// Replace puts new routes in the place of the old ones. Requests under way are finished under the routes that they began with.
+func (h *Handler) Replace(routes []Route) {
+	h.replacing.Lock()
+	defer h.replacing.Unlock()
+	old := h.routes.Load()
+	fresh := &table{paths: map[string]*endpoint{}}
+	for _, r := range routes {
+		r.Path = cleanPath(r.Path)
+		r.Limits = r.Limits.withDefaults()
+		e := fresh.paths[r.Path]
+		if e == nil {
+			e = &endpoint{path: r.Path}
+			fresh.paths[r.Path] = e
+		}
+		e.add(r)
+		if r.Auth.empty() {
+			h.config.Log.Warn("a webhook has no auth: only callers on this machine are let in", "rule", r.Rule, "path", r.Path)
+		}
+	}
+	for p, e := range fresh.paths {
+		e.limiter = limiterFor(e.limits, old.paths[p])
+	}
+	h.routes.Store(fresh)
+}
+
+func (e *endpoint) add(r Route) {
+	first := len(e.routes) == 0
+	e.routes = append(e.routes, r)
+	e.limits.MaxBody = max(e.limits.MaxBody, r.Limits.MaxBody)
+	e.limits.MaxDepth = max(e.limits.MaxDepth, r.Limits.MaxDepth)
+	e.limits.MaxItems = max(e.limits.MaxItems, r.Limits.MaxItems)
+	switch {
+	case first:
+		e.limits.Rate, e.limits.Burst = r.Limits.Rate, r.Limits.Burst
+	case r.Limits.Rate > 0 && (e.limits.Rate == 0 || r.Limits.Rate < e.limits.Rate):
+		e.limits.Rate, e.limits.Burst = r.Limits.Rate, r.Limits.Burst
+	}
+}
+
+// limiterFor keeps the limiter of a path whose rate has not changed, so that a reload gives nobody a fresh allowance.
+func limiterFor(l Limits, old *endpoint) *rate.Limiter {
+	if l.Rate <= 0 {
+		return nil
+	}
+	if old != nil && old.limiter != nil && old.limits.Rate == l.Rate && old.limits.Burst == l.Burst {
+		return old.limiter
+	}
+	return rate.NewLimiter(rate.Limit(l.Rate), l.Burst)
+}
+
+// cleanPath gives a path as it is compared: with a slash in front and none behind.
+func cleanPath(p string) string {
+	return path.Clean("/" + strings.Trim(p, "/"))
+}
+
+var _ sources.Source = (*Handler)(nil)

@@ -1,0 +1,498 @@
+package webhook
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/culvert/culvert/sources"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// sink keeps what it is handed, or refuses it.
+type sink struct {
+	mu      sync.Mutex
+	records []sources.Record
+	refuse  error
+}
+
+func (s *sink) Accept(_ context.Context, b sources.Batch) ([]sources.Receipt, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.refuse != nil {
+		return nil, s.refuse
+	}
+	receipts := make([]sources.Receipt, len(b.Records))
+	for i := range b.Records {
+		s.records = append(s.records, b.Records[i])
+		receipts[i].RecordID = fmt.Sprintf("r%d", len(s.records))
+	}
+	return receipts, nil
+}
+
+func (s *sink) bodies() []any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []any
+	for _, r := range s.records {
+		list = append(list, r.Body)
+	}
+	return list
+}
+
+func (s *sink) AcceptFile(context.Context, sources.File) (bool, error) {
+	return false, errors.New("no files")
+}
+func (s *sink) Cursor(context.Context, string) (string, error) { return "", nil }
+
+var now = time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
+
+// serve starts a handler with a sink.
+func serve(t *testing.T, routes ...Route) (*Handler, *sink) {
+	t.Helper()
+	h, err := New(Config{Now: func() time.Time { return now }, Proxies: []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Replace(routes)
+	s := &sink{}
+	h.sink.Store(&sinkRef{s})
+	return h, s
+}
+
+func post(path, contentType, body string, change ...func(*http.Request)) *http.Request {
+	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+	r.RemoteAddr = "192.0.2.1:1234"
+	if contentType != "" {
+		r.Header.Set("Content-Type", contentType)
+	}
+	for _, c := range change {
+		c(r)
+	}
+	return r
+}
+
+func send(h http.Handler, r *http.Request) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+var open = Route{Rule: "anc", Path: "/forms", Auth: Auth{None: true}}
+
+func packed(t *testing.T, text string) string {
+	t.Helper()
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	if _, err := io.WriteString(z, text); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestBodies(t *testing.T) {
+	type object = map[string]any
+	multi := "--b\r\nContent-Disposition: form-data; name=\"xml_submission_file\"; filename=\"s.xml\"\r\nContent-Type: text/xml\r\n\r\n" +
+		"<data id=\"anc\"><name>Ada</name><meta><instanceID>uuid:1</instanceID></meta></data>\r\n" +
+		"--b\r\nContent-Disposition: form-data; name=\"photo.jpg\"; filename=\"photo.jpg\"\r\n\r\n\xff\xd8\r\n--b--\r\n"
+	form := object{"id": "uuid:1", "form": object{"#type": "data", "@id": "anc", "name": "Ada", "meta": object{"instanceID": "uuid:1"}}, "metadata": object{"instanceID": "uuid:1"}}
+	gz := func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") }
+	for _, test := range []struct {
+		name, contentType, body string
+		change                  func(*http.Request)
+		want                    []any
+	}{
+		{"json", "application/json; charset=utf-8", `{"a": 1, "id": 12345678901234567890}`, nil, []any{object{"a": 1.0, "id": "12345678901234567890"}}},
+		{"json by look", "", ` {"a": true}`, nil, []any{object{"a": true}}},
+		{"list", "application/json", `[{"a": 1}, {"a": 2}]`, nil, []any{object{"a": 1.0}, object{"a": 2.0}}},
+		{"form", "application/x-www-form-urlencoded", "name=Ada+B&tag=x&tag=y", nil, []any{object{"name": "Ada B", "tag": []any{"x", "y"}}}},
+		{"xml", "text/xml", "<v><a>1</a></v>", nil, []any{object{"v": object{"a": "1"}}}},
+		{"openrosa", "multipart/form-data; boundary=b", multi, nil, []any{form}},
+		{"gzip", "application/json", packed(t, `{"a": "x"}`), gz, []any{object{"a": "x"}}},
+		{"commcare form with its time", "text/xml", `<data xmlns="http://openrosa.org/formdesigner/1"><meta><instanceID>f1</instanceID></meta></data>`,
+			func(r *http.Request) { r.Header.Set("received-on", "2026-03-01T08:00:00Z") },
+			[]any{object{"id": "f1", "received_on": "2026-03-01T08:00:00Z", "metadata": object{"instanceID": "f1"},
+				"form": object{"#type": "data", "@xmlns": "http://openrosa.org/formdesigner/1", "meta": object{"instanceID": "f1"}}}}},
+		{"empty list", "application/json", `[]`, nil, nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h, s := serve(t, open)
+			r := post("/forms/?app_id=1", test.contentType, test.body)
+			if test.change != nil {
+				test.change(r)
+			}
+			w := send(h, r)
+			if w.Code != http.StatusAccepted && (test.want != nil || w.Code != http.StatusOK) {
+				t.Fatalf("answered %d %s", w.Code, w.Body)
+			}
+			if diff := cmp.Diff(test.want, s.bodies()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	small := open
+	small.Limits = Limits{MaxBody: 100, MaxDepth: 4, MaxItems: 2}
+	for _, test := range []struct {
+		name    string
+		request *http.Request
+		status  int
+		want    string
+	}{
+		{"unknown path", post("/other", "", "{}"), 404, "no rule takes records at this path; check the path against webhook: path in the rule"},
+		{"method", httptest.NewRequest(http.MethodDelete, "/forms", nil), 405, "records are sent with POST; send a POST request"},
+		{"empty", post("/forms", "application/json", " "), 422, "the body is empty; send a record in JSON, XML or as a form"},
+		{"only a mark", post("/forms", "", "\xef\xbb\xbf"), 422, "the body is empty; send a record in JSON, XML or as a form"},
+		{"not json", post("/forms", "application/json", "{\n'secret'}"), 422, "line 2: this is not JSON at character 3; check quotes, commas and brackets there"},
+		{"a number", post("/forms", "application/json", "5"), 422, "item 1 is no object; each record is an object with its fields"},
+		{"not xml", post("/forms", "text/xml", "<a>"), 422, "line 1: the XML ends too early; check that all of it was sent"},
+		{"content type", post("/forms", "image/png", "xx"), 415, `the content type "image/png" is not understood; send application/json, application/xml or application/x-www-form-urlencoded`},
+		{"charset", post("/forms", "application/json; charset=koi8-r", "{}"), 415, `the character set "koi8-r" is not understood; send UTF-8`},
+		{"too large", post("/forms", "application/json", `{"a": "`+strings.Repeat("x", 100)+`"}`), 413, "the body is larger than 100 bytes; send fewer records at once"},
+		{"too large unpacked", post("/forms", "application/json", packed(t, `{"a": "`+strings.Repeat("x", 1000)+`"}`),
+			func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") }), 413, "the body is larger than 100 bytes; send fewer records at once"},
+		{"no gzip", post("/forms", "application/json", "{}", func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") }), 400,
+			"the body is no gzip though its headers say so; send it again, or without Content-Encoding"},
+		{"other encoding", post("/forms", "application/json", "{}", func(r *http.Request) { r.Header.Set("Content-Encoding", "br") }), 415,
+			`the content encoding "br" is not understood; send the body as it is, or with gzip`},
+		{"too deep", post("/forms", "application/json", `[[[[[1]]]]]`), 422, "line 1: objects and lists are nested deeper than 4; send flatter data"},
+		{"too many", post("/forms", "application/json", `[{}, {}, {}]`), 413, "the body holds more than 2 records; send fewer at once"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h, s := serve(t, small)
+			w := send(h, test.request)
+			var got struct{ Error string }
+			if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
+				t.Fatal(err)
+			}
+			if w.Code != test.status || got.Error != test.want {
+				t.Errorf("answered %d %q\nwant %d %q", w.Code, got.Error, test.status, test.want)
+			}
+			if len(s.records) > 0 {
+				t.Error("a refused request left records")
+			}
+		})
+	}
+}
+
+func sign(secret, text string) string {
+	m := hmac.New(sha256.New, []byte(secret))
+	m.Write([]byte(text))
+	return hex.EncodeToString(m.Sum(nil))
+}
+
+func TestAuth(t *testing.T) {
+	header := func(pairs ...string) func(*http.Request) {
+		return func(r *http.Request) {
+			for i := 0; i < len(pairs); i += 2 {
+				r.Header.Set(pairs[i], pairs[i+1])
+			}
+		}
+	}
+	basic := func(user, password string) func(*http.Request) {
+		return func(r *http.Request) { r.SetBasicAuth(user, password) }
+	}
+	from := func(addr string) func(*http.Request) { return func(r *http.Request) { r.RemoteAddr = addr + ":99" } }
+	const body = `{"a": 1}`
+	stamp := fmt.Sprint(now.Add(-time.Minute).Unix())
+	late := fmt.Sprint(now.Add(-time.Hour).Unix())
+	for _, test := range []struct {
+		name   string
+		auth   Auth
+		change func(*http.Request)
+		status int
+	}{
+		{"basic", Auth{Username: "cc", Password: "zq-pw"}, basic("cc", "zq-pw"), 202},
+		{"basic, wrong password", Auth{Username: "cc", Password: "zq-pw"}, basic("cc", "no"), 401},
+		{"basic, wrong user", Auth{Username: "cc", Password: "zq-pw"}, basic("xx", "zq-pw"), 401},
+		{"basic, none sent", Auth{Username: "cc", Password: "zq-pw"}, header(), 401},
+		{"bearer", Auth{Bearer: "zq-tok"}, header("Authorization", "bearer zq-tok"), 202},
+		{"bearer, wrong", Auth{Bearer: "zq-tok"}, header("Authorization", "Bearer zq-tokk"), 401},
+		{"bearer sent as basic", Auth{Bearer: "zq-tok"}, header("Authorization", "Basic zq-tok"), 401},
+		{"api key", Auth{APIKey: "zq-k"}, header("X-API-Key", "zq-k"), 202},
+		{"api key in another header", Auth{APIKey: "zq-k", APIKeyHeader: "X-Kobo"}, header("X-Kobo", "zq-k"), 202},
+		{"api key, wrong", Auth{APIKey: "zq-k"}, header("X-API-Key", ""), 401},
+		{"hmac", Auth{HMACSecret: "zq-s"}, header("X-Hub-Signature-256", "sha256="+sign("zq-s", body)), 202},
+		{"hmac, other body", Auth{HMACSecret: "zq-s"}, header("X-Hub-Signature-256", "sha256="+sign("zq-s", body+" ")), 401},
+		{"hmac, none sent", Auth{HMACSecret: "zq-s"}, header(), 401},
+		{"hmac with time", Auth{HMACSecret: "zq-s", HMACHeader: "X-Sig", HMACTimestamp: "X-Time"}, header("X-Sig", sign("zq-s", stamp+"."+body), "X-Time", stamp), 202},
+		{"hmac with time, too old", Auth{HMACSecret: "zq-s", HMACHeader: "X-Sig", HMACTimestamp: "X-Time"}, header("X-Sig", sign("zq-s", late+"."+body), "X-Time", late), 401},
+		{"hmac with time, time changed", Auth{HMACSecret: "zq-s", HMACHeader: "X-Sig", HMACTimestamp: "X-Time"}, header("X-Sig", sign("zq-s", late+"."+body), "X-Time", stamp), 401},
+		{"nothing set, from here", Auth{}, from("127.0.0.1"), 202},
+		{"nothing set, from elsewhere", Auth{}, header(), 403},
+		{"nothing set, from behind a proxy", Auth{}, header("X-Forwarded-For", "127.0.0.1"), 403},
+		{"open on purpose", Auth{None: true}, header(), 202},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h, s := serve(t, Route{Rule: "anc", Path: "/forms", Auth: test.auth})
+			w := send(h, post("/forms", "application/json", body, test.change))
+			if w.Code != test.status {
+				t.Errorf("answered %d %s", w.Code, w.Body)
+			}
+			if (w.Code == 202) != (len(s.records) == 1) {
+				t.Errorf("%d records", len(s.records))
+			}
+			if strings.Contains(w.Body.String(), "zq-") {
+				t.Errorf("the answer tells a secret: %s", w.Body)
+			}
+		})
+	}
+}
+
+func TestNetworks(t *testing.T) {
+	route := open
+	route.Networks = []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}
+	h, _ := serve(t, route)
+	for _, test := range []struct {
+		remote, forwarded string
+		status            int
+	}{
+		{"198.51.100.7:1", "", 202},
+		{"[::ffff:198.51.100.7]:1", "", 202},
+		{"192.0.2.1:1", "", 403},
+		{"192.0.2.1:1", "198.51.100.7", 403}, // not one of our proxies
+		{"10.9.0.1:1", "198.51.100.7", 202},
+		{"10.9.0.1:1", "198.51.100.7, 192.0.2.1", 403}, // what the sender wrote in front is not believed
+		{"10.9.0.1:1", "nonsense", 403},
+	} {
+		r := post("/forms", "", `{"a": 1}`)
+		r.RemoteAddr = test.remote
+		if test.forwarded != "" {
+			r.Header.Set("X-Forwarded-For", test.forwarded)
+		}
+		if w := send(h, r); w.Code != test.status {
+			t.Errorf("%s for %q: answered %d", test.remote, test.forwarded, w.Code)
+		}
+	}
+}
+
+func TestSeveralRulesOnAPath(t *testing.T) {
+	visits := Route{Rule: "visits", Path: "/forms/", Auth: Auth{Bearer: "tok"}}
+	h, s := serve(t, open, visits)
+	send(h, post("/forms", "", `{"a": 1}`))
+	send(h, post("/forms", "", `{"a": 2}`, func(r *http.Request) { r.Header.Set("Authorization", "Bearer tok") }))
+	var got []string
+	for _, r := range s.records {
+		got = append(got, fmt.Sprint(r.Rule, r.Body))
+	}
+	if diff := cmp.Diff([]string{"ancmap[a:1]", "ancmap[a:2]", "visitsmap[a:2]"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestWhatCannotBeKept(t *testing.T) {
+	for _, test := range []struct {
+		refuse error
+		status int
+		after  string
+	}{
+		{&sources.ErrBusy{RetryAfter: 1500 * time.Millisecond, Reason: "the disk is full"}, 503, "2"},
+		{errors.New("journal: I/O error"), 503, "60"},
+		{fmt.Errorf("no such rule: %w", sources.ErrFinal), 422, ""},
+	} {
+		h, s := serve(t, open)
+		s.refuse = test.refuse
+		w := send(h, post("/forms", "", `{"a": 1}`))
+		if w.Code != test.status || w.Header().Get("Retry-After") != test.after {
+			t.Errorf("%v: answered %d, retry after %q", test.refuse, w.Code, w.Header().Get("Retry-After"))
+		}
+		if strings.Contains(w.Body.String(), "journal") {
+			t.Errorf("the answer tells of our insides: %s", w.Body)
+		}
+	}
+	h, err := New(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Replace([]Route{open})
+	if w := send(h, post("/forms", "", `{"a": 1}`)); w.Code != 503 || w.Header().Get("Retry-After") == "" {
+		t.Errorf("without a sink: answered %d", w.Code)
+	}
+}
+
+func TestRate(t *testing.T) {
+	route := open
+	route.Limits = Limits{Rate: 2, Burst: 2}
+	h, _ := serve(t, route)
+	var codes []int
+	for range 3 {
+		codes = append(codes, send(h, post("/forms", "", `{"a": 1}`)).Code)
+	}
+	h.Replace([]Route{route}) // a reload gives no fresh allowance
+	w := send(h, post("/forms", "", `{"a": 1}`))
+	codes = append(codes, w.Code)
+	if diff := cmp.Diff([]int{202, 202, 429, 429}, codes); diff != "" {
+		t.Error(diff)
+	}
+	if w.Header().Get("Retry-After") != "1" {
+		t.Errorf("retry after %q", w.Header().Get("Retry-After"))
+	}
+}
+
+func TestIdempotencyKeys(t *testing.T) {
+	h, s := serve(t, open)
+	keyed := func(body string) *httptest.ResponseRecorder {
+		return send(h, post("/forms", "", body, func(r *http.Request) { r.Header.Set("Idempotency-Key", "k1") }))
+	}
+	first, second, other := keyed(`{"a": 1}`), keyed(`{"a": 1}`), keyed(`{"a": 2}`)
+	if first.Code != 202 || second.Code != 200 || first.Body.String() != second.Body.String() {
+		t.Errorf("answered %d %s and %d %s", first.Code, first.Body, second.Code, second.Body)
+	}
+	if other.Code != 422 {
+		t.Errorf("the key with another body: answered %d", other.Code)
+	}
+	if len(s.records) != 1 {
+		t.Errorf("%d records", len(s.records))
+	}
+	if got := s.records[0].Origin.Headers; got["idempotency-key"] != "k1" {
+		t.Errorf("the rule sees the headers %v", got)
+	}
+}
+
+func TestDescription(t *testing.T) {
+	h, s := serve(t, Route{Rule: "anc", Path: "/forms", Auth: Auth{Username: "commcare", Password: "hush"}})
+	w := send(h, httptest.NewRequest(http.MethodGet, "/forms", nil))
+	want := `{"path":"/forms","send":"POST one record, or a list of records","accepts":["application/json","application/xml",` +
+		`"application/x-www-form-urlencoded","multipart/form-data","Content-Encoding: gzip"],"auth":"basic authentication","max_bytes":10485760,"max_items":10000,` +
+		`"answers":"200 or 202 when the records are kept; 429 or 503 with Retry-After: send again; any other: they will never be taken as they are"}` + "\n"
+	if diff := cmp.Diff(want, w.Body.String()); diff != "" || w.Code != 200 {
+		t.Error(w.Code, diff)
+	}
+	if len(s.records) > 0 {
+		t.Error("a description left a record")
+	}
+}
+
+// Every request that comes while routes are replaced is answered under the old routes or the new ones.
+func TestReplaceWhileServing(t *testing.T) {
+	h, s := serve(t, open)
+	srv := httptest.NewServer(h)
+	defer srv.Close()
+	client := srv.Client()
+	defer client.CloseIdleConnections()
+	var senders sync.WaitGroup
+	for range 4 {
+		senders.Go(func() {
+			for i := range 50 {
+				res, err := client.Post(srv.URL+"/forms", "application/json", strings.NewReader(fmt.Sprintf(`{"i": %d}`, i)))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				_, _ = io.Copy(io.Discard, res.Body)
+				res.Body.Close()
+				if res.StatusCode != http.StatusAccepted {
+					t.Errorf("answered %d", res.StatusCode)
+				}
+			}
+		})
+	}
+	stop := make(chan struct{})
+	var replacer sync.WaitGroup
+	replacer.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				h.Replace([]Route{open, {Rule: "other", Path: "/other", Auth: Auth{None: true}}})
+			}
+		}
+	})
+	senders.Wait()
+	close(stop)
+	replacer.Wait()
+	if len(s.records) != 200 {
+		t.Errorf("%d of 200 records", len(s.records))
+	}
+}
+
+func TestRunGivesTheSink(t *testing.T) {
+	h, err := New(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Replace([]Route{open})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- h.Run(ctx, &sink{}) }()
+	deadline := time.Now().Add(10 * time.Second)
+	for send(h, post("/forms", "", `{"a": 1}`)).Code != 202 {
+		if time.Now().After(deadline) {
+			t.Fatal("the sink is never used")
+		}
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if w := send(h, post("/forms", "", `{"a": 1}`)); w.Code != 503 {
+		t.Errorf("after the end: answered %d", w.Code)
+	}
+}
+
+func FuzzServe(f *testing.F) {
+	f.Add("application/json", "", []byte(`[{"a": 1}]`))
+	f.Add("multipart/form-data; boundary=b", "", []byte("--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--b--"))
+	f.Add("application/x-www-form-urlencoded", "gzip", []byte("a=1"))
+	h, err := New(Config{})
+	if err != nil {
+		f.Fatal(err)
+	}
+	h.Replace([]Route{open})
+	s := &sink{}
+	h.sink.Store(&sinkRef{s})
+	f.Fuzz(func(t *testing.T, contentType, encoding string, body []byte) {
+		r := httptest.NewRequest(http.MethodPost, "/forms", bytes.NewReader(body))
+		r.Header["Content-Type"], r.Header["Content-Encoding"] = []string{contentType}, []string{encoding}
+		w := send(h, r)
+		if w.Code == http.StatusNoContent || w.Code >= 500 || !json.Valid(w.Body.Bytes()) {
+			t.Errorf("answered %d %s", w.Code, w.Body)
+		}
+		s.records = nil
+	})
+}
+
+func BenchmarkJSON(b *testing.B) {
+	h, err := New(Config{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	h.Replace([]Route{open})
+	h.sink.Store(&sinkRef{discard{}})
+	body := `{"id": "f1", "form": {"@name": "ANC", "visit_date": "2026-03-01", "case": {"@case_id": "c1"}, "group": {"bp": "120", "weight": "61.5"}}}`
+	for b.Loop() {
+		if w := send(h, post("/forms", "application/json", body)); w.Code != 202 && w.Code != 200 {
+			b.Fatal(w.Code, w.Body)
+		}
+	}
+}
+
+type discard struct{ *sink }
+
+func (discard) Accept(_ context.Context, b sources.Batch) ([]sources.Receipt, error) {
+	return make([]sources.Receipt, len(b.Records)), nil
+}
