@@ -1,0 +1,414 @@
+package dhis2
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/culvert/culvert/actions/dhis2/client"
+	"github.com/culvert/culvert/actions/dhis2/metadata"
+	"github.com/culvert/culvert/actions/dhis2/value"
+	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/yamlnode"
+)
+
+// valuesPlan writes aggregate values of one org unit and period, and may complete the data set.
+type valuesPlan struct {
+	*workshop
+	blueprint *blueprint
+	set       *metadata.DataSet
+	orgUnit   *orgUnitField
+	period    *periodField
+	combo     *attributeCombo
+	cells     []*cellField
+	comment   *valued
+	complete  *dateField
+	finish    string // complete, undo or leave
+	remove    bool   // the cells are removed instead of written
+}
+
+func (v *valuesPlan) key() *rules.Expr { return nil }
+
+// cellField is one value, with the combination that it is for.
+type cellField struct {
+	*valued   // nil when the value is removed
+	label     *blueprint
+	element   *metadata.DataElement
+	combos    string       // category combo of the element in the data set
+	comboOf   *rules.Field // computed, or nil
+	combo     string       // uid; the default one where the element is not divided
+	comboIs   string       // its name; empty for the default one
+	rulePlace diag.Place
+}
+
+// compileDataValueSet compiles dhis2.data_value_set.
+func compileDataValueSet(c *compiler) planner {
+	n := c.requiredName("data_set", "name a data set of the synced metadata: "+diag.Known(c.dataSetNames(), "data sets"))
+	var set *metadata.DataSet
+	if n != nil {
+		set = c.dataSet(n)
+	}
+	if set == nil {
+		c.readAll("org_unit", "period", "values", "complete_date", "completion", "comment", "aggregate", "attribute_option_combo", "attribute_category_options", "import")
+		return nil
+	}
+	v := c.valuesOf(set)
+	v.blueprint = newBlueprint("values of "+set.Name, set.Name, ImportOptions{})
+	v.comment = c.comment()
+	v.complete = c.date("complete_date", false)
+	v.finish = c.choice("completion", "complete", "undo", "leave")
+	if v.finish == "" && v.complete != nil {
+		v.finish = "complete"
+	}
+	if v.complete != nil && v.finish != "complete" {
+		c.warnAt(c.spec.Body.Key("complete_date").Place(), "complete-date-unused", "leave it out", "complete_date has no effect with completion: %s", v.finish)
+	}
+	values := c.mapping("values")
+	if values == nil && c.spec.Body.Get("values").IsNull() && (v.finish == "" || v.finish == "leave") {
+		c.missing("values", "name data elements of the data set and their values, or say completion:")
+	}
+	v.readCells(c, values)
+	v.compulsory(c)
+	c.importOptions()
+	return v
+}
+
+// compileDataValue compiles dhis2.data_value.
+func compileDataValue(c *compiler) planner {
+	v := c.oneValue(false)
+	c.importOptions()
+	if v == nil {
+		return nil
+	}
+	return v
+}
+
+// valuesOf reads what one value and a set of them have in common.
+func (c *compiler) valuesOf(set *metadata.DataSet) *valuesPlan {
+	return &valuesPlan{
+		workshop: c.workshop, set: set,
+		orgUnit: c.orgUnit(true, c.dataSetUnits(set)),
+		period:  c.period(set),
+		combo:   c.attributeCombo(set.CategoryCombo, true),
+	}
+}
+
+func (c *compiler) dataSetNames() []string {
+	var names []string
+	for i := range c.x.Snapshot.DataSets {
+		names = append(names, c.x.Snapshot.DataSets[i].Name)
+	}
+	return names
+}
+
+func (c *compiler) comment() *valued {
+	n := c.node("comment")
+	if n == nil {
+		return nil
+	}
+	// 2.43 takes comments up to 5000 characters, older servers more.
+	return c.valued(n, "", "comment", value.Kind{Type: "LONG_TEXT", Max: 5000})
+}
+
+// oneValue reads a single value; remove is for dhis2.delete, which needs none.
+func (c *compiler) oneValue(remove bool) *valuesPlan {
+	element := c.requiredName("data_element", "name a data element of the synced metadata")
+	n := c.name("data_set")
+	if element == nil {
+		c.readAll("org_unit", "period", "value", "comment", "category_option_combo", "attribute_option_combo", "attribute_category_options")
+		return nil
+	}
+	var set *metadata.DataSet
+	if n != nil {
+		set = c.dataSet(n)
+	} else {
+		set = c.onlySetOf(element)
+	}
+	if set == nil {
+		c.readAll("org_unit", "period", "value", "comment", "category_option_combo", "attribute_option_combo", "attribute_category_options")
+		return nil
+	}
+	v := c.valuesOf(set)
+	v.remove = remove
+	v.blueprint = newBlueprint("data value of "+set.Name, set.Name, ImportOptions{})
+	e, combos := v.element(c, element)
+	if e == nil {
+		c.readAll("value", "comment", "category_option_combo")
+		return nil
+	}
+	cell := v.newCell(e, combos, element.Place())
+	if combo := c.node("category_option_combo"); combo != nil {
+		v.comboOf(c, cell, combo)
+	} else if combos != c.x.DefaultCombo() && combos != "" {
+		c.errorAt(element.Place(), "combo-missing", "add category_option_combo: "+diag.Known(c.comboNames(combos), "combinations"), "the data element %q is divided, and nothing says which combination is meant", e.Name)
+	}
+	if !remove {
+		val := c.node("value")
+		if val == nil {
+			c.missing("value", "give the value")
+		} else {
+			cell.valued = c.valued(val, e.ID, element.Value, c.elementKind(e, true))
+		}
+		v.comment = c.comment()
+	}
+	v.cells = []*cellField{cell}
+	return v
+}
+
+// onlySetOf finds the data set of a data element when it is in one only.
+func (c *compiler) onlySetOf(n *yamlnode.Node) *metadata.DataSet {
+	e, ambiguous, suggestions := c.x.DataElement(n.Value, nil)
+	if !c.found(n, e != nil, metadata.DataElements, "data element", ambiguous, suggestions) {
+		return nil
+	}
+	var sets []*metadata.DataSet
+	var names []string
+	for i := range c.x.Snapshot.DataSets {
+		d := &c.x.Snapshot.DataSets[i]
+		for _, member := range d.Elements {
+			if member.DataElement.ID == e.ID {
+				sets, names = append(sets, d), append(names, d.Name)
+			}
+		}
+	}
+	switch len(sets) {
+	case 1:
+		return sets[0]
+	case 0:
+		c.errorAt(n.Place(), "element-not-in-data-set", "add it to a data set in DHIS2 and sync", "the data element %q is in no data set", e.Name)
+	default:
+		c.missing("data_set", "name one of "+diag.Names(names[:min(5, len(names))], "or"))
+	}
+	return nil
+}
+
+// element finds a data element of the data set, and the category combination by which it is divided there.
+func (v *valuesPlan) element(c *compiler, n *yamlnode.Node) (*metadata.DataElement, string) {
+	among := make([]string, len(v.set.Elements))
+	for i, e := range v.set.Elements {
+		among[i] = e.DataElement.ID
+	}
+	e, ambiguous, suggestions := c.x.DataElement(n.Value, among)
+	if e == nil && len(ambiguous) == 0 {
+		if elsewhere, _, _ := c.x.DataElement(n.Value, nil); elsewhere != nil {
+			c.errorAt(n.Place(), "element-not-in-data-set", diag.Known(c.elementNames(among), "data elements"), "the data element %q is not one of the data set %q", n.Value, v.set.Name)
+			return nil, ""
+		}
+	}
+	if !c.found(n, e != nil, metadata.DataElements, "data element", ambiguous, suggestions) {
+		return nil, ""
+	}
+	combos := ""
+	if e.CategoryCombo != nil {
+		combos = e.CategoryCombo.ID
+	}
+	for _, member := range v.set.Elements {
+		if member.DataElement.ID == e.ID && member.CategoryCombo != nil {
+			combos = member.CategoryCombo.ID
+		}
+	}
+	return e, combos
+}
+
+func (v *valuesPlan) newCell(e *metadata.DataElement, combos string, place diag.Place) *cellField {
+	cell := &cellField{element: e, combos: combos, rulePlace: place}
+	if combos == "" || combos == v.x.DefaultCombo() {
+		cell.combo = v.x.DefaultOptionCombo()
+	}
+	cell.label = newBlueprint("data value "+e.Name, e.Name, ImportOptions{})
+	return cell
+}
+
+// comboOf reads which combination of a data element is meant.
+func (v *valuesPlan) comboOf(c *compiler, cell *cellField, n *yamlnode.Node) {
+	f := c.fieldOf("category_option_combo", n)
+	switch {
+	case f == nil:
+	case f.From != nil:
+		cell.comboOf = f
+	default:
+		v.fixCombo(c, cell, literalNode(n))
+	}
+}
+
+func (v *valuesPlan) fixCombo(c *compiler, cell *cellField, n *yamlnode.Node) {
+	if cell.combos == "" || cell.combos == c.x.DefaultCombo() {
+		if n.Value != "default" {
+			c.errorAt(n.Place(), "unknown-category-option-combo", "leave the combination out", "the data element %q is not divided, so it has no combination %q", cell.element.Name, n.Value)
+		}
+		return
+	}
+	if combo := c.literalCombo(cell.combos, n, "category option combo"); combo != nil {
+		cell.combo, cell.comboIs = combo.ID, combo.Name
+	}
+}
+
+func (c *compiler) comboNames(combos string) []string {
+	var names []string
+	for _, o := range c.x.CombosOf(combos) {
+		names = append(names, o.Name)
+	}
+	return names
+}
+
+// longForm tells a value in its long form from a mapping of combinations to values.
+func longForm(n *yamlnode.Node) bool {
+	if n.Kind != yamlnode.Mapping {
+		return true
+	}
+	for _, key := range []string{"from", "value"} {
+		if n.Get(key) != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// readCells compiles the key values.
+func (v *valuesPlan) readCells(c *compiler, n *yamlnode.Node) {
+	seen := map[string]*yamlnode.Node{}
+	for _, pair := range n.Pairs() {
+		e, combos := v.element(c, pair.Key)
+		if e == nil {
+			continue
+		}
+		if first := seen[e.ID]; first != nil {
+			c.errorAt(pair.Key.Place(), "set-twice", "keep one of them", "the data element %q is set twice; as %q before", e.Name, first.Value)
+			continue
+		}
+		seen[e.ID] = pair.Key
+		divided := combos != "" && combos != c.x.DefaultCombo()
+		if longForm(pair.Value) {
+			if divided {
+				c.errorAt(pair.Key.Place(), "combo-missing", "give each combination its own line below it: "+diag.Known(c.comboNames(combos), "combinations"), "the data element %q is divided, and nothing says which combination is meant", e.Name)
+				continue
+			}
+			cell := v.newCell(e, combos, pair.Key.Place())
+			if cell.valued = c.valued(pair.Value, e.ID, pair.Key.Value, c.elementKind(e, true)); cell.valued != nil {
+				v.cells = append(v.cells, cell)
+			}
+			continue
+		}
+		v.divided(c, e, combos, pair)
+	}
+}
+
+// divided compiles the values of one data element by combination.
+func (v *valuesPlan) divided(c *compiler, e *metadata.DataElement, combos string, pair yamlnode.Pair) {
+	seen := map[string]bool{}
+	for _, part := range pair.Value.Pairs() {
+		cell := v.newCell(e, combos, part.Key.Place())
+		v.fixCombo(c, cell, part.Key)
+		if cell.combo != "" && seen[cell.combo] {
+			c.errorAt(part.Key.Place(), "set-twice", "keep one of them", "the combination %q of %q is set twice", part.Key.Value, e.Name)
+			continue
+		}
+		seen[cell.combo] = true
+		cell.valued = c.valued(part.Value, e.ID, pair.Key.Value+", "+part.Key.Value, c.elementKind(e, true))
+		if cell.valued != nil {
+			v.cells = append(v.cells, cell)
+		}
+	}
+}
+
+// compulsory warns of cells that the data set wants filled before it is complete.
+func (v *valuesPlan) compulsory(c *compiler) {
+	if v.finish != "complete" || c.failed {
+		return
+	}
+	var missing []string
+	for _, operand := range v.set.Compulsory {
+		set := false
+		for _, cell := range v.cells {
+			set = set || cell.element.ID == operand.DataElement.ID && (operand.CategoryOptionCombo == nil || operand.CategoryOptionCombo.ID == cell.combo)
+		}
+		if !set {
+			missing = append(missing, c.elementNames([]string{operand.DataElement.ID})...)
+		}
+	}
+	if len(missing) > 0 {
+		c.warnAt(c.spec.Place, "compulsory-element", "add it, or make it optional in DHIS2 and sync", "nothing sets %s, compulsory in the data set %q", diag.Names(missing, "and"), v.set.Name)
+	}
+}
+
+func (v *valuesPlan) plan(s *rules.Scope, p *plan) error {
+	pe, err := v.period.eval(s)
+	if err != nil {
+		return err
+	}
+	orgUnit, err := v.orgUnit.eval(s, dayOf(pe))
+	if err != nil {
+		return err
+	}
+	attCombo, attName, err := v.combo.eval(s, dayOf(pe))
+	if err != nil {
+		return err
+	}
+	if attCombo == "" {
+		attCombo = v.x.DefaultOptionCombo()
+	}
+	comment := ""
+	if v.comment != nil {
+		if comment, _, err = v.comment.eval(s, v.context); err != nil {
+			return err
+		}
+	}
+	base := cell{dataSet: v.set.ID, orgUnit: orgUnit.ID, period: pe.ISO(), attributeOptionCombo: attCombo}
+	for _, c := range v.cells {
+		w := &dataValueWrite{blueprint: c.label, cell: base, orgUnit: orgUnit, set: v.set.Name, attCombo: attName, comment: comment, place: c.rulePlace, remove: v.remove}
+		if err := v.fillCell(s, c, w); err != nil {
+			return err
+		}
+		if w.cell.dataElement != "" {
+			p.add(w)
+		}
+	}
+	return v.finishPlan(s, p, client.Completion{DataSet: v.set.ID, Period: base.period, OrgUnit: orgUnit.ID, AttributeOptionCombo: attCombo}, orgUnit, attName)
+}
+
+// fillCell sets value and combination; the data element stays empty where there is nothing to send.
+func (v *valuesPlan) fillCell(s *rules.Scope, c *cellField, w *dataValueWrite) error {
+	if c.valued != nil {
+		text, st, err := c.valued.eval(s, v.context)
+		if err != nil || st == stateOmit {
+			return err
+		}
+		w.value, w.remove, w.place = text, st == stateClear, c.valued.place()
+	}
+	w.cell.categoryOptionCombo, w.combo = c.combo, c.comboIs
+	if c.comboOf != nil {
+		combo, err := comboOf(v.workshop, c.combos, c.comboOf, "category_option_combo", s)
+		if err != nil {
+			return err
+		}
+		if combo == nil {
+			return &rules.Failure{
+				Code: "blank-value", Place: placeOf(c.comboOf), Field: "category_option_combo",
+				Message: `"category_option_combo" is blank`, Mend: "fill it in at the source, or give a default in the rule",
+			}
+		}
+		w.cell.categoryOptionCombo, w.combo = combo.ID, combo.Name
+	}
+	w.cell.dataElement = c.element.ID
+	return nil
+}
+
+// finishPlan adds the completion of the data set, after its values.
+func (v *valuesPlan) finishPlan(s *rules.Scope, p *plan, x client.Completion, orgUnit *metadata.OrgUnit, attName string) (err error) {
+	if v.finish == "" || v.finish == "leave" {
+		return nil
+	}
+	x.Undo = v.finish == "undo"
+	if !x.Undo {
+		if x.Date, err = v.complete.eval(s, v.context); err != nil {
+			return err
+		}
+		if x.Date == "" && v.complete != nil {
+			return nil // reported, but not complete yet
+		}
+	}
+	label := *v.blueprint
+	label.label = strings.TrimSpace(fmt.Sprintf("completion of %s", v.set.Name))
+	p.add(&completionWrite{blueprint: &label, completion: x, orgUnit: orgUnit, attCombo: attName})
+	return nil
+}

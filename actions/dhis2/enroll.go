@@ -1,0 +1,259 @@
+package dhis2
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/culvert/culvert/actions/dhis2/client"
+	"github.com/culvert/culvert/actions/dhis2/metadata"
+	"github.com/culvert/culvert/actions/dhis2/value"
+	"github.com/culvert/culvert/rules"
+)
+
+// entityPlan writes a tracked entity.
+type entityPlan struct {
+	*workshop
+	blueprint  *blueprint
+	who        *who
+	orgUnit    *orgUnitField
+	geometry   *geometryField
+	attributes []*valued
+	result     func(s *rules.Scope, p *person)
+}
+
+func (e *entityPlan) key() *rules.Expr { return e.who.external }
+
+// compileTrackedEntity compiles dhis2.tracked_entity.
+func compileTrackedEntity(c *compiler) planner {
+	t := c.typeNamed("tracked_entity_type")
+	var p *metadata.Program
+	to := assignment{}
+	if !c.spec.Body.Get("program").IsNull() {
+		if p = c.trackerProgram(); p != nil {
+			to = c.programUnits(p)
+			if t == nil {
+				t = c.entityType(p)
+			}
+		}
+	} else if c.node("program"); t == nil && c.spec.Body.Get("tracked_entity_type").IsNull() {
+		c.missing("tracked_entity_type", "name a tracked entity type, or a program that has one")
+	}
+	if t == nil {
+		c.readAll("external_id", "match_by", "when_deleted", "org_unit", "geometry", "attributes", "import")
+		return nil
+	}
+	c.writable(t)
+	e := &entityPlan{workshop: c.workshop}
+	of := fmt.Sprintf("the type %q", t.Name)
+	if p != nil {
+		of = fmt.Sprintf("the program %q", p.Name)
+	}
+	e.attributes = c.attributes(c.usesOf(t, p), of)
+	e.who = c.who(t, p, e.attributes)
+	e.orgUnit = c.orgUnit(true, to)
+	e.geometry = c.geometry(t.FeatureType, fmt.Sprintf("the type %q", t.Name))
+	e.blueprint = newBlueprint("tracked entity "+t.Name, t.Name, c.importOptions(), e.attributes)
+	c.declare("tracked_entity")
+	e.result = func(s *rules.Scope, p *person) {
+		if c.spec.ID != "" {
+			s.SetResult(c.spec.ID, map[string]any{"tracked_entity": p.uid})
+		}
+	}
+	return e
+}
+
+// writable warns when the syncing user may not write people of a type.
+func (c *compiler) writable(t *metadata.TrackedEntityType) {
+	if c.x.Snapshot.User.ID != "" && !t.Access.Data.Write && !c.superuser() {
+		c.warnAt(c.spec.Place, "no-write-access", "give the user data write access in the type's sharing settings, then sync", "the user %q may not write data of the type %q", c.x.Snapshot.User.Username, t.Name)
+	}
+}
+
+// readAll marks keys as known where they cannot be checked for want of what they belong to.
+func (c *compiler) readAll(keys ...string) { c.known = append(c.known, keys...) }
+
+func (e *entityPlan) plan(s *rules.Scope, p *plan) error {
+	who, err := e.who.eval(s)
+	if err != nil {
+		return err
+	}
+	orgUnit, err := e.orgUnit.eval(s, e.o.Now())
+	if err != nil {
+		return err
+	}
+	if err := e.write(s, p, who, orgUnit); err != nil {
+		return err
+	}
+	if e.result != nil {
+		e.result(s, who)
+	}
+	return nil
+}
+
+// write adds the tracked entity to the plan.
+func (e *entityPlan) write(s *rules.Scope, p *plan, who *person, orgUnit *metadata.OrgUnit) error {
+	geometry, err := e.geometry.eval(s)
+	if err != nil {
+		return err
+	}
+	values, err := attributeValues(e.attributes, s, e.context)
+	if err != nil {
+		return err
+	}
+	p.add(&trackedEntityWrite{blueprint: e.blueprint, person: who, orgUnit: orgUnit, geometry: geometry, values: values})
+	return nil
+}
+
+func attributeValues(fields []*valued, s *rules.Scope, c *value.Context) ([]client.AttributeValue, error) {
+	values := make([]client.AttributeValue, 0, len(fields))
+	for _, v := range fields {
+		text, st, err := v.eval(s, c)
+		if err != nil {
+			return nil, err
+		}
+		if st != stateOmit {
+			values = append(values, client.AttributeValue{Attribute: v.uid, Value: text})
+		}
+	}
+	return values, nil
+}
+
+// enrollPlan writes an enrollment, and before it the tracked entity when entity is set.
+type enrollPlan struct {
+	*workshop
+	blueprint  *blueprint
+	program    *metadata.Program
+	entity     *entityPlan // nil in dhis2.enroll
+	who        *who
+	again      *again
+	orgUnit    *orgUnitField
+	enrolledAt *dateField
+	incidentAt *dateField
+	completed  *dateField
+	status     *statusField
+	followUp   *boolField
+	geometry   *geometryField
+	notes      []*valued
+	attributes []*valued
+	combo      *attributeCombo
+	id         string // of the action
+}
+
+func (e *enrollPlan) key() *rules.Expr { return e.who.external }
+
+// compileEnroll compiles dhis2.enroll: the person is there already.
+func compileEnroll(c *compiler) planner { return c.enroll(false) }
+
+// compileCreateAndEnroll compiles dhis2.create_and_enroll.
+func compileCreateAndEnroll(c *compiler) planner { return c.enroll(true) }
+
+func (c *compiler) enroll(create bool) planner {
+	p := c.trackerProgram()
+	c.typeNamed("tracked_entity_type")
+	t := c.entityType(p)
+	if p == nil || t == nil {
+		c.readAll("external_id", "match_by", "when_deleted", "org_unit", "geometry", "attributes", "import", "enrolled_at", "incident_at", "completed_at", "status", "follow_up", "notes", "attribute_category_options", "enrollment_id", "reenroll")
+		return nil
+	}
+	e := &enrollPlan{workshop: c.workshop, program: p, id: c.spec.ID}
+	attributes := c.attributes(c.enrollUses(t, p, create), fmt.Sprintf("the program %q", p.Name))
+	e.who = c.who(t, p, attributes)
+	e.orgUnit = c.orgUnit(true, c.programUnits(p))
+	e.enrolledAt = c.requiredDate("enrolled_at", p.SelectEnrollmentDatesInFuture, "give the date of enrollment")
+	e.incidentAt = c.date("incident_at", p.SelectIncidentDatesInFuture)
+	e.completed = c.date("completed_at", true)
+	e.again = c.again(e.enrolledAt)
+	e.status = c.status("status", "ACTIVE", "COMPLETED", "CANCELLED")
+	e.followUp = c.boolean("follow_up")
+	e.notes = c.notes()
+	e.combo = c.attributeCombo(p.CategoryCombo, false)
+	options := c.importOptions()
+	label := "enrollment in " + p.Name
+	if create {
+		c.writable(t)
+		e.entity = &entityPlan{workshop: c.workshop, who: e.who, attributes: attributes, blueprint: newBlueprint("tracked entity "+t.Name, t.Name, options, attributes)}
+		e.entity.geometry = c.geometry(t.FeatureType, fmt.Sprintf("the type %q", t.Name))
+		e.blueprint = newBlueprint(label, p.Name, options)
+	} else {
+		e.attributes = attributes
+		e.geometry = c.geometry(p.FeatureType, fmt.Sprintf("the program %q", p.Name))
+		e.blueprint = newBlueprint(label, p.Name, options, attributes)
+	}
+	e.blueprint.recreate = e.who.recreate
+	c.declare("tracked_entity", "enrollment")
+	return e
+}
+
+// enrollUses are the attributes that the action may set: DHIS2 takes those of the type on the tracked entity, but an enrollment's must be
+// the program's (E1019).
+func (c *compiler) enrollUses(t *metadata.TrackedEntityType, p *metadata.Program, create bool) []attributeUse {
+	if create {
+		return c.usesOf(t, p)
+	}
+	return c.usesOf(nil, p)
+}
+
+func (e *enrollPlan) plan(s *rules.Scope, p *plan) error {
+	who, err := e.who.eval(s)
+	if err != nil {
+		return err
+	}
+	enrolledAt, err := e.enrolledAt.required(s, e.context)
+	if err != nil {
+		return err
+	}
+	orgUnit, err := e.orgUnit.eval(s, day(enrolledAt))
+	if err != nil {
+		return err
+	}
+	if e.entity != nil {
+		if err := e.entity.write(s, p, who, orgUnit); err != nil {
+			return err
+		}
+	}
+	again, err := e.again.eval(s, e.context)
+	if err != nil {
+		return err
+	}
+	w := &enrollmentWrite{blueprint: e.blueprint, ref: e.enrollment(e.program, who, again), orgUnit: orgUnit}
+	w.body = client.Enrollment{Program: e.program.ID, OrgUnit: orgUnit.ID, EnrolledAt: enrolledAt}
+	if err := e.fill(s, w); err != nil {
+		return err
+	}
+	p.add(w)
+	if e.id != "" {
+		s.SetResult(e.id, map[string]any{"tracked_entity": who.uid, "enrollment": w.ref.uid(who.uid, 0)})
+	}
+	return nil
+}
+
+// fill sets what the rule may leave out.
+func (e *enrollPlan) fill(s *rules.Scope, w *enrollmentWrite) (err error) {
+	b := &w.body
+	if b.OccurredAt, err = e.incidentAt.eval(s, e.context); err != nil {
+		return err
+	}
+	if b.CompletedAt, err = e.completed.eval(s, e.context); err != nil {
+		return err
+	}
+	if b.Status, err = e.status.eval(s); err != nil {
+		return err
+	}
+	if b.FollowUp, w.followUp, err = e.followUp.eval(s, e.context); err != nil {
+		return err
+	}
+	if b.Geometry, err = e.geometry.eval(s); err != nil {
+		return err
+	}
+	if b.Attributes, err = attributeValues(e.attributes, s, e.context); err != nil {
+		return err
+	}
+	if len(b.Attributes) == 0 {
+		b.Attributes = nil
+	}
+	if b.AttributeOptionCombo, _, err = e.combo.eval(s, time.Time{}); err != nil {
+		return err
+	}
+	b.Notes, err = evalNotes(e.notes, s, e.context)
+	return err
+}

@@ -1,0 +1,305 @@
+package dhis2
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/culvert/culvert/actions/dhis2/metadata"
+	"github.com/culvert/culvert/actions/dhis2/value"
+	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/yamlnode"
+)
+
+// valued is a field whose values must fit a DHIS2 value type.
+type valued struct {
+	*rules.Field
+	uid     string // of the attribute or data element
+	name    string // as the rule calls it
+	kind    value.Kind
+	literal string // the converted literal of {value: ...}
+	fixed   bool
+}
+
+// state says what a field came to.
+type state int
+
+const (
+	stateSet state = iota
+	stateOmit
+	stateClear
+)
+
+// eval gives the field's value on one record as DHIS2 takes it. The error is a *rules.Failure.
+func (v *valued) eval(s *rules.Scope, c *value.Context) (string, state, error) {
+	if v.fixed {
+		v.trace(s, v.Value, v.literal, nil)
+		return v.literal, stateSet, nil
+	}
+	r, err := v.Field.Eval(s)
+	if err != nil {
+		return "", 0, err
+	}
+	if r.Blank {
+		if r.Clear {
+			return "", stateClear, nil
+		}
+		return "", stateOmit, nil
+	}
+	out, problem := v.kind.Convert(r.Value, v.Format, c)
+	if problem != nil {
+		failure := v.failure(problem, r.Value)
+		v.trace(s, r.Value, nil, failure)
+		return "", 0, failure
+	}
+	if out.Blank {
+		return v.blank()
+	}
+	v.trace(s, r.Value, out.Text, nil)
+	return out.Text, stateSet, nil
+}
+
+// blank is what a value that turns out blank when converted does, such as a TRUE_ONLY that is false.
+func (v *valued) blank() (string, state, error) {
+	switch v.Field.Blank {
+	case rules.BlankClear:
+		return "", stateClear, nil
+	case rules.BlankFail:
+		return "", 0, &rules.Failure{
+			Code: "blank-value", Place: v.place(), Field: v.name,
+			Message: fmt.Sprintf("%q is blank", v.name), Mend: "fill it in at the source, or say blank: omit or a default in the rule",
+		}
+	}
+	return "", stateOmit, nil
+}
+
+func (v *valued) trace(s *rules.Scope, in, out any, failed *rules.Failure) {
+	if s.Trace == nil {
+		return
+	}
+	step := rules.Step{What: "value", Name: v.name, In: in, Out: out, Type: v.kind.Type, Place: v.place(), Failed: failed}
+	if v.From != nil {
+		step.Expr = v.From.Text
+	}
+	s.Trace(step)
+}
+
+func (v *valued) place() diag.Place { return placeOf(v.Field) }
+
+func placeOf(f *rules.Field) diag.Place {
+	if f.From != nil {
+		return f.From.Place
+	}
+	return f.Place
+}
+
+// failure names field, rule line and mend; the value stays private.
+func (v *valued) failure(p *value.Problem, in any) *rules.Failure {
+	return &rules.Failure{
+		Code: p.Code, Place: v.place(), Field: v.name, Value: private(in),
+		Message: fmt.Sprintf("%q %s", v.name, p.Message), Mend: p.Mend,
+	}
+}
+
+func private(v any) string {
+	s, ok := value.Text(v, nil)
+	if !ok {
+		s = fmt.Sprint(v)
+	}
+	if len(s) > 200 {
+		s = strings.ToValidUTF8(s[:200], "") + "..."
+	}
+	return s
+}
+
+// attributeKind and elementKind say what values of an attribute or data element must be.
+func (w *workshop) attributeKind(a *metadata.TrackedEntityAttribute, future bool) value.Kind {
+	return value.Kind{Type: a.ValueType, Options: w.optionsOf(a.OptionSet), Future: future, OneOption: w.oneOption(), Max: value.MaxAttribute}
+}
+
+func (w *workshop) elementKind(e *metadata.DataElement, future bool) value.Kind {
+	return value.Kind{Type: e.ValueType, Options: w.optionsOf(e.OptionSet), Future: future, OneOption: w.oneOption(), Max: value.MaxDataValue}
+}
+
+func (w *workshop) optionsOf(set *metadata.Ref) *value.Options {
+	if set == nil {
+		return nil
+	}
+	return w.options[set.ID]
+}
+
+// oneOption holds for servers that refuse several options in a tracker value, which 2.41 was the first to take.
+func (w *workshop) oneOption() bool {
+	var major, minor int
+	if n, err := fmt.Sscanf(w.x.Snapshot.Server.Version, "%d.%d", &major, &minor); n < 2 || err != nil {
+		return false
+	}
+	return major == 2 && minor < 41
+}
+
+// valued compiles the value of an attribute or data element and checks what can be checked without a record: literals, and every right-hand
+// side of its value map.
+func (c *compiler) valued(n *yamlnode.Node, uid, name string, kind value.Kind) *valued {
+	f := c.fieldOf(name, n)
+	if f == nil {
+		return nil
+	}
+	v := &valued{Field: f, uid: uid, name: name, kind: kind}
+	if literal, ok := f.Literal(); ok {
+		out, problem := kind.Convert(literal, f.Format, c.context)
+		if problem != nil {
+			c.errorAt(literalPlace(n), literalCode(problem.Code), c.mend(&kind, problem, literal), "the value of %q %s", name, problem.Message)
+			return nil
+		}
+		v.literal, v.fixed = out.Text, !out.Blank
+	}
+	c.checkMap(v)
+	return v
+}
+
+func literalPlace(n *yamlnode.Node) diag.Place {
+	if v := n.Get("value"); v != nil {
+		return v.Place()
+	}
+	return n.Place()
+}
+
+func literalCode(code string) string {
+	if code == "wrong-type" {
+		return "wrong-literal"
+	}
+	return code
+}
+
+func (c *compiler) mend(kind *value.Kind, p *value.Problem, v any) string {
+	if p.Code == "unknown-option" {
+		s, _ := value.Text(v, nil)
+		return diag.Suggest(s, kind.Options.Names(), "options of "+kind.Options.Name)
+	}
+	return p.Mend
+}
+
+// checkMap reports right-hand sides of a value map that DHIS2 would refuse.
+func (c *compiler) checkMap(v *valued) {
+	if v.Map == nil {
+		return
+	}
+	for _, out := range v.Map.Outputs() {
+		if out.Out == "" {
+			continue
+		}
+		if _, problem := v.kind.Convert(out.Out, v.Format, c.context); problem != nil {
+			c.errorAt(out.Place, "map-"+problem.Code, c.mend(&v.kind, problem, out.Out), "%q in the map %q %s, so it cannot go into %q", out.Out, v.Map.Name, problem.Message, v.name)
+		}
+	}
+}
+
+// attributeUse is an attribute that an action may set.
+type attributeUse struct {
+	attribute *metadata.TrackedEntityAttribute
+	mandatory bool
+	future    bool
+}
+
+// attributes compiles the key attributes against those that the program or type has.
+func (c *compiler) attributes(uses []attributeUse, of string) []*valued {
+	n := c.mapping("attributes")
+	among := make([]string, len(uses))
+	for i, u := range uses {
+		among[i] = u.attribute.ID
+	}
+	var list []*valued
+	seen := map[string]*yamlnode.Node{}
+	for _, pair := range n.Pairs() {
+		a, ambiguous, suggestions := c.x.TrackedEntityAttribute(pair.Key.Value, among)
+		if a == nil && len(ambiguous) == 0 {
+			if elsewhere, _, _ := c.x.TrackedEntityAttribute(pair.Key.Value, nil); elsewhere != nil {
+				c.errorAt(pair.Key.Place(), "attribute-not-in-program", c.attributeHint(uses), "the attribute %q is not one of %s", pair.Key.Value, of)
+				continue
+			}
+		}
+		if !c.found(pair.Key, a != nil, metadata.TrackedEntityAttributes, "attribute", ambiguous, suggestions) {
+			continue
+		}
+		if first := seen[a.ID]; first != nil {
+			c.errorAt(pair.Key.Place(), "set-twice", "keep one of them", "the attribute %q is set twice; as %q before", a.Name, first.Value)
+			continue
+		}
+		seen[a.ID] = pair.Key
+		use := uses[indexOfAttribute(uses, a.ID)]
+		if a.Generated {
+			c.warnAt(pair.Key.Place(), "generated-attribute", "leave it out so that DHIS2 generates it", "DHIS2 generates the values of %q itself", a.Name)
+		}
+		if v := c.valued(pair.Value, a.ID, pair.Key.Value, c.attributeKind(a, use.future)); v != nil {
+			list = append(list, v)
+		}
+	}
+	c.mandatoryAttributes(uses, seen, of, n)
+	return list
+}
+
+func (c *compiler) attributeHint(uses []attributeUse) string {
+	var names []string
+	for _, u := range uses {
+		names = append(names, u.attribute.Name)
+	}
+	return diag.Known(names, "attributes")
+}
+
+func indexOfAttribute(uses []attributeUse, id string) int {
+	for i, u := range uses {
+		if u.attribute.ID == id {
+			return i
+		}
+	}
+	return 0
+}
+
+func (c *compiler) mandatoryAttributes(uses []attributeUse, seen map[string]*yamlnode.Node, of string, n *yamlnode.Node) {
+	if c.spec.Kind == KindEnroll {
+		return // the person may have them already
+	}
+	place := c.spec.Place
+	if key := c.spec.Body.Key("attributes"); n != nil && key != nil {
+		place = key.Place()
+	}
+	var missing []string
+	for _, u := range uses {
+		if u.mandatory && seen[u.attribute.ID] == nil && !u.attribute.Generated {
+			missing = append(missing, u.attribute.Name)
+		}
+	}
+	if len(missing) > 0 {
+		c.errorAt(place, "mandatory-attribute", "add it, or make it optional in DHIS2 and sync", "nothing sets %s, mandatory for %s", diag.Names(missing, "and"), of)
+	}
+}
+
+// usesOf lists the attributes of a type and, when given, a program.
+func (c *compiler) usesOf(t *metadata.TrackedEntityType, p *metadata.Program) []attributeUse {
+	var uses []attributeUse
+	at := map[string]int{}
+	if t != nil {
+		for _, a := range t.Attributes {
+			if attribute := c.x.AttributeByID(a.Attribute.ID); attribute != nil {
+				at[attribute.ID] = len(uses)
+				uses = append(uses, attributeUse{attribute, a.Mandatory, p == nil})
+			}
+		}
+	}
+	if p == nil {
+		return uses
+	}
+	for _, a := range p.Attributes {
+		attribute := c.x.AttributeByID(a.Attribute.ID)
+		if attribute == nil {
+			continue
+		}
+		if i, ok := at[attribute.ID]; ok {
+			uses[i].mandatory = uses[i].mandatory || a.Mandatory
+			uses[i].future = a.AllowFutureDate
+			continue
+		}
+		uses = append(uses, attributeUse{attribute, a.Mandatory, a.AllowFutureDate})
+	}
+	return uses
+}

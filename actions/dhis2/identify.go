@@ -1,0 +1,436 @@
+package dhis2
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sort"
+	"strings"
+
+	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/actions/dhis2/client"
+	"github.com/culvert/culvert/rules/diag"
+)
+
+// Origins of identities.
+const (
+	originMatched   = "matched"
+	originRecreated = "recreated"
+)
+
+// people gives everybody whom a write is about.
+func people(o actions.Object) []*person {
+	var list []*person
+	add := func(p *person, ref *enrollmentRef) {
+		if ref != nil {
+			p = ref.person
+		}
+		if p != nil {
+			list = append(list, p)
+		}
+	}
+	side := func(e *end) {
+		if e.event != nil {
+			add(nil, e.event.ref)
+			return
+		}
+		add(e.person, e.enrollment)
+	}
+	switch o := o.(type) {
+	case *trackedEntityWrite:
+		add(o.person, nil)
+	case *enrollmentWrite:
+		add(nil, o.ref)
+	case *eventWrite:
+		add(nil, o.ref)
+	case *statusWrite:
+		add(nil, o.ref)
+	case *relationshipWrite:
+		side(&o.from)
+		side(&o.to)
+	case *deletion:
+		if o.relationship != nil {
+			return people(o.relationship)
+		}
+		side(&o.target)
+	}
+	return list
+}
+
+// resolve finds out who everybody is: what the journal keeps, then people that are in DHIS2 already.
+func (d *delivery) resolve(ctx context.Context) error {
+	var keys []actions.IdentityKey
+	for _, j := range d.jobs {
+		for _, i := range j.items {
+			for _, p := range people(i.write.Object) {
+				keys = append(keys, p.key)
+			}
+		}
+	}
+	if err := d.remember(ctx, keys); err != nil {
+		return err
+	}
+	var strangers []string
+	for _, j := range d.jobs {
+		d.eachStranger(j, func(p *person) { strangers = append(strangers, digestName(client.TypeTrackedEntity, p.uid)) })
+	}
+	if err := d.recall(ctx, strangers); err != nil {
+		return err
+	}
+	wanted := map[*person]*job{}
+	for _, j := range d.jobs {
+		d.eachStranger(j, func(p *person) {
+			if !d.delivered(digestName(client.TypeTrackedEntity, p.uid)) {
+				wanted[p] = j
+			}
+		})
+	}
+	d.match(ctx, wanted)
+	return nil
+}
+
+// eachStranger calls do for the people of a record who may be in DHIS2 under another uid.
+func (d *delivery) eachStranger(j *job, do func(*person)) {
+	for _, i := range j.items {
+		for _, p := range people(i.write.Object) {
+			if _, known := d.identities[p.key]; !known && len(p.match) > 0 {
+				do(p)
+			}
+		}
+	}
+}
+
+// question is one attribute by which people are looked up together.
+type question struct{ typ, program, attribute string }
+
+// match looks people up by their unique attributes, in bulk. Records whose people cannot be told are settled.
+func (d *delivery) match(ctx context.Context, wanted map[*person]*job) {
+	values := map[question][]string{}
+	for p := range wanted {
+		for _, m := range p.match {
+			q := question{p.key.Type, m.program, m.attribute}
+			values[q] = append(values[q], m.value)
+		}
+	}
+	hits := map[question]map[string][]client.Found{}
+	failures := map[question]error{}
+	for q, list := range values {
+		query := client.FindQuery{Attribute: q.attribute, Values: list, Program: q.program}
+		if q.program == "" {
+			query.TrackedEntityType = q.typ
+		}
+		found, err := d.server.FindTrackedEntities(ctx, query)
+		if err != nil {
+			failures[q] = err
+			continue
+		}
+		hits[q] = map[string][]client.Found{}
+		for _, f := range found {
+			hits[q][f.Value] = append(hits[q][f.Value], f)
+		}
+	}
+	for p, j := range wanted {
+		d.decide(p, j, hits, failures)
+	}
+}
+
+// decide says who a person is, after the look-up.
+func (d *delivery) decide(p *person, j *job, hits map[question]map[string][]client.Found, failures map[question]error) {
+	uids := map[string]string{} // uid -> attribute by which it was found
+	for _, m := range p.match {
+		q := question{p.key.Type, m.program, m.attribute}
+		if err := failures[q]; err != nil {
+			d.failAll([]*job{j}, d.lookupFailed(m, err))
+			return
+		}
+		for _, f := range hits[q][m.value] {
+			uids[f.TrackedEntity] = m.name
+			d.found[f.TrackedEntity] = f
+		}
+	}
+	switch len(uids) {
+	case 0:
+		return
+	case 1:
+		for uid := range uids {
+			if uid != p.uid {
+				d.learn(j, actions.Identity{IdentityKey: p.key, UID: uid, Origin: originMatched})
+			}
+		}
+		return
+	}
+	d.failAll([]*job{j}, severalPeople(uids))
+}
+
+func severalPeople(uids map[string]string) actions.Outcome {
+	var list []string
+	for uid := range uids {
+		list = append(list, uid)
+	}
+	sort.Strings(list)
+	return actions.Outcome{
+		Status: actions.Failed, Class: actions.ClassConflict, Code: "several-matches",
+		Cause: fmt.Sprintf("several tracked entities fit match_by: %s", diag.Names(list, "and")),
+		Mend:  "merge them in DHIS2, or say which is meant with culvert ids, then replay the record",
+	}
+}
+
+func (d *delivery) lookupFailed(m match, err error) actions.Outcome {
+	o := wholeFailure(err)
+	var e *client.Error
+	if errors.As(err, &e) && e.Kind == client.Refused {
+		o.Status, o.Class, o.Code = actions.Failed, actions.ClassMetadata, "lookup-refused"
+		o.Cause = fmt.Sprintf("DHIS2 refuses to look people up by %q: %s", m.name, e.Message)
+		o.Mend = "make the attribute searchable in DHIS2 and give the user a search org unit that covers the people, then replay the record"
+	}
+	return o
+}
+
+// personUID is the uid that a person has in DHIS2 as far as we know.
+func (d *delivery) personUID(p *person) string {
+	if id, ok := d.identities[p.key]; ok && id.UID != "" {
+		return id.UID
+	}
+	return p.uid
+}
+
+// enrollmentKey is under which a change of an enrollment's uid is kept: its program, and the uid that would be derived.
+func (d *delivery) enrollmentKey(r *enrollmentRef) actions.IdentityKey {
+	return actions.IdentityKey{Type: r.program, ExternalID: r.uid(d.personUID(r.person), 0)}
+}
+
+func (d *delivery) enrollmentUID(r *enrollmentRef) string {
+	key := d.enrollmentKey(r)
+	if id, ok := d.identities[key]; ok {
+		return id.UID
+	}
+	return key.ExternalID
+}
+
+func (d *delivery) eventKey(e *eventWrite) actions.IdentityKey {
+	parent := e.parent
+	if e.ref != nil {
+		parent = d.enrollmentUID(e.ref)
+	}
+	return actions.IdentityKey{Type: e.stage, ExternalID: EventUID(e.stage, parent, e.id, 0)}
+}
+
+func (d *delivery) eventUID(e *eventWrite) string {
+	key := d.eventKey(e)
+	if id, ok := d.identities[key]; ok {
+		return id.UID
+	}
+	return key.ExternalID
+}
+
+func (d *delivery) endUID(e *end) string {
+	switch {
+	case e.event != nil:
+		return d.eventUID(e.event)
+	case e.enrollment != nil:
+		return d.enrollmentUID(e.enrollment)
+	}
+	return d.personUID(e.person)
+}
+
+func (d *delivery) relationshipKey(r *relationshipWrite) actions.IdentityKey {
+	return actions.IdentityKey{Type: r.typ, ExternalID: RelationshipUID(r.typ, d.endUID(&r.from), d.endUID(&r.to), 0)}
+}
+
+func (d *delivery) relationshipUID(r *relationshipWrite) string {
+	key := d.relationshipKey(r)
+	if id, ok := d.identities[key]; ok {
+		return id.UID
+	}
+	return key.ExternalID
+}
+
+// reuse takes up the enrollments that matched people have in a program already, active ones first.
+func (d *delivery) reuse(j *job, r *enrollmentRef) {
+	person, ok := d.found[d.personUID(r.person)]
+	if !ok || r.again != "" {
+		return
+	}
+	d.adopt(j, r, person.Enrollments)
+}
+
+// adopt makes an existing enrollment the one that the rule means; false when there is none to take.
+func (d *delivery) adopt(j *job, r *enrollmentRef, list []client.Enrollment) bool {
+	key := d.enrollmentKey(r)
+	var best *client.Enrollment
+	for n := range list {
+		e := &list[n]
+		if e.Program != r.program || e.Status != "ACTIVE" && !r.once {
+			continue
+		}
+		if best == nil || e.Status == "ACTIVE" && best.Status != "ACTIVE" || e.Status == best.Status && e.EnrolledAt > best.EnrolledAt {
+			best = e
+		}
+	}
+	if best == nil {
+		return false
+	}
+	if id, known := d.identities[key]; best.Enrollment != key.ExternalID && !(known && id.UID == best.Enrollment) {
+		d.learn(j, actions.Identity{IdentityKey: key, UID: best.Enrollment, Generation: id.Generation, Origin: originMatched})
+	}
+	return true
+}
+
+// assign gives every write of the records the uids that it has now, and finds what would change nothing.
+func (d *delivery) assign(ctx context.Context, jobs []*job) error {
+	var enrollments, events []actions.IdentityKey
+	eachRef(jobs, func(_ *job, r *enrollmentRef) { enrollments = append(enrollments, d.enrollmentKey(r)) }, nil)
+	if err := d.remember(ctx, enrollments); err != nil {
+		return err
+	}
+	eachRef(jobs, func(j *job, r *enrollmentRef) {
+		if _, known := d.identities[d.enrollmentKey(r)]; !known {
+			d.reuse(j, r)
+		}
+	}, func(e *eventWrite) { events = append(events, d.eventKey(e)) })
+	if err := d.remember(ctx, events); err != nil {
+		return err
+	}
+	var names []string
+	for _, j := range jobs {
+		for _, i := range j.items {
+			d.label(i)
+			names = append(names, i.name)
+		}
+	}
+	if err := d.recall(ctx, names); err != nil {
+		return err
+	}
+	for _, j := range jobs {
+		for _, i := range j.items {
+			d.compare(i)
+		}
+	}
+	return nil
+}
+
+// eachRef walks enrollments and events that writes are about.
+func eachRef(jobs []*job, enrollment func(*job, *enrollmentRef), event func(*eventWrite)) {
+	for _, j := range jobs {
+		visit := func(r *enrollmentRef, e *eventWrite) {
+			if r != nil {
+				enrollment(j, r)
+			}
+			if e != nil && event != nil {
+				event(e)
+			}
+		}
+		for _, i := range j.items {
+			switch o := i.write.Object.(type) {
+			case *enrollmentWrite:
+				visit(o.ref, nil)
+			case *eventWrite:
+				visit(o.ref, o)
+			case *statusWrite:
+				visit(o.ref, o.event)
+			case *relationshipWrite:
+				visit(o.from.refs())
+				visit(o.to.refs())
+			case *deletion:
+				if o.relationship != nil {
+					visit(o.relationship.from.refs())
+					visit(o.relationship.to.refs())
+					continue
+				}
+				visit(o.target.refs())
+			}
+		}
+	}
+}
+
+// refs gives the enrollment and the event of a side.
+func (e *end) refs() (*enrollmentRef, *eventWrite) {
+	if e.event != nil {
+		return e.event.ref, e.event
+	}
+	return e.enrollment, nil
+}
+
+// label gives an item its key, the name of its digest and the uids that it refers to.
+func (d *delivery) label(i *item) {
+	before := i.key
+	i.uids = i.uids[:0]
+	switch o := i.write.Object.(type) {
+	case *trackedEntityWrite:
+		i.key = client.ObjectKey{Type: client.TypeTrackedEntity, UID: d.personUID(o.person)}
+	case *enrollmentWrite:
+		i.key = client.ObjectKey{Type: client.TypeEnrollment, UID: d.enrollmentUID(o.ref)}
+		i.uids = append(i.uids, d.personUID(o.ref.person))
+	case *eventWrite:
+		i.key = client.ObjectKey{Type: client.TypeEvent, UID: d.eventUID(o)}
+		if o.ref != nil {
+			i.uids = append(i.uids, d.enrollmentUID(o.ref))
+		}
+	case *statusWrite:
+		if i.key = (client.ObjectKey{Type: client.TypeEnrollment}); o.event != nil {
+			i.key = client.ObjectKey{Type: client.TypeEvent, UID: d.eventUID(o.event)}
+		} else {
+			i.key.UID = d.enrollmentUID(o.ref)
+		}
+		i.name = "STATUS:" + i.key.Type + ":" + i.key.UID
+	case *relationshipWrite:
+		i.key = client.ObjectKey{Type: client.TypeRelationship, UID: d.relationshipUID(o)}
+		i.uids = append(i.uids, d.endUID(&o.from), d.endUID(&o.to))
+	case *deletion:
+		i.key = d.deletionKey(o)
+	case *dataValueWrite:
+		i.name = "DATA_VALUE:" + o.cell.String()
+	case *completionWrite:
+		x := o.completion
+		i.name = strings.Join([]string{"COMPLETION:" + x.DataSet, x.Period, x.OrgUnit, x.AttributeOptionCombo}, ".")
+	}
+	switch i.write.Object.(type) {
+	case *trackedEntityWrite, *enrollmentWrite, *eventWrite, *relationshipWrite, *deletion:
+		i.name = digestName(i.key.Type, i.key.UID)
+	}
+	i.sum = sumOf(i.write.Object, i.uids)
+	if i.done && i.key != before {
+		i.done, i.outcome = false, actions.Outcome{}
+	}
+}
+
+func (d *delivery) deletionKey(o *deletion) client.ObjectKey {
+	switch {
+	case o.relationship != nil:
+		return client.ObjectKey{Type: client.TypeRelationship, UID: d.relationshipUID(o.relationship)}
+	case o.target.event != nil:
+		return client.ObjectKey{Type: client.TypeEvent, UID: d.eventUID(o.target.event)}
+	case o.target.enrollment != nil:
+		return client.ObjectKey{Type: client.TypeEnrollment, UID: d.enrollmentUID(o.target.enrollment)}
+	}
+	return client.ObjectKey{Type: client.TypeTrackedEntity, UID: d.personUID(o.target.person)}
+}
+
+func digestName(typ, uid string) string { return typ + ":" + uid }
+
+// compare settles an item that would change nothing, and notes whether its object is there already.
+func (d *delivery) compare(i *item) {
+	sum, delivered := d.digests[i.name]
+	i.known = delivered && sum != 0 || d.adopted(i)
+	if i.done || i.name == "" || d.rehearse || i.job.force {
+		return
+	}
+	if _, status := i.write.Object.(*statusWrite); status {
+		return // somebody may have changed it in DHIS2 since; it is read before it is written
+	}
+	if delivered && sum == i.sum {
+		i.finish(actions.Outcome{Status: actions.Unchanged})
+	}
+}
+
+// adopted tells whether an object was made by somebody else.
+func (d *delivery) adopted(i *item) bool {
+	switch o := i.write.Object.(type) {
+	case *trackedEntityWrite:
+		return i.key.UID != o.person.uid && d.identities[o.person.key].Origin != originRecreated
+	case *enrollmentWrite:
+		id, ok := d.identities[d.enrollmentKey(o.ref)]
+		return ok && id.Origin != originRecreated
+	}
+	return false
+}

@@ -1,0 +1,162 @@
+// Package dhis2 is what rules do with DHIS2: it checks actions against a snapshot of a server's metadata, turns records into writes, and
+// delivers the writes of many records in bulk.
+package dhis2
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/actions/dhis2/metadata"
+	"github.com/culvert/culvert/actions/dhis2/value"
+	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/rules/diag"
+)
+
+// Options are what actions and targets need besides metadata.
+type Options struct {
+	Project string           // namespace of all derived ids
+	Now     func() time.Time // nil means time.Now
+	Zone    *time.Location   // of dates and times of day without a zone; nil means UTC
+	Import  ImportOptions    // the server's own; a rule may ask for more
+	Log     *slog.Logger     // of targets; nil keeps them silent
+}
+
+// ImportOptions make tracker imports faster and give up checks; off unless asked for.
+type ImportOptions struct {
+	SkipRuleEngine        bool // program rules are not run
+	SkipSideEffects       bool // notifications are not sent
+	SkipPatternValidation bool // values of generated attributes are not checked against their pattern
+}
+
+func (o ImportOptions) or(other ImportOptions) ImportOptions {
+	return ImportOptions{
+		SkipRuleEngine:        o.SkipRuleEngine || other.SkipRuleEngine,
+		SkipSideEffects:       o.SkipSideEffects || other.SkipSideEffects,
+		SkipPatternValidation: o.SkipPatternValidation || other.SkipPatternValidation,
+	}
+}
+
+// Names of the action kinds.
+const (
+	KindTrackedEntity   = "dhis2.tracked_entity"
+	KindEnroll          = "dhis2.enroll"
+	KindCreateAndEnroll = "dhis2.create_and_enroll"
+	KindEvent           = "dhis2.event"
+	KindComplete        = "dhis2.complete"
+	KindDataValue       = "dhis2.data_value"
+	KindDataValueSet    = "dhis2.data_value_set"
+	KindRelationship    = "dhis2.relationship"
+	KindDelete          = "dhis2.delete"
+)
+
+// KindNames lists the action kinds, for suggestions where there is no metadata yet.
+func KindNames() []string {
+	return []string{KindTrackedEntity, KindEnroll, KindCreateAndEnroll, KindEvent, KindComplete, KindDataValue, KindDataValueSet, KindRelationship, KindDelete}
+}
+
+// Kinds gives the action kinds, which check and compile against one snapshot. With a nil index every action has the finding no-snapshot.
+func Kinds(x *metadata.Index, o Options) []actions.Kind {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Zone == nil {
+		o.Zone = time.UTC
+	}
+	w := &workshop{x: x, o: o, options: map[string]*value.Options{}}
+	w.context = &value.Context{Now: o.Now, Zone: o.Zone}
+	if x != nil {
+		w.context.OrgUnit = w.orgUnitUID
+		for i := range x.Snapshot.OptionSets {
+			set := &x.Snapshot.OptionSets[i]
+			w.options[set.ID] = value.NewOptions(set)
+		}
+	}
+	compilers := map[string]func(*compiler) planner{
+		KindTrackedEntity:   compileTrackedEntity,
+		KindEnroll:          compileEnroll,
+		KindCreateAndEnroll: compileCreateAndEnroll,
+		KindEvent:           compileEvent,
+		KindComplete:        compileComplete,
+		KindDataValue:       compileDataValue,
+		KindDataValueSet:    compileDataValueSet,
+		KindRelationship:    compileRelationship,
+		KindDelete:          compileDelete,
+	}
+	var kinds []actions.Kind
+	for _, name := range KindNames() {
+		kinds = append(kinds, &kind{name: name, workshop: w, compile: compilers[name]})
+	}
+	return kinds
+}
+
+// workshop is what all kinds share: the metadata and how values are converted. It is read-only.
+type workshop struct {
+	x       *metadata.Index
+	o       Options
+	options map[string]*value.Options // by option set
+	context *value.Context
+}
+
+// kind is one kind of action.
+type kind struct {
+	name     string
+	workshop *workshop
+	compile  func(*compiler) planner
+}
+
+// planner turns one item of a record into writes. The error is a *rules.Failure.
+type planner interface {
+	plan(s *rules.Scope, p *plan) error
+	key() *rules.Expr
+}
+
+// Name is how rule files name the kind.
+func (k *kind) Name() string { return k.name }
+
+// Compile checks an action of a rule; see actions.Kind.
+func (k *kind) Compile(spec *rules.ActionSpec) actions.Action {
+	if k.workshop.x == nil {
+		spec.Report(diag.Diagnostic{
+			Code: "no-snapshot", Place: spec.Place,
+			Message: `"` + k.name + `" cannot be checked: there is no metadata of its server yet`,
+			Hint:    "run culvert sync first",
+		})
+		return nil
+	}
+	c := &compiler{workshop: k.workshop, spec: spec}
+	p := k.compile(c)
+	c.finish()
+	if c.failed || p == nil {
+		return nil
+	}
+	return &action{spec: spec, planner: p}
+}
+
+// action is a compiled action; see actions.Action.
+type action struct {
+	spec    *rules.ActionSpec
+	planner planner
+}
+
+// Key is the expression of external_id; nil when the action has none.
+func (a *action) Key() *rules.Expr { return a.planner.key() }
+
+// plan collects the writes of one record.
+type plan struct {
+	writes []actions.Write
+	spec   *rules.ActionSpec
+}
+
+func (p *plan) add(o actions.Object) {
+	p.writes = append(p.writes, actions.Write{Action: p.spec.Number, Place: p.spec.Place, Object: o})
+}
+
+// Plan turns the record in scope into writes. The error is a *rules.Failure.
+func (a *action) Plan(s *rules.Scope) ([]actions.Write, error) {
+	p := plan{spec: a.spec}
+	if err := a.spec.Each(s, func(s *rules.Scope) error { return a.planner.plan(s, &p) }); err != nil {
+		return nil, err
+	}
+	return p.writes, nil
+}

@@ -1,0 +1,245 @@
+package dhis2
+
+import (
+	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/actions/dhis2/metadata"
+	"github.com/culvert/culvert/actions/dhis2/value"
+	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/expression"
+	"github.com/culvert/culvert/rules/yamlnode"
+)
+
+// person is who a write is about. Which tracked entity that is, is known for certain on delivery only: somebody may have registered the
+// person already, or its uid may have been deleted.
+type person struct {
+	key   actions.IdentityKey
+	uid   string // derived, generation 0
+	match []match
+	// recreate: a deleted person is created again under a new uid.
+	recreate bool
+}
+
+// match is one unique attribute by which the person may be found.
+type match struct {
+	attribute, value, name string
+	program                string // in whose scope to search; empty: among all of the type
+}
+
+// who compiles the keys that say who an action is about.
+type who struct {
+	w        *workshop
+	t        *metadata.TrackedEntityType
+	program  *metadata.Program
+	external *rules.Expr
+	match    []*valued
+	recreate bool
+}
+
+// who reads external_id, match_by and when_deleted. set are the attributes that the action sets, whose values match_by uses.
+func (c *compiler) who(t *metadata.TrackedEntityType, p *metadata.Program, set []*valued) *who {
+	w := &who{w: c.workshop, t: t, program: p, external: c.expr("external_id")}
+	if w.external == nil && c.spec.Body.Get("external_id").IsNull() {
+		c.missing("external_id", "give the person's or case's id in the source system; the same id always reaches the same tracked entity")
+	}
+	w.recreate = c.choice("when_deleted", "recreate", "fail") == "recreate"
+	w.matchBy(c, set)
+	return w
+}
+
+func (w *who) matchBy(c *compiler, set []*valued) {
+	n := c.node("match_by")
+	if n == nil {
+		w.suggestMatch(c, set)
+		return
+	}
+	names := n.Items()
+	switch n.Kind {
+	case yamlnode.Scalar:
+		names = []*yamlnode.Node{n}
+	case yamlnode.Mapping:
+		w.matchValues(c, n)
+		return
+	}
+	for _, name := range names {
+		a := w.unique(c, name)
+		if a == nil {
+			continue
+		}
+		var from *valued
+		for _, v := range set {
+			if v.uid == a.ID {
+				from = v
+			}
+		}
+		if from == nil {
+			c.errorAt(name.Place(), "match-by-without-value", "set it under attributes, or give its value here: {"+a.Name+": expression}", "match_by names %q, but nothing gives its value", a.Name)
+			continue
+		}
+		w.match = append(w.match, from)
+	}
+}
+
+// matchValues reads match_by as a mapping of attributes to their values, for actions that set no attributes.
+func (w *who) matchValues(c *compiler, n *yamlnode.Node) {
+	for _, pair := range n.Pairs() {
+		a := w.unique(c, pair.Key)
+		if a == nil {
+			continue
+		}
+		if v := c.valued(pair.Value, a.ID, pair.Key.Value, c.attributeKind(a, false)); v != nil {
+			w.match = append(w.match, v)
+		}
+	}
+}
+
+// unique finds a unique attribute of the type or program; nil when there is none, which is then reported.
+func (w *who) unique(c *compiler, n *yamlnode.Node) *metadata.TrackedEntityAttribute {
+	var among, names []string
+	for _, u := range c.usesOf(w.t, w.program) {
+		among = append(among, u.attribute.ID)
+		if u.attribute.Unique {
+			names = append(names, u.attribute.Name)
+		}
+	}
+	if among == nil {
+		return nil
+	}
+	a, ambiguous, suggestions := c.x.TrackedEntityAttribute(n.Value, among)
+	if !c.found(n, a != nil, metadata.TrackedEntityAttributes, "attribute", ambiguous, suggestions) {
+		return nil
+	}
+	if !a.Unique {
+		hint := "no attribute here is unique; leave match_by out"
+		if len(names) > 0 {
+			hint = "unique attributes: " + diag.Names(names, "and")
+		}
+		c.errorAt(n.Place(), "match-by-not-unique", hint, "people cannot be found by %q: it is not unique in DHIS2", a.Name)
+		return nil
+	}
+	return a
+}
+
+// suggestMatch warns where people may be created twice although an attribute that is set could tell.
+func (w *who) suggestMatch(c *compiler, set []*valued) {
+	if c.spec.Kind != KindCreateAndEnroll && c.spec.Kind != KindTrackedEntity {
+		return
+	}
+	for _, v := range set {
+		if a := c.x.AttributeByID(v.uid); a != nil && a.Unique {
+			c.warnAt(c.spec.Place, "no-match-by", "add match_by: "+a.Name+", so that people who are already in DHIS2 are found", "nothing finds people who are already in DHIS2, though %q is unique", a.Name)
+			return
+		}
+	}
+}
+
+// eval gives the person of one record. The error is a *rules.Failure.
+func (w *who) eval(s *rules.Scope) (*person, error) {
+	id, err := w.external.EvalText(s)
+	if err != nil {
+		return nil, err
+	}
+	if id == "" {
+		return nil, &rules.Failure{
+			Code: "blank-value", Place: w.external.Place, Field: "external_id",
+			Message: `"external_id" is blank, so nobody can be told from others`, Mend: "fill it in at the source, or filter such records out with when",
+		}
+	}
+	p := &person{
+		key:      actions.IdentityKey{Type: w.t.ID, ExternalID: id},
+		uid:      TrackedEntityUID(w.w.o.Project, w.t.ID, id, 0),
+		recreate: w.recreate,
+	}
+	for _, v := range w.match {
+		text, st, err := v.eval(s, w.w.context)
+		if err != nil {
+			return nil, err
+		}
+		if st == stateSet {
+			p.match = append(p.match, match{attribute: v.uid, value: text, name: v.name, program: w.scope(v.uid)})
+		}
+	}
+	return p, nil
+}
+
+// scope is the program in which people are searched by an attribute; empty for attributes of the type, by which people are found who are not
+// in the program: DHIS2 leaves them out when it is asked with one.
+func (w *who) scope(attribute string) string {
+	for _, a := range w.t.Attributes {
+		if a.Attribute.ID == attribute {
+			return ""
+		}
+	}
+	if w.program == nil {
+		return ""
+	}
+	return w.program.ID
+}
+
+// again reads what tells a person's enrollments in one program apart: enrollment_id, or reenroll with the enrolled date.
+type again struct {
+	id   *rules.Expr
+	date *dateField
+}
+
+func (c *compiler) again(enrolled *dateField) *again {
+	a := &again{id: c.expr("enrollment_id")}
+	if c.flag("reenroll") && a.id == nil {
+		a.date = enrolled
+	}
+	return a
+}
+
+func (a *again) eval(s *rules.Scope, c *value.Context) (string, error) {
+	if a == nil {
+		return "", nil
+	}
+	if a.id != nil {
+		text, err := a.id.EvalText(s)
+		if err == nil && text == "" {
+			err = &rules.Failure{
+				Code: "blank-value", Place: a.id.Place, Field: "enrollment_id",
+				Message: `"enrollment_id" is blank, so the enrollment cannot be told from others`, Mend: "fill it in at the source",
+			}
+		}
+		return text, err
+	}
+	return a.date.eval(s, c)
+}
+
+// enrollmentRef is an enrollment, known for certain on delivery only.
+type enrollmentRef struct {
+	person  *person
+	program string
+	name    string // of the program
+	again   string
+	once    bool // the program enrolls everybody once only
+}
+
+// uid derives the enrollment's uid for what the person turned out to be.
+func (r *enrollmentRef) uid(trackedEntity string, generation int) string {
+	return EnrollmentUID(r.program, trackedEntity, r.again, generation)
+}
+
+func (w *workshop) enrollment(p *metadata.Program, who *person, again string) *enrollmentRef {
+	return &enrollmentRef{person: who, program: p.ID, name: p.Name, again: again, once: p.OnlyEnrollOnce}
+}
+
+// resultText declares and sets what later actions may read of an action.
+func (c *compiler) declare(fields ...string) {
+	if c.spec.ID != "" {
+		c.spec.DeclareResult(fields...)
+	}
+}
+
+// textExpr compiles an expression in a mapping of an action, such as from.external_id.
+func (c *compiler) textExpr(n *yamlnode.Node) *rules.Expr {
+	if n == nil {
+		return nil
+	}
+	e := c.spec.Expression(n, expression.Text)
+	if e == nil {
+		c.failed = true
+	}
+	return e
+}

@@ -1,0 +1,171 @@
+package dhis2
+
+import (
+	"context"
+
+	"github.com/culvert/culvert/actions/dhis2/client"
+)
+
+// phase orders the kinds of requests of one round.
+type phase int
+
+const (
+	phaseWrite phase = iota
+	phaseStatus
+	phaseValues
+	phaseComplete
+	phaseDelete
+	phases
+)
+
+func (i *item) phase() phase {
+	switch i.write.Object.(type) {
+	case *statusWrite:
+		return phaseStatus
+	case *dataValueWrite:
+		return phaseValues
+	case *completionWrite:
+		return phaseComplete
+	case *deletion:
+		return phaseDelete
+	}
+	return phaseWrite
+}
+
+// rounds sends what is left of the records. An object is in a round once only, for DHIS2 2.43 refuses a whole request with the same object
+// twice; a record's writes keep their order.
+func (d *delivery) rounds(ctx context.Context, jobs []*job) {
+	for {
+		round := d.next(jobs)
+		if len(round) == 0 {
+			return
+		}
+		for p := range phases {
+			d.send(ctx, p, ready(round, p))
+		}
+		for _, j := range jobs {
+			if !j.repeat {
+				j.stop()
+			}
+		}
+	}
+}
+
+// next picks what can be sent together.
+func (d *delivery) next(jobs []*job) []*item {
+	var round []*item
+	taken := map[string]bool{}
+	for _, j := range jobs {
+		if j.repeat {
+			continue
+		}
+		reached := phaseWrite
+		for _, i := range j.items {
+			if i.done {
+				continue
+			}
+			if i.phase() < reached || d.clash(taken, i) {
+				break
+			}
+			reached = i.phase()
+			round = append(round, i)
+		}
+	}
+	return round
+}
+
+// clash tells whether an item cannot be in one round with those taken: the same object, or another person with the same unique value, of
+// whom DHIS2 would refuse both.
+func (d *delivery) clash(taken map[string]bool, i *item) bool {
+	claims := []string{i.key.Type + i.key.UID}
+	switch o := i.write.Object.(type) {
+	case *dataValueWrite, *completionWrite:
+		claims[0] = i.name
+	case *trackedEntityWrite:
+		for _, v := range o.values {
+			if a := d.x.AttributeByID(v.Attribute); a != nil && a.Unique && v.Value != "" {
+				claims = append(claims, a.ID+"="+v.Value)
+			}
+		}
+	}
+	for _, c := range claims {
+		if taken[c] {
+			return true
+		}
+	}
+	for _, c := range claims {
+		taken[c] = true
+	}
+	return false
+}
+
+// ready gives the items of a phase whose records have had no failure so far.
+func ready(round []*item, p phase) []*item {
+	var list []*item
+	for _, i := range round {
+		if i.phase() == p && !i.done && i.job.failed() == nil && !i.job.repeat {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
+func (d *delivery) send(ctx context.Context, p phase, items []*item) {
+	if len(items) == 0 {
+		return
+	}
+	switch p {
+	case phaseWrite, phaseStatus:
+		items = d.read(ctx, items)
+		for options, group := range byOptions(items) {
+			d.importTracker(ctx, group, client.TrackerOptions{
+				Rehearse: d.rehearse, SkipRuleEngine: options.SkipRuleEngine, SkipSideEffects: options.SkipSideEffects, SkipPatternValidation: options.SkipPatternValidation,
+			})
+		}
+	case phaseDelete:
+		d.importTracker(ctx, items, client.TrackerOptions{Rehearse: d.rehearse, Delete: true})
+	case phaseValues:
+		for set, group := range byDataSet(items) {
+			d.importValues(ctx, set, group)
+		}
+	case phaseComplete:
+		for _, i := range items {
+			d.complete(ctx, i)
+		}
+	}
+}
+
+// byOptions groups items by how they are to be imported. Most rules ask for nothing, so there is one group.
+func byOptions(items []*item) map[ImportOptions][]*item {
+	groups := map[ImportOptions][]*item{}
+	for _, i := range items {
+		o := optionsOf(i)
+		groups[o] = append(groups[o], i)
+	}
+	return groups
+}
+
+func optionsOf(i *item) ImportOptions {
+	switch o := i.write.Object.(type) {
+	case *trackedEntityWrite:
+		return o.options
+	case *enrollmentWrite:
+		return o.options
+	case *eventWrite:
+		return o.options
+	case *statusWrite:
+		return o.options
+	case *relationshipWrite:
+		return o.options
+	}
+	return ImportOptions{}
+}
+
+func byDataSet(items []*item) map[string][]*item {
+	groups := map[string][]*item{}
+	for _, i := range items {
+		set := i.write.Object.(*dataValueWrite).cell.dataSet
+		groups[set] = append(groups[set], i)
+	}
+	return groups
+}

@@ -1,0 +1,85 @@
+package dhis2
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/actions/dhis2/client"
+	"github.com/culvert/culvert/actions/dhis2/metadata"
+)
+
+// Server is what the target asks of a DHIS2 server. *client.Client implements it.
+type Server interface {
+	Ping(ctx context.Context) error
+	ImportTracker(ctx context.Context, p *client.TrackerPayload, o client.TrackerOptions) (*client.TrackerReport, error)
+	ImportDataValues(ctx context.Context, s *client.DataValueSet, o client.DataValueOptions) (*client.DataValueReport, error)
+	Complete(ctx context.Context, x client.Completion) error
+	FindTrackedEntities(ctx context.Context, q client.FindQuery) ([]client.Found, error)
+	TrackedEntities(ctx context.Context, uids []string, program string) ([]client.TrackedEntity, error)
+	Enrollments(ctx context.Context, uids []string) ([]client.Enrollment, error)
+	Events(ctx context.Context, uids []string) ([]client.Event, error)
+}
+
+// target delivers to one server; see actions.Target.
+type target struct {
+	server  Server
+	index   func() *metadata.Index
+	memory  actions.Memory
+	options Options
+	log     *slog.Logger
+}
+
+// NewTarget gives the target that delivers to a server. x gives the metadata of its last sync, for the names in outcomes; m is what the journal
+// remembers of the server.
+func NewTarget(s Server, x func() *metadata.Index, m actions.Memory, o Options) actions.Target {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &target{server: s, index: x, memory: m, options: o, log: o.Log}
+}
+
+// Probe asks for something small that needs valid credentials.
+func (t *target) Probe(ctx context.Context) error { return t.server.Ping(ctx) }
+
+// Deliver sends what the plans ask for; see actions.Target.
+func (t *target) Deliver(ctx context.Context, plans []actions.Plan) []actions.Result {
+	return t.run(ctx, plans, false)
+}
+
+// Rehearse asks the server to validate without writing; see actions.Target.
+func (t *target) Rehearse(ctx context.Context, plans []actions.Plan) []actions.Result {
+	return t.run(ctx, plans, true)
+}
+
+// maxPasses bounds how often a record is tried again at once, after its people were looked up again or got new ids.
+const maxPasses = 5
+
+func (t *target) run(ctx context.Context, plans []actions.Plan, rehearse bool) []actions.Result {
+	d := newDelivery(t, plans, rehearse)
+	if err := d.resolve(ctx); err != nil {
+		d.failAll(d.jobs, retryLater("the journal could not be read", err))
+		return d.results()
+	}
+	active := d.open(d.jobs)
+	for range maxPasses {
+		if len(active) == 0 {
+			break
+		}
+		if err := d.assign(ctx, active); err != nil {
+			d.failAll(active, retryLater("the journal could not be read", err))
+			break
+		}
+		d.rounds(ctx, active)
+		active = d.again(active)
+	}
+	return d.results()
+}
+
+func retryLater(cause string, err error) actions.Outcome {
+	return actions.Outcome{Status: actions.Retry, Class: actions.ClassTransient, Code: "not-ready", Cause: cause, Detail: err.Error(), Mend: "it is tried again by itself"}
+}

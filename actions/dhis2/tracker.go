@@ -1,0 +1,149 @@
+package dhis2
+
+import (
+	"context"
+	"errors"
+
+	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/actions/dhis2/client"
+)
+
+// importTracker sends one request for the writes of many records. A request that is refused as a whole is halved by record until the culprit is
+// alone: k bad records among n cost about k times log n requests.
+func (d *delivery) importTracker(ctx context.Context, items []*item, o client.TrackerOptions) {
+	if len(items) == 0 {
+		return
+	}
+	report, err := d.server.ImportTracker(ctx, d.payload(items), o)
+	if refused(report, err) {
+		if left, right := halves(items); right != nil {
+			d.importTracker(ctx, left, o)
+			d.importTracker(ctx, right, o)
+			return
+		}
+	}
+	if err != nil {
+		outcome := wholeFailure(err)
+		d.log.Debug("tracker import failed as a whole", "objects", len(items), "code", outcome.Code, "class", string(outcome.Class))
+		for _, i := range items {
+			i.finish(outcome)
+		}
+		return
+	}
+	for _, i := range items {
+		d.writtenBy[i.key] = i
+	}
+	for _, i := range items {
+		d.judge(ctx, i, report, o)
+	}
+}
+
+// refused tells whether nothing of a request was written for the sake of some part of it.
+func refused(report *client.TrackerReport, err error) bool {
+	var e *client.Error
+	if errors.As(err, &e) {
+		return e.Kind == client.Refused
+	}
+	return err == nil && report.Refused
+}
+
+// halves cuts a list between two records; right is nil when there is one record only.
+func halves(items []*item) (left, right []*item) {
+	cut := len(items) / 2
+	for cut < len(items) && cut > 0 && items[cut].job == items[cut-1].job {
+		cut++
+	}
+	if cut == len(items) {
+		for cut = len(items) / 2; cut > 0 && items[cut].job == items[cut-1].job; cut-- {
+		}
+	}
+	if cut <= 0 || cut >= len(items) {
+		return items, nil
+	}
+	return items[:cut], items[cut:]
+}
+
+// judge reads what the reply says of one object.
+func (d *delivery) judge(ctx context.Context, i *item, report *client.TrackerReport, o client.TrackerOptions) {
+	issues := report.Errors[i.key]
+	switch {
+	case len(issues) == 0 && (report.Written[i.key] || o.Rehearse):
+		d.rehearsed[i.key] = o.Rehearse
+		var warnings []string
+		for _, w := range report.Warnings[i.key] {
+			warnings = append(warnings, w.Code+": "+w.Message)
+		}
+		i.finish(actions.Outcome{Status: actions.Delivered, Warnings: warnings})
+	case len(issues) == 0:
+		i.finish(actions.Outcome{
+			Status: actions.Retry, Class: actions.ClassTransient, Code: "not-confirmed",
+			Cause: i.write.Object.Label() + ": DHIS2 did not confirm that it was written", Mend: "it is tried again by itself",
+		})
+	case o.Delete && gone(issues):
+		i.finish(actions.Outcome{Status: actions.Delivered, Code: issues[0].Code, Warnings: []string{"it was not there any more"}})
+	case allOf(issues, "E4018"):
+		i.finish(actions.Outcome{Status: actions.Delivered, Code: "E4018", Warnings: []string{"the two are linked already"}})
+	default:
+		d.refuse(ctx, i, issues)
+	}
+}
+
+func allOf(issues []client.Issue, codes ...string) bool {
+	for _, issue := range issues {
+		ok := false
+		for _, c := range codes {
+			ok = ok || issue.Code == c
+		}
+		if !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// gone tells whether what is to be deleted is not there.
+func gone(issues []client.Issue) bool {
+	return allOf(issues, "E1063", "E1081", "E1032", "E4016", "E1114", "E1113", "E1082", "E4017")
+}
+
+// refuse settles an object that DHIS2 did not take, or mends the cause so that the record is tried again at once.
+func (d *delivery) refuse(ctx context.Context, i *item, issues []client.Issue) {
+	issue := weightiest(issues)
+	if issue.Code == "E5000" {
+		i.finish(d.orphan(i, issue))
+		return
+	}
+	if d.mend(ctx, i, issue) {
+		i.job.repeat = true
+	}
+	i.finish(d.explain(i, issue))
+}
+
+// weightiest picks the issue that explains the others: a failed parent explains nothing if there is more.
+func weightiest(issues []client.Issue) client.Issue {
+	best := issues[0]
+	for _, issue := range issues {
+		if best.Code == "E5000" || missingParent(best.Code) && issue.Code != "E5000" && !missingParent(issue.Code) {
+			best = issue
+		}
+	}
+	return best
+}
+
+// orphan explains a child by what its parent lacked.
+func (d *delivery) orphan(i *item, issue client.Issue) actions.Outcome {
+	uids := append(append([]string{}, i.uids...), issue.Args...)
+	for _, uid := range uids {
+		for _, typ := range []string{client.TypeTrackedEntity, client.TypeEnrollment, client.TypeEvent} {
+			if parent := d.writtenBy[client.ObjectKey{Type: typ, UID: uid}]; parent != nil && parent != i && parent.done && !parent.good() {
+				return notTried(parent)
+			}
+		}
+	}
+	if parent := i.job.failed(); parent != nil {
+		return notTried(parent)
+	}
+	o := d.explain(i, issue)
+	o.Status, o.Class = actions.Retry, actions.ClassParent
+	return o
+}
