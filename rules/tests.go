@@ -14,7 +14,7 @@ type Test struct {
 	Name   string
 	Given  string // path of the sample, relative to the project; empty when Record is set
 	Expect *yamlnode.Node
-	Fail   string // code of the expected failure, or empty
+	Fail   string    // code of the expected failure, or empty
 	Now    time.Time // zero when the test names none
 	Place  diag.Place
 
