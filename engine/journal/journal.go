@@ -34,11 +34,11 @@ type Record struct {
 	Received time.Time
 	NextTry  time.Time // of a pending record
 	Attempts int
-	Problem  *Problem // why it failed, is held, or waits
-	Force    bool     // send even what would change nothing (replay --force)
-	Edited   bool     // its body was edited by a person before a replay
-	Objects  []string // ids that hold its data on the server, for people
-	Settled  time.Time
+	Problem  *Problem  // why it failed, is held, or waits
+	Force    bool      // send even what would change nothing (replay --force)
+	Edited   bool      // its body was edited by a person before a replay
+	Objects  []string  // ids that hold its data on the server, for people
+	Settled  time.Time // when it came to a state that nothing but a person changes
 }
 
 // Problem is why a record did not go through.

@@ -1,0 +1,93 @@
+package codec
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/sources"
+)
+
+// Origin gives what is stored of where a record came from.
+func (s *Sealer) Origin(ident int64, o sources.Origin) ([]byte, error) {
+	text, err := json.Marshal(o)
+	if err != nil {
+		return nil, fmt.Errorf("encode where the record came from: %w", err)
+	}
+	return s.Seal(PurposeOrigin, ident, text), nil
+}
+
+// OpenOrigin reads what Origin stored.
+func (s *Sealer) OpenOrigin(ident int64, stored []byte) (sources.Origin, error) {
+	var o sources.Origin
+	text, err := s.Open(PurposeOrigin, ident, stored)
+	if err != nil || len(text) == 0 {
+		return o, err
+	}
+	if err := json.Unmarshal(text, &o); err != nil {
+		return o, fmt.Errorf("read where a record came from: %w", err)
+	}
+	return o, nil
+}
+
+// private is the part of a problem that may hold data of a person.
+type private struct {
+	Detail  string   `json:"detail,omitempty"`
+	Value   string   `json:"value,omitempty"`
+	Objects []string `json:"objects,omitempty"`
+}
+
+// Private gives what is stored of the part of a problem that may hold data; nil when there is none.
+func (s *Sealer) Private(ident int64, p *journal.Problem) ([]byte, error) {
+	if p == nil || p.Detail == "" && p.Value == "" && len(p.Objects) == 0 {
+		return nil, nil
+	}
+	text, err := json.Marshal(private{Detail: p.Detail, Value: p.Value, Objects: p.Objects})
+	if err != nil {
+		return nil, fmt.Errorf("encode a problem: %w", err)
+	}
+	return s.Seal(PurposeProblem, ident, text), nil
+}
+
+// OpenPrivate fills a problem with what Private stored.
+func (s *Sealer) OpenPrivate(ident int64, stored []byte, p *journal.Problem) error {
+	text, err := s.Open(PurposeProblem, ident, stored)
+	if err != nil || len(text) == 0 {
+		return err
+	}
+	var v private
+	if err := json.Unmarshal(text, &v); err != nil {
+		return fmt.Errorf("read a problem: %w", err)
+	}
+	p.Detail, p.Value, p.Objects = v.Detail, v.Value, v.Objects
+	return nil
+}
+
+// Objects joins object ids for storing; SplitObjects takes them apart. Ids of DHIS2 hold no line breaks.
+func Objects(ids []string) string { return strings.Join(ids, "\n") }
+
+// SplitObjects takes apart what Objects joined.
+func SplitObjects(text string) []string {
+	if text == "" {
+		return nil
+	}
+	return strings.Split(text, "\n")
+}
+
+// Micros is how times are stored: microseconds since 1970, 0 for the zero time.
+func Micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+// Time reads what Micros stored.
+func Time(micros int64) time.Time {
+	if micros == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(micros).UTC()
+}

@@ -1,0 +1,126 @@
+package codec
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/culvert/culvert/engine/journal"
+)
+
+// The first byte of every stored payload says how the rest is to be read, so that a journal may become encrypted while it holds clear payloads.
+const (
+	formClear  = 0
+	formSealed = 1
+)
+
+// Purposes are bound to what is sealed, so that one payload cannot be put in the place of another kind.
+const (
+	PurposeBody    = "body"
+	PurposeOrigin  = "origin"
+	PurposeProblem = "problem"
+	purposeCheck   = "check"
+)
+
+const (
+	minKey    = 16
+	checkText = "culvert journal"
+)
+
+// Sealer encrypts payloads with AES-256-GCM, or passes them on in clear when there is no key.
+type Sealer struct{ aead cipher.AEAD }
+
+// NewSealer makes a sealer from the operator's key; an empty key keeps payloads in clear.
+func NewSealer(key []byte) (*Sealer, error) {
+	if len(key) == 0 {
+		return &Sealer{}, nil
+	}
+	if len(key) < minKey {
+		return nil, fmt.Errorf("the key for payloads has %d bytes: give at least %d, best 32 random ones", len(key), minKey)
+	}
+	derived, err := hkdf.Key(sha256.New, key, nil, "culvert journal payloads", 32)
+	if err != nil {
+		return nil, fmt.Errorf("derive the key for payloads: %w", err)
+	}
+	block, err := aes.NewCipher(derived)
+	if err != nil {
+		return nil, fmt.Errorf("make the cipher for payloads: %w", err)
+	}
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		return nil, fmt.Errorf("make the cipher for payloads: %w", err)
+	}
+	return &Sealer{aead: aead}, nil
+}
+
+// Sealing tells whether there is a key.
+func (s *Sealer) Sealing() bool { return s.aead != nil }
+
+// Seal gives what is stored for a payload of the record with this identity; nil for nil.
+func (s *Sealer) Seal(purpose string, ident int64, payload []byte) []byte {
+	if payload == nil {
+		return nil
+	}
+	if s.aead == nil {
+		return append(append(make([]byte, 0, 1+len(payload)), formClear), payload...)
+	}
+	out := append(make([]byte, 0, 1+len(payload)+s.aead.Overhead()), formSealed)
+	return s.aead.Seal(out, nil, payload, bound(purpose, ident))
+}
+
+// Open gives the payload of what is stored. The error is journal.ErrKeyMissing or ErrKeyWrong when it is sealed and cannot be opened.
+func (s *Sealer) Open(purpose string, ident int64, stored []byte) ([]byte, error) {
+	if len(stored) == 0 {
+		return nil, nil
+	}
+	switch stored[0] {
+	case formClear:
+		return stored[1:], nil
+	case formSealed:
+		if s.aead == nil {
+			return nil, journal.ErrKeyMissing
+		}
+		payload, err := s.aead.Open(nil, nil, stored[1:], bound(purpose, ident))
+		if err != nil {
+			return nil, journal.ErrKeyWrong
+		}
+		return payload, nil
+	}
+	return nil, fmt.Errorf("a stored payload has the unknown form %d: the journal is damaged", stored[0])
+}
+
+// Check gives a text that Verify can tell the right key by; empty without a key.
+func (s *Sealer) Check() string {
+	if s.aead == nil {
+		return ""
+	}
+	return base64.StdEncoding.EncodeToString(s.Seal(purposeCheck, 0, []byte(checkText)))
+}
+
+// Verify compares the key with a journal's check text; an empty text means that the journal was never encrypted.
+func (s *Sealer) Verify(check string) error {
+	if check == "" {
+		return nil
+	}
+	stored, err := base64.StdEncoding.DecodeString(check)
+	if err != nil {
+		return errors.New("the journal's note about its encryption cannot be read: restore a backup")
+	}
+	text, err := s.Open(purposeCheck, 0, stored)
+	if err != nil {
+		return err
+	}
+	if string(text) != checkText {
+		return journal.ErrKeyWrong
+	}
+	return nil
+}
+
+func bound(purpose string, ident int64) []byte {
+	return binary.BigEndian.AppendUint64([]byte(purpose), uint64(ident))
+}

@@ -1,0 +1,66 @@
+package codec
+
+import (
+	"fmt"
+
+	"github.com/culvert/culvert/engine/journal"
+)
+
+// The numbers of states. Pending and Delivered are 0 and 1 because SQLite keeps those two in no space at all: settling a record does not make
+// its row longer.
+const (
+	Pending   = 0
+	Delivered = 1
+	Held      = 2
+	Skipped   = 3
+	Failed    = 4
+	Dismissed = 5
+)
+
+// States are all states, by number.
+var states = [...]journal.State{journal.Pending, journal.Delivered, journal.Held, journal.Skipped, journal.Failed, journal.Dismissed}
+
+// StateCount is how many states there are.
+const StateCount = len(states)
+
+// StateCode gives a state's number; the empty state is pending.
+func StateCode(s journal.State) (int, error) {
+	if s == "" {
+		return Pending, nil
+	}
+	for i, known := range states {
+		if s == known {
+			return i, nil
+		}
+	}
+	return 0, fmt.Errorf("there is no record state %q", string(s))
+}
+
+// StateOf gives the state of a number.
+func StateOf(code int) journal.State {
+	if code < 0 || code >= len(states) {
+		return journal.State(fmt.Sprintf("unknown-%d", code))
+	}
+	return states[code]
+}
+
+// Unsettled tells whether a record in this state holds back later records of its key.
+func Unsettled(code int) bool { return code == Pending || code == Held }
+
+// Flags of a record.
+const (
+	FlagForce  = 1
+	FlagEdited = 2
+)
+
+// Flags packs a record's flags.
+func Flags(r *journal.Record) int {
+	f := 0
+	if r.Force {
+		f |= FlagForce
+	}
+	if r.Edited {
+		f |= FlagEdited
+	}
+	return f
+}

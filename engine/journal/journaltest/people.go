@@ -1,0 +1,528 @@
+package journaltest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/sources"
+)
+
+func file(id, rule, sum string) *journal.File {
+	return &journal.File{File: sources.File{ID: id, Rule: rule, Path: "/inbox/" + id, Name: id + ".csv", Folder: "/drop", Size: 100, SHA256: sum, Received: start},
+		State: journal.FileOpen, Next: 1, Owner: "one"}
+}
+
+func testFiles(t *testing.T, p Place) {
+	j := open(t, p)
+	a, b := file("f1", "anc", "aaa"), file("f2", "anc", "aaa")
+	for _, step := range []struct {
+		f    *journal.File
+		want bool
+	}{{a, false}, {b, true}, {file("f3", "pnc", "aaa"), false}} {
+		d, err := j.AddFile(t.Context(), step.f)
+		must(t, err)
+		if d != step.want {
+			t.Fatalf("%s: duplicate is %v", step.f.ID, d)
+		}
+	}
+	a.Next, a.Offset, a.Rows, a.Delivered, a.Unchanged, a.Failed = 11, 400, 10, 7, 2, 1
+	commit(t, j, journal.Batch{Files: []journal.File{*a}})
+	open, err := j.Files(t.Context(), journal.FileOpen)
+	must(t, err)
+	for _, f := range open {
+		if f.ID == "f1" {
+			diff(t, "progress", f, *a)
+		}
+	}
+	a.State, a.Finished, a.Path = journal.FileFinished, start.Add(time.Hour), "/drop/done/f1.csv"
+	commit(t, j, journal.Batch{Files: []journal.File{*a}})
+	finished, err := j.Files(t.Context(), journal.FileFinished)
+	must(t, err)
+	diff(t, "finished files", finished, []journal.File{*a})
+	all, err := j.Files(t.Context(), "")
+	must(t, err)
+	diff(t, "all files", len(all), 2)
+	sum, err := j.Summary(t.Context())
+	must(t, err)
+	diff(t, "open files", sum.Files, int64(1))
+}
+
+func testFileTakeover(t *testing.T, p Place) {
+	j := p.Open(t, journal.Options{Lease: shortLease})
+	f := file("f1", "anc", "aaa")
+	take := func(owner string) bool {
+		t.Helper()
+		ok, err := j.TakeFile(t.Context(), owner, "f1")
+		must(t, err)
+		return ok
+	}
+	must(t, j.Heartbeat(t.Context(), "one"))
+	if _, err := j.AddFile(t.Context(), f); err != nil {
+		t.Fatal(err)
+	}
+	if !take("one") || take("two") {
+		t.Fatal("the file is not its owner's")
+	}
+	eventually(t, "the silent owner's file is given to the other", func() bool { return take("two") })
+	f.Next = 5
+	row := record("anc", "row-4", "A")
+	err := j.Commit(t.Context(), &journal.Batch{Owner: "one", Files: []journal.File{*f}, New: []*journal.Record{row}})
+	if !errors.Is(err, journal.ErrNotOwner) {
+		t.Fatalf("progress of a file that was taken over: %v", err)
+	}
+	all, err := j.Select(t.Context(), journal.Filter{})
+	must(t, err)
+	diff(t, "rows of a refused batch", len(all), 0)
+	commit(t, j, journal.Batch{Owner: "two", Files: []journal.File{*f}, New: []*journal.Record{row}})
+	if ok, err := j.TakeFile(t.Context(), "two", "nowhere"); ok || err != nil {
+		t.Fatalf("an unknown file: %v %v", ok, err)
+	}
+}
+
+func testFileRows(t *testing.T, p Place) {
+	j := open(t, p)
+	f := file("f1", "anc", "aaa")
+	if _, err := j.AddFile(t.Context(), f); err != nil {
+		t.Fatal(err)
+	}
+	row := func(n int, key string, state journal.State) *journal.Record {
+		r := record("anc", name("row-", n), key)
+		r.Origin, r.State = sources.Origin{Trigger: "files", File: "f1.csv", FileID: "f1", Row: n}, state
+		return r
+	}
+	appendAll(t, j, record("anc", "w1", "B"))
+	failed := row(7, "A", journal.Failed)
+	failed.Problem = &journal.Problem{Code: "E1", Cause: "no date", Value: "31.31."}
+	waits := row(3, "B", journal.Pending)
+	again := row(9, "A", journal.Pending)
+	f.Next = 10
+	commit(t, j, journal.Batch{Files: []journal.File{*f}, New: []*journal.Record{failed, waits, again}})
+	rows, err := j.FileRecords(t.Context(), "f1")
+	must(t, err)
+	wantIDs(t, "rows with a record", rows, "row-3 row-7 row-9")
+	diff(t, "a failed row", rows[1], failed)
+	blocked, err := j.BlockedKeys(t.Context())
+	must(t, err)
+	diff(t, "keys that wait", blocked, map[string]int{"A": 1, "B": 2})
+	wantIDs(t, "claim", claim(t, j, 10), "w1 row-9")
+	check(t, j)
+}
+
+func testHold(t *testing.T, p Place) {
+	j := open(t, p)
+	appendAll(t, j, record("anc", "a1", "A"), record("anc", "a2", "A"), record("pnc", "a3", "A"), record("pnc", "b1", "B"))
+	problem := &journal.Problem{Code: "rule-invalid", Cause: "the stage is gone", Place: "rules/anc.yaml:3:4"}
+	n, err := j.Hold(t.Context(), "anc", problem)
+	must(t, err)
+	diff(t, "held", n, int64(2))
+	wantIDs(t, "held records hold back their key", claim(t, j, 10), "b1")
+	held, err := j.Select(t.Context(), journal.Filter{States: []journal.State{journal.Held}})
+	must(t, err)
+	wantIDs(t, "held records", held, "a1 a2")
+	diff(t, "why", held[0].Problem, problem)
+	n, err = j.Unhold(t.Context(), "anc")
+	must(t, err)
+	diff(t, "unheld", n, int64(2))
+	got := claim(t, j, 10)
+	wantIDs(t, "free again", got, "a1")
+	if got[0].Problem != nil {
+		t.Errorf("a record that is not held any more has the problem %+v", got[0].Problem)
+	}
+	n, err = j.Hold(t.Context(), "anc", problem)
+	must(t, err)
+	diff(t, "held while one is in flight", n, int64(1))
+	settle(t, j, journal.Delivered, got...)
+	wantIDs(t, "the next is held", claim(t, j, 10), "")
+	check(t, j)
+}
+
+func testReplay(t *testing.T, p Place) {
+	j := open(t, p)
+	appendAll(t, j, record("anc", "a1", "A"), record("anc", "b1", "B"), record("pnc", "c1", "C"))
+	got := claim(t, j, 10)
+	fail(t, j, journal.Problem{Code: "E1064", Cause: "no date"}, got[0], got[2])
+	fail(t, j, journal.Problem{Code: "E1000", Cause: "no right"}, got[1])
+	replay := func(f journal.Filter, force bool, want int64) {
+		t.Helper()
+		n, err := j.Replay(t.Context(), f, "asha", "the metadata was mended", force)
+		must(t, err)
+		diff(t, "replayed", n, want)
+	}
+	replay(journal.Filter{Rule: "anc", Code: "E1064"}, false, 1)
+	again := claim(t, j, 10)
+	wantIDs(t, "by rule and code", again, "a1")
+	if again[0].Attempts != 0 || again[0].Force || string(again[0].Body) == "" {
+		t.Errorf("a replayed record is %+v", again[0])
+	}
+	settle(t, j, journal.Delivered, again...)
+	replay(journal.Filter{Key: "A"}, false, 0)
+	replay(journal.Filter{Key: "A", States: []journal.State{journal.Delivered}}, true, 1)
+	again = claim(t, j, 10)
+	wantIDs(t, "a delivered one", again, "a1")
+	if !again[0].Force {
+		t.Error("a forced replay is not forced")
+	}
+	replay(journal.Filter{Limit: 1}, false, 1)
+	wantIDs(t, "the first failed one", claim(t, j, 10), "b1")
+	trail, err := j.Audit(t.Context(), 10)
+	must(t, err)
+	if len(trail) != 3 || trail[2].Who != "asha" || trail[2].Did != "replay" || trail[2].Why != "the metadata was mended" || trail[2].Count != 1 {
+		t.Errorf("the audit trail is %+v", trail)
+	}
+	check(t, j)
+}
+
+func testReplayOrder(t *testing.T, p Place) {
+	j := open(t, p)
+	for i := range 5 {
+		appendAll(t, j, record("anc", name("a", i), "A"))
+	}
+	for range 3 {
+		fail(t, j, journal.Problem{Code: "E1", Cause: "x"}, claim(t, j, 10)...)
+	}
+	inFlight := claim(t, j, 10)
+	wantIDs(t, "in flight", inFlight, "a3")
+	if _, err := j.Replay(t.Context(), journal.Filter{}, "me", "", false); err != nil {
+		t.Fatal(err)
+	}
+	wantIDs(t, "while a later one is in flight", claim(t, j, 10), "")
+	settle(t, j, journal.Delivered, inFlight...)
+	for _, want := range []string{"a0", "a1", "a2", "a4"} {
+		got := claim(t, j, 10)
+		wantIDs(t, "in order again", got, want)
+		settle(t, j, journal.Delivered, got...)
+	}
+	check(t, j)
+}
+
+func testDismiss(t *testing.T, p Place) {
+	j := open(t, p)
+	appendAll(t, j, record("anc", "a1", "A"), record("anc", "a2", "A"), record("anc", "b1", "B"))
+	got := claim(t, j, 10)
+	fail(t, j, journal.Problem{Code: "E1", Cause: "x"}, got[1])
+	n, err := j.Dismiss(t.Context(), journal.Filter{}, "asha", "a test form")
+	must(t, err)
+	diff(t, "dismissed", n, int64(1))
+	r := get(t, j, got[1].Seq)
+	if r.State != journal.Dismissed || r.Problem == nil {
+		t.Errorf("a dismissed record is %+v", r)
+	}
+	must(t, j.Release(t.Context(), "one", []int64{got[0].Seq}))
+	n, err = j.Dismiss(t.Context(), journal.Filter{ID: "a1", States: []journal.State{journal.Pending}}, "asha", "sent by hand")
+	must(t, err)
+	diff(t, "dismissed while pending", n, int64(1))
+	wantIDs(t, "the next of its key comes", claim(t, j, 10), "a2")
+	check(t, j)
+}
+
+func testEdit(t *testing.T, p Place) {
+	j := open(t, p)
+	appendAll(t, j, record("anc", "a1", "A"))
+	got := claim(t, j, 1)
+	if err := j.Edit(t.Context(), got[0].Seq, []byte(`{}`), "me", ""); err == nil {
+		t.Error("a pending record was edited")
+	}
+	fail(t, j, journal.Problem{Code: "E1", Cause: "x"}, got...)
+	must(t, j.Edit(t.Context(), got[0].Seq, []byte(`{"date":"2026-01-01"}`), "asha", "the date was mistyped"))
+	r := get(t, j, got[0].Seq)
+	if !r.Edited || string(r.Body) != `{"date":"2026-01-01"}` {
+		t.Errorf("an edited record is %+v", r)
+	}
+	if err := j.Edit(t.Context(), 999, []byte(`{}`), "me", ""); err == nil || !strings.Contains(err.Error(), "no record 999") {
+		t.Errorf("an unknown record: %v", err)
+	}
+}
+
+func testSelect(t *testing.T, p Place) {
+	j := open(t, p)
+	for i := range 6 {
+		r := record(name("rule-", i%2), name("r", i), name("key-", i))
+		r.Received = start.Add(time.Duration(i) * time.Hour)
+		appendAll(t, j, r)
+	}
+	got := claim(t, j, 3)
+	fail(t, j, journal.Problem{Class: actions.ClassData, Code: "E1", Cause: "no date"}, got[:2]...)
+	settle(t, j, journal.Delivered, got[2])
+	all, err := j.Select(t.Context(), journal.Filter{})
+	must(t, err)
+	for _, c := range []struct {
+		what string
+		f    journal.Filter
+		want string
+	}{
+		{"all", journal.Filter{}, "r0 r1 r2 r3 r4 r5"},
+		{"newest first", journal.Filter{NewestOne: true, Limit: 2}, "r5 r4"},
+		{"by state", journal.Filter{States: []journal.State{journal.Failed, journal.Delivered}}, "r0 r1 r2"},
+		{"by one state, newest first", journal.Filter{States: []journal.State{journal.Pending}, NewestOne: true, Limit: 1}, "r5"},
+		{"by rule", journal.Filter{Rule: "rule-1"}, "r1 r3 r5"},
+		{"by key", journal.Filter{Key: "key-4"}, "r4"},
+		{"by id", journal.Filter{ID: "r3"}, "r3"},
+		{"by code", journal.Filter{Code: "E1", Rule: "rule-1"}, "r1"},
+		{"by class", journal.Filter{Class: actions.ClassData}, "r0 r1"},
+		{"by cause", journal.Filter{Cause: "no date", Limit: 1}, "r0"},
+		{"by seq", journal.Filter{Seq: all[3].Seq}, "r3"},
+		{"by time", journal.Filter{Since: start.Add(time.Hour), Until: start.Add(3 * time.Hour)}, "r1 r2"},
+		{"after a seq", journal.Filter{AfterSeq: all[1].Seq, States: []journal.State{journal.Pending}, Limit: 2}, "r3 r4"},
+		{"nothing", journal.Filter{FileID: "f"}, ""},
+	} {
+		records, err := j.Select(t.Context(), c.f)
+		must(t, err)
+		wantIDs(t, c.what, records, c.want)
+		for _, r := range records {
+			if r.Body != nil {
+				t.Errorf("%s: a body that was not asked for", c.what)
+			}
+		}
+	}
+}
+
+func testCauses(t *testing.T, p Place) {
+	clk := &clock{at: start}
+	j := p.Open(t, journal.Options{Now: clk.now})
+	for i := range 5 {
+		appendAll(t, j, record("anc", name("r", i), name("key-", i)))
+	}
+	got := claim(t, j, 10)
+	date := journal.Problem{Class: actions.ClassData, Code: "E1", Cause: "no date", Mend: "give one", Place: "anc.yaml:3:1", Value: "31.31."}
+	fail(t, j, date, got[0], got[1])
+	clk.advance(time.Hour)
+	fail(t, j, date, got[2])
+	fail(t, j, journal.Problem{Class: actions.ClassRights, Code: "E2", Cause: "no right"}, got[3])
+	causes, err := j.Causes(t.Context(), journal.Filter{Rule: "anc"})
+	must(t, err)
+	if len(causes) != 2 || causes[0].Example == nil || causes[0].Example.ID != "r2" || causes[0].Example.Problem.Value != "31.31." {
+		t.Fatalf("causes are %+v", causes)
+	}
+	causes[0].Example = nil
+	diff(t, "the first cause", causes[0], journal.Cause{Rule: "anc", Code: "E1", Cause: "no date", Mend: "give one", Place: "anc.yaml:3:1", Class: actions.ClassData,
+		Count: 3, First: start, Last: start.Add(time.Hour)})
+	causes, err = j.Causes(t.Context(), journal.Filter{Class: actions.ClassRights})
+	must(t, err)
+	diff(t, "causes of a class", len(causes), 1)
+}
+
+func testSummary(t *testing.T, p Place) {
+	clk := &clock{at: start.Add(time.Hour)}
+	j := p.Open(t, journal.Options{Now: clk.now})
+	for i := range 4 {
+		r := record("anc", name("r", i), name("key-", i))
+		r.Received = start.Add(time.Duration(i) * time.Minute)
+		appendAll(t, j, r)
+	}
+	skipped := record("pnc", "s", "s")
+	skipped.State, skipped.Body = journal.Skipped, nil
+	appendAll(t, j, skipped)
+	got := claim(t, j, 2)
+	settle(t, j, journal.Delivered, got[0])
+	sum, err := j.Summary(t.Context())
+	must(t, err)
+	diff(t, "rules", sum.Rules, []journal.RuleSummary{
+		{Rule: "anc", Pending: 3, Delivered: 1, Oldest: start.Add(time.Minute), LastDelivered: clk.at, LastReceived: start.Add(3 * time.Minute)},
+		{Rule: "pnc", Skipped: 1, LastReceived: start},
+	})
+	diff(t, "oldest", sum.Oldest, start.Add(time.Minute))
+	if sum.Size <= 0 {
+		t.Errorf("the journal has the size %d", sum.Size)
+	}
+}
+
+func testDigests(t *testing.T, p Place) {
+	j := open(t, p)
+	const n = 3000
+	digests := make([]actions.Digest, n)
+	objects := make([]string, n)
+	for i := range n {
+		objects[i] = name("event ", i)
+		digests[i] = actions.Digest{Object: objects[i], Sum: uint64(i)<<32 | uint64(i*7+1)}
+	}
+	commit(t, j, journal.Batch{Server: "national", Digests: digests})
+	look := func(server string) map[string]uint64 {
+		t.Helper()
+		sums, err := j.Memory(server).Digests(t.Context(), append(objects, "event never sent"))
+		must(t, err)
+		return sums
+	}
+	sums := look("national")
+	diff(t, "known objects", len(sums), n)
+	for i := range n {
+		if sums[objects[i]] != digests[i].Sum&journal.SumMask {
+			t.Fatalf("object %d has the sum %x, want %x", i, sums[objects[i]], digests[i].Sum&journal.SumMask)
+		}
+	}
+	diff(t, "objects of another server", len(look("district")), 0)
+	commit(t, j, journal.Batch{Server: "national", Digests: []actions.Digest{{Object: objects[5], Sum: 99}, {Object: objects[6]}}})
+	must(t, j.Close())
+	j = open(t, p)
+	sums = look("national")
+	diff(t, "a changed object", sums[objects[5]], uint64(99))
+	if _, known := sums[objects[6]]; known || len(sums) != n-1 {
+		t.Errorf("a forgotten object is known, or others are not: %d", len(sums))
+	}
+}
+
+func testIdentities(t *testing.T, p Place) {
+	j := open(t, p)
+	identity := func(external, uid string, generation int, origin string) actions.Identity {
+		return actions.Identity{IdentityKey: actions.IdentityKey{Type: "nEenWmSyUEp", ExternalID: external}, UID: uid, Generation: generation, Origin: origin}
+	}
+	save := func(ids ...actions.Identity) { commit(t, j, journal.Batch{Server: "national", Identities: ids}) }
+	want := func(what string, id actions.Identity) {
+		t.Helper()
+		got, err := j.Memory("national").Identities(t.Context(), []actions.IdentityKey{id.IdentityKey, {Type: "x", ExternalID: "unknown"}})
+		must(t, err)
+		diff(t, what, got, map[actions.IdentityKey]actions.Identity{id.IdentityKey: id})
+	}
+	a := identity(`w"1`, "AAAAAAAAAAA", 0, "matched")
+	save(a, identity("w2", "BBBBBBBBBBB", 0, "matched"))
+	want("matched", a)
+	a = identity(`w"1`, "CCCCCCCCCCC", 1, "recreated")
+	save(a)
+	want("a new generation", a)
+	save(identity(`w"1`, "AAAAAAAAAAA", 0, "matched"))
+	want("an old generation comes late", a)
+	a = identity(`w"1`, "DDDDDDDDDDD", 1, "manual")
+	must(t, j.SetIdentities(t.Context(), "national", []actions.Identity{a}, "asha", "two women were mixed up"))
+	want("by hand", a)
+	save(identity(`w"1`, "CCCCCCCCCCC", 1, "recreated"))
+	want("by hand stays", a)
+	all, err := j.ListIdentities(t.Context(), "national", "", 10)
+	must(t, err)
+	diff(t, "all", len(all), 2)
+	one, err := j.ListIdentities(t.Context(), "national", `w"1`, 10)
+	must(t, err)
+	diff(t, "one", one, []actions.Identity{a})
+	trail, err := j.Audit(t.Context(), 1)
+	must(t, err)
+	if len(trail) != 1 || trail[0].Did != "set identities" || trail[0].Who != "asha" {
+		t.Errorf("the audit trail is %+v", trail)
+	}
+}
+
+func testMeta(t *testing.T, p Place) {
+	j := open(t, p)
+	for _, value := range []string{"", "anc-pilot", "other"} {
+		must(t, j.SetMeta(t.Context(), "project", value))
+		got, err := j.Meta(t.Context(), "project")
+		must(t, err)
+		diff(t, "value", got, value)
+	}
+	got, err := j.Meta(t.Context(), "unknown")
+	must(t, err)
+	diff(t, "unknown", got, "")
+}
+
+func testForget(t *testing.T, p Place) {
+	j := open(t, p)
+	const person = "case-4711"
+	mention := record("pnc", "child", "child-1")
+	mention.Body = []byte(`{"mother":"` + person + `"}`)
+	delivered := record("anc", "f1", person)
+	delivered.Problem = nil
+	appendAll(t, j, delivered, record("anc", "f2", person), record("anc", "f3", person), record("anc", "other", "case-9999"), mention)
+	got := claim(t, j, 10)
+	wantIDs(t, "claim", got, "f1 other child")
+	settle(t, j, journal.Delivered, got...)
+	next := claim(t, j, 10)
+	fail(t, j, journal.Problem{Code: "E1", Cause: "x", Value: "Amina"}, next...)
+	commit(t, j, journal.Batch{Server: "national", Identities: []actions.Identity{{IdentityKey: actions.IdentityKey{Type: "t", ExternalID: person}, UID: "u", Origin: "matched"}}})
+	out, err := j.Forget(t.Context(), person, "asha", "she asked for it")
+	must(t, err)
+	diff(t, "forgotten", out, journal.Forgotten{Records: 4, Payloads: 4, Identities: 1})
+	all, err := j.Select(t.Context(), journal.Filter{WithBody: true})
+	must(t, err)
+	diff(t, "records", len(all), 5)
+	for _, r := range all {
+		text := fmt.Sprintf("%+v %+v %s", *r, r.Problem, r.Body)
+		if strings.Contains(text, person) || r.ID != "other" && strings.Contains(text, "Amina") {
+			t.Errorf("%s still tells of the person: %s", r.ID, text)
+		}
+	}
+	diff(t, "undelivered records", []journal.State{all[1].State, all[2].State}, []journal.State{journal.Dismissed, journal.Dismissed})
+	if all[3].Body == nil {
+		t.Error("another person was forgotten")
+	}
+	trail, err := j.Audit(t.Context(), 1)
+	must(t, err)
+	if len(trail) != 1 || trail[0].Did != "forget" || trail[0].Count != 4 || strings.Contains(trail[0].Subject, person) {
+		t.Errorf("the audit trail is %+v", trail)
+	}
+	appendAll(t, j, record("anc", "f9", person))
+	wantIDs(t, "new records of the person", claim(t, j, 10), "f9")
+	if _, err := j.Forget(t.Context(), "", "asha", ""); err == nil {
+		t.Error("nobody was forgotten")
+	}
+	check(t, j)
+}
+
+func testExpire(t *testing.T, p Place) {
+	clk := &clock{at: start}
+	j := p.Open(t, journal.Options{Now: clk.now})
+	for i := range 6 {
+		appendAll(t, j, record("anc", name("r", i), name("key-", i)))
+	}
+	f := file("f1", "anc", "aaa")
+	if _, err := j.AddFile(t.Context(), f); err != nil {
+		t.Fatal(err)
+	}
+	f.State, f.Finished = journal.FileFinished, start
+	commit(t, j, journal.Batch{Files: []journal.File{*f}})
+	got := claim(t, j, 10)
+	settle(t, j, journal.Delivered, got[0], got[1])
+	settle(t, j, journal.Skipped, got[2])
+	fail(t, j, journal.Problem{Code: "E1", Cause: "x"}, got[3])
+	clk.advance(48 * time.Hour)
+	late := record("anc", "late", "late")
+	late.Received = clk.at
+	appendAll(t, j, late)
+	settle(t, j, journal.Delivered, got[4])
+	expire := func(r journal.Retention, want journal.Expired) {
+		t.Helper()
+		out, err := j.Expire(t.Context(), r, clk.at)
+		must(t, err)
+		diff(t, "expired", out, want)
+	}
+	expire(journal.Retention{}, journal.Expired{})
+	expire(journal.Retention{Payloads: 24 * time.Hour}, journal.Expired{Payloads: 3})
+	if get(t, j, got[0].Seq).Body != nil || get(t, j, got[3].Seq).Body == nil || get(t, j, got[4].Seq).Body == nil || get(t, j, got[5].Seq).Body == nil {
+		t.Error("the wrong payloads went")
+	}
+	n, err := j.Replay(t.Context(), journal.Filter{States: []journal.State{journal.Delivered}, ID: "r0"}, "me", "", true)
+	must(t, err)
+	diff(t, "records without a payload cannot be replayed", n, int64(0))
+	expire(journal.Retention{Delivered: 24 * time.Hour}, journal.Expired{Records: 3, Files: 1})
+	expire(journal.Retention{Delivered: 24 * time.Hour}, journal.Expired{})
+	expire(journal.Retention{Failed: 24 * time.Hour}, journal.Expired{Records: 1})
+	all, err := j.Select(t.Context(), journal.Filter{})
+	must(t, err)
+	wantIDs(t, "what stays", all, "r4 r5 late")
+	sum, err := j.Summary(t.Context())
+	must(t, err)
+	diff(t, "counts", []int64{sum.Rules[0].Pending, sum.Rules[0].Delivered, sum.Rules[0].Skipped, sum.Rules[0].Failed}, []int64{2, 1, 0, 0})
+	d, err := j.Append(t.Context(), []*journal.Record{record("anc", "r0", "key-0")}, nil)
+	must(t, err)
+	diff(t, "an expired record is not known any more", d, []bool{false})
+	check(t, j)
+}
+
+func testEncryption(t *testing.T, p Place) {
+	key := bytes.Repeat([]byte{7}, 32)
+	j := p.Open(t, journal.Options{Key: key})
+	a := record("anc", "a1", "A")
+	a.Problem = &journal.Problem{Code: "E1", Cause: "x", Value: "Amina", Detail: "of Amina"}
+	a.State = journal.Failed
+	appendAll(t, j, a)
+	diff(t, "a sealed record", get(t, j, a.Seq).Body, a.Body)
+	must(t, j.Close())
+	j = p.Open(t, journal.Options{Key: key})
+	diff(t, "after a restart", get(t, j, a.Seq).Problem, a.Problem)
+	n, err := j.Replay(t.Context(), journal.Filter{}, "me", "", false)
+	must(t, err)
+	diff(t, "replayed", n, int64(1))
+	wantIDs(t, "claim", claim(t, j, 1), "a1")
+}

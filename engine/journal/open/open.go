@@ -1,0 +1,35 @@
+// Package open chooses the journal's store by its name in culvert.yaml.
+package open
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/journal/sqlite"
+)
+
+// Journal opens the journal that a store names: sqlite:PATH, with the path relative to the current folder unless it is absolute.
+func Journal(ctx context.Context, store string, o journal.Options) (journal.Journal, error) {
+	kind, rest, _ := strings.Cut(store, ":")
+	switch kind {
+	case "sqlite":
+		return sqlite.Open(ctx, strings.TrimPrefix(rest, "//"), o)
+	}
+	return nil, fmt.Errorf("store: %q is not a store: write sqlite:state/culvert.db, or postgres://user@host/database", Redact(store))
+}
+
+// Redact gives a store's name without its password, fit for messages.
+func Redact(store string) string {
+	head, rest, ok := strings.Cut(store, "://")
+	if !ok {
+		return store
+	}
+	at := strings.LastIndex(rest, "@")
+	if at < 0 {
+		return store
+	}
+	user, _, _ := strings.Cut(rest[:at], ":")
+	return head + "://" + user + "@" + rest[at+1:]
+}

@@ -1,0 +1,394 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/journal/internal/codec"
+	"github.com/culvert/culvert/sources"
+)
+
+const (
+	setMeta       = "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+	cursorPrefix  = "cursor:"
+	insertRecords = `INSERT INTO records (seq, state, head, next_try, attempts, flags, touched, received, rule, ident, chain, content, id, key,
+		file, place, origin)`
+	recordColumns = 17
+	insertOutcome = "INSERT OR REPLACE INTO outcomes (seq, class, code, cause, mend, object, field, place, private, objects)"
+	outcomeFields = 10
+)
+
+// row is a record made ready for the file outside of the writer, so that sealing runs on all cores.
+type row struct {
+	rec          *journal.Record
+	state        int
+	ident, chain int64
+	touched      int64
+	origin, body []byte
+	private      []byte
+	always       bool // a file's row: kept even if the same is known
+
+	seq       int64 // given by the writer
+	head      bool
+	duplicate bool
+}
+
+func (s *Store) makeRow(r *journal.Record, now int64, always bool) (*row, error) {
+	state, err := codec.StateCode(r.State)
+	if err != nil {
+		return nil, err
+	}
+	if r.Rule == "" || r.ID == "" || r.Key == "" {
+		return nil, fmt.Errorf("keep a record: it needs a rule, an id and a key, and has %q, %q and %q", r.Rule, r.ID, r.Key)
+	}
+	out := &row{rec: r, state: state, ident: codec.Ident(r.Rule, r.ID), chain: codec.Chain(r.Key), touched: now, always: always}
+	if out.origin, err = s.sealer.Origin(out.ident, r.Origin); err != nil {
+		return nil, err
+	}
+	if out.private, err = s.sealer.Private(out.ident, r.Problem); err != nil {
+		return nil, err
+	}
+	out.body = s.sealer.Seal(codec.PurposeBody, out.ident, r.Body)
+	return out, nil
+}
+
+// Append implements journal.Journal.
+func (s *Store) Append(ctx context.Context, records []*journal.Record, cursor *sources.Cursor) ([]bool, error) {
+	if len(records) == 0 && cursor == nil {
+		return nil, nil
+	}
+	now := codec.Micros(s.now())
+	rows := make([]*row, len(records))
+	for i, r := range records {
+		var err error
+		if rows[i], err = s.makeRow(r, now, false); err != nil {
+			return nil, err
+		}
+	}
+	o := &op{rows: rows, weight: len(rows)}
+	if cursor != nil {
+		o.do = func(t *tx) error {
+			if err := t.exec(setMeta, cursorPrefix+cursor.Name, cursor.Value); err != nil {
+				return fmt.Errorf("keep the place in %s: %w", cursor.Name, err)
+			}
+			return nil
+		}
+	}
+	if err := s.writer.run(ctx, o); err != nil {
+		return nil, fmt.Errorf("append to the journal: %w", err)
+	}
+	duplicates := make([]bool, len(rows))
+	for i, r := range rows {
+		duplicates[i] = r.duplicate
+		r.tell()
+	}
+	return duplicates, nil
+}
+
+// tell writes into the caller's record what the journal gave it.
+func (r *row) tell() {
+	r.rec.Seq = r.seq
+	if r.duplicate {
+		return
+	}
+	r.rec.State = codec.StateOf(r.state)
+	if !codec.Unsettled(r.state) {
+		r.rec.Settled = codec.Time(r.touched)
+	}
+}
+
+// appendRows keeps rows in the order given; known ones are marked instead.
+func (s *Store) appendRows(t *tx, rows []*row) error {
+	if err := t.findDuplicates(rows); err != nil {
+		return err
+	}
+	fresh := make([]*row, 0, len(rows))
+	for _, r := range rows {
+		if !r.duplicate {
+			fresh = append(fresh, r)
+		}
+	}
+	if err := t.findHeads(fresh); err != nil {
+		return err
+	}
+	if err := t.insertRows(fresh); err != nil {
+		return fmt.Errorf("keep records: %w", err)
+	}
+	t.then(func() {
+		for _, r := range fresh {
+			s.finder.add(r.ident, r.chain, r.seq, codec.Unsettled(r.state))
+		}
+	})
+	return nil
+}
+
+// findDuplicates marks the rows whose identity's newest record has the same content, and gives the others their seq.
+func (t *tx) findDuplicates(rows []*row) error {
+	known, err := t.newest(rows)
+	if err != nil {
+		return fmt.Errorf("look for known records: %w", err)
+	}
+	latest := map[int64]*row{}
+	for _, r := range rows {
+		r.duplicate = false
+		if before := latest[r.ident]; before != nil && !r.always {
+			if before.rec.Content == r.rec.Content && before.rec.ID == r.rec.ID && before.rec.Rule == r.rec.Rule {
+				r.duplicate, r.seq = true, before.seq
+				continue
+			}
+		} else if k, ok := known[r.ident]; ok && !r.always {
+			if k.content == r.rec.Content && k.id == r.rec.ID && k.rule == r.rec.Rule {
+				r.duplicate, r.seq = true, k.seq
+				continue
+			}
+		}
+		r.seq = t.nextSeq()
+		latest[r.ident] = r
+	}
+	for ident, r := range latest {
+		t.idents[ident] = r.seq
+	}
+	return nil
+}
+
+type knownRecord struct {
+	seq      int64
+	content  uint64
+	id, rule string
+}
+
+// newest reads the newest record of every identity that is known.
+func (t *tx) newest(rows []*row) (map[int64]knownRecord, error) {
+	seqs := make([]int64, 0, 16)
+	ask := make([]int64, 0, len(rows))
+	for _, r := range rows {
+		if r.always {
+			continue
+		}
+		if seq := t.idents[r.ident]; seq != 0 {
+			seqs = append(seqs, seq)
+		} else if seq := t.w.finder.ident(r.ident); seq != 0 {
+			seqs = append(seqs, seq)
+		} else {
+			ask = append(ask, r.ident)
+		}
+	}
+	if len(ask) > 0 {
+		found, err := t.query(`SELECT (SELECT seq FROM finder WHERE hash = j.value ORDER BY seq DESC LIMIT 1) AS s FROM json_each(?) j WHERE s IS NOT NULL`, list(ask))
+		err = scan(found, err, func(rows *sql.Rows) error {
+			var seq int64
+			err := rows.Scan(&seq)
+			seqs = append(seqs, seq)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	known := map[int64]knownRecord{}
+	if len(seqs) == 0 {
+		return known, nil
+	}
+	found, err := t.query(`SELECT r.seq, r.ident, r.content, r.id, n.name FROM json_each(?) j CROSS JOIN records r ON r.seq = j.value
+		JOIN rules n ON n.id = r.rule`, list(seqs))
+	err = scan(found, err, func(rows *sql.Rows) error {
+		var k knownRecord
+		var ident, content int64
+		err := rows.Scan(&k.seq, &ident, &content, &k.id, &k.rule)
+		k.content = uint64(content)
+		known[ident] = k
+		return err
+	})
+	return known, err
+}
+
+// findHeads marks the rows that no unsettled record of their key comes before.
+func (t *tx) findHeads(rows []*row) error {
+	var chains []int64
+	for _, r := range rows {
+		if codec.Unsettled(r.state) {
+			chains = append(chains, r.chain)
+		}
+	}
+	if len(chains) == 0 {
+		return nil
+	}
+	blocked, err := t.blocked(chains)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		r.head = false
+		if !codec.Unsettled(r.state) {
+			continue
+		}
+		r.head = !blocked[r.chain]
+		blocked[r.chain] = true
+		t.chains[r.chain] = append(t.chains[r.chain], r.seq)
+	}
+	return nil
+}
+
+// blocked gives those of the keys that have an unsettled record.
+func (t *tx) blocked(chains []int64) (map[int64]bool, error) {
+	out := map[int64]bool{}
+	var ask []int64
+	for _, c := range chains {
+		seq, err := t.inMemory(c, 0)
+		if err != nil {
+			return nil, err
+		}
+		if seq != 0 {
+			out[c] = true
+		} else {
+			ask = append(ask, c)
+		}
+	}
+	if len(ask) == 0 {
+		return out, nil
+	}
+	rows, err := t.query(blockedInTable, list(ask))
+	err = scan(rows, err, func(rows *sql.Rows) error {
+		var chain int64
+		err := rows.Scan(&chain)
+		out[chain] = true
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look for earlier records of a key: %w", err)
+	}
+	return out, nil
+}
+
+// blockedInTable begins with the newest, because an earlier one is settled whenever a later one is, but for replays.
+const blockedInTable = `SELECT j.value FROM json_each(?) j WHERE (SELECT f.seq FROM finder f CROSS JOIN records r ON r.seq = f.seq
+	WHERE f.hash = j.value AND r.state IN (0, 2) ORDER BY f.seq DESC LIMIT 1) IS NOT NULL`
+
+// inMemory gives the first unsettled record of a key after a seq, among those that are not in the table; 0 for none.
+func (t *tx) inMemory(chain, after int64) (int64, error) {
+	for {
+		seqs := t.w.finder.chain(chain, after, 8)
+		if len(seqs) == 0 {
+			break
+		}
+		for _, seq := range seqs {
+			ok, err := t.unsettled(seq)
+			if ok || err != nil {
+				return seq, err
+			}
+			after = seq
+		}
+	}
+	for _, seq := range t.chains[chain] {
+		if seq <= after {
+			continue
+		}
+		ok, err := t.unsettled(seq)
+		if ok || err != nil {
+			return seq, err
+		}
+	}
+	return 0, nil
+}
+
+func (t *tx) unsettled(seq int64) (bool, error) {
+	var state int
+	err := t.queryRow("SELECT state FROM records WHERE seq = ?", seq).Scan(&state)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look at an earlier record of a key: %w", err)
+	}
+	return codec.Unsettled(state), nil
+}
+
+// next gives the first unsettled record of a key after a seq, 0 for none.
+func (t *tx) next(chain, after int64) (int64, error) {
+	first, err := t.inMemory(chain, after)
+	if err != nil || !t.w.finder.inTable(after) {
+		return first, err
+	}
+	var seq int64
+	err = t.queryRow(`SELECT coalesce((SELECT f.seq FROM finder f CROSS JOIN records r ON r.seq = f.seq WHERE f.hash = ? AND f.seq > ? AND r.state IN (0, 2)
+		ORDER BY f.seq LIMIT 1), 0)`, chain, after).Scan(&seq)
+	if err != nil {
+		return 0, fmt.Errorf("look for the next record of a key: %w", err)
+	}
+	if seq == 0 {
+		return first, nil
+	}
+	// A key with a long queue would leave a long trail of stale entries before its next record.
+	if after > 0 {
+		if err := t.exec("DELETE FROM finder WHERE hash = ? AND seq <= ?", chain, after); err != nil {
+			return 0, fmt.Errorf("tidy the index of records: %w", err)
+		}
+	}
+	if first == 0 || seq < first {
+		return seq, nil
+	}
+	return first, nil
+}
+
+func (t *tx) insertRows(rows []*row) error {
+	var withBody, withOutcome []*row
+	rules := make([]int64, len(rows))
+	for i, r := range rows {
+		rule, err := t.rule(r.rec.Rule)
+		if err != nil {
+			return err
+		}
+		rules[i] = rule
+		d := t.count(rule)
+		d.states[r.state]++
+		d.lastReceived = max(d.lastReceived, codec.Micros(r.rec.Received))
+		if r.body != nil {
+			withBody = append(withBody, r)
+		}
+		if r.rec.Problem != nil || len(r.rec.Objects) > 0 {
+			withOutcome = append(withOutcome, r)
+		}
+	}
+	err := t.insert(insertRecords, recordColumns, len(rows), func(i int) []any { return rows[i].values(rules[i]) })
+	if err != nil {
+		return err
+	}
+	err = t.insert("INSERT INTO payloads (seq, body)", 2, len(withBody), func(i int) []any { return []any{withBody[i].seq, withBody[i].body} })
+	if err != nil {
+		return err
+	}
+	return t.insert(insertOutcome, outcomeFields, len(withOutcome), func(i int) []any {
+		r := withOutcome[i]
+		return outcomeValues(r.seq, r.rec.Problem, r.private, r.rec.Objects)
+	})
+}
+
+func (r *row) values(rule int64) []any {
+	next := int64(0)
+	if r.state == codec.Pending {
+		next = codec.Micros(r.rec.NextTry)
+	}
+	var file, place any
+	if r.rec.Origin.FileID != "" {
+		file, place = r.rec.Origin.FileID, r.rec.Origin.Row
+	}
+	return []any{r.seq, r.state, number(r.head), next, r.rec.Attempts, codec.Flags(r.rec), r.touched, codec.Micros(r.rec.Received), rule, r.ident, r.chain,
+		int64(r.rec.Content), r.rec.ID, r.rec.Key, file, place, r.origin}
+}
+
+func outcomeValues(seq int64, p *journal.Problem, private []byte, objects []string) []any {
+	if p == nil {
+		return []any{seq, nil, nil, nil, nil, nil, nil, nil, nil, codec.Objects(objects)}
+	}
+	return []any{seq, string(p.Class), p.Code, p.Cause, p.Mend, p.Object, p.Field, p.Place, private, codec.Objects(objects)}
+}
+
+func number(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

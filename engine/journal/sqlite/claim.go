@@ -1,0 +1,306 @@
+package sqlite
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/journal/internal/codec"
+)
+
+// claims is what is in flight. It lives in memory, because one runner owns the file: what a dead runner had in flight is free again.
+type claims struct {
+	mu     sync.Mutex
+	seqs   map[int64]claim  // records
+	chains map[int64]holder // keys, of records and of file rows
+	owners map[string]time.Time
+}
+
+type claim struct {
+	owner      string
+	chain      int64
+	hasProblem bool
+}
+
+type holder struct {
+	owner string
+	seq   int64 // 0: a key of file rows
+}
+
+func newClaims() *claims {
+	return &claims{seqs: map[int64]claim{}, chains: map[int64]holder{}, owners: map[string]time.Time{}}
+}
+
+// alive notes a sign of life and frees what silent owners held. The caller holds the lock. It reads the process's own monotonic clock, so that a
+// changed wall clock frees nothing.
+func (c *claims) alive(owner string, lease time.Duration) {
+	now := time.Now()
+	c.owners[owner] = now
+	for other, seen := range c.owners {
+		if now.Sub(seen) > lease {
+			c.drop(other)
+			delete(c.owners, other)
+		}
+	}
+}
+
+func (c *claims) drop(owner string) {
+	for seq, cl := range c.seqs {
+		if cl.owner == owner {
+			delete(c.seqs, seq)
+		}
+	}
+	for chain, h := range c.chains {
+		if h.owner == owner {
+			delete(c.chains, chain)
+		}
+	}
+}
+
+func (c *claims) free(owner string, seq int64) bool {
+	cl, ok := c.seqs[seq]
+	if !ok || cl.owner != owner {
+		return false
+	}
+	delete(c.seqs, seq)
+	if c.chains[cl.chain].seq == seq {
+		delete(c.chains, cl.chain)
+	}
+	return true
+}
+
+func (c *claims) freeKey(owner string, chain int64) {
+	if h, ok := c.chains[chain]; ok && h.owner == owner && h.seq == 0 {
+		delete(c.chains, chain)
+	}
+}
+
+// Claim implements journal.Journal. The lock is held from before the file is read until the records are marked: a record that is settled
+// meanwhile is still marked, and so not given twice.
+func (s *Store) Claim(ctx context.Context, c journal.Claim) ([]*journal.Record, error) {
+	err := s.own(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if c.Limit <= 0 {
+		return nil, nil
+	}
+	s.claims.mu.Lock()
+	defer s.claims.mu.Unlock()
+	s.claims.alive(c.Owner, s.lease)
+	var out []*journal.Record
+	busy := map[int64]bool{}
+	for len(out) < c.Limit {
+		n := len(out) + len(busy)
+		if out, err = s.claimSome(ctx, c, out, busy); err != nil {
+			for _, r := range out {
+				s.claims.free(c.Owner, r.Seq)
+			}
+			return nil, fmt.Errorf("look for records to send: %w", explain(err, s.place))
+		}
+		if n == len(out)+len(busy) {
+			break
+		}
+	}
+	slices.SortFunc(out, func(a, b *journal.Record) int { return cmp.Compare(a.Seq, b.Seq) })
+	return out, nil
+}
+
+// claimSome adds records to out, up to the limit, and to busy those that have to wait because their key is in flight.
+func (s *Store) claimSome(ctx context.Context, c journal.Claim, out []*journal.Record, busy map[int64]bool) ([]*journal.Record, error) {
+	due, err := s.due(ctx, c, busy)
+	if err != nil {
+		return out, err
+	}
+	slices.Sort(due)
+	due = due[:min(len(due), c.Limit-len(out))]
+	err = s.fetch(ctx, "r.state = 0 AND r.head = 1", true, due, func(f *fetched) {
+		if _, taken := s.claims.chains[f.chain]; taken {
+			busy[f.rec.Seq] = true
+			return
+		}
+		s.claims.seqs[f.rec.Seq] = claim{owner: c.Owner, chain: f.chain, hasProblem: f.rec.Problem != nil}
+		s.claims.chains[f.chain] = holder{owner: c.Owner, seq: f.rec.Seq}
+		out = append(out, f.rec)
+	})
+	return out, err
+}
+
+// dueNew and dueLater give heads by rule: never tried ones by seq, others by when they are due.
+const (
+	dueNew   = "SELECT seq FROM records INDEXED BY work WHERE state = 0 AND head = 1 AND rule = ? AND next_try = 0 AND seq > ? ORDER BY seq"
+	dueLater = `SELECT seq FROM records INDEXED BY work WHERE state = 0 AND head = 1 AND rule = ? AND next_try > 0 AND next_try <= ? AND seq > ?
+		ORDER BY next_try, seq`
+)
+
+// due gives records that may be claimed, not in flight, of every rule up to the limit: the first of them in order of seq are what was asked for.
+func (s *Store) due(ctx context.Context, c journal.Claim, busy map[int64]bool) ([]int64, error) {
+	names, err := s.ruleNames(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []int64
+	for id, name := range names {
+		if slices.Contains(c.NotRules, name) {
+			continue
+		}
+		for _, q := range []struct {
+			text string
+			args []any
+		}{{dueNew, []any{id, c.AfterSeq}}, {dueLater, []any{id, codec.Micros(c.Now), c.AfterSeq}}} {
+			n := 0
+			rows, err := s.read.query(ctx, q.text, q.args...)
+			err = scanSome(rows, err, func(rows *sql.Rows) (bool, error) {
+				var seq int64
+				if err := rows.Scan(&seq); err != nil {
+					return false, err
+				}
+				if _, taken := s.claims.seqs[seq]; !taken && !busy[seq] {
+					out = append(out, seq)
+					n++
+				}
+				return n < c.Limit, nil
+			})
+			if err != nil {
+				return nil, err
+			}
+		}
+	}
+	return out, nil
+}
+
+// scanSome reads rows with f until it has enough.
+func scanSome(rows *sql.Rows, err error, f func(*sql.Rows) (bool, error)) error {
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		more, err := f(rows)
+		if err != nil || !more {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// Release implements journal.Journal.
+func (s *Store) Release(_ context.Context, owner string, seqs []int64) error {
+	s.claims.mu.Lock()
+	for _, seq := range seqs {
+		s.claims.free(owner, seq)
+	}
+	s.claims.mu.Unlock()
+	s.poke()
+	return nil
+}
+
+// ClaimKeys implements journal.Journal.
+func (s *Store) ClaimKeys(ctx context.Context, owner string, keys []string) ([]bool, error) {
+	if err := s.own(ctx); err != nil {
+		return nil, err
+	}
+	given := make([]bool, len(keys))
+	chains := make([]int64, len(keys))
+	s.claims.mu.Lock()
+	s.claims.alive(owner, s.lease)
+	for i, key := range keys {
+		chains[i] = codec.Chain(key)
+		if _, busy := s.claims.chains[chains[i]]; !busy {
+			s.claims.chains[chains[i]] = holder{owner: owner}
+			given[i] = true
+		}
+	}
+	s.claims.mu.Unlock()
+	// Marked first, looked up then: a record that arrives in between finds the key in flight and waits.
+	blocked, err := s.blockedChains(ctx, chains)
+	s.claims.mu.Lock()
+	defer s.claims.mu.Unlock()
+	for i, chain := range chains {
+		if given[i] && (err != nil || blocked[chain]) {
+			s.claims.freeKey(owner, chain)
+			given[i] = false
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look whether keys are free: %w", explain(err, s.place))
+	}
+	return given, nil
+}
+
+// blockedChains gives those of the keys that have an unsettled record, as the file stands now.
+func (s *Store) blockedChains(ctx context.Context, chains []int64) (map[int64]bool, error) {
+	out := map[int64]bool{}
+	var seqs []int64
+	for _, c := range chains {
+		// Memory may hold stale entries of what another process settled; the file decides.
+		seqs = append(seqs, s.finder.chain(c, 0, 64)...)
+	}
+	each := func(rows *sql.Rows) error {
+		var chain int64
+		err := rows.Scan(&chain)
+		out[chain] = true
+		return err
+	}
+	if len(seqs) > 0 {
+		rows, err := s.read.query(ctx, "SELECT r.chain FROM json_each(?) j CROSS JOIN records r ON r.seq = j.value WHERE r.state IN (0, 2)", list(seqs))
+		if err := scan(rows, err, each); err != nil {
+			return nil, err
+		}
+	}
+	rows, err := s.read.query(ctx, blockedInTable, list(chains))
+	return out, scan(rows, err, each)
+}
+
+// ReleaseKeys implements journal.Journal.
+func (s *Store) ReleaseKeys(_ context.Context, owner string, keys []string) error {
+	s.claims.mu.Lock()
+	for _, key := range keys {
+		s.claims.freeKey(owner, codec.Chain(key))
+	}
+	s.claims.mu.Unlock()
+	s.poke()
+	return nil
+}
+
+// Heartbeat implements journal.Journal.
+func (s *Store) Heartbeat(ctx context.Context, owner string) error {
+	if err := s.own(ctx); err != nil {
+		return err
+	}
+	s.claims.mu.Lock()
+	defer s.claims.mu.Unlock()
+	s.claims.alive(owner, s.lease)
+	return nil
+}
+
+// Lead implements journal.Journal: the runner that owns the file leads.
+func (s *Store) Lead(ctx context.Context, owner string) (bool, error) {
+	err := s.own(ctx)
+	var inUse *journal.ErrInUse
+	if errors.As(err, &inUse) {
+		return false, err
+	}
+	if err != nil {
+		return false, fmt.Errorf("take the journal over: %w", err)
+	}
+	s.claims.mu.Lock()
+	defer s.claims.mu.Unlock()
+	if s.leader == "" || !s.claims.known(s.leader) {
+		s.leader = owner
+	}
+	s.claims.alive(owner, s.lease)
+	return s.leader == owner, nil
+}
+
+// known tells whether an owner has been heard of within the lease.
+func (c *claims) known(owner string) bool {
+	_, ok := c.owners[owner]
+	return ok
+}

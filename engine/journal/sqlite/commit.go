@@ -1,0 +1,252 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/journal/internal/codec"
+)
+
+var errNoOwner = errors.New("record what a delivery came to: the batch does not say whose it is")
+
+// Commit implements journal.Journal.
+func (s *Store) Commit(ctx context.Context, b *journal.Batch) error {
+	if b.Owner == "" && (len(b.Settlements) > 0 || len(b.Files) > 0 || len(b.Keys) > 0) {
+		return errNoOwner
+	}
+	if err := s.own(ctx); err != nil {
+		return err
+	}
+	now := codec.Micros(s.now())
+	rows := make([]*row, len(b.New))
+	for i, r := range b.New {
+		var err error
+		if rows[i], err = s.makeRow(r, now, true); err != nil {
+			return err
+		}
+	}
+	held, lost := s.held(b)
+	if lost {
+		s.log.Warn("a delivery came too late: its records were given to another runner", "owner", b.Owner)
+	}
+	err := s.writer.change(ctx, len(b.Settlements)+len(rows)+len(b.Digests)/8+1, func(t *tx) error {
+		return s.commit(t, b, held, lost, rows, now)
+	})
+	if err != nil {
+		return fmt.Errorf("record what a delivery came to: %w", err)
+	}
+	for _, r := range rows {
+		r.tell()
+	}
+	s.claims.mu.Lock()
+	for i := range held {
+		s.claims.free(b.Owner, held[i].Seq)
+	}
+	for _, key := range b.Keys {
+		s.claims.freeKey(b.Owner, codec.Chain(key))
+	}
+	s.claims.mu.Unlock()
+	s.poke()
+	return nil
+}
+
+// settlement is one with what the claim knew of its record.
+type settlement struct {
+	*journal.Settlement
+	state      int
+	hasProblem bool
+}
+
+// held gives the settlements of records that the owner still holds, and whether there were others.
+func (s *Store) held(b *journal.Batch) (held []settlement, lost bool) {
+	s.claims.mu.Lock()
+	defer s.claims.mu.Unlock()
+	held = make([]settlement, 0, len(b.Settlements))
+	for i := range b.Settlements {
+		set := &b.Settlements[i]
+		cl, ok := s.claims.seqs[set.Seq]
+		if !ok || cl.owner != b.Owner {
+			lost = true
+			continue
+		}
+		held = append(held, settlement{Settlement: set, hasProblem: cl.hasProblem})
+	}
+	return held, lost
+}
+
+func (s *Store) commit(t *tx, b *journal.Batch, held []settlement, lost bool, rows []*row, now int64) error {
+	if err := t.saveFiles(b.Owner, b.Files); err != nil {
+		return err
+	}
+	if err := s.settle(t, held, now); err != nil {
+		return err
+	}
+	if len(rows) > 0 {
+		if err := s.appendRows(t, rows); err != nil {
+			return err
+		}
+	}
+	if err := t.saveIdentities(b.Server, b.Identities); err != nil {
+		return err
+	}
+	digests := b.Digests
+	if lost {
+		digests = forgotten(digests)
+	}
+	return s.digests.add(t, b.Server, digests)
+}
+
+// forgotten turns digests into their removal: what a delivery that came too late wrote may have been overwritten since.
+func forgotten(digests []actions.Digest) []actions.Digest {
+	out := make([]actions.Digest, len(digests))
+	for i, d := range digests {
+		out[i] = actions.Digest{Object: d.Object}
+	}
+	return out
+}
+
+// standing is how a record stands in the file before it is settled.
+type standing struct {
+	rule, chain, ident int64
+	state              int
+	head               bool
+}
+
+func (s *Store) settle(t *tx, held []settlement, now int64) error {
+	if len(held) == 0 {
+		return nil
+	}
+	seqs := make([]int64, len(held))
+	for i := range held {
+		seqs[i] = held[i].Seq
+	}
+	before, err := t.standing(seqs)
+	if err != nil {
+		return err
+	}
+	var changed []settlement
+	for _, h := range held {
+		was, ok := before[h.Seq]
+		if !ok {
+			continue
+		}
+		if h.state, err = codec.StateCode(h.State); err != nil {
+			return err
+		}
+		// A person may have dismissed or forgotten it while it was in flight; only a delivery is stronger.
+		if !codec.Unsettled(was.state) && h.state != codec.Delivered {
+			continue
+		}
+		changed = append(changed, h)
+	}
+	if err := s.writeStates(t, changed, before, now); err != nil {
+		return fmt.Errorf("settle records: %w", err)
+	}
+	if err := s.writeOutcomes(t, changed, before); err != nil {
+		return fmt.Errorf("keep outcomes: %w", err)
+	}
+	var done []int64
+	for _, h := range changed {
+		if !codec.Unsettled(h.state) {
+			done = append(done, h.Seq)
+		}
+	}
+	return s.promote(t, done, before)
+}
+
+// standing reads how records stand.
+func (t *tx) standing(seqs []int64) (map[int64]standing, error) {
+	out := make(map[int64]standing, len(seqs))
+	rows, err := t.query("SELECT r.seq, r.rule, r.chain, r.ident, r.state, r.head FROM json_each(?) j CROSS JOIN records r ON r.seq = j.value", list(seqs))
+	err = scan(rows, err, func(rows *sql.Rows) error {
+		var seq int64
+		var st standing
+		err := rows.Scan(&seq, &st.rule, &st.chain, &st.ident, &st.state, &st.head)
+		out[seq] = st
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read how records stand: %w", err)
+	}
+	return out, nil
+}
+
+func (s *Store) writeStates(t *tx, changed []settlement, before map[int64]standing, now int64) error {
+	for _, h := range changed {
+		was := before[h.Seq]
+		next, head := int64(0), 0
+		if codec.Unsettled(h.state) {
+			head = number(was.head)
+			if h.state == codec.Pending {
+				next = codec.Micros(h.NextTry)
+			}
+		}
+		if err := t.exec("UPDATE records SET state = ?, head = ?, next_try = ?, attempts = ?, touched = ? WHERE seq = ?",
+			h.state, head, next, h.Attempts, now, h.Seq); err != nil {
+			return err
+		}
+		t.moved(was.rule, was.state, h.state, 1)
+		if h.state == codec.Delivered {
+			d := t.count(was.rule)
+			d.delivered = max(d.delivered, now)
+		}
+	}
+	return nil
+}
+
+func (s *Store) writeOutcomes(t *tx, changed []settlement, before map[int64]standing) error {
+	var keep []settlement
+	var clear []int64
+	for _, h := range changed {
+		switch {
+		case h.Problem != nil || len(h.Objects) > 0:
+			keep = append(keep, h)
+		case h.hasProblem:
+			clear = append(clear, h.Seq)
+		}
+	}
+	if len(clear) > 0 {
+		if err := t.exec("DELETE FROM outcomes WHERE seq IN (SELECT value FROM json_each(?))", list(clear)); err != nil {
+			return err
+		}
+	}
+	privates := make([][]byte, len(keep))
+	for i, h := range keep {
+		var err error
+		if privates[i], err = s.sealer.Private(before[h.Seq].ident, h.Problem); err != nil {
+			return err
+		}
+	}
+	return t.insert(insertOutcome, outcomeFields, len(keep), func(i int) []any {
+		return outcomeValues(keep[i].Seq, keep[i].Problem, privates[i], keep[i].Objects)
+	})
+}
+
+// promote lets the next record of every key come that a settled record was the head of.
+func (s *Store) promote(t *tx, settled []int64, before map[int64]standing) error {
+	var heads []int64
+	for _, seq := range settled {
+		was := before[seq]
+		if was.head {
+			next, err := t.next(was.chain, seq)
+			if err != nil {
+				return err
+			}
+			if next != 0 {
+				heads = append(heads, next)
+			}
+		}
+		t.then(func() { s.finder.settled(was.chain, seq) })
+	}
+	if len(heads) == 0 {
+		return nil
+	}
+	if err := t.exec("UPDATE records SET head = 1 WHERE seq IN (SELECT value FROM json_each(?))", list(heads)); err != nil {
+		return fmt.Errorf("let the next records of keys come: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,260 @@
+package sqlite
+
+import (
+	"cmp"
+	"database/sql"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/journal/internal/codec"
+)
+
+// Ten million objects have to fit into a hundred megabytes, so that a row of SQLite per object is out of the question. The latest digests are kept in
+// memory and, for durability, in a log; from time to time they are merged into pages of sorted entries that fill a page of the file each.
+const (
+	logLimit   = 1 << 18 // digests in memory before they are merged
+	mergePages = 64      // pages written anew with one transaction
+	logEntry   = 12      // bytes: hash, sum
+)
+
+// digests remembers the last delivered form of every object.
+type digests struct {
+	mu     sync.RWMutex
+	active map[uint64]uint32
+	frozen []digest // nil, or being merged, ascending
+	firsts []uint64 // the first hash of every page, ascending
+
+	// Only the writer uses what follows.
+	ready     bool
+	log       int64 // the highest id in the log that memory knows
+	frozenLog int64 // the highest id of the frozen part
+	merged    int   // how much of the frozen part is in pages
+	page      int   // the next page to merge with
+}
+
+type digest struct {
+	hash uint64
+	sum  uint32
+}
+
+func newDigests() *digests { return &digests{active: map[uint64]uint32{}} }
+
+func (d *digests) reset() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.active, d.frozen, d.firsts, d.ready, d.log = map[uint64]uint32{}, nil, nil, false, 0
+}
+
+// asker is how the log is read: by the writer in its transaction, or by a reader.
+type asker func(query string, args ...any) (*sql.Rows, error)
+
+// load reads the log and where the pages begin, the first time; later what others have added to the log.
+func (d *digests) load(ask asker) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	rows, err := ask("SELECT id, entries FROM digest_log WHERE id > ? ORDER BY id", d.log)
+	err = scan(rows, err, func(rows *sql.Rows) error {
+		var entries []byte
+		if err := rows.Scan(&d.log, &entries); err != nil {
+			return err
+		}
+		for ; len(entries) >= logEntry; entries = entries[logEntry:] {
+			d.active[binary.BigEndian.Uint64(entries)] = binary.BigEndian.Uint32(entries[8:])
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read the latest digests: %w", err)
+	}
+	if d.ready {
+		return nil
+	}
+	rows, err = ask("SELECT first FROM digest_pages ORDER BY first")
+	err = scan(rows, err, func(rows *sql.Rows) error {
+		var first int64
+		err := rows.Scan(&first)
+		d.firsts = append(d.firsts, uint64(first))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("read where digests lie: %w", err)
+	}
+	d.ready = true
+	return nil
+}
+
+// add remembers digests with the transaction. A sum of 0 forgets the object.
+func (d *digests) add(t *tx, server string, all []actions.Digest) error {
+	if len(all) == 0 {
+		return nil
+	}
+	fresh := make([]digest, len(all))
+	entries := make([]byte, 0, logEntry*len(all))
+	for i, a := range all {
+		fresh[i] = digest{codec.Object(server, a.Object), uint32(a.Sum & journal.SumMask)}
+		entries = binary.BigEndian.AppendUint64(entries, fresh[i].hash)
+		entries = binary.BigEndian.AppendUint32(entries, fresh[i].sum)
+	}
+	var id int64
+	if err := t.queryRow("INSERT INTO digest_log (entries) VALUES (?) RETURNING id", entries).Scan(&id); err != nil {
+		return fmt.Errorf("remember digests: %w", err)
+	}
+	t.then(func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		for _, f := range fresh {
+			d.active[f.hash] = f.sum
+		}
+		d.log = id
+	})
+	return nil
+}
+
+func (d *digests) merging() bool { return d.frozen != nil || len(d.active) >= logLimit }
+
+// merge writes the next pages anew with what the frozen part of the log says of their objects.
+func (d *digests) merge(t *tx) error {
+	if d.frozen == nil {
+		if len(d.active) < logLimit {
+			return nil
+		}
+		d.freeze()
+	}
+	last := min(d.page+mergePages, len(d.firsts))
+	old := d.firsts[d.page:last]
+	part := d.frozen[d.merged:]
+	if last < len(d.firsts) {
+		end, _ := slices.BinarySearchFunc(part, d.firsts[last], byHash)
+		part = part[:end]
+	}
+	merged, err := d.mergedPages(t, old, part)
+	if err != nil {
+		return fmt.Errorf("merge digests: %w", err)
+	}
+	pages := pack(merged)
+	if len(old) > 0 {
+		if err := t.exec("DELETE FROM digest_pages WHERE first BETWEEN ? AND ?", int64(old[0]), int64(old[len(old)-1])); err != nil {
+			return fmt.Errorf("merge digests: %w", err)
+		}
+	}
+	err = t.insert("INSERT INTO digest_pages (first, entries)", 2, len(pages), func(i int) []any { return []any{int64(pages[i].first), pages[i].entries} })
+	if err != nil {
+		return fmt.Errorf("merge digests: %w", err)
+	}
+	finished := last == len(d.firsts)
+	if finished {
+		if err := t.exec("DELETE FROM digest_log WHERE id <= ?", d.frozenLog); err != nil {
+			return fmt.Errorf("merge digests: %w", err)
+		}
+	}
+	d.swap(t, len(old), part, pages, finished)
+	return nil
+}
+
+// swap changes memory to what the file holds. Who reads between the commit and this finds a page gone and an object unknown, which is sent again.
+func (d *digests) swap(t *tx, old int, part []digest, pages []digestPage, finished bool) {
+	fresh := make([]uint64, len(pages))
+	for i, p := range pages {
+		fresh[i] = p.first
+	}
+	page := d.page
+	t.then(func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.firsts = slices.Replace(slices.Clone(d.firsts), page, page+old, fresh...)
+		d.page = page + len(fresh)
+		d.merged += len(part)
+		if finished {
+			d.frozen = nil
+		}
+	})
+}
+
+func (d *digests) freeze() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.frozen = make([]digest, 0, len(d.active))
+	for hash, sum := range d.active {
+		d.frozen = append(d.frozen, digest{hash, sum})
+	}
+	slices.SortFunc(d.frozen, func(a, b digest) int { return cmp.Compare(a.hash, b.hash) })
+	d.active = map[uint64]uint32{}
+	d.frozenLog, d.merged, d.page = d.log, 0, 0
+}
+
+func byHash(e digest, hash uint64) int { return cmp.Compare(e.hash, hash) }
+
+// mergedPages gives the entries of pages with newer ones in their place, in order; forgotten ones are left out.
+func (d *digests) mergedPages(t *tx, old []uint64, newer []digest) ([]digest, error) {
+	out := make([]digest, 0, len(old)*perPage+len(newer))
+	take := func(e digest) {
+		if e.sum != 0 {
+			out = append(out, e)
+		}
+	}
+	for _, first := range old {
+		var entries []byte
+		if err := t.queryRow("SELECT entries FROM digest_pages WHERE first = ?", int64(first)).Scan(&entries); err != nil {
+			return nil, err
+		}
+		for _, e := range unpack(first, entries) {
+			for len(newer) > 0 && newer[0].hash < e.hash {
+				take(newer[0])
+				newer = newer[1:]
+			}
+			if len(newer) > 0 && newer[0].hash == e.hash {
+				continue
+			}
+			take(e)
+		}
+	}
+	for _, e := range newer {
+		take(e)
+	}
+	return out, nil
+}
+
+// lookup gives the sums of hashes, 0 for unknown ones. page reads pages by their first hashes.
+func (d *digests) lookup(hashes []uint64, read func(firsts []int64, each func(first uint64, entries []byte)) error) ([]uint32, error) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	sums := make([]uint32, len(hashes))
+	wanted := map[uint64][]int{}
+	var firsts []int64
+	for i, hash := range hashes {
+		if sum, ok := d.active[hash]; ok {
+			sums[i] = sum
+			continue
+		}
+		if at, ok := slices.BinarySearchFunc(d.frozen, hash, byHash); ok {
+			sums[i] = d.frozen[at].sum
+			continue
+		}
+		at, exact := slices.BinarySearch(d.firsts, hash)
+		if !exact {
+			at--
+		}
+		if at < 0 {
+			continue
+		}
+		first := d.firsts[at]
+		if wanted[first] == nil {
+			firsts = append(firsts, int64(first))
+		}
+		wanted[first] = append(wanted[first], i)
+	}
+	if len(firsts) == 0 {
+		return sums, nil
+	}
+	slices.Sort(firsts)
+	err := read(firsts, func(first uint64, entries []byte) {
+		for _, i := range wanted[first] {
+			sums[i] = find(first, entries, hashes[i])
+		}
+	})
+	return sums, err
+}

@@ -1,0 +1,269 @@
+package sqlite
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/journal/internal/codec"
+)
+
+// where turns a filter into a condition on records r, rules n and outcomes o.
+type where struct {
+	parts []string
+	args  []any
+}
+
+func (w *where) add(part string, args ...any) {
+	w.parts = append(w.parts, part)
+	w.args = append(w.args, args...)
+}
+
+func (w *where) text() string {
+	if len(w.parts) == 0 {
+		return "1"
+	}
+	return strings.Join(w.parts, " AND ")
+}
+
+// conditions gives the filter's conditions.
+func conditions(f journal.Filter) (*where, error) {
+	w := &where{}
+	if len(f.States) > 0 {
+		codes := make([]int64, len(f.States))
+		// The index by state serves what is a small part of a full journal. A reader that keeps its place, and one that asks for what most records
+		// are, goes along the records instead.
+		column := "r.state"
+		for i, state := range f.States {
+			code, err := codec.StateCode(state)
+			if err != nil {
+				return nil, err
+			}
+			codes[i] = int64(code)
+			if code == codec.Delivered || code == codec.Skipped || f.AfterSeq > 0 {
+				column = "+r.state"
+			}
+		}
+		w.add(column+" IN (SELECT value FROM json_each(?))", list(codes))
+	}
+	if f.Rule != "" {
+		w.add("n.name = ?", f.Rule)
+	}
+	if f.Key != "" {
+		w.add("r.chain = ? AND r.key = ?", codec.Chain(f.Key), f.Key)
+	}
+	if f.ID != "" {
+		w.add("r.id = ?", f.ID)
+	}
+	if f.Code != "" {
+		w.add("o.code = ?", f.Code)
+	}
+	if f.Class != "" {
+		w.add("o.class = ?", string(f.Class))
+	}
+	if f.Cause != "" {
+		w.add("o.cause = ?", f.Cause)
+	}
+	if f.FileID != "" {
+		w.add("r.file = ?", f.FileID)
+	}
+	if f.Seq != 0 {
+		w.add("r.seq = ?", f.Seq)
+	}
+	if !f.Since.IsZero() {
+		w.add("r.received >= ?", codec.Micros(f.Since))
+	}
+	if !f.Until.IsZero() {
+		w.add("r.received < ?", codec.Micros(f.Until))
+	}
+	if f.AfterSeq != 0 {
+		w.add("r.seq > ?", f.AfterSeq)
+	}
+	return w, nil
+}
+
+// selectSeqs gives the records that a filter's conditions select, in its order. Rows are read by seq afterwards, so that only numbers are sorted.
+func (s *Store) selectSeqs(ctx context.Context, w *where, f journal.Filter) ([]int64, error) {
+	order, limit := "ASC", -1
+	if f.NewestOne {
+		order = "DESC"
+	}
+	if f.Limit > 0 {
+		limit = f.Limit
+	}
+	query := fmt.Sprintf("SELECT r.seq FROM records r CROSS JOIN rules n ON n.id = r.rule LEFT JOIN outcomes o ON o.seq = r.seq WHERE %s ORDER BY r.seq %s LIMIT %d",
+		w.text(), order, limit)
+	rows, err := s.read.db.QueryContext(ctx, query, w.args...)
+	var out []int64
+	err = scan(rows, err, func(rows *sql.Rows) error {
+		var seq int64
+		err := rows.Scan(&seq)
+		out = append(out, seq)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("select records: %w", explain(err, s.place))
+	}
+	return out, nil
+}
+
+// Select implements journal.Journal.
+func (s *Store) Select(ctx context.Context, f journal.Filter) ([]*journal.Record, error) {
+	w, err := conditions(f)
+	if err != nil {
+		return nil, err
+	}
+	seqs, err := s.selectSeqs(ctx, w, f)
+	if err != nil {
+		return nil, err
+	}
+	var out []*journal.Record
+	for part := range slices.Chunk(seqs, changeSize) {
+		if err := s.fetch(ctx, "1", f.WithBody, part, func(r *fetched) { out = append(out, r.rec) }); err != nil {
+			return nil, fmt.Errorf("list records: %w", explain(err, s.place))
+		}
+	}
+	if f.NewestOne {
+		slices.SortFunc(out, func(a, b *journal.Record) int { return cmp.Compare(b.Seq, a.Seq) })
+	}
+	return out, nil
+}
+
+// Causes implements journal.Journal. Without states in the filter it groups the failed records.
+func (s *Store) Causes(ctx context.Context, f journal.Filter) ([]journal.Cause, error) {
+	if len(f.States) == 0 {
+		f.States = []journal.State{journal.Failed}
+	}
+	w, err := conditions(f)
+	if err != nil {
+		return nil, err
+	}
+	limit := -1
+	if f.Limit > 0 {
+		limit = f.Limit
+	}
+	query := fmt.Sprintf(`SELECT n.name, coalesce(o.code, ''), coalesce(o.cause, ''), max(coalesce(o.mend, '')), coalesce(o.place, ''), coalesce(o.class, ''),
+		count(*), min(r.touched), max(r.touched), max(r.seq) FROM records r CROSS JOIN rules n ON n.id = r.rule LEFT JOIN outcomes o ON o.seq = r.seq
+		WHERE %s GROUP BY n.name, o.class, o.code, o.cause, o.place ORDER BY count(*) DESC, n.name, o.code, o.cause, o.place LIMIT %d`, w.text(), limit)
+	rows, err := s.read.db.QueryContext(ctx, query, w.args...)
+	var out []journal.Cause
+	var examples []int64
+	err = scan(rows, err, func(rows *sql.Rows) error {
+		var c journal.Cause
+		var class string
+		var first, last, example int64
+		if err := rows.Scan(&c.Rule, &c.Code, &c.Cause, &c.Mend, &c.Place, &class, &c.Count, &first, &last, &example); err != nil {
+			return err
+		}
+		c.Class, c.First, c.Last = actions.Class(class), codec.Time(first), codec.Time(last)
+		out, examples = append(out, c), append(examples, example)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("group failures: %w", explain(err, s.place))
+	}
+	bySeq := map[int64]*journal.Record{}
+	if err := s.fetch(ctx, "1", false, examples, func(f *fetched) { bySeq[f.rec.Seq] = f.rec }); err != nil {
+		return nil, fmt.Errorf("read examples of failures: %w", explain(err, s.place))
+	}
+	for i := range out {
+		out[i].Example = bySeq[examples[i]]
+	}
+	return out, nil
+}
+
+// Summary implements journal.Journal. It reads counters, not records, so that it is quick whatever the backlog.
+func (s *Store) Summary(ctx context.Context) (journal.Summary, error) {
+	var sum journal.Summary
+	ids, err := s.ruleCounts(ctx, &sum)
+	if err == nil {
+		err = s.oldest(ctx, &sum, ids)
+	}
+	if err == nil {
+		rows, queryErr := s.read.query(ctx, "SELECT count(*) FROM files WHERE state = ?", string(journal.FileOpen))
+		err = scan(rows, queryErr, func(rows *sql.Rows) error { return rows.Scan(&sum.Files) })
+	}
+	if err != nil {
+		return journal.Summary{}, fmt.Errorf("sum up the journal: %w", explain(err, s.place))
+	}
+	for _, suffix := range []string{"", "-wal"} {
+		info, err := os.Stat(s.path + suffix)
+		if err == nil {
+			sum.Size += info.Size()
+		} else if !errors.Is(err, os.ErrNotExist) {
+			return journal.Summary{}, fmt.Errorf("measure the journal: %w", err)
+		}
+	}
+	return sum, nil
+}
+
+func (s *Store) ruleCounts(ctx context.Context, sum *journal.Summary) ([]int64, error) {
+	var ids []int64
+	rows, err := s.read.query(ctx, `SELECT id, name, pending, held, delivered, skipped, failed, dismissed, last_received, last_delivered FROM rules ORDER BY name`)
+	err = scan(rows, err, func(rows *sql.Rows) error {
+		var r journal.RuleSummary
+		var id, received, delivered int64
+		if err := rows.Scan(&id, &r.Rule, &r.Pending, &r.Held, &r.Delivered, &r.Skipped, &r.Failed, &r.Dismissed, &received, &delivered); err != nil {
+			return err
+		}
+		r.LastReceived, r.LastDelivered = codec.Time(received), codec.Time(delivered)
+		sum.Rules, ids = append(sum.Rules, r), append(ids, id)
+		return nil
+	})
+	return ids, err
+}
+
+// oldest finds the first accepted pending record and the next retry of every rule. The first one is always the head of its key.
+func (s *Store) oldest(ctx context.Context, sum *journal.Summary, ids []int64) error {
+	for i, id := range ids {
+		r := &sum.Rules[i]
+		if r.Pending == 0 {
+			continue
+		}
+		rows, err := s.read.query(ctx, `SELECT (SELECT received FROM records WHERE seq = (SELECT min(s) FROM (
+				SELECT min(seq) AS s FROM records INDEXED BY work WHERE state = 0 AND head = 1 AND rule = ?1 AND next_try = 0 UNION ALL
+				SELECT min(seq) FROM records INDEXED BY work WHERE state = 0 AND head = 1 AND rule = ?1 AND next_try > 0))),
+			(SELECT min(next_try) FROM records INDEXED BY work WHERE state = 0 AND head = 1 AND rule = ?1 AND next_try > 0)`, id)
+		var received, next sql.NullInt64
+		if err := scan(rows, err, func(rows *sql.Rows) error { return rows.Scan(&received, &next) }); err != nil {
+			return err
+		}
+		r.Oldest = codec.Time(received.Int64)
+		sum.Oldest = earlier(sum.Oldest, r.Oldest)
+		sum.NextTry = earlier(sum.NextTry, codec.Time(next.Int64))
+	}
+	return nil
+}
+
+// earlier gives the earlier of two times; the zero time is none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// BlockedKeys implements journal.Journal.
+func (s *Store) BlockedKeys(ctx context.Context) (map[string]int, error) {
+	out := map[string]int{}
+	rows, err := s.read.query(ctx, "SELECT key, count(*) FROM records INDEXED BY work WHERE state IN (0, 2) AND head IN (0, 1) GROUP BY chain, key")
+	err = scan(rows, err, func(rows *sql.Rows) error {
+		var key string
+		var n int
+		err := rows.Scan(&key, &n)
+		out[key] = n
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list keys that wait: %w", explain(err, s.place))
+	}
+	return out, nil
+}

@@ -1,0 +1,331 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/journal/internal/codec"
+)
+
+// changeSize is how many records one transaction changes on a person's word, so that intake does not wait for a large one.
+const changeSize = 1000
+
+func (s *Store) audit(t *tx, who, did, why string, count int64, subject string) error {
+	err := t.exec("INSERT INTO audit (at, who, did, why, count, subject) VALUES (?, ?, ?, ?, ?, ?)", codec.Micros(s.now()), who, did, why, count, subject)
+	if err != nil {
+		return fmt.Errorf("write the audit trail: %w", err)
+	}
+	return nil
+}
+
+// Audit implements journal.Journal.
+func (s *Store) Audit(ctx context.Context, limit int) ([]journal.AuditEntry, error) {
+	if limit <= 0 {
+		limit = -1
+	}
+	rows, err := s.read.query(ctx, "SELECT at, who, did, why, count, subject FROM audit ORDER BY id DESC LIMIT ?", limit)
+	var out []journal.AuditEntry
+	err = scan(rows, err, func(rows *sql.Rows) error {
+		var e journal.AuditEntry
+		var at int64
+		err := rows.Scan(&at, &e.Who, &e.Did, &e.Why, &e.Count, &e.Subject)
+		e.At = codec.Time(at)
+		out = append(out, e)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the audit trail: %w", explain(err, s.place))
+	}
+	return out, nil
+}
+
+// move brings the records that a filter selects from one state to another, some at a time, and writes one line of the audit trail for each part.
+type move struct {
+	filter   journal.Filter
+	to       int
+	who, did string
+	why      string
+	keepBody bool // records without a body cannot be moved
+	change   func(t *tx, seqs []int64, before map[int64]standing) error
+	skip     func(seq int64) bool
+}
+
+func (s *Store) move(ctx context.Context, m move) (int64, error) {
+	w, err := conditions(m.filter)
+	if err != nil {
+		return 0, err
+	}
+	if m.keepBody {
+		w.add("EXISTS (SELECT 1 FROM payloads p WHERE p.seq = r.seq)")
+	}
+	seqs, err := s.selectSeqs(ctx, w, m.filter)
+	if err != nil {
+		return 0, err
+	}
+	var total int64
+	for part := range slices.Chunk(seqs, changeSize) {
+		n, err := s.movePart(ctx, m, part)
+		total += n
+		if err != nil {
+			return total, err
+		}
+	}
+	s.poke()
+	return total, nil
+}
+
+func (s *Store) movePart(ctx context.Context, m move, seqs []int64) (int64, error) {
+	allowed := map[int]bool{}
+	for _, state := range m.filter.States {
+		code, err := codec.StateCode(state)
+		if err != nil {
+			return 0, err
+		}
+		allowed[code] = true
+	}
+	var moved int64
+	err := s.writer.change(ctx, len(seqs), func(t *tx) error {
+		moved = 0
+		before, err := t.standing(seqs)
+		if err != nil {
+			return err
+		}
+		var still []int64
+		for _, seq := range seqs {
+			was, ok := before[seq]
+			if ok && allowed[was.state] && (m.skip == nil || !m.skip(seq)) {
+				still = append(still, seq)
+				t.moved(was.rule, was.state, m.to, 1)
+			}
+		}
+		if len(still) == 0 {
+			return nil
+		}
+		if err := m.change(t, still, before); err != nil {
+			return err
+		}
+		moved = int64(len(still))
+		return s.audit(t, m.who, m.did, m.why, moved, subject(m.filter))
+	})
+	if err != nil {
+		return 0, fmt.Errorf("%s records: %w", m.did, err)
+	}
+	return moved, nil
+}
+
+// subject words what a filter selected, without the data of a person.
+func subject(f journal.Filter) string {
+	var parts []string
+	add := func(name, value string) {
+		if value != "" {
+			parts = append(parts, name+" "+value)
+		}
+	}
+	add("rule", f.Rule)
+	add("code", f.Code)
+	add("class", string(f.Class))
+	add("cause", f.Cause)
+	add("file", f.FileID)
+	if f.Seq != 0 {
+		add("record", strconv.FormatInt(f.Seq, 10))
+	}
+	if f.Key != "" || f.ID != "" {
+		add("records of", "one key or id")
+	}
+	if !f.Since.IsZero() {
+		add("since", f.Since.UTC().Format("2006-01-02 15:04"))
+	}
+	if !f.Until.IsZero() {
+		add("until", f.Until.UTC().Format("2006-01-02 15:04"))
+	}
+	if len(parts) == 0 {
+		return "all"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// Replay implements journal.Journal. Without states in the filter it takes the failed records. Records whose payload has expired stay as they are.
+func (s *Store) Replay(ctx context.Context, f journal.Filter, who, why string, force bool) (int64, error) {
+	if len(f.States) == 0 {
+		f.States = []journal.State{journal.Failed}
+	}
+	for _, state := range f.States {
+		if state == journal.Pending || state == journal.Held {
+			return 0, fmt.Errorf("replay records: %s ones are sent by themselves", state)
+		}
+	}
+	flag := 0
+	if force {
+		flag = codec.FlagForce
+	}
+	return s.move(ctx, move{filter: f, to: codec.Pending, who: who, did: "replay", why: why, keepBody: true,
+		change: func(t *tx, seqs []int64, before map[int64]standing) error {
+			heads, err := t.heads(seqs, before)
+			if err != nil {
+				return err
+			}
+			err = t.exec(`UPDATE records SET state = 0, head = 0, next_try = 0, attempts = 0, flags = flags | ?, touched = ? WHERE seq IN (SELECT value FROM json_each(?))`,
+				flag, codec.Micros(s.now()), list(seqs))
+			if err != nil {
+				return err
+			}
+			return s.rejoin(t, seqs, before, heads)
+		}})
+}
+
+// heads gives the first unsettled record of the keys of some records, 0 where there is none.
+func (t *tx) heads(seqs []int64, before map[int64]standing) (map[int64]int64, error) {
+	out := map[int64]int64{}
+	for _, seq := range seqs {
+		chain := before[seq].chain
+		if _, ok := out[chain]; ok {
+			continue
+		}
+		head, err := t.next(chain, 0)
+		if err != nil {
+			return nil, err
+		}
+		out[chain] = head
+	}
+	return out, nil
+}
+
+// rejoin puts records back among the unsettled ones of their keys. The earliest of a key becomes its head.
+func (s *Store) rejoin(t *tx, seqs []int64, before map[int64]standing, heads map[int64]int64) error {
+	first := map[int64]int64{}
+	for _, seq := range seqs {
+		chain := before[seq].chain
+		if f := first[chain]; f == 0 || seq < f {
+			first[chain] = seq
+		}
+		t.then(func() { s.finder.waiting(chain, seq) })
+	}
+	err := t.insert("INSERT OR IGNORE INTO finder (hash, seq)", 2, len(seqs), func(i int) []any { return []any{before[seqs[i]].chain, seqs[i]} })
+	if err != nil {
+		return fmt.Errorf("index records again: %w", err)
+	}
+	var up, down []int64
+	for chain, f := range first {
+		head := heads[chain]
+		if head == 0 || f < head {
+			up = append(up, f)
+			if head != 0 {
+				down = append(down, head)
+			}
+		}
+	}
+	for head, some := range map[int][]int64{0: down, 1: up} {
+		if len(some) == 0 {
+			continue
+		}
+		if err := t.exec("UPDATE records SET head = ? WHERE seq IN (SELECT value FROM json_each(?))", head, list(some)); err != nil {
+			return fmt.Errorf("put records in order: %w", err)
+		}
+	}
+	return nil
+}
+
+// Dismiss implements journal.Journal. Without states in the filter it takes the failed records.
+func (s *Store) Dismiss(ctx context.Context, f journal.Filter, who, why string) (int64, error) {
+	if len(f.States) == 0 {
+		f.States = []journal.State{journal.Failed}
+	}
+	for _, state := range f.States {
+		if state != journal.Failed && state != journal.Held && state != journal.Pending {
+			return 0, fmt.Errorf("dismiss records: %s ones are settled already", state)
+		}
+	}
+	return s.move(ctx, move{filter: f, to: codec.Dismissed, who: who, did: "dismiss", why: why, skip: s.inFlight,
+		change: func(t *tx, seqs []int64, before map[int64]standing) error { return s.dismiss(t, seqs, before) }})
+}
+
+// dismiss settles records for good and lets the next of their keys come.
+func (s *Store) dismiss(t *tx, seqs []int64, before map[int64]standing) error {
+	err := t.exec("UPDATE records SET state = 5, head = 0, next_try = 0, touched = ? WHERE seq IN (SELECT value FROM json_each(?))", codec.Micros(s.now()), list(seqs))
+	if err != nil {
+		return err
+	}
+	return s.promote(t, seqs, before)
+}
+
+func (s *Store) inFlight(seq int64) bool {
+	s.claims.mu.Lock()
+	defer s.claims.mu.Unlock()
+	_, ok := s.claims.seqs[seq]
+	return ok
+}
+
+// Edit implements journal.Journal.
+func (s *Store) Edit(ctx context.Context, seq int64, body []byte, who, why string) error {
+	err := s.writer.change(ctx, 1, func(t *tx) error {
+		var state, ident int64
+		err := t.queryRow("SELECT state, ident FROM records WHERE seq = ?", seq).Scan(&state, &ident)
+		if errors.Is(err, sql.ErrNoRows) {
+			return fmt.Errorf("there is no record %d", seq)
+		}
+		if err != nil {
+			return err
+		}
+		if state != codec.Failed && state != codec.Held {
+			return fmt.Errorf("record %d is %s: only failed and held records can be edited", seq, codec.StateOf(int(state)))
+		}
+		if err := t.exec("INSERT OR REPLACE INTO payloads (seq, body) VALUES (?, ?)", seq, s.sealer.Seal(codec.PurposeBody, ident, body)); err != nil {
+			return err
+		}
+		if err := t.exec("UPDATE records SET flags = flags | ? WHERE seq = ?", codec.FlagEdited, seq); err != nil {
+			return err
+		}
+		return s.audit(t, who, "edit", why, 1, "record "+strconv.FormatInt(seq, 10))
+	})
+	if err != nil {
+		return fmt.Errorf("edit a record: %w", err)
+	}
+	return nil
+}
+
+// program is who the audit trail names for what the program does by itself.
+const program = "culvert"
+
+// Hold implements journal.Journal. Records in flight are left alone: their delivery decides.
+func (s *Store) Hold(ctx context.Context, rule string, p *journal.Problem) (int64, error) {
+	why := ""
+	if p != nil {
+		why = p.Cause
+	}
+	return s.move(ctx, move{filter: journal.Filter{Rule: rule, States: []journal.State{journal.Pending}}, to: codec.Held, who: program, did: "hold", why: why,
+		skip: s.inFlight, change: func(t *tx, seqs []int64, before map[int64]standing) error {
+			err := t.exec("UPDATE records SET state = 2, next_try = 0, touched = ? WHERE seq IN (SELECT value FROM json_each(?))", codec.Micros(s.now()), list(seqs))
+			if err != nil || p == nil {
+				return err
+			}
+			return s.setProblem(t, seqs, before, p)
+		}})
+}
+
+func (s *Store) setProblem(t *tx, seqs []int64, before map[int64]standing, p *journal.Problem) error {
+	privates := make([][]byte, len(seqs))
+	for i, seq := range seqs {
+		var err error
+		if privates[i], err = s.sealer.Private(before[seq].ident, p); err != nil {
+			return err
+		}
+	}
+	return t.insert(insertOutcome, outcomeFields, len(seqs), func(i int) []any { return outcomeValues(seqs[i], p, privates[i], nil) })
+}
+
+// Unhold implements journal.Journal.
+func (s *Store) Unhold(ctx context.Context, rule string) (int64, error) {
+	return s.move(ctx, move{filter: journal.Filter{Rule: rule, States: []journal.State{journal.Held}}, to: codec.Pending, who: program, did: "unhold",
+		change: func(t *tx, seqs []int64, _ map[int64]standing) error {
+			if err := t.exec("DELETE FROM outcomes WHERE seq IN (SELECT value FROM json_each(?))", list(seqs)); err != nil {
+				return err
+			}
+			return t.exec("UPDATE records SET state = 0, next_try = 0, touched = ? WHERE seq IN (SELECT value FROM json_each(?))", codec.Micros(s.now()), list(seqs))
+		}})
+}

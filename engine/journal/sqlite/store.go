@@ -1,0 +1,361 @@
+// Package sqlite keeps the journal in one SQLite file, for one runner at a time. Other processes may read it and act on failed records meanwhile.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	_ "modernc.org/sqlite" // the driver
+
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/journal/internal/codec"
+)
+
+const (
+	busyTimeout = 10 * time.Second
+	readers     = 4
+	keyCheck    = "journal.key"
+	watchEvery  = time.Second
+)
+
+// Store is the journal in a file.
+type Store struct {
+	log    *slog.Logger
+	place  string // as it was named, for people
+	path   string
+	now    func() time.Time
+	lease  time.Duration
+	sealer *codec.Sealer
+
+	writing *sql.DB
+	read    reader
+	writer  *writer
+	finder  *finder
+	digests *digests
+	claims  *claims
+	leader  string // guarded by claims.mu
+	wake    chan struct{}
+
+	owning    sync.Mutex
+	owned     bool
+	lock      *sql.DB // holds the right to be the one runner
+	stopOwned context.CancelFunc
+	watching  sync.WaitGroup
+	closing   sync.Once
+	closeErr  error
+}
+
+var _ journal.Journal = (*Store)(nil)
+
+// Open opens the journal in the file at path, making it when it is missing, and brings it up to date. A file of a newer version is refused with
+// *journal.ErrNewer, a missing or wrong key with journal.ErrKeyMissing or ErrKeyWrong.
+func Open(ctx context.Context, path string, o journal.Options) (*Store, error) {
+	o = o.WithDefaults()
+	sealer, err := codec.NewSealer(o.Key)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkPlace(path); err != nil {
+		return nil, err
+	}
+	s := &Store{
+		log: o.Logger, place: path, path: path, now: o.Now, lease: o.Lease, sealer: sealer,
+		finder: newFinder(), digests: newDigests(), claims: newClaims(), wake: make(chan struct{}, 1),
+	}
+	s.writing, err = sql.Open("sqlite", dsn(path,
+		"auto_vacuum(incremental)", "journal_mode(wal)", "synchronous(full)", "cache_size(-16000)", "journal_size_limit(67108864)"))
+	if err != nil {
+		return nil, fmt.Errorf("open the journal: %w", err)
+	}
+	s.writing.SetMaxOpenConns(1)
+	if err := s.setUp(ctx); err != nil {
+		_ = s.writing.Close()
+		return nil, err
+	}
+	db, err := sql.Open("sqlite", dsn(path, "query_only(1)", "cache_size(-8000)"))
+	if err != nil {
+		_ = s.writing.Close()
+		return nil, fmt.Errorf("open the journal: %w", err)
+	}
+	db.SetMaxOpenConns(readers)
+	db.SetMaxIdleConns(readers)
+	s.read = reader{db: db, stmts: map[string]*sql.Stmt{}, mu: &sync.Mutex{}}
+	s.writer = &writer{
+		log: s.log, place: s.place, open: s.writing.Conn, ops: make(chan *op, maxOps), stop: make(chan struct{}), gone: make(chan struct{}),
+		rules: map[string]int64{}, finder: s.finder, digests: s.digests, appended: s.appendRows, settled: s.poke,
+	}
+	go s.writer.loop()
+	return s, nil
+}
+
+// dsn names the file with what every connection to it sets first.
+func dsn(path string, pragmas ...string) string {
+	q := url.Values{"_pragma": append([]string{fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds())}, pragmas...)}
+	return "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath() + "?" + q.Encode()
+}
+
+// checkPlace finds what SQLite would only call "unable to open".
+func checkPlace(path string) error {
+	if path == "" || path == ":memory:" {
+		return errors.New("the journal needs a file: write store: sqlite:state/culvert.db")
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.IsDir():
+		return fmt.Errorf("%s is a folder: name a file for the journal in store", path)
+	case err == nil:
+		return checkWritable(path)
+	case !errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("open the journal: %w: check that the program's user may read it", err)
+	}
+	dir := filepath.Dir(path)
+	info, err = os.Stat(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return fmt.Errorf("make the journal's folder: %w: check that the program's user may write there", err)
+		}
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("open the journal's folder: %w", err)
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("%s is not a folder: the journal cannot lie in it", dir)
+	}
+	return nil
+}
+
+// checkWritable also gives a clear answer for a file without rights, which SQLite would open for reading only.
+func checkWritable(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return fmt.Errorf("open the journal: %w: check that the program's user may read and write it", err)
+	}
+	return f.Close()
+}
+
+// setUp brings the file up to our format and checks the key.
+func (s *Store) setUp(ctx context.Context) error {
+	conn, err := s.writing.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("open the journal: %w", explain(err, s.place))
+	}
+	defer conn.Close()
+	if err := migrate(ctx, conn, s.place); err != nil {
+		return err
+	}
+	var check string
+	err = conn.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = ?", keyCheck).Scan(&check)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return fmt.Errorf("open the journal: %w", explain(err, s.place))
+	}
+	if err := s.sealer.Verify(check); err != nil {
+		return fmt.Errorf("open %s: %w", s.place, err)
+	}
+	if check == "" && s.sealer.Sealing() {
+		if _, err := conn.ExecContext(ctx, setMeta, keyCheck, s.sealer.Check()); err != nil {
+			return fmt.Errorf("begin to encrypt the journal: %w", explain(err, s.place))
+		}
+		s.log.Info("payloads in the journal are encrypted from now on; what it held before stays in clear until it expires")
+	}
+	return nil
+}
+
+// own makes this process the one runner on the file, the first time that it acts as one. The right is an open transaction on a file beside the
+// journal, which the operating system ends with the process.
+func (s *Store) own(ctx context.Context) error {
+	s.owning.Lock()
+	defer s.owning.Unlock()
+	if s.owned {
+		return nil
+	}
+	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: filepath.ToSlash(s.path + "-runner")}).EscapedPath()+
+		"?_pragma=busy_timeout(0)&_pragma=journal_mode(memory)")
+	if err != nil {
+		return fmt.Errorf("take the journal over: %w", err)
+	}
+	db.SetMaxOpenConns(1)
+	db.SetConnMaxLifetime(0)
+	if _, err := db.ExecContext(ctx, "BEGIN EXCLUSIVE"); err != nil {
+		_ = db.Close()
+		var gone *journal.ErrUnavailable
+		if errors.As(explain(err, s.place), &gone) && strings.Contains(gone.Reason, "locked") {
+			return &journal.ErrInUse{Place: s.place}
+		}
+		return fmt.Errorf("take the journal over: %w", explain(err, s.place+"-runner"))
+	}
+	// Whoever read files before is dead.
+	err = s.writer.change(ctx, 1, func(t *tx) error {
+		return t.exec("UPDATE files SET owner = '' WHERE state = ?", string(journal.FileOpen))
+	})
+	if err != nil {
+		_ = db.Close()
+		return fmt.Errorf("take the journal over: %w", err)
+	}
+	watch, stop := context.WithCancel(context.Background())
+	s.lock, s.owned, s.stopOwned = db, true, stop
+	s.watching.Add(2)
+	go func() {
+		defer s.watching.Done()
+		s.watch(watch)
+	}()
+	go func() {
+		defer s.watching.Done()
+		if err := s.quickCheck(watch); err != nil && watch.Err() == nil {
+			s.log.Error("the journal is damaged: stop the program, keep a copy of the file, and restore the last backup", "file", s.place, "error", err)
+		}
+	}()
+	return nil
+}
+
+// watch wakes the engine when another process changed the file, and when a record becomes due.
+func (s *Store) watch(ctx context.Context) {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	conn, err := s.read.db.Conn(ctx)
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	var last int64
+	for {
+		var version int64
+		if err := conn.QueryRowContext(ctx, "PRAGMA data_version").Scan(&version); err == nil && version != last {
+			last = version
+			s.poke()
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if s.someDue(ctx) {
+				s.poke()
+			}
+		}
+	}
+}
+
+// someDue tells whether a record waits whose time has come.
+func (s *Store) someDue(ctx context.Context) bool {
+	var due bool
+	rows, err := s.read.query(ctx, `SELECT EXISTS (SELECT 1 FROM rules n WHERE n.pending > 0 AND EXISTS (SELECT 1 FROM records INDEXED BY work
+		WHERE state = 0 AND head = 1 AND rule = n.id AND next_try > 0 AND next_try <= ?))`, codec.Micros(s.now()))
+	if err := scan(rows, err, func(r *sql.Rows) error { return r.Scan(&due) }); err != nil && ctx.Err() == nil {
+		s.log.Warn("look for records that became due", "error", err)
+	}
+	return due
+}
+
+// poke wakes the engine; it never blocks.
+func (s *Store) poke() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Wake implements journal.Journal.
+func (s *Store) Wake() <-chan struct{} { return s.wake }
+
+// Close implements journal.Journal. Changes that callers wait for are answered with journal.ErrClosed unless they are durable already.
+func (s *Store) Close() error {
+	s.closing.Do(func() {
+		close(s.writer.stop)
+		<-s.writer.gone
+		s.owning.Lock()
+		if s.owned {
+			s.stopOwned()
+		}
+		s.owning.Unlock()
+		s.watching.Wait()
+		errs := []error{s.read.close(), s.writing.Close()}
+		if s.lock != nil {
+			errs = append(errs, s.lock.Close())
+		}
+		s.closeErr = errors.Join(errs...)
+	})
+	return s.closeErr
+}
+
+// reader is the pool that everything but changes goes through, so that lists never wait for the disk.
+type reader struct {
+	db    *sql.DB
+	mu    *sync.Mutex
+	stmts map[string]*sql.Stmt
+}
+
+// query runs a fixed text; it is prepared once.
+func (r reader) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	r.mu.Lock()
+	s, ok := r.stmts[text]
+	if !ok {
+		var err error
+		if s, err = r.db.PrepareContext(ctx, text); err != nil {
+			r.mu.Unlock()
+			return nil, err
+		}
+		r.stmts[text] = s
+	}
+	r.mu.Unlock()
+	return s.QueryContext(ctx, args...)
+}
+
+func (r reader) close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range r.stmts {
+		_ = s.Close()
+	}
+	return r.db.Close()
+}
+
+// ruleNames gives the rules that have pending records.
+func (s *Store) ruleNames(ctx context.Context) (map[int64]string, error) {
+	out := map[int64]string{}
+	rows, err := s.read.query(ctx, "SELECT id, name FROM rules WHERE pending > 0")
+	return out, scan(rows, err, func(rows *sql.Rows) error {
+		var id int64
+		var name string
+		err := rows.Scan(&id, &name)
+		out[id] = name
+		return err
+	})
+}
+
+// Cursor implements journal.Journal.
+func (s *Store) Cursor(ctx context.Context, name string) (string, error) {
+	return s.Meta(ctx, cursorPrefix+name)
+}
+
+// Meta implements journal.Journal.
+func (s *Store) Meta(ctx context.Context, name string) (string, error) {
+	value := ""
+	rows, err := s.read.query(ctx, "SELECT value FROM meta WHERE name = ?", name)
+	if err := scan(rows, err, func(rows *sql.Rows) error { return rows.Scan(&value) }); err != nil {
+		return "", fmt.Errorf("read %s from the journal: %w", strconv.Quote(name), explain(err, s.place))
+	}
+	return value, nil
+}
+
+// SetMeta implements journal.Journal.
+func (s *Store) SetMeta(ctx context.Context, name, value string) error {
+	if strings.HasPrefix(name, "journal.") {
+		return fmt.Errorf("keep %q: names that begin with journal. belong to the journal", name)
+	}
+	err := s.writer.change(ctx, 1, func(t *tx) error { return t.exec(setMeta, name, value) })
+	if err != nil {
+		return fmt.Errorf("keep %q in the journal: %w", name, err)
+	}
+	return nil
+}

@@ -1,0 +1,43 @@
+package sqlite_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/journal/journaltest"
+	"github.com/culvert/culvert/engine/journal/sqlite"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// place is a file in a folder of the test.
+type place string
+
+func newPlace(t testing.TB) place { return place(filepath.Join(t.TempDir(), "state", "culvert.db")) }
+
+func (p place) Open(t testing.TB, o journal.Options) journal.Journal {
+	t.Helper()
+	return p.open(t, o)
+}
+
+func (p place) open(t testing.TB, o journal.Options) *sqlite.Store {
+	t.Helper()
+	s, err := sqlite.Open(t.Context(), string(p), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func TestSuite(t *testing.T) {
+	t.Parallel()
+	journaltest.Run(t, func(t *testing.T) journaltest.Place { return newPlace(t) })
+}
