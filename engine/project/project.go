@@ -201,8 +201,8 @@ func (l *Loader) rule(p *Project, file string, defaults []*yamlnode.Document, ki
 	if err != nil {
 		return nil, nil, err
 	}
-	server := p.Config.ServerNamed(rules.ServerOf(text))
 	env := l.environment(p, file, defaults)
+	server := p.Config.ServerNamed(rules.ServerOf(text, env.Defaults...))
 	if server != nil && p.Indexes[server.Name] != nil {
 		env.Directory = p.Indexes[server.Name].Directory()
 	}
@@ -210,6 +210,8 @@ func (l *Loader) rule(p *Project, file string, defaults []*yamlnode.Document, ki
 	out := &Rule{Rule: r}
 	if r != nil {
 		l.compile(p, out, server, kinds)
+		r.Finish()
+		r.Finish()
 	}
 	out.Findings = findings.List
 	out.Findings.Sort()

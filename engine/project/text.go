@@ -78,3 +78,8 @@ func (t Text) String() string {
 
 // LogValue never shows the value.
 func (t Text) LogValue() slog.Value { return slog.StringValue(t.String()) }
+
+// Secret resolves a value of a rule file that may name environment variables.
+func (c *Config) Secret(text string) (string, error) {
+	return Text{raw: text, key: "a webhook's auth"}.Resolve()
+}

@@ -11,8 +11,7 @@ import (
 	"strings"
 
 	"github.com/culvert/culvert/engine/journal"
-	"github.com/culvert/culvert/engine/journal/postgres"
-	"github.com/culvert/culvert/engine/journal/sqlite"
+	"github.com/culvert/culvert/engine/journal/open"
 	"github.com/culvert/culvert/engine/project"
 )
 
@@ -34,7 +33,7 @@ func OpenJournal(ctx context.Context, c *project.Config, dir string, log *slog.L
 		}
 		o.Key = []byte(key)
 	}
-	j, err := open(ctx, dsn, dir, o)
+	j, err := openStore(ctx, dsn, dir, o)
 	if err != nil {
 		return nil, err
 	}
@@ -44,21 +43,17 @@ func OpenJournal(ctx context.Context, c *project.Config, dir string, log *slog.L
 	return j, nil
 }
 
-func open(ctx context.Context, dsn, dir string, o journal.Options) (journal.Journal, error) {
-	switch {
-	case strings.HasPrefix(dsn, "sqlite:"):
-		path := strings.TrimPrefix(dsn, "sqlite:")
+func openStore(ctx context.Context, dsn, dir string, o journal.Options) (journal.Journal, error) {
+	if path, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(dir, path)
 		}
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			return nil, fmt.Errorf("make the journal's folder: %w", err)
 		}
-		return sqlite.Open(ctx, path, o)
-	case strings.HasPrefix(dsn, "postgres://"), strings.HasPrefix(dsn, "postgresql://"):
-		return postgres.Open(ctx, dsn, o)
+		dsn = "sqlite:" + path
 	}
-	return nil, errors.New("store in culvert.yaml is neither sqlite:PATH nor postgres://…")
+	return open.Journal(ctx, dsn, o)
 }
 
 func owned(ctx context.Context, j journal.Journal, name string) error {

@@ -158,13 +158,12 @@ func (s *Service) reloadNow(ctx context.Context) error {
 		}
 	}
 	s.current.Store(fresh)
-	program, err := s.program(fresh)
+	program, routes, err := s.program(fresh)
 	if err != nil {
 		return err
 	}
-	if err := s.runner.Swap(program); err != nil {
-		return err
-	}
+	s.runner.Swap(program)
+	s.webhooks.Replace(routes)
 	s.o.Log.Info("rules are live", "rules", len(fresh.Rules))
 	return nil
 }

@@ -32,6 +32,8 @@ type Options struct {
 	Loader  *project.Loader
 	Log     *slog.Logger
 	Version string
+	// Alone runs without web server, sources, reload and sync: only what the journal holds is worked on.
+	Alone bool
 	// Ready is told the address of the web server once records are taken; nil: nobody is told.
 	Ready func(addr string)
 }
@@ -80,14 +82,19 @@ func Open(ctx context.Context, o Options) (_ *Service, err error) {
 	if s.webhooks, err = webhook.New(webhook.Config{Log: o.Log}); err != nil {
 		return nil, err
 	}
-	program, err := s.program(p)
+	program, routes, err := s.program(p)
 	if err != nil {
 		return nil, err
+	}
+	root, err := filepath.Abs(o.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("find the project's folder: %w", err)
 	}
 	s.runner, err = engine.New(engine.Config{
 		Journal:   s.journal,
 		Servers:   servers,
-		Files:     s.fileStore(),
+		Files:     filePlan(root),
+		Intakes:   []engine.Intake{{Name: "webhooks", Source: s.webhooks}},
 		Program:   program,
 		Retention: journal.Retention(p.Config.Retention),
 		Limits:    engine.Limits{Backlog: int64(p.Config.MaxBacklog)},
@@ -98,8 +105,11 @@ func Open(ctx context.Context, o Options) (_ *Service, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.listen(p.Config); err != nil {
-		return nil, err
+	s.webhooks.Replace(routes)
+	if !o.Alone {
+		if err := s.listen(p.Config); err != nil {
+			return nil, err
+		}
 	}
 	s.logFindings(p, "rule has mistakes; its records are held")
 	return s, nil
@@ -147,11 +157,6 @@ func (s *Service) target(c *project.Config, server *project.Server, cl *client.C
 	})
 }
 
-// inbox is where taken files lie until every row has an outcome.
-func (s *Service) inbox() string {
-	return filepath.Join(s.o.Dir, s.current.Load().Config.StateDir, "inbox")
-}
-
 // Run takes and sends records until ctx ends, then lets what is under way finish.
 func (s *Service) Run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, s.close()) }()
@@ -165,11 +170,13 @@ func (s *Service) Run(ctx context.Context) (err error) {
 			}
 		})
 	}
-	start("web server", s.serve)
-	start("watch the rules", s.watch)
-	start("sync", s.syncLoop)
-	if s.o.Ready != nil {
-		s.o.Ready(s.listener.Addr().String())
+	if !s.o.Alone {
+		start("web server", s.serve)
+		start("watch the rules", s.watch)
+		start("sync", s.syncLoop)
+		if s.o.Ready != nil {
+			s.o.Ready(s.listener.Addr().String())
+		}
 	}
 	runErr := s.runner.Run(ctx)
 	cancel(nil)
@@ -179,9 +186,6 @@ func (s *Service) Run(ctx context.Context) (err error) {
 	}
 	return runErr
 }
-
-// Status says how the run stands.
-func (s *Service) Status(ctx context.Context) (engine.Status, error) { return s.runner.Status(ctx) }
 
 // Journal is the run's journal.
 func (s *Service) Journal() journal.Journal { return s.journal }

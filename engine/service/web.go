@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/culvert/culvert/engine/console"
+	"github.com/culvert/culvert/engine/overview"
 	"github.com/culvert/culvert/engine/project"
 )
 
@@ -69,15 +71,17 @@ func (s *Service) serve(ctx context.Context) error {
 
 // health answers 200 when all is well and 503 with the reasons when a person must look.
 func (s *Service) health(w http.ResponseWriter, r *http.Request) {
-	st, err := s.runner.Status(r.Context())
+	o, err := overview.Read(r.Context(), s.journal, time.Now())
 	answer := struct {
 		OK      bool     `json:"ok"`
 		Reasons []string `json:"reasons,omitempty"`
 	}{OK: true}
 	if err != nil {
 		answer.OK, answer.Reasons = false, []string{"the journal cannot be read"}
-	} else if reasons := st.Troubles(); len(reasons) > 0 {
-		answer.OK, answer.Reasons = false, reasons
+	}
+	for _, p := range o.Problems {
+		answer.OK = false
+		answer.Reasons = append(answer.Reasons, p.Words)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
@@ -85,4 +89,38 @@ func (s *Service) health(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
 	_ = json.NewEncoder(w).Encode(answer) // the caller is gone when this fails
+}
+
+// console makes the web console of the run.
+func (s *Service) console() (*console.Console, error) {
+	p := s.current.Load()
+	c := console.Config{Journal: s.journal, Rules: s.consoleRules, Log: s.o.Log, Version: s.o.Version, Project: p.Config.Project}
+	if a := p.Config.Console; a != nil && !a.None {
+		var err error
+		if c.Username, err = a.Username.Resolve(); err != nil {
+			return nil, err
+		}
+		if c.Password, err = a.Password.Resolve(); err != nil {
+			return nil, err
+		}
+		if c.Password == "" {
+			return nil, errors.New("console_auth in culvert.yaml needs basic: {username, password}, and the password may not be empty")
+		}
+	}
+	return console.New(c)
+}
+
+// consoleRules lists the rules as they run now.
+func (s *Service) consoleRules() []console.Rule {
+	var out []console.Rule
+	for _, r := range s.current.Load().Rules {
+		x := console.Rule{Name: r.Name, Description: r.Description, File: r.Path, Server: r.Server, Trigger: r.Trigger.Kind, Findings: r.Findings}
+		for _, key := range []string{"path", "folder"} {
+			if n := r.Trigger.Config.Get(key); n != nil {
+				x.Address = n.Value
+			}
+		}
+		out = append(out, x)
+	}
+	return out
 }

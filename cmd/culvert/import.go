@@ -1,0 +1,106 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
+
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/service"
+)
+
+func (a *app) importCommand() *cobra.Command {
+	var rule, format string
+	c := &cobra.Command{
+		Use:   "import FILE --rule RULE",
+		Short: "Send one file through a rule, once, and say what became of its rows",
+		Long: `Take a file as if it had been dropped into the rule's folder, follow it until every row has an outcome, and say what became of them. The original
+stays where it is; results and failed rows go to done/ beside it. FILE may be - for standard input (NDJSON, or CSV with --as csv).
+When a runner is at work it does the sending, otherwise this command does. Interrupted, it goes on with the next run.`,
+		Example: "  culvert import old-export.xlsx --rule anc-registration-export\n  cat forms.ndjson | culvert import - --rule anc-registration",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if rule == "" {
+				return errors.New("name the rule that the rows are for: --rule NAME")
+			}
+			if err := oneOf("--as", format, "ndjson", "csv", "json"); err != nil {
+				return err
+			}
+			path, done, err := a.input(args[0], format)
+			if err != nil {
+				return err
+			}
+			bar := a.bar(filepath.Base(args[0]))
+			im := service.Importer{Dir: a.dir, Loader: a.loader, Log: a.quiet(), Version: version, Progress: bar.tell}
+			f, waiting, err := im.Import(c.Context(), path, rule)
+			bar.end()
+			if err = errors.Join(err, done()); err != nil {
+				return err
+			}
+			fmt.Fprintf(a.stdout, "%s: %s, %d delivered, %d unchanged, %d skipped, %d failed\n", f.Name, count(f.Rows, "row", "rows"), f.Delivered, f.Unchanged, f.Skipped, f.Failed)
+			if waiting > 0 {
+				fmt.Fprintf(a.stdout, "%s waiting for another try: `culvert run` goes on with them, `culvert failures --waiting` says why\n", count(waiting, "row is", "rows are"))
+			}
+			if f.Failed > 0 || waiting > 0 {
+				return errFindings
+			}
+			return nil
+		},
+	}
+	c.Flags().StringVar(&rule, "rule", "", "the rule that the rows are for")
+	c.Flags().StringVar(&format, "as", "ndjson", "what standard input is: ndjson, csv or json")
+	return c
+}
+
+// input gives the file to take; what comes by standard input is kept in a file first. done clears up.
+func (a *app) input(arg, format string) (path string, done func() error, err error) {
+	nothing := func() error { return nil }
+	if arg != "-" {
+		return arg, nothing, nil
+	}
+	path, err = service.Spool(filepath.Join(a.dir, "state"), "stdin."+format, func(f *os.File) error {
+		_, err := io.Copy(f, a.stdin)
+		return err
+	})
+	if err != nil {
+		return "", nothing, err
+	}
+	return path, func() error { return os.RemoveAll(filepath.Dir(path)) }, nil
+}
+
+// importBar shows how far an import is, on a terminal.
+type importBar struct {
+	bar  *progressbar.ProgressBar
+	name string
+	out  io.Writer
+}
+
+func (a *app) bar(name string) *importBar {
+	if !isTerminal(a.stderr) {
+		return &importBar{}
+	}
+	return &importBar{name: name, out: a.stderr}
+}
+
+func (b *importBar) tell(f journal.File, rows int64) {
+	if b.out == nil {
+		return
+	}
+	if b.bar == nil {
+		b.bar = progressbar.NewOptions64(rows, progressbar.OptionSetWriter(b.out), progressbar.OptionSetDescription(b.name),
+			progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
+	}
+	_ = b.bar.Set64(f.Rows) // a bar that cannot be drawn is no reason to stop
+}
+
+func (b *importBar) end() {
+	if b.bar != nil {
+		_ = b.bar.Finish()
+	}
+}

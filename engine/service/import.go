@@ -1,0 +1,187 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/culvert/culvert/engine"
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/project"
+	"github.com/culvert/culvert/sources"
+	"github.com/culvert/culvert/sources/files"
+)
+
+// ErrDuplicate says that a file with the same content was taken for the same rule before.
+var ErrDuplicate = errors.New("a file with this content was taken for this rule before; nothing was done")
+
+// Importer takes one file for a rule and follows it until every row has an outcome. When no runner is at work it runs one itself.
+type Importer struct {
+	Dir      string
+	Loader   *project.Loader
+	Log      *slog.Logger
+	Version  string
+	Progress func(f journal.File, rows int64) // told how far it is, of so many rows; nil: nobody
+}
+
+// Import takes the file at path. The answer holds the counts of its rows. Rows that wait for another try are left waiting, and counted, once all others
+// are settled.
+func (im Importer) Import(ctx context.Context, path, rule string) (_ journal.File, waiting int64, err error) {
+	p, err := im.Loader.Load(ctx, im.Dir)
+	if err != nil {
+		return journal.File{}, 0, err
+	}
+	flow, _, err := Flow(p, rule)
+	if err != nil {
+		return journal.File{}, 0, err
+	}
+	j, err := OpenJournal(ctx, p.Config, im.Dir, im.Log)
+	if err != nil {
+		return journal.File{}, 0, err
+	}
+	defer func() { err = errors.Join(err, j.Close()) }()
+	f, duplicate, err := files.Take(ctx, path, flow.Rule.Name, Inbox(im.Dir, p.Config), journalSink{j})
+	if err != nil {
+		return journal.File{}, 0, err
+	}
+	if duplicate {
+		return journal.File{File: f}, 0, ErrDuplicate
+	}
+	rows, err := files.Count(ctx, f.Path, files.FormatOf(&flow.Rule.Trigger))
+	if err != nil {
+		im.Log.Debug("the file's rows cannot be counted; its results will say why", "file", f.Name)
+	}
+	w := following{Importer: im, journal: j, id: f.ID, rows: rows}
+	running, err := engine.ReadStatus(ctx, j, time.Now())
+	if err != nil {
+		return journal.File{}, 0, err
+	}
+	if len(running) > 0 {
+		return w.follow(ctx, nil)
+	}
+	return w.run(ctx)
+}
+
+// following watches one file.
+type following struct {
+	Importer
+	journal journal.Journal
+	id      string
+	rows    int64
+}
+
+// run works on the file with a runner of its own, which ends with it.
+func (w following) run(ctx context.Context) (journal.File, int64, error) {
+	s, err := Open(ctx, Options{Dir: w.Dir, Loader: w.Loader, Log: w.Log, Version: w.Version, Alone: true})
+	if err != nil {
+		return journal.File{}, 0, err
+	}
+	work, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(work) }()
+	f, waiting, err := w.follow(ctx, ended)
+	cancel()
+	if err == nil {
+		err = <-ended
+	}
+	return f, waiting, err
+}
+
+// follow watches the file until it is finished, or until all that is left waits for another try.
+func (w following) follow(ctx context.Context, ended <-chan error) (journal.File, int64, error) {
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		f, err := fileOf(ctx, w.journal, w.id)
+		if err != nil {
+			return f, 0, err
+		}
+		if w.Progress != nil {
+			w.Progress(f, w.rows)
+		}
+		if f.State == journal.FileFinished {
+			return f, 0, nil
+		}
+		if waiting, only, err := w.onlyWaits(ctx, f); err != nil || only {
+			return f, waiting, err
+		}
+		select {
+		case <-tick.C:
+		case err := <-ended:
+			return f, 0, errors.Join(errors.New("the run ended before the file was done"), err)
+		case <-ctx.Done():
+			return f, 0, fmt.Errorf("stopped before the file was done; it goes on with the next `culvert run`: %w", ctx.Err())
+		}
+	}
+}
+
+// onlyWaits tells whether every row has been read and those without an outcome wait for another try.
+func (w following) onlyWaits(ctx context.Context, f journal.File) (int64, bool, error) {
+	if w.rows == 0 || f.Rows < w.rows {
+		return 0, false, nil
+	}
+	left, err := w.journal.Select(ctx, journal.Filter{FileID: f.ID, States: []journal.State{journal.Pending, journal.Held}, Limit: 1000})
+	if err != nil {
+		return 0, false, fmt.Errorf("look at the rows that wait: %w", err)
+	}
+	for _, r := range left {
+		if r.Problem == nil || r.State == journal.Pending && r.Attempts == 0 {
+			return 0, false, nil
+		}
+	}
+	return int64(len(left)), len(left) > 0, nil
+}
+
+func fileOf(ctx context.Context, j journal.Journal, id string) (journal.File, error) {
+	list, err := j.Files(ctx, "")
+	if err != nil {
+		return journal.File{}, fmt.Errorf("look at the file's progress: %w", err)
+	}
+	for _, f := range list {
+		if f.ID == id {
+			return f, nil
+		}
+	}
+	return journal.File{}, fmt.Errorf("the journal no longer knows the file %s", id)
+}
+
+// journalSink makes a taken file known to whichever runner works on the journal.
+type journalSink struct{ j journal.Journal }
+
+// Accept is not used: only files are taken here.
+func (journalSink) Accept(context.Context, sources.Batch) ([]sources.Receipt, error) {
+	return nil, sources.ErrFinal
+}
+
+// AcceptFile keeps the file in the journal.
+func (s journalSink) AcceptFile(ctx context.Context, f sources.File) (bool, error) {
+	return s.j.AddFile(ctx, &journal.File{File: f, State: journal.FileOpen, Next: 1})
+}
+
+// Cursor is not used: only files are taken here.
+func (journalSink) Cursor(context.Context, string) (string, error) { return "", nil }
+
+// Spool keeps what comes from a stream as a file that can be taken; the caller removes the folder when it is done.
+func Spool(dir, name string, write func(*os.File) error) (path string, err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("make a folder for the input: %w", err)
+	}
+	folder, err := os.MkdirTemp(dir, "stdin-")
+	if err != nil {
+		return "", fmt.Errorf("make a folder for the input: %w", err)
+	}
+	path = filepath.Join(folder, name)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return "", errors.Join(fmt.Errorf("keep the input: %w", err), os.RemoveAll(folder))
+	}
+	if err := errors.Join(write(f), f.Close()); err != nil {
+		return "", errors.Join(fmt.Errorf("keep the input: %w", err), os.RemoveAll(folder))
+	}
+	return path, nil
+}

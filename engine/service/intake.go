@@ -1,0 +1,105 @@
+package service
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"github.com/culvert/culvert/engine"
+	"github.com/culvert/culvert/engine/project"
+	"github.com/culvert/culvert/sources"
+	"github.com/culvert/culvert/sources/files"
+	"github.com/culvert/culvert/sources/webhook"
+)
+
+// program makes what the engine runs of a project, and the webhook routes that belong to it.
+func (s *Service) program(p *project.Project) (*engine.Program, []webhook.Route, error) {
+	program := &engine.Program{Rules: Flows(p)}
+	root, err := filepath.Abs(p.Dir)
+	if err != nil {
+		return nil, nil, fmt.Errorf("find the project's folder: %w", err)
+	}
+	fallback, err := webhookAuth(p.Config.WebhookAuth)
+	if err != nil {
+		return nil, nil, err
+	}
+	var routes []webhook.Route
+	var watched []files.WatchedRule
+	for name, flow := range program.Rules {
+		t := &flow.Rule.Trigger
+		switch t.Kind {
+		case webhook.Kind{}.Name():
+			r, err := webhook.RouteOf(name, t, fallback, p.Config.Secret)
+			if err != nil {
+				return nil, nil, err
+			}
+			if r.Path != "" {
+				routes = append(routes, r)
+			}
+		case files.Kind{}.Name():
+			if w := files.Watched(name, t, root); w.Folder != "" {
+				watched = append(watched, w)
+			}
+		}
+	}
+	if len(watched) > 0 && !s.o.Alone {
+		source := files.New(files.Config{Inbox: s.inbox(p), Rules: watched, Logger: s.o.Log})
+		program.Intakes = append(program.Intakes, engine.Intake{Name: "files", Source: source, Once: true})
+	}
+	return program, routes, nil
+}
+
+// webhookAuth resolves the auth that webhooks have when their rule names none.
+func webhookAuth(a *project.Auth) (webhook.Auth, error) {
+	var out webhook.Auth
+	if a == nil {
+		return out, nil
+	}
+	out.None, out.HMACHeader, out.HMACTimestamp, out.APIKeyHeader = a.None, a.HMACHeader, a.HMACTimestamp, a.APIKeyHeader
+	for _, f := range []struct {
+		from project.Text
+		to   *string
+	}{{a.Username, &out.Username}, {a.Password, &out.Password}, {a.Bearer, &out.Bearer}, {a.HMACSecret, &out.HMACSecret}, {a.APIKey, &out.APIKey}} {
+		if !f.from.IsSet() {
+			continue
+		}
+		v, err := f.from.Resolve()
+		if err != nil {
+			return out, err
+		}
+		if v == "" {
+			return out, fmt.Errorf("%s is empty: anybody could call", f.from)
+		}
+		*f.to = v
+	}
+	return out, nil
+}
+
+// inbox is where taken files lie until every row has an outcome, absolute.
+func (s *Service) inbox(p *project.Project) string { return Inbox(p.Dir, p.Config) }
+
+// Inbox is where a project's taken files lie until every row has an outcome.
+func Inbox(dir string, c *project.Config) string {
+	path := filepath.Join(dir, c.StateDir, "inbox")
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
+}
+
+// filePlan says how the files of a rule are read and where they go.
+func filePlan(root string) engine.FilePlanner {
+	return func(flow *engine.Flow, f sources.File) (engine.FilePlan, error) {
+		plan := engine.FilePlan{
+			Format: files.FormatOf(&flow.Rule.Trigger),
+			Done:   filepath.Join(f.Folder, "done"),
+			Failed: filepath.Join(f.Folder, "failed"),
+		}
+		if flow.Rule.Trigger.Kind != (files.Kind{}).Name() {
+			return plan, nil
+		}
+		if w := files.Watched(flow.Rule.Name, &flow.Rule.Trigger, root); filepath.Clean(w.Folder) == filepath.Clean(f.Folder) {
+			plan.Done, plan.Failed = w.Done, w.Failed
+		}
+		return plan, nil
+	}
+}
