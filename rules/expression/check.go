@@ -19,7 +19,7 @@ type checker struct {
 	scope    *Scope
 	problems []Problem
 	uses     map[string]bool
-	paths    map[string]int // how often each is read
+	paths    map[string]bool
 	names    map[file.Location][]string
 	lets     []letName
 	items    []*Shape // what # is, of the predicates around
@@ -251,18 +251,10 @@ func (c *checker) identifier(n *ast.IdentifierNode) term {
 // pathTerm is the reading of a field by names only.
 func (c *checker) pathTerm(s *staticPath, shape *Shape, at file.Location) term {
 	name := joinPath(s.names)
-	c.paths[name]++
+	c.paths[name] = true
 	t := c.operation("$path", kAny, at, term{node: located(&ast.ConstantNode{Value: s}, at), names: []string{name}})
 	t.shape, t.read = shape, s
 	return t
-}
-
-// unread takes back the reading of a field, because only a field below it is read.
-func (c *checker) unread(s *staticPath) {
-	name := joinPath(s.names)
-	if c.paths[name]--; c.paths[name] == 0 {
-		delete(c.paths, name)
-	}
 }
 
 func (c *checker) unknownName(name string, at file.Location) term {
@@ -363,6 +355,9 @@ func (c *checker) pointer(n *ast.PointerNode) term {
 }
 
 func (c *checker) memberNode(n *ast.MemberNode) term {
+	if root, members := c.chain(n); root != nil {
+		return c.readChain(root, members)
+	}
 	base := c.check(n.Node)
 	key, written := n.Property.(*ast.StringNode)
 	if !written {
@@ -372,25 +367,67 @@ func (c *checker) memberNode(n *ast.MemberNode) term {
 	if base.bad {
 		return c.broken(at)
 	}
-	shape := base.shape
-	if !shape.isDynamic() {
+	shape := Dynamic()
+	if !base.shape.isDynamic() {
 		field, problem := c.field(base, key.Value)
 		if problem != nil {
 			return c.report(key.Location(), problem.Code, problem.Message, problem.Hint)
 		}
 		shape = field
-	} else {
-		shape = Dynamic()
-	}
-	if base.read != nil {
-		c.unread(base.read)
-		return c.pathTerm(&staticPath{names: append(slices.Clone(base.read.names), key.Value)}, shape, at)
 	}
 	t := c.operation("$member", kAny, at, base, c.known(key.Value, plain(kText), key.Location()))
 	if !t.constant {
 		t.shape = shape
 	}
 	return t
+}
+
+// chain is a name of the scope and the fields below it, when that is all a node is.
+func (c *checker) chain(n *ast.MemberNode) (root *ast.IdentifierNode, members []*ast.MemberNode) {
+	for {
+		if _, written := n.Property.(*ast.StringNode); !written {
+			return nil, nil
+		}
+		members = append(members, n)
+		below := n.Node
+		if chain, ok := below.(*ast.ChainNode); ok {
+			below = chain.Node
+		}
+		switch below := below.(type) {
+		case *ast.MemberNode:
+			n = below
+		case *ast.IdentifierNode:
+			if c.scope.shapes[below.Value] == nil || slices.ContainsFunc(c.lets, func(l letName) bool { return l.name == below.Value }) {
+				return nil, nil
+			}
+			slices.Reverse(members)
+			return below, members
+		default:
+			return nil, nil
+		}
+	}
+}
+
+// readChain checks every field of a chain, and reads the last one at once.
+func (c *checker) readChain(root *ast.IdentifierNode, members []*ast.MemberNode) term {
+	c.uses[root.Value] = true
+	names := make([]string, 1, len(members)+1)
+	names[0] = root.Value
+	t := term{shape: c.scope.shapes[root.Value], span: root.Location()}
+	for _, m := range members {
+		key := m.Property.(*ast.StringNode)
+		shape := Dynamic()
+		if !t.shape.isDynamic() {
+			field, problem := c.field(t, key.Value)
+			if problem != nil {
+				return c.report(key.Location(), problem.Code, problem.Message, problem.Hint)
+			}
+			shape = field
+		}
+		names = append(names, key.Value)
+		t = term{shape: shape, span: c.span(m, t.span, key.Location())}
+	}
+	return c.pathTerm(&staticPath{names: names}, t.shape, t.span)
 }
 
 // field is the shape of a field of a value whose shape is known.

@@ -33,7 +33,7 @@ func Compile(text string, s *Scope, w Want) (*Program, []Problem) {
 	if err != nil {
 		return nil, []Problem{syntaxProblem(text, tokens, err, s)}
 	}
-	c := &checker{text: []rune(text), tokens: tokens, scope: s, uses: map[string]bool{}, paths: map[string]int{}, names: map[file.Location][]string{}, frame: frame{options: &s.options}}
+	c := &checker{text: []rune(text), tokens: tokens, scope: s, uses: map[string]bool{}, paths: map[string]bool{}, names: map[file.Location][]string{}, frame: frame{options: &s.options}}
 	result := c.wanted(c.check(tree.Node), w)
 	if len(c.problems) > 0 {
 		return nil, c.sorted()

@@ -29,10 +29,7 @@ type Program struct {
 }
 
 // staticPath is a name in scope and the fields below it.
-type staticPath struct {
-	names []string
-	from  []file.Location // of each name, for messages
-}
+type staticPath struct{ names []string }
 
 // RunError tells why an expression has no value for one record. Its message holds no data of the record.
 type RunError struct {

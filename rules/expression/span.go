@@ -14,7 +14,7 @@ import (
 func lexed(text string) ([]lexer.Token, error) {
 	l := lexer.New()
 	l.Reset(file.NewSource(text))
-	var tokens []lexer.Token
+	tokens := make([]lexer.Token, 0, len(text)/4+8)
 	for {
 		t, err := l.Next()
 		if errors.Is(err, io.EOF) {
