@@ -211,7 +211,6 @@ func (l *Loader) rule(p *Project, file string, defaults []*yamlnode.Document, ki
 	if r != nil {
 		l.compile(p, out, server, kinds)
 		r.Finish()
-		r.Finish()
 	}
 	out.Findings = findings.List
 	out.Findings.Sort()
