@@ -39,6 +39,7 @@ type term struct {
 	span     file.Location
 	names    []string    // the fields that it reads
 	read     *staticPath // set when it is a name of the scope and fields below it, nothing else
+	pins     []pin       // what fields must be for a condition to hold
 	constant bool        // its value is known
 	value    any
 	bad      bool // it has been reported; whatever follows from it is not
@@ -254,6 +255,17 @@ func (c *checker) pathTerm(s *staticPath, shape *Shape, at file.Location) term {
 	c.paths[name] = true
 	t := c.operation("$path", kAny, at, term{node: located(&ast.ConstantNode{Value: s}, at), names: []string{name}})
 	t.shape, t.read = shape, s
+	return c.declared(t)
+}
+
+// declared reads a value as the type that its field was declared with.
+func (c *checker) declared(t term) term {
+	if t.bad || t.shape.isDynamic() || t.shape.as == 0 {
+		return t
+	}
+	shape := t.shape
+	t = c.operation("$declared", shape.as, t.span, t, c.known(shape.as, Dynamic(), t.span))
+	t.shape = shape
 	return t
 }
 
@@ -347,7 +359,7 @@ func (c *checker) pointer(n *ast.PointerNode) term {
 	case "":
 		t := c.operation("$item", kAny, at, term{node: located(&ast.PointerNode{}, at)})
 		t.shape = c.items[len(c.items)-1]
-		return t
+		return c.declared(t)
 	case "index":
 		return term{shape: plain(kNumber), node: located(&ast.PointerNode{Name: "index"}, at), span: at}
 	}
@@ -379,7 +391,7 @@ func (c *checker) memberNode(n *ast.MemberNode) term {
 	if !t.constant {
 		t.shape = shape
 	}
-	return t
+	return c.declared(t)
 }
 
 // chain is a name of the scope and the fields below it, when that is all a node is.
@@ -496,7 +508,7 @@ func (c *checker) indexed(n *ast.MemberNode, base term) term {
 			t.shape = Dynamic()
 		}
 	}
-	return t
+	return c.declared(t)
 }
 
 func (c *checker) sliceNode(n *ast.SliceNode) term {

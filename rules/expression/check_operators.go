@@ -131,7 +131,17 @@ func (c *checker) logic(op string, at file.Location, left, right term) term {
 		left.span = at
 		return left
 	}
+	var pins []pin
+	if word == "and" {
+		pins = slices.Concat(left.pins, right.pins)
+		for i, p := range pins {
+			if slices.ContainsFunc(pins[:i], func(q pin) bool { return q.field == p.field && q.value != p.value }) {
+				return c.known(false, plain(kBool), at)
+			}
+		}
+	}
 	return term{
+		pins:  pins,
 		shape: plain(kBool),
 		node:  located(&ast.BinaryNode{Operator: word, Left: left.node, Right: right.node}, at),
 		span:  at,
@@ -163,9 +173,30 @@ func (c *checker) equality(op string, at file.Location, left, right term) term {
 		return c.broken(at)
 	}
 	if l&r != 0 || isTime(l, r) || left.constant && IsBlank(left.value) || right.constant && IsBlank(right.value) {
-		return c.operation(op, kBool, at, left, right)
+		t := c.operation(op, kBool, at, left, right)
+		if op == "==" {
+			t.pins = pinned(left, right)
+		}
+		return t
 	}
 	return c.mismatched(op, left, right)
+}
+
+// pin is a field that must have a value for a condition to hold. A field cannot have two: such a condition never holds.
+type pin struct{ field, value string }
+
+func pinned(left, right term) []pin {
+	if left.constant {
+		left, right = right, left
+	}
+	value, ok := right.value.(string)
+	if left.read == nil || !right.constant || !ok {
+		return nil
+	}
+	if isBlankText(value) {
+		value = ""
+	}
+	return []pin{{joinPath(left.read.names), value}}
 }
 
 // isTime tells that a date meets a text, which is then read as a date.

@@ -65,22 +65,23 @@ var operations = map[string]operation{
 			return nil, fail(CodeWrongType, fmt.Sprintf("only numbers can be summed, and an item is %s", kindOf(v).article()), "sum(list, number(...)) reads numbers from text")
 		}
 	},
-	"$sortkey": func(f *frame, a []any) (any, error) { return sortKey(f, a[0]) },
-	"==":       func(f *frame, a []any) (any, error) { return equal(f, a[0], a[1]) },
-	"!=":       func(f *frame, a []any) (any, error) { b, err := equal(f, a[0], a[1]); return !b, err },
-	"<":        comparison(func(c int) bool { return c < 0 }),
-	"<=":       comparison(func(c int) bool { return c <= 0 }),
-	">":        comparison(func(c int) bool { return c > 0 }),
-	">=":       comparison(func(c int) bool { return c >= 0 }),
-	"+":        add,
-	"-":        arithmetic(func(a, b int) (int, bool) { c := a - b; return c, (c < a) == (b > 0) }, func(a, b float64) float64 { return a - b }),
-	"*":        arithmetic(multiplied, func(a, b float64) float64 { return a * b }),
-	"/":        divided,
-	"%":        remainder,
-	"**":       arithmetic(nil, math.Pow),
-	"$negate":  func(f *frame, a []any) (any, error) { return negated(f, a[0]) },
-	"in":       in,
-	"contains": onTexts(strings.Contains),
+	"$declared": func(f *frame, a []any) (any, error) { return readAs(f, a[0], a[1].(kind)) },
+	"$sortkey":  func(f *frame, a []any) (any, error) { return sortKey(f, a[0]) },
+	"==":        func(f *frame, a []any) (any, error) { return equal(f, a[0], a[1]) },
+	"!=":        func(f *frame, a []any) (any, error) { b, err := equal(f, a[0], a[1]); return !b, err },
+	"<":         comparison(func(c int) bool { return c < 0 }),
+	"<=":        comparison(func(c int) bool { return c <= 0 }),
+	">":         comparison(func(c int) bool { return c > 0 }),
+	">=":        comparison(func(c int) bool { return c >= 0 }),
+	"+":         add,
+	"-":         arithmetic(func(a, b int) (int, bool) { c := a - b; return c, (c < a) == (b > 0) }, func(a, b float64) float64 { return a - b }),
+	"*":         arithmetic(multiplied, func(a, b float64) float64 { return a * b }),
+	"/":         divided,
+	"%":         remainder,
+	"**":        arithmetic(nil, math.Pow),
+	"$negate":   func(f *frame, a []any) (any, error) { return negated(f, a[0]) },
+	"in":        in,
+	"contains":  onTexts(strings.Contains),
 	// The names of these two are expr's; the functions starts_with and ends_with do the same.
 	"startsWith": onTexts(strings.HasPrefix),
 	"endsWith":   onTexts(strings.HasSuffix),
@@ -100,6 +101,32 @@ func filled(v any) any {
 		return nil
 	}
 	return v
+}
+
+// readAs reads what arrives as text as the type that its field was declared with.
+func readAs(f *frame, v any, as kind) (any, error) {
+	if IsBlank(v) {
+		return nil, nil
+	}
+	s, isText := v.(string)
+	switch {
+	case as == kText && kindOf(v)&kPlain != 0:
+		return AsText(v), nil
+	case kindOf(v) == as:
+		return v, nil
+	case isText && as == kNumber:
+		return readNumber(s, 0)
+	case isText && as == kDate:
+		return parseISO(s, f.options.Zone)
+	case isText && as == kBool:
+		switch strings.ToLower(strings.TrimSpace(s)) {
+		case "true", "yes", "1":
+			return true, nil
+		case "false", "no", "0":
+			return false, nil
+		}
+	}
+	return nil, fail(CodeWrongType, fmt.Sprintf("the field is declared as %s, and this is %s that cannot be read so", as, kindOf(v).article()), "correct the value in the source, or the type that the rule declares")
 }
 
 func truth(v any) (bool, error) {

@@ -276,7 +276,8 @@ func TestWhatAProgramTells(t *testing.T) {
 			t.Errorf("an item of %s has %s, want %s", text, got, fields)
 		}
 	}
-	for text, want := range map[string]string{`1 == 2`: "false", `true or trigger.form.age == ""`: "true", `"a" in ["a"]`: "true", `upper("a")`: "A"} {
+	for text, want := range map[string]string{`1 == 2`: "false", `true or trigger.form.age == ""`: "true", `"a" in ["a"]`: "true", `upper("a")`: "A",
+		`trigger.form.gender == "f" and trigger.form.age == "3" and "m" == trigger.form.gender`: "false", `trigger.form.gender == "f" and trigger.form.gender == ""`: "false"} {
 		p, problems := expression.Compile(text, s, expression.Anything)
 		if len(problems) > 0 {
 			t.Fatal(problems)
@@ -285,7 +286,7 @@ func TestWhatAProgramTells(t *testing.T) {
 			t.Errorf("%s is %v, %v, want %s", text, v, ok, want)
 		}
 	}
-	for _, text := range []string{"now()", "today() == '2026-08-20'", "trigger.form.age", "age('2020-01-01')"} {
+	for _, text := range []string{"now()", "today() == '2026-08-20'", "trigger.form.age", "age('2020-01-01')", `trigger.form.gender == "f" and trigger.form.gender == "f"`, `trigger.form.gender == "f" or trigger.form.gender == "m"`} {
 		p, problems := expression.Compile(text, s, expression.Anything)
 		if len(problems) > 0 {
 			t.Fatal(problems)
@@ -327,7 +328,7 @@ func TestShapes(t *testing.T) {
 		}
 	}
 	for _, c := range []struct{ path, typ, err string }{
-		{"child.weight", "number", ""}, {`new["@x"].y`, "text", ""}, {"n.x", "text", "can have no fields"}, {"only_one", "number", "is text in the sample"},
+		{"child.weight", "number", ""}, {`new["@x"].y`, "text", ""}, {"n.x", "text", "can have no fields"}, {"only_one", "object", "is text in the sample"}, {"only_one", "number", ""},
 		{"x", "string", "is not a type"}, {"", "text", "needs a name"}, {"a..b", "text", "not a path"}, {"a.", "text", "ends with a dot"}, {`a["x`, "text", "not a path"},
 	} {
 		err := shape.Declare(c.path, c.typ)
@@ -337,6 +338,41 @@ func TestShapes(t *testing.T) {
 	}
 	if _, problems := expression.Compile(`trigger.new["@x"].y + text(first(trigger.child).weight)`, s, expression.Text); len(problems) > 0 {
 		t.Error(problems)
+	}
+}
+
+// Forms and spreadsheets send everything as text; a declared field is read as its type.
+func TestDeclaredFields(t *testing.T) {
+	row := map[string]any{"age": "", "born": "", "kept": "", "code": 5, "list": []any{map[string]any{"n": ""}}}
+	shape := expression.ShapeOf(row)
+	for path, typ := range map[string]string{"age": "number", "born": "date", "kept": "boolean", "code": "number", "new": "number", "list.n": "number", "label": "text", "o.x": "date"} {
+		if err := shape.Declare(path, typ); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := expression.NewScope(nairobi(t))
+	s.AddShape("trigger", shape)
+	env := expression.Env{"trigger": map[string]any{"age": " 25", "born": "2001-02-03", "kept": "Yes", "code": 5, "list": []any{map[string]any{"n": "2.5"}, map[string]any{}}, "label": 7}}
+	for text, want := range map[string]string{
+		"trigger.age > 5 and trigger.age < 100": "true", "trigger.age": "25", "trigger['age'] + 1": "26", "trigger.born": `date("2001-02-03")`, "year(trigger.born)": "2001",
+		"trigger.born < '2020-01-01'": "true", "trigger.kept": "true", "not trigger.kept": "false", "trigger.new": "nil", "trigger.new > 5": "false", "sum(trigger.list, .n)": "2.5",
+		"trigger.list[0].n": "2.5", "trigger.label + 'x'": `"7x"`, "trigger.o.x": "nil", "let r = trigger; r.age + 1": "26", "sum(map(trigger.list, .n))": "2.5",
+	} {
+		v, err := eval(t, s, text, env)
+		if err != nil || show(v) != want {
+			t.Errorf("%s is %s, %v, want %s", text, show(v), err, want)
+		}
+	}
+	p, problems := expression.Compile("trigger.age + 1", s, expression.Anything)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	var e *expression.RunError
+	if _, err := p.Run(expression.Env{"trigger": map[string]any{"age": "old"}}); !errors.As(err, &e) || e.Names[0] != "trigger.age" || e.To != len("trigger.age") {
+		t.Errorf("text in a number gives %#v", err)
+	}
+	if _, err := p.Run(expression.Env{"trigger": map[string]any{"age": true}}); !errors.As(err, &e) || e.Code != expression.CodeWrongType {
+		t.Errorf("yes/no in a number gives %#v", err)
 	}
 }
 

@@ -88,6 +88,7 @@ type Shape struct {
 	open   bool   // fields that are not known may be read too
 	rest   *Shape // the shape of those; nil means nothing is known
 	elem   *Shape // the items of a list; nil means nothing is known
+	as     kind   // declared: a value that arrives as text is read as this
 }
 
 // Dynamic is the shape of a value of which nothing is known: every field may be read.
@@ -256,7 +257,9 @@ func DeclarableTypes() []string {
 }
 
 // Declare adds a field that no sample has, by its path below this value, such as form.next_visit or form["@version"], and its type: text,
-// number, boolean, date, list, object or any. Objects on the way are made; a list on the way means its items.
+// number, boolean, date, list, object or any. Objects on the way are made; a list on the way means its items. A field that is text in the
+// samples can be declared a number, boolean or date: forms and spreadsheets send everything as text. What arrives as text is then read as
+// number(...) and date(...) do, and true, yes and 1 as true, false, no and 0 as false; text that cannot be read fails the record.
 func (s *Shape) Declare(path, typ string) error {
 	var k kind
 	for _, d := range declarable {
@@ -291,10 +294,13 @@ func (s *Shape) Declare(path, typ string) error {
 		last := i == len(names)-1
 		next := at.fields[name]
 		switch {
-		case last && next != nil && !next.isDynamic() && next.kinds&k == 0:
+		case last && next != nil && !next.isDynamic() && next.kinds&k == 0 && (next.kinds != kText || k&kPlain == 0):
 			return fmt.Errorf("%s is %s in the sample, not %s", path, next.kinds, typ)
-		case last && (next == nil || next.isDynamic()):
+		case last && (next == nil || next.isDynamic() || next.kinds&k == 0):
 			next = plain(k)
+			if k&kPlain == k {
+				next.as = k
+			}
 		case next == nil || next.kinds == kBlank:
 			next = &Shape{kinds: kObject}
 		}
