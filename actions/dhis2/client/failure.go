@@ -189,7 +189,7 @@ func (c *Client) unreachable(r request, err error) *Error {
 	case errors.As(err, &invalid), errors.As(err, &host):
 		e.Message = "the certificate of " + c.name + " is not valid: " + err.Error()
 		e.Mend = "have it renewed, and check this machine's clock and the host in `url`"
-	case errors.As(err, &record):
+	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
 		e.Message = c.name + " does not speak TLS"
 		e.Mend = "write `url` with http:// if that is meant"
 	case errors.Is(err, syscall.ECONNREFUSED):
