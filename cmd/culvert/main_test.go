@@ -1,0 +1,141 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/culvert/culvert/actions/dhis2/sandbox"
+	"github.com/culvert/culvert/rules/examples"
+)
+
+// asChild makes the test binary be culvert itself, for tests that kill it.
+const asChild = "CULVERT_TEST_CHILD"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asChild) != "" {
+		os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	}
+	testscript.Main(m, map[string]func(){
+		"culvert": func() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
+	})
+}
+
+// TestScripts runs every command as a user does. `example NAME` lays an example project down in the working folder, `sandbox [VERSION]` starts a DHIS2
+// look-alike with the metadata of Tamala and sets the variables that the example takes its server from, `eventually COMMAND` tries until it succeeds.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		UpdateScripts:       os.Getenv("UPDATE") != "",
+		RequireExplicitExec: true,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"example":    exampleCommand,
+			"sandbox":    sandboxCommand,
+			"eventually": eventuallyCommand,
+			"replace":    replaceCommand,
+		},
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("COMMCARE_PASSWORD", "secret")
+			e.Setenv("CULVERT_LISTEN", "127.0.0.1:0")
+			e.Setenv("DHIS2_USERNAME", "admin")
+			e.Setenv("DHIS2_PASSWORD", "district")
+			e.Setenv("DHIS2_URL", "http://127.0.0.1:1")
+			return nil
+		},
+	})
+}
+
+func exampleCommand(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(examples.Write(args[0], ts.MkAbs("."), func(string) bool { return true }))
+}
+
+func sandboxCommand(ts *testscript.TestScript, _ bool, args []string) {
+	version := "2.42"
+	if len(args) > 0 {
+		version = args[0]
+	}
+	file := ts.MkAbs("tamala.json")
+	anc, err := examples.Files("anc")
+	ts.Check(err)
+	f, err := anc.Open("input/tamala.json")
+	ts.Check(err)
+	text, err := io.ReadAll(f)
+	ts.Check(err)
+	ts.Check(os.WriteFile(file, text, 0o600))
+	s, err := sandbox.New(sandbox.Options{Metadata: file, Version: version})
+	ts.Check(err)
+	srv := httptest.NewServer(s)
+	ts.Defer(func() {
+		srv.Close()
+		ts.Check(s.Close())
+	})
+	ts.Setenv("DHIS2_URL", srv.URL)
+}
+
+// eventuallyLimit is how long a script waits for what must happen.
+const eventuallyLimit = 30 * time.Second
+
+func eventuallyCommand(ts *testscript.TestScript, neg bool, args []string) {
+	deadline := time.Now().Add(eventuallyLimit)
+	for {
+		err := ts.Exec(args[0], args[1:]...)
+		if (err == nil) != neg {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("%s did not come to the wanted end in %s: %v", strings.Join(args, " "), eventuallyLimit, err)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// replaceCommand replaces text in a file: replace FILE OLD NEW.
+func replaceCommand(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 3 {
+		ts.Fatalf("usage: replace FILE OLD NEW")
+	}
+	text := ts.ReadFile(args[0])
+	if !strings.Contains(text, args[1]) {
+		ts.Fatalf("%s does not hold %q", args[0], args[1])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Replace(text, args[1], args[2], 1)), 0o600))
+}
+
+// exampleProject lays down an example for a Go test.
+func exampleProject(t *testing.T, name string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := examples.Write(name, dir, func(string) bool { return true }); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// startSandbox serves a DHIS2 look-alike for a Go test.
+func startSandbox(t *testing.T, dir string) (*sandbox.Server, string) {
+	t.Helper()
+	s, err := sandbox.New(sandbox.Options{Metadata: filepath.Join(dir, "input", "tamala.json"), Version: "2.42"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := httptest.NewServer(s)
+	t.Cleanup(func() {
+		srv.Close()
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s, srv.URL
+}
+
+// environ is what the example's culvert.yaml takes from the environment.
+func environ(url string) []string {
+	return append(os.Environ(), "DHIS2_URL="+url, "DHIS2_USERNAME=admin", "DHIS2_PASSWORD=district", "COMMCARE_PASSWORD=secret", "CULVERT_LISTEN=127.0.0.1:0", fmt.Sprintf("%s=1", asChild))
+}
