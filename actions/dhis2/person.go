@@ -42,7 +42,9 @@ func (c *compiler) who(t *metadata.TrackedEntityType, p *metadata.Program, set [
 	if w.external == nil && c.spec.Body.Get("external_id").IsNull() {
 		c.missing("external_id", "give the person's or case's id in the source system; the same id always reaches the same tracked entity")
 	}
-	w.recreate = c.choice("when_deleted", "recreate", "fail") == "recreate"
+	if c.spec.Kind != KindDelete {
+		w.recreate = c.choice("when_deleted", "recreate", "fail") == "recreate"
+	}
 	w.matchBy(c, set)
 	return w
 }
