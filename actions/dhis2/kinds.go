@@ -27,6 +27,7 @@ type ImportOptions struct {
 	SkipRuleEngine        bool // program rules are not run
 	SkipSideEffects       bool // notifications are not sent
 	SkipPatternValidation bool // values of generated attributes are not checked against their pattern
+	Async                 bool // the server takes a batch as a job, and is asked for its report until it is done
 }
 
 func (o ImportOptions) or(other ImportOptions) ImportOptions {
@@ -34,6 +35,7 @@ func (o ImportOptions) or(other ImportOptions) ImportOptions {
 		SkipRuleEngine:        o.SkipRuleEngine || other.SkipRuleEngine,
 		SkipSideEffects:       o.SkipSideEffects || other.SkipSideEffects,
 		SkipPatternValidation: o.SkipPatternValidation || other.SkipPatternValidation,
+		Async:                 o.Async || other.Async,
 	}
 }
 

@@ -119,7 +119,7 @@ func (d *delivery) send(ctx context.Context, p phase, items []*item) {
 		items = d.read(ctx, items)
 		for options, group := range byOptions(items) {
 			d.importTracker(ctx, group, client.TrackerOptions{
-				Rehearse: d.rehearse, SkipRuleEngine: options.SkipRuleEngine, SkipSideEffects: options.SkipSideEffects, SkipPatternValidation: options.SkipPatternValidation,
+				Rehearse: d.rehearse, SkipRuleEngine: options.SkipRuleEngine, SkipSideEffects: options.SkipSideEffects, SkipPatternValidation: options.SkipPatternValidation, Async: options.Async && !d.rehearse,
 			})
 		}
 	case phaseDelete:

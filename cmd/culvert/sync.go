@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/culvert/culvert/actions/dhis2/metadata"
 	"github.com/culvert/culvert/engine/project"
 )
 
@@ -56,9 +57,9 @@ func (a *app) syncServer(ctx context.Context, config *project.Config, s *project
 	if err != nil {
 		return false, err
 	}
-	progress := func(what string, n int) {
+	progress := func(p metadata.Progress) {
 		if isTerminal(a.stderr) {
-			fmt.Fprintf(a.stderr, "\r\033[K%s: %s (%d)", s.Name, what, n)
+			fmt.Fprintf(a.stderr, "\r\033[K%s: %s (%d), %d of %d", s.Name, p.Collection, p.Objects, p.Done, p.Total)
 		}
 	}
 	r, err := project.Sync(ctx, client, filepath.Join(a.dir, project.MetadataDir, s.Name), !check, progress)

@@ -13,6 +13,7 @@ func Connect(c *Config, s *Server, dir string, log *slog.Logger, version string)
 	o := client.Options{
 		UserAgent:         "culvert/" + version,
 		RequestsPerSecond: s.Limits.RequestsPerSecond,
+		Concurrency:       s.Limits.Concurrency,
 		Logger:            log.With("server", s.Name),
 	}
 	o.Timeouts.Whole = s.Limits.Timeout

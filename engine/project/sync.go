@@ -22,7 +22,7 @@ type SyncResult struct {
 }
 
 // Sync reads a server's metadata and compares it with the snapshot in dir; with write set the snapshot is replaced.
-func Sync(ctx context.Context, c *client.Client, dir string, write bool, progress func(what string, n int)) (*SyncResult, error) {
+func Sync(ctx context.Context, c *client.Client, dir string, write bool, progress func(metadata.Progress)) (*SyncResult, error) {
 	old, err := previous(dir)
 	if err != nil {
 		return nil, err

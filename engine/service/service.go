@@ -145,15 +145,11 @@ func (s *Service) servers(p *project.Project) (map[string]engine.Server, error) 
 }
 
 func (s *Service) target(c *project.Config, server *project.Server, cl *client.Client, index *atomic.Pointer[metadata.Index]) actions.Target {
-	return dhis2.NewTarget(cl, index.Load, s.journal.Memory(server.Name), dhis2.TargetOptions{
+	return dhis2.NewTarget(cl, index.Load, s.journal.Memory(server.Name), dhis2.Options{
 		Project: c.Project,
+		Zone:    c.Zone,
 		Log:     s.o.Log.With("server", server.Name),
-		Import: dhis2.ImportOptions{
-			SkipRuleEngine:        server.Import.SkipRuleEngine,
-			SkipSideEffects:       server.Import.SkipSideEffects,
-			SkipPatternValidation: server.Import.SkipPatternValidation,
-			Async:                 server.Import.Async,
-		},
+		Import:  dhis2.ImportOptions(server.Import),
 	})
 }
 
