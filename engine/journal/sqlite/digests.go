@@ -15,14 +15,11 @@ import (
 
 // Ten million objects have to fit into a hundred megabytes, so that a row of SQLite per object is out of the question. The latest digests are kept in
 // memory and, for durability, in a log; from time to time they are merged into pages of sorted entries that fill a page of the file each.
-const (
-	logLimit   = 1 << 18 // digests in memory before they are merged
-	mergePages = 64      // pages written anew with one transaction
-	logEntry   = 12      // bytes: hash, sum
-)
+const logEntry = 12 // bytes: hash, sum
 
 // digests remembers the last delivered form of every object.
 type digests struct {
+	sizes  sizes
 	mu     sync.RWMutex
 	active map[uint64]uint32
 	frozen []digest // nil, or being merged, ascending
@@ -41,7 +38,7 @@ type digest struct {
 	sum  uint32
 }
 
-func newDigests() *digests { return &digests{active: map[uint64]uint32{}} }
+func newDigests(s sizes) *digests { return &digests{sizes: s, active: map[uint64]uint32{}} }
 
 func (d *digests) reset() {
 	d.mu.Lock()
@@ -114,17 +111,17 @@ func (d *digests) add(t *tx, server string, all []actions.Digest) error {
 	return nil
 }
 
-func (d *digests) merging() bool { return d.frozen != nil || len(d.active) >= logLimit }
+func (d *digests) merging() bool { return d.frozen != nil || len(d.active) >= d.sizes.log }
 
 // merge writes the next pages anew with what the frozen part of the log says of their objects.
 func (d *digests) merge(t *tx) error {
 	if d.frozen == nil {
-		if len(d.active) < logLimit {
+		if len(d.active) < d.sizes.log {
 			return nil
 		}
 		d.freeze()
 	}
-	last := min(d.page+mergePages, len(d.firsts))
+	last := min(d.page+d.sizes.pages, len(d.firsts))
 	old := d.firsts[d.page:last]
 	part := d.frozen[d.merged:]
 	if last < len(d.firsts) {

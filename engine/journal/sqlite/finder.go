@@ -14,14 +14,11 @@ import (
 // An index by hash touches another page of the file for every record, which costs more than keeping the record itself. The finder therefore keeps
 // the latest records in memory, from where they are merged into the table in order of hash, a slice with each transaction: the same page takes
 // many of them. Nothing is lost in a crash: memory is read again from the records above the mark.
-const (
-	generationSize = 1 << 15
-	mergeSlice     = 1024
-	foundMark      = "journal.found"
-)
+const foundMark = "journal.found"
 
 // finder answers which records have an identity or a key. Its answers are candidates: whoever asks verifies them against the records.
 type finder struct {
+	sizes  sizes
 	mu     sync.RWMutex
 	active *generation
 	frozen *generation // nil, or being merged
@@ -48,7 +45,7 @@ func newGeneration(above int64) *generation {
 	return &generation{above: above, upTo: above, idents: map[int64]int64{}, chains: map[int64][]int64{}}
 }
 
-func newFinder() *finder { return &finder{active: newGeneration(0)} }
+func newFinder(s sizes) *finder { return &finder{sizes: s, active: newGeneration(0)} }
 
 // reset forgets what is in memory; load reads it again.
 func (f *finder) reset() {
@@ -183,17 +180,17 @@ func (f *finder) waiting(chain, seq int64) {
 }
 
 // merging tells whether a generation is being merged.
-func (f *finder) merging() bool { return f.frozen != nil || f.active.size >= generationSize }
+func (f *finder) merging() bool { return f.frozen != nil || f.active.size >= f.sizes.generation }
 
 // merge moves a slice of the frozen generation into the table.
 func (f *finder) merge(t *tx) error {
 	if f.frozen == nil {
-		if f.active.size < generationSize {
+		if f.active.size < f.sizes.generation {
 			return nil
 		}
 		f.freeze()
 	}
-	part := f.plan[:min(mergeSlice, len(f.plan))]
+	part := f.plan[:min(f.sizes.slice, len(f.plan))]
 	live := make([]found, 0, len(part))
 	for _, e := range part {
 		if e.hash&1 == 0 || f.waits(e) {

@@ -61,7 +61,7 @@ func (s *Store) currentDigests(ctx context.Context) (*digests, error) {
 	if owned {
 		return s.digests, nil
 	}
-	d := newDigests()
+	d := newDigests(s.digests.sizes)
 	return d, d.load(func(query string, args ...any) (*sql.Rows, error) { return s.read.query(ctx, query, args...) })
 }
 

@@ -29,6 +29,16 @@ const (
 	watchEvery  = time.Second
 )
 
+// sizes are how much is kept in memory and merged at once; tests make them small to see merging.
+type sizes struct {
+	generation int // records in memory before they are indexed in the file
+	slice      int // of them with one transaction
+	log        int // digests in memory before they are merged into pages
+	pages      int // written anew with one transaction
+}
+
+var usualSizes = sizes{generation: 1 << 15, slice: 1024, log: 1 << 18, pages: 64}
+
 // Store is the journal in a file.
 type Store struct {
 	log    *slog.Logger
@@ -61,6 +71,10 @@ var _ journal.Journal = (*Store)(nil)
 // Open opens the journal in the file at path, making it when it is missing, and brings it up to date. A file of a newer version is refused with
 // *journal.ErrNewer, a missing or wrong key with journal.ErrKeyMissing or ErrKeyWrong.
 func Open(ctx context.Context, path string, o journal.Options) (*Store, error) {
+	return open(ctx, path, o, usualSizes)
+}
+
+func open(ctx context.Context, path string, o journal.Options, size sizes) (*Store, error) {
 	o = o.WithDefaults()
 	sealer, err := codec.NewSealer(o.Key)
 	if err != nil {
@@ -71,7 +85,7 @@ func Open(ctx context.Context, path string, o journal.Options) (*Store, error) {
 	}
 	s := &Store{
 		log: o.Logger, place: path, path: path, now: o.Now, lease: o.Lease, sealer: sealer,
-		finder: newFinder(), digests: newDigests(), claims: newClaims(), wake: make(chan struct{}, 1),
+		finder: newFinder(size), digests: newDigests(size), claims: newClaims(), wake: make(chan struct{}, 1),
 	}
 	s.writing, err = sql.Open("sqlite", dsn(path,
 		"auto_vacuum(incremental)", "journal_mode(wal)", "synchronous(full)", "cache_size(-16000)", "journal_size_limit(67108864)"))

@@ -23,6 +23,23 @@ func (p place) Open(t testing.TB, o journal.Options) journal.Journal {
 	return p.open(t, o)
 }
 
+// smallPlace is a file whose journal merges what it keeps in memory all the time.
+type smallPlace string
+
+func (p smallPlace) Open(t testing.TB, o journal.Options) journal.Journal {
+	t.Helper()
+	s, err := sqlite.OpenSmall(t.Context(), string(p), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
 func (p place) open(t testing.TB, o journal.Options) *sqlite.Store {
 	t.Helper()
 	s, err := sqlite.Open(t.Context(), string(p), o)
@@ -40,4 +57,19 @@ func (p place) open(t testing.TB, o journal.Options) *sqlite.Store {
 func TestSuite(t *testing.T) {
 	t.Parallel()
 	journaltest.Run(t, func(t *testing.T) journaltest.Place { return newPlace(t) })
+}
+
+func TestSuiteWhileMerging(t *testing.T) {
+	t.Parallel()
+	journaltest.Run(t, func(t *testing.T) journaltest.Place { return smallPlace(newPlace(t)) })
+}
+
+func TestModelWhileMerging(t *testing.T) {
+	t.Parallel()
+	journaltest.Model(t, func(t *testing.T) journaltest.Place { return smallPlace(newPlace(t)) })
+}
+
+func TestModel(t *testing.T) {
+	t.Parallel()
+	journaltest.Model(t, func(t *testing.T) journaltest.Place { return newPlace(t) })
 }

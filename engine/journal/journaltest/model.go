@@ -1,0 +1,479 @@
+package journaltest
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/sources"
+)
+
+// Model drives a store and a model of it with the same random operations and compares what they say after each.
+func Model(t *testing.T, fresh func(t *testing.T) Place) {
+	rapid.Check(t, func(rt *rapid.T) {
+		m := newMachine(t, rt, fresh(t))
+		defer func() { m.ok(m.j.Close()) }()
+		rt.Repeat(map[string]func(*rapid.T){
+			"":          m.compare,
+			"append":    m.append,
+			"claim":     m.claim,
+			"release":   m.release,
+			"settle":    m.settle,
+			"take keys": m.takeKeys,
+			"free keys": m.freeKeys,
+			"hold":      m.hold,
+			"unhold":    m.unhold,
+			"replay":    m.replay,
+			"dismiss":   m.dismiss,
+			"edit":      m.edit,
+			"forget":    m.forget,
+			"expire":    m.expire,
+			"wait":      m.wait,
+			"restart":   m.restart,
+		})
+	})
+}
+
+// known is what the model knows of a record.
+type known struct {
+	seq               int64
+	rule, id, key     string
+	content           uint64
+	state             journal.State
+	next              time.Time
+	received, touched time.Time
+	attempts          int
+	code              string
+	force, edited     bool
+	body              string
+	claimed           string // owner
+}
+
+func (k *known) unsettled() bool { return k.state == journal.Pending || k.state == journal.Held }
+
+type machine struct {
+	t       *testing.T
+	rt      *rapid.T
+	place   Place
+	j       journal.Journal
+	at      time.Time
+	records []*known          // by seq
+	keys    map[string]string // taken keys of file rows: owner
+	digests map[string]uint64
+	cursor  string
+}
+
+func newMachine(t *testing.T, rt *rapid.T, p Place) *machine {
+	m := &machine{t: t, rt: rt, place: p, at: start, keys: map[string]string{}, digests: map[string]uint64{}}
+	m.open()
+	return m
+}
+
+func (m *machine) open() {
+	m.j = m.place.Open(m.t, journal.Options{Lease: time.Hour, Now: func() time.Time { return m.at }})
+}
+
+func (m *machine) ok(err error) {
+	if err != nil {
+		m.rt.Fatal(err)
+	}
+}
+
+func (m *machine) same(what string, got, want any) {
+	if d := gocmp.Diff(want, got, cmpopts.EquateEmpty(), gocmp.AllowUnexported(known{})); d != "" {
+		m.rt.Fatalf("%s (-model +store):\n%s", what, d)
+	}
+}
+
+func (m *machine) ctx() context.Context { return m.t.Context() }
+
+var (
+	rulesOf  = rapid.SampledFrom([]string{"anc", "pnc"})
+	keysOf   = rapid.SampledFrom([]string{"key-aa", "key-bb", "key-cc"})
+	ownersOf = rapid.SampledFrom([]string{"one", "two"})
+)
+
+func (m *machine) draw(rt *rapid.T, state journal.State) *journal.Record {
+	r := &journal.Record{
+		Rule: rulesOf.Draw(rt, "rule"), ID: name("id-", rapid.IntRange(0, 5).Draw(rt, "id")), Key: keysOf.Draw(rt, "key"),
+		Content: rapid.Uint64Range(1, 2).Draw(rt, "content"), State: state, Received: m.at, Origin: sources.Origin{Trigger: "webhook"},
+	}
+	r.Body = fmt.Appendf(nil, `{"content":%d}`, r.Content)
+	return r
+}
+
+func (m *machine) keep(r *journal.Record) {
+	m.records = append(m.records, &known{seq: r.Seq, rule: r.Rule, id: r.ID, key: r.Key, content: r.Content, state: r.State, received: r.Received, touched: m.at,
+		body: string(r.Body)})
+}
+
+func (m *machine) append(rt *rapid.T) {
+	var records []*journal.Record
+	var want []bool
+	latest := map[string]uint64{}
+	for _, k := range m.records {
+		latest[k.rule+"/"+k.id] = k.content
+	}
+	for range rapid.IntRange(1, 4).Draw(rt, "records") {
+		r := m.draw(rt, rapid.SampledFrom([]journal.State{journal.Pending, journal.Pending, journal.Held, journal.Skipped, journal.Failed}).Draw(rt, "state"))
+		want = append(want, latest[r.Rule+"/"+r.ID] == r.Content)
+		latest[r.Rule+"/"+r.ID] = r.Content
+		records = append(records, r)
+	}
+	m.cursor = rapid.StringN(0, 3, 9).Draw(rt, "cursor")
+	got, err := m.j.Append(m.ctx(), records, &sources.Cursor{Name: "c", Value: m.cursor})
+	m.ok(err)
+	m.same("duplicates", got, want)
+	last := int64(0)
+	if n := len(m.records); n > 0 {
+		last = m.records[n-1].seq
+	}
+	for i, r := range records {
+		if want[i] {
+			continue
+		}
+		if r.Seq <= last {
+			m.rt.Fatalf("seq %d comes after %d", r.Seq, last)
+		}
+		last = r.Seq
+		m.keep(r)
+	}
+}
+
+// free tells whether a record may be claimed: nothing of its key is in flight, and nothing unsettled comes before it.
+func (m *machine) free(k *known) bool {
+	if m.keys[k.key] != "" {
+		return false
+	}
+	for _, other := range m.records {
+		if other.key == k.key && (other.claimed != "" || other.seq < k.seq && other.unsettled()) {
+			return false
+		}
+	}
+	return true
+}
+
+func (m *machine) claim(rt *rapid.T) {
+	c := journal.Claim{Owner: ownersOf.Draw(rt, "owner"), Limit: rapid.IntRange(1, 5).Draw(rt, "limit"), Now: m.at}
+	if rapid.IntRange(0, 3).Draw(rt, "leave a rule out") == 0 {
+		c.NotRules = []string{rulesOf.Draw(rt, "rule")}
+	}
+	if len(m.records) > 0 && rapid.IntRange(0, 3).Draw(rt, "go on") == 0 {
+		c.AfterSeq = rapid.SampledFrom(m.records).Draw(rt, "after").seq
+	}
+	possible := map[int64]*known{}
+	for _, k := range m.records {
+		if k.state == journal.Pending && !k.next.After(m.at) && k.seq > c.AfterSeq && !slices.Contains(c.NotRules, k.rule) && m.free(k) {
+			possible[k.seq] = k
+		}
+	}
+	got, err := m.j.Claim(m.ctx(), c)
+	m.ok(err)
+	if len(got) != min(c.Limit, len(possible)) {
+		m.rt.Fatalf("%d records were claimed, %d could be, the limit is %d", len(got), len(possible), c.Limit)
+	}
+	if !slices.IsSortedFunc(got, func(a, b *journal.Record) int { return cmp.Compare(a.Seq, b.Seq) }) {
+		m.rt.Fatal("the claimed records are not in order")
+	}
+	for _, r := range got {
+		k := possible[r.Seq]
+		if k == nil {
+			m.rt.Fatalf("record %d of key %s was claimed, which must wait", r.Seq, r.Key)
+		}
+		m.same("a claimed record", m.view(r), *k)
+		k.claimed = c.Owner
+	}
+}
+
+func (m *machine) claimed(owner string) []*known {
+	var out []*known
+	for _, k := range m.records {
+		if k.claimed == owner {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+func (m *machine) some(rt *rapid.T, all []*known) []*known {
+	return slices.DeleteFunc(slices.Clone(all), func(*known) bool { return !rapid.Bool().Draw(rt, "this one") })
+}
+
+func (m *machine) release(rt *rapid.T) {
+	owner := ownersOf.Draw(rt, "owner")
+	var seqs []int64
+	for _, k := range m.some(rt, m.claimed(owner)) {
+		seqs = append(seqs, k.seq)
+		k.claimed = ""
+	}
+	m.ok(m.j.Release(m.ctx(), owner, seqs))
+}
+
+func (m *machine) settle(rt *rapid.T) {
+	b := &journal.Batch{Owner: ownersOf.Draw(rt, "owner"), Server: "national"}
+	for _, k := range m.some(rt, m.claimed(b.Owner)) {
+		s := journal.Settlement{Seq: k.seq, Attempts: k.attempts + 1}
+		s.State = rapid.SampledFrom([]journal.State{journal.Delivered, journal.Failed, journal.Skipped, journal.Held, journal.Pending}).Draw(rt, "outcome")
+		if s.State != journal.Delivered && s.State != journal.Skipped {
+			s.Problem = &journal.Problem{Code: rapid.SampledFrom([]string{"E1", "E2"}).Draw(rt, "code"), Cause: "a cause"}
+		}
+		k.claimed = ""
+		if s.State == journal.Pending {
+			s.NextTry = m.at.Add(time.Duration(rapid.IntRange(0, 3).Draw(rt, "minutes")) * time.Minute)
+		}
+		if k.unsettled() || s.State == journal.Delivered {
+			m.outcome(k, s)
+		}
+		b.Settlements = append(b.Settlements, s)
+	}
+	for range rapid.IntRange(0, 2).Draw(rt, "rows") {
+		b.New = append(b.New, m.draw(rt, rapid.SampledFrom([]journal.State{journal.Pending, journal.Failed}).Draw(rt, "state")))
+	}
+	for key, owner := range m.keys {
+		if owner == b.Owner && rapid.Bool().Draw(rt, "free this key") {
+			b.Keys = append(b.Keys, key)
+			delete(m.keys, key)
+		}
+	}
+	for range rapid.IntRange(0, 3).Draw(rt, "digests") {
+		d := actions.Digest{Object: name("object-", rapid.IntRange(0, 9).Draw(rt, "object")), Sum: rapid.Uint64Range(0, 3).Draw(rt, "sum")}
+		b.Digests = append(b.Digests, d)
+		m.digests[d.Object] = d.Sum
+		if d.Sum == 0 {
+			delete(m.digests, d.Object)
+		}
+	}
+	m.ok(m.j.Commit(m.ctx(), b))
+	for _, r := range b.New {
+		m.keep(r)
+	}
+}
+
+func (m *machine) outcome(k *known, s journal.Settlement) {
+	k.state, k.attempts, k.next, k.touched, k.code = s.State, s.Attempts, s.NextTry, m.at, ""
+	if s.Problem != nil {
+		k.code = s.Problem.Code
+	}
+}
+
+func (m *machine) takeKeys(rt *rapid.T) {
+	owner := ownersOf.Draw(rt, "owner")
+	keys := rapid.SliceOfN(keysOf, 1, 3).Draw(rt, "keys")
+	want := make([]bool, len(keys))
+	for i, key := range keys {
+		want[i] = m.keys[key] == "" && !slices.ContainsFunc(m.records, func(k *known) bool { return k.key == key && (k.unsettled() || k.claimed != "") })
+		if want[i] {
+			m.keys[key] = owner
+		}
+	}
+	got, err := m.j.ClaimKeys(m.ctx(), owner, keys)
+	m.ok(err)
+	m.same("keys given", got, want)
+}
+
+func (m *machine) freeKeys(rt *rapid.T) {
+	owner := ownersOf.Draw(rt, "owner")
+	keys := rapid.SliceOfN(keysOf, 0, 2).Draw(rt, "keys")
+	m.ok(m.j.ReleaseKeys(m.ctx(), owner, keys))
+	maps.DeleteFunc(m.keys, func(key, o string) bool { return o == owner && slices.Contains(keys, key) })
+}
+
+func (m *machine) hold(rt *rapid.T) {
+	rule := rulesOf.Draw(rt, "rule")
+	n, err := m.j.Hold(m.ctx(), rule, &journal.Problem{Code: "held", Cause: "the rule is invalid"})
+	m.ok(err)
+	m.same("held", n, m.change(func(k *known) bool { return k.rule == rule && k.state == journal.Pending && k.claimed == "" }, func(k *known) {
+		k.state, k.code, k.next = journal.Held, "held", time.Time{}
+	}))
+}
+
+func (m *machine) unhold(rt *rapid.T) {
+	rule := rulesOf.Draw(rt, "rule")
+	n, err := m.j.Unhold(m.ctx(), rule)
+	m.ok(err)
+	m.same("unheld", n, m.change(func(k *known) bool { return k.rule == rule && k.state == journal.Held }, func(k *known) {
+		k.state, k.code = journal.Pending, ""
+	}))
+}
+
+// change changes the records for which the condition holds and counts them.
+func (m *machine) change(when func(*known) bool, how func(*known)) int64 {
+	n := int64(0)
+	for _, k := range m.records {
+		if when(k) {
+			how(k)
+			k.touched = m.at
+			n++
+		}
+	}
+	return n
+}
+
+func (m *machine) replay(rt *rapid.T) {
+	f := journal.Filter{Code: rapid.SampledFrom([]string{"", "E1"}).Draw(rt, "code")}
+	f.States = []journal.State{rapid.SampledFrom([]journal.State{journal.Failed, journal.Failed, journal.Delivered, journal.Dismissed}).Draw(rt, "state")}
+	force := rapid.Bool().Draw(rt, "force")
+	n, err := m.j.Replay(m.ctx(), f, "asha", "because", force)
+	m.ok(err)
+	m.same("replayed", n, m.change(func(k *known) bool {
+		return k.state == f.States[0] && (f.Code == "" || k.code == f.Code) && k.body != ""
+	}, func(k *known) {
+		k.state, k.attempts, k.next, k.force = journal.Pending, 0, time.Time{}, k.force || force
+	}))
+}
+
+func (m *machine) dismiss(rt *rapid.T) {
+	f := journal.Filter{Rule: rulesOf.Draw(rt, "rule"), States: []journal.State{journal.Failed, journal.Held, journal.Pending}}
+	n, err := m.j.Dismiss(m.ctx(), f, "asha", "because")
+	m.ok(err)
+	m.same("dismissed", n, m.change(func(k *known) bool {
+		return k.rule == f.Rule && slices.Contains(f.States, k.state) && k.claimed == ""
+	}, func(k *known) {
+		k.state, k.next = journal.Dismissed, time.Time{}
+	}))
+}
+
+func (m *machine) edit(rt *rapid.T) {
+	for _, k := range m.records {
+		if k.state == journal.Failed {
+			m.ok(m.j.Edit(m.ctx(), k.seq, []byte(`{"edited":true}`), "asha", "because"))
+			k.body, k.edited = `{"edited":true}`, true
+			return
+		}
+	}
+	rt.Skip("nothing failed")
+}
+
+func (m *machine) forget(rt *rapid.T) {
+	if rapid.IntRange(0, 4).Draw(rt, "really") > 0 {
+		rt.Skip("rarely")
+	}
+	key := keysOf.Draw(rt, "key")
+	if len(m.claimed("one"))+len(m.claimed("two")) > 0 {
+		rt.Skip("the model does not follow records that are forgotten in flight")
+	}
+	_, err := m.j.Forget(m.ctx(), key, "asha", "asked for")
+	m.ok(err)
+	for _, k := range m.records {
+		if k.key != key {
+			continue
+		}
+		if k.unsettled() || k.state == journal.Failed {
+			k.state, k.next, k.touched, k.code = journal.Dismissed, time.Time{}, m.at, "forgotten"
+		}
+		k.key, k.body = "(forgotten)", ""
+	}
+}
+
+func (m *machine) expire(rt *rapid.T) {
+	age := time.Duration(rapid.IntRange(1, 5).Draw(rt, "minutes")) * time.Minute
+	out, err := m.j.Expire(m.ctx(), journal.Retention{Payloads: age}, m.at)
+	m.ok(err)
+	want := journal.Expired{}
+	last := len(m.records) - 1
+	// The store need not look at records as young as the first that was received after the age.
+	for i, k := range m.records {
+		old := k.state != journal.Failed && !k.unsettled() && k.touched.Before(m.at.Add(-age)) && k.received.Before(m.at.Add(-age))
+		if old && k.body != "" && i < last {
+			want.Payloads++
+			k.body = ""
+		}
+	}
+	m.same("expired", out, want)
+}
+
+func (m *machine) wait(rt *rapid.T) {
+	m.at = m.at.Add(time.Duration(rapid.IntRange(1, 3).Draw(rt, "minutes")) * time.Minute)
+}
+
+func (m *machine) restart(rt *rapid.T) {
+	if rapid.IntRange(0, 2).Draw(rt, "really") > 0 {
+		rt.Skip("rarely")
+	}
+	m.ok(m.j.Close())
+	m.open()
+	for _, k := range m.records {
+		k.claimed = ""
+	}
+	clear(m.keys)
+}
+
+// view gives what the model can know of a store's record.
+func (m *machine) view(r *journal.Record) known {
+	k := known{seq: r.Seq, rule: r.Rule, id: r.ID, key: r.Key, content: r.Content, state: r.State, next: r.NextTry, received: r.Received, attempts: r.Attempts,
+		force: r.Force, edited: r.Edited, body: string(r.Body)}
+	if r.Problem != nil {
+		k.code = r.Problem.Code
+	}
+	for _, known := range m.records {
+		if known.seq == r.Seq {
+			k.touched, k.claimed = known.touched, known.claimed
+			if !known.unsettled() && !r.Settled.Equal(known.touched) {
+				m.rt.Fatalf("record %d was settled at %s, the model says %s", r.Seq, r.Settled, known.touched)
+			}
+		}
+	}
+	return k
+}
+
+func (m *machine) compare(*rapid.T) {
+	all, err := m.j.Select(m.ctx(), journal.Filter{WithBody: true})
+	m.ok(err)
+	got := make([]known, len(all))
+	for i, r := range all {
+		got[i] = m.view(r)
+	}
+	want := make([]known, len(m.records))
+	for i, k := range m.records {
+		want[i] = *k
+	}
+	m.same("records", got, want)
+	m.compareSums()
+	m.ok(m.j.Check(m.ctx()))
+}
+
+func (m *machine) compareSums() {
+	counts := map[string]int64{}
+	waiting := map[string]int{}
+	for _, k := range m.records {
+		counts[k.rule+" "+string(k.state)]++
+		if k.unsettled() {
+			waiting[k.key]++
+		}
+	}
+	sum, err := m.j.Summary(m.ctx())
+	m.ok(err)
+	got := map[string]int64{}
+	for _, r := range sum.Rules {
+		for state, n := range map[journal.State]int64{journal.Pending: r.Pending, journal.Held: r.Held, journal.Delivered: r.Delivered, journal.Skipped: r.Skipped,
+			journal.Failed: r.Failed, journal.Dismissed: r.Dismissed} {
+			if n != 0 {
+				got[r.Rule+" "+string(state)] = n
+			}
+		}
+	}
+	m.same("counts", got, counts)
+	blocked, err := m.j.BlockedKeys(m.ctx())
+	m.ok(err)
+	m.same("keys that wait", blocked, waiting)
+	cursor, err := m.j.Cursor(m.ctx(), "c")
+	m.ok(err)
+	m.same("cursor", cursor, m.cursor)
+	var objects []string
+	for i := range 10 {
+		objects = append(objects, name("object-", i))
+	}
+	digests, err := m.j.Memory("national").Digests(m.ctx(), objects)
+	m.ok(err)
+	m.same("digests", digests, m.digests)
+}
