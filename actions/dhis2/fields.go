@@ -189,9 +189,17 @@ func (c *compiler) checkMap(v *valued) {
 			continue
 		}
 		if _, problem := v.kind.Convert(out.Out, v.Format, c.context); problem != nil {
-			c.errorAt(out.Place, "map-"+problem.Code, c.mend(&v.kind, problem, out.Out), "%q in the map %q %s, so it cannot go into %q", out.Out, v.Map.Name, problem.Message, v.name)
+			c.errorAt(out.Place, "map-"+problem.Code, c.mend(&v.kind, problem, out.Out), "%q in the map%s %s, so it cannot go into %q", out.Out, mapName(v.Map), problem.Message, v.name)
 		}
 	}
+}
+
+// mapName names a map, which may stand in the field itself and have no name.
+func mapName(m *rules.ValueMap) string {
+	if m.Name == "" {
+		return ""
+	}
+	return fmt.Sprintf(" %q", m.Name)
 }
 
 // attributeUse is an attribute that an action may set.
