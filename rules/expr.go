@@ -62,12 +62,17 @@ var (
 
 // problemHint adds what the expression's own package cannot know: lookups stand in an order, and a plain word was perhaps meant as text.
 func (c *compiler) problemHint(n *yamlnode.Node, p expression.Problem) string {
-	if (p.Code == expression.CodeUnknownName || p.Code == expression.CodeSyntax) && plainWords.MatchString(n.Value) {
-		fixed := fmt.Sprintf("for a fixed text write {value: %s}", n.Value)
-		if strings.HasPrefix(p.Hint, "did you mean") {
-			return p.Hint + " " + strings.ToUpper(fixed[:1]) + fixed[1:]
+	wrong := string([]rune(n.Value)[p.From:min(p.To, len([]rune(n.Value)))])
+	switch {
+	case p.Code == expression.CodeUnknownName && (wrong == "item" || wrong == "index"):
+		return "item and index exist in actions that have for_each:"
+	case !c.inField || !plainWords.MatchString(n.Value):
+	case p.Code == expression.CodeSyntax, p.Code == expression.CodeUnknownName && !strings.HasPrefix(p.Hint, "did you mean"):
+		if !slices.Contains(c.scope.Names(), n.Value) {
+			return fmt.Sprintf("for a fixed text write {value: %s}", n.Value)
 		}
-		return fixed
+	case p.Code == expression.CodeUnknownName:
+		return fmt.Sprintf("%s For a fixed text write {value: %s}", p.Hint, n.Value)
 	}
 	return p.Hint
 }

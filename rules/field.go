@@ -72,6 +72,8 @@ func (a *ActionSpec) Field(name string, n *yamlnode.Node) *Field {
 	}
 	f := &Field{Name: name, Place: n.Place(), Blank: a.blank, action: a}
 	c := a.compiler
+	c.inField = true
+	defer func() { c.inField = false }()
 	switch {
 	case n.Kind == yamlnode.Sequence:
 		c.fault(n.Place(), "wrong-shape", fmt.Sprintf("%q must be an expression or {from: ...}, not a list", name), "join several values with join(), or with the functions for multiple choices")

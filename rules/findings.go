@@ -6,7 +6,8 @@ import "github.com/culvert/culvert/rules/diag"
 type Findings struct {
 	List diag.List
 
-	seen map[seenFinding]bool
+	seen   map[seenFinding]bool
+	shaped map[diag.Place]bool // where the schema found something: what follows from it is not reported
 }
 
 type seenFinding struct {
@@ -17,7 +18,7 @@ type seenFinding struct {
 // Report adds a finding.
 func (f *Findings) Report(d diag.Diagnostic) {
 	key := seenFinding{d.Place, d.Code}
-	if f.seen[key] {
+	if f.seen[key] || f.shaped[d.Place] && d.Severity == diag.Error {
 		return
 	}
 	if f.seen == nil {
@@ -25,4 +26,14 @@ func (f *Findings) Report(d diag.Diagnostic) {
 	}
 	f.seen[key] = true
 	f.List.Add(d)
+}
+
+// settle keeps the places of the errors so far, so that later steps say no more about them.
+func (f *Findings) settle() {
+	f.shaped = make(map[diag.Place]bool, len(f.List))
+	for _, d := range f.List {
+		if d.Severity == diag.Error {
+			f.shaped[d.Place] = true
+		}
+	}
 }

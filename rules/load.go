@@ -50,6 +50,7 @@ func Load(path string, text []byte, env Environment) (*Rule, *Findings) {
 	}
 	c.doc, c.rule.Document = doc, doc
 	c.root = c.inherit(doc)
+	findings.settle()
 	c.compile()
 	return c.rule, findings
 }
@@ -83,6 +84,7 @@ type compiler struct {
 	samples []any
 	used    map[string]bool // names that some expression or field reads
 	fields  []*Field        // for the check against the samples
+	inField bool            // the expression is the value of a field, where a fixed text may have been meant
 }
 
 func (c *compiler) report(d diag.Diagnostic) { c.findings.Report(d) }

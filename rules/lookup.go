@@ -107,6 +107,9 @@ func (c *compiler) inOrder(pairs []yamlnode.Pair) []yamlnode.Pair {
 		case visiting:
 			c.fault(pairs[i].Key.Place(), "lookup-cycle", fmt.Sprintf("the lookup %q needs itself: %s", pairs[i].Key.Value, strings.Join(append(chain, pairs[i].Key.Value), " -> ")),
 				"have one of them look up what the record itself holds")
+			for _, name := range append(chain, pairs[i].Key.Value) {
+				c.scope.AddShape(name, expression.Dynamic())
+			}
 			return
 		case done:
 			return
@@ -264,7 +267,6 @@ func (c *compiler) metadataLookup(l *Lookup, n *yamlnode.Node, scope *expression
 		c.fault(c.rule.serverPlace, "no-snapshot", "there is no metadata to look things up in", "run `culvert sync` and commit the folder metadata/")
 	} else if collections := d.Collections(); !slices.Contains(collections, in.Value) {
 		c.fault(in.Place(), "unknown-collection", fmt.Sprintf("%q is not something that can be looked up", in.Value), diag.Suggest(in.Value, collections, "collections"))
-		return
 	} else {
 		fields = d.Fields(in.Value)
 	}
@@ -297,8 +299,8 @@ func (c *compiler) tableLookup(l *Lookup, n *yamlnode.Node, scope *expression.Sc
 	file := n.Get("table")
 	var columns []string
 	if t := c.table(file); t != nil {
-		columns = t.header
-		l.table = &lookupTable{columns: columns, folded: l.match == matchFolded}
+		l.table = &lookupTable{columns: t.header, folded: l.match == matchFolded}
+		columns = slices.DeleteFunc(slices.Clone(t.header), func(name string) bool { return name == "" })
 		for _, row := range t.rows {
 			l.table.add(row.cells)
 		}
@@ -407,7 +409,7 @@ func (l *Lookup) subject() string {
 
 // checkConstant looks up now what is the same for every record.
 func (c *compiler) checkConstant(l *Lookup, cand candidate) {
-	if c.env.Directory == nil || l.Collection == "" || len(cand) != 1 || l.match != matchExact {
+	if c.env.Directory == nil || l.Collection == "" || len(cand) != 1 || l.match != matchExact || !slices.Contains(c.env.Directory.Collections(), l.Collection) {
 		return
 	}
 	v, ok := cand[0].expr.Constant()

@@ -196,7 +196,7 @@ func typesOf(s *Schema) string {
 	}
 	var names []string
 	for _, t := range s.Type {
-		if t != "null" {
+		if scalar := t == "number" || t == "boolean"; t != "null" && !(scalar && slices.Contains(s.Type, "string")) {
 			names = append(names, typeNames[t])
 		}
 	}

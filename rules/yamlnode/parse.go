@@ -162,7 +162,8 @@ func (w *wrapper) mapping(n *Node, y *yaml.Node, depth int) {
 		switch {
 		case key.yaml.Kind == yaml.MappingNode && key.yaml.Style&yaml.FlowStyle != 0 && n.yaml.Style&yaml.FlowStyle != 0:
 			w.report("yaml-key", "{{ }} is not how expressions are written", "write the expression without braces, such as trigger.name", n.token())
-			continue
+			null(n)
+			return
 		case key.yaml.Kind == yaml.AliasNode || key.Tag == "!!merge":
 			w.report("yaml-alias", "keys cannot be merged with << or aliases", "share them with defaults: or extends:", key.token())
 			continue
@@ -201,6 +202,6 @@ func (w *wrapper) report(code, message, hint string, place diag.Place) {
 
 // null makes a node of what is not taken, so that nothing after it has to know.
 func null(n *Node) *Node {
-	n.Kind, n.Value, n.Tag, n.refused = Scalar, "", "!!null", true
+	n.Kind, n.Value, n.Tag, n.pairs, n.refused = Scalar, "", "!!null", nil, true
 	return n
 }
