@@ -1,0 +1,136 @@
+package metadata
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// Hit is one object that a search found.
+type Hit struct {
+	Collection string `json:"collection"`
+	ID         string `json:"id"`
+	Code       string `json:"code,omitempty"`
+	Name       string `json:"name"`
+	Path       string `json:"path,omitempty"` // what it lies in, from the top: "Tamala / Coast", the program of a stage, the set of an option
+	score      int
+}
+
+// maxHits bounds what a search gives.
+const maxHits = 100
+
+// How well an object fits what was searched for; less is better.
+const (
+	fitsID = iota
+	fitsName
+	fitsStart
+	fitsWord
+	fitsInside
+	fitsNearly // plus the number of wrong letters
+)
+
+// Search finds objects of all collections by uid, code or a part of the name, best first. Letters' case and accents count for nothing, the
+// words may come in any order, and a wrong letter in four is forgiven.
+func (x *Index) Search(text string) []Hit {
+	query := strings.TrimSpace(text)
+	words := strings.Fields(plain(query))
+	if len(words) == 0 {
+		return nil
+	}
+	var hits []Hit
+	var d distances
+	for o := range everyObject(x.Snapshot) {
+		if score, fits := fit(o.named, query, words, &d); fits {
+			hits = append(hits, Hit{Collection: o.collection, ID: o.named.ID, Code: o.named.Code, Name: o.named.Name, Path: x.pathOf(o), score: score})
+		}
+	}
+	slices.SortStableFunc(hits, func(a, b Hit) int {
+		return cmp.Or(cmp.Compare(a.score, b.score), cmp.Compare(rank(a.Collection), rank(b.Collection)), cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
+	})
+	return hits[:min(len(hits), maxHits)]
+}
+
+func fit(n *Named, query string, words []string, d *distances) (int, bool) {
+	if n.ID == query || n.Code != "" && strings.EqualFold(n.Code, query) {
+		return fitsID, true
+	}
+	name := plain(n.Name)
+	whole := strings.Join(words, " ")
+	switch {
+	case name == whole:
+		return fitsName, true
+	case strings.HasPrefix(name, whole):
+		return fitsStart, true
+	}
+	code := plain(n.Code)
+	score := fitsWord
+	for _, w := range words {
+		s, ok := fitWord(w, name, code, d)
+		if !ok {
+			return 0, false
+		}
+		score = max(score, s)
+	}
+	return score, true
+}
+
+// fitWord looks for one word in a name and a code.
+func fitWord(word, name, code string, d *distances) (int, bool) {
+	if i := strings.Index(name, word); i >= 0 {
+		if i == 0 || name[i-1] == ' ' {
+			return fitsWord, true
+		}
+		return fitsInside, true
+	}
+	if code != "" && strings.Contains(code, word) {
+		return fitsInside, true
+	}
+	limit := len(word) / 4
+	if limit == 0 {
+		return 0, false
+	}
+	best := limit + 1
+	for part := range strings.FieldsSeq(name) {
+		if abs(len(part)-len(word)) <= limit {
+			best = min(best, d.between([]rune(word), []rune(part), limit))
+		}
+	}
+	return fitsNearly + best, best <= limit
+}
+
+// plain is a text without case and accents.
+func plain(s string) string {
+	s = strings.ToLower(s)
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return strings.Map(func(r rune) rune {
+				if unicode.Is(unicode.Mn, r) {
+					return -1
+				}
+				return r
+			}, norm.NFD.String(s))
+		}
+	}
+	return s
+}
+
+// pathOf names what an object lies in.
+func (x *Index) pathOf(o object) string {
+	if o.parent != nil {
+		return called(o.parent)
+	}
+	if o.collection != OrgUnits {
+		return ""
+	}
+	unit := x.OrgUnitByID(o.named.ID)
+	var names []string
+	for id := range strings.SplitSeq(strings.Trim(unit.Path, "/"), "/") {
+		if above := x.OrgUnitByID(id); above != nil && id != unit.ID {
+			names = append(names, called(&above.Named))
+		}
+	}
+	return strings.Join(names, " / ")
+}
