@@ -1,0 +1,105 @@
+package expression
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/culvert/culvert/rules/period"
+)
+
+// readPeriodType takes a period type as DHIS2 names it.
+func readPeriodType(s string) (any, error) {
+	if slices.Contains(period.Types(), s) {
+		return s, nil
+	}
+	if s == "TwoYearly" {
+		return nil, fail(CodeWrongValue, "the period type TwoYearly has no written form, so nothing can be sent for it", "")
+	}
+	return nil, fail(CodeWrongValue, "there is no such period type", "period types are Daily, Weekly, Monthly, Quarterly, SixMonthly, Yearly, FinancialApril and so on, as DHIS2 names them")
+}
+
+func periodFunctions() []function {
+	const group = "Periods"
+	periodParam := parameter{name: "period", accept: kWord}
+	typeParam := parameter{name: "type", accept: kText, prepare: readPeriodType, choices: period.Types()}
+	edge := func(name, summary string, of func(period.Period) time.Time, examples ...Example) function {
+		return function{
+			name: name, group: group, summary: summary, gives: kDate, params: []parameter{periodParam}, examples: examples,
+			call: func(f *frame, a []any) (any, error) {
+				p, err := readPeriod(a[0])
+				if err != nil || p == nil {
+					return nil, err
+				}
+				t := of(*p)
+				return dayStart(t.Year(), t.Month(), t.Day(), f.options.Zone), nil
+			},
+		}
+	}
+	return []function{
+		{
+			name: "period", group: group, gives: kText, params: []parameter{{name: "date", accept: kTime}, typeParam},
+			summary: "The period that a date falls into, as DHIS2 writes it. The types are " + strings.Join(period.Types(), ", ") + ".",
+			call: func(f *frame, a []any) (any, error) {
+				p, err := period.Of(a[0].(time.Time), a[1].(string))
+				if err != nil {
+					return nil, fail(CodeWrongValue, "the date has no period: its year is not one that DHIS2 can take", "")
+				}
+				return p.ISO(), nil
+			},
+			examples: []Example{{`period("2026-08-20", "Monthly")`, `"202608"`}, {`period("2024-01-01", "Weekly")`, `"2024W1"`}, {`period("2026-03-31", "FinancialApril")`, `"2025April"`}, {`period("", "Monthly")`, `nil`}},
+		},
+		edge("period_start", "The first day of a period.", func(p period.Period) time.Time { return p.Start }, Example{`period_start("2026Q1")`, `date("2026-01-01")`}),
+		edge("period_end", "The last day of a period.", func(p period.Period) time.Time { return p.End }, Example{`period_end("202402")`, `date("2024-02-29")`}),
+		{
+			name: "period_type", group: group, gives: kText, params: []parameter{periodParam},
+			summary: "The type of a period.",
+			call: func(_ *frame, a []any) (any, error) {
+				p, err := readPeriod(a[0])
+				if err != nil || p == nil {
+					return nil, err
+				}
+				return p.Type, nil
+			},
+			examples: []Example{{`period_type("2026W9")`, `"Weekly"`}},
+		},
+		{
+			name: "period_add", group: group, gives: kText, params: []parameter{periodParam, {name: "number", accept: kNumber}},
+			summary: "The period so many periods later, or earlier when the number is negative.",
+			call: func(_ *frame, a []any) (any, error) {
+				p, err := readPeriod(a[0])
+				if err != nil || p == nil {
+					return nil, err
+				}
+				n, ok := a[1].(int)
+				if !ok || n > 10_000 || n < -10_000 {
+					return nil, fail(CodeWrongValue, "a whole number of periods is added, 10,000 at most", "")
+				}
+				for ; n > 0; n-- {
+					*p = p.Next()
+				}
+				for ; n < 0; n++ {
+					*p = p.Previous()
+				}
+				if p.Start.Year() < 1 || p.End.Year() > 9999 {
+					return nil, fail(CodeWrongValue, "the period is beyond the years 1 to 9999", "")
+				}
+				return p.ISO(), nil
+			},
+			examples: []Example{{`period_add("202612", 1)`, `"202701"`}, {`period_add("2021W1", -1)`, `"2020W53"`}},
+		},
+	}
+}
+
+// readPeriod reads a period from text; nil from a blank.
+func readPeriod(v any) (*period.Period, error) {
+	s := strings.TrimSpace(v.(string))
+	if s == "" {
+		return nil, nil
+	}
+	p, err := period.Parse(s)
+	if err != nil {
+		return nil, fail(CodeWrongValue, "the text is not a period as DHIS2 writes it, such as 202401 or 2024W5", "period(date, type) makes a period of a date")
+	}
+	return &p, nil
+}
