@@ -192,6 +192,7 @@ func (l *lane) record(done []judged, results []actions.Result) error {
 	if err := l.r.commit(b); err != nil {
 		return err
 	}
+	l.r.recorded(b.Settlements)
 	l.r.files.freed(b.Keys)
 	for _, o := range outcomes {
 		if o.parked {

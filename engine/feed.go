@@ -182,6 +182,7 @@ func (f *feeder) evaluate(program *Program, records []*journal.Record) {
 		settled = append(settled, jobs[i])
 	}
 	if len(settled) > 0 && f.r.commit(b) == nil {
+		f.r.recorded(b.Settlements)
 		f.r.closing.touched(settled)
 		f.drop(settled)
 	}

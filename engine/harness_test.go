@@ -240,6 +240,15 @@ func (w *world) open() {
 	w.t.Cleanup(func() { _ = store.Close() })
 }
 
+// reopen closes the journal and opens it again, as a new process does.
+func (w *world) reopen() {
+	w.t.Helper()
+	if err := w.journal.Close(); err != nil {
+		w.t.Fatal(err)
+	}
+	w.open()
+}
+
 // run starts the runner; the test ends it.
 func (w *world) run() {
 	w.t.Helper()

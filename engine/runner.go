@@ -200,6 +200,18 @@ func (r *Runner) giveBack(jobs []*job) {
 	r.sched.finish(jobs)
 }
 
+// recorded keeps the rough number of waiting records.
+func (r *Runner) recorded(settlements []journal.Settlement) {
+	for _, s := range settlements {
+		if s.State != journal.Pending {
+			r.backlog.Add(-1)
+		}
+	}
+}
+
+// Leads tells whether this runner is the one that watches folders, polls, schedules and syncs.
+func (r *Runner) Leads() bool { return r.leading.Load() }
+
 // settled ends the turn of jobs whose outcome is recorded.
 func (r *Runner) settled(jobs []*job) {
 	r.closing.touched(jobs)

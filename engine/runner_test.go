@@ -359,6 +359,7 @@ func TestStopsAndGoesOn(t *testing.T) {
 		w.accept(item("visits", fmt.Sprint("v", n), fmt.Sprint("p", n%10), n))
 	}
 	w.stop()
+	w.reopen()
 	w.config.Owner = "second"
 	w.run()
 	w.until("all are delivered", func() bool { return w.states()[journal.Delivered] == 100 })

@@ -1,0 +1,360 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/sources"
+	"github.com/culvert/culvert/sources/files"
+)
+
+// drop puts a file into the inbox as the watcher does and makes it known.
+func (w *world) drop(rule, name, text string) sources.File {
+	w.t.Helper()
+	id := uuid.NewString()
+	dir := filepath.Join(w.dir, "inbox", id)
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		w.t.Fatal(err)
+	}
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+	sum := sha256.Sum256([]byte(text))
+	f := sources.File{
+		ID: id, Rule: rule, Path: path, Name: name, Folder: filepath.Join(w.dir, "drop"), Size: int64(len(text)), SHA256: hex.EncodeToString(sum[:]), Received: time.Now(),
+	}
+	if duplicate, err := w.runner.AcceptFile(context.Background(), f); err != nil || duplicate {
+		w.t.Fatalf("accept file: duplicate %v, %v", duplicate, err)
+	}
+	return f
+}
+
+func (w *world) done(name string) string { return filepath.Join(w.dir, "drop", "done", name) }
+
+func (w *world) file(id string) journal.File {
+	w.t.Helper()
+	all, err := w.journal.Files(context.Background(), "")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, f := range all {
+		if f.ID == id {
+			return f
+		}
+	}
+	w.t.Fatalf("the journal has no file %s", id)
+	return journal.File{}
+}
+
+func (w *world) finished(f sources.File) {
+	w.t.Helper()
+	w.until(f.Name+" is finished", func() bool { return w.file(f.ID).State == journal.FileFinished })
+}
+
+// results reads a results file: the outcome by row, and how often a row is named.
+func (w *world) results(name string) (outcomes map[int64]string, lines int) {
+	w.t.Helper()
+	file, err := os.Open(w.done(strings.TrimSuffix(name, ".csv") + ".results.csv"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer file.Close()
+	outcomes = map[int64]string{}
+	err = files.ReadResults(file, func(_ int64, row files.ResultRow) error {
+		outcomes[row.Record] = row.Outcome
+		lines++
+		return nil
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return outcomes, lines
+}
+
+// visitsCSV makes rows of visits, people taking turns; change may alter a row.
+func visitsCSV(rows, people int, change func(row int, cells []string)) string {
+	var b strings.Builder
+	b.WriteString("id,person,n,keep\n")
+	for i := range rows {
+		cells := []string{fmt.Sprint("v", i), fmt.Sprint("p", i%people), fmt.Sprint(i), "yes"}
+		if change != nil {
+			change(i+1, cells)
+		}
+		b.WriteString(strings.Join(cells, ",") + "\n")
+	}
+	return b.String()
+}
+
+func (w *world) inOrder(people int) {
+	w.t.Helper()
+	for p := range people {
+		if got := w.target.delivered(fmt.Sprint("p", p)); !slices.IsSortedFunc(got, byNumber) {
+			w.t.Errorf("person %d out of order: %v", p, got)
+		}
+	}
+}
+
+func TestFileIsDeliveredByReference(t *testing.T) {
+	w := newWorld(t, testProgram(t, "visits"))
+	w.run()
+	const rows = 3000
+	f := w.drop("visits", "visits.csv", visitsCSV(rows, 100, nil))
+	w.finished(f)
+	got := w.file(f.ID)
+	if got.Rows != rows || got.Delivered != rows || got.Next != rows+1 || got.Failed+got.Skipped+got.Unchanged != 0 {
+		t.Errorf("file: %+v", got)
+	}
+	if n := w.target.count(); n != rows {
+		t.Errorf("%d of %d visits arrived", n, rows)
+	}
+	w.inOrder(100)
+	if records, _ := w.journal.FileRecords(context.Background(), f.ID); len(records) != 0 {
+		t.Errorf("%d rows became records though all went well", len(records))
+	}
+	outcomes, lines := w.results("visits.csv")
+	if lines != rows || outcomes[1] != "delivered" || outcomes[rows] != "delivered" {
+		t.Errorf("%d lines of results, first %q, last %q", lines, outcomes[1], outcomes[rows])
+	}
+	if _, err := os.Stat(w.done("visits.csv")); err != nil {
+		t.Errorf("the original is not in done/: %v", err)
+	}
+	if _, err := os.Stat(filepath.Dir(f.Path)); !os.IsNotExist(err) {
+		t.Errorf("the inbox is not tidy: %v", err)
+	}
+	if duplicate, err := w.runner.AcceptFile(context.Background(), f); err != nil || !duplicate {
+		t.Errorf("the same content again: duplicate %v, %v", duplicate, err)
+	}
+}
+
+// TestFileWithEveryOutcome has rows that fail, are skipped, are refused, must be tried again, and cannot be read.
+func TestFileWithEveryOutcome(t *testing.T) {
+	w := newWorld(t, testProgram(t, "visits"))
+	var tries atomic.Int64
+	w.target.answer = func(_ actions.Plan, v visit) actions.Outcome {
+		switch {
+		case v.ID == "v6":
+			return actions.Outcome{Status: actions.Failed, Class: actions.ClassData, Code: "E1302", Cause: "refused by the server", Mend: "mend it"}
+		case v.ID == "v7" && tries.Add(1) < 4:
+			return actions.Outcome{Status: actions.Retry, Class: actions.ClassTransient, Code: "E5000", Cause: "a lock"}
+		}
+		return actions.Outcome{}
+	}
+	w.run()
+	f := w.drop("visits", "visits.csv", visitsCSV(40, 4, func(row int, cells []string) {
+		switch row {
+		case 3:
+			cells[2] = "three"
+		case 5:
+			cells[3] = "no"
+		}
+	}))
+	w.finished(f)
+	got := w.file(f.ID)
+	if got.Rows != 40 || got.Failed != 2 || got.Skipped != 1 || got.Delivered != 37 {
+		t.Errorf("file: %+v", got)
+	}
+	outcomes, lines := w.results("visits.csv")
+	if lines != 40 || len(outcomes) != 40 {
+		t.Errorf("%d lines for %d rows", lines, len(outcomes))
+	}
+	for row, want := range map[int64]string{1: "delivered", 3: "failed", 5: "skipped", 7: "failed", 8: "delivered", 40: "delivered"} {
+		if outcomes[row] != want {
+			t.Errorf("row %d: %s, want %s", row, outcomes[row], want)
+		}
+	}
+	w.inOrder(4)
+	failed, err := os.ReadFile(w.done("visits.failed.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := string(failed); strings.Count(text, "\n") != 3 || !strings.Contains(text, "refused by the server") || !strings.Contains(text, "three") {
+		t.Errorf("failed rows:\n%s", text)
+	}
+	records, _ := w.journal.FileRecords(context.Background(), f.ID)
+	var who []string
+	for _, r := range records {
+		who = append(who, fmt.Sprintf("%d %s %s", r.Origin.DataRow, r.ID, r.State))
+	}
+	if !slices.Contains(who, "7 v6 failed") || !slices.Contains(who, "8 v7 delivered") {
+		t.Errorf("records of rows: %v", who)
+	}
+}
+
+// TestFileRowsWaitBehindTheirKey has records of the journal that cannot go yet; rows of the same people must not overtake them.
+func TestFileRowsWaitBehindTheirKey(t *testing.T) {
+	w := newWorld(t, testProgram(t, "visits"))
+	var open atomic.Bool
+	w.target.answer = func(_ actions.Plan, v visit) actions.Outcome {
+		if !open.Load() && v.ID == "first" {
+			return actions.Outcome{Status: actions.Retry, Class: actions.ClassParent, Code: "E1313", Cause: "no enrollment yet"}
+		}
+		return actions.Outcome{}
+	}
+	w.config.Limits.ParentFor = 1 << 30
+	w.run()
+	w.accept(item("visits", "first", "p0", -1))
+	w.until("it waits", func() bool { r := w.record("first"); return r.Attempts > 0 })
+	f := w.drop("visits", "visits.csv", visitsCSV(20, 2, nil))
+	w.until("the other person's rows have gone", func() bool { return len(w.target.delivered("p1")) == 10 })
+	if got := w.target.delivered("p0"); len(got) != 0 {
+		t.Fatalf("rows overtook the record before them: %v", got)
+	}
+	open.Store(true)
+	w.finished(f)
+	if got := w.target.delivered("p0"); len(got) != 11 || !slices.IsSortedFunc(got, byNumber) {
+		t.Errorf("person 0: %v", got)
+	}
+	if outcomes, lines := w.results("visits.csv"); lines != 20 || outcomes[1] != "delivered" {
+		t.Errorf("%d lines, row 1 %s", lines, outcomes[1])
+	}
+}
+
+// TestFileRowsInterrupted stops the runner in the middle of a file, again and again, with a target that hiccups.
+func TestFileRowsInterrupted(t *testing.T) {
+	w := newWorld(t, testProgram(t, "visits"))
+	var calls atomic.Int64
+	w.target.answer = func(actions.Plan, visit) actions.Outcome {
+		if calls.Add(1)%17 == 0 {
+			return actions.Outcome{Status: actions.Retry, Class: actions.ClassTransient, Code: "E5000", Cause: "a lock"}
+		}
+		return actions.Outcome{}
+	}
+	w.config.Limits.Window = 600
+	w.run()
+	const rows = 4000
+	f := w.drop("visits", "visits.csv", visitsCSV(rows, 37, nil))
+	for stop := 1; stop <= 6; stop++ {
+		w.until("it has got further", func() bool { return w.target.count() >= stop*500 })
+		w.stop()
+		w.reopen()
+		w.config.Owner = fmt.Sprint("runner-", stop)
+		w.run()
+	}
+	w.finished(f)
+	outcomes, lines := w.results("visits.csv")
+	if lines != rows || len(outcomes) != rows {
+		t.Errorf("%d lines for %d rows, want %d", lines, len(outcomes), rows)
+	}
+	if got := w.file(f.ID); got.Rows != rows || got.Delivered+got.Unchanged != rows || got.Failed != 0 {
+		t.Errorf("file: %+v", got)
+	}
+	w.inOrder(37)
+	if n := w.target.count(); n != rows {
+		t.Errorf("%d of %d arrived", n, rows)
+	}
+}
+
+// TestFileWhileTheRuleChanges swaps the rule while its file is read, makes it invalid for a while, and pauses it.
+func TestFileWhileTheRuleChanges(t *testing.T) {
+	w := newWorld(t, testProgram(t, "visits"))
+	w.run()
+	const rows = 5000
+	f := w.drop("visits", "visits.csv", visitsCSV(rows, 50, nil))
+	for n := 1; n <= 5; n++ {
+		w.until("it has got further", func() bool { return w.target.count() >= n*500 })
+		invalid := testProgram(t, "visits")
+		invalid.Rules["visits"].Invalid = &journal.Problem{Code: "unknown-stage", Cause: "the stage is gone"}
+		w.runner.Swap(invalid)
+		w.runner.Swap(testProgram(t, "visits"))
+	}
+	w.finished(f)
+	if outcomes, lines := w.results("visits.csv"); lines != rows || len(outcomes) != rows {
+		t.Errorf("%d lines for %d rows", lines, len(outcomes))
+	}
+	w.inOrder(50)
+}
+
+func TestManyFilesInTurn(t *testing.T) {
+	w := newWorld(t, testProgram(t, "visits", "others"))
+	w.run()
+	var all []sources.File
+	for n := range 20 {
+		rule := []string{"visits", "others"}[n%2]
+		text := visitsCSV(30, 5, func(_ int, cells []string) {
+			cells[0] = fmt.Sprintf("f%d-%s", n, cells[0])
+			var i int
+			fmt.Sscan(cells[2], &i)
+			cells[2] = fmt.Sprint(n*1000 + i)
+		})
+		all = append(all, w.drop(rule, fmt.Sprintf("visits-%02d.csv", n), text))
+	}
+	for _, f := range all {
+		w.finished(f)
+	}
+	if n := w.target.count(); n != 600 {
+		t.Errorf("%d of 600 arrived", n)
+	}
+	w.inOrder(5)
+}
+
+func TestUnreadableFiles(t *testing.T) {
+	tests := map[string]string{
+		"empty.csv":      "",
+		"not-a-zip.xlsx": "PK\x03\x04 and then nothing of the kind",
+	}
+	for name, text := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, testProgram(t, "visits"))
+			w.run()
+			f := w.drop("visits", name, text)
+			w.finished(f)
+			if _, err := os.Stat(filepath.Join(w.dir, "drop", "failed", name)); err != nil {
+				t.Errorf("it is not in failed/: %v", err)
+			}
+			records, _ := w.journal.FileRecords(context.Background(), f.ID)
+			if len(records) != 1 || records[0].Problem.Code != codeUnreadableFile || records[0].Problem.Cause == "" || records[0].Problem.Mend == "" {
+				t.Errorf("records: %+v", records)
+			}
+		})
+	}
+}
+
+// TestFileForAServerThatIsAway does not read further than the window while nothing can be sent.
+func TestFileForAServerThatIsAway(t *testing.T) {
+	w := newWorld(t, testProgram(t, "visits"))
+	var away atomic.Bool
+	away.Store(true)
+	w.target.answer = func(actions.Plan, visit) actions.Outcome {
+		if away.Load() {
+			return actions.Outcome{Status: actions.Retry, Class: actions.ClassServer, Code: "unreachable", Cause: "away"}
+		}
+		return actions.Outcome{}
+	}
+	w.target.probe = func() error {
+		if away.Load() {
+			return fmt.Errorf("away")
+		}
+		return nil
+	}
+	w.config.Limits.Window = 512
+	w.run()
+	const rows = 3000
+	f := w.drop("visits", "visits.csv", visitsCSV(rows, 3000, nil))
+	w.until("the window is full", func() bool { return w.runner.Status().Servers[0].Queued >= 512-chunkRows })
+	for range 5 {
+		w.runner.Swap(testProgram(t, "visits"))
+		w.until("the file is read again", func() bool { return w.runner.Status().Servers[0].Queued >= 512-chunkRows })
+	}
+	if n := w.runner.Status().Servers[0].Queued; n > 512+chunkRows {
+		t.Errorf("%d rows in memory, the window is 512", n)
+	}
+	away.Store(false)
+	w.finished(f)
+	if got := w.file(f.ID); got.Delivered != rows {
+		t.Errorf("file: %+v", got)
+	}
+}
