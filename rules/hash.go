@@ -6,37 +6,38 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"hash"
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
 // contentHash names a record by its content: equal content gives an equal name, whatever the order of its fields.
 func contentHash(body any) string {
-	h := hasher{hash: sha256.New()}
+	h := hashers.Get().(*hasher)
+	h.out = h.out[:0]
 	h.value(body)
-	sum := h.hash.Sum(nil)
+	sum := sha256.Sum256(h.out)
+	hashers.Put(h)
 	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(sum[:20]))
 }
 
 // hasher writes values so that no two different ones are written alike: every value begins with its kind and length.
 type hasher struct {
-	hash hash.Hash
-	buf  [9]byte
+	out  []byte
 	keys []string
 }
 
+var hashers = sync.Pool{New: func() any { return &hasher{} }}
+
 func (h *hasher) head(kind byte, n uint64) {
-	h.buf[0] = kind
-	binary.BigEndian.PutUint64(h.buf[1:], n)
-	h.hash.Write(h.buf[:])
+	h.out = binary.AppendUvarint(append(h.out, kind), n)
 }
 
 func (h *hasher) text(kind byte, s string) {
 	h.head(kind, uint64(len(s)))
-	h.hash.Write([]byte(s))
+	h.out = append(h.out, s...)
 }
 
 func (h *hasher) value(v any) {
