@@ -76,7 +76,7 @@ func read(t *rules.Trigger, report func(diag.Diagnostic)) settings {
 	}
 	for _, p := range t.Config.Pairs() {
 		if !slices.Contains(keys, p.Key.Value) {
-			c.wrong(p.Key, "unknown-key", fmt.Sprintf("files has no %q", p.Key.Value), "it has "+strings.Join(keys, ", "))
+			c.wrong(p.Key, "unknown-key", fmt.Sprintf("files has no %q", p.Key.Value), diag.Suggest(p.Key.Value, keys, "keys"))
 		}
 	}
 	if s.folder = c.folder("folder"); s.folder == "" && t.Config.Get("folder") == nil {

@@ -25,6 +25,8 @@ type RowError struct {
 	Mend    string
 	Cells   []string // as far as they could be told apart, for the file of failed rows
 	Raw     []byte   // the text of a JSON item
+
+	Children []ChildRow // rows of repeat groups that belong to the row
 }
 
 // Error gives place, cause and mend in one sentence.

@@ -11,13 +11,11 @@ import (
 	"io"
 	"os"
 	"slices"
-
-	"github.com/xuri/excelize/v2"
 )
 
 // rowWriter writes rows in one format. Cells have the columns of the layout's header.
 type rowWriter interface {
-	write(cells []string, raw []byte, cause, mend string) error
+	write(row Row, cause, mend string) error
 	close() error
 }
 
@@ -91,7 +89,7 @@ func copyFailed(r *Reader, w rowWriter, results io.ReaderAt, failed []placed) (i
 		row, err := r.Next()
 		var bad *RowError
 		if errors.As(err, &bad) {
-			row.Cells, row.Raw = bad.Cells, bad.Raw
+			row.Cells, row.Raw, row.Children = bad.Cells, bad.Raw, bad.Children
 		} else if err != nil {
 			return n, fmt.Errorf("reading failed rows again: %w", err)
 		}
@@ -99,7 +97,7 @@ func copyFailed(r *Reader, w rowWriter, results io.ReaderAt, failed []placed) (i
 		if err != nil {
 			return n, err
 		}
-		if err := w.write(row.Cells, row.Raw, res.Cause, res.Mend); err != nil {
+		if err := w.write(row, res.Cause, res.Mend); err != nil {
 			return n, fmt.Errorf("writing failed rows: %w", err)
 		}
 	}
@@ -145,12 +143,12 @@ type csvWriter struct {
 	cells   []string
 }
 
-func (w *csvWriter) write(cells []string, _ []byte, cause, mend string) error {
+func (w *csvWriter) write(row Row, cause, mend string) error {
 	w.cells = w.cells[:0]
 	for i := range w.columns {
 		cell := ""
-		if i < len(cells) {
-			cell = guard(cells[i])
+		if i < len(row.Cells) {
+			cell = guard(row.Cells[i])
 		}
 		w.cells = append(w.cells, cell)
 	}
@@ -165,11 +163,11 @@ func (w *csvWriter) close() error {
 // ndjsonWriter writes items of JSON lists and lines, one on each line.
 type ndjsonWriter struct{ textWriter }
 
-func (w *ndjsonWriter) write(_ []string, raw []byte, cause, mend string) error {
+func (w *ndjsonWriter) write(row Row, cause, mend string) error {
 	var object map[string]json.RawMessage
-	if json.Unmarshal(raw, &object) != nil || object == nil {
+	if json.Unmarshal(row.Raw, &object) != nil || object == nil {
 		// What is no object cannot carry its cause; it is kept as text so that the line stays JSON.
-		text, err := json.Marshal(string(raw))
+		text, err := json.Marshal(string(row.Raw))
 		if err != nil {
 			return err
 		}
@@ -188,64 +186,4 @@ func (w *ndjsonWriter) write(_ []string, raw []byte, cause, mend string) error {
 	}
 	_, err = w.buf.Write(append(line, '\n'))
 	return err
-}
-
-// xlsxWriter writes every cell as text, so that nothing becomes a number, a date or a formula on the way.
-type xlsxWriter struct {
-	book   *excelize.File
-	stream *excelize.StreamWriter
-	path   string
-	row    int
-	layout Layout
-	cells  []any
-}
-
-func newXLSXWriter(dst string, l Layout) (*xlsxWriter, error) {
-	book := excelize.NewFile()
-	sheet := book.GetSheetName(0)
-	if l.Sheet != "" {
-		if err := book.SetSheetName(sheet, l.Sheet); err != nil {
-			return nil, errors.Join(fmt.Errorf("writing failed rows: %w", err), book.Close())
-		}
-		sheet = l.Sheet
-	}
-	stream, err := book.NewStreamWriter(sheet)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("writing failed rows: %w", err), book.Close())
-	}
-	w := &xlsxWriter{book: book, stream: stream, path: dst, layout: l}
-	return w, w.add(l.Header, CauseColumn, MendColumn)
-}
-
-func (w *xlsxWriter) write(cells []string, _ []byte, cause, mend string) error {
-	return w.add(cells, cause, mend)
-}
-
-func (w *xlsxWriter) add(cells []string, more ...string) error {
-	w.cells = w.cells[:0]
-	for i := range w.layout.Header {
-		if i < len(cells) && cells[i] != "" {
-			w.cells = append(w.cells, cells[i])
-		} else {
-			w.cells = append(w.cells, nil)
-		}
-	}
-	for _, m := range more {
-		w.cells = append(w.cells, m)
-	}
-	w.row++
-	return w.stream.SetRow(fmt.Sprintf("A%d", w.row), w.cells)
-}
-
-func (w *xlsxWriter) close() error {
-	defer w.book.Close()
-	if err := w.stream.Flush(); err != nil {
-		return fmt.Errorf("writing failed rows: %w", err)
-	}
-	file, err := os.OpenFile(w.path, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return fmt.Errorf("writing failed rows: %w", err)
-	}
-	_, err = w.book.WriteTo(file)
-	return errors.Join(err, file.Sync(), file.Close())
 }

@@ -19,6 +19,8 @@ type Row struct {
 	Body   map[string]any // the record; values of tables are text
 	Cells  []string       // as read, in the order of Header, to write a failed row back
 	Raw    []byte         // the text of a JSON item
+
+	Children []ChildRow // rows of repeat groups that belong to it
 }
 
 // Layout is the shape of a file: what is needed to write rows that look like its own.
@@ -28,6 +30,7 @@ type Layout struct {
 	BOM       bool // began with a UTF-8 byte order mark
 	Sheet     string
 	Header    []string
+	Repeats   []Layout // tables of repeat groups whose rows belong to rows of this one
 }
 
 // Reader reads the rows of one file in order. Reading the same content again gives the same rows under the same numbers. It is not safe for

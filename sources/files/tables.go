@@ -2,6 +2,7 @@ package files
 
 import (
 	"archive/zip"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -25,8 +26,59 @@ func (r *Reader) openTables(place string, z *zip.Reader, f Format) (rowSource, e
 	if f.Sheet != "" {
 		return nil, &FileError{Place: place, Message: fmt.Sprintf("there is no table %q in the zip", f.Sheet), Mend: "it has " + listColumns(names)}
 	}
-	return nil, &FileError{Place: place, Message: fmt.Sprintf("there are %d tables in the zip", len(entries)),
-		Mend: "say which one with sheet: it has " + listColumns(names)}
+	return r.joinTables(place, entries, names, f)
+}
+
+// joinTables opens the one table that is not of a repeat group, and joins the others to it.
+func (r *Reader) joinTables(place string, entries []*zip.File, names []string, f Format) (rowSource, error) {
+	main := -1
+	repeats := map[int]bool{}
+	probe := f
+	probe.Columns = nil
+	for i, e := range entries {
+		t, err := r.openTable(place, e, probe)
+		var unusable *FileError
+		if err != nil && !errors.As(err, &unusable) {
+			return nil, err
+		}
+		if err == nil {
+			repeats[i] = isRepeat(t.header())
+			if err := t.close(); err != nil {
+				return nil, err
+			}
+		}
+		if !repeats[i] {
+			if main >= 0 {
+				return nil, &FileError{Place: place, Message: fmt.Sprintf("there are %d tables in the zip", len(entries)),
+					Mend: "say which one with sheet: it has " + listColumns(names)}
+			}
+			main = i
+		}
+	}
+	if main < 0 {
+		return nil, &FileError{Place: place, Message: "every table in the zip is one of a repeat group", Mend: "export the form together with them"}
+	}
+	source, err := r.openTable(place, entries[main], f)
+	if err != nil {
+		return nil, err
+	}
+	join := newJoin(source)
+	if join == nil {
+		return source, nil
+	}
+	for i, e := range entries {
+		if i == main {
+			continue
+		}
+		t, err := r.openTable(place, e, probe)
+		if err == nil {
+			err = join.add(r.ctx, names[i], t)
+		}
+		if err != nil {
+			return nil, errors.Join(err, join.close())
+		}
+	}
+	return join.source(), nil
 }
 
 func (r *Reader) openTable(place string, e *zip.File, f Format) (rowSource, error) {

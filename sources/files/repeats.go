@@ -1,0 +1,403 @@
+package files
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// CommCare's exports have a sheet, or a table of a zip, for each repeat group. Its rows name the row of the form that they belong to by the columns
+// number__0, number__1...: the form's number, and the places in the groups around. A join puts them back as a list where the form has the group.
+
+const (
+	numberColumn = "number"
+	parentPrefix = "number__"
+)
+
+// isRepeat tells whether a table holds the rows of a repeat group.
+func isRepeat(header []string) bool { return slices.Contains(header, parentPrefix+"0") }
+
+// ChildRow is a row of a repeat group, to write it back beside the row that it belongs to.
+type ChildRow struct {
+	Table int // index into Layout.Repeats
+	Cells []string
+}
+
+// join puts rows of repeat groups into the rows of a main table.
+type join struct {
+	main   rowSource
+	number int // column of the main table
+	groups []*repeatGroup
+	seed   maphash.Seed
+	file   *os.File
+	out    *bufio.Writer
+	offset int64
+	index  []childEntry
+	orphan int // position in index from which rows without a parent are looked for
+	ended  bool
+}
+
+// repeatGroup is one repeat group of the form.
+type repeatGroup struct {
+	name   string
+	header []string
+	path   []string // in the body
+	parent *repeatGroup
+	levels []int // columns number__0, number__1...
+}
+
+// childEntry finds a row in the file of rows by the number of its parent.
+type childEntry struct {
+	parent uint64
+	offset int64
+	used   bool
+}
+
+// storedChild is a row as it lies in the file.
+type storedChild struct {
+	Parent string         `json:"p"` // "12" or "12.0"
+	Number string         `json:"n"` // "12.0" or "12.0.3"
+	Group  int            `json:"g"`
+	Line   int            `json:"l"`
+	Cells  []string       `json:"c"`
+	Item   map[string]any `json:"i"`
+	Bad    string         `json:"b,omitempty"`
+	Mend   string         `json:"m,omitempty"`
+}
+
+// newJoin starts a join on a main table; nil when it can have no repeat groups.
+func newJoin(main rowSource) *join {
+	number := slices.Index(main.header(), numberColumn)
+	if number < 0 || isRepeat(main.header()) {
+		return nil
+	}
+	return &join{main: main, number: number, seed: maphash.MakeSeed()}
+}
+
+// add reads the table of a repeat group to its end and closes it.
+func (j *join) add(ctx context.Context, name string, table rowSource) (err error) {
+	defer func() { err = errors.Join(err, table.close()) }()
+	if j.file == nil {
+		if j.file, err = tempFile(); err != nil {
+			return err
+		}
+		j.out = bufio.NewWriterSize(j.file, 64<<10)
+	}
+	g := &repeatGroup{name: name, header: table.header()}
+	for i := 0; ; i++ {
+		column := slices.Index(g.header, parentPrefix+strconv.Itoa(i))
+		if column < 0 {
+			break
+		}
+		g.levels = append(g.levels, column)
+	}
+	if len(g.levels) < 2 {
+		return &FileError{Place: name, Message: "it has a column number__0 and no number__1", Mend: "export the repeat group with its number columns"}
+	}
+	g.path = repeatPath(name, g.header)
+	j.groups = append(j.groups, g)
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := j.keep(g, table); err == io.EOF {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+}
+
+// keep stores one row of a repeat group.
+func (j *join) keep(g *repeatGroup, table rowSource) error {
+	var row Row
+	c := storedChild{Group: len(j.groups) - 1}
+	err := table.next(&row)
+	var bad *RowError
+	switch {
+	case errors.As(err, &bad):
+		row.Cells, row.Line = bad.Cells, bad.Line
+		c.Bad, c.Mend = fmt.Sprintf("row %d of %q, which belongs to it, cannot be read: %s", bad.Line, shorten(g.name), bad.Message), bad.Mend
+	case err != nil:
+		return err
+	}
+	numbers := make([]string, len(g.levels))
+	for i, column := range g.levels {
+		if column < len(row.Cells) {
+			numbers[i] = wholeNumber(row.Cells[column])
+		}
+		if numbers[i] == "" {
+			return &FileError{Place: fmt.Sprintf("%q, row %d", shorten(g.name), row.Line), Message: fmt.Sprintf("%s%d is blank, so that nothing says which form the row belongs to", parentPrefix, i),
+				Mend: "export the repeat group again"}
+		}
+	}
+	last := len(numbers) - 1
+	c.Parent, c.Number = strings.Join(numbers[:last], "."), strings.Join(numbers, ".")
+	c.Line, c.Cells, c.Item = row.Line, row.Cells, g.item(row.Body)
+	line, err := json.Marshal(c)
+	if err != nil {
+		return fmt.Errorf("keeping rows of repeat groups: %w", err)
+	}
+	j.index = append(j.index, childEntry{parent: maphash.String(j.seed, c.Parent), offset: j.offset})
+	n, err := j.out.Write(append(line, '\n'))
+	j.offset += int64(n)
+	if err != nil {
+		return fmt.Errorf("keeping rows of repeat groups: %w", err)
+	}
+	return nil
+}
+
+// wholeNumber gives the number of a row without the fraction that some programs add.
+func wholeNumber(cell string) string { return strings.TrimSuffix(strings.TrimSpace(cell), ".0") }
+
+// item takes what lies under the group's path out of a row's body: all of the row but its numbers where the columns are no paths.
+func (g *repeatGroup) item(body map[string]any) map[string]any {
+	at := body
+	for _, key := range g.path {
+		next, ok := at[key].(map[string]any)
+		if !ok {
+			at = nil
+			break
+		}
+		at = next
+	}
+	if at != nil {
+		return at
+	}
+	item := map[string]any{}
+	for key, v := range body {
+		if key != numberColumn && !strings.HasPrefix(key, parentPrefix) {
+			item[key] = v
+		}
+	}
+	return item
+}
+
+// repeatPath finds where a form has the group: the path that the columns share, ending with the group's name where the table is called after it
+// ("Repeat: child").
+func repeatPath(name string, header []string) []string {
+	if i := strings.LastIndexAny(name, ":-"); i >= 0 {
+		name = name[i+1:]
+	}
+	name = strings.TrimSpace(name)
+	var shared []string
+	for _, h := range header {
+		path := formPath(h)
+		if path == nil {
+			continue
+		}
+		path = path[:len(path)-1]
+		if shared == nil {
+			shared = path
+		}
+		n := 0
+		for n < len(shared) && n < len(path) && shared[n] == path[n] {
+			n++
+		}
+		shared = shared[:n]
+	}
+	if len(shared) < 2 {
+		return []string{name}
+	}
+	tail := name[strings.LastIndex(name, ".")+1:]
+	for i := len(shared) - 1; i > 0; i-- {
+		if strings.EqualFold(shared[i], tail) {
+			return shared[:i+1]
+		}
+	}
+	return shared
+}
+
+// source is the joined rows; the main table alone when there are no groups.
+func (j *join) source() rowSource {
+	if len(j.groups) == 0 {
+		return j.main
+	}
+	for _, g := range j.groups {
+		for _, p := range j.groups {
+			if len(p.levels) == len(g.levels)-1 && len(p.path) < len(g.path) && slices.Equal(p.path, g.path[:len(p.path)]) {
+				g.parent = p
+			}
+		}
+	}
+	slices.SortStableFunc(j.index, func(a, b childEntry) int {
+		return cmp.Or(cmp.Compare(a.parent, b.parent), cmp.Compare(a.offset, b.offset))
+	})
+	return j
+}
+
+func (j *join) next(row *Row) error {
+	if j.ended {
+		return j.nextOrphan()
+	}
+	err := j.main.next(row)
+	if err == io.EOF {
+		j.ended = true
+		return j.nextOrphan()
+	}
+	var bad *RowError
+	if errors.As(err, &bad) {
+		return j.bad(bad)
+	}
+	if err != nil {
+		return err
+	}
+	for _, g := range j.groups {
+		if g.parent == nil {
+			place(row.Body, g.path, []any{})
+		}
+	}
+	if j.number >= len(row.Cells) {
+		return nil
+	}
+	items, err := j.children(wholeNumber(row.Cells[j.number]), nil, &row.Children)
+	if errors.As(err, &bad) {
+		bad.Line, bad.Sheet, bad.Cells, bad.Children = row.Line, row.Sheet, row.Cells, row.Children
+	}
+	if err != nil {
+		return err
+	}
+	for g, list := range items {
+		place(row.Body, j.groups[g].path, list)
+	}
+	return nil
+}
+
+// bad completes a row of the main table that cannot be read by the rows that belong to it.
+func (j *join) bad(row *RowError) error {
+	if j.number >= len(row.Cells) {
+		return row
+	}
+	_, err := j.children(wholeNumber(row.Cells[j.number]), nil, &row.Children)
+	var below *RowError
+	if err != nil && !errors.As(err, &below) {
+		return err
+	}
+	return row
+}
+
+// children gives the items of every group directly below a number, those of nested groups inside of them.
+func (j *join) children(number string, parent *repeatGroup, rows *[]ChildRow) (map[int][]any, error) {
+	if number == "" {
+		return nil, nil
+	}
+	if j.out.Buffered() > 0 {
+		if err := j.out.Flush(); err != nil {
+			return nil, fmt.Errorf("keeping rows of repeat groups: %w", err)
+		}
+	}
+	hash := maphash.String(j.seed, number)
+	at, _ := slices.BinarySearchFunc(j.index, hash, func(e childEntry, h uint64) int { return cmp.Compare(e.parent, h) })
+	var items map[int][]any
+	var unreadable error
+	for ; at < len(j.index) && j.index[at].parent == hash; at++ {
+		c, err := j.load(j.index[at].offset)
+		if err != nil {
+			return nil, err
+		}
+		g := j.groups[c.Group]
+		if c.Parent != number || g.parent != parent {
+			continue
+		}
+		j.index[at].used = true
+		if c.Bad != "" && unreadable == nil {
+			unreadable = &RowError{Message: c.Bad, Mend: c.Mend}
+		}
+		if rows != nil {
+			*rows = append(*rows, ChildRow{Table: c.Group, Cells: c.Cells})
+		}
+		below, err := j.children(c.Number, g, rows)
+		if err != nil {
+			return nil, err
+		}
+		for n, list := range below {
+			place(c.Item, j.groups[n].path[len(g.path):], list)
+		}
+		if items == nil {
+			items = map[int][]any{}
+		}
+		items[c.Group] = append(items[c.Group], c.Item)
+	}
+	return items, unreadable
+}
+
+func (j *join) load(offset int64) (*storedChild, error) {
+	r := bufio.NewReaderSize(io.NewSectionReader(j.file, offset, j.offset-offset), 1024)
+	line, err := r.ReadBytes('\n')
+	if err != nil {
+		return nil, fmt.Errorf("reading rows of repeat groups: %w", err)
+	}
+	var c storedChild
+	if err := json.Unmarshal(line, &c); err != nil {
+		return nil, fmt.Errorf("reading rows of repeat groups: %w", err)
+	}
+	return &c, nil
+}
+
+// nextOrphan reports the rows of repeat groups that belong to no row, after the last row.
+func (j *join) nextOrphan() error {
+	if j.orphan == 0 {
+		slices.SortFunc(j.index, func(a, b childEntry) int { return cmp.Compare(a.offset, b.offset) })
+	}
+	for ; j.orphan < len(j.index); j.orphan++ {
+		if j.index[j.orphan].used {
+			continue
+		}
+		c, err := j.load(j.index[j.orphan].offset)
+		if err != nil {
+			return err
+		}
+		j.orphan++
+		return &RowError{Line: c.Line, Sheet: j.groups[c.Group].name, Column: parentPrefix + "0",
+			Message: "there is no form with its number", Mend: "export the forms and their repeat groups together"}
+	}
+	return io.EOF
+}
+
+// place sets a value deep in a body.
+func place(body map[string]any, path []string, v any) {
+	for _, key := range path[:len(path)-1] {
+		next, ok := body[key].(map[string]any)
+		if !ok {
+			next = map[string]any{}
+			body[key] = next
+		}
+		body = next
+	}
+	body[path[len(path)-1]] = v
+}
+
+// skip reads the row all the same, so that it is known which rows of repeat groups have a parent.
+func (j *join) skip() error {
+	var row Row
+	return j.next(&row)
+}
+
+func (j *join) header() []string { return j.main.header() }
+
+func (j *join) layout() Layout {
+	l := j.main.layout()
+	// Several tables can only be written back into a workbook.
+	l.Kind = XLSX
+	for _, g := range j.groups {
+		l.Repeats = append(l.Repeats, Layout{Sheet: g.name, Header: g.header})
+	}
+	return l
+}
+
+func (j *join) close() error {
+	err := j.main.close()
+	if j.file != nil {
+		err = errors.Join(err, (&spilled{File: j.file}).Close())
+	}
+	return err
+}
