@@ -1,0 +1,562 @@
+package dhis2
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/actions/dhis2/client"
+	"github.com/culvert/culvert/actions/dhis2/metadata"
+)
+
+const (
+	antenatal = "HKEoH96oH4U"
+	coral     = "ygq0iefHYLW"
+	person0   = "DEEHBfgFvHr"
+)
+
+// bench is a target on a fake server.
+type bench struct {
+	t      testing.TB
+	server *fake
+	memory *memory
+	target actions.Target
+}
+
+func newBench(t testing.TB) *bench {
+	b := &bench{t: t, server: newFake(), memory: newMemory()}
+	b.target = NewTarget(b.server, countryIndex, b.memory, testOptions())
+	return b
+}
+
+// deliver sends plans and keeps what is to be remembered.
+func (b *bench) deliver(plans ...actions.Plan) []actions.Result {
+	b.t.Helper()
+	results := b.target.Deliver(context.Background(), plans)
+	for n, r := range results {
+		if len(r.Outcomes) != len(plans[n].Writes) {
+			b.t.Fatalf("plan %d has %d writes and %d outcomes", n, len(plans[n].Writes), len(r.Outcomes))
+		}
+	}
+	b.memory.keep(results)
+	return results
+}
+
+// states sums up results: D delivered, U unchanged, F failed, R retry, N not tried; one word for each record.
+func states(results []actions.Result) string {
+	var words []string
+	for _, r := range results {
+		var b strings.Builder
+		for _, o := range r.Outcomes {
+			b.WriteByte("DUFRN"[o.Status])
+		}
+		words = append(words, b.String())
+	}
+	return strings.Join(words, " ")
+}
+
+func want(t testing.TB, results []actions.Result, expected string) {
+	t.Helper()
+	if got := states(results); got != expected {
+		t.Errorf("outcomes %s, want %s", got, expected)
+		for n, r := range results {
+			for _, o := range r.Outcomes {
+				t.Logf("  %d: %d %s %s %s | %s", n, o.Status, o.Class, o.Code, o.Cause, o.Detail)
+			}
+		}
+	}
+}
+
+const registration = `rule: test
+trigger:
+  webhook: {path: /test}
+  sample: sample.json
+id: trigger.id
+actions:
+  - dhis2.create_and_enroll:
+      program: Antenatal care
+      external_id: trigger.case
+      match_by: National ID
+      WHEN_DELETED
+      org_unit: trigger.place
+      enrolled_at: trigger.date
+      attributes:
+        First name: trigger.first
+        Date of birth: trigger.dob
+        National ID: trigger.nid
+        Phone number: {from: trigger.phone, blank: clear}
+  - dhis2.event:
+      program: Antenatal care
+      stage: First visit
+      external_id: trigger.case
+      WHEN_DELETED
+      org_unit: trigger.place
+      occurred_at: trigger.date
+      data_values: {Gestational age (weeks): trigger.weeks}
+`
+
+func registrationRule(t testing.TB, whenDeleted string) *compiled {
+	return mustCompile(t, strings.ReplaceAll(registration, "WHEN_DELETED", "when_deleted: "+whenDeleted), womanSample)
+}
+
+// woman is a record of one woman.
+func woman(n int, changes ...string) string {
+	fields := map[string]string{
+		"id": fmt.Sprintf("form-%d", n), "case": fmt.Sprintf("case-%d", n), "date": "2026-03-02", "first": "Fatou", "dob": "1996-01-09",
+		"nid": fmt.Sprintf("NID-%d", n), "phone": "771234567", "place": "TM-010202", "weeks": "14",
+	}
+	for i := 0; i+1 < len(changes); i += 2 {
+		fields[changes[i]] = changes[i+1]
+	}
+	var parts []string
+	for k, v := range fields {
+		parts = append(parts, fmt.Sprintf("%q: %q", k, v))
+	}
+	return "{" + strings.Join(parts, ", ") + "}"
+}
+
+func uidOf(n int) string { return TrackedEntityUID("test", person0, fmt.Sprintf("case-%d", n), 0) }
+
+func TestOneRequestForMany(t *testing.T) {
+	b, rule := newBench(t), registrationRule(t, "fail")
+	var records []string
+	for n := range 50 {
+		records = append(records, woman(n))
+	}
+	results := b.deliver(rule.plans(t, records...)...)
+	want(t, results, strings.TrimSpace(strings.Repeat("DDD ", 50)))
+	if len(b.server.requests) != 1 || b.server.finds != 1 || b.server.reads != 0 {
+		t.Errorf("%d requests, %d look-ups, %d reads", len(b.server.requests), b.server.finds, b.server.reads)
+	}
+	if len(b.server.entities) != 50 || len(b.server.enrollments) != 50 || len(b.server.events) != 50 {
+		t.Errorf("%d people, %d enrollments, %d events", len(b.server.entities), len(b.server.enrollments), len(b.server.events))
+	}
+	// The same again is recognised and costs no request at all.
+	want(t, b.deliver(rule.plans(t, records...)...), strings.TrimSpace(strings.Repeat("UUU ", 50)))
+	if len(b.server.requests) != 1 || b.server.finds != 1 {
+		t.Errorf("sent again: %d requests, %d look-ups", len(b.server.requests), b.server.finds)
+	}
+	// A correction sends what changed only.
+	results = b.deliver(rule.plans(t, woman(7, "first", "Awa"))...)
+	want(t, results, "DUU")
+	last := b.server.requests[len(b.server.requests)-1]
+	if len(last.TrackedEntities) != 1 || len(last.Enrollments)+len(last.Events) != 0 {
+		t.Errorf("sent %d people, %d enrollments, %d events", len(last.TrackedEntities), len(last.Enrollments), len(last.Events))
+	}
+	// Force sends all of it.
+	plans := rule.plans(t, woman(7, "first", "Awa"))
+	plans[0].Force = true
+	want(t, b.deliver(plans...), "DDD")
+}
+
+// TestNothingIsResetByAccident holds that what somebody set in DHIS2 survives an update by a rule that does not speak of it.
+func TestNothingIsResetByAccident(t *testing.T) {
+	b, rule := newBench(t), registrationRule(t, "fail")
+	b.deliver(rule.plans(t, woman(1))...)
+	uid := uidOf(1)
+	e := b.server.entities[uid]
+	e.PotentialDuplicate, e.Inactive, e.Geometry = true, true, []byte(`{"type":"Point","coordinates":[1,2]}`)
+	b.server.entities[uid] = e
+	enrollment := EnrollmentUID(antenatal, uid, "", 0)
+	en := b.server.enrollments[enrollment]
+	en.Status, en.CompletedAt, en.FollowUp, en.OccurredAt = "COMPLETED", "2026-05-01", true, "2026-02-01"
+	b.server.enrollments[enrollment] = en
+	event := EventUID("SO9SciPUi24", enrollment, "", 0)
+	ev := b.server.events[event]
+	ev.Status, ev.CompletedAt, ev.ScheduledAt, ev.AssignedUser = "COMPLETED", "2026-03-03", "2026-03-01", &client.AssignedUser{UID: "k5pApcKQnIw"}
+	b.server.events[event] = ev
+
+	want(t, b.deliver(rule.plans(t, woman(1, "first", "Awa", "date", "2026-03-04", "phone", ""))...), "DDD")
+	e = b.server.entities[uid]
+	if !e.PotentialDuplicate || !e.Inactive || e.Geometry == nil || attribute(e.Attributes, firstName) != "Awa" || attribute(e.Attributes, "x3UwJpfw8Ag") != "" {
+		t.Errorf("tracked entity: %+v", e)
+	}
+	en = b.server.enrollments[enrollment]
+	if en.Status != "COMPLETED" || en.CompletedAt != "2026-05-01" || !en.FollowUp || en.OccurredAt != "2026-02-01" || en.EnrolledAt != "2026-03-04" {
+		t.Errorf("enrollment: %+v", en)
+	}
+	ev = b.server.events[event]
+	if ev.Status != "COMPLETED" || ev.CompletedAt != "2026-03-03" || ev.ScheduledAt != "2026-03-01" || ev.AssignedUser == nil || ev.OccurredAt != "2026-03-04" {
+		t.Errorf("event: %+v", ev)
+	}
+}
+
+// known registers somebody in DHIS2 by hand.
+func (b *bench) known(uid, nid, status string) {
+	b.server.entities[uid] = client.TrackedEntity{TrackedEntity: uid, TrackedEntityType: person0, OrgUnit: "jdonbyIYZzR",
+		Attributes: []client.AttributeValue{{Attribute: nationalID, Value: nid}}}
+	if status != "" {
+		b.server.enrollments["E"+uid[1:]] = client.Enrollment{Enrollment: "E" + uid[1:], TrackedEntity: uid, Program: antenatal, OrgUnit: "jdonbyIYZzR", Status: status, EnrolledAt: "2026-01-01"}
+	}
+}
+
+func TestPeopleWhoAreThereAlready(t *testing.T) {
+	b, rule := newBench(t), registrationRule(t, "fail")
+	b.known("aaaaaaaaaaa", "NID-1", "ACTIVE")
+	b.known("bbbbbbbbbbb", "NID-2", "COMPLETED")
+	b.known("ccccccccccc", "NID-3", "")
+	b.known("ddddddddddd", "NID-4", "")
+	b.known("eeeeeeeeeee", "NID-4", "")
+	results := b.deliver(rule.plans(t, woman(1), woman(2), woman(3), woman(4), woman(5))...)
+	want(t, results, "DDD DDD DDD FFF DDD")
+	if o := results[3].Outcomes[0]; o.Code != "several-matches" || !strings.Contains(o.Cause, "ddddddddddd") || !strings.Contains(o.Cause, "eeeeeeeeeee") {
+		t.Errorf("two matches: %+v", o)
+	}
+	if got := b.server.entities["aaaaaaaaaaa"]; got.OrgUnit != "jdonbyIYZzR" || attribute(got.Attributes, firstName) != "Fatou" {
+		t.Errorf("a matched person moved or was not updated: %+v", got)
+	}
+	if got := b.server.enrollments["Eaaaaaaaaaa"]; got.EnrolledAt != "2026-01-01" || got.OrgUnit != "jdonbyIYZzR" {
+		t.Errorf("her enrollment: %+v", got)
+	}
+	for _, e := range b.server.events {
+		if e.Event == EventUID("SO9SciPUi24", "Eaaaaaaaaaa", "", 0) && e.Enrollment != "Eaaaaaaaaaa" {
+			t.Errorf("her event went to %s", e.Enrollment)
+		}
+	}
+	if n := len(b.server.enrollmentsOf("aaaaaaaaaaa")); n != 1 {
+		t.Errorf("she has %d enrollments", n)
+	}
+	if n := len(b.server.enrollmentsOf("bbbbbbbbbbb")); n != 2 {
+		t.Errorf("who completed the program has %d enrollments", n)
+	}
+	// Next time the journal knows them; nobody is looked up.
+	finds := b.server.finds
+	want(t, b.deliver(rule.plans(t, woman(1), woman(2), woman(3))...), "UUU UUU UUU")
+	if b.server.finds != finds {
+		t.Error("they were looked up again")
+	}
+}
+
+func TestSomebodyCreatedHerMeanwhile(t *testing.T) {
+	b, rule := newBench(t), registrationRule(t, "fail")
+	b.server.before = func(*client.TrackerPayload) error {
+		b.server.before = nil
+		b.server.entities["aaaaaaaaaaa"] = client.TrackedEntity{TrackedEntity: "aaaaaaaaaaa", OrgUnit: coral, Attributes: []client.AttributeValue{{Attribute: nationalID, Value: "NID-1"}}}
+		return nil
+	}
+	results := b.deliver(rule.plans(t, woman(1), woman(2))...)
+	want(t, results, "DDD DDD")
+	if len(b.server.entities) != 2 || results[0].Outcomes[0].ObjectID != "aaaaaaaaaaa" {
+		t.Errorf("%d people; hers is %s", len(b.server.entities), results[0].Outcomes[0].ObjectID)
+	}
+	if len(results[0].Identities) != 1 || results[0].Identities[0].Origin != originMatched {
+		t.Errorf("learned %+v", results[0].Identities)
+	}
+}
+
+// TestTwoRecordsOfOnePerson are two external ids with one national id in a batch: DHIS2 would refuse both in one request.
+func TestTwoRecordsOfOnePerson(t *testing.T) {
+	b, rule := newBench(t), registrationRule(t, "fail")
+	results := b.deliver(rule.plans(t, woman(1), woman(2, "nid", "NID-1"))...)
+	want(t, results, "DDD DDD")
+	if len(b.server.entities) != 1 || results[0].Outcomes[0].ObjectID != results[1].Outcomes[0].ObjectID {
+		t.Errorf("%d people", len(b.server.entities))
+	}
+}
+
+func TestSheHasAnActiveEnrollment(t *testing.T) {
+	b, rule := newBench(t), registrationRule(t, "fail")
+	b.deliver(rule.plans(t, woman(1))...)
+	uid := uidOf(1)
+	delete(b.server.enrollments, EnrollmentUID(antenatal, uid, "", 0))
+	b.server.events = map[string]client.Event{}
+	b.server.enrollments["byHand00000"] = client.Enrollment{Enrollment: "byHand00000", TrackedEntity: uid, Program: antenatal, Status: "ACTIVE", OrgUnit: coral, EnrolledAt: "2026-01-05"}
+	plans := rule.plans(t, woman(1))
+	plans[0].Force = true
+	want(t, b.deliver(plans...), "DDD")
+	if len(b.server.enrollments) != 1 || len(b.server.events) != 1 {
+		t.Errorf("%d enrollments, %d events", len(b.server.enrollments), len(b.server.events))
+	}
+}
+
+func TestDeleted(t *testing.T) {
+	t.Run("fail", func(t *testing.T) {
+		b, rule := newBench(t), registrationRule(t, "fail")
+		b.deliver(rule.plans(t, woman(1))...)
+		b.server.deleted[uidOf(1)] = true
+		results := b.deliver(rule.plans(t, woman(1, "first", "Awa"))...)
+		want(t, results, "FUU")
+		if o := results[0].Outcomes[0]; o.Class != actions.ClassGone || o.Code != "E1114" {
+			t.Errorf("%+v", o)
+		}
+	})
+	t.Run("recreate the person", func(t *testing.T) {
+		b, rule := newBench(t), registrationRule(t, "recreate")
+		b.deliver(rule.plans(t, woman(1))...)
+		b.server.remove(&client.TrackerPayload{TrackedEntities: []client.TrackedEntity{{TrackedEntity: uidOf(1)}}}, &client.TrackerReport{Written: map[client.ObjectKey]bool{}})
+		results := b.deliver(rule.plans(t, woman(1, "first", "Awa"))...)
+		want(t, results, "DDD")
+		again := TrackedEntityUID("test", person0, "case-1", 1)
+		if results[0].Outcomes[0].ObjectID != again || b.server.entities[again].TrackedEntity == "" {
+			t.Errorf("she is %s, want %s", results[0].Outcomes[0].ObjectID, again)
+		}
+		want(t, b.deliver(rule.plans(t, woman(1, "first", "Awa"))...), "UUU")
+	})
+	t.Run("recreate the event", func(t *testing.T) {
+		b, rule := newBench(t), registrationRule(t, "recreate")
+		b.deliver(rule.plans(t, woman(1))...)
+		event := EventUID("SO9SciPUi24", EnrollmentUID(antenatal, uidOf(1), "", 0), "", 0)
+		b.server.deleted[event] = true
+		delete(b.server.events, event)
+		results := b.deliver(rule.plans(t, woman(1, "weeks", "15"))...)
+		want(t, results, "UUD")
+		if id := results[0].Outcomes[2].ObjectID; id == event || len(b.server.events) != 1 {
+			t.Errorf("the event is %s", id)
+		}
+	})
+}
+
+func TestOneBadObject(t *testing.T) {
+	b, rule := newBench(t), registrationRule(t, "fail")
+	b.server.entities["aaaaaaaaaaa"] = client.TrackedEntity{TrackedEntity: "aaaaaaaaaaa"}
+	results := b.deliver(rule.plans(t, woman(1), woman(2, "weeks", "999"), woman(3))...)
+	want(t, results, "DDD DDF DDD")
+	o := results[1].Outcomes[2]
+	if o.Code != "E1302" || o.Class != actions.ClassData || o.Place.Range.Start.Line != 26 || !strings.Contains(o.Cause, "Gestational age (weeks)") || o.Mend == "" {
+		t.Errorf("%+v", o)
+	}
+	// Its parent failed: the cause is the parent's.
+	b.server.deleted[uidOf(4)] = true
+	results = b.deliver(rule.plans(t, woman(4))...)
+	want(t, results, "FNN")
+	if o := results[0].Outcomes[2]; o.Code != "E1114" || !strings.Contains(o.Cause, "tracked entity Person") {
+		t.Errorf("child: %+v", o)
+	}
+}
+
+func TestParentsThatAreNotThere(t *testing.T) {
+	b := newBench(t)
+	visit := mustCompile(t, ruleText(`
+  - dhis2.event:
+      program: Antenatal care
+      stage: Follow-up visit
+      external_id: trigger.case
+      org_unit: trigger.place
+      occurred_at: trigger.date
+      data_values: {Weight (kg): trigger.weight}
+`), womanSample)
+	record := `{"id": "v1", "case": "case-1", "place": "TM-010202", "date": "2026-04-06", "weight": "61"}`
+	results := b.deliver(visit.plans(t, record)...)
+	want(t, results, "R")
+	if o := results[0].Outcomes[0]; o.Class != actions.ClassParent {
+		t.Errorf("%+v", o)
+	}
+	// Once she is registered the same event goes in.
+	b.deliver(registrationRule(t, "fail").plans(t, woman(1))...)
+	want(t, b.deliver(visit.plans(t, record)...), "D")
+	// A server set back to a backup has lost her, and the next correction of the record sends all of it again.
+	b.server.entities, b.server.enrollments, b.server.events = map[string]client.TrackedEntity{}, map[string]client.Enrollment{}, map[string]client.Event{}
+	want(t, b.deliver(registrationRule(t, "fail").plans(t, woman(1, "weeks", "15"))...), "DDD")
+}
+
+func TestAWholeRequestFails(t *testing.T) {
+	tests := []struct {
+		kind  client.FailureKind
+		state string
+		class actions.Class
+	}{
+		{client.Unreachable, "RRR", actions.ClassServer},
+		{client.Overloaded, "RRR", actions.ClassServer},
+		{client.NotDHIS2, "RRR", actions.ClassServer},
+		{client.Unauthorized, "RRR", actions.ClassCredentials},
+		{client.Forbidden, "FFF", actions.ClassRights},
+	}
+	for _, test := range tests {
+		b, rule := newBench(t), registrationRule(t, "fail")
+		b.server.before = func(*client.TrackerPayload) error {
+			return &client.Error{Kind: test.kind, Message: "no", Mend: "wait", RetryAfter: 7}
+		}
+		results := b.deliver(rule.plans(t, woman(1), woman(2))...)
+		want(t, results, test.state+" "+test.state)
+		if o := results[1].Outcomes[2]; o.Class != test.class || o.RetryAfter != 7 || o.Cause != "no" {
+			t.Errorf("%d: %+v", test.kind, o)
+		}
+		if len(b.server.requests) != 1 {
+			t.Errorf("%d: %d requests", test.kind, len(b.server.requests))
+		}
+	}
+}
+
+// TestTheCulpritIsAlone holds that a batch refused as a whole is split: k bad records cost about k log n requests.
+func TestTheCulpritIsAlone(t *testing.T) {
+	b, rule := newBench(t), registrationRule(t, "fail")
+	bad := []string{uidOf(13), uidOf(77)}
+	b.server.before = func(p *client.TrackerPayload) error {
+		for _, e := range p.TrackedEntities {
+			if slices.Contains(bad, e.TrackedEntity) {
+				return &client.Error{Kind: client.Refused, Status: 400, Message: "JSON parse error", Mend: "see the detail"}
+			}
+		}
+		return nil
+	}
+	var records, expected []string
+	for n := range 128 {
+		records = append(records, woman(n))
+		if n == 13 || n == 77 {
+			expected = append(expected, "FFF")
+		} else {
+			expected = append(expected, "DDD")
+		}
+	}
+	want(t, b.deliver(rule.plans(t, records...)...), strings.Join(expected, " "))
+	if n := len(b.server.requests); n > 2*2*8 {
+		t.Errorf("%d requests", n)
+	}
+}
+
+func TestNotConfirmed(t *testing.T) {
+	b, rule := newBench(t), registrationRule(t, "fail")
+	b.server.silent[uidOf(1)] = true
+	results := b.deliver(rule.plans(t, woman(1))...)
+	want(t, results, "RDD")
+	if o := results[0].Outcomes[0]; o.Class != actions.ClassTransient || o.Code != "not-confirmed" {
+		t.Errorf("%+v", o)
+	}
+}
+
+// TestTheSameObjectTwice are records of different keys about one woman: never in one request, and the last word is the last record's.
+func TestTheSameObjectTwice(t *testing.T) {
+	b, rule := newBench(t), registrationRule(t, "fail")
+	plans := rule.plans(t, woman(1, "first", "A"), woman(1, "first", "B"), woman(1, "first", "C"))
+	want(t, b.deliver(plans...), "DDD DDD DDD")
+	if got := attribute(b.server.entities[uidOf(1)].Attributes, firstName); got != "C" || len(b.server.requests) != 3 {
+		t.Errorf("her name is %q after %d requests", got, len(b.server.requests))
+	}
+}
+
+func TestStatusAndDeletion(t *testing.T) {
+	b, rule := newBench(t), registrationRule(t, "fail")
+	complete := mustCompile(t, ruleText(`
+  - dhis2.complete:
+      program: Antenatal care
+      external_id: trigger.case
+      status: trigger.sex
+      completed_at: trigger.date
+`), womanSample)
+	record := func(status string) string {
+		return fmt.Sprintf(`{"id": "c", "case": "case-1", "date": "2026-06-01", "sex": %q}`, status)
+	}
+	results := b.deliver(complete.plans(t, record("completed"))...)
+	want(t, results, "R")
+	if o := results[0].Outcomes[0]; o.Class != actions.ClassParent {
+		t.Errorf("%+v", o)
+	}
+	b.deliver(rule.plans(t, woman(1))...)
+	enrollment := EnrollmentUID(antenatal, uidOf(1), "", 0)
+	for _, test := range []struct{ status, date string }{{"COMPLETED", "2026-06-01"}, {"CANCELLED", ""}, {"ACTIVE", ""}} {
+		want(t, b.deliver(complete.plans(t, record(strings.ToLower(test.status)))...), "D")
+		if e := b.server.enrollments[enrollment]; e.Status != test.status || e.CompletedAt != test.date || e.EnrolledAt != "2026-03-02" || e.OrgUnit != coral {
+			t.Errorf("%+v", e)
+		}
+	}
+	remove := mustCompile(t, ruleText(`
+  - dhis2.delete:
+      what: tracked_entity
+      confirm: true
+      tracked_entity_type: Person
+      external_id: trigger.case
+`), womanSample)
+	want(t, b.deliver(remove.plans(t, record(""))...), "D")
+	if len(b.server.entities) != 0 {
+		t.Error("she is still there")
+	}
+	plans := remove.plans(t, record(""))
+	plans[0].Force = true
+	want(t, b.deliver(plans...), "D")
+}
+
+func TestRehearsalWritesNothing(t *testing.T) {
+	b, rule := newBench(t), registrationRule(t, "fail")
+	results := b.target.Rehearse(context.Background(), rule.plans(t, woman(1), woman(2, "weeks", "999")))
+	want(t, results, "DDD DDF")
+	if len(b.server.entities) != 0 {
+		t.Error("it wrote")
+	}
+	for _, r := range results {
+		if len(r.Digests)+len(r.Identities) > 0 {
+			t.Errorf("it remembers %+v", r)
+		}
+	}
+}
+
+func reportRule(t testing.TB) *compiled {
+	return mustCompile(t, ruleText(`
+  - dhis2.data_value_set:
+      data_set: Malaria monthly report
+      org_unit: trigger.site
+      period: trigger.month
+      completion: complete
+      values:
+        Malaria deaths: {from: trigger.deaths, blank: clear}
+        RDT stock-out this month: trigger.out
+`), reportSample)
+}
+
+func report(site, month, deaths string) string {
+	return fmt.Sprintf(`{"id": "%s %s", "site": %q, "month": %q, "deaths": %q, "out": "no"}`, site, month, site, month, deaths)
+}
+
+func TestReports(t *testing.T) {
+	b, rule := newBench(t), reportRule(t)
+	plans := rule.plans(t, report("TM-010202", "2026-01", "1"), report("TM-010202", "2026-02", "2"), report("TM-010304", "2026-01", "3"))
+	want(t, b.deliver(plans...), "DDD DDD DDD")
+	if len(b.server.groups) != 1 || len(b.server.values) != 6 || len(b.server.completions) != 3 {
+		t.Errorf("%d requests, %d values, %d completions", len(b.server.groups), len(b.server.values), len(b.server.completions))
+	}
+	want(t, b.deliver(plans...), "UUU UUU UUU")
+	want(t, b.deliver(rule.plans(t, report("TM-010202", "2026-01", ""))...), "DUU")
+	if len(b.server.values) != 5 {
+		t.Errorf("%d values after one was cleared", len(b.server.values))
+	}
+}
+
+// TestABadValueTakesNoneWithIt is how 2.43 refuses: the whole group, naming the value or not.
+func TestABadValueTakesNoneWithIt(t *testing.T) {
+	for _, names := range []bool{true, false} {
+		b, rule := newBench(t), reportRule(t)
+		b.server.beforeValues = func(s *client.DataValueSet) (*client.DataValueReport, error) {
+			for n, v := range s.Values {
+				if v.Value != "666" {
+					continue
+				}
+				r := &client.DataValueReport{Refused: true, Issues: map[int][]client.Issue{}}
+				if issue := (client.Issue{Code: "E8022", Message: "org unit"}); names {
+					r.Issues[n] = []client.Issue{issue}
+				} else {
+					r.General = []client.Issue{issue}
+				}
+				return r, nil
+			}
+			return nil, nil
+		}
+		plans := rule.plans(t, report("TM-010202", "2026-01", "1"), report("TM-010202", "2026-02", "666"), report("TM-010304", "2026-01", "3"))
+		results := b.deliver(plans...)
+		want(t, results, "DDD FDN DDD")
+		if o := results[1].Outcomes[0]; o.Code != "E8022" || o.Class != actions.ClassMetadata && o.Class != actions.ClassData || o.Place.Range.Start.Line != 14 {
+			t.Errorf("%+v", o)
+		}
+		if len(b.server.completions) != 2 {
+			t.Errorf("%d completions", len(b.server.completions))
+		}
+	}
+}
+
+func countryIndex() *metadata.Index { return country() }
+
+func BenchmarkDeliver(b *testing.B) {
+	rule := registrationRule(b, "fail")
+	var records []string
+	for n := range 100 {
+		records = append(records, woman(n))
+	}
+	plans := rule.plans(b, records...)
+	b.ReportAllocs()
+	for b.Loop() {
+		bench := newBench(b)
+		bench.deliver(plans...)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/100, "ns/record")
+}
