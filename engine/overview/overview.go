@@ -66,19 +66,17 @@ const late = 24 * time.Hour
 // Read looks at the journal.
 func Read(ctx context.Context, j journal.Journal, now time.Time) (Overview, error) {
 	o := Overview{At: now, Problems: []Problem{}}
-	summary, err := j.Summary(ctx)
+	report, err := engine.ReadReport(ctx, j, now)
 	if err != nil {
-		return o, fmt.Errorf("count the records: %w", err)
-	}
-	if o.Runners, err = engine.ReadStatus(ctx, j, now); err != nil {
 		return o, err
 	}
+	summary := report.Summary
+	o.Runners, o.Drain = report.Runners, report.Drain
 	if o.Files, err = j.Files(ctx, ""); err != nil {
 		return o, fmt.Errorf("list the files: %w", err)
 	}
 	o.Oldest, o.NextTry, o.Size = summary.Oldest, summary.NextTry, summary.Size
 	o.add(summary)
-	o.drain()
 	o.judge()
 	return o, nil
 }
@@ -118,18 +116,6 @@ func (o *Overview) add(s journal.Summary) {
 		o.Records.Skipped += r.Skipped
 		o.Records.Failed += r.Failed
 		o.Records.Dismissed += r.Dismissed
-	}
-}
-
-func (o *Overview) drain() {
-	rate := 0.0
-	for _, r := range o.Runners {
-		for _, s := range r.Servers {
-			rate += s.Rate
-		}
-	}
-	if o.Records.Pending > 0 && rate > 0 {
-		o.Drain = time.Duration(float64(o.Records.Pending) / rate * float64(time.Second)).Round(time.Second)
 	}
 }
 

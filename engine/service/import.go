@@ -56,11 +56,11 @@ func (im Importer) Import(ctx context.Context, path, rule string) (_ journal.Fil
 		im.Log.Debug("the file's rows cannot be counted; its results will say why", "file", f.Name)
 	}
 	w := following{Importer: im, journal: j, id: f.ID, rows: rows}
-	running, err := engine.ReadStatus(ctx, j, time.Now())
+	report, err := engine.ReadReport(ctx, j, time.Now())
 	if err != nil {
 		return journal.File{}, 0, err
 	}
-	if len(running) > 0 {
+	if len(report.Runners) > 0 {
 		return w.follow(ctx, nil)
 	}
 	return w.run(ctx)
