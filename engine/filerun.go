@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"sync"
 
 	"github.com/culvert/culvert/actions"
@@ -246,7 +245,7 @@ func (run *fileRun) leftovers() []*fileRow {
 func (run *fileRun) resultsPath() string { return resultsPath(&run.file) }
 
 // resultsPath is where the outcomes of a file's rows are gathered, beside the file in the inbox.
-func resultsPath(f *journal.File) string { return filepath.Join(filepath.Dir(f.Path), "results.csv") }
+func resultsPath(f *journal.File) string { return files.ResultsPath(f.File) }
 
 func unreadableRow(err error) *journal.Problem {
 	p := &journal.Problem{Class: actions.ClassData, Code: "unreadable-row", Cause: err.Error()}
