@@ -43,6 +43,11 @@ func (c *checker) callNode(n *ast.CallNode) term {
 	if bad {
 		return c.broken(at)
 	}
+	if fn.verify != nil {
+		if err := fn.verify(args); err != nil {
+			return c.reportError(at, err)
+		}
+	}
 	shapes := make([]*Shape, len(args))
 	for i := range args {
 		shapes[i] = args[i].shape

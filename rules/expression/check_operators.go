@@ -2,6 +2,7 @@ package expression
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 
@@ -242,6 +243,9 @@ func (c *checker) mismatched(op string, left, right term) term {
 	return c.report(one.span, CodeWrongType, fmt.Sprintf("%s compares two values of one type, and %s is %s while %s is %s", op, c.call(one), have.article(), c.call(other), need.article()), hint)
 }
 
+// dayFirst is a date that does not sort as text.
+var dayFirst = regexp.MustCompile(`^[0-9]{1,2}[/. -]([0-9]{1,2}|[A-Za-z]{3,9})[/. -][0-9]{2,4}$`)
+
 func (c *checker) ordering(op string, at file.Location, left, right term) term {
 	const ordered = kNumber | kText | kDate
 	for _, t := range []term{left, right} {
@@ -265,6 +269,10 @@ func (c *checker) ordering(op string, at file.Location, left, right term) term {
 			if _, err := strconv.ParseFloat(s, 64); err == nil {
 				return c.report(pair[1].span, CodeWrongType, fmt.Sprintf(`%s compares texts letter by letter, so "10" comes before "9"`, op),
 					fmt.Sprintf("write number(%s), and %s without quotes", c.source(pair[1]), s))
+			}
+			if dayFirst.MatchString(s) {
+				return c.report(pair[1].span, CodeWrongType, fmt.Sprintf("%s compares texts letter by letter, which is the order of dates only when the year comes first", op),
+					fmt.Sprintf(`write date(%s, "dd/MM/yyyy"), with the format that the source sends, and the other date as "2026-08-20"`, c.source(pair[1])))
 			}
 		}
 	}

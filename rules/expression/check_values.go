@@ -62,10 +62,12 @@ func (c *checker) unknownName(name string, at file.Location) term {
 	switch strings.ToLower(name) {
 	case "null", "none", "undefined", "nil":
 		hint = "write nil, or blank(...) to ask whether there is a value"
-	case "true", "yes":
+	case "true":
 		hint = "write true"
-	case "false", "no":
+	case "false":
 		hint = "write false"
+	case "yes", "no":
+		hint = fmt.Sprintf("write %q in quotes for the text; what is yes or no by itself is true or false", name)
 	default:
 		near := nearest(name, c.scope.names())
 		places := c.fieldsNamed(name)

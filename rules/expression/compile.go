@@ -95,7 +95,13 @@ var machineFunctions = sync.OnceValue(func() conf.FunctionsTable {
 	for name, fn := range library() {
 		offer(name, fn.invoke)
 	}
-	offer(callAdded, func(_ *frame, a []any) (any, error) { return a[0].(func(any) (any, error))(a[1]) })
+	offer(callAdded, func(_ *frame, a []any) (any, error) {
+		v, err := a[0].(func(any) (any, error))(a[1])
+		if err != nil {
+			return nil, &addedError{err}
+		}
+		return v, nil
+	})
 	return table
 })
 

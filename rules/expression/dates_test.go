@@ -63,7 +63,7 @@ func TestNotDates(t *testing.T) {
 	o := nairobi(t)
 	for _, c := range []struct{ text, format string }{
 		{"", ""}, {"2026-8-20", ""}, {"26-08-20", ""}, {"2026-02-29", ""}, {"2026-13-01", ""}, {"2026-08-20T", ""}, {"2026-08-20T25:00", ""}, {"2026-08-20T10:60", ""},
-		{"2026-08-20T10:30:61", ""}, {"2026-08-20T10:30+", ""}, {"2026-08-20T10:30+99:00", ""}, {"2026-08-20T10:30+03:", ""}, {"2026-08-20x", ""}, {"0000-01-01", ""}, {"20260820", ""}, {"٢٠٢٦-٠٨-٢٠", ""},
+		{"2026-08-20T10:30:61", ""}, {"2026-08-20T10:30+", ""}, {"2026-08-20T10:30+99:00", ""}, {"2026-08-20T10:30+03:", ""}, {"2026-08-20x", ""}, {"0000-01-01", ""}, {"9999-12-31T23:00:00-05:00", ""}, {"20260820", ""}, {"٢٠٢٦-٠٨-٢٠", ""},
 		{"2026/08/20", "dd/MM/yyyy"}, {"20/08/2026 ", "dd/MM/yyyy HH"}, {"20/08/2026x", "dd/MM/yyyy"}, {"31/04/2026", "dd/MM/yyyy"}, {"13:00 PM", "hh:mm a"}, {"0:10 AM", "h:mm a"}, {"20 Agosto 2026", "d MMMM yyyy"},
 		{"1.1.2026", "dd.MM.yyyy"}, {"10 XM", "h a"}, {"Xyz 20", "EEE dd"}, {"10:30 3", "HH:mm Z"}, {"5.", "s.S"},
 		{"2026", "YYYY"}, {"2026", "yyy"}, {"20", "DD"}, {"x", "q"}, {"x", "'x"}, {"x", ""}, {"10", "HHH"},
@@ -80,7 +80,7 @@ func TestNotDates(t *testing.T) {
 	}
 }
 
-// What a format writes, it reads.
+// What a format writes, it reads. (Not before the 20th century: clocks then were seconds apart, and offsets are written in minutes.)
 func TestFormatsBothWays(t *testing.T) {
 	o := nairobi(t)
 	formats := []string{
@@ -88,7 +88,7 @@ func TestFormatsBothWays(t *testing.T) {
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		zone := o.Zone
-		d := time.Unix(rapid.Int64Range(-4e9, 8e9).Draw(t, "seconds"), 0).In(zone)
+		d := time.Unix(rapid.Int64Range(-1e9, 8e9).Draw(t, "seconds"), 0).In(zone)
 		format := rapid.SampledFrom(formats).Draw(t, "format")
 		s, err := expression.FormatDate(d, format)
 		if err != nil {

@@ -130,7 +130,7 @@ worked out from them. All examples on this page are run as tests, with the clock
 - A field whose name is not one word is read with brackets: ` + "`trigger.form[\"@name\"]`" + `, ` + "`trigger[\"Visit date\"]`" + `.
 - A field that a record does not have is **blank**, and so is every field below it; no ` + "`?.`" + ` is needed.
 
-## Blanks
+## What is blank
 
 A missing field, empty text, only spaces, and ` + "`---`" + ` are all blank.
 
@@ -145,7 +145,7 @@ A missing field, empty text, only spaces, and ` + "`---`" + ` are all blank.
 | --- | --- |
 | ` + "`== !=`" + ` | equal, not equal: values of one type, or a date and a text |
 | ` + "`< <= > >=`" + ` | order of numbers, dates or texts; ` + "`1 < x < 5`" + ` works |
-| ` + "`and or not`" + ` | also written ` + "`&& || !`" + ` |
+| ` + "`and or not`" + ` | also written ` + "`&&`, `\\|\\|`, `!`" + ` |
 | ` + "`in`" + ` | ` + "`x in [\"a\", \"b\"]`" + `, ` + "`x not in [...]`" + ` |
 | ` + "`contains startsWith endsWith`" + ` | parts of a text |
 | ` + "`matches`" + ` | a regular expression (RE2), written out: ` + "`x matches \"^[0-9]{5}$\"`" + ` |

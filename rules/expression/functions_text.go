@@ -174,22 +174,31 @@ func textFunctions() []function {
 		},
 		{
 			name: "format", group: group, gives: kText, params: []parameter{{name: "template", accept: kText, verbatim: true}, {name: "value", accept: kPlain, rest: true}},
-			summary:  "The template with each {} replaced by a value, in order.",
+			summary: "The template with each {} replaced by a value, in order.",
+			verify: func(args []term) error {
+				if template, ok := args[0].value.(string); ok {
+					return checkPlaces(template, len(args)-1)
+				}
+				return nil
+			},
 			call:     formatted,
 			examples: []Example{{`format("{} {}", "Mary", "Otieno")`, `"Mary Otieno"`}, {`format("visit {} on {}", 2, date("2026-08-20"))`, `"visit 2 on 2026-08-20"`}},
 		},
 		{
 			name: "regex_extract", group: group, gives: kText, params: []parameter{text, pattern, {name: "group", accept: kNumber, optional: true}},
 			summary: `The part of a text that a regular expression finds: its first group, or the group asked for, or all when it has none. "" when nothing is found. Whether a text fits is asked with: text matches "pattern".`,
+			verify: func(args []term) error {
+				if len(args) < 3 || !args[2].constant {
+					return nil
+				}
+				_, err := groupOf(args[1].value.(*regexp.Regexp), args[2].value)
+				return err
+			},
 			call: func(_ *frame, a []any) (any, error) {
 				re := a[1].(*regexp.Regexp)
-				group := min(1, re.NumSubexp())
-				if a[2] != nil {
-					n, ok := a[2].(int)
-					if !ok || n < 0 || n > re.NumSubexp() {
-						return nil, fail(CodeWrongValue, "the pattern has no such group", "groups are counted from 1; 0 is all that the pattern finds")
-					}
-					group = n
+				group, err := groupOf(re, a[2])
+				if err != nil {
+					return nil, err
 				}
 				m := re.FindStringSubmatch(a[0].(string))
 				if m == nil {
@@ -217,6 +226,18 @@ func textFunctions() []function {
 			examples: []Example{{`similar("Wanjiku", "wanjiku")`, `1`}, {`similar("Achieng", "Acheing") > 0.9`, `true`}, {`similar("Achieng", "Otieno") > 0.9`, `false`}},
 		},
 	}
+}
+
+// groupOf is the group of a pattern that is asked for: by its number, or its first one, or all when it has none.
+func groupOf(re *regexp.Regexp, number any) (int, error) {
+	if number == nil {
+		return min(1, re.NumSubexp()), nil
+	}
+	n, ok := number.(int)
+	if !ok || n < 0 || n > re.NumSubexp() {
+		return 0, fail(CodeWrongValue, "the pattern has no such group", "groups are counted from 1; 0 is all that the pattern finds")
+	}
+	return n, nil
 }
 
 func title(s string) string {
@@ -279,8 +300,8 @@ func joined(f *frame, a []any) (any, error) {
 func formatted(f *frame, a []any) (any, error) {
 	template := a[0].(string)
 	parts := strings.Split(template, "{}")
-	if len(parts)-1 != len(a)-1 {
-		return nil, fail(CodeWrongValue, fmt.Sprintf("the template has %d {}, and %d value%s to put there", len(parts)-1, len(a)-1, plural(len(a)-1)), "")
+	if err := checkPlaces(template, len(a)-1); err != nil {
+		return nil, err
 	}
 	var b strings.Builder
 	b.WriteString(parts[0])
@@ -293,6 +314,13 @@ func formatted(f *frame, a []any) (any, error) {
 		b.WriteString(parts[i+1])
 	}
 	return b.String(), nil
+}
+
+func checkPlaces(template string, values int) error {
+	if places := strings.Count(template, "{}"); places != values {
+		return fail(CodeWrongValue, fmt.Sprintf("the template has %d {}, and %d value%s to put there", places, values, plural(values)), "")
+	}
+	return nil
 }
 
 func regexReplaced(f *frame, a []any) (any, error) {

@@ -54,7 +54,11 @@ func (r *reading) time(zone *time.Location) (time.Time, error) {
 		return time.Time{}, errNoSuchDay
 	}
 	if r.zone != nil {
-		return time.Date(r.year, time.Month(r.month), r.day, r.hour, r.minute, r.sec, r.nano, r.zone).In(zone), nil
+		t := time.Date(r.year, time.Month(r.month), r.day, r.hour, r.minute, r.sec, r.nano, r.zone).In(zone)
+		if t.Year() < 1 || t.Year() > 9999 {
+			return time.Time{}, errNoSuchDay
+		}
+		return t, nil
 	}
 	if r.hour == 0 && r.minute == 0 && r.sec == 0 && r.nano == 0 {
 		return dayStart(r.year, time.Month(r.month), r.day, zone), nil

@@ -67,6 +67,7 @@ type function struct {
 	result               func(args []*Shape) *Shape // instead of gives, where the result depends on the arguments
 	moves                bool                       // the result is another one at another time
 	takesBlank           bool                       // call is told of blanks; otherwise a blank first date or number gives a blank
+	verify               func(args []term) error    // what can be said of arguments that are written out
 	call                 operation
 	examples             []Example
 }

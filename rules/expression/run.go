@@ -173,6 +173,7 @@ func (p *Program) runError(err error, at file.Location, names []string) *RunErro
 	e := &RunError{From: at.From, To: at.To, Names: names}
 	var f *fault
 	var read *readError
+	var added *addedError
 	switch {
 	case errors.As(err, &read):
 		e.Names = []string{read.name}
@@ -180,11 +181,18 @@ func (p *Program) runError(err error, at file.Location, names []string) *RunErro
 		fallthrough
 	case errors.As(err, &f):
 		e.Code, e.Message, e.Mend = f.code, f.message, f.mend
+	case errors.As(err, &added):
+		e.Code, e.Message, e.Cause = CodeWrongValue, "the function cannot be used on the value", added.err
 	default:
-		e.Code, e.Message, e.Cause = CodeWrongValue, "the function cannot be used on the value", err
+		e.Code, e.Message, e.Mend = CodeInternal, "the expression cannot be evaluated", "report this as a defect, with the expression"
 	}
 	return e
 }
+
+// addedError is the error of a function of the scope.
+type addedError struct{ err error }
+
+func (e *addedError) Error() string { return e.err.Error() }
 
 // readError is a field that cannot be read below a name.
 type readError struct {

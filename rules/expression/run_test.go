@@ -388,7 +388,12 @@ func TestRunsAtOnce(t *testing.T) {
 		wg.Go(func() {
 			name := fmt.Sprint("n", w)
 			env := expression.Env{"trigger": map[string]any{"form": map[string]any{"gender": name, "child": []any{map[string]any{"name": name}, map[string]any{"name": "x"}}}}}
-			for range 500 {
+			for i := range 500 {
+				if i%100 == 0 {
+					if _, problems := expression.Compile(`upper(trigger.form.gender) == "F"`, s, expression.Condition); len(problems) > 0 {
+						t.Error(problems)
+					}
+				}
 				if v, err := p.Run(env); err != nil || v != strings.ToUpper(name)+"1" {
 					t.Errorf("%v, %v", v, err)
 					return

@@ -63,7 +63,7 @@ func TestFunctionsOnRecords(t *testing.T) {
 		{`x[1:2]`, "Zoë", `"o"`}, {`x[-1:]`, "Zoë", `"ë"`}, {`x[:1]`, []any{1, 2}, `[1]`}, {`x[5:9]`, []any{1}, `[]`}, {`x[1:]`, 5, `!a list is needed`}, {`[1, 2][x:]`, 0.5, `!whole number`}, {`x[2:1]`, "abc", `""`},
 		{`1..x`, 3, `[1, 2, 3]`}, {`1..x`, 0, `[]`}, {`1..x`, 2.5, `!whole number`}, {`1..x`, 100000, `!range of more`}, {`0 - 9223372036854775807..x`, 9223372036854775807, `!range of more`},
 		{`pad_left(x, 3, "ab")`, "1", `!one character`}, {`pad_left(x, 3)`, "1", `"  1"`}, {`pad_left(x, 2.5)`, "1", `!whole number`}, {`pad_left(x, 99999999999)`, "1", `!MiB`}, {`replace(x, "", "b")`, "a", `"a"`},
-		{`regex_extract(x, "(a)(b)", 2)`, "ab", `"b"`}, {`regex_extract(x, "(a)(b)", 0)`, "ab", `"ab"`}, {`regex_extract(x, "(a)", 7)`, "ab", `!no such group`}, {`regex_replace(x, "b*", "-")`, "abc", `"-a-c-"`}, {`split(x, " / ")`, "a / b", `["a", "b"]`}, {`split(x, "")`, "a b", `["a", "b"]`},
+		{`regex_extract(x, "(a)(b)", 2)`, "ab", `"b"`}, {`regex_extract(x, "(a)(b)", 0)`, "ab", `"ab"`}, {`regex_extract("ab", "(a)", x)`, 7, `!no such group`}, {`regex_replace(x, "b*", "-")`, "abc", `"-a-c-"`}, {`split(x, " / ")`, "a / b", `["a", "b"]`}, {`split(x, "")`, "a b", `["a", "b"]`},
 		{`split(x, ",")`, strings.Repeat(",", 10_001), `!more than 10000 parts`}, {`join(x, ",")`, []any{1, nil, "b", true}, `"1,b,true"`}, {`join(x, ",")`, []any{[]any{1}}, `!text is needed`}, {`format(x, 1)`, "{}{}", `!2 {}`}, {`format("{}", x)`, []any{1}, `!needs a single value`},
 		{`title(x)`, "o'brien d’arcy jean-luc", `"O'brien D’arcy Jean-Luc"`}, {`similar(x, "zoe")`, "ZOË", `1`}, {`similar(x, "b")`, "a", `0`}, {`similar(x, "a")`, "", `0`}, {`similar(x, "a")`, strings.Repeat("a", 600), `!500`}, {`similar(x, "MARHTA") > 0.95`, "MARTHA", `true`},
 		{`unique(x)`, []any{1, 1.0, "1", nil, ""}, `[1, "1", nil]`}, {`unique(x)`, []any{map[string]any{}}, `!cannot be sorted`}, {`sortBy(x, #)`, []any{map[string]any{}}, `!cannot be sorted`}, {`sum(x)`, []any{1, nil, 2.5}, `3.5`}, {`sum(x)`, []any{"1"}, `!only numbers`}, {`first(x)`, 5, `!a list is needed`},
@@ -192,4 +192,49 @@ func closed(text string) string {
 		text += map[rune]string{'(': ")", '[': "]", '{': "}", '?': ` : ""`}[open[i]]
 	}
 	return text
+}
+
+// FuzzValues reads what a source may send as a date, a number, a place and a phone number.
+func FuzzValues(f *testing.F) {
+	for _, text := range []string{"", "---", "2026-08-20", "2026-08-20T10:30:00.5+03:00", "20 Aug 2026 3:04 PM", "1.234,5", "-1.28 36.82 1690 5", "0722 000 123", "+", "2026-W5", "1e400", "９", "2026Q1"} {
+		f.Add(text, "dd MMM yyyy h:mm a")
+		f.Add(text, "yyyyMMdd'T'HHmmss.SSSXXX")
+	}
+	o := nairobi(f)
+	s := expression.NewScope(o)
+	s.AddType("x", "")
+	var programs []*expression.Program
+	for _, text := range []string{
+		`date(x)`, `number(x)`, `number(x, ",")`, `number(x, ".")`, `int(x)`, `coordinate(x)`, `phone(x, "KE")`, `phone(x)`, `period_end(x)`, `age(x)`, `title(x)`, `similar(x, "Wanjiku")`, `selected_at(x, 1)`,
+		`regex_replace(x, "[^0-9]", "$0")`, `substring(x, 1, -1)`, `x > today()`, `add(x, 3, "months")`, `end_of(x, "week")`, `period(x, "WeeklySunday")`, `url_encode(squash(x))`, `round(number(x), 3)`,
+	} {
+		p, problems := expression.Compile(text, s, expression.Text)
+		if len(problems) > 0 {
+			f.Fatal(problems)
+		}
+		programs = append(programs, p)
+	}
+	f.Fuzz(func(t *testing.T, text, format string) {
+		for _, p := range programs {
+			_, err := p.Run(expression.Env{"x": text})
+			var e *expression.RunError
+			if err != nil && (!errors.As(err, &e) || e.Code == expression.CodeInternal || len(text) > 8 && strings.Contains(err.Error(), text)) {
+				t.Fatalf("%s of %q: %v", p.Text(), text, err)
+			}
+		}
+		d, err := expression.ParseDate(text, format, o.Zone)
+		if err != nil {
+			return
+		}
+		if format == "" {
+			return
+		}
+		written, err := expression.FormatDate(d, format)
+		if err != nil {
+			t.Fatalf("%q is read by %q, but not written: %v", text, format, err)
+		}
+		if d.Year() < 1 || d.Year() > 9999 || len(written) > 100*len(format) {
+			t.Fatalf("%q by %q is %s, written %q", text, format, d, written)
+		}
+	})
 }
