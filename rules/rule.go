@@ -3,6 +3,7 @@
 package rules
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/culvert/culvert/rules/diag"
@@ -33,6 +34,27 @@ type Rule struct {
 	results     []string  // ids of actions, which expressions may name
 	zone        *time.Location
 	writes      []declaredWrite
+	fixed       atomic.Pointer[time.Time] // the time of a test, instead of the clock's
+}
+
+// FixClock has now() and today() give a time in this rule's expressions, for a test that names one; the zero time lets the clock run again. It is not
+// for rules that also take records.
+func (r *Rule) FixClock(at time.Time) {
+	if at.IsZero() {
+		r.fixed.Store(nil)
+		return
+	}
+	r.fixed.Store(&at)
+}
+
+// clock gives the time of the rule's expressions.
+func (r *Rule) clock(now func() time.Time) func() time.Time {
+	return func() time.Time {
+		if at := r.fixed.Load(); at != nil {
+			return *at
+		}
+		return now()
+	}
 }
 
 // Report adds a finding about the rule, for those who check parts of it after Load.

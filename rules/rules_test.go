@@ -504,3 +504,41 @@ func TestServerOf(t *testing.T) {
 func parseDoc(path, text string, list *diag.List) *yamlnode.Document {
 	return yamlnode.Parse(path, []byte(text), list)
 }
+
+func TestTestsSayTheirRecord(t *testing.T) {
+	r, fields := load(t, head+`actions:
+  - dhis2.event: {data_values: {Day: text(today()), Row: source.row, Age: trigger.form.age}}
+tests:
+  - {name: inline, given: {form: {age: 7, first_name: 010}}, source: {row: 5}, now: 2024-02-29, expect: []}
+  - {name: file, given: samples/many.json, row: 2, expect: []}
+  - {name: too far, given: samples/many.json, row: 3, expect: []}
+  - {name: all, given: samples/many.json, expect: []}
+`, files{"samples/many.json": `[{"form": {"age": "1"}}, {"form": {"age": "2"}}]`})
+	read := func(string) ([]any, error) {
+		return []any{body(t, `{"form": {"age": "1"}}`), body(t, `{"form": {"age": "2"}}`)}, nil
+	}
+	bodies, err := r.Tests[0].Bodies(read)
+	if d := cmp.Diff([]any{map[string]any{"form": map[string]any{"age": 7.0, "first_name": "010"}}}, bodies); d != "" || err != nil {
+		t.Error(d, err)
+	}
+	s := r.Begin(Input{Body: bodies[0], Source: r.Tests[0].SourceFields()})
+	r.FixClock(r.Tests[0].Now)
+	for name, want := range map[string]string{"Day": "2024-02-29", "Row": "5", "Age": "7"} {
+		if v, err := fields[name].Eval(s); textOf(v.Value) != want || err != nil {
+			t.Error(name, v, err)
+		}
+	}
+	r.FixClock(time.Time{})
+	if v, _ := fields["Day"].Eval(s); v.Value != "2024-06-30" {
+		t.Error(v)
+	}
+	if bodies, err := r.Tests[1].Bodies(read); err != nil || len(bodies) != 1 || bodies[0].(map[string]any)["form"].(map[string]any)["age"] != "2" {
+		t.Error(bodies, err)
+	}
+	if _, err := r.Tests[2].Bodies(read); err == nil {
+		t.Error("a record that is not there")
+	}
+	if bodies, err := r.Tests[3].Bodies(read); err != nil || len(bodies) != 2 {
+		t.Error(bodies, err)
+	}
+}

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -24,6 +25,50 @@ type Test struct {
 	Row int
 	// Source is what `source` shows, or nil.
 	Source *yamlnode.Node
+}
+
+// Bodies gives the records of the test: the one that it holds, or those that its sample file holds, as the trigger's source decodes them.
+func (t *Test) Bodies(sample func(file string) ([]any, error)) ([]any, error) {
+	if t.Record != nil {
+		return []any{plainBody(t.Record.Plain())}, nil
+	}
+	bodies, err := sample(t.Given)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case t.Row == 0:
+		return bodies, nil
+	case t.Row > len(bodies):
+		return nil, fmt.Errorf("it has no record %d but %d", t.Row, len(bodies))
+	}
+	return bodies[t.Row-1 : t.Row], nil
+}
+
+// SourceFields gives what the test says of where the record comes from; empty when it says nothing.
+func (t *Test) SourceFields() map[string]any {
+	fields, _ := plainBody(t.Source.Plain()).(map[string]any)
+	return fields
+}
+
+// plainBody makes numbers what sources make of them.
+func plainBody(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		if f, err := v.Float64(); err == nil {
+			return f
+		}
+		return v.String()
+	case map[string]any:
+		for key, field := range v {
+			v[key] = plainBody(field)
+		}
+	case []any:
+		for i, item := range v {
+			v[i] = plainBody(item)
+		}
+	}
+	return v
 }
 
 // tests reads the tests of the rule's own file.

@@ -113,7 +113,7 @@ func (c *compiler) declare(shape *expression.Shape, n *yamlnode.Node, typ string
 
 // newScope makes the scope of expressions outside of actions, without lookups and maps.
 func (c *compiler) newScope() *expression.Scope {
-	s := expression.NewScope(expression.Options{Now: c.env.Now, Zone: c.env.Zone})
+	s := expression.NewScope(expression.Options{Now: c.rule.clock(c.env.Now), Zone: c.env.Zone})
 	s.AddShape("trigger", c.recordShape())
 	source := expression.ShapeOf(map[string]any{
 		"trigger": "", "file": "", "row": 1, "sheet": "", "query": "", "remote": "",

@@ -4,6 +4,7 @@ package rehearsal
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"strings"
 	"time"
@@ -53,7 +54,7 @@ func Tests(flow *engine.Flow, samples Samples) []Outcome {
 
 func one(flow *engine.Flow, samples Samples, t *rules.Test) Outcome {
 	o := Outcome{Rule: flow.Rule.Name, Test: t.Name, Place: t.Place, Expect: t.Expect}
-	bodies, err := samples.Sample(&flow.Rule.Trigger, t.Given)
+	bodies, err := t.Bodies(func(file string) ([]any, error) { return samples.Sample(&flow.Rule.Trigger, file) })
 	if err != nil {
 		o.Problems = []string{fmt.Sprintf("the sample %s cannot be read: %v", t.Given, err)}
 		return o
@@ -62,9 +63,15 @@ func one(flow *engine.Flow, samples Samples, t *rules.Test) Outcome {
 		o.Problems = []string{fmt.Sprintf("the sample %s holds no record", t.Given)}
 		return o
 	}
+	if !t.Now.IsZero() {
+		flow.Rule.FixClock(t.Now)
+		defer flow.Rule.FixClock(time.Time{})
+	}
 	o.Skipped = true
 	for i, body := range bodies {
-		e, err := engine.Evaluate(flow, rules.Input{Body: body, Source: Source(t.Given, i, len(bodies))})
+		source := Source(t.Given, i, len(bodies))
+		maps.Copy(source, t.SourceFields())
+		e, err := engine.Evaluate(flow, rules.Input{Body: body, Source: source})
 		if err != nil {
 			o.Problems = append(o.Problems, err.Error())
 			return o
