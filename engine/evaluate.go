@@ -17,12 +17,6 @@ type Evaluation struct {
 	Failure *rules.Failure // why the record cannot be used; ID and Key are set as far as they are known
 }
 
-// Yielder is an action whose result later actions of the rule may read under its id.
-type Yielder interface {
-	// Yield gives the fields that it declared, from the writes it planned for this record.
-	Yield(writes []actions.Write) map[string]any
-}
-
 // Evaluate runs a rule on one record: filter, id and key, lookups, and the plan of every action in turn. It makes no request. What is wrong with the record is the
 // Evaluation's Failure; the error is for what is wrong with the program itself.
 func Evaluate(flow *Flow, in rules.Input) (Evaluation, error) {
@@ -41,17 +35,12 @@ func EvaluateTraced(flow *Flow, in rules.Input, trace func(rules.Step)) (e Evalu
 	if err := flow.Rule.Resolve(scope); err != nil {
 		return e.failed(err)
 	}
-	for i, action := range flow.Actions {
+	for _, action := range flow.Actions {
 		writes, err := action.Plan(scope)
 		if err != nil {
 			return e.failed(err)
 		}
 		e.Plan.Writes = append(e.Plan.Writes, writes...)
-		if id := flow.Rule.Actions[i].ID; id != "" {
-			if y, ok := action.(Yielder); ok {
-				scope.SetResult(id, y.Yield(writes))
-			}
-		}
 	}
 	return e, nil
 }

@@ -2,6 +2,8 @@ package dhis2
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -43,8 +45,14 @@ func NewTarget(s Server, x func() *metadata.Index, m actions.Memory, o Options) 
 	return &target{server: s, index: x, memory: m, options: o, log: o.Log}
 }
 
-// Probe asks for something small that needs valid credentials.
-func (t *target) Probe(ctx context.Context) error { return t.server.Ping(ctx) }
+// Probe asks for something small that needs valid credentials; see actions.Target.
+func (t *target) Probe(ctx context.Context) error {
+	err := t.server.Ping(ctx)
+	if e, ok := errors.AsType[*client.Error](err); ok && e.Kind == client.Unauthorized {
+		return fmt.Errorf("%w: %w", actions.ErrRefused, err)
+	}
+	return err
+}
 
 // Deliver sends what the plans ask for; see actions.Target.
 func (t *target) Deliver(ctx context.Context, plans []actions.Plan) []actions.Result {
