@@ -13,6 +13,7 @@ import (
 	"github.com/expr-lang/expr/conf"
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/parser"
+	"github.com/expr-lang/expr/parser/lexer"
 )
 
 // Compile checks an expression against the names of a scope and compiles it. It reports every mistake that does not follow from another
@@ -25,16 +26,12 @@ func Compile(text string, s *Scope, w Want) (*Program, []Problem) {
 	if !utf8.ValidString(text) {
 		return nil, []Problem{{0, length, CodeSyntax, "the expression is not valid UTF-8 text", "save the file as UTF-8"}}
 	}
-	tokens, err := lexed(text)
-	if err != nil {
-		return nil, []Problem{syntaxProblem(text, tokens, err, s)}
-	}
-	tree, err := parser.ParseWithConfig(text, parserConfig())
-	if err != nil {
-		return nil, []Problem{syntaxProblem(text, tokens, err, s)}
+	root, tokens, problem := parse(text, s)
+	if problem != nil {
+		return nil, []Problem{*problem}
 	}
 	c := &checker{text: []rune(text), tokens: tokens, scope: s, uses: map[string]bool{}, paths: map[string]bool{}, names: map[file.Location][]string{}, frame: frame{options: &s.options}}
-	result := c.wanted(c.check(tree.Node), w)
+	result := c.wanted(c.check(root), w)
 	if len(c.problems) > 0 {
 		return nil, c.sorted()
 	}
@@ -59,11 +56,54 @@ func Compile(text string, s *Scope, w Want) (*Program, []Problem) {
 		p.read = result.read
 		return p, nil
 	}
-	p.code, err = compiler.Compile(&parser.Tree{Node: result.node, Source: tree.Source}, machineConfig())
+	var err error
+	p.code, err = compiler.Compile(&parser.Tree{Node: result.node, Source: file.NewSource(text)}, machineConfig())
 	if err != nil {
 		return nil, []Problem{{0, length, CodeInternal, "the expression cannot be compiled", "write it in another way, and report it as a defect with the expression"}}
 	}
 	return p, nil
+}
+
+// parse gives the syntax tree, and the tokens for places.
+func parse(text string, s *Scope) (ast.Node, []lexer.Token, *Problem) {
+	if chain := plainChain(text); chain != nil {
+		return chain, nil, nil
+	}
+	tokens, err := lexed(text)
+	if err == nil {
+		var tree *parser.Tree
+		if tree, err = parser.ParseWithConfig(text, parserConfig()); err == nil {
+			return tree.Node, tokens, nil
+		}
+	}
+	problem := syntaxProblem(text, tokens, err, s)
+	return nil, nil, &problem
+}
+
+// plainChain reads names with dots between them, such as trigger.form.visit_date, without the parser: most expressions are no more than that,
+// and checking thousands of rules must stay fast. nil when the text is anything else.
+func plainChain(text string) ast.Node {
+	var node ast.Node
+	for from := 0; from <= len(text); {
+		to := from
+		for to < len(text) && text[to] != '.' {
+			if text[to] >= utf8.RuneSelf {
+				return nil
+			}
+			to++
+		}
+		name, at := text[from:to], file.Location{From: from, To: to}
+		switch {
+		case !isIdentifier(name) || slices.Contains(reservedWords, name):
+			return nil
+		case node == nil:
+			node = located(&ast.IdentifierNode{Value: name}, at)
+		default:
+			node = located(&ast.MemberNode{Node: node, Property: located(&ast.StringNode{Value: name}, at)}, at)
+		}
+		from = to + 1
+	}
+	return node
 }
 
 // parserConfig turns off expr's own functions, so that a name means what the library says.

@@ -3,6 +3,7 @@ package expression_test
 import (
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -163,6 +164,34 @@ func TestPlacesAreExact(t *testing.T) {
 			}
 		}
 		t.Fatalf("%s: %v", closed(text), problemsOf(closed(text), s))
+	})
+}
+
+// Plain fields do not go through the parser. Brackets around them make them do so, and must not change anything but the places.
+func TestPlainFieldsAreLikeAnyOther(t *testing.T) {
+	s, env := formScope(t), formEnv(t)
+	names := []string{"trigger", "form", "visit_date", "agee", "group_a", "bp", "clinic", "parent", "name", "sex", "upper", "x1", "_", "$env", "child", "true", "not", "in", "nil", "1a", "", " ", "extra", "é", "if", "registration", "index"}
+	rapid.Check(t, func(t *rapid.T) {
+		text := strings.Join(rapid.SliceOfN(rapid.SampledFrom(names), 1, 5).Draw(t, "names"), ".")
+		p, problems := expression.Compile(text, s, expression.Anything)
+		q, others := expression.Compile("("+text+")", s, expression.Anything)
+		if (p == nil) != (q == nil) || len(problems) != len(others) {
+			t.Fatalf("%s: %v and %v", text, problems, others)
+		}
+		for i, problem := range problems {
+			problem.From, problem.To = problem.From+1, problem.To+1
+			if problem.Code != expression.CodeSyntax && problem != others[i] {
+				t.Fatalf("%s: %+v and %+v", text, problem, others[i])
+			}
+		}
+		if p == nil {
+			return
+		}
+		v, err := p.Run(env)
+		w, other := q.Run(env)
+		if show(v) != show(w) || (err == nil) != (other == nil) || !slices.Equal(p.Paths(), q.Paths()) || !slices.Equal(p.Uses(), q.Uses()) {
+			t.Fatalf("%s: %v, %v and %v, %v", text, v, err, w, other)
+		}
 	})
 }
 
