@@ -47,10 +47,10 @@ const minParallel = 1 << 20
 // file is read as plain JSON.
 func (c set[T]) decode(text string, s *Snapshot) error {
 	body, ok := strings.CutPrefix(text, "[\n")
-	if !ok || !strings.HasSuffix(body, "]\n") {
+	body, closed := strings.CutSuffix(body, "]\n")
+	if !ok || !closed || body != "" && !strings.HasSuffix(body, "\n") {
 		return c.decodeAny(text, s)
 	}
-	body = body[:len(body)-2]
 	chunks := splitLines(body, max(1, min(runtime.GOMAXPROCS(0), len(body)/minParallel)))
 	list := make([]T, countLines(body))
 	var work errgroup.Group
@@ -124,19 +124,8 @@ func plainJSON(err error) error {
 	return fmt.Errorf("not JSON: %w", err)
 }
 
-func countLines(s string) int {
-	if s == "" {
-		return 0
-	}
-	return strings.Count(s, "\n") + b2i(!strings.HasSuffix(s, "\n"))
-}
-
-func b2i(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
+// countLines counts the lines of a text that ends with one.
+func countLines(s string) int { return strings.Count(s, "\n") }
 
 // splitLines cuts a text into at most n parts of about the same length, between lines.
 func splitLines(s string, n int) []string {

@@ -117,17 +117,18 @@ func (f *finder[T]) filter(among []string) func(int32) bool {
 
 // suggest gives the nearest names, or codes where those are nearer to what was written.
 func (f *finder[T]) suggest(ref string, allowed func(int32) bool) []string {
-	return nearest(ref, func(yield func(string) bool) {
-		for i := range f.items {
-			if !allowed(int32(i)) {
-				continue
-			}
-			n := f.named(&f.items[i])
-			if !yield(n.Name) || n.Code != "" && !yield(n.Code) {
-				return
-			}
+	names := make([]string, 0, len(f.items))
+	for i := range f.items {
+		if !allowed(int32(i)) {
+			continue
 		}
-	})
+		n := f.named(&f.items[i])
+		names = append(names, n.Name)
+		if n.Code != "" {
+			names = append(names, n.Code)
+		}
+	}
+	return nearest(ref, names)
 }
 
 // describe names an object so that it can be told from others of the same name.

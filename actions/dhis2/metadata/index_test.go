@@ -295,7 +295,7 @@ func TestNearest(t *testing.T) {
 		"Weight":        "",
 		"":              "",
 	} {
-		got := nearest(written, slices.Values(names))
+		got := nearest(written, names)
 		if want == "" && len(got) > 0 || want != "" && (len(got) == 0 || got[0] != want) {
 			t.Errorf("nearest to %q: %q, want %q", written, got, want)
 		}

@@ -7,6 +7,8 @@ import (
 	"unicode"
 
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // Hit is one object that a search found.
@@ -29,11 +31,11 @@ const (
 	fitsStart
 	fitsWord
 	fitsInside
-	fitsNearly // plus the number of wrong letters
+	fitsNearly
 )
 
 // Search finds objects of all collections by uid, code or a part of the name, best first. Letters' case and accents count for nothing, the
-// words may come in any order, and a wrong letter in four is forgiven.
+// words may come in any order, and a few wrong letters are forgiven.
 func (x *Index) Search(text string) []Hit {
 	query := strings.TrimSpace(text)
 	words := strings.Fields(plain(query))
@@ -41,9 +43,8 @@ func (x *Index) Search(text string) []Hit {
 		return nil
 	}
 	var hits []Hit
-	var d distances
 	for o := range everyObject(x.Snapshot) {
-		if score, fits := fit(o.named, query, words, &d); fits {
+		if score, fits := fit(o.named, query, words); fits {
 			hits = append(hits, Hit{Collection: o.collection, ID: o.named.ID, Code: o.named.Code, Name: o.named.Name, Path: x.pathOf(o), score: score})
 		}
 	}
@@ -53,7 +54,7 @@ func (x *Index) Search(text string) []Hit {
 	return hits[:min(len(hits), maxHits)]
 }
 
-func fit(n *Named, query string, words []string, d *distances) (int, bool) {
+func fit(n *Named, query string, words []string) (int, bool) {
 	if n.ID == query || n.Code != "" && strings.EqualFold(n.Code, query) {
 		return fitsID, true
 	}
@@ -68,7 +69,7 @@ func fit(n *Named, query string, words []string, d *distances) (int, bool) {
 	code := plain(n.Code)
 	score := fitsWord
 	for _, w := range words {
-		s, ok := fitWord(w, name, code, d)
+		s, ok := fitWord(w, name, code)
 		if !ok {
 			return 0, false
 		}
@@ -78,7 +79,7 @@ func fit(n *Named, query string, words []string, d *distances) (int, bool) {
 }
 
 // fitWord looks for one word in a name and a code.
-func fitWord(word, name, code string, d *distances) (int, bool) {
+func fitWord(word, name, code string) (int, bool) {
 	if i := strings.Index(name, word); i >= 0 {
 		if i == 0 || name[i-1] == ' ' {
 			return fitsWord, true
@@ -88,17 +89,10 @@ func fitWord(word, name, code string, d *distances) (int, bool) {
 	if code != "" && strings.Contains(code, word) {
 		return fitsInside, true
 	}
-	limit := len(word) / 4
-	if limit == 0 {
-		return 0, false
+	if len(word) >= minPart && len(diag.Nearest(word, strings.Fields(name))) > 0 {
+		return fitsNearly, true
 	}
-	best := limit + 1
-	for part := range strings.FieldsSeq(name) {
-		if abs(len(part)-len(word)) <= limit {
-			best = min(best, d.between([]rune(word), []rune(part), limit))
-		}
-	}
-	return fitsNearly + best, best <= limit
+	return 0, false
 }
 
 // plain is a text without case and accents.
