@@ -146,7 +146,8 @@ type Journal interface {
 	// Memory gives what is remembered of deliveries to a server.
 	Memory(server string) actions.Memory
 
-	// AddFile makes a file known; duplicate when the same content was accepted for the same rule before.
+	// AddFile makes a file known; duplicate when the same content was accepted for the same rule before under another id. The same
+	// id again changes nothing.
 	AddFile(ctx context.Context, f *File) (duplicate bool, err error)
 	// TakeFile makes the owner the one that reads an open file: when nobody does, or when its owner has been silent for longer than the lease.
 	TakeFile(ctx context.Context, owner, fileID string) (bool, error)

@@ -24,7 +24,7 @@ func testFiles(t *testing.T, p Place) {
 	for _, step := range []struct {
 		f    *journal.File
 		want bool
-	}{{a, false}, {b, true}, {file("f3", "pnc", "aaa"), false}} {
+	}{{a, false}, {b, true}, {file("f1", "anc", "aaa"), false}, {file("f3", "pnc", "aaa"), false}} {
 		d, err := j.AddFile(t.Context(), step.f)
 		must(t, err)
 		if d != step.want {

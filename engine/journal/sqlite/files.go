@@ -20,10 +20,17 @@ func (s *Store) AddFile(ctx context.Context, f *journal.File) (bool, error) {
 	}
 	duplicate := false
 	err := s.writer.change(ctx, 1, func(t *tx) error {
+		duplicate = false
 		n, err := t.execCount("INSERT INTO files ("+fileColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (rule, sha256) DO NOTHING`, f.ID, f.Rule, f.Path, f.Name, f.Folder, f.Size, f.SHA256, codec.Micros(f.Received),
 			string(state), f.Next, f.Offset, f.Rows, f.Delivered, f.Unchanged, f.Skipped, f.Failed, f.Owner, codec.Micros(f.Finished))
-		duplicate = n == 0
+		if err != nil || n > 0 {
+			return err
+		}
+		// A source asks again after a crash: the same id is the same file.
+		var known string
+		err = t.queryRow("SELECT id FROM files WHERE rule = ? AND sha256 = ?", f.Rule, f.SHA256).Scan(&known)
+		duplicate = known != f.ID
 		return err
 	})
 	if err != nil {
