@@ -44,7 +44,7 @@ func (c *compiler) attributeCombo(ref *metadata.Ref, required bool) *attributeCo
 	switch {
 	case whole != nil:
 		if a.field = c.fieldOf("attribute_option_combo", whole); a.field != nil && a.field.From == nil {
-			a.fixed = c.literalCombo(ref.ID, literalNode(whole), "attribute option combination")
+			a.fixed = c.literalCombo(ref.ID, literalNode(whole), "attribute option combo")
 		}
 	case options != nil:
 		a.parts = c.categoryParts(ref.ID, options)

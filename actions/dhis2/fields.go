@@ -164,11 +164,19 @@ func literalPlace(n *yamlnode.Node) diag.Place {
 	return n.Place()
 }
 
+// literalCode and mapCode sort what is wrong with a value in the rule itself: no option, or any other misfit.
 func literalCode(code string) string {
-	if code == "wrong-type" {
-		return "wrong-literal"
+	if code == "unknown-option" || code == "files-not-sent" {
+		return code
 	}
-	return code
+	return "wrong-literal"
+}
+
+func mapCode(code string) string {
+	if code == "unknown-option" {
+		return "map-unknown-option"
+	}
+	return "map-wrong-value"
 }
 
 func (c *compiler) mend(kind *value.Kind, p *value.Problem, v any) string {
@@ -189,7 +197,7 @@ func (c *compiler) checkMap(v *valued) {
 			continue
 		}
 		if _, problem := v.kind.Convert(out.Out, v.Format, c.context); problem != nil {
-			c.errorAt(out.Place, "map-"+problem.Code, c.mend(&v.kind, problem, out.Out), "%q in the map%s %s, so it cannot go into %q", out.Out, mapName(v.Map), problem.Message, v.name)
+			c.errorAt(out.Place, mapCode(problem.Code), c.mend(&v.kind, problem, out.Out), "%q in the map%s %s, so it cannot go into %q", out.Out, mapName(v.Map), problem.Message, v.name)
 		}
 	}
 }

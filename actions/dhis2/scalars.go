@@ -97,7 +97,7 @@ func (c *compiler) status(key string, words ...string) *statusField {
 	if f.Map != nil {
 		for _, out := range f.Map.Outputs() {
 			if _, ok := word(out.Out, words); !ok {
-				c.errorAt(out.Place, "map-wrong-choice", "write one of "+strings.Join(words, ", "), "%q in the map%s is not a %s", out.Out, mapName(f.Map), key)
+				c.errorAt(out.Place, "map-wrong-value", "write one of "+strings.Join(words, ", "), "%q in the map%s is not a %s", out.Out, mapName(f.Map), key)
 			}
 		}
 	}
