@@ -37,7 +37,7 @@ func (c *Client) Complete(ctx context.Context, x Completion) error {
 	if len(summary.Conflicts) > 0 || summary.Status == "ERROR" {
 		e := c.refused(a, &webMessage{})
 		for _, f := range summary.Conflicts {
-			e.Code = orElse(e.Code, f.Code)
+			e.Code = orElse(e.Code, x.code(f))
 			e.Detail = orElse(e.Detail, shorten(f.Object+": "+f.Value))
 		}
 		e.Message = "DHIS2 at " + c.name + " does not take the completion"
@@ -58,4 +58,21 @@ func (c *Client) undoCompletion(ctx context.Context, x Completion) error {
 		return nil
 	}
 	return c.refused(a, webMessageOf(a))
+}
+
+// code is the code of a conflict. Those of completions have none: the thing that they name tells which of the codes of data values it is.
+func (x Completion) code(f conflict) string {
+	switch f.Object {
+	case "":
+		return f.Code
+	case x.DataSet:
+		return orElse(f.Code, "E7600")
+	case x.OrgUnit:
+		return orElse(f.Code, "E7603")
+	case x.AttributeOptionCombo:
+		return orElse(f.Code, "E7604")
+	case x.Period:
+		return orElse(f.Code, "E7611")
+	}
+	return f.Code
 }

@@ -176,10 +176,10 @@ func (c *Client) unreachable(r request, err error) *Error {
 	case errors.Is(err, errTooLarge):
 		e.Kind = Refused
 		e.Message = "the answer of " + c.name + " is larger than allowed"
-		e.Mend = "it is asked for in smaller parts where possible; raise `limits.max_response` otherwise"
+		e.Mend = "it is asked for in smaller parts where possible; lower `limits: {batch_max: ...}`"
 	case errors.Is(err, errTooSlow):
 		e.Message = c.name + " did not answer in time"
-		e.Mend = "it is tried again by itself; if this goes on, raise `timeouts` or lower the batch size"
+		e.Mend = "it is tried again by itself; if this goes on, raise `limits: {timeout: ...}` or lower `batch_max`"
 	case errors.As(err, &dns):
 		e.Message = fmt.Sprintf("the name %s is not known to the network", dns.Name)
 		e.Mend = "check `url` and the network's name service"

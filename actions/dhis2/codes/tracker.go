@@ -39,7 +39,7 @@ func tracker() []Entry {
 		{"E1020", actions.ClassData, "the enrollment date is in the future", "correct the date; DHIS2 can allow future dates in the program's settings"},
 		{"E1021", actions.ClassData, "the incident date is in the future", "correct the date; DHIS2 can allow future dates in the program's settings"},
 		{"E1022", actions.ClassData, "the person is of another tracked entity type than the program's", "name the program's own type, or another program"},
-		{"E1023", actions.ClassData, "the incident date is missing, which the program asks for", "map `occurred_at` in the rule"},
+		{"E1023", actions.ClassData, "the incident date is missing, which the program asks for", "map `incident_at` in the rule"},
 		{"E1025", actions.ClassData, "the enrollment date is missing", "fill it in the record, or give a default in the rule"},
 		{"E1029", actions.ClassMetadata, "the program is not assigned to the event's org unit",
 			"assign the org unit to the program in DHIS2, or correct the record's org unit"},
