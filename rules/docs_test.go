@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/culvert/culvert/rules/diag/explain"
 	"github.com/culvert/culvert/schemas"
 )
 
@@ -22,14 +21,14 @@ func TestReferenceIsUpToDate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	section := regexp.MustCompile(`(?s)<!-- (keys: [a-z.]+|actions|codes) -->\n.*?<!-- end -->`)
+	section := regexp.MustCompile(`(?s)<!-- (keys: [a-z.]+|actions) -->\n.*?<!-- end -->`)
 	made := 0
 	got := section.ReplaceAllStringFunc(string(text), func(found string) string {
 		made++
 		mark := section.FindStringSubmatch(found)[1]
 		return "<!-- " + mark + " -->\n" + generated(t, mark) + "<!-- end -->"
 	})
-	if made < 8 {
+	if made < 7 {
 		t.Fatalf("only %d tables were found", made)
 	}
 	if *update {
@@ -46,8 +45,6 @@ func TestReferenceIsUpToDate(t *testing.T) {
 func generated(t *testing.T, mark string) string {
 	root := schemas.Root(schemas.Rule)
 	switch mark {
-	case "codes":
-		return codeTable()
 	case "actions":
 		return actionTables(root)
 	case "keys: rule":
@@ -118,23 +115,6 @@ func actionTables(root *schemas.Schema) string {
 		fmt.Fprintf(&b, "\n### %s\n\n%s\n\n%s", kind, s.Description, keyTable(root, s, func(key string) bool { return !isCommon(key) }))
 	}
 	return b.String() + "\n"
-}
-
-func codeTable() string {
-	var b strings.Builder
-	b.WriteString("| code | meaning |\n| --- | --- |\n")
-	for _, code := range explain.Codes() {
-		text, _ := explain.Page(code)
-		_, body, _ := strings.Cut(text, "\n\n")
-		paragraph, _, _ := strings.Cut(body, "\n\n")
-		paragraph = strings.Join(strings.Fields(paragraph), " ")
-		sentence := paragraph
-		if i := strings.Index(paragraph, ". "); i > 0 {
-			sentence = paragraph[:i+1]
-		}
-		fmt.Fprintf(&b, "| `%s` | %s |\n", code, strings.ReplaceAll(sentence, "|", `\|`))
-	}
-	return b.String()
 }
 
 // TestReferenceExamplesLoad loads every rule of the reference without a finding.

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/expression"
@@ -77,10 +78,11 @@ func (c *compiler) markWords(n *yamlnode.Node) {
 
 // trySamples evaluates conditions and mapped fields on the records of the sample.
 func (c *compiler) trySamples() {
-	if len(c.samples) == 0 {
+	r := c.rule
+	mapped := slices.ContainsFunc(c.fields, func(f *Field) bool { return f.Map != nil && f.From != nil })
+	if len(c.samples) == 0 || r.When == nil && !mapped {
 		return
 	}
-	r := c.rule
 	uncovered := map[*Field][]string{}
 	taken := 0
 	for _, body := range c.samples {
@@ -89,6 +91,9 @@ func (c *compiler) trySamples() {
 			continue
 		}
 		taken++
+		if !mapped {
+			break
+		}
 		for _, f := range c.fields {
 			if f.Map == nil || f.From == nil {
 				continue
@@ -100,7 +105,7 @@ func (c *compiler) trySamples() {
 					return nil
 				}
 				for _, one := range asList(v) {
-					if text := textOf(one); !f.Map.isCovered(one) && len(uncovered[f]) < maxSampleValues && !contains(uncovered[f], text) {
+					if text := textOf(one); !f.Map.isCovered(one) && len(uncovered[f]) < maxSampleValues && !slices.Contains(uncovered[f], text) {
 						uncovered[f] = append(uncovered[f], text)
 					}
 				}
@@ -127,13 +132,4 @@ func asList(v any) []any {
 		return list
 	}
 	return []any{v}
-}
-
-func contains(list []string, s string) bool {
-	for _, l := range list {
-		if l == s {
-			return true
-		}
-	}
-	return false
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -540,5 +541,41 @@ tests:
 	}
 	if bodies, err := r.Tests[3].Bodies(read); err != nil || len(bodies) != 2 {
 		t.Error(bodies, err)
+	}
+}
+
+// TestOneRuleServesManyWorkers evaluates one rule in several goroutines; the race detector watches.
+func TestOneRuleServesManyWorkers(t *testing.T) {
+	r, fields := load(t, head+`lookups: {clinic: {in: organisationUnits, name: trigger.form.facility, match: fuzzy}}
+maps: {sex: {f: Female}}
+actions:
+  - dhis2.event: {org_unit: clinic, data_values: {Sex: {from: trigger.form.gender, map: sex}, Name: upper(trigger.form.first_name)}}
+`, nil)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 50 {
+				s := r.Begin(Input{Body: map[string]any{"form": map[string]any{"facility": "Kanyma Clinic", "gender": "f", "first_name": "amina"}}})
+				for name, want := range map[string]string{"org_unit": "kanyamaUID1", "Sex": "Female", "Name": "AMINA"} {
+					if v, err := fields[name].Eval(s); err != nil || textOf(v.Value) != want {
+						t.Error(name, v, err)
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestFailureNamesTheItem(t *testing.T) {
+	r, fields := load(t, head+"actions:\n  - dhis2.event: {for_each: trigger.form.visits, data_values: {A: {from: item.date, blank: fail}}}\n", nil)
+	s := r.Begin(Input{Body: body(t, `{"form": {"visits": [{"date": "2024-01-01"}, {"date": ""}]}}`)})
+	err := r.Actions[0].Each(s, func(s *Scope) error {
+		_, err := fields["A"].Eval(s)
+		return err
+	})
+	var f *Failure
+	if !errors.As(err, &f) || f.Message != "A is blank (item 2)" || f.Code != "blank-value" {
+		t.Error(err)
 	}
 }

@@ -176,10 +176,21 @@ func (a *ActionSpec) Each(s *Scope, do func(*Scope) error) error {
 		s.env["item"], s.env["index"], s.index = item, i, i
 		s.forgetItemLookups()
 		if err := a.once(s, do); err != nil {
-			return err
+			return inItem(err, i)
 		}
 	}
 	return nil
+}
+
+// inItem says in a failure which item of for_each it is about, counted from 1 as people do.
+func inItem(err error, index int) error {
+	f, ok := err.(*Failure)
+	if !ok || f.Skip {
+		return err
+	}
+	own := *f
+	own.Message = fmt.Sprintf("%s (item %d)", f.Message, index+1)
+	return &own
 }
 
 // once runs do where `when` holds.

@@ -134,7 +134,10 @@ func TestPlaceOfProperty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		words := rapid.SliceOfN(rapid.StringMatching(`[a-zé世"'\\.()=#:]{1,6}`), 1, 8).Draw(t, "words")
 		indent := strings.Repeat(" ", rapid.IntRange(1, 4).Draw(t, "indent"))
-		style := rapid.SampledFrom([]string{"single", "double", "|", ">", "|-", ">-"}).Draw(t, "style")
+		style := rapid.SampledFrom([]string{"plain", "single", "double", "|", ">", "|-", ">-"}).Draw(t, "style")
+		if style == "plain" {
+			words = rapid.SliceOfN(rapid.StringMatching(`[a-zé世][a-zé世"'\\.()]{0,5}`), 1, 8).Draw(t, "plain words")
+		}
 		breakEvery := rapid.IntRange(1, 5).Draw(t, "break")
 		var b strings.Builder
 		b.WriteString("outer:\n" + indent + "key: ")
@@ -149,6 +152,7 @@ func TestPlaceOfProperty(t *testing.T) {
 		}
 		open, escape := "", func(s string) string { return s }
 		switch style {
+		case "plain":
 		case "single":
 			open, escape = "'", func(s string) string { return strings.ReplaceAll(s, "'", "''") }
 		case "double":
