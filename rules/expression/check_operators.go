@@ -54,6 +54,9 @@ func (c *checker) binary(n *ast.BinaryNode) term {
 			return t
 		}
 	}
+	if t, ok := c.notBeforeComparison(n); ok {
+		return t
+	}
 	left := c.check(n.Left)
 	right := c.check(n.Right)
 	at := c.span(n, left.span, right.span)
@@ -101,12 +104,31 @@ func (c *checker) binary(n *ast.BinaryNode) term {
 	return c.report(at, CodeSyntax, fmt.Sprintf("%s cannot be used in an expression", n.Operator), "")
 }
 
+// notBeforeComparison finds not a == b, where not belongs to a alone and makes no sense there.
+func (c *checker) notBeforeComparison(n *ast.BinaryNode) (term, bool) {
+	not, ok := n.Left.(*ast.UnaryNode)
+	if !ok || not.Operator != "not" && not.Operator != "!" || !slices.Contains([]string{"==", "!=", "<", "<=", ">", ">="}, n.Operator) {
+		return term{}, false
+	}
+	t := c.check(not.Node)
+	if t.bad || t.shape.may()&kBool != 0 {
+		return term{}, false
+	}
+	right := c.check(n.Right)
+	return c.report(c.span(not, t.span), CodeWrongType, fmt.Sprintf("%s belongs to %s alone here, which is %s", not.Operator, c.call(t), t.shape.may().article()),
+		fmt.Sprintf("write not (%s %s %s)", c.source(t), n.Operator, c.source(right))), true
+}
+
 // logic keeps expr's own and and or, which do not look at the right side when the left one decides.
 func (c *checker) logic(op string, at file.Location, left, right term) term {
 	ok := true
 	for _, t := range []term{left, right} {
 		if t.shape.may()&kBool == 0 {
-			c.report(t.span, CodeWrongType, fmt.Sprintf("%s needs conditions, and %s is %s", op, c.call(t), t.shape.may().article()), c.conditionHint(t))
+			hint := c.conditionHint(t)
+			if t.constant && op == "or" && len(left.pins) == 1 {
+				hint = fmt.Sprintf("write %s in [%q, %s]", left.pins[0].field, left.pins[0].value, c.source(t))
+			}
+			c.report(t.span, CodeWrongType, fmt.Sprintf("%s needs conditions, and %s is %s", op, c.call(t), t.shape.may().article()), hint)
 			ok = false
 		}
 	}

@@ -20,7 +20,7 @@ import (
 // one, in the order of their places; the program is nil when there is any.
 func Compile(text string, s *Scope, w Want) (*Program, []Problem) {
 	length := utf8.RuneCountInString(text)
-	if len(text) > maxText {
+	if length > maxText {
 		return nil, []Problem{{0, length, CodeTooComplex, fmt.Sprintf("the expression is longer than %d characters", maxText), "work part of it out in a lookup or a value map, or send it from the source"}}
 	}
 	if !utf8.ValidString(text) {

@@ -69,7 +69,7 @@ type Env map[string]any
 
 // Limits of expressions and of what they may do with one record.
 const (
-	maxText       = 4 << 10   // bytes of an expression
+	maxText       = 4096      // characters of an expression
 	maxNodes      = 1000      // parts of an expression
 	maxNesting    = 2         // filter, map, all... inside each other
 	maxItems      = 10_000    // items of a list that filter, map, all... go through

@@ -126,6 +126,10 @@ func unexpected(p *Problem, runes []rune, tokens []lexer.Token, ended bool, s *S
 		p.Message, p.Hint = "# is an item of a list, and can be used only inside filter, map, all and the like", ""
 	case word == "=":
 		p.Message, p.Hint = "= does not compare", "write == to compare"
+	case word == "," && slices.ContainsFunc(tokens[:i], func(t lexer.Token) bool { return t.Is(lexer.Operator, "if") }):
+		p.Hint = "write condition ? one : other"
+	case t.Kind == lexer.Identifier && (word == "div" || word == "mod"):
+		p.Hint = "write / to divide, % for the remainder"
 	case word == "&" || word == "|" || word == "*=" || word == "&=":
 		p.Hint = `write and, or; + joins texts`
 	case word == ">" && i > 0 && tokens[i-1].Value == "<":
@@ -147,14 +151,22 @@ func unexpected(p *Problem, runes []rune, tokens []lexer.Token, ended bool, s *S
 // spacedName finds a field whose name has a space in it.
 func spacedName(tokens []lexer.Token, i int, s *Scope) string {
 	name := tokens[i-1].Value + " " + tokens[i].Value
-	root := ""
-	for j := i - 1; j >= 0 && (tokens[j].Kind == lexer.Identifier || tokens[j].Is(lexer.Operator, ".")); j-- {
-		root = tokens[j].Value
+	first := i - 1
+	for first >= 2 && tokens[first-1].Is(lexer.Operator, ".") && tokens[first-2].Kind == lexer.Identifier {
+		first -= 2
 	}
-	if shape, ok := s.shapes[root]; ok {
+	var path []string
+	shape := s.shapes[tokens[first].Value]
+	for j := first; j < i-1 && shape != nil; j += 2 {
+		if j > first {
+			shape = shape.fields[tokens[j].Value]
+		}
+		path = append(path, tokens[j].Value)
+	}
+	if shape != nil && len(path) > 0 {
 		for _, field := range shape.fieldNames() {
 			if strings.HasPrefix(field, name) {
-				return fmt.Sprintf("write %s[%q]", root, field)
+				return fmt.Sprintf("write %s", joinPath(append(path, field)))
 			}
 		}
 	}
