@@ -117,6 +117,7 @@ func (s *Store) appendRows(t *tx, rows []*row) error {
 	if err := t.insertRows(fresh); err != nil {
 		return fmt.Errorf("keep records: %w", err)
 	}
+	t.appended += len(fresh)
 	t.then(func() {
 		for _, r := range fresh {
 			s.finder.add(r.ident, r.chain, r.seq, codec.Unsettled(r.state))

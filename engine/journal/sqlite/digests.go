@@ -96,6 +96,7 @@ func (d *digests) add(t *tx, server string, all []actions.Digest) error {
 		entries = binary.BigEndian.AppendUint64(entries, fresh[i].hash)
 		entries = binary.BigEndian.AppendUint32(entries, fresh[i].sum)
 	}
+	t.remembered += len(fresh)
 	var id int64
 	if err := t.queryRow("INSERT INTO digest_log (entries) VALUES (?) RETURNING id", entries).Scan(&id); err != nil {
 		return fmt.Errorf("remember digests: %w", err)
@@ -121,7 +122,9 @@ func (d *digests) merge(t *tx) error {
 		}
 		d.freeze()
 	}
-	last := min(d.page+d.sizes.pages, len(d.firsts))
+	// Twice as many pages as would do to be finished when as many digests have come again.
+	pace := 2 * len(d.firsts) * t.remembered / d.sizes.log
+	last := min(d.page+max(d.sizes.pages, pace), len(d.firsts))
 	old := d.firsts[d.page:last]
 	part := d.frozen[d.merged:]
 	if last < len(d.firsts) {

@@ -190,7 +190,8 @@ func (f *finder) merge(t *tx) error {
 		}
 		f.freeze()
 	}
-	part := f.plan[:min(f.sizes.slice, len(f.plan))]
+	// A record has two entries: taking four for each that came keeps ahead of those that come.
+	part := f.plan[:min(max(f.sizes.slice, 4*t.appended), len(f.plan))]
 	live := make([]found, 0, len(part))
 	for _, e := range part {
 		if e.hash&1 == 0 || f.waits(e) {

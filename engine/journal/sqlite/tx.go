@@ -27,6 +27,8 @@ type tx struct {
 	chains map[int64][]int64
 	idents map[int64]int64
 	after  []func()
+	// How much it adds sets the pace of merging.
+	appended, remembered int
 }
 
 // then runs f once the transaction is durable.
