@@ -1,0 +1,181 @@
+package project
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/culvert/culvert/rules/diag"
+)
+
+const goodConfig = `project: anc-pilot
+servers:
+  national:
+    url: https://dhis2.example.org/hmis/
+    token: ${DHIS2_TOKEN}
+    default: true
+    limits: {requests_per_second: 2.5, concurrency: 3, batch_max: 200, window: "18:00-06:00", timeout: 90s}
+  district:
+    url: ${DISTRICT_URL}
+    username: culvert
+    password: {file: secrets/district}
+store: sqlite:state/other.db
+listen: 127.0.0.1:9000
+webhook_auth: {basic: {username: commcare, password: "${COMMCARE_PASSWORD}"}}
+sync: {every: 6h}
+retention: {payloads: 30d, delivered: 180d, failed: 365d}
+time_zone: Africa/Dar_es_Salaam
+encryption_key: ${JOURNAL_KEY}
+max_backlog: 100000
+`
+
+func TestParseConfig(t *testing.T) {
+	c, findings := ParseConfig(t.TempDir(), ConfigFile, []byte(goodConfig))
+	if len(findings) > 0 {
+		t.Fatalf("findings: %v", findings)
+	}
+	if c.Project != "anc-pilot" || len(c.Servers) != 2 || c.SyncEvery != 6*time.Hour || c.Retention.Payloads != 30*24*time.Hour || c.MaxBacklog != 100000 {
+		t.Fatalf("config = %+v", c)
+	}
+	if s := c.ServerNamed(""); s == nil || s.Name != "national" || s.Limits.RequestsPerSecond != 2.5 || s.Limits.BatchMax != 200 || s.Limits.Timeout != 90*time.Second {
+		t.Fatalf("default server = %+v", s)
+	}
+	if c.ServerNamed("nowhere") != nil {
+		t.Fatal("an unknown server was found")
+	}
+	if c.Zone.String() != "Africa/Dar_es_Salaam" {
+		t.Fatalf("zone = %s", c.Zone)
+	}
+}
+
+// TestParseConfigFindings holds every mistake to one finding at its place, with what to do.
+func TestParseConfigFindings(t *testing.T) {
+	server := "    url: https://x.org\n    token: ${T}\n"
+	base := "project: p\nservers:\n  a:\n" + server
+	for name, c := range map[string]struct{ text, place, code, hint string }{
+		"empty":             {"", "1:1", "empty-file", "culvert init"},
+		"secret":            {"project: p\nservers:\n  a:\n    url: https://x.org\n    token: d2pat_123\n", "5:12", "secret-in-file", "${A_TOKEN}"},
+		"two defaults":      {"project: p\nservers:\n  a:\n    default: true\n" + server + "  b:\n    default: true\n" + server, "7:3", "two-defaults", "keep `default: true`"},
+		"no default":        {"project: p\nservers:\n  a:\n" + server + "  b:\n" + server, "3:3", "no-default", "default: true"},
+		"no credentials":    {"project: p\nservers:\n  a:\n    url: https://x.org\n", "3:3", "no-credentials", "token: ${NAME}"},
+		"two credentials":   {"project: p\nservers:\n  a:\n" + server + "    bearer: ${B}\n", "3:3", "two-credentials", "keep one"},
+		"no password":       {"project: p\nservers:\n  a:\n    url: https://x.org\n    username: u\n", "3:3", "no-credentials", "password: ${NAME}"},
+		"password in url":   {"project: p\nservers:\n  a:\n    url: https://u:p@x.org\n    token: ${T}\n", "4:10", "secret-in-file", "password: ${NAME}"},
+		"not an address":    {"project: p\nservers:\n  a:\n    url: dhis2\n    token: ${T}\n", "4:10", "bad-url", "https://"},
+		"another scheme":    {"project: p\nservers:\n  a:\n    url: ftp://x.org\n    token: ${T}\n", "4:10", "bad-url", "https://"},
+		"bad duration":      {base + "sync: {every: often}\n", "6:15", "bad-duration", "6h"},
+		"bad window":        {"project: p\nservers:\n  a:\n" + server + "    limits: {window: nights}\n", "6:22", "bad-window", "18:00-06:00"},
+		"unknown zone":      {base + "time_zone: Mars\n", "6:12", "unknown-zone", "Africa/Dar_es_Salaam"},
+		"auth without user": {base + "webhook_auth: {basic: {password: \"${P}\"}}\n", "6:15", "bad-auth", "username: commcare"},
+		"two auths":         {base + "webhook_auth: {none: true, bearer: \"${B}\"}\n", "6:15", "bad-auth", "one of basic"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, findings := ParseConfig(t.TempDir(), ConfigFile, []byte(c.text))
+			for _, d := range findings {
+				if d.Code != c.code {
+					continue
+				}
+				if at := d.Place.String(); at != ConfigFile+":"+c.place {
+					t.Errorf("at %s, want %s", at, c.place)
+				}
+				if !strings.Contains(d.Hint, c.hint) {
+					t.Errorf("hint %q does not hold %q", d.Hint, c.hint)
+				}
+				return
+			}
+			t.Errorf("no finding %s, but %v", c.code, findings)
+		})
+	}
+}
+
+func TestTextResolve(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "token"), []byte("  from-file\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("CULVERT_TEST_SECRET", "from-env")
+	for name, c := range map[string]struct {
+		text Text
+		want string
+		err  string
+	}{
+		"literal":  {Text{raw: "plain"}, "plain", ""},
+		"variable": {Text{raw: "a-${CULVERT_TEST_SECRET}-b"}, "a-from-env-b", ""},
+		"file":     {Text{file: "token", dir: dir}, "from-file", ""},
+		"unset":    {Text{raw: "${CULVERT_TEST_UNSET}", key: "servers.a.token"}, "", "servers.a.token needs the environment variable CULVERT_TEST_UNSET"},
+		"no file":  {Text{file: "gone", dir: dir, key: "servers.a.token"}, "", "servers.a.token is kept in the file gone"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := c.text.Resolve()
+			if got != c.want || (err == nil) != (c.err == "") || err != nil && !strings.Contains(err.Error(), c.err) {
+				t.Fatalf("got %q, %v", got, err)
+			}
+		})
+	}
+}
+
+// TestTextNeverShowsItself guards logs and error lines.
+func TestTextNeverShowsItself(t *testing.T) {
+	secret := Text{raw: "hunter2", key: "servers.a.password"}
+	if s := secret.String() + secret.LogValue().String(); strings.Contains(s, "hunter2") {
+		t.Fatalf("the secret is shown: %s", s)
+	}
+}
+
+func TestWindow(t *testing.T) {
+	night, err := ParseWindow("18:00-06:00")
+	if err != nil {
+		t.Fatal(err)
+	}
+	day, err := ParseWindow("08:30-16:00")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(s string) time.Time {
+		x, err := time.Parse("15:04", s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return x
+	}
+	for s, want := range map[string][2]bool{"17:59": {false, false}, "18:00": {true, false}, "23:00": {true, false}, "05:59": {true, false}, "06:00": {false, false}, "08:30": {false, true}, "15:59": {false, true}} {
+		if night.Open(at(s)) != want[0] || day.Open(at(s)) != want[1] {
+			t.Errorf("%s: night %v, day %v", s, night.Open(at(s)), day.Open(at(s)))
+		}
+	}
+	for _, bad := range []string{"", "18:00", "25:00-06:00", "a-b", "08:00-08:00"} {
+		if _, err := ParseWindow(bad); err == nil {
+			t.Errorf("%q was taken", bad)
+		}
+	}
+}
+
+func FuzzParseConfig(f *testing.F) {
+	f.Add(goodConfig)
+	f.Add("project: [")
+	f.Add("servers: {a: {url: 1, token: {file: x}}}\nwebhook_auth: {hmac: {}}")
+	f.Fuzz(func(t *testing.T, text string) {
+		c, findings := ParseConfig("", ConfigFile, []byte(text))
+		if c == nil {
+			t.Fatal("no config")
+		}
+		for _, d := range findings {
+			if d.Message == "" || d.Code == "" {
+				t.Fatalf("a finding says nothing: %+v", d)
+			}
+		}
+	})
+}
+
+func TestFixesAreAppliedLastFirst(t *testing.T) {
+	text := []byte("a: Old name\nb: {c: Old, d: Old}\n")
+	at := func(line, from, to int, with string) *diag.Fix {
+		return &diag.Fix{Place: diag.Place{Range: diag.Range{Start: diag.Position{Line: line, Column: from}, End: diag.Position{Line: line, Column: to}}}, Text: with}
+	}
+	got, n, err := apply(text, []*diag.Fix{at(2, 8, 11, "Newer"), at(1, 4, 12, "N"), at(2, 16, 19, "X"), at(2, 16, 19, "X")})
+	if err != nil || n != 3 || string(got) != "a: N\nb: {c: Newer, d: X}\n" {
+		t.Fatalf("%d, %v:\n%s", n, err, got)
+	}
+}
