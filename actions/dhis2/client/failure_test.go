@@ -1,10 +1,12 @@
 package client
 
 import (
+	"bufio"
 	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -196,6 +198,52 @@ func TestNoAnswer(t *testing.T) {
 	if e := asError(t, err); e.Kind != Unreachable || !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
+}
+
+// A server or balancer may close a connection at the moment that the next request goes out on it. What is sent may be sent twice, so it
+// is, without anybody noticing.
+func TestConnectionClosedWhileIdle(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	var connections atomic.Int32
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			connections.Add(1)
+			answerOnce(conn)
+		}
+	}()
+	c := real(t, nil, func(o *Options) { o.URL = "http://" + listener.Addr().String() })
+	for i := range 3 {
+		a, err := c.do(context.Background(), request{method: "POST", path: "tracker", body: []byte("{}")})
+		if err != nil || a.status != 200 {
+			t.Fatalf("request %d: %v", i, err)
+		}
+	}
+	if n := connections.Load(); n != 3 {
+		t.Errorf("%d connections, want 3", n)
+	}
+}
+
+// answerOnce answers one request and closes the connection when the next one begins.
+func answerOnce(conn net.Conn) {
+	defer conn.Close()
+	in := bufio.NewReader(conn)
+	r, err := http.ReadRequest(in)
+	if err != nil {
+		return
+	}
+	if _, err := io.Copy(io.Discard, r.Body); err != nil {
+		return
+	}
+	fmt.Fprint(conn, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
+	_, _ = in.ReadByte()
 }
 
 func TestGzip(t *testing.T) {

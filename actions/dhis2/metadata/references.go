@@ -16,7 +16,7 @@ func (r *reading) mendReferences(ctx context.Context) error {
 		if len(missing[c.title()]) == 0 {
 			continue
 		}
-		if err := r.readWhole(ctx, c); err != nil {
+		if err := r.patiently(ctx, c.title(), func() error { return r.readWhole(ctx, c) }); err != nil {
 			return fmt.Errorf("reading %s: %w", c.title(), err)
 		}
 	}

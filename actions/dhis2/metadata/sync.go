@@ -33,6 +33,8 @@ type Options struct {
 	// Full reads everything, even where reading what has changed would do.
 	Full bool
 	Now  func() time.Time
+	// Pause is the first wait before a collection is read again that the server or the line failed on, doubled each time; 0: 2 s.
+	Pause time.Duration
 }
 
 // Progress is how far a sync has come.
@@ -44,6 +46,7 @@ type Progress struct {
 
 const (
 	rereads     = 4                  // how often a collection that changes under our hands is tried
+	retries     = 4                  // how often one that the server or the line fails on is
 	parallel    = 3                  // collections read at once
 	overlap     = 2 * time.Hour      // reaches over a change of the server's clock, such as from summer time
 	fullEvery   = 7 * 24 * time.Hour // bounds how long what lastUpdated does not tell can go unnoticed
@@ -57,6 +60,9 @@ const (
 func Sync(ctx context.Context, server Server, old *Snapshot, o Options) (*Snapshot, error) {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Pause <= 0 {
+		o.Pause = 2 * time.Second
 	}
 	r := &reading{server: server, options: o, fresh: &Snapshot{}}
 	if err := r.greet(ctx); err != nil {
@@ -164,7 +170,7 @@ func (r *reading) readAll(ctx context.Context) error {
 	work.SetLimit(parallel)
 	for _, c := range onServer {
 		work.Go(func() error {
-			if err := r.read(ctx, c); err != nil {
+			if err := r.patiently(ctx, c.title(), func() error { return r.read(ctx, c) }); err != nil {
 				return fmt.Errorf("reading %s: %w", c.title(), err)
 			}
 			r.mu.Lock()
@@ -177,6 +183,27 @@ func (r *reading) readAll(ctx context.Context) error {
 		})
 	}
 	return work.Wait()
+}
+
+// patiently does something again that fails because the server is away for a moment: one lost answer in a thousand must not cost the rest.
+func (r *reading) patiently(ctx context.Context, what string, do func() error) error {
+	pause := r.options.Pause
+	for try := 1; ; try++ {
+		err := do()
+		var failed *client.Error
+		if !errors.As(err, &failed) || failed.Kind != client.Overloaded && failed.Kind != client.Unreachable || try == retries || ctx.Err() != nil {
+			return err
+		}
+		r.warn("reading %s again: %s", what, failed.Message)
+		timer := time.NewTimer(max(pause, failed.RetryAfter))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return err
+		}
+		pause *= 2
+	}
 }
 
 // read brings one collection of the fresh snapshot up to date.

@@ -35,6 +35,7 @@ type fakeServer struct {
 	updated  map[string]string // uid -> lastUpdated
 	asked    []string          // collection, and what was asked of it
 	before   func(f *fakeServer, collection string, page int)
+	away     int // answers still to be refused with 503
 }
 
 func newFake(t testing.TB, version string) *fakeServer {
@@ -74,6 +75,11 @@ func (f *fakeServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "programs/orgUnits":
 		body = f.units
 	default:
+		if f.away > 0 {
+			f.away--
+			http.Error(w, "<html>back soon</html>", http.StatusServiceUnavailable)
+			return
+		}
 		page, _ := strconv.Atoi(q.Get("page"))
 		if f.before != nil {
 			f.before(f, name, page)
@@ -364,6 +370,22 @@ func TestSyncRefuses(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want %q", name, err, c.want)
 		}
+	}
+}
+
+func TestSyncIsPatient(t *testing.T) {
+	f := newFake(t, "2.42")
+	f.away = 3
+	warned := 0
+	s := sync1(t, f.start(t), nil, Options{Pause: time.Millisecond, Warn: func(m string) { warned++ }})
+	if len(s.OrgUnits) != 89 || warned != 3 {
+		t.Errorf("%d org units, warned %d times", len(s.OrgUnits), warned)
+	}
+	f = newFake(t, "2.42")
+	f.away = 1000
+	_, err := Sync(context.Background(), f.start(t), nil, Options{Pause: time.Millisecond})
+	if err == nil || !strings.Contains(err.Error(), "is away or overloaded (HTTP 503)") || strings.Contains(err.Error(), "html") {
+		t.Errorf("error %v", err)
 	}
 }
 
