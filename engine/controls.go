@@ -125,12 +125,22 @@ func (r *Runner) readControls(ctx context.Context) error {
 	return r.reconcile(ctx)
 }
 
+func missingServer(flow *Flow) *journal.Problem {
+	return &journal.Problem{
+		Class: actions.ClassMetadata, Code: "unknown-server", Cause: fmt.Sprintf("this run knows no server %q", flow.Server),
+		Mend: "add the server to culvert.yaml and start culvert again", Place: flow.Rule.Path,
+	}
+}
+
 func samePause(a, b *Pause) bool { return a.Since.Equal(b.Since) && a.Who == b.Who && a.Why == b.Why }
 
 // reconcile holds the records of rules that cannot run, and lets go those of rules that can again.
 func (r *Runner) reconcile(ctx context.Context) error {
 	r.reconciling.Lock()
 	defer r.reconciling.Unlock()
+	for _, l := range r.lanes {
+		l.sweep() // so that what waits in memory is held with the rest
+	}
 	summary, err := r.journal.Summary(ctx)
 	if err != nil {
 		return fmt.Errorf("look for records to hold: %w", err)
@@ -142,6 +152,8 @@ func (r *Runner) reconcile(ctx context.Context) error {
 			reason = missingRule(s.Rule)
 		} else if flow.Invalid != nil {
 			reason = flow.Invalid
+		} else if r.lanes[flow.Server] == nil {
+			reason = missingServer(flow)
 		}
 		switch {
 		case reason != nil && s.Pending > 0:

@@ -15,7 +15,7 @@ const poison = 5
 
 // deliver sends one batch, records what became of it, and lets the next of each key go.
 func (l *lane) deliver(jobs []*job, s delivery.Setting, full bool) {
-	jobs = l.fresh(jobs)
+	jobs = l.dropStale(jobs)
 	jobs, err := l.claimRows(jobs)
 	if err != nil || len(jobs) == 0 {
 		l.forgo()
@@ -35,7 +35,9 @@ func (l *lane) deliver(jobs []*job, s delivery.Setting, full bool) {
 	}
 	done, again, trouble := l.sort(jobs, results)
 	if l.r.work.Err() == nil {
-		l.learn(delivery.Sample{Epoch: s.Epoch, Records: len(jobs), Took: took, Full: full, Trouble: trouble != nil}, trouble)
+		sent := countSent(results)
+		full = full && sent >= s.Batch*9/10 // what was not sent tells nothing of the server
+		l.learn(delivery.Sample{Epoch: s.Epoch, Records: sent, Took: took, Full: full, Trouble: trouble != nil}, trouble, float64(sent)/float64(len(jobs)))
 	}
 	l.r.metrics.batch(l.name, len(jobs), took)
 	if err := l.record(done, results); err != nil {
@@ -73,8 +75,9 @@ func (l *lane) sort(jobs []*job, results []actions.Result) (done []judged, again
 }
 
 // learn tells the controller and the breaker how a batch went.
-func (l *lane) learn(sample delivery.Sample, trouble *verdict) {
+func (l *lane) learn(sample delivery.Sample, trouble *verdict, fresh float64) {
 	l.mu.Lock()
+	l.fresh = max(0.8*l.fresh+0.2*fresh, 0.001)
 	l.control.Observe(sample)
 	news, closed, refused := false, false, false
 	now := l.r.now()
@@ -93,6 +96,19 @@ func (l *lane) learn(sample delivery.Sample, trouble *verdict) {
 	}
 }
 
+// countSent counts the records of which something had to be sent.
+func countSent(results []actions.Result) (n int) {
+	for _, r := range results {
+		for _, o := range r.Outcomes {
+			if o.Status != actions.Unchanged {
+				n++
+				break
+			}
+		}
+	}
+	return n
+}
+
 // forgo gives back the right to try a half-open server when nothing was sent after all.
 func (l *lane) forgo() {
 	l.mu.Lock()
@@ -100,9 +116,9 @@ func (l *lane) forgo() {
 	l.breaker.Forgo()
 }
 
-// fresh drops jobs whose rule was changed, paused or found invalid since they were evaluated: records go back to the journal, files are read again
+// dropStale drops jobs whose rule was changed, paused or found invalid since they were evaluated: records go back to the journal, files are read again
 // from the first row that is not settled.
-func (l *lane) fresh(jobs []*job) []*job {
+func (l *lane) dropStale(jobs []*job) []*job {
 	kept := jobs[:0]
 	var stale []*job
 	for _, j := range jobs {

@@ -135,6 +135,7 @@ func TestFileIsDeliveredByReference(t *testing.T) {
 	if _, err := os.Stat(filepath.Dir(f.Path)); !os.IsNotExist(err) {
 		t.Errorf("the inbox is not tidy: %v", err)
 	}
+	f.ID = uuid.NewString()
 	if duplicate, err := w.runner.AcceptFile(context.Background(), f); err != nil || !duplicate {
 		t.Errorf("the same content again: duplicate %v, %v", duplicate, err)
 	}
@@ -356,5 +357,25 @@ func TestFileForAServerThatIsAway(t *testing.T) {
 	w.finished(f)
 	if got := w.file(f.ID); got.Delivered != rows {
 		t.Errorf("file: %+v", got)
+	}
+}
+
+// TestNightlyExportSendsWhatChanged drops everything twice; of the second file only the changed rows reach the server.
+func TestNightlyExportSendsWhatChanged(t *testing.T) {
+	w := newWorld(t, testProgram(t, "visits"))
+	w.run()
+	const rows = 6000
+	w.finished(w.drop("visits", "monday.csv", visitsCSV(rows, rows, nil)))
+	f := w.drop("visits", "tuesday.csv", visitsCSV(rows, rows, func(row int, cells []string) {
+		if row%1000 == 1 {
+			cells[2] = fmt.Sprint(row + rows)
+		}
+	}))
+	w.finished(f)
+	if got := w.file(f.ID); got.Delivered != 6 || got.Unchanged != rows-6 {
+		t.Errorf("file: %+v", got)
+	}
+	if outcomes, _ := w.results("tuesday.csv"); outcomes[1] != "delivered" || outcomes[2] != "unchanged" {
+		t.Errorf("row 1 %s, row 2 %s", outcomes[1], outcomes[2])
 	}
 }

@@ -34,6 +34,7 @@ type lane struct {
 	control *delivery.Controller
 	breaker delivery.Breaker
 	probing bool
+	fresh   float64 // share of records that had to be sent, of late: the others equal what was delivered before
 	closed  bool
 	stats   laneStats
 }
@@ -44,6 +45,7 @@ func newLane(r *Runner, name string, s Server) *lane {
 		r: r, name: name, server: s, wake: make(chan struct{}, 1),
 		room:    semaphore.NewWeighted(r.limits.Memory),
 		control: delivery.NewController(s.Batch),
+		fresh:   1,
 		breaker: delivery.Breaker{Away: r.limits.Away, Refusal: r.limits.Refusal},
 	}
 }
@@ -114,7 +116,7 @@ func (l *lane) step() time.Duration {
 		if l.batches >= s.Concurrency {
 			return idle
 		}
-		if wait := l.since.Add(linger).Sub(now); l.batches > 0 && l.queued() < s.Batch && wait > 0 {
+		if wait := l.since.Add(linger).Sub(now); l.batches > 0 && l.queued() < s.Batch && wait > 0 { // the next answer brings more company
 			return wait
 		}
 		if !l.breaker.Allow() {
@@ -138,9 +140,10 @@ func (l *lane) stopped(now time.Time) string {
 
 // send takes a batch and delivers it beside.
 func (l *lane) send(s delivery.Setting) {
-	jobs := l.take(s.Batch)
+	most := min(int(float64(s.Batch)/l.fresh), l.server.Batch.MaxBatch)
+	jobs := l.take(most)
 	l.batches++
-	full := len(jobs) == s.Batch && l.queued() >= s.Batch*(s.Concurrency-l.batches)
+	full := len(jobs) == most && l.queued() >= most*(s.Concurrency-l.batches)
 	l.since = l.r.now()
 	l.flying.Go(func() { l.deliver(jobs, s, full) })
 }

@@ -210,7 +210,7 @@ func (r *Runner) recorded(settlements []journal.Settlement) {
 }
 
 // Leads tells whether this runner is the one that watches folders, polls, schedules and syncs.
-func (r *Runner) Leads() bool { return r.leading.Load() }
+func (r *Runner) Leads(ctx context.Context) (bool, error) { return r.journal.Lead(ctx, r.owner) }
 
 // settled ends the turn of jobs whose outcome is recorded.
 func (r *Runner) settled(jobs []*job) {

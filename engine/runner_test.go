@@ -475,3 +475,82 @@ func TestSettlementGivesUpAfterItsTries(t *testing.T) {
 		t.Errorf("last: %+v", s)
 	}
 }
+
+// TestTwoRunnersShareAJournal has two runners on one journal and one server: never one key on its way twice, each in order, none lost.
+func TestTwoRunnersShareAJournal(t *testing.T) {
+	w := newWorld(t, testProgram(t, "visits"))
+	w.run()
+	other := *w
+	other.config.Owner = "other"
+	other.run()
+	const visits = 400
+	for n := range visits {
+		runner := w
+		if n%2 == 1 {
+			runner = &other
+		}
+		runner.accept(item("visits", fmt.Sprint("v", n), fmt.Sprint("p", n%9), n))
+	}
+	f := w.drop("visits", "visits.csv", visitsCSV(500, 9, func(_ int, cells []string) { cells[0] = "f" + cells[0]; cells[1] = "f" + cells[1] }))
+	w.finished(f)
+	w.until("all are delivered", func() bool { return w.states()[journal.Delivered] >= visits })
+	for p := range 9 {
+		for _, who := range []string{fmt.Sprint("p", p), fmt.Sprint("fp", p)} {
+			if got := w.target.delivered(who); !slices.IsSortedFunc(got, byNumber) {
+				t.Errorf("person %s: %v", who, got)
+			}
+		}
+	}
+	rep, err := ReadReport(context.Background(), w.journal, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.until("both say how they stand", func() bool {
+		rep, err = ReadReport(context.Background(), w.journal, time.Now())
+		return err == nil && len(rep.Runners) == 2
+	})
+}
+
+// TestStopsThoughTheServerHangs ends a run whose server does not answer, within its limit, and gives the records back.
+func TestStopsThoughTheServerHangs(t *testing.T) {
+	w := newWorld(t, testProgram(t, "visits"))
+	hangs := &hangingTarget{began: make(chan struct{}, 8)}
+	w.config.Servers = map[string]Server{"national": {Target: hangs}}
+	w.config.Limits.Drain = 10 * time.Millisecond
+	w.run()
+	w.accept(item("visits", "a", "p", 1))
+	<-hangs.began
+	w.stop()
+	if s := w.states(); s[journal.Pending] != 1 {
+		t.Errorf("states: %v", s)
+	}
+	claimed, err := w.journal.Claim(context.Background(), journal.Claim{Owner: "next", Limit: 10, Now: time.Now()})
+	if err != nil || len(claimed) != 1 || claimed[0].Attempts != 0 {
+		t.Errorf("the next runner gets %d records, %v", len(claimed), err)
+	}
+}
+
+type hangingTarget struct{ began chan struct{} }
+
+func (h *hangingTarget) Deliver(ctx context.Context, plans []actions.Plan) []actions.Result {
+	h.began <- struct{}{}
+	<-ctx.Done()
+	return allAway(len(plans), ctx.Err())
+}
+
+func (h *hangingTarget) Rehearse(context.Context, []actions.Plan) []actions.Result { return nil }
+
+func (h *hangingTarget) Probe(ctx context.Context) error { return nil }
+
+func TestRecordsOfAServerThatIsNotConfiguredAreHeld(t *testing.T) {
+	p := testProgram(t, "visits")
+	p.Rules["visits"].Server = "regional"
+	w := newWorld(t, p)
+	w.make()
+	w.accept(item("visits", "a", "p", 1))
+	w.start()
+	w.until("it is held", func() bool { return w.states()[journal.Held] == 1 })
+	if r := w.record("a"); r.Problem.Code != "unknown-server" {
+		t.Errorf("problem: %+v", r.Problem)
+	}
+}

@@ -155,10 +155,11 @@ func (r *Runner) reportStatus(ctx context.Context) {
 			r.log.Warn("cannot report the status", "error", err)
 		}
 	}
-	for n := 0; ; n++ {
+	for counted := r.now().Add(-time.Hour); ; {
 		report(ctx, false)
-		if n%5 == 0 {
+		if began := r.now(); began.After(counted) {
 			r.countBacklog(ctx)
+			counted = r.now().Add(max(statusAtMost, 50*r.now().Sub(began))) // rarely where counting is dear
 		}
 		if !sleep(ctx, statusEvery) {
 			break
