@@ -24,7 +24,7 @@ func (s *Service) syncLoop(ctx context.Context) error {
 		if s.current.Load().Config.SyncEvery <= 0 {
 			continue
 		}
-		if lead, err := s.runner.Leads(ctx); err != nil || !lead {
+		if !s.runner.Leads() {
 			continue
 		}
 		for name := range s.clients {
