@@ -3,7 +3,6 @@ package expression
 import (
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -91,22 +90,6 @@ func checkLetters(r rune, n int) error {
 	return fail(CodeWrongValue, fmt.Sprintf("%s is not a part of a date format", strings.Repeat(string(r), n)), mend)
 }
 
-// layouts remembers compiled formats for rules that use LayoutDate; it only repeats what the patterns say.
-var layouts sync.Map
-
-// layoutOf compiles a pattern once.
-func layoutOf(pattern string) (*layout, error) {
-	if l, ok := layouts.Load(pattern); ok {
-		return l.(*layout), nil
-	}
-	v, err := compileLayout(pattern)
-	if err != nil {
-		return nil, err
-	}
-	l, _ := layouts.LoadOrStore(pattern, v)
-	return l.(*layout), nil
-}
-
 func (l *layout) format(t time.Time) string {
 	var b strings.Builder
 	for _, tok := range l.tokens {
@@ -159,25 +142,4 @@ func (tok layoutToken) format(t time.Time) string {
 		return t.Format("Z07:00")
 	}
 	return tok.text
-}
-
-// FormatDate writes a date in a format such as dd/MM/yyyy.
-func FormatDate(t time.Time, pattern string) (string, error) {
-	l, err := layoutOf(pattern)
-	if err != nil {
-		return "", err
-	}
-	return l.format(t), nil
-}
-
-// ParseDate reads a date in a format such as dd/MM/yyyy; an empty format means ISO. Without a zone of its own it is in the zone given.
-func ParseDate(s, pattern string, zone *time.Location) (time.Time, error) {
-	if pattern == "" {
-		return parseISO(s, zone)
-	}
-	l, err := layoutOf(pattern)
-	if err != nil {
-		return time.Time{}, err
-	}
-	return l.parse(s, zone)
 }
