@@ -1,0 +1,274 @@
+package sandbox
+
+import (
+	"net/http"
+	"sort"
+	"strings"
+	"time"
+)
+
+// completions answers /api/completeDataSetRegistrations.
+func (c *call) completions() {
+	if !c.method(http.MethodGet, http.MethodPost, http.MethodDelete) {
+		return
+	}
+	switch c.r.Method {
+	case http.MethodPost:
+		c.writeCompletions()
+	case http.MethodDelete:
+		c.removeCompletion()
+	default:
+		c.readCompletions()
+	}
+}
+
+func (c *call) writeCompletions() {
+	if !c.authorised("F_DATAVALUE_ADD") || !c.acceptsJSON() {
+		return
+	}
+	o, p := c.dataOptions()
+	if p != nil {
+		c.srv.refused(c.w, p)
+		return
+	}
+	body, p := c.srv.readBody(c.w, c.r)
+	if p != nil {
+		c.srv.refused(c.w, p)
+		return
+	}
+	root, err := parseJSON(body)
+	d := decoder{m: c.srv.manners}
+	if err == nil && (root == nil || root.kind != jsonObject) {
+		d.fail("the registrations are no JSON object")
+		err = d.err
+	}
+	var items []*node
+	if err == nil {
+		items = d.list(root, "completeDataSetRegistrations")
+		err = d.err
+	}
+	if err != nil {
+		s := newSummary(o.shown())
+		s.Status, s.Description = "ERROR", "The import process failed: "+err.Error()
+		c.summarised(s)
+		return
+	}
+	st := c.srv.store
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	s := newSummary(o.shown())
+	s.Description = "Import process complete."
+	for _, it := range items {
+		c.register(&d, it, o, s)
+	}
+	switch n := s.Count.Ignored; {
+	case n > 0 && n == len(items):
+		s.Status = "ERROR"
+	case n > 0:
+		s.Status = "WARNING"
+	}
+	if err := st.state.flush(); err != nil {
+		c.srv.fail(c.w, http.StatusInternalServerError, "", err.Error())
+		return
+	}
+	c.summarised(s)
+}
+
+// register takes one registration or says why not.
+func (c *call) register(d *decoder, n *node, o *dataOptions, s *summary) {
+	cat := c.srv.catalog
+	refused := func(id, text string) {
+		s.add(conflict{Object: id, Value: text})
+		s.Count.Ignored++
+	}
+	find := func(kind, name string) string { return cat.find(kind, o.scheme(kind), d.text(n, name)) }
+	ds, unit := cat.dataSets[find(kindDataSet, "dataSet")], cat.orgUnits[find(kindOrgUnit, "organisationUnit")]
+	period, ok := parsePeriod(d.text(n, "period"))
+	combo := d.text(n, "attributeOptionCombo")
+	if combo == "" {
+		combo = d.text(n, "cc")
+	}
+	if combo == "" {
+		combo = defaultOptionCombo
+	} else {
+		combo = cat.find(kindOptionCombo, o.scheme("attributeOptionCombos"), combo)
+	}
+	switch {
+	case ds == nil:
+		refused(d.text(n, "dataSet"), "Data set not found or not accessible")
+		return
+	case !ok:
+		refused(d.text(n, "period"), "Invalid period")
+		return
+	case unit == nil:
+		refused(d.text(n, "organisationUnit"), "Organisation unit not found or not accessible")
+		return
+	case combo == "":
+		refused(d.text(n, "attributeOptionCombo"), "Attribute option combo not found or not accessible")
+		return
+	case !c.user.captures(unit):
+		refused(unit.uid, "Organisation unit not in hierarchy of current user: "+c.user.username)
+		return
+	case !ds.sharing.dataWrite(c.user):
+		refused(ds.uid, "User does not have write access for DataSet: "+ds.uid)
+		return
+	case o.strictPeriods && period.kind != ds.periodType:
+		refused(period.iso, "Period type of the period is not that of the data set")
+		return
+	}
+	now := c.srv.now().UTC()
+	r := &completion{DataSet: ds.uid, Period: period.iso, OrgUnit: unit.uid, AttributeCombo: combo, StoredBy: d.text(n, "storedBy"), Completed: true,
+		Date: now.Format("2006-01-02"), made: made{Created: now, Updated: now, CreatedBy: c.user.username, UpdatedBy: c.user.username, Seq: c.srv.store.next()}}
+	if r.StoredBy == "" {
+		r.StoredBy = c.user.username
+	}
+	if t, ok := parseDate(d.text(n, "date")); ok {
+		r.Date = t.Format("2006-01-02")
+	}
+	if n.get("completed") != nil {
+		r.Completed = d.flag(n, "completed")
+	}
+	c.count(r, o, s)
+}
+
+func (c *call) count(r *completion, o *dataOptions, s *summary) {
+	old := c.srv.store.completions[r.key()]
+	exists := old != nil && !old.Deleted
+	switch {
+	case o.strategy == "DELETE" && exists:
+		s.Count.Deleted++
+		r.Deleted = true
+	case o.strategy == "DELETE", o.strategy == "CREATE" && exists, o.strategy == "UPDATE" && !exists:
+		s.Count.Ignored++
+		return
+	case exists:
+		s.Count.Updated++
+	default:
+		s.Count.Imported++
+	}
+	if !o.dryRun {
+		c.srv.store.putCompletion(r)
+	}
+}
+
+func (c *call) removeCompletion() {
+	if !c.authorised("F_DATAVALUE_ADD") {
+		return
+	}
+	cat := c.srv.catalog
+	var p *problem
+	bad := func(what, id string) {
+		if p == nil {
+			p = refuse(http.StatusConflict, "", "Illegal %s identifier: %s", what, id)
+		}
+	}
+	sets := strings.FieldsFunc(c.query.Get("ds"), func(r rune) bool { return r == ',' })
+	for _, id := range sets {
+		if cat.dataSets[id] == nil {
+			bad("data set", id)
+		}
+	}
+	if len(sets) == 0 {
+		bad("data set", "")
+	}
+	period, ok := parsePeriod(c.query.Get("pe"))
+	if !ok {
+		bad("period", c.query.Get("pe"))
+	}
+	unit := cat.orgUnits[c.query.Get("ou")]
+	if unit == nil {
+		bad("organisation unit", c.query.Get("ou"))
+	}
+	combo := c.attributeCombo(c.query.Get("cc"), strings.FieldsFunc(c.query.Get("cp"), func(r rune) bool { return r == ';' }))
+	if combo == "" {
+		combo = defaultOptionCombo
+	}
+	if p != nil {
+		c.srv.refused(c.w, p)
+		return
+	}
+	st := c.srv.store
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	units := []*orgUnit{unit}
+	if c.query.Get("multiOu") == "true" {
+		units = append(units, unit.children...)
+	}
+	for _, id := range sets {
+		for _, u := range units {
+			old := st.completions[completionKey{id, period.iso, u.uid, combo}]
+			if old == nil || old.Deleted {
+				continue
+			}
+			r := *old
+			r.gone(c.srv.now().UTC(), c.user.username)
+			st.putCompletion(&r)
+		}
+	}
+	if err := st.state.flush(); err != nil {
+		c.srv.fail(c.w, http.StatusInternalServerError, "", err.Error())
+		return
+	}
+	c.w.WriteHeader(http.StatusNoContent)
+}
+
+func (c *call) readCompletions() {
+	cat := c.srv.catalog
+	sets, units, periods := setOf(c.listOf("dataSet")), map[string]bool{}, map[string]bool{}
+	for _, text := range c.listOf("period") {
+		if p, ok := parsePeriod(text); ok {
+			periods[p.iso] = true
+		}
+	}
+	for _, id := range c.listOf("orgUnit") {
+		u := cat.orgUnits[id]
+		if u == nil {
+			continue
+		}
+		units[id] = true
+		if c.query.Get("children") == "true" {
+			for _, o := range cat.orgUnits {
+				if strings.HasPrefix(o.path, u.path+"/") {
+					units[o.uid] = true
+				}
+			}
+		}
+	}
+	from, to := day(c.query.Get("startDate")), day(c.query.Get("endDate"))
+	var since time.Time
+	if t, ok := parseDate(c.query.Get("created")); ok {
+		since = t
+	}
+	switch {
+	case len(sets) == 0:
+		c.srv.fail(c.w, http.StatusConflict, "E2013", "At least one data set must be specified")
+		return
+	case len(units) == 0:
+		c.srv.fail(c.w, http.StatusConflict, "E2006", "At least one organisation unit or organisation unit group must be specified")
+		return
+	case len(periods) == 0 && (from.IsZero() || to.IsZero()) && since.IsZero():
+		c.srv.fail(c.w, http.StatusConflict, "E2002", "At least one period, start/end dates, last updated or last updated duration must be specified")
+		return
+	}
+	st := c.srv.store
+	st.mu.RLock()
+	defer st.mu.RUnlock()
+	var found []*completion
+	for _, r := range st.completions {
+		p, _ := parsePeriod(r.Period)
+		inTime := len(periods) == 0 || periods[r.Period]
+		if len(periods) == 0 && !from.IsZero() {
+			inTime = !p.start.Before(from) && !p.end.After(to)
+		}
+		if !r.Deleted && sets[r.DataSet] && units[r.OrgUnit] && inTime && !r.Created.Before(since) {
+			found = append(found, r)
+		}
+	}
+	sort.Slice(found, func(i, j int) bool { return found[i].Seq < found[j].Seq })
+	items := []any{}
+	for _, r := range found {
+		items = append(items, object{"period": r.Period, "dataSet": r.DataSet, "organisationUnit": r.OrgUnit, "attributeOptionCombo": r.AttributeCombo,
+			"date": r.Date, "storedBy": r.StoredBy, "completed": r.Completed})
+	}
+	c.srv.json(c.w, http.StatusOK, object{"completeDataSetRegistrations": items})
+}

@@ -1,0 +1,196 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// condition is one filter of a list of metadata: property:operator:value.
+type condition struct {
+	path     []string
+	operator string
+	negated  bool
+	value    string
+	values   []string // of in
+}
+
+// operators of DHIS2's metadata filters, with whether each takes a value.
+var operators = map[string]bool{
+	"eq": true, "ne": true, "neq": true, "ieq": true, "gt": true, "ge": true, "gte": true, "lt": true, "le": true, "lte": true,
+	"null": false, "empty": false, "in": true, "like": true, "ilike": true, "$like": true, "like$": true, "$ilike": true, "ilike$": true,
+	"token": true, "startsWith": true, "endsWith": true,
+}
+
+// parseFilter reads one filter. The problem says what is wrong in DHIS2's words, with the status of the version.
+func (m manners) parseFilter(text string) (condition, *problem) {
+	bad := func(format string, args ...any) (condition, *problem) {
+		if m.badRequest() {
+			return condition{}, refuse(http.StatusBadRequest, "E1003", format, args...)
+		}
+		return condition{}, refuse(http.StatusConflict, "", format, args...)
+	}
+	parts := strings.SplitN(text, ":", 3)
+	if len(parts) < 2 || parts[0] == "" {
+		return bad("Invalid filter => %s", text)
+	}
+	c := condition{path: strings.Split(parts[0], ".")}
+	c.operator = parts[1]
+	if rest, ok := strings.CutPrefix(c.operator, "!"); ok {
+		c.negated, c.operator = true, rest
+	} else if rest, ok := strings.CutPrefix(c.operator, "not"); ok && rest != "" {
+		c.negated, c.operator = true, strings.ToLower(rest[:1])+rest[1:]
+	}
+	takes, known := operators[c.operator]
+	if !known {
+		return bad("`%s` is not a valid operator.", parts[1])
+	}
+	if takes && len(parts) < 3 {
+		return bad("Invalid filter => %s", text)
+	}
+	if len(parts) == 3 {
+		c.value = parts[2]
+	}
+	if c.operator == "in" {
+		inner, ok := strings.CutPrefix(c.value, "[")
+		inner, closed := strings.CutSuffix(inner, "]")
+		if !ok || !closed {
+			return bad("Invalid argument `%s` for in operator.", c.value)
+		}
+		for _, v := range strings.Split(inner, ",") {
+			c.values = append(c.values, strings.TrimSpace(v))
+		}
+	}
+	return c, nil
+}
+
+// matches tells whether an object passes. A property that is a list passes when one of its items does.
+func (c condition) matches(o object, src source) bool {
+	values := reach(o, c.path, src)
+	switch c.operator {
+	case "null":
+		return (len(values) == 0) != c.negated
+	case "empty":
+		empty := true
+		for _, v := range values {
+			empty = empty && sizeOf(v) == 0
+		}
+		return empty != c.negated
+	}
+	if len(values) == 0 {
+		return false // as in SQL: nothing is neither equal nor unequal
+	}
+	for _, v := range values {
+		if c.holds(v) != c.negated {
+			return true
+		}
+	}
+	return false
+}
+
+// reach follows a path through an object; lists on the way are spread out.
+func reach(o object, path []string, src source) []any {
+	v, ok := src.property(o, path[0])
+	if !ok {
+		return nil
+	}
+	items, isList := v.([]any)
+	if len(path) == 1 {
+		return []any{v}
+	}
+	if !isList {
+		items = []any{v}
+	}
+	var out []any
+	for _, it := range items {
+		if m, ok := it.(object); ok {
+			out = append(out, reach(m, path[1:], src)...)
+		}
+	}
+	return out
+}
+
+func textOf(v any) string {
+	switch x := v.(type) {
+	case string:
+		return x
+	case json.Number:
+		return x.String()
+	case bool:
+		return strconv.FormatBool(x)
+	case object:
+		return str(x, "id")
+	case nil:
+		return ""
+	}
+	return fmt.Sprint(v)
+}
+
+func (c condition) holds(v any) bool {
+	if items, ok := v.([]any); ok { // a collection is compared by its size
+		v = len(items)
+	}
+	text := textOf(v)
+	lower, value := strings.ToLower(text), strings.ToLower(c.value)
+	switch c.operator {
+	case "eq":
+		return compare(text, c.value) == 0 && (text == c.value || isNumber(text))
+	case "ne", "neq":
+		return text != c.value
+	case "ieq":
+		return lower == value
+	case "gt":
+		return compare(text, c.value) > 0
+	case "ge", "gte":
+		return compare(text, c.value) >= 0
+	case "lt":
+		return compare(text, c.value) < 0
+	case "le", "lte":
+		return compare(text, c.value) <= 0
+	case "in":
+		return contains(c.values, text)
+	case "like":
+		return strings.Contains(text, c.value)
+	case "ilike":
+		return strings.Contains(lower, value)
+	case "$like", "startsWith":
+		return strings.HasPrefix(text, c.value)
+	case "$ilike":
+		return strings.HasPrefix(lower, value)
+	case "like$", "endsWith":
+		return strings.HasSuffix(text, c.value)
+	case "ilike$":
+		return strings.HasSuffix(lower, value)
+	case "token":
+		for _, word := range strings.Fields(value) {
+			if !strings.Contains(lower, word) {
+				return false
+			}
+		}
+		return true
+	}
+	return false
+}
+
+func isNumber(s string) bool {
+	_, err := strconv.ParseFloat(s, 64)
+	return err == nil
+}
+
+// compare orders numbers as numbers and everything else, dates among it, as text.
+func compare(a, b string) int {
+	x, err1 := strconv.ParseFloat(a, 64)
+	y, err2 := strconv.ParseFloat(b, 64)
+	if err1 == nil && err2 == nil {
+		switch {
+		case x < y:
+			return -1
+		case x > y:
+			return 1
+		}
+		return 0
+	}
+	return strings.Compare(a, b)
+}

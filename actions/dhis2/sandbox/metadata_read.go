@@ -1,0 +1,322 @@
+package sandbox
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"sort"
+	"strconv"
+	"strings"
+)
+
+// otherCollections are collections of DHIS2 that a metadata export may lack: they are empty then, not unknown.
+var otherCollections = setOf(strings.Fields(`indicators indicatorTypes indicatorGroups indicatorGroupSets validationRules validationRuleGroups dashboards
+visualizations eventVisualizations eventCharts eventReports maps sections legendSets programIndicators programIndicatorGroups programSections
+programStageSections organisationUnitGroups organisationUnitGroupSets organisationUnitLevels dataElementGroups dataElementGroupSets categoryOptionGroups
+categoryOptionGroupSets optionGroups optionGroupSets programNotificationTemplates constants predictors predictorGroups documents reports userGroups userRoles
+users attributes trackedEntityTypes trackedEntityAttributes relationshipTypes programRules programRuleActions programRuleVariables options optionSets
+dataEntryForms dataApprovalLevels dataApprovalWorkflows externalMapLayers sqlViews jobConfigurations programs programStages dataSets dataElements
+categories categoryCombos categoryOptionCombos categoryOptions organisationUnits interpretations eventFilters trackedEntityInstanceFilters
+programStageWorkingLists dataSetNotificationTemplates validationNotificationTemplates eventHooks expressionDimensionItems`))
+
+// singular names a collection's objects as DHIS2 does in its sentences.
+func singular(kind string) string {
+	name := strings.TrimSuffix(kind, "s")
+	if kind == kindCategory {
+		name = "category"
+	}
+	if rest, ok := strings.CutSuffix(kind, "ies"); ok && kind != kindCategory {
+		name = rest + "y"
+	}
+	return strings.ToUpper(name[:1]) + name[1:]
+}
+
+// collection answers what is below /api/<collection>.
+func (c *call) collection() {
+	kind := c.at(0)
+	if _, ok := c.srv.catalog.objects[kind]; !ok && !otherCollections[kind] {
+		c.srv.notFound(c.w, c.r)
+		return
+	}
+	if c.r.Method != http.MethodGet && c.r.Method != http.MethodHead {
+		c.srv.fail(c.w, http.StatusConflict, "", "The sandbox does not change metadata: change the file that it was started with, and start it again.")
+		return
+	}
+	switch {
+	case len(c.path) == 1:
+		c.list(kind)
+	case kind == kindProgram && c.at(1) == "orgUnits" && len(c.path) == 2:
+		c.programOrgUnits()
+	case kind == kindAttribute && len(c.path) == 3 && c.reserved():
+	default:
+		c.single(kind)
+	}
+}
+
+func (c *call) view() metadataView {
+	return metadataView{c: c.srv.catalog, m: c.srv.manners, user: c.user, base: base(c.r)}
+}
+
+// fields reads the fields parameter, or takes what is usual when there is none.
+func (c *call) fields(usual string) (*fieldSet, bool) {
+	params := c.query["fields"]
+	if len(params) == 0 || strings.Join(params, "") == "" {
+		params = []string{usual}
+	}
+	set, err := parseFields(params)
+	if err != nil {
+		c.srv.refused(c.w, refuse(http.StatusBadRequest, "E1003", "%s", err.Error()))
+		return nil, false
+	}
+	return set, true
+}
+
+func (c *call) list(kind string) {
+	set, ok := c.fields("id,displayName")
+	if !ok {
+		return
+	}
+	view := c.view()
+	objs, p := c.filtered(kind, view)
+	if p != nil {
+		c.srv.refused(c.w, p)
+		return
+	}
+	if p := c.sort(objs, view); p != nil {
+		c.srv.refused(c.w, p)
+		return
+	}
+	answer := object{}
+	if off := c.query.Get("paging"); off != "false" && c.query.Get("skipPaging") != "true" {
+		var pager object
+		objs, pager = c.paged(objs)
+		answer["pager"] = pager
+	}
+	items := make([]any, 0, len(objs))
+	for _, o := range objs {
+		items = append(items, project(o, set, view))
+	}
+	answer[kind] = items
+	c.srv.tagged(c.w, c.r, answer)
+}
+
+// filtered gives the objects of a collection that the user may see and that pass the filters of the request.
+func (c *call) filtered(kind string, view metadataView) ([]object, *problem) {
+	var conditions []condition
+	for _, f := range c.query["filter"] {
+		cond, p := c.srv.manners.parseFilter(f)
+		if p != nil {
+			return nil, p
+		}
+		conditions = append(conditions, cond)
+	}
+	anyOf := strings.EqualFold(c.query.Get("rootJunction"), "OR")
+	search := strings.ToLower(c.query.Get("query"))
+	var out []object
+	for _, o := range c.srv.catalog.objects[kind] {
+		if !parseSharing(o).read(c.user) {
+			continue
+		}
+		if search != "" && !strings.Contains(strings.ToLower(str(o, "name")), search) && strings.ToLower(str(o, "code")) != search && str(o, "id") != c.query.Get("query") {
+			continue
+		}
+		passed := 0
+		for _, cond := range conditions {
+			if c.passes(cond, o, view) {
+				passed++
+			}
+		}
+		if len(conditions) == 0 || anyOf && passed > 0 || !anyOf && passed == len(conditions) {
+			out = append(out, o)
+		}
+	}
+	return out, nil
+}
+
+// passes is one condition, where "identifiable" and "query" stand for id, code and name together.
+func (c *call) passes(cond condition, o object, view metadataView) bool {
+	if cond.path[0] != "identifiable" && cond.path[0] != "query" {
+		return cond.matches(o, view)
+	}
+	for _, name := range []string{"id", "code", "name", "shortName"} {
+		one := cond
+		one.path = []string{name}
+		if one.matches(o, view) {
+			return true
+		}
+	}
+	return false
+}
+
+// sort puts objects in the order asked for; without one, by name.
+func (c *call) sort(objs []object, view metadataView) *problem {
+	type key struct {
+		path       []string
+		down, fold bool
+	}
+	var keys []key
+	for _, param := range c.query["order"] {
+		for _, part := range strings.Split(param, ",") {
+			name, direction, _ := strings.Cut(part, ":")
+			if name == "" {
+				continue
+			}
+			k := key{path: strings.Split(name, ".")}
+			switch strings.ToLower(direction) {
+			case "", "asc":
+			case "iasc":
+				k.fold = true
+			case "desc":
+				k.down = true
+			case "idesc":
+				k.down, k.fold = true, true
+			default:
+				continue
+			}
+			keys = append(keys, k)
+		}
+	}
+	if len(keys) == 0 {
+		keys = []key{{path: []string{"name"}, fold: true}, {path: []string{"id"}}}
+	}
+	text := func(o object, k key) string {
+		values := reach(o, k.path, view)
+		if len(values) == 0 {
+			return ""
+		}
+		if k.fold {
+			return strings.ToLower(textOf(values[0]))
+		}
+		return textOf(values[0])
+	}
+	sort.SliceStable(objs, func(i, j int) bool {
+		for _, k := range keys {
+			if d := compare(text(objs[i], k), text(objs[j], k)); d != 0 {
+				return (d < 0) != k.down
+			}
+		}
+		return false
+	})
+	return nil
+}
+
+// positive reads a whole number above zero from a parameter.
+func positive(text string, otherwise int) int {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		return otherwise
+	}
+	return n
+}
+
+const defaultPageSize = 50
+
+// paged cuts a page out of a list. A page beyond the last is empty and says that it is the last.
+func (c *call) paged(objs []object) ([]object, object) {
+	page, size := positive(c.query.Get("page"), 1), positive(c.query.Get("pageSize"), defaultPageSize)
+	total := len(objs)
+	pages := max((total+size-1)/size, 1)
+	from := min((page-1)*size, total)
+	out := objs[from:min(from+size, total)]
+	page = min(page, pages)
+	pager := object{"page": page, "total": total, "pageSize": size, "pageCount": pages}
+	if page < pages {
+		pager["nextPage"] = c.pageLink(page+1, size)
+	}
+	if page > 1 {
+		pager["prevPage"] = c.pageLink(page-1, size)
+	}
+	return out, pager
+}
+
+func (c *call) pageLink(page, size int) string {
+	var parts []string
+	if page > 1 {
+		parts = append(parts, "page="+strconv.Itoa(page))
+	}
+	if size != defaultPageSize {
+		parts = append(parts, "pageSize="+strconv.Itoa(size))
+	}
+	for _, p := range queryInOrder(c.r.URL.RawQuery) {
+		if p[0] != "page" && p[0] != "pageSize" {
+			parts = append(parts, url.QueryEscape(p[0])+"="+url.QueryEscape(p[1]))
+		}
+	}
+	link := base(c.r) + c.r.URL.Path
+	if len(parts) > 0 {
+		link += "?" + strings.Join(parts, "&")
+	}
+	return link
+}
+
+// queryInOrder splits a query into names and values as they stand.
+func queryInOrder(raw string) [][2]string {
+	var out [][2]string
+	for _, part := range strings.Split(raw, "&") {
+		if part == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(part, "=")
+		n, err1 := url.QueryUnescape(name)
+		v, err2 := url.QueryUnescape(value)
+		if err1 == nil && err2 == nil {
+			out = append(out, [2]string{n, v})
+		}
+	}
+	return out
+}
+
+// single answers /api/<collection>/<uid>, and one property of it at /api/<collection>/<uid>/<property>.
+func (c *call) single(kind string) {
+	uid := c.at(1)
+	e, ok := c.srv.catalog.byID[uid]
+	if !ok || e.kind != kind {
+		c.w.Header().Set("Cache-Control", "no-cache, private")
+		c.srv.fail(c.w, http.StatusNotFound, "E1005", fmt.Sprintf("%s with id %s could not be found.", singular(kind), uid))
+		return
+	}
+	if !parseSharing(e.obj).read(c.user) {
+		c.srv.fail(c.w, http.StatusForbidden, "", fmt.Sprintf("You don't have the proper permissions to read objects of type %s.", singular(kind)))
+		return
+	}
+	set, ok := c.fields("*")
+	if !ok {
+		return
+	}
+	switch len(c.path) {
+	case 2:
+	case 3:
+		inner := set
+		if len(c.query["fields"]) == 0 {
+			inner = nil
+		}
+		set = &fieldSet{fields: []*fieldSpec{{name: c.at(2), sub: inner}}, exclude: map[string]bool{}}
+		if _, ok := c.view().property(e.obj, c.at(2)); !ok {
+			c.srv.fail(c.w, http.StatusNotFound, "E1005", fmt.Sprintf("Property %s does not exist on %s", c.at(2), singular(kind)))
+			return
+		}
+	default:
+		c.srv.notFound(c.w, c.r)
+		return
+	}
+	c.srv.tagged(c.w, c.r, project(e.obj, set, c.view()))
+}
+
+// programOrgUnits answers /api/programs/orgUnits: the org units of some programs that the user may see.
+func (c *call) programOrgUnits() {
+	out := map[string][]string{}
+	for _, param := range c.query["programs"] {
+		for _, id := range strings.FieldsFunc(param, func(r rune) bool { return r == ',' || r == ';' }) {
+			p := c.srv.catalog.programs[id]
+			if p == nil {
+				continue
+			}
+			for _, ou := range p.orgUnitList {
+				if u := c.srv.catalog.orgUnits[ou]; u != nil && c.user.searches(u) {
+					out[id] = append(out[id], ou)
+				}
+			}
+		}
+	}
+	c.srv.json(c.w, http.StatusOK, out)
+}

@@ -1,0 +1,136 @@
+package sandbox
+
+import (
+	"bytes"
+	"crypto/md5" // DHIS2's entity tags are MD5 sums; nothing depends on their strength
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Forms in which DHIS2 writes times: without a zone in most places, with one in data values.
+const (
+	stampFormat = "2006-01-02T15:04:05.000"
+	zonedFormat = "2006-01-02T15:04:05.000-0700"
+)
+
+func stamp(t time.Time) string { return t.UTC().Format(stampFormat) }
+
+// message is DHIS2's WebMessage, the envelope of most answers that are not data.
+type message struct {
+	HTTPStatus     string `json:"httpStatus"`
+	HTTPStatusCode int    `json:"httpStatusCode"`
+	Status         string `json:"status"`
+	ErrorCode      string `json:"errorCode,omitempty"`
+	Message        string `json:"message,omitempty"`
+	Response       any    `json:"response,omitempty"`
+}
+
+// problem is a request that is refused: the status and the sentence with which, and a code where DHIS2 has one.
+type problem struct {
+	status int
+	code   string
+	text   string
+}
+
+func (p *problem) Error() string { return p.text }
+
+func refuse(status int, code, format string, args ...any) *problem {
+	return &problem{status, code, fmt.Sprintf(format, args...)}
+}
+
+// statusText names a status as DHIS2 does.
+func statusText(status int) string { return http.StatusText(status) }
+
+func (s *Server) fail(w http.ResponseWriter, status int, code, text string) {
+	w.Header().Set("Content-Type", "application/json")
+	s.write(w, status, message{HTTPStatus: statusText(status), HTTPStatusCode: status, Status: "ERROR", ErrorCode: code, Message: text})
+}
+
+func (s *Server) refused(w http.ResponseWriter, p *problem) { s.fail(w, p.status, p.code, p.text) }
+
+// say answers with a WebMessage.
+func (s *Server) say(w http.ResponseWriter, status int, result, text string, response any) {
+	s.json(w, status, message{HTTPStatus: statusText(status), HTTPStatusCode: status, Status: result, Message: text, Response: response})
+}
+
+func (s *Server) json(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", s.manners.jsonType())
+	s.write(w, status, v)
+}
+
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimRight(b.Bytes(), "\n"), nil
+}
+
+func (s *Server) write(w http.ResponseWriter, status int, v any) {
+	b, err := encode(v)
+	if err != nil {
+		s.log.Error("sandbox could not encode an answer", "error", err)
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	w.WriteHeader(status)
+	_, _ = w.Write(b) // a client that has gone is no fault of the sandbox
+}
+
+// tagged answers with an entity tag, and with 304 when the client holds this very answer (DHIS2 ShallowEtagHeaderFilter).
+func (s *Server) tagged(w http.ResponseWriter, r *http.Request, v any) {
+	b, err := encode(v)
+	if err != nil {
+		s.log.Error("sandbox could not encode an answer", "error", err)
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	sum := md5.Sum(b)
+	tag := `"0` + hex.EncodeToString(sum[:]) + `"`
+	w.Header().Set("ETag", tag)
+	w.Header().Set("Cache-Control", "no-cache, private")
+	if match := r.Header.Get("If-None-Match"); match != "" && (match == "*" || strings.Contains(match, tag)) {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	w.Header().Set("Content-Type", s.manners.jsonType())
+	w.WriteHeader(http.StatusOK)
+	_, _ = w.Write(b)
+}
+
+// notFound is the answer to an address that does not exist.
+func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {
+	if s.manners.htmlNotFound() {
+		w.Header().Set("Content-Type", "text/html;charset=utf-8")
+		w.WriteHeader(http.StatusNotFound)
+		_, _ = w.Write([]byte("<!doctype html><html lang=\"en\"><head><title>HTTP Status 404 – Not Found</title></head><body><h1>HTTP Status 404 – Not Found</h1></body></html>"))
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "must-revalidate,no-cache,no-store")
+	s.write(w, http.StatusNotFound, map[string]string{"servlet": "dispatcher", "message": "Not Found", "url": r.URL.Path, "status": "404"})
+}
+
+func (s *Server) methodNotAllowed(w http.ResponseWriter, r *http.Request, allow ...string) {
+	w.Header().Set("Allow", strings.Join(allow, ", "))
+	is := "is not supported"
+	if s.manners <= 40 {
+		is = "not supported"
+	}
+	s.fail(w, http.StatusMethodNotAllowed, "", fmt.Sprintf("Request method '%s' %s", r.Method, is))
+}
+
+// base is the address of the server as the client sees it.
+func base(r *http.Request) string {
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	return scheme + "://" + r.Host
+}

@@ -1,0 +1,113 @@
+package sandbox
+
+import (
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// call is one request to the API: who asks, and the rest of its path.
+type call struct {
+	srv   *Server
+	w     http.ResponseWriter
+	r     *http.Request
+	user  *user
+	path  []string
+	query url.Values
+}
+
+// method checks the method of a request, answering 405 when it is none of those allowed.
+func (c *call) method(allowed ...string) bool {
+	for _, m := range allowed {
+		if c.r.Method == m || m == http.MethodGet && c.r.Method == http.MethodHead {
+			return true
+		}
+	}
+	c.srv.methodNotAllowed(c.w, c.r, allowed...)
+	return false
+}
+
+// at gives a segment of the path; empty beyond its end.
+func (c *call) at(i int) string {
+	if i < len(c.path) {
+		return c.path[i]
+	}
+	return ""
+}
+
+func (s *Server) route(w http.ResponseWriter, r *http.Request) {
+	rest, isAPI := strings.CutPrefix(r.URL.Path, "/api")
+	if !isAPI || rest != "" && rest[0] != '/' {
+		s.page(w, r)
+		return
+	}
+	c := &call{srv: s, w: w, r: r, query: r.URL.Query()}
+	for _, p := range strings.Split(rest, "/") {
+		if p != "" {
+			c.path = append(c.path, p)
+		}
+	}
+	if c.user = s.authenticate(w, r); c.user == nil {
+		return
+	}
+	if n, err := strconv.Atoi(c.at(0)); err == nil {
+		from, to := s.manners.apiVersions()
+		if n < from || n > to {
+			s.notFound(w, r)
+			return
+		}
+		c.path = c.path[1:]
+	}
+	c.dispatch()
+}
+
+func (c *call) dispatch() {
+	if n := len(c.path); n > 0 {
+		c.path[n-1] = strings.TrimSuffix(c.path[n-1], ".json")
+	}
+	switch c.at(0) {
+	case "":
+		c.srv.notFound(c.w, c.r)
+	case "system":
+		c.system()
+	case "me":
+		c.me()
+	case "apiToken", "apiTokens":
+		c.createToken()
+	case "metadata":
+		c.metadata()
+	case "tracker":
+		c.tracker()
+	case "dataValueSets":
+		c.dataValueSets()
+	case "dataValues":
+		c.dataValue()
+	case "completeDataSetRegistrations":
+		c.completions()
+	default:
+		c.collection()
+	}
+}
+
+// tracker answers what is below /api/tracker.
+func (c *call) tracker() {
+	switch c.at(1) {
+	case "":
+		if c.method(http.MethodPost) {
+			c.importTracker()
+		}
+	case "jobs":
+		c.trackerJob()
+	case "trackedEntities", "enrollments", "events", "relationships":
+		c.readTracker(c.at(1))
+	case "trackerEvents", "singleEvents":
+		if !c.srv.manners.splitEvents() {
+			c.srv.notFound(c.w, c.r)
+			return
+		}
+		c.readTracker(c.at(1))
+	default:
+		c.srv.notFound(c.w, c.r)
+	}
+}

@@ -1,0 +1,490 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// What a tracker request holds, flattened: children that stood inside their parents carry the parent's uid (DHIS2 BodyConverter).
+
+type entityIn struct {
+	uid                              string
+	typeID, orgUnitID                string // identifiers as sent, in the scheme of the request
+	inactive, duplicate              bool
+	geometry                         json.RawMessage
+	createdAtClient, updatedAtClient *time.Time
+	attributes                       []attributeIn
+
+	entityType *entityType
+	orgUnit    *orgUnit
+	strategy   strategy
+	old        *trackedEntity
+}
+
+type attributeIn struct {
+	id    string
+	value *string
+	uid   string // resolved; empty when there is no such attribute
+}
+
+type noteIn struct{ uid, value string }
+
+type enrollmentIn struct {
+	uid, entity                      string
+	programID, orgUnitID, comboID    string
+	status                           string
+	enrolled, occurred, completed    *time.Time
+	createdAtClient, updatedAtClient *time.Time
+	followUp                         bool
+	geometry                         json.RawMessage
+	attributes                       []attributeIn
+	notes                            []noteIn
+
+	program  *program
+	orgUnit  *orgUnit
+	strategy strategy
+	old      *enrollment
+}
+
+type valueIn struct {
+	id        string
+	value     *string
+	elsewhere bool
+	uid       string
+}
+
+type eventIn struct {
+	uid, enrollment                  string
+	programID, stageID, orgUnitID    string
+	status                           string
+	occurred, scheduled, completed   *time.Time
+	createdAtClient, updatedAtClient *time.Time
+	comboID                          string
+	optionIDs                        []string
+	hasAssigned                      bool
+	assignedUID, assignedName        string
+	geometry                         json.RawMessage
+	values                           []valueIn
+	notes                            []noteIn
+
+	program  *program
+	stage    *stage
+	orgUnit  *orgUnit
+	combo    *optionCombo // resolved; nil when none was given or it does not exist
+	options  []string     // uids; "" for one that does not exist
+	assigned *user
+	strategy strategy
+	old      *event
+	tracker  bool // of a tracker program (the distinction that 2.43 makes)
+}
+
+type relationshipIn struct {
+	uid, typeID string
+	from, to    *item
+	fromCount   int // how many of the three kinds a side names; one is right
+	toCount     int
+
+	relType  *relationshipType
+	strategy strategy
+	old      *relationship
+}
+
+type bundle struct {
+	entities      []*entityIn
+	enrollments   []*enrollmentIn
+	events        []*eventIn
+	relationships []*relationshipIn
+
+	entityBy     map[string]*entityIn
+	enrollmentBy map[string]*enrollmentIn
+	eventBy      map[string]*eventIn
+}
+
+func (b *bundle) size() int {
+	return len(b.entities) + len(b.enrollments) + len(b.events) + len(b.relationships)
+}
+
+// readBody reads a request's body up to the limit.
+func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *problem) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		return nil, refuse(http.StatusRequestEntityTooLarge, "", "The request could not be read, or is larger than %d MB", maxBody>>20)
+	}
+	return body, nil
+}
+
+// decoder reads a body as DHIS2's parser does, stopping at the first thing that cannot be what it should.
+type decoder struct {
+	m   manners
+	err error
+}
+
+func (d *decoder) fail(format string, args ...any) {
+	if d.err == nil {
+		d.err = fmt.Errorf(format, args...)
+	}
+}
+
+// text reads a scalar as text: numbers and booleans become text.
+func (d *decoder) text(n *node, name string) string {
+	if p := d.optional(n, name); p != nil {
+		return *p
+	}
+	return ""
+}
+
+func (d *decoder) optional(n *node, name string) *string {
+	v := n.get(name)
+	if v == nil {
+		return nil
+	}
+	s := v.text
+	switch v.kind {
+	case jsonBool:
+		s = strconv.FormatBool(v.bool)
+	case jsonArray, jsonObject:
+		d.fail("Cannot deserialize value of type `java.lang.String` from %s (field %q)", v.kind, name)
+	}
+	return &s
+}
+
+func (d *decoder) uid(n *node, name string) string {
+	p := d.optional(n, name)
+	if p == nil {
+		return ""
+	}
+	if d.m.typedUIDs() && !validUID(*p) {
+		d.fail("Cannot construct instance of `org.hisp.dhis.common.UID`, problem: UID must be an alphanumeric string of 11 characters starting with a letter, but was: %s", *p)
+	}
+	return *p
+}
+
+func (d *decoder) flag(n *node, name string) bool {
+	v := n.get(name)
+	if v == nil {
+		return false
+	}
+	switch {
+	case v.kind == jsonBool:
+		return v.bool
+	case v.kind == jsonNumber && !strings.ContainsAny(v.text, ".eE"):
+		return v.text != "0"
+	case v.kind == jsonString:
+		switch strings.TrimSpace(v.text) {
+		case "", "false", "False", "FALSE":
+			return false
+		case "true", "True", "TRUE":
+			return true
+		}
+	}
+	d.fail("Cannot deserialize value of type `boolean` from %s: only \"true\"/\"false\" recognized (field %q)", v.kind, name)
+	return false
+}
+
+// dateForms are those that DHIS2 reads (DateUtils): a date as a whole or in part, with a time as a whole or in part, with a zone or without.
+var dateForms = []string{
+	"2006-01-02T15:04:05.999999999Z07:00", "2006-01-02T15:04:05.999999999Z0700", "2006-01-02T15:04:05.999999999Z07", "2006-01-02T15:04:05.999999999",
+	"2006-01-02T15:04Z07:00", "2006-01-02T15:04Z0700", "2006-01-02T15:04Z07", "2006-01-02T15:04",
+	"2006-01-02T15Z07:00", "2006-01-02T15Z0700", "2006-01-02T15Z07", "2006-01-02T15",
+	"2006-01-02", "20060102", "2006-01", "2006",
+}
+
+// parseDate reads a date in any of DHIS2's forms; a form without a zone is in that of the server, which is UTC.
+func parseDate(s string) (time.Time, bool) {
+	for _, form := range dateForms {
+		if t, err := time.Parse(form, s); err == nil {
+			return t.UTC(), true
+		}
+	}
+	return time.Time{}, false
+}
+
+func (d *decoder) date(n *node, name string) *time.Time {
+	s := d.text(n, name)
+	if s == "" {
+		return nil
+	}
+	t, ok := parseDate(s)
+	if !ok {
+		d.fail("Invalid date format '%s', only 'yyyy-MM-dd'T'HH:mm:ss.SSS' format is supported (field %q)", s, name)
+		return nil
+	}
+	return &t
+}
+
+func (d *decoder) enum(n *node, name string, values ...string) string {
+	p := d.optional(n, name)
+	if p == nil {
+		return ""
+	}
+	if !contains(values, *p) {
+		d.fail("Cannot deserialize value of type %s from String %q: not one of the values accepted for Enum class: %v", name, *p, values)
+	}
+	return *p
+}
+
+// list reads an array of objects.
+func (d *decoder) list(n *node, name string) []*node {
+	v := n.get(name)
+	if v == nil {
+		return nil
+	}
+	if v.kind != jsonArray {
+		d.fail("Cannot deserialize value of type `java.util.ArrayList` from %s (field %q)", v.kind, name)
+		return nil
+	}
+	for i, it := range v.items {
+		if it.kind != jsonObject {
+			d.fail("Cannot deserialize item %d of %q from %s", i, name, it.kind)
+			return nil
+		}
+	}
+	return v.items
+}
+
+// geometryDepth is how deep the coordinates of each type of geometry are nested.
+var geometryDepth = map[string]int{"Point": 0, "MultiPoint": 1, "LineString": 1, "MultiLineString": 2, "Polygon": 2, "MultiPolygon": 3}
+
+func (d *decoder) geometry(n *node) json.RawMessage {
+	v := n.get("geometry")
+	if v == nil {
+		return nil
+	}
+	if v.kind != jsonObject {
+		d.fail("Cannot deserialize a geometry from %s", v.kind)
+		return nil
+	}
+	kind := d.text(v, "type")
+	depth, ok := geometryDepth[kind]
+	if !ok {
+		d.fail("The geometry type %q is not known", kind)
+		return nil
+	}
+	coordinates, ok := d.coordinates(v.get("coordinates"), depth, kind == "Polygon" || kind == "MultiPolygon")
+	if !ok {
+		return nil
+	}
+	b, err := json.Marshal(object{"type": kind, "coordinates": coordinates})
+	if err != nil {
+		d.fail("The geometry cannot be read: %v", err)
+	}
+	return b
+}
+
+func (d *decoder) coordinates(n *node, depth int, closed bool) (any, bool) {
+	if n == nil || n.kind != jsonArray {
+		d.fail("The coordinates of a geometry are missing or no array")
+		return nil, false
+	}
+	if depth == 0 {
+		if len(n.items) < 2 {
+			d.fail("Cannot invoke \"com.fasterxml.jackson.databind.JsonNode.asDouble()\" because the return value of \"com.fasterxml.jackson.databind.JsonNode.get(int)\" is null")
+			return nil, false
+		}
+		out := make([]float64, 2)
+		for i := range out {
+			f, err := strconv.ParseFloat(n.items[i].text, 64)
+			if err != nil || math.IsInf(f, 0) {
+				f = 0 // as DHIS2's parser: what is no number counts as zero
+			}
+			out[i] = f
+		}
+		return out, true
+	}
+	out := make([]any, 0, len(n.items))
+	for _, it := range n.items {
+		v, ok := d.coordinates(it, depth-1, closed)
+		if !ok {
+			return nil, false
+		}
+		out = append(out, v)
+	}
+	if depth == 1 && closed && (len(out) < 4 || fmt.Sprint(out[0]) != fmt.Sprint(out[len(out)-1])) {
+		d.fail("Points of LinearRing do not form a closed linestring")
+		return nil, false
+	}
+	return out, true
+}
+
+// bundle reads the whole request.
+func (d *decoder) bundle(root *node) *bundle {
+	b := &bundle{}
+	if root.kind != jsonObject {
+		d.fail("Cannot deserialize value of type `org.hisp.dhis.webapi.controller.tracker.imports.Body` from %s", root.kind)
+		return b
+	}
+	var nestedEnrollments []*enrollmentIn
+	var nestedEvents []*eventIn
+	var nestedRelations []*relationshipIn
+	relations := func(n *node) {
+		for _, r := range d.list(n, "relationships") {
+			nestedRelations = append(nestedRelations, d.relationship(r))
+		}
+	}
+	eventsOf := func(n *node, parent *enrollmentIn, into *[]*eventIn) {
+		for _, e := range d.list(n, "events") {
+			ev := d.event(e)
+			if parent != nil {
+				ev.enrollment = parent.uid
+			}
+			relations(e)
+			*into = append(*into, ev)
+		}
+	}
+	enrollmentsOf := func(n *node, parent *entityIn, into *[]*enrollmentIn) {
+		for _, e := range d.list(n, "enrollments") {
+			en := d.enrollment(e)
+			if parent != nil {
+				en.entity = parent.uid
+			}
+			eventsOf(e, en, &nestedEvents)
+			relations(e)
+			*into = append(*into, en)
+		}
+	}
+	for _, t := range d.list(root, "trackedEntities") {
+		te := d.entity(t)
+		enrollmentsOf(t, te, &nestedEnrollments)
+		relations(t)
+		b.entities = append(b.entities, te)
+	}
+	enrollmentsOf(root, nil, &b.enrollments)
+	eventsOf(root, nil, &b.events)
+	for _, r := range d.list(root, "relationships") {
+		b.relationships = append(b.relationships, d.relationship(r))
+	}
+	b.enrollments = append(b.enrollments, nestedEnrollments...)
+	b.events = append(b.events, nestedEvents...)
+	b.relationships = append(b.relationships, nestedRelations...)
+	return b
+}
+
+func orNew(uid string) string {
+	if uid == "" {
+		return newUID()
+	}
+	return uid
+}
+
+func (d *decoder) entity(n *node) *entityIn {
+	return &entityIn{uid: orNew(d.uid(n, "trackedEntity")), typeID: d.text(n, "trackedEntityType"), orgUnitID: d.text(n, "orgUnit"),
+		inactive: d.flag(n, "inactive"), duplicate: d.flag(n, "potentialDuplicate"), geometry: d.geometry(n),
+		createdAtClient: d.date(n, "createdAtClient"), updatedAtClient: d.date(n, "updatedAtClient"), attributes: d.attributes(n)}
+}
+
+func (d *decoder) attributes(n *node) []attributeIn {
+	items := d.list(n, "attributes")
+	out := make([]attributeIn, 0, len(items))
+	for _, a := range items {
+		out = append(out, attributeIn{id: d.text(a, "attribute"), value: emptyIsNil(d.optional(a, "value"))})
+	}
+	return out
+}
+
+// emptyIsNil: an empty value clears like null does.
+func emptyIsNil(p *string) *string {
+	if p != nil && *p == "" {
+		return nil
+	}
+	return p
+}
+
+func (d *decoder) notes(n *node) []noteIn {
+	var out []noteIn
+	for _, x := range d.list(n, "notes") {
+		out = append(out, noteIn{orNew(d.uid(x, "note")), d.text(x, "value")})
+	}
+	return out
+}
+
+func (d *decoder) enrollment(n *node) *enrollmentIn {
+	e := &enrollmentIn{uid: orNew(d.uid(n, "enrollment")), entity: d.uid(n, "trackedEntity"), programID: d.text(n, "program"),
+		orgUnitID: d.text(n, "orgUnit"), status: d.enum(n, "status", "ACTIVE", "COMPLETED", "CANCELLED"), enrolled: d.date(n, "enrolledAt"),
+		occurred: d.date(n, "occurredAt"), completed: d.date(n, "completedAt"), createdAtClient: d.date(n, "createdAtClient"),
+		updatedAtClient: d.date(n, "updatedAtClient"), followUp: d.flag(n, "followUp"), geometry: d.geometry(n), attributes: d.attributes(n), notes: d.notes(n)}
+	if d.m >= 43 {
+		e.comboID = d.text(n, "attributeOptionCombo")
+	}
+	if e.status == "" && d.m.enrollmentDefaultsActive() {
+		e.status = "ACTIVE"
+	}
+	return e
+}
+
+func (d *decoder) event(n *node) *eventIn {
+	e := &eventIn{uid: orNew(d.uid(n, "event")), enrollment: d.uid(n, "enrollment"), programID: d.text(n, "program"), stageID: d.text(n, "programStage"),
+		orgUnitID: d.text(n, "orgUnit"), status: d.enum(n, "status", "ACTIVE", "COMPLETED", "VISITED", "SCHEDULE", "OVERDUE", "SKIPPED"),
+		occurred: d.date(n, "occurredAt"), scheduled: d.date(n, "scheduledAt"), completed: d.date(n, "completedAt"),
+		createdAtClient: d.date(n, "createdAtClient"), updatedAtClient: d.date(n, "updatedAtClient"), comboID: d.text(n, "attributeOptionCombo"),
+		geometry: d.geometry(n), notes: d.notes(n)}
+	d.uid(n, "trackedEntity") // taken from the enrollment, but it must be a uid all the same
+	if e.status == "" {
+		e.status = "ACTIVE"
+	}
+	separator := ","
+	if d.m <= 40 {
+		separator = ";"
+	}
+	for _, o := range strings.Split(d.text(n, "attributeCategoryOptions"), separator) {
+		if o = strings.TrimSpace(o); o != "" {
+			e.optionIDs = append(e.optionIDs, o)
+		}
+	}
+	if a := n.get("assignedUser"); a != nil {
+		if a.kind == jsonObject {
+			e.assignedUID, e.assignedName = d.text(a, "uid"), d.text(a, "username")
+		} else {
+			e.assignedUID = d.text(n, "assignedUser")
+		}
+		e.hasAssigned = e.assignedUID != "" || e.assignedName != ""
+	}
+	items := d.list(n, "dataValues")
+	e.values = make([]valueIn, 0, len(items))
+	for _, v := range items {
+		e.values = append(e.values, valueIn{id: d.text(v, "dataElement"), value: emptyIsNil(d.optional(v, "value")), elsewhere: d.flag(v, "providedElsewhere")})
+	}
+	return e
+}
+
+func (d *decoder) relationship(n *node) *relationshipIn {
+	r := &relationshipIn{uid: orNew(d.uid(n, "relationship")), typeID: d.text(n, "relationshipType")}
+	r.from, r.fromCount = d.item(n, "from")
+	r.to, r.toCount = d.item(n, "to")
+	return r
+}
+
+// item reads one side of a relationship: objects that hold the uid, or the uid itself as before 2.38.
+func (d *decoder) item(n *node, side string) (*item, int) {
+	v := n.get(side)
+	if v == nil {
+		return nil, 0
+	}
+	if v.kind != jsonObject {
+		d.fail("Cannot deserialize the %s of a relationship from %s", side, v.kind)
+		return nil, 0
+	}
+	read := func(name string) string {
+		inner := v.get(name)
+		if inner == nil {
+			return ""
+		}
+		if inner.kind == jsonObject {
+			return d.uid(inner, name)
+		}
+		return d.uid(v, name)
+	}
+	it := &item{Entity: read("trackedEntity"), Enrollment: read("enrollment"), Event: read("event")}
+	count := 0
+	for _, uid := range []string{it.Entity, it.Enrollment, it.Event} {
+		if uid != "" {
+			count++
+		}
+	}
+	return it, count
+}

@@ -1,0 +1,393 @@
+package sandbox
+
+import (
+	"fmt"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// strategy is what is to be done with one object.
+type strategy uint8
+
+const (
+	create strategy = iota
+	update
+	remove
+)
+
+// importParams are the parameters of a tracker import.
+type importParams struct {
+	strategy, atomicMode, mode, validation, reportMode string
+	skipRules                                          bool
+	async                                              bool
+	schemes                                            map[string]string // by collection; "" for what has no scheme of its own
+}
+
+// importEnums are the parameters with a closed list of values, the first of which is the default.
+var importEnums = []struct {
+	name   string
+	values []string
+	set    func(p *importParams, v string)
+}{
+	{"importStrategy", []string{"CREATE_AND_UPDATE", "CREATE", "UPDATE", "DELETE"}, func(p *importParams, v string) { p.strategy = v }},
+	{"atomicMode", []string{"ALL", "OBJECT"}, func(p *importParams, v string) { p.atomicMode = v }},
+	{"importMode", []string{"COMMIT", "VALIDATE"}, func(p *importParams, v string) { p.mode = v }},
+	{"validationMode", []string{"FULL", "FAIL_FAST", "SKIP"}, func(p *importParams, v string) { p.validation = v }},
+	{"flushMode", []string{"AUTO", "OBJECT"}, func(*importParams, string) {}},
+	{"reportMode", []string{"ERRORS", "WARNINGS", "FULL"}, func(p *importParams, v string) { p.reportMode = v }},
+}
+
+// importSchemes are the parameters that say how objects are identified; what is not said follows idScheme.
+var importSchemes = map[string]string{"idScheme": "", "orgUnitIdScheme": kindOrgUnit, "programIdScheme": kindProgram, "programStageIdScheme": kindStage,
+	"dataElementIdScheme": kindDataElement, "categoryOptionIdScheme": kindCategoryOption, "categoryOptionComboIdScheme": kindOptionCombo}
+
+func (m manners) importParams(q url.Values) (*importParams, *problem) {
+	p := &importParams{schemes: map[string]string{}}
+	for _, e := range importEnums {
+		v := q.Get(e.name)
+		if v == "" {
+			v = e.values[0]
+		}
+		if !contains(e.values, v) {
+			return nil, refuse(http.StatusBadRequest, "", "Value '%s' is not valid for parameter %s. Valid values are: [%s]", v, e.name, strings.Join(e.values, ", "))
+		}
+		e.set(p, v)
+	}
+	for name, kind := range importSchemes {
+		v := q.Get(name)
+		if v == "" {
+			continue
+		}
+		if id, ok := strings.CutPrefix(v, "ATTRIBUTE:"); v != "UID" && v != "CODE" && v != "NAME" && !(ok && validUID(id)) {
+			return nil, refuse(http.StatusBadRequest, "", "Value '%s' is not valid for parameter %s. Valid values are: [UID, CODE, NAME, ATTRIBUTE:attributeUid]", v, name)
+		}
+		p.schemes[kind] = v
+	}
+	flags := map[string]*bool{"skipRuleEngine": &p.skipRules, "skipSideEffects": new(bool), "skipPatternValidation": new(bool)}
+	p.async = true
+	if m >= 42 {
+		flags["async"] = &p.async
+	} else {
+		p.async = q.Get("async") != "false"
+	}
+	for name, into := range flags {
+		if !q.Has(name) || q.Get(name) == "" {
+			continue
+		}
+		b, ok := springBool(q.Get(name))
+		if !ok {
+			return nil, refuse(http.StatusBadRequest, "", "Value '%s' is not valid for parameter %s. It should be of type boolean", q.Get(name), name)
+		}
+		*into = b
+	}
+	return p, nil
+}
+
+// springBool reads a boolean parameter as DHIS2's framework does.
+func springBool(s string) (value, ok bool) {
+	switch strings.ToLower(strings.TrimSpace(s)) {
+	case "true", "on", "yes", "1":
+		return true, true
+	case "false", "off", "no", "0":
+		return false, true
+	}
+	return false, false
+}
+
+// scheme gives the scheme of a collection's identifiers.
+func (p *importParams) scheme(kind string) string {
+	if s, ok := p.schemes[kind]; ok && kind != "" {
+		return s
+	}
+	return p.schemes[""]
+}
+
+// acceptsJSON checks that a body claims to be JSON.
+func (c *call) acceptsJSON() bool {
+	header := c.r.Header.Get("Content-Type")
+	kind, _, err := mime.ParseMediaType(header)
+	if err == nil && (kind == "application/json" || strings.HasSuffix(kind, "+json")) {
+		return true
+	}
+	if c.srv.manners <= 40 {
+		c.srv.fail(c.w, http.StatusUnsupportedMediaType, "", fmt.Sprintf("Content type '%s' not supported", header))
+	} else {
+		c.srv.fail(c.w, http.StatusUnsupportedMediaType, "", fmt.Sprintf("Content-Type '%s' is not supported", header))
+	}
+	return false
+}
+
+// unreadable answers a body that cannot be read.
+func (c *call) unreadable(text string) {
+	if c.srv.manners.strictBody() {
+		c.srv.fail(c.w, http.StatusBadRequest, "", text)
+		return
+	}
+	c.srv.fail(c.w, http.StatusInternalServerError, "", text)
+}
+
+// importTracker answers POST /api/tracker.
+func (c *call) importTracker() {
+	if !c.acceptsJSON() {
+		return
+	}
+	params, p := c.srv.manners.importParams(c.query)
+	if p != nil {
+		c.srv.refused(c.w, p)
+		return
+	}
+	body, p := c.srv.readBody(c.w, c.r)
+	if p != nil {
+		c.srv.refused(c.w, p)
+		return
+	}
+	b, err := c.srv.manners.readBundle(body)
+	if err != nil {
+		c.unreadable(err.Error())
+		return
+	}
+	if params.async {
+		c.importLater(params, b)
+		return
+	}
+	rep, p := c.srv.runImport(c.user, params, b)
+	switch {
+	case p != nil:
+		c.srv.refused(c.w, p)
+	case rep.Status == "ERROR":
+		c.srv.json(c.w, http.StatusConflict, rep)
+	default:
+		c.srv.json(c.w, http.StatusOK, rep)
+	}
+}
+
+// readBundle reads the body of an import.
+func (m manners) readBundle(body []byte) (*bundle, error) {
+	root, err := parseJSON(body)
+	if err != nil {
+		return nil, fmt.Errorf("JSON parse error: %w", err)
+	}
+	if root == nil || root.kind == jsonNull {
+		return nil, fmt.Errorf("Required request body is missing") //nolint:staticcheck // DHIS2's own sentence
+	}
+	d := decoder{m: m}
+	b := d.bundle(root)
+	if d.err != nil {
+		return nil, fmt.Errorf("JSON parse error: %w", d.err)
+	}
+	return b, nil
+}
+
+// importer carries one import through its steps: resolve, validate, run program rules, persist.
+type importer struct {
+	srv    *Server
+	m      manners
+	c      *catalog
+	st     *store
+	user   *user
+	params *importParams
+	b      *bundle
+	r      *reporter
+
+	holders       map[uniqueKey]map[string]string // of unique values, within the request
+	enrollmentsBy map[string][]*enrollmentIn      // of each tracked entity, within the request
+	eventsBy      map[string][]*eventIn           // of each enrollment, within the request
+}
+
+// runImport carries out an import. The problem is an import that failed as a whole inside the server.
+func (s *Server) runImport(u *user, params *importParams, b *bundle) (*report, *problem) {
+	im := &importer{srv: s, m: s.manners, c: s.catalog, st: s.store, user: u, params: params, b: b, r: newReporter(params.validation == "FAIL_FAST")}
+	im.resolve()
+	s.store.mu.Lock()
+	defer s.store.mu.Unlock()
+	im.chooseStrategies()
+	if params.validation != "SKIP" || !u.super {
+		im.validate()
+	}
+	valid := im.persistable(im.b.everything())
+	if im.mustStop() {
+		return im.stopped(), nil
+	}
+	if !params.skipRules && params.strategy != "DELETE" {
+		im.runRules(valid)
+		valid = im.persistable(valid)
+		if im.mustStop() {
+			return im.stopped(), nil
+		}
+	}
+	if params.mode == "VALIDATE" {
+		return im.completed(map[string]*typeReport{}), nil
+	}
+	if rep, p := im.collides(valid); rep != nil || p != nil {
+		return rep, p
+	}
+	types := im.persist(valid)
+	if err := s.store.state.flush(); err != nil {
+		s.log.Error("sandbox could not keep its state", "error", err)
+		return nil, refuse(http.StatusInternalServerError, "", "%s", err.Error())
+	}
+	if len(im.r.errors) > 0 {
+		s.log.Info("tracker import", "objects", b.size(), "invalid", im.r.unique(""), "codes", im.r.codes())
+	}
+	return im.completed(types), nil
+}
+
+// mustStop: with atomicMode ALL one error stops everything.
+func (im *importer) mustStop() bool { return len(im.r.errors) > 0 && im.params.atomicMode == "ALL" }
+
+func (im *importer) stopped() *report {
+	n := im.b.size()
+	return &report{Status: "ERROR", Validation: im.m.validationOf(im.r, im.params.reportMode), Stats: &stats{Ignored: n, Total: n}, Timings: im.timings()}
+}
+
+func (im *importer) completed(types map[string]*typeReport) *report {
+	sent := map[string]int{trackedEntityKind: len(im.b.entities), enrollmentKind: len(im.b.enrollments), eventKind: len(im.b.events), relationshipKind: len(im.b.relationships)}
+	total := stats{Ignored: im.r.unique("")}
+	for _, kind := range trackerKinds {
+		t := types[kind]
+		if t == nil {
+			continue
+		}
+		total.Created += t.Stats.Created
+		total.Updated += t.Stats.Updated
+		total.Deleted += t.Stats.Deleted
+		total.Ignored += t.Stats.Ignored // by the writing itself
+		if im.m.splitEvents() {
+			t.Stats.Ignored += im.r.unique(kind)
+		} else { // whatever was sent and not written; the sum over all counts errors alone
+			t.Stats.Ignored = sent[kind] - t.Stats.Created - t.Stats.Updated - t.Stats.Deleted
+		}
+		t.Stats.Total = t.Stats.Created + t.Stats.Updated + t.Stats.Deleted + t.Stats.Ignored
+	}
+	total.Total = total.Created + total.Updated + total.Deleted + total.Ignored
+	return &report{Status: "OK", Validation: im.m.validationOf(im.r, im.params.reportMode), Stats: &total, Bundle: &bundleReport{Types: types}, Timings: im.timings()}
+}
+
+// timings: up to 2.40 a full report tells how long things took.
+func (im *importer) timings() *object {
+	if im.m > 40 || im.params.reportMode != "FULL" {
+		return nil
+	}
+	return &object{"timers": object{"totalImport": "0.001 sec."}}
+}
+
+// resolve finds the metadata that objects name. It needs no lock: metadata does not change.
+func (im *importer) resolve() {
+	find := func(kind, id string) string { return im.c.find(kind, im.params.scheme(kind), id) }
+	for _, t := range im.b.entities {
+		t.entityType = im.c.types[find(kindTEType, t.typeID)]
+		t.orgUnit = im.c.orgUnits[find(kindOrgUnit, t.orgUnitID)]
+		im.resolveAttributes(t.attributes)
+	}
+	for _, e := range im.b.enrollments {
+		e.program = im.c.programs[find(kindProgram, e.programID)]
+		e.orgUnit = im.c.orgUnits[find(kindOrgUnit, e.orgUnitID)]
+		im.resolveAttributes(e.attributes)
+	}
+	for _, e := range im.b.events {
+		im.resolveEvent(e, find)
+	}
+	for _, r := range im.b.relationships {
+		r.relType = im.c.relTypes[find(kindRelType, r.typeID)]
+	}
+	im.b.index()
+}
+
+func (im *importer) resolveAttributes(attrs []attributeIn) {
+	for i := range attrs {
+		attrs[i].uid = im.c.find(kindAttribute, im.params.scheme(kindAttribute), attrs[i].id)
+	}
+}
+
+// resolveEvent also fills in what an event may leave out: the program of its stage, the stage of an event program, the combo of its options.
+func (im *importer) resolveEvent(e *eventIn, find func(kind, id string) string) {
+	e.stage = im.c.stages[find(kindStage, e.stageID)]
+	e.program = im.c.programs[find(kindProgram, e.programID)]
+	e.orgUnit = im.c.orgUnits[find(kindOrgUnit, e.orgUnitID)]
+	if e.program == nil && e.programID == "" && e.stage != nil {
+		e.program = im.c.programs[e.stage.program]
+		e.programID = e.stage.program
+	}
+	if e.stage == nil && e.stageID == "" && e.program != nil && !e.program.registration {
+		e.stage = im.c.stages[e.program.stageByDefault()]
+		if e.stage != nil {
+			e.stageID = e.stage.uid
+		}
+	}
+	e.combo = im.c.optionCombos[find(kindOptionCombo, e.comboID)]
+	for _, id := range e.optionIDs {
+		e.options = append(e.options, find(kindCategoryOption, id))
+	}
+	if e.comboID == "" && len(e.options) > 0 && e.program != nil && !contains(e.options, "") {
+		if e.combo = im.c.comboOf(e.program.combo, e.options); e.combo != nil {
+			e.comboID = e.combo.uid
+		}
+	}
+	for i := range e.values {
+		e.values[i].uid = find(kindDataElement, e.values[i].id)
+	}
+	if e.hasAssigned {
+		if e.assigned = im.c.usersByID[e.assignedUID]; e.assigned == nil || e.assignedUID == "" {
+			e.assigned = im.c.users[e.assignedName]
+		}
+	}
+	switch {
+	case e.program != nil:
+		e.tracker = e.program.registration
+	case e.stage != nil && im.c.programs[e.stage.program] != nil:
+		e.tracker = im.c.programs[e.stage.program].registration
+	default:
+		e.tracker = e.enrollment != ""
+	}
+}
+
+func (b *bundle) index() {
+	b.entityBy = make(map[string]*entityIn, len(b.entities))
+	for _, t := range b.entities {
+		b.entityBy[t.uid] = t
+	}
+	b.enrollmentBy = make(map[string]*enrollmentIn, len(b.enrollments))
+	for _, e := range b.enrollments {
+		b.enrollmentBy[e.uid] = e
+	}
+	b.eventBy = make(map[string]*eventIn, len(b.events))
+	for _, e := range b.events {
+		b.eventBy[e.uid] = e
+	}
+}
+
+// chooseStrategies decides for each object whether it is new (DHIS2 StrategyPreprocessor).
+func (im *importer) chooseStrategies() {
+	pick := func(exists bool) strategy {
+		switch im.params.strategy {
+		case "CREATE":
+			return create
+		case "UPDATE":
+			return update
+		case "DELETE":
+			return remove
+		}
+		if exists {
+			return update
+		}
+		return create
+	}
+	for _, t := range im.b.entities {
+		t.old = im.st.entities[t.uid]
+		t.strategy = pick(t.old != nil)
+	}
+	for _, e := range im.b.enrollments {
+		e.old = im.st.enrollments[e.uid]
+		e.strategy = pick(e.old != nil)
+	}
+	for _, e := range im.b.events {
+		e.old = im.st.events[e.uid]
+		e.strategy = pick(e.old != nil)
+	}
+	for _, r := range im.b.relationships {
+		r.old = im.st.relationships[r.uid]
+		r.strategy = pick(r.old != nil)
+	}
+}

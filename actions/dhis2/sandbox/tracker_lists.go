@@ -1,0 +1,656 @@
+package sandbox
+
+import (
+	"net/http"
+	"strings"
+	"time"
+)
+
+func (c *call) readMany(kind, family string, set *fieldSet) (any, *problem) {
+	switch family {
+	case "trackedEntities":
+		return c.listEntities(set)
+	case "enrollments":
+		return c.listEnrollments(set)
+	case "events":
+		return c.listEvents(kind, set)
+	}
+	return c.listRelationships(set)
+}
+
+// valueFilter is one filter on the value of an attribute or data element: uid[:op:value]...
+type valueFilter struct {
+	uid   string
+	tests []valueTest
+}
+
+type valueTest struct {
+	op, value string
+	negated   bool
+}
+
+var valueOperators = setOf([]string{"eq", "ieq", "ne", "neq", "gt", "ge", "lt", "le", "like", "sw", "ew", "in", "ilike", "null"})
+
+// splitEscaped splits at a separator that no / stands before.
+func splitEscaped(s string, sep byte) []string {
+	var out []string
+	start := 0
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] == '/' && i+1 < len(s):
+			i++
+		case s[i] == sep:
+			out = append(out, s[start:i])
+			start = i + 1
+		}
+	}
+	return append(out, s[start:])
+}
+
+func unescape(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '/' && i+1 < len(s) {
+			i++
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
+
+// parseValueFilters reads filter parameters (DHIS2 FilterParser).
+func parseValueFilters(params []string) ([]valueFilter, string) {
+	var out []valueFilter
+	for _, param := range params {
+		for _, text := range splitEscaped(param, ',') {
+			if text == "" {
+				continue
+			}
+			parts := splitEscaped(text, ':')
+			f := valueFilter{uid: parts[0]}
+			for i := 1; i < len(parts); {
+				op := strings.ToLower(parts[i])
+				t := valueTest{op: strings.TrimPrefix(op, "!"), negated: strings.HasPrefix(op, "!")}
+				if op == "ne" || op == "neq" {
+					t.op, t.negated = "eq", true
+				}
+				if !valueOperators[t.op] {
+					return nil, "Query item or filter is invalid: " + text
+				}
+				if t.op == "null" {
+					i++
+					f.tests = append(f.tests, t)
+					continue
+				}
+				if i+1 >= len(parts) {
+					return nil, "Query item or filter is invalid: " + text
+				}
+				t.value = unescape(parts[i+1])
+				f.tests = append(f.tests, t)
+				i += 2
+			}
+			out = append(out, f)
+		}
+	}
+	return out, ""
+}
+
+// passes compares without regard to case, as DHIS2 does.
+func (f valueFilter) passes(value string, has bool) bool {
+	if len(f.tests) == 0 {
+		return true
+	}
+	for _, t := range f.tests {
+		if t.op == "null" {
+			if has == !t.negated {
+				return false
+			}
+			continue
+		}
+		if !has || t.holds(value) == t.negated {
+			return false
+		}
+	}
+	return true
+}
+
+func (t valueTest) holds(value string) bool {
+	a, b := strings.ToLower(value), strings.ToLower(t.value)
+	switch t.op {
+	case "eq", "ieq":
+		return a == b
+	case "gt":
+		return compare(a, b) > 0
+	case "ge":
+		return compare(a, b) >= 0
+	case "lt":
+		return compare(a, b) < 0
+	case "le":
+		return compare(a, b) <= 0
+	case "like", "ilike":
+		return strings.Contains(a, b)
+	case "sw":
+		return strings.HasPrefix(a, b)
+	case "ew":
+		return strings.HasSuffix(a, b)
+	case "in":
+		return contains(strings.Split(b, ";"), a)
+	}
+	return false
+}
+
+type entityQuery struct {
+	program    *program
+	entityType *entityType
+	ids        map[string]bool
+	scope      *scope
+	filters    []valueFilter
+	status     string
+	updated    span
+	enrolled   span
+	order      []sortKey
+}
+
+func (c *call) entityQuery() (*entityQuery, *problem) {
+	q := &entityQuery{status: c.query.Get("enrollmentStatus")}
+	if q.status == "" {
+		q.status = c.query.Get("programStatus")
+	}
+	if id := c.query.Get("program"); id != "" {
+		if q.program = c.srv.catalog.programs[id]; q.program == nil {
+			return nil, c.invalid("Program is specified but does not exist: %s", id)
+		}
+	}
+	if id := c.query.Get("trackedEntityType"); id != "" {
+		if q.entityType = c.srv.catalog.types[id]; q.entityType == nil {
+			return nil, c.invalid("Tracked entity type is specified but does not exist: %s", id)
+		}
+	}
+	ids, p := c.ids("trackedEntities", "trackedEntity")
+	if p != nil {
+		return nil, p
+	}
+	q.ids = setOf(ids)
+	switch {
+	case q.program == nil && q.entityType == nil && len(ids) == 0:
+		return nil, c.nonsense("Either `program`, `trackedEntityType` or `trackedEntities` should be specified")
+	case q.program != nil && q.entityType != nil:
+		return nil, c.nonsense("`program` and `trackedEntityType` cannot be specified simultaneously")
+	}
+	if q.scope, p = c.scope(); p != nil {
+		return nil, p
+	}
+	var wrong string
+	if q.filters, wrong = parseValueFilters(append(c.query["filter"], c.oldFilters()...)); wrong != "" {
+		return nil, c.invalid("%s", wrong)
+	}
+	for _, f := range q.filters {
+		if c.srv.catalog.attributes[f.uid] == nil {
+			return nil, c.invalid("attribute filters are invalid. Tracked entity attribute '%s' does not exist.", f.uid)
+		}
+	}
+	if p := c.globalSearch(q); p != nil {
+		return nil, p
+	}
+	if q.updated, p = c.span("updated"); p != nil {
+		return nil, p
+	}
+	if q.enrolled, p = c.span("enrollmentEnrolled"); p != nil {
+		return nil, p
+	}
+	q.order, p = c.order(setOf([]string{"trackedEntity", "createdAt", "updatedAt", "createdAtClient", "updatedAtClient", "enrolledAt", "orgUnit", "inactive"}),
+		func(f string) bool { return c.srv.catalog.attributes[f] != nil })
+	return q, p
+}
+
+func (c *call) oldFilters() []string {
+	if c.srv.manners.oldParameters() {
+		return c.query["attribute"]
+	}
+	return nil
+}
+
+// globalSearch: who looks beyond the org units it may write to must look by searchable attributes, and by enough of them.
+func (c *call) globalSearch(q *entityQuery) *problem {
+	if c.user.super || len(q.ids) > 0 || c.searchIsLocal(q.scope) {
+		return nil
+	}
+	attrs, least := []programAttribute(nil), 0
+	if q.program != nil {
+		attrs, least = q.program.attributes, q.program.minSearch
+	} else {
+		attrs, least = q.entityType.attributes, q.entityType.minSearch
+	}
+	searchable := map[string]bool{}
+	for _, a := range attrs {
+		if a.searchable {
+			searchable[a.attribute] = true
+		}
+	}
+	unique := false
+	for _, f := range q.filters {
+		a := c.srv.catalog.attributes[f.uid]
+		unique = unique || a.unique
+		if !a.unique && !searchable[f.uid] {
+			return refuse(http.StatusConflict, "", "Non-searchable attribute(s) can not be used during global search: [%s]", f.uid)
+		}
+	}
+	if !unique && len(q.filters) < least {
+		return refuse(http.StatusConflict, "", "At least %d attributes should be mentioned in the search criteria.", least)
+	}
+	return nil
+}
+
+func (c *call) searchIsLocal(s *scope) bool {
+	switch s.mode {
+	case "CAPTURE":
+		return true
+	case "ACCESSIBLE":
+		for _, id := range c.user.searchRoots() {
+			if u := c.srv.catalog.orgUnits[id]; u != nil && !c.user.captures(u) {
+				return false
+			}
+		}
+		return true
+	case "ALL":
+		return c.user.super
+	}
+	for _, u := range s.units {
+		if !c.user.captures(u) {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *call) listEntities(set *fieldSet) (any, *problem) {
+	q, p := c.entityQuery()
+	if p != nil {
+		return nil, p
+	}
+	v := c.trackerView()
+	var found []*trackedEntity
+	for _, t := range c.candidates(q) {
+		if c.entityMatches(v, q, t) {
+			found = append(found, t)
+		}
+	}
+	sortBy(found, q.order, !c.srv.manners.oldestFirst(), func(t *trackedEntity) int64 { return t.Seq }, func(t *trackedEntity, field string) string {
+		switch field {
+		case "trackedEntity":
+			return t.UID
+		case "createdAt":
+			return stamp(t.Created)
+		case "updatedAt":
+			return stamp(t.Updated)
+		case "orgUnit":
+			return t.OrgUnit
+		case "enrolledAt":
+			if es := v.st.enrollmentsOf[t.UID]; len(es) > 0 {
+				return stamp(es[0].Enrolled)
+			}
+			return ""
+		}
+		value, _ := t.attribute(field)
+		return strings.ToLower(value)
+	})
+	program := ""
+	if q.program != nil {
+		program = q.program.uid
+	}
+	items := make([]any, len(found))
+	for i := range found {
+		items[i] = lazy{func() any { return project(v.entity(found[i], set, program), set, plainSource{}) }}
+	}
+	return c.page("trackedEntities", items), nil
+}
+
+// candidates are the tracked entities among which a search looks.
+func (c *call) candidates(q *entityQuery) []*trackedEntity {
+	if len(q.ids) == 0 {
+		return c.srv.store.entityOrder
+	}
+	var out []*trackedEntity
+	for id := range q.ids {
+		if t := c.srv.store.entities[id]; t != nil {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+func (c *call) entityMatches(v trackerView, q *entityQuery, t *trackedEntity) bool {
+	if t.Deleted && !v.deleted || !q.updated.holds(&t.Updated) {
+		return false
+	}
+	if q.entityType != nil && t.Type != q.entityType.uid {
+		return false
+	}
+	for _, f := range q.filters {
+		if value, has := t.attribute(f.uid); !f.passes(value, has) {
+			return false
+		}
+	}
+	unit := t.OrgUnit
+	if q.program != nil {
+		in := false
+		for _, e := range v.st.enrollmentsOf[t.UID] {
+			if e.Program == q.program.uid && (!e.Deleted || v.deleted) && (q.status == "" || e.Status == q.status) && q.enrolled.holds(&e.Enrolled) {
+				if !in {
+					unit = e.OrgUnit
+				}
+				in = true
+			}
+		}
+		if !in {
+			return false
+		}
+	}
+	return q.scope.covers(unit, v.c, c.user)
+}
+
+// lazy is an item that is made only when it is on the page.
+type lazy struct{ make func() any }
+
+// unfolded makes the items of a page.
+func unfolded(items []any) []any {
+	out := make([]any, len(items))
+	for i, it := range items {
+		if l, ok := it.(lazy); ok {
+			it = l.make()
+		}
+		out[i] = it
+	}
+	return out
+}
+
+func (c *call) listEnrollments(set *fieldSet) (any, *problem) {
+	s, p := c.scope()
+	if p != nil {
+		return nil, p
+	}
+	program, entity, status := c.query.Get("program"), c.query.Get("trackedEntity"), c.query.Get("status")
+	if status == "" {
+		status = c.query.Get("programStatus")
+	}
+	if program != "" && c.srv.catalog.programs[program] == nil {
+		return nil, c.invalid("Program is specified but does not exist: %s", program)
+	}
+	ids, p := c.ids("enrollments", "enrollment")
+	if p != nil {
+		return nil, p
+	}
+	updated, p := c.span("updated")
+	if p != nil {
+		return nil, p
+	}
+	enrolled, p := c.span("enrolled")
+	if p != nil {
+		return nil, p
+	}
+	order, p := c.order(setOf([]string{"enrolledAt", "createdAt", "createdAtClient", "updatedAt", "updatedAtClient", "completedAt"}), nil)
+	if p != nil {
+		return nil, p
+	}
+	v, wanted := c.trackerView(), setOf(ids)
+	var found []*enrollment
+	for _, e := range v.st.enrollOrder {
+		if e.Deleted && !v.deleted || len(wanted) > 0 && !wanted[e.UID] || program != "" && e.Program != program || entity != "" && e.Entity != entity ||
+			status != "" && e.Status != status || c.query.Get("followUp") == "true" && !e.FollowUp {
+			continue
+		}
+		if updated.holds(&e.Updated) && enrolled.holds(&e.Enrolled) && s.covers(e.OrgUnit, v.c, c.user) && v.mayRead(e.Program) {
+			found = append(found, e)
+		}
+	}
+	sortBy(found, order, true, func(e *enrollment) int64 { return e.Seq }, func(e *enrollment, field string) string {
+		switch field {
+		case "enrolledAt":
+			return stamp(e.Enrolled)
+		case "createdAt":
+			return stamp(e.Created)
+		case "completedAt":
+			return timeText(e.Completed)
+		}
+		return stamp(e.Updated)
+	})
+	items := make([]any, len(found))
+	for i := range found {
+		items[i] = lazy{func() any { return project(v.enrollment(found[i], set), set, plainSource{}) }}
+	}
+	return c.page("enrollments", items), nil
+}
+
+func timeText(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return stamp(*t)
+}
+
+type eventQuery struct {
+	program, stage, entity, status, enrollmentStatus, assigned string
+	enrollments, events                                        map[string]bool
+	occurred, scheduled, updated                               span
+	filters, attributes                                        []valueFilter
+	scope                                                      *scope
+	kind                                                       string
+}
+
+func (c *call) eventQuery(kind string) (*eventQuery, *problem) {
+	q := &eventQuery{program: c.query.Get("program"), stage: c.query.Get("programStage"), entity: c.query.Get("trackedEntity"), status: c.query.Get("status"),
+		enrollmentStatus: c.param("enrollmentStatus", "programStatus"), assigned: c.query.Get("assignedUser"), kind: kind}
+	if q.program != "" && c.srv.catalog.programs[q.program] == nil {
+		return nil, c.invalid("Program is specified but does not exist: %s", q.program)
+	}
+	if q.stage != "" && c.srv.catalog.stages[q.stage] == nil {
+		return nil, c.invalid("Program stage is specified but does not exist: %s", q.stage)
+	}
+	ids, p := c.ids("enrollments")
+	if p != nil {
+		return nil, p
+	}
+	q.enrollments = setOf(ids)
+	if ids, p = c.ids("events", "event"); p != nil {
+		return nil, p
+	}
+	q.events = setOf(ids)
+	for name, into := range map[string]*span{"occurred": &q.occurred, "scheduled": &q.scheduled, "updated": &q.updated} {
+		if *into, p = c.span(name); p != nil {
+			return nil, p
+		}
+	}
+	var wrong string
+	if q.filters, wrong = parseValueFilters(c.query["filter"]); wrong != "" {
+		return nil, c.invalid("%s", wrong)
+	}
+	for _, f := range q.filters {
+		if c.srv.catalog.dataElements[f.uid] == nil {
+			return nil, c.invalid("filter is invalid. Data element '%s' does not exist.", f.uid)
+		}
+	}
+	if q.attributes, wrong = parseValueFilters(c.query["filterAttributes"]); wrong != "" {
+		return nil, c.invalid("%s", wrong)
+	}
+	q.scope, p = c.scope()
+	return q, p
+}
+
+func (c *call) listEvents(kind string, set *fieldSet) (any, *problem) {
+	q, p := c.eventQuery(kind)
+	if p != nil {
+		return nil, p
+	}
+	order, p := c.order(setOf([]string{"event", "occurredAt", "scheduledAt", "createdAt", "updatedAt", "completedAt", "status", "orgUnit", "programStage",
+		"program", "enrollment", "enrolledAt", "trackedEntity", "attributeOptionCombo", "followUp", "followup", "storedBy", "createdAtClient", "updatedAtClient"}),
+		func(f string) bool { return c.srv.catalog.dataElements[f] != nil || c.srv.catalog.attributes[f] != nil })
+	if p != nil {
+		return nil, p
+	}
+	v := c.trackerView()
+	var found []*event
+	for _, e := range v.st.eventOrder {
+		if c.eventMatches(v, q, e) {
+			found = append(found, e)
+		}
+	}
+	sortBy(found, order, true, func(e *event) int64 { return e.Seq }, eventText)
+	items := make([]any, len(found))
+	for i := range found {
+		items[i] = lazy{func() any { return project(v.event(found[i], set), set, plainSource{}) }}
+	}
+	return c.page(kind, items), nil
+}
+
+func eventText(e *event, field string) string {
+	switch field {
+	case "event":
+		return e.UID
+	case "occurredAt":
+		return timeText(e.Occurred)
+	case "scheduledAt":
+		return timeText(e.Scheduled)
+	case "completedAt":
+		return timeText(e.Completed)
+	case "createdAt":
+		return stamp(e.Created)
+	case "updatedAt":
+		return stamp(e.Updated)
+	case "status":
+		return e.Status
+	case "orgUnit":
+		return e.OrgUnit
+	case "programStage":
+		return e.Stage
+	case "program":
+		return e.Program
+	case "enrollment":
+		return e.Enrollment
+	}
+	value, _ := e.value(field)
+	return value
+}
+
+func (c *call) eventMatches(v trackerView, q *eventQuery, e *event) bool {
+	p := v.c.programs[e.Program]
+	if e.Deleted && !v.deleted || p == nil || q.kind == "trackerEvents" && !p.registration || q.kind == "singleEvents" && p.registration {
+		return false
+	}
+	if q.program != "" && e.Program != q.program || q.stage != "" && e.Stage != q.stage || q.status != "" && e.Status != q.status ||
+		q.assigned != "" && !contains(strings.FieldsFunc(q.assigned, func(r rune) bool { return r == ',' || r == ';' }), e.AssignedUser) {
+		return false
+	}
+	if len(q.enrollments) > 0 && !q.enrollments[e.Enrollment] || len(q.events) > 0 && !q.events[e.UID] {
+		return false
+	}
+	en := v.st.enrollments[e.Enrollment]
+	if q.entity != "" && (en == nil || en.Entity != q.entity) || q.enrollmentStatus != "" && (en == nil || en.Status != q.enrollmentStatus) {
+		return false
+	}
+	if !q.occurred.holds(e.Occurred) || !q.scheduled.holds(e.Scheduled) || !q.updated.holds(&e.Updated) {
+		return false
+	}
+	for _, f := range q.filters {
+		if value, has := e.value(f.uid); !f.passes(value, has) {
+			return false
+		}
+	}
+	for _, f := range q.attributes {
+		var t *trackedEntity
+		if en != nil {
+			t = v.st.entities[en.Entity]
+		}
+		if t == nil {
+			return false
+		}
+		if value, has := t.attribute(f.uid); !f.passes(value, has) {
+			return false
+		}
+	}
+	return q.scope.covers(e.OrgUnit, v.c, c.user) && c.reaches(e.OrgUnit, e.Program)
+}
+
+func (c *call) listRelationships(set *fieldSet) (any, *problem) {
+	v := c.trackerView()
+	var uid, name string
+	for _, n := range []string{"trackedEntity", "enrollment", "event"} {
+		if x := c.query.Get(n); x != "" {
+			if uid != "" {
+				return nil, c.invalid("Only one of the parameters 'trackedEntity', 'enrollment' or 'event' is allowed.")
+			}
+			uid, name = x, n
+		}
+	}
+	if uid == "" && c.srv.manners.oldParameters() {
+		uid, name = c.query.Get("tei"), "trackedEntity"
+	}
+	if uid == "" {
+		return nil, c.invalid("Missing required parameter 'trackedEntity', 'enrollment' or 'event'.")
+	}
+	known := map[string]bool{"trackedEntity": v.st.entities[uid] != nil && !v.st.entities[uid].Deleted,
+		"enrollment": v.st.enrollments[uid] != nil && !v.st.enrollments[uid].Deleted, "event": v.st.events[uid] != nil && !v.st.events[uid].Deleted}
+	if !known[name] && !v.deleted {
+		return nil, c.unknown(strings.ToUpper(name[:1])+name[1:], uid)
+	}
+	items := []any{}
+	for _, r := range v.st.relationsOf[uid] {
+		if !r.Deleted || v.deleted {
+			items = append(items, project(v.relationship(r, set), set, plainSource{}))
+		}
+	}
+	return c.page("relationships", items), nil
+}
+
+// addNote answers POST /api/tracker/{enrollments,events}/<uid>/note, from 2.42 on.
+func (c *call) addNote(kind string) {
+	if !c.method(http.MethodPost) {
+		return
+	}
+	body, p := c.srv.readBody(c.w, c.r)
+	if p != nil {
+		c.srv.refused(c.w, p)
+		return
+	}
+	root, err := parseJSON(body)
+	if err != nil || root == nil || root.kind != jsonObject {
+		c.unreadable("JSON parse error")
+		return
+	}
+	d := decoder{m: c.srv.manners}
+	n := note{UID: orNew(d.uid(root, "note")), Value: d.text(root, "value"), Stored: c.srv.now().UTC(), By: c.user.username}
+	if d.err != nil {
+		c.unreadable("JSON parse error: " + d.err.Error())
+		return
+	}
+	st, uid := c.srv.store, c.at(2)
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	e, ev := st.enrollments[uid], st.events[uid]
+	switch {
+	case kind == "enrollments" && (e == nil || e.Deleted):
+		p = c.unknown("Enrollment", uid)
+	case kind == "events" && (ev == nil || ev.Deleted):
+		p = c.unknown("Event", uid)
+	case n.Value == "":
+		p = refuse(http.StatusBadRequest, "", "Note value is required")
+	case st.notes[n.UID]:
+		p = refuse(http.StatusBadRequest, "", "Note with uid %s already exists", n.UID)
+	}
+	if p != nil {
+		c.srv.refused(c.w, p)
+		return
+	}
+	st.notes[n.UID] = true
+	if kind == "enrollments" {
+		e.Notes = append(e.Notes, n)
+		st.state.note("en", e)
+	} else {
+		ev.Notes = append(ev.Notes, n)
+		st.state.note("ev", ev)
+	}
+	if err := st.state.flush(); err != nil {
+		c.srv.fail(c.w, http.StatusInternalServerError, "", err.Error())
+		return
+	}
+	c.srv.json(c.w, http.StatusOK, object{"note": n.UID, "value": n.Value, "storedBy": n.By, "storedAt": stamp(n.Stored)})
+}

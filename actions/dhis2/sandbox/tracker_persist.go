@@ -1,0 +1,483 @@
+package sandbox
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"time"
+)
+
+// accepted are the objects of a bundle that can be written.
+type accepted struct {
+	entities      []*entityIn
+	enrollments   []*enrollmentIn
+	events        []*eventIn
+	relationships []*relationshipIn
+}
+
+// everything is a bundle before anything was left out of it.
+func (b *bundle) everything() *accepted {
+	return &accepted{b.entities, b.enrollments, b.events, b.relationships}
+}
+
+// persistable picks the objects that can be written, and tells valid children of parents with errors that they cannot be either. A child of
+// such a child is left out without a word (DHIS2 PersistablesFilter).
+func (im *importer) persistable(from *accepted) *accepted {
+	out := &accepted{}
+	if im.params.strategy == "DELETE" {
+		for _, t := range from.entities {
+			if !im.r.isInvalid(trackedEntityKind, t.uid) {
+				out.entities = append(out.entities, t)
+			}
+		}
+		for _, e := range from.enrollments {
+			if !im.r.isInvalid(enrollmentKind, e.uid) {
+				out.enrollments = append(out.enrollments, e)
+			}
+		}
+		for _, e := range from.events {
+			if !im.r.isInvalid(eventKind, e.uid) {
+				out.events = append(out.events, e)
+			}
+		}
+		for _, r := range from.relationships {
+			if !im.r.isInvalid(relationshipKind, r.uid) {
+				out.relationships = append(out.relationships, r)
+			}
+		}
+		return out
+	}
+	im.r.stopped = false // what follows is no validation any more
+	f := filter{im: im, marked: map[[2]string]bool{}, invalid: maps.Clone(im.r.invalid)}
+	for _, t := range from.entities {
+		if !im.r.isInvalid(trackedEntityKind, t.uid) {
+			f.marked[[2]string{trackedEntityKind, t.uid}] = true
+			out.entities = append(out.entities, t)
+		}
+	}
+	for _, e := range from.enrollments {
+		if f.under(enrollmentKind, e.uid, parent{trackedEntityKind, e.entity}) {
+			out.enrollments = append(out.enrollments, e)
+		}
+	}
+	for _, e := range from.events {
+		var parents []parent
+		if e.program == nil || e.program.registration {
+			parents = []parent{{enrollmentKind, e.enrollment}}
+		}
+		if f.under(eventKind, e.uid, parents...) {
+			out.events = append(out.events, e)
+		}
+	}
+	for _, r := range from.relationships {
+		var parents []parent
+		if r.from != nil && r.to != nil {
+			parents = []parent{{r.from.kind(), r.from.uid()}, {r.to.kind(), r.to.uid()}}
+		}
+		if f.under(relationshipKind, r.uid, parents...) {
+			out.relationships = append(out.relationships, r)
+		}
+	}
+	return out
+}
+
+type parent struct{ kind, uid string }
+
+// filter knows what can be written so far, and what validation found invalid.
+type filter struct {
+	im              *importer
+	marked, invalid map[[2]string]bool
+}
+
+func (f *filter) under(kind, uid string, parents ...parent) bool {
+	if f.invalid[[2]string{kind, uid}] {
+		return false
+	}
+	ok := true
+	for _, p := range parents {
+		if !f.marked[[2]string{p.kind, p.uid}] && !f.im.stored(p) {
+			ok = false
+		}
+	}
+	if ok {
+		f.marked[[2]string{kind, uid}] = true
+		return true
+	}
+	for _, p := range parents {
+		if f.invalid[[2]string{p.kind, p.uid}] {
+			f.im.r.about(kind, uid).error("E5000", kindName[kind], uid, kindName[p.kind], p.uid)
+		}
+	}
+	return false
+}
+
+func (im *importer) stored(p parent) bool {
+	switch p.kind {
+	case trackedEntityKind:
+		return im.st.entities[p.uid] != nil
+	case enrollmentKind:
+		return im.st.enrollments[p.uid] != nil
+	}
+	return im.st.events[p.uid] != nil
+}
+
+// collides finds what a DHIS2 of some version fails at while it writes, so that nothing is written: an attribute twice in one list, and,
+// where the storage insists on it, an object twice in one request.
+func (im *importer) collides(a *accepted) (*report, *problem) {
+	if im.params.strategy == "DELETE" {
+		return nil, nil
+	}
+	if im.m.uniqueStorage() {
+		if uid := a.twice(); uid != "" {
+			return nil, refuse(http.StatusInternalServerError, "", "ERROR: duplicate key value violates unique constraint\n  Detail: Key (uid)=(%s) already exists.", uid)
+		}
+		return nil, nil
+	}
+	for _, t := range a.entities {
+		if im.repeatsNew(t.attributes, t.uid) {
+			return im.collision("trackedEntity", t.uid)
+		}
+	}
+	for _, e := range a.enrollments {
+		if im.repeatsNew(e.attributes, e.entity) {
+			return im.collision("enrollment", e.uid)
+		}
+	}
+	return nil, nil
+}
+
+func (im *importer) collision(kind, uid string) (*report, *problem) {
+	if im.m >= 41 {
+		return nil, refuse(http.StatusInternalServerError, "", "A different object with the same identifier value was already associated with the session : [%s %s]", kind, uid)
+	}
+	return &report{Status: "ERROR", Validation: im.m.validationOf(im.r, "ERRORS"),
+		Message: fmt.Sprintf("Exception:A Tracker Entity of type '%s' (%s) failed to persist.", kind, uid)}, nil
+}
+
+// repeatsNew tells whether a list names an attribute twice that the tracked entity does not hold yet.
+func (im *importer) repeatsNew(attrs []attributeIn, entity string) bool {
+	seen := map[string]bool{}
+	for _, a := range attrs {
+		if a.value == nil || a.uid == "" {
+			continue
+		}
+		if seen[a.uid] && !im.entityStores(entity, a.uid) {
+			return true
+		}
+		seen[a.uid] = true
+	}
+	return false
+}
+
+func (im *importer) entityStores(entity, attribute string) bool {
+	t := im.st.entities[entity]
+	if t == nil {
+		return false
+	}
+	_, ok := t.attribute(attribute)
+	return ok
+}
+
+// twice gives the uid of an object that is to be created twice.
+func (a *accepted) twice() string {
+	seen := map[string]bool{}
+	check := func(s strategy, uid string) bool {
+		again := s == create && seen[uid]
+		seen[uid] = true
+		return again
+	}
+	for _, t := range a.entities {
+		if check(t.strategy, t.uid) {
+			return t.uid
+		}
+	}
+	for _, e := range a.enrollments {
+		if check(e.strategy, e.uid) {
+			return e.uid
+		}
+	}
+	for _, e := range a.events {
+		if check(e.strategy, e.uid) {
+			return e.uid
+		}
+	}
+	for _, r := range a.relationships {
+		if check(r.strategy, r.uid) {
+			return r.uid
+		}
+	}
+	return ""
+}
+
+// persist writes what was accepted.
+func (im *importer) persist(a *accepted) map[string]*typeReport {
+	types := newTypeReports()
+	now := im.srv.now().UTC().Truncate(time.Millisecond)
+	if im.params.strategy == "DELETE" {
+		im.delete(a, types)
+		return types
+	}
+	for _, t := range a.entities {
+		im.wrote(types, trackedEntityKind, t.uid, t.strategy, im.writeEntity(t, now))
+	}
+	for _, e := range a.enrollments {
+		im.wrote(types, enrollmentKind, e.uid, e.strategy, im.writeEnrollment(e, now))
+	}
+	for _, e := range a.events {
+		im.wrote(types, eventKind, e.uid, e.strategy, im.writeEvent(e, now))
+	}
+	for _, r := range a.relationships {
+		if r.strategy != create { // relationships are never updated
+			types[relationshipKind].Stats.Ignored++
+			continue
+		}
+		im.writeRelationship(r, now)
+		im.wrote(types, relationshipKind, r.uid, r.strategy, true)
+	}
+	return types
+}
+
+// wrote counts an object. Up to 2.40 what counts is whether it was there when it was written, after that what was decided at first.
+func (im *importer) wrote(types map[string]*typeReport, kind, uid string, what strategy, isNew bool) {
+	t := types[kind]
+	if im.m > 40 {
+		isNew = what == create
+	}
+	if isNew {
+		t.Stats.Created++
+	} else {
+		t.Stats.Updated++
+	}
+	im.listed(t, uid)
+}
+
+func (im *importer) listed(t *typeReport, uid string) {
+	o := objectReport{Kind: t.Kind, UID: uid, Errors: []any{}}
+	if im.m <= 40 {
+		o.Index = new(int)
+	}
+	t.Objects = append(t.Objects, o)
+}
+
+func (im *importer) delete(a *accepted, types map[string]*typeReport) {
+	by := im.user.username
+	count := func(kind, uid string) {
+		types[kind].Stats.Deleted++
+		im.listed(types[kind], uid)
+	}
+	for _, r := range a.relationships {
+		im.st.deleteRelationship(r.old, by)
+		count(relationshipKind, r.uid)
+	}
+	for _, e := range a.events {
+		im.st.deleteEvent(e.old, by)
+		count(eventKind, e.uid)
+	}
+	for _, e := range a.enrollments {
+		im.st.deleteEnrollment(e.old, by)
+		count(enrollmentKind, e.uid)
+	}
+	for _, t := range a.entities {
+		im.st.deleteEntity(t.old, by)
+		count(trackedEntityKind, t.uid)
+	}
+}
+
+func (im *importer) born(now time.Time) made {
+	return made{Created: now, Updated: now, CreatedBy: im.user.username, UpdatedBy: im.user.username, Seq: im.st.next()}
+}
+
+func (m *made) touch(now time.Time, by string) { m.Updated, m.UpdatedBy = now, by }
+
+// writeEntity replaces what is single and merges attributes, as every update does: what is not sent falls back, but attributes stay.
+func (im *importer) writeEntity(in *entityIn, now time.Time) (isNew bool) {
+	t := im.st.entities[in.uid]
+	if t == nil {
+		isNew = true
+		t = &trackedEntity{UID: in.uid, made: im.born(now)}
+	}
+	t.Type, t.OrgUnit, t.Inactive, t.Duplicate, t.Geometry = in.entityType.uid, in.orgUnit.uid, in.inactive, in.duplicate, in.geometry
+	t.CreatedAtClient, t.UpdatedAtClient = in.createdAtClient, in.updatedAtClient
+	t.touch(now, im.user.username)
+	im.writeAttributes(t, in.attributes, now)
+	if isNew {
+		im.st.putEntity(t)
+	} else {
+		im.st.state.note("te", t)
+	}
+	return isNew
+}
+
+func (im *importer) writeAttributes(t *trackedEntity, attrs []attributeIn, now time.Time) {
+	for _, a := range attrs {
+		if a.uid == "" {
+			continue
+		}
+		value := ""
+		if a.value != nil {
+			value = *a.value
+		}
+		im.st.setAttribute(t, a.uid, value, im.user.username, now)
+	}
+}
+
+func (im *importer) writeEnrollment(in *enrollmentIn, now time.Time) (isNew bool) {
+	e := im.st.enrollments[in.uid]
+	if e == nil {
+		isNew = true
+		e = &enrollment{UID: in.uid, Entity: in.entity, made: im.born(now)}
+	}
+	e.Program, e.OrgUnit, e.FollowUp, e.Geometry = in.program.uid, in.orgUnit.uid, in.followUp, in.geometry
+	if in.enrolled != nil {
+		e.Enrolled = *in.enrolled
+	}
+	e.Occurred = in.occurred
+	if e.Occurred == nil {
+		e.Occurred = in.enrolled
+	}
+	e.CreatedAtClient, e.UpdatedAtClient = in.createdAtClient, in.updatedAtClient
+	e.OptionCombo = in.comboID
+	if e.OptionCombo == "" {
+		e.OptionCombo = defaultOptionCombo
+	}
+	status := in.status
+	if status == "" {
+		status = "ACTIVE"
+	}
+	im.enrollmentStatus(e, in, status, now)
+	e.Notes = im.addNotes(e.Notes, in.notes, now)
+	e.touch(now, im.user.username)
+	if t := im.st.entities[in.entity]; t != nil {
+		im.writeAttributes(t, in.attributes, now)
+		t.touch(now, im.user.username)
+		im.st.state.note("te", t)
+	}
+	if isNew {
+		im.st.putEnrollment(e)
+	} else {
+		im.st.state.note("en", e)
+	}
+	return isNew
+}
+
+func (im *importer) enrollmentStatus(e *enrollment, in *enrollmentIn, status string, now time.Time) {
+	if status == e.Status {
+		if im.m.completedOnly() && in.completed != nil {
+			e.Completed = in.completed
+		}
+		return
+	}
+	e.Status, e.Completed, e.CompletedBy = status, nil, ""
+	if status == "ACTIVE" {
+		return
+	}
+	at := now
+	if im.m.completedOnly() && in.completed != nil {
+		at = *in.completed
+	}
+	e.Completed = &at
+	if status == "COMPLETED" {
+		e.CompletedBy = im.user.username
+	}
+}
+
+func (im *importer) addNotes(have []note, given []noteIn, now time.Time) []note {
+	for _, n := range given {
+		if n.value == "" || im.st.notes[n.uid] {
+			continue
+		}
+		im.st.notes[n.uid] = true
+		have = append(have, note{UID: n.uid, Value: n.value, Stored: now, By: im.user.username})
+	}
+	return have
+}
+
+func (im *importer) writeEvent(in *eventIn, now time.Time) (isNew bool) {
+	e := im.st.events[in.uid]
+	if e == nil {
+		isNew = true
+		e = &event{UID: in.uid, made: im.born(now)}
+		if in.program.registration {
+			e.Enrollment = in.enrollment
+		}
+	}
+	e.Program, e.Stage, e.OrgUnit, e.Geometry = in.program.uid, in.stage.uid, in.orgUnit.uid, in.geometry
+	e.Occurred, e.Scheduled = in.occurred, in.scheduled
+	switch {
+	case in.program.registration && e.Scheduled == nil:
+		e.Scheduled = e.Occurred
+	case im.m.splitEvents() && !in.tracker:
+		e.Scheduled = nil
+	}
+	e.CreatedAtClient, e.UpdatedAtClient = in.createdAtClient, in.updatedAtClient
+	e.OptionCombo = defaultOptionCombo
+	if in.combo != nil {
+		e.OptionCombo = in.combo.uid
+	}
+	if in.stage.userAssignment && in.assigned != nil {
+		e.AssignedUser = in.assigned.uid
+	}
+	im.eventStatus(e, in, now)
+	im.writeValues(e, in.values, now)
+	e.Notes = im.addNotes(e.Notes, in.notes, now)
+	e.touch(now, im.user.username)
+	if isNew {
+		im.st.putEvent(e)
+	} else {
+		im.st.state.note("ev", e)
+	}
+	if en := im.st.enrollments[e.Enrollment]; en != nil {
+		if t := im.st.entities[en.Entity]; t != nil {
+			t.touch(now, im.user.username)
+			im.st.state.note("te", t)
+		}
+	}
+	return isNew
+}
+
+func (im *importer) eventStatus(e *event, in *eventIn, now time.Time) {
+	status := in.status
+	if status == "VISITED" {
+		status = "ACTIVE"
+	}
+	switch {
+	case status != "COMPLETED":
+		e.Completed, e.CompletedBy = nil, ""
+	case e.Status != "COMPLETED":
+		at := now
+		e.Completed, e.CompletedBy = &at, im.user.username
+	}
+	if status == "COMPLETED" && im.m.completedOnly() && in.completed != nil {
+		e.Completed = in.completed
+	}
+	e.Status = status
+}
+
+// writeValues merges the values of an event: an empty one removes, one that is not sent stays.
+func (im *importer) writeValues(e *event, values []valueIn, now time.Time) {
+	for _, v := range values {
+		at := -1
+		for i := range e.Values {
+			if e.Values[i].Element == v.uid {
+				at = i
+			}
+		}
+		switch {
+		case v.uid == "":
+		case v.value == nil && at >= 0:
+			e.Values = append(e.Values[:at:at], e.Values[at+1:]...)
+		case v.value == nil:
+		case at >= 0:
+			old := &e.Values[at]
+			if old.Value != *v.value || old.Elsewhere != v.elsewhere {
+				old.Value, old.Elsewhere, old.Updated, old.StoredBy = *v.value, v.elsewhere, now, im.user.username
+			}
+		default:
+			e.Values = append(e.Values, eventValue{v.uid, *v.value, v.elsewhere, now, now, im.user.username})
+		}
+	}
+}
+
+func (im *importer) writeRelationship(in *relationshipIn, now time.Time) {
+	im.st.putRelationship(&relationship{UID: in.uid, Type: in.relType.uid, From: *in.from, To: *in.to, made: im.born(now)})
+}

@@ -1,0 +1,455 @@
+package sandbox
+
+import (
+	"strings"
+	"time"
+)
+
+// withoutValues are the states of an event that has not taken place.
+var withoutValues = setOf([]string{"SCHEDULE", "OVERDUE", "SKIPPED"})
+
+func (im *importer) validateEvent(e *eventIn) {
+	s := im.r.about(eventKind, e.uid)
+	exists := func() { s.exists(e.old != nil, e.old != nil && e.old.Deleted, e.strategy, "E1082", "E1030", "E1032") }
+	if e.strategy == remove {
+		im.inOrder(func() { s.uidForm(im.m, e.uid) }, exists, func() { im.eventAccess(s, e) }, func() { im.eventDeletable(s, e) })
+		return
+	}
+	im.inOrder(
+		func() {
+			s.uidForm(im.m, e.uid)
+			for _, n := range e.notes {
+				s.uidForm(im.m, n.uid)
+			}
+		},
+		exists,
+		func() { im.eventMandatory(s, e) },
+		func() { im.eventMeta(s, e) },
+		func() { im.eventFixed(s, e) },
+		func() {
+			im.eventRelations(s, e)
+			if !im.m.splitEvents() {
+				im.eventCombo(s, e)
+			}
+		},
+		func() {
+			if im.m.splitEvents() {
+				im.eventCombo(s, e)
+			}
+		},
+		func() {
+			if im.m.splitEvents() && !e.tracker && withoutValues[e.status] {
+				s.error("E1318", e.status)
+			}
+		},
+		func() { im.eventAccess(s, e) },
+		func() {
+			im.eventOptions(s, e)
+			im.eventDates(s, e)
+			im.geometry(s, e.geometry, e.stage.featureType)
+			im.notes(s, e.notes)
+			im.eventValues(s, e)
+			im.eventTransition(s, e)
+			im.eventUser(s, e)
+		},
+	)
+}
+
+func (im *importer) eventMandatory(s *subject, e *eventIn) {
+	if im.m.splitEvents() && e.tracker && e.enrollment == "" {
+		s.error("E1123", "enrollment")
+	}
+	if e.orgUnitID == "" {
+		s.error("E1123", "orgUnit")
+	}
+	if e.stageID == "" {
+		s.error("E1123", "programStage")
+	}
+	if e.stage != nil {
+		if e.stage.program == "" {
+			s.error("E1008", e.stageID)
+		}
+		return
+	}
+	if e.programID == "" {
+		s.error("E1123", "program")
+	}
+}
+
+func (im *importer) eventMeta(s *subject, e *eventIn) {
+	if e.orgUnit == nil {
+		s.error("E1011", e.orgUnitID)
+	}
+	if e.program == nil {
+		s.error("E1010", e.programID)
+	}
+	if e.stage == nil {
+		s.error("E1013", e.stageID)
+	}
+}
+
+func (im *importer) eventFixed(s *subject, e *eventIn) {
+	if e.strategy != update {
+		return
+	}
+	if e.old.Stage != e.stage.uid {
+		s.error("E1128", "programStage")
+	}
+	if e.program.registration && e.enrollment != "" && e.old.Enrollment != e.enrollment {
+		s.error("E1128", "enrollment")
+	}
+}
+
+// enrollmentOf finds what an event's enrollment leads to, in the store or in the request: its program, and whether it has a tracked entity.
+func (im *importer) enrollmentOf(e *eventIn) (program string, hasEntity bool) {
+	if en := im.st.enrollments[e.enrollment]; en != nil {
+		return en.Program, en.Entity != ""
+	}
+	if en := im.b.enrollmentBy[e.enrollment]; en != nil {
+		if en.program != nil {
+			program = en.program.uid
+		}
+		return program, en.entity != ""
+	}
+	return "", false
+}
+
+func (im *importer) eventRelations(s *subject, e *eventIn) {
+	if e.program.registration {
+		program, hasEntity := im.enrollmentOf(e)
+		if e.enrollment == "" {
+			s.error("E1033", e.uid)
+			if im.m <= 40 {
+				s.error("E1313", e.uid)
+			}
+		} else {
+			if !hasEntity {
+				s.error("E1313", e.uid)
+			}
+			if program != e.program.uid {
+				s.error("E1079", e.uid, e.program.uid, e.enrollment)
+			}
+		}
+	}
+	if e.stage.program != e.program.uid {
+		s.error("E1089", e.uid, e.stage.uid, e.program.uid)
+	}
+	if !e.program.orgUnits[e.orgUnit.uid] {
+		s.error("E1029", e.orgUnit.uid, e.program.uid)
+	}
+}
+
+// eventCombo checks the attribute option combo and the category options against each other and against the program.
+func (im *importer) eventCombo(s *subject, e *eventIn) {
+	ok := true
+	bad := func(code string, args ...string) {
+		s.error(code, args...)
+		ok = false
+	}
+	if e.comboID != "" && e.combo == nil {
+		bad("E1115", e.comboID)
+	}
+	for i, uid := range e.options {
+		if uid == "" {
+			bad("E1116", e.optionIDs[i])
+		}
+	}
+	usual := e.program.combo == defaultCombo
+	if !usual && (e.comboID == "" && len(e.options) == 0 || e.combo != nil && e.combo.combo == defaultCombo) {
+		bad("E1055")
+	}
+	if !ok {
+		return
+	}
+	combo := e.combo
+	if combo == nil && usual {
+		combo = im.c.optionCombos[defaultOptionCombo]
+	}
+	if combo == nil {
+		s.error("E1117", e.program.combo, strings.Join(e.optionIDs, ", "))
+		return
+	}
+	if e.combo != nil && e.combo.combo != e.program.combo {
+		s.error("E1054", e.combo.uid, e.program.uid)
+		return
+	}
+	if len(e.options) > 0 && !sameSet(combo.options, e.options) {
+		s.error("E1117", combo.uid, strings.Join(e.optionIDs, ", "))
+	}
+}
+
+func sameSet(a, b []string) bool {
+	x, y := setOf(a), setOf(b)
+	if len(x) != len(y) {
+		return false
+	}
+	for k := range x {
+		if !y[k] {
+			return false
+		}
+	}
+	return true
+}
+
+func (im *importer) eventAccess(s *subject, e *eventIn) {
+	if im.user.super {
+		return
+	}
+	p, st, unit, combo := e.program, e.stage, e.orgUnit, e.combo
+	if e.strategy != create {
+		st, unit, combo = im.c.stages[e.old.Stage], im.c.orgUnits[e.old.OrgUnit], im.c.optionCombos[e.old.OptionCombo]
+		p = im.c.programs[e.old.Program]
+	}
+	if p == nil || st == nil {
+		return
+	}
+	if e.strategy != update || !p.registration {
+		im.capture(s, unit)
+	}
+	if im.m >= 43 && e.strategy == update && e.orgUnit.uid != e.old.OrgUnit {
+		im.capture(s, e.orgUnit)
+	}
+	if p.registration {
+		if !st.sharing.dataWrite(im.user) {
+			s.error("E1095", im.user.uid, st.uid)
+		}
+		if !p.sharing.dataRead(im.user) {
+			s.error("E1096", im.user.uid, p.uid)
+		}
+		im.entityTypeAccess(s, p, im.entityOf(e))
+	} else if !p.sharing.dataWrite(im.user) {
+		s.error("E1091", im.user.uid, p.uid)
+	}
+	im.comboAccess(s, combo)
+	if e.strategy == update && e.old.Status == "COMPLETED" && e.status != "COMPLETED" && !im.user.may("F_UNCOMPLETE_EVENT") {
+		s.error("E1083", im.user.uid)
+	}
+}
+
+func (im *importer) entityOf(e *eventIn) string {
+	id := e.enrollment
+	if e.old != nil {
+		id = e.old.Enrollment
+	}
+	if en := im.st.enrollments[id]; en != nil {
+		return en.Entity
+	}
+	if en := im.b.enrollmentBy[id]; en != nil {
+		return en.entity
+	}
+	return ""
+}
+
+// eventDeletable: from 2.43 on what has expired cannot be deleted either.
+func (im *importer) eventDeletable(s *subject, e *eventIn) {
+	if im.m < 43 {
+		return
+	}
+	if p := im.c.programs[e.old.Program]; p != nil {
+		im.expired(s, e.uid, p, e.old.Occurred, e.old.Scheduled)
+	}
+}
+
+// eventOptions: the date of an event must be within the life of its category options.
+func (im *importer) eventOptions(s *subject, e *eventIn) {
+	date := e.occurred
+	if date == nil {
+		date = e.scheduled
+	}
+	if e.combo == nil || date == nil {
+		return
+	}
+	for _, id := range e.combo.options {
+		o := im.c.catOptions[id]
+		if o == nil {
+			continue
+		}
+		if !o.start.IsZero() && date.Before(o.start) {
+			s.error("E1056", stamp(*date), stamp(o.start), o.uid)
+		}
+		if !o.end.IsZero() && date.After(o.end.AddDate(0, 0, 1)) {
+			s.error("E1057", stamp(*date), stamp(o.end), o.uid)
+		}
+	}
+}
+
+func (im *importer) eventDates(s *subject, e *eventIn) {
+	if e.occurred == nil && (!e.program.registration || e.status == "ACTIVE" || e.status == "COMPLETED") {
+		s.error("E1031", e.uid)
+		return
+	}
+	if e.scheduled == nil && e.status == "SCHEDULE" {
+		s.error("E1050", e.uid)
+		return
+	}
+	if im.m.completedOnly() && e.completed != nil && e.status != "COMPLETED" {
+		s.error("E1051", e.uid, e.status)
+	}
+	if im.user.may("F_EDIT_EXPIRED") {
+		return
+	}
+	if days := e.program.completeExpiry; days > 0 && e.status == "COMPLETED" {
+		switch {
+		case e.completed != nil && im.srv.now().After(e.completed.AddDate(0, 0, days)):
+			s.error("E1043", e.uid)
+		case e.completed == nil && im.m <= 41:
+			s.error("E1042", e.uid)
+		}
+	}
+	im.expired(s, e.uid, e.program, e.occurred, e.scheduled)
+}
+
+// expired reports an event in a period that its program has closed.
+func (im *importer) expired(s *subject, uid string, p *program, occurred, scheduled *time.Time) {
+	if p.expiryPeriodType == "" || p.expiryDays == 0 || im.user.may("F_EDIT_EXPIRED") {
+		return
+	}
+	date := occurred
+	if date == nil {
+		date = scheduled
+	}
+	if date == nil {
+		s.error("E1046", uid)
+		return
+	}
+	period, ok := periodAt(p.expiryPeriodType, *date)
+	if ok && period.end.AddDate(0, 0, p.expiryDays+1).Before(im.srv.now()) {
+		s.error("E1047", uid)
+	}
+}
+
+// checksValues tells whether the stage wants the values of an event in its state to be complete.
+func checksValues(status string, st *stage) bool {
+	if withoutValues[status] {
+		return false
+	}
+	return st.onUpdate || status == "COMPLETED"
+}
+
+func (im *importer) eventValues(s *subject, e *eventIn) {
+	for _, v := range e.values {
+		if v.uid == "" {
+			s.error("E1304", v.id)
+		} else if v.value != nil {
+			im.eventValue(s, im.c.dataElements[v.uid], *v.value)
+		}
+	}
+	if withoutValues[e.status] && len(e.values) > 0 {
+		s.error("E1315", e.status)
+	}
+	if checksValues(e.status, e.stage) {
+		given, cleared := map[string]bool{}, map[string]bool{}
+		for _, v := range e.values {
+			given[v.uid] = true
+			cleared[v.uid] = cleared[v.uid] || v.value == nil
+		}
+		for _, id := range e.stage.compulsory {
+			stored := false
+			if e.old != nil {
+				_, stored = e.old.value(id)
+			}
+			if !given[id] && !stored {
+				s.error("E1303", id)
+			}
+			if cleared[id] {
+				s.error("E1076", "DataElement", id)
+			}
+		}
+	}
+	for _, v := range e.values {
+		if !e.stage.elements[v.uid] {
+			s.error("E1305", v.id, e.stage.uid)
+		}
+	}
+}
+
+// eventValue checks one value: up to 2.42 an element with options is checked against these alone, and references have codes of their own.
+func (im *importer) eventValue(s *subject, de *dataElement, value string) {
+	set := im.c.optionSets[de.optionSet]
+	if set != nil && !im.m.validOption(set, value, de.valueType) {
+		s.error("E1125", value, set.uid)
+	}
+	if im.m.oneValueTypeCheck() {
+		if misfit(value, de.valueType) != "" || im.missingReference(de.valueType, value) {
+			s.error("E1302", de.uid, "value type "+de.valueType+" does not fit")
+		}
+		return
+	}
+	switch {
+	case set != nil:
+	case de.valueType == "FILE_RESOURCE" || de.valueType == "IMAGE":
+		s.error("E1084", value)
+	case de.valueType == "ORGANISATION_UNIT":
+		if im.c.orgUnits[value] == nil {
+			s.error("E1007", de.valueType, value)
+		}
+	default:
+		if reason := misfit(value, de.valueType); reason != "" {
+			s.error("E1302", de.uid, reason)
+		}
+	}
+}
+
+// eventTransition: an event that has taken place cannot become one that has not.
+func (im *importer) eventTransition(s *subject, e *eventIn) {
+	if e.strategy != update || im.m.splitEvents() && !e.tracker {
+		return
+	}
+	if !withoutValues[e.old.Status] && withoutValues[e.status] {
+		s.error("E1316", e.old.Status, e.status)
+	}
+}
+
+func (im *importer) eventUser(s *subject, e *eventIn) {
+	if !e.hasAssigned {
+		return
+	}
+	if e.assigned == nil {
+		s.error("E1118", e.assignedUID+e.assignedName)
+	}
+	if !e.stage.userAssignment {
+		s.warning("E1120", e.stage.uid)
+	}
+}
+
+// validateRepeats: a stage that does not repeat takes one event an enrollment, within the request and with what is stored.
+func (im *importer) validateRepeats() {
+	if im.r.stopped {
+		return
+	}
+	type spot struct{ stage, enrollment string }
+	groups := map[spot][]*eventIn{}
+	var candidates []*eventIn
+	for _, e := range im.b.events {
+		if e.stage == nil || e.stage.repeatable || e.strategy == remove || e.program == nil {
+			continue
+		}
+		invalid := im.r.isInvalid(eventKind, e.uid)
+		if !invalid && e.program.registration {
+			k := spot{e.stage.uid, e.enrollment}
+			groups[k] = append(groups[k], e)
+		}
+		if !invalid && e.program.registration || im.m.repeatsInvalid() {
+			candidates = append(candidates, e)
+		}
+	}
+	for _, events := range groups {
+		if len(events) < 2 {
+			continue
+		}
+		for _, e := range events {
+			im.r.about(eventKind, e.uid).error("E1039", e.stage.uid)
+		}
+	}
+	for _, e := range candidates {
+		if e.strategy != create {
+			continue
+		}
+		for _, old := range im.st.eventsOf[e.enrollment] {
+			if !old.Deleted && old.Stage == e.stage.uid && e.enrollment != "" {
+				im.r.about(eventKind, e.uid).error("E1039", e.stage.uid)
+				break
+			}
+		}
+	}
+}

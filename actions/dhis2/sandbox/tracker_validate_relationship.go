@@ -1,0 +1,129 @@
+package sandbox
+
+func (im *importer) validateRelationship(r *relationshipIn) {
+	s := im.r.about(relationshipKind, r.uid)
+	if r.strategy == remove {
+		im.inOrder(func() { s.uidForm(im.m, r.uid) }, func() { im.relationshipExists(s, r) })
+		return
+	}
+	im.inOrder(
+		func() { s.uidForm(im.m, r.uid) },
+		func() { im.relationshipExists(s, r) },
+		func() { im.relationshipMandatory(s, r) },
+		func() {
+			if r.relType == nil {
+				s.error("E4006", r.typeID)
+			}
+		},
+		func() {
+			if r.strategy == create && *r.from == *r.to {
+				s.error("E4000", r.uid)
+			}
+		},
+		func() {
+			if r.strategy == create {
+				im.side(s, "from", r.from, r.relType.from)
+				im.side(s, "to", r.to, r.relType.to)
+			}
+		},
+		func() {
+			if r.strategy == create && im.linked(r) {
+				s.error("E4018", r.uid, r.from.uid(), r.to.uid())
+			}
+		},
+		func() {
+			if im.m >= 43 && !r.relType.sharing.dataWrite(im.user) {
+				s.error("E4020", im.user.uid, r.uid)
+			}
+		},
+	)
+}
+
+func (im *importer) relationshipExists(s *subject, r *relationshipIn) {
+	switch {
+	case r.old != nil && r.old.Deleted:
+		s.error("E4017", r.uid)
+	case r.old != nil && r.strategy == create:
+		s.error("E4015", r.uid)
+	case r.old != nil && r.strategy == update:
+		s.warning("E4015", r.uid)
+	case r.old == nil && r.strategy != create:
+		s.error("E4016", r.uid)
+	}
+}
+
+func (im *importer) relationshipMandatory(s *subject, r *relationshipIn) {
+	if r.from == nil || r.fromCount != 1 {
+		s.error("E4001", "from", r.uid)
+	}
+	if r.to == nil || r.toCount != 1 {
+		s.error("E4001", "to", r.uid)
+	}
+	if r.typeID == "" {
+		s.error("E1124", "relationshipType")
+	}
+}
+
+func (i *item) kind() string {
+	switch {
+	case i.Entity != "":
+		return trackedEntityKind
+	case i.Enrollment != "":
+		return enrollmentKind
+	}
+	return eventKind
+}
+
+// side checks one side of a relationship against what its type allows there.
+func (im *importer) side(s *subject, name string, it *item, allowed constraint) {
+	want, exists := "", false
+	switch allowed.entity {
+	case "TRACKED_ENTITY_INSTANCE":
+		want = trackedEntityKind
+		exists = im.st.entities[it.Entity] != nil || im.b.entityBy[it.Entity] != nil
+	case "PROGRAM_INSTANCE":
+		want = enrollmentKind
+		exists = im.st.enrollments[it.Enrollment] != nil || im.b.enrollmentBy[it.Enrollment] != nil
+	case "PROGRAM_STAGE_INSTANCE":
+		want = eventKind
+		exists = im.st.events[it.Event] != nil || im.b.eventBy[it.Event] != nil
+	default:
+		return
+	}
+	switch {
+	case it.kind() != want:
+		s.error("E4010", name, kindName[want], kindName[it.kind()])
+	case !exists:
+		s.error("E4012", kindName[want], it.uid())
+	case want == trackedEntityKind:
+		if got := im.typeOf(it.Entity); got != "" && got != allowed.entityType {
+			s.error("E4014", name, allowed.entityType, got)
+		}
+	}
+}
+
+func (im *importer) typeOf(entity string) string {
+	if t := im.st.entities[entity]; t != nil {
+		return t.Type
+	}
+	if t := im.b.entityBy[entity]; t != nil {
+		if t.entityType == nil {
+			return t.typeID
+		}
+		return t.entityType.uid
+	}
+	return ""
+}
+
+// linked tells whether a relationship of the type between the two exists; for a type that goes both ways, in either direction.
+func (im *importer) linked(r *relationshipIn) bool {
+	for _, o := range im.st.relationsOf[r.from.uid()] {
+		if o.Deleted || o.Type != r.relType.uid {
+			continue
+		}
+		if o.From == *r.from && o.To == *r.to || r.relType.bidirectional && o.From == *r.to && o.To == *r.from {
+			return true
+		}
+	}
+	return false
+}

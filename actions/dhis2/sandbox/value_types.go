@@ -1,0 +1,180 @@
+package sandbox
+
+import (
+	"math"
+	"net/mail"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	maxDataValue      = 50000 // characters of a data value (DHIS2 ValidationUtils)
+	maxAttributeValue = 1200  // characters of a tracked entity attribute's value (DHIS2 tracker Constant)
+	maxComment        = 50000
+	maxCommentNew     = 5000 // from 2.43 on
+)
+
+var (
+	numberForm   = regexp.MustCompile(`^(-?0|-?[1-9]\d*)(\.\d+)?$`)
+	integerForm  = regexp.MustCompile(`^(0|-?[1-9]\d*)$`)
+	positiveForm = regexp.MustCompile(`^[1-9]\d*$`)
+	negativeForm = regexp.MustCompile(`^-[1-9]\d*$`)
+	zeroUpForm   = regexp.MustCompile(`^0$|^[1-9]\d*$`)
+	dateForm     = regexp.MustCompile(`^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[0-2])`)
+	timeForm     = regexp.MustCompile(`^([0-9]|0[0-9]|1[0-9]|2[0-3]):[0-5][0-9]$`)
+	phoneForm    = regexp.MustCompile(`^[0-9+\(\)#\.\s\/ext-]{6,50}$`)
+	userForm     = regexp.MustCompile(`^[a-zA-Z0-9]([-_.@]?[a-zA-Z0-9]+)*$`)
+	coordForm    = regexp.MustCompile(`^\[\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)\s*\]$`)
+	hostForm     = regexp.MustCompile(`^([a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?\.)+[a-zA-Z]{2,}\.?$`)
+	stampForm    = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}T\d{2}(:\d{2}(:\d{2}(\.\d+)?)?)?(Z|[+-]\d{2}(:?\d{2})?)?$|^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}(Z|[+-]\d{2}:?\d{2})$`)
+)
+
+// misfit says why a value does not have its type, as DHIS2 names it; empty when it fits. An empty value fits every type (DHIS2 ValidationUtils.valueIsValid).
+func misfit(value, valueType string) string {
+	if strings.TrimSpace(value) == "" || valueType == "" {
+		return ""
+	}
+	if len(value) > maxDataValue {
+		return "value_length_greater_than_max_length"
+	}
+	if check, ok := valueChecks[valueType]; ok && !check.fits(value) {
+		return check.reason
+	}
+	return ""
+}
+
+var valueChecks = map[string]struct {
+	fits   func(string) bool
+	reason string
+}{
+	"LETTER":                   {isLetter, "value_not_valid_letter"},
+	"NUMBER":                   {isNumeric, "value_not_numeric"},
+	"UNIT_INTERVAL":            {func(s string) bool { return within(s, 0, 1) }, "value_not_unit_interval"},
+	"PERCENTAGE":               {func(s string) bool { return within(s, 0, 100) }, "value_not_percentage"},
+	"INTEGER":                  {func(s string) bool { return isInteger(s, integerForm) }, "value_not_integer"},
+	"INTEGER_POSITIVE":         {func(s string) bool { return isInteger(s, positiveForm) }, "value_not_positive_integer"},
+	"INTEGER_NEGATIVE":         {func(s string) bool { return isInteger(s, negativeForm) }, "value_not_negative_integer"},
+	"INTEGER_ZERO_OR_POSITIVE": {func(s string) bool { return isInteger(s, zeroUpForm) }, "value_not_zero_or_positive_integer"},
+	"BOOLEAN":                  {func(s string) bool { return strings.EqualFold(s, "true") || strings.EqualFold(s, "false") }, "value_not_bool"},
+	"TRUE_ONLY":                {func(s string) bool { return strings.EqualFold(s, "true") }, "value_not_true_only"},
+	"DATE":                     {isDate, "value_not_valid_date"},
+	"AGE":                      {isDate, "value_not_valid_age"},
+	"DATETIME":                 {isStamp, "value_not_valid_datetime"},
+	"TIME":                     {timeForm.MatchString, "value_not_valid_time"},
+	"PHONE_NUMBER":             {phoneForm.MatchString, "value_not_phone_number"},
+	"EMAIL":                    {isEmail, "value_not_valid_email"},
+	"URL":                      {isURL, "value_not_url"},
+	"USERNAME":                 {isUsername, "value_not_valid_username"},
+	"COORDINATE":               {isCoordinate, "value_not_coordinate"},
+	"ORGANISATION_UNIT":        {validUID, "value_not_valid_organisation_unit"},
+	"FILE_RESOURCE":            {validUID, "value_not_valid_file_resource_uid"},
+	"IMAGE":                    {validUID, "value_not_valid_image_uid"},
+	"TRACKER_ASSOCIATE":        {validUID, "value_not_valid_tracker_associate"},
+}
+
+func isLetter(s string) bool {
+	return len(s) == 1 && strings.Contains(letters, s)
+}
+
+func isNumeric(s string) bool {
+	return len(s) < 250 && numberForm.MatchString(s)
+}
+
+func within(s string, low, high float64) bool {
+	f, err := strconv.ParseFloat(s, 64)
+	return err == nil && isNumeric(s) && f >= low && f <= high
+}
+
+func isInteger(s string, form *regexp.Regexp) bool {
+	if !form.MatchString(s) {
+		return false
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	return err == nil && n >= math.MinInt32 && n <= math.MaxInt32
+}
+
+func isDate(s string) bool {
+	if !dateForm.MatchString(s) {
+		return false
+	}
+	_, err := time.Parse("2006-01-02", s[:10])
+	return err == nil
+}
+
+func isStamp(s string) bool {
+	if !stampForm.MatchString(s) {
+		return false
+	}
+	if _, ok := parseDate(strings.Replace(s, " ", "T", 1)); !ok {
+		return false
+	}
+	return true
+}
+
+func isEmail(s string) bool {
+	a, err := mail.ParseAddress(s)
+	if err != nil || a.Address != s || a.Name != "" || len(s) > 320 {
+		return false
+	}
+	local, host, _ := strings.Cut(s, "@")
+	return len(local) <= 64 && hostForm.MatchString(host)
+}
+
+func isURL(s string) bool {
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || strings.ContainsAny(s, " \t\n") {
+		return false
+	}
+	switch strings.ToLower(u.Scheme) {
+	case "http", "https", "ftp":
+	default:
+		return false
+	}
+	host := u.Hostname()
+	if ip := strings.Split(host, "."); len(ip) == 4 && isInteger(ip[3], zeroUpForm) {
+		for _, part := range ip {
+			n, err := strconv.Atoi(part)
+			if err != nil || n > 255 {
+				return false
+			}
+		}
+		return true
+	}
+	return hostForm.MatchString(host)
+}
+
+func isUsername(s string) bool {
+	return len(s) >= 4 && len(s) <= 255 && userForm.MatchString(s)
+}
+
+func isCoordinate(s string) bool {
+	m := coordForm.FindStringSubmatch(s)
+	if m == nil {
+		return false
+	}
+	x, _ := strconv.ParseFloat(m[1], 64)
+	y, _ := strconv.ParseFloat(m[2], 64)
+	return x >= -180 && x <= 180 && y >= -90 && y <= 90
+}
+
+// multi splits the value of a MULTI_TEXT element.
+func multi(value string) []string { return strings.Split(value, ",") }
+
+// validOption tells whether a value is allowed by an option set, for a value type, as a version sees it.
+func (m manners) validOption(set *optionSet, value, valueType string) bool {
+	if m.looseOptions() {
+		return set.lowered[strings.ToLower(value)]
+	}
+	if valueType != "MULTI_TEXT" {
+		return set.codes[value]
+	}
+	for _, v := range multi(value) {
+		if !set.codes[v] {
+			return false
+		}
+	}
+	return true
+}

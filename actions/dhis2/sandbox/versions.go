@@ -1,0 +1,178 @@
+package sandbox
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// manners is whose habits the sandbox takes on: the second number of a DHIS2 version, 42 for 2.42. What differs between versions is asked of it
+// by name, so that the code that uses it says what it is about.
+type manners int
+
+const (
+	oldestManners = 38
+	newestManners = 44
+)
+
+func parseManners(version string) (manners, error) {
+	if version == "" {
+		return 42, nil
+	}
+	rest, ok := strings.CutPrefix(version, "2.")
+	minor, _, _ := strings.Cut(rest, ".")
+	minor, _, _ = strings.Cut(minor, "-")
+	n, err := strconv.Atoi(minor)
+	if !ok || err != nil || n < oldestManners || n > newestManners {
+		return 0, fmt.Errorf("sandbox: version %q is not one it can act as: give 2.%d to 2.%d", version, oldestManners, newestManners)
+	}
+	return manners(n), nil
+}
+
+// release is the full version that /api/system/info gives.
+func (m manners) release() string {
+	switch m {
+	case 38:
+		return "2.38.7"
+	case 39:
+		return "2.39.10.1"
+	case 40:
+		return "2.40.12"
+	case 41:
+		return "2.41.9.1"
+	case 42:
+		return "2.42.4.1"
+	case 43:
+		return "2.43.1"
+	default:
+		return fmt.Sprintf("2.%d-SNAPSHOT", int(m))
+	}
+}
+
+// strictBody: from 2.41 on a body that cannot be read is answered with 400, before with 500.
+func (m manners) strictBody() bool { return m >= 41 }
+
+// typedUIDs: from 2.42 on a malformed uid anywhere refuses the whole request, before it is an error of one object.
+func (m manners) typedUIDs() bool { return m >= 42 }
+
+// looseOptions: up to 2.40 an option's code is compared without regard to case, and the value of a MULTI_TEXT element as a whole.
+func (m manners) looseOptions() bool { return m <= 40 }
+
+// enrollmentDefaultsActive: from 2.41 on an enrollment without a status is active already while it is validated; before only once it is stored.
+func (m manners) enrollmentDefaultsActive() bool { return m >= 41 }
+
+// repeatsInvalid: up to 2.40 an event that is invalid already is still told that its stage does not repeat.
+func (m manners) repeatsInvalid() bool { return m <= 40 }
+
+// splitEvents: from 2.43 on events of tracker programs and single events are different things.
+func (m manners) splitEvents() bool { return m >= 43 }
+
+// oneValueTypeCheck: from 2.43 on one check of the value type covers references (org units, users) too, beside the check of options.
+func (m manners) oneValueTypeCheck() bool { return m >= 43 }
+
+// completedOnly: from 2.42 on completedAt may only be given with a status that is complete.
+func (m manners) completedOnly() bool { return m >= 42 }
+
+// uniqueStorage: from 2.43 on an object that is twice in a request violates a constraint of the database; before it is written twice.
+func (m manners) uniqueStorage() bool { return m >= 43 }
+
+// dataEntry: from 2.43 on data values are checked and written data set by data set.
+func (m manners) dataEntry() bool { return m >= 43 }
+
+// zeroRemoves: up to 2.41 an insignificant zero removes the value that is there; from 2.42 on it is passed over.
+func (m manners) zeroRemoves() bool { return m <= 41 }
+
+// plainLists: up to 2.40 lists of tracker objects come as "instances" with the page beside them.
+func (m manners) plainLists() bool { return m <= 40 }
+
+// oldParameters: up to 2.41 the older names of reading parameters are understood (orgUnit, ouMode, skipPaging, trackedEntity).
+func (m manners) oldParameters() bool { return m <= 41 }
+
+// oldestFirst: up to 2.40 tracker lists come in the order in which objects were created, from 2.41 on newest first.
+func (m manners) oldestFirst() bool { return m <= 40 }
+
+// allAttributes: up to 2.40 a tracked entity read without a program shows the attributes of all its programs, after that of its type alone.
+func (m manners) allAttributes() bool { return m <= 40 }
+
+// htmlNotFound: from 2.41 on an unknown address is answered with a page of HTML.
+func (m manners) htmlNotFound() bool { return m >= 41 }
+
+// badRequest: from 2.41 on a query that makes no sense is answered with 400, before with 409.
+func (m manners) badRequest() bool { return m >= 41 }
+
+// optionsFromZero: from 2.42 on the sort order of options counts from zero in an option set that was imported.
+func (m manners) optionsFromZero() bool { return m >= 42 }
+
+// decimalExpiry: from 2.42 on the expiry days of a data set are a decimal number.
+func (m manners) decimalExpiry() bool { return m >= 41 }
+
+// summaryOnly: up to 2.37 some summaries come without a WebMessage around them; every version here has one.
+func (m manners) apiVersions() (from, to int) {
+	if m <= 42 {
+		return 28, 42
+	}
+	return 28, int(m)
+}
+
+// jsonType is the content type of an answer.
+func (m manners) jsonType() string {
+	if m <= 40 {
+		return "application/json"
+	}
+	return "application/json;charset=UTF-8"
+}
+
+// loginPage is where a browser without credentials is sent.
+func (m manners) loginPage() string {
+	switch {
+	case m <= 40:
+		return "/index.html"
+	case m <= 42:
+		return "/dhis-web-login/"
+	default:
+		return "/login/"
+	}
+}
+
+// authorities are those that exist: a superuser has them all.
+func (m manners) authorities() []string {
+	switch {
+	case m <= 40:
+		return strings.Fields(authorities40)
+	case m <= 42:
+		return strings.Fields(authorities42)
+	default:
+		return strings.Fields(authorities43)
+	}
+}
+
+const authorities40 = `ALL F_ACCEPT_DATA_LOWER_LEVELS F_APPROVE_DATA F_APPROVE_DATA_LOWER_LEVELS F_CAPTURE_DATASTORE_UPDATE F_DATAVALUE_ADD F_DATAVALUE_DELETE 
+F_EDIT_EXPIRED F_ENROLLMENT_CASCADE_DELETE F_EXPORT_DATA F_EXPORT_EVENTS F_GENERATE_MIN_MAX_VALUES 
+F_IGNORE_TRACKER_REQUIRED_VALUE_VALIDATION F_IMPERSONATE_USER F_IMPORT_DATA F_IMPORT_EVENTS F_INSERT_CUSTOM_JS_CSS F_LOCALE_ADD 
+F_METADATA_EXPORT F_METADATA_IMPORT F_ORGANISATIONUNIT_MOVE F_ORGANISATION_UNIT_MERGE F_ORGANISATION_UNIT_SPLIT F_ORG_UNIT_PROFILE_ADD 
+F_PERFORM_ANALYTICS_EXPLAIN F_PERFORM_MAINTENANCE F_PREDICTOR_RUN F_PROGRAM_DASHBOARD_CONFIG_ADMIN F_REPLICATE_USER F_RUN_VALIDATION 
+F_SEND_EMAIL F_SKIP_DATA_IMPORT_AUDIT F_SYSTEM_SETTING F_TEI_CASCADE_DELETE F_TRACKED_ENTITY_INSTANCE_SEARCH_IN_ALL_ORGUNITS 
+F_TRACKED_ENTITY_MERGE F_TRACKER_IMPORTER_EXPERIMENTAL F_UNCOMPLETE_EVENT F_USERGROUP_MANAGING_RELATIONSHIPS_ADD 
+F_USERGROUP_MANAGING_RELATIONSHIPS_VIEW F_USER_GROUPS_READ_ONLY_ADD_MEMBERS F_USER_VIEW F_VIEW_EVENT_ANALYTICS F_VIEW_SERVER_INFO 
+F_VIEW_UNAPPROVED_DATA`
+
+const authorities42 = `ALL F_ACCEPT_DATA_LOWER_LEVELS F_APPROVE_DATA F_APPROVE_DATA_LOWER_LEVELS F_CAPTURE_DATASTORE_UPDATE F_CATEGORY_OPTION_COMBO_MERGE 
+F_CATEGORY_OPTION_MERGE F_DATAVALUE_ADD F_DATA_ELEMENT_MERGE F_EDIT_EXPIRED F_ENROLLMENT_CASCADE_DELETE F_EXPORT_DATA 
+F_GENERATE_MIN_MAX_VALUES F_IMPERSONATE_USER F_INDICATOR_MERGE F_INDICATOR_TYPE_MERGE F_INSERT_CUSTOM_JS_CSS F_JOB_LOG_READ 
+F_LEGEND_SET_DELETE F_LEGEND_SET_PRIVATE_ADD F_LEGEND_SET_PUBLIC_ADD F_LOCALE_ADD F_LOCALE_DELETE F_METADATA_EXPORT F_METADATA_IMPORT 
+F_METADATA_MANAGE F_MINMAX_DATAELEMENT_ADD F_MOBILE_SENDSMS F_MOBILE_SETTINGS F_ORGANISATIONUNIT_MOVE F_ORGANISATION_UNIT_MERGE 
+F_ORGANISATION_UNIT_SPLIT F_ORG_UNIT_PROFILE_ADD F_PERFORM_ANALYTICS_EXPLAIN F_PERFORM_MAINTENANCE F_PREDICTOR_RUN 
+F_PREVIOUS_IMPERSONATOR_AUTHORITY F_REPLICATE_USER F_RUN_VALIDATION F_SEND_EMAIL F_SKIP_DATA_IMPORT_AUDIT F_SYSTEM_SETTING 
+F_TEI_CASCADE_DELETE F_TRACKED_ENTITY_INSTANCE_SEARCH_IN_ALL_ORGUNITS F_TRACKED_ENTITY_MERGE F_UNCOMPLETE_EVENT 
+F_USER_GROUPS_READ_ONLY_ADD_MEMBERS F_USER_VIEW F_VIEW_EVENT_ANALYTICS F_VIEW_SERVER_INFO F_VIEW_UNAPPROVED_DATA M_dhis-web-app-management`
+
+const authorities43 = `ALL F_ACCEPT_DATA_LOWER_LEVELS F_APPROVE_DATA F_APPROVE_DATA_LOWER_LEVELS F_CAPTURE_DATASTORE_UPDATE F_CATEGORY_COMBO_MERGE 
+F_CATEGORY_MERGE F_CATEGORY_OPTION_COMBO_MERGE F_CATEGORY_OPTION_MERGE F_DATAVALUE_ADD F_DATA_ELEMENT_MERGE F_EDIT_EXPIRED 
+F_ENROLLMENT_CASCADE_DELETE F_EXPORT_DATA F_GENERATE_MIN_MAX_VALUES F_IMPERSONATE_USER F_INDICATOR_MERGE F_INDICATOR_TYPE_MERGE 
+F_INSERT_CUSTOM_JS_CSS F_JOB_LOG_READ F_LEGEND_SET_DELETE F_LEGEND_SET_PRIVATE_ADD F_LEGEND_SET_PUBLIC_ADD F_LOCALE_ADD F_LOCALE_DELETE 
+F_METADATA_EXPORT F_METADATA_IMPORT F_METADATA_MANAGE F_MINMAX_DATAELEMENT_ADD F_MOBILE_SENDSMS F_MOBILE_SETTINGS F_OAUTH2_CLIENT_MANAGE 
+F_ORGANISATIONUNIT_MOVE F_ORGANISATION_UNIT_MERGE F_ORGANISATION_UNIT_SPLIT F_ORG_UNIT_PROFILE_ADD F_PERFORM_ANALYTICS_EXPLAIN 
+F_PERFORM_MAINTENANCE F_PREDICTOR_RUN F_PREVIOUS_IMPERSONATOR_AUTHORITY F_REPLICATE_USER F_RUN_VALIDATION F_SEND_EMAIL 
+F_SKIP_DATA_IMPORT_AUDIT F_SYSTEM_SETTING F_TEI_CASCADE_DELETE F_TRACKED_ENTITY_INSTANCE_SEARCH_IN_ALL_ORGUNITS F_TRACKED_ENTITY_MERGE 
+F_UNCOMPLETE_EVENT F_USER_GROUPS_READ_ONLY_ADD_MEMBERS F_USER_VIEW F_VIEW_EVENT_ANALYTICS F_VIEW_SERVER_INFO F_VIEW_UNAPPROVED_DATA 
+M_dhis-web-app-management`
