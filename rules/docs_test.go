@@ -51,6 +51,9 @@ func generated(t *testing.T, mark string) string {
 		return keyTable(root, root, nil)
 	case "keys: rule.trigger":
 		return keyTable(root, root.Child(root, "trigger", false), nil)
+	case "keys: rule.trigger.webhook", "keys: rule.trigger.files":
+		kind := mark[strings.LastIndexByte(mark, '.')+1:]
+		return keyTable(root, root.Child(root, "trigger", false).Child(root, kind, false), nil)
 	case "keys: common":
 		return keyTable(root, root.Definitions["dhis2.event"], func(key string) bool { return isCommon(key) })
 	}
