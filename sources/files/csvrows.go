@@ -61,7 +61,7 @@ func openCSV(open opener, place string, f Format) (_ *csvRows, err error) {
 	if err := c.readHeader(f); err != nil {
 		return nil, readError(place, err)
 	}
-	c.shape = Layout{Kind: CSV, Delimiter: c.lex.delim, BOM: enc.bom, Header: c.head}
+	c.shape = Layout{Kind: CSV, Delimiter: c.lex.delim, BOM: enc.bom || enc.decoder != nil, Header: c.head, HeaderRow: f.Header}
 	if c.lex.delim == '\t' {
 		c.shape.Kind = TSV
 	}

@@ -85,7 +85,7 @@ func sheetName(name, fallback string, taken map[string]bool) string {
 
 func (w *xlsxWriter) sheet(l Layout) (*sheetWriter, error) {
 	stream, err := w.book.NewStreamWriter(l.Sheet)
-	return &sheetWriter{stream: stream, header: l.Header}, err
+	return &sheetWriter{stream: stream, header: l.Header, row: max(l.HeaderRow, 1) - 1}, err
 }
 
 func (w *xlsxWriter) write(row Row, cause, mend string) error {

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 )
 
 // rowWriter writes rows in one format. Cells have the columns of the layout's header.
@@ -115,12 +116,16 @@ func newRowWriter(dst string, l Layout) (rowWriter, error) {
 	buf := bufio.NewWriterSize(file, 64<<10)
 	base := textWriter{file: file, buf: buf}
 	if l.Kind == JSON || l.Kind == NDJSON {
-		return &ndjsonWriter{base}, nil
+		return &jsonWriter{textWriter: base, list: l.Kind == JSON}, nil
 	}
 	if l.BOM {
 		if _, err := buf.Write(bomUTF8); err != nil {
 			return nil, errors.Join(err, file.Close())
 		}
+	}
+	// The headers stand in the row where the rule looks for them.
+	if _, err := buf.WriteString(strings.Repeat("\n", max(l.HeaderRow, 1)-1)); err != nil {
+		return nil, errors.Join(err, file.Close())
 	}
 	w := &csvWriter{textWriter: base, csv: csv.NewWriter(buf), columns: len(l.Header)}
 	w.csv.Comma = rune(l.Delimiter)
@@ -160,10 +165,14 @@ func (w *csvWriter) close() error {
 	return errors.Join(w.csv.Error(), w.textWriter.close())
 }
 
-// ndjsonWriter writes items of JSON lists and lines, one on each line.
-type ndjsonWriter struct{ textWriter }
+// jsonWriter writes items of JSON, one on each line.
+type jsonWriter struct {
+	textWriter
+	list bool
+	n    int
+}
 
-func (w *ndjsonWriter) write(row Row, cause, mend string) error {
+func (w *jsonWriter) write(row Row, cause, mend string) error {
 	var object map[string]json.RawMessage
 	if json.Unmarshal(row.Raw, &object) != nil || object == nil {
 		// What is no object cannot carry its cause; it is kept as text so that the line stays JSON.
@@ -184,6 +193,28 @@ func (w *ndjsonWriter) write(row Row, cause, mend string) error {
 	if err != nil {
 		return err
 	}
-	_, err = w.buf.Write(append(line, '\n'))
+	before := ""
+	switch {
+	case w.list && w.n == 0:
+		before = "[\n"
+	case w.list:
+		before = ",\n"
+	case w.n > 0:
+		before = "\n"
+	}
+	w.n++
+	if _, err := w.buf.WriteString(before); err != nil {
+		return err
+	}
+	_, err = w.buf.Write(line)
 	return err
+}
+
+func (w *jsonWriter) close() error {
+	end := "\n"
+	if w.list {
+		end = "\n]\n"
+	}
+	_, err := w.buf.WriteString(end)
+	return errors.Join(err, w.textWriter.close())
 }

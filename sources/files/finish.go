@@ -46,7 +46,7 @@ const (
 func ResultsPath(f sources.File) string { return filepath.Join(filepath.Dir(f.Path), resultsFile) }
 
 // failedSuffixes are what files of failed rows end with.
-var failedSuffixes = []string{".failed.csv", ".failed.tsv", ".failed.xlsx", ".failed.ndjson"}
+var failedSuffixes = []string{".failed.csv", ".failed.tsv", ".failed.xlsx", ".failed.json", ".failed.ndjson"}
 
 // Finish moves a taken file to its done or failed folder under a name that is free there, with its results and its failed rows beside it:
 // anc.csv, anc.results.csv and anc.failed.csv. Each appears whole or not at all. Repeated after a crash it goes on where it stopped.

@@ -70,12 +70,16 @@ func (b *budgetReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// enter moves to the first item of the list that the path leads to. A document without a list is one record.
+// enter moves to the first item of the list that the path leads to. A document that is a list stands for itself, whatever the path: files of failed
+// rows are such. A document without a list is one record.
 func (j *jsonRows) enter(b blob, f Format, enc textEncoding) error {
 	path := strings.FieldsFunc(f.Items, func(r rune) bool { return r == '.' })
 	t, err := j.dec.Token()
 	if err != nil {
 		return err
+	}
+	if t == json.Delim('[') {
+		return nil
 	}
 	for depth, key := range path {
 		if t != json.Delim('{') {
@@ -255,5 +259,10 @@ func (j *jsonRows) failure(err error) error {
 }
 
 func (j *jsonRows) header() []string { return nil }
-func (j *jsonRows) layout() Layout   { return Layout{Kind: NDJSON} }
-func (j *jsonRows) close() error     { return j.src.Close() }
+func (j *jsonRows) layout() Layout {
+	if j.lines != nil {
+		return Layout{Kind: NDJSON}
+	}
+	return Layout{Kind: JSON}
+}
+func (j *jsonRows) close() error { return j.src.Close() }

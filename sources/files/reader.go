@@ -27,9 +27,10 @@ type Row struct {
 type Layout struct {
 	Kind      FormatKind
 	Delimiter byte
-	BOM       bool // began with a UTF-8 byte order mark
+	BOM       bool // is to begin with a UTF-8 byte order mark: the file did, or was not in UTF-8
 	Sheet     string
 	Header    []string
+	HeaderRow int
 	Repeats   []Layout // tables of repeat groups whose rows belong to rows of this one
 }
 

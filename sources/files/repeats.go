@@ -389,7 +389,7 @@ func (j *join) layout() Layout {
 	// Several tables can only be written back into a workbook.
 	l.Kind = XLSX
 	for _, g := range j.groups {
-		l.Repeats = append(l.Repeats, Layout{Sheet: g.name, Header: g.header})
+		l.Repeats = append(l.Repeats, Layout{Sheet: g.name, Header: g.header, HeaderRow: l.HeaderRow})
 	}
 	return l
 }

@@ -1,16 +1,11 @@
 package files
 
 import (
-	"archive/zip"
 	"bufio"
-	"bytes"
-	"cmp"
 	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -38,9 +33,6 @@ type columnFault struct {
 	column int
 	fault  *cellFault
 }
-
-// mergedCells is a rectangle of cells of which only the first has a value; rows count from 1, columns from 0.
-type mergedCells struct{ firstRow, lastRow, firstColumn, lastColumn int }
 
 // open opens a sheet and reads its header.
 func (w *workbook) open(ref sheetRef) (_ *sheetRows, err error) {
@@ -160,16 +152,6 @@ func (s *sheetRows) problem(cells []string) error {
 	return nil
 }
 
-// touching lists the merged cells that the current row has part in. Rows come in order, so that each rectangle is looked at while it lasts.
-func (s *sheetRows) touching() []mergedCells {
-	for len(s.merges) > 0 && s.merges[0].firstRow <= s.line {
-		s.active = append(s.active, s.merges[0])
-		s.merges = s.merges[1:]
-	}
-	s.active = slices.DeleteFunc(s.active, func(m mergedCells) bool { return m.lastRow < s.line })
-	return s.active
-}
-
 func (s *sheetRows) column(n int) string {
 	if n < len(s.head) && s.head[n] != "" {
 		return s.head[n]
@@ -222,197 +204,8 @@ func (s *sheetRows) token() (xml.Token, error) {
 	return nil, s.book.damage(err)
 }
 
-// cellParts is what a cell element holds.
-type cellParts struct {
-	column   int
-	kind     string // the t attribute
-	style    int
-	value    []byte // of <v>
-	inline   []byte // of <is>
-	formula  bool
-	hasValue bool
-}
-
-func (s *sheetRows) readCells() error {
-	var c cellParts
-	next := 0 // column of the next cell where it has no reference
-	var into *[]byte
-	phonetic := false
-	for {
-		t, err := s.token()
-		if err != nil {
-			return err
-		}
-		switch t := t.(type) {
-		case xml.StartElement:
-			switch t.Name.Local {
-			case "c":
-				c = cellParts{column: next, value: c.value[:0], inline: c.inline[:0]}
-				c.read(t.Attr)
-				next = c.column + 1
-			case "f":
-				c.formula = true
-			case "v":
-				into, c.hasValue = &c.value, true
-			case "rPh":
-				phonetic = true
-			case "t":
-				if !phonetic {
-					into = &c.inline
-				}
-			}
-		case xml.CharData:
-			if into != nil {
-				*into = append(*into, t...)
-			}
-		case xml.EndElement:
-			into = nil
-			switch t.Name.Local {
-			case "rPh":
-				phonetic = false
-			case "c":
-				if c.column < s.width {
-					if err := s.put(&c); err != nil {
-						return err
-					}
-				}
-			case "row":
-				return nil
-			}
-		}
-	}
-}
-
-func (c *cellParts) read(attrs []xml.Attr) {
-	for _, a := range attrs {
-		switch a.Name.Local {
-		case "r":
-			if n, ok := columnIndex(a.Value); ok {
-				c.column = n
-			}
-		case "t":
-			c.kind = a.Value
-		case "s":
-			c.style, _ = strconv.Atoi(a.Value) // none is 0
-		}
-	}
-}
-
-// columnIndex gives the column of a reference such as AB12, from 0.
-func columnIndex(ref string) (int, bool) {
-	n := 0
-	for i := 0; i < len(ref); i++ {
-		c := ref[i] &^ 0x20 // upper case
-		if c < 'A' || c > 'Z' {
-			break
-		}
-		if n = n*26 + int(c-'A') + 1; n > maxSheetColumns {
-			return maxSheetColumns, true
-		}
-	}
-	return n - 1, n > 0
-}
-
-// put adds a cell's value to the row.
-func (s *sheetRows) put(c *cellParts) error {
-	value, err := s.value(c)
-	var fault *cellFault
-	switch {
-	case errors.As(err, &fault):
-		s.faults = append(s.faults, columnFault{c.column, fault})
-		value = string(c.value)
-	case err != nil:
-		return err
-	}
-	for len(s.cells) <= c.column {
-		s.cells = append(s.cells, "")
-	}
-	s.cells[c.column] = value
-	return nil
-}
-
-func (s *sheetRows) value(c *cellParts) (string, error) {
-	if c.formula && (!c.hasValue || len(c.value) == 0 && c.kind != "str") {
-		return "", &cellFault{"it holds a formula without a stored result", "open the file in a spreadsheet program and save it, or replace the formula by its value"}
-	}
-	switch c.kind {
-	case "s":
-		n, err := strconv.Atoi(string(c.value))
-		if err != nil {
-			return "", &cellFault{errNoSharedString.Error(), "open the file in a spreadsheet program and save it again"}
-		}
-		text, err := s.book.shared.get(n)
-		if errors.Is(err, errNoSharedString) {
-			return "", &cellFault{err.Error(), "open the file in a spreadsheet program and save it again"}
-		}
-		return text, err
-	case "inlineStr":
-		return unescapeCell(string(c.inline)), nil
-	case "str":
-		return unescapeCell(string(c.value)), nil
-	case "b":
-		return strconv.FormatBool(isTrue(string(c.value))), nil
-	case "e":
-		return "", &cellFault{"it holds the error " + shorten(string(c.value)), "mend the formula, or replace it by its value"}
-	case "d":
-		return isoDate(string(c.value)), nil
-	}
-	if len(c.value) == 0 {
-		return "", nil
-	}
-	return s.book.number(string(c.value), c.style)
-}
-
 func (s *sheetRows) header() []string { return s.head }
-func (s *sheetRows) layout() Layout   { return Layout{Kind: XLSX, Sheet: s.name, Header: s.head} }
-func (s *sheetRows) close() error     { return s.src.Close() }
-
-// maxMerges bounds the merged cells of one sheet.
-const maxMerges = 10000
-
-var mergeRef = regexp.MustCompile(`<(?:\w+:)?mergeCell\s[^>]*?ref="([A-Z]+)([0-9]+):([A-Z]+)([0-9]+)"`)
-
-// findMerges looks through a sheet for merged cells, which stand behind the rows that they concern. A less-than sign cannot stand in text, so that
-// looking for the element is enough.
-func (s *sheetRows) findMerges(e *zip.File) ([]mergedCells, error) {
-	src, err := openEntry(s.book.place, e, s.book.format)
-	if err != nil {
-		return nil, err
-	}
-	defer src.Close()
-	const overlap = 512
-	buf := make([]byte, 64<<10+overlap)
-	kept := 0
-	var list []mergedCells
-	for {
-		n, err := io.ReadFull(src, buf[kept:])
-		chunk := buf[:kept+n]
-		if bytes.Contains(chunk, []byte("mergeCell")) {
-			for _, m := range mergeRef.FindAllSubmatchIndex(chunk, -1) {
-				if m[1] <= kept && kept == overlap {
-					continue // wholly in what was looked at before
-				}
-				if len(list) == maxMerges {
-					return nil, &FileError{Place: s.place, Message: fmt.Sprintf("it has more than %d merged cells", maxMerges), Mend: "unmerge them"}
-				}
-				list = append(list, mergeOf(chunk, m))
-			}
-		}
-		if err == io.EOF || err == io.ErrUnexpectedEOF {
-			slices.SortFunc(list, func(a, b mergedCells) int { return cmp.Compare(a.firstRow, b.firstRow) })
-			return list, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		kept = copy(buf, chunk[len(chunk)-overlap:])
-	}
+func (s *sheetRows) layout() Layout {
+	return Layout{Kind: XLSX, Sheet: s.name, Header: s.head, HeaderRow: s.book.format.Header}
 }
-
-func mergeOf(text []byte, m []int) mergedCells {
-	part := func(i int) string { return string(text[m[2*i]:m[2*i+1]]) }
-	row := func(i int) int { n, _ := strconv.Atoi(part(i)); return n } // digits only; too many give the largest number
-	first, _ := columnIndex(part(1))
-	last, _ := columnIndex(part(3))
-	return mergedCells{firstRow: row(2), lastRow: row(4), firstColumn: first, lastColumn: last}
-}
+func (s *sheetRows) close() error { return s.src.Close() }

@@ -25,7 +25,6 @@ type textEncoding struct {
 	decoder encoding.Encoding // nil: UTF-8, taken as it is
 	bom     bool              // the file began with a UTF-8 byte order mark
 	skip    int               // bytes of the mark
-	found   bool              // found out, not declared
 	mixed   bool              // found out that it is mostly, but not all, UTF-8
 }
 
@@ -56,19 +55,20 @@ func findEncoding(open opener, declared, place string) (textEncoding, error) {
 	if n == 0 {
 		return textEncoding{}, emptyFile(place)
 	}
-	if declared != "" {
-		return declaredEncoding(head, declared, place)
-	}
+	// A mark says more than a declaration: files of failed rows carry one whatever the original was in.
 	switch {
 	case bytes.HasPrefix(head, bomUTF8):
-		return textEncoding{bom: true, skip: 3, found: true}, nil
+		return textEncoding{bom: true, skip: 3}, nil
 	case bytes.HasPrefix(head, bomUTF16LE):
-		return textEncoding{decoder: unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM), skip: 2, found: true}, nil
+		return textEncoding{decoder: unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM), skip: 2}, nil
 	case bytes.HasPrefix(head, bomUTF16BE):
-		return textEncoding{decoder: unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM), skip: 2, found: true}, nil
+		return textEncoding{decoder: unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM), skip: 2}, nil
+	}
+	if declared != "" {
+		return declaredEncoding(declared, place)
 	}
 	if enc := unmarkedUTF16(head); enc != nil {
-		return textEncoding{decoder: enc, found: true}, nil
+		return textEncoding{decoder: enc}, nil
 	}
 	if bytes.IndexByte(head[:min(n, 4096)], 0) >= 0 {
 		return textEncoding{}, &FileError{Place: place, Message: "it holds NUL bytes and is not a text file",
@@ -78,24 +78,15 @@ func findEncoding(open opener, declared, place string) (textEncoding, error) {
 	return enc, err
 }
 
-func declaredEncoding(head []byte, declared, place string) (textEncoding, error) {
+func declaredEncoding(declared, place string) (textEncoding, error) {
 	enc, err := htmlindex.Get(strings.TrimSpace(declared))
 	if err != nil {
 		return textEncoding{}, &FileError{Place: place, Message: fmt.Sprintf("no encoding is named %q", declared), Mend: "use utf-8, utf-16le or windows-1252"}
 	}
 	if enc == unicode.UTF8 {
-		bom := bytes.HasPrefix(head, bomUTF8)
-		t := textEncoding{bom: bom}
-		if bom {
-			t.skip = 3
-		}
-		return t, nil
+		return textEncoding{}, nil
 	}
-	t := textEncoding{decoder: enc}
-	if bytes.HasPrefix(head, bomUTF16LE) || bytes.HasPrefix(head, bomUTF16BE) {
-		t.skip = 2
-	}
-	return t, nil
+	return textEncoding{decoder: enc}, nil
 }
 
 // unmarkedUTF16 recognises UTF-16 without a mark: texts in Latin letters have a zero in every second byte.
@@ -151,7 +142,7 @@ func scanUTF8(r io.Reader, buf []byte) (textEncoding, error) {
 			}
 		}
 		if bad && multi {
-			return textEncoding{found: true, mixed: true}, nil
+			return textEncoding{mixed: true}, nil
 		}
 		if err == io.EOF {
 			break
@@ -161,9 +152,9 @@ func scanUTF8(r io.Reader, buf []byte) (textEncoding, error) {
 		}
 	}
 	if bad {
-		return textEncoding{decoder: charmap.Windows1252, found: true}, nil
+		return textEncoding{decoder: charmap.Windows1252}, nil
 	}
-	return textEncoding{found: true}, nil
+	return textEncoding{}, nil
 }
 
 func hasHighByte(b []byte) bool {

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -63,7 +64,10 @@ func New(c Config) sources.Source {
 		seen:    map[string]sighting{},
 		waiting: map[string]time.Time{},
 		told:    map[string]string{},
+		left:    map[string]int{},
 	}
+	w.Rules = slices.Clone(w.Rules)
+	slices.SortStableFunc(w.Rules, func(a, b WatchedRule) int { return strings.Compare(a.Rule, b.Rule) })
 	for i := range w.Rules {
 		w.Rules[i].StableFor = cmp.Or(w.Rules[i].StableFor, DefaultStable)
 	}
@@ -77,6 +81,7 @@ type watcher struct {
 	seen    map[string]sighting  // by path
 	waiting map[string]time.Time // taken files that the sink has not accepted, and when to try again
 	told    map[string]string    // what was last logged about a path, to say it once
+	left    map[string]int       // files that no rule claims, with the scan that saw them last
 }
 
 // sighting is a dropped file as it was last seen.
@@ -167,6 +172,11 @@ func (w *watcher) round(ctx context.Context, sink sources.Sink, events *fsnotify
 			delete(w.told, path)
 		}
 	}
+	for path, scan := range w.left {
+		if scan != n {
+			delete(w.left, path)
+		}
+	}
 	for id, at := range w.waiting {
 		if ctx.Err() != nil {
 			return 0
@@ -214,6 +224,7 @@ func (w *watcher) scanFolder(folder string, events *fsnotify.Watcher, n int) tim
 		path := filepath.Join(folder, e.Name())
 		claims := w.claims(folder, e)
 		if len(claims) == 0 {
+			w.leave(folder, e, n)
 			continue
 		}
 		info, err := e.Info()
@@ -230,6 +241,27 @@ func (w *watcher) scanFolder(folder string, events *fsnotify.Watcher, n int) tim
 		}
 	}
 	return next
+}
+
+// leave says once that a file is left where it is.
+func (w *watcher) leave(folder string, e fs.DirEntry, n int) {
+	if e.IsDir() || unfinishedName(e.Name()) {
+		return
+	}
+	for _, r := range w.Rules {
+		if r.Folder == folder && r.isMarker(e.Name()) {
+			return
+		}
+	}
+	path := filepath.Join(folder, e.Name())
+	if w.left[path] == 0 {
+		cause := "no rule takes files of this name from this folder"
+		if !e.Type().IsRegular() {
+			cause = "it is no regular file; links are not followed"
+		}
+		w.Logger.Warn("left a dropped file alone", "path", path, "cause", cause)
+	}
+	w.left[path] = n
 }
 
 func watched(events *fsnotify.Watcher, folder string) bool {
@@ -252,54 +284,6 @@ func (w *watcher) create(folder string) bool {
 		}
 	}
 	return false
-}
-
-// claims lists the rules that an entry is for.
-func (w *watcher) claims(folder string, e fs.DirEntry) []WatchedRule {
-	if !e.Type().IsRegular() || unfinishedName(e.Name()) {
-		return nil
-	}
-	var list []WatchedRule
-	for _, r := range w.Rules {
-		if r.Folder == folder && r.wants(e.Name()) {
-			list = append(list, r)
-		}
-	}
-	return list
-}
-
-func (r *WatchedRule) wants(name string) bool {
-	lower := strings.ToLower(name)
-	if r.Marker != "" && strings.HasSuffix(lower, strings.ToLower(r.Marker)) {
-		return false
-	}
-	if r.Glob == "" {
-		return readable(lower)
-	}
-	ok, err := filepath.Match(strings.ToLower(r.Glob), lower)
-	return err == nil && ok
-}
-
-// readable tells whether a name is one of a format that can be read.
-func readable(name string) bool {
-	switch filepath.Ext(name) {
-	case ".txt", ".zip", ".gz":
-		return true
-	}
-	return kindByName(name) != Auto
-}
-
-// unfinishedName tells whether a name is hidden, or one that programs give to files which they are still writing.
-func unfinishedName(name string) bool {
-	lower := strings.ToLower(name)
-	if strings.HasPrefix(lower, ".") || strings.HasPrefix(lower, "~") || strings.HasSuffix(lower, "~") {
-		return true
-	}
-	switch filepath.Ext(lower) {
-	case ".tmp", ".temp", ".part", ".partial", ".filepart", ".crdownload", ".download", ".opdownload", ".swp", ".lock", ".lck", ".writing":
-		return true
-	}
-	return lower == "thumbs.db" || lower == "desktop.ini"
 }
 
 // watchFile notes how a file looks and gives the time until it can be taken, 0 for now.
@@ -328,16 +312,6 @@ func (w *watcher) watchFile(path string, info fs.FileInfo, claims []WatchedRule,
 	return max(wait, 0)
 }
 
-// marker gives the name of the file that marks another as complete: its name, or its name without the extension, with the marker's ending.
-func marker(names map[string]bool, name, ending string) string {
-	for _, m := range []string{name + ending, strings.TrimSuffix(name, filepath.Ext(name)) + ending} {
-		if names[m] {
-			return m
-		}
-	}
-	return ""
-}
-
 // take moves a dropped file into the inbox: a copy for every rule that claims it but the last, which gets the file itself.
 func (w *watcher) take(path string, claims []WatchedRule) error {
 	folder, name := filepath.Split(path)
@@ -364,15 +338,6 @@ func (w *watcher) take(path string, claims []WatchedRule) error {
 	delete(w.seen, path)
 	delete(w.told, path)
 	return syncDir(folder)
-}
-
-func (w *watcher) markerPath(folder, name, ending string) string {
-	for _, m := range []string{name + ending, strings.TrimSuffix(name, filepath.Ext(name)) + ending} {
-		if path := filepath.Join(folder, m); exists(path) {
-			return path
-		}
-	}
-	return ""
 }
 
 // offer hands a taken file to the sink; what cannot be settled now is tried again.

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -121,6 +122,8 @@ func (h *Handler) Replace(routes []Route) {
 	defer h.replacing.Unlock()
 	old := h.routes.Load()
 	fresh := &table{paths: map[string]*endpoint{}}
+	routes = slices.Clone(routes)
+	slices.SortStableFunc(routes, func(a, b Route) int { return strings.Compare(a.Rule, b.Rule) })
 	for _, r := range routes {
 		r.Path = cleanPath(r.Path)
 		r.Limits = r.Limits.withDefaults()

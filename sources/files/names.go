@@ -1,0 +1,78 @@
+package files
+
+import (
+	"io/fs"
+	"path/filepath"
+	"strings"
+)
+
+// claims lists the rules that an entry is for.
+func (w *watcher) claims(folder string, e fs.DirEntry) []WatchedRule {
+	if !e.Type().IsRegular() || unfinishedName(e.Name()) {
+		return nil
+	}
+	var list []WatchedRule
+	for _, r := range w.Rules {
+		if r.Folder == folder && r.wants(e.Name()) {
+			list = append(list, r)
+		}
+	}
+	return list
+}
+
+func (r *WatchedRule) wants(name string) bool {
+	lower := strings.ToLower(name)
+	if r.isMarker(name) {
+		return false
+	}
+	if r.Glob == "" {
+		return readable(lower)
+	}
+	ok, err := filepath.Match(strings.ToLower(r.Glob), lower)
+	return err == nil && ok
+}
+
+func (r *WatchedRule) isMarker(name string) bool {
+	return r.Marker != "" && strings.HasSuffix(strings.ToLower(name), strings.ToLower(r.Marker))
+}
+
+// readable tells whether a name is one of a format that can be read.
+func readable(name string) bool {
+	switch filepath.Ext(name) {
+	case ".txt", ".zip", ".gz":
+		return true
+	}
+	return kindByName(name) != Auto
+}
+
+// unfinishedName tells whether a name is hidden, or one that programs give to files which they are still writing.
+func unfinishedName(name string) bool {
+	lower := strings.ToLower(name)
+	if strings.HasPrefix(lower, ".") || strings.HasPrefix(lower, "~") || strings.HasSuffix(lower, "~") {
+		return true
+	}
+	switch filepath.Ext(lower) {
+	case ".tmp", ".temp", ".part", ".partial", ".filepart", ".crdownload", ".download", ".opdownload", ".swp", ".lock", ".lck", ".writing":
+		return true
+	}
+	return lower == "thumbs.db" || lower == "desktop.ini"
+}
+
+// marker gives the name of the file that marks another as complete: its name, or its name without the extension, with the marker's ending.
+func marker(names map[string]bool, name, ending string) string {
+	for _, m := range []string{name + ending, strings.TrimSuffix(name, filepath.Ext(name)) + ending} {
+		if names[m] {
+			return m
+		}
+	}
+	return ""
+}
+
+func (w *watcher) markerPath(folder, name, ending string) string {
+	for _, m := range []string{name + ending, strings.TrimSuffix(name, filepath.Ext(name)) + ending} {
+		if path := filepath.Join(folder, m); exists(path) {
+			return path
+		}
+	}
+	return ""
+}

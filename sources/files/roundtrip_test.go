@@ -1,0 +1,71 @@
+package files
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/text/encoding/charmap"
+
+	"github.com/culvert/culvert/sources"
+)
+
+// A file of failed rows, dropped again under the same rule without a change, holds the same records as the original's rows did.
+func TestFailedRowsReadAsTheyWere(t *testing.T) {
+	latin, err := charmap.Windows1252.NewEncoder().String("name;age\nÉlise;bad\nNoël;30\n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name, file, text, failed string
+		format                   Format
+	}{
+		{"csv", "a.csv", "name,age\n\"=A, \"\"x\"\"\",bad\nB,1\n", "a.failed.csv", Format{}},
+		{"declared encoding", "a.csv", latin, "a.failed.csv", Format{Encoding: "windows-1252"}},
+		{"encoding found out", "a.csv", latin, "a.failed.csv", Format{}},
+		{"titles above the header", "a.csv", "Export\n\nname,age\nA,bad\n", "a.failed.csv", Format{Header: 3}},
+		{"tsv", "a.tsv", "name\tage\nA\tbad\n", "a.failed.tsv", Format{}},
+		{"own delimiter", "a.csv", "name^age\nA^bad\n", "a.failed.csv", Format{Delimiter: '^'}},
+		{"packed", "a.csv.gz", packed(t, "name,age\nA,bad\n"), "a.failed.csv", Format{}},
+		{"json", "a.json", `{"data": [{"name": "A", "age": "bad"}, {"name": "B"}, {"name": "C", "age": "bad"}]}`, "a.failed.json", Format{Items: "data"}},
+		{"ndjson", "a.ndjson", "{\"name\": \"A\", \"age\": \"bad\"}\n{\"name\": \"B\"}\n", "a.failed.ndjson", Format{}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			root := t.TempDir()
+			f := sources.File{ID: "id-1", Rule: "anc", Name: test.file, Path: filepath.Join(root, "inbox", "id-1", test.file)}
+			mustWrite(t, f.Path, test.text)
+			before, problems := readAll(t, test.file, test.text, test.format)
+			if len(problems) > 0 {
+				t.Fatal(problems)
+			}
+			w, err := OpenResults(ResultsPath(f), 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var want []map[string]any
+			for i, b := range before {
+				if b["age"] == "bad" {
+					want = append(want, b)
+					if err := w.Write(ResultRow{Record: int64(i + 1), Outcome: OutcomeFailed, Cause: "no number"}); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			if err := w.Close(); err != nil {
+				t.Fatal(err)
+			}
+			out, err := Finish(context.Background(), FinishRequest{File: f, Format: test.format, Results: ResultsPath(f), Done: filepath.Join(root, "done")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if filepath.Base(out.FailedRows) != test.failed || out.Rows != len(want) {
+				t.Errorf("failed rows are %+v", out)
+			}
+			after, problems := readAll(t, test.failed, mustRead(t, out.FailedRows), test.format)
+			if diff := cmp.Diff(want, after); diff != "" || len(problems) > 0 {
+				t.Error(diff, problems)
+			}
+		})
+	}
+}
