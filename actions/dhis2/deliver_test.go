@@ -482,8 +482,7 @@ func TestRehearsalWritesNothing(t *testing.T) {
 	}
 }
 
-func reportRule(t testing.TB) *compiled {
-	return mustCompile(t, ruleText(`
+var reportText = ruleText(`
   - dhis2.data_value_set:
       data_set: Malaria monthly report
       org_unit: trigger.site
@@ -492,8 +491,9 @@ func reportRule(t testing.TB) *compiled {
       values:
         Malaria deaths: {from: trigger.deaths, blank: clear}
         RDT stock-out this month: trigger.out
-`), reportSample)
-}
+`)
+
+func reportRule(t testing.TB) *compiled { return mustCompile(t, reportText, reportSample) }
 
 func report(site, month, deaths string) string {
 	return fmt.Sprintf(`{"id": "%s %s", "site": %q, "month": %q, "deaths": %q, "out": "no"}`, site, month, site, month, deaths)

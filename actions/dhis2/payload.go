@@ -186,6 +186,7 @@ func (d *delivery) enrollment(i *item, o *enrollmentWrite) client.Enrollment {
 	now := d.current.enrollments[i.key.UID]
 	if now == nil {
 		e.Attributes = withoutVain(o.body.Attributes, nil)
+		e.OccurredAt = orElse(e.OccurredAt, e.EnrolledAt) // as DHIS2 does by itself, but for programs that show the incident date (E1023)
 		return e
 	}
 	if e.Status == "" {
