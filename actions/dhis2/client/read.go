@@ -24,7 +24,7 @@ const (
 // TrackedEntities reads tracked entities by uid, for what an update would otherwise reset; absent, deleted and inaccessible ones are not
 // in the answer. With a program, its attributes and enrollments are there too; without, only what belongs to the tracked entity type.
 func (c *Client) TrackedEntities(ctx context.Context, uids []string, program string) ([]TrackedEntity, error) {
-	list, err := readByUID(ctx, c, "trackedEntities", "trackedEntity", entityFields+",enrollments["+enrollmentFields+"]", uids, nil, decodeEntity)
+	list, err := readByUID(ctx, c, "trackedEntities", "trackedEntity", entityFields+",enrollments["+enrollmentFields+"]", uids, nil, decodeEntity, entityUID)
 	if err != nil || program == "" || len(list) == 0 {
 		return list, err
 	}
@@ -34,7 +34,7 @@ func (c *Client) TrackedEntities(ctx context.Context, uids []string, program str
 		found[i] = list[i].TrackedEntity
 	}
 	inside, err := readByUID(ctx, c, "trackedEntities", "trackedEntity", entityFields+",enrollments["+enrollmentFields+"]", found,
-		url.Values{"program": {program}}, decodeEntity)
+		url.Values{"program": {program}}, decodeEntity, entityUID)
 	if err != nil {
 		return nil, err
 	}
@@ -51,17 +51,20 @@ func (c *Client) TrackedEntities(ctx context.Context, uids []string, program str
 
 // Enrollments reads enrollments by uid; absent, deleted and inaccessible ones are not in the answer.
 func (c *Client) Enrollments(ctx context.Context, uids []string) ([]Enrollment, error) {
-	return readByUID(ctx, c, "enrollments", "enrollment", enrollmentFields, uids, nil, decodeEnrollment)
+	return readByUID(ctx, c, "enrollments", "enrollment", enrollmentFields, uids, nil, decodeEnrollment,
+		func(e Enrollment) string { return e.Enrollment })
 }
 
 // Events reads events by uid; absent, deleted and inaccessible ones are not in the answer.
 func (c *Client) Events(ctx context.Context, uids []string) ([]Event, error) {
-	return readByUID(ctx, c, "events", "event", eventFields, uids, nil, decodeEvent)
+	return readByUID(ctx, c, "events", "event", eventFields, uids, nil, decodeEvent, func(e Event) string { return e.Event })
 }
 
-// readByUID reads objects in bulk. Where a server refuses a list for the sake of one uid in it, they are read one by one.
+func entityUID(e TrackedEntity) string { return e.TrackedEntity }
+
+// readByUID reads objects in bulk and gives them in the order of their uids. Where a server refuses a list for the sake of one uid in it, they are read one by one.
 func readByUID[T any](ctx context.Context, c *Client, collection, singular, fields string, uids []string, more url.Values,
-	decode func(json.RawMessage) (T, error)) ([]T, error) {
+	decode func(json.RawMessage) (T, error), uid func(T) string) ([]T, error) {
 	_, minor, err := c.Version(ctx)
 	if err != nil {
 		return nil, err
@@ -94,6 +97,7 @@ func readByUID[T any](ctx context.Context, c *Client, collection, singular, fiel
 			all = append(all, x)
 		}
 	}
+	slices.SortFunc(all, func(a, b T) int { return strings.Compare(uid(a), uid(b)) })
 	return all, nil
 }
 

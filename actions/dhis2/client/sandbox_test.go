@@ -1,0 +1,210 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"net/http/httptest"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/culvert/culvert/actions/dhis2/client"
+	"github.com/culvert/culvert/actions/dhis2/sandbox"
+)
+
+// Uids of Tamala, the country that the sandbox holds.
+const (
+	person, nationalID      = "DEEHBfgFvHr", "IcYmkidyP9K"
+	antenatal, firstVisit   = "HKEoH96oH4U", "SO9SciPUi24"
+	malaria, malariaDeaths  = "FSh2AafV4XC", "hDcgGqsTAYb"
+	coral, otherSite        = "ygq0iefHYLW", "jdonbyIYZzR"
+	motherOf                = "PwJpOJbnql9"
+	weight, firstName, born = "DSyKLVrDSl7", "JMYmVp2S0Xl", "FaVymXsLADq"
+)
+
+// serve gives a client of a sandbox of a version.
+func serve(t *testing.T, version string) *client.Client {
+	t.Helper()
+	s, err := sandbox.New(sandbox.Options{Metadata: "../sandbox/testdata/tamala.json", Version: version})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(s)
+	c, err := client.New(client.Options{URL: server.URL, Credentials: client.Credentials{Username: "admin", Password: "district"}, JobPoll: 5 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		c.Close()
+		server.Close()
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
+
+func woman(uid, national string) client.TrackedEntity {
+	return client.TrackedEntity{TrackedEntity: uid, TrackedEntityType: person, OrgUnit: coral, Attributes: []client.AttributeValue{
+		{Attribute: firstName, Value: "Amina"}, {Attribute: born, Value: "1990-01-01"}, {Attribute: nationalID, Value: national}}}
+}
+
+func visit(uid, enrollment, weighs string) client.Event {
+	return client.Event{Event: uid, Program: antenatal, ProgramStage: firstVisit, Enrollment: enrollment, OrgUnit: coral, OccurredAt: "2026-03-02", Status: "ACTIVE",
+		FollowUp: true, DataValues: []client.EventValue{{DataElement: "e5pDvtE1Wyq", Value: "14"}, {DataElement: weight, Value: weighs}}}
+}
+
+// A person's whole life with every version: written, written again, found, read, linked, refused, deleted.
+func TestTrackerLife(t *testing.T) {
+	for _, version := range []string{"2.38", "2.39", "2.40", "2.41", "2.42", "2.43", "2.44"} {
+		t.Run(version, func(t *testing.T) {
+			ctx, c := context.Background(), serve(t, version)
+			if err := c.Ping(ctx); err != nil {
+				t.Fatal(err)
+			}
+			payload := &client.TrackerPayload{
+				TrackedEntities: []client.TrackedEntity{woman("aaaaaaaaaa1", "NID-1"), woman("aaaaaaaaaa2", "NID-2")},
+				Enrollments: []client.Enrollment{{Enrollment: "bbbbbbbbbb1", TrackedEntity: "aaaaaaaaaa1", Program: antenatal, OrgUnit: coral, EnrolledAt: "2026-03-02",
+					OccurredAt: "2026-03-02", Status: "ACTIVE", FollowUp: true}},
+				Events:        []client.Event{visit("cccccccccc1", "bbbbbbbbbb1", "61.5")},
+				Relationships: []client.Relationship{{Relationship: "dddddddddd1", RelationshipType: motherOf, From: client.RelationshipItem{TrackedEntity: "aaaaaaaaaa1"}, To: client.RelationshipItem{TrackedEntity: "aaaaaaaaaa2"}}},
+			}
+			everything := []client.ObjectKey{{Type: client.TypeTrackedEntity, UID: "aaaaaaaaaa1"}, {Type: client.TypeTrackedEntity, UID: "aaaaaaaaaa2"},
+				{Type: client.TypeEnrollment, UID: "bbbbbbbbbb1"}, {Type: client.TypeEvent, UID: "cccccccccc1"}, {Type: client.TypeRelationship, UID: "dddddddddd1"}}
+			for i, o := range []client.TrackerOptions{{Rehearse: true}, {}, {}, {AllOrNothing: true}, {Async: true}} {
+				if i == 3 {
+					payload.Relationships = nil // with ALL the warning of one that is there already is all there is of it
+					everything = everything[:4]
+				}
+				r, err := c.ImportTracker(ctx, payload, o)
+				if err != nil {
+					t.Fatalf("%+v: %v", o, err)
+				}
+				for _, key := range everything {
+					if !r.Written[key] || len(r.Errors[key]) > 0 {
+						t.Errorf("%+v: %v is not written: %v", o, key, r.Errors)
+					}
+				}
+			}
+			found, err := c.FindTrackedEntities(ctx, client.FindQuery{Program: antenatal, Attribute: nationalID, Values: []string{"NID-1", "nid-2", "NID-3"}})
+			if err != nil || len(found) != 1 || found[0].TrackedEntity != "aaaaaaaaaa1" || found[0].Value != "NID-1" || len(found[0].Enrollments) != 1 {
+				t.Errorf("found %+v, %v", found, err)
+			}
+			found, err = c.FindTrackedEntities(ctx, client.FindQuery{TrackedEntityType: person, Attribute: nationalID, Values: []string{"NID-1", "NID-2"}})
+			if err != nil || len(found) != 2 {
+				t.Errorf("found by type %+v, %v", found, err)
+			}
+			people, err := c.TrackedEntities(ctx, []string{"aaaaaaaaaa1", "aaaaaaaaaa2", "aaaaaaaaaa9"}, antenatal)
+			if err != nil || len(people) != 2 || people[0].OrgUnit != coral || len(people[0].Enrollments) != 1 || len(people[1].Enrollments) != 0 {
+				t.Errorf("read %+v, %v", people, err)
+			}
+			enrollments, err := c.Enrollments(ctx, []string{"bbbbbbbbbb1", "bbbbbbbbbb9"})
+			if err != nil || len(enrollments) != 1 || enrollments[0].Status != "ACTIVE" || !enrollments[0].FollowUp || enrollments[0].EnrolledAt == "" {
+				t.Errorf("read %+v, %v", enrollments, err)
+			}
+			events, err := c.Events(ctx, []string{"cccccccccc1", "cccccccccc9"})
+			if err != nil || len(events) != 1 || events[0].ProgramStage != firstVisit || len(events[0].DataValues) != 2 {
+				t.Fatalf("read %+v, %v", events, err)
+			}
+			refusedBesideGood(t, ctx, c)
+			r, err := c.ImportTracker(ctx, &client.TrackerPayload{Events: []client.Event{{Event: "cccccccccc1"}}}, client.TrackerOptions{Delete: true})
+			if err != nil || r.Deleted != 1 {
+				t.Errorf("deleted %+v, %v", r, err)
+			}
+			gone, err := c.Events(ctx, []string{"cccccccccc1"})
+			if err != nil || len(gone) != 0 {
+				t.Errorf("read after deletion: %+v, %v", gone, err)
+			}
+			again, err := c.ImportTracker(ctx, &client.TrackerPayload{Events: []client.Event{visit("cccccccccc1", "bbbbbbbbbb1", "60")}}, client.TrackerOptions{})
+			if err != nil || !hasCode(again.Errors[client.ObjectKey{Type: client.TypeEvent, UID: "cccccccccc1"}], "E1082") {
+				t.Errorf("written after deletion: %+v, %v", again, err)
+			}
+		})
+	}
+}
+
+func refusedBesideGood(t *testing.T, ctx context.Context, c *client.Client) {
+	t.Helper()
+	heavy, good := visit("cccccccccc2", "bbbbbbbbbb9", "61"), woman("aaaaaaaaaa3", "NID-3")
+	twice := woman("aaaaaaaaaa4", "NID-1")
+	r, err := c.ImportTracker(ctx, &client.TrackerPayload{TrackedEntities: []client.TrackedEntity{good, twice}, Events: []client.Event{heavy}}, client.TrackerOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	goodKey := client.ObjectKey{Type: client.TypeTrackedEntity, UID: "aaaaaaaaaa3"}
+	twiceKey := client.ObjectKey{Type: client.TypeTrackedEntity, UID: "aaaaaaaaaa4"}
+	eventKey := client.ObjectKey{Type: client.TypeEvent, UID: "cccccccccc2"}
+	if r.Refused || !r.Written[goodKey] || r.Written[twiceKey] || r.Written[eventKey] || !hasCode(r.Errors[twiceKey], "E1064") || len(r.Errors[eventKey]) == 0 {
+		t.Errorf("one good, two bad: %+v", r)
+	}
+	r, err = c.ImportTracker(ctx, &client.TrackerPayload{TrackedEntities: []client.TrackedEntity{good, twice}}, client.TrackerOptions{AllOrNothing: true})
+	if err != nil || !r.Refused || len(r.Written) > 0 || !hasCode(r.Errors[twiceKey], "E1064") {
+		t.Errorf("one bad of two, all or nothing: %+v, %v", r, err)
+	}
+}
+
+func hasCode(issues []client.Issue, code string) bool {
+	return slices.ContainsFunc(issues, func(i client.Issue) bool { return i.Code == code })
+}
+
+func TestDataValuesLife(t *testing.T) {
+	for _, version := range []string{"2.38", "2.40", "2.42", "2.43", "2.44"} {
+		t.Run(version, func(t *testing.T) {
+			ctx, c := context.Background(), serve(t, version)
+			set := &client.DataValueSet{DataSet: malaria, Period: "202601", OrgUnit: coral, CompleteDate: "2026-02-03",
+				Values: []client.DataValue{{DataElement: malariaDeaths, Value: "0"}, {DataElement: "w7JyGor7jNA", Value: "true"}}}
+			for range 2 {
+				r, err := c.ImportDataValues(ctx, set, client.DataValueOptions{})
+				if err != nil || r.Refused || !r.Completed || len(r.Issues)+len(r.General) > 0 {
+					t.Fatalf("%+v, %v", r, err)
+				}
+			}
+			mixed := &client.DataValueSet{DataSet: malaria, Period: "202602", OrgUnit: coral,
+				Values: []client.DataValue{{DataElement: malariaDeaths, Value: "3"}, {DataElement: "aaaaaaaaaaa", Value: "1"}}}
+			r, err := c.ImportDataValues(ctx, mixed, client.DataValueOptions{})
+			if err != nil || len(r.Issues[1]) == 0 || len(r.Issues[0]) > 0 {
+				t.Errorf("an unknown data element: %+v, %v", r, err)
+			}
+			whole := version == "2.43" || version == "2.44"
+			if r.Refused != whole {
+				t.Errorf("the good value was refused with the bad one: %v, want %v", r.Refused, whole)
+			}
+			completion := client.Completion{DataSet: malaria, Period: "202602", OrgUnit: coral, Date: "2026-03-02"}
+			for range 2 {
+				if err := c.Complete(ctx, completion); err != nil {
+					t.Error(err)
+				}
+			}
+			completion.Undo = true
+			if err := c.Complete(ctx, completion); err != nil {
+				t.Error(err)
+			}
+			err = c.Complete(ctx, client.Completion{DataSet: "aaaaaaaaaaa", Period: "202602", OrgUnit: coral})
+			var failed *client.Error
+			if !errors.As(err, &failed) || failed.Code != "E7600" {
+				t.Errorf("completing what does not exist: %v", err)
+			}
+		})
+	}
+}
+
+func TestWrongCredentials(t *testing.T) {
+	s, err := sandbox.New(sandbox.Options{Metadata: "../sandbox/testdata/tamala.json"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	server := httptest.NewServer(s)
+	defer server.Close()
+	for _, credentials := range []client.Credentials{{Username: "admin", Password: "wrong"}, {Token: "d2pat_nonsense"}} {
+		c, err := client.New(client.Options{URL: server.URL + "/dhis-web-login/", Credentials: credentials})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var failed *client.Error
+		if err := c.Ping(context.Background()); !errors.As(err, &failed) || failed.Kind != client.Unauthorized {
+			t.Errorf("%v: %v", credentials, err)
+		}
+		c.Close()
+	}
+}
