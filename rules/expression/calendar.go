@@ -1,7 +1,10 @@
 package expression
 
 import (
+	"errors"
 	"time"
+
+	"github.com/culvert/culvert/rules/dateformat"
 )
 
 // moved is a date n units later. Units of a day and longer go by the calendar; a date without a time stays one.
@@ -37,7 +40,7 @@ func civil(t time.Time, months, days int) time.Time {
 	last := first.AddDate(0, 1, -1).Day()
 	day := first.AddDate(0, 0, min(d, last)-1+days)
 	if isStartOfDay(t) {
-		return dayStart(day.Year(), day.Month(), day.Day(), t.Location())
+		return dateformat.DayStart(day.Year(), day.Month(), day.Day(), t.Location())
 	}
 	return time.Date(day.Year(), day.Month(), day.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), t.Location())
 }
@@ -126,7 +129,7 @@ func startOf(t time.Time, u unit) time.Time {
 	case "year":
 		m, d = time.January, 1
 	}
-	return dayStart(y, m, d, t.Location())
+	return dateformat.DayStart(y, m, d, t.Location())
 }
 
 func endOf(t time.Time, u unit) time.Time {
@@ -138,21 +141,16 @@ func endOf(t time.Time, u unit) time.Time {
 	return civil(moved(start, 1, u), 0, -1)
 }
 
-// dayStart is the first moment of a day. Where clocks are put forward at midnight that is one o'clock.
-func dayStart(year int, month time.Month, day int, zone *time.Location) time.Time {
-	t := time.Date(year, month, day, 0, 0, 0, 0, zone)
-	want := time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
-	// Where the moment does not exist, time.Date may give one on the day before.
-	for range 25 {
-		if t.Day() == want.Day() {
-			break
-		}
-		t = t.Add(time.Hour)
-	}
-	return t
-}
-
 func startOfDay(t time.Time) time.Time {
 	y, m, d := t.Date()
-	return dayStart(y, m, d, t.Location())
+	return dateformat.DayStart(y, m, d, t.Location())
+}
+
+// parseISO reads a date that is not described by a format.
+func parseISO(s string, zone *time.Location) (time.Time, error) {
+	t, err := dateformat.ParseISO(s, zone)
+	if err != nil && !errors.Is(err, dateformat.ErrNoSuchDay) {
+		return t, fail(CodeWrongValue, err.Error(), `date(text, "dd/MM/yyyy") reads another format`)
+	}
+	return t, err
 }

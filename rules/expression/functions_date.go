@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/culvert/culvert/rules/dateformat"
 )
 
 // unit is a unit of time, by the singular of its name.
@@ -25,7 +27,7 @@ func dateFunctions() []function {
 	const group = "Dates"
 	date := parameter{name: "date", accept: kTime}
 	unitParam := parameter{name: "unit", accept: kText, prepare: readUnit, choices: units}
-	format := parameter{name: "format", accept: kText, written: true, prepare: compileLayout}
+	format := parameter{name: "format", accept: kText, written: true, prepare: readFormat}
 	optional := func(p parameter) parameter { p.optional = true; return p }
 	part := func(name, summary string, of func(time.Time) int, examples ...Example) function {
 		return function{
@@ -49,8 +51,8 @@ func dateFunctions() []function {
 					return false, nil
 				}
 				s, isText := a[0].(string)
-				if l, ok := a[1].(*layout); ok && isText {
-					_, err := l.parse(s, f.options.Zone)
+				if l, ok := a[1].(*dateformat.Format); ok && isText {
+					_, err := l.Parse(s, f.options.Zone)
 					return err == nil, nil
 				}
 				_, err := dateOf(f, a[0])
@@ -71,7 +73,7 @@ func dateFunctions() []function {
 		{
 			name: "format_date", group: group, gives: kText, params: []parameter{date, format}, summary: "A date written in a format, such as dd/MM/yyyy.",
 			call: func(f *frame, a []any) (any, error) {
-				s := a[1].(*layout).format(a[0].(time.Time))
+				s := a[1].(*dateformat.Format).Write(a[0].(time.Time))
 				return s, f.makes(len(s))
 			},
 			examples: []Example{{`format_date("2026-08-05", "d MMM yyyy")`, `"5 Aug 2026"`}, {`format_date("2026-08-05T15:07:00", "yyyyMMdd'T'HHmm")`, `"20260805T1507"`}, {`format_date("", "d MMM yyyy")`, `nil`}},
@@ -143,13 +145,15 @@ func dateFunctions() []function {
 
 func readDate(f *frame, a []any) (any, error) {
 	if s, ok := a[0].(string); ok {
-		if l, ok := a[1].(*layout); ok {
-			return l.parse(s, f.options.Zone)
+		if l, ok := a[1].(*dateformat.Format); ok {
+			return l.Parse(s, f.options.Zone)
 		}
 		return parseISO(s, f.options.Zone)
 	}
 	return a[0], nil
 }
+
+func readFormat(s string) (any, error) { return dateformat.Compile(s) }
 
 // readZone loads a zone when the expression is compiled; running it reads no files.
 func readZone(s string) (any, error) {

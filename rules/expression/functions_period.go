@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/culvert/culvert/rules/dateformat"
 	"github.com/culvert/culvert/rules/period"
 )
 
@@ -32,7 +33,7 @@ func periodFunctions() []function {
 					return nil, err
 				}
 				t := of(*p)
-				return dayStart(t.Year(), t.Month(), t.Day(), f.options.Zone), nil
+				return dateformat.DayStart(t.Year(), t.Month(), t.Day(), f.options.Zone), nil
 			},
 		}
 	}

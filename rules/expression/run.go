@@ -9,6 +9,8 @@ import (
 
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/vm"
+
+	"github.com/culvert/culvert/rules/dateformat"
 )
 
 // Program is a compiled expression. It does not change and is safe for concurrent use.
@@ -174,6 +176,7 @@ func (p *Program) runError(err error, at file.Location, names []string) *RunErro
 	var f *fault
 	var read *readError
 	var added *addedError
+	var format *dateformat.Error
 	switch {
 	case errors.As(err, &read):
 		e.Names = []string{read.name}
@@ -181,6 +184,8 @@ func (p *Program) runError(err error, at file.Location, names []string) *RunErro
 		fallthrough
 	case errors.As(err, &f):
 		e.Code, e.Message, e.Mend = f.code, f.message, f.mend
+	case errors.As(err, &format):
+		e.Code, e.Message, e.Mend = CodeWrongValue, format.Message, format.Mend
 	case errors.As(err, &added):
 		e.Code, e.Message, e.Cause = CodeWrongValue, "the function cannot be used on the value", added.err
 	default:

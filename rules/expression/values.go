@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/culvert/culvert/rules/dateformat"
 )
 
 // IsBlank tells whether a value counts as no answer: nil, empty text, text of spaces only, "---" (what CommCare's exports write for a
@@ -98,7 +100,7 @@ func normal(v any, zone *time.Location) any {
 		return v
 	case time.Time:
 		if v.Location() == time.UTC && v.Equal(v.Truncate(24*time.Hour)) {
-			return time.Date(v.Year(), v.Month(), v.Day(), 0, 0, 0, 0, zone)
+			return dateformat.DayStart(v.Year(), v.Month(), v.Day(), zone)
 		}
 		return v.In(zone)
 	case *time.Time:

@@ -1,4 +1,9 @@
-package expression
+// Package dateformat reads and writes dates in the formats that people describe, such as dd/MM/yyyy, and reads ISO dates.
+//
+// A format is a pattern of letters as in Java and spreadsheets: y year, M month, d day, E weekday, H hour, h hour to 12, m minute, s second,
+// S fraction of a second, a AM or PM, Z zone as +0300, X zone as +03:00 or Z. Other letters stand between apostrophes. A date that does not
+// exist, such as 30 February, is refused.
+package dateformat
 
 import (
 	"fmt"
@@ -6,21 +11,21 @@ import (
 	"time"
 )
 
-// layout is a compiled date format: a pattern of letters such as dd/MM/yyyy, as in Java and spreadsheets.
-type layout struct {
+// Format is a compiled date format: a pattern of letters such as dd/MM/yyyy, as in Java and spreadsheets.
+type Format struct {
 	pattern string
-	tokens  []layoutToken
+	tokens  []token
 }
 
-// layoutToken is a run of one letter, or literal text when letter is 0.
-type layoutToken struct {
+// token is a run of one letter, or literal text when letter is 0.
+type token struct {
 	letter rune
 	count  int
 	text   string
 }
 
-// layoutLetters are the letters of patterns with the largest number of them in a row, and what they stand for.
-var layoutLetters = []struct {
+// letters are the letters of patterns with the largest number of them in a row, and what they stand for.
+var letters = []struct {
 	letter rune
 	most   int
 	what   string
@@ -30,12 +35,12 @@ var layoutLetters = []struct {
 	{'a', 1, "AM or PM"}, {'Z', 1, "zone as +0300"}, {'X', 3, "zone as +03:00 or Z"},
 }
 
-// compileLayout reads a pattern. Letters that mean nothing are refused; literal letters stand between apostrophes.
-func compileLayout(pattern string) (any, error) {
-	l := &layout{pattern: pattern}
+// Compile reads a pattern. Letters that mean nothing are refused; literal letters stand between apostrophes.
+func Compile(pattern string) (*Format, error) {
+	f := &Format{pattern: pattern}
 	runes := []rune(pattern)
 	if len(runes) == 0 || len(runes) > 100 {
-		return nil, fail(CodeWrongValue, "a date format has 1 to 100 characters", `such as "dd/MM/yyyy"`)
+		return nil, fail("a date format has 1 to 100 characters", `such as "dd/MM/yyyy"`)
 	}
 	for i := 0; i < len(runes); {
 		r := runes[i]
@@ -46,13 +51,13 @@ func compileLayout(pattern string) (any, error) {
 				end++
 			}
 			if end == len(runes) {
-				return nil, fail(CodeWrongValue, "the date format has an apostrophe without its partner", "")
+				return nil, fail("the date format has an apostrophe without its partner", "")
 			}
 			text := string(runes[i+1 : end])
 			if text == "" {
 				text = "'"
 			}
-			l.tokens = append(l.tokens, layoutToken{text: text})
+			f.tokens = append(f.tokens, token{text: text})
 			i = end + 1
 		case r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z':
 			n := 1
@@ -62,18 +67,18 @@ func compileLayout(pattern string) (any, error) {
 			if err := checkLetters(r, n); err != nil {
 				return nil, err
 			}
-			l.tokens = append(l.tokens, layoutToken{letter: r, count: n})
+			f.tokens = append(f.tokens, token{letter: r, count: n})
 			i += n
 		default:
-			l.tokens = append(l.tokens, layoutToken{text: string(r)})
+			f.tokens = append(f.tokens, token{text: string(r)})
 			i++
 		}
 	}
-	return l, nil
+	return f, nil
 }
 
 func checkLetters(r rune, n int) error {
-	for _, known := range layoutLetters {
+	for _, known := range letters {
 		if known.letter == r && n <= known.most && (r != 'y' || n%2 == 0) {
 			return nil
 		}
@@ -87,18 +92,19 @@ func checkLetters(r rune, n int) error {
 	case r == 'y':
 		mend = "the year is yyyy, or yy for two digits"
 	}
-	return fail(CodeWrongValue, fmt.Sprintf("%s is not a part of a date format", strings.Repeat(string(r), n)), mend)
+	return fail(fmt.Sprintf("%s is not a part of a date format", strings.Repeat(string(r), n)), mend)
 }
 
-func (l *layout) format(t time.Time) string {
+// Write gives a date in the format.
+func (f *Format) Write(t time.Time) string {
 	var b strings.Builder
-	for _, tok := range l.tokens {
+	for _, tok := range f.tokens {
 		b.WriteString(tok.format(t))
 	}
 	return b.String()
 }
 
-func (tok layoutToken) format(t time.Time) string {
+func (tok token) format(t time.Time) string {
 	padded := func(n int) string { return fmt.Sprintf("%0*d", tok.count, n) }
 	switch tok.letter {
 	case 'y':
@@ -143,3 +149,11 @@ func (tok layoutToken) format(t time.Time) string {
 	}
 	return tok.text
 }
+
+// Error is a format that cannot be used, or a text that is not a date. Its words hold nothing of the text.
+type Error struct{ Message, Mend string }
+
+// Error gives the message.
+func (e *Error) Error() string { return e.Message }
+
+func fail(message, mend string) error { return &Error{message, mend} }

@@ -1,4 +1,4 @@
-package expression
+package dateformat
 
 import (
 	"fmt"
@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// reading is the state of reading a text by a layout.
+// reading is the state of reading a text.
 type reading struct {
 	rest                                string
 	year, month, day, hour, minute, sec int
@@ -18,24 +18,24 @@ type reading struct {
 	zone                                *time.Location
 }
 
-// parse reads a date by the layout, in the zone unless the text has its own.
-func (l *layout) parse(s string, zone *time.Location) (time.Time, error) {
+// Parse reads a date in the format, in the zone unless the text has its own.
+func (f *Format) Parse(s string, zone *time.Location) (time.Time, error) {
 	r := &reading{rest: strings.TrimSpace(s), year: 1970, month: 1, day: 1}
-	for i, tok := range l.tokens {
+	for i, tok := range f.tokens {
 		next := rune(0)
-		if i+1 < len(l.tokens) {
-			next = l.tokens[i+1].letter
+		if i+1 < len(f.tokens) {
+			next = f.tokens[i+1].letter
 		}
 		if !r.read(tok, next) {
-			return time.Time{}, fail(CodeWrongValue, fmt.Sprintf("the text is not a date of the format %q", l.pattern), "")
+			return time.Time{}, fail(fmt.Sprintf("the text is not a date of the format %q", f.pattern), "")
 		}
 	}
 	if r.rest != "" {
-		return time.Time{}, fail(CodeWrongValue, fmt.Sprintf("the text goes on after a date of the format %q", l.pattern), "")
+		return time.Time{}, fail(fmt.Sprintf("the text goes on after a date of the format %q", f.pattern), "")
 	}
 	if r.twelve {
 		if r.hour < 1 || r.hour > 12 {
-			return time.Time{}, errNoSuchDay
+			return time.Time{}, ErrNoSuchDay
 		}
 		r.hour %= 12
 		if r.pm {
@@ -45,29 +45,30 @@ func (l *layout) parse(s string, zone *time.Location) (time.Time, error) {
 	return r.time(zone)
 }
 
-var errNoSuchDay = &fault{CodeWrongValue, "the date does not exist in the calendar", ""}
+// ErrNoSuchDay is the error of 30 February and of half past 25.
+var ErrNoSuchDay = fail("the date does not exist in the calendar", "")
 
 // time makes the date, and refuses 30 February instead of making it 1 March.
 func (r *reading) time(zone *time.Location) (time.Time, error) {
 	plain := time.Date(r.year, time.Month(r.month), r.day, r.hour, r.minute, r.sec, r.nano, time.UTC)
 	if plain.Year() != r.year || int(plain.Month()) != r.month || plain.Day() != r.day || r.hour > 23 || r.minute > 59 || r.sec > 59 || r.year < 1 {
-		return time.Time{}, errNoSuchDay
+		return time.Time{}, ErrNoSuchDay
 	}
 	if r.zone != nil {
 		t := time.Date(r.year, time.Month(r.month), r.day, r.hour, r.minute, r.sec, r.nano, r.zone).In(zone)
 		if t.Year() < 1 || t.Year() > 9999 {
-			return time.Time{}, errNoSuchDay
+			return time.Time{}, ErrNoSuchDay
 		}
 		return t, nil
 	}
 	if r.hour == 0 && r.minute == 0 && r.sec == 0 && r.nano == 0 {
-		return dayStart(r.year, time.Month(r.month), r.day, zone), nil
+		return DayStart(r.year, time.Month(r.month), r.day, zone), nil
 	}
 	return time.Date(r.year, time.Month(r.month), r.day, r.hour, r.minute, r.sec, r.nano, zone), nil
 }
 
 // read takes one token off the text. A number that is followed by another one without anything between has exactly its digits.
-func (r *reading) read(tok layoutToken, next rune) bool {
+func (r *reading) read(tok token, next rune) bool {
 	if tok.letter == 0 {
 		rest, ok := strings.CutPrefix(r.rest, tok.text)
 		r.rest = rest
@@ -215,9 +216,9 @@ func (r *reading) offset() bool {
 	return true
 }
 
-// parseISO reads a date as computers write it: 2026-08-20, with or without a time after T or a space, with or without a zone. Without a zone it is in
+// ParseISO reads a date as computers write it: 2026-08-20, with or without a time after T or a space, with or without a zone. Without a zone it is in
 // the zone given.
-func parseISO(s string, zone *time.Location) (time.Time, error) {
+func ParseISO(s string, zone *time.Location) (time.Time, error) {
 	r := &reading{rest: strings.TrimSpace(s)}
 	ok := r.number(&r.year, 4, 4) && r.text("-") && r.number(&r.month, 2, 2) && r.text("-") && r.number(&r.day, 2, 2)
 	if ok && r.rest != "" {
@@ -234,7 +235,7 @@ func parseISO(s string, zone *time.Location) (time.Time, error) {
 		}
 	}
 	if !ok || r.rest != "" {
-		return time.Time{}, fail(CodeWrongValue, "the text is not a date such as 2026-08-20 or 2026-08-20T10:30:00Z", `date(text, "dd/MM/yyyy") reads another format`)
+		return time.Time{}, fail("the text is not a date such as 2026-08-20 or 2026-08-20T10:30:00Z", "describe another format, such as dd/MM/yyyy")
 	}
 	return r.time(zone)
 }
@@ -243,4 +244,18 @@ func (r *reading) text(s string) bool {
 	rest, ok := strings.CutPrefix(r.rest, s)
 	r.rest = rest
 	return ok
+}
+
+// DayStart is the first moment of a day. Where clocks are put forward at midnight that is one o'clock.
+func DayStart(year int, month time.Month, day int, zone *time.Location) time.Time {
+	t := time.Date(year, month, day, 0, 0, 0, 0, zone)
+	want := time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
+	// Where the moment does not exist, time.Date may give one on the day before.
+	for range 25 {
+		if t.Day() == want.Day() {
+			break
+		}
+		t = t.Add(time.Hour)
+	}
+	return t
 }
