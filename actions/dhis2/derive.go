@@ -65,8 +65,8 @@ func uid(parts ...string) string {
 	return string(out[:])
 }
 
-// isUID tells whether a text has the form of a DHIS2 uid.
-func isUID(s string) bool {
+// IsUID tells whether a text has the form of a DHIS2 uid.
+func IsUID(s string) bool {
 	if len(s) != 11 || s[0] >= '0' && s[0] <= '9' {
 		return false
 	}

@@ -1,12 +1,14 @@
 package dhis2
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/culvert/culvert/actions/dhis2/metadata"
 	"github.com/culvert/culvert/actions/dhis2/value"
 	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/rules/dateformat"
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/yamlnode"
 )
@@ -46,7 +48,7 @@ func (v *valued) eval(s *rules.Scope, c *value.Context) (string, state, error) {
 		}
 		return "", stateOmit, nil
 	}
-	out, problem := v.kind.Convert(r.Value, v.Format, c)
+	out, problem := v.kind.Convert(r.Value, c)
 	if problem != nil {
 		failure := v.failure(problem, r.Value)
 		v.trace(s, r.Value, nil, failure)
@@ -144,9 +146,14 @@ func (c *compiler) valued(n *yamlnode.Node, uid, name string, kind value.Kind) *
 	if f == nil {
 		return nil
 	}
+	kind, err := kind.WithFormat(f.Format)
+	if err != nil {
+		c.errorAt(f.FormatPlace, "bad-format", formatMend(err), "the format of %q %s", name, err.Error())
+		return nil
+	}
 	v := &valued{Field: f, uid: uid, name: name, kind: kind}
 	if literal, ok := f.Literal(); ok {
-		out, problem := kind.Convert(literal, f.Format, c.context)
+		out, problem := kind.Convert(literal, c.context)
 		if problem != nil {
 			c.errorAt(literalPlace(n), literalCode(problem.Code), c.mend(&kind, problem, literal), "the value of %q %s", name, problem.Message)
 			return nil
@@ -155,6 +162,15 @@ func (c *compiler) valued(n *yamlnode.Node, uid, name string, kind value.Kind) *
 	}
 	c.checkMap(v)
 	return v
+}
+
+// formatMend is what a date format's own error advises.
+func formatMend(err error) string {
+	var e *dateformat.Error
+	if errors.As(err, &e) {
+		return e.Mend
+	}
+	return "dates take a pattern such as dd/MM/yyyy, numbers an example such as 1.234,5"
 }
 
 func literalPlace(n *yamlnode.Node) diag.Place {
@@ -196,7 +212,7 @@ func (c *compiler) checkMap(v *valued) {
 		if out.Out == "" {
 			continue
 		}
-		if _, problem := v.kind.Convert(out.Out, v.Format, c.context); problem != nil {
+		if _, problem := v.kind.Convert(out.Out, c.context); problem != nil {
 			c.errorAt(out.Place, mapCode(problem.Code), c.mend(&v.kind, problem, out.Out), "%q in the map%s %s, so it cannot go into %q", out.Out, mapName(v.Map), problem.Message, v.name)
 		}
 	}

@@ -8,15 +8,17 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/metadata"
 	"github.com/culvert/culvert/actions/dhis2/value"
 	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/rules/dateformat"
 	"github.com/culvert/culvert/rules/period"
 )
 
 // periodField is the period of aggregate data: a period of the data set's type, or a day in it.
 type periodField struct {
 	*rules.Field
-	w     *workshop
-	set   *metadata.DataSet
-	fixed *period.Period
+	w      *workshop
+	set    *metadata.DataSet
+	layout *dateformat.Format // nil: ISO
+	fixed  *period.Period
 }
 
 // period compiles the key period. A fixed one is checked against the data set.
@@ -31,6 +33,14 @@ func (c *compiler) period(set *metadata.DataSet) *periodField {
 		return nil
 	}
 	p := &periodField{Field: f, w: c.workshop, set: set}
+	if f.Format != "" {
+		layout, err := dateformat.Compile(f.Format)
+		if err != nil {
+			c.errorAt(f.FormatPlace, "bad-format", formatMend(err), "the format of \"period\" %s", err.Error())
+			return nil
+		}
+		p.layout = layout
+	}
 	if _, err := period.Of(c.o.Now(), set.PeriodType); err != nil {
 		c.errorAt(n.Place(), "unknown-period-type", "update Culvert, or change the data set", "the data set %q has the period type %q, which is not known", set.Name, set.PeriodType)
 		return nil
@@ -78,7 +88,7 @@ func (f *periodField) fail(p *value.Problem, in any) *rules.Failure {
 // read takes a period of the data set's type, or a day.
 func (f *periodField) read(v any) (period.Period, *value.Problem) {
 	wrong := &value.Problem{Code: "wrong-period", Message: fmt.Sprintf("is neither a day nor a period of the type %s", f.set.PeriodType), Mend: "give a date, with format: when it is not ISO, or a period such as " + f.example()}
-	if text, ok := value.Text(v, f.w.context); ok && f.Format == "" {
+	if text, ok := value.Text(v, f.w.context); ok && f.layout == nil {
 		parsed, err := period.Parse(strings.TrimSpace(text))
 		switch {
 		case err == nil && parsed.Type == f.set.PeriodType:
@@ -91,7 +101,7 @@ func (f *periodField) read(v any) (period.Period, *value.Problem) {
 			}
 		}
 	}
-	t, _, ok := value.Date(v, f.Format, f.w.context)
+	t, _, ok := value.Date(v, f.layout, f.w.context)
 	if !ok {
 		return period.Period{}, wrong
 	}

@@ -188,7 +188,7 @@ func TestIdentifiersNeverChange(t *testing.T) {
 		RelationshipUID("PwJpOJbnql9", person, enrollment, 0), NoteUID(enrollment, "a remark"),
 	}
 	for _, uid := range got {
-		if !isUID(uid) {
+		if !IsUID(uid) {
 			t.Errorf("%q is no uid", uid)
 		}
 	}

@@ -301,7 +301,7 @@ func (u *userField) eval(s *rules.Scope, c *value.Context) (*client.AssignedUser
 	if err != nil || st != stateSet {
 		return nil, err
 	}
-	if isUID(text) {
+	if IsUID(text) {
 		return &client.AssignedUser{UID: text}, nil
 	}
 	return &client.AssignedUser{Username: text}, nil

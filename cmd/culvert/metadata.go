@@ -33,7 +33,8 @@ func (a *app) metadataCommand() *cobra.Command {
 			if x == nil {
 				return fmt.Errorf("there is no metadata of server %s yet: run `culvert sync`", s.Name)
 			}
-			hits := x.Search(strings.Join(args, " "), limit)
+			hits := x.Search(strings.Join(args, " "))
+			hits = hits[:min(len(hits), limit)]
 			if format == "json" {
 				return a.json(hits)
 			}
@@ -41,9 +42,9 @@ func (a *app) metadataCommand() *cobra.Command {
 				fmt.Fprintln(a.stdout, "nothing is called so")
 				return nil
 			}
-			rows := [][]string{{"KIND", "NAME", "CODE", "UID", "WHERE"}}
+			rows := [][]string{{"COLLECTION", "NAME", "CODE", "UID", "WHERE"}}
 			for _, h := range hits {
-				rows = append(rows, []string{h.Kind, h.Name, h.Code, h.ID, h.Path})
+				rows = append(rows, []string{h.Collection, h.Name, h.Code, h.ID, h.Path})
 			}
 			table(a.stdout, rows)
 			return nil

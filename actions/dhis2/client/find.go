@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	findValues  = 50   // values asked for at once
+	findValues  = 100  // values asked for at once
 	findLength  = 2000 // bytes of values in one address, before they are escaped
 	findPage    = 500  // people to a page; more than values, since the server also finds other spellings
 	findPages   = 200  // bounds what one question may make us read

@@ -53,26 +53,62 @@ func (e *ReadError) Unwrap() error { return e.Err }
 const mendRead = "restore the folder (git checkout) or run `culvert sync` to write it anew"
 
 // Read loads the snapshot in dir. It first finishes a Write that was interrupted. ErrNoSnapshot when there is none, a *ReadError when
-// it cannot be used.
+// it cannot be used. A Write at the same time is no trouble: Read gives the snapshot from before or from after it.
 func Read(dir string) (*Snapshot, error) {
 	if err := recoverLeftover(dir); err != nil {
 		return nil, fmt.Errorf("recovering the snapshot in %s: %w", dir, err)
 	}
+	for try := 1; ; try++ {
+		s, replaced, err := readOnce(dir)
+		if err == nil || !replaced || try == 10 {
+			return s, err
+		}
+	}
+}
+
+// readOnce reads every file of the folder that dir is now. replaced: another one took its place meanwhile.
+func readOnce(dir string) (s *Snapshot, replaced bool, err error) {
+	root, err := os.OpenRoot(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, false, noSnapshot(dir)
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("opening the snapshot: %w", err)
+	}
+	defer root.Close()
+	s, err = readFrom(&folder{root: root, dir: dir})
+	if err != nil {
+		mine, err1 := root.Stat(".")
+		now, err2 := os.Stat(dir)
+		replaced = err1 != nil || err2 != nil || !os.SameFile(mine, now)
+	}
+	return s, replaced, err
+}
+
+// folder is the folder of a snapshot, held open: its files stay the same ones when another folder takes its place.
+type folder struct {
+	root *os.Root
+	dir  string
+}
+
+func (f *folder) path(name string) string { return filepath.Join(f.dir, name) }
+
+func readFrom(f *folder) (*Snapshot, error) {
 	s := new(Snapshot)
-	if err := readInfo(filepath.Join(dir, serverFile), &s.Server); err != nil {
+	if err := f.info(serverFile, &s.Server); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, noSnapshot(dir)
+			return nil, noSnapshot(f.dir)
 		}
 		return nil, err
 	}
 	if s.Server.Format != FormatVersion {
-		return nil, &ReadError{File: filepath.Join(dir, serverFile), Mend: "run `culvert sync` to write it anew, or use the Culvert that wrote it",
+		return nil, &ReadError{File: f.path(serverFile), Mend: "run `culvert sync` to write it anew, or use the Culvert that wrote it",
 			Err: fmt.Errorf("the snapshot has format %d and this Culvert reads format %d", s.Server.Format, FormatVersion)}
 	}
 	var work errgroup.Group
-	work.Go(func() error { return needFile(readInfo(filepath.Join(dir, userFile), &s.User)) })
+	work.Go(func() error { return f.needed(userFile, f.info(userFile, &s.User)) })
 	for _, c := range collections() {
-		work.Go(func() error { return readCollection(dir, c, s) })
+		work.Go(func() error { return f.collection(c, s) })
 	}
 	if err := work.Wait(); err != nil {
 		return nil, err
@@ -88,16 +124,16 @@ func noSnapshot(dir string) error {
 	return fmt.Errorf("%w in %s: run `culvert sync` first", ErrNoSnapshot, dir)
 }
 
-func needFile(err error) error {
-	var path *fs.PathError
-	if errors.Is(err, fs.ErrNotExist) && errors.As(err, &path) {
-		return &ReadError{File: path.Path, Err: errors.New("the file is missing"), Mend: mendRead}
+// needed words the error of a file that must be there.
+func (f *folder) needed(name string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return &ReadError{File: f.path(name), Err: errors.New("the file is missing"), Mend: mendRead}
 	}
 	return err
 }
 
-func readInfo(path string, into any) error {
-	text, err := readText(path)
+func (f *folder) info(name string, into any) error {
+	text, err := f.text(name)
 	if err != nil {
 		return err
 	}
@@ -106,48 +142,48 @@ func readInfo(path string, into any) error {
 		if syntax, ok := err.(*json.SyntaxError); ok {
 			line = 1 + strings.Count(text[:min(int(syntax.Offset), len(text))], "\n")
 		}
-		return &ReadError{File: path, Line: line, Err: plainJSON(err), Mend: mendRead}
+		return &ReadError{File: f.path(name), Line: line, Err: plainJSON(err), Mend: mendRead}
 	}
 	return nil
 }
 
-func readCollection(dir string, c collection, s *Snapshot) error {
-	path := filepath.Join(dir, c.title()+".json")
-	text, err := readText(path)
+func (f *folder) collection(c collection, s *Snapshot) error {
+	name := c.title() + ".json"
+	text, err := f.text(name)
 	if err != nil {
 		if c.title() == formerNames && errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
-		return needFile(err)
+		return f.needed(name, err)
 	}
 	if err := c.decode(text, s); err != nil {
 		var at *lineError
 		if errors.As(err, &at) {
-			return &ReadError{File: path, Line: at.line, Err: at.err, Mend: mendRead}
+			return &ReadError{File: f.path(name), Line: at.line, Err: at.err, Mend: mendRead}
 		}
-		return &ReadError{File: path, Err: err, Mend: mendRead}
+		return &ReadError{File: f.path(name), Err: err, Mend: mendRead}
 	}
 	return nil
 }
 
-// readText reads a whole file as a string, of which parsed objects can be parts without a second copy.
-func readText(path string) (string, error) {
-	f, err := os.Open(path)
+// text reads a whole file as a string, of which parsed objects can be parts without a second copy.
+func (f *folder) text(name string) (string, error) {
+	file, err := f.root.Open(name)
 	if err != nil {
 		return "", err
 	}
-	defer f.Close()
-	info, err := f.Stat()
+	defer file.Close()
+	info, err := file.Stat()
 	if err != nil {
 		return "", err
 	}
 	if !info.Mode().IsRegular() || info.Size() > maxFile {
-		return "", &ReadError{File: path, Err: errors.New("not a file of a snapshot (a folder, or far too large)"), Mend: mendRead}
+		return "", &ReadError{File: f.path(name), Err: errors.New("not a file of a snapshot (a folder, or far too large)"), Mend: mendRead}
 	}
 	var b strings.Builder
 	b.Grow(int(info.Size()))
-	if _, err := io.CopyBuffer(struct{ io.Writer }{&b}, struct{ io.Reader }{f}, make([]byte, 256<<10)); err != nil {
-		return "", fmt.Errorf("reading %s: %w", path, err)
+	if _, err := io.CopyBuffer(struct{ io.Writer }{&b}, struct{ io.Reader }{file}, make([]byte, 256<<10)); err != nil {
+		return "", fmt.Errorf("reading %s: %w", f.path(name), err)
 	}
 	return b.String(), nil
 }

@@ -2,10 +2,12 @@ package metadata
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -227,6 +229,46 @@ func TestInterruptedWrite(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Readers see one snapshot or the other while it is replaced again and again, never a mixture and never none.
+func TestReadWhileWriting(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "national")
+	named := func(i int) *Snapshot {
+		s := country(t)
+		name := fmt.Sprint("Country ", i)
+		s.Server.Name, s.Programs[0].Name, s.OptionSets[0].Name, s.User.Username = name, name, name, name
+		return s
+	}
+	versions := []*Snapshot{named(0), named(1)}
+	write(t, dir, versions[0])
+	stop := make(chan struct{})
+	var work sync.WaitGroup
+	for range 2 {
+		work.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				s, err := Read(dir)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if s.Programs[0].Name != s.Server.Name || s.OptionSets[0].Name != s.Server.Name || s.User.Username != s.Server.Name {
+					t.Errorf("a mixture: %s, %s, %s, %s", s.Server.Name, s.Programs[0].Name, s.OptionSets[0].Name, s.User.Username)
+					return
+				}
+			}
+		})
+	}
+	for i := range 30 {
+		write(t, dir, versions[i%2])
+	}
+	close(stop)
+	work.Wait()
 }
 
 func TestWriteKeepsOtherFiles(t *testing.T) {

@@ -39,6 +39,33 @@ func syncFrom(t *testing.T, from, version string, old *metadata.Snapshot) *metad
 
 const tamala = "../sandbox/testdata/tamala.json"
 
+// A second sync reads little and finds nothing.
+func TestSyncAgain(t *testing.T) {
+	s, err := sandbox.New(sandbox.Options{Metadata: tamala, Version: "2.42"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(s)
+	defer s.Close()
+	defer server.Close()
+	c, err := client.New(client.Options{URL: server.URL, Credentials: client.Credentials{Username: "admin", Password: "district"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	var old *metadata.Snapshot
+	for i := range 2 {
+		fresh, err := metadata.Sync(context.Background(), c, old, metadata.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if changes := metadata.Diff(old, fresh); len(changes) > 0 {
+			t.Errorf("sync %d: %v", i+1, changes)
+		}
+		old = fresh
+	}
+}
+
 // Servers of all versions that hold the same metadata differ in nothing but their version; nothing is lost on disk, nor when a sandbox is
 // made from a snapshot.
 func TestSyncSandboxes(t *testing.T) {

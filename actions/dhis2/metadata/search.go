@@ -35,18 +35,17 @@ const (
 )
 
 // Search finds objects of all collections by uid, code or a part of the name, best first. Letters' case and accents count for nothing, the
-// words may come in any order, and a few wrong letters are forgiven.
+// words may come in any order, and a few wrong letters are forgiven
+// where nothing fits without.
 func (x *Index) Search(text string) []Hit {
 	query := strings.TrimSpace(text)
 	words := strings.Fields(plain(query))
 	if len(words) == 0 {
 		return nil
 	}
-	var hits []Hit
-	for o := range everyObject(x.Snapshot) {
-		if score, fits := fit(o.named, query, words); fits {
-			hits = append(hits, Hit{Collection: o.collection, ID: o.named.ID, Code: o.named.Code, Name: o.named.Name, Path: x.pathOf(o), score: score})
-		}
+	hits := x.searchWith(func(n *Named) (int, bool) { return fit(n, query, words, fitWord) })
+	if len(hits) == 0 {
+		hits = x.searchWith(func(n *Named) (int, bool) { return fit(n, query, words, nearlyWord) })
 	}
 	slices.SortStableFunc(hits, func(a, b Hit) int {
 		return cmp.Or(cmp.Compare(a.score, b.score), cmp.Compare(rank(a.Collection), rank(b.Collection)), cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
@@ -54,7 +53,18 @@ func (x *Index) Search(text string) []Hit {
 	return hits[:min(len(hits), maxHits)]
 }
 
-func fit(n *Named, query string, words []string) (int, bool) {
+func (x *Index) searchWith(fit func(*Named) (int, bool)) []Hit {
+	var hits []Hit
+	for o := range everyObject(x.Snapshot) {
+		if score, fits := fit(o.named); fits {
+			hits = append(hits, Hit{Collection: o.collection, ID: o.named.ID, Code: o.named.Code, Name: o.named.Name, Path: x.pathOf(o), score: score})
+		}
+	}
+	return hits
+}
+
+// fit tells how well an object fits a query, of which word judges every word.
+func fit(n *Named, query string, words []string, word func(word, name, code string) (int, bool)) (int, bool) {
 	if n.ID == query || n.Code != "" && strings.EqualFold(n.Code, query) {
 		return fitsID, true
 	}
@@ -69,7 +79,7 @@ func fit(n *Named, query string, words []string) (int, bool) {
 	code := plain(n.Code)
 	score := fitsWord
 	for _, w := range words {
-		s, ok := fitWord(w, name, code)
+		s, ok := word(w, name, code)
 		if !ok {
 			return 0, false
 		}
@@ -89,10 +99,15 @@ func fitWord(word, name, code string) (int, bool) {
 	if code != "" && strings.Contains(code, word) {
 		return fitsInside, true
 	}
-	if len(word) >= minPart && len(diag.Nearest(word, strings.Fields(name))) > 0 {
-		return fitsNearly, true
-	}
 	return 0, false
+}
+
+// nearlyWord also takes a word with a few wrong letters.
+func nearlyWord(word, name, code string) (int, bool) {
+	if score, ok := fitWord(word, name, code); ok {
+		return score, true
+	}
+	return fitsNearly, len(word) >= minPart && len(diag.Nearest(word, strings.Fields(name))) > 0
 }
 
 // plain is a text without case and accents.

@@ -48,6 +48,7 @@ const (
 	rereads     = 4                  // how often a collection that changes under our hands is tried
 	retries     = 4                  // how often one that the server or the line fails on is
 	parallel    = 3                  // collections read at once
+	maxPause    = time.Minute        // however long the server asks for: somebody waits for the sync
 	overlap     = 2 * time.Hour      // reaches over a change of the server's clock, such as from summer time
 	fullEvery   = 7 * 24 * time.Hour // bounds how long what lastUpdated does not tell can go unnoticed
 	idPage      = 5000
@@ -195,7 +196,7 @@ func (r *reading) patiently(ctx context.Context, what string, do func() error) e
 			return err
 		}
 		r.warn("reading %s again: %s", what, failed.Message)
-		timer := time.NewTimer(max(pause, failed.RetryAfter))
+		timer := time.NewTimer(max(pause, min(failed.RetryAfter, maxPause)))
 		select {
 		case <-timer.C:
 		case <-ctx.Done():

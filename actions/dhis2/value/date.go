@@ -4,13 +4,15 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/culvert/culvert/rules/dateformat"
 )
 
 // dateTimeLayout has no zone: DHIS2 keeps the text as it is and shows it as local time.
 const dateTimeLayout = "2006-01-02T15:04:05"
 
-// Date reads a date: ISO, also with a time of day, or by format. ok is false for what is not a date.
-func Date(v any, format string, c *Context) (t time.Time, blank, ok bool) {
+// Date reads a date: ISO, also with a time of day, or by a layout. ok is false for what is not a date.
+func Date(v any, layout *dateformat.Format, c *Context) (t time.Time, blank, ok bool) {
 	if t, is := v.(time.Time); is {
 		if !isMidnight(t) {
 			t = t.In(zone(c))
@@ -24,8 +26,8 @@ func Date(v any, format string, c *Context) (t time.Time, blank, ok bool) {
 	if s = strings.TrimSpace(s); s == "" {
 		return t, true, true
 	}
-	if format != "" {
-		t, err := time.ParseInLocation(layout(format), s, zone(c))
+	if layout != nil {
+		t, err := layout.Parse(s, zone(c))
 		if err != nil {
 			return t, false, false
 		}
@@ -137,13 +139,13 @@ func isMidnight(t time.Time) bool {
 	return h == 0 && m == 0 && s == 0 && t.Nanosecond() == 0
 }
 
-func (k *Kind) date(v any, format string, c *Context) (Result, *Problem) {
-	t, blank, ok := Date(v, format, c)
+func (k *Kind) date(v any, c *Context) (Result, *Problem) {
+	t, blank, ok := Date(v, k.layout, c)
 	switch {
 	case blank:
 		return Result{Blank: true}, nil
-	case !ok && format != "":
-		return Result{}, &Problem{"wrong-type", "is not a date in the format " + quote(format), "write the format as the source writes its dates, such as dd/MM/yyyy"}
+	case !ok && k.layout != nil:
+		return Result{}, &Problem{"wrong-type", "is not a date in the format given", "write the format as the source writes its dates, such as dd/MM/yyyy"}
 	case !ok && k.Type == "AGE":
 		return Result{}, &Problem{"wrong-type", "is not a date of birth", "DHIS2 keeps an age as the date of birth, 1990-01-31; compute it from an age in the expression"}
 	case !ok:
@@ -168,7 +170,7 @@ func (k *Kind) future(t time.Time, c *Context) *Problem {
 	return &Problem{"future-date", "lies in the future, which DHIS2 does not allow here", "check the date in the source, or allow future dates for it in DHIS2 and sync"}
 }
 
-func (k *Kind) dateTime(v any, format string, c *Context) (Result, *Problem) {
+func (k *Kind) dateTime(v any, c *Context) (Result, *Problem) {
 	t, hasTime, ok := time.Time{}, true, true
 	switch v := v.(type) {
 	case time.Time:
@@ -178,8 +180,8 @@ func (k *Kind) dateTime(v any, format string, c *Context) (Result, *Problem) {
 		if s == "" {
 			return Result{Blank: true}, nil
 		}
-		if format != "" {
-			parsed, err := time.ParseInLocation(layout(format), s, zone(c))
+		if k.layout != nil {
+			parsed, err := k.layout.Parse(s, zone(c))
 			t, ok = parsed.In(zone(c)), err == nil
 		} else {
 			t, hasTime, ok = instant(s, c)
@@ -199,7 +201,7 @@ func (k *Kind) dateTime(v any, format string, c *Context) (Result, *Problem) {
 	return Result{Text: t.Format(dateTimeLayout)}, nil
 }
 
-func timeOfDay(v any, format string, c *Context) (Result, *Problem) {
+func (k *Kind) timeOfDay(v any, c *Context) (Result, *Problem) {
 	refused := &Problem{"wrong-type", "is not a time of day", "10:15 is understood; say format: for any other form"}
 	switch v := v.(type) {
 	case time.Time:
@@ -209,8 +211,8 @@ func timeOfDay(v any, format string, c *Context) (Result, *Problem) {
 		if s == "" {
 			return Result{Blank: true}, nil
 		}
-		if format != "" {
-			t, err := time.Parse(layout(format), s)
+		if k.layout != nil {
+			t, err := k.layout.Parse(s, zone(c))
 			if err != nil {
 				return Result{}, refused
 			}

@@ -107,6 +107,21 @@ func separators(text, format string) (string, bool) {
 	return b.String(), true
 }
 
+// numberFormat tells whether a format is an example of a number.
+func numberFormat(format string) bool {
+	digit := false
+	for _, r := range format {
+		switch {
+		case r >= '0' && r <= '9' || r == '#':
+			digit = true
+		case r == ',' || r == '.' || r == ' ' || r == '\'' || r == '\u00a0':
+		default:
+			return false
+		}
+	}
+	return digit
+}
+
 // marks finds the decimal mark and the thousands separator of an example number; 0 when it has none.
 func marks(format string) (decimal, thousands rune) {
 	last, count := rune(0), 0

@@ -5,6 +5,7 @@
 package value
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -14,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/rules/dateformat"
 )
 
 // The longest values that DHIS2 takes, in UTF-16 units as it counts them (E1077 for attributes; the column's width for data values).
@@ -29,6 +31,33 @@ type Kind struct {
 	Future    bool     // dates may lie in the future
 	OneOption bool     // a MULTI_TEXT value may hold one option only (tracker imports before 2.41 refuse several)
 	Max       int      // longest value, 0 for MaxDataValue
+
+	format string             // of numbers, an example such as 1.234,5
+	layout *dateformat.Format // of dates; nil means ISO
+}
+
+// WithFormat gives the kind for values that the source writes in a format: a pattern such as dd/MM/yyyy for dates and times, an example such as
+// 1.234,5 for numbers. The error says what is wrong with the format.
+func (k Kind) WithFormat(format string) (Kind, error) {
+	if format == "" {
+		return k, nil
+	}
+	switch k.Type {
+	case "DATE", "AGE", "DATETIME", "TIME":
+		layout, err := dateformat.Compile(format)
+		if err != nil {
+			return k, err
+		}
+		k.layout = layout
+	case "NUMBER", "INTEGER", "INTEGER_POSITIVE", "INTEGER_NEGATIVE", "INTEGER_ZERO_OR_POSITIVE", "UNIT_INTERVAL", "PERCENTAGE":
+		if !numberFormat(format) {
+			return k, errors.New("is no example of a number, such as 1.234,5")
+		}
+		k.format = format
+	default:
+		return k, errors.New("is of no use here: formats are for dates, times and numbers")
+	}
+	return k, nil
 }
 
 // Context is what conversions need besides the value.
@@ -55,12 +84,12 @@ type Result struct {
 	Blank bool
 }
 
-// Convert gives the text that DHIS2 takes. format is the layout of a date or number, or empty for ISO dates and plain numbers.
-func (k *Kind) Convert(v any, format string, c *Context) (Result, *Problem) {
+// Convert gives the text that DHIS2 takes.
+func (k *Kind) Convert(v any, c *Context) (Result, *Problem) {
 	if v == nil {
 		return Result{Blank: true}, nil
 	}
-	r, p := k.convert(v, format, c)
+	r, p := k.convert(v, c)
 	if p != nil || r.Blank {
 		return r, p
 	}
@@ -74,7 +103,7 @@ func (k *Kind) Convert(v any, format string, c *Context) (Result, *Problem) {
 	return r, nil
 }
 
-func (k *Kind) convert(v any, format string, c *Context) (Result, *Problem) {
+func (k *Kind) convert(v any, c *Context) (Result, *Problem) {
 	if k.Type == "MULTI_TEXT" {
 		return k.multi(v)
 	}
@@ -83,29 +112,29 @@ func (k *Kind) convert(v any, format string, c *Context) (Result, *Problem) {
 	}
 	switch k.Type {
 	case "NUMBER":
-		return number(v, format)
+		return number(v, k.format)
 	case "UNIT_INTERVAL":
-		return between(v, format, 1, "between 0 and 1")
+		return between(v, k.format, 1, "between 0 and 1")
 	case "PERCENTAGE":
-		return between(withoutPercent(v), format, 100, "between 0 and 100")
+		return between(withoutPercent(v), k.format, 100, "between 0 and 100")
 	case "INTEGER":
-		return integer(v, format, math.MinInt32, math.MaxInt32, "a whole number")
+		return integer(v, k.format, math.MinInt32, math.MaxInt32, "a whole number")
 	case "INTEGER_POSITIVE":
-		return integer(v, format, 1, math.MaxInt32, "a whole number above 0")
+		return integer(v, k.format, 1, math.MaxInt32, "a whole number above 0")
 	case "INTEGER_NEGATIVE":
-		return integer(v, format, math.MinInt32, -1, "a whole number below 0")
+		return integer(v, k.format, math.MinInt32, -1, "a whole number below 0")
 	case "INTEGER_ZERO_OR_POSITIVE":
-		return integer(v, format, 0, math.MaxInt32, "a whole number, 0 or above")
+		return integer(v, k.format, 0, math.MaxInt32, "a whole number, 0 or above")
 	case "BOOLEAN":
 		return boolean(v)
 	case "TRUE_ONLY":
 		return trueOnly(v)
 	case "DATE", "AGE":
-		return k.date(v, format, c)
+		return k.date(v, c)
 	case "DATETIME":
-		return k.dateTime(v, format, c)
+		return k.dateTime(v, c)
 	case "TIME":
-		return timeOfDay(v, format, c)
+		return k.timeOfDay(v, c)
 	case "COORDINATE":
 		return coordinate(v)
 	case "ORGANISATION_UNIT":

@@ -76,7 +76,7 @@ func TestServersTakeWhatLeaves(t *testing.T) {
 	for _, a := range list {
 		name := a.Type + ` "` + a.Value + `"`
 		kind := Kind{Type: a.Type}
-		r, problem := kind.Convert(a.Value, "", context())
+		r, problem := kind.Convert(a.Value, context())
 		if taken[a.Type][a.Value] {
 			if problem != nil || r.Blank {
 				t.Errorf("%s: servers take it, we say %v", name, problem)
@@ -162,7 +162,11 @@ func TestConvert(t *testing.T) {
 			if strings.HasSuffix(test.name, "in the zone") {
 				c = local
 			}
-			r, problem := test.kind.Convert(test.in, test.format, c)
+			kind, err := test.kind.WithFormat(test.format)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, problem := kind.Convert(test.in, c)
 			got := r.Text
 			if r.Blank {
 				got = "blank"
@@ -188,13 +192,26 @@ func FuzzConvert(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, typ, in string) {
 		kind := Kind{Type: typ, Future: true}
-		r, problem := kind.Convert(in, "", context())
+		r, problem := kind.Convert(in, context())
 		if problem != nil || r.Blank {
 			return
 		}
-		again, problem := kind.Convert(r.Text, "", context())
+		again, problem := kind.Convert(r.Text, context())
 		if problem != nil || again != r {
 			t.Fatalf("%s %q gives %q, which gives %q, %v", typ, in, r.Text, again.Text, problem)
 		}
 	})
+}
+
+func TestFormats(t *testing.T) {
+	for _, test := range []struct {
+		typ, format string
+		ok          bool
+	}{
+		{"DATE", "dd/MM/yyyy", true}, {"DATE", "DD/MM/JJJJ", false}, {"NUMBER", "1.234,5", true}, {"NUMBER", "#,##0.00", true}, {"NUMBER", "dd", false}, {"TEXT", "dd/MM/yyyy", false}, {"TEXT", "", true},
+	} {
+		if _, err := (Kind{Type: test.typ}).WithFormat(test.format); (err == nil) != test.ok {
+			t.Errorf("%s %q: %v", test.typ, test.format, err)
+		}
+	}
 }
