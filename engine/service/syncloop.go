@@ -24,7 +24,7 @@ func (s *Service) syncLoop(ctx context.Context) error {
 		if s.current.Load().Config.SyncEvery <= 0 {
 			continue
 		}
-		if !s.runner.Leads() {
+		if lead, err := s.runner.Leads(ctx); err != nil || !lead {
 			continue
 		}
 		for name := range s.clients {
