@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"iter"
 	"net/http"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -152,37 +154,65 @@ func (r *TrackerReport) assumeWritten(p *TrackerPayload) {
 	}
 }
 
-// objects walks the keys of all objects of a payload, nested ones too.
-func (p *TrackerPayload) objects() func(yield func(ObjectKey) bool) {
-	return func(yield func(ObjectKey) bool) {
-		events := func(list []Event) bool {
+// codeParentFailed is what DHIS2 itself says of an object whose parent could not be written.
+const codeParentFailed = "E5000"
+
+// followParents adds what DHIS2 leaves out: it names an object whose parent fails, but not always the children of that object (the event of
+// an enrollment of a person who breaks a uniqueness is not mentioned at all by 2.40 to 2.43).
+func (r *TrackerReport) followParents(p *TrackerPayload) {
+	for key, parents := range p.objects() {
+		if r.Written[key] || len(r.Errors[key]) > 0 {
+			continue
+		}
+		for _, parent := range parents {
+			if parent.UID != "" && len(r.Errors[parent]) > 0 {
+				r.Errors[key] = []Issue{{Code: codeParentFailed, Message: "not mentioned by the server; " + parent.Type + " " + parent.UID + " could not be written",
+					Args: []string{key.Type, key.UID, parent.Type, parent.UID}}}
+				break
+			}
+		}
+	}
+}
+
+// objects walks the keys of all objects of a payload, nested ones too, parents before children, each with those of its parents.
+func (p *TrackerPayload) objects() iter.Seq2[ObjectKey, []ObjectKey] {
+	return func(yield func(ObjectKey, []ObjectKey) bool) {
+		events := func(list []Event, parent string) bool {
 			for i := range list {
-				if !yield(ObjectKey{TypeEvent, list[i].Event}) {
+				above := ObjectKey{TypeEnrollment, orElse(parent, list[i].Enrollment)}
+				if !yield(ObjectKey{TypeEvent, list[i].Event}, []ObjectKey{above}) {
 					return false
 				}
 			}
 			return true
 		}
-		enrollments := func(list []Enrollment) bool {
+		enrollments := func(list []Enrollment, parent string) bool {
 			for i := range list {
-				if !yield(ObjectKey{TypeEnrollment, list[i].Enrollment}) || !events(list[i].Events) {
+				above := ObjectKey{TypeTrackedEntity, orElse(parent, list[i].TrackedEntity)}
+				if !yield(ObjectKey{TypeEnrollment, list[i].Enrollment}, []ObjectKey{above}) || !events(list[i].Events, list[i].Enrollment) {
 					return false
 				}
 			}
 			return true
 		}
 		for i := range p.TrackedEntities {
-			if !yield(ObjectKey{TypeTrackedEntity, p.TrackedEntities[i].TrackedEntity}) || !enrollments(p.TrackedEntities[i].Enrollments) {
+			t := &p.TrackedEntities[i]
+			if !yield(ObjectKey{TypeTrackedEntity, t.TrackedEntity}, nil) || !enrollments(t.Enrollments, t.TrackedEntity) {
 				return
 			}
 		}
-		if !enrollments(p.Enrollments) || !events(p.Events) {
+		if !enrollments(p.Enrollments, "") || !events(p.Events, "") {
 			return
 		}
 		for i := range p.Relationships {
-			if !yield(ObjectKey{TypeRelationship, p.Relationships[i].Relationship}) {
+			r := &p.Relationships[i]
+			if !yield(ObjectKey{TypeRelationship, r.Relationship}, slices.Concat(r.From.keys(), r.To.keys())) {
 				return
 			}
 		}
 	}
+}
+
+func (r RelationshipItem) keys() []ObjectKey {
+	return []ObjectKey{{TypeTrackedEntity, r.TrackedEntity}, {TypeEnrollment, r.Enrollment}, {TypeEvent, r.Event}}
 }

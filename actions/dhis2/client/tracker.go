@@ -37,6 +37,7 @@ func (c *Client) ImportTracker(ctx context.Context, p *TrackerPayload, o Tracker
 	if err != nil {
 		return nil, err
 	}
+	report.followParents(p)
 	if o.Rehearse {
 		report.assumeWritten(p)
 	}
@@ -53,6 +54,9 @@ func (o TrackerOptions) query() url.Values {
 	}
 	if o.AllOrNothing {
 		q.Set("atomicMode", "ALL")
+	}
+	if o.CreateOnly {
+		q.Set("importStrategy", "CREATE")
 	}
 	if o.Delete {
 		q.Set("importStrategy", "DELETE")

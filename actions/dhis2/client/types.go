@@ -158,6 +158,7 @@ func (r *RelationshipItem) UnmarshalJSON(text []byte) error {
 // TrackerOptions are the import's parameters that an action decides on.
 type TrackerOptions struct {
 	Delete                bool // strategy DELETE instead of CREATE_AND_UPDATE
+	CreateOnly            bool // strategy CREATE: an object that is there already is refused (E1002, E1080, E1030) instead of overwritten
 	Rehearse              bool // importMode VALIDATE
 	AllOrNothing          bool // atomicMode ALL; OBJECT otherwise
 	SkipRuleEngine        bool

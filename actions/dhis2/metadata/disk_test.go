@@ -264,7 +264,7 @@ func TestReadWhileWriting(t *testing.T) {
 			}
 		})
 	}
-	for i := range 30 {
+	for i := range 12 {
 		write(t, dir, versions[i%2])
 	}
 	close(stop)
