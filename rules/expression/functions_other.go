@@ -136,9 +136,17 @@ var (
 
 // readGPS reads the latitude, longitude, altitude and accuracy that a form sends; nil from a blank.
 func readGPS(s string) ([]float64, error) {
-	words := strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == ',' || r == '\t' })
-	if len(words) == 0 {
+	words := strings.Fields(s)
+	switch len(words) {
+	case 0:
 		return nil, nil
+	case 1:
+		words = strings.Split(strings.TrimSpace(s), ",")
+	default:
+		// A comma between the numbers, as in "-1.28, 36.82"; one inside a number is left, and refused below.
+		for i, w := range words {
+			words[i] = strings.TrimSuffix(w, ",")
+		}
 	}
 	if len(words) == 1 || len(words) > 4 {
 		return nil, errPlace

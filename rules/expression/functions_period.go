@@ -40,7 +40,7 @@ func periodFunctions() []function {
 	return []function{
 		{
 			name: "period", group: group, gives: kText, params: []parameter{{name: "date", accept: kTime}, typeParam},
-			summary: "The period that a date falls into, as DHIS2 writes it. The types are " + strings.Join(period.Types(), ", ") + ".",
+			summary: "The period that a date falls into, as DHIS2 writes it. The types are " + strings.Join(period.Types(), ", ") + ". A type that ends in Nov is named after the year in which its year ends: 2026Nov begins in November 2025.",
 			call: func(f *frame, a []any) (any, error) {
 				p, err := period.Of(a[0].(time.Time), a[1].(string))
 				if err != nil {
