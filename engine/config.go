@@ -44,6 +44,7 @@ type Limits struct {
 	Refusal    delivery.Backoff // between probes of a server that refuses our credentials
 	Poll       time.Duration    // the net below Wake
 	Heartbeat  time.Duration
+	Lease      time.Duration // of the journal: how long we may be silent before our claims are given to others
 	Expire     time.Duration // between two runs of the retention
 	FileCommit time.Duration // how long outcomes of file rows may be gathered before they are recorded
 }
@@ -110,9 +111,13 @@ func (l *Limits) prepare() {
 	backoff(&l.Refusal, 15*time.Second, 10*time.Minute)
 	duration(&l.Poll, time.Second)
 	duration(&l.Heartbeat, 3*time.Second)
+	duration(&l.Lease, journal.DefaultLease)
 	duration(&l.Expire, time.Hour)
 	duration(&l.FileCommit, 50*time.Millisecond)
 }
+
+// silence is how long we may go without a sign of life before we stop sending: well before the lease ends.
+func (l *Limits) silence() time.Duration { return l.Lease * 7 / 10 }
 
 func number(n *int, otherwise int) {
 	if *n <= 0 {

@@ -17,7 +17,7 @@ const poison = 5
 func (l *lane) deliver(jobs []*job, s delivery.Setting, full bool) {
 	jobs = l.dropStale(jobs)
 	jobs, err := l.claimRows(jobs)
-	if err != nil || len(jobs) == 0 {
+	if err != nil || len(jobs) == 0 || l.r.silentNow() {
 		l.forgo()
 		l.landed(jobs)
 		return
@@ -40,11 +40,8 @@ func (l *lane) deliver(jobs []*job, s delivery.Setting, full bool) {
 		l.learn(delivery.Sample{Epoch: s.Epoch, Records: sent, Took: took, Full: full, Trouble: trouble != nil}, trouble, float64(sent)/float64(len(jobs)))
 	}
 	l.r.metrics.batch(l.name, len(jobs), took)
-	if err := l.record(done, results); err != nil {
-		l.landed(nil)
-		return // only when the runner ends: the claims go back untouched
-	}
-	l.landed(again)
+	l.landed(again) // the server is free for the next batch while this one is recorded
+	l.record(done, results)
 }
 
 // judged is a job with what its result means.
@@ -179,7 +176,7 @@ func (l *lane) claimRows(jobs []*job) ([]*job, error) {
 }
 
 // record commits what a batch came to, then tells files and keys of it.
-func (l *lane) record(done []judged, results []actions.Result) error {
+func (l *lane) record(done []judged, results []actions.Result) {
 	b := &journal.Batch{Owner: l.r.owner, Server: l.name}
 	for _, res := range results {
 		b.Digests = append(b.Digests, res.Digests...)
@@ -205,8 +202,8 @@ func (l *lane) record(done []judged, results []actions.Result) error {
 		}
 		outcomes = append(outcomes, o)
 	}
-	if err := l.r.commit(b); err != nil {
-		return err
+	if l.r.commit(b) != nil {
+		return // the runner ends: claims and rows are given back as they were
 	}
 	l.r.recorded(b.Settlements)
 	l.r.files.freed(b.Keys)
@@ -217,7 +214,6 @@ func (l *lane) record(done []judged, results []actions.Result) error {
 		o.job.row.settle(o)
 	}
 	l.r.settled(jobs)
-	return nil
 }
 
 // count keeps the figures of a decided record.

@@ -67,10 +67,13 @@ func (f *feeder) run(ctx context.Context) {
 
 // claim takes what fits and tells whether there may be more at once.
 func (f *feeder) claim(ctx context.Context) (more bool, err error) {
+	f.r.claiming.Lock()
+	defer f.r.claiming.Unlock()
 	limit, not := f.room()
 	if limit <= 0 {
 		return false, nil
 	}
+	claims := f.r.claims.Load()
 	records, err := f.r.journal.Claim(ctx, journal.Claim{Owner: f.r.owner, Limit: limit, Now: f.r.now(), NotRules: not})
 	if err != nil {
 		return false, err
@@ -81,7 +84,7 @@ func (f *feeder) claim(ctx context.Context) (more bool, err error) {
 	}
 	program := f.r.program.Load()
 	f.keep(program, records)
-	f.evaluate(program, records)
+	f.evaluate(program, records, claims)
 	return len(records) == limit, nil
 }
 
@@ -163,11 +166,11 @@ func (f *feeder) all() []int64 {
 }
 
 // evaluate runs the rules on claimed records, several at once, and hands them on in order. What needs no server is settled here.
-func (f *feeder) evaluate(program *Program, records []*journal.Record) {
+func (f *feeder) evaluate(program *Program, records []*journal.Record, claims int64) {
 	jobs := make([]*job, len(records))
 	settlements := make([]*journal.Settlement, len(records))
 	inParallel(len(records), func(i int) {
-		jobs[i] = &job{rec: records[i], flow: program.flow(records[i].Rule)}
+		jobs[i] = &job{rec: records[i], flow: program.flow(records[i].Rule), claims: claims}
 		settlements[i] = f.r.prepare(jobs[i])
 	})
 	b := &journal.Batch{Owner: f.r.owner}

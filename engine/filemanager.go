@@ -80,7 +80,7 @@ func (m *fileManager) run(ctx context.Context) {
 func (m *fileManager) look(ctx context.Context) error {
 	m.mu.Lock()
 	for _, run := range m.runs {
-		if !m.r.runnable(run.flow) {
+		if !m.r.runnable(run.flow) || run.claims != m.r.claims.Load() {
 			run.abandon()
 		}
 	}
@@ -101,7 +101,14 @@ func (m *fileManager) look(ctx context.Context) error {
 // start begins to read a file, unless it is under way, its turn has not come, or its rule cannot run.
 func (m *fileManager) start(ctx context.Context, f journal.File) error {
 	flow := m.r.program.Load().flow(f.Rule)
-	if !m.r.runnable(flow) || m.r.closing.has(f.ID) {
+	if m.r.closing.has(f.ID) {
+		return nil
+	}
+	if flow == nil {
+		m.r.trouble.set("file "+f.Name, fmt.Sprintf("file %s waits: there is no rule %q any more", f.Name, f.Rule), m.r.now())
+		return nil
+	}
+	if !m.r.runnable(flow) {
 		return nil
 	}
 	m.mu.Lock()
@@ -112,6 +119,7 @@ func (m *fileManager) start(ctx context.Context, f journal.File) error {
 	if under || wait || !free {
 		return nil
 	}
+	claims := m.r.claims.Load()
 	mine, err := m.r.journal.TakeFile(ctx, m.r.owner, f.ID)
 	if err != nil || !mine {
 		return err
@@ -127,7 +135,7 @@ func (m *fileManager) start(ctx context.Context, f journal.File) error {
 		m.r.log.Error("cannot tell how to read a file", "rule", f.Rule, "file", f.Name, "error", err)
 		return nil
 	}
-	m.begin(ctx, f, flow, plan, before)
+	m.begin(ctx, f, flow, plan, before, claims)
 	return nil
 }
 
@@ -157,10 +165,10 @@ func (m *fileManager) turn(server string) (before <-chan struct{}, free bool) {
 	return nothing, true
 }
 
-func (m *fileManager) begin(ctx context.Context, f journal.File, flow *Flow, plan FilePlan, before <-chan struct{}) {
+func (m *fileManager) begin(ctx context.Context, f journal.File, flow *Flow, plan FilePlan, before <-chan struct{}, claims int64) {
 	ctx, cancel := context.WithCancel(ctx)
 	run := &fileRun{
-		r: m.r, flow: flow, lane: m.r.lanes[flow.Server], plan: plan, before: before, cancel: cancel, file: f,
+		r: m.r, flow: flow, lane: m.r.lanes[flow.Server], plan: plan, before: before, cancel: cancel, file: f, claims: claims,
 		read: make(chan struct{}), done: make(chan struct{}), touched: make(chan struct{}, 1),
 	}
 	m.mu.Lock()
@@ -169,6 +177,7 @@ func (m *fileManager) begin(ctx context.Context, f journal.File, flow *Flow, pla
 	}
 	m.runs[f.ID] = run
 	m.mu.Unlock()
+	m.r.trouble.clear("file " + f.Name)
 	m.r.log.Info("reading file", "rule", f.Rule, "file", f.Name, "from_row", f.Next)
 	m.wg.Go(func() {
 		defer cancel()

@@ -22,6 +22,7 @@ type fileRun struct {
 	flow   *Flow
 	lane   *lane
 	plan   FilePlan
+	claims int64           // generation of the claim
 	number int             // files of one server in the order in which they are read
 	before <-chan struct{} // closed when all rows of the file before it are recorded
 	read   chan struct{}   // closed when the last row has been read
@@ -163,7 +164,7 @@ func (run *fileRun) evaluate(c *chunk) {
 		case len(e.Plan.Writes) == 0:
 			row.outcome = rowOutcome{state: journal.Delivered, unchanged: true}
 		default:
-			c.jobs = append(c.jobs, &job{flow: run.flow, row: row, plan: e.Plan})
+			c.jobs = append(c.jobs, &job{flow: run.flow, row: row, plan: e.Plan, claims: run.claims})
 			continue
 		}
 		row.settled = true

@@ -14,8 +14,9 @@ type job struct {
 	rec     *journal.Record // nil for a row
 	row     *fileRow        // nil for a record of the journal
 	plan    actions.Plan
-	claimed bool // of a row: its key is taken in the journal
-	strikes int  // how often the server gave no answer to a batch that held it
+	claimed bool  // of a row: its key is taken in the journal
+	claims  int64 // generation of the claim
+	strikes int   // how often the server gave no answer to a batch that held it
 }
 
 func (j *job) key() string { return j.plan.Record.Key }

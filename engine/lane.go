@@ -101,7 +101,7 @@ func (l *lane) step() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.r.now()
-	if l.stopped(now) != "" {
+	if l.stopped(now) != "" || l.r.silentNow() {
 		return idle
 	}
 	if at, ok := l.breaker.ProbeAt(); ok {
@@ -187,7 +187,7 @@ func (l *lane) sweep() {
 
 // isStale tells whether a job's rule was changed, paused or found invalid since it was evaluated.
 func (l *lane) isStale(j *job) bool {
-	return !l.r.runnable(j.flow) || j.row != nil && j.row.run.isClosed()
+	return j.claims != l.r.claims.Load() || !l.r.runnable(j.flow) || j.row != nil && j.row.run.isClosed()
 }
 
 // landed ends a batch; what the server did not decide on goes back to the front, in order.

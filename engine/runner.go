@@ -34,6 +34,9 @@ type Runner struct {
 	metrics  *metrics
 	trouble  troubles
 	leading  atomic.Bool
+	claiming sync.Mutex // held while records are claimed
+	lastBeat atomic.Pointer[time.Time]
+	claims   atomic.Int64 // generation of what is held: goes up when claims may have been lost
 
 	accepting   chan struct{}
 	backlog     atomic.Int64

@@ -64,9 +64,14 @@ func (r *Runner) refusal(ctx context.Context, what string, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s: %w", what, ctx.Err())
 	}
-	r.trouble.set("journal", fmt.Sprintf("cannot %s: %v", what, err), r.now())
-	r.log.Error("journal refuses", "doing", what, "error", err)
-	return &sources.ErrBusy{RetryAfter: 5 * time.Second, Reason: "the journal cannot be written"}
+	busy := &sources.ErrBusy{RetryAfter: 5 * time.Second, Reason: "the journal cannot be written"}
+	if away, ok := errors.AsType[*journal.ErrUnavailable](err); ok {
+		busy.RetryAfter, busy.Reason = max(away.RetryAfter, time.Second), away.Reason
+	}
+	if r.trouble.set("journal", fmt.Sprintf("cannot %s: %v", what, err), r.now()) {
+		r.log.Error("the journal refuses records; sources are told to wait", "doing", what, "error", err)
+	}
+	return busy
 }
 
 // overfull says why no more is taken, empty when more is.

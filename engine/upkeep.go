@@ -43,7 +43,10 @@ func (r *Runner) every(ctx context.Context, interval time.Duration, do func(cont
 func (r *Runner) heartbeat(ctx context.Context) {
 	for {
 		beat, cancel := context.WithTimeout(ctx, r.limits.Heartbeat)
-		if err := r.journal.Heartbeat(beat, r.owner); err != nil && ctx.Err() == nil {
+		began := time.Now()
+		if err := r.journal.Heartbeat(beat, r.owner); err == nil {
+			r.beaten(began)
+		} else if ctx.Err() == nil {
 			r.log.Warn("cannot say that this runner is alive", "error", err)
 		}
 		lead, err := r.journal.Lead(beat, r.owner)
@@ -63,6 +66,25 @@ func (r *Runner) heartbeat(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// beaten notes a sign of life that the journal took. After too long a silence our claims may be with another runner: everything in memory is
+// given back before anything else is sent.
+func (r *Runner) beaten(at time.Time) {
+	if last := r.lastBeat.Swap(&at); last != nil && at.Sub(*last) > r.limits.silence() {
+		r.log.Warn("this runner was silent for too long; it gives back what it held", "silent", at.Sub(*last).Round(time.Millisecond))
+		r.claiming.Lock() // nothing is claimed anew before the old claims are given back
+		defer r.claiming.Unlock()
+		r.claims.Add(1)
+		r.wakeAll()
+	}
+}
+
+// silentNow tells whether our last sign of life is so long ago that claims may be with another runner. It goes by the clock that runs on while a
+// process is stopped.
+func (r *Runner) silentNow() bool {
+	last := r.lastBeat.Load()
+	return last != nil && time.Since(*last) > r.limits.silence()
 }
 
 // expire applies the retention, by the runner that leads.
@@ -220,16 +242,19 @@ type troubles struct {
 	now map[string]Trouble
 }
 
-func (t *troubles) set(subject, what string, at time.Time) {
+// set notes what is wrong with a subject and tells whether that is news.
+func (t *troubles) set(subject, what string, at time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.now == nil {
 		t.now = map[string]Trouble{}
 	}
-	if known, ok := t.now[subject]; ok {
+	known, ok := t.now[subject]
+	if ok {
 		at = known.Since
 	}
 	t.now[subject] = Trouble{What: what, Since: at}
+	return !ok
 }
 
 func (t *troubles) clear(subject string) {
