@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // Row is one data row of a table, or one item of a JSON document.
@@ -106,6 +107,9 @@ func (r *Reader) open(b blob, f Format, unpack bool) (rowSource, error) {
 		return r.open(b.gunzip(f), f, false)
 	case zipped:
 		return r.openZip(b, f, unpack)
+	}
+	if ext := strings.ToLower(filepath.Ext(b.name)); ext == ".zip" || ext == ".gz" {
+		return nil, &FileError{Place: b.name, Message: "it is not packed though its name says so", Mend: "export it again, or give it the extension of its real format"}
 	}
 	kind := f.Kind
 	if kind == Auto {
