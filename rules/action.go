@@ -21,10 +21,12 @@ type ActionSpec struct {
 	When    *Expr
 
 	compiler *compiler
-	outer    *expression.Scope // of for_each
-	inner    *expression.Scope // of everything else: with item and index where there is for_each
-	blank    BlankPolicy       // of fields that say nothing of it
-	results  bool              // for_each or when read the result of another action
+	outer    *expression.Scope       // of for_each
+	inner    *expression.Scope       // of everything else: with item and index where there is for_each
+	blank    BlankPolicy             // of fields that say nothing of it
+	results  bool                    // for_each or when read the result of another action
+	read     map[*yamlnode.Node]bool // values that the kind has compiled
+	faulty   bool                    // the kind reported an error, and may have left the rest unread
 }
 
 // actions reads the entries of actions, with the defaults of their kinds laid under them.
@@ -61,7 +63,7 @@ func (c *compiler) action(key, body *yamlnode.Node) {
 	case body.Kind != yamlnode.Mapping:
 		return // the schema has said so
 	}
-	a := &ActionSpec{Kind: key.Value, Number: len(c.rule.Actions), Place: key.Place(), compiler: c}
+	a := &ActionSpec{Kind: key.Value, Number: len(c.rule.Actions), Place: key.Place(), compiler: c, read: map[*yamlnode.Node]bool{}}
 	a.Body = yamlnode.Merge(c.actionDefaults(key.Value), body)
 	a.outer = c.scope.Clone()
 	for _, id := range c.rule.results {
@@ -124,13 +126,17 @@ func (a *ActionSpec) Rule() *Rule { return a.compiler.rule }
 func (a *ActionSpec) Samples() []any { return a.compiler.samples }
 
 // Report adds a finding about the action.
-func (a *ActionSpec) Report(d diag.Diagnostic) { a.compiler.report(d) }
+func (a *ActionSpec) Report(d diag.Diagnostic) {
+	a.faulty = a.faulty || d.Severity == diag.Error
+	a.compiler.report(d)
+}
 
 // Expression compiles a scalar node as an expression in the action's scope; nil when it is wrong, which is then reported.
 func (a *ActionSpec) Expression(n *yamlnode.Node, want expression.Want) *Expr {
 	if n == nil {
 		return nil
 	}
+	a.read[n] = true
 	e := a.compiler.expr(n, a.inner, want)
 	a.note(e)
 	return e

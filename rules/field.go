@@ -70,6 +70,7 @@ func (a *ActionSpec) Field(name string, n *yamlnode.Node) *Field {
 	if n == nil || n.Refused() {
 		return nil
 	}
+	a.read[n] = true
 	f := &Field{Name: name, Place: n.Place(), Blank: a.blank, action: a}
 	c := a.compiler
 	c.inField = true

@@ -20,6 +20,11 @@ func (r *Rule) Finish() {
 		return
 	}
 	c.recheckResults()
+	for _, a := range r.Actions {
+		if a.faulty || len(a.read) == 0 {
+			a.checkRest()
+		}
+	}
 	c.unused()
 	if !r.findings.List.HasErrors() {
 		c.trySamples()
@@ -39,6 +44,39 @@ func (c *compiler) recheckResults() {
 		if a.When != nil {
 			a.When = c.expr(a.When.node, a.inner, expression.Condition)
 		}
+	}
+}
+
+// valueKeys are the keys of actions whose values are always expressions or fields, whatever the kind makes of them.
+var valueKeys = []string{
+	"external_id", "event_id", "org_unit", "period", "value", "comment",
+	"enrolled_at", "incident_at", "occurred_at", "scheduled_at", "completed_at", "complete_date",
+}
+
+// checkRest compiles the values that the action's kind left unread because something else in the action was wrong, or because there is no metadata
+// to compile against: a mistake in them is to be reported in the same run.
+func (a *ActionSpec) checkRest() {
+	for _, p := range a.Body.Pairs() {
+		switch key := p.Key.Value; {
+		case slices.Contains(valueKeys, key):
+			a.checkValue(key, p.Value)
+		case key == "attributes" || key == "data_values" || key == "values":
+			for _, v := range p.Value.Pairs() {
+				if key == "values" && v.Value.Kind == yamlnode.Mapping && v.Value.Get("from") == nil && v.Value.Get("value") == nil {
+					for _, combo := range v.Value.Pairs() {
+						a.checkValue(combo.Key.Value, combo.Value)
+					}
+					continue
+				}
+				a.checkValue(v.Key.Value, v.Value)
+			}
+		}
+	}
+}
+
+func (a *ActionSpec) checkValue(name string, n *yamlnode.Node) {
+	if !a.read[n] {
+		a.Field(name, n)
 	}
 }
 

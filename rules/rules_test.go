@@ -579,3 +579,39 @@ func TestFailureNamesTheItem(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestAFaultyActionIsReadToTheEnd has the kind give up early: the other mistakes of the action are found all the same.
+func TestAFaultyActionIsReadToTheEnd(t *testing.T) {
+	text := head + `lookups: {clinic: {in: organisationUnits, code: trigger.form.facility_code}}
+actions:
+  - dhis2.event:
+      program: Antenatal car
+      org_unit: clnic
+      data_values: {A: trigger.form.fist_name, B: {from: upper(), map: none}}
+  - dhis2.data_value_set:
+      org_unit: clinic
+      values: {A: {Under 5: trigger.form.agee}, B: {value: 1}, C: trigger.form.age}
+`
+	for name, giveUp := range map[string]bool{"the kind gives up": true, "no kind at all": false} {
+		t.Run(name, func(t *testing.T) {
+			r, findings := Load("rules/a.yaml", []byte(text), testEnvironment(files{"samples/form.json": formSample}))
+			if giveUp {
+				for _, a := range r.Actions {
+					a.Expression(a.Body.Get("org_unit"), expression.Anything)
+					a.Report(diag.Diagnostic{Code: "unknown-program", Message: "x", Place: a.Body.Get("org_unit").Place()})
+				}
+			}
+			r.Finish()
+			var codes []string
+			for _, d := range findings.List {
+				if d.Code != "unknown-program" {
+					codes = append(codes, fmt.Sprintf("%d %s", d.Place.Range.Start.Line, d.Code))
+				}
+			}
+			slices.Sort(codes)
+			if d := cmp.Diff([]string{"11 unknown-field", "7 unknown-name", "8 unknown-field", "8 unknown-map", "8 wrong-arguments"}, codes); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
