@@ -86,10 +86,13 @@ func choiceFunctions() []function {
 		{
 			name: "phone", group: group, gives: kText, params: []parameter{{name: "text", accept: kWord}, {name: "country", accept: kText, optional: true, prepare: readCountry}},
 			summary: "A phone number in its international form, from a number as people write it in a country (two letters, such as KE). A number that cannot exist there is a failure of the record.",
-			call: func(_ *frame, a []any) (any, error) {
+			call: func(f *frame, a []any) (any, error) {
 				s := strings.TrimSpace(a[0].(string))
 				if s == "" {
 					return "", nil
+				}
+				if err := f.reads(phoneCost); err != nil {
+					return nil, err
 				}
 				if len(s) > 100 {
 					return nil, errPhone

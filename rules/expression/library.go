@@ -119,9 +119,18 @@ func (fn *function) arity() (least, most int) {
 
 func (fn *function) param(i int) *parameter { return &fn.params[min(i, len(fn.params)-1)] }
 
+// callCost is what a call counts for, in bytes of text read, so that calls without text are bounded too. phoneCost is for what takes longer.
+const (
+	callCost  = 32
+	phoneCost = 4096
+)
+
 // invoke checks and converts the arguments, then calls the function: texts arrive as string ("" when blank), dates as time.Time, numbers as
 // int or float64, lists as []any, blanks as nil, and what prepare made as that.
 func (fn *function) invoke(f *frame, args []any) (any, error) {
+	if err := f.reads(callCost); err != nil {
+		return nil, err
+	}
 	for i := range args {
 		p := fn.param(i)
 		if s, ok := args[i].(string); ok {

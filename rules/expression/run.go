@@ -96,7 +96,7 @@ func (f *frame) goesThrough(n int) error {
 // reads counts text that functions look at, so that a small expression cannot take minutes on large texts in long lists.
 func (f *frame) reads(n int) error {
 	if f.read += n; f.read > maxReadText || n > maxReadText {
-		return fail(CodeTooLarge, fmt.Sprintf("the expression works on more than %d MiB of text for one record", maxReadText>>20), "work on fewer items, or on shorter texts")
+		return fail(CodeTooLarge, "the expression does more work than it may for one record", "work on fewer items, or on shorter texts")
 	}
 	return nil
 }

@@ -147,6 +147,13 @@ func TestLimits(t *testing.T) {
 	if _, err := p.Run(expression.Env{"extra": map[string]any{"items": items}}); !errors.As(err, &e) || e.Code != expression.CodeTooLarge {
 		t.Errorf("100 MB of text: %v", err)
 	}
+	p, problems = expression.Compile(`count(extra.items, any(extra.items, phone("0722000123", "K" + "E") == phone(extra.number, "KE")))`, s, expression.Anything)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	if _, err := p.Run(expression.Env{"extra": map[string]any{"items": items, "number": "0722000124"}}); !errors.As(err, &e) || e.Code != expression.CodeTooLarge {
+		t.Errorf("a million phone numbers: %v", err)
+	}
 }
 
 // A mistake is found at its exact place, whatever stands before it.
