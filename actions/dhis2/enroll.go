@@ -69,9 +69,6 @@ func (c *compiler) writable(t *metadata.TrackedEntityType) {
 	}
 }
 
-// readAll marks keys as known where they cannot be checked for want of what they belong to.
-func (c *compiler) readAll(keys ...string) { c.known = append(c.known, keys...) }
-
 func (e *entityPlan) plan(s *rules.Scope, p *plan) error {
 	who, err := e.who.eval(s)
 	if err != nil {

@@ -162,6 +162,7 @@ func (c *compiler) dataValues(stage *metadata.ProgramStage, status string) []*va
 			}
 		}
 		if !c.found(pair.Key, e != nil, metadata.DataElements, "data element", ambiguous, suggestions) {
+			c.readField(pair.Key.Value, pair.Value, 1)
 			continue
 		}
 		if first := seen[e.ID]; first != nil {

@@ -251,6 +251,7 @@ func (c *compiler) attributes(uses []attributeUse, of string) []*valued {
 			}
 		}
 		if !c.found(pair.Key, a != nil, metadata.TrackedEntityAttributes, "attribute", ambiguous, suggestions) {
+			c.readField(pair.Key.Value, pair.Value, 1)
 			continue
 		}
 		if first := seen[a.ID]; first != nil {
