@@ -184,6 +184,26 @@ func TestNothingIsResetByAccident(t *testing.T) {
 	}
 }
 
+// TestALostJournal holds the same when the journal knows nothing of what was sent before.
+func TestALostJournal(t *testing.T) {
+	b, rule := newBench(t), registrationRule(t, "fail")
+	b.deliver(rule.plans(t, woman(1), woman(2))...)
+	enrollment := EnrollmentUID(antenatal, uidOf(1), "", 0)
+	en := b.server.enrollments[enrollment]
+	en.Status, en.CompletedAt = "COMPLETED", "2026-05-01"
+	b.server.enrollments[enrollment] = en
+	delete(b.server.events, EventUID("SO9SciPUi24", EnrollmentUID(antenatal, uidOf(2), "", 0), "", 0))
+	b.memory = newMemory()
+	b.target = NewTarget(b.server, countryIndex, b.memory, testOptions())
+	want(t, b.deliver(rule.plans(t, woman(1, "first", "Awa"), woman(2), woman(3))...), "DDD DDD DDD")
+	if en = b.server.enrollments[enrollment]; en.Status != "COMPLETED" || en.CompletedAt != "2026-05-01" {
+		t.Errorf("it was opened again: %+v", en)
+	}
+	if len(b.server.events) != 3 || attribute(b.server.entities[uidOf(1)].Attributes, firstName) != "Awa" {
+		t.Errorf("%d events", len(b.server.events))
+	}
+}
+
 // known registers somebody in DHIS2 by hand.
 func (b *bench) known(uid, nid, status string) {
 	b.server.entities[uid] = client.TrackedEntity{TrackedEntity: uid, TrackedEntityType: person0, OrgUnit: "jdonbyIYZzR",

@@ -29,6 +29,7 @@ type job struct {
 	learned []actions.Identity
 	force   bool            // send also what would change nothing
 	repeat  bool            // try once more at once
+	probe   bool            // ask the server what of it is there
 	mended  map[string]bool // what was tried already, so that nothing is tried for ever
 }
 

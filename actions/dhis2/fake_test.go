@@ -68,7 +68,7 @@ func (f *fake) ImportTracker(_ context.Context, p *client.TrackerPayload, o clie
 	fresh := map[string]bool{}
 	for _, e := range p.TrackedEntities {
 		k := client.ObjectKey{Type: client.TypeTrackedEntity, UID: e.TrackedEntity}
-		if code, arg := f.judgeEntity(&e, p); code != "" {
+		if code, arg := f.judgeEntity(&e, p, o); code != "" {
 			r.Errors[k] = []client.Issue{{Code: code, Message: code + " " + arg, Args: []string{arg}}}
 			continue
 		}
@@ -80,7 +80,7 @@ func (f *fake) ImportTracker(_ context.Context, p *client.TrackerPayload, o clie
 	}
 	for _, e := range p.Enrollments {
 		k := client.ObjectKey{Type: client.TypeEnrollment, UID: e.Enrollment}
-		if code, arg := f.judgeEnrollment(&e, r, fresh); code != "" {
+		if code, arg := f.judgeEnrollment(&e, r, fresh, o); code != "" {
 			r.Errors[k] = []client.Issue{{Code: code, Message: code + " " + arg, Args: []string{arg}}}
 			continue
 		}
@@ -95,7 +95,7 @@ func (f *fake) ImportTracker(_ context.Context, p *client.TrackerPayload, o clie
 	}
 	for _, e := range p.Events {
 		k := client.ObjectKey{Type: client.TypeEvent, UID: e.Event}
-		if code, arg := f.judgeEvent(&e, r, fresh); code != "" {
+		if code, arg := f.judgeEvent(&e, r, fresh, o); code != "" {
 			r.Errors[k] = []client.Issue{{Code: code, Message: code + " " + arg, Args: []string{arg}}}
 			continue
 		}
@@ -134,9 +134,12 @@ func keysOf(p *client.TrackerPayload) []client.ObjectKey {
 	return list
 }
 
-func (f *fake) judgeEntity(e *client.TrackedEntity, p *client.TrackerPayload) (code, arg string) {
+func (f *fake) judgeEntity(e *client.TrackedEntity, p *client.TrackerPayload, o client.TrackerOptions) (code, arg string) {
 	if f.deleted[e.TrackedEntity] {
 		return "E1114", e.TrackedEntity
+	}
+	if _, there := f.entities[e.TrackedEntity]; there && o.CreateOnly {
+		return "E1002", e.TrackedEntity
 	}
 	id := attribute(e.Attributes, nationalID)
 	if id == "" {
@@ -155,7 +158,10 @@ func (f *fake) judgeEntity(e *client.TrackedEntity, p *client.TrackerPayload) (c
 	return "", ""
 }
 
-func (f *fake) judgeEnrollment(e *client.Enrollment, r *client.TrackerReport, fresh map[string]bool) (code, arg string) {
+func (f *fake) judgeEnrollment(e *client.Enrollment, r *client.TrackerReport, fresh map[string]bool, o client.TrackerOptions) (code, arg string) {
+	if _, there := f.enrollments[e.Enrollment]; there && o.CreateOnly {
+		return "E1080", e.Enrollment
+	}
 	if len(r.Errors[client.ObjectKey{Type: client.TypeTrackedEntity, UID: e.TrackedEntity}]) > 0 {
 		return "E5000", e.TrackedEntity
 	}
@@ -173,7 +179,10 @@ func (f *fake) judgeEnrollment(e *client.Enrollment, r *client.TrackerReport, fr
 	return "", ""
 }
 
-func (f *fake) judgeEvent(e *client.Event, r *client.TrackerReport, fresh map[string]bool) (code, arg string) {
+func (f *fake) judgeEvent(e *client.Event, r *client.TrackerReport, fresh map[string]bool, o client.TrackerOptions) (code, arg string) {
+	if _, there := f.events[e.Event]; there && o.CreateOnly {
+		return "E1030", e.Event
+	}
 	if len(r.Errors[client.ObjectKey{Type: client.TypeEnrollment, UID: e.Enrollment}]) > 0 {
 		return "E5000", e.Enrollment
 	}

@@ -18,12 +18,15 @@ func missingParent(code string) bool {
 // thought to be there. It is true when the record is to be tried again; every mend is tried once.
 func (d *delivery) mend(ctx context.Context, i *item, issue client.Issue) bool {
 	how := issue.Code
-	if missingParent(issue.Code) {
+	switch {
+	case missingParent(issue.Code):
 		how = "parents"
+	case isThere(issue.Code):
+		how = "there"
 	}
 	once := how + " " + i.key.Type
-	if i.job.mended[once] {
-		return false
+	if how == "there" && i.job.probe || i.job.mended[once] {
+		return how == "there" && i.job.repeat
 	}
 	i.job.mended[once] = true
 	switch issue.Code {
@@ -34,8 +37,15 @@ func (d *delivery) mend(ctx context.Context, i *item, issue client.Issue) bool {
 	case "E1114", "E1113", "E1082", "E4017":
 		return d.recreate(i, issue.Code)
 	}
+	if how == "there" {
+		i.job.probe = true
+		return true
+	}
 	return how == "parents" && d.resend(i.job)
 }
+
+// isThere tells whether a code says that an object that was to be created is there already.
+func isThere(code string) bool { return code == "E1002" || code == "E1080" || code == "E1030" }
 
 // lookAgain finds a person whom somebody created between our look-up and our write.
 func (d *delivery) lookAgain(ctx context.Context, i *item) bool {

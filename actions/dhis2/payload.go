@@ -19,8 +19,10 @@ type current struct {
 func (d *delivery) read(ctx context.Context, items []*item) []*item {
 	wanted := map[string][]string{}
 	for _, i := range items {
-		_, status := i.write.Object.(*statusWrite)
-		if i.known || status {
+		if w := d.writtenBy[i.key]; w != nil && w.good() && !d.rehearse {
+			i.known = true
+		}
+		if i.needsReading() {
 			wanted[i.key.Type] = append(wanted[i.key.Type], i.key.UID)
 		}
 	}
@@ -29,7 +31,7 @@ func (d *delivery) read(ctx context.Context, items []*item) []*item {
 		o := wholeFailure(err)
 		var rest []*item
 		for _, i := range items {
-			if _, status := i.write.Object.(*statusWrite); i.known || status {
+			if i.needsReading() {
 				i.finish(o)
 			} else {
 				rest = append(rest, i)
@@ -39,11 +41,27 @@ func (d *delivery) read(ctx context.Context, items []*item) []*item {
 	}
 	var rest []*item
 	for _, i := range items {
+		i.known = i.known || i.job.probe && d.current.has(i.key)
 		if !d.absent(i) {
 			rest = append(rest, i)
 		}
 	}
 	return rest
+}
+
+// needsReading tells whether an item's object may be on the server already.
+func (i *item) needsReading() bool {
+	switch i.write.Object.(type) {
+	case *statusWrite:
+		return true
+	case *relationshipWrite:
+		return false
+	}
+	return i.known || i.job.probe
+}
+
+func (c *current) has(k client.ObjectKey) bool {
+	return c.entities[k.UID] != nil || c.enrollments[k.UID] != nil || c.events[k.UID] != nil
 }
 
 func (d *delivery) fetch(ctx context.Context, wanted map[string][]string) error {
@@ -80,7 +98,7 @@ func (d *delivery) fetch(ctx context.Context, wanted map[string][]string) error 
 // absent settles a change of status whose object is not there.
 func (d *delivery) absent(i *item) bool {
 	o, ok := i.write.Object.(*statusWrite)
-	if !ok || d.current.enrollments[i.key.UID] != nil || d.current.events[i.key.UID] != nil {
+	if !ok || d.current.has(i.key) {
 		return false
 	}
 	if d.rehearsed[i.key] {

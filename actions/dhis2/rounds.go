@@ -103,11 +103,11 @@ func (d *delivery) clash(taken map[string]bool, i *item) bool {
 func ready(round []*item, p phase) []*item {
 	var list []*item
 	for _, i := range round {
-		if i.phase() == p && !i.done && i.job.failed() == nil && !i.job.repeat {
+		if i.phase() == p {
 			list = append(list, i)
 		}
 	}
-	return list
+	return open(list)
 }
 
 func (d *delivery) send(ctx context.Context, p phase, items []*item) {
@@ -118,9 +118,16 @@ func (d *delivery) send(ctx context.Context, p phase, items []*item) {
 	case phaseWrite, phaseStatus:
 		items = d.read(ctx, items)
 		for options, group := range byOptions(items) {
-			d.importTracker(ctx, group, client.TrackerOptions{
-				Rehearse: d.rehearse, SkipRuleEngine: options.SkipRuleEngine, SkipSideEffects: options.SkipSideEffects, SkipPatternValidation: options.SkipPatternValidation, Async: options.Async && !d.rehearse,
-			})
+			o := client.TrackerOptions{
+				Rehearse: d.rehearse, Async: options.Async && !d.rehearse,
+				SkipRuleEngine: options.SkipRuleEngine, SkipSideEffects: options.SkipSideEffects, SkipPatternValidation: options.SkipPatternValidation,
+			}
+			changes, fresh, links := sorts(group)
+			d.importTracker(ctx, changes, o)
+			create := o
+			create.CreateOnly = true
+			d.importTracker(ctx, open(fresh), create)
+			d.importTracker(ctx, open(links), o)
 		}
 	case phaseDelete:
 		d.importTracker(ctx, items, client.TrackerOptions{Rehearse: d.rehearse, Delete: true})
@@ -133,6 +140,38 @@ func (d *delivery) send(ctx context.Context, p phase, items []*item) {
 			d.complete(ctx, i)
 		}
 	}
+}
+
+// sorts parts what is on the server already from what is new, and both from relationships, whose ends may be among the new. What is new is
+// sent so that DHIS2 refuses it when it is there after all (a journal was lost, a crash came between the write and its record): then it is read
+// before it is written.
+func sorts(items []*item) (changes, fresh, links []*item) {
+	for _, i := range items {
+		switch i.write.Object.(type) {
+		case *statusWrite:
+			changes = append(changes, i)
+		case *relationshipWrite:
+			links = append(links, i)
+		default:
+			if i.known {
+				changes = append(changes, i)
+			} else {
+				fresh = append(fresh, i)
+			}
+		}
+	}
+	return changes, fresh, links
+}
+
+// open gives the items whose records have had no failure so far.
+func open(items []*item) []*item {
+	var list []*item
+	for _, i := range items {
+		if !i.done && i.job.failed() == nil && !i.job.repeat {
+			list = append(list, i)
+		}
+	}
+	return list
 }
 
 // byOptions groups items by how they are to be imported. Most rules ask for nothing, so there is one group.
