@@ -2,10 +2,13 @@ package files
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"strings"
+	"syscall"
 	"unicode/utf8"
 )
 
@@ -266,10 +269,17 @@ func readError(place string, err error) error {
 		return err
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return &FileError{Place: place, Message: "it ends too early: part of it is missing", Mend: "copy or export it again"}
-	case isDamage(err):
-		return &FileError{Place: place, Message: "its packed content is damaged", Mend: "copy or export it again"}
+	case isOurs(err):
+		return fmt.Errorf("reading %s: %w", place, err)
 	}
-	return fmt.Errorf("reading %s: %w", place, err)
+	return &FileError{Place: place, Message: "its packed content is damaged", Mend: "copy or export it again"}
+}
+
+// isOurs tells errors of the disk and of our own from those that the content of a file causes, of which unpackers have too many kinds to list.
+func isOurs(err error) bool {
+	var disk *fs.PathError
+	var system syscall.Errno
+	return errors.As(err, &disk) || errors.As(err, &system) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // asciiDelimiter tells whether a delimiter can be used: one ASCII character that is no letter, digit, quote or line end.

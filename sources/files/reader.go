@@ -74,6 +74,9 @@ func openBlob(ctx context.Context, b blob, f Format, closers ...io.Closer) (*Rea
 	r := &Reader{ctx: ctx, closers: closers}
 	source, err := r.open(b, f, true)
 	if err != nil {
+		if err == io.EOF {
+			err = readError(b.name, io.ErrUnexpectedEOF) // an unpacker's: tables that are empty say so themselves
+		}
 		if cerr := r.Close(); cerr != nil {
 			err = errors.Join(err, cerr)
 		}

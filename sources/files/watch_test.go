@@ -15,7 +15,13 @@ import (
 	"github.com/culvert/culvert/sources"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if root := os.Getenv(watchEnv); root != "" {
+		watchUntilKilled(root)
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // sink keeps what it is offered, as the engine does: content is taken once for a rule, the same id is known.
 type sink struct {

@@ -311,6 +311,8 @@ func TestZips(t *testing.T) {
 	truncated := archive(t, [2]string{"a.csv", "a\nAda\n"})
 	locked := []byte(truncated)
 	locked[bytes.Index(locked, []byte("PK\x01\x02"))+8] |= 1 // the flag for a password in the directory
+	astray := []byte(truncated)
+	copy(astray[bytes.Index(astray, []byte("PK\x01\x02"))+42:], "\xf0\xff\xff\xff") // where the entry begins
 	for _, test := range []struct {
 		name, file, text string
 		format           Format
@@ -337,6 +339,7 @@ func TestZips(t *testing.T) {
 			"a.zip: it begins as a zip file or workbook and cannot be opened as one: part of it is missing or damaged; copy or export it again"},
 		{"truncated gzip", "a.csv.gz", packed(t, "a\nAda\nBob\n")[:25], Format{}, nil, "a.csv: it ends too early: part of it is missing; copy or export it again"},
 		{"password", "a.zip", string(locked), Format{}, nil, "a.zip, a: it is protected by a password; save it without one"},
+		{"damaged directory", "a.zip", string(astray), Format{}, nil, "a.zip: it ends too early: part of it is missing; copy or export it again"},
 		{"workbook that is a zip", "a.xlsx", archive(t, [2]string{"a.csv", "a\nAda\n"}), Format{}, nil, "a.xlsx: it is a zip file but no xlsx workbook; save it as xlsx in a spreadsheet program"},
 		{"encrypted workbook", "a.xlsx", "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "....E\x00n\x00c\x00r\x00y\x00p\x00t\x00e\x00d\x00P\x00a\x00c\x00k\x00a\x00g\x00e\x00", Format{}, nil,
 			"a.xlsx: it is protected by a password; save it without one"},
