@@ -1,7 +1,10 @@
 // Command culvert carries field data into DHIS2.
 package main
 
-import "os"
+import (
+	"os"
+	_ "time/tzdata" // time zones where the system has none
+)
 
 // version is set by the build.
 var version = "dev"
