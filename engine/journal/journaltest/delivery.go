@@ -316,6 +316,23 @@ func testBadInput(t *testing.T, p Place) {
 	}
 }
 
+// testOddText has bytes that a store may not be able to keep as text; they must never keep a record out.
+func testOddText(t *testing.T, p Place) {
+	j := open(t, p)
+	odd := record("anc", "id-\x00-\xff", "key-\x00-\xff")
+	odd.Problem = &journal.Problem{Code: "E1", Cause: "a \x00 in the name", Value: "\x00\xff"}
+	appendAll(t, j, odd, record("anc", "other", "other"))
+	again := *odd
+	d, err := j.Append(t.Context(), []*journal.Record{&again}, &sources.Cursor{Name: "c", Value: "\x00\xff"})
+	must(t, err)
+	diff(t, "known again", d, []bool{true})
+	got := claim(t, j, 10)
+	diff(t, "claimed", len(got), 2)
+	diff(t, "body", string(got[0].Body), string(odd.Body))
+	settle(t, j, journal.Delivered, got...)
+	check(t, j)
+}
+
 func testClosed(t *testing.T, p Place) {
 	j := open(t, p)
 	appendAll(t, j, record("anc", "a1", "A"))

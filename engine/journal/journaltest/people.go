@@ -327,6 +327,11 @@ func testSummary(t *testing.T, p Place) {
 		{Rule: "pnc", Skipped: 1, LastReceived: start},
 	})
 	diff(t, "oldest", sum.Oldest, start.Add(time.Minute))
+	behind := record("visit", "v", "key-3")
+	appendAll(t, j, behind)
+	sum, err = j.Summary(t.Context())
+	must(t, err)
+	diff(t, "the oldest of a rule that waits for another", sum.Rules[len(sum.Rules)-1].Oldest, start)
 	if sum.Size <= 0 {
 		t.Errorf("the journal has the size %d", sum.Size)
 	}

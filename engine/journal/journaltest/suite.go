@@ -58,6 +58,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Place) {
 		{"wake", testWake},
 		{"lead", testLead},
 		{"bad input", testBadInput},
+		{"odd text", testOddText},
 		{"closed", testClosed},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -7,15 +7,19 @@ import (
 	"strings"
 
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/journal/postgres"
 	"github.com/culvert/culvert/engine/journal/sqlite"
 )
 
-// Journal opens the journal that a store names: sqlite:PATH, with the path relative to the current folder unless it is absolute.
+// Journal opens the journal that a store names: sqlite:PATH, with the path relative to the current folder unless it is absolute, or
+// postgres://USER:PASSWORD@HOST/DATABASE, with ?search_path=SCHEMA when it is not to be the schema culvert.
 func Journal(ctx context.Context, store string, o journal.Options) (journal.Journal, error) {
 	kind, rest, _ := strings.Cut(store, ":")
 	switch kind {
 	case "sqlite":
 		return sqlite.Open(ctx, strings.TrimPrefix(rest, "//"), o)
+	case "postgres", "postgresql":
+		return postgres.Open(ctx, store, o)
 	}
 	return nil, fmt.Errorf("store: %q is not a store: write sqlite:state/culvert.db, or postgres://user@host/database", Redact(store))
 }

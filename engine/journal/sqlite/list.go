@@ -221,7 +221,7 @@ func (s *Store) ruleCounts(ctx context.Context, sum *journal.Summary) ([]int64, 
 	return ids, err
 }
 
-// oldest finds the first accepted pending record and the next retry of every rule. The first one is always the head of its key.
+// oldest finds the first accepted pending record and the next retry of every rule.
 func (s *Store) oldest(ctx context.Context, sum *journal.Summary, ids []int64) error {
 	for i, id := range ids {
 		r := &sum.Rules[i]
@@ -230,6 +230,7 @@ func (s *Store) oldest(ctx context.Context, sum *journal.Summary, ids []int64) e
 		}
 		rows, err := s.read.query(ctx, `SELECT (SELECT received FROM records WHERE seq = (SELECT min(s) FROM (
 				SELECT min(seq) AS s FROM records INDEXED BY work WHERE state = 0 AND head = 1 AND rule = ?1 AND next_try = 0 UNION ALL
+				SELECT min(seq) FROM records INDEXED BY work WHERE state = 0 AND head = 0 AND rule = ?1 AND next_try = 0 UNION ALL
 				SELECT min(seq) FROM records INDEXED BY work WHERE state = 0 AND head = 1 AND rule = ?1 AND next_try > 0))),
 			(SELECT min(next_try) FROM records INDEXED BY work WHERE state = 0 AND head = 1 AND rule = ?1 AND next_try > 0)`, id)
 		var received, next sql.NullInt64

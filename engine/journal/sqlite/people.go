@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/journal/internal/codec"
@@ -111,43 +110,12 @@ func (s *Store) movePart(ctx context.Context, m move, seqs []int64) (int64, erro
 			return err
 		}
 		moved = int64(len(still))
-		return s.audit(t, m.who, m.did, m.why, moved, subject(m.filter))
+		return s.audit(t, m.who, m.did, m.why, moved, m.filter.Subject())
 	})
 	if err != nil {
 		return 0, fmt.Errorf("%s records: %w", m.did, err)
 	}
 	return moved, nil
-}
-
-// subject words what a filter selected, without the data of a person.
-func subject(f journal.Filter) string {
-	var parts []string
-	add := func(name, value string) {
-		if value != "" {
-			parts = append(parts, name+" "+value)
-		}
-	}
-	add("rule", f.Rule)
-	add("code", f.Code)
-	add("class", string(f.Class))
-	add("cause", f.Cause)
-	add("file", f.FileID)
-	if f.Seq != 0 {
-		add("record", strconv.FormatInt(f.Seq, 10))
-	}
-	if f.Key != "" || f.ID != "" {
-		add("records of", "one key or id")
-	}
-	if !f.Since.IsZero() {
-		add("since", f.Since.UTC().Format("2006-01-02 15:04"))
-	}
-	if !f.Until.IsZero() {
-		add("until", f.Until.UTC().Format("2006-01-02 15:04"))
-	}
-	if len(parts) == 0 {
-		return "all"
-	}
-	return strings.Join(parts, ", ")
 }
 
 // Replay implements journal.Journal. Without states in the filter it takes the failed records. Records whose payload has expired stay as they are.

@@ -1,0 +1,292 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/journal/internal/codec"
+)
+
+var errNoOwner = errors.New("record what a delivery came to: the batch does not say whose it is")
+
+// Commit implements journal.Journal.
+func (s *Store) Commit(ctx context.Context, b *journal.Batch) error {
+	if b.Owner == "" && (len(b.Settlements) > 0 || len(b.Files) > 0 || len(b.Keys) > 0) {
+		return errNoOwner
+	}
+	now := codec.Micros(s.now())
+	rows := make([]*row, len(b.New))
+	for i, r := range b.New {
+		var err error
+		if rows[i], err = s.makeRow(ctx, r, now, true); err != nil {
+			return err
+		}
+	}
+	lost := 0
+	err := s.tx(ctx, func(ctx context.Context, t *tx) error {
+		var err error
+		lost, err = t.commit(ctx, b, rows, now)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("record what a delivery came to: %w", err)
+	}
+	if lost > 0 {
+		s.log.Warn("a delivery came too late: its records were given to another runner", "owner", b.Owner, "records", lost)
+	}
+	for _, r := range rows {
+		r.tell()
+	}
+	s.tell(ctx)
+	return nil
+}
+
+func (t *tx) commit(ctx context.Context, b *journal.Batch, rows []*row, now int64) (lost int, err error) {
+	if err := t.saveFiles(ctx, b.Owner, b.Files); err != nil {
+		return 0, err
+	}
+	if len(rows) > 0 {
+		// Before any key is locked, as every append does.
+		if _, err := t.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", t.s.lockID(appendLock)); err != nil {
+			return 0, fmt.Errorf("wait for other appends: %w", err)
+		}
+	}
+	h, err := t.held(ctx, b, rows)
+	if err != nil {
+		return 0, err
+	}
+	lost = h.lost
+	if err := t.settle(ctx, h, now); err != nil {
+		return 0, err
+	}
+	if len(rows) > 0 {
+		if err := t.appendRows(ctx, rows); err != nil {
+			return 0, err
+		}
+	}
+	if err := t.releaseKeys(ctx, b.Owner, b.Keys); err != nil {
+		return 0, fmt.Errorf("free keys: %w", err)
+	}
+	if err := t.saveDigests(ctx, b.Server, b.Digests, lost > 0); err != nil {
+		return 0, err
+	}
+	return lost, t.saveIdentities(ctx, b.Server, b.Identities)
+}
+
+// settlement is one with how its record stands.
+type settlement struct {
+	*journal.Settlement
+	standing
+	to int
+}
+
+// standing is how a record stands before it is changed.
+type standing struct {
+	rule         int32
+	chain, ident int64
+	state        int
+}
+
+// holding is what of a batch its owner still holds.
+type holding struct {
+	settlements []settlement
+	chains      []int64 // of their keys
+	lost        int
+}
+
+// held locks the keys of a batch, all in one order, and gives what the owner still holds.
+func (t *tx) held(ctx context.Context, b *journal.Batch, rows []*row) (holding, error) {
+	var h holding
+	seqs := make([]int64, len(b.Settlements))
+	for i := range b.Settlements {
+		seqs[i] = b.Settlements[i].Seq
+	}
+	others := make([]int64, 0, len(rows)+len(b.Keys))
+	for _, r := range rows {
+		others = append(others, r.chain)
+	}
+	for _, key := range b.Keys {
+		others = append(others, codec.Chain(key))
+	}
+	if len(seqs)+len(others) == 0 {
+		return h, nil
+	}
+	claimed := map[int64]int64{}
+	err := each(ctx, t, func(rows pgx.Rows) error {
+		var chain int64
+		var seq *int64
+		err := rows.Scan(&chain, &seq)
+		if seq != nil {
+			claimed[*seq] = chain
+		}
+		return err
+	}, `SELECT chain, CASE WHEN owner = $1 THEN claimed END FROM keys WHERE owner = $1 AND claimed = ANY($2) OR chain = ANY($3) ORDER BY chain FOR UPDATE`,
+		b.Owner, seqs, others)
+	if err != nil {
+		return h, fmt.Errorf("lock keys: %w", err)
+	}
+	before, err := t.standing(ctx, seqs)
+	if err != nil {
+		return h, err
+	}
+	for i := range b.Settlements {
+		set := &b.Settlements[i]
+		was, known := before[set.Seq]
+		chain, ours := claimed[set.Seq]
+		if !known || !ours {
+			h.lost++
+			continue
+		}
+		to, err := codec.StateCode(set.State)
+		if err != nil {
+			return h, err
+		}
+		h.settlements, h.chains = append(h.settlements, settlement{set, was, to}), append(h.chains, chain)
+	}
+	return h, nil
+}
+
+func (t *tx) standing(ctx context.Context, seqs []int64) (map[int64]standing, error) {
+	out := make(map[int64]standing, len(seqs))
+	err := each(ctx, t, func(rows pgx.Rows) error {
+		var seq int64
+		var st standing
+		err := rows.Scan(&seq, &st.rule, &st.chain, &st.ident, &st.state)
+		out[seq] = st
+		return err
+	}, "SELECT seq, rule, chain, ident, state FROM records WHERE seq = ANY($1)", seqs)
+	if err != nil {
+		return nil, fmt.Errorf("read how records stand: %w", err)
+	}
+	return out, nil
+}
+
+// settle writes outcomes, frees the keys and lets the next record of each come.
+func (t *tx) settle(ctx context.Context, all holding, now int64) error {
+	if len(all.settlements) == 0 {
+		return nil
+	}
+	var seqs, dues, clear []int64
+	var states []int16
+	var attempts []int32
+	var keep outcomes
+	for _, h := range all.settlements {
+		// A person may have dismissed or forgotten it while it was in flight; only a delivery is stronger.
+		if !codec.Unsettled(h.state) && h.to != codec.Delivered {
+			continue
+		}
+		due := int64(0)
+		if h.to == codec.Pending {
+			due = codec.Micros(h.NextTry)
+		}
+		seqs, dues, states, attempts = append(seqs, h.Seq), append(dues, due), append(states, int16(h.to)), append(attempts, int32(h.Attempts))
+		t.moved(h.rule, h.state, h.to, 1)
+		if h.to == codec.Delivered {
+			t.count(h.rule, codec.Delivered, 0, now)
+		}
+		if h.Problem == nil && len(h.Objects) == 0 {
+			clear = append(clear, h.Seq)
+			continue
+		}
+		private, err := t.s.sealer.Private(h.ident, h.Problem)
+		if err != nil {
+			return err
+		}
+		keep.add(h.Seq, h.Problem, private, h.Objects)
+	}
+	err := t.batch(ctx, func(b *pgx.Batch) {
+		b.Queue(`UPDATE records r SET state = u.state, next_try = u.due, attempts = u.attempts, touched = $5
+			FROM unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::int[]) u(seq, state, due, attempts) WHERE r.seq = u.seq`, seqs, states, dues, attempts, now)
+		b.Queue("DELETE FROM outcomes WHERE seq = ANY($1)", clear)
+		keep.queue(b)
+		b.Queue("UPDATE keys SET owner = NULL, claimed = NULL WHERE chain = ANY($1)", all.chains)
+	})
+	if err != nil {
+		return fmt.Errorf("settle records: %w", err)
+	}
+	return t.rehead(ctx, all.chains)
+}
+
+// rehead sets the heads of keys, which the caller has locked, to their first unsettled records. Keys with nothing left are forgotten.
+func (t *tx) rehead(ctx context.Context, chains []int64) error {
+	err := t.batch(ctx, func(b *pgx.Batch) {
+		b.Queue(`UPDATE keys k SET seq = h.seq, rule = h.rule, due = h.next_try, state = h.state
+			FROM unnest($1::bigint[]) u(chain) LEFT JOIN LATERAL (SELECT seq, rule, next_try, state FROM records r WHERE r.chain = u.chain AND r.state IN (0, 2)
+			ORDER BY seq LIMIT 1) h ON true WHERE k.chain = u.chain`, chains)
+		b.Queue("DELETE FROM keys WHERE chain = ANY($1) AND seq IS NULL AND owner IS NULL", chains)
+	})
+	if err != nil {
+		return fmt.Errorf("let the next records of keys come: %w", err)
+	}
+	return nil
+}
+
+// lockKeys locks keys, in order, making them known where they are not: for records that become unsettled again.
+func (t *tx) lockKeys(ctx context.Context, chains []int64) error {
+	_, err := t.Exec(ctx, `INSERT INTO keys AS k (chain) SELECT u FROM unnest($1::bigint[]) u ON CONFLICT (chain) DO UPDATE SET seq = k.seq`,
+		slices.Compact(slices.Sorted(slices.Values(chains))))
+	if err != nil {
+		return fmt.Errorf("lock keys: %w", err)
+	}
+	return nil
+}
+
+// saveDigests remembers digests; those of a delivery that came too late are forgotten, for what it wrote may have been overwritten since.
+func (t *tx) saveDigests(ctx context.Context, server string, digests []actions.Digest, late bool) error {
+	if len(digests) == 0 {
+		return nil
+	}
+	latest := map[int64]int32{}
+	for _, d := range digests {
+		sum := int32(uint32(d.Sum & journal.SumMask))
+		if late {
+			sum = 0
+		}
+		latest[int64(codec.Object(server, d.Object))] = sum
+	}
+	type digest struct {
+		object int64
+		sum    int32
+	}
+	all := make([]digest, 0, len(latest))
+	for object, sum := range latest {
+		all = append(all, digest{object, sum})
+	}
+	slices.SortFunc(all, func(a, b digest) int { return cmp.Compare(a.object, b.object) })
+	objects, sums := make([]int64, len(all)), make([]int32, len(all))
+	for i, d := range all {
+		objects[i], sums[i] = d.object, d.sum
+	}
+	// A sum of 0 is kept as such: deleting the row would lock in another order than others do. It reads as unknown.
+	_, err := t.Exec(ctx, `INSERT INTO digests SELECT * FROM unnest($1::bigint[], $2::int[]) ON CONFLICT (object) DO UPDATE SET sum = excluded.sum`, objects, sums)
+	if err != nil {
+		return fmt.Errorf("remember digests: %w", err)
+	}
+	return nil
+}
+
+// saveIdentities keeps what was learned. A generation never goes back, for a runner that was taken over may come late with an older one, and what a
+// person entered gives way only to a new generation.
+func (t *tx) saveIdentities(ctx context.Context, server string, ids []actions.Identity) error {
+	sorted := slices.SortedFunc(slices.Values(ids), func(a, b actions.Identity) int {
+		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.ExternalID, b.ExternalID), cmp.Compare(a.Generation, b.Generation))
+	})
+	err := t.batch(ctx, func(b *pgx.Batch) {
+		for _, id := range sorted {
+			b.Queue(`INSERT INTO identities AS i VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (server, type, external_id) DO UPDATE SET uid = excluded.uid,
+				generation = excluded.generation, origin = excluded.origin WHERE excluded.generation > i.generation
+				OR excluded.generation = i.generation AND i.origin <> 'manual'`, server, clean(id.Type), clean(id.ExternalID), clean(id.UID), id.Generation, id.Origin)
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("keep identities: %w", err)
+	}
+	return nil
+}

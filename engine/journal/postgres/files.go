@@ -1,0 +1,110 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/journal/internal/codec"
+)
+
+const fileColumns = `id, rule, path, name, folder, size, sha256, received, state, next, "offset", rows, delivered, unchanged, skipped, failed, owner, finished`
+
+// AddFile implements journal.Journal.
+func (s *Store) AddFile(ctx context.Context, f *journal.File) (bool, error) {
+	state := f.State
+	if state == "" {
+		state = journal.FileOpen
+	}
+	if f.Owner != "" {
+		if err := s.signOfLife(ctx, f.Owner, false); err != nil {
+			return false, err
+		}
+	}
+	tag, err := s.pool.Exec(ctx, "INSERT INTO files ("+fileColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+		ON CONFLICT (rule, sha256) DO NOTHING`, f.ID, f.Rule, clean(f.Path), clean(f.Name), clean(f.Folder), f.Size, f.SHA256, codec.Micros(f.Received),
+		string(state), f.Next, f.Offset, f.Rows, f.Delivered, f.Unchanged, f.Skipped, f.Failed, f.Owner, codec.Micros(f.Finished))
+	if err != nil {
+		return false, fmt.Errorf("make the file %s known: %w", f.Name, s.explain(err))
+	}
+	if tag.RowsAffected() == 0 {
+		// A source asks again after a crash: the same id is the same file.
+		var known string
+		if err := s.pool.QueryRow(ctx, "SELECT id FROM files WHERE rule = $1 AND sha256 = $2", f.Rule, f.SHA256).Scan(&known); err != nil {
+			return false, fmt.Errorf("make the file %s known: %w", f.Name, s.explain(err))
+		}
+		return known != f.ID, nil
+	}
+	f.State = state
+	s.tell(ctx)
+	return false, nil
+}
+
+// TakeFile implements journal.Journal. An owner that is not among the living ones is silent.
+func (s *Store) TakeFile(ctx context.Context, owner, fileID string) (bool, error) {
+	if err := s.signOfLife(ctx, owner, false); err != nil {
+		return false, err
+	}
+	tag, err := s.pool.Exec(ctx, `UPDATE files SET owner = $1 WHERE id = $2 AND state = $3 AND (owner IN ('', $1)
+		OR NOT EXISTS (SELECT 1 FROM owners o WHERE o.owner = files.owner AND o.seen >= clock_timestamp() - $4::interval))`,
+		owner, fileID, string(journal.FileOpen), s.lease)
+	if err != nil {
+		return false, fmt.Errorf("take a file over: %w", s.explain(err))
+	}
+	return tag.RowsAffected() == 1, nil
+}
+
+// saveFiles keeps the progress of files that the owner reads, or that nobody does. Their rows stay locked until the end, so that nobody takes one over.
+func (t *tx) saveFiles(ctx context.Context, owner string, files []journal.File) error {
+	for _, f := range slices.SortedFunc(slices.Values(files), func(a, b journal.File) int { return cmp.Compare(a.ID, b.ID) }) {
+		n, err := t.run(ctx, `UPDATE files SET path = CASE WHEN $1 = '' THEN path ELSE $1 END, state = $2, next = $3, "offset" = $4, rows = $5, delivered = $6,
+			unchanged = $7, skipped = $8, failed = $9, finished = $10, owner = $11 WHERE id = $12 AND owner IN ('', $11)`,
+			clean(f.Path), string(f.State), f.Next, f.Offset, f.Rows, f.Delivered, f.Unchanged, f.Skipped, f.Failed, codec.Micros(f.Finished), owner, f.ID)
+		if err != nil {
+			return fmt.Errorf("keep the progress of the file %s: %w", f.Name, err)
+		}
+		if n == 0 {
+			return journal.ErrNotOwner
+		}
+	}
+	return nil
+}
+
+// Files implements journal.Journal.
+func (s *Store) Files(ctx context.Context, state journal.FileState) ([]journal.File, error) {
+	var out []journal.File
+	err := s.query(ctx, func(rows pgx.Rows) error {
+		var f journal.File
+		var state string
+		var received, finished int64
+		if err := rows.Scan(&f.ID, &f.Rule, &f.Path, &f.Name, &f.Folder, &f.Size, &f.SHA256, &received, &state, &f.Next, &f.Offset, &f.Rows,
+			&f.Delivered, &f.Unchanged, &f.Skipped, &f.Failed, &f.Owner, &finished); err != nil {
+			return err
+		}
+		f.State, f.Received, f.Finished = journal.FileState(state), codec.Time(received), codec.Time(finished)
+		out = append(out, f)
+		return nil
+	}, "SELECT "+fileColumns+" FROM files WHERE $1 = '' OR state = $1 ORDER BY received DESC, id DESC", string(state))
+	if err != nil {
+		return nil, fmt.Errorf("list files: %w", s.explain(err))
+	}
+	return out, nil
+}
+
+// FileRecords implements journal.Journal.
+func (s *Store) FileRecords(ctx context.Context, fileID string) ([]*journal.Record, error) {
+	var out []*journal.Record
+	err := s.query(ctx, func(rows pgx.Rows) error {
+		r, err := s.readRecord(rows)
+		out = append(out, r)
+		return err
+	}, "SELECT "+recordFields+", p.body FROM records r "+recordJoins+withBody+" WHERE r.file = $1 ORDER BY r.row, r.seq", fileID)
+	if err != nil {
+		return nil, fmt.Errorf("list the records of a file: %w", s.explain(err))
+	}
+	return out, nil
+}

@@ -1,0 +1,290 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/journal/internal/codec"
+)
+
+const (
+	recordFields = `r.seq, n.name, r.id, r.key, r.content, r.origin, r.state, r.received, r.next_try, r.attempts, r.flags, r.touched, r.ident,
+		o.class, o.code, o.cause, o.mend, o.object, o.field, o.place, o.private, o.objects`
+	recordJoins = "JOIN rules n ON n.id = r.rule LEFT JOIN outcomes o ON o.seq = r.seq"
+	withBody    = " LEFT JOIN payloads p ON p.seq = r.seq"
+	// changeSize is how many records are read or changed at once.
+	changeSize = 1000
+)
+
+// readRecord reads a row of recordFields and the body.
+func (s *Store) readRecord(rows pgx.Rows) (*journal.Record, error) {
+	r := &journal.Record{}
+	var content, received, next, touched, ident int64
+	var state, flags int
+	var origin, body, private []byte
+	var class, code, cause, mend, object, field, place, objects *string
+	err := rows.Scan(&r.Seq, &r.Rule, &r.ID, &r.Key, &content, &origin, &state, &received, &next, &r.Attempts, &flags, &touched, &ident,
+		&class, &code, &cause, &mend, &object, &field, &place, &private, &objects, &body)
+	if err != nil {
+		return nil, err
+	}
+	r.Content, r.State, r.Received, r.NextTry = uint64(content), codec.StateOf(state), codec.Time(received), codec.Time(next)
+	r.Force, r.Edited = flags&codec.FlagForce != 0, flags&codec.FlagEdited != 0
+	r.Objects = codec.SplitObjects(text(objects))
+	if !codec.Unsettled(state) {
+		r.Settled = codec.Time(touched)
+	}
+	if r.Origin, err = s.sealer.OpenOrigin(ident, origin); err != nil {
+		return nil, fmt.Errorf("record %d: %w", r.Seq, err)
+	}
+	if r.Body, err = s.sealer.Open(codec.PurposeBody, ident, body); err != nil {
+		return nil, fmt.Errorf("record %d: %w", r.Seq, err)
+	}
+	if code != nil {
+		r.Problem = &journal.Problem{Class: actions.Class(text(class)), Code: text(code), Cause: text(cause), Mend: text(mend),
+			Object: text(object), Field: text(field), Place: text(place)}
+		if err := s.sealer.OpenPrivate(ident, private, r.Problem); err != nil {
+			return nil, fmt.Errorf("record %d: %w", r.Seq, err)
+		}
+	}
+	return r, nil
+}
+
+func text(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// fetch reads records in order of seq.
+func (s *Store) fetch(ctx context.Context, q querier, bodies bool, seqs []int64, f func(*journal.Record)) error {
+	fields, joins := recordFields+", NULL::bytea", recordJoins
+	if bodies {
+		fields, joins = recordFields+", p.body", recordJoins+withBody
+	}
+	return each(ctx, q, func(rows pgx.Rows) error {
+		r, err := s.readRecord(rows)
+		if err == nil {
+			f(r)
+		}
+		return err
+	}, "SELECT "+fields+" FROM records r "+joins+" WHERE r.seq = ANY($1) ORDER BY r.seq", seqs)
+}
+
+// where turns a filter into a condition on records r, rules n and outcomes o. A question mark stands for each argument.
+type where struct {
+	parts []string
+	args  []any
+}
+
+func (w *where) add(part string, args ...any) {
+	for _, a := range args {
+		w.args = append(w.args, a)
+		part = strings.Replace(part, "?", "$"+strconv.Itoa(len(w.args)), 1)
+	}
+	w.parts = append(w.parts, part)
+}
+
+func (w *where) text() string {
+	if len(w.parts) == 0 {
+		return "true"
+	}
+	return strings.Join(w.parts, " AND ")
+}
+
+func conditions(f journal.Filter) (*where, error) {
+	w := &where{}
+	if len(f.States) > 0 {
+		codes := make([]string, len(f.States))
+		for i, state := range f.States {
+			code, err := codec.StateCode(state)
+			if err != nil {
+				return nil, err
+			}
+			codes[i] = strconv.Itoa(code)
+		}
+		// Written out, so that the planner sees which partial index serves.
+		w.add("r.state IN (" + strings.Join(codes, ", ") + ")")
+	}
+	if f.Rule != "" {
+		w.add("r.rule = (SELECT id FROM rules WHERE name = ?)", f.Rule)
+	}
+	if f.Key != "" {
+		w.add("r.chain = ? AND r.key = ?", codec.Chain(f.Key), f.Key)
+	}
+	for column, value := range map[string]string{"r.id": f.ID, "o.code": f.Code, "o.class": string(f.Class), "o.cause": f.Cause, "r.file": f.FileID} {
+		if value != "" {
+			w.add(column+" = ?", value)
+		}
+	}
+	if f.Seq != 0 {
+		w.add("r.seq = ?", f.Seq)
+	}
+	if !f.Since.IsZero() {
+		w.add("r.received >= ?", codec.Micros(f.Since))
+	}
+	if !f.Until.IsZero() {
+		w.add("r.received < ?", codec.Micros(f.Until))
+	}
+	if f.AfterSeq != 0 {
+		w.add("r.seq > ?", f.AfterSeq)
+	}
+	return w, nil
+}
+
+// selectSeqs gives the records that a filter's conditions select, in its order.
+func (s *Store) selectSeqs(ctx context.Context, w *where, f journal.Filter) ([]int64, error) {
+	order, limit := "ASC", "ALL"
+	if f.NewestOne {
+		order = "DESC"
+	}
+	if f.Limit > 0 {
+		limit = strconv.Itoa(f.Limit)
+	}
+	seqs, err := numbers(ctx, s.pool, fmt.Sprintf("SELECT r.seq FROM records r LEFT JOIN outcomes o ON o.seq = r.seq WHERE %s ORDER BY r.seq %s LIMIT %s",
+		w.text(), order, limit), w.args...)
+	if err != nil {
+		return nil, fmt.Errorf("select records: %w", s.explain(err))
+	}
+	return seqs, nil
+}
+
+// Select implements journal.Journal.
+func (s *Store) Select(ctx context.Context, f journal.Filter) ([]*journal.Record, error) {
+	w, err := conditions(f)
+	if err != nil {
+		return nil, err
+	}
+	seqs, err := s.selectSeqs(ctx, w, f)
+	if err != nil {
+		return nil, err
+	}
+	var out []*journal.Record
+	for part := range slices.Chunk(seqs, changeSize) {
+		if err := s.fetch(ctx, s.pool, f.WithBody, part, func(r *journal.Record) { out = append(out, r) }); err != nil {
+			return nil, fmt.Errorf("list records: %w", s.explain(err))
+		}
+	}
+	if f.NewestOne {
+		slices.SortFunc(out, func(a, b *journal.Record) int { return cmp.Compare(b.Seq, a.Seq) })
+	}
+	return out, nil
+}
+
+// Causes implements journal.Journal. Without states in the filter it groups the failed records.
+func (s *Store) Causes(ctx context.Context, f journal.Filter) ([]journal.Cause, error) {
+	if len(f.States) == 0 {
+		f.States = []journal.State{journal.Failed}
+	}
+	w, err := conditions(f)
+	if err != nil {
+		return nil, err
+	}
+	limit := "ALL"
+	if f.Limit > 0 {
+		limit = strconv.Itoa(f.Limit)
+	}
+	var out []journal.Cause
+	var examples []int64
+	err = s.query(ctx, func(rows pgx.Rows) error {
+		var c journal.Cause
+		var class string
+		var first, last, example int64
+		if err := rows.Scan(&c.Rule, &c.Code, &c.Cause, &c.Mend, &c.Place, &class, &c.Count, &first, &last, &example); err != nil {
+			return err
+		}
+		c.Class, c.First, c.Last = actions.Class(class), codec.Time(first), codec.Time(last)
+		out, examples = append(out, c), append(examples, example)
+		return nil
+	}, fmt.Sprintf(`SELECT n.name, coalesce(o.code, ''), coalesce(o.cause, ''), max(coalesce(o.mend, '')), coalesce(o.place, ''), coalesce(o.class, ''),
+		count(*), min(r.touched), max(r.touched), max(r.seq) FROM records r JOIN rules n ON n.id = r.rule LEFT JOIN outcomes o ON o.seq = r.seq
+		WHERE %s GROUP BY n.name, o.class, o.code, o.cause, o.place ORDER BY count(*) DESC, n.name, o.code, o.cause, o.place LIMIT %s`, w.text(), limit), w.args...)
+	if err != nil {
+		return nil, fmt.Errorf("group failures: %w", s.explain(err))
+	}
+	bySeq := map[int64]*journal.Record{}
+	if err := s.fetch(ctx, s.pool, false, examples, func(r *journal.Record) { bySeq[r.Seq] = r }); err != nil {
+		return nil, fmt.Errorf("read examples of failures: %w", s.explain(err))
+	}
+	for i := range out {
+		out[i].Example = bySeq[examples[i]]
+	}
+	return out, nil
+}
+
+// Summary implements journal.Journal. It reads counters and keys, not records, so that it is quick whatever the backlog.
+func (s *Store) Summary(ctx context.Context) (journal.Summary, error) {
+	var sum journal.Summary
+	err := s.query(ctx, func(rows pgx.Rows) error {
+		var r journal.RuleSummary
+		var received, delivered int64
+		var oldest, next *int64
+		if err := rows.Scan(&r.Rule, &r.Pending, &r.Delivered, &r.Held, &r.Skipped, &r.Failed, &r.Dismissed, &received, &delivered, &oldest, &next); err != nil {
+			return err
+		}
+		r.LastReceived, r.LastDelivered = codec.Time(received), codec.Time(delivered)
+		if oldest != nil {
+			r.Oldest = codec.Time(*oldest)
+			sum.Oldest = earlier(sum.Oldest, r.Oldest)
+		}
+		if next != nil {
+			sum.NextTry = earlier(sum.NextTry, codec.Time(*next))
+		}
+		sum.Rules = append(sum.Rules, r)
+		return nil
+	}, summaryQuery)
+	if err == nil {
+		err = s.pool.QueryRow(ctx, `SELECT (SELECT count(*) FROM files WHERE state = $1), (SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint
+			FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $2 AND c.relkind = 'r')`, string(journal.FileOpen), s.schema).
+			Scan(&sum.Files, &sum.Size)
+	}
+	if err != nil {
+		return journal.Summary{}, fmt.Errorf("sum up the journal: %w", s.explain(err))
+	}
+	return sum, nil
+}
+
+// The first accepted pending record of a rule need not be the head of its key when an earlier one of another rule is; then the index of open records
+// gives it.
+const summaryQuery = `SELECT n.name, c.s0, c.s1, c.s2, c.s3, c.s4, c.s5, c.received, c.delivered,
+	(SELECT r.received FROM records r WHERE r.rule = n.id AND r.state IN (0, 2) AND r.state = 0 ORDER BY r.seq LIMIT 1),
+	(SELECT min(k.due) FROM keys k WHERE k.rule = n.id AND k.owner IS NULL AND k.state = 0 AND k.due > 0)
+	FROM rules n, LATERAL (SELECT coalesce(sum(n) FILTER (WHERE state = 0), 0)::bigint s0, coalesce(sum(n) FILTER (WHERE state = 1), 0)::bigint s1,
+		coalesce(sum(n) FILTER (WHERE state = 2), 0)::bigint s2, coalesce(sum(n) FILTER (WHERE state = 3), 0)::bigint s3,
+		coalesce(sum(n) FILTER (WHERE state = 4), 0)::bigint s4, coalesce(sum(n) FILTER (WHERE state = 5), 0)::bigint s5,
+		coalesce(max(last) FILTER (WHERE state = -1), 0)::bigint received, coalesce(max(last) FILTER (WHERE state = 1), 0)::bigint delivered
+		FROM counts WHERE rule = n.id) c ORDER BY n.name COLLATE "C"`
+
+// earlier gives the earlier of two times; the zero time is none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// BlockedKeys implements journal.Journal.
+func (s *Store) BlockedKeys(ctx context.Context) (map[string]int, error) {
+	out := map[string]int{}
+	err := s.query(ctx, func(rows pgx.Rows) error {
+		var key string
+		var n int
+		err := rows.Scan(&key, &n)
+		out[key] = n
+		return err
+	}, "SELECT key, count(*) FROM records WHERE state IN (0, 2) GROUP BY chain, key")
+	if err != nil {
+		return nil, fmt.Errorf("list keys that wait: %w", s.explain(err))
+	}
+	return out, nil
+}

@@ -1,0 +1,253 @@
+package postgres
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/journal/internal/codec"
+	"github.com/culvert/culvert/sources"
+)
+
+// Expire implements journal.Journal, a part at a time. Delivered and skipped records go by Retention.Delivered, failed and dismissed ones by
+// Retention.Failed. The last record always stays.
+func (s *Store) Expire(ctx context.Context, r journal.Retention, now time.Time) (journal.Expired, error) {
+	var out journal.Expired
+	err := s.expirePayloads(ctx, r.Payloads, now, &out.Payloads)
+	if err == nil {
+		err = s.expireRecords(ctx, r.Delivered, now, "(1, 3)", &out.Records)
+	}
+	if err == nil {
+		err = s.expireRecords(ctx, r.Failed, now, "(4, 5)", &out.Records)
+	}
+	if err == nil && r.Delivered > 0 {
+		tag, execErr := s.pool.Exec(ctx, "DELETE FROM files WHERE state = $1 AND finished > 0 AND finished < $2",
+			string(journal.FileFinished), codec.Micros(now.Add(-r.Delivered)))
+		out.Files, err = tag.RowsAffected(), execErr
+	}
+	if err == nil && out != (journal.Expired{}) {
+		err = s.tx(ctx, func(ctx context.Context, t *tx) error {
+			return t.audit(ctx, program, "expire", "the project's retention", out.Payloads+out.Records,
+				fmt.Sprintf("%d payloads, %d records, %d files", out.Payloads, out.Records, out.Files))
+		})
+	}
+	if err != nil {
+		return out, fmt.Errorf("apply the retention: %w", s.explain(err))
+	}
+	return out, nil
+}
+
+func (s *Store) expirePayloads(ctx context.Context, age time.Duration, now time.Time, count *int64) error {
+	return s.expire(ctx, age, now, `SELECT r.seq FROM payloads p JOIN records r ON r.seq = p.seq WHERE r.state IN (1, 3, 5) AND r.touched < $1
+		AND r.seq < (SELECT max(seq) FROM records) LIMIT $2`,
+		func(ctx context.Context, t *tx, seqs []int64, _ map[int64]standing) error {
+			if _, err := t.Exec(ctx, "UPDATE outcomes SET private = NULL WHERE seq = ANY($1)", seqs); err != nil {
+				return err
+			}
+			n, err := t.run(ctx, "DELETE FROM payloads WHERE seq = ANY($1)", seqs)
+			t.then(func() { *count += n })
+			return err
+		})
+}
+
+func (s *Store) expireRecords(ctx context.Context, age time.Duration, now time.Time, states string, count *int64) error {
+	return s.expire(ctx, age, now, `SELECT seq FROM records WHERE state IN `+states+` AND touched < $1 AND seq < (SELECT max(seq) FROM records) LIMIT $2`,
+		func(ctx context.Context, t *tx, seqs []int64, before map[int64]standing) error {
+			err := t.batch(ctx, func(b *pgx.Batch) {
+				for _, table := range []string{"payloads", "outcomes", "records"} {
+					b.Queue("DELETE FROM "+table+" WHERE seq = ANY($1)", seqs)
+				}
+			})
+			for _, seq := range seqs {
+				t.count(before[seq].rule, before[seq].state, -1, 0)
+			}
+			t.then(func() { *count += int64(len(seqs)) })
+			return err
+		})
+}
+
+// expire applies one kind of expiry to all that was settled longer ago than age, in parts.
+func (s *Store) expire(ctx context.Context, age time.Duration, now time.Time, query string, change func(context.Context, *tx, []int64, map[int64]standing) error) error {
+	if age <= 0 {
+		return nil
+	}
+	cutoff := codec.Micros(now.Add(-age))
+	for {
+		seqs, err := numbers(ctx, s.pool, query, cutoff, changeSize)
+		if err != nil || len(seqs) == 0 {
+			return err
+		}
+		err = s.tx(ctx, func(ctx context.Context, t *tx) error {
+			before, err := t.lock(ctx, seqs)
+			if err != nil {
+				return err
+			}
+			// A replay may have come in between.
+			still := slices.DeleteFunc(slices.Clone(seqs), func(seq int64) bool {
+				was, ok := before[seq]
+				return !ok || codec.Unsettled(was.state)
+			})
+			if err := change(ctx, t, still, before); err != nil {
+				return err
+			}
+			return t.rehead(ctx, chainsOf(before))
+		})
+		if err != nil {
+			return err
+		}
+	}
+}
+
+const (
+	forgottenKey  = "(forgotten)"
+	forgottenCode = "forgotten"
+	// minMention is the shortest external id that is looked for inside of other records: a shorter one would be found where it means something else.
+	minMention = 6
+)
+
+// Forget implements journal.Journal. It erases what is kept of records whose key or id is the external id, and the payloads of settled records that
+// mention it as a value. Records that were not delivered yet are dismissed. Outcomes stay, without anything that tells whose they are.
+func (s *Store) Forget(ctx context.Context, externalID, who, why string) (journal.Forgotten, error) {
+	var out journal.Forgotten
+	if externalID == "" {
+		return out, errNobody
+	}
+	own, err := numbers(ctx, s.pool, "SELECT seq FROM records WHERE chain = $1 AND key = $2 OR id = $2 ORDER BY seq", codec.Chain(externalID), externalID)
+	if err != nil {
+		return out, fmt.Errorf("look for a person's records: %w", s.explain(err))
+	}
+	mentions, err := s.mentions(ctx, externalID)
+	if err != nil {
+		return out, fmt.Errorf("look for a person's records: %w", s.explain(err))
+	}
+	for part := range slices.Chunk(own, changeSize) {
+		if err := s.tx(ctx, func(ctx context.Context, t *tx) error { return t.forgetRecords(ctx, part, externalID, &out) }); err != nil {
+			return out, fmt.Errorf("forget a person: %w", err)
+		}
+	}
+	digest := sha256.Sum256([]byte(externalID))
+	err = s.tx(ctx, func(ctx context.Context, t *tx) error {
+		n, err := t.run(ctx, "DELETE FROM payloads WHERE seq = ANY($1)", mentions)
+		if err != nil {
+			return err
+		}
+		ids, err := t.run(ctx, "DELETE FROM identities WHERE external_id = $1", externalID)
+		if err != nil {
+			return err
+		}
+		t.then(func() {
+			out.Payloads += n
+			out.Records += n
+			out.Identities += ids
+		})
+		return t.audit(ctx, who, "forget", why, out.Records+n, "the person whose external id has the SHA-256 "+hex.EncodeToString(digest[:8])+"…")
+	})
+	if err != nil {
+		return out, fmt.Errorf("forget a person: %w", err)
+	}
+	s.tell(ctx)
+	return out, nil
+}
+
+// mentions gives settled records of others whose body holds the external id as a value.
+func (s *Store) mentions(ctx context.Context, externalID string) ([]int64, error) {
+	if len(externalID) < minMention {
+		return []int64{}, nil
+	}
+	quoted, err := json.Marshal(externalID)
+	if err != nil {
+		return nil, err
+	}
+	out := []int64{}
+	err = s.query(ctx, func(rows pgx.Rows) error {
+		var seq, ident int64
+		var stored []byte
+		if err := rows.Scan(&seq, &ident, &stored); err != nil {
+			return err
+		}
+		body, err := s.sealer.Open(codec.PurposeBody, ident, stored)
+		if err == nil && bytes.Contains(body, quoted) {
+			out = append(out, seq)
+		}
+		return err
+	}, "SELECT p.seq, r.ident, p.body FROM payloads p JOIN records r ON r.seq = p.seq WHERE r.state IN (1, 3, 5) AND r.key <> $1 AND r.id <> $1", externalID)
+	return out, err
+}
+
+// forgottenChain is the hash of nobody's key.
+const forgottenChain = 1
+
+// forgetRecords erases what tells whose some records are.
+func (t *tx) forgetRecords(ctx context.Context, seqs []int64, externalID string, out *journal.Forgotten) error {
+	before, err := t.lock(ctx, seqs)
+	if err != nil {
+		return err
+	}
+	var open []int64
+	var notes outcomes
+	why := &journal.Problem{Code: forgottenCode, Cause: "the person was forgotten before this was delivered"}
+	for _, seq := range seqs {
+		was, ok := before[seq]
+		if ok && (codec.Unsettled(was.state) || was.state == codec.Failed) {
+			open = append(open, seq)
+			notes.add(seq, why, nil, nil)
+			t.moved(was.rule, was.state, codec.Dismissed, 1)
+		}
+	}
+	if err := t.dismiss(ctx, open); err != nil {
+		return err
+	}
+	origins, err := t.bareOrigins(ctx, seqs, before)
+	if err != nil {
+		return err
+	}
+	payloads, err := t.run(ctx, "DELETE FROM payloads WHERE seq = ANY($1)", seqs)
+	if err != nil {
+		return err
+	}
+	err = t.batch(ctx, func(b *pgx.Batch) {
+		b.Queue("UPDATE outcomes SET private = NULL, object = '', objects = '' WHERE seq = ANY($1)", seqs)
+		b.Queue(`UPDATE records r SET key = $3, chain = $4, id = CASE WHEN id = $5 THEN $3 ELSE id END, origin = u.origin
+			FROM unnest($1::bigint[], $2::bytea[]) u(seq, origin) WHERE r.seq = u.seq`, seqs, origins, forgottenKey, forgottenChain, externalID)
+		notes.queue(b)
+	})
+	if err != nil {
+		return err
+	}
+	t.then(func() {
+		out.Records += int64(len(seqs))
+		out.Payloads += payloads
+	})
+	return t.rehead(ctx, chainsOf(before))
+}
+
+// bareOrigins gives the origins of records without what a sender added.
+func (t *tx) bareOrigins(ctx context.Context, seqs []int64, before map[int64]standing) ([][]byte, error) {
+	bySeq := map[int64][]byte{}
+	err := each(ctx, t, func(rows pgx.Rows) error {
+		var seq int64
+		var stored []byte
+		if err := rows.Scan(&seq, &stored); err != nil {
+			return err
+		}
+		o, err := t.s.sealer.OpenOrigin(before[seq].ident, stored)
+		if err != nil {
+			return err
+		}
+		bySeq[seq], err = t.s.sealer.Origin(before[seq].ident, sources.Origin{Trigger: o.Trigger, File: o.File, FileID: o.FileID, Row: o.Row, Sheet: o.Sheet, Query: o.Query})
+		return err
+	}, "SELECT seq, origin FROM records WHERE seq = ANY($1)", seqs)
+	out := make([][]byte, len(seqs))
+	for i, seq := range seqs {
+		out[i] = bySeq[seq]
+	}
+	return out, err
+}

@@ -1,0 +1,450 @@
+// Package postgres keeps the journal in PostgreSQL, for several runners at once. Every change of a key's records locks the key's row, so that two
+// runners never have one key in flight.
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"log/slog"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/journal/internal/codec"
+)
+
+const (
+	defaultSchema = "culvert"
+	keyCheck      = "journal.key"
+	cursorPrefix  = "cursor:"
+	minConns      = 8
+	tries         = 5
+)
+
+// The locks that runners share; each store has its own set.
+const (
+	migrationLock = iota + 1
+	appendLock
+	leaderLock
+)
+
+// Store is the journal in one schema of a database.
+type Store struct {
+	log    *slog.Logger
+	place  string // for people, without the password
+	schema string
+	now    func() time.Time
+	lease  time.Duration
+	sealer *codec.Sealer
+	pool   *pgxpool.Pool
+	wake   chan struct{}
+
+	appends chan *appendOp
+	stop    context.CancelFunc
+	life    context.Context
+	ended   sync.WaitGroup
+	closing sync.Once
+
+	mu       sync.Mutex
+	rules    map[string]int32
+	seen     map[string]time.Time // owners of this process, when they last gave a sign of life
+	swept    time.Time
+	notified time.Time
+	leading  *pgxpool.Conn // holds the leader's lock
+	leader   string
+}
+
+var _ journal.Journal = (*Store)(nil)
+
+// Open opens the journal in the database that a postgres:// URL names, in the schema of its search_path or in "culvert", and brings it up to date. A
+// journal of a newer version is refused with *journal.ErrNewer, a missing or wrong key with journal.ErrKeyMissing or ErrKeyWrong.
+func Open(ctx context.Context, dsn string, o journal.Options) (*Store, error) {
+	o = o.WithDefaults()
+	sealer, err := codec.NewSealer(o.Key)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := pgxpool.ParseConfig(dsn)
+	if err != nil {
+		return nil, errors.New("store: the address of PostgreSQL cannot be read: write postgres://user:password@host:5432/database")
+	}
+	s := &Store{
+		log: o.Logger, place: placeOf(cfg), schema: schemaOf(cfg), now: o.Now, lease: o.Lease, sealer: sealer, wake: make(chan struct{}, 1),
+		appends: make(chan *appendOp, maxGather), rules: map[string]int32{}, seen: map[string]time.Time{},
+	}
+	if s.pool, err = pgxpool.NewWithConfig(ctx, cfg); err != nil {
+		return nil, fmt.Errorf("open the journal: %w", s.explain(err))
+	}
+	if err := s.setUp(ctx); err != nil {
+		s.pool.Close()
+		return nil, err
+	}
+	s.life, s.stop = context.WithCancel(context.Background())
+	for _, run := range []func(context.Context){s.appendLoop, s.watch} {
+		s.ended.Go(func() { run(s.life) })
+	}
+	return s, nil
+}
+
+// placeOf names the database without its password.
+func placeOf(cfg *pgxpool.Config) string {
+	c := cfg.ConnConfig
+	return (&url.URL{Scheme: "postgres", Host: fmt.Sprintf("%s:%d", c.Host, c.Port), Path: c.Database}).String()
+}
+
+// schemaOf gives the schema and sets what every session needs: a runner that freezes inside a transaction must not hold up the others for longer than
+// a lease, and one whose machine is gone must be noticed.
+func schemaOf(cfg *pgxpool.Config) string {
+	params := cfg.ConnConfig.RuntimeParams
+	schema := strings.TrimSpace(strings.Split(params["search_path"], ",")[0])
+	if schema = strings.Trim(schema, `"`); schema == "" {
+		schema = defaultSchema
+	}
+	params["search_path"] = pgx.Identifier{schema}.Sanitize()
+	for name, value := range map[string]string{
+		"application_name": "culvert", "idle_in_transaction_session_timeout": "5s", "client_min_messages": "warning",
+		"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3", "synchronous_commit": "on",
+	} {
+		if _, set := params[name]; !set {
+			params[name] = value
+		}
+	}
+	cfg.MaxConns = max(cfg.MaxConns, minConns)
+	return schema
+}
+
+func (s *Store) setUp(ctx context.Context) error {
+	if err := s.migrate(ctx); err != nil {
+		return err
+	}
+	check, err := s.Meta(ctx, keyCheck)
+	if err != nil {
+		return err
+	}
+	if err := s.sealer.Verify(check); err != nil {
+		return fmt.Errorf("open %s: %w", s.place, err)
+	}
+	if check != "" || !s.sealer.Sealing() {
+		return nil
+	}
+	// Of two runners that begin at once, the first decides; the second has to agree.
+	if _, err := s.pool.Exec(ctx, "INSERT INTO meta VALUES ($1, $2) ON CONFLICT DO NOTHING", keyCheck, s.sealer.Check()); err != nil {
+		return fmt.Errorf("begin to encrypt the journal: %w", s.explain(err))
+	}
+	if check, err = s.Meta(ctx, keyCheck); err != nil {
+		return err
+	}
+	s.log.Info("payloads in the journal are encrypted from now on; what it held before stays in clear until it expires")
+	return s.sealer.Verify(check)
+}
+
+// lockID makes an advisory lock of this schema's own.
+func (s *Store) lockID(kind int) int64 {
+	h := fnv.New64a()
+	fmt.Fprintf(h, "culvert %s %d", s.schema, kind)
+	return int64(h.Sum64())
+}
+
+// tx runs a transaction unless the store is closed.
+func (s *Store) tx(ctx context.Context, do func(context.Context, *tx) error) error {
+	if s.life.Err() != nil {
+		return journal.ErrClosed
+	}
+	return s.beginTx(ctx, do)
+}
+
+// beginTx runs a transaction, again when it met another one.
+func (s *Store) beginTx(ctx context.Context, do func(context.Context, *tx) error) error {
+	var err error
+	for range tries {
+		t := &tx{s: s, counts: map[countOf]countBy{}}
+		err = pgx.BeginFunc(ctx, s.pool, func(p pgx.Tx) error {
+			t.Tx = p
+			if err := do(ctx, t); err != nil {
+				return err
+			}
+			return t.flushCounts(ctx)
+		})
+		if err == nil {
+			for _, f := range t.after {
+				f()
+			}
+			return nil
+		}
+		if !again(err) {
+			break
+		}
+	}
+	return s.explain(err)
+}
+
+// query reads rows with f.
+func (s *Store) query(ctx context.Context, f func(pgx.Rows) error, text string, args ...any) error {
+	return each(ctx, s.pool, f, text, args...)
+}
+
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+func each(ctx context.Context, q querier, f func(pgx.Rows) error, text string, args ...any) error {
+	rows, err := q.Query(ctx, text, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := f(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// numbers reads one column of numbers.
+func numbers(ctx context.Context, q querier, text string, args ...any) ([]int64, error) {
+	rows, err := q.Query(ctx, text, args...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[int64])
+}
+
+// Close implements journal.Journal. What this process had in flight is given to others at once.
+func (s *Store) Close() error {
+	s.closing.Do(func() {
+		s.stop()
+		s.ended.Wait()
+		ctx, cancel := context.WithTimeout(context.Background(), s.lease)
+		defer cancel()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.resign()
+		for owner := range s.seen {
+			if err := s.leave(ctx, owner); err != nil {
+				s.log.Warn("give back what was in flight; others take it over after the lease", "owner", owner, "error", s.explain(err))
+			}
+		}
+		s.pool.Close()
+	})
+	return nil
+}
+
+// Cursor implements journal.Journal.
+func (s *Store) Cursor(ctx context.Context, name string) (string, error) {
+	return s.Meta(ctx, cursorPrefix+name)
+}
+
+// Meta implements journal.Journal.
+func (s *Store) Meta(ctx context.Context, name string) (string, error) {
+	var value string
+	err := s.pool.QueryRow(ctx, "SELECT value FROM meta WHERE name = $1", name).Scan(&value)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return "", fmt.Errorf("read %q from the journal: %w", name, s.explain(err))
+	}
+	return value, nil
+}
+
+const setMeta = "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+
+// SetMeta implements journal.Journal.
+func (s *Store) SetMeta(ctx context.Context, name, value string) error {
+	if strings.HasPrefix(name, "journal.") {
+		return fmt.Errorf("keep %q: names that begin with journal. belong to the journal", name)
+	}
+	if _, err := s.pool.Exec(ctx, setMeta, clean(name), clean(value)); err != nil {
+		return fmt.Errorf("keep %q in the journal: %w", name, s.explain(err))
+	}
+	return nil
+}
+
+// clean makes a text one that PostgreSQL takes: a NUL or broken UTF-8 in one record must not keep all others out.
+func clean(text string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
+}
+
+// Backup implements journal.Journal: a database is backed up with its own tools.
+func (s *Store) Backup(context.Context, string) error {
+	return fmt.Errorf("the journal lies in PostgreSQL (%s): back it up with pg_dump --schema=%s, or with the server", s.place, s.schema)
+}
+
+// tx is a transaction with the counters that it changes.
+type tx struct {
+	pgx.Tx
+	s      *Store
+	counts map[countOf]countBy
+	after  []func()
+}
+
+func (t *tx) then(f func()) { t.after = append(t.after, f) }
+
+func (t *tx) run(ctx context.Context, text string, args ...any) (int64, error) {
+	tag, err := t.Exec(ctx, text, args...)
+	return tag.RowsAffected(), err
+}
+
+// batch sends statements that need no answer together, for one wait.
+func (t *tx) batch(ctx context.Context, queue func(*pgx.Batch)) error {
+	b := &pgx.Batch{}
+	queue(b)
+	if b.Len() == 0 {
+		return nil
+	}
+	return t.SendBatch(ctx, b).Close()
+}
+
+type countOf struct {
+	rule  int32
+	state int16
+}
+
+type countBy struct{ n, last int64 }
+
+// receivedState is the counter that holds when the last record of a rule was received.
+const receivedState = -1
+
+func (t *tx) count(rule int32, state int, n, last int64) {
+	of := countOf{rule, int16(state)}
+	by := t.counts[of]
+	t.counts[of] = countBy{by.n + n, max(by.last, last)}
+}
+
+func (t *tx) moved(rule int32, from, to int, n int64) {
+	t.count(rule, from, -n, 0)
+	t.count(rule, to, n, 0)
+}
+
+// flushCounts comes last in every transaction, so that waiting for a slot cannot close a circle of waiters.
+func (t *tx) flushCounts(ctx context.Context) error {
+	if len(t.counts) == 0 {
+		return nil
+	}
+	var rules []int32
+	var states []int16
+	var ns, lasts []int64
+	for of, by := range t.counts {
+		rules, states, ns, lasts = append(rules, of.rule), append(states, of.state), append(ns, by.n), append(lasts, by.last)
+	}
+	_, err := t.Exec(ctx, `INSERT INTO counts SELECT rule, state, pg_backend_pid() % 64, n, last
+		FROM unnest($1::int[], $2::smallint[], $3::bigint[], $4::bigint[]) u(rule, state, n, last) ORDER BY rule, state
+		ON CONFLICT (rule, state, slot) DO UPDATE SET n = counts.n + excluded.n, last = greatest(counts.last, excluded.last)`, rules, states, ns, lasts)
+	if err != nil {
+		return fmt.Errorf("count records: %w", err)
+	}
+	return nil
+}
+
+// rule gives the number of a rule, making it known when it is new.
+func (s *Store) rule(ctx context.Context, name string) (int32, error) {
+	s.mu.Lock()
+	id, ok := s.rules[name]
+	s.mu.Unlock()
+	if ok {
+		return id, nil
+	}
+	if _, err := s.pool.Exec(ctx, "INSERT INTO rules (name) VALUES ($1) ON CONFLICT (name) DO NOTHING", name); err != nil {
+		return 0, fmt.Errorf("make a rule known: %w", s.explain(err))
+	}
+	if err := s.pool.QueryRow(ctx, "SELECT id FROM rules WHERE name = $1", name).Scan(&id); err != nil {
+		return 0, fmt.Errorf("make a rule known: %w", s.explain(err))
+	}
+	s.mu.Lock()
+	s.rules[name] = id
+	s.mu.Unlock()
+	return id, nil
+}
+
+// poke wakes this process; tell wakes the others too, at most some times a second, for a notification costs the whole server a lock.
+func (s *Store) poke() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+const notifyEvery = 100 * time.Millisecond
+
+func (s *Store) tell(ctx context.Context) {
+	s.poke()
+	s.mu.Lock()
+	due := time.Since(s.notified) >= notifyEvery
+	if due {
+		s.notified = time.Now()
+	}
+	s.mu.Unlock()
+	if !due {
+		return
+	}
+	if _, err := s.pool.Exec(ctx, "SELECT pg_notify($1, '')", s.channel()); err != nil && ctx.Err() == nil {
+		s.log.Debug("wake the other runners; they look by themselves every second", "error", err)
+	}
+}
+
+func (s *Store) channel() string { return "culvert_" + s.schema }
+
+// Wake implements journal.Journal.
+func (s *Store) Wake() <-chan struct{} { return s.wake }
+
+const pollEvery = time.Second
+
+// watch wakes this process when another one appended records, and every second when something is due: notifications are lost with a connection.
+func (s *Store) watch(ctx context.Context) {
+	for ctx.Err() == nil {
+		if err := s.listen(ctx); err != nil && ctx.Err() == nil {
+			s.log.Warn("listen to the other runners", "error", s.explain(err))
+		}
+		s.poke()
+		select {
+		case <-ctx.Done():
+		case <-time.After(pollEvery):
+		}
+	}
+}
+
+func (s *Store) listen(ctx context.Context) error {
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	// The session has subscriptions: it is not one that others may use.
+	raw := conn.Hijack()
+	defer func() {
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		_ = raw.Close(closing)
+	}()
+	if _, err := raw.Exec(ctx, "LISTEN "+pgx.Identifier{s.channel()}.Sanitize()); err != nil {
+		return err
+	}
+	for {
+		wait, cancel := context.WithTimeout(ctx, pollEvery)
+		_, err := raw.WaitForNotification(wait)
+		cancel()
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err == nil:
+			s.poke()
+			continue
+		case !pgconn.Timeout(err):
+			return err
+		}
+		var ready bool
+		err = raw.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM rules r, LATERAL (SELECT 1 FROM keys k WHERE k.rule = r.id AND k.owner IS NULL AND k.state = 0
+			AND k.due <= $1 LIMIT 1) d)`, codec.Micros(s.now())).Scan(&ready)
+		if err != nil {
+			return err
+		}
+		if ready {
+			s.poke()
+		}
+	}
+}
