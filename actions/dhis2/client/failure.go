@@ -54,8 +54,12 @@ func (c *Client) refusal(a *answer) error {
 // refused is an answer by which DHIS2 turns a request down as a whole.
 func (c *Client) refused(a *answer, m *webMessage) *Error {
 	if m == nil {
-		if len(a.body) == 0 && a.status >= 500 {
+		switch {
+		case len(a.body) == 0 && a.status >= 500:
 			return c.overloaded(a)
+		case !json.Valid(a.body):
+			// DHIS2 gives a reason for every refusal; one that is cut off says nothing.
+			return c.brokenReply(a, errors.New("it is cut off or no JSON"))
 		}
 		m = &webMessage{Message: string(a.body)}
 	}

@@ -78,6 +78,8 @@ func TestImportAnswers(t *testing.T) {
 		"to another host":                 {301, map[string]string{"Location": "https://new.example.org/api/tracker?x=secret"}, "", NotDHIS2, 0, "moved to new.example.org"},
 		"empty with 200":                  {200, nil, "", Unreachable, 0, "cannot be read (HTTP 200)"},
 		"empty with 500":                  {500, nil, "", Overloaded, 0, "HTTP 500"},
+		"empty with 409":                  {409, nil, "", Unreachable, 0, "cannot be read (HTTP 409)"},
+		"a refusal cut off":               {409, nil, `{"httpStatus":"Conf`, Unreachable, 0, "cannot be read (HTTP 409)"},
 		"cut off":                         {200, nil, report[:60], Unreachable, 0, "cannot be read"},
 		"other JSON":                      {200, nil, `{"hello":"world"}`, NotDHIS2, 0, "not a report of an import"},
 		"a list":                          {200, nil, `[]`, Unreachable, 0, "cannot be read"},

@@ -208,3 +208,46 @@ func TestWrongCredentials(t *testing.T) {
 		c.Close()
 	}
 }
+
+// Whatever goes wrong on the way is told as what it is, and the same write sent again comes to the same.
+func TestFaults(t *testing.T) {
+	s, err := sandbox.New(sandbox.Options{Metadata: "../sandbox/testdata/tamala.json"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(s)
+	c, err := client.New(client.Options{URL: server.URL, Credentials: client.Credentials{Username: "admin", Password: "district"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		c.Close()
+		server.Close()
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	ctx := context.Background()
+	if _, _, err := c.Version(ctx); err != nil {
+		t.Fatal(err)
+	}
+	payload := &client.TrackerPayload{TrackedEntities: []client.TrackedEntity{woman("aaaaaaaaaa1", "NID-1")}}
+	for kind, want := range map[string]client.FailureKind{
+		sandbox.Fault500: client.Refused, sandbox.FaultBadGateway: client.Overloaded, sandbox.Fault503: client.Overloaded,
+		sandbox.Fault504: client.Overloaded, sandbox.Fault429: client.Overloaded, sandbox.FaultDisk: client.Overloaded,
+		sandbox.FaultDropBefore: client.Unreachable, sandbox.FaultDropAfter: client.Unreachable, sandbox.FaultTruncated: client.Unreachable,
+		sandbox.FaultEmpty: client.Unreachable,
+	} {
+		s.SetFaults(sandbox.Faults{Rate: 1, Kinds: []string{kind}})
+		_, err := c.ImportTracker(ctx, payload, client.TrackerOptions{})
+		var failed *client.Error
+		if !errors.As(err, &failed) || failed.Kind != want {
+			t.Errorf("%s: %v, want kind %d", kind, err, want)
+		}
+	}
+	s.SetFaults(sandbox.Faults{})
+	r, err := c.ImportTracker(ctx, payload, client.TrackerOptions{})
+	if err != nil || len(r.Written) != 1 || s.Counts().TrackedEntities != 1 {
+		t.Errorf("%+v, %v; %d people", r, err, s.Counts().TrackedEntities)
+	}
+}

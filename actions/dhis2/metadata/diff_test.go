@@ -162,3 +162,24 @@ func FuzzSearch(f *testing.F) {
 		}
 	})
 }
+
+func BenchmarkDiffCountry(b *testing.B) {
+	old, now := manyUnits(100_000), manyUnits(100_000)
+	now.OrgUnits[77].Name = "Another name"
+	for b.Loop() {
+		if n := len(Diff(old, now)); n != 1 {
+			b.Fatal(n)
+		}
+	}
+}
+
+func BenchmarkSearchCountry(b *testing.B) {
+	x := NewIndex(manyUnits(100_000))
+	for _, text := range []string{"facility number 5000", "facilty nmber", "nothing like it"} {
+		b.Run(text, func(b *testing.B) {
+			for b.Loop() {
+				x.Search(text)
+			}
+		})
+	}
+}
