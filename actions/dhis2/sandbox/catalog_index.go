@@ -162,7 +162,7 @@ func (c *catalog) indexPrograms() {
 	for _, o := range c.objects[kindProgram] {
 		p := &program{uid: str(o, "id"), name: str(o, "name"), registration: str(o, "programType") == "WITH_REGISTRATION",
 			entityType: ref(o, "trackedEntityType"), onlyOnce: boolean(o, "onlyEnrollOnce"), futureEnrollment: boolean(o, "selectEnrollmentDatesInFuture"),
-			futureIncident: boolean(o, "selectIncidentDatesInFuture"), incidentDate: boolean(o, "displayIncidentDate"),
+			futureIncident: boolean(o, "selectIncidentDatesInFuture"), incidentDate: o["displayIncidentDate"] == nil || boolean(o, "displayIncidentDate"),
 			expiryDays: int(number(o, "expiryDays")), completeExpiry: int(number(o, "completeEventsExpiryDays")),
 			expiryPeriodType: str(o, "expiryPeriodType"), accessLevel: str(o, "accessLevel"), featureType: str(o, "featureType"),
 			combo: ref(o, "categoryCombo"), orgUnitList: refs(o, "organisationUnits"), sharing: parseSharing(o), attributeOf: map[string]programAttribute{},

@@ -125,7 +125,10 @@ func (c *catalog) readDir(path string) error {
 			return fmt.Errorf("sandbox: reading the metadata: %w", err)
 		}
 		if t := bytes.TrimSpace(data); len(t) == 0 || t[0] != '[' {
-			continue // server.json, user.json
+			continue // server.json, me.json
+		}
+		if kind == "formerNames" {
+			continue // what objects were once called: no objects
 		}
 		if err := c.addCollection(kind, data, file); err != nil {
 			return err
@@ -155,6 +158,7 @@ func (c *catalog) addCollection(kind string, raw []byte, file string) error {
 				return fmt.Errorf("sandbox: %s: the %s number %d has no id: export the metadata with ids", file, kind, i+1)
 			}
 		}
+		spellOut(o)
 		c.add(kind, o)
 	}
 	if _, ok := c.objects[kind]; !ok {
@@ -164,6 +168,21 @@ func (c *catalog) addCollection(kind string, raw []byte, file string) error {
 		c.kinds = append(c.kinds, kind)
 	}
 	return nil
+}
+
+// references are lists that a snapshot may shorten to uids.
+var references = []string{"organisationUnits", "categoryOptions", "categories", "options", "userRoles", "userGroups", "users"}
+
+// spellOut writes shortened references as DHIS2 does: {"id": …}.
+func spellOut(o object) {
+	for _, name := range references {
+		items, _ := o[name].([]any)
+		for i, it := range items {
+			if uid, ok := it.(string); ok {
+				items[i] = object{"id": uid}
+			}
+		}
+	}
 }
 
 func contains(items []string, s string) bool {

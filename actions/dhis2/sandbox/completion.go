@@ -179,9 +179,12 @@ func (c *call) removeCompletion() {
 	if unit == nil {
 		bad("organisation unit", c.query.Get("ou"))
 	}
-	combo := c.attributeCombo(c.query.Get("cc"), strings.FieldsFunc(c.query.Get("cp"), func(r rune) bool { return r == ';' }))
+	combo, wrong := c.attributeCombo(c.query.Get("cc"), strings.FieldsFunc(c.query.Get("cp"), func(r rune) bool { return r == ';' }))
 	if combo == "" {
 		combo = defaultOptionCombo
+	}
+	if p == nil {
+		p = wrong
 	}
 	if p != nil {
 		c.srv.refused(c.w, p)

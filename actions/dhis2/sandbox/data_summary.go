@@ -167,8 +167,10 @@ type valueSet struct {
 // datumIn is one data value as it was sent.
 type datumIn struct {
 	element, period, orgUnit, combo, attributeCombo string
+	dataSet                                         string // of a single value
 	value, comment                                  *string
 	followUp, deleted                               bool
+	attributeProblem                                *problem // what was wrong with the options that were given instead of a combo
 }
 
 // readValueSet reads a body of data values; schemes and the dry run may be told inside it.

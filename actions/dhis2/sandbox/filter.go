@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -133,22 +134,26 @@ func (c condition) holds(v any) bool {
 		v = len(items)
 	}
 	text := textOf(v)
+	order := strings.Compare
+	if isNumber(v) {
+		order = compare
+	}
 	lower, value := strings.ToLower(text), strings.ToLower(c.value)
 	switch c.operator {
 	case "eq":
-		return compare(text, c.value) == 0 && (text == c.value || isNumber(text))
+		return order(text, c.value) == 0
 	case "ne", "neq":
 		return text != c.value
 	case "ieq":
 		return lower == value
 	case "gt":
-		return compare(text, c.value) > 0
+		return order(text, c.value) > 0
 	case "ge", "gte":
-		return compare(text, c.value) >= 0
+		return order(text, c.value) >= 0
 	case "lt":
-		return compare(text, c.value) < 0
+		return order(text, c.value) < 0
 	case "le", "lte":
-		return compare(text, c.value) <= 0
+		return order(text, c.value) <= 0
 	case "in":
 		return contains(c.values, text)
 	case "like":
@@ -174,23 +179,20 @@ func (c condition) holds(v any) bool {
 	return false
 }
 
-func isNumber(s string) bool {
-	_, err := strconv.ParseFloat(s, 64)
-	return err == nil
+func isNumber(v any) bool {
+	switch v.(type) {
+	case json.Number, int, float64:
+		return true
+	}
+	return false
 }
 
 // compare orders numbers as numbers and everything else, dates among it, as text.
 func compare(a, b string) int {
 	x, err1 := strconv.ParseFloat(a, 64)
 	y, err2 := strconv.ParseFloat(b, 64)
-	if err1 == nil && err2 == nil {
-		switch {
-		case x < y:
-			return -1
-		case x > y:
-			return 1
-		}
-		return 0
+	if err1 != nil || err2 != nil {
+		return strings.Compare(a, b)
 	}
-	return strings.Compare(a, b)
+	return cmp.Compare(x, y)
 }

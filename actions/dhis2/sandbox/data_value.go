@@ -1,0 +1,397 @@
+package sandbox
+
+import (
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// dataValue answers /api/dataValues, the resource of one value.
+func (c *call) dataValue() {
+	if !c.method(http.MethodGet, http.MethodPost, http.MethodDelete) {
+		return
+	}
+	if c.r.Method != http.MethodGet && !c.authorised("F_DATAVALUE_ADD") {
+		return
+	}
+	in, p := c.oneValue()
+	if p != nil {
+		c.srv.refused(c.w, p)
+		return
+	}
+	st := c.srv.store
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	switch c.r.Method {
+	case http.MethodPost:
+		p = c.writeValue(in)
+	case http.MethodDelete:
+		p = c.removeValue(in)
+	default:
+		c.readValue(in)
+		return
+	}
+	if p == nil {
+		if err := st.state.flush(); err != nil {
+			p = refuse(http.StatusInternalServerError, "", "%s", err.Error())
+		}
+	}
+	if p != nil {
+		c.w.Header().Set("Cache-Control", "no-cache, private")
+		c.srv.refused(c.w, p)
+		return
+	}
+	if c.r.Method == http.MethodPost {
+		c.w.WriteHeader(http.StatusCreated)
+	} else {
+		c.w.WriteHeader(http.StatusNoContent)
+	}
+}
+
+// oneValue reads a value from the query, a form or a JSON body.
+func (c *call) oneValue() (datumIn, *problem) {
+	var in datumIn
+	kind, _, _ := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
+	if c.r.Method == http.MethodPost && kind == "application/json" && c.query.Get("de") == "" {
+		body, p := c.srv.readBody(c.w, c.r)
+		if p != nil {
+			return in, p
+		}
+		root, err := parseJSON(body)
+		if err != nil || root == nil || root.kind != jsonObject {
+			return in, refuse(http.StatusBadRequest, "", "JSON parse error")
+		}
+		d := decoder{m: c.srv.manners}
+		in = datumIn{element: d.text(root, "dataElement"), period: d.text(root, "period"), orgUnit: d.text(root, "orgUnit"), combo: d.text(root, "categoryOptionCombo"),
+			dataSet: d.text(root, "dataSet"),
+			value:   d.optional(root, "value"), comment: d.optional(root, "comment"), followUp: d.flag(root, "followUp")}
+		if a := root.get("attribute"); a != nil {
+			options := []string{}
+			if o := a.get("options"); o != nil {
+				for _, it := range o.items {
+					options = append(options, it.text)
+				}
+			}
+			in.attributeCombo, in.attributeProblem = c.attributeCombo(d.text(a, "combo"), options)
+		}
+		if d.err != nil {
+			return in, refuse(http.StatusBadRequest, "", "JSON parse error: %s", d.err)
+		}
+		return in, nil
+	}
+	given := c.query
+	if c.r.Method == http.MethodPost && kind == "application/x-www-form-urlencoded" {
+		c.r.Body = http.MaxBytesReader(c.w, c.r.Body, maxBody)
+		if err := c.r.ParseForm(); err != nil {
+			return in, refuse(http.StatusBadRequest, "", "The form could not be read")
+		}
+		given = c.r.Form
+	}
+	get := given.Get
+	in = datumIn{element: get("de"), period: get("pe"), orgUnit: get("ou"), combo: get("co"), dataSet: get("ds"),
+		followUp: get("followUp") == "true"}
+	if given.Has("value") {
+		v := given.Get("value")
+		in.value = &v
+	}
+	if given.Has("comment") {
+		v := given.Get("comment")
+		in.comment = &v
+	}
+	in.attributeCombo, in.attributeProblem = c.attributeCombo(get("cc"), strings.FieldsFunc(get("cp"), func(r rune) bool { return r == ';' }))
+	return in, nil
+}
+
+// attributeCombo gives the option combo of a category combo and options; both or none must be given.
+func (c *call) attributeCombo(combo string, options []string) (string, *problem) {
+	cat := c.srv.catalog
+	switch {
+	case combo == "" && len(options) == 0:
+		return "", nil
+	case combo == "" || len(options) == 0:
+		return "", conflicting("E2040", "Both category combination and category options must be specified")
+	case cat.byID[combo].kind != kindCombo:
+		return "", conflicting("E1110", "Category combo not found or not accessible: `%s`", combo)
+	}
+	for _, o := range options {
+		if cat.catOptions[o] == nil {
+			return "", conflicting("E1111", "Category option not found or not accessible: `%s`", o)
+		}
+	}
+	if oc := cat.comboOf(combo, options); oc != nil {
+		return oc.uid, nil
+	}
+	return "", conflicting("E2041", "Attribute option combo does not exist for given category combo and category options")
+}
+
+func (in datumIn) key() valueKey {
+	k := valueKey{in.element, in.period, in.orgUnit, in.combo, in.attributeCombo}
+	if p, ok := parsePeriod(in.period); ok {
+		k.period = p.iso
+	}
+	if k.combo == "" {
+		k.combo = defaultOptionCombo
+	}
+	if k.attributeCombo == "" {
+		k.attributeCombo = defaultOptionCombo
+	}
+	return k
+}
+
+// dimension checks what a value is about, up to 2.42 with codes of its own.
+func (c *call) dimension(in datumIn) *problem {
+	cat := c.srv.catalog
+	_, ok := parsePeriod(in.period)
+	unit := cat.orgUnits[in.orgUnit]
+	switch {
+	case cat.dataElements[in.element] == nil:
+		return conflicting("E1100", "Data element not found or not accessible: `%s`", orNull(in.element))
+	case in.combo != "" && cat.optionCombos[in.combo] == nil:
+		return conflicting("E1103", "Category option combo not found or not accessible: `%s`", in.combo)
+	case in.attributeProblem != nil:
+		return in.attributeProblem
+	case !ok:
+		return conflicting("E1101", "Period is invalid: `%s`", orNull(in.period))
+	case unit == nil:
+		return conflicting("E1102", "Organisation unit not found or not accessible: `%s`", orNull(in.orgUnit))
+	case !c.user.captures(unit):
+		return conflicting("E2020", "Organisation unit is not in the hierarchy of the current user: `%s`", unit.uid)
+	}
+	return nil
+}
+
+func conflicting(code, format string, args ...any) *problem {
+	return refuse(http.StatusConflict, code, format, args...)
+}
+
+func orNull(s string) string {
+	if s == "" {
+		return "null"
+	}
+	return s
+}
+
+func (c *call) writeValue(in datumIn) *problem {
+	if c.srv.manners.dataEntry() {
+		return c.enterValue(in, "CREATE_AND_UPDATE")
+	}
+	if p := c.dimension(in); p != nil {
+		return p
+	}
+	de := c.srv.catalog.dataElements[in.element]
+	period, _ := parsePeriod(in.period)
+	if p := c.valueTime(in, de, period); p != nil {
+		return p
+	}
+	if in.value != nil {
+		v := normalBoolean(*in.value, de.valueType)
+		in.value = &v
+	}
+	if p := c.valueFits(in, de); p != nil {
+		return p
+	}
+	if p := c.notLocked(in, de, period); p != nil {
+		return p
+	}
+	c.keepValue(in, de)
+	return nil
+}
+
+// valueTime checks that the period suits the org unit, the data set and the attribute options.
+func (c *call) valueTime(in datumIn, de *dataElement, p period) *problem {
+	cat := c.srv.catalog
+	unit := cat.orgUnits[in.orgUnit]
+	if !unit.opening.IsZero() && unit.opening.After(p.end) || !unit.closed.IsZero() && unit.closed.Before(p.start) {
+		return conflicting("E2019", "Organisation unit is closed for the selected period: `%s`", unit.uid)
+	}
+	if in.dataSet != "" {
+		ds := cat.dataSets[in.dataSet]
+		if ds == nil {
+			return conflicting("E1105", "Data set not found or not accessible: `%s`", in.dataSet)
+		}
+		if _, has := ds.elements[de.uid]; !has {
+			return conflicting("E2021", "Data set: `%s` does not contain data element: `%s`", ds.uid, de.uid)
+		}
+	}
+	if sets := cat.dataSetsOf[de.uid]; len(sets) > 0 {
+		open := 0
+		for _, s := range sets {
+			open = max(open, s.openFuture)
+		}
+		if latest, ok := latestOpen(sets[0].periodType, open, c.srv.now()); ok && p.start.After(latest.end) {
+			return conflicting("E2022", "Period: `%s` is after latest open future period: `%s` for data element: `%s`", p.iso, latest.iso, de.uid)
+		}
+	}
+	if oc := cat.optionCombos[in.attributeCombo]; oc != nil {
+		for _, id := range oc.options {
+			o := cat.catOptions[id]
+			switch {
+			case o == nil:
+			case !o.start.IsZero() && p.end.Before(o.start):
+				return conflicting("E2023", "Period: `%s` is before start date: %s for attribute option: `%s`", p.iso, o.start.Format("2006-01-02"), o.uid)
+			case !o.end.IsZero() && p.start.After(o.end):
+				return conflicting("E2024", "Period: `%s` is after start date: %s for attribute option: `%s`", p.iso, o.end.Format("2006-01-02"), o.uid)
+			}
+		}
+	}
+	return nil
+}
+
+// valueFits checks a value against the type and the options of its data element.
+func (c *call) valueFits(in datumIn, de *dataElement) *problem {
+	value := ""
+	if in.value != nil {
+		value = *in.value
+	}
+	if reason := misfit(value, de.valueType); reason != "" {
+		return conflicting("E2030", "Data value must match data element value type: `%s`", de.valueType)
+	}
+	if in.comment != nil && len(*in.comment) > maxComment {
+		return conflicting("E2028", "Comment is invalid: `comment_length_greater_than_max_length`")
+	}
+	if set := c.srv.catalog.optionSets[de.optionSet]; set != nil && value != "" && !fitsOptions(set, value, de.valueType) {
+		return conflicting("E2029", "Data value is not a valid option of the data element option set: `%s`", de.uid)
+	}
+	return nil
+}
+
+// notLocked checks that the time for entry is not over.
+func (c *call) notLocked(in datumIn, de *dataElement, p period) *problem {
+	if c.query.Get("force") == "true" && c.user.super || c.user.may("F_EDIT_EXPIRED") {
+		return nil
+	}
+	sets := c.srv.catalog.dataSetsOf[de.uid]
+	if ds := c.srv.catalog.dataSets[in.dataSet]; ds != nil {
+		sets = []*dataSet{ds}
+	}
+	for _, s := range sets {
+		if s.expiryDays > 0 && c.srv.now().After(p.end.Add(time.Duration((s.expiryDays+1)*24)*time.Hour)) {
+			return conflicting("E2017", "Data set is locked")
+		}
+	}
+	return nil
+}
+
+// keepValue writes a value: what is not given stays as it was, what is given empty is cleared, and a value that says nothing is removed.
+func (c *call) keepValue(in datumIn, de *dataElement) {
+	k, now := in.key(), c.srv.now().UTC()
+	n := &dataValue{Element: k.element, Period: k.period, OrgUnit: k.orgUnit, Combo: k.combo, AttributeCombo: k.attributeCombo, FollowUp: in.followUp,
+		made: made{Created: now, Updated: now, CreatedBy: c.user.username, UpdatedBy: c.user.username, Seq: c.srv.store.next()}}
+	old := c.srv.store.values[k]
+	if old != nil && old.Deleted {
+		n.Created, n.CreatedBy = old.Created, old.CreatedBy
+	} else if old != nil {
+		n.Created, n.CreatedBy, n.Value, n.Comment = old.Created, old.CreatedBy, old.Value, old.Comment
+		n.FollowUp = old.FollowUp || in.followUp
+	}
+	if in.value != nil {
+		n.Value = strings.TrimSpace(*in.value)
+	}
+	if in.comment != nil {
+		n.Comment = strings.TrimSpace(*in.comment)
+	}
+	zero := !de.zeroIsSignificant && numericType(de.valueType) && de.aggregation != "AVERAGE" && n.Value != "" && strings.Trim(n.Value, "-0.") == ""
+	if n.Value == "" && n.Comment == "" || zero {
+		if old == nil {
+			return
+		}
+		n.Deleted = true
+	}
+	c.srv.store.putValue(n)
+}
+
+// enterValue writes or removes one value as 2.43 and later do it.
+func (c *call) enterValue(in datumIn, strategy string) *problem {
+	if in.attributeProblem != nil {
+		return in.attributeProblem
+	}
+	o := &dataOptions{strategy: strategy, schemes: map[string]string{}, force: c.query.Get("force") == "true"}
+	e := &dataEntry{srv: c.srv, c: c.srv.catalog, st: c.srv.store, user: c.user, o: o, now: c.srv.now().UTC()}
+	if in.value == nil && in.comment == nil && strategy != "DELETE" {
+		in.deleted = true
+	}
+	entries, _, ge, err := e.decode(&valueSet{values: []datumIn{in}})
+	switch {
+	case err != nil:
+		return refuse(http.StatusConflict, "E1101", "Period is invalid: `%s`", in.period)
+	case ge != nil:
+		return refuse(http.StatusBadRequest, ge.code, "%s", ge.text())
+	}
+	ds, ge := e.check(in.dataSet, entries)
+	if ge != nil {
+		return refuse(http.StatusConflict, ge.code, "%s", ge.text())
+	}
+	sum := newSummary(nil)
+	valid := e.checkValues(ds, entries, sum)
+	if len(valid) == 0 {
+		return refuse(http.StatusConflict, "E1004", "Failed to upsert data value: %s", sum.Conflicts[0].Value)
+	}
+	e.write(valid, sum)
+	return nil
+}
+
+func (c *call) removeValue(in datumIn) *problem {
+	missing := conflicting("", "Data value cannot be deleted because it does not exist")
+	old := c.srv.store.values[in.key()]
+	gone := old == nil || old.Deleted
+	if c.srv.manners.dataEntry() {
+		if gone {
+			return missing
+		}
+		return c.enterValue(in, "DELETE")
+	}
+	if p := c.dimension(in); p != nil {
+		return p
+	}
+	de := c.srv.catalog.dataElements[in.element]
+	period, _ := parsePeriod(in.period)
+	if p := c.valueTime(in, de, period); p != nil {
+		return p
+	}
+	if p := c.notLocked(in, de, period); p != nil {
+		return p
+	}
+	if gone {
+		return missing
+	}
+	n := *old
+	n.Deleted, n.Updated, n.UpdatedBy = true, c.srv.now().UTC(), c.user.username
+	c.srv.store.putValue(&n)
+	return nil
+}
+
+// decodable checks what a value is about as 2.43 and later do it before they read one.
+func (c *call) decodable(in datumIn) *problem {
+	if in.attributeProblem != nil {
+		return in.attributeProblem
+	}
+	e := &dataEntry{srv: c.srv, c: c.srv.catalog, st: c.srv.store, user: c.user, o: &dataOptions{schemes: map[string]string{}}, now: c.srv.now().UTC()}
+	_, _, ge, err := e.decode(&valueSet{values: []datumIn{in}})
+	switch {
+	case err != nil:
+		return conflicting("E1101", "Period is invalid: `%s`", in.period)
+	case ge != nil:
+		return refuse(http.StatusBadRequest, ge.code, "%s", ge.text())
+	}
+	return nil
+}
+
+func (c *call) readValue(in datumIn) {
+	var p *problem
+	if c.srv.manners.dataEntry() {
+		p = c.decodable(in)
+	} else {
+		p = c.dimension(in)
+	}
+	v := c.srv.store.values[in.key()]
+	if p == nil && (v == nil || v.Deleted) {
+		p = conflicting("", "Data value does not exist")
+	}
+	if p != nil {
+		c.srv.refused(c.w, p)
+		return
+	}
+	c.w.Header().Set("Cache-Control", "no-cache, no-store, max-age=0, must-revalidate")
+	c.srv.json(c.w, http.StatusOK, []string{v.Value})
+}
