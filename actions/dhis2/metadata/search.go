@@ -19,6 +19,7 @@ type Hit struct {
 	Name       string `json:"name"`
 	Path       string `json:"path,omitempty"` // what it lies in, from the top: "Tamala / Coast", the program of a stage, the set of an option
 	score      int
+	object     object
 }
 
 // maxHits bounds what a search gives.
@@ -50,14 +51,18 @@ func (x *Index) Search(text string) []Hit {
 	slices.SortStableFunc(hits, func(a, b Hit) int {
 		return cmp.Or(cmp.Compare(a.score, b.score), cmp.Compare(rank(a.Collection), rank(b.Collection)), cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
 	})
-	return hits[:min(len(hits), maxHits)]
+	hits = hits[:min(len(hits), maxHits)]
+	for i := range hits {
+		hits[i].Path = x.pathOf(hits[i].object)
+	}
+	return hits
 }
 
 func (x *Index) searchWith(fit func(*Named) (int, bool)) []Hit {
 	var hits []Hit
 	for o := range everyObject(x.Snapshot) {
 		if score, fits := fit(o.named); fits {
-			hits = append(hits, Hit{Collection: o.collection, ID: o.named.ID, Code: o.named.Code, Name: o.named.Name, Path: x.pathOf(o), score: score})
+			hits = append(hits, Hit{Collection: o.collection, ID: o.named.ID, Code: o.named.Code, Name: o.named.Name, score: score, object: o})
 		}
 	}
 	return hits
