@@ -92,26 +92,58 @@ func (p *projectCheck) folders(all []*Rule) {
 	}
 }
 
-// writes warns where which rule's value stands in DHIS2 depends on which record came last.
+// writes warns where it depends on which record came last which rule's value stands in DHIS2: one warning for two rules and an object. Rules that
+// write the very same fields are two ways for the same records, such as a webhook and a dropped export, and agree.
 func (p *projectCheck) writes(all []*Rule) {
-	type field struct{ server, object, field string }
-	type writer struct {
-		rule  *Rule
-		place diag.Place
-	}
-	first := map[field]writer{}
+	type object struct{ server, name string }
+	written := map[object][]*Rule{}
 	for _, r := range all {
 		for _, w := range r.writes {
-			key := field{r.Server, w.object, w.field}
-			o, ok := first[key]
-			switch {
-			case !ok:
-				first[key] = writer{r, w.place}
-			case o.rule != r:
-				p.add(diag.Warning, "written-twice", fmt.Sprintf("the rule %q writes %s of %s too", o.rule.Name, w.field, w.object), "have one rule write it, or be sure that the later record is to win", w.place, o.place, "written here")
+			key := object{r.Server, w.object}
+			if !slices.Contains(written[key], r) {
+				written[key] = append(written[key], r)
 			}
 		}
 	}
+	for key, rules := range written {
+		for i, r := range rules {
+			for _, other := range rules[:i] {
+				p.shared(key.name, r, other)
+			}
+		}
+	}
+}
+
+// shared warns of the fields of an object that two rules write.
+func (p *projectCheck) shared(object string, r, other *Rule) {
+	mine, theirs := r.fieldsOf(object), other.fieldsOf(object)
+	var both []string
+	for name := range mine {
+		if _, ok := theirs[name]; ok {
+			both = append(both, name)
+		}
+	}
+	if len(both) == 0 || len(both) == len(mine) && len(both) == len(theirs) {
+		return
+	}
+	slices.Sort(both)
+	more := ""
+	if n := len(both) - 3; n > 0 {
+		more = fmt.Sprintf(" and %d more", n)
+	}
+	p.add(diag.Warning, "written-twice", fmt.Sprintf("the rule %q writes %s%s of %s too", other.Name, diag.Names(both[:min(3, len(both))], "and"), more, object),
+		"have one rule write each field, or be sure that the later record is to win", mine[both[0]], theirs[both[0]], "written here")
+}
+
+// fieldsOf gives the fields of an object that the rule writes, with their places.
+func (r *Rule) fieldsOf(object string) map[string]diag.Place {
+	fields := map[string]diag.Place{}
+	for _, w := range r.writes {
+		if w.object == object {
+			fields[w.field] = w.place
+		}
+	}
+	return fields
 }
 
 // sameNode tells whether two nodes say the same.

@@ -71,8 +71,6 @@ func (c *compiler) problemHint(n *yamlnode.Node, p expression.Problem) string {
 		if !slices.Contains(c.scope.Names(), n.Value) {
 			return fmt.Sprintf("for a fixed text write {value: %s}", n.Value)
 		}
-	case p.Code == expression.CodeUnknownName:
-		return fmt.Sprintf("%s For a fixed text write {value: %s}", p.Hint, n.Value)
 	}
 	return p.Hint
 }

@@ -615,3 +615,38 @@ actions:
 		})
 	}
 }
+
+func TestFieldsThatTwoRulesWrite(t *testing.T) {
+	rule := func(name string, writes ...string) *Rule {
+		r, findings := Load("rules/"+name+".yaml", []byte(strings.Replace(head, "/forms", "/"+name, 1)+"actions:\n  - dhis2.event: {program: X}\n"), testEnvironment(files{"samples/form.json": formSample}))
+		if r == nil || findings.List.HasErrors() {
+			t.Fatal(findings.List)
+		}
+		for _, w := range writes {
+			object, field, _ := strings.Cut(w, ".")
+			r.Actions[0].DeclareWrite(object, field, r.Actions[0].Place)
+		}
+		return r
+	}
+	for _, c := range []struct {
+		name string
+		with []*Rule
+		want string
+	}{
+		{"different fields", []*Rule{rule("a", "person.name"), rule("b", "person.phone")}, ""},
+		{"different objects", []*Rule{rule("a", "person.name"), rule("b", "case.name", "case.x")}, ""},
+		{"the same fields", []*Rule{rule("a", "person.name", "person.sex"), rule("b", "person.sex", "person.name")}, ""},
+		{"some fields", []*Rule{rule("a", "person.name", "person.sex"), rule("b", "person.sex", "person.phone")}, `the rule "a" writes "sex" of person too`},
+		{"many fields", []*Rule{rule("a", "p.1", "p.2", "p.3", "p.4", "p.5"), rule("b", "p.1", "p.2", "p.3", "p.4", "p.x")}, `the rule "a" writes "1", "2" and "3" and 1 more of p too`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var got []string
+			for _, d := range CheckProject(c.with) {
+				got = append(got, d.Message)
+			}
+			if d := cmp.Diff(c.want, strings.Join(got, "; ")); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}

@@ -46,6 +46,15 @@ func (c *compiler) who(t *metadata.TrackedEntityType, p *metadata.Program, set [
 		w.recreate = c.choice("when_deleted", "recreate", "fail") == "recreate"
 	}
 	w.matchBy(c, set)
+	if w.external != nil {
+		// Ids of different fields cannot be told to be the same person's.
+		object := "the " + t.Name + " with the external id " + w.external.Text
+		for _, v := range set {
+			if a, _, _ := c.x.TrackedEntityAttribute(v.uid, nil); a != nil {
+				c.spec.DeclareWrite(object, a.Name, v.Place)
+			}
+		}
+	}
 	return w
 }
 
