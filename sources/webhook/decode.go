@@ -78,7 +78,9 @@ func decode(header http.Header, body []byte, depth int) (v any, err error) {
 	limits := tree.Limits{Depth: depth}
 	switch {
 	case kind == "application/json" || kind == "text/json" || strings.HasSuffix(kind, "+json"):
-		v, err = tree.JSON(body, limits)
+		if v, err = tree.JSON(body, limits); err == nil {
+			err = unfoldSubmission(v, limits)
+		}
 	case kind == "application/xml" || kind == "text/xml" || strings.HasSuffix(kind, "+xml"):
 		var m map[string]any
 		m, err = tree.XML(body, limits)
@@ -121,6 +123,27 @@ func contentType(header http.Header, body []byte) (string, map[string]string, er
 		kind = "unknown"
 	}
 	return kind, params, nil
+}
+
+// unfoldSubmission puts the tree of a form in the place of its XML text, which ODK Central's webhooks send as data.xml
+// ({"type": "submission.create", "id": ..., "data": {"xml": ...}}, as the documentation of central-webhook has it).
+func unfoldSubmission(v any, limits tree.Limits) error {
+	event, _ := v.(map[string]any)
+	kind, _ := event["type"].(string)
+	data, _ := event["data"].(map[string]any)
+	text, _ := data["xml"].(string)
+	if !strings.HasPrefix(kind, "submission.") || text == "" {
+		return nil
+	}
+	form, err := tree.XML([]byte(text), limits)
+	if err != nil {
+		return err
+	}
+	delete(data, "xml")
+	for key, value := range form {
+		data[key] = value
+	}
+	return nil
 }
 
 // addHeaders gives a CommCare form or case in XML the times that its JSON form has inside and that CommCare sends beside the XML in headers.
