@@ -40,7 +40,7 @@ type Options struct {
 // Timeouts bound one request. Zero values take the defaults.
 type Timeouts struct {
 	Connect time.Duration // to connect and agree on TLS; 10 s
-	Headers time.Duration // until the server begins to answer, which an import does when it is done; 3 min
+	Headers time.Duration // until the server begins to answer, which an import does when it is done; as long as Whole
 	Whole   time.Duration // until the answer is read; 5 min
 }
 
@@ -157,7 +157,7 @@ func (o *Options) setDefaults() {
 		value *time.Duration
 		or    time.Duration
 	}{
-		{&o.Timeouts.Connect, 10 * time.Second}, {&o.Timeouts.Headers, 3 * time.Minute}, {&o.Timeouts.Whole, 5 * time.Minute},
+		{&o.Timeouts.Connect, 10 * time.Second}, {&o.Timeouts.Whole, 5 * time.Minute},
 		{&o.JobPoll, 500 * time.Millisecond}, {&o.JobWait, 15 * time.Minute},
 	} {
 		if *d.value <= 0 {
