@@ -105,6 +105,9 @@ func placeOf(cfg *pgxpool.Config) string {
 func schemaOf(cfg *pgxpool.Config) string {
 	params := cfg.ConnConfig.RuntimeParams
 	schema := strings.TrimSpace(strings.Split(params["search_path"], ",")[0])
+	if !strings.HasPrefix(schema, `"`) {
+		schema = strings.ToLower(schema) // as PostgreSQL reads it
+	}
 	if schema = strings.Trim(schema, `"`); schema == "" {
 		schema = defaultSchema
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -49,9 +50,10 @@ func newPlace(t testing.TB) place {
 	if err != nil {
 		t.Fatal(err)
 	}
-	schema := "culvert_test_" + rand.Text()[:12]
+	schema := "culvert_test_" + strings.ToLower(rand.Text()[:12])
 	q := dsn.Query()
 	q.Set("search_path", schema)
+	q.Set("application_name", schema)
 	dsn.RawQuery = q.Encode()
 	t.Cleanup(func() {
 		ctx := context.Background()
