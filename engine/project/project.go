@@ -82,7 +82,21 @@ func (l *Loader) Load(ctx context.Context, dir string) (*Project, error) {
 		return nil, err
 	}
 	p.Findings.Sort()
+	p.readPlaces()
 	return p, nil
+}
+
+// readPlaces reads the maps, tables and extended files that findings point into, so that their lines can be shown.
+func (p *Project) readPlaces() {
+	for _, d := range p.Findings {
+		if _, ok := p.Texts[d.Place.File]; ok || d.Place.File == "" {
+			continue
+		}
+		// A file that cannot be read has a finding that says so, and is shown without its lines.
+		if text, err := readFile(p.Dir, d.Place.File); err == nil {
+			p.Texts[d.Place.File] = text
+		}
+	}
 }
 
 // snapshots reads the snapshot of every server; a server without one is left out, its rules say so.
