@@ -32,7 +32,7 @@ type tag struct {
 	Folder   string    `json:"folder"`
 	Marker   string    `json:"marker,omitempty"` // path of the marker file to remove
 	Received time.Time `json:"received"`
-	Accepted bool      `json:"accepted,omitempty"` // the sink knows the file
+	SHA256   string    `json:"sha256,omitempty"` // once the sink has accepted the file
 }
 
 const tagFile = ".file.json"
@@ -82,9 +82,9 @@ func (in inbox) path(id string, t tag) string { return filepath.Join(in.dir, id,
 // leftover is how long a prepared folder without a file may belong to another runner that is still filling it.
 const leftover = time.Hour
 
-// unaccepted lists the taken files that the sink may not know: a crash came between the move and the acceptance. What a crash left half
-// prepared is removed.
-func (in inbox) unaccepted() ([]string, error) {
+// taken lists the files that lie in the inbox. Which of them the sink knows is for the sink to say: a crash may have come between the move and the
+// acceptance, or the journal may have been restored from a backup. What a crash left half prepared is removed.
+func (in inbox) taken() ([]string, error) {
 	entries, err := os.ReadDir(in.dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -100,9 +100,7 @@ func (in inbox) unaccepted() ([]string, error) {
 		id := e.Name()
 		t, err := in.readTag(id)
 		if err == nil && exists(in.path(id, t)) {
-			if !t.Accepted {
-				ids = append(ids, id)
-			}
+			ids = append(ids, id)
 			continue
 		}
 		if info, ierr := e.Info(); ierr == nil && in.now().Sub(info.ModTime()) > leftover && in.onlyOurs(id) {
@@ -140,9 +138,11 @@ func (in inbox) describe(ctx context.Context, id string, t tag) (sources.File, e
 	if !before.Mode().IsRegular() {
 		return sources.File{}, &FileError{Place: t.Name, Message: "it is not a regular file", Mend: "drop the file itself, not a link"}
 	}
-	sum, err := digest(ctx, path)
-	if err != nil {
-		return sources.File{}, fmt.Errorf("reading taken file: %w", err)
+	sum := t.SHA256
+	if sum == "" {
+		if sum, err = digest(ctx, path); err != nil {
+			return sources.File{}, fmt.Errorf("reading taken file: %w", err)
+		}
 	}
 	after, err := os.Lstat(path)
 	if err != nil {
@@ -194,10 +194,10 @@ func (in inbox) offer(ctx context.Context, id string, sink sources.Sink) (f sour
 		return f, false, err
 	}
 	duplicate, err = sink.AcceptFile(ctx, f)
-	if err != nil || duplicate {
+	if err != nil || duplicate || t.SHA256 != "" {
 		return f, duplicate, err
 	}
-	t.Accepted = true
+	t.SHA256 = f.SHA256
 	return f, false, in.writeTag(id, t)
 }
 

@@ -97,7 +97,7 @@ func (w *watcher) Run(ctx context.Context, sink sources.Sink) error {
 	if err := os.MkdirAll(w.Inbox, 0o700); err != nil {
 		return fmt.Errorf("making inbox folder: %w", err)
 	}
-	ids, err := w.inbox.unaccepted()
+	ids, err := w.inbox.taken()
 	if err != nil {
 		return err
 	}

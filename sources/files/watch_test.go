@@ -325,3 +325,19 @@ func TestTake(t *testing.T) {
 		t.Errorf("the inbox holds %v", ids)
 	}
 }
+
+// A journal that was restored from a backup learns of the files that were taken since.
+func TestAForgetfulSinkIsToldAgain(t *testing.T) {
+	root := t.TempDir()
+	c := testConfig(root, WatchedRule{Rule: "anc"})
+	s := newSink()
+	stop := start(t, c, s)
+	mustWrite(t, filepath.Join(root, "drop", "a.csv"), "name\nAda\n")
+	first := await(t, s.took)
+	stop()
+	s = newSink()
+	start(t, c, s)
+	if diff := cmp.Diff(first, await(t, s.took)); diff != "" {
+		t.Error(diff)
+	}
+}
