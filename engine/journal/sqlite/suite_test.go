@@ -1,6 +1,7 @@
 package sqlite_test
 
 import (
+	"flag"
 	"path/filepath"
 	"testing"
 
@@ -11,7 +12,15 @@ import (
 	"github.com/culvert/culvert/engine/journal/sqlite"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// modelChecks are fewer than rapid's hundred, for every step waits for the disk; -rapid.checks on the command line says otherwise.
+const modelChecks = "40"
+
+func TestMain(m *testing.M) {
+	if err := flag.Set("rapid.checks", modelChecks); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // place is a file in a folder of the test.
 type place string

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -278,22 +279,31 @@ func (w *writer) prepare(ctx context.Context) error {
 
 // mistrust closes a connection that reported a fault of the disk, so that the next transaction begins with a new one.
 func (w *writer) mistrust(err error) {
-	if w.conn != nil && damaged(err) {
-		w.close()
+	if w.conn == nil || !damaged(err) {
+		return
 	}
+	w.closeStatements()
+	// Said to be bad, it is closed and not given out again.
+	_ = w.conn.Raw(func(any) error { return driver.ErrBadConn })
+	w.close()
 }
 
 func (w *writer) close() {
 	if w.conn == nil {
 		return
 	}
+	w.closeStatements()
+	if err := w.conn.Close(); err != nil && !errors.Is(err, sql.ErrConnDone) {
+		w.log.Warn("close the journal's connection", "error", err)
+	}
+	w.conn = nil
+}
+
+func (w *writer) closeStatements() {
 	for _, s := range w.stmts {
 		_ = s.Close()
 	}
-	if err := w.conn.Close(); err != nil {
-		w.log.Warn("close the journal's connection", "error", err)
-	}
-	w.conn, w.stmts = nil, nil
+	w.stmts = nil
 }
 
 // refuse answers what came too late.
