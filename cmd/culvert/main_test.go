@@ -29,21 +29,30 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs every command as a user does. `example NAME` lays an example project down in the working folder, `sandbox [VERSION]` starts a DHIS2
-// look-alike with the metadata of Tamala and sets the variables that the example takes its server from, `eventually COMMAND` tries until it succeeds.
+// look-alike with the metadata of Tamala and sets the variables that the example takes its server from, `eventually COMMAND` tries until it succeeds,
+// `start run` and `stop run` run the project in the background, `logged TEXT` looks into what it logged, `post PATH FILE [STATUS]` posts as CommCare does,
+// `delivered N` wants so many delivered records.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		UpdateScripts:       os.Getenv("UPDATE") != "",
 		RequireExplicitExec: true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"example":    exampleCommand,
-			"sandbox":    sandboxCommand,
-			"eventually": eventuallyCommand,
-			"replace":    replaceCommand,
+			"example":        exampleCommand,
+			"sandbox":        sandboxCommand,
+			"eventually":     eventuallyCommand,
+			"replace":        replaceCommand,
+			"start":          startCommand,
+			"stop":           stopCommand,
+			"logged":         loggedCommand,
+			"get":            getCommand,
+			"post":           postCommand(true),
+			"anonymous-post": postCommand(false),
+			"delivered":      deliveredCommand,
 		},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("COMMCARE_PASSWORD", "secret")
-			e.Setenv("CULVERT_LISTEN", "127.0.0.1:0")
+			e.Setenv("CULVERT_LISTEN", freeAddress(e))
 			e.Setenv("DHIS2_USERNAME", "admin")
 			e.Setenv("DHIS2_PASSWORD", "district")
 			e.Setenv("DHIS2_URL", "http://127.0.0.1:1")
@@ -83,10 +92,15 @@ func sandboxCommand(ts *testscript.TestScript, _ bool, args []string) {
 const eventuallyLimit = 30 * time.Second
 
 func eventuallyCommand(ts *testscript.TestScript, neg bool, args []string) {
+	commands := map[string]func(*testscript.TestScript, []string) error{"get": get, "delivered": delivered, "logged": logged}
+	do, ok := commands[args[0]]
+	if !ok || neg {
+		ts.Fatalf("usage: eventually get|delivered|logged ...")
+	}
 	deadline := time.Now().Add(eventuallyLimit)
 	for {
-		err := ts.Exec(args[0], args[1:]...)
-		if (err == nil) != neg {
+		err := do(ts, args[1:])
+		if err == nil {
 			return
 		}
 		if time.Now().After(deadline) {

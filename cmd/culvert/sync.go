@@ -69,6 +69,9 @@ func (a *app) syncServer(ctx context.Context, config *project.Config, s *project
 	if err != nil {
 		return false, err
 	}
+	for _, w := range r.Warnings {
+		fmt.Fprintf(a.stderr, "%s: warning: %s\n", s.Name, w)
+	}
 	if r.First && check {
 		return true, errors.New("there is no snapshot to compare with: run `culvert sync` first")
 	}

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// freeAddress gives an address that nothing listens on.
+func freeAddress(e *testscript.Env) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		e.T().Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		e.T().Fatal(err)
+	}
+	return l.Addr().String()
+}
+
+// running is the run that a script has started; its log is kept in the script's folder.
+var running sync.Map // *testscript.TestScript -> *exec.Cmd
+
+const logFile = "run.log"
+
+func startCommand(ts *testscript.TestScript, _ bool, args []string) {
+	c := exec.CommandContext(context.Background(), os.Args[0], args...)
+	c.Dir = ts.MkAbs(".")
+	for _, name := range []string{"DHIS2_URL", "DHIS2_USERNAME", "DHIS2_PASSWORD", "COMMCARE_PASSWORD", "CULVERT_LISTEN", "PATH"} {
+		c.Env = append(c.Env, name+"="+ts.Getenv(name))
+	}
+	c.Env = append(c.Env, asChild+"=1")
+	log, err := os.Create(ts.MkAbs(logFile))
+	ts.Check(err)
+	c.Stderr = log
+	ts.Check(c.Start())
+	running.Store(ts, c)
+	ts.Defer(func() {
+		if _, there := running.LoadAndDelete(ts); there {
+			_ = c.Process.Kill() // the script has failed before it came to stop
+			_ = c.Wait()
+		}
+		_ = log.Close()
+	})
+}
+
+func stopCommand(ts *testscript.TestScript, _ bool, _ []string) {
+	c, ok := running.LoadAndDelete(ts)
+	if !ok {
+		ts.Fatalf("nothing was started")
+	}
+	cmd := c.(*exec.Cmd)
+	ts.Check(cmd.Process.Signal(os.Interrupt))
+	if err := cmd.Wait(); err != nil {
+		ts.Fatalf("it did not end in good order: %v\n%s", err, ts.ReadFile(logFile))
+	}
+}
+
+func loggedCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if err := logged(ts, args); (err == nil) == neg {
+		ts.Fatalf("logged %q: %v", args, err)
+	}
+}
+
+func logged(ts *testscript.TestScript, args []string) error {
+	if !strings.Contains(ts.ReadFile(logFile), args[0]) {
+		return fmt.Errorf("the log does not hold %q", args[0])
+	}
+	return nil
+}
+
+func getCommand(ts *testscript.TestScript, _ bool, args []string) { ts.Check(get(ts, args)) }
+
+func get(ts *testscript.TestScript, args []string) error {
+	status, _, err := request(ts, http.MethodGet, args[0], nil, false)
+	if err == nil && status != http.StatusOK {
+		err = fmt.Errorf("answer %d", status)
+	}
+	return err
+}
+
+// postCommand posts a file and wants an answer whose status begins with the digits given, 2 when none are.
+func postCommand(known bool) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, _ bool, args []string) {
+		want := "2"
+		if len(args) > 2 {
+			want = args[2]
+		}
+		status, text, err := request(ts, http.MethodPost, args[0], []byte(ts.ReadFile(args[1])), known)
+		ts.Check(err)
+		if !strings.HasPrefix(strconv.Itoa(status), want) || status == http.StatusNoContent {
+			ts.Fatalf("answer %d %s, want %s", status, text, want)
+		}
+	}
+}
+
+func request(ts *testscript.TestScript, method, path string, body []byte, known bool) (int, string, error) {
+	req, err := http.NewRequestWithContext(context.Background(), method, "http://"+ts.Getenv("CULVERT_LISTEN")+path, bytes.NewReader(body))
+	if err != nil {
+		return 0, "", err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if known {
+		req.SetBasicAuth("commcare", "secret")
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, "", err
+	}
+	text, err := io.ReadAll(resp.Body)
+	return resp.StatusCode, string(text), errors.Join(err, resp.Body.Close())
+}
+
+func deliveredCommand(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(delivered(ts, args))
+}
+
+// delivered wants status to count so many delivered records.
+func delivered(ts *testscript.TestScript, args []string) error {
+	c := exec.CommandContext(context.Background(), os.Args[0], "status", "--format", "json")
+	c.Dir = ts.MkAbs(".")
+	c.Env = append(os.Environ(), asChild+"=1", "CULVERT_LISTEN="+ts.Getenv("CULVERT_LISTEN"))
+	out, err := c.Output()
+	var exit *exec.ExitError
+	if err != nil && !(errors.As(err, &exit) && exit.ExitCode() == exitFindings) {
+		return fmt.Errorf("status: %w", err)
+	}
+	var o struct {
+		Records struct {
+			Delivered int `json:"delivered"`
+		} `json:"records"`
+	}
+	if err := json.Unmarshal(out, &o); err != nil {
+		return fmt.Errorf("status says %q: %w", out, err)
+	}
+	if strconv.Itoa(o.Records.Delivered) != args[0] {
+		return fmt.Errorf("%d delivered", o.Records.Delivered)
+	}
+	return nil
+}
