@@ -170,6 +170,7 @@ type datumIn struct {
 	dataSet                                         string // of a single value
 	value, comment                                  *string
 	followUp, deleted                               bool
+	hasFollowUp                                     bool     // of a single value
 	attributeProblem                                *problem // what was wrong with the options that were given instead of a combo
 }
 

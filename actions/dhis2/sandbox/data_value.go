@@ -65,7 +65,7 @@ func (c *call) oneValue() (datumIn, *problem) {
 		d := decoder{m: c.srv.manners}
 		in = datumIn{element: d.text(root, "dataElement"), period: d.text(root, "period"), orgUnit: d.text(root, "orgUnit"), combo: d.text(root, "categoryOptionCombo"),
 			dataSet: d.text(root, "dataSet"),
-			value:   d.optional(root, "value"), comment: d.optional(root, "comment"), followUp: d.flag(root, "followUp")}
+			value:   d.optional(root, "value"), comment: d.optional(root, "comment"), followUp: d.flag(root, "followUp"), hasFollowUp: root.get("followUp") != nil}
 		if a := root.get("attribute"); a != nil {
 			options := []string{}
 			if o := a.get("options"); o != nil {
@@ -90,7 +90,7 @@ func (c *call) oneValue() (datumIn, *problem) {
 	}
 	get := given.Get
 	in = datumIn{element: get("de"), period: get("pe"), orgUnit: get("ou"), combo: get("co"), dataSet: get("ds"),
-		followUp: get("followUp") == "true"}
+		followUp: get("followUp") == "true", hasFollowUp: given.Has("followUp")}
 	if given.Has("value") {
 		v := given.Get("value")
 		in.value = &v
@@ -283,7 +283,9 @@ func (c *call) keepValue(in datumIn, de *dataElement) {
 		n.Created, n.CreatedBy = old.Created, old.CreatedBy
 	} else if old != nil {
 		n.Created, n.CreatedBy, n.Value, n.Comment = old.Created, old.CreatedBy, old.Value, old.Comment
-		n.FollowUp = old.FollowUp || in.followUp
+		if !in.hasFollowUp {
+			n.FollowUp = old.FollowUp
+		}
 	}
 	if in.value != nil {
 		n.Value = strings.TrimSpace(*in.value)
@@ -308,8 +310,11 @@ func (c *call) enterValue(in datumIn, strategy string) *problem {
 	}
 	o := &dataOptions{strategy: strategy, schemes: map[string]string{}, force: c.query.Get("force") == "true"}
 	e := &dataEntry{srv: c.srv, c: c.srv.catalog, st: c.srv.store, user: c.user, o: o, now: c.srv.now().UTC()}
-	if in.value == nil && in.comment == nil && strategy != "DELETE" {
-		in.deleted = true
+	if strategy != "DELETE" {
+		if in.value != nil && *in.value == "" && in.comment == nil && !in.hasFollowUp {
+			return c.removeValue(in)
+		}
+		in = c.keepUnspecified(in)
 	}
 	entries, _, ge, err := e.decode(&valueSet{values: []datumIn{in}})
 	switch {
@@ -329,6 +334,26 @@ func (c *call) enterValue(in datumIn, strategy string) *problem {
 	}
 	e.write(valid, sum)
 	return nil
+}
+
+// keepUnspecified takes what is not given from the stored value.
+func (c *call) keepUnspecified(in datumIn) datumIn {
+	old := c.srv.store.values[in.key()]
+	if old == nil || old.Deleted {
+		return in
+	}
+	if in.value == nil && old.Value != "" {
+		v := old.Value
+		in.value = &v
+	}
+	if in.comment == nil && old.Comment != "" {
+		v := old.Comment
+		in.comment = &v
+	}
+	if !in.hasFollowUp {
+		in.followUp = old.FollowUp
+	}
+	return in
 }
 
 func (c *call) removeValue(in datumIn) *problem {

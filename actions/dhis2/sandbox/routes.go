@@ -42,7 +42,7 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 		s.page(w, r)
 		return
 	}
-	c := &call{srv: s, w: w, r: r, query: r.URL.Query()}
+	c := &call{srv: s, w: w, r: r, query: parseQuery(r.URL.RawQuery)}
 	for _, p := range strings.Split(rest, "/") {
 		if p != "" {
 			c.path = append(c.path, p)
@@ -110,4 +110,26 @@ func (c *call) tracker() {
 	default:
 		c.srv.notFound(c.w, c.r)
 	}
+}
+
+// parseQuery reads a query as servlets do: only & separates, so that a ; may stand in a value.
+func parseQuery(raw string) url.Values {
+	out := url.Values{}
+	for raw != "" {
+		var pair string
+		pair, raw, _ = strings.Cut(raw, "&")
+		if pair == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(pair, "=")
+		out.Add(plain(name), plain(value))
+	}
+	return out
+}
+
+func plain(s string) string {
+	if out, err := url.QueryUnescape(s); err == nil {
+		return out
+	}
+	return s
 }
