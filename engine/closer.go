@@ -158,7 +158,7 @@ func (c *closer) finish(ctx context.Context, f *journal.File) (bool, error) {
 		}
 	}
 	_, err = files.Finish(ctx, files.FinishRequest{
-		File: f.File, Format: plan.Format, Results: resultsPath(f), Done: plan.Done, Failed: plan.Failed, Unreadable: nothingRead(records),
+		File: f.File, Format: plan.Format, Results: files.ResultsPath(f.File), Done: plan.Done, Failed: plan.Failed, Unreadable: nothingRead(records),
 	})
 	if err != nil {
 		return false, err
@@ -183,7 +183,7 @@ func (c *closer) complete(ctx context.Context, f *journal.File, records []*journ
 	if err != nil {
 		return err
 	}
-	results, err := files.OpenResults(resultsPath(f), f.Offset)
+	results, err := files.OpenResults(files.ResultsPath(f.File), f.Offset)
 	if err != nil {
 		return err
 	}
@@ -241,7 +241,7 @@ func recordResult(rec *journal.Record) files.ResultRow {
 // failedLines gives the rows that the results call failed so far.
 func failedLines(f *journal.File) (map[int64]bool, error) {
 	told := map[int64]bool{}
-	file, err := os.Open(resultsPath(f))
+	file, err := os.Open(files.ResultsPath(f.File))
 	if errors.Is(err, fs.ErrNotExist) && f.Offset == 0 {
 		return told, nil
 	}

@@ -132,14 +132,18 @@ func (f *feeder) keep(program *Program, records []*journal.Record) {
 
 // drop forgets records that are settled or given back.
 func (f *feeder) drop(jobs []*job) {
+	room := false
 	f.mu.Lock()
 	for _, j := range jobs {
 		if j.rec != nil {
 			f.forget(j.rec.Seq)
+			room = true
 		}
 	}
 	f.mu.Unlock()
-	f.poke()
+	if room {
+		f.poke()
+	}
 }
 
 func (f *feeder) forget(seq int64) {

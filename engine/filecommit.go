@@ -15,7 +15,7 @@ const commitRows = 5000
 // commitAll records outcomes in the order of the rows until the last one, or until the run is given up. Lines of the results file are on disk before
 // the progress that counts them. When the runner ends, what is under way is recorded first.
 func (run *fileRun) commitAll(ctx context.Context) error {
-	results, err := files.OpenResults(run.resultsPath(), run.file.Offset)
+	results, err := files.OpenResults(files.ResultsPath(run.source), run.file.Offset)
 	if err != nil {
 		return err
 	}
@@ -115,7 +115,7 @@ func (run *fileRun) add(b *journal.Batch, progress *journal.File, results *files
 		progress.Delivered++
 	}
 	if o.kept() {
-		rec, err := row.record(run.file.Received, now)
+		rec, err := row.record(run.source.Received, now)
 		if err != nil {
 			return err
 		}
@@ -179,7 +179,7 @@ func (run *fileRun) readAll(ctx context.Context) {
 
 // unreadable lets what cannot be read of a file stand as one failed row behind those that could be.
 func (run *fileRun) unreadable(ctx context.Context, bad *files.FileError) error {
-	known, err := run.r.journal.FileRecords(ctx, run.file.ID)
+	known, err := run.r.journal.FileRecords(ctx, run.source.ID)
 	if err != nil {
 		return err
 	}
@@ -195,7 +195,7 @@ func (run *fileRun) unreadable(ctx context.Context, bad *files.FileError) error 
 	defer run.mu.Unlock()
 	number := max(run.last+1, run.file.Next)
 	row := &fileRow{run: run, number: number, settled: true}
-	row.outcome = rowOutcome{state: journal.Failed, attempts: 1, problem: unreadableFile(&run.file, bad)}
+	row.outcome = rowOutcome{state: journal.Failed, attempts: 1, problem: unreadableFile(run.source.Name, bad)}
 	run.rows = append(run.rows, row)
 	run.nothing = number == 1
 	return nil

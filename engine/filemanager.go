@@ -168,7 +168,7 @@ func (m *fileManager) turn(server string) (before <-chan struct{}, free bool) {
 func (m *fileManager) begin(ctx context.Context, f journal.File, flow *Flow, plan FilePlan, before <-chan struct{}, claims int64) {
 	ctx, cancel := context.WithCancel(ctx)
 	run := &fileRun{
-		r: m.r, flow: flow, lane: m.r.lanes[flow.Server], plan: plan, before: before, cancel: cancel, file: f, claims: claims,
+		r: m.r, flow: flow, lane: m.r.lanes[flow.Server], plan: plan, before: before, cancel: cancel, source: f.File, from: f.Next, file: f, claims: claims,
 		read: make(chan struct{}), done: make(chan struct{}), touched: make(chan struct{}, 1),
 	}
 	m.mu.Lock()

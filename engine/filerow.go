@@ -50,7 +50,7 @@ func (o *rowOutcome) kept() bool { return o.state == journal.Pending || o.state 
 func (row *fileRow) record(received time.Time, now time.Time) (*journal.Record, error) {
 	o := &row.outcome
 	rec := &journal.Record{
-		Rule: row.run.file.Rule, ID: row.id, Key: row.key, Received: received, Origin: row.origin(),
+		Rule: row.run.source.Rule, ID: row.id, Key: row.key, Received: received, Origin: row.origin(),
 		State: o.state, Attempts: o.attempts, NextTry: o.nextTry, Problem: o.problem, Objects: o.objects,
 	}
 	if o.state == journal.Failed {
@@ -59,14 +59,14 @@ func (row *fileRow) record(received time.Time, now time.Time) (*journal.Record, 
 	if row.body != nil {
 		body, err := json.Marshal(row.body)
 		if err != nil {
-			return nil, fmt.Errorf("keep row %d of %s: %w", row.line, row.run.file.Name, err)
+			return nil, fmt.Errorf("keep row %d of %s: %w", row.line, row.run.source.Name, err)
 		}
 		if err := encodeBody(rec, body, nil); err != nil {
 			return nil, err
 		}
 	}
 	if rec.ID == "" {
-		rec.ID = fmt.Sprintf("%s%s-%d", unidentified, row.run.file.ID, row.number)
+		rec.ID = fmt.Sprintf("%s%s-%d", unidentified, row.run.source.ID, row.number)
 	}
 	if rec.Key == "" {
 		rec.Key = rec.ID
@@ -75,7 +75,7 @@ func (row *fileRow) record(received time.Time, now time.Time) (*journal.Record, 
 }
 
 func (row *fileRow) origin() sources.Origin {
-	f := &row.run.file
+	f := &row.run.source
 	return sources.Origin{Trigger: "files", File: f.Name, FileID: f.ID, Row: row.line, DataRow: row.number, Sheet: row.sheet}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/files"
 )
 
@@ -19,6 +20,8 @@ const chunkRows = 256
 // fileRun reads one open file from its first row that is not settled, and records what becomes of its rows.
 type fileRun struct {
 	r      *Runner
+	source sources.File // what it is, which does not change
+	from   int64        // first row that was not settled
 	flow   *Flow
 	lane   *lane
 	plan   FilePlan
@@ -30,13 +33,13 @@ type fileRun struct {
 	cancel context.CancelFunc
 
 	mu      sync.Mutex
-	file    journal.File
-	rows    []*fileRow // in order, from file.Next on
-	last    int64      // number of the last row that was read
-	nothing bool       // not one row could be read
-	total   bool       // the last row is among them
-	closed  bool       // given up
-	reason  error      // why, nil when only the rule has changed
+	file    journal.File // with its progress
+	rows    []*fileRow   // in order, from file.Next on
+	last    int64        // number of the last row that was read
+	nothing bool         // not one row could be read
+	total   bool         // the last row is among them
+	closed  bool         // given up
+	reason  error        // why, nil when only the rule has changed
 	touched chan struct{}
 }
 
@@ -68,12 +71,12 @@ type chunk struct {
 
 // readRows reads to the end of the file, evaluates rows several at once and hands them on in order.
 func (run *fileRun) readRows(ctx context.Context) error {
-	reader, err := files.Open(ctx, run.file.Path, run.plan.Format)
+	reader, err := files.Open(ctx, run.source.Path, run.plan.Format)
 	if err != nil {
 		return err
 	}
 	defer reader.Close()
-	if err := reader.Skip(run.file.Next - 1); err != nil {
+	if err := reader.Skip(run.from - 1); err != nil {
 		return err
 	}
 	chunks := make(chan *chunk, 4)
@@ -152,7 +155,7 @@ func (run *fileRun) evaluate(c *chunk) {
 			row.settled = true
 			continue
 		}
-		e, err := Evaluate(run.flow, rules.Input{Body: row.body, Source: SourceFields(row.origin(), run.file.Received)})
+		e, err := Evaluate(run.flow, rules.Input{Body: row.body, Source: SourceFields(row.origin(), run.source.Received)})
 		row.id, row.key = e.ID, e.Key
 		switch {
 		case err != nil:
@@ -243,11 +246,6 @@ func (run *fileRun) leftovers() []*fileRow {
 	return rows
 }
 
-func (run *fileRun) resultsPath() string { return resultsPath(&run.file) }
-
-// resultsPath is where the outcomes of a file's rows are gathered, beside the file in the inbox.
-func resultsPath(f *journal.File) string { return files.ResultsPath(f.File) }
-
 func unreadableRow(err error) *journal.Problem {
 	p := &journal.Problem{Class: actions.ClassData, Code: "unreadable-row", Cause: err.Error()}
 	var bad *files.RowError
@@ -263,11 +261,11 @@ func unreadableRow(err error) *journal.Problem {
 // codeUnreadableFile marks the record that stands for what cannot be read of a file.
 const codeUnreadableFile = "unreadable-file"
 
-func unreadableFile(f *journal.File, err error) *journal.Problem {
+func unreadableFile(name string, err error) *journal.Problem {
 	p := &journal.Problem{Class: actions.ClassData, Code: codeUnreadableFile, Cause: err.Error(), Mend: "mend the file and drop it again"}
 	var bad *files.FileError
 	if errors.As(err, &bad) {
-		p.Cause = fmt.Sprintf("%s: %s", f.Name, bad.Message)
+		p.Cause = fmt.Sprintf("%s: %s", name, bad.Message)
 		if bad.Mend != "" {
 			p.Mend = bad.Mend
 		}
