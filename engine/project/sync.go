@@ -3,10 +3,6 @@ package project
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/culvert/culvert/actions/dhis2/client"
@@ -19,6 +15,7 @@ type SyncResult struct {
 	First    bool      // there was no snapshot before
 	Before   time.Time // when the snapshot before was made
 	Changes  []metadata.Change
+	Warnings []string // what a person should know though the sync went on
 }
 
 // Sync reads a server's metadata and compares it with the snapshot in dir; with write set the snapshot is replaced.
@@ -27,11 +24,12 @@ func Sync(ctx context.Context, c *client.Client, dir string, write bool, progres
 	if err != nil {
 		return nil, err
 	}
-	fresh, err := metadata.Sync(ctx, c, old, metadata.Options{Progress: progress})
+	r := &SyncResult{First: old == nil}
+	fresh, err := metadata.Sync(ctx, c, old, metadata.Options{Progress: progress, Warn: func(m string) { r.Warnings = append(r.Warnings, m) }})
 	if err != nil {
 		return nil, err
 	}
-	r := &SyncResult{Snapshot: fresh, First: old == nil}
+	r.Snapshot = fresh
 	if old != nil {
 		r.Before = old.Server.Synced
 		r.Changes = metadata.Diff(old, fresh)
@@ -45,14 +43,13 @@ func Sync(ctx context.Context, c *client.Client, dir string, write bool, progres
 	return r, nil
 }
 
-// previous reads the snapshot in dir, nil when there is none. A snapshot that cannot be read is replaced by a full sync, for it can be had again.
+// previous reads the snapshot in dir, nil when there is none. A snapshot that cannot be read, or is of another format, is replaced by a full sync,
+// for it can be had again.
 func previous(dir string) (*metadata.Snapshot, error) {
-	if _, err := os.Stat(filepath.Join(dir, "server.json")); errors.Is(err, fs.ErrNotExist) {
+	s, err := metadata.Read(dir)
+	var fault *metadata.ReadError
+	if errors.Is(err, metadata.ErrNoSnapshot) || errors.As(err, &fault) {
 		return nil, nil
 	}
-	s, err := metadata.Read(dir)
-	if err != nil {
-		return nil, fmt.Errorf("%w (delete the folder %s to sync anew)", err, dir)
-	}
-	return s, nil
+	return s, err
 }
