@@ -3,6 +3,7 @@ package dhis2
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/culvert/culvert/actions/dhis2/client"
 	"github.com/culvert/culvert/actions/dhis2/metadata"
@@ -25,6 +26,8 @@ type valuesPlan struct {
 	complete  *dateField
 	finish    string // complete, undo or leave
 	remove    bool   // the cells are removed instead of written
+	aggregate string // count, sum, average or last of the records; empty: each record's own value
+	spec      *rules.ActionSpec
 }
 
 func (v *valuesPlan) key() *rules.Expr { return nil }
@@ -54,6 +57,7 @@ func compileDataValueSet(c *compiler) planner {
 	}
 	v := c.valuesOf(set)
 	v.blueprint = newBlueprint("values of "+set.Name, set.Name, ImportOptions{})
+	v.aggregate = c.choice("aggregate", aggregateCount, aggregateSum, aggregateAverage, aggregateLast)
 	v.comment = c.comment()
 	v.complete = c.date("complete_date", false)
 	v.finish = c.choice("completion", "complete", "undo", "leave")
@@ -86,7 +90,7 @@ func compileDataValue(c *compiler) planner {
 // valuesOf reads what one value and a set of them have in common.
 func (c *compiler) valuesOf(set *metadata.DataSet) *valuesPlan {
 	return &valuesPlan{
-		workshop: c.workshop, set: set,
+		workshop: c.workshop, set: set, spec: c.spec,
 		orgUnit: c.orgUnit(true, c.dataSetUnits(set)),
 		period:  c.period(set),
 		combo:   c.attributeCombo(set.CategoryCombo, true),
@@ -115,7 +119,7 @@ func (c *compiler) oneValue(remove bool) *valuesPlan {
 	element := c.requiredName("data_element", "name a data element of the synced metadata")
 	n := c.name("data_set")
 	if element == nil {
-		c.readAll("org_unit", "period", "value", "comment", "category_option_combo", "attribute_option_combo", "attribute_category_options")
+		c.readAll("org_unit", "period", "value", "aggregate", "comment", "category_option_combo", "attribute_option_combo", "attribute_category_options")
 		return nil
 	}
 	var set *metadata.DataSet
@@ -125,7 +129,7 @@ func (c *compiler) oneValue(remove bool) *valuesPlan {
 		set = c.onlySetOf(element)
 	}
 	if set == nil {
-		c.readAll("org_unit", "period", "value", "comment", "category_option_combo", "attribute_option_combo", "attribute_category_options")
+		c.readAll("org_unit", "period", "value", "aggregate", "comment", "category_option_combo", "attribute_option_combo", "attribute_category_options")
 		return nil
 	}
 	v := c.valuesOf(set)
@@ -133,7 +137,7 @@ func (c *compiler) oneValue(remove bool) *valuesPlan {
 	v.blueprint = newBlueprint("data value of "+set.Name, set.Name, ImportOptions{})
 	e, combos := v.element(c, element)
 	if e == nil {
-		c.readAll("value", "comment", "category_option_combo")
+		c.readAll("value", "aggregate", "comment", "category_option_combo")
 		return nil
 	}
 	cell := v.newCell(e, combos, element.Place())
@@ -147,7 +151,9 @@ func (c *compiler) oneValue(remove bool) *valuesPlan {
 		if val == nil {
 			c.missing("value", "give the value")
 		} else {
-			cell.valued = c.valued(val, e.ID, element.Value, c.elementKind(e, true))
+			v.aggregate = c.choice("aggregate", aggregateCount, aggregateSum, aggregateAverage, aggregateLast)
+			c.checkAggregate(v.aggregate, e)
+			cell.valued = c.valued(val, e.ID, element.Value, shareKind(v.aggregate, c.elementKind(e, true)))
 		}
 		v.comment = c.comment()
 	}
@@ -277,6 +283,7 @@ func (v *valuesPlan) readCells(c *compiler, n *yamlnode.Node) {
 			continue
 		}
 		seen[e.ID] = pair.Key
+		c.checkAggregate(v.aggregate, e)
 		divided := combos != "" && combos != c.x.DefaultCombo()
 		if longForm(pair.Value) {
 			if divided {
@@ -284,7 +291,7 @@ func (v *valuesPlan) readCells(c *compiler, n *yamlnode.Node) {
 				continue
 			}
 			cell := v.newCell(e, combos, pair.Key.Place())
-			if cell.valued = c.valued(pair.Value, e.ID, pair.Key.Value, c.elementKind(e, true)); cell.valued != nil {
+			if cell.valued = c.valued(pair.Value, e.ID, pair.Key.Value, shareKind(v.aggregate, c.elementKind(e, true))); cell.valued != nil {
 				v.cells = append(v.cells, cell)
 			}
 			continue
@@ -304,7 +311,7 @@ func (v *valuesPlan) divided(c *compiler, e *metadata.DataElement, combos string
 			continue
 		}
 		seen[cell.combo] = true
-		cell.valued = c.valued(part.Value, e.ID, pair.Key.Value+", "+part.Key.Value, c.elementKind(e, true))
+		cell.valued = c.valued(part.Value, e.ID, pair.Key.Value+", "+part.Key.Value, shareKind(v.aggregate, c.elementKind(e, true)))
 		if cell.valued != nil {
 			v.cells = append(v.cells, cell)
 		}
@@ -332,7 +339,7 @@ func (v *valuesPlan) compulsory(c *compiler) {
 }
 
 func (v *valuesPlan) plan(s *rules.Scope, p *plan) error {
-	pe, err := v.period.eval(s)
+	pe, at, err := v.period.eval(s)
 	if err != nil {
 		return err
 	}
@@ -356,7 +363,7 @@ func (v *valuesPlan) plan(s *rules.Scope, p *plan) error {
 	base := cell{dataSet: v.set.ID, orgUnit: orgUnit.ID, period: pe.ISO(), attributeOptionCombo: attCombo}
 	for _, c := range v.cells {
 		w := &dataValueWrite{blueprint: c.label, cell: base, orgUnit: orgUnit, set: v.set.Name, attCombo: attName, comment: comment, place: c.rulePlace, remove: v.remove}
-		if err := v.fillCell(s, c, w); err != nil {
+		if err := v.fillCell(s, c, w, at); err != nil {
 			return err
 		}
 		if w.cell.dataElement != "" {
@@ -367,13 +374,16 @@ func (v *valuesPlan) plan(s *rules.Scope, p *plan) error {
 }
 
 // fillCell sets value and combination; the data element stays empty where there is nothing to send.
-func (v *valuesPlan) fillCell(s *rules.Scope, c *cellField, w *dataValueWrite) error {
+func (v *valuesPlan) fillCell(s *rules.Scope, c *cellField, w *dataValueWrite, at time.Time) error {
 	if c.valued != nil {
 		text, st, err := c.valued.eval(s, v.context)
-		if err != nil || st == stateOmit {
+		if err != nil || st == stateOmit && v.aggregate == "" {
 			return err
 		}
 		w.value, w.remove, w.place = text, st == stateClear, c.valued.place()
+		if v.aggregate != "" {
+			w.share = newShare(v.aggregate, text, s, v.spec, c.element.ID+"/"+c.combo, at)
+		}
 	}
 	w.cell.categoryOptionCombo, w.combo = c.combo, c.comboIs
 	if c.comboOf != nil {

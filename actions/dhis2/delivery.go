@@ -27,10 +27,11 @@ type job struct {
 	plan    *actions.Plan
 	items   []*item
 	learned []actions.Identity
-	force   bool            // send also what would change nothing
-	repeat  bool            // try once more at once
-	probe   bool            // ask the server what of it is there
-	mended  map[string]bool // what was tried already, so that nothing is tried for ever
+	force   bool             // send also what would change nothing
+	repeat  bool             // try once more at once
+	probe   bool             // ask the server what of it is there
+	totals  []actions.Digest // aggregates that were sent in the record's name
+	mended  map[string]bool  // what was tried already, so that nothing is tried for ever
 }
 
 // item is one write of a record.
@@ -241,6 +242,7 @@ func (d *delivery) results() []actions.Result {
 		}
 		if !d.rehearse {
 			r.Identities = j.learned
+			r.Digests = append(r.Digests, j.totals...)
 		}
 		results[n] = r
 	}

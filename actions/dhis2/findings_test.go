@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sort"
 	"strings"
 	"testing"
 
@@ -500,21 +499,4 @@ func unit(s *metadata.Snapshot, name string) *metadata.OrgUnit {
 		}
 	}
 	return &s.OrgUnits[len(s.OrgUnits)-1]
-}
-
-// codesFound lists the codes that this package can report, from its golden findings, for the test of their pages.
-func codesFound(t testing.TB) []string {
-	t.Helper()
-	seen := map[string]bool{}
-	for _, m := range mistakes {
-		for _, d := range findings(t, country(), m.actions) {
-			seen[d.Code] = true
-		}
-	}
-	var list []string
-	for code := range seen {
-		list = append(list, code)
-	}
-	sort.Strings(list)
-	return list
 }

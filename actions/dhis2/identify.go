@@ -379,7 +379,9 @@ func (d *delivery) label(i *item) {
 	case *deletion:
 		i.key = d.deletionKey(o)
 	case *dataValueWrite:
-		i.name = "DATA_VALUE:" + o.cell.String()
+		if o.share == nil {
+			i.name = "DATA_VALUE:" + o.cell.String()
+		}
 	case *completionWrite:
 		x := o.completion
 		i.name = strings.Join([]string{"COMPLETION:" + x.DataSet, x.Period, x.OrgUnit, x.AttributeOptionCombo}, ".")

@@ -228,6 +228,7 @@ type dataValueWrite struct {
 	comment  string
 	remove   bool
 	place    diag.Place
+	share    *share // of an aggregate, or nil
 }
 
 // Label names the value in words.
@@ -245,6 +246,8 @@ func (o *dataValueWrite) Describe() map[string]any {
 	o.put(m, "attribute_option_combo", o.attCombo)
 	o.put(m, "comment", o.comment)
 	switch {
+	case o.share != nil:
+		o.share.describe(m)
 	case o.remove:
 		m["remove"] = true
 	default:

@@ -58,23 +58,30 @@ func (c *compiler) period(set *metadata.DataSet) *periodField {
 	return p
 }
 
-// eval gives the period of one record. The error is a *rules.Failure.
-func (f *periodField) eval(s *rules.Scope) (period.Period, error) {
+// eval gives the period of one record, and the moment within it that the record speaks of (the period's start when it names the period only).
+// The error is a *rules.Failure.
+func (f *periodField) eval(s *rules.Scope) (period.Period, time.Time, error) {
 	if f.fixed != nil {
-		return *f.fixed, f.open(*f.fixed, nil)
+		return *f.fixed, f.fixed.Start, f.open(*f.fixed, nil)
 	}
 	r, err := f.Field.Eval(s)
 	if err != nil {
-		return period.Period{}, err
+		return period.Period{}, time.Time{}, err
 	}
 	if r.Blank {
-		return period.Period{}, f.fail(&value.Problem{Code: "blank-value", Message: "is blank", Mend: "fill it in at the source, or give a default in the rule"}, nil)
+		return period.Period{}, time.Time{}, f.fail(&value.Problem{Code: "blank-value", Message: "is blank", Mend: "fill it in at the source, or give a default in the rule"}, nil)
 	}
 	p, problem := f.read(r.Value)
 	if problem != nil {
-		return p, f.fail(problem, r.Value)
+		return p, time.Time{}, f.fail(problem, r.Value)
 	}
-	return p, f.open(p, r.Value)
+	at := p.Start
+	if t, ok := r.Value.(time.Time); ok {
+		at = t
+	} else if t, _, ok := value.Date(r.Value, f.layout, f.w.context); ok {
+		at = t
+	}
+	return p, at, f.open(p, r.Value)
 }
 
 func (f *periodField) fail(p *value.Problem, in any) *rules.Failure {

@@ -79,8 +79,12 @@ func (d *delivery) next(jobs []*job) []*item {
 func (d *delivery) clash(taken map[string]bool, i *item) bool {
 	claims := []string{i.key.Type + i.key.UID}
 	switch o := i.write.Object.(type) {
-	case *dataValueWrite, *completionWrite:
+	case *completionWrite:
 		claims[0] = i.name
+	case *dataValueWrite:
+		if claims[0] = i.name; o.share != nil {
+			claims[0] = "share:" + o.share.contributor
+		}
 	case *trackedEntityWrite:
 		for _, v := range o.values {
 			if a := d.x.AttributeByID(v.Attribute); a != nil && a.Unique && v.Value != "" {
@@ -132,8 +136,12 @@ func (d *delivery) send(ctx context.Context, p phase, items []*item) {
 	case phaseDelete:
 		d.importTracker(ctx, items, client.TrackerOptions{Rehearse: d.rehearse, Delete: true})
 	case phaseValues:
-		for set, group := range byDataSet(items) {
+		plain, shares := apart(items)
+		for set, group := range byDataSet(plain) {
 			d.importValues(ctx, set, group)
+		}
+		if len(shares) > 0 {
+			d.sum(ctx, shares)
 		}
 	case phaseComplete:
 		for _, i := range items {
@@ -207,4 +215,16 @@ func byDataSet(items []*item) map[string][]*item {
 		groups[set] = append(groups[set], i)
 	}
 	return groups
+}
+
+// apart parts values from shares of aggregates.
+func apart(items []*item) (plain, shares []*item) {
+	for _, i := range items {
+		if i.write.Object.(*dataValueWrite).share != nil {
+			shares = append(shares, i)
+		} else {
+			plain = append(plain, i)
+		}
+	}
+	return plain, shares
 }

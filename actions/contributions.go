@@ -1,0 +1,32 @@
+package actions
+
+import "context"
+
+// Contribution is what one item of one record gives to an aggregate value. The same contributor gives to one slot at a time.
+type Contribution struct {
+	Contributor string // the item: stable for a record, however often it is corrected
+	Slot        string // the aggregate value that it gives to; empty when it gives nothing any more
+	Value       string // a number, or for the last value any text
+	At          string // orders the contributions of a slot: the later text is the later contribution
+}
+
+// Tally is what all contributors of a slot give together.
+type Tally struct {
+	Slot  string
+	Count int
+	Sum   float64 // of the values that are numbers
+	Last  string  // the value with the latest At; of several the one whose contributor comes last in the alphabet
+}
+
+// Contributions is what records gave to aggregate values of one server. A Memory that implements it makes aggregation possible.
+//
+// Every method is durable when it returns. Two runners may call it at once: a tally is of one moment, and whoever sends it asks again afterwards.
+type Contributions interface {
+	// Contribute puts what the contributors give in the place of what they gave before. It tells for each contributor the slots that it has left since
+	// the last Settle, which have to be sent anew too.
+	Contribute(ctx context.Context, list []Contribution) (left map[string][]string, err error)
+	// Tallies gives what the slots come to; one that nobody gives to has Count 0.
+	Tallies(ctx context.Context, slots []string) (map[string]Tally, error)
+	// Settle forgets which slots the contributors have left, once those were sent.
+	Settle(ctx context.Context, contributors []string) error
+}
