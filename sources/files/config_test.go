@@ -12,6 +12,7 @@ import (
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/yamlnode"
+	"github.com/culvert/culvert/sources/tree"
 )
 
 func trigger(t *testing.T, text string) *rules.Trigger {
@@ -91,7 +92,7 @@ func TestDescribe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []Field{
+	want := []tree.Field{
 		{Path: "age", Type: "number", Filled: 3},
 		{Path: `form.case["@case_id"]`, Type: "text", Filled: 4},
 		{Path: "form.kept", Type: "boolean", Filled: 4},

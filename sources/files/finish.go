@@ -251,19 +251,26 @@ func move(from, to string) error {
 	return os.Remove(from)
 }
 
-// copyFile copies a regular file so that the copy appears whole or not at all.
+// copyFile copies a regular file so that the copy appears whole or not at all. It reports errUnsettled when the file is written to meanwhile.
 func copyFile(from, to string) (err error) {
 	src, err := os.Open(from)
 	if err != nil {
 		return err
 	}
 	defer src.Close()
+	before, err := src.Stat()
+	if err != nil {
+		return err
+	}
 	tmp := filepath.Join(filepath.Dir(to), "."+filepath.Base(to)+".tmp")
 	dst, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
 	_, err = io.Copy(dst, src)
+	if after, serr := src.Stat(); err == nil && (serr != nil || after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime())) {
+		err = errors.Join(errUnsettled, serr)
+	}
 	if err = errors.Join(err, dst.Sync(), dst.Close()); err != nil {
 		return errors.Join(err, removeQuietly(tmp))
 	}

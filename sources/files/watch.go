@@ -236,7 +236,7 @@ func (w *watcher) scanFolder(folder string, events *fsnotify.Watcher, n int) tim
 			next = min(next, wait)
 			continue
 		}
-		if err := w.take(path, claims); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := w.take(path, claims); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errUnsettled) {
 			w.say(path, slog.LevelError, "cannot take the dropped file", err)
 		}
 	}
@@ -314,6 +314,14 @@ func (w *watcher) watchFile(path string, info fs.FileInfo, claims []WatchedRule,
 
 // take moves a dropped file into the inbox: a copy for every rule that claims it but the last, which gets the file itself.
 func (w *watcher) take(path string, claims []WatchedRule) error {
+	// What cannot be read stays where its owner can mend it.
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
 	folder, name := filepath.Split(path)
 	for i, r := range claims {
 		t := tag{Rule: r.Rule, Name: name, Folder: filepath.Clean(folder), Received: w.Now()}

@@ -140,7 +140,10 @@ func (x *Route) records(r *http.Request, body []byte, from netip.Addr, now time.
 	if err != nil {
 		return nil, err
 	}
-	origin := sources.Origin{Trigger: Kind{}.Name(), Remote: from.String(), Headers: x.headers(r.Header)}
+	origin := sources.Origin{Trigger: Kind{}.Name(), Headers: x.headers(r.Header)}
+	if from.IsValid() {
+		origin.Remote = from.String()
+	}
 	records := make([]sources.Record, len(items))
 	for i, item := range items {
 		if _, ok := item.(map[string]any); !ok {
@@ -254,7 +257,7 @@ func (h *Handler) refused(w http.ResponseWriter, e *endpoint, err error) {
 		no = &refusal{http.StatusServiceUnavailable, "the request cannot be handled now", "send it again"}
 		w.Header().Set("Retry-After", "60")
 	}
-	h.config.Log.Debug("refused a webhook request", "path", e.path, "status", no.status, "cause", no.message)
+	h.config.Log.Info("refused a webhook request", "path", e.path, "status", no.status, "cause", no.message)
 	answer(w, no)
 }
 
