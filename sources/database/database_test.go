@@ -1,0 +1,541 @@
+package database
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/google/go-cmp/cmp"
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
+	"go.uber.org/goleak"
+
+	"github.com/culvert/culvert/sources"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// engine is one real database that the tests run against.
+type engine struct {
+	name       string
+	connection Connection
+	db         *sql.DB // that may write
+	moment     string  // the type of a column that holds the time of a change
+}
+
+func engines(t *testing.T) []engine {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "registry of people.db")
+	lite := open(t, "sqlite", "file:"+strings.ReplaceAll(path, " ", "%20"))
+	if _, err := lite.Exec("CREATE TABLE made (n INTEGER)"); err != nil {
+		t.Fatal(err)
+	}
+	out := []engine{{"SQLite", Connection{Name: "registry", URL: "sqlite:" + filepath.Base(path), Dir: filepath.Dir(path)}, lite, "DATETIME"}}
+	if url := server(t, "CULVERT_TEST_POSTGRES"); url != "" {
+		out = append(out, engine{"PostgreSQL", Connection{Name: "registry", URL: url}, open(t, "pgx", url), "TIMESTAMPTZ"})
+	}
+	if dsn := server(t, "CULVERT_TEST_MARIADB"); dsn != "" {
+		out = append(out, engine{"MariaDB", Connection{Name: "registry", URL: dsn}, open(t, "mysql", dsn), "DATETIME(6)"})
+	}
+	return out
+}
+
+// server gives the address of a test server; the tests that need it are skipped without one, but not in CI.
+func server(t *testing.T, variable string) string {
+	t.Helper()
+	v := os.Getenv(variable)
+	if v == "" && os.Getenv("CI") == "true" {
+		t.Fatalf("%s is not set", variable)
+	}
+	if v == "" {
+		t.Logf("SKIP: %s is not set, so this database is not tested", variable)
+	}
+	return v
+}
+
+func open(t *testing.T, driver, dsn string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open(driver, dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}
+
+// table makes a table that is gone after the test, and gives its name.
+func (e engine) table(t *testing.T, columns string) string {
+	t.Helper()
+	name := fmt.Sprintf("visits_%d", time.Now().UnixNano())
+	e.exec(t, "CREATE TABLE "+name+" ("+columns+")")
+	t.Cleanup(func() { e.exec(t, "DROP TABLE "+name) })
+	return name
+}
+
+func (e engine) exec(t *testing.T, text string) {
+	t.Helper()
+	if _, err := e.db.Exec(text); err != nil {
+		t.Fatalf("%s: %v", e.name, err)
+	}
+}
+
+func (e engine) open(t *testing.T) *Database {
+	t.Helper()
+	d, err := Open(e.connection)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return d
+}
+
+// each runs a test against every database that there is.
+func each(t *testing.T, do func(t *testing.T, e engine)) {
+	for _, e := range engines(t) {
+		t.Run(e.name, func(t *testing.T) { do(t, e) })
+	}
+}
+
+// sink keeps what it is given, as the journal would.
+type sink struct {
+	mu      sync.Mutex
+	seen    map[string]bool
+	bodies  []any // new ones
+	batches int
+	again   int // records seen before
+	cursors map[string]string
+	refuse  func(batch int) error
+	watch   func()
+}
+
+func newSink() *sink { return &sink{seen: map[string]bool{}, cursors: map[string]string{}} }
+
+func (s *sink) Accept(_ context.Context, b sources.Batch) ([]sources.Receipt, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.watch != nil {
+		s.watch()
+	}
+	s.batches++
+	if s.refuse != nil {
+		if err := s.refuse(s.batches); err != nil {
+			return nil, err
+		}
+	}
+	receipts := make([]sources.Receipt, len(b.Records))
+	for i, r := range b.Records {
+		id := fmt.Sprint(r.Rule, r.Body)
+		if receipts[i].Duplicate = s.seen[id]; receipts[i].Duplicate {
+			s.again++
+			continue
+		}
+		s.seen[id] = true
+		s.bodies = append(s.bodies, r.Body)
+	}
+	if b.Cursor != nil {
+		s.cursors[b.Cursor.Name] = b.Cursor.Value
+	}
+	return receipts, nil
+}
+
+func (s *sink) AcceptFile(context.Context, sources.File) (bool, error) {
+	return false, errors.New("no files here")
+}
+
+func (s *sink) Cursor(_ context.Context, name string) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cursors[name], nil
+}
+
+// ids gives the ids of the new records since the last call.
+func (s *sink) ids() []any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []any
+	for _, b := range s.bodies {
+		out = append(out, b.(map[string]any)["id"])
+	}
+	s.bodies = nil
+	return out
+}
+
+func delivery(s *sink) Delivery {
+	return Delivery{Rule: "anc", Trigger: "database", Cursor: "database/anc", Sink: s, Log: slog.New(slog.DiscardHandler), Now: time.Now}
+}
+
+func query(text string, cursor ...string) Query {
+	return Query{Text: text, Cursor: cursor, Batch: 3, Timeout: 30 * time.Second}
+}
+
+func numbers(from, to int) []any {
+	var out []any
+	for i := from; i <= to; i++ {
+		out = append(out, float64(i))
+	}
+	return out
+}
+
+func TestPollGoesOnWhereItWas(t *testing.T) {
+	each(t, func(t *testing.T, e engine) {
+		table := e.table(t, "id INTEGER PRIMARY KEY, updated_at "+e.moment+", name VARCHAR(50)")
+		for i := 1; i <= 10; i++ {
+			e.exec(t, fmt.Sprintf("INSERT INTO %s VALUES (%d, '2026-08-01 10:00:%02d', 'n')", table, i, i/4))
+		}
+		e.exec(t, fmt.Sprintf("INSERT INTO %s VALUES (99, NULL, 'never changed')", table))
+		d, s := e.open(t), newSink()
+		q := query("SELECT * FROM "+table+" -- all of them", "updated_at", "id")
+		poll := func(want []any) {
+			t.Helper()
+			if err := d.Poll(t.Context(), q, delivery(s)); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, s.ids()); diff != "" {
+				t.Error(diff)
+			}
+		}
+		poll(numbers(1, 10))
+		if s.batches != 4 || s.again != 0 {
+			t.Errorf("%d batches, %d rows read twice", s.batches, s.again)
+		}
+		poll(nil)
+		e.exec(t, "INSERT INTO "+table+" VALUES (11, '2026-08-01 10:00:02', 'same time, greater id'), (12, '2026-08-02 00:00:00', 'later')")
+		e.exec(t, "UPDATE "+table+" SET updated_at = '2026-08-03 00:00:00', name = 'changed' WHERE id = 3")
+		poll([]any{11.0, 12.0, 3.0})
+		if s.again != 0 {
+			t.Errorf("without overlap %d rows were read twice", s.again)
+		}
+	})
+}
+
+func TestOverlapFindsLateCommits(t *testing.T) {
+	each(t, func(t *testing.T, e engine) {
+		table := e.table(t, "id INTEGER PRIMARY KEY, updated_at "+e.moment)
+		e.exec(t, "INSERT INTO "+table+" VALUES (1, '2026-08-01 10:00:00'), (2, '2026-08-01 10:20:00'), (3, '2026-08-01 10:30:00.250')")
+		d, s := e.open(t), newSink()
+		q := query("SELECT * FROM "+table, "updated_at", "id")
+		q.Overlap = Overlap{Time: 15 * time.Minute, Given: true}
+		read := func() []any {
+			t.Helper()
+			if err := d.Poll(t.Context(), q, delivery(s)); err != nil {
+				t.Fatal(err)
+			}
+			return s.ids()
+		}
+		read()
+		before := s.cursors["database/anc"]
+		e.exec(t, "INSERT INTO "+table+" VALUES (4, '2026-08-01 10:16:00'), (5, '2026-08-01 10:01:00')")
+		if diff := cmp.Diff([]any{4.0}, read()); diff != "" {
+			t.Error(diff)
+		}
+		if s.again != 2 {
+			t.Errorf("%d rows were recognised", s.again)
+		}
+		if s.cursors["database/anc"] != before {
+			t.Errorf("the cursor went from %s to %s", before, s.cursors["database/anc"])
+		}
+	})
+}
+
+func TestRowsOfOneTimeAreNeverSplit(t *testing.T) {
+	each(t, func(t *testing.T, e engine) {
+		table := e.table(t, "id INTEGER PRIMARY KEY, updated_at "+e.moment)
+		for i := 1; i <= 20; i++ {
+			second := 0
+			if i > 16 {
+				second = i
+			}
+			e.exec(t, fmt.Sprintf("INSERT INTO %s VALUES (%d, '2026-08-01 10:00:%02d')", table, i, second))
+		}
+		d, s := e.open(t), newSink()
+		if err := d.Poll(t.Context(), query("SELECT * FROM "+table, "updated_at"), delivery(s)); err != nil {
+			t.Fatal(err)
+		}
+		if got := len(s.ids()); got != 20 || s.again != 0 {
+			t.Errorf("%d rows, %d twice", got, s.again)
+		}
+	})
+}
+
+func TestNumberCursorStartAndCrash(t *testing.T) {
+	each(t, func(t *testing.T, e engine) {
+		table := e.table(t, "id BIGINT PRIMARY KEY")
+		for i := 1; i <= 12; i++ {
+			e.exec(t, fmt.Sprintf("INSERT INTO %s VALUES (%d)", table, i))
+		}
+		d, s := e.open(t), newSink()
+		q := query("WITH recent AS (SELECT id FROM "+table+") SELECT id FROM recent", "id")
+		q.Start, q.Overlap = "4", Overlap{Time: defaultOverlap}
+		crash := errors.New("gone")
+		s.refuse = func(batch int) error {
+			if batch == 3 {
+				return crash
+			}
+			return nil
+		}
+		if err := d.Poll(t.Context(), q, delivery(s)); !errors.Is(err, crash) {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(numbers(4, 9), s.ids()); diff != "" {
+			t.Error(diff)
+		}
+		s.refuse = func(batch int) error {
+			if batch == 4 {
+				return &sources.ErrBusy{RetryAfter: time.Millisecond, Reason: "full"}
+			}
+			return nil
+		}
+		if err := d.Poll(t.Context(), q, delivery(s)); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(numbers(10, 12), s.ids()); diff != "" || s.again != 0 {
+			t.Error(diff, s.again)
+		}
+		q.Overlap = Overlap{Number: 2, Given: true}
+		if err := d.Poll(t.Context(), q, delivery(s)); err != nil || s.again != 3 {
+			t.Errorf("%d rows read again, %v", s.again, err)
+		}
+		q.Overlap = Overlap{Time: time.Hour, Given: true}
+		if err := d.Poll(t.Context(), q, delivery(s)); err == nil || !strings.Contains(err.Error(), "overlap does not fit") {
+			t.Error(err)
+		}
+		q.Start, q.Overlap = "1", Overlap{}
+		if err := d.Poll(t.Context(), q, delivery(s)); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(numbers(1, 3), s.ids()); diff != "" {
+			t.Error("another start reads again from there", diff)
+		}
+	})
+}
+
+func TestValues(t *testing.T) {
+	for _, e := range engines(t) {
+		t.Run(e.name, func(t *testing.T) {
+			var text string
+			want := map[string]any{
+				"small": 7.0, "big": "9007199254740993", "price": 12.5, "half": 0.5, "name": "Zoë", "day": "2026-08-01", "none": nil, "long": "1234567890.12345678901",
+			}
+			switch e.name {
+			case "SQLite":
+				table := e.table(t, "small INTEGER, big BIGINT, price DECIMAL(9,2), half REAL, name TEXT, day DATE, none TEXT, long TEXT, at DATETIME, yes BOOLEAN")
+				e.exec(t, "INSERT INTO "+table+" VALUES (7, 9007199254740993, 12.50, 0.5, 'Zoë', '2026-08-01', NULL, '1234567890.12345678901', '2026-08-01 10:00:00+03:00', 1)")
+				text = "SELECT * FROM " + table
+				want["at"], want["yes"] = "2026-08-01 10:00:00+03:00", 1.0
+			case "PostgreSQL":
+				text = `SELECT 7::int2 AS small, 9007199254740993::int8 AS big, 12.50::numeric AS price, 0.5::float4 AS half, 'Zoë'::varchar AS name, DATE '2026-08-01' AS day,
+					NULL::text AS none, 1234567890.12345678901::numeric AS long, TIMESTAMPTZ '2026-08-01 10:00:00+03' AS at, TIMESTAMP '2026-08-01 10:00:00.5' AS local_at,
+					true AS yes, '{"visits": [{"bp": 120}]}'::jsonb AS form, '6f2c9d3e-0000-4000-8000-000000000001'::uuid AS id, 'yes'::bytea AS raw, '\xff00'::bytea AS blob,
+					'NaN'::float8 AS nan, TIME '10:00' AS clock`
+				want["at"], want["local_at"], want["yes"] = "2026-08-01T07:00:00Z", "2026-08-01T10:00:00.5", true
+				want["form"] = map[string]any{"visits": []any{map[string]any{"bp": 120.0}}}
+				want["id"], want["raw"], want["blob"], want["nan"], want["clock"] = "6f2c9d3e-0000-4000-8000-000000000001", "yes", "/wA=", nil, "10:00:00"
+			case "MariaDB":
+				table := e.table(t, "small SMALLINT, big BIGINT UNSIGNED, price DECIMAL(9,2), half FLOAT, name VARCHAR(20) CHARACTER SET utf8mb4, day DATE, none TEXT, `long` DECIMAL(30,11), at TIMESTAMP, local_at DATETIME(3), yes BIT(1), form JSON, raw VARBINARY(10), zero DATETIME")
+				e.exec(t, "SET SESSION sql_mode=''")
+				e.exec(t, "INSERT INTO "+table+" VALUES (7, 9007199254740993, 12.50, 0.5, 'Zoë', '2026-08-01', NULL, 1234567890.12345678901, FROM_UNIXTIME(1785567600), '2026-08-01 10:00:00.5', b'1', '{\"visits\": 2}', x'ff00', NULL)")
+				text = "SELECT * FROM " + table
+				want["at"], want["local_at"], want["yes"], want["form"], want["raw"], want["zero"] = "2026-08-01T07:00:00Z", "2026-08-01T10:00:00.5", true, `{"visits": 2}`, "/wA=", nil
+			}
+			d, s := e.open(t), newSink()
+			if err := d.All(t.Context(), query(text), delivery(s)); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff([]any{want}, s.bodies); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestOnlyReading(t *testing.T) {
+	for _, e := range engines(t) {
+		if e.name == "SQLite" {
+			continue
+		}
+		t.Run(e.name, func(t *testing.T) {
+			text := map[string]string{"PostgreSQL": "SELECT set_config('culvert.test', txid_current()::text, false) AS id, nextval(pg_get_serial_sequence('%s', 'id')) AS n", "MariaDB": "SELECT NEXTVAL(%s_seq) AS id"}[e.name]
+			table := e.table(t, map[string]string{"PostgreSQL": "id SERIAL", "MariaDB": "id INTEGER"}[e.name])
+			if e.name == "MariaDB" {
+				e.exec(t, "CREATE SEQUENCE "+table+"_seq")
+				t.Cleanup(func() { e.exec(t, "DROP SEQUENCE "+table+"_seq") })
+			}
+			err := e.open(t).Poll(t.Context(), query(fmt.Sprintf(text, table), "id"), delivery(newSink()))
+			if err == nil || !strings.Contains(err.Error(), "write") {
+				t.Errorf("a query that writes: %v", err)
+			}
+		})
+	}
+}
+
+func TestSlowQueryIsStopped(t *testing.T) {
+	each(t, func(t *testing.T, e engine) {
+		text := map[string]string{
+			"PostgreSQL": "SELECT 1 AS id, pg_sleep(60)::text AS s",
+			"MariaDB":    "SELECT 1 AS id, BENCHMARK(100000000000, MD5('a')) AS s",
+			"SQLite":     "WITH RECURSIVE c(id) AS (SELECT 1 UNION ALL SELECT id+1 FROM c) SELECT max(id) AS id FROM c",
+		}[e.name]
+		q := query(text, "id")
+		q.Timeout = time.Second
+		if e.name == "SQLite" {
+			q.Timeout = time.Second - grace // it has no limit of its own
+		}
+		err := e.open(t).Poll(t.Context(), q, delivery(newSink()))
+		if err == nil || !strings.Contains(err.Error(), "did not answer in time") {
+			t.Error(err)
+		}
+	})
+}
+
+func TestErrorsAreWords(t *testing.T) {
+	each(t, func(t *testing.T, e engine) {
+		table := e.table(t, "id INTEGER PRIMARY KEY, name VARCHAR(20)")
+		e.exec(t, "INSERT INTO "+table+" VALUES (1, 'Jane Doe')")
+		d := e.open(t)
+		for text, want := range map[string]string{
+			"SELECT nothing FROM " + table:       "the database refuses the query",
+			"SELECT * FROM no_such_table":        "the database refuses the query",
+			"SELECT id FROM " + table + " WHERE": "the database refuses the query",
+			"SELECT name FROM " + table:          "id",
+			"SELECT id, name, id FROM " + table:  "", // each database has its own words for it
+		} {
+			err := d.Poll(t.Context(), query(text, "id"), delivery(newSink()))
+			if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "Jane") {
+				t.Errorf("%s: %v", text, err)
+			}
+		}
+		if e.name == "PostgreSQL" {
+			err := d.Poll(t.Context(), query("SELECT id, name::int AS n FROM "+table, "id"), delivery(newSink()))
+			if err == nil || strings.Contains(err.Error(), "Jane") || !strings.Contains(err.Error(), "22P02") {
+				t.Errorf("data in an error: %v", err)
+			}
+		}
+	})
+}
+
+func TestAddressesAreNeverPrinted(t *testing.T) {
+	const secret = "s3cret"
+	for _, url := range []string{
+		"postgres://u:s3cret@127.0.0.1:1/db", "postgres://u:s3cret@127.0.0.1:port/db", "mysql://u:s3cret@127.0.0.1:1/db", "u:s3cret@tcp(127.0.0.1:1)/db",
+		"u:s3cret@nowhere", "mysql://u:s3c%ret@h/db", "sqlserver://u:s3cret@127.0.0.1:1?database=x", "sqlserver://u:s3cret%zz@h", "oracle://u:s3cret@h/db",
+		"sqlite:", "sqlite:/nowhere/s3cret.db", "postgres://u:s3cret@no-such-host.invalid/db?connect_timeout=2",
+	} {
+		d, err := Open(Connection{Name: "registry", URL: url})
+		if err == nil {
+			err = d.Poll(t.Context(), query("SELECT 1 AS id", "id"), delivery(newSink()))
+			if closing := d.Close(); closing != nil {
+				t.Error(closing)
+			}
+		}
+		if err == nil || strings.Contains(err.Error(), secret) || strings.Contains(err.Error(), "s3c") {
+			t.Errorf("%s: %v", url, err)
+		}
+	}
+	if url := os.Getenv("CULVERT_TEST_MARIADB"); url != "" {
+		c, err := mysql.ParseDSN(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := Open(Connection{Name: "registry", URL: "mysql://" + c.Addr + "/" + c.DBName, Username: c.User, Password: secret})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = d.Close() }()
+		err = d.Poll(t.Context(), query("SELECT 1 AS id", "id"), delivery(newSink()))
+		if err == nil || !strings.Contains(err.Error(), "refuses the user") || strings.Contains(err.Error(), secret) {
+			t.Error(err)
+		}
+	}
+}
+
+func TestManyRowsInSteadyMemory(t *testing.T) {
+	const rows = 100_000
+	each(t, func(t *testing.T, e engine) {
+		text := "WITH RECURSIVE c(id) AS (SELECT 1 UNION ALL SELECT id+1 FROM c WHERE id < 100000) SELECT id, 'a name that is not short' AS name FROM c"
+		table := e.table(t, "id INTEGER PRIMARY KEY, name VARCHAR(50)")
+		insert := "INSERT INTO " + table + " " + text
+		if e.name == "MariaDB" {
+			insert = "INSERT INTO " + table + " SELECT seq, 'a name that is not short' FROM seq_1_to_100000"
+		}
+		e.exec(t, insert)
+		count, peak := 0, uint64(0)
+		s := &counting{count: &count, watch: func() {
+			if count%20_000 == 0 {
+				var m runtime.MemStats
+				runtime.GC()
+				runtime.ReadMemStats(&m)
+				peak = max(peak, m.HeapAlloc)
+			}
+		}}
+		q := query("SELECT * FROM "+table, "id")
+		q.Batch = 5000
+		to := delivery(nil)
+		to.Sink = s
+		if err := e.open(t).Poll(t.Context(), q, to); err != nil {
+			t.Fatal(err)
+		}
+		if err := e.open(t).All(t.Context(), q, to); err != nil {
+			t.Fatal(err)
+		}
+		if count != 2*rows || peak == 0 || peak > 64<<20 {
+			t.Errorf("%d rows, %d MiB at the most", count, peak>>20)
+		}
+	})
+}
+
+// counting is a sink that keeps nothing.
+type counting struct {
+	sink
+	count *int
+	watch func()
+}
+
+func (s *counting) Accept(_ context.Context, b sources.Batch) ([]sources.Receipt, error) {
+	*s.count += len(b.Records)
+	s.watch()
+	return make([]sources.Receipt, len(b.Records)), nil
+}
+
+func TestRunStopsAndHeals(t *testing.T) {
+	e := engines(t)[0]
+	table := e.table(t, "id INTEGER PRIMARY KEY")
+	e.exec(t, "INSERT INTO "+table+" VALUES (1), (2)")
+	asked := 0
+	s := New(Config{
+		Rules: []Rule{{Rule: "anc", Connection: "registry", Query: query("SELECT * FROM "+table, "id"), Every: time.Hour}},
+		Connect: func(string) (Connection, error) {
+			if asked++; asked == 1 {
+				return Connection{}, errors.New("the environment variable DB is not set")
+			}
+			return e.connection, nil
+		},
+		Log: slog.New(slog.DiscardHandler),
+	})
+	to, ctx := newSink(), t.Context()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	to.watch = cancel
+	if err := s.Run(ctx, to); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(numbers(1, 2), to.ids()); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -1,0 +1,99 @@
+// Package poll holds what sources share that ask for records again and again.
+package poll
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/culvert/culvert/sources"
+)
+
+const (
+	firstWait = time.Second
+	longest   = 5 * time.Minute
+)
+
+// Sleep waits; false when ctx ended first.
+func Sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
+// Backoff gives how long to wait after so many failures in a row, from 1 on: a second, doubled up to five minutes, with jitter.
+func Backoff(failures int) time.Duration {
+	d := firstWait
+	for i := 1; i < failures && d < longest; i++ {
+		d *= 2
+	}
+	d = min(d, longest)
+	return d/2 + rand.N(d/2)
+}
+
+// After is an error that says when it is worth trying again.
+type After interface {
+	error
+	After() time.Duration
+}
+
+// Loop calls once, then again after every, until ctx ends. After an error it waits longer and longer; the error must be fit for a log.
+func Loop(ctx context.Context, every time.Duration, log *slog.Logger, once func(context.Context) error) {
+	for failures := 0; ctx.Err() == nil; {
+		err := once(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		wait := every
+		if err != nil {
+			failures++
+			wait = Backoff(failures)
+			var after After
+			if errors.As(err, &after) {
+				wait = max(wait, after.After())
+			}
+			log.Error("the source cannot be read; it is tried again", "failures", failures, "wait", wait.Round(time.Millisecond), "error", err)
+		} else if failures > 0 {
+			log.Info("the source can be read again", "failures", failures)
+			failures = 0
+		}
+		if !Sleep(ctx, wait) {
+			return
+		}
+	}
+}
+
+// Accept hands a batch over, and waits and asks again for as long as the sink is busy.
+func Accept(ctx context.Context, sink sources.Sink, b sources.Batch, log *slog.Logger) ([]sources.Receipt, error) {
+	for tries := 1; ; tries++ {
+		receipts, err := sink.Accept(ctx, b)
+		var busy *sources.ErrBusy
+		if !errors.As(err, &busy) {
+			return receipts, err
+		}
+		if tries == 1 {
+			log.Warn("records cannot be kept now; the source waits", "reason", busy.Reason)
+		}
+		if !Sleep(ctx, max(busy.RetryAfter, 10*time.Millisecond)) {
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// New counts the receipts of records that were not known before.
+func New(receipts []sources.Receipt) int {
+	n := 0
+	for _, r := range receipts {
+		if !r.Duplicate {
+			n++
+		}
+	}
+	return n
+}
