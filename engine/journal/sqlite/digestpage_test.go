@@ -1,0 +1,74 @@
+package sqlite
+
+import (
+	"cmp"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/culvert/culvert/engine/journal/internal/codec"
+)
+
+// TestPages packs digests and finds each again, and no other.
+func TestPages(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		space := rapid.SampledFrom([]uint64{1 << 12, 1 << 31, 1 << 34, 1 << codec.ObjectBits}).Draw(rt, "space")
+		known := rapid.MapOfN(rapid.Uint64Range(0, space-1), rapid.Uint32Range(1, 1<<32-1), 0, 1500).Draw(rt, "digests")
+		var all []digest
+		for hash, sum := range known {
+			all = append(all, digest{hash, sum})
+		}
+		slices.SortFunc(all, func(a, b digest) int { return cmp.Compare(a.hash, b.hash) })
+		pages := pack(all)
+		var back []digest
+		for _, p := range pages {
+			if len(p.entries) > pageBytes {
+				rt.Fatalf("a page has %d bytes", len(p.entries))
+			}
+			back = append(back, unpack(p.first, p.entries)...)
+		}
+		if !slices.Equal(back, all) {
+			rt.Fatal("what comes out is not what went in")
+		}
+		for range 50 {
+			hash := rapid.Uint64Range(0, space-1).Draw(rt, "hash")
+			at, exact := slices.BinarySearchFunc(pages, hash, func(p digestPage, h uint64) int { return cmp.Compare(p.first, h) })
+			if !exact {
+				at--
+			}
+			if at < 0 {
+				if known[hash] != 0 {
+					rt.Fatalf("%d lies before all pages", hash)
+				}
+				continue
+			}
+			if got := find(pages[at].first, pages[at].entries, hash); got != known[hash] {
+				rt.Fatalf("%d has the sum %d, not %d", hash, got, known[hash])
+			}
+		}
+		for hash, sum := range known {
+			at, exact := slices.BinarySearchFunc(pages, hash, func(p digestPage, h uint64) int { return cmp.Compare(p.first, h) })
+			if !exact {
+				at--
+			}
+			if got := find(pages[at].first, pages[at].entries, hash); got != sum {
+				rt.Fatalf("%d has the sum %d, not %d", hash, got, sum)
+			}
+		}
+	})
+}
+
+// FuzzPage reads damaged pages: nothing but a missing digest may come of it.
+func FuzzPage(f *testing.F) {
+	f.Add([]byte{4, 0, 0, 0, 0, 0, 0, 0, 7}, uint64(0))
+	f.Add([]byte{5}, uint64(1))
+	f.Add([]byte{9, 1, 2, 3}, uint64(1))
+	f.Fuzz(func(t *testing.T, text []byte, hash uint64) {
+		find(0, text, hash)
+		if n := len(unpack(0, text)); n > len(text) {
+			t.Errorf("%d digests in %d bytes", n, len(text))
+		}
+	})
+}
