@@ -68,7 +68,11 @@ func (c *compiler) lookups() {
 		pairs = pairs[:maxLookups]
 	}
 	var ordered []yamlnode.Pair
+	wanted := c.wantedLookups()
 	for _, p := range pairs {
+		if p.Key.Document() != c.doc && !wanted[p.Key.Value] {
+			continue // another rule that shares the file reads it
+		}
 		if c.name(p.Key, "a lookup") {
 			ordered = append(ordered, p)
 		}
@@ -89,6 +93,33 @@ func (c *compiler) lookups() {
 			c.scope.AddShape(l.Name, expression.Dynamic())
 		}
 	}
+}
+
+// wantedLookups gives the names of lookups that the rule mentions anywhere, directly or through other lookups.
+func (c *compiler) wantedLookups() map[string]bool {
+	lookups := c.root.Get("lookups")
+	wanted := map[string]bool{}
+	var want func(words []string)
+	want = func(words []string) {
+		for _, word := range words {
+			if n := lookups.Get(word); n != nil && !wanted[word] {
+				wanted[word] = true
+				want(lookupWords(n))
+			}
+		}
+	}
+	for _, key := range []string{"when", "id", "key"} {
+		want(lookupWords(c.root.Get(key)))
+	}
+	for _, p := range c.doc.Root.Get("lookups").Pairs() {
+		want(lookupWords(p.Value))
+	}
+	for _, item := range c.root.Get("actions").Items() {
+		for _, p := range item.Pairs() {
+			want(lookupWords(yamlnode.Merge(c.actionDefaults(p.Key.Value), p.Value)))
+		}
+	}
+	return wanted
 }
 
 // inOrder sorts lookups so that each follows those whose names stand in it, and reports circles.

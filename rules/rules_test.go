@@ -324,7 +324,7 @@ func TestFailures(t *testing.T) {
 func TestInheritance(t *testing.T) {
 	var list diag.List
 	outer, inner := parseDoc("rules/_defaults.yaml", "server: national\nmaps: {sex: {f: F, m: M}}\ndefaults:\n  actions: {org_unit: clinic, program: All, period: x}\n", &list), parseDoc("rules/anc/_defaults.yaml", "defaults:\n  dhis2.event: {program: ANC, blank: fail}\n", &list)
-	f := files{"shared.yaml": "extends: deep.yaml\nlookups: {clinic: {in: organisationUnits, code: trigger.form.facility_code}}\n", "deep.yaml": "when: true != false\nid: trigger.form.meta.instanceID\n", "samples/form.json": formSample}
+	f := files{"shared.yaml": "extends: deep.yaml\nlookups: {clinic: {in: organisationUnits, code: trigger.form.facility_code}, parent: {parent_of: clinic}, foreign: {in: organisationUnits, code: trigger.nowhere}}\n", "deep.yaml": "when: true != false\nid: trigger.form.meta.instanceID\n", "samples/form.json": formSample}
 	env := testEnvironment(f)
 	env.Defaults = append(env.Defaults, outer, inner)
 	r, findings := Load("rules/anc/a.yaml", []byte(`trigger: {webhook: {path: /x}, sample: samples/form.json}

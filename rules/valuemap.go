@@ -170,23 +170,28 @@ func (m *ValueMap) find(in string) (string, bool) {
 	return "", false
 }
 
-// choices maps the answers of a multiple choice, which forms send with spaces between them: each must be in the map.
+// choices maps the answers of a multiple choice, which forms send with spaces between them: each must be in the map, or with `other: blank` at
+// least one, the others being left out.
 func (m *ValueMap) choices(in string) ([]any, bool) {
 	words := strings.Fields(in)
 	if len(words) < 2 {
 		return nil, false
 	}
 	list := make([]any, 0, len(words))
+	known := 0
 	for _, word := range words {
 		out, ok := m.find(word)
-		if !ok {
+		switch {
+		case ok:
+			known++
+		case m.policy != policyBlank:
 			return nil, false
 		}
 		if out != "" {
 			list = append(list, out)
 		}
 	}
-	return list, true
+	return list, known > 0
 }
 
 // foldKey drops what ignore_case does not regard: case, and how many spaces stand between words.

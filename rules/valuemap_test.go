@@ -17,7 +17,7 @@ func TestValueMaps(t *testing.T) {
 		{`{"0-4": young, ">=5": old}`, "4", "young"}, {`{"0-4": young, ">=5": old}`, "5.0", "old"}, {`{"0-4": young, ">=5": old}`, "4.5", "!"}, {`{"0-4": young}`, "0-4", "young"},
 		{`{"<0": minus, "0": zero}`, "-3", "minus"}, {`{"<0": minus, "0": zero}`, "0", "zero"}, {`{"1..2": a}`, "1.5", "a"},
 		{`{"a|b": X}`, "b", "X"}, {"{Female: [f, fem, 1]}", "fem", "Female"}, {"{Female: [f, fem, 1]}", "1", "Female"}, {"{f: ~}", "f", ""},
-		{"{values: {Yes: 'true'}, match: ignore_case}", "  yEs", "true"}, {"{yes: true, no: false}", "no", "false"}, {"{1: One}", "1", "One"}, {"{a: A, b: B}", "b a", `["B","A"]`}, {"{a: A, b: B}", "b c", "!"}, {"{a: A, a b: AB, b: B}", "a b", "AB"},
+		{"{values: {Yes: 'true'}, match: ignore_case}", "  yEs", "true"}, {"{yes: true, no: false}", "no", "false"}, {"{1: One}", "1", "One"}, {"{a: A, b: B}", "b a", `["B","A"]`}, {"{a: A, b: B}", "b c", "!"}, {"{a: A, other: blank}", "b a", `["A"]`}, {"{a: A, other: blank}", "b c", ""}, {"{a: A, other: pass}", "b a", "b a"}, {"{a: A, a b: AB, b: B}", "a b", "AB"},
 		{"{file: m.csv}", "kan", "Kanyama"}, {"{file: m.csv, other: pass}", "x", "x"}, {"{file: wide.csv, from: local, to: dhis2}", "b", "B"},
 	} {
 		t.Run(c.m+" of "+c.in, func(t *testing.T) {
