@@ -67,6 +67,8 @@ func TestCSVBodies(t *testing.T) {
 		{"semicolons found out", "a.csv", "name;age\nAda;30,5\nBob;31,5\n", Format{}, []map[string]any{{"name": "Ada", "age": "30,5"}, {"name": "Bob", "age": "31,5"}}},
 		{"pipes found out", "a.txt", "name|age\nAda|30\n", Format{}, []map[string]any{{"name": "Ada", "age": "30"}}},
 		{"delimiter declared", "a.csv", "name^age\nAda^30\n", Format{Delimiter: '^'}, []map[string]any{{"name": "Ada", "age": "30"}}},
+		{"delimiter in Excel's first line", "a.csv", "sep=;\r\na,b;c\r\n1;2\r\n", Format{}, []map[string]any{{"a,b": "1", "c": "2"}}},
+		{"tab in Excel's first line", "a.csv", "sep=\t\na\tc\n1\t2\n", Format{}, []map[string]any{{"a": "1", "c": "2"}}},
 		{"tsv by name", "a.tsv", "name\tage\nAda, B\t30\n", Format{}, []map[string]any{{"name": "Ada, B", "age": "30"}}},
 		{"utf-8 mark", "a.csv", "\xef\xbb\xbfname,age\nAda,30\n", Format{}, []map[string]any{{"name": "Ada", "age": "30"}}},
 		{"utf-16 with mark", "a.csv", utf16le, Format{}, []map[string]any{{"name": "Élise", "age": "30"}}},
@@ -244,6 +246,8 @@ func TestBadFiles(t *testing.T) {
 		{"json without the path", "a.json", `{"data": {"a": 1}}`, Format{Items: "data.rows"}, `a.json: it has no "data.rows"; check items: against the file`},
 		{"json item too long", "a.json", `[{"a": "` + strings.Repeat("x", 200000) + `"}]`, Format{MaxRow: 1000},
 			"a.json: item 1 is longer than 1000 bytes; name the list of records with items:, or split the file"},
+		{"web page", "a.xls", "<html><table><tr><td>a</td></tr></table></html>", Format{},
+			"a.xls: it is a web page or XML document, as some programs write under the name of a workbook; save it as xlsx or CSV in a spreadsheet program"},
 		{"unknown encoding", "a.csv", "name\nA\n", Format{Encoding: "klingon"}, `a.csv: no encoding is named "klingon"; use utf-8, utf-16le or windows-1252`},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -78,9 +78,29 @@ func (c *csvRows) sniff(f Format) {
 		c.lex.newline = '\r'
 	}
 	c.lex.delim = f.Delimiter
+	if hint := sepHint(text); hint != 0 {
+		// Excel's own first line, which it does not count as a row.
+		c.lex.delim = hint
+		if end := bytes.IndexByte(text, c.lex.newline); end >= 0 {
+			c.lex.advance(end + 1)
+		}
+	}
 	if c.lex.delim == 0 {
 		c.lex.delim = sniffDelimiter(text, c.lex.newline, f.Header)
 	}
+}
+
+// sepHint gives the delimiter of a first line such as sep=; that Excel reads and writes; 0 when there is none.
+func sepHint(text []byte) byte {
+	line, _, _ := bytes.Cut(text, []byte("\n"))
+	line = bytes.Trim(bytes.TrimSpace(line), `"`)
+	if len(line) == 5 && bytes.EqualFold(line[:4], []byte("sep=")) && asciiDelimiter(rune(line[4])) {
+		return line[4]
+	}
+	if bytes.EqualFold(line, []byte("sep=")) && bytes.HasPrefix(bytes.TrimLeft(text, `"`)[4:], []byte("\t")) {
+		return '\t'
+	}
+	return 0
 }
 
 var delimiters = []byte{',', ';', '\t', '|'}

@@ -2,6 +2,7 @@ package files
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -123,7 +124,7 @@ func choose(dir string, req FinishRequest) (*finishPlan, error) {
 		return nil, fmt.Errorf("making folder for finished files: %w", err)
 	}
 	ext := suffix(req.File.Name)
-	stem := strings.TrimSuffix(req.File.Name, ext)
+	stem := shortStem(strings.TrimSuffix(req.File.Name, ext))
 	for n := 1; ; n++ {
 		free := stem
 		if n > 1 {
@@ -149,6 +150,15 @@ func choose(dir string, req FinishRequest) (*finishPlan, error) {
 		return nil, fmt.Errorf("planning the finish of %s: %w", req.File.Name, err)
 	}
 	return plan, nil
+}
+
+// shortStem keeps a name short enough for what is added to it: file systems allow 255 bytes.
+func shortStem(stem string) string {
+	const most = 180
+	if len(stem) <= most {
+		return stem
+	}
+	return strings.ToValidUTF8(stem[:most], "")
 }
 
 // companions tells whether results or failed rows of an earlier file lie under a name.
@@ -262,7 +272,9 @@ func copyFile(from, to string) (err error) {
 	if err != nil {
 		return err
 	}
-	tmp := filepath.Join(filepath.Dir(to), "."+filepath.Base(to)+".tmp")
+	// The name may be as long as names can be; that of the copy under way is always short, and the same when it is tried again.
+	sum := sha256.Sum256([]byte(filepath.Base(to)))
+	tmp := filepath.Join(filepath.Dir(to), fmt.Sprintf(".%x.tmp", sum[:8]))
 	dst, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err

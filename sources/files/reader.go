@@ -114,6 +114,9 @@ func (r *Reader) open(b blob, f Format, unpack bool) (rowSource, error) {
 	if ext := strings.ToLower(filepath.Ext(b.name)); ext == ".zip" || ext == ".gz" {
 		return nil, &FileError{Place: b.name, Message: "it is not packed though its name says so", Mend: "export it again, or give it the extension of its real format"}
 	}
+	if start := bytes.TrimLeft(bytes.TrimPrefix(head, bomUTF8), " \t\r\n"); len(start) > 1 && start[0] == '<' && strings.IndexByte("!?hHtT", start[1]) >= 0 {
+		return nil, &FileError{Place: b.name, Message: "it is a web page or XML document, as some programs write under the name of a workbook", Mend: "save it as xlsx or CSV in a spreadsheet program"}
+	}
 	kind := f.Kind
 	if kind == Auto {
 		kind = kindByName(b.name)

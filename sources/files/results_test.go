@@ -247,3 +247,12 @@ func TestUnreadableFilesGoToFailed(t *testing.T) {
 		t.Errorf("got %+v, %v", out, err)
 	}
 }
+
+func TestFinishOfALongName(t *testing.T) {
+	root := t.TempDir()
+	req := taken(t, root, strings.Repeat("é", 120)+".csv", "name,age\nAda,bad\n")
+	out, err := Finish(context.Background(), req)
+	if err != nil || out.Rows != 1 || out.Results == "" || !strings.HasSuffix(out.Original, "é.csv") {
+		t.Errorf("got %+v, %v", out, err)
+	}
+}
