@@ -77,6 +77,20 @@ func (w *writer) find(names ...string) string {
 	return ""
 }
 
+// shortest is how long a field's name must be to be taken for the end of a longer one.
+const shortest = 4
+
+// ending gives the expression of the sample field whose name is the longest end of a name: deaths for Malaria deaths. "" when there is none.
+func (w *writer) ending(name string) string {
+	best := ""
+	for field := range w.fields {
+		if len(field) >= shortest && len(field) > len(best) && strings.HasSuffix(normal(name), field) {
+			best = field
+		}
+	}
+	return w.fields[best]
+}
+
 // or gives an expression, or a placeholder that validate points to.
 func or(expression, placeholder string) string {
 	if expression != "" {
@@ -162,9 +176,9 @@ func (w *writer) dataSet() {
 			w.field("        ", x.Named, x.ValueType, x.OptionSet, false)
 			continue
 		}
-		w.line("        %s:", quote(x.Name))
+		w.line("        # %s:   # %s", quote(x.Name), x.ValueType)
 		for _, c := range w.Index.CombosOf(combo.ID) {
-			w.field("          ", metadata.Named{Name: c.Name, Code: c.Code}, x.ValueType, nil, false)
+			w.line("        #   %s: trigger.…", quote(c.Name))
 		}
 	}
 }
@@ -180,7 +194,11 @@ func (w *writer) field(indent string, n metadata.Named, valueType string, option
 	if mandatory {
 		note += ", mandatory"
 	}
-	if e := w.find(n.Name, n.Code); e != "" {
+	e := w.find(n.Name, n.Code)
+	if e == "" {
+		e = w.ending(n.Name)
+	}
+	if e != "" {
 		w.line("%s%s: %s   %s", indent, quote(n.Name), e, note)
 		return
 	}
