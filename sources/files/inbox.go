@@ -201,6 +201,12 @@ func (in inbox) offer(ctx context.Context, id string, sink sources.Sink) (f sour
 	return f, false, in.writeTag(id, t)
 }
 
+// accepted tells whether the sink has accepted a file at some time.
+func (in inbox) accepted(id string) bool {
+	t, err := in.readTag(id)
+	return err == nil && t.SHA256 != ""
+}
+
 // refuse moves a taken file whose rows will not be read to a folder, with results that say why.
 func refuse(ctx context.Context, f sources.File, folder, outcome, cause, mend string) error {
 	if !exists(filepath.Join(filepath.Dir(f.Path), planFile)) {

@@ -341,3 +341,22 @@ func TestAForgetfulSinkIsToldAgain(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// When the rule of a file that is being worked on goes away, the file stays where its rows are read from.
+func TestAnAcceptedFileOutlivesItsRule(t *testing.T) {
+	root := t.TempDir()
+	c := testConfig(root, WatchedRule{Rule: "anc"})
+	s := newSink()
+	stop := start(t, c, s)
+	mustWrite(t, filepath.Join(root, "drop", "a.csv"), "name\nAda\n")
+	f := await(t, s.took)
+	stop()
+	s = newSink()
+	s.refuse = func(sources.File) error { return sources.ErrFinal }
+	stop = start(t, c, s)
+	await(t, s.offered)
+	stop()
+	if got := mustRead(t, f.Path); got != "name\nAda\n" {
+		t.Errorf("the file holds %q", got)
+	}
+}
