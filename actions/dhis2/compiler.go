@@ -83,15 +83,7 @@ func (c *compiler) expr(key string) *rules.Expr {
 	return e
 }
 
-// field reads a key whose value is a bare expression or the long form.
-func (c *compiler) field(key string) *rules.Field {
-	n := c.node(key)
-	if n == nil {
-		return nil
-	}
-	return c.fieldOf(key, n)
-}
-
+// fieldOf compiles a value that is a bare expression or the long form.
 func (c *compiler) fieldOf(name string, n *yamlnode.Node) *rules.Field {
 	f := c.spec.Field(name, n)
 	if f == nil {

@@ -74,10 +74,12 @@ func sumOf(o actions.Object, parents []string) uint64 {
 		h.text(o.completion.Date)
 		h.flag(o.completion.Undo)
 	}
-	if h == 0 {
-		h = 1
+	// The journal keeps 32 bits.
+	short := uint64(uint32(h ^ h>>32))
+	if short == 0 {
+		short = 1
 	}
-	return uint64(h)
+	return short
 }
 
 func (h *digest) enrollment(b *client.Enrollment, followUp bool) {

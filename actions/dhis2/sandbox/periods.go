@@ -73,13 +73,13 @@ func readWeek(m []string) (period, bool) {
 	year, n, first := num(m[1]), num(m[3]), weekStarts[m[2]]
 	start := firstWeek(year, first).AddDate(0, 0, 7*(n-1))
 	ok := n >= 1 && start.Before(firstWeek(year+1, first))
-	return period{weekKinds[m[2]], fmt.Sprintf("%d%sW%d", year, m[2], n), start, start.AddDate(0, 0, 6)}, ok
+	return period{weekKinds[m[2]], fmt.Sprintf("%04d%sW%d", year, m[2], n), start, start.AddDate(0, 0, 6)}, ok
 }
 
 func readBiWeek(m []string) (period, bool) {
 	year, n := num(m[1]), num(m[2])
 	start := firstWeek(year, time.Monday).AddDate(0, 0, 14*(n-1))
-	return period{"BiWeekly", fmt.Sprintf("%dBiW%d", year, n), start, start.AddDate(0, 0, 13)}, n >= 1 && n <= 27 && start.Before(firstWeek(year+1, time.Monday))
+	return period{"BiWeekly", fmt.Sprintf("%04dBiW%d", year, n), start, start.AddDate(0, 0, 13)}, n >= 1 && n <= 27 && start.Before(firstWeek(year+1, time.Monday))
 }
 
 func readMonth(m []string) (period, bool) {
