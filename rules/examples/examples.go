@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 )
 
-//go:embed all:anc
+//go:embed all:anc all:tour all:cookbook
 var files embed.FS
 
 // Names lists the examples.
