@@ -59,6 +59,10 @@ func (h *hierarchy) step() string {
 		}
 		return "remove " + id
 	case 3:
+		for len(h.below(id)) == 0 { // a district with its facilities
+			unit = h.any(OrgUnits)
+			id = unit["id"].(string)
+		}
 		to := h.any(OrgUnits)
 		if to["id"] == id || strings.Contains(to["path"].(string), "/"+id+"/") || unit["parent"] == nil {
 			return "nothing"
