@@ -21,7 +21,7 @@ func TestReferenceIsUpToDate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	section := regexp.MustCompile(`(?s)<!-- (keys: [a-z.]+|actions) -->\n.*?<!-- end -->`)
+	section := regexp.MustCompile(`(?s)<!-- (keys: [a-z.]+|actions|triggers) -->\n.*?<!-- end -->`)
 	made := 0
 	got := section.ReplaceAllStringFunc(string(text), func(found string) string {
 		made++
@@ -51,9 +51,8 @@ func generated(t *testing.T, mark string) string {
 		return keyTable(root, root, nil)
 	case "keys: rule.trigger":
 		return keyTable(root, root.Child(root, "trigger", false), nil)
-	case "keys: rule.trigger.webhook", "keys: rule.trigger.files":
-		kind := mark[strings.LastIndexByte(mark, '.')+1:]
-		return keyTable(root, root.Child(root, "trigger", false).Child(root, kind, false), nil)
+	case "triggers":
+		return triggerTables(root)
 	case "keys: common":
 		return keyTable(root, root.Definitions["dhis2.event"], func(key string) bool { return isCommon(key) })
 	}
@@ -109,6 +108,17 @@ func takes(child, resolved *schemas.Schema) string {
 		}
 	}
 	return strings.Join(names, " or ")
+}
+
+func triggerTables(root *schemas.Schema) string {
+	var b strings.Builder
+	trigger := root.Child(root, "trigger", false)
+	for _, kind := range trigger.Properties.Names {
+		if s := trigger.Child(root, kind, false); !slices.Contains(notKinds, kind) && len(s.Properties.Names) > 0 {
+			fmt.Fprintf(&b, "\nThe keys of `%s`:\n\n%s", kind, keyTable(root, s, nil))
+		}
+	}
+	return b.String() + "\n"
 }
 
 func actionTables(root *schemas.Schema) string {
