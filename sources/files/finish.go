@@ -2,11 +2,9 @@ package files
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -66,14 +64,19 @@ func Finish(ctx context.Context, req FinishRequest) (Finished, error) {
 		}
 	}
 	out := Finished{Original: filepath.Join(plan.Folder, plan.Name)}
+	// Who may read the original may read what became of it.
+	mode := modeOf(req.File.Path, out.Original)
 	stem := strings.TrimSuffix(plan.Name, suffix(plan.Name))
 	if !req.Unreadable {
-		if err := finishFailed(ctx, req, plan.Folder, stem, &out); err != nil {
+		if err := finishFailed(ctx, req, plan.Folder, stem, mode, &out); err != nil {
 			return Finished{}, err
 		}
 	}
 	if req.Results != "" {
 		dst := filepath.Join(plan.Folder, stem+".results.csv")
+		if err := os.Chmod(req.Results, mode); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return Finished{}, fmt.Errorf("moving results of %s: %w", req.File.Name, err)
+		}
 		if err := move(req.Results, dst); err == nil || errors.Is(err, fs.ErrNotExist) && exists(dst) {
 			out.Results = dst
 		} else if !errors.Is(err, fs.ErrNotExist) {
@@ -87,7 +90,7 @@ func Finish(ctx context.Context, req FinishRequest) (Finished, error) {
 }
 
 // finishFailed writes the failed rows while the results and the original are still in the inbox.
-func finishFailed(ctx context.Context, req FinishRequest, folder, stem string, out *Finished) error {
+func finishFailed(ctx context.Context, req FinishRequest, folder, stem string, mode fs.FileMode, out *Finished) error {
 	for _, ext := range failedSuffixes {
 		if path := filepath.Join(folder, stem+ext); exists(path) {
 			out.FailedRows = path
@@ -106,6 +109,9 @@ func finishFailed(ctx context.Context, req FinishRequest, folder, stem string, o
 	if err != nil || n == 0 {
 		return err
 	}
+	if err := os.Chmod(tmp, mode); err != nil {
+		return fmt.Errorf("writing failed rows: %w", err)
+	}
 	dst := filepath.Join(folder, stem+".failed."+string(kind))
 	if err := os.Rename(tmp, dst); err != nil {
 		return fmt.Errorf("writing failed rows: %w", err)
@@ -120,7 +126,7 @@ func choose(dir string, req FinishRequest) (*finishPlan, error) {
 	if req.Unreadable {
 		plan.Folder = req.Failed
 	}
-	if err := os.MkdirAll(plan.Folder, 0o750); err != nil {
+	if err := makeFolder(plan.Folder); err != nil {
 		return nil, fmt.Errorf("making folder for finished files: %w", err)
 	}
 	ext := suffix(req.File.Name)
@@ -239,72 +245,4 @@ func suffix(name string) string {
 		}
 	}
 	return ext
-}
-
-func exists(path string) bool {
-	_, err := os.Lstat(path)
-	return err == nil
-}
-
-// move renames a file, or copies it where the target lies on another device; the copy is durable and whole before the original goes.
-func move(from, to string) error {
-	err := os.Rename(from, to)
-	if err == nil {
-		return syncDir(filepath.Dir(to))
-	}
-	if !crossDevice(err) {
-		return err
-	}
-	if err := copyFile(from, to); err != nil {
-		return err
-	}
-	return os.Remove(from)
-}
-
-// copyFile copies a regular file so that the copy appears whole or not at all. It reports errUnsettled when the file is written to meanwhile.
-func copyFile(from, to string) (err error) {
-	src, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer src.Close()
-	before, err := src.Stat()
-	if err != nil {
-		return err
-	}
-	// The name may be as long as names can be; that of the copy under way is always short, and the same when it is tried again.
-	sum := sha256.Sum256([]byte(filepath.Base(to)))
-	tmp := filepath.Join(filepath.Dir(to), fmt.Sprintf(".%x.tmp", sum[:8]))
-	dst, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(dst, src)
-	if after, serr := src.Stat(); err == nil && (serr != nil || after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime())) {
-		err = errors.Join(errUnsettled, serr)
-	}
-	if err = errors.Join(err, dst.Sync(), dst.Close()); err != nil {
-		return errors.Join(err, removeQuietly(tmp))
-	}
-	if err := os.Rename(tmp, to); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(to))
-}
-
-// writeFile writes a small file that is on disk, whole, when it comes back.
-func writeFile(path string, text []byte) error {
-	tmp := path + ".tmp"
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(tmp, path); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(path))
 }

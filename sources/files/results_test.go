@@ -184,7 +184,7 @@ func TestFinishAfterACrash(t *testing.T) {
 			if _, err := choose(filepath.Dir(req.File.Path), req); err != nil {
 				t.Fatal(err)
 			}
-			if err := finishFailed(context.Background(), req, req.Done, "anc", &Finished{}); err != nil {
+			if err := finishFailed(context.Background(), req, req.Done, "anc", 0o600, &Finished{}); err != nil {
 				t.Fatal(err)
 			}
 		},
@@ -192,7 +192,7 @@ func TestFinishAfterACrash(t *testing.T) {
 			if _, err := choose(filepath.Dir(req.File.Path), req); err != nil {
 				t.Fatal(err)
 			}
-			if err := finishFailed(context.Background(), req, req.Done, "anc", &Finished{}); err != nil {
+			if err := finishFailed(context.Background(), req, req.Done, "anc", 0o600, &Finished{}); err != nil {
 				t.Fatal(err)
 			}
 			if err := move(req.Results, filepath.Join(req.Done, "anc.results.csv")); err != nil {
@@ -203,7 +203,7 @@ func TestFinishAfterACrash(t *testing.T) {
 			if _, err := choose(filepath.Dir(req.File.Path), req); err != nil {
 				t.Fatal(err)
 			}
-			if err := finishFailed(context.Background(), req, req.Done, "anc", &Finished{}); err != nil {
+			if err := finishFailed(context.Background(), req, req.Done, "anc", 0o600, &Finished{}); err != nil {
 				t.Fatal(err)
 			}
 			if err := move(req.Results, filepath.Join(req.Done, "anc.results.csv")); err != nil {
@@ -254,5 +254,30 @@ func TestFinishOfALongName(t *testing.T) {
 	out, err := Finish(context.Background(), req)
 	if err != nil || out.Rows != 1 || out.Results == "" || !strings.HasSuffix(out.Original, "é.csv") {
 		t.Errorf("got %+v, %v", out, err)
+	}
+}
+
+// Who shares the folder can read what became of the file.
+func TestFinishedFilesHaveThePermissionsOfTheOriginal(t *testing.T) {
+	root := t.TempDir()
+	if err := os.Chmod(root, 0o770); err != nil {
+		t.Fatal(err)
+	}
+	req := taken(t, root, "anc.csv", "name,age\nAda,bad\n")
+	if err := os.Chmod(req.File.Path, 0o664); err != nil {
+		t.Fatal(err)
+	}
+	out, err := Finish(context.Background(), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]os.FileMode{out.Original: 0o664, out.Results: 0o664, out.FailedRows: 0o664, req.Done: 0o770} {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode().Perm() != want {
+			t.Errorf("%s has %v, want %v", filepath.Base(path), info.Mode().Perm(), want)
+		}
 	}
 }
