@@ -8,6 +8,7 @@ import (
 
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/yamlnode"
 )
 
 // Record is one item that a trigger delivers: a form, a case, a row.
@@ -97,4 +98,10 @@ type Kind interface {
 	Check(t *rules.Trigger, report func(diag.Diagnostic))
 	// Sample decodes a sample file into record bodies, as a run would, at most limit of them.
 	Sample(t *rules.Trigger, path string, text []byte, limit int) ([]any, error)
+}
+
+// Connected is a Kind whose triggers name connections of culvert.yaml.
+type Connected interface {
+	// Connection gives where a trigger names its connection, nil when it names none, and what kind of connection that must be: database or commcare.
+	Connection(t *rules.Trigger) (at *yamlnode.Node, kind string)
 }

@@ -2,7 +2,9 @@ package project
 
 import (
 	"github.com/culvert/culvert/sources"
+	"github.com/culvert/culvert/sources/database"
 	"github.com/culvert/culvert/sources/files"
+	"github.com/culvert/culvert/sources/schedule"
 	"github.com/culvert/culvert/sources/webhook"
 )
 
@@ -11,5 +13,7 @@ func SourceKinds() []sources.Kind {
 	return []sources.Kind{
 		webhook.Kind{},
 		files.Kind{},
+		database.Kind{},
+		schedule.Kind{},
 	}
 }

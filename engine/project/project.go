@@ -40,6 +40,7 @@ type Project struct {
 	Indexes  map[string]*metadata.Index // by server; absent without a snapshot
 	Findings diag.List                  // of everything, sorted
 	Texts    map[string][]byte          // of every file that findings may point into
+	Checked  int                        // rule files looked at, those that could not be read as rules included
 }
 
 // Rule is one rule file, compiled.
@@ -143,6 +144,7 @@ func (l *Loader) rules(ctx context.Context, p *Project) error {
 	if err != nil {
 		return err
 	}
+	p.Checked = len(paths)
 	defaults := l.defaultsFiles(p)
 	loaded := make([]*Rule, len(paths))
 	texts := make([][]byte, len(paths))
@@ -237,6 +239,7 @@ func (l *Loader) compile(p *Project, out *Rule, server *Server, kinds map[string
 	for _, k := range l.Sources {
 		if k.Name() == r.Trigger.Kind {
 			k.Check(&r.Trigger, r.Report)
+			p.Config.checkConnection(k, r)
 		}
 	}
 	out.Actions = make([]actions.Action, len(r.Actions))

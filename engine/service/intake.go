@@ -45,6 +45,9 @@ func (s *Service) program(p *project.Project) (*engine.Program, []webhook.Route,
 		source := files.New(files.Config{Inbox: s.inbox(p), Rules: watched, Logger: s.o.Log})
 		program.Intakes = append(program.Intakes, engine.Intake{Name: "files", Source: source, Once: true})
 	}
+	if !s.o.Alone {
+		program.Intakes = append(program.Intakes, s.polls(p, root, program.Rules)...)
+	}
 	return program, routes, nil
 }
 

@@ -1,0 +1,261 @@
+package schedule
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/culvert/culvert/sources/httpget"
+	"github.com/culvert/culvert/sources/tree"
+)
+
+const (
+	maxPages  = 10_000
+	maxDepth  = 128
+	listPages = 200 // items of one page of a DHIS2 list, unless the rule says otherwise
+)
+
+// http reads a web API page by page. What was handed over stays when a later page fails: the next try recognises it.
+func (r *run) http(ctx context.Context, last, due time.Time) (int, error) {
+	h := r.rule.HTTP
+	client, err := r.client(h)
+	if err != nil {
+		return 0, err
+	}
+	at, err := r.address(h, last, due)
+	if err != nil {
+		return 0, err
+	}
+	seen, count := map[string]bool{}, 0
+	for page := 0; ; page++ {
+		if page == maxPages || seen[at.String()] {
+			return count, &httpget.Error{Message: fmt.Sprintf("the pages of %s have no end", at.Host), Mend: "check next:"}
+		}
+		seen[at.String()] = true
+		reply, err := client.Get(ctx, at)
+		if err != nil {
+			return count, fmt.Errorf("page %d: %w", page+1, err)
+		}
+		body, err := tree.JSON(reply.Body, tree.Limits{Depth: maxDepth})
+		if err != nil {
+			return count, fmt.Errorf("page %d: the reply is not JSON: %w", page+1, err)
+		}
+		items, err := h.Items(body)
+		if err != nil {
+			return count, fmt.Errorf("page %d: %w", page+1, err)
+		}
+		if err := r.handOver(ctx, at.Host, items); err != nil {
+			return count, err
+		}
+		count += len(items)
+		next, err := h.Next.after(at, reply, body, len(items), h.Next.First+page+1)
+		if err != nil || next == nil {
+			return count, err
+		}
+		at = next
+	}
+}
+
+// after gives the address of the next page, nil when there is none.
+func (n Next) after(at *url.URL, reply *httpget.Reply, body any, items, page int) (*url.URL, error) {
+	found := ""
+	switch {
+	case n.Link:
+		found = httpget.LinkNext(reply.Header)
+	case n.Header != "":
+		found = reply.Header.Get(n.Header)
+	case n.Field != nil:
+		var err error
+		if found, err = n.Field(body); err != nil {
+			return nil, fmt.Errorf("next page: %w", err)
+		}
+	case n.Page != "" && items > 0:
+		return with(at, n.Page, strconv.Itoa(page)), nil
+	}
+	switch {
+	case found == "":
+		return nil, nil
+	case n.Param != "":
+		return with(at, n.Param, found), nil
+	}
+	return httpget.Follow(at, found)
+}
+
+func with(u *url.URL, param, value string) *url.URL {
+	next := *u
+	q := next.Query()
+	q.Set(param, value)
+	next.RawQuery = q.Encode()
+	return &next
+}
+
+func (r *run) client(h *HTTP) (*httpget.Client, error) {
+	c := &httpget.Client{Timeout: h.Timeout, Log: r.log, Header: http.Header{}}
+	var bearer, key string
+	for _, f := range []struct {
+		from string
+		to   *string
+	}{{h.Auth.Username, &c.Username}, {h.Auth.Password, &c.Password}, {h.Auth.Bearer, &bearer}, {h.Auth.Key, &key}} {
+		if f.from == "" {
+			continue
+		}
+		v, err := r.c.Resolve(f.from)
+		if err != nil {
+			return nil, err
+		}
+		*f.to = v
+	}
+	if bearer != "" {
+		c.Header.Set("Authorization", "Bearer "+bearer)
+	}
+	if key != "" {
+		c.Header.Set(h.Auth.Header, key)
+	}
+	return c, nil
+}
+
+// address gives the address of the first page.
+func (r *run) address(h *HTTP, last, due time.Time) (*url.URL, error) {
+	text, err := r.c.Resolve(h.URL)
+	if err != nil {
+		return nil, err
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" {
+		return nil, &httpget.Error{Message: "url is no address", Mend: "write it as https://host/path"}
+	}
+	q := u.Query()
+	for name, value := range fill(h.Params, last, due) {
+		if value, err = r.c.Resolve(value); err != nil {
+			return nil, err
+		}
+		q.Set(name, value)
+	}
+	if h.Next.Page != "" && !q.Has(h.Next.Page) {
+		q.Set(h.Next.Page, strconv.Itoa(h.Next.First))
+	}
+	u.RawQuery = q.Encode()
+	return u, nil
+}
+
+// fill puts the times of the runs into parameters. Those that need the run before are left out of the first one.
+func fill(params map[string]string, last, due time.Time) map[string]string {
+	out := make(map[string]string, len(params))
+	replace := []string{"{due}", due.UTC().Format(time.RFC3339), "{due_date}", due.Format(time.DateOnly)}
+	if !last.IsZero() {
+		replace = append(replace, "{last}", last.UTC().Format(time.RFC3339), "{last_date}", last.Format(time.DateOnly))
+	}
+	replacer := strings.NewReplacer(replace...)
+	for name, value := range params {
+		if last.IsZero() && (strings.Contains(value, "{last}") || strings.Contains(value, "{last_date}")) {
+			continue
+		}
+		out[name] = replacer.Replace(value)
+	}
+	return out
+}
+
+// dhis2 reads a list of a DHIS2 server page by page.
+func (r *run) dhis2(ctx context.Context, last, due time.Time) (int, error) {
+	d := r.rule.DHIS2
+	query := url.Values{}
+	for name, value := range fill(d.Params, last, due) {
+		query.Set(name, value)
+	}
+	if !query.Has("pageSize") {
+		query.Set("pageSize", strconv.Itoa(listPages))
+	}
+	count := 0
+	for page := 1; page <= maxPages; page++ {
+		query.Set("page", strconv.Itoa(page))
+		text, err := r.c.Lists.Get(ctx, d.Server, d.Path, query)
+		if err != nil {
+			return count, fmt.Errorf("page %d of %s: %w", page, d.Path, err)
+		}
+		items, paged, err := listOf(text, d)
+		if err != nil {
+			return count, fmt.Errorf("page %d of %s: %w", page, d.Path, err)
+		}
+		if err := r.handOver(ctx, d.Server, items); err != nil {
+			return count, err
+		}
+		if count += len(items); len(items) == 0 || !paged {
+			return count, nil
+		}
+	}
+	return count, &httpget.Error{Message: fmt.Sprintf("%s has more than %d pages", d.Path, maxPages), Mend: "read less at once, with a parameter such as updatedAfter"}
+}
+
+// listOf gives the items of one page, and whether the server counts pages. DHIS2 names the list `instances`, or like the resource; analytics answer with
+// headers and rows, of which each row becomes an object.
+func listOf(text json.RawMessage, d *DHIS2) (items []any, paged bool, err error) {
+	body, err := tree.JSON(text, tree.Limits{Depth: maxDepth})
+	if err != nil {
+		return nil, false, err
+	}
+	reply, ok := body.(map[string]any)
+	if !ok {
+		items, err = listed(body)
+		return items, false, err
+	}
+	_, pager := reply["pager"]
+	_, page := reply["page"]
+	paged = pager || page
+	if table, ok := table(reply); ok {
+		reply["rows"] = table
+	}
+	items, err = d.Items(reply)
+	return items, paged, err
+}
+
+// known gives the items of a DHIS2 reply where the rule does not say where they are.
+func known(resource string) func(any) ([]any, error) {
+	return func(body any) ([]any, error) {
+		if reply, ok := body.(map[string]any); ok {
+			for _, key := range []string{"instances", path.Base(resource), "rows"} {
+				if list, ok := reply[key].([]any); ok {
+					return list, nil
+				}
+			}
+		}
+		return listed(body)
+	}
+}
+
+// table makes objects of the rows of an analytics reply.
+func table(reply map[string]any) ([]any, bool) {
+	headers, ok := reply["headers"].([]any)
+	rows, also := reply["rows"].([]any)
+	if !ok || !also {
+		return nil, false
+	}
+	names := make([]string, len(headers))
+	for i, h := range headers {
+		header, ok := h.(map[string]any)
+		if !ok {
+			return nil, false
+		}
+		if names[i], ok = header["name"].(string); !ok {
+			return nil, false
+		}
+	}
+	out := make([]any, len(rows))
+	for i, row := range rows {
+		cells, ok := row.([]any)
+		if !ok || len(cells) > len(names) {
+			return nil, false
+		}
+		object := make(map[string]any, len(cells))
+		for c, cell := range cells {
+			object[names[c]] = cell
+		}
+		out[i] = object
+	}
+	return out, true
+}
