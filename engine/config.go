@@ -110,8 +110,8 @@ func (l *Limits) prepare() {
 	backoff(&l.Away, time.Second, 2*time.Minute)
 	backoff(&l.Refusal, 15*time.Second, 10*time.Minute)
 	duration(&l.Poll, time.Second)
-	duration(&l.Heartbeat, 3*time.Second)
 	duration(&l.Lease, journal.DefaultLease)
+	duration(&l.Heartbeat, l.Lease/5)
 	duration(&l.Expire, time.Hour)
 	duration(&l.FileCommit, 50*time.Millisecond)
 }

@@ -1,19 +1,17 @@
 package engine
 
 import (
-	"bytes"
 	"context"
+	crand "crypto/rand"
 	"encoding/json"
 	"fmt"
-	"hash/fnv"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -22,9 +20,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/culvert/culvert/actions"
+	"github.com/jackc/pgx/v5"
+
 	"github.com/culvert/culvert/engine/journal"
-	"github.com/culvert/culvert/engine/journal/sqlite"
+	"github.com/culvert/culvert/engine/journal/open"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/files"
 )
@@ -34,8 +33,9 @@ import (
 // connections after it has written.
 
 const (
-	crashDir = "CULVERT_TEST_CRASH_DIR" // set in the child
-	crashURL = "CULVERT_TEST_CRASH_URL"
+	crashDir   = "CULVERT_TEST_CRASH_DIR" // set in the child
+	crashURL   = "CULVERT_TEST_CRASH_URL"
+	crashStore = "CULVERT_TEST_CRASH_STORE"
 	// crashKills asks for more kills than the short run makes.
 	crashKills = "CULVERT_TEST_KILLS"
 )
@@ -56,7 +56,10 @@ type ledger struct {
 	taken int
 }
 
-const crashPeople = 7
+const (
+	crashPeople = 7
+	crashRows   = 700
+)
 
 // form gives the n-th form: person and number follow from it.
 func form(n int) sources.Record {
@@ -130,246 +133,161 @@ func (l *ledger) deliver(rw http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(rw).Encode(answers)
 }
 
-// httpTarget delivers to the ledger, as a real target does: what equals its last delivered form is not sent.
-type httpTarget struct {
+// crash is one run of the test.
+type crash struct {
+	t      *testing.T
+	dir    string
+	store  string
+	kills  int
+	ledger *ledger
 	url    string
-	memory actions.Memory
+	rows   int
+	random *rand.Rand
 }
 
-func (h *httpTarget) Deliver(ctx context.Context, plans []actions.Plan) []actions.Result {
-	results := make([]actions.Result, len(plans))
-	var writes []crashWrite
-	var at []int
-	ids := make([]string, len(plans))
-	for i, p := range plans {
-		ids[i] = p.Writes[0].Object.(visit).ID
-	}
-	known, err := h.memory.Digests(ctx, ids)
-	if err != nil {
-		return allAway(len(plans), err)
-	}
-	for i, p := range plans {
-		v := p.Writes[0].Object.(visit)
-		if sum, ok := known[v.ID]; ok && sum&journal.SumMask == visitSum(v)&journal.SumMask {
-			results[i].Outcomes = []actions.Outcome{{Status: actions.Unchanged, ObjectID: v.ID}}
-			continue
-		}
-		writes, at = append(writes, crashWrite(v)), append(at, i)
-	}
-	if len(writes) == 0 {
-		return results
-	}
-	answers, err := h.post(ctx, writes)
-	if err != nil {
-		return allAway(len(plans), err)
-	}
-	for k, i := range at {
-		v := visit(writes[k])
-		if answers[k] == "retry" {
-			results[i].Outcomes = []actions.Outcome{{Status: actions.Retry, Class: actions.ClassTransient, Code: "E5000", Cause: "a lock"}}
-			continue
-		}
-		results[i].Outcomes = []actions.Outcome{{ObjectID: v.ID}}
-		results[i].Digests = []actions.Digest{{Object: v.ID, Sum: visitSum(v)}}
-	}
-	return results
-}
-
-func (h *httpTarget) post(ctx context.Context, writes []crashWrite) ([]string, error) {
-	text, err := json.Marshal(writes)
-	if err != nil {
-		return nil, err
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, h.url+"/deliver", bytes.NewReader(text))
-	if err != nil {
-		return nil, err
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("status %d", res.StatusCode)
-	}
-	var answers []string
-	return answers, json.NewDecoder(res.Body).Decode(&answers)
-}
-
-func allAway(n int, err error) []actions.Result {
-	results := make([]actions.Result, n)
-	for i := range results {
-		results[i].Outcomes = []actions.Outcome{{Status: actions.Retry, Class: actions.ClassServer, Code: "unreachable", Cause: err.Error()}}
-	}
-	return results
-}
-
-func visitSum(v visit) uint64 {
-	h := fnv.New64a()
-	fmt.Fprintf(h, "%s|%s|%s", v.ID, v.Person, v.N)
-	return max(h.Sum64(), 1)
-}
-
-func (h *httpTarget) Rehearse(ctx context.Context, plans []actions.Plan) []actions.Result {
-	return nil
-}
-
-func (h *httpTarget) Probe(ctx context.Context) error { return nil }
-
-// forms hands over what the parent has, as a webhook does: it says accepted only when it is.
-type formSource struct{ url string }
-
-func (s *formSource) Run(ctx context.Context, sink sources.Sink) error {
-	for ctx.Err() == nil {
-		var next []int
-		if err := s.get(ctx, "/forms", &next); err != nil {
-			continue
-		}
-		for _, n := range next {
-			if _, err := sink.Accept(ctx, sources.Batch{Records: []sources.Record{form(n)}}); err != nil {
-				break
-			}
-			_ = s.get(ctx, fmt.Sprint("/accepted?n=", n), nil)
-		}
-		sleep(ctx, 2*time.Millisecond)
-	}
-	return nil
-}
-
-func (s *formSource) get(ctx context.Context, path string, into any) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+path, nil)
-	if err != nil {
-		return err
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	if into == nil {
-		_, err = io.Copy(io.Discard, res.Body)
-		return err
-	}
-	return json.NewDecoder(res.Body).Decode(into)
-}
-
-// runCrashChild is the process that is killed.
-func runCrashChild(dir, url string) error {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-	defer stop()
-	store, err := sqlite.Open(ctx, filepath.Join(dir, "culvert.db"), journal.Options{})
-	if err != nil {
-		return err
-	}
-	defer store.Close()
-	watched := files.WatchedRule{
-		Rule: "visits", Folder: filepath.Join(dir, "drop"), StableFor: time.Millisecond, Done: filepath.Join(dir, "done"), Failed: filepath.Join(dir, "failed"),
-	}
-	limits := quick()
-	limits.Heartbeat = 50 * time.Millisecond
-	limits.Window = 512
-	r, err := New(Config{
-		Journal: store, Program: testProgram(fatal{}, "visits"), Limits: limits, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})),
-		Servers: map[string]Server{"national": {Target: &httpTarget{url: url, memory: store.Memory("national")}}},
-		Files: func(*Flow, sources.File) (FilePlan, error) {
-			return FilePlan{Done: watched.Done, Failed: watched.Failed}, nil
-		},
-		Intakes: []Intake{
-			{Name: "forms", Source: &formSource{url}},
-			{Name: "files", Once: true, Source: files.New(files.Config{
-				Inbox: filepath.Join(dir, "inbox"), Rules: []files.WatchedRule{watched}, Scan: 5 * time.Millisecond,
-			})},
-		},
-	})
-	if err != nil {
-		return err
-	}
-	return r.Run(ctx)
-}
-
-// fatal stands for a test where there is none.
-type fatal struct{ testing.TB }
-
-func (fatal) Helper() {}
-func (fatal) Fatalf(format string, args ...any) {
-	panic(fmt.Sprintf(format, args...))
-}
-
-// crashChild runs the child's part when this process is one.
-func crashChild() bool {
-	dir := os.Getenv(crashDir)
-	if dir == "" {
-		return false
-	}
-	if err := runCrashChild(dir, os.Getenv(crashURL)); err != nil {
-		fmt.Fprintln(os.Stderr, "child:", err)
-		os.Exit(1)
-	}
-	return true
-}
-
-func startChild(t *testing.T, dir, url string) *exec.Cmd {
+func newCrash(t *testing.T, store func(dir string) string) *crash {
 	t.Helper()
-	c := exec.Command(os.Args[0])
-	c.Env = append(os.Environ(), crashDir+"="+dir, crashURL+"="+url)
-	c.Stderr = os.Stderr
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
+	c := &crash{t: t, dir: t.TempDir(), kills: 12, random: rand.New(rand.NewPCG(42, 42))}
+	if n, err := strconv.Atoi(os.Getenv(crashKills)); err == nil {
+		c.kills = n
+	} else if testing.Short() {
+		c.kills = 3
 	}
+	c.store = store(c.dir)
+	c.ledger = &ledger{random: rand.New(rand.NewPCG(1, 9)), objects: map[string]string{}, last: map[string]int{}, forms: 1 << 30}
+	server := httptest.NewUnstartedServer(c.ledger)
+	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
+	server.Start()
+	t.Cleanup(server.Close)
+	c.url = server.URL
 	return c
 }
 
+func (c *crash) start() *exec.Cmd {
+	c.t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), crashDir+"="+c.dir, crashURL+"="+c.url, crashStore+"="+c.store)
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		c.t.Fatal(err)
+	}
+	return cmd
+}
+
+func (c *crash) kill(cmd *exec.Cmd) {
+	c.t.Helper()
+	if err := cmd.Process.Kill(); err != nil {
+		c.t.Fatal(err)
+	}
+	_ = cmd.Wait()
+}
+
+// moment waits for a while: the moment of death is the input of this test.
+func (c *crash) moment() { time.Sleep(time.Duration(50+c.random.IntN(450)) * time.Millisecond) }
+
 func TestKilledAtRandomMoments(t *testing.T) {
-	kills := 12
-	if n, err := strconv.Atoi(os.Getenv(crashKills)); err == nil {
-		kills = n
+	c := newCrash(t, func(dir string) string { return "sqlite:" + filepath.Join(dir, "culvert.db") })
+	for n := range c.kills {
+		c.drop(n)
+		cmd := c.start()
+		c.moment()
+		c.kill(cmd)
 	}
-	if testing.Short() {
-		kills = 3
-	}
-	dir := t.TempDir()
-	random := rand.New(rand.NewPCG(42, 42))
-	l := &ledger{random: rand.New(rand.NewPCG(1, 9)), objects: map[string]string{}, last: map[string]int{}, forms: 1 << 30}
-	server := httptest.NewUnstartedServer(l)
-	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
-	server.Start()
-	defer server.Close()
-	rows := 0
-	for n := range kills {
-		if n%4 == 0 {
-			rows += dropCrashFile(t, dir, n, rows)
+	c.settle(c.start())
+	c.report()
+}
+
+// TestThreeRunnersKilledAndFrozen has three runners on one PostgreSQL. One after another is killed and replaced, or stopped for longer than the lease
+// and woken late.
+func TestThreeRunnersKilledAndFrozen(t *testing.T) {
+	c := newCrash(t, func(string) string { return postgresPlace(t) })
+	runners := []*exec.Cmd{c.start(), c.start(), c.start()}
+	for n := range c.kills {
+		c.drop(n)
+		c.moment()
+		who := c.random.IntN(len(runners))
+		if n%4 == 3 {
+			frozen := runners[who].Process
+			if err := frozen.Signal(syscall.SIGSTOP); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(crashLease + crashLease/2)
+			if err := frozen.Signal(syscall.SIGCONT); err != nil {
+				t.Fatal(err)
+			}
+			continue
 		}
-		c := startChild(t, dir, server.URL)
-		time.Sleep(time.Duration(50+random.IntN(450)) * time.Millisecond) // the moment of death is the input of this test
-		if err := c.Process.Kill(); err != nil {
-			t.Fatal(err)
-		}
-		_ = c.Wait()
+		c.kill(runners[who])
+		runners[who] = c.start()
 	}
+	c.settle(runners...)
+	c.report()
+}
+
+// postgresPlace is a schema of its own in the database of the tests.
+func postgresPlace(t *testing.T) string {
+	t.Helper()
+	dsn := os.Getenv("CULVERT_TEST_POSTGRES")
+	if dsn == "" {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("CULVERT_TEST_POSTGRES is not set: it names the PostgreSQL that several runners are tested with")
+		}
+		t.Skip("CULVERT_TEST_POSTGRES is not set: it names the PostgreSQL that several runners are tested with")
+	}
+	place, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema := "culvert_crash_" + strings.ToLower(crand.Text()[:12])
+	q := place.Query()
+	q.Set("search_path", schema)
+	place.RawQuery = q.Encode()
+	t.Cleanup(func() {
+		ctx := context.Background()
+		conn, err := pgx.Connect(ctx, place.String())
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close(ctx)
+		if _, err := conn.Exec(ctx, "SET client_min_messages = warning; DROP SCHEMA IF EXISTS "+pgx.Identifier{schema}.Sanitize()+" CASCADE", pgx.QueryExecModeSimpleProtocol); err != nil {
+			t.Error(err)
+		}
+	})
+	return place.String()
+}
+
+// settle lets the last runners bring everything to its end, without faults, and stops them.
+func (c *crash) settle(runners ...*exec.Cmd) {
+	c.t.Helper()
+	l := c.ledger
 	l.mu.Lock()
 	l.forms, l.quiet = l.taken+20, true
 	l.mu.Unlock()
-	c := startChild(t, dir, server.URL)
-	want := 0
 	finish := time.After(3 * time.Minute)
 	for done := false; !done; {
+		time.Sleep(20 * time.Millisecond)
+		l.mu.Lock()
+		want := l.taken + c.rows
+		done = l.taken == l.forms && len(l.objects) == want && len(inboxOf(c.dir)) == 0
+		got := len(l.objects)
+		l.mu.Unlock()
 		select {
 		case <-finish:
-			t.Fatalf("it never came to rest: %d of %d written", len(l.objects), want)
-		case <-time.After(20 * time.Millisecond):
+			c.t.Fatalf("it never came to rest: %d of %d written, %d files left", got, want, len(inboxOf(c.dir)))
+		default:
 		}
-		l.mu.Lock()
-		want = l.taken + rows
-		done = l.taken == l.forms && len(l.objects) == want && len(inboxOf(dir)) == 0
-		l.mu.Unlock()
 	}
-	if err := c.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
+	for _, cmd := range runners {
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			c.t.Fatal(err)
+		}
 	}
-	if err := c.Wait(); err != nil {
-		t.Errorf("the last runner did not end well: %v", err)
+	for _, cmd := range runners {
+		if err := cmd.Wait(); err != nil {
+			c.t.Errorf("a last runner did not end well: %v", err)
+		}
 	}
-	l.report(t, dir, kills, rows)
 }
 
 func inboxOf(dir string) []os.DirEntry {
@@ -378,13 +296,17 @@ func inboxOf(dir string) []os.DirEntry {
 	return append(entries, dropped...)
 }
 
-// dropCrashFile drops a file whose rows go on numbering where the last one ended.
-func dropCrashFile(t *testing.T, dir string, n, from int) int {
-	t.Helper()
-	const rows = 700
+// drop drops a file now and then; its rows go on numbering where those of the last one ended.
+func (c *crash) drop(n int) {
+	c.t.Helper()
+	if n%4 != 0 {
+		return
+	}
+	t, dir, from := c.t, c.dir, c.rows
+	c.rows += crashRows
 	var b strings.Builder
 	b.WriteString("id,person,n,keep\n")
-	for i := range rows {
+	for i := range crashRows {
 		fmt.Fprintf(&b, "f-%d,p%d,%d,yes\n", from+i, (from+i)%crashPeople, from+i)
 	}
 	folder := filepath.Join(dir, "drop")
@@ -398,12 +320,12 @@ func dropCrashFile(t *testing.T, dir string, n, from int) int {
 	if err := os.Rename(tmp, filepath.Join(folder, filepath.Base(tmp))); err != nil {
 		t.Fatal(err)
 	}
-	return rows
 }
 
 // report counts what was lost, doubled and out of order.
-func (l *ledger) report(t *testing.T, dir string, kills, rows int) {
-	t.Helper()
+func (c *crash) report() {
+	c.t.Helper()
+	l, rows := c.ledger, c.rows
 	lost, doubled := 0, 0
 	for n := range l.taken {
 		if l.objects[fmt.Sprintf("w-%d", n)] != fmt.Sprint("p", n%crashPeople) {
@@ -416,18 +338,19 @@ func (l *ledger) report(t *testing.T, dir string, kills, rows int) {
 		}
 	}
 	doubled = max(0, len(l.objects)-l.taken-rows) + len(l.foreign)
-	t.Logf("%d kills, %d faults, %d records: lost %d, doubled %d, out of order %d", kills, l.faults, l.taken+rows, lost, doubled, len(l.disorder))
+	c.t.Logf("%d kills, %d faults, %d records: lost %d, doubled %d, out of order %d", c.kills, l.faults, l.taken+rows, lost, doubled, len(l.disorder))
 	if lost+doubled+len(l.disorder) > 0 {
-		t.Errorf("lost %d, doubled %d, out of order %v", lost, doubled, l.disorder)
+		c.t.Errorf("lost %d, doubled %d, out of order %v", lost, doubled, l.disorder)
 	}
-	checkCrashJournal(t, dir, l.taken, rows)
+	c.checkJournal(l.taken)
 }
 
-// checkCrashJournal holds the journal and the results against what was sent.
-func checkCrashJournal(t *testing.T, dir string, forms, rows int) {
+// checkJournal holds the journal and the results against what was sent.
+func (c *crash) checkJournal(forms int) {
+	t, dir, rows := c.t, c.dir, c.rows
 	t.Helper()
 	ctx := context.Background()
-	store, err := sqlite.Open(ctx, filepath.Join(dir, "culvert.db"), journal.Options{})
+	store, err := open.Journal(ctx, c.store, journal.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -90,8 +90,9 @@ func (m *fileManager) look(ctx context.Context) error {
 		return err
 	}
 	slices.SortStableFunc(open, func(a, b journal.File) int { return a.Received.Compare(b.Received) })
+	elsewhere := map[string]bool{} // servers for which another runner reads an earlier file
 	for _, f := range open {
-		if err := m.start(ctx, f); err != nil {
+		if err := m.start(ctx, f, elsewhere); err != nil {
 			return err
 		}
 	}
@@ -99,7 +100,7 @@ func (m *fileManager) look(ctx context.Context) error {
 }
 
 // start begins to read a file, unless it is under way, its turn has not come, or its rule cannot run.
-func (m *fileManager) start(ctx context.Context, f journal.File) error {
+func (m *fileManager) start(ctx context.Context, f journal.File, elsewhere map[string]bool) error {
 	flow := m.r.program.Load().flow(f.Rule)
 	if m.r.closing.has(f.ID) {
 		return nil
@@ -108,7 +109,7 @@ func (m *fileManager) start(ctx context.Context, f journal.File) error {
 		m.r.trouble.set("file "+f.Name, fmt.Sprintf("file %s waits: there is no rule %q any more", f.Name, f.Rule), m.r.now())
 		return nil
 	}
-	if !m.r.runnable(flow) {
+	if !m.r.runnable(flow) || elsewhere[flow.Server] {
 		return nil
 	}
 	m.mu.Lock()
@@ -122,6 +123,7 @@ func (m *fileManager) start(ctx context.Context, f journal.File) error {
 	claims := m.r.claims.Load()
 	mine, err := m.r.journal.TakeFile(ctx, m.r.owner, f.ID)
 	if err != nil || !mine {
+		elsewhere[flow.Server] = true // the rows of later files may be of the same people
 		return err
 	}
 	if !f.Finished.IsZero() {

@@ -44,10 +44,12 @@ func (r *Runner) heartbeat(ctx context.Context) {
 	for {
 		beat, cancel := context.WithTimeout(ctx, r.limits.Heartbeat)
 		began := time.Now()
+		pause := r.limits.Heartbeat
 		if err := r.journal.Heartbeat(beat, r.owner); err == nil {
 			r.beaten(began)
 		} else if ctx.Err() == nil {
 			r.log.Warn("cannot say that this runner is alive", "error", err)
+			pause /= 4
 		}
 		lead, err := r.journal.Lead(beat, r.owner)
 		cancel()
@@ -62,7 +64,7 @@ func (r *Runner) heartbeat(ctx context.Context) {
 			r.log.Info("leadership changed", "leading", lead)
 			r.intakeState.poke()
 		}
-		if !sleep(ctx, r.limits.Heartbeat) {
+		if !sleep(ctx, pause) {
 			return
 		}
 	}
