@@ -138,7 +138,7 @@ func summarise(r diag.Report) (err error) {
 // verdict is the last line of a check.
 func verdict(p *project.Project, findings diag.List) string {
 	errors, warnings := findings.Count()
-	rules := count(len(p.Rules), "rule", "rules")
+	rules := count(p.Checked, "rule", "rules")
 	switch {
 	case errors == 0 && warnings == 0:
 		return rules + " checked: all fine"
