@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -174,11 +175,12 @@ func read(t *rules.Trigger, zone *time.Location, report func(diag.Diagnostic)) R
 // feedOf gives the one thing that is read.
 func feedOf(c settings.Reader) string {
 	found := ""
-	for _, feed := range feeds {
+	for _, p := range c.Config.Pairs() {
+		feed := p.Key.Value
 		switch {
-		case !c.Has(feed):
+		case !slices.Contains(feeds, feed):
 		case found != "":
-			c.Wrong(c.Config.Key(feed), "two-feeds", fmt.Sprintf("the schedule reads two things, %s and %s", found, feed), "keep one, and make another rule for the other")
+			c.Wrong(p.Key, "two-feeds", fmt.Sprintf("the schedule reads two things, %s and %s", found, feed), "keep one, and make another rule for the other")
 		default:
 			found = feed
 		}

@@ -1,0 +1,442 @@
+package schedule
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+
+	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/yamlnode"
+	"github.com/culvert/culvert/sources"
+	"github.com/culvert/culvert/sources/database"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func trigger(t *testing.T, text string) *rules.Trigger {
+	t.Helper()
+	var list diag.List
+	doc := yamlnode.Parse("rules/a.yaml", []byte(text), &list)
+	if doc == nil || list.HasErrors() {
+		t.Fatal(list)
+	}
+	return &rules.Trigger{Kind: "schedule", Config: doc.Root, Place: diag.Place{File: "rules/a.yaml"}}
+}
+
+func findings(t *testing.T, text string) []string {
+	t.Helper()
+	var got []string
+	Kind{}.Check(trigger(t, text), func(d diag.Diagnostic) {
+		got = append(got, fmt.Sprintf("%d:%d %s: %s", d.Place.Range.Start.Line, d.Place.Range.Start.Column, d.Code, d.Message))
+	})
+	return got
+}
+
+func TestCheck(t *testing.T) {
+	for text, want := range map[string][]string{
+		`{cron: "0 3 * * 1", time_zone: Africa/Nairobi, missed: skip, connection: w, query: SELECT * FROM v}`:                                                       nil,
+		`{every: 1h, http: {url: "https://a.example/people", params: {since: "{last}"}, auth: {bearer: "${T}"}, items: trigger.data, next: {field: trigger.next}}}`: nil,
+		`{every: 1h, http: {url: "${URL}", auth: {header: {name: x-key, value: "${K}"}}, next: link}}`:                                                              nil,
+		`{cron: "@daily", dhis2: {path: tracker/events, params: {program: abc, updatedAfter: "{last}"}}}`:                                                           nil,
+		`{cron: "@daily", folder: drop, glob: "*.csv"}`:                                                                                                             nil,
+		`{cron: "0 3 * *", folder: drop}`:                                                  {`1:9 cron: "0 3 * *" is no cron expression`},
+		`{cron: "0 0 30 2 *", folder: drop}`:                                               {`1:9 cron: "0 0 30 2 *" names a day that never comes`},
+		`{every: 1h}`:                                                                      {"0:0 missing-key: schedule needs something to read"},
+		`{folder: drop}`:                                                                   {"0:0 missing-key: schedule needs cron or every"},
+		`{every: 1h, cron: "@daily", folder: drop}`:                                        {"1:2 cron: the schedule has both cron and every"},
+		`{every: 1h, folder: drop, dhis2: {path: a}}`:                                      {"1:27 two-feeds: the schedule reads two things, folder and dhis2"},
+		`{every: 1h, time_zone: EAT, folder: drop}`:                                        {`1:24 unknown-zone: "EAT" is not a time zone`},
+		`{every: 1h, missed: later, folder: drop}`:                                         {`1:21 wrong-type: missed is "run" or "skip", not "later"`},
+		`{every: 1h, query: DELETE FROM v, connection: w}`:                                 {"1:20 query: the query does not begin with SELECT or WITH"},
+		`{every: 1h, folder: ../x}`:                                                        {`1:21 folder: folder "../x" leads out of the project`},
+		`{every: 1h, folder: x, batch: 5}`:                                                 {"1:24 unknown-key: batch belongs to query, which this schedule has not"},
+		`{every: 1h, http: {url: "a.example"}}`:                                            {`1:26 bad-url: "a.example" is no address`},
+		`{every: 1h, http: {url: "https://u:p@a.example"}}`:                                {"1:26 secret-in-file: the address holds credentials"},
+		`{every: 1h, http: {url: "https://a.example", auth: {bearer: abc}}}`:               {"1:61 secret-in-file: bearer stands in the file, where everyone who can read the repository sees it"},
+		`{every: 1h, http: {url: "https://a.example", auth: {bearer: "${A}", basic: {}}}}`: {"1:52 bad-auth: auth must name one way to log in"},
+		`{every: 1h, http: {url: "https://a.example", next: {header: X, page: p}}}`:        {"1:52 next: next says in one way how the next page is found"},
+		`{every: 1h, http: {url: "https://a.example", next: more}}`:                        {`1:52 next: next is not "more"`},
+		`{every: 1h, http: {url: "https://a.example", params: {a: "{lust}"}}}`:             {`1:59 params: "{lust}" holds a place that does not exist`},
+		`{every: 1h, dhis2: {path: "a?b=c"}}`:                                              {`1:28 path: "a?b=c" is no path below /api/`},
+		`{every: 1h, dhis2: {path: a, params: {page: 2}}}`:                                 {"1:39 params: page is set while reading, page by page"},
+	} {
+		if diff := cmp.Diff(want, findings(t, text)); diff != "" {
+			t.Errorf("%s\n%s", text, diff)
+		}
+	}
+}
+
+// sink keeps what it is given.
+type sink struct {
+	mu      sync.Mutex
+	bodies  []any
+	files   []sources.File
+	cursors map[string]string
+	taken   chan struct{} // receives for every saved cursor
+	fail    int           // how many batches are refused
+}
+
+func newSink() *sink { return &sink{cursors: map[string]string{}, taken: make(chan struct{}, 1000)} }
+
+func (s *sink) Accept(_ context.Context, b sources.Batch) ([]sources.Receipt, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fail > 0 {
+		s.fail--
+		return nil, errors.New("the journal is gone")
+	}
+	for _, r := range b.Records {
+		s.bodies = append(s.bodies, r.Body)
+	}
+	if b.Cursor != nil {
+		s.cursors[b.Cursor.Name] = b.Cursor.Value
+		s.taken <- struct{}{}
+	}
+	return make([]sources.Receipt, len(b.Records)), nil
+}
+
+func (s *sink) AcceptFile(_ context.Context, f sources.File) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, o := range s.files {
+		if o.SHA256 == f.SHA256 {
+			return true, nil
+		}
+	}
+	s.files = append(s.files, f)
+	return false, nil
+}
+
+func (s *sink) Cursor(_ context.Context, name string) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cursors[name], nil
+}
+
+func (s *sink) took() []any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := s.bodies
+	s.bodies = nil
+	return out
+}
+
+type listsFunc func(path string, query url.Values) (json.RawMessage, error)
+
+func (f listsFunc) Get(_ context.Context, _, path string, query url.Values) (json.RawMessage, error) {
+	return f(path, query)
+}
+
+func config(r Rule) Config {
+	return Config{Rules: []Rule{r}, Log: slog.New(slog.DiscardHandler), Resolve: func(s string) (string, error) { return strings.ReplaceAll(s, "${KEY}", "s3cret"), nil }}
+}
+
+// runOnce runs a schedule until its first run is done.
+func runOnce(t *testing.T, c Config, to *sink) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- New(c).Run(ctx, to) }()
+	<-to.taken
+	cancel()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}
+
+func at(text string) time.Time {
+	t, err := time.Parse(time.DateTime, text)
+	if err != nil {
+		panic(err)
+	}
+	return t
+}
+
+func TestDue(t *testing.T) {
+	daily, hourly := `cron: "0 3 * * *"`, "every: 1h"
+	for name, c := range map[string]struct {
+		times, missed    string
+		last, began, now string
+		want             string
+	}{
+		"a first cron waits":               {daily, "run", "", "2026-08-01 12:00:00", "2026-08-01 12:00:00", "2026-08-02 03:00:00"},
+		"a first interval begins":          {hourly, "run", "", "2026-08-01 12:00:00", "2026-08-01 12:00:00", "2026-08-01 12:00:00"},
+		"the next one":                     {daily, "run", "2026-08-01 03:00:00", "2026-08-01 01:00:00", "2026-08-01 12:00:00", "2026-08-02 03:00:00"},
+		"a missed one is made up for":      {daily, "run", "2026-08-01 03:00:00", "2026-08-04 12:00:00", "2026-08-04 12:00:00", "2026-08-04 03:00:00"},
+		"a missed one is left":             {daily, "skip", "2026-08-01 03:00:00", "2026-08-04 12:00:00", "2026-08-04 12:00:00", "2026-08-05 03:00:00"},
+		"skip still runs when it is time":  {daily, "skip", "2026-08-01 03:00:00", "2026-08-01 12:00:00", "2026-08-02 03:00:01", "2026-08-02 03:00:00"},
+		"a missed interval is made up for": {hourly, "run", "2026-08-01 03:00:00", "2026-08-01 12:30:00", "2026-08-01 12:30:00", "2026-08-01 12:00:00"},
+		"a missed interval is left":        {hourly, "skip", "2026-08-01 03:00:00", "2026-08-01 12:30:00", "2026-08-01 12:30:00", "2026-08-01 13:00:00"},
+		"a slow run does not pile up":      {hourly, "run", "2026-08-01 03:00:00", "2026-08-01 03:00:00", "2026-08-01 06:10:00", "2026-08-01 06:00:00"},
+	} {
+		rule := Scheduled("anc", trigger(t, "{"+c.times+", missed: "+c.missed+", folder: drop}"), time.UTC)
+		r := &run{Source: New(config(rule)), rule: rule}
+		var last time.Time
+		if c.last != "" {
+			last = at(c.last)
+		}
+		if got := r.due(last, at(c.began), at(c.now)); !got.Equal(at(c.want)) {
+			t.Errorf("%s: %s, want %s", name, got.Format(time.DateTime), c.want)
+		}
+	}
+}
+
+func TestTimeZone(t *testing.T) {
+	nairobi, err := time.LoadLocation("Africa/Nairobi")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{`{cron: "0 3 * * *", folder: drop}`: "2026-08-01T00:00:00Z", `{cron: "0 3 * * *", time_zone: America/Lima, folder: drop}`: "2026-07-31T08:00:00Z"} {
+		rule := Scheduled("anc", trigger(t, text), nairobi)
+		if got := rule.Times.Next(at("2026-07-31 01:00:00")).UTC().Format(time.RFC3339); got != want {
+			t.Errorf("%s: %s", text, got)
+		}
+	}
+}
+
+func TestLoopKeepsTimeAndTriesAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var queries []string
+		c := config(Scheduled("anc", trigger(t, `{every: 1h, dhis2: {server: national, path: tracker/events, params: {updatedAfter: "{last}"}}}`), time.UTC))
+		c.Lists = listsFunc(func(_ string, query url.Values) (json.RawMessage, error) {
+			queries = append(queries, query.Get("updatedAfter"))
+			if len(queries) == 2 {
+				return nil, errors.New("the server is away")
+			}
+			return json.RawMessage(`{"instances": [{"event": "a"}]}`), nil
+		})
+		to := newSink()
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		began := time.Now().UTC()
+		go func() { done <- New(c).Run(ctx, to) }()
+		for range 3 {
+			<-to.taken
+		}
+		if took := time.Since(began); took != 2*time.Hour {
+			t.Errorf("three runs took %s", took)
+		}
+		want := []string{"", began.Format(time.RFC3339), began.Format(time.RFC3339), began.Add(time.Hour).Format(time.RFC3339)}
+		if diff := cmp.Diff(want, queries); diff != "" {
+			t.Error(diff)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestHTTPPaging(t *testing.T) {
+	var requests []string
+	handler := func(w http.ResponseWriter, r *http.Request) {
+		requests = append(requests, r.URL.RequestURI())
+		if r.Header.Get("X-Key") != "s3cret" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		q := r.URL.Query()
+		page := q.Get("page") + q.Get("token")
+		if strings.HasPrefix(r.URL.Path, "/pages") {
+			if page == "3" {
+				fmt.Fprint(w, `{"data": []}`)
+				return
+			}
+			fmt.Fprintf(w, `{"data": [{"page": %q}]}`, page)
+			return
+		}
+		if page == "" {
+			w.Header().Set("Link", `<http://`+r.Host+r.URL.Path+`?page=2>; rel="next", </>; rel="first"`)
+			w.Header().Set("X-Next", "2")
+			fmt.Fprint(w, `{"data": [{"page": 1}], "next": "?token=2"}`)
+			return
+		}
+		fmt.Fprint(w, `{"data": [{"page": 2}]}`)
+	}
+	server := httptest.NewServer(http.HandlerFunc(handler))
+	defer server.Close()
+	for next, want := range map[string][]string{
+		"link":                          {"/a?q=1", "/a?page=2"},
+		"{header: X-Next, param: page}": {"/a?q=1", "/a?page=2&q=1"},
+		"{field: trigger.next}":         {"/a?q=1", "/a?token=2"},
+		"{page: page}":                  {"/pages?page=1&q=1", "/pages?page=2&q=1", "/pages?page=3&q=1"},
+	} {
+		requests = nil
+		path := "/a"
+		if strings.Contains(next, "{page") {
+			path = "/pages"
+		}
+		text := fmt.Sprintf(`{every: 1h, http: {url: "%s%s", params: {q: 1, since: "{last}"}, auth: {header: {name: X-Key, value: "${KEY}"}}, items: trigger.data, next: %s}}`, server.URL, path, next)
+		if got := findings(t, text); got != nil {
+			t.Fatal(got)
+		}
+		to := newSink()
+		runOnce(t, config(Scheduled("anc", trigger(t, text), time.UTC)), to)
+		if diff := cmp.Diff(want, requests); diff != "" {
+			t.Errorf("%s: %s", next, diff)
+		}
+		if got := to.took(); len(got) != 2 {
+			t.Errorf("%s: %v", next, got)
+		}
+	}
+}
+
+func TestHTTPFailures(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/loop":
+			w.Header().Set("Link", `</loop>; rel="next"`)
+			fmt.Fprint(w, "[]")
+		case "/away":
+			w.Header().Set("Link", `<https://elsewhere.example/steal>; rel="next"`)
+			fmt.Fprint(w, "[]")
+		case "/html":
+			fmt.Fprint(w, "<html>Jane</html>")
+		default:
+			w.WriteHeader(http.StatusForbidden)
+			fmt.Fprint(w, "Jane may not")
+		}
+	}))
+	defer server.Close()
+	for path, want := range map[string]string{"/loop": "have no end", "/away": "another host", "/html": "not JSON", "/no": "answers 403"} {
+		rule := Scheduled("anc", trigger(t, fmt.Sprintf(`{every: 1h, http: {url: "%s%s?secret=s3cret", next: link}}`, server.URL, path)), time.UTC)
+		r := &run{Source: New(config(rule)), rule: rule, sink: newSink(), log: slog.New(slog.DiscardHandler)}
+		_, err := r.http(t.Context(), time.Time{}, time.Now())
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "s3cret") || strings.Contains(err.Error(), "Jane") {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
+func TestDHIS2Lists(t *testing.T) {
+	for name, c := range map[string]struct {
+		config string
+		pages  []string
+		want   []any
+	}{
+		"tracker":     {"{path: tracker/events}", []string{`{"page":1,"pageSize":2,"instances":[{"event":"a"},{"event":"b"}]}`, `{"page":2,"instances":[{"event":"c"}]}`, `{"page":3,"instances":[]}`}, []any{map[string]any{"event": "a"}, map[string]any{"event": "b"}, map[string]any{"event": "c"}}},
+		"metadata":    {"{path: /organisationUnits}", []string{`{"pager":{"page":1},"organisationUnits":[{"id":"x"}]}`, `{"pager":{"page":2},"organisationUnits":[]}`}, []any{map[string]any{"id": "x"}}},
+		"analytics":   {"{path: analytics}", []string{`{"headers":[{"name":"dx"},{"name":"value"}],"rows":[["abc","12.0"]]}`}, []any{map[string]any{"dx": "abc", "value": "12.0"}}},
+		"chosen":      {"{path: dataValueSets, items: trigger.dataValues}", []string{`{"dataValues":[{"value":"1"},{"value":"2"}]}`}, []any{map[string]any{"value": "1"}, map[string]any{"value": "2"}}},
+		"no list":     {"{path: system/info}", []string{`{"version":"2.42"}`}, []any{map[string]any{"version": "2.42"}}},
+		"empty lists": {"{path: tracker/events}", []string{`{"instances":[]}`}, nil},
+	} {
+		rule := Scheduled("anc", trigger(t, "{every: 1h, dhis2: "+c.config+"}"), time.UTC)
+		conf, page, to := config(rule), 0, newSink()
+		conf.Lists = listsFunc(func(path string, query url.Values) (json.RawMessage, error) {
+			page++
+			if query.Get("page") != fmt.Sprint(page) || query.Get("pageSize") == "" || strings.HasPrefix(path, "/") {
+				t.Errorf("%s: page %d of %s: %v", name, page, path, query)
+			}
+			return json.RawMessage(c.pages[page-1]), nil
+		})
+		runOnce(t, conf, to)
+		if diff := cmp.Diff(c.want, to.took()); diff != "" || page != len(c.pages) {
+			t.Errorf("%s: %d pages, %s", name, page, diff)
+		}
+	}
+}
+
+func TestFolder(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "drop"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	old := time.Now().Add(-time.Hour)
+	write := func(name, text string, at time.Time) {
+		path := filepath.Join(dir, "drop", name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path, at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("a.csv", "id\n1\n", old)
+	write("again.csv", "id\n1\n", old)
+	write("notes.txt", "x", old)
+	write("fresh.csv", "id\n2\n", time.Now().Add(time.Hour))
+	c := config(Scheduled("anc", trigger(t, `{every: 1h, folder: drop, glob: "*.csv"}`), time.UTC))
+	c.Dir, c.Inbox = dir, filepath.Join(dir, "inbox")
+	to := newSink()
+	runOnce(t, c, to)
+	if len(to.files) != 1 || to.files[0].Name != "a.csv" {
+		t.Errorf("%+v", to.files)
+	}
+	var left []string
+	for _, pattern := range []string{"drop/*.*", "drop/done/*"} {
+		found, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range found {
+			name := filepath.Base(f)
+			left = append(left, name[max(strings.Index(name, "-seen-before-"), 0):])
+		}
+	}
+	if diff := cmp.Diff([]string{"fresh.csv", "notes.txt", "-seen-before-again.csv"}, left); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestQueryIsReadAsAWhole(t *testing.T) {
+	dir := t.TempDir()
+	c := config(Scheduled("anc", trigger(t, `{every: 1h, connection: w, query: "WITH RECURSIVE c(id) AS (SELECT 1 UNION ALL SELECT id+1 FROM c WHERE id < 1201) SELECT id FROM c"}`), time.UTC))
+	if err := os.WriteFile(filepath.Join(dir, "empty.db"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c.Connect = func(string) (database.Connection, error) {
+		return database.Connection{Name: "w", URL: "sqlite:empty.db", Dir: dir}, nil
+	}
+	to := newSink()
+	to.fail = 1 // the first try fails in its middle and is made again
+	runOnce(t, c, to)
+	if got := to.took(); len(got) != 1201 {
+		t.Errorf("%d rows", len(got))
+	}
+}
+
+func TestSample(t *testing.T) {
+	for text, c := range map[string]struct {
+		path, sample string
+		want         int
+	}{
+		"{every: 1h, http: {url: 'https://a.example', items: trigger.data}}": {"a.json", `{"data": [{"a": 1}, {"a": 2}]}`, 2},
+		"{every: 1h, dhis2: {path: tracker/events}}":                         {"a.json", `{"instances": [{"a": 1}]}`, 1},
+		"{every: 1h, folder: drop}":                                          {"a.csv", "id\n1\n2\n3\n", 3},
+		"{every: 1h, connection: w, query: SELECT 1}":                        {"a.json", `[{"id": 1}, {"id": 2}]`, 2},
+	} {
+		got, err := Kind{}.Sample(trigger(t, text), "samples/"+c.path, []byte(c.sample), 10)
+		if err != nil || len(got) != c.want {
+			t.Errorf("%s: %v, %v", text, got, err)
+		}
+	}
+}
+
+func FuzzListOf(f *testing.F) {
+	f.Add(`{"headers":[{"name":"dx"}],"rows":[["abc"]]}`)
+	f.Add(`{"headers":[{}],"rows":[[1,2]]}`)
+	f.Add(`[{"a":1}]`)
+	f.Fuzz(func(t *testing.T, text string) {
+		items, _, err := listOf(json.RawMessage(text), &DHIS2{Path: "analytics", Items: known("analytics")})
+		if err != nil && items != nil {
+			t.Error("items with an error")
+		}
+	})
+}
