@@ -1,0 +1,176 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+func FuzzJSON(f *testing.F) {
+	for _, s := range []string{"{}", `{"a":[1,-2.5e3,"x\u00e9\n",true,false,null]}`, "[", `"\ud83d\ude00"`, "01", " 1 ", `{"a":1,"a":2}`, "nul", `{"a"}`} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		root, err := parseJSON([]byte(text))
+		if !utf8.ValidString(text) || strings.TrimSpace(text) == "" {
+			return // encoding/json mends what is no UTF-8; an empty body is a matter of its own
+		}
+		if depth(text) > 200 {
+			return
+		}
+		if json.Valid([]byte(text)) && err != nil {
+			t.Errorf("%q is JSON: %v", text, err)
+		}
+		if err == nil && strings.IndexByte("{[", strings.TrimLeft(text, " \t\r\n")[0]) >= 0 {
+			var v any // what follows the first value is not looked at, as Jackson does not
+			if err := json.NewDecoder(strings.NewReader(text)).Decode(&v); err != nil {
+				t.Errorf("%q was taken, but %v", text, err)
+			}
+		}
+		if err == nil && root == nil {
+			t.Errorf("%q: neither a value nor an error", text)
+		}
+	})
+}
+
+func depth(text string) int { return strings.Count(text, "[") + strings.Count(text, "{") }
+
+func FuzzFields(f *testing.F) {
+	for _, s := range []string{"*", "id,name[a,b[c]],!d", ":all,!x", "a~rename(b)~size", "a::size", "a.b.c", "a[b", "]", "a~paging(1;2)", "a|size", "a[*,!b]", "!a[b]"} {
+		f.Add(s)
+	}
+	o := object{"id": "x", "a": []any{object{"id": "y", "b": 1}}, "b": object{"id": "z"}}
+	f.Fuzz(func(t *testing.T, text string) {
+		set, err := parseFields([]string{text})
+		if err == nil {
+			project(o, set, plainSource{})
+		}
+	})
+}
+
+func FuzzFilter(f *testing.F) {
+	for _, s := range []string{"code:eq:x", "a.b:in:[1,2]", "a:!null", "a:notIn:[x]", ":", "a:like", "a:$ilike:x", "b:gt:1"} {
+		f.Add(s)
+	}
+	o := object{"code": "x", "a": []any{object{"b": 1}}, "b": json.Number("2")}
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, m := range []manners{40, 42} {
+			if c, p := m.parseFilter(text); p == nil {
+				c.matches(o, plainSource{})
+			}
+		}
+	})
+}
+
+func FuzzRule(f *testing.F) {
+	for _, s := range []string{"#{weight} > 250", "d2:hasValue(#{weight}) && V{event_status} == 'ACTIVE'", "A{x} != \"\" || !true", "d2:daysBetween('2024-01-01', V{current_date}) % 2",
+		"((1+2)*-3)/0", "d2:concatenate('a',", "1 2", "#{", "d2:zScoreWFA(1,2,3)"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		e, err := compileRule(text)
+		if err != nil {
+			return
+		}
+		for _, v := range []any{1.5, "x", true, ""} {
+			_, _ = e.eval(anyScope{v})
+		}
+	})
+}
+
+// anyScope gives every variable the same value.
+type anyScope struct{ v any }
+
+func (a anyScope) variable(byte, string) (ruleValue, bool, error) { return a.v, a.v != "", nil }
+func (a anyScope) all(string) []string                            { return []string{"1", "x"} }
+
+func FuzzPeriod(f *testing.F) {
+	for _, s := range []string{"2024", "202401", "2024-01", "2024W5", "2024WedW5", "2024BiW3", "202401B", "2024Q1", "2024NovQ1", "2024S1", "2024AprilS1", "2024April", "20240131", "2024-02-30"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		p, ok := parsePeriod(text)
+		if !ok {
+			return
+		}
+		if p.end.Before(p.start) || p.iso == "" {
+			t.Errorf("%q became %+v", text, p)
+		}
+		if again, ok := parsePeriod(p.iso); !ok || again.iso != p.iso || !again.start.Equal(p.start) {
+			t.Errorf("%q became %q, which becomes %+v %v", text, p.iso, again, ok)
+		}
+	})
+}
+
+// FuzzImport sends any body to what takes bodies, in the manners of three versions.
+func FuzzImport(f *testing.F) {
+	for _, b := range []any{full(1), m{"events": l(malariaCase(1))}, m{"relationships": l(m{"relationship": "x", "from": m{"event": "y"}})},
+		m{"dataSet": "FSh2AafV4XC", "dataValues": l(m{"dataElement": "hDcgGqsTAYb", "value": 3})}, m{"completeDataSetRegistrations": l(m{"dataSet": "x"})}} {
+		f.Add(flat(b), "importStrategy=CREATE")
+	}
+	f.Add(`{"trackedEntities":[null,{"attributes":[null],"enrollments":[{"events":[{"notes":[null],"dataValues":[{}]}]}]}],"events":[{"geometry":{"type":"Point"}}]}`, "atomicMode=OBJECT")
+	f.Add(`{"trackedEntities":[{"trackedEntity":"tPerson0001"}]}`, "importStrategy=DELETE&idScheme=CODE")
+	var servers []*Server
+	for _, v := range testedVersions {
+		s, err := New(Options{Metadata: "testdata/tamala.json", Version: v})
+		if err != nil {
+			f.Fatal(err)
+		}
+		servers = append(servers, s)
+	}
+	f.Fuzz(func(t *testing.T, body, query string) {
+		for _, s := range servers {
+			for _, path := range []string{"/api/tracker", "/api/dataValueSets", "/api/completeDataSetRegistrations", "/api/dataValues"} {
+				r := httptest.NewRequest("POST", path, strings.NewReader(body))
+				r.URL.RawQuery = "async=false&" + query
+				if strings.Contains(query, "async=true") {
+					return
+				}
+				r.SetBasicAuth("admin", "district")
+				r.Header.Set("Content-Type", "application/json")
+				w := httptest.NewRecorder()
+				s.ServeHTTP(w, r)
+				if w.Code == http.StatusOK && !json.Valid(w.Body.Bytes()) {
+					t.Errorf("%s answers %q", path, w.Body)
+				}
+			}
+		}
+	})
+}
+
+// FuzzRead asks anything of every collection.
+func FuzzRead(f *testing.F) {
+	for _, q := range []string{"fields=*&filter=code:eq:x", "program=" + anc + "&orgUnitMode=ALL&filter=" + firstName + ":like:a", "order=occurredAt:desc&pageSize=1&totalPages=true",
+		"trackedEntity=tPerson0001&occurredAfter=x", "orgUnit=a,b&ouMode=SELECTED&status=X", "dataSet=FSh2AafV4XC&period=202605&orgUnit=" + hospital} {
+		f.Add(q)
+	}
+	var servers []*Server
+	for _, v := range testedVersions {
+		s, err := New(Options{Metadata: "testdata/tamala.json", Version: v})
+		if err != nil {
+			f.Fatal(err)
+		}
+		r := httptest.NewRequest("POST", "/api/tracker?async=false", strings.NewReader(flat(full(1))))
+		r.SetBasicAuth("admin", "district")
+		s.ServeHTTP(httptest.NewRecorder(), r)
+		servers = append(servers, s)
+	}
+	f.Fuzz(func(t *testing.T, query string) {
+		for _, s := range servers {
+			for _, path := range []string{"/api/programs", "/api/programs/" + anc, "/api/tracker/trackedEntities", "/api/tracker/enrollments", "/api/tracker/events", "/api/tracker/relationships",
+				"/api/tracker/trackedEntities/tPerson0001", "/api/dataValueSets", "/api/dataValues", "/api/completeDataSetRegistrations"} {
+				r := httptest.NewRequest("GET", path, nil)
+				r.URL.RawQuery = query
+				r.SetBasicAuth("admin", "district")
+				w := httptest.NewRecorder()
+				s.ServeHTTP(w, r)
+				if w.Code == http.StatusOK && !json.Valid(w.Body.Bytes()) {
+					t.Errorf("%s answers %q", path, w.Body)
+				}
+			}
+		}
+	})
+}
