@@ -165,18 +165,28 @@ func (c *csvRows) readHeader(f Format) error {
 		break
 	}
 	cells := c.lex.cells(nil)
+	if n := len(cells); n > 2 && cells[n-2] == CauseColumn && cells[n-1] == MendColumn {
+		c.ours = true
+		for i := range cells {
+			cells[i] = unguard(cells[i])
+		}
+	}
 	header, err := checkHeader(cells, f, c.place)
 	if err != nil {
 		return err
 	}
 	c.lex.want = len(header)
 	c.plan = newPlan(header)
-	c.head = header
-	for len(c.head) > 0 && (c.head[len(c.head)-1] == CauseColumn || c.head[len(c.head)-1] == MendColumn) {
-		c.head = c.head[:len(c.head)-1]
-		c.ours = true
-	}
+	c.head = withoutOurs(header)
 	return nil
+}
+
+// withoutOurs leaves out the columns that Culvert adds to files of failed rows.
+func withoutOurs(header []string) []string {
+	for len(header) > 0 && (header[len(header)-1] == CauseColumn || header[len(header)-1] == MendColumn) {
+		header = header[:len(header)-1]
+	}
+	return header
 }
 
 // cells gives the cells of the current row; they share one piece of memory.

@@ -129,7 +129,11 @@ func newRowWriter(dst string, l Layout) (rowWriter, error) {
 	}
 	w := &csvWriter{textWriter: base, csv: csv.NewWriter(buf), columns: len(l.Header)}
 	w.csv.Comma = rune(l.Delimiter)
-	return w, w.csv.Write(append(slices.Clone(l.Header), CauseColumn, MendColumn))
+	header := make([]string, 0, len(l.Header)+2)
+	for _, h := range l.Header {
+		header = append(header, guard(h))
+	}
+	return w, w.csv.Write(append(header, CauseColumn, MendColumn))
 }
 
 type textWriter struct {

@@ -84,15 +84,16 @@ const leftover = time.Hour
 
 // taken lists the files that lie in the inbox. Which of them the sink knows is for the sink to say: a crash may have come between the move and the
 // acceptance, or the journal may have been restored from a backup. What a crash left half prepared is removed.
-func (in inbox) taken() ([]string, error) {
+//
+// Strays are folders that hold something and do not say what; a person must look.
+func (in inbox) taken() (ids, strays []string, err error) {
 	entries, err := os.ReadDir(in.dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return nil, nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading inbox: %w", err)
+		return nil, nil, fmt.Errorf("reading inbox: %w", err)
 	}
-	var ids []string
 	for _, e := range entries {
 		if !e.IsDir() {
 			continue
@@ -103,13 +104,17 @@ func (in inbox) taken() ([]string, error) {
 			ids = append(ids, id)
 			continue
 		}
-		if info, ierr := e.Info(); ierr == nil && in.now().Sub(info.ModTime()) > leftover && in.onlyOurs(id) {
+		if !in.onlyOurs(id) {
+			strays = append(strays, id)
+			continue
+		}
+		if info, ierr := e.Info(); ierr == nil && in.now().Sub(info.ModTime()) > leftover {
 			if err := removeInbox(filepath.Join(in.dir, id)); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 		}
 	}
-	return ids, nil
+	return ids, strays, nil
 }
 
 // onlyOurs tells whether a folder holds nothing that was dropped, so that it can be removed.

@@ -22,6 +22,7 @@ func TestFailedRowsReadAsTheyWere(t *testing.T) {
 		format                   Format
 	}{
 		{"csv", "a.csv", "name,age\n\"=A, \"\"x\"\"\",bad\nB,1\n", "a.failed.csv", Format{}},
+		{"headers like formulas", "a.csv", "=name,age,-x\nA,bad,@y\n", "a.failed.csv", Format{}},
 		{"declared encoding", "a.csv", latin, "a.failed.csv", Format{Encoding: "windows-1252"}},
 		{"encoding found out", "a.csv", latin, "a.failed.csv", Format{}},
 		{"titles above the header", "a.csv", "Export\n\nname,age\nA,bad\n", "a.failed.csv", Format{Header: 3}},

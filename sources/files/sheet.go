@@ -87,10 +87,7 @@ func (s *sheetRows) readHeader() error {
 	if err != nil {
 		return err
 	}
-	s.width, s.plan, s.head = len(header), newPlan(header), header
-	for len(s.head) > 0 && (s.head[len(s.head)-1] == CauseColumn || s.head[len(s.head)-1] == MendColumn) {
-		s.head = s.head[:len(s.head)-1]
-	}
+	s.width, s.plan, s.head = len(header), newPlan(header), withoutOurs(header)
 	return nil
 }
 

@@ -97,9 +97,12 @@ func (w *watcher) Run(ctx context.Context, sink sources.Sink) error {
 	if err := os.MkdirAll(w.Inbox, 0o700); err != nil {
 		return fmt.Errorf("making inbox folder: %w", err)
 	}
-	ids, err := w.inbox.taken()
+	ids, strays, err := w.inbox.taken()
 	if err != nil {
 		return err
+	}
+	for _, id := range strays {
+		w.Logger.Error("a folder of the inbox holds a file and does not say for which rule; drop the file again, and remove the folder", "path", filepath.Join(w.Inbox, id))
 	}
 	for _, id := range ids {
 		w.waiting[id] = time.Time{}

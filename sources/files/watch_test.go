@@ -1,10 +1,13 @@
 package files
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -358,5 +361,26 @@ func TestAnAcceptedFileOutlivesItsRule(t *testing.T) {
 	stop()
 	if got := mustRead(t, f.Path); got != "name\nAda\n" {
 		t.Errorf("the file holds %q", got)
+	}
+}
+
+// What lies in the inbox without saying for which rule is kept, and named.
+func TestStraysAreKeptAndNamed(t *testing.T) {
+	root := t.TempDir()
+	c := testConfig(root, WatchedRule{Rule: "anc"})
+	var log bytes.Buffer
+	c.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	stray := filepath.Join(c.Inbox, "id-1", "a.csv")
+	mustWrite(t, stray, "name\nAda\n")
+	mustWrite(t, filepath.Join(c.Inbox, "id-1", tagFile), "{broken")
+	s := newSink()
+	stop := start(t, c, s)
+	mustWrite(t, filepath.Join(root, "drop", "b.csv"), "name\nBea\n")
+	if f := await(t, s.took); f.Name != "b.csv" {
+		t.Errorf("took %s", f.Name)
+	}
+	stop()
+	if mustRead(t, stray) == "" || !strings.Contains(log.String(), "id-1") {
+		t.Errorf("the log says %s", log.String())
 	}
 }

@@ -60,12 +60,11 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request, e *endpoint, rout
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(max(1, 1/e.limits.Rate)))))
 		return &refusal{http.StatusTooManyRequests, fmt.Sprintf("more than %g requests a second", e.limits.Rate), "send more slowly"}
 	}
-	select {
-	case h.slots <- struct{}{}:
-		defer func() { <-h.slots }()
-	default:
+	room := h.room(r, e.limits.MaxBody)
+	if !h.held.TryAcquire(room) {
 		return busy(w, time.Second, "too many requests are under way")
 	}
+	defer h.held.Release(room)
 	raw, body, err := readBody(w, r, e.limits.MaxBody)
 	if err != nil {
 		return err
@@ -91,6 +90,18 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request, e *endpoint, rout
 	h.keys.end(key, receipt)
 	write(w, receipt.status(), receipt)
 	return nil
+}
+
+// bodyOverhead is what a request takes besides its body, roughly.
+const bodyOverhead = 4 << 10
+
+// room is how much of what may be held a request needs: as much as it says that it sends, or as much as it may send where that says little.
+func (h *Handler) room(r *http.Request, limit int64) int64 {
+	need := r.ContentLength
+	if need < 0 || need > limit || r.Header.Get("Content-Encoding") != "" {
+		need = limit
+	}
+	return min(need+bodyOverhead, h.config.MaxHeld)
 }
 
 // accept makes records of a body and waits until they are durable.

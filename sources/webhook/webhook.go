@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/semaphore"
 	"golang.org/x/time/rate"
 
 	"github.com/culvert/culvert/sources"
@@ -21,10 +22,10 @@ import (
 
 // Defaults of limits.
 const (
-	DefaultMaxBody  = 10 << 20 // bytes, unpacked
-	DefaultMaxDepth = 64       // of nested objects and lists
-	DefaultMaxItems = 10000    // records in one request
-	DefaultInFlight = 256      // requests whose bodies are held at once
+	DefaultMaxBody  = 10 << 20  // bytes, unpacked
+	DefaultMaxDepth = 64        // of nested objects and lists
+	DefaultMaxItems = 10000     // records in one request
+	DefaultMaxHeld  = 128 << 20 // bytes of bodies that are held at once
 )
 
 // Limits bound what one path takes. Zero values mean the defaults; Rate 0 means no limit.
@@ -59,10 +60,10 @@ type Route struct {
 
 // Config is what a Handler needs.
 type Config struct {
-	Log      *slog.Logger
-	Now      func() time.Time
-	InFlight int            // 0: DefaultInFlight
-	Proxies  []netip.Prefix // whose X-Forwarded-For is believed
+	Log     *slog.Logger
+	Now     func() time.Time
+	MaxHeld int64          // bytes; 0: DefaultMaxHeld
+	Proxies []netip.Prefix // whose X-Forwarded-For is believed
 }
 
 // Handler answers webhook requests. Its routes can be replaced while it serves. Until Run has given it a sink it answers 503.
@@ -70,7 +71,7 @@ type Handler struct {
 	config Config
 	routes atomic.Pointer[table]
 	sink   atomic.Pointer[sinkRef]
-	slots  chan struct{}
+	held   *semaphore.Weighted // bytes of bodies
 	keys   *keyMemory
 
 	replacing sync.Mutex
@@ -98,11 +99,11 @@ func New(c Config) (*Handler, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	c.InFlight = cmp.Or(c.InFlight, DefaultInFlight)
-	if c.InFlight < 0 {
-		return nil, fmt.Errorf("webhook: the number of requests in flight is %d", c.InFlight)
+	c.MaxHeld = cmp.Or(c.MaxHeld, DefaultMaxHeld)
+	if c.MaxHeld < 0 {
+		return nil, fmt.Errorf("webhook: bodies may hold %d bytes", c.MaxHeld)
 	}
-	h := &Handler{config: c, slots: make(chan struct{}, c.InFlight), keys: newKeyMemory(c.Now)}
+	h := &Handler{config: c, held: semaphore.NewWeighted(c.MaxHeld), keys: newKeyMemory(c.Now)}
 	h.routes.Store(&table{})
 	return h, nil
 }

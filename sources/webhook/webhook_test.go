@@ -333,6 +333,24 @@ func TestWhatCannotBeKept(t *testing.T) {
 	}
 }
 
+// Bodies under way take no more memory than they may.
+func TestHeldBodies(t *testing.T) {
+	h, s := serve(t, open)
+	if !h.held.TryAcquire(DefaultMaxHeld) {
+		t.Fatal("nothing can be held")
+	}
+	if w := send(h, post("/forms", "", `{"a": 1}`)); w.Code != 503 || w.Header().Get("Retry-After") != "1" {
+		t.Errorf("answered %d", w.Code)
+	}
+	h.held.Release(DefaultMaxHeld)
+	if w := send(h, post("/forms", "", `{"a": 1}`)); w.Code != 202 || len(s.records) != 1 {
+		t.Errorf("answered %d", w.Code)
+	}
+	if !h.held.TryAcquire(DefaultMaxHeld) {
+		t.Error("a finished request still holds memory")
+	}
+}
+
 func TestRate(t *testing.T) {
 	route := open
 	route.Limits = Limits{Rate: 2, Burst: 2}
