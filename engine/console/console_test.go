@@ -1,0 +1,227 @@
+package console
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/culvert/culvert/engine"
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/journal/open"
+	"github.com/culvert/culvert/rules/diag"
+)
+
+// fixture is a console over a real journal with a failed record that holds personal data.
+func fixture(t *testing.T, c Config) (*httptest.Server, journal.Journal) {
+	t.Helper()
+	ctx := context.Background()
+	j, err := open.Journal(ctx, "sqlite:"+filepath.Join(t.TempDir(), "culvert.db"), journal.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	records := []*journal.Record{
+		{Rule: "anc", ID: "form-1", Key: "case-1", Body: []byte(`{"name":"Fatou"}`), State: journal.Failed, Received: time.Now(),
+			Problem: &journal.Problem{Class: "data", Code: "unmapped-value", Cause: "the value is not in the map <sex>", Mend: "add it", Place: "rules/anc.yaml:3:4", Value: "Fatou's secret"}},
+		{Rule: "anc", ID: "form-2", Key: "case-2", Body: []byte(`{"name":"Awa"}`), State: journal.Pending, Received: time.Now(), NextTry: time.Now()},
+	}
+	if _, err := j.Append(ctx, records, nil); err != nil {
+		t.Fatal(err)
+	}
+	c.Journal, c.Project, c.Version = j, "anc-pilot", "test"
+	c.Rules = func() []Rule {
+		return []Rule{{Name: "anc", Description: "Registers", File: "rules/anc.yaml", Server: "national", Trigger: "webhook", Address: "/anc",
+			Findings: diag.List{{Code: "no-id", Severity: diag.Warning, Message: "the rule has no id", Place: diag.Place{File: "rules/anc.yaml"}}}}}
+	}
+	s, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := httptest.NewServer(s)
+	t.Cleanup(func() {
+		srv.Close()
+		if err := j.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return srv, j
+}
+
+func get(t *testing.T, url string, change func(*http.Request)) (int, string, http.Header) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if change != nil {
+		change(req)
+	}
+	return do(t, req)
+}
+
+func do(t *testing.T, req *http.Request) (int, string, http.Header) {
+	t.Helper()
+	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := resp.Body.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(text), resp.Header
+}
+
+func TestPagesShowNoPersonalData(t *testing.T) {
+	srv, _ := fixture(t, Config{})
+	for path, want := range map[string]string{
+		"/":                     "1 record failed and a person must act",
+		"/console/failures":     "the value is not in the map &lt;sex&gt;",
+		"/console/records":      "form-1",
+		"/console/records/1":    "rules/anc.yaml:3:4",
+		"/console/rules":        "the rule has no id",
+		"/console/files":        "No file has been dropped yet",
+		"/console/audit":        "Nobody has changed anything yet",
+		"/console/api/overview": `"failed":1`,
+		"/console/style.css":    "--accent",
+	} {
+		status, text, header := get(t, srv.URL+path, nil)
+		if status != http.StatusOK || !strings.Contains(text, want) {
+			t.Errorf("%s: %d, without %q:\n%s", path, status, want, text)
+		}
+		if strings.Contains(text, "Fatou") {
+			t.Errorf("%s shows what a record says", path)
+		}
+		if !strings.Contains(header.Get("Content-Security-Policy"), "default-src 'none'") {
+			t.Errorf("%s has no content security policy", path)
+		}
+	}
+	if _, text, _ := get(t, srv.URL+"/console/records/1?content", nil); !strings.Contains(text, "&#34;name&#34;: &#34;Fatou&#34;") {
+		t.Errorf("a record's content is not shown to who asks for it:\n%s", text)
+	}
+	if status, text, _ := get(t, srv.URL+"/console/records/999", nil); status != http.StatusNotFound || !strings.Contains(text, "there is no such record") {
+		t.Errorf("an unknown record: %d %s", status, text)
+	}
+}
+
+func TestWhoIsLetIn(t *testing.T) {
+	open, _ := fixture(t, Config{})
+	locked, _ := fixture(t, Config{Username: "nurse", Password: "secret"})
+	for name, c := range map[string]struct {
+		url    string
+		change func(*http.Request)
+		want   int
+	}{
+		"this machine":         {open.URL, nil, http.StatusOK},
+		"another host's name":  {open.URL, func(r *http.Request) { r.Host = "evil.example.org" }, http.StatusForbidden},
+		"through a proxy":      {open.URL, func(r *http.Request) { r.Header.Set("X-Forwarded-For", "10.0.0.1") }, http.StatusForbidden},
+		"no password":          {locked.URL, nil, http.StatusUnauthorized},
+		"wrong password":       {locked.URL, func(r *http.Request) { r.SetBasicAuth("nurse", "x") }, http.StatusUnauthorized},
+		"password":             {locked.URL, func(r *http.Request) { r.SetBasicAuth("nurse", "secret") }, http.StatusOK},
+		"password from a host": {locked.URL, func(r *http.Request) { r.SetBasicAuth("nurse", "secret"); r.Host = "culvert.example.org" }, http.StatusOK},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if status, _, _ := get(t, c.url+"/", c.change); status != c.want {
+				t.Errorf("answer %d, want %d", status, c.want)
+			}
+		})
+	}
+}
+
+// post sends a form as a browser does.
+func post(t *testing.T, address string, form url.Values, site string) (int, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, address, strings.NewReader(form.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Sec-Fetch-Site", site)
+	status, text, _ := do(t, req)
+	return status, text
+}
+
+func TestActions(t *testing.T) {
+	srv, j := fixture(t, Config{})
+	ctx := context.Background()
+	states := func() map[journal.State]int {
+		out := map[journal.State]int{}
+		list, err := j.Select(ctx, journal.Filter{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range list {
+			out[r.State]++
+		}
+		return out
+	}
+	if status, _ := post(t, srv.URL+"/console/replay", url.Values{"seq": {"1"}}, "cross-site"); status != http.StatusForbidden {
+		t.Errorf("another site's form was taken: %d", status)
+	}
+	if status, text := post(t, srv.URL+"/console/replay", url.Values{}, "same-origin"); status != http.StatusInternalServerError || !strings.Contains(text, "names no records") {
+		t.Errorf("a form that names no records: %d", status)
+	}
+	if status, text := post(t, srv.URL+"/console/dismiss", url.Values{"seq": {"1"}}, "same-origin"); status != http.StatusInternalServerError || !strings.Contains(text, "say why") {
+		t.Errorf("dismissed without a reason: %d", status)
+	}
+	if s := states(); s[journal.Failed] != 1 {
+		t.Fatalf("states = %v", s)
+	}
+	if status, _ := post(t, srv.URL+"/console/replay", url.Values{"rule": {"anc"}, "code": {"unmapped-value"}}, "same-origin"); status != http.StatusSeeOther {
+		t.Errorf("replay: %d", status)
+	}
+	if s := states(); s[journal.Pending] != 2 {
+		t.Errorf("after a replay: %v", s)
+	}
+	if status, _ := post(t, srv.URL+"/console/pause", url.Values{"rule": {"anc"}}, "same-origin"); status != http.StatusSeeOther {
+		t.Errorf("pause: %d", status)
+	}
+	c, err := engine.ReadControls(ctx, j)
+	if err != nil || c.Rules["anc"] == nil || c.Rules["anc"].Who != "console" {
+		t.Errorf("controls = %+v, %v", c, err)
+	}
+	if status, _ := post(t, srv.URL+"/console/resume", url.Values{"rule": {"anc"}}, "same-origin"); status != http.StatusSeeOther {
+		t.Errorf("resume: %d", status)
+	}
+}
+
+// TestInABrowser looks at the overview with a real browser.
+func TestInABrowser(t *testing.T) {
+	chromium := os.Getenv("CULVERT_TEST_CHROMIUM")
+	if chromium == "" {
+		if os.Getenv("CI") != "" {
+			t.Fatal("CULVERT_TEST_CHROMIUM names no browser")
+		}
+		t.Skip("CULVERT_TEST_CHROMIUM names no browser")
+	}
+	srv, _ := fixture(t, Config{})
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	shot := filepath.Join(t.TempDir(), "overview.png")
+	args := []string{"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+		"--disable-sync", "--user-data-dir=" + t.TempDir(), "--window-size=1200,900"}
+	dom, err := exec.CommandContext(ctx, chromium, append(args, "--dump-dom", srv.URL+"/")...).Output()
+	if err != nil {
+		t.Fatalf("the browser: %v", err)
+	}
+	if !strings.Contains(string(dom), "1 record failed and a person must act") {
+		t.Errorf("the browser shows\n%s", dom)
+	}
+	if out, err := exec.CommandContext(ctx, chromium, append(args, "--screenshot="+shot, srv.URL+"/console/failures")...).CombinedOutput(); err != nil {
+		t.Fatalf("the browser: %v\n%s", err, out)
+	}
+	if info, err := os.Stat(shot); err != nil || info.Size() < 10_000 {
+		t.Errorf("the picture is empty: %v, %v", info, err)
+	}
+}
