@@ -20,6 +20,7 @@ type Expr struct {
 	node    *yamlnode.Node
 	program *expression.Program
 	needs   []int // lookups that it reads, by their number
+	perItem bool  // it reads the item of a for_each
 }
 
 // expr compiles a scalar node; nil when it is wrong, which is then reported.
@@ -48,8 +49,10 @@ func (c *compiler) expr(n *yamlnode.Node, s *expression.Scope, want expression.W
 	e := &Expr{Text: n.Value, Place: n.Place(), node: n, program: program}
 	for _, name := range program.Uses() {
 		c.used[name] = true
+		e.perItem = e.perItem || name == "item" || name == "index"
 		if i := slices.IndexFunc(c.rule.Lookups, func(l *Lookup) bool { return l.Name == name }); i >= 0 {
 			e.needs = append(e.needs, i)
+			e.perItem = e.perItem || c.rule.Lookups[i].perItem
 		}
 	}
 	return e

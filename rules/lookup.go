@@ -223,7 +223,7 @@ func (c *compiler) lookup(key, n *yamlnode.Node) *Lookup {
 		l.within = c.expr(v, scope, expression.Anything)
 	}
 	l.onMissing, l.onMany = lookupPolicyOf(n.Get("on_missing")), lookupPolicyOf(n.Get("on_many"))
-	l.perItem = c.readsItem(l)
+	l.perItem = l.readsItem()
 	return l
 }
 
@@ -246,20 +246,8 @@ func (c *compiler) itemScope() *expression.Scope {
 }
 
 // readsItem tells whether a lookup differs from item to item, itself or through another lookup.
-func (c *compiler) readsItem(l *Lookup) bool {
-	for _, e := range l.expressions() {
-		for _, name := range e.program.Uses() {
-			if name == "item" || name == "index" {
-				return true
-			}
-		}
-		for _, i := range e.needs {
-			if c.rule.Lookups[i].perItem {
-				return true
-			}
-		}
-	}
-	return false
+func (l *Lookup) readsItem() bool {
+	return slices.ContainsFunc(l.expressions(), func(e *Expr) bool { return e.perItem })
 }
 
 func (l *Lookup) expressions() []*Expr {

@@ -560,3 +560,13 @@ func TestFieldsThatTwoRulesWrite(t *testing.T) {
 		})
 	}
 }
+
+func TestKeyOfItemsIsNoKeyOfTheRecord(t *testing.T) {
+	r, _ := load(t, head+"actions:\n  - dhis2.event: {for_each: trigger.form.visits, external_id: '\"child \" + item.clinic'}\n", nil)
+	a := r.Actions[0]
+	r.Key = a.Expression(a.Body.Get("external_id"), expression.Text)
+	s := r.Begin(Input{Body: body(t, formSample)})
+	if id, key, err := r.Identify(s); key != id || err != nil {
+		t.Error(id, key, err)
+	}
+}

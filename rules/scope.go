@@ -80,7 +80,8 @@ func (r *Rule) Identify(s *Scope) (id, key string, err error) {
 			return "", "", err
 		}
 	}
-	if r.Key == nil {
+	if r.Key == nil || r.Key.perItem {
+		// A key that differs from item to item says nothing of the record.
 		return s.id, s.id, nil
 	}
 	key, err = r.Key.EvalText(s)
