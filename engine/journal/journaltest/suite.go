@@ -51,6 +51,8 @@ func Run(t *testing.T, fresh func(t *testing.T) Place) {
 		{"summary", testSummary},
 		{"digests", testDigests},
 		{"identities", testIdentities},
+		{"contributions", testContributions},
+		{"contributions", testContributions},
 		{"meta", testMeta},
 		{"forget", testForget},
 		{"expire", testExpire},
