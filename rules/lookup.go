@@ -27,7 +27,7 @@ type Lookup struct {
 	directory  Directory
 	table      *lookupTable
 	perItem    bool // it reads the item of a for_each
-	folded     map[string]func() map[string][]string
+	folded     map[string]func() *foldedNames
 }
 
 // candidate is what an object must be like, all of it.

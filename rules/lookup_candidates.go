@@ -100,15 +100,19 @@ func (l *Lookup) prepare() {
 	if l.match == matchExact || l.directory == nil {
 		return
 	}
-	l.folded = map[string]func() map[string][]string{}
+	l.folded = map[string]func() *foldedNames{}
 	for _, cand := range l.candidates {
 		for _, cr := range cand {
 			// Made when the first record needs it: a country has tens of thousands of names.
-			l.folded[cr.field] = sync.OnceValue(func() map[string][]string {
-				names := map[string][]string{}
+			l.folded[cr.field] = sync.OnceValue(func() *foldedNames {
+				names := &foldedNames{written: map[string][]string{}}
 				for _, name := range l.directory.Names(l.Collection, cr.field) {
-					if key := foldKey(name); !slices.Contains(names[key], name) {
-						names[key] = append(names[key], name)
+					key := foldKey(name)
+					if len(names.written[key]) == 0 {
+						names.keys = append(names.keys, key)
+					}
+					if !slices.Contains(names.written[key], name) {
+						names.written[key] = append(names.written[key], name)
 					}
 				}
 				return names

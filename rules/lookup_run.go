@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/culvert/culvert/rules/diag"
 )
@@ -125,31 +126,46 @@ func (l *Lookup) spellings(field, text string) []string {
 	if l.match == matchExact {
 		return []string{text}
 	}
-	names := l.folded[field]()
-	if same := names[foldKey(text)]; len(same) > 0 || l.match == matchFolded {
+	names, key := l.folded[field](), foldKey(text)
+	if same := names.written[key]; len(same) > 0 || l.match == matchFolded {
 		return same
 	}
-	near := diag.Nearest(foldKey(text), keys(names))
-	if len(near) == 0 {
-		return nil
-	}
-	// Two names that are as near as each other are two matches, not one.
-	first := diag.Distance(foldKey(text), near[0])
-	var all []string
-	for _, n := range near {
-		if diag.Distance(foldKey(text), n) == first {
-			all = append(all, names[n]...)
-		}
-	}
-	return all
+	return names.nearest(key)
 }
 
-func keys(m map[string][]string) []string {
-	out := make([]string, 0, len(m))
-	for k := range m {
-		out = append(out, k)
+// foldedNames are the values of a field as ignore_case sees them.
+type foldedNames struct {
+	written map[string][]string // by the folded form, as they are written
+	keys    []string
+
+	mu   sync.Mutex
+	near map[string][]string // what was found before: sources misspell the same names again and again
+}
+
+// maxNear bounds how many misspellings are remembered.
+const maxNear = 10_000
+
+// nearest gives the spellings of the names nearest to one: of several when they are as near as each other, for those are several matches.
+func (f *foldedNames) nearest(key string) []string {
+	f.mu.Lock()
+	all, known := f.near[key]
+	f.mu.Unlock()
+	if known {
+		return all
 	}
-	return out
+	near := diag.Nearest(key, f.keys)
+	for _, n := range near {
+		if diag.Distance(key, n) == diag.Distance(key, near[0]) {
+			all = append(all, f.written[n]...)
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.near == nil || len(f.near) >= maxNear {
+		f.near = map[string][]string{}
+	}
+	f.near[key] = all
+	return all
 }
 
 func (l *Lookup) equal(a, b string) bool {
