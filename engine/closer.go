@@ -143,22 +143,21 @@ func (c *closer) finish(ctx context.Context, f *journal.File) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	records, err := c.r.journal.FileRecords(ctx, f.ID)
-	if err != nil {
-		return false, err
-	}
 	if f.Finished.IsZero() {
-		for _, rec := range records {
-			if rec.State == journal.Pending || rec.State == journal.Held {
-				return false, nil
-			}
+		waiting, err := c.r.anyRecord(ctx, journal.Filter{FileID: f.ID, States: []journal.State{journal.Pending, journal.Held}})
+		if err != nil || waiting != nil {
+			return false, err
 		}
-		if err := c.complete(ctx, f, records); err != nil {
+		if err := c.complete(ctx, f); err != nil {
 			return false, err
 		}
 	}
+	unreadable, err := c.r.anyRecord(ctx, journal.Filter{FileID: f.ID, Code: codeUnreadableFile})
+	if err != nil {
+		return false, err
+	}
 	_, err = files.Finish(ctx, files.FinishRequest{
-		File: f.File, Format: plan.Format, Results: files.ResultsPath(f.File), Done: plan.Done, Failed: plan.Failed, Unreadable: nothingRead(records),
+		File: f.File, Format: plan.Format, Results: files.ResultsPath(f.File), Done: plan.Done, Failed: plan.Failed, Unreadable: unreadable != nil && unreadable.Origin.DataRow == 1,
 	})
 	if err != nil {
 		return false, err
@@ -167,18 +166,40 @@ func (c *closer) finish(ctx context.Context, f *journal.File) (bool, error) {
 	return true, c.r.commit(&journal.Batch{Owner: c.r.owner, Files: []journal.File{*f}})
 }
 
-// nothingRead tells whether not one row of the file could be read.
-func nothingRead(records []*journal.Record) bool {
-	for _, rec := range records {
-		if rec.Origin.DataRow == 1 && rec.Problem != nil && rec.Problem.Code == codeUnreadableFile {
-			return true
+// anyRecord gives one record that a filter selects, without its body; nil when there is none.
+func (r *Runner) anyRecord(ctx context.Context, f journal.Filter) (*journal.Record, error) {
+	f.Limit = 1
+	records, err := r.journal.Select(ctx, f)
+	if err != nil || len(records) == 0 {
+		return nil, err
+	}
+	return records[0], nil
+}
+
+// recordPage is how many records of a file are looked at at once; a file may have as many as it has rows.
+const recordPage = 1000
+
+// eachRecord calls do for every record that stands for a row of a file.
+func (r *Runner) eachRecord(ctx context.Context, fileID string, do func(*journal.Record) error) error {
+	for after := int64(0); ; {
+		records, err := r.journal.Select(ctx, journal.Filter{FileID: fileID, AfterSeq: after, Limit: recordPage})
+		if err != nil {
+			return err
+		}
+		for _, rec := range records {
+			if err := do(rec); err != nil {
+				return err
+			}
+			after = rec.Seq
+		}
+		if len(records) < recordPage {
+			return nil
 		}
 	}
-	return false
 }
 
 // complete adds what became of the rows that stood as records, and notes in the journal that the file may go. From then on its results stand.
-func (c *closer) complete(ctx context.Context, f *journal.File, records []*journal.Record) error {
+func (c *closer) complete(ctx context.Context, f *journal.File) error {
 	told, err := failedLines(f)
 	if err != nil {
 		return err
@@ -189,13 +210,14 @@ func (c *closer) complete(ctx context.Context, f *journal.File, records []*journ
 	}
 	defer results.Close()
 	done := *f
-	for _, rec := range records {
+	err = c.r.eachRecord(ctx, f.ID, func(rec *journal.Record) error {
 		if !addRecord(&done, rec, told[rec.Origin.DataRow]) {
-			continue
+			return nil
 		}
-		if err := results.Write(recordResult(rec)); err != nil {
-			return err
-		}
+		return results.Write(recordResult(rec))
+	})
+	if err != nil {
+		return err
 	}
 	if done.Offset, err = results.Sync(); err != nil {
 		return err

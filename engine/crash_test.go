@@ -49,7 +49,8 @@ type ledger struct {
 	disorder []string
 	foreign  []string
 	faults   int
-	quiet    bool // no faults any more
+	quiet    bool          // no faults any more
+	heard    chan struct{} // receives when a child asks for something
 
 	// Forms that are handed to the child, by person in order; taken tells how many the child said were accepted.
 	forms int
@@ -86,6 +87,10 @@ func (l *ledger) write(w crashWrite) {
 }
 
 func (l *ledger) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	select {
+	case l.heard <- struct{}{}:
+	default:
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch r.URL.Path {
@@ -154,7 +159,7 @@ func newCrash(t *testing.T, store func(dir string) string) *crash {
 		c.kills = 3
 	}
 	c.store = store(c.dir)
-	c.ledger = &ledger{random: rand.New(rand.NewPCG(1, 9)), objects: map[string]string{}, last: map[string]int{}, forms: 1 << 30}
+	c.ledger = &ledger{random: rand.New(rand.NewPCG(1, 9)), objects: map[string]string{}, last: map[string]int{}, forms: 1 << 30, heard: make(chan struct{}, 1)}
 	server := httptest.NewUnstartedServer(c.ledger)
 	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
 	server.Start()
@@ -185,11 +190,28 @@ func (c *crash) kill(cmd *exec.Cmd) {
 // moment waits for a while: the moment of death is the input of this test.
 func (c *crash) moment() { time.Sleep(time.Duration(50+c.random.IntN(450)) * time.Millisecond) }
 
+// awake waits until a child that was started is at work.
+func (c *crash) awake() {
+	c.t.Helper()
+	select {
+	case <-c.ledger.heard: // may be of the one before
+	default:
+	}
+	select {
+	case <-c.ledger.heard:
+	case <-time.After(time.Minute):
+		c.t.Fatal("the child does not start")
+	}
+}
+
 func TestKilledAtRandomMoments(t *testing.T) {
 	c := newCrash(t, func(dir string) string { return "sqlite:" + filepath.Join(dir, "culvert.db") })
 	for n := range c.kills {
 		c.drop(n)
 		cmd := c.start()
+		if n%4 != 3 { // some die before they are up
+			c.awake()
+		}
 		c.moment()
 		c.kill(cmd)
 	}

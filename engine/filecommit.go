@@ -179,17 +179,9 @@ func (run *fileRun) readAll(ctx context.Context) {
 
 // unreadable lets what cannot be read of a file stand as one failed row behind those that could be.
 func (run *fileRun) unreadable(ctx context.Context, bad *files.FileError) error {
-	known, err := run.r.journal.FileRecords(ctx, run.source.ID)
-	if err != nil {
-		return err
-	}
-	for _, rec := range known {
-		if rec.Problem != nil && rec.Problem.Code == codeUnreadableFile {
-			run.mu.Lock()
-			run.nothing = rec.Origin.DataRow == 1
-			run.mu.Unlock()
-			return nil // said before the last stop
-		}
+	known, err := run.r.anyRecord(ctx, journal.Filter{FileID: run.source.ID, Code: codeUnreadableFile})
+	if err != nil || known != nil {
+		return err // it was said before the last stop
 	}
 	run.mu.Lock()
 	defer run.mu.Unlock()
@@ -197,6 +189,5 @@ func (run *fileRun) unreadable(ctx context.Context, bad *files.FileError) error 
 	row := &fileRow{run: run, number: number, settled: true}
 	row.outcome = rowOutcome{state: journal.Failed, attempts: 1, problem: unreadableFile(run.source.Name, bad)}
 	run.rows = append(run.rows, row)
-	run.nothing = number == 1
 	return nil
 }

@@ -36,7 +36,6 @@ type fileRun struct {
 	file    journal.File // with its progress
 	rows    []*fileRow   // in order, from file.Next on
 	last    int64        // number of the last row that was read
-	nothing bool         // not one row could be read
 	total   bool         // the last row is among them
 	closed  bool         // given up
 	reason  error        // why, nil when only the rule has changed
