@@ -24,6 +24,7 @@ func BenchmarkImport(b *testing.B) {
 		}
 		r := httptest.NewRequest("POST", "/api/tracker?async=false", strings.NewReader(flat(m{"events": events})))
 		r.SetBasicAuth("admin", "district")
+		r.Header.Set("Content-Type", "application/json")
 		w := httptest.NewRecorder()
 		b.StartTimer()
 		s.ServeHTTP(w, r)
@@ -52,6 +53,7 @@ func BenchmarkImportPeople(b *testing.B) {
 		}
 		r := httptest.NewRequest("POST", "/api/tracker?async=false", strings.NewReader(flat(m{"trackedEntities": people, "enrollments": enrollments, "events": events})))
 		r.SetBasicAuth("admin", "district")
+		r.Header.Set("Content-Type", "application/json")
 		w := httptest.NewRecorder()
 		b.StartTimer()
 		s.ServeHTTP(w, r)
@@ -83,6 +85,7 @@ func BenchmarkValues(b *testing.B) {
 	for b.Loop() {
 		r := httptest.NewRequest("POST", "/api/dataValueSets", strings.NewReader(body))
 		r.SetBasicAuth("admin", "district")
+		r.Header.Set("Content-Type", "application/json")
 		w := httptest.NewRecorder()
 		s.ServeHTTP(w, r)
 		if w.Code != 200 {

@@ -155,7 +155,11 @@ func FuzzRead(f *testing.F) {
 		}
 		r := httptest.NewRequest("POST", "/api/tracker?async=false", strings.NewReader(flat(full(1))))
 		r.SetBasicAuth("admin", "district")
+		r.Header.Set("Content-Type", "application/json")
 		s.ServeHTTP(httptest.NewRecorder(), r)
+		if s.Counts().Events != 1 {
+			f.Fatal("the data to read was not taken")
+		}
 		servers = append(servers, s)
 	}
 	f.Fuzz(func(t *testing.T, query string) {
