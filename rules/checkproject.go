@@ -3,8 +3,10 @@ package rules
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/yamlnode"
@@ -96,54 +98,71 @@ func (p *projectCheck) folders(all []*Rule) {
 // write the very same fields are two ways for the same records, such as a webhook and a dropped export, and agree.
 func (p *projectCheck) writes(all []*Rule) {
 	type object struct{ server, name string }
-	written := map[object][]*Rule{}
+	written := map[object][]*writer{}
 	for _, r := range all {
 		for _, w := range r.writes {
 			key := object{r.Server, w.object}
-			if !slices.Contains(written[key], r) {
-				written[key] = append(written[key], r)
+			list := written[key]
+			if len(list) == 0 || list[len(list)-1].rule != r {
+				list = append(list, &writer{rule: r, fields: map[string]diag.Place{}})
+				written[key] = list
 			}
+			list[len(list)-1].fields[w.field] = w.place
 		}
 	}
-	for key, rules := range written {
-		for i, r := range rules {
-			for _, other := range rules[:i] {
-				p.shared(key.name, r, other)
-			}
-		}
+	for key, writers := range written {
+		p.shared(key.name, writers)
 	}
 }
 
-// shared warns of the fields of an object that two rules write.
-func (p *projectCheck) shared(object string, r, other *Rule) {
-	mine, theirs := r.fieldsOf(object), other.fieldsOf(object)
+// writer is a rule with the fields of one object that it writes.
+type writer struct {
+	rule   *Rule
+	fields map[string]diag.Place
+}
+
+// shared warns of the fields of an object that two rules write. A country has many rules for the same program and most of them write the same fields,
+// so that sets of fields are compared once and not for every two rules.
+func (p *projectCheck) shared(object string, writers []*writer) {
+	var order []string
+	sets := map[string][]*writer{}
+	for _, w := range writers {
+		set := strings.Join(slices.Sorted(maps.Keys(w.fields)), "\x00")
+		for _, other := range order {
+			both := common(w, sets[other][0])
+			if other == set || len(both) == 0 {
+				continue
+			}
+			for _, o := range sets[other] {
+				p.sharedBy(object, both, w, o)
+			}
+		}
+		if sets[set] == nil {
+			order = append(order, set)
+		}
+		sets[set] = append(sets[set], w)
+	}
+}
+
+// common gives the fields that both write, sorted.
+func common(a, b *writer) []string {
 	var both []string
-	for name := range mine {
-		if _, ok := theirs[name]; ok {
+	for name := range a.fields {
+		if _, ok := b.fields[name]; ok {
 			both = append(both, name)
 		}
 	}
-	if len(both) == 0 || len(both) == len(mine) && len(both) == len(theirs) {
-		return
-	}
 	slices.Sort(both)
+	return both
+}
+
+func (p *projectCheck) sharedBy(object string, both []string, w, other *writer) {
 	more := ""
 	if n := len(both) - 3; n > 0 {
 		more = fmt.Sprintf(" and %d more", n)
 	}
-	p.add(diag.Warning, "written-twice", fmt.Sprintf("the rule %q writes %s%s of %s too", other.Name, diag.Names(both[:min(3, len(both))], "and"), more, object),
-		"have one rule write each field, or be sure that the later record is to win", mine[both[0]], theirs[both[0]], "written here")
-}
-
-// fieldsOf gives the fields of an object that the rule writes, with their places.
-func (r *Rule) fieldsOf(object string) map[string]diag.Place {
-	fields := map[string]diag.Place{}
-	for _, w := range r.writes {
-		if w.object == object {
-			fields[w.field] = w.place
-		}
-	}
-	return fields
+	p.add(diag.Warning, "written-twice", fmt.Sprintf("the rule %q writes %s%s of %s too", other.rule.Name, diag.Names(both[:min(3, len(both))], "and"), more, object),
+		"have one rule write each field, or be sure that the later record is to win", w.fields[both[0]], other.fields[both[0]], "written here")
 }
 
 // sameNode tells whether two nodes say the same.
