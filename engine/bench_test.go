@@ -159,6 +159,22 @@ func BenchmarkEvaluate(b *testing.B) {
 	}
 }
 
+// BenchmarkKeepRow is what a row costs that needs a record of its own: its body as JSON, its hash.
+func BenchmarkKeepRow(b *testing.B) {
+	run := &fileRun{source: sources.File{ID: "1", Rule: "visits", Name: "visits.csv"}}
+	row := &fileRow{run: run, number: 7, line: 8, id: "form-1", key: "case-1", outcome: rowOutcome{state: journal.Failed}}
+	row.body = map[string]any{
+		"id": "form-1", "person": "case-1", "n": "17", "keep": "yes", "first_name": "Amina", "last_name": "Wanjiru", "birth": "1994-03-01", "sex": "female",
+		"phone": "+254700000000", "facility": "Ngelehun CHC", "visited": "2026-02-11", "state": "normal", "pressure": "120/80", "temperature": "36.6",
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := row.record(time.Time{}, time.Time{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // BenchmarkAccept hands over one record at a time from many clients, as webhooks do; each is durable when it counts.
 func BenchmarkAccept(b *testing.B) {
 	w := newWorld(b, testProgram(b, "visits"))
