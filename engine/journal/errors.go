@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// ErrUnavailable says that the store cannot be written or read now: the disk is full, the database is away. Nothing of the call was kept. The
-// store heals by itself: the next call tries again.
+// ErrUnavailable says that the store cannot be written or read now: the disk is full, the database is away. Nothing of the call
+// was kept; only when a connection broke in its last moment it is not known, and asking again is safe, because known records are recognised. The store
+// heals by itself: the next call tries again.
 type ErrUnavailable struct {
 	Reason     string        // plain words, fit for a person and for a 503
 	RetryAfter time.Duration // when it is worth trying again

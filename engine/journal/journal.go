@@ -138,12 +138,14 @@ type Journal interface {
 	Commit(ctx context.Context, b *Batch) error
 	// Heartbeat keeps an owner's claims and files alive; claims of owners silent for longer than the lease are given to others.
 	Heartbeat(ctx context.Context, owner string) error
-	// Lead tells whether the owner is the one runner that watches folders, polls and schedules.
+	// Lead tells whether the owner is the one runner that watches folders, polls and schedules. It is asked every few seconds: a leader that
+	// does not ask or give a heartbeat within the lease is replaced. On SQLite a second process gets *ErrInUse, as from every call of a runner.
 	Lead(ctx context.Context, owner string) (bool, error)
-	// Wake gives a channel that receives after records were appended or became due elsewhere.
+	// Wake gives a channel that receives after records were appended or became due, here or in another process (within a second or so). There is
+	// one channel, for one reader; what it missed while busy is one signal.
 	Wake() <-chan struct{}
 
-	// Memory gives what is remembered of deliveries to a server.
+	// Memory gives what is remembered of deliveries to a server; it implements actions.Contributions too.
 	Memory(server string) actions.Memory
 
 	// AddFile makes a file known; duplicate when the same content was accepted for the same rule before under another id. The same
@@ -167,12 +169,15 @@ type Journal interface {
 	Meta(ctx context.Context, name string) (string, error)
 	SetMeta(ctx context.Context, name, value string) error
 
-	// Select lists records; Summary counts them; Causes groups the failed ones.
+	// Select lists records, in order of Seq unless the newest are asked for first; Summary counts them; Causes groups the failed ones, the most
+	// frequent first.
 	Select(ctx context.Context, f Filter) ([]*Record, error)
 	Summary(ctx context.Context) (Summary, error)
 	Causes(ctx context.Context, f Filter) ([]Cause, error)
 
-	// Replay makes records pending again; Dismiss settles failed ones for good; Edit replaces a body before a replay. All are in the audit trail.
+	// Replay makes failed records, or settled ones in the filter's states, pending again at their old place in the order of their key; those whose
+	// payload has expired stay. Dismiss settles failed ones, or waiting ones in the filter's states that are not in flight, for good. Edit replaces
+	// the body of a failed or held record. All are in the audit trail, which does not tell of persons.
 	Replay(ctx context.Context, f Filter, who, why string, force bool) (int64, error)
 	Dismiss(ctx context.Context, f Filter, who, why string) (int64, error)
 	Edit(ctx context.Context, seq int64, body []byte, who, why string) error
@@ -182,13 +187,14 @@ type Journal interface {
 	SetIdentities(ctx context.Context, server string, ids []actions.Identity, who, why string) error
 	ListIdentities(ctx context.Context, server, externalID string, limit int) ([]actions.Identity, error)
 
-	// Forget erases every payload of a person and says what it did.
+	// Forget erases every payload of a person and says what it did: of records whose key or id is the external id all that tells of them, and the
+	// payloads of settled records that mention it. What was not delivered yet is dismissed. Digests hold nothing of a person and stay.
 	Forget(ctx context.Context, externalID, who, why string) (Forgotten, error)
-	// Expire applies the retention.
+	// Expire applies the retention, a part at a time, counted from when a record was settled. The newest record always stays.
 	Expire(ctx context.Context, r Retention, now time.Time) (Expired, error)
-	// Backup writes a consistent copy to a path.
+	// Backup writes a consistent, checked copy to a path where nothing is yet, while work goes on. On PostgreSQL the error says how to do it there.
 	Backup(ctx context.Context, path string) error
-	// Check verifies the store's integrity.
+	// Check verifies the store's integrity and what must hold between its records. It reads all of them.
 	Check(ctx context.Context) error
 	Close() error
 }
@@ -204,8 +210,8 @@ type Filter struct {
 	Cause     string
 	FileID    string
 	Seq       int64
-	Since     time.Time
-	Until     time.Time
+	Since     time.Time // received then or later
+	Until     time.Time // received before
 	AfterSeq  int64
 	Limit     int
 	WithBody  bool

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/culvert/culvert/engine/journal"
@@ -156,71 +155,6 @@ func (s *Store) lockID(kind int) int64 {
 	return int64(h.Sum64())
 }
 
-// tx runs a transaction unless the store is closed.
-func (s *Store) tx(ctx context.Context, do func(context.Context, *tx) error) error {
-	if s.life.Err() != nil {
-		return journal.ErrClosed
-	}
-	return s.beginTx(ctx, do)
-}
-
-// beginTx runs a transaction, again when it met another one.
-func (s *Store) beginTx(ctx context.Context, do func(context.Context, *tx) error) error {
-	var err error
-	for range tries {
-		t := &tx{s: s, counts: map[countOf]countBy{}}
-		err = pgx.BeginFunc(ctx, s.pool, func(p pgx.Tx) error {
-			t.Tx = p
-			if err := do(ctx, t); err != nil {
-				return err
-			}
-			return t.flushCounts(ctx)
-		})
-		if err == nil {
-			for _, f := range t.after {
-				f()
-			}
-			return nil
-		}
-		if !again(err) {
-			break
-		}
-	}
-	return s.explain(err)
-}
-
-// query reads rows with f.
-func (s *Store) query(ctx context.Context, f func(pgx.Rows) error, text string, args ...any) error {
-	return each(ctx, s.pool, f, text, args...)
-}
-
-type querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}
-
-func each(ctx context.Context, q querier, f func(pgx.Rows) error, text string, args ...any) error {
-	rows, err := q.Query(ctx, text, args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := f(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
-}
-
-// numbers reads one column of numbers.
-func numbers(ctx context.Context, q querier, text string, args ...any) ([]int64, error) {
-	rows, err := q.Query(ctx, text, args...)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, pgx.RowTo[int64])
-}
-
 // Close implements journal.Journal. What this process had in flight is given to others at once.
 func (s *Store) Close() error {
 	s.closing.Do(func() {
@@ -279,72 +213,6 @@ func (s *Store) Backup(context.Context, string) error {
 	return fmt.Errorf("the journal lies in PostgreSQL (%s): back it up with pg_dump --schema=%s, or with the server", s.place, s.schema)
 }
 
-// tx is a transaction with the counters that it changes.
-type tx struct {
-	pgx.Tx
-	s      *Store
-	counts map[countOf]countBy
-	after  []func()
-}
-
-func (t *tx) then(f func()) { t.after = append(t.after, f) }
-
-func (t *tx) run(ctx context.Context, text string, args ...any) (int64, error) {
-	tag, err := t.Exec(ctx, text, args...)
-	return tag.RowsAffected(), err
-}
-
-// batch sends statements that need no answer together, for one wait.
-func (t *tx) batch(ctx context.Context, queue func(*pgx.Batch)) error {
-	b := &pgx.Batch{}
-	queue(b)
-	if b.Len() == 0 {
-		return nil
-	}
-	return t.SendBatch(ctx, b).Close()
-}
-
-type countOf struct {
-	rule  int32
-	state int16
-}
-
-type countBy struct{ n, last int64 }
-
-// receivedState is the counter that holds when the last record of a rule was received.
-const receivedState = -1
-
-func (t *tx) count(rule int32, state int, n, last int64) {
-	of := countOf{rule, int16(state)}
-	by := t.counts[of]
-	t.counts[of] = countBy{by.n + n, max(by.last, last)}
-}
-
-func (t *tx) moved(rule int32, from, to int, n int64) {
-	t.count(rule, from, -n, 0)
-	t.count(rule, to, n, 0)
-}
-
-// flushCounts comes last in every transaction, so that waiting for a slot cannot close a circle of waiters.
-func (t *tx) flushCounts(ctx context.Context) error {
-	if len(t.counts) == 0 {
-		return nil
-	}
-	var rules []int32
-	var states []int16
-	var ns, lasts []int64
-	for of, by := range t.counts {
-		rules, states, ns, lasts = append(rules, of.rule), append(states, of.state), append(ns, by.n), append(lasts, by.last)
-	}
-	_, err := t.Exec(ctx, `INSERT INTO counts SELECT rule, state, pg_backend_pid() % 64, n, last
-		FROM unnest($1::int[], $2::smallint[], $3::bigint[], $4::bigint[]) u(rule, state, n, last) ORDER BY rule, state
-		ON CONFLICT (rule, state, slot) DO UPDATE SET n = counts.n + excluded.n, last = greatest(counts.last, excluded.last)`, rules, states, ns, lasts)
-	if err != nil {
-		return fmt.Errorf("count records: %w", err)
-	}
-	return nil
-}
-
 // rule gives the number of a rule, making it known when it is new.
 func (s *Store) rule(ctx context.Context, name string) (int32, error) {
 	s.mu.Lock()
@@ -363,91 +231,4 @@ func (s *Store) rule(ctx context.Context, name string) (int32, error) {
 	s.rules[name] = id
 	s.mu.Unlock()
 	return id, nil
-}
-
-// poke wakes this process; tell wakes the others too, at most some times a second, for a notification costs the whole server a lock.
-func (s *Store) poke() {
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
-}
-
-const notifyEvery = 100 * time.Millisecond
-
-func (s *Store) tell(ctx context.Context) {
-	s.poke()
-	s.mu.Lock()
-	due := time.Since(s.notified) >= notifyEvery
-	if due {
-		s.notified = time.Now()
-	}
-	s.mu.Unlock()
-	if !due {
-		return
-	}
-	if _, err := s.pool.Exec(ctx, "SELECT pg_notify($1, '')", s.channel()); err != nil && ctx.Err() == nil {
-		s.log.Debug("wake the other runners; they look by themselves every second", "error", err)
-	}
-}
-
-func (s *Store) channel() string { return "culvert_" + s.schema }
-
-// Wake implements journal.Journal.
-func (s *Store) Wake() <-chan struct{} { return s.wake }
-
-const pollEvery = time.Second
-
-// watch wakes this process when another one appended records, and every second when something is due: notifications are lost with a connection.
-func (s *Store) watch(ctx context.Context) {
-	for ctx.Err() == nil {
-		if err := s.listen(ctx); err != nil && ctx.Err() == nil {
-			s.log.Warn("listen to the other runners", "error", s.explain(err))
-		}
-		s.poke()
-		select {
-		case <-ctx.Done():
-		case <-time.After(pollEvery):
-		}
-	}
-}
-
-func (s *Store) listen(ctx context.Context) error {
-	conn, err := s.pool.Acquire(ctx)
-	if err != nil {
-		return err
-	}
-	// The session has subscriptions: it is not one that others may use.
-	raw := conn.Hijack()
-	defer func() {
-		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer cancel()
-		_ = raw.Close(closing)
-	}()
-	if _, err := raw.Exec(ctx, "LISTEN "+pgx.Identifier{s.channel()}.Sanitize()); err != nil {
-		return err
-	}
-	for {
-		wait, cancel := context.WithTimeout(ctx, pollEvery)
-		_, err := raw.WaitForNotification(wait)
-		cancel()
-		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case err == nil:
-			s.poke()
-			continue
-		case !pgconn.Timeout(err):
-			return err
-		}
-		var ready bool
-		err = raw.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM rules r, LATERAL (SELECT 1 FROM keys k WHERE k.rule = r.id AND k.owner IS NULL AND k.state = 0
-			AND k.due <= $1 LIMIT 1) d)`, codec.Micros(s.now())).Scan(&ready)
-		if err != nil {
-			return err
-		}
-		if ready {
-			s.poke()
-		}
-	}
 }

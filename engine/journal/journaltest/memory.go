@@ -1,0 +1,93 @@
+package journaltest
+
+import (
+	"testing"
+
+	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/engine/journal"
+)
+
+func testDigests(t *testing.T, p Place) {
+	j := open(t, p)
+	const n = 3000
+	digests := make([]actions.Digest, n)
+	objects := make([]string, n)
+	for i := range n {
+		objects[i] = name("event ", i)
+		digests[i] = actions.Digest{Object: objects[i], Sum: uint64(i)<<32 | uint64(i*7+1)}
+	}
+	commit(t, j, journal.Batch{Server: "national", Digests: digests})
+	look := func(server string) map[string]uint64 {
+		t.Helper()
+		sums, err := j.Memory(server).Digests(t.Context(), append(objects, "event never sent"))
+		must(t, err)
+		return sums
+	}
+	sums := look("national")
+	diff(t, "known objects", len(sums), n)
+	for i := range n {
+		if sums[objects[i]] != digests[i].Sum&journal.SumMask {
+			t.Fatalf("object %d has the sum %x, want %x", i, sums[objects[i]], digests[i].Sum&journal.SumMask)
+		}
+	}
+	diff(t, "objects of another server", len(look("district")), 0)
+	commit(t, j, journal.Batch{Server: "national", Digests: []actions.Digest{{Object: objects[5], Sum: 99}, {Object: objects[6]}}})
+	must(t, j.Close())
+	j = open(t, p)
+	sums = look("national")
+	diff(t, "a changed object", sums[objects[5]], uint64(99))
+	if _, known := sums[objects[6]]; known || len(sums) != n-1 {
+		t.Errorf("a forgotten object is known, or others are not: %d", len(sums))
+	}
+}
+
+func testIdentities(t *testing.T, p Place) {
+	j := open(t, p)
+	identity := func(external, uid string, generation int, origin string) actions.Identity {
+		return actions.Identity{IdentityKey: actions.IdentityKey{Type: "nEenWmSyUEp", ExternalID: external}, UID: uid, Generation: generation, Origin: origin}
+	}
+	save := func(ids ...actions.Identity) { commit(t, j, journal.Batch{Server: "national", Identities: ids}) }
+	want := func(what string, id actions.Identity) {
+		t.Helper()
+		got, err := j.Memory("national").Identities(t.Context(), []actions.IdentityKey{id.IdentityKey, {Type: "x", ExternalID: "unknown"}})
+		must(t, err)
+		diff(t, what, got, map[actions.IdentityKey]actions.Identity{id.IdentityKey: id})
+	}
+	a := identity(`w"1`, "AAAAAAAAAAA", 0, "matched")
+	save(a, identity("w2", "BBBBBBBBBBB", 0, "matched"))
+	want("matched", a)
+	a = identity(`w"1`, "CCCCCCCCCCC", 1, "recreated")
+	save(a)
+	want("a new generation", a)
+	save(identity(`w"1`, "AAAAAAAAAAA", 0, "matched"))
+	want("an old generation comes late", a)
+	a = identity(`w"1`, "DDDDDDDDDDD", 1, "manual")
+	must(t, j.SetIdentities(t.Context(), "national", []actions.Identity{a}, "asha", "two women were mixed up"))
+	want("by hand", a)
+	save(identity(`w"1`, "CCCCCCCCCCC", 1, "recreated"))
+	want("by hand stays", a)
+	all, err := j.ListIdentities(t.Context(), "national", "", 10)
+	must(t, err)
+	diff(t, "all", len(all), 2)
+	one, err := j.ListIdentities(t.Context(), "national", `w"1`, 10)
+	must(t, err)
+	diff(t, "one", one, []actions.Identity{a})
+	trail, err := j.Audit(t.Context(), 1)
+	must(t, err)
+	if len(trail) != 1 || trail[0].Did != "set identities" || trail[0].Who != "asha" {
+		t.Errorf("the audit trail is %+v", trail)
+	}
+}
+
+func testMeta(t *testing.T, p Place) {
+	j := open(t, p)
+	for _, value := range []string{"", "anc-pilot", "other"} {
+		must(t, j.SetMeta(t.Context(), "project", value))
+		got, err := j.Meta(t.Context(), "project")
+		must(t, err)
+		diff(t, "value", got, value)
+	}
+	got, err := j.Meta(t.Context(), "unknown")
+	must(t, err)
+	diff(t, "unknown", got, "")
+}

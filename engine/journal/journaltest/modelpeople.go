@@ -1,0 +1,130 @@
+package journaltest
+
+import (
+	"slices"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/culvert/culvert/engine/journal"
+)
+
+func (m *machine) hold(rt *rapid.T) {
+	rule := rulesOf.Draw(rt, "rule")
+	n, err := m.j.Hold(m.ctx(), rule, &journal.Problem{Code: "held", Cause: "the rule is invalid"})
+	m.ok(err)
+	m.same("held", n, m.change(func(k *known) bool { return k.rule == rule && k.state == journal.Pending && k.claimed == "" }, func(k *known) {
+		k.state, k.code, k.next = journal.Held, "held", time.Time{}
+	}))
+}
+
+func (m *machine) unhold(rt *rapid.T) {
+	rule := rulesOf.Draw(rt, "rule")
+	n, err := m.j.Unhold(m.ctx(), rule)
+	m.ok(err)
+	m.same("unheld", n, m.change(func(k *known) bool { return k.rule == rule && k.state == journal.Held }, func(k *known) {
+		k.state, k.code = journal.Pending, ""
+	}))
+}
+
+// change changes the records for which the condition holds and counts them.
+func (m *machine) change(when func(*known) bool, how func(*known)) int64 {
+	n := int64(0)
+	for _, k := range m.records {
+		if when(k) {
+			how(k)
+			k.touched = m.at
+			n++
+		}
+	}
+	return n
+}
+
+func (m *machine) replay(rt *rapid.T) {
+	f := journal.Filter{Code: rapid.SampledFrom([]string{"", "E1"}).Draw(rt, "code")}
+	f.States = []journal.State{rapid.SampledFrom([]journal.State{journal.Failed, journal.Failed, journal.Delivered, journal.Dismissed}).Draw(rt, "state")}
+	force := rapid.Bool().Draw(rt, "force")
+	n, err := m.j.Replay(m.ctx(), f, "asha", "because", force)
+	m.ok(err)
+	m.same("replayed", n, m.change(func(k *known) bool {
+		return k.state == f.States[0] && (f.Code == "" || k.code == f.Code) && k.body != ""
+	}, func(k *known) {
+		k.state, k.attempts, k.next, k.force = journal.Pending, 0, time.Time{}, k.force || force
+	}))
+}
+
+func (m *machine) dismiss(rt *rapid.T) {
+	f := journal.Filter{Rule: rulesOf.Draw(rt, "rule"), States: []journal.State{journal.Failed, journal.Held, journal.Pending}}
+	n, err := m.j.Dismiss(m.ctx(), f, "asha", "because")
+	m.ok(err)
+	m.same("dismissed", n, m.change(func(k *known) bool {
+		return k.rule == f.Rule && slices.Contains(f.States, k.state) && k.claimed == ""
+	}, func(k *known) {
+		k.state, k.next = journal.Dismissed, time.Time{}
+	}))
+}
+
+func (m *machine) edit(rt *rapid.T) {
+	for _, k := range m.records {
+		if k.state == journal.Failed {
+			m.ok(m.j.Edit(m.ctx(), k.seq, []byte(`{"edited":true}`), "asha", "because"))
+			k.body, k.edited = `{"edited":true}`, true
+			return
+		}
+	}
+	rt.Skip("nothing failed")
+}
+
+func (m *machine) forget(rt *rapid.T) {
+	if rapid.IntRange(0, 4).Draw(rt, "really") > 0 {
+		rt.Skip("rarely")
+	}
+	key := keysOf.Draw(rt, "key")
+	if len(m.claimed("one"))+len(m.claimed("two")) > 0 {
+		rt.Skip("the model does not follow records that are forgotten in flight")
+	}
+	_, err := m.j.Forget(m.ctx(), key, "asha", "asked for")
+	m.ok(err)
+	for _, k := range m.records {
+		if k.key != key {
+			continue
+		}
+		if k.unsettled() || k.state == journal.Failed {
+			k.state, k.next, k.touched, k.code = journal.Dismissed, time.Time{}, m.at, "forgotten"
+		}
+		k.key, k.body = "(forgotten)", ""
+	}
+}
+
+func (m *machine) expire(rt *rapid.T) {
+	age := time.Duration(rapid.IntRange(1, 5).Draw(rt, "minutes")) * time.Minute
+	out, err := m.j.Expire(m.ctx(), journal.Retention{Payloads: age}, m.at)
+	m.ok(err)
+	want := journal.Expired{}
+	last := len(m.records) - 1
+	// The store need not look at records as young as the first that was received after the age.
+	for i, k := range m.records {
+		old := k.state != journal.Failed && !k.unsettled() && k.touched.Before(m.at.Add(-age)) && k.received.Before(m.at.Add(-age))
+		if old && k.body != "" && i < last {
+			want.Payloads++
+			k.body = ""
+		}
+	}
+	m.same("expired", out, want)
+}
+
+func (m *machine) wait(rt *rapid.T) {
+	m.at = m.at.Add(time.Duration(rapid.IntRange(1, 3).Draw(rt, "minutes")) * time.Minute)
+}
+
+func (m *machine) restart(rt *rapid.T) {
+	if rapid.IntRange(0, 2).Draw(rt, "really") > 0 {
+		rt.Skip("rarely")
+	}
+	m.ok(m.j.Close())
+	m.open()
+	for _, k := range m.records {
+		k.claimed = ""
+	}
+	clear(m.keys)
+}

@@ -1,0 +1,122 @@
+package journaltest
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/engine/journal"
+)
+
+func testForget(t *testing.T, p Place) {
+	j := open(t, p)
+	const person = "case-4711"
+	mention := record("pnc", "child", "child-1")
+	mention.Body = []byte(`{"mother":"` + person + `"}`)
+	delivered := record("anc", "f1", person)
+	delivered.Problem = nil
+	appendAll(t, j, delivered, record("anc", "f2", person), record("anc", "f3", person), record("anc", "other", "case-9999"), mention)
+	got := claim(t, j, 10)
+	wantIDs(t, "claim", got, "f1 other child")
+	settle(t, j, journal.Delivered, got...)
+	next := claim(t, j, 10)
+	fail(t, j, journal.Problem{Code: "E1", Cause: "x", Value: "Amina"}, next...)
+	commit(t, j, journal.Batch{Server: "national", Identities: []actions.Identity{{IdentityKey: actions.IdentityKey{Type: "t", ExternalID: person}, UID: "u", Origin: "matched"}}})
+	out, err := j.Forget(t.Context(), person, "asha", "she asked for it")
+	must(t, err)
+	diff(t, "forgotten", out, journal.Forgotten{Records: 4, Payloads: 4, Identities: 1})
+	all, err := j.Select(t.Context(), journal.Filter{WithBody: true})
+	must(t, err)
+	diff(t, "records", len(all), 5)
+	for _, r := range all {
+		text := fmt.Sprintf("%+v %+v %s", *r, r.Problem, r.Body)
+		if strings.Contains(text, person) || r.ID != "other" && strings.Contains(text, "Amina") {
+			t.Errorf("%s still tells of the person: %s", r.ID, text)
+		}
+	}
+	diff(t, "undelivered records", []journal.State{all[1].State, all[2].State}, []journal.State{journal.Dismissed, journal.Dismissed})
+	if all[3].Body == nil {
+		t.Error("another person was forgotten")
+	}
+	trail, err := j.Audit(t.Context(), 1)
+	must(t, err)
+	if len(trail) != 1 || trail[0].Did != "forget" || trail[0].Count != 4 || strings.Contains(trail[0].Subject, person) {
+		t.Errorf("the audit trail is %+v", trail)
+	}
+	appendAll(t, j, record("anc", "f9", person))
+	wantIDs(t, "new records of the person", claim(t, j, 10), "f9")
+	if _, err := j.Forget(t.Context(), "", "asha", ""); err == nil {
+		t.Error("nobody was forgotten")
+	}
+	check(t, j)
+}
+
+func testExpire(t *testing.T, p Place) {
+	clk := &clock{at: start}
+	j := p.Open(t, journal.Options{Now: clk.now})
+	for i := range 6 {
+		appendAll(t, j, record("anc", name("r", i), name("key-", i)))
+	}
+	f := file("f1", "anc", "aaa")
+	if _, err := j.AddFile(t.Context(), f); err != nil {
+		t.Fatal(err)
+	}
+	f.State, f.Finished = journal.FileFinished, start
+	commit(t, j, journal.Batch{Files: []journal.File{*f}})
+	got := claim(t, j, 10)
+	settle(t, j, journal.Delivered, got[0], got[1])
+	settle(t, j, journal.Skipped, got[2])
+	fail(t, j, journal.Problem{Code: "E1", Cause: "x"}, got[3])
+	clk.advance(48 * time.Hour)
+	late := record("anc", "late", "late")
+	late.Received = clk.at
+	appendAll(t, j, late)
+	settle(t, j, journal.Delivered, got[4])
+	expire := func(r journal.Retention, want journal.Expired) {
+		t.Helper()
+		out, err := j.Expire(t.Context(), r, clk.at)
+		must(t, err)
+		diff(t, "expired", out, want)
+	}
+	expire(journal.Retention{}, journal.Expired{})
+	expire(journal.Retention{Payloads: 24 * time.Hour}, journal.Expired{Payloads: 3})
+	if get(t, j, got[0].Seq).Body != nil || get(t, j, got[3].Seq).Body == nil || get(t, j, got[4].Seq).Body == nil || get(t, j, got[5].Seq).Body == nil {
+		t.Error("the wrong payloads went")
+	}
+	n, err := j.Replay(t.Context(), journal.Filter{States: []journal.State{journal.Delivered}, ID: "r0"}, "me", "", true)
+	must(t, err)
+	diff(t, "records without a payload cannot be replayed", n, int64(0))
+	expire(journal.Retention{Delivered: 24 * time.Hour}, journal.Expired{Records: 3, Files: 1})
+	expire(journal.Retention{Delivered: 24 * time.Hour}, journal.Expired{})
+	expire(journal.Retention{Failed: 24 * time.Hour}, journal.Expired{Records: 1})
+	all, err := j.Select(t.Context(), journal.Filter{})
+	must(t, err)
+	wantIDs(t, "what stays", all, "r4 r5 late")
+	sum, err := j.Summary(t.Context())
+	must(t, err)
+	diff(t, "counts", []int64{sum.Rules[0].Pending, sum.Rules[0].Delivered, sum.Rules[0].Skipped, sum.Rules[0].Failed}, []int64{2, 1, 0, 0})
+	d, err := j.Append(t.Context(), []*journal.Record{record("anc", "r0", "key-0")}, nil)
+	must(t, err)
+	diff(t, "an expired record is not known any more", d, []bool{false})
+	check(t, j)
+}
+
+func testEncryption(t *testing.T, p Place) {
+	key := bytes.Repeat([]byte{7}, 32)
+	j := p.Open(t, journal.Options{Key: key})
+	a := record("anc", "a1", "A")
+	a.Problem = &journal.Problem{Code: "E1", Cause: "x", Value: "Amina", Detail: "of Amina"}
+	a.State = journal.Failed
+	appendAll(t, j, a)
+	diff(t, "a sealed record", get(t, j, a.Seq).Body, a.Body)
+	must(t, j.Close())
+	j = p.Open(t, journal.Options{Key: key})
+	diff(t, "after a restart", get(t, j, a.Seq).Problem, a.Problem)
+	n, err := j.Replay(t.Context(), journal.Filter{}, "me", "", false)
+	must(t, err)
+	diff(t, "replayed", n, int64(1))
+	wantIDs(t, "claim", claim(t, j, 1), "a1")
+}
