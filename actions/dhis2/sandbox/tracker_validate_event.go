@@ -318,78 +318,6 @@ func (im *importer) expired(s *subject, uid string, p *program, occurred, schedu
 	}
 }
 
-// checksValues tells whether the stage wants the values of an event in its state to be complete.
-func checksValues(status string, st *stage) bool {
-	if withoutValues[status] {
-		return false
-	}
-	return st.onUpdate || status == "COMPLETED"
-}
-
-func (im *importer) eventValues(s *subject, e *eventIn) {
-	for _, v := range e.values {
-		if v.uid == "" {
-			s.error("E1304", v.id)
-		} else if v.value != nil {
-			im.eventValue(s, im.c.dataElements[v.uid], *v.value)
-		}
-	}
-	if withoutValues[e.status] && len(e.values) > 0 {
-		s.error("E1315", e.status)
-	}
-	if checksValues(e.status, e.stage) {
-		given, cleared := map[string]bool{}, map[string]bool{}
-		for _, v := range e.values {
-			given[v.uid] = true
-			cleared[v.uid] = cleared[v.uid] || v.value == nil
-		}
-		for _, id := range e.stage.compulsory {
-			stored := false
-			if e.old != nil {
-				_, stored = e.old.value(id)
-			}
-			if !given[id] && !stored {
-				s.error("E1303", id)
-			}
-			if cleared[id] {
-				s.error("E1076", "DataElement", id)
-			}
-		}
-	}
-	for _, v := range e.values {
-		if !e.stage.elements[v.uid] {
-			s.error("E1305", v.id, e.stage.uid)
-		}
-	}
-}
-
-// eventValue checks one value: up to 2.42 an element with options is checked against these alone, and references have codes of their own.
-func (im *importer) eventValue(s *subject, de *dataElement, value string) {
-	set := im.c.optionSets[de.optionSet]
-	if set != nil && !im.m.validOption(set, value, de.valueType) {
-		s.error("E1125", value, set.uid)
-	}
-	if im.m.oneValueTypeCheck() {
-		if misfit(value, de.valueType) != "" || im.missingReference(de.valueType, value) {
-			s.error("E1302", de.uid, "value type "+de.valueType+" does not fit")
-		}
-		return
-	}
-	switch {
-	case set != nil:
-	case de.valueType == "FILE_RESOURCE" || de.valueType == "IMAGE":
-		s.error("E1084", value)
-	case de.valueType == "ORGANISATION_UNIT":
-		if im.c.orgUnits[value] == nil {
-			s.error("E1007", de.valueType, value)
-		}
-	default:
-		if reason := misfit(value, de.valueType); reason != "" {
-			s.error("E1302", de.uid, reason)
-		}
-	}
-}
-
 // eventTransition: an event that has taken place cannot become one that has not.
 func (im *importer) eventTransition(s *subject, e *eventIn) {
 	if e.strategy != update || im.m.splitEvents() && !e.tracker {
@@ -409,47 +337,5 @@ func (im *importer) eventUser(s *subject, e *eventIn) {
 	}
 	if !e.stage.userAssignment {
 		s.warning("E1120", e.stage.uid)
-	}
-}
-
-// validateRepeats: a stage that does not repeat takes one event an enrollment, within the request and with what is stored.
-func (im *importer) validateRepeats() {
-	if im.r.stopped {
-		return
-	}
-	type spot struct{ stage, enrollment string }
-	groups := map[spot][]*eventIn{}
-	var candidates []*eventIn
-	for _, e := range im.b.events {
-		if e.stage == nil || e.stage.repeatable || e.strategy == remove || e.program == nil {
-			continue
-		}
-		invalid := im.r.isInvalid(eventKind, e.uid)
-		if !invalid && e.program.registration {
-			k := spot{e.stage.uid, e.enrollment}
-			groups[k] = append(groups[k], e)
-		}
-		if !invalid && e.program.registration || im.m.repeatsInvalid() {
-			candidates = append(candidates, e)
-		}
-	}
-	for _, events := range groups {
-		if len(events) < 2 {
-			continue
-		}
-		for _, e := range events {
-			im.r.about(eventKind, e.uid).error("E1039", e.stage.uid)
-		}
-	}
-	for _, e := range candidates {
-		if e.strategy != create {
-			continue
-		}
-		for _, old := range im.st.eventsOf[e.enrollment] {
-			if !old.Deleted && old.Stage == e.stage.uid && e.enrollment != "" {
-				im.r.about(eventKind, e.uid).error("E1039", e.stage.uid)
-				break
-			}
-		}
 	}
 }

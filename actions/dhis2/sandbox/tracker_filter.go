@@ -1,0 +1,124 @@
+package sandbox
+
+import "strings"
+
+// valueFilter is one filter on the value of an attribute or data element: uid[:op:value]...
+type valueFilter struct {
+	uid   string
+	tests []valueTest
+}
+
+type valueTest struct {
+	op, value string
+	negated   bool
+}
+
+var valueOperators = setOf([]string{"eq", "ieq", "ne", "neq", "gt", "ge", "lt", "le", "like", "sw", "ew", "in", "ilike", "null"})
+
+// splitEscaped splits at a separator that no / stands before.
+func splitEscaped(s string, sep byte) []string {
+	var out []string
+	start := 0
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] == '/' && i+1 < len(s):
+			i++
+		case s[i] == sep:
+			out = append(out, s[start:i])
+			start = i + 1
+		}
+	}
+	return append(out, s[start:])
+}
+
+func unescape(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '/' && i+1 < len(s) {
+			i++
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
+
+// parseValueFilters reads filter parameters (DHIS2 FilterParser).
+func parseValueFilters(params []string) ([]valueFilter, string) {
+	var out []valueFilter
+	for _, param := range params {
+		for _, text := range splitEscaped(param, ',') {
+			if text == "" {
+				continue
+			}
+			parts := splitEscaped(text, ':')
+			f := valueFilter{uid: parts[0]}
+			for i := 1; i < len(parts); {
+				op := strings.ToLower(parts[i])
+				t := valueTest{op: strings.TrimPrefix(op, "!"), negated: strings.HasPrefix(op, "!")}
+				if op == "ne" || op == "neq" {
+					t.op, t.negated = "eq", true
+				}
+				if !valueOperators[t.op] {
+					return nil, "Query item or filter is invalid: " + text
+				}
+				if t.op == "null" {
+					i++
+					f.tests = append(f.tests, t)
+					continue
+				}
+				if i+1 >= len(parts) {
+					return nil, "Query item or filter is invalid: " + text
+				}
+				t.value = unescape(parts[i+1])
+				f.tests = append(f.tests, t)
+				i += 2
+			}
+			out = append(out, f)
+		}
+	}
+	return out, ""
+}
+
+// passes compares without regard to case, as DHIS2 does.
+func (f valueFilter) passes(value string, has bool) bool {
+	if len(f.tests) == 0 {
+		return true
+	}
+	for _, t := range f.tests {
+		if t.op == "null" {
+			if has == !t.negated {
+				return false
+			}
+			continue
+		}
+		if !has || t.holds(value) == t.negated {
+			return false
+		}
+	}
+	return true
+}
+
+func (t valueTest) holds(value string) bool {
+	a, b := strings.ToLower(value), strings.ToLower(t.value)
+	switch t.op {
+	case "eq", "ieq":
+		return a == b
+	case "gt":
+		return compare(a, b) > 0
+	case "ge":
+		return compare(a, b) >= 0
+	case "lt":
+		return compare(a, b) < 0
+	case "le":
+		return compare(a, b) <= 0
+	case "like", "ilike":
+		return strings.Contains(a, b)
+	case "sw":
+		return strings.HasPrefix(a, b)
+	case "ew":
+		return strings.HasSuffix(a, b)
+	case "in":
+		return contains(strings.Split(b, ";"), a)
+	}
+	return false
+}
