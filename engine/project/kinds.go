@@ -2,6 +2,7 @@ package project
 
 import (
 	"github.com/culvert/culvert/sources"
+	"github.com/culvert/culvert/sources/commcare"
 	"github.com/culvert/culvert/sources/database"
 	"github.com/culvert/culvert/sources/files"
 	"github.com/culvert/culvert/sources/schedule"
@@ -15,5 +16,6 @@ func SourceKinds() []sources.Kind {
 		files.Kind{},
 		database.Kind{},
 		schedule.Kind{},
+		commcare.Kind{},
 	}
 }

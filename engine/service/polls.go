@@ -10,6 +10,7 @@ import (
 
 	"github.com/culvert/culvert/engine"
 	"github.com/culvert/culvert/engine/project"
+	"github.com/culvert/culvert/sources/commcare"
 	"github.com/culvert/culvert/sources/database"
 	"github.com/culvert/culvert/sources/schedule"
 )
@@ -18,6 +19,7 @@ import (
 func (s *Service) polls(p *project.Project, root string, flows map[string]*engine.Flow) []engine.Intake {
 	var polled []database.Rule
 	var scheduled []schedule.Rule
+	var pulled []commcare.Rule
 	for _, name := range slices.Sorted(maps.Keys(flows)) {
 		flow := flows[name]
 		if flow.Invalid != nil {
@@ -32,6 +34,8 @@ func (s *Service) polls(p *project.Project, root string, flows map[string]*engin
 				r.DHIS2.Server = flow.Server
 			}
 			scheduled = append(scheduled, r)
+		case commcare.Kind{}.Name():
+			pulled = append(pulled, commcare.Pulled(name, t))
 		}
 	}
 	var out []engine.Intake
@@ -45,7 +49,25 @@ func (s *Service) polls(p *project.Project, root string, flows map[string]*engin
 		})
 		out = append(out, engine.Intake{Name: "schedules", Source: source, Once: true})
 	}
+	if len(pulled) > 0 {
+		source := commcare.New(commcare.Config{Rules: pulled, Connect: commcareOf(p.Config), Log: s.o.Log})
+		out = append(out, engine.Intake{Name: "commcare", Source: source, Once: true})
+	}
 	return out
+}
+
+// commcareOf resolves the named project spaces of a project.
+func commcareOf(c *project.Config) func(string) (commcare.Connection, error) {
+	return func(name string) (commcare.Connection, error) {
+		out := commcare.Connection{Name: name}
+		found := c.ConnectionNamed(name)
+		if found == nil {
+			return out, fmt.Errorf("it is not in %s", project.ConfigFile)
+		}
+		out.Domain = found.Domain
+		err := resolve(map[*string]project.Text{&out.URL: found.URL, &out.Username: found.Username, &out.Password: found.Password, &out.APIKey: found.APIKey})
+		return out, err
+	}
 }
 
 // databaseOf resolves the named databases of a project.
