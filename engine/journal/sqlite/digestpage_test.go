@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"cmp"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -58,6 +59,21 @@ func TestPages(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestPageDensity packs objects as densely as ten million of them lie: together they must stay far below a hundred megabytes.
+func TestPageDensity(t *testing.T) {
+	t.Parallel()
+	const objects, filePage = 300_000, 4096
+	random := rand.New(rand.NewPCG(1, 2))
+	all := make([]digest, objects)
+	for i := range all {
+		all[i] = digest{random.Uint64N((1 << codec.ObjectBits) / 10_000_000 * objects), random.Uint32()}
+	}
+	slices.SortFunc(all, func(a, b digest) int { return cmp.Compare(a.hash, b.hash) })
+	if each := float64(len(pack(all))*filePage) / objects; each > 8.3 {
+		t.Errorf("an object takes %.2f bytes", each)
+	}
 }
 
 // FuzzPage reads damaged pages: nothing but a missing digest may come of it.
