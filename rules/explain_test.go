@@ -185,6 +185,9 @@ func codesIn(t *testing.T, path string, text []byte) []string {
 				name = fn.Name
 			}
 			number, ok := map[string]int{"fault": 1, "warn": 1, "refuse": 0, "notConstant": 1, "add": 1, "wrong": 1, "errorAt": 1, "warnAt": 1}[name]
+			if name == "add" && len(n.Args) < 5 {
+				ok = false // only the one of the project's check takes a code
+			}
 			if ok && len(n.Args) > number+1 {
 				add(n.Args[number])
 			}
