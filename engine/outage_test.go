@@ -1,0 +1,167 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/sources"
+)
+
+// TestServerAwayLosesNothing takes the server away for a while: nothing fails, no try is counted, everything arrives when it is back.
+func TestServerAwayLosesNothing(t *testing.T) {
+	w := newWorld(t, testProgram(t, "visits"))
+	var away atomic.Bool
+	var probes atomic.Int64
+	away.Store(true)
+	w.target.answer = func(actions.Plan, visit) actions.Outcome {
+		if away.Load() {
+			return actions.Outcome{Status: actions.Retry, Class: actions.ClassServer, Code: "unreachable", Cause: "the server cannot be reached"}
+		}
+		return actions.Outcome{}
+	}
+	w.target.probe = func() error {
+		probes.Add(1)
+		if away.Load() {
+			return errors.New("connection refused")
+		}
+		return nil
+	}
+	w.run()
+	for n := range 200 {
+		w.accept(item("visits", fmt.Sprint("v", n), fmt.Sprint("p", n%20), n))
+	}
+	w.until("it is probed", func() bool { return probes.Load() >= 3 })
+	if s := w.runner.Status().Servers[0]; s.State != ServerAway || s.Reason == "" || s.Since.IsZero() {
+		t.Errorf("status: %+v", s)
+	}
+	if err := w.runner.Health(); err == nil {
+		t.Error("healthy though the server is away")
+	}
+	if s := w.states(); s[journal.Pending] != 200 {
+		t.Errorf("states while away: %v", s)
+	}
+	away.Store(false)
+	w.until("all are delivered", func() bool { return w.states()[journal.Delivered] == 200 })
+	if r := w.record("v0"); r.Attempts != 1 {
+		t.Errorf("%d tries were counted, the server's absence is none", r.Attempts)
+	}
+	for p := range 20 {
+		if got := w.target.delivered(fmt.Sprint("p", p)); len(got) != 10 || !slices.IsSortedFunc(got, byNumber) {
+			t.Errorf("person %d: %v", p, got)
+		}
+	}
+	if s := w.runner.Status().Servers[0]; s.State != ServerOpen {
+		t.Errorf("status afterwards: %+v", s)
+	}
+}
+
+func byNumber(a, b string) int {
+	var x, y int
+	fmt.Sscan(a, &x)
+	fmt.Sscan(b, &y)
+	return x - y
+}
+
+func TestRefusedCredentialsStopEverythingLoudly(t *testing.T) {
+	w := newWorld(t, testProgram(t, "visits"))
+	var refused atomic.Bool
+	refused.Store(true)
+	w.target.answer = func(actions.Plan, visit) actions.Outcome {
+		if refused.Load() {
+			return actions.Outcome{Status: actions.Retry, Class: actions.ClassCredentials, Code: "credentials", Cause: "the server answers 401 to our token"}
+		}
+		return actions.Outcome{}
+	}
+	w.target.probe = func() error {
+		if refused.Load() {
+			return fmt.Errorf("401: %w", actions.ErrRefused)
+		}
+		return nil
+	}
+	w.run()
+	w.accept(item("visits", "a", "p", 1))
+	w.until("it says so", func() bool { return w.runner.Status().Servers[0].State == ServerCredentials })
+	w.until("other processes see it", func() bool {
+		rep, err := ReadReport(context.Background(), w.journal, time.Now())
+		return err == nil && slices.ContainsFunc(rep.Concerns(), func(c string) bool { return strings.Contains(c, "refuses our credentials") })
+	})
+	refused.Store(false)
+	w.until("it goes on once mended", func() bool { return w.states()[journal.Delivered] == 1 })
+}
+
+// TestPoisonDoesNotBlock has a record that the server never answers for, though it answers probes and other records.
+func TestPoisonDoesNotBlock(t *testing.T) {
+	w := newWorld(t, testProgram(t, "visits"))
+	w.target.answer = func(p actions.Plan, v visit) actions.Outcome {
+		if v.ID == "poison" {
+			return actions.Outcome{Status: actions.Retry, Class: actions.ClassServer, Code: "timeout", Cause: "no answer in time"}
+		}
+		return actions.Outcome{}
+	}
+	w.make()
+	var batch []sources.Record
+	for n := range 30 {
+		batch = append(batch, item("visits", fmt.Sprint("v", n), fmt.Sprint("p", n), n))
+	}
+	batch[3] = item("visits", "poison", "px", 1)
+	w.accept(batch...)
+	w.start()
+	w.until("the others are delivered and the poison waits with a counted try", func() bool {
+		r := w.record("poison")
+		return w.states()[journal.Delivered] == 29 && r.State == journal.Pending && r.Attempts >= 1
+	})
+}
+
+func TestGivesUpWaitingForAParent(t *testing.T) {
+	w := newWorld(t, testProgram(t, "visits"))
+	w.config.Limits.ParentFor = 4
+	w.target.answer = func(actions.Plan, visit) actions.Outcome {
+		return actions.Outcome{Status: actions.Retry, Class: actions.ClassParent, Code: "E1313", Cause: "the enrollment is not there"}
+	}
+	w.run()
+	w.accept(item("visits", "a", "p", 1))
+	w.until("it fails with its cause", func() bool { return w.states()[journal.Failed] == 1 })
+	r := w.record("a")
+	if r.Attempts != 4 || r.Problem.Code != "E1313" || r.Problem.Mend == "" {
+		t.Errorf("attempts %d, problem %+v", r.Attempts, r.Problem)
+	}
+}
+
+// TestStopsThoughTheServerHangs ends a run whose server does not answer, within its limit, and gives the records back.
+func TestStopsThoughTheServerHangs(t *testing.T) {
+	w := newWorld(t, testProgram(t, "visits"))
+	hangs := &hangingTarget{began: make(chan struct{}, 8)}
+	w.config.Servers = map[string]Server{"national": {Target: hangs}}
+	w.config.Limits.Drain = 10 * time.Millisecond
+	w.run()
+	w.accept(item("visits", "a", "p", 1))
+	<-hangs.began
+	w.stop()
+	if s := w.states(); s[journal.Pending] != 1 {
+		t.Errorf("states: %v", s)
+	}
+	claimed, err := w.journal.Claim(context.Background(), journal.Claim{Owner: "next", Limit: 10, Now: time.Now()})
+	if err != nil || len(claimed) != 1 || claimed[0].Attempts != 0 {
+		t.Errorf("the next runner gets %d records, %v", len(claimed), err)
+	}
+}
+
+type hangingTarget struct{ began chan struct{} }
+
+func (h *hangingTarget) Deliver(ctx context.Context, plans []actions.Plan) []actions.Result {
+	h.began <- struct{}{}
+	<-ctx.Done()
+	return allAway(len(plans), ctx.Err())
+}
+
+func (h *hangingTarget) Rehearse(context.Context, []actions.Plan) []actions.Result { return nil }
+
+func (h *hangingTarget) Probe(ctx context.Context) error { return nil }
