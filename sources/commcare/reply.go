@@ -65,7 +65,7 @@ func decodeForms(text []byte) (page, error) {
 	if !ok {
 		return page{}, replyError("it has no objects")
 	}
-	return p, p.add(list, "id", func(form map[string]any) map[string]any { return form })
+	return p, p.take(list, "id", func(form map[string]any) map[string]any { return form })
 }
 
 // decodeCases reads a page of the case list (CommCare HQ's Case API, version 2: matching_records, cases and next).
@@ -80,10 +80,10 @@ func decodeCases(text []byte) (page, error) {
 	}
 	p := page{total: count(reply["matching_records"])}
 	p.next, _ = reply["next"].(string)
-	return p, p.add(list, "case_id", forwarded)
+	return p, p.take(list, "case_id", forwarded)
 }
 
-func (p *page) add(list []any, key string, shape func(map[string]any) map[string]any) error {
+func (p *page) take(list []any, key string, shape func(map[string]any) map[string]any) error {
 	for _, v := range list {
 		body, ok := v.(map[string]any)
 		if !ok {
