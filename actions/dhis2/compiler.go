@@ -61,10 +61,14 @@ func (c *compiler) name(key string) *yamlnode.Node {
 	return n
 }
 
-// requiredName is name for a key that must be there.
-func (c *compiler) requiredName(key, hint string) *yamlnode.Node {
+// requiredName is name for a key that must be there. known gives the names that exist, for the hint.
+func (c *compiler) requiredName(key, what string, known func() []string) *yamlnode.Node {
 	n := c.name(key)
 	if n == nil && c.spec.Body.Get(key).IsNull() {
+		hint := "name a " + what + " of the synced metadata"
+		if known != nil {
+			hint += ": " + diag.Known(known(), what+"s")
+		}
 		c.missing(key, hint)
 	}
 	return n

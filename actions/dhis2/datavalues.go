@@ -46,7 +46,7 @@ type cellField struct {
 
 // compileDataValueSet compiles dhis2.data_value_set.
 func compileDataValueSet(c *compiler) planner {
-	n := c.requiredName("data_set", "name a data set of the synced metadata: "+diag.Known(c.dataSetNames(), "data sets"))
+	n := c.requiredName("data_set", "data set", c.dataSetNames)
 	var set *metadata.DataSet
 	if n != nil {
 		set = c.dataSet(n)
@@ -116,7 +116,7 @@ func (c *compiler) comment() *valued {
 
 // oneValue reads a single value; remove is for dhis2.delete, which needs none.
 func (c *compiler) oneValue(remove bool) *valuesPlan {
-	element := c.requiredName("data_element", "name a data element of the synced metadata")
+	element := c.requiredName("data_element", "data element", nil)
 	n := c.name("data_set")
 	if element == nil {
 		c.readAll("org_unit", "period", "value", "aggregate", "comment", "category_option_combo", "attribute_option_combo", "attribute_category_options")

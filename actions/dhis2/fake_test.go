@@ -33,12 +33,14 @@ type fake struct {
 	beforeValues func(s *client.DataValueSet) (*client.DataValueReport, error)
 	// silent uids are written without being confirmed.
 	silent map[string]bool
+	// hidden people are outside of the user's search scope.
+	hidden map[string]bool
 }
 
 func newFake() *fake {
 	return &fake{
 		entities: map[string]client.TrackedEntity{}, enrollments: map[string]client.Enrollment{}, events: map[string]client.Event{},
-		values: map[string]string{}, completions: map[string]bool{}, deleted: map[string]bool{}, silent: map[string]bool{},
+		values: map[string]string{}, completions: map[string]bool{}, deleted: map[string]bool{}, silent: map[string]bool{}, hidden: map[string]bool{},
 	}
 }
 
@@ -285,7 +287,7 @@ func (f *fake) FindTrackedEntities(_ context.Context, q client.FindQuery) ([]cli
 	f.finds++
 	var list []client.Found
 	for uid, e := range f.entities {
-		if v := attribute(e.Attributes, q.Attribute); v != "" && slices.Contains(q.Values, v) {
+		if v := attribute(e.Attributes, q.Attribute); v != "" && !f.hidden[uid] && slices.Contains(q.Values, v) {
 			list = append(list, client.Found{TrackedEntity: uid, OrgUnit: e.OrgUnit, Value: v, Enrollments: f.enrollmentsOf(uid)})
 		}
 	}

@@ -127,7 +127,15 @@ func (w *workshop) optionsOf(set *metadata.Ref) *value.Options {
 	if set == nil {
 		return nil
 	}
-	return w.options[set.ID]
+	if known, ok := w.options.Load(set.ID); ok {
+		return known.(*value.Options)
+	}
+	found := w.x.OptionSetByID(set.ID)
+	if found == nil {
+		return nil
+	}
+	options, _ := w.options.LoadOrStore(set.ID, value.NewOptions(found))
+	return options.(*value.Options)
 }
 
 // oneOption holds for servers that refuse several options in a tracker value, which 2.41 was the first to take.

@@ -71,6 +71,18 @@ func TestSomebodyCreatedHerMeanwhile(t *testing.T) {
 	}
 }
 
+// TestSomebodyOutOfSight has the unique value and cannot be found: the user's search scope ends before.
+func TestSomebodyOutOfSight(t *testing.T) {
+	b, rule := newBench(t), registrationRule(t, "fail")
+	b.known("aaaaaaaaaaa", "NID-1", "")
+	b.server.hidden["aaaaaaaaaaa"] = true
+	results := b.deliver(rule.plans(t, woman(1), woman(2))...)
+	want(t, results, "FNN DDD")
+	if o := results[0].Outcomes[0]; o.Code != "E1064" || o.Class != actions.ClassConflict || !strings.Contains(o.Mend, "search org units") {
+		t.Errorf("%+v", o)
+	}
+}
+
 // TestTwoRecordsOfOnePerson are two external ids with one national id in a batch: DHIS2 would refuse both in one request.
 func TestTwoRecordsOfOnePerson(t *testing.T) {
 	b, rule := newBench(t), registrationRule(t, "fail")

@@ -4,6 +4,7 @@ package dhis2
 
 import (
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/culvert/culvert/actions"
@@ -65,14 +66,10 @@ func Kinds(x *metadata.Index, o Options) []actions.Kind {
 	if o.Zone == nil {
 		o.Zone = time.UTC
 	}
-	w := &workshop{x: x, o: o, options: map[string]*value.Options{}}
+	w := &workshop{x: x, o: o}
 	w.context = &value.Context{Now: o.Now, Zone: o.Zone}
 	if x != nil {
 		w.context.OrgUnit = w.orgUnitUID
-		for i := range x.Snapshot.OptionSets {
-			set := &x.Snapshot.OptionSets[i]
-			w.options[set.ID] = value.NewOptions(set)
-		}
 	}
 	compilers := map[string]func(*compiler) planner{
 		KindTrackedEntity:   compileTrackedEntity,
@@ -92,11 +89,11 @@ func Kinds(x *metadata.Index, o Options) []actions.Kind {
 	return kinds
 }
 
-// workshop is what all kinds share: the metadata and how values are converted. It is read-only.
+// workshop is what all kinds share: the metadata and how values are converted.
 type workshop struct {
 	x       *metadata.Index
 	o       Options
-	options map[string]*value.Options // by option set
+	options sync.Map // uid of an option set -> *value.Options, made when a rule first needs it: some sets have tens of thousands
 	context *value.Context
 }
 

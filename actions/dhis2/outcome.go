@@ -79,9 +79,10 @@ func (d *delivery) explain(i *item, issue client.Issue) actions.Outcome {
 		label, o.Place = fmt.Sprintf("%q of %s", name, label), place
 	}
 	o.Cause = label + ": " + entry.Cause
-	if issue.Code == "E1064" {
-		if who := people(i.write.Object); len(who) > 0 && len(who[0].match) == 0 {
-			o.Mend = "add match_by to the rule, so that people who are already in DHIS2 are found"
+	if who := people(i.write.Object); issue.Code == "E1064" && len(who) > 0 {
+		o.Mend = "add match_by to the rule, so that people who are already in DHIS2 are found"
+		if len(who[0].match) > 0 {
+			o.Mend = "match_by did not find who has it: widen the search org units of Culvert's user in DHIS2, or say who it is with culvert ids, then replay the record"
 		}
 	}
 	return o

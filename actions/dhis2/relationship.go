@@ -43,7 +43,7 @@ func compileRelationship(c *compiler) planner {
 
 // relationship reads the keys type, from and to.
 func (c *compiler) relationship() *relationshipPlan {
-	n := c.requiredName("type", "name a relationship type of the synced metadata")
+	n := c.requiredName("type", "relationship type", nil)
 	from, to := c.mapping("from"), c.mapping("to")
 	for key, side := range map[string]*yamlnode.Node{"from": from, "to": to} {
 		if side == nil && c.spec.Body.Get(key).IsNull() {

@@ -35,7 +35,7 @@ func (c *compiler) found(n *yamlnode.Node, ok bool, collection, what string, amb
 
 // program reads the key program and checks that the syncing user may write its data. nil when there is no usable one.
 func (c *compiler) program() *metadata.Program {
-	n := c.requiredName("program", "name a program of the synced metadata: "+diag.Known(c.programNames(), "programs"))
+	n := c.requiredName("program", "program", c.programNames)
 	if n == nil {
 		return nil
 	}
