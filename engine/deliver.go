@@ -27,12 +27,8 @@ func (l *lane) deliver(jobs []*job, s delivery.Setting, full bool) {
 		plans[i] = j.plan
 	}
 	start := time.Now()
-	results := l.server.Target.Deliver(l.r.work, plans)
+	results := l.sendPlans(plans)
 	took := time.Since(start)
-	if len(results) != len(jobs) {
-		l.r.log.Error("the target answered for another number of records than it was given", "server", l.name, "given", len(jobs), "answered", len(results))
-		results = append(results, make([]actions.Result, max(0, len(jobs)-len(results)))...)[:len(jobs)]
-	}
 	done, again, trouble := l.sort(jobs, results)
 	if l.r.work.Err() == nil {
 		sent := countSent(results)

@@ -80,6 +80,6 @@ func identify(r *rules.Rule, scope *rules.Scope) (skipped bool, id, key string, 
 // recovered turns a panic into an error: one record must not end the others.
 func recovered(flow *Flow, err *error) {
 	if p := recover(); p != nil {
-		*err = fmt.Errorf("evaluate a record of rule %s: %v\n%s", flow.Rule.Name, p, debug.Stack())
+		*err = fmt.Errorf("evaluate a record of rule %s: %s\n%s", flow.Rule.Name, panicText(p), debug.Stack())
 	}
 }

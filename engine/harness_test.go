@@ -124,11 +124,10 @@ type target struct {
 	sent    map[string][]string // deliveries by person: the numbers, repeated ones too
 	objects map[string]string   // by record id
 	batches int
-	changed chan struct{}
 }
 
 func newTarget(t testing.TB) *target {
-	return &target{t: t, under: map[string]bool{}, sent: map[string][]string{}, objects: map[string]string{}, changed: make(chan struct{}, 1)}
+	return &target{t: t, under: map[string]bool{}, sent: map[string][]string{}, objects: map[string]string{}}
 }
 
 func (g *target) Deliver(ctx context.Context, plans []actions.Plan) []actions.Result {
@@ -141,20 +140,18 @@ func (g *target) Deliver(ctx context.Context, plans []actions.Plan) []actions.Re
 		g.under[p.Record.Key] = true
 	}
 	g.mu.Unlock()
+	defer func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		for _, p := range plans {
+			delete(g.under, p.Record.Key)
+		}
+	}()
 	results := make([]actions.Result, len(plans))
 	for i, p := range plans {
 		for _, w := range p.Writes {
 			results[i].Outcomes = append(results[i].Outcomes, g.write(p, w.Object.(visit)))
 		}
-	}
-	g.mu.Lock()
-	for _, p := range plans {
-		delete(g.under, p.Record.Key)
-	}
-	g.mu.Unlock()
-	select {
-	case g.changed <- struct{}{}:
-	default:
 	}
 	return results
 }

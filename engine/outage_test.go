@@ -165,3 +165,28 @@ func (h *hangingTarget) Deliver(ctx context.Context, plans []actions.Plan) []act
 func (h *hangingTarget) Rehearse(context.Context, []actions.Plan) []actions.Result { return nil }
 
 func (h *hangingTarget) Probe(ctx context.Context) error { return nil }
+
+// TestTargetThatBreaksDown panics on one record: that one fails alone, the run goes on.
+func TestTargetThatBreaksDown(t *testing.T) {
+	w := newWorld(t, testProgram(t, "visits"))
+	w.target.answer = func(_ actions.Plan, v visit) actions.Outcome {
+		if v.ID == "v13" {
+			panic("a fault of ours")
+		}
+		return actions.Outcome{}
+	}
+	w.make()
+	var batch []sources.Record
+	for n := range 40 {
+		batch = append(batch, item("visits", fmt.Sprint("v", n), fmt.Sprint("p", n), n))
+	}
+	w.accept(batch...)
+	w.start()
+	w.until("one failed, the others are delivered", func() bool {
+		s := w.states()
+		return s[journal.Delivered] == 39 && s[journal.Failed] == 1
+	})
+	if p := w.record("v13").Problem; p.Code != "internal" || p.Place == "" {
+		t.Errorf("problem: %+v", p)
+	}
+}
