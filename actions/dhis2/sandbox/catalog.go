@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"sort"
 	"strings"
 	"time"
 )
@@ -323,14 +322,4 @@ func (c *catalog) indexIdentifiers() {
 			}
 		}
 	}
-}
-
-// sorted gives the codes of an option set in order, for messages.
-func (s *optionSet) sorted() []string {
-	out := make([]string, 0, len(s.codes))
-	for c := range s.codes {
-		out = append(out, c)
-	}
-	sort.Strings(out)
-	return out
 }

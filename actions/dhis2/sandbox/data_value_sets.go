@@ -3,7 +3,6 @@ package sandbox
 import (
 	"bytes"
 	"compress/gzip"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -82,7 +81,7 @@ func (c *call) unreadableValues(o *dataOptions, err error) {
 }
 
 // errNothing is the failure of 2.43 and later at a period that cannot be read: it breaks off inside the server.
-var errNothing = errors.New(`Cannot invoke "org.hisp.dhis.datavalue.DataEntryGroup.deletion()" because "group" is null`)
+var errNothing error = dhis2Words(`Cannot invoke "org.hisp.dhis.datavalue.DataEntryGroup.deletion()" because "group" is null`)
 
 // importValues takes a set of data values in the way of the version.
 func (s *Server) importValues(u *user, o *dataOptions, set *valueSet) (*summary, *problem) {

@@ -37,9 +37,13 @@ const (
 	FaultSlow       = "slow-body"        // the answer dribbles in
 	FaultTruncated  = "truncated"        // half of the answer
 	FaultEmpty      = "empty"            // a status without the answer
+	FaultRestart    = "restart"          // nothing answers for a while, as if the server restarted; only when it is asked for by name
 )
 
-// FaultKinds are all ways to fail.
+// restartTime is how long a restart takes.
+const restartTime = 2 * time.Second
+
+// FaultKinds are the ways to fail that are drawn where none is named.
 var FaultKinds = []string{Fault500, FaultBadGateway, Fault503, Fault504, Fault429, FaultDisk, FaultDropBefore, FaultDropAfter, FaultSlow, FaultTruncated, FaultEmpty}
 
 // faultNames are short names that stand for one or several kinds.
@@ -70,7 +74,7 @@ func ParseFaults(text string) (Faults, error) {
 		}
 		if err != nil {
 			return Faults{}, fmt.Errorf("sandbox: the faults %q cannot be read at %q: write a share and options, as 5%%,latency=200ms,kinds=502+drop,seed=7; kinds are %s",
-				text, part, strings.Join(FaultKinds, ", "))
+				text, part, strings.Join(FaultKinds, ", ")+", "+FaultRestart)
 		}
 	}
 	return f, nil
@@ -94,7 +98,7 @@ func parseKinds(s string) ([]string, error) {
 		switch {
 		case faultNames[k] != nil:
 			out = append(out, faultNames[k]...)
-		case contains(FaultKinds, k):
+		case contains(FaultKinds, k) || k == FaultRestart:
 			out = append(out, k)
 		default:
 			return nil, fmt.Errorf("unknown kind %s", k)
@@ -109,6 +113,7 @@ type faulty struct {
 	f    Faults
 	mu   sync.Mutex
 	draw *rand.Rand
+	down time.Time // until when a restart lasts
 }
 
 func newFaulty(f Faults) *faulty {
@@ -125,10 +130,17 @@ func (f *faulty) next() string {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if !f.down.IsZero() && time.Now().Before(f.down) {
+		return FaultRestart
+	}
 	if f.draw.Float64() >= f.f.Rate {
 		return ""
 	}
-	return f.f.Kinds[f.draw.IntN(len(f.f.Kinds))]
+	kind := f.f.Kinds[f.draw.IntN(len(f.f.Kinds))]
+	if kind == FaultRestart {
+		f.down = time.Now().Add(restartTime)
+	}
+	return kind
 }
 
 // serve answers a request with what goes wrong at it.
@@ -150,7 +162,7 @@ func (f *faulty) serve(w http.ResponseWriter, r *http.Request, next http.Handler
 	switch kind {
 	case "":
 		next.ServeHTTP(w, r)
-	case FaultDropBefore:
+	case FaultDropBefore, FaultRestart:
 		panic(http.ErrAbortHandler)
 	case FaultDropAfter, FaultSlow, FaultTruncated, FaultEmpty:
 		spoil(w, r, next, kind)

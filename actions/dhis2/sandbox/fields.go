@@ -204,9 +204,7 @@ func (f *fieldSpec) merge(sub *fieldSet) {
 		return
 	}
 	f.sub.presets = append(f.sub.presets, sub.presets...)
-	for _, x := range sub.fields {
-		f.sub.fields = append(f.sub.fields, x)
-	}
+	f.sub.fields = append(f.sub.fields, sub.fields...)
 	for name := range sub.exclude {
 		f.sub.exclude[name] = true
 	}

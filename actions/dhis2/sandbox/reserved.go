@@ -120,7 +120,7 @@ func (c *call) fromPattern(a *attribute, now time.Time) (string, error) {
 		case "ORG_UNIT_CODE":
 			code := c.query.Get("ORG_UNIT_CODE")
 			if code == "" {
-				return "", fmt.Errorf("Missing required values: [ORG_UNIT_CODE]") //nolint:staticcheck // DHIS2's own sentence
+				return "", dhis2Words("Missing required values: [ORG_UNIT_CODE]")
 			}
 			n := strings.Count(m[3], ".")
 			if n > 0 && n < len(code) {

@@ -38,6 +38,11 @@ type problem struct {
 
 func (p *problem) Error() string { return p.text }
 
+// dhis2Words is an error in DHIS2's own words, which begin with a capital.
+type dhis2Words string
+
+func (s dhis2Words) Error() string { return string(s) }
+
 func refuse(status int, code, format string, args ...any) *problem {
 	return &problem{status, code, fmt.Sprintf(format, args...)}
 }

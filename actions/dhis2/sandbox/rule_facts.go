@@ -269,5 +269,5 @@ func (f *facts) system(name string) (ruleValue, bool, error) {
 	case "org_unit":
 		return en.orgUnit, en.orgUnit != "", nil
 	}
-	return nil, false, fmt.Errorf("V{%s} is not known", name)
+	return nil, false, fmt.Errorf("the variable V{%s} is not known", name)
 }

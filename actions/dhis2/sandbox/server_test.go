@@ -146,6 +146,12 @@ func TestFaults(t *testing.T) {
 			t.Errorf("%s: the page should stay up: %v", kind, err)
 		}
 	}
+	s.server.SetFaults(Faults{Rate: 1, Kinds: []string{FaultRestart}})
+	for range 2 {
+		if _, _, err := s.send("GET", "/api/me", nil); err == nil {
+			t.Error("it answered while it restarted")
+		}
+	}
 	s.server.SetFaults(Faults{})
 	s.load(m{"trackedEntities": l(aPerson(99))})
 	if a, b := draws(1), draws(1); !slices.Equal(a, b) {

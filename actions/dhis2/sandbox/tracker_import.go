@@ -170,7 +170,7 @@ func (m manners) readBundle(body []byte) (*bundle, error) {
 		return nil, fmt.Errorf("JSON parse error: %w", err)
 	}
 	if root == nil || root.kind == jsonNull {
-		return nil, fmt.Errorf("Required request body is missing") //nolint:staticcheck // DHIS2's own sentence
+		return nil, dhis2Words("Required request body is missing")
 	}
 	d := decoder{m: m}
 	b := d.bundle(root)

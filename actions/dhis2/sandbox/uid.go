@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"crypto/rand"
-	"encoding/binary"
 	"hash/crc32"
 	mrand "math/rand/v2"
 	"strings"
@@ -68,13 +67,4 @@ func checksum(code string) string {
 func soundToken(token string) bool {
 	code, ok := strings.CutPrefix(token, tokenPrefix)
 	return ok && len(code) == tokenLength+6 && checksum(code[:tokenLength]) == code[tokenLength:]
-}
-
-// seedOf turns any text into a seed, so that what is made from it is the same every time.
-func seedOf(s string) (a, b uint64) {
-	h := crc32.ChecksumIEEE([]byte(s))
-	var x [8]byte
-	binary.BigEndian.PutUint32(x[:4], h)
-	binary.BigEndian.PutUint32(x[4:], ^h)
-	return binary.BigEndian.Uint64(x[:]), uint64(h)
 }
