@@ -28,6 +28,14 @@ test-dhis2: ## run the conformance suite against a real server: DHIS2_URL, DHIS2
 	CULVERT_DHIS2_URL="$(DHIS2_URL)" CULVERT_DHIS2_USERNAME="$(DHIS2_USERNAME)" CULVERT_DHIS2_PASSWORD="$(DHIS2_PASSWORD)" \
 		go test -count=1 -run 'TestConformance' -v ./actions/dhis2/conformance
 
+.PHONY: prove
+prove: ## the long proofs: a thousand kills, faults, a soak; up to twenty minutes
+	.ci/prove
+
+.PHONY: soak
+soak: ## an hour of steady load with reload, sync and retention
+	CULVERT_SOAK=$${CULVERT_SOAK:-1h} go test -count=1 -timeout 3h -v -run TestSoak ./engine/service
+
 .PHONY: bench
 bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...

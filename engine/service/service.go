@@ -170,9 +170,7 @@ func (s *Service) Run(ctx context.Context) (err error) {
 		start("web server", s.serve)
 		start("watch the rules", s.watch)
 		start("sync", s.syncLoop)
-		if s.o.Ready != nil {
-			s.o.Ready(s.listener.Addr().String())
-		}
+		start("announce", s.announce)
 	}
 	runErr := s.runner.Run(ctx)
 	cancel(nil)
@@ -181,6 +179,24 @@ func (s *Service) Run(ctx context.Context) (err error) {
 		return errors.Join(cause, runErr)
 	}
 	return runErr
+}
+
+// announce says where records are taken, once they are.
+func (s *Service) announce(ctx context.Context) error {
+	if s.o.Ready == nil {
+		return nil
+	}
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !s.webhooks.Taking() {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+	s.o.Ready(s.listener.Addr().String())
+	return nil
 }
 
 // Journal is the run's journal.

@@ -79,6 +79,10 @@ func (s *Service) health(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		answer.OK, answer.Reasons = false, []string{"the journal cannot be read"}
 	}
+	if !s.webhooks.Taking() {
+		answer.OK = false
+		answer.Reasons = append(answer.Reasons, "it is starting or stopping")
+	}
 	for _, p := range o.Problems {
 		answer.OK = false
 		answer.Reasons = append(answer.Reasons, p.Words)

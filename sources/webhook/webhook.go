@@ -175,3 +175,6 @@ func cleanPath(p string) string {
 }
 
 var _ sources.Source = (*Handler)(nil)
+
+// Taking tells whether requests are handed on: between the beginning and the end of Run.
+func (h *Handler) Taking() bool { return h.sink.Load() != nil }
