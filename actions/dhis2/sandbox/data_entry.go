@@ -31,6 +31,8 @@ var groupSentences = map[string]string{
 	"E8003": "Data set detection failed, found no set for data element(s): `{0}`",
 	"E8004": "Data set is no valid uid: `{0}`",
 	"E8005": "Data set not found: `{0}`",
+	"E8008": "Completion date is no valid date: `{0}`",
+	"E8009": "Completion requires a data set, an org unit and a period",
 	"E8010": "Current user cannot enter data for data set: `{0}`",
 	"E8011": "Current user cannot enter data for org unit(s): `{0}`",
 	"E8012": "Current user cannot enter data for category option(s): `{0}`",
@@ -141,6 +143,14 @@ func (e *dataEntry) decode(set *valueSet) (entries []*datumEntry, ds string, ge 
 		}
 		if !validUID(ds) {
 			return bad("E8004", ds)
+		}
+	}
+	if set.completeDate != "" {
+		if _, ok := parseDate(set.completeDate); !ok {
+			return bad("E8008", set.completeDate)
+		}
+		if set.dataSet == "" || set.orgUnit == "" || set.period == "" {
+			return bad("E8009")
 		}
 	}
 	outer, outerOK := period{}, false

@@ -169,14 +169,40 @@ func (f *facts) act(r *programRule, a ruleAction, s *subject, en *enrollmentIn, 
 func (f *facts) mandatory(r *programRule, a ruleAction, s *subject, en *enrollmentIn, ev *eventIn, checked bool) {
 	switch {
 	case ev != nil && a.dataElement != "" && checked && ev.stage.elements[a.dataElement]:
-		if f.current.values[a.dataElement] == "" {
+		switch {
+		case f.im.srv.manners >= 41 && clears(ev.values, a.dataElement):
+			s.error("E1314", r.uid, a.dataElement)
+		case f.current.values[a.dataElement] == "":
 			s.error("E1301", r.uid, a.dataElement)
 		}
 	case en != nil && a.attribute != "":
-		if f.attributes[a.attribute] == "" {
+		switch {
+		case f.im.srv.manners >= 41 && empties(en.attributes, a.attribute):
+			s.error("E1317", r.uid, a.attribute)
+		case f.attributes[a.attribute] == "":
 			s.error("E1306", r.uid, a.attribute)
 		}
 	}
+}
+
+// clears tells whether an event takes a value away.
+func clears(values []valueIn, uid string) bool {
+	for _, v := range values {
+		if v.uid == uid && v.value == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// empties tells whether an enrollment takes an attribute away.
+func empties(attributes []attributeIn, uid string) bool {
+	for _, a := range attributes {
+		if a.uid == uid && a.value == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // assign sets a value: an empty one is filled, with a warning; another value than the one sent is an error.

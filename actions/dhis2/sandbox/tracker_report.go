@@ -275,6 +275,8 @@ var sentences = map[string]string{
 	"E1303": "Mandatory DataElement `{0}` is missing.",
 	"E1304": "There is no DataElement `{0}`.",
 	"E1305": "DataElement `{0}` is not part of ProgramStage `{1}`.",
+	"E1314": "ProgramRule (`{0}`): DataElement `{1}` is mandatory and cannot be deleted.",
+	"E1317": "ProgramRule (`{0}`): attribute `{1}` is mandatory and cannot be deleted.",
 	"E1306": "ProgramRule (`{0}`): attribute `{1}` is mandatory.",
 	"E1307": "ProgramRule (`{0}`) assigns another value to DataElement `{1}`.",
 	"E1308": "ProgramRule (`{0}`) assigned DataElement `{1}`.",
