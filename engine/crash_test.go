@@ -162,6 +162,13 @@ func postgresPlace(t *testing.T) string {
 	q := place.Query()
 	q.Set("search_path", schema)
 	place.RawQuery = q.Encode()
+	first, err := pgx.Connect(t.Context(), place.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() {
 		ctx := context.Background()
 		conn, err := pgx.Connect(ctx, place.String())
