@@ -62,7 +62,9 @@ func runFiles(t *testing.T, n int) []byte {
 	for _, name := range inputs {
 		awaitFile(t, filepath.Join(drop, "done", name))
 	}
-	checkResults(t, filepath.Join(drop, "done", "anc-registrations-2026-h1.results.csv"), 500)
+	results := filepath.Join(drop, "done", "anc-registrations-2026-h1.results.csv")
+	awaitFile(t, results)
+	checkResults(t, results, 500)
 	return server.Dump()
 }
 
