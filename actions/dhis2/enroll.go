@@ -15,6 +15,7 @@ type entityPlan struct {
 	*workshop
 	blueprint  *blueprint
 	who        *who
+	program    string // whose attributes are meant; empty: the type's
 	orgUnit    *orgUnitField
 	geometry   *geometryField
 	attributes []*valued
@@ -46,7 +47,7 @@ func compileTrackedEntity(c *compiler) planner {
 	e := &entityPlan{workshop: c.workshop}
 	of := fmt.Sprintf("the type %q", t.Name)
 	if p != nil {
-		of = fmt.Sprintf("the program %q", p.Name)
+		e.program, of = p.ID, fmt.Sprintf("the program %q", p.Name)
 	}
 	e.attributes = c.attributes(c.usesOf(t, p), of)
 	e.who = c.who(t, p, e.attributes)
@@ -97,7 +98,7 @@ func (e *entityPlan) write(s *rules.Scope, p *plan, who *person, orgUnit *metada
 	if err != nil {
 		return err
 	}
-	p.add(&trackedEntityWrite{blueprint: e.blueprint, person: who, orgUnit: orgUnit, geometry: geometry, values: values})
+	p.add(&trackedEntityWrite{blueprint: e.blueprint, person: who, program: e.program, orgUnit: orgUnit, geometry: geometry, values: values})
 	return nil
 }
 
@@ -168,7 +169,7 @@ func (c *compiler) enroll(create bool) planner {
 	label := "enrollment in " + p.Name
 	if create {
 		c.writable(t)
-		e.entity = &entityPlan{workshop: c.workshop, who: e.who, attributes: attributes, blueprint: newBlueprint("tracked entity "+t.Name, t.Name, options, attributes)}
+		e.entity = &entityPlan{workshop: c.workshop, who: e.who, program: p.ID, attributes: attributes, blueprint: newBlueprint("tracked entity "+t.Name, t.Name, options, attributes)}
 		e.entity.geometry = c.geometry(t.FeatureType, fmt.Sprintf("the type %q", t.Name))
 		e.blueprint = newBlueprint(label, p.Name, options)
 	} else {

@@ -37,6 +37,7 @@ func (b *blueprint) Label() string { return b.label }
 type trackedEntityWrite struct {
 	*blueprint
 	person   *person
+	program  string            // whose attributes the values are of; empty: the type's
 	orgUnit  *metadata.OrgUnit // nil: as it is
 	geometry json.RawMessage   // nil: as it is
 	values   []client.AttributeValue

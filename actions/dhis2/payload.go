@@ -2,6 +2,7 @@ package dhis2
 
 import (
 	"context"
+	"slices"
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/actions/dhis2/client"
@@ -17,13 +18,13 @@ type current struct {
 // read fetches objects that are there already, since DHIS2 resets scalar fields that an update leaves out: geometry, status, completion,
 // follow-up, org unit of people registered elsewhere. It gives the items that can go on, with what was read kept for their payload.
 func (d *delivery) read(ctx context.Context, items []*item) []*item {
-	wanted := map[string][]string{}
+	wanted := map[reading][]string{}
 	for _, i := range items {
 		if w := d.writtenBy[i.key]; w != nil && w.good() && !d.rehearse {
 			i.known = true
 		}
 		if i.needsReading() {
-			wanted[i.key.Type] = append(wanted[i.key.Type], i.key.UID)
+			i.readings(func(r reading, uid string) { wanted[r] = append(wanted[r], uid) })
 		}
 	}
 	d.current = current{map[string]*client.TrackedEntity{}, map[string]*client.Enrollment{}, map[string]*client.Event{}}
@@ -49,6 +50,32 @@ func (d *delivery) read(ctx context.Context, items []*item) []*item {
 	return rest
 }
 
+// reading asks for objects of a type; people with a program's attributes too.
+type reading struct{ typ, program string }
+
+// readings calls want for what has to be read before an item is written: its object, and where values are to be removed the attributes that the person
+// has in the program, which DHIS2 from 2.41 on gives only to whoever asks with the program.
+func (i *item) readings(want func(reading, string)) {
+	switch o := i.write.Object.(type) {
+	case *trackedEntityWrite:
+		r := reading{typ: i.key.Type}
+		if removes(o.values) {
+			r.program = o.program
+		}
+		want(r, i.key.UID)
+		return
+	case *enrollmentWrite:
+		if removes(o.body.Attributes) {
+			want(reading{client.TypeTrackedEntity, o.ref.program}, i.uids[0])
+		}
+	}
+	want(reading{typ: i.key.Type}, i.key.UID)
+}
+
+func removes(values []client.AttributeValue) bool {
+	return slices.ContainsFunc(values, func(v client.AttributeValue) bool { return v.Value == "" })
+}
+
 // needsReading tells whether an item's object may be on the server already.
 func (i *item) needsReading() bool {
 	switch i.write.Object.(type) {
@@ -64,35 +91,43 @@ func (c *current) has(k client.ObjectKey) bool {
 	return c.entities[k.UID] != nil || c.enrollments[k.UID] != nil || c.events[k.UID] != nil
 }
 
-func (d *delivery) fetch(ctx context.Context, wanted map[string][]string) error {
-	if uids := wanted[client.TypeTrackedEntity]; len(uids) > 0 {
-		list, err := d.server.TrackedEntities(ctx, uids, "")
+func (d *delivery) fetch(ctx context.Context, wanted map[reading][]string) error {
+	for r, uids := range wanted {
+		var err error
+		switch r.typ {
+		case client.TypeTrackedEntity:
+			err = d.fetchEntities(ctx, uids, r.program)
+		case client.TypeEnrollment:
+			err = fetchInto(ctx, d.server.Enrollments, uids, func(e *client.Enrollment) { d.current.enrollments[e.Enrollment] = e })
+		case client.TypeEvent:
+			err = fetchInto(ctx, d.server.Events, uids, func(e *client.Event) { d.current.events[e.Event] = e })
+		}
 		if err != nil {
 			return err
-		}
-		for n := range list {
-			d.current.entities[list[n].TrackedEntity] = &list[n]
-		}
-	}
-	if uids := wanted[client.TypeEnrollment]; len(uids) > 0 {
-		list, err := d.server.Enrollments(ctx, uids)
-		if err != nil {
-			return err
-		}
-		for n := range list {
-			d.current.enrollments[list[n].Enrollment] = &list[n]
-		}
-	}
-	if uids := wanted[client.TypeEvent]; len(uids) > 0 {
-		list, err := d.server.Events(ctx, uids)
-		if err != nil {
-			return err
-		}
-		for n := range list {
-			d.current.events[list[n].Event] = &list[n]
 		}
 	}
 	return nil
+}
+
+// fetchEntities reads people. Somebody read for several programs has the attributes of all of them.
+func (d *delivery) fetchEntities(ctx context.Context, uids []string, program string) error {
+	read := func(ctx context.Context, uids []string) ([]client.TrackedEntity, error) {
+		return d.server.TrackedEntities(ctx, uids, program)
+	}
+	return fetchInto(ctx, read, uids, func(e *client.TrackedEntity) {
+		if before := d.current.entities[e.TrackedEntity]; before != nil {
+			e.Attributes = append(e.Attributes, before.Attributes...)
+		}
+		d.current.entities[e.TrackedEntity] = e
+	})
+}
+
+func fetchInto[T any](ctx context.Context, read func(context.Context, []string) ([]T, error), uids []string, keep func(*T)) error {
+	list, err := read(ctx, uids)
+	for n := range list {
+		keep(&list[n])
+	}
+	return err
 }
 
 // absent settles a change of status whose object is not there.
@@ -168,7 +203,6 @@ func (d *delivery) entity(i *item, o *trackedEntityWrite) client.TrackedEntity {
 		e.OrgUnit = o.orgUnit.ID
 	}
 	now := d.current.entities[i.key.UID]
-	held := map[string]bool{}
 	if now != nil {
 		e.Inactive, e.PotentialDuplicate = now.Inactive, now.PotentialDuplicate
 		if e.Geometry == nil {
@@ -177,16 +211,19 @@ func (d *delivery) entity(i *item, o *trackedEntityWrite) client.TrackedEntity {
 		if d.adopted(i) || e.OrgUnit == "" {
 			e.OrgUnit = now.OrgUnit
 		}
+	}
+	e.Attributes = d.withoutVain(o.values, i.key.UID)
+	return e
+}
+
+// withoutVain leaves out removals of values that a person does not have, which 2.40 to 2.42 stumble over.
+func (d *delivery) withoutVain(values []client.AttributeValue, person string) []client.AttributeValue {
+	held := map[string]bool{}
+	if now := d.current.entities[person]; now != nil {
 		for _, v := range now.Attributes {
 			held[v.Attribute] = true
 		}
 	}
-	e.Attributes = withoutVain(o.values, held)
-	return e
-}
-
-// withoutVain leaves out removals of values that are not there, which 2.40 to 2.42 stumble over.
-func withoutVain(values []client.AttributeValue, held map[string]bool) []client.AttributeValue {
 	list := make([]client.AttributeValue, 0, len(values))
 	for _, v := range values {
 		if v.Value != "" || held[v.Attribute] {
@@ -201,9 +238,9 @@ func (d *delivery) enrollment(i *item, o *enrollmentWrite) client.Enrollment {
 	e := o.body
 	e.Enrollment, e.TrackedEntity = i.key.UID, i.uids[0]
 	e.Notes = withIDs(i.key.UID, o.body.Notes)
+	e.Attributes = d.withoutVain(o.body.Attributes, i.uids[0])
 	now := d.current.enrollments[i.key.UID]
 	if now == nil {
-		e.Attributes = withoutVain(o.body.Attributes, nil)
 		e.OccurredAt = orElse(e.OccurredAt, e.EnrolledAt) // as DHIS2 does by itself, but for programs that show the incident date (E1023)
 		return e
 	}
