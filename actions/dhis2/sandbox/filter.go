@@ -28,10 +28,7 @@ var operators = map[string]bool{
 // parseFilter reads one filter. The problem says what is wrong in DHIS2's words, with the status of the version.
 func (m manners) parseFilter(text string) (condition, *problem) {
 	bad := func(format string, args ...any) (condition, *problem) {
-		if m.badRequest() {
-			return condition{}, refuse(http.StatusBadRequest, "E1003", format, args...)
-		}
-		return condition{}, refuse(http.StatusConflict, "", format, args...)
+		return condition{}, m.badFilter(format, args...)
 	}
 	parts := strings.SplitN(text, ":", 3)
 	if len(parts) < 2 || parts[0] == "" {
@@ -65,6 +62,47 @@ func (m manners) parseFilter(text string) (condition, *problem) {
 		}
 	}
 	return c, nil
+}
+
+// badFilter is what is said about a filter that cannot be used.
+func (m manners) badFilter(format string, args ...any) *problem {
+	if m.badRequest() {
+		return refuse(http.StatusBadRequest, "E1003", format, args...)
+	}
+	return refuse(http.StatusConflict, "", format, args...)
+}
+
+// usualNames are properties that an object may be asked about although no object of the metadata tells them.
+var usualNames = setOf(strings.Fields(`id uid name displayName shortName displayShortName formName displayFormName description displayDescription code created
+lastUpdated lastUpdatedBy createdBy user publicAccess externalAccess favorites sharing access path level leaf parent children ancestors openingDate closedDate
+comment contactPerson address email phoneNumber url featureType geometry programs dataSets users groups organisationUnitGroups organisationUnits identifiable
+query valueType domainType aggregationType optionSet commentOptionSet categoryCombo programType trackedEntityType programStages program programStage
+relatedProgram sortOrder style periodType sections indicators legendSets categoryOptions categories options optionGroups startDate endDate username surname
+firstName userRoles userGroups lastLogin disabled authorities condition priority programRule programRuleActions programRuleActionType dataElement
+trackedEntityAttribute content data location dataElementGroups dataSetElements href translations version expiryDays dimensionType`))
+
+// knows tells whether a path begins with a property that DHIS2's objects have, or is the uid of an attribute.
+func (c *catalog) knows(path []string) bool {
+	name := path[0]
+	switch {
+	case name == "attributeValues":
+		return len(path) == 1 // attributes are asked for by their uid
+	case usualNames[name] || c.byID[name].kind == kindMetaAttribute:
+		return true
+	}
+	for _, defaults := range absent {
+		if _, ok := defaults[name]; ok {
+			return true
+		}
+	}
+	for _, objs := range c.objects {
+		for _, o := range objs {
+			if _, ok := o[name]; ok {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // matches tells whether an object passes. A property that is a list passes when one of its items does.

@@ -108,6 +108,9 @@ func (c *call) filtered(kind string, view metadataView) ([]object, *problem) {
 		if p != nil {
 			return nil, p
 		}
+		if !c.srv.catalog.knows(cond.path) {
+			return nil, c.srv.manners.badFilter("Unknown path property: %s", strings.Join(cond.path, "."))
+		}
 		conditions = append(conditions, cond)
 	}
 	anyOf := strings.EqualFold(c.query.Get("rootJunction"), "OR")

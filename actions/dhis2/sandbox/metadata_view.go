@@ -23,7 +23,7 @@ var embedded = map[string]bool{
 
 var (
 	identifiable = []string{"id", "name", "code", "created", "lastUpdated", "lastUpdatedBy"}
-	nameable     = []string{"id", "name", "shortName", "description", "code", "created", "lastUpdated", "lastUpdatedBy"}
+	nameable     = []string{"id", "name", "shortName", "description", "code", "created", "lastUpdated"}
 )
 
 // absent are the values that DHIS2 gives properties an object does not tell (the defaults of its model).

@@ -47,6 +47,7 @@ func TestMetadataFilters(t *testing.T) {
 			"programs?fields=id&filter=onlyEnrollOnce:eq:true":                                                           epi,
 			"programs?fields=id&filter=code:eq:EPI&filter=code:eq:ANC":                                                   "",
 			"programs?fields=id&filter=code:eq:EPI&filter=code:eq:ANC&rootJunction=OR":                                   anc + " " + epi,
+			"programs?fields=id&filter=none:eq:EPI":                                                                      bad,
 			"programs?fields=id&filter=code:none:EPI":                                                                    bad,
 			"programs?fields=id&filter=code":                                                                             bad,
 			"organisationUnits?fields=id&filter=level:eq:1":                                                              "MZNBwjReCp4",

@@ -2,11 +2,17 @@ package sandbox
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 )
 
 func (c *call) readMany(kind, family string, set *fieldSet) (any, *problem) {
+	for _, name := range []string{"page", "pageSize"} {
+		if n, err := strconv.Atoi(c.query.Get(name)); err == nil && n < 1 && c.srv.manners >= 41 {
+			return nil, refuse(http.StatusBadRequest, "E1003", "%s must be greater than or equal to 1 if specified", name)
+		}
+	}
 	switch family {
 	case "trackedEntities":
 		return c.listEntities(set)
