@@ -41,6 +41,11 @@ With --check nothing is written, and the exit code is 1 when the server differs 
 				}
 				differs = differs || changed
 			}
+			if !check && only == "" {
+				if err := a.syncLocations(c.Context(), config); err != nil {
+					return err
+				}
+			}
 			if check && differs {
 				return errFindings
 			}
@@ -50,6 +55,26 @@ With --check nothing is written, and the exit code is 1 when the server differs 
 	c.Flags().BoolVar(&check, "check", false, "only say what differs; exit code 1 when something does")
 	c.Flags().StringVar(&only, "server", "", "only this server")
 	return c
+}
+
+// syncLocations refreshes the reference tables of CommCare's locations.
+func (a *app) syncLocations(ctx context.Context, config *project.Config) error {
+	for i := range config.Connections {
+		c := &config.Connections[i]
+		if c.Locations == "" {
+			continue
+		}
+		n, changed, err := project.SyncLocations(ctx, config, c, a.dir, a.logger())
+		if err != nil {
+			return fmt.Errorf("sync connection %s: %w", c.Name, err)
+		}
+		what := "unchanged"
+		if changed {
+			what = "written"
+		}
+		fmt.Fprintf(a.stdout, "%s: %d locations, %s %s\n", c.Name, n, c.Locations, what)
+	}
+	return nil
 }
 
 func (a *app) syncServer(ctx context.Context, config *project.Config, s *project.Server, check bool) (bool, error) {

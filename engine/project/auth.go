@@ -2,6 +2,9 @@ package project
 
 import (
 	"fmt"
+	"path"
+	"path/filepath"
+	"strings"
 
 	"github.com/culvert/culvert/rules/yamlnode"
 )
@@ -72,10 +75,19 @@ func (p *parser) connection(key, n *yamlnode.Node) Connection {
 			c.Password = p.secret(at+"password", v)
 		case "api_key":
 			c.APIKey = p.secret(at+"api_key", v)
+		case "locations":
+			if c.Locations = v.Value; !isTable(v.Value) {
+				p.report(v, "bad-value", fmt.Sprintf("%q is no reference table", v.Value), "write locations: tables/locations.csv")
+			}
 		}
 	}
 	if c.Kind == "" {
 		p.report(key, "bad-connection", fmt.Sprintf("connection %q names no system", key.Value), "give `database: ${DATABASE_URL}` or `commcare: https://www.commcarehq.org`")
 	}
 	return c
+}
+
+// isTable tells whether a path names a CSV file below tables/.
+func isTable(name string) bool {
+	return filepath.IsLocal(filepath.FromSlash(name)) && strings.HasPrefix(name, "tables/") && strings.HasSuffix(name, ".csv") && path.Clean(name) == name
 }

@@ -87,7 +87,9 @@ type Connection struct {
 	Username Text
 	Password Text
 	APIKey   Text
-	Place    diag.Place
+	// Locations is the reference table that a sync writes the locations of a CommCare project space to; empty: none.
+	Locations string
+	Place     diag.Place
 }
 
 // ServerNamed gives a server by its name; an empty name gives the default one, nil when there is none.

@@ -1,12 +1,17 @@
 package project
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
+	"path/filepath"
 
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/yamlnode"
 	"github.com/culvert/culvert/sources"
+	"github.com/culvert/culvert/sources/commcare"
+	"github.com/culvert/culvert/sources/database"
 )
 
 // ConnectionNamed gives a connection by its name, nil when there is none.
@@ -49,4 +54,50 @@ func (c *Config) checkConnection(k sources.Kind, r *rules.Rule) {
 			Hint: "name another connection", Place: at.Place(),
 		})
 	}
+}
+
+// Database gives a named database with its secrets resolved; dir is the project's folder.
+func (c *Config) Database(name, dir string) (database.Connection, error) {
+	out := database.Connection{Name: name, Dir: dir}
+	found := c.ConnectionNamed(name)
+	if found == nil {
+		return out, fmt.Errorf("it is not in %s", ConfigFile)
+	}
+	return out, resolve(map[*string]Text{&out.URL: found.URL, &out.Username: found.Username, &out.Password: found.Password})
+}
+
+// CommCare gives a named project space of CommCare HQ with its secrets resolved.
+func (c *Config) CommCare(name string) (commcare.Connection, error) {
+	out := commcare.Connection{Name: name}
+	found := c.ConnectionNamed(name)
+	if found == nil {
+		return out, fmt.Errorf("it is not in %s", ConfigFile)
+	}
+	out.Domain = found.Domain
+	return out, resolve(map[*string]Text{&out.URL: found.URL, &out.Username: found.Username, &out.Password: found.Password, &out.APIKey: found.APIKey})
+}
+
+// resolve sets texts to what the project gives them.
+func resolve(texts map[*string]Text) error {
+	for to, from := range texts {
+		if !from.IsSet() {
+			continue
+		}
+		v, err := from.Resolve()
+		if err != nil {
+			return err
+		}
+		*to = v
+	}
+	return nil
+}
+
+// SyncLocations writes the locations of a CommCare project space to the reference table that its connection names. It tells how many there are, and
+// whether the table changed.
+func SyncLocations(ctx context.Context, c *Config, connection *Connection, dir string, log *slog.Logger) (n int, changed bool, err error) {
+	hq, err := c.CommCare(connection.Name)
+	if err != nil {
+		return 0, false, fmt.Errorf("connection %s: %w", connection.Name, err)
+	}
+	return commcare.SyncLocations(ctx, hq, filepath.Join(dir, filepath.FromSlash(connection.Locations)), log)
 }

@@ -38,64 +38,23 @@ func (s *Service) polls(p *project.Project, root string, flows map[string]*engin
 			pulled = append(pulled, commcare.Pulled(name, t))
 		}
 	}
+	databases := func(name string) (database.Connection, error) { return p.Config.Database(name, root) }
 	var out []engine.Intake
 	if len(polled) > 0 {
-		source := database.New(database.Config{Rules: polled, Connect: databaseOf(p.Config, root), Log: s.o.Log})
+		source := database.New(database.Config{Rules: polled, Connect: databases, Log: s.o.Log})
 		out = append(out, engine.Intake{Name: "databases", Source: source, Once: true})
 	}
 	if len(scheduled) > 0 {
 		source := schedule.New(schedule.Config{
-			Rules: scheduled, Connect: databaseOf(p.Config, root), Resolve: p.Config.Secret, Lists: lists{s}, Dir: root, Inbox: s.inbox(p), Log: s.o.Log,
+			Rules: scheduled, Connect: databases, Resolve: p.Config.Secret, Lists: lists{s}, Dir: root, Inbox: s.inbox(p), Log: s.o.Log,
 		})
 		out = append(out, engine.Intake{Name: "schedules", Source: source, Once: true})
 	}
 	if len(pulled) > 0 {
-		source := commcare.New(commcare.Config{Rules: pulled, Connect: commcareOf(p.Config), Log: s.o.Log})
+		source := commcare.New(commcare.Config{Rules: pulled, Connect: p.Config.CommCare, Log: s.o.Log})
 		out = append(out, engine.Intake{Name: "commcare", Source: source, Once: true})
 	}
 	return out
-}
-
-// commcareOf resolves the named project spaces of a project.
-func commcareOf(c *project.Config) func(string) (commcare.Connection, error) {
-	return func(name string) (commcare.Connection, error) {
-		out := commcare.Connection{Name: name}
-		found := c.ConnectionNamed(name)
-		if found == nil {
-			return out, fmt.Errorf("it is not in %s", project.ConfigFile)
-		}
-		out.Domain = found.Domain
-		err := resolve(map[*string]project.Text{&out.URL: found.URL, &out.Username: found.Username, &out.Password: found.Password, &out.APIKey: found.APIKey})
-		return out, err
-	}
-}
-
-// databaseOf resolves the named databases of a project.
-func databaseOf(c *project.Config, root string) func(string) (database.Connection, error) {
-	return func(name string) (database.Connection, error) {
-		out := database.Connection{Name: name, Dir: root}
-		found := c.ConnectionNamed(name)
-		if found == nil {
-			return out, fmt.Errorf("it is not in %s", project.ConfigFile)
-		}
-		err := resolve(map[*string]project.Text{&out.URL: found.URL, &out.Username: found.Username, &out.Password: found.Password})
-		return out, err
-	}
-}
-
-// resolve sets texts to what the project gives them.
-func resolve(texts map[*string]project.Text) error {
-	for to, from := range texts {
-		if !from.IsSet() {
-			continue
-		}
-		v, err := from.Resolve()
-		if err != nil {
-			return err
-		}
-		*to = v
-	}
-	return nil
 }
 
 // lists reads lists of the project's servers.

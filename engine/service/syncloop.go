@@ -30,6 +30,7 @@ func (s *Service) syncLoop(ctx context.Context) error {
 		for name := range s.clients {
 			s.syncOne(ctx, name)
 		}
+		s.syncLocations(ctx)
 		s.Reload(ctx)
 	}
 }
@@ -47,5 +48,23 @@ func (s *Service) syncOne(ctx context.Context, name string) {
 	uses := s.current.Load().Uses(name)
 	for _, c := range r.Changes {
 		s.o.Log.Info("metadata changed", "server", name, "change", c.Words+uses.Of(c.ID))
+	}
+}
+
+// syncLocations refreshes the tables of CommCare's locations; a project space that cannot be read is tried again at the next turn.
+func (s *Service) syncLocations(ctx context.Context) {
+	config := s.current.Load().Config
+	for i := range config.Connections {
+		c := &config.Connections[i]
+		if c.Locations == "" {
+			continue
+		}
+		n, changed, err := project.SyncLocations(ctx, config, c, s.o.Dir, s.o.Log)
+		switch {
+		case err != nil && ctx.Err() == nil:
+			s.o.Log.Warn("locations could not be synced; the last table stays", "connection", c.Name, "error", err)
+		case changed:
+			s.o.Log.Info("locations changed", "connection", c.Name, "locations", n, "table", c.Locations)
+		}
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -323,6 +325,38 @@ func TestRunPullsEveryStream(t *testing.T) {
 	}
 }
 
+func TestLocationsBecomeATable(t *testing.T) {
+	h := newHQ(t)
+	path := filepath.Join(t.TempDir(), "tables", "locations.csv")
+	for _, fresh := range []bool{true, false} {
+		n, changed, err := SyncLocations(t.Context(), h.connection(), path, slog.New(slog.DiscardHandler))
+		if err != nil || n != 2 || changed != fresh {
+			t.Fatal(n, changed, err)
+		}
+	}
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "location_id,name,site_code,external_id,location_type,parent,latitude,longitude,beds,dhis_id\n" +
+		"l1,Bo,bo,,district,,,,,\n" +
+		"l2,\"'=Coral, Health Centre\",coral,1001,9,l1,-6.1700000000,,12,O6uvpzGd5pu\n"
+	if diff := cmp.Diff(want, string(got)); diff != "" {
+		t.Error(diff)
+	}
+	h.refused = true
+	if _, _, err := SyncLocations(t.Context(), h.connection(), path, slog.New(slog.DiscardHandler)); err == nil {
+		t.Error("a refusal passes")
+	}
+	if kept, err := os.ReadFile(path); err != nil || string(kept) != want {
+		t.Error("a failed sync changes the table", err)
+	}
+	left, err := os.ReadDir(filepath.Dir(path))
+	if err != nil || len(left) != 1 {
+		t.Error(left, err)
+	}
+}
+
 func TestSample(t *testing.T) {
 	for text, want := range map[string]int{
 		`{"id": "a", "form": {}}`: 1,
@@ -339,6 +373,7 @@ func FuzzReplies(f *testing.F) {
 	f.Add(`{"meta": {"total_count": 1, "next": "?offset=1"}, "objects": [{"id": "a", "indexed_on": "2026-08-01T10:00:00.000000Z"}]}`)
 	f.Add(`{"matching_records": 1, "cases": [{"case_id": "a", "indexed_on": "2026-08-01T10:00:00Z", "properties": null}], "next": "https://x"}`)
 	f.Add(`{"meta": {}, "objects": [1]}`)
+	f.Add(`{"meta": {}, "objects": [{"location_id": "a", "location_data": {"x": "=1"}}]}`)
 	f.Add(`{"since":"2026","at":"2026-08-01T10:00:00Z"}`)
 	h := &client{}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -355,6 +390,11 @@ func FuzzReplies(f *testing.F) {
 			next, more, err := h.after(s, from, p)
 			if err == nil && more && len(p.items) > 0 && next.from.Before(p.items[0].indexed) {
 				t.Errorf("the next page begins before this one: %s", text)
+			}
+		}
+		if locations, _, err := decodeLocations([]byte(text)); err == nil {
+			if _, err := locationTable(locations); err != nil {
+				t.Error(err)
 			}
 		}
 		if s, err := decodeState(text, "2026"); err == nil && s.Since != "2026" {

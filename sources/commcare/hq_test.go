@@ -31,6 +31,7 @@ func newHQ(t *testing.T) *hq {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /a/demo/api/v0.5/form/", h.formList)
 	mux.HandleFunc("GET /a/demo/api/case/v2/", h.caseList)
+	mux.HandleFunc("GET /a/demo/api/v0.5/location/", h.locationList)
 	h.Server = httptest.NewServer(h.guard(mux))
 	t.Cleanup(h.Close)
 	return h
@@ -105,6 +106,19 @@ func (h *hq) caseList(w http.ResponseWriter, r *http.Request) {
 		out["next"] = "http://" + r.Host + r.URL.Path + "?" + q.Encode()
 	}
 	reply(w, out)
+}
+
+func (h *hq) locationList(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Query().Get("offset") == "" {
+		reply(w, map[string]any{"meta": map[string]any{"next": "?limit=1000&offset=1000"}, "objects": []any{map[string]any{
+			"location_id": "l2", "id": 17, "name": "=Coral, Health Centre", "site_code": "coral", "external_id": "1001", "latitude": "-6.1700000000", "longitude": nil,
+			"location_type": "/a/demo/api/v0.5/location_type/9/", "parent": "/a/demo/api/v0.5/location/l1/", "location_data": map[string]any{"dhis_id": "O6uvpzGd5pu", "beds": 12.0},
+		}}})
+		return
+	}
+	reply(w, map[string]any{"meta": map[string]any{"next": nil}, "objects": []any{map[string]any{
+		"location_id": "l1", "name": "Bo", "site_code": "bo", "location_type_code": "district", "parent_location_id": "", "location_data": map[string]any{},
+	}}})
 }
 
 func reply(w http.ResponseWriter, v any) {
