@@ -99,7 +99,6 @@ func openPostgres(c Connection) (*sql.DB, error) {
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "culvert"
 	}
-	config.RuntimeParams["default_transaction_read_only"] = "on"
 	return stdlib.OpenDB(*config), nil
 }
 

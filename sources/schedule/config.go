@@ -93,7 +93,8 @@ func (Kind) Connection(t *rules.Trigger) (*yamlnode.Node, string) {
 	return t.Config.Get("connection"), "database"
 }
 
-// Sample decodes a sample into record bodies: for http and dhis2 a reply as the server gives it, for a folder a file, for a query its rows as JSON.
+// Sample decodes a sample into record bodies: for http and dhis2 a reply as the server gives it or one item, for a folder a file, for a query its rows as
+// JSON.
 func (Kind) Sample(t *rules.Trigger, path string, text []byte, limit int) ([]any, error) {
 	r := read(t, time.UTC, func(diag.Diagnostic) {})
 	if r.Folder != nil {
@@ -108,8 +109,8 @@ func (Kind) Sample(t *rules.Trigger, path string, text []byte, limit int) ([]any
 		return bodies, nil
 	}
 	items, err := pick(bodies[0])
-	if err != nil {
-		return nil, fmt.Errorf("sample %s: %w", filepath.Base(path), err)
+	if err != nil || len(items) == 0 {
+		return bodies, nil // one item instead of a reply
 	}
 	return items[:min(len(items), limit)], nil
 }

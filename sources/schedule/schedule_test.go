@@ -419,6 +419,7 @@ func TestSample(t *testing.T) {
 	}{
 		"{every: 1h, http: {url: 'https://a.example', items: trigger.data}}": {"a.json", `{"data": [{"a": 1}, {"a": 2}]}`, 2},
 		"{every: 1h, dhis2: {path: tracker/events}}":                         {"a.json", `{"instances": [{"a": 1}]}`, 1},
+		"{every: 2h, http: {url: 'https://a.example', items: trigger.data}}": {"a.json", `{"a": 1}`, 1},
 		"{every: 1h, folder: drop}":                                          {"a.csv", "id\n1\n2\n3\n", 3},
 		"{every: 1h, connection: w, query: SELECT 1}":                        {"a.json", `[{"id": 1}, {"id": 2}]`, 2},
 	} {
