@@ -288,6 +288,14 @@ func (c *call) single(kind string) {
 	}
 	switch len(c.path) {
 	case 2:
+		if units := c.around(kind, uid); units != nil {
+			items := make([]any, 0, len(units))
+			for _, u := range units {
+				items = append(items, project(c.srv.catalog.byID[u.uid].obj, set, c.view()))
+			}
+			c.srv.tagged(c.w, c.r, object{kind: items})
+			return
+		}
 	case 3:
 		inner := set
 		if len(c.query["fields"]) == 0 {
@@ -303,6 +311,45 @@ func (c *call) single(kind string) {
 		return
 	}
 	c.srv.tagged(c.w, c.r, project(e.obj, set, c.view()))
+}
+
+// around gives the org units that a request for one wants together with it; nil where it wants that one alone.
+func (c *call) around(kind, uid string) []*orgUnit {
+	u := c.srv.catalog.orgUnits[uid]
+	if kind != kindOrgUnit || u == nil {
+		return nil
+	}
+	wants := func(name string) bool { return c.query.Get(name) == "true" }
+	below := func(level int) []*orgUnit {
+		var out []*orgUnit
+		var walk func(*orgUnit)
+		walk = func(o *orgUnit) {
+			if level < 0 || o.level == u.level+level {
+				out = append(out, o)
+			}
+			for _, child := range o.children {
+				walk(child)
+			}
+		}
+		walk(u)
+		return out
+	}
+	level, err := strconv.Atoi(c.query.Get("level"))
+	switch {
+	case wants("includeChildren"):
+		return append([]*orgUnit{u}, u.children...)
+	case wants("includeDescendants"):
+		return below(-1)
+	case wants("includeAncestors"):
+		var out []*orgUnit
+		for _, id := range strings.Split(strings.Trim(u.path, "/"), "/") {
+			out = append(out, c.srv.catalog.orgUnits[id])
+		}
+		return out
+	case err == nil && level >= 0:
+		return below(level)
+	}
+	return nil
 }
 
 // programOrgUnits answers /api/programs/orgUnits: the org units of some programs that the user may see.

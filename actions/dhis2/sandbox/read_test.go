@@ -70,6 +70,22 @@ func TestMetadataFilters(t *testing.T) {
 	}
 }
 
+func TestOrgUnitsAround(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, Options{})
+	for query, want := range map[string]int{"": 0, "?includeChildren=true": len(s.server.catalog.orgUnits[coast].children) + 1, "?includeAncestors=true": 2, "?level=0": 1} {
+		_, answer := s.get("/api/organisationUnits/" + coast + query)
+		items, _ := answer["organisationUnits"].([]any)
+		if len(items) != want {
+			t.Errorf("%s: %d org units, want %d", query, len(items), want)
+		}
+	}
+	_, answer := s.get("/api/organisationUnits/MZNBwjReCp4?includeDescendants=true&fields=id")
+	if items, _ := answer["organisationUnits"].([]any); len(items) != len(s.server.catalog.orgUnits) {
+		t.Errorf("%d org units below the root", len(items))
+	}
+}
+
 func sortedWords(s string) string {
 	w := strings.Fields(s)
 	for i := range w {
