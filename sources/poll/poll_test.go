@@ -1,0 +1,77 @@
+package poll
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/culvert/culvert/sources"
+)
+
+type later struct{ time.Duration }
+
+func (l later) Error() string        { return "busy" }
+func (l later) After() time.Duration { return l.Duration }
+
+func TestLoop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		var at []time.Duration
+		began := time.Now()
+		Loop(ctx, time.Hour, slog.New(slog.DiscardHandler), func(context.Context) error {
+			at = append(at, time.Since(began))
+			switch len(at) {
+			case 2:
+				return errors.New("away")
+			case 3:
+				return later{30 * time.Minute}
+			case 5:
+				cancel()
+			}
+			return nil
+		})
+		if len(at) != 5 || at[1] != time.Hour || at[2]-at[1] > time.Second || at[3]-at[2] != 30*time.Minute || at[4]-at[3] != time.Hour {
+			t.Error(at)
+		}
+	})
+}
+
+func TestBackoffGrowsToALimit(t *testing.T) {
+	for failures, most := range map[int]time.Duration{1: time.Second, 3: 4 * time.Second, 20: 5 * time.Minute, 1 << 30: 5 * time.Minute} {
+		for range 100 {
+			if d := Backoff(failures); d < most/2 || d > most {
+				t.Fatalf("after %d failures %s", failures, d)
+			}
+		}
+	}
+}
+
+type busySink struct {
+	sources.Sink
+	busy int
+}
+
+func (s *busySink) Accept(_ context.Context, b sources.Batch) ([]sources.Receipt, error) {
+	if s.busy--; s.busy >= 0 {
+		return nil, &sources.ErrBusy{RetryAfter: time.Minute, Reason: "full"}
+	}
+	return []sources.Receipt{{Duplicate: true}, {}}, nil
+}
+
+func TestAcceptWaitsWhileTheSinkIsBusy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		receipts, err := Accept(t.Context(), &busySink{busy: 3}, sources.Batch{}, slog.New(slog.DiscardHandler))
+		if err != nil || New(receipts) != 1 || time.Since(began) != 3*time.Minute {
+			t.Error(receipts, err, time.Since(began))
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := Accept(ctx, &busySink{busy: 3}, sources.Batch{}, slog.New(slog.DiscardHandler)); !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+	})
+}
