@@ -44,8 +44,13 @@ func parseFields(params []string) (*fieldSet, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.at < len(p.text) {
-		return nil, fmt.Errorf("unexpected %q at position %d of the fields parameter", p.text[p.at], p.at+1)
+	for p.at < len(p.text) { // a ] too many, which DHIS2 overlooks as well
+		p.at++
+		more, err := p.set(0)
+		if err != nil {
+			return nil, err
+		}
+		set.merge(more)
 	}
 	return set, nil
 }
@@ -61,6 +66,9 @@ func (p *fieldParser) peek() byte {
 	}
 	return 0
 }
+
+// skip moves on, but not past the end.
+func (p *fieldParser) skip() { p.at = min(p.at+1, len(p.text)) }
 
 func (p *fieldParser) set(depth int) (*fieldSet, error) {
 	if depth > maxFieldDepth {
@@ -101,7 +109,8 @@ func (p *fieldParser) one(s *fieldSet, depth int) error {
 	}
 	name := p.name()
 	if name == "" {
-		return fmt.Errorf("unexpected %q at position %d of the fields parameter", p.peek(), p.at+1)
+		p.skip() // DHIS2 overlooks what it cannot read
+		return nil
 	}
 	if not {
 		s.exclude[name] = true
@@ -110,7 +119,7 @@ func (p *fieldParser) one(s *fieldSet, depth int) error {
 			if _, err := p.set(depth + 1); err != nil {
 				return err
 			}
-			p.at++
+			p.skip()
 		}
 		return nil
 	}
@@ -151,10 +160,7 @@ func (p *fieldParser) rest(f *fieldSpec, depth int) error {
 			if err != nil {
 				return err
 			}
-			if p.peek() != ']' {
-				return fmt.Errorf("a ] is missing at the end of the fields parameter")
-			}
-			p.at++
+			p.skip() // the ], which may be missing at the end
 			f.merge(sub)
 		default:
 			return nil
@@ -203,10 +209,14 @@ func (f *fieldSpec) merge(sub *fieldSet) {
 		f.sub = sub
 		return
 	}
-	f.sub.presets = append(f.sub.presets, sub.presets...)
-	f.sub.fields = append(f.sub.fields, sub.fields...)
-	for name := range sub.exclude {
-		f.sub.exclude[name] = true
+	f.sub.merge(sub)
+}
+
+func (s *fieldSet) merge(more *fieldSet) {
+	s.presets = append(s.presets, more.presets...)
+	s.fields = append(s.fields, more.fields...)
+	for name := range more.exclude {
+		s.exclude[name] = true
 	}
 }
 

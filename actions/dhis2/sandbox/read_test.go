@@ -117,7 +117,9 @@ func TestMetadataFields(t *testing.T) {
 			"trackedEntityType[id,name]":           `{"trackedEntityType":{"id":"DEEHBfgFvHr","name":"Person"}}`,
 			"trackedEntityType.name":               `{"trackedEntityType":{"name":"Person"}}`,
 			":identifiable,!created,!lastUpdated,!lastUpdatedBy": `{"code":"ANC","id":"HKEoH96oH4U","name":"Antenatal care"}`,
-			"id,name,!name": `{"id":"HKEoH96oH4U"}`,
+			"id],code":                `{"code":"ANC","id":"HKEoH96oH4U"}`,
+			"id,trackedEntityType[id": `{"id":"HKEoH96oH4U","trackedEntityType":{"id":"DEEHBfgFvHr"}}`,
+			"id,name,!name":           `{"id":"HKEoH96oH4U"}`,
 		} {
 			_, answer := s.get("/api/programs/" + anc + "?fields=" + fields)
 			if got := flat(answer); got != want {
