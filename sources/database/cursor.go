@@ -14,16 +14,18 @@ import (
 
 // value is one column of a cursor, in a form that outlives a restart and is bound to a statement exactly as it was read.
 type value struct {
-	Type string `json:"t"` // time, integer, decimal, text or bytes
+	Type string `json:"t"` // time, integer, float, decimal, text or bytes
 	Text string `json:"v"`
 }
 
 const (
 	typeTime    = "time"
 	typeInteger = "integer"
-	typeDecimal = "decimal"
+	typeFloat   = "float"
+	typeDecimal = "decimal" // exact, as text
 	typeText    = "text"
 	typeBytes   = "bytes"
+	typeStart   = "start" // what the rule wrote; never saved
 )
 
 // cursor is a place in a query's result: the cursor columns of the last row that was handed over.
@@ -77,7 +79,7 @@ func valueOf(v any, number bool) (value, error) {
 	case int64:
 		return value{typeInteger, strconv.FormatInt(v, 10)}, nil
 	case float64:
-		return value{typeDecimal, strconv.FormatFloat(v, 'g', -1, 64)}, nil
+		return value{typeFloat, strconv.FormatFloat(v, 'g', -1, 64)}, nil
 	case string:
 		if _, ok := new(big.Rat).SetString(v); ok && number && len(v) < 100 {
 			return value{typeDecimal, v}, nil
@@ -100,7 +102,11 @@ func (v value) bind() (any, error) {
 		if n, err := strconv.ParseInt(v.Text, 10, 64); err == nil {
 			return n, nil
 		}
-	case typeDecimal, typeText:
+	case typeFloat:
+		if f, err := strconv.ParseFloat(v.Text, 64); err == nil {
+			return f, nil
+		}
+	case typeDecimal, typeText, typeStart:
 		return v.Text, nil
 	case typeBytes:
 		if b, err := base64.StdEncoding.DecodeString(v.Text); err == nil {
@@ -125,7 +131,20 @@ func (v value) before(w value) bool {
 	return v.Text < w.Text
 }
 
-func (v value) isNumber() bool { return v.Type == typeInteger || v.Type == typeDecimal }
+func (v value) isNumber() bool {
+	return v.Type == typeInteger || v.Type == typeFloat || v.Type == typeDecimal
+}
+
+// number gives a text that is a number as one, and any other as it is.
+func number(text string) any {
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return n
+	}
+	if f, err := strconv.ParseFloat(text, 64); err == nil {
+		return f
+	}
+	return text
+}
 
 // earlier moves a value back by the overlap. moved is false when nothing is read again.
 func (v value) earlier(o Overlap) (_ value, moved bool, err error) {
@@ -140,6 +159,10 @@ func (v value) earlier(o Overlap) (_ value, moved bool, err error) {
 		n.Sub(n, new(big.Rat).SetInt64(o.Number))
 		if v.Type == typeInteger && n.IsInt() {
 			return value{typeInteger, n.Num().String()}, n.Num().IsInt64(), nil
+		}
+		if v.Type == typeFloat {
+			f, _ := n.Float64()
+			return value{typeFloat, strconv.FormatFloat(f, 'g', -1, 64)}, true, nil
 		}
 		return value{typeDecimal, n.FloatString(6)}, true, nil
 	case v.Type == typeTime && o.Time > 0:

@@ -179,7 +179,7 @@ func begin(q Query, saved cursor, known bool) (position, error) {
 		if q.Start == "" {
 			return position{}, nil
 		}
-		return position{from: []value{{typeText, q.Start}}}, nil
+		return position{from: []value{{typeStart, q.Start}}}, nil
 	}
 	from, moved, err := saved.Values[0].earlier(q.Overlap)
 	if err != nil {

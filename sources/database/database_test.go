@@ -326,6 +326,30 @@ func TestNumberCursorStartAndCrash(t *testing.T) {
 	})
 }
 
+func TestCursorOfAnExpression(t *testing.T) {
+	each(t, func(t *testing.T, e engine) {
+		table := e.table(t, "id INTEGER PRIMARY KEY, at "+map[string]string{"MariaDB": "DOUBLE"}[e.name]+map[string]string{"SQLite": "REAL", "PostgreSQL": "FLOAT8"}[e.name])
+		for i := 1; i <= 8; i++ {
+			e.exec(t, fmt.Sprintf("INSERT INTO %s VALUES (%d, %d.1)", table, i, i))
+		}
+		d, s := e.open(t), newSink()
+		q := query("SELECT id, at * 3 AS place FROM "+table, "place")
+		q.Start = "6"
+		for range 2 {
+			if err := d.Poll(t.Context(), q, delivery(s)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if diff := cmp.Diff(numbers(2, 8), s.ids()); diff != "" || s.again != 0 {
+			t.Error(s.again, diff)
+		}
+		q.Overlap = Overlap{Number: 4, Given: true}
+		if err := d.Poll(t.Context(), q, delivery(s)); err != nil || s.again != 2 {
+			t.Errorf("%d rows read again, %v", s.again, err)
+		}
+	})
+}
+
 func TestValues(t *testing.T) {
 	for _, e := range engines(t) {
 		t.Run(e.name, func(t *testing.T) {

@@ -78,6 +78,10 @@ func (d *dialect) page(q Query, columns []string, at position, limit int) (strin
 		if err != nil {
 			return "", err
 		}
+		if d.named && v.Type == typeStart {
+			// To SQLite every number comes before every text, unless a column's declared type says how to compare them.
+			arg = number(v.Text)
+		}
 		args = append(args, arg)
 		return d.placeholder(len(args)), nil
 	}
