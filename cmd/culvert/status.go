@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -32,7 +34,7 @@ func (a *app) statusCommand() *cobra.Command {
 				} else {
 					printOverview(a.stdout, o)
 				}
-				if err == nil && len(o.Problems) > 0 {
+				if err == nil && len(o.Concerns) > 0 {
 					return errFindings
 				}
 				return err
@@ -44,11 +46,14 @@ func (a *app) statusCommand() *cobra.Command {
 }
 
 func printOverview(w io.Writer, o overview.Overview) {
-	if len(o.Problems) == 0 {
+	if len(o.Concerns) == 0 {
 		fmt.Fprintln(w, "all is well")
 	}
-	for _, p := range o.Problems {
-		fmt.Fprintf(w, "look: %s\n      %s\n", p.Words, p.Mend)
+	for _, c := range o.Concerns {
+		fmt.Fprintf(w, "look: %s\n", c)
+	}
+	for _, name := range slices.Sorted(maps.Keys(o.Paused.Rules)) {
+		fmt.Fprintf(w, "rule %s is paused since %s (culvert resume --rule %s)\n", name, o.Paused.Rules[name].Since.Local().Format("2006-01-02 15:04"), name)
 	}
 	fmt.Fprintln(w)
 	printRunners(w, o)
@@ -100,20 +105,3 @@ func printRunners(w io.Writer, o overview.Overview) {
 }
 
 func num(n int64) string { return fmt.Sprint(n) }
-
-// await polls until done says so or ctx ends.
-func await(c *cobra.Command, every time.Duration, done func() (bool, error)) error {
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		ok, err := done()
-		if ok || err != nil {
-			return err
-		}
-		select {
-		case <-c.Context().Done():
-			return fmt.Errorf("stopped before it was done: %w", c.Context().Err())
-		case <-tick.C:
-		}
-	}
-}

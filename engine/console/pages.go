@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/culvert/culvert/actions"
-	"github.com/culvert/culvert/engine"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/overview"
 )
@@ -22,15 +21,7 @@ func (s *Console) overview(r *http.Request) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	controls, err := engine.ReadControls(r.Context(), s.c.Journal)
-	if err != nil {
-		return view{}, err
-	}
-	data := struct {
-		overview.Overview
-		Controls *engine.Controls
-	}{o, controls}
-	return view{Title: "Overview", Page: "overview", Refresh: 5, Data: data}, nil
+	return view{Title: "Overview", Page: "overview", Refresh: 5, Data: o}, nil
 }
 
 func (s *Console) apiOverview(w http.ResponseWriter, r *http.Request) {

@@ -13,17 +13,18 @@ import (
 
 // Overview is the state of a project at one moment.
 type Overview struct {
-	At       time.Time       `json:"at"`
-	Runners  []engine.Status `json:"runners"` // those that have reported lately
-	Records  Counts          `json:"records"`
-	Rules    []Rule          `json:"rules"`
-	Files    []journal.File  `json:"-"`
-	Open     []File          `json:"files,omitempty"` // being worked on
-	Oldest   time.Time       `json:"oldest_pending,omitzero"`
-	NextTry  time.Time       `json:"next_try,omitzero"`
-	Drain    time.Duration   `json:"time_to_drain,omitempty"` // at the present rate; 0 when nothing waits or nothing moves
-	Size     int64           `json:"journal_bytes,omitempty"`
-	Problems []Problem       `json:"problems"` // what a person should look at; empty: all is well
+	At       time.Time        `json:"at"`
+	Runners  []engine.Status  `json:"runners"` // those that have reported lately
+	Records  Counts           `json:"records"`
+	Rules    []Rule           `json:"rules"`
+	Files    []journal.File   `json:"-"`
+	Open     []File           `json:"files,omitempty"` // being worked on
+	Oldest   time.Time        `json:"oldest_pending,omitzero"`
+	NextTry  time.Time        `json:"next_try,omitzero"`
+	Drain    time.Duration    `json:"time_to_drain,omitempty"` // at the present rate; 0 when nothing waits or nothing moves
+	Size     int64            `json:"journal_bytes,omitempty"`
+	Concerns []string         `json:"concerns"` // what a person should look at, and what to do; empty: all is well
+	Paused   *engine.Controls `json:"paused,omitempty"`
 }
 
 // Counts adds up records of all rules, rows of files included.
@@ -54,30 +55,20 @@ type File struct {
 	Failed   int64     `json:"failed"`
 }
 
-// Problem is something that a person should look at.
-type Problem struct {
-	Words string `json:"words"`
-	Mend  string `json:"mend"`
-}
-
-// late is how long a record may wait before somebody should look.
-const late = 24 * time.Hour
-
 // Read looks at the journal.
 func Read(ctx context.Context, j journal.Journal, now time.Time) (Overview, error) {
-	o := Overview{At: now, Problems: []Problem{}}
+	o := Overview{At: now}
 	report, err := engine.ReadReport(ctx, j, now)
 	if err != nil {
 		return o, err
 	}
 	summary := report.Summary
-	o.Runners, o.Drain = report.Runners, report.Drain
+	o.Runners, o.Drain, o.Paused, o.Concerns = report.Runners, report.Drain, report.Controls, report.Concerns()
 	if o.Files, err = j.Files(ctx, ""); err != nil {
 		return o, fmt.Errorf("list the files: %w", err)
 	}
 	o.Oldest, o.NextTry, o.Size = summary.Oldest, summary.NextTry, summary.Size
 	o.add(summary)
-	o.judge()
 	return o, nil
 }
 
@@ -118,49 +109,3 @@ func (o *Overview) add(s journal.Summary) {
 		o.Records.Dismissed += r.Dismissed
 	}
 }
-
-// judge finds what a person should look at. A server that is away for a short while is not among it: it heals by itself.
-func (o *Overview) judge() {
-	problem := func(mend, format string, args ...any) {
-		o.Problems = append(o.Problems, Problem{Words: fmt.Sprintf(format, args...), Mend: mend})
-	}
-	if len(o.Runners) == 0 && (o.Records.Pending > 0 || len(o.Open) > 0) {
-		problem("start `culvert run`", "records wait and no runner is at work")
-	}
-	for _, r := range o.Runners {
-		for _, t := range r.Troubles {
-			problem("it is tried again and goes on by itself", "%s", t.What)
-		}
-		for _, s := range r.Servers {
-			switch s.State {
-			case engine.ServerCredentials:
-				problem("renew the token or password; sending goes on by itself", "server %s refuses our credentials since %s: %s", s.Name, clock(s.Since), s.Reason)
-			case engine.ServerAway:
-				problem("nothing is lost: everything waits and goes on by itself", "server %s is away since %s: %s", s.Name, clock(s.Since), s.Reason)
-			case engine.ServerPaused:
-				problem("culvert resume --server "+s.Name, "server %s is paused since %s", s.Name, clock(s.Since))
-			}
-		}
-		for _, name := range r.Invalid {
-			problem("culvert validate", "rule %s is invalid; its records are held", name)
-		}
-	}
-	if o.Records.Failed > 0 {
-		problem("culvert failures", "%s failed and a person must act", records(o.Records.Failed))
-	}
-	if o.Records.Held > 0 {
-		problem("culvert validate, or culvert resume", "%s held because their rule is invalid or paused", records(o.Records.Held))
-	}
-	if !o.Oldest.IsZero() && o.At.Sub(o.Oldest) > late {
-		problem("culvert failures --waiting", "a record has been waiting since %s", clock(o.Oldest))
-	}
-}
-
-func records(n int64) string {
-	if n == 1 {
-		return "1 record"
-	}
-	return fmt.Sprintf("%d records", n)
-}
-
-func clock(t time.Time) string { return t.Local().Format("2006-01-02 15:04") }

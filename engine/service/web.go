@@ -13,7 +13,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/culvert/culvert/engine/console"
-	"github.com/culvert/culvert/engine/overview"
 	"github.com/culvert/culvert/engine/project"
 )
 
@@ -69,23 +68,17 @@ func (s *Service) serve(ctx context.Context) error {
 	return err
 }
 
-// health answers 200 when all is well and 503 with the reasons when a person must look.
-func (s *Service) health(w http.ResponseWriter, r *http.Request) {
-	o, err := overview.Read(r.Context(), s.journal, time.Now())
+// health answers 200 while this runner does its work, and 503 with the reason when it cannot. Failed records are for people: see status.
+func (s *Service) health(w http.ResponseWriter, _ *http.Request) {
 	answer := struct {
-		OK      bool     `json:"ok"`
-		Reasons []string `json:"reasons,omitempty"`
+		OK     bool   `json:"ok"`
+		Reason string `json:"reason,omitempty"`
 	}{OK: true}
-	if err != nil {
-		answer.OK, answer.Reasons = false, []string{"the journal cannot be read"}
+	if err := s.runner.Health(); err != nil {
+		answer.OK, answer.Reason = false, err.Error()
 	}
 	if !s.webhooks.Taking() {
-		answer.OK = false
-		answer.Reasons = append(answer.Reasons, "it is starting or stopping")
-	}
-	for _, p := range o.Problems {
-		answer.OK = false
-		answer.Reasons = append(answer.Reasons, p.Words)
+		answer.OK, answer.Reason = false, "it is starting or stopping"
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
