@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/culvert/culvert/rules/yamlnode"
@@ -65,6 +66,9 @@ func (p *parser) connection(key, n *yamlnode.Node) Connection {
 		switch pair.Key.Value {
 		case "database":
 			c.Kind, c.URL = "database", p.secretURL(at+"database", v)
+			if c.URL.Literal() && passwordInDSN.MatchString(v.Value) {
+				p.report(v, "secret-in-file", at+"database holds a password, where everyone who can read the repository sees it", "put the whole address into a variable: `database: ${DATABASE_URL}`")
+			}
 		case "commcare":
 			c.Kind, c.URL = "commcare", p.text(at+"commcare", v)
 		case "domain":
@@ -84,8 +88,24 @@ func (p *parser) connection(key, n *yamlnode.Node) Connection {
 	if c.Kind == "" {
 		p.report(key, "bad-connection", fmt.Sprintf("connection %q names no system", key.Value), "give `database: ${DATABASE_URL}` or `commcare: https://www.commcarehq.org`")
 	}
+	if c.Kind == "commcare" {
+		p.commcare(key, c)
+	}
 	return c
 }
+
+// commcare checks that a project space is named and can be logged in to.
+func (p *parser) commcare(key *yamlnode.Node, c Connection) {
+	switch {
+	case c.Domain == "":
+		p.report(key, "bad-connection", fmt.Sprintf("connection %q names no project space", key.Value), "add domain: with what stands behind /a/ in the address of your project")
+	case !c.Username.IsSet() || !c.APIKey.IsSet() && !c.Password.IsSet():
+		p.report(key, "bad-connection", fmt.Sprintf("connection %q cannot log in", key.Value), "add username: with api_key: ${NAME}, or with password: ${NAME}")
+	}
+}
+
+// passwordInDSN finds the password in an address of MySQL's own form: user:password@tcp(host:3306)/name.
+var passwordInDSN = regexp.MustCompile(`^[^:/@]+:[^@]+@[a-z0-9]*\(`)
 
 // isTable tells whether a path names a CSV file below tables/.
 func isTable(name string) bool {
