@@ -34,6 +34,8 @@ type Options struct {
 	Version string
 	// Alone runs without web server, sources, reload and sync: only what the journal holds is worked on.
 	Alone bool
+	// Limits bound the engine; zero fields get defaults, and Backlog is the project's.
+	Limits engine.Limits
 	// Ready is told the address of the web server once records are taken; nil: nobody is told.
 	Ready func(addr string)
 }
@@ -90,6 +92,8 @@ func Open(ctx context.Context, o Options) (_ *Service, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the project's folder: %w", err)
 	}
+	limits := o.Limits
+	limits.Backlog = int64(p.Config.MaxBacklog)
 	s.runner, err = engine.New(engine.Config{
 		Journal:   s.journal,
 		Servers:   servers,
@@ -97,7 +101,7 @@ func Open(ctx context.Context, o Options) (_ *Service, err error) {
 		Intakes:   []engine.Intake{{Name: "webhooks", Source: s.webhooks}},
 		Program:   program,
 		Retention: journal.Retention(p.Config.Retention),
-		Limits:    engine.Limits{Backlog: int64(p.Config.MaxBacklog)},
+		Limits:    limits,
 		Log:       o.Log,
 		Metrics:   s.registry,
 		Zone:      p.Config.Zone,
