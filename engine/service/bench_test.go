@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/culvert/culvert/actions/dhis2/sandbox"
+	"github.com/culvert/culvert/engine"
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/engine/service"
 	"github.com/culvert/culvert/rules/examples"
@@ -141,11 +142,22 @@ func runService(tb testing.TB, dir string) (*service.Service, string) {
 	return s, <-ready
 }
 
-// BenchmarkWebhook accepts forms over HTTP, durably, from 64 clients. Compare accepts/s with BenchmarkRawInsert of engine/journal/sqlite, the ceiling.
+// BenchmarkWebhook accepts forms over HTTP, durably, from 64 clients: with the server paused, so that they are only kept, and while they are delivered. Clients
+// and the server share the processors with the service. Compare accepts/s with BenchmarkRawInsert of engine/journal/sqlite, the ceiling.
 func BenchmarkWebhook(b *testing.B) {
+	b.Run("kept", func(b *testing.B) { benchmarkWebhook(b, true) })
+	b.Run("delivered", func(b *testing.B) { benchmarkWebhook(b, false) })
+}
+
+func benchmarkWebhook(b *testing.B, paused bool) {
 	const form = `{"id":"%d","site":"TM-010202","day":"2026-03-02","age":"7","sex":"FEMALE","remarks":"nothing to remark on this case, which is as long as such remarks are"}`
 	dir := nullProject(b, "webhook: {path: /cases}", "case.json", fmt.Sprintf(form, 1))
-	_, addr := runService(b, dir)
+	s, addr := runService(b, dir)
+	if paused {
+		if err := engine.PauseServer(context.Background(), s.Journal(), "national", engine.Pause{Since: time.Now()}); err != nil {
+			b.Fatal(err)
+		}
+	}
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
 	defer client.CloseIdleConnections()
 	var next atomic.Int64
