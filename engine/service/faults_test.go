@@ -72,7 +72,9 @@ func runRegistrations(t *testing.T, rows, batch int, storm bool) ([]byte, map[in
 	}
 	results := filepath.Join(dir, "drop", "done", "anc-registrations-storm.results.csv")
 	for deadline := time.Now().Add(2 * time.Minute); ; {
-		if _, err := os.Stat(filepath.Join(dir, "drop", "done", name)); err == nil {
+		_, fileErr := os.Stat(filepath.Join(dir, "drop", "done", name))
+		_, resultsErr := os.Stat(results)
+		if fileErr == nil && resultsErr == nil {
 			break
 		}
 		if time.Now().After(deadline) {
