@@ -71,7 +71,7 @@ func runRegistrations(t *testing.T, rows, batch int, storm bool) ([]byte, map[in
 		t.Fatal(err)
 	}
 	results := filepath.Join(dir, "drop", "done", "anc-registrations-storm.results.csv")
-	for deadline := time.Now().Add(2 * time.Minute); ; {
+	for deadline := time.Now().Add(5 * time.Minute); ; {
 		_, fileErr := os.Stat(filepath.Join(dir, "drop", "done", name))
 		_, resultsErr := os.Stat(results)
 		if fileErr == nil && resultsErr == nil {
