@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -67,6 +68,7 @@ type machine struct {
 	place   Place
 	j       journal.Journal
 	at      time.Time
+	clock   atomic.Int64      // at in nanoseconds, for the store's own goroutines
 	records []*known          // by seq
 	keys    map[string]string // taken keys of file rows: owner
 	digests map[string]uint64
@@ -80,7 +82,8 @@ func newMachine(t *testing.T, rt *rapid.T, p Place) *machine {
 }
 
 func (m *machine) open() {
-	m.j = m.place.Open(m.t, journal.Options{Lease: time.Hour, Now: func() time.Time { return m.at }})
+	m.clock.Store(m.at.UnixNano())
+	m.j = m.place.Open(m.t, journal.Options{Lease: time.Hour, Now: func() time.Time { return time.Unix(0, m.clock.Load()).In(start.Location()) }})
 }
 
 func (m *machine) ok(err error) {

@@ -115,6 +115,7 @@ func (m *machine) expire(rt *rapid.T) {
 
 func (m *machine) wait(rt *rapid.T) {
 	m.at = m.at.Add(time.Duration(rapid.IntRange(1, 3).Draw(rt, "minutes")) * time.Minute)
+	m.clock.Store(m.at.UnixNano())
 }
 
 func (m *machine) restart(rt *rapid.T) {
