@@ -49,6 +49,13 @@ func (c completer) action(action, properties object) {
 	s := c.x.Snapshot
 	if has(properties, "program") {
 		suggest(properties, "program", names(s.Programs, func(p metadata.Program) string { return p.Name }))
+		if has(properties, "stage") {
+			var stages []string
+			for _, p := range s.Programs {
+				stages = append(stages, names(p.Stages, func(s metadata.ProgramStage) string { return s.Name })...)
+			}
+			suggest(properties, "stage", stages)
+		}
 		c.narrow(action, properties)
 	}
 	if has(properties, "tracked_entity_type") {
@@ -72,15 +79,12 @@ func (c completer) action(action, properties object) {
 	}
 }
 
-// narrow completes stages, attributes and data elements by the program that the action names.
+// narrow completes attributes and data elements by the program that the action names.
 func (c completer) narrow(action, properties object) {
 	var rules []any
 	for i := range c.x.Snapshot.Programs {
 		p := &c.x.Snapshot.Programs[i]
 		then := object{}
-		if has(properties, "stage") {
-			suggest(then, "stage", names(p.Stages, func(s metadata.ProgramStage) string { return s.Name }))
-		}
 		if has(properties, "attributes") {
 			fields := object{}
 			for _, a := range p.Attributes {

@@ -97,6 +97,8 @@ func (s *Service) walk(visit func(string, fs.DirEntry)) error {
 			return nil
 		case d.IsDir() && !watched[top]:
 			return filepath.SkipDir
+		case !d.IsDir() && rel == top && rel != project.ConfigFile:
+			return nil // what else lies beside culvert.yaml is no business of the rules
 		}
 		visit(path, d)
 		return nil
