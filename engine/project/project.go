@@ -29,9 +29,6 @@ const (
 	MetadataDir = "metadata"
 )
 
-// maxFile bounds what is read of a rule, map, table or sample.
-const maxFile = 64 << 20
-
 // Project is a project folder as it was read: its config, its rules compiled with their actions, and all findings.
 type Project struct {
 	Dir      string
@@ -347,56 +344,4 @@ func (l *Loader) defaultsFiles(p *Project) []*yamlnode.Document {
 	})
 	slices.SortFunc(docs, func(a, b *yamlnode.Document) int { return len(a.Path) - len(b.Path) })
 	return docs
-}
-
-// RuleFiles lists the rule files of a project, relative to it, sorted.
-func RuleFiles(dir string) ([]string, error) {
-	root := filepath.Join(dir, RulesDir)
-	if _, err := os.Stat(root); err != nil {
-		return nil, fmt.Errorf("the project has no folder %s/ with rule files: make one, or run `culvert new`: %w", RulesDir, err)
-	}
-	var files []string
-	err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		name := d.Name()
-		if d.IsDir() && strings.HasPrefix(name, ".") {
-			return filepath.SkipDir
-		}
-		if d.IsDir() || strings.HasPrefix(name, "_") || strings.HasPrefix(name, ".") || !strings.HasSuffix(name, ".yaml") && !strings.HasSuffix(name, ".yml") {
-			return nil
-		}
-		rel, err := filepath.Rel(dir, file)
-		if err != nil {
-			return err
-		}
-		files = append(files, filepath.ToSlash(rel))
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list the rule files in %s: %w", root, err)
-	}
-	slices.Sort(files)
-	return files, nil
-}
-
-// readFile reads a file of the project; name is relative to it and may not leave it.
-func readFile(dir, name string) ([]byte, error) {
-	if !filepath.IsLocal(name) {
-		return nil, fmt.Errorf("%s lies outside the project's folder", name)
-	}
-	full := filepath.Join(dir, filepath.FromSlash(name))
-	info, err := os.Stat(full)
-	if err != nil {
-		return nil, fmt.Errorf("%s cannot be read: %w", name, errors.Unwrap(err))
-	}
-	if info.Size() > maxFile {
-		return nil, fmt.Errorf("%s is larger than %d MiB", name, maxFile>>20)
-	}
-	b, err := os.ReadFile(full)
-	if err != nil {
-		return nil, fmt.Errorf("%s cannot be read: %w", name, errors.Unwrap(err))
-	}
-	return b, nil
 }
