@@ -27,7 +27,7 @@ func (s *Service) listen(c *project.Config) error {
 	return nil
 }
 
-// serve answers webhooks, the console, /health and /metrics until ctx ends.
+// serve answers webhooks, the console, /health, /ready and /metrics until ctx ends.
 func (s *Service) serve(ctx context.Context) error {
 	c, err := s.console()
 	if err != nil {
@@ -39,6 +39,8 @@ func (s *Service) serve(ctx context.Context) error {
 			switch {
 			case r.URL.Path == "/health":
 				s.health(w, r)
+			case r.URL.Path == "/ready":
+				s.ready(w, r)
 			case r.URL.Path == "/metrics":
 				metrics.ServeHTTP(w, r)
 			case r.URL.Path == "/" || strings.HasPrefix(r.URL.Path, console.Prefix):
@@ -86,6 +88,16 @@ func (s *Service) health(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
 	_ = json.NewEncoder(w).Encode(answer) // the caller is gone when this fails
+}
+
+// ready answers 200 while records are taken, whatever the servers they are for do: they wait in the journal.
+func (s *Service) ready(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Cache-Control", "no-store")
+	if !s.webhooks.Taking() {
+		http.Error(w, "it is starting or stopping", http.StatusServiceUnavailable)
+		return
+	}
+	_, _ = w.Write([]byte("records are taken\n")) // the caller is gone when this fails
 }
 
 // console makes the web console of the run.
