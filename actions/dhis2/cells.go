@@ -22,6 +22,7 @@ func (v *valuesPlan) element(c *compiler, n *yamlnode.Node) (*metadata.DataEleme
 	if !c.found(n, e != nil, metadata.DataElements, "data element", ambiguous, suggestions) {
 		return nil, ""
 	}
+	c.use(e.ID, n.Place())
 	combos := ""
 	if e.CategoryCombo != nil {
 		combos = e.CategoryCombo.ID

@@ -120,6 +120,7 @@ func (c *compiler) literalCombo(combo string, n *yamlnode.Node, what string) *me
 	if !c.found(n, found != nil, metadata.CategoryOptionCombos, what, ambiguous, suggestions) {
 		return nil
 	}
+	c.use(found.ID, n.Place())
 	return found
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/expression"
@@ -20,7 +21,13 @@ type compiler struct {
 	*workshop
 	spec   *rules.ActionSpec
 	known  []string
+	uses   []actions.Use
 	failed bool
+}
+
+// use notes that the rule names an object, for the effect of a sync on rules.
+func (c *compiler) use(id string, place diag.Place) {
+	c.uses = append(c.uses, actions.Use{ID: id, Place: place})
 }
 
 // errorAt reports a mistake that keeps the action from being used.

@@ -167,6 +167,7 @@ func (c *compiler) onlySetOf(n *yamlnode.Node) *metadata.DataSet {
 	if !c.found(n, e != nil, metadata.DataElements, "data element", ambiguous, suggestions) {
 		return nil
 	}
+	c.use(e.ID, n.Place())
 	var sets []*metadata.DataSet
 	var names []string
 	for i := range c.x.Snapshot.DataSets {

@@ -165,6 +165,7 @@ func (c *compiler) dataValues(stage *metadata.ProgramStage, status string) []*va
 			c.readField(pair.Key.Value, pair.Value, 1)
 			continue
 		}
+		c.use(e.ID, pair.Key.Place())
 		if first := seen[e.ID]; first != nil {
 			c.errorAt(pair.Key.Place(), "set-twice", "keep one of them", "the data element %q is set twice; as %q before", e.Name, first.Value)
 			continue

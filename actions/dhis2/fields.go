@@ -167,6 +167,7 @@ func (c *compiler) valued(n *yamlnode.Node, uid, name string, kind value.Kind) *
 			return nil
 		}
 		v.literal, v.fixed = out.Text, !out.Blank
+		c.useOption(uid, out.Text, literalPlace(n))
 	}
 	c.checkMap(v)
 	return v
@@ -220,8 +221,29 @@ func (c *compiler) checkMap(v *valued) {
 		if out.Out == "" {
 			continue
 		}
-		if _, problem := v.kind.Convert(out.Out, c.context); problem != nil {
+		sent, problem := v.kind.Convert(out.Out, c.context)
+		if problem != nil {
 			c.errorAt(out.Place, mapCode(problem.Code), c.mend(&v.kind, problem, out.Out), "%q in the map%s %s, so it cannot go into %q", out.Out, mapName(v.Map), problem.Message, v.name)
+			continue
+		}
+		c.useOption(v.uid, sent.Text, out.Place)
+	}
+}
+
+// useOption notes that the rule names an option, of the attribute or data element with a uid.
+func (c *compiler) useOption(uid, code string, place diag.Place) {
+	var set *metadata.Ref
+	if a := c.x.AttributeByID(uid); a != nil {
+		set = a.OptionSet
+	} else if e := c.x.DataElementByID(uid); e != nil {
+		set = e.OptionSet
+	}
+	if set == nil {
+		return
+	}
+	if options := c.x.OptionSetByID(set.ID); options != nil {
+		if o := c.x.OptionByCode(options, code); o != nil {
+			c.use(o.ID, place)
 		}
 	}
 }
@@ -262,6 +284,7 @@ func (c *compiler) attributes(uses []attributeUse, of string) []*valued {
 			c.readField(pair.Key.Value, pair.Value, 1)
 			continue
 		}
+		c.use(a.ID, pair.Key.Place())
 		if first := seen[a.ID]; first != nil {
 			c.errorAt(pair.Key.Place(), "set-twice", "keep one of them", "the attribute %q is set twice; as %q before", a.Name, first.Value)
 			continue

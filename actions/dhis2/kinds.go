@@ -129,14 +129,18 @@ func (k *kind) Compile(spec *rules.ActionSpec) actions.Action {
 	if c.failed || p == nil {
 		return nil
 	}
-	return &action{spec: spec, planner: p}
+	return &action{spec: spec, planner: p, uses: c.uses}
 }
 
 // action is a compiled action; see actions.Action.
 type action struct {
 	spec    *rules.ActionSpec
 	planner planner
+	uses    []actions.Use
 }
+
+// Uses tells which metadata objects the action names.
+func (a *action) Uses() []actions.Use { return a.uses }
 
 // Key is the expression of external_id; nil when the action has none.
 func (a *action) Key() *rules.Expr { return a.planner.key() }

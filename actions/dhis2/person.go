@@ -120,6 +120,7 @@ func (w *who) unique(c *compiler, n *yamlnode.Node) *metadata.TrackedEntityAttri
 	if !c.found(n, a != nil, metadata.TrackedEntityAttributes, "attribute", ambiguous, suggestions) {
 		return nil
 	}
+	c.use(a.ID, n.Place())
 	if !a.Unique {
 		hint := "no attribute here is unique; leave match_by out"
 		if len(names) > 0 {

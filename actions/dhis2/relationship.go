@@ -57,6 +57,7 @@ func (c *compiler) relationship() *relationshipPlan {
 	if !c.found(n, t != nil, metadata.RelationshipTypes, "relationship type", ambiguous, suggestions) {
 		return nil
 	}
+	c.use(t.ID, n.Place())
 	r := &relationshipPlan{workshop: c.workshop, typ: t, from: c.end(from, t.From), to: c.end(to, t.To)}
 	if r.from == nil || r.to == nil {
 		return nil
@@ -109,6 +110,7 @@ func (c *compiler) endProgram(n *yamlnode.Node, allowed metadata.Constraint) *me
 		if !c.found(name, p != nil, metadata.Programs, "program", ambiguous, suggestions) {
 			return nil
 		}
+		c.use(p.ID, name.Place())
 		if allowed.Program != nil && allowed.Program.ID != p.ID {
 			c.errorAt(name.Place(), "wrong-relationship-end", "name the program that the relationship type asks for", "the relationship type does not take %q here", p.Name)
 		}
@@ -126,6 +128,7 @@ func (c *compiler) endType(n *yamlnode.Node, allowed metadata.Constraint, p *met
 		if !c.found(name, t != nil, metadata.TrackedEntityTypes, "tracked entity type", ambiguous, suggestions) {
 			return nil
 		}
+		c.use(t.ID, name.Place())
 		if allowed.TrackedEntityType != nil && allowed.TrackedEntityType.ID != t.ID {
 			c.errorAt(name.Place(), "wrong-relationship-end", "name the type that the relationship type asks for", "the relationship type does not take %q here", t.Name)
 		}
@@ -149,6 +152,7 @@ func (c *compiler) endStage(n *yamlnode.Node, allowed metadata.Constraint, e *en
 		if !c.found(name, s != nil, metadata.ProgramStages, "stage", ambiguous, suggestions) {
 			return false
 		}
+		c.use(s.ID, name.Place())
 		e.stage = s
 	case allowed.ProgramStage != nil:
 		e.stage, _, _ = c.x.Stage(e.program, allowed.ProgramStage.ID)

@@ -43,6 +43,7 @@ func (c *compiler) program() *metadata.Program {
 	if !c.found(n, p != nil, metadata.Programs, "program", ambiguous, suggestions) {
 		return nil
 	}
+	c.use(p.ID, n.Place())
 	if c.x.Snapshot.User.ID != "" && !p.Access.Data.Write && !c.superuser() {
 		c.warnAt(n.Place(), "no-write-access", "give the user data write access in the program's sharing settings, then sync", "the user %q may not write data of the program %q", c.x.Snapshot.User.Username, p.Name)
 	}
@@ -81,6 +82,7 @@ func (c *compiler) typeNamed(key string) *metadata.TrackedEntityType {
 	if !c.found(n, t != nil, metadata.TrackedEntityTypes, "tracked entity type", ambiguous, suggestions) {
 		return nil
 	}
+	c.use(t.ID, n.Place())
 	return t
 }
 
@@ -106,6 +108,7 @@ func (c *compiler) stage(p *metadata.Program) *metadata.ProgramStage {
 	if !c.found(n, s != nil, metadata.ProgramStages, "stage", ambiguous, suggestions) {
 		return nil
 	}
+	c.use(s.ID, n.Place())
 	if c.x.Snapshot.User.ID != "" && !s.Access.Data.Write && !c.superuser() {
 		c.warnAt(n.Place(), "no-write-access", "give the user data write access in the stage's sharing settings, then sync", "the user %q may not write data of the stage %q", c.x.Snapshot.User.Username, s.Name)
 	}
@@ -118,6 +121,7 @@ func (c *compiler) dataSet(n *yamlnode.Node) *metadata.DataSet {
 	if !c.found(n, d != nil, metadata.DataSets, "data set", ambiguous, suggestions) {
 		return nil
 	}
+	c.use(d.ID, n.Place())
 	if c.x.Snapshot.User.ID != "" && !d.Access.Data.Write && !c.superuser() {
 		c.warnAt(n.Place(), "no-write-access", "give the user data write access in the data set's sharing settings, then sync", "the user %q may not write data of the data set %q", c.x.Snapshot.User.Username, d.Name)
 	}

@@ -77,6 +77,12 @@ func sandboxCommand(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	text, err := io.ReadAll(f)
 	ts.Check(err)
+	for i := 1; i+1 < len(args); i += 2 { // texts to replace in the metadata, as an administrator would change it
+		if !strings.Contains(string(text), args[i]) {
+			ts.Fatalf("the metadata does not hold %s", args[i])
+		}
+		text = []byte(strings.ReplaceAll(string(text), args[i], args[i+1]))
+	}
 	ts.Check(os.WriteFile(file, text, 0o600))
 	s, err := sandbox.New(sandbox.Options{Metadata: file, Version: version})
 	ts.Check(err)
