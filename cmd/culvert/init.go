@@ -26,7 +26,10 @@ checks rule files. With --example a whole working project is laid down instead. 
 		RunE: func(_ *cobra.Command, args []string) error {
 			dir := a.dir
 			if len(args) == 1 {
-				dir = filepath.Join(a.dir, args[0])
+				dir = args[0]
+				if !filepath.IsAbs(dir) {
+					dir = filepath.Join(a.dir, dir)
+				}
 			}
 			if err := begin(dir, example); err != nil {
 				return err
