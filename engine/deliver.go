@@ -127,10 +127,20 @@ func (l *lane) dropStale(jobs []*job) []*job {
 	return kept
 }
 
+// enterRows lets rows that were read take their turn. They take their keys at once, so that no record that is accepted later comes before them while they
+// wait for the server.
+func (l *lane) enterRows(jobs []*job) {
+	ready := l.r.sched.enter(jobs)
+	if kept, err := l.claimRows(ready); err == nil {
+		ready = kept
+	} // else the runner ends, and they are read again
+	l.r.sched.push(ready)
+}
+
 // claimRows takes the keys of file rows in the journal, so that neither a record of the journal nor another runner touches them meanwhile. A row
-// whose key is not free becomes a record of the journal behind those before it.
+// whose key is not free becomes a record of the journal, at its place behind those before it.
 func (l *lane) claimRows(jobs []*job) ([]*job, error) {
-	var keys []string
+	var keys []journal.RowKey
 	var rows []*job
 	kept := make([]*job, 0, len(jobs))
 	var behind []*job
@@ -141,7 +151,7 @@ func (l *lane) claimRows(jobs []*job) ([]*job, error) {
 		case l.r.sched.isParked(j.key()):
 			behind = append(behind, j)
 		default:
-			keys, rows = append(keys, j.key()), append(rows, j)
+			keys, rows = append(keys, journal.RowKey{Key: j.key(), Seq: j.row.seq()}), append(rows, j)
 		}
 	}
 	if len(keys) > 0 {
@@ -181,6 +191,7 @@ func (l *lane) record(done []judged, results []actions.Result) {
 	now := l.r.now()
 	outcomes := make([]rowOutcome, 0, len(done))
 	jobs := make([]*job, len(done))
+	var heirs []*job
 	for i, d := range done {
 		jobs[i] = d.job
 		s := l.r.retry.settlement(d.verdict, d.attempts(), now)
@@ -193,6 +204,10 @@ func (l *lane) record(done []judged, results []actions.Result) {
 		o := rowOutcome{state: s.State, unchanged: d.verdict.unchanged, problem: s.Problem, objects: s.Objects, job: d.job, attempts: s.Attempts, nextTry: s.NextTry}
 		if s.State == journal.Pending {
 			o.parked, o.claimed = true, true // its key is freed together with the record that it becomes
+			b.Holding = append(b.Holding, d.key())
+		} else if heir := l.r.sched.heir(d.key()); heir != nil {
+			heirs = append(heirs, heir) // no record may come in between
+			b.Holding = append(b.Holding, d.key())
 		} else {
 			b.Keys = append(b.Keys, d.key())
 		}
@@ -203,6 +218,9 @@ func (l *lane) record(done []judged, results []actions.Result) {
 	}
 	l.r.recorded(b.Settlements)
 	l.r.files.freed(b.Keys)
+	for _, heir := range heirs {
+		heir.claimed = true
+	}
 	for _, o := range outcomes {
 		if o.parked {
 			l.r.sched.park(o.job.key())

@@ -44,6 +44,9 @@ func (f *feeder) poke() {
 
 // run claims until ctx ends.
 func (f *feeder) run(ctx context.Context) {
+	if !f.r.files.catchUp(ctx) {
+		return
+	}
 	timer := time.NewTimer(f.r.limits.Poll)
 	defer timer.Stop()
 	for ctx.Err() == nil {

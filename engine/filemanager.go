@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/culvert/culvert/engine/journal"
@@ -32,7 +33,9 @@ type fileManager struct {
 	r          *Runner
 	wake       chan struct{}
 	evaluating chan struct{} // one slot per processor
+	caughtUp   chan struct{} // closed when what may have been under way at the last stop is in memory again
 
+	begun atomic.Int64 // how many runs there were
 	mu    sync.Mutex
 	keys  map[string]struct{}  // claimed in the journal for rows
 	runs  map[string]*fileRun  // by file id
@@ -43,7 +46,7 @@ type fileManager struct {
 
 func newFileManager(r *Runner) *fileManager {
 	return &fileManager{
-		r: r, wake: make(chan struct{}, 1), evaluating: make(chan struct{}, runtime.GOMAXPROCS(0)), keys: map[string]struct{}{},
+		r: r, wake: make(chan struct{}, 1), evaluating: make(chan struct{}, runtime.GOMAXPROCS(0)), caughtUp: make(chan struct{}), keys: map[string]struct{}{},
 		runs: map[string]*fileRun{}, later: map[string]time.Time{}, tries: map[string]int{},
 	}
 }
@@ -59,6 +62,7 @@ func (m *fileManager) poke() {
 func (m *fileManager) run(ctx context.Context) {
 	defer m.wg.Wait()
 	if m.r.filePlan == nil {
+		close(m.caughtUp)
 		return
 	}
 	timer := time.NewTimer(m.r.limits.Poll)
@@ -91,12 +95,52 @@ func (m *fileManager) look(ctx context.Context) error {
 	}
 	slices.SortStableFunc(open, func(a, b journal.File) int { return a.Received.Compare(b.Received) })
 	elsewhere := map[string]bool{} // servers for which another runner reads an earlier file
+	began := m.begun.Load()
 	for _, f := range open {
 		if err := m.start(ctx, f, elsewhere); err != nil {
 			return err
 		}
 	}
+	if m.begun.Load() == began {
+		m.noteCaughtUp()
+	}
 	return nil
+}
+
+// noteCaughtUp ends the wait of the start when every open file has been read to its end or to what fits into memory. No more than that can have been
+// under way when the last run ended.
+func (m *fileManager) noteCaughtUp() {
+	select {
+	case <-m.caughtUp:
+		return
+	default:
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, run := range m.runs {
+		if !run.isRead() && !run.filled.Load() {
+			return
+		}
+	}
+	close(m.caughtUp)
+}
+
+// startLimit bounds how long records of the journal wait for the rows that stand before them: a share that hangs must not stop everything.
+const startLimit = 2 * time.Minute
+
+// catchUp waits until rows that may have been under way when the last run ended are in memory: records of their keys that were accepted later come
+// behind them. It is false when ctx ends first.
+func (m *fileManager) catchUp(ctx context.Context) bool {
+	timer := time.NewTimer(startLimit)
+	defer timer.Stop()
+	select {
+	case <-m.caughtUp:
+	case <-timer.C:
+		m.r.log.Warn("open files are slow to read; records are sent without waiting for them any longer", "waited", startLimit)
+	case <-ctx.Done():
+		return false
+	}
+	return true
 }
 
 // start begins to read a file, unless it is under way, its turn has not come, or its rule cannot run.
@@ -150,9 +194,7 @@ func (m *fileManager) turn(server string) (before <-chan struct{}, free bool) {
 			continue
 		}
 		n++
-		select {
-		case <-run.read:
-		default:
+		if !run.isRead() {
 			return nil, false
 		}
 		if last == nil || run.number > last.number {
@@ -170,7 +212,7 @@ func (m *fileManager) turn(server string) (before <-chan struct{}, free bool) {
 func (m *fileManager) begin(ctx context.Context, f journal.File, flow *Flow, plan FilePlan, before <-chan struct{}, claims int64) {
 	ctx, cancel := context.WithCancel(ctx)
 	run := &fileRun{
-		r: m.r, flow: flow, lane: m.r.lanes[flow.Server], plan: plan, before: before, cancel: cancel, source: f.File, from: f.Next, file: f, claims: claims,
+		r: m.r, flow: flow, lane: m.r.lanes[flow.Server], plan: plan, before: before, cancel: cancel, source: f.File, places: f, from: f.Next, file: f, claims: claims,
 		read: make(chan struct{}), done: make(chan struct{}), touched: make(chan struct{}, 1),
 	}
 	m.mu.Lock()
@@ -179,6 +221,7 @@ func (m *fileManager) begin(ctx context.Context, f journal.File, flow *Flow, pla
 	}
 	m.runs[f.ID] = run
 	m.mu.Unlock()
+	m.begun.Add(1)
 	m.r.trouble.clear("file " + f.Name)
 	m.r.log.Info("reading file", "rule", f.Rule, "file", f.Name, "from_row", f.Next)
 	m.wg.Go(func() {
@@ -210,6 +253,7 @@ func (m *fileManager) ended(run *fileRun, err error) {
 	m.mu.Lock()
 	delete(m.runs, f.ID)
 	m.mu.Unlock()
+	run.lane.sweep() // gives back the keys of rows that will be read again
 	m.poke()
 }
 
@@ -221,12 +265,12 @@ func (m *fileManager) putOff(id string) {
 }
 
 // claimed notes the keys that the journal gave.
-func (m *fileManager) claimed(keys []string, given []bool) {
+func (m *fileManager) claimed(keys []journal.RowKey, given []bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for i, key := range keys {
 		if given[i] {
-			m.keys[key] = struct{}{}
+			m.keys[key.Key] = struct{}{}
 		}
 	}
 }

@@ -51,7 +51,7 @@ func (row *fileRow) record(received time.Time, now time.Time) (*journal.Record, 
 	o := &row.outcome
 	rec := &journal.Record{
 		Rule: row.run.source.Rule, ID: row.id, Key: row.key, Received: received, Origin: row.origin(),
-		State: o.state, Attempts: o.attempts, NextTry: o.nextTry, Problem: o.problem, Objects: o.objects,
+		Seq: row.seq(), State: o.state, Attempts: o.attempts, NextTry: o.nextTry, Problem: o.problem, Objects: o.objects,
 	}
 	if o.state == journal.Failed {
 		rec.Settled = now
@@ -73,6 +73,9 @@ func (row *fileRow) record(received time.Time, now time.Time) (*journal.Record, 
 	}
 	return rec, nil
 }
+
+// seq is the row's place in the order of acceptance: that of its file, before whatever was accepted later.
+func (row *fileRow) seq() int64 { return row.run.places.Seq(row.number) }
 
 func (row *fileRow) origin() sources.Origin {
 	f := &row.run.source

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
@@ -21,6 +22,7 @@ const chunkRows = 256
 type fileRun struct {
 	r      *Runner
 	source sources.File // what it is, which does not change
+	places journal.File // as it was taken: where its rows stand in the order of acceptance
 	from   int64        // first row that was not settled
 	flow   *Flow
 	lane   *lane
@@ -31,6 +33,7 @@ type fileRun struct {
 	read   chan struct{}   // closed when the last row has been read
 	done   chan struct{}   // closed when all rows are recorded, or the run was given up
 	cancel context.CancelFunc
+	filled atomic.Bool // it has read as much as fits into memory
 
 	mu      sync.Mutex
 	file    journal.File // with its progress
@@ -46,6 +49,16 @@ func (run *fileRun) isClosed() bool {
 	run.mu.Lock()
 	defer run.mu.Unlock()
 	return run.closed
+}
+
+// isRead tells whether the last row has been read.
+func (run *fileRun) isRead() bool {
+	select {
+	case <-run.read:
+		return true
+	default:
+		return false
+	}
 }
 
 // abandon gives the run up: its unsettled rows are read again by a later run.
@@ -123,7 +136,7 @@ func (run *fileRun) readChunk(ctx context.Context, reader *files.Reader, c *chun
 		if bad == nil {
 			fr.body = row.Body
 		}
-		if err := run.lane.room.Acquire(ctx, fr.weight); err != nil {
+		if err := run.acquire(ctx, fr.weight); err != nil {
 			return false, err
 		}
 		c.rows = append(c.rows, fr)
@@ -134,6 +147,17 @@ func (run *fileRun) readChunk(ctx context.Context, reader *files.Reader, c *chun
 		}
 	}
 	return false, nil
+}
+
+// acquire waits until there is room for a row.
+func (run *fileRun) acquire(ctx context.Context, weight int64) error {
+	if run.lane.room.TryAcquire(weight) {
+		return nil
+	}
+	if run.filled.CompareAndSwap(false, true) {
+		run.r.files.poke() // it may be what the start waits for
+	}
+	return run.lane.room.Acquire(ctx, weight)
 }
 
 // weight is what a row takes of the room: what it holds, and never so little that more rows than the window fit.
@@ -191,7 +215,7 @@ func (run *fileRun) submit(c *chunk) {
 			run.r.countRow(run.flow, &row.outcome)
 		}
 	}
-	run.r.sched.submit(c.jobs)
+	run.lane.enterRows(c.jobs)
 	run.touch()
 }
 

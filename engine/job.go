@@ -42,16 +42,29 @@ func newScheduler(lane func(*job) *lane) *scheduler {
 }
 
 // submit takes jobs in the order of their acceptance.
-func (s *scheduler) submit(jobs []*job) {
+func (s *scheduler) submit(jobs []*job) { s.push(s.enter(jobs)) }
+
+// enter takes jobs in the order of their acceptance and gives those whose turn it is, for the caller to push.
+func (s *scheduler) enter(jobs []*job) []*job {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	ready := jobs[:0:0]
 	for _, j := range jobs {
 		if s.keys.Enter(j.key(), j) {
 			ready = append(ready, j)
 		}
 	}
-	s.mu.Unlock()
-	s.push(ready)
+	return ready
+}
+
+// heir gives the row that waits behind the job whose turn it is, nil when a record or nothing does.
+func (s *scheduler) heir(key string) *job {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if next, ok := s.keys.Next(key); ok && next.row != nil {
+		return next
+	}
+	return nil
 }
 
 // finish ends the turn of jobs whose outcome is recorded; those behind them go next.

@@ -14,6 +14,7 @@ import (
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/sources"
+	"github.com/culvert/culvert/sources/files"
 )
 
 var _ sources.Sink = (*Runner)(nil)
@@ -203,7 +204,7 @@ func (r *Runner) AcceptFile(ctx context.Context, f sources.File) (bool, error) {
 	if r.program.Load().flow(f.Rule) == nil {
 		return false, fmt.Errorf("there is no rule %q: %w", f.Rule, sources.ErrFinal)
 	}
-	file := &journal.File{File: f, State: journal.FileOpen, Next: 1, Owner: r.owner}
+	file := &journal.File{File: f, State: journal.FileOpen, Next: 1, Owner: r.owner, Places: files.MostRows(f.Name, f.Size)}
 	duplicate, err := r.journal.AddFile(ctx, file)
 	if err != nil {
 		return false, r.refusal(ctx, "keep file "+f.Name, err)

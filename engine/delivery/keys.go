@@ -33,5 +33,14 @@ func (k *Keys[T]) Leave(key string) (next T, ok bool) {
 	return next, true
 }
 
+// Next gives the item that waits behind the one whose turn it is; false when none does.
+func (k *Keys[T]) Next(key string) (next T, ok bool) {
+	behind := k.waiting[key]
+	if len(behind) == 0 {
+		return next, false
+	}
+	return behind[0], true
+}
+
 // Len is how many keys are in flight.
 func (k *Keys[T]) Len() int { return len(k.waiting) }

@@ -66,6 +66,8 @@ const (
 // File is a dropped file kept by reference. Rows below Next are settled or stand as records of their own.
 type File struct {
 	sources.File
+	Place     int64 // in the order of acceptance, before its rows; set by AddFile
+	Places    int64 // how many places are kept for its rows: whatever is accepted after the file stands behind them
 	State     FileState
 	Next      int64 // the first row that is not settled, 1-based data rows
 	Offset    int64 // bytes of the results file that belong to settled rows
@@ -76,6 +78,21 @@ type File struct {
 	Failed    int64
 	Owner     string
 	Finished  time.Time
+}
+
+// Seq gives the place of a data row in the order of acceptance: the one that the file took when it was accepted. It is 0 for a row for which no place is
+// kept; such a row stands where it is when it is recorded.
+func (f *File) Seq(row int64) int64 {
+	if row < 1 || row > f.Places {
+		return 0
+	}
+	return f.Place + row
+}
+
+// RowKey is the key of a file row that is about to be sent.
+type RowKey struct {
+	Key string
+	Seq int64 // the row's place in the order of acceptance; 0: behind all records
 }
 
 // Settlement is what became of one claimed record.
@@ -93,9 +110,10 @@ type Batch struct {
 	Owner       string // who claimed the records and holds the files; never empty when there are Settlements, Files or Keys
 	Server      string
 	Settlements []Settlement
-	New         []*Record        // rows of files that need a record of their own: failed, held, waiting
+	New         []*Record        // rows of files that need a record of their own: failed, held, waiting. One with a Seq takes that place
 	Files       []File           // new progress of files
 	Keys        []string         // taken with ClaimKeys, now free again
+	Holding     []string         // taken with ClaimKeys for rows that this batch is about, and kept
 	Digests     []actions.Digest // a Sum of 0 forgets the object; of a Sum only the low SumBits are kept
 	Identities  []actions.Identity
 }
@@ -128,12 +146,14 @@ type Journal interface {
 	// Release gives claimed records back untouched.
 	Release(ctx context.Context, owner string, seqs []int64) error
 	// ClaimKeys marks keys of file rows, which have no record, as in flight for the owner. The answer says of each whether it was given: not
-	// when the key has an unsettled record or is in flight, by whomever. They are freed by Batch.Keys or ReleaseKeys.
-	ClaimKeys(ctx context.Context, owner string, keys []string) (given []bool, err error)
+	// when an unsettled record of the key stands before the row, or when the key is in flight, by whomever. What a silent owner had taken may be given
+	// to another at once, but is kept from later records of the key for some leases more: the rows are most likely read again, and come first.
+	// Keys are freed by Batch.Keys or ReleaseKeys.
+	ClaimKeys(ctx context.Context, owner string, keys []RowKey) (given []bool, err error)
 	// ReleaseKeys frees keys taken with ClaimKeys.
 	ReleaseKeys(ctx context.Context, owner string, keys []string) error
 	// Commit records what a delivery came to, in one transaction. Settlements of records that the owner no longer holds, because it was silent
-	// for longer than the lease, are left out, and the digests that came with them are forgotten rather than set. When a file of the batch
+	// for longer than the lease, are left out, and the digests that came with them or with keys that it lost are forgotten rather than set. When a file of the batch
 	// belongs to another owner by now, nothing is recorded and the error is ErrNotOwner.
 	Commit(ctx context.Context, b *Batch) error
 	// Heartbeat keeps an owner's claims and files alive; claims of owners silent for longer than the lease are given to others.
@@ -148,8 +168,8 @@ type Journal interface {
 	// Memory gives what is remembered of deliveries to a server; it implements actions.Contributions too.
 	Memory(server string) actions.Memory
 
-	// AddFile makes a file known; duplicate when the same content was accepted for the same rule before under another id. The same
-	// id again changes nothing.
+	// AddFile makes a file known and keeps as many places in the order of acceptance as its Places ask for; Place is set. duplicate when the same content
+	// was accepted for the same rule before under another id. The same id again changes nothing.
 	AddFile(ctx context.Context, f *File) (duplicate bool, err error)
 	// TakeFile makes the owner the one that reads an open file: when nobody does, or when its owner has been silent for longer than the lease.
 	TakeFile(ctx context.Context, owner, fileID string) (bool, error)

@@ -30,6 +30,7 @@ func Model(t *testing.T, fresh func(t *testing.T) Place) {
 			"claim":     m.claim,
 			"release":   m.release,
 			"settle":    m.settle,
+			"file":      m.file,
 			"take keys": m.takeKeys,
 			"free keys": m.freeKeys,
 			"hold":      m.hold,
@@ -68,8 +69,11 @@ type machine struct {
 	place   Place
 	j       journal.Journal
 	at      time.Time
-	clock   atomic.Int64      // at in nanoseconds, for the store's own goroutines
-	records []*known          // by seq
+	clock   atomic.Int64 // at in nanoseconds, for the store's own goroutines
+	records []*known     // by seq
+	kept    []keptPlace  // places of file rows that are not records yet
+	last    int64        // the last place that was given out
+	files   int
 	keys    map[string]string // taken keys of file rows: owner
 	digests map[string]uint64
 	cursor  string
@@ -116,8 +120,10 @@ func (m *machine) draw(rt *rapid.T, state journal.State) *journal.Record {
 }
 
 func (m *machine) keep(r *journal.Record) {
-	m.records = append(m.records, &known{seq: r.Seq, rule: r.Rule, id: r.ID, key: r.Key, content: r.Content, state: r.State, received: r.Received, touched: m.at,
-		body: string(r.Body)})
+	m.last = max(m.last, r.Seq)
+	k := &known{seq: r.Seq, rule: r.Rule, id: r.ID, key: r.Key, content: r.Content, state: r.State, received: r.Received, touched: m.at, body: string(r.Body)}
+	at, _ := slices.BinarySearchFunc(m.records, k, func(a, b *known) int { return cmp.Compare(a.seq, b.seq) })
+	m.records = slices.Insert(m.records, at, k)
 }
 
 func (m *machine) append(rt *rapid.T) {
@@ -137,10 +143,7 @@ func (m *machine) append(rt *rapid.T) {
 	got, err := m.j.Append(m.ctx(), records, &sources.Cursor{Name: "c", Value: m.cursor})
 	m.ok(err)
 	m.same("duplicates", got, want)
-	last := int64(0)
-	if n := len(m.records); n > 0 {
-		last = m.records[n-1].seq
-	}
+	last := m.last
 	for i, r := range records {
 		if want[i] {
 			continue
@@ -240,7 +243,13 @@ func (m *machine) settle(rt *rapid.T) {
 		b.Settlements = append(b.Settlements, s)
 	}
 	for range rapid.IntRange(0, 2).Draw(rt, "rows") {
-		b.New = append(b.New, m.draw(rt, rapid.SampledFrom([]journal.State{journal.Pending, journal.Failed}).Draw(rt, "state")))
+		r := m.draw(rt, rapid.SampledFrom([]journal.State{journal.Pending, journal.Failed}).Draw(rt, "state"))
+		if len(m.kept) > 0 && rapid.Bool().Draw(rt, "at its place") {
+			i := rapid.IntRange(0, len(m.kept)-1).Draw(rt, "place")
+			r.Seq, r.Received = m.kept[i].seq, m.kept[i].received
+			m.kept = slices.Delete(m.kept, i, i+1)
+		}
+		b.New = append(b.New, r)
 	}
 	for key, owner := range m.keys {
 		if owner == b.Owner && rapid.Bool().Draw(rt, "free this key") {
@@ -271,17 +280,46 @@ func (m *machine) outcome(k *known, s journal.Settlement) {
 
 func (m *machine) takeKeys(rt *rapid.T) {
 	owner := ownersOf.Draw(rt, "owner")
-	keys := rapid.SliceOfN(keysOf, 1, 3).Draw(rt, "keys")
+	var keys []journal.RowKey
+	for _, key := range rapid.SliceOfN(keysOf, 1, 3).Draw(rt, "keys") {
+		keys = append(keys, journal.RowKey{Key: key, Seq: rapid.Int64Range(0, m.last+1).Draw(rt, "place")})
+	}
 	want := make([]bool, len(keys))
+	asked := map[string]bool{}
 	for i, key := range keys {
-		want[i] = m.keys[key] == "" && !slices.ContainsFunc(m.records, func(k *known) bool { return k.key == key && (k.unsettled() || k.claimed != "") })
+		want[i] = m.keys[key.Key] == "" && !asked[key.Key] && !slices.ContainsFunc(m.records, func(k *known) bool {
+			return k.key == key.Key && (k.claimed != "" || k.unsettled() && (key.Seq == 0 || k.seq < key.Seq))
+		})
+		asked[key.Key] = true
 		if want[i] {
-			m.keys[key] = owner
+			m.keys[key.Key] = owner
 		}
 	}
 	got, err := m.j.ClaimKeys(m.ctx(), owner, keys)
 	m.ok(err)
 	m.same("keys given", got, want)
+}
+
+// keptPlace is a place that a file took for one of its rows.
+type keptPlace struct {
+	seq      int64
+	received time.Time
+}
+
+func (m *machine) file(rt *rapid.T) {
+	m.files++
+	f := file(name("file-", m.files), "anc", name("sum-", m.files))
+	f.Places, f.Received = rapid.Int64Range(0, 3).Draw(rt, "rows"), m.at
+	duplicate, err := m.j.AddFile(m.ctx(), f)
+	m.ok(err)
+	m.same("a file that is known", duplicate, false)
+	if f.Places > 0 && f.Place < m.last {
+		m.rt.Fatalf("a file stands at %d, and %d was given out before", f.Place, m.last)
+	}
+	for row := int64(1); row <= f.Places; row++ {
+		m.kept = append(m.kept, keptPlace{f.Seq(row), m.at})
+		m.last = max(m.last, f.Seq(row))
+	}
 }
 
 func (m *machine) freeKeys(rt *rapid.T) {

@@ -222,13 +222,8 @@ func (t *tx) appendRows(ctx context.Context, rows []*row) error {
 	if len(fresh) == 0 {
 		return nil
 	}
-	seqs, err := numbers(ctx, t, "SELECT nextval('record_seq') FROM generate_series(1, $1)", len(fresh))
-	if err != nil {
+	if err := t.number(ctx, fresh); err != nil {
 		return fmt.Errorf("number records: %w", err)
-	}
-	slices.Sort(seqs)
-	for i, r := range fresh {
-		r.seq = seqs[i]
 	}
 	for _, r := range rows {
 		if r.duplicate && r.seq < 0 {
@@ -285,30 +280,24 @@ func (t *tx) findDuplicates(ctx context.Context, rows []*row) error {
 	return nil
 }
 
-// queue puts unsettled rows behind those of their keys; the first of a key without any stands at its head.
+// queue puts unsettled rows among those of their keys; the first of a key stands at its head.
 func (t *tx) queue(ctx context.Context, rows []*row) error {
-	var heads []*row
-	seen := map[int64]bool{}
-	for _, r := range rows {
-		if codec.Unsettled(r.state) && !seen[r.chain] {
-			seen[r.chain] = true
-			heads = append(heads, r)
-		}
-	}
+	heads := slices.DeleteFunc(slices.Clone(rows), func(r *row) bool { return !codec.Unsettled(r.state) })
 	if len(heads) == 0 {
 		return nil
 	}
-	slices.SortFunc(heads, func(a, b *row) int { return cmp.Compare(a.chain, b.chain) })
+	slices.SortFunc(heads, func(a, b *row) int { return cmp.Or(cmp.Compare(a.chain, b.chain), cmp.Compare(a.seq, b.seq)) })
+	heads = slices.CompactFunc(heads, func(a, b *row) bool { return a.chain == b.chain })
 	n := len(heads)
 	chains, seqs, dues, rules, states := make([]int64, n), make([]int64, n), make([]int64, n), make([]int32, n), make([]int16, n)
 	for i, r := range heads {
 		chains[i], seqs[i], dues[i], rules[i], states[i] = r.chain, r.seq, r.due(), r.rule, int16(r.state)
 	}
-	// Updating a key that exists changes nothing but locks it, so that nobody takes it away meanwhile.
+	// Updating a key whose head stays changes nothing but locks it, so that nobody takes it away meanwhile.
 	_, err := t.Exec(ctx, `INSERT INTO keys AS k (chain, seq, rule, due, state)
 		SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::int[], $4::bigint[], $5::smallint[])
-		ON CONFLICT (chain) DO UPDATE SET seq = coalesce(k.seq, excluded.seq), rule = CASE WHEN k.seq IS NULL THEN excluded.rule ELSE k.rule END,
-		due = CASE WHEN k.seq IS NULL THEN excluded.due ELSE k.due END, state = CASE WHEN k.seq IS NULL THEN excluded.state ELSE k.state END`,
+		ON CONFLICT (chain) DO UPDATE SET seq = least(k.seq, excluded.seq), rule = CASE WHEN k.seq < excluded.seq THEN k.rule ELSE excluded.rule END,
+		due = CASE WHEN k.seq < excluded.seq THEN k.due ELSE excluded.due END, state = CASE WHEN k.seq < excluded.seq THEN k.state ELSE excluded.state END`,
 		chains, seqs, rules, dues, states)
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -56,8 +57,10 @@ func (s *Store) signOfLife(ctx context.Context, owner string, always bool) error
 	return nil
 }
 
+// silent gives the owners that hold something which is to be given to others.
 func (s *Store) silent(ctx context.Context) ([]string, error) {
-	rows, err := s.pool.Query(ctx, "SELECT owner FROM owners WHERE seen < clock_timestamp() - $1::interval", s.lease)
+	rows, err := s.pool.Query(ctx, `SELECT owner FROM owners o WHERE seen < clock_timestamp() - $2::interval OR seen < clock_timestamp() - $1::interval
+		AND EXISTS (SELECT 1 FROM keys k WHERE k.owner = o.owner AND k.claimed > 0)`, s.lease, rowLeases*s.lease)
 	if err == nil {
 		var out []string
 		if out, err = pgx.CollectRows(rows, pgx.RowTo[string]); err == nil {
@@ -67,14 +70,25 @@ func (s *Store) silent(ctx context.Context) ([]string, error) {
 	return nil, fmt.Errorf("look for silent runners: %w", s.explain(err))
 }
 
+// rowLeases is for how many leases the keys of a silent owner's rows are kept from others than rows. Whoever takes its files over reads the rows again
+// and takes their keys; records of these keys that were accepted later must not come first meanwhile.
+const rowLeases = 4
+
 // dropSilent frees what an owner held, if it is still silent: it may have come back this moment.
 func (s *Store) dropSilent(ctx context.Context, owner string) error {
 	return s.tx(ctx, func(ctx context.Context, t *tx) error {
-		n, err := t.run(ctx, "DELETE FROM owners WHERE owner = $1 AND seen < clock_timestamp() - $2::interval", owner, s.lease)
+		n, err := t.run(ctx, "DELETE FROM owners WHERE owner = $1 AND seen < clock_timestamp() - $2::interval", owner, rowLeases*s.lease)
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			return t.free(ctx, owner)
+		}
+		n, err = t.run(ctx, "UPDATE owners SET seen = seen WHERE owner = $1 AND seen < clock_timestamp() - $2::interval", owner, s.lease)
 		if err != nil || n == 0 {
 			return err
 		}
-		return t.free(ctx, owner)
+		return t.release(ctx, "owner = $1 AND claimed > 0", owner)
 	})
 }
 
@@ -161,20 +175,27 @@ func (s *Store) Release(ctx context.Context, owner string, seqs []int64) error {
 }
 
 // ClaimKeys implements journal.Journal.
-func (s *Store) ClaimKeys(ctx context.Context, owner string, keys []string) ([]bool, error) {
+func (s *Store) ClaimKeys(ctx context.Context, owner string, keys []journal.RowKey) ([]bool, error) {
 	if err := s.signOfLife(ctx, owner, false); err != nil {
 		return nil, err
 	}
 	chains := make([]int64, len(keys))
+	first := map[int64]int64{} // the place of a key's first row
 	for i, key := range keys {
-		chains[i] = codec.Chain(key)
+		chains[i] = codec.Chain(key.Key)
+		if _, known := first[chains[i]]; !known {
+			first[chains[i]] = key.Seq
+		}
 	}
-	sorted := slices.Compact(slices.Sorted(slices.Values(chains)))
+	sorted := slices.Sorted(maps.Keys(first))
+	seqs := make([]int64, len(sorted))
+	for i, chain := range sorted {
+		seqs[i] = first[chain]
+	}
 	free := map[int64]bool{}
 	err := s.tx(ctx, func(ctx context.Context, t *tx) error {
 		clear(free)
-		got, err := numbers(ctx, t, "INSERT INTO keys (chain, owner, claimed) SELECT u, $2, 0 FROM unnest($1::bigint[]) u ON CONFLICT DO NOTHING RETURNING chain",
-			sorted, owner)
+		got, err := numbers(ctx, t, takeKeys, sorted, seqs, owner, s.lease)
 		for _, chain := range got {
 			free[chain] = true
 		}
@@ -190,6 +211,13 @@ func (s *Store) ClaimKeys(ctx context.Context, owner string, keys []string) ([]b
 	}
 	return given, nil
 }
+
+// takeKeys takes keys that are new, that have only records behind the row, or that a silent owner took for a row. What a row claims is its place, negative.
+const takeKeys = `INSERT INTO keys AS k (chain, owner, claimed) SELECT chain, $3, -place FROM unnest($1::bigint[], $2::bigint[]) w(chain, place)
+	ON CONFLICT (chain) DO UPDATE SET owner = excluded.owner, claimed = excluded.claimed
+	WHERE (k.seq IS NULL OR excluded.claimed < 0 AND k.seq >= -excluded.claimed) AND (k.owner IS NULL OR k.claimed <= 0
+		AND NOT EXISTS (SELECT 1 FROM owners o WHERE o.owner = k.owner AND o.seen >= clock_timestamp() - $4::interval))
+	RETURNING chain`
 
 // ReleaseKeys implements journal.Journal.
 func (s *Store) ReleaseKeys(ctx context.Context, owner string, keys []string) error {
@@ -209,7 +237,7 @@ func (t *tx) releaseKeys(ctx context.Context, owner string, keys []string) error
 	for i, key := range keys {
 		chains[i] = codec.Chain(key)
 	}
-	return t.release(ctx, "owner = $1 AND claimed = 0 AND chain = ANY($2)", owner, chains)
+	return t.release(ctx, "owner = $1 AND claimed <= 0 AND chain = ANY($2)", owner, chains)
 }
 
 // Heartbeat implements journal.Journal.

@@ -108,12 +108,16 @@ func (t *tx) held(ctx context.Context, b *journal.Batch, rows []*row) (holding, 
 	for i := range b.Settlements {
 		seqs[i] = b.Settlements[i].Seq
 	}
-	others := make([]int64, 0, len(rows)+len(b.Keys))
+	others := make([]int64, 0, len(rows)+len(b.Keys)+len(b.Holding))
 	for _, r := range rows {
 		others = append(others, r.chain)
 	}
-	for _, key := range b.Keys {
-		others = append(others, codec.Chain(key))
+	taken := map[int64]bool{} // by rows of this batch
+	for _, keys := range [][]string{b.Keys, b.Holding} {
+		for _, key := range keys {
+			others = append(others, codec.Chain(key))
+			taken[codec.Chain(key)] = true
+		}
 	}
 	if len(seqs)+len(others) == 0 {
 		return h, nil
@@ -125,6 +129,9 @@ func (t *tx) held(ctx context.Context, b *journal.Batch, rows []*row) (holding, 
 		err := rows.Scan(&chain, &seq)
 		if seq != nil {
 			claimed[*seq] = chain
+			if *seq <= 0 {
+				delete(taken, chain)
+			}
 		}
 		return err
 	}, `SELECT chain, CASE WHEN owner = $1 THEN claimed END FROM keys WHERE owner = $1 AND claimed = ANY($2) OR chain = ANY($3) ORDER BY chain FOR UPDATE`,
@@ -132,6 +139,7 @@ func (t *tx) held(ctx context.Context, b *journal.Batch, rows []*row) (holding, 
 	if err != nil {
 		return h, fmt.Errorf("lock keys: %w", err)
 	}
+	h.lost = len(taken)
 	before, err := t.standing(ctx, seqs)
 	if err != nil {
 		return h, err

@@ -12,7 +12,7 @@ import (
 	"github.com/culvert/culvert/engine/journal/internal/codec"
 )
 
-const fileColumns = `id, rule, path, name, folder, size, sha256, received, state, next, "offset", rows, delivered, unchanged, skipped, failed, owner, finished`
+const fileColumns = `id, rule, path, name, folder, size, sha256, received, state, next, "offset", rows, delivered, unchanged, skipped, failed, owner, finished, place, places`
 
 // AddFile implements journal.Journal.
 func (s *Store) AddFile(ctx context.Context, f *journal.File) (bool, error) {
@@ -25,13 +25,25 @@ func (s *Store) AddFile(ctx context.Context, f *journal.File) (bool, error) {
 			return false, err
 		}
 	}
-	tag, err := s.pool.Exec(ctx, "INSERT INTO files ("+fileColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
-		ON CONFLICT (rule, sha256) DO NOTHING`, f.ID, f.Rule, clean(f.Path), clean(f.Name), clean(f.Folder), f.Size, f.SHA256, codec.Micros(f.Received),
-		string(state), f.Next, f.Offset, f.Rows, f.Delivered, f.Unchanged, f.Skipped, f.Failed, f.Owner, codec.Micros(f.Finished))
+	added := false
+	err := s.tx(ctx, func(ctx context.Context, t *tx) error {
+		place, err := t.reserve(ctx, f.Places)
+		if err != nil {
+			return err
+		}
+		n, err := t.run(ctx, "INSERT INTO files ("+fileColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
+			ON CONFLICT (rule, sha256) DO NOTHING`, f.ID, f.Rule, clean(f.Path), clean(f.Name), clean(f.Folder), f.Size, f.SHA256, codec.Micros(f.Received),
+			string(state), f.Next, f.Offset, f.Rows, f.Delivered, f.Unchanged, f.Skipped, f.Failed, f.Owner, codec.Micros(f.Finished), place, f.Places)
+		added = n > 0
+		if added {
+			f.Place = place
+		}
+		return err
+	})
 	if err != nil {
-		return false, fmt.Errorf("make the file %s known: %w", f.Name, s.explain(err))
+		return false, fmt.Errorf("make the file %s known: %w", f.Name, err)
 	}
-	if tag.RowsAffected() == 0 {
+	if !added {
 		// A source asks again after a crash: the same id is the same file.
 		var known string
 		if err := s.pool.QueryRow(ctx, "SELECT id FROM files WHERE rule = $1 AND sha256 = $2", f.Rule, f.SHA256).Scan(&known); err != nil {
@@ -82,7 +94,7 @@ func (s *Store) Files(ctx context.Context, state journal.FileState) ([]journal.F
 		var state string
 		var received, finished int64
 		if err := rows.Scan(&f.ID, &f.Rule, &f.Path, &f.Name, &f.Folder, &f.Size, &f.SHA256, &received, &state, &f.Next, &f.Offset, &f.Rows,
-			&f.Delivered, &f.Unchanged, &f.Skipped, &f.Failed, &f.Owner, &finished); err != nil {
+			&f.Delivered, &f.Unchanged, &f.Skipped, &f.Failed, &f.Owner, &finished, &f.Place, &f.Places); err != nil {
 			return err
 		}
 		f.State, f.Received, f.Finished = journal.FileState(state), codec.Time(received), codec.Time(finished)

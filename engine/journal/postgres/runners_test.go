@@ -143,7 +143,7 @@ func TestKeysOfRunners(t *testing.T) {
 		wg.Go(func() {
 			mine := slices.Clone(keys)
 			rand.Shuffle(len(mine), func(a, b int) { mine[a], mine[b] = mine[b], mine[a] })
-			given, err := j.ClaimKeys(t.Context(), fmt.Sprintf("runner-%d", n), mine)
+			given, err := j.ClaimKeys(t.Context(), fmt.Sprintf("runner-%d", n), rowKeys(mine))
 			if err != nil {
 				t.Error(err)
 				return
@@ -291,4 +291,12 @@ func TestBackupTellsHow(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "pg_dump --schema=culvert_test_") {
 		t.Errorf("backup: %v", err)
 	}
+}
+
+func rowKeys(keys []string) []journal.RowKey {
+	out := make([]journal.RowKey, len(keys))
+	for i, key := range keys {
+		out[i] = journal.RowKey{Key: key}
+	}
+	return out
 }

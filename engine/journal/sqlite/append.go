@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 
 	"github.com/culvert/culvert/engine/journal"
@@ -30,6 +29,7 @@ type row struct {
 	origin, body []byte
 	private      []byte
 	always       bool // a file's row: kept even if the same is known
+	placed       bool // it has a place already, which is before those of others that are kept
 
 	seq       int64 // given by the writer
 	head      bool
@@ -44,7 +44,8 @@ func (s *Store) makeRow(r *journal.Record, now int64, always bool) (*row, error)
 	if r.Rule == "" || r.ID == "" || r.Key == "" {
 		return nil, fmt.Errorf("keep a record: it needs a rule, an id and a key, and has %q, %q and %q", r.Rule, r.ID, r.Key)
 	}
-	out := &row{rec: r, state: state, ident: codec.Ident(r.Rule, r.ID), chain: codec.Chain(r.Key), touched: now, always: always}
+	out := &row{rec: r, state: state, ident: codec.Ident(r.Rule, r.ID), chain: codec.Chain(r.Key), touched: now, always: always,
+		placed: always && r.Seq > 0}
 	if out.origin, err = s.sealer.Origin(out.ident, r.Origin); err != nil {
 		return nil, err
 	}
@@ -111,19 +112,20 @@ func (s *Store) appendRows(t *tx, rows []*row) error {
 			fresh = append(fresh, r)
 		}
 	}
-	if err := t.findHeads(fresh); err != nil {
+	placed, last := partRows(fresh)
+	if err := t.findHeads(last); err != nil {
 		return err
 	}
-	if err := t.insertRows(fresh); err != nil {
+	if err := t.insertRows(last); err != nil {
 		return fmt.Errorf("keep records: %w", err)
 	}
 	t.appended += len(fresh)
 	t.then(func() {
-		for _, r := range fresh {
+		for _, r := range last {
 			s.finder.add(r.ident, r.chain, r.seq, codec.Unsettled(r.state))
 		}
 	})
-	return nil
+	return s.insertPlaced(t, placed)
 }
 
 // findDuplicates marks the rows whose identity's newest record has the same content, and gives the others their seq.
@@ -135,6 +137,10 @@ func (t *tx) findDuplicates(rows []*row) error {
 	latest := map[int64]*row{}
 	for _, r := range rows {
 		r.duplicate = false
+		if r.placed {
+			r.seq = r.rec.Seq
+			continue
+		}
 		if before := latest[r.ident]; before != nil && !r.always {
 			if before.rec.Content == r.rec.Content && before.rec.ID == r.rec.ID && before.rec.Rule == r.rec.Rule {
 				r.duplicate, r.seq = true, before.seq
@@ -204,134 +210,6 @@ func (t *tx) newest(rows []*row) (map[int64]knownRecord, error) {
 		return err
 	})
 	return known, err
-}
-
-// findHeads marks the rows that no unsettled record of their key comes before.
-func (t *tx) findHeads(rows []*row) error {
-	var chains []int64
-	for _, r := range rows {
-		if codec.Unsettled(r.state) {
-			chains = append(chains, r.chain)
-		}
-	}
-	if len(chains) == 0 {
-		return nil
-	}
-	blocked, err := t.blocked(chains)
-	if err != nil {
-		return err
-	}
-	for _, r := range rows {
-		r.head = false
-		if !codec.Unsettled(r.state) {
-			continue
-		}
-		r.head = !blocked[r.chain]
-		blocked[r.chain] = true
-		t.chains[r.chain] = append(t.chains[r.chain], r.seq)
-	}
-	return nil
-}
-
-// blocked gives those of the keys that have an unsettled record.
-func (t *tx) blocked(chains []int64) (map[int64]bool, error) {
-	out := map[int64]bool{}
-	var ask []int64
-	for _, c := range chains {
-		seq, err := t.inMemory(c, 0)
-		if err != nil {
-			return nil, err
-		}
-		if seq != 0 {
-			out[c] = true
-		} else {
-			ask = append(ask, c)
-		}
-	}
-	if len(ask) == 0 {
-		return out, nil
-	}
-	rows, err := t.query(blockedInTable, list(ask))
-	err = scan(rows, err, func(rows *sql.Rows) error {
-		var chain int64
-		err := rows.Scan(&chain)
-		out[chain] = true
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("look for earlier records of a key: %w", err)
-	}
-	return out, nil
-}
-
-// blockedInTable begins with the newest, because an earlier one is settled whenever a later one is, but for replays.
-const blockedInTable = `SELECT j.value FROM json_each(?) j WHERE (SELECT f.seq FROM finder f CROSS JOIN records r ON r.seq = f.seq
-	WHERE f.hash = j.value AND r.state IN (0, 2) ORDER BY f.seq DESC LIMIT 1) IS NOT NULL`
-
-// inMemory gives the first unsettled record of a key after a seq, among those that are not in the table; 0 for none.
-func (t *tx) inMemory(chain, after int64) (int64, error) {
-	for {
-		seqs := t.w.finder.chain(chain, after, 8)
-		if len(seqs) == 0 {
-			break
-		}
-		for _, seq := range seqs {
-			ok, err := t.unsettled(seq)
-			if ok || err != nil {
-				return seq, err
-			}
-			after = seq
-		}
-	}
-	for _, seq := range t.chains[chain] {
-		if seq <= after {
-			continue
-		}
-		ok, err := t.unsettled(seq)
-		if ok || err != nil {
-			return seq, err
-		}
-	}
-	return 0, nil
-}
-
-func (t *tx) unsettled(seq int64) (bool, error) {
-	var state int
-	err := t.queryRow("SELECT state FROM records WHERE seq = ?", seq).Scan(&state)
-	if errors.Is(err, sql.ErrNoRows) {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("look at an earlier record of a key: %w", err)
-	}
-	return codec.Unsettled(state), nil
-}
-
-// next gives the first unsettled record of a key after a seq, 0 for none.
-func (t *tx) next(chain, after int64) (int64, error) {
-	first, err := t.inMemory(chain, after)
-	if err != nil || !t.w.finder.inTable(after) {
-		return first, err
-	}
-	var seq int64
-	err = t.queryRow(`SELECT coalesce((SELECT f.seq FROM finder f CROSS JOIN records r ON r.seq = f.seq WHERE f.hash = ? AND f.seq > ? AND r.state IN (0, 2)
-		ORDER BY f.seq LIMIT 1), 0)`, chain, after).Scan(&seq)
-	if err != nil {
-		return 0, fmt.Errorf("look for the next record of a key: %w", err)
-	}
-	if seq == 0 {
-		return first, nil
-	}
-	// A key with a long queue would leave a long trail of stale entries before its next record.
-	if after > 0 {
-		if err := t.exec("DELETE FROM finder WHERE hash = ? AND seq <= ?", chain, after); err != nil {
-			return 0, fmt.Errorf("tidy the index of records: %w", err)
-		}
-	}
-	if first == 0 || seq < first {
-		return seq, nil
-	}
-	return first, nil
 }
 
 func (t *tx) insertRows(rows []*row) error {

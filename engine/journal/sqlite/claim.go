@@ -37,30 +37,44 @@ func newClaims() *claims {
 	return &claims{seqs: map[int64]claim{}, chains: map[int64]holder{}, owners: map[string]time.Time{}}
 }
 
+// rowLeases is for how many leases the keys of a silent owner's rows are kept from others than rows. Whoever takes its files over reads the rows again
+// and takes their keys; records of these keys that were accepted later must not come first meanwhile.
+const rowLeases = 4
+
 // alive notes a sign of life and frees what silent owners held. The caller holds the lock. It reads the process's own monotonic clock, so that a
 // changed wall clock frees nothing.
 func (c *claims) alive(owner string, lease time.Duration) {
 	now := time.Now()
 	c.owners[owner] = now
 	for other, seen := range c.owners {
-		if now.Sub(seen) > lease {
-			c.drop(other)
+		switch silent := now.Sub(seen); {
+		case silent > rowLeases*lease:
+			c.drop(other, true)
 			delete(c.owners, other)
+		case silent > lease:
+			c.drop(other, false)
 		}
 	}
 }
 
-func (c *claims) drop(owner string) {
+// drop frees the records that an owner held, and the keys of rows too when it is told so.
+func (c *claims) drop(owner string, rows bool) {
 	for seq, cl := range c.seqs {
 		if cl.owner == owner {
 			delete(c.seqs, seq)
 		}
 	}
 	for chain, h := range c.chains {
-		if h.owner == owner {
+		if h.owner == owner && (rows || h.seq != 0) {
 			delete(c.chains, chain)
 		}
 	}
+}
+
+// busy tells whether a key may not be given to a row.
+func (c *claims) busy(chain int64, lease time.Duration) bool {
+	h, taken := c.chains[chain]
+	return taken && (h.seq != 0 || c.known(h.owner, lease))
 }
 
 func (c *claims) free(owner string, seq int64) bool {
@@ -202,7 +216,7 @@ func (s *Store) Release(_ context.Context, owner string, seqs []int64) error {
 }
 
 // ClaimKeys implements journal.Journal.
-func (s *Store) ClaimKeys(ctx context.Context, owner string, keys []string) ([]bool, error) {
+func (s *Store) ClaimKeys(ctx context.Context, owner string, keys []journal.RowKey) ([]bool, error) {
 	if err := s.own(ctx); err != nil {
 		return nil, err
 	}
@@ -211,19 +225,19 @@ func (s *Store) ClaimKeys(ctx context.Context, owner string, keys []string) ([]b
 	s.claims.mu.Lock()
 	s.claims.alive(owner, s.lease)
 	for i, key := range keys {
-		chains[i] = codec.Chain(key)
-		if _, busy := s.claims.chains[chains[i]]; !busy {
+		chains[i] = codec.Chain(key.Key)
+		if !s.claims.busy(chains[i], s.lease) {
 			s.claims.chains[chains[i]] = holder{owner: owner}
 			given[i] = true
 		}
 	}
 	s.claims.mu.Unlock()
 	// Marked first, looked up then: a record that arrives in between finds the key in flight and waits.
-	blocked, err := s.blockedChains(ctx, chains)
+	first, err := s.firstUnsettled(ctx, chains)
 	s.claims.mu.Lock()
 	defer s.claims.mu.Unlock()
 	for i, chain := range chains {
-		if given[i] && (err != nil || blocked[chain]) {
+		if given[i] && (err != nil || first[chain] > 0 && (keys[i].Seq == 0 || first[chain] < keys[i].Seq)) {
 			s.claims.freeKey(owner, chain)
 			given[i] = false
 		}
@@ -234,27 +248,43 @@ func (s *Store) ClaimKeys(ctx context.Context, owner string, keys []string) ([]b
 	return given, nil
 }
 
-// blockedChains gives those of the keys that have an unsettled record, as the file stands now.
-func (s *Store) blockedChains(ctx context.Context, chains []int64) (map[int64]bool, error) {
-	out := map[int64]bool{}
-	var seqs []int64
+// firstInTable gives the first unsettled record of keys of which something waits.
+const firstInTable = `SELECT f.hash, min(f.seq) FROM json_each(?) j CROSS JOIN finder f ON f.hash = j.value CROSS JOIN records r ON r.seq = f.seq
+	WHERE r.state IN (0, 2) GROUP BY f.hash`
+
+// firstUnsettled gives the first unsettled records of the keys that have any, as the file stands now.
+func (s *Store) firstUnsettled(ctx context.Context, chains []int64) (map[int64]int64, error) {
+	out := map[int64]int64{}
+	var seqs, waiting []int64
 	for _, c := range chains {
 		// Memory may hold stale entries of what another process settled; the file decides.
 		seqs = append(seqs, s.finder.chain(c, 0, 64)...)
 	}
 	each := func(rows *sql.Rows) error {
-		var chain int64
-		err := rows.Scan(&chain)
-		out[chain] = true
+		var chain, seq int64
+		err := rows.Scan(&chain, &seq)
+		if known := out[chain]; known == 0 || seq < known {
+			out[chain] = seq
+		}
 		return err
 	}
 	if len(seqs) > 0 {
-		rows, err := s.read.query(ctx, "SELECT r.chain FROM json_each(?) j CROSS JOIN records r ON r.seq = j.value WHERE r.state IN (0, 2)", list(seqs))
+		rows, err := s.read.query(ctx, "SELECT r.chain, r.seq FROM json_each(?) j CROSS JOIN records r ON r.seq = j.value WHERE r.state IN (0, 2)", list(seqs))
 		if err := scan(rows, err, each); err != nil {
 			return nil, err
 		}
 	}
 	rows, err := s.read.query(ctx, blockedInTable, list(chains))
+	err = scan(rows, err, func(rows *sql.Rows) error {
+		var chain int64
+		err := rows.Scan(&chain)
+		waiting = append(waiting, chain)
+		return err
+	})
+	if err != nil || len(waiting) == 0 {
+		return out, err
+	}
+	rows, err = s.read.query(ctx, firstInTable, list(waiting))
 	return out, scan(rows, err, each)
 }
 
@@ -292,7 +322,7 @@ func (s *Store) Lead(ctx context.Context, owner string) (bool, error) {
 	}
 	s.claims.mu.Lock()
 	defer s.claims.mu.Unlock()
-	if s.leader == "" || !s.claims.known(s.leader) {
+	if s.leader == "" || !s.claims.known(s.leader, s.lease) {
 		s.leader = owner
 	}
 	s.claims.alive(owner, s.lease)
@@ -300,7 +330,7 @@ func (s *Store) Lead(ctx context.Context, owner string) (bool, error) {
 }
 
 // known tells whether an owner has been heard of within the lease.
-func (c *claims) known(owner string) bool {
-	_, ok := c.owners[owner]
-	return ok
+func (c *claims) known(owner string, lease time.Duration) bool {
+	seen, ok := c.owners[owner]
+	return ok && time.Since(seen) <= lease
 }

@@ -61,7 +61,7 @@ type settlement struct {
 	hasProblem bool
 }
 
-// held gives the settlements of records that the owner still holds, and whether there were others.
+// held gives the settlements of records that the owner still holds, and whether there were others, or keys that it lost.
 func (s *Store) held(b *journal.Batch) (held []settlement, lost bool) {
 	s.claims.mu.Lock()
 	defer s.claims.mu.Unlock()
@@ -74,6 +74,12 @@ func (s *Store) held(b *journal.Batch) (held []settlement, lost bool) {
 			continue
 		}
 		held = append(held, settlement{Settlement: set, hasProblem: cl.hasProblem})
+	}
+	for _, keys := range [][]string{b.Keys, b.Holding} {
+		for _, key := range keys {
+			h := s.claims.chains[codec.Chain(key)]
+			lost = lost || h.owner != b.Owner || h.seq != 0
+		}
 	}
 	return held, lost
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/culvert/culvert/engine/journal/internal/codec"
 )
 
-const fileColumns = `id, rule, path, name, folder, size, sha256, received, state, next, offset, rows, delivered, unchanged, skipped, failed, owner, finished`
+const fileColumns = `id, rule, path, name, folder, size, sha256, received, state, next, offset, rows, delivered, unchanged, skipped, failed, owner, finished, place, places`
 
 // AddFile implements journal.Journal.
 func (s *Store) AddFile(ctx context.Context, f *journal.File) (bool, error) {
@@ -21,11 +21,16 @@ func (s *Store) AddFile(ctx context.Context, f *journal.File) (bool, error) {
 	duplicate := false
 	err := s.writer.change(ctx, 1, func(t *tx) error {
 		duplicate = false
-		n, err := t.execCount("INSERT INTO files ("+fileColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		n, err := t.execCount("INSERT INTO files ("+fileColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (rule, sha256) DO NOTHING`, f.ID, f.Rule, f.Path, f.Name, f.Folder, f.Size, f.SHA256, codec.Micros(f.Received),
-			string(state), f.Next, f.Offset, f.Rows, f.Delivered, f.Unchanged, f.Skipped, f.Failed, f.Owner, codec.Micros(f.Finished))
-		if err != nil || n > 0 {
+			string(state), f.Next, f.Offset, f.Rows, f.Delivered, f.Unchanged, f.Skipped, f.Failed, f.Owner, codec.Micros(f.Finished),
+			t.lastSeq(), f.Places)
+		if err != nil {
 			return err
+		}
+		if n > 0 {
+			f.Place = t.lastSeq()
+			return t.reserve(f.Places)
 		}
 		// A source asks again after a crash: the same id is the same file.
 		var known string
@@ -52,7 +57,7 @@ func (s *Store) TakeFile(ctx context.Context, owner, fileID string) (bool, error
 	s.claims.alive(owner, s.lease)
 	alive := make(map[string]bool, len(s.claims.owners))
 	for o := range s.claims.owners {
-		alive[o] = true
+		alive[o] = s.claims.known(o, s.lease)
 	}
 	s.claims.mu.Unlock()
 	taken := false
@@ -101,7 +106,7 @@ func (s *Store) Files(ctx context.Context, state journal.FileState) ([]journal.F
 		var state string
 		var received, finished int64
 		if err := rows.Scan(&f.ID, &f.Rule, &f.Path, &f.Name, &f.Folder, &f.Size, &f.SHA256, &received, &state, &f.Next, &f.Offset, &f.Rows,
-			&f.Delivered, &f.Unchanged, &f.Skipped, &f.Failed, &f.Owner, &finished); err != nil {
+			&f.Delivered, &f.Unchanged, &f.Skipped, &f.Failed, &f.Owner, &finished, &f.Place, &f.Places); err != nil {
 			return err
 		}
 		f.State, f.Received, f.Finished = journal.FileState(state), codec.Time(received), codec.Time(finished)

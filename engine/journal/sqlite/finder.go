@@ -104,6 +104,30 @@ func (f *finder) add(ident, chain, seq int64, unsettled bool) {
 	g.upTo, f.last = seq, seq
 }
 
+// addPlaced makes a durable record known that need not be the last. The caller puts it into the table, too.
+func (f *finder) addPlaced(ident, chain, seq int64, unsettled bool) {
+	if f.isLast(seq) {
+		f.add(ident, chain, seq, unsettled)
+		return
+	}
+	f.mu.Lock()
+	for _, g := range []*generation{f.frozen, f.active} {
+		if g != nil && g.above < seq && seq <= g.upTo {
+			g.idents[ident] = max(g.idents[ident], seq)
+		}
+	}
+	f.mu.Unlock()
+	if unsettled {
+		f.waiting(chain, seq)
+	}
+}
+
+func (f *finder) isLast(seq int64) bool {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return seq > f.active.upTo
+}
+
 // settled takes a record out of the way of its key. In the table it stays, and is found to be stale by whoever looks.
 func (f *finder) settled(chain, seq int64) {
 	f.mu.Lock()

@@ -92,13 +92,18 @@ func (t *tx) queryRow(query string, args ...any) one {
 	return one{row: s.QueryRowContext(t.ctx, args...)}
 }
 
-// nextSeq gives out the next place in the order of acceptance.
-func (t *tx) nextSeq() int64 {
+// lastSeq is the last place in the order of acceptance that was given out.
+func (t *tx) lastSeq() int64 {
 	if t.seq == 0 {
 		t.seq = t.w.lastSeq
 		t.then(func() { t.w.lastSeq = t.seq })
 	}
-	t.seq++
+	return t.seq
+}
+
+// nextSeq gives out the next place in the order of acceptance.
+func (t *tx) nextSeq() int64 {
+	t.seq = t.lastSeq() + 1
 	return t.seq
 }
 

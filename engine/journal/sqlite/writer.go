@@ -249,7 +249,9 @@ func (w *writer) refresh(t *tx) error {
 	if w.loaded && version == w.version {
 		return nil
 	}
-	if err := t.queryRow("SELECT coalesce(max(seq), 0) FROM records").Scan(&w.lastSeq); err != nil {
+	err := t.queryRow(`SELECT max(coalesce((SELECT max(seq) FROM records), 0), coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE name = ?), 0))`,
+		reservedMark).Scan(&w.lastSeq)
+	if err != nil {
 		return fmt.Errorf("find the journal's end: %w", err)
 	}
 	if err := w.finder.load(t); err != nil {

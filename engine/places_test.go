@@ -1,0 +1,129 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"sync/atomic"
+	"testing"
+
+	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/engine/journal"
+)
+
+// A record that is accepted after a file must never be overwritten by an older row of it. The rows of these tests have the numbers from 0 on, the records
+// that come later the numbers from 1000 on.
+
+func wantDelivered(t *testing.T, w *world, person string, want ...string) {
+	t.Helper()
+	if got := w.target.delivered(person); !slices.Equal(got, want) {
+		t.Errorf("%s got %v, want %v", person, got, want)
+	}
+}
+
+// TestRowThatIsTriedAgainStaysBeforeLaterRecords has a form come while a row of the same person is under way and has to be tried again.
+func TestRowThatIsTriedAgainStaysBeforeLaterRecords(t *testing.T) {
+	w := newWorld(t, testProgram(t, "visits"))
+	under, goOn := make(chan struct{}), make(chan struct{})
+	var tries atomic.Int64
+	w.target.answer = func(p actions.Plan, v visit) actions.Outcome {
+		if v.ID != "v0" {
+			return actions.Outcome{}
+		}
+		if tries.Add(1) == 1 {
+			close(under)
+			<-goOn
+		}
+		if tries.Load() < 4 {
+			return actions.Outcome{Status: actions.Retry, Class: actions.ClassParent, Code: "E1079", Cause: "not enrolled yet"}
+		}
+		return actions.Outcome{}
+	}
+	w.run()
+	f := w.drop("visits", "visits.csv", visitsCSV(6, 2, nil))
+	<-under
+	w.accept(item("visits", "late", "p0", 1000), item("visits", "alone", "p7", 1001))
+	close(goOn)
+	w.finished(f)
+	w.until("all is delivered", func() bool { return w.target.count() == 8 })
+	wantDelivered(t, w, "p0", "0", "2", "4", "1000")
+	wantDelivered(t, w, "p1", "1", "3", "5")
+	wantDelivered(t, w, "p7", "1001")
+}
+
+// TestRowsOfAFileComeBeforeRecordsAcceptedWhileTheServerWasAway is Monday's file and Tuesday's forms for a server that comes back on Wednesday.
+func TestRowsOfAFileComeBeforeRecordsAcceptedWhileTheServerWasAway(t *testing.T) {
+	w := newWorld(t, testProgram(t, "visits"))
+	var away atomic.Bool
+	away.Store(true)
+	w.target.probe = func() error {
+		if away.Load() {
+			return errors.New("no route")
+		}
+		return nil
+	}
+	w.target.answer = func(actions.Plan, visit) actions.Outcome {
+		if away.Load() {
+			return actions.Outcome{Status: actions.Retry, Class: actions.ClassServer, Code: "no-route", Cause: "no route"}
+		}
+		return actions.Outcome{}
+	}
+	w.run()
+	f := w.drop("visits", "visits.csv", visitsCSV(600, 200, nil))
+	w.until("its rows are read", func() bool { return w.runner.files.readAll(f.ID) })
+	for n := range 3 {
+		w.accept(item("visits", "late"+strconv.Itoa(n), "p5", 1000+n), item("visits", "later"+strconv.Itoa(n), "p150", 1000+n))
+	}
+	away.Store(false)
+	w.finished(f)
+	w.until("all is delivered", func() bool { return w.target.count() == 606 })
+	wantDelivered(t, w, "p5", "5", "205", "405", "1000", "1001", "1002")
+	wantDelivered(t, w, "p150", "150", "350", "550", "1000", "1001", "1002")
+}
+
+// readAll tells whether a file has been read to its end.
+func (m *fileManager) readAll(id string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	run := m.runs[id]
+	return run != nil && run.isRead()
+}
+
+// TestRowsComeBeforeLaterRecordsAfterACrash has a process end while rows are under way that the journal knows nothing of; later records wait in the
+// journal.
+func TestRowsComeBeforeLaterRecordsAfterACrash(t *testing.T) {
+	w := newWorld(t, testProgram(t, "visits"))
+	w.make()
+	f := w.drop("visits", "visits.csv", visitsCSV(3000, 1000, nil))
+	var late []string
+	for n := range 500 {
+		late = append(late, "p"+strconv.Itoa(n))
+		w.accept(item("visits", "late"+strconv.Itoa(n), late[n], 10_000))
+	}
+	w.reopen()
+	w.run()
+	w.finished(f)
+	w.until("all is delivered", func() bool { return w.target.count() == 3500 })
+	for n, person := range late {
+		wantDelivered(t, w, person, strconv.Itoa(n), strconv.Itoa(n+1000), strconv.Itoa(n+2000), "10000")
+	}
+}
+
+// TestRowsWithoutAPlace keeps files that an earlier version accepted in order behind what waits.
+func TestRowsWithoutAPlace(t *testing.T) {
+	w := newWorld(t, testProgram(t, "visits"))
+	w.make()
+	w.accept(item("visits", "before", "p0", 500))
+	f := w.drop("visits", "visits.csv", visitsCSV(4, 2, nil))
+	all, err := w.journal.Files(context.Background(), journal.FileOpen)
+	if err != nil || len(all) != 1 || all[0].Places < 4 {
+		t.Fatalf("the file took %+v: %v", all, err)
+	}
+	if seq := (&journal.File{}).Seq(1); seq != 0 {
+		t.Errorf("a row of a file without places stands at %d", seq)
+	}
+	w.start()
+	w.finished(f)
+	wantDelivered(t, w, "p0", "500", "0", "2")
+}
