@@ -15,6 +15,9 @@ import (
 // claimLimit is how many records are claimed at once.
 const claimLimit = 500
 
+// company is how long the first record of many waits for others, so that one look at the journal serves them all.
+const company = 2 * time.Millisecond
+
 // feeder brings pending records of the journal to the scheduler, no more than fit in memory.
 type feeder struct {
 	r     *Runner
@@ -62,7 +65,9 @@ func (f *feeder) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 		case <-f.wake:
+			sleep(ctx, company)
 		case <-f.r.journal.Wake():
+			sleep(ctx, company)
 		case <-timer.C:
 		}
 	}

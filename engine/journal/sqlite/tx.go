@@ -169,7 +169,7 @@ func list(numbers []int64) string {
 }
 
 // insertSizes are how many rows one INSERT takes: few statements, each prepared once.
-var insertSizes = [...]int{64, 16, 4, 1}
+var insertSizes = [...]int{64, 32, 16, 8, 4, 2, 1}
 
 // insert writes many rows of the same columns with few statements. args gives the values of row i.
 func (t *tx) insert(into string, columns, rows int, args func(i int) []any) error {
