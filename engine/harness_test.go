@@ -94,6 +94,7 @@ func testFlow(t testing.TB, text string) *Flow {
 	})
 	if rule == nil || findings.List.HasErrors() {
 		t.Fatalf("the rule has findings: %v", findings.List)
+		return nil
 	}
 	action := visitKind{}.Compile(rule.Actions[0])
 	rule.Key = action.Key()

@@ -192,8 +192,8 @@ func (m *machine) claim(rt *rapid.T) {
 		m.rt.Fatal("the claimed records are not in order")
 	}
 	for _, r := range got {
-		k := possible[r.Seq]
-		if k == nil {
+		k, ok := possible[r.Seq]
+		if !ok {
 			m.rt.Fatalf("record %d of key %s was claimed, which must wait", r.Seq, r.Key)
 		}
 		m.same("a claimed record", m.view(r), *k)

@@ -55,7 +55,6 @@ func Run(t *testing.T, fresh func(t *testing.T) Place) {
 		{"digests", testDigests},
 		{"identities", testIdentities},
 		{"contributions", testContributions},
-		{"contributions", testContributions},
 		{"meta", testMeta},
 		{"forget", testForget},
 		{"expire", testExpire},
