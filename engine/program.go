@@ -25,6 +25,7 @@ type Flow struct {
 	Actions []actions.Action // parallel to Rule.Actions
 	Server  string           // by the name it has in culvert.yaml
 	Invalid *journal.Problem // why the rule cannot run now; its records are held
+	Tell    bool             // the source of its records is told how they were settled
 }
 
 // Intake is a source with what the engine must know to run it.

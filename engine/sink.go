@@ -22,7 +22,7 @@ var _ sources.Sink = (*Runner)(nil)
 // unidentified begins the id of a record whose rule could not give one; it is asked again when the record is sent.
 const unidentified = "unidentified-"
 
-// Accept makes a batch durable. A record that the filter refuses is kept as skipped without its body, one that cannot be identified as failed, one whose
+// Accept makes a batch durable. A record that the filter refuses is kept as skipped, without its body unless its source is told of it, one that cannot be identified as failed, one whose
 // rule is invalid or paused as held. The error is *sources.ErrBusy when nothing can be kept now, and wraps sources.ErrFinal when a record never will be.
 func (r *Runner) Accept(ctx context.Context, b sources.Batch) ([]sources.Receipt, error) {
 	select {
@@ -89,7 +89,7 @@ func (r *Runner) accept(program *Program, in *sources.Record) (*journal.Record, 
 	if flow == nil {
 		return nil, fmt.Errorf("there is no rule %q: %w", in.Rule, sources.ErrFinal)
 	}
-	rec := &journal.Record{Rule: in.Rule, Origin: in.Origin, Received: in.Received, State: journal.Pending}
+	rec := &journal.Record{Rule: in.Rule, Origin: in.Origin, Received: in.Received, State: journal.Pending, Tell: flow.Tell}
 	if rec.Received.IsZero() {
 		rec.Received = r.now()
 	}
@@ -106,7 +106,10 @@ func (r *Runner) accept(program *Program, in *sources.Record) (*journal.Record, 
 		r.cannotIdentify(rec, flow, id, key, err)
 	case skipped:
 		rec.ID, rec.Key = contentID(rec), contentID(rec)
-		rec.State, rec.Body, rec.Settled = journal.Skipped, nil, r.now()
+		rec.State, rec.Settled = journal.Skipped, r.now()
+		if !rec.Tell {
+			rec.Body = nil // its source is told by what stands in it
+		}
 	default:
 		rec.ID, rec.Key = id, key
 		if p := r.controls.Load().pausedRule(in.Rule); p != nil {

@@ -102,6 +102,6 @@ type Kind interface {
 
 // Connected is a Kind whose triggers name connections of culvert.yaml.
 type Connected interface {
-	// Connection gives where a trigger names its connection, nil when it names none, and what kind of connection that must be: database or commcare.
-	Connection(t *rules.Trigger) (at *yamlnode.Node, kind string)
+	// Connections gives where a trigger names connections, nil where it could and does not, and what kind those must be: database or commcare.
+	Connections(t *rules.Trigger) (at []*yamlnode.Node, kind string)
 }

@@ -19,7 +19,7 @@ import (
 )
 
 // TestTriggersThatAsk runs the example's rules with triggers that ask for their records: a database that holds the monthly reports, a CommCare HQ that
-// lists the forms, and a web API that is read on a schedule.
+// lists the forms, and a web API that is read on a schedule. The database is told what became of its rows.
 func TestTriggersThatAsk(t *testing.T) {
 	dir := exampleProject(t, "anc")
 	rows := monthlyDatabase(t, dir)
@@ -30,7 +30,7 @@ func TestTriggersThatAsk(t *testing.T) {
 	edit(t, dir, "culvert.yaml", "store:", "connections:\n  registry: {database: \"sqlite:registry.db\"}\n"+
 		"  hq: {commcare: \"${HQ_URL}\", domain: demo, username: reader, api_key: \"${HQ_KEY}\"}\nstore:")
 	edit(t, dir, "rules/malaria-monthly.yaml", `files: {folder: drop, glob: "malaria-monthly*.csv"}`,
-		"database: {connection: registry, query: SELECT * FROM monthly, cursor: n, batch: 10}")
+		"database: {connection: registry, query: SELECT * FROM monthly, cursor: n, batch: 10, write_back: \"UPDATE monthly SET outcome = :outcome, cause = :cause, told = :settled WHERE n = :n\"}")
 	edit(t, dir, "rules/malaria-monthly.yaml", "sample: samples/malaria-monthly.csv", "sample: samples/malaria-monthly.json")
 	sample := `[{"n": 1, "facility": "1001", "month": "2026-03", "tests_u5_f": "1", "tests_u5_m": "1", "tests_5plus_f": "1", "tests_5plus_m": "1", "deaths": "0", "rdt_stockout": "yes", "reported_on": "2026-04-01"}]`
 	if err := os.WriteFile(filepath.Join(dir, "samples", "malaria-monthly.json"), []byte(sample), 0o600); err != nil {
@@ -58,7 +58,7 @@ func TestTriggersThatAsk(t *testing.T) {
 	for {
 		got := countRecords(t, env, dir)
 		got["anc-visit"] = counts{Taken: got["anc-visit"].Taken}
-		diff := cmp.Diff(want, got)
+		diff := cmp.Diff(want, got) + cmp.Diff(map[string]int{"delivered": rows - 1, "failed with a cause": 1}, writtenBack(t, dir))
 		if diff == "" {
 			return
 		}
@@ -86,7 +86,7 @@ func monthlyDatabase(t *testing.T, dir string) int {
 		t.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
-	if _, err := db.Exec("CREATE TABLE monthly (n INTEGER PRIMARY KEY, " + strings.Join(rows[0], ", ") + ")"); err != nil {
+	if _, err := db.Exec("CREATE TABLE monthly (n INTEGER PRIMARY KEY, " + strings.Join(rows[0], ", ") + ", outcome, cause, told)"); err != nil {
 		t.Fatal(err)
 	}
 	for i, row := range rows[1:] {
@@ -94,11 +94,39 @@ func monthlyDatabase(t *testing.T, dir string) int {
 		for _, cell := range row {
 			args = append(args, cell)
 		}
-		if _, err := db.Exec("INSERT INTO monthly VALUES (?"+strings.Repeat(", ?", len(row))+")", args...); err != nil {
+		if _, err := db.Exec("INSERT INTO monthly VALUES (?"+strings.Repeat(", ?", len(row))+", NULL, NULL, NULL)", args...); err != nil {
 			t.Fatal(err)
 		}
 	}
 	return len(rows) - 1
+}
+
+// writtenBack counts the rows of the database by the outcome that was written back to them.
+func writtenBack(t *testing.T, dir string) map[string]int {
+	t.Helper()
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "registry.db")+"?_pragma=busy_timeout(5000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	rows, err := db.Query("SELECT outcome || CASE WHEN cause <> '' THEN ' with a cause' ELSE '' END, count(*) FROM monthly WHERE told > '2026' GROUP BY 1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = rows.Close() }()
+	out := map[string]int{}
+	for rows.Next() {
+		var outcome string
+		var n int
+		if err := rows.Scan(&outcome, &n); err != nil {
+			t.Fatal(err)
+		}
+		out[outcome] = n
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
 
 // formLists answers as CommCare HQ does, with the example's forms, and with the same list to those who ask for visits.

@@ -37,6 +37,7 @@ type Record struct {
 	Problem  *Problem  // why it failed, is held, or waits
 	Force    bool      // send even what would change nothing (replay --force)
 	Edited   bool      // its body was edited by a person before a replay
+	Tell     bool      // its source wants to be told how it was settled
 	Objects  []string  // ids that hold its data on the server, for people
 	Settled  time.Time // when it came to a state that nothing but a person changes
 }
@@ -103,6 +104,13 @@ type Settlement struct {
 	Attempts int
 	Problem  *Problem
 	Objects  []string // ids that now hold its data, for people
+}
+
+// Telling is what came of telling a source how one of its records was settled.
+type Telling struct {
+	Seq     int64
+	Settled time.Time // of the record that was told of: when it was settled anew since, it is told of again
+	Again   time.Time // when to try again; zero: the source knows it
 }
 
 // Batch is all that one delivery taught us; it is recorded in one transaction.
@@ -179,6 +187,12 @@ type Journal interface {
 	FileRecords(ctx context.Context, fileID string) ([]*Record, error)
 	// BlockedKeys gives keys of a rule set that have unsettled records (pending, held or in flight).
 	BlockedKeys(ctx context.Context) (map[string]int, error)
+
+	// Untold gives settled records of a rule that were kept with Tell and whose source does not know yet, with their bodies: at most limit of them and
+	// rather those that were not tried yet, in order of Seq. What is told of is not given again until it is settled anew.
+	Untold(ctx context.Context, rule string, now time.Time, limit int) ([]*Record, error)
+	// Told keeps what came of telling.
+	Told(ctx context.Context, tellings []Telling) error
 
 	// Hold moves pending records of a rule to held, with the reason; Unhold moves them back.
 	Hold(ctx context.Context, rule string, p *Problem) (int64, error)

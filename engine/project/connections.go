@@ -24,16 +24,21 @@ func (c *Config) ConnectionNamed(name string) *Connection {
 	return nil
 }
 
-// checkConnection reports a trigger that names a connection which culvert.yaml does not have, or one of another kind.
-func (c *Config) checkConnection(k sources.Kind, r *rules.Rule) {
+// checkConnections reports a trigger that names a connection which culvert.yaml does not have, or one of another kind.
+func (c *Config) checkConnections(k sources.Kind, r *rules.Rule) {
 	connected, ok := k.(sources.Connected)
 	if !ok || r.Trigger.Config == nil {
 		return
 	}
-	at, kind := connected.Connection(&r.Trigger)
-	if at == nil || at.Kind != yamlnode.Scalar || at.Value == "" {
-		return
+	named, kind := connected.Connections(&r.Trigger)
+	for _, at := range named {
+		if at != nil && at.Kind == yamlnode.Scalar && at.Value != "" {
+			c.checkConnection(r, at, kind)
+		}
 	}
+}
+
+func (c *Config) checkConnection(r *rules.Rule, at *yamlnode.Node, kind string) {
 	found := c.ConnectionNamed(at.Value)
 	switch {
 	case found == nil:

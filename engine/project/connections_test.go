@@ -82,7 +82,7 @@ func TestTriggersNameConnectionsThatExist(t *testing.T) {
 			t.Fatal(found.List)
 		}
 		before := len(found.List)
-		c.checkConnection(database.Kind{}, r)
+		c.checkConnections(database.Kind{}, r)
 		got := ""
 		for _, d := range found.List[before:] {
 			got += d.Message

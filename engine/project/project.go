@@ -236,7 +236,8 @@ func (l *Loader) compile(p *Project, out *Rule, server *Server, kinds map[string
 	for _, k := range l.Sources {
 		if k.Name() == r.Trigger.Kind {
 			k.Check(&r.Trigger, r.Report)
-			p.Config.checkConnection(k, r)
+			p.Config.checkConnections(k, r)
+			l.checkSample(p, k, r)
 		}
 	}
 	out.Actions = make([]actions.Action, len(r.Actions))
@@ -265,6 +266,22 @@ func (l *Loader) compile(p *Project, out *Rule, server *Server, kinds map[string
 		if r.Key == nil && out.Actions[i] != nil {
 			r.Key = out.Actions[i].Key()
 		}
+	}
+}
+
+// sampled is a kind of trigger that has parts which must fit the sample, beside what expressions read.
+type sampled interface {
+	CheckSample(t *rules.Trigger, rows []any, report func(diag.Diagnostic))
+}
+
+func (l *Loader) checkSample(p *Project, k sources.Kind, r *rules.Rule) {
+	s, ok := k.(sampled)
+	if !ok || r.Trigger.Sample == "" || r.Trigger.Config == nil {
+		return
+	}
+	// A sample that cannot be read has its finding already.
+	if rows, err := l.samples(p.Dir, &r.Trigger); err == nil {
+		s.CheckSample(&r.Trigger, rows, r.Report)
 	}
 }
 

@@ -6,14 +6,16 @@ import (
 	"github.com/culvert/culvert/engine"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/project"
+	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/sources/database"
 )
 
 // Flows makes the runnable flows of a project's rules. A rule with errors is in it, marked invalid, so that its records are held.
 func Flows(p *project.Project) map[string]*engine.Flow {
 	flows := map[string]*engine.Flow{}
 	for _, r := range p.Rules {
-		f := &engine.Flow{Rule: r.Rule, Actions: r.Actions, Server: r.Server}
+		f := &engine.Flow{Rule: r.Rule, Actions: r.Actions, Server: r.Server, Tell: tells(&r.Trigger)}
 		if d, bad := firstError(r.Findings); bad {
 			f.Invalid = &journal.Problem{
 				Code:  d.Code,
@@ -28,6 +30,12 @@ func Flows(p *project.Project) map[string]*engine.Flow {
 		flows[r.Name] = f
 	}
 	return flows
+}
+
+// tells tells whether the source of a rule's records is told how they were settled.
+func tells(t *rules.Trigger) bool {
+	k := database.Kind{}
+	return t.Kind == k.Name() && k.Tells(t)
 }
 
 func firstError(l diag.List) (diag.Diagnostic, bool) {

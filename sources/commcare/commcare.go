@@ -90,7 +90,8 @@ var errDone = errors.New("all until the rule's end was pulled")
 func (p *pull) loop(ctx context.Context, turn *sync.Mutex) {
 	ctx, done := context.WithCancelCause(ctx)
 	defer done(nil)
-	poll.Loop(ctx, p.stream.rule.Every, p.log, func(ctx context.Context) error {
+	subject := poll.Subject{Sink: p.sink, Name: "pull from CommCare for rule " + p.stream.rule.Rule}
+	poll.Loop(ctx, p.stream.rule.Every, subject, p.log, func(ctx context.Context) error {
 		turn.Lock()
 		defer turn.Unlock()
 		err := p.once(ctx)

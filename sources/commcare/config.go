@@ -47,9 +47,9 @@ const (
 // Check reads a trigger's config and reports what is wrong with it.
 func (Kind) Check(t *rules.Trigger, report func(diag.Diagnostic)) { read(t, report) }
 
-// Connection gives where a trigger names its connection, and of which kind that must be.
-func (Kind) Connection(t *rules.Trigger) (*yamlnode.Node, string) {
-	return t.Config.Get("connection"), "commcare"
+// Connections gives where a trigger names its connection, and of which kind that must be.
+func (Kind) Connections(t *rules.Trigger) ([]*yamlnode.Node, string) {
+	return []*yamlnode.Node{t.Config.Get("connection")}, "commcare"
 }
 
 // Sample decodes a sample into record bodies: one form or case, a list of them, or a reply of CommCare's API.

@@ -52,9 +52,9 @@ const (
 // Check reads a trigger's config and reports what is wrong with it.
 func (Kind) Check(t *rules.Trigger, report func(diag.Diagnostic)) { read(t, report) }
 
-// Connection gives where a trigger names its connection, and of which kind that must be.
-func (Kind) Connection(t *rules.Trigger) (*yamlnode.Node, string) {
-	return t.Config.Get("connection"), "database"
+// Connections gives where a trigger names its connections, and of which kind those must be.
+func (Kind) Connections(t *rules.Trigger) ([]*yamlnode.Node, string) {
+	return []*yamlnode.Node{t.Config.Get("connection"), t.Config.Get("write_back").Get("connection")}, "database"
 }
 
 // Sample decodes a sample into record bodies: a JSON object, a list of them, or one on each line, as the columns of the query are named.
@@ -79,9 +79,6 @@ func read(t *rules.Trigger, report func(diag.Diagnostic)) Rule {
 	if !ok {
 		return out
 	}
-	if c.Has("write_back") {
-		c.Wrong(c.Config.Key("write_back"), "write-back", "outcomes cannot be written back to the database", "take write_back out, and read outcomes with `culvert failures`")
-	}
 	c.Known("connection", "query", "cursor", "start", "every", "overlap", "batch", "timeout", "write_back")
 	out.Connection = c.Required("connection", "name one of connections: in culvert.yaml")
 	out.Every = c.Duration("every", defaultEvery, time.Second, 31*24*time.Hour)
@@ -89,6 +86,7 @@ func read(t *rules.Trigger, report func(diag.Diagnostic)) Rule {
 	if !c.Has("cursor") {
 		c.Missing("cursor", "name the column that grows with every change, best together with the id: cursor: [updated_at, id]")
 	}
+	out.WriteBack = readWriteBack(c, &out)
 	return out
 }
 

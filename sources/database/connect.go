@@ -23,6 +23,7 @@ type Connection struct {
 	URL                string // postgres://, mysql:// or user:password@tcp(host:3306)/name, sqlite:path, sqlserver://
 	Username, Password string // where the URL has none
 	Dir                string // that paths of SQLite files count from
+	Write              bool   // outcomes are written to it; without it nothing can be changed
 }
 
 // Database is an open connection to one database. It is safe for concurrent use.
@@ -52,7 +53,7 @@ func Open(c Connection) (*Database, error) {
 		d.db, err = openMySQL(c)
 	case "sqlite":
 		d.dialect = sqLite
-		d.db, err = openSQLite(c.Dir, rest)
+		d.db, err = openSQLite(c, rest)
 	case "sqlserver":
 		d.dialect = sqlServer
 		d.db, err = openSQLServer(c)
@@ -133,6 +134,7 @@ func openMySQL(c Connection) (*sql.DB, error) {
 		m.Passwd = c.Password
 	}
 	m.ParseTime, m.Loc, m.MultiStatements, m.InterpolateParams = true, time.UTC, false, false
+	m.ClientFoundRows = true // a row that already held what is written back was found
 	m.Logger = &mysql.NopLogger{}
 	if m.Timeout == 0 {
 		m.Timeout = dialTimeout
@@ -148,18 +150,22 @@ func openMySQL(c Connection) (*sql.DB, error) {
 	return sql.OpenDB(connector), nil
 }
 
-func openSQLite(dir, path string) (*sql.DB, error) {
+func openSQLite(c Connection, path string) (*sql.DB, error) {
 	path = strings.TrimPrefix(path, "//")
 	if path == "" {
 		return nil, &Error{Message: "the address names no SQLite file", Mend: "write sqlite:data/registry.db"}
 	}
 	if !filepath.IsAbs(path) {
-		path = filepath.Join(dir, filepath.FromSlash(path))
+		path = filepath.Join(c.Dir, filepath.FromSlash(path))
 	}
 	if info, err := os.Stat(path); err != nil || info.IsDir() {
 		return nil, &Error{Message: "the SQLite file of the connection is not there", Mend: "check the path; it counts from the project's folder"}
 	}
-	dsn := "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath() + "?mode=ro&_pragma=query_only(1)&_pragma=busy_timeout(5000)"
+	mode := "mode=ro&_pragma=query_only(1)"
+	if c.Write {
+		mode = "mode=rw&_txlock=immediate"
+	}
+	dsn := "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath() + "?" + mode + "&_pragma=busy_timeout(5000)"
 	db, err := sql.Open("sqlite", dsn)
 	if err != nil {
 		return nil, &Error{Message: "the SQLite file of the connection cannot be opened", Mend: "check the path"}

@@ -1,5 +1,5 @@
-// Package database makes records of the rows of a query, which is run again and again from where it was. PostgreSQL, MySQL and MariaDB, SQLite and SQL
-// Server are read, each in a read-only transaction where it has them.
+// Package database makes records of the rows of a query, which is run again and again from where it was, and writes back how they were settled where a rule
+// asks for it. PostgreSQL, MySQL and MariaDB, SQLite and SQL Server are read, each in a read-only transaction where it has them.
 package database
 
 import (
@@ -20,6 +20,7 @@ type Rule struct {
 	Connection string
 	Query      Query
 	Every      time.Duration
+	WriteBack  *WriteBack // nil: outcomes are not written back
 }
 
 // Config is what a Source needs.
@@ -35,6 +36,7 @@ type Config struct {
 type Source struct {
 	c         Config
 	databases *Pool
+	writers   *Pool
 }
 
 // New makes a source. It connects when it runs.
@@ -42,18 +44,27 @@ func New(c Config) *Source {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Source{c: c, databases: NewPool(c.Connect)}
+	return &Source{c: c, databases: NewPool(c.Connect), writers: NewPool(func(name string) (Connection, error) {
+		connection, err := c.Connect(name)
+		connection.Write = true
+		return connection, err
+	})}
 }
 
 // Run polls until ctx ends.
 func (s *Source) Run(ctx context.Context, sink sources.Sink) error {
 	defer s.databases.Close()
+	defer s.writers.Close()
 	var wg sync.WaitGroup
 	for _, r := range s.c.Rules {
 		log := s.c.Log.With("rule", r.Rule, "connection", r.Connection)
 		wg.Go(func() {
-			poll.Loop(ctx, r.Every, log, func(ctx context.Context) error { return s.once(ctx, r, sink, log) })
+			subject := poll.Subject{Sink: sink, Name: "database poll of rule " + r.Rule}
+			poll.Loop(ctx, r.Every, subject, log, func(ctx context.Context) error { return s.once(ctx, r, sink, log) })
 		})
+		if r.WriteBack != nil {
+			wg.Go(func() { s.tell(ctx, r, sink) })
+		}
 	}
 	wg.Wait()
 	return nil
@@ -103,7 +114,7 @@ func (p *Pool) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for name, d := range p.open {
-		_ = d.Close() // nothing is written, so nothing can be lost
+		_ = d.Close() // transactions have ended, so nothing can be lost
 		delete(p.open, name)
 	}
 }

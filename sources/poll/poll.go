@@ -44,8 +44,27 @@ type After interface {
 	After() time.Duration
 }
 
-// Loop calls once, then again after every, until ctx ends. After an error it waits longer and longer; the error must be fit for a log.
-func Loop(ctx context.Context, every time.Duration, log *slog.Logger, once func(context.Context) error) {
+// Subject is what people are told of when something is wrong with it.
+type Subject struct {
+	Sink sources.Sink // told when it is a sources.Alarm
+	Name string       // such as: database of rule anc
+}
+
+// Fails says what is wrong with the subject now; nil for nothing.
+func (s Subject) Fails(err error) {
+	alarm, ok := s.Sink.(sources.Alarm)
+	switch {
+	case !ok:
+	case err == nil:
+		alarm.Alarm(s.Name, "")
+	default:
+		alarm.Alarm(s.Name, "the "+s.Name+" does not work: "+err.Error())
+	}
+}
+
+// Loop calls once, then again after every, until ctx ends. After an error it waits longer and longer, and people are told; the error must be fit for a log.
+func Loop(ctx context.Context, every time.Duration, subject Subject, log *slog.Logger, once func(context.Context) error) {
+	defer subject.Fails(nil)
 	for failures := 0; ctx.Err() == nil; {
 		err := once(ctx)
 		if ctx.Err() != nil {
@@ -59,9 +78,11 @@ func Loop(ctx context.Context, every time.Duration, log *slog.Logger, once func(
 			if errors.As(err, &after) {
 				wait = max(wait, after.After())
 			}
-			log.Error("the source cannot be read; it is tried again", "failures", failures, "wait", wait.Round(time.Millisecond), "error", err)
+			subject.Fails(err)
+			log.Error("the "+subject.Name+" does not work; it is tried again", "failures", failures, "wait", wait.Round(time.Millisecond), "error", err)
 		} else if failures > 0 {
-			log.Info("the source can be read again", "failures", failures)
+			subject.Fails(nil)
+			log.Info("the "+subject.Name+" works again", "failures", failures)
 			failures = 0
 		}
 		if !Sleep(ctx, wait) {

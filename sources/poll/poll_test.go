@@ -21,7 +21,7 @@ func TestLoop(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var at []time.Duration
 		began := time.Now()
-		Loop(ctx, time.Hour, slog.New(slog.DiscardHandler), func(context.Context) error {
+		Loop(ctx, time.Hour, Subject{}, slog.New(slog.DiscardHandler), func(context.Context) error {
 			at = append(at, time.Since(began))
 			switch len(at) {
 			case 2:

@@ -88,9 +88,9 @@ var feeds = []string{"query", "http", "dhis2", "folder"}
 // Check reads a trigger's config and reports what is wrong with it.
 func (Kind) Check(t *rules.Trigger, report func(diag.Diagnostic)) { read(t, time.UTC, report) }
 
-// Connection gives where a trigger names its connection, and of which kind that must be.
-func (Kind) Connection(t *rules.Trigger) (*yamlnode.Node, string) {
-	return t.Config.Get("connection"), "database"
+// Connections gives where a trigger names its connection, and of which kind that must be.
+func (Kind) Connections(t *rules.Trigger) ([]*yamlnode.Node, string) {
+	return []*yamlnode.Node{t.Config.Get("connection")}, "database"
 }
 
 // Sample decodes a sample into record bodies: for http and dhis2 a reply as the server gives it or one item, for a folder a file, for a query its rows as

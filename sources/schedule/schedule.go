@@ -84,6 +84,8 @@ const longestSleep = time.Minute
 func (r *run) loop(ctx context.Context) {
 	var began, tried time.Time // when this process began, and the run that was last tried
 	failures := 0
+	subject := poll.Subject{Sink: r.sink, Name: "schedule of rule " + r.rule.Rule}
+	defer subject.Fails(nil)
 	for ctx.Err() == nil {
 		now := r.c.Now()
 		if began.IsZero() {
@@ -95,6 +97,7 @@ func (r *run) loop(ctx context.Context) {
 		case err != nil:
 			failures++
 			wait = poll.Backoff(failures)
+			subject.Fails(err)
 			r.log.Error("the time of the last run cannot be read", "error", err)
 		case due.After(now):
 			failures, wait = 0, min(due.Sub(now), longestSleep)
@@ -103,6 +106,7 @@ func (r *run) loop(ctx context.Context) {
 				failures, tried = 0, due
 			}
 			if err = r.once(ctx, last, due); err == nil {
+				subject.Fails(nil)
 				failures, wait = 0, 0
 				break
 			}
@@ -115,6 +119,7 @@ func (r *run) loop(ctx context.Context) {
 			if errors.As(err, &after) {
 				wait = max(wait, after.After())
 			}
+			subject.Fails(err)
 			r.log.Error("the scheduled run failed; it is tried again", "due", due, "failures", failures, "wait", wait.Round(time.Millisecond), "error", err)
 		}
 		if wait > 0 && !poll.Sleep(ctx, wait) {

@@ -66,6 +66,11 @@ func (r Reader) Wrong(n *yamlnode.Node, code, message, hint string) {
 	r.report(diag.Diagnostic{Code: code, Message: message, Hint: hint, Place: n.Place()})
 }
 
+// Warn reports at a node what is most likely not meant.
+func (r Reader) Warn(n *yamlnode.Node, code, message, hint string) {
+	r.report(diag.Diagnostic{Code: code, Severity: diag.Warning, Message: message, Hint: hint, Place: n.Place()})
+}
+
 // Problem reports a mistake at a range of a node's text, in bytes.
 func (r Reader) Problem(n *yamlnode.Node, from, to int, code, message, hint string) {
 	r.report(diag.Diagnostic{Code: code, Message: message, Hint: hint, Place: n.PlaceOf(from, to)})

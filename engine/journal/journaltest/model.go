@@ -40,6 +40,7 @@ func Model(t *testing.T, fresh func(t *testing.T) Place) {
 			"edit":      m.edit,
 			"forget":    m.forget,
 			"expire":    m.expire,
+			"tell":      m.tell,
 			"wait":      m.wait,
 			"restart":   m.restart,
 		})
@@ -57,6 +58,7 @@ type known struct {
 	attempts          int
 	code              string
 	force, edited     bool
+	tell, told        bool // its source wants to know of its outcome, and does
 	body              string
 	claimed           string // owner
 }
@@ -114,6 +116,7 @@ func (m *machine) draw(rt *rapid.T, state journal.State) *journal.Record {
 	r := &journal.Record{
 		Rule: rulesOf.Draw(rt, "rule"), ID: name("id-", rapid.IntRange(0, 5).Draw(rt, "id")), Key: keysOf.Draw(rt, "key"),
 		Content: rapid.Uint64Range(1, 2).Draw(rt, "content"), State: state, Received: m.at, Origin: sources.Origin{Trigger: "webhook"},
+		Tell: rapid.Bool().Draw(rt, "tell"),
 	}
 	r.Body = fmt.Appendf(nil, `{"content":%d}`, r.Content)
 	return r
@@ -121,7 +124,8 @@ func (m *machine) draw(rt *rapid.T, state journal.State) *journal.Record {
 
 func (m *machine) keep(r *journal.Record) {
 	m.last = max(m.last, r.Seq)
-	k := &known{seq: r.Seq, rule: r.Rule, id: r.ID, key: r.Key, content: r.Content, state: r.State, received: r.Received, touched: m.at, body: string(r.Body)}
+	k := &known{seq: r.Seq, rule: r.Rule, id: r.ID, key: r.Key, content: r.Content, state: r.State, received: r.Received, touched: m.at, tell: r.Tell,
+		body: string(r.Body)}
 	at, _ := slices.BinarySearchFunc(m.records, k, func(a, b *known) int { return cmp.Compare(a.seq, b.seq) })
 	m.records = slices.Insert(m.records, at, k)
 }
@@ -272,7 +276,7 @@ func (m *machine) settle(rt *rapid.T) {
 }
 
 func (m *machine) outcome(k *known, s journal.Settlement) {
-	k.state, k.attempts, k.next, k.touched, k.code = s.State, s.Attempts, s.NextTry, m.at, ""
+	k.state, k.attempts, k.next, k.touched, k.code, k.told = s.State, s.Attempts, s.NextTry, m.at, "", false
 	if s.Problem != nil {
 		k.code = s.Problem.Code
 	}
@@ -330,23 +334,6 @@ func (m *machine) freeKeys(rt *rapid.T) {
 }
 
 // view gives what the model can know of a store's record.
-func (m *machine) view(r *journal.Record) known {
-	k := known{seq: r.Seq, rule: r.Rule, id: r.ID, key: r.Key, content: r.Content, state: r.State, next: r.NextTry, received: r.Received, attempts: r.Attempts,
-		force: r.Force, edited: r.Edited, body: string(r.Body)}
-	if r.Problem != nil {
-		k.code = r.Problem.Code
-	}
-	for _, known := range m.records {
-		if known.seq == r.Seq {
-			k.touched, k.claimed = known.touched, known.claimed
-			if !known.unsettled() && !r.Settled.Equal(known.touched) {
-				m.rt.Fatalf("record %d was settled at %s, the model says %s", r.Seq, r.Settled, known.touched)
-			}
-		}
-	}
-	return k
-}
-
 func (m *machine) compare(*rapid.T) {
 	all, err := m.j.Select(m.ctx(), journal.Filter{WithBody: true})
 	m.ok(err)
@@ -360,6 +347,7 @@ func (m *machine) compare(*rapid.T) {
 	}
 	m.same("records", got, want)
 	m.compareSums()
+	m.compareUntold()
 	m.ok(m.j.Check(m.ctx()))
 }
 

@@ -49,7 +49,7 @@ func (m *machine) replay(rt *rapid.T) {
 	m.same("replayed", n, m.change(func(k *known) bool {
 		return k.state == f.States[0] && (f.Code == "" || k.code == f.Code) && k.body != ""
 	}, func(k *known) {
-		k.state, k.attempts, k.next, k.force = journal.Pending, 0, time.Time{}, k.force || force
+		k.state, k.attempts, k.next, k.force, k.told = journal.Pending, 0, time.Time{}, k.force || force, false
 	}))
 }
 
@@ -60,7 +60,7 @@ func (m *machine) dismiss(rt *rapid.T) {
 	m.same("dismissed", n, m.change(func(k *known) bool {
 		return k.rule == f.Rule && slices.Contains(f.States, k.state) && k.claimed == ""
 	}, func(k *known) {
-		k.state, k.next = journal.Dismissed, time.Time{}
+		k.state, k.next, k.told = journal.Dismissed, time.Time{}, false
 	}))
 }
 
@@ -90,7 +90,7 @@ func (m *machine) forget(rt *rapid.T) {
 			continue
 		}
 		if k.unsettled() || k.state == journal.Failed {
-			k.state, k.next, k.touched, k.code = journal.Dismissed, time.Time{}, m.at, "forgotten"
+			k.state, k.next, k.touched, k.code, k.told = journal.Dismissed, time.Time{}, m.at, "forgotten", false
 		}
 		k.key, k.body = "(forgotten)", ""
 	}
@@ -128,4 +128,21 @@ func (m *machine) restart(rt *rapid.T) {
 		k.claimed = ""
 	}
 	clear(m.keys)
+}
+
+func (m *machine) view(r *journal.Record) known {
+	k := known{seq: r.Seq, rule: r.Rule, id: r.ID, key: r.Key, content: r.Content, state: r.State, next: r.NextTry, received: r.Received, attempts: r.Attempts,
+		force: r.Force, edited: r.Edited, tell: r.Tell, body: string(r.Body)}
+	if r.Problem != nil {
+		k.code = r.Problem.Code
+	}
+	for _, known := range m.records {
+		if known.seq == r.Seq {
+			k.touched, k.claimed, k.told = known.touched, known.claimed, known.told
+			if !known.unsettled() && !r.Settled.Equal(known.touched) {
+				m.rt.Fatalf("record %d was settled at %s, the model says %s", r.Seq, r.Settled, known.touched)
+			}
+		}
+	}
+	return k
 }

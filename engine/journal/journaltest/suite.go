@@ -55,6 +55,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Place) {
 		{"digests", testDigests},
 		{"identities", testIdentities},
 		{"contributions", testContributions},
+		{"telling sources", testTelling},
 		{"meta", testMeta},
 		{"forget", testForget},
 		{"expire", testExpire},

@@ -38,7 +38,7 @@ func (s *Store) readRecord(rows pgx.Rows) (*journal.Record, error) {
 		return nil, err
 	}
 	r.Content, r.State, r.Received, r.NextTry = uint64(content), codec.StateOf(state), codec.Time(received), codec.Time(next)
-	r.Force, r.Edited = flags&codec.FlagForce != 0, flags&codec.FlagEdited != 0
+	r.Force, r.Edited, r.Tell = flags&codec.FlagForce != 0, flags&codec.FlagEdited != 0, flags&codec.FlagTell != 0
 	r.Objects = codec.SplitObjects(text(objects))
 	if !codec.Unsettled(state) {
 		r.Settled = codec.Time(touched)

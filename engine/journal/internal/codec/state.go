@@ -51,6 +51,7 @@ func Unsettled(code int) bool { return code == Pending || code == Held }
 const (
 	FlagForce  = 1
 	FlagEdited = 2
+	FlagTell   = 4 // triggers of the stores' schemas know it
 )
 
 // Flags packs a record's flags.
@@ -61,6 +62,9 @@ func Flags(r *journal.Record) int {
 	}
 	if r.Edited {
 		f |= FlagEdited
+	}
+	if r.Tell {
+		f |= FlagTell
 	}
 	return f
 }

@@ -1,0 +1,84 @@
+package journaltest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/culvert/culvert/engine/journal"
+)
+
+// tellable makes a record whose source wants to know of its outcome.
+func tellable(rule, id string) *journal.Record {
+	r := record(rule, id, id)
+	r.Tell = true
+	return r
+}
+
+func untold(t testing.TB, j journal.Journal, at time.Time, want string) []*journal.Record {
+	t.Helper()
+	got, err := j.Untold(t.Context(), "anc", at, 10)
+	must(t, err)
+	wantIDs(t, "what the source does not know", got, want)
+	return got
+}
+
+func told(r *journal.Record, again time.Time) journal.Telling {
+	return journal.Telling{Seq: r.Seq, Settled: r.Settled, Again: again}
+}
+
+// testTelling keeps what sources do not know of their records until they were told, through restarts, replays and erasure.
+func testTelling(t *testing.T, p Place) {
+	c := &clock{at: start}
+	o := journal.Options{Now: c.now}
+	j := p.Open(t, o)
+	skipped, failed := tellable("anc", "skipped"), tellable("anc", "refused")
+	skipped.State, failed.State, failed.Problem = journal.Skipped, journal.Failed, &journal.Problem{Code: "E1", Cause: "no id"}
+	silent := record("anc", "silent", "silent")
+	appendAll(t, j, tellable("anc", "a"), tellable("anc", "b"), silent, skipped, failed, tellable("pnc", "other"))
+	got := untold(t, j, c.at, "skipped refused")
+	if len(got[0].Body) == 0 || got[0].State != journal.Skipped || got[1].Problem == nil || got[1].Problem.Code != "E1" {
+		t.Errorf("they came as %+v and %+v", got[0], got[1])
+	}
+	settle(t, j, journal.Delivered, claim(t, j, 10)...)
+	must(t, j.Close())
+	j = p.Open(t, o)
+	got = untold(t, j, c.at, "a b skipped refused")
+	again := c.at.Add(time.Hour)
+	must(t, j.Told(t.Context(), []journal.Telling{told(got[0], time.Time{}), told(got[1], again), told(got[2], time.Time{})}))
+	untold(t, j, c.at, "refused")
+	untold(t, j, again, "b refused")
+	if got, err := j.Untold(t.Context(), "anc", c.at, 0); err != nil || len(got) != 0 {
+		t.Errorf("none was asked for, and %d came: %v", len(got), err)
+	}
+
+	// Pending again it is not known how it ends; then it is told of anew, though somebody is late with the earlier outcome.
+	c.advance(time.Minute)
+	_, err := j.Replay(t.Context(), journal.Filter{ID: "refused"}, "me", "", false)
+	must(t, err)
+	untold(t, j, again, "b")
+	settle(t, j, journal.Delivered, claim(t, j, 10)...)
+	must(t, j.Told(t.Context(), []journal.Telling{told(got[3], time.Time{})}))
+	got = untold(t, j, again, "b refused")
+	if !got[1].Tell || got[1].State != journal.Delivered {
+		t.Errorf("it came as %+v", got[1])
+	}
+
+	_, err = j.Forget(t.Context(), "b", "me", "")
+	must(t, err)
+	c.advance(time.Hour)
+	_, err = j.Expire(t.Context(), journal.Retention{Payloads: time.Minute, Delivered: time.Minute, Failed: time.Minute}, c.at)
+	must(t, err)
+	for _, r := range untoldAny(t, j, again) {
+		if len(r.Body) > 0 {
+			t.Errorf("record %s was erased and has a body", r.ID)
+		}
+	}
+	check(t, j)
+}
+
+func untoldAny(t testing.TB, j journal.Journal, at time.Time) []*journal.Record {
+	t.Helper()
+	got, err := j.Untold(t.Context(), "anc", at, 10)
+	must(t, err)
+	return got
+}

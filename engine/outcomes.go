@@ -1,0 +1,77 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/sources"
+)
+
+var (
+	_ sources.Outcomes = (*Runner)(nil)
+	_ sources.Alarm    = (*Runner)(nil)
+)
+
+// toldServer is under which name it is remembered what sources were told; no server of culvert.yaml holds a slash.
+func toldServer(rule string) string { return "told/" + rule }
+
+// Outcomes gives settled records of a rule of which its source does not know yet.
+func (r *Runner) Outcomes(ctx context.Context, rule string, limit int) ([]sources.Outcome, error) {
+	records, err := r.journal.Untold(ctx, rule, r.now(), limit)
+	if err != nil || len(records) == 0 {
+		return nil, err
+	}
+	ids := make([]string, len(records))
+	for i, rec := range records {
+		ids[i] = rec.ID
+	}
+	known, err := r.journal.Memory(toldServer(rule)).Digests(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]sources.Outcome, len(records))
+	for i, rec := range records {
+		o := sources.Outcome{Seq: rec.Seq, RecordID: rec.ID, State: string(rec.State), Objects: rec.Objects, Settled: rec.Settled, Known: known[rec.ID]}
+		if p := rec.Problem; p != nil {
+			o.Code, o.Cause, o.Mend = p.Code, p.Cause, p.Mend
+		}
+		if len(rec.Body) > 0 {
+			if err := json.Unmarshal(rec.Body, &o.Body); err != nil {
+				r.log.Warn("a record is no row any more; its source is not told of it", "rule", rule, "record", rec.ID)
+				o.Body = nil
+			}
+		}
+		out[i] = o
+	}
+	return out, nil
+}
+
+// Told keeps what a source knows now: the digests first, so that after a crash in between it is told nothing twice.
+func (r *Runner) Told(ctx context.Context, rule string, told []sources.Told) error {
+	b := journal.Batch{Server: toldServer(rule)}
+	tellings := make([]journal.Telling, len(told))
+	for i := range told {
+		t := &told[i]
+		tellings[i] = journal.Telling{Seq: t.Seq, Settled: t.Settled, Again: t.Again}
+		if t.Digest != 0 && t.Again.IsZero() {
+			b.Digests = append(b.Digests, actions.Digest{Object: t.RecordID, Sum: t.Digest})
+		}
+	}
+	if len(b.Digests) > 0 {
+		if err := r.journal.Commit(ctx, &b); err != nil {
+			return err
+		}
+	}
+	return r.journal.Told(ctx, tellings)
+}
+
+// Alarm tells people what is wrong with a source, until it is not.
+func (r *Runner) Alarm(subject, what string) {
+	if what == "" {
+		r.trouble.clear(subject)
+		return
+	}
+	r.trouble.set(subject, what, r.now())
+}

@@ -1,0 +1,78 @@
+package engine
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/sources"
+)
+
+// TestOutcomes tells a source of every record once, whatever became of it, and of a record again that was settled anew.
+func TestOutcomes(t *testing.T) {
+	p := testProgram(t, "visits", "quiet")
+	p.Rules["visits"].Tell = true
+	w := newWorld(t, p)
+	w.target.answer = func(_ actions.Plan, v visit) actions.Outcome {
+		if v.N == "2" {
+			return actions.Outcome{Status: actions.Failed, Class: actions.ClassData, Code: "E1064", Cause: "no date", Mend: "give one"}
+		}
+		return actions.Outcome{}
+	}
+	w.run()
+	skipped := item("visits", "c", "asha", 3)
+	skipped.Body.(map[string]any)["keep"] = "no"
+	w.accept(item("visits", "a", "amina", 1), item("visits", "b", "adhiambo", 2), skipped, item("quiet", "d", "akinyi", 1))
+	type told struct{ State, Code, Person string }
+	outcomes := func(rule string) ([]sources.Outcome, map[string]told) {
+		list, err := w.runner.Outcomes(t.Context(), rule, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		by := map[string]told{}
+		for _, o := range list {
+			by[o.Body["id"].(string)] = told{o.State, o.Code, o.Body["person"].(string)}
+		}
+		return list, by
+	}
+	want := map[string]told{"a": {"delivered", "", "amina"}, "b": {"failed", "E1064", "adhiambo"}, "c": {"skipped", "", "asha"}}
+	w.until("all is settled", func() bool { _, by := outcomes("visits"); return len(by) == 3 && w.target.count() == 2 })
+	list, by := outcomes("visits")
+	if diff := cmp.Diff(want, by); diff != "" {
+		t.Error(diff)
+	}
+	if _, by := outcomes("quiet"); len(by) > 0 {
+		t.Errorf("a rule that wants to know nothing is told of %v", by)
+	}
+	done := make([]sources.Told, len(list))
+	for i, o := range list {
+		if done[i] = (sources.Told{Outcome: o, Digest: 7}); o.Known != 0 {
+			t.Errorf("%s is known already", o.RecordID)
+		}
+	}
+	if err := w.runner.Told(t.Context(), "visits", done); err != nil {
+		t.Fatal(err)
+	}
+	if _, by := outcomes("visits"); len(by) > 0 {
+		t.Errorf("it is told again: %v", by)
+	}
+	w.accept(item("visits", "a", "amina", 4))
+	w.until("the new content is settled", func() bool { _, by := outcomes("visits"); return len(by) == 1 })
+	if list, _ := outcomes("visits"); list[0].Known != 7 {
+		t.Errorf("the source was told something else: %+v", list[0])
+	}
+}
+
+func TestAlarm(t *testing.T) {
+	w := newWorld(t, testProgram(t, "visits"))
+	w.make()
+	w.runner.Alarm("database of rule visits", "it is away")
+	if got := w.runner.Status().Troubles; len(got) != 1 || got[0].What != "it is away" {
+		t.Errorf("status tells %v", got)
+	}
+	w.runner.Alarm("database of rule visits", "")
+	if got := w.runner.Status().Troubles; len(got) != 0 {
+		t.Errorf("status still tells %v", got)
+	}
+}

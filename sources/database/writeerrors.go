@@ -1,0 +1,148 @@
+package database
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/jackc/pgx/v5/pgconn"
+	mssql "github.com/microsoft/go-mssqldb"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// Numbers of errors that concern one row: its values do not fit, or break a constraint, or a trigger refuses them (the manuals of MySQL, MariaDB and SQL
+// Server). All other errors would meet every row.
+var (
+	mysqlOfRow     = []uint16{1048, 1062, 1264, 1265, 1292, 1366, 1406, 1451, 1452, 1644, 3819, 4025}
+	sqlServerOfRow = []int32{245, 515, 547, 2601, 2627, 2628, 8114, 8115, 8152, 50000}
+)
+
+// ofRow tells whether an error of a write-back concerns its row alone.
+func ofRow(err error) bool {
+	var pg *pgconn.PgError
+	var my *mysql.MySQLError
+	var ms mssql.Error
+	var lite *sqlite.Error
+	switch {
+	case errors.As(err, &pg):
+		// Class 22 is data, 23 constraints, P0001 what a function raises (PostgreSQL's documentation, appendix A).
+		return len(pg.Code) == 5 && (pg.Code[:2] == "22" || pg.Code[:2] == "23") || pg.Code == "P0001"
+	case errors.As(err, &my):
+		return slices.Contains(mysqlOfRow, my.Number)
+	case errors.As(err, &ms):
+		return slices.Contains(sqlServerOfRow, ms.Number)
+	case errors.As(err, &lite):
+		switch lite.Code() & 0xff {
+		case sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG:
+			return true
+		}
+	}
+	return false
+}
+
+// explainWrite words what a database says to a write-back.
+func explainWrite(ctx context.Context, err error) error {
+	var pg *pgconn.PgError
+	var my *mysql.MySQLError
+	var ms mssql.Error
+	var lite *sqlite.Error
+	switch {
+	case errors.As(err, &pg):
+		return wordedWrite(postgresWrite(pg), err)
+	case errors.As(err, &my):
+		return wordedWrite(mysqlWrite(my), err)
+	case errors.As(err, &ms):
+		return wordedWrite(sqlServerWrite(ms), err)
+	case errors.As(err, &lite):
+		return wordedWrite(sqliteWrite(lite), err)
+	case errors.Is(err, context.DeadlineExceeded):
+		return wordedWrite(tooSlowToWrite, err)
+	}
+	return explain(ctx, "write outcomes back", err)
+}
+
+// wordedWrite is the error in words, or what is said of a query when there are none of its own.
+func wordedWrite(own *Error, err error) error {
+	if own == nil {
+		own = worded(err)
+	}
+	return fmt.Errorf("write outcomes back: %w", own)
+}
+
+var (
+	mayNotWrite    = &Error{Message: "the user may not change what the statement names", Mend: "grant it UPDATE on that table, or name another connection: write_back: {connection: ..., statement: ...}"}
+	tooSlowToWrite = &Error{Message: "the database did not run the statement in time", Mend: "add an index on the column that finds the row"}
+	byHand         = "run the statement by hand with the values of one row"
+)
+
+// refused words that one row is refused. Messages of databases may hold its values; names of constraints and columns do not.
+func refused(what, code string) *Error {
+	return &Error{Message: fmt.Sprintf("the database refuses the values for the row: %s (%s)", what, code), Mend: byHand}
+}
+
+func postgresWrite(e *pgconn.PgError) *Error {
+	switch {
+	case ofRow(e) && e.ConstraintName != "":
+		return refused("constraint "+e.ConstraintName, e.Code)
+	case ofRow(e) && e.ColumnName != "":
+		return refused("column "+e.ColumnName, e.Code)
+	case ofRow(e):
+		return refused("they do not fit their columns", e.Code)
+	case e.Code == "42501":
+		return mayNotWrite
+	case e.Code == "42P18":
+		return &Error{Message: "the database cannot tell which type a parameter has (" + e.Code + ")", Mend: "name it: :cause::text"}
+	case e.Code[:min(2, len(e.Code))] == "42":
+		return &Error{Message: "the database refuses the statement: " + e.Message + " (" + e.Code + ")", Mend: byHand}
+	case e.Code == "25006":
+		return &Error{Message: "the database takes no changes", Mend: "write to the primary server: write_back: {connection: ..., statement: ...}"}
+	case e.Code == "57014":
+		return tooSlowToWrite
+	}
+	return nil
+}
+
+func mysqlWrite(e *mysql.MySQLError) *Error {
+	switch {
+	case ofRow(e):
+		return refused("they do not fit, or break a constraint", fmt.Sprint(e.Number))
+	case e.Number == 1142, e.Number == 1143, e.Number == 1370:
+		return mayNotWrite
+	case e.Number == 1054, e.Number == 1064, e.Number == 1146, e.Number == 1305:
+		return &Error{Message: fmt.Sprintf("the database refuses the statement: %s (%d)", e.Message, e.Number), Mend: byHand}
+	case e.Number == 1290, e.Number == 1792, e.Number == 1836:
+		return &Error{Message: "the database takes no changes", Mend: "write to the primary server: write_back: {connection: ..., statement: ...}"}
+	case e.Number == 1969, e.Number == 3024, e.Number == 1317:
+		return tooSlowToWrite
+	}
+	return nil
+}
+
+func sqlServerWrite(e mssql.Error) *Error {
+	switch {
+	case ofRow(e):
+		return refused("they do not fit, or break a constraint", fmt.Sprint(e.Number))
+	case e.Number == 229, e.Number == 230:
+		return mayNotWrite
+	case e.Number == 102, e.Number == 156, e.Number == 207, e.Number == 208:
+		return &Error{Message: fmt.Sprintf("the database refuses the statement: %s (%d)", e.Message, e.Number), Mend: byHand}
+	}
+	return nil
+}
+
+func sqliteWrite(e *sqlite.Error) *Error {
+	switch {
+	case ofRow(e):
+		return refused("they break a constraint", fmt.Sprintf("SQLite code %d", e.Code()))
+	case e.Code()&0xff == sqlite3.SQLITE_READONLY:
+		return &Error{Message: "the database file may not be written", Mend: "let the user that runs Culvert write the file and its folder"}
+	case e.Code()&0xff == sqlite3.SQLITE_ERROR:
+		return &Error{Message: "the database refuses the statement: " + e.Error(), Mend: byHand}
+	case e.Code()&0xff == sqlite3.SQLITE_INTERRUPT:
+		return tooSlowToWrite
+	}
+	return nil
+}

@@ -1,0 +1,44 @@
+package sources
+
+import (
+	"context"
+	"time"
+)
+
+// Outcome is how a record that a source delivered was settled.
+type Outcome struct {
+	Seq      int64 // of the record in the journal
+	RecordID string
+	Body     map[string]any // as the source delivered it; nil once it was erased
+	State    string         // delivered, skipped, failed or dismissed
+	Objects  []string       // UIDs in DHIS2 that hold its data
+	Code     string         // of what is wrong with it
+	Cause    string
+	Mend     string
+	Settled  time.Time
+	Known    uint64 // digest of what the source was last told of the record's id; 0: nothing
+}
+
+// Told is what came of telling a source of an outcome.
+type Told struct {
+	Outcome
+	Digest uint64    // of what it was told, of which OutcomeMask covers what is kept; 0: nothing
+	Again  time.Time // when to try again; zero: it knows
+}
+
+// OutcomeMask covers the bits of a digest that are kept.
+const OutcomeMask = 1<<32 - 1
+
+// Outcomes is what a source asks that tells of outcomes to where its records came from. The engine's Sink is one.
+type Outcomes interface {
+	// Outcomes gives settled records of a rule of which the source does not know yet, at most limit, in the order in which they were accepted.
+	Outcomes(ctx context.Context, rule string, limit int) ([]Outcome, error)
+	// Told keeps what the source knows now.
+	Told(ctx context.Context, rule string, told []Told) error
+}
+
+// Alarm is a Sink that tells people what is wrong with a source.
+type Alarm interface {
+	// Alarm says what is wrong with a subject, such as the database of a rule; nothing any more when what is empty.
+	Alarm(subject, what string)
+}
