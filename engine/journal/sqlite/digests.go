@@ -20,6 +20,7 @@ const logEntry = 12 // bytes: hash, sum
 // digests remembers the last delivered form of every object.
 type digests struct {
 	sizes  sizes
+	pages  sync.RWMutex // held by who reads pages, and taken before mu
 	mu     sync.RWMutex
 	active map[uint64]uint32
 	frozen []digest // nil, or being merged, ascending
@@ -155,13 +156,14 @@ func (d *digests) merge(t *tx) error {
 	return nil
 }
 
-// swap changes memory to what the file holds. Who reads between the commit and this finds a page gone and an object unknown, which is sent again.
+// swap changes memory to what the file holds, while nobody reads pages.
 func (d *digests) swap(t *tx, old int, part []digest, pages []digestPage, finished bool) {
 	fresh := make([]uint64, len(pages))
 	for i, p := range pages {
 		fresh[i] = p.first
 	}
 	page := d.page
+	t.withhold(&d.pages)
 	t.then(func() {
 		d.mu.Lock()
 		defer d.mu.Unlock()
@@ -220,6 +222,8 @@ func (d *digests) mergedPages(t *tx, old []uint64, newer []digest) ([]digest, er
 
 // lookup gives the sums of hashes, 0 for unknown ones. page reads pages by their first hashes.
 func (d *digests) lookup(hashes []uint64, read func(firsts []int64, each func(first uint64, entries []byte)) error) ([]uint32, error) {
+	d.pages.RLock()
+	defer d.pages.RUnlock()
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	sums := make([]uint32, len(hashes))

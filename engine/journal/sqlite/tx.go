@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/culvert/culvert/engine/journal/internal/codec"
 )
@@ -27,9 +28,13 @@ type tx struct {
 	chains map[int64][]int64
 	idents map[int64]int64
 	after  []func()
+	commit []sync.Locker // held from before the commit until memory says the same as the file
 	// How much it adds sets the pace of merging.
 	appended, remembered int
 }
+
+// withhold keeps what l guards from being read while the file and memory say different things.
+func (t *tx) withhold(l sync.Locker) { t.commit = append(t.commit, l) }
 
 // then runs f once the transaction is durable.
 func (t *tx) then(f func()) { t.after = append(t.after, f) }

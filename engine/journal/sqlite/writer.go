@@ -183,6 +183,10 @@ func (w *writer) attempt(batch []*op) (failed *op, err error) {
 	}
 	failed, err = w.fill(t, batch)
 	if err == nil {
+		for _, l := range t.commit {
+			l.Lock()
+			defer l.Unlock()
+		}
 		err = t.exec("COMMIT")
 	}
 	if err != nil {
