@@ -24,10 +24,34 @@ func Evaluate(flow *Flow, in rules.Input) (Evaluation, error) {
 }
 
 // EvaluateTraced is Evaluate that tells every step to trace, when it is not nil.
-func EvaluateTraced(flow *Flow, in rules.Input, trace func(rules.Step)) (e Evaluation, err error) {
+func EvaluateTraced(flow *Flow, in rules.Input, trace func(rules.Step)) (Evaluation, error) {
+	return (&evaluator{flow: flow, trace: trace}).evaluate(in)
+}
+
+// evaluator runs a rule on one record after the other, with less garbage than each alone. Not safe for concurrent use.
+type evaluator struct {
+	flow  *Flow
+	trace func(rules.Step)
+	scope *rules.Scope
+}
+
+func (v *evaluator) evaluate(in rules.Input) (e Evaluation, err error) {
+	flow, scope := v.flow, v.scope
+	v.scope = nil // not used again when this breaks down
 	defer recovered(flow, &err)
-	scope := flow.Rule.Begin(in)
-	scope.Trace = trace
+	if scope == nil {
+		scope = flow.Rule.Begin(in)
+		scope.Trace = v.trace
+	} else {
+		scope.Reset(in)
+	}
+	if e, err = run(flow, scope); err == nil {
+		v.scope = scope
+	}
+	return e, err
+}
+
+func run(flow *Flow, scope *rules.Scope) (e Evaluation, err error) {
 	if e.Skipped, e.ID, e.Key, err = identify(flow.Rule, scope); err != nil || e.Skipped {
 		return e.failed(err)
 	}

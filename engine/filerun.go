@@ -172,13 +172,21 @@ func (run *fileRun) weight(row files.Row) int64 {
 
 // evaluate runs the rule on the rows of a chunk. What needs no server is settled; the rest has jobs.
 func (run *fileRun) evaluate(c *chunk) {
+	evaluator := evaluator{flow: run.flow}
+	var source map[string]any // of the rows of a chunk only the place differs
 	for i, row := range c.rows {
 		if c.errs[i] != nil {
 			row.outcome = rowOutcome{state: journal.Failed, attempts: 1, problem: unreadableRow(c.errs[i])}
 			row.settled = true
 			continue
 		}
-		e, err := Evaluate(run.flow, rules.Input{Body: row.body, Source: SourceFields(row.origin(), run.source.Received)})
+		if source == nil || row.sheet != c.rows[i-1].sheet {
+			source = SourceFields(row.origin(), run.source.Received)
+		}
+		if row.line > 0 {
+			source["row"] = row.line
+		}
+		e, err := evaluator.evaluate(rules.Input{Body: row.body, Source: source})
 		row.id, row.key = e.ID, e.Key
 		switch {
 		case err != nil:

@@ -137,9 +137,13 @@ func (s *Scope) SetResult(action string, fields map[string]any) { s.env[action] 
 
 // step tells the trace, if there is one.
 func (s *Scope) step(step Step, err error) {
-	if s.Trace == nil {
-		return
+	if s.Trace != nil {
+		s.traced(step, err)
 	}
+}
+
+// traced is apart, so that a step is not kept on the heap when nobody looks.
+func (s *Scope) traced(step Step, err error) {
 	errors.As(err, &step.Failed)
 	s.Trace(step)
 }

@@ -88,7 +88,7 @@ func open(ctx context.Context, path string, o journal.Options, size sizes) (*Sto
 		finder: newFinder(size), digests: newDigests(size), claims: newClaims(), wake: make(chan struct{}, 1),
 	}
 	s.writing, err = sql.Open("sqlite", dsn(path,
-		"auto_vacuum(incremental)", "journal_mode(wal)", "synchronous(full)", "cache_size(-16000)", "secure_delete(on)", "journal_size_limit(67108864)"))
+		"auto_vacuum(incremental)", "journal_mode(wal)", "synchronous(full)", "cache_size(-4000)", "secure_delete(on)", "journal_size_limit(67108864)"))
 	if err != nil {
 		return nil, fmt.Errorf("open the journal: %w", err)
 	}
@@ -97,7 +97,7 @@ func open(ctx context.Context, path string, o journal.Options, size sizes) (*Sto
 		_ = s.writing.Close()
 		return nil, err
 	}
-	db, err := sql.Open("sqlite", dsn(path, "query_only(1)", "cache_size(-8000)"))
+	db, err := sql.Open("sqlite", dsn(path, "query_only(1)", "cache_size(-2000)"))
 	if err != nil {
 		_ = s.writing.Close()
 		return nil, fmt.Errorf("open the journal: %w", err)
