@@ -1,13 +1,24 @@
 package actions
 
-import "context"
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+)
 
 // Contribution is what one item of one record gives to an aggregate value. The same contributor gives to one slot at a time.
 type Contribution struct {
-	Contributor string // the item: stable for a record, however often it is corrected
+	Contributor string // the item, as ContributorOf names it: stable for a record, however often it is corrected
 	Slot        string // the aggregate value that it gives to; empty when it gives nothing any more
 	Value       string // a number, or for the last value any text
 	At          string // orders the contributions of a slot: the later text is the later contribution
+}
+
+// ContributorOf names an item of a record, without telling which record that is: a hash stands for its rule and id, and is kept when the person is
+// forgotten, so that aggregates stay what they are.
+func ContributorOf(rule, recordID, item string) string {
+	sum := sha256.Sum256([]byte(rule + "/" + recordID))
+	return hex.EncodeToString(sum[:16]) + "/" + item
 }
 
 // Tally is what all contributors of a slot give together.

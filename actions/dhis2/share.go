@@ -101,7 +101,7 @@ func newShare(function, text string, s *rules.Scope, spec *rules.ActionSpec, par
 	}
 	return &share{
 		function: function, value: text, at: on.UTC().Format(time.RFC3339),
-		contributor: strings.Join([]string{spec.Rule().Name, s.RecordID(), name, strconv.Itoa(s.Index()), part}, "/"),
+		contributor: actions.ContributorOf(spec.Rule().Name, s.RecordID(), strings.Join([]string{name, strconv.Itoa(s.Index()), part}, "/")),
 	}
 }
 

@@ -30,7 +30,7 @@ func (m memory) Contribute(ctx context.Context, list []actions.Contribution) (ma
 		left = map[string][]string{}
 		err := t.batch(ctx, func(b *pgx.Batch) {
 			for _, c := range sorted {
-				queueContribution(b, m.server, c)
+				m.queueContribution(b, c)
 			}
 		})
 		if err != nil {
@@ -49,8 +49,8 @@ func (m memory) Contribute(ctx context.Context, list []actions.Contribution) (ma
 	return left, nil
 }
 
-func queueContribution(b *pgx.Batch, server string, c actions.Contribution) {
-	contributor, slot := clean(c.Contributor), clean(c.Slot)
+func (m memory) queueContribution(b *pgx.Batch, c actions.Contribution) {
+	server, contributor, slot, value := m.server, clean(c.Contributor), clean(c.Slot), clean(c.Value)
 	b.Queue(`INSERT INTO contributions_left SELECT server, contributor, slot FROM contributions WHERE server = $1 AND contributor = $2 AND slot <> $3
 		ON CONFLICT DO NOTHING`, server, contributor, slot)
 	if slot == "" {
@@ -60,7 +60,7 @@ func queueContribution(b *pgx.Batch, server string, c actions.Contribution) {
 	b.Queue("DELETE FROM contributions_left WHERE server = $1 AND contributor = $2 AND slot = $3", server, contributor, slot)
 	b.Queue(`INSERT INTO contributions (server, contributor, slot, value, number, at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (server, contributor)
 		DO UPDATE SET slot = excluded.slot, value = excluded.value, number = excluded.number, at = excluded.at`,
-		server, contributor, slot, clean(c.Value), codec.Number(c.Value), clean(c.At))
+		server, contributor, slot, m.s.sealer.Share(server, slot, value), codec.Number(value), clean(c.At))
 }
 
 // Tallies implements actions.Contributions.
@@ -73,6 +73,9 @@ func (m memory) Tallies(ctx context.Context, slots []string) (map[string]actions
 	err := m.s.query(ctx, func(rows pgx.Rows) error {
 		var t actions.Tally
 		err := rows.Scan(&t.Slot, &t.Count, &t.Sum, &t.Last)
+		if err == nil {
+			t.Last, err = m.s.sealer.OpenShare(m.server, t.Slot, t.Last)
+		}
 		found[t.Slot] = t
 		return err
 	}, `SELECT slot, count(*), coalesce(sum(number), 0), (array_agg(value ORDER BY at DESC, contributor DESC))[1]

@@ -25,7 +25,7 @@ func (m memory) Contribute(ctx context.Context, list []actions.Contribution) (ma
 	var left map[string][]string
 	err = m.s.writer.change(ctx, len(list), func(t *tx) error {
 		for _, c := range list {
-			if err := t.contribute(m.server, c); err != nil {
+			if err := t.contribute(m.server, c, m.s.sealer.Share(m.server, c.Slot, c.Value)); err != nil {
 				return err
 			}
 		}
@@ -45,7 +45,7 @@ func (m memory) Contribute(ctx context.Context, list []actions.Contribution) (ma
 	return left, nil
 }
 
-func (t *tx) contribute(server string, c actions.Contribution) error {
+func (t *tx) contribute(server string, c actions.Contribution, stored string) error {
 	err := t.exec(`INSERT OR IGNORE INTO contributions_left SELECT server, contributor, slot FROM contributions WHERE server = ? AND contributor = ? AND slot <> ?`,
 		server, c.Contributor, c.Slot)
 	if err != nil {
@@ -62,7 +62,7 @@ func (t *tx) contribute(server string, c actions.Contribution) error {
 		number = *n
 	}
 	return t.exec("INSERT OR REPLACE INTO contributions (server, contributor, slot, value, number, at) VALUES (?, ?, ?, ?, ?, ?)",
-		server, c.Contributor, c.Slot, c.Value, number, c.At)
+		server, c.Contributor, c.Slot, stored, number, c.At)
 }
 
 // Tallies implements actions.Contributions.
@@ -78,6 +78,9 @@ func (m memory) Tallies(ctx context.Context, slots []string) (map[string]actions
 	err = scan(rows, err, func(rows *sql.Rows) error {
 		var t actions.Tally
 		err := rows.Scan(&t.Slot, &t.Count, &t.Sum, &t.Last)
+		if err == nil {
+			t.Last, err = m.s.sealer.OpenShare(m.server, t.Slot, t.Last)
+		}
 		out[t.Slot] = t
 		return err
 	})

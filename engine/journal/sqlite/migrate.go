@@ -75,7 +75,11 @@ func migrateOnce(ctx context.Context, conn *sql.Conn, place string, steps []stri
 	}
 	if now == version {
 		script := fmt.Sprintf("%s;\nPRAGMA application_id = %d;\nPRAGMA user_version = %d;", steps[version], applicationID, version+1)
-		if _, err := conn.ExecContext(ctx, script); err != nil {
+		_, err := conn.ExecContext(ctx, script)
+		if err == nil && version+1 == hiddenContributors {
+			err = hideContributors(ctx, conn)
+		}
+		if err != nil {
 			return false, fmt.Errorf("bring the journal to format %d: %w", version+1, explain(err, place))
 		}
 	}

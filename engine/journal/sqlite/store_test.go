@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/journal/journaltest"
 	"github.com/culvert/culvert/engine/journal/sqlite"
@@ -192,6 +193,9 @@ func TestEncryption(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := s.Edit(t.Context(), r.Seq, []byte(`{"name":"Amina Njeri M"}`), "asha", "name"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Memory("national").(actions.Contributions).Contribute(t.Context(), []actions.Contribution{{Contributor: "a", Slot: "march", Value: "Amina Njeri", At: "1"}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {

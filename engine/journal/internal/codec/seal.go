@@ -9,6 +9,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/culvert/culvert/engine/journal"
 )
@@ -24,6 +25,7 @@ const (
 	PurposeBody    = "body"
 	PurposeOrigin  = "origin"
 	PurposeProblem = "problem"
+	purposeShare   = "contribution"
 	purposeCheck   = "check"
 )
 
@@ -92,6 +94,34 @@ func (s *Sealer) Open(purpose string, ident int64, stored []byte) ([]byte, error
 		return payload, nil
 	}
 	return nil, fmt.Errorf("a stored payload has the unknown form %d: the journal is damaged", stored[0])
+}
+
+// How a contribution's value is kept as a text.
+const (
+	shareClear  = "="
+	shareSealed = "enc:"
+)
+
+// Share gives the text that is stored for what is contributed to the slot of a server.
+func (s *Sealer) Share(server, slot, value string) string {
+	if s.aead == nil {
+		return shareClear + value
+	}
+	return shareSealed + base64.StdEncoding.EncodeToString(s.Seal(purposeShare, int64(Object(server, slot)), []byte(value)))
+}
+
+// OpenShare gives the value of what Share stored; empty for nothing.
+func (s *Sealer) OpenShare(server, slot, stored string) (string, error) {
+	if value, ok := strings.CutPrefix(stored, shareClear); ok || stored == "" {
+		return value, nil
+	}
+	text, ok := strings.CutPrefix(stored, shareSealed)
+	sealed, err := base64.StdEncoding.DecodeString(text)
+	if !ok || err != nil {
+		return "", errors.New("what a record gives to an aggregate value cannot be read: the journal is damaged")
+	}
+	value, err := s.Open(purposeShare, int64(Object(server, slot)), sealed)
+	return string(value), err
 }
 
 // Check gives a text that Verify can tell the right key by; empty without a key.
