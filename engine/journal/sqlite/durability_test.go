@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -149,95 +148,5 @@ func runChild(t *testing.T, p place, first int64, life time.Duration, said func(
 	}
 	if err := cmd.Wait(); err == nil || !strings.Contains(err.Error(), "killed") {
 		t.Fatalf("the process ended by itself: %v", err)
-	}
-}
-
-// TestPowerLoss cuts the write-ahead log at random points that a power loss could leave: after what was on the disk when the last record was
-// acknowledged, with or without a torn tail. All acknowledged records are there afterwards.
-func TestPowerLoss(t *testing.T) {
-	t.Parallel()
-	p := newPlace(t)
-	s := p.open(t, journal.Options{})
-	for name, want := range map[string]string{"synchronous": "2", "journal_mode": "wal"} {
-		if got, err := s.PragmaValue(t.Context(), name); err != nil || got != want {
-			t.Fatalf("%s is %s, not %s: %v", name, got, want, err)
-		}
-	}
-	// Without checkpoints the log only grows, so that its length says what was written when.
-	if err := s.Pragma(t.Context(), "wal_autocheckpoint = 0"); err != nil {
-		t.Fatal(err)
-	}
-	type moment struct {
-		seq, log int64
-	}
-	var mu sync.Mutex
-	var moments []moment
-	var wg sync.WaitGroup
-	for n := range int64(4) {
-		wg.Go(func() {
-			for i := n * 1000; i < n*1000+60; i++ {
-				r := journaltest.Form(i)
-				if _, err := s.Append(context.Background(), []*journal.Record{r}, nil); err != nil {
-					t.Error(err)
-					return
-				}
-				info, err := os.Stat(string(p) + "-wal")
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				mu.Lock()
-				moments = append(moments, moment{r.Seq, info.Size()})
-				mu.Unlock()
-			}
-		})
-	}
-	wg.Wait()
-	main, err := os.ReadFile(string(p))
-	if err != nil {
-		t.Fatal(err)
-	}
-	log, err := os.ReadFile(string(p) + "-wal")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for range 30 {
-		at := moments[rand.IntN(len(moments))].log
-		cut := at + rand.Int64N(int64(len(log))-at+1)
-		left := append([]byte{}, log[:cut]...)
-		if rand.IntN(2) == 0 {
-			for range rand.IntN(9000) {
-				left = append(left, byte(rand.Uint32()))
-			}
-		}
-		copied := newPlace(t)
-		if err := os.MkdirAll(filepath.Dir(string(copied)), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		for suffix, content := range map[string][]byte{"": main, "-wal": left} {
-			if err := os.WriteFile(string(copied)+suffix, content, 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		after := copied.open(t, journal.Options{})
-		if err := after.Check(t.Context()); err != nil {
-			t.Fatalf("log cut at %d of %d: %v", cut, len(log), err)
-		}
-		all, err := after.Select(t.Context(), journal.Filter{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		found := map[int64]bool{}
-		for _, r := range all {
-			found[r.Seq] = true
-		}
-		for _, m := range moments {
-			if m.log <= cut && !found[m.seq] {
-				t.Fatalf("log cut at %d of %d: record %d, acknowledged at %d, is lost", cut, len(log), m.seq, m.log)
-			}
-		}
-		if err := after.Close(); err != nil {
-			t.Fatal(err)
-		}
 	}
 }
