@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 )
 
-//go:embed all:anc all:tour all:cookbook
+//go:embed all:anc all:tour all:cookbook all:triggers
 var files embed.FS
 
 // Names lists the examples.
