@@ -3,8 +3,6 @@ package schedule
 import (
 	"context"
 	"fmt"
-	"net/http"
-	"net/url"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,7 +12,6 @@ import (
 
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
-	"github.com/culvert/culvert/rules/expression"
 	"github.com/culvert/culvert/rules/yamlnode"
 	"github.com/culvert/culvert/sources/database"
 	"github.com/culvert/culvert/sources/files"
@@ -199,151 +196,6 @@ func feedOf(c settings.Reader) string {
 	return found
 }
 
-// interval is a schedule that runs again after a length of time.
-type interval time.Duration
-
-// Next gives the time of the run after one.
-func (i interval) Next(t time.Time) time.Time { return t.Add(time.Duration(i)) }
-
-var fields = cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor)
-
-func times(c settings.Reader, zone *time.Location) cron.Schedule {
-	if name := c.Text("time_zone"); name != "" {
-		z, err := time.LoadLocation(name)
-		if err != nil || name == "Local" {
-			c.Wrong(c.Config.Get("time_zone"), "unknown-zone", fmt.Sprintf("%q is not a time zone", name), "use a name such as Africa/Dar_es_Salaam")
-		} else {
-			zone = z
-		}
-	}
-	spec := c.Text("cron")
-	switch {
-	case c.Has("cron") && c.Has("every"):
-		c.Wrong(c.Config.Key("every"), "cron", "the schedule has both cron and every", "keep one of them")
-	case !c.Has("cron") && !c.Has("every"):
-		c.Missing("cron or every", `write cron: "0 3 * * *" for three in the morning, or every: 1h`)
-	case c.Has("every"):
-		if d := c.Duration("every", time.Hour, time.Second, 366*24*time.Hour); d > 0 {
-			return interval(d)
-		}
-	case spec != "":
-		s, err := fields.Parse(spec)
-		if err != nil || strings.Contains(spec, "TZ=") {
-			c.Wrong(c.Config.Get("cron"), "cron", fmt.Sprintf("%q is no cron expression", spec), `write minute, hour, day of month, month, day of week, such as "0 3 * * 1" for Mondays at three; the zone goes into time_zone:`)
-			return nil
-		}
-		switch s := s.(type) {
-		case *cron.SpecSchedule:
-			s.Location = zone
-		case cron.ConstantDelaySchedule:
-			return interval(s.Delay)
-		}
-		if s.Next(time.Now()).IsZero() {
-			c.Wrong(c.Config.Get("cron"), "cron", fmt.Sprintf("%q names a day that never comes", spec), "check day and month")
-		}
-		return s
-	}
-	return nil
-}
-
-func readHTTP(c settings.Reader) *HTTP {
-	h, ok := c.Sub("http")
-	if !ok {
-		return nil
-	}
-	h.Known("url", "params", "auth", "items", "next", "timeout")
-	out := &HTTP{Params: params(h), Items: items(h), Timeout: h.Duration("timeout", defaultTimeout, time.Second, time.Hour)}
-	out.URL = h.Required("url", "write the address to read, such as https://registry.example.org/api/people")
-	if out.URL != "" && !strings.HasPrefix(out.URL, "${") {
-		u, err := url.Parse(out.URL)
-		switch n := h.Config.Get("url"); {
-		case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
-			h.Wrong(n, "bad-url", fmt.Sprintf("%q is no address", out.URL), "write it as https://host/path")
-		case u.User != nil:
-			h.Wrong(n, "secret-in-file", "the address holds credentials", "move them to auth:, as ${NAME}")
-		}
-	}
-	out.Auth = readAuth(h)
-	out.Next = readNext(h)
-	return out
-}
-
-func readAuth(h settings.Reader) Auth {
-	var a Auth
-	r, ok := h.Sub("auth")
-	if !ok {
-		return a
-	}
-	r.Known("basic", "bearer", "header")
-	if len(r.Config.Pairs()) != 1 {
-		r.Wrong(r.Config, "bad-auth", "auth must name one way to log in", "one of basic, bearer or header")
-		return a
-	}
-	secret := func(r settings.Reader, key string) string {
-		text := r.Required(key, "write "+key+": ${NAME}, and set NAME in the environment")
-		if text != "" && !strings.Contains(text, "${") {
-			r.Wrong(r.Config.Get(key), "secret-in-file", key+" stands in the file, where everyone who can read the repository sees it", "write "+key+": ${NAME}, and set NAME in the environment")
-		}
-		return text
-	}
-	if b, ok := r.Sub("basic"); ok {
-		b.Known("username", "password")
-		a.Username, a.Password = b.Required("username", "write username: ${NAME}"), secret(b, "password")
-	}
-	if r.Has("bearer") {
-		a.Bearer = secret(r, "bearer")
-	}
-	if b, ok := r.Sub("header"); ok {
-		b.Known("name", "value")
-		a.Header, a.Key = http.CanonicalHeaderKey(b.Required("name", "write name: X-API-Key")), secret(b, "value")
-	}
-	return a
-}
-
-func readNext(h settings.Reader) Next {
-	var n Next
-	node := h.Config.Get("next")
-	if node == nil {
-		return n
-	}
-	if node.Kind == yamlnode.Scalar {
-		if n.Link = node.Value == "link"; !n.Link {
-			h.Wrong(node, "next", fmt.Sprintf("next is not %q", node.Value), "write next: link, or next: {header: ...}, {field: ...} or {page: ...}")
-		}
-		return n
-	}
-	r, ok := h.Sub("next")
-	if !ok {
-		return n
-	}
-	r.Known("header", "field", "param", "page", "first")
-	ways := 0
-	for _, key := range []string{"header", "field", "page"} {
-		if r.Has(key) {
-			ways++
-		}
-	}
-	if ways != 1 {
-		r.Wrong(node, "next", "next says in one way how the next page is found", "keep one of header, field and page")
-	}
-	n.Header, n.Page, n.Param = r.Text("header"), r.Text("page"), r.Text("param")
-	n.First = r.Whole("first", 1, 0, 1)
-	if f := r.Config.Get("field"); f != nil {
-		program := compile(r, f, expression.Text)
-		n.Field = func(reply any) (string, error) {
-			if program == nil {
-				return "", nil
-			}
-			v, err := program.Run(expression.Env{"trigger": reply})
-			if err != nil || v == nil {
-				return "", err
-			}
-			return fmt.Sprint(v), nil
-		}
-	}
-	return n
-}
-
 func readDHIS2(c settings.Reader) *DHIS2 {
 	d, ok := c.Sub("dhis2")
 	if !ok {
@@ -378,74 +230,4 @@ func readFolder(c settings.Reader) *Folder {
 		f.Glob = ""
 	}
 	return f
-}
-
-// places are what values of params may hold: the time of the run before, and of this one.
-var places = []string{"{last}", "{last_date}", "{due}", "{due_date}"}
-
-func params(r settings.Reader) map[string]string {
-	p, ok := r.Sub("params")
-	if !ok {
-		return nil
-	}
-	out := map[string]string{}
-	for _, pair := range p.Config.Pairs() {
-		text := p.Text(pair.Key.Value)
-		rest := text
-		for _, place := range places {
-			rest = strings.ReplaceAll(rest, place, "")
-		}
-		if strings.Contains(rest, "{") && !strings.Contains(rest, "${") {
-			p.Wrong(pair.Value, "params", fmt.Sprintf("%q holds a place that does not exist", text), "use "+diag.Names(places, "or"))
-		}
-		out[pair.Key.Value] = text
-	}
-	return out
-}
-
-func compile(r settings.Reader, n *yamlnode.Node, want expression.Want) *expression.Program {
-	if n.Kind != yamlnode.Scalar {
-		r.Wrong(n, "wrong-type", "this is an expression", "write it as trigger.data")
-		return nil
-	}
-	scope := expression.NewScope(expression.Options{})
-	scope.AddShape("trigger", expression.Dynamic())
-	program, problems := expression.Compile(n.Value, scope, want)
-	for _, p := range problems {
-		r.Problem(n, p.From, p.To, p.Code, p.Message, p.Hint)
-	}
-	return program
-}
-
-// items gives what picks the records out of a reply.
-func items(r settings.Reader) func(any) ([]any, error) {
-	n := r.Config.Get("items")
-	if n == nil {
-		return listed
-	}
-	program := compile(r, n, expression.List)
-	if program == nil {
-		return nil
-	}
-	return func(reply any) ([]any, error) {
-		v, err := program.Run(expression.Env{"trigger": reply})
-		if err != nil {
-			return nil, fmt.Errorf("items of the reply: %w", err)
-		}
-		if v == nil {
-			return nil, nil
-		}
-		return listed(v)
-	}
-}
-
-// listed gives the items of a list; anything else is one item.
-func listed(v any) ([]any, error) {
-	switch v := v.(type) {
-	case nil:
-		return nil, nil
-	case []any:
-		return v, nil
-	}
-	return []any{v}, nil
 }

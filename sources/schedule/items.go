@@ -1,0 +1,81 @@
+package schedule
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/expression"
+	"github.com/culvert/culvert/rules/yamlnode"
+	"github.com/culvert/culvert/sources/settings"
+)
+
+// places are what values of params may hold: the time of the run before, and of this one.
+var places = []string{"{last}", "{last_date}", "{due}", "{due_date}"}
+
+func params(r settings.Reader) map[string]string {
+	p, ok := r.Sub("params")
+	if !ok {
+		return nil
+	}
+	out := map[string]string{}
+	for _, pair := range p.Config.Pairs() {
+		text := p.Text(pair.Key.Value)
+		rest := text
+		for _, place := range places {
+			rest = strings.ReplaceAll(rest, place, "")
+		}
+		if strings.Contains(rest, "{") && !strings.Contains(rest, "${") {
+			p.Wrong(pair.Value, "params", fmt.Sprintf("%q holds a place that does not exist", text), "use "+diag.Names(places, "or"))
+		}
+		out[pair.Key.Value] = text
+	}
+	return out
+}
+
+func compile(r settings.Reader, n *yamlnode.Node, want expression.Want) *expression.Program {
+	if n.Kind != yamlnode.Scalar {
+		r.Wrong(n, "wrong-type", "this is an expression", "write it as trigger.data")
+		return nil
+	}
+	scope := expression.NewScope(expression.Options{})
+	scope.AddShape("trigger", expression.Dynamic())
+	program, problems := expression.Compile(n.Value, scope, want)
+	for _, p := range problems {
+		r.Problem(n, p.From, p.To, p.Code, p.Message, p.Hint)
+	}
+	return program
+}
+
+// items gives what picks the records out of a reply.
+func items(r settings.Reader) func(any) ([]any, error) {
+	n := r.Config.Get("items")
+	if n == nil {
+		return listed
+	}
+	program := compile(r, n, expression.List)
+	if program == nil {
+		return nil
+	}
+	return func(reply any) ([]any, error) {
+		v, err := program.Run(expression.Env{"trigger": reply})
+		if err != nil {
+			return nil, fmt.Errorf("items of the reply: %w", err)
+		}
+		if v == nil {
+			return nil, nil
+		}
+		return listed(v)
+	}
+}
+
+// listed gives the items of a list; anything else is one item.
+func listed(v any) ([]any, error) {
+	switch v := v.(type) {
+	case nil:
+		return nil, nil
+	case []any:
+		return v, nil
+	}
+	return []any{v}, nil
+}

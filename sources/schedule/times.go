@@ -1,0 +1,58 @@
+package schedule
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/robfig/cron/v3"
+
+	"github.com/culvert/culvert/sources/settings"
+)
+
+// interval is a schedule that runs again after a length of time.
+type interval time.Duration
+
+// Next gives the time of the run after one.
+func (i interval) Next(t time.Time) time.Time { return t.Add(time.Duration(i)) }
+
+var fields = cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor)
+
+func times(c settings.Reader, zone *time.Location) cron.Schedule {
+	if name := c.Text("time_zone"); name != "" {
+		z, err := time.LoadLocation(name)
+		if err != nil || name == "Local" {
+			c.Wrong(c.Config.Get("time_zone"), "unknown-zone", fmt.Sprintf("%q is not a time zone", name), "use a name such as Africa/Dar_es_Salaam")
+		} else {
+			zone = z
+		}
+	}
+	spec := c.Text("cron")
+	switch {
+	case c.Has("cron") && c.Has("every"):
+		c.Wrong(c.Config.Key("every"), "cron", "the schedule has both cron and every", "keep one of them")
+	case !c.Has("cron") && !c.Has("every"):
+		c.Missing("cron or every", `write cron: "0 3 * * *" for three in the morning, or every: 1h`)
+	case c.Has("every"):
+		if d := c.Duration("every", time.Hour, time.Second, 366*24*time.Hour); d > 0 {
+			return interval(d)
+		}
+	case spec != "":
+		s, err := fields.Parse(spec)
+		if err != nil || strings.Contains(spec, "TZ=") {
+			c.Wrong(c.Config.Get("cron"), "cron", fmt.Sprintf("%q is no cron expression", spec), `write minute, hour, day of month, month, day of week, such as "0 3 * * 1" for Mondays at three; the zone goes into time_zone:`)
+			return nil
+		}
+		switch s := s.(type) {
+		case *cron.SpecSchedule:
+			s.Location = zone
+		case cron.ConstantDelaySchedule:
+			return interval(s.Delay)
+		}
+		if s.Next(time.Now()).IsZero() {
+			c.Wrong(c.Config.Get("cron"), "cron", fmt.Sprintf("%q names a day that never comes", spec), "check day and month")
+		}
+		return s
+	}
+	return nil
+}
