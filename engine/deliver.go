@@ -33,7 +33,7 @@ func (l *lane) deliver(jobs []*job, s delivery.Setting, full bool) {
 	if l.r.work.Err() == nil {
 		sent := countSent(results)
 		full = full && sent >= s.Batch*9/10 // what was not sent tells nothing of the server
-		l.learn(delivery.Sample{Epoch: s.Epoch, Records: sent, Took: took, Full: full, Trouble: trouble != nil}, trouble, float64(sent)/float64(len(jobs)))
+		l.learn(delivery.Sample{Epoch: s.Epoch, Records: sent, Took: took, Full: full, Trouble: trouble != nil && trouble.problem.Class != actions.ClassCredentials}, trouble, float64(sent)/float64(len(jobs)))
 	}
 	l.r.metrics.batch(l.name, len(jobs), took)
 	l.landed(again) // the server is free for the next batch while this one is recorded

@@ -148,10 +148,18 @@ func (l *lane) send(s delivery.Setting) {
 	l.flying.Go(func() { l.deliver(jobs, s, full) })
 }
 
-// take removes up to n jobs from the queues: what must be sent again first, then records and rows by turns.
+// take removes up to n jobs from the queues: what must be sent again first, then records and rows by turns. What got no answer more than once goes in
+// ever smaller batches and among itself, until a record that the server cannot bear is alone.
 func (l *lane) take(n int) []*job {
 	jobs := make([]*job, 0, min(n, l.queued()))
+	suspect := len(l.again) > 0 && l.again[0].strikes > 1
+	if suspect {
+		n = max(n>>min(l.again[0].strikes-1, 16), l.server.Batch.MinBatch)
+	}
 	for len(jobs) < n && l.queued() > 0 {
+		if suspect && (len(l.again) == 0 || l.again[0].strikes < 2) {
+			break
+		}
 		l.turn = !l.turn
 		switch {
 		case len(l.again) > 0:

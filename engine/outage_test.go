@@ -120,6 +120,57 @@ func TestPoisonDoesNotBlock(t *testing.T) {
 	})
 }
 
+// chokingTarget gives no answer at all to a batch that holds the poison.
+type chokingTarget struct {
+	*target
+	choked atomic.Int64
+}
+
+func (g *chokingTarget) Deliver(ctx context.Context, plans []actions.Plan) []actions.Result {
+	for _, p := range plans {
+		if p.Record.RecordID != "poison" {
+			continue
+		}
+		g.choked.Add(1)
+		results := make([]actions.Result, len(plans))
+		for i, p := range plans {
+			for range p.Writes {
+				results[i].Outcomes = append(results[i].Outcomes, actions.Outcome{Status: actions.Retry, Class: actions.ClassServer, Code: "timeout", Cause: "no answer in time"})
+			}
+		}
+		return results
+	}
+	return g.target.Deliver(ctx, plans)
+}
+
+// TestPoisonOfABatchIsFound has a record for which the server leaves whole batches unanswered: they become smaller until it is alone, in few tries.
+func TestPoisonOfABatchIsFound(t *testing.T) {
+	w := newWorld(t, testProgram(t, "visits"))
+	choking := &chokingTarget{target: w.target}
+	w.config.Servers = map[string]Server{"national": {Target: choking}}
+	w.make()
+	const records = 400
+	for from := 0; from < records; from += 100 {
+		var batch []sources.Record
+		for n := from; n < from+100; n++ {
+			batch = append(batch, item("visits", fmt.Sprint("v", n), fmt.Sprint("p", n), n))
+		}
+		if from == 100 {
+			batch[3] = item("visits", "poison", "px", 1)
+		}
+		w.accept(batch...)
+	}
+	w.start()
+	w.until("the others are delivered and the poison waits with a counted try", func() bool {
+		r := w.record("poison")
+		return w.states()[journal.Delivered] == records-1 && r.State == journal.Pending && r.Attempts >= 1
+	})
+	// For every try of the record: as often as a batch of 500 can be halved, and as often as a record may be alone without an answer.
+	if n, most := choking.choked.Load(), int64((9+poison)*(w.record("poison").Attempts+1)); n > most {
+		t.Errorf("%d batches got no answer, %d would do", n, most)
+	}
+}
+
 func TestGivesUpWaitingForAParent(t *testing.T) {
 	w := newWorld(t, testProgram(t, "visits"))
 	w.config.Limits.ParentFor = 4

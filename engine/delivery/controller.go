@@ -40,6 +40,7 @@ type Controller struct {
 	hold    int     // epochs to stay settled
 	cap     point   // below what made trouble; zero without one
 	epoch   int
+	strikes int // troubles of this epoch
 	skip    int // samples of this epoch that are still those of a server changing over
 	count   int
 	sum     float64 // seconds
@@ -55,13 +56,17 @@ var moves = []struct {
 }{{2, 0}, {1, +1}, {1.4, 0}, {1, -1}, {0.7, 0}}
 
 const (
-	gain      = 1.015 // a step up must bring this much
-	loss      = 0.997 // a step down may cost this much
-	collapse  = 0.7   // of the known rate: the server has changed
-	minHold   = 16    // epochs between two searches, doubled every time that nothing better is found
-	maxHold   = 256
-	slowdown  = 3 // times the known latency: no need to wait for the whole epoch
-	startSize = 16
+	gain     = 1.015 // a step up must bring this much
+	loss     = 0.997 // a step down may cost this much
+	collapse = 0.7   // of the known rate: the server has changed
+	minHold  = 16    // epochs between two searches, doubled every time that nothing better is found
+	maxHold  = 256
+	slowdown = 3 // times the known latency: no need to wait for the whole epoch
+	// On a bad line a request is lost now and then, whatever is asked for. Only what fails again under one setting is put down to it, and what fails after
+	// the server had long tried.
+	baseStrikes, trialStrikes = 3, 2
+	patience                  = 5 * time.Second // of a server whose latency is not known
+	startSize                 = 16
 )
 
 // NewController starts small: a server that is unknown is not hit with its limit.
@@ -87,7 +92,7 @@ func (c *Controller) Settled() bool { return c.move >= len(moves) && !c.trying }
 func (c *Controller) Observe(s Sample) {
 	if s.Trouble {
 		if s.Epoch == c.epoch {
-			c.trouble()
+			c.struck(s.Took)
 		}
 		return
 	}
@@ -107,6 +112,41 @@ func (c *Controller) Observe(s Sample) {
 		return
 	}
 	c.decide(float64(c.now.concurrency)*c.batch/float64(c.count)/mean, time.Duration(mean*float64(time.Second)))
+}
+
+// struck takes in that a batch got no answer after so long.
+func (c *Controller) struck(took time.Duration) {
+	c.strikes++
+	long := patience.Seconds()
+	if c.latency > 0 {
+		long = slowdown * c.latency * c.share()
+	}
+	switch {
+	case took.Seconds() < long && c.strikes < c.bearable():
+	case c.trying && took.Seconds() < long:
+		// What is known to work goes on; what is more than this is left alone for a while.
+		c.cap = c.below()
+		c.move++
+		c.next()
+	default:
+		c.trouble()
+	}
+}
+
+// bearable is at how many troubles of an epoch its setting is held to be the reason.
+func (c *Controller) bearable() int {
+	if c.trying {
+		return trialStrikes
+	}
+	return baseStrikes
+}
+
+// below is what may be tried for a while when the present setting makes trouble.
+func (c *Controller) below() point {
+	if c.trying && c.now.concurrency > c.base.concurrency {
+		return point{c.limits.MaxBatch, c.base.concurrency}
+	}
+	return point{max(c.now.batch*3/4, 1), c.now.concurrency}
 }
 
 // trouble halves everything and keeps away for a while from where it happened.
@@ -140,7 +180,7 @@ func (c *Controller) decide(rate float64, latency time.Duration) {
 		c.rate, c.latency = 0.8*c.rate+0.2*rate, 0.8*c.latency+0.2*latency.Seconds()
 		c.held++
 		if c.held < c.hold {
-			c.count, c.sum, c.batch = 0, 0, 0
+			c.strikes, c.count, c.sum, c.batch = 0, 0, 0, 0
 			return
 		}
 		c.held, c.move, c.hold, c.cap, c.rate = 0, 0, min(2*c.hold, maxHold), point{}, rate
@@ -180,7 +220,7 @@ func (c *Controller) begin(p point, trying bool) {
 	c.now, c.trying = p, trying
 	c.epoch++
 	c.skip = p.concurrency
-	c.count, c.sum, c.batch = 0, 0, 0
+	c.strikes, c.count, c.sum, c.batch = 0, 0, 0, 0
 }
 
 func (c *Controller) clamp(p point) point {

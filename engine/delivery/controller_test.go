@@ -161,6 +161,39 @@ func TestControllerStaysBelowWhatMakesTrouble(t *testing.T) {
 	}
 }
 
+// On a line that loses one request in twenty, whatever is asked for, the server is still worked as it likes best.
+func TestControllerBearsABadLine(t *testing.T) {
+	for name, s := range map[string]server{
+		"as DHIS2 2.42 was measured": {fixed: 0.172, each: 0.0278, workers: 2},
+		"high fixed cost":            {fixed: 2, each: 0.005, workers: 2},
+		"far away":                   {fixed: 0.6, each: 0.01, workers: 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			limits := Limits{MinBatch: 1, MaxBatch: 500, MaxConcurrency: 4}
+			random := rand.New(rand.NewPCG(3, 4))
+			c := NewController(limits)
+			const records = 200_000
+			took := drive(c, &s, records, func(Setting) bool { return random.IntN(20) == 0 })
+			if got, best := records/took, s.best(limits)*0.95; got < 0.75*best {
+				t.Errorf("%.1f records/s over all, at %v in the end; the line lets %.1f through", got, c.base, best)
+			}
+		})
+	}
+}
+
+// When most requests fail it asks for less, so that what comes through is not lost with a large batch.
+func TestControllerBacksOffWhenMostFails(t *testing.T) {
+	s := server{fixed: 0.1, each: 0.01, workers: 2}
+	c := NewController(Limits{MinBatch: 1, MaxBatch: 500, MaxConcurrency: 4})
+	drive(c, &s, 100_000, nil)
+	before := c.base
+	random := rand.New(rand.NewPCG(5, 6))
+	drive(c, &s, 20_000, func(Setting) bool { return random.IntN(10) < 7 })
+	if c.base.batch*c.base.concurrency*4 > before.batch*before.concurrency {
+		t.Errorf("still at %v though seven of ten fail, before it was %v", c.base, before)
+	}
+}
+
 func TestControllerKeepsBatchesWithinTheirTime(t *testing.T) {
 	s := server{fixed: 1, each: 0.1, workers: 2}
 	limits := Limits{MinBatch: 1, MaxBatch: 1000, MaxConcurrency: 2, MaxLatency: 20 * time.Second}
