@@ -65,6 +65,11 @@ func (rep *Report) addRunner(ctx context.Context, j journal.Journal, owner strin
 	if text == "" || json.Unmarshal([]byte(text), &s) != nil {
 		return nil // it has not said anything that we understand
 	}
+	for i := range s.Servers { // a pause holds as soon as it is in the journal, though the runner says so only with its next word
+		if p := rep.Controls.Servers[s.Servers[i].Name]; p != nil {
+			s.Servers[i].State, s.Servers[i].Since, s.Servers[i].Reason = ServerPaused, p.Since, p.Why
+		}
+	}
 	if !s.Stopped && rep.At.Sub(s.At) < silent {
 		rep.Runners = append(rep.Runners, s)
 	} else if rep.Last == nil || s.At.After(rep.Last.At) {
@@ -97,7 +102,7 @@ func (rep *Report) Concerns() []string {
 	}
 	for _, s := range rep.Summary.Rules {
 		if s.Failed > 0 {
-			out = append(out, fmt.Sprintf("%d records of rule %s have failed: see `culvert failures`", s.Failed, s.Rule))
+			out = append(out, failedOf(s))
 		}
 	}
 	if o := rep.Summary.Oldest; !o.IsZero() && rep.At.Sub(o) > lateAfter {
@@ -105,6 +110,13 @@ func (rep *Report) Concerns() []string {
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
+}
+
+func failedOf(s journal.RuleSummary) string {
+	if s.Failed == 1 {
+		return fmt.Sprintf("1 record of rule %s has failed: see `culvert failures`", s.Rule)
+	}
+	return fmt.Sprintf("%d records of rule %s have failed: see `culvert failures`", s.Failed, s.Rule)
 }
 
 // concern says in a sentence why a server does not take records; empty when it does, or when that is as people want it.

@@ -61,7 +61,7 @@ With --list every record is shown; with --waiting those that wait for another tr
 
 func (a *app) printCauses(causes []journal.Cause, format string, waiting bool) error {
 	if format == "json" {
-		if err := a.json(causes); err != nil {
+		if err := a.json(causesForPrograms(causes)); err != nil {
 			return err
 		}
 	} else if len(causes) == 0 {
@@ -108,7 +108,7 @@ func nameOf(r *journal.Record) string {
 
 func (a *app) listFailures(records []*journal.Record, format string) error {
 	if format == "json" {
-		if err := a.json(records); err != nil {
+		if err := a.json(recordsForPrograms(records)); err != nil {
 			return err
 		}
 	} else {

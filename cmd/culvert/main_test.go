@@ -98,10 +98,10 @@ func sandboxCommand(ts *testscript.TestScript, _ bool, args []string) {
 const eventuallyLimit = 30 * time.Second
 
 func eventuallyCommand(ts *testscript.TestScript, neg bool, args []string) {
-	commands := map[string]func(*testscript.TestScript, []string) error{"get": get, "delivered": delivered, "logged": logged}
+	commands := map[string]func(*testscript.TestScript, []string) error{"get": get, "delivered": delivered, "failed": failed, "logged": logged}
 	do, ok := commands[args[0]]
 	if !ok || neg {
-		ts.Fatalf("usage: eventually get|delivered|logged ...")
+		ts.Fatalf("usage: eventually get|delivered|failed|logged ...")
 	}
 	deadline := time.Now().Add(eventuallyLimit)
 	for {

@@ -129,6 +129,13 @@ func deliveredCommand(ts *testscript.TestScript, _ bool, args []string) {
 
 // delivered wants status to count so many delivered records.
 func delivered(ts *testscript.TestScript, args []string) error {
+	return counted(ts, "delivered", args[0])
+}
+
+// failed wants status to count so many failed records.
+func failed(ts *testscript.TestScript, args []string) error { return counted(ts, "failed", args[0]) }
+
+func counted(ts *testscript.TestScript, state, want string) error {
 	c := exec.CommandContext(context.Background(), os.Args[0], "status", "--format", "json")
 	c.Dir = ts.MkAbs(".")
 	c.Env = append(os.Environ(), asChild+"=1", "CULVERT_LISTEN="+ts.Getenv("CULVERT_LISTEN"))
@@ -138,15 +145,13 @@ func delivered(ts *testscript.TestScript, args []string) error {
 		return fmt.Errorf("status: %w", err)
 	}
 	var o struct {
-		Records struct {
-			Delivered int `json:"delivered"`
-		} `json:"records"`
+		Records map[string]any `json:"records"`
 	}
 	if err := json.Unmarshal(out, &o); err != nil {
 		return fmt.Errorf("status says %q: %w", out, err)
 	}
-	if strconv.Itoa(o.Records.Delivered) != args[0] {
-		return fmt.Errorf("%d delivered", o.Records.Delivered)
+	if got := fmt.Sprint(o.Records[state]); got != want {
+		return fmt.Errorf("%s %s", got, state)
 	}
 	return nil
 }

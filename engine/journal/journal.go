@@ -279,10 +279,12 @@ type RuleSummary struct {
 
 // AuditEntry is one change that a person or the program made to records.
 type AuditEntry struct {
-	At            time.Time
-	Who, Did, Why string
-	Count         int64
-	Subject       string
+	At      time.Time `json:"at"`
+	Who     string    `json:"who"`
+	Did     string    `json:"did"`
+	Why     string    `json:"why,omitempty"`
+	Count   int64     `json:"count"`
+	Subject string    `json:"subject,omitempty"`
 }
 
 // Retention says how long things stay; zero keeps for ever. Failed records keep their payload until settled.
