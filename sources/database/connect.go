@@ -159,7 +159,10 @@ func openSQLite(c Connection, path string) (*sql.DB, error) {
 		path = filepath.Join(c.Dir, filepath.FromSlash(path))
 	}
 	if info, err := os.Stat(path); err != nil || info.IsDir() {
-		return nil, &Error{Message: "the SQLite file of the connection is not there", Mend: "check the path; it counts from the project's folder"}
+		return nil, &Error{
+			Message: fmt.Sprintf("the SQLite file of connection %q is not there", c.Name),
+			Mend:    "check the path; it counts from the project's folder",
+		}
 	}
 	mode := "mode=ro&_pragma=query_only(1)"
 	if c.Write {
