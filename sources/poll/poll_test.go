@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -35,6 +36,36 @@ func TestLoop(t *testing.T) {
 		})
 		if len(at) != 5 || at[1] != time.Hour || at[2]-at[1] > time.Second || at[3]-at[2] != 30*time.Minute || at[4]-at[3] != time.Hour {
 			t.Error(at)
+		}
+	})
+}
+
+// alarmSink notes what people are told.
+type alarmSink struct {
+	sources.Sink
+	said []string
+}
+
+func (s *alarmSink) Alarm(subject, what string) { s.said = append(s.said, subject+": "+what) }
+
+// People are told what does not work until it does, and nothing any more once it is not asked for.
+func TestLoopTellsPeople(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		sink := &alarmSink{}
+		n := 0
+		Loop(ctx, time.Hour, Subject{Sink: sink, Name: "poll of rule anc"}, slog.New(slog.DiscardHandler), func(context.Context) error {
+			switch n++; n {
+			case 2:
+				return errors.New("the database is away")
+			case 5:
+				cancel()
+			}
+			return nil
+		})
+		want := []string{"poll of rule anc: the poll of rule anc does not work: the database is away", "poll of rule anc: ", "poll of rule anc: "}
+		if !slices.Equal(sink.said, want) {
+			t.Errorf("people were told %q", sink.said)
 		}
 	})
 }
