@@ -17,6 +17,7 @@ var writing = []string{"UPDATE", "INSERT", "REPLACE", "MERGE", "DELETE", "WITH",
 // statement is a write-back taken apart at its parameters.
 type statement struct {
 	text       string
+	first      string // its first word, in capitals
 	parameters []parameter
 	sets       []string // columns that it assigns to, as far as that is seen
 }
@@ -57,7 +58,9 @@ func parseStatement(text string) (statement, []problem) {
 				out.parameters = append(out.parameters, p)
 			}
 		}
-		first = false
+		if first {
+			out.first, first = strings.ToUpper(sign), false
+		}
 		set.see(t, sign)
 	}
 	out.sets = set.columns
@@ -153,6 +156,9 @@ func (s *statement) bind(d *dialect) string {
 		at = p.to
 	}
 	b.WriteString(s.text[at:])
+	if d == sqlServer && s.first == "MERGE" {
+		b.WriteString("\n;") // without which SQL Server does not take a MERGE; the line's end closes a comment
+	}
 	return b.String()
 }
 

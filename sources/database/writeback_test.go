@@ -40,6 +40,13 @@ func TestStatementOfEveryDialect(t *testing.T) {
 	}
 }
 
+func TestMergeOfSQLServerEnds(t *testing.T) {
+	s, found := parseStatement("merge into told USING (SELECT :id AS id) r ON told.id = r.id WHEN MATCHED THEN UPDATE SET a = :outcome -- ok")
+	if len(found) > 0 || !strings.HasSuffix(s.bind(sqlServer), "-- ok\n;") || strings.Contains(s.bind(postgres), ";") {
+		t.Errorf("%v: %s", found, s.bind(sqlServer))
+	}
+}
+
 func FuzzParseStatement(f *testing.F) {
 	for _, text := range []string{"UPDATE v SET a = :outcome WHERE id = :id", "INSERT INTO v VALUES (:id, ':x', a::text)", "UPDATE v SET a := ':", ":", "::", "CALL p(:id)"} {
 		f.Add(text)
