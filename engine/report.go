@@ -42,18 +42,32 @@ func ReadReport(ctx context.Context, j journal.Journal, now time.Time) (*Report,
 			return nil, err
 		}
 	}
+	rules := map[string]journal.RuleSummary{}
 	for _, s := range rep.Summary.Rules {
 		rep.Pending += s.Pending
+		rules[s.Rule] = s
 	}
 	for _, r := range rep.Runners {
-		for _, s := range r.Servers {
-			rep.Rate += s.Rate
+		for i := range r.Servers {
+			rep.Rate += r.Servers[i].Rate
+			r.Servers[i].addWaiting(rules)
 		}
 	}
 	if rep.Rate > 0 && rep.Pending > 0 {
 		rep.Drain = time.Duration(float64(rep.Pending) / rep.Rate * float64(time.Second)).Round(time.Second)
 	}
 	return rep, nil
+}
+
+// addWaiting tells what waits for the server, of all its rules.
+func (s *ServerStatus) addWaiting(rules map[string]journal.RuleSummary) {
+	for _, name := range s.Rules {
+		r := rules[name]
+		s.Waiting += r.Pending
+		if !r.Oldest.IsZero() && (s.Oldest.IsZero() || r.Oldest.Before(s.Oldest)) {
+			s.Oldest = r.Oldest
+		}
+	}
 }
 
 func (rep *Report) addRunner(ctx context.Context, j journal.Journal, owner string) error {

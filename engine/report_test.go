@@ -66,7 +66,9 @@ func TestReportTellsTheTimeToDrain(t *testing.T) {
 		w.accept(item("visits", fmt.Sprint("v", n), fmt.Sprint("p", n), n))
 	}
 	ctx := context.Background()
-	s := Status{Owner: "test", At: time.Now(), Servers: []ServerStatus{{Name: "national", State: ServerOpen, Rate: 2}}}
+	s := Status{Owner: "test", At: time.Now(), Servers: []ServerStatus{
+		{Name: "district", State: ServerOpen}, {Name: "national", State: ServerOpen, Rate: 2, Rules: []string{"other", "visits"}},
+	}}
 	if err := w.runner.saveStatus(ctx, s); err != nil {
 		t.Fatal(err)
 	}
@@ -76,6 +78,9 @@ func TestReportTellsTheTimeToDrain(t *testing.T) {
 	}
 	if rep.Pending != 120 || rep.Drain != time.Minute || len(rep.Runners) != 1 {
 		t.Errorf("report: %d pending, %v to drain, %d runners", rep.Pending, rep.Drain, len(rep.Runners))
+	}
+	if lag := rep.Runners[0].Servers; lag[0].Waiting != 0 || lag[1].Waiting != 120 || !lag[1].Oldest.Equal(rep.Summary.Oldest) || lag[1].Oldest.IsZero() {
+		t.Errorf("servers: %+v", lag)
 	}
 	s.Stopped = true
 	if err := w.runner.saveStatus(ctx, s); err != nil {

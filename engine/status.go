@@ -57,6 +57,10 @@ type ServerStatus struct {
 	LastDelivered time.Time   `json:"last_delivered,omitzero"`
 	LastError     string      `json:"last_error,omitempty"`
 	LastErrorAt   time.Time   `json:"last_error_at,omitzero"`
+	Rules         []string    `json:"rules,omitempty"` // that send to it
+	// A report fills these in from the journal: what waits for the server, and since when.
+	Waiting int64     `json:"waiting"`
+	Oldest  time.Time `json:"oldest_pending,omitzero"`
 }
 
 // laneStats counts what a lane has done.
@@ -123,7 +127,13 @@ func (r *Runner) Status() Status {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.lanes)) {
-		s.Servers = append(s.Servers, r.lanes[name].status())
+		server := r.lanes[name].status()
+		for _, rule := range program.names() {
+			if program.Rules[rule].Server == name {
+				server.Rules = append(server.Rules, rule)
+			}
+		}
+		s.Servers = append(s.Servers, server)
 	}
 	s.Troubles = slices.SortedFunc(maps.Values(r.trouble.all()), func(a, b Trouble) int {
 		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.What, b.What))

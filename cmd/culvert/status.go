@@ -98,7 +98,11 @@ func printRunners(w io.Writer, o overview.Overview) {
 			if s.Reason != "" {
 				fmt.Fprintf(w, ", %s", s.Reason)
 			}
-			fmt.Fprintf(w, "; %.1f records/s, batches of %d, %d at a time\n", s.Rate, s.Batch, s.Concurrency)
+			fmt.Fprintf(w, "; %.1f records/s, batches of %d, %d at a time", s.Rate, s.Batch, s.Concurrency)
+			if s.Waiting > 0 {
+				fmt.Fprintf(w, "; %s waiting, the oldest for %s", count(s.Waiting, "record", "records"), length(o.At.Sub(s.Oldest)))
+			}
+			fmt.Fprintln(w)
 		}
 	}
 	fmt.Fprintln(w)

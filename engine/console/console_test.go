@@ -86,7 +86,7 @@ func do(t *testing.T, req *http.Request) (int, string, http.Header) {
 func TestPagesShowNoPersonalData(t *testing.T) {
 	srv, _ := fixture(t, Config{})
 	for path, want := range map[string]string{
-		"/":                     "records of rule anc have failed",
+		"/":                     "record of rule anc has failed",
 		"/console/failures":     "the value is not in the map &lt;sex&gt;",
 		"/console/records":      "form-1",
 		"/console/records/1":    "rules/anc.yaml:3:4",
@@ -215,7 +215,7 @@ func TestInABrowser(t *testing.T) {
 	if err != nil {
 		t.Fatalf("the browser: %v", err)
 	}
-	if !strings.Contains(string(dom), "records of rule anc have failed") {
+	if !strings.Contains(string(dom), "record of rule anc has failed") {
 		t.Errorf("the browser shows\n%s", dom)
 	}
 	if out, err := exec.CommandContext(ctx, chromium, append(args, "--screenshot="+shot, srv.URL+"/console/failures")...).CombinedOutput(); err != nil {
