@@ -74,6 +74,7 @@ func (c *crash) start() *exec.Cmd {
 	if err := cmd.Start(); err != nil {
 		c.t.Fatal(err)
 	}
+	c.t.Cleanup(func() { _ = cmd.Process.Kill() }) // it outlives the test only when that fails
 	return cmd
 }
 
@@ -103,6 +104,7 @@ func (c *crash) awake() {
 }
 
 func TestKilledAtRandomMoments(t *testing.T) {
+	t.Parallel()
 	c := newCrash(t, func(dir string) string { return "sqlite:" + filepath.Join(dir, "culvert.db") })
 	for n := range c.kills {
 		c.drop(n)
@@ -120,13 +122,14 @@ func TestKilledAtRandomMoments(t *testing.T) {
 // TestThreeRunnersKilledAndFrozen has three runners on one PostgreSQL. One after another is killed and replaced, or stopped for longer than the lease
 // and woken late.
 func TestThreeRunnersKilledAndFrozen(t *testing.T) {
+	t.Parallel()
 	c := newCrash(t, func(string) string { return postgresPlace(t) })
 	runners := []*exec.Cmd{c.start(), c.start(), c.start()}
 	for n := range c.kills {
 		c.drop(n)
 		c.moment()
 		who := c.random.IntN(len(runners))
-		if n%4 == 3 {
+		if n%12 == 3 {
 			frozen := runners[who].Process
 			if err := frozen.Signal(syscall.SIGSTOP); err != nil {
 				t.Fatal(err)
@@ -201,7 +204,7 @@ func (c *crash) settle(runners ...*exec.Cmd) {
 		l.mu.Unlock()
 		select {
 		case <-finish:
-			c.t.Fatalf("it never came to rest: %d of %d written, %d files left", got, want, len(inboxOf(c.dir)))
+			c.t.Fatalf("it never came to rest: %d of %d written, files left: %q", got, want, inboxOf(c.dir))
 		default:
 		}
 	}
@@ -217,10 +220,11 @@ func (c *crash) settle(runners ...*exec.Cmd) {
 	}
 }
 
-func inboxOf(dir string) []os.DirEntry {
-	entries, _ := os.ReadDir(filepath.Join(dir, "inbox"))
-	dropped, _ := os.ReadDir(filepath.Join(dir, "drop"))
-	return append(entries, dropped...)
+// inboxOf gives the files that are not finished. A folder that a killed runner had prepared, and to which no file has come, is none; it is removed after an hour.
+func inboxOf(dir string) []string {
+	taken, _ := filepath.Glob(filepath.Join(dir, "inbox", "*", "[^.]*"))
+	dropped, _ := filepath.Glob(filepath.Join(dir, "drop", "*"))
+	return append(taken, dropped...)
 }
 
 // drop drops a file now and then; its rows go on numbering where those of the last one ended.

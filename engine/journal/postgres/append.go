@@ -263,7 +263,8 @@ func (t *tx) findDuplicates(ctx context.Context, rows []*row) error {
 		known[ident] = k
 		return err
 	}, `SELECT u.ident, r.seq, r.content, r.rule, r.id FROM unnest($1::bigint[]) u(ident),
-		LATERAL (SELECT seq, content, rule, id FROM records WHERE ident = u.ident ORDER BY seq DESC LIMIT 1) r`, idents)
+		LATERAL (SELECT ident, seq, content, rule, id FROM records r WHERE (r.ident, r.seq) <= (u.ident, 9223372036854775807)
+		ORDER BY r.ident DESC, r.seq DESC LIMIT 1) r WHERE r.ident = u.ident`, idents) // in the order of the index; see rehead
 	if err != nil {
 		return err
 	}

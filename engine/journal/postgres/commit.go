@@ -49,14 +49,14 @@ func (s *Store) Commit(ctx context.Context, b *journal.Batch) error {
 }
 
 func (t *tx) commit(ctx context.Context, b *journal.Batch, rows []*row, now int64) (lost int, err error) {
-	if err := t.saveFiles(ctx, b.Owner, b.Files); err != nil {
-		return 0, err
-	}
 	if len(rows) > 0 {
-		// Before any key is locked, as every append does.
+		// Before any file or key is locked, as everybody does who appends or makes a file known.
 		if _, err := t.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", t.s.lockID(appendLock)); err != nil {
 			return 0, fmt.Errorf("wait for other appends: %w", err)
 		}
+	}
+	if err := t.saveFiles(ctx, b.Owner, b.Files); err != nil {
+		return 0, err
 	}
 	h, err := t.held(ctx, b, rows)
 	if err != nil {
@@ -223,11 +223,14 @@ func (t *tx) settle(ctx context.Context, all holding, now int64) error {
 }
 
 // rehead sets the heads of keys, which the caller has locked, to their first unsettled records. Keys with nothing left are forgotten.
+//
+// It asks for the first record at or behind a place in the order of chain and seq, and not for the first of a chain: to that the planner may well go through
+// all records in the order of seq, when few keys have many of them.
 func (t *tx) rehead(ctx context.Context, chains []int64) error {
 	err := t.batch(ctx, func(b *pgx.Batch) {
 		b.Queue(`UPDATE keys k SET seq = h.seq, rule = h.rule, due = h.next_try, state = h.state
-			FROM unnest($1::bigint[]) u(chain) LEFT JOIN LATERAL (SELECT seq, rule, next_try, state FROM records r WHERE r.chain = u.chain AND r.state IN (0, 2)
-			ORDER BY seq LIMIT 1) h ON true WHERE k.chain = u.chain`, chains)
+			FROM unnest($1::bigint[]) u(chain) LEFT JOIN LATERAL (SELECT chain, seq, rule, next_try, state FROM records r
+			WHERE (r.chain, r.seq) > (u.chain, 0) AND r.state IN (0, 2) ORDER BY r.chain, r.seq LIMIT 1) h ON h.chain = u.chain WHERE k.chain = u.chain`, chains)
 		b.Queue("DELETE FROM keys WHERE chain = ANY($1) AND seq IS NULL AND owner IS NULL", chains)
 	})
 	if err != nil {

@@ -3,6 +3,7 @@ package postgres
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -25,6 +26,10 @@ func (s *Store) AddFile(ctx context.Context, f *journal.File) (bool, error) {
 			return false, err
 		}
 	}
+	// A source asks again after a crash: the same id is the same file, and takes no places once more.
+	if known, err := s.fileOf(ctx, f); err != nil || known != "" {
+		return known != f.ID, err
+	}
 	added := false
 	err := s.tx(ctx, func(ctx context.Context, t *tx) error {
 		place, err := t.reserve(ctx, f.Places)
@@ -43,17 +48,23 @@ func (s *Store) AddFile(ctx context.Context, f *journal.File) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("make the file %s known: %w", f.Name, err)
 	}
-	if !added {
-		// A source asks again after a crash: the same id is the same file.
-		var known string
-		if err := s.pool.QueryRow(ctx, "SELECT id FROM files WHERE rule = $1 AND sha256 = $2", f.Rule, f.SHA256).Scan(&known); err != nil {
-			return false, fmt.Errorf("make the file %s known: %w", f.Name, s.explain(err))
-		}
-		return known != f.ID, nil
+	if !added { // somebody else was quicker
+		known, err := s.fileOf(ctx, f)
+		return known != f.ID, err
 	}
 	f.State = state
 	s.tell(ctx)
 	return false, nil
+}
+
+// fileOf gives the id under which the content of a file is known for its rule, empty when it is not.
+func (s *Store) fileOf(ctx context.Context, f *journal.File) (string, error) {
+	var id string
+	err := s.pool.QueryRow(ctx, "SELECT id FROM files WHERE rule = $1 AND sha256 = $2", f.Rule, f.SHA256).Scan(&id)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return "", fmt.Errorf("make the file %s known: %w", f.Name, s.explain(err))
+	}
+	return id, nil
 }
 
 // TakeFile implements journal.Journal. An owner that is not among the living ones is silent.

@@ -257,7 +257,8 @@ func (s *Store) Summary(ctx context.Context) (journal.Summary, error) {
 // The first accepted pending record of a rule need not be the head of its key when an earlier one of another rule is; then the index of open records
 // gives it.
 const summaryQuery = `SELECT n.name, c.s0, c.s1, c.s2, c.s3, c.s4, c.s5, c.received, c.delivered,
-	(SELECT r.received FROM records r WHERE r.rule = n.id AND r.state IN (0, 2) AND r.state = 0 ORDER BY r.seq LIMIT 1),
+	(SELECT CASE WHEN f.rule = n.id THEN f.received END FROM (SELECT r.rule, r.received FROM records r WHERE (r.rule, r.seq) > (n.id, 0) AND r.state IN (0, 2)
+		AND r.state = 0 ORDER BY r.rule, r.seq LIMIT 1) f),
 	(SELECT min(k.due) FROM keys k WHERE k.rule = n.id AND k.owner IS NULL AND k.state = 0 AND k.due > 0)
 	FROM rules n, LATERAL (SELECT coalesce(sum(n) FILTER (WHERE state = 0), 0)::bigint s0, coalesce(sum(n) FILTER (WHERE state = 1), 0)::bigint s1,
 		coalesce(sum(n) FILTER (WHERE state = 2), 0)::bigint s2, coalesce(sum(n) FILTER (WHERE state = 3), 0)::bigint s3,
