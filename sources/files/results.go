@@ -4,9 +4,12 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 )
@@ -47,8 +50,12 @@ func (c *countingWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// OpenResults opens or makes a results file and continues it at an offset that Sync gave, or at its beginning.
+// OpenResults opens or makes a results file and continues it at an offset that Sync gave, or at its beginning. What it continues is a file of its own: a
+// runner that was given up for dead and writes on does so into the one before.
 func OpenResults(path string, offset int64) (*ResultsWriter, error) {
+	if err := renew(path, offset); err != nil {
+		return nil, fmt.Errorf("opening results file: %w", err)
+	}
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("opening results file: %w", err)
@@ -59,6 +66,33 @@ func OpenResults(path string, offset int64) (*ResultsWriter, error) {
 		return nil, err
 	}
 	return w, nil
+}
+
+// renew puts a copy of the first bytes of a file in its place. One that is not there, or shorter, is left as it is.
+func renew(path string, size int64) (err error) {
+	old, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if info, err := old.Stat(); err != nil || info.Size() < size {
+		return errors.Join(err, old.Close())
+	}
+	fresh := path + ".new"
+	file, err := os.OpenFile(fresh, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return errors.Join(err, old.Close())
+	}
+	_, err = io.CopyN(file, old, size)
+	if err = errors.Join(err, file.Sync(), file.Close(), old.Close()); err != nil {
+		return errors.Join(err, removeQuietly(fresh))
+	}
+	if err := os.Rename(fresh, path); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
 }
 
 func continueResults(file *os.File, offset int64) (*ResultsWriter, error) {

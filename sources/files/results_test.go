@@ -44,6 +44,46 @@ func listDir(t *testing.T, dir string) []string {
 	return names
 }
 
+// A runner that was frozen, and whose file was taken over, writes on when it wakes: not into what the other one wrote.
+func TestResultsOfALateRunnerAreNotMixedIn(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "r.csv")
+	open := func(offset int64) *ResultsWriter {
+		t.Helper()
+		w, err := OpenResults(path, offset)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w
+	}
+	write := func(w *ResultsWriter, record int64, outcome string) (offset int64) {
+		t.Helper()
+		err := w.Write(ResultRow{Record: record, Line: int(record) + 1, Outcome: outcome})
+		if err == nil {
+			offset, err = w.Sync()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return offset
+	}
+	frozen := open(0)
+	offset := write(frozen, 1, "delivered")
+	write(frozen, 2, "never recorded")
+	heir := open(offset)
+	write(heir, 2, "delivered")
+	write(frozen, 3, "late")
+	write(heir, 3, "delivered")
+	for _, w := range []*ResultsWriter{frozen, heir} {
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := "row,sheet,record,outcome,dhis2 ids,cause,mend\n2,,1,delivered,,,\n3,,2,delivered,,,\n4,,3,delivered,,,\n"
+	if diff := cmp.Diff(want, mustRead(t, path)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestResultsAreContinuedWhereTheyWereSynced(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "r.csv")
 	w, err := OpenResults(path, 0)

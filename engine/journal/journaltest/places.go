@@ -51,10 +51,17 @@ func testPlaces(t *testing.T, p Place) {
 	failed := placed(f, 12, "B")
 	failed.State = journal.Failed
 	commit(t, j, journal.Batch{New: []*journal.Record{failed}})
+	// Whoever did not hear that this was recorded says it again.
+	commit(t, j, journal.Batch{New: []*journal.Record{placed(f, 7, "A"), placed(f, 13, "C")}})
+	sum, err := j.Summary(t.Context())
+	must(t, err)
+	if r := sum.Rules[0]; r.Pending != 7 || r.Failed != 1 {
+		t.Errorf("%d are counted as pending, %d as failed", r.Pending, r.Failed)
+	}
 	check(t, j)
 	must(t, j.Close())
 	j = open(t, p)
-	wantOrder(t, j, "before row-11", "row-7 alone", "row-9", "after")
+	wantOrder(t, j, "before row-11 row-13", "row-7 alone", "row-9", "after")
 	_, err = j.Replay(t.Context(), journal.Filter{}, "me", "", false)
 	must(t, err)
 	wantOrder(t, j, "row-12")

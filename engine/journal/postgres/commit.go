@@ -63,6 +63,12 @@ func (t *tx) commit(ctx context.Context, b *journal.Batch, rows []*row, now int6
 		return 0, err
 	}
 	lost = h.lost
+	fresh, err := t.unrecorded(ctx, rows)
+	if err != nil {
+		return 0, err
+	}
+	lost += len(rows) - len(fresh)
+	rows = fresh
 	if err := t.settle(ctx, h, now); err != nil {
 		return 0, err
 	}

@@ -25,6 +25,25 @@ func (t *tx) reserve(ctx context.Context, places int64) (before int64, err error
 	return before, nil
 }
 
+// unrecorded leaves out rows of files that are records already: the answer to the commit that made them was lost, or another runner read the file meanwhile.
+func (t *tx) unrecorded(ctx context.Context, rows []*row) ([]*row, error) {
+	var places []int64
+	for _, r := range rows {
+		if r.rec.Seq > 0 {
+			r.seq = r.rec.Seq
+			places = append(places, r.seq)
+		}
+	}
+	if len(places) == 0 {
+		return rows, nil
+	}
+	known, err := numbers(ctx, t, "SELECT seq FROM records WHERE seq = ANY($1)", places)
+	if err != nil {
+		return nil, fmt.Errorf("look for rows that are recorded: %w", err)
+	}
+	return slices.DeleteFunc(slices.Clone(rows), func(r *row) bool { return r.rec.Seq > 0 && slices.Contains(known, r.seq) }), nil
+}
+
 // number gives rows their places in the order of acceptance: the next ones, unless their file has taken them a place.
 func (t *tx) number(ctx context.Context, rows []*row) error {
 	last := slices.DeleteFunc(slices.Clone(rows), func(r *row) bool { return r.always && r.rec.Seq > 0 })

@@ -88,6 +88,12 @@ func (s *Store) commit(t *tx, b *journal.Batch, held []settlement, lost bool, ro
 	if err := t.saveFiles(b.Owner, b.Files); err != nil {
 		return err
 	}
+	fresh, err := t.unrecorded(rows)
+	if err != nil {
+		return err
+	}
+	lost = lost || len(fresh) < len(rows)
+	rows = fresh
 	if err := s.settle(t, held, now); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/culvert/culvert/engine/journal/internal/codec"
@@ -20,6 +21,28 @@ func (t *tx) reserve(places int64) error {
 		return fmt.Errorf("keep places for rows: %w", err)
 	}
 	return nil
+}
+
+// unrecorded leaves out rows of files that are records already: another runner read the file meanwhile.
+func (t *tx) unrecorded(rows []*row) ([]*row, error) {
+	var places []int64
+	for _, r := range rows {
+		if r.placed {
+			r.seq = r.rec.Seq
+			places = append(places, r.seq)
+		}
+	}
+	if len(places) == 0 {
+		return rows, nil
+	}
+	known, err := t.standing(places)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(rows), func(r *row) bool {
+		_, recorded := known[r.seq]
+		return r.placed && recorded
+	}), nil
 }
 
 // partRows parts the rows that have a place of their own from those that come last.
