@@ -174,8 +174,10 @@ func TestControllerBearsABadLine(t *testing.T) {
 			c := NewController(limits)
 			const records = 200_000
 			took := drive(c, &s, records, func(Setting) bool { return random.IntN(20) == 0 })
-			if got, best := records/took, s.best(limits)*0.95; got < 0.75*best {
-				t.Errorf("%.1f records/s over all, at %v in the end; the line lets %.1f through", got, c.base, best)
+			got, best := records/took, s.best(limits)*0.95
+			t.Logf("%.1f records/s over all, at %v in the end; the line lets %.1f through", got, c.base, best)
+			if got < 0.75*best {
+				t.Error("it lets too much of the line lie idle")
 			}
 		})
 	}
