@@ -246,6 +246,9 @@ func post(t *testing.T, url, kind string, body []byte, sign func(*http.Request))
 		}
 		text, _ := io.ReadAll(res.Body)
 		_ = res.Body.Close()
+		if res.StatusCode == http.StatusServiceUnavailable && time.Now().Before(deadline) {
+			continue // it listens already, and still starts
+		}
 		if res.StatusCode != http.StatusAccepted {
 			t.Fatalf("%s answers %d: %s", url, res.StatusCode, text)
 		}

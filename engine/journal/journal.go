@@ -149,7 +149,9 @@ type Journal interface {
 	// When the store cannot write now, the error is an *ErrUnavailable and nothing was kept.
 	Append(ctx context.Context, records []*Record, cursor *sources.Cursor) (duplicates []bool, err error)
 	// Claim gives due pending records in order of Seq and marks them as in flight for the owner: never a record whose key has an
-	// earlier record that is pending, held or in flight. Records of one key come one at a time.
+	// earlier record that is pending, held or in flight. Records of one key come one at a time. One that was settled as pending for a problem of class
+	// parent lets records of other rules pass, for its parent may be among them, but not those of its own. Once one of them is delivered, it comes
+	// again at its old place and that try is not counted; when nothing but such records is left of a key, the one that is due first comes.
 	Claim(ctx context.Context, c Claim) ([]*Record, error)
 	// Release gives claimed records back untouched.
 	Release(ctx context.Context, owner string, seqs []int64) error

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -61,9 +62,16 @@ type known struct {
 	tell, told        bool // its source wants to know of its outcome, and does
 	body              string
 	claimed           string // owner
+	waits             bool   // for its parent
 }
 
 func (k *known) unsettled() bool { return k.state == journal.Pending || k.state == journal.Held }
+
+// shown is what can be seen of a record.
+func (k known) shown() known {
+	k.waits = false
+	return k
+}
 
 type machine struct {
 	t       *testing.T
@@ -125,7 +133,10 @@ func (m *machine) draw(rt *rapid.T, state journal.State) *journal.Record {
 func (m *machine) keep(r *journal.Record) {
 	m.last = max(m.last, r.Seq)
 	k := &known{seq: r.Seq, rule: r.Rule, id: r.ID, key: r.Key, content: r.Content, state: r.State, received: r.Received, touched: m.at, tell: r.Tell,
-		body: string(r.Body)}
+		body: string(r.Body), waits: waits(r.State, r.Problem)}
+	if r.Problem != nil {
+		k.code = r.Problem.Code
+	}
 	at, _ := slices.BinarySearchFunc(m.records, k, func(a, b *known) int { return cmp.Compare(a.seq, b.seq) })
 	m.records = slices.Insert(m.records, at, k)
 }
@@ -160,17 +171,43 @@ func (m *machine) append(rt *rapid.T) {
 	}
 }
 
-// free tells whether a record may be claimed: nothing of its key is in flight, and nothing unsettled comes before it.
+// waits tells whether a record that came to a state waits for its parent.
+func waits(s journal.State, p *journal.Problem) bool {
+	return s == journal.Pending && p != nil && p.Class == actions.ClassParent
+}
+
+// free tells whether a record may be claimed: nothing of its key is in flight, and nothing of its key comes before it.
 func (m *machine) free(k *known) bool {
 	if m.keys[k.key] != "" {
 		return false
 	}
 	for _, other := range m.records {
-		if other.key == k.key && (other.claimed != "" || other.seq < k.seq && other.unsettled()) {
+		if other.key == k.key && other.claimed != "" {
 			return false
 		}
 	}
-	return true
+	return m.first(k.key) == k
+}
+
+// first gives the unsettled record of a key that comes next: the first that neither waits for its parent nor stands behind one of its rule that does, or of
+// those that wait the one that is due first.
+func (m *machine) first(key string) *known {
+	var waiting []*known
+	for _, k := range m.records {
+		switch {
+		case k.key != key || !k.unsettled():
+		case k.waits:
+			waiting = append(waiting, k)
+		case !slices.ContainsFunc(waiting, func(w *known) bool { return w.rule == k.rule }):
+			return k
+		}
+	}
+	if len(waiting) == 0 {
+		return nil
+	}
+	return slices.MinFunc(waiting, func(a, b *known) int {
+		return cmp.Or(-strings.Compare(string(a.state), string(b.state)), a.next.Compare(b.next), cmp.Compare(a.seq, b.seq)) // pending before held
+	})
 }
 
 func (m *machine) claim(rt *rapid.T) {
@@ -200,7 +237,7 @@ func (m *machine) claim(rt *rapid.T) {
 		if !ok {
 			m.rt.Fatalf("record %d of key %s was claimed, which must wait", r.Seq, r.Key)
 		}
-		m.same("a claimed record", m.view(r), *k)
+		m.same("a claimed record", m.view(r), k.shown())
 		k.claimed = c.Owner
 	}
 }
@@ -235,7 +272,7 @@ func (m *machine) settle(rt *rapid.T) {
 		s := journal.Settlement{Seq: k.seq, Attempts: k.attempts + 1}
 		s.State = rapid.SampledFrom([]journal.State{journal.Delivered, journal.Failed, journal.Skipped, journal.Held, journal.Pending}).Draw(rt, "outcome")
 		if s.State != journal.Delivered && s.State != journal.Skipped {
-			s.Problem = &journal.Problem{Code: rapid.SampledFrom([]string{"E1", "E2"}).Draw(rt, "code"), Cause: "a cause"}
+			s.Problem = drawProblem(rt)
 		}
 		k.claimed = ""
 		if s.State == journal.Pending {
@@ -248,6 +285,9 @@ func (m *machine) settle(rt *rapid.T) {
 	}
 	for range rapid.IntRange(0, 2).Draw(rt, "rows") {
 		r := m.draw(rt, rapid.SampledFrom([]journal.State{journal.Pending, journal.Failed}).Draw(rt, "state"))
+		if rapid.Bool().Draw(rt, "tried") {
+			r.Problem = drawProblem(rt)
+		}
 		if len(m.kept) > 0 && rapid.Bool().Draw(rt, "at its place") {
 			i := rapid.IntRange(0, len(m.kept)-1).Draw(rt, "place")
 			r.Seq, r.Received = m.kept[i].seq, m.kept[i].received
@@ -275,10 +315,26 @@ func (m *machine) settle(rt *rapid.T) {
 	}
 }
 
+func drawProblem(rt *rapid.T) *journal.Problem {
+	return &journal.Problem{
+		Class: rapid.SampledFrom([]actions.Class{actions.ClassData, actions.ClassParent}).Draw(rt, "class"),
+		Code:  rapid.SampledFrom([]string{"E1", "E2"}).Draw(rt, "code"), Cause: "a cause",
+	}
+}
+
 func (m *machine) outcome(k *known, s journal.Settlement) {
 	k.state, k.attempts, k.next, k.touched, k.code, k.told = s.State, s.Attempts, s.NextTry, m.at, "", false
+	k.waits = waits(s.State, s.Problem)
 	if s.Problem != nil {
 		k.code = s.Problem.Code
+	}
+	if s.State != journal.Delivered {
+		return
+	}
+	for _, other := range m.records {
+		if other.key == k.key && other.waits {
+			other.waits, other.attempts, other.next = false, max(other.attempts-1, 0), time.Time{}
+		}
 	}
 }
 
@@ -343,7 +399,7 @@ func (m *machine) compare(*rapid.T) {
 	}
 	want := make([]known, len(m.records))
 	for i, k := range m.records {
-		want[i] = *k
+		want[i] = k.shown()
 	}
 	m.same("records", got, want)
 	m.compareSums()

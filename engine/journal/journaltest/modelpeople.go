@@ -60,7 +60,7 @@ func (m *machine) dismiss(rt *rapid.T) {
 	m.same("dismissed", n, m.change(func(k *known) bool {
 		return k.rule == f.Rule && slices.Contains(f.States, k.state) && k.claimed == ""
 	}, func(k *known) {
-		k.state, k.next, k.told = journal.Dismissed, time.Time{}, false
+		k.state, k.next, k.told, k.waits = journal.Dismissed, time.Time{}, false, false
 	}))
 }
 
@@ -90,7 +90,7 @@ func (m *machine) forget(rt *rapid.T) {
 			continue
 		}
 		if k.unsettled() || k.state == journal.Failed {
-			k.state, k.next, k.touched, k.code, k.told = journal.Dismissed, time.Time{}, m.at, "forgotten", false
+			k.state, k.next, k.touched, k.code, k.told, k.waits = journal.Dismissed, time.Time{}, m.at, "forgotten", false, false
 		}
 		k.key, k.body = "(forgotten)", ""
 	}

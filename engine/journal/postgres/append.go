@@ -236,7 +236,7 @@ func (t *tx) appendRows(ctx context.Context, rows []*row) error {
 	if err := t.insertRows(ctx, fresh); err != nil {
 		return fmt.Errorf("keep records: %w", err)
 	}
-	return nil
+	return t.letPass(ctx, fresh)
 }
 
 // findDuplicates marks the rows whose identity's newest record has the same content. The seq of one that repeats a row of the same append is that

@@ -213,9 +213,11 @@ func (s *Store) ClaimKeys(ctx context.Context, owner string, keys []journal.RowK
 }
 
 // takeKeys takes keys that are new, that have only records behind the row, or that a silent owner took for a row. What a row claims is its place, negative.
+// The head of a key may have passed records that wait for their parents, and those stand before the row, too.
 const takeKeys = `INSERT INTO keys AS k (chain, owner, claimed) SELECT chain, $3, -place FROM unnest($1::bigint[], $2::bigint[]) w(chain, place)
 	ON CONFLICT (chain) DO UPDATE SET owner = excluded.owner, claimed = excluded.claimed
-	WHERE (k.seq IS NULL OR excluded.claimed < 0 AND k.seq >= -excluded.claimed) AND (k.owner IS NULL OR k.claimed <= 0
+	WHERE (k.seq IS NULL OR excluded.claimed < 0 AND k.seq >= -excluded.claimed
+		AND NOT EXISTS (SELECT 1 FROM records w WHERE w.flags & 8 <> 0 AND w.chain = k.chain AND w.seq < -excluded.claimed)) AND (k.owner IS NULL OR k.claimed <= 0
 		AND NOT EXISTS (SELECT 1 FROM owners o WHERE o.owner = k.owner AND o.seen >= clock_timestamp() - $4::interval))
 	RETURNING chain`
 

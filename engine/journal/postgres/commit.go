@@ -187,8 +187,8 @@ func (t *tx) settle(ctx context.Context, all holding, now int64) error {
 	if len(all.settlements) == 0 {
 		return nil
 	}
-	var seqs, dues, clear []int64
-	var states []int16
+	var seqs, dues, clear, moved []int64
+	var states, waits []int16
 	var attempts []int32
 	var keep outcomes
 	for _, h := range all.settlements {
@@ -201,9 +201,14 @@ func (t *tx) settle(ctx context.Context, all holding, now int64) error {
 			due = codec.Micros(h.NextTry)
 		}
 		seqs, dues, states, attempts = append(seqs, h.Seq), append(dues, due), append(states, int16(h.to)), append(attempts, int32(h.Attempts))
+		waits = append(waits, 0)
+		if codec.Waits(h.State, h.Problem) {
+			waits[len(waits)-1] = codec.FlagWaits
+		}
 		t.moved(h.rule, h.state, h.to, 1)
 		if h.to == codec.Delivered {
 			t.count(h.rule, codec.Delivered, 0, now)
+			moved = append(moved, h.chain)
 		}
 		if h.Problem == nil && len(h.Objects) == 0 {
 			clear = append(clear, h.Seq)
@@ -216,8 +221,10 @@ func (t *tx) settle(ctx context.Context, all holding, now int64) error {
 		keep.add(h.Seq, h.Problem, private, h.Objects)
 	}
 	err := t.batch(ctx, func(b *pgx.Batch) {
-		b.Queue(`UPDATE records r SET state = u.state, next_try = u.due, attempts = u.attempts, touched = $5
-			FROM unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::int[]) u(seq, state, due, attempts) WHERE r.seq = u.seq`, seqs, states, dues, attempts, now)
+		b.Queue(`UPDATE records r SET state = u.state, next_try = u.due, attempts = u.attempts, flags = r.flags & ~8 | u.waits, touched = $6
+			FROM unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::int[], $5::smallint[]) u(seq, state, due, attempts, waits) WHERE r.seq = u.seq`,
+			seqs, states, dues, attempts, waits, now)
+		wake(b, moved)
 		b.Queue("DELETE FROM outcomes WHERE seq = ANY($1)", clear)
 		keep.queue(b)
 		b.Queue("UPDATE keys SET owner = NULL, claimed = NULL WHERE chain = ANY($1)", all.chains)
@@ -228,7 +235,8 @@ func (t *tx) settle(ctx context.Context, all holding, now int64) error {
 	return t.rehead(ctx, all.chains)
 }
 
-// rehead sets the heads of keys, which the caller has locked, to their first unsettled records. Keys with nothing left are forgotten.
+// rehead sets the heads of keys, which the caller has locked, to their first unsettled records, or where some wait for their parents, to what may pass
+// them. Keys with nothing left are forgotten.
 //
 // It asks for the first record at or behind a place in the order of chain and seq, and not for the first of a chain: to that the planner may well go through
 // all records in the order of seq, when few keys have many of them.
@@ -237,6 +245,7 @@ func (t *tx) rehead(ctx context.Context, chains []int64) error {
 		b.Queue(`UPDATE keys k SET seq = h.seq, rule = h.rule, due = h.next_try, state = h.state
 			FROM unnest($1::bigint[]) u(chain) LEFT JOIN LATERAL (SELECT chain, seq, rule, next_try, state FROM records r
 			WHERE (r.chain, r.seq) > (u.chain, 0) AND r.state IN (0, 2) ORDER BY r.chain, r.seq LIMIT 1) h ON h.chain = u.chain WHERE k.chain = u.chain`, chains)
+		b.Queue(passWaiters, chains)
 		b.Queue("DELETE FROM keys WHERE chain = ANY($1) AND seq IS NULL AND owner IS NULL", chains)
 	})
 	if err != nil {

@@ -192,7 +192,7 @@ func (s *Store) Dismiss(ctx context.Context, f journal.Filter, who, why string) 
 }
 
 func (t *tx) dismiss(ctx context.Context, seqs []int64) error {
-	_, err := t.Exec(ctx, "UPDATE records SET state = 5, next_try = 0, touched = $2 WHERE seq = ANY($1)", seqs, codec.Micros(t.s.now()))
+	_, err := t.Exec(ctx, "UPDATE records SET state = 5, next_try = 0, flags = flags & ~8, touched = $2 WHERE seq = ANY($1)", seqs, codec.Micros(t.s.now()))
 	return err
 }
 

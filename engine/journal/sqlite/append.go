@@ -113,10 +113,12 @@ func (s *Store) appendRows(t *tx, rows []*row) error {
 		}
 	}
 	placed, last := partRows(fresh)
-	if err := t.findHeads(last); err != nil {
+	behind, err := t.findHeads(last)
+	if err != nil {
 		return err
 	}
-	if err := t.insertRows(last); err != nil {
+	err = t.around(behind, func(map[int64]bool) error { return t.insertRows(last) })
+	if err != nil {
 		return fmt.Errorf("keep records: %w", err)
 	}
 	t.appended += len(fresh)

@@ -155,19 +155,27 @@ func (s *Store) settle(t *tx, held []settlement, now int64) error {
 		}
 		changed = append(changed, h)
 	}
-	if err := s.writeStates(t, changed, before, now); err != nil {
-		return fmt.Errorf("settle records: %w", err)
-	}
-	if err := s.writeOutcomes(t, changed, before); err != nil {
-		return fmt.Errorf("keep outcomes: %w", err)
-	}
-	var done []int64
-	for _, h := range changed {
-		if !codec.Unsettled(h.state) {
-			done = append(done, h.Seq)
+	return t.around(chainsOf(before), func(apart map[int64]bool) error {
+		if err := s.writeStates(t, changed, before, now); err != nil {
+			return fmt.Errorf("settle records: %w", err)
 		}
-	}
-	return s.promote(t, done, before)
+		if err := s.writeOutcomes(t, changed, before); err != nil {
+			return fmt.Errorf("keep outcomes: %w", err)
+		}
+		var done, moved []int64
+		for _, h := range changed {
+			if !codec.Unsettled(h.state) {
+				done = append(done, h.Seq)
+			}
+			if chain := before[h.Seq].chain; h.state == codec.Delivered && apart[chain] {
+				moved = append(moved, chain)
+			}
+		}
+		if err := s.promote(t, done, before, apart); err != nil {
+			return err
+		}
+		return t.wake(moved)
+	})
 }
 
 // standing reads how records stand.
@@ -190,15 +198,18 @@ func (t *tx) standing(seqs []int64) (map[int64]standing, error) {
 func (s *Store) writeStates(t *tx, changed []settlement, before map[int64]standing, now int64) error {
 	for _, h := range changed {
 		was := before[h.Seq]
-		next, head := int64(0), 0
+		next, head, waits := int64(0), 0, 0
 		if codec.Unsettled(h.state) {
 			head = number(was.head)
 			if h.state == codec.Pending {
 				next = codec.Micros(h.NextTry)
 			}
+			if codec.Waits(h.State, h.Problem) {
+				waits = codec.FlagWaits
+			}
 		}
-		if err := t.exec("UPDATE records SET state = ?, head = ?, next_try = ?, attempts = ?, touched = ? WHERE seq = ?",
-			h.state, head, next, h.Attempts, now, h.Seq); err != nil {
+		if err := t.exec("UPDATE records SET state = ?, head = ?, next_try = ?, attempts = ?, flags = flags & ~8 | ?, touched = ? WHERE seq = ?",
+			h.state, head, next, h.Attempts, waits, now, h.Seq); err != nil {
 			return err
 		}
 		t.moved(was.rule, was.state, h.state, 1)
@@ -238,12 +249,12 @@ func (s *Store) writeOutcomes(t *tx, changed []settlement, before map[int64]stan
 	})
 }
 
-// promote lets the next record of every key come that a settled record was the head of.
-func (s *Store) promote(t *tx, settled []int64, before map[int64]standing) error {
+// promote lets the next record of every key come that a settled record was the head of, but for the keys that stand apart.
+func (s *Store) promote(t *tx, settled []int64, before map[int64]standing, apart map[int64]bool) error {
 	var heads []int64
 	for _, seq := range settled {
 		was := before[seq]
-		if was.head {
+		if was.head && !apart[was.chain] {
 			next, err := t.next(was.chain, seq)
 			if err != nil {
 				return err
@@ -254,11 +265,5 @@ func (s *Store) promote(t *tx, settled []int64, before map[int64]standing) error
 		}
 		t.then(func() { s.finder.settled(was.chain, seq) })
 	}
-	if len(heads) == 0 {
-		return nil
-	}
-	if err := t.exec("UPDATE records SET head = 1 WHERE seq IN (SELECT value FROM json_each(?))", list(heads)); err != nil {
-		return fmt.Errorf("let the next records of keys come: %w", err)
-	}
-	return nil
+	return t.setHeads(heads, nil)
 }

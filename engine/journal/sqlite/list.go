@@ -231,7 +231,8 @@ func (s *Store) oldest(ctx context.Context, sum *journal.Summary, ids []int64) e
 		rows, err := s.read.query(ctx, `SELECT (SELECT received FROM records WHERE seq = (SELECT min(s) FROM (
 				SELECT min(seq) AS s FROM records INDEXED BY work WHERE state = 0 AND head = 1 AND rule = ?1 AND next_try = 0 UNION ALL
 				SELECT min(seq) FROM records INDEXED BY work WHERE state = 0 AND head = 0 AND rule = ?1 AND next_try = 0 UNION ALL
-				SELECT min(seq) FROM records INDEXED BY work WHERE state = 0 AND head = 1 AND rule = ?1 AND next_try > 0))),
+				SELECT min(seq) FROM records INDEXED BY work WHERE state = 0 AND head = 1 AND rule = ?1 AND next_try > 0 UNION ALL
+				SELECT min(seq) FROM records INDEXED BY work WHERE state = 0 AND head = 0 AND rule = ?1 AND next_try > 0))),
 			(SELECT min(next_try) FROM records INDEXED BY work WHERE state = 0 AND head = 1 AND rule = ?1 AND next_try > 0)`, id)
 		var received, next sql.NullInt64
 		if err := scan(rows, err, func(rows *sql.Rows) error { return rows.Scan(&received, &next) }); err != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/culvert/culvert/engine/journal/internal/codec"
 )
 
-// findHeads marks the rows that no unsettled record of their key comes before.
-func (t *tx) findHeads(rows []*row) error {
+// findHeads marks the rows that no unsettled record of their key comes before, and gives the keys of the others.
+func (t *tx) findHeads(rows []*row) ([]int64, error) {
 	var chains []int64
 	for _, r := range rows {
 		if codec.Unsettled(r.state) {
@@ -18,22 +18,25 @@ func (t *tx) findHeads(rows []*row) error {
 		}
 	}
 	if len(chains) == 0 {
-		return nil
+		return nil, nil
 	}
 	blocked, err := t.blocked(chains)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	var behind []int64
 	for _, r := range rows {
 		r.head = false
 		if !codec.Unsettled(r.state) {
 			continue
 		}
-		r.head = !blocked[r.chain]
+		if r.head = !blocked[r.chain]; !r.head {
+			behind = append(behind, r.chain)
+		}
 		blocked[r.chain] = true
 		t.waiting(r.chain, r.seq)
 	}
-	return nil
+	return behind, nil
 }
 
 // blocked gives those of the keys that have an unsettled record.

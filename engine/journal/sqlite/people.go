@@ -143,7 +143,7 @@ func (s *Store) Replay(ctx context.Context, f journal.Filter, who, why string, f
 			if err != nil {
 				return err
 			}
-			return s.rejoin(t, seqs, before, heads)
+			return t.around(chainsOf(before), func(map[int64]bool) error { return s.rejoin(t, seqs, before, heads) })
 		}})
 }
 
@@ -188,15 +188,7 @@ func (s *Store) rejoin(t *tx, seqs []int64, before map[int64]standing, heads map
 			}
 		}
 	}
-	for head, some := range map[int][]int64{0: down, 1: up} {
-		if len(some) == 0 {
-			continue
-		}
-		if err := t.exec("UPDATE records SET head = ? WHERE seq IN (SELECT value FROM json_each(?))", head, list(some)); err != nil {
-			return fmt.Errorf("put records in order: %w", err)
-		}
-	}
-	return nil
+	return t.setHeads(up, down)
 }
 
 // Dismiss implements journal.Journal. Without states in the filter it takes the failed records.
@@ -215,11 +207,14 @@ func (s *Store) Dismiss(ctx context.Context, f journal.Filter, who, why string) 
 
 // dismiss settles records for good and lets the next of their keys come.
 func (s *Store) dismiss(t *tx, seqs []int64, before map[int64]standing) error {
-	err := t.exec("UPDATE records SET state = 5, head = 0, next_try = 0, touched = ? WHERE seq IN (SELECT value FROM json_each(?))", codec.Micros(s.now()), list(seqs))
-	if err != nil {
-		return err
-	}
-	return s.promote(t, seqs, before)
+	return t.around(chainsOf(before), func(apart map[int64]bool) error {
+		err := t.exec("UPDATE records SET state = 5, head = 0, next_try = 0, flags = flags & ~8, touched = ? WHERE seq IN (SELECT value FROM json_each(?))",
+			codec.Micros(s.now()), list(seqs))
+		if err != nil {
+			return err
+		}
+		return s.promote(t, seqs, before, apart)
+	})
 }
 
 func (s *Store) inFlight(seq int64) bool {
@@ -268,7 +263,9 @@ func (s *Store) Hold(ctx context.Context, rule string, p *journal.Problem) (int6
 	}
 	return s.move(ctx, move{filter: journal.Filter{Rule: rule, States: []journal.State{journal.Pending}}, to: codec.Held, who: program, did: "hold", why: why,
 		skip: s.inFlight, change: func(t *tx, seqs []int64, before map[int64]standing) error {
-			err := t.exec("UPDATE records SET state = 2, next_try = 0, touched = ? WHERE seq IN (SELECT value FROM json_each(?))", codec.Micros(s.now()), list(seqs))
+			err := t.around(chainsOf(before), func(map[int64]bool) error {
+				return t.exec("UPDATE records SET state = 2, next_try = 0, touched = ? WHERE seq IN (SELECT value FROM json_each(?))", codec.Micros(s.now()), list(seqs))
+			})
 			if err != nil || p == nil {
 				return err
 			}
@@ -290,10 +287,12 @@ func (s *Store) setProblem(t *tx, seqs []int64, before map[int64]standing, p *jo
 // Unhold implements journal.Journal.
 func (s *Store) Unhold(ctx context.Context, rule string) (int64, error) {
 	return s.move(ctx, move{filter: journal.Filter{Rule: rule, States: []journal.State{journal.Held}}, to: codec.Pending, who: program, did: "unhold",
-		change: func(t *tx, seqs []int64, _ map[int64]standing) error {
+		change: func(t *tx, seqs []int64, before map[int64]standing) error {
 			if err := t.exec("DELETE FROM outcomes WHERE seq IN (SELECT value FROM json_each(?))", list(seqs)); err != nil {
 				return err
 			}
-			return t.exec("UPDATE records SET state = 0, next_try = 0, touched = ? WHERE seq IN (SELECT value FROM json_each(?))", codec.Micros(s.now()), list(seqs))
+			return t.around(chainsOf(before), func(map[int64]bool) error {
+				return t.exec("UPDATE records SET state = 0, next_try = 0, touched = ? WHERE seq IN (SELECT value FROM json_each(?))", codec.Micros(s.now()), list(seqs))
+			})
 		}})
 }

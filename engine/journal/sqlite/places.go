@@ -90,5 +90,5 @@ func (s *Store) insertPlaced(t *tx, rows []*row) error {
 	for _, seq := range waiting {
 		t.waiting(standings[seq].chain, seq)
 	}
-	return s.rejoin(t, waiting, standings, heads)
+	return t.around(chainsOf(standings), func(map[int64]bool) error { return s.rejoin(t, waiting, standings, heads) })
 }

@@ -3,6 +3,7 @@ package codec
 import (
 	"fmt"
 
+	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
 )
 
@@ -52,6 +53,7 @@ const (
 	FlagForce  = 1
 	FlagEdited = 2
 	FlagTell   = 4 // triggers of the stores' schemas know it
+	FlagWaits  = 8 // indexes of the stores' schemas know it
 )
 
 // Flags packs a record's flags.
@@ -66,5 +68,13 @@ func Flags(r *journal.Record) int {
 	if r.Tell {
 		f |= FlagTell
 	}
+	if Waits(r.State, r.Problem) {
+		f |= FlagWaits
+	}
 	return f
+}
+
+// Waits tells whether a record waits for what it hangs on, and so lets records of other rules pass.
+func Waits(s journal.State, p *journal.Problem) bool {
+	return s == journal.Pending && p != nil && p.Class == actions.ClassParent
 }

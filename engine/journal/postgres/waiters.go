@@ -1,0 +1,49 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/culvert/culvert/engine/journal/internal/codec"
+)
+
+// A record that waits for its parent would hold its own parent up when that was accepted later. It lets records of other rules pass, therefore; those of
+// its own rule stay behind it, for they may write the same object.
+
+// linePlace orders the unsettled records r of a key: first those that neither wait for their parents nor stand behind one of their own rule that does, in
+// order; then those that wait, by when they are due.
+const linePlace = `CASE WHEN r.flags & 8 <> 0 THEN 1 WHEN EXISTS (SELECT 1 FROM records w WHERE w.flags & 8 <> 0 AND w.chain = r.chain AND w.rule = r.rule
+	AND w.seq < r.seq) THEN 2 ELSE 0 END, CASE WHEN r.flags & 8 <> 0 THEN r.state END, CASE WHEN r.flags & 8 <> 0 THEN r.next_try END, r.seq`
+
+// passWaiters sets the heads of those keys that have a record which waits for its parent. The caller has locked the keys.
+const passWaiters = `UPDATE keys k SET seq = h.seq, rule = h.rule, due = h.next_try, state = h.state
+	FROM (SELECT DISTINCT chain FROM records WHERE flags & 8 <> 0 AND chain = ANY($1)) u, LATERAL (SELECT seq, rule, next_try, state FROM records r
+	WHERE r.chain = u.chain AND r.state IN (0, 2) ORDER BY ` + linePlace + ` LIMIT 1) h WHERE k.chain = u.chain`
+
+// wake has the records of keys that wait for their parents tried again at their old places, now that something of their key was delivered. That try is
+// not counted: much may be delivered before their parents are.
+func wake(b *pgx.Batch, chains []int64) {
+	if len(chains) > 0 {
+		b.Queue(`UPDATE records SET flags = flags & ~8, next_try = 0, attempts = greatest(attempts - 1, 0)
+			WHERE flags & 8 <> 0 AND chain = ANY($1)`, chains)
+	}
+}
+
+// letPass lets new records of keys, which are locked, pass those that wait.
+func (t *tx) letPass(ctx context.Context, rows []*row) error {
+	var chains []int64
+	for _, r := range rows {
+		if codec.Unsettled(r.state) {
+			chains = append(chains, r.chain)
+		}
+	}
+	if len(chains) == 0 {
+		return nil
+	}
+	if _, err := t.Exec(ctx, passWaiters, chains); err != nil {
+		return fmt.Errorf("let records pass those that wait for their parents: %w", err)
+	}
+	return nil
+}
