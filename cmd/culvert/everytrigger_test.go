@@ -10,7 +10,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"io/fs"
 	"mime/multipart"
 	"net"
 	"net/http"
@@ -30,7 +29,9 @@ import (
 // TestEveryTrigger runs the example with a rule for every way that records come in, each with its real input, and looks at what is in DHIS2 then.
 func TestEveryTrigger(t *testing.T) {
 	dir := exampleProject(t, "triggers")
-	layMetadata(t, dir)
+	if err := examples.Write("anc", dir, func(p string) bool { return p == "input/tamala.json" }); err != nil {
+		t.Fatal(err)
+	}
 	_, url := startSandbox(t, dir)
 	outside := httptest.NewServer(http.HandlerFunc(outsideWorld))
 	defer outside.Close()
@@ -78,19 +79,6 @@ var wantedEvents = map[string]int{
 	"17": 1, "18": 1, "19": 1, // registry, archive
 	"21": 1, "22": 1, "23": 1, "24": 1, // web API, share
 	"25": 1, "26": 1, // CommCare's forms and cases
-}
-
-func layMetadata(t *testing.T, dir string) {
-	t.Helper()
-	anc, err := examples.Files("anc")
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := fs.ReadFile(anc, "input/tamala.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	lay(t, filepath.Join(dir, "input", "tamala.json"), text)
 }
 
 func lay(t *testing.T, path string, text []byte) {

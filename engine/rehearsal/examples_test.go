@@ -3,10 +3,8 @@ package rehearsal_test
 import (
 	"bytes"
 	"context"
-	"io/fs"
 	"log/slog"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"testing"
 
@@ -85,19 +83,11 @@ func load(t *testing.T, loader *project.Loader, dir string) *project.Project {
 
 func startSandbox(t *testing.T) string {
 	t.Helper()
-	anc, err := examples.Files("anc")
-	if err != nil {
+	dir := t.TempDir()
+	if err := examples.Write("anc", dir, func(p string) bool { return p == "input/tamala.json" }); err != nil {
 		t.Fatal(err)
 	}
-	text, err := fs.ReadFile(anc, "input/tamala.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "tamala.json")
-	if err := os.WriteFile(file, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	s, err := sandbox.New(sandbox.Options{Metadata: file})
+	s, err := sandbox.New(sandbox.Options{Metadata: filepath.Join(dir, "input", "tamala.json")})
 	if err != nil {
 		t.Fatal(err)
 	}
