@@ -244,8 +244,10 @@ func addRecord(f *journal.File, rec *journal.Record, told bool) bool {
 		f.Failed++
 	case journal.Delivered:
 		f.Delivered++
+		f.RecordsDelivered++
 	default:
 		f.Skipped++
+		f.RecordsSkipped++
 	}
 	return true
 }

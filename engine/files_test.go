@@ -168,6 +168,10 @@ func TestFileWithEveryOutcome(t *testing.T) {
 	if got.Rows != 40 || got.Failed != 2 || got.Skipped != 1 || got.Delivered != 37 {
 		t.Errorf("file: %+v", got)
 	}
+	retried, err := w.journal.Select(t.Context(), journal.Filter{FileID: f.ID, States: []journal.State{journal.Delivered}})
+	if err != nil || len(retried) == 0 || got.RecordsDelivered != int64(len(retried)) {
+		t.Errorf("%d rows were delivered as records, the file says %d: %v", len(retried), got.RecordsDelivered, err)
+	}
 	outcomes, lines := w.results("visits.csv")
 	if lines != 40 || len(outcomes) != 40 {
 		t.Errorf("%d lines for %d rows", lines, len(outcomes))

@@ -79,6 +79,9 @@ type File struct {
 	Failed    int64
 	Owner     string
 	Finished  time.Time
+
+	// Of Delivered and Skipped, how many rows stood as records of their own; they are counted in once the file is finished.
+	RecordsDelivered, RecordsSkipped int64
 }
 
 // Seq gives the place of a data row in the order of acceptance: the one that the file took when it was accepted. It is 0 for a row for which no place is

@@ -91,8 +91,8 @@ func (o *Overview) add(s journal.Summary) {
 	}
 	for _, f := range o.Files {
 		x := rule(f.Rule)
-		x.Delivered += f.Delivered + f.Unchanged
-		x.Skipped += f.Skipped
+		x.Delivered += f.Delivered + f.Unchanged - f.RecordsDelivered
+		x.Skipped += f.Skipped - f.RecordsSkipped
 		if x.LastReceived.Before(f.Received) {
 			x.LastReceived = f.Received
 		}
