@@ -65,7 +65,11 @@ func (a *app) printCauses(causes []journal.Cause, format string, waiting bool) e
 			return err
 		}
 	} else if len(causes) == 0 {
-		fmt.Fprintln(a.stdout, "nothing has failed")
+		nothing := "nothing has failed"
+		if waiting {
+			nothing = "nothing waits for another try, and nothing is held"
+		}
+		fmt.Fprintln(a.stdout, nothing)
 	}
 	var total int64
 	for i, c := range causes {
@@ -76,7 +80,7 @@ func (a *app) printCauses(causes []journal.Cause, format string, waiting bool) e
 		if i > 0 {
 			fmt.Fprintln(a.stdout)
 		}
-		fmt.Fprintf(a.stdout, "%s of %s: %s [%s]\n", count(c.Count, "record", "records"), c.Rule, c.Cause, c.Code)
+		fmt.Fprintf(a.stdout, "%s of %s: %s\n", count(c.Count, "record", "records"), c.Rule, worded(c.Cause, c.Code))
 		if c.Place != "" {
 			fmt.Fprintf(a.stdout, "  rule:    %s\n", c.Place)
 		}
@@ -97,6 +101,14 @@ func (a *app) printCauses(causes []journal.Cause, format string, waiting bool) e
 	return errFindings
 }
 
+// worded is how a cause is shown; a record that was not tried has none.
+func worded(cause, code string) string {
+	if code == "" {
+		return "not tried yet"
+	}
+	return fmt.Sprintf("%s [%s]", cause, code)
+}
+
 // nameOf says which record it is without showing anything of its content but the id that the source gave it.
 func nameOf(r *journal.Record) string {
 	name := fmt.Sprintf("number %d, id %s", r.Seq, r.ID)
@@ -113,11 +125,11 @@ func (a *app) listFailures(records []*journal.Record, format string) error {
 		}
 	} else {
 		for _, r := range records {
-			cause := ""
+			var p journal.Problem
 			if r.Problem != nil {
-				cause = fmt.Sprintf("%s [%s]", r.Problem.Cause, r.Problem.Code)
+				p = *r.Problem
 			}
-			fmt.Fprintf(a.stdout, "%s: %s\n", r.Rule, cause)
+			fmt.Fprintf(a.stdout, "%s: %s\n", r.Rule, worded(p.Cause, p.Code))
 			fmt.Fprintf(a.stdout, "  %s\n", nameOf(r))
 			if r.Problem != nil && r.Problem.Mend != "" {
 				fmt.Fprintf(a.stdout, "  %s\n", r.Problem.Mend)

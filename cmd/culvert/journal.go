@@ -52,7 +52,7 @@ func (s *selection) flags(c *cobra.Command) {
 	f.StringVar(&s.id, "id", "", "only the record with this id")
 	f.Int64Var(&s.number, "number", 0, "only the record with this number, as lists show it")
 	f.StringVar(&s.code, "code", "", "only with this code, such as E1018 or unknown-option")
-	f.StringVar(&s.cause, "cause", "", "only with this cause, as `culvert failures` words it")
+	f.StringVar(&s.cause, "cause", "", "only with this cause, in the words of culvert failures")
 	f.StringVar(&s.class, "class", "", "only of this class: data, metadata, rights, closed, conflict, gone, parent")
 	f.StringVar(&s.file, "file", "", "only rows of the file with this id")
 	f.StringVar(&s.since, "since", "", "only received since: a date, a time, or a length such as 6h or 2d")

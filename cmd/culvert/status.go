@@ -79,7 +79,7 @@ func printOverview(w io.Writer, o overview.Overview) {
 			fmt.Fprintf(w, ", about %s to go at the present rate", length(o.Drain))
 		}
 		if !o.NextTry.IsZero() && o.NextTry.After(o.At) {
-			fmt.Fprintf(w, "; next try in %s", length(o.NextTry.Sub(o.At)))
+			fmt.Fprintf(w, "; next try in %s, and `culvert failures --waiting` says why", length(o.NextTry.Sub(o.At)))
 		}
 		fmt.Fprintln(w)
 	}
