@@ -50,21 +50,31 @@ func tooSlow() *Error {
 	return &Error{Message: "the database did not answer in time", Mend: "add an index on the cursor's columns, or set timeout: higher"}
 }
 
+// saidBy asks the function for the kind of database that an error comes from; false when it comes from none.
+func saidBy[T any](err error, postgres func(*pgconn.PgError) T, my func(*mysql.MySQLError) T, sqlServer func(mssql.Error) T, lite func(*sqlite.Error) T) (said T, ok bool) {
+	var pgErr *pgconn.PgError
+	var myErr *mysql.MySQLError
+	var msErr mssql.Error
+	var liteErr *sqlite.Error
+	switch {
+	case errors.As(err, &pgErr):
+		return postgres(pgErr), true
+	case errors.As(err, &myErr):
+		return my(myErr), true
+	case errors.As(err, &msErr):
+		return sqlServer(msErr), true
+	case errors.As(err, &liteErr):
+		return lite(liteErr), true
+	}
+	return said, false
+}
+
 func worded(err error) *Error {
-	var pg *pgconn.PgError
-	var my *mysql.MySQLError
-	var ms mssql.Error
-	var lite *sqlite.Error
+	if own, said := saidBy(err, postgresError, mysqlError, sqlServerError, sqliteError); said {
+		return own
+	}
 	var network *net.OpError
 	switch {
-	case errors.As(err, &pg):
-		return postgresError(pg)
-	case errors.As(err, &my):
-		return mysqlError(my)
-	case errors.As(err, &ms):
-		return sqlServerError(ms)
-	case errors.As(err, &lite):
-		return sqliteError(lite)
 	case errors.As(err, &network):
 		return &Error{Message: "the database cannot be reached: " + network.Err.Error(), Mend: "check address, port and firewall"}
 	case errors.Is(err, driver.ErrBadConn), errors.Is(err, mysql.ErrInvalidConn):

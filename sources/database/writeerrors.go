@@ -18,46 +18,29 @@ import (
 var (
 	mysqlOfRow     = []uint16{1048, 1062, 1264, 1265, 1292, 1366, 1406, 1451, 1452, 1644, 3819, 4025}
 	sqlServerOfRow = []int32{245, 515, 547, 2601, 2627, 2628, 8114, 8115, 8152, 50000}
+	sqliteOfRow    = []int{sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG}
 )
 
 // ofRow tells whether an error of a write-back concerns its row alone.
 func ofRow(err error) bool {
-	var pg *pgconn.PgError
-	var my *mysql.MySQLError
-	var ms mssql.Error
-	var lite *sqlite.Error
-	switch {
-	case errors.As(err, &pg):
+	is, _ := saidBy(err,
 		// Class 22 is data, 23 constraints, P0001 what a function raises (PostgreSQL's documentation, appendix A).
-		return len(pg.Code) == 5 && (pg.Code[:2] == "22" || pg.Code[:2] == "23") || pg.Code == "P0001"
-	case errors.As(err, &my):
-		return slices.Contains(mysqlOfRow, my.Number)
-	case errors.As(err, &ms):
-		return slices.Contains(sqlServerOfRow, ms.Number)
-	case errors.As(err, &lite):
-		switch lite.Code() & 0xff {
-		case sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG:
-			return true
-		}
-	}
-	return false
+		func(e *pgconn.PgError) bool {
+			return len(e.Code) == 5 && (e.Code[:2] == "22" || e.Code[:2] == "23") || e.Code == "P0001"
+		},
+		func(e *mysql.MySQLError) bool { return slices.Contains(mysqlOfRow, e.Number) },
+		func(e mssql.Error) bool { return slices.Contains(sqlServerOfRow, e.Number) },
+		func(e *sqlite.Error) bool { return slices.Contains(sqliteOfRow, e.Code()&0xff) },
+	)
+	return is
 }
 
 // explainWrite words what a database says to a write-back.
 func explainWrite(ctx context.Context, err error) error {
-	var pg *pgconn.PgError
-	var my *mysql.MySQLError
-	var ms mssql.Error
-	var lite *sqlite.Error
+	own, said := saidBy(err, postgresWrite, mysqlWrite, sqlServerWrite, sqliteWrite)
 	switch {
-	case errors.As(err, &pg):
-		return wordedWrite(postgresWrite(pg), err)
-	case errors.As(err, &my):
-		return wordedWrite(mysqlWrite(my), err)
-	case errors.As(err, &ms):
-		return wordedWrite(sqlServerWrite(ms), err)
-	case errors.As(err, &lite):
-		return wordedWrite(sqliteWrite(lite), err)
+	case said:
+		return wordedWrite(own, err)
 	case errors.Is(err, context.DeadlineExceeded):
 		return wordedWrite(tooSlowToWrite, err)
 	}
