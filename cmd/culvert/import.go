@@ -44,6 +44,9 @@ When a runner is at work it does the sending, otherwise this command does. Inter
 				return err
 			}
 			fmt.Fprintf(a.stdout, "%s: %s, %d delivered, %d unchanged, %d skipped, %d failed\n", f.Name, count(f.Rows, "row", "rows"), f.Delivered, f.Unchanged, f.Skipped, f.Failed)
+			if f.Failed > 0 {
+				fmt.Fprintf(a.stdout, "`culvert failures --file %s` says why\n", f.ID)
+			}
 			if waiting > 0 {
 				fmt.Fprintf(a.stdout, "%s waiting for another try: `culvert run` goes on with them, `culvert failures --waiting` says why\n", count(waiting, "row is", "rows are"))
 			}
