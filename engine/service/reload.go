@@ -12,10 +12,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/fsnotify/fsnotify"
-
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/sources/changes"
 )
 
 const (
@@ -32,12 +31,11 @@ type reloadState struct {
 
 // watch reads the project again whenever its files change.
 func (s *Service) watch(ctx context.Context) error {
-	w, err := fsnotify.NewWatcher()
+	w, err := changes.Watch()
 	if err != nil {
 		s.o.Log.Warn("files cannot be watched, changes are found by looking every two seconds", "error", err)
-	} else {
-		defer func() { _ = w.Close() }()
 	}
+	defer w.Close()
 	s.follow(w)
 	s.reload.mu.Lock()
 	s.reload.stamp = s.fingerprint()
@@ -46,17 +44,11 @@ func (s *Service) watch(ctx context.Context) error {
 	defer tick.Stop()
 	var quiet <-chan time.Time
 	for {
-		var events <-chan fsnotify.Event
-		if w != nil {
-			events = w.Events
-		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case e := <-events:
-			if e.Op != fsnotify.Chmod {
-				quiet = time.After(settle)
-			}
+		case <-w.Happened():
+			quiet = time.After(settle)
 			continue
 		case <-quiet:
 			quiet = nil
@@ -68,10 +60,7 @@ func (s *Service) watch(ctx context.Context) error {
 }
 
 // follow watches every folder of the project that holds something rules depend on.
-func (s *Service) follow(w *fsnotify.Watcher) {
-	if w == nil {
-		return
-	}
+func (s *Service) follow(w *changes.Watcher) {
 	_ = s.walk(func(path string, d fs.DirEntry) {
 		if d.IsDir() {
 			_ = w.Add(path) // what cannot be watched is found by looking

@@ -13,9 +13,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/fsnotify/fsnotify"
-
 	"github.com/culvert/culvert/sources"
+	"github.com/culvert/culvert/sources/changes"
 )
 
 // Defaults of watching.
@@ -107,61 +106,39 @@ func (w *watcher) Run(ctx context.Context, sink sources.Sink) error {
 	for _, id := range ids {
 		w.waiting[id] = time.Time{}
 	}
-	events, closeEvents := w.listen()
-	defer closeEvents()
+	events, err := changes.Watch()
+	if err != nil {
+		w.Logger.Warn("no file system events, dropped files are found by scanning only", "error", err)
+	}
+	defer events.Close()
 	for n := 1; ; n++ {
 		next := w.round(ctx, sink, events, n)
-		if !w.sleep(ctx, events, next) {
+		if !sleep(ctx, events, next) {
 			return nil
 		}
 	}
 }
 
-// listen starts the file system's events. Without them the scans go on alone.
-func (w *watcher) listen() (*fsnotify.Watcher, func()) {
-	events, err := fsnotify.NewWatcher()
-	if err != nil {
-		w.Logger.Warn("no file system events, dropped files are found by scanning only", "error", err)
-		return nil, func() {}
-	}
-	return events, func() { events.Close() }
-}
-
 // sleep waits for an event or the given time. It reports false when ctx has ended.
-func (w *watcher) sleep(ctx context.Context, events *fsnotify.Watcher, d time.Duration) bool {
+func sleep(ctx context.Context, events *changes.Watcher, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
-	var happened <-chan fsnotify.Event
-	var failed <-chan error
-	if events != nil {
-		happened, failed = events.Events, events.Errors
-	}
-	hurried := false
+	happened := events.Happened()
 	for {
 		select {
 		case <-ctx.Done():
 			return false
 		case <-timer.C:
 			return true
-		case e, ok := <-happened:
-			if !ok {
-				happened = nil
-			} else if !hurried && !e.Has(fsnotify.Chmod) {
-				hurried = true
-				timer.Reset(min(d, gather))
-			}
-		case err, ok := <-failed:
-			if !ok {
-				failed = nil
-			} else {
-				w.Logger.Debug("file system events were lost", "error", err)
-			}
+		case <-happened:
+			happened = nil
+			timer.Reset(min(d, gather))
 		}
 	}
 }
 
 // round looks at every folder once and gives the time until the next look.
-func (w *watcher) round(ctx context.Context, sink sources.Sink, events *fsnotify.Watcher, n int) time.Duration {
+func (w *watcher) round(ctx context.Context, sink sources.Sink, events *changes.Watcher, n int) time.Duration {
 	next := w.Scan
 	for _, folder := range w.folders() {
 		if ctx.Err() != nil {
@@ -203,10 +180,10 @@ func (w *watcher) folders() []string {
 	return list
 }
 
-func (w *watcher) scanFolder(folder string, events *fsnotify.Watcher, n int) time.Duration {
+func (w *watcher) scanFolder(folder string, events *changes.Watcher, n int) time.Duration {
 	next := w.Scan
 	// The watch comes before the look, so that nothing falls between them.
-	if events != nil && !watched(events, folder) {
+	if !events.Watches(folder) {
 		if err := events.Add(folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			w.say(folder, slog.LevelWarn, "no file system events for this folder, dropped files are found by scanning only", err)
 		}
@@ -265,15 +242,6 @@ func (w *watcher) leave(folder string, e fs.DirEntry, n int) {
 		w.Logger.Warn("left a dropped file alone", "path", path, "cause", cause)
 	}
 	w.left[path] = n
-}
-
-func watched(events *fsnotify.Watcher, folder string) bool {
-	for _, f := range events.WatchList() {
-		if f == folder {
-			return true
-		}
-	}
-	return false
 }
 
 func (w *watcher) create(folder string) bool {
