@@ -44,6 +44,8 @@ func TestSoak(t *testing.T) {
 		s.disturb(n)
 	}
 	s.await()
+	people := s.sandbox.Counts().TrackedEntities
+	s.dropServer()
 	late := s.measure()
 	t.Logf("%d forms in %s; early %s; late %s", s.posted, d, early, late)
 	if late.goroutines > early.goroutines*2+50 {
@@ -52,15 +54,16 @@ func TestSoak(t *testing.T) {
 	if late.heap > early.heap*2+64<<20 {
 		t.Errorf("memory grows: %d MiB, then %d MiB", early.heap>>20, late.heap>>20)
 	}
-	if c := s.sandbox.Counts(); c.TrackedEntities != s.posted {
-		t.Errorf("%d forms were posted and DHIS2 has %d people", s.posted, c.TrackedEntities)
+	if people != s.posted {
+		t.Errorf("%d forms were posted and DHIS2 has %d people", s.posted, people)
 	}
 }
 
 type soak struct {
 	t       *testing.T
 	dir     string
-	sandbox *sandbox.Server
+	sandbox *sandbox.Server // nil once it was dropped
+	server  *httptest.Server
 	service *service.Service
 	url     string
 	posted  int
@@ -81,7 +84,7 @@ func startSoak(t *testing.T) *soak {
 	for name, value := range map[string]string{"DHIS2_URL": srv.URL, "DHIS2_USERNAME": "admin", "DHIS2_PASSWORD": "district", "COMMCARE_PASSWORD": "x", "CULVERT_LISTEN": "127.0.0.1:0"} {
 		t.Setenv(name, value)
 	}
-	s := &soak{t: t, dir: dir, sandbox: box}
+	s := &soak{t: t, dir: dir, sandbox: box, server: srv}
 	s.sync()
 	if s.form, err = os.ReadFile(filepath.Join(dir, "samples", "anc-registration.json")); err != nil {
 		t.Fatal(err)
@@ -98,10 +101,7 @@ func startSoak(t *testing.T) *soak {
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
-		srv.Close()
-		if err := box.Close(); err != nil {
-			t.Error(err)
-		}
+		s.dropServer()
 	})
 	select {
 	case s.url = <-ready:
@@ -110,6 +110,18 @@ func startSoak(t *testing.T) *soak {
 		t.Fatalf("the run ended at once: %v", err)
 	}
 	return s
+}
+
+// dropServer ends the sandbox, which is in this process too and holds everybody who was ever sent.
+func (s *soak) dropServer() {
+	if s.sandbox == nil {
+		return
+	}
+	s.server.Close()
+	if err := s.sandbox.Close(); err != nil {
+		s.t.Error(err)
+	}
+	s.server, s.sandbox = nil, nil
 }
 
 func (s *soak) sync() {
@@ -123,6 +135,7 @@ func (s *soak) sync() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	defer client.Close()
 	if _, err := project.Sync(context.Background(), client, filepath.Join(s.dir, project.MetadataDir, server.Name), true, nil); err != nil {
 		s.t.Fatal(err)
 	}
@@ -210,6 +223,7 @@ func (l level) String() string { return fmt.Sprintf("%d goroutines, %d MiB", l.g
 
 func (s *soak) measure() level {
 	runtime.GC()
+	runtime.GC() // what had finalizers goes with the second
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	http.DefaultClient.CloseIdleConnections()
