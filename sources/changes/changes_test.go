@@ -1,7 +1,9 @@
 package changes_test
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -47,18 +49,8 @@ func TestHappened(t *testing.T) {
 		t.Fatal(err)
 	}
 	await(t, w, "a new file")
-	if err := w.Add(filepath.Join(dir, "missing")); !os.IsNotExist(unwrapped(err)) {
+	if err := w.Add(filepath.Join(dir, "missing")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a folder that is not there: %v", err)
-	}
-}
-
-func unwrapped(err error) error {
-	for {
-		u, ok := err.(interface{ Unwrap() error })
-		if !ok || os.IsNotExist(err) {
-			return err
-		}
-		err = u.Unwrap()
 	}
 }
 

@@ -57,17 +57,21 @@ func (t *tx) blocked(chains []int64) (map[int64]bool, error) {
 	if len(ask) == 0 {
 		return out, nil
 	}
-	rows, err := t.query(blockedInTable, list(ask))
-	err = scan(rows, err, func(rows *sql.Rows) error {
-		var chain int64
-		err := rows.Scan(&chain)
-		out[chain] = true
-		return err
-	})
-	if err != nil {
+	if err := t.addChains(out, blockedInTable, list(ask)); err != nil {
 		return nil, fmt.Errorf("look for earlier records of a key: %w", err)
 	}
 	return out, nil
+}
+
+// addChains adds the keys that a query gives.
+func (t *tx) addChains(to map[int64]bool, query string, args ...any) error {
+	rows, err := t.query(query, args...)
+	return scan(rows, err, func(rows *sql.Rows) error {
+		var chain int64
+		err := rows.Scan(&chain)
+		to[chain] = true
+		return err
+	})
 }
 
 // blockedInTable begins with the newest, because an earlier one is settled whenever a later one is, but for replays.

@@ -40,15 +40,8 @@ func (t *tx) withWaiters(chains []int64) (map[int64]bool, error) {
 	var some bool
 	err := t.queryRow("SELECT EXISTS (SELECT 1 FROM records INDEXED BY waiters WHERE flags & 8)").Scan(&some)
 	if err == nil && some {
-		var rows *sql.Rows
-		rows, err = t.query(`SELECT j.value FROM json_each(?) j WHERE EXISTS (SELECT 1 FROM records r INDEXED BY waiters
+		err = t.addChains(out, `SELECT j.value FROM json_each(?) j WHERE EXISTS (SELECT 1 FROM records r INDEXED BY waiters
 			WHERE r.flags & 8 AND r.chain = j.value)`, list(chains))
-		err = scan(rows, err, func(rows *sql.Rows) error {
-			var chain int64
-			err := rows.Scan(&chain)
-			out[chain] = true
-			return err
-		})
 	}
 	if err != nil {
 		return nil, fmt.Errorf("look for records that wait for their parents: %w", err)
