@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/engine/heap"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/sources"
@@ -77,7 +78,7 @@ func BenchmarkFileDrop(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	defer debug.SetGCPercent(debug.SetGCPercent(70)) // as the program has it
+	defer heap.Keep(heap.Percent, heap.Floor)() // as the program has it
 	var largest int64
 	began := cpuTime()
 	for b.Loop() {
