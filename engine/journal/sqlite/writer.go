@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync/atomic"
+	"time"
 
 	"github.com/culvert/culvert/engine/journal"
 )
@@ -16,6 +17,13 @@ import (
 const (
 	maxOps    = 1024
 	maxWeight = 8192
+)
+
+// A transaction costs about as much as twenty records in it, whose callers share a processor with it. While many call, it therefore waits a little for half of them;
+// the other half is on its way meanwhile. It is what PostgreSQL does with commit_delay and commit_siblings.
+const (
+	manyCallers = 8
+	linger      = 2 * time.Millisecond
 )
 
 // op is one caller's change. It may be run more than once: when another change of the same transaction fails, the rest starts over.
@@ -38,17 +46,19 @@ type writer struct {
 	gone  chan struct{} // closed when it has ended
 
 	// Only the writer's goroutine uses what follows.
-	conn     *sql.Conn
-	stmts    map[string]*sql.Stmt
-	rules    map[string]int64
-	lastSeq  int64
-	version  int64 // of the file, as other processes change it
-	loaded   bool
-	tired    bool // the last transaction failed: merging waits for one that succeeds
-	finder   *finder
-	digests  *digests
-	appended func(*tx, []*row) error
-	settled  func() // something may have become claimable
+	conn      *sql.Conn
+	stmts     map[string]*sql.Stmt
+	rules     map[string]int64
+	lastSeq   int64
+	version   int64 // of the file, as other processes change it
+	loaded    bool
+	tired     bool        // the last transaction failed: merging waits for one that succeeds
+	callers   int         // of the last transaction, and those who came meanwhile
+	lingering *time.Timer // for more callers
+	finder    *finder
+	digests   *digests
+	appended  func(*tx, []*row) error
+	settled   func() // something may have become claimable
 }
 
 // run hands a change to the writer and waits until it is durable. When the context ends before the writer took it, nothing is changed.
@@ -91,6 +101,8 @@ func (w *writer) change(ctx context.Context, weight int, do func(*tx) error) err
 func (w *writer) loop() {
 	defer close(w.gone)
 	defer w.close()
+	w.lingering = time.NewTimer(linger)
+	w.lingering.Stop()
 	for {
 		var first *op
 		if w.working() {
@@ -108,6 +120,7 @@ func (w *writer) loop() {
 		batch := w.gather(first)
 		if len(batch) > 0 || w.working() {
 			w.transact(batch)
+			w.callers = len(batch) + len(w.ops)
 		}
 		select {
 		case <-w.stop:
@@ -123,6 +136,7 @@ func (w *writer) working() bool {
 	return w.loaded && !w.tired && (w.finder.merging() || w.digests.merging())
 }
 
+// gather takes the changes that wait, and waits a little for more while many call.
 func (w *writer) gather(first *op) []*op {
 	var batch []*op
 	weight := 0
@@ -132,6 +146,7 @@ func (w *writer) gather(first *op) []*op {
 			weight += o.weight
 		}
 	}
+	var over <-chan time.Time // nil: nothing is waited for yet
 	if first != nil {
 		take(first)
 	}
@@ -139,7 +154,23 @@ func (w *writer) gather(first *op) []*op {
 		select {
 		case o := <-w.ops:
 			take(o)
+			continue
 		default:
+		}
+		if first == nil || w.callers < manyCallers || len(batch) >= w.callers/2 {
+			break
+		}
+		if over == nil {
+			w.lingering.Reset(linger)
+			defer w.lingering.Stop()
+			over = w.lingering.C
+		}
+		select {
+		case o := <-w.ops:
+			take(o)
+		case <-over:
+			return batch
+		case <-w.stop:
 			return batch
 		}
 	}
