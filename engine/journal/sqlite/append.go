@@ -103,7 +103,11 @@ func (r *row) tell() {
 
 // appendRows keeps rows in the order given; known ones are marked instead.
 func (s *Store) appendRows(t *tx, rows []*row) error {
-	if err := t.findDuplicates(rows); err != nil {
+	indexed, err := t.indexed(rows)
+	if err != nil {
+		return err
+	}
+	if err := t.findDuplicates(rows, indexed); err != nil {
 		return err
 	}
 	fresh := make([]*row, 0, len(rows))
@@ -113,7 +117,7 @@ func (s *Store) appendRows(t *tx, rows []*row) error {
 		}
 	}
 	placed, last := partRows(fresh)
-	behind, err := t.findHeads(last)
+	behind, err := t.findHeads(last, indexed)
 	if err != nil {
 		return err
 	}
@@ -130,9 +134,31 @@ func (s *Store) appendRows(t *tx, rows []*row) error {
 	return s.insertPlaced(t, placed)
 }
 
+// indexed tells which identities and keys of rows the table of the finder has at all: of those of new people, which most are, none.
+func (t *tx) indexed(rows []*row) (map[int64]bool, error) {
+	hashes := make([]int64, 0, 2*len(rows))
+	for _, r := range rows {
+		if !r.always {
+			hashes = append(hashes, r.ident)
+		}
+		if codec.Unsettled(r.state) {
+			hashes = append(hashes, r.chain)
+		}
+	}
+	out := map[int64]bool{}
+	if len(hashes) == 0 {
+		return out, nil
+	}
+	err := t.addChains(out, "SELECT j.value FROM json_each(?) j WHERE EXISTS (SELECT 1 FROM finder WHERE hash = j.value)", list(hashes))
+	if err != nil {
+		return nil, fmt.Errorf("look for known records: %w", err)
+	}
+	return out, nil
+}
+
 // findDuplicates marks the rows whose identity's newest record has the same content, and gives the others their seq.
-func (t *tx) findDuplicates(rows []*row) error {
-	known, err := t.newest(rows)
+func (t *tx) findDuplicates(rows []*row, indexed map[int64]bool) error {
+	known, err := t.newest(rows, indexed)
 	if err != nil {
 		return fmt.Errorf("look for known records: %w", err)
 	}
@@ -170,9 +196,9 @@ type knownRecord struct {
 }
 
 // newest reads the newest record of every identity that is known.
-func (t *tx) newest(rows []*row) (map[int64]knownRecord, error) {
+func (t *tx) newest(rows []*row, indexed map[int64]bool) (map[int64]knownRecord, error) {
 	seqs := make([]int64, 0, 16)
-	ask := make([]int64, 0, len(rows))
+	var ask []int64
 	for _, r := range rows {
 		if r.always {
 			continue
@@ -181,7 +207,7 @@ func (t *tx) newest(rows []*row) (map[int64]knownRecord, error) {
 			seqs = append(seqs, seq)
 		} else if seq := t.w.finder.ident(r.ident); seq != 0 {
 			seqs = append(seqs, seq)
-		} else {
+		} else if indexed[r.ident] {
 			ask = append(ask, r.ident)
 		}
 	}

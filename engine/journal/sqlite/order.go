@@ -10,7 +10,7 @@ import (
 )
 
 // findHeads marks the rows that no unsettled record of their key comes before, and gives the keys of the others.
-func (t *tx) findHeads(rows []*row) ([]int64, error) {
+func (t *tx) findHeads(rows []*row, indexed map[int64]bool) ([]int64, error) {
 	var chains []int64
 	for _, r := range rows {
 		if codec.Unsettled(r.state) {
@@ -20,7 +20,7 @@ func (t *tx) findHeads(rows []*row) ([]int64, error) {
 	if len(chains) == 0 {
 		return nil, nil
 	}
-	blocked, err := t.blocked(chains)
+	blocked, err := t.blocked(chains, indexed)
 	if err != nil {
 		return nil, err
 	}
@@ -39,8 +39,8 @@ func (t *tx) findHeads(rows []*row) ([]int64, error) {
 	return behind, nil
 }
 
-// blocked gives those of the keys that have an unsettled record.
-func (t *tx) blocked(chains []int64) (map[int64]bool, error) {
+// blocked gives those of the keys that have an unsettled record. Only those that are indexed are looked for in the table.
+func (t *tx) blocked(chains []int64, indexed map[int64]bool) (map[int64]bool, error) {
 	out := map[int64]bool{}
 	var ask []int64
 	for _, c := range chains {
@@ -50,7 +50,7 @@ func (t *tx) blocked(chains []int64) (map[int64]bool, error) {
 		}
 		if seq != 0 {
 			out[c] = true
-		} else {
+		} else if indexed[c] {
 			ask = append(ask, c)
 		}
 	}
