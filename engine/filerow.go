@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -57,12 +56,8 @@ func (row *fileRow) record(received time.Time, now time.Time) (*journal.Record, 
 		rec.Settled = now
 	}
 	if row.body != nil {
-		body, err := json.Marshal(row.body)
-		if err != nil {
+		if err := encodeBody(rec, nil, row.body); err != nil {
 			return nil, fmt.Errorf("keep row %d of %s: %w", row.line, row.run.source.Name, err)
-		}
-		if err := encodeBody(rec, body, nil); err != nil {
-			return nil, err
 		}
 	}
 	if rec.ID == "" {

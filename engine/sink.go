@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/files"
+	"github.com/culvert/culvert/sources/tree"
 )
 
 var _ sources.Sink = (*Runner)(nil)
@@ -157,7 +157,7 @@ func (r *Runner) evaluationProblem(flow *Flow, id string, err error) *journal.Pr
 func encodeBody(rec *journal.Record, raw []byte, body any) error {
 	if raw == nil {
 		var err error
-		if raw, err = json.Marshal(body); err != nil {
+		if raw, err = tree.AppendJSON(make([]byte, 0, 512), body); err != nil {
 			return err
 		}
 	}

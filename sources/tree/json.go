@@ -38,9 +38,21 @@ func (e *Error) Error() string {
 // JSON decodes one JSON value. Numbers become float64; integers that a float64 cannot hold exactly become text, so that long ids keep their digits.
 func JSON(text []byte, limits Limits) (any, error) {
 	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
-	if err := checkDepth(text, limits.Depth); err != nil {
+	long, err := scan(text, limits.Depth)
+	if err != nil {
 		return nil, err
 	}
+	if !long {
+		var v any
+		if err := json.Unmarshal(text, &v); err == nil {
+			return v, nil
+		}
+	}
+	return careful(text)
+}
+
+// careful decodes one number at a time, and tells what is wrong with the text.
+func careful(text []byte) (any, error) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
 	var v any
@@ -81,12 +93,12 @@ func number(n json.Number) any {
 	return f
 }
 
-// checkDepth finds nesting beyond the limit before a decoder follows it down.
-func checkDepth(text []byte, limit int) error {
-	if limit <= 0 {
-		return nil
-	}
-	depth, quoted := 0, false
+// exactDigits is how many digits any number may have that a float64 holds exactly.
+const exactDigits = 15
+
+// scan finds nesting beyond the limit before a decoder follows it down, and tells whether there is a number that a float64 may not hold.
+func scan(text []byte, limit int) (long bool, err error) {
+	depth, digits, quoted := 0, 0, false
 	for i := 0; i < len(text); i++ {
 		c := text[i]
 		if quoted {
@@ -98,18 +110,24 @@ func checkDepth(text []byte, limit int) error {
 			}
 			continue
 		}
+		if '0' <= c && c <= '9' {
+			digits++
+			long = long || digits > exactDigits
+			continue
+		}
+		digits = 0
 		switch c {
 		case '"':
 			quoted = true
 		case '{', '[':
-			if depth++; depth > limit {
-				return &Error{Line: lineAt(text, int64(i)), Message: fmt.Sprintf("objects and lists are nested deeper than %d", limit), Mend: "send flatter data"}
+			if depth++; limit > 0 && depth > limit {
+				return long, &Error{Line: lineAt(text, int64(i)), Message: fmt.Sprintf("objects and lists are nested deeper than %d", limit), Mend: "send flatter data"}
 			}
 		case '}', ']':
 			depth--
 		}
 	}
-	return nil
+	return long, nil
 }
 
 func jsonError(text []byte, err error) error {

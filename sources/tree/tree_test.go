@@ -1,6 +1,8 @@
 package tree
 
 import (
+	"bytes"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -122,9 +124,18 @@ func TestDescribe(t *testing.T) {
 
 func FuzzJSON(f *testing.F) {
 	f.Add([]byte(`{"a": [1, "x", null, 1e999]}`))
+	f.Add([]byte(`[123456789012345, 1234567890123456, 12345678901234567890, 12345678901.2345678, 1e15, 9e22]`))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		if v, err := JSON(text, Limits{Depth: 20}); err != nil && v != nil {
+		v, err := JSON(text, Limits{Depth: 20})
+		if err != nil && v != nil {
 			t.Error("a value and an error")
+		}
+		if err != nil {
+			return
+		}
+		// The quick way has to give what the careful one does.
+		if want, err := careful(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))); err != nil || !reflect.DeepEqual(v, want) {
+			t.Errorf("%#v, and decoded number by number %#v, %v", v, want, err)
 		}
 	})
 }
