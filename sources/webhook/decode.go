@@ -33,17 +33,26 @@ func (e *refusal) Error() string {
 // openRosaPart is the part of a multipart submission that holds the form (OpenRosa form submission API).
 const openRosaPart = "xml_submission_file"
 
+// believed is how much memory a caller gets for saying that its body is that long, in bytes.
+const believed = 64 << 10
+
+func tooLarge(limit int64) error {
+	return &refusal{http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is larger than %d bytes", limit), "send fewer records at once"}
+}
+
 // readBody reads and unpacks a request's body within the limit. raw is as it was sent, which is what signatures are over.
 func readBody(w http.ResponseWriter, r *http.Request, limit int64) (raw, body []byte, err error) {
-	tooLarge := &refusal{http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is larger than %d bytes", limit), "send fewer records at once"}
-	raw, err = io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
-	var over *http.MaxBytesError
-	switch {
-	case errors.As(err, &over):
-		return nil, nil, tooLarge
-	case err != nil:
+	var buffer bytes.Buffer
+	if r.ContentLength <= limit {
+		buffer.Grow(int(min(max(r.ContentLength, 0), believed)) + bytes.MinRead)
+	}
+	if _, err := buffer.ReadFrom(http.MaxBytesReader(w, r.Body, limit)); err != nil {
+		if _, over := errors.AsType[*http.MaxBytesError](err); over {
+			return nil, nil, tooLarge(limit)
+		}
 		return nil, nil, &refusal{http.StatusBadRequest, "the body ended before all of it was sent", "send it again"}
 	}
+	raw = buffer.Bytes()
 	switch encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); encoding {
 	case "", "identity":
 		return raw, raw, nil
@@ -61,7 +70,7 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) (raw, body []
 		return nil, nil, broken
 	}
 	if int64(len(body)) > limit {
-		return nil, nil, tooLarge
+		return nil, nil, tooLarge(limit)
 	}
 	return raw, body, nil
 }

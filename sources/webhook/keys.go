@@ -41,7 +41,7 @@ func newKeyMemory(now func() time.Time) *keyMemory {
 }
 
 // begin looks a key up. The receipt is that of the same request earlier; the error is a refusal when the key came with another body.
-func (m *keyMemory) begin(key, path string, routes []Route, body []byte) (*pendingKey, *receipt, error) {
+func (m *keyMemory) begin(key, path string, routes []*Route, body []byte) (*pendingKey, *receipt, error) {
 	if key == "" {
 		return nil, nil, nil
 	}

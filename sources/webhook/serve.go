@@ -51,8 +51,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // take reads a request and hands its records over. The error is a *refusal.
-func (h *Handler) take(w http.ResponseWriter, r *http.Request, e *endpoint, routes []Route, from netip.Addr) error {
-	routes = slices.DeleteFunc(routes, func(x Route) bool { return !x.Auth.signed() && !x.Auth.admits(r, from) })
+func (h *Handler) take(w http.ResponseWriter, r *http.Request, e *endpoint, routes []*Route, from netip.Addr) error {
+	routes = slices.DeleteFunc(routes, func(x *Route) bool { return !x.Auth.signed() && !x.Auth.admits(r, from) })
 	if len(routes) == 0 {
 		return e.unauthorized(w)
 	}
@@ -70,7 +70,7 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request, e *endpoint, rout
 		return err
 	}
 	now := h.config.Now()
-	routes = slices.DeleteFunc(routes, func(x Route) bool { return x.Auth.signed() && !x.Auth.verifies(r, raw, now) })
+	routes = slices.DeleteFunc(routes, func(x *Route) bool { return x.Auth.signed() && !x.Auth.verifies(r, raw, now) })
 	if len(routes) == 0 {
 		return e.unauthorized(w)
 	}
@@ -105,7 +105,7 @@ func (h *Handler) room(r *http.Request, limit int64) int64 {
 }
 
 // accept makes records of a body and waits until they are durable.
-func (h *Handler) accept(w http.ResponseWriter, r *http.Request, routes []Route, body []byte, from netip.Addr, now time.Time) (*receipt, error) {
+func (h *Handler) accept(w http.ResponseWriter, r *http.Request, routes []*Route, body []byte, from netip.Addr, now time.Time) (*receipt, error) {
 	ref := h.sink.Load()
 	if ref == nil {
 		return nil, busy(w, 5*time.Second, "the runner is starting or stopping")
@@ -141,7 +141,7 @@ func (h *Handler) accept(w http.ResponseWriter, r *http.Request, routes []Route,
 // records makes the records of one rule.
 func (x *Route) records(r *http.Request, body []byte, from netip.Addr, now time.Time) ([]sources.Record, error) {
 	if int64(len(body)) > x.Limits.MaxBody {
-		return nil, &refusal{http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is larger than %d bytes", x.Limits.MaxBody), "send fewer records at once"}
+		return nil, tooLarge(x.Limits.MaxBody)
 	}
 	v, err := decode(r.Header, body, x.Limits.MaxDepth)
 	if err != nil {
@@ -198,8 +198,8 @@ func (x *Route) headers(h http.Header) map[string]string {
 }
 
 // inNetwork lists the routes that an address may use; the list is the caller's.
-func (e *endpoint) inNetwork(from netip.Addr) []Route {
-	var list []Route
+func (e *endpoint) inNetwork(from netip.Addr) []*Route {
+	list := make([]*Route, 0, len(e.routes))
 	for _, r := range e.routes {
 		if len(r.Networks) == 0 || within(from, r.Networks) {
 			list = append(list, r)
@@ -226,7 +226,7 @@ func (e *endpoint) unauthorized(w http.ResponseWriter) error {
 	return &refusal{http.StatusUnauthorized, "the credentials are missing or wrong", "send " + e.ways(e.routes)}
 }
 
-func (e *endpoint) ways(routes []Route) string {
+func (e *endpoint) ways(routes []*Route) string {
 	var ways []string
 	for i := range routes {
 		if way := routes[i].Auth.String(); !slices.Contains(ways, way) {
@@ -237,7 +237,7 @@ func (e *endpoint) ways(routes []Route) string {
 }
 
 // describe says what a path expects, for who sets up a sender.
-func (e *endpoint) describe(w http.ResponseWriter, r *http.Request, routes []Route) {
+func (e *endpoint) describe(w http.ResponseWriter, r *http.Request, routes []*Route) {
 	text := struct {
 		Path     string   `json:"path"`
 		Send     string   `json:"send"`

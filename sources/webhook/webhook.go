@@ -86,7 +86,7 @@ type table struct{ paths map[string]*endpoint }
 // endpoint is one path.
 type endpoint struct {
 	path    string
-	routes  []Route
+	routes  []*Route
 	limits  Limits // the widest of its routes
 	limiter *rate.Limiter
 }
@@ -133,7 +133,7 @@ func (h *Handler) Replace(routes []Route) {
 			e = &endpoint{path: r.Path}
 			fresh.paths[r.Path] = e
 		}
-		e.add(r)
+		e.add(&r)
 		if r.Auth.empty() {
 			h.config.Log.Warn("a webhook has no auth: only callers on this machine are let in", "rule", r.Rule, "path", r.Path)
 		}
@@ -144,7 +144,7 @@ func (h *Handler) Replace(routes []Route) {
 	h.routes.Store(fresh)
 }
 
-func (e *endpoint) add(r Route) {
+func (e *endpoint) add(r *Route) {
 	first := len(e.routes) == 0
 	e.routes = append(e.routes, r)
 	e.limits.MaxBody = max(e.limits.MaxBody, r.Limits.MaxBody)
