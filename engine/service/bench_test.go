@@ -1,29 +1,22 @@
 package service_test
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/culvert/culvert/actions/dhis2/sandbox"
-	"github.com/culvert/culvert/engine"
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/engine/service"
 	"github.com/culvert/culvert/rules/examples"
@@ -143,118 +136,6 @@ func runService(tb testing.TB, dir string) (*service.Service, string) {
 		}
 	})
 	return s, <-ready
-}
-
-// BenchmarkWebhook accepts forms over HTTP, durably, from 64 clients: with the server paused, so that they are only kept, and while they are delivered. Clients
-// and the server share the processors with the service. Compare accepts/s with BenchmarkRawInsert of engine/journal/sqlite, the ceiling.
-func BenchmarkWebhook(b *testing.B) {
-	b.Run("kept", func(b *testing.B) { benchmarkWebhook(b, true) })
-	b.Run("delivered", func(b *testing.B) { benchmarkWebhook(b, false) })
-}
-
-func benchmarkWebhook(b *testing.B, paused bool) {
-	const form = `{"id":"%d","site":"TM-010202","day":"2026-03-02","age":"7","sex":"FEMALE","remarks":"nothing to remark on this case, which is as long as such remarks are"}`
-	dir := nullProject(b, "webhook: {path: /cases}", "case.json", fmt.Sprintf(form, 1))
-	s, addr := runService(b, dir)
-	if paused {
-		if err := engine.PauseServer(context.Background(), s.Journal(), "national", engine.Pause{Since: time.Now()}); err != nil {
-			b.Fatal(err)
-		}
-	}
-	var next atomic.Int64
-	used := processorTime(b)
-	slow := make([][]time.Duration, 64)
-	b.ResetTimer()
-	var wg sync.WaitGroup
-	for c := range slow {
-		wg.Go(func() {
-			sender, err := dial(addr)
-			if err != nil {
-				b.Error(err)
-				return
-			}
-			defer sender.conn.Close()
-			for n := next.Add(1); n <= int64(b.N); n = next.Add(1) {
-				began := time.Now()
-				if err := sender.post("/cases", fmt.Appendf(nil, form, n+1)); err != nil {
-					b.Error(err)
-					return
-				}
-				slow[c] = append(slow[c], time.Since(began))
-			}
-		})
-	}
-	wg.Wait()
-	b.StopTimer()
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "accepts/s")
-	b.ReportMetric(float64((processorTime(b)-used).Microseconds())/float64(b.N), "cpu-µs/accept")
-	b.ReportMetric(float64(percentile(slices.Concat(slow...), 99).Microseconds())/1000, "p99-ms")
-}
-
-// sender is a client that keeps one connection and costs little, for it shares the processors with what is measured.
-type sender struct {
-	conn net.Conn
-	in   *bufio.Reader
-	out  []byte
-}
-
-func dial(addr string) (*sender, error) {
-	conn, err := net.Dial("tcp", addr)
-	if err != nil {
-		return nil, err
-	}
-	return &sender{conn: conn, in: bufio.NewReader(conn)}, nil
-}
-
-// post sends a form and reads the answer, which has to be a success.
-func (s *sender) post(path string, body []byte) error {
-	s.out = fmt.Appendf(s.out[:0], "POST %s HTTP/1.1\r\nHost: culvert\r\nAuthorization: Basic Y29tbWNhcmU6eA==\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", path, len(body))
-	s.out = append(s.out, body...)
-	if _, err := s.conn.Write(s.out); err != nil {
-		return err
-	}
-	status, err := s.in.ReadString('\n')
-	if err != nil {
-		return err
-	}
-	if !strings.HasPrefix(status, "HTTP/1.1 20") {
-		return fmt.Errorf("answer %s", strings.TrimSpace(status))
-	}
-	length := 0
-	for {
-		line, err := s.in.ReadString('\n')
-		if err != nil {
-			return err
-		}
-		line = strings.TrimSpace(line)
-		if line == "" {
-			break
-		}
-		if value, ok := strings.CutPrefix(line, "Content-Length: "); ok {
-			if length, err = strconv.Atoi(value); err != nil {
-				return err
-			}
-		}
-	}
-	_, err = s.in.Discard(length)
-	return err
-}
-
-// processorTime is what this process has used of all cores.
-func processorTime(b *testing.B) time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		b.Fatal(err)
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
-func percentile(all []time.Duration, p int) time.Duration {
-	if len(all) == 0 {
-		return 0
-	}
-	slices.Sort(all)
-	return all[(len(all)-1)*p/100]
 }
 
 // BenchmarkFileDrop drops a CSV of 100,000 rows and waits until every row has an outcome in done/. The server confirms everything at once.
