@@ -13,7 +13,7 @@ import (
 // What the program runs with. Ten million rows of a CSV stay below a hundred megabytes with Percent; Floor is what a heap may grow to, however little of it is in use.
 const (
 	Percent = 70
-	Floor   = 48 << 20 // bytes
+	Floor   = 32 << 20 // bytes
 )
 
 // sentinel is garbage from the start: that it is finalized tells that a collection has ended.
