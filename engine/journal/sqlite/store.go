@@ -108,6 +108,7 @@ func open(ctx context.Context, path string, o journal.Options, size sizes) (*Sto
 	s.writer = &writer{
 		log: s.log, place: s.place, open: s.writing.Conn, ops: make(chan *op, maxOps), stop: make(chan struct{}), gone: make(chan struct{}),
 		rules: map[string]int64{}, finder: s.finder, digests: s.digests, appended: s.appendRows, settled: s.poke,
+		linger: usualLinger,
 	}
 	go s.writer.loop()
 	return s, nil

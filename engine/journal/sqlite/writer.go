@@ -23,7 +23,7 @@ const (
 // the other half is on its way meanwhile. It is what PostgreSQL does with commit_delay and commit_siblings.
 const (
 	manyCallers = 8
-	linger      = 2 * time.Millisecond
+	usualLinger = 2 * time.Millisecond
 )
 
 // op is one caller's change. It may be run more than once: when another change of the same transaction fails, the rest starts over.
@@ -52,8 +52,9 @@ type writer struct {
 	lastSeq   int64
 	version   int64 // of the file, as other processes change it
 	loaded    bool
-	tired     bool        // the last transaction failed: merging waits for one that succeeds
-	callers   int         // of the last transaction, and those who came meanwhile
+	tired     bool // the last transaction failed: merging waits for one that succeeds
+	callers   int  // of the last transaction, and those who came meanwhile
+	linger    time.Duration
 	lingering *time.Timer // for more callers
 	finder    *finder
 	digests   *digests
@@ -101,7 +102,7 @@ func (w *writer) change(ctx context.Context, weight int, do func(*tx) error) err
 func (w *writer) loop() {
 	defer close(w.gone)
 	defer w.close()
-	w.lingering = time.NewTimer(linger)
+	w.lingering = time.NewTimer(w.linger)
 	w.lingering.Stop()
 	for {
 		var first *op
@@ -161,7 +162,7 @@ func (w *writer) gather(first *op) []*op {
 			break
 		}
 		if over == nil {
-			w.lingering.Reset(linger)
+			w.lingering.Reset(w.linger)
 			defer w.lingering.Stop()
 			over = w.lingering.C
 		}
