@@ -32,8 +32,8 @@ type finder struct {
 }
 
 type generation struct {
-	idents map[int64]int64   // the newest record of an identity
-	chains map[int64][]int64 // unsettled records of a key, ascending
+	idents map[int64]int64 // the newest record of an identity
+	chains chains
 	size   int
 	above  int64 // it knows all records above this seq
 	upTo   int64 // and up to this one
@@ -42,7 +42,7 @@ type generation struct {
 type found struct{ hash, seq int64 }
 
 func newGeneration(above int64) *generation {
-	return &generation{above: above, upTo: above, idents: map[int64]int64{}, chains: map[int64][]int64{}}
+	return &generation{above: above, upTo: above, idents: map[int64]int64{}, chains: newChains()}
 }
 
 func newFinder(s sizes) *finder { return &finder{sizes: s, active: newGeneration(0)} }
@@ -98,7 +98,7 @@ func (f *finder) add(ident, chain, seq int64, unsettled bool) {
 	g := f.active
 	g.idents[ident] = seq
 	if unsettled {
-		g.chains[chain] = append(g.chains[chain], seq)
+		g.chains.insert(chain, seq)
 	}
 	g.size++
 	g.upTo, f.last = seq, seq
@@ -133,19 +133,8 @@ func (f *finder) settled(chain, seq int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, g := range []*generation{f.active, f.frozen} {
-		if g == nil {
-			continue
-		}
-		seqs, ok := g.chains[chain]
-		if !ok {
-			continue
-		}
-		if i, ok := slices.BinarySearch(seqs, seq); ok {
-			if seqs = slices.Delete(seqs, i, i+1); len(seqs) == 0 {
-				delete(g.chains, chain)
-			} else {
-				g.chains[chain] = seqs
-			}
+		if g != nil {
+			g.chains.remove(chain, seq)
 		}
 	}
 }
@@ -166,14 +155,8 @@ func (f *finder) chain(hash, after int64, limit int) []int64 {
 	defer f.mu.RUnlock()
 	var seqs []int64
 	for _, g := range []*generation{f.frozen, f.active} {
-		if g == nil {
-			continue
-		}
-		all := g.chains[hash]
-		i, _ := slices.BinarySearch(all, after+1)
-		seqs = append(seqs, all[i:min(len(all), i+limit-len(seqs))]...)
-		if len(seqs) == limit {
-			break
+		if g != nil {
+			seqs = g.chains.appendAfter(seqs, hash, after, limit)
 		}
 	}
 	return seqs
@@ -194,11 +177,8 @@ func (f *finder) waiting(chain, seq int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, g := range []*generation{f.frozen, f.active} {
-		if g == nil || seq <= g.above || seq > g.upTo {
-			continue
-		}
-		if i, ok := slices.BinarySearch(g.chains[chain], seq); !ok {
-			g.chains[chain] = slices.Insert(g.chains[chain], i, seq)
+		if g != nil && g.above < seq && seq <= g.upTo {
+			g.chains.insert(chain, seq)
 		}
 	}
 }
@@ -235,6 +215,7 @@ func (f *finder) merge(t *tx) error {
 	t.then(func() {
 		f.plan = rest
 		if len(rest) == 0 {
+			f.plan = nil
 			f.mu.Lock()
 			f.frozen = nil
 			f.mu.Unlock()
@@ -248,15 +229,11 @@ func (f *finder) freeze() {
 	defer f.mu.Unlock()
 	g := f.active
 	f.frozen, f.active = g, newGeneration(g.upTo)
-	f.plan = make([]found, 0, len(g.idents)+len(g.chains))
+	f.plan = make([]found, 0, 2*g.size)
 	for hash, seq := range g.idents {
 		f.plan = append(f.plan, found{hash, seq})
 	}
-	for hash, seqs := range g.chains {
-		for _, seq := range seqs {
-			f.plan = append(f.plan, found{hash, seq})
-		}
-	}
+	f.plan = g.chains.appendAll(f.plan)
 	slices.SortFunc(f.plan, func(a, b found) int {
 		return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.seq, b.seq))
 	})
@@ -266,6 +243,5 @@ func (f *finder) freeze() {
 func (f *finder) waits(e found) bool {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	_, ok := slices.BinarySearch(f.frozen.chains[e.hash], e.seq)
-	return ok
+	return f.frozen.chains.has(e.hash, e.seq)
 }
