@@ -259,21 +259,24 @@ func (t *tx) insertRows(rows []*row) error {
 			withOutcome = append(withOutcome, r)
 		}
 	}
-	err := t.insert(insertRecords, recordColumns, len(rows), func(i int) []any { return rows[i].values(rules[i]) })
+	err := t.insert(insertRecords, recordColumns, len(rows), func(values []any, i int) []any { return rows[i].values(values, rules[i]) })
 	if err != nil {
 		return err
 	}
-	err = t.insert("INSERT INTO payloads (seq, body)", 2, len(withBody), func(i int) []any { return []any{withBody[i].seq, withBody[i].body} })
+	err = t.insert("INSERT INTO payloads (seq, body)", 2, len(withBody), func(values []any, i int) []any {
+		return append(values, withBody[i].seq, withBody[i].body)
+	})
 	if err != nil {
 		return err
 	}
-	return t.insert(insertOutcome, outcomeFields, len(withOutcome), func(i int) []any {
+	return t.insert(insertOutcome, outcomeFields, len(withOutcome), func(values []any, i int) []any {
 		r := withOutcome[i]
-		return outcomeValues(r.seq, r.rec.Problem, r.private, r.rec.Objects)
+		return outcomeValues(values, r.seq, r.rec.Problem, r.private, r.rec.Objects)
 	})
 }
 
-func (r *row) values(rule int64) []any {
+// values adds what insertRecords takes.
+func (r *row) values(values []any, rule int64) []any {
 	next := int64(0)
 	if r.state == codec.Pending {
 		next = codec.Micros(r.rec.NextTry)
@@ -282,15 +285,16 @@ func (r *row) values(rule int64) []any {
 	if r.rec.Origin.FileID != "" {
 		file, place = r.rec.Origin.FileID, r.rec.Origin.Row
 	}
-	return []any{r.seq, r.state, number(r.head), next, r.rec.Attempts, codec.Flags(r.rec), r.touched, codec.Micros(r.rec.Received), rule, r.ident, r.chain,
-		int64(r.rec.Content), r.rec.ID, r.rec.Key, file, place, r.origin}
+	return append(values, r.seq, r.state, number(r.head), next, r.rec.Attempts, codec.Flags(r.rec), r.touched, codec.Micros(r.rec.Received), rule, r.ident,
+		r.chain, int64(r.rec.Content), r.rec.ID, r.rec.Key, file, place, r.origin)
 }
 
-func outcomeValues(seq int64, p *journal.Problem, private []byte, objects []string) []any {
+// outcomeValues adds what insertOutcome takes.
+func outcomeValues(values []any, seq int64, p *journal.Problem, private []byte, objects []string) []any {
 	if p == nil {
-		return []any{seq, nil, nil, nil, nil, nil, nil, nil, nil, codec.Objects(objects)}
+		return append(values, seq, nil, nil, nil, nil, nil, nil, nil, nil, codec.Objects(objects))
 	}
-	return []any{seq, string(p.Class), p.Code, p.Cause, p.Mend, p.Object, p.Field, p.Place, private, codec.Objects(objects)}
+	return append(values, seq, string(p.Class), p.Code, p.Cause, p.Mend, p.Object, p.Field, p.Place, private, codec.Objects(objects))
 }
 
 func number(b bool) int {

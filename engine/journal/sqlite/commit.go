@@ -244,8 +244,8 @@ func (s *Store) writeOutcomes(t *tx, changed []settlement, before map[int64]stan
 			return err
 		}
 	}
-	return t.insert(insertOutcome, outcomeFields, len(keep), func(i int) []any {
-		return outcomeValues(keep[i].Seq, keep[i].Problem, privates[i], keep[i].Objects)
+	return t.insert(insertOutcome, outcomeFields, len(keep), func(values []any, i int) []any {
+		return outcomeValues(values, keep[i].Seq, keep[i].Problem, privates[i], keep[i].Objects)
 	})
 }
 

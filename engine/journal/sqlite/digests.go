@@ -142,7 +142,9 @@ func (d *digests) merge(t *tx) error {
 			return fmt.Errorf("merge digests: %w", err)
 		}
 	}
-	err = t.insert("INSERT INTO digest_pages (first, entries)", 2, len(pages), func(i int) []any { return []any{int64(pages[i].first), pages[i].entries} })
+	err = t.insert("INSERT INTO digest_pages (first, entries)", 2, len(pages), func(values []any, i int) []any {
+		return append(values, int64(pages[i].first), pages[i].entries)
+	})
 	if err != nil {
 		return fmt.Errorf("merge digests: %w", err)
 	}

@@ -14,7 +14,10 @@ import (
 // An index by hash touches another page of the file for every record, which costs more than keeping the record itself. The finder therefore keeps
 // the latest records in memory, from where they are merged into the table in order of hash, a slice with each transaction: the same page takes
 // many of them. Nothing is lost in a crash: memory is read again from the records above the mark.
-const foundMark = "journal.found"
+const (
+	foundMark   = "journal.found"
+	insertFound = "INSERT OR IGNORE INTO finder (hash, seq)"
+)
 
 // finder answers which records have an identity or a key. Its answers are candidates: whoever asks verifies them against the records.
 type finder struct {
@@ -202,7 +205,7 @@ func (f *finder) merge(t *tx) error {
 			live = append(live, e)
 		}
 	}
-	err := t.insert("INSERT OR IGNORE INTO finder (hash, seq)", 2, len(live), func(i int) []any { return []any{live[i].hash, live[i].seq} })
+	err := t.insert(insertFound, 2, len(live), func(values []any, i int) []any { return append(values, live[i].hash, live[i].seq) })
 	if err != nil {
 		return fmt.Errorf("merge the index of records: %w", err)
 	}

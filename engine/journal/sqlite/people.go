@@ -174,7 +174,7 @@ func (s *Store) rejoin(t *tx, seqs []int64, before map[int64]standing, heads map
 		}
 		t.then(func() { s.finder.waiting(chain, seq) })
 	}
-	err := t.insert("INSERT OR IGNORE INTO finder (hash, seq)", 2, len(seqs), func(i int) []any { return []any{before[seqs[i]].chain, seqs[i]} })
+	err := t.insert(insertFound, 2, len(seqs), func(values []any, i int) []any { return append(values, before[seqs[i]].chain, seqs[i]) })
 	if err != nil {
 		return fmt.Errorf("index records again: %w", err)
 	}
@@ -281,7 +281,9 @@ func (s *Store) setProblem(t *tx, seqs []int64, before map[int64]standing, p *jo
 			return err
 		}
 	}
-	return t.insert(insertOutcome, outcomeFields, len(seqs), func(i int) []any { return outcomeValues(seqs[i], p, privates[i], nil) })
+	return t.insert(insertOutcome, outcomeFields, len(seqs), func(values []any, i int) []any {
+		return outcomeValues(values, seqs[i], p, privates[i], nil)
+	})
 }
 
 // Unhold implements journal.Journal.

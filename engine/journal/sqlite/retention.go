@@ -304,7 +304,8 @@ func (s *Store) forgetRecords(t *tx, seqs []int64, externalID string, out *journ
 		}
 	}
 	why := &journal.Problem{Code: forgottenCode, Cause: "the person was forgotten before this was delivered"}
-	if err := t.insert(insertOutcome, outcomeFields, len(open), func(i int) []any { return outcomeValues(open[i], why, nil, nil) }); err != nil {
+	err = t.insert(insertOutcome, outcomeFields, len(open), func(values []any, i int) []any { return outcomeValues(values, open[i], why, nil, nil) })
+	if err != nil {
 		return err
 	}
 	t.then(func() {

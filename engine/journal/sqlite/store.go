@@ -107,7 +107,7 @@ func open(ctx context.Context, path string, o journal.Options, size sizes) (*Sto
 	s.read = reader{db: db, stmts: map[string]*sql.Stmt{}, mu: &sync.Mutex{}}
 	s.writer = &writer{
 		log: s.log, place: s.place, open: s.writing.Conn, ops: make(chan *op, maxOps), stop: make(chan struct{}), gone: make(chan struct{}),
-		rules: map[string]int64{}, finder: s.finder, digests: s.digests, appended: s.appendRows, settled: s.poke,
+		inserts: map[inserting]string{}, rules: map[string]int64{}, finder: s.finder, digests: s.digests, appended: s.appendRows, settled: s.poke,
 		linger: usualLinger,
 	}
 	go s.writer.loop()

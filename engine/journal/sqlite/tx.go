@@ -180,10 +180,15 @@ func list(numbers []int64) string {
 // insertSizes are how many rows one INSERT takes: few statements, each prepared once.
 var insertSizes = [...]int{64, 48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1}
 
-// insert writes many rows of the same columns with few statements. args gives the values of row i.
-func (t *tx) insert(into string, columns, rows int, args func(i int) []any) error {
-	tuple := "(" + strings.TrimSuffix(strings.Repeat("?,", columns), ",") + ")"
-	values := make([]any, 0, columns*min(rows, insertSizes[0]))
+// inserting is an INSERT of so many rows.
+type inserting struct {
+	into string
+	rows int
+}
+
+// insert writes many rows of the same columns with few statements. args adds the values of row i to values.
+func (t *tx) insert(into string, columns, rows int, args func(values []any, i int) []any) error {
+	defer func() { clear(t.w.values[:cap(t.w.values)]) }() // which held payloads
 	for done := 0; done < rows; {
 		size := 1
 		for _, s := range insertSizes {
@@ -192,16 +197,27 @@ func (t *tx) insert(into string, columns, rows int, args func(i int) []any) erro
 				break
 			}
 		}
-		values = values[:0]
+		values := t.w.values[:0]
 		for i := range size {
-			values = append(values, args(done+i)...)
+			values = args(values, done+i)
 		}
-		if err := t.exec(into+" VALUES "+strings.TrimSuffix(strings.Repeat(tuple+",", size), ","), values...); err != nil {
+		t.w.values = values
+		if err := t.exec(t.insertText(inserting{into, size}, columns), values...); err != nil {
 			return err
 		}
 		done += size
 	}
 	return nil
+}
+
+func (t *tx) insertText(what inserting, columns int) string {
+	text, ok := t.w.inserts[what]
+	if !ok {
+		tuple := "(" + strings.TrimSuffix(strings.Repeat("?,", columns), ",") + ")"
+		text = what.into + " VALUES " + strings.TrimSuffix(strings.Repeat(tuple+",", what.rows), ",")
+		t.w.inserts[what] = text
+	}
+	return text
 }
 
 // scan reads all rows with f.

@@ -48,6 +48,8 @@ type writer struct {
 	// Only the writer's goroutine uses what follows.
 	conn      *sql.Conn
 	stmts     map[string]*sql.Stmt
+	inserts   map[inserting]string // their texts
+	values    []any                // of an insert; kept for its room
 	rules     map[string]int64
 	lastSeq   int64
 	version   int64 // of the file, as other processes change it
