@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/culvert/culvert/engine"
 	"github.com/culvert/culvert/engine/heap"
@@ -145,7 +146,7 @@ func (l *loader) run(addr string) error {
 	}
 	events := make([]syscall.EpollEvent, loadClients)
 	for len(l.took) < l.total {
-		n, err := syscall.EpollWait(l.poll, events, 60_000)
+		n, err := raw(syscall.SYS_EPOLL_PWAIT, l.poll, unsafe.Pointer(&events[0]), len(events), 60_000)
 		if errors.Is(err, syscall.EINTR) {
 			continue
 		}
@@ -182,7 +183,7 @@ func (l *loader) send(c *loadClient) error {
 	body := fmt.Appendf(nil, benchForm, l.sent+1)
 	l.out = fmt.Appendf(l.out[:0], "POST /cases HTTP/1.1\r\nHost: culvert\r\nAuthorization: Basic Y29tbWNhcmU6eA==\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 	c.began = time.Now()
-	if n, err := syscall.Write(c.fd, l.out); err != nil || n < len(l.out) {
+	if n, err := raw(syscall.SYS_WRITE, c.fd, unsafe.Pointer(&l.out[0]), len(l.out), 0); err != nil || n < len(l.out) {
 		return fmt.Errorf("sent %d of %d bytes: %w", n, len(l.out), err)
 	}
 	return nil
@@ -190,7 +191,7 @@ func (l *loader) send(c *loadClient) error {
 
 // receive reads what there is of an answer, which has to be a success, and sends the next form after it.
 func (l *loader) receive(c *loadClient) error {
-	n, err := syscall.Read(c.fd, l.in)
+	n, err := raw(syscall.SYS_READ, c.fd, unsafe.Pointer(&l.in[0]), len(l.in), 0)
 	if err != nil || n <= 0 {
 		return fmt.Errorf("read an answer: %d bytes: %w", n, err)
 	}
@@ -214,4 +215,14 @@ func (l *loader) receive(c *loadClient) error {
 	l.took = append(l.took, time.Since(c.began))
 	c.part = c.part[:0]
 	return l.send(c)
+}
+
+// raw makes a system call without telling Go's scheduler, which has nothing else to run here, yet would wake a second thread each time this one waits: a third of
+// what the clients used went there.
+func raw(call uintptr, fd int, buffer unsafe.Pointer, size, wait int) (int, error) {
+	n, _, failed := syscall.RawSyscall6(call, uintptr(fd), uintptr(buffer), uintptr(size), uintptr(wait), 0, 0)
+	if failed != 0 {
+		return 0, failed
+	}
+	return int(n), nil
 }
