@@ -184,9 +184,9 @@ func inputOf(rec *journal.Record, body any) rules.Input {
 // SourceFields is what expressions see as `source`.
 func SourceFields(o sources.Origin, received time.Time) map[string]any {
 	fields := map[string]any{"trigger": o.Trigger, "received": received}
-	for name, value := range map[string]string{"file": o.File, "sheet": o.Sheet, "query": o.Query, "remote": o.Remote} {
-		if value != "" {
-			fields[name] = value
+	for _, text := range [...]struct{ name, value string }{{"file", o.File}, {"sheet", o.Sheet}, {"query", o.Query}, {"remote", o.Remote}} {
+		if text.value != "" {
+			fields[text.name] = text.value
 		}
 	}
 	if o.Row > 0 {

@@ -138,10 +138,10 @@ func (s *Store) appendRows(t *tx, rows []*row) error {
 func (t *tx) indexed(rows []*row) (map[int64]bool, error) {
 	hashes := make([]int64, 0, 2*len(rows))
 	for _, r := range rows {
-		if !r.always {
+		if !r.always && t.w.finder.table.mayHave(r.ident) {
 			hashes = append(hashes, r.ident)
 		}
-		if codec.Unsettled(r.state) {
+		if codec.Unsettled(r.state) && t.w.finder.table.mayHave(r.chain) {
 			hashes = append(hashes, r.chain)
 		}
 	}

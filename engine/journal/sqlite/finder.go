@@ -14,10 +14,7 @@ import (
 // An index by hash touches another page of the file for every record, which costs more than keeping the record itself. The finder therefore keeps
 // the latest records in memory, from where they are merged into the table in order of hash, a slice with each transaction: the same page takes
 // many of them. Nothing is lost in a crash: memory is read again from the records above the mark.
-const (
-	foundMark   = "journal.found"
-	insertFound = "INSERT OR IGNORE INTO finder (hash, seq)"
-)
+const foundMark = "journal.found"
 
 // finder answers which records have an identity or a key. Its answers are candidates: whoever asks verifies them against the records.
 type finder struct {
@@ -31,6 +28,7 @@ type finder struct {
 	last  int64 // the highest seq that memory knows
 	plan  []found
 
+	table   inspector
 	foreign bool // another process changed records, perhaps such that memory lacks unsettled ones; the table has them
 }
 
@@ -48,7 +46,9 @@ func newGeneration(above int64) *generation {
 	return &generation{above: above, upTo: above, idents: map[int64]int64{}, chains: newChains()}
 }
 
-func newFinder(s sizes) *finder { return &finder{sizes: s, active: newGeneration(0)} }
+func newFinder(s sizes) *finder {
+	return &finder{sizes: s, active: newGeneration(0), table: inspector{enough: s.questions, least: s.presence}}
+}
 
 // reset forgets what is in memory; load reads it again.
 func (f *finder) reset() {
@@ -56,10 +56,12 @@ func (f *finder) reset() {
 	defer f.mu.Unlock()
 	f.active, f.frozen, f.plan, f.ready, f.last = newGeneration(0), nil, nil, false, 0
 	f.foreign = false
+	f.table.drop()
 }
 
 // load brings memory up to the records that others have written, or all above the mark the first time.
 func (f *finder) load(t *tx) error {
+	f.table.drop()
 	if !f.ready {
 		var mark string
 		err := t.queryRow("SELECT coalesce((SELECT value FROM meta WHERE name = ?), '0')", foundMark).Scan(&mark)
@@ -189,6 +191,15 @@ func (f *finder) waiting(chain, seq int64) {
 // merging tells whether a generation is being merged.
 func (f *finder) merging() bool { return f.frozen != nil || f.active.size >= f.sizes.generation }
 
+// index puts entries into the table.
+func (t *tx) index(entries int, at func(i int) found) error {
+	return t.insert("INSERT OR IGNORE INTO finder (hash, seq)", 2, entries, func(values []any, i int) []any {
+		e := at(i)
+		t.w.finder.table.added(e.hash)
+		return append(values, e.hash, e.seq)
+	})
+}
+
 // merge moves a slice of the frozen generation into the table.
 func (f *finder) merge(t *tx) error {
 	if f.frozen == nil {
@@ -205,7 +216,7 @@ func (f *finder) merge(t *tx) error {
 			live = append(live, e)
 		}
 	}
-	err := t.insert(insertFound, 2, len(live), func(values []any, i int) []any { return append(values, live[i].hash, live[i].seq) })
+	err := t.index(len(live), func(i int) found { return live[i] })
 	if err != nil {
 		return fmt.Errorf("merge the index of records: %w", err)
 	}

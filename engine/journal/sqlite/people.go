@@ -174,7 +174,7 @@ func (s *Store) rejoin(t *tx, seqs []int64, before map[int64]standing, heads map
 		}
 		t.then(func() { s.finder.waiting(chain, seq) })
 	}
-	err := t.insert(insertFound, 2, len(seqs), func(values []any, i int) []any { return append(values, before[seqs[i]].chain, seqs[i]) })
+	err := t.index(len(seqs), func(i int) found { return found{before[seqs[i]].chain, seqs[i]} })
 	if err != nil {
 		return fmt.Errorf("index records again: %w", err)
 	}

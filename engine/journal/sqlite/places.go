@@ -78,7 +78,7 @@ func (s *Store) insertPlaced(t *tx, rows []*row) error {
 	if err := t.insertRows(rows); err != nil {
 		return fmt.Errorf("keep rows as records: %w", err)
 	}
-	err = t.insert(insertFound, 2, len(rows), func(values []any, i int) []any { return append(values, rows[i].ident, rows[i].seq) })
+	err = t.index(len(rows), func(i int) found { return found{rows[i].ident, rows[i].seq} })
 	if err != nil {
 		return fmt.Errorf("index records: %w", err)
 	}

@@ -31,13 +31,15 @@ const (
 
 // sizes are how much is kept in memory and merged at once; tests make them small to see merging.
 type sizes struct {
-	generation int // records in memory before they are indexed in the file
-	slice      int // of them with one transaction
-	log        int // digests in memory before they are merged into pages
-	pages      int // written anew with one transaction
+	generation int   // records in memory before they are indexed in the file
+	slice      int   // of them with one transaction
+	questions  int   // to their index before it is read which hashes it has
+	presence   int64 // bits for that at least
+	log        int   // digests in memory before they are merged into pages
+	pages      int   // written anew with one transaction
 }
 
-var usualSizes = sizes{generation: 1 << 15, slice: 1024, log: 1 << 18, pages: 64}
+var usualSizes = sizes{generation: 1 << 15, slice: 1024, questions: 1 << 14, presence: 1 << 20, log: 1 << 18, pages: 64}
 
 // Store is the journal in a file.
 type Store struct {
@@ -110,6 +112,7 @@ func open(ctx context.Context, path string, o journal.Options, size sizes) (*Sto
 		inserts: map[inserting]string{}, rules: map[string]int64{}, finder: s.finder, digests: s.digests, appended: s.appendRows, settled: s.poke,
 		linger: usualLinger,
 	}
+	s.finder.table.fill = s.fill
 	go s.writer.loop()
 	return s, nil
 }
@@ -288,6 +291,7 @@ func (s *Store) Close() error {
 	s.closing.Do(func() {
 		close(s.writer.stop)
 		<-s.writer.gone
+		s.finder.table.drop()
 		s.owning.Lock()
 		if s.owned {
 			s.stopOwned()

@@ -285,7 +285,7 @@ func (w *writer) refresh(t *tx) error {
 		return fmt.Errorf("read the journal's version: %w", err)
 	}
 	if w.loaded && version == w.version {
-		return nil
+		return w.finder.table.tend(t)
 	}
 	err := t.queryRow(`SELECT max(coalesce((SELECT max(seq) FROM records), 0), coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE name = ?), 0))`,
 		reservedMark).Scan(&w.lastSeq)
