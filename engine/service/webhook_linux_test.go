@@ -19,6 +19,7 @@ import (
 
 	"github.com/culvert/culvert/engine"
 	"github.com/culvert/culvert/engine/heap"
+	"github.com/culvert/culvert/engine/journal"
 )
 
 // The load comes from a process of its own, which costs as little as a client can: it shares the processors with what is measured. It is this test binary again,
@@ -63,6 +64,7 @@ func benchmarkWebhook(b *testing.B, paused bool) {
 			b.Fatal(err)
 		}
 	}
+	keepOld(b, s.Journal())
 	clients := exec.CommandContext(b.Context(), os.Args[0])
 	clients.Env = append(os.Environ(), loadAddress+"="+addr, loadForms+"="+strconv.Itoa(b.N), "GOMAXPROCS=1", "GOGC=off")
 	clients.Stderr = os.Stderr
@@ -82,6 +84,29 @@ func benchmarkWebhook(b *testing.B, paused bool) {
 	b.ReportMetric(float64(own.Microseconds())/float64(b.N), "cpu-µs/accept")
 	b.ReportMetric(float64((clients.ProcessState.UserTime()+clients.ProcessState.SystemTime()).Microseconds())/float64(b.N), "client-µs/accept")
 	b.ReportMetric(float64(seen.P99.Microseconds())/1000, "p99-ms")
+}
+
+// keepOld keeps as many settled records as CULVERT_BENCH_OLD says, such as a journal has after months.
+func keepOld(b *testing.B, j journal.Journal) {
+	text := os.Getenv("CULVERT_BENCH_OLD")
+	if text == "" {
+		return
+	}
+	total, err := strconv.Atoi(text)
+	if err != nil {
+		b.Fatalf("CULVERT_BENCH_OLD is a number of records: %v", err)
+	}
+	now := time.Now()
+	for from := 0; from < total; from += 1000 {
+		var old []*journal.Record
+		for i := from; i < min(from+1000, total); i++ {
+			id := fmt.Sprintf("old-%d", i)
+			old = append(old, &journal.Record{Rule: "old", ID: id, Key: id, Content: uint64(i), Received: now, State: journal.Skipped, Settled: now})
+		}
+		if _, err := j.Append(b.Context(), old, nil); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
 
 // processorTime is what this process has used of all cores.

@@ -1,10 +1,13 @@
 package sqlite
 
 import (
+	"bytes"
 	"database/sql"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -112,5 +115,37 @@ func checkPresence(t *testing.T, s *Store) {
 			return
 		}
 		time.Sleep(time.Millisecond)
+	}
+}
+
+// An index that cannot be read in the background is asked for every record, and nothing is taken twice.
+func TestPresenceUnreadable(t *testing.T) {
+	var said bytes.Buffer
+	s, err := open(t.Context(), filepath.Join(t.TempDir(), "culvert.db"), journal.Options{Logger: slog.New(slog.NewTextHandler(&said, nil))},
+		sizes{generation: 5, slice: 2, questions: 3, presence: 64, log: 3, pages: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.read.close(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		for i := range 60 {
+			keepForm(t, s, fmt.Sprintf("form-%d", i))
+		}
+	}
+	inspect(t, s, func(x *tx) error {
+		var records int
+		err := x.queryRow("SELECT count(*) FROM records").Scan(&records)
+		if records != 60 || x.w.finder.table.now != nil {
+			t.Errorf("%d records of 60 forms sent twice; the index is trusted: %v", records, x.w.finder.table.now != nil)
+		}
+		return err
+	})
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(said.String(), "read which records are indexed") {
+		t.Errorf("the log does not say that the index cannot be read: %s", said.String())
 	}
 }
