@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"context"
 	"fmt"
 	"time"
 
@@ -140,7 +139,6 @@ func (l *lane) enterRows(jobs []*job) {
 // claimRows takes the keys of file rows in the journal, so that neither a record of the journal nor another runner touches them meanwhile. A row
 // whose key is not free becomes a record of the journal, at its place behind those before it.
 func (l *lane) claimRows(jobs []*job) ([]*job, error) {
-	var keys []journal.RowKey
 	var rows []*job
 	kept := make([]*job, 0, len(jobs))
 	var behind []*job
@@ -151,19 +149,14 @@ func (l *lane) claimRows(jobs []*job) ([]*job, error) {
 		case l.r.sched.isParked(j.key()):
 			behind = append(behind, j)
 		default:
-			keys, rows = append(keys, journal.RowKey{Key: j.key(), Seq: j.row.seq()}), append(rows, j)
+			rows = append(rows, j)
 		}
 	}
-	if len(keys) > 0 {
-		var given []bool
-		err := l.r.persist(l.r.work, "take the keys of file rows", func(ctx context.Context) (err error) {
-			given, err = l.r.journal.ClaimKeys(ctx, l.r.owner, keys)
-			return err
-		})
+	if len(rows) > 0 {
+		given, err := l.r.claimKeys(rows)
 		if err != nil {
 			return nil, err
 		}
-		l.r.files.claimed(keys, given)
 		for i, j := range rows {
 			if given[i] {
 				j.claimed = true

@@ -67,6 +67,16 @@ func (s *scheduler) heir(key string) *job {
 	return nil
 }
 
+// withdrawLater takes out the records that wait behind a row whose turn it is though they were accepted after it.
+func (s *scheduler) withdrawLater(rows []*job) (later []*job) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, row := range rows {
+		later = append(later, s.keys.Withdraw(row.key(), func(j *job) bool { return j.rec != nil && j.rec.Seq > row.row.seq() })...)
+	}
+	return later
+}
+
 // finish ends the turn of jobs whose outcome is recorded; those behind them go next.
 func (s *scheduler) finish(jobs []*job) {
 	s.mu.Lock()

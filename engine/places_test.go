@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -108,6 +109,44 @@ func TestRowsComeBeforeLaterRecordsAfterACrash(t *testing.T) {
 	for n, person := range late {
 		wantDelivered(t, w, person, strconv.Itoa(n), strconv.Itoa(n+1000), strconv.Itoa(n+2000), "10000")
 	}
+}
+
+// slowAnswer is a journal whose answer to the commit that frees a key comes late.
+type slowAnswer struct {
+	journal.Journal
+	key             string
+	committed, goOn chan struct{}
+	once            sync.Once
+}
+
+func (j *slowAnswer) Commit(ctx context.Context, b *journal.Batch) error {
+	err := j.Journal.Commit(ctx, b)
+	if slices.Contains(b.Keys, j.key) {
+		j.once.Do(func() {
+			close(j.committed)
+			<-j.goOn
+		})
+	}
+	return err
+}
+
+// TestRowComesBeforeARecordClaimedAheadOfIt has a later record claimed in the moment in which the journal has freed the key of one row and the next one
+// does not know yet that its turn has come.
+func TestRowComesBeforeARecordClaimedAheadOfIt(t *testing.T) {
+	w := newWorld(t, testProgram(t, "visits"))
+	slow := &slowAnswer{Journal: w.journal, key: "p0", committed: make(chan struct{}), goOn: make(chan struct{})}
+	w.config.Journal = slow
+	w.run()
+	w.drop("visits", "first.csv", visitsCSV(1, 1, nil))
+	<-slow.committed
+	f := w.drop("visits", "second.csv", "id,person,n,keep\nw1,p0,1,yes\n")
+	w.until("its row waits", func() bool { return w.runner.sched.heir("p0") != nil })
+	w.accept(item("visits", "late", "p0", 1000))
+	w.until("the later record is claimed", func() bool { return len(w.runner.feed.all()) == 1 })
+	close(slow.goOn)
+	w.finished(f)
+	w.until("all is delivered", func() bool { return w.target.count() == 3 })
+	wantDelivered(t, w, "p0", "0", "1", "1000")
 }
 
 // TestRowsWithoutAPlace keeps files that an earlier version accepted in order behind what waits.

@@ -42,5 +42,23 @@ func (k *Keys[T]) Next(key string) (next T, ok bool) {
 	return behind[0], true
 }
 
+// Withdraw takes out of those that wait of a key what drop holds for; the one whose turn it is stays.
+func (k *Keys[T]) Withdraw(key string, drop func(T) bool) (out []T) {
+	behind := k.waiting[key]
+	if len(behind) == 0 {
+		return nil
+	}
+	kept := make([]T, 0, len(behind))
+	for _, item := range behind {
+		if drop(item) {
+			out = append(out, item)
+		} else {
+			kept = append(kept, item)
+		}
+	}
+	k.waiting[key] = kept
+	return out
+}
+
 // Len is how many keys are in flight.
 func (k *Keys[T]) Len() int { return len(k.waiting) }

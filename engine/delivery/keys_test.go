@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -60,4 +61,26 @@ func TestKeysModel(t *testing.T) {
 			t.Fatalf("%d keys are left over", keys.Len())
 		}
 	})
+}
+
+// TestKeysWithdraw takes items out of the middle of those that wait: the others keep their order, and who goes is left alone.
+func TestKeysWithdraw(t *testing.T) {
+	keys := NewKeys[int]()
+	if out := keys.Withdraw("a", func(int) bool { return true }); out != nil {
+		t.Errorf("an unknown key gave %v", out)
+	}
+	for n := range 6 {
+		keys.Enter("a", n)
+	}
+	if out := keys.Withdraw("a", func(n int) bool { return n%2 == 0 }); !slices.Equal(out, []int{2, 4}) {
+		t.Errorf("withdrawn: %v", out)
+	}
+	for _, want := range []int{1, 3, 5} {
+		if next, ok := keys.Leave("a"); !ok || next != want {
+			t.Errorf("next is %d, %t; want %d", next, ok, want)
+		}
+	}
+	if _, ok := keys.Leave("a"); ok || keys.Len() != 0 {
+		t.Error("something is left over")
+	}
 }
