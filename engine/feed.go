@@ -87,13 +87,14 @@ func (f *feeder) claim(ctx context.Context) (more bool, err error) {
 		return false, err
 	}
 	f.r.trouble.clear("journal")
-	if len(records) == 0 {
-		return false, nil
-	}
+	more = len(records) == limit
 	program := f.r.program.Load()
 	f.keep(program, records)
+	if records, err = f.withhold(program, records); err != nil || len(records) == 0 {
+		return more, err
+	}
 	f.evaluate(program, records, claims)
-	return len(records) == limit, nil
+	return more, nil
 }
 
 // room says how many records fit, and the rules whose records must not come: they cannot run, or their server has its share.
@@ -112,7 +113,7 @@ func (f *feeder) room() (limit int, not []string) {
 	}
 	for _, name := range program.names() {
 		flow := program.Rules[name]
-		if !f.r.runnable(flow) || f.count[flow.Server] >= share {
+		if !f.r.runnable(flow) || f.count[flow.Server] >= share || f.r.files.unread.awaited(flow.Server) {
 			not = append(not, name)
 		} else {
 			limit = min(limit, share-f.count[flow.Server])

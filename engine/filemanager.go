@@ -35,13 +35,14 @@ type fileManager struct {
 	evaluating chan struct{} // one slot per processor
 	caughtUp   chan struct{} // closed when what may have been under way at the last stop is in memory again
 
-	begun atomic.Int64 // how many runs there were
-	mu    sync.Mutex
-	keys  map[string]struct{}  // claimed in the journal for rows
-	runs  map[string]*fileRun  // by file id
-	later map[string]time.Time // files that could not be read: when to try again
-	tries map[string]int
-	wg    sync.WaitGroup
+	unread unreadFiles
+	begun  atomic.Int64 // how many runs there were
+	mu     sync.Mutex
+	keys   map[string]struct{}  // claimed in the journal for rows
+	runs   map[string]*fileRun  // by file id
+	later  map[string]time.Time // files that could not be read: when to try again
+	tries  map[string]int
+	wg     sync.WaitGroup
 }
 
 func newFileManager(r *Runner) *fileManager {
@@ -89,6 +90,7 @@ func (m *fileManager) look(ctx context.Context) error {
 		}
 	}
 	m.mu.Unlock()
+	unread := m.unread.known()
 	open, err := m.r.journal.Files(ctx, journal.FileOpen)
 	if err != nil {
 		return err
@@ -101,6 +103,7 @@ func (m *fileManager) look(ctx context.Context) error {
 			return err
 		}
 	}
+	m.noteRead(unread)
 	if m.begun.Load() == began {
 		m.noteCaughtUp()
 	}

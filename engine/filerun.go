@@ -92,19 +92,22 @@ func (run *fileRun) readRows(ctx context.Context) error {
 		return err
 	}
 	chunks := make(chan *chunk, 4)
-	var submit sync.WaitGroup
+	var submit, handedOn sync.WaitGroup
 	submit.Go(func() {
 		for c := range chunks {
 			<-c.done
 			run.submit(c)
+			handedOn.Done()
 		}
 	})
 	defer submit.Wait()
 	defer close(chunks)
+	in := &rowReader{run: run, reader: reader, handedOn: handedOn.Wait}
 	for end := false; !end; {
 		c := &chunk{done: make(chan struct{})}
-		end, err = run.readChunk(ctx, reader, c)
+		end, err = in.readChunk(ctx, c)
 		if len(c.rows) > 0 {
+			handedOn.Add(1)
 			run.r.files.evaluating <- struct{}{}
 			go func() {
 				defer func() { <-run.r.files.evaluating; close(c.done) }()
@@ -119,45 +122,61 @@ func (run *fileRun) readRows(ctx context.Context) error {
 	return nil
 }
 
-// readChunk fills a chunk; end tells that the file has no more rows.
-func (run *fileRun) readChunk(ctx context.Context, reader *files.Reader, c *chunk) (end bool, err error) {
+// rowReader reads rows as there is room for them in memory.
+type rowReader struct {
+	run      *fileRun
+	reader   *files.Reader
+	handedOn func()   // waits until all chunks so far have been submitted
+	ahead    *fileRow // read, without room
+	aheadErr error    // why it cannot be read
+}
+
+// readChunk fills a chunk; end tells that the file has no more rows. When memory is full, what there is makes a short chunk.
+func (in *rowReader) readChunk(ctx context.Context, c *chunk) (end bool, err error) {
 	for len(c.rows) < chunkRows {
-		row, err := reader.Next()
-		var bad *files.RowError
-		switch {
-		case err == io.EOF:
-			return true, nil
-		case errors.As(err, &bad):
-			row.Number, row.Line, row.Sheet = reader.Number(), bad.Line, bad.Sheet
-		case err != nil:
-			return false, err
+		if in.ahead == nil {
+			if end, err := in.next(); end || err != nil {
+				return end, err
+			}
 		}
-		fr := &fileRow{run: run, number: int64(row.Number), line: row.Line, sheet: row.Sheet, weight: run.weight(row)}
-		if bad == nil {
-			fr.body = row.Body
+		room := in.run.lane.room
+		if !room.TryAcquire(in.ahead.weight) {
+			if len(c.rows) > 0 {
+				return false, nil // only what is handed on gives its room back
+			}
+			if !in.run.filled.Load() {
+				in.handedOn() // only then does it keep later records from coming before it
+				in.run.filled.Store(true)
+				in.run.r.files.poke() // it may be what others wait for
+			}
+			if err := room.Acquire(ctx, in.ahead.weight); err != nil {
+				return false, err
+			}
 		}
-		if err := run.acquire(ctx, fr.weight); err != nil {
-			return false, err
-		}
-		c.rows = append(c.rows, fr)
-		if bad != nil {
-			c.errs = append(c.errs, bad)
-		} else {
-			c.errs = append(c.errs, nil)
-		}
+		c.rows, c.errs = append(c.rows, in.ahead), append(c.errs, in.aheadErr)
+		in.ahead, in.aheadErr = nil, nil
 	}
 	return false, nil
 }
 
-// acquire waits until there is room for a row.
-func (run *fileRun) acquire(ctx context.Context, weight int64) error {
-	if run.lane.room.TryAcquire(weight) {
-		return nil
+// next reads one row ahead.
+func (in *rowReader) next() (end bool, err error) {
+	row, err := in.reader.Next()
+	var bad *files.RowError
+	switch {
+	case err == io.EOF:
+		return true, nil
+	case errors.As(err, &bad):
+		row.Number, row.Line, row.Sheet = in.reader.Number(), bad.Line, bad.Sheet
+		in.aheadErr = bad
+	case err != nil:
+		return false, err
 	}
-	if run.filled.CompareAndSwap(false, true) {
-		run.r.files.poke() // it may be what the start waits for
+	in.ahead = &fileRow{run: in.run, number: int64(row.Number), line: row.Line, sheet: row.Sheet, weight: in.run.weight(row)}
+	if bad == nil {
+		in.ahead.body = row.Body
 	}
-	return run.lane.room.Acquire(ctx, weight)
+	return false, nil
 }
 
 // weight is what a row takes of the room: what it holds, and never so little that more rows than the window fit.

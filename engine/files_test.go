@@ -306,6 +306,16 @@ func TestManyFilesInTurn(t *testing.T) {
 	w.inOrder(5)
 }
 
+// TestRowsThatFillMemory has so few rows fit that they make no whole chunk.
+func TestRowsThatFillMemory(t *testing.T) {
+	w := newWorld(t, testProgram(t, "visits"))
+	w.config.Limits.Memory = 64 << 10
+	w.run()
+	f := w.drop("visits", "visits.csv", visitsCSV(300, 10, func(_ int, cells []string) { cells[3] = strings.Repeat("y", 6<<10) }))
+	w.finished(f)
+	w.inOrder(10)
+}
+
 func TestUnreadableFiles(t *testing.T) {
 	tests := map[string]string{
 		"empty.csv":      "",

@@ -53,30 +53,35 @@ func TestRowThatIsTriedAgainStaysBeforeLaterRecords(t *testing.T) {
 	wantDelivered(t, w, "p7", "1001")
 }
 
-// TestRowsOfAFileComeBeforeRecordsAcceptedWhileTheServerWasAway is Monday's file and Tuesday's forms for a server that comes back on Wednesday.
-func TestRowsOfAFileComeBeforeRecordsAcceptedWhileTheServerWasAway(t *testing.T) {
-	w := newWorld(t, testProgram(t, "visits"))
-	var away atomic.Bool
-	away.Store(true)
+// serverIsAway lets the target refuse all until it comes back.
+func (w *world) serverIsAway() (comeBack func()) {
+	var back atomic.Bool
 	w.target.probe = func() error {
-		if away.Load() {
+		if !back.Load() {
 			return errors.New("no route")
 		}
 		return nil
 	}
 	w.target.answer = func(actions.Plan, visit) actions.Outcome {
-		if away.Load() {
+		if !back.Load() {
 			return actions.Outcome{Status: actions.Retry, Class: actions.ClassServer, Code: "no-route", Cause: "no route"}
 		}
 		return actions.Outcome{}
 	}
+	return func() { back.Store(true) }
+}
+
+// TestRowsOfAFileComeBeforeRecordsAcceptedWhileTheServerWasAway is Monday's file and Tuesday's forms for a server that comes back on Wednesday.
+func TestRowsOfAFileComeBeforeRecordsAcceptedWhileTheServerWasAway(t *testing.T) {
+	w := newWorld(t, testProgram(t, "visits"))
+	comeBack := w.serverIsAway()
 	w.run()
 	f := w.drop("visits", "visits.csv", visitsCSV(600, 200, nil))
 	w.until("its rows are read", func() bool { return w.runner.files.readAll(f.ID) })
 	for n := range 3 {
 		w.accept(item("visits", "late"+strconv.Itoa(n), "p5", 1000+n), item("visits", "later"+strconv.Itoa(n), "p150", 1000+n))
 	}
-	away.Store(false)
+	comeBack()
 	w.finished(f)
 	w.until("all is delivered", func() bool { return w.target.count() == 606 })
 	wantDelivered(t, w, "p5", "5", "205", "405", "1000", "1001", "1002")
@@ -147,6 +152,57 @@ func TestRowComesBeforeARecordClaimedAheadOfIt(t *testing.T) {
 	w.finished(f)
 	w.until("all is delivered", func() bool { return w.target.count() == 3 })
 	wantDelivered(t, w, "p0", "0", "1", "1000")
+}
+
+// heldFiles is a journal that does not tell of open files while it is held.
+type heldFiles struct {
+	journal.Journal
+	held sync.Mutex
+}
+
+func (j *heldFiles) Files(ctx context.Context, state journal.FileState) ([]journal.File, error) {
+	j.held.Lock()
+	defer j.held.Unlock()
+	return j.Journal.Files(ctx, state)
+}
+
+// TestRecordsWaitForAFileThatIsNotReadYet has forms come right behind a file, before its first row is read. What was accepted before the file goes on.
+func TestRecordsWaitForAFileThatIsNotReadYet(t *testing.T) {
+	w := newWorld(t, testProgram(t, "visits"))
+	slow := &heldFiles{Journal: w.journal}
+	w.config.Journal = slow
+	w.run()
+	w.accept(item("visits", "first", "p9", 1))
+	w.until("the runner has begun", func() bool { return w.target.count() == 1 })
+	slow.held.Lock()
+	w.accept(item("visits", "before", "p1", 500))
+	f := w.drop("visits", "visits.csv", visitsCSV(2, 2, nil))
+	w.accept(item("visits", "late", "p0", 1000))
+	w.until("the later record waits", func() bool { return w.runner.files.unread.awaited("national") || w.target.count() > 2 })
+	w.until("the earlier record is delivered", func() bool { return w.target.count() == 2 })
+	slow.held.Unlock()
+	w.finished(f)
+	w.until("all is delivered", func() bool { return w.target.count() == 5 })
+	wantDelivered(t, w, "p0", "0", "1000")
+	wantDelivered(t, w, "p1", "500", "1")
+}
+
+// TestRecordsDoNotWaitForAFileWhoseTurnHasNotCome lets forms pass a file that stands behind a long one, and one that is longer than what is read ahead.
+func TestRecordsDoNotWaitForAFileWhoseTurnHasNotCome(t *testing.T) {
+	w := newWorld(t, testProgram(t, "visits"))
+	w.config.Limits.Window = 8
+	comeBack := w.serverIsAway()
+	w.run()
+	long := w.drop("visits", "long.csv", visitsCSV(20, 20, nil))
+	short := w.drop("visits", "short.csv", "id,person,n,keep\nw1,q1,1,yes\n")
+	w.accept(item("visits", "form", "p19", 1000), item("visits", "late", "p0", 1000), item("visits", "second", "p1", 1000))
+	w.until("the form that no row stands before is claimed", func() bool { return len(w.runner.feed.all()) == 1 })
+	comeBack()
+	w.finished(long)
+	w.finished(short)
+	w.until("all is delivered", func() bool { return w.target.count() == 24 })
+	wantDelivered(t, w, "p0", "0", "1000")
+	wantDelivered(t, w, "p1", "1", "1000")
 }
 
 // TestRowsWithoutAPlace keeps files that an earlier version accepted in order behind what waits.

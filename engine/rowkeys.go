@@ -32,7 +32,7 @@ func (r *Runner) claimKeys(rows []*job) (given []bool, err error) {
 	for i, j := range later {
 		seqs[i] = j.rec.Seq
 	}
-	if err := r.persist(r.work, "give back claimed records", func(ctx context.Context) error { return r.journal.Release(ctx, r.owner, seqs) }); err != nil {
+	if err := r.returnClaims(seqs); err != nil {
 		return nil, err
 	}
 	r.feed.drop(later)

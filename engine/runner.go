@@ -194,13 +194,17 @@ func (r *Runner) giveBack(jobs []*job) {
 	}
 	r.files.release(keys)
 	if len(seqs) > 0 {
-		err := r.persist(r.work, "give back claimed records", func(ctx context.Context) error { return r.journal.Release(ctx, r.owner, seqs) })
-		if err != nil {
+		if r.returnClaims(seqs) != nil {
 			return
 		}
 	}
 	r.feed.drop(jobs)
 	r.sched.finish(jobs)
+}
+
+// returnClaims gives records back to the journal. The error is only that the runner ends.
+func (r *Runner) returnClaims(seqs []int64) error {
+	return r.persist(r.work, "give back claimed records", func(ctx context.Context) error { return r.journal.Release(ctx, r.owner, seqs) })
 }
 
 // recorded keeps the rough number of waiting records.

@@ -204,18 +204,24 @@ func SourceFields(o sources.Origin, received time.Time) map[string]any {
 
 // AcceptFile makes a taken file known; its rows are read by reference. It is busy when the journal cannot be written.
 func (r *Runner) AcceptFile(ctx context.Context, f sources.File) (bool, error) {
-	if r.program.Load().flow(f.Rule) == nil {
+	flow := r.program.Load().flow(f.Rule)
+	if flow == nil {
 		return false, fmt.Errorf("there is no rule %q: %w", f.Rule, sources.ErrFinal)
 	}
 	file := &journal.File{File: f, State: journal.FileOpen, Next: 1, Owner: r.owner, Places: files.MostRows(f.Name, f.Size)}
+	unread := r.files.unread.expect(f.ID, flow.Server, r.now())
 	duplicate, err := r.journal.AddFile(ctx, file)
 	if err != nil {
+		r.files.unread.forget(unread)
 		return false, r.refusal(ctx, "keep file "+f.Name, err)
 	}
 	if duplicate {
+		r.files.unread.forget(unread)
+		r.feed.poke()
 		r.log.Warn("the same file was dropped before", "rule", f.Rule, "file", f.Name)
 		return true, nil
 	}
+	r.files.unread.accepted(unread, file.Place)
 	r.log.Info("file accepted", "rule", f.Rule, "file", f.Name, "bytes", f.Size)
 	r.files.poke()
 	return false, nil
