@@ -96,10 +96,10 @@ func (m *fileManager) look(ctx context.Context) error {
 		return err
 	}
 	slices.SortStableFunc(open, func(a, b journal.File) int { return a.Received.Compare(b.Received) })
-	elsewhere := map[string]bool{} // servers for which another runner reads an earlier file
+	blocked := map[string]bool{} // servers whose later files must not start: an earlier one has to wait, or another runner reads it
 	began := m.begun.Load()
 	for _, f := range open {
-		if err := m.start(ctx, f, elsewhere); err != nil {
+		if err := m.start(ctx, f, blocked); err != nil {
 			return err
 		}
 	}
@@ -147,7 +147,7 @@ func (m *fileManager) catchUp(ctx context.Context) bool {
 }
 
 // start begins to read a file, unless it is under way, its turn has not come, or its rule cannot run.
-func (m *fileManager) start(ctx context.Context, f journal.File, elsewhere map[string]bool) error {
+func (m *fileManager) start(ctx context.Context, f journal.File, blocked map[string]bool) error {
 	flow := m.r.program.Load().flow(f.Rule)
 	if m.r.closing.has(f.ID) {
 		return nil
@@ -156,7 +156,7 @@ func (m *fileManager) start(ctx context.Context, f journal.File, elsewhere map[s
 		m.r.trouble.set("file "+f.Name, fmt.Sprintf("file %s waits: there is no rule %q any more", f.Name, f.Rule), m.r.now())
 		return nil
 	}
-	if !m.r.runnable(flow) || elsewhere[flow.Server] {
+	if !m.r.runnable(flow) || blocked[flow.Server] {
 		return nil
 	}
 	m.mu.Lock()
@@ -164,13 +164,17 @@ func (m *fileManager) start(ctx context.Context, f journal.File, elsewhere map[s
 	wait := m.r.now().Before(m.later[f.ID])
 	before, free := m.turn(flow.Server)
 	m.mu.Unlock()
-	if under || wait || !free {
+	if under || wait {
+		return nil
+	}
+	if !free {
+		blocked[flow.Server] = true // though the file that is read may end before the next one is looked at
 		return nil
 	}
 	claims := m.r.claims.Load()
 	mine, err := m.r.journal.TakeFile(ctx, m.r.owner, f.ID)
 	if err != nil || !mine {
-		elsewhere[flow.Server] = true // the rows of later files may be of the same people
+		blocked[flow.Server] = true // the rows of later files may be of the same people
 		return err
 	}
 	if !f.Finished.IsZero() {

@@ -205,6 +205,33 @@ func TestRecordsDoNotWaitForAFileWhoseTurnHasNotCome(t *testing.T) {
 	wantDelivered(t, w, "p1", "1", "1000")
 }
 
+// TestFileDoesNotPassTheOneBeforeIt has the file that is read end between the look at the next one and at the one behind that.
+func TestFileDoesNotPassTheOneBeforeIt(t *testing.T) {
+	w := newWorld(t, testProgram(t, "visits"))
+	w.make()
+	next := w.drop("visits", "next.csv", visitsCSV(2, 2, nil))
+	last := w.drop("visits", "last.csv", visitsCSV(3, 3, nil))
+	m := w.runner.files
+	reading := &fileRun{flow: w.config.Program.flow("visits"), read: make(chan struct{}), done: make(chan struct{})}
+	m.runs["reading"] = reading
+	ctx, cancel := context.WithCancel(t.Context())
+	blocked := map[string]bool{}
+	if err := m.start(ctx, w.file(next.ID), blocked); err != nil {
+		t.Fatal(err)
+	}
+	close(reading.read)
+	if err := m.start(ctx, w.file(last.ID), blocked); err != nil {
+		t.Fatal(err)
+	}
+	m.mu.Lock()
+	if m.runs[last.ID] != nil {
+		t.Error("the last file is read before the one that stands before it")
+	}
+	m.mu.Unlock()
+	cancel()
+	m.wg.Wait()
+}
+
 // TestRowsWithoutAPlace keeps files that an earlier version accepted in order behind what waits.
 func TestRowsWithoutAPlace(t *testing.T) {
 	w := newWorld(t, testProgram(t, "visits"))
