@@ -42,6 +42,7 @@ func ReadReport(ctx context.Context, j journal.Journal, now time.Time) (*Report,
 			return nil, err
 		}
 	}
+	rep.bury(ctx, j)
 	rules := map[string]journal.RuleSummary{}
 	for _, s := range rep.Summary.Rules {
 		rep.Pending += s.Pending
@@ -57,6 +58,25 @@ func ReadReport(ctx context.Context, j journal.Journal, now time.Time) (*Report,
 		rep.Drain = time.Duration(float64(rep.Pending) / rep.Rate * float64(time.Second)).Round(time.Second)
 	}
 	return rep, nil
+}
+
+// vacancy is a journal that can tell at once that nobody runs on it.
+type vacancy interface {
+	Vacant(ctx context.Context) bool
+}
+
+// bury takes runners off the report that were alive a moment ago and are not any more, where the journal knows that.
+func (rep *Report) bury(ctx context.Context, j journal.Journal) {
+	v, ok := j.(vacancy)
+	if !ok || len(rep.Runners) == 0 || !v.Vacant(ctx) {
+		return
+	}
+	for _, s := range rep.Runners {
+		if rep.Last == nil || s.At.After(rep.Last.At) {
+			rep.Last = &s
+		}
+	}
+	rep.Runners = nil
 }
 
 // addWaiting tells what waits for the server, of all its rules.

@@ -67,10 +67,7 @@ func (a *app) input(arg, format string) (path string, done func() error, err err
 	if arg != "-" {
 		return arg, nothing, nil
 	}
-	path, err = service.Spool(filepath.Join(a.dir, "state"), "stdin."+format, func(f *os.File) error {
-		_, err := io.Copy(f, a.stdin)
-		return err
-	})
+	path, err = service.Spool(filepath.Join(a.dir, "state"), "stdin."+format, a.stdin, service.SpoolLimit)
 	if err != nil {
 		return "", nothing, err
 	}

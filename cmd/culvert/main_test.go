@@ -44,6 +44,7 @@ func TestScripts(t *testing.T) {
 			"replace":        replaceCommand,
 			"start":          startCommand,
 			"stop":           stopCommand,
+			"crash":          crashCommand,
 			"logged":         loggedCommand,
 			"get":            getCommand,
 			"post":           postCommand(true),

@@ -68,6 +68,17 @@ func stopCommand(ts *testscript.TestScript, _ bool, _ []string) {
 	}
 }
 
+// crashCommand ends the run as a power cut does.
+func crashCommand(ts *testscript.TestScript, _ bool, _ []string) {
+	c, ok := running.LoadAndDelete(ts)
+	if !ok {
+		ts.Fatalf("nothing was started")
+	}
+	cmd := c.(*exec.Cmd)
+	ts.Check(cmd.Process.Kill())
+	_ = cmd.Wait() // it says that it was killed
+}
+
 func loggedCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if err := logged(ts, args); (err == nil) == neg {
 		ts.Fatalf("logged %q: %v", args, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -61,10 +62,18 @@ func (im Importer) Import(ctx context.Context, path, rule string) (_ journal.Fil
 		return journal.File{}, 0, err
 	}
 	if len(report.Runners) > 0 {
-		return w.follow(ctx, nil)
+		if f, waiting, err := w.follow(ctx, nil); !errors.Is(err, errNobody) {
+			return f, waiting, err
+		}
 	}
 	return w.run(ctx)
 }
+
+// errNobody says that the runner which worked on the file is gone.
+var errNobody = errors.New("no runner is at work any more")
+
+// lookForRunners is how often an import that leaves the work to another process looks whether that one still runs.
+const lookForRunners = 2 * time.Second
 
 // following watches one file.
 type following struct {
@@ -96,6 +105,8 @@ func (w following) run(ctx context.Context) (journal.File, int64, error) {
 func (w following) follow(ctx context.Context, ended <-chan error) (journal.File, int64, error) {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
+	look := time.NewTicker(lookForRunners)
+	defer look.Stop()
 	for {
 		f, err := fileOf(ctx, w.journal, w.id)
 		if err != nil {
@@ -112,6 +123,17 @@ func (w following) follow(ctx context.Context, ended <-chan error) (journal.File
 		}
 		select {
 		case <-tick.C:
+		case <-look.C:
+			if ended != nil {
+				continue
+			}
+			report, err := engine.ReadReport(ctx, w.journal, time.Now())
+			if err != nil {
+				return f, 0, err
+			}
+			if len(report.Runners) == 0 {
+				return f, 0, errNobody
+			}
 		case err := <-ended:
 			return f, 0, errors.Join(errors.New("the run ended before the file was done"), err)
 		case <-ctx.Done():
@@ -160,14 +182,17 @@ func (journalSink) Accept(context.Context, sources.Batch) ([]sources.Receipt, er
 
 // AcceptFile keeps the file in the journal.
 func (s journalSink) AcceptFile(ctx context.Context, f sources.File) (bool, error) {
-	return s.j.AddFile(ctx, &journal.File{File: f, State: journal.FileOpen, Next: 1})
+	return s.j.AddFile(ctx, &journal.File{File: f, State: journal.FileOpen, Next: 1, Places: files.MostRows(f.Name, f.Size)})
 }
 
 // Cursor is not used: only files are taken here.
 func (journalSink) Cursor(context.Context, string) (string, error) { return "", nil }
 
-// Spool keeps what comes from a stream as a file that can be taken; the caller removes the folder when it is done.
-func Spool(dir, name string, write func(*os.File) error) (path string, err error) {
+// SpoolLimit is the most bytes of a stream that Spool keeps: one without an end must not fill the disk that the journal needs.
+const SpoolLimit = files.DefaultMaxUnpacked
+
+// Spool keeps what comes from a stream, up to a limit in bytes, as a file that can be taken; the caller removes the folder when it is done.
+func Spool(dir, name string, in io.Reader, limit int64) (path string, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("make a folder for the input: %w", err)
 	}
@@ -175,13 +200,19 @@ func Spool(dir, name string, write func(*os.File) error) (path string, err error
 	if err != nil {
 		return "", fmt.Errorf("make a folder for the input: %w", err)
 	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(fmt.Errorf("keep the input: %w", err), os.RemoveAll(folder))
+		}
+	}()
 	path = filepath.Join(folder, name)
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
-		return "", errors.Join(fmt.Errorf("keep the input: %w", err), os.RemoveAll(folder))
+		return "", err
 	}
-	if err := errors.Join(write(f), f.Close()); err != nil {
-		return "", errors.Join(fmt.Errorf("keep the input: %w", err), os.RemoveAll(folder))
+	n, err := io.Copy(f, io.LimitReader(in, limit+1))
+	if err == nil && n > limit {
+		err = fmt.Errorf("more than %d MB came; write it to a file and import that, or import it in parts", limit>>20)
 	}
-	return path, nil
+	return path, errors.Join(err, f.Close())
 }

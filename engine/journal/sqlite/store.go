@@ -191,53 +191,6 @@ func (s *Store) setUp(ctx context.Context) error {
 	return nil
 }
 
-// own makes this process the one runner on the file, the first time that it acts as one. The right is an open transaction on a file beside the
-// journal, which the operating system ends with the process.
-func (s *Store) own(ctx context.Context) error {
-	s.owning.Lock()
-	defer s.owning.Unlock()
-	if s.owned {
-		return nil
-	}
-	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: filepath.ToSlash(s.path + "-runner")}).EscapedPath()+
-		"?_pragma=busy_timeout(0)&_pragma=journal_mode(memory)")
-	if err != nil {
-		return fmt.Errorf("take the journal over: %w", err)
-	}
-	db.SetMaxOpenConns(1)
-	db.SetConnMaxLifetime(0)
-	if _, err := db.ExecContext(ctx, "BEGIN EXCLUSIVE"); err != nil {
-		_ = db.Close()
-		var gone *journal.ErrUnavailable
-		if errors.As(explain(err, s.place), &gone) && strings.Contains(gone.Reason, "locked") {
-			return &journal.ErrInUse{Place: s.place}
-		}
-		return fmt.Errorf("take the journal over: %w", explain(err, s.place+"-runner"))
-	}
-	// Whoever read files before is dead.
-	err = s.writer.change(ctx, 1, func(t *tx) error {
-		return t.exec("UPDATE files SET owner = '' WHERE state = ?", string(journal.FileOpen))
-	})
-	if err != nil {
-		_ = db.Close()
-		return fmt.Errorf("take the journal over: %w", err)
-	}
-	watch, stop := context.WithCancel(context.Background())
-	s.lock, s.owned, s.stopOwned = db, true, stop
-	s.watching.Add(2)
-	go func() {
-		defer s.watching.Done()
-		s.watch(watch)
-	}()
-	go func() {
-		defer s.watching.Done()
-		if err := s.quickCheck(watch); err != nil && watch.Err() == nil {
-			s.log.Error("the journal is damaged: stop the program, keep a copy of the file, and restore the last backup", "file", s.place, "error", err)
-		}
-	}()
-	return nil
-}
-
 // watch wakes the engine when another process changed the file, and when a record becomes due.
 func (s *Store) watch(ctx context.Context) {
 	tick := time.NewTicker(watchEvery)

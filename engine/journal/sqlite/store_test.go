@@ -83,6 +83,31 @@ func TestOutOfRoom(t *testing.T) {
 	}
 }
 
+// TestVacant asks from a second process's place whether anybody runs on the journal.
+func TestVacant(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	first, second := p.open(t, journal.Options{}), p.open(t, journal.Options{})
+	if !second.Vacant(t.Context()) {
+		t.Error("a journal on which nobody ever ran is not vacant")
+	}
+	if ok, err := first.Lead(t.Context(), "first"); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	if first.Vacant(t.Context()) || second.Vacant(t.Context()) {
+		t.Error("a journal with a runner is vacant")
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if !second.Vacant(t.Context()) {
+		t.Error("the journal is not vacant though its runner is gone")
+	}
+	if ok, err := second.Lead(t.Context(), "second"); !ok || err != nil {
+		t.Error("asking kept a runner from its right", ok, err)
+	}
+}
+
 func TestOneRunner(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
