@@ -73,7 +73,13 @@ func TestReportTellsTheTimeToDrain(t *testing.T) {
 		t.Fatal(err)
 	}
 	rep, err := ReadReport(ctx, w.journal, time.Now())
-	if err != nil {
+	if err != nil || len(rep.Runners) != 0 || rep.Last == nil {
+		t.Fatalf("a runner that is dead but of which a word is left: %+v, %v", rep, err)
+	}
+	if leads, err := w.journal.Lead(ctx, "test"); err != nil || !leads {
+		t.Fatal(leads, err)
+	}
+	if rep, err = ReadReport(ctx, w.journal, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	if rep.Pending != 120 || rep.Drain != time.Minute || len(rep.Runners) != 1 {
