@@ -12,7 +12,7 @@ import (
 
 // What the program runs with. Ten million rows of a CSV stay below a hundred megabytes with Percent; Floor is what a heap may grow to, however little of it is in use.
 const (
-	Percent = 70
+	Percent = 60
 	Floor   = 32 << 20 // bytes
 )
 
