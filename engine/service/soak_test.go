@@ -24,6 +24,12 @@ import (
 // soakFor asks for a longer soak than the short one that every test run makes.
 const soakFor = "CULVERT_SOAK"
 
+// The steady load is a hundred forms a second. As many as fit would end with more people than the sandbox, which goes through all of them to find one, can serve.
+const (
+	soakForms = 50
+	soakEvery = 500 * time.Millisecond
+)
+
 // TestSoak keeps a project under steady load while its rules are reloaded, its metadata synced and its journal expired, and wants memory and goroutines level
 // and every form delivered once.
 func TestSoak(t *testing.T) {
@@ -39,8 +45,11 @@ func TestSoak(t *testing.T) {
 	s.await()
 	early := s.measure()
 	end := time.Now().Add(d)
+	load := time.NewTicker(soakEvery)
+	defer load.Stop()
 	for n := 0; time.Now().Before(end); n++ {
-		s.post(50)
+		s.post(soakForms)
+		<-load.C
 		s.disturb(n)
 	}
 	s.await()

@@ -9,7 +9,8 @@ type valueFilter struct {
 }
 
 type valueTest struct {
-	op, value string
+	op, value string          // the value in lower case
+	oneOf     map[string]bool // of the operator in
 	negated   bool
 }
 
@@ -69,7 +70,10 @@ func parseValueFilters(params []string) ([]valueFilter, string) {
 				if i+1 >= len(parts) {
 					return nil, "Query item or filter is invalid: " + text
 				}
-				t.value = unescape(parts[i+1])
+				t.value = strings.ToLower(unescape(parts[i+1]))
+				if t.op == "in" { // it is asked of everybody there is
+					t.oneOf = setOf(strings.Split(t.value, ";"))
+				}
 				f.tests = append(f.tests, t)
 				i += 2
 			}
@@ -99,7 +103,7 @@ func (f valueFilter) passes(value string, has bool) bool {
 }
 
 func (t valueTest) holds(value string) bool {
-	a, b := strings.ToLower(value), strings.ToLower(t.value)
+	a, b := strings.ToLower(value), t.value
 	switch t.op {
 	case "eq", "ieq":
 		return a == b
@@ -118,7 +122,7 @@ func (t valueTest) holds(value string) bool {
 	case "ew":
 		return strings.HasSuffix(a, b)
 	case "in":
-		return contains(strings.Split(b, ";"), a)
+		return t.oneOf[a]
 	}
 	return false
 }
