@@ -213,6 +213,7 @@ func (r *Runner) AcceptFile(ctx context.Context, f sources.File) (bool, error) {
 	duplicate, err := r.journal.AddFile(ctx, file)
 	if err != nil {
 		r.files.unread.forget(unread)
+		r.feed.poke()
 		return false, r.refusal(ctx, "keep file "+f.Name, err)
 	}
 	if duplicate {
