@@ -11,6 +11,7 @@ import (
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/sources"
 )
 
 // A record that is accepted after a file must never be overwritten by an older row of it. The rows of these tests have the numbers from 0 on, the records
@@ -154,36 +155,105 @@ func TestRowComesBeforeARecordClaimedAheadOfIt(t *testing.T) {
 	wantDelivered(t, w, "p0", "0", "1", "1000")
 }
 
-// heldFiles is a journal that does not tell of open files while it is held.
+// heldFiles is a journal that, from hold on, does not tell of open files, and accepts none, until it is told to or the test ends.
 type heldFiles struct {
 	journal.Journal
-	held sync.Mutex
+	files, add atomic.Pointer[chan struct{}]
+	adding     chan struct{} // one for every file that is held
+}
+
+func holdFiles(w *world) *heldFiles {
+	j := &heldFiles{Journal: w.journal, adding: make(chan struct{}, 1)}
+	w.config.Journal = j
+	w.t.Cleanup(func() { // what the runner itself waits for ends with its context
+		j.letGo(&j.files)
+		j.letGo(&j.add)
+	})
+	return j
+}
+
+func (j *heldFiles) hold(gate *atomic.Pointer[chan struct{}]) {
+	held := make(chan struct{})
+	gate.Store(&held)
+}
+
+func (j *heldFiles) letGo(gate *atomic.Pointer[chan struct{}]) {
+	if held := gate.Swap(nil); held != nil {
+		close(*held)
+	}
+}
+
+func pass(ctx context.Context, gate *atomic.Pointer[chan struct{}]) error {
+	held := gate.Load()
+	if held == nil {
+		return nil
+	}
+	select {
+	case <-*held:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (j *heldFiles) Files(ctx context.Context, state journal.FileState) ([]journal.File, error) {
-	j.held.Lock()
-	defer j.held.Unlock()
+	if err := pass(ctx, &j.files); err != nil {
+		return nil, err
+	}
 	return j.Journal.Files(ctx, state)
+}
+
+func (j *heldFiles) AddFile(ctx context.Context, f *journal.File) (bool, error) {
+	if j.add.Load() != nil {
+		j.adding <- struct{}{}
+	}
+	if err := pass(ctx, &j.add); err != nil {
+		return false, err
+	}
+	return j.Journal.AddFile(ctx, f)
 }
 
 // TestRecordsWaitForAFileThatIsNotReadYet has forms come right behind a file, before its first row is read. What was accepted before the file goes on.
 func TestRecordsWaitForAFileThatIsNotReadYet(t *testing.T) {
 	w := newWorld(t, testProgram(t, "visits"))
-	slow := &heldFiles{Journal: w.journal}
-	w.config.Journal = slow
+	slow := holdFiles(w)
 	w.run()
 	w.accept(item("visits", "first", "p9", 1))
 	w.until("the runner has begun", func() bool { return w.target.count() == 1 })
-	slow.held.Lock()
+	slow.hold(&slow.files)
 	w.accept(item("visits", "before", "p1", 500))
 	f := w.drop("visits", "visits.csv", visitsCSV(2, 2, nil))
 	w.accept(item("visits", "late", "p0", 1000))
 	w.until("the later record waits", func() bool { return w.runner.files.unread.awaited("national") || w.target.count() > 2 })
 	w.until("the earlier record is delivered", func() bool { return w.target.count() == 2 })
-	slow.held.Unlock()
+	slow.letGo(&slow.files)
 	w.finished(f)
 	w.until("all is delivered", func() bool { return w.target.count() == 5 })
 	wantDelivered(t, w, "p0", "0", "1000")
+	wantDelivered(t, w, "p1", "500", "1")
+}
+
+// TestRecordsBeforeAFileDoNotWaitForIt has a record claimed while a file is being accepted, before it is known which of them comes first.
+func TestRecordsBeforeAFileDoNotWaitForIt(t *testing.T) {
+	w := newWorld(t, testProgram(t, "visits"))
+	slow := holdFiles(w)
+	w.run()
+	w.accept(item("visits", "first", "p9", 1))
+	w.until("the runner has begun", func() bool { return w.target.count() == 1 })
+	slow.hold(&slow.files)
+	slow.hold(&slow.add)
+	dropped := make(chan sources.File, 1)
+	go func() { dropped <- w.drop("visits", "visits.csv", visitsCSV(2, 2, nil)) }()
+	w.until("the file is being accepted", func() bool { return len(slow.adding) == 1 })
+	w.accept(item("visits", "before", "p1", 500))
+	w.until("the record waits for the file", func() bool { return w.runner.files.unread.awaited("national") })
+	slow.letGo(&slow.add)
+	w.until("the file is accepted", func() bool { return len(dropped) == 1 })
+	f := <-dropped
+	w.until("the record that came before the file is delivered", func() bool { return w.target.count() == 2 })
+	slow.letGo(&slow.files)
+	w.finished(f)
+	w.until("all is delivered", func() bool { return w.target.count() == 4 })
 	wantDelivered(t, w, "p1", "500", "1")
 }
 

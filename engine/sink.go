@@ -223,6 +223,7 @@ func (r *Runner) AcceptFile(ctx context.Context, f sources.File) (bool, error) {
 		return true, nil
 	}
 	r.files.unread.accepted(unread, file.Place)
+	r.feed.poke()
 	r.log.Info("file accepted", "rule", f.Rule, "file", f.Name, "bytes", f.Size)
 	r.files.poke()
 	return false, nil

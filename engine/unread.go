@@ -34,11 +34,12 @@ func (u *unreadFiles) expect(id, server string, now time.Time) *unreadFile {
 	return f
 }
 
-// accepted notes that the journal knows the file.
+// accepted notes that the journal knows the file. Until then every record had to wait for it, also those that turn out to stand before it: who waits is
+// found out anew.
 func (u *unreadFiles) accepted(f *unreadFile, place int64) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	f.place, f.added = place, true
+	f.place, f.added, f.waited = place, true, false
 }
 
 func (u *unreadFiles) forget(f *unreadFile) {
