@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"html"
 	"net/http"
 	"strings"
 	"time"
@@ -29,11 +30,13 @@ type message struct {
 	Response       any    `json:"response,omitempty"`
 }
 
-// problem is a request that is refused: the status and the sentence with which, and a code where DHIS2 has one.
+// problem is a request that is refused: the status and the sentence with which, and a code where DHIS2 has one. A page is what the servlet
+// container says itself, in HTML and without a WebMessage.
 type problem struct {
 	status int
 	code   string
 	text   string
+	page   bool
 }
 
 func (p *problem) Error() string { return p.text }
@@ -44,7 +47,13 @@ type dhis2Words string
 func (s dhis2Words) Error() string { return string(s) }
 
 func refuse(status int, code, format string, args ...any) *problem {
-	return &problem{status, code, fmt.Sprintf(format, args...)}
+	return &problem{status: status, code: code, text: fmt.Sprintf(format, args...)}
+}
+
+// missingParameter is a request without a parameter that its address requires (Spring's MissingServletRequestParameterException, which DHIS2
+// from 2.41 on leaves to the servlet container).
+func missingParameter(name string) *problem {
+	return &problem{status: http.StatusBadRequest, text: fmt.Sprintf("Required parameter '%s' is not present.", name), page: true}
 }
 
 // statusText names a status as DHIS2 does.
@@ -55,7 +64,26 @@ func (s *Server) fail(w http.ResponseWriter, status int, code, text string) {
 	s.write(w, status, message{HTTPStatus: statusText(status), HTTPStatusCode: status, Status: "ERROR", ErrorCode: code, Message: text})
 }
 
-func (s *Server) refused(w http.ResponseWriter, p *problem) { s.fail(w, p.status, p.code, p.text) }
+func (s *Server) refused(w http.ResponseWriter, p *problem) {
+	if p.page {
+		s.containerPage(w, p.status, p.text)
+		return
+	}
+	s.fail(w, p.status, p.code, p.text)
+}
+
+// containerPage is what Tomcat says where DHIS2 does not speak.
+func (s *Server) containerPage(w http.ResponseWriter, status int, text string) {
+	title := fmt.Sprintf("HTTP Status %d – %s", status, statusText(status))
+	detail := ""
+	if text != "" {
+		detail = "<hr class=\"line\" /><p><b>Type</b> Status Report</p><p><b>Message</b> " + html.EscapeString(text) + "</p>"
+	}
+	w.Header().Set("Content-Type", "text/html;charset=utf-8")
+	w.Header().Set("Content-Language", "en")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte("<!doctype html><html lang=\"en\"><head><title>" + title + "</title></head><body><h1>" + title + "</h1>" + detail + "</body></html>"))
+}
 
 // say answers with a WebMessage.
 func (s *Server) say(w http.ResponseWriter, status int, result, text string, response any) {
@@ -112,9 +140,7 @@ func (s *Server) tagged(w http.ResponseWriter, r *http.Request, v any) {
 // notFound is the answer to an address that does not exist.
 func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {
 	if s.manners.htmlNotFound() {
-		w.Header().Set("Content-Type", "text/html;charset=utf-8")
-		w.WriteHeader(http.StatusNotFound)
-		_, _ = w.Write([]byte("<!doctype html><html lang=\"en\"><head><title>HTTP Status 404 – Not Found</title></head><body><h1>HTTP Status 404 – Not Found</h1></body></html>"))
+		s.containerPage(w, http.StatusNotFound, "")
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")

@@ -14,12 +14,6 @@ type eventQuery struct {
 func (c *call) eventQuery(kind string) (*eventQuery, *problem) {
 	q := &eventQuery{program: c.query.Get("program"), stage: c.query.Get("programStage"), entity: c.query.Get("trackedEntity"), status: c.query.Get("status"),
 		enrollmentStatus: c.param("enrollmentStatus", "programStatus"), assigned: c.query.Get("assignedUser"), kind: kind}
-	if q.program != "" && c.srv.catalog.programs[q.program] == nil {
-		return nil, c.invalid("Program is specified but does not exist: %s", q.program)
-	}
-	if q.stage != "" && c.srv.catalog.stages[q.stage] == nil {
-		return nil, c.invalid("Program stage is specified but does not exist: %s", q.stage)
-	}
 	ids, p := c.ids("enrollments")
 	if p != nil {
 		return nil, p
@@ -29,6 +23,18 @@ func (c *call) eventQuery(kind string) (*eventQuery, *problem) {
 		return nil, p
 	}
 	q.events = setOf(ids)
+	if q.program == "" && c.srv.manners.programRequired() {
+		if kind == "events" {
+			return nil, missingParameter("program")
+		}
+		return nil, c.invalid("Program is mandatory")
+	}
+	if q.program != "" && c.srv.catalog.programs[q.program] == nil {
+		return nil, c.invalid("Program is specified but does not exist: %s", q.program)
+	}
+	if q.stage != "" && c.srv.catalog.stages[q.stage] == nil {
+		return nil, c.invalid("Program stage is specified but does not exist: %s", q.stage)
+	}
 	for name, into := range map[string]*span{"occurred": &q.occurred, "scheduled": &q.scheduled, "updated": &q.updated} {
 		if *into, p = c.span(name); p != nil {
 			return nil, p
@@ -46,7 +52,7 @@ func (c *call) eventQuery(kind string) (*eventQuery, *problem) {
 	if q.attributes, wrong = parseValueFilters(c.query["filterAttributes"]); wrong != "" {
 		return nil, c.invalid("%s", wrong)
 	}
-	q.scope, p = c.scope()
+	q.scope, p = c.scope("orgUnit")
 	return q, p
 }
 

@@ -62,7 +62,7 @@ func (c *call) entityQuery() (*entityQuery, *problem) {
 	case q.program != nil && q.entityType != nil:
 		return nil, c.nonsense("`program` and `trackedEntityType` cannot be specified simultaneously")
 	}
-	if q.scope, p = c.scope(); p != nil {
+	if q.scope, p = c.scope("orgUnits"); p != nil {
 		return nil, p
 	}
 	var wrong string
@@ -250,7 +250,14 @@ func unfolded(items []any) []any {
 }
 
 func (c *call) listEnrollments(set *fieldSet) (any, *problem) {
-	s, p := c.scope()
+	ids, p := c.ids("enrollments", "enrollment")
+	if p != nil {
+		return nil, p
+	}
+	if c.srv.manners.programRequired() && c.query.Get("program") == "" {
+		return nil, c.invalid("Program is mandatory")
+	}
+	s, p := c.scope("orgUnits")
 	if p != nil {
 		return nil, p
 	}
@@ -260,10 +267,6 @@ func (c *call) listEnrollments(set *fieldSet) (any, *problem) {
 	}
 	if program != "" && c.srv.catalog.programs[program] == nil {
 		return nil, c.invalid("Program is specified but does not exist: %s", program)
-	}
-	ids, p := c.ids("enrollments", "enrollment")
-	if p != nil {
-		return nil, p
 	}
 	updated, p := c.span("updated")
 	if p != nil {

@@ -153,21 +153,28 @@ func (c *call) param(name string, old ...string) string {
 	return ""
 }
 
-// ids splits a list of uids, refusing malformed ones where the version does.
+// ids splits a list of uids: with commas under its name of today, with semicolons under the one it had up to 2.41, which newer versions overlook.
 func (c *call) ids(name string, old ...string) ([]string, *problem) {
-	text := c.param(name, old...)
-	if text == "" {
-		return nil, nil
+	if c.srv.manners.plainLists() {
+		return strings.FieldsFunc(c.param(name, old...), func(r rune) bool { return r == ',' || r == ';' }), nil
 	}
-	items := strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ';' })
-	if c.srv.manners.typedUIDs() {
-		for _, id := range items {
-			if !validUID(id) {
-				return nil, refuse(http.StatusBadRequest, "", "Value '%s' is not valid for parameter %s. UID must be an alphanumeric string of 11 characters starting with a letter, but was: %s", text, name, id)
-			}
+	items, parameter := strings.FieldsFunc(c.query.Get(name), func(r rune) bool { return r == ',' }), name
+	if len(items) == 0 && c.srv.manners.oldParameters() {
+		for _, n := range old {
+			items, parameter = strings.FieldsFunc(c.query.Get(n), func(r rune) bool { return r == ';' }), n
+		}
+	}
+	for _, id := range items {
+		if !validUID(id) {
+			return nil, c.notUID(id, parameter)
 		}
 	}
 	return items, nil
+}
+
+// notUID is the refusal of an identifier that is none.
+func (c *call) notUID(text, parameter string) *problem {
+	return refuse(http.StatusBadRequest, "", "Value '%s' is not valid for parameter %s. UID must be an alphanumeric string of 11 characters starting with a letter, but was: %s", text, parameter, text)
 }
 
 // scope is where a list looks: a mode and org units.
@@ -178,15 +185,12 @@ type scope struct {
 
 var scopeModes = []string{"SELECTED", "CHILDREN", "DESCENDANTS", "ACCESSIBLE", "CAPTURE", "ALL"}
 
-func (c *call) scope() (*scope, *problem) {
-	ids, p := c.ids("orgUnits", "orgUnit")
+// scope reads where to look. units is the parameter that names org units in this list: one orgUnit for events, orgUnits for the others;
+// from 2.42 on the other of the two is overlooked (DHIS2 EventRequestParams, EnrollmentRequestParams, TrackedEntityRequestParams).
+func (c *call) scope(units string) (*scope, *problem) {
+	ids, p := c.ids(units, "orgUnit")
 	if p != nil {
 		return nil, p
-	}
-	if len(ids) == 0 {
-		if one := c.query.Get("orgUnit"); one != "" {
-			ids = strings.FieldsFunc(one, func(r rune) bool { return r == ',' || r == ';' })
-		}
 	}
 	s := &scope{mode: c.param("orgUnitMode", "ouMode")}
 	for _, id := range ids {

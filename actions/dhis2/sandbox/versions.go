@@ -70,6 +70,9 @@ func (m manners) splitEvents() bool { return m >= 43 }
 // oneValueTypeCheck: from 2.43 on one check of the value type covers references (org units, users) too, beside the check of options.
 func (m manners) oneValueTypeCheck() bool { return m >= 43 }
 
+// programRequired: from 2.43 on lists of events and enrollments must name their program.
+func (m manners) programRequired() bool { return m >= 43 }
+
 // completedOnly: from 2.42 on completedAt may only be given with a status that is complete.
 func (m manners) completedOnly() bool { return m >= 42 }
 
