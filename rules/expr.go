@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/expression"
@@ -88,6 +89,13 @@ func (e *Expr) Eval(s *Scope) (any, error) {
 	v, err := e.program.Run(s.env)
 	if err != nil {
 		return nil, s.explain(e, err)
+	}
+	if text, ok := v.(string); ok && strings.ContainsRune(text, utf8.RuneError) {
+		return nil, &Failure{
+			Code: "lost-letters", Place: e.Place, Value: s.values(e.program.Paths()),
+			Message: "the text holds \uFFFD, which stands for a letter that was lost before it came here",
+			Mend:    "enter it again in the source; if this happens to many, have the source send UTF-8, or name its encoding in the trigger (encoding: windows-1252)",
+		}
 	}
 	return v, nil
 }

@@ -139,6 +139,10 @@ func TestFailures(t *testing.T) {
 			`3:11 lookup-many clinic: the lookup "clinic" found 2 in organisationUnits: Hope (hopeNorth11), Hope (hopeSouth11)`},
 		{"blank: fail", "actions:\n  - dhis2.event: {data_values: {A: {from: trigger.form.phone, blank: fail}}}\n", `{"form":{"phone":" "}}`, `4:43 blank-value A: A is blank`},
 		{"blank: fail for all", "actions:\n  - dhis2.event: {blank: fail, data_values: {A: trigger.form.phone}}\n", `{"form":{}}`, `4:49 blank-value A: A is blank`},
+		{"lost letters", "actions:\n  - dhis2.event: {data_values: {A: trigger.form.first_name}}\n", `{"form":{"first_name":"SECRET Zo\uFFFD"}}`,
+			"4:36 lost-letters A: the text holds \uFFFD, which stands for a letter that was lost before it came here"},
+		{"lost letters in a lookup", "lookups: {clinic: {in: organisationUnits, name: trigger.form.facility}}\nactions:\n  - dhis2.event: {org_unit: clinic}\n",
+			`{"form":{"facility":"SECRET Zo\uFFFD"}}`, "3:49 lost-letters clinic: the text holds \uFFFD"},
 		{"expression in a folded scalar", "actions:\n  - dhis2.event:\n      data_values:\n        A: >\n          add(\n            date(trigger.form.visit_date), 1, \"days\")\n", `{"form":{"visit_date":"SECRET"}}`,
 			`8:13 wrong-value A: `},
 	} {

@@ -10,6 +10,7 @@ import (
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/yamlnode"
+	"github.com/culvert/culvert/sources/charset"
 	"github.com/culvert/culvert/sources/settings"
 	"github.com/culvert/culvert/sources/tree"
 )
@@ -22,12 +23,13 @@ func (Kind) Name() string { return "database" }
 
 // Query is what is read from a database.
 type Query struct {
-	Text    string        // one SELECT or WITH, without an end
-	Cursor  []string      // one or two columns of its result, named as the result names them
-	Start   string        // where the first read begins, inclusive; empty: at the beginning
-	Overlap Overlap       // how far before the saved cursor each poll begins
-	Batch   int           // rows handed over at once
-	Timeout time.Duration // of one statement
+	Text     string        // one SELECT or WITH, without an end
+	Cursor   []string      // one or two columns of its result, named as the result names them
+	Encoding string        // of text that the database gives and that is not UTF-8; empty: such text is refused where it is used
+	Start    string        // where the first read begins, inclusive; empty: at the beginning
+	Overlap  Overlap       // how far before the saved cursor each poll begins
+	Batch    int           // rows handed over at once
+	Timeout  time.Duration // of one statement
 }
 
 // Overlap is how much is read again on each poll, because a transaction that began early may commit late.
@@ -79,7 +81,7 @@ func read(t *rules.Trigger, report func(diag.Diagnostic)) Rule {
 	if !ok {
 		return out
 	}
-	c.Known("connection", "query", "cursor", "start", "every", "overlap", "batch", "timeout", "write_back")
+	c.Known("connection", "query", "cursor", "start", "every", "overlap", "batch", "timeout", "encoding", "write_back")
 	out.Connection = c.Required("connection", "name one of connections: in culvert.yaml")
 	out.Every = c.Duration("every", defaultEvery, time.Second, 31*24*time.Hour)
 	out.Query = ReadQuery(c, defaultTimeout)
@@ -100,6 +102,12 @@ func ReadQuery(c settings.Reader, timeout time.Duration) Query {
 		Timeout: c.Duration("timeout", timeout, time.Second, 24*time.Hour),
 	}
 	q.Overlap = readOverlap(c)
+	if q.Encoding = c.Text("encoding"); q.Encoding != "" {
+		if _, ok := charset.Find(q.Encoding); !ok {
+			c.Wrong(c.Config.Get("encoding"), "encoding", fmt.Sprintf("no encoding is named %q", q.Encoding), "use "+charset.Examples)
+			q.Encoding = ""
+		}
+	}
 	return q
 }
 

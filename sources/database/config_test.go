@@ -38,7 +38,9 @@ func TestCheck(t *testing.T) {
 	for text, want := range map[string][]string{
 		"{connection: w, query: SELECT * FROM v, cursor: [updated_at, id], start: 2026-01-01, every: 5m, overlap: 10m, batch: 500, timeout: 60s}": nil,
 		"{connection: w, query: \"WITH a AS (SELECT ';' AS x) SELECT * FROM a -- b;\", cursor: id, overlap: 100}":                                 nil,
-		"{conection: w, query: SELECT 1, cursor: id}": {`1:2 unknown-key: database has no "conection"`, "0:0 missing-key: database needs connection"},
+		"{conection: w, query: SELECT 1, cursor: id}":                          {`1:2 unknown-key: database has no "conection"`, "0:0 missing-key: database needs connection"},
+		"{connection: w, query: SELECT 1, cursor: id, encoding: windows-1256}": nil,
+		"{connection: w, query: SELECT 1, cursor: id, encoding: klingon}":      {"1:56 encoding: no encoding is named \"klingon\""},
 		"{connection: w}": {"0:0 missing-key: database needs query", "0:0 missing-key: database needs cursor"},
 		"{connection: w, query: SELECT 1;, cursor: id}":                                                                                  {"1:32 query: the query holds a semicolon"},
 		"{connection: w, query: delete from v, cursor: id}":                                                                              {"1:24 query: the query does not begin with SELECT or WITH"},

@@ -10,19 +10,22 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/culvert/culvert/sources/charset"
 	"github.com/culvert/culvert/sources/tree"
 )
 
 // column is one column of a result.
 type column struct {
-	name   string
-	number bool // a decimal number that the driver gives as text
-	json   bool
-	bits   bool
-	binary bool
-	date   bool // a day without a time
-	zoned  bool // its times are moments, not local times
-	cursor int  // 1 for the first column of the cursor, 0 for none
+	name     string
+	number   bool // a decimal number that the driver gives as text
+	json     bool
+	letters  bool // text that the driver gives as bytes
+	bits     bool
+	binary   bool
+	date     bool   // a day without a time
+	zoned    bool   // its times are moments, not local times
+	encoding string // of text that is not UTF-8
+	cursor   int    // 1 for the first column of the cursor, 0 for none
 }
 
 // columnsOf reads what is known of a result's columns.
@@ -44,8 +47,10 @@ func (d *dialect) columnsOf(types []*sql.ColumnType, q Query) ([]column, error) 
 			bits: kind == "BIT" && d == mySQL,
 			binary: strings.Contains(kind, "BLOB") || strings.Contains(kind, "BINARY") || kind == "BYTEA" || kind == "UNIQUEIDENTIFIER" ||
 				d == sqlServer && (kind == "TIMESTAMP" || kind == "ROWVERSION"),
-			date:  kind == "DATE",
-			zoned: d.zoned[kind],
+			date:     kind == "DATE",
+			zoned:    d.zoned[kind],
+			letters:  d == mySQL && (strings.Contains(kind, "CHAR") || strings.Contains(kind, "TEXT") || kind == "ENUM" || kind == "SET"),
+			encoding: q.Encoding,
 		}
 		for n, c := range q.Cursor {
 			if name == c {
@@ -158,10 +163,16 @@ func (c *column) text(s string) any {
 			return v
 		}
 	}
-	if !utf8.ValidString(s) {
-		return strings.ToValidUTF8(s, "\uFFFD")
+	if utf8.ValidString(s) {
+		return s
 	}
-	return s
+	// Databases that check no encoding (SQLite, PostgreSQL's SQL_ASCII) give bytes as they were written.
+	if c.encoding != "" {
+		if text, err := charset.UTF8([]byte(s), c.encoding); err == nil {
+			return string(text)
+		}
+	}
+	return strings.ToValidUTF8(s, "\uFFFD") // the record fails where it is used
 }
 
 const maxDepth = 64
@@ -170,7 +181,7 @@ func (c *column) bytes(b []byte) any {
 	if c.bits && len(b) == 1 {
 		return b[0] != 0
 	}
-	if utf8.Valid(b) {
+	if c.letters || utf8.Valid(b) {
 		return c.text(string(b))
 	}
 	return base64.StdEncoding.EncodeToString(b)

@@ -132,6 +132,11 @@ func (r *Reader) openZip(b blob, f Format, unpack bool) (rowSource, error) {
 			return r.openWorkbook(b.name, z, f)
 		}
 	}
+	for _, e := range z.File {
+		if what := officeDocument(e); what != "" {
+			return nil, &FileError{Place: b.name, Message: "it is " + what, Mend: "save the table as xlsx or CSV"}
+		}
+	}
 	if f.Kind == XLSX || kindByName(b.name) == XLSX {
 		return nil, &FileError{Place: b.name, Message: "it is a zip file but no xlsx workbook", Mend: "save it as xlsx in a spreadsheet program"}
 	}
@@ -141,6 +146,31 @@ func (r *Reader) openZip(b blob, f Format, unpack bool) (rowSource, error) {
 	return r.openTables(b.name, z, f)
 }
 
+// officeDocument tells what document a zip is by an entry that only such documents have; empty for other entries.
+func officeDocument(e *zip.File) string {
+	switch strings.ToLower(e.Name) {
+	case "word/document.xml":
+		return "a document of Word"
+	case "ppt/presentation.xml":
+		return "a presentation"
+	case "mimetype":
+		src, err := e.Open()
+		if err != nil {
+			return ""
+		}
+		defer src.Close()
+		kind, err := io.ReadAll(io.LimitReader(src, 100))
+		switch {
+		case err != nil:
+		case bytes.HasPrefix(kind, []byte("application/vnd.oasis.opendocument.spreadsheet")):
+			return "an OpenDocument spreadsheet (.ods)"
+		case bytes.HasPrefix(kind, []byte("application/vnd.oasis.opendocument")):
+			return "an OpenDocument document"
+		}
+	}
+	return ""
+}
+
 // zipTables lists the entries of a zip that may hold rows. Entries are only ever read, never written to disk; links and names that lead
 // elsewhere are left out all the same, for their content is not what they seem.
 func zipTables(z *zip.Reader) []*zip.File {
@@ -148,7 +178,7 @@ func zipTables(z *zip.Reader) []*zip.File {
 	for _, e := range z.File {
 		name := strings.ReplaceAll(e.Name, `\`, "/")
 		base := path.Base(name)
-		if e.Mode()&fs.ModeType != 0 || strings.HasSuffix(name, "/") || !fs.ValidPath(name) || strings.HasPrefix(name, "__MACOSX/") || strings.HasPrefix(base, ".") {
+		if e.Mode()&fs.ModeType != 0 || strings.HasSuffix(name, "/") || !fs.ValidPath(plainName(name)) || strings.HasPrefix(name, "__MACOSX/") || strings.HasPrefix(base, ".") {
 			continue
 		}
 		tables = append(tables, e)
@@ -157,7 +187,7 @@ func zipTables(z *zip.Reader) []*zip.File {
 }
 
 func tableName(e *zip.File) string {
-	base := path.Base(strings.ReplaceAll(e.Name, `\`, "/"))
+	base := plainName(path.Base(strings.ReplaceAll(e.Name, `\`, "/")))
 	for kindByName(base) != Auto {
 		base = strings.TrimSuffix(base, path.Ext(base))
 	}
@@ -165,7 +195,7 @@ func tableName(e *zip.File) string {
 }
 
 func (r *Reader) zipBlob(place string, e *zip.File, f Format) blob {
-	base := path.Base(strings.ReplaceAll(e.Name, `\`, "/"))
+	base := plainName(path.Base(strings.ReplaceAll(e.Name, `\`, "/")))
 	return blob{name: base, open: func() (io.ReadCloser, error) { return openEntry(place, e, f) }}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/yamlnode"
+	"github.com/culvert/culvert/sources/charset"
 )
 
 // Kind is the trigger that takes dropped files.
@@ -165,7 +166,7 @@ func (c *configReader) format() Format {
 	}
 	f.Delimiter = c.delimiter()
 	if f.Encoding = c.text("encoding"); f.Encoding != "" && checkEncoding(f.Encoding) != nil {
-		c.wrong(c.config.Get("encoding"), "encoding", fmt.Sprintf("no encoding is named %q", f.Encoding), "use utf-8, utf-16le or windows-1252")
+		c.wrong(c.config.Get("encoding"), "encoding", fmt.Sprintf("no encoding is named %q", f.Encoding), "use "+charset.Examples)
 		f.Encoding = ""
 	}
 	if text := c.text("header"); text != "" {

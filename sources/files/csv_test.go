@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/culvert/culvert/sources/charset"
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/unicode"
 )
@@ -237,7 +239,7 @@ func TestBadFiles(t *testing.T) {
 		{"duplicate headers", "a.csv", "name,age,name\nA,1,B\n", Format{}, `a.csv: columns A and C are both headed "name"; give each column a name of its own`},
 		{"missing column", "a.csv", "name,age\nA,1\n", Format{Columns: []string{"case_id"}}, `a.csv: it has no column "case_id"; it has "name", "age"; add the column, or change the rule`},
 		{"10,000 columns", "a.csv", wide.String() + "\n", Format{}, "a.csv: it has 10000 columns and at most 5000 can be read; export only the columns that the rule uses"},
-		{"binary", "a.csv", "\x00\x01\x02\x00\x00\x00\x07binary\xff", Format{}, "a.csv: it holds NUL bytes and is not a text file; export it again as CSV in UTF-8, or as xlsx"},
+		{"binary", "a.csv", "\x00\x01\x02\x00\x00\x00\x07binary\xff", Format{}, "a.csv: it is not a text file; export it again as CSV in UTF-8, or as xlsx"},
 		{"quoting of the header", "a.csv", "\"na\"me,age\nA,1\n", Format{}, `a.csv: the header row cannot be read: text follows a closing quote; quote the whole cell; a quote inside quoted text is written twice ("")`},
 		{"no workbook", "a.xlsx", "name,age\nA,1\n", Format{}, "a.xlsx: it is no xlsx workbook; save it as xlsx, or give it the extension of its real format"},
 		{"broken json", "a.json", `[{"a": 1}, {"a" 2}]`, Format{}, "a.json: item 2 is not JSON; check quotes, commas and brackets there"},
@@ -248,7 +250,15 @@ func TestBadFiles(t *testing.T) {
 			"a.json: item 1 is longer than 1000 bytes; name the list of records with items:, or split the file"},
 		{"web page", "a.xls", "<html><table><tr><td>a</td></tr></table></html>", Format{},
 			"a.xls: it is a web page or XML document, as some programs write under the name of a workbook; save it as xlsx or CSV in a spreadsheet program"},
-		{"unknown encoding", "a.csv", "name\nA\n", Format{Encoding: "klingon"}, `a.csv: no encoding is named "klingon"; use utf-8, utf-16le or windows-1252`},
+		{"unknown encoding", "a.csv", "name\nA\n", Format{Encoding: "klingon"}, `a.csv: no encoding is named "klingon"; use ` + charset.Examples},
+		{"Arabic without a word", "a.csv", "name,age\n\xe3\xcd\xe3\xcf,3\n", Format{}, "a.csv: it is not in UTF-8, and its letters fit no Western European encoding; save it as CSV UTF-8, or declare what it is in: " +
+			"encoding: windows-1256 (Arabic), windows-1251 (Cyrillic), cp850 (DOS) or macintosh"},
+		{"DOS without a word", "a.csv", "name,age\nJos\x82,3\n", Format{}, "a.csv: it is not in UTF-8, and its letters fit no Western European encoding; save it as CSV UTF-8, or declare what it is in: " +
+			"encoding: windows-1256 (Arabic), windows-1251 (Cyrillic), cp850 (DOS) or macintosh"},
+		{"PDF", "a.csv", "%PDF-1.7\n%\xe2\xe3", Format{}, "a.csv: it is a PDF document; save the table as xlsx or CSV in the program that it comes from"},
+		{"picture", "a.csv", "\x89PNG\r\n\x1a\n\x00", Format{}, "a.csv: it is a picture; drop the table itself, as xlsx or CSV"},
+		{"rich text", "a.csv", "{\\rtf1 a", Format{}, "a.csv: it is a text document (RTF); copy the table into a spreadsheet and save it as xlsx or CSV"},
+		{"Access", "a.csv", "\x00\x01\x00\x00Standard Jet DB\x00", Format{}, "a.csv: it is a database of Microsoft Access; export the table as xlsx or CSV"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, problems := readAll(t, test.file, test.text, test.format)

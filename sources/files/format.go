@@ -84,6 +84,31 @@ func containerOf(head []byte) container {
 	return plain
 }
 
+// documents are formats that hold no rows, by their first bytes, with what to do instead.
+var documents = []struct{ head, what, mend string }{
+	{"%PDF-", "it is a PDF document", "save the table as xlsx or CSV in the program that it comes from"},
+	{"\x89PNG", "it is a picture", "drop the table itself, as xlsx or CSV"},
+	{"\xff\xd8\xff", "it is a picture", "drop the table itself, as xlsx or CSV"},
+	{"GIF8", "it is a picture", "drop the table itself, as xlsx or CSV"},
+	{"{\\rtf", "it is a text document (RTF)", "copy the table into a spreadsheet and save it as xlsx or CSV"},
+	{"\x00\x01\x00\x00Standard ", "it is a database of Microsoft Access", "export the table as xlsx or CSV"},
+	{"SQLite format 3\x00", "it is an SQLite database", "read it with a database trigger, or export the table as CSV"},
+	{"$FL2", "it is a file of SPSS", "export the data as CSV"},
+	{"<stata_dta>", "it is a file of Stata", "export the data as CSV"},
+	{"Rar!", "it is a RAR archive", "pack it as zip, or drop what is in it"},
+	{"7z\xbc\xaf", "it is a 7z archive", "pack it as zip, or drop what is in it"},
+}
+
+// documentFinding says of a file that it holds no rows, nil when it may.
+func documentFinding(place string, head []byte) error {
+	for _, d := range documents {
+		if bytes.HasPrefix(head, []byte(d.head)) {
+			return &FileError{Place: place, Message: d.what, Mend: d.mend}
+		}
+	}
+	return nil
+}
+
 // kindByName gives the format that a file's extension stands for, Auto when it says nothing.
 func kindByName(name string) FormatKind {
 	switch strings.ToLower(path.Ext(name)) {

@@ -242,7 +242,7 @@ func Take(ctx context.Context, path, rule, inboxDir string, sink sources.Sink) (
 		return f, false, &FileError{Place: filepath.Base(path), Message: "it is not a regular file", Mend: "give the path of a file"}
 	}
 	in := inbox{dir: inboxDir, now: time.Now}
-	t := tag{Rule: rule, Name: filepath.Base(abs), Folder: filepath.Dir(abs), Received: time.Now()}
+	t := tag{Rule: rule, Name: plainName(filepath.Base(abs)), Folder: filepath.Dir(abs), Received: time.Now()}
 	if t.Name[0] == '.' {
 		t.Name = "_" + t.Name[1:] // names with a dot in front are Culvert's own in the inbox
 	}

@@ -4,6 +4,9 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strings"
+	"unicode/utf8"
+
+	"github.com/culvert/culvert/sources/charset"
 )
 
 // claims lists the rules that an entry is for.
@@ -56,6 +59,22 @@ func unfinishedName(name string) bool {
 		return true
 	}
 	return lower == "thumbs.db" || lower == "desktop.ini"
+}
+
+// plainName gives a file's name as text. Names from old Windows shares and from zips may be in no encoding that the system knows; the journal,
+// results and messages need text.
+func plainName(name string) string {
+	if utf8.ValidString(name) {
+		return name
+	}
+	var western charset.Western
+	western.Add([]byte(name))
+	if western.Plausible() {
+		if text, err := charset.UTF8([]byte(name), "windows-1252"); err == nil {
+			return string(text)
+		}
+	}
+	return strings.ToValidUTF8(name, "_")
 }
 
 // marker gives the name of the file that marks another as complete: its name, or its name without the extension, with the marker's ending.

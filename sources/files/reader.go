@@ -100,6 +100,9 @@ func (r *Reader) open(b blob, f Format, unpack bool) (rowSource, error) {
 	if len(head) == 0 {
 		return nil, emptyFile(b.name)
 	}
+	if err := documentFinding(b.name, head); err != nil {
+		return nil, err
+	}
 	switch containerOf(head) {
 	case ole:
 		return nil, oleFinding(b)

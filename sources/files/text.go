@@ -9,9 +9,10 @@ import (
 
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
-	"golang.org/x/text/encoding/htmlindex"
 	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/transform"
+
+	"github.com/culvert/culvert/sources/charset"
 )
 
 var (
@@ -30,7 +31,7 @@ type textEncoding struct {
 
 // checkEncoding tells whether a declared encoding is known.
 func checkEncoding(name string) error {
-	if _, err := htmlindex.Get(strings.TrimSpace(name)); err != nil {
+	if _, ok := charset.Find(name); !ok {
 		return fmt.Errorf("no encoding is named %q", name)
 	}
 	return nil
@@ -38,8 +39,9 @@ func checkEncoding(name string) error {
 
 // findEncoding reads a text from its beginning to its end, or as far as needed, to say how it is encoded.
 //
-// Exports of spreadsheets carry no mark of their encoding: what is valid UTF-8 throughout is UTF-8; what has bytes that are not, and no
-// multi-byte UTF-8 at all, is Windows-1252; what has both is UTF-8 with damaged rows, which are reported one by one.
+// Exports of spreadsheets carry no mark of their encoding: what is valid UTF-8 throughout is UTF-8; what has bytes that are not, no
+// multi-byte UTF-8 at all, and reads as Western European is Windows-1252; what has both is UTF-8 with damaged rows, which are reported one by
+// one. All else is refused until the rule declares an encoding: Arabic or DOS text read as Windows-1252 would be wrong and look right.
 func findEncoding(open opener, declared, place string) (textEncoding, error) {
 	r, err := open()
 	if err != nil {
@@ -70,23 +72,34 @@ func findEncoding(open opener, declared, place string) (textEncoding, error) {
 	if enc := unmarkedUTF16(head); enc != nil {
 		return textEncoding{decoder: enc}, nil
 	}
-	if bytes.IndexByte(head[:min(n, 4096)], 0) >= 0 {
-		return textEncoding{}, &FileError{Place: place, Message: "it holds NUL bytes and is not a text file",
-			Mend: "export it again as CSV in UTF-8, or as xlsx"}
+	if !isText(head[:min(n, 4096)]) {
+		return textEncoding{}, &FileError{Place: place, Message: "it is not a text file", Mend: "export it again as CSV in UTF-8, or as xlsx"}
 	}
-	enc, err := scanUTF8(io.MultiReader(bytes.NewReader(append([]byte(nil), head...)), r), buf)
-	return enc, err
+	return scanUTF8(io.MultiReader(bytes.NewReader(append([]byte(nil), head...)), r), buf, place)
 }
 
 func declaredEncoding(declared, place string) (textEncoding, error) {
-	enc, err := htmlindex.Get(strings.TrimSpace(declared))
-	if err != nil {
-		return textEncoding{}, &FileError{Place: place, Message: fmt.Sprintf("no encoding is named %q", declared), Mend: "use utf-8, utf-16le or windows-1252"}
+	enc, ok := charset.Find(declared)
+	if !ok {
+		return textEncoding{}, &FileError{Place: place, Message: fmt.Sprintf("no encoding is named %q", declared), Mend: "use " + charset.Examples}
 	}
-	if enc == unicode.UTF8 {
-		return textEncoding{}, nil
+	return textEncoding{decoder: enc}, nil // nil for UTF-8
+}
+
+// isText tells text with a damaged row or two from what is no text: most of its lines, or its first, hold bytes that no text has.
+func isText(head []byte) bool {
+	lines, bad := 0, 0
+	for line := range bytes.Lines(head) {
+		damaged := bytes.ContainsFunc(line, func(r rune) bool { return r < ' ' && !strings.ContainsRune("\t\r\n\f\v\x1a\x1b", r) })
+		if damaged && lines == 0 {
+			return false
+		}
+		lines++
+		if damaged {
+			bad++
+		}
 	}
-	return textEncoding{decoder: enc}, nil
+	return bad*2 <= lines
 }
 
 // unmarkedUTF16 recognises UTF-16 without a mark: texts in Latin letters have a zero in every second byte.
@@ -113,12 +126,16 @@ func unmarkedUTF16(head []byte) encoding.Encoding {
 	return nil
 }
 
-func scanUTF8(r io.Reader, buf []byte) (textEncoding, error) {
+func scanUTF8(r io.Reader, buf []byte, place string) (textEncoding, error) {
 	var bad, multi bool
+	var western charset.Western
 	kept := 0
 	for {
 		n, err := r.Read(buf[kept:])
 		chunk := buf[:kept+n]
+		if !multi {
+			western.Add(chunk[kept:])
+		}
 		kept = 0
 		if utf8.Valid(chunk) {
 			multi = multi || hasHighByte(chunk)
@@ -150,6 +167,10 @@ func scanUTF8(r io.Reader, buf []byte) (textEncoding, error) {
 		if err != nil {
 			return textEncoding{}, err
 		}
+	}
+	if bad && !western.Plausible() {
+		return textEncoding{}, &FileError{Place: place, Message: "it is not in UTF-8, and its letters fit no Western European encoding",
+			Mend: "save it as CSV UTF-8, or declare what it is in: encoding: windows-1256 (Arabic), windows-1251 (Cyrillic), cp850 (DOS) or macintosh"}
 	}
 	if bad {
 		return textEncoding{decoder: charmap.Windows1252}, nil

@@ -295,7 +295,7 @@ func (w *watcher) take(path string, claims []WatchedRule) error {
 	}
 	folder, name := filepath.Split(path)
 	for i, r := range claims {
-		t := tag{Rule: r.Rule, Name: name, Folder: filepath.Clean(folder), Received: w.Now()}
+		t := tag{Rule: r.Rule, Name: plainName(name), Folder: filepath.Clean(folder), Received: w.Now()}
 		last := i == len(claims)-1
 		if r.Marker != "" && last {
 			t.Marker = w.markerPath(folder, name, r.Marker)

@@ -384,3 +384,29 @@ func TestStraysAreKeptAndNamed(t *testing.T) {
 		t.Errorf("the log says %s", log.String())
 	}
 }
+
+// Names from old Windows shares are in no encoding that Linux knows; the file is read all the same, under a name that can be said.
+func TestNamesThatAreNotUTF8(t *testing.T) {
+	root := t.TempDir()
+	s := newSink()
+	start(t, testConfig(root, WatchedRule{Rule: "anc"}), s)
+	dropped := filepath.Join(root, "drop", "enregistr\xe9.csv")
+	if err := os.MkdirAll(filepath.Dir(dropped), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(dropped, []byte("name\nAda\n"), 0o600); err != nil {
+		t.Skipf("this file system takes no such names: %v", err)
+	}
+	f := await(t, s.took)
+	if f.Name != "enregistré.csv" || mustRead(t, f.Path) != "name\nAda\n" {
+		t.Errorf("took %q at %q", f.Name, f.Path)
+	}
+}
+
+func TestPlainName(t *testing.T) {
+	for name, want := range map[string]string{"a.csv": "a.csv", "é.csv": "é.csv", "No\xebl.csv": "Noël.csv", "\xe3\xcd\xe3\xcf.csv": "_.csv"} {
+		if got := plainName(name); got != want {
+			t.Errorf("%q: got %q, want %q", name, got, want)
+		}
+	}
+}

@@ -152,7 +152,7 @@ func read(t *rules.Trigger, zone *time.Location, report func(diag.Diagnostic)) R
 	if !ok {
 		return out
 	}
-	c.Known("cron", "every", "time_zone", "missed", "connection", "query", "cursor", "start", "overlap", "batch", "timeout", "http", "dhis2", "folder", "glob")
+	c.Known("cron", "every", "time_zone", "missed", "connection", "query", "cursor", "start", "overlap", "batch", "timeout", "encoding", "http", "dhis2", "folder", "glob")
 	out.Times = times(c, zone)
 	out.Missed = c.OneOf("missed", "run", "skip") == "run"
 	switch feed := feedOf(c); feed {
@@ -187,7 +187,7 @@ func feedOf(c settings.Reader) string {
 		c.Missing("something to read", "add one of "+diag.Names(feeds, "or"))
 	}
 	if found != "query" {
-		for _, key := range []string{"connection", "cursor", "start", "overlap", "batch", "timeout"} {
+		for _, key := range []string{"connection", "cursor", "start", "overlap", "batch", "timeout", "encoding"} {
 			if c.Has(key) && found != "" {
 				c.Wrong(c.Config.Key(key), "unknown-key", key+" belongs to query, which this schedule has not", "take it out")
 			}

@@ -8,7 +8,12 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strconv"
 	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/culvert/culvert/sources/charset"
 )
 
 // Limits bound what is decoded. Zero values mean no limit.
@@ -37,7 +42,10 @@ func (e *Error) Error() string {
 
 // JSON decodes one JSON value. Numbers become float64; integers that a float64 cannot hold exactly become text, so that long ids keep their digits.
 func JSON(text []byte, limits Limits) (any, error) {
-	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
+	text, err := charset.UTF8(text, "")
+	if err != nil {
+		return nil, notText("JSON", err)
+	}
 	long, err := scan(text, limits.Depth)
 	if err != nil {
 		return nil, err
@@ -49,6 +57,11 @@ func JSON(text []byte, limits Limits) (any, error) {
 		}
 	}
 	return careful(text)
+}
+
+// notText says that a body is in another encoding than the one it was read in.
+func notText(what string, err error) error {
+	return &Error{Message: "the " + what + " is " + err.Error(), Mend: "send it in UTF-8, or name the encoding that it is in"}
 }
 
 // careful decodes one number at a time, and tells what is wrong with the text.
@@ -104,6 +117,13 @@ func scan(text []byte, limit int) (long bool, err error) {
 		if quoted {
 			switch c {
 			case '\\':
+				if n := halfPair(text[i:]); n > 0 {
+					return long, &Error{Line: lineAt(text, int64(i)), Message: "half of a character is written as \\u and its other half is missing",
+						Mend: "have the sender write whole characters, in UTF-8"}
+				} else if n < 0 {
+					i += -n - 1
+					continue
+				}
 				i++
 			case '"':
 				quoted = false
@@ -128,6 +148,29 @@ func scan(text []byte, limit int) (long bool, err error) {
 		}
 	}
 	return long, nil
+}
+
+// halfPair looks at an escape in a string. It is above 0 for one half of a surrogate pair that stands alone, which decoders replace, below 0 for a
+// whole pair, of whose length it is the negative, and 0 for all else.
+func halfPair(text []byte) int {
+	first, ok := escaped(text)
+	if !ok || !utf16.IsSurrogate(first) {
+		return 0
+	}
+	second, ok := escaped(text[6:])
+	if !ok || utf16.DecodeRune(first, second) == utf8.RuneError {
+		return 1
+	}
+	return -12
+}
+
+// escaped reads an escape such as \u00e9.
+func escaped(text []byte) (rune, bool) {
+	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(string(text[2:6]), 16, 16)
+	return rune(n), err == nil
 }
 
 func jsonError(text []byte, err error) error {

@@ -92,11 +92,46 @@ func TestWhatIsNotXML(t *testing.T) {
 		"<a/><b/>":                "line 1: a second document follows; send one document",
 		"<a/>text":                "line 1: there is text outside of the XML document; send the document alone",
 		strings.Repeat("<a>", 50): "line 1: elements are nested deeper than 10; send flatter data",
-		`<?xml version="1.0" encoding="koi8-r"?><a/>`: `line 1: the XML is in the encoding "koi8-r"; send it in UTF-8`,
+		"<a>\n\xe9</a>":           "the XML is not UTF-8: line 2 holds the byte 0xE9; send it in UTF-8, or name the encoding that it is in",
+		"<?xml version=\"1.0\" encoding=\"ebcdic\"?><a>\xe9</a>": `the XML is in the encoding "ebcdic", which is not known; send it in UTF-8, or name the encoding that it is in`,
 	} {
 		_, err := XML([]byte(text), Limits{Depth: 10})
 		if err == nil || err.Error() != want {
 			t.Errorf("%q: got %v, want %s", text, err, want)
+		}
+	}
+}
+
+func TestXMLInOtherEncodings(t *testing.T) {
+	for text, want := range map[string]string{
+		"<?xml version='1.0' encoding='ISO-8859-1'?><a>Zo\xe9</a>":     "Zoé",
+		"<?xml version='1.0' encoding='windows-1256'?><a>\xe3\xcd</a>": "مح",
+		"<?xml version='1.0' encoding='ISO-8859-1'?><a>Zoé</a>":        "Zoé", // converted on the way, its declaration left
+		"<\x00a\x00>\x00\xe9\x00<\x00/\x00a\x00>\x00":                  "é",
+		"\xff\xfe<\x00a\x00>\x00\xe9\x00<\x00/\x00a\x00>\x00":          "é",
+	} {
+		got, err := XML([]byte(text), Limits{})
+		if err != nil || got["a"] != want {
+			t.Errorf("%q: got %v, %v, want %q", text, got, err, want)
+		}
+	}
+}
+
+func TestJSONThatIsNotText(t *testing.T) {
+	for text, want := range map[string]string{
+		"{\n\"a\": \"Zo\xe9\"}": "the JSON is not UTF-8: line 2 holds the byte 0xE9; send it in UTF-8, or name the encoding that it is in",
+		`{"a": "\ud83d"}`:       `line 1: half of a character is written as \u and its other half is missing; have the sender write whole characters, in UTF-8`,
+		`{"a": "\ud83d\u0041"}`: `line 1: half of a character is written as \u and its other half is missing; have the sender write whole characters, in UTF-8`,
+		`{"a": "x\udc00"}`:      `line 1: half of a character is written as \u and its other half is missing; have the sender write whole characters, in UTF-8`,
+	} {
+		_, err := JSON([]byte(text), Limits{})
+		if err == nil || err.Error() != want {
+			t.Errorf("%q: got %v, want %s", text, err, want)
+		}
+	}
+	for text, want := range map[string]string{`"\ud83d\ude00"`: "😀", `"\\ud83d"`: `\ud83d`, `"\u00e9"`: "é"} {
+		if got, err := JSON([]byte(text), Limits{}); err != nil || got != want {
+			t.Errorf("%s: got %q, %v, want %q", text, got, err, want)
 		}
 	}
 }

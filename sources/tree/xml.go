@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
+
+	"github.com/culvert/culvert/sources/charset"
 )
 
 // Namespaces of CommCare's XML.
@@ -21,6 +24,10 @@ const (
 // Elements become objects: children by their names without prefix, several of one name as a list, attributes as "@name", the namespace as "@xmlns"
 // where it changes; an element with nothing but text is that text, with attributes its text is "#text". Every value is text.
 func XML(text []byte, limits Limits) (map[string]any, error) {
+	text, err := plainXML(text)
+	if err != nil {
+		return nil, notText("XML", err)
+	}
 	root, err := parseXML(text, limits)
 	if err != nil {
 		return nil, err
@@ -34,6 +41,27 @@ func XML(text []byte, limits Limits) (map[string]any, error) {
 	return map[string]any{root.name: root.tree("")}, nil
 }
 
+// declaration is the encoding that the first line of an XML document names.
+var declaration = regexp.MustCompile(`^\s*<\?xml[^>]*?\sencoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["']`)
+
+// plainXML gives a document as UTF-8. What is UTF-8 is taken as it is: servers that convert a document often leave its declaration.
+func plainXML(text []byte) ([]byte, error) {
+	switch {
+	case bytes.HasPrefix(text, []byte("<\x00")):
+		return charset.UTF8(text, "utf-16le")
+	case bytes.HasPrefix(text, []byte("\x00<")):
+		return charset.UTF8(text, "utf-16be")
+	}
+	plain, err := charset.UTF8(text, "")
+	if err == nil {
+		return plain, nil
+	}
+	if m := declaration.FindSubmatch(text[:min(len(text), 512)]); m != nil {
+		return charset.UTF8(text, string(m[1]))
+	}
+	return nil, err
+}
+
 type element struct {
 	name, space string
 	attrs       []xml.Attr
@@ -43,13 +71,8 @@ type element struct {
 
 func parseXML(text []byte, limits Limits) (*element, error) {
 	d := xml.NewDecoder(bytes.NewReader(text))
-	// Only UTF-8 is read: phones and servers send nothing else.
-	d.CharsetReader = func(charset string, in io.Reader) (io.Reader, error) {
-		if strings.EqualFold(charset, "us-ascii") {
-			return in, nil
-		}
-		return nil, &Error{Line: 1, Message: fmt.Sprintf("the XML is in the encoding %q", charset), Mend: "send it in UTF-8"}
-	}
+	// The text is UTF-8 by now, whatever its declaration says.
+	d.CharsetReader = func(_ string, in io.Reader) (io.Reader, error) { return in, nil }
 	var root *element
 	var stack []*element
 	for {

@@ -14,6 +14,7 @@ import (
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/expression"
 	"github.com/culvert/culvert/rules/yamlnode"
+	"github.com/culvert/culvert/sources/charset"
 	"github.com/culvert/culvert/sources/tree"
 )
 
@@ -24,7 +25,7 @@ type Kind struct{}
 func (Kind) Name() string { return "webhook" }
 
 var (
-	keys     = []string{"path", "auth", "items", "networks", "headers", "max_bytes", "max_depth", "max_items", "rate", "burst"}
+	keys     = []string{"path", "auth", "items", "networks", "headers", "max_bytes", "max_depth", "max_items", "rate", "burst", "encoding"}
 	authKeys = []string{"basic", "bearer", "hmac", "api_key", "none"}
 )
 
@@ -45,11 +46,11 @@ func (Kind) Sample(t *rules.Trigger, path string, text []byte, limit int) ([]any
 	case ".ndjson", ".jsonl":
 		return sampleLines(text, limit)
 	}
-	v, err := decode(header, text, DefaultMaxDepth)
+	route := read(t, func(diag.Diagnostic) {})
+	v, err := decode(header, text, DefaultMaxDepth, route.Encoding)
 	if err != nil {
 		return nil, fmt.Errorf("sample %s: %w", filepath.Base(path), err)
 	}
-	route := read(t, func(diag.Diagnostic) {})
 	route.Limits = route.Limits.withDefaults()
 	items, err := route.items(v)
 	if err != nil {
@@ -124,6 +125,7 @@ func read(t *rules.Trigger, report func(diag.Diagnostic)) Route {
 	r.Items = c.items()
 	r.Networks = c.networks()
 	r.Headers = c.headers()
+	r.Encoding = c.encoding()
 	r.Limits = Limits{MaxBody: int64(c.number("max_bytes", 1<<30)), MaxDepth: int(c.number("max_depth", 1000)), MaxItems: int(c.number("max_items", 1e6)),
 		Rate: c.number("rate", 1e6), Burst: int(c.number("burst", 1e6))}
 	return r
@@ -299,6 +301,19 @@ func (c *configReader) headers() []string {
 		}
 	}
 	return list
+}
+
+// encoding reads the encoding of bodies that name none.
+func (c *configReader) encoding() string {
+	n := c.config.Get("encoding")
+	if n == nil {
+		return ""
+	}
+	if _, ok := charset.Find(n.Value); n.Kind != yamlnode.Scalar || !ok {
+		c.wrong(n, "encoding", fmt.Sprintf("no encoding is named %q", n.Value), "use "+charset.Examples)
+		return ""
+	}
+	return n.Value
 }
 
 // number reads a positive number; 0 when it is absent or wrong.

@@ -43,6 +43,8 @@ func TestCheck(t *testing.T) {
 		"{path: /a, auth: {none: false}}":          {"1:25 bad-auth: none must be true"},
 		"{path: /a, auth: {basic: {username: u}}}": {"1:26 bad-auth: auth needs password"},
 		"{path: /a, networks: [office]}":           {"1:23 networks: \"office\" is no network"},
+		"{path: /a, encoding: windows-1256}":       nil,
+		"{path: /a, encoding: klingon}":            {"1:22 encoding: no encoding is named \"klingon\""},
 		"{path: /a, headers: [Authorization]}":     {"1:22 headers: Authorization holds credentials, which records must not keep"},
 		"{path: /a, rate: fast}":                   {"1:18 wrong-type: rate is a number above 0 and up to 1000000"},
 		"{path: /a, items: [a]}":                   {"1:19 wrong-type: items is an expression"},

@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"errors"
 	"fmt"
@@ -11,7 +12,9 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 
+	"github.com/culvert/culvert/sources/charset"
 	"github.com/culvert/culvert/sources/tree"
 )
 
@@ -75,8 +78,8 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64) (raw, body []
 	return raw, body, nil
 }
 
-// decode makes a tree of a body by its content type.
-func decode(header http.Header, body []byte, depth int) (v any, err error) {
+// decode makes a tree of a body by its content type. fallback is the encoding of text where the request names none; empty for UTF-8.
+func decode(header http.Header, body []byte, depth int, fallback string) (v any, err error) {
 	if len(bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")))) == 0 {
 		return nil, &refusal{http.StatusUnprocessableEntity, "the body is empty", "send a record in JSON, XML or as a form"}
 	}
@@ -85,20 +88,24 @@ func decode(header http.Header, body []byte, depth int) (v any, err error) {
 		return nil, err
 	}
 	limits := tree.Limits{Depth: depth}
+	named := cmp.Or(params["charset"], fallback)
 	switch {
 	case kind == "application/json" || kind == "text/json" || strings.HasSuffix(kind, "+json"):
-		if v, err = tree.JSON(body, limits); err == nil {
+		if body, err = plain(body, named, "body"); err == nil {
+			v, err = tree.JSON(body, limits)
+		}
+		if err == nil {
 			err = unfoldSubmission(v, limits)
 		}
 	case kind == "application/xml" || kind == "text/xml" || strings.HasSuffix(kind, "+xml"):
 		var m map[string]any
-		m, err = tree.XML(body, limits)
+		m, err = decodeXML(body, named, limits)
 		v = m
 		addHeaders(m, header)
 	case kind == "application/x-www-form-urlencoded":
-		v, err = decodeForm(body)
+		v, err = decodeForm(body, named)
 	case kind == "multipart/form-data":
-		v, err = decodeMultipart(body, params["boundary"], limits)
+		v, err = decodeMultipart(body, params["boundary"], named, limits)
 	default:
 		return nil, &refusal{http.StatusUnsupportedMediaType, fmt.Sprintf("the content type %q is not understood", short(kind)),
 			"send application/json, application/xml or application/x-www-form-urlencoded"}
@@ -117,17 +124,19 @@ func contentType(header http.Header, body []byte) (string, map[string]string, er
 	if err != nil && given != "" {
 		return "", nil, &refusal{http.StatusUnsupportedMediaType, "the content type cannot be read", "send application/json or application/xml"}
 	}
-	if charset := params["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") && !strings.EqualFold(charset, "us-ascii") {
-		return "", nil, &refusal{http.StatusUnsupportedMediaType, fmt.Sprintf("the character set %q is not understood", short(charset)), "send UTF-8"}
+	if name := params["charset"]; name != "" {
+		if _, ok := charset.Find(name); !ok {
+			return "", nil, &refusal{http.StatusUnsupportedMediaType, fmt.Sprintf("the character set %q is not understood", short(name)), "send UTF-8"}
+		}
 	}
 	if kind != "" && kind != "text/plain" && kind != "application/octet-stream" {
 		return kind, params, nil
 	}
 	switch start := bytes.TrimLeft(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")), " \t\r\n"); {
-	case start[0] == '<':
-		return "application/xml", nil, nil
-	case start[0] == '{' || start[0] == '[':
-		return "application/json", nil, nil
+	case len(start) > 0 && start[0] == '<':
+		return "application/xml", params, nil
+	case len(start) > 0 && (start[0] == '{' || start[0] == '['):
+		return "application/json", params, nil
 	case kind == "":
 		kind = "unknown"
 	}
@@ -170,12 +179,65 @@ func addHeaders(m map[string]any, header http.Header) {
 	}
 }
 
-func decodeForm(body []byte) (any, error) {
+// plain gives text as UTF-8 by the encoding that it was declared in, or refuses it. what names the text.
+func plain(text []byte, declared, what string) ([]byte, error) {
+	out, err := charset.UTF8(text, declared)
+	if err == nil {
+		return out, nil
+	}
+	hint := "send it in UTF-8, or name its encoding: Content-Type: ...; charset=windows-1252, or encoding: in the webhook of the rule"
+	if declared != "" {
+		hint = "send it in the encoding that was declared, or declare the one that it is in"
+	}
+	return nil, &refusal{http.StatusUnprocessableEntity, "the " + what + " is " + err.Error(), hint}
+}
+
+// decodeXML reads a document, whose own declaration counts where it is not in the encoding that the request names.
+func decodeXML(body []byte, declared string, limits tree.Limits) (map[string]any, error) {
+	if declared != "" && !utf8.Valid(body) {
+		if text, err := charset.UTF8(body, declared); err == nil {
+			body = text
+		}
+	}
+	return tree.XML(body, limits)
+}
+
+func decodeForm(body []byte, declared string) (any, error) {
 	values, err := url.ParseQuery(string(body))
 	if err != nil {
 		return nil, &refusal{http.StatusUnprocessableEntity, "this is no URL-encoded form", "encode the values with % and join them with &"}
 	}
-	return formTree(values), nil
+	return plainForm(values, declared)
+}
+
+// plainForm makes an object of form values in an encoding; a form may name it in a field of its own, _charset_ (HTML standard, 4.10.22.4).
+func plainForm(values url.Values, declared string) (any, error) {
+	if own := values.Get("_charset_"); own != "" && declared == "" {
+		declared = own
+	}
+	out := make(url.Values, len(values))
+	for name, list := range values {
+		for _, value := range list {
+			if err := addPlain(out, name, value, declared, declared); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return formTree(out), nil
+}
+
+// addPlain adds a field of a form as UTF-8.
+func addPlain(out url.Values, name, value, nameEncoding, valueEncoding string) error {
+	key, err := plain([]byte(name), nameEncoding, "name of a field of the form")
+	if err != nil {
+		return err
+	}
+	text, err := plain([]byte(value), valueEncoding, fmt.Sprintf("value of %q", short(string(key))))
+	if err != nil {
+		return err
+	}
+	out.Add(string(key), string(text))
+	return nil
 }
 
 // formTree makes an object of form values: text, or a list of texts where a name comes several times.
@@ -196,7 +258,7 @@ func formTree(values url.Values) map[string]any {
 }
 
 // decodeMultipart reads an OpenRosa submission, whose form is one part of several, or an ordinary form. Other files are left out.
-func decodeMultipart(body []byte, boundary string, limits tree.Limits) (any, error) {
+func decodeMultipart(body []byte, boundary, declared string, limits tree.Limits) (any, error) {
 	broken := &refusal{http.StatusUnprocessableEntity, "this is no multipart form", "check the boundary in the Content-Type header"}
 	if boundary == "" {
 		return nil, broken
@@ -215,11 +277,15 @@ func decodeMultipart(body []byte, boundary string, limits tree.Limits) (any, err
 		if err != nil {
 			return nil, broken
 		}
+		_, params, _ := mime.ParseMediaType(part.Header.Get("Content-Type")) // one that cannot be read names no encoding
+		own := cmp.Or(params["charset"], declared)
 		switch {
 		case part.FormName() == openRosaPart:
-			return tree.XML(text, limits)
+			return decodeXML(text, own, limits)
 		case part.FileName() == "":
-			values.Add(part.FormName(), string(text))
+			if err := addPlain(values, part.FormName(), string(text), declared, own); err != nil {
+				return nil, err
+			}
 		}
 	}
 }

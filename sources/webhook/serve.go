@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/culvert/culvert/sources"
 )
@@ -143,7 +144,7 @@ func (x *Route) records(r *http.Request, body []byte, from netip.Addr, now time.
 	if int64(len(body)) > x.Limits.MaxBody {
 		return nil, tooLarge(x.Limits.MaxBody)
 	}
-	v, err := decode(r.Header, body, x.Limits.MaxDepth)
+	v, err := decode(r.Header, body, x.Limits.MaxDepth, x.Encoding)
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +152,11 @@ func (x *Route) records(r *http.Request, body []byte, from netip.Addr, now time.
 	if err != nil {
 		return nil, err
 	}
-	origin := sources.Origin{Trigger: Kind{}.Name(), Headers: x.headers(r.Header)}
+	headers, err := x.headers(r.Header)
+	if err != nil {
+		return nil, err
+	}
+	origin := sources.Origin{Trigger: Kind{}.Name(), Headers: headers}
 	if from.IsValid() {
 		origin.Remote = from.String()
 	}
@@ -182,11 +187,15 @@ func (x *Route) items(v any) (items []any, err error) {
 	return list, nil
 }
 
-func (x *Route) headers(h http.Header) map[string]string {
+// headers gives the headers that the rule may use.
+func (x *Route) headers(h http.Header) (map[string]string, error) {
 	var out map[string]string
 	for _, list := range [][]string{passedHeaders, x.Headers} {
 		for _, name := range list {
 			if v := h.Get(name); v != "" && len(v) <= 1024 {
+				if !utf8.ValidString(v) {
+					return nil, &refusal{http.StatusBadRequest, fmt.Sprintf("the header %s is not UTF-8", name), "send it in UTF-8"}
+				}
 				if out == nil {
 					out = map[string]string{}
 				}
@@ -194,7 +203,7 @@ func (x *Route) headers(h http.Header) map[string]string {
 			}
 		}
 	}
-	return out
+	return out, nil
 }
 
 // inNetwork lists the routes that an address may use; the list is the caller's.

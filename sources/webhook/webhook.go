@@ -56,6 +56,7 @@ type Route struct {
 	Limits   Limits
 	Items    func(body any) ([]any, error) // picks the records out of a body; nil: the body, or its items when it is a list
 	Headers  []string                      // request headers that the rule may use, besides those of CommCare
+	Encoding string                        // of bodies that name none; empty: UTF-8
 }
 
 // Config is what a Handler needs.

@@ -20,6 +20,8 @@ import (
 	"github.com/culvert/culvert/sources"
 )
 
+const declare = "send it in UTF-8, or name its encoding: Content-Type: ...; charset=windows-1252, or encoding: in the webhook of the rule"
+
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestBodies(t *testing.T) {
@@ -46,6 +48,13 @@ func TestBodies(t *testing.T) {
 			[]any{object{"id": "f1", "received_on": "2026-03-01T08:00:00Z", "metadata": object{"instanceID": "f1"},
 				"form": object{"#type": "data", "@xmlns": "http://openrosa.org/formdesigner/1", "meta": object{"instanceID": "f1"}}}}},
 		{"empty list", "application/json", `[]`, nil, nil},
+		{"declared encoding", "application/json; charset=windows-1256", "{\"a\": \"\xe3\xcd\"}", nil, []any{object{"a": "مح"}}},
+		{"declared encoding of a form", "application/x-www-form-urlencoded; charset=ISO-8859-1", "a=Zo%E9", nil, []any{object{"a": "Zoé"}}},
+		{"form that names its encoding", "application/x-www-form-urlencoded", "a=Zo%E9&_charset_=windows-1252", nil, []any{object{"a": "Zoé", "_charset_": "windows-1252"}}},
+		{"declared encoding of a document", "text/xml; charset=ISO-8859-1", "<v><a>Zo\xe9</a></v>", nil, []any{object{"v": object{"a": "Zoé"}}}},
+		{"encoding in the document", "text/xml", "<?xml version='1.0' encoding='ISO-8859-1'?><v><a>Zo\xe9</a></v>", nil, []any{object{"v": object{"a": "Zoé"}}}},
+		{"encoding of a part", "multipart/form-data; boundary=b",
+			"--b\r\nContent-Disposition: form-data; name=\"a\"\r\nContent-Type: text/plain; charset=windows-1252\r\n\r\nZo\xe9\r\n--b--\r\n", nil, []any{object{"a": "Zoé"}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h, s := serve(t, open)
@@ -81,10 +90,18 @@ func TestRefusals(t *testing.T) {
 		{"a number", post("/forms", "application/json", "5"), 422, "item 1 is no object; each record is an object with its fields"},
 		{"not xml", post("/forms", "text/xml", "<a>"), 422, "line 1: the XML ends too early; check that all of it was sent"},
 		{"content type", post("/forms", "image/png", "xx"), 415, `the content type "image/png" is not understood; send application/json, application/xml or application/x-www-form-urlencoded`},
-		{"charset", post("/forms", "application/json; charset=koi8-r", "{}"), 415, `the character set "koi8-r" is not understood; send UTF-8`},
+		{"charset", post("/forms", "application/json; charset=ebcdic", "{}"), 415, `the character set "ebcdic" is not understood; send UTF-8`},
 		{"too large", post("/forms", "application/json", `{"a": "`+strings.Repeat("x", 100)+`"}`), 413, "the body is larger than 100 bytes; send fewer records at once"},
 		{"too large unpacked", post("/forms", "application/json", packed(t, `{"a": "`+strings.Repeat("x", 1000)+`"}`),
 			func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") }), 413, "the body is larger than 100 bytes; send fewer records at once"},
+		{"not UTF-8", post("/forms", "application/json", "{\n\"a\": \"Zo\xe9\"}"), 422, "the body is not UTF-8: line 2 holds the byte 0xE9; " + declare},
+		{"form not UTF-8", post("/forms", "application/x-www-form-urlencoded", "a=Zo%E9"), 422, `the value of "a" is not UTF-8: line 1 holds the byte 0xE9; ` + declare},
+		{"part not UTF-8", post("/forms", "multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nZo\xe9\r\n--b--\r\n"), 422,
+			`the value of "a" is not UTF-8: line 1 holds the byte 0xE9; ` + declare},
+		{"document not UTF-8", post("/forms", "text/xml", "<a>\xe9</a>"), 422,
+			"the XML is not UTF-8: line 1 holds the byte 0xE9; send it in UTF-8, or name the encoding that it is in"},
+		{"not what was declared", post("/forms", "application/json; charset=windows-1253", "{\"a\": \"\xaa\"}"), 422,
+			"the body is not windows-1253 at line 1; send it in the encoding that was declared, or declare the one that it is in"},
 		{"no gzip", post("/forms", "application/json", "{}", func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") }), 400,
 			"the body is no gzip though its headers say so; send it again, or without Content-Encoding"},
 		{"other encoding", post("/forms", "application/json", "{}", func(r *http.Request) { r.Header.Set("Content-Encoding", "br") }), 415,
