@@ -132,6 +132,8 @@ type Identity struct {
 type Memory interface {
 	// Identities gives what is kept for the keys; keys without an entry are absent from the answer.
 	Identities(ctx context.Context, keys []IdentityKey) (map[IdentityKey]Identity, error)
+	// Holders gives what is kept of the objects with these uids: the external ids that stand for them. What can be derived may be absent.
+	Holders(ctx context.Context, uids []string) ([]Identity, error)
 	// Digests gives the last delivered form of the objects; objects never delivered are absent.
 	Digests(ctx context.Context, objects []string) (map[string]uint64, error)
 }

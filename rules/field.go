@@ -43,6 +43,8 @@ type Field struct {
 	Format string    // layout of a date or number, or empty
 	Blank  BlankPolicy
 
+	// missing are the words that the field itself declares for "no answer"; nil when it declares none.
+	missing wordSet
 	// Default is what a blank value is replaced by, or nil.
 	Default *Expr
 	// FormatPlace is where Format is written.
@@ -62,9 +64,9 @@ type Result struct {
 }
 
 // fieldKeys are the keys of the long form.
-var fieldKeys = []string{"from", "value", "map", "format", "default", "blank"}
+var fieldKeys = []string{"from", "value", "map", "format", "missing", "default", "blank"}
 
-// Field compiles the value of a mapping entry: a bare expression, or the long form {from, map, format, default, blank} or {value}.
+// Field compiles the value of a mapping entry: a bare expression, or the long form {from, map, format, missing, default, blank} or {value}.
 // nil when it is wrong, which is then reported.
 func (a *ActionSpec) Field(name string, n *yamlnode.Node) *Field {
 	if n == nil || n.Refused() {
@@ -137,6 +139,10 @@ func (a *ActionSpec) longForm(f *Field, n *yamlnode.Node) bool {
 	if v := n.Get("format"); isValue(v) {
 		f.Format, f.FormatPlace = v.Value, v.Place()
 	}
+	if v := n.Get("missing"); v != nil {
+		f.missing = wordSet{}
+		f.missing.add(v)
+	}
 	if v := n.Get("default"); v != nil {
 		f.Default = a.Expression(v, expression.Anything)
 		ok = ok && f.Default != nil
@@ -202,6 +208,7 @@ func (f *Field) eval(s *Scope) (Result, error) {
 		r.Value = v
 	}
 	r.In = r.Value
+	r.Value = f.present(r.Value)
 	if f.Map != nil && !expression.IsBlank(r.Value) {
 		v, err := f.mapped(s, r.Value)
 		if err != nil {
@@ -227,6 +234,23 @@ func (f *Field) eval(s *Scope) (Result, error) {
 		}
 	}
 	return r, nil
+}
+
+// DeclaresMissing tells whether the field itself says which words stand for "no answer": then what it does not name is an answer.
+func (f *Field) DeclaresMissing() bool { return f.missing != nil }
+
+// present makes a value blank that the field declares to be no answer; of a list, such items are left out.
+func (f *Field) present(v any) any {
+	if len(f.missing) == 0 {
+		return v
+	}
+	if list, ok := v.([]any); ok {
+		return slices.DeleteFunc(slices.Clone(list), f.missing.has)
+	}
+	if f.missing.has(v) {
+		return nil
+	}
+	return v
 }
 
 // mapped looks a value up in the field's map; of a list, every item.

@@ -26,6 +26,7 @@ func (r *Rule) Finish() {
 		}
 	}
 	c.unused()
+	c.undeclaredMissing()
 	if !r.findings.List.HasErrors() {
 		c.trySamples()
 	}

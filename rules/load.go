@@ -34,6 +34,10 @@ func Load(path string, text []byte, env Environment) (*Rule, *Findings) {
 	findings := &Findings{}
 	c := &compiler{env: env, findings: findings, rule: &Rule{Path: path, Maps: map[string]*ValueMap{}, findings: findings, zone: env.Zone}}
 	c.rule.compiler = c
+	c.rule.missing = wordSet{}
+	for _, word := range env.Missing {
+		c.rule.missing[foldWord(word)] = true
+	}
 	doc := c.parse(path, text)
 	if doc == nil {
 		return nil, findings

@@ -28,6 +28,7 @@ type Rule struct {
 
 	place       diag.Place // of the name
 	serverPlace diag.Place
+	missing     wordSet // what the project and the trigger say for "no answer"
 	findings    *Findings
 	compiler    *compiler // until Finish
 	eager       []int     // lookups that every record needs
@@ -111,6 +112,8 @@ type Environment struct {
 	ReadFile func(path string) ([]byte, error)
 	Now      func() time.Time
 	Zone     *time.Location
+	// Missing are the words of the project by which sources say that there is no answer.
+	Missing []string
 	// Kinds lists the action kinds that exist, for suggestions.
 	Kinds []string
 	// TriggerKinds lists the trigger kinds that exist.

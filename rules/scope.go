@@ -51,7 +51,7 @@ func (s *Scope) Reset(in Input) {
 	s.input, s.id, s.index = in, in.RecordID, 0
 	clear(s.env)
 	clear(s.lookups)
-	s.env["trigger"] = in.Body
+	s.env["trigger"] = s.rule.missing.without(in.Body)
 	s.env["source"] = in.Source
 }
 
@@ -102,7 +102,11 @@ func (r *Rule) recordID(s *Scope) (string, error) {
 		return id, nil
 	}
 	id, err := r.ID.EvalText(s)
-	if err == nil && id == "" {
+	switch {
+	case err == nil && IsNoAnswer(id) && id != "":
+		err = noAnswerID(r.ID, "id", id)
+		id = ""
+	case err == nil && id == "":
 		err = &Failure{
 			Code: "blank-id", Message: "the record has no id: " + r.ID.Text + " is blank", Field: "id", Place: r.ID.Place,
 			Mend: "send the record with its id, or name another field in id:",

@@ -12,7 +12,7 @@ import (
 )
 
 // notKinds are the keys of a trigger that say what is known of its records, not where they come from.
-var notKinds = []string{"sample", "fields"}
+var notKinds = []string{"sample", "fields", "missing"}
 
 // trigger reads where records come from, and the samples that type the expressions.
 func (c *compiler) trigger() {
@@ -49,6 +49,7 @@ func (c *compiler) trigger() {
 		c.fault(c.root.Key("trigger").Place(), "missing-key", "the trigger does not say where records come from", "add one of "+diag.Names(c.env.TriggerKinds, "or"))
 	}
 	t.Fields = n.Get("fields")
+	c.rule.missing.add(n.Get("missing"))
 	if s := n.Get("sample"); isValue(s) {
 		if name, ok := c.path(s); ok {
 			t.Sample, t.SamplePlace = name, s.Place()
@@ -96,6 +97,9 @@ func (c *compiler) sampleShape(unknown *expression.Shape) *expression.Shape {
 	case len(bodies) == 0:
 		c.warn(t.SamplePlace, "bad-sample", fmt.Sprintf("the sample %q holds no record", t.Sample), "put at least one record into it")
 	default:
+		for i := range bodies {
+			bodies[i] = c.rule.missing.without(bodies[i])
+		}
 		c.samples = bodies
 		return expression.ShapeOf(bodies...)
 	}

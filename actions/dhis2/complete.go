@@ -31,7 +31,7 @@ func compileComplete(c *compiler) planner {
 	p := c.program()
 	c.typeNamed("tracked_entity_type")
 	if p == nil {
-		c.readAll("stage", "event_id", "external_id", "match_by", "when_deleted", "enrollment_id", "enrolled_at", "completed_at", "status", "import")
+		c.readAll("stage", "event_id", "external_id", "match_by", "several_ids", "when_deleted", "enrollment_id", "enrolled_at", "completed_at", "status", "import")
 		return nil
 	}
 	e := &completePlan{workshop: c.workshop, program: p}
@@ -40,7 +40,7 @@ func compileComplete(c *compiler) planner {
 	if ofEvent {
 		stage := c.stage(p)
 		if stage == nil {
-			c.readAll("event_id", "external_id", "match_by", "when_deleted", "enrollment_id", "enrolled_at", "completed_at", "status", "import")
+			c.readAll("event_id", "external_id", "match_by", "several_ids", "when_deleted", "enrollment_id", "enrolled_at", "completed_at", "status", "import")
 			return nil
 		}
 		e.event = &eventPlan{workshop: c.workshop, program: p, stage: stage, spec: c.spec}

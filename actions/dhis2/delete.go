@@ -54,7 +54,7 @@ func compileDelete(c *compiler) planner {
 	}
 	options := c.importOptions()
 	if !ok {
-		c.readAll("external_id", "match_by", "when_deleted", "program", "tracked_entity_type", "stage", "event_id", "enrollment_id", "enrolled_at",
+		c.readAll("external_id", "match_by", "several_ids", "when_deleted", "program", "tracked_entity_type", "stage", "event_id", "enrollment_id", "enrolled_at",
 			"type", "from", "to", "data_set", "data_element", "category_option_combo", "attribute_option_combo", "org_unit", "period")
 		return nil
 	}

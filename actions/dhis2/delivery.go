@@ -16,7 +16,8 @@ type delivery struct {
 	jobs       []*job
 	identities map[actions.IdentityKey]actions.Identity
 	digests    map[string]uint64
-	found      map[string]client.Found // matched people, by uid
+	holders    map[string][]actions.IdentityKey // external ids that stand for people that were found, by uid
+	found      map[string]client.Found          // matched people, by uid
 	rehearsed  map[client.ObjectKey]bool
 	current    current                    // what the server holds of the objects of this round
 	writtenBy  map[client.ObjectKey]*item // whose outcome explains those of its children
@@ -51,7 +52,7 @@ type item struct {
 func newDelivery(t *target, plans []actions.Plan, rehearse bool) *delivery {
 	d := &delivery{
 		target: t, x: t.index(), rehearse: rehearse,
-		identities: map[actions.IdentityKey]actions.Identity{}, digests: map[string]uint64{},
+		identities: map[actions.IdentityKey]actions.Identity{}, digests: map[string]uint64{}, holders: map[string][]actions.IdentityKey{},
 		found: map[string]client.Found{}, rehearsed: map[client.ObjectKey]bool{}, writtenBy: map[client.ObjectKey]*item{},
 	}
 	for i := range plans {
@@ -241,7 +242,7 @@ func (d *delivery) results() []actions.Result {
 			}
 		}
 		if !d.rehearse {
-			r.Identities = j.learned
+			r.Identities = append(j.learned, j.remembered(d)...)
 			r.Digests = append(r.Digests, j.totals...)
 		}
 		results[n] = r

@@ -40,7 +40,7 @@ func compileTrackedEntity(c *compiler) planner {
 		c.missing("tracked_entity_type", "name a tracked entity type, or a program that has one")
 	}
 	if t == nil {
-		c.readAll("external_id", "match_by", "when_deleted", "org_unit", "geometry", "attributes", "import")
+		c.readAll("external_id", "match_by", "several_ids", "when_deleted", "org_unit", "geometry", "attributes", "import")
 		return nil
 	}
 	c.writable(t)
@@ -150,7 +150,7 @@ func (c *compiler) enroll(create bool) planner {
 	c.typeNamed("tracked_entity_type")
 	t := c.entityType(p)
 	if p == nil || t == nil {
-		c.readAll("external_id", "match_by", "when_deleted", "org_unit", "geometry", "attributes", "import", "enrolled_at", "incident_at", "completed_at", "status", "follow_up", "notes", "attribute_category_options", "enrollment_id", "reenroll")
+		c.readAll("external_id", "match_by", "several_ids", "when_deleted", "org_unit", "geometry", "attributes", "import", "enrolled_at", "incident_at", "completed_at", "status", "follow_up", "notes", "attribute_category_options", "enrollment_id", "reenroll")
 		return nil
 	}
 	e := &enrollPlan{workshop: c.workshop, program: p, id: c.spec.ID}

@@ -55,7 +55,7 @@ func compileEvent(c *compiler) planner {
 	stage := c.stage(p)
 	c.typeNamed("tracked_entity_type")
 	if p == nil || stage == nil {
-		c.readAll("external_id", "match_by", "when_deleted", "org_unit", "geometry", "import", "enrollment_id", "enrolled_at", "event_id", "occurred_at",
+		c.readAll("external_id", "match_by", "several_ids", "when_deleted", "org_unit", "geometry", "import", "enrollment_id", "enrolled_at", "event_id", "occurred_at",
 			"scheduled_at", "completed_at", "status", "data_values", "follow_up", "notes", "attribute_category_options", "attribute_option_combo", "assigned_user")
 		return nil
 	}

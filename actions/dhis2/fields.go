@@ -97,10 +97,14 @@ func placeOf(f *rules.Field) diag.Place {
 
 // failure names field, rule line and mend; the value stays private.
 func (v *valued) failure(p *value.Problem, in any) *rules.Failure {
-	return &rules.Failure{
+	f := &rules.Failure{
 		Code: p.Code, Place: v.place(), Field: v.name, Value: private(in),
 		Message: fmt.Sprintf("%q %s", v.name, p.Message), Mend: p.Mend,
 	}
+	if f.Value != "" && rules.IsNoAnswer(f.Value) {
+		f.Mend = "if this is how the source writes that there is no answer, declare it: missing: [...] on the trigger or the field makes it blank"
+	}
+	return f
 }
 
 func private(v any) string {

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -200,6 +201,18 @@ func (m *memory) Digests(_ context.Context, names []string) (map[string]uint64, 
 	for _, n := range names {
 		if sum, ok := m.digests[n]; ok {
 			out[n] = sum
+		}
+	}
+	return out, nil
+}
+
+func (m *memory) Holders(_ context.Context, uids []string) ([]actions.Identity, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []actions.Identity
+	for _, id := range m.identities {
+		if slices.Contains(uids, id.UID) {
+			out = append(out, id)
 		}
 	}
 	return out, nil

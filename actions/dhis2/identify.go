@@ -4,16 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sort"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/actions/dhis2/client"
-	"github.com/culvert/culvert/rules/diag"
 )
 
 // Origins of identities.
 const (
+	originDerived   = "derived" // kept only where people are matched, so that it can be told who they are
 	originMatched   = "matched"
 	originRecreated = "recreated"
 )
@@ -90,8 +91,14 @@ func (d *delivery) match(ctx context.Context, wanted map[*person]*job) {
 			hits[q][f.Value] = append(hits[q][f.Value], f)
 		}
 	}
-	for p, j := range wanted {
-		d.decide(p, j, hits, failures)
+	if err := d.whose(ctx, hits); err != nil {
+		for _, j := range wanted {
+			d.failAll([]*job{j}, retryLater("the journal could not be read", err))
+		}
+		return
+	}
+	for _, p := range inOrder(d.jobs, wanted) {
+		d.decide(p, wanted[p], hits, failures)
 	}
 }
 
@@ -114,26 +121,11 @@ func (d *delivery) decide(p *person, j *job, hits map[question]map[string][]clie
 		return
 	case 1:
 		for uid := range uids {
-			if uid != p.uid {
-				d.learn(j, actions.Identity{IdentityKey: p.key, UID: uid, Origin: originMatched})
-			}
+			d.take(p, j, uid)
 		}
 		return
 	}
-	d.failAll([]*job{j}, severalPeople(uids))
-}
-
-func severalPeople(uids map[string]string) actions.Outcome {
-	var list []string
-	for uid := range uids {
-		list = append(list, uid)
-	}
-	sort.Strings(list)
-	return actions.Outcome{
-		Status: actions.Failed, Class: actions.ClassConflict, Code: "several-matches",
-		Cause: fmt.Sprintf("several tracked entities fit match_by: %s", diag.Names(list, "and")),
-		Mend:  "merge them in DHIS2, or say which is meant with culvert ids, then replay the record",
-	}
+	d.failAll([]*job{j}, d.severalPeople(slices.Sorted(maps.Keys(uids))))
 }
 
 func (d *delivery) lookupFailed(m match, err error) actions.Outcome {

@@ -17,6 +17,7 @@ import (
 // Options are what actions and targets need besides metadata.
 type Options struct {
 	Project string           // namespace of all derived ids
+	Address string           // of the server, for links to people in failures; empty: uids alone
 	Now     func() time.Time // nil means time.Now
 	Zone    *time.Location   // of dates and times of day without a zone; nil means UTC
 	Import  ImportOptions    // the server's own; a rule may ask for more

@@ -1,6 +1,8 @@
 package dhis2
 
 import (
+	"fmt"
+
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/actions/dhis2/metadata"
 	"github.com/culvert/culvert/actions/dhis2/value"
@@ -16,6 +18,8 @@ type person struct {
 	key   actions.IdentityKey
 	uid   string // derived, generation 0
 	match []match
+	// severalIDs: other external ids may stand for the same person.
+	severalIDs bool
 	// recreate: a deleted person is created again under a new uid.
 	recreate bool
 }
@@ -34,6 +38,7 @@ type who struct {
 	external *rules.Expr
 	match    []*valued
 	recreate bool
+	several  bool // several ids may be one person
 }
 
 // who reads external_id, match_by and when_deleted. set are the attributes that the action sets, whose values match_by uses.
@@ -45,6 +50,7 @@ func (c *compiler) who(t *metadata.TrackedEntityType, p *metadata.Program, set [
 	if c.spec.Kind != KindDelete {
 		w.recreate = c.choice("when_deleted", "recreate", "fail") == "recreate"
 	}
+	w.several = c.choice("several_ids", "same_person", "fail") == "same_person"
 	w.matchBy(c, set)
 	if w.external != nil {
 		// Ids of different fields cannot be told to be the same person's.
@@ -157,21 +163,40 @@ func (w *who) eval(s *rules.Scope) (*person, error) {
 			Message: `"external_id" is blank, so nobody can be told from others`, Mend: "fill it in at the source, or filter such records out with when",
 		}
 	}
+	if rules.IsNoAnswer(id) {
+		return nil, &rules.Failure{
+			Code: "placeholder", Place: w.external.Place, Field: "external_id", Value: id,
+			Message: `"external_id" holds a word for "no answer", so nobody can be told from others`,
+			Mend:    "fill the id in at the source and send the record again, or filter such records out with when",
+		}
+	}
 	p := &person{
 		key:      actions.IdentityKey{Type: w.t.ID, ExternalID: id},
 		uid:      TrackedEntityUID(w.w.o.Project, w.t.ID, id, 0),
-		recreate: w.recreate,
+		recreate: w.recreate, severalIDs: w.several,
 	}
 	for _, v := range w.match {
 		text, st, err := v.eval(s, w.w.context)
 		if err != nil {
 			return nil, err
 		}
+		if st == stateSet && !v.DeclaresMissing() && rules.IsPlaceholder(text) {
+			return nil, placeholder(v, text)
+		}
 		if st == stateSet {
 			p.match = append(p.match, match{attribute: v.uid, value: text, name: v.name, program: w.scope(v.uid)})
 		}
 	}
 	return p, nil
+}
+
+// placeholder is the failure of a record that would match everybody who gave no answer.
+func placeholder(v *valued, text string) *rules.Failure {
+	return &rules.Failure{
+		Code: "placeholder", Place: v.place(), Field: v.name, Value: text,
+		Message: fmt.Sprintf("%q holds what people write for \"no answer\", and match_by would take everybody with it for one person", v.name),
+		Mend:    "declare such words: missing: [n/a] on the trigger or the field makes them blank; a value that is real is let through by missing: [] on the field",
+	}
 }
 
 // scope is the program in which people are searched by an attribute; empty for attributes of the type, by which people are found who are not

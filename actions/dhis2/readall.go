@@ -8,7 +8,7 @@ import (
 
 // notExpressions are keys whose values are names or choices.
 var notExpressions = []string{
-	"match_by", "when_deleted", "import", "status", "notes", "attribute_category_options", "attribute_option_combo", "reenroll", "completion", "aggregate",
+	"match_by", "several_ids", "when_deleted", "import", "status", "notes", "attribute_category_options", "attribute_option_combo", "reenroll", "completion", "aggregate",
 	"program", "stage", "tracked_entity_type", "type", "from", "to", "data_set", "data_element",
 }
 

@@ -79,7 +79,8 @@ func everyVersion(t *testing.T, test func(*testing.T, *site)) {
 
 func TestRegistrationsReachTheServer(t *testing.T) {
 	everyVersion(t, func(t *testing.T, s *site) {
-		rule := s.compile(strings.ReplaceAll(registration, "WHEN_DELETED", "when_deleted: recreate"), womanSample)
+		text := strings.ReplaceAll(registration, "WHEN_DELETED", "when_deleted: recreate")
+		rule := s.compile(strings.Replace(text, "match_by: National ID", "match_by: National ID\n      several_ids: same_person", 1), womanSample)
 		var records []string
 		for n := range 30 {
 			records = append(records, woman(n))

@@ -116,6 +116,9 @@ func (d *delivery) refuse(ctx context.Context, i *item, issues []client.Issue) {
 	if d.mend(ctx, i, issue) {
 		i.job.repeat = true
 	}
+	if i.done {
+		return // looking the person up again has told more than DHIS2 did
+	}
 	i.finish(d.explain(i, issue))
 }
 

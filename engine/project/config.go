@@ -25,6 +25,7 @@ type Config struct {
 	Encryption  *Text          // key for payloads at rest, or nil
 	Connections []Connection   // named databases and CommCare projects that triggers use
 	Console     *Auth          // who may use the web console; nil: only this machine
+	Missing     []string       // words of all sources for "no answer"
 	MaxBacklog  int            // accepted records that may wait before intake answers busy; 0: no limit
 }
 

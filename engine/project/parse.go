@@ -83,6 +83,13 @@ func (p *parser) config(c *Config, root *yamlnode.Node) {
 			for _, s := range v.Pairs() {
 				c.Connections = append(c.Connections, p.connection(s.Key, s.Value))
 			}
+		case "missing":
+			if v.Kind == yamlnode.Scalar {
+				c.Missing = []string{v.Value}
+			}
+			for _, word := range v.Items() {
+				c.Missing = append(c.Missing, word.Value)
+			}
 		case "max_backlog":
 			c.MaxBacklog = p.integer(v)
 		}

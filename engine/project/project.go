@@ -291,6 +291,7 @@ func (l *Loader) environment(p *Project, file string, defaults []*yamlnode.Docum
 		ReadFile: func(name string) ([]byte, error) { return readFile(p.Dir, name) },
 		Now:      l.now(),
 		Zone:     p.Config.Zone,
+		Missing:  p.Config.Missing,
 		Kinds:    dhis2.KindNames(),
 	}
 	for _, k := range l.Sources {

@@ -35,3 +35,5 @@ func (noMemory) Identities(context.Context, []actions.IdentityKey) (map[actions.
 }
 
 func (noMemory) Digests(context.Context, []string) (map[string]uint64, error) { return nil, nil }
+
+func (noMemory) Holders(context.Context, []string) ([]actions.Identity, error) { return nil, nil }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -151,6 +152,7 @@ func (s *Service) servers(p *project.Project) (map[string]engine.Server, error) 
 func (s *Service) target(c *project.Config, server *project.Server, cl *client.Client, index *atomic.Pointer[metadata.Index]) actions.Target {
 	return dhis2.NewTarget(cl, index.Load, s.journal.Memory(server.Name), dhis2.Options{
 		Project: c.Project,
+		Address: strings.TrimRight(cl.URL(), "/"),
 		Zone:    c.Zone,
 		Log:     s.o.Log.With("server", server.Name),
 		Import:  dhis2.ImportOptions(server.Import),

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -236,6 +237,18 @@ func pick[K comparable, V any](from map[K]V, keys []K) map[K]V {
 		}
 	}
 	return out
+}
+
+func (m *memory) Holders(_ context.Context, uids []string) ([]actions.Identity, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []actions.Identity
+	for _, id := range m.identities {
+		if slices.Contains(uids, id.UID) {
+			out = append(out, id)
+		}
+	}
+	return out, nil
 }
 
 // keep records results as the journal does.

@@ -74,8 +74,10 @@ func (s *suite) createAndEnroll(t *testing.T) {
 
 // matchBy sends somebody who is there already under another external id.
 func (s *suite) matchBy(t *testing.T) {
-	f := s.compile(t, strings.Replace(registration, "MATCH", "match_by: National ID", 1), s.woman(0))
-	f.twice(t, 0, sent{"ok", s.woman(10).with("nid", "NID-"+s.external(2), "first", "Awa Marie")})
+	known := s.woman(10).with("nid", "NID-"+s.external(2), "first", "Awa Marie")
+	s.compile(t, strings.Replace(registration, "MATCH", "match_by: National ID", 1), s.woman(0)).send(t, sent{"person-taken", known})
+	f := s.compile(t, strings.Replace(registration, "MATCH", "match_by: National ID\n      several_ids: same_person", 1), s.woman(0))
+	f.twice(t, 0, sent{"ok", known})
 	s.wantNobody(t, 10)
 	s.wantPerson(t, 2, map[string]string{"First name": "Awa Marie"})
 	if list := s.readPerson(t, 2, antenatal).Enrollments; len(list) != 1 || list[0].Enrollment != s.enrollment(antenatal, 2) {

@@ -64,6 +64,20 @@ func (m memory) Identities(ctx context.Context, keys []actions.IdentityKey) (map
 	return out, nil
 }
 
+// Holders implements actions.Memory.
+func (m memory) Holders(ctx context.Context, uids []string) ([]actions.Identity, error) {
+	var out []actions.Identity
+	err := m.s.query(ctx, func(rows pgx.Rows) error {
+		id, err := scanIdentity(rows)
+		out = append(out, id)
+		return err
+	}, "SELECT type, external_id, uid, generation, origin FROM identities WHERE uid = ANY($2) AND server = $1", m.server, uids)
+	if err != nil {
+		return nil, fmt.Errorf("look up who stands for people: %w", m.s.explain(err))
+	}
+	return out, nil
+}
+
 func scanIdentity(rows pgx.Rows) (actions.Identity, error) {
 	var id actions.Identity
 	err := rows.Scan(&id.Type, &id.ExternalID, &id.UID, &id.Generation, &id.Origin)

@@ -92,6 +92,27 @@ func (m memory) Identities(ctx context.Context, keys []actions.IdentityKey) (map
 	return out, nil
 }
 
+// Holders implements actions.Memory.
+func (m memory) Holders(ctx context.Context, uids []string) ([]actions.Identity, error) {
+	text, err := json.Marshal(uids)
+	if err != nil {
+		return nil, fmt.Errorf("look up who stands for people: %w", err)
+	}
+	var out []actions.Identity
+	rows, err := m.s.read.query(ctx, `SELECT i.type, i.external_id, i.uid, i.generation, i.origin FROM json_each(?) j
+		CROSS JOIN identities i INDEXED BY identity_objects ON i.uid = j.value AND i.server = ?`, string(text), m.server)
+	err = scan(rows, err, func(rows *sql.Rows) error {
+		var id actions.Identity
+		err := rows.Scan(&id.Type, &id.ExternalID, &id.UID, &id.Generation, &id.Origin)
+		out = append(out, id)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look up who stands for people: %w", explain(err, m.s.place))
+	}
+	return out, nil
+}
+
 // saveIdentities keeps what was learned. A generation never goes back, for a runner that was taken over may come late with an older one, and what a
 // person entered gives way only to a new generation.
 func (t *tx) saveIdentities(server string, ids []actions.Identity) error {

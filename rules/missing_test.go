@@ -1,0 +1,83 @@
+package rules
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestMissingWords holds that a declared word is blank wherever a value stands, and that the record itself stays as it came.
+func TestMissingWords(t *testing.T) {
+	record := map[string]any{
+		"name": "Amina", "age": 999.0, "weight": " N/A ", "notes": "n/a at home", "yes": true, "none": nil,
+		"visits": []any{map[string]any{"muac": "n/a"}, map[string]any{"muac": "120"}, "n/a"},
+	}
+	before := map[string]any{}
+	for k, v := range record {
+		before[k] = v
+	}
+	words := wordSet{"n/a": true, "999": true}
+	want := map[string]any{
+		"name": "Amina", "age": nil, "weight": nil, "notes": "n/a at home", "yes": true, "none": nil,
+		"visits": []any{map[string]any{"muac": nil}, map[string]any{"muac": "120"}, nil},
+	}
+	if d := cmp.Diff(any(want), words.without(record)); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff(before, record); d != "" {
+		t.Errorf("the record was changed: %s", d)
+	}
+	plain := map[string]any{"name": "Amina", "visits": []any{map[string]any{"muac": "120"}}}
+	if n := testing.AllocsPerRun(10, func() { words.without(plain) }); n > 0 {
+		t.Errorf("a record without such words costs %v allocations", n)
+	}
+}
+
+// TestMissingInARule holds where words may be declared, and what a record that has them comes to.
+func TestMissingInARule(t *testing.T) {
+	const text = `trigger: {webhook: {path: /forms}, sample: samples/form.json, missing: n/a}
+id: trigger.form.meta.instanceID
+actions:
+  - dhis2.event:
+      program: Antenatal care
+      data_values:
+        A: trigger.form.phone
+        B: {from: trigger.form.age, missing: [999, none]}
+        C: {from: trigger.form.gender, missing: [f], default: '"unknown"'}
+        D: {from: 'split(trigger.form.symptoms, " ")', missing: fever}
+`
+	env := testEnvironment(files{"samples/form.json": formSample})
+	env.Missing = []string{"Missing"}
+	r, findings := Load("rules/a.yaml", []byte(text), env)
+	if findings.List.HasErrors() {
+		t.Fatal(findings.List)
+	}
+	fields := compileFields(r)
+	r.Finish()
+	for _, test := range []struct {
+		record string
+		want   map[string]any
+	}{
+		{`{"form": {"meta": {"instanceID": "1"}, "phone": "N/A", "age": "999", "gender": "F", "symptoms": "fever cough"}}`, map[string]any{"A": nil, "B": nil, "C": "unknown", "D": []any{"cough"}}},
+		{`{"form": {"meta": {"instanceID": "1"}, "phone": "missing", "age": 7, "gender": "m", "symptoms": "fever"}}`, map[string]any{"A": nil, "B": 7.0, "C": "m", "D": nil}},
+	} {
+		s := r.Begin(Input{Body: body(t, test.record)})
+		got := map[string]any{}
+		for name, f := range fields {
+			result, err := f.Eval(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got[name] = result.Value
+		}
+		if d := cmp.Diff(test.want, got); d != "" {
+			t.Error(d)
+		}
+	}
+	for _, id := range []string{"n/a", "none", "-", "unknown"} {
+		_, _, err := r.Identify(r.Begin(Input{Body: body(t, `{"form": {"meta": {"instanceID": "`+id+`"}}}`)}))
+		if err == nil {
+			t.Errorf("%q is taken for an id", id)
+		}
+	}
+}
