@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"fmt"
 	"net/http"
 	"sort"
 	"strings"
@@ -58,14 +59,17 @@ func (c *call) writeCompletions() {
 	defer st.mu.Unlock()
 	s := newSummary(o.shown())
 	s.Description = "Import process complete."
+	added := map[completionKey]bool{}
 	for _, it := range items {
-		c.register(&d, it, o, s)
+		if err := c.register(&d, it, o, s, added); err != nil {
+			s = newSummary(o.shown())
+			s.Status, s.Description = "ERROR", "The import process failed: "+err.Error()
+			c.summarised(s)
+			return
+		}
 	}
-	switch n := s.Count.Ignored; {
-	case n > 0 && n == len(items):
+	if s.Count.Ignored = len(items) - s.Count.Imported - s.Count.Updated - s.Count.Deleted; s.Count.Ignored == len(items) {
 		s.Status = "ERROR"
-	case n > 0:
-		s.Status = "WARNING"
 	}
 	if err := st.state.flush(); err != nil {
 		c.srv.fail(c.w, http.StatusInternalServerError, "", err.Error())
@@ -74,12 +78,13 @@ func (c *call) writeCompletions() {
 	c.summarised(s)
 }
 
-// register takes one registration or says why not.
-func (c *call) register(d *decoder, n *node, o *dataOptions, s *summary) {
+// register takes one registration or says why not (DefaultCompleteDataSetRegistrationExchangeService.batchImport). What is added shows to no
+// other registration of the request. An error breaks off the import.
+func (c *call) register(d *decoder, n *node, o *dataOptions, s *summary, added map[completionKey]bool) error {
 	cat := c.srv.catalog
-	refused := func(id, text string) {
+	refused := func(id, text string) error {
 		s.add(conflict{Object: id, Value: text})
-		s.Count.Ignored++
+		return nil
 	}
 	find := func(kind, name string) string { return cat.find(kind, o.scheme(kind), d.text(n, name)) }
 	ds, unit := cat.dataSets[find(kindDataSet, "dataSet")], cat.orgUnits[find(kindOrgUnit, "organisationUnit")]
@@ -95,26 +100,19 @@ func (c *call) register(d *decoder, n *node, o *dataOptions, s *summary) {
 	}
 	switch {
 	case ds == nil:
-		refused(d.text(n, "dataSet"), "Data set not found or not accessible")
-		return
+		return refused(d.text(n, "dataSet"), "Data set not found or not accessible")
 	case !ok:
-		refused(d.text(n, "period"), "Invalid period")
-		return
+		return refused(d.text(n, "period"), "Invalid period")
 	case unit == nil:
-		refused(d.text(n, "organisationUnit"), "Organisation unit not found or not accessible")
-		return
+		return refused(d.text(n, "organisationUnit"), "Organisation unit not found or not accessible")
 	case combo == "":
-		refused(d.text(n, "attributeOptionCombo"), "Attribute option combo not found or not accessible")
-		return
+		return refused(d.text(n, "attributeOptionCombo"), "Attribute option combo not found or not accessible")
 	case !c.user.captures(unit):
-		refused(unit.uid, "Organisation unit not in hierarchy of current user: "+c.user.username)
-		return
+		return refused(unit.uid, "Organisation unit not in hierarchy of current user: "+c.user.username)
 	case !ds.sharing.dataWrite(c.user):
-		refused(ds.uid, "User does not have write access for DataSet: "+ds.uid)
-		return
+		return refused(ds.uid, "User does not have write access for DataSet: "+ds.uid)
 	case o.strictPeriods && period.kind != ds.periodType:
-		refused(period.iso, "Period type of the period is not that of the data set")
-		return
+		return refused(period.iso, "Period type of the period is not that of the data set")
 	}
 	now := c.srv.now().UTC()
 	r := &completion{DataSet: ds.uid, Period: period.iso, OrgUnit: unit.uid, AttributeCombo: combo, StoredBy: d.text(n, "storedBy"), Completed: true,
@@ -122,33 +120,42 @@ func (c *call) register(d *decoder, n *node, o *dataOptions, s *summary) {
 	if r.StoredBy == "" {
 		r.StoredBy = c.user.username
 	}
-	if t, ok := parseDate(d.text(n, "date")); ok {
-		r.Date = t.Format("2006-01-02")
+	if text := d.text(n, "date"); text != "" {
+		t, ok := parseDate(text)
+		if !ok {
+			return dhis2Words(fmt.Sprintf("Invalid format: \"%s\"", text))
+		}
+		r.Date = t.Format(time.DateOnly)
 	}
 	if n.get("completed") != nil {
 		r.Completed = d.flag(n, "completed")
 	}
-	c.count(r, o, s)
+	return c.count(r, o, s, added)
 }
 
-func (c *call) count(r *completion, o *dataOptions, s *summary) {
+func (c *call) count(r *completion, o *dataOptions, s *summary, added map[completionKey]bool) error {
 	old := c.srv.store.completions[r.key()]
-	exists := old != nil && !old.Deleted
+	exists := old != nil && !old.Deleted && !added[r.key()] && !o.skipExisting
+	updates := o.strategy == "CREATE_AND_UPDATE" || o.strategy == "UPDATE"
 	switch {
-	case o.strategy == "DELETE" && exists:
+	case exists && updates:
+		s.Count.Updated++
+	case exists && o.strategy == "DELETE":
 		s.Count.Deleted++
 		r.Deleted = true
-	case o.strategy == "DELETE", o.strategy == "CREATE" && exists, o.strategy == "UPDATE" && !exists:
-		s.Count.Ignored++
-		return
-	case exists:
-		s.Count.Updated++
+	case exists, o.strategy != "CREATE_AND_UPDATE" && o.strategy != "CREATE", added[r.key()] && !o.dryRun:
+		return nil
 	default:
+		if !o.dryRun && (c.srv.manners.bornPeriods() && !c.srv.store.periods[r.Period] || old != nil && !old.Deleted) {
+			return dhis2Words("Failed to flush BatchHandler")
+		}
 		s.Count.Imported++
+		added[r.key()] = true
 	}
 	if !o.dryRun {
 		c.srv.store.putCompletion(r)
 	}
+	return nil
 }
 
 func (c *call) removeCompletion() {
@@ -273,5 +280,9 @@ func (c *call) readCompletions() {
 		items = append(items, object{"period": r.Period, "dataSet": r.DataSet, "organisationUnit": r.OrgUnit, "attributeOptionCombo": r.AttributeCombo,
 			"date": r.Date, "storedBy": r.StoredBy, "completed": r.Completed})
 	}
-	c.srv.json(c.w, http.StatusOK, object{"completeDataSetRegistrations": items})
+	answer := object{}
+	if len(items) > 0 { // without any, the object is empty
+		answer["completeDataSetRegistrations"] = items
+	}
+	c.srv.json(c.w, http.StatusOK, answer)
 }

@@ -105,7 +105,10 @@ func (e *dataEntry) run(set *valueSet) (*summary, error) {
 		e.complete(set, ds, sum)
 		return sum, nil
 	}
-	ds, ge = e.check(ds, entries)
+	var valid []*datumEntry
+	if ds, ge = e.check(ds, entries); ge == nil {
+		valid, ge = e.checkValues(ds, entries, sum)
+	}
 	if ge != nil {
 		sum.Status = "ERROR"
 		for _, x := range entries {
@@ -115,7 +118,6 @@ func (e *dataEntry) run(set *valueSet) (*summary, error) {
 		sum.reject(ge.indexes...)
 		return sum, nil
 	}
-	valid := e.checkValues(ds, entries, sum)
 	if e.o.atomic && len(valid) < len(entries) {
 		sum.Status = "ERROR"
 		return sum, nil
@@ -225,9 +227,7 @@ func normalEntry(value, valueType string) string {
 			return "true"
 		}
 	case strings.HasPrefix(valueType, "INTEGER"):
-		if whole, fraction, ok := strings.Cut(value, "."); ok && whole != "" && fraction != "" && strings.Trim(fraction, "0") == "" {
-			return whole
-		}
+		return strings.TrimSuffix(value, ".0")
 	}
 	return value
 }

@@ -112,7 +112,13 @@ func (e *dataEntry) checkKeys(uid string, entries []*datumEntry) *groupError {
 	if l := pick(func(x *datumEntry) (string, bool) { return x.period.iso, x.period.kind != ds.periodType }); len(l) > 0 {
 		return &groupError{code: "E8021", args: []string{uid, bracket(l)}}
 	}
-	if l := pick(func(x *datumEntry) (string, bool) { return x.attributeCombo, !e.comboIn(x.attributeCombo, ds.combo) }); len(l) > 0 {
+	if l := pick(func(x *datumEntry) (string, bool) {
+		uid := x.attributeCombo
+		if uid == "" {
+			uid = defaultOptionCombo
+		}
+		return uid, !e.comboIn(uid, ds.combo)
+	}); len(l) > 0 {
 		return &groupError{code: "E8023", args: []string{uid, bracket(l)}}
 	}
 	for _, de := range distinct(entries, func(x *datumEntry) string { return x.element }) {
@@ -123,9 +129,6 @@ func (e *dataEntry) checkKeys(uid string, entries []*datumEntry) *groupError {
 		}
 	}
 	if ge := e.checkComboUnits(entries); ge != nil {
-		return ge
-	}
-	if ge := duplicates(entries); ge != nil {
 		return ge
 	}
 	return e.checkSpans(entries)
@@ -224,7 +227,7 @@ func (e *dataEntry) checkTimes(uid string, entries []*datumEntry) *groupError {
 			continue
 		}
 		for _, id := range oc.options {
-			if o := e.c.catOptions[id]; o != nil && (!o.start.IsZero() && o.start.After(x.period.end) || !o.end.IsZero() && o.end.Before(x.period.start)) {
+			if o := e.c.catOptions[id]; o != nil && (!o.start.IsZero() && o.start.After(x.period.start) || !o.end.IsZero() && o.end.Before(x.period.end)) {
 				return &groupError{code: "E8032", args: []string{oc.uid, bracket([]string{x.period.iso})}}
 			}
 		}
@@ -232,8 +235,11 @@ func (e *dataEntry) checkTimes(uid string, entries []*datumEntry) *groupError {
 	return nil
 }
 
-// checkValues leaves out values that do not fit their elements.
-func (e *dataEntry) checkValues(uid string, entries []*datumEntry, sum *summary) []*datumEntry {
+// checkValues leaves out values that do not fit their elements. The same value twice refuses them all.
+func (e *dataEntry) checkValues(uid string, entries []*datumEntry, sum *summary) ([]*datumEntry, *groupError) {
+	if ge := duplicates(entries); ge != nil {
+		return nil, ge
+	}
 	ds := e.c.dataSets[uid]
 	remove := e.o.strategy == "DELETE"
 	var valid []*datumEntry
@@ -251,7 +257,7 @@ func (e *dataEntry) checkValues(uid string, entries []*datumEntry, sum *summary)
 		}
 		valid = append(valid, x)
 	}
-	return valid
+	return valid, nil
 }
 
 func (e *dataEntry) valueError(ds *dataSet, x *datumEntry) *groupError {
@@ -261,7 +267,7 @@ func (e *dataEntry) valueError(ds *dataSet, x *datumEntry) *groupError {
 		value = normalEntry(*x.value, de.valueType)
 		x.value = &value
 	}
-	allowEmpty := x.deleted || ds.emptyWithComment && x.comment != nil
+	allowEmpty := x.deleted || ds.emptyWithComment && (x.comment == nil || *x.comment == "") // as it stands in DHIS2
 	if value == "" {
 		switch {
 		case allowEmpty:

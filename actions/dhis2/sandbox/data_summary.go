@@ -169,6 +169,7 @@ type datumIn struct {
 	element, period, orgUnit, combo, attributeCombo string
 	dataSet                                         string // of a single value
 	value, comment                                  *string
+	storedBy                                        string
 	followUp, deleted                               bool
 	hasFollowUp                                     bool     // of a single value
 	attributeProblem                                *problem // what was wrong with the options that were given instead of a combo
@@ -184,6 +185,14 @@ func (c *call) readValueSet(body []byte, o *dataOptions) (*valueSet, error) {
 	if root == nil || root.kind != jsonObject {
 		d.fail("the data value set is no JSON object")
 		return nil, d.err
+	}
+	if c.srv.manners.dataEntry() {
+		r := entryReader{}
+		s := r.set(root, o)
+		if s.dataSet == "" {
+			s.dataSet = o.dataSet
+		}
+		return s, r.err
 	}
 	s := &valueSet{dataSet: d.text(root, "dataSet"), completeDate: d.text(root, "completeDate"), period: d.text(root, "period"),
 		orgUnit: d.text(root, "orgUnit"), combo: d.text(root, "attributeOptionCombo")}
@@ -201,7 +210,7 @@ func (c *call) readValueSet(body []byte, o *dataOptions) (*valueSet, error) {
 	for _, v := range d.list(root, "dataValues") {
 		in := datumIn{element: d.text(v, "dataElement"), period: d.text(v, "period"), orgUnit: d.text(v, "orgUnit"), combo: d.text(v, "categoryOptionCombo"),
 			attributeCombo: d.text(v, "attributeOptionCombo"), value: emptyIsNil(d.optional(v, "value")), comment: emptyIsNil(d.optional(v, "comment")),
-			followUp: d.flag(v, "followup") || d.flag(v, "followUp"), deleted: d.flag(v, "deleted")}
+			followUp: d.flag(v, "followup"), deleted: d.flag(v, "deleted"), storedBy: d.text(v, "storedBy")}
 		s.values = append(s.values, in)
 	}
 	return s, d.err

@@ -202,8 +202,7 @@ func (c *call) keepValue(in datumIn, de *dataElement) {
 	if in.comment != nil {
 		n.Comment = strings.TrimSpace(*in.comment)
 	}
-	zero := !de.zeroIsSignificant && numericType(de.valueType) && de.aggregation != "AVERAGE" && n.Value != "" && strings.Trim(n.Value, "-0.") == ""
-	if n.Value == "" && n.Comment == "" || zero {
+	if n.Value == "" && n.Comment == "" || de.passesOver(n.Value) {
 		if old == nil {
 			return
 		}
@@ -228,7 +227,7 @@ func (c *call) enterValue(in datumIn, strategy string) *problem {
 	entries, _, ge, err := e.decode(&valueSet{values: []datumIn{in}})
 	switch {
 	case err != nil:
-		return refuse(http.StatusConflict, "E1101", "Period is invalid: `%s`", in.period)
+		return badPeriod(in.period)
 	case ge != nil:
 		return refuse(http.StatusBadRequest, ge.code, "%s", ge.text())
 	}
@@ -237,12 +236,20 @@ func (c *call) enterValue(in datumIn, strategy string) *problem {
 		return refuse(http.StatusConflict, ge.code, "%s", ge.text())
 	}
 	sum := newSummary(nil)
-	valid := e.checkValues(ds, entries, sum)
+	valid, ge := e.checkValues(ds, entries, sum)
+	if ge != nil {
+		return refuse(http.StatusConflict, ge.code, "%s", ge.text())
+	}
 	if len(valid) == 0 {
 		return refuse(http.StatusConflict, "E1004", "Failed to upsert data value: %s", sum.Conflicts[0].Value)
 	}
 	e.write(valid, sum)
 	return nil
+}
+
+// badPeriod is what 2.43 and later say of a period of one value.
+func badPeriod(text string) *problem {
+	return refuse(http.StatusBadRequest, "", "Invalid Period `%s`, failed to create date interval", text)
 }
 
 // keepUnspecified takes what is not given from the stored value.
@@ -304,7 +311,7 @@ func (c *call) decodable(in datumIn) *problem {
 	_, _, ge, err := e.decode(&valueSet{values: []datumIn{in}})
 	switch {
 	case err != nil:
-		return conflicting("E1101", "Period is invalid: `%s`", in.period)
+		return badPeriod(in.period)
 	case ge != nil:
 		return refuse(http.StatusBadRequest, ge.code, "%s", ge.text())
 	}

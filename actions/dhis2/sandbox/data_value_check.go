@@ -7,42 +7,48 @@ import (
 )
 
 // check gives the first reason not to take a value, in DHIS2's order (DataValueSetImportValidator).
-func (v *valueImport) check(d *datum) *conflict {
+func (v *valueImport) check(d *datum) []*conflict {
 	why := func(code, property, object, text string, objects map[string]string) *conflict {
 		return &conflict{Object: object, Objects: objects, Value: text, Code: code, Property: property}
+	}
+	one := func(code, property, object, text string, objects map[string]string) []*conflict {
+		return []*conflict{why(code, property, object, text, objects)}
 	}
 	about := func(k, id string) map[string]string { return map[string]string{k: id} }
 	in := d.in
 	var ok bool
 	switch d.period, ok = parsePeriod(in.period); {
 	case d.element == nil:
-		return why("E7610", "dataElement", in.element,
+		return one("E7610", "dataElement", in.element,
 			fmt.Sprintf("Data element not found or not accessible: `%s`", in.element), about("dataElement", in.element))
 	case !ok:
-		return why("E7611", "period", in.period, fmt.Sprintf("Period not valid: `%s`", in.period), about("period", in.period))
+		return one("E7611", "period", in.period, fmt.Sprintf("Period not valid: `%s`", in.period), about("period", in.period))
 	case d.unit == nil:
-		return why("E7612", "orgUnit", in.orgUnit,
+		return one("E7612", "orgUnit", in.orgUnit,
 			fmt.Sprintf("Organisation unit not found or not accessible: `%s`", in.orgUnit), about("organisationUnit", in.orgUnit))
 	case d.combo == nil && in.combo != "":
-		return why("E7613", "categoryOptionCombo", in.combo,
+		return one("E7613", "categoryOptionCombo", in.combo,
 			fmt.Sprintf("Category option combo not found or not accessible for writing data: `%s`", in.combo), about("categoryOptionCombo", in.combo))
 	case d.combo != nil && !v.comboWritable(d.combo):
-		return why("E7614", "categoryOptionCombo", in.combo,
+		return one("E7614", "categoryOptionCombo", in.combo,
 			fmt.Sprintf("No access to category option combo: `%s`", in.combo), about("categoryOptionCombo", in.combo))
 	case d.attributeCombo == nil && in.attributeCombo != "":
-		return why("E7615", "attributeOptionCombo", in.attributeCombo,
+		return one("E7615", "attributeOptionCombo", in.attributeCombo,
 			fmt.Sprintf("Attribute option combo not found or not accessible for writing data: `%s`", in.attributeCombo), about("attributeOptionCombo", in.attributeCombo))
 	case d.attributeCombo != nil && !v.comboWritable(d.attributeCombo):
-		return why("E7616", "attributeOptionCombo", in.attributeCombo,
+		return one("E7616", "attributeOptionCombo", in.attributeCombo,
 			fmt.Sprintf("No access to attribute option combo: `%s`", d.attributeCombo.uid), about("attributeOptionCombo", d.attributeCombo.uid))
 	case !v.user.captures(d.unit):
-		return why("E7617", "orgUnit", d.unit.uid,
+		return one("E7617", "orgUnit", d.unit.uid,
 			fmt.Sprintf("Organisation unit: `%s` not in hierarchy of current user: `%s`", d.unit.uid, v.user.uid), about("organisationUnit", d.unit.uid))
 	}
 	if c := v.checkValue(d, why, about); c != nil {
-		return c
+		return []*conflict{c}
 	}
-	return v.checkStrict(d, why, about)
+	if c := v.checkStrict(d, why, about); c != nil {
+		return []*conflict{c}
+	}
+	return v.checkTime(d, why)
 }
 
 type conflictMaker func(code, property, object, text string, objects map[string]string) *conflict
@@ -54,14 +60,19 @@ func (v *valueImport) checkValue(d *datum, why conflictMaker, about func(k, id s
 			fmt.Sprintf("Data value or comment not specified for data element: `%s`", de.uid), about("dataElement", de.uid))
 	}
 	d.value = normalBoolean(d.value, de.valueType)
-	if reason := misfit(d.value, de.valueType); reason != "" && !remove {
+	if reason := misfit(d.value, de.valueType); reason != "" {
 		return why("E7619", "value", de.uid,
 			fmt.Sprintf("Value must match value type of data element `%s`: `%s`", de.uid, reason), map[string]string{"dataElement": de.uid, "value": reason})
 	}
 	if d.in.comment != nil && len(*d.in.comment) > maxComment {
 		return why("E7620", "comment", de.uid, fmt.Sprintf("Invalid comment: `%s`", "comment_length_greater_than_max_length"), about("dataElement", de.uid))
 	}
-	if set := v.c.optionSets[de.optionSet]; set != nil && d.value != "" && !remove && !fitsOptions(set, d.value, de.valueType) {
+	set := v.c.optionSets[de.optionSet]
+	if set != nil && d.in.value == nil && v.srv.manners >= 41 {
+		v.failed = dhis2Words("null") // nothing among options breaks it off
+		return nil
+	}
+	if set != nil && !fitsOptions(set, d.value, de.valueType) {
 		return why("E7621", "value", de.uid,
 			fmt.Sprintf("Data value is not a valid option of the data element option set: `%s`", de.uid), about("dataElement", de.uid))
 	}
@@ -144,10 +155,10 @@ func (v *valueImport) checkStrict(d *datum, why conflictMaker, about func(k, id 
 		return why("E7636", "orgUnit", d.unit.uid,
 			fmt.Sprintf("Data element: `%s` must be assigned through data sets to organisation unit: `%s`", de.uid, d.unit.uid), about("organisationUnit", d.unit.uid))
 	}
-	if v.insignificant(d) {
-		return nil
+	if len(d.in.storedBy) > 255 {
+		return why("E7637", "storedBy", "", "Invalid storedBy: `stored_by_length_greater_than_max_length`", nil)
 	}
-	return v.checkTime(d, why)
+	return nil
 }
 
 func has(m map[string]string, k string) bool {
@@ -155,50 +166,52 @@ func has(m map[string]string, k string) bool {
 	return ok
 }
 
-// insignificant: a zero of an element that does not keep zeroes.
-func (v *valueImport) insignificant(d *datum) bool {
-	de := d.element
+// insignificant: a zero of an element that does not keep zeroes (ValidationUtils.dataValueIsZeroAndInsignificant).
+func (d *datum) insignificant() bool { return d.element.passesOver(d.value) }
+
+// passesOver tells whether an element does not keep this value, a zero. Only 0 and 0.0 are zeroes: +0, -0 and 00 are none.
+func (de *dataElement) passesOver(value string) bool {
+	whole, fraction, _ := strings.Cut(value, ".")
 	return !de.zeroIsSignificant && numericType(de.valueType) && de.aggregation != "AVERAGE" && de.aggregation != "AVERAGE_SUM_ORG_UNIT" &&
-		d.value != "" && strings.Trim(d.value, "-0.") == "" && v.o.strategy != "DELETE"
+		whole == "0" && strings.Trim(fraction, "0") == ""
 }
 
-func (v *valueImport) checkTime(d *datum, why conflictMaker) *conflict {
+func (v *valueImport) checkTime(d *datum, why conflictMaker) []*conflict {
 	for _, id := range d.attributeCombo.options {
 		o := v.c.catOptions[id]
 		if o == nil {
 			continue
 		}
 		if !o.start.IsZero() && o.start.After(d.period.end) || !o.end.IsZero() && o.end.Before(d.period.start) {
-			return why("E7638", "period", d.period.iso,
-				fmt.Sprintf("Period: `%s` is not within date range of attribute option combo: `%s`", d.period.iso, d.attributeCombo.uid), map[string]string{"period": d.period.iso})
+			return []*conflict{why("E7638", "period", d.period.iso,
+				fmt.Sprintf("Period: `%s` is not within date range of attribute option combo: `%s`", d.period.iso, d.attributeCombo.uid), map[string]string{"period": d.period.iso})}
 		}
 		if len(o.orgUnits) > 0 && !d.unit.descends(o.orgUnits) {
-			return why("E7639", "orgUnit", d.unit.uid,
-				fmt.Sprintf("Organisation unit: `%s` is not valid for attribute option combo: `%s`", d.unit.uid, d.attributeCombo.uid), map[string]string{"organisationUnit": d.unit.uid})
+			return []*conflict{why("E7639", "orgUnit", d.unit.uid,
+				fmt.Sprintf("Organisation unit: `%s` is not valid for attribute option combo: `%s`", d.unit.uid, d.attributeCombo.uid), map[string]string{"organisationUnit": d.unit.uid})}
 		}
 	}
-	ds := v.dataSet
-	sets := v.c.dataSetsOf[d.element.uid]
-	if ds == nil && len(sets) > 0 {
-		ds = sets[0]
-	}
-	if ds == nil || v.o.force && v.user.super {
+	if v.o.force && v.user.super {
 		return nil
 	}
-	if ds.expiryDays > 0 && !v.user.may("F_EDIT_EXPIRED") && v.now.After(d.period.end.Add(time.Duration((ds.expiryDays+1)*24)*time.Hour)) {
-		return why("E7640", "period", d.period.iso,
-			fmt.Sprintf("Current date is past expiry days for period: `%s` and data set: `%s`", d.period.iso, ds.uid), map[string]string{"period": d.period.iso, "dataSet": ds.uid})
+	sets := v.c.dataSetsOf[d.element.uid]
+	if v.dataSet != nil {
+		sets = []*dataSet{v.dataSet}
 	}
-	open, kind := 0, ds.periodType
-	for _, s := range sets {
-		if s.openFuture >= open {
-			open, kind = s.openFuture, s.periodType
+	var late, early []*conflict
+	for _, ds := range sets {
+		if ds.expiryDays > 0 && !v.user.may("F_EDIT_EXPIRED") && v.now.After(d.period.end.Add(time.Duration((ds.expiryDays+1)*24)*time.Hour)) {
+			late = append(late, why("E7640", "period", d.period.iso,
+				fmt.Sprintf("Current date is past expiry days for period: `%s` and data set: `%s`", d.period.iso, ds.uid), map[string]string{"period": d.period.iso, "dataSet": ds.uid}))
+		}
+		if latest, ok := latestOpen(ds.periodType, ds.openFuture, v.now); ok && d.period.start.After(latest.end) {
+			early = append(early, why("E7641", "period", d.period.iso,
+				fmt.Sprintf("Period: `%s` is after latest open future period: `%s` for data element: `%s` and data set: `%s`", d.period.iso, latest.iso, d.element.uid, ds.uid),
+				map[string]string{"period": d.period.iso, "dataElement": d.element.uid, "dataSet": ds.uid}))
 		}
 	}
-	if latest, ok := latestOpen(kind, open, v.now); ok && d.period.start.After(latest.end) {
-		return why("E7641", "period", d.period.iso,
-			fmt.Sprintf("Period: `%s` is after latest open future period: `%s` for data element: `%s` and data set: `%s`", d.period.iso, latest.iso, d.element.uid, ds.uid),
-			map[string]string{"period": d.period.iso, "dataElement": d.element.uid, "dataSet": ds.uid})
+	if len(late) > 0 {
+		return late
 	}
-	return nil
+	return early
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -118,6 +119,10 @@ type valueImport struct {
 
 	dataSet *dataSet
 	outer   *optionCombo
+	period  string            // the period and the org unit of the set, which go before those of its values
+	unit    *orgUnit          //
+	added   map[valueKey]bool // what this import created: it goes to the database in one piece at the end, so that nothing finds it before
+	failed  error             // the import broke off
 }
 
 func (v *valueImport) find(kind, id string) string { return v.c.find(kind, v.o.scheme(kind), id) }
@@ -132,22 +137,51 @@ func (v *valueImport) run(set *valueSet) {
 		v.sum.Status, v.sum.Description = "ERROR", "Import process was aborted"
 		return
 	}
+	date, err := v.completionDate(set.completeDate)
+	if err != nil {
+		v.fail(err)
+		return
+	}
 	v.sum.Complete = "false"
-	if set.completeDate != "" && v.dataSet != nil {
-		v.complete(set)
+	if date != "" && v.dataSet != nil {
+		v.sum.Complete = ""
+		v.complete(set, date)
+	}
+	v.period, v.unit, v.added = set.period, v.c.orgUnits[v.find(kindOrgUnit, set.orgUnit)], map[valueKey]bool{}
+	if _, ok := parsePeriod(set.period); !ok {
+		v.period = "" // one that cannot be read leaves each value its own
 	}
 	for i, in := range set.values {
-		if in.period == "" {
-			in.period = set.period
+		if v.one(i, in); v.failed != nil {
+			v.fail(v.failed)
+			return
 		}
-		if in.orgUnit == "" {
-			in.orgUnit = set.orgUnit
-		}
-		v.one(i, in)
 	}
 	if len(v.sum.Conflicts) > 0 {
 		v.sum.Status = "WARNING"
 	}
+}
+
+// fail is an import that broke off: what was written before stays, but is not told.
+func (v *valueImport) fail(err error) {
+	*v.sum = *newSummary(v.o.shown())
+	v.sum.Status, v.sum.Description = "ERROR", "The import process failed: "+err.Error()
+}
+
+// completionDate reads when a data set was completed: a day, or true for today. A day to come counts as today.
+func (v *valueImport) completionDate(text string) (string, error) {
+	today := v.now.Format(time.DateOnly)
+	switch strings.ToLower(text) {
+	case "", "false":
+		return "", nil
+	case "true":
+		return today, nil
+	}
+	t, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		return "", dhis2Words(fmt.Sprintf("Text '%s' could not be parsed at index 0", text))
+	}
+	return min(t.Format(time.DateOnly), today), nil
 }
 
 // dataSetIsFine checks what stands around the values.
@@ -175,23 +209,22 @@ func (v *valueImport) dataSetIsFine(set *valueSet) bool {
 	return len(v.sum.Conflicts) == 0
 }
 
-// complete registers that a data set is complete, before and whatever becomes of its values.
-func (v *valueImport) complete(set *valueSet) {
+// complete registers that a data set is complete, before and whatever becomes of its values, also in a dry run, and always for the default
+// attribute option combo (DefaultDataValueSetService.handleComplete).
+func (v *valueImport) complete(set *valueSet, date string) {
 	p, ok := parsePeriod(set.period)
 	unit := v.find(kindOrgUnit, set.orgUnit)
-	date, okDate := parseDate(set.completeDate)
-	if !ok || unit == "" || !okDate {
+	switch {
+	case unit == "":
+		v.sum.add(conflict{Object: "OrganisationUnit", Value: "ERROR_OBJECT_NEEDED_TO_COMPLETE"})
+		return
+	case !ok:
+		v.sum.add(conflict{Object: "Period", Value: "ERROR_OBJECT_NEEDED_TO_COMPLETE"})
 		return
 	}
-	combo := defaultOptionCombo
-	if v.outer != nil {
-		combo = v.outer.uid
-	}
-	if !v.o.dryRun {
-		v.st.putCompletion(&completion{DataSet: v.dataSet.uid, Period: p.iso, OrgUnit: unit, AttributeCombo: combo, Date: date.Format("2006-01-02"),
-			StoredBy: v.user.username, Completed: true, made: v.born()})
-	}
-	v.sum.Complete = date.Format("2006-01-02")
+	v.st.putCompletion(&completion{DataSet: v.dataSet.uid, Period: p.iso, OrgUnit: unit, AttributeCombo: defaultOptionCombo, Date: date,
+		StoredBy: v.user.username, Completed: true, made: v.born()})
+	v.sum.Complete = date
 }
 
 func (v *valueImport) born() made {
@@ -211,67 +244,104 @@ type datum struct {
 }
 
 func (v *valueImport) one(i int, in datumIn) {
-	d := &datum{index: i, in: in, element: v.c.dataElements[v.find(kindDataElement, in.element)], unit: v.c.orgUnits[v.find(kindOrgUnit, in.orgUnit)],
-		combo: v.c.optionCombos[v.find(kindOptionCombo, in.combo)], attributeCombo: v.c.optionCombos[v.findAttributeCombo(in.attributeCombo)]}
-	if in.attributeCombo == "" {
-		d.attributeCombo = v.outer
+	if v.period != "" {
+		in.period = v.period
+	}
+	d := &datum{index: i, in: in, element: v.c.dataElements[v.find(kindDataElement, in.element)], unit: v.unit,
+		combo: v.c.optionCombos[v.find(kindOptionCombo, in.combo)], attributeCombo: v.outer}
+	if d.unit == nil {
+		d.unit = v.c.orgUnits[v.find(kindOrgUnit, in.orgUnit)]
+	}
+	if d.attributeCombo == nil {
+		d.attributeCombo = v.c.optionCombos[v.findAttributeCombo(in.attributeCombo)]
 	}
 	if in.value != nil {
 		d.value = *in.value
 	}
-	if c := v.check(d); c != nil {
-		c.Indexes = []int{i}
-		v.sum.add(*c)
-		v.sum.reject(i)
-		v.sum.Count.Ignored++
+	if found := v.check(d); len(found) > 0 {
+		for _, c := range found {
+			c.Indexes = []int{i}
+			v.sum.add(*c)
+		}
+		v.refuse(i)
 		return
 	}
 	v.write(d)
 }
 
-// write counts a value and, unless it is a dry run, keeps it.
+// refuse leaves a value out and names its position.
+func (v *valueImport) refuse(i int) {
+	v.sum.reject(i)
+	v.sum.Count.Ignored++
+}
+
+// write counts a value and, unless it is a dry run, keeps it (DefaultDataValueSetService.importDataValue).
 func (v *valueImport) write(d *datum) {
-	comment := ""
-	if d.in.comment != nil {
-		comment = *d.in.comment
-	}
 	n := &dataValue{Element: d.element.uid, Period: d.period.iso, OrgUnit: d.unit.uid, Combo: d.combo.uid, AttributeCombo: d.attributeCombo.uid,
-		Value: d.value, Comment: comment, FollowUp: d.in.followUp}
+		Value: strings.TrimSpace(d.value), FollowUp: d.in.followUp, made: v.born()}
+	n.Deleted = d.in.deleted
+	if d.in.comment != nil {
+		n.Comment = strings.TrimSpace(*d.in.comment)
+	}
 	old := v.st.values[n.key()]
-	exists := old != nil && !old.Deleted
-	count := &v.sum.Count
-	zero := v.insignificant(d)
-	remove := v.o.strategy == "DELETE" || d.in.deleted || zero
-	updates := v.o.strategy == "CREATE_AND_UPDATE" || v.o.strategy == "UPDATE"
-	switch {
-	case zero && (!exists || !v.srv.manners.zeroRemoves()):
-		return // passed over without a word
-	case remove && exists && (updates || v.o.strategy == "DELETE"):
-		count.Deleted++
-	case remove:
-		count.Ignored++
-		return
-	case exists && !updates, !exists && v.o.strategy == "UPDATE":
-		count.Ignored++
-		return
-	case exists && old.Value == n.Value && old.Comment == n.Comment && old.FollowUp == n.FollowUp:
-		count.Ignored++
-		return
-	case exists:
-		count.Updated++
-	default:
-		count.Imported++
+	if v.added[n.key()] || v.o.skipExisting {
+		old = nil
 	}
-	if v.o.dryRun {
-		return
-	}
-	n.made = v.born()
-	if remove {
-		n.Value, n.Comment, n.FollowUp = old.Value, old.Comment, old.FollowUp
-		n.Deleted = true
-	}
-	if exists {
+	if old != nil {
 		n.Created, n.CreatedBy = old.Created, old.CreatedBy
 	}
-	v.st.putValue(n)
+	zero := d.insignificant()
+	creates, updates := v.o.strategy != "UPDATE" && v.o.strategy != "DELETE", v.o.strategy == "UPDATE" || v.o.strategy == "CREATE_AND_UPDATE"
+	switch {
+	case zero && (old == nil || v.o.strategy == "CREATE"): // passed over without a word
+	case old == nil || old.Deleted:
+		if !creates {
+			v.refuse(d.index)
+			return
+		}
+		v.create(n, old)
+	case updates:
+		v.update(n, old, zero)
+	case v.o.strategy == "DELETE":
+		n.Deleted = true
+		v.sum.Count.Deleted++
+		v.keep(n)
+	default:
+		v.refuse(d.index)
+	}
+}
+
+func (v *valueImport) keep(n *dataValue) {
+	if !v.o.dryRun {
+		v.st.putValue(n)
+	}
+}
+
+func (v *valueImport) create(n, old *dataValue) {
+	switch {
+	case n.Value == "" && n.Comment == "":
+		v.sum.Count.Ignored++
+	case v.added[n.key()] && !v.o.dryRun: // the same value again: the first one counts
+	case old == nil && v.st.values[n.key()] != nil && !v.o.dryRun && v.o.skipExisting:
+		v.failed = dhis2Words("Failed to flush BatchHandler")
+	default:
+		v.sum.Count.Imported++
+		if v.keep(n); old == nil && !v.o.dryRun {
+			v.added[n.key()] = true
+		}
+	}
+}
+
+func (v *valueImport) update(n, old *dataValue, zero bool) {
+	switch {
+	case n.Value == "" && n.Comment == "" || n.Deleted || zero:
+		n.Deleted = true
+		v.sum.Count.Deleted++
+	case old.Value == n.Value && old.Comment == n.Comment && old.FollowUp == n.FollowUp:
+		v.sum.Count.Ignored++
+		return
+	default:
+		v.sum.Count.Updated++
+	}
+	v.keep(n)
 }

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"net/http"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -17,9 +18,11 @@ type valueQuery struct {
 	combos    map[string]bool
 	since     time.Time
 	deleted   bool
-	onlyOne   bool // one data set, period and org unit: the answer names them once
-	set, unit string
+	limit     int
+	onlyOne   bool   // up to 2.42: one data set, period and org unit, which the answer names once
+	set, unit string // what the answer names once; from 2.43 on each alone
 	period    string
+	combo     string
 }
 
 func (c *call) listOf(name string) []string {
@@ -91,16 +94,43 @@ func (c *call) valueQuery() (*valueQuery, *problem) {
 	case len(q.units) == 0:
 		return nil, conflict("E2006", "At least one organisation unit or organisation unit group must be specified")
 	}
-	if len(q.sets) == 1 && len(q.periods) == 1 && len(q.units) == 1 && len(c.listOf("dataElement")) == 0 {
-		q.onlyOne, q.set = true, q.sets[0].uid
-		for p := range q.periods {
-			q.period = p
-		}
-		for u := range q.units {
-			q.unit = u
+	if n, err := strconv.Atoi(c.query.Get("limit")); err == nil {
+		if q.limit = n; n < 0 {
+			return nil, conflict("E2009", "Limit cannot be less than zero: `%d`", n)
 		}
 	}
+	q.nameOnce(c)
 	return q, nil
+}
+
+// nameOnce finds what all values have in common by what was asked for.
+func (q *valueQuery) nameOnce(c *call) {
+	if len(q.sets) == 1 {
+		q.set = q.sets[0].uid
+	}
+	q.period, q.combo = onlyKey(q.periods), onlyKey(q.combos)
+	if c.query.Get("children") != "true" {
+		q.unit = onlyKey(q.units)
+	}
+	if c.srv.manners.dataEntry() {
+		return
+	}
+	q.onlyOne = q.set != "" && q.period != "" && len(q.units) == 1 && len(c.listOf("dataElement")) == 0
+	if q.combo = ""; !q.onlyOne {
+		q.set, q.period, q.unit = "", "", ""
+		return
+	}
+	q.unit = onlyKey(q.units)
+}
+
+// onlyKey gives the key of a set that has one alone, else nothing.
+func onlyKey(set map[string]bool) string {
+	for k := range set {
+		if len(set) == 1 {
+			return k
+		}
+	}
+	return ""
 }
 
 func (q *valueQuery) holds(v *dataValue) bool {
@@ -134,21 +164,48 @@ func (c *call) readValues() {
 		}
 	}
 	sort.Slice(found, func(i, j int) bool { return found[i].Seq < found[j].Seq })
+	if c.srv.manners.dataEntry() {
+		sortForExport(found)
+	}
 	items := []any{}
 	for _, v := range found {
-		if q.holds(v) {
+		if q.holds(v) && (q.limit == 0 || len(items) < q.limit) {
 			items = append(items, c.shownValue(v, q))
 		}
 	}
 	answer := object{"dataValues": items}
+	for name, uid := range map[string]string{"dataSet": q.set, "period": q.period, "orgUnit": q.unit, "attributeOptionCombo": q.combo} {
+		if uid != "" {
+			answer[name] = uid
+		}
+	}
 	if q.onlyOne {
-		answer["dataSet"], answer["period"], answer["orgUnit"] = q.set, q.period, q.unit
 		done := st.completions[completionKey{q.set, q.period, q.unit, defaultOptionCombo}]
-		if !c.srv.manners.dataEntry() && done != nil && !done.Deleted {
+		if done != nil && !done.Deleted {
 			answer["completeDate"] = day(done.Date).Format(zonedFormat)
 		}
 	}
 	c.srv.json(c.w, http.StatusOK, answer)
+}
+
+// sortForExport: from 2.43 on values come by period, time of their making and data element.
+func sortForExport(values []*dataValue) {
+	start := map[string]time.Time{}
+	for _, v := range values {
+		if p, ok := parsePeriod(v.Period); ok {
+			start[v.Period] = p.start
+		}
+	}
+	sort.SliceStable(values, func(i, j int) bool {
+		a, b := values[i], values[j]
+		if c := start[a.Period].Compare(start[b.Period]); c != 0 {
+			return c < 0
+		}
+		if c := a.Created.Compare(b.Created); c != 0 {
+			return c < 0
+		}
+		return a.Element < b.Element
+	})
 }
 
 func (c *call) shownValue(v *dataValue, q *valueQuery) object {
@@ -160,12 +217,16 @@ func (c *call) shownValue(v *dataValue, q *valueQuery) object {
 	if !c.srv.manners.dataEntry() {
 		o["comment"], o["followup"] = nil, v.FollowUp
 	} else {
-		if q.onlyOne {
-			delete(o, "period")
-			delete(o, "orgUnit")
+		for name, uid := range map[string]string{"period": q.period, "orgUnit": q.unit, "attributeOptionCombo": q.combo} {
+			if uid != "" {
+				delete(o, name)
+			}
 		}
 		if v.FollowUp {
-			o["followUp"] = true
+			o["followup"] = true
+		}
+		if v.Value == "" {
+			delete(o, "value")
 		}
 	}
 	if v.Comment != "" {

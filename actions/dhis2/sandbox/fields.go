@@ -10,6 +10,7 @@ type fieldSet struct {
 	presets []string // "all" for * and :all, "owner", "simple", "identifiable", "nameable", "persisted"
 	fields  []*fieldSpec
 	exclude map[string]bool
+	clashes bool // one property is asked for in two ways, which breaks off lists of metadata (FieldPathHelper.apply: a duplicate key)
 }
 
 // fieldSpec is one property with what is asked of its value (nil: its usual short form) and how it is changed on the way out.
@@ -50,12 +51,28 @@ func parseFields(params []string) (*fieldSet, error) {
 		}
 		set.merge(more)
 	}
+	set.clashes = p.clashes
 	return set, nil
 }
 
 type fieldParser struct {
-	text string
-	at   int
+	text    string
+	at      int
+	path    []string          // the property that is being read, with those around it
+	seen    map[string]string // the transformers that properties came with
+	clashes bool
+}
+
+// note remembers with which transformers a property was asked for, and whether it is for the second time and otherwise.
+func (p *fieldParser) note(transforms []transform) {
+	path, with := strings.Join(p.path, "."), fmt.Sprint(transforms)
+	if before, ok := p.seen[path]; ok && before != with {
+		p.clashes = true
+	}
+	if p.seen == nil {
+		p.seen = map[string]string{}
+	}
+	p.seen[path] = with
 }
 
 func (p *fieldParser) peek() byte {
@@ -122,7 +139,12 @@ func (p *fieldParser) one(s *fieldSet, depth int) error {
 		return nil
 	}
 	f := s.add(name)
-	return p.rest(f, depth)
+	before := len(f.transforms)
+	p.path = append(p.path, name)
+	err := p.rest(f, depth)
+	p.note(f.transforms[before:])
+	p.path = p.path[:len(p.path)-1]
+	return err
 }
 
 // rest reads the transforms, the dotted path and the brackets after a name.

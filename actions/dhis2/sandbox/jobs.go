@@ -145,9 +145,16 @@ func (c *call) trackerJob() {
 func (c *call) valuesLater(o *dataOptions, set *valueSet) {
 	s, u := c.srv, c.user
 	j := s.jobs.start(valueJobKind, s.now())
+	turn := s.jobTurn()
 	s.work.Add(1)
 	go func() {
 		defer s.work.Done()
+		if s.manners.queuedJobs() {
+			select {
+			case <-turn:
+			case <-s.closing.Done():
+			}
+		}
 		sum, p := s.importValues(u, o, set)
 		s.jobs.finish(j, s.now(), nil, sum, p)
 	}()

@@ -42,6 +42,10 @@ func (c *call) collection() {
 		c.srv.fail(c.w, http.StatusConflict, "", "The sandbox does not change metadata: change the file that it was started with, and start it again.")
 		return
 	}
+	if kind == "users" && !c.user.may("F_USER_VIEW") {
+		c.srv.fail(c.w, http.StatusForbidden, "E1006", "You don't have the proper permissions to read objects of this type.")
+		return
+	}
 	switch {
 	case len(c.path) == 1:
 		c.list(kind)
@@ -94,6 +98,9 @@ func (c *call) list(kind string) {
 	}
 	items := make([]any, 0, len(objs))
 	for _, o := range objs {
+		if set.clashes {
+			break // DHIS2 breaks off while it writes the list, which stays empty
+		}
 		items = append(items, project(o, set, view))
 	}
 	answer[kind] = items
@@ -218,10 +225,10 @@ const defaultPageSize = 50
 func (c *call) paged(objs []object) ([]object, object) {
 	page, size := positive(c.query.Get("page"), 1), positive(c.query.Get("pageSize"), defaultPageSize)
 	total := len(objs)
-	pages := max((total+size-1)/size, 1)
+	pages := (total + size - 1) / size
 	from := min((page-1)*size, total)
 	out := objs[from:min(from+size, total)]
-	page = min(page, pages)
+	page = max(min(page, pages), 1)
 	pager := object{"page": page, "total": total, "pageSize": size, "pageCount": pages}
 	if page < pages {
 		pager["nextPage"] = c.pageLink(page+1, size)

@@ -16,6 +16,9 @@ import (
 	"time"
 )
 
+// jobDelay is how long a queued job waits for its turn.
+const jobDelay = time.Second
+
 // Options say what a sandbox is made of. Only Metadata is required.
 type Options struct {
 	// Metadata is the path of a DHIS2 metadata export (a JSON file) or of a snapshot (a folder of <collection>.json files).
@@ -51,7 +54,8 @@ type Server struct {
 	now     func() time.Time
 	pages   *template.Template
 	count   atomic.Int64
-	work    sync.WaitGroup // asynchronous imports under way
+	work    sync.WaitGroup          // asynchronous imports under way
+	jobTurn func() <-chan time.Time // when a job that was queued may run
 	stop    context.CancelFunc
 	closing context.Context
 }
@@ -84,6 +88,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{manners: m, catalog: c, store: st, jobs: newJobs(), rules: newRuleEngine(c, log), log: log, now: now, pages: pages}
 	s.tokens = newTokens(st)
+	s.jobTurn = func() <-chan time.Time { return time.After(jobDelay) }
 	s.closing, s.stop = context.WithCancel(context.Background())
 	s.SetFaults(o.Faults)
 	log.Info("sandbox loaded", "version", m.release(), "orgUnits", len(c.orgUnits), "programs", len(c.programs), "dataSets", len(c.dataSets))

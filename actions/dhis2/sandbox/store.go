@@ -32,6 +32,7 @@ type store struct {
 	values        map[valueKey]*dataValue       // data values, deleted ones among them
 	valuesAt      map[[2]string][]*dataValue    // by org unit and period
 	completions   map[completionKey]*completion //
+	periods       map[string]bool               // periods that something was stored for
 	tokens        map[string]string             // personal access tokens and whose they are
 	reservedCount map[string]int                // how many values of a generated attribute were given out
 	live          Counts                        //
@@ -182,7 +183,7 @@ func newStore(c *catalog, now func() time.Time) *store {
 	return &store{catalog: c, now: now, entities: map[string]*trackedEntity{}, enrollments: map[string]*enrollment{}, events: map[string]*event{},
 		relationships: map[string]*relationship{}, enrollmentsOf: map[string][]*enrollment{}, eventsOf: map[string][]*event{},
 		relationsOf: map[string][]*relationship{}, unique: map[uniqueKey]map[string]bool{}, notes: map[string]bool{}, values: map[valueKey]*dataValue{},
-		valuesAt: map[[2]string][]*dataValue{}, completions: map[completionKey]*completion{}, tokens: map[string]string{}, reservedCount: map[string]int{}}
+		valuesAt: map[[2]string][]*dataValue{}, periods: map[string]bool{}, completions: map[completionKey]*completion{}, tokens: map[string]string{}, reservedCount: map[string]int{}}
 }
 
 // counts locks by itself.
@@ -260,6 +261,7 @@ func (st *store) putValue(v *dataValue) {
 		v = old
 	} else {
 		st.values[v.key()] = v
+		st.periods[v.Period] = true
 		at := [2]string{v.OrgUnit, v.Period}
 		st.valuesAt[at] = append(st.valuesAt[at], v)
 	}
@@ -274,6 +276,7 @@ func (st *store) putCompletion(c *completion) {
 		st.live.Completions--
 	}
 	st.completions[c.key()] = c
+	st.periods[c.Period] = true
 	if !c.Deleted {
 		st.live.Completions++
 	}

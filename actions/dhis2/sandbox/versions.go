@@ -82,8 +82,11 @@ func (m manners) uniqueStorage() bool { return m >= 43 }
 // dataEntry: from 2.43 on data values are checked and written data set by data set.
 func (m manners) dataEntry() bool { return m >= 43 }
 
-// zeroRemoves: up to 2.41 an insignificant zero removes the value that is there; from 2.42 on it is passed over.
-func (m manners) zeroRemoves() bool { return m <= 41 }
+// queuedJobs: from 2.41 on an asynchronous import of data values waits for its turn; what is asked right after it does not find its values.
+func (m manners) queuedJobs() bool { return m >= 41 }
+
+// bornPeriods: from 2.43 on a data set can be completed only for a period that the database has already, as data values bring it there.
+func (m manners) bornPeriods() bool { return m >= 43 }
 
 // plainLists: up to 2.40 lists of tracker objects come as "instances" with the page beside them.
 func (m manners) plainLists() bool { return m <= 40 }
