@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -56,6 +57,11 @@ func (n *node) get(name string) *node {
 		}
 	}
 	return nil
+}
+
+// has tells whether there is a field of that name, be it null.
+func (n *node) has(name string) bool {
+	return n != nil && slices.ContainsFunc(n.fields, func(f field) bool { return f.name == name })
 }
 
 // syntaxError says where a text stops being JSON.

@@ -38,7 +38,7 @@ type noteIn struct{ uid, value string }
 type enrollmentIn struct {
 	uid, entity                      string
 	programID, orgUnitID, comboID    string
-	status                           string
+	status                           string // empty: sent as null
 	enrolled, occurred, completed    *time.Time
 	createdAtClient, updatedAtClient *time.Time
 	followUp                         bool
@@ -62,13 +62,12 @@ type valueIn struct {
 type eventIn struct {
 	uid, enrollment                  string
 	programID, stageID, orgUnitID    string
-	status                           string
+	status                           string // empty: sent as null
 	occurred, scheduled, completed   *time.Time
 	createdAtClient, updatedAtClient *time.Time
 	comboID                          string
 	optionIDs                        []string
-	hasAssigned                      bool
-	assignedUID, assignedName        string
+	assignedUser                     *userRef
 	geometry                         json.RawMessage
 	values                           []valueIn
 	notes                            []noteIn
@@ -83,6 +82,9 @@ type eventIn struct {
 	old      *event
 	tracker  bool // of a tracker program (the distinction that 2.43 makes)
 }
+
+// userRef names a user as a request does.
+type userRef struct{ uid, username string }
 
 type relationshipIn struct {
 	uid, typeID string
@@ -108,6 +110,11 @@ type bundle struct {
 
 func (b *bundle) size() int {
 	return len(b.entities) + len(b.enrollments) + len(b.events) + len(b.relationships)
+}
+
+// sizes counts the objects of each kind.
+func (b *bundle) sizes() map[string]int {
+	return map[string]int{trackedEntityKind: len(b.entities), enrollmentKind: len(b.enrollments), eventKind: len(b.events), relationshipKind: len(b.relationships)}
 }
 
 // readBody reads a request's body up to the limit.

@@ -1,58 +1,61 @@
 package sandbox
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
-// bundle reads the whole request.
+// bundle reads the whole request: what stands inside a parent comes before what stands beside it (DHIS2 BodyConverter).
 func (d *decoder) bundle(root *node) *bundle {
 	b := &bundle{}
 	if root.kind != jsonObject {
 		d.fail("Cannot deserialize value of type `org.hisp.dhis.webapi.controller.tracker.imports.Body` from %s", root.kind)
 		return b
 	}
-	var nestedEnrollments []*enrollmentIn
-	var nestedEvents []*eventIn
-	var nestedRelations []*relationshipIn
-	relations := func(n *node) {
-		for _, r := range d.list(n, "relationships") {
-			nestedRelations = append(nestedRelations, d.relationship(r))
+	var ofEntities, ofEnrollments, ofEvents relations
+	enrollment := func(n *node, entity string) {
+		e := d.enrollment(n)
+		if entity != "" {
+			e.entity = entity
 		}
-	}
-	eventsOf := func(n *node, parent *enrollmentIn, into *[]*eventIn) {
-		for _, e := range d.list(n, "events") {
-			ev := d.event(e)
-			if parent != nil {
-				ev.enrollment = parent.uid
-			}
-			relations(e)
-			*into = append(*into, ev)
+		for _, child := range d.list(n, "events") {
+			ev := d.event(child)
+			ev.enrollment = e.uid
+			ofEvents.read(d, child)
+			b.events = append(b.events, ev)
 		}
-	}
-	enrollmentsOf := func(n *node, parent *entityIn, into *[]*enrollmentIn) {
-		for _, e := range d.list(n, "enrollments") {
-			en := d.enrollment(e)
-			if parent != nil {
-				en.entity = parent.uid
-			}
-			eventsOf(e, en, &nestedEvents)
-			relations(e)
-			*into = append(*into, en)
-		}
+		ofEnrollments.read(d, n)
+		b.enrollments = append(b.enrollments, e)
 	}
 	for _, t := range d.list(root, "trackedEntities") {
 		te := d.entity(t)
-		enrollmentsOf(t, te, &nestedEnrollments)
-		relations(t)
+		for _, child := range d.list(t, "enrollments") {
+			enrollment(child, te.uid)
+		}
+		ofEntities.read(d, t)
 		b.entities = append(b.entities, te)
 	}
-	enrollmentsOf(root, nil, &b.enrollments)
-	eventsOf(root, nil, &b.events)
+	for _, n := range d.list(root, "enrollments") {
+		enrollment(n, "")
+	}
+	for _, n := range d.list(root, "events") {
+		b.events = append(b.events, d.event(n))
+		ofEvents.read(d, n)
+	}
+	b.relationships = append(append(append(b.relationships, ofEntities...), ofEnrollments...), ofEvents...)
 	for _, r := range d.list(root, "relationships") {
 		b.relationships = append(b.relationships, d.relationship(r))
 	}
-	b.enrollments = append(b.enrollments, nestedEnrollments...)
-	b.events = append(b.events, nestedEvents...)
-	b.relationships = append(b.relationships, nestedRelations...)
 	return b
+}
+
+// relations are those that stand inside other objects.
+type relations []*relationshipIn
+
+func (r *relations) read(d *decoder, n *node) {
+	for _, it := range d.list(n, "relationships") {
+		*r = append(*r, d.relationship(it))
+	}
 }
 
 func orNew(uid string) string {
@@ -69,10 +72,29 @@ func (d *decoder) entity(n *node) *entityIn {
 }
 
 func (d *decoder) attributes(n *node) []attributeIn {
-	items := d.list(n, "attributes")
+	items := brokenApart(d.list(n, "attributes"))
 	out := make([]attributeIn, 0, len(items))
 	for _, a := range items {
 		out = append(out, attributeIn{id: d.text(a, "attribute"), value: emptyIsNil(d.optional(a, "value"))})
+	}
+	return out
+}
+
+// brokenApart gives the items of a list as DHIS2's parser sees them where the value of one is an object: it reads no value, takes the fields of that
+// object for fields of the item, ends the item where the object ends, and begins another with what follows (EmptyStringToNullStdDeserializer).
+func brokenApart(items []*node) []*node {
+	out := make([]*node, 0, len(items))
+	for _, it := range items {
+		for {
+			at := slices.IndexFunc(it.fields, func(f field) bool { return f.name == "value" && f.value.kind == jsonObject })
+			if at < 0 {
+				break
+			}
+			first := &node{kind: jsonObject, fields: append(append([]field{}, it.fields[:at]...), it.fields[at].value.fields...)}
+			out = append(out, first)
+			it = &node{kind: jsonObject, fields: it.fields[at+1:]}
+		}
+		out = append(out, it)
 	}
 	return out
 }
@@ -101,7 +123,7 @@ func (d *decoder) enrollment(n *node) *enrollmentIn {
 	if d.m >= 43 {
 		e.comboID = d.text(n, "attributeOptionCombo")
 	}
-	if e.status == "" && d.m.enrollmentDefaultsActive() {
+	if !n.has("status") && d.m.enrollmentDefaultsActive() {
 		e.status = "ACTIVE"
 	}
 	return e
@@ -114,7 +136,7 @@ func (d *decoder) event(n *node) *eventIn {
 		createdAtClient: d.date(n, "createdAtClient"), updatedAtClient: d.date(n, "updatedAtClient"), comboID: d.text(n, "attributeOptionCombo"),
 		geometry: d.geometry(n), notes: d.notes(n)}
 	d.uid(n, "trackedEntity") // taken from the enrollment, but it must be a uid all the same
-	if e.status == "" {
+	if !n.has("status") {
 		e.status = "ACTIVE"
 	}
 	separator := ","
@@ -127,14 +149,12 @@ func (d *decoder) event(n *node) *eventIn {
 		}
 	}
 	if a := n.get("assignedUser"); a != nil {
-		if a.kind == jsonObject {
-			e.assignedUID, e.assignedName = d.text(a, "uid"), d.text(a, "username")
-		} else {
-			e.assignedUID = d.text(n, "assignedUser")
+		if a.kind != jsonObject {
+			d.fail("Cannot construct instance of `org.hisp.dhis.webapi.controller.tracker.view.User` from %s", a.kind)
 		}
-		e.hasAssigned = e.assignedUID != "" || e.assignedName != ""
+		e.assignedUser = &userRef{uid: d.text(a, "uid"), username: d.text(a, "username")}
 	}
-	items := d.list(n, "dataValues")
+	items := brokenApart(d.list(n, "dataValues"))
 	e.values = make([]valueIn, 0, len(items))
 	for _, v := range items {
 		e.values = append(e.values, valueIn{id: d.text(v, "dataElement"), value: emptyIsNil(d.optional(v, "value")), elsewhere: d.flag(v, "providedElsewhere")})

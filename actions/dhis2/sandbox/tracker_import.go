@@ -194,6 +194,9 @@ type importer struct {
 	holders       map[uniqueKey]map[string]string // of unique values, within the request
 	enrollmentsBy map[string][]*enrollmentIn      // of each tracked entity, within the request
 	eventsBy      map[string][]*eventIn           // of each enrollment, within the request
+
+	sent    map[string]int // how many objects of each kind
+	crashed *problem       // a real server fails inside itself
 }
 
 // runImport carries out an import. The problem is an import that failed as a whole inside the server.
@@ -202,22 +205,36 @@ func (s *Server) runImport(u *user, params *importParams, b *bundle) (*report, *
 	im.resolve()
 	s.store.mu.Lock()
 	defer s.store.mu.Unlock()
+	im.sent = im.b.sizes()
 	im.chooseStrategies()
-	if params.validation != "SKIP" || !u.super {
+	im.preprocess()
+	if im.m.sizesLate() {
+		im.sent = im.b.sizes()
+	}
+	if im.crashed != nil {
+		return nil, im.crashed
+	}
+	if !im.skipsValidation() {
 		im.validate()
 	}
 	valid := im.persistable(im.b.everything())
-	if im.mustStop() {
-		return im.stopped(), nil
+	if im.skipsValidation() {
+		im.checkNothing(valid)
 	}
-	if !params.skipRules && params.strategy != "DELETE" {
+	if im.crashed == nil && !params.skipRules && params.strategy != "DELETE" {
+		if im.rulesFail(valid) {
+			im.crash("Parameter specified as non-null is null: method org.hisp.dhis.rules.DateUtils$Companion.toRuleInstant, parameter instant")
+			return nil, im.crashed
+		}
 		im.runRules(valid)
 		valid = im.persistable(valid)
-		if im.mustStop() {
-			return im.stopped(), nil
-		}
 	}
-	if params.mode == "VALIDATE" {
+	switch {
+	case im.crashed != nil:
+		return nil, im.crashed
+	case im.mustStop():
+		return im.stopped(), nil
+	case params.mode == "VALIDATE":
 		return im.completed(map[string]*typeReport{}), nil
 	}
 	if rep, p := im.collides(valid); rep != nil || p != nil {
@@ -234,16 +251,21 @@ func (s *Server) runImport(u *user, params *importParams, b *bundle) (*report, *
 	return im.completed(types), nil
 }
 
+// skipsValidation: only a superuser may.
+func (im *importer) skipsValidation() bool { return im.params.validation == "SKIP" && im.user.super }
+
 // mustStop: with atomicMode ALL one error stops everything.
 func (im *importer) mustStop() bool { return len(im.r.errors) > 0 && im.params.atomicMode == "ALL" }
 
 func (im *importer) stopped() *report {
-	n := im.b.size()
+	n := 0
+	for _, size := range im.sent {
+		n += size
+	}
 	return &report{Status: "ERROR", Validation: im.m.validationOf(im.r, im.params.reportMode), Stats: &stats{Ignored: n, Total: n}, Timings: im.timings()}
 }
 
 func (im *importer) completed(types map[string]*typeReport) *report {
-	sent := map[string]int{trackedEntityKind: len(im.b.entities), enrollmentKind: len(im.b.enrollments), eventKind: len(im.b.events), relationshipKind: len(im.b.relationships)}
 	total := stats{Ignored: im.r.unique("")}
 	for _, kind := range trackerKinds {
 		t := types[kind]
@@ -257,7 +279,7 @@ func (im *importer) completed(types map[string]*typeReport) *report {
 		if im.m.splitEvents() {
 			t.Stats.Ignored += im.r.unique(kind)
 		} else { // whatever was sent and not written; the sum over all counts errors alone
-			t.Stats.Ignored = sent[kind] - t.Stats.Created - t.Stats.Updated - t.Stats.Deleted
+			t.Stats.Ignored = im.sent[kind] - t.Stats.Created - t.Stats.Updated - t.Stats.Deleted
 		}
 		t.Stats.Total = t.Stats.Created + t.Stats.Updated + t.Stats.Deleted + t.Stats.Ignored
 	}
@@ -301,45 +323,16 @@ func (im *importer) resolveAttributes(attrs []attributeIn) {
 	}
 }
 
-// resolveEvent also fills in what an event may leave out: the program of its stage, the stage of an event program, the combo of its options.
 func (im *importer) resolveEvent(e *eventIn, find func(kind, id string) string) {
 	e.stage = im.c.stages[find(kindStage, e.stageID)]
 	e.program = im.c.programs[find(kindProgram, e.programID)]
 	e.orgUnit = im.c.orgUnits[find(kindOrgUnit, e.orgUnitID)]
-	if e.program == nil && e.programID == "" && e.stage != nil {
-		e.program = im.c.programs[e.stage.program]
-		e.programID = e.stage.program
-	}
-	if e.stage == nil && e.stageID == "" && e.program != nil && !e.program.registration {
-		e.stage = im.c.stages[e.program.stageByDefault()]
-		if e.stage != nil {
-			e.stageID = e.stage.uid
-		}
-	}
 	e.combo = im.c.optionCombos[find(kindOptionCombo, e.comboID)]
 	for _, id := range e.optionIDs {
 		e.options = append(e.options, find(kindCategoryOption, id))
 	}
-	if e.comboID == "" && len(e.options) > 0 && e.program != nil && !contains(e.options, "") {
-		if e.combo = im.c.comboOf(e.program.combo, e.options); e.combo != nil {
-			e.comboID = e.combo.uid
-		}
-	}
 	for i := range e.values {
 		e.values[i].uid = find(kindDataElement, e.values[i].id)
-	}
-	if e.hasAssigned {
-		if e.assigned = im.c.usersByID[e.assignedUID]; e.assigned == nil || e.assignedUID == "" {
-			e.assigned = im.c.users[e.assignedName]
-		}
-	}
-	switch {
-	case e.program != nil:
-		e.tracker = e.program.registration
-	case e.stage != nil && im.c.programs[e.stage.program] != nil:
-		e.tracker = im.c.programs[e.stage.program].registration
-	default:
-		e.tracker = e.enrollment != ""
 	}
 }
 

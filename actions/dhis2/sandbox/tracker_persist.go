@@ -1,9 +1,7 @@
 package sandbox
 
 import (
-	"fmt"
 	"maps"
-	"net/http"
 	"time"
 )
 
@@ -23,6 +21,9 @@ func (b *bundle) everything() *accepted {
 // persistable picks the objects that can be written, and tells valid children of parents with errors that they cannot be either. A child of
 // such a child is left out without a word (DHIS2 PersistablesFilter).
 func (im *importer) persistable(from *accepted) *accepted {
+	if im.skipsValidation() {
+		return from
+	}
 	out := &accepted{}
 	if im.params.strategy == "DELETE" {
 		for _, t := range from.entities {
@@ -62,7 +63,7 @@ func (im *importer) persistable(from *accepted) *accepted {
 	}
 	for _, e := range from.events {
 		var parents []parent
-		if e.program == nil || e.program.registration {
+		if e.tracker {
 			parents = []parent{{enrollmentKind, e.enrollment}}
 		}
 		if f.under(eventKind, e.uid, parents...) {
@@ -119,94 +120,6 @@ func (im *importer) stored(p parent) bool {
 		return im.st.enrollments[p.uid] != nil
 	}
 	return im.st.events[p.uid] != nil
-}
-
-// collides finds what a DHIS2 of some version fails at while it writes, so that nothing is written: an attribute twice in one list, and,
-// where the storage insists on it, an object twice in one request.
-func (im *importer) collides(a *accepted) (*report, *problem) {
-	if im.params.strategy == "DELETE" {
-		return nil, nil
-	}
-	if im.m.uniqueStorage() {
-		if uid := a.twice(); uid != "" {
-			return nil, refuse(http.StatusInternalServerError, "", "ERROR: duplicate key value violates unique constraint\n  Detail: Key (uid)=(%s) already exists.", uid)
-		}
-		return nil, nil
-	}
-	for _, t := range a.entities {
-		if im.repeatsNew(t.attributes, t.uid) {
-			return im.collision("trackedEntity", t.uid)
-		}
-	}
-	for _, e := range a.enrollments {
-		if im.repeatsNew(e.attributes, e.entity) {
-			return im.collision("enrollment", e.uid)
-		}
-	}
-	return nil, nil
-}
-
-func (im *importer) collision(kind, uid string) (*report, *problem) {
-	if im.m >= 41 {
-		return nil, refuse(http.StatusInternalServerError, "", "A different object with the same identifier value was already associated with the session : [%s %s]", kind, uid)
-	}
-	return &report{Status: "ERROR", Validation: im.m.validationOf(im.r, "ERRORS"),
-		Message: fmt.Sprintf("Exception:A Tracker Entity of type '%s' (%s) failed to persist.", kind, uid)}, nil
-}
-
-// repeatsNew tells whether a list names an attribute twice that the tracked entity does not hold yet.
-func (im *importer) repeatsNew(attrs []attributeIn, entity string) bool {
-	seen := map[string]bool{}
-	for _, a := range attrs {
-		if a.value == nil || a.uid == "" {
-			continue
-		}
-		if seen[a.uid] && !im.entityStores(entity, a.uid) {
-			return true
-		}
-		seen[a.uid] = true
-	}
-	return false
-}
-
-func (im *importer) entityStores(entity, attribute string) bool {
-	t := im.st.entities[entity]
-	if t == nil {
-		return false
-	}
-	_, ok := t.attribute(attribute)
-	return ok
-}
-
-// twice gives the uid of an object that is to be created twice.
-func (a *accepted) twice() string {
-	seen := map[string]bool{}
-	check := func(s strategy, uid string) bool {
-		again := s == create && seen[uid]
-		seen[uid] = true
-		return again
-	}
-	for _, t := range a.entities {
-		if check(t.strategy, t.uid) {
-			return t.uid
-		}
-	}
-	for _, e := range a.enrollments {
-		if check(e.strategy, e.uid) {
-			return e.uid
-		}
-	}
-	for _, e := range a.events {
-		if check(e.strategy, e.uid) {
-			return e.uid
-		}
-	}
-	for _, r := range a.relationships {
-		if check(r.strategy, r.uid) {
-			return r.uid
-		}
-	}
-	return ""
 }
 
 // persist writes what was accepted.

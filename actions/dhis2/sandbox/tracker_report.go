@@ -86,6 +86,7 @@ type reporter struct {
 	warnings []issue
 	invalid  map[[2]string]bool
 	seen     map[[4]string]bool
+	failures int  // errors raised, those among them that say what was said before
 	stopped  bool // the first error ended validation
 }
 
@@ -108,6 +109,7 @@ func (s *subject) error(code string, args ...string) {
 	if s.r.stopped {
 		return
 	}
+	s.r.failures++
 	s.r.invalid[[2]string{s.kind, s.uid}] = true
 	text := sentence(code, args)
 	if k := [4]string{s.kind, s.uid, code, text}; !s.r.seen[k] {
@@ -124,8 +126,8 @@ func (s *subject) warning(code string, args ...string) {
 	s.r.warnings = append(s.r.warnings, issue{s.kind, s.uid, code, sentence(code, args), args})
 }
 
-// count is how many errors there are so far; a sequence of checks ends when it grows.
-func (r *reporter) count() int { return len(r.errors) }
+// count is how many errors were raised so far; a sequence of checks ends when it grows.
+func (r *reporter) count() int { return r.failures }
 
 // unique counts the objects of a kind that have errors; of all kinds for "".
 func (r *reporter) unique(kind string) int {

@@ -118,7 +118,7 @@ func (im *importer) enrollmentAccess(s *subject, e *enrollmentIn) {
 	switch {
 	case e.strategy != update:
 		im.capture(s, unit)
-	case im.m >= 43 && e.orgUnit.uid != e.old.OrgUnit:
+	case im.m.movesInCapture() && e.orgUnit.uid != e.old.OrgUnit:
 		im.capture(s, e.orgUnit)
 	}
 	if e.strategy == remove && im.hasLiveEvent(e.uid) && !im.user.may("F_ENROLLMENT_CASCADE_DELETE") {
@@ -154,7 +154,7 @@ func (im *importer) hasLiveEvent(enrollment string) bool {
 
 // enrollmentExisting: one active enrollment a program at a time, and one altogether where the program says so.
 func (im *importer) enrollmentExisting(s *subject, e *enrollmentIn) {
-	if e.status == "COMPLETED" && !e.program.onlyOnce {
+	if e.status == "CANCELLED" || e.status == "COMPLETED" && !e.program.onlyOnce {
 		return
 	}
 	open := func(status string) bool { return status == "ACTIVE" || status == "COMPLETED" }

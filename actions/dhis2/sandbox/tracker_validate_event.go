@@ -38,12 +38,13 @@ func (im *importer) validateEvent(e *eventIn) {
 			}
 		},
 		func() {
-			if im.m.splitEvents() && !e.tracker && withoutValues[e.status] {
-				s.error("E1318", e.status)
-			}
+			im.singleStatus(s, e)
 		},
 		func() { im.eventAccess(s, e) },
 		func() {
+			if e.status == "" {
+				im.crash("")
+			}
 			im.eventOptions(s, e)
 			im.eventDates(s, e)
 			im.geometry(s, e.geometry, e.stage.featureType)
@@ -53,6 +54,17 @@ func (im *importer) validateEvent(e *eventIn) {
 			im.eventUser(s, e)
 		},
 	)
+}
+
+// singleStatus: from 2.43 on an event of an event program cannot be one that has not taken place, and a server fails where it has no status.
+func (im *importer) singleStatus(s *subject, e *eventIn) {
+	switch {
+	case !im.m.splitEvents() || e.tracker:
+	case e.status == "":
+		im.crash("Cannot invoke \"org.hisp.dhis.event.EventStatus.ordinal()\" because \"status\" is null")
+	case withoutValues[e.status]:
+		s.error("E1318", e.status)
+	}
 }
 
 func (im *importer) eventMandatory(s *subject, e *eventIn) {
@@ -119,7 +131,7 @@ func (im *importer) eventRelations(s *subject, e *eventIn) {
 		program, hasEntity := im.enrollmentOf(e)
 		if e.enrollment == "" {
 			s.error("E1033", e.uid)
-			if im.m <= 40 {
+			if im.m <= 41 {
 				s.error("E1313", e.uid)
 			}
 		} else {
@@ -206,7 +218,7 @@ func (im *importer) eventAccess(s *subject, e *eventIn) {
 	if e.strategy != update || !p.registration {
 		im.capture(s, unit)
 	}
-	if im.m >= 43 && e.strategy == update && e.orgUnit.uid != e.old.OrgUnit {
+	if e.strategy == update && e.orgUnit.uid != e.old.OrgUnit && (im.m.movesInCapture() || !p.registration) {
 		im.capture(s, e.orgUnit)
 	}
 	if p.registration {
@@ -285,23 +297,34 @@ func (im *importer) eventDates(s *subject, e *eventIn) {
 	if im.m.completedOnly() && e.completed != nil && e.status != "COMPLETED" {
 		s.error("E1051", e.uid, e.status)
 	}
-	if im.user.may("F_EDIT_EXPIRED") {
+	im.completionExpired(s, e)
+	im.expired(s, e.uid, e.program, e.occurred, e.scheduled)
+}
+
+// completionExpired reports a completed event that may not be changed any more.
+func (im *importer) completionExpired(s *subject, e *eventIn) {
+	days := e.program.completeExpiry
+	if days <= 0 || im.user.may("F_EDIT_EXPIRED") {
 		return
 	}
-	if days := e.program.completeExpiry; days > 0 && e.status == "COMPLETED" {
-		switch {
-		case e.completed != nil && im.srv.now().After(e.completed.AddDate(0, 0, days)):
-			s.error("E1043", e.uid)
-		case e.completed == nil && im.m <= 41:
-			s.error("E1042", e.uid)
-		}
+	completed := e.completed
+	if e.status != "COMPLETED" {
+		completed = nil
 	}
-	im.expired(s, e.uid, e.program, e.occurred, e.scheduled)
+	if im.m >= 43 && e.old != nil && e.old.Status == "COMPLETED" {
+		completed = e.old.Completed
+	}
+	switch {
+	case completed != nil && im.srv.now().After(completed.AddDate(0, 0, days)):
+		s.error("E1043", e.uid)
+	case completed == nil && e.status == "COMPLETED" && im.m <= 41:
+		s.error("E1042", e.uid)
+	}
 }
 
 // expired reports an event in a period that its program has closed.
 func (im *importer) expired(s *subject, uid string, p *program, occurred, scheduled *time.Time) {
-	if p.expiryPeriodType == "" || p.expiryDays == 0 || im.user.may("F_EDIT_EXPIRED") {
+	if p.expiryPeriodType == "" || p.expiryDays == 0 || im.m.editExpired() && im.user.may("F_EDIT_EXPIRED") {
 		return
 	}
 	date := occurred
@@ -329,11 +352,12 @@ func (im *importer) eventTransition(s *subject, e *eventIn) {
 }
 
 func (im *importer) eventUser(s *subject, e *eventIn) {
-	if !e.hasAssigned {
+	u := e.assignedUser
+	if u == nil || u.uid == "" && u.username == "" {
 		return
 	}
 	if e.assigned == nil {
-		s.error("E1118", e.assignedUID+e.assignedName)
+		s.error("E1118", u.uid+u.username)
 	}
 	if !e.stage.userAssignment {
 		s.warning("E1120", e.stage.uid)

@@ -81,15 +81,15 @@ func (im *importer) validateRepeats() {
 	groups := map[spot][]*eventIn{}
 	var candidates []*eventIn
 	for _, e := range im.b.events {
-		if e.stage == nil || e.stage.repeatable || e.strategy == remove || e.program == nil {
+		if e.stage == nil || e.stage.repeatable || e.strategy == remove {
 			continue
 		}
-		invalid := im.r.isInvalid(eventKind, e.uid)
-		if !invalid && e.program.registration {
+		valid := !im.r.isInvalid(eventKind, e.uid)
+		if valid && im.ofTracker(e.stage) {
 			k := spot{e.stage.uid, e.enrollment}
 			groups[k] = append(groups[k], e)
 		}
-		if !invalid && e.program.registration || im.m.repeatsInvalid() {
+		if valid && im.ofTracker(e.stage) || im.m.repeatsInvalid() {
 			candidates = append(candidates, e)
 		}
 	}
@@ -102,14 +102,23 @@ func (im *importer) validateRepeats() {
 		}
 	}
 	for _, e := range candidates {
-		if e.strategy != create {
-			continue
-		}
-		for _, old := range im.st.eventsOf[e.enrollment] {
-			if !old.Deleted && old.Stage == e.stage.uid && e.enrollment != "" {
-				im.r.about(eventKind, e.uid).error("E1039", e.stage.uid)
-				break
-			}
+		if e.strategy == create && e.enrollment != "" && im.st.holds(e.enrollment, e.stage.uid) {
+			im.r.about(eventKind, e.uid).error("E1039", e.stage.uid)
 		}
 	}
+}
+
+func (im *importer) ofTracker(st *stage) bool {
+	p := im.c.programs[st.program]
+	return p != nil && p.registration
+}
+
+// holds tells whether an enrollment has an event of a stage that was not skipped.
+func (st *store) holds(enrollment, stage string) bool {
+	for _, e := range st.eventsOf[enrollment] {
+		if !e.Deleted && e.Status != "SKIPPED" && e.Stage == stage {
+			return true
+		}
+	}
+	return false
 }

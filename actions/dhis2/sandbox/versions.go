@@ -61,14 +61,27 @@ func (m manners) looseOptions() bool { return m <= 40 }
 // enrollmentDefaultsActive: from 2.41 on an enrollment without a status is active already while it is validated; before only once it is stored.
 func (m manners) enrollmentDefaultsActive() bool { return m >= 41 }
 
-// repeatsInvalid: up to 2.40 an event that is invalid already is still told that its stage does not repeat.
-func (m manners) repeatsInvalid() bool { return m <= 40 }
+// statusRequired: up to 2.42 a server fails inside itself at an event whose status is null.
+func (m manners) statusRequired() bool { return m <= 42 }
+
+// sizesLate: from 2.43 on the objects of a request are counted after what is repeated was left out of it.
+func (m manners) sizesLate() bool { return m >= 43 }
+
+// repeatsInvalid: up to 2.41 an event that is invalid already is still told that its stage does not repeat.
+func (m manners) repeatsInvalid() bool { return m <= 41 }
 
 // splitEvents: from 2.43 on events of tracker programs and single events are different things.
 func (m manners) splitEvents() bool { return m >= 43 }
 
-// oneValueTypeCheck: from 2.43 on one check of the value type covers references (org units, users) too, beside the check of options.
-func (m manners) oneValueTypeCheck() bool { return m >= 43 }
+// oneValueTypeCheck: in 2.41 and from 2.43 on one check of the value type covers references (org units, users, files) too, beside the check of
+// options.
+func (m manners) oneValueTypeCheck() bool { return m == 41 || m >= 43 }
+
+// editExpired: only 2.42 holds a closed period against those who may edit what has expired.
+func (m manners) editExpired() bool { return m != 42 }
+
+// movesInCapture: to move an enrollment or an event to another org unit the user must capture there; 2.42 and what is before 2.41 do not ask.
+func (m manners) movesInCapture() bool { return m == 41 || m >= 43 }
 
 // programRequired: from 2.43 on lists of events and enrollments must name their program.
 func (m manners) programRequired() bool { return m >= 43 }
