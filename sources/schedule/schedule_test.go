@@ -32,6 +32,8 @@ func TestCheck(t *testing.T) {
 		`{cron: "@daily", dhis2: {path: tracker/events, params: {program: abc, updatedAfter: "{last}"}}}`:                                                           nil,
 		`{cron: "@daily", folder: drop, glob: "*.csv"}`:                                                                                                             nil,
 		`{cron: "0 3 * *", folder: drop}`:                                                  {`1:9 cron: "0 3 * *" is no cron expression`},
+		`{cron: "TZ=UTC", folder: drop}`:                                                   {`1:9 cron: "TZ=UTC" is no cron expression`},
+		`{cron: "CRON_TZ=", folder: drop}`:                                                 {`1:9 cron: "CRON_TZ=" is no cron expression`},
 		`{cron: "0 0 30 2 *", folder: drop}`:                                               {`1:9 cron: "0 0 30 2 *" names a day that never comes`},
 		`{every: 1h}`:                                                                      {"0:0 missing-key: schedule needs something to read"},
 		`{folder: drop}`:                                                                   {"0:0 missing-key: schedule needs cron or every"},
@@ -318,6 +320,37 @@ func TestSample(t *testing.T) {
 			t.Errorf("%s: %v, %v", text, got, err)
 		}
 	}
+}
+
+// TestDayOfMonthOrWeek keeps crontab's rule for two kinds of days: either will do.
+func TestDayOfMonthOrWeek(t *testing.T) {
+	s, err := cronOf("0 0 15 * 1", time.UTC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 8, 8, 0, 0, 0, 0, time.UTC) // a Saturday
+	for _, want := range []string{"2026-08-10", "2026-08-15", "2026-08-17"} {
+		if at = s.Next(at); at.Format(time.DateOnly) != want {
+			t.Errorf("came on %s, not %s", at.Format(time.DateOnly), want)
+		}
+	}
+}
+
+// FuzzCron has no text end the process, and each schedule have a next time or none.
+func FuzzCron(f *testing.F) {
+	for _, s := range []string{"0 3 * * 1", "@daily", "TZ=UTC", "TZ=UTC ", "CRON_TZ=", "@every 1h", "@every -1s", "*/0 * * * *", "60 * * * *", "5-1 * * * *", "\x00", "* * * * 7", "H H * * *"} {
+		f.Add(s)
+	}
+	now := time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
+	f.Fuzz(func(t *testing.T, spec string) {
+		s, err := cronOf(spec, time.UTC)
+		if err != nil {
+			return
+		}
+		if next := s.Next(now); !next.IsZero() && next.Before(now) {
+			t.Errorf("%q came at %s", spec, next)
+		}
+	})
 }
 
 func FuzzListOf(f *testing.F) {

@@ -1,11 +1,12 @@
 package schedule
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
-	"github.com/robfig/cron/v3"
+	"github.com/netresearch/go-cron"
 
 	"github.com/culvert/culvert/sources/settings"
 )
@@ -16,7 +17,36 @@ type interval time.Duration
 // Next gives the time of the run after one.
 func (i interval) Next(t time.Time) time.Time { return t.Add(time.Duration(i)) }
 
-var fields = cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor)
+// fields are the five of crontab(5). As there, a day of the month and a day of the week are alternatives.
+const fields = cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor | cron.DowOrDom
+
+// longestCron bounds a cron expression; the longest that says something is a list of all minutes.
+const longestCron = 500
+
+// cronOf reads a cron expression, whose times are those of zone.
+func cronOf(spec string, zone *time.Location) (cron.Schedule, error) {
+	if strings.Contains(spec, "TZ=") {
+		return nil, errors.New("the zone goes into time_zone:")
+	}
+	if len(spec) > longestCron {
+		return nil, fmt.Errorf("it is longer than %d letters", longestCron)
+	}
+	parser, err := cron.TryNewParser(fields)
+	if err != nil {
+		return nil, fmt.Errorf("make a parser: %w", err)
+	}
+	s, err := parser.Parse(spec)
+	if err != nil {
+		return nil, err
+	}
+	switch s := s.(type) {
+	case *cron.SpecSchedule:
+		s.Location = zone
+	case cron.ConstantDelaySchedule:
+		return interval(s.Delay), nil
+	}
+	return s, nil
+}
 
 func times(c settings.Reader, zone *time.Location) cron.Schedule {
 	if name := c.Text("time_zone"); name != "" {
@@ -38,16 +68,10 @@ func times(c settings.Reader, zone *time.Location) cron.Schedule {
 			return interval(d)
 		}
 	case spec != "":
-		s, err := fields.Parse(spec)
-		if err != nil || strings.Contains(spec, "TZ=") {
+		s, err := cronOf(spec, zone)
+		if err != nil {
 			c.Wrong(c.Config.Get("cron"), "cron", fmt.Sprintf("%q is no cron expression", spec), `write minute, hour, day of month, month, day of week, such as "0 3 * * 1" for Mondays at three; the zone goes into time_zone:`)
 			return nil
-		}
-		switch s := s.(type) {
-		case *cron.SpecSchedule:
-			s.Location = zone
-		case cron.ConstantDelaySchedule:
-			return interval(s.Delay)
 		}
 		if s.Next(time.Now()).IsZero() {
 			c.Wrong(c.Config.Get("cron"), "cron", fmt.Sprintf("%q names a day that never comes", spec), "check day and month")
