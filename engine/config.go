@@ -36,6 +36,7 @@ type Limits struct {
 	Backlog    int64         // accepted records that may wait before intake answers busy; 0: no limit
 	Accepting  int           // batches that may be accepted at the same time
 	Drain      time.Duration // how long a stop waits for what is under way
+	Abandon    time.Duration // how long a stop waits after that for what was told to end
 	Retry      delivery.Backoff
 	Parent     delivery.Backoff // of records that wait for an object that is not there yet
 	ParentFor  int              // tries for a parent before a person must act
@@ -105,6 +106,7 @@ func (l *Limits) prepare() {
 	number(&l.ParentFor, 60) // with Parent below: about a week
 	number(&l.RetryFor, 500) // with Retry below: about three weeks
 	duration(&l.Drain, 30*time.Second)
+	duration(&l.Abandon, 15*time.Second)
 	backoff(&l.Retry, 2*time.Second, time.Hour)
 	backoff(&l.Parent, 5*time.Second, 4*time.Hour)
 	backoff(&l.Away, time.Second, 2*time.Minute)

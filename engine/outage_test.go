@@ -205,6 +205,34 @@ func TestStopsThoughTheServerHangs(t *testing.T) {
 	}
 }
 
+// TestStopsThoughSomethingNeverEnds ends a run in bounded time though a request does not even end when it is told to.
+func TestStopsThoughSomethingNeverEnds(t *testing.T) {
+	w := newWorld(t, testProgram(t, "visits"))
+	deaf := &deafTarget{began: make(chan struct{}, 8), ended: make(chan struct{})}
+	t.Cleanup(func() { close(deaf.ended) })
+	w.config.Servers = map[string]Server{"national": {Target: deaf}}
+	w.config.Limits.Drain, w.config.Limits.Abandon = 10*time.Millisecond, 10*time.Millisecond
+	w.run()
+	w.accept(item("visits", "a", "p", 1))
+	w.until("a request is under way", func() bool { return len(deaf.began) > 0 })
+	w.stop()
+	if s := w.states(); s[journal.Pending] != 1 {
+		t.Errorf("states: %v", s)
+	}
+}
+
+type deafTarget struct{ began, ended chan struct{} }
+
+func (d *deafTarget) Deliver(_ context.Context, plans []actions.Plan) []actions.Result {
+	d.began <- struct{}{}
+	<-d.ended
+	return allAway(len(plans), context.Canceled)
+}
+
+func (d *deafTarget) Rehearse(context.Context, []actions.Plan) []actions.Result { return nil }
+
+func (d *deafTarget) Probe(context.Context) error { return nil }
+
 type hangingTarget struct{ began chan struct{} }
 
 func (h *hangingTarget) Deliver(ctx context.Context, plans []actions.Plan) []actions.Result {

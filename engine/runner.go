@@ -149,9 +149,15 @@ func (r *Runner) drain(under *sync.WaitGroup) bool {
 	case <-timer.C:
 		r.log.Warn("stopping without waiting longer for the servers; what was under way is sent again at the next start", "waited", r.limits.Drain)
 		r.stop()
-		<-done
-		return false
 	}
+	hard := time.NewTimer(r.limits.Abandon)
+	defer hard.Stop()
+	select {
+	case <-done:
+	case <-hard.C:
+		r.log.Error("something does not end; it is left behind, and what it held is sent again at the next start", "waited", r.limits.Abandon)
+	}
+	return false
 }
 
 // release gives back claims and keys, so that another runner need not wait for the lease to end.

@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs every command as a user does. `example NAME` lays an example project down in the working folder, `sandbox [VERSION]` starts a DHIS2
 // look-alike with the metadata of Tamala and sets the variables that the example takes its server from, `eventually COMMAND` tries until it succeeds,
-// `start run` and `stop run` run the project in the background, `logged TEXT` looks into what it logged, `post PATH FILE [STATUS]` posts as CommCare does,
+// `start run` and `stop run` run the project in the background, `hangup` has it read again, `logged TEXT` looks into what it logged, `post PATH FILE [STATUS]` posts as CommCare does,
 // `delivered N` wants so many delivered records.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -45,6 +45,7 @@ func TestScripts(t *testing.T) {
 			"start":          startCommand,
 			"stop":           stopCommand,
 			"crash":          crashCommand,
+			"hangup":         hangupCommand,
 			"logged":         loggedCommand,
 			"get":            getCommand,
 			"post":           postCommand(true),
@@ -99,10 +100,11 @@ func sandboxCommand(ts *testscript.TestScript, _ bool, args []string) {
 const eventuallyLimit = 30 * time.Second
 
 func eventuallyCommand(ts *testscript.TestScript, neg bool, args []string) {
-	commands := map[string]func(*testscript.TestScript, []string) error{"get": get, "delivered": delivered, "failed": failed, "logged": logged}
+	commands := map[string]func(*testscript.TestScript, []string) error{"get": get, "delivered": delivered, "failed": failed, "logged": logged,
+		"post": func(ts *testscript.TestScript, args []string) error { return postFile(ts, args, true) }}
 	do, ok := commands[args[0]]
 	if !ok || neg {
-		ts.Fatalf("usage: eventually get|delivered|failed|logged ...")
+		ts.Fatalf("usage: eventually get|post|delivered|failed|logged ...")
 	}
 	deadline := time.Now().Add(eventuallyLimit)
 	for {

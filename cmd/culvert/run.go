@@ -17,12 +17,15 @@ func (a *app) runCommand() *cobra.Command {
 		Short: "Take records and send them, until told to stop",
 		Long: `Run the project: listen for webhooks, watch folders, and send what arrives to DHIS2. Rules that change are live within a second; a broken one is
 refused, with its findings in the log, and its last good version keeps running. The console is at the address of listen:, /health and /metrics beside it.
-SIGTERM or Ctrl-C ends it when what is under way is done; a second one ends it at once, and loses nothing either.`,
+SIGHUP has everything read again. SIGTERM or Ctrl-C ends it when what is under way is done; a second one ends it at once, and loses nothing either.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			log := a.logger()
+			reload := make(chan os.Signal, 1)
+			signal.Notify(reload, syscall.SIGHUP)
+			defer signal.Stop(reload)
 			s, err := service.Open(c.Context(), service.Options{
-				Dir: a.dir, Loader: a.loader, Log: log, Version: version,
+				Dir: a.dir, Loader: a.loader, Log: log, Version: version, Reload: reload,
 				Ready: func(addr string) { log.Info("taking records", "address", "http://"+addr) },
 			})
 			if err != nil {

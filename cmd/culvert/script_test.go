@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -68,6 +69,15 @@ func stopCommand(ts *testscript.TestScript, _ bool, _ []string) {
 	}
 }
 
+// hangupCommand sends the run the signal that has it read its project again.
+func hangupCommand(ts *testscript.TestScript, _ bool, _ []string) {
+	c, ok := running.Load(ts)
+	if !ok {
+		ts.Fatalf("nothing was started")
+	}
+	ts.Check(c.(*exec.Cmd).Process.Signal(syscall.SIGHUP))
+}
+
 // crashCommand ends the run as a power cut does.
 func crashCommand(ts *testscript.TestScript, _ bool, _ []string) {
 	c, ok := running.LoadAndDelete(ts)
@@ -104,17 +114,19 @@ func get(ts *testscript.TestScript, args []string) error {
 
 // postCommand posts a file and wants an answer whose status begins with the digits given, 2 when none are.
 func postCommand(known bool) func(*testscript.TestScript, bool, []string) {
-	return func(ts *testscript.TestScript, _ bool, args []string) {
-		want := "2"
-		if len(args) > 2 {
-			want = args[2]
-		}
-		status, text, err := request(ts, http.MethodPost, args[0], []byte(ts.ReadFile(args[1])), known)
-		ts.Check(err)
-		if !strings.HasPrefix(strconv.Itoa(status), want) || status == http.StatusNoContent {
-			ts.Fatalf("answer %d %s, want %s", status, text, want)
-		}
+	return func(ts *testscript.TestScript, _ bool, args []string) { ts.Check(postFile(ts, args, known)) }
+}
+
+func postFile(ts *testscript.TestScript, args []string, known bool) error {
+	want := "2"
+	if len(args) > 2 {
+		want = args[2]
 	}
+	status, text, err := request(ts, http.MethodPost, args[0], []byte(ts.ReadFile(args[1])), known)
+	if err == nil && (!strings.HasPrefix(strconv.Itoa(status), want) || status == http.StatusNoContent) {
+		err = fmt.Errorf("answer %d %s, want %s", status, text, want)
+	}
+	return err
 }
 
 func request(ts *testscript.TestScript, method, path string, body []byte, known bool) (int, string, error) {

@@ -13,7 +13,7 @@ import (
 
 func (a *app) validateCommand() *cobra.Command {
 	var format, output, failOn string
-	var fixNames bool
+	var fixNames, env bool
 	c := &cobra.Command{
 		Use:   "validate [RULE FILE...]",
 		Short: "Check every rule against the synced metadata, without network",
@@ -44,6 +44,10 @@ Findings print as file:line:col: error: what is wrong [code]. Exit code 1 when t
 					return err
 				}
 			}
+			if env {
+				p.CheckEnvironment(a.loader.Sources)
+				p.CheckOwnEnvironment()
+			}
 			findings, err := only(p, args)
 			if err != nil {
 				return err
@@ -57,6 +61,7 @@ Findings print as file:line:col: error: what is wrong [code]. Exit code 1 when t
 			return nil
 		},
 	}
+	c.Flags().BoolVar(&env, "env", false, "also say which variables and files of secrets this machine lacks")
 	c.Flags().StringVar(&format, "format", "text", "text, json, github, sarif or junit")
 	c.Flags().StringVarP(&output, "output", "o", "", "write to a file instead of stdout")
 	c.Flags().StringVar(&failOn, "fail-on", "error", "error or warning: what makes the exit code 1")

@@ -2,6 +2,7 @@ package project
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -58,7 +59,7 @@ type Loader struct {
 }
 
 type cached struct {
-	stamp time.Time
+	stamp [sha256.Size]byte
 	index *metadata.Index
 }
 
@@ -101,14 +102,18 @@ func (p *Project) readPlaces() {
 func (l *Loader) snapshots(p *Project) error {
 	for _, s := range p.Config.Servers {
 		dir := filepath.Join(p.Dir, MetadataDir, s.Name)
-		info, err := os.Stat(filepath.Join(dir, "server.json"))
+		_, err := os.Stat(filepath.Join(dir, "server.json"))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
 			return fmt.Errorf("read the snapshot of server %s: %w", s.Name, err)
 		}
-		index, err := l.index(dir, info.ModTime())
+		stamp, err := Fingerprint(dir, nil)
+		if err != nil {
+			return fmt.Errorf("read the snapshot of server %s: %w", s.Name, err)
+		}
+		index, err := l.index(dir, stamp)
 		if err != nil {
 			return err
 		}
@@ -117,10 +122,10 @@ func (l *Loader) snapshots(p *Project) error {
 	return nil
 }
 
-func (l *Loader) index(dir string, stamp time.Time) (*metadata.Index, error) {
+func (l *Loader) index(dir string, stamp [sha256.Size]byte) (*metadata.Index, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if c, ok := l.indexes[dir]; ok && c.stamp.Equal(stamp) {
+	if c, ok := l.indexes[dir]; ok && c.stamp == stamp {
 		return c.index, nil
 	}
 	snapshot, err := metadata.Read(dir)
@@ -141,7 +146,13 @@ func (l *Loader) rules(ctx context.Context, p *Project) error {
 	if err != nil {
 		return err
 	}
-	p.Checked = len(paths)
+	if p.Checked = len(paths); p.Checked == 0 {
+		start := diag.Position{Line: 1, Column: 1}
+		p.Findings.Add(diag.Diagnostic{
+			Severity: diag.Warning, Code: "no-rules", Message: "the project has no rules: nothing is taken and nothing is sent", Place: diag.Place{File: ConfigFile, Range: diag.Range{Start: start, End: start}},
+			Hint: "put rule files, whose names end in .yaml, into " + RulesDir + "/, or run `culvert new`",
+		})
+	}
 	defaults := l.defaultsFiles(p)
 	loaded := make([]*Rule, len(paths))
 	texts := make([][]byte, len(paths))
@@ -178,7 +189,7 @@ func (l *Loader) rules(ctx context.Context, p *Project) error {
 	for _, r := range p.Rules {
 		plain = append(plain, r.Rule)
 	}
-	for _, d := range rules.CheckProject(plain) {
+	for _, d := range checkTogether(plain) {
 		p.Findings.Add(d)
 		for _, r := range p.Rules {
 			if r.Path == d.Place.File {
@@ -187,6 +198,18 @@ func (l *Loader) rules(ctx context.Context, p *Project) error {
 		}
 	}
 	return nil
+}
+
+// checkTogether checks rules against each other. A mistake of ours in it is a warning: every rule has been checked by itself.
+func checkTogether(plain []*rules.Rule) (found diag.List) {
+	defer func() {
+		if failure := recover(); failure != nil {
+			d := internalError(ConfigFile, failure)
+			d.Severity, d.Message = diag.Warning, fmt.Sprintf("Culvert itself failed when it checked the rules against each other: %v", failure)
+			found = diag.List{d}
+		}
+	}()
+	return rules.CheckProject(plain)
 }
 
 // kinds makes the action kinds of every server, by its name.
@@ -209,25 +232,45 @@ func (l *Loader) now() func() time.Time {
 	return time.Now
 }
 
-func (l *Loader) rule(p *Project, file string, defaults []*yamlnode.Document, kinds map[string]map[string]actions.Kind) (*Rule, []byte, error) {
-	text, err := readFile(p.Dir, file)
-	if err != nil {
+func (l *Loader) rule(p *Project, file string, defaults []*yamlnode.Document, kinds map[string]map[string]actions.Kind) (out *Rule, text []byte, err error) {
+	if text, err = readFile(p.Dir, file); err != nil {
 		return nil, nil, err
 	}
+	out = &Rule{}
+	defer func() {
+		if failure := recover(); failure != nil { // a mistake of ours that one rule meets must not end what runs the others
+			out.Findings.Add(internalError(file, failure))
+		}
+	}()
+	l.load(p, out, file, text, defaults, kinds)
+	return out, text, nil
+}
+
+func internalError(file string, failure any) diag.Diagnostic {
+	start := diag.Position{Line: 1, Column: 1}
+	return diag.Diagnostic{
+		Code: "internal-error", Message: fmt.Sprintf("Culvert itself failed on this rule: %v", failure), Place: diag.Place{File: file, Range: diag.Range{Start: start, End: start}},
+		Hint: "take out what was changed last in the rule, and report it to Culvert's developers with the rule file; the other rules run",
+	}
+}
+
+// load compiles a rule file into out.
+func (l *Loader) load(p *Project, out *Rule, file string, text []byte, defaults []*yamlnode.Document, kinds map[string]map[string]actions.Kind) {
 	env := l.environment(p, file, defaults)
 	server := p.Config.ServerNamed(rules.ServerOf(text, env.Defaults...))
 	if server != nil && p.Indexes[server.Name] != nil {
 		env.Directory = p.Indexes[server.Name].Directory()
 	}
 	r, findings := rules.Load(file, text, env)
-	out := &Rule{Rule: r}
+	out.Rule = r
+	defer func() {
+		out.Findings = findings.List
+		out.Findings.Sort()
+	}()
 	if r != nil {
 		l.compile(p, out, server, kinds)
 		r.Finish()
 	}
-	out.Findings = findings.List
-	out.Findings.Sort()
-	return out, text, nil
 }
 
 // compile has the action kinds and the trigger's kind make sense of their parts of a rule.
@@ -340,8 +383,8 @@ func (l *Loader) Decode(t *rules.Trigger, file string, text []byte) ([]any, erro
 func (l *Loader) defaultsFiles(p *Project) []*yamlnode.Document {
 	var docs []*yamlnode.Document
 	root := filepath.Join(p.Dir, RulesDir)
-	_ = filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || d.Name() != "_defaults.yaml" {
+	_ = Walk(root, func(file string, d fs.DirEntry) error { // a folder that cannot be read is an error of the rules in it
+		if d.IsDir() || d.Name() != "_defaults.yaml" {
 			return nil
 		}
 		rel, err := filepath.Rel(p.Dir, file)

@@ -20,13 +20,10 @@ func RuleFiles(dir string) ([]string, error) {
 		return nil, fmt.Errorf("the project has no folder %s/ with rule files: make one, or run `culvert new`: %w", RulesDir, err)
 	}
 	var files []string
-	err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		name := d.Name()
+	err := Walk(root, func(file string, d fs.DirEntry) error {
+		name := filepath.Base(file)
 		if d.IsDir() && strings.HasPrefix(name, ".") {
-			return filepath.SkipDir
+			return fs.SkipDir
 		}
 		if d.IsDir() || strings.HasPrefix(name, "_") || strings.HasPrefix(name, ".") || !strings.HasSuffix(name, ".yaml") && !strings.HasSuffix(name, ".yml") {
 			return nil

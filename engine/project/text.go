@@ -83,3 +83,50 @@ func (t Text) LogValue() slog.Value { return slog.StringValue(t.String()) }
 func (c *Config) Secret(text string) (string, error) {
 	return Text{raw: text, key: "a webhook's auth"}.Resolve()
 }
+
+// SecretFiles tells which version of the files lies there that values of culvert.yaml are kept in: other bytes tell that one was written anew, or went.
+func (c *Config) SecretFiles() []byte {
+	var out []byte
+	for _, t := range c.texts() {
+		if t.file == "" {
+			continue
+		}
+		path := t.file
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(t.dir, path)
+		}
+		info, err := os.Stat(path)
+		if err != nil {
+			out = fmt.Appendf(out, "%s\x00gone\x00", path)
+			continue
+		}
+		out = fmt.Appendf(out, "%s\x00%d\x00%d\x00%s\x00", path, info.Size(), info.ModTime().UnixNano(), changed(info))
+	}
+	return out
+}
+
+// texts lists all values that may come from the environment or from files.
+func (c *Config) texts() []Text {
+	out := []Text{c.Store, c.Listen}
+	if c.Encryption != nil {
+		out = append(out, *c.Encryption)
+	}
+	for _, a := range []*Auth{c.WebhookAuth, c.Console} {
+		if a != nil {
+			out = append(out, a.texts()...)
+		}
+	}
+	for i := range c.Servers {
+		out = append(out, c.Servers[i].texts()...)
+	}
+	for i := range c.Connections {
+		out = append(out, c.Connections[i].texts()...)
+	}
+	return out
+}
+
+func (s *Server) texts() []Text {
+	return []Text{s.URL, s.Proxy, s.Username, s.Password, s.Token, s.Bearer}
+}
+
+func (c *Connection) texts() []Text { return []Text{c.URL, c.Username, c.Password, c.APIKey} }

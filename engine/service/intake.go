@@ -2,7 +2,9 @@ package service
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 
 	"github.com/culvert/culvert/engine"
 	"github.com/culvert/culvert/engine/project"
@@ -18,19 +20,20 @@ func (s *Service) program(p *project.Project) (*engine.Program, []webhook.Route,
 	if err != nil {
 		return nil, nil, fmt.Errorf("find the project's folder: %w", err)
 	}
-	fallback, err := webhookAuth(p.Config.WebhookAuth)
-	if err != nil {
-		return nil, nil, err
-	}
+	fallback, fallbackErr := webhookAuth(p.Config.WebhookAuth)
 	var routes []webhook.Route
 	var watched []files.WatchedRule
-	for name, flow := range program.Rules {
-		t := &flow.Rule.Trigger
+	for _, name := range slices.Sorted(maps.Keys(program.Rules)) {
+		t := &program.Rules[name].Rule.Trigger
 		switch t.Kind {
 		case webhook.Kind{}.Name():
 			r, err := webhook.RouteOf(name, t, fallback, p.Config.Secret)
-			if err != nil {
-				return nil, nil, err
+			if r.Inherits && err == nil {
+				err = fallbackErr
+			}
+			if err != nil { // nobody can be told from anybody else: callers are asked to come again
+				s.o.Log.Error("a webhook cannot tell who calls; its path answers 503", "rule", name, "path", r.Path, "error", err)
+				r.Closed = true
 			}
 			if r.Path != "" {
 				routes = append(routes, r)

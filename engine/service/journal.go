@@ -9,7 +9,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
+	"github.com/culvert/culvert/engine/delivery"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/journal/open"
 	"github.com/culvert/culvert/engine/project"
@@ -41,6 +43,28 @@ func OpenJournal(ctx context.Context, c *project.Config, dir string, log *slog.L
 		return nil, errors.Join(err, j.Close())
 	}
 	return j, nil
+}
+
+// storeBackoff is how long to wait for a database that is away at the start: a machine that starts both may start it later.
+var storeBackoff = delivery.Backoff{Base: time.Second, Cap: 30 * time.Second}
+
+// awaitJournal opens the journal, and waits for a database that is away for as long as ctx goes on.
+func awaitJournal(ctx context.Context, c *project.Config, dir string, log *slog.Logger) (journal.Journal, error) {
+	for tries := 1; ; tries++ {
+		j, err := OpenJournal(ctx, c, dir, log)
+		var away *journal.ErrUnavailable
+		dsn, _ := c.Store.Resolve() // OpenJournal has said what is wrong with it
+		if err == nil || !errors.As(err, &away) || strings.HasPrefix(dsn, "sqlite:") {
+			return j, err
+		}
+		wait := storeBackoff.Wait(tries, nil)
+		log.Error("the journal's database is away; waiting for it, nothing is taken meanwhile", "error", err, "next_try", wait.Round(time.Second))
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(wait):
+		}
+	}
 }
 
 func openStore(ctx context.Context, dsn, dir string, o journal.Options) (journal.Journal, error) {

@@ -4,9 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -25,11 +23,12 @@ const (
 )
 
 type reloadState struct {
-	mu    sync.Mutex
-	stamp [sha256.Size]byte
+	mu      sync.Mutex
+	stamp   [sha256.Size]byte
+	refused string // why the project as it lies there is not live; empty: it is
 }
 
-// watch reads the project again whenever its files change.
+// watch reads the project again whenever its files change, or when it is told to.
 func (s *Service) watch(ctx context.Context) error {
 	w, err := changes.Watch()
 	if err != nil {
@@ -37,9 +36,6 @@ func (s *Service) watch(ctx context.Context) error {
 	}
 	defer w.Close()
 	s.follow(w)
-	s.reload.mu.Lock()
-	s.reload.stamp = s.fingerprint()
-	s.reload.mu.Unlock()
 	tick := time.NewTicker(rescan)
 	defer tick.Stop()
 	var quiet <-chan time.Time
@@ -50,6 +46,9 @@ func (s *Service) watch(ctx context.Context) error {
 		case <-w.Happened():
 			quiet = time.After(settle)
 			continue
+		case <-s.o.Reload:
+			s.o.Log.Info("told to read the project again")
+			s.forgetStamp()
 		case <-quiet:
 			quiet = nil
 		case <-tick.C:
@@ -59,78 +58,91 @@ func (s *Service) watch(ctx context.Context) error {
 	}
 }
 
+// forgetStamp has the project read again though nothing seems to have changed.
+func (s *Service) forgetStamp() {
+	s.reload.mu.Lock()
+	defer s.reload.mu.Unlock()
+	s.reload.stamp = [sha256.Size]byte{}
+}
+
 // follow watches every folder of the project that holds something rules depend on.
 func (s *Service) follow(w *changes.Watcher) {
-	_ = s.walk(func(path string, d fs.DirEntry) {
-		if d.IsDir() {
-			_ = w.Add(path) // what cannot be watched is found by looking
+	// What cannot be watched is found by looking.
+	_ = project.Walk(s.o.Dir, func(path string, d fs.DirEntry) error {
+		if !d.IsDir() {
+			return nil
 		}
+		if s.unwatched(path, d) {
+			return fs.SkipDir
+		}
+		_ = w.Add(path)
+		return nil
 	})
 }
 
-// walk visits what rules depend on: culvert.yaml, and the folders beside it but for state, hidden ones, and those where files are dropped.
-func (s *Service) walk(visit func(string, fs.DirEntry)) error {
-	state := s.current.Load().Config.StateDir
-	return filepath.WalkDir(s.o.Dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return nil // gone while walking
-		}
-		rel, _ := filepath.Rel(s.o.Dir, path)
-		top, _, _ := strings.Cut(filepath.ToSlash(rel), "/")
-		switch {
-		case rel == ".":
-		case top == filepath.ToSlash(filepath.Clean(state)), strings.HasPrefix(top, ".") && top != ".":
-			if d.IsDir() {
-				return filepath.SkipDir
-			}
-			return nil
-		case d.IsDir() && !watched[top]:
-			return filepath.SkipDir
-		case !d.IsDir() && rel == top && rel != project.ConfigFile:
-			return nil // what else lies beside culvert.yaml is no business of the rules
-		}
-		visit(path, d)
-		return nil
-	})
+// unwatched tells what no rule depends on: all but culvert.yaml, and of the folders beside it state, hidden ones, and those where files are dropped.
+func (s *Service) unwatched(path string, d fs.DirEntry) bool {
+	rel, _ := filepath.Rel(s.o.Dir, path)
+	top, _, _ := strings.Cut(filepath.ToSlash(rel), "/")
+	state := filepath.ToSlash(filepath.Clean(s.current.Load().Config.StateDir))
+	switch {
+	case rel == ".":
+		return false
+	case top == state, strings.HasPrefix(top, "."):
+		return true
+	case d.IsDir():
+		return !watched[top]
+	}
+	return rel == top && rel != project.ConfigFile // what else lies beside culvert.yaml is no business of the rules
 }
 
 // watched are the folders that rules read from.
 var watched = map[string]bool{project.RulesDir: true, "maps": true, "tables": true, "samples": true, project.MetadataDir: true}
 
-// fingerprint tells whether anything that rules depend on has changed.
-func (s *Service) fingerprint() [sha256.Size]byte {
+// fingerprint tells whether anything that rules depend on has changed, secrets that culvert.yaml keeps in files included.
+func (s *Service) fingerprint() ([sha256.Size]byte, error) {
+	sum, err := project.Fingerprint(s.o.Dir, s.unwatched)
+	if err != nil {
+		return sum, err
+	}
 	h := sha256.New()
-	_ = s.walk(func(path string, d fs.DirEntry) {
-		info, err := d.Info()
-		if err != nil || d.IsDir() {
-			return
-		}
-		fmt.Fprintf(h, "%s\x00%d\x00%d\x00", path, info.Size(), info.ModTime().UnixNano())
-		if target, err := os.Readlink(path); err == nil {
-			fmt.Fprintf(h, "%s\x00", target)
-		}
-	})
-	return [sha256.Size]byte(h.Sum(nil))
+	h.Write(sum[:])
+	h.Write(s.current.Load().Config.SecretFiles())
+	return [sha256.Size]byte(h.Sum(nil)), nil
 }
 
-// Reload reads the project again if it has changed, and puts its rules to work. A rule that is broken now is refused with its findings in the
-// log, and its last good version keeps running.
+// checkoutLimit bounds how long a checkout of git is waited for: one that was killed leaves its lock behind.
+const checkoutLimit = time.Minute
+
+// Reload reads the project again if it has changed, and puts its rules to work. A rule that is broken now is refused with its findings in the log, and its
+// last good version keeps running. A project that cannot be read, or that changes while it is read, is read again at the next look.
 func (s *Service) Reload(ctx context.Context) {
 	s.reload.mu.Lock()
 	defer s.reload.mu.Unlock()
-	stamp := s.fingerprint()
-	if stamp == s.reload.stamp {
+	stamp, err := s.fingerprint()
+	if err == nil && stamp == s.reload.stamp || project.CheckingOut(s.o.Dir, checkoutLimit) {
 		return
 	}
-	if err := s.reloadNow(ctx); err != nil {
-		if ctx.Err() == nil {
-			s.o.Log.Error("the project cannot be read; the last good version keeps running", "error", err)
-		}
+	if err == nil {
+		err = s.reloadNow(ctx, stamp)
 	}
-	s.reload.stamp = stamp
+	switch {
+	case errors.Is(err, errUnsettled) || ctx.Err() != nil:
+	case err != nil:
+		if s.reload.refused != err.Error() {
+			s.o.Log.Error("the project cannot be read; the last good version keeps running, and it is tried again", "error", err)
+		}
+		s.reload.refused = err.Error()
+	default:
+		s.reload.stamp, s.reload.refused = stamp, ""
+	}
 }
 
-func (s *Service) reloadNow(ctx context.Context) error {
+// errUnsettled says that files changed while they were read.
+var errUnsettled = errors.New("the project changed while it was read")
+
+// reloadNow does all that can fail, and then puts the fresh project in the place of the running one.
+func (s *Service) reloadNow(ctx context.Context, stamp [sha256.Size]byte) error {
 	fresh, err := s.o.Loader.Load(ctx, s.o.Dir)
 	if err != nil {
 		return err
@@ -140,19 +152,23 @@ func (s *Service) reloadNow(ctx context.Context) error {
 			return errors.New(d.String())
 		}
 	}
+	fresh.CheckEnvironment(s.o.Loader.Sources)
 	before := s.current.Load()
-	s.logFindings(fresh, "rule has mistakes; its last good version keeps running")
 	s.keepGood(before, fresh)
+	program, routes, err := s.program(fresh)
+	if err != nil {
+		return err
+	}
+	if now, err := s.fingerprint(); err != nil || now != stamp {
+		return errUnsettled
+	}
+	s.logFindings(fresh, "rule has mistakes; its last good version keeps running")
 	for name, index := range fresh.Indexes {
 		if p, ok := s.indexes[name]; ok {
 			p.Store(index)
 		}
 	}
 	s.current.Store(fresh)
-	program, routes, err := s.program(fresh)
-	if err != nil {
-		return err
-	}
 	s.runner.Swap(program)
 	s.webhooks.Replace(routes)
 	s.o.Log.Info("rules are live", "rules", len(fresh.Rules))

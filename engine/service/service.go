@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -37,6 +38,8 @@ type Options struct {
 	Alone bool
 	// Limits bound the engine; zero fields get defaults, and Backlog is the project's.
 	Limits engine.Limits
+	// Reload receives when the project is to be read again though nothing seems to have changed; nil: never.
+	Reload <-chan os.Signal
 	// Ready is told the address of the web server once records are taken; nil: nobody is told.
 	Ready func(addr string)
 }
@@ -58,19 +61,13 @@ type Service struct {
 // Open reads the project and makes everything ready, without taking or sending anything. Mistakes in culvert.yaml are an error; mistakes in rules are
 // not: those rules are held and the others run.
 func Open(ctx context.Context, o Options) (_ *Service, err error) {
-	p, err := o.Loader.Load(ctx, o.Dir)
+	s := &Service{o: o, clients: map[string]*client.Client{}, indexes: map[string]*atomic.Pointer[metadata.Index]{}, registry: prometheus.NewRegistry()}
+	p, err := s.load(ctx)
 	if err != nil {
 		return nil, err
 	}
-	for _, d := range p.Findings {
-		if d.Place.File == project.ConfigFile && d.Severity == diag.Error {
-			return nil, fmt.Errorf("%s", d.String())
-		}
-	}
-	s := &Service{o: o, clients: map[string]*client.Client{}, indexes: map[string]*atomic.Pointer[metadata.Index]{}, registry: prometheus.NewRegistry()}
 	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	s.current.Store(p)
-	if s.journal, err = OpenJournal(ctx, p.Config, o.Dir, o.Log); err != nil {
+	if s.journal, err = awaitJournal(ctx, p.Config, o.Dir, o.Log); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -120,33 +117,73 @@ func Open(ctx context.Context, o Options) (_ *Service, err error) {
 	return s, nil
 }
 
-// servers makes the targets of a project.
+// load reads the project for the first time, and notes which version of its files that was.
+func (s *Service) load(ctx context.Context) (*project.Project, error) {
+	config, _, _, err := project.ReadConfig(s.o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	s.current.Store(&project.Project{Dir: s.o.Dir, Config: config})
+	stamp, err := s.fingerprint()
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.o.Loader.Load(ctx, s.o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range p.Findings {
+		if d.Place.File == project.ConfigFile && d.Severity == diag.Error {
+			return nil, errors.New(d.String())
+		}
+	}
+	p.CheckEnvironment(s.o.Loader.Sources)
+	s.current.Store(p)
+	s.reload.stamp = stamp
+	return p, nil
+}
+
+// servers makes the targets of a project. A server whose secret is missing is left out, and its rules wait; it is an error when all are.
 func (s *Service) servers(p *project.Project) (map[string]engine.Server, error) {
 	out := map[string]engine.Server{}
+	var missing []error
 	for i := range p.Config.Servers {
 		c := &p.Config.Servers[i]
 		cl, err := project.Connect(p.Config, c, s.o.Dir, s.o.Log, s.o.Version)
 		if err != nil {
-			return nil, err
+			s.o.Log.Error("a server cannot be used; the records of its rules wait", "server", c.Name, "error", err)
+			missing = append(missing, err)
+			continue
 		}
 		index := &atomic.Pointer[metadata.Index]{}
 		index.Store(p.Indexes[c.Name])
 		s.clients[c.Name], s.indexes[c.Name] = cl, index
-		e := engine.Server{
-			Target:      s.target(p.Config, c, cl, index),
-			Batch:       delivery.Limits{MinBatch: c.Limits.BatchMin, MaxBatch: c.Limits.BatchMax, MaxConcurrency: c.Limits.Concurrency},
-			Description: cl.URL(),
-		}
-		if c.Limits.Window != "" {
-			w, err := project.ParseWindow(c.Limits.Window)
-			if err != nil {
-				return nil, fmt.Errorf("server %s: %w", c.Name, err)
-			}
-			e.Window = w
+		e, err := s.engineServer(p.Config, c, cl, index)
+		if err != nil {
+			return nil, err
 		}
 		out[c.Name] = e
 	}
+	if len(out) == 0 && len(missing) > 0 {
+		return nil, errors.Join(missing...)
+	}
 	return out, nil
+}
+
+func (s *Service) engineServer(config *project.Config, c *project.Server, cl *client.Client, index *atomic.Pointer[metadata.Index]) (engine.Server, error) {
+	e := engine.Server{
+		Target:      s.target(config, c, cl, index),
+		Batch:       delivery.Limits{MinBatch: c.Limits.BatchMin, MaxBatch: c.Limits.BatchMax, MaxConcurrency: c.Limits.Concurrency},
+		Description: cl.URL(),
+	}
+	if c.Limits.Window != "" {
+		w, err := project.ParseWindow(c.Limits.Window)
+		if err != nil {
+			return e, fmt.Errorf("server %s: %w", c.Name, err)
+		}
+		e.Window = w
+	}
+	return e, nil
 }
 
 func (s *Service) target(c *project.Config, server *project.Server, cl *client.Client, index *atomic.Pointer[metadata.Index]) actions.Target {

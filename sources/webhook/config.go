@@ -84,16 +84,16 @@ func RouteOf(rule string, t *rules.Trigger, fallback Auth, resolve func(text str
 	r := read(t, func(diag.Diagnostic) {})
 	r.Rule = rule
 	if r.Auth.empty() && t.Config.Get("auth") == nil {
-		r.Auth = fallback
+		r.Auth, r.Inherits = fallback, true
 		return r, nil
 	}
 	for _, secret := range []*string{&r.Auth.Username, &r.Auth.Password, &r.Auth.Bearer, &r.Auth.HMACSecret, &r.Auth.APIKey} {
 		value, err := resolve(*secret)
 		if err != nil {
-			return Route{}, fmt.Errorf("webhook of rule %s: %w", rule, err)
+			return r, fmt.Errorf("webhook of rule %s: %w", rule, err)
 		}
 		if *secret != "" && value == "" {
-			return Route{}, fmt.Errorf("webhook of rule %s: a secret of its auth is empty", rule)
+			return r, fmt.Errorf("webhook of rule %s: a secret of its auth is empty", rule)
 		}
 		*secret = value
 	}

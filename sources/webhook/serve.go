@@ -46,6 +46,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer(w, &refusal{http.StatusMethodNotAllowed, "records are sent with POST", "send a POST request"})
 		return
 	}
+	if slices.ContainsFunc(routes, func(x *Route) bool { return x.Closed }) {
+		h.refused(w, e, busy(w, 0, "a secret that this path needs is missing where Culvert runs"))
+		return
+	}
 	if err := h.take(w, r, e, routes, from); err != nil {
 		h.refused(w, e, err)
 	}

@@ -57,6 +57,8 @@ type Route struct {
 	Items    func(body any) ([]any, error) // picks the records out of a body; nil: the body, or its items when it is a list
 	Headers  []string                      // request headers that the rule may use, besides those of CommCare
 	Encoding string                        // of bodies that name none; empty: UTF-8
+	Inherits bool                          // the rule names no auth of its own
+	Closed   bool                          // its secret is missing: callers are asked to come again
 }
 
 // Config is what a Handler needs.
