@@ -264,7 +264,7 @@ func (e *eventPlan) plan(s *rules.Scope, p *plan) error {
 
 // identify says which event it is.
 func (e *eventPlan) identify(s *rules.Scope) (*eventWrite, error) {
-	w := &eventWrite{blueprint: e.blueprint, stage: e.stage.ID}
+	w := &eventWrite{blueprint: e.blueprint, program: e.program.ID, stage: e.stage.ID}
 	if e.who == nil {
 		w.parent = e.o.Project
 	} else {

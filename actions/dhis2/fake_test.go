@@ -31,6 +31,8 @@ type fake struct {
 	before func(p *client.TrackerPayload) error
 	// beforeValues the same for data values.
 	beforeValues func(s *client.DataValueSet) (*client.DataValueReport, error)
+	// beforeRead is called with the uids that are asked for, beforeFind with the values; an error is the answer.
+	beforeRead, beforeFind func(of []string) error
 	// silent uids are written without being confirmed.
 	silent map[string]bool
 	// hidden people are outside of the user's search scope.
@@ -285,6 +287,11 @@ func (f *fake) FindTrackedEntities(_ context.Context, q client.FindQuery) ([]cli
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.finds++
+	if f.beforeFind != nil {
+		if err := f.beforeFind(q.Values); err != nil {
+			return nil, err
+		}
+	}
 	var list []client.Found
 	for uid, e := range f.entities {
 		if v := attribute(e.Attributes, q.Attribute); v != "" && !f.hidden[uid] && slices.Contains(q.Values, v) {
@@ -308,6 +315,11 @@ func (f *fake) TrackedEntities(_ context.Context, uids []string, _ string) ([]cl
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.reads++
+	if f.beforeRead != nil {
+		if err := f.beforeRead(uids); err != nil {
+			return nil, err
+		}
+	}
 	var list []client.TrackedEntity
 	for _, uid := range uids {
 		if e, ok := f.entities[uid]; ok {
@@ -318,26 +330,26 @@ func (f *fake) TrackedEntities(_ context.Context, uids []string, _ string) ([]cl
 	return list, nil
 }
 
-func (f *fake) Enrollments(_ context.Context, uids []string) ([]client.Enrollment, error) {
+func (f *fake) Enrollments(_ context.Context, asked []client.InProgram) ([]client.Enrollment, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.reads++
 	var list []client.Enrollment
-	for _, uid := range uids {
-		if e, ok := f.enrollments[uid]; ok {
+	for _, a := range asked {
+		if e, ok := f.enrollments[a.UID]; ok && a.Program == e.Program { // from 2.43 on nothing is found without its program
 			list = append(list, e)
 		}
 	}
 	return list, nil
 }
 
-func (f *fake) Events(_ context.Context, uids []string) ([]client.Event, error) {
+func (f *fake) Events(_ context.Context, asked []client.InProgram) ([]client.Event, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.reads++
 	var list []client.Event
-	for _, uid := range uids {
-		if e, ok := f.events[uid]; ok {
+	for _, a := range asked {
+		if e, ok := f.events[a.UID]; ok && a.Program == e.Program { // from 2.43 on nothing is found without its program
 			list = append(list, e)
 		}
 	}

@@ -84,7 +84,6 @@ func (d *delivery) match(ctx context.Context, wanted map[*person]*job) {
 		found, err := d.server.FindTrackedEntities(ctx, query)
 		if err != nil {
 			failures[q] = err
-			continue
 		}
 		hits[q] = map[string][]client.Found{}
 		for _, f := range found {
@@ -102,12 +101,24 @@ func (d *delivery) match(ctx context.Context, wanted map[*person]*job) {
 	}
 }
 
+// failureOf is why nobody could be looked for by a value: the look-up failed, or the server refuses this one value.
+func failureOf(err error, value string) error {
+	some, ok := errors.AsType[*client.UnreadError](err)
+	if !ok {
+		return err
+	}
+	if failed := some.Failed[value]; failed != nil {
+		return failed
+	}
+	return nil
+}
+
 // decide says who a person is, after the look-up.
 func (d *delivery) decide(p *person, j *job, hits map[question]map[string][]client.Found, failures map[question]error) {
 	uids := map[string]string{} // uid -> attribute by which it was found
 	for _, m := range p.match {
 		q := question{p.key.Type, m.program, m.attribute}
-		if err := failures[q]; err != nil {
+		if err := failureOf(failures[q], m.value); err != nil {
 			d.failAll([]*job{j}, d.lookupFailed(m, err))
 			return
 		}
@@ -128,14 +139,17 @@ func (d *delivery) decide(p *person, j *job, hits map[question]map[string][]clie
 	d.failAll([]*job{j}, d.severalPeople(slices.Sorted(maps.Keys(uids))))
 }
 
+// lookupFailed is the outcome of a record whose person could not be looked up. Only a refusal of the question itself, as of an attribute that
+// cannot be searched, stays; an error inside the server passes.
 func (d *delivery) lookupFailed(m match, err error) actions.Outcome {
 	o := wholeFailure(err)
-	var e *client.Error
-	if errors.As(err, &e) && e.Kind == client.Refused {
-		o.Status, o.Class, o.Code = actions.Failed, actions.ClassMetadata, "lookup-refused"
-		o.Cause = fmt.Sprintf("DHIS2 refuses to look people up by %q: %s", m.name, e.Message)
-		o.Mend = "make the attribute searchable in DHIS2 and give the user a search org unit that covers the people, then replay the record"
+	e, ok := errors.AsType[*client.Error](err)
+	if !ok || o.Status != actions.Failed || e.Kind != client.Refused || e.Request {
+		return o
 	}
+	o.Class, o.Code = actions.ClassMetadata, "lookup-refused"
+	o.Cause = fmt.Sprintf("DHIS2 refuses to look people up by %q: %s", m.name, e.Message)
+	o.Mend = "make the attribute searchable in DHIS2 and give the user a search org unit that covers the people, then replay the record"
 	return o
 }
 

@@ -83,6 +83,7 @@ func (o *enrollmentWrite) Describe() map[string]any {
 type eventWrite struct {
 	*blueprint
 	ref      *enrollmentRef // nil in an event program
+	program  string         // uid; empty where it only names one side of a relationship
 	parent   string         // of an event program: the project
 	stage    string
 	id       string // what tells the event from others of its stage; empty where the stage does not repeat

@@ -3,6 +3,7 @@ package dhis2
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 
 	"github.com/culvert/culvert/actions"
@@ -32,13 +33,17 @@ func wholeFailure(err error) actions.Outcome {
 }
 
 // refusedAlone is the outcome of a record that the server refuses even on its own. A server that stumbled (5xx, or 409 without a report) may do better
-// later; what it could not read it never will.
+// later; what it could not read it never will, nor what Culvert asks in a way that it does not take.
 func refusedAlone(e *client.Error, o actions.Outcome) actions.Outcome {
-	o.Code = orElse(o.Code, "refused")
-	if e.Status == 400 || e.Status == 413 || e.Status == 415 {
-		o.Status, o.Class = actions.Failed, actions.ClassData
+	if e.Request {
+		o.Status, o.Class, o.Code = actions.Failed, actions.ClassMetadata, "request-refused"
 		return o
 	}
+	if e.Unreadable() || e.Status >= 400 && e.Status < 500 && e.Status != http.StatusConflict && e.Status != http.StatusNotFound {
+		o.Status, o.Class, o.Code = actions.Failed, actions.ClassData, "refused"
+		return o
+	}
+	o.Code = orElse(o.Code, "refused")
 	o.Class = actions.ClassTransient
 	if e.Code != "" {
 		if entry, ok := codes.Explain(e.Code); ok {

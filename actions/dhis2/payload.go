@@ -2,7 +2,10 @@ package dhis2
 
 import (
 	"context"
+	"errors"
+	"maps"
 	"slices"
+	"sync"
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/actions/dhis2/client"
@@ -18,30 +21,25 @@ type current struct {
 // read fetches objects that are there already, since DHIS2 resets scalar fields that an update leaves out: geometry, status, completion,
 // follow-up, org unit of people registered elsewhere. It gives the items that can go on, with what was read kept for their payload.
 func (d *delivery) read(ctx context.Context, items []*item) []*item {
-	wanted := map[reading][]string{}
+	w := wanted{people: map[string][]string{}}
 	for _, i := range items {
-		if w := d.writtenBy[i.key]; w != nil && w.good() && !d.rehearse {
+		if by := d.writtenBy[i.key]; by != nil && by.good() && !d.rehearse {
 			i.known = true
 		}
 		if i.needsReading() {
-			i.readings(func(r reading, uid string) { wanted[r] = append(wanted[r], uid) })
+			w.add(i)
 		}
 	}
 	d.current = current{map[string]*client.TrackedEntity{}, map[string]*client.Enrollment{}, map[string]*client.Event{}}
-	if err := d.fetch(ctx, wanted); err != nil {
-		o := wholeFailure(err)
-		var rest []*item
-		for _, i := range items {
-			if i.needsReading() {
-				i.finish(o)
-			} else {
-				rest = append(rest, i)
-			}
-		}
-		items = rest
-	}
+	unread, err := d.fetch(ctx, &w)
 	var rest []*item
 	for _, i := range items {
+		if i.needsReading() {
+			if cause := unreadOf(i, unread, err); cause != nil {
+				i.finish(wholeFailure(cause))
+				continue
+			}
+		}
 		i.known = i.known || i.job.probe && d.current.has(i.key)
 		if !d.absent(i) {
 			rest = append(rest, i)
@@ -50,26 +48,50 @@ func (d *delivery) read(ctx context.Context, items []*item) []*item {
 	return rest
 }
 
-// reading asks for objects of a type; people with a program's attributes too.
-type reading struct{ typ, program string }
-
-// readings calls want for what has to be read before an item is written: its object, and where values are to be removed the attributes that the person
-// has in the program, which DHIS2 from 2.41 on gives only to whoever asks with the program.
-func (i *item) readings(want func(reading, string)) {
-	switch o := i.write.Object.(type) {
-	case *trackedEntityWrite:
-		r := reading{typ: i.key.Type}
-		if removes(o.values) {
-			r.program = o.program
-		}
-		want(r, i.key.UID)
-		return
-	case *enrollmentWrite:
-		if removes(o.body.Attributes) {
-			want(reading{client.TypeTrackedEntity, o.ref.program}, i.uids[0])
+// unreadOf is why what an item needs could not be read: for all of them, or because the server refuses to tell of just this one.
+func unreadOf(i *item, unread map[string]*client.Error, all error) error {
+	if all != nil {
+		return all
+	}
+	for _, uid := range append([]string{i.key.UID}, i.uids...) {
+		if err := unread[uid]; err != nil {
+			return err
 		}
 	}
-	want(reading{typ: i.key.Type}, i.key.UID)
+	return nil
+}
+
+// wanted is what has to be read: people by the program whose attributes are needed too, none for those of their type.
+type wanted struct {
+	people      map[string][]string
+	enrollments []client.InProgram
+	events      []client.InProgram
+}
+
+// add asks for what has to be read before an item is written: its object, and where values are to be removed the attributes that the person
+// has in the program, which DHIS2 from 2.41 on gives only to whoever asks with the program.
+func (w *wanted) add(i *item) {
+	switch o := i.write.Object.(type) {
+	case *trackedEntityWrite:
+		program := ""
+		if removes(o.values) {
+			program = o.program
+		}
+		w.people[program] = append(w.people[program], i.key.UID)
+	case *enrollmentWrite:
+		if removes(o.body.Attributes) {
+			w.people[o.ref.program] = append(w.people[o.ref.program], i.uids[0])
+		}
+		w.enrollments = append(w.enrollments, client.InProgram{UID: i.key.UID, Program: o.ref.program})
+	case *eventWrite:
+		w.events = append(w.events, client.InProgram{UID: i.key.UID, Program: o.program})
+	case *statusWrite:
+		if o.event != nil {
+			w.events = append(w.events, client.InProgram{UID: i.key.UID, Program: o.event.program})
+			return
+		}
+		w.enrollments = append(w.enrollments, client.InProgram{UID: i.key.UID, Program: o.ref.program})
+	}
 }
 
 func removes(values []client.AttributeValue) bool {
@@ -91,39 +113,65 @@ func (c *current) has(k client.ObjectKey) bool {
 	return c.entities[k.UID] != nil || c.enrollments[k.UID] != nil || c.events[k.UID] != nil
 }
 
-func (d *delivery) fetch(ctx context.Context, wanted map[reading][]string) error {
-	for r, uids := range wanted {
-		var err error
-		switch r.typ {
-		case client.TypeTrackedEntity:
-			err = d.fetchEntities(ctx, uids, r.program)
-		case client.TypeEnrollment:
-			err = fetchInto(ctx, d.server.Enrollments, uids, func(e *client.Enrollment) { d.current.enrollments[e.Enrollment] = e })
-		case client.TypeEvent:
-			err = fetchInto(ctx, d.server.Events, uids, func(e *client.Event) { d.current.events[e.Event] = e })
+// fetch reads people, enrollments and events beside one another. unread are objects that the server refuses to tell of.
+func (d *delivery) fetch(ctx context.Context, w *wanted) (unread map[string]*client.Error, err error) {
+	reads := []func() error{
+		func() error { return d.fetchPeople(ctx, w.people) },
+		func() error {
+			return fetchInto(ctx, d.server.Enrollments, w.enrollments, func(e *client.Enrollment) { d.current.enrollments[e.Enrollment] = e })
+		},
+		func() error {
+			return fetchInto(ctx, d.server.Events, w.events, func(e *client.Event) { d.current.events[e.Event] = e })
+		},
+	}
+	errs := make([]error, len(reads))
+	var reading sync.WaitGroup
+	for n, read := range reads {
+		reading.Go(func() { errs[n] = read() })
+	}
+	reading.Wait()
+	unread = map[string]*client.Error{}
+	for _, err := range errs {
+		if some, ok := errors.AsType[*client.UnreadError](err); ok {
+			maps.Copy(unread, some.Failed)
+		} else if err != nil {
+			return nil, err
 		}
-		if err != nil {
+	}
+	return unread, nil
+}
+
+// fetchPeople reads people. Somebody read for several programs has the attributes of all of them.
+func (d *delivery) fetchPeople(ctx context.Context, people map[string][]string) error {
+	unread := &client.UnreadError{Failed: map[string]*client.Error{}}
+	for program, uids := range people {
+		read := func(ctx context.Context, uids []string) ([]client.TrackedEntity, error) {
+			return d.server.TrackedEntities(ctx, uids, program)
+		}
+		err := fetchInto(ctx, read, uids, func(e *client.TrackedEntity) {
+			if before := d.current.entities[e.TrackedEntity]; before != nil {
+				e.Attributes = append(e.Attributes, before.Attributes...)
+			}
+			d.current.entities[e.TrackedEntity] = e
+		})
+		if some, ok := errors.AsType[*client.UnreadError](err); ok {
+			maps.Copy(unread.Failed, some.Failed)
+		} else if err != nil {
 			return err
 		}
+	}
+	if len(unread.Failed) > 0 {
+		return unread
 	}
 	return nil
 }
 
-// fetchEntities reads people. Somebody read for several programs has the attributes of all of them.
-func (d *delivery) fetchEntities(ctx context.Context, uids []string, program string) error {
-	read := func(ctx context.Context, uids []string) ([]client.TrackedEntity, error) {
-		return d.server.TrackedEntities(ctx, uids, program)
+// fetchInto reads what is wanted, if anything is, and keeps it.
+func fetchInto[W, T any](ctx context.Context, read func(context.Context, []W) ([]T, error), want []W, keep func(*T)) error {
+	if len(want) == 0 {
+		return nil
 	}
-	return fetchInto(ctx, read, uids, func(e *client.TrackedEntity) {
-		if before := d.current.entities[e.TrackedEntity]; before != nil {
-			e.Attributes = append(e.Attributes, before.Attributes...)
-		}
-		d.current.entities[e.TrackedEntity] = e
-	})
-}
-
-func fetchInto[T any](ctx context.Context, read func(context.Context, []string) ([]T, error), uids []string, keep func(*T)) error {
-	list, err := read(ctx, uids)
+	list, err := read(ctx, want)
 	for n := range list {
 		keep(&list[n])
 	}

@@ -196,13 +196,13 @@ func TestRelationshipsAndStatus(t *testing.T) {
 		forced := link.plans(t, record)
 		forced[0].Force = true
 		want(t, s.deliver(forced...), "DD")
-		list, err := s.client.Enrollments(context.Background(), []string{EnrollmentUID(antenatal, uidOf(1), "", 0)})
+		list, err := s.client.Enrollments(context.Background(), []client.InProgram{{UID: EnrollmentUID(antenatal, uidOf(1), "", 0), Program: antenatal}})
 		if err != nil || len(list) != 1 || list[0].Status != "COMPLETED" {
 			t.Errorf("%v %+v", err, list)
 		}
 		// A correction of the registration leaves her completed.
 		want(t, s.deliver(rule.plans(t, woman(1, "date", "2026-03-03"))...), "UDD")
-		if list, err = s.client.Enrollments(context.Background(), []string{list[0].Enrollment}); err != nil || list[0].Status != "COMPLETED" || !strings.HasPrefix(list[0].EnrolledAt, "2026-03-03") {
+		if list, err = s.client.Enrollments(context.Background(), []client.InProgram{{UID: list[0].Enrollment, Program: antenatal}}); err != nil || list[0].Status != "COMPLETED" || !strings.HasPrefix(list[0].EnrolledAt, "2026-03-03") {
 			t.Errorf("%v %+v", err, list)
 		}
 	})

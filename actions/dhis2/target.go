@@ -20,8 +20,8 @@ type Server interface {
 	Complete(ctx context.Context, x client.Completion) error
 	FindTrackedEntities(ctx context.Context, q client.FindQuery) ([]client.Found, error)
 	TrackedEntities(ctx context.Context, uids []string, program string) ([]client.TrackedEntity, error)
-	Enrollments(ctx context.Context, uids []string) ([]client.Enrollment, error)
-	Events(ctx context.Context, uids []string) ([]client.Event, error)
+	Enrollments(ctx context.Context, list []client.InProgram) ([]client.Enrollment, error)
+	Events(ctx context.Context, list []client.InProgram) ([]client.Event, error)
 }
 
 // target delivers to one server; see actions.Target.

@@ -70,6 +70,9 @@ func (c *Client) refused(a *answer, m *webMessage) *Error {
 	}
 	e := &Error{Kind: Refused, Status: a.status, Code: m.ErrorCode, Detail: shorten(m.Message)}
 	switch {
+	case a.status >= 400 && a.status < 500 && aboutParameter(m.Message):
+		// The code is one of the API's, not of an import, where the same number means something else.
+		return c.requestMistaken(a.status, m.Message)
 	case a.status == http.StatusNotFound:
 		e.Message = "DHIS2 at " + c.name + " does not have what was asked for"
 		e.Mend = "it may have been deleted: run `culvert sync`"
@@ -97,6 +100,21 @@ func passing(message string) bool {
 		"no space left", "could not extend file", "outofmemory", "java heap space", "too many clients", "in recovery mode", "read-only transaction",
 	} {
 		if strings.Contains(low, sign) {
+			return true
+		}
+	}
+	return false
+}
+
+// Unreadable tells whether the server could not read what was sent, which it never will: 2.40 and before answer that with 500 too.
+func (e *Error) Unreadable() bool {
+	if e.Kind != Refused || e.Request {
+		return false
+	}
+	for _, sign := range []string{
+		"Cannot deserialize value", "JSON parse error", "Unexpected end-of-input", "Unexpected character", "Unrecognized token", "Invalid date format",
+	} {
+		if strings.Contains(e.Detail, sign) {
 			return true
 		}
 	}
@@ -169,7 +187,7 @@ func (c *Client) brokenReply(a *answer, err error) *Error {
 }
 
 // unreachable is a request that got no answer.
-func (c *Client) unreachable(r request, err error) *Error {
+func (c *Client) unreachable(err error) *Error {
 	e := &Error{Kind: Unreachable, Err: err, Message: "no answer from " + c.name, Mend: "it is tried again by itself"}
 	var dns *net.DNSError
 	var unknown x509.UnknownAuthorityError

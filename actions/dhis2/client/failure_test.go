@@ -48,6 +48,11 @@ func asError(t *testing.T, err error) *Error {
 	return e
 }
 
+// tomcatPage is what the servlet container says itself.
+const tomcatPage = `<!doctype html><html lang="en"><head><title>HTTP Status 400 – Bad Request</title><style type="text/css">body {font-family:Tahoma}</style></head><body>` +
+	`<h1>HTTP Status 400 – Bad Request</h1><hr class="line" /><p><b>Type</b> Status Report</p><p><b>Message</b> Required parameter &#39;program&#39; is not present.</p>` +
+	`<p><b>Description</b> The server cannot or will not process the request.</p></body></html>`
+
 // What may answer an import instead of DHIS2's report, and what DHIS2 may answer instead of one.
 func TestImportAnswers(t *testing.T) {
 	html := "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head></html>"
@@ -69,11 +74,14 @@ func TestImportAnswers(t *testing.T) {
 		"gateway time-out":                {504, nil, "", Overloaded, 0, "HTTP 504"},
 		"a page with 200":                 {200, map[string]string{"Content-Type": "text/html"}, html, NotDHIS2, 0, "a web page came instead"},
 		"a page called JSON":              {200, nil, "\n  " + html, NotDHIS2, 0, "a web page came instead"},
-		"a page with 500":                 {500, map[string]string{"Content-Type": "text/html"}, html, Overloaded, 0, "HTTP 500"},
-		"a firewall":                      {403, map[string]string{"Content-Type": "text/html"}, html, NotDHIS2, 0, "a web page came instead"},
+		"a page with 500":                 {500, map[string]string{"Content-Type": "text/html"}, html, Refused, 0, "with a web page (HTTP 500)"},
+		"a firewall":                      {403, map[string]string{"Content-Type": "text/html"}, html, Refused, 0, "with a web page (HTTP 403), though it answers other requests"},
 		"no right":                        {403, nil, `{"httpStatus":"Forbidden","httpStatusCode":403,"status":"ERROR","message":"Access is denied"}`, Forbidden, 0, "lacks the right"},
 		"wrong password":                  {401, nil, `{"httpStatus":"Unauthorized","httpStatusCode":401,"status":"ERROR","message":"Account locked"}`, Unauthorized, 0, "refuses the credentials"},
-		"wrong path":                      {404, map[string]string{"Content-Type": "text/html"}, html, NotDHIS2, 0, "there is no /api/tracker"},
+		"wrong path":                      {404, map[string]string{"Content-Type": "text/html"}, html, Refused, 0, "there is no /api/tracker"},
+		"a parameter is missing (2.43)":   {400, map[string]string{"Content-Type": "text/html"}, tomcatPage, Refused, 0, "Required parameter 'program' is not present"},
+		"a program is missing (2.43)":     {400, nil, `{"httpStatus":"Bad Request","httpStatusCode":400,"status":"ERROR","message":"Program is mandatory","errorCode":"E1003"}`, Refused, 0, "Culvert asked"},
+		"a value of a parameter":          {400, nil, `{"httpStatus":"Bad Request","httpStatusCode":400,"status":"ERROR","message":"Value 'secret' is not valid for parameter events. UID must be so"}`, Refused, 0, "not valid for parameter events"},
 		"to a login page":                 {302, map[string]string{"Location": "/dhis-web-login/"}, "", NotDHIS2, 0, "it is a login page"},
 		"to another host":                 {301, map[string]string{"Location": "https://new.example.org/api/tracker?x=secret"}, "", NotDHIS2, 0, "moved to new.example.org"},
 		"empty with 200":                  {200, nil, "", Unreachable, 0, "cannot be read (HTTP 200)"},
@@ -116,13 +124,28 @@ func TestImportAnswers(t *testing.T) {
 			if e.Mend == "" || !strings.Contains(e.Message, client.URL()) {
 				t.Errorf("no mend, or the server is not named: %v", e)
 			}
-			if strings.Contains(e.Error()+e.Detail, "secret") {
+			if strings.Contains(e.Error(), "secret") || strings.Contains(e.Detail, "secret") && e.Status != 400 {
 				t.Errorf("a secret is told: %v (%s)", e, e.Detail)
 			}
 			if wantStatus := c.status; e.Status != wantStatus && e.Err == nil {
 				t.Errorf("status %d, want %d", e.Status, wantStatus)
 			}
 		})
+	}
+}
+
+// A page is about the request only when the server answers others; when it does not, it is away.
+func TestAPageFromAServerThatIsAway(t *testing.T) {
+	for _, status := range []int{400, 403, 404, 405, 500} {
+		c := real(t, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "text/html")
+			w.WriteHeader(status)
+			fmt.Fprint(w, tomcatPage)
+		}, nil)
+		e := asError(t, c.Ping(context.Background()))
+		if want := map[bool]FailureKind{true: Overloaded, false: NotDHIS2}[status == 500]; e.Kind != want || e.Request {
+			t.Errorf("%d: kind %d: %v", status, e.Kind, e)
+		}
 	}
 }
 

@@ -19,7 +19,8 @@ const (
 )
 
 // FindTrackedEntities looks people up by a unique attribute, many values in one request; the comparison is exact in the answer even where
-// the server's is not (DHIS2 ignores letters' case). Where two people hold the same value both are in the answer.
+// the server's is not (DHIS2 ignores letters' case). Where two people hold the same value both are in the answer. The error is an *UnreadError
+// when the server refuses to look for some of the values, which are asked for alone then.
 func (c *Client) FindTrackedEntities(ctx context.Context, q FindQuery) ([]Found, error) {
 	_, minor, err := c.Version(ctx)
 	if err != nil {
@@ -28,21 +29,17 @@ func (c *Client) FindTrackedEntities(ctx context.Context, q FindQuery) ([]Found,
 	values := slices.Compact(slices.Sorted(slices.Values(q.Values)))
 	values = slices.DeleteFunc(values, func(v string) bool { return v == "" })
 	var all []Found
+	unread := &UnreadError{}
 	for len(values) > 0 {
 		n := together(values)
-		found, err := c.findSome(ctx, q, values[:n], minor)
-		var failed *Error
-		if n > 1 && errors.As(err, &failed) && failed.Kind == Refused {
-			// The list may be what is refused: an operator that the attribute does not allow, or more hits than may be shown at once.
-			found, err = c.findEach(ctx, q, values[:n], minor)
-		}
+		found, err := c.findHalving(ctx, q, values[:n], minor, unread)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, found...)
 		values = values[n:]
 	}
-	return all, nil
+	return all, unread.orNil()
 }
 
 // together is how many of the values can go into one request. A semicolon cannot be escaped in a list.
@@ -60,10 +57,36 @@ func together(values []string) int {
 	return len(values)
 }
 
-func (c *Client) findEach(ctx context.Context, q FindQuery, values []string, minor int) ([]Found, error) {
+// findHalving asks for a list, and for its halves where it is refused: the list may be what is refused (an operator that the attribute does not
+// allow, more hits than may be shown at once), or one value in it.
+func (c *Client) findHalving(ctx context.Context, q FindQuery, values []string, minor int, unread *UnreadError) ([]Found, error) {
+	found, err := c.findSome(ctx, q, values, minor)
+	var failed *Error
+	if !errors.As(err, &failed) || failed.Kind != Refused || failed.Request && failed.Status == 0 {
+		return found, err
+	}
+	if len(values) == 1 {
+		unread.add(values[0], failed)
+		return nil, nil
+	}
+	if failed.Status >= 400 && failed.Status < 500 && !failed.Request && len(values) <= findAlone {
+		return c.findEach(ctx, q, values, minor, unread)
+	}
+	left, err := c.findHalving(ctx, q, values[:len(values)/2], minor, unread)
+	if err != nil {
+		return nil, err
+	}
+	right, err := c.findHalving(ctx, q, values[len(values)/2:], minor, unread)
+	return append(left, right...), err
+}
+
+// findAlone is how short a refused list is for it to be likelier that lists as such are refused than that a half of it is not.
+const findAlone = 12
+
+func (c *Client) findEach(ctx context.Context, q FindQuery, values []string, minor int, unread *UnreadError) ([]Found, error) {
 	var all []Found
-	for _, v := range values {
-		found, err := c.findSome(ctx, q, []string{v}, minor)
+	for i := range values {
+		found, err := c.findHalving(ctx, q, values[i:i+1], minor, unread)
 		if err != nil {
 			return nil, err
 		}
@@ -134,6 +157,6 @@ func (c *Client) foundExactly(text json.RawMessage, attribute string, values []s
 			return f, slices.Contains(values, a.Value), nil
 		}
 	}
-	return Found{}, false, &Error{Kind: Refused, Message: "DHIS2 at " + c.name + " finds people by the attribute " + attribute + " but does not show it",
+	return Found{}, false, &Error{Kind: Refused, Request: true, Message: "DHIS2 at " + c.name + " finds people by the attribute " + attribute + " but does not show it",
 		Mend: "look it up in a program that has the attribute, or make it an attribute of the tracked entity type"}
 }

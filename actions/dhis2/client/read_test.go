@@ -96,9 +96,11 @@ func TestFindWithoutTheAttribute(t *testing.T) {
 }
 
 func TestReadByUID(t *testing.T) {
-	uids := make([]string, 150)
+	uids := make([]string, 600)
+	list := []InProgram{{UID: "t0000000000", Program: "p"}}
 	for i := range uids {
 		uids[i] = fmt.Sprintf("t%010d", i)
+		list = append(list, InProgram{UID: uids[i], Program: "p"})
 	}
 	for version, c := range map[string]struct{ list, parameter, by string }{
 		"2.40.12": {"instances", "event", ";"}, "2.41.9": {"events", "events", ","}, "2.43.1": {"events", "events", ","},
@@ -112,15 +114,15 @@ func TestReadByUID(t *testing.T) {
 			}
 			return text(200, `{"`+c.list+`":[`+strings.Join(out, ",")+`]}`)
 		})
-		events, err := client.Events(context.Background(), append(uids, uids[0]))
-		if err != nil || len(events) != 149 || len(*got) != 2 {
+		events, err := client.Events(context.Background(), list)
+		if err != nil || len(events) != 599 || len(*got) != 2 {
 			t.Fatalf("%s: %d events in %d requests, %v", version, len(events), len(*got), err)
 		}
 		want := Event{Event: uids[0], FollowUp: true, AttributeCategoryOptions: []string{"a", "b"}, DataValues: []EventValue{{DataElement: "d", Value: "1"}}}
 		if diff := cmp.Diff(want, events[0]); diff != "" {
 			t.Errorf("%s: %s", version, diff)
 		}
-		if (*got)[0].Query.Get("pageSize") != "100" {
+		if (*got)[0].Query.Get("pageSize") != "400" {
 			t.Errorf("asked %v", (*got)[0].Query)
 		}
 	}
@@ -138,8 +140,8 @@ func TestReadOneByOneWhereOneSpoilsTheList(t *testing.T) {
 		}
 		return text(404, `{"httpStatus":"Not Found","httpStatusCode":404,"status":"ERROR","message":"no","errorCode":"E1005"}`)
 	})
-	list, err := c.Enrollments(context.Background(), []string{"e1", "e2", "e3"})
-	if err != nil || len(list) != 1 || list[0].Status != "ACTIVE" || len(*got) != 4 {
+	list, err := c.Enrollments(context.Background(), []InProgram{{UID: "e1"}, {UID: "e2"}, {UID: "e3"}})
+	if err != nil || len(list) != 1 || list[0].Status != "ACTIVE" || len(*got) != 5 {
 		t.Errorf("%+v, %v after %d requests", list, err, len(*got))
 	}
 }

@@ -30,8 +30,20 @@ type answer struct {
 // do sends a request and judges what can be judged without knowing what was asked for: transport, redirects, credentials, overload,
 // pages that are no API. The error is an *Error.
 func (c *Client) do(ctx context.Context, r request) (*answer, error) {
+	a, failed := c.once(ctx, r)
+	if failed == nil {
+		return a, nil
+	}
+	if failed.page != nil && c.answersOthers(ctx) {
+		return nil, c.requestRefused(r, failed.page)
+	}
+	return nil, failed
+}
+
+// once sends a request one time.
+func (c *Client) once(ctx context.Context, r request) (*answer, *Error) {
 	if err := c.gate.enter(ctx); err != nil {
-		return nil, c.unreachable(r, err)
+		return nil, c.unreachable(err)
 	}
 	started := c.now()
 	a, err := c.send(ctx, r)
@@ -39,7 +51,7 @@ func (c *Client) do(ctx context.Context, r request) (*answer, error) {
 	if err == nil {
 		failed = c.judge(r, a)
 	} else {
-		failed = c.unreachable(r, err)
+		failed = c.unreachable(err)
 	}
 	c.gate.leave(failed != nil && (failed.Kind == Overloaded || errors.Is(err, errTooSlow)))
 	status, size := 0, 0
@@ -132,12 +144,14 @@ func (c *Client) judge(r request, a *answer) *Error {
 		return &Error{Kind: Refused, Status: a.status, Message: c.name + " or a proxy before it finds the request too large",
 			Mend: "it is sent again in smaller parts; raise client_max_body_size (nginx) or LimitRequestBody (Apache)"}
 	case html && a.status >= 500:
-		return c.overloaded(a)
+		return c.overloaded(a).instead(a)
 	case a.status == http.StatusNotFound && webMessageOf(a) == nil:
 		return c.notDHIS2(a.status, "there is no "+"/api/"+strings.TrimPrefix(r.path, "/"),
-			"check `url`: DHIS2 may lie under a path such as /dhis")
+			"check `url`: DHIS2 may lie under a path such as /dhis").instead(a)
+	case html && a.status >= 400:
+		return c.notDHIS2(a.status, insteadOfDHIS2, "").instead(a)
 	case html:
-		return c.notDHIS2(a.status, "a web page came instead of DHIS2's answer: a login page, a proxy or a firewall", "")
+		return c.notDHIS2(a.status, insteadOfDHIS2, "")
 	case a.status == http.StatusForbidden:
 		return c.forbidden(a)
 	}

@@ -56,8 +56,8 @@ func TestTrackerRequest(t *testing.T) {
 	}
 	before := `{"trackedEntities":[{"trackedEntity":"t1","trackedEntityType":"tt","orgUnit":"o","attributes":[{"attribute":"a","value":""},` +
 		`{"attribute":"b","value":"é \"q\" \u003cx\u003e"}]}],"enrollments":[{"enrollment":"e1","trackedEntity":"t1","program":"p","orgUnit":"o","enrolledAt":"2026-03-02",` +
-		`"followUp":true}],"events":[{"event":"v1","programStage":"s","enrollment":"e1","assignedUser":{"username":"clerk"},` +
-		`"geometry":{"type":"Point","coordinates":[31.1,-5.2]},"dataValues":[{"dataElement":"d","value":"1"}],`
+		`"followUp":true,"status":"ACTIVE"}],"events":[{"event":"v1","programStage":"s","enrollment":"e1","assignedUser":{"username":"clerk"},` +
+		`"geometry":{"type":"Point","coordinates":[31.1,-5.2]},"dataValues":[{"dataElement":"d","value":"1"}],"status":"ACTIVE",`
 	after := `}],"relationships":[{"relationship":"r1","relationshipType":"rt","from":{"trackedEntity":{"trackedEntity":"t1"}},"to":{"event":{"event":"v1"}}}]}`
 	for version, middle := range map[string]string{
 		"2.38.7": `"followup":true,"attributeCategoryOptions":"c1;c2"`,

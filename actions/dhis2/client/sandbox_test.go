@@ -54,6 +54,14 @@ func visit(uid, enrollment, weighs string) client.Event {
 		FollowUp: true, DataValues: []client.EventValue{{DataElement: "e5pDvtE1Wyq", Value: "14"}, {DataElement: weight, Value: weighs}}}
 }
 
+// inProgram names objects of the antenatal program, and the last of them once more without its program.
+func inProgram(uids ...string) (list []client.InProgram) {
+	for _, uid := range uids {
+		list = append(list, client.InProgram{UID: uid, Program: antenatal})
+	}
+	return append(list, client.InProgram{UID: uids[len(uids)-1]})
+}
+
 // A person's whole life with every version: written, written again, found, read, linked, refused, deleted.
 func TestTrackerLife(t *testing.T) {
 	for _, version := range []string{"2.38", "2.39", "2.40", "2.41", "2.42", "2.43", "2.44"} {
@@ -98,11 +106,11 @@ func TestTrackerLife(t *testing.T) {
 			if err != nil || len(people) != 2 || people[0].OrgUnit != coral || len(people[0].Enrollments) != 1 || len(people[1].Enrollments) != 0 {
 				t.Errorf("read %+v, %v", people, err)
 			}
-			enrollments, err := c.Enrollments(ctx, []string{"bbbbbbbbbb1", "bbbbbbbbbb9"})
+			enrollments, err := c.Enrollments(ctx, inProgram("bbbbbbbbbb1", "bbbbbbbbbb9"))
 			if err != nil || len(enrollments) != 1 || enrollments[0].Status != "ACTIVE" || !enrollments[0].FollowUp || enrollments[0].EnrolledAt == "" {
 				t.Errorf("read %+v, %v", enrollments, err)
 			}
-			events, err := c.Events(ctx, []string{"cccccccccc1", "cccccccccc9"})
+			events, err := c.Events(ctx, inProgram("cccccccccc1", "cccccccccc9"))
 			if err != nil || len(events) != 1 || events[0].ProgramStage != firstVisit || len(events[0].DataValues) != 2 {
 				t.Fatalf("read %+v, %v", events, err)
 			}
@@ -111,7 +119,7 @@ func TestTrackerLife(t *testing.T) {
 			if err != nil || r.Deleted != 1 {
 				t.Errorf("deleted %+v, %v", r, err)
 			}
-			gone, err := c.Events(ctx, []string{"cccccccccc1"})
+			gone, err := c.Events(ctx, inProgram("cccccccccc1"))
 			if err != nil || len(gone) != 0 {
 				t.Errorf("read after deletion: %+v, %v", gone, err)
 			}

@@ -20,7 +20,7 @@ func (c *Client) ImportTracker(ctx context.Context, p *TrackerPayload, o Tracker
 	if err != nil {
 		return nil, err
 	}
-	body, err := encodePayload(p, minor)
+	body, err := encodePayload(p, minor, o)
 	if err != nil {
 		return nil, &Error{Kind: Refused, Message: "a write cannot be put as JSON: " + err.Error(), Mend: "look for a geometry that is no GeoJSON", Err: err}
 	}
@@ -163,10 +163,38 @@ func sleep(ctx context.Context, d time.Duration) error {
 }
 
 // encodePayload writes the payload as a server of the version takes it.
-func encodePayload(p *TrackerPayload, minor int) ([]byte, error) {
+func encodePayload(p *TrackerPayload, minor int, o TrackerOptions) ([]byte, error) {
 	w := wirePayload{TrackedEntities: wireEntities(p.TrackedEntities, minor), Enrollments: wireEnrollments(p.Enrollments, minor),
 		Events: wireEvents(p.Events, minor), Relationships: p.Relationships}
+	if !o.Delete {
+		w.fillIn()
+	}
 	return json.Marshal(w)
+}
+
+// statusByDefault is what DHIS2 means by an enrollment or event without a status.
+const statusByDefault = "ACTIVE"
+
+// fillIn says what DHIS2 would assume: 2.42 and 2.43 answer 500 to the whole request where the status is missing in some places.
+func (w *wirePayload) fillIn() {
+	for i := range w.TrackedEntities {
+		fillInEnrollments(w.TrackedEntities[i].Enrollments)
+	}
+	fillInEnrollments(w.Enrollments)
+	fillInEvents(w.Events)
+}
+
+func fillInEnrollments(list []wireEnrollment) {
+	for i := range list {
+		list[i].Status = orElse(list[i].Enrollment.Status, statusByDefault)
+		fillInEvents(list[i].Events)
+	}
+}
+
+func fillInEvents(list []wireEvent) {
+	for i := range list {
+		list[i].Status = orElse(list[i].Event.Status, statusByDefault)
+	}
 }
 
 // The wire types differ from the exported ones where versions differ.
@@ -184,11 +212,13 @@ type wireEntity struct {
 
 type wireEnrollment struct {
 	*Enrollment
+	Status string      `json:"status,omitempty"`
 	Events []wireEvent `json:"events,omitempty"`
 }
 
 type wireEvent struct {
 	*Event
+	Status          string `json:"status,omitempty"`
 	FollowUp        bool   `json:"followUp,omitempty"` // from 2.41
 	Followup        bool   `json:"followup,omitempty"` // to 2.40
 	CategoryOptions string `json:"attributeCategoryOptions,omitempty"`
@@ -205,7 +235,7 @@ func wireEntities(list []TrackedEntity, minor int) []wireEntity {
 func wireEnrollments(list []Enrollment, minor int) []wireEnrollment {
 	out := make([]wireEnrollment, len(list))
 	for i := range list {
-		out[i] = wireEnrollment{&list[i], wireEvents(list[i].Events, minor)}
+		out[i] = wireEnrollment{Enrollment: &list[i], Status: list[i].Status, Events: wireEvents(list[i].Events, minor)}
 	}
 	return out
 }
@@ -214,7 +244,7 @@ func wireEvents(list []Event, minor int) []wireEvent {
 	out := make([]wireEvent, len(list))
 	for i := range list {
 		e := &list[i]
-		w := wireEvent{Event: e}
+		w := wireEvent{Event: e, Status: e.Status}
 		if minor <= 40 {
 			w.Followup = e.FollowUp
 			w.CategoryOptions = strings.Join(e.AttributeCategoryOptions, ";")

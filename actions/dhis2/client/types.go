@@ -189,6 +189,9 @@ type TrackerReport struct {
 	Message                            string
 }
 
+// InProgram names an enrollment or event and the program that it belongs to; Program may be empty when it is not known.
+type InProgram struct{ UID, Program string }
+
 // Issue is one error or warning of a reply.
 type Issue struct {
 	Code    string // E1064
@@ -269,7 +272,7 @@ const (
 	Unauthorized
 	// Forbidden: the user lacks an authority for the whole request.
 	Forbidden
-	// Refused: the server understood and refused the request as a whole (400, 409 or 500 with a message): splitting may find the culprit.
+	// Refused: the server works, but refused this request as a whole (4xx, or 500 with a message): splitting may find the culprit.
 	Refused
 	// NotDHIS2: what answered is not a DHIS2, or a proxy's or login page stands before it.
 	NotDHIS2
@@ -284,7 +287,12 @@ type Error struct {
 	Mend       string
 	Detail     string // the server's own words, shortened; may hold data: journal only
 	RetryAfter time.Duration
-	Err        error
+	// Request: it is the request itself that is at fault (a parameter, or a page came in place of an answer while the server answers
+	// others), not what the records hold. Asking again is of no use.
+	Request bool
+	Err     error
+
+	page *answer // that came instead of DHIS2's answer
 }
 
 // Error gives the plain words.

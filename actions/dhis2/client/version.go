@@ -48,6 +48,23 @@ func (c *Client) Version(ctx context.Context) (full string, minor int, err error
 	return info.Version, minor, nil
 }
 
+// upgradeAge is how fresh the known version must be for a refused request to be no reason to ask for it again.
+const upgradeAge = 30 * time.Second
+
+// upgraded asks for the version again after a refusal, and tells whether it is another than before: servers are upgraded while we run, and
+// what one version wants the next one refuses.
+func (c *Client) upgraded(ctx context.Context, minor int) bool {
+	c.mu.Lock()
+	if c.now().Sub(c.version.asked) < upgradeAge {
+		c.mu.Unlock()
+		return false
+	}
+	c.version = version{}
+	c.mu.Unlock()
+	_, now, err := c.Version(ctx)
+	return err == nil && now != minor
+}
+
 // ParseVersion gives 42 for 2.42.4.1, 2.42-SNAPSHOT and 42.1.
 func ParseVersion(full string) (int, error) {
 	parts := strings.FieldsFunc(full, func(r rune) bool { return r == '.' || r == '-' })

@@ -169,4 +169,9 @@ func (s *suite) dataValueSetByPartner(t *testing.T) {
 	if !slices.Equal(got, []string{"2", "40"}) {
 		t.Errorf("the quarter holds %v", got)
 	}
+	f.twice(t, 0, sent{"ok", sample.with("tests", "41")}, sent{"ok", sample.with("id", "h2", "partner", "Government", "tests", "3")})
+	got = slices.Sorted(maps.Values(s.readTexts(t, hivQuarterly, "2015Q3")))
+	if !slices.Equal(got, []string{"3", "41"}) {
+		t.Errorf("the corrected quarter holds %v", got)
+	}
 }

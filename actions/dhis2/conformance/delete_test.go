@@ -26,10 +26,10 @@ func (s *suite) delete(t *testing.T) {
 		t.Error("the relationship is still there")
 	}
 	s.wantNobody(t, 20)
-	if list, err := s.client.Events(context.Background(), []string{s.visit(followUp, 1, "b")}); err != nil || len(list) > 0 {
+	if list, err := s.client.Events(context.Background(), []client.InProgram{{UID: s.visit(followUp, 1, "b"), Program: antenatal}}); err != nil || len(list) > 0 {
 		t.Errorf("the event is still there: %v", err)
 	}
-	s.readEvent(t, s.visit(followUp, 1, "a"))
+	s.readEvent(t, antenatal, s.visit(followUp, 1, "a"))
 	if got := s.readTexts(t, malariaMonthly, "201504"); len(got) > 0 {
 		t.Errorf("April still holds %v", got)
 	}

@@ -29,17 +29,36 @@ func (s *suite) trackerEvent(t *testing.T) {
 	first.twice(t, 0,
 		sent{"ok", visit(1)},
 		sent{"E1303", visit(2, "weeks", "")},
-		sent{"E1313|E1033|E1081", visit(99)},
+		sent{"E1313|E1033|E1081|E1079", visit(99)},
 		sent{"E1300", visit(3, "weight", "300")},
 		sent{"org-unit-closed", visit(12, "place", "TM-040306")},
 	)
-	e := s.readEvent(t, s.visit(firstVisit, 1, ""))
+	e := s.readEvent(t, antenatal, s.visit(firstVisit, 1, ""))
 	if got := s.valuesOf(e); !maps.Equal(got, map[string]string{"Gestational age (weeks)": "14", "Weight (kg)": "61.5", "Next visit date": "2024-05-01"}) {
 		t.Errorf("the first visit holds %v", got)
 	}
 	if e.Status != "ACTIVE" || e.OrgUnit != coral || !strings.HasPrefix(e.OccurredAt, "2024-04-06") || !strings.Contains(string(e.Geometry), "31.5") {
 		t.Errorf("the first visit is %+v", e)
 	}
+	// A correction that says nothing of the position leaves it, and what else it does not name.
+	corrected := s.compile(t, `
+  - dhis2.event:
+      program: Antenatal care
+      stage: First visit
+      external_id: trigger.case
+      org_unit: trigger.place
+      occurred_at: trigger.date
+      data_values: {Gestational age (weeks): trigger.weeks, Weight (kg): trigger.weight}
+`, sample)
+	corrected.twice(t, 0, sent{"ok", visit(1, "weight", "62.5", "date", "2024-04-07")}, sent{"ok", visit(3, "weight", "58")})
+	e = s.readEvent(t, antenatal, s.visit(firstVisit, 1, ""))
+	if got := s.valuesOf(e); got["Weight (kg)"] != "62.5" || got["Next visit date"] != "2024-05-01" {
+		t.Errorf("the corrected first visit holds %v", got)
+	}
+	if e.Status != "ACTIVE" || !strings.HasPrefix(e.OccurredAt, "2024-04-07") || !strings.Contains(string(e.Geometry), "31.5") {
+		t.Errorf("the corrected first visit is %+v", e)
+	}
+	first.send(t, sent{"ok", visit(1)})
 	again := s.compile(t, `
   - dhis2.event:
       program: Antenatal care
@@ -57,9 +76,15 @@ func (s *suite) trackerEvent(t *testing.T) {
 		sent{"unknown-option", visit(1, "visit", "c", "signs", "HEADACHE COUGH")},
 		sent{"E1303", visit(1, "visit", "d", "weight", "", "signs", "")},
 	)
-	e = s.readEvent(t, s.visit(followUp, 1, "a"))
+	e = s.readEvent(t, antenatal, s.visit(followUp, 1, "a"))
 	if got := s.valuesOf(e); e.Status != "COMPLETED" || got["Danger signs seen"] != strings.ReplaceAll(s.signs(), " ", ",") || got["Weight (kg)"] != "61.5" {
 		t.Errorf("the follow-up visit is %s with %v", e.Status, got)
+	}
+	again.twice(t, 0, sent{"ok", visit(1, "visit", "a", "weight", "63", "signs", "")}, sent{"ok", visit(1, "visit", "b", "id", s.external(1)+"b", "weight", "64", "signs", "")})
+	for id, weight := range map[string]string{"a": "63", "b": "64"} {
+		if e = s.readEvent(t, antenatal, s.visit(followUp, 1, id)); e.Status != "COMPLETED" || s.valuesOf(e)["Weight (kg)"] != weight {
+			t.Errorf("the corrected follow-up visit %s is %s with %v", id, e.Status, s.valuesOf(e))
+		}
 	}
 }
 
@@ -97,15 +122,15 @@ func (s *suite) eventProgram(t *testing.T) {
 		sent{"ok", record("b", "age", "0", "sex", "MALE", "species", "", "act", "NO")},
 		sent{"out-of-range", record("z", "age", "-1")},
 	)
-	got := s.valuesOf(s.readEvent(t, uid("a")))
+	got := s.valuesOf(s.readEvent(t, malariaCase, uid("a")))
 	if !maps.Equal(got, map[string]string{"Case age (years)": "4", "Case sex": "FEMALE", "Malaria species found": "PF", "Treated with ACT": "true", "Case location": "[31.5,-5.25]"}) {
 		t.Errorf("the case holds %v", got)
 	}
-	if got := s.valuesOf(s.readEvent(t, uid("b"))); got["Case age (years)"] != "0" || got["Malaria species found"] != "" || got["Treated with ACT"] != "false" {
+	if got := s.valuesOf(s.readEvent(t, malariaCase, uid("b"))); got["Case age (years)"] != "0" || got["Malaria species found"] != "" || got["Treated with ACT"] != "false" {
 		t.Errorf("the other case holds %v", got)
 	}
 	f.send(t, sent{"ok", record("a", "species", "")})
-	if got := s.valuesOf(s.readEvent(t, uid("a"))); got["Malaria species found"] != "" || got["Case sex"] != "FEMALE" {
+	if got := s.valuesOf(s.readEvent(t, malariaCase, uid("a"))); got["Malaria species found"] != "" || got["Case sex"] != "FEMALE" {
 		t.Errorf("the corrected case holds %v", got)
 	}
 }
@@ -126,9 +151,29 @@ func (s *suite) scheduled(t *testing.T) {
 		sent{"ok", sample.with("id", "planned", "case", s.external(1))},
 		sent{"E1050", sample.with("id", "never", "case", s.external(1), "planned", "")},
 	)
-	e := s.readEvent(t, s.visit(followUp, 1, "planned"))
+	e := s.readEvent(t, antenatal, s.visit(followUp, 1, "planned"))
 	if e.Status != "SCHEDULE" && e.Status != "OVERDUE" || !strings.HasPrefix(e.ScheduledAt, "2024-06-01") {
 		t.Errorf("the planned visit is %+v", e)
+	}
+	f.twice(t, 0, sent{"ok", sample.with("id", "planned", "case", s.external(1), "planned", "2024-06-08")})
+	if e = s.readEvent(t, antenatal, s.visit(followUp, 1, "planned")); !strings.HasPrefix(e.ScheduledAt, "2024-06-08") {
+		t.Errorf("the visit that was put off is %+v", e)
+	}
+	// It takes place.
+	came := s.compile(t, `
+  - dhis2.event:
+      program: Antenatal care
+      stage: Follow-up visit
+      external_id: trigger.case
+      event_id: trigger.id
+      org_unit: trigger.place
+      occurred_at: trigger.planned
+      data_values: {Weight (kg): {value: "65"}}
+`, sample)
+	came.twice(t, 0, sent{"ok", sample.with("id", "planned", "case", s.external(1), "planned", "2024-06-09")})
+	e = s.readEvent(t, antenatal, s.visit(followUp, 1, "planned"))
+	if e.Status != "ACTIVE" || !strings.HasPrefix(e.OccurredAt, "2024-06-09") || !strings.HasPrefix(e.ScheduledAt, "2024-06-08") || s.valuesOf(e)["Weight (kg)"] != "65" {
+		t.Errorf("the visit that took place is %+v", e)
 	}
 }
 
@@ -152,7 +197,7 @@ func (s *suite) complete(t *testing.T) {
 		}
 	}
 	status("stage: First visit", "c").twice(t, 1, sent{"ok", record(1)})
-	if e := s.readEvent(t, s.visit(firstVisit, 1, "")); e.Status != "COMPLETED" || s.valuesOf(e)["Weight (kg)"] != "61.5" || len(e.Geometry) == 0 {
+	if e := s.readEvent(t, antenatal, s.visit(firstVisit, 1, "")); e.Status != "COMPLETED" || s.valuesOf(e)["Weight (kg)"] != "61.5" || len(e.Geometry) == 0 {
 		t.Errorf("the completed visit is %+v", e)
 	}
 }

@@ -145,6 +145,11 @@ func (s *suite) enroll(t *testing.T) {
 	if e.Status != "ACTIVE" || e.TrackedEntity != s.person(20) || !e.FollowUp {
 		t.Errorf("the enrollment is %+v", e)
 	}
+	f.twice(t, 0, sent{"ok", child.with("date", "2024-03-05", "phone", "", "first", "Modou Lamine")})
+	if e := s.readEnrollment(t, immunisation, 20); !strings.HasPrefix(e.EnrolledAt, "2024-03-05") || e.FollowUp || e.Status != "ACTIVE" {
+		t.Errorf("the corrected enrollment is %+v", e)
+	}
+	s.wantPerson(t, 20, map[string]string{"First name": "Modou Lamine", "Sex": "MALE"})
 	if list := s.readPerson(t, 20, immunisation).Enrollments; len(list) != 1 {
 		t.Errorf("there are %d enrollments", len(list))
 	}
@@ -189,7 +194,7 @@ func (s *suite) wantPerson(t *testing.T, n int, want map[string]string) {
 
 func (s *suite) readEnrollment(t *testing.T, program string, n int) client.Enrollment {
 	t.Helper()
-	list, err := s.client.Enrollments(context.Background(), []string{s.enrollment(program, n)})
+	list, err := s.client.Enrollments(context.Background(), []client.InProgram{{UID: s.enrollment(program, n), Program: program}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -218,9 +223,9 @@ func (s *suite) visit(stage string, n int, id string) string {
 	return dhis2.EventUID(stage, s.enrollment(antenatal, n), id, 0)
 }
 
-func (s *suite) readEvent(t *testing.T, uid string) client.Event {
+func (s *suite) readEvent(t *testing.T, program, uid string) client.Event {
 	t.Helper()
-	list, err := s.client.Events(context.Background(), []string{uid})
+	list, err := s.client.Events(context.Background(), []client.InProgram{{UID: uid, Program: program}})
 	if err != nil {
 		t.Fatal(err)
 	}

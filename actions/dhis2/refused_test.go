@@ -1,0 +1,130 @@
+package dhis2
+
+import (
+	"fmt"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/actions/dhis2/client"
+	"github.com/culvert/culvert/actions/dhis2/sandbox"
+)
+
+// TestOneIsNotReadable is somebody of whom the server refuses to tell: her correction fails, in the server's words, and the others go on.
+func TestOneIsNotReadable(t *testing.T) {
+	b, rule := newBench(t), registrationRule(t, "fail")
+	b.deliver(rule.plans(t, woman(1), woman(2), woman(3))...)
+	b.server.beforeRead = func(uids []string) error {
+		if !slices.Contains(uids, uidOf(2)) {
+			return nil
+		}
+		return &client.UnreadError{Failed: map[string]*client.Error{uidOf(2): {Kind: client.Refused, Status: 403, Request: true, Message: "a page", Mend: "ask"}}}
+	}
+	results := b.deliver(rule.plans(t, woman(1, "first", "A"), woman(2, "first", "B"), woman(3, "first", "C"))...)
+	// The fake answers nothing beside, so the others are written as if they were new.
+	if got := states(results); !strings.HasPrefix(strings.Fields(got)[0], "D") || strings.Fields(got)[1] != "FUU" || !strings.HasPrefix(strings.Fields(got)[2], "D") {
+		t.Errorf("states %s", got)
+	}
+	if o := results[1].Outcomes[0]; o.Code != "request-refused" || o.Class != actions.ClassMetadata || o.Mend == "" {
+		t.Errorf("%+v", o)
+	}
+}
+
+// TestLookUpsThatFail tells refusals of a question, which stay, from faults that pass.
+func TestLookUpsThatFail(t *testing.T) {
+	for name, test := range map[string]struct {
+		err   *client.Error
+		state string
+		class actions.Class
+		code  string
+	}{
+		"an error inside":    {&client.Error{Kind: client.Refused, Status: 500, Message: "failed"}, "RRR DDD", actions.ClassTransient, "refused"},
+		"not searchable":     {&client.Error{Kind: client.Refused, Status: 400, Message: "not searchable"}, "FFF DDD", actions.ClassMetadata, "lookup-refused"},
+		"a parameter":        {&client.Error{Kind: client.Refused, Status: 400, Request: true, Message: "a parameter"}, "FFF DDD", actions.ClassMetadata, "request-refused"},
+		"a conflict by 2.40": {&client.Error{Kind: client.Refused, Status: 409, Message: "null"}, "RRR DDD", actions.ClassTransient, "refused"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b, rule := newBench(t), registrationRule(t, "fail")
+			b.server.beforeFind = func([]string) error {
+				return &client.UnreadError{Failed: map[string]*client.Error{"NID-1": test.err}}
+			}
+			results := b.deliver(rule.plans(t, woman(1), woman(2))...)
+			want(t, results, test.state)
+			if o := results[0].Outcomes[0]; o.Class != test.class || o.Code != test.code {
+				t.Errorf("%+v", o)
+			}
+		})
+	}
+}
+
+// TestWhatTheServerCannotRead is not tried for ever, though 2.40 calls it an error of its own.
+func TestWhatTheServerCannotRead(t *testing.T) {
+	o := wholeFailure(&client.Error{Kind: client.Refused, Status: 500, Detail: "Invalid date format '02/03/2026', only ..."})
+	if o.Status != actions.Failed || o.Class != actions.ClassData {
+		t.Errorf("%+v", o)
+	}
+	if o = wholeFailure(&client.Error{Kind: client.Refused, Status: 500, Detail: "null"}); o.Status != actions.Retry || o.Class != actions.ClassTransient {
+		t.Errorf("%+v", o)
+	}
+}
+
+// TestABadLine delivers to a server of which every fifth request fails in some way. All good records must get through, none may fail for good.
+func TestABadLine(t *testing.T) {
+	for _, version := range []string{"2.40", "2.43"} {
+		t.Run(version, func(t *testing.T) {
+			s, err := sandbox.New(sandbox.Options{Metadata: "sandbox/testdata/tamala.json", Version: version, Faults: sandbox.Faults{Rate: 0.2, Seed: 7, Kinds: []string{
+				sandbox.Fault500, sandbox.FaultBadGateway, sandbox.FaultDisk, sandbox.FaultDropBefore, sandbox.FaultDropAfter, sandbox.FaultTruncated, sandbox.FaultEmpty}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			web := httptest.NewServer(s)
+			c, err := client.New(client.Options{URL: web.URL, Credentials: client.Credentials{Username: "admin", Password: "district"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				c.Close()
+				web.Close()
+				if err := s.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+			b := &bench{t: t, server: newFake(), memory: newMemory()}
+			b.target = NewTarget(c, countryIndex, b.memory, testOptions())
+			rule := registrationRule(t, "fail")
+			var plans []actions.Plan
+			for n := range 60 {
+				plans = append(plans, rule.plans(t, woman(n))...)
+			}
+			for tries := 0; len(plans) > 0; tries++ {
+				if tries == 100 {
+					t.Fatalf("%d records are not delivered after %d tries", len(plans), tries)
+				}
+				plans = onceMore(t, plans, b.deliver(plans...))
+			}
+			if n := s.Counts(); n.TrackedEntities != 60 || n.Enrollments != 60 || n.Events != 60 {
+				t.Errorf("the server holds %+v", n)
+			}
+		})
+	}
+}
+
+// onceMore gives the plans that are to be tried again, as the engine would.
+func onceMore(t *testing.T, plans []actions.Plan, results []actions.Result) (rest []actions.Plan) {
+	t.Helper()
+	for n, r := range results {
+		settled := true
+		for _, o := range r.Outcomes {
+			if o.Status == actions.Failed {
+				t.Fatal(fmt.Sprintf("a good record failed: %s: %s (%s)", o.Code, o.Cause, o.Detail))
+			}
+			settled = settled && (o.Status == actions.Delivered || o.Status == actions.Unchanged)
+		}
+		if !settled {
+			rest = append(rest, plans[n])
+		}
+	}
+	return rest
+}
