@@ -27,6 +27,8 @@ const (
 	kindRule           = "programRules"
 	kindRuleAction     = "programRuleActions"
 	kindRuleVariable   = "programRuleVariables"
+	kindConstant       = "constants"
+	kindUnitGroup      = "organisationUnitGroups"
 	kindUser           = "users"
 	kindRole           = "userRoles"
 	kindGroup          = "userGroups"
@@ -61,7 +63,6 @@ type catalog struct {
 	relTypes      map[string]*relationshipType
 	users         map[string]*user // by username
 	usersByID     map[string]*user
-	rules         map[string][]*programRule // by program
 	combosOf      map[string][]*optionCombo // by category combo
 	dataSetsOf    map[string][]*dataSet     // by data element
 	roots         []*orgUnit

@@ -14,7 +14,6 @@ func (c *catalog) index() {
 	c.indexPrograms()
 	c.indexDataSets()
 	c.indexUsers()
-	c.indexRules()
 	c.indexIdentifiers()
 }
 
@@ -244,45 +243,6 @@ func (c *catalog) indexUsers() {
 			}
 		}
 	}
-}
-
-func (c *catalog) indexRules() {
-	c.rules = map[string][]*programRule{}
-	for _, o := range c.objects[kindRule] {
-		r := &programRule{uid: str(o, "id"), name: str(o, "name"), stage: ref(o, "programStage"), condition: str(o, "condition"), priority: int(number(o, "priority"))}
-		if o["priority"] == nil {
-			r.priority = 1 << 30
-		}
-		for _, id := range refs(o, "programRuleActions") {
-			a := c.byID[id].obj
-			r.actions = append(r.actions, ruleAction{kind: str(a, "programRuleActionType"), content: str(a, "content"), data: str(a, "data"),
-				dataElement: ref(a, "dataElement"), attribute: ref(a, "trackedEntityAttribute"), option: ref(a, "option"), optionGroup: ref(a, "optionGroup")})
-		}
-		program := ref(o, "program")
-		c.rules[program] = append(c.rules[program], r)
-	}
-	for _, rules := range c.rules {
-		sort.SliceStable(rules, func(i, j int) bool { return rules[i].priority < rules[j].priority })
-	}
-}
-
-// ruleVariables gives the variables of a program by name.
-func (c *catalog) ruleVariables(program string) map[string]ruleVariable {
-	out := map[string]ruleVariable{}
-	for _, o := range c.objects[kindRuleVariable] {
-		if ref(o, "program") != program {
-			continue
-		}
-		v := ruleVariable{source: str(o, "programRuleVariableSourceType"), dataElement: ref(o, "dataElement"), attribute: ref(o, "trackedEntityAttribute"),
-			stage: ref(o, "programStage"), valueType: str(o, "valueType"), useCode: boolean(o, "useCodeForOptionSet")}
-		if e := c.dataElements[v.dataElement]; e != nil {
-			v.valueType = e.valueType
-		} else if a := c.attributes[v.attribute]; a != nil {
-			v.valueType = a.valueType
-		}
-		out[str(o, "name")] = v
-	}
-	return out
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }

@@ -7,6 +7,8 @@ import (
 	"sort"
 	"strings"
 	"time"
+
+	"github.com/culvert/culvert/actions/dhis2/sandbox/programrules"
 )
 
 //go:embed page/*.html page/style.css
@@ -56,7 +58,7 @@ type overview struct {
 	Enrollments []enrollmentRow
 	Events      []eventRow
 	Values      []valueRow
-	Skipped     []skippedRule
+	Skipped     []programrules.Skipped
 	Now         time.Time
 }
 

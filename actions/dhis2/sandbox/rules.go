@@ -1,237 +1,128 @@
 package sandbox
 
 import (
-	"fmt"
 	"log/slog"
 	"sort"
 	"strings"
+
+	"github.com/culvert/culvert/actions/dhis2/sandbox/programrules"
 )
 
-// programRule is a rule as the metadata tells it.
-type programRule struct {
-	uid, name, stage, condition string
-	priority                    int
-	actions                     []ruleAction
-
-	expr ruleExpr
-}
-
-type ruleAction struct {
-	kind, content, data    string
-	dataElement, attribute string
-	option, optionGroup    string
-
-	expr ruleExpr // of data, where it is one
-}
-
-type ruleVariable struct {
-	source, dataElement, attribute, stage, valueType string
-	useCode                                          bool
-}
-
-// actions that bear on what is written; the others change a form, which nobody sees here.
-var ruleActions = setOf([]string{"SHOWERROR", "SHOWWARNING", "ERRORONCOMPLETE", "WARNINGONCOMPLETE", "SETMANDATORYFIELD", "ASSIGN"})
-
-// ruleEngine holds the compiled rules. It does not change after it was made.
+// ruleEngine holds the compiled program rules. It does not change after it was made.
 type ruleEngine struct {
-	rules     map[string][]*programRule // by program, in order of priority
-	variables map[string]map[string]ruleVariable
-	skipped   []skippedRule
+	sets    map[string]*programrules.Set // by program
+	skipped []programrules.Skipped
 }
 
-// skippedRule is a rule that is not evaluated, with the reason.
-type skippedRule struct{ UID, Name, Reason string }
-
-func newRuleEngine(c *catalog, log *slog.Logger) *ruleEngine {
-	e := &ruleEngine{rules: map[string][]*programRule{}, variables: map[string]map[string]ruleVariable{}}
-	for program, rules := range c.rules {
-		for _, r := range rules {
-			if err := e.compile(r); err != nil {
-				e.skipped = append(e.skipped, skippedRule{r.uid, r.name, err.Error()})
-				continue
-			}
-			e.rules[program] = append(e.rules[program], r)
-		}
-		e.variables[program] = c.ruleVariables(program)
+func newRuleEngine(c *catalog, m manners, log *slog.Logger) *ruleEngine {
+	e := &ruleEngine{sets: map[string]*programrules.Set{}}
+	for program, d := range c.ruleDefinitions(m) {
+		set, skipped := programrules.Compile(*d, int(m))
+		e.sets[program] = set
+		e.skipped = append(e.skipped, skipped...)
+	}
+	if len(e.skipped) == 0 {
+		return e
 	}
 	sort.Slice(e.skipped, func(i, j int) bool { return e.skipped[i].UID < e.skipped[j].UID })
-	for _, s := range e.skipped {
-		log.Warn("program rule is not evaluated", "rule", s.UID, "reason", s.Reason)
+	names := make([]string, len(e.skipped))
+	for i, s := range e.skipped {
+		names[i] = s.Name + " (" + s.UID + "): " + s.Reason
 	}
+	log.Warn("program rules that DHIS2 evaluates are not evaluated here: what they would refuse or assign is not", "count", len(names),
+		"rules", strings.Join(names, "; "))
 	return e
 }
 
-func (e *ruleEngine) compile(r *programRule) error {
-	var err error
-	if r.expr, err = compileRule(r.condition); err != nil {
-		return fmt.Errorf("its condition: %w", err)
-	}
-	for i := range r.actions {
-		a := &r.actions[i]
-		if strings.TrimSpace(a.data) == "" || !ruleActions[a.kind] {
-			continue
+// ruleDefinitions gives the rules of each program with what they need to be evaluated.
+func (c *catalog) ruleDefinitions(m manners) map[string]*programrules.Definition {
+	defs := map[string]*programrules.Definition{}
+	constants, groups := c.constants(), c.unitGroups(m)
+	of := func(program string) *programrules.Definition {
+		d := defs[program]
+		if d == nil {
+			d = &programrules.Definition{Constants: constants, Groups: groups}
+			defs[program] = d
 		}
-		if a.expr, err = compileRule(a.data); err != nil {
-			return fmt.Errorf("the data of its action %s: %w", a.kind, err)
+		return d
+	}
+	for _, o := range c.objects[kindRule] {
+		d := of(ref(o, "program"))
+		d.Rules = append(d.Rules, c.ruleOf(o))
+	}
+	for _, o := range c.objects[kindRuleVariable] {
+		if d := defs[ref(o, "program")]; d != nil {
+			d.Variables = append(d.Variables, c.variableOf(o))
 		}
 	}
-	return nil
+	return defs
 }
 
-// runRules evaluates the program rules for what is about to be written.
-func (im *importer) runRules(a *accepted) {
-	engine := im.srv.rules
-	for _, e := range a.enrollments {
-		if len(engine.rules[e.program.uid]) == 0 {
-			continue
+func (c *catalog) ruleOf(o object) programrules.Rule {
+	r := programrules.Rule{UID: str(o, "id"), Name: str(o, "name"), Stage: ref(o, "programStage"), Condition: str(o, "condition"),
+		Priority: priorityOf(o)}
+	for _, id := range refs(o, "programRuleActions") {
+		a := c.byID[id].obj
+		action := programrules.Action{Kind: programrules.Kind(str(a, "programRuleActionType")), Content: str(a, "content"), Data: str(a, "data"),
+			Priority: priorityOf(a)}
+		switch de, at := ref(a, "dataElement"), ref(a, "trackedEntityAttribute"); {
+		case action.Kind == programrules.ScheduleEvent:
+			action.Field = ref(a, "programStage")
+		case de != "":
+			action.Target, action.Field = programrules.DataElement, de
+		case at != "":
+			action.Target, action.Field = programrules.Attribute, at
 		}
-		f := im.factsOf(e.program, e.uid)
-		f.apply(engine.rules[e.program.uid], im.r.about(enrollmentKind, e.uid), e, nil)
+		r.Actions = append(r.Actions, action)
 	}
-	for _, e := range a.events {
-		if len(engine.rules[e.program.uid]) == 0 {
-			continue
-		}
-		id := ""
-		if e.program.registration {
-			id = e.enrollment
-		}
-		f := im.factsOf(e.program, id)
-		f.current = im.eventFacts(e)
-		if !e.program.registration {
-			f.events = []*eventFacts{f.current}
-		}
-		for _, o := range f.events {
-			if o.uid == e.uid {
-				f.current = o
-			}
-		}
-		f.apply(engine.rules[e.program.uid], im.r.about(eventKind, e.uid), nil, e)
-	}
+	return r
 }
 
-// apply evaluates the rules in order and acts on those whose condition holds. One of en and ev is given.
-func (f *facts) apply(rules []*programRule, s *subject, en *enrollmentIn, ev *eventIn) {
-	for _, r := range rules {
-		if r.stage != "" && (ev == nil || r.stage != ev.stage.uid) {
-			continue
-		}
-		v, err := r.expr.eval(f)
-		if err != nil || !truth(v) { // a rule that cannot be evaluated on these values does nothing, as on a server
-			continue
-		}
-		for _, a := range r.actions {
-			f.act(r, a, s, en, ev)
-		}
+func priorityOf(o object) *int {
+	if o["priority"] == nil {
+		return nil
 	}
+	n := int(number(o, "priority"))
+	return &n
 }
 
-func (f *facts) act(r *programRule, a ruleAction, s *subject, en *enrollmentIn, ev *eventIn) {
-	data := ""
-	if a.expr != nil {
-		v, err := a.expr.eval(f)
-		if err != nil {
-			return
+func (c *catalog) variableOf(o object) programrules.Variable {
+	v := programrules.Variable{Name: str(o, "name"), Source: programrules.Source(str(o, "programRuleVariableSourceType")),
+		Field: ref(o, "dataElement"), Stage: ref(o, "programStage"), ValueType: str(o, "valueType")}
+	set := ""
+	if v.Source == programrules.OfAttribute {
+		v.Field = ref(o, "trackedEntityAttribute")
+		if a := c.attributes[v.Field]; a != nil {
+			v.ValueType, set = a.valueType, a.optionSet
 		}
-		data = plainText(v)
+	} else if e := c.dataElements[v.Field]; e != nil {
+		v.ValueType, set = e.valueType, e.optionSet
 	}
-	checked, complete := true, false
-	if ev != nil {
-		checked, complete = checksValues(ev.status, ev.stage), ev.status == "COMPLETED"
-	} else {
-		complete = en.status == "COMPLETED"
+	if s := c.optionSets[set]; s != nil && !boolean(o, "useCodeForOptionSet") {
+		v.Names = s.nameOf
 	}
-	text := strings.TrimSpace(a.content + " " + data)
-	switch a.kind {
-	case "SHOWERROR":
-		if checked {
-			s.error("E1300", r.uid, text)
-		}
-	case "SHOWWARNING":
-		if checked {
-			s.warning("E1300", r.uid, text)
-		}
-	case "ERRORONCOMPLETE":
-		if complete {
-			s.error("E1300", r.uid, text)
-		}
-	case "WARNINGONCOMPLETE":
-		if complete {
-			s.warning("E1300", r.uid, text)
-		}
-	case "SETMANDATORYFIELD":
-		f.mandatory(r, a, s, en, ev, checked)
-	case "ASSIGN":
-		f.assign(r, a, data, s, en, ev)
-	}
+	return v
 }
 
-func (f *facts) mandatory(r *programRule, a ruleAction, s *subject, en *enrollmentIn, ev *eventIn, checked bool) {
-	switch {
-	case ev != nil && a.dataElement != "" && checked && ev.stage.elements[a.dataElement]:
-		switch {
-		case f.im.srv.manners >= 41 && clears(ev.values, a.dataElement):
-			s.error("E1314", r.uid, a.dataElement)
-		case f.current.values[a.dataElement] == "":
-			s.error("E1301", r.uid, a.dataElement)
-		}
-	case en != nil && a.attribute != "":
-		switch {
-		case f.im.srv.manners >= 41 && empties(en.attributes, a.attribute):
-			s.error("E1317", r.uid, a.attribute)
-		case f.attributes[a.attribute] == "":
-			s.error("E1306", r.uid, a.attribute)
-		}
+func (c *catalog) constants() map[string]float64 {
+	out := map[string]float64{}
+	for _, o := range c.objects[kindConstant] {
+		out[str(o, "id")] = number(o, "value")
 	}
+	return out
 }
 
-// clears tells whether an event takes a value away.
-func clears(values []valueIn, uid string) bool {
-	for _, v := range values {
-		if v.uid == uid && v.value == nil {
-			return true
+// unitGroups gives the org units of each group: by its uid, from 2.43 on by its code as well.
+func (c *catalog) unitGroups(m manners) map[string]map[string]bool {
+	out := map[string]map[string]bool{}
+	for _, o := range c.objects[kindUnitGroup] {
+		members := setOf(refs(o, "organisationUnits"))
+		out[str(o, "id")] = members
+		if code := str(o, "code"); code != "" && m >= 43 {
+			out[code] = members
 		}
 	}
-	return false
-}
-
-// empties tells whether an enrollment takes an attribute away.
-func empties(attributes []attributeIn, uid string) bool {
-	for _, a := range attributes {
-		if a.uid == uid && a.value == nil {
-			return true
-		}
-	}
-	return false
-}
-
-// assign sets a value: an empty one is filled, with a warning; another value than the one sent is an error.
-func (f *facts) assign(r *programRule, a ruleAction, data string, s *subject, en *enrollmentIn, ev *eventIn) {
-	if name, ok := strings.CutPrefix(a.content, "#{"); ok {
-		f.calculated[strings.TrimSuffix(name, "}")] = data
-	}
-	switch {
-	case ev != nil && a.dataElement != "" && ev.stage.elements[a.dataElement]:
-		switch have := f.current.values[a.dataElement]; {
-		case have == "":
-			value := data
-			ev.values = append(ev.values, valueIn{id: a.dataElement, uid: a.dataElement, value: &value})
-			f.current.values[a.dataElement] = data
-			s.warning("E1308", r.uid, a.dataElement)
-		case order(have, data) != 0:
-			s.error("E1307", r.uid, a.dataElement)
-		}
-	case en != nil && a.attribute != "":
-		switch have := f.attributes[a.attribute]; {
-		case have == "":
-			value := data
-			en.attributes = append(en.attributes, attributeIn{id: a.attribute, uid: a.attribute, value: &value})
-			f.attributes[a.attribute] = data
-			s.warning("E1310", r.uid, a.attribute)
-		case order(have, data) != 0:
-			s.error("E1309", r.uid, a.attribute)
-		}
-	}
+	return out
 }
 
 func numericType(t string) bool {

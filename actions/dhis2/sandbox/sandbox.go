@@ -86,7 +86,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{manners: m, catalog: c, store: st, jobs: newJobs(), rules: newRuleEngine(c, log), log: log, now: now, pages: pages}
+	s := &Server{manners: m, catalog: c, store: st, jobs: newJobs(), rules: newRuleEngine(c, m, log), log: log, now: now, pages: pages}
 	s.tokens = newTokens(st)
 	s.jobTurn = func() <-chan time.Time { return time.After(jobDelay) }
 	s.closing, s.stop = context.WithCancel(context.Background())

@@ -80,6 +80,9 @@ func (c *call) readOne(family, uid string, set *fieldSet) (any, *problem) {
 		if program != "" && c.srv.catalog.programs[program] == nil {
 			return nil, c.invalid("Program is specified but does not exist: %s", program)
 		}
+		if c.srv.manners >= 43 && program != "" && !st.enrolled(uid, program) {
+			return nil, c.unknown("TrackedEntity", uid)
+		}
 		if u := c.srv.catalog.orgUnits[t.OrgUnit]; u != nil && !c.user.searches(u) {
 			return nil, refuse(http.StatusForbidden, "", "User has no access to TrackedEntity:%s", uid)
 		}
@@ -108,6 +111,16 @@ func (c *call) readOne(family, uid string, set *fieldSet) (any, *problem) {
 		return nil, c.unknown("Relationship", uid)
 	}
 	return project(v.relationship(r, set), set, plainSource{}), nil
+}
+
+// enrolled tells whether a tracked entity has an enrollment in a program.
+func (st *store) enrolled(entity, program string) bool {
+	for _, e := range st.enrollmentsOf[entity] {
+		if e.Program == program && !e.Deleted {
+			return true
+		}
+	}
+	return false
 }
 
 // reaches tells whether the user may read data of a program in an org unit.
