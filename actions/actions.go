@@ -51,6 +51,8 @@ type Ref struct {
 type Plan struct {
 	Record Ref
 	Force  bool // send even what would change nothing
+	Order  Order
+	Insist bool // a person named this very record: it may overwrite what is newer
 	Writes []Write
 }
 
@@ -68,6 +70,8 @@ const (
 	Retry
 	// NotTried: another write of the same record failed first.
 	NotTried
+	// Superseded: something newer was delivered to the object, and nothing of this was sent.
+	Superseded
 )
 
 // Class groups outcomes by what heals them.
@@ -99,6 +103,7 @@ type Outcome struct {
 	Place      diag.Place    // in the rule, as exact as known
 	RetryAfter time.Duration // asked for by the server; 0 when it did not say
 	Warnings   []string      // the server's remarks on a delivered object
+	By         int64         // of Superseded, or of what was delivered but for what is newer: the Order.Seq of that; 0: nothing, or not known
 }
 
 // Result answers one Plan: one Outcome per write, and what is to be remembered once they are recorded.
@@ -108,10 +113,12 @@ type Result struct {
 	Identities []Identity // learned: matched people, new generations
 }
 
-// Digest is the fingerprint of an object's last delivered form.
+// Digest is the fingerprint of an object's last delivered form, and what of it stands there.
 type Digest struct {
 	Object string // unique per server: type and id
-	Sum    uint64
+	Sum    uint64 // 0: not known, or the object was deleted
+	Order  Order  // of what was delivered last
+	Mark   uint16 // the target's own
 }
 
 // IdentityKey names a person or case of the source system.
@@ -135,8 +142,20 @@ type Memory interface {
 	// Holders gives what is kept of the objects with these uids: the external ids that stand for them. What can be derived may be absent.
 	Holders(ctx context.Context, uids []string) ([]Identity, error)
 	// Digests gives the last delivered form of the objects; objects never delivered are absent.
-	Digests(ctx context.Context, objects []string) (map[string]uint64, error)
+	Digests(ctx context.Context, objects []string) (map[string]Digest, error)
 }
+
+// Shapes numbers the sets of fields that writes set, so that a digest can say which fields it is about. A Memory that implements it lets records that set
+// different fields of one object pass each other.
+type Shapes interface {
+	// ShapeNumbers gives the number of every shape, from 1 to MaxShape, and keeps new ones before it returns. A shape is absent when no number is left.
+	ShapeNumbers(ctx context.Context, shapes []string) (map[string]uint16, error)
+	// ShapeNames gives the shapes of numbers.
+	ShapeNames(ctx context.Context, numbers []uint16) (map[uint16]string, error)
+}
+
+// MaxShape is the highest number of a shape.
+const MaxShape = 1<<14 - 1
 
 // ErrRefused is what Probe's error wraps when the server is there but does not take our credentials.
 var ErrRefused = errors.New("the server refuses our credentials")

@@ -43,7 +43,7 @@ func (h *httpTarget) Deliver(ctx context.Context, plans []actions.Plan) []action
 	}
 	for i, p := range plans {
 		v := p.Writes[0].Object.(visit)
-		if sum, ok := known[v.ID]; ok && sum&journal.SumMask == visitSum(v)&journal.SumMask {
+		if kept, ok := known[v.ID]; ok && kept.Sum&journal.SumMask == visitSum(v)&journal.SumMask {
 			results[i].Outcomes = []actions.Outcome{{Status: actions.Unchanged, ObjectID: v.ID}}
 			continue
 		}

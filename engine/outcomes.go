@@ -33,7 +33,7 @@ func (r *Runner) Outcomes(ctx context.Context, rule string, limit int) ([]source
 	}
 	out := make([]sources.Outcome, len(records))
 	for i, rec := range records {
-		o := sources.Outcome{Seq: rec.Seq, RecordID: rec.ID, State: string(rec.State), Objects: rec.Objects, Settled: rec.Settled, Known: known[rec.ID]}
+		o := sources.Outcome{Seq: rec.Seq, RecordID: rec.ID, State: string(rec.State), Objects: rec.Objects, Settled: rec.Settled, Known: known[rec.ID].Sum}
 		if p := rec.Problem; p != nil {
 			o.Code, o.Cause, o.Mend = p.Code, p.Cause, p.Mend
 		}

@@ -15,7 +15,7 @@ type delivery struct {
 	rehearse   bool
 	jobs       []*job
 	identities map[actions.IdentityKey]actions.Identity
-	digests    map[string]uint64
+	digests    map[string]actions.Digest
 	holders    map[string][]actions.IdentityKey // external ids that stand for people that were found, by uid
 	found      map[string]client.Found          // matched people, by uid
 	rehearsed  map[client.ObjectKey]bool
@@ -52,7 +52,7 @@ type item struct {
 func newDelivery(t *target, plans []actions.Plan, rehearse bool) *delivery {
 	d := &delivery{
 		target: t, x: t.index(), rehearse: rehearse,
-		identities: map[actions.IdentityKey]actions.Identity{}, digests: map[string]uint64{}, holders: map[string][]actions.IdentityKey{},
+		identities: map[actions.IdentityKey]actions.Identity{}, digests: map[string]actions.Digest{}, holders: map[string][]actions.IdentityKey{},
 		found: map[string]client.Found{}, rehearsed: map[client.ObjectKey]bool{}, writtenBy: map[client.ObjectKey]*item{},
 	}
 	for i := range plans {
@@ -214,18 +214,18 @@ func (d *delivery) recall(ctx context.Context, names []string) error {
 	if len(ask) == 0 {
 		return nil
 	}
-	sums, err := d.memory.Digests(ctx, ask)
+	found, err := d.memory.Digests(ctx, ask)
 	if err != nil {
 		return err
 	}
-	for n, sum := range sums {
-		d.digests[n] = sum
+	for n, digest := range found {
+		d.digests[n] = digest
 	}
 	return nil
 }
 
 // delivered tells whether an object was delivered earlier.
-func (d *delivery) delivered(name string) bool { return d.digests[name] != 0 }
+func (d *delivery) delivered(name string) bool { return d.digests[name].Sum != 0 }
 
 // results gives what became of the batch.
 func (d *delivery) results() []actions.Result {

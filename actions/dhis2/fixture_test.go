@@ -175,11 +175,11 @@ func describe(writes []actions.Write) []map[string]any {
 type memory struct {
 	mu         sync.Mutex
 	identities map[actions.IdentityKey]actions.Identity
-	digests    map[string]uint64
+	digests    map[string]actions.Digest
 }
 
 func newMemory() *memory {
-	return &memory{identities: map[actions.IdentityKey]actions.Identity{}, digests: map[string]uint64{}}
+	return &memory{identities: map[actions.IdentityKey]actions.Identity{}, digests: map[string]actions.Digest{}}
 }
 
 func (m *memory) Identities(_ context.Context, keys []actions.IdentityKey) (map[actions.IdentityKey]actions.Identity, error) {
@@ -194,13 +194,13 @@ func (m *memory) Identities(_ context.Context, keys []actions.IdentityKey) (map[
 	return out, nil
 }
 
-func (m *memory) Digests(_ context.Context, names []string) (map[string]uint64, error) {
+func (m *memory) Digests(_ context.Context, names []string) (map[string]actions.Digest, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	out := map[string]uint64{}
+	out := map[string]actions.Digest{}
 	for _, n := range names {
-		if sum, ok := m.digests[n]; ok {
-			out[n] = sum
+		if digest, ok := m.digests[n]; ok {
+			out[n] = digest
 		}
 	}
 	return out, nil
@@ -224,7 +224,7 @@ func (m *memory) keep(results []actions.Result) {
 	defer m.mu.Unlock()
 	for _, r := range results {
 		for _, d := range r.Digests {
-			m.digests[d.Object] = d.Sum
+			m.digests[d.Object] = d
 		}
 		for _, id := range r.Identities {
 			m.identities[id.IdentityKey] = id

@@ -278,15 +278,15 @@ func digestName(typ, uid string) string { return typ + ":" + uid }
 
 // compare settles an item that would change nothing, and notes whether its object is there already.
 func (d *delivery) compare(i *item) {
-	sum, delivered := d.digests[i.name]
-	i.known = delivered && sum != 0 || d.adopted(i)
+	before := d.digests[i.name]
+	i.known = before.Sum != 0 || d.adopted(i)
 	if i.done || i.name == "" || d.rehearse || i.job.force {
 		return
 	}
 	if _, status := i.write.Object.(*statusWrite); status {
 		return // somebody may have changed it in DHIS2 since; it is read before it is written
 	}
-	if delivered && sum == i.sum {
+	if before.Sum != 0 && before.Sum == i.sum {
 		i.finish(actions.Outcome{Status: actions.Unchanged})
 	}
 }

@@ -99,7 +99,7 @@ func (d *delivery) sendTotals(ctx context.Context, ledger actions.Contributions,
 			continue
 		}
 		sent[s] = i
-		if d.digests[i.name] == i.sum && !i.job.force {
+		if d.digests[i.name].Sum == i.sum && !i.job.force {
 			i.finish(actions.Outcome{Status: actions.Unchanged})
 			continue
 		}
@@ -156,8 +156,10 @@ func (d *delivery) settleShares(ctx context.Context, ledger actions.Contribution
 	}
 	for _, v := range sent {
 		if v.good() {
-			d.digests[v.name] = v.sum
-			v.job.totals = append(v.job.totals, actions.Digest{Object: v.name, Sum: v.sum})
+			kept := d.digests[v.name]
+			kept.Object, kept.Sum = v.name, v.sum
+			d.digests[v.name] = kept
+			v.job.totals = append(v.job.totals, kept)
 		}
 	}
 	if err := ledger.Settle(ctx, done); err != nil {

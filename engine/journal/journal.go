@@ -19,6 +19,9 @@ const (
 	Skipped   State = "skipped"   // the filter said no
 	Failed    State = "failed"    // a person must act
 	Dismissed State = "dismissed" // a person decided that it will never be sent
+
+	// Superseded is what a newer version of the record, or newer records that wrote the same objects, left nothing to do for.
+	Superseded State = "superseded"
 )
 
 // Record is one accepted record.
@@ -40,6 +43,19 @@ type Record struct {
 	Tell     bool      // its source wants to be told how it was settled
 	Objects  []string  // ids that hold its data on the server, for people
 	Settled  time.Time // when it came to a state that nothing but a person changes
+
+	Version      int64 // as its source gives it (actions.Order); 0: none
+	Rank         int64 // the place among what writes the same objects, of a record that stands for an earlier one; 0: Seq
+	Insist       bool  // a person named it: it may overwrite what is newer
+	SupersededBy int64 // of a superseded record, and of one of which something newer kept a part from being sent: the place of that; 0: not known
+}
+
+// Order is where the record stands among those that write the same objects.
+func (r *Record) Order() actions.Order {
+	if r.Rank != 0 {
+		return actions.Order{Version: r.Version, Seq: r.Rank}
+	}
+	return actions.Order{Version: r.Version, Seq: r.Seq}
 }
 
 // Problem is why a record did not go through.
@@ -102,11 +118,23 @@ type RowKey struct {
 // Settlement is what became of one claimed record.
 type Settlement struct {
 	Seq      int64
-	State    State // Delivered, Skipped, Failed, Held, or Pending for another try
+	State    State // Delivered, Skipped, Failed, Held, Superseded, or Pending for another try
 	NextTry  time.Time
 	Attempts int
 	Problem  *Problem
 	Objects  []string // ids that now hold its data, for people
+
+	SupersededBy int64 // see Record
+}
+
+// Version is a row of a file that was delivered or superseded, or that stands for an earlier record: failed records that are older versions of it, and the
+// record that it stands for, are superseded by it.
+type Version struct {
+	Rule, ID string // of the row; an empty ID: only what it stands for is superseded
+	Order    actions.Order
+	Seq      int64  // its place in the order of acceptance
+	Fixes    int64  // the record that it stands for; 0: none
+	File     string // whose row that record is: id of the file
 }
 
 // Telling is what came of telling a source how one of its records was settled.
@@ -125,7 +153,8 @@ type Batch struct {
 	Files       []File           // new progress of files
 	Keys        []string         // taken with ClaimKeys, now free again
 	Holding     []string         // taken with ClaimKeys for rows that this batch is about, and kept
-	Digests     []actions.Digest // a Sum of 0 forgets the object; of a Sum only the low SumBits are kept
+	Digests     []actions.Digest // of a Sum only the low SumBits are kept; one without Sum, Order and Mark forgets the object
+	Versions    []Version
 	Identities  []actions.Identity
 }
 
@@ -165,7 +194,8 @@ type Journal interface {
 	ClaimKeys(ctx context.Context, owner string, keys []RowKey) (given []bool, err error)
 	// ReleaseKeys frees keys taken with ClaimKeys.
 	ReleaseKeys(ctx context.Context, owner string, keys []string) error
-	// Commit records what a delivery came to, in one transaction. Settlements of records that the owner no longer holds, because it was silent
+	// Commit records what a delivery came to, in one transaction. Once a record is delivered or superseded, failed records of the same rule and id that are
+	// older are superseded by it. Settlements of records that the owner no longer holds, because it was silent
 	// for longer than the lease, are left out, and the digests that came with them or with keys that it lost are forgotten rather than set. When a file of the batch
 	// belongs to another owner by now, nothing is recorded and the error is ErrNotOwner.
 	Commit(ctx context.Context, b *Batch) error
@@ -215,7 +245,7 @@ type Journal interface {
 	Causes(ctx context.Context, f Filter) ([]Cause, error)
 
 	// Replay makes failed records, or settled ones in the filter's states, pending again at their old place in the order of their key; those whose
-	// payload has expired stay. Dismiss settles failed ones, or waiting ones in the filter's states that are not in flight, for good. Edit replaces
+	// payload has expired stay. With force, a record that the filter names by its Seq may overwrite what is newer. Dismiss settles failed ones, or waiting ones in the filter's states that are not in flight, for good. Edit replaces
 	// the body of a failed or held record. All are in the audit trail, which does not tell of persons.
 	Replay(ctx context.Context, f Filter, who, why string, force bool) (int64, error)
 	Dismiss(ctx context.Context, f Filter, who, why string) (int64, error)
@@ -277,9 +307,9 @@ type Summary struct {
 
 // RuleSummary counts the records of one rule. File rows that were plainly delivered are counted through their files.
 type RuleSummary struct {
-	Rule                                                 string
-	Pending, Held, Delivered, Skipped, Failed, Dismissed int64
-	Oldest, LastDelivered, LastReceived                  time.Time
+	Rule                                                             string
+	Pending, Held, Delivered, Skipped, Failed, Dismissed, Superseded int64
+	Oldest, LastDelivered, LastReceived                              time.Time
 }
 
 // AuditEntry is one change that a person or the program made to records.

@@ -34,6 +34,8 @@ func (noMemory) Identities(context.Context, []actions.IdentityKey) (map[actions.
 	return nil, nil
 }
 
-func (noMemory) Digests(context.Context, []string) (map[string]uint64, error) { return nil, nil }
+func (noMemory) Digests(context.Context, []string) (map[string]actions.Digest, error) {
+	return nil, nil
+}
 
 func (noMemory) Holders(context.Context, []string) ([]actions.Identity, error) { return nil, nil }

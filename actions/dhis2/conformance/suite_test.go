@@ -210,11 +210,11 @@ func (f *flow) twice(t *testing.T, repeats int, batch ...sent) {
 type memory struct {
 	mu         sync.Mutex
 	identities map[actions.IdentityKey]actions.Identity
-	digests    map[string]uint64
+	digests    map[string]actions.Digest
 }
 
 func newMemory() *memory {
-	return &memory{identities: map[actions.IdentityKey]actions.Identity{}, digests: map[string]uint64{}}
+	return &memory{identities: map[actions.IdentityKey]actions.Identity{}, digests: map[string]actions.Digest{}}
 }
 
 func (m *memory) Identities(_ context.Context, keys []actions.IdentityKey) (map[actions.IdentityKey]actions.Identity, error) {
@@ -223,7 +223,7 @@ func (m *memory) Identities(_ context.Context, keys []actions.IdentityKey) (map[
 	return pick(m.identities, keys), nil
 }
 
-func (m *memory) Digests(_ context.Context, names []string) (map[string]uint64, error) {
+func (m *memory) Digests(_ context.Context, names []string) (map[string]actions.Digest, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return pick(m.digests, names), nil
@@ -257,7 +257,7 @@ func (m *memory) keep(results []actions.Result) {
 	defer m.mu.Unlock()
 	for _, r := range results {
 		for _, d := range r.Digests {
-			m.digests[d.Object] = d.Sum
+			m.digests[d.Object] = d
 		}
 		for _, id := range r.Identities {
 			m.identities[id.IdentityKey] = id

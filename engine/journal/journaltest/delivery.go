@@ -252,7 +252,7 @@ func testLateCommit(t *testing.T, p Place) {
 	diff(t, "the late outcome does not count", get(t, j, late[0].Seq).State, journal.Delivered)
 	sums, err := j.Memory("national").Digests(t.Context(), []string{"event x"})
 	must(t, err)
-	diff(t, "what the late delivery wrote is not known any more", sums, map[string]uint64{})
+	diff(t, "what the late delivery wrote is not known any more", sums, map[string]actions.Digest{})
 	check(t, j)
 }
 

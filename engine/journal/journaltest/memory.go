@@ -17,7 +17,7 @@ func testDigests(t *testing.T, p Place) {
 		digests[i] = actions.Digest{Object: objects[i], Sum: uint64(i)<<32 | uint64(i*7+1)}
 	}
 	commit(t, j, journal.Batch{Server: "national", Digests: digests})
-	look := func(server string) map[string]uint64 {
+	look := func(server string) map[string]actions.Digest {
 		t.Helper()
 		sums, err := j.Memory(server).Digests(t.Context(), append(objects, "event never sent"))
 		must(t, err)
@@ -26,8 +26,8 @@ func testDigests(t *testing.T, p Place) {
 	sums := look("national")
 	diff(t, "known objects", len(sums), n)
 	for i := range n {
-		if sums[objects[i]] != digests[i].Sum&journal.SumMask {
-			t.Fatalf("object %d has the sum %x, want %x", i, sums[objects[i]], digests[i].Sum&journal.SumMask)
+		if want := digests[i].Sum & journal.SumMask; sums[objects[i]].Sum != want {
+			t.Fatalf("object %d has the sum %x, want %x", i, sums[objects[i]].Sum, want)
 		}
 	}
 	diff(t, "objects of another server", len(look("district")), 0)
@@ -35,10 +35,60 @@ func testDigests(t *testing.T, p Place) {
 	must(t, j.Close())
 	j = open(t, p)
 	sums = look("national")
-	diff(t, "a changed object", sums[objects[5]], uint64(99))
+	diff(t, "a changed object", sums[objects[5]], actions.Digest{Object: objects[5], Sum: 99})
 	if _, known := sums[objects[6]]; known || len(sums) != n-1 {
 		t.Errorf("a forgotten object is known, or others are not: %d", len(sums))
 	}
+}
+
+// testOrders keeps in which order objects were written, and which of their fields.
+func testOrders(t *testing.T, p Place) {
+	j := open(t, p)
+	digests := []actions.Digest{
+		{Object: "plain", Sum: 7, Order: actions.Order{Seq: 1 << 40}, Mark: 3},
+		{Object: "versioned", Sum: 8, Order: actions.Order{Version: actions.TimeVersion(start), Seq: 2}, Mark: 1<<16 - 1},
+		{Object: "numbered", Sum: 9, Order: actions.Order{Version: actions.NumberVersion(-5), Seq: 3}},
+		{Object: "deleted", Order: actions.Order{Seq: 4}, Mark: 1 << 14},
+	}
+	for i := range 2000 { // so that some lie in pages
+		digests = append(digests, actions.Digest{Object: name("row ", i), Sum: uint64(i + 1), Order: actions.Order{Seq: int64(1000 + i)}, Mark: uint16(i % 5)})
+	}
+	commit(t, j, journal.Batch{Server: "national", Digests: digests})
+	must(t, j.Close())
+	j = open(t, p)
+	objects := []string{"never sent"}
+	want := map[string]actions.Digest{}
+	for _, d := range digests {
+		objects = append(objects, d.Object)
+		want[d.Object] = d
+	}
+	got, err := j.Memory("national").Digests(t.Context(), objects)
+	must(t, err)
+	diff(t, "digests", got, want)
+}
+
+func testShapes(t *testing.T, p Place) {
+	j := open(t, p)
+	shapes := j.Memory("national").(actions.Shapes)
+	numbers, err := shapes.ShapeNumbers(t.Context(), []string{"a,b", "c"})
+	must(t, err)
+	if len(numbers) != 2 || numbers["a,b"] == 0 || numbers["c"] == 0 || numbers["a,b"] == numbers["c"] {
+		t.Fatalf("the numbers are %v", numbers)
+	}
+	must(t, j.Close())
+	j = open(t, p)
+	shapes = j.Memory("national").(actions.Shapes)
+	again, err := shapes.ShapeNumbers(t.Context(), []string{"c", "a,b", "d"})
+	must(t, err)
+	if again["c"] != numbers["c"] || again["a,b"] != numbers["a,b"] || again["d"] == 0 {
+		t.Errorf("the numbers were %v and are %v", numbers, again)
+	}
+	names, err := shapes.ShapeNames(t.Context(), []uint16{numbers["c"], again["d"], actions.MaxShape})
+	must(t, err)
+	diff(t, "names", names, map[uint16]string{numbers["c"]: "c", again["d"]: "d"})
+	other, err := j.Memory("district").(actions.Shapes).ShapeNames(t.Context(), []uint16{1})
+	must(t, err)
+	diff(t, "names of another server", len(other), 0)
 }
 
 func testIdentities(t *testing.T, p Place) {

@@ -61,6 +61,15 @@ type known struct {
 	body              string
 	claimed           string // owner
 	waits             bool   // for its parent
+
+	version, rank, by int64
+}
+
+func (k *known) order() actions.Order {
+	if k.rank != 0 {
+		return actions.Order{Version: k.version, Seq: k.rank}
+	}
+	return actions.Order{Version: k.version, Seq: k.seq}
 }
 
 func (k *known) unsettled() bool { return k.state == journal.Pending || k.state == journal.Held }
@@ -83,12 +92,12 @@ type machine struct {
 	last    int64        // the last place that was given out
 	files   int
 	keys    map[string]string // taken keys of file rows: owner
-	digests map[string]uint64
+	digests map[string]actions.Digest
 	cursor  string
 }
 
 func newMachine(t *testing.T, rt *rapid.T, p Place) *machine {
-	m := &machine{t: t, rt: rt, place: p, at: start, keys: map[string]string{}, digests: map[string]uint64{}}
+	m := &machine{t: t, rt: rt, place: p, at: start, keys: map[string]string{}, digests: map[string]actions.Digest{}}
 	m.open()
 	return m
 }
@@ -122,7 +131,8 @@ func (m *machine) draw(rt *rapid.T, state journal.State) *journal.Record {
 	r := &journal.Record{
 		Rule: rulesOf.Draw(rt, "rule"), ID: name("id-", rapid.IntRange(0, 5).Draw(rt, "id")), Key: keysOf.Draw(rt, "key"),
 		Content: rapid.Uint64Range(1, 2).Draw(rt, "content"), State: state, Received: m.at, Origin: sources.Origin{Trigger: "webhook"},
-		Tell: rapid.Bool().Draw(rt, "tell"),
+		Tell: rapid.Bool().Draw(rt, "tell"), Version: rapid.SampledFrom([]int64{0, 0, 2, 3, 4, 5}).Draw(rt, "version"),
+		Rank: rapid.SampledFrom([]int64{0, 0, 0, 1}).Draw(rt, "rank"),
 	}
 	r.Body = fmt.Appendf(nil, `{"content":%d}`, r.Content)
 	return r
@@ -131,7 +141,7 @@ func (m *machine) draw(rt *rapid.T, state journal.State) *journal.Record {
 func (m *machine) keep(r *journal.Record) {
 	m.last = max(m.last, r.Seq)
 	k := &known{seq: r.Seq, rule: r.Rule, id: r.ID, key: r.Key, content: r.Content, state: r.State, received: r.Received, touched: m.at, tell: r.Tell,
-		body: string(r.Body), waits: waits(r.State, r.Problem)}
+		body: string(r.Body), waits: waits(r.State, r.Problem), version: r.Version, rank: r.Rank, by: r.SupersededBy}
 	if r.Problem != nil {
 		k.code = r.Problem.Code
 	}
@@ -227,10 +237,13 @@ func (m *machine) release(rt *rapid.T) {
 
 func (m *machine) settle(rt *rapid.T) {
 	b := &journal.Batch{Owner: ownersOf.Draw(rt, "owner"), Server: "national"}
+	var newest []newer
 	for _, k := range m.some(rt, m.claimed(b.Owner)) {
 		s := journal.Settlement{Seq: k.seq, Attempts: k.attempts + 1}
-		s.State = rapid.SampledFrom([]journal.State{journal.Delivered, journal.Failed, journal.Skipped, journal.Held, journal.Pending}).Draw(rt, "outcome")
-		if s.State != journal.Delivered && s.State != journal.Skipped {
+		s.State = rapid.SampledFrom([]journal.State{journal.Delivered, journal.Failed, journal.Skipped, journal.Held, journal.Pending, journal.Superseded}).Draw(rt, "outcome")
+		if s.State == journal.Superseded {
+			s.SupersededBy = rapid.Int64Range(0, 3).Draw(rt, "by")
+		} else if s.State != journal.Delivered && s.State != journal.Skipped {
 			s.Problem = drawProblem(rt)
 		}
 		k.claimed = ""
@@ -239,6 +252,9 @@ func (m *machine) settle(rt *rapid.T) {
 		}
 		if k.unsettled() || s.State == journal.Delivered {
 			m.outcome(k, s)
+			if s.State == journal.Delivered || s.State == journal.Superseded {
+				newest = append(newest, newer{k.rule, k.id, k.order(), k.seq, s.SupersededBy})
+			}
 		}
 		b.Settlements = append(b.Settlements, s)
 	}
@@ -260,18 +276,14 @@ func (m *machine) settle(rt *rapid.T) {
 			delete(m.keys, key)
 		}
 	}
-	for range rapid.IntRange(0, 3).Draw(rt, "digests") {
-		d := actions.Digest{Object: name("object-", rapid.IntRange(0, 9).Draw(rt, "object")), Sum: rapid.Uint64Range(0, 3).Draw(rt, "sum")}
-		b.Digests = append(b.Digests, d)
-		m.digests[d.Object] = d.Sum
-		if d.Sum == 0 {
-			delete(m.digests, d.Object)
-		}
-	}
+	m.drawDigests(rt, b)
+	b.Versions = m.drawVersions(rt)
 	m.ok(m.j.Commit(m.ctx(), b))
+	m.supersede(newest)
 	for _, r := range b.New {
 		m.keep(r)
 	}
+	m.supersedeByRows(b.Versions)
 }
 
 func drawProblem(rt *rapid.T) *journal.Problem {
@@ -283,6 +295,7 @@ func drawProblem(rt *rapid.T) *journal.Problem {
 
 func (m *machine) outcome(k *known, s journal.Settlement) {
 	k.state, k.attempts, k.next, k.touched, k.code, k.told = s.State, s.Attempts, s.NextTry, m.at, "", false
+	k.by = s.SupersededBy
 	k.waits = waits(s.State, s.Problem)
 	if s.Problem != nil {
 		k.code = s.Problem.Code
@@ -329,7 +342,7 @@ func (m *machine) compareSums() {
 	got := map[string]int64{}
 	for _, r := range sum.Rules {
 		for state, n := range map[journal.State]int64{journal.Pending: r.Pending, journal.Held: r.Held, journal.Delivered: r.Delivered, journal.Skipped: r.Skipped,
-			journal.Failed: r.Failed, journal.Dismissed: r.Dismissed} {
+			journal.Failed: r.Failed, journal.Dismissed: r.Dismissed, journal.Superseded: r.Superseded} {
 			if n != 0 {
 				got[r.Rule+" "+string(state)] = n
 			}

@@ -14,7 +14,7 @@ func (m *machine) hold(rt *rapid.T) {
 	n, err := m.j.Hold(m.ctx(), rule, &journal.Problem{Code: "held", Cause: "the rule is invalid"})
 	m.ok(err)
 	m.same("held", n, m.change(func(k *known) bool { return k.rule == rule && k.state == journal.Pending && k.claimed == "" }, func(k *known) {
-		k.state, k.code, k.next = journal.Held, "held", time.Time{}
+		k.state, k.code, k.next, k.by = journal.Held, "held", time.Time{}, 0
 	}))
 }
 
@@ -23,7 +23,7 @@ func (m *machine) unhold(rt *rapid.T) {
 	n, err := m.j.Unhold(m.ctx(), rule)
 	m.ok(err)
 	m.same("unheld", n, m.change(func(k *known) bool { return k.rule == rule && k.state == journal.Held }, func(k *known) {
-		k.state, k.code = journal.Pending, ""
+		k.state, k.code, k.by = journal.Pending, "", 0
 	}))
 }
 
@@ -42,14 +42,14 @@ func (m *machine) change(when func(*known) bool, how func(*known)) int64 {
 
 func (m *machine) replay(rt *rapid.T) {
 	f := journal.Filter{Code: rapid.SampledFrom([]string{"", "E1"}).Draw(rt, "code")}
-	f.States = []journal.State{rapid.SampledFrom([]journal.State{journal.Failed, journal.Failed, journal.Delivered, journal.Dismissed}).Draw(rt, "state")}
+	f.States = []journal.State{rapid.SampledFrom([]journal.State{journal.Failed, journal.Failed, journal.Delivered, journal.Dismissed, journal.Superseded}).Draw(rt, "state")}
 	force := rapid.Bool().Draw(rt, "force")
 	n, err := m.j.Replay(m.ctx(), f, "asha", "because", force)
 	m.ok(err)
 	m.same("replayed", n, m.change(func(k *known) bool {
 		return k.state == f.States[0] && (f.Code == "" || k.code == f.Code) && k.body != ""
 	}, func(k *known) {
-		k.state, k.attempts, k.next, k.force, k.told = journal.Pending, 0, time.Time{}, k.force || force, false
+		k.state, k.attempts, k.next, k.force, k.told = journal.Pending, 0, time.Time{}, force, false
 	}))
 }
 
@@ -91,6 +91,7 @@ func (m *machine) forget(rt *rapid.T) {
 		}
 		if k.unsettled() || k.state == journal.Failed {
 			k.state, k.next, k.touched, k.code, k.told, k.waits = journal.Dismissed, time.Time{}, m.at, "forgotten", false, false
+			k.by = 0
 		}
 		k.key, k.body = "(forgotten)", ""
 	}
@@ -132,7 +133,8 @@ func (m *machine) restart(rt *rapid.T) {
 
 func (m *machine) view(r *journal.Record) known {
 	k := known{seq: r.Seq, rule: r.Rule, id: r.ID, key: r.Key, content: r.Content, state: r.State, next: r.NextTry, received: r.Received, attempts: r.Attempts,
-		force: r.Force, edited: r.Edited, tell: r.Tell, body: string(r.Body)}
+		force: r.Force, edited: r.Edited, tell: r.Tell, body: string(r.Body),
+		version: r.Version, rank: r.Rank, by: r.SupersededBy}
 	if r.Problem != nil {
 		k.code = r.Problem.Code
 	}

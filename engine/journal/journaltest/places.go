@@ -125,7 +125,7 @@ func testPlacesTakenOver(t *testing.T, p Place) {
 	commit(t, j, journal.Batch{Owner: "one", Server: "national", Keys: []string{"A"}, Digests: []actions.Digest{{Object: "event x", Sum: 1}}})
 	sums, err := j.Memory("national").Digests(t.Context(), []string{"event x"})
 	must(t, err)
-	diff(t, "what the late row wrote is not known any more", sums, map[string]uint64{})
+	diff(t, "what the late row wrote is not known any more", sums, map[string]actions.Digest{})
 	wantIDs(t, "behind the row", claimAs(t, j, journal.Claim{Owner: "two", Limit: 10, Now: start}), "after")
 }
 

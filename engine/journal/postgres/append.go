@@ -322,6 +322,7 @@ func (t *tx) insertRows(ctx context.Context, rows []*row) error {
 		files           = make([]*string, n)
 		places          = make([]*int32, n)
 		origins         = make([][]byte, n)
+		versions, ranks = make([]int64, n), make([]int64, n)
 		bodySeqs        []int64
 		bodies          [][]byte
 		outcomes        outcomes
@@ -330,6 +331,7 @@ func (t *tx) insertRows(ctx context.Context, rows []*row) error {
 		seqs[i], idents[i], chains[i], contents[i], dues[i] = r.seq, r.ident, r.chain, int64(r.rec.Content), r.due()
 		touched[i], received[i], states[i], flags[i] = r.touched, codec.Micros(r.rec.Received), int16(r.state), int16(codec.Flags(r.rec))
 		attempts[i], rules[i], ids[i], keys[i], origins[i] = int32(r.rec.Attempts), r.rule, clean(r.rec.ID), clean(r.rec.Key), r.origin
+		versions[i], ranks[i] = r.rec.Version, r.rec.Rank
 		if o := &r.rec.Origin; o.FileID != "" {
 			place := int32(o.Row)
 			file := clean(o.FileID)
@@ -338,17 +340,17 @@ func (t *tx) insertRows(ctx context.Context, rows []*row) error {
 		if r.body != nil {
 			bodySeqs, bodies = append(bodySeqs, r.seq), append(bodies, r.body)
 		}
-		if r.rec.Problem != nil || len(r.rec.Objects) > 0 {
-			outcomes.add(r.seq, r.rec.Problem, r.private, r.rec.Objects)
+		if r.rec.Problem != nil || len(r.rec.Objects) > 0 || r.rec.SupersededBy != 0 {
+			outcomes.add(r.seq, r.rec.Problem, r.private, r.rec.Objects, r.rec.SupersededBy)
 		}
 		t.count(r.rule, r.state, 1, 0)
 		t.count(r.rule, receivedState, 0, received[i])
 	}
 	return t.batch(ctx, func(b *pgx.Batch) {
-		b.Queue(`INSERT INTO records (seq, state, attempts, flags, rule, ident, chain, content, next_try, touched, received, id, key, file, row, origin)
+		b.Queue(`INSERT INTO records (seq, state, attempts, flags, rule, ident, chain, content, next_try, touched, received, id, key, file, row, origin, version, rank)
 			SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::int[], $4::smallint[], $5::int[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[],
-			$10::bigint[], $11::bigint[], $12::text[], $13::text[], $14::text[], $15::int[], $16::bytea[])`,
-			seqs, states, attempts, flags, rules, idents, chains, contents, dues, touched, received, ids, keys, files, places, origins)
+			$10::bigint[], $11::bigint[], $12::text[], $13::text[], $14::text[], $15::int[], $16::bytea[], $17::bigint[], $18::bigint[])`,
+			seqs, states, attempts, flags, rules, idents, chains, contents, dues, touched, received, ids, keys, files, places, origins, versions, ranks)
 		if len(bodySeqs) > 0 {
 			b.Queue("INSERT INTO payloads SELECT * FROM unnest($1::bigint[], $2::bytea[])", bodySeqs, bodies)
 		}
@@ -358,13 +360,13 @@ func (t *tx) insertRows(ctx context.Context, rows []*row) error {
 
 // outcomes are outcomes to be kept together.
 type outcomes struct {
-	seqs                                                   []int64
+	seqs, newer                                            []int64
 	classes, codes, causes, mends, objects, fields, places []*string
 	ids                                                    []string
 	privates                                               [][]byte
 }
 
-func (o *outcomes) add(seq int64, p *journal.Problem, private []byte, objects []string) {
+func (o *outcomes) add(seq int64, p *journal.Problem, private []byte, objects []string, by int64) {
 	texts := [7]*string{}
 	if p != nil {
 		for i, text := range [7]string{string(p.Class), p.Code, p.Cause, p.Mend, p.Object, p.Field, p.Place} {
@@ -372,6 +374,7 @@ func (o *outcomes) add(seq int64, p *journal.Problem, private []byte, objects []
 			texts[i] = &text
 		}
 	}
+	o.newer = append(o.newer, by)
 	o.seqs, o.ids, o.privates = append(o.seqs, seq), append(o.ids, clean(codec.Objects(objects))), append(o.privates, private)
 	for i, list := range []*[]*string{&o.classes, &o.codes, &o.causes, &o.mends, &o.objects, &o.fields, &o.places} {
 		*list = append(*list, texts[i])
@@ -382,9 +385,10 @@ func (o *outcomes) queue(b *pgx.Batch) {
 	if len(o.seqs) == 0 {
 		return
 	}
-	b.Queue(`INSERT INTO outcomes (seq, class, code, cause, mend, object, field, place, private, objects)
-		SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bytea[], $10::text[])
+	b.Queue(`INSERT INTO outcomes (seq, class, code, cause, mend, object, field, place, private, objects, superseded_by)
+		SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bytea[], $10::text[], $11::bigint[])
 		ON CONFLICT (seq) DO UPDATE SET class = excluded.class, code = excluded.code, cause = excluded.cause, mend = excluded.mend, object = excluded.object,
-		field = excluded.field, place = excluded.place, private = excluded.private, objects = excluded.objects`,
-		o.seqs, o.classes, o.codes, o.causes, o.mends, o.objects, o.fields, o.places, o.privates, o.ids)
+		field = excluded.field, place = excluded.place, private = excluded.private, objects = excluded.objects,
+		superseded_by = excluded.superseded_by`,
+		o.seqs, o.classes, o.codes, o.causes, o.mends, o.objects, o.fields, o.places, o.privates, o.ids, o.newer)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -83,6 +84,9 @@ func (t *tx) commit(ctx context.Context, b *journal.Batch, rows []*row, now int6
 	if err := t.saveDigests(ctx, b.Server, b.Digests, lost > 0); err != nil {
 		return 0, err
 	}
+	if err := t.supersede(ctx, b.Versions, now); err != nil {
+		return 0, err
+	}
 	return lost, t.saveIdentities(ctx, b.Server, b.Identities)
 }
 
@@ -98,6 +102,16 @@ type standing struct {
 	rule         int32
 	chain, ident int64
 	state        int
+
+	version, rank int64
+}
+
+// order is where a record stands among those that write the same objects.
+func (st standing) order(seq int64) actions.Order {
+	if st.rank != 0 {
+		seq = st.rank
+	}
+	return actions.Order{Version: st.version, Seq: seq}
 }
 
 // holding is what of a batch its owner still holds.
@@ -146,7 +160,7 @@ func (t *tx) held(ctx context.Context, b *journal.Batch, rows []*row) (holding, 
 		return h, fmt.Errorf("lock keys: %w", err)
 	}
 	h.lost = len(taken)
-	before, err := t.standing(ctx, seqs)
+	before, err := t.standing(ctx, seqs, "")
 	if err != nil {
 		return h, err
 	}
@@ -167,15 +181,15 @@ func (t *tx) held(ctx context.Context, b *journal.Batch, rows []*row) (holding, 
 	return h, nil
 }
 
-func (t *tx) standing(ctx context.Context, seqs []int64) (map[int64]standing, error) {
+func (t *tx) standing(ctx context.Context, seqs []int64, locking string) (map[int64]standing, error) {
 	out := make(map[int64]standing, len(seqs))
 	err := each(ctx, t, func(rows pgx.Rows) error {
 		var seq int64
 		var st standing
-		err := rows.Scan(&seq, &st.rule, &st.chain, &st.ident, &st.state)
+		err := rows.Scan(&seq, &st.rule, &st.chain, &st.ident, &st.state, &st.version, &st.rank)
 		out[seq] = st
 		return err
-	}, "SELECT seq, rule, chain, ident, state FROM records WHERE seq = ANY($1)", seqs)
+	}, "SELECT seq, rule, chain, ident, state, version, rank FROM records WHERE seq = ANY($1) "+locking, seqs)
 	if err != nil {
 		return nil, fmt.Errorf("read how records stand: %w", err)
 	}
@@ -191,6 +205,7 @@ func (t *tx) settle(ctx context.Context, all holding, now int64) error {
 	var states, waits []int16
 	var attempts []int32
 	var keep outcomes
+	var newer []newer
 	for _, h := range all.settlements {
 		// A person may have dismissed or forgotten it while it was in flight; only a delivery is stronger.
 		if !codec.Unsettled(h.state) && h.to != codec.Delivered {
@@ -210,7 +225,10 @@ func (t *tx) settle(ctx context.Context, all holding, now int64) error {
 			t.count(h.rule, codec.Delivered, 0, now)
 			moved = append(moved, h.chain)
 		}
-		if h.Problem == nil && len(h.Objects) == 0 {
+		if h.to == codec.Delivered || h.to == codec.Superseded {
+			newer = append(newer, newerOf(h))
+		}
+		if h.Problem == nil && len(h.Objects) == 0 && h.SupersededBy == 0 {
 			clear = append(clear, h.Seq)
 			continue
 		}
@@ -218,7 +236,7 @@ func (t *tx) settle(ctx context.Context, all holding, now int64) error {
 		if err != nil {
 			return err
 		}
-		keep.add(h.Seq, h.Problem, private, h.Objects)
+		keep.add(h.Seq, h.Problem, private, h.Objects, h.SupersededBy)
 	}
 	err := t.batch(ctx, func(b *pgx.Batch) {
 		b.Queue(`UPDATE records r SET state = u.state, next_try = u.due, attempts = u.attempts, flags = r.flags & ~8 | u.waits, touched = $6
@@ -232,7 +250,10 @@ func (t *tx) settle(ctx context.Context, all holding, now int64) error {
 	if err != nil {
 		return fmt.Errorf("settle records: %w", err)
 	}
-	return t.rehead(ctx, all.chains)
+	if err := t.rehead(ctx, all.chains); err != nil {
+		return err
+	}
+	return t.supersedeFailed(ctx, newer, now)
 }
 
 // rehead sets the heads of keys, which the caller has locked, to their first unsettled records, or where some wait for their parents, to what may pass
@@ -264,34 +285,31 @@ func (t *tx) lockKeys(ctx context.Context, chains []int64) error {
 	return nil
 }
 
-// saveDigests remembers digests; those of a delivery that came too late are forgotten, for what it wrote may have been overwritten since.
+// saveDigests remembers digests. Where another runner has written something later to an object meanwhile, that stays, but nobody knows which of the two
+// came last. Of those of a delivery that came too late only the order is kept, for what it wrote may have been overwritten since.
 func (t *tx) saveDigests(ctx context.Context, server string, digests []actions.Digest, late bool) error {
 	if len(digests) == 0 {
 		return nil
 	}
-	latest := map[int64]int32{}
+	latest := map[int64]actions.Digest{}
 	for _, d := range digests {
-		sum := int32(uint32(d.Sum & journal.SumMask))
 		if late {
-			sum = 0
+			d.Sum = 0
 		}
-		latest[int64(codec.Object(server, d.Object))] = sum
+		latest[int64(codec.Object(server, d.Object))] = d
 	}
-	type digest struct {
-		object int64
-		sum    int32
+	objects := slices.Sorted(maps.Keys(latest)) // one order for all runners
+	n := len(objects)
+	sums, marks, versions, seqs := make([]int32, n), make([]int16, n), make([]int64, n), make([]int64, n)
+	for i, object := range objects {
+		d := latest[object]
+		sums[i], marks[i], versions[i], seqs[i] = int32(uint32(d.Sum&journal.SumMask)), int16(d.Mark), d.Order.Version, d.Order.Seq
 	}
-	all := make([]digest, 0, len(latest))
-	for object, sum := range latest {
-		all = append(all, digest{object, sum})
-	}
-	slices.SortFunc(all, func(a, b digest) int { return cmp.Compare(a.object, b.object) })
-	objects, sums := make([]int64, len(all)), make([]int32, len(all))
-	for i, d := range all {
-		objects[i], sums[i] = d.object, d.sum
-	}
-	// A sum of 0 is kept as such: deleting the row would lock in another order than others do. It reads as unknown.
-	_, err := t.Exec(ctx, `INSERT INTO digests SELECT * FROM unnest($1::bigint[], $2::int[]) ON CONFLICT (object) DO UPDATE SET sum = excluded.sum`, objects, sums)
+	_, err := t.Exec(ctx, `INSERT INTO digests AS d (object, sum, mark, version, seq)
+		SELECT * FROM unnest($1::bigint[], $2::int[], $3::smallint[], $4::bigint[], $5::bigint[])
+		ON CONFLICT (object) DO UPDATE SET sum = CASE WHEN d.seq > excluded.seq THEN 0 ELSE excluded.sum END,
+		mark = CASE WHEN d.seq > excluded.seq THEN d.mark ELSE excluded.mark END,
+		version = CASE WHEN d.seq > excluded.seq THEN d.version ELSE excluded.version END, seq = greatest(d.seq, excluded.seq)`, objects, sums, marks, versions, seqs)
 	if err != nil {
 		return fmt.Errorf("remember digests: %w", err)
 	}

@@ -18,7 +18,8 @@ import (
 
 const (
 	recordFields = `r.seq, n.name, r.id, r.key, r.content, r.origin, r.state, r.received, r.next_try, r.attempts, r.flags, r.touched, r.ident,
-		o.class, o.code, o.cause, o.mend, o.object, o.field, o.place, o.private, o.objects`
+		o.class, o.code, o.cause, o.mend, o.object, o.field, o.place, o.private, o.objects,
+		r.version, r.rank, coalesce(o.superseded_by, 0)`
 	recordJoins = "JOIN rules n ON n.id = r.rule LEFT JOIN outcomes o ON o.seq = r.seq"
 	withBody    = " LEFT JOIN payloads p ON p.seq = r.seq"
 	// changeSize is how many records are read or changed at once.
@@ -33,12 +34,14 @@ func (s *Store) readRecord(rows pgx.Rows) (*journal.Record, error) {
 	var origin, body, private []byte
 	var class, code, cause, mend, object, field, place, objects *string
 	err := rows.Scan(&r.Seq, &r.Rule, &r.ID, &r.Key, &content, &origin, &state, &received, &next, &r.Attempts, &flags, &touched, &ident,
-		&class, &code, &cause, &mend, &object, &field, &place, &private, &objects, &body)
+		&class, &code, &cause, &mend, &object, &field, &place, &private, &objects,
+		&r.Version, &r.Rank, &r.SupersededBy, &body)
 	if err != nil {
 		return nil, err
 	}
 	r.Content, r.State, r.Received, r.NextTry = uint64(content), codec.StateOf(state), codec.Time(received), codec.Time(next)
 	r.Force, r.Edited, r.Tell = flags&codec.FlagForce != 0, flags&codec.FlagEdited != 0, flags&codec.FlagTell != 0
+	r.Insist = flags&codec.FlagInsist != 0
 	r.Objects = codec.SplitObjects(text(objects))
 	if !codec.Unsettled(state) {
 		r.Settled = codec.Time(touched)
@@ -229,7 +232,7 @@ func (s *Store) Summary(ctx context.Context) (journal.Summary, error) {
 		var r journal.RuleSummary
 		var received, delivered int64
 		var oldest, next *int64
-		if err := rows.Scan(&r.Rule, &r.Pending, &r.Delivered, &r.Held, &r.Skipped, &r.Failed, &r.Dismissed, &received, &delivered, &oldest, &next); err != nil {
+		if err := rows.Scan(&r.Rule, &r.Pending, &r.Delivered, &r.Held, &r.Skipped, &r.Failed, &r.Dismissed, &r.Superseded, &received, &delivered, &oldest, &next); err != nil {
 			return err
 		}
 		r.LastReceived, r.LastDelivered = codec.Time(received), codec.Time(delivered)
@@ -256,13 +259,13 @@ func (s *Store) Summary(ctx context.Context) (journal.Summary, error) {
 
 // The first accepted pending record of a rule need not be the head of its key when an earlier one of another rule is; then the index of open records
 // gives it.
-const summaryQuery = `SELECT n.name, c.s0, c.s1, c.s2, c.s3, c.s4, c.s5, c.received, c.delivered,
+const summaryQuery = `SELECT n.name, c.s0, c.s1, c.s2, c.s3, c.s4, c.s5, c.s6, c.received, c.delivered,
 	(SELECT CASE WHEN f.rule = n.id THEN f.received END FROM (SELECT r.rule, r.received FROM records r WHERE (r.rule, r.seq) > (n.id, 0) AND r.state IN (0, 2)
 		AND r.state = 0 ORDER BY r.rule, r.seq LIMIT 1) f),
 	(SELECT min(k.due) FROM keys k WHERE k.rule = n.id AND k.owner IS NULL AND k.state = 0 AND k.due > 0)
 	FROM rules n, LATERAL (SELECT coalesce(sum(n) FILTER (WHERE state = 0), 0)::bigint s0, coalesce(sum(n) FILTER (WHERE state = 1), 0)::bigint s1,
 		coalesce(sum(n) FILTER (WHERE state = 2), 0)::bigint s2, coalesce(sum(n) FILTER (WHERE state = 3), 0)::bigint s3,
-		coalesce(sum(n) FILTER (WHERE state = 4), 0)::bigint s4, coalesce(sum(n) FILTER (WHERE state = 5), 0)::bigint s5,
+		coalesce(sum(n) FILTER (WHERE state = 4), 0)::bigint s4, coalesce(sum(n) FILTER (WHERE state = 5), 0)::bigint s5, coalesce(sum(n) FILTER (WHERE state = 6), 0)::bigint s6,
 		coalesce(max(last) FILTER (WHERE state = -1), 0)::bigint received, coalesce(max(last) FILTER (WHERE state = 1), 0)::bigint delivered
 		FROM counts WHERE rule = n.id) c ORDER BY n.name COLLATE "C"`
 

@@ -20,27 +20,87 @@ type memory struct {
 func (s *Store) Memory(server string) actions.Memory { return memory{s, server} }
 
 // Digests implements actions.Memory.
-func (m memory) Digests(ctx context.Context, objects []string) (map[string]uint64, error) {
+func (m memory) Digests(ctx context.Context, objects []string) (map[string]actions.Digest, error) {
 	hashes := make([]int64, len(objects))
 	for i, o := range objects {
 		hashes[i] = int64(codec.Object(m.server, o))
 	}
-	sums := map[int64]uint64{}
+	found := map[int64]actions.Digest{}
 	err := m.s.query(ctx, func(rows pgx.Rows) error {
 		var hash int64
 		var sum int32
-		err := rows.Scan(&hash, &sum)
-		sums[hash] = uint64(uint32(sum))
+		var mark int16
+		var d actions.Digest
+		err := rows.Scan(&hash, &sum, &mark, &d.Order.Version, &d.Order.Seq)
+		d.Sum, d.Mark = uint64(uint32(sum)), uint16(mark)
+		found[hash] = d
 		return err
-	}, "SELECT object, sum FROM digests WHERE object = ANY($1) AND sum <> 0", hashes)
+	}, "SELECT object, sum, mark, version, seq FROM digests WHERE object = ANY($1) AND (sum <> 0 OR seq <> 0 OR version <> 0 OR mark <> 0)", hashes)
 	if err != nil {
 		return nil, fmt.Errorf("read digests: %w", m.s.explain(err))
 	}
-	out := make(map[string]uint64, len(sums))
+	out := make(map[string]actions.Digest, len(found))
 	for i, hash := range hashes {
-		if sum, ok := sums[hash]; ok {
-			out[objects[i]] = sum
+		if d, ok := found[hash]; ok {
+			d.Object = objects[i]
+			out[objects[i]] = d
 		}
+	}
+	return out, nil
+}
+
+// ShapeNumbers implements actions.Shapes.
+func (m memory) ShapeNumbers(ctx context.Context, shapes []string) (map[string]uint16, error) {
+	texts := make([]string, len(shapes))
+	for i, fields := range shapes {
+		texts[i] = clean(fields)
+	}
+	out, err := m.shapes(ctx, "SELECT number, fields FROM shapes WHERE server = $1 AND fields = ANY($2)", texts)
+	if err != nil || len(out) == len(shapes) {
+		return out, err
+	}
+	err = m.s.tx(ctx, func(ctx context.Context, t *tx) error {
+		if _, err := t.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", m.s.lockID(shapeLock)); err != nil {
+			return err
+		}
+		return t.batch(ctx, func(b *pgx.Batch) {
+			for _, fields := range texts {
+				b.Queue(`INSERT INTO shapes (server, fields, number) SELECT $1, $2, n FROM (SELECT coalesce(max(number), 0) + 1 AS n FROM shapes WHERE server = $1) s
+					WHERE n <= $3 ON CONFLICT DO NOTHING`, m.server, fields, actions.MaxShape)
+			}
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("keep sets of fields: %w", m.s.explain(err))
+	}
+	return m.shapes(ctx, "SELECT number, fields FROM shapes WHERE server = $1 AND fields = ANY($2)", texts)
+}
+
+// ShapeNames implements actions.Shapes.
+func (m memory) ShapeNames(ctx context.Context, numbers []uint16) (map[uint16]string, error) {
+	asked := make([]int32, len(numbers))
+	for i, n := range numbers {
+		asked[i] = int32(n)
+	}
+	found, err := m.shapes(ctx, "SELECT number, fields FROM shapes WHERE server = $1 AND number = ANY($2)", asked)
+	out := make(map[uint16]string, len(found))
+	for fields, number := range found {
+		out[number] = fields
+	}
+	return out, err
+}
+
+func (m memory) shapes(ctx context.Context, query string, asked any) (map[string]uint16, error) {
+	out := map[string]uint16{}
+	err := m.s.query(ctx, func(rows pgx.Rows) error {
+		var number int32
+		var fields string
+		err := rows.Scan(&number, &fields)
+		out[fields] = uint16(number)
+		return err
+	}, query, m.server, asked)
+	if err != nil {
+		return nil, fmt.Errorf("look for sets of fields: %w", m.s.explain(err))
 	}
 	return out, nil
 }

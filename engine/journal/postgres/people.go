@@ -134,14 +134,14 @@ func (s *Store) movePart(ctx context.Context, m move, seqs []int64) (int64, erro
 
 // lock locks the keys of records, in order, and gives how the records stand then.
 func (t *tx) lock(ctx context.Context, seqs []int64) (map[int64]standing, error) {
-	before, err := t.standing(ctx, seqs)
+	before, err := t.standing(ctx, seqs, "")
 	if err != nil {
 		return nil, err
 	}
 	if err := t.lockKeys(ctx, chainsOf(before)); err != nil {
 		return nil, err
 	}
-	return t.standing(ctx, seqs)
+	return t.standing(ctx, seqs, rowLock)
 }
 
 func chainsOf(records map[int64]standing) []int64 {
@@ -163,13 +163,10 @@ func (s *Store) Replay(ctx context.Context, f journal.Filter, who, why string, f
 			return 0, fmt.Errorf("replay records: %s ones are sent by themselves", state)
 		}
 	}
-	flag := 0
-	if force {
-		flag = codec.FlagForce
-	}
+	flag := codec.ReplayFlags(f, force)
 	return s.move(ctx, move{filter: f, to: codec.Pending, who: who, did: "replay", why: why, keepBody: true, inFlight: true,
 		change: func(ctx context.Context, t *tx, seqs []int64, _ map[int64]standing) error {
-			_, err := t.Exec(ctx, "UPDATE records SET state = 0, next_try = 0, attempts = 0, flags = flags | $2, touched = $3 WHERE seq = ANY($1)",
+			_, err := t.Exec(ctx, "UPDATE records SET state = 0, next_try = 0, attempts = 0, flags = flags & ~17 | $2, touched = $3 WHERE seq = ANY($1)",
 				seqs, flag, codec.Micros(s.now()))
 			return err
 		}})
@@ -251,7 +248,7 @@ func (t *tx) setProblem(ctx context.Context, seqs []int64, before map[int64]stan
 		if err != nil {
 			return err
 		}
-		all.add(seq, p, private, nil)
+		all.add(seq, p, private, nil, 0)
 	}
 	return t.batch(ctx, all.queue)
 }

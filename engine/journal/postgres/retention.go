@@ -23,7 +23,7 @@ func (s *Store) Expire(ctx context.Context, r journal.Retention, now time.Time) 
 	var out journal.Expired
 	err := s.expirePayloads(ctx, r.Payloads, now, &out.Payloads)
 	if err == nil {
-		err = s.expireRecords(ctx, r.Delivered, now, "(1, 3)", &out.Records)
+		err = s.expireRecords(ctx, r.Delivered, now, "(1, 3, 6)", &out.Records)
 	}
 	if err == nil {
 		err = s.expireRecords(ctx, r.Failed, now, "(4, 5)", &out.Records)
@@ -46,7 +46,7 @@ func (s *Store) Expire(ctx context.Context, r journal.Retention, now time.Time) 
 }
 
 func (s *Store) expirePayloads(ctx context.Context, age time.Duration, now time.Time, count *int64) error {
-	return s.expire(ctx, age, now, `SELECT r.seq FROM payloads p JOIN records r ON r.seq = p.seq WHERE r.state IN (1, 3, 5) AND r.touched < $1
+	return s.expire(ctx, age, now, `SELECT r.seq FROM payloads p JOIN records r ON r.seq = p.seq WHERE r.state IN (1, 3, 5, 6) AND r.touched < $1
 		AND r.seq < (SELECT max(seq) FROM records) LIMIT $2`,
 		func(ctx context.Context, t *tx, seqs []int64, _ map[int64]standing) error {
 			if _, err := t.Exec(ctx, "UPDATE outcomes SET private = NULL WHERE seq = ANY($1)", seqs); err != nil {
@@ -178,7 +178,7 @@ func (s *Store) mentions(ctx context.Context, externalID string) ([]int64, error
 			out = append(out, seq)
 		}
 		return err
-	}, "SELECT p.seq, r.ident, p.body FROM payloads p JOIN records r ON r.seq = p.seq WHERE r.state IN (1, 3, 5) AND r.key <> $1 AND r.id <> $1", externalID)
+	}, "SELECT p.seq, r.ident, p.body FROM payloads p JOIN records r ON r.seq = p.seq WHERE r.state IN (1, 3, 5, 6) AND r.key <> $1 AND r.id <> $1", externalID)
 	return out, err
 }
 
@@ -198,7 +198,7 @@ func (t *tx) forgetRecords(ctx context.Context, seqs []int64, externalID string,
 		was, ok := before[seq]
 		if ok && (codec.Unsettled(was.state) || was.state == codec.Failed) {
 			open = append(open, seq)
-			notes.add(seq, why, nil, nil)
+			notes.add(seq, why, nil, nil, 0)
 			t.moved(was.rule, was.state, codec.Dismissed, 1)
 		}
 	}

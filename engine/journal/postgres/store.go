@@ -33,6 +33,7 @@ const (
 	migrationLock = iota + 1
 	appendLock
 	leaderLock
+	shapeLock
 )
 
 // Store is the journal in one schema of a database.

@@ -14,10 +14,10 @@ const (
 	setMeta       = "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 	cursorPrefix  = "cursor:"
 	insertRecords = `INSERT INTO records (seq, state, head, next_try, attempts, flags, touched, received, rule, ident, chain, content, id, key,
-		file, place, origin)`
-	recordColumns = 17
-	insertOutcome = "INSERT OR REPLACE INTO outcomes (seq, class, code, cause, mend, object, field, place, private, objects)"
-	outcomeFields = 10
+		file, place, origin, version, rank)`
+	recordColumns = 19
+	insertOutcome = "INSERT OR REPLACE INTO outcomes (seq, class, code, cause, mend, object, field, place, private, objects, superseded_by)"
+	outcomeFields = 11
 )
 
 // row is a record made ready for the file outside of the writer, so that sealing runs on all cores.
@@ -255,7 +255,7 @@ func (t *tx) insertRows(rows []*row) error {
 		if r.body != nil {
 			withBody = append(withBody, r)
 		}
-		if r.rec.Problem != nil || len(r.rec.Objects) > 0 {
+		if r.rec.Problem != nil || len(r.rec.Objects) > 0 || r.rec.SupersededBy != 0 {
 			withOutcome = append(withOutcome, r)
 		}
 	}
@@ -271,7 +271,7 @@ func (t *tx) insertRows(rows []*row) error {
 	}
 	return t.insert(insertOutcome, outcomeFields, len(withOutcome), func(values []any, i int) []any {
 		r := withOutcome[i]
-		return outcomeValues(values, r.seq, r.rec.Problem, r.private, r.rec.Objects)
+		return outcomeValues(values, r.seq, r.rec.Problem, r.private, r.rec.Objects, r.rec.SupersededBy)
 	})
 }
 
@@ -286,15 +286,16 @@ func (r *row) values(values []any, rule int64) []any {
 		file, place = r.rec.Origin.FileID, r.rec.Origin.Row
 	}
 	return append(values, r.seq, r.state, number(r.head), next, r.rec.Attempts, codec.Flags(r.rec), r.touched, codec.Micros(r.rec.Received), rule, r.ident,
-		r.chain, int64(r.rec.Content), r.rec.ID, r.rec.Key, file, place, r.origin)
+		r.chain, int64(r.rec.Content), r.rec.ID, r.rec.Key, file, place, r.origin,
+		r.rec.Version, r.rec.Rank)
 }
 
 // outcomeValues adds what insertOutcome takes.
-func outcomeValues(values []any, seq int64, p *journal.Problem, private []byte, objects []string) []any {
+func outcomeValues(values []any, seq int64, p *journal.Problem, private []byte, objects []string, by int64) []any {
 	if p == nil {
-		return append(values, seq, nil, nil, nil, nil, nil, nil, nil, nil, codec.Objects(objects))
+		return append(values, seq, nil, nil, nil, nil, nil, nil, nil, nil, codec.Objects(objects), by)
 	}
-	return append(values, seq, string(p.Class), p.Code, p.Cause, p.Mend, p.Object, p.Field, p.Place, private, codec.Objects(objects))
+	return append(values, seq, string(p.Class), p.Code, p.Cause, p.Mend, p.Object, p.Field, p.Place, private, codec.Objects(objects), by)
 }
 
 func number(b bool) int {

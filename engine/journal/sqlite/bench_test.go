@@ -198,7 +198,7 @@ func BenchmarkDigests(b *testing.B) {
 	began = time.Now()
 	each(func(objects []string, digests []actions.Digest) {
 		sums, err := s.Memory("national").Digests(context.Background(), objects)
-		if err != nil || len(sums) != len(objects) || sums[objects[0]] != digests[0].Sum {
+		if err != nil || len(sums) != len(objects) || sums[objects[0]].Sum != digests[0].Sum {
 			b.Fatal(len(sums), err)
 		}
 	})

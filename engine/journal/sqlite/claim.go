@@ -139,7 +139,7 @@ func (s *Store) claimSome(ctx context.Context, c journal.Claim, out []*journal.R
 			busy[f.rec.Seq] = true
 			return
 		}
-		s.claims.seqs[f.rec.Seq] = claim{owner: c.Owner, chain: f.chain, hasProblem: f.rec.Problem != nil}
+		s.claims.seqs[f.rec.Seq] = claim{owner: c.Owner, chain: f.chain, hasProblem: f.rec.Problem != nil || f.rec.SupersededBy != 0}
 		s.claims.chains[f.chain] = holder{owner: c.Owner, seq: f.rec.Seq}
 		out = append(out, f.rec)
 	})

@@ -105,20 +105,10 @@ func (s *Store) commit(t *tx, b *journal.Batch, held []settlement, lost bool, ro
 	if err := t.saveIdentities(b.Server, b.Identities); err != nil {
 		return err
 	}
-	digests := b.Digests
-	if lost {
-		digests = forgotten(digests)
+	if err := s.digests.add(t, b.Server, b.Digests, lost); err != nil {
+		return err
 	}
-	return s.digests.add(t, b.Server, digests)
-}
-
-// forgotten turns digests into their removal: what a delivery that came too late wrote may have been overwritten since.
-func forgotten(digests []actions.Digest) []actions.Digest {
-	out := make([]actions.Digest, len(digests))
-	for i, d := range digests {
-		out[i] = actions.Digest{Object: d.Object}
-	}
-	return out
+	return s.supersede(t, b.Versions, now)
 }
 
 // standing is how a record stands in the file before it is settled.
@@ -126,6 +116,15 @@ type standing struct {
 	rule, chain, ident int64
 	state              int
 	head               bool
+	version, rank      int64
+}
+
+// order is where a record stands among those that write the same objects.
+func (st standing) order(seq int64) actions.Order {
+	if st.rank != 0 {
+		seq = st.rank
+	}
+	return actions.Order{Version: st.version, Seq: seq}
 }
 
 func (s *Store) settle(t *tx, held []settlement, now int64) error {
@@ -141,6 +140,7 @@ func (s *Store) settle(t *tx, held []settlement, now int64) error {
 		return err
 	}
 	var changed []settlement
+	var newer []newer
 	for _, h := range held {
 		was, ok := before[h.Seq]
 		if !ok {
@@ -154,8 +154,11 @@ func (s *Store) settle(t *tx, held []settlement, now int64) error {
 			continue
 		}
 		changed = append(changed, h)
+		if h.state == codec.Delivered || h.state == codec.Superseded {
+			newer = append(newer, newerOf(h, was))
+		}
 	}
-	return t.around(chainsOf(before), func(apart map[int64]bool) error {
+	err = t.around(chainsOf(before), func(apart map[int64]bool) error {
 		if err := s.writeStates(t, changed, before, now); err != nil {
 			return fmt.Errorf("settle records: %w", err)
 		}
@@ -176,16 +179,20 @@ func (s *Store) settle(t *tx, held []settlement, now int64) error {
 		}
 		return t.wake(moved)
 	})
+	if err != nil {
+		return err
+	}
+	return s.supersedeFailed(t, newer, now)
 }
 
 // standing reads how records stand.
 func (t *tx) standing(seqs []int64) (map[int64]standing, error) {
 	out := make(map[int64]standing, len(seqs))
-	rows, err := t.query("SELECT r.seq, r.rule, r.chain, r.ident, r.state, r.head FROM json_each(?) j CROSS JOIN records r ON r.seq = j.value", list(seqs))
+	rows, err := t.query("SELECT r.seq, r.rule, r.chain, r.ident, r.state, r.head, r.version, r.rank FROM json_each(?) j CROSS JOIN records r ON r.seq = j.value", list(seqs))
 	err = scan(rows, err, func(rows *sql.Rows) error {
 		var seq int64
 		var st standing
-		err := rows.Scan(&seq, &st.rule, &st.chain, &st.ident, &st.state, &st.head)
+		err := rows.Scan(&seq, &st.rule, &st.chain, &st.ident, &st.state, &st.head, &st.version, &st.rank)
 		out[seq] = st
 		return err
 	})
@@ -226,7 +233,7 @@ func (s *Store) writeOutcomes(t *tx, changed []settlement, before map[int64]stan
 	var clear []int64
 	for _, h := range changed {
 		switch {
-		case h.Problem != nil || len(h.Objects) > 0:
+		case h.Problem != nil || len(h.Objects) > 0 || h.SupersededBy != 0:
 			keep = append(keep, h)
 		case h.hasProblem:
 			clear = append(clear, h.Seq)
@@ -245,7 +252,7 @@ func (s *Store) writeOutcomes(t *tx, changed []settlement, before map[int64]stan
 		}
 	}
 	return t.insert(insertOutcome, outcomeFields, len(keep), func(values []any, i int) []any {
-		return outcomeValues(values, keep[i].Seq, keep[i].Problem, privates[i], keep[i].Objects)
+		return outcomeValues(values, keep[i].Seq, keep[i].Problem, privates[i], keep[i].Objects, keep[i].SupersededBy)
 	})
 }
 

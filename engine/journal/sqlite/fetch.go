@@ -18,7 +18,8 @@ type fetched struct {
 
 const (
 	recordFields = `r.seq, n.name, r.id, r.key, r.content, r.origin, r.state, r.received, r.next_try, r.attempts, r.flags, r.touched, r.ident, r.chain,
-		o.seq, o.class, o.code, o.cause, o.mend, o.object, o.field, o.place, o.private, o.objects`
+		o.seq, o.class, o.code, o.cause, o.mend, o.object, o.field, o.place, o.private, o.objects,
+		r.version, r.rank, coalesce(o.superseded_by, 0)`
 	recordJoins = "JOIN rules n ON n.id = r.rule LEFT JOIN outcomes o ON o.seq = r.seq"
 	withBody    = " LEFT JOIN payloads p ON p.seq = r.seq"
 )
@@ -51,12 +52,14 @@ func (s *Store) readRecord(rows *sql.Rows) (*fetched, error) {
 	var outcome sql.NullInt64
 	var class, code, cause, mend, object, field, place, objects sql.NullString
 	err := rows.Scan(&r.Seq, &r.Rule, &r.ID, &r.Key, &content, &origin, &state, &received, &next, &r.Attempts, &flags, &touched, &ident, &f.chain,
-		&outcome, &class, &code, &cause, &mend, &object, &field, &place, &private, &objects, &body)
+		&outcome, &class, &code, &cause, &mend, &object, &field, &place, &private, &objects,
+		&r.Version, &r.Rank, &r.SupersededBy, &body)
 	if err != nil {
 		return nil, err
 	}
 	r.Content, r.State, r.Received, r.NextTry = uint64(content), codec.StateOf(state), codec.Time(received), codec.Time(next)
 	r.Force, r.Edited, r.Tell = flags&codec.FlagForce != 0, flags&codec.FlagEdited != 0, flags&codec.FlagTell != 0
+	r.Insist = flags&codec.FlagInsist != 0
 	r.Objects = codec.SplitObjects(objects.String)
 	if !codec.Unsettled(state) {
 		r.Settled = codec.Time(touched)

@@ -48,7 +48,7 @@ func conditions(f journal.Filter) (*where, error) {
 				return nil, err
 			}
 			codes[i] = int64(code)
-			if code == codec.Delivered || code == codec.Skipped || f.AfterSeq > 0 {
+			if code == codec.Delivered || code == codec.Skipped || code == codec.Superseded || f.AfterSeq > 0 {
 				column = "+r.state"
 			}
 		}
@@ -207,11 +207,11 @@ func (s *Store) Summary(ctx context.Context) (journal.Summary, error) {
 
 func (s *Store) ruleCounts(ctx context.Context, sum *journal.Summary) ([]int64, error) {
 	var ids []int64
-	rows, err := s.read.query(ctx, `SELECT id, name, pending, held, delivered, skipped, failed, dismissed, last_received, last_delivered FROM rules ORDER BY name`)
+	rows, err := s.read.query(ctx, `SELECT id, name, pending, held, delivered, skipped, failed, dismissed, superseded, last_received, last_delivered FROM rules ORDER BY name`)
 	err = scan(rows, err, func(rows *sql.Rows) error {
 		var r journal.RuleSummary
 		var id, received, delivered int64
-		if err := rows.Scan(&id, &r.Rule, &r.Pending, &r.Held, &r.Delivered, &r.Skipped, &r.Failed, &r.Dismissed, &received, &delivered); err != nil {
+		if err := rows.Scan(&id, &r.Rule, &r.Pending, &r.Held, &r.Delivered, &r.Skipped, &r.Failed, &r.Dismissed, &r.Superseded, &received, &delivered); err != nil {
 			return err
 		}
 		r.LastReceived, r.LastDelivered = codec.Time(received), codec.Time(delivered)

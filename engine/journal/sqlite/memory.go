@@ -20,7 +20,7 @@ type memory struct {
 func (s *Store) Memory(server string) actions.Memory { return memory{s, server} }
 
 // Digests implements actions.Memory.
-func (m memory) Digests(ctx context.Context, objects []string) (map[string]uint64, error) {
+func (m memory) Digests(ctx context.Context, objects []string) (map[string]actions.Digest, error) {
 	d, err := m.s.currentDigests(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read digests: %w", explain(err, m.s.place))
@@ -29,25 +29,14 @@ func (m memory) Digests(ctx context.Context, objects []string) (map[string]uint6
 	for i, o := range objects {
 		hashes[i] = codec.Object(m.server, o)
 	}
-	sums, err := d.lookup(hashes, func(firsts []int64, each func(uint64, []byte)) error {
-		rows, err := m.s.read.query(ctx, "SELECT p.first, p.entries FROM json_each(?) j CROSS JOIN digest_pages p ON p.first = j.value", list(firsts))
-		return scan(rows, err, func(rows *sql.Rows) error {
-			var first int64
-			var entries sql.RawBytes
-			if err := rows.Scan(&first, &entries); err != nil {
-				return err
-			}
-			each(uint64(first), entries)
-			return nil
-		})
-	})
+	found, err := d.lookup(hashes, pagesOf(func(query string, args ...any) (*sql.Rows, error) { return m.s.read.query(ctx, query, args...) }))
 	if err != nil {
 		return nil, fmt.Errorf("read digests: %w", explain(err, m.s.place))
 	}
-	out := make(map[string]uint64, len(objects))
-	for i, sum := range sums {
-		if sum != 0 {
-			out[objects[i]] = uint64(sum)
+	out := make(map[string]actions.Digest, len(objects))
+	for i, e := range found {
+		if e != (entry{}) {
+			out[objects[i]] = e.digest(objects[i])
 		}
 	}
 	return out, nil

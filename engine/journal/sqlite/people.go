@@ -128,17 +128,14 @@ func (s *Store) Replay(ctx context.Context, f journal.Filter, who, why string, f
 			return 0, fmt.Errorf("replay records: %s ones are sent by themselves", state)
 		}
 	}
-	flag := 0
-	if force {
-		flag = codec.FlagForce
-	}
+	flag := codec.ReplayFlags(f, force)
 	return s.move(ctx, move{filter: f, to: codec.Pending, who: who, did: "replay", why: why, keepBody: true,
 		change: func(t *tx, seqs []int64, before map[int64]standing) error {
 			heads, err := t.heads(seqs, before)
 			if err != nil {
 				return err
 			}
-			err = t.exec(`UPDATE records SET state = 0, head = 0, next_try = 0, attempts = 0, flags = flags | ?, touched = ? WHERE seq IN (SELECT value FROM json_each(?))`,
+			err = t.exec(`UPDATE records SET state = 0, head = 0, next_try = 0, attempts = 0, flags = flags & ~17 | ?, touched = ? WHERE seq IN (SELECT value FROM json_each(?))`,
 				flag, codec.Micros(s.now()), list(seqs))
 			if err != nil {
 				return err
@@ -282,7 +279,7 @@ func (s *Store) setProblem(t *tx, seqs []int64, before map[int64]standing, p *jo
 		}
 	}
 	return t.insert(insertOutcome, outcomeFields, len(seqs), func(values []any, i int) []any {
-		return outcomeValues(values, seqs[i], p, privates[i], nil)
+		return outcomeValues(values, seqs[i], p, privates[i], nil, 0)
 	})
 }
 

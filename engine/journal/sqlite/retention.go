@@ -20,16 +20,16 @@ import (
 // vacuumPages is how many free pages are given back to the file system with one transaction of an expiry.
 const vacuumPages = 2000
 
-// Expire implements journal.Journal, a part at a time. Delivered and skipped records go by Retention.Delivered, failed and dismissed ones by
-// Retention.Failed. The last record always stays, so that its seq is not given out again.
+// Expire implements journal.Journal, a part at a time. Delivered, skipped and superseded records go by Retention.Delivered, failed and dismissed
+// ones by Retention.Failed. The last record always stays, so that its seq is not given out again.
 func (s *Store) Expire(ctx context.Context, r journal.Retention, now time.Time) (journal.Expired, error) {
 	var out journal.Expired
 	err := s.expirePayloads(ctx, r.Payloads, now, &out.Payloads)
 	if err == nil {
-		err = s.expireRecords(ctx, r.Delivered, now, []int{codec.Delivered, codec.Skipped}, &out.Records)
+		err = s.expireRecords(ctx, r.Delivered, now, []int64{codec.Delivered, codec.Skipped, codec.Superseded}, &out.Records)
 	}
 	if err == nil {
-		err = s.expireRecords(ctx, r.Failed, now, []int{codec.Failed, codec.Dismissed}, &out.Records)
+		err = s.expireRecords(ctx, r.Failed, now, []int64{codec.Failed, codec.Dismissed}, &out.Records)
 	}
 	if err == nil {
 		err = s.expireFiles(ctx, r.Delivered, now, &out.Files)
@@ -51,7 +51,7 @@ func (s *Store) Expire(ctx context.Context, r journal.Retention, now time.Time) 
 
 func (s *Store) expirePayloads(ctx context.Context, age time.Duration, now time.Time, count *int64) error {
 	return s.expire(ctx, age, now, `SELECT r.seq FROM payloads p CROSS JOIN records r ON r.seq = p.seq
-		WHERE p.seq > ? AND p.seq < ? AND r.state IN (1, 3, 5) AND r.touched < ? ORDER BY p.seq LIMIT ?`,
+		WHERE p.seq > ? AND p.seq < ? AND r.state IN (1, 3, 5, 6) AND r.touched < ? ORDER BY p.seq LIMIT ?`,
 		func(t *tx, seqs []int64, _ map[int64]standing) error {
 			err := t.exec("UPDATE outcomes SET private = NULL WHERE seq IN (SELECT value FROM json_each(?))", list(seqs))
 			if err != nil {
@@ -63,8 +63,9 @@ func (s *Store) expirePayloads(ctx context.Context, age time.Duration, now time.
 		})
 }
 
-func (s *Store) expireRecords(ctx context.Context, age time.Duration, now time.Time, states []int, count *int64) error {
-	query := fmt.Sprintf(`SELECT seq FROM records WHERE seq > ? AND seq < ? AND state IN (%d, %d) AND touched < ? ORDER BY seq LIMIT ?`, states[0], states[1])
+func (s *Store) expireRecords(ctx context.Context, age time.Duration, now time.Time, states []int64, count *int64) error {
+	query := fmt.Sprintf(`SELECT seq FROM records WHERE seq > ? AND seq < ? AND state IN (SELECT value FROM json_each('%s')) AND touched < ? ORDER BY seq LIMIT ?`,
+		list(states))
 	return s.expire(ctx, age, now, query, func(t *tx, seqs []int64, before map[int64]standing) error {
 		gone := list(seqs)
 		for _, q := range []string{
@@ -245,7 +246,7 @@ func (s *Store) mentions(ctx context.Context, externalID string) ([]int64, error
 		return nil, err
 	}
 	rows, err := s.read.query(ctx, `SELECT p.seq, r.ident, p.body FROM payloads p CROSS JOIN records r ON r.seq = p.seq
-		WHERE r.state IN (1, 3, 5) AND r.key <> ? AND r.id <> ?`, externalID, externalID)
+		WHERE r.state IN (1, 3, 5, 6) AND r.key <> ? AND r.id <> ?`, externalID, externalID)
 	var out []int64
 	err = scan(rows, err, func(rows *sql.Rows) error {
 		var seq, ident int64
@@ -304,7 +305,7 @@ func (s *Store) forgetRecords(t *tx, seqs []int64, externalID string, out *journ
 		}
 	}
 	why := &journal.Problem{Code: forgottenCode, Cause: "the person was forgotten before this was delivered"}
-	err = t.insert(insertOutcome, outcomeFields, len(open), func(values []any, i int) []any { return outcomeValues(values, open[i], why, nil, nil) })
+	err = t.insert(insertOutcome, outcomeFields, len(open), func(values []any, i int) []any { return outcomeValues(values, open[i], why, nil, nil, 0) })
 	if err != nil {
 		return err
 	}

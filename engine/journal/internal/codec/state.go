@@ -16,10 +16,12 @@ const (
 	Skipped   = 3
 	Failed    = 4
 	Dismissed = 5
+
+	Superseded = 6
 )
 
 // States are all states, by number.
-var states = [...]journal.State{journal.Pending, journal.Delivered, journal.Held, journal.Skipped, journal.Failed, journal.Dismissed}
+var states = [...]journal.State{journal.Pending, journal.Delivered, journal.Held, journal.Skipped, journal.Failed, journal.Dismissed, journal.Superseded}
 
 // StateCount is how many states there are.
 const StateCount = len(states)
@@ -54,6 +56,7 @@ const (
 	FlagEdited = 2
 	FlagTell   = 4 // triggers of the stores' schemas know it
 	FlagWaits  = 8 // indexes of the stores' schemas know it
+	FlagInsist = 16
 )
 
 // Flags packs a record's flags.
@@ -68,6 +71,9 @@ func Flags(r *journal.Record) int {
 	if r.Tell {
 		f |= FlagTell
 	}
+	if r.Insist {
+		f |= FlagInsist
+	}
 	if Waits(r.State, r.Problem) {
 		f |= FlagWaits
 	}
@@ -77,4 +83,16 @@ func Flags(r *journal.Record) int {
 // Waits tells whether a record waits for what it hangs on, and so lets records of other rules pass.
 func Waits(s journal.State, p *journal.Problem) bool {
 	return s == journal.Pending && p != nil && p.Class == actions.ClassParent
+}
+
+// ReplayFlags are the flags of records that a person replays; the stores' statements clear what an earlier replay set. Only a record that is named may
+// overwrite what is newer.
+func ReplayFlags(f journal.Filter, force bool) int {
+	switch {
+	case force && f.Seq != 0:
+		return FlagForce | FlagInsist
+	case force:
+		return FlagForce
+	}
+	return 0
 }

@@ -1,0 +1,115 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/journal/internal/codec"
+)
+
+// newer is what was delivered of an identity, and so supersedes older failures of it.
+type newer struct {
+	ident int64
+	order actions.Order
+	seq   int64 // of what was delivered; 0: not known
+}
+
+// newerOf gives what a settled record supersedes others by: itself, or what superseded it.
+func newerOf(h settlement) newer {
+	n := newer{ident: h.ident, order: h.order(h.Seq), seq: h.Seq}
+	if h.to == codec.Superseded && h.SupersededBy != 0 {
+		n.seq = h.SupersededBy
+	}
+	return n
+}
+
+// supersede lets rows of files supersede what they are newer versions of, and what they stand for.
+func (t *tx) supersede(ctx context.Context, versions []journal.Version, now int64) error {
+	var all []newer
+	for _, v := range versions {
+		if v.ID != "" {
+			all = append(all, newer{codec.Ident(v.Rule, v.ID), v.Order, v.Seq})
+		}
+		if v.Fixes == 0 {
+			continue
+		}
+		var seq int64
+		err := t.QueryRow(ctx, "SELECT seq FROM records WHERE seq = $1 AND rule = (SELECT id FROM rules WHERE name = $2) AND file = $3 AND state = 4",
+			v.Fixes, v.Rule, clean(v.File)).Scan(&seq)
+		if errors.Is(err, pgx.ErrNoRows) {
+			continue
+		}
+		if err == nil {
+			err = t.setSuperseded(ctx, map[int64]int64{seq: v.Seq}, now)
+		}
+		if err != nil {
+			return fmt.Errorf("supersede what was fixed: %w", err)
+		}
+	}
+	return t.supersedeFailed(ctx, all, now)
+}
+
+// supersedeFailed settles failed records of which something newer was delivered.
+func (t *tx) supersedeFailed(ctx context.Context, all []newer, now int64) error {
+	if len(all) == 0 {
+		return nil
+	}
+	byIdent := make(map[int64]newer, len(all))
+	idents := make([]int64, 0, len(all))
+	for _, n := range all {
+		if known, ok := byIdent[n.ident]; ok && !known.order.Before(n.order) {
+			continue
+		}
+		byIdent[n.ident] = n
+		idents = append(idents, n.ident)
+	}
+	by := map[int64]int64{}
+	err := each(ctx, t, func(rows pgx.Rows) error {
+		var seq int64
+		var st standing
+		err := rows.Scan(&seq, &st.ident, &st.version, &st.rank)
+		if n := byIdent[st.ident]; seq != n.seq && st.order(seq).Before(n.order) {
+			by[seq] = n.seq
+		}
+		return err
+	}, "SELECT seq, ident, version, rank FROM records WHERE ident = ANY($1) AND state = 4", idents)
+	if err == nil && len(by) > 0 {
+		err = t.setSuperseded(ctx, by, now)
+	}
+	if err != nil {
+		return fmt.Errorf("supersede older versions: %w", err)
+	}
+	return nil
+}
+
+// setSuperseded settles failed records for good: each by the record or row at a place. One that a person is just replaying is left alone.
+func (t *tx) setSuperseded(ctx context.Context, by map[int64]int64, now int64) error {
+	seqs := make([]int64, 0, len(by))
+	for seq := range by {
+		seqs = append(seqs, seq)
+	}
+	before, err := t.standing(ctx, seqs, rowLock)
+	if err != nil {
+		return err
+	}
+	var still, newer []int64
+	for seq, st := range before {
+		if st.state == codec.Failed {
+			still, newer = append(still, seq), append(newer, by[seq])
+			t.moved(st.rule, st.state, codec.Superseded, 1)
+		}
+	}
+	return t.batch(ctx, func(b *pgx.Batch) {
+		b.Queue("UPDATE records SET state = $2, touched = $3 WHERE seq = ANY($1)", still, codec.Superseded, now)
+		b.Queue(`INSERT INTO outcomes (seq, superseded_by) SELECT * FROM unnest($1::bigint[], $2::bigint[])
+			ON CONFLICT (seq) DO UPDATE SET superseded_by = excluded.superseded_by`, still, newer)
+	})
+}
+
+// rowLock keeps records from being changed by two at once: by a person, and by the delivery of a newer version. Keys are locked before.
+const rowLock = "ORDER BY seq FOR UPDATE"

@@ -1,0 +1,113 @@
+package sqlite
+
+import (
+	"database/sql"
+	"fmt"
+
+	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/journal/internal/codec"
+)
+
+// newer is what was delivered of an identity, and so supersedes older failures of it.
+type newer struct {
+	ident int64
+	order actions.Order
+	seq   int64 // of what was delivered; 0: not known
+}
+
+// newerOf gives what a settled record supersedes others by: itself, or what superseded it.
+func newerOf(h settlement, was standing) newer {
+	n := newer{ident: was.ident, order: was.order(h.Seq), seq: h.Seq}
+	if h.state == codec.Superseded && h.SupersededBy != 0 {
+		n.seq = h.SupersededBy
+	}
+	return n
+}
+
+// supersede lets rows of files supersede what they are newer versions of, and what they stand for.
+func (s *Store) supersede(t *tx, versions []journal.Version, now int64) error {
+	var all []newer
+	for _, v := range versions {
+		if v.ID != "" {
+			all = append(all, newer{codec.Ident(v.Rule, v.ID), v.Order, v.Seq})
+		}
+		if v.Fixes == 0 {
+			continue
+		}
+		var seq int64
+		err := t.queryRow("SELECT r.seq FROM records r JOIN rules n ON n.id = r.rule WHERE r.seq = ? AND r.state = 4 AND n.name = ? AND r.file IS ?",
+			v.Fixes, v.Rule, v.File).Scan(&seq)
+		if err == sql.ErrNoRows {
+			continue
+		}
+		if err == nil {
+			err = s.setSuperseded(t, map[int64]int64{seq: v.Seq}, now)
+		}
+		if err != nil {
+			return fmt.Errorf("supersede what was fixed: %w", err)
+		}
+	}
+	return s.supersedeFailed(t, all, now)
+}
+
+// supersedeFailed settles failed records of which something newer was delivered.
+func (s *Store) supersedeFailed(t *tx, all []newer, now int64) error {
+	if len(all) == 0 {
+		return nil
+	}
+	var any bool
+	if err := t.queryRow("SELECT EXISTS (SELECT 1 FROM records WHERE state = 4)").Scan(&any); err != nil || !any {
+		return err
+	}
+	byIdent := make(map[int64]newer, len(all))
+	idents := make([]int64, 0, len(all))
+	for _, n := range all {
+		if known, ok := byIdent[n.ident]; ok && !known.order.Before(n.order) {
+			continue
+		}
+		byIdent[n.ident] = n
+		idents = append(idents, n.ident)
+	}
+	by := map[int64]int64{}
+	rows, err := t.query("SELECT r.seq, r.ident, r.version, r.rank FROM json_each(?) j CROSS JOIN records r INDEXED BY failures ON r.ident = j.value AND r.state = 4", list(idents))
+	err = scan(rows, err, func(rows *sql.Rows) error {
+		var seq int64
+		var st standing
+		err := rows.Scan(&seq, &st.ident, &st.version, &st.rank)
+		if n := byIdent[st.ident]; seq != n.seq && st.order(seq).Before(n.order) {
+			by[seq] = n.seq
+		}
+		return err
+	})
+	if err == nil && len(by) > 0 {
+		err = s.setSuperseded(t, by, now)
+	}
+	if err != nil {
+		return fmt.Errorf("supersede older versions: %w", err)
+	}
+	return nil
+}
+
+// setSuperseded settles failed records for good: each by the record or row at a place.
+func (s *Store) setSuperseded(t *tx, by map[int64]int64, now int64) error {
+	seqs := make([]int64, 0, len(by))
+	for seq := range by {
+		seqs = append(seqs, seq)
+	}
+	before, err := t.standing(seqs)
+	if err != nil {
+		return err
+	}
+	for seq, newer := range by {
+		if err := t.exec("UPDATE records SET state = ?, touched = ? WHERE seq = ?", codec.Superseded, now, seq); err != nil {
+			return err
+		}
+		if err := t.exec("INSERT INTO outcomes (seq, superseded_by) VALUES (?, ?) ON CONFLICT (seq) DO UPDATE SET superseded_by = excluded.superseded_by",
+			seq, newer); err != nil {
+			return err
+		}
+		t.moved(before[seq].rule, before[seq].state, codec.Superseded, 1)
+	}
+	return nil
+}
