@@ -1,18 +1,14 @@
 package sandbox
 
 import (
+	"fmt"
 	"net/http"
-	"strconv"
+	"sort"
 	"strings"
 	"time"
 )
 
 func (c *call) readMany(kind, family string, set *fieldSet) (any, *problem) {
-	for _, name := range []string{"page", "pageSize"} {
-		if n, err := strconv.Atoi(c.query.Get(name)); err == nil && n < 1 && c.srv.manners >= 41 {
-			return nil, refuse(http.StatusBadRequest, "E1003", "%s must be greater than or equal to 1 if specified", name)
-		}
-	}
 	switch family {
 	case "trackedEntities":
 		return c.listEntities(set)
@@ -22,216 +18,6 @@ func (c *call) readMany(kind, family string, set *fieldSet) (any, *problem) {
 		return c.listEvents(kind, set)
 	}
 	return c.listRelationships(set)
-}
-
-type entityQuery struct {
-	program    *program
-	entityType *entityType
-	ids        map[string]bool
-	scope      *scope
-	filters    []valueFilter
-	status     string
-	updated    span
-	enrolled   span
-	order      []sortKey
-}
-
-func (c *call) entityQuery() (*entityQuery, *problem) {
-	q := &entityQuery{status: c.query.Get("enrollmentStatus")}
-	if q.status == "" {
-		q.status = c.query.Get("programStatus")
-	}
-	if id := c.query.Get("program"); id != "" {
-		if q.program = c.srv.catalog.programs[id]; q.program == nil {
-			return nil, c.invalid("Program is specified but does not exist: %s", id)
-		}
-	}
-	if id := c.query.Get("trackedEntityType"); id != "" {
-		if q.entityType = c.srv.catalog.types[id]; q.entityType == nil {
-			return nil, c.invalid("Tracked entity type is specified but does not exist: %s", id)
-		}
-	}
-	ids, p := c.ids("trackedEntities", "trackedEntity")
-	if p != nil {
-		return nil, p
-	}
-	q.ids = setOf(ids)
-	switch {
-	case q.program == nil && q.entityType == nil && len(ids) == 0:
-		return nil, c.nonsense("Either `program`, `trackedEntityType` or `trackedEntities` should be specified")
-	case q.program != nil && q.entityType != nil:
-		return nil, c.nonsense("`program` and `trackedEntityType` cannot be specified simultaneously")
-	}
-	if q.scope, p = c.scope("orgUnits"); p != nil {
-		return nil, p
-	}
-	var wrong string
-	if q.filters, wrong = parseValueFilters(append(c.query["filter"], c.oldFilters()...)); wrong != "" {
-		return nil, c.invalid("%s", wrong)
-	}
-	for _, f := range q.filters {
-		if c.srv.catalog.attributes[f.uid] == nil {
-			return nil, c.invalid("attribute filters are invalid. Tracked entity attribute '%s' does not exist.", f.uid)
-		}
-	}
-	if p := c.globalSearch(q); p != nil {
-		return nil, p
-	}
-	if q.updated, p = c.span("updated"); p != nil {
-		return nil, p
-	}
-	if q.enrolled, p = c.span("enrollmentEnrolled"); p != nil {
-		return nil, p
-	}
-	q.order, p = c.order(setOf([]string{"trackedEntity", "createdAt", "updatedAt", "createdAtClient", "updatedAtClient", "enrolledAt", "orgUnit", "inactive"}),
-		func(f string) bool { return c.srv.catalog.attributes[f] != nil })
-	return q, p
-}
-
-func (c *call) oldFilters() []string {
-	if c.srv.manners.oldParameters() {
-		return c.query["attribute"]
-	}
-	return nil
-}
-
-// globalSearch: who looks beyond the org units it may write to must look by searchable attributes, and by enough of them.
-func (c *call) globalSearch(q *entityQuery) *problem {
-	if c.user.super || len(q.ids) > 0 || c.searchIsLocal(q.scope) {
-		return nil
-	}
-	attrs, least := []programAttribute(nil), 0
-	if q.program != nil {
-		attrs, least = q.program.attributes, q.program.minSearch
-	} else {
-		attrs, least = q.entityType.attributes, q.entityType.minSearch
-	}
-	searchable := map[string]bool{}
-	for _, a := range attrs {
-		if a.searchable {
-			searchable[a.attribute] = true
-		}
-	}
-	unique := false
-	for _, f := range q.filters {
-		a := c.srv.catalog.attributes[f.uid]
-		unique = unique || a.unique
-		if !a.unique && !searchable[f.uid] {
-			return refuse(http.StatusConflict, "", "Non-searchable attribute(s) can not be used during global search: [%s]", f.uid)
-		}
-	}
-	if !unique && len(q.filters) < least {
-		return refuse(http.StatusConflict, "", "At least %d attributes should be mentioned in the search criteria.", least)
-	}
-	return nil
-}
-
-func (c *call) searchIsLocal(s *scope) bool {
-	switch s.mode {
-	case "CAPTURE":
-		return true
-	case "ACCESSIBLE":
-		for _, id := range c.user.searchRoots() {
-			if u := c.srv.catalog.orgUnits[id]; u != nil && !c.user.captures(u) {
-				return false
-			}
-		}
-		return true
-	case "ALL":
-		return c.user.super
-	}
-	for _, u := range s.units {
-		if !c.user.captures(u) {
-			return false
-		}
-	}
-	return true
-}
-
-func (c *call) listEntities(set *fieldSet) (any, *problem) {
-	q, p := c.entityQuery()
-	if p != nil {
-		return nil, p
-	}
-	v := c.trackerView()
-	var found []*trackedEntity
-	for _, t := range c.candidates(q) {
-		if c.entityMatches(v, q, t) {
-			found = append(found, t)
-		}
-	}
-	sortBy(found, q.order, !c.srv.manners.oldestFirst(), func(t *trackedEntity) int64 { return t.Seq }, func(t *trackedEntity, field string) string {
-		switch field {
-		case "trackedEntity":
-			return t.UID
-		case "createdAt":
-			return stamp(t.Created)
-		case "updatedAt":
-			return stamp(t.Updated)
-		case "orgUnit":
-			return t.OrgUnit
-		case "enrolledAt":
-			if es := v.st.enrollmentsOf[t.UID]; len(es) > 0 {
-				return stamp(es[0].Enrolled)
-			}
-			return ""
-		}
-		value, _ := t.attribute(field)
-		return strings.ToLower(value)
-	})
-	program := ""
-	if q.program != nil {
-		program = q.program.uid
-	}
-	items := make([]any, len(found))
-	for i := range found {
-		items[i] = lazy{func() any { return project(v.entity(found[i], set, program), set, plainSource{}) }}
-	}
-	return c.page("trackedEntities", items), nil
-}
-
-// candidates are the tracked entities among which a search looks.
-func (c *call) candidates(q *entityQuery) []*trackedEntity {
-	if len(q.ids) == 0 {
-		return c.srv.store.entityOrder
-	}
-	var out []*trackedEntity
-	for id := range q.ids {
-		if t := c.srv.store.entities[id]; t != nil {
-			out = append(out, t)
-		}
-	}
-	return out
-}
-
-func (c *call) entityMatches(v trackerView, q *entityQuery, t *trackedEntity) bool {
-	if t.Deleted && !v.deleted || !q.updated.holds(&t.Updated) {
-		return false
-	}
-	if q.entityType != nil && t.Type != q.entityType.uid {
-		return false
-	}
-	for _, f := range q.filters {
-		if value, has := t.attribute(f.uid); !f.passes(value, has) {
-			return false
-		}
-	}
-	unit := t.OrgUnit
-	if q.program != nil {
-		in := false
-		for _, e := range v.st.enrollmentsOf[t.UID] {
-			if e.Program == q.program.uid && (!e.Deleted || v.deleted) && (q.status == "" || e.Status == q.status) && q.enrolled.holds(&e.Enrolled) {
-				if !in {
-					unit = e.OrgUnit
-				}
-				in = true
-			}
-		}
-		if !in {
-			return false
-		}
-	}
-	return q.scope.covers(unit, v.c, c.user)
 }
 
 // lazy is an item that is made only when it is on the page.
@@ -249,64 +35,31 @@ func unfolded(items []any) []any {
 	return out
 }
 
-func (c *call) listEnrollments(set *fieldSet) (any, *problem) {
-	ids, p := c.ids("enrollments", "enrollment")
-	if p != nil {
-		return nil, p
-	}
-	if c.srv.manners.programRequired() && c.query.Get("program") == "" {
-		return nil, c.invalid("Program is mandatory")
-	}
-	s, p := c.scope("orgUnits")
-	if p != nil {
-		return nil, p
-	}
-	program, entity, status := c.query.Get("program"), c.query.Get("trackedEntity"), c.query.Get("status")
-	if status == "" {
-		status = c.query.Get("programStatus")
-	}
-	if program != "" && c.srv.catalog.programs[program] == nil {
-		return nil, c.invalid("Program is specified but does not exist: %s", program)
-	}
-	updated, p := c.span("updated")
-	if p != nil {
-		return nil, p
-	}
-	enrolled, p := c.span("enrolled")
-	if p != nil {
-		return nil, p
-	}
-	order, p := c.order(setOf([]string{"enrolledAt", "createdAt", "createdAtClient", "updatedAt", "updatedAtClient", "completedAt"}), nil)
-	if p != nil {
-		return nil, p
-	}
-	v, wanted := c.trackerView(), setOf(ids)
-	var found []*enrollment
-	for _, e := range v.st.enrollOrder {
-		if e.Deleted && !v.deleted || len(wanted) > 0 && !wanted[e.UID] || program != "" && e.Program != program || entity != "" && e.Entity != entity ||
-			status != "" && e.Status != status || c.query.Get("followUp") == "true" && !e.FollowUp {
-			continue
+// sortKey is one part of an order parameter.
+type sortKey struct {
+	field string
+	down  bool
+}
+
+// sortBy puts objects in order; among equals, and without keys, newest first, or up to 2.40 in that of their making. What an object does not
+// have comes last, and first when the order is descending, as in PostgreSQL.
+func sortBy[T any](items []T, keys []sortKey, oldestFirst bool, seq func(T) int64, text func(T, string) string) {
+	sort.SliceStable(items, func(i, j int) bool {
+		for _, k := range keys {
+			a, b := text(items[i], k.field), text(items[j], k.field)
+			d := compare(a, b)
+			if (a == "") != (b == "") {
+				d = -d
+			}
+			if d != 0 {
+				return (d < 0) != k.down
+			}
 		}
-		if updated.holds(&e.Updated) && enrolled.holds(&e.Enrolled) && s.covers(e.OrgUnit, v.c, c.user) && v.mayRead(e.Program) {
-			found = append(found, e)
+		if !oldestFirst {
+			return seq(items[i]) > seq(items[j])
 		}
-	}
-	sortBy(found, order, true, func(e *enrollment) int64 { return e.Seq }, func(e *enrollment, field string) string {
-		switch field {
-		case "enrolledAt":
-			return stamp(e.Enrolled)
-		case "createdAt":
-			return stamp(e.Created)
-		case "completedAt":
-			return timeText(e.Completed)
-		}
-		return stamp(e.Updated)
+		return seq(items[i]) < seq(items[j])
 	})
-	items := make([]any, len(found))
-	for i := range found {
-		items[i] = lazy{func() any { return project(v.enrollment(found[i], set), set, plainSource{}) }}
-	}
-	return c.page("enrollments", items), nil
 }
 
 func timeText(t *time.Time) string {
@@ -316,22 +69,181 @@ func timeText(t *time.Time) string {
 	return stamp(*t)
 }
 
-func (c *call) listRelationships(set *fieldSet) (any, *problem) {
-	v := c.trackerView()
-	var uid, name string
-	for _, n := range []string{"trackedEntity", "enrollment", "event"} {
-		if x := c.query.Get(n); x != "" {
-			if uid != "" {
-				return nil, c.invalid("Only one of the parameters 'trackedEntity', 'enrollment' or 'event' is allowed.")
-			}
-			uid, name = x, n
+// bornText is what orders by the time of making: objects of one request are made one after the other.
+func (m made) bornText() string { return fmt.Sprintf("%s#%012d", stamp(m.Created), m.Seq) }
+
+var enrollmentOrders = setOf(strings.Fields("enrolledAt createdAt createdAtClient updatedAt updatedAtClient completedAt"))
+
+// enrollmentQuery is which enrollments are wanted.
+type enrollmentQuery struct {
+	program, entityType, entity, status, combo string
+	ids                                        map[string]bool
+	followUp                                   *bool
+	updated, enrolled                          span
+	scope                                      *scope
+	deleted                                    bool
+}
+
+// enrollmentQuery reads and checks what is asked (EnrollmentRequestParamsMapper, EnrollmentOperationParamsMapper).
+func (c *call) enrollmentQuery(b *bound) (*enrollmentQuery, *problem) {
+	q := &enrollmentQuery{program: b.text["program"], entityType: b.text["trackedEntityType"], entity: b.text["trackedEntity"], combo: b.text["attributeOptionCombo"],
+		deleted: b.flags["includeDeleted"]}
+	if c.srv.manners.programRequired() && q.program == "" {
+		return nil, c.invalid("Program is mandatory")
+	}
+	units, p := c.eitherIDs(b, "orgUnits", "orgUnit")
+	if p != nil {
+		return nil, p
+	}
+	if q.scope, p = c.scopeMode(b, units, false); p != nil {
+		return nil, p
+	}
+	ids, p := c.eitherIDs(b, "enrollments", "enrollment")
+	if p != nil {
+		return nil, p
+	}
+	q.ids = setOf(ids)
+	status, p := c.either(b, "status", "programStatus")
+	if p != nil {
+		return nil, p
+	}
+	q.status = b.text[status]
+	if p := c.checkOrder(b, enrollmentOrders, false); p != nil {
+		return nil, p
+	}
+	if p := c.enrollmentNeedsProgram(b, q); p != nil {
+		return nil, p
+	}
+	if p := c.checkWithin(b); p != nil {
+		return nil, p
+	}
+	if f, ok := b.flags["followUp"]; ok {
+		q.followUp = &f
+	}
+	q.updated, q.enrolled = b.span("updated"), b.span("enrolled")
+	prog, p := c.readableProgram(q.program, true)
+	if p != nil {
+		return nil, p
+	}
+	if _, p := c.readableType(q.entityType); p != nil {
+		return nil, p
+	}
+	if p := c.readableEntity(b); p != nil {
+		return nil, p
+	}
+	return q, c.resolve(q.scope, units, prog)
+}
+
+func (c *call) enrollmentNeedsProgram(b *bound, q *enrollmentQuery) *problem {
+	if c.srv.manners.plainLists() {
+		return nil
+	}
+	if q.program != "" && q.entityType != "" {
+		return c.invalid("`program` and `trackedEntityType` cannot be specified simultaneously")
+	}
+	for _, name := range []string{"programStatus", "status", "followUp", "enrolledAfter", "enrolledBefore"} {
+		if q.program == "" && b.has(name) {
+			return c.invalid("`program` must be defined when `%s` is defined", name)
 		}
 	}
-	if uid == "" && c.srv.manners.oldParameters() {
-		uid, name = c.query.Get("tei"), "trackedEntity"
+	return nil
+}
+
+func (c *call) listEnrollments(set *fieldSet) (any, *problem) {
+	b, p := c.bind(pageParams, enrollmentParams)
+	if p != nil {
+		return nil, p
+	}
+	pages, p := c.paging(b, false)
+	if p != nil {
+		return nil, p
+	}
+	q, p := c.enrollmentQuery(b)
+	if p != nil {
+		return nil, p
+	}
+	for _, k := range b.order { // the tables that are joined have both of these columns
+		if c.srv.manners.ambiguousOrder() && (k.field == "createdAt" || k.field == "updatedAt") {
+			return nil, refuse(http.StatusConflict, "", "ERROR: column reference \"%s\" is ambiguous", map[string]string{"createdAt": "created", "updatedAt": "lastupdated"}[k.field])
+		}
+	}
+	v := c.trackerView(b.flags["includeDeleted"])
+	var found []*enrollment
+	for _, e := range v.st.enrollOrder {
+		if c.enrollmentMatches(v, q, e) {
+			found = append(found, e)
+		}
+	}
+	sortBy(found, b.order, c.srv.manners.plainLists() && len(b.order) > 0, func(e *enrollment) int64 { return e.Seq }, func(e *enrollment, field string) string {
+		switch field {
+		case "enrolledAt":
+			return stamp(e.Enrolled)
+		case "createdAt":
+			return e.bornText()
+		case "completedAt":
+			return timeText(e.Completed)
+		case "createdAtClient":
+			return timeText(e.CreatedAtClient)
+		case "updatedAtClient":
+			return timeText(e.UpdatedAtClient)
+		}
+		return stamp(e.Updated)
+	})
+	items := make([]any, len(found))
+	for i := range found {
+		items[i] = lazy{func() any { return project(v.enrollment(found[i], set), set, plainSource{}) }}
+	}
+	return c.page("enrollments", items, pages), nil
+}
+
+func (c *call) enrollmentMatches(v trackerView, q *enrollmentQuery, e *enrollment) bool {
+	if e.Deleted && !q.deleted || len(q.ids) > 0 && !q.ids[e.UID] || q.program != "" && e.Program != q.program || q.entity != "" && e.Entity != q.entity ||
+		q.status != "" && e.Status != q.status || q.followUp != nil && e.FollowUp != *q.followUp || q.combo != "" && e.OptionCombo != q.combo {
+		return false
+	}
+	if t := v.st.entities[e.Entity]; q.entityType != "" && (t == nil || t.Type != q.entityType) {
+		return false
+	}
+	if !q.updated.holds(&e.Updated) || !q.enrolled.holds(&e.Enrolled) || !v.mayRead(e.Program) {
+		return false
+	}
+	home := v.home(e.Entity, e.Program)
+	return q.scope.covers(home, c.user) && c.reaches(home, v.c.programs[e.Program])
+}
+
+var relationshipParams = []param{{name: "trackedEntity", kind: aUID}, {name: "tei", kind: aUID, until: 41}, {name: "enrollment", kind: aUID}, {name: "event", kind: aUID}}
+
+func (c *call) listRelationships(set *fieldSet) (any, *problem) {
+	b, p := c.bind(pageParams, relationshipParams)
+	if p != nil {
+		return nil, p
+	}
+	pages, p := c.paging(b, false)
+	if p != nil {
+		return nil, p
+	}
+	if _, p := c.either(b, "trackedEntity", "tei"); p != nil {
+		return nil, p
+	}
+	var uid, name string
+	for _, n := range []string{"trackedEntity", "tei", "enrollment", "event"} {
+		if !b.has(n) {
+			continue
+		}
+		if uid != "" {
+			return nil, c.invalid("Only one of parameters 'trackedEntity', 'enrollment' or 'event' is allowed.")
+		}
+		uid, name = b.text[n], n
 	}
 	if uid == "" {
 		return nil, c.invalid("Missing required parameter 'trackedEntity', 'enrollment' or 'event'.")
+	}
+	if p := c.checkOrder(b, setOf([]string{"createdAt", "createdAtClient"}), false); p != nil {
+		return nil, p
+	}
+	v := c.trackerView(b.flags["includeDeleted"])
+	if name == "tei" {
+		name = "trackedEntity"
 	}
 	known := map[string]bool{"trackedEntity": v.st.entities[uid] != nil && !v.st.entities[uid].Deleted,
 		"enrollment": v.st.enrollments[uid] != nil && !v.st.enrollments[uid].Deleted, "event": v.st.events[uid] != nil && !v.st.events[uid].Deleted}
@@ -344,5 +256,5 @@ func (c *call) listRelationships(set *fieldSet) (any, *problem) {
 			items = append(items, project(v.relationship(r, set), set, plainSource{}))
 		}
 	}
-	return c.page("relationships", items), nil
+	return c.page("relationships", items, pages), nil
 }

@@ -17,9 +17,8 @@ type trackerView struct {
 	deleted bool              // deleted children are shown too
 }
 
-func (c *call) trackerView() trackerView {
-	v := trackerView{srv: c.srv, m: c.srv.manners, c: c.srv.catalog, st: c.srv.store, user: c.user, schemes: map[string]string{},
-		deleted: c.query.Get("includeDeleted") == "true"}
+func (c *call) trackerView(deleted bool) trackerView {
+	v := trackerView{srv: c.srv, m: c.srv.manners, c: c.srv.catalog, st: c.srv.store, user: c.user, schemes: map[string]string{}, deleted: deleted}
 	if c.srv.manners >= 42 {
 		for name, kind := range importSchemes {
 			if s := c.query.Get(name); s != "" && s != "UID" {
