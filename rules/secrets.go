@@ -14,7 +14,7 @@ var (
 	// secretKeys hold secrets wherever they stand in a trigger.
 	secretKeys = []string{"password", "passwd", "secret", "token", "bearer", "api_key", "apikey", "access_token", "client_secret"}
 	// secretValues are the forms of well-known secrets: DHIS2 and GitHub access tokens, keys, addresses and headers with credentials.
-	secretValues = regexp.MustCompile(`\bd2p(at|bt)_[A-Za-z0-9]{20,}|\bgh[pousr]_[A-Za-z0-9]{20,}|-----BEGIN [A-Z ]*PRIVATE KEY-----|\b[a-z][a-z0-9+.-]*://[^\s/:@"']+:[^\s/@"'${}]+@|\b(Basic|Bearer|ApiToken) [A-Za-z0-9+/_=.-]{16,}`)
+	secretValues = regexp.MustCompile(`\bd2p(at|bt)?_[A-Za-z0-9]{20,}|\bgh[pousr]_[A-Za-z0-9]{20,}|-----BEGIN [A-Z ]*PRIVATE KEY-----|\b[a-z][a-z0-9+.-]*://[^\s/:@"']+:[^\s/@"'${}]+@|\b(Basic|Bearer|ApiToken) [A-Za-z0-9+/_=.-]{16,}`)
 	variable     = regexp.MustCompile(`^\$\{[A-Za-z_][A-Za-z0-9_]*\}$`)
 )
 
@@ -56,4 +56,4 @@ func looksSecret(value string) bool {
 }
 
 // secretHints are parts of which every match of secretValues has one.
-var secretHints = []string{"d2pat_", "d2pbt_", "gho_", "ghp_", "ghu_", "ghs_", "ghr_", "-----BEGIN", "://", "Basic ", "Bearer ", "ApiToken "}
+var secretHints = []string{"d2pat_", "d2pbt_", "d2p_", "gho_", "ghp_", "ghu_", "ghs_", "ghr_", "-----BEGIN", "://", "Basic ", "Bearer ", "ApiToken "}

@@ -96,7 +96,8 @@ project: NAME                     # namespace of all derived ids; never change i
 servers:
   national:
     url: ${DHIS2_URL}             # https://dhis2.example.org/path
-    token: ${DHIS2_TOKEN}         # a personal access token; or username: and password: ${DHIS2_PASSWORD}
+    token: ${DHIS2_TOKEN}         # recommended: a personal access token of an account for Culvert alone (profile, Personal access tokens);
+                                  # or username: and password: ${DHIS2_PASSWORD}, which are slower to check and end with two-factor login
     default: true
     # limits: {requests_per_second: 10, concurrency: 4, window: "18:00-06:00"}
 store: sqlite:state/culvert.db

@@ -25,6 +25,9 @@ type Client struct {
 	poll        time.Duration
 	wait        time.Duration
 
+	session *session
+
+	asking  sync.Mutex // held while the version is asked for
 	mu      sync.Mutex
 	version version
 }

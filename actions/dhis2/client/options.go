@@ -132,7 +132,7 @@ func New(o Options) (*Client, error) {
 			// A redirect is a login page or a proxy, never DHIS2's API: following it would carry the credentials along.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		gate: newGate(o.Concurrency, o.RequestsPerSecond), log: o.Logger, now: o.Now,
+		gate: newGate(o.Concurrency, o.RequestsPerSecond), session: &session{now: o.Now}, log: o.Logger, now: o.Now,
 		whole: o.Timeouts.Whole, maxResponse: o.MaxResponse, poll: o.JobPoll, wait: o.JobWait,
 	}, nil
 }

@@ -110,7 +110,7 @@ func TestCredentials(t *testing.T) {
 				}
 			}
 			for header, want := range map[string]string{
-				"Authorization": c.header, "X-Requested-With": "XMLHttpRequest", "Accept": "application/json", "Cookie": "",
+				"Authorization": c.header, "X-Requested-With": "XMLHttpRequest", "Accept": "application/json", "Cookie": "JSESSIONID=x",
 				"User-Agent": "culvert/1.0", "Accept-Encoding": "gzip", "Idempotency-Key": "",
 			} {
 				if got.Get(header) != want {

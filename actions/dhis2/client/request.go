@@ -22,15 +22,23 @@ type request struct {
 
 // answer is what came back, read whole. Its body is never empty for a status that promises one, nor HTML.
 type answer struct {
-	status int
-	header http.Header
-	body   []byte
+	status  int
+	header  http.Header
+	body    []byte
+	session int // that the request went with, 0 for none
 }
 
 // do sends a request and judges what can be judged without knowing what was asked for: transport, redirects, credentials, overload,
 // pages that are no API. The error is an *Error.
 func (c *Client) do(ctx context.Context, r request) (*answer, error) {
 	a, failed := c.once(ctx, r)
+	if failed != nil && mayBeTheSession(a) {
+		forbidden := a.status == http.StatusForbidden
+		c.session.end(a.session)
+		if a, failed = c.once(ctx, r); failed == nil && forbidden {
+			c.session.refuse()
+		}
+	}
 	if failed == nil {
 		return a, nil
 	}
@@ -40,7 +48,7 @@ func (c *Client) do(ctx context.Context, r request) (*answer, error) {
 	return nil, failed
 }
 
-// once sends a request one time.
+// once sends a request one time. The answer is there beside the error when there was one.
 func (c *Client) once(ctx context.Context, r request) (*answer, *Error) {
 	if err := c.gate.enter(ctx); err != nil {
 		return nil, c.unreachable(err)
@@ -60,10 +68,7 @@ func (c *Client) once(ctx context.Context, r request) (*answer, *Error) {
 	}
 	c.log.DebugContext(ctx, "request", "server", c.name, "method", r.method, "path", r.path, "status", status,
 		"sent", len(r.body), "received", size, "took", c.now().Sub(started))
-	if failed != nil {
-		return nil, failed
-	}
-	return a, nil
+	return a, failed
 }
 
 // Causes that context and limits give.
@@ -98,6 +103,7 @@ func (c *Client) send(ctx context.Context, r request) (*answer, error) {
 	// Everything sent may be sent again (ids are ours): an idle connection that the server has closed is not an error. The empty value
 	// tells net/http so and is not sent.
 	req.Header["Idempotency-Key"] = nil
+	used := c.session.apply(req)
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, cause(ctx, err)
@@ -107,7 +113,10 @@ func (c *Client) send(ctx context.Context, r request) (*answer, error) {
 	if err != nil {
 		return nil, cause(ctx, fmt.Errorf("the answer broke off: %w", err))
 	}
-	a := &answer{status: resp.StatusCode, header: resp.Header, body: text}
+	a := &answer{status: resp.StatusCode, header: resp.Header, body: text, session: used}
+	if a.status < 300 {
+		c.session.keep(req.URL, resp.Cookies(), used)
+	}
 	if int64(len(text)) > c.maxResponse {
 		return a, errTooLarge
 	}

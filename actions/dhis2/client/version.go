@@ -26,10 +26,13 @@ type version struct {
 
 // Version is the server's version, asked for once in a while; major.minor as 42 for 2.42.
 func (c *Client) Version(ctx context.Context) (full string, minor int, err error) {
-	c.mu.Lock()
-	known := c.version
-	c.mu.Unlock()
-	if known.full != "" && c.now().Sub(known.asked) < versionAge {
+	if known := c.knownVersion(); known.full != "" {
+		return known.full, known.minor, nil
+	}
+	// One asks for all, who then also begin with the session that it was given.
+	c.asking.Lock()
+	defer c.asking.Unlock()
+	if known := c.knownVersion(); known.full != "" {
 		return known.full, known.minor, nil
 	}
 	var info struct {
@@ -46,6 +49,16 @@ func (c *Client) Version(ctx context.Context) (full string, minor int, err error
 	c.version = version{full: info.Version, minor: minor, asked: c.now()}
 	c.mu.Unlock()
 	return info.Version, minor, nil
+}
+
+// knownVersion is the version as long as it is believed, else empty.
+func (c *Client) knownVersion() version {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.now().Sub(c.version.asked) >= versionAge {
+		return version{}
+	}
+	return c.version
 }
 
 // upgradeAge is how fresh the known version must be for a refused request to be no reason to ask for it again.
