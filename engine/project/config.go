@@ -3,6 +3,7 @@
 package project
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/culvert/culvert/rules/diag"
@@ -26,6 +27,7 @@ type Config struct {
 	Connections []Connection   // named databases and CommCare projects that triggers use
 	Console     *Auth          // who may use the web console; nil: only this machine
 	Missing     []string       // words of all sources for "no answer"
+	Proxies     []netip.Prefix // whose X-Forwarded-For is believed
 	MaxBacklog  int            // accepted records that may wait before intake answers busy; 0: no limit
 }
 

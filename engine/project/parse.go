@@ -2,6 +2,7 @@ package project
 
 import (
 	"fmt"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -90,6 +91,8 @@ func (p *parser) config(c *Config, root *yamlnode.Node) {
 			for _, word := range v.Items() {
 				c.Missing = append(c.Missing, word.Value)
 			}
+		case "trusted_proxies":
+			c.Proxies = p.networks(v)
 		case "max_backlog":
 			c.MaxBacklog = p.integer(v)
 		}
@@ -100,6 +103,22 @@ func (p *parser) config(c *Config, root *yamlnode.Node) {
 	if !c.Listen.IsSet() {
 		c.Listen = Text{raw: "127.0.0.1:8080", key: "listen"}
 	}
+}
+
+// networks reads a list of addresses and networks.
+func (p *parser) networks(n *yamlnode.Node) (list []netip.Prefix) {
+	for _, item := range n.Items() {
+		prefix, err := netip.ParsePrefix(item.Value)
+		if addr, aerr := netip.ParseAddr(item.Value); err != nil && aerr == nil {
+			prefix, err = netip.PrefixFrom(addr, addr.BitLen()), nil
+		}
+		if err != nil {
+			p.report(item, "networks", fmt.Sprintf("%q is no network", item.Value), "write an address such as 127.0.0.1, or a network such as 10.0.0.0/8")
+			continue
+		}
+		list = append(list, prefix.Masked())
+	}
+	return list
 }
 
 // defaults checks that exactly one server is the default one.

@@ -170,6 +170,7 @@ func (s *Service) reloadNow(ctx context.Context, stamp [sha256.Size]byte) error 
 	}
 	s.current.Store(fresh)
 	s.runner.Swap(program)
+	s.webhooks.Trust(fresh.Config.Proxies)
 	s.webhooks.Replace(routes)
 	s.o.Log.Info("rules are live", "rules", len(fresh.Rules))
 	return nil

@@ -107,6 +107,7 @@ func Open(ctx context.Context, o Options) (_ *Service, err error) {
 	if err != nil {
 		return nil, err
 	}
+	s.webhooks.Trust(p.Config.Proxies)
 	s.webhooks.Replace(routes)
 	if !o.Alone {
 		if err := s.listen(p.Config); err != nil {

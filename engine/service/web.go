@@ -35,20 +35,7 @@ func (s *Service) serve(ctx context.Context) error {
 	}
 	metrics := promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{})
 	srv := &http.Server{
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			switch {
-			case r.URL.Path == "/health":
-				s.health(w, r)
-			case r.URL.Path == "/ready":
-				s.ready(w, r)
-			case r.URL.Path == "/metrics":
-				metrics.ServeHTTP(w, r)
-			case r.URL.Path == "/" || strings.HasPrefix(r.URL.Path, console.Prefix):
-				c.ServeHTTP(w, r)
-			default:
-				s.webhooks.ServeHTTP(w, r)
-			}
-		}),
+		Handler:           s.handler(c, metrics),
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       2 * time.Minute,
 		WriteTimeout:      2 * time.Minute,
@@ -68,6 +55,28 @@ func (s *Service) serve(ctx context.Context) error {
 	err = srv.Shutdown(stop)
 	<-failed
 	return err
+}
+
+// handler divides the paths: Culvert's own, which webhook.Reserved keeps free of rules, and those of webhooks.
+func (s *Service) handler(c http.Handler, metrics http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		path := r.URL.Path
+		switch own := path == "/health" || path == "/ready" || path == "/metrics"; {
+		case own && r.Method != http.MethodGet && r.Method != http.MethodHead:
+			w.Header().Set("Allow", "GET, HEAD")
+			http.Error(w, "nothing is taken at this path; it is only read", http.StatusMethodNotAllowed)
+		case path == "/health":
+			s.health(w, r)
+		case path == "/ready":
+			s.ready(w, r)
+		case path == "/metrics":
+			metrics.ServeHTTP(w, r)
+		case path == "/" || strings.HasPrefix(path, console.Prefix):
+			c.ServeHTTP(w, r)
+		default:
+			s.webhooks.ServeHTTP(w, r)
+		}
+	})
 }
 
 // health answers 200 while this runner does its work, and 503 with the reason when it cannot. Failed records are for people: see status.

@@ -16,9 +16,33 @@ import (
 	"github.com/culvert/culvert/sources/charset"
 )
 
-// Limits bound what is decoded. Zero values mean no limit.
+// Limits bound what is decoded. Zero values mean no limit of depth, and DefaultMemory.
 type Limits struct {
-	Depth int // of nested objects and lists
+	Depth  int                    // of nested objects and lists
+	Memory int64                  // bytes that the decoded tree may take, roughly
+	Room   func(bytes int64) bool // asked before a tree of about that size is made; nil: there is room
+}
+
+// DefaultMemory is how many bytes a decoded tree may take where nothing else is said. Small values cost much more than their text: `{}` takes thirty times
+// its two bytes.
+const DefaultMemory = 256 << 20
+
+// ErrNoRoom says that Limits.Room had none for a tree that is not too large by itself.
+var ErrNoRoom = errors.New("there is no room for it now")
+
+// allow tells whether a tree of about that many bytes may be made.
+func (l Limits) allow(bytes int64) error {
+	limit := l.Memory
+	if limit <= 0 {
+		limit = DefaultMemory
+	}
+	if bytes > limit {
+		return &Error{Message: fmt.Sprintf("it holds more values than are taken at once: they need about %d MB, and %d are allowed", bytes>>20, limit>>20), Mend: "send fewer records at once"}
+	}
+	if l.Room != nil && !l.Room(bytes) {
+		return ErrNoRoom
+	}
+	return nil
 }
 
 // Error says what is wrong with a body. It holds names and positions, never values.
@@ -46,8 +70,11 @@ func JSON(text []byte, limits Limits) (any, error) {
 	if err != nil {
 		return nil, notText("JSON", err)
 	}
-	long, err := scan(text, limits.Depth)
+	long, memory, err := scan(text, limits.Depth)
 	if err != nil {
+		return nil, err
+	}
+	if err := limits.allow(memory); err != nil {
 		return nil, err
 	}
 	if !long {
@@ -109,16 +136,27 @@ func number(n json.Number) any {
 // exactDigits is how many digits any number may have that a float64 holds exactly.
 const exactDigits = 15
 
-// scan finds nesting beyond the limit before a decoder follows it down, and tells whether there is a number that a float64 may not hold.
-func scan(text []byte, limit int) (long bool, err error) {
+// Bytes that the parts of a decoded tree take beside their text, as measured: an empty map, what the first member adds, a member, a list, a further item.
+const (
+	mapBytes    = 64
+	firstBytes  = 256
+	memberBytes = 24
+	listBytes   = 48
+	itemBytes   = 32
+)
+
+// scan finds nesting beyond the limit before a decoder follows it down, and tells whether there is a number that a float64 may not hold, and about how
+// many bytes the decoded tree takes.
+func scan(text []byte, limit int) (long bool, memory int64, err error) {
 	depth, digits, quoted := 0, 0, false
+	memory = int64(len(text))
 	for i := 0; i < len(text); i++ {
 		c := text[i]
 		if quoted {
 			switch c {
 			case '\\':
 				if n := halfPair(text[i:]); n > 0 {
-					return long, &Error{Line: lineAt(text, int64(i)), Message: "half of a character is written as \\u and its other half is missing",
+					return long, memory, &Error{Line: lineAt(text, int64(i)), Message: "half of a character is written as \\u and its other half is missing",
 						Mend: "have the sender write whole characters, in UTF-8"}
 				} else if n < 0 {
 					i += -n - 1
@@ -139,15 +177,31 @@ func scan(text []byte, limit int) (long bool, err error) {
 		switch c {
 		case '"':
 			quoted = true
+		case ':':
+			memory += memberBytes
+		case ',':
+			memory += itemBytes
 		case '{', '[':
+			memory += weighOpening(text[i:])
 			if depth++; limit > 0 && depth > limit {
-				return long, &Error{Line: lineAt(text, int64(i)), Message: fmt.Sprintf("objects and lists are nested deeper than %d", limit), Mend: "send flatter data"}
+				return long, memory, &Error{Line: lineAt(text, int64(i)), Message: fmt.Sprintf("objects and lists are nested deeper than %d", limit), Mend: "send flatter data"}
 			}
 		case '}', ']':
 			depth--
 		}
 	}
-	return long, nil
+	return long, memory, nil
+}
+
+// weighOpening weighs a map or list that begins here.
+func weighOpening(text []byte) int64 {
+	if text[0] == '[' {
+		return listBytes
+	}
+	if inside := bytes.TrimLeft(text[1:min(len(text), 80)], " \t\r\n"); len(inside) > 0 && inside[0] == '}' {
+		return mapBytes
+	}
+	return mapBytes + firstBytes
 }
 
 // halfPair looks at an escape in a string. It is above 0 for one half of a surrogate pair that stands alone, which decoders replace, below 0 for a

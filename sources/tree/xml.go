@@ -28,6 +28,9 @@ func XML(text []byte, limits Limits) (map[string]any, error) {
 	if err != nil {
 		return nil, notText("XML", err)
 	}
+	if err := limits.allow(weighXML(text)); err != nil {
+		return nil, err
+	}
 	root, err := parseXML(text, limits)
 	if err != nil {
 		return nil, err
@@ -60,6 +63,17 @@ func plainXML(text []byte) ([]byte, error) {
 		return charset.UTF8(text, string(m[1]))
 	}
 	return nil, err
+}
+
+// Bytes that a tag and an attribute take while a document is read and in the tree that it becomes, as measured.
+const (
+	tagBytes       = 160
+	attributeBytes = 160
+)
+
+// weighXML says about how many bytes a document takes when it is decoded.
+func weighXML(text []byte) int64 {
+	return int64(len(text)) + tagBytes*int64(bytes.Count(text, []byte("<"))) + attributeBytes*int64(bytes.Count(text, []byte("=")))
 }
 
 type element struct {

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -92,28 +93,74 @@ func (a *Auth) admits(r *http.Request, from netip.Addr) bool {
 		userOK, passwordOK := same(user, a.Username), same(password, a.Password)
 		return ok && userOK && passwordOK
 	}
-	return from.IsLoopback()
+	return local(r, from)
 }
 
-// verifies checks a signature over the body: hex, with sha256= in front or not, or base64.
-func (a *Auth) verifies(r *http.Request, body []byte, now time.Time) bool {
-	given := strings.TrimPrefix(strings.TrimSpace(r.Header.Get(a.hmacHeader())), "sha256=")
-	mac := hmac.New(sha256.New, []byte(a.HMACSecret))
-	if a.HMACTimestamp != "" {
-		stamp := strings.TrimSpace(r.Header.Get(a.HMACTimestamp))
-		seconds, err := strconv.ParseInt(stamp, 10, 64)
-		if err != nil || now.Sub(time.Unix(seconds, 0)).Abs() > maxSkew {
+// forwarded are headers that a proxy adds: who calls is then not the one whose address we see.
+var forwarded = []string{"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Forwarded", "Via"}
+
+// local tells whether a request comes from a program on this machine: not by a proxy on it, and not from a page of some other site in a browser on it.
+func local(r *http.Request, from netip.Addr) bool {
+	if !from.IsLoopback() {
+		return false
+	}
+	for _, name := range forwarded {
+		if r.Header.Get(name) != "" {
 			return false
 		}
-		mac.Write([]byte(stamp + "."))
+	}
+	host := r.Host
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	if addr, err := netip.ParseAddr(strings.Trim(host, "[]")); host != "" && !strings.EqualFold(host, "localhost") && (err != nil || !addr.Unmap().IsLoopback()) {
+		return false
+	}
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "", "same-origin", "none":
+	default:
+		return false
+	}
+	origin := r.Header.Get("Origin")
+	u, err := url.Parse(origin)
+	return origin == "" || err == nil && strings.EqualFold(u.Host, r.Host)
+}
+
+// plausible tells from the headers alone whether a signature can be right, before anything is done for the caller.
+func (a *Auth) plausible(r *http.Request, now time.Time) bool {
+	return len(a.given(r)) == sha256.Size && (a.HMACTimestamp == "" || a.timely(r, now))
+}
+
+// given is the signature that a request carries: hex, with sha256= in front or not, or base64. It is nil when there is none.
+func (a *Auth) given(r *http.Request) []byte {
+	text := strings.TrimPrefix(strings.TrimSpace(r.Header.Get(a.hmacHeader())), "sha256=")
+	if sum, err := hex.DecodeString(text); err == nil {
+		return sum
+	}
+	sum, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		return nil
+	}
+	return sum
+}
+
+// timely tells whether the time of a signature is near ours.
+func (a *Auth) timely(r *http.Request, now time.Time) bool {
+	seconds, err := strconv.ParseInt(strings.TrimSpace(r.Header.Get(a.HMACTimestamp)), 10, 64)
+	return err == nil && now.Sub(time.Unix(seconds, 0)).Abs() <= maxSkew
+}
+
+// verifies checks a signature over the body, and over the time where one is signed.
+func (a *Auth) verifies(r *http.Request, body []byte, now time.Time) bool {
+	mac := hmac.New(sha256.New, []byte(a.HMACSecret))
+	if a.HMACTimestamp != "" {
+		if !a.timely(r, now) {
+			return false
+		}
+		mac.Write([]byte(strings.TrimSpace(r.Header.Get(a.HMACTimestamp)) + "."))
 	}
 	mac.Write(body)
-	sum := mac.Sum(nil)
-	if sent, err := hex.DecodeString(given); err == nil {
-		return hmac.Equal(sent, sum)
-	}
-	sent, err := base64.StdEncoding.DecodeString(given)
-	return err == nil && hmac.Equal(sent, sum)
+	return hmac.Equal(a.given(r), mac.Sum(nil))
 }
 
 // same compares secrets in a time that does not depend on how much of them agrees, nor on their lengths.

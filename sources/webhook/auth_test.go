@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"strings"
 	"testing"
@@ -29,7 +31,15 @@ func TestAuth(t *testing.T) {
 	basic := func(user, password string) func(*http.Request) {
 		return func(r *http.Request) { r.SetBasicAuth(user, password) }
 	}
-	from := func(addr string) func(*http.Request) { return func(r *http.Request) { r.RemoteAddr = addr + ":99" } }
+	here := func(pairs ...string) func(*http.Request) {
+		return func(r *http.Request) {
+			r.RemoteAddr, r.Host = "127.0.0.1:99", "127.0.0.1:8080"
+			header(pairs...)(r)
+		}
+	}
+	named := func(host string) func(*http.Request) {
+		return func(r *http.Request) { r.RemoteAddr, r.Host = "[::1]:99", host }
+	}
 	const body = `{"a": 1}`
 	stamp := fmt.Sprint(now.Add(-time.Minute).Unix())
 	late := fmt.Sprint(now.Add(-time.Hour).Unix())
@@ -55,8 +65,19 @@ func TestAuth(t *testing.T) {
 		{"hmac with time", Auth{HMACSecret: "zq-s", HMACHeader: "X-Sig", HMACTimestamp: "X-Time"}, header("X-Sig", sign("zq-s", stamp+"."+body), "X-Time", stamp), 202},
 		{"hmac with time, too old", Auth{HMACSecret: "zq-s", HMACHeader: "X-Sig", HMACTimestamp: "X-Time"}, header("X-Sig", sign("zq-s", late+"."+body), "X-Time", late), 401},
 		{"hmac with time, time changed", Auth{HMACSecret: "zq-s", HMACHeader: "X-Sig", HMACTimestamp: "X-Time"}, header("X-Sig", sign("zq-s", late+"."+body), "X-Time", stamp), 401},
-		{"nothing set, from here", Auth{}, from("127.0.0.1"), 202},
+		{"nothing set, from here", Auth{}, here(), 202},
+		{"nothing set, from here by name", Auth{}, named("localhost:8080"), 202},
+		{"nothing set, from here by IPv6", Auth{}, named("[::1]:8080"), 202},
+		{"nothing set, from a page of our own", Auth{}, here("Origin", "http://127.0.0.1:8080", "Sec-Fetch-Site", "same-origin"), 202},
 		{"nothing set, from elsewhere", Auth{}, header(), 403},
+		{"nothing set, nginx as it is without settings", Auth{}, here("X-Forwarded-For", "192.0.2.7"), 403},
+		{"nothing set, a proxy that tells nothing but itself", Auth{}, here("Via", "1.1 gate"), 403},
+		{"nothing set, a proxy by the standard", Auth{}, here("Forwarded", "for=192.0.2.7"), 403},
+		{"nothing set, a name from outside", Auth{}, named("hooks.example.org"), 403},
+		{"nothing set, a name that leads here", Auth{}, named("127.0.0.1.example.org:8080"), 403},
+		{"nothing set, from a page of some other site", Auth{}, here("Origin", "https://evil.example.org"), 403},
+		{"nothing set, from a browser that says so", Auth{}, here("Sec-Fetch-Site", "cross-site"), 403},
+		{"nothing set, from a sandboxed page", Auth{}, here("Origin", "null"), 403},
 		{"nothing set, from behind a proxy", Auth{}, header("X-Forwarded-For", "127.0.0.1"), 403},
 		{"open on purpose", Auth{None: true}, header(), 202},
 	} {
@@ -73,6 +94,47 @@ func TestAuth(t *testing.T) {
 				t.Errorf("the answer tells a secret: %s", w.Body)
 			}
 		})
+	}
+}
+
+// unread fails the test when a body is read.
+type unread struct{ t *testing.T }
+
+func (u unread) Read([]byte) (int, error) {
+	u.t.Error("the body was read")
+	return 0, io.EOF
+}
+
+// TestSignatureIsLookedAtFirst has nothing read of whom no signature can be right.
+func TestSignatureIsLookedAtFirst(t *testing.T) {
+	h, _ := serve(t, Route{Rule: "anc", Path: "/forms", Auth: Auth{HMACSecret: "zq-s", HMACHeader: "X-Sig", HMACTimestamp: "X-Time"}})
+	stamp := fmt.Sprint(now.Unix())
+	for name, pairs := range map[string][2]string{"none": {"", ""}, "too short": {"abcd", stamp}, "no time": {sign("zq-s", "x"), ""}, "old": {sign("zq-s", "x"), "1"}} {
+		r := httptest.NewRequest(http.MethodPost, "/forms", unread{t})
+		r.Header.Set("X-Sig", pairs[0])
+		r.Header.Set("X-Time", pairs[1])
+		if w := send(h, r); w.Code != 401 {
+			t.Errorf("%s: answered %d", name, w.Code)
+		}
+	}
+}
+
+// TestSignedOnce repeats a signed request as somebody does who has listened.
+func TestSignedOnce(t *testing.T) {
+	h, s := serve(t, Route{Rule: "anc", Path: "/forms", Auth: Auth{HMACSecret: "zq-s", HMACHeader: "X-Sig", HMACTimestamp: "X-Time"}})
+	stamp := fmt.Sprint(now.Unix())
+	for n, want := range []int{202, 200, 200} {
+		r := post("/forms", "application/json", `{"a": 1}`, func(r *http.Request) {
+			r.Header.Set("X-Sig", "sha256="+sign("zq-s", stamp+`.{"a": 1}`))
+			r.Header.Set("X-Time", stamp)
+			r.Header.Set("Idempotency-Key", fmt.Sprint("another", n)) // which nobody signs
+		})
+		if w := send(h, r); w.Code != want {
+			t.Errorf("time %d: answered %d %s", n, w.Code, w.Body)
+		}
+	}
+	if len(s.records) != 1 {
+		t.Errorf("%d records", len(s.records))
 	}
 }
 

@@ -47,7 +47,7 @@ func (Kind) Sample(t *rules.Trigger, path string, text []byte, limit int) ([]any
 		return sampleLines(text, limit)
 	}
 	route := read(t, func(diag.Diagnostic) {})
-	v, err := decode(header, text, DefaultMaxDepth, route.Encoding)
+	v, err := decode(header, text, tree.Limits{Depth: DefaultMaxDepth}, route.Encoding)
 	if err != nil {
 		return nil, fmt.Errorf("sample %s: %w", filepath.Base(path), err)
 	}
@@ -144,6 +144,9 @@ func (c *configReader) wrong(n *yamlnode.Node, code, message, hint string) {
 	c.report(diag.Diagnostic{Code: code, Message: message, Hint: hint, Place: n.Place()})
 }
 
+// Reserved are the paths, with all below them, that the web server of a run answers itself; the last is kept for later.
+var Reserved = []string{"/", "/health", "/ready", "/metrics", "/console", "/api"}
+
 func (c *configReader) path(t *rules.Trigger) string {
 	n := c.config.Get("path")
 	switch {
@@ -155,7 +158,7 @@ func (c *configReader) path(t *rules.Trigger) string {
 		return ""
 	}
 	p := cleanPath(n.Value)
-	for _, taken := range []string{"/", "/health", "/metrics", "/console"} {
+	for _, taken := range Reserved {
 		if p == taken || taken != "/" && strings.HasPrefix(p, taken+"/") {
 			c.wrong(n, "path", fmt.Sprintf("the path %q is Culvert's own", n.Value), "choose another, such as /hooks"+strings.TrimSuffix(p, "/"))
 			return ""

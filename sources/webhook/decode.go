@@ -3,7 +3,6 @@ package webhook
 import (
 	"bytes"
 	"cmp"
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
@@ -36,50 +35,8 @@ func (e *refusal) Error() string {
 // openRosaPart is the part of a multipart submission that holds the form (OpenRosa form submission API).
 const openRosaPart = "xml_submission_file"
 
-// believed is how much memory a caller gets for saying that its body is that long, in bytes.
-const believed = 64 << 10
-
-func tooLarge(limit int64) error {
-	return &refusal{http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is larger than %d bytes", limit), "send fewer records at once"}
-}
-
-// readBody reads and unpacks a request's body within the limit. raw is as it was sent, which is what signatures are over.
-func readBody(w http.ResponseWriter, r *http.Request, limit int64) (raw, body []byte, err error) {
-	var buffer bytes.Buffer
-	if r.ContentLength <= limit {
-		buffer.Grow(int(min(max(r.ContentLength, 0), believed)) + bytes.MinRead)
-	}
-	if _, err := buffer.ReadFrom(http.MaxBytesReader(w, r.Body, limit)); err != nil {
-		if _, over := errors.AsType[*http.MaxBytesError](err); over {
-			return nil, nil, tooLarge(limit)
-		}
-		return nil, nil, &refusal{http.StatusBadRequest, "the body ended before all of it was sent", "send it again"}
-	}
-	raw = buffer.Bytes()
-	switch encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); encoding {
-	case "", "identity":
-		return raw, raw, nil
-	case "gzip", "x-gzip":
-	default:
-		return nil, nil, &refusal{http.StatusUnsupportedMediaType, fmt.Sprintf("the content encoding %q is not understood", short(encoding)), "send the body as it is, or with gzip"}
-	}
-	broken := &refusal{http.StatusBadRequest, "the body is no gzip though its headers say so", "send it again, or without Content-Encoding"}
-	z, err := gzip.NewReader(bytes.NewReader(raw))
-	if err != nil {
-		return nil, nil, broken
-	}
-	body, err = io.ReadAll(io.LimitReader(z, limit+1))
-	if err != nil {
-		return nil, nil, broken
-	}
-	if int64(len(body)) > limit {
-		return nil, nil, tooLarge(limit)
-	}
-	return raw, body, nil
-}
-
 // decode makes a tree of a body by its content type. fallback is the encoding of text where the request names none; empty for UTF-8.
-func decode(header http.Header, body []byte, depth int, fallback string) (v any, err error) {
+func decode(header http.Header, body []byte, limits tree.Limits, fallback string) (v any, err error) {
 	if len(bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")))) == 0 {
 		return nil, &refusal{http.StatusUnprocessableEntity, "the body is empty", "send a record in JSON, XML or as a form"}
 	}
@@ -87,7 +44,6 @@ func decode(header http.Header, body []byte, depth int, fallback string) (v any,
 	if err != nil {
 		return nil, err
 	}
-	limits := tree.Limits{Depth: depth}
 	named := cmp.Or(params["charset"], fallback)
 	switch {
 	case kind == "application/json" || kind == "text/json" || strings.HasSuffix(kind, "+json"):

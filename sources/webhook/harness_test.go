@@ -59,10 +59,11 @@ var now = time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
 // serve starts a handler with a sink.
 func serve(t *testing.T, routes ...Route) (*Handler, *sink) {
 	t.Helper()
-	h, err := New(Config{Now: func() time.Time { return now }, Proxies: []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16")}})
+	h, err := New(Config{Now: func() time.Time { return now }})
 	if err != nil {
 		t.Fatal(err)
 	}
+	h.Trust([]netip.Prefix{netip.MustParsePrefix("10.9.0.0/16")})
 	h.Replace(routes)
 	s := &sink{}
 	h.sink.Store(&sinkRef{s})

@@ -17,7 +17,8 @@ const (
 
 // keyMemory remembers the answers to requests with an idempotency key.
 type keyMemory struct {
-	now func() time.Time
+	now  func() time.Time
+	life time.Duration
 
 	mu    sync.Mutex
 	known map[digest]*list.Element
@@ -36,8 +37,8 @@ type keyEntry struct {
 // pendingKey is a key whose request is under way.
 type pendingKey struct{ key, body digest }
 
-func newKeyMemory(now func() time.Time) *keyMemory {
-	return &keyMemory{now: now, known: map[digest]*list.Element{}, order: list.New()}
+func newKeyMemory(now func() time.Time, life time.Duration) *keyMemory {
+	return &keyMemory{now: now, life: life, known: map[digest]*list.Element{}, order: list.New()}
 }
 
 // begin looks a key up. The receipt is that of the same request earlier; the error is a refusal when the key came with another body.
@@ -84,7 +85,7 @@ func (m *keyMemory) end(p *pendingKey, r *receipt) {
 }
 
 func (m *keyMemory) expire() {
-	for e := m.order.Front(); e != nil && m.now().Sub(e.Value.(*keyEntry).at) > keyLife; e = m.order.Front() {
+	for e := m.order.Front(); e != nil && m.now().Sub(e.Value.(*keyEntry).at) > m.life; e = m.order.Front() {
 		m.forget(e)
 	}
 }

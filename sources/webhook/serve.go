@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/culvert/culvert/sources"
+	"github.com/culvert/culvert/sources/tree"
 )
 
 // answerTime bounds how long a request waits for its records to be durable. CommCare waits for minutes, but slow answers make it send less.
@@ -30,7 +32,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer(w, &refusal{http.StatusNotFound, "no rule takes records at this path", "check the path against webhook: path in the rule"})
 		return
 	}
-	from := caller(r, h.config.Proxies)
+	from := caller(r, *h.proxies.Load())
 	routes := e.inNetwork(from)
 	if len(routes) == 0 {
 		h.refused(w, e, &refusal{http.StatusForbidden, "this address may not send to this path", "add its network to networks in the rule, if it should"})
@@ -57,67 +59,94 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // take reads a request and hands its records over. The error is a *refusal.
 func (h *Handler) take(w http.ResponseWriter, r *http.Request, e *endpoint, routes []*Route, from netip.Addr) error {
-	routes = slices.DeleteFunc(routes, func(x *Route) bool { return !x.Auth.signed() && !x.Auth.admits(r, from) })
+	now := h.config.Now()
+	routes = slices.DeleteFunc(routes, func(x *Route) bool {
+		if x.Auth.signed() {
+			return !x.Auth.plausible(r, now)
+		}
+		return !x.Auth.admits(r, from)
+	})
 	if len(routes) == 0 {
 		return e.unauthorized(w)
 	}
-	if e.limiter != nil && !e.limiter.AllowN(h.config.Now(), 1) {
+	if e.limiter != nil && !e.limiter.AllowN(now, 1) {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(max(1, 1/e.limits.Rate)))))
 		return &refusal{http.StatusTooManyRequests, fmt.Sprintf("more than %g requests a second", e.limits.Rate), "send more slowly"}
 	}
-	room := h.room(r, e.limits.MaxBody)
-	if !h.held.TryAcquire(room) {
+	leave, ok := h.callers.enter(e.path, from)
+	if !ok {
+		w.Header().Set("Retry-After", "1")
+		return &refusal{http.StatusTooManyRequests, "too many requests of this sender are under way", "send fewer at the same time"}
+	}
+	defer leave()
+	room := &share{all: h.held}
+	defer room.release()
+	if !room.take(bodyOverhead) {
 		return busy(w, time.Second, "too many requests are under way")
 	}
-	defer h.held.Release(room)
-	raw, body, err := readBody(w, r, e.limits.MaxBody)
+	raw, body, err := readBody(w, r, e.limits.MaxBody, room)
 	if err != nil {
 		return err
 	}
-	now := h.config.Now()
 	routes = slices.DeleteFunc(routes, func(x *Route) bool { return x.Auth.signed() && !x.Auth.verifies(r, raw, now) })
 	if len(routes) == 0 {
 		return e.unauthorized(w)
 	}
-	key, known, err := h.keys.begin(r.Header.Get("Idempotency-Key"), e.path, routes, body)
+	return h.once(w, r, e, routes, body, func() (*receipt, error) { return h.accept(w, r, routes, body, from, now, room) })
+}
+
+// once hands a request over unless it came before: under the same idempotency key, or with the same signature, which holds for one time.
+func (h *Handler) once(w http.ResponseWriter, r *http.Request, e *endpoint, routes []*Route, body []byte, accept func() (*receipt, error)) error {
+	signature, known, err := h.signed.begin(signatureOf(r, routes), e.path, routes, body)
 	if err != nil {
 		return err
+	}
+	var key *pendingKey
+	if known == nil {
+		if key, known, err = h.keys.begin(r.Header.Get("Idempotency-Key"), e.path, routes, body); err != nil {
+			return err
+		}
 	}
 	if known != nil {
 		w.Header().Set("Idempotent-Replayed", "true")
 		write(w, http.StatusOK, known)
 		return nil
 	}
-	receipt, err := h.accept(w, r, routes, body, from, now)
+	receipt, err := accept()
 	if err != nil {
 		return err
 	}
 	h.keys.end(key, receipt)
+	h.signed.end(signature, receipt)
 	write(w, receipt.status(), receipt)
 	return nil
+}
+
+// signatureOf gives the signature of a request where a time is part of it; empty for all others.
+func signatureOf(r *http.Request, routes []*Route) string {
+	for _, x := range routes {
+		if x.Auth.signed() && x.Auth.HMACTimestamp != "" {
+			return hex.EncodeToString(x.Auth.given(r))
+		}
+	}
+	return ""
 }
 
 // bodyOverhead is what a request takes besides its body, roughly.
 const bodyOverhead = 4 << 10
 
-// room is how much of what may be held a request needs: as much as it says that it sends, or as much as it may send where that says little.
-func (h *Handler) room(r *http.Request, limit int64) int64 {
-	need := r.ContentLength
-	if need < 0 || need > limit || r.Header.Get("Content-Encoding") != "" {
-		need = limit
-	}
-	return min(need+bodyOverhead, h.config.MaxHeld)
-}
-
 // accept makes records of a body and waits until they are durable.
-func (h *Handler) accept(w http.ResponseWriter, r *http.Request, routes []*Route, body []byte, from netip.Addr, now time.Time) (*receipt, error) {
+func (h *Handler) accept(w http.ResponseWriter, r *http.Request, routes []*Route, body []byte, from netip.Addr, now time.Time, room *share) (*receipt, error) {
 	ref := h.sink.Load()
 	if ref == nil {
 		return nil, busy(w, 5*time.Second, "the runner is starting or stopping")
 	}
 	var records []sources.Record
 	for i := range routes {
-		list, err := routes[i].records(r, body, from, now)
+		list, err := routes[i].records(r, body, from, now, tree.Limits{Depth: routes[i].Limits.MaxDepth, Memory: h.config.MaxHeld / 2, Room: room.take})
+		if errors.Is(err, tree.ErrNoRoom) {
+			return nil, busy(w, time.Second, "too many requests are under way")
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -144,11 +173,11 @@ func (h *Handler) accept(w http.ResponseWriter, r *http.Request, routes []*Route
 }
 
 // records makes the records of one rule.
-func (x *Route) records(r *http.Request, body []byte, from netip.Addr, now time.Time) ([]sources.Record, error) {
+func (x *Route) records(r *http.Request, body []byte, from netip.Addr, now time.Time, limits tree.Limits) ([]sources.Record, error) {
 	if int64(len(body)) > x.Limits.MaxBody {
 		return nil, tooLarge(x.Limits.MaxBody)
 	}
-	v, err := decode(r.Header, body, x.Limits.MaxDepth, x.Encoding)
+	v, err := decode(r.Header, body, limits, x.Encoding)
 	if err != nil {
 		return nil, err
 	}

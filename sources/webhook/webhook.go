@@ -65,8 +65,7 @@ type Route struct {
 type Config struct {
 	Log     *slog.Logger
 	Now     func() time.Time
-	MaxHeld int64          // bytes; 0: DefaultMaxHeld
-	Proxies []netip.Prefix // whose X-Forwarded-For is believed
+	MaxHeld int64 // bytes; 0: DefaultMaxHeld
 }
 
 // Handler answers webhook requests. Its routes can be replaced while it serves. Until Run has given it a sink it answers 503.
@@ -76,7 +75,10 @@ type Handler struct {
 	sink   atomic.Pointer[sinkRef]
 	held   *semaphore.Weighted // bytes of bodies
 	keys   *keyMemory
+	signed *keyMemory // signatures with a time, each of which is taken once
 
+	proxies   atomic.Pointer[[]netip.Prefix]
+	callers   crowd
 	replacing sync.Mutex
 }
 
@@ -106,10 +108,14 @@ func New(c Config) (*Handler, error) {
 	if c.MaxHeld < 0 {
 		return nil, fmt.Errorf("webhook: bodies may hold %d bytes", c.MaxHeld)
 	}
-	h := &Handler{config: c, held: semaphore.NewWeighted(c.MaxHeld), keys: newKeyMemory(c.Now)}
+	h := &Handler{config: c, held: semaphore.NewWeighted(c.MaxHeld), keys: newKeyMemory(c.Now, keyLife), signed: newKeyMemory(c.Now, 2*maxSkew)}
 	h.routes.Store(&table{})
+	h.Trust(nil)
 	return h, nil
 }
+
+// Trust names the proxies whose X-Forwarded-For is believed, in the place of those named before.
+func (h *Handler) Trust(proxies []netip.Prefix) { h.proxies.Store(&proxies) }
 
 // Run hands records to the sink until ctx ends. Requests that come before or afterwards are answered with 503.
 func (h *Handler) Run(ctx context.Context, sink sources.Sink) error {
