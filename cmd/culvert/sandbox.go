@@ -15,18 +15,21 @@ import (
 
 func (a *app) sandboxCommand() *cobra.Command {
 	var o sandbox.Options
+	var metadata []string
 	var listen, fail string
 	c := &cobra.Command{
 		Use:   "sandbox --metadata FILE|DIR",
 		Short: "Serve a DHIS2 look-alike from metadata, for demos, rehearsal and tests",
 		Long: `Serve a server that answers as DHIS2 does, from a metadata export (FILE) or a snapshot that sync wrote (DIR).
+A package without org units gets an invented country. --metadata may be given several times: what a later one tells of an object counts.
 The user admin with the password district is always there. A page at / shows what has arrived.
 --fail makes it misbehave for rehearsals, for instance --fail 5%,latency=200ms.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if o.Metadata == "" {
+			if len(metadata) == 0 || metadata[0] == "" {
 				return errors.New("name the metadata: --metadata FILE (a DHIS2 metadata export) or --metadata DIR (a snapshot in metadata/)")
 			}
+			o.Metadata, o.More = metadata[0], metadata[1:]
 			faults, err := sandbox.ParseFaults(fail)
 			if err != nil {
 				return err
@@ -45,7 +48,7 @@ The user admin with the password district is always there. A page at / shows wha
 			return errors.Join(serve(c.Context(), l, s), s.Close())
 		},
 	}
-	c.Flags().StringVar(&o.Metadata, "metadata", "", "a DHIS2 metadata export, or a snapshot folder")
+	c.Flags().StringArrayVar(&metadata, "metadata", nil, "a DHIS2 metadata export or package, or a snapshot folder; again for more on top of it")
 	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8085", "address to listen on")
 	c.Flags().StringVar(&o.Version, "version", "2.42", "whose manners: 2.38 to 2.44")
 	c.Flags().StringVar(&o.State, "state", "", "file that keeps the data across restarts; default: memory only")

@@ -29,6 +29,7 @@ const (
 	kindRuleVariable   = "programRuleVariables"
 	kindConstant       = "constants"
 	kindUnitGroup      = "organisationUnitGroups"
+	kindUnitLevel      = "organisationUnitLevels"
 	kindUser           = "users"
 	kindRole           = "userRoles"
 	kindGroup          = "userGroups"

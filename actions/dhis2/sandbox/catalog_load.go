@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -13,34 +14,68 @@ import (
 	"time"
 )
 
-// loadCatalog reads a metadata export (one JSON file) or a snapshot directory (one file a collection).
-func loadCatalog(path string, now time.Time) (*catalog, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("sandbox: there is no metadata at %s: give a DHIS2 metadata export (a JSON file) or the folder of a snapshot", path)
-		}
-		return nil, fmt.Errorf("sandbox: reading the metadata: %w", err)
-	}
+// loadCatalog reads metadata exports (JSON files) and snapshot directories (one file a collection). Of an object that several hold the later
+// one's properties count, as when one is imported after the other.
+func loadCatalog(paths []string, now time.Time, log *slog.Logger) (*catalog, error) {
 	c := &catalog{objects: map[string][]object{}, byID: map[string]entry{}, loaded: now}
-	if info.IsDir() {
-		err = c.readDir(path)
-	} else {
-		err = c.readFile(path)
+	l := &loader{catalog: c}
+	for _, path := range paths {
+		if err := l.read(path); err != nil {
+			return nil, err
+		}
 	}
-	if err != nil {
-		return nil, err
+	if len(c.byID) == 0 {
+		return nil, fmt.Errorf("sandbox: %s holds no metadata, so it is not a metadata export of DHIS2: export it with /api/metadata, or run a sync",
+			strings.Join(paths, ", "))
+	}
+	for _, sentence := range l.leftOut {
+		log.Warn(sentence)
 	}
 	if len(c.objects[kindOrgUnit]) == 0 {
-		return nil, fmt.Errorf("sandbox: %s holds no organisation units, so it is not a metadata export of DHIS2: export it with /api/metadata, or run a sync", path)
+		c.layCountry()
+		log.Info("the metadata holds no org units: an invented country is laid under it", "orgUnits", len(c.objects[kindOrgUnit]))
 	}
+	c.assignUnits(l.unassigned)
 	c.harvest()
 	c.addDefaults()
 	c.index()
 	return c, nil
 }
 
-func (c *catalog) readFile(path string) error {
+// loader reads files into a catalog one after the other.
+type loader struct {
+	*catalog
+	own        map[string]bool // uids that the file being read has told
+	leftOut    []string        // sentences
+	unassigned []object        // programs and data sets of exports that say nothing of org units
+}
+
+func (l *loader) read(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("sandbox: there is no metadata at %s: give a DHIS2 metadata export (a JSON file) or the folder of a snapshot", path)
+		}
+		return fmt.Errorf("sandbox: reading the metadata: %w", err)
+	}
+	l.own = map[string]bool{}
+	if info.IsDir() {
+		return l.readDir(path)
+	}
+	if err := l.readFile(path); err != nil {
+		return err
+	}
+	for _, kind := range []string{kindProgram, kindDataSet} {
+		for _, o := range l.objects[kind] {
+			if _, told := o["organisationUnits"]; !told && l.own[str(o, "id")] {
+				l.unassigned = append(l.unassigned, o)
+			}
+		}
+	}
+	return nil
+}
+
+func (l *loader) readFile(path string) error {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return fmt.Errorf("sandbox: reading the metadata: %w", err)
@@ -54,7 +89,7 @@ func (c *catalog) readFile(path string) error {
 		if t := bytes.TrimSpace(raw); len(t) == 0 || t[0] != '[' {
 			continue // system, date and the like
 		}
-		if err := c.addCollection(kind, raw, path); err != nil {
+		if err := l.addCollection(kind, raw, path); err != nil {
 			return err
 		}
 	}
@@ -113,7 +148,7 @@ func place(path string, data []byte, err error) string {
 	return fmt.Sprintf("%s:%d:%d", path, line, column)
 }
 
-func (c *catalog) readDir(path string) error {
+func (l *loader) readDir(path string) error {
 	files, err := filepath.Glob(filepath.Join(path, "*.json"))
 	if err != nil || len(files) == 0 {
 		return fmt.Errorf("sandbox: %s holds no snapshot (no .json files): run a sync first", path)
@@ -130,7 +165,7 @@ func (c *catalog) readDir(path string) error {
 		if kind == "formerNames" {
 			continue // what objects were once called: no objects
 		}
-		if err := c.addCollection(kind, data, file); err != nil {
+		if err := l.addCollection(kind, data, file); err != nil {
 			return err
 		}
 	}
@@ -140,7 +175,7 @@ func (c *catalog) readDir(path string) error {
 // collectionNames maps names that a snapshot may use for its files to DHIS2's.
 var collectionNames = map[string]string{"orgUnits": kindOrgUnit, "orgUnitLevels": "organisationUnitLevels"}
 
-func (c *catalog) addCollection(kind string, raw []byte, file string) error {
+func (l *loader) addCollection(kind string, raw []byte, file string) error {
 	if name, ok := collectionNames[kind]; ok {
 		kind = name
 	}
@@ -150,24 +185,40 @@ func (c *catalog) addCollection(kind string, raw []byte, file string) error {
 	if err := d.Decode(&objs); err != nil {
 		return fmt.Errorf("sandbox: %s: %s is not a list of objects: %w; export the metadata anew", place(file, raw, err), kind, err)
 	}
-	for i, o := range objs {
+	nameless := 0
+	for _, o := range objs {
+		if str(o, "id") == "" && str(o, "uid") != "" {
+			o["id"] = str(o, "uid")
+		}
 		if str(o, "id") == "" {
-			if uid := str(o, "uid"); uid != "" {
-				o["id"] = uid
-			} else {
-				return fmt.Errorf("sandbox: %s: the %s number %d has no id: export the metadata with ids", file, kind, i+1)
-			}
+			nameless++
+			continue
 		}
 		spellOut(o)
-		c.add(kind, o)
+		l.put(kind, o)
 	}
-	if _, ok := c.objects[kind]; !ok {
-		c.objects[kind] = []object{}
+	if nameless > 0 {
+		l.leftOut = append(l.leftOut, fmt.Sprintf("%s: %d of the %d %s have no id and are left out: export the metadata with ids", file, nameless, len(objs), kind))
 	}
-	if !contains(c.kinds, kind) {
-		c.kinds = append(c.kinds, kind)
+	if _, ok := l.objects[kind]; !ok {
+		l.objects[kind] = []object{}
+	}
+	if !contains(l.kinds, kind) {
+		l.kinds = append(l.kinds, kind)
 	}
 	return nil
+}
+
+// put adds an object. Where an earlier file holds it, what this one tells counts.
+func (l *loader) put(kind string, o object) {
+	uid := str(o, "id")
+	if old, ok := l.byID[uid]; ok && old.kind == kind && !l.own[uid] {
+		for k, v := range o {
+			old.obj[k] = v
+		}
+	}
+	l.own[uid] = true
+	l.add(kind, o)
 }
 
 // references are lists that a snapshot may shorten to uids.

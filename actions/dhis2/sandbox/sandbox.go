@@ -21,8 +21,11 @@ const jobDelay = time.Second
 
 // Options say what a sandbox is made of. Only Metadata is required.
 type Options struct {
-	// Metadata is the path of a DHIS2 metadata export (a JSON file) or of a snapshot (a folder of <collection>.json files).
+	// Metadata is the path of a DHIS2 metadata export or package (a JSON file) or of a snapshot (a folder of <collection>.json files). Where there
+	// are no org units, an invented country is laid under it.
 	Metadata string
+	// More are further such files and folders, merged in their order: what a later one tells of an object counts.
+	More []string
 	// Version is whose manners the sandbox takes on: "2.38" to "2.44", default "2.42".
 	Version string
 	// State is the file that keeps the data across restarts; empty keeps it in memory only. Every write is in the file before it is answered,
@@ -74,7 +77,7 @@ func New(o Options) (*Server, error) {
 	if now == nil {
 		now = time.Now
 	}
-	c, err := loadCatalog(o.Metadata, now())
+	c, err := loadCatalog(append([]string{o.Metadata}, o.More...), now(), log)
 	if err != nil {
 		return nil, err
 	}

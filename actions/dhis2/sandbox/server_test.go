@@ -35,8 +35,9 @@ func TestNewSaysWhatIsWrong(t *testing.T) {
 	}{
 		"nothing there": {Options{Metadata: filepath.Join(dir, "none.json")}, []string{"none.json", "give a DHIS2 metadata export"}},
 		"no JSON":       {Options{Metadata: write("bad.json", "{\n  \"programs\": [,]\n}")}, []string{"bad.json:2:", "export it anew"}},
-		"other JSON":    {Options{Metadata: write("other.json", `{"a":1}`)}, []string{"other.json", "no organisation units"}},
-		"no id":         {Options{Metadata: write("noid.json", `{"organisationUnits":[{"name":"x"}]}`)}, []string{"noid.json", "has no id"}},
+		"other JSON":    {Options{Metadata: write("other.json", `{"a":1}`)}, []string{"other.json", "holds no metadata"}},
+		"no id":         {Options{Metadata: write("noid.json", `{"organisationUnits":[{"name":"x"}]}`)}, []string{"noid.json", "holds no metadata"}},
+		"none of more":  {Options{Metadata: "testdata/tamala.json", More: []string{filepath.Join(dir, "more.json")}}, []string{"more.json", "give a DHIS2 metadata export"}},
 		"no objects":    {Options{Metadata: write("list.json", `{"organisationUnits":[1]}`)}, []string{"list.json", "not a list of objects"}},
 		"empty folder":  {Options{Metadata: filepath.Join(dir, "empty")}, []string{"empty", "run a sync first"}},
 		"version":       {Options{Metadata: "testdata/tamala.json", Version: "3.0"}, []string{"3.0", "2.38"}},

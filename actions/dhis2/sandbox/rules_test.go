@@ -1,0 +1,56 @@
+package sandbox
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestProgramRules evaluates rules on top of those of Tamala, for its antenatal care: see the file.
+func TestProgramRules(t *testing.T) {
+	t.Parallel()
+	file := "testdata/rules.json"
+	for _, version := range testedVersions {
+		s := newSite(t, Options{Version: version, More: []string{file}})
+		visit := func(n int, wk, kg string, changes ...m) m {
+			values := l(cell(weeks, wk))
+			if kg != "" {
+				values = append(values, cell(weight, kg))
+			}
+			return visited(1, append([]m{{"event": testUID("tRule", n), "status": "COMPLETED", "dataValues": values}}, changes...)...)
+		}
+		import_ := func(body m) map[string]any {
+			_, answer := s.do("POST", "/api/tracker?async=false&atomicMode=OBJECT&reportMode=WARNINGS", body)
+			return answer
+		}
+		expect := func(name string, answer map[string]any, want ...string) {
+			t.Helper()
+			got := reported(answer)
+			slices.Sort(got)
+			if !slices.Equal(got, want) {
+				t.Errorf("%s on %s:\n got %v\nwant %v", name, version, got, want)
+			}
+		}
+		person := m{"trackedEntities": l(aPerson(1)), "enrollments": l(enrolled(1)), "events": l()}
+		with := func(events ...any) m { return having(person, m{"events": events}) }
+		one := testUID("tRule", 1)
+		expect("assigned", import_(with(visit(1, "13", ""))), "warning E1308 EVENT "+one)
+		if _, e := s.get("/api/tracker/events/" + one + "?fields=dataValues[dataElement,value]"); !strings.Contains(flat(e), `"60.5"`) {
+			t.Errorf("what was assigned on %s: %s", version, flat(e))
+		}
+		expect("assigned as sent", import_(with(visit(1, "13", "60.50"))), "warning E1308 EVENT "+one)
+		expect("sent otherwise", import_(with(visit(1, "13", "61"))), "error E1307 EVENT "+one)
+		expect("assigned and validated", import_(with(visit(1, "14", ""))), "error E1302 EVENT "+one, "warning E1308 EVENT "+one)
+		expect("a refused event feeds its sibling", import_(with(visit(2, "20", "300"), visit(1, "15", "", m{"occurredAt": "2026-06-01"}))),
+			"error E1300 EVENT "+one, "error E1300 EVENT "+testUID("tRule", 2))
+		expect("the person is told", import_(with(visit(1, "16", ""))), "error E1300 EVENT "+one)
+		expect("the person is not told", import_(m{"events": l(visit(1, "16", ""))}), "warning E1300 EVENT "+one)
+		expect("aimed at an attribute", import_(with(visit(1, "17", ""))))
+		warned := import_(with(visit(1, "18", "")))
+		expect("warnings", warned, "warning E1300 EVENT "+one, "warning E1300 EVENT "+one)
+		if !strings.Contains(flat(warned), "Weeks: 19 ("+weeks+")") {
+			t.Errorf("the warning on %s: %s", version, flat(warned))
+		}
+		expect("not complete", import_(with(visit(3, "18", "", m{"status": "ACTIVE"}))), "warning E1300 EVENT "+testUID("tRule", 3))
+	}
+}
