@@ -79,6 +79,8 @@ func (c *call) dispatch() {
 		c.metadata()
 	case "tracker":
 		c.tracker()
+	case "fileResources":
+		c.files()
 	case "dataValueSets":
 		c.dataValueSets()
 	case "dataValues":
@@ -99,6 +101,8 @@ func (c *call) tracker() {
 		}
 	case "jobs":
 		c.trackerJob()
+	case "ownership":
+		c.ownership()
 	case "trackedEntities", "enrollments", "events", "relationships":
 		c.readTracker(c.at(1))
 	case "trackerEvents", "singleEvents":

@@ -35,6 +35,8 @@ type store struct {
 	periods       map[string]bool               // periods that something was stored for
 	tokens        map[string]string             // personal access tokens and whose they are
 	reservedCount map[string]int                // how many values of a generated attribute were given out
+	files         map[string]*fileResource      // uploaded files
+	fileBytes     int                           // how large they are together
 	live          Counts                        //
 }
 
@@ -50,6 +52,8 @@ type trackedEntity struct {
 	CreatedAtClient *time.Time       `json:"createdAtClient,omitempty"`
 	UpdatedAtClient *time.Time       `json:"updatedAtClient,omitempty"`
 	Attributes      []attributeValue `json:"attributes,omitempty"`
+	Owners          []programOwner   `json:"programOwners,omitempty"`
+	LetIn           []temporaryOwner `json:"temporaryOwners,omitempty"`
 	made
 }
 
@@ -183,7 +187,8 @@ func newStore(c *catalog, now func() time.Time) *store {
 	return &store{catalog: c, now: now, entities: map[string]*trackedEntity{}, enrollments: map[string]*enrollment{}, events: map[string]*event{},
 		relationships: map[string]*relationship{}, enrollmentsOf: map[string][]*enrollment{}, eventsOf: map[string][]*event{},
 		relationsOf: map[string][]*relationship{}, unique: map[uniqueKey]map[string]bool{}, notes: map[string]bool{}, values: map[valueKey]*dataValue{},
-		valuesAt: map[[2]string][]*dataValue{}, periods: map[string]bool{}, completions: map[completionKey]*completion{}, tokens: map[string]string{}, reservedCount: map[string]int{}}
+		valuesAt: map[[2]string][]*dataValue{}, periods: map[string]bool{}, completions: map[completionKey]*completion{}, tokens: map[string]string{}, reservedCount: map[string]int{},
+		files: map[string]*fileResource{}}
 }
 
 // counts locks by itself.
@@ -271,6 +276,15 @@ func (st *store) putValue(v *dataValue) {
 	st.state.note("dv", v)
 }
 
+func (st *store) putFile(f *fileResource) {
+	if old := st.files[f.UID]; old != nil {
+		st.fileBytes -= len(old.Content)
+	}
+	st.files[f.UID] = f
+	st.fileBytes += len(f.Content)
+	st.state.note("fi", f)
+}
+
 func (st *store) putCompletion(c *completion) {
 	if old, ok := st.completions[c.key()]; ok && !old.Deleted {
 		st.live.Completions--
@@ -351,6 +365,11 @@ func (st *store) reindex() {
 		}
 		for _, a := range t.Attributes {
 			st.setUnique(t.UID, a.Attribute, "", a.Value)
+		}
+		for _, e := range st.enrollmentsOf[t.UID] { // a state of before owners were kept
+			if t.owner(e.Program) == "" {
+				t.setOwner(e.Program, e.OrgUnit)
+			}
 		}
 	}
 }

@@ -134,7 +134,7 @@ func (st *store) replay(line []byte) error {
 	if err := json.Unmarshal(line, &l); err != nil {
 		return err
 	}
-	into := map[string]any{"te": &trackedEntity{}, "en": &enrollment{}, "ev": &event{}, "re": &relationship{}, "dv": &dataValue{}, "co": &completion{}, "to": &tokenState{}}[l.Kind]
+	into := map[string]any{"te": &trackedEntity{}, "en": &enrollment{}, "ev": &event{}, "re": &relationship{}, "dv": &dataValue{}, "co": &completion{}, "to": &tokenState{}, "fi": &fileResource{}}[l.Kind]
 	if into == nil {
 		return fmt.Errorf("unknown kind %q", l.Kind)
 	}
@@ -182,6 +182,8 @@ func (st *store) replay(line []byte) error {
 		st.putCompletion(o)
 	case *tokenState:
 		st.tokens[o.Token] = o.User
+	case *fileResource:
+		st.putFile(o)
 	}
 	return nil
 }
@@ -224,6 +226,11 @@ func (st *store) each(f func(kind string, o any) error) error {
 	}
 	for _, o := range st.completions {
 		if err := f("co", o); err != nil {
+			return err
+		}
+	}
+	for _, o := range st.files {
+		if err := f("fi", o); err != nil {
 			return err
 		}
 	}

@@ -110,7 +110,9 @@ func emptyIsNil(p *string) *string {
 func (d *decoder) notes(n *node) []noteIn {
 	var out []noteIn
 	for _, x := range d.list(n, "notes") {
-		out = append(out, noteIn{orNew(d.uid(x, "note")), d.text(x, "value")})
+		if it := (noteIn{orNew(d.uid(x, "note")), d.text(x, "value")}); it.value != "" { // one without a text is not looked at
+			out = append(out, it)
+		}
 	}
 	return out
 }

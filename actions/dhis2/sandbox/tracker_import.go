@@ -336,18 +336,25 @@ func (im *importer) resolveEvent(e *eventIn, find func(kind, id string) string) 
 	}
 }
 
+// index finds objects by their uid; of several with one uid the first counts.
 func (b *bundle) index() {
 	b.entityBy = make(map[string]*entityIn, len(b.entities))
 	for _, t := range b.entities {
-		b.entityBy[t.uid] = t
+		if b.entityBy[t.uid] == nil {
+			b.entityBy[t.uid] = t
+		}
 	}
 	b.enrollmentBy = make(map[string]*enrollmentIn, len(b.enrollments))
 	for _, e := range b.enrollments {
-		b.enrollmentBy[e.uid] = e
+		if b.enrollmentBy[e.uid] == nil {
+			b.enrollmentBy[e.uid] = e
+		}
 	}
 	b.eventBy = make(map[string]*eventIn, len(b.events))
 	for _, e := range b.events {
-		b.eventBy[e.uid] = e
+		if b.eventBy[e.uid] == nil {
+			b.eventBy[e.uid] = e
+		}
 	}
 }
 

@@ -150,10 +150,10 @@ func (im *importer) persist(a *accepted) map[string]*typeReport {
 	return types
 }
 
-// wrote counts an object. Up to 2.40 what counts is whether it was there when it was written, after that what was decided at first.
+// wrote counts an object. Up to 2.41 what counts is whether it was there when it was written, after that what was decided at first.
 func (im *importer) wrote(types map[string]*typeReport, kind, uid string, what strategy, isNew bool) {
 	t := types[kind]
-	if im.m > 40 {
+	if im.m > 41 {
 		isNew = what == create
 	}
 	if isNew {

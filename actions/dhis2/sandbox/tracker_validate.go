@@ -98,8 +98,8 @@ func featureOf(geometry []byte) string {
 	return ""
 }
 
-// attributeValue checks one value of a tracked entity attribute.
-func (im *importer) attributeValue(s *subject, a *attribute, value, entity string, orgUnit string) {
+// attributeValue checks one value of a tracked entity attribute, which an object of the request with a strategy of its own brings.
+func (im *importer) attributeValue(s *subject, what strategy, a *attribute, value, entity string, orgUnit string) {
 	if len(utf16.Encode([]rune(value))) > maxAttributeValue {
 		s.error("E1077", itoa(maxAttributeValue))
 	}
@@ -108,12 +108,16 @@ func (im *importer) attributeValue(s *subject, a *attribute, value, entity strin
 		if reason != "" || im.missingReference(a.valueType, value) {
 			s.error("E1007", a.valueType, "value type "+a.valueType+" does not fit")
 		}
+		im.fileTaken(s, what, a.valueType, value)
 	} else {
 		if reason != "" {
 			s.error("E1085", a.uid, reason)
 		}
 		if im.attributeTypeFails(a.valueType, value) {
 			s.error("E1007", a.valueType, "value type "+a.valueType+" does not fit")
+		} else {
+			im.fileMissing(s, a.valueType, value)
+			im.fileTaken(s, what, a.valueType, value)
 		}
 	}
 	if set := im.c.optionSets[a.optionSet]; set != nil && !im.m.validOption(set, value, a.valueType) {
@@ -131,13 +135,35 @@ func (im *importer) missingReference(valueType, value string) bool {
 		return im.c.orgUnits[value] == nil
 	case "USERNAME":
 		return im.c.users[value] == nil
-	case "FILE_RESOURCE", "IMAGE":
-		return true // the sandbox holds no files
+	case "FILE_RESOURCE":
+		return im.st.files[value] == nil
+	case "IMAGE":
+		return im.st.files[value] == nil || !im.st.files[value].image()
 	}
 	return false
 }
 
-// attributeTypeFails is the second of the two checks that attribute values went through up to 2.42: it covers some types only, and takes
+func isFile(valueType string) bool { return valueType == "FILE_RESOURCE" || valueType == "IMAGE" }
+
+// fileMissing reports a file that was not uploaded.
+func (im *importer) fileMissing(s *subject, valueType, value string) {
+	if isFile(valueType) && im.st.files[value] == nil {
+		s.error("E1084", value)
+	}
+}
+
+// fileTaken reports a file that another object has already.
+func (im *importer) fileTaken(s *subject, what strategy, valueType, value string) {
+	f := im.st.files[value]
+	if f == nil || !isFile(valueType) {
+		return
+	}
+	if what == create && f.Assigned || what == update && f.Owner != "" && f.Owner != s.uid {
+		s.error("E1009", value)
+	}
+}
+
+// attributeTypeFails is the second of the two checks that attribute values went through in 2.42 and up to 2.40: it covers some types only, and takes
 // booleans and true-only values in lower case alone (DHIS2 TrackedAttributeValidationService).
 func (im *importer) attributeTypeFails(valueType, value string) bool {
 	switch valueType {
@@ -216,27 +242,7 @@ func (im *importer) unitOf(entity string) string {
 	return ""
 }
 
-// owner gives the org unit that owns a tracked entity in a program: that of its first enrollment there, else its own.
-func (im *importer) owner(entity, program string) *orgUnit {
-	for _, e := range im.st.enrollmentsOf[entity] {
-		if e.Program == program {
-			return im.c.orgUnits[e.OrgUnit]
-		}
-	}
-	return im.c.orgUnits[im.unitOf(entity)]
-}
-
-// owns tells whether a user may work with a tracked entity in a program (DHIS2 TrackerOwnershipManager).
-func (im *importer) owns(entity string, p *program) bool {
-	unit := im.owner(entity, p.uid)
-	if unit == nil || im.user.super {
-		return true
-	}
-	if p.accessLevel == "PROTECTED" || p.accessLevel == "CLOSED" {
-		return im.user.captures(unit)
-	}
-	return im.user.searches(unit)
-}
+func (im *importer) access() access { return access{im.m, im.c, im.st, im.user} }
 
 // capture reports an org unit that the user may not write to.
 func (im *importer) capture(s *subject, unit *orgUnit) {

@@ -88,23 +88,27 @@ func (im *importer) enrollmentRelations(s *subject, e *enrollmentIn) {
 
 // enrollmentCombo: from 2.43 on enrollments may be broken down by an attribute option combo.
 func (im *importer) enrollmentCombo(s *subject, e *enrollmentIn) {
-	if e.comboID == "" {
-		return
-	}
-	combo := im.c.optionCombos[im.c.find(kindOptionCombo, im.params.scheme(kindOptionCombo), e.comboID)]
-	if combo == nil {
-		s.error("E1115", e.comboID)
-		return
-	}
-	e.comboID = combo.uid
-	program := im.c.byID[e.program.uid].obj
-	want := ref(program, "enrollmentCategoryCombo")
+	want := ref(im.c.byID[e.program.uid].obj, "enrollmentCategoryCombo")
 	if want == "" {
 		want = defaultCombo
 	}
-	if combo.combo != want {
-		s.error("E1054", combo.uid, e.program.uid)
+	if e.comboID == "" {
+		if want != defaultCombo {
+			s.error("E1055")
+		}
+		return
 	}
+	combo := im.c.optionCombos[im.c.find(kindOptionCombo, im.params.scheme(kindOptionCombo), e.comboID)]
+	switch {
+	case combo == nil:
+		s.error("E1115", e.comboID)
+		return
+	case combo.combo == defaultCombo && want != defaultCombo:
+		s.error("E1055")
+	case combo.combo != want:
+		s.error("E1130", combo.uid, want)
+	}
+	e.comboID = combo.uid
 }
 
 func (im *importer) enrollmentAccess(s *subject, e *enrollmentIn) {
@@ -130,16 +134,27 @@ func (im *importer) enrollmentAccess(s *subject, e *enrollmentIn) {
 	if !p.sharing.dataWrite(im.user) {
 		s.error("E1091", im.user.uid, p.uid)
 	}
-	im.entityTypeAccess(s, p, entity)
+	im.entityTypeAccess(s, p)
+	owner := im.c.orgUnits[im.unitOf(entity)]
+	t := im.st.entities[entity]
+	if t != nil {
+		owner = im.c.orgUnits[t.OrgUnit]
+		if unit := t.owner(p.uid); unit != "" {
+			owner = im.c.orgUnits[unit]
+		}
+	}
+	if !im.access().reaches(owner, p, t) {
+		s.error("E1102", im.user.uid, entity, p.uid)
+	}
+	if im.m >= 43 {
+		im.comboAccess(s, im.c.optionCombos[e.comboID])
+	}
 }
 
-// entityTypeAccess: working in a program needs to read its tracked entity type, and to reach the tracked entity.
-func (im *importer) entityTypeAccess(s *subject, p *program, entity string) {
+// entityTypeAccess: working in a program needs to read its tracked entity type.
+func (im *importer) entityTypeAccess(s *subject, p *program) {
 	if t := im.c.types[p.entityType]; t != nil && !t.sharing.dataRead(im.user) {
 		s.error("E1104", im.user.uid, p.uid)
-	}
-	if !im.owns(entity, p) {
-		s.error("E1102", im.user.uid, entity, p.uid)
 	}
 }
 
@@ -229,7 +244,7 @@ func (im *importer) enrollmentAttributes(s *subject, e *enrollmentIn) {
 		}
 		if a.value != nil {
 			given[a.uid] = *a.value
-			im.attributeValue(s, im.c.attributes[a.uid], *a.value, e.entity, im.unitOf(e.entity))
+			im.attributeValue(s, e.strategy, im.c.attributes[a.uid], *a.value, e.entity, im.unitOf(e.entity))
 		}
 	}
 	for uid, value := range given {

@@ -61,7 +61,7 @@ func (im *importer) entityAccess(s *subject, t *entityIn) {
 		if t.strategy != update {
 			im.capture(s, unit)
 		}
-		if t.strategy != create && (!writes || unit != nil && !im.user.searches(unit)) {
+		if t.strategy != create && !im.access().writesEntity(t.old) {
 			s.error("E1003", im.user.uid, t.uid)
 		}
 	}
@@ -76,17 +76,11 @@ func (im *importer) entityAccessNew(s *subject, t *entityIn, kind *entityType, u
 		s.error("E1001", im.user.uid, kind.uid)
 	}
 	if t.strategy != create && kind != nil {
-		var any, owns bool
-		for _, p := range im.c.programs {
-			if p.registration && p.entityType == kind.uid && p.sharing.dataWrite(im.user) {
-				any = true
-				owns = owns || im.owns(t.uid, p)
-			}
-		}
-		switch {
-		case !any:
+		a := im.access()
+		switch readable := a.programs(kind.uid, a.dataRead); {
+		case len(readable) == 0:
 			s.error("E1323", im.user.uid)
-		case !owns:
+		case !a.inSome(t.old, a.programs(kind.uid, a.dataWrite)):
 			s.error("E1324", im.user.uid, t.uid)
 		}
 	}
@@ -134,7 +128,7 @@ func (im *importer) entityAttributes(s *subject, t *entityIn) {
 				s.error("E1076", "TrackedEntityAttribute", a.uid)
 			}
 		default:
-			im.attributeValue(s, im.c.attributes[a.uid], *a.value, t.uid, t.unit())
+			im.attributeValue(s, t.strategy, im.c.attributes[a.uid], *a.value, t.uid, t.unit())
 		}
 	}
 }

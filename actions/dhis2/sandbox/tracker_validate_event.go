@@ -33,6 +33,11 @@ func (im *importer) validateEvent(e *eventIn) {
 			}
 		},
 		func() {
+			if im.m >= 43 && e.strategy == update && e.stage.blockEntry && e.status == "COMPLETED" && e.old.Status == "COMPLETED" {
+				s.error("E1326", e.uid)
+			}
+		},
+		func() {
 			if im.m.splitEvents() {
 				im.eventCombo(s, e)
 			}
@@ -228,7 +233,10 @@ func (im *importer) eventAccess(s *subject, e *eventIn) {
 		if !p.sharing.dataRead(im.user) {
 			s.error("E1096", im.user.uid, p.uid)
 		}
-		im.entityTypeAccess(s, p, im.entityOf(e))
+		im.entityTypeAccess(s, p)
+		if t := im.st.entities[im.entityOf(e)]; t != nil && !im.access().reaches(im.c.orgUnits[t.owner(p.uid)], p, t) {
+			s.error("E1102", im.user.uid, t.UID, p.uid)
+		}
 	} else if !p.sharing.dataWrite(im.user) {
 		s.error("E1091", im.user.uid, p.uid)
 	}

@@ -3,7 +3,7 @@ package sandbox
 func (im *importer) validateRelationship(r *relationshipIn) {
 	s := im.r.about(relationshipKind, r.uid)
 	if r.strategy == remove {
-		im.inOrder(func() { s.uidForm(im.m, r.uid) }, func() { im.relationshipExists(s, r) })
+		im.inOrder(func() { s.uidForm(im.m, r.uid) }, func() { im.relationshipExists(s, r) }, func() { im.relationshipAccess(s, r) })
 		return
 	}
 	im.inOrder(
@@ -26,17 +26,26 @@ func (im *importer) validateRelationship(r *relationshipIn) {
 				im.side(s, "to", r.to, r.relType.to)
 			}
 		},
+		func() { im.relationshipAccess(s, r) },
 		func() {
 			if r.strategy == create && im.linked(r) {
 				s.error("E4018", r.uid, r.from.uid(), r.to.uid())
 			}
 		},
-		func() {
-			if im.m >= 43 && !r.relType.sharing.dataWrite(im.user) {
-				s.error("E4020", im.user.uid, r.uid)
-			}
-		},
 	)
+}
+
+func (im *importer) relationshipAccess(s *subject, r *relationshipIn) {
+	allowed := true
+	switch r.strategy {
+	case create:
+		allowed = im.access().links(r.relType, *r.from, *r.to, false)
+	case remove:
+		allowed = im.access().links(im.c.relTypes[r.old.Type], r.old.From, r.old.To, true)
+	}
+	if !allowed {
+		s.error("E4020", im.user.uid, r.uid)
+	}
 }
 
 func (im *importer) relationshipExists(s *subject, r *relationshipIn) {

@@ -13,7 +13,7 @@ func (im *importer) eventValues(s *subject, e *eventIn) {
 		if v.uid == "" {
 			s.error("E1304", v.id)
 		} else if v.value != nil {
-			im.eventValue(s, im.c.dataElements[v.uid], *v.value)
+			im.eventValue(s, e.strategy, im.c.dataElements[v.uid], *v.value)
 		}
 	}
 	if withoutValues[e.status] && len(e.values) > 0 {
@@ -46,21 +46,23 @@ func (im *importer) eventValues(s *subject, e *eventIn) {
 }
 
 // eventValue checks one value: up to 2.42 an element with options is checked against these alone, and references have codes of their own.
-func (im *importer) eventValue(s *subject, de *dataElement, value string) {
+func (im *importer) eventValue(s *subject, what strategy, de *dataElement, value string) {
 	set := im.c.optionSets[de.optionSet]
 	if set != nil && !im.m.validOption(set, value, de.valueType) {
 		s.error("E1125", value, set.uid)
 	}
 	if im.m.oneValueTypeCheck() {
-		if misfit(value, de.valueType) != "" || im.missingReference(de.valueType, value) {
+		if misfit(value, de.valueType) != "" || im.missingReference(de.valueType, value) || de.valueType == "USERNAME" && !im.meets(value) {
 			s.error("E1302", de.uid, "value type "+de.valueType+" does not fit")
 		}
+		im.fileTaken(s, what, de.valueType, value)
 		return
 	}
 	switch {
 	case set != nil:
-	case de.valueType == "FILE_RESOURCE" || de.valueType == "IMAGE":
-		s.error("E1084", value)
+	case isFile(de.valueType):
+		im.fileMissing(s, de.valueType, value)
+		im.fileTaken(s, what, de.valueType, value)
 	case de.valueType == "ORGANISATION_UNIT":
 		if im.c.orgUnits[value] == nil {
 			s.error("E1007", de.valueType, value)
@@ -70,6 +72,37 @@ func (im *importer) eventValue(s *subject, de *dataElement, value string) {
 			s.error("E1302", de.uid, reason)
 		}
 	}
+}
+
+// meets tells whether 2.41 finds a user whom a data value names: it looks only among those whom the request names as assigned, or in attributes.
+func (im *importer) meets(username string) bool {
+	if im.m != 41 {
+		return true
+	}
+	inAttributes := func(attributes []attributeIn) bool {
+		for _, a := range attributes {
+			if a.uid != "" && im.c.attributes[a.uid].valueType == "USERNAME" && a.value != nil && *a.value == username {
+				return true
+			}
+		}
+		return false
+	}
+	for _, e := range im.b.events {
+		if e.assigned != nil && e.assigned.username == username {
+			return true
+		}
+	}
+	for _, t := range im.b.entities {
+		if inAttributes(t.attributes) {
+			return true
+		}
+	}
+	for _, e := range im.b.enrollments {
+		if inAttributes(e.attributes) {
+			return true
+		}
+	}
+	return false
 }
 
 // validateRepeats: a stage that does not repeat takes one event an enrollment, within the request and with what is stored.

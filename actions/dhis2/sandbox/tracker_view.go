@@ -163,12 +163,8 @@ func (v trackerView) attributes(t *trackedEntity, visible map[string]bool) []any
 
 func (v trackerView) owners(t *trackedEntity) []any {
 	items := []any{}
-	seen := map[string]bool{}
-	for _, e := range v.st.enrollmentsOf[t.UID] {
-		if !seen[e.Program] {
-			seen[e.Program] = true
-			items = append(items, object{"orgUnit": v.id(kindOrgUnit, e.OrgUnit), "program": v.id(kindProgram, e.Program), "trackedEntity": t.UID})
-		}
+	for _, o := range t.Owners {
+		items = append(items, object{"orgUnit": v.id(kindOrgUnit, o.OrgUnit), "program": v.id(kindProgram, o.Program), "trackedEntity": t.UID})
 	}
 	return items
 }

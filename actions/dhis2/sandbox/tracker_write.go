@@ -37,6 +37,9 @@ func (im *importer) writeAttributes(t *trackedEntity, attrs []attributeIn, now t
 			value = *a.value
 		}
 		im.st.setAttribute(t, a.uid, value, im.user.username, now)
+		if im.c.attributes[a.uid].valueType == "FILE_RESOURCE" && value != "" {
+			im.st.assign(value, t.UID)
+		}
 	}
 }
 
@@ -72,6 +75,9 @@ func (im *importer) writeEnrollment(in *enrollmentIn, now time.Time) (isNew bool
 		im.st.state.note("te", t)
 	}
 	if isNew {
+		if t := im.st.entities[in.entity]; t != nil && t.owner(e.Program) == "" {
+			t.setOwner(e.Program, e.OrgUnit)
+		}
 		im.st.putEnrollment(e)
 	} else {
 		im.st.state.note("en", e)
@@ -190,10 +196,19 @@ func (im *importer) writeValues(e *event, values []valueIn, now time.Time) {
 			old := &e.Values[at]
 			if old.Value != *v.value || old.Elsewhere != v.elsewhere {
 				old.Value, old.Elsewhere, old.Updated, old.StoredBy = *v.value, v.elsewhere, now, im.user.username
+				im.assignFile(e, v)
 			}
 		default:
 			e.Values = append(e.Values, eventValue{v.uid, *v.value, v.elsewhere, now, now, im.user.username})
+			im.assignFile(e, v)
 		}
+	}
+}
+
+// assignFile gives a file to the event whose value names it.
+func (im *importer) assignFile(e *event, v valueIn) {
+	if de := im.c.dataElements[v.uid]; de != nil && isFile(de.valueType) {
+		im.st.assign(*v.value, e.UID)
 	}
 }
 

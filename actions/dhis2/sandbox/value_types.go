@@ -72,7 +72,6 @@ var valueChecks = map[string]struct {
 	"ORGANISATION_UNIT":        {validUID, "value_not_valid_organisation_unit"},
 	"FILE_RESOURCE":            {validUID, "value_not_valid_file_resource_uid"},
 	"IMAGE":                    {validUID, "value_not_valid_image_uid"},
-	"TRACKER_ASSOCIATE":        {validUID, "value_not_valid_tracker_associate"},
 }
 
 func isLetter(s string) bool {
