@@ -103,15 +103,19 @@ func (c *call) importLater(params *importParams, b *bundle) {
 		r, p := s.runImport(u, params, b)
 		s.jobs.finish(j, s.now(), r, nil, p)
 	}()
-	where, kind := base(c.r)+"/api/tracker/jobs/"+j.id, "TrackerJob"
-	if s.manners >= 41 {
+	where := base(c.r) + "/api/tracker/jobs/" + j.id
+	if s.manners >= 42 {
 		where = base(c.r) + "/tracker/jobs/" + j.id
 	}
-	if s.manners == 41 || s.manners == 42 {
-		kind = "TrackerJobWebMessageResponse"
+	answer := object{"id": j.id, "location": where}
+	switch {
+	case s.manners == 42:
+		answer["responseType"] = "TrackerJobWebMessageResponse"
+	case s.manners != 41:
+		answer["responseType"] = "TrackerJob"
 	}
 	c.w.Header().Set("Location", where)
-	s.say(c.w, http.StatusOK, "OK", "Tracker job added", object{"responseType": kind, "id": j.id, "location": where})
+	s.say(c.w, http.StatusOK, "OK", "Tracker job added", answer)
 }
 
 // trackerJob answers /api/tracker/jobs/<id> and /api/tracker/jobs/<id>/report.

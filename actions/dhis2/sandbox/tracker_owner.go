@@ -25,8 +25,10 @@ func (c *call) ownership() {
 }
 
 func (c *call) answerOwnership(act func(entity, program string) *problem, done string) {
-	entity, program := c.param("trackedEntity", "trackedEntityInstance"), c.query.Get("program")
-	unit := c.query.Get("orgUnit")
+	entity, program, unit := c.query.Get("trackedEntity"), c.query.Get("program"), c.query.Get("orgUnit")
+	if entity == "" && c.srv.manners <= 41 {
+		entity = c.query.Get("trackedEntityInstance")
+	}
 	if c.srv.manners <= 42 && (unit == "" || c.srv.manners <= 41) {
 		unit = c.query.Get("ou")
 	}
