@@ -132,6 +132,9 @@ func (e *Expr) Constant() (any, bool) {
 // Paths lists the fields that the expression reads, such as trigger.form.visit_date.
 func (e *Expr) Paths() []string { return e.program.Paths() }
 
+// Shape gives what is known of the expression's value.
+func (e *Expr) Shape() *expression.Shape { return e.program.ShapeOfResult() }
+
 // explain turns the error of an expression into a Failure at the exact place in the rule.
 func (s *Scope) explain(e *Expr, err error) error {
 	var inner *Failure

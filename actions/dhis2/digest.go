@@ -62,7 +62,7 @@ func sumOf(o actions.Object, parents []string) uint64 {
 	case *enrollmentWrite:
 		h.enrollment(&o.body, o.followUp)
 	case *eventWrite:
-		h.event(&o.body, o.followUp)
+		h.event(&o.body)
 	case *statusWrite:
 		h.text(o.status)
 		h.text(o.completedAt)
@@ -92,12 +92,10 @@ func (h *digest) enrollment(b *client.Enrollment, followUp bool) {
 	h.notes(b.Notes)
 }
 
-func (h *digest) event(b *client.Event, followUp bool) {
+func (h *digest) event(b *client.Event) {
 	for _, s := range []string{b.OrgUnit, b.Status, b.OccurredAt, b.ScheduledAt, b.CompletedAt, b.AttributeOptionCombo, string(b.Geometry)} {
 		h.text(s)
 	}
-	h.flag(followUp)
-	h.flag(b.FollowUp)
 	if b.AssignedUser != nil {
 		h.text(b.AssignedUser.UID)
 		h.text(b.AssignedUser.Username)

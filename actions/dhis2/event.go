@@ -33,7 +33,6 @@ type eventPlan struct {
 	scheduled *dateField
 	completed *dateField
 	status    *statusField
-	followUp  *boolField
 	geometry  *geometryField
 	notes     []*valued
 	user      *userField
@@ -65,7 +64,11 @@ func compileEvent(c *compiler) planner {
 	e.orgUnit = c.orgUnit(true, c.programUnits(p))
 	e.status = c.status("status", eventStatuses...)
 	e.dates(c)
-	e.followUp = c.boolean("follow_up")
+	if n := c.node("follow_up"); n != nil {
+		c.spec.Field("follow_up", n)
+		c.errorAt(c.spec.Body.Key("follow_up").Place(), "follow-up-of-event", "mark the enrollment: follow_up: in dhis2.enroll or dhis2.create_and_enroll",
+			"an event has no follow-up mark of its own: DHIS2 keeps it for the enrollment and shows that one with the event")
+	}
 	e.notes = c.notes()
 	e.geometry = c.geometry(stage.FeatureType, fmt.Sprintf("the stage %q", stage.Name))
 	e.combo = c.attributeCombo(p.CategoryCombo, true)
@@ -309,9 +312,6 @@ func eventID(e *rules.Expr, s *rules.Scope, spec *rules.ActionSpec) (string, err
 func (e *eventPlan) fill(s *rules.Scope, w *eventWrite) (err error) {
 	b := &w.body
 	if b.CompletedAt, err = e.completed.eval(s, e.context); err != nil {
-		return err
-	}
-	if b.FollowUp, w.followUp, err = e.followUp.eval(s, e.context); err != nil {
 		return err
 	}
 	if b.Geometry, err = e.geometry.eval(s); err != nil {

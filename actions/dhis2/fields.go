@@ -3,6 +3,7 @@ package dhis2
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/culvert/culvert/actions/dhis2/metadata"
@@ -158,10 +159,19 @@ func (c *compiler) valued(n *yamlnode.Node, uid, name string, kind value.Kind) *
 	if f == nil {
 		return nil
 	}
+	if p := kind.Unsupported(); p != nil {
+		c.errorAt(f.Place, p.Code, p.Mend, "%q %s", name, p.Message)
+		return nil
+	}
 	kind, err := kind.WithFormat(f.Format)
 	if err != nil {
 		c.errorAt(f.FormatPlace, "bad-format", formatMend(err), "the format of %q %s", name, err.Error())
 		return nil
+	}
+	if kind.Type == "COORDINATE" {
+		kind.Order = c.orderOf(name, f)
+	} else {
+		c.checkOne(name, &kind, f)
 	}
 	v := &valued{Field: f, uid: uid, name: name, kind: kind}
 	if literal, ok := f.Literal(); ok {
@@ -175,6 +185,21 @@ func (c *compiler) valued(n *yamlnode.Node, uid, name string, kind value.Kind) *
 	}
 	c.checkMap(v)
 	return v
+}
+
+// checkOne reports an expression that gives a list or an object where one value is needed.
+func (c *compiler) checkOne(name string, kind *value.Kind, f *rules.Field) {
+	if f.From == nil || kind.Type == "GEOJSON" {
+		return
+	}
+	shape, text := f.From.Shape(), f.From.Text
+	switch fields := shape.Fields(""); {
+	case shape.IsList() && kind.Type != "MULTI_TEXT":
+		c.errorAt(f.From.Place, "not-one-value", fmt.Sprintf(`write first(%s) for one item, join(%s, ", ") for all, or repeat the action with for_each:`, text, text),
+			"%q takes one value, and %s is a list", name, text)
+	case shape.IsObject() && !slices.Contains(fields, "#text") && !slices.Contains(fields, "ancestors"):
+		c.errorAt(f.From.Place, "not-one-value", diag.Known(fields, "fields"), "%q takes one value, and %s is an object", name, text)
+	}
 }
 
 // formatMend is what a date format's own error advises.

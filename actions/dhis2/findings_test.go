@@ -122,3 +122,24 @@ func unit(s *metadata.Snapshot, name string) *metadata.OrgUnit {
 	}
 	return &s.OrgUnits[len(s.OrgUnits)-1]
 }
+
+// Values of these types cannot be sent at all: said when the rule is checked, not when the first record fails.
+func TestTypesThatCannotBeSent(t *testing.T) {
+	for kind, code := range map[string]string{"IMAGE": "files-not-sent", "FILE_RESOURCE": "files-not-sent", "TRACKER_ASSOCIATE": "unsupported-type"} {
+		s := snapshot(t)
+		for i := range s.DataElements {
+			if s.DataElements[i].Name == "Value of type text" {
+				s.DataElements[i].ValueType = kind
+			}
+		}
+		list := findings(t, metadata.NewIndex(s), `
+  - dhis2.event:
+      program: Every value type
+      org_unit: trigger.place
+      occurred_at: trigger.date
+      data_values: {Value of type text: trigger.first}`)
+		if len(list) != 1 || list[0].Code != code || list[0].Place.Range.Start.Line != 12 {
+			t.Errorf("%s: %s", kind, printed(list))
+		}
+	}
+}

@@ -378,6 +378,17 @@ var mistakes = []struct{ name, actions string }{
       external_id: trigger.case
       org_unit: trigger.place
       attributes: {First name: trigger.first}`},
+	{"shapes and files", `
+  - dhis2.event:
+      program: Every value type
+      org_unit: trigger.place
+      occurred_at: trigger.date
+      geometry: split(trigger.first, " ")
+      follow_up: {value: true}
+      data_values:
+        Value of type text: split(trigger.first, " ")
+        Value of type coordinate: split(trigger.first, " ")
+        Value of type number: 'filter(trigger.visits ?? [], true)'`},
 	{"file", `
   - dhis2.event:
       program: Every value type

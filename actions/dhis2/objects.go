@@ -82,15 +82,14 @@ func (o *enrollmentWrite) Describe() map[string]any {
 // eventWrite creates or updates an event. Empty fields stay as they are in DHIS2.
 type eventWrite struct {
 	*blueprint
-	ref      *enrollmentRef // nil in an event program
-	program  string         // uid; empty where it only names one side of a relationship
-	parent   string         // of an event program: the project
-	stage    string
-	id       string // what tells the event from others of its stage; empty where the stage does not repeat
-	orgUnit  *metadata.OrgUnit
-	body     client.Event
-	followUp bool
-	combo    string // name of the attribute option combination
+	ref     *enrollmentRef // nil in an event program
+	program string         // uid; empty where it only names one side of a relationship
+	parent  string         // of an event program: the project
+	stage   string
+	id      string // what tells the event from others of its stage; empty where the stage does not repeat
+	orgUnit *metadata.OrgUnit
+	body    client.Event
+	combo   string // name of the attribute option combination
 }
 
 // Describe gives the object by the names that the rule uses.
@@ -107,9 +106,6 @@ func (o *eventWrite) Describe() map[string]any {
 	o.put(m, "scheduled_at", o.body.ScheduledAt)
 	o.put(m, "completed_at", o.body.CompletedAt)
 	o.put(m, "attribute_option_combo", o.combo)
-	if o.followUp {
-		m["follow_up"] = o.body.FollowUp
-	}
 	if u := o.body.AssignedUser; u != nil {
 		m["assigned_user"] = u.Username + u.UID
 	}

@@ -327,7 +327,7 @@ func (d *delivery) event(i *item, o *eventWrite) client.Event {
 	now := d.current.events[i.key.UID]
 	held := map[string]bool{}
 	if now != nil {
-		keepEvent(&e, now, o.followUp)
+		keepEvent(&e, now)
 		for _, v := range now.DataValues {
 			held[v.DataElement] = true
 		}
@@ -343,16 +343,14 @@ func (d *delivery) event(i *item, o *eventWrite) client.Event {
 }
 
 // keepEvent takes from the server what the rule does not say. A planned event that now holds values has taken place.
-func keepEvent(e, now *client.Event, followUp bool) {
+func keepEvent(e, now *client.Event) {
 	if e.Status == "" && !(unheld(now.Status) && len(e.DataValues) > 0) {
 		e.Status = now.Status
 		if e.CompletedAt == "" && now.Status == "COMPLETED" {
 			e.CompletedAt = now.CompletedAt
 		}
 	}
-	if !followUp {
-		e.FollowUp = now.FollowUp
-	}
+	e.FollowUp = now.FollowUp // the enrollment's; nothing is written there
 	if e.OccurredAt == "" {
 		e.OccurredAt = now.OccurredAt
 	}

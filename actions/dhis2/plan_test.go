@@ -154,7 +154,8 @@ func TestFailures(t *testing.T) {
 		{"weeks", "14.5", "wrong-type", 35},
 		{"weeks", "-1", "out-of-range", 35},
 		{"first", strings.Repeat("x", 1201), "value-too-long", 19},
-		{"gps", "95 31", "wrong-type", 33},
+		{"gps", "95 31", "out-of-range", 33},
+		{"gps", "5, 31", "position-order", 33},
 		{"place", "TM-01", "org-unit-not-assigned", 16},
 	}
 	for _, test := range tests {

@@ -249,3 +249,58 @@ func TestFaults(t *testing.T) {
 		t.Errorf("the storm left a mark: %s", difference(a, b))
 	}
 }
+
+// A zero of a data element whose zeros are not stored takes the earlier value away on every version, also where the server passes over such zeros; so
+// does a computed sum that comes to zero. Where zeros are stored, or count in an average, the zero is sent.
+func TestAZeroThatIsNotStoredRemovesWhatWasThere(t *testing.T) {
+	everyVersion(t, func(t *testing.T, s *site) {
+		rule := s.compile(reportText, reportSample)
+		read := func() (values []string) {
+			t.Helper()
+			r := httptest.NewRequest(http.MethodGet, "/api/dataValueSets?dataSet=FSh2AafV4XC&orgUnit=ygq0iefHYLW&period=202602", nil)
+			r.SetBasicAuth("admin", "district")
+			w := httptest.NewRecorder()
+			s.sandbox.ServeHTTP(w, r)
+			var held struct{ DataValues []client.DataValue }
+			if err := json.Unmarshal(w.Body.Bytes(), &held); err != nil {
+				t.Fatal(err, w.Body)
+			}
+			for _, v := range held.DataValues {
+				if s.index.DataElementByID(v.DataElement).Name == "Malaria deaths" {
+					values = append(values, v.Value)
+				}
+			}
+			return values
+		}
+		want(t, s.deliver(rule.plans(t, report("TM-010202", "2026-02", "7"))...), "DDD")
+		if got := read(); len(got) != 1 || got[0] != "7" {
+			t.Fatalf("holds %v", got)
+		}
+		want(t, s.deliver(rule.plans(t, report("TM-010202", "2026-02", "0"))...), "DUU")
+		if got := read(); len(got) != 0 {
+			t.Errorf("still holds %v", got)
+		}
+		want(t, s.deliver(rule.plans(t, report("TM-010202", "2026-02", "0"))...), "UUU")
+	})
+}
+
+func TestZeroRemoves(t *testing.T) {
+	for _, test := range []struct {
+		e     metadata.DataElement
+		value string
+		want  bool
+	}{
+		{metadata.DataElement{ValueType: "INTEGER", AggregationType: "SUM"}, "0", true},
+		{metadata.DataElement{ValueType: "NUMBER", AggregationType: "SUM"}, "-0.00", true},
+		{metadata.DataElement{ValueType: "INTEGER"}, "0", true},
+		{metadata.DataElement{ValueType: "INTEGER", AggregationType: "SUM", ZeroIsSignificant: true}, "0", false},
+		{metadata.DataElement{ValueType: "INTEGER", AggregationType: "AVERAGE_SUM_ORG_UNIT"}, "0", false},
+		{metadata.DataElement{ValueType: "TEXT", AggregationType: "NONE"}, "0", false},
+		{metadata.DataElement{ValueType: "INTEGER", AggregationType: "SUM"}, "10", false},
+		{metadata.DataElement{ValueType: "INTEGER", AggregationType: "SUM"}, "", false},
+	} {
+		if got := zeroRemoves(&test.e, test.value); got != test.want {
+			t.Errorf("%+v %q: %v", test.e, test.value, got)
+		}
+	}
+}

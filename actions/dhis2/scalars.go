@@ -1,7 +1,6 @@
 package dhis2
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -143,81 +142,6 @@ func (f *statusField) always() string {
 		return ""
 	}
 	return f.fixed
-}
-
-// geometryField is a position.
-type geometryField struct {
-	field    *rules.Field // any form of position
-	lat, lon *rules.Field // or its parts
-}
-
-// geometry compiles the key geometry. feature is the feature type that the metadata allows.
-func (c *compiler) geometry(feature, of string) *geometryField {
-	n := c.node("geometry")
-	if n == nil {
-		return nil
-	}
-	if feature != "POINT" {
-		c.errorAt(c.spec.Body.Key("geometry").Place(), "no-geometry", "choose the feature type Point for it in DHIS2 and sync, or leave the key out", "%s has no point as its geometry", of)
-		return nil
-	}
-	lat, lon := n.Get("latitude"), n.Get("longitude")
-	if lat != nil || lon != nil {
-		if lat == nil || lon == nil {
-			c.errorAt(n.Place(), "wrong-shape", "give latitude and longitude", "a position needs both parts")
-			return nil
-		}
-		g := &geometryField{lat: c.fieldOf("latitude", lat), lon: c.fieldOf("longitude", lon)}
-		if g.lat == nil || g.lon == nil {
-			return nil
-		}
-		return g
-	}
-	f := c.fieldOf("geometry", n)
-	if f == nil {
-		return nil
-	}
-	return &geometryField{field: f}
-}
-
-// eval gives GeoJSON; nil when it is blank.
-func (g *geometryField) eval(s *rules.Scope) (json.RawMessage, error) {
-	if g == nil {
-		return nil, nil
-	}
-	f, in := g.field, any(nil)
-	if f != nil {
-		r, err := f.Eval(s)
-		if err != nil || r.Blank {
-			return nil, err
-		}
-		in = r.Value
-		if m, ok := in.(map[string]any); ok && m["type"] == "Point" {
-			in = m["coordinates"]
-		}
-	} else {
-		f = g.lat
-		parts := map[string]any{}
-		for name, part := range map[string]*rules.Field{"latitude": g.lat, "longitude": g.lon} {
-			r, err := part.Eval(s)
-			if err != nil || r.Blank {
-				return nil, err
-			}
-			parts[name] = r.Value
-		}
-		in = parts
-	}
-	lon, lat, blank, ok := value.Point(in)
-	if blank {
-		return nil, nil
-	}
-	if !ok {
-		return nil, &rules.Failure{
-			Code: "wrong-type", Place: placeOf(f), Field: "geometry", Value: private(in),
-			Message: `"geometry" is not a position`, Mend: `give "latitude longitude" separated by a space, as phones write it, or both parts`,
-		}
-	}
-	return json.RawMessage(`{"type":"Point","coordinates":[` + lon + `,` + lat + `]}`), nil
 }
 
 // boolField is yes or no.

@@ -3,9 +3,11 @@ package dhis2
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/actions/dhis2/client"
+	"github.com/culvert/culvert/actions/dhis2/metadata"
 )
 
 // maxValues bounds one request of data values.
@@ -25,7 +27,7 @@ func (d *delivery) importSome(ctx context.Context, set string, items []*item) {
 	if len(items) == 0 {
 		return
 	}
-	report, err := d.server.ImportDataValues(ctx, valueSet(set, items), client.DataValueOptions{Rehearse: d.rehearse})
+	report, err := d.server.ImportDataValues(ctx, d.valueSet(set, items), client.DataValueOptions{Rehearse: d.rehearse})
 	var e *client.Error
 	switch {
 	case errors.As(err, &e) && e.Kind == client.Refused && len(items) > 1:
@@ -40,17 +42,38 @@ func (d *delivery) importSome(ctx context.Context, set string, items []*item) {
 	}
 }
 
-func valueSet(set string, items []*item) *client.DataValueSet {
+func (d *delivery) valueSet(set string, items []*item) *client.DataValueSet {
 	s := &client.DataValueSet{DataSet: set, Values: make([]client.DataValue, len(items))}
 	for n, i := range items {
 		o := i.write.Object.(*dataValueWrite)
-		s.Values[n] = client.DataValue{
+		v := client.DataValue{
 			DataElement: o.cell.dataElement, Period: o.cell.period, OrgUnit: o.cell.orgUnit,
 			CategoryOptionCombo: o.cell.categoryOptionCombo, AttributeOptionCombo: o.cell.attributeOptionCombo,
 			Value: o.value, Comment: o.comment, Deleted: o.remove,
 		}
+		if zeroRemoves(d.x.DataElementByID(o.cell.dataElement), o.value) {
+			v.Value, v.Deleted = "", true
+		}
+		s.Values[n] = v
 	}
 	return s
+}
+
+// zeroRemoves tells whether a value is a zero that DHIS2 does not store (dataValueIsZeroAndInsignificant): up to 2.41 it removes what was there, from
+// 2.42 on it is passed over and what was there stays, though the source says that it is nothing. So such a zero is sent as what it means.
+func zeroRemoves(e *metadata.DataElement, value string) bool {
+	if e == nil || e.ZeroIsSignificant || value == "" || strings.Trim(value, "-0.") != "" {
+		return false
+	}
+	switch e.AggregationType {
+	case "AVERAGE", "AVERAGE_SUM_ORG_UNIT":
+		return false // zeros count in an average
+	}
+	switch e.ValueType {
+	case "NUMBER", "INTEGER", "INTEGER_POSITIVE", "INTEGER_NEGATIVE", "INTEGER_ZERO_OR_POSITIVE", "UNIT_INTERVAL", "PERCENTAGE":
+		return true
+	}
+	return false
 }
 
 func (d *delivery) split(ctx context.Context, set string, items []*item) {

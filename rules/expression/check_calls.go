@@ -35,6 +35,9 @@ func (c *checker) callNode(n *ast.CallNode) term {
 	if least, most := fn.arity(); len(args) < least || most >= 0 && len(args) > most {
 		return c.report(at, CodeWrongArguments, fmt.Sprintf("%s takes %s, not %d", fn.name, countArguments(least, most), len(args)), "write "+fn.signature())
 	}
+	if fn.imply != nil {
+		args = fn.imply(c, args)
+	}
 	bad := false
 	for i := range args {
 		args[i] = c.argument(fn, i, args[i])

@@ -65,45 +65,16 @@ func choiceFunctions() []function {
 		gps("gps_alt", "The altitude of a place, in metres; blank if it was not sent.", 2, Example{`gps_alt("-1.28 36.82 1690 5")`, `1690`}, Example{`gps_alt("-1.28 36.82")`, `nil`}),
 		gps("gps_accuracy", "The accuracy of a place, in metres; blank if it was not sent.", 3, Example{`gps_accuracy("-1.28 36.82 1690 5")`, `5`}),
 		{
-			name: "coordinate", group: group, gives: kText, params: []parameter{{name: "gps or latitude", accept: kWord}, {name: "longitude", accept: kWord, optional: true}},
-			summary: "A place as DHIS2 writes it, [longitude,latitude], from what a form sends or from a latitude and a longitude.",
-			call: func(_ *frame, a []any) (any, error) {
-				s := a[0].(string)
-				if lon, _ := a[1].(string); lon != "" && s != "" {
-					s += " " + lon
-				}
-				parts, err := readGPS(s)
-				if err != nil || parts == nil {
-					return nil, err
-				}
-				if len(parts) < 2 {
-					return nil, errPlace
-				}
-				return "[" + decimalText(parts[1]) + "," + decimalText(parts[0]) + "]", nil
-			},
-			examples: []Example{{`coordinate("-1.28 36.82 1690 5")`, `"[36.82,-1.28]"`}, {`coordinate(-1.28, 36.82)`, `"[36.82,-1.28]"`}, {`coordinate("")`, `nil`}},
+			name: "coordinate", group: group, gives: kText, params: []parameter{{name: "place or latitude", accept: kAny}, {name: "longitude or order", accept: kWord, optional: true}},
+			summary:  `A place as DHIS2 writes it, [longitude,latitude]: from what a form sends, from GeoJSON or WKT, from a latitude and a longitude, or from a list of the two, of which the second argument says which comes first ("latitude first" or "longitude first"; of _geolocation it is known).`,
+			imply:    placeOrder,
+			call:     callCoordinate,
+			examples: []Example{{`coordinate("-1.28 36.82 1690 5")`, `"[36.82,-1.28]"`}, {`coordinate(-1.28, 36.82)`, `"[36.82,-1.28]"`}, {`coordinate("POINT (36.82 -1.28)")`, `"[36.82,-1.28]"`}, {`coordinate([-1.28, 36.82], "latitude first")`, `"[36.82,-1.28]"`}, {`coordinate("")`, `nil`}},
 		},
 		{
 			name: "phone", group: group, gives: kText, params: []parameter{{name: "text", accept: kWord}, {name: "country", accept: kText, optional: true, prepare: readCountry}},
-			summary: "A phone number in its international form, from a number as people write it in a country (two letters, such as KE). A number that cannot exist there is a failure of the record.",
-			call: func(f *frame, a []any) (any, error) {
-				s := strings.TrimSpace(a[0].(string))
-				if s == "" {
-					return "", nil
-				}
-				if err := f.reads(phoneCost); err != nil {
-					return nil, err
-				}
-				if len(s) > 100 {
-					return nil, errPhone
-				}
-				country, _ := a[1].(string)
-				n, err := phonenumbers.Parse(s, country)
-				if err != nil || !phonenumbers.IsValidNumber(n) {
-					return nil, errPhone
-				}
-				return phonenumbers.Format(n, phonenumbers.E164), nil
-			},
+			summary:  "A phone number in its international form, from a number as people write it in a country (two letters, such as KE). A number that cannot exist there is a failure of the record.",
+			call:     callPhone,
 			examples: []Example{{`phone("0722 000 123", "KE")`, `"+254722000123"`}, {`phone("+254 722 000123")`, `"+254722000123"`}, {`phone("", "KE")`, `""`}},
 		},
 	}
@@ -133,8 +104,8 @@ func answers(f *frame, v any) ([]string, error) {
 }
 
 var (
+	errFar   = &fault{CodeWrongValue, "the place is not on earth: a latitude is at most 90, a longitude at most 180", "the latitude comes first"}
 	errPlace = &fault{CodeWrongValue, "the text is not a place: latitude and longitude in degrees, with a space between", `such as "-1.28 36.82", with altitude and accuracy after it or without`}
-	errPhone = &fault{CodeWrongValue, "the text is not a phone number of the country", `give the country, as in phone(text, "KE"), or correct the number in the source`}
 )
 
 // readGPS reads the latitude, longitude, altitude and accuracy that a form sends; nil from a blank.
@@ -163,7 +134,7 @@ func readGPS(s string) ([]float64, error) {
 		parts[i] = n
 	}
 	if math.Abs(parts[0]) > 90 || math.Abs(parts[1]) > 180 {
-		return nil, fail(CodeWrongValue, "the place is not on earth: a latitude is at most 90, a longitude at most 180", "the latitude comes first")
+		return nil, errFar
 	}
 	return parts, nil
 }

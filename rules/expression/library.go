@@ -64,10 +64,11 @@ type function struct {
 	name, group, summary string
 	params               []parameter
 	gives                kind
-	result               func(args []*Shape) *Shape // instead of gives, where the result depends on the arguments
-	moves                bool                       // the result is another one at another time
-	takesBlank           bool                       // call is told of blanks; otherwise a blank first date or number gives a blank
-	verify               func(args []term) error    // what can be said of arguments that are written out
+	result               func(args []*Shape) *Shape    // instead of gives, where the result depends on the arguments
+	moves                bool                          // the result is another one at another time
+	takesBlank           bool                          // call is told of blanks; otherwise a blank first date or number gives a blank
+	imply                func(*checker, []term) []term // adds what the arguments say without being written
+	verify               func(args []term) error       // what can be said of arguments that are written out
 	call                 operation
 	examples             []Example
 }

@@ -225,6 +225,12 @@ func (s *Shape) item() *Shape {
 	return item
 }
 
+// IsList tells whether the value is known to be a list.
+func (s *Shape) IsList() bool { return !s.isDynamic() && s.may() == kList }
+
+// IsObject tells whether the value is known to be an object.
+func (s *Shape) IsObject() bool { return !s.isDynamic() && s.may() == kObject }
+
 // Fields lists the names of the fields at a path, sorted; the empty path is the value itself. The items of a list count as the list's.
 func (s *Shape) Fields(path string) []string {
 	names, err := splitPath(path)

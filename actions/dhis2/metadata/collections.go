@@ -154,7 +154,7 @@ func collections() []collection {
 			of: func(s *Snapshot) *[]DataSet { return &s.DataSets },
 			id: func(x *DataSet) string { return x.ID }, tidy: (*DataSet).tidy},
 		set[DataElement]{name: DataElements, page: 1000, dated: true,
-			fields: "id,code,name,valueType,domainType,zeroIsSignificant,optionSet[id],categoryCombo[id]",
+			fields: "id,code,name,valueType,domainType,zeroIsSignificant,aggregationType,optionSet[id],categoryCombo[id]",
 			of:     func(s *Snapshot) *[]DataElement { return &s.DataElements },
 			id:     func(x *DataElement) string { return x.ID }},
 		set[OptionSet]{name: OptionSets, page: 50, fields: "id,code,name,valueType,options[id,code,name,sortOrder]",

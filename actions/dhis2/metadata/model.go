@@ -200,6 +200,7 @@ type DataElement struct {
 	ValueType         string `json:"valueType"`
 	DomainType        string `json:"domainType"`
 	ZeroIsSignificant bool   `json:"zeroIsSignificant"`
+	AggregationType   string `json:"aggregationType,omitempty"`
 	OptionSet         *Ref   `json:"optionSet,omitempty"`
 	CategoryCombo     *Ref   `json:"categoryCombo,omitempty"`
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/dateformat"
+	"github.com/culvert/culvert/rules/geo"
 )
 
 // The longest values that DHIS2 takes, in UTF-16 units as it counts them (E1077 for attributes; the column's width for data values).
@@ -26,11 +27,12 @@ const (
 
 // Kind is what the values of one attribute or data element must be. It is read-only and safe for concurrent use.
 type Kind struct {
-	Type      string   // DHIS2 value type: INTEGER_POSITIVE
-	Options   *Options // nil when there is no option set
-	Future    bool     // dates may lie in the future
-	OneOption bool     // a MULTI_TEXT value may hold one option only (tracker imports before 2.41 refuse several)
-	Max       int      // longest value, 0 for MaxDataValue
+	Type      string    // DHIS2 value type: INTEGER_POSITIVE
+	Options   *Options  // nil when there is no option set
+	Future    bool      // dates may lie in the future
+	OneOption bool      // a MULTI_TEXT value may hold one option only (tracker imports before 2.41 refuse several)
+	Order     geo.Order // of the two numbers of a position, where the field's name tells it
+	Max       int       // longest value, 0 for MaxDataValue
 
 	format string             // of numbers, an example such as 1.234,5
 	layout *dateformat.Format // of dates; nil means ISO
@@ -86,6 +88,9 @@ type Result struct {
 
 // Convert gives the text that DHIS2 takes.
 func (k *Kind) Convert(v any, c *Context) (Result, *Problem) {
+	if k.Type != "COORDINATE" && k.Type != "GEOJSON" {
+		v = k.unwrap(v)
+	}
 	if v == nil {
 		return Result{Blank: true}, nil
 	}
@@ -101,6 +106,24 @@ func (k *Kind) Convert(v any, c *Context) (Result, *Problem) {
 		return Result{}, &Problem{"value-too-long", fmt.Sprintf("is longer than the %d characters that DHIS2 takes", limit), "shorten it in the expression, or use several fields"}
 	}
 	return r, nil
+}
+
+// unwrap takes a single value out of what some sources put around it: an element of XML with attributes is {"#text": ..., "@xmlns": ...}, and a
+// question that may be repeated is a list, also of one answer.
+func (k *Kind) unwrap(v any) any {
+	if list, ok := v.([]any); ok && len(list) == 1 && k.Type != "MULTI_TEXT" {
+		v = list[0]
+	}
+	m, ok := v.(map[string]any)
+	if !ok {
+		return v
+	}
+	for name := range m {
+		if name != "#text" && !strings.HasPrefix(name, "@") {
+			return v
+		}
+	}
+	return m["#text"] // nil for an element with attributes only
 }
 
 func (k *Kind) convert(v any, c *Context) (Result, *Problem) {
@@ -136,15 +159,27 @@ func (k *Kind) convert(v any, c *Context) (Result, *Problem) {
 	case "TIME":
 		return k.timeOfDay(v, c)
 	case "COORDINATE":
-		return coordinate(v)
+		return k.coordinate(v)
+	case "GEOJSON":
+		return geoJSON(v)
 	case "ORGANISATION_UNIT":
 		return orgUnit(v, c)
-	case "FILE_RESOURCE", "IMAGE":
-		return Result{}, &Problem{"files-not-sent", "holds a file, and files cannot be sent", "leave the field out; files are uploaded to DHIS2 by other means"}
-	case "TRACKER_ASSOCIATE":
-		return Result{}, &Problem{"unsupported-type", "is of the type TRACKER_ASSOCIATE, which DHIS2 has given up", "use dhis2.relationship to link two tracked entities"}
+	}
+	if p := k.Unsupported(); p != nil {
+		return Result{}, p
 	}
 	return k.text(v, c)
+}
+
+// Unsupported says why no value of the type can be sent, nil where it can.
+func (k *Kind) Unsupported() *Problem {
+	switch k.Type {
+	case "FILE_RESOURCE", "IMAGE":
+		return &Problem{"files-not-sent", "holds a file, and files cannot be sent", "leave the field out; files are uploaded to DHIS2 by other means"}
+	case "TRACKER_ASSOCIATE":
+		return &Problem{"unsupported-type", "is of the type TRACKER_ASSOCIATE, which DHIS2 has given up", "use dhis2.relationship to link two tracked entities"}
+	}
+	return nil
 }
 
 // text converts the types that DHIS2 checks by their characters.

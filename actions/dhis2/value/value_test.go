@@ -9,6 +9,7 @@ import (
 
 	"github.com/culvert/culvert/actions/dhis2/metadata"
 	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/rules/geo"
 )
 
 // answer is what real servers said of a value of a type.
@@ -143,7 +144,18 @@ func TestConvert(t *testing.T) {
 		{"several where one fits", Kind{Type: "MULTI_TEXT", Options: options, OneOption: true}, "female male", "", "!several-options"},
 		{"true only, no", Kind{Type: "TRUE_ONLY"}, "no", "", "blank"},
 		{"gps text", Kind{Type: "COORDINATE"}, "-5.2 31.1 1200 4.5", "", "[31.1,-5.2]"},
-		{"latitude out of range", Kind{Type: "COORDINATE"}, "95 31", "", "!wrong-type"},
+		{"latitude out of range", Kind{Type: "COORDINATE"}, "95 31", "", "!out-of-range"},
+		{"Kobo's position", Kind{Type: "COORDINATE", Order: geo.LatitudeFirst}, []any{-5.21, 31.15}, "", "[31.15,-5.21]"},
+		{"Kobo's position without GPS", Kind{Type: "COORDINATE", Order: geo.LatitudeFirst}, []any{nil, nil}, "", "blank"},
+		{"two numbers in an order that nobody says", Kind{Type: "COORDINATE"}, []any{-5.21, 31.15}, "", "!position-order"},
+		{"GeoJSON", Kind{Type: "COORDINATE"}, map[string]any{"type": "Point", "coordinates": []any{31.15, -5.21, 1200.0}}, "", "[31.15,-5.21]"},
+		{"WKT", Kind{Type: "COORDINATE"}, "POINT (31.15 -5.21)", "", "[31.15,-5.21]"},
+		{"area as a position", Kind{Type: "COORDINATE"}, "POLYGON((30 -1, 31 -1, 31 -2, 30 -1))", "", "!wrong-type"},
+		{"shape", Kind{Type: "GEOJSON"}, "POINT (31.15 -5.21)", "", `{"type":"Point","coordinates":[31.15,-5.21]}`},
+		{"XML with attributes", Kind{Type: "TEXT"}, map[string]any{"#text": "Ada", "@xmlns": "x"}, "", "Ada"},
+		{"XML with attributes only", Kind{Type: "TEXT"}, map[string]any{"@xmlns": "x"}, "", "blank"},
+		{"object with more", Kind{Type: "TEXT"}, map[string]any{"#text": "Ada", "age": "3"}, "", "!wrong-type"},
+		{"a repeated answer given once", Kind{Type: "INTEGER"}, []any{"7"}, "", "7"},
 		{"position object", Kind{Type: "COORDINATE"}, map[string]any{"lat": -5.2, "lon": 31.1}, "", "[31.1,-5.2]"},
 		{"org unit object", Kind{Type: "ORGANISATION_UNIT"}, &rules.Object{ID: "ygq0iefHYLW"}, "", "ygq0iefHYLW"},
 		{"text is trimmed", Kind{Type: "TEXT"}, "  a b ", "", "a b"},
@@ -151,7 +163,7 @@ func TestConvert(t *testing.T) {
 		{"text too long", Kind{Type: "TEXT", Max: MaxAttribute}, strings.Repeat("é", 1201), "", "!value-too-long"},
 		{"text just fits", Kind{Type: "TEXT", Max: MaxAttribute}, strings.Repeat("x", 1200), "", strings.Repeat("x", 1200)},
 		{"broken text", Kind{Type: "TEXT"}, "a\xff", "", "!wrong-type"},
-		{"list for text", Kind{Type: "TEXT"}, []any{"a"}, "", "!wrong-type"},
+		{"list for text", Kind{Type: "TEXT"}, []any{"a", "b"}, "", "!wrong-type"},
 		{"file", Kind{Type: "FILE_RESOURCE"}, "photo.jpg", "", "!files-not-sent"},
 		{"unknown top level domain", Kind{Type: "EMAIL"}, "a@b.nosuchtld", "", "!wrong-type"},
 		{"null", Kind{Type: "TEXT"}, nil, "", "blank"},
