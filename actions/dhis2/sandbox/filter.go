@@ -66,7 +66,7 @@ func (m manners) parseFilter(text string) (condition, *problem) {
 
 // badFilter is what is said about a filter that cannot be used.
 func (m manners) badFilter(format string, args ...any) *problem {
-	if m.badRequest() {
+	if m.badFilters() {
 		return refuse(http.StatusBadRequest, "E1003", format, args...)
 	}
 	return refuse(http.StatusConflict, "", format, args...)

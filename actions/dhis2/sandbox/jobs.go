@@ -167,7 +167,8 @@ func (c *call) valuesLater(o *dataOptions, set *valueSet) {
 	switch {
 	case s.manners <= 40:
 		name, status = "dataValueImport", "SCHEDULED"
-	case s.manners <= 42:
+	case s.manners == 41: // without a type
+	case s.manners == 42:
 		response["responseType"] = "JobConfigurationWebMessageResponse"
 	default:
 		response["responseType"] = "JobConfiguration"

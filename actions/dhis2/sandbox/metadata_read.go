@@ -93,7 +93,7 @@ func (c *call) list(kind string) {
 	answer := object{}
 	if off := c.query.Get("paging"); off != "false" && c.query.Get("skipPaging") != "true" {
 		var pager object
-		objs, pager = c.paged(objs)
+		objs, pager = c.paged(kind, objs)
 		answer["pager"] = pager
 	}
 	items := make([]any, 0, len(objs))
@@ -222,10 +222,13 @@ func positive(text string, otherwise int) int {
 const defaultPageSize = 50
 
 // paged cuts a page out of a list. A page beyond the last is empty and says that it is the last.
-func (c *call) paged(objs []object) ([]object, object) {
+func (c *call) paged(kind string, objs []object) ([]object, object) {
 	page, size := positive(c.query.Get("page"), 1), positive(c.query.Get("pageSize"), defaultPageSize)
 	total := len(objs)
 	pages := (total + size - 1) / size
+	if kind == "users" && c.srv.manners.lastPage() {
+		page = max(min(page, pages), 1)
+	}
 	from := min((page-1)*size, total)
 	out := objs[from:min(from+size, total)]
 	page = max(min(page, pages), 1)

@@ -190,7 +190,7 @@ func (c *call) refuseMetadata() {
 		}
 	}
 	kind := "ImportReport"
-	if c.srv.manners == 41 || c.srv.manners == 42 {
+	if c.srv.manners == 42 {
 		kind = "ImportReportWebMessageResponse"
 	}
 	c.srv.say(c.w, http.StatusOK, "OK", "", object{"responseType": kind, "status": "OK", "typeReports": []any{},

@@ -228,6 +228,7 @@ func (c *call) listEntities(set *fieldSet) (any, *problem) {
 		return nil, p
 	}
 	v := c.trackerView(q.deleted)
+	v.listing = true
 	var found []*trackedEntity
 	for _, t := range c.candidates(q) {
 		if c.entityMatches(v, q, t) {

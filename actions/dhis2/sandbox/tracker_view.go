@@ -15,6 +15,7 @@ type trackerView struct {
 	user    *user
 	schemes map[string]string // by collection, from 2.42 on
 	deleted bool              // deleted children are shown too
+	listing bool              // a list is shown, not one object
 }
 
 func (c *call) trackerView(deleted bool) trackerView {
@@ -94,7 +95,11 @@ func (v trackerView) entity(t *trackedEntity, set *fieldSet, program string) obj
 		"updatedAtClient": timeOrNothing(t.UpdatedAtClient)}
 	v.made(o, t.made)
 	if set.wants("attributes") {
-		o["attributes"] = v.attributes(t, v.visible(t.Type, program))
+		visible := v.visible(t.Type, program)
+		if v.m == 41 && v.listing && v.user.super {
+			v.showAll(visible)
+		}
+		o["attributes"] = v.attributes(t, visible)
 	}
 	if set.wants("enrollments") {
 		items := []any{}
@@ -143,6 +148,15 @@ func (v trackerView) visible(entityType, program string) map[string]bool {
 		}
 	}
 	return out
+}
+
+// showAll: lists of 2.41 show a superuser the attributes of all programs (TrackedEntityAggregate.filterAttributes).
+func (v trackerView) showAll(visible map[string]bool) {
+	for _, p := range v.c.programs {
+		for _, a := range p.attributes {
+			visible[a.attribute] = true
+		}
+	}
 }
 
 func (v trackerView) attributes(t *trackedEntity, visible map[string]bool) []any {

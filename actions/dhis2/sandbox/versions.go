@@ -116,17 +116,23 @@ func (m manners) oldestFirst() bool { return m <= 40 }
 // allAttributes: up to 2.40 a tracked entity read without a program shows the attributes of all its programs, after that of its type alone.
 func (m manners) allAttributes() bool { return m <= 40 }
 
-// htmlNotFound: from 2.41 on an unknown address is answered with a page of HTML.
-func (m manners) htmlNotFound() bool { return m >= 41 }
+// htmlNotFound: from 2.42 on an unknown address is answered with a page of HTML, by Tomcat; before with JSON, by Jetty.
+func (m manners) htmlNotFound() bool { return m >= 42 }
+
+// badFilters: from 2.42 on a filter of metadata that makes no sense is answered with 400, before with 409.
+func (m manners) badFilters() bool { return m >= 42 }
+
+// lastPage: up to 2.41 a page of users beyond the last is the last.
+func (m manners) lastPage() bool { return m <= 41 }
 
 // badRequest: from 2.41 on a query that makes no sense is answered with 400, before with 409.
 func (m manners) badRequest() bool { return m >= 41 }
 
-// optionsFromZero: from 2.42 on the sort order of options counts from zero in an option set that was imported.
-func (m manners) optionsFromZero() bool { return m >= 42 }
+// optionsFromZero: from 2.41 on the sort order of options counts from zero in an option set that was imported.
+func (m manners) optionsFromZero() bool { return m >= 41 }
 
 // decimalExpiry: from 2.42 on the expiry days of a data set are a decimal number.
-func (m manners) decimalExpiry() bool { return m >= 41 }
+func (m manners) decimalExpiry() bool { return m >= 42 }
 
 // summaryOnly: up to 2.37 some summaries come without a WebMessage around them; every version here has one.
 func (m manners) apiVersions() (from, to int) {
@@ -138,7 +144,7 @@ func (m manners) apiVersions() (from, to int) {
 
 // jsonType is the content type of an answer.
 func (m manners) jsonType() string {
-	if m <= 40 {
+	if m <= 41 {
 		return "application/json"
 	}
 	return "application/json;charset=UTF-8"
@@ -161,7 +167,9 @@ func (m manners) authorities() []string {
 	switch {
 	case m <= 40:
 		return strings.Fields(authorities40)
-	case m <= 42:
+	case m == 41:
+		return strings.Fields(authorities41)
+	case m == 42:
 		return strings.Fields(authorities42)
 	default:
 		return strings.Fields(authorities43)
@@ -177,6 +185,14 @@ F_SEND_EMAIL F_SKIP_DATA_IMPORT_AUDIT F_SYSTEM_SETTING F_TEI_CASCADE_DELETE F_TR
 F_TRACKED_ENTITY_MERGE F_TRACKER_IMPORTER_EXPERIMENTAL F_UNCOMPLETE_EVENT F_USERGROUP_MANAGING_RELATIONSHIPS_ADD 
 F_USERGROUP_MANAGING_RELATIONSHIPS_VIEW F_USER_GROUPS_READ_ONLY_ADD_MEMBERS F_USER_VIEW F_VIEW_EVENT_ANALYTICS F_VIEW_SERVER_INFO 
 F_VIEW_UNAPPROVED_DATA`
+
+const authorities41 = `ALL F_ACCEPT_DATA_LOWER_LEVELS F_APPROVE_DATA F_APPROVE_DATA_LOWER_LEVELS F_CAPTURE_DATASTORE_UPDATE F_DATAVALUE_ADD F_EDIT_EXPIRED 
+F_ENROLLMENT_CASCADE_DELETE F_EXPORT_DATA F_GENERATE_MIN_MAX_VALUES F_IGNORE_TRACKER_REQUIRED_VALUE_VALIDATION F_IMPERSONATE_USER 
+F_INDICATOR_MERGE F_INDICATOR_TYPE_MERGE F_INSERT_CUSTOM_JS_CSS F_LOCALE_ADD F_METADATA_EXPORT F_METADATA_IMPORT F_ORGANISATIONUNIT_MOVE 
+F_ORGANISATION_UNIT_MERGE F_ORGANISATION_UNIT_SPLIT F_ORG_UNIT_PROFILE_ADD F_PERFORM_ANALYTICS_EXPLAIN F_PERFORM_MAINTENANCE F_PREDICTOR_RUN 
+F_PREVIOUS_IMPERSONATOR_AUTHORITY F_REPLICATE_USER F_RUN_VALIDATION F_SEND_EMAIL F_SKIP_DATA_IMPORT_AUDIT F_SYSTEM_SETTING 
+F_TEI_CASCADE_DELETE F_TRACKED_ENTITY_INSTANCE_SEARCH_IN_ALL_ORGUNITS F_TRACKED_ENTITY_MERGE F_UNCOMPLETE_EVENT 
+F_USER_GROUPS_READ_ONLY_ADD_MEMBERS F_USER_VIEW F_VIEW_EVENT_ANALYTICS F_VIEW_SERVER_INFO F_VIEW_UNAPPROVED_DATA`
 
 const authorities42 = `ALL F_ACCEPT_DATA_LOWER_LEVELS F_APPROVE_DATA F_APPROVE_DATA_LOWER_LEVELS F_CAPTURE_DATASTORE_UPDATE F_CATEGORY_OPTION_COMBO_MERGE 
 F_CATEGORY_OPTION_MERGE F_DATAVALUE_ADD F_DATA_ELEMENT_MERGE F_EDIT_EXPIRED F_ENROLLMENT_CASCADE_DELETE F_EXPORT_DATA 
