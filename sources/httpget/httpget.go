@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"mime"
 	"net"
 	"net/http"
 	"net/url"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/culvert/culvert/sources/charset"
 	"github.com/culvert/culvert/sources/poll"
 )
 
@@ -40,6 +42,16 @@ const (
 type Reply struct {
 	Body   []byte
 	Header http.Header
+}
+
+// Text gives the body as UTF-8, from the encoding that the answer names.
+func (r *Reply) Text() ([]byte, error) {
+	_, params, _ := mime.ParseMediaType(r.Header.Get("Content-Type")) // one that cannot be read names no encoding
+	text, err := charset.UTF8(r.Body, params["charset"])
+	if err != nil {
+		return nil, &Error{Message: "the answer is " + err.Error(), Mend: "have the other system answer in UTF-8, or name its encoding in Content-Type"}
+	}
+	return text, nil
 }
 
 // Error says why a system cannot be read. It holds no data, no secret and nothing of a query.

@@ -164,3 +164,13 @@ func FuzzLinkNext(f *testing.F) {
 		}
 	})
 }
+
+func TestText(t *testing.T) {
+	for kind, want := range map[string]string{"application/json; charset=ISO-8859-1": "Zoé", "application/json": "", "": ""} {
+		r := &Reply{Body: []byte("Zo\xe9"), Header: http.Header{"Content-Type": {kind}}}
+		text, err := r.Text()
+		if string(text) != want || (err == nil) != (want != "") {
+			t.Errorf("%q: %q, %v", kind, text, err)
+		}
+	}
+}

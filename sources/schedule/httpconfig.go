@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/expression"
 	"github.com/culvert/culvert/rules/yamlnode"
 	"github.com/culvert/culvert/sources/settings"
@@ -27,11 +28,24 @@ func readHTTP(c settings.Reader) *HTTP {
 			h.Wrong(n, "bad-url", fmt.Sprintf("%q is no address", out.URL), "write it as https://host/path")
 		case u.User != nil:
 			h.Wrong(n, "secret-in-file", "the address holds credentials", "move them to auth:, as ${NAME}")
+		default:
+			checkPlaces(h, n, u)
 		}
 	}
 	out.Auth = readAuth(h)
 	out.Next = readNext(h)
 	return out
+}
+
+// checkPlaces reports places in an address that are not replaced.
+func checkPlaces(h settings.Reader, n *yamlnode.Node, u *url.URL) {
+	for _, place := range unknownPlaces(n.Value) {
+		h.Wrong(n, "params", fmt.Sprintf("%s is a place that does not exist", place), "use "+diag.Names(places, "or"))
+	}
+	if needsLast(u.Path) || needsLast(u.Host) {
+		h.Wrong(n, "params", "the first run has no run before it, so {last} and {last_date} can stand behind the ? only, where they are left out then",
+			"put it into params:, such as params: {since: \"{last}\"}")
+	}
 }
 
 func readAuth(h settings.Reader) Auth {

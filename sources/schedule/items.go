@@ -2,6 +2,8 @@ package schedule
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/culvert/culvert/rules/diag"
@@ -13,6 +15,19 @@ import (
 // places are what values of params may hold: the time of the run before, and of this one.
 var places = []string{"{last}", "{last_date}", "{due}", "{due_date}"}
 
+// placePattern is what looks like a place: a word in braces. Other braces, such as those of JSON, are the address's own.
+var placePattern = regexp.MustCompile(`\$?\{[A-Za-z_][A-Za-z0-9_ ]*\}`)
+
+// unknownPlaces lists what is written like a place of a time and is none.
+func unknownPlaces(text string) (unknown []string) {
+	for _, word := range placePattern.FindAllString(text, -1) {
+		if !strings.HasPrefix(word, "$") && !slices.Contains(places, word) {
+			unknown = append(unknown, word)
+		}
+	}
+	return unknown
+}
+
 func params(r settings.Reader) map[string]string {
 	p, ok := r.Sub("params")
 	if !ok {
@@ -21,12 +36,8 @@ func params(r settings.Reader) map[string]string {
 	out := map[string]string{}
 	for _, pair := range p.Config.Pairs() {
 		text := p.Text(pair.Key.Value)
-		rest := text
-		for _, place := range places {
-			rest = strings.ReplaceAll(rest, place, "")
-		}
-		if strings.Contains(rest, "{") && !strings.Contains(rest, "${") {
-			p.Wrong(pair.Value, "params", fmt.Sprintf("%q holds a place that does not exist", text), "use "+diag.Names(places, "or"))
+		for _, place := range unknownPlaces(text) {
+			p.Wrong(pair.Value, "params", fmt.Sprintf("%s is a place that does not exist", place), "use "+diag.Names(places, "or"))
 		}
 		out[pair.Key.Value] = text
 	}

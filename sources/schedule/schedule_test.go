@@ -50,9 +50,13 @@ func TestCheck(t *testing.T) {
 		`{every: 1h, http: {url: "https://a.example", auth: {bearer: "${A}", basic: {}}}}`: {"1:52 bad-auth: auth must name one way to log in"},
 		`{every: 1h, http: {url: "https://a.example", next: {header: X, page: p}}}`:        {"1:52 next: next says in one way how the next page is found"},
 		`{every: 1h, http: {url: "https://a.example", next: more}}`:                        {`1:52 next: next is not "more"`},
-		`{every: 1h, http: {url: "https://a.example", params: {a: "{lust}"}}}`:             {`1:59 params: "{lust}" holds a place that does not exist`},
-		`{every: 1h, dhis2: {path: "a?b=c"}}`:                                              {`1:28 path: "a?b=c" is no path below /api/`},
-		`{every: 1h, dhis2: {path: a, params: {page: 2}}}`:                                 {"1:39 params: page is set while reading, page by page"},
+		`{every: 1h, http: {url: "https://a.example", params: {a: "{lust}"}}}`:             {`1:59 params: {lust} is a place that does not exist`},
+		`{every: 1h, http: {url: "https://a.example?since={lust}"}}`:                       {`1:26 params: {lust} is a place that does not exist`},
+		`{every: 1h, http: {url: "https://a.example/since/{last}"}}`:                       {`1:26 params: the first run has no run before it, so {last} and {last_date} can stand behind the ? only, where they are left out then`},
+		`{every: 1h, http: {url: "https://a.example?since={last}&q={due_date}"}}`:          nil,
+		`{every: 1h, http: {url: "https://a.example", params: {query: '{"_submission_time":{"$gte":"{last}"}}', sort: '{"_id": 1}', none: "{}"}}}`: nil,
+		`{every: 1h, dhis2: {path: "a?b=c"}}`:              {`1:28 path: "a?b=c" is no path below /api/`},
+		`{every: 1h, dhis2: {path: a, params: {page: 2}}}`: {"1:39 params: page is set while reading, page by page"},
 	} {
 		if diff := cmp.Diff(want, findings(t, text)); diff != "" {
 			t.Errorf("%s\n%s", text, diff)
@@ -185,6 +189,29 @@ func TestHTTPPaging(t *testing.T) {
 		}
 		if got := to.took(); len(got) != 2 {
 			t.Errorf("%s: %v", next, got)
+		}
+	}
+}
+
+// TestTimesInAddresses asks as KoboToolbox and others are asked for what came since: braces of JSON stay, and the first run has no time before it.
+func TestTimesInAddresses(t *testing.T) {
+	text := `{every: 1h, http: {url: "https://kf.example/api/{due_date}?since={last}&a=1", params: {query: '{"_submission_time":{"$gte":"{last}"}}', sort: '{"_id": 1}'}}}`
+	if got := findings(t, text); got != nil {
+		t.Fatal(got)
+	}
+	rule := Scheduled("anc", trigger(t, text), time.UTC)
+	r := &run{Source: New(config(rule)), rule: rule, sink: newSink(), log: slog.New(slog.DiscardHandler)}
+	due := time.Date(2026, 8, 2, 10, 0, 0, 0, time.UTC)
+	for last, want := range map[time.Time]string{
+		{}:                  `/api/2026-08-02 map[a:[1] sort:[{"_id": 1}]]`,
+		due.Add(-time.Hour): `/api/2026-08-02 map[a:[1] query:[{"_submission_time":{"$gte":"2026-08-02T09:00:00Z"}}] since:[2026-08-02T09:00:00Z] sort:[{"_id": 1}]]`,
+	} {
+		u, err := r.address(rule.HTTP, last, due)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(u.Path, " ", u.Query()); got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
 		}
 	}
 }

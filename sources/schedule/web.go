@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -42,7 +43,11 @@ func (r *run) http(ctx context.Context, last, due time.Time) (int, error) {
 		if err != nil {
 			return count, fmt.Errorf("page %d: %w", page+1, err)
 		}
-		body, err := tree.JSON(reply.Body, tree.Limits{Depth: maxDepth})
+		text, err := reply.Text()
+		if err != nil {
+			return count, fmt.Errorf("page %d: %w", page+1, err)
+		}
+		body, err := tree.JSON(text, tree.Limits{Depth: maxDepth})
 		if err != nil {
 			return count, fmt.Errorf("page %d: the reply is not JSON: %w", page+1, err)
 		}
@@ -130,7 +135,20 @@ func (r *run) address(h *HTTP, last, due time.Time) (*url.URL, error) {
 	if err != nil || u.Host == "" {
 		return nil, &httpget.Error{Message: "url is no address", Mend: "write it as https://host/path"}
 	}
+	times := replacer(last, due)
+	u.Path, u.RawPath = times.Replace(u.Path), ""
 	q := u.Query()
+	for name, values := range q {
+		for i, value := range values {
+			values[i] = times.Replace(value)
+		}
+		// Those that need the run before are left out of the first one, as in params.
+		if values = slices.DeleteFunc(values, needsLast); len(values) == 0 {
+			q.Del(name)
+			continue
+		}
+		q[name] = values
+	}
 	for name, value := range fill(h.Params, last, due) {
 		if value, err = r.c.Resolve(value); err != nil {
 			return nil, err
@@ -147,18 +165,27 @@ func (r *run) address(h *HTTP, last, due time.Time) (*url.URL, error) {
 // fill puts the times of the runs into parameters. Those that need the run before are left out of the first one.
 func fill(params map[string]string, last, due time.Time) map[string]string {
 	out := make(map[string]string, len(params))
+	times := replacer(last, due)
+	for name, value := range params {
+		if value = times.Replace(value); !needsLast(value) {
+			out[name] = value
+		}
+	}
+	return out
+}
+
+// replacer puts the times of the runs into their places; those of the run before stay where there was none.
+func replacer(last, due time.Time) *strings.Replacer {
 	replace := []string{"{due}", due.UTC().Format(time.RFC3339), "{due_date}", due.Format(time.DateOnly)}
 	if !last.IsZero() {
 		replace = append(replace, "{last}", last.UTC().Format(time.RFC3339), "{last_date}", last.Format(time.DateOnly))
 	}
-	replacer := strings.NewReplacer(replace...)
-	for name, value := range params {
-		if last.IsZero() && (strings.Contains(value, "{last}") || strings.Contains(value, "{last_date}")) {
-			continue
-		}
-		out[name] = replacer.Replace(value)
-	}
-	return out
+	return strings.NewReplacer(replace...)
+}
+
+// needsLast tells whether a text holds the time of the run before.
+func needsLast(text string) bool {
+	return strings.Contains(text, "{last}") || strings.Contains(text, "{last_date}")
 }
 
 // dhis2 reads a list of a DHIS2 server page by page.
