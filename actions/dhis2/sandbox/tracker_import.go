@@ -208,9 +208,6 @@ func (s *Server) runImport(u *user, params *importParams, b *bundle) (*report, *
 	im.sent = im.b.sizes()
 	im.chooseStrategies()
 	im.preprocess()
-	if im.m.sizesLate() {
-		im.sent = im.b.sizes()
-	}
 	if im.crashed != nil {
 		return nil, im.crashed
 	}
@@ -233,7 +230,7 @@ func (s *Server) runImport(u *user, params *importParams, b *bundle) (*report, *
 	case im.crashed != nil:
 		return nil, im.crashed
 	case im.mustStop():
-		return im.stopped(), nil
+		return im.stopped(valid), nil
 	case params.mode == "VALIDATE":
 		return im.completed(map[string]*typeReport{}), nil
 	}
@@ -257,10 +254,13 @@ func (im *importer) skipsValidation() bool { return im.params.validation == "SKI
 // mustStop: with atomicMode ALL one error stops everything.
 func (im *importer) mustStop() bool { return len(im.r.errors) > 0 && im.params.atomicMode == "ALL" }
 
-func (im *importer) stopped() *report {
+func (im *importer) stopped(valid *accepted) *report {
 	n := 0
 	for _, size := range im.sent {
 		n += size
+	}
+	if im.m.sizesLate() {
+		n = valid.size() + im.r.unique("")
 	}
 	return &report{Status: "ERROR", Validation: im.m.validationOf(im.r, im.params.reportMode), Stats: &stats{Ignored: n, Total: n}, Timings: im.timings()}
 }

@@ -18,6 +18,10 @@ func (b *bundle) everything() *accepted {
 	return &accepted{b.entities, b.enrollments, b.events, b.relationships}
 }
 
+func (a *accepted) size() int {
+	return len(a.entities) + len(a.enrollments) + len(a.events) + len(a.relationships)
+}
+
 // persistable picks the objects that can be written, and tells valid children of parents with errors that they cannot be either. A child of
 // such a child is left out without a word (DHIS2 PersistablesFilter).
 func (im *importer) persistable(from *accepted) *accepted {

@@ -2,12 +2,14 @@ package sandbox
 
 import (
 	"math"
-	"net/mail"
+	"net"
 	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/net/publicsuffix"
 )
 
 const (
@@ -23,11 +25,11 @@ var (
 	positiveForm = regexp.MustCompile(`^[1-9]\d*$`)
 	negativeForm = regexp.MustCompile(`^-[1-9]\d*$`)
 	zeroUpForm   = regexp.MustCompile(`^0$|^[1-9]\d*$`)
-	dateForm     = regexp.MustCompile(`^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[0-2])`)
+	dateForm     = regexp.MustCompile(`^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[0-2])(.*\w)?$`)
 	timeForm     = regexp.MustCompile(`^([0-9]|0[0-9]|1[0-9]|2[0-3]):[0-5][0-9]$`)
 	phoneForm    = regexp.MustCompile(`^[0-9+\(\)#\.\s\/ext-]{6,50}$`)
 	userForm     = regexp.MustCompile(`^[a-zA-Z0-9]([-_.@]?[a-zA-Z0-9]+)*$`)
-	coordForm    = regexp.MustCompile(`^\[\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)\s*\]$`)
+	mailboxForm  = regexp.MustCompile(`^(((\\.|[^\s\x00-\x1f\x7f()<>@,;:'\\".\[\]])|')+|"(\\"|[^"])*")(\.(((\\.|[^\s\x00-\x1f\x7f()<>@,;:'\\".\[\]])|')+|"(\\"|[^"])*"))*$`)
 	hostForm     = regexp.MustCompile(`^([a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?\.)+[a-zA-Z]{2,}\.?$`)
 	stampForm    = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}T\d{2}(:\d{2}(:\d{2}(\.\d+)?)?)?(Z|[+-]\d{2}(:?\d{2})?)?$|^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}(Z|[+-]\d{2}:?\d{2})$`)
 )
@@ -113,13 +115,28 @@ func isStamp(s string) bool {
 	return true
 }
 
+// isEmail follows commons-validator, which DHIS2 asks: the last @ counts, and the domain must end in one that exists.
 func isEmail(s string) bool {
-	a, err := mail.ParseAddress(s)
-	if err != nil || a.Address != s || a.Name != "" || len(s) > 320 {
+	at := strings.LastIndexByte(s, '@')
+	if at <= 0 || at > 64 || !mailboxForm.MatchString(s[:at]) {
 		return false
 	}
-	local, host, _ := strings.Cut(s, "@")
-	return len(local) <= 64 && hostForm.MatchString(host)
+	domain := s[at+1:]
+	if inner, ok := strings.CutPrefix(domain, "["); ok {
+		ip := net.ParseIP(strings.TrimPrefix(strings.TrimSuffix(inner, "]"), "IPv6:"))
+		return strings.HasSuffix(inner, "]") && ip != nil
+	}
+	return isDomain(domain)
+}
+
+// isDomain tells whether a name is a domain below one of the top level domains that exist.
+func isDomain(s string) bool {
+	if len(s) > 253 || !hostForm.MatchString(s) {
+		return false
+	}
+	s = strings.TrimSuffix(strings.ToLower(s), ".")
+	_, exists := publicsuffix.PublicSuffix(s[strings.LastIndexByte(s, '.')+1:])
+	return exists
 }
 
 func isURL(s string) bool {
@@ -142,21 +159,26 @@ func isURL(s string) bool {
 		}
 		return true
 	}
-	return hostForm.MatchString(host)
+	return isDomain(host)
 }
 
 func isUsername(s string) bool {
 	return len(s) >= 4 && len(s) <= 255 && userForm.MatchString(s)
 }
 
+// isCoordinate: longitude and latitude in brackets; blanks anywhere and what follows a second comma are not looked at (DHIS2 MathUtils).
 func isCoordinate(s string) bool {
-	m := coordForm.FindStringSubmatch(s)
-	if m == nil {
+	s = strings.Join(strings.Fields(s), "")
+	if len(s) < 5 || s[0] != '[' || strings.IndexByte(s, ']') != len(s)-1 {
 		return false
 	}
-	x, _ := strconv.ParseFloat(m[1], 64)
-	y, _ := strconv.ParseFloat(m[2], 64)
-	return x >= -180 && x <= 180 && y >= -90 && y <= 90
+	parts := strings.Split(s[1:len(s)-1], ",")
+	if len(parts) < 2 {
+		return false
+	}
+	x, err1 := strconv.ParseFloat(parts[0], 32)
+	y, err2 := strconv.ParseFloat(parts[1], 32)
+	return err1 == nil && err2 == nil && x >= -180 && x <= 180 && y >= -90 && y <= 90
 }
 
 // multi splits the value of a MULTI_TEXT element.

@@ -64,7 +64,7 @@ func (m manners) enrollmentDefaultsActive() bool { return m >= 41 }
 // statusRequired: up to 2.42 a server fails inside itself at an event whose status is null.
 func (m manners) statusRequired() bool { return m <= 42 }
 
-// sizesLate: from 2.43 on the objects of a request are counted after what is repeated was left out of it.
+// sizesLate: from 2.43 on a request that is refused counts what is valid and what is not, each uid of those once; before, what was sent.
 func (m manners) sizesLate() bool { return m >= 43 }
 
 // repeatsInvalid: up to 2.41 an event that is invalid already is still told that its stage does not repeat.
