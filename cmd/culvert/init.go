@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/culvert/culvert/engine/access"
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/rules/examples"
 	"github.com/culvert/culvert/schemas"
@@ -34,18 +35,26 @@ checks rule files. With --example a whole working project is laid down instead. 
 			if err := begin(dir, example); err != nil {
 				return err
 			}
+			password, err := access.Set(filepath.Join(dir, "state", project.UsersFile), firstUser, access.Admin, "")
+			if err != nil {
+				return err
+			}
 			fmt.Fprintf(a.stdout, "project begun in %s\n\nnext:\n", dir)
 			if example == "" {
 				fmt.Fprintf(a.stdout, "  edit %s: name the project and your server\n", filepath.Join(dir, project.ConfigFile))
 			}
 			fmt.Fprintf(a.stdout, "  culvert -C %s sync        read the server's metadata\n", dir)
 			fmt.Fprintf(a.stdout, "  culvert -C %s validate    check the rules against it\n", dir)
+			fmt.Fprintf(a.stdout, "\nthe console asks who you are: user %s, password %s (shown only now; `culvert user add` makes others)\n", firstUser, password)
 			return nil
 		},
 	}
 	c.Flags().StringVar(&example, "example", "", "lay down an example project: "+strings.Join(examples.Names(), ", "))
 	return c
 }
+
+// firstUser is the admin of the console that a new project begins with.
+const firstUser = "admin"
 
 // begin lays down a project folder. culvert.yaml comes first: when there is one already, nothing else is touched.
 func begin(dir, example string) error {

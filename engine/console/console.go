@@ -3,9 +3,8 @@
 package console
 
 import (
+	"cmp"
 	"context"
-	"crypto/sha256"
-	"crypto/subtle"
 	"embed"
 	"errors"
 	"fmt"
@@ -13,11 +12,11 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"strings"
 	"time"
 
 	"github.com/culvert/culvert/engine"
+	"github.com/culvert/culvert/engine/access"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/rules/diag"
 )
@@ -42,8 +41,10 @@ type Config struct {
 	Now     func() time.Time
 	Version string
 	Project string
-	// Username and Password let people in from anywhere; without them only this machine is let in.
-	Username, Password string
+	// Access says who is let in, and as what.
+	Access *access.Guard
+	// From gives the address that a request comes from, for log and throttle; nil: that of the connection.
+	From func(*http.Request) string
 }
 
 // Console serves the pages.
@@ -55,8 +56,14 @@ type Console struct {
 
 // New makes the console.
 func New(c Config) (*Console, error) {
-	if c.Journal == nil || c.Rules == nil {
-		return nil, errors.New("the console needs a journal and rules")
+	if c.Journal == nil || c.Rules == nil || c.Access == nil {
+		return nil, errors.New("the console needs a journal, rules and a guard")
+	}
+	if c.From == nil {
+		c.From = func(r *http.Request) string {
+			host, _, _ := net.SplitHostPort(r.RemoteAddr)
+			return host
+		}
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -65,7 +72,7 @@ func New(c Config) (*Console, error) {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Console{c: c, pages: map[string]*template.Template{}, mux: http.NewServeMux()}
-	for _, name := range []string{"overview", "failures", "records", "record", "rules", "files", "audit", "error"} {
+	for _, name := range []string{"overview", "failures", "records", "record", "rules", "files", "audit", "login", "error"} {
 		t, err := template.New("layout.html").Funcs(s.functions()).ParseFS(assets, "templates/layout.html", "templates/"+name+".html")
 		if err != nil {
 			return nil, fmt.Errorf("read the page %s: %w", name, err)
@@ -77,19 +84,21 @@ func New(c Config) (*Console, error) {
 }
 
 func (s *Console) routes() {
-	s.mux.HandleFunc("GET /{$}", s.page(s.overview))
-	s.mux.HandleFunc("GET "+Prefix+"failures", s.page(s.failures))
-	s.mux.HandleFunc("GET "+Prefix+"records", s.page(s.records))
-	s.mux.HandleFunc("GET "+Prefix+"records/{seq}", s.page(s.record))
-	s.mux.HandleFunc("GET "+Prefix+"rules", s.page(s.rules))
-	s.mux.HandleFunc("GET "+Prefix+"files", s.page(s.files))
-	s.mux.HandleFunc("GET "+Prefix+"audit", s.page(s.audit))
-	s.mux.HandleFunc("GET "+Prefix+"api/overview", s.apiOverview)
+	for path, page := range map[string]func(*http.Request) (view, error){
+		"/{$}": s.overview, Prefix + "failures": s.failures, Prefix + "records": s.records, Prefix + "records/{seq}": s.record, Prefix + "rules": s.rules,
+		Prefix + "files": s.files,
+	} {
+		s.mux.HandleFunc("GET "+path, as(access.Viewer, s.page(page)))
+	}
+	s.mux.HandleFunc("GET "+Prefix+"audit", as(access.Admin, s.page(s.audit)))
+	s.mux.HandleFunc("GET "+Prefix+"api/overview", as(access.Viewer, s.apiOverview))
+	for path, do := range map[string]func(context.Context, *http.Request) error{"replay": s.replay, "dismiss": s.dismiss, "pause": s.pause, "resume": s.resume} {
+		s.mux.HandleFunc("POST "+Prefix+path, as(access.Operator, s.act(do)))
+	}
 	s.mux.HandleFunc("GET "+Prefix+"style.css", s.style)
-	s.mux.HandleFunc("POST "+Prefix+"replay", s.act(s.replay))
-	s.mux.HandleFunc("POST "+Prefix+"dismiss", s.act(s.dismiss))
-	s.mux.HandleFunc("POST "+Prefix+"pause", s.act(s.pause))
-	s.mux.HandleFunc("POST "+Prefix+"resume", s.act(s.resume))
+	s.mux.HandleFunc("GET "+loginPath, s.page(s.loginPage))
+	s.mux.HandleFunc("POST "+loginPath, s.login)
+	s.mux.HandleFunc("POST "+Prefix+"logout", s.logout)
 }
 
 // ServeHTTP lets in who may, and answers.
@@ -99,56 +108,11 @@ func (s *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("Cache-Control", "no-store")
-	if !s.admit(w, r) {
+	r, in := s.admit(w, r)
+	if !in {
 		return
 	}
 	http.NewCrossOriginProtection().Handler(s.mux).ServeHTTP(w, r)
-}
-
-// admit checks who asks. Without a password only this machine is let in, and only under its own names, so that no web page elsewhere can lead a
-// browser here.
-func (s *Console) admit(w http.ResponseWriter, r *http.Request) bool {
-	if s.c.Password != "" {
-		user, password, ok := r.BasicAuth()
-		if ok && equal(user, s.c.Username) && equal(password, s.c.Password) {
-			return true
-		}
-		w.Header().Set("WWW-Authenticate", `Basic realm="Culvert", charset="UTF-8"`)
-		http.Error(w, "user name and password, please", http.StatusUnauthorized)
-		return false
-	}
-	if local(r.RemoteAddr) && local(r.Host) && r.Header.Get("X-Forwarded-For") == "" && r.Header.Get("Forwarded") == "" {
-		return true
-	}
-	http.Error(w, "the console is open to this machine only; set console_auth: in culvert.yaml to let others in with a password", http.StatusForbidden)
-	return false
-}
-
-func equal(a, b string) bool {
-	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
-	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
-}
-
-// local tells whether an address or host names this machine.
-func local(hostport string) bool {
-	host := hostport
-	if h, _, err := net.SplitHostPort(hostport); err == nil {
-		host = h
-	}
-	host = strings.Trim(host, "[]")
-	if host == "localhost" {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.IsLoopback()
-}
-
-// who names the visitor in the audit trail.
-func who(r *http.Request) string {
-	if user, _, ok := r.BasicAuth(); ok && user != "" {
-		return user + " (console)"
-	}
-	return "console"
 }
 
 // view is what every page gets.
@@ -157,27 +121,35 @@ type view struct {
 	Now                           time.Time
 	Refresh                       int // seconds; 0: never
 	Notice                        string
+	User                          *access.User // nil: nobody has logged in
+	Status                        int          // 0: 200
 	Data                          any
 }
 
 // errNotFound answers 404.
 var errNotFound = errors.New("there is no such record")
 
+// errRole answers 403.
+var errRole = errors.New("your role does not allow this; it needs the role operator")
+
 // page answers with a page, or with the error page.
 func (s *Console) page(make func(*http.Request) (view, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		v, err := make(r)
-		status := http.StatusOK
+		status := cmp.Or(v.Status, http.StatusOK)
 		if err != nil {
 			status = http.StatusInternalServerError
-			if errors.Is(err, errNotFound) {
+			switch {
+			case errors.Is(err, errNotFound):
 				status = http.StatusNotFound
-			} else {
+			case errors.Is(err, errRole):
+				status = http.StatusForbidden
+			default:
 				s.c.Log.Error("console page failed", "path", r.URL.Path, "error", err)
 			}
 			v = view{Title: "Not possible now", Page: "error", Data: err.Error()}
 		}
-		v.Project, v.Version, v.Now = s.c.Project, s.c.Version, s.c.Now()
+		v.Project, v.Version, v.Now, v.User = s.c.Project, s.c.Version, s.c.Now(), visitor(r)
 		v.Notice = notices[r.URL.Query().Get("did")]
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.WriteHeader(status)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/culvert/culvert/engine"
+	"github.com/culvert/culvert/engine/access"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/journal/open"
 	"github.com/culvert/culvert/rules/diag"
@@ -40,6 +41,13 @@ func fixture(t *testing.T, c Config) (*httptest.Server, journal.Journal) {
 		return []Rule{{Name: "anc", Description: "Registers", File: "rules/anc.yaml", Server: "national", Trigger: "webhook", Address: "/anc",
 			Findings: diag.List{{Code: "no-id", Severity: diag.Warning, Message: "the rule has no id", Place: diag.Place{File: "rules/anc.yaml"}}}}}
 	}
+	users := []access.User{{Name: "ada", Role: access.Admin, Password: "of-the-admin"}, {Name: "otto", Role: access.Operator, Password: "of-the-operator"},
+		{Name: "vera", Role: access.Viewer, Password: "of-the-viewer"}}
+	if c.Access == nil {
+		if c.Access, err = access.New(func() []access.User { return users }, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
 	s, err := New(c)
 	if err != nil {
 		t.Fatal(err)
@@ -60,6 +68,7 @@ func get(t *testing.T, url string, change func(*http.Request)) (int, string, htt
 	if err != nil {
 		t.Fatal(err)
 	}
+	req.SetBasicAuth("ada", "of-the-admin")
 	if change != nil {
 		change(req)
 	}
@@ -116,31 +125,99 @@ func TestPagesShowNoPersonalData(t *testing.T) {
 }
 
 func TestWhoIsLetIn(t *testing.T) {
-	open, _ := fixture(t, Config{})
-	locked, _ := fixture(t, Config{Username: "nurse", Password: "secret"})
+	srv, _ := fixture(t, Config{})
+	nobody := func(r *http.Request) { r.Header.Del("Authorization") }
+	user := func(name, password string) func(*http.Request) {
+		return func(r *http.Request) { r.SetBasicAuth(name, password) }
+	}
 	for name, c := range map[string]struct {
-		url    string
+		path   string
 		change func(*http.Request)
 		want   int
 	}{
-		"this machine":         {open.URL, nil, http.StatusOK},
-		"another host's name":  {open.URL, func(r *http.Request) { r.Host = "evil.example.org" }, http.StatusForbidden},
-		"through a proxy":      {open.URL, func(r *http.Request) { r.Header.Set("X-Forwarded-For", "10.0.0.1") }, http.StatusForbidden},
-		"no password":          {locked.URL, nil, http.StatusUnauthorized},
-		"wrong password":       {locked.URL, func(r *http.Request) { r.SetBasicAuth("nurse", "x") }, http.StatusUnauthorized},
-		"password":             {locked.URL, func(r *http.Request) { r.SetBasicAuth("nurse", "secret") }, http.StatusOK},
-		"password from a host": {locked.URL, func(r *http.Request) { r.SetBasicAuth("nurse", "secret"); r.Host = "culvert.example.org" }, http.StatusOK},
+		"nobody, from this machine":       {"/", nobody, http.StatusSeeOther},
+		"nobody, by nginx without header": {"/console/records", func(r *http.Request) { nobody(r); r.Host = "127.0.0.1" }, http.StatusSeeOther},
+		"nobody, for a program":           {"/console/api/overview", nobody, http.StatusUnauthorized},
+		"nobody, to log in":               {"/console/login", nobody, http.StatusOK},
+		"a cookie that was made up":       {"/", func(r *http.Request) { nobody(r); r.Header.Set("Cookie", "culvert_session=x") }, http.StatusSeeOther},
+		"wrong password":                  {"/", user("ada", "x"), http.StatusUnauthorized},
+		"no such user":                    {"/", user("eve", "of-the-admin"), http.StatusUnauthorized},
+		"viewer":                          {"/console/records/1", user("vera", "of-the-viewer"), http.StatusOK},
+		"viewer, content":                 {"/console/records/1?content", user("vera", "of-the-viewer"), http.StatusForbidden},
+		"viewer, audit":                   {"/console/audit", user("vera", "of-the-viewer"), http.StatusForbidden},
+		"operator, content":               {"/console/records/1?content", user("otto", "of-the-operator"), http.StatusOK},
+		"operator, audit":                 {"/console/audit", user("otto", "of-the-operator"), http.StatusForbidden},
+		"admin, audit":                    {"/console/audit", user("ada", "of-the-admin"), http.StatusOK},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if status, _, _ := get(t, c.url+"/", c.change); status != c.want {
+			status, text, _ := get(t, srv.URL+c.path, c.change)
+			if status != c.want {
 				t.Errorf("answer %d, want %d", status, c.want)
 			}
+			if c.want != http.StatusOK && strings.Contains(text, "Fatou") {
+				t.Error("the answer tells what a record says")
+			}
 		})
+	}
+	for _, path := range []string{"replay", "dismiss", "pause", "resume"} {
+		status, _ := post(t, srv.URL+"/console/"+path, url.Values{"rule": {"anc"}, "why": {"x"}}, "same-origin", user("vera", "of-the-viewer"))
+		if status != http.StatusForbidden {
+			t.Errorf("a viewer's %s: %d", path, status)
+		}
+	}
+}
+
+// TestSession logs in by the form, goes where one wanted to go, and out again.
+func TestSession(t *testing.T) {
+	srv, _ := fixture(t, Config{})
+	nobody := func(r *http.Request) { r.Header.Del("Authorization") }
+	login := func(password, next string) *http.Response {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, srv.URL+"/console/login", strings.NewReader(url.Values{"user": {"otto"}, "password": {password}, "next": {next}}.Encode()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		req.Header.Set("Sec-Fetch-Site", "same-origin")
+		client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+		resp, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := resp.Body.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return resp
+	}
+	if resp := login("wrong", "/"); resp.StatusCode != http.StatusUnauthorized || len(resp.Cookies()) > 0 {
+		t.Errorf("a wrong password: %d, %v", resp.StatusCode, resp.Cookies())
+	}
+	for next, want := range map[string]string{"/console/records?state=failed": "/console/records?state=failed", "//evil.example.org": "/", "https://evil.example.org/": "/", "/\\evil": "/", "": "/"} {
+		if resp := login("of-the-operator", next); resp.StatusCode != http.StatusSeeOther || resp.Header.Get("Location") != want {
+			t.Errorf("next %q leads to %q: %d", next, resp.Header.Get("Location"), resp.StatusCode)
+		}
+	}
+	cookie := login("of-the-operator", "/").Cookies()[0]
+	if !cookie.HttpOnly || cookie.SameSite != http.SameSiteStrictMode {
+		t.Errorf("the cookie is %+v", cookie)
+	}
+	with := func(r *http.Request) { nobody(r); r.AddCookie(cookie) }
+	if status, text, _ := get(t, srv.URL+"/console/records", with); status != http.StatusOK || !strings.Contains(text, "Log out otto") {
+		t.Errorf("with the session: %d", status)
+	}
+	if status, _ := post(t, srv.URL+"/console/pause", url.Values{"rule": {"anc"}}, "cross-site", with); status != http.StatusForbidden {
+		t.Errorf("another site's form with the session: %d", status)
+	}
+	if status, _ := post(t, srv.URL+"/console/logout", url.Values{}, "same-origin", with); status != http.StatusSeeOther {
+		t.Errorf("log out: %d", status)
+	}
+	if status, _, _ := get(t, srv.URL+"/console/records", with); status != http.StatusSeeOther {
+		t.Errorf("after logging out: %d", status)
 	}
 }
 
 // post sends a form as a browser does.
-func post(t *testing.T, address string, form url.Values, site string) (int, string) {
+func post(t *testing.T, address string, form url.Values, site string, change ...func(*http.Request)) (int, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, address, strings.NewReader(form.Encode()))
 	if err != nil {
@@ -148,6 +225,10 @@ func post(t *testing.T, address string, form url.Values, site string) (int, stri
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Sec-Fetch-Site", site)
+	req.SetBasicAuth("otto", "of-the-operator")
+	for _, c := range change {
+		c(req)
+	}
 	status, text, _ := do(t, req)
 	return status, text
 }
@@ -188,7 +269,7 @@ func TestActions(t *testing.T) {
 		t.Errorf("pause: %d", status)
 	}
 	c, err := engine.ReadControls(ctx, j)
-	if err != nil || c.Rules["anc"] == nil || c.Rules["anc"].Who != "console" {
+	if err != nil || c.Rules["anc"] == nil || c.Rules["anc"].Who != "otto (console)" {
 		t.Errorf("controls = %+v, %v", c, err)
 	}
 	if status, _ := post(t, srv.URL+"/console/resume", url.Values{"rule": {"anc"}}, "same-origin"); status != http.StatusSeeOther {
@@ -205,7 +286,12 @@ func TestInABrowser(t *testing.T) {
 		}
 		t.Skip("CULVERT_TEST_CHROMIUM names no browser")
 	}
-	srv, _ := fixture(t, Config{})
+	real, _ := fixture(t, Config{})
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { // the browser of somebody who has logged in
+		r.SetBasicAuth("ada", "of-the-admin")
+		real.Config.Handler.ServeHTTP(w, r)
+	}))
+	t.Cleanup(srv.Close)
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	shot := filepath.Join(t.TempDir(), "overview.png")

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/engine/access"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/overview"
 )
@@ -73,6 +74,9 @@ func (s *Console) record(r *http.Request) (view, error) {
 		return view{}, errNotFound
 	}
 	content := r.URL.Query().Has("content")
+	if content && visitor(r).Role < access.Operator {
+		return view{}, errRole
+	}
 	list, err := s.c.Journal.Select(r.Context(), journal.Filter{Seq: seq, Limit: 1, WithBody: content})
 	if err != nil {
 		return view{}, err
@@ -184,6 +188,7 @@ func (s *Console) functions() template.FuncMap {
 			return words(s.c.Now().Sub(t)) + " ago"
 		},
 		"length": words,
+		"admin":  func(u *access.User) bool { return u.Role >= access.Admin },
 		"states": func() []journal.State {
 			return []journal.State{journal.Pending, journal.Held, journal.Delivered, journal.Skipped, journal.Failed, journal.Dismissed}
 		},

@@ -20,6 +20,7 @@ import (
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/actions/dhis2/sandbox"
+	"github.com/culvert/culvert/engine/access"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/overview"
 	"github.com/culvert/culvert/engine/project"
@@ -70,7 +71,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		return errors.Join(err, d.stop(cancel))
 	}
 	if o.Stay {
-		fmt.Fprintf(o.Out, "\nstill running: DHIS2 look-alike %s (admin/district), console %s; Ctrl-C ends it\n", d.dhis2, d.culvert)
+		fmt.Fprintf(o.Out, "\nstill running: DHIS2 look-alike %s (admin/district), console %s (admin/%s); Ctrl-C ends it\n", d.dhis2, d.culvert, d.password)
 		<-ctx.Done()
 	}
 	return d.stop(cancel)
@@ -78,13 +79,14 @@ func Run(ctx context.Context, o Options) (err error) {
 
 type demo struct {
 	Options
-	began   time.Time
-	sandbox *sandbox.Server
-	server  *http.Server
-	dhis2   string // URL of the sandbox
-	culvert string // URL of our own web server
-	service *service.Service
-	stopped chan error
+	password string // of the console's admin
+	began    time.Time
+	sandbox  *sandbox.Server
+	server   *http.Server
+	dhis2    string // URL of the sandbox
+	culvert  string // URL of our own web server
+	service  *service.Service
+	stopped  chan error
 }
 
 func (d *demo) say(format string, args ...any) {
@@ -172,6 +174,10 @@ func (d *demo) validate(ctx context.Context) error {
 
 // start runs the project beside us.
 func (d *demo) start(ctx context.Context) error {
+	var err error
+	if d.password, err = access.Set(filepath.Join(d.Dir, "state", project.UsersFile), "admin", access.Admin, ""); err != nil {
+		return err
+	}
 	ready := make(chan string, 1)
 	s, err := service.Open(ctx, service.Options{Dir: d.Dir, Loader: d.Loader, Log: d.Log, Version: d.Version, Ready: func(addr string) { ready <- addr }})
 	if err != nil {
@@ -188,7 +194,7 @@ func (d *demo) start(ctx context.Context) error {
 	case <-time.After(startLimit):
 		return errors.New("the run did not begin within 20 seconds")
 	}
-	d.say("running, with the console at %s", d.culvert)
+	d.say("running, with the console at %s (user admin, password %s)", d.culvert, d.password)
 	return nil
 }
 

@@ -25,10 +25,12 @@ type Config struct {
 	StateDir    string         // where taken files and the sandbox's and journal's files lie, relative to the project
 	Encryption  *Text          // key for payloads at rest, or nil
 	Connections []Connection   // named databases and CommCare projects that triggers use
-	Console     *Auth          // who may use the web console; nil: only this machine
-	Missing     []string       // words of all sources for "no answer"
-	Proxies     []netip.Prefix // whose X-Forwarded-For is believed
-	MaxBacklog  int            // accepted records that may wait before intake answers busy; 0: no limit
+	Console     *Auth          // one admin of the web console, by name and password; nil: none beside ConsoleUsers and those of UsersFile
+	// ConsoleUsers are further users of the console; their passwords are secrets of the environment or of files.
+	ConsoleUsers []ConsoleUser
+	Missing      []string       // words of all sources for "no answer"
+	Proxies      []netip.Prefix // whose X-Forwarded-For is believed
+	MaxBacklog   int            // accepted records that may wait before intake answers busy; 0: no limit
 }
 
 // Server is one DHIS2 instance.
@@ -80,6 +82,16 @@ type Auth struct {
 	None               bool // open on purpose
 	Place              diag.Place
 }
+
+// ConsoleUser is somebody who may log in to the console.
+type ConsoleUser struct {
+	Name     string
+	Password Text
+	Role     string // viewer, operator or admin
+}
+
+// UsersFile is where `culvert user` keeps those who may log in to the console, in the project's state.
+const UsersFile = "console-users.json"
 
 // Connection is a named outside system: a database or a CommCare project.
 type Connection struct {

@@ -36,6 +36,9 @@ func (p *Project) CheckOwnEnvironment() {
 	if c.Console != nil {
 		own = append(own, c.Console.texts()...)
 	}
+	for _, u := range c.ConsoleUsers {
+		own = append(own, u.Password)
+	}
 	start := diag.Position{Line: 1, Column: 1}
 	place := diag.Place{File: ConfigFile, Range: diag.Range{Start: start, End: start}}
 	for _, t := range own {

@@ -64,7 +64,15 @@ func (p *parser) config(c *Config, root *yamlnode.Node) {
 		case "webhook_auth":
 			c.WebhookAuth = p.auth("webhook_auth", v)
 		case "console_auth":
-			c.Console = p.auth("console_auth", v)
+			if c.Console = p.auth("console_auth", v); !c.Console.Username.IsSet() && !p.findings.HasErrors() {
+				p.report(v, "bad-auth", "people log in to the console with a name and a password", "console_auth: {basic: {username: admin, password: ${CONSOLE_PASSWORD}}}, or console_users:, or `culvert user add`")
+			}
+		case "console_users":
+			for _, u := range v.Pairs() {
+				c.ConsoleUsers = append(c.ConsoleUsers, ConsoleUser{
+					Name: u.Key.Value, Password: p.secret("console_users."+u.Key.Value+".password", u.Value.Get("password")), Role: u.Value.Get("role").Value,
+				})
+			}
 		case "sync":
 			c.SyncEvery = p.duration(v.Get("every"))
 		case "retention":

@@ -116,6 +116,9 @@ func (c *Config) texts() []Text {
 			out = append(out, a.texts()...)
 		}
 	}
+	for _, u := range c.ConsoleUsers {
+		out = append(out, u.Password)
+	}
 	for i := range c.Servers {
 		out = append(out, c.Servers[i].texts()...)
 	}

@@ -3,17 +3,19 @@ package service
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/culvert/culvert/engine/access"
 	"github.com/culvert/culvert/engine/console"
 	"github.com/culvert/culvert/engine/project"
+	"github.com/culvert/culvert/sources/webhook"
 )
 
 func (s *Service) listen(c *project.Config) error {
@@ -111,21 +113,48 @@ func (s *Service) ready(w http.ResponseWriter, _ *http.Request) {
 
 // console makes the web console of the run.
 func (s *Service) console() (*console.Console, error) {
-	p := s.current.Load()
-	c := console.Config{Journal: s.journal, Rules: s.consoleRules, Log: s.o.Log, Version: s.o.Version, Project: p.Config.Project}
-	if a := p.Config.Console; a != nil && !a.None {
-		var err error
-		if c.Username, err = a.Username.Resolve(); err != nil {
-			return nil, err
+	guard, err := access.New(s.consoleUsers, s.o.Log, nil)
+	if err != nil {
+		return nil, err
+	}
+	if !guard.Anybody() {
+		s.o.Log.Warn("nobody may log in to the console yet: run `culvert user add NAME` in the project's folder, or set console_users in " + project.ConfigFile)
+	}
+	return console.New(console.Config{
+		Journal: s.journal, Rules: s.consoleRules, Log: s.o.Log, Version: s.o.Version, Project: s.current.Load().Config.Project, Access: guard,
+		From: func(r *http.Request) string { return webhook.Caller(r, s.current.Load().Config.Proxies).String() },
+	})
+}
+
+// consoleUsers lists who may log in to the console now: those of culvert.yaml, then those whom `culvert user` has added. One whose secret is missing cannot.
+func (s *Service) consoleUsers() []access.User {
+	c := s.current.Load().Config
+	var users []access.User
+	add := func(name string, password project.Text, role access.Role) {
+		v, err := password.Resolve()
+		if err != nil || v == "" || name == "" {
+			s.o.Log.Warn("a user of the console cannot log in: the password is missing", "user", name, "error", err)
+			return
 		}
-		if c.Password, err = a.Password.Resolve(); err != nil {
-			return nil, err
+		users = append(users, access.User{Name: name, Role: role, Password: v})
+	}
+	if a := c.Console; a != nil {
+		name, err := a.Username.Resolve()
+		if err != nil {
+			s.o.Log.Warn("the user of console_auth cannot log in", "error", err)
 		}
-		if c.Password == "" {
-			return nil, errors.New("console_auth in culvert.yaml needs basic: {username, password}, and the password may not be empty")
+		add(name, a.Password, access.Admin)
+	}
+	for _, u := range c.ConsoleUsers {
+		if role, err := access.ParseRole(u.Role); err == nil { // the schema lets no other through
+			add(u.Name, u.Password, role)
 		}
 	}
-	return console.New(c)
+	kept, err := access.Read(filepath.Join(s.o.Dir, c.StateDir, project.UsersFile))
+	if err != nil {
+		s.o.Log.Error("the users of the console cannot be read", "error", err)
+	}
+	return append(users, kept...)
 }
 
 // consoleRules lists the rules as they run now.

@@ -169,8 +169,8 @@ func same(a, b string) bool {
 	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
 }
 
-// caller gives the address that a request comes from: of the last hop that is not one of our own proxies.
-func caller(r *http.Request, proxies []netip.Prefix) netip.Addr {
+// Caller gives the address that a request comes from: of the last hop that is not one of our own proxies.
+func Caller(r *http.Request, proxies []netip.Prefix) netip.Addr {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		host = r.RemoteAddr

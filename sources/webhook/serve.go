@@ -32,7 +32,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer(w, &refusal{http.StatusNotFound, "no rule takes records at this path", "check the path against webhook: path in the rule"})
 		return
 	}
-	from := caller(r, *h.proxies.Load())
+	from := Caller(r, *h.proxies.Load())
 	routes := e.inNetwork(from)
 	if len(routes) == 0 {
 		h.refused(w, e, &refusal{http.StatusForbidden, "this address may not send to this path", "add its network to networks in the rule, if it should"})

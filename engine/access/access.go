@@ -1,0 +1,158 @@
+// Package access says who may use the console and what each may do: users with roles, log-in with a throttle, sessions. It knows neither pages nor the
+// journal.
+package access
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+)
+
+// Role is what a user may do; each may also do what those before it may.
+type Role int
+
+// Roles. A viewer sees counts, causes and rules, but nothing that a record says; an operator looks into records and acts on them; an admin also sees who
+// did what.
+const (
+	Viewer Role = iota + 1
+	Operator
+	Admin
+)
+
+var roleNames = map[Role]string{Viewer: "viewer", Operator: "operator", Admin: "admin"}
+
+// String is the role's name in culvert.yaml.
+func (r Role) String() string { return roleNames[r] }
+
+// ParseRole reads a role by its name.
+func ParseRole(name string) (Role, error) {
+	for r, n := range roleNames {
+		if n == name {
+			return r, nil
+		}
+	}
+	return 0, fmt.Errorf("%q is not a role: use viewer, operator or admin", name)
+}
+
+// User is somebody who may log in, by a password or by the bcrypt hash of one.
+type User struct {
+	Name     string
+	Role     Role
+	Password string
+	Hash     []byte
+}
+
+// Guard checks passwords and keeps sessions. Make it with New.
+type Guard struct {
+	users func() []User
+	log   *slog.Logger
+	now   func() time.Time
+
+	mu       sync.Mutex
+	sessions map[[sha256.Size]byte]*session
+	failures map[string]*failures
+	checked  map[[sha256.Size]byte]time.Time // passwords that a hash was found to fit lately: bcrypt takes long on purpose
+	decoy    []byte
+}
+
+// New makes a guard of users, who are asked for each time: they may change while it serves.
+func New(users func() []User, log *slog.Logger, now func() time.Time) (*Guard, error) {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	if now == nil {
+		now = time.Now
+	}
+	decoy, err := bcrypt.GenerateFromPassword([]byte("nobody"), bcrypt.DefaultCost)
+	if err != nil {
+		return nil, fmt.Errorf("make a hash: %w", err)
+	}
+	return &Guard{
+		users: users, log: log, now: now, decoy: decoy, sessions: map[[sha256.Size]byte]*session{}, failures: map[string]*failures{}, checked: map[[sha256.Size]byte]time.Time{},
+	}, nil
+}
+
+// Anybody tells whether there is a user at all.
+func (g *Guard) Anybody() bool { return len(g.users()) > 0 }
+
+// ErrThrottled says that there were too many failed log-ins and when the next one is looked at.
+type ErrThrottled struct{ After time.Duration }
+
+// Error says how long to wait.
+func (e *ErrThrottled) Error() string {
+	return fmt.Sprintf("too many failed log-ins: try again in %s", e.After.Round(time.Second))
+}
+
+// Check gives the user whom a name and password belong to, nil when they belong to nobody. from is the caller's address; it and the name are throttled after
+// a few failures, and each failure is logged, without the name where there is no such user: it may be a password typed into the wrong field.
+func (g *Guard) Check(name, password, from string) (*User, error) {
+	if wait := g.wait(name, from); wait > 0 {
+		return nil, &ErrThrottled{wait}
+	}
+	user := g.named(name)
+	if g.fits(user, password) {
+		g.succeeded(name, from)
+		return user, nil
+	}
+	known := ""
+	if user != nil {
+		known = user.Name
+	}
+	g.failed(name, from)
+	g.log.Warn("a log-in to the console failed", "user", known, "from", from)
+	return nil, nil
+}
+
+func (g *Guard) named(name string) *User {
+	for _, u := range g.users() {
+		if u.Name == name {
+			return &u
+		}
+	}
+	return nil
+}
+
+// fits compares a password. It takes as long for a user who does not exist as for one who does.
+func (g *Guard) fits(user *User, password string) bool {
+	switch {
+	case user == nil:
+		_ = bcrypt.CompareHashAndPassword(g.decoy, []byte(password))
+		return false
+	case len(user.Hash) > 0:
+		return g.fitsHash(user, password)
+	case user.Password == "":
+		return false
+	}
+	x, y := sha256.Sum256([]byte(user.Password)), sha256.Sum256([]byte(password))
+	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
+}
+
+// hashLife is how long a password that fits a hash is believed without hashing it again.
+const hashLife = 5 * time.Minute
+
+func (g *Guard) fitsHash(user *User, password string) bool {
+	key := sha256.Sum256([]byte(user.Name + "\x00" + string(user.Hash) + "\x00" + password))
+	g.mu.Lock()
+	until := g.checked[key]
+	g.mu.Unlock()
+	if g.now().Before(until) {
+		return true
+	}
+	if bcrypt.CompareHashAndPassword(user.Hash, []byte(password)) != nil {
+		return false
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for k, t := range g.checked {
+		if !g.now().Before(t) {
+			delete(g.checked, k)
+		}
+	}
+	g.checked[key] = g.now().Add(hashLife)
+	return true
+}

@@ -1,0 +1,163 @@
+package access
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+type clock struct{ at time.Time }
+
+func (c *clock) now() time.Time { return c.at }
+
+func guard(t *testing.T, users []User) (*Guard, *clock, *bytes.Buffer) {
+	t.Helper()
+	c := &clock{time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)}
+	var log bytes.Buffer
+	g, err := New(func() []User { return users }, slog.New(slog.NewTextHandler(&log, nil)), c.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g, c, &log
+}
+
+func TestUsersInAFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state", "users.json")
+	if users, err := Read(path); err != nil || len(users) > 0 {
+		t.Fatalf("without a file: %v, %v", users, err)
+	}
+	made, err := Set(path, "aminata", Operator, "")
+	if err != nil || len(made) < 20 {
+		t.Fatalf("made the password %q: %v", made, err)
+	}
+	again, err := Set(path, "aminata", Viewer, "")
+	if err != nil || again == made {
+		t.Fatalf("made the password %q: %v", again, err)
+	}
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the file is %v: %v", info.Mode(), err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil || strings.Contains(string(text), again) {
+		t.Errorf("the file tells the password: %v", err)
+	}
+	users, err := Read(path)
+	if err != nil || len(users) != 1 || users[0].Role != Viewer {
+		t.Fatalf("users: %+v, %v", users, err)
+	}
+	g, _, _ := guard(t, users)
+	for password, want := range map[string]bool{again: true, made: false, "": false} {
+		if u, err := g.Check("aminata", password, "192.0.2.1"); err != nil || (u != nil) != want {
+			t.Errorf("let in %v, want %v: %v", u != nil, want, err)
+		}
+	}
+	if u, _ := g.Check("aminata", again, "192.0.2.1"); u == nil {
+		t.Error("not let in the second time")
+	}
+	if there, err := Remove(path, "aminata"); err != nil || !there {
+		t.Errorf("remove: %v, %v", there, err)
+	}
+	if there, err := Remove(path, "aminata"); err != nil || there {
+		t.Errorf("remove again: %v, %v", there, err)
+	}
+	for _, bad := range []string{"", "a b", "../x", strings.Repeat("a", 65), "a\x1b[2J"} {
+		if _, err := Set(path, bad, Viewer, ""); err == nil {
+			t.Errorf("%q is a name", bad)
+		}
+	}
+	if _, err := Set(path, "short", Viewer, "123456789"); err == nil {
+		t.Error("a short password was taken")
+	}
+	if err := os.WriteFile(path, []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Read(path); err == nil || !strings.Contains(err.Error(), "culvert user add") {
+		t.Errorf("a broken file: %v", err)
+	}
+}
+
+func TestThrottle(t *testing.T) {
+	g, c, log := guard(t, []User{{Name: "ada", Role: Admin, Password: "of-the-admin"}, {Name: "otto", Role: Viewer, Password: "of-the-operator"}})
+	for n := range freeFailures {
+		if _, err := g.Check("ada", "wrong", "192.0.2.1"); err != nil {
+			t.Fatalf("failure %d: %v", n, err)
+		}
+	}
+	var wait *ErrThrottled
+	if _, err := g.Check("ada", "of-the-admin", "192.0.2.9"); !errors.As(err, &wait) || wait.After != firstWait {
+		t.Errorf("the right password from elsewhere is looked at: %v", err)
+	}
+	if _, err := g.Check("otto", "of-the-operator", "192.0.2.1"); !errors.As(err, &wait) {
+		t.Errorf("another name from the same address is looked at: %v", err)
+	}
+	if u, err := g.Check("otto", "of-the-operator", "192.0.2.2"); err != nil || u == nil {
+		t.Errorf("somebody else is stopped by it: %v", err)
+	}
+	for range 40 { // it never ends for ever
+		c.at = c.at.Add(longestWait)
+		if _, err := g.Check("ada", "wrong", "192.0.2.1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.at = c.at.Add(longestWait)
+	if u, err := g.Check("ada", "of-the-admin", "192.0.2.1"); err != nil || u == nil {
+		t.Errorf("the right password after the wait: %v", err)
+	}
+	if !strings.Contains(log.String(), "user=ada") || strings.Contains(log.String(), "wrong") {
+		t.Errorf("log: %s", log)
+	}
+	log.Reset()
+	if u, err := g.Check("hunter2", "x", "192.0.2.3"); u != nil || err != nil || strings.Contains(log.String(), "hunter2") || !strings.Contains(log.String(), "192.0.2.3") {
+		t.Errorf("what may be a password is in the log: %s", log)
+	}
+}
+
+func TestSessionsEnd(t *testing.T) {
+	users := []User{{Name: "ada", Role: Admin, Password: "of-the-admin"}}
+	g, c, _ := guard(t, nil)
+	g.users = func() []User { return users }
+	begin := func() *http.Request {
+		w := httptest.NewRecorder()
+		g.Begin(w, &users[0], true)
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.AddCookie(w.Result().Cookies()[0])
+		return r
+	}
+	r := begin()
+	for range 5 {
+		c.at = c.at.Add(idle)
+		if u := g.Current(r); u == nil || u.Role != Admin {
+			t.Fatal("a session in use has ended")
+		}
+	}
+	c.at = c.at.Add(idle + 1)
+	if g.Current(r) != nil {
+		t.Error("an idle session goes on")
+	}
+	r = begin()
+	for at := c.at; c.at.Sub(at) <= longest; c.at = c.at.Add(time.Hour) {
+		if g.Current(r) == nil {
+			t.Fatal("a session in use has ended")
+		}
+	}
+	if g.Current(r) != nil {
+		t.Error("a session goes on for ever")
+	}
+	r = begin()
+	users[0].Role = Viewer
+	if u := g.Current(r); u == nil || u.Role != Viewer {
+		t.Error("a change of role is not taken up")
+	}
+	users = nil
+	if g.Current(r) != nil {
+		t.Error("a user who was removed is still in")
+	}
+}

@@ -1,0 +1,124 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"math"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/culvert/culvert/engine/access"
+)
+
+// loginPath is the page on which people log in.
+const loginPath = Prefix + "login"
+
+type visitorKey struct{}
+
+// visitor gives the user who asks; only requests that were let in have one.
+func visitor(r *http.Request) *access.User {
+	u, _ := r.Context().Value(visitorKey{}).(*access.User)
+	return u
+}
+
+// who names the visitor in the audit trail.
+func who(r *http.Request) string {
+	if u := visitor(r); u != nil {
+		return u.Name + " (console)"
+	}
+	return "console"
+}
+
+// admit finds out who asks: by a session, or by a name and password with each request, as programs send them. It answers whom it does not let in.
+func (s *Console) admit(w http.ResponseWriter, r *http.Request) (*http.Request, bool) {
+	user := s.c.Access.Current(r)
+	if name, password, ok := r.BasicAuth(); user == nil && ok {
+		found, err := s.c.Access.Check(name, password, s.c.From(r))
+		var wait *access.ErrThrottled
+		if errors.As(err, &wait) {
+			tooMany(w, wait)
+			return nil, false
+		}
+		user = found
+	}
+	switch {
+	case user != nil:
+		return r.WithContext(context.WithValue(r.Context(), visitorKey{}, user)), true
+	case r.URL.Path == loginPath || r.URL.Path == Prefix+"style.css":
+		return r, true
+	case r.Header.Get("Authorization") != "" || strings.HasPrefix(r.URL.Path, Prefix+"api/") || r.Method != http.MethodGet:
+		w.Header().Set("WWW-Authenticate", `Basic realm="Culvert", charset="UTF-8"`)
+		http.Error(w, "log in first: with the name and password of a user of the console", http.StatusUnauthorized)
+	default:
+		http.Redirect(w, r, loginPath+"?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
+	}
+	return nil, false
+}
+
+func tooMany(w http.ResponseWriter, wait *access.ErrThrottled) {
+	w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.After.Seconds()))))
+	http.Error(w, wait.Error(), http.StatusTooManyRequests)
+}
+
+// as lets a request on when its visitor has a role.
+func as(role access.Role, do http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if u := visitor(r); u == nil || u.Role < role {
+			http.Error(w, "your role does not allow this; it needs the role "+role.String(), http.StatusForbidden)
+			return
+		}
+		do(w, r)
+	}
+}
+
+// loginView is what the log-in page shows.
+type loginView struct {
+	Next, Failed string
+	Nobody       bool
+}
+
+func (s *Console) loginPage(r *http.Request) (view, error) {
+	return view{Title: "Log in", Page: "login", Data: loginView{Next: local(r.URL.Query().Get("next")), Nobody: !s.c.Access.Anybody()}}, nil
+}
+
+// login checks a name and password and begins a session.
+func (s *Console) login(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := r.ParseForm(); err != nil {
+		http.Error(w, "the form could not be read", http.StatusBadRequest)
+		return
+	}
+	next := local(r.PostFormValue("next"))
+	user, err := s.c.Access.Check(r.PostFormValue("user"), r.PostFormValue("password"), s.c.From(r))
+	failed := "This name and password do not belong together."
+	var wait *access.ErrThrottled
+	if errors.As(err, &wait) {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.After.Seconds()))))
+		failed = wait.Error() + "."
+	}
+	if user == nil {
+		s.page(func(*http.Request) (view, error) {
+			return view{Title: "Log in", Page: "login", Status: http.StatusUnauthorized, Data: loginView{Next: next, Failed: failed, Nobody: !s.c.Access.Anybody()}}, nil
+		})(w, r)
+		return
+	}
+	s.c.Access.Begin(w, user, r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https")
+	s.c.Log.Info("logged in to the console", "user", user.Name, "role", user.Role.String(), "from", s.c.From(r))
+	http.Redirect(w, r, next, http.StatusSeeOther)
+}
+
+func (s *Console) logout(w http.ResponseWriter, r *http.Request) {
+	s.c.Access.End(w, r)
+	http.Redirect(w, r, loginPath, http.StatusSeeOther)
+}
+
+// local gives a page of this console to go on to, and the first one for all else: a link must not lead people elsewhere by way of us.
+func local(next string) string {
+	u, err := url.Parse(next)
+	if err != nil || u.Host != "" || u.Scheme != "" || strings.ContainsAny(next, "\\\r\n") || next != "/" && !strings.HasPrefix(next, Prefix) || strings.HasPrefix(next, loginPath) {
+		return "/"
+	}
+	return next
+}
