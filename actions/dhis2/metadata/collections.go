@@ -27,6 +27,9 @@ const (
 	CategoryOptions         = "categoryOptions"
 	RelationshipTypes       = "relationshipTypes"
 	ProgramRules            = "programRules"
+	ProgramRuleVariables    = "programRuleVariables"
+	Constants               = "constants"
+	OrgUnitGroups           = "organisationUnitGroups"
 )
 
 // formerNames is the file of Snapshot.Former; the server knows no such collection.
@@ -69,6 +72,7 @@ type set[T any] struct {
 	of     func(*Snapshot) *[]T
 	id     func(*T) string
 	parse  func(line string, into *T) bool // quick reading of the usual case; nil or false: encoding/json does it
+	parts  func(*T) (whole *T, list []any) // its last property, a list, is written with a line for each entry
 	tidy   func(*T)                        // orders and shortens what a server answers in any order and length
 }
 
@@ -131,9 +135,17 @@ func collections() []collection {
 		set[Program]{name: Programs, page: 20, of: func(s *Snapshot) *[]Program { return &s.Programs }, fields: programFields,
 			id: func(x *Program) string { return x.ID }, tidy: (*Program).tidy},
 		set[ProgramRule]{name: ProgramRules, page: 500,
-			fields: "id,name,program[id],condition,programRuleActions[id,programRuleActionType,content,dataElement[id]]",
-			of:     func(s *Snapshot) *[]ProgramRule { return &s.ProgramRules },
-			id:     func(x *ProgramRule) string { return x.ID }, tidy: (*ProgramRule).tidy},
+			fields: "id,name,program[id],programStage[id],priority,condition," +
+				"programRuleActions[id,programRuleActionType,content,data,priority,dataElement[id],trackedEntityAttribute[id],programStage[id]]",
+			of: func(s *Snapshot) *[]ProgramRule { return &s.ProgramRules },
+			id: func(x *ProgramRule) string { return x.ID }, tidy: (*ProgramRule).tidy},
+		set[ProgramRuleVariable]{name: ProgramRuleVariables, page: 1000,
+			fields: "id,name,program[id],programRuleVariableSourceType,dataElement[id],trackedEntityAttribute[id],programStage[id],valueType,useCodeForOptionSet",
+			of:     func(s *Snapshot) *[]ProgramRuleVariable { return &s.ProgramRuleVariables },
+			id:     func(x *ProgramRuleVariable) string { return x.ID }},
+		set[Constant]{name: Constants, page: 1000, fields: "id,code,name,value",
+			of: func(s *Snapshot) *[]Constant { return &s.Constants },
+			id: func(x *Constant) string { return x.ID }},
 		set[RelationshipType]{name: RelationshipTypes, page: 200,
 			fields: "id,code,name,bidirectional,fromConstraint[relationshipEntity,trackedEntityType[id],program[id],programStage[id]]," +
 				"toConstraint[relationshipEntity,trackedEntityType[id],program[id],programStage[id]]",
@@ -159,7 +171,7 @@ func collections() []collection {
 			id:     func(x *DataElement) string { return x.ID }},
 		set[OptionSet]{name: OptionSets, page: 50, fields: "id,code,name,valueType,options[id,code,name,sortOrder]",
 			of: func(s *Snapshot) *[]OptionSet { return &s.OptionSets },
-			id: func(x *OptionSet) string { return x.ID }, tidy: (*OptionSet).tidy},
+			id: func(x *OptionSet) string { return x.ID }, tidy: (*OptionSet).tidy, parts: (*OptionSet).parts},
 		set[CategoryCombo]{name: CategoryCombos, page: 500, fields: "id,code,name,dataDimensionType,isDefault,categories[id]",
 			of: func(s *Snapshot) *[]CategoryCombo { return &s.CategoryCombos },
 			id: func(x *CategoryCombo) string { return x.ID }},
@@ -179,6 +191,9 @@ func collections() []collection {
 			fields: "id,code,name,shortName,level,path,parent[id],openingDate,closedDate,attributeValues[attribute[id],value]",
 			of:     func(s *Snapshot) *[]OrgUnit { return &s.OrgUnits },
 			id:     func(x *OrgUnit) string { return x.ID }, parse: parseOrgUnit, tidy: (*OrgUnit).tidy},
+		set[OrgUnitGroup]{name: OrgUnitGroups, // read by readUnitGroups
+			of: func(s *Snapshot) *[]OrgUnitGroup { return &s.OrgUnitGroups },
+			id: func(x *OrgUnitGroup) string { return x.ID }, tidy: (*OrgUnitGroup).tidy},
 		set[FormerNames]{name: formerNames,
 			of: func(s *Snapshot) *[]FormerNames { return &s.Former },
 			id: func(x *FormerNames) string { return x.ID }},
@@ -190,7 +205,7 @@ const programFields = "id,code,name,programType,trackedEntityType[id],onlyEnroll
 	"categoryCombo[id],access[data]," +
 	"programTrackedEntityAttributes[mandatory,allowFutureDate,searchable,trackedEntityAttribute[id]]," +
 	"programStages[id,code,name,repeatable,validationStrategy,sortOrder,enableUserAssignment,featureType,access[data]," +
-	"programStageDataElements[compulsory,allowFutureDate,dataElement[id]]]"
+	"programStageDataElements[sortOrder,compulsory,allowFutureDate,dataElement[id]]]"
 
 // The tidy methods give lists that DHIS2 answers in any order an order of their own, so that two syncs of the same metadata are equal.
 
@@ -199,7 +214,14 @@ func (p *Program) tidy() {
 	slices.SortStableFunc(p.Stages, func(a, b ProgramStage) int {
 		return cmp.Or(cmp.Compare(a.SortOrder, b.SortOrder), cmp.Compare(a.ID, b.ID))
 	})
+	for _, st := range p.Stages { // elements of one sort order come in any order
+		slices.SortStableFunc(st.DataElements, func(a, b StageElement) int {
+			return cmp.Or(cmp.Compare(a.SortOrder, b.SortOrder), byRef(a.DataElement, b.DataElement))
+		})
+	}
 }
+
+func (g *OrgUnitGroup) tidy() { slices.SortFunc(g.OrgUnits, byRef) }
 
 func (r *ProgramRule) tidy() {
 	slices.SortFunc(r.Actions, func(a, b ProgramRuleAction) int { return cmp.Compare(a.ID, b.ID) })
@@ -217,6 +239,17 @@ func (o *OptionSet) tidy() {
 	slices.SortStableFunc(o.Options, func(a, b Option) int {
 		return cmp.Or(cmp.Compare(a.SortOrder, b.SortOrder), cmp.Compare(a.ID, b.ID))
 	})
+}
+
+// parts: sets of coded diagnoses have tens of thousands of options.
+func (o *OptionSet) parts() (*OptionSet, []any) {
+	list := make([]any, len(o.Options))
+	for i := range o.Options {
+		list[i] = &o.Options[i]
+	}
+	whole := *o
+	whole.Options = nil
+	return &whole, list
 }
 
 func (c *CategoryOptionCombo) tidy() { slices.SortFunc(c.CategoryOptions, byRef) }

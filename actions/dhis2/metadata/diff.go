@@ -61,7 +61,8 @@ func Diff(old, fresh *Snapshot) []Change {
 // rank orders collections as people think of them.
 func rank(collection string) int {
 	return slices.Index([]string{"", Programs, ProgramStages, TrackedEntityTypes, TrackedEntityAttributes, DataElements, DataSets, OptionSets,
-		OptionsInSets, CategoryCombos, CategoryOptionCombos, Categories, CategoryOptions, RelationshipTypes, ProgramRules, Attributes,
+		OptionsInSets, CategoryCombos, CategoryOptionCombos, Categories, CategoryOptions, RelationshipTypes, ProgramRules,
+		ProgramRuleVariables, Constants, OrgUnitGroups, Attributes,
 		OrgUnitLevels, OrgUnits}, collection)
 }
 
@@ -134,6 +135,10 @@ func singular(collection string) string {
 		return "relationship type"
 	case ProgramRules:
 		return "program rule"
+	case ProgramRuleVariables:
+		return "program rule variable"
+	case OrgUnitGroups:
+		return "org unit group"
 	}
 	return strings.TrimSuffix(collection, "s") // program, option
 }

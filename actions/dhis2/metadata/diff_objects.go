@@ -216,39 +216,6 @@ func (d *differ) relationshipType(was, now *RelationshipType) {
 	}
 }
 
-func (d *differ) programRules() {
-	byID := func(s *Snapshot) map[string]*ProgramRule {
-		m := map[string]*ProgramRule{}
-		for i := range s.ProgramRules {
-			m[s.ProgramRules[i].ID] = &s.ProgramRules[i]
-		}
-		return m
-	}
-	before, after := byID(d.old.Snapshot), byID(d.fresh.Snapshot)
-	add := func(kind ChangeKind, r *ProgramRule, what string) {
-		d.changes = append(d.changes, Change{Kind: kind, Collection: ProgramRules, ID: r.ID, Name: r.Name, About: []string{r.Program.ID},
-			Words: fmt.Sprintf("program rule %s of %s %s", r.Name, d.nameOf(Programs, r.Program.ID), what)})
-	}
-	for i := range d.old.Snapshot.ProgramRules {
-		was := &d.old.Snapshot.ProgramRules[i]
-		now := after[was.ID]
-		if now == nil {
-			add(Removed, was, "was removed")
-		} else if was.Condition != now.Condition || !slices.EqualFunc(was.Actions, now.Actions, sameAction) {
-			add(Altered, now, "does something else now")
-		}
-	}
-	for i := range d.fresh.Snapshot.ProgramRules {
-		if r := &d.fresh.Snapshot.ProgramRules[i]; before[r.ID] == nil {
-			add(Added, r, "is new")
-		}
-	}
-}
-
-func sameAction(a, b ProgramRuleAction) bool {
-	return a.ID == b.ID && a.Type == b.Type && a.Content == b.Content && idOf(a.DataElement) == idOf(b.DataElement)
-}
-
 func (d *differ) orgUnit(was, now *OrgUnit) {
 	o := object{OrgUnits, &now.Named, nil}
 	d.ref(o, "parent", OrgUnits, was.Parent, now.Parent)

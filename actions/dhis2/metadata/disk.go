@@ -147,11 +147,14 @@ func (f *folder) info(name string, into any) error {
 	return nil
 }
 
+// optional are the files that snapshots of earlier Culverts lack; the next sync writes them.
+var optional = map[string]bool{formerNames: true, ProgramRuleVariables: true, Constants: true, OrgUnitGroups: true}
+
 func (f *folder) collection(c collection, s *Snapshot) error {
 	name := c.title() + ".json"
 	text, err := f.text(name)
 	if err != nil {
-		if c.title() == formerNames && errors.Is(err, fs.ErrNotExist) {
+		if optional[c.title()] && errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
 		return f.needed(name, err)

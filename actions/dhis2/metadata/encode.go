@@ -10,7 +10,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// On disk a collection is a JSON array with one object per line: any JSON reader takes it, and git shows a changed object as one line.
+// On disk a collection is a JSON array with one object per line: any JSON reader takes it, and git shows a changed object as one line. An
+// option set has a line for each of its options.
 
 func (c set[T]) encode(s *Snapshot) ([]byte, error) {
 	var out bytes.Buffer
@@ -19,7 +20,7 @@ func (c set[T]) encode(s *Snapshot) ([]byte, error) {
 	out.WriteString("[\n")
 	list := *c.of(s)
 	for i := range list {
-		if err := enc.Encode(&list[i]); err != nil {
+		if err := c.encodeOne(&out, enc, &list[i]); err != nil {
 			return nil, fmt.Errorf("writing %s of %s: %w", c.id(&list[i]), c.name, err)
 		}
 		if i < len(list)-1 {
@@ -29,6 +30,31 @@ func (c set[T]) encode(s *Snapshot) ([]byte, error) {
 	}
 	out.WriteString("]\n")
 	return out.Bytes(), nil
+}
+
+// encodeOne writes an object and the end of its last line.
+func (c set[T]) encodeOne(out *bytes.Buffer, enc *json.Encoder, x *T) error {
+	if c.parts == nil {
+		return enc.Encode(x)
+	}
+	whole, list := c.parts(x)
+	if err := enc.Encode(whole); err != nil || len(list) == 0 {
+		return err
+	}
+	out.Truncate(out.Len() - len("null}\n")) // the list that was left out
+	for i, part := range list {
+		sep := ",\n "
+		if i == 0 {
+			sep = "[\n "
+		}
+		out.WriteString(sep)
+		if err := enc.Encode(part); err != nil {
+			return err
+		}
+		out.Truncate(out.Len() - 1)
+	}
+	out.WriteString("]}\n")
+	return nil
 }
 
 // lineError is a fault in one line of a file, counted from 1.
@@ -46,6 +72,9 @@ const minParallel = 1 << 20
 // decode reads what encode writes, large files on every core. Lines may be laid out otherwise (a merge by hand, another tool): then the
 // file is read as plain JSON.
 func (c set[T]) decode(text string, s *Snapshot) error {
+	if c.parts != nil {
+		return c.decodeAny(text, s)
+	}
 	body, ok := strings.CutPrefix(text, "[\n")
 	body, closed := strings.CutSuffix(body, "]\n")
 	if !ok || !closed || body != "" && !strings.HasSuffix(body, "\n") {

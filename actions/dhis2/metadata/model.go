@@ -23,6 +23,10 @@ type Snapshot struct {
 	CategoryOptions         []CategoryOption
 	RelationshipTypes       []RelationshipType
 	ProgramRules            []ProgramRule
+	ProgramRuleVariables    []ProgramRuleVariable
+	Constants               []Constant
+	// OrgUnitGroups are those alone that program rules ask about: a country's groups may be as large as its org units.
+	OrgUnitGroups []OrgUnitGroup
 	// Former holds the names and codes that objects had at earlier syncs, by which rules may still call them.
 	Former []FormerNames
 }
@@ -189,6 +193,7 @@ type ProgramStage struct {
 
 // StageElement is the use of a data element by a stage.
 type StageElement struct {
+	SortOrder       int  `json:"sortOrder"`
 	Compulsory      bool `json:"compulsory"`
 	AllowFutureDate bool `json:"allowFutureDate"`
 	DataElement     Ref  `json:"dataElement"`
@@ -288,11 +293,14 @@ type Constraint struct {
 	ProgramStage      *Ref   `json:"programStage,omitempty"`
 }
 
-// ProgramRule is a check or effect that the server runs on data entry.
+// ProgramRule is a check or effect that the server runs on data entry. Of those without a stage the condition holds for every event and for
+// enrollments; the lowest priority comes first, none last.
 type ProgramRule struct {
 	ID        string              `json:"id"`
 	Name      string              `json:"name"`
 	Program   Ref                 `json:"program"`
+	Stage     *Ref                `json:"programStage,omitempty"`
+	Priority  *int                `json:"priority,omitempty"`
 	Condition string              `json:"condition"`
 	Actions   []ProgramRuleAction `json:"programRuleActions"`
 }
@@ -302,5 +310,34 @@ type ProgramRuleAction struct {
 	ID          string `json:"id"`
 	Type        string `json:"programRuleActionType"`
 	Content     string `json:"content,omitempty"`
+	Data        string `json:"data,omitempty"`
 	DataElement *Ref   `json:"dataElement,omitempty"`
+	Attribute   *Ref   `json:"trackedEntityAttribute,omitempty"`
+	Stage       *Ref   `json:"programStage,omitempty"`
+	Priority    *int   `json:"priority,omitempty"`
+}
+
+// ProgramRuleVariable is a value that program rules know by a name.
+type ProgramRuleVariable struct {
+	ID          string `json:"id"`
+	Name        string `json:"name"`
+	Program     Ref    `json:"program"`
+	Source      string `json:"programRuleVariableSourceType"`
+	DataElement *Ref   `json:"dataElement,omitempty"`
+	Attribute   *Ref   `json:"trackedEntityAttribute,omitempty"`
+	Stage       *Ref   `json:"programStage,omitempty"`
+	ValueType   string `json:"valueType,omitempty"` // of a calculated value
+	UseCode     bool   `json:"useCodeForOptionSet"`
+}
+
+// Constant is a number with a name, for expressions.
+type Constant struct {
+	Named
+	Value float64 `json:"value"`
+}
+
+// OrgUnitGroup is a set of org units.
+type OrgUnitGroup struct {
+	Named
+	OrgUnits []Ref `json:"organisationUnits"`
 }

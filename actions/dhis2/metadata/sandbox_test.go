@@ -3,8 +3,13 @@ package metadata_test
 import (
 	"context"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/culvert/culvert/actions/dhis2/client"
 	"github.com/culvert/culvert/actions/dhis2/metadata"
@@ -12,9 +17,9 @@ import (
 )
 
 // sync reads everything from a sandbox of a version, made from a metadata export or a snapshot.
-func syncFrom(t *testing.T, from, version string, old *metadata.Snapshot) *metadata.Snapshot {
+func syncFrom(t *testing.T, from, version string, old *metadata.Snapshot, more ...string) *metadata.Snapshot {
 	t.Helper()
-	s, err := sandbox.New(sandbox.Options{Metadata: from, Version: version})
+	s, err := sandbox.New(sandbox.Options{Metadata: from, More: more, Version: version})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,5 +101,54 @@ func TestSyncSandboxes(t *testing.T) {
 		if c.Collection != "" {
 			t.Errorf("lost by the sandbox: %s", c.Words)
 		}
+	}
+}
+
+// Rules come with what they need: variables, constants, and the org unit groups that they ask about, which a sandbox made of the snapshot has too.
+func TestSyncProgramRules(t *testing.T) {
+	s := syncFrom(t, tamala, "2.42", nil, "../sandbox/testdata/rules.json")
+	if len(s.ProgramRules) != 9 || len(s.ProgramRuleVariables) != 4 || len(s.Constants) != 1 || s.Constants[0].Value != 200 {
+		t.Errorf("%d rules, %d variables, constants %v", len(s.ProgramRules), len(s.ProgramRuleVariables), s.Constants)
+	}
+	if len(s.OrgUnitGroups) != 1 || len(s.OrgUnitGroups[0].OrgUnits) != 1 {
+		t.Errorf("org unit groups %v, want the one that is asked about with its org unit", s.OrgUnitGroups)
+	}
+	dir := filepath.Join(t.TempDir(), "national")
+	if err := metadata.Write(dir, s); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range metadata.Diff(s, syncFrom(t, dir, "2.42", nil)) {
+		if c.Collection != "" {
+			t.Errorf("lost on the way through a snapshot: %s", c.Words)
+		}
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "optionSets.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	options := 0
+	for _, set := range s.OptionSets {
+		options += len(set.Options)
+	}
+	if lines := strings.Count(string(text), "\n"); lines != 2+len(s.OptionSets)+options {
+		t.Errorf("%d lines for %d option sets with %d options:\n%s", lines, len(s.OptionSets), options, text)
+	}
+	read, err := metadata.Read(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(s.OptionSets, read.OptionSets); diff != "" {
+		t.Errorf("option sets lost on disk: %s", diff)
+	}
+	changed := *s
+	changed.Constants = []metadata.Constant{{Named: s.Constants[0].Named, Value: 150}}
+	changed.ProgramRuleVariables = s.ProgramRuleVariables[1:]
+	var words []string
+	for _, c := range metadata.Diff(s, &changed) {
+		words = append(words, c.Words)
+	}
+	want := []string{"program rule variable weight of Antenatal care was removed", "constant Heavy has changed"}
+	if !slices.Equal(words, want) {
+		t.Errorf("differences %q, want %q", words, want)
 	}
 }

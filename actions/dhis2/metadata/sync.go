@@ -73,6 +73,9 @@ func Sync(ctx context.Context, server Server, old *Snapshot, o Options) (*Snapsh
 	if err := r.readAll(ctx); err != nil {
 		return nil, err
 	}
+	if err := r.readUnitGroups(ctx); err != nil {
+		return nil, err
+	}
 	if err := r.mendReferences(ctx); err != nil {
 		return nil, err
 	}

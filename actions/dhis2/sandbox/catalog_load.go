@@ -334,7 +334,7 @@ func (c *catalog) addDefaults() {
 			c.add(d.kind, d.obj)
 		}
 	}
-	for _, kind := range []string{kindUser, kindRole, kindGroup} {
+	for _, kind := range []string{kindUser, kindRole, kindGroup, kindRule, kindRuleVariable, kindConstant, kindUnitGroup} {
 		if _, ok := c.objects[kind]; !ok {
 			c.objects[kind] = []object{}
 			c.kinds = append(c.kinds, kind)

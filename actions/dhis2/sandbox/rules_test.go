@@ -10,8 +10,15 @@ import (
 func TestProgramRules(t *testing.T) {
 	t.Parallel()
 	file := "testdata/rules.json"
+	options := []Options{{Version: "2.42", Metadata: snapshotOf(t, newSite(t, Options{More: []string{file}}))}}
 	for _, version := range testedVersions {
-		s := newSite(t, Options{Version: version, More: []string{file}})
+		options = append(options, Options{Version: version, More: []string{file}})
+	}
+	for _, o := range options {
+		s, version := newSite(t, o), o.Version
+		if o.Metadata != "" {
+			version += " from a snapshot"
+		}
 		visit := func(n int, wk, kg string, changes ...m) m {
 			values := l(cell(weeks, wk))
 			if kg != "" {
@@ -19,7 +26,7 @@ func TestProgramRules(t *testing.T) {
 			}
 			return visited(1, append([]m{{"event": testUID("tRule", n), "status": "COMPLETED", "dataValues": values}}, changes...)...)
 		}
-		import_ := func(body m) map[string]any {
+		send := func(body m) map[string]any {
 			_, answer := s.do("POST", "/api/tracker?async=false&atomicMode=OBJECT&reportMode=WARNINGS", body)
 			return answer
 		}
@@ -34,23 +41,25 @@ func TestProgramRules(t *testing.T) {
 		person := m{"trackedEntities": l(aPerson(1)), "enrollments": l(enrolled(1)), "events": l()}
 		with := func(events ...any) m { return having(person, m{"events": events}) }
 		one := testUID("tRule", 1)
-		expect("assigned", import_(with(visit(1, "13", ""))), "warning E1308 EVENT "+one)
+		expect("assigned", send(with(visit(1, "13", ""))), "warning E1308 EVENT "+one)
 		if _, e := s.get("/api/tracker/events/" + one + "?fields=dataValues[dataElement,value]"); !strings.Contains(flat(e), `"60.5"`) {
 			t.Errorf("what was assigned on %s: %s", version, flat(e))
 		}
-		expect("assigned as sent", import_(with(visit(1, "13", "60.50"))), "warning E1308 EVENT "+one)
-		expect("sent otherwise", import_(with(visit(1, "13", "61"))), "error E1307 EVENT "+one)
-		expect("assigned and validated", import_(with(visit(1, "14", ""))), "error E1302 EVENT "+one, "warning E1308 EVENT "+one)
-		expect("a refused event feeds its sibling", import_(with(visit(2, "20", "300"), visit(1, "15", "", m{"occurredAt": "2026-06-01"}))),
+		expect("assigned as sent", send(with(visit(1, "13", "60.50"))), "warning E1308 EVENT "+one)
+		expect("sent otherwise", send(with(visit(1, "13", "61"))), "error E1307 EVENT "+one)
+		expect("assigned and validated", send(with(visit(1, "14", ""))), "error E1302 EVENT "+one, "warning E1308 EVENT "+one)
+		expect("a refused event feeds its sibling", send(with(visit(2, "20", "300"), visit(1, "15", "", m{"occurredAt": "2026-06-01"}))),
 			"error E1300 EVENT "+one, "error E1300 EVENT "+testUID("tRule", 2))
-		expect("the person is told", import_(with(visit(1, "16", ""))), "error E1300 EVENT "+one)
-		expect("the person is not told", import_(m{"events": l(visit(1, "16", ""))}), "warning E1300 EVENT "+one)
-		expect("aimed at an attribute", import_(with(visit(1, "17", ""))))
-		warned := import_(with(visit(1, "18", "")))
+		expect("the person is told", send(with(visit(1, "16", ""))), "error E1300 EVENT "+one)
+		expect("the person is not told", send(m{"events": l(visit(1, "16", ""))}), "warning E1300 EVENT "+one)
+		expect("aimed at an attribute", send(with(visit(1, "17", ""))))
+		expect("in a group", send(with(visit(1, "19", ""))), "error E1300 EVENT "+one)
+		expect("in no group", send(with(visit(1, "19", "", m{"orgUnit": centre}))))
+		warned := send(with(visit(1, "18", "")))
 		expect("warnings", warned, "warning E1300 EVENT "+one, "warning E1300 EVENT "+one)
 		if !strings.Contains(flat(warned), "Weeks: 19 ("+weeks+")") {
 			t.Errorf("the warning on %s: %s", version, flat(warned))
 		}
-		expect("not complete", import_(with(visit(3, "18", "", m{"status": "ACTIVE"}))), "warning E1300 EVENT "+testUID("tRule", 3))
+		expect("not complete", send(with(visit(3, "18", "", m{"status": "ACTIVE"}))), "warning E1300 EVENT "+testUID("tRule", 3))
 	}
 }

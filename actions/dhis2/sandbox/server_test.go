@@ -253,10 +253,9 @@ func TestAsync(t *testing.T) {
 	}
 }
 
-// TestSnapshotFolder serves what a sync wrote, which is shortened metadata.
-func TestSnapshotFolder(t *testing.T) {
-	t.Parallel()
-	from := newSite(t, Options{})
+// snapshotOf syncs from a sandbox and gives the folder of the snapshot.
+func snapshotOf(t *testing.T, from *site) string {
+	t.Helper()
 	c, err := client.New(client.Options{URL: from.web.URL, Credentials: client.Credentials{Username: "admin", Password: "district"}, Transport: &http.Transport{}})
 	if err != nil {
 		t.Fatal(err)
@@ -270,7 +269,14 @@ func TestSnapshotFolder(t *testing.T) {
 	if err := metadata.Write(dir, snapshot); err != nil {
 		t.Fatal(err)
 	}
-	s := newSite(t, Options{Metadata: dir})
+	return dir
+}
+
+// TestSnapshotFolder serves what a sync wrote, which is shortened metadata.
+func TestSnapshotFolder(t *testing.T) {
+	t.Parallel()
+	from := newSite(t, Options{})
+	s := newSite(t, Options{Metadata: snapshotOf(t, from)})
 	body := full(1)
 	body["events"] = l(visited(1), malariaCase(1))
 	s.load(body)
