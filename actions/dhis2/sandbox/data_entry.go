@@ -84,7 +84,8 @@ type datumEntry struct {
 	element, unit, combo, attributeCombo string
 	period                               period
 	value, comment                       *string
-	followUp, deleted                    bool
+	followUp                             *bool
+	deleted                              bool
 }
 
 // run decodes, checks and writes; an error is one that breaks off inside the server.

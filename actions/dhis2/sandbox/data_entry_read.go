@@ -45,6 +45,14 @@ func (r *entryReader) flag(n *node, name string) bool {
 	return v.bool
 }
 
+func (r *entryReader) maybe(n *node, name string) *bool {
+	if n.get(name) == nil {
+		return nil
+	}
+	f := r.flag(n, name)
+	return &f
+}
+
 // combo reads an option combo, which may be told as an object of categories and options; that form names none here.
 func (r *entryReader) combo(n *node, name string) string {
 	if v := n.get(name); v != nil && v.kind == jsonObject {
@@ -79,7 +87,7 @@ func (r *entryReader) set(root *node, o *dataOptions) *valueSet {
 		}
 		s.values = append(s.values, datumIn{element: r.must(v, "dataElement"), period: r.must(v, "period"), orgUnit: r.must(v, "orgUnit"),
 			combo: r.combo(v, "categoryOptionCombo"), attributeCombo: r.must(v, "attributeOptionCombo"), value: emptyIsNil(r.text(v, "value")),
-			comment: emptyIsNil(r.text(v, "comment")), followUp: r.flag(v, "followUp"), deleted: r.flag(v, "deleted")})
+			comment: emptyIsNil(r.text(v, "comment")), followUp: r.maybe(v, "followUp"), deleted: r.flag(v, "deleted")})
 	}
 	return s
 }

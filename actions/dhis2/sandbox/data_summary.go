@@ -170,8 +170,8 @@ type datumIn struct {
 	dataSet                                         string // of a single value
 	value, comment                                  *string
 	storedBy                                        string
-	followUp, deleted                               bool
-	hasFollowUp                                     bool     // of a single value
+	followUp                                        *bool // nil: nothing is said
+	deleted                                         bool
 	attributeProblem                                *problem // what was wrong with the options that were given instead of a combo
 }
 
@@ -210,7 +210,7 @@ func (c *call) readValueSet(body []byte, o *dataOptions) (*valueSet, error) {
 	for _, v := range d.list(root, "dataValues") {
 		in := datumIn{element: d.text(v, "dataElement"), period: d.text(v, "period"), orgUnit: d.text(v, "orgUnit"), combo: d.text(v, "categoryOptionCombo"),
 			attributeCombo: d.text(v, "attributeOptionCombo"), value: emptyIsNil(d.optional(v, "value")), comment: emptyIsNil(d.optional(v, "comment")),
-			followUp: d.flag(v, "followup"), deleted: d.flag(v, "deleted"), storedBy: d.text(v, "storedBy")}
+			followUp: d.maybe(v, "followup"), deleted: d.flag(v, "deleted"), storedBy: d.text(v, "storedBy")}
 		s.values = append(s.values, in)
 	}
 	return s, d.err

@@ -8,6 +8,10 @@ import (
 
 // dataValue answers /api/dataValues, the resource of one value.
 func (c *call) dataValue() {
+	if c.at(1) == "followup" || c.at(1) == "followups" {
+		c.followUps()
+		return
+	}
 	if !c.method(http.MethodGet, http.MethodPost, http.MethodDelete) {
 		return
 	}
@@ -46,6 +50,57 @@ func (c *call) dataValue() {
 	} else {
 		c.w.WriteHeader(http.StatusNoContent)
 	}
+}
+
+// followUps answers PUT /api/dataValues/followup, which marks one value, and /api/dataValues/followups, which marks several.
+func (c *call) followUps() {
+	if !c.method(http.MethodPut) || !c.authorised("F_DATAVALUE_ADD") {
+		return
+	}
+	root, p := c.jsonBody()
+	if p != nil {
+		c.srv.refused(c.w, p)
+		return
+	}
+	d := decoder{m: c.srv.manners}
+	items := []*node{root}
+	if c.at(1) == "followups" {
+		items = d.list(root, "values")
+	}
+	st := c.srv.store
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	var marked []*dataValue
+	for _, it := range items {
+		in := datumIn{element: d.text(it, "dataElement"), period: d.text(it, "period"), orgUnit: d.text(it, "orgUnit"), combo: d.text(it, "categoryOptionCombo"),
+			attributeCombo: d.text(it, "attributeOptionCombo")}
+		old := st.values[in.key()]
+		switch {
+		case it.get("followup") == nil:
+			p = conflicting("E2033", "Follow-up must be specified")
+		case old == nil || old.Deleted:
+			p = conflicting("E2032", "Data value does not exist")
+		default:
+			n, mark := *old, d.flag(it, "followup")
+			n.FollowUp, n.Updated = &mark, c.srv.now().UTC()
+			marked = append(marked, &n)
+			continue
+		}
+		c.srv.refused(c.w, p)
+		return
+	}
+	if d.err != nil {
+		c.srv.fail(c.w, http.StatusBadRequest, "", "JSON parse error: "+d.err.Error())
+		return
+	}
+	for _, n := range marked {
+		st.putValue(n)
+	}
+	if err := st.state.flush(); err != nil {
+		c.srv.fail(c.w, http.StatusInternalServerError, "", err.Error())
+		return
+	}
+	c.w.WriteHeader(http.StatusOK)
 }
 
 // dimension checks what a value is about, up to 2.42 with codes of its own.
@@ -192,7 +247,7 @@ func (c *call) keepValue(in datumIn, de *dataElement) {
 		n.Created, n.CreatedBy = old.Created, old.CreatedBy
 	} else if old != nil {
 		n.Created, n.CreatedBy, n.Value, n.Comment = old.Created, old.CreatedBy, old.Value, old.Comment
-		if !in.hasFollowUp {
+		if in.followUp == nil {
 			n.FollowUp = old.FollowUp
 		}
 	}
@@ -219,7 +274,7 @@ func (c *call) enterValue(in datumIn, strategy string) *problem {
 	o := &dataOptions{strategy: strategy, schemes: map[string]string{}, force: c.query.Get("force") == "true"}
 	e := &dataEntry{srv: c.srv, c: c.srv.catalog, st: c.srv.store, user: c.user, o: o, now: c.srv.now().UTC()}
 	if strategy != "DELETE" {
-		if in.value != nil && *in.value == "" && in.comment == nil && !in.hasFollowUp {
+		if in.value != nil && *in.value == "" && in.comment == nil && in.followUp == nil {
 			return c.removeValue(in)
 		}
 		in = c.keepUnspecified(in)
@@ -266,7 +321,7 @@ func (c *call) keepUnspecified(in datumIn) datumIn {
 		v := old.Comment
 		in.comment = &v
 	}
-	if !in.hasFollowUp {
+	if in.followUp == nil {
 		in.followUp = old.FollowUp
 	}
 	return in

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"mime"
 	"net/http"
+	"net/url"
 	"strings"
 )
 
@@ -22,7 +23,7 @@ func (c *call) oneValue() (datumIn, *problem) {
 		d := decoder{m: c.srv.manners}
 		in = datumIn{element: d.text(root, "dataElement"), period: d.text(root, "period"), orgUnit: d.text(root, "orgUnit"), combo: d.text(root, "categoryOptionCombo"),
 			dataSet: d.text(root, "dataSet"),
-			value:   d.optional(root, "value"), comment: d.optional(root, "comment"), followUp: d.flag(root, "followUp"), hasFollowUp: root.get("followUp") != nil}
+			value:   d.optional(root, "value"), comment: d.optional(root, "comment"), followUp: d.maybe(root, "followUp")}
 		if a := root.get("attribute"); a != nil {
 			options := []string{}
 			if o := a.get("options"); o != nil {
@@ -47,7 +48,7 @@ func (c *call) oneValue() (datumIn, *problem) {
 	}
 	get := given.Get
 	in = datumIn{element: get("de"), period: get("pe"), orgUnit: get("ou"), combo: get("co"), dataSet: get("ds"),
-		followUp: get("followUp") == "true", hasFollowUp: given.Has("followUp")}
+		followUp: maybeFlag(given, "followUp")}
 	if given.Has("value") {
 		v := given.Get("value")
 		in.value = &v
@@ -58,6 +59,24 @@ func (c *call) oneValue() (datumIn, *problem) {
 	}
 	in.attributeCombo, in.attributeProblem = c.attributeCombo(get("cc"), strings.FieldsFunc(get("cp"), func(r rune) bool { return r == ';' }))
 	return in, nil
+}
+
+// maybeFlag reads a flag that may not be there.
+func maybeFlag(given url.Values, name string) *bool {
+	if !given.Has(name) {
+		return nil
+	}
+	f, _ := springBool(given.Get(name))
+	return &f
+}
+
+// maybe reads a flag that may not be there.
+func (d *decoder) maybe(n *node, name string) *bool {
+	if n.get(name) == nil {
+		return nil
+	}
+	f := d.flag(n, name)
+	return &f
 }
 
 // attributeCombo gives the option combo of a category combo and options; both or none must be given.

@@ -337,7 +337,7 @@ func (v *valueImport) update(n, old *dataValue, zero bool) {
 	case n.Value == "" && n.Comment == "" || n.Deleted || zero:
 		n.Deleted = true
 		v.sum.Count.Deleted++
-	case old.Value == n.Value && old.Comment == n.Comment && old.FollowUp == n.FollowUp:
+	case old.Value == n.Value && old.Comment == n.Comment && isTrue(old.FollowUp) == isTrue(n.FollowUp):
 		v.sum.Count.Ignored++
 		return
 	default:

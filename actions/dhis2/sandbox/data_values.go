@@ -181,12 +181,15 @@ func (c *call) readValues() {
 	}
 	if q.onlyOne {
 		done := st.completions[completionKey{q.set, q.period, q.unit, defaultOptionCombo}]
+		answer["completeDate"] = nil
 		if done != nil && !done.Deleted {
 			answer["completeDate"] = day(done.Date).Format(zonedFormat)
 		}
 	}
 	c.srv.json(c.w, http.StatusOK, answer)
 }
+
+func isTrue(f *bool) bool { return f != nil && *f }
 
 // sortForExport: from 2.43 on values come by period, time of their making and data element.
 func sortForExport(values []*dataValue) {
@@ -215,15 +218,15 @@ func (c *call) shownValue(v *dataValue, q *valueQuery) object {
 		o["deleted"] = true
 	}
 	if !c.srv.manners.dataEntry() {
-		o["comment"], o["followup"] = nil, v.FollowUp
+		o["comment"], o["followup"] = nil, isTrue(v.FollowUp)
 	} else {
 		for name, uid := range map[string]string{"period": q.period, "orgUnit": q.unit, "attributeOptionCombo": q.combo} {
 			if uid != "" {
 				delete(o, name)
 			}
 		}
-		if v.FollowUp {
-			o["followup"] = true
+		if v.FollowUp != nil {
+			o["followup"] = *v.FollowUp
 		}
 		if v.Value == "" {
 			delete(o, "value")

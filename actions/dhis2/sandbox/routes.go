@@ -87,6 +87,12 @@ func (c *call) dispatch() {
 		c.dataValue()
 	case "completeDataSetRegistrations":
 		c.completions()
+	case "potentialDuplicates":
+		c.potentialDuplicates()
+	case "messageConversations":
+		c.messageConversation()
+	case "resourceTables":
+		c.resourceTables()
 	default:
 		c.collection()
 	}

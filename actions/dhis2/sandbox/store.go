@@ -33,6 +33,7 @@ type store struct {
 	valuesAt      map[[2]string][]*dataValue    // by org unit and period
 	completions   map[completionKey]*completion //
 	periods       map[string]bool               // periods that something was stored for
+	pairs         map[string]*duplicatePair     // potential duplicates
 	tokens        map[string]string             // personal access tokens and whose they are
 	reservedCount map[string]int                // how many values of a generated attribute were given out
 	files         map[string]*fileResource      // uploaded files
@@ -158,7 +159,7 @@ type dataValue struct {
 	AttributeCombo string `json:"attributeOptionCombo"`
 	Value          string `json:"value"`
 	Comment        string `json:"comment,omitempty"`
-	FollowUp       bool   `json:"followUp,omitempty"`
+	FollowUp       *bool  `json:"followUp,omitempty"` // nil: nobody said
 	made
 }
 
@@ -187,7 +188,7 @@ func newStore(c *catalog, now func() time.Time) *store {
 	return &store{catalog: c, now: now, entities: map[string]*trackedEntity{}, enrollments: map[string]*enrollment{}, events: map[string]*event{},
 		relationships: map[string]*relationship{}, enrollmentsOf: map[string][]*enrollment{}, eventsOf: map[string][]*event{},
 		relationsOf: map[string][]*relationship{}, unique: map[uniqueKey]map[string]bool{}, notes: map[string]bool{}, values: map[valueKey]*dataValue{},
-		valuesAt: map[[2]string][]*dataValue{}, periods: map[string]bool{}, completions: map[completionKey]*completion{}, tokens: map[string]string{}, reservedCount: map[string]int{},
+		valuesAt: map[[2]string][]*dataValue{}, periods: map[string]bool{}, pairs: map[string]*duplicatePair{}, completions: map[completionKey]*completion{}, tokens: map[string]string{}, reservedCount: map[string]int{},
 		files: map[string]*fileResource{}}
 }
 

@@ -134,7 +134,7 @@ func (st *store) replay(line []byte) error {
 	if err := json.Unmarshal(line, &l); err != nil {
 		return err
 	}
-	into := map[string]any{"te": &trackedEntity{}, "en": &enrollment{}, "ev": &event{}, "re": &relationship{}, "dv": &dataValue{}, "co": &completion{}, "to": &tokenState{}, "fi": &fileResource{}}[l.Kind]
+	into := map[string]any{"te": &trackedEntity{}, "en": &enrollment{}, "ev": &event{}, "re": &relationship{}, "dv": &dataValue{}, "co": &completion{}, "to": &tokenState{}, "fi": &fileResource{}, "pd": &duplicatePair{}}[l.Kind]
 	if into == nil {
 		return fmt.Errorf("unknown kind %q", l.Kind)
 	}
@@ -184,6 +184,9 @@ func (st *store) replay(line []byte) error {
 		st.tokens[o.Token] = o.User
 	case *fileResource:
 		st.putFile(o)
+	case *duplicatePair:
+		st.saw(o.Seq)
+		st.putPair(o)
 	}
 	return nil
 }

@@ -106,12 +106,10 @@ func (c *call) reaches(unit *orgUnit, p *program) bool {
 	return c.user.searches(unit)
 }
 
-// home gives the org unit that owns a tracked entity in a program; nil when it was never enrolled there.
+// home gives the org unit that owns a tracked entity in a program; nil when nobody does.
 func (v trackerView) home(entity, program string) *orgUnit {
-	for _, e := range v.st.enrollmentsOf[entity] {
-		if e.Program == program {
-			return v.c.orgUnits[e.OrgUnit]
-		}
+	if t := v.st.entities[entity]; t != nil {
+		return v.c.orgUnits[t.owner(program)]
 	}
 	return nil
 }
