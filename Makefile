@@ -28,6 +28,10 @@ test-dhis2: ## run the conformance suite against a real server: DHIS2_URL, DHIS2
 	CULVERT_DHIS2_URL="$(DHIS2_URL)" CULVERT_DHIS2_USERNAME="$(DHIS2_USERNAME)" CULVERT_DHIS2_PASSWORD="$(DHIS2_PASSWORD)" \
 		go test -count=1 -run 'TestConformance' -v ./actions/dhis2/conformance
 
+.PHONY: agree
+agree: ## how far the sandbox answers as recorded servers did: DIR=folder of recordings [METADATA="export.json more.json"]
+	CULVERT_AGREE_DIR="$(abspath $(DIR))" CULVERT_AGREE_METADATA="$(abspath $(METADATA))" go test -count=1 -run 'TestAgreementWith' ./actions/dhis2/sandbox -v
+
 .PHONY: prove
 prove: ## the long proofs: a thousand kills, faults, a soak; up to twenty minutes
 	.ci/prove
