@@ -21,6 +21,7 @@ func CheckProject(all []*Rule) diag.List {
 	p.webhooks(all)
 	p.folders(all)
 	p.writes(all)
+	p.ids(all)
 	p.findings.Sort()
 	return p.findings
 }

@@ -29,6 +29,7 @@ func (r *Rule) Finish() {
 	c.undeclaredMissing()
 	if !r.findings.List.HasErrors() {
 		c.trySamples()
+		c.sampleIDs()
 	}
 	r.compiler.samples, r.compiler.root = nil, nil
 }

@@ -242,6 +242,7 @@ func (c *compiler) identity() {
 	if n := c.doc.Root.Get("description"); isValue(n) {
 		r.Description = n.Value
 	}
+	c.namespaceOf(c.root.Get("namespace"))
 	r.serverPlace = r.place
 	if n := c.root.Get("server"); isValue(n) {
 		r.Server, r.serverPlace = n.Value, n.Place()

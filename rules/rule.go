@@ -28,6 +28,8 @@ type Rule struct {
 
 	place       diag.Place // of the name
 	serverPlace diag.Place
+	namespace   namespace
+	ids         []*declaredIDs
 	missing     wordSet // what the project and the trigger say for "no answer"
 	findings    *Findings
 	compiler    *compiler // until Finish

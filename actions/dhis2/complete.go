@@ -46,6 +46,7 @@ func compileComplete(c *compiler) planner {
 		e.event = &eventPlan{workshop: c.workshop, program: p, stage: stage, spec: c.spec}
 		e.event.whose(c)
 		e.event.eventID = c.expr("event_id")
+		e.event.declareIDs(c)
 		if e.event.eventID == nil && (stage.Repeatable || p.Type == metadata.WithoutRegistration) {
 			c.missing("event_id", "say which event, as the action that created it does")
 		}

@@ -58,6 +58,7 @@ func compileDataValueSet(c *compiler) planner {
 	v := c.valuesOf(set)
 	v.blueprint = newBlueprint("values of "+set.Name, set.Name, ImportOptions{})
 	v.aggregate = c.choice("aggregate", aggregateCount, aggregateSum, aggregateAverage, aggregateLast)
+	v.declareIDs(c)
 	v.comment = c.comment()
 	v.complete = c.date("complete_date", false)
 	v.finish = c.choice("completion", "complete", "undo", "leave")
@@ -153,6 +154,7 @@ func (c *compiler) oneValue(remove bool) *valuesPlan {
 		} else {
 			v.aggregate = c.choice("aggregate", aggregateCount, aggregateSum, aggregateAverage, aggregateLast)
 			c.checkAggregate(v.aggregate, e)
+			v.declareIDs(c)
 			cell.valued = c.valued(val, e.ID, element.Value, shareKind(v.aggregate, c.elementKind(e, true)))
 		}
 		v.comment = c.comment()

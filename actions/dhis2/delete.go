@@ -111,6 +111,7 @@ func (d *deletePlan) ofProgram(c *compiler) bool {
 	d.event = &eventPlan{workshop: c.workshop, program: d.program, stage: stage, spec: c.spec, blueprint: newBlueprint("event "+stage.Name, stage.Name, ImportOptions{})}
 	d.event.whose(c)
 	d.event.eventID = c.expr("event_id")
+	d.event.declareIDs(c)
 	if d.event.eventID == nil && (stage.Repeatable || d.program.Type == metadata.WithoutRegistration) {
 		c.missing("event_id", "say which event, as the action that created it does")
 	}

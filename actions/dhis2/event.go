@@ -61,6 +61,7 @@ func compileEvent(c *compiler) planner {
 	e := &eventPlan{workshop: c.workshop, program: p, stage: stage, spec: c.spec}
 	e.whose(c)
 	e.eventID = c.expr("event_id")
+	e.declareIDs(c)
 	e.orgUnit = c.orgUnit(true, c.programUnits(p))
 	e.status = c.status("status", eventStatuses...)
 	e.dates(c)
@@ -286,6 +287,9 @@ func (e *eventPlan) identify(s *rules.Scope) (*eventWrite, error) {
 	}
 	id, err := eventID(e.eventID, s, e.spec)
 	w.id = id
+	if e.scoped() {
+		w.scope = e.recordScope(e.spec.Rule())
+	}
 	return w, err
 }
 
@@ -346,6 +350,6 @@ func (e *eventPlan) result(s *rules.Scope, w *eventWrite) {
 		parent = w.ref.uid(w.ref.person.uid, 0)
 		fields["tracked_entity"], fields["enrollment"] = w.ref.person.uid, parent
 	}
-	fields["event"] = EventUID(w.stage, parent, w.id, 0)
+	fields["event"] = EventUID(w.stage, parent+w.scope, w.id, 0)
 	s.SetResult(e.spec.ID, fields)
 }

@@ -70,7 +70,7 @@ func (d *delivery) match(ctx context.Context, wanted map[*person]*job) {
 	values := map[question][]string{}
 	for p := range wanted {
 		for _, m := range p.match {
-			q := question{p.key.Type, m.program, m.attribute}
+			q := question{p.typ, m.program, m.attribute}
 			values[q] = append(values[q], m.value)
 		}
 	}
@@ -117,7 +117,7 @@ func failureOf(err error, value string) error {
 func (d *delivery) decide(p *person, j *job, hits map[question]map[string][]client.Found, failures map[question]error) {
 	uids := map[string]string{} // uid -> attribute by which it was found
 	for _, m := range p.match {
-		q := question{p.key.Type, m.program, m.attribute}
+		q := question{p.typ, m.program, m.attribute}
 		if err := failureOf(failures[q], m.value); err != nil {
 			d.failAll([]*job{j}, d.lookupFailed(m, err))
 			return

@@ -16,7 +16,9 @@ import (
 
 // Options are what actions and targets need besides metadata.
 type Options struct {
-	Project string           // namespace of all derived ids
+	Project string // namespace of all derived ids
+	// Legacy tells of a namespace of records whether its ids are the project's: they were sent before there were namespaces. nil: of none.
+	Legacy  func(namespace string) bool
 	Address string           // of the server, for links to people in failures; empty: uids alone
 	Now     func() time.Time // nil means time.Now
 	Zone    *time.Location   // of dates and times of day without a zone; nil means UTC

@@ -87,7 +87,7 @@ func (d *delivery) recreate(i *item, code string) bool {
 		next := id.Generation + 1
 		d.learn(i.job, actions.Identity{
 			IdentityKey: who[0].key, Generation: next, Origin: originRecreated,
-			UID: TrackedEntityUID(d.options.Project, who[0].key.Type, who[0].key.ExternalID, next),
+			UID: PersonUID(d.options.Project, who[0].key.Type, who[0].key.ExternalID, next),
 		})
 		return true
 	case "E1113":
@@ -110,7 +110,7 @@ func (d *delivery) recreate(i *item, code string) bool {
 		if o.ref != nil {
 			parent = d.enrollmentUID(o.ref)
 		}
-		d.learn(i.job, actions.Identity{IdentityKey: key, Generation: next, Origin: originRecreated, UID: EventUID(o.stage, parent, o.id, next)})
+		d.learn(i.job, actions.Identity{IdentityKey: key, Generation: next, Origin: originRecreated, UID: EventUID(o.stage, parent+o.scope, o.id, next)})
 		return true
 	case "E4017":
 		o, ok := i.write.Object.(*relationshipWrite)

@@ -85,6 +85,7 @@ type eventWrite struct {
 	ref     *enrollmentRef // nil in an event program
 	program string         // uid; empty where it only names one side of a relationship
 	parent  string         // of an event program: the project
+	scope   string         // the namespace of its id; see scopeOf
 	stage   string
 	id      string // what tells the event from others of its stage; empty where the stage does not repeat
 	orgUnit *metadata.OrgUnit

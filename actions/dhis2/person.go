@@ -16,6 +16,7 @@ import (
 // person already, or its uid may have been deleted.
 type person struct {
 	key   actions.IdentityKey
+	typ   string // uid of the tracked entity type
 	uid   string // derived, generation 0
 	match []match
 	// severalIDs: other external ids may stand for the same person.
@@ -34,6 +35,7 @@ type match struct {
 type who struct {
 	w        *workshop
 	t        *metadata.TrackedEntityType
+	typ      string // as the journal keeps it, with the namespace of the ids
 	program  *metadata.Program
 	external *rules.Expr
 	match    []*valued
@@ -43,7 +45,7 @@ type who struct {
 
 // who reads external_id, match_by and when_deleted. set are the attributes that the action sets, whose values match_by uses.
 func (c *compiler) who(t *metadata.TrackedEntityType, p *metadata.Program, set []*valued) *who {
-	w := &who{w: c.workshop, t: t, program: p, external: c.expr("external_id")}
+	w := &who{w: c.workshop, t: t, typ: PersonType(t.ID, c.spec.Rule().People()), program: p, external: c.expr("external_id")}
 	if w.external == nil && c.spec.Body.Get("external_id").IsNull() {
 		c.missing("external_id", "give the person's or case's id in the source system; the same id always reaches the same tracked entity")
 	}
@@ -53,8 +55,12 @@ func (c *compiler) who(t *metadata.TrackedEntityType, p *metadata.Program, set [
 	w.several = c.choice("several_ids", "same_person", "fail") == "same_person"
 	w.matchBy(c, set)
 	if w.external != nil {
+		w.declareIDs(c)
 		// Ids of different fields cannot be told to be the same person's.
 		object := "the " + t.Name + " with the external id " + w.external.Text
+		if people := c.spec.Rule().People(); people != rules.ProjectNamespace {
+			object += " of the namespace " + people
+		}
 		for _, v := range set {
 			if a, _, _ := c.x.TrackedEntityAttribute(v.uid, nil); a != nil {
 				c.spec.DeclareWrite(object, a.Name, v.Place)
@@ -171,8 +177,8 @@ func (w *who) eval(s *rules.Scope) (*person, error) {
 		}
 	}
 	p := &person{
-		key:      actions.IdentityKey{Type: w.t.ID, ExternalID: id},
-		uid:      TrackedEntityUID(w.w.o.Project, w.t.ID, id, 0),
+		key: actions.IdentityKey{Type: w.typ, ExternalID: id}, typ: w.t.ID,
+		uid:      PersonUID(w.w.o.Project, w.typ, id, 0),
 		recreate: w.recreate, severalIDs: w.several,
 	}
 	for _, v := range w.match {

@@ -111,7 +111,7 @@ func (d *delivery) eventKey(e *eventWrite) actions.IdentityKey {
 	if e.ref != nil {
 		parent = d.enrollmentUID(e.ref)
 	}
-	return actions.IdentityKey{Type: e.stage, ExternalID: EventUID(e.stage, parent, e.id, 0)}
+	return actions.IdentityKey{Type: e.stage, ExternalID: EventUID(e.stage, parent+e.scope, e.id, 0)}
 }
 
 func (d *delivery) eventUID(e *eventWrite) string {

@@ -193,7 +193,7 @@ func (e *endPlan) eval(s *rules.Scope) (end, error) {
 	if e.stage == nil {
 		return end{person: who, enrollment: ref}, nil
 	}
-	event := &eventWrite{blueprint: newBlueprint("event "+e.stage.Name, e.stage.Name, ImportOptions{}), ref: ref, stage: e.stage.ID}
+	event := &eventWrite{scope: e.eventScope(), blueprint: newBlueprint("event "+e.stage.Name, e.stage.Name, ImportOptions{}), ref: ref, stage: e.stage.ID}
 	if ref == nil {
 		event.parent = e.o.Project
 	}
@@ -228,5 +228,15 @@ func (r *relationshipPlan) write(s *rules.Scope) (*relationshipWrite, error) {
 	return &relationshipWrite{blueprint: r.blueprint, typ: r.typ.ID, from: from, to: to}, nil
 }
 
+// eventScope is the namespace of the id of an event on this side.
+func (e *endPlan) eventScope() string {
+	if e.program.Type == metadata.WithoutRegistration || e.eventID == nil && e.stage.Repeatable {
+		return e.recordScope(e.spec.Rule())
+	}
+	return ""
+}
+
 // whoever is the person of a side.
-func (e *endPlan) whoever() *who { return &who{w: e.workshop, t: e.t, external: e.external} }
+func (e *endPlan) whoever() *who {
+	return &who{w: e.workshop, t: e.t, typ: PersonType(e.t.ID, e.spec.Rule().People()), external: e.external}
+}

@@ -101,8 +101,16 @@ func newShare(function, text string, s *rules.Scope, spec *rules.ActionSpec, par
 	}
 	return &share{
 		function: function, value: text, at: on.UTC().Format(time.RFC3339),
-		contributor: actions.ContributorOf(spec.Rule().Name, s.RecordID(), strings.Join([]string{name, strconv.Itoa(s.Index()), part}, "/")),
+		contributor: actions.ContributorOf(contributors(spec.Rule()), s.RecordID(), strings.Join([]string{name, strconv.Itoa(s.Index()), part}, "/")),
 	}
+}
+
+// contributors is the namespace of the records that give to aggregates.
+func contributors(r *rules.Rule) string {
+	if r.Records() == rules.ProjectNamespace {
+		return r.Name
+	}
+	return r.Records()
 }
 
 // total is what a tally comes to as DHIS2 takes it; empty when nobody gives anything.

@@ -17,7 +17,7 @@ import (
 )
 
 func (a *app) idsCommand() *cobra.Command {
-	var server, external, trackedEntityType, set, importFile, why string
+	var server, external, trackedEntityType, namespace, set, importFile, why string
 	var limit int
 	c := &cobra.Command{
 		Use:   "ids",
@@ -25,7 +25,7 @@ func (a *app) idsCommand() *cobra.Command {
 		Long: `Most external ids need no entry: their UID is derived from project, tracked entity type and external id.
 Listed are the ones that differ: people found in DHIS2 by a unique attribute, ids that were deleted there and made anew, and entries by hand.
 With --external-id the UID is shown also where it is derived; with --set it is corrected; --import reads a CSV with the columns
-tracked_entity_type, external_id, uid.`,
+tracked_entity_type, external_id, uid, and namespace where ids have one.`,
 		Example: "  culvert ids\n  culvert ids --type Person --external-id case-1001\n  culvert ids --type Person --external-id case-1001 --set Gu3J5dpZwt6 --why \"merged by the district\"",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -37,7 +37,7 @@ tracked_entity_type, external_id, uid.`,
 			if s == nil {
 				return errors.New("name a server of culvert.yaml with --server")
 			}
-			w := idWork{app: a, project: p, server: s.Name, why: why}
+			w := idWork{app: a, project: p, server: s.Name, namespace: namespace, why: why}
 			return a.withJournal(c.Context(), func(j journal.Journal) error {
 				switch {
 				case importFile != "":
@@ -55,6 +55,7 @@ tracked_entity_type, external_id, uid.`,
 	f.StringVar(&server, "server", "", "a server of culvert.yaml; default: the default one")
 	f.StringVar(&external, "external-id", "", "the id in the source system")
 	f.StringVar(&trackedEntityType, "type", "", "name, code or uid of the tracked entity type; not needed where there is only one")
+	f.StringVar(&namespace, "namespace", "", "the namespace of the external id, where the rule names one for people; default: the project's")
 	f.StringVar(&set, "set", "", "the UID that the external id stands for from now on")
 	f.StringVar(&importFile, "import", "", "CSV file with the columns tracked_entity_type, external_id, uid")
 	f.StringVar(&why, "why", "", "the reason, for the audit trail")
@@ -64,12 +65,17 @@ tracked_entity_type, external_id, uid.`,
 
 type idWork struct {
 	*app
-	project     *project.Project
-	server, why string
+	project                *project.Project
+	server, namespace, why string
 }
 
-// typeOf resolves a tracked entity type; with an empty name there must be only one.
+// typeOf resolves a tracked entity type, with the namespace of the ids; with an empty name there must be only one.
 func (w idWork) typeOf(name string) (string, error) {
+	t, err := w.typeNamed(name)
+	return dhis2.PersonType(t, w.namespace), err
+}
+
+func (w idWork) typeNamed(name string) (string, error) {
 	x := w.project.Indexes[w.server]
 	if x == nil {
 		return "", fmt.Errorf("there is no metadata of server %s yet: run `culvert sync`", w.server)
@@ -92,9 +98,10 @@ func (w idWork) list(c *cobra.Command, j journal.Journal, limit int) error {
 	if err != nil {
 		return err
 	}
-	rows := [][]string{{"TYPE", "EXTERNAL ID", "UID", "GENERATION", "ORIGIN"}}
+	rows := [][]string{{"TYPE", "NAMESPACE", "EXTERNAL ID", "UID", "GENERATION", "ORIGIN"}}
 	for _, i := range ids {
-		rows = append(rows, []string{i.Type, i.ExternalID, i.UID, strconv.Itoa(i.Generation), i.Origin})
+		t, namespace := dhis2.TypeOfPerson(i.Type)
+		rows = append(rows, []string{t, namespace, i.ExternalID, i.UID, strconv.Itoa(i.Generation), i.Origin})
 	}
 	table(w.stdout, rows)
 	if len(ids) == limit {
@@ -118,7 +125,7 @@ func (w idWork) look(c *cobra.Command, j journal.Journal, typ, external string) 
 			return nil
 		}
 	}
-	fmt.Fprintf(w.stdout, "%s (derived)\n", dhis2.TrackedEntityUID(w.project.Config.Project, uid, external, 0))
+	fmt.Fprintf(w.stdout, "%s (derived)\n", dhis2.PersonUID(w.project.Config.Project, uid, external, 0))
 	return nil
 }
 
@@ -186,6 +193,9 @@ func (w idWork) readIDs(file string, f io.Reader) ([]actions.Identity, error) {
 		name := ""
 		if i, ok := column["tracked_entity_type"]; ok {
 			name = row[i]
+		}
+		if i, ok := column["namespace"]; ok {
+			w.namespace = row[i]
 		}
 		t, err := w.typeOf(name)
 		if err != nil {

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 // TestScripts runs every command as a user does. `example NAME` lays an example project down in the working folder, `sandbox [VERSION]` starts a DHIS2
 // look-alike with the metadata of Tamala and sets the variables that the example takes its server from, `eventually COMMAND` tries until it succeeds,
 // `start run` and `stop run` run the project in the background, `hangup` has it read again, `logged TEXT` looks into what it logged, `post PATH FILE [STATUS]` posts as CommCare does,
-// `delivered N` wants so many delivered records.
+// `delivered N` wants so many delivered records, `holds people|events N` so many in the sandbox.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -51,6 +51,7 @@ func TestScripts(t *testing.T) {
 			"post":           postCommand(true),
 			"anonymous-post": postCommand(false),
 			"delivered":      deliveredCommand,
+			"holds":          holdsCommand,
 		},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("COMMCARE_PASSWORD", "secret")
@@ -94,17 +95,18 @@ func sandboxCommand(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Check(s.Close())
 	})
 	ts.Setenv("DHIS2_URL", srv.URL)
+	sandboxes.Store(ts, s)
 }
 
 // eventuallyLimit is how long a script waits for what must happen.
 const eventuallyLimit = 30 * time.Second
 
 func eventuallyCommand(ts *testscript.TestScript, neg bool, args []string) {
-	commands := map[string]func(*testscript.TestScript, []string) error{"get": get, "delivered": delivered, "failed": failed, "logged": logged,
+	commands := map[string]func(*testscript.TestScript, []string) error{"get": get, "delivered": delivered, "failed": failed, "logged": logged, "holds": holds,
 		"post": func(ts *testscript.TestScript, args []string) error { return postFile(ts, args, true) }}
 	do, ok := commands[args[0]]
 	if !ok || neg {
-		ts.Fatalf("usage: eventually get|post|delivered|failed|logged ...")
+		ts.Fatalf("usage: eventually get|post|delivered|failed|logged|holds ...")
 	}
 	deadline := time.Now().Add(eventuallyLimit)
 	for {

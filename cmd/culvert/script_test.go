@@ -17,6 +17,8 @@ import (
 	"syscall"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/culvert/culvert/actions/dhis2/sandbox"
 )
 
 // freeAddress gives an address that nothing listens on.
@@ -153,6 +155,25 @@ func deliveredCommand(ts *testscript.TestScript, _ bool, args []string) {
 // delivered wants status to count so many delivered records.
 func delivered(ts *testscript.TestScript, args []string) error {
 	return counted(ts, "delivered", args[0])
+}
+
+// sandboxes are the sandboxes that scripts have started.
+var sandboxes sync.Map // *testscript.TestScript -> *sandbox.Server
+
+func holdsCommand(ts *testscript.TestScript, _ bool, args []string) { ts.Check(holds(ts, args)) }
+
+// holds wants so many objects of a kind in the sandbox.
+func holds(ts *testscript.TestScript, args []string) error {
+	s, ok := sandboxes.Load(ts)
+	if !ok {
+		return errors.New("there is no sandbox")
+	}
+	counts := s.(*sandbox.Server).Counts()
+	got := map[string]int{"people": counts.TrackedEntities, "events": counts.Events}[args[0]]
+	if strconv.Itoa(got) != args[1] {
+		return fmt.Errorf("%d %s", got, args[0])
+	}
+	return nil
 }
 
 // failed wants status to count so many failed records.

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/culvert/culvert/actions"
@@ -56,6 +57,15 @@ type Loader struct {
 
 	mu      sync.Mutex
 	indexes map[string]cached
+	legacy  atomic.Pointer[[]string]
+}
+
+// SetLegacy says which namespaces of records have the ids of the whole project, because they were sent under before there were namespaces.
+func (l *Loader) SetLegacy(names []string) { l.legacy.Store(&names) }
+
+func (l *Loader) isLegacy(name string) bool {
+	names := l.legacy.Load()
+	return names != nil && slices.Contains(*names, name)
 }
 
 type cached struct {
@@ -217,7 +227,7 @@ func (l *Loader) kinds(p *Project) map[string]map[string]actions.Kind {
 	out := map[string]map[string]actions.Kind{}
 	for name, index := range p.Indexes {
 		byName := map[string]actions.Kind{}
-		for _, k := range dhis2.Kinds(index, dhis2.Options{Project: p.Config.Project, Now: l.now(), Zone: p.Config.Zone}) {
+		for _, k := range dhis2.Kinds(index, dhis2.Options{Project: p.Config.Project, Now: l.now(), Zone: p.Config.Zone, Legacy: l.isLegacy}) {
 			byName[k.Name()] = k
 		}
 		out[name] = byName

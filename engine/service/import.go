@@ -45,6 +45,12 @@ func (im Importer) Import(ctx context.Context, path, rule string) (_ journal.Fil
 		return journal.File{}, 0, err
 	}
 	defer func() { err = errors.Join(err, j.Close()) }()
+	if _, err := checkNamespaces(ctx, j, p); err != nil {
+		return journal.File{}, 0, err
+	}
+	if _, _, err := Flow(p, rule); err != nil {
+		return journal.File{}, 0, err
+	}
 	f, duplicate, err := files.Take(ctx, path, flow.Rule.Name, Inbox(im.Dir, p.Config), journalSink{j})
 	if err != nil {
 		return journal.File{}, 0, err

@@ -42,6 +42,9 @@ func OpenJournal(ctx context.Context, c *project.Config, dir string, log *slog.L
 	if err := owned(ctx, j, c.Project); err != nil {
 		return nil, errors.Join(err, j.Close())
 	}
+	if err := beginNamespaces(ctx, j); err != nil {
+		return nil, errors.Join(err, j.Close())
+	}
 	return j, nil
 }
 
@@ -94,6 +97,11 @@ func owned(ctx context.Context, j journal.Journal, name string) error {
 		}
 		return nil
 	}
+	return otherProject(known, name)
+}
+
+// otherProject refuses a project's new name.
+func otherProject(known, name string) error {
 	return fmt.Errorf("the journal belongs to project %q, and culvert.yaml now says %q: with another name every derived id would change and everybody already sent would be created again; "+
 		"put the old name back, or begin a new journal with another `store:`", known, name)
 }

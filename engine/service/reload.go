@@ -154,6 +154,13 @@ func (s *Service) reloadNow(ctx context.Context, stamp [sha256.Size]byte) error 
 	}
 	fresh.CheckEnvironment(s.o.Loader.Sources)
 	before := s.current.Load()
+	if fresh.Config.Project != before.Config.Project {
+		return otherProject(before.Config.Project, fresh.Config.Project)
+	}
+	namespaces, err := checkNamespaces(ctx, s.journal, fresh)
+	if err != nil {
+		return err
+	}
 	s.keepGood(before, fresh)
 	program, routes, err := s.program(fresh)
 	if err != nil {
@@ -161,6 +168,9 @@ func (s *Service) reloadNow(ctx context.Context, stamp [sha256.Size]byte) error 
 	}
 	if now, err := s.fingerprint(); err != nil || now != stamp {
 		return errUnsettled
+	}
+	if err := namespaces.save(ctx, s.journal); err != nil {
+		return err
 	}
 	s.logFindings(fresh, "rule has mistakes; its last good version keeps running")
 	for name, index := range fresh.Indexes {
@@ -172,7 +182,7 @@ func (s *Service) reloadNow(ctx context.Context, stamp [sha256.Size]byte) error 
 	s.runner.Swap(program)
 	s.webhooks.Trust(fresh.Config.Proxies)
 	s.webhooks.Replace(routes)
-	s.o.Log.Info("rules are live", "rules", len(fresh.Rules))
+	s.o.Log.Info("rules are live", "rules", len(fresh.Rules), "came", strings.Join(names(fresh, before), " "), "went", strings.Join(names(before, fresh), " "))
 	return nil
 }
 
@@ -180,10 +190,14 @@ func (s *Service) reloadNow(ctx context.Context, stamp [sha256.Size]byte) error 
 // version fits no better: then the rule stays invalid and its records are held.
 func (s *Service) keepGood(before, fresh *project.Project) {
 	for i, r := range fresh.Rules {
-		if _, bad := firstError(r.Findings); !bad || before.Indexes[r.Server] != fresh.Indexes[r.Server] {
+		d, bad := firstError(r.Findings)
+		if !bad || d.Code == codeRenamed || before.Indexes[r.Server] != fresh.Indexes[r.Server] {
 			continue
 		}
 		old := before.RuleNamed(r.Name)
+		if old == nil {
+			old = ruleOf(before, r.Path) // renamed and broken at once
+		}
 		if old == nil {
 			continue
 		}
@@ -195,10 +209,31 @@ func (s *Service) keepGood(before, fresh *project.Project) {
 		if _, bad := firstError(old.Findings); bad || fresh.RuleNamed(old.Name) != nil {
 			continue
 		}
-		if _, there := fresh.Texts[old.Path]; there {
+		if _, there := fresh.Texts[old.Path]; there && ruleOf(fresh, old.Path) == nil {
 			fresh.Rules = append(fresh.Rules, old) // its file is there but could not be read as a rule
 		}
 	}
+}
+
+// names lists the rules that one project has and another has not.
+func names(of, not *project.Project) []string {
+	var list []string
+	for _, r := range of.Rules {
+		if not.RuleNamed(r.Name) == nil {
+			list = append(list, r.Name)
+		}
+	}
+	return list
+}
+
+// ruleOf gives the rule that a project has from a file, under whatever name; nil when it has none.
+func ruleOf(p *project.Project, path string) *project.Rule {
+	for _, r := range p.Rules {
+		if r.Path == path {
+			return r
+		}
+	}
+	return nil
 }
 
 // logFindings writes findings to the log as they would be printed.

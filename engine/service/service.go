@@ -75,6 +75,9 @@ func Open(ctx context.Context, o Options) (_ *Service, err error) {
 			err = errors.Join(err, s.close())
 		}
 	}()
+	if err := s.takeNamespaces(ctx, p); err != nil {
+		return nil, err
+	}
 	servers, err := s.servers(p)
 	if err != nil {
 		return nil, err
