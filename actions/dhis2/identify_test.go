@@ -26,7 +26,7 @@ func TestPeopleWhoAreThereAlready(t *testing.T) {
 	b.known("eeeeeeeeeee", "NID-4", "")
 	results := b.deliver(rule.plans(t, woman(1), woman(2), woman(3), woman(4), woman(5))...)
 	want(t, results, "DDD DDD DDD FFF DDD")
-	if o := results[3].Outcomes[0]; o.Code != "several-matches" || !strings.Contains(o.Cause, "ddddddddddd") || !strings.Contains(o.Cause, "eeeeeeeeeee") {
+	if o := results[3].Outcomes[0]; o.Code != "several-matches" || !strings.Contains(o.Mend, "ddddddddddd") || !strings.Contains(o.Detail, "eeeeeeeeeee") {
 		t.Errorf("two matches: %+v", o)
 	}
 	if got := b.server.entities["aaaaaaaaaaa"]; got.OrgUnit != "jdonbyIYZzR" || attribute(got.Attributes, firstName) != "Fatou" {
@@ -85,7 +85,7 @@ func TestSomebodyOutOfSight(t *testing.T) {
 
 // TestTwoRecordsOfOnePerson are two external ids with one national id in a batch: DHIS2 would refuse both in one request.
 func TestTwoRecordsOfOnePerson(t *testing.T) {
-	b, rule := newBench(t), registrationRule(t, "fail")
+	b, rule := newBench(t), severalIDs(t)
 	results := b.deliver(rule.plans(t, woman(1), woman(2, "nid", "NID-1"))...)
 	want(t, results, "DDD DDD")
 	if len(b.server.entities) != 1 || results[0].Outcomes[0].ObjectID != results[1].Outcomes[0].ObjectID {

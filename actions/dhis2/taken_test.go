@@ -48,11 +48,16 @@ func TestAPersonOfAnotherId(t *testing.T) {
 	// Her own correction goes through.
 	want(t, b.deliver(rule.plans(t, woman(1, "first", "Awa"))...), "DUU")
 	// The rule may say that several ids are one person.
-	both := mustCompile(t, strings.Replace(strings.ReplaceAll(registration, "WHEN_DELETED", "when_deleted: fail"), "match_by: National ID", "match_by: National ID\n      several_ids: same_person", 1), womanSample)
-	want(t, b.deliver(both.plans(t, woman(5, "nid", "NID-1", "first", "Dado"))...), "DUU")
+	want(t, b.deliver(severalIDs(t).plans(t, woman(5, "nid", "NID-1", "first", "Dado"))...), "DUU")
 	if got := attribute(b.server.entities[uidOf(1)].Attributes, firstName); got != "Dado" || len(b.server.entities) != 1 {
 		t.Errorf("her name is %q, and there are %d people", got, len(b.server.entities))
 	}
+}
+
+// severalIDs is the rule that takes several ids for one person.
+func severalIDs(t testing.TB) *compiled {
+	text := strings.ReplaceAll(registration, "WHEN_DELETED", "when_deleted: fail")
+	return mustCompile(t, strings.Replace(text, "match_by: National ID", "match_by: National ID\n      several_ids: same_person", 1), womanSample)
 }
 
 // TestNoAnswerMatchesNobody holds that a word for "no answer" is no one's number.

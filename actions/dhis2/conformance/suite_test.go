@@ -79,7 +79,7 @@ func (f fields) with(changes ...any) fields {
 // compile makes a rule of actions against the server's metadata. The rule must be without mistakes: those are in the records.
 func (s *suite) compile(t *testing.T, text string, sample fields) *flow {
 	t.Helper()
-	text = "rule: conformance\ntrigger:\n  webhook: {path: /conformance}\n  sample: sample.json\nid: trigger.id\nactions:\n" + strings.Trim(text, "\n") + "\n"
+	text = "rule: conformance\nnamespace: project\ntrigger:\n  webhook: {path: /conformance}\n  sample: sample.json\nid: trigger.id\nactions:\n" + strings.Trim(text, "\n") + "\n"
 	env := rules.Environment{
 		Samples: func(*rules.Trigger) ([]any, error) { return []any{map[string]any(sample)}, nil },
 		Now:     time.Now, Zone: time.UTC, Kinds: dhis2.KindNames(), TriggerKinds: []string{"webhook"}, Directory: s.index.Directory(),
