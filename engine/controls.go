@@ -49,6 +49,10 @@ func ReadControls(ctx context.Context, j journal.Journal) (*Controls, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read what is paused: %w", err)
 	}
+	return parseControls(text)
+}
+
+func parseControls(text string) (*Controls, error) {
 	c := &Controls{}
 	if text != "" {
 		if err := json.Unmarshal([]byte(text), c); err != nil {
@@ -66,35 +70,36 @@ func ReadControls(ctx context.Context, j journal.Journal) (*Controls, error) {
 
 // PauseRule stops a rule: its records are held until ResumeRule. Running processes take it up within a second.
 func PauseRule(ctx context.Context, j journal.Journal, rule string, p Pause) error {
-	return changeControls(ctx, j, func(c *Controls) { c.Rules[rule] = &p })
+	return changeControls(ctx, j, "pause", "rule "+rule, p, func(c *Controls) { c.Rules[rule] = &p })
 }
 
-// ResumeRule lets a paused rule go on.
-func ResumeRule(ctx context.Context, j journal.Journal, rule string) error {
-	return changeControls(ctx, j, func(c *Controls) { delete(c.Rules, rule) })
+// ResumeRule lets a paused rule go on; p says who does it and why.
+func ResumeRule(ctx context.Context, j journal.Journal, rule string, p Pause) error {
+	return changeControls(ctx, j, "resume", "rule "+rule, p, func(c *Controls) { delete(c.Rules, rule) })
 }
 
 // PauseServer stops sending to a server; records for it are accepted and wait.
 func PauseServer(ctx context.Context, j journal.Journal, server string, p Pause) error {
-	return changeControls(ctx, j, func(c *Controls) { c.Servers[server] = &p })
+	return changeControls(ctx, j, "pause", "server "+server, p, func(c *Controls) { c.Servers[server] = &p })
 }
 
-// ResumeServer lets sending to a paused server go on.
-func ResumeServer(ctx context.Context, j journal.Journal, server string) error {
-	return changeControls(ctx, j, func(c *Controls) { delete(c.Servers, server) })
+// ResumeServer lets sending to a paused server go on; p says who does it and why.
+func ResumeServer(ctx context.Context, j journal.Journal, server string, p Pause) error {
+	return changeControls(ctx, j, "resume", "server "+server, p, func(c *Controls) { delete(c.Servers, server) })
 }
 
-func changeControls(ctx context.Context, j journal.Journal, change func(*Controls)) error {
-	c, err := ReadControls(ctx, j)
+func changeControls(ctx context.Context, j journal.Journal, did, subject string, p Pause, change func(*Controls)) error {
+	entry := journal.AuditEntry{Who: p.Who, Did: did, Why: p.Why, Count: 1, Subject: subject}
+	err := j.ChangeMeta(ctx, controlsName, entry, func(text string) (string, error) {
+		c, err := parseControls(text)
+		if err != nil {
+			return "", err
+		}
+		change(c)
+		changed, err := json.Marshal(c)
+		return string(changed), err
+	})
 	if err != nil {
-		return err
-	}
-	change(c)
-	text, err := json.Marshal(c)
-	if err != nil {
-		return fmt.Errorf("keep what is paused: %w", err)
-	}
-	if err := j.SetMeta(ctx, controlsName, string(text)); err != nil {
 		return fmt.Errorf("keep what is paused: %w", err)
 	}
 	return nil

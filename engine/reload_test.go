@@ -25,7 +25,7 @@ func TestPauseAndResume(t *testing.T) {
 	if r := w.record("a"); r.State != journal.Held || !strings.Contains(r.Problem.Cause, "amina") {
 		t.Errorf("record of a paused rule: %s %+v", r.State, r.Problem)
 	}
-	if err := ResumeRule(ctx, w.journal, "visits"); err != nil {
+	if err := ResumeRule(ctx, w.journal, "visits", Pause{}); err != nil {
 		t.Fatal(err)
 	}
 	w.until("it goes on", func() bool { return w.states()[journal.Delivered] == 1 })
@@ -37,7 +37,7 @@ func TestPauseAndResume(t *testing.T) {
 	if r := w.record("b"); r.State != journal.Pending {
 		t.Errorf("a record for a paused server is %s", r.State)
 	}
-	if err := ResumeServer(ctx, w.journal, "national"); err != nil {
+	if err := ResumeServer(ctx, w.journal, "national", Pause{}); err != nil {
 		t.Fatal(err)
 	}
 	w.until("it goes on", func() bool { return w.states()[journal.Delivered] == 2 })

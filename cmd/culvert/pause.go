@@ -38,7 +38,7 @@ func (a *app) pausing(verb, short string, pause bool) *cobra.Command {
 			if server != "" && p.Config.ServerNamed(server) == nil {
 				return fmt.Errorf("server %q is not in culvert.yaml", server)
 			}
-			if rule != "" && p.RuleNamed(rule) == nil {
+			if rule != "" && pause && p.RuleNamed(rule) == nil {
 				return fmt.Errorf("there is no rule %q in this project", rule)
 			}
 			return a.withJournal(c.Context(), func(j journal.Journal) error {
@@ -65,9 +65,9 @@ func setPause(ctx context.Context, j journal.Journal, rule, server string, pause
 	case rule != "" && pause:
 		return engine.PauseRule(ctx, j, rule, p)
 	case rule != "":
-		return engine.ResumeRule(ctx, j, rule)
+		return engine.ResumeRule(ctx, j, rule, p)
 	case pause:
 		return engine.PauseServer(ctx, j, server, p)
 	}
-	return engine.ResumeServer(ctx, j, server)
+	return engine.ResumeServer(ctx, j, server, p)
 }

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -200,15 +201,22 @@ func (s *Console) style(w http.ResponseWriter, _ *http.Request) {
 
 func (s *Console) pause(ctx context.Context, r *http.Request) error {
 	p := engine.Pause{Since: s.c.Now(), Who: who(r), Why: r.PostFormValue("why")}
-	if server := r.PostFormValue("server"); server != "" {
+	rule, server := r.PostFormValue("rule"), r.PostFormValue("server")
+	known := func(x Rule) bool { return rule != "" && x.Name == rule || server != "" && x.Server == server }
+	if (rule == "") == (server == "") || !slices.ContainsFunc(s.c.Rules(), known) {
+		return errors.New("there is no such rule or server any more")
+	}
+	if server != "" {
 		return engine.PauseServer(ctx, s.c.Journal, server, p)
 	}
-	return engine.PauseRule(ctx, s.c.Journal, r.PostFormValue("rule"), p)
+	return engine.PauseRule(ctx, s.c.Journal, rule, p)
 }
 
+// resume lets a rule or server go on, also one that is gone by now.
 func (s *Console) resume(ctx context.Context, r *http.Request) error {
+	p := engine.Pause{Who: who(r), Why: r.PostFormValue("why")}
 	if server := r.PostFormValue("server"); server != "" {
-		return engine.ResumeServer(ctx, s.c.Journal, server)
+		return engine.ResumeServer(ctx, s.c.Journal, server, p)
 	}
-	return engine.ResumeRule(ctx, s.c.Journal, r.PostFormValue("rule"))
+	return engine.ResumeRule(ctx, s.c.Journal, r.PostFormValue("rule"), p)
 }

@@ -237,6 +237,8 @@ type Journal interface {
 	Cursor(ctx context.Context, name string) (string, error)
 	Meta(ctx context.Context, name string) (string, error)
 	SetMeta(ctx context.Context, name, value string) error
+	// ChangeMeta puts what change makes of a value in its place, with nobody in between, and writes entry into the audit trail. change may be called again.
+	ChangeMeta(ctx context.Context, name string, entry AuditEntry, change func(value string) (string, error)) error
 
 	// Select lists records, in order of Seq unless the newest are asked for first; Summary counts them; Causes groups the failed ones, the most
 	// frequent first.

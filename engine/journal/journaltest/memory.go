@@ -1,6 +1,10 @@
 package journaltest
 
 import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/culvert/culvert/actions"
@@ -133,6 +137,38 @@ func testIdentities(t *testing.T, p Place) {
 	if len(trail) != 1 || trail[0].Did != "set identities" || trail[0].Who != "asha" {
 		t.Errorf("the audit trail is %+v", trail)
 	}
+}
+
+// testChangeMeta has many change one value at the same moment: nobody's change is lost, and each is in the audit trail.
+func testChangeMeta(t *testing.T, p Place) {
+	j := open(t, p)
+	const all = 20
+	var wg sync.WaitGroup
+	for n := range all {
+		wg.Go(func() {
+			entry := journal.AuditEntry{Who: "asha", Did: "pause", Why: "moved", Count: 1, Subject: fmt.Sprintf("rule %d", n)}
+			err := j.ChangeMeta(t.Context(), "controls", entry, func(value string) (string, error) { return value + "x", nil })
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	got, err := j.Meta(t.Context(), "controls")
+	must(t, err)
+	diff(t, "value", got, strings.Repeat("x", all))
+	trail, err := j.Audit(t.Context(), 0)
+	must(t, err)
+	if len(trail) != all || trail[0].Did != "pause" || trail[0].Why != "moved" {
+		t.Errorf("the audit trail is %+v", trail)
+	}
+	refused := errors.New("no")
+	if err := j.ChangeMeta(t.Context(), "controls", journal.AuditEntry{Who: "asha", Did: "pause"}, func(string) (string, error) { return "", refused }); !errors.Is(err, refused) {
+		t.Errorf("a change that is refused: %v", err)
+	}
+	got, err = j.Meta(t.Context(), "controls")
+	must(t, err)
+	diff(t, "value after a refused change", got, strings.Repeat("x", all))
 }
 
 func testMeta(t *testing.T, p Place) {

@@ -67,6 +67,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Place) {
 		{"contributions", testContributions},
 		{"telling sources", testTelling},
 		{"meta", testMeta},
+		{"change of meta", testChangeMeta},
 		{"forget", testForget},
 		{"expire", testExpire},
 		{"encryption", testEncryption},

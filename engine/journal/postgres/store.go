@@ -204,6 +204,35 @@ func (s *Store) SetMeta(ctx context.Context, name, value string) error {
 	return nil
 }
 
+// ChangeMeta implements journal.Journal.
+func (s *Store) ChangeMeta(ctx context.Context, name string, entry journal.AuditEntry, change func(string) (string, error)) error {
+	if strings.HasPrefix(name, "journal.") {
+		return fmt.Errorf("keep %q: names that begin with journal. belong to the journal", name)
+	}
+	err := s.tx(ctx, func(ctx context.Context, t *tx) error {
+		// The row is made first, so that there is one to lock: two who change a new name come one after the other, too.
+		if _, err := t.Exec(ctx, "INSERT INTO meta (name, value) VALUES ($1, '') ON CONFLICT DO NOTHING", clean(name)); err != nil {
+			return err
+		}
+		value := ""
+		if err := t.QueryRow(ctx, "SELECT value FROM meta WHERE name = $1 FOR UPDATE", clean(name)).Scan(&value); err != nil {
+			return err
+		}
+		value, err := change(value)
+		if err != nil {
+			return err
+		}
+		if _, err := t.Exec(ctx, setMeta, clean(name), clean(value)); err != nil {
+			return err
+		}
+		return t.audit(ctx, entry.Who, entry.Did, entry.Why, entry.Count, entry.Subject)
+	})
+	if err != nil {
+		return fmt.Errorf("keep %q in the journal: %w", name, err)
+	}
+	return nil
+}
+
 // clean makes a text one that PostgreSQL takes: a NUL or broken UTF-8 in one record must not keep all others out.
 func clean(text string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")

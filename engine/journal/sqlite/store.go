@@ -332,3 +332,28 @@ func (s *Store) SetMeta(ctx context.Context, name, value string) error {
 	}
 	return nil
 }
+
+// ChangeMeta implements journal.Journal.
+func (s *Store) ChangeMeta(ctx context.Context, name string, entry journal.AuditEntry, change func(string) (string, error)) error {
+	if strings.HasPrefix(name, "journal.") {
+		return fmt.Errorf("keep %q: names that begin with journal. belong to the journal", name)
+	}
+	err := s.writer.change(ctx, 1, func(t *tx) error {
+		value := ""
+		rows, err := t.query("SELECT value FROM meta WHERE name = ?", name)
+		if err := scan(rows, err, func(rows *sql.Rows) error { return rows.Scan(&value) }); err != nil {
+			return err
+		}
+		if value, err = change(value); err != nil {
+			return err
+		}
+		if err := t.exec(setMeta, name, value); err != nil {
+			return err
+		}
+		return s.audit(t, entry.Who, entry.Did, entry.Why, entry.Count, entry.Subject)
+	})
+	if err != nil {
+		return fmt.Errorf("keep %q in the journal: %w", name, err)
+	}
+	return nil
+}
