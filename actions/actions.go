@@ -171,6 +171,11 @@ type Target interface {
 	Probe(ctx context.Context) error
 }
 
+// Recorder is a Target that wants to know when what it answered is in the journal.
+type Recorder interface {
+	Recorded(results []Result)
+}
+
 // Use is one place where a rule names a metadata object.
 type Use struct {
 	ID    string // uid of the object

@@ -31,6 +31,7 @@ type job struct {
 	force   bool             // send also what would change nothing
 	repeat  bool             // try once more at once
 	probe   bool             // ask the server what of it is there
+	digests []actions.Digest // of what was written or found unchanged
 	totals  []actions.Digest // aggregates that were sent in the record's name
 	mended  map[string]bool  // what was tried already, so that nothing is tried for ever
 }
@@ -38,8 +39,11 @@ type job struct {
 // item is one write of a record.
 type item struct {
 	job     *job
-	place   int // in the record
-	write   actions.Write
+	place   int              // in the record
+	write   actions.Write    // its object is what is sent: all that the record asks for, or what nothing newer has set
+	whole   actions.Object   // all that the record asks for
+	left    int64            // the place of what is newer, when a part is not sent
+	kept    bool             // its digest is noted
 	key     client.ObjectKey // of a tracker object
 	name    string           // under which its digest is kept
 	sum     uint64
@@ -58,7 +62,7 @@ func newDelivery(t *target, plans []actions.Plan, rehearse bool) *delivery {
 	for i := range plans {
 		j := &job{plan: &plans[i], force: plans[i].Force, mended: map[string]bool{}}
 		for place, w := range plans[i].Writes {
-			j.items = append(j.items, &item{job: j, place: place, write: w})
+			j.items = append(j.items, &item{job: j, place: place, write: w, whole: w.Object})
 		}
 		d.jobs = append(d.jobs, j)
 	}
@@ -86,9 +90,13 @@ func (i *item) objectID() string {
 	return ""
 }
 
-// good tells whether the item is on the server in the form asked for.
+// good tells whether the item is on the server in the form asked for, or in a newer one.
 func (i *item) good() bool {
-	return i.done && (i.outcome.Status == actions.Delivered || i.outcome.Status == actions.Unchanged)
+	switch i.outcome.Status {
+	case actions.Delivered, actions.Unchanged, actions.Superseded:
+		return i.done
+	}
+	return false
 }
 
 // settled tells whether nothing more is to be done for the record.
@@ -221,6 +229,7 @@ func (d *delivery) recall(ctx context.Context, names []string) error {
 	for n, digest := range found {
 		d.digests[n] = digest
 	}
+	d.traffic.latest(ask, d.digests)
 	return nil
 }
 
@@ -237,13 +246,10 @@ func (d *delivery) results() []actions.Result {
 				i.finish(actions.Outcome{Status: actions.Retry, Class: actions.ClassTransient, Code: "not-confirmed", Cause: i.write.Object.Label() + " could not be settled in this batch", Mend: "it is tried again by itself"})
 			}
 			r.Outcomes[k] = i.outcome
-			if i.outcome.Status == actions.Delivered && i.name != "" && !d.rehearse {
-				r.Digests = append(r.Digests, actions.Digest{Object: i.name, Sum: i.sum})
-			}
 		}
 		if !d.rehearse {
 			r.Identities = append(j.learned, j.remembered(d)...)
-			r.Digests = append(r.Digests, j.totals...)
+			r.Digests = append(j.digests, j.totals...)
 		}
 		results[n] = r
 	}

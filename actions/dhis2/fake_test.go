@@ -12,6 +12,7 @@ import (
 const (
 	nationalID = "IcYmkidyP9K"
 	firstName  = "JMYmVp2S0Xl"
+	lastName   = "ia1Xt23YTtD"
 )
 
 // fake is a DHIS2 that keeps what it is sent and refuses what DHIS2 refuses, for scenarios that need a hand inside the server.
@@ -29,6 +30,8 @@ type fake struct {
 	groups      []client.DataValueSet
 	// before is called with every tracker request; an error fails it as a whole.
 	before func(p *client.TrackerPayload) error
+	// entered is called with every tracker request before anything else.
+	entered func()
 	// beforeValues the same for data values.
 	beforeValues func(s *client.DataValueSet) (*client.DataValueReport, error)
 	// beforeRead is called with the uids that are asked for, beforeFind with the values; an error is the answer.
@@ -49,6 +52,9 @@ func newFake() *fake {
 func (f *fake) Ping(context.Context) error { return nil }
 
 func (f *fake) ImportTracker(_ context.Context, p *client.TrackerPayload, o client.TrackerOptions) (*client.TrackerReport, error) {
+	if f.entered != nil {
+		f.entered()
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.requests = append(f.requests, *p)

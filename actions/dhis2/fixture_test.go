@@ -176,6 +176,7 @@ type memory struct {
 	mu         sync.Mutex
 	identities map[actions.IdentityKey]actions.Identity
 	digests    map[string]actions.Digest
+	shapes     []string
 }
 
 func newMemory() *memory {
@@ -214,6 +215,33 @@ func (m *memory) Holders(_ context.Context, uids []string) ([]actions.Identity, 
 		if slices.Contains(uids, id.UID) {
 			out = append(out, id)
 		}
+	}
+	return out, nil
+}
+
+// ShapeNumbers implements actions.Shapes.
+func (m *memory) ShapeNumbers(_ context.Context, shapes []string) (map[string]uint16, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	out := map[string]uint16{}
+	for _, s := range shapes {
+		at := slices.Index(m.shapes, s)
+		if at < 0 {
+			at = len(m.shapes)
+			m.shapes = append(m.shapes, s)
+		}
+		out[s] = uint16(at + 1)
+	}
+	return out, nil
+}
+
+// ShapeNames implements actions.Shapes.
+func (m *memory) ShapeNames(_ context.Context, numbers []uint16) (map[uint16]string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	out := map[uint16]string{}
+	for _, n := range numbers {
+		out[n] = m.shapes[n-1]
 	}
 	return out, nil
 }

@@ -203,7 +203,7 @@ func (d *delivery) assign(ctx context.Context, jobs []*job) error {
 	for _, j := range jobs {
 		for _, i := range j.items {
 			d.label(i)
-			names = append(names, i.name)
+			names = append(names, i.guards()...)
 		}
 	}
 	if err := d.recall(ctx, names); err != nil {
@@ -211,14 +211,16 @@ func (d *delivery) assign(ctx context.Context, jobs []*job) error {
 	}
 	for _, j := range jobs {
 		for _, i := range j.items {
-			d.compare(i)
+			i.known = d.digests[i.name].Sum != 0 || d.adopted(i)
 		}
 	}
+	d.settleUnchanged(ctx, jobs)
 	return nil
 }
 
 // label gives an item its key, the name of its digest and the uids that it refers to.
 func (d *delivery) label(i *item) {
+	i.write.Object = i.whole
 	before := i.key
 	i.uids = i.uids[:0]
 	switch o := i.write.Object.(type) {
@@ -238,15 +240,15 @@ func (d *delivery) label(i *item) {
 		} else {
 			i.key.UID = d.enrollmentUID(o.ref)
 		}
-		i.name = "STATUS:" + i.key.Type + ":" + i.key.UID
+		i.name = statusName(i.key)
 	case *relationshipWrite:
 		i.key = client.ObjectKey{Type: client.TypeRelationship, UID: d.relationshipUID(o)}
 		i.uids = append(i.uids, d.endUID(&o.from), d.endUID(&o.to))
 	case *deletion:
 		i.key = d.deletionKey(o)
 	case *dataValueWrite:
-		if o.share == nil {
-			i.name = "DATA_VALUE:" + o.cell.String()
+		if i.name = "DATA_VALUE:" + o.cell.String(); o.share != nil {
+			i.name = "SHARE:" + o.share.contributor
 		}
 	case *completionWrite:
 		x := o.completion
@@ -258,7 +260,7 @@ func (d *delivery) label(i *item) {
 	}
 	i.sum = sumOf(i.write.Object, i.uids)
 	if i.done && i.key != before {
-		i.done, i.outcome = false, actions.Outcome{}
+		i.done, i.kept, i.outcome = false, false, actions.Outcome{}
 	}
 }
 
@@ -276,18 +278,44 @@ func (d *delivery) deletionKey(o *deletion) client.ObjectKey {
 
 func digestName(typ, uid string) string { return typ + ":" + uid }
 
-// compare settles an item that would change nothing, and notes whether its object is there already.
-func (d *delivery) compare(i *item) {
-	before := d.digests[i.name]
-	i.known = before.Sum != 0 || d.adopted(i)
+// same tells whether an item would change nothing.
+func (d *delivery) same(i *item) bool {
 	if i.done || i.name == "" || d.rehearse || i.job.force {
-		return
+		return false
 	}
-	if _, status := i.write.Object.(*statusWrite); status {
-		return // somebody may have changed it in DHIS2 since; it is read before it is written
+	switch o := i.whole.(type) {
+	case *statusWrite:
+		return false // somebody may have changed it in DHIS2 since; it is read before it is written
+	case *dataValueWrite:
+		if o.share != nil {
+			return false // what it gives is known where tallies are kept
+		}
 	}
-	if before.Sum != 0 && before.Sum == i.sum {
-		i.finish(actions.Outcome{Status: actions.Unchanged})
+	before := d.digests[i.name]
+	return before.Sum != 0 && before.Sum == i.sum
+}
+
+// settleUnchanged settles items that would change nothing, but for those whose object somebody else may be changing now: they wait for their round.
+func (d *delivery) settleUnchanged(ctx context.Context, jobs []*job) {
+	writers := map[string]int{}
+	for _, j := range jobs {
+		for _, i := range j.items {
+			writers[i.name]++
+		}
+	}
+	for _, j := range jobs {
+		for _, i := range j.items {
+			if !d.same(i) || writers[i.name] > 1 || !d.traffic.tryAcquire(i.name) {
+				continue
+			}
+			names := []string{i.name}
+			d.traffic.latest(names, d.digests)
+			if d.same(i) {
+				i.finish(actions.Outcome{Status: actions.Unchanged})
+				d.keep(ctx, i)
+			}
+			d.traffic.release(names)
+		}
 	}
 }
 

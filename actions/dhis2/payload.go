@@ -304,6 +304,7 @@ func (d *delivery) enrollment(i *item, o *enrollmentWrite) client.Enrollment {
 	if e.OccurredAt == "" {
 		e.OccurredAt = now.OccurredAt
 	}
+	e.OrgUnit, e.EnrolledAt = orElse(e.OrgUnit, now.OrgUnit), orElse(e.EnrolledAt, now.EnrolledAt)
 	if e.Geometry == nil {
 		e.Geometry = now.Geometry
 	}
@@ -351,6 +352,7 @@ func keepEvent(e, now *client.Event) {
 		}
 	}
 	e.FollowUp = now.FollowUp // the enrollment's; nothing is written there
+	e.OrgUnit = orElse(e.OrgUnit, now.OrgUnit)
 	if e.OccurredAt == "" {
 		e.OccurredAt = now.OccurredAt
 	}

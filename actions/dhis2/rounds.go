@@ -3,6 +3,7 @@ package dhis2
 import (
 	"context"
 
+	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/actions/dhis2/client"
 )
 
@@ -40,14 +41,41 @@ func (d *delivery) rounds(ctx context.Context, jobs []*job) {
 		if len(round) == 0 {
 			return
 		}
-		for p := range phases {
-			d.send(ctx, p, ready(round, p))
-		}
+		d.sendRound(ctx, round)
 		for _, j := range jobs {
 			if !j.repeat {
 				j.stop()
 			}
 		}
+	}
+}
+
+// sendRound sends what is still to be sent of a round once nobody else writes its objects.
+func (d *delivery) sendRound(ctx context.Context, round []*item) {
+	var names []string
+	for _, i := range round {
+		names = append(names, i.guards()...)
+	}
+	if err := d.traffic.acquire(ctx, names); err != nil {
+		for _, i := range round {
+			i.finish(retryLater("the delivery was broken off", err))
+		}
+		return
+	}
+	defer d.traffic.release(names)
+	d.traffic.latest(names, d.digests)
+	for _, i := range round {
+		if d.same(i) {
+			i.finish(actions.Outcome{Status: actions.Unchanged})
+		} else if err := d.allow(ctx, i); err != nil {
+			i.finish(retryLater("the journal could not be read", err))
+		}
+	}
+	for p := range phases {
+		d.send(ctx, p, ready(round, p))
+	}
+	for _, i := range round {
+		d.keep(ctx, i)
 	}
 }
 

@@ -86,8 +86,7 @@ func TestRegistrationsReachTheServer(t *testing.T) {
 			records = append(records, woman(n))
 		}
 		records = append(records, woman(40, "nid", "NID-3"))
-		expected := strings.TrimSpace(strings.Repeat("DDD ", 31))
-		want(t, s.deliver(rule.plans(t, records...)...), expected)
+		wantGood(t, s.deliver(rule.plans(t, records...)...))
 		first := s.sandbox.Dump()
 		counts := s.sandbox.Counts()
 		if counts.TrackedEntities != 30 || counts.Enrollments != 30 || counts.Events != 30 {
@@ -96,7 +95,7 @@ func TestRegistrationsReachTheServer(t *testing.T) {
 		// A journal that is lost, or a crash before it was written: the same objects again.
 		s.memory = newMemory()
 		s.target = NewTarget(s.client, func() *metadata.Index { return s.index }, s.memory, testOptions())
-		want(t, s.deliver(rule.plans(t, records...)...), expected)
+		wantGood(t, s.deliver(rule.plans(t, records...)...))
 		if again := s.sandbox.Dump(); string(again) != string(first) {
 			t.Errorf("sending everything again changed something: %s", difference(first, again))
 		}

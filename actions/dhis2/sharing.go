@@ -169,6 +169,6 @@ func (d *delivery) settleShares(ctx context.Context, ledger actions.Contribution
 
 // worse orders statuses: failures before what heals, before what was sent, before what was not needed.
 func worse(a, b actions.Status) bool {
-	rank := map[actions.Status]int{actions.Unchanged: 0, actions.Delivered: 1, actions.NotTried: 2, actions.Retry: 3, actions.Failed: 4}
+	rank := map[actions.Status]int{actions.Unchanged: 0, actions.Superseded: 0, actions.Delivered: 1, actions.NotTried: 2, actions.Retry: 3, actions.Failed: 4}
 	return rank[a] > rank[b]
 }

@@ -31,6 +31,8 @@ type target struct {
 	memory  actions.Memory
 	options Options
 	log     *slog.Logger
+	traffic *traffic
+	shapes  *shapes
 }
 
 // NewTarget gives the target that delivers to a server. x gives the metadata of its last sync, for the names in outcomes; m is what the journal
@@ -42,7 +44,7 @@ func NewTarget(s Server, x func() *metadata.Index, m actions.Memory, o Options) 
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &target{server: s, index: x, memory: m, options: o, log: o.Log}
+	return &target{server: s, index: x, memory: m, options: o, log: o.Log, traffic: newTraffic(), shapes: newShapes()}
 }
 
 // Probe asks for something small that needs valid credentials; see actions.Target.
@@ -59,6 +61,13 @@ func (t *target) Deliver(ctx context.Context, plans []actions.Plan) []actions.Re
 	return t.run(ctx, plans, false)
 }
 
+// Recorded forgets what is in the journal now; see actions.Recorder.
+func (t *target) Recorded(results []actions.Result) {
+	for _, r := range results {
+		t.traffic.recorded(r.Digests)
+	}
+}
+
 // Rehearse asks the server to validate without writing; see actions.Target.
 func (t *target) Rehearse(ctx context.Context, plans []actions.Plan) []actions.Result {
 	return t.run(ctx, plans, true)
@@ -69,6 +78,7 @@ const maxPasses = 5
 
 func (t *target) run(ctx context.Context, plans []actions.Plan, rehearse bool) []actions.Result {
 	d := newDelivery(t, plans, rehearse)
+	defer t.traffic.begin()()
 	if err := d.resolve(ctx); err != nil {
 		d.failAll(d.jobs, retryLater("the journal could not be read", err))
 		return d.results()
