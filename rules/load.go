@@ -282,7 +282,7 @@ func (c *compiler) name(n *yamlnode.Node, what string) bool {
 	return false
 }
 
-// conditions compiles when, id and key.
+// conditions compiles when, id, version and key.
 func (c *compiler) conditions() {
 	r := c.rule
 	if n := c.root.Get("when"); n != nil {
@@ -294,6 +294,10 @@ func (c *compiler) conditions() {
 	} else if r.Trigger.Kind != "" && r.Trigger.Kind != "schedule" {
 		c.warn(r.Trigger.Place, "no-id", "the rule has no id:, so a record is known by its content alone",
 			"add id: with what identifies a record in the source, so that a corrected record updates what the first one wrote")
+	}
+	if n := c.root.Get("version"); n != nil {
+		r.Version = c.expr(n, c.scope, expression.Text)
+		c.notConstant(r.Version, "constant-version", "every record would have the same version", "name a field that counts up or says when the record was changed")
 	}
 	if n := c.root.Get("key"); n != nil {
 		r.Key = c.expr(n, c.scope, expression.Text)

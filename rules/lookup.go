@@ -108,7 +108,7 @@ func (c *compiler) wantedLookups() map[string]bool {
 			}
 		}
 	}
-	for _, key := range []string{"when", "id", "key"} {
+	for _, key := range []string{"when", "id", "version", "key"} {
 		want(lookupWords(c.root.Get(key)))
 	}
 	for _, p := range c.doc.Root.Get("lookups").Pairs() {

@@ -19,6 +19,7 @@ type Rule struct {
 	Trigger     Trigger
 	When        *Expr // nil: every record
 	ID          *Expr // nil: a hash of the record's content
+	Version     *Expr // nil: what its source says, or the order of acceptance
 	Key         *Expr // nil: the external id of the first action that has one (set by who compiles the actions), else the record's id
 	Lookups     []*Lookup
 	Maps        map[string]*ValueMap

@@ -96,8 +96,11 @@ type File struct {
 	Owner     string
 	Finished  time.Time
 
-	// Of Delivered and Skipped, how many rows stood as records of their own; they are counted in once the file is finished.
-	RecordsDelivered, RecordsSkipped int64
+	Superseded int64
+	Results    string // where its results lie once it is finished
+
+	// Of Delivered, Skipped and Superseded, how many rows stood as records of their own; they are counted in once the file is finished.
+	RecordsDelivered, RecordsSkipped, RecordsSuperseded int64
 }
 
 // Seq gives the place of a data row in the order of acceptance: the one that the file took when it was accepted. It is 0 for a row for which no place is
@@ -247,7 +250,7 @@ type Journal interface {
 	Causes(ctx context.Context, f Filter) ([]Cause, error)
 
 	// Replay makes failed records, or settled ones in the filter's states, pending again at their old place in the order of their key; those whose
-	// payload has expired stay. With force, a record that the filter names by its Seq may overwrite what is newer. Dismiss settles failed ones, or waiting ones in the filter's states that are not in flight, for good. Edit replaces
+	// payload has expired stay. With force, a record that the filter names by its Seq or ID may overwrite what is newer. Dismiss settles failed ones, or waiting ones in the filter's states that are not in flight, for good. Edit replaces
 	// the body of a failed or held record. All are in the audit trail, which does not tell of persons.
 	Replay(ctx context.Context, f Filter, who, why string, force bool) (int64, error)
 	Dismiss(ctx context.Context, f Filter, who, why string) (int64, error)

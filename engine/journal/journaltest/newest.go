@@ -139,6 +139,7 @@ func testInsist(t *testing.T, p Place) {
 		{"plain", journal.Filter{Key: "A"}, false, false, false},
 		{"all of a key", journal.Filter{Key: "A"}, true, true, false},
 		{"this one", journal.Filter{Seq: all[0].Seq}, true, true, true},
+		{"by its id", journal.Filter{ID: "a"}, true, true, true},
 		{"plain again", journal.Filter{Seq: all[0].Seq}, false, false, false},
 	} {
 		if r := replay(c.filter, c.force); r.Force != c.forced || r.Insist != c.named {

@@ -30,7 +30,7 @@ func testFiles(t *testing.T, p Place) {
 		}
 	}
 	a.Next, a.Offset, a.Rows, a.Delivered, a.Unchanged, a.Failed = 11, 400, 10, 7, 2, 1
-	a.RecordsDelivered, a.RecordsSkipped = 3, 0
+	a.RecordsDelivered, a.RecordsSkipped, a.Superseded, a.RecordsSuperseded, a.Results = 3, 0, 2, 1, "/drop/done/f1.results.csv"
 	commit(t, j, journal.Batch{Files: []journal.File{*a}})
 	open, err := j.Files(t.Context(), journal.FileOpen)
 	must(t, err)

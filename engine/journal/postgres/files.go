@@ -14,7 +14,7 @@ import (
 )
 
 const fileColumns = `id, rule, path, name, folder, size, sha256, received, state, next, "offset", rows, delivered, unchanged, skipped, failed, owner, finished, place, places,
-	records_delivered, records_skipped`
+	records_delivered, records_skipped, superseded, records_superseded, results`
 
 // AddFile implements journal.Journal.
 func (s *Store) AddFile(ctx context.Context, f *journal.File) (bool, error) {
@@ -37,10 +37,10 @@ func (s *Store) AddFile(ctx context.Context, f *journal.File) (bool, error) {
 		if err != nil {
 			return err
 		}
-		n, err := t.run(ctx, "INSERT INTO files ("+fileColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
+		n, err := t.run(ctx, "INSERT INTO files ("+fileColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
 			ON CONFLICT (rule, sha256) DO NOTHING`, f.ID, f.Rule, clean(f.Path), clean(f.Name), clean(f.Folder), f.Size, f.SHA256, codec.Micros(f.Received),
 			string(state), f.Next, f.Offset, f.Rows, f.Delivered, f.Unchanged, f.Skipped, f.Failed, f.Owner, codec.Micros(f.Finished), place, f.Places,
-			f.RecordsDelivered, f.RecordsSkipped)
+			f.RecordsDelivered, f.RecordsSkipped, f.Superseded, f.RecordsSuperseded, clean(f.Results))
 		added = n > 0
 		if added {
 			f.Place = place
@@ -87,10 +87,11 @@ func (s *Store) TakeFile(ctx context.Context, owner, fileID string) (bool, error
 func (t *tx) saveFiles(ctx context.Context, owner string, files []journal.File) error {
 	for _, f := range slices.SortedFunc(slices.Values(files), func(a, b journal.File) int { return cmp.Compare(a.ID, b.ID) }) {
 		n, err := t.run(ctx, `UPDATE files SET path = CASE WHEN $1 = '' THEN path ELSE $1 END, state = $2, next = $3, "offset" = $4, rows = $5, delivered = $6,
-			unchanged = $7, skipped = $8, failed = $9, finished = $10, owner = $11, records_delivered = $13, records_skipped = $14
+			unchanged = $7, skipped = $8, failed = $9, finished = $10, owner = $11, records_delivered = $13, records_skipped = $14,
+			superseded = $15, records_superseded = $16, results = $17
 			WHERE id = $12 AND owner IN ('', $11)`,
 			clean(f.Path), string(f.State), f.Next, f.Offset, f.Rows, f.Delivered, f.Unchanged, f.Skipped, f.Failed, codec.Micros(f.Finished), owner, f.ID,
-			f.RecordsDelivered, f.RecordsSkipped)
+			f.RecordsDelivered, f.RecordsSkipped, f.Superseded, f.RecordsSuperseded, clean(f.Results))
 		if err != nil {
 			return fmt.Errorf("keep the progress of the file %s: %w", f.Name, err)
 		}
@@ -109,7 +110,8 @@ func (s *Store) Files(ctx context.Context, state journal.FileState) ([]journal.F
 		var state string
 		var received, finished int64
 		if err := rows.Scan(&f.ID, &f.Rule, &f.Path, &f.Name, &f.Folder, &f.Size, &f.SHA256, &received, &state, &f.Next, &f.Offset, &f.Rows,
-			&f.Delivered, &f.Unchanged, &f.Skipped, &f.Failed, &f.Owner, &finished, &f.Place, &f.Places, &f.RecordsDelivered, &f.RecordsSkipped); err != nil {
+			&f.Delivered, &f.Unchanged, &f.Skipped, &f.Failed, &f.Owner, &finished, &f.Place, &f.Places, &f.RecordsDelivered, &f.RecordsSkipped,
+			&f.Superseded, &f.RecordsSuperseded, &f.Results); err != nil {
 			return err
 		}
 		f.State, f.Received, f.Finished = journal.FileState(state), codec.Time(received), codec.Time(finished)

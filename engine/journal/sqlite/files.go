@@ -11,7 +11,7 @@ import (
 )
 
 const fileColumns = `id, rule, path, name, folder, size, sha256, received, state, next, offset, rows, delivered, unchanged, skipped, failed, owner, finished, place, places,
-	records_delivered, records_skipped`
+	records_delivered, records_skipped, superseded, records_superseded, results`
 
 // AddFile implements journal.Journal.
 func (s *Store) AddFile(ctx context.Context, f *journal.File) (bool, error) {
@@ -22,10 +22,10 @@ func (s *Store) AddFile(ctx context.Context, f *journal.File) (bool, error) {
 	duplicate := false
 	err := s.writer.change(ctx, 1, func(t *tx) error {
 		duplicate = false
-		n, err := t.execCount("INSERT INTO files ("+fileColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		n, err := t.execCount("INSERT INTO files ("+fileColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (rule, sha256) DO NOTHING`, f.ID, f.Rule, f.Path, f.Name, f.Folder, f.Size, f.SHA256, codec.Micros(f.Received),
 			string(state), f.Next, f.Offset, f.Rows, f.Delivered, f.Unchanged, f.Skipped, f.Failed, f.Owner, codec.Micros(f.Finished),
-			t.lastSeq(), f.Places, f.RecordsDelivered, f.RecordsSkipped)
+			t.lastSeq(), f.Places, f.RecordsDelivered, f.RecordsSkipped, f.Superseded, f.RecordsSuperseded, f.Results)
 		if err != nil {
 			return err
 		}
@@ -86,10 +86,11 @@ func (t *tx) saveFiles(owner string, files []journal.File) error {
 	for i := range files {
 		f := &files[i]
 		n, err := t.execCount(`UPDATE files SET path = CASE WHEN ?1 = '' THEN path ELSE ?1 END, state = ?2, next = ?3, offset = ?4, rows = ?5, delivered = ?6,
-			unchanged = ?7, skipped = ?8, failed = ?9, finished = ?10, owner = ?11, records_delivered = ?13, records_skipped = ?14
+			unchanged = ?7, skipped = ?8, failed = ?9, finished = ?10, owner = ?11, records_delivered = ?13, records_skipped = ?14,
+			superseded = ?15, records_superseded = ?16, results = ?17
 			WHERE id = ?12 AND owner IN ('', ?11)`,
 			f.Path, string(f.State), f.Next, f.Offset, f.Rows, f.Delivered, f.Unchanged, f.Skipped, f.Failed, codec.Micros(f.Finished), owner, f.ID,
-			f.RecordsDelivered, f.RecordsSkipped)
+			f.RecordsDelivered, f.RecordsSkipped, f.Superseded, f.RecordsSuperseded, f.Results)
 		if err != nil {
 			return fmt.Errorf("keep the progress of the file %s: %w", f.Name, err)
 		}
@@ -109,7 +110,8 @@ func (s *Store) Files(ctx context.Context, state journal.FileState) ([]journal.F
 		var state string
 		var received, finished int64
 		if err := rows.Scan(&f.ID, &f.Rule, &f.Path, &f.Name, &f.Folder, &f.Size, &f.SHA256, &received, &state, &f.Next, &f.Offset, &f.Rows,
-			&f.Delivered, &f.Unchanged, &f.Skipped, &f.Failed, &f.Owner, &finished, &f.Place, &f.Places, &f.RecordsDelivered, &f.RecordsSkipped); err != nil {
+			&f.Delivered, &f.Unchanged, &f.Skipped, &f.Failed, &f.Owner, &finished, &f.Place, &f.Places, &f.RecordsDelivered, &f.RecordsSkipped,
+			&f.Superseded, &f.RecordsSuperseded, &f.Results); err != nil {
 			return err
 		}
 		f.State, f.Received, f.Finished = journal.FileState(state), codec.Time(received), codec.Time(finished)

@@ -89,7 +89,7 @@ func Waits(s journal.State, p *journal.Problem) bool {
 // overwrite what is newer.
 func ReplayFlags(f journal.Filter, force bool) int {
 	switch {
-	case force && f.Seq != 0:
+	case force && (f.Seq != 0 || f.ID != ""):
 		return FlagForce | FlagInsist
 	case force:
 		return FlagForce
