@@ -127,7 +127,7 @@ func (c *closer) close(ctx context.Context, f *closing) {
 		delete(c.files, f.file.ID)
 		c.r.trouble.clear(name)
 		c.r.log.Info("file finished", "rule", f.file.Rule, "file", f.file.Name, "rows", f.file.Rows, "delivered", f.file.Delivered,
-			"unchanged", f.file.Unchanged, "skipped", f.file.Skipped, "failed", f.file.Failed)
+			"unchanged", f.file.Unchanged, "superseded", f.file.Superseded, "skipped", f.file.Skipped, "failed", f.file.Failed)
 	default:
 		f.tries = 0
 	}
@@ -245,6 +245,9 @@ func addRecord(f *journal.File, rec *journal.Record, told bool) bool {
 	case journal.Delivered:
 		f.Delivered++
 		f.RecordsDelivered++
+	case journal.Superseded:
+		f.Superseded++
+		f.RecordsSuperseded++
 	default:
 		f.Skipped++
 		f.RecordsSkipped++

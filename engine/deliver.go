@@ -92,7 +92,7 @@ func (l *lane) learn(sample delivery.Sample, trouble *verdict, fresh float64) {
 func countSent(results []actions.Result) (n int) {
 	for _, r := range results {
 		for _, o := range r.Outcomes {
-			if o.Status != actions.Unchanged {
+			if o.Status != actions.Unchanged && o.Status != actions.Superseded {
 				n++
 				break
 			}
@@ -194,7 +194,11 @@ func (l *lane) record(done []judged, results []actions.Result) {
 			b.Settlements = append(b.Settlements, s)
 			continue
 		}
-		o := rowOutcome{state: s.State, unchanged: d.verdict.unchanged, problem: s.Problem, objects: s.Objects, job: d.job, attempts: s.Attempts, nextTry: s.NextTry}
+		o := rowOutcome{state: s.State, unchanged: d.verdict.unchanged, problem: s.Problem, objects: s.Objects, job: d.job, attempts: s.Attempts, nextTry: s.NextTry,
+			by: s.SupersededBy}
+		if v, ok := d.row.version(s); ok {
+			b.Versions = append(b.Versions, v)
+		}
 		if s.State == journal.Pending {
 			o.parked, o.claimed = true, true // its key is freed together with the record that it becomes
 			b.Holding = append(b.Holding, d.key())
@@ -208,6 +212,9 @@ func (l *lane) record(done []judged, results []actions.Result) {
 	}
 	if l.r.commit(b) != nil {
 		return // the runner ends: claims and rows are given back as they were
+	}
+	if target, ok := l.server.Target.(actions.Recorder); ok {
+		target.Recorded(results)
 	}
 	l.r.recorded(b.Settlements)
 	l.r.files.freed(b.Keys)

@@ -7,12 +7,14 @@ import (
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/sources"
 )
 
 // Evaluation is what a rule makes of one record.
 type Evaluation struct {
 	Skipped bool // the filter said no; the rest is empty
 	ID, Key string
+	Version int64 // for its actions.Order; 0: nothing says it
 	Plan    actions.Plan
 	Failure *rules.Failure // why the record cannot be used; ID and Key are set as far as they are known
 }
@@ -55,6 +57,10 @@ func run(flow *Flow, scope *rules.Scope) (e Evaluation, err error) {
 	if e.Skipped, e.ID, e.Key, err = identify(flow.Rule, scope); err != nil || e.Skipped {
 		return e.failed(err)
 	}
+	if e.Version, err = versionOf(flow.Rule, scope); err != nil {
+		return e.failed(err)
+	}
+	e.Plan.Order.Version = e.Version
 	e.Plan.Record = actions.Ref{Rule: flow.Rule.Name, RecordID: e.ID, Key: e.Key}
 	if err := flow.Rule.Resolve(scope); err != nil {
 		return e.failed(err)
@@ -99,6 +105,22 @@ func identify(r *rules.Rule, scope *rules.Scope) (skipped bool, id, key string, 
 		key = id
 	}
 	return false, id, key, err
+}
+
+// versionOf says which version of a record this is: what its rule says, else what its source does. The error is a *rules.Failure.
+func versionOf(r *rules.Rule, scope *rules.Scope) (int64, error) {
+	v, err := r.RecordVersion(scope)
+	switch {
+	case err != nil:
+		return 0, err
+	case v.IsNumber:
+		return actions.NumberVersion(v.Number), nil
+	case !v.Time.IsZero():
+		return actions.TimeVersion(v.Time), nil
+	case r.Version != nil:
+		return 0, nil // blank
+	}
+	return actions.TimeVersion(sources.VersionOf(scope.Body())), nil
 }
 
 // recovered turns a panic into an error: one record must not end the others.

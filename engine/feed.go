@@ -241,7 +241,10 @@ func (r *Runner) prepare(j *job) *journal.Settlement {
 		s.State = journal.Delivered
 	default:
 		j.plan = e.Plan
-		j.plan.Force = rec.Force
+		j.plan.Force, j.plan.Insist, j.plan.Order = rec.Force, rec.Insist, rec.Order()
+		if rec.Version == 0 {
+			j.plan.Order.Version = e.Version
+		}
 		j.plan.Record = actions.Ref{Rule: rec.Rule, RecordID: e.ID, Key: e.Key}
 		return nil
 	}

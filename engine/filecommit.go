@@ -109,6 +109,8 @@ func (run *fileRun) add(b *journal.Batch, progress *journal.File, results *files
 		progress.Failed++
 	case o.state == journal.Skipped:
 		progress.Skipped++
+	case o.state == journal.Superseded:
+		progress.Superseded++
 	case o.state == journal.Delivered && o.unchanged:
 		progress.Unchanged++
 	case o.state == journal.Delivered:

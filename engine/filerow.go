@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/files"
@@ -22,6 +23,7 @@ type fileRow struct {
 	settled bool
 	outcome rowOutcome
 	id, key string
+	order   actions.Order
 }
 
 // rowOutcome is what became of a row.
@@ -33,8 +35,9 @@ type rowOutcome struct {
 	attempts  int
 	nextTry   time.Time
 	job       *job
-	parked    bool // its key is parked until the record is in the journal
-	claimed   bool // its key is claimed until then, too
+	by        int64 // what superseded it or a part of it
+	parked    bool  // its key is parked until the record is in the journal
+	claimed   bool  // its key is claimed until then, too
 }
 
 // settle says what became of the row. A run that was given up takes no more outcomes: the row is read again.
@@ -51,6 +54,7 @@ func (row *fileRow) record(received time.Time, now time.Time) (*journal.Record, 
 	rec := &journal.Record{
 		Rule: row.run.source.Rule, ID: row.id, Key: row.key, Received: received, Origin: row.origin(),
 		Seq: row.seq(), State: o.state, Attempts: o.attempts, NextTry: o.nextTry, Problem: o.problem, Objects: o.objects,
+		Version: row.order.Version, SupersededBy: o.by,
 	}
 	if o.state == journal.Failed {
 		rec.Settled = now
@@ -67,6 +71,18 @@ func (row *fileRow) record(received time.Time, now time.Time) (*journal.Record, 
 		rec.Key = rec.ID
 	}
 	return rec, nil
+}
+
+// version is what a row that was delivered, or that something newer left nothing to do for, is to earlier failures of the same record.
+func (row *fileRow) version(s journal.Settlement) (v journal.Version, ok bool) {
+	if s.State != journal.Delivered && s.State != journal.Superseded {
+		return v, false
+	}
+	v = journal.Version{Rule: row.run.source.Rule, ID: row.id, Order: row.order, Seq: row.seq()}
+	if s.State == journal.Superseded && s.SupersededBy != 0 {
+		v.Seq = s.SupersededBy
+	}
+	return v, true
 }
 
 // seq is the row's place in the order of acceptance: that of its file, before whatever was accepted later.

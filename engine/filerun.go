@@ -207,6 +207,8 @@ func (run *fileRun) evaluate(c *chunk) {
 		}
 		e, err := evaluator.evaluate(rules.Input{Body: row.body, Source: source})
 		row.id, row.key = e.ID, e.Key
+		row.order = actions.Order{Version: e.Version, Seq: row.seq()}
+		e.Plan.Order = row.order
 		switch {
 		case err != nil:
 			row.outcome = rowOutcome{state: journal.Failed, attempts: 1, problem: run.r.evaluationProblem(run.flow, e.ID, err)}

@@ -10,25 +10,31 @@ import (
 
 // verdict is what a result means for its record.
 type verdict struct {
-	state     journal.State // Delivered, Failed, or Pending for another try
+	state     journal.State // Delivered, Superseded, Failed, or Pending for another try
 	unchanged bool          // nothing had to be sent
 	again     bool          // the server could not be asked: to be sent again as it is, without counting as a try
 	problem   *journal.Problem
 	wait      time.Duration // asked for by the server
 	objects   []string
+	by        int64 // what superseded the record or a part of it
 }
 
 // judge sums up what became of a record's writes. A failure outweighs what may heal: the record needs a person either way, and its replay sends
 // everything again. Only a server that is away or refuses us comes first, for then nothing was decided.
 func judge(plan *actions.Plan, result actions.Result) verdict {
 	v := verdict{state: journal.Delivered, unchanged: true}
-	worst := -1
+	worst, superseded := -1, false
 	for i, o := range result.Outcomes {
 		switch o.Status {
 		case actions.Delivered:
 			v.unchanged = false
+			v.by = max(v.by, o.By)
 			v.objects = appendObject(v.objects, o.ObjectID)
 		case actions.Unchanged:
+			v.objects = appendObject(v.objects, o.ObjectID)
+		case actions.Superseded:
+			superseded = true
+			v.by = max(v.by, o.By)
 			v.objects = appendObject(v.objects, o.ObjectID)
 		case actions.Failed, actions.Retry:
 			v.unchanged = false
@@ -42,6 +48,9 @@ func judge(plan *actions.Plan, result actions.Result) verdict {
 	if worst < 0 {
 		if len(result.Outcomes) < len(plan.Writes) || hasUntried(result.Outcomes) {
 			return unanswered(v)
+		}
+		if superseded && v.unchanged {
+			v.state, v.unchanged = journal.Superseded, false
 		}
 		return v
 	}
@@ -105,7 +114,7 @@ type retryPolicy struct {
 
 // settlement words the verdict for the journal. attempts counts the tries before this one.
 func (p retryPolicy) settlement(v verdict, attempts int, now time.Time) journal.Settlement {
-	s := journal.Settlement{State: v.state, Attempts: attempts + 1, Problem: v.problem, Objects: v.objects}
+	s := journal.Settlement{State: v.state, Attempts: attempts + 1, Problem: v.problem, Objects: v.objects, SupersededBy: v.by}
 	if v.state != journal.Pending {
 		return s
 	}

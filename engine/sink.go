@@ -100,7 +100,7 @@ func (r *Runner) accept(program *Program, in *sources.Record) (*journal.Record, 
 		r.hold(rec, flow.Invalid)
 		return rec, nil
 	}
-	skipped, id, key, err := begin(flow, inputOf(rec, in.Body))
+	skipped, id, key, version, err := begin(flow, inputOf(rec, in.Body))
 	switch {
 	case err != nil:
 		r.cannotIdentify(rec, flow, id, key, err)
@@ -111,7 +111,7 @@ func (r *Runner) accept(program *Program, in *sources.Record) (*journal.Record, 
 			rec.Body = nil // its source is told by what stands in it
 		}
 	default:
-		rec.ID, rec.Key = id, key
+		rec.ID, rec.Key, rec.Version = id, key, version
 		if p := r.controls.Load().pausedRule(in.Rule); p != nil {
 			rec.State, rec.Problem = journal.Held, p
 		}
@@ -120,9 +120,13 @@ func (r *Runner) accept(program *Program, in *sources.Record) (*journal.Record, 
 }
 
 // begin identifies a record, and turns a panic of an expression into an error.
-func begin(flow *Flow, in rules.Input) (skipped bool, id, key string, err error) {
+func begin(flow *Flow, in rules.Input) (skipped bool, id, key string, version int64, err error) {
 	defer recovered(flow, &err)
-	return identify(flow.Rule, flow.Rule.Begin(in))
+	scope := flow.Rule.Begin(in)
+	if skipped, id, key, err = identify(flow.Rule, scope); err == nil && !skipped {
+		version, err = versionOf(flow.Rule, scope)
+	}
+	return skipped, id, key, version, err
 }
 
 func (r *Runner) hold(rec *journal.Record, p *journal.Problem) {

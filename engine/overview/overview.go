@@ -35,6 +35,8 @@ type Counts struct {
 	Skipped   int64 `json:"skipped"`
 	Failed    int64 `json:"failed"`
 	Dismissed int64 `json:"dismissed"`
+
+	Superseded int64 `json:"superseded"` // something newer left nothing to do
 }
 
 // Rule is how one rule stands.
@@ -86,13 +88,14 @@ func (o *Overview) add(s journal.Summary) {
 	}
 	for _, r := range s.Rules {
 		x := rule(r.Rule)
-		x.Counts = Counts{Pending: r.Pending, Held: r.Held, Delivered: r.Delivered, Skipped: r.Skipped, Failed: r.Failed, Dismissed: r.Dismissed}
+		x.Counts = Counts{Pending: r.Pending, Held: r.Held, Delivered: r.Delivered, Skipped: r.Skipped, Failed: r.Failed, Dismissed: r.Dismissed, Superseded: r.Superseded}
 		x.Oldest, x.LastReceived, x.LastDelivered = r.Oldest, r.LastReceived, r.LastDelivered
 	}
 	for _, f := range o.Files {
 		x := rule(f.Rule)
 		x.Delivered += f.Delivered + f.Unchanged - f.RecordsDelivered
 		x.Skipped += f.Skipped - f.RecordsSkipped
+		x.Superseded += f.Superseded - f.RecordsSuperseded
 		if x.LastReceived.Before(f.Received) {
 			x.LastReceived = f.Received
 		}
@@ -107,5 +110,6 @@ func (o *Overview) add(s journal.Summary) {
 		o.Records.Skipped += r.Skipped
 		o.Records.Failed += r.Failed
 		o.Records.Dismissed += r.Dismissed
+		o.Records.Superseded += r.Superseded
 	}
 }
