@@ -45,7 +45,7 @@ func (im *importer) applyToEvent(e *eventIn, effects []programrules.Effect) {
 	s := im.r.about(eventKind, e.uid)
 	assigned := false
 	for _, effect := range effects {
-		if effect.Target == programrules.DataElement && !e.stage.elements[effect.Field] {
+		if effect.Target != programrules.NoTarget && !e.stage.elements[effect.Field] {
 			continue
 		}
 		switch effect.Kind {

@@ -187,12 +187,38 @@ func (m *machine) act(r *compiled, a *compiledAction) (*Effect, error) {
 		if !ok || !strings.HasSuffix(name, "}") {
 			return nil, fmt.Errorf("%q is not the name of a variable", a.Content)
 		}
-		m.scope.assigned[strings.TrimSuffix(name, "}")] = value
-		return nil, nil
+		name = strings.TrimSuffix(name, "}")
+		m.scope.assigned[name] = value
+		return m.backed(r, e, name), nil
 	}
 	m.scope.assigned[a.Field] = value
-	if data != nil && *data == "" {
+	return emptied(e), nil
+}
+
+// emptied: assigning an empty text is assigning no value.
+func emptied(e *Effect) *Effect {
+	if e.Data != nil && *e.Data == "" {
 		e.Data = nil
 	}
-	return e, nil
+	return e
+}
+
+// backed gives the effect of assigning to a variable: none up to 2.43. From 2.44 on its data element or attribute is assigned too, an attribute with
+// the enrollment where that is evaluated by the same rule.
+func (m *machine) backed(r *compiled, e *Effect, name string) *Effect {
+	v := m.scope.set.variables[name]
+	if m.version < 44 || v == nil || v.Source == Calculated || v.Field == "" {
+		return nil
+	}
+	ofEvent := m.scope.event != nil
+	e.Field, e.Target = v.Field, DataElement
+	if v.Source == OfAttribute {
+		e.Target = Attribute
+		if ofEvent && m.scope.enrollment != nil && r.Stage == "" {
+			return nil
+		}
+	} else if !ofEvent {
+		return nil
+	}
+	return emptied(e)
 }

@@ -98,3 +98,23 @@ func TestOrderOfEvents(t *testing.T) {
 		}
 	}
 }
+
+// From 2.44 on assigning to a variable assigns to what is behind it: a data element with the event, an attribute with the enrollment.
+func TestAssignToVariable(t *testing.T) {
+	rules := []Rule{{UID: "ruleBacked1", Condition: "true", Actions: []Action{{Kind: Assign, Content: "#{number}", Data: "5"},
+		{Kind: Assign, Content: "#{born}", Data: "'2001-01-01'"}, {Kind: Assign, Content: "#{calculated}", Data: "1"}, {Kind: Assign, Content: "number", Data: "1"}}}}
+	for version, want := range map[int][2]int{43: {0, 0}, 44: {1, 1}} {
+		effects := testSet(t, version, rules...).Evaluate(&Enrollment{UID: "enrollment1"}, []*Event{{UID: "eventOne001", Asked: true}}, User{}, now)
+		for i, list := range [][]Effect{effects.Enrollment, effects.Events["eventOne001"]} {
+			assigned := 0
+			for _, e := range list {
+				if e.Kind == Assign {
+					assigned++
+				}
+			}
+			if assigned != want[i] || len(list) != want[i]+1 {
+				t.Errorf("2.%d: %+v, want %d assigned and one failure", version, list, want[i])
+			}
+		}
+	}
+}

@@ -138,12 +138,18 @@ func TestFunctions(t *testing.T) {
 		"d2:containsItems(#{text}, 'b')": "true", "d2:containsItems(#{text}, 'a,b')": "false", "d2:containsItems('', 'b')": "false",
 		"d2:inOrgUnitGroup('RURAL')": "true", "d2:inOrgUnitGroup('URBAN')": "false", "d2:inUserGroup('userGroupA1')": "true",
 		"d2:hasUserRole('userRoleB01')": "false", "d2:floor()": failure, "d2:floor(1, 2)": failure, "d2:nothing()": failure, "if(true, 1, 2)": failure,
-		"d2:extractDataMatrixValue('gtin', ']d201084700069915412110081996195256\x1d10DXB2005\x1d17220228')":     "08470006991541",
-		"d2:extractDataMatrixValue('lot number', ']d20108470006991541\x1d10DXB2005\x1d17220228')":               "DXB2005",
-		"d2:extractDataMatrixValue('expiration date', ']Q30108470006991541172202281010\x1d21XYZ')":              "220228",
-		"d2:extractDataMatrixValue('serial number', ']d20108470006991541')":                                     failure,
-		"d2:extractDataMatrixValue('gtin', 'no code')":                                                          failure,
-		"d2:count(#{previous}) + d2:count(#{newest visit})":                                                     "5",
+		"d2:extractDataMatrixValue('gtin', ']d201084700069915412110081996195256\x1d10DXB2005\x1d17220228')": "08470006991541",
+		"d2:extractDataMatrixValue('lot number', ']d20108470006991541\x1d10DXB2005\x1d17220228')":           "DXB2005",
+		"d2:extractDataMatrixValue('expiration date', ']Q30108470006991541172202281010\x1d21XYZ')":          "220228",
+		"d2:extractDataMatrixValue('serial number', ']d20108470006991541')":                                 failure,
+		"d2:extractDataMatrixValue('gtin', 'no code')":                                                      failure,
+		// the WHO's growth standards
+		"d2:zScoreWFA(30, 9.4, 'm')": "-3", "d2:zScoreWFA(20, 12.7, 'male')": "1", "d2:zScoreWFA(10, 6.7, 'f')": "-2", "d2:zScoreWFA(30.0, 19.0, 'female')": "3",
+		"d2:zScoreHFA(30, 88.5, 'm')": "-1", "d2:zScoreHFA(20, 87, 'male')": "1", "d2:zScoreHFA(30, 80.1, 'female')": "-3",
+		"d2:zScoreWFH(50, 2.8, 'm')": "-2", "d2:zScoreWFH(60, 6, 'male')": "0", "d2:zScoreWFH(50, 3.1, 'f')": "-1", "d2:zScoreWFH(60.5, 20, 'f')": "3.5",
+		"d2:zScoreWFA(6, 1, 'f')": "-3.5", "d2:zScoreWFA(6, 7, 'f')": "-0.37", "d2:zScoreWFA(6, 8.5, 'f')": "1.27", "d2:zScoreWFA(28, 12, 'm')": failure,
+		"d2:zScoreWFA(6, null, 'f')":                        failure,
+		"d2:count(#{previous}) + d2:count(#{newest visit})": "5",
 		"d2:hasValue(#{text}) && !d2:hasValue(#{no text}) && d2:daysBetween(#{date}, V{current_date}) > 30 * 2": "true",
 	} {
 		if got := evaluate(t, 43, text); got != want {
@@ -184,10 +190,10 @@ func TestDocumentedFunctions(t *testing.T) {
 		}
 	}
 	_, skipped := Compile(Definition{Rules: []Rule{
-		{UID: "ruleZScore1", Name: "Wasted", Condition: "d2:zScoreWFA(1, 2, 'F') < -2", Actions: []Action{{Kind: ShowError}}},
-		{UID: "ruleHiding1", Name: "Hides", Condition: "d2:zScoreWFA(1, 2, 'F') < -2", Actions: []Action{{Kind: "HIDEFIELD"}}},
+		{UID: "rulePattern", Name: "Looks ahead", Condition: "d2:validatePattern('a', '(?=a)a')", Actions: []Action{{Kind: ShowError}}},
+		{UID: "ruleHiding1", Name: "Hides", Condition: "d2:validatePattern('a', '(?=a)a')", Actions: []Action{{Kind: "HIDEFIELD"}}},
 	}}, 43)
-	if len(skipped) != 1 || skipped[0].UID != "ruleZScore1" {
+	if len(skipped) != 1 || skipped[0].UID != "rulePattern" {
 		t.Errorf("not evaluated: %+v, want the rule that bears on an import alone", skipped)
 	}
 }

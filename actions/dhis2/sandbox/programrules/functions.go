@@ -7,8 +7,7 @@ import (
 	"strings"
 )
 
-// function is one of DHIS2's d2: functions. takes has a letter for each argument (see parser.argument); + lets the last one repeat. run is
-// nil where the function is not evaluated here.
+// function is one of DHIS2's d2: functions. takes has a letter for each argument (see parser.argument); + lets the last one repeat.
 type function struct {
 	name, takes string
 	newer       bool // rules know it from the expression-parser of 2.43 on, which 2.41 was given too
@@ -72,9 +71,9 @@ func table() map[string]*function {
 		{name: "d2:hasUserRole", takes: "e", run: ofUser(func(u User) []string { return u.Roles })},
 		{name: "d2:inUserGroup", takes: "e", run: ofUser(func(u User) []string { return u.Groups })},
 		{name: "d2:inOrgUnitGroup", takes: "e", run: inOrgUnitGroup},
-		{name: "d2:zScoreHFA", takes: "eee"}, // the growth tables of the WHO are not part of this package
-		{name: "d2:zScoreWFA", takes: "eee"},
-		{name: "d2:zScoreWFH", takes: "eee"},
+		{name: "d2:zScoreHFA", takes: "eee", run: zScore("hfa")},
+		{name: "d2:zScoreWFA", takes: "eee", run: zScore("wfa")},
+		{name: "d2:zScoreWFH", takes: "eee", run: zScore("wfh")},
 	}
 	out := make(map[string]*function, len(all))
 	for _, f := range all {

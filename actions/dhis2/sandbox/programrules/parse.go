@@ -168,10 +168,11 @@ func (p *parser) named(depth int) (*node, error) {
 		p.at = start
 		return nil, p.fail("unknown function or constant %q", name)
 	}
-	if fn.run == nil {
-		return nil, fmt.Errorf("%s: %w", name, errUnsupported)
+	n, err := p.arguments(fn, depth)
+	if err == nil && name == "d2:validatePattern" {
+		err = readablePattern(n.children[1], p.version)
 	}
-	return p.arguments(fn, depth)
+	return n, err
 }
 
 // item reads {name} of #{name} or A{name}.

@@ -143,7 +143,7 @@ func validatePattern(m *machine, n *node) (any, error) {
 	if err != nil || s == nil || pattern == nil {
 		return false, err
 	}
-	re, err := regexp.Compile("^(?:" + *pattern + ")$")
+	re, err := compilePattern(*pattern)
 	if err != nil {
 		return nil, fmt.Errorf("the pattern of d2:validatePattern cannot be read")
 	}
@@ -152,18 +152,48 @@ func validatePattern(m *machine, n *node) (any, error) {
 
 // pattern: 2.42 and 2.43 resolve escapes before they read a pattern, so that \d is a d to them; 2.41 and from 2.44 on do not.
 func (m *machine) pattern(arg *node) (*string, error) {
-	n := arg
-	for n.kind == group && len(n.children) == 1 {
-		n = n.children[0]
-	}
-	if n.kind == quoted && (m.version == 41 || m.version >= 44) {
-		return &n.raw, nil
+	if raw, ok := rawPattern(arg, m.version); ok {
+		return &raw, nil
 	}
 	v, err := m.eval(arg)
 	if err != nil {
 		return nil, err
 	}
 	return toText(v)
+}
+
+// literal is the text that an argument is, if it is one.
+func literal(arg *node) *node {
+	for arg.kind == group && len(arg.children) == 1 {
+		arg = arg.children[0]
+	}
+	if arg.kind == quoted {
+		return arg
+	}
+	return nil
+}
+
+func rawPattern(arg *node, version int) (string, bool) {
+	if n := literal(arg); n != nil && (version == 41 || version >= 44) {
+		return n.raw, true
+	}
+	return "", false
+}
+
+func compilePattern(pattern string) (*regexp.Regexp, error) {
+	return regexp.Compile("^(?:" + pattern + ")$")
+}
+
+// readablePattern tells of a pattern that Java reads and Go does not, such as one that looks ahead.
+func readablePattern(arg *node, version int) error {
+	pattern, raw := rawPattern(arg, version)
+	if n := literal(arg); n != nil && !raw {
+		pattern = n.text
+	}
+	if _, err := compilePattern(pattern); err != nil {
+		return fmt.Errorf("the pattern of d2:validatePattern: %w", errUnsupported)
+	}
+	return nil
 }
 
 func ofUser(has func(User) []string) func(*machine, *node) (any, error) {
