@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -157,11 +158,11 @@ func (w *watcher) round(ctx context.Context, sink sources.Sink, events *changes.
 			delete(w.left, path)
 		}
 	}
-	for id, at := range w.waiting {
+	for _, id := range w.inbox.inOrder(slices.Collect(maps.Keys(w.waiting))) {
 		if ctx.Err() != nil {
 			return 0
 		}
-		if !at.After(w.Now()) {
+		if !w.waiting[id].After(w.Now()) {
 			w.offer(ctx, id, sink)
 		}
 	}
@@ -200,7 +201,8 @@ func (w *watcher) scanFolder(folder string, events *changes.Watcher, n int) time
 	for _, e := range entries {
 		names[e.Name()] = true
 	}
-	for _, e := range entries {
+	unready := map[string]bool{} // rules one of whose files is not whole yet: those behind it must not pass it
+	for _, e := range oldestFirst(entries) {
 		path := filepath.Join(folder, e.Name())
 		claims := w.claims(folder, e)
 		if len(claims) == 0 {
@@ -212,8 +214,11 @@ func (w *watcher) scanFolder(folder string, events *changes.Watcher, n int) time
 			continue // gone again
 		}
 		wait := w.watchFile(path, info, claims, names, n)
-		if wait > 0 {
-			next = min(next, wait)
+		if behind := slices.ContainsFunc(claims, func(r WatchedRule) bool { return unready[r.Rule] }); wait > 0 || behind {
+			next = min(next, max(wait, 10*time.Millisecond))
+			for _, r := range claims {
+				unready[r.Rule] = unready[r.Rule] || r.Marker == "" // a marker may never come
+			}
 			continue
 		}
 		if err := w.take(path, claims); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errUnsettled) {
