@@ -45,7 +45,7 @@ const (
 )
 
 // catalog is the metadata: the objects as they are shown, and what validation needs of them in a form that is quick to ask.
-// It does not change once it is loaded.
+// It does not change once it is made: a write of metadata makes another (with).
 type catalog struct {
 	kinds   []string            // in the order of the export
 	objects map[string][]object // by collection

@@ -100,6 +100,8 @@ func (c *call) importLater(params *importParams, b *bundle) {
 	s.work.Add(1)
 	go func() {
 		defer s.work.Done()
+		s.meta.RLock()
+		defer s.meta.RUnlock()
 		r, p := s.runImport(u, params, b)
 		s.jobs.finish(j, s.now(), r, nil, p)
 	}()
@@ -159,6 +161,8 @@ func (c *call) valuesLater(o *dataOptions, set *valueSet) {
 			case <-s.closing.Done():
 			}
 		}
+		s.meta.RLock()
+		defer s.meta.RUnlock()
 		sum, p := s.importValues(u, o, set)
 		s.jobs.finish(j, s.now(), nil, sum, p)
 	}()

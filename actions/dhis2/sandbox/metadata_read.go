@@ -39,7 +39,7 @@ func (c *call) collection() {
 		return
 	}
 	if c.r.Method != http.MethodGet && c.r.Method != http.MethodHead {
-		c.srv.fail(c.w, http.StatusConflict, "", "The sandbox does not change metadata: change the file that it was started with, and start it again.")
+		c.writeCollection(kind)
 		return
 	}
 	if kind == "users" && !c.user.may("F_USER_VIEW") {

@@ -58,6 +58,7 @@ type Server struct {
 	pages   *template.Template
 	count   atomic.Int64
 	work    sync.WaitGroup          // asynchronous imports under way
+	meta    sync.RWMutex            // what is asked holds it for reading, what may change the metadata alone
 	jobTurn func() <-chan time.Time // when a job that was queued may run
 	stop    context.CancelFunc
 	closing context.Context
@@ -90,6 +91,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{manners: m, catalog: c, store: st, jobs: newJobs(), rules: newRuleEngine(c, m, log), log: log, now: now, pages: pages}
+	s.apply(st.changed())
 	s.tokens = newTokens(st)
 	s.jobTurn = func() <-chan time.Time { return time.After(jobDelay) }
 	s.closing, s.stop = context.WithCancel(context.Background())
@@ -135,5 +137,12 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		}
 	}()
 	w.Header().Set("X-Content-Type-Options", "nosniff")
+	if writesMetadata(r) {
+		s.meta.Lock()
+		defer s.meta.Unlock()
+	} else {
+		s.meta.RLock()
+		defer s.meta.RUnlock()
+	}
 	s.route(w, r)
 }

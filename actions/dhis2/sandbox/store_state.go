@@ -134,7 +134,7 @@ func (st *store) replay(line []byte) error {
 	if err := json.Unmarshal(line, &l); err != nil {
 		return err
 	}
-	into := map[string]any{"te": &trackedEntity{}, "en": &enrollment{}, "ev": &event{}, "re": &relationship{}, "dv": &dataValue{}, "co": &completion{}, "to": &tokenState{}, "fi": &fileResource{}, "pd": &duplicatePair{}}[l.Kind]
+	into := map[string]any{"te": &trackedEntity{}, "en": &enrollment{}, "ev": &event{}, "re": &relationship{}, "dv": &dataValue{}, "co": &completion{}, "to": &tokenState{}, "fi": &fileResource{}, "pd": &duplicatePair{}, "md": &metadataChange{}}[l.Kind]
 	if into == nil {
 		return fmt.Errorf("unknown kind %q", l.Kind)
 	}
@@ -184,6 +184,8 @@ func (st *store) replay(line []byte) error {
 		st.tokens[o.Token] = o.User
 	case *fileResource:
 		st.putFile(o)
+	case *metadataChange:
+		st.metadata[o.UID] = o
 	case *duplicatePair:
 		st.saw(o.Seq)
 		st.putPair(o)
@@ -237,6 +239,11 @@ func (st *store) each(f func(kind string, o any) error) error {
 			return err
 		}
 	}
+	for _, o := range st.pairs {
+		if err := f("pd", o); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -264,6 +271,9 @@ func (st *store) rewrite(path string) (*os.File, error) {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
 	err = st.each(func(kind string, o any) error { return e.Encode(stateLine{kind, o}) })
+	for _, o := range st.changed() {
+		err = errors.Join(err, e.Encode(stateLine{"md", o}))
+	}
 	for token, name := range st.tokens {
 		err = errors.Join(err, e.Encode(stateLine{"to", tokenState{token, name}}))
 	}

@@ -136,13 +136,12 @@ func (c *call) authorityNames() []any {
 }
 
 // metadata answers /api/metadata: an export of all that the sandbox holds, or of the collections asked for with <collection>=true.
-// An import is refused unless it is empty: the sandbox is what its metadata file says.
 func (c *call) metadata() {
 	if !c.method(http.MethodGet, http.MethodPost) {
 		return
 	}
 	if c.r.Method == http.MethodPost {
-		c.refuseMetadata()
+		c.importMetadata()
 		return
 	}
 	set, ok := c.fields(":owner")
@@ -170,29 +169,4 @@ func (c *call) metadata() {
 		answer[kind] = items
 	}
 	c.srv.json(c.w, http.StatusOK, answer)
-}
-
-func (c *call) refuseMetadata() {
-	body, p := c.srv.readBody(c.w, c.r)
-	if p != nil {
-		c.srv.refused(c.w, p)
-		return
-	}
-	n, err := parseJSON(body)
-	if err != nil || n == nil || n.kind != jsonObject {
-		c.srv.fail(c.w, http.StatusBadRequest, "", "The metadata is not a JSON object.")
-		return
-	}
-	for _, f := range n.fields {
-		if f.value.kind == jsonArray && len(f.value.items) > 0 {
-			c.srv.fail(c.w, http.StatusConflict, "", "The sandbox does not change metadata: change the file that it was started with, and start it again.")
-			return
-		}
-	}
-	kind := "ImportReport"
-	if c.srv.manners == 42 {
-		kind = "ImportReportWebMessageResponse"
-	}
-	c.srv.say(c.w, http.StatusOK, "OK", "", object{"responseType": kind, "status": "OK", "typeReports": []any{},
-		"stats": object{"created": 0, "updated": 0, "deleted": 0, "ignored": 0, "total": 0}})
 }
