@@ -274,7 +274,7 @@ func (w *metadataWrite) checkReferences(v *verdict, o object) {
 			w.fault(v, "E5002", "["+uid+"] ("+kind+")", named(v.kind, o), name)
 		}
 	}
-	for _, name := range sortedKeys(o) {
+	for _, name := range keysInOrder(o) {
 		if notReferences[name] {
 			continue
 		}
@@ -367,7 +367,7 @@ func pointsTo(o object, uid string) bool {
 	return false
 }
 
-func sortedKeys[V any](m map[string]V) []string {
+func keysInOrder[V any](m map[string]V) []string {
 	out := make([]string, 0, len(m))
 	for k := range m {
 		out = append(out, k)

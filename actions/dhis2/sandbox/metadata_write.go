@@ -258,7 +258,7 @@ func (c *call) importMetadata() {
 // comingKinds lists the collections of a body that hold objects, and notes what comes.
 func (c *call) comingKinds(root object, w *metadataWrite) []string {
 	var kinds []string
-	for _, kind := range sortedKeys(root) {
+	for _, kind := range keysInOrder(root) {
 		if _, known := c.srv.catalog.objects[kind]; !known && !otherCollections[kind] || len(list(root, kind)) == 0 {
 			continue
 		}
