@@ -47,8 +47,10 @@ func (r *Runner) heartbeat(ctx context.Context) {
 		pause := r.limits.Heartbeat
 		if err := r.journal.Heartbeat(beat, r.owner); err == nil {
 			r.beaten(began)
+			r.trouble.clear("heartbeat")
 		} else if ctx.Err() == nil {
 			r.log.Warn("cannot say that this runner is alive", "error", err)
+			r.trouble.set("heartbeat", "the journal cannot be written: "+err.Error(), r.now())
 			pause /= 4
 		}
 		lead, err := r.journal.Lead(beat, r.owner)

@@ -114,6 +114,10 @@ func open(ctx context.Context, path string, o journal.Options, size sizes) (*Sto
 		linger: usualLinger,
 	}
 	s.finder.table.fill = s.fill
+	if s.writer.at, err = placeAt(path, s.log); err != nil {
+		return nil, errors.Join(err, db.Close(), s.writing.Close())
+	}
+	keepPrivate(path, s.log)
 	go s.writer.loop()
 	return s, nil
 }
@@ -144,7 +148,7 @@ func checkPlace(path string) error {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return fmt.Errorf("make the journal's folder: %w: check that the program's user may write there", err)
 		}
-		return nil
+		return makePrivate(path)
 	}
 	if err != nil {
 		return fmt.Errorf("open the journal's folder: %w", err)
@@ -152,7 +156,7 @@ func checkPlace(path string) error {
 	if !info.IsDir() {
 		return fmt.Errorf("%s is not a folder: the journal cannot lie in it", dir)
 	}
-	return nil
+	return makePrivate(path)
 }
 
 // checkWritable also gives a clear answer for a file without rights, which SQLite would open for reading only.

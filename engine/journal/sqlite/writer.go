@@ -40,6 +40,7 @@ type op struct {
 type writer struct {
 	log   *slog.Logger
 	place string
+	at    *placeOf
 	open  func(context.Context) (*sql.Conn, error)
 	ops   chan *op
 	stop  chan struct{} // closed to end it
@@ -208,6 +209,9 @@ func (w *writer) transact(batch []*op) {
 func (w *writer) attempt(batch []*op) (failed *op, err error) {
 	ctx := context.Background()
 	if err := w.prepare(ctx); err != nil {
+		return nil, err
+	}
+	if err := w.at.check(ctx, w.conn); err != nil {
 		return nil, err
 	}
 	t := &tx{w: w, ctx: ctx, counts: map[int64]*delta{}, chains: map[int64][]int64{}, idents: map[int64]int64{}}
