@@ -203,7 +203,7 @@ func collections() []collection {
 const programFields = "id,code,name,programType,trackedEntityType[id],onlyEnrollOnce,selectEnrollmentDatesInFuture," +
 	"selectIncidentDatesInFuture,displayIncidentDate,expiryDays,expiryPeriodType,completeEventsExpiryDays,accessLevel,featureType," +
 	"categoryCombo[id],access[data]," +
-	"programTrackedEntityAttributes[mandatory,allowFutureDate,searchable,trackedEntityAttribute[id]]," +
+	"programTrackedEntityAttributes[sortOrder,mandatory,allowFutureDate,searchable,trackedEntityAttribute[id]]," +
 	"programStages[id,code,name,repeatable,validationStrategy,sortOrder,enableUserAssignment,featureType,access[data]," +
 	"programStageDataElements[sortOrder,compulsory,allowFutureDate,dataElement[id]]]"
 
@@ -214,7 +214,11 @@ func (p *Program) tidy() {
 	slices.SortStableFunc(p.Stages, func(a, b ProgramStage) int {
 		return cmp.Or(cmp.Compare(a.SortOrder, b.SortOrder), cmp.Compare(a.ID, b.ID))
 	})
-	for _, st := range p.Stages { // elements of one sort order come in any order
+	// What shares a sort order comes in any order.
+	slices.SortStableFunc(p.Attributes, func(a, b ProgramAttribute) int {
+		return cmp.Or(cmp.Compare(a.SortOrder, b.SortOrder), byRef(a.Attribute, b.Attribute))
+	})
+	for _, st := range p.Stages {
 		slices.SortStableFunc(st.DataElements, func(a, b StageElement) int {
 			return cmp.Or(cmp.Compare(a.SortOrder, b.SortOrder), byRef(a.DataElement, b.DataElement))
 		})

@@ -173,6 +173,7 @@ type Program struct {
 
 // ProgramAttribute is the use of an attribute by a program.
 type ProgramAttribute struct {
+	SortOrder       int  `json:"sortOrder"`
 	Mandatory       bool `json:"mandatory"`
 	AllowFutureDate bool `json:"allowFutureDate"`
 	Searchable      bool `json:"searchable"`

@@ -300,13 +300,14 @@ func TestRepath(t *testing.T) {
 	}
 }
 
-// Elements of a stage that share a sort order come in any order; nothing has changed for that.
+// Attributes of a program and elements of a stage that share a sort order come in any order; nothing has changed for that.
 func TestSyncOfEqualOrder(t *testing.T) {
 	f := newFake(t, "2.42")
 	c := f.start(t)
 	first := sync1(t, c, nil, Options{})
 	f.mu.Lock()
 	for _, p := range f.lists[Programs] {
+		slices.Reverse(p["programTrackedEntityAttributes"].([]any))
 		for _, st := range p["programStages"].([]any) {
 			elements := st.(thing)["programStageDataElements"].([]any)
 			slices.Reverse(elements)
