@@ -8,10 +8,11 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/sandbox/programrules"
 )
 
-// runRules evaluates the program rules on what is about to be written and acts on their effects: errors, warnings, values assigned. What is
-// assigned is validated as what is sent (DHIS2 RuleEngineValidator).
+// runRules evaluates the program rules on what is about to be written and acts on their effects: errors, warnings, values assigned, events
+// scheduled. What is assigned is validated as what is sent (DHIS2 RuleEngineValidator).
 func (im *importer) runRules(a *accepted) {
 	enrollments, events := im.evaluateRules(a)
+	sc := im.newScheduler()
 	for _, e := range a.enrollments {
 		s := im.r.about(enrollmentKind, e.uid)
 		sent := im.attributesSent(e)
@@ -23,6 +24,8 @@ func (im *importer) runRules(a *accepted) {
 				assigned = true
 			case programrules.SetMandatory:
 				im.mandatoryAttribute(s, e, effect)
+			case programrules.ScheduleEvent:
+				sc.schedule(s, effect, ofEnrollment(e))
 			default:
 				show(s, effect, e.status == "COMPLETED")
 			}
@@ -33,12 +36,13 @@ func (im *importer) runRules(a *accepted) {
 		}
 	}
 	for _, e := range a.events {
-		im.applyToEvent(e, events[e.uid])
+		im.applyToEvent(e, events[e.uid], sc)
 	}
+	a.events = append(a.events, sc.events...)
 }
 
 // applyToEvent acts on effects where the stage wants values to be checked, and on its data elements alone.
-func (im *importer) applyToEvent(e *eventIn, effects []programrules.Effect) {
+func (im *importer) applyToEvent(e *eventIn, effects []programrules.Effect, sc *scheduler) {
 	if !checksValues(e.status, e.stage) {
 		return
 	}
@@ -54,6 +58,8 @@ func (im *importer) applyToEvent(e *eventIn, effects []programrules.Effect) {
 			assigned = true
 		case programrules.SetMandatory:
 			mandatoryValue(s, e, effect)
+		case programrules.ScheduleEvent:
+			sc.schedule(s, effect, ofEvent(e))
 		default:
 			show(s, effect, e.status == "COMPLETED")
 		}

@@ -1,0 +1,70 @@
+package sandbox
+
+import (
+	"time"
+
+	"github.com/culvert/culvert/actions/dhis2/sandbox/programrules"
+)
+
+// scheduler makes the events that rules schedule, from 2.43 on: one a stage in a request (DHIS2 ScheduleEventHelper).
+type scheduler struct {
+	im      *importer
+	events  []*eventIn
+	stages  map[string]bool
+	withOwn map[string]bool // enrollments that the request brings events for; of these alone is known what they hold already
+}
+
+func (im *importer) newScheduler() *scheduler {
+	s := &scheduler{im: im, stages: map[string]bool{}, withOwn: map[string]bool{}}
+	for _, e := range im.b.events {
+		s.withOwn[e.enrollment] = true
+	}
+	return s
+}
+
+// schedule acts on an effect; from is the event or the enrollment that it is of, as an event without a stage.
+func (sc *scheduler) schedule(s *subject, effect programrules.Effect, from eventIn) {
+	im, st := sc.im, sc.im.c.stages[effect.Field]
+	if st == nil || from.program == nil || !from.program.registration || sc.stages[effect.Field] {
+		return
+	}
+	date, fits := time.Time{}, false
+	if effect.Data != nil {
+		day, err := time.Parse(time.DateOnly, *effect.Data)
+		date, fits = day, err == nil
+	}
+	switch {
+	case sc.withOwn[from.enrollment] && sc.holds(from.enrollment, effect.Field):
+		s.warning("E1322", effect.Rule, effect.Field, from.enrollment)
+	case !st.sharing.update(im.user):
+		s.warning("E1321", effect.Rule, im.user.username, effect.Field)
+	case !fits:
+		s.warning("E1319", effect.Rule, spell(effect.Data))
+	default:
+		sc.stages[effect.Field] = true
+		e := from
+		e.uid, e.stage, e.status, e.scheduled, e.strategy = newUID(), st, "SCHEDULE", &date, create
+		e.tracker = true
+		sc.events = append(sc.events, &e)
+		s.warning("E1320", effect.Rule, e.uid, *effect.Data)
+	}
+}
+
+// holds tells whether an enrollment has an event of a stage that was not skipped.
+func (sc *scheduler) holds(enrollment, stage string) bool {
+	for _, e := range sc.im.st.eventsOf[enrollment] {
+		if !e.Deleted && e.Stage == stage && e.Status != "SKIPPED" {
+			return true
+		}
+	}
+	return false
+}
+
+// ofEnrollment and ofEvent are what a scheduled event takes over.
+func ofEnrollment(e *enrollmentIn) eventIn {
+	return eventIn{enrollment: e.uid, program: e.program, orgUnit: e.orgUnit}
+}
+
+func ofEvent(e *eventIn) eventIn {
+	return eventIn{enrollment: e.enrollment, program: e.program, orgUnit: e.orgUnit, combo: e.combo, comboID: e.comboID}
+}
