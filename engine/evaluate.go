@@ -61,6 +61,12 @@ func run(flow *Flow, scope *rules.Scope) (e Evaluation, err error) {
 		return e.failed(err)
 	}
 	e.Plan.Order.Version = e.Version
+	if flow.Rule.ID != nil {
+		// A record that was accepted under the id of the version that it edits has that id, and is none of these.
+		if err := flow.Rule.ID.EditedID(scope, "id", e.ID); err != nil {
+			return e.failed(err)
+		}
+	}
 	e.Plan.Record = actions.Ref{Rule: flow.Rule.Name, RecordID: e.ID, Key: e.Key}
 	if err := flow.Rule.Resolve(scope); err != nil {
 		return e.failed(err)

@@ -41,6 +41,11 @@ func (r *Runner) Accept(ctx context.Context, b sources.Batch) ([]sources.Receipt
 		if err != nil {
 			return nil, err
 		}
+		if flow := program.flow(rec.Rule); flow != nil && flow.Rule.ID != nil {
+			if err := r.asFirstVersion(ctx, rec, flow.Rule.Records(), b.Records[i].Body); err != nil {
+				return nil, r.refusal(ctx, "keep records", err)
+			}
+		}
 		records[i] = rec
 	}
 	duplicates, err := r.journal.Append(ctx, records, b.Cursor)

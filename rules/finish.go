@@ -30,6 +30,7 @@ func (r *Rule) Finish() {
 	if !r.findings.List.HasErrors() {
 		c.trySamples()
 		c.sampleIDs()
+		c.lastingIDs()
 	}
 	r.compiler.samples, r.compiler.root = nil, nil
 }

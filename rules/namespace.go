@@ -149,6 +149,27 @@ func (c *compiler) sampleIDs() {
 // sampleSource stands for where a record of the sample came from.
 var sampleSource = map[string]any{"row": 2}
 
+// lastingIDs checks the ids by which records and objects are known.
+func (c *compiler) lastingIDs() {
+	r := c.rule
+	var records []string
+	for _, body := range c.samples {
+		s := r.Begin(Input{Body: body, Source: sampleSource})
+		if id, _, err := r.Identify(s); err == nil && r.ID != nil {
+			records = append(records, id)
+		}
+	}
+	c.lasting(r.ID, "id", records)
+	for _, d := range r.ids {
+		if key := "event_id"; d.ID != nil && d.Creates && (r.ID == nil || d.ID.Text != r.ID.Text) {
+			if d.People {
+				key = "external_id"
+			}
+			c.lasting(d.ID, key, d.samples)
+		}
+	}
+}
+
 func (d *declaredIDs) note(id string) {
 	if id != "" && len(d.samples) < maxSampleIDs {
 		d.samples = append(d.samples, id)

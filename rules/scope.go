@@ -102,6 +102,9 @@ func (r *Rule) recordID(s *Scope) (string, error) {
 		return id, nil
 	}
 	id, err := r.ID.EvalText(s)
+	if err == nil {
+		id = firstVersion(s.input.Body, id)
+	}
 	switch {
 	case err == nil && IsNoAnswer(id) && id != "":
 		err = noAnswerID(r.ID, "id", id)

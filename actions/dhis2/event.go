@@ -304,6 +304,9 @@ func eventID(e *rules.Expr, s *rules.Scope, spec *rules.ActionSpec) (string, err
 		return s.RecordID() + "/" + name + "/" + strconv.Itoa(s.Index()), nil
 	}
 	id, err := e.EvalText(s)
+	if err == nil {
+		err = e.EditedID(s, "event_id", id)
+	}
 	if err == nil && id == "" {
 		err = &rules.Failure{
 			Code: "blank-value", Place: e.Place, Field: "event_id",

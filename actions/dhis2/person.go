@@ -176,6 +176,9 @@ func (w *who) eval(s *rules.Scope) (*person, error) {
 			Mend:    "fill the id in at the source and send the record again, or filter such records out with when",
 		}
 	}
+	if err := w.external.EditedID(s, "external_id", id); err != nil {
+		return nil, err
+	}
 	p := &person{
 		key: actions.IdentityKey{Type: w.typ, ExternalID: id}, typ: w.t.ID,
 		uid:      PersonUID(w.w.o.Project, w.typ, id, 0),

@@ -40,7 +40,7 @@ func Rule(r Request) string {
 	if r.Sample != "" {
 		w.line("  sample: %s", quote(r.Sample))
 	}
-	if id := w.find("instanceID", "formid", "id", "uuid"); id != "" {
+	if id := w.recordID(); id != "" {
 		w.line("id: %s", id)
 	} else {
 		w.line("# id: trigger.…                # what tells one record from another; without it the content does")
@@ -66,6 +66,19 @@ type writer struct {
 }
 
 func (w *writer) line(format string, args ...any) { fmt.Fprintf(&w.text, format+"\n", args...) }
+
+// recordID finds what tells one record from another and stays when the record is edited: KoboToolbox and Ona give an edited submission a new _uuid and
+// instanceID, ODK a new instanceID.
+func (w *writer) recordID() string {
+	if body, ok := w.Body.(map[string]any); ok {
+		for _, key := range []string{"__id", "_submission__id", "_id", "meta/rootUuid"} {
+			if v, there := body[key]; there && v != nil && v != "" {
+				return "trigger" + member(key)
+			}
+		}
+	}
+	return w.find("rootUuid", "instanceID", "formid", "id", "uuid")
+}
 
 // find gives the expression of the first sample field that is called like one of the names, "" when there is none.
 func (w *writer) find(names ...string) string {

@@ -52,6 +52,18 @@ func TestRuleJoinsWhatIsCalledAlike(t *testing.T) {
 			t.Errorf("%q is not in\n%s", want, text)
 		}
 	}
+	for _, test := range []struct {
+		body map[string]any
+		want string
+	}{
+		{map[string]any{"_id": 112.0, "_uuid": "u", "meta/instanceID": "uuid:u", "meta/rootUuid": "uuid:u"}, "id: trigger._id\n"},
+		{map[string]any{"_uuid": "u", "meta/instanceID": "uuid:u", "meta/rootUuid": "uuid:u"}, "id: trigger[\"meta/rootUuid\"]\n"},
+		{map[string]any{"__id": "uuid:u", "meta": map[string]any{"instanceID": "uuid:v", "deprecatedID": "uuid:u"}}, "id: trigger.__id\n"},
+	} {
+		if text := Rule(Request{Name: "a", Trigger: "webhook", Address: "/a", Body: test.body, Program: &s.Programs[0], Index: x}); !strings.Contains(text, test.want) {
+			t.Errorf("%q is not in\n%s", test.want, text)
+		}
+	}
 	var list diag.List
 	if yamlnode.Parse("anc.yaml", []byte(text), &list); len(list) > 0 {
 		t.Fatalf("the rule is not YAML: %v\n%s", list, text)
