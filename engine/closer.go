@@ -156,13 +156,13 @@ func (c *closer) finish(ctx context.Context, f *journal.File) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	_, err = files.Finish(ctx, files.FinishRequest{
+	out, err := files.Finish(ctx, files.FinishRequest{
 		File: f.File, Format: plan.Format, Results: files.ResultsPath(f.File), Done: plan.Done, Failed: plan.Failed, Unreadable: unreadable != nil && unreadable.Origin.DataRow == 1,
 	})
 	if err != nil {
 		return false, err
 	}
-	f.State = journal.FileFinished
+	f.State, f.Results = journal.FileFinished, out.Results
 	return true, c.r.commit(&journal.Batch{Owner: c.r.owner, Files: []journal.File{*f}})
 }
 

@@ -116,6 +116,9 @@ func (run *fileRun) add(b *journal.Batch, progress *journal.File, results *files
 	case o.state == journal.Delivered:
 		progress.Delivered++
 	}
+	if v, ok := row.standing(); ok {
+		b.Versions = append(b.Versions, v)
+	}
 	if o.kept() {
 		rec, err := row.record(run.source.Received, now)
 		if err != nil {

@@ -24,6 +24,7 @@ type fileRow struct {
 	outcome rowOutcome
 	id, key string
 	order   actions.Order
+	fixes   *fixedRow // the row of another file that it stands for, nil: none
 }
 
 // rowOutcome is what became of a row.
@@ -56,6 +57,9 @@ func (row *fileRow) record(received time.Time, now time.Time) (*journal.Record, 
 		Seq: row.seq(), State: o.state, Attempts: o.attempts, NextTry: o.nextTry, Problem: o.problem, Objects: o.objects,
 		Version: row.order.Version, SupersededBy: o.by,
 	}
+	if row.fixes != nil {
+		rec.Rank = row.order.Seq
+	}
 	if o.state == journal.Failed {
 		rec.Settled = now
 	}
@@ -79,6 +83,7 @@ func (row *fileRow) version(s journal.Settlement) (v journal.Version, ok bool) {
 		return v, false
 	}
 	v = journal.Version{Rule: row.run.source.Rule, ID: row.id, Order: row.order, Seq: row.seq()}
+	row.fixes.settle(&v)
 	if s.State == journal.Superseded && s.SupersededBy != 0 {
 		v.Seq = s.SupersededBy
 	}

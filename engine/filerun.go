@@ -102,7 +102,7 @@ func (run *fileRun) readRows(ctx context.Context) error {
 	})
 	defer submit.Wait()
 	defer close(chunks)
-	in := &rowReader{run: run, reader: reader, handedOn: handedOn.Wait}
+	in := &rowReader{run: run, reader: reader, handedOn: handedOn.Wait, fixed: fixedRows{run.r, run.source.Rule, map[string]map[int64]fixedRow{}}}
 	for end := false; !end; {
 		c := &chunk{done: make(chan struct{})}
 		end, err = in.readChunk(ctx, c)
@@ -126,6 +126,7 @@ func (run *fileRun) readRows(ctx context.Context) error {
 type rowReader struct {
 	run      *fileRun
 	reader   *files.Reader
+	fixed    fixedRows
 	handedOn func()   // waits until all chunks so far have been submitted
 	ahead    *fileRow // read, without room
 	aheadErr error    // why it cannot be read
@@ -135,7 +136,7 @@ type rowReader struct {
 func (in *rowReader) readChunk(ctx context.Context, c *chunk) (end bool, err error) {
 	for len(c.rows) < chunkRows {
 		if in.ahead == nil {
-			if end, err := in.next(); end || err != nil {
+			if end, err := in.next(ctx); end || err != nil {
 				return end, err
 			}
 		}
@@ -160,7 +161,7 @@ func (in *rowReader) readChunk(ctx context.Context, c *chunk) (end bool, err err
 }
 
 // next reads one row ahead.
-func (in *rowReader) next() (end bool, err error) {
+func (in *rowReader) next(ctx context.Context) (end bool, err error) {
 	row, err := in.reader.Next()
 	var bad *files.RowError
 	switch {
@@ -175,6 +176,11 @@ func (in *rowReader) next() (end bool, err error) {
 	in.ahead = &fileRow{run: in.run, number: int64(row.Number), line: row.Line, sheet: row.Sheet, weight: in.run.weight(row)}
 	if bad == nil {
 		in.ahead.body = row.Body
+	}
+	if row.Fixes != "" {
+		if in.ahead.fixes, err = in.fixed.find(ctx, row.Fixes); err != nil {
+			return false, err
+		}
 	}
 	return false, nil
 }
@@ -207,7 +213,7 @@ func (run *fileRun) evaluate(c *chunk) {
 		}
 		e, err := evaluator.evaluate(rules.Input{Body: row.body, Source: source})
 		row.id, row.key = e.ID, e.Key
-		row.order = actions.Order{Version: e.Version, Seq: row.seq()}
+		row.order = row.place(e.Version)
 		e.Plan.Order = row.order
 		switch {
 		case err != nil:

@@ -109,6 +109,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	defer endUpkeep()
 	upkeep.Go(func() { r.heartbeat(upkeepCtx) })
 	upkeep.Go(func() { r.reportStatus(upkeepCtx) })
+	intake.Go(func() { r.every(ctx, renewEvery, r.renewResults) })
 	intake.Go(func() { r.watchControls(ctx) })
 	intake.Go(func() { r.followProgram(ctx) })
 	intake.Go(func() { r.expire(ctx) })
@@ -127,6 +128,9 @@ func (r *Runner) Run(ctx context.Context) error {
 	r.log.Info("running", "rules", len(r.program.Load().Rules), "servers", len(r.lanes), "owner", r.owner)
 	<-ctx.Done()
 	drained := r.drain(&intake)
+	if drained {
+		r.renewResults(upkeepCtx) // of what was settled last
+	}
 	endUpkeep()
 	upkeep.Wait()
 	r.release()

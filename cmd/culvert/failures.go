@@ -1,25 +1,29 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/culvert/culvert/engine"
 	"github.com/culvert/culvert/engine/journal"
 )
 
 func (a *app) failuresCommand() *cobra.Command {
 	var s selection
 	var format string
-	var list, waiting bool
+	var list, waiting, superseded bool
 	var limit int
 	c := &cobra.Command{
 		Use:   "failures",
 		Short: "Say which records failed, by cause, and what to do about each",
 		Long: `Group the records that failed by cause: how many, since when, what to do, and one of them as an example.
-With --list every record is shown; with --waiting those that wait for another try. Exit code 1 when there are any.`,
+With --list every record is shown; with --waiting those that wait for another try. Exit code 1 when there are any.
+With --superseded the records for which something newer left nothing to do, each with what superseded it: no failures, and exit code 0.`,
 		Example: "  culvert failures\n  culvert failures --rule anc-registration --list",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -35,6 +39,10 @@ With --list every record is shown; with --waiting those that wait for another tr
 				f.States = []journal.State{journal.Pending, journal.Held}
 			}
 			f.Limit = limit
+			if superseded {
+				f.States, f.NewestOne = []journal.State{journal.Superseded}, true
+				return a.withJournal(c.Context(), func(j journal.Journal) error { return a.listSuperseded(c.Context(), j, f, format) })
+			}
 			return a.withJournal(c.Context(), func(j journal.Journal) error {
 				if list {
 					records, err := j.Select(c.Context(), f)
@@ -55,6 +63,7 @@ With --list every record is shown; with --waiting those that wait for another tr
 	c.Flags().StringVar(&format, "format", "text", "text or json")
 	c.Flags().BoolVar(&list, "list", false, "every record instead of groups")
 	c.Flags().BoolVar(&waiting, "waiting", false, "records that wait for another try, or are held, instead of failed ones")
+	c.Flags().BoolVar(&superseded, "superseded", false, "records that a newer one superseded, instead of failed ones")
 	c.Flags().IntVar(&limit, "limit", 100, "at most so many")
 	return c
 }
@@ -141,6 +150,33 @@ func (a *app) listFailures(records []*journal.Record, format string) error {
 	}
 	if len(records) > 0 {
 		return errFindings
+	}
+	return nil
+}
+
+// listSuperseded shows superseded records and what superseded each.
+func (a *app) listSuperseded(ctx context.Context, j journal.Journal, f journal.Filter, format string) error {
+	records, err := j.Select(ctx, f)
+	if err != nil {
+		return err
+	}
+	list := recordsForPrograms(records)
+	for i, r := range records {
+		if list[i].By, err = engine.SupersededBy(ctx, j, r); err != nil {
+			return err
+		}
+	}
+	if format == "json" {
+		return a.json(list)
+	}
+	for i, r := range records {
+		fmt.Fprintf(a.stdout, "%s: superseded by %s\n  %s\n", r.Rule, cmp.Or(list[i].By, "a newer record"), nameOf(r))
+		if r.Problem != nil {
+			fmt.Fprintf(a.stdout, "  it had failed: %s\n", worded(r.Problem.Cause, r.Problem.Code))
+		}
+	}
+	if len(records) == 0 {
+		fmt.Fprintln(a.stdout, "no such records")
 	}
 	return nil
 }

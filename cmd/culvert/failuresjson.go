@@ -37,6 +37,8 @@ type failedRecord struct {
 	Cause    string    `json:"cause,omitempty"`
 	Mend     string    `json:"mend,omitempty"`
 	Place    string    `json:"place,omitempty"`
+	By       string    `json:"superseded_by,omitempty"` // what superseded it, in words
+	ByNumber int64     `json:"superseded_by_number,omitempty"`
 	Object   string    `json:"object,omitempty"` // in DHIS2 that it concerns, in words
 }
 
@@ -63,7 +65,7 @@ func recordsForPrograms(records []*journal.Record) []failedRecord {
 func recordForPrograms(r *journal.Record) failedRecord {
 	out := failedRecord{
 		Number: r.Seq, Rule: r.Rule, ID: r.ID, State: string(r.State), Received: r.Received, File: r.Origin.File, Row: r.Origin.Row, Sheet: r.Origin.Sheet,
-		Attempts: r.Attempts, NextTry: r.NextTry,
+		Attempts: r.Attempts, NextTry: r.NextTry, ByNumber: r.SupersededBy,
 	}
 	if p := r.Problem; p != nil {
 		out.Code, out.Class, out.Cause, out.Mend, out.Place, out.Object = p.Code, string(p.Class), p.Cause, p.Mend, p.Place, p.Object

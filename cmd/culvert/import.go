@@ -43,7 +43,8 @@ When a runner is at work it does the sending, otherwise this command does. Inter
 			if err = errors.Join(err, done()); err != nil {
 				return err
 			}
-			fmt.Fprintf(a.stdout, "%s: %s, %d delivered, %d unchanged, %d skipped, %d failed\n", f.Name, count(f.Rows, "row", "rows"), f.Delivered, f.Unchanged, f.Skipped, f.Failed)
+			fmt.Fprintf(a.stdout, "%s: %s, %d delivered, %d unchanged, %s%d skipped, %d failed\n", f.Name, count(f.Rows, "row", "rows"), f.Delivered, f.Unchanged,
+				superseded(f.Superseded), f.Skipped, f.Failed)
 			if f.Failed > 0 {
 				fmt.Fprintf(a.stdout, "`culvert failures --file %s` says why\n", f.ID)
 			}
@@ -103,4 +104,12 @@ func (b *importBar) end() {
 	if b.bar != nil {
 		_ = b.bar.Finish()
 	}
+}
+
+// superseded says how many rows something newer left nothing to do for, where there are any.
+func superseded(n int64) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d superseded, ", n)
 }

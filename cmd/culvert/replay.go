@@ -21,6 +21,7 @@ func (a *app) replayCommand() *cobra.Command {
 		Short: "Send failed records again, once their cause is mended",
 		Long: `Put failed records back in line: by rule, cause, code, time, key or id, or --all of them. A runner sends them.
 With --delivered also records that went through before; what would change nothing is not sent again, unless --force.
+What is newer in DHIS2 is never overwritten, unless --force names one record by --number or --id: then that one is sent, superseded or not.
 With --body FILE and --number N the record's content is replaced first, which the audit trail keeps.`,
 		Example: "  culvert replay --rule anc-registration\n  culvert replay --code E1018 --since 2d\n  culvert replay --number 42 --body mended.json --why \"typing error in the date\"",
 		Args:    cobra.NoArgs,
@@ -38,6 +39,9 @@ With --body FILE and --number N the record's content is replaced first, which th
 			f.States = []journal.State{journal.Failed}
 			if delivered {
 				f.States = append(f.States, journal.Delivered)
+			}
+			if force && (f.Seq != 0 || f.ID != "") {
+				f.States = append(f.States, journal.Superseded)
 			}
 			return a.withJournal(c.Context(), func(j journal.Journal) error {
 				if body != "" {

@@ -65,6 +65,9 @@ func printOverview(w io.Writer, o overview.Overview) {
 		}
 		rows = append(rows, []string{r.Name, num(r.Pending), num(r.Held), num(r.Delivered), num(r.Skipped), num(r.Failed), oldest, ago(r.LastReceived, o.At)})
 	}
+	if o.Records.Superseded > 0 {
+		addSuperseded(rows, o.Rules)
+	}
 	if len(rows) > 1 {
 		table(w, rows)
 	} else {
@@ -82,6 +85,15 @@ func printOverview(w io.Writer, o overview.Overview) {
 			fmt.Fprintf(w, "; next try in %s, and `culvert failures --waiting` says why", length(o.NextTry.Sub(o.At)))
 		}
 		fmt.Fprintln(w)
+	}
+}
+
+// addSuperseded adds a column where something newer left nothing to do for some records.
+func addSuperseded(rows [][]string, rules []overview.Rule) {
+	const after = 5 // SKIPPED
+	rows[0] = slices.Insert(rows[0], after, "SUPERSEDED")
+	for i, r := range rules {
+		rows[i+1] = slices.Insert(rows[i+1], after, num(r.Superseded))
 	}
 }
 

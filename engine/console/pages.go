@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/engine"
 	"github.com/culvert/culvert/engine/access"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/overview"
@@ -89,7 +90,11 @@ func (s *Console) record(r *http.Request) (view, error) {
 		*journal.Record
 		Content string
 		Asked   bool
+		By      string // what superseded it, or a part of it
 	}{Record: rec, Asked: content}
+	if data.By, err = engine.SupersededBy(r.Context(), s.c.Journal, rec); err != nil {
+		return view{}, err
+	}
 	if content {
 		s.c.Log.Info("a record's content was looked at", "record", rec.ID, "rule", rec.Rule, "who", who(r))
 		data.Content = pretty(rec.Body)
@@ -190,7 +195,7 @@ func (s *Console) functions() template.FuncMap {
 		"length": words,
 		"admin":  func(u *access.User) bool { return u.Role >= access.Admin },
 		"states": func() []journal.State {
-			return []journal.State{journal.Pending, journal.Held, journal.Delivered, journal.Skipped, journal.Failed, journal.Dismissed}
+			return []journal.State{journal.Pending, journal.Held, journal.Delivered, journal.Skipped, journal.Failed, journal.Dismissed, journal.Superseded}
 		},
 	}
 }

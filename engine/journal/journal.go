@@ -223,6 +223,10 @@ type Journal interface {
 	Files(ctx context.Context, state FileState) ([]File, error)
 	// FileRecords gives the records that stand for rows of a file, by row.
 	FileRecords(ctx context.Context, fileID string) ([]*Record, error)
+	// RowChanges gives records that stand for rows of finished files and came to another end than when they were recorded, without their bodies: at most
+	// limit of them. RowChangesNoted leaves out those that stand as given, once the results of their files say so.
+	RowChanges(ctx context.Context, limit int) ([]*Record, error)
+	RowChangesNoted(ctx context.Context, records []*Record) error
 	// BlockedKeys gives keys of a rule set that have unsettled records (pending, held or in flight).
 	BlockedKeys(ctx context.Context) (map[string]int, error)
 

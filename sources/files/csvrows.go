@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"strings"
 	"syscall"
 	"unicode/utf8"
@@ -28,6 +29,7 @@ type csvRows struct {
 	lex     *csvLexer
 	head    []string // as bodies and failed rows use it, without the columns that Culvert added
 	plan    *plan
+	link    int // column of links, -1: none
 	shape   Layout
 	ours    bool // the file is one of failed rows that Culvert wrote
 	place   string
@@ -165,7 +167,7 @@ func (c *csvRows) readHeader(f Format) error {
 		break
 	}
 	cells := c.lex.cells(nil)
-	if n := len(cells); n > 2 && cells[n-2] == CauseColumn && cells[n-1] == MendColumn {
+	if hasOurColumns(cells) {
 		c.ours = true
 		for i := range cells {
 			cells[i] = unguard(cells[i])
@@ -177,16 +179,8 @@ func (c *csvRows) readHeader(f Format) error {
 	}
 	c.lex.want = len(header)
 	c.plan = newPlan(header)
-	c.head = withoutOurs(header)
+	c.head, c.link = withoutOurs(header), slices.Index(header, LinkColumn)
 	return nil
-}
-
-// withoutOurs leaves out the columns that Culvert adds to files of failed rows.
-func withoutOurs(header []string) []string {
-	for len(header) > 0 && (header[len(header)-1] == CauseColumn || header[len(header)-1] == MendColumn) {
-		header = header[:len(header)-1]
-	}
-	return header
 }
 
 // cells gives the cells of the current row; they share one piece of memory.
@@ -226,7 +220,7 @@ func (c *csvRows) next(row *Row) error {
 	}
 	row.Line = c.lex.line
 	row.Body = c.plan.body(cells)
-	row.Cells = cells[:min(len(cells), len(c.head))]
+	row.Cells, row.Fixes = cells[:min(len(cells), len(c.head))], linkIn(cells, c.link)
 	return nil
 }
 

@@ -40,7 +40,7 @@ func newXLSXWriter(dst string, l Layout) (_ *xlsxWriter, err error) {
 	if w.main, err = w.sheet(l); err != nil {
 		return nil, err
 	}
-	if err := w.main.add(l.Header, CauseColumn, MendColumn); err != nil {
+	if err := w.main.add(l.Header, ourColumns...); err != nil {
 		return nil, err
 	}
 	for _, r := range l.Repeats {
@@ -88,8 +88,8 @@ func (w *xlsxWriter) sheet(l Layout) (*sheetWriter, error) {
 	return &sheetWriter{stream: stream, header: l.Header, row: max(l.HeaderRow, 1) - 1}, err
 }
 
-func (w *xlsxWriter) write(row Row, cause, mend string) error {
-	if err := w.main.add(row.Cells, cause, mend); err != nil {
+func (w *xlsxWriter) write(row Row, notes notes) error {
+	if err := w.main.add(row.Cells, notes.cells()...); err != nil {
 		return err
 	}
 	for _, c := range row.Children {

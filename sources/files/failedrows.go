@@ -16,18 +16,23 @@ import (
 
 // rowWriter writes rows in one format. Cells have the columns of the layout's header.
 type rowWriter interface {
-	write(row Row, cause, mend string) error
+	write(row Row, notes notes) error
 	close() error
 }
 
+// notes are what the columns that Culvert adds say of a row.
+type notes struct{ cause, mend, link string }
+
+func (n notes) cells() []string { return []string{n.cause, n.mend, n.link} }
+
 // WriteFailed writes the rows of a file that its results call failed to dst, in the file's own format and columns, each with its cause and what to
-// do about it. Dropped again after mending, the two extra columns are ignored. It gives the number of rows; dst is not made when there are none.
-func WriteFailed(ctx context.Context, path string, f Format, results, dst string) (n int, err error) {
-	n, _, err = writeFailed(ctx, path, f, results, dst)
+// do about it, and with what links it to the file of an id. Dropped again after mending, the extra columns are no part of the record. It gives the number of rows; dst is not made when there are none.
+func WriteFailed(ctx context.Context, path, id string, f Format, results, dst string) (n int, err error) {
+	n, _, err = writeFailed(ctx, path, id, f, results, dst)
 	return n, err
 }
 
-func writeFailed(ctx context.Context, path string, f Format, results, dst string) (n int, kind FormatKind, err error) {
+func writeFailed(ctx context.Context, path, id string, f Format, results, dst string) (n int, kind FormatKind, err error) {
 	log, err := os.Open(results)
 	if errors.Is(err, os.ErrNotExist) {
 		return 0, "", nil
@@ -49,7 +54,7 @@ func writeFailed(ctx context.Context, path string, f Format, results, dst string
 	if err != nil {
 		return 0, "", err
 	}
-	n, err = copyFailed(r, w, log, failed)
+	n, err = copyFailed(r, w, log, failed, id)
 	return n, r.Layout().Kind, errors.Join(err, w.close())
 }
 
@@ -82,7 +87,7 @@ func failedRows(results io.Reader) ([]placed, error) {
 	return kept, nil
 }
 
-func copyFailed(r *Reader, w rowWriter, results io.ReaderAt, failed []placed) (int, error) {
+func copyFailed(r *Reader, w rowWriter, results io.ReaderAt, failed []placed, id string) (int, error) {
 	for n, p := range failed {
 		if err := r.Skip(p.record - 1 - int64(r.Number())); err != nil {
 			return n, err
@@ -98,7 +103,7 @@ func copyFailed(r *Reader, w rowWriter, results io.ReaderAt, failed []placed) (i
 		if err != nil {
 			return n, err
 		}
-		if err := w.write(row, res.Cause, res.Mend); err != nil {
+		if err := w.write(row, notes{res.Cause, res.Mend, Link(id, p.record)}); err != nil {
 			return n, fmt.Errorf("writing failed rows: %w", err)
 		}
 	}
@@ -129,11 +134,11 @@ func newRowWriter(dst string, l Layout) (rowWriter, error) {
 	}
 	w := &csvWriter{textWriter: base, csv: csv.NewWriter(buf), columns: len(l.Header)}
 	w.csv.Comma = rune(l.Delimiter)
-	header := make([]string, 0, len(l.Header)+2)
+	header := make([]string, 0, len(l.Header)+len(ourColumns))
 	for _, h := range l.Header {
 		header = append(header, guard(h))
 	}
-	return w, w.csv.Write(append(header, CauseColumn, MendColumn))
+	return w, w.csv.Write(append(header, ourColumns...))
 }
 
 type textWriter struct {
@@ -152,7 +157,7 @@ type csvWriter struct {
 	cells   []string
 }
 
-func (w *csvWriter) write(row Row, cause, mend string) error {
+func (w *csvWriter) write(row Row, notes notes) error {
 	w.cells = w.cells[:0]
 	for i := range w.columns {
 		cell := ""
@@ -161,7 +166,10 @@ func (w *csvWriter) write(row Row, cause, mend string) error {
 		}
 		w.cells = append(w.cells, cell)
 	}
-	return w.csv.Write(append(w.cells, guard(cause), guard(mend)))
+	for _, note := range notes.cells() {
+		w.cells = append(w.cells, guard(note))
+	}
+	return w.csv.Write(w.cells)
 }
 
 func (w *csvWriter) close() error {
@@ -176,7 +184,7 @@ type jsonWriter struct {
 	n    int
 }
 
-func (w *jsonWriter) write(row Row, cause, mend string) error {
+func (w *jsonWriter) write(row Row, notes notes) error {
 	var object map[string]json.RawMessage
 	if json.Unmarshal(row.Raw, &object) != nil || object == nil {
 		// What is no object cannot carry its cause; it is kept as text so that the line stays JSON.
@@ -186,12 +194,12 @@ func (w *jsonWriter) write(row Row, cause, mend string) error {
 		}
 		object = map[string]json.RawMessage{"culvert text": text}
 	}
-	for key, text := range map[string]string{CauseColumn: cause, MendColumn: mend} {
+	for i, text := range notes.cells() {
 		quoted, err := json.Marshal(text)
 		if err != nil {
 			return err
 		}
-		object[key] = quoted
+		object[ourColumns[i]] = quoted
 	}
 	line, err := json.Marshal(object)
 	if err != nil {

@@ -101,7 +101,7 @@ func finishFailed(ctx context.Context, req FinishRequest, folder, stem string, m
 		return nil
 	}
 	tmp := filepath.Join(folder, "."+stem+".failed.tmp")
-	n, kind, err := writeFailed(ctx, req.File.Path, req.Format, req.Results, tmp)
+	n, kind, err := writeFailed(ctx, req.File.Path, req.File.ID, req.Format, req.Results, tmp)
 	var unreadable *FileError
 	if errors.As(err, &unreadable) && n == 0 {
 		return removeQuietly(tmp)

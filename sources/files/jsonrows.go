@@ -232,8 +232,10 @@ func (j *jsonRows) next(row *Row) error {
 	if !ok {
 		return &RowError{Line: j.number, Message: "the item is no JSON object", Mend: "each item of the list, or line, is one object", Raw: bytes.Clone(raw)}
 	}
-	delete(object, CauseColumn)
-	delete(object, MendColumn)
+	row.Fixes, _ = object[LinkColumn].(string)
+	for _, column := range ourColumns {
+		delete(object, column)
+	}
 	row.Line, row.Body, row.Raw = j.number, object, raw
 	return nil
 }

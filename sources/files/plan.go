@@ -99,7 +99,7 @@ func formPath(header string) []string {
 }
 
 func (b *planBuilder) column(header string) columnPlan {
-	if header == "" || header == CauseColumn || header == MendColumn {
+	if header == "" || isOurColumn(header) {
 		return columnPlan{}
 	}
 	if strings.HasPrefix(header, "form.") {

@@ -20,6 +20,7 @@ type Row struct {
 	Body   map[string]any // the record; values of tables are text
 	Cells  []string       // as read, in the order of Header, to write a failed row back
 	Raw    []byte         // the text of a JSON item
+	Fixes  string         // in a file of failed rows: the row that this one stands for, as Link names it
 
 	Children []ChildRow // rows of repeat groups that belong to it
 }

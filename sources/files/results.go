@@ -122,8 +122,7 @@ func continueResults(file *os.File, offset int64) (*ResultsWriter, error) {
 
 // Write adds one row. It is safe on disk only after Sync.
 func (w *ResultsWriter) Write(r ResultRow) error {
-	err := w.csv.Write([]string{strconv.Itoa(r.Line), guard(r.Sheet), strconv.FormatInt(r.Record, 10), r.Outcome,
-		strings.Join(r.Objects, " "), guard(r.Cause), guard(r.Mend)})
+	err := w.csv.Write(r.cells())
 	if err != nil {
 		return fmt.Errorf("writing results file: %w", err)
 	}

@@ -186,7 +186,8 @@ func TestFinish(t *testing.T) {
 	if diff := cmp.Diff(text, mustRead(t, out.Original)); diff != "" {
 		t.Error(diff)
 	}
-	want := "\xef\xbb\xbfname;age;culvert cause;culvert mend\n\"'=B;ob\";bad;age is no number;write a number\nDi;\"bad;1\";age is no number;write a number\n"
+	want := "\xef\xbb\xbfname;age;culvert cause;culvert mend;culvert row\n\"'=B;ob\";bad;age is no number;write a number;id-1:2\n" +
+		"Di;\"bad;1\";age is no number;write a number;id-1:4\n"
 	failed := mustRead(t, out.FailedRows)
 	if diff := cmp.Diff(want, failed); diff != "" {
 		t.Error(diff)

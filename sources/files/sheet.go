@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -19,6 +20,7 @@ type sheetRows struct {
 	budget *budgetReader
 	dec    *xml.Decoder
 	head   []string // without the columns that Culvert added
+	link   int      // column of links, -1: none
 	width  int      // columns of the header
 	plan   *plan
 	line   int
@@ -88,6 +90,7 @@ func (s *sheetRows) readHeader() error {
 		return err
 	}
 	s.width, s.plan, s.head = len(header), newPlan(header), withoutOurs(header)
+	s.link = slices.Index(header, LinkColumn)
 	return nil
 }
 
@@ -102,6 +105,7 @@ func (s *sheetRows) next(row *Row) error {
 	cells := make([]string, len(s.cells))
 	copy(cells, s.cells)
 	row.Line, row.Sheet, row.Cells = s.line, s.name, cells[:min(len(cells), len(s.head))]
+	row.Fixes = linkIn(cells, s.link)
 	if bad := s.problem(row.Cells); bad != nil {
 		return bad
 	}

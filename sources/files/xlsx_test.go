@@ -245,7 +245,7 @@ func TestFailedRowsOfAWorkbook(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := WriteFailed(context.Background(), path, Format{}, results, dst); n != 1 || err != nil {
+	if n, err := WriteFailed(context.Background(), path, "f1", Format{}, results, dst); n != 1 || err != nil {
 		t.Fatal(n, err)
 	}
 	before, _ := readAll(t, "a.xlsx", commcareBook(t), Format{})
@@ -262,7 +262,8 @@ func TestFailedRowsOfAWorkbook(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([][]string{{"number", "formid", "form.name", "culvert cause", "culvert mend"}, {"1", "f-1", "Ada", "=no such clinic", "mend it"}}, rows); diff != "" {
+	if diff := cmp.Diff([][]string{{"number", "formid", "form.name", "culvert cause", "culvert mend", "culvert row"},
+		{"1", "f-1", "Ada", "=no such clinic", "mend it", "f1:1"}}, rows); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -147,3 +147,45 @@ func testInsist(t *testing.T, p Place) {
 		}
 	}
 }
+
+// testRowChanges lists rows of finished files whose records came to another end, until that is noted.
+func testRowChanges(t *testing.T, p Place) {
+	j := open(t, p)
+	row := func(fileID, key string) *journal.Record {
+		r := record("anc", "row "+key, key)
+		r.State, r.Problem = journal.Failed, &journal.Problem{Code: "E1"}
+		r.Origin = sources.Origin{Trigger: "files", File: "anc.csv", FileID: fileID, Row: 2, DataRow: 1}
+		return r
+	}
+	for _, id := range []string{"f1", "f2"} {
+		if _, err := j.AddFile(t.Context(), file(id, "anc", id)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	appendAll(t, j, row("f1", "a"), row("f1", "b"), row("f2", "c"), record("anc", "no row", "d"))
+	changes := func() []*journal.Record {
+		t.Helper()
+		got, err := j.RowChanges(t.Context(), 10)
+		must(t, err)
+		return got
+	}
+	for _, key := range []string{"a", "c"} {
+		if _, err := j.Replay(t.Context(), journal.Filter{Key: key}, "asha", "", false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	settle(t, j, journal.Delivered, claim(t, j, 10)...)
+	wantIDs(t, "changed rows of open files", changes(), "")
+	f1 := file("f1", "anc", "f1")
+	f1.State, f1.Finished = journal.FileFinished, start
+	commit(t, j, journal.Batch{Files: []journal.File{*f1}})
+	got := changes()
+	wantIDs(t, "changed rows", got, "row a")
+	must(t, j.RowChangesNoted(t.Context(), got))
+	wantIDs(t, "noted rows", changes(), "")
+	if _, err := j.Dismiss(t.Context(), journal.Filter{Key: "b"}, "asha", "typing error"); err != nil {
+		t.Fatal(err)
+	}
+	wantIDs(t, "dismissed rows", changes(), "row b")
+	check(t, j)
+}

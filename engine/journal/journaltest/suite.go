@@ -63,6 +63,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Place) {
 		{"late orders", testLateOrders},
 		{"rows that fix others", testFixes},
 		{"insisting", testInsist},
+		{"rows that changed", testRowChanges},
 		{"identities", testIdentities},
 		{"contributions", testContributions},
 		{"telling sources", testTelling},
