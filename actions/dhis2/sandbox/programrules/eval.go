@@ -28,8 +28,14 @@ func (m *machine) result(n *node) (*string, error) {
 	if h, ok := v.(*held); ok {
 		v = h.orDefault()
 	}
+	if v == nil && m.old() {
+		return nil, errors.New("it gives no value")
+	}
 	return toText(v)
 }
+
+// old tells whether the engine is that of 2.38 to 2.40.
+func (m *machine) old() bool { return m.version <= 40 }
 
 func (m *machine) child(n *node, i int) (any, error) {
 	if i >= len(n.children) {
@@ -124,7 +130,7 @@ func (m *machine) binary(n *node) (any, error) {
 		same, err := m.equal(a, b)
 		return !same, err
 	case "<", "<=", ">", ">=":
-		return compare(n.text, a, b)
+		return m.compare(n.text, a, b)
 	}
 	return calculate(n.text, a, b)
 }
@@ -201,9 +207,15 @@ func sameDouble(a, b float64) bool {
 	return math.IsNaN(a) && math.IsNaN(b) || a == b && math.Signbit(a) == math.Signbit(b)
 }
 
-func compare(op string, a, b any) (any, error) {
+// compare orders texts as texts and everything else as numbers, days among it, which up to 2.40 cannot be compared.
+func (m *machine) compare(op string, a, b any) (any, error) {
 	s, aText := a.(string)
 	t, bText := b.(string)
+	_, aDate := a.(date)
+	_, bDate := b.(date)
+	if m.old() && (aDate || bDate) {
+		return nil, fmt.Errorf("a date is not a number")
+	}
 	var less, more bool
 	if aText && bText {
 		less, more = s < t, s > t

@@ -171,10 +171,23 @@ func TestVersions(t *testing.T) {
 		{"d2:minutesBetween('2026-01-01', '2026-01-02')", failure, "1440", "1440", "1440"},
 		{`d2:validatePattern('12', '\d+')`, "false", "false", "true", "true"},
 	} {
-		for version, want := range map[int]string{40: c.v42, 41: c.v41, 42: c.v42, 43: c.v43, 44: c.newer} {
+		for version, want := range map[int]string{41: c.v41, 42: c.v42, 43: c.v43, 44: c.newer} {
 			if got := evaluate(t, version, c.text); got != want {
 				t.Errorf("%s is %q on 2.%d, want %q", c.text, got, version, want)
 			}
+		}
+	}
+}
+
+// What the engine of 2.38 to 2.40 does otherwise.
+func TestOldEngine(t *testing.T) {
+	for text, want := range map[string]string{
+		"#{no date}": "2020-01-01", "d2:daysBetween(#{no date}, '2020-01-03')": "2", "d2:hasValue(#{no date})": "false", "V{due_date}": failure,
+		"V{event_date} < '2026-03-01'": "true", "#{date} < V{event_date}": failure, "null": failure, "d2:zing(null)": failure, "2 == true": "true",
+		"d2:contains('ab', 'a')": failure, "d2:containsItems('ab', 'a')": failure, "d2:inUserGroup('a')": failure, "d2:minutesBetween('2026-01-01', '2026-01-02')": failure,
+	} {
+		if got := evaluate(t, 40, text); got != want {
+			t.Errorf("%s is %q, want %q", text, got, want)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 // function is one of DHIS2's d2: functions. takes has a letter for each argument (see parser.argument); + lets the last one repeat.
 type function struct {
 	name, takes string
+	from        int  // the version of DHIS2 that it came with, 41 for 2.41; 0: always there
 	newer       bool // rules know it from the expression-parser of 2.43 on, which 2.41 was given too
 	run         func(m *machine, n *node) (any, error)
 }
@@ -20,7 +21,7 @@ var functions = table()
 func table() map[string]*function {
 	all := []*function{
 		{name: "d2:condition", takes: "pee", run: condition},
-		{name: "d2:contains", takes: "ee+", run: containing(func(s string, parts []string) bool {
+		{name: "d2:contains", takes: "ee+", from: 41, run: containing(func(s string, parts []string) bool {
 			for _, p := range parts {
 				if !strings.Contains(s, p) {
 					return false
@@ -28,7 +29,7 @@ func table() map[string]*function {
 			}
 			return true
 		})},
-		{name: "d2:containsItems", takes: "ee+", run: containing(func(s string, parts []string) bool {
+		{name: "d2:containsItems", takes: "ee+", from: 41, run: containing(func(s string, parts []string) bool {
 			items := map[string]bool{}
 			for _, it := range strings.Split(s, ",") {
 				items[it] = true
@@ -69,7 +70,7 @@ func table() map[string]*function {
 		{name: "d2:validatePattern", takes: "ee", run: validatePattern},
 		{name: "d2:extractDataMatrixValue", takes: "ee", run: extractDataMatrix},
 		{name: "d2:hasUserRole", takes: "e", run: ofUser(func(u User) []string { return u.Roles })},
-		{name: "d2:inUserGroup", takes: "e", run: ofUser(func(u User) []string { return u.Groups })},
+		{name: "d2:inUserGroup", takes: "e", from: 41, run: ofUser(func(u User) []string { return u.Groups })},
 		{name: "d2:inOrgUnitGroup", takes: "e", run: inOrgUnitGroup},
 		{name: "d2:zScoreHFA", takes: "eee", run: zScore("hfa")},
 		{name: "d2:zScoreWFA", takes: "eee", run: zScore("wfa")},

@@ -164,7 +164,7 @@ func (p *parser) named(depth int) (*node, error) {
 		return &node{kind: null}, nil
 	}
 	fn := functions[name]
-	if fn == nil || fn.newer && p.version <= 42 && p.version != 41 {
+	if fn == nil || p.version < fn.from || fn.newer && p.version <= 42 && p.version != 41 {
 		p.at = start
 		return nil, p.fail("unknown function or constant %q", name)
 	}

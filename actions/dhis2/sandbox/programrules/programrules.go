@@ -3,7 +3,7 @@
 // a clock; whoever calls it gives the facts and acts on the effects.
 //
 // What it does follows dhis2-rule-engine and DHIS2's expression-parser: 3.4 for 2.42, 3.8 for 2.41 (as of its latest patches), 2.43 and
-// later. 2.38 to 2.40 have an older engine of the same language; they are treated as 2.42.
+// later, 2.1 for 2.38 to 2.40.
 package programrules
 
 import "time"

@@ -21,6 +21,7 @@ type scope struct {
 type history struct {
 	events []*Event // the newest first
 	byDay  bool     // the time of the day does not count
+	byDate bool     // when they were created does not count either
 	values map[string][]past
 }
 
@@ -30,7 +31,7 @@ type past struct {
 }
 
 func newHistory(events []*Event, version int) *history {
-	h := &history{events: append([]*Event(nil), events...), byDay: version == 41 || version >= 43, values: map[string][]past{}}
+	h := &history{events: append([]*Event(nil), events...), byDay: version == 41 || version >= 43, byDate: version <= 40, values: map[string][]past{}}
 	sort.SliceStable(h.events, func(i, j int) bool { return h.after(h.events[i], h.events[j]) })
 	return h
 }
@@ -47,7 +48,7 @@ func (h *history) after(a, b *Event) bool {
 	if !x.Equal(y) {
 		return x.After(y)
 	}
-	return a.Created.After(b.Created)
+	return !h.byDate && a.Created.After(b.Created)
 }
 
 // of gives the values of a data element, the newest first.
@@ -80,6 +81,9 @@ func (s *scope) lookup(name string) *held {
 
 func (s *scope) valueOf(v *Variable) *held {
 	h := &held{kind: s.set.types[v.Name]}
+	if s.old() {
+		h.noDate = oldDate
+	}
 	take := func(value string, candidates []string, on string) *held {
 		h.text, h.has, h.candidates, h.eventDate = value, true, candidates, on
 		if name, ok := v.Names[value]; ok {
@@ -166,9 +170,9 @@ func (s *scope) ofEvent(name string) *held {
 	case "event_date":
 		return s.dated(dayText(e.Date))
 	case "due_date":
-		return s.dated(dayOf(e.Due))
+		return s.maybeDated(e.Due)
 	case "completed_date":
-		return s.dated(dayOf(e.Completed))
+		return s.maybeDated(e.Completed)
 	case "event_id":
 		return s.worded(e.UID)
 	case "event_status":
@@ -215,8 +219,23 @@ func dayOf(t *time.Time) string {
 	return dayText(*t)
 }
 
+// old tells whether the engine is that of 2.38 to 2.40.
+func (s *scope) old() bool { return s.set.version <= 40 }
+
+// maybeDated: up to 2.40 there is no variable for a date that is not there.
+func (s *scope) maybeDated(t *time.Time) *held {
+	if t == nil && s.old() {
+		return nil
+	}
+	return s.dated(dayOf(t))
+}
+
+// dated: up to 2.40 the days of enrollments and events are texts.
 func (s *scope) dated(day string) *held {
 	h := &held{kind: dateType, eventDate: s.today}
+	if s.old() {
+		h.kind = textType
+	}
 	if day != "" {
 		h.text, h.has, h.candidates = day, true, []string{day}
 	}

@@ -40,9 +40,13 @@ type held struct {
 	has        bool
 	candidates []string
 	eventDate  string
+	noDate     string // the default of a date: none, but up to 2.40 oldDate
 }
 
-// orDefault is the value as text, or the default of its type; a date has none.
+// oldDate is what a date without a value is up to 2.40.
+const oldDate = "2020-01-01"
+
+// orDefault is the value as text, or the default of its type; a date has none from 2.41 on.
 func (h *held) orDefault() any {
 	if h.has {
 		return h.text
@@ -53,6 +57,9 @@ func (h *held) orDefault() any {
 	case booleanType:
 		return false
 	case dateType:
+		if h.noDate != "" {
+			return h.noDate
+		}
 		return nil
 	}
 	return ""
