@@ -91,8 +91,16 @@ func (c *compiler) checkConstant(l *Lookup, cand candidate) {
 		c.fault(cand[0].expr.Place, "unknown-object", fmt.Sprintf("no %s has the %s %q", l.Collection, cand[0].field, text),
 			diag.Suggest(text, c.env.Directory.Names(l.Collection, cand[0].field), cand[0].field+"s"))
 	case len(hits) > 1 && l.onMany == lookupFail && l.level == 0:
-		c.fault(cand[0].expr.Place, "ambiguous-object", fmt.Sprintf("%d %s have the %s %q", len(hits), l.Collection, cand[0].field, text), "use its code or id")
+		c.fault(cand[0].expr.Place, "ambiguous-object", fmt.Sprintf("%d %s have the %s %q", len(hits), l.Collection, cand[0].field, text), "use its code or id"+nameSome(anyOf(hits)))
 	}
+}
+
+func anyOf(objects []*Object) []any {
+	list := make([]any, len(objects))
+	for i, o := range objects {
+		list[i] = o
+	}
+	return list
 }
 
 // prepare sets up the search that does not regard case.

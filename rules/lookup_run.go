@@ -285,8 +285,12 @@ func compareHits(a, b any) int {
 // nameSome names the first of several objects. They are metadata, no data of the record.
 func nameSome(hits []any) string {
 	var names []string
-	for _, h := range hits[:min(3, len(hits))] {
-		if o, ok := h.(*Object); ok {
+	for _, h := range hits[:min(5, len(hits))] {
+		o, ok := h.(*Object)
+		switch {
+		case ok && o.Code != "":
+			names = append(names, fmt.Sprintf("%s (%s, %s)", o.Name, o.Code, o.ID))
+		case ok:
 			names = append(names, fmt.Sprintf("%s (%s)", o.Name, o.ID))
 		}
 	}

@@ -136,7 +136,7 @@ func TestFailures(t *testing.T) {
 		{"blank look-up", "lookups: {clinic: {in: organisationUnits, code: trigger.form.facility_code}}\nactions:\n  - dhis2.event: {org_unit: clinic}\n", `{"form":{"facility_code":"---"}}`,
 			`3:11 lookup-blank clinic: the lookup "clinic" has nothing to look for: the value is blank`},
 		{"several", "lookups: {clinic: {in: organisationUnits, name: trigger.form.facility}}\nactions:\n  - dhis2.event: {org_unit: clinic}\n", `{"form":{"facility":"Hope"}}`,
-			`3:11 lookup-many clinic: the lookup "clinic" found 2 in organisationUnits: Hope (hopeNorth11), Hope (hopeSouth11)`},
+			`3:11 lookup-many clinic: the lookup "clinic" found 2 in organisationUnits: Hope (HN, hopeNorth11), Hope (HS, hopeSouth11)`},
 		{"blank: fail", "actions:\n  - dhis2.event: {data_values: {A: {from: trigger.form.phone, blank: fail}}}\n", `{"form":{"phone":" "}}`, `4:43 blank-value A: A is blank`},
 		{"blank: fail for all", "actions:\n  - dhis2.event: {blank: fail, data_values: {A: trigger.form.phone}}\n", `{"form":{}}`, `4:49 blank-value A: A is blank`},
 		{"lost letters", "actions:\n  - dhis2.event: {data_values: {A: trigger.form.first_name}}\n", `{"form":{"first_name":"SECRET Zo\uFFFD"}}`,

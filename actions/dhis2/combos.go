@@ -81,9 +81,14 @@ func (c *compiler) categoryParts(combo string, n *yamlnode.Node) []*categoryPart
 	categories := c.categoriesOf(combo)
 	var parts []*categoryPart
 	for _, pair := range n.Pairs() {
-		i := slices.IndexFunc(categories, func(k *metadata.Category) bool {
+		fits := func(k *metadata.Category) bool {
 			return pair.Key.Value == k.Name || pair.Key.Value == k.Code || pair.Key.Value == k.ID
-		})
+		}
+		i := slices.IndexFunc(categories, fits)
+		if i >= 0 && slices.ContainsFunc(categories[i+1:], fits) {
+			c.errorAt(pair.Key.Place(), "ambiguous-name", "use the code or uid of the category", "several categories are called %q here", pair.Key.Value)
+			continue
+		}
 		if i < 0 {
 			var names []string
 			for _, k := range categories {
@@ -172,7 +177,10 @@ func comboOf(w *workshop, combo string, f *rules.Field, key string, s *rules.Sco
 		return nil, err
 	}
 	ref, _ := value.Text(r.Value, nil)
-	found, _, _ := w.x.CategoryOptionCombo(combo, strings.TrimSpace(ref))
+	found, ambiguous, _ := w.x.CategoryOptionCombo(combo, strings.TrimSpace(ref))
+	if found == nil && len(ambiguous) > 0 {
+		return nil, severalFit("ambiguous-category-option-combo", f, key, r.Value, ambiguous)
+	}
 	if found == nil {
 		return nil, &rules.Failure{
 			Code: "unknown-category-option-combo", Place: placeOf(f), Field: key, Value: private(r.Value),
@@ -180,6 +188,14 @@ func comboOf(w *workshop, combo string, f *rules.Field, key string, s *rules.Sco
 		}
 	}
 	return found, nil
+}
+
+// severalFit is the failure of a value that is the name of several objects.
+func severalFit(code string, f *rules.Field, key string, v any, ambiguous []string) *rules.Failure {
+	return &rules.Failure{
+		Code: code, Place: placeOf(f), Field: key, Value: private(v), Message: fmt.Sprintf("%q is the name of several objects of the last sync", key),
+		Mend: "use the code or uid of the one that is meant: " + diag.Names(ambiguous[:min(5, len(ambiguous))], "or"),
+	}
 }
 
 func (a *attributeCombo) fromParts(s *rules.Scope) (*metadata.CategoryOptionCombo, *rules.Field, error) {
@@ -190,7 +206,10 @@ func (a *attributeCombo) fromParts(s *rules.Scope) (*metadata.CategoryOptionComb
 			return nil, nil, err
 		}
 		ref, _ := value.Text(r.Value, nil)
-		option, _, _ := a.w.x.CategoryOption(a.combo, strings.TrimSpace(ref))
+		option, ambiguous, _ := a.w.x.CategoryOption(a.combo, strings.TrimSpace(ref))
+		if option == nil && len(ambiguous) > 0 {
+			return nil, nil, severalFit("ambiguous-category-option", part.field, part.category, r.Value, ambiguous)
+		}
 		if option == nil {
 			return nil, nil, &rules.Failure{
 				Code: "unknown-category-option", Place: placeOf(part.field), Field: part.category, Value: private(r.Value),

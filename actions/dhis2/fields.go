@@ -220,15 +220,18 @@ func literalPlace(n *yamlnode.Node) diag.Place {
 
 // literalCode and mapCode sort what is wrong with a value in the rule itself: no option, or any other misfit.
 func literalCode(code string) string {
-	if code == "unknown-option" || code == "files-not-sent" {
+	if code == "unknown-option" || code == "ambiguous-option" || code == "files-not-sent" {
 		return code
 	}
 	return "wrong-literal"
 }
 
 func mapCode(code string) string {
-	if code == "unknown-option" {
+	switch code {
+	case "unknown-option":
 		return "map-unknown-option"
+	case "ambiguous-option":
+		return code
 	}
 	return "map-wrong-value"
 }

@@ -87,7 +87,7 @@ func TestSomebodyOutOfSight(t *testing.T) {
 func TestTwoRecordsOfOnePerson(t *testing.T) {
 	b, rule := newBench(t), severalIDs(t)
 	results := b.deliver(rule.plans(t, woman(1), woman(2, "nid", "NID-1"))...)
-	want(t, results, "DDD DDD")
+	want(t, results, "DDD UUU")
 	if len(b.server.entities) != 1 || results[0].Outcomes[0].ObjectID != results[1].Outcomes[0].ObjectID {
 		t.Errorf("%d people", len(b.server.entities))
 	}

@@ -132,7 +132,7 @@ func (f *orgUnitField) find(v any) (*metadata.OrgUnit, error) {
 	case o != nil:
 		return o, nil
 	case len(ambiguous) > 0:
-		return nil, f.fail("ambiguous-org-unit", "fits several org units of the last sync", "send its code or uid instead of its name", v)
+		return nil, f.fail("ambiguous-org-unit", "fits several org units of the last sync", "send the code or uid instead of the name: "+diag.Names(ambiguous[:min(5, len(ambiguous))], "or"), v)
 	}
 	return nil, f.fail("unknown-org-unit", "fits no org unit of the last sync", "correct it at the source, add the org unit to DHIS2 and sync, or use a lookup", v)
 }

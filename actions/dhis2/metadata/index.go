@@ -163,12 +163,20 @@ func (x *Index) CategoryOptionCombo(categoryCombo, ref string) (c *CategoryOptio
 		return c, ambiguous, suggestions
 	}
 	want := unorderedKey(ref)
+	var fit []*CategoryOptionCombo
 	for _, c := range combos {
 		if want == unorderedKey(x.optionNames(c)) {
-			return c, nil, nil
+			fit = append(fit, c)
+			ambiguous = append(ambiguous, describe(&c.Named))
 		}
 	}
-	return nil, nil, suggestions
+	switch len(fit) {
+	case 0:
+		return nil, nil, suggestions
+	case 1:
+		return fit[0], nil, nil
+	}
+	return nil, ambiguous, nil
 }
 
 func (x *Index) optionNames(c *CategoryOptionCombo) string {

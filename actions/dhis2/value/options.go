@@ -1,6 +1,7 @@
 package value
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/culvert/culvert/actions/dhis2/metadata"
@@ -10,18 +11,18 @@ import (
 type Options struct {
 	Name   string
 	codes  map[string]string   // exact code -> code
-	names  map[string]string   // exact name -> code
+	names  map[string][]string // exact name -> codes
 	folded map[string][]string // code or name in lower case -> codes
 	list   []string            // what a person may write, for suggestions
 }
 
 // NewOptions builds the finder of an option set.
 func NewOptions(set *metadata.OptionSet) *Options {
-	o := &Options{Name: set.Name, codes: map[string]string{}, names: map[string]string{}, folded: map[string][]string{}}
+	o := &Options{Name: set.Name, codes: map[string]string{}, names: map[string][]string{}, folded: map[string][]string{}}
 	for _, option := range set.Options {
 		o.codes[option.Code] = option.Code
-		if _, taken := o.names[option.Name]; !taken {
-			o.names[option.Name] = option.Code
+		if !slices.Contains(o.names[option.Name], option.Code) {
+			o.names[option.Name] = append(o.names[option.Name], option.Code)
 		}
 		o.fold(option.Code, option.Code)
 		o.fold(option.Name, option.Code)
@@ -43,18 +44,39 @@ func (o *Options) fold(text, code string) {
 	o.folded[key] = append(o.folded[key], code)
 }
 
-// Find gives the code of the option that a text means: its code, then its name, then either of them in other letters' case when only one fits.
-func (o *Options) Find(text string) (code string, ok bool) {
-	if code, ok = o.codes[text]; ok {
-		return code, true
+// Find gives the codes of the options that a text means: by its code, then by its name, then by either of them in other letters' case. Several fit where a set has
+// options of one name; which is meant is never guessed.
+func (o *Options) Find(text string) (codes []string) {
+	if code, ok := o.codes[text]; ok {
+		return []string{code}
 	}
-	if code, ok = o.names[text]; ok {
-		return code, true
+	if fits := o.names[text]; len(fits) > 0 {
+		return fits
 	}
-	if fits := o.folded[strings.ToLower(text)]; len(fits) == 1 {
-		return fits[0], true
+	return o.folded[strings.ToLower(text)]
+}
+
+// one gives the option that a text means; a problem when it means none, or several.
+func (o *Options) one(text string) (string, *Problem) {
+	switch codes := o.Find(text); len(codes) {
+	case 1:
+		return codes[0], nil
+	case 0:
+		return "", o.unknown()
+	default:
+		return "", o.ambiguous(codes)
 	}
-	return "", false
+}
+
+// maxCodes is how many codes a problem names.
+const maxCodes = 10
+
+func (o *Options) ambiguous(codes []string) *Problem {
+	quoted := make([]string, 0, maxCodes)
+	for _, code := range codes[:min(maxCodes, len(codes))] {
+		quoted = append(quoted, quote(code))
+	}
+	return &Problem{"ambiguous-option", "is the name of several options of the option set " + quote(o.Name), "use the code of the one that is meant: " + strings.Join(quoted, ", ")}
 }
 
 // Names gives codes and names, in the order of the option set, for suggestions.
@@ -73,24 +95,28 @@ func (k *Kind) option(v any) (Result, *Problem) {
 	if s == "" {
 		return Result{Blank: true}, nil
 	}
-	if code, ok := k.Options.Find(s); ok {
+	code, problem := k.Options.one(s)
+	if problem == nil {
 		return Result{Text: code}, nil
+	}
+	if problem.Code == "ambiguous-option" {
+		return Result{}, problem
 	}
 	// A boolean's option set has the codes true and false, whatever word the source uses.
 	if k.Type == "BOOLEAN" || k.Type == "TRUE_ONLY" {
 		if r, p := boolean(v); p == nil {
-			if code, ok := k.Options.Find(r.Text); ok {
+			if code, p := k.Options.one(r.Text); p == nil {
 				return Result{Text: code}, nil
 			}
 		}
 	}
 	// 3.0 of a spreadsheet is the option 3.
 	if n, ok := canonical(s); ok {
-		if code, ok := k.Options.Find(strings.TrimSuffix(n, ".0")); ok {
+		if code, p := k.Options.one(strings.TrimSuffix(n, ".0")); p == nil {
 			return Result{Text: code}, nil
 		}
 	}
-	return Result{}, k.Options.unknown()
+	return Result{}, problem
 }
 
 // multi converts a select-multiple: a list, or options separated by commas, or by spaces as form tools write them.
@@ -105,12 +131,12 @@ func (k *Kind) multi(v any) (Result, *Problem) {
 	if k.Options == nil {
 		return Result{Text: strings.Join(parts, ",")}, nil
 	}
-	codes, ok := k.each(parts)
-	if !ok && len(parts) == 1 {
-		codes, ok = k.each(strings.Fields(parts[0]))
+	codes, problem := k.each(parts)
+	if problem != nil && problem.Code == "unknown-option" && len(parts) == 1 {
+		codes, problem = k.each(strings.Fields(parts[0]))
 	}
-	if !ok {
-		return Result{}, k.Options.unknown()
+	if problem != nil {
+		return Result{}, problem
 	}
 	if k.OneOption && len(codes) > 1 {
 		return Result{}, &Problem{"several-options", "holds several options, which this version of DHIS2 refuses", "send the most important one, or use one data element for each option"}
@@ -147,19 +173,22 @@ func choices(v any) ([]string, *Problem) {
 	return parts, nil
 }
 
-func (k *Kind) each(parts []string) (codes []string, ok bool) {
+func (k *Kind) each(parts []string) (codes []string, problem *Problem) {
 	seen := map[string]bool{}
 	for _, part := range parts {
-		code, ok := k.Options.Find(part)
-		if !ok {
-			return nil, false
+		code, problem := k.Options.one(part)
+		if problem != nil {
+			return nil, problem
 		}
 		if !seen[code] {
 			seen[code] = true
 			codes = append(codes, code)
 		}
 	}
-	return codes, len(codes) > 0
+	if len(codes) == 0 {
+		return nil, k.Options.unknown()
+	}
+	return codes, nil
 }
 
 func quote(s string) string { return `"` + s + `"` }
