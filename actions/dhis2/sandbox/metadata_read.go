@@ -104,7 +104,7 @@ func (c *call) list(kind string) {
 		items = append(items, project(o, set, view))
 	}
 	answer[kind] = items
-	c.srv.tagged(c.w, c.r, answer)
+	c.srv.cached(c.w, answer)
 }
 
 // filtered gives the objects of a collection that the user may see and that pass the filters of the request.
@@ -303,7 +303,7 @@ func (c *call) single(kind string) {
 			for _, u := range units {
 				items = append(items, project(c.srv.catalog.byID[u.uid].obj, set, c.view()))
 			}
-			c.srv.tagged(c.w, c.r, object{kind: items})
+			c.srv.cached(c.w, object{kind: items})
 			return
 		}
 	case 3:
@@ -320,7 +320,7 @@ func (c *call) single(kind string) {
 		c.srv.notFound(c.w, c.r)
 		return
 	}
-	c.srv.tagged(c.w, c.r, project(e.obj, set, c.view()))
+	c.srv.cached(c.w, project(e.obj, set, c.view()))
 }
 
 // around gives the org units that a request for one wants together with it; nil where it wants that one alone.

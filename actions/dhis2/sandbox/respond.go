@@ -2,8 +2,6 @@ package sandbox
 
 import (
 	"bytes"
-	"crypto/md5" // DHIS2's entity tags are MD5 sums; nothing depends on their strength
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"html"
@@ -116,25 +114,19 @@ func (s *Server) write(w http.ResponseWriter, status int, v any) {
 	_, _ = w.Write(b) // a client that has gone is no fault of the sandbox
 }
 
-// tagged answers with an entity tag, and with 304 when the client holds this very answer (DHIS2 ShallowEtagHeaderFilter).
-func (s *Server) tagged(w http.ResponseWriter, r *http.Request, v any) {
-	b, err := encode(v)
-	if err != nil {
-		s.log.Error("sandbox could not encode an answer", "error", err)
-		w.WriteHeader(http.StatusInternalServerError)
+// tooLong is the answer to an address that the servlet container does not take.
+func (s *Server) tooLong(w http.ResponseWriter) {
+	if s.manners.htmlNotFound() {
+		s.containerPage(w, http.StatusBadRequest, "Request header is too large")
 		return
 	}
-	sum := md5.Sum(b)
-	tag := `"0` + hex.EncodeToString(sum[:]) + `"`
-	w.Header().Set("ETag", tag)
+	s.containerPage(w, http.StatusRequestURITooLong, "URI Too Long")
+}
+
+// cached answers with JSON that a client may keep as long as its entity tag is still right.
+func (s *Server) cached(w http.ResponseWriter, v any) {
 	w.Header().Set("Cache-Control", "no-cache, private")
-	if match := r.Header.Get("If-None-Match"); match != "" && (match == "*" || strings.Contains(match, tag)) {
-		w.WriteHeader(http.StatusNotModified)
-		return
-	}
-	w.Header().Set("Content-Type", s.manners.jsonType())
-	w.WriteHeader(http.StatusOK)
-	_, _ = w.Write(b)
+	s.json(w, http.StatusOK, v)
 }
 
 // notFound is the answer to an address that does not exist.

@@ -19,6 +19,11 @@ type call struct {
 
 // method checks the method of a request, answering 405 when it is none of those allowed.
 func (c *call) method(allowed ...string) bool {
+	if c.r.Method == http.MethodOptions {
+		c.w.Header().Set("Allow", strings.Join(append(allowed, http.MethodHead, http.MethodOptions), ","))
+		c.w.WriteHeader(http.StatusOK)
+		return false
+	}
 	for _, m := range allowed {
 		if c.r.Method == m || m == http.MethodGet && c.r.Method == http.MethodHead {
 			return true
@@ -48,18 +53,28 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request) {
 			c.path = append(c.path, p)
 		}
 	}
+	version, versioned := c.version()
+	if c.public() {
+		return
+	}
 	if c.user = s.authenticate(w, r); c.user == nil {
 		return
 	}
-	if n, err := strconv.Atoi(c.at(0)); err == nil {
-		from, to := s.manners.apiVersions()
-		if n < from || n > to {
-			s.notFound(w, r)
-			return
-		}
-		c.path = c.path[1:]
+	if from, to := s.manners.apiVersions(); versioned && (version < from || version > to) {
+		s.notFound(w, r)
+		return
 	}
 	c.dispatch()
+}
+
+// version takes the version of the API off a path.
+func (c *call) version() (int, bool) {
+	n, err := strconv.Atoi(c.at(0))
+	if err != nil {
+		return 0, false
+	}
+	c.path = c.path[1:]
+	return n, true
 }
 
 func (c *call) dispatch() {
@@ -74,7 +89,7 @@ func (c *call) dispatch() {
 	case "me":
 		c.me()
 	case "apiToken", "apiTokens":
-		c.createToken()
+		c.apiTokens()
 	case "metadata":
 		c.metadata()
 	case "tracker":

@@ -16,6 +16,9 @@ import (
 	"time"
 )
 
+// maxAddress is how long an address may be: the buffer of the servlet container for the head of a request.
+const maxAddress = 8 << 10
+
 // jobDelay is how long a queued job waits for its turn.
 const jobDelay = time.Second
 
@@ -46,22 +49,23 @@ type Counts struct {
 
 // Server is a running sandbox. It is an http.Handler and safe for concurrent use.
 type Server struct {
-	manners manners
-	catalog *catalog
-	store   *store
-	tokens  *tokens
-	jobs    *jobs
-	rules   *ruleEngine
-	faults  atomic.Pointer[faulty]
-	log     *slog.Logger
-	now     func() time.Time
-	pages   *template.Template
-	count   atomic.Int64
-	work    sync.WaitGroup          // asynchronous imports under way
-	meta    sync.RWMutex            // what is asked holds it for reading, what may change the metadata alone
-	jobTurn func() <-chan time.Time // when a job that was queued may run
-	stop    context.CancelFunc
-	closing context.Context
+	manners  manners
+	catalog  *catalog
+	store    *store
+	tokens   *tokens
+	sessions *sessions
+	jobs     *jobs
+	rules    *ruleEngine
+	faults   atomic.Pointer[faulty]
+	log      *slog.Logger
+	now      func() time.Time
+	pages    *template.Template
+	count    atomic.Int64
+	work     sync.WaitGroup          // asynchronous imports under way
+	meta     sync.RWMutex            // what is asked holds it for reading, what may change the metadata alone
+	jobTurn  func() <-chan time.Time // when a job that was queued may run
+	stop     context.CancelFunc
+	closing  context.Context
 }
 
 // New loads the metadata and, where a state file is given, the data that was kept. An error names the file and says what to do.
@@ -92,7 +96,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{manners: m, catalog: c, store: st, jobs: newJobs(), rules: newRuleEngine(c, m, log), log: log, now: now, pages: pages}
 	s.apply(st.changed())
-	s.tokens = newTokens(st)
+	s.tokens, s.sessions = newTokens(st), newSessions()
 	s.jobTurn = func() <-chan time.Time { return time.After(jobDelay) }
 	s.closing, s.stop = context.WithCancel(context.Background())
 	s.SetFaults(o.Faults)
@@ -144,5 +148,11 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		s.meta.RLock()
 		defer s.meta.RUnlock()
 	}
-	s.route(w, r)
+	if len(r.RequestURI) > maxAddress {
+		s.tooLong(w)
+		return
+	}
+	if cors(w, r) {
+		tagged(w, r, s.route)
+	}
 }

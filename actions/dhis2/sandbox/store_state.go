@@ -63,18 +63,12 @@ func (l *stateLog) flush() error {
 	return nil
 }
 
-// tokenState is a personal access token in the log.
-type tokenState struct {
-	Token string `json:"token"`
-	User  string `json:"user"`
-}
-
 // keepToken locks by itself.
-func (st *store) keepToken(token, username string) error {
+func (st *store) keepToken(given *tokenState) error {
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	st.tokens[token] = username
-	st.state.note("to", &tokenState{token, username})
+	st.tokens[given.Token] = given
+	st.state.note("to", given)
 	return st.state.flush()
 }
 
@@ -181,7 +175,7 @@ func (st *store) replay(line []byte) error {
 		st.saw(o.Seq)
 		st.putCompletion(o)
 	case *tokenState:
-		st.tokens[o.Token] = o.User
+		st.tokens[o.Token] = o
 	case *fileResource:
 		st.putFile(o)
 	case *metadataChange:
@@ -274,8 +268,8 @@ func (st *store) rewrite(path string) (*os.File, error) {
 	for _, o := range st.changed() {
 		err = errors.Join(err, e.Encode(stateLine{"md", o}))
 	}
-	for token, name := range st.tokens {
-		err = errors.Join(err, e.Encode(stateLine{"to", tokenState{token, name}}))
+	for _, given := range st.tokens {
+		err = errors.Join(err, e.Encode(stateLine{"to", given}))
 	}
 	if err = errors.Join(err, w.Flush(), tmp.Sync(), tmp.Close()); err != nil {
 		return fail(err)

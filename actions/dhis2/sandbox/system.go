@@ -16,8 +16,7 @@ func (c *call) system() {
 			c.info()
 		}
 	case "ping":
-		c.w.Header().Set("Content-Type", c.srv.manners.jsonType())
-		_, _ = c.w.Write([]byte("pong"))
+		c.ping()
 	case "id", "uid":
 		n, err := strconv.Atoi(c.query.Get("limit"))
 		if err != nil || n < 1 {
@@ -35,6 +34,11 @@ func (c *call) system() {
 	default:
 		c.srv.notFound(c.w, c.r)
 	}
+}
+
+func (c *call) ping() {
+	c.w.Header().Set("Content-Type", c.srv.manners.jsonType())
+	_, _ = c.w.Write([]byte("pong"))
 }
 
 func (c *call) info() {

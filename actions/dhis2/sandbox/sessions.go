@@ -1,0 +1,169 @@
+package sandbox
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// sessionIdle is how long a session lives without a request (DHIS2's system.session.timeout), maxSessions how many are kept at all.
+const (
+	sessionIdle   = time.Hour
+	maxSessions   = 10_000
+	sessionCookie = "JSESSIONID"
+)
+
+// sessions are those who are logged in. DHIS2 begins one for everybody whose password it checked and gives its cookie.
+type sessions struct {
+	mu   sync.Mutex
+	byID map[string]*session
+}
+
+type session struct {
+	username string
+	used     time.Time
+}
+
+func newSessions() *sessions { return &sessions{byID: map[string]*session{}} }
+
+// begin makes a session and gives its id.
+func (s *sessions) begin(username string, now time.Time) string {
+	var raw [16]byte
+	_, _ = rand.Read(raw[:]) // never fails
+	id := strings.ToUpper(hex.EncodeToString(raw[:]))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.byID) >= maxSessions {
+		for id, old := range s.byID {
+			if len(s.byID) >= maxSessions/2 || now.Sub(old.used) > sessionIdle {
+				delete(s.byID, id)
+			}
+		}
+	}
+	s.byID[id] = &session{username, now}
+	return id
+}
+
+// of gives whose session a request carries; empty when it carries none that is alive.
+func (s *sessions) of(r *http.Request, now time.Time) string {
+	c, err := r.Cookie(sessionCookie)
+	if err != nil {
+		return ""
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	found := s.byID[c.Value]
+	if found == nil {
+		return ""
+	}
+	if now.Sub(found.used) > sessionIdle {
+		delete(s.byID, c.Value)
+		return ""
+	}
+	found.used = now
+	return found.username
+}
+
+func (s *sessions) end(r *http.Request) {
+	if c, err := r.Cookie(sessionCookie); err == nil {
+		s.mu.Lock()
+		delete(s.byID, c.Value)
+		s.mu.Unlock()
+	}
+}
+
+// giveSession begins a session and sets its cookie.
+func (s *Server) giveSession(w http.ResponseWriter, u *user) {
+	http.SetCookie(w, &http.Cookie{Name: sessionCookie, Value: s.sessions.begin(u.username, s.now()), Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
+}
+
+// login answers POST /api/auth/login, which needs nobody to be logged in.
+func (c *call) login() {
+	if !c.method(http.MethodPost) {
+		return
+	}
+	root, p := c.jsonBody()
+	if p != nil {
+		c.srv.refused(c.w, p)
+		return
+	}
+	d := decoder{m: c.srv.manners}
+	u := c.srv.catalog.users[d.text(root, "username")]
+	if u == nil || !u.knows(d.text(root, "password")) {
+		c.srv.unauthorized(c.w, http.StatusUnauthorized, "Bad credentials")
+		return
+	}
+	c.srv.giveSession(c.w, u)
+	c.srv.json(c.w, http.StatusOK, object{"loginStatus": "SUCCESS", "redirectUrl": "/dhis-web-dashboard/"})
+}
+
+// loginConfig answers GET /api/loginConfig: what a login page shows.
+func (c *call) loginConfig() {
+	if !c.method(http.MethodGet) {
+		return
+	}
+	c.srv.json(c.w, http.StatusOK, object{"apiVersion": c.srv.manners.release(), "applicationTitle": "DHIS 2", "applicationDescription": "", "applicationNotification": "",
+		"applicationLeftSideFooter": "", "applicationRightSideFooter": "", "countryFlag": "dhis2", "uiLocale": "en", "loginPageLogo": nil, "loginPopup": "",
+		"loginPageLayout": "DEFAULT", "minPasswordLength": "8", "maxPasswordLength": "72", "emailConfigured": false, "selfRegistrationEnabled": false,
+		"selfRegistrationNoRecaptcha": false, "allowAccountRecovery": false, "useCustomLogoFront": false, "oidcProviders": []any{}})
+}
+
+// public answers what DHIS2 tells anybody; false when the address is none of these.
+func (c *call) public() bool {
+	switch {
+	case c.at(0) == "auth" && c.at(1) == "login" && len(c.path) == 2 && c.srv.manners >= 41:
+		c.login()
+	case c.at(0) == "loginConfig" && len(c.path) == 1 && c.srv.manners >= 41:
+		c.loginConfig()
+	case c.at(0) == "ping" && len(c.path) == 1:
+		c.ping()
+	default:
+		return false
+	}
+	return true
+}
+
+// cors does what DHIS2 does about other origins: with none allowed, their requests get an empty answer. It tells whether the request goes on.
+func cors(w http.ResponseWriter, r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return true
+	}
+	local := base(r)
+	if proto := r.Header.Get("X-Forwarded-Proto"); proto != "" {
+		_, host, _ := strings.Cut(local, "://")
+		local = proto + "://" + host
+	}
+	if origin != local {
+		return false
+	}
+	h := w.Header()
+	h.Set("Access-Control-Allow-Credentials", "true")
+	h.Set("Access-Control-Allow-Origin", origin)
+	h.Add("Vary", "Origin")
+	if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
+		h.Set("Access-Control-Allow-Methods", r.Header.Get("Access-Control-Request-Method"))
+		h.Set("Access-Control-Allow-Headers", r.Header.Get("Access-Control-Request-Headers"))
+		h.Set("Access-Control-Max-Age", "3600")
+		w.WriteHeader(http.StatusNoContent)
+		return false
+	}
+	h.Set("Access-Control-Expose-Headers", "ETag, Location")
+	return true
+}
+
+// remote is the address that a request comes from, as DHIS2 sees it.
+func remote(r *http.Request) string {
+	if f := r.Header.Get("X-Forwarded-For"); f != "" {
+		return f
+	}
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
