@@ -106,7 +106,7 @@ func TestControllerFindsTheServersBest(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, noise %v", name, noise), func(t *testing.T) {
 				s := s
 				s.noise, s.random = noise, rand.New(rand.NewPCG(1, 2))
-				c := NewController(limits)
+				c := NewController(limits, Start{})
 				drive(c, &s, 400_000, nil)
 				got := s.rate(c.base.batch, c.base.concurrency)
 				if best := s.best(limits); got < 0.95*best {
@@ -119,7 +119,7 @@ func TestControllerFindsTheServersBest(t *testing.T) {
 
 func TestControllerDoesNotAskForMoreThanHelps(t *testing.T) {
 	s := server{fixed: 0.05, each: 0.01, workers: 2}
-	c := NewController(Limits{MinBatch: 1, MaxBatch: 500, MaxConcurrency: 16})
+	c := NewController(Limits{MinBatch: 1, MaxBatch: 500, MaxConcurrency: 16}, Start{})
 	drive(c, &s, 200_000, nil)
 	if c.base.concurrency > 3 {
 		t.Errorf("%d batches at once for a server that works on two", c.base.concurrency)
@@ -128,7 +128,7 @@ func TestControllerDoesNotAskForMoreThanHelps(t *testing.T) {
 
 func TestControllerBacksOffWhenAnswersSlowDown(t *testing.T) {
 	s := server{fixed: 0.1, each: 0.01, workers: 4}
-	c := NewController(Limits{MinBatch: 1, MaxBatch: 500, MaxConcurrency: 8})
+	c := NewController(Limits{MinBatch: 1, MaxBatch: 500, MaxConcurrency: 8}, Start{})
 	drive(c, &s, 200_000, nil)
 	before := c.base
 	s.each, s.square, s.workers = 0.05, 0.0005, 1
@@ -143,7 +143,7 @@ func TestControllerBacksOffWhenAnswersSlowDown(t *testing.T) {
 
 func TestControllerStaysBelowWhatMakesTrouble(t *testing.T) {
 	s := server{fixed: 0.1, each: 0.01, workers: 2}
-	c := NewController(Limits{MinBatch: 1, MaxBatch: 500, MaxConcurrency: 4})
+	c := NewController(Limits{MinBatch: 1, MaxBatch: 500, MaxConcurrency: 4}, Start{})
 	failures, batches := 0, 0
 	drive(c, &s, 100_000, func(set Setting) bool {
 		batches++
@@ -171,7 +171,7 @@ func TestControllerBearsABadLine(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			limits := Limits{MinBatch: 1, MaxBatch: 500, MaxConcurrency: 4}
 			random := rand.New(rand.NewPCG(3, 4))
-			c := NewController(limits)
+			c := NewController(limits, Start{})
 			const records = 200_000
 			took := drive(c, &s, records, func(Setting) bool { return random.IntN(20) == 0 })
 			got, best := records/took, s.best(limits)*0.95
@@ -186,7 +186,7 @@ func TestControllerBearsABadLine(t *testing.T) {
 // When most requests fail it asks for less, so that what comes through is not lost with a large batch.
 func TestControllerBacksOffWhenMostFails(t *testing.T) {
 	s := server{fixed: 0.1, each: 0.01, workers: 2}
-	c := NewController(Limits{MinBatch: 1, MaxBatch: 500, MaxConcurrency: 4})
+	c := NewController(Limits{MinBatch: 1, MaxBatch: 500, MaxConcurrency: 4}, Start{})
 	drive(c, &s, 100_000, nil)
 	before := c.base
 	random := rand.New(rand.NewPCG(5, 6))
@@ -199,7 +199,7 @@ func TestControllerBacksOffWhenMostFails(t *testing.T) {
 func TestControllerKeepsBatchesWithinTheirTime(t *testing.T) {
 	s := server{fixed: 1, each: 0.1, workers: 2}
 	limits := Limits{MinBatch: 1, MaxBatch: 1000, MaxConcurrency: 2, MaxLatency: 20 * time.Second}
-	c := NewController(limits)
+	c := NewController(limits, Start{})
 	drive(c, &s, 50_000, nil)
 	if took := s.cost(c.base.batch); took > limits.MaxLatency.Seconds() {
 		t.Errorf("settled at %v: a batch takes %.0f s", c.base, took)
@@ -207,7 +207,7 @@ func TestControllerKeepsBatchesWithinTheirTime(t *testing.T) {
 }
 
 func TestControllerLearnsNothingFromHalfEmptyBatches(t *testing.T) {
-	c := NewController(Limits{MinBatch: 1, MaxBatch: 500, MaxConcurrency: 4})
+	c := NewController(Limits{MinBatch: 1, MaxBatch: 500, MaxConcurrency: 4}, Start{})
 	before := c.Setting()
 	for range 1000 {
 		c.Observe(Sample{Epoch: before.Epoch, Records: 1, Took: time.Second})
