@@ -138,11 +138,11 @@ func backoff(b *delivery.Backoff, base, limit time.Duration) {
 	duration(&b.Cap, max(limit, b.Base))
 }
 
-// batchLimits are used where culvert.yaml says nothing. Real DHIS2 gains nothing above a few hundred records a request, and a request must end
-// well before proxies give up on it.
+// batchLimits are used where culvert.yaml says nothing. DHIS2 2.43 gains up to a thousand records a request, and a request must end well before proxies
+// give up on it.
 func batchLimits(l delivery.Limits) delivery.Limits {
 	number(&l.MinBatch, 1)
-	number(&l.MaxBatch, max(500, l.MinBatch))
+	number(&l.MaxBatch, max(1000, l.MinBatch))
 	number(&l.MaxConcurrency, 4)
 	duration(&l.MaxLatency, 25*time.Second)
 	return l

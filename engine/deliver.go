@@ -26,17 +26,31 @@ func (l *lane) deliver(jobs []*job, s delivery.Setting, full bool) {
 		plans[i] = j.plan
 	}
 	start := time.Now()
+	before := l.flown(len(jobs), start)
 	results := l.sendPlans(plans)
 	took := time.Since(start)
+	load := (l.flown(-len(jobs), start.Add(took)) - before) / max(took.Seconds(), 1e-9)
 	done, again, trouble := l.sort(jobs, results)
 	if l.r.work.Err() == nil {
 		sent := countSent(results)
 		full = full && sent >= s.Batch*9/10 // what was not sent tells nothing of the server
-		l.learn(delivery.Sample{Epoch: s.Epoch, Records: sent, Took: took, Full: full, Trouble: trouble != nil && trouble.problem.Class != actions.ClassCredentials}, trouble, float64(sent)/float64(len(jobs)))
+		share := float64(sent) / float64(len(jobs))
+		l.learn(delivery.Sample{
+			Epoch: s.Epoch, Records: sent, Load: load * share, Took: took, Full: full,
+			Trouble: trouble != nil && trouble.problem.Class != actions.ClassCredentials,
+		}, trouble, share)
 	}
 	l.r.metrics.batch(l.name, len(jobs), took)
 	l.landed(again) // the server is free for the next batch while this one is recorded
 	l.record(done, results)
+	l.keepPace(l.r.work, false)
+}
+
+// flown counts records that go to the server or come back; see flight.
+func (l *lane) flown(n int, at time.Time) float64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.load.change(n, at)
 }
 
 // judged is a job with what its result means.
@@ -69,7 +83,7 @@ func (l *lane) sort(jobs []*job, results []actions.Result) (done []judged, again
 // learn tells the controller and the breaker how a batch went.
 func (l *lane) learn(sample delivery.Sample, trouble *verdict, fresh float64) {
 	l.mu.Lock()
-	l.fresh = max(0.8*l.fresh+0.2*fresh, 0.001)
+	l.fresh = max(0.5*l.fresh+0.5*fresh, 0.001)
 	l.control.Observe(sample)
 	news, closed, refused := false, false, false
 	now := l.r.now()

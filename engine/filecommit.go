@@ -164,7 +164,10 @@ func (run *fileRun) follow(ctx context.Context) error {
 // readAll reads the file to its end, to where it cannot be read further, or until ctx ends.
 func (run *fileRun) readAll(ctx context.Context) {
 	defer close(run.read)
+	run.beginReading()
 	err := run.readRows(ctx)
+	run.endReading()
+	run.lane.unread.Add(-1)
 	var bad *files.FileError
 	switch {
 	case errors.As(err, &bad):

@@ -16,7 +16,7 @@ import (
 )
 
 // chunkRows is how many rows are read before they are evaluated together.
-const chunkRows = 256
+const chunkRows = 1024
 
 // fileRun reads one open file from its first row that is not settled, and records what becomes of its rows.
 type fileRun struct {
@@ -34,6 +34,8 @@ type fileRun struct {
 	done   chan struct{}   // closed when all rows are recorded, or the run was given up
 	cancel context.CancelFunc
 	filled atomic.Bool // it has read as much as fits into memory
+
+	follows atomic.Bool // the lane knows that rows do not follow one another closely any more
 
 	mu      sync.Mutex
 	file    journal.File // with its progress
@@ -71,6 +73,18 @@ func (run *fileRun) fail(err error) {
 	}
 	run.mu.Unlock()
 	run.cancel()
+}
+
+// beginReading lets the lane know that there are more rows and that they follow one another closely, endReading that they do so no longer.
+func (run *fileRun) beginReading() {
+	run.lane.unread.Add(1)
+	run.lane.reading.Add(1)
+}
+
+func (run *fileRun) endReading() {
+	if run.follows.CompareAndSwap(false, true) {
+		run.lane.reading.Add(-1)
+	}
 }
 
 // chunk is a number of rows on their way through evaluation.
@@ -148,6 +162,7 @@ func (in *rowReader) readChunk(ctx context.Context, c *chunk) (end bool, err err
 			if !in.run.filled.Load() {
 				in.handedOn() // only then does it keep later records from coming before it
 				in.run.filled.Store(true)
+				in.run.endReading()
 				in.run.r.files.poke() // it may be what others wait for
 			}
 			if err := room.Acquire(ctx, in.ahead.weight); err != nil {

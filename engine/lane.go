@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -24,6 +25,8 @@ type lane struct {
 	wake   chan struct{}
 	flying sync.WaitGroup
 
+	unread  atomic.Int64 // files that have more rows than were read
+	reading atomic.Int64 // of them those whose rows come one close after another
 	mu      sync.Mutex
 	again   []*job // to be sent before all others, in order
 	records fifo
@@ -34,6 +37,10 @@ type lane struct {
 	control *delivery.Controller
 	breaker delivery.Breaker
 	probing bool
+	grown   time.Time // when the last record came
+	load    flight
+	kept    delivery.Start // as the journal has it
+	keptAt  time.Time
 	fresh   float64 // share of records that had to be sent, of late: the others equal what was delivered before
 	closed  bool
 	stats   laneStats
@@ -44,7 +51,7 @@ func newLane(r *Runner, name string, s Server) *lane {
 	return &lane{
 		r: r, name: name, server: s, wake: make(chan struct{}, 1),
 		room:    semaphore.NewWeighted(r.limits.Memory),
-		control: delivery.NewController(s.Batch),
+		control: delivery.NewController(s.Batch, delivery.Start{}),
 		fresh:   1,
 		breaker: delivery.Breaker{Away: r.limits.Away, Refusal: r.limits.Refusal},
 	}
@@ -53,8 +60,9 @@ func newLane(r *Runner, name string, s Server) *lane {
 // push queues a job whose turn it is.
 func (l *lane) push(j *job) {
 	l.mu.Lock()
+	l.grown = l.r.now()
 	if l.queued() == 0 {
-		l.since = l.r.now()
+		l.since = l.grown
 	}
 	if j.row != nil {
 		l.rows.push(j)
@@ -76,6 +84,7 @@ func (l *lane) queued() int { return len(l.again) + l.records.len() + l.rows.len
 
 // run sends until ctx ends, then waits for what is under way.
 func (l *lane) run(ctx context.Context) {
+	l.recall(ctx)
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
@@ -86,6 +95,7 @@ func (l *lane) run(ctx context.Context) {
 			l.closed = true
 			l.mu.Unlock()
 			l.flying.Wait()
+			l.keepPace(l.r.work, true)
 			return
 		case <-l.wake:
 		case <-timer.C:
@@ -116,7 +126,7 @@ func (l *lane) step() time.Duration {
 		if l.batches >= s.Concurrency {
 			return idle
 		}
-		if wait := l.since.Add(linger).Sub(now); l.batches > 0 && l.queued() < s.Batch && wait > 0 { // the next answer brings more company
+		if wait := l.company(s.Batch, now); wait > 0 {
 			return wait
 		}
 		if !l.breaker.Allow() {
@@ -140,10 +150,15 @@ func (l *lane) stopped(now time.Time) string {
 
 // send takes a batch and delivers it beside.
 func (l *lane) send(s delivery.Setting) {
-	most := min(int(float64(s.Batch)/l.fresh), l.server.Batch.MaxBatch)
+	part := s.Batch
+	if waiting := l.queued(); l.unread.Load() == 0 && l.r.backlog.Load() <= int64(waiting) { // no more are to come
+		part = l.control.Part(int(float64(waiting)*l.fresh+0.5), s.Concurrency-l.batches)
+	}
+	// What equals what was delivered before is not sent: of such there can be more. The target keeps to the limit of a request.
+	most := min(int(float64(part)/l.fresh+0.5), max(l.server.Batch.MaxBatch, l.r.limits.Window))
 	jobs := l.take(most)
 	l.batches++
-	full := len(jobs) == most && l.queued() >= most*(s.Concurrency-l.batches)
+	full := part == s.Batch && len(jobs) == most && l.queued() >= most*(s.Concurrency-l.batches)
 	l.since = l.r.now()
 	l.flying.Go(func() { l.deliver(jobs, s, full) })
 }

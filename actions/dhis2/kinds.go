@@ -24,6 +24,8 @@ type Options struct {
 	Zone    *time.Location   // of dates and times of day without a zone; nil means UTC
 	Import  ImportOptions    // the server's own; a rule may ask for more
 	Log     *slog.Logger     // of targets; nil keeps them silent
+	// MaxRecords is how many records of a batch go into one tracker request; 0 means 1,000.
+	MaxRecords int
 }
 
 // ImportOptions make tracker imports faster and give up checks; off unless asked for.

@@ -128,3 +128,24 @@ func onceMore(t *testing.T, plans []actions.Plan, results []actions.Result) (res
 	}
 	return rest
 }
+
+// TestRequestsHoldSoManyRecords holds that a batch of which nearly everything was thought to be unchanged does not become one request when it is not.
+func TestRequestsHoldSoManyRecords(t *testing.T) {
+	b, rule := newBench(t), registrationRule(t, "fail")
+	o := testOptions()
+	o.MaxRecords = 7
+	b.target = NewTarget(b.server, countryIndex, b.memory, o)
+	var plans []actions.Plan
+	for n := range 20 {
+		plans = append(plans, rule.plans(t, woman(n))...)
+	}
+	b.deliver(plans...)
+	if len(b.server.requests) != 3 || len(b.server.entities) != 20 {
+		t.Fatalf("%d requests, %d people", len(b.server.requests), len(b.server.entities))
+	}
+	for _, p := range b.server.requests {
+		if len(p.TrackedEntities) > 7 || len(p.TrackedEntities) != len(p.Events) {
+			t.Errorf("a request of %d people and %d events", len(p.TrackedEntities), len(p.Events))
+		}
+	}
+}

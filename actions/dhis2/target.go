@@ -35,11 +35,17 @@ type target struct {
 	shapes  *shapes
 }
 
+// maxRecords is how many records DHIS2 gains from in one request.
+const maxRecords = 1000
+
 // NewTarget gives the target that delivers to a server. x gives the metadata of its last sync, for the names in outcomes; m is what the journal
 // remembers of the server.
 func NewTarget(s Server, x func() *metadata.Index, m actions.Memory, o Options) actions.Target {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.MaxRecords <= 0 {
+		o.MaxRecords = maxRecords
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

@@ -8,17 +8,38 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/client"
 )
 
-// importTracker sends one request for the writes of many records. A request that is refused as a whole is halved by record until the culprit is
-// alone: k bad records among n cost about k times log n requests.
+// importTracker sends the writes of many records, in requests of so many records as are allowed at most.
 func (d *delivery) importTracker(ctx context.Context, items []*item, o client.TrackerOptions) {
-	if len(items) == 0 {
-		return
+	for len(items) > 0 {
+		n := firstRecords(items, d.options.MaxRecords)
+		d.importTogether(ctx, items[:n], o)
+		items = items[n:]
 	}
+}
+
+// firstRecords is how many items belong to the first so many records.
+func firstRecords(items []*item, most int) int {
+	records := 0
+	for n, i := range items {
+		if n > 0 && i.job == items[n-1].job {
+			continue
+		}
+		if records == most {
+			return n
+		}
+		records++
+	}
+	return len(items)
+}
+
+// importTogether sends one request for the writes of many records. A request that is refused as a whole is halved by record until the culprit is
+// alone: k bad records among n cost about k times log n requests.
+func (d *delivery) importTogether(ctx context.Context, items []*item, o client.TrackerOptions) {
 	report, err := d.server.ImportTracker(ctx, d.payload(items), o)
 	if refused(report, err) {
 		if left, right := halves(items); right != nil {
-			d.importTracker(ctx, left, o)
-			d.importTracker(ctx, right, o)
+			d.importTogether(ctx, left, o)
+			d.importTogether(ctx, right, o)
 			return
 		}
 	}

@@ -121,21 +121,29 @@ func confirming(box http.Handler) http.Handler {
 // runService runs a project for the length of a benchmark and gives its address.
 func runService(tb testing.TB, dir string) (*service.Service, string) {
 	tb.Helper()
+	s, address, stop := startService(tb, dir)
+	tb.Cleanup(stop)
+	return s, address
+}
+
+// startService runs a project until it is stopped.
+func startService(tb testing.TB, dir string) (s *service.Service, address string, stop func()) {
+	tb.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, ended := make(chan string, 1), make(chan error, 1)
 	s, err := service.Open(ctx, service.Options{Dir: dir, Loader: &project.Loader{Sources: project.SourceKinds()}, Log: slog.New(slog.DiscardHandler), Version: "bench",
 		Ready: func(a string) { ready <- a }})
 	if err != nil {
+		cancel()
 		tb.Fatal(err)
 	}
 	go func() { ended <- s.Run(ctx) }()
-	tb.Cleanup(func() {
+	return s, <-ready, func() {
 		cancel()
 		if err := <-ended; err != nil {
 			tb.Error(err)
 		}
-	})
-	return s, <-ready
+	}
 }
 
 // BenchmarkFileDrop drops a CSV of 100,000 rows and waits until every row has an outcome in done/. The server confirms everything at once.

@@ -45,6 +45,11 @@ func (c *recorder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	time.Sleep(perRequest + time.Duration(len(eventUID.FindAll(body, -1)))*perObject - time.Since(began))
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	c.confirm.ServeHTTP(w, r)
+	c.note(body, began)
+}
+
+// note keeps what was sent, and when it came.
+func (c *recorder) note(body []byte, began time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.bodies = append(c.bodies, body)
@@ -97,16 +102,7 @@ func measureOverhead(b *testing.B, concurrency, rows int) {
 			fmt.Fprintf(&file, "%d,TM-010202,2026-03-%02d,%d,FEMALE\n", round*rows+n, 1+n%28, n%90)
 		}
 		name := fmt.Sprintf("cases-%d.csv", round)
-		write(b, filepath.Join(dir, name), file.String())
-		if err := os.Rename(filepath.Join(dir, name), filepath.Join(dir, "drop", name)); err != nil {
-			b.Fatal(err)
-		}
-		for {
-			if _, err := os.Stat(filepath.Join(dir, "drop", "done", name)); err == nil {
-				break
-			}
-			time.Sleep(5 * time.Millisecond)
-		}
+		dropAndWait(b, dir, name, file.Bytes())
 		bodies, took := server.take()
 		engine += took
 		postAll(b, srv.URL, bodies, concurrency)

@@ -197,6 +197,8 @@ func (s *Service) target(c *project.Config, server *project.Server, cl *client.C
 		Zone:    c.Zone,
 		Log:     s.o.Log.With("server", server.Name),
 		Import:  dhis2.ImportOptions(server.Import),
+
+		MaxRecords: server.Limits.BatchMax,
 	})
 }
 
