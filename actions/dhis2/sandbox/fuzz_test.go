@@ -93,7 +93,7 @@ func FuzzImport(f *testing.F) {
 	f.Add(`{"trackedEntities":[{"trackedEntity":"tPerson0001"}]}`, "importStrategy=DELETE&idScheme=CODE")
 	var servers []*Server
 	for _, v := range testedVersions {
-		s, err := New(Options{Metadata: "testdata/tamala.json", Version: v})
+		s, err := New(Options{Metadata: "testdata/tamala.json", More: []string{"testdata/rules.json"}, Version: v})
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -127,7 +127,7 @@ func FuzzRead(f *testing.F) {
 	}
 	var servers []*Server
 	for _, v := range testedVersions {
-		s, err := New(Options{Metadata: "testdata/tamala.json", Version: v})
+		s, err := New(Options{Metadata: "testdata/tamala.json", More: []string{"testdata/rules.json"}, Version: v})
 		if err != nil {
 			f.Fatal(err)
 		}

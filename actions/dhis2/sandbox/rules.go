@@ -112,13 +112,13 @@ func (c *catalog) constants() map[string]float64 {
 	return out
 }
 
-// unitGroups gives the org units of each group: by its uid, from 2.43 on by its code as well.
+// unitGroups gives the org units of each group: by its uid, on 2.41 and from 2.43 on by its code as well.
 func (c *catalog) unitGroups(m manners) map[string]map[string]bool {
 	out := map[string]map[string]bool{}
 	for _, o := range c.objects[kindUnitGroup] {
 		members := setOf(refs(o, "organisationUnits"))
 		out[str(o, "id")] = members
-		if code := str(o, "code"); code != "" && m >= 43 {
+		if code := str(o, "code"); code != "" && (m == 41 || m >= 43) {
 			out[code] = members
 		}
 	}

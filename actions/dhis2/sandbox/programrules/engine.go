@@ -3,6 +3,7 @@ package programrules
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"sort"
 	"strings"
 	"time"
@@ -53,7 +54,25 @@ func Compile(d Definition, version int) (*Set, []Skipped) {
 		}
 	}
 	sort.SliceStable(s.rules, func(i, j int) bool { return earlier(s.rules[i].Priority, s.rules[j].Priority) })
+	if version <= 40 || version == 42 {
+		s.groups = groupsInConditions(s.rules, d.Groups)
+	}
 	return s, skipped
+}
+
+// groupInCondition finds an org unit group that a condition asks about.
+var groupInCondition = regexp.MustCompile(`d2:inOrgUnitGroup\( *'([^']*)' *\)`)
+
+// groupsInConditions gives the groups that 2.42 and the versions up to 2.40 load: those that a condition names; what the data of an action names alone
+// has no org units (DHIS2 SupplementaryDataProvider).
+func groupsInConditions(rules []*compiled, groups map[string]map[string]bool) map[string]map[string]bool {
+	named := map[string]map[string]bool{}
+	for _, r := range rules {
+		for _, m := range groupInCondition.FindAllStringSubmatch(r.Condition, -1) {
+			named[m[1]] = groups[m[1]]
+		}
+	}
+	return named
 }
 
 // earlier orders by priority; what has none comes last.

@@ -118,3 +118,18 @@ func TestAssignToVariable(t *testing.T) {
 		}
 	}
 }
+
+// Up to 2.42, but for 2.41, an org unit group that no condition names has no org units.
+func TestGroupsOfConditions(t *testing.T) {
+	inData := Rule{UID: "ruleInData1", Condition: "true", Actions: []Action{{Kind: ShowWarning, Data: "d2:inOrgUnitGroup('RURAL')"}}}
+	inCondition := Rule{UID: "ruleInCond1", Condition: "d2:inOrgUnitGroup('RURAL')", Actions: []Action{{Kind: ShowWarning}}}
+	for version, want := range map[int]string{41: "true", 42: "false", 43: "true"} {
+		events := []*Event{{UID: "eventOne001", OrgUnit: "orgUnitHere", Asked: true}}
+		if got := *testSet(t, version, inData).Evaluate(nil, events, User{}, now).Events["eventOne001"][0].Data; got != want {
+			t.Errorf("2.%d: asked by data alone it is %s, want %s", version, got, want)
+		}
+		if got := testSet(t, version, inData, inCondition).Evaluate(nil, events, User{}, now).Events["eventOne001"]; len(got) != 2 || *got[0].Data != "true" {
+			t.Errorf("2.%d: asked by a condition too it is %+v", version, got)
+		}
+	}
+}
