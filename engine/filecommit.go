@@ -68,6 +68,13 @@ func (run *fileRun) commit(results *files.ResultsWriter, rows []*fileRow) error 
 	progress := run.file
 	now := r.now()
 	var weight int64
+	if progress.Offset == 0 {
+		for _, note := range run.notes() {
+			if err := results.Write(note); err != nil {
+				return err
+			}
+		}
+	}
 	for _, row := range rows {
 		weight += row.weight
 		if err := run.add(b, &progress, results, row, now); err != nil {

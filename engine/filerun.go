@@ -42,6 +42,7 @@ type fileRun struct {
 	rows    []*fileRow   // in order, from file.Next on
 	last    int64        // number of the last row that was read
 	total   bool         // the last row is among them
+	unused  []string     // columns that the rule does not read
 	closed  bool         // given up
 	reason  error        // why, nil when only the rule has changed
 	touched chan struct{}
@@ -97,11 +98,16 @@ type chunk struct {
 
 // readRows reads to the end of the file, evaluates rows several at once and hands them on in order.
 func (run *fileRun) readRows(ctx context.Context) error {
-	reader, err := files.Open(ctx, run.source.Path, run.plan.Format)
+	format := run.plan.Format
+	if !run.flow.Rule.Concerns(SourceFields(sources.Origin{Trigger: "files", File: run.source.Name}, run.source.Received)) {
+		format.Reading = nil // the file is for another rule: nothing of it is read
+	}
+	reader, err := files.Open(ctx, run.source.Path, format)
 	if err != nil {
 		return err
 	}
 	defer reader.Close()
+	run.noteUnused(reader.Unused())
 	if err := reader.Skip(run.from - 1); err != nil {
 		return err
 	}
@@ -134,6 +140,23 @@ func (run *fileRun) readRows(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// noteUnused keeps which columns the rule does not read, for the results file.
+func (run *fileRun) noteUnused(columns []string) {
+	run.mu.Lock()
+	defer run.mu.Unlock()
+	run.unused = columns
+}
+
+// notes is what the results file says of the file as a whole, before its rows.
+func (run *fileRun) notes() []files.ResultRow {
+	run.mu.Lock()
+	defer run.mu.Unlock()
+	if len(run.unused) == 0 {
+		return nil
+	}
+	return []files.ResultRow{files.UnusedColumns(run.unused)}
 }
 
 // rowReader reads rows as there is room for them in memory.

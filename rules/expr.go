@@ -48,6 +48,7 @@ func (c *compiler) expr(n *yamlnode.Node, s *expression.Scope, want expression.W
 		return nil
 	}
 	e := &Expr{Text: n.Value, Place: n.Place(), node: n, program: program}
+	c.rule.needs = append(c.rule.needs, program.Needs()...)
 	for _, name := range program.Uses() {
 		c.used[name] = true
 		e.perItem = e.perItem || name == "item" || name == "index"

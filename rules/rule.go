@@ -37,6 +37,7 @@ type Rule struct {
 	eager       []int     // lookups that every record needs
 	results     []string  // ids of actions, which expressions may name
 	zone        *time.Location
+	needs       [][][]string // fields that expressions read, of each entry one
 	writes      []declaredWrite
 	fixed       atomic.Pointer[time.Time] // the time of a test, instead of the clock's
 }

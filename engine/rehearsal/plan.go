@@ -29,7 +29,7 @@ type Planned struct {
 
 // Plan evaluates every record of a file and asks the server to validate the writes without writing them. Every record is reported.
 func Plan(ctx context.Context, flow *engine.Flow, target actions.Target, file string, report func(Planned) error) error {
-	r, err := files.Open(ctx, file, files.FormatOf(&flow.Rule.Trigger))
+	r, err := files.Open(ctx, file, files.FormatFor(flow.Rule))
 	if err != nil {
 		return err
 	}

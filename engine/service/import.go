@@ -58,7 +58,7 @@ func (im Importer) Import(ctx context.Context, path, rule string) (_ journal.Fil
 	if duplicate {
 		return journal.File{File: f}, 0, ErrDuplicate
 	}
-	rows, err := files.Count(ctx, f.Path, files.FormatOf(&flow.Rule.Trigger))
+	rows, err := files.Count(ctx, f.Path, files.FormatFor(flow.Rule))
 	if err != nil {
 		im.Log.Debug("the file's rows cannot be counted; its results will say why", "file", f.Name)
 	}

@@ -96,7 +96,7 @@ func Inbox(dir string, c *project.Config) string {
 func filePlan(root string) engine.FilePlanner {
 	return func(flow *engine.Flow, f sources.File) (engine.FilePlan, error) {
 		plan := engine.FilePlan{
-			Format: files.FormatOf(&flow.Rule.Trigger),
+			Format: files.FormatFor(flow.Rule),
 			Done:   filepath.Join(f.Folder, "done"),
 			Failed: filepath.Join(f.Folder, "failed"),
 		}

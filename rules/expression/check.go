@@ -19,6 +19,7 @@ type checker struct {
 	problems []Problem
 	uses     map[string]bool
 	paths    map[string]bool
+	needs    reading
 	names    map[file.Location][]string
 	lets     []letName
 	items    []*Shape // what # is, of the predicates around

@@ -18,6 +18,9 @@ func (c *checker) callNode(n *ast.CallNode) term {
 	if !ok {
 		return c.report(c.span(n), CodeSyntax, "only a function can be called", "")
 	}
+	if callee.Value == "coalesce" {
+		defer c.needs.choice()()
+	}
 	args := make([]term, len(n.Arguments))
 	var parts []file.Location
 	for i, a := range n.Arguments {

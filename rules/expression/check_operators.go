@@ -57,6 +57,9 @@ func (c *checker) binary(n *ast.BinaryNode) term {
 	if t, ok := c.notBeforeComparison(n); ok {
 		return t
 	}
+	if n.Operator == "??" {
+		defer c.needs.choice()()
+	}
 	left := c.check(n.Left)
 	right := c.check(n.Right)
 	at := c.span(n, left.span, right.span)

@@ -35,6 +35,7 @@ func (c *checker) identifier(n *ast.IdentifierNode) term {
 func (c *checker) pathTerm(s *staticPath, shape *Shape, at file.Location) term {
 	name := joinPath(s.names)
 	c.paths[name] = true
+	c.needs.note(s.names)
 	t := c.operation("$path", kAny, at, term{node: located(&ast.ConstantNode{Value: s}, at), names: []string{name}})
 	t.shape, t.read = shape, s
 	return c.declared(t)

@@ -42,6 +42,7 @@ func Compile(text string, s *Scope, w Want) (*Program, []Problem) {
 		shape:   result.shape,
 		uses:    slices.Sorted(maps.Keys(c.uses)),
 		paths:   slices.Sorted(maps.Keys(c.paths)),
+		needs:   c.needs.all,
 		span:    result.span,
 		names:   c.names,
 	}

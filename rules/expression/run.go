@@ -21,6 +21,7 @@ type Program struct {
 	shape    *Shape
 	uses     []string
 	paths    []string
+	needs    [][][]string
 	constant bool
 	value    any         // of a constant
 	read     *staticPath // set when the expression only reads a field
@@ -213,6 +214,10 @@ func (p *Program) Uses() []string { return p.uses }
 
 // Paths lists the fields that the expression reads, as far as they are written out, sorted: trigger.form.visit_date.
 func (p *Program) Paths() []string { return p.paths }
+
+// Needs lists the fields that the expression reads, each as the names on the way to it. Of each entry one field is enough: those of a ?? b and of
+// coalesce(a, b) stand together, all others alone.
+func (p *Program) Needs() [][][]string { return p.needs }
 
 // ShapeOfResult is what is known of the result. Of a program compiled with List it is the shape of one item: what for_each calls item.
 func (p *Program) ShapeOfResult() *Shape { return p.shape }

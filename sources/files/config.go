@@ -30,7 +30,7 @@ type settings struct {
 	format               Format
 }
 
-var keys = []string{"folder", "glob", "format", "delimiter", "encoding", "sheet", "header", "columns", "items", "marker", "stable_for", "done", "failed"}
+var keys = []string{"folder", "glob", "format", "delimiter", "encoding", "sheet", "header", "columns", "short_rows", "items", "marker", "stable_for", "done", "failed"}
 
 // Check reads a trigger's config and reports what is wrong with it.
 func (Kind) Check(t *rules.Trigger, report func(diag.Diagnostic)) { read(t, report) }
@@ -169,15 +169,26 @@ func (c *configReader) format() Format {
 		c.wrong(c.config.Get("encoding"), "encoding", fmt.Sprintf("no encoding is named %q", f.Encoding), "use "+charset.Examples)
 		f.Encoding = ""
 	}
-	if text := c.text("header"); text != "" {
+	if text := c.text("header"); strings.EqualFold(text, "none") {
+		f.NoHeader = true
+	} else if text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 || n > 1000 {
-			c.wrong(c.config.Get("header"), "header", "header is the number of the row that holds the column names, from 1 to 1000", "write header: 1")
+			c.wrong(c.config.Get("header"), "header", "header is the number of the row that holds the column names, from 1 to 1000, or none", "write header: 1; or header: none with columns: [...] for a file that begins with values")
 			n = 0
 		}
 		f.Header = n
 	}
-	f.Columns = c.columns()
+	c.columns(&f)
+	if f.NoHeader && len(f.Columns) == 0 {
+		c.wrong(c.config.Get("header"), "missing-key", "header: none says that the files begin with values, and nothing says what the columns are", "name them in order: columns: [case_id, name, visit_date]")
+		f.NoHeader = false
+	}
+	if text := c.text("short_rows"); text != "" {
+		if f.ShortRows = text == "blank"; !f.ShortRows && text != "fail" {
+			c.wrong(c.config.Get("short_rows"), "not-allowed", fmt.Sprintf("short_rows cannot be %q", text), "write blank, for files whose rows may end before the last columns, or fail")
+		}
+	}
 	return f
 }
 
@@ -203,19 +214,41 @@ func (c *configReader) delimiter() byte {
 	return byte(r)
 }
 
-func (c *configReader) columns() []string {
+// columns reads which columns a file must have: a list, or {required: [...], optional: [...]}, or the word optional when any may be missing.
+func (c *configReader) columns(f *Format) {
+	const form = "write columns: [case_id, visit_date], or columns: {required: [case_id], optional: [village]}"
 	n := c.config.Get("columns")
-	if n == nil {
-		return nil
+	switch {
+	case n == nil:
+	case n.Kind == yamlnode.Scalar && n.Value == "optional":
+		f.AllOptional = true
+	case n.Kind == yamlnode.Sequence:
+		f.Columns = c.names(n, form)
+	case n.Kind == yamlnode.Mapping:
+		for _, p := range n.Pairs() {
+			switch p.Key.Value {
+			case "required":
+				f.Columns = c.names(p.Value, form)
+			case "optional":
+				f.Optional = c.names(p.Value, form)
+			default:
+				c.wrong(p.Key, "unknown-key", fmt.Sprintf("columns has no %q", p.Key.Value), form)
+			}
+		}
+	default:
+		c.wrong(n, "wrong-type", "columns is a list of column names that a file must have", form)
 	}
+}
+
+func (c *configReader) names(n *yamlnode.Node, form string) []string {
 	if n.Kind != yamlnode.Sequence {
-		c.wrong(n, "wrong-type", "columns is a list of column names that a file must have", "write columns: [case_id, visit_date]")
+		c.wrong(n, "wrong-type", "columns is a list of column names", form)
 		return nil
 	}
 	var list []string
 	for _, item := range n.Items() {
 		if item.Kind != yamlnode.Scalar || item.Value == "" {
-			c.wrong(item, "wrong-type", "columns is a list of column names", "write columns: [case_id, visit_date]")
+			c.wrong(item, "wrong-type", "columns is a list of column names", form)
 			continue
 		}
 		list = append(list, item.Value)

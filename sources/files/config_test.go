@@ -40,11 +40,16 @@ func TestCheck(t *testing.T) {
 		"{folder: drop, delimiter: ab}":     {`1:27 delimiter: "ab" cannot be a delimiter`},
 		"{folder: drop, delimiter: x}":      {`1:27 delimiter: "x" cannot be a delimiter`},
 		"{folder: drop, encoding: klingon}": {`1:26 encoding: no encoding is named "klingon"`},
-		"{folder: drop, header: 0}":         {"1:24 header: header is the number of the row that holds the column names, from 1 to 1000"},
-		"{folder: drop, columns: a}":        {"1:25 wrong-type: columns is a list of column names that a file must have"},
-		"{folder: drop, marker: done}":      {`1:24 marker: marker "done" is no file ending`},
-		"{folder: drop, stable_for: soon}":  {`1:28 duration: stable_for "soon" is no duration between 1ms and 24h`},
-		"{folder: [drop]}":                  {"1:10 wrong-type: folder is one text"},
+		"{folder: drop, header: none, columns: [a, b], short_rows: blank}": nil,
+		"{folder: drop, columns: {required: [a], optional: [b]}}":          nil,
+		"{folder: drop, columns: optional}":                                nil,
+		"{folder: drop, header: none}":                                     {"1:24 missing-key: header: none says that the files begin with values, and nothing says what the columns are"},
+		"{folder: drop, columns: {needed: [a]}, short_rows: maybe}":        {"1:26 unknown-key: columns has no \"needed\"", "1:52 not-allowed: short_rows cannot be \"maybe\""},
+		"{folder: drop, header: 0}":                                        {"1:24 header: header is the number of the row that holds the column names, from 1 to 1000, or none"},
+		"{folder: drop, columns: a}":                                       {"1:25 wrong-type: columns is a list of column names that a file must have"},
+		"{folder: drop, marker: done}":                                     {`1:24 marker: marker "done" is no file ending`},
+		"{folder: drop, stable_for: soon}":                                 {`1:28 duration: stable_for "soon" is no duration between 1ms and 24h`},
+		"{folder: [drop]}":                                                 {"1:10 wrong-type: folder is one text"},
 	} {
 		var got []string
 		Kind{}.Check(trigger(t, text), func(d diag.Diagnostic) {

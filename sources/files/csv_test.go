@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/sources/charset"
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/unicode"
@@ -131,7 +132,8 @@ func TestBadRowsDoNotStopTheRest(t *testing.T) {
 		problems   []string
 	}{
 		{"cell too few", "name,age\nAda\nBob,31\n", Format{}, []string{"Bob"},
-			[]string{"row 2: it has 1 cells and the header has 2; put cells that hold the delimiter or line ends in quotes"}},
+			[]string{`row 2, column "age": it ends after 1 of 2 cells: there is nothing for "age"; fill the row in to its end, and put cells that hold line ends in quotes; ` +
+				`if the program leaves out empty cells at the end, write short_rows: blank`}},
 		{"cell too many", "name,age\nAda,30,x\nBob,31\n", Format{}, []string{"Bob"},
 			[]string{"row 2: it has 3 cells and the header has 2; put cells that hold the delimiter or line ends in quotes"}},
 		{"quote never closed", "name,age\n\"Ada,30\nBob,31\nCy,32\n", Format{}, []string{"Bob", "Cy"},
@@ -223,6 +225,64 @@ func TestSkipAgreesWithNext(t *testing.T) {
 	}
 }
 
+// reads is the format of a rule that reads some columns.
+func reads(names ...string) Format {
+	r := &rules.Reading{}
+	for _, name := range names {
+		r.Needs = append(r.Needs, [][]string{{name}})
+	}
+	return Format{Reading: r}
+}
+
+// TestColumnsOfARule reads tables as people make them, by what the rule reads of them.
+func TestColumnsOfARule(t *testing.T) {
+	either := Format{Reading: &rules.Reading{Needs: [][][]string{{{"phone"}, {"mobile"}}}}}
+	optional := reads("name", "village")
+	optional.Optional = []string{"Village"}
+	anyway := reads("name", "village")
+	anyway.AllOptional = true
+	short := reads("name", "village")
+	short.ShortRows = true
+	none := reads("name", "age")
+	none.NoHeader, none.Columns = true, []string{"name", "age"}
+	for _, test := range []struct {
+		name, text string
+		format     Format
+		want       []map[string]any
+	}{
+		{"case and space of headers", " Village ,FACILITY  id\nA,1\n", reads("village", "Facility ID"), []map[string]any{{"village": "A", "Facility ID": "1"}}},
+		{"two that differ in case", "Name,name\nA,b\n", reads("name"), []map[string]any{{"Name": "A", "name": "b"}}},
+		{"one of two", "mobile\n1\n", either, []map[string]any{{"mobile": "1"}}},
+		{"optional", "name\nA\n", optional, []map[string]any{{"name": "A"}}},
+		{"all optional", "name\nA\n", anyway, []map[string]any{{"name": "A"}}},
+		{"doubled, not read", "name,note,note\nA,x,y\n", reads("name"), []map[string]any{{"name": "A", "note": "x", "note.2": "y"}}},
+		{"doubled, told apart", "name,name,name.2\nA,B,C\n", reads("name", "name.3"), []map[string]any{{"name": "A", "name.2": "C", "name.3": "B"}}},
+		{"short, nothing read is missing", "name,note,remark\nA\nB,x\n", reads("name"), []map[string]any{{"name": "A", "note": "", "remark": ""}, {"name": "B", "note": "x", "remark": ""}}},
+		{"short, declared", "name,village\nA\n", short, []map[string]any{{"name": "A", "village": ""}}},
+		{"no header, declared", "A,1\nB,2\n", none, []map[string]any{{"name": "A", "age": "1"}, {"name": "B", "age": "2"}}},
+		{"failed rows of a file without a header", "name,age," + CauseColumn + "," + MendColumn + "\nA,1,x,y\n", none, []map[string]any{{"name": "A", "age": "1"}}},
+		{"space before quotes", "name, village\nAda, \"North, upper\" \n\"Bob\" ,\"x\"\n", reads("name", "village"),
+			[]map[string]any{{"name": "Ada", "village": "North, upper"}, {"name": "Bob", "village": "x"}}},
+		{"a space and a quote that is none", "name,height\nAda, \"5\" tall\n", reads("name"), []map[string]any{{"name": "Ada", "height": ` "5" tall`}}},
+		{"space before a quote over lines", "name, village\nAda, \"North\nupper\"\n", reads("name"), []map[string]any{{"name": "Ada", "village": "North\nupper"}}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got, problems := readAll(t, "a.csv", test.text, test.format)
+			if diff := cmp.Diff(test.want, got); diff != "" || len(problems) > 0 {
+				t.Error(diff, problems)
+			}
+		})
+	}
+	r, err := OpenBytes(context.Background(), "a.csv", []byte("name,note\nA,x\n"), reads("name"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if diff := cmp.Diff([]string{"note"}, r.Unused()); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestBadFiles(t *testing.T) {
 	var wide strings.Builder
 	for i := range 10000 {
@@ -236,8 +296,16 @@ func TestBadFiles(t *testing.T) {
 		{"empty", "a.csv", "", Format{}, "a.csv: the file is empty; export it again and check that it was written to its end"},
 		{"only a mark", "a.csv", "\xef\xbb\xbf", Format{}, "a.csv: the file is empty; export it again and check that it was written to its end"},
 		{"only blank lines", "a.csv", "\n\n", Format{}, "a.csv: it ends before row 1, where the headers should be; check header:, and that the file was written to its end"},
-		{"duplicate headers", "a.csv", "name,age,name\nA,1,B\n", Format{}, `a.csv: columns A and C are both headed "name"; give each column a name of its own`},
+		{"duplicate headers", "a.csv", "name,age,name\nA,1,B\n", reads("name"), `a.csv: columns A and C are both headed "name", which the rule reads; give each column a name of its own; ` +
+			`or tell them apart in the rule: trigger["name"] and trigger["name.2"]`},
+		{"column that the rule reads", "a.csv", "Village name,age\nA,1\n", reads("village", "age"), `a.csv: it has no column "village", which the rule reads; ` +
+			`"village" may be the column "Village name": rename the column, or the name in the rule; where files may lack it, write columns: {optional: [village]}`},
+		{"columns that the rule reads", "a.csv", "a,b\nA,1\n", reads("village", "age"), `a.csv: it has no columns "village" and "age", which the rule reads; ` +
+			`it has "a", "b": rename the column, or the name in the rule; where files may lack it, write columns: {optional: [village]}`},
+		{"no header", "a.csv", "Ada,3,2026-01-02\nBob,4,2026-01-03\n", reads("name", "age"), `a.csv: its first row holds no headers: none of the columns that the rule reads is there, but "Ada", "3", "2026-01-02"; ` +
+			`put the names of the columns into the first row; or name them in the trigger: header: none, columns: [...]`},
 		{"missing column", "a.csv", "name,age\nA,1\n", Format{Columns: []string{"case_id"}}, `a.csv: it has no column "case_id"; it has "name", "age"; add the column, or change the rule`},
+		{"missing column that is misspelt", "a.csv", "caseid,age\nA,1\n", Format{Columns: []string{"case_id"}}, `a.csv: it has no column "case_id"; did you mean "caseid"? Rename the column, or change columns: in the rule`},
 		{"10,000 columns", "a.csv", wide.String() + "\n", Format{}, "a.csv: it has 10000 columns and at most 5000 can be read; export only the columns that the rule uses"},
 		{"binary", "a.csv", "\x00\x01\x02\x00\x00\x00\x07binary\xff", Format{}, "a.csv: it is not a text file; export it again as CSV in UTF-8, or as xlsx"},
 		{"quoting of the header", "a.csv", "\"na\"me,age\nA,1\n", Format{}, `a.csv: the header row cannot be read: text follows a closing quote; quote the whole cell; a quote inside quoted text is written twice ("")`},

@@ -42,7 +42,8 @@ const (
 	faultOpenQuote
 	faultAfterQuote
 	faultTooLong
-	faultCells // not as many as the header
+	faultCells // more than the header
+	faultShort // fewer than the header
 	faultNUL
 	faultEncoding
 )
@@ -88,7 +89,7 @@ func (l *csvLexer) next() (rowFault, error) {
 			return faultNone, err
 		}
 		l.line++
-		if (fault == faultNone || fault == faultCells) && l.blank() {
+		if (fault == faultNone || fault == faultCells || fault == faultShort) && l.blank() {
 			continue
 		}
 		return fault, nil
@@ -139,12 +140,14 @@ func (l *csvLexer) nextLine() (rowFault, error) {
 
 func (l *csvLexer) check() rowFault {
 	switch {
-	case l.want > 0 && len(l.spans) != l.want && !l.trailingDelimiters():
+	case l.want > 0 && len(l.spans) > l.want && !l.trailingDelimiters():
 		return faultCells
 	case bytes.IndexByte(l.row, 0) >= 0:
 		return faultNUL
 	case !utf8.Valid(l.row):
 		return faultEncoding
+	case l.want > 0 && len(l.spans) < l.want:
+		return faultShort
 	}
 	return faultNone
 }
@@ -235,6 +238,17 @@ func (l *csvLexer) quoted(first int) (size int, fault rowFault) {
 	pos := 0
 	for {
 		text := l.buf[l.start:l.end]
+		if end, ok := l.spaced(pos, lineEnd); ok {
+			// A space before the quote, as people write "a", "b".
+			lineEnd = end.line
+			text = l.buf[l.start:l.end]
+			l.spans = append(l.spans, end.cell)
+			if pos = end.next; pos < 0 {
+				l.row = text[:len(trimEnd(text[:lineEnd]))]
+				return lineEnd, faultNone
+			}
+			continue
+		}
 		if pos >= lineEnd || text[pos] != '"' {
 			stop := len(trimEnd(text[:lineEnd]))
 			i := -1
@@ -259,6 +273,9 @@ func (l *csvLexer) quoted(first int) (size int, fault rowFault) {
 		l.spans = append(l.spans, span{from: pos + 1, to: closing, doubled: doubled})
 		pos = closing + 1
 		stop := len(trimEnd(text[:lineEnd]))
+		for pos < stop && text[pos] == ' ' && l.delim != ' ' {
+			pos++
+		}
 		switch {
 		case pos >= stop:
 			l.row = text[:stop]
@@ -269,6 +286,41 @@ func (l *csvLexer) quoted(first int) (size int, fault rowFault) {
 			return lineEnd, faultAfterQuote
 		}
 	}
+}
+
+// spacedCell is a quoted cell with a space before it.
+type spacedCell struct {
+	cell span
+	line int // where its line ends
+	next int // where the next cell begins; -1 when it is the last
+}
+
+// spaced reads a quoted cell behind spaces. It is none, and the text is taken as it stands, when more than spaces follows the closing quote.
+func (l *csvLexer) spaced(pos, lineEnd int) (c spacedCell, ok bool) {
+	text := l.buf[l.start:l.end]
+	from := pos
+	for from < lineEnd && text[from] == ' ' {
+		from++
+	}
+	if from == pos || from >= lineEnd || text[from] != '"' || l.delim == ' ' {
+		return c, false
+	}
+	closing, doubled, newEnd, ok := l.closingQuote(from+1, lineEnd)
+	if !ok {
+		return c, false
+	}
+	text = l.buf[l.start:l.end]
+	stop := len(trimEnd(text[:newEnd]))
+	at := closing + 1
+	for at < stop && text[at] == ' ' {
+		at++
+	}
+	c = spacedCell{cell: span{from: from + 1, to: closing, doubled: doubled}, line: newEnd, next: at + 1}
+	if at >= stop {
+		c.next = -1
+		return c, true
+	}
+	return c, text[at] == l.delim
 }
 
 // closingQuote finds the quote that ends a cell, reading on over line ends as far as the row's limit allows.

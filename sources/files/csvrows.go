@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"unicode/utf8"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // rowSource gives the rows of one table or document. Rows that cannot be read are *RowError, and the next call goes on behind them.
@@ -34,6 +36,8 @@ type csvRows struct {
 	ours    bool // the file is one of failed rows that Culvert wrote
 	place   string
 	limit   int
+	rule    *columns
+	format  Format
 	decoded bool // read from another encoding than UTF-8
 	mixed   bool
 }
@@ -53,7 +57,7 @@ func openCSV(open opener, place string, f Format) (_ *csvRows, err error) {
 			src.Close()
 		}
 	}()
-	c := &csvRows{src: src, place: place, limit: f.MaxRow, decoded: enc.decoder != nil, mixed: enc.mixed}
+	c := &csvRows{src: src, place: place, rule: newColumns(f), format: f, limit: f.MaxRow, decoded: enc.decoder != nil, mixed: enc.mixed}
 	c.lex = newCSVLexer(src, ',', '\n', f.MaxRow)
 	c.lex.fill()
 	if c.lex.end == 0 {
@@ -143,6 +147,9 @@ func sniffDelimiter(text []byte, newline byte, headerRow int) byte {
 }
 
 func (c *csvRows) readHeader(f Format) error {
+	if f.NoHeader && !c.ownFile() {
+		return c.takeHeader(f.Columns)
+	}
 	for {
 		fault, err := c.lex.nextLine()
 		if err == io.EOF {
@@ -177,10 +184,37 @@ func (c *csvRows) readHeader(f Format) error {
 	if err != nil {
 		return err
 	}
+	return c.takeHeader(header)
+}
+
+func (c *csvRows) takeHeader(header []string) error {
 	c.lex.want = len(header)
-	c.plan = newPlan(header)
+	c.plan = newPlan(c.rule.rename(header))
 	c.head, c.link = withoutOurs(header), slices.Index(header, LinkColumn)
 	return nil
+}
+
+// ownFile tells whether a file without a header is one of failed rows, which has one.
+func (c *csvRows) ownFile() bool {
+	line, _, _ := bytes.Cut(c.lex.buf[c.lex.start:c.lex.end], []byte{c.lex.newline})
+	return bytes.Contains(line, []byte(CauseColumn))
+}
+
+// endsEarly tells whether the current row, which has fewer cells than the header, may be taken: the rule reads none of the columns that it lacks, or
+// says that they are blank. Excel leaves out empty cells at the end of rows; but a line end inside a cell cuts rows in the same way.
+func (c *csvRows) endsEarly() bool {
+	if c.format.ShortRows {
+		return true
+	}
+	if c.format.Reading == nil {
+		return false
+	}
+	for _, name := range c.head[min(len(c.lex.spans), len(c.head)):] {
+		if c.rule.reads(name) && !c.rule.mayMiss([]string{name}) {
+			return false
+		}
+	}
+	return true
 }
 
 // cells gives the cells of the current row; they share one piece of memory.
@@ -204,6 +238,9 @@ func (c *csvRows) next(row *Row) error {
 	fault, err := c.lex.next()
 	if err != nil {
 		return readError(c.place, err)
+	}
+	if fault == faultShort && c.endsEarly() {
+		fault = faultNone
 	}
 	if fault != faultNone {
 		return c.fault(fault)
@@ -258,6 +295,14 @@ func (c *csvRows) fault(f rowFault) *RowError {
 	case faultCells:
 		e.Message = fmt.Sprintf("it has %d cells and the header has %d", len(c.lex.spans), c.lex.want)
 		e.Mend = "put cells that hold the delimiter or line ends in quotes"
+	case faultShort:
+		at := min(len(c.lex.spans), len(c.head))
+		e.Message = fmt.Sprintf("it ends after %d of %d cells", len(c.lex.spans), c.lex.want)
+		if at < len(c.head) {
+			e.Column = c.head[at]
+			e.Message += ": there is nothing for " + diag.Names(short(c.head[at:], 3), "and")
+		}
+		e.Mend = "fill the row in to its end, and put cells that hold line ends in quotes; if the program leaves out empty cells at the end, write short_rows: blank"
 	case faultNUL:
 		e.Message = "it holds a NUL byte"
 		e.Mend = "the row was damaged when it was written or copied; export it again"

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"path"
 	"strings"
+
+	"github.com/culvert/culvert/rules"
 )
 
 // FormatKind names a file format.
@@ -35,8 +37,14 @@ type Format struct {
 	Encoding  string   // as the web names it: utf-8, windows-1252, utf-16le...; empty: found out
 	Sheet     string   // sheet of a workbook or table of a zip; empty: the first, or the only one
 	Header    int      // the row that holds the headers, 1 where 0
-	Columns   []string // headers that must be there
-	Items     string   // path of the list inside a JSON object, such as data.rows; empty: the document is the list
+	Columns   []string // headers that must be there; with NoHeader what the columns are called, in order
+	NoHeader  bool     // the first row holds values already
+	Optional  []string // headers that may be missing though the rule reads them
+	ShortRows bool     // rows may end before the last columns, which are blank then
+
+	AllOptional bool           // every column may be missing
+	Reading     *rules.Reading // what the rule reads; nil: not known, and nothing is refused for it
+	Items       string         // path of the list inside a JSON object, such as data.rows; empty: the document is the list
 
 	MaxRow      int   // bytes; 0: DefaultMaxRow
 	MaxColumns  int   // 0: DefaultMaxColumns

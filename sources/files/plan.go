@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // Columns that Culvert adds to files of failed rows. They are ignored when such a file is dropped again.
@@ -259,25 +261,55 @@ func checkHeader(cells []string, f Format, place string) ([]string, error) {
 		return nil, &FileError{Place: place, Message: fmt.Sprintf("it has %d columns and at most %d can be read", len(header), f.MaxColumns),
 			Mend: "export only the columns that the rule uses"}
 	}
-	first := make(map[string]int, len(header))
-	for i, h := range header {
-		if h == "" {
-			continue
-		}
-		if at, ok := first[h]; ok {
-			return nil, &FileError{Place: place, Message: fmt.Sprintf("columns %s and %s are both headed %q", columnName(at), columnName(i), shorten(h)),
-				Mend: "give each column a name of its own"}
-		}
-		first[h] = i
+	if err := tellApart(header, newColumns(f), place); err != nil {
+		return nil, err
 	}
 	for _, want := range f.Columns {
-		if _, ok := first[want]; !ok {
-			return nil, &FileError{Place: place, Message: fmt.Sprintf("it has no column %q", want),
-				Mend: "it has " + listColumns(header) + "; add the column, or change the rule"}
+		if !slices.ContainsFunc(header, func(h string) bool { return fold(h) == fold(want) }) {
+			hint := "it has " + listColumns(header) + "; add the column, or change the rule"
+			if near := nearestColumns(want, header); len(near) > 0 {
+				hint = fmt.Sprintf("did you mean %s? Rename the column, or change columns: in the rule", diag.Names(short(near, 3), "or"))
+			}
+			return nil, &FileError{Place: place, Message: fmt.Sprintf("it has no column %q", want), Mend: hint}
 		}
 	}
 	return header, nil
 }
+
+// tellApart gives the second and later columns of one name a number: name, name.2. A name that the rule reads must say which of them is meant.
+func tellApart(header []string, c *columns, place string) error {
+	first := make(map[string]int, len(header))
+	for i, h := range header {
+		first[h] = i
+	}
+	seen := make(map[string]int, len(header))
+	numbered := map[string]bool{}
+	for i, h := range header {
+		if h == "" {
+			continue
+		}
+		at, doubled := seen[h]
+		if !doubled {
+			seen[h] = i
+			continue
+		}
+		if c.meansOne(h) {
+			return &FileError{Place: place, Message: fmt.Sprintf("columns %s and %s are both headed %q, which the rule reads", columnName(at), columnName(i), shorten(h)),
+				Mend: fmt.Sprintf("give each column a name of its own; or tell them apart in the rule: trigger[%q] and trigger[%q]", h, h+".2")}
+		}
+		n := 2
+		for numbered[numberedName(h, n)] || hasName(first, numberedName(h, n)) {
+			n++
+		}
+		header[i] = numberedName(h, n)
+		numbered[header[i]] = true
+	}
+	return nil
+}
+
+func hasName(first map[string]int, name string) bool { _, ok := first[name]; return ok }
+
+func numberedName(name string, n int) string { return fmt.Sprintf("%s.%d", name, n) }
 
 func listColumns(header []string) string {
 	var names []string

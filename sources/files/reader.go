@@ -44,6 +44,7 @@ type Reader struct {
 	closers []io.Closer
 	number  int
 	broken  error
+	unused  []string
 }
 
 // Open opens a dropped file and reads as far as its header. The error is a *FileError when the content is to blame.
@@ -84,7 +85,28 @@ func openBlob(ctx context.Context, b blob, f Format, closers ...io.Closer) (*Rea
 		return nil, err
 	}
 	r.source = source
+	if err := r.checkColumns(b.name, f); err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
 	return r, nil
+}
+
+// checkColumns refuses a table without the columns that the rule reads, and notes those that it does not read.
+func (r *Reader) checkColumns(place string, f Format) error {
+	header := r.source.header()
+	if header == nil || f.Reading == nil {
+		return nil
+	}
+	c := newColumns(f)
+	var groups [][]string
+	if j, ok := r.source.(*join); ok {
+		groups = j.paths()
+	}
+	r.unused = c.unused(c.rename(header))
+	if sheet := r.source.layout().Sheet; sheet != "" {
+		place = fmt.Sprintf("%s, sheet %q", place, shorten(sheet))
+	}
+	return c.check(c.rename(header), groups, place)
 }
 
 func memoryBlob(name string, text []byte) blob {
@@ -173,6 +195,9 @@ func (r *Reader) Number() int { return r.number }
 
 // Header gives the column names in order; nil for JSON.
 func (r *Reader) Header() []string { return r.source.header() }
+
+// Unused lists the columns that the rule does not read; nil where it is not known.
+func (r *Reader) Unused() []string { return r.unused }
 
 // Layout gives the shape of the file.
 func (r *Reader) Layout() Layout { return r.source.layout() }

@@ -309,6 +309,15 @@ func (j *join) skip() error {
 	return j.next(&row)
 }
 
+// paths lists where in a record the repeat groups are.
+func (j *join) paths() [][]string {
+	var out [][]string
+	for _, g := range j.groups {
+		out = append(out, g.path)
+	}
+	return out
+}
+
 func (j *join) header() []string { return j.main.header() }
 
 func (j *join) layout() Layout {

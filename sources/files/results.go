@@ -12,10 +12,28 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // OutcomeFailed in a result row sends the row to the file of failed rows.
 const OutcomeFailed = "failed"
+
+// OutcomeNote in a result row is a remark about the file, not about a row.
+const OutcomeNote = "note"
+
+// UnusedColumns is the remark that the rule does not read some columns.
+func UnusedColumns(names []string) ResultRow {
+	shown := short(names, 20)
+	cause := "the rule does not read the column " + diag.Names(shown, "and")
+	if len(names) > 1 {
+		cause = "the rule does not read the columns " + diag.Names(shown, "and")
+	}
+	if more := len(names) - len(shown); more > 0 {
+		cause += fmt.Sprintf(" and %d more", more)
+	}
+	return ResultRow{Outcome: OutcomeNote, Cause: cause, Mend: "nothing to do, unless one of them was meant: name it in the rule"}
+}
 
 // ResultRow is what became of one row.
 type ResultRow struct {

@@ -22,6 +22,7 @@ type sheetRows struct {
 	head   []string // without the columns that Culvert added
 	link   int      // column of links, -1: none
 	width  int      // columns of the header
+	read   []bool   // which of them the rule reads
 	plan   *plan
 	line   int
 	merges []mergedCells // by their first row, from those on that may still concern a row
@@ -59,6 +60,9 @@ func (w *workbook) open(ref sheetRef) (_ *sheetRows, err error) {
 
 func (s *sheetRows) readHeader() error {
 	f := s.book.format
+	if f.NoHeader {
+		return &FileError{Place: s.place, Message: "it is a workbook, and header: none is for CSV", Mend: "insert a row with the names of the columns"}
+	}
 	s.width = maxSheetColumns
 	for {
 		err := s.row()
@@ -89,7 +93,13 @@ func (s *sheetRows) readHeader() error {
 	if err != nil {
 		return err
 	}
-	s.width, s.plan, s.head = len(header), newPlan(header), withoutOurs(header)
+	rule := newColumns(f)
+	named := rule.rename(header)
+	s.width, s.plan, s.head = len(header), newPlan(named), withoutOurs(header)
+	s.read = make([]bool, len(header))
+	for i, name := range named {
+		s.read[i] = rule.reads(name)
+	}
 	s.link = slices.Index(header, LinkColumn)
 	return nil
 }
@@ -121,6 +131,8 @@ func (s *sheetRows) advance() error {
 		if err := s.row(); err != nil {
 			return err
 		}
+		// What is wrong in a column that the rule does not read, such as a formula of a note, concerns nobody.
+		s.faults = slices.DeleteFunc(s.faults, func(f columnFault) bool { return !s.reads(f.column, f.column) })
 		if !s.blank() || len(s.faults) > 0 {
 			return nil
 		}
@@ -143,7 +155,7 @@ func (s *sheetRows) problem(cells []string) error {
 		return &RowError{Line: s.line, Sheet: s.name, Column: s.column(f.column), Message: f.fault.message, Mend: f.fault.mend, Cells: cells}
 	}
 	for _, m := range s.touching() {
-		if m.firstColumn >= s.width || s.line == m.firstRow && m.firstColumn == m.lastColumn {
+		if m.firstColumn >= s.width || s.line == m.firstRow && m.firstColumn == m.lastColumn || !s.reads(m.firstColumn, m.lastColumn) {
 			continue
 		}
 		return &RowError{Line: s.line, Sheet: s.name, Column: s.column(m.firstColumn),
@@ -151,6 +163,16 @@ func (s *sheetRows) problem(cells []string) error {
 			Mend:    "unmerge them and fill in each row", Cells: cells}
 	}
 	return nil
+}
+
+// reads tells whether the rule reads one of some columns.
+func (s *sheetRows) reads(first, last int) bool {
+	for n := first; n <= last && n < len(s.read); n++ {
+		if s.read[n] {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *sheetRows) column(n int) string {

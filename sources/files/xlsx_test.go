@@ -171,8 +171,14 @@ func TestWorkbookProblems(t *testing.T) {
 		{"empty", func(*excelize.File) {}, Format{}, 0, []string{`a.xlsx, sheet "Sheet1": the sheet is empty; name the sheet that holds the rows with sheet:`}},
 		{"no such sheet", func(*excelize.File) {}, Format{Sheet: "Forms"}, 0, []string{`a.xlsx: there is no sheet "Forms"; it has "Sheet1"`}},
 		{"sheet by name", func(b *excelize.File) { rowsOf(t, b, "Forms", header, []any{"Ada", 1}) }, Format{Sheet: "forms"}, 1, nil},
-		{"duplicate headers", func(b *excelize.File) { rowsOf(t, b, "Sheet1", []any{"a", "a"}) }, Format{}, 0,
-			[]string{`a.xlsx, sheet "Sheet1": columns A and B are both headed "a"; give each column a name of its own`}},
+		{"duplicate headers", func(b *excelize.File) { rowsOf(t, b, "Sheet1", []any{"a", "a"}) }, reads("a"), 0,
+			[]string{`a.xlsx, sheet "Sheet1": columns A and B are both headed "a", which the rule reads; give each column a name of its own; or tell them apart in the rule: trigger["a"] and trigger["a.2"]`}},
+		{"formula that the rule does not read", func(b *excelize.File) {
+			rowsOf(t, b, "Sheet1", []any{"name", "note"}, []any{"Ada", nil})
+			if err := b.SetCellFormula("Sheet1", "B2", "=1+1"); err != nil {
+				t.Fatal(err)
+			}
+		}, reads("name"), 1, nil},
 		{"blank rows", func(b *excelize.File) { rowsOf(t, b, "Sheet1", header, nil, []any{"Ada", 1}, []any{"", " "}) }, Format{}, 1, nil},
 		{"wide rows", func(b *excelize.File) { rowsOf(t, b, "Sheet1", header, []any{"Ada", 1, "note"}) }, Format{}, 1, nil},
 	} {
