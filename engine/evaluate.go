@@ -17,6 +17,8 @@ type Evaluation struct {
 	Version int64 // for its actions.Order; 0: nothing says it
 	Plan    actions.Plan
 	Failure *rules.Failure // why the record cannot be used; ID and Key are set as far as they are known
+
+	rule *rules.Rule
 }
 
 // Evaluate runs a rule on one record: filter, id and key, lookups, and the plan of every action in turn. It makes no request. What is wrong with the record is the
@@ -54,6 +56,7 @@ func (v *evaluator) evaluate(in rules.Input) (e Evaluation, err error) {
 }
 
 func run(flow *Flow, scope *rules.Scope) (e Evaluation, err error) {
+	e.rule = flow.Rule
 	if e.Skipped, e.ID, e.Key, err = identify(flow.Rule, scope); err != nil || e.Skipped {
 		return e.failed(err)
 	}
@@ -68,15 +71,23 @@ func run(flow *Flow, scope *rules.Scope) (e Evaluation, err error) {
 		}
 	}
 	e.Plan.Record = actions.Ref{Rule: flow.Rule.Name, RecordID: e.ID, Key: e.Key}
-	if err := flow.Rule.Resolve(scope); err != nil {
+	// A person who corrects a record is told of all that is wrong with it.
+	scope.CollectFailures()
+	if err := scope.Keep(flow.Rule.Resolve(scope)); err != nil {
 		return e.failed(err)
 	}
 	for _, action := range flow.Actions {
 		writes, err := action.Plan(scope)
-		if err != nil {
+		if err = scope.Keep(err); err != nil {
 			return e.failed(err)
 		}
 		e.Plan.Writes = append(e.Plan.Writes, writes...)
+		if scope.KeptCount() > 0 && flow.Rule.HasResults() {
+			break // what reads the result of an action that failed would fail for no fault of the record
+		}
+	}
+	if f := scope.Kept(); f != nil {
+		return e.failed(f)
 	}
 	return e, nil
 }
@@ -92,6 +103,11 @@ func (e Evaluation) failed(err error) (Evaluation, error) {
 	}
 	if e.Failure.Skip {
 		return Evaluation{Skipped: true}, nil
+	}
+	if e.rule != nil && e.Failure.Column == "" {
+		own := *e.Failure
+		e.rule.NameColumn(&own)
+		e.Failure = &own
 	}
 	return e, nil
 }

@@ -103,7 +103,7 @@ func (row *fileRow) result() (files.ResultRow, bool) {
 	o := &row.outcome
 	res := files.ResultRow{Record: row.number, Line: row.line, Sheet: row.sheet, Outcome: outcomeWord(o.state, o.unchanged), Objects: o.objects}
 	if o.problem != nil && o.state == journal.Failed {
-		res.Cause, res.Mend = o.problem.Cause, o.problem.Mend
+		res.Cause, res.Column, res.Value, res.Mend = allFaults(o.problem)
 	}
 	return res, o.state != journal.Pending
 }

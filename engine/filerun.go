@@ -346,7 +346,7 @@ func unreadableRow(err error) *journal.Problem {
 	p := &journal.Problem{Class: actions.ClassData, Code: "unreadable-row", Cause: err.Error()}
 	var bad *files.RowError
 	if errors.As(err, &bad) {
-		p.Cause, p.Mend, p.Field = bad.Message, bad.Mend, bad.Column
+		p.Cause, p.Mend, p.Field, p.Column = bad.Message, bad.Mend, bad.Column, bad.Column
 	}
 	if p.Mend == "" {
 		p.Mend = "mend the row in the file of failed rows and drop it again"

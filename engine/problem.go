@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
@@ -11,10 +12,31 @@ import (
 
 // failureProblem words a record's own failure.
 func failureProblem(f *rules.Failure) *journal.Problem {
-	return &journal.Problem{
+	p := &journal.Problem{
 		Class: actions.ClassData, Code: f.Code, Cause: f.Message, Mend: f.Mend,
-		Field: f.Field, Value: f.Value, Place: placeText(f.Place),
+		Field: f.Field, Column: f.Column, Value: f.Value, Place: placeText(f.Place),
 	}
+	for _, m := range f.More {
+		p.More = append(p.More, journal.Fault{
+			Code: m.Code, Cause: m.Message, Mend: m.Mend, Field: m.Field, Column: m.Column, Value: m.Value, Place: placeText(m.Place),
+		})
+	}
+	return p
+}
+
+// allFaults words all that is wrong with a row for whoever corrects the table: cause, column, value and fix of each. It holds values.
+func allFaults(p *journal.Problem) (cause, column, value, mend string) {
+	faults := p.Faults()
+	if len(faults) == 1 {
+		return p.Cause, p.Column, p.Value, p.Mend
+	}
+	var causes, columns, values, mends []string
+	for i, f := range faults {
+		number := fmt.Sprintf("(%d) ", i+1)
+		causes, mends = append(causes, number+f.Cause), append(mends, number+f.Mend)
+		columns, values = append(columns, number+f.Column), append(values, number+f.Value)
+	}
+	return strings.Join(causes, "; "), strings.Join(columns, "; "), strings.Join(values, "; "), strings.Join(mends, "; ")
 }
 
 // internalProblem stands for a fault of the program; its particulars are in the log.

@@ -48,6 +48,7 @@ func (c *compiler) expr(n *yamlnode.Node, s *expression.Scope, want expression.W
 		return nil
 	}
 	e := &Expr{Text: n.Value, Place: n.Place(), node: n, program: program}
+	c.noteColumn(e.Place, e.Column())
 	c.rule.needs = append(c.rule.needs, program.Needs()...)
 	for _, name := range program.Uses() {
 		c.used[name] = true
@@ -93,7 +94,7 @@ func (e *Expr) Eval(s *Scope) (any, error) {
 	}
 	if text, ok := v.(string); ok && strings.ContainsRune(text, utf8.RuneError) {
 		return nil, &Failure{
-			Code: "lost-letters", Place: e.Place, Value: s.values(e.program.Paths()),
+			Code: "lost-letters", Place: e.Place, Column: e.Column(), Value: s.values(e.program.Paths()),
 			Message: "the text holds \uFFFD, which stands for a letter that was lost before it came here",
 			Mend:    "enter it again in the source; if this happens to many, have the source send UTF-8, or name its encoding in the trigger (encoding: windows-1252)",
 		}
@@ -136,6 +137,43 @@ func (e *Expr) Paths() []string { return e.program.Paths() }
 // Shape gives what is known of the expression's value.
 func (e *Expr) Shape() *expression.Shape { return e.program.ShapeOfResult() }
 
+// Column gives what the record calls the field that the expression reads: the header of a column, or the path in a form. It is empty where it reads
+// none, and lists several.
+func (e *Expr) Column() string {
+	var names []string
+	for _, choice := range e.program.Needs() {
+		for _, field := range choice {
+			if (field[0] == "trigger" || field[0] == "item") && len(field) > 1 {
+				if name := strings.Join(field[1:], "."); !slices.Contains(names, name) {
+					names = append(names, name)
+				}
+			}
+		}
+	}
+	return strings.Join(names[:min(len(names), maxValueNames)], ", ")
+}
+
+// noteColumn keeps what is read at a place, for failures that name the place only.
+func (c *compiler) noteColumn(place diag.Place, column string) {
+	if column == "" {
+		return
+	}
+	if c.rule.columns == nil {
+		c.rule.columns = map[diag.Place]string{}
+	}
+	c.rule.columns[place] = column
+	if c.inLookup != nil && !slices.Contains(c.inLookup, column) {
+		c.inLookup = append(c.inLookup, column)
+	}
+}
+
+// NameColumn says in a failure which column its value came from, where that follows from its place in the rule.
+func (r *Rule) NameColumn(f *Failure) {
+	if f.Column == "" {
+		f.Column = r.columns[f.Place]
+	}
+}
+
 // explain turns the error of an expression into a Failure at the exact place in the rule.
 func (s *Scope) explain(e *Expr, err error) error {
 	var inner *Failure
@@ -146,10 +184,10 @@ func (s *Scope) explain(e *Expr, err error) error {
 	place := e.node.PlaceOf(run.From, run.To)
 	if errors.As(run.Cause, &inner) {
 		own := *inner
-		own.Place = place
+		own.Place, own.Column = place, e.Column()
 		return &own
 	}
-	f := &Failure{Code: run.Code, Message: run.Error(), Mend: run.Mend, Place: place, Value: s.values(run.Names)}
+	f := &Failure{Code: run.Code, Message: run.Error(), Mend: run.Mend, Place: place, Column: e.Column(), Value: s.values(run.Names)}
 	if f.Mend == "" {
 		f.Mend = "mend the value in the source and send the record again, or have the rule take such values"
 	}

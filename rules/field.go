@@ -229,7 +229,7 @@ func (f *Field) eval(s *Scope) (Result, error) {
 	r.Value, r.Blank, r.Clear = nil, true, f.Blank == BlankClear
 	if f.Blank == BlankFail {
 		return r, &Failure{
-			Code: "blank-value", Message: fmt.Sprintf("%s is blank", f.Name), Field: f.Name, Place: f.Place,
+			Code: "blank-value", Message: fmt.Sprintf("%s is blank", f.Name), Field: f.Name, Column: f.Column(), Place: f.Place,
 			Mend: "give the value in the source and send the record again, or choose blank: omit",
 		}
 	}
@@ -251,6 +251,14 @@ func (f *Field) present(v any) any {
 		return nil
 	}
 	return v
+}
+
+// Column gives what the record calls the field's value; empty for a literal.
+func (f *Field) Column() string {
+	if f.From == nil {
+		return ""
+	}
+	return f.From.Column()
 }
 
 // mapped looks a value up in the field's map; of a list, every item.
@@ -280,7 +288,7 @@ func (f *Field) mapOne(s *Scope, v any) (any, error) {
 		if failure, ok := err.(*Failure); ok {
 			own = *failure
 		}
-		own.Field = f.Name
+		own.Field, own.Column = f.Name, f.Column()
 		own.Place = f.mapPlace
 		return nil, &own
 	}

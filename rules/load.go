@@ -83,12 +83,13 @@ type compiler struct {
 	doc      *yamlnode.Document
 	root     *yamlnode.Node // the rule laid over what it inherits
 
-	scope   *expression.Scope     // trigger, source, maps, lookups
-	names   map[string]diag.Place // what the rule calls its lookups, maps and actions
-	samples []any
-	used    map[string]bool // names that some expression or field reads
-	fields  []*Field        // for the check against the samples
-	inField bool            // the expression is the value of a field, where a fixed text may have been meant
+	scope    *expression.Scope     // trigger, source, maps, lookups
+	names    map[string]diag.Place // what the rule calls its lookups, maps and actions
+	samples  []any
+	used     map[string]bool // names that some expression or field reads
+	fields   []*Field        // for the check against the samples
+	inLookup []string        // columns that the lookup under compilation reads; nil outside of one
+	inField  bool            // the expression is the value of a field, where a fixed text may have been meant
 }
 
 func (c *compiler) report(d diag.Diagnostic) { c.findings.Report(d) }

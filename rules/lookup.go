@@ -188,6 +188,16 @@ func rootNames(text string) []string {
 }
 
 func (c *compiler) lookup(key, n *yamlnode.Node) *Lookup {
+	c.inLookup = []string{}
+	l := c.readLookup(key, n)
+	columns := c.inLookup
+	if c.inLookup = nil; l != nil {
+		c.noteColumn(l.Place, strings.Join(columns, ", "))
+	}
+	return l
+}
+
+func (c *compiler) readLookup(key, n *yamlnode.Node) *Lookup {
 	l := &Lookup{Name: key.Value, Place: key.Place(), directory: c.env.Directory}
 	if n.Kind != yamlnode.Mapping {
 		return l // the schema has said so

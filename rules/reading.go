@@ -43,6 +43,9 @@ func (r *Rule) Reading() Reading {
 	return out
 }
 
+// HasResults tells whether actions of the rule may read what others came to.
+func (r *Rule) HasResults() bool { return len(r.results) > 0 }
+
 // optional marks fields that need not be there: an entry that nothing can miss.
 func optional(fields [][]string) [][]string { return append(fields, nil) }
 

@@ -37,7 +37,8 @@ type Rule struct {
 	eager       []int     // lookups that every record needs
 	results     []string  // ids of actions, which expressions may name
 	zone        *time.Location
-	needs       [][][]string // fields that expressions read, of each entry one
+	needs       [][][]string          // fields that expressions read, of each entry one
+	columns     map[diag.Place]string // what the expression at a place reads of a record, in its own names
 	writes      []declaredWrite
 	fixed       atomic.Pointer[time.Time] // the time of a test, instead of the clock's
 }
@@ -134,8 +135,11 @@ type Failure struct {
 	Mend    string
 	Place   diag.Place
 	Field   string // the DHIS2 field or rule field concerned
+	Column  string // what the record calls the field whose value is wrong: a column of a table, a path in a form
 	Value   string // private
 	Skip    bool   // the rule says that such a record is skipped: it has not failed
+
+	More []*Failure // what else is wrong with the record
 }
 
 // Error gives the message with the place in the rule, without the record's data.

@@ -41,7 +41,7 @@ func (v *valued) eval(s *rules.Scope, c *value.Context) (string, state, error) {
 	}
 	r, err := v.Field.Eval(s)
 	if err != nil {
-		return "", 0, err
+		return "", stateOmit, s.Keep(err)
 	}
 	if r.Blank {
 		if r.Clear {
@@ -51,12 +51,13 @@ func (v *valued) eval(s *rules.Scope, c *value.Context) (string, state, error) {
 	}
 	out, problem := v.kind.Convert(r.Value, c)
 	if problem != nil {
-		failure := v.failure(problem, r.Value)
+		failure := v.failure(problem, r)
 		v.trace(s, r.Value, nil, failure)
-		return "", 0, failure
+		return "", stateOmit, s.Keep(failure)
 	}
 	if out.Blank {
-		return v.blank()
+		text, st, err := v.blank()
+		return text, st, s.Keep(err)
 	}
 	v.trace(s, r.Value, out.Text, nil)
 	return out.Text, stateSet, nil
@@ -69,7 +70,7 @@ func (v *valued) blank() (string, state, error) {
 		return "", stateClear, nil
 	case rules.BlankFail:
 		return "", 0, &rules.Failure{
-			Code: "blank-value", Place: v.place(), Field: v.name,
+			Code: "blank-value", Place: v.place(), Field: v.name, Column: v.Column(),
 			Message: fmt.Sprintf("%q is blank", v.name), Mend: "fill it in at the source, or say blank: omit or a default in the rule",
 		}
 	}
@@ -97,10 +98,14 @@ func placeOf(f *rules.Field) diag.Place {
 }
 
 // failure names field, rule line and mend; the value stays private.
-func (v *valued) failure(p *value.Problem, in any) *rules.Failure {
+func (v *valued) failure(p *value.Problem, r rules.Result) *rules.Failure {
+	in := r.In
+	if in == nil {
+		in = r.Value // of a default
+	}
 	f := &rules.Failure{
-		Code: p.Code, Place: v.place(), Field: v.name, Value: private(in),
-		Message: fmt.Sprintf("%q %s", v.name, p.Message), Mend: p.Mend,
+		Code: p.Code, Place: v.place(), Field: v.name, Column: v.Column(), Value: private(in),
+		Message: fmt.Sprintf("%q %s", v.name, p.Message), Mend: v.kind.Hint(p, r.Value),
 	}
 	if f.Value != "" && rules.IsNoAnswer(f.Value) {
 		f.Mend = "if this is how the source writes that there is no answer, declare it: missing: [...] on the trigger or the field makes it blank"

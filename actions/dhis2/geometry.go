@@ -119,6 +119,6 @@ func (g *geometryField) eval(s *rules.Scope) (json.RawMessage, error) {
 
 func (g *geometryField) failure(f *rules.Field, in any, p *value.Problem) *rules.Failure {
 	return &rules.Failure{
-		Code: p.Code, Place: placeOf(f), Field: "geometry", Value: private(in), Message: `"geometry" ` + p.Message, Mend: p.Mend,
+		Code: p.Code, Place: placeOf(f), Field: "geometry", Column: f.Column(), Value: private(in), Message: `"geometry" ` + p.Message, Mend: p.Mend,
 	}
 }

@@ -50,10 +50,11 @@ func (d *dateField) eval(s *rules.Scope, c *value.Context) (string, error) {
 
 // required is eval for a date that DHIS2 cannot do without.
 func (d *dateField) required(s *rules.Scope, c *value.Context) (string, error) {
+	kept := s.KeptCount()
 	text, err := d.eval(s, c)
-	if err == nil && text == "" {
+	if err == nil && text == "" && s.KeptCount() == kept {
 		err = &rules.Failure{
-			Code: "blank-value", Place: d.place(), Field: d.key,
+			Code: "blank-value", Place: d.place(), Field: d.key, Column: d.Column(),
 			Message: fmt.Sprintf("%q is blank", d.key), Mend: "fill the date in at the source, or give a default in the rule",
 		}
 	}
@@ -129,7 +130,7 @@ func (f *statusField) eval(s *rules.Scope) (string, error) {
 	w, ok := word(text, f.words)
 	if !ok {
 		return "", &rules.Failure{
-			Code: "wrong-choice", Place: placeOf(f.field), Field: f.key, Value: private(r.Value),
+			Code: "wrong-choice", Place: placeOf(f.field), Field: f.key, Column: f.field.Column(), Value: private(r.Value),
 			Message: fmt.Sprintf("%q is none of the statuses that DHIS2 has", f.key), Mend: "map it to one of " + strings.Join(f.words, ", "),
 		}
 	}

@@ -16,7 +16,7 @@ import (
 func (a *app) failuresCommand() *cobra.Command {
 	var s selection
 	var format string
-	var list, waiting, superseded bool
+	var list, waiting, superseded, show bool
 	var limit int
 	c := &cobra.Command{
 		Use:   "failures",
@@ -44,12 +44,12 @@ With --superseded the records for which something newer left nothing to do, each
 				return a.withJournal(c.Context(), func(j journal.Journal) error { return a.listSuperseded(c.Context(), j, f, format) })
 			}
 			return a.withJournal(c.Context(), func(j journal.Journal) error {
-				if list {
+				if list || show {
 					records, err := j.Select(c.Context(), f)
 					if err != nil {
 						return err
 					}
-					return a.listFailures(records, format)
+					return a.listFailures(records, format, show)
 				}
 				causes, err := j.Causes(c.Context(), f)
 				if err != nil {
@@ -62,6 +62,7 @@ With --superseded the records for which something newer left nothing to do, each
 	s.flags(c)
 	c.Flags().StringVar(&format, "format", "text", "text or json")
 	c.Flags().BoolVar(&list, "list", false, "every record instead of groups")
+	c.Flags().BoolVar(&show, "show", false, "every record, with the columns and the values that are wrong: they may be a person's")
 	c.Flags().BoolVar(&waiting, "waiting", false, "records that wait for another try, or are held, instead of failed ones")
 	c.Flags().BoolVar(&superseded, "superseded", false, "records that a newer one superseded, instead of failed ones")
 	c.Flags().IntVar(&limit, "limit", 100, "at most so many")
@@ -127,9 +128,9 @@ func nameOf(r *journal.Record) string {
 	return name + ", received " + r.Received.Local().Format("2006-01-02 15:04:05")
 }
 
-func (a *app) listFailures(records []*journal.Record, format string) error {
+func (a *app) listFailures(records []*journal.Record, format string, show bool) error {
 	if format == "json" {
-		if err := a.json(recordsForPrograms(records)); err != nil {
+		if err := a.json(recordsForPrograms(records, show)); err != nil {
 			return err
 		}
 	} else {
@@ -140,8 +141,15 @@ func (a *app) listFailures(records []*journal.Record, format string) error {
 			}
 			fmt.Fprintf(a.stdout, "%s: %s\n", r.Rule, worded(p.Cause, p.Code))
 			fmt.Fprintf(a.stdout, "  %s\n", nameOf(r))
-			if r.Problem != nil && r.Problem.Mend != "" {
+			switch {
+			case r.Problem == nil:
+			case show:
+				a.showFaults(r.Problem)
+			case r.Problem.Mend != "":
 				fmt.Fprintf(a.stdout, "  %s\n", r.Problem.Mend)
+				for _, f := range r.Problem.More {
+					fmt.Fprintf(a.stdout, "  also: %s\n", worded(f.Cause, f.Code))
+				}
 			}
 		}
 		if len(records) == 0 {
@@ -160,7 +168,7 @@ func (a *app) listSuperseded(ctx context.Context, j journal.Journal, f journal.F
 	if err != nil {
 		return err
 	}
-	list := recordsForPrograms(records)
+	list := recordsForPrograms(records, false)
 	for i, r := range records {
 		if list[i].By, err = engine.SupersededBy(ctx, j, r); err != nil {
 			return err
@@ -179,6 +187,21 @@ func (a *app) listSuperseded(ctx context.Context, j journal.Journal, f journal.F
 		fmt.Fprintln(a.stdout, "no such records")
 	}
 	return nil
+}
+
+// showFaults prints all that is wrong with a record, with the values.
+func (a *app) showFaults(p *journal.Problem) {
+	faults := p.Faults()
+	for i, f := range faults {
+		if len(faults) > 1 {
+			fmt.Fprintf(a.stdout, "  %d. %s\n", i+1, worded(f.Cause, f.Code))
+		}
+		for _, line := range []struct{ label, text string }{{"column:", f.Column}, {"value: ", f.Value}, {"rule:  ", f.Place}, {"fix:   ", f.Mend}} {
+			if line.text != "" {
+				fmt.Fprintf(a.stdout, "  %s %s\n", line.label, line.text)
+			}
+		}
+	}
 }
 
 // json prints a value for programs.

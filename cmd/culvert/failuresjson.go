@@ -35,11 +35,14 @@ type failedRecord struct {
 	Code     string    `json:"code,omitempty"`
 	Class    string    `json:"class,omitempty"`
 	Cause    string    `json:"cause,omitempty"`
+	Column   string    `json:"column,omitempty"`
 	Mend     string    `json:"mend,omitempty"`
 	Place    string    `json:"place,omitempty"`
 	By       string    `json:"superseded_by,omitempty"` // what superseded it, in words
 	ByNumber int64     `json:"superseded_by_number,omitempty"`
 	Object   string    `json:"object,omitempty"` // in DHIS2 that it concerns, in words
+
+	Faults []journal.Fault `json:"faults,omitempty"` // all that is wrong, with values; only where they are asked for
 }
 
 func causesForPrograms(causes []journal.Cause) []failedCause {
@@ -54,10 +57,13 @@ func causesForPrograms(causes []journal.Cause) []failedCause {
 	return out
 }
 
-func recordsForPrograms(records []*journal.Record) []failedRecord {
+func recordsForPrograms(records []*journal.Record, show bool) []failedRecord {
 	out := make([]failedRecord, len(records))
 	for i, r := range records {
 		out[i] = recordForPrograms(r)
+		if show && r.Problem != nil {
+			out[i].Faults = r.Problem.Faults()
+		}
 	}
 	return out
 }
@@ -69,6 +75,7 @@ func recordForPrograms(r *journal.Record) failedRecord {
 	}
 	if p := r.Problem; p != nil {
 		out.Code, out.Class, out.Cause, out.Mend, out.Place, out.Object = p.Code, string(p.Class), p.Cause, p.Mend, p.Place, p.Object
+		out.Column = p.Column
 	}
 	return out
 }

@@ -67,9 +67,28 @@ type Problem struct {
 	Mend    string        `json:"mend,omitempty"`
 	Object  string        `json:"object,omitempty"` // what in DHIS2 it concerns, in words
 	Field   string        `json:"field,omitempty"`
-	Value   string        `json:"value,omitempty"` // private
-	Place   string        `json:"place,omitempty"` // rule file:line:col
+	Column  string        `json:"column,omitempty"` // what the record calls the field whose value is wrong
+	Value   string        `json:"value,omitempty"`  // private
+	Place   string        `json:"place,omitempty"`  // rule file:line:col
 	Objects []string      `json:"objects,omitempty"`
+	More    []Fault       `json:"more,omitempty"` // what else is wrong with the record
+}
+
+// Fault is one thing that is wrong with a record.
+type Fault struct {
+	Code   string `json:"code"`
+	Cause  string `json:"cause"`
+	Mend   string `json:"mend,omitempty"`
+	Field  string `json:"field,omitempty"`
+	Column string `json:"column,omitempty"`
+	Value  string `json:"value,omitempty"` // private
+	Place  string `json:"place,omitempty"`
+}
+
+// Faults lists all that is wrong with the record, the first of which the problem itself tells.
+func (p *Problem) Faults() []Fault {
+	first := Fault{Code: p.Code, Cause: p.Cause, Mend: p.Mend, Field: p.Field, Column: p.Column, Value: p.Value, Place: p.Place}
+	return append([]Fault{first}, p.More...)
 }
 
 // FileState is where a dropped file stands.

@@ -103,7 +103,7 @@ func copyFailed(r *Reader, w rowWriter, results io.ReaderAt, failed []placed, id
 		if err != nil {
 			return n, err
 		}
-		if err := w.write(row, notes{res.Cause, res.Mend, Link(id, p.record)}); err != nil {
+		if err := w.write(row, notes{res.said(), res.Mend, Link(id, p.record)}); err != nil {
 			return n, fmt.Errorf("writing failed rows: %w", err)
 		}
 	}

@@ -73,5 +73,8 @@ func copyRenewed(old, fresh *os.File, rows map[int64]ResultRow) error {
 
 // cells writes a row as results hold it.
 func (r ResultRow) cells() []string {
-	return []string{strconv.Itoa(r.Line), guard(r.Sheet), strconv.FormatInt(r.Record, 10), r.Outcome, strings.Join(r.Objects, " "), guard(r.Cause), guard(r.Mend)}
+	return []string{
+		strconv.Itoa(r.Line), guard(r.Sheet), strconv.FormatInt(r.Record, 10), r.Outcome, strings.Join(r.Objects, " "),
+		guard(r.Cause), guard(r.Mend), guard(r.Column), guard(r.Value),
+	}
 }

@@ -44,9 +44,24 @@ type ResultRow struct {
 	Objects []string // UIDs in DHIS2
 	Cause   string
 	Mend    string
+	Column  string // header of the column whose value is to blame
+	Value   string // that value
 }
 
-var resultsHeader = []string{"row", "sheet", "record", "outcome", "dhis2 ids", "cause", "mend"}
+var resultsHeader = []string{"row", "sheet", "record", "outcome", "dhis2 ids", "cause", "mend", "column", "value"}
+
+// said is the cause with the column and value that are to blame, for the row itself.
+func (r *ResultRow) said() string {
+	switch {
+	case r.Column == "" && r.Value == "":
+		return r.Cause
+	case r.Value == "":
+		return fmt.Sprintf("%s [column %s]", r.Cause, r.Column)
+	case r.Column == "":
+		return fmt.Sprintf("%s [value %s]", r.Cause, r.Value)
+	}
+	return fmt.Sprintf("%s [column %s, value %s]", r.Cause, r.Column, r.Value)
+}
 
 // ResultsWriter appends to a results CSV. What lies before the offset that Sync gave survives a crash; what lies behind it is cut off when the
 // file is opened again at that offset. It is not safe for concurrent use.
@@ -208,7 +223,7 @@ func resultOf(cells []string) (ResultRow, error) {
 		return ResultRow{}, fmt.Errorf("reading results file: record number %q: %w", cells[2], err)
 	}
 	return ResultRow{Line: line, Sheet: unguard(cells[1]), Record: record, Outcome: cells[3], Objects: strings.Fields(cells[4]),
-		Cause: unguard(cells[5]), Mend: unguard(cells[6])}, nil
+		Cause: unguard(cells[5]), Mend: unguard(cells[6]), Column: unguard(cells[7]), Value: unguard(cells[8])}, nil
 }
 
 // resultAt reads one row of a results file.

@@ -78,7 +78,7 @@ func TestResultsOfALateRunnerAreNotMixedIn(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	want := "row,sheet,record,outcome,dhis2 ids,cause,mend\n2,,1,delivered,,,\n3,,2,delivered,,,\n4,,3,delivered,,,\n"
+	want := "row,sheet,record,outcome,dhis2 ids,cause,mend,column,value\n2,,1,delivered,,,,,\n3,,2,delivered,,,,,\n4,,3,delivered,,,,,\n"
 	if diff := cmp.Diff(want, mustRead(t, path)); diff != "" {
 		t.Error(diff)
 	}
@@ -112,7 +112,7 @@ func TestResultsAreContinuedWhereTheyWereSynced(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	want := "row,sheet,record,outcome,dhis2 ids,cause,mend\n2,,1,delivered,a1 b2,,\n3,,2,failed,,\"'=bad, \"\"x\"\"\",'-do\n"
+	want := "row,sheet,record,outcome,dhis2 ids,cause,mend,column,value\n2,,1,delivered,a1 b2,,,,\n3,,2,failed,,\"'=bad, \"\"x\"\"\",'-do,,\n"
 	if diff := cmp.Diff(want, mustRead(t, path)); diff != "" {
 		t.Error(diff)
 	}

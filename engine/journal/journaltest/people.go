@@ -97,7 +97,10 @@ func testFileRows(t *testing.T, p Place) {
 	}
 	appendAll(t, j, record("anc", "w1", "B"))
 	failed := row(7, "A", journal.Failed)
-	failed.Problem = &journal.Problem{Code: "E1", Cause: "no date", Value: "31.31."}
+	failed.Problem = &journal.Problem{
+		Code: "E1", Cause: "no date", Column: "Born", Value: "31.31.",
+		More: []journal.Fault{{Code: "E2", Cause: "no option", Mend: "map it", Field: "Sex", Column: "sex", Value: "femal", Place: "anc.yaml:4:1"}},
+	}
 	waits := row(3, "B", journal.Pending)
 	again := row(9, "A", journal.Pending)
 	f.Next = 10

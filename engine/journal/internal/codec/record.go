@@ -36,17 +36,19 @@ func (s *Sealer) OpenOrigin(ident int64, stored []byte) (sources.Origin, error) 
 
 // private is the part of a problem that may hold data of a person.
 type private struct {
-	Detail  string   `json:"detail,omitempty"`
-	Value   string   `json:"value,omitempty"`
-	Objects []string `json:"objects,omitempty"`
+	Detail  string          `json:"detail,omitempty"`
+	Column  string          `json:"column,omitempty"`
+	Value   string          `json:"value,omitempty"`
+	Objects []string        `json:"objects,omitempty"`
+	More    []journal.Fault `json:"more,omitempty"`
 }
 
 // Private gives what is stored of the part of a problem that may hold data; nil when there is none.
 func (s *Sealer) Private(ident int64, p *journal.Problem) ([]byte, error) {
-	if p == nil || p.Detail == "" && p.Value == "" && len(p.Objects) == 0 {
+	if p == nil || p.Detail == "" && p.Value == "" && p.Column == "" && len(p.Objects) == 0 && len(p.More) == 0 {
 		return nil, nil
 	}
-	text, err := json.Marshal(private{Detail: p.Detail, Value: p.Value, Objects: p.Objects})
+	text, err := json.Marshal(private{Detail: p.Detail, Column: p.Column, Value: p.Value, Objects: p.Objects, More: p.More})
 	if err != nil {
 		return nil, fmt.Errorf("encode a problem: %w", err)
 	}
@@ -63,7 +65,7 @@ func (s *Sealer) OpenPrivate(ident int64, stored []byte, p *journal.Problem) err
 	if err := json.Unmarshal(text, &v); err != nil {
 		return fmt.Errorf("read a problem: %w", err)
 	}
-	p.Detail, p.Value, p.Objects = v.Detail, v.Value, v.Objects
+	p.Detail, p.Column, p.Value, p.Objects, p.More = v.Detail, v.Column, v.Value, v.Objects, v.More
 	return nil
 }
 

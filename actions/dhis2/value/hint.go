@@ -1,0 +1,93 @@
+package value
+
+import (
+	"strings"
+	"time"
+
+	"github.com/culvert/culvert/rules/dateformat"
+	"github.com/culvert/culvert/rules/diag"
+)
+
+// Hint says what to do about a problem with a value, in the words of whoever keeps the table that it stands in: the nearest option, or the format in
+// which a date is written. It may name an option of the metadata, and holds nothing of the value.
+func (k *Kind) Hint(p *Problem, v any) string {
+	s, ok := Text(k.unwrap(v), nil)
+	if !ok {
+		return p.Mend
+	}
+	s = strings.TrimSpace(s)
+	switch {
+	case p.Code == "unknown-option" && k.Options != nil:
+		if near := nearestOptions(s, k.Options.Names()); len(near) > 0 {
+			return "did you mean " + diag.Names(near, "or") + "? Correct it in the source, or map it"
+		}
+		return p.Mend + "; " + diag.Known(k.Options.Names(), "options")
+	case p.Code != "wrong-type":
+	case k.Type == "DATE" || k.Type == "AGE" || k.Type == "DATETIME":
+		return dateHint(s, k.layout != nil, p.Mend)
+	case strings.Contains(s, ",") && k.format == "" && isNumeric(k.Type):
+		if _, ok := canonical(strings.Replace(s, ",", ".", 1)); ok && strings.Count(s, ",") == 1 && !strings.Contains(s, ".") {
+			return "it is written with a decimal comma: write format: 1.234,5 (or format: 1,234.5 if the comma separates thousands)"
+		}
+	}
+	return p.Mend
+}
+
+// nearestOptions gives the options that were probably meant, whatever the case of their letters.
+func nearestOptions(s string, names []string) []string {
+	folded := make([]string, len(names))
+	byFolded := make(map[string]string, len(names))
+	for i, name := range names {
+		folded[i] = strings.ToLower(name)
+		byFolded[folded[i]] = name // the name where a code differs in case only: it stands behind it
+	}
+	var out []string
+	for _, near := range diag.Nearest(strings.ToLower(s), folded) {
+		out = append(out, byFolded[near])
+	}
+	return out
+}
+
+func isNumeric(kind string) bool {
+	switch kind {
+	case "NUMBER", "INTEGER", "INTEGER_POSITIVE", "INTEGER_NEGATIVE", "INTEGER_ZERO_OR_POSITIVE", "UNIT_INTERVAL", "PERCENTAGE":
+		return true
+	}
+	return false
+}
+
+// datePatterns are how people write dates, with what to call them.
+var datePatterns = []struct{ pattern, words string }{
+	{"dd/MM/yyyy", "day/month/year"}, {"MM/dd/yyyy", "month/day/year"}, {"dd-MM-yyyy", "day, month, year"}, {"MM-dd-yyyy", "month, day, year"},
+	{"dd.MM.yyyy", "day, month, year"}, {"yyyy/MM/dd", "year/month/day"}, {"dd MMM yyyy", "day, month in letters, year"}, {"dd-MMM-yyyy", "day, month in letters, year"},
+	{"dd MMMM yyyy", "day, month in full, year"}, {"MMM dd, yyyy", "month in letters, day, year"},
+	{"dd/MM/yy", "day/month/year of two digits"}, {"MM/dd/yy", "month/day/year of two digits"}, {"dd-MM-yy", "day, month, year of two digits"},
+	{"dd.MM.yy", "day, month, year of two digits"}, {"dd-MMM-yy", "day, month in letters, year of two digits"},
+}
+
+// dateHint names the format in which a date is written.
+func dateHint(s string, declared bool, otherwise string) string {
+	day, _, _ := strings.Cut(s, "T")
+	var fits []string
+	var words string
+	for _, p := range datePatterns {
+		format, err := dateformat.Compile(p.pattern)
+		if err != nil {
+			continue
+		}
+		if _, err := format.Parse(day, time.UTC); err == nil {
+			if fits = append(fits, p.pattern); words == "" {
+				words = p.words
+			}
+		}
+	}
+	switch {
+	case len(fits) == 0:
+		return otherwise
+	case declared:
+		return "it is written " + words + ", and the rule says another format: correct it in the source, or split such rows off"
+	case len(fits) == 1:
+		return "it is " + words + ": write `format: " + fits[0] + "`"
+	}
+	return "its form is that of `format: " + fits[0] + "` and of `format: " + fits[1] + "`: write the one that the source means"
+}

@@ -1,0 +1,61 @@
+package rules
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// maxFaults is how much of what is wrong with one record is told at once.
+const maxFaults = 10
+
+// CollectFailures has Keep take failures instead of giving them back, until Reset. Whoever asks for it must ask Kept before using what was evaluated.
+func (s *Scope) CollectFailures() { s.collects = true }
+
+// Keep takes the failure of a part of the record and lets evaluation go on, so that a person learns at once of all that is wrong. It gives back what
+// it does not take: errors that are no failure, failures that skip the record, and everything while failures are not collected.
+func (s *Scope) Keep(err error) error {
+	var f *Failure
+	if err == nil || !s.collects || !errors.As(err, &f) || f.Skip {
+		return err
+	}
+	own := *f
+	s.rule.NameColumn(&own)
+	if _, inside := s.env["item"]; inside && !strings.Contains(own.Message, "(item ") {
+		own.Message = fmt.Sprintf("%s (item %d)", own.Message, s.index+1)
+	}
+	s.keep(&own)
+	return nil
+}
+
+func (s *Scope) keep(f *Failure) {
+	for _, known := range s.kept {
+		if known.Code == f.Code && known.Place == f.Place && known.Message == f.Message {
+			return // the same lookup, read in several places
+		}
+	}
+	if len(s.kept) < maxFaults {
+		s.kept = append(s.kept, f)
+	}
+	for _, more := range f.More {
+		s.keep(more)
+	}
+}
+
+// KeptCount tells how many failures were taken so far.
+func (s *Scope) KeptCount() int { return len(s.kept) }
+
+// Kept gives what was taken as one failure, the first with the others behind it; nil when nothing was.
+func (s *Scope) Kept() *Failure {
+	if len(s.kept) == 0 {
+		return nil
+	}
+	first := *s.kept[0]
+	first.More = nil
+	for _, f := range s.kept[1:] {
+		own := *f
+		own.More = nil
+		first.More = append(first.More, &own)
+	}
+	return &first
+}
