@@ -19,6 +19,7 @@ type entityPlan struct {
 	orgUnit    *orgUnitField
 	geometry   *geometryField
 	attributes []*valued
+	generate   []*metadata.TrackedEntityAttribute
 	result     func(s *rules.Scope, p *person)
 }
 
@@ -50,6 +51,7 @@ func compileTrackedEntity(c *compiler) planner {
 		e.program, of = p.ID, fmt.Sprintf("the program %q", p.Name)
 	}
 	e.attributes = c.attributes(c.usesOf(t, p), of)
+	e.generate = generated(c.usesOf(t, p), e.attributes)
 	e.who = c.who(t, p, e.attributes)
 	e.orgUnit = c.orgUnit(true, to)
 	e.geometry = c.geometry(t.FeatureType, fmt.Sprintf("the type %q", t.Name))
@@ -98,7 +100,7 @@ func (e *entityPlan) write(s *rules.Scope, p *plan, who *person, orgUnit *metada
 	if err != nil {
 		return err
 	}
-	p.add(&trackedEntityWrite{blueprint: e.blueprint, person: who, program: e.program, orgUnit: orgUnit, geometry: geometry, values: values})
+	p.add(&trackedEntityWrite{blueprint: e.blueprint, person: who, program: e.program, orgUnit: orgUnit, geometry: geometry, values: values, generate: e.generate})
 	return nil
 }
 
@@ -169,7 +171,7 @@ func (c *compiler) enroll(create bool) planner {
 	label := "enrollment in " + p.Name
 	if create {
 		c.writable(t)
-		e.entity = &entityPlan{workshop: c.workshop, who: e.who, program: p.ID, attributes: attributes, blueprint: newBlueprint("tracked entity "+t.Name, t.Name, options, attributes)}
+		e.entity = &entityPlan{workshop: c.workshop, who: e.who, program: p.ID, attributes: attributes, generate: generated(c.usesOf(t, p), attributes), blueprint: newBlueprint("tracked entity "+t.Name, t.Name, options, attributes)}
 		e.entity.geometry = c.geometry(t.FeatureType, fmt.Sprintf("the type %q", t.Name))
 		e.blueprint = newBlueprint(label, p.Name, options)
 	} else {

@@ -2,6 +2,7 @@ package dhis2
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -17,17 +18,19 @@ const (
 
 // fake is a DHIS2 that keeps what it is sent and refuses what DHIS2 refuses, for scenarios that need a hand inside the server.
 type fake struct {
-	mu          sync.Mutex
-	entities    map[string]client.TrackedEntity
-	enrollments map[string]client.Enrollment
-	events      map[string]client.Event
-	values      map[string]string
-	completions map[string]bool
-	deleted     map[string]bool
-	requests    []client.TrackerPayload
-	finds       int
-	reads       int
-	groups      []client.DataValueSet
+	mu                     sync.Mutex
+	entities               map[string]client.TrackedEntity
+	enrollments            map[string]client.Enrollment
+	events                 map[string]client.Event
+	values                 map[string]string
+	completions            map[string]bool
+	deleted                map[string]bool
+	requests               []client.TrackerPayload
+	finds                  int
+	reserved, reservations int
+	reads                  int
+	groups                 []client.DataValueSet
+	noReserve              error // what a reservation is answered
 	// before is called with every tracker request; an error fails it as a whole.
 	before func(p *client.TrackerPayload) error
 	// entered is called with every tracker request before anything else.
@@ -47,6 +50,21 @@ func newFake() *fake {
 		entities: map[string]client.TrackedEntity{}, enrollments: map[string]client.Enrollment{}, events: map[string]client.Event{},
 		values: map[string]string{}, completions: map[string]bool{}, deleted: map[string]bool{}, silent: map[string]bool{}, hidden: map[string]bool{},
 	}
+}
+
+func (f *fake) Reserve(_ context.Context, q client.ReserveQuery) ([]string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.noReserve != nil {
+		return nil, f.noReserve
+	}
+	values := make([]string, q.Count)
+	for i := range values {
+		f.reserved++
+		values[i] = fmt.Sprintf("%s%s-%d", q.Attribute[:3], q.OrgUnitCode, f.reserved)
+	}
+	f.reservations++
+	return values, nil
 }
 
 func (f *fake) Ping(context.Context) error { return nil }

@@ -329,7 +329,7 @@ func (c *compiler) attributes(uses []attributeUse, of string) []*valued {
 		seen[a.ID] = pair.Key
 		use := uses[indexOfAttribute(uses, a.ID)]
 		if a.Generated {
-			c.warnAt(pair.Key.Place(), "generated-attribute", "leave it out so that DHIS2 generates it", "DHIS2 generates the values of %q itself", a.Name)
+			c.warnAt(pair.Key.Place(), "generated-attribute", "leave it out: Culvert has DHIS2 reserve a value for everybody whom it creates", "DHIS2 generates the values of %q itself, and refuses those that do not fit its pattern", a.Name)
 		}
 		if v := c.valued(pair.Value, a.ID, pair.Key.Value, c.attributeKind(a, use.future)); v != nil {
 			list = append(list, v)

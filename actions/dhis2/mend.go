@@ -31,7 +31,7 @@ func (d *delivery) mend(ctx context.Context, i *item, issue client.Issue) bool {
 	i.job.mended[once] = true
 	switch issue.Code {
 	case "E1064":
-		return d.lookAgain(ctx, i)
+		return d.lookAgain(ctx, i) || !i.done && d.reserveAgain(ctx, i)
 	case "E1015", "E1016":
 		return d.takeUp(ctx, i)
 	case "E1114", "E1113", "E1082", "E4017":

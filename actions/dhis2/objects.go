@@ -41,6 +41,7 @@ type trackedEntityWrite struct {
 	orgUnit  *metadata.OrgUnit // nil: as it is
 	geometry json.RawMessage   // nil: as it is
 	values   []client.AttributeValue
+	generate []*metadata.TrackedEntityAttribute // whose values are reserved when the person is created
 }
 
 // Describe gives the object by the names that the rule uses.

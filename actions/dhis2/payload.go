@@ -246,7 +246,7 @@ func (d *delivery) relationshipItem(e *end) client.RelationshipItem {
 // entity sets all scalars of a tracked entity: what the rule says, else what the server holds. Whoever was registered by somebody else
 // stays where that was.
 func (d *delivery) entity(i *item, o *trackedEntityWrite) client.TrackedEntity {
-	e := client.TrackedEntity{TrackedEntity: i.key.UID, TrackedEntityType: o.person.key.Type, Geometry: o.geometry}
+	e := client.TrackedEntity{TrackedEntity: i.key.UID, TrackedEntityType: o.person.typ, Geometry: o.geometry}
 	if o.orgUnit != nil {
 		e.OrgUnit = o.orgUnit.ID
 	}
@@ -260,7 +260,7 @@ func (d *delivery) entity(i *item, o *trackedEntityWrite) client.TrackedEntity {
 			e.OrgUnit = now.OrgUnit
 		}
 	}
-	e.Attributes = d.withoutVain(o.values, i.key.UID)
+	e.Attributes = append(d.withoutVain(o.values, i.key.UID), d.generatedValues(i, o)...)
 	return e
 }
 

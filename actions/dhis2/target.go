@@ -18,6 +18,7 @@ type Server interface {
 	ImportTracker(ctx context.Context, p *client.TrackerPayload, o client.TrackerOptions) (*client.TrackerReport, error)
 	ImportDataValues(ctx context.Context, s *client.DataValueSet, o client.DataValueOptions) (*client.DataValueReport, error)
 	Complete(ctx context.Context, x client.Completion) error
+	Reserve(ctx context.Context, q client.ReserveQuery) ([]string, error)
 	FindTrackedEntities(ctx context.Context, q client.FindQuery) ([]client.Found, error)
 	TrackedEntities(ctx context.Context, uids []string, program string) ([]client.TrackedEntity, error)
 	Enrollments(ctx context.Context, list []client.InProgram) ([]client.Enrollment, error)
