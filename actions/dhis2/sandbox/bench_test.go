@@ -2,6 +2,9 @@ package sandbox
 
 import (
 	"net/http/httptest"
+	"os"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -93,4 +96,57 @@ func BenchmarkValues(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.N*len(values))/b.Elapsed().Seconds(), "values/s")
+}
+
+// TestHundredThousandPeople holds people with six attributes, an enrollment and a visit each, and finds one of them by a unique attribute without
+// looking at the others.
+func TestHundredThousandPeople(t *testing.T) {
+	people := 20_000 // a fifth of them by default: what is allowed is a fifth too
+	if os.Getenv("CULVERT_SCALE") != "" {
+		people = 100_000
+	}
+	runtime.GC()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	s, err := New(Options{Metadata: "testdata/tamala.json"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	const size = 500
+	ask := func(method, address, body string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(method, address, strings.NewReader(body))
+		r.SetBasicAuth("admin", "district")
+		r.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		return w
+	}
+	for n := 0; n < people; n += size {
+		var list, enrollments, events []any
+		for i := n; i < n+size; i++ {
+			list = append(list, aPerson(i, m{"attributes": l(given(firstName, "Ama"), given(birth, "2000-02-29"), given(national, "N-"+strconv.Itoa(i)),
+				given("ia1Xt23YTtD", "Mensah "+strconv.Itoa(i)), given("x3UwJpfw8Ag", "+221 77 123 45 67"), given("VDFODHUoEXc", "FEMALE"))}))
+			enrollments, events = append(enrollments, enrolled(i)), append(events, visited(i))
+		}
+		if w := ask("POST", "/api/tracker?async=false", flat(m{"trackedEntities": list, "enrollments": enrollments, "events": events})); w.Code != 200 {
+			t.Fatal(w.Body)
+		}
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	each := (int64(after.HeapAlloc) - int64(before.HeapAlloc)) / int64(people)
+	t.Logf("%d bytes a person: %d MB for 100,000", each, each*100_000>>20)
+	if each > 5000 {
+		t.Errorf("a person takes %d bytes, 100,000 of them must fit into 500 MB", each)
+	}
+	w := ask("GET", "/api/tracker/trackedEntities?program="+anc+"&orgUnitMode=ACCESSIBLE&fields=trackedEntity&filter="+national+":eq:N-7", "")
+	if !strings.Contains(w.Body.String(), testUID("tPer", 7)) {
+		t.Errorf("the person was not found: %s", w.Body)
+	}
+	if testing.AllocsPerRun(3, func() {
+		ask("GET", "/api/tracker/trackedEntities?program="+anc+"&orgUnitMode=ACCESSIBLE&fields=trackedEntity&filter="+national+":eq:N-7", "")
+	}) > float64(people) {
+		t.Error("everybody was looked at to find one by a unique attribute")
+	}
 }

@@ -291,7 +291,7 @@ func (c *catalog) find(kind, scheme, identifier string) string {
 	}
 	if scheme == "" || scheme == "UID" {
 		if e, ok := c.byID[identifier]; ok && e.kind == kind {
-			return identifier
+			return str(e.obj, "id") // not a copy of it for every object that names it
 		}
 		return ""
 	}

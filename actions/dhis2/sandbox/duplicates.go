@@ -218,9 +218,9 @@ func (c *call) mergePair() *problem {
 	now := c.srv.now().UTC()
 	for _, a := range duplicate.Attributes {
 		if _, has := original.attribute(a.Attribute); !has {
-			st.setUnique(duplicate.UID, a.Attribute, a.Value, "")
+			st.setHolder(duplicate, a.Attribute, a.Value, "")
 			original.Attributes = append(original.Attributes, a)
-			st.setUnique(original.UID, a.Attribute, "", a.Value)
+			st.setHolder(original, a.Attribute, "", a.Value)
 		}
 	}
 	for _, o := range duplicate.Owners {

@@ -11,7 +11,7 @@ func TestPotentialDuplicates(t *testing.T) {
 	s := newSite(t, Options{})
 	s.load(m{"trackedEntities": l(aPerson(1, m{"attributes": l(given(firstName, "Ama"))}), aPerson(2, m{"attributes": l(given(firstName, "Ama"))}))})
 	s.load(m{"enrollments": l(enrolled(2, m{"attributes": l(given(firstName, "Ama"), given(birth, "2001-01-01"))}))})
-	pair := m{"original": testUID("tPerson", 1), "duplicate": testUID("tPerson", 2)}
+	pair := m{"original": testUID("tPer", 1), "duplicate": testUID("tPer", 2)}
 	status, flagged := s.do(http.MethodPost, "/api/potentialDuplicates", pair)
 	if status != http.StatusOK || flagged["status"] != "OPEN" {
 		t.Fatalf("flag: %d %s", status, flat(flagged))
@@ -26,11 +26,11 @@ func TestPotentialDuplicates(t *testing.T) {
 	if status, answer := s.do(http.MethodPost, path+"/merge", nil); status != http.StatusOK {
 		t.Fatalf("merge: %d %s", status, flat(answer))
 	}
-	_, kept := s.get("/api/tracker/trackedEntities/" + testUID("tPerson", 1) + "?program=" + anc + "&fields=enrollments[enrollment]")
-	if flat(kept) != `{"enrollments":[{"enrollment":"`+testUID("tEnroll", 2)+`"}]}` {
+	_, kept := s.get("/api/tracker/trackedEntities/" + testUID("tPer", 1) + "?program=" + anc + "&fields=enrollments[enrollment]")
+	if flat(kept) != `{"enrollments":[{"enrollment":"`+testUID("tEnr", 2)+`"}]}` {
 		t.Errorf("the original has %s", flat(kept))
 	}
-	if status, _ := s.get("/api/tracker/trackedEntities/" + testUID("tPerson", 2)); status != http.StatusNotFound {
+	if status, _ := s.get("/api/tracker/trackedEntities/" + testUID("tPer", 2)); status != http.StatusNotFound {
 		t.Errorf("the duplicate is still there: %d", status)
 	}
 	_, list := s.get("/api/potentialDuplicates?status=MERGED")

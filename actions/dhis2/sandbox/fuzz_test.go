@@ -90,7 +90,7 @@ func FuzzImport(f *testing.F) {
 		f.Add(flat(b), "importStrategy=CREATE")
 	}
 	f.Add(`{"trackedEntities":[null,{"attributes":[null],"enrollments":[{"events":[{"notes":[null],"dataValues":[{}]}]}]}],"events":[{"geometry":{"type":"Point"}}]}`, "atomicMode=OBJECT")
-	f.Add(`{"trackedEntities":[{"trackedEntity":"tPerson0001"}]}`, "importStrategy=DELETE&idScheme=CODE")
+	f.Add(`{"trackedEntities":[{"trackedEntity":"tPer0000001"}]}`, "importStrategy=DELETE&idScheme=CODE")
 	var servers []*Server
 	for _, v := range testedVersions {
 		s, err := New(Options{Metadata: "testdata/tamala.json", More: []string{"testdata/rules.json"}, Version: v})
@@ -122,7 +122,7 @@ func FuzzImport(f *testing.F) {
 // FuzzRead asks anything of every collection.
 func FuzzRead(f *testing.F) {
 	for _, q := range []string{"fields=*&filter=code:eq:x", "program=" + anc + "&orgUnitMode=ALL&filter=" + firstName + ":like:a", "order=occurredAt:desc&pageSize=1&totalPages=true",
-		"trackedEntity=tPerson0001&occurredAfter=x", "orgUnit=a,b&ouMode=SELECTED&status=X", "dataSet=FSh2AafV4XC&period=202605&orgUnit=" + hospital} {
+		"trackedEntity=tPer0000001&occurredAfter=x", "orgUnit=a,b&ouMode=SELECTED&status=X", "dataSet=FSh2AafV4XC&period=202605&orgUnit=" + hospital} {
 		f.Add(q)
 	}
 	var servers []*Server
@@ -143,7 +143,7 @@ func FuzzRead(f *testing.F) {
 	f.Fuzz(func(t *testing.T, query string) {
 		for _, s := range servers {
 			for _, path := range []string{"/api/programs", "/api/programs/" + anc, "/api/tracker/trackedEntities", "/api/tracker/enrollments", "/api/tracker/events", "/api/tracker/relationships",
-				"/api/tracker/trackedEntities/tPerson0001", "/api/dataValueSets", "/api/dataValues", "/api/completeDataSetRegistrations"} {
+				"/api/tracker/trackedEntities/tPer0000001", "/api/dataValueSets", "/api/dataValues", "/api/completeDataSetRegistrations"} {
 				r := httptest.NewRequest("GET", path, nil)
 				r.URL.RawQuery = query
 				r.SetBasicAuth("admin", "district")

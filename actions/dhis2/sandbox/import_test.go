@@ -23,7 +23,7 @@ func TestValidation(t *testing.T) {
 		return m{"events": l(visited(1, m{"event": testUID("tOther", 1), "programStage": ancFollow, "dataValues": nil}, changes))}
 	}
 	mal := func(changes m) m { return m{"events": l(malariaCase(2, changes))} }
-	teUID, enrUID, evUID, malUID := testUID("tPerson", 2), testUID("tEnroll", 2), testUID("tOther", 1), testUID("tMalar", 2)
+	teUID, enrUID, evUID, malUID := testUID("tPer", 2), testUID("tEnr", 2), testUID("tOther", 1), testUID("tMal", 2)
 	cases := map[string]struct {
 		body     m
 		want     string            // "CODE TYPE uid", several with ", "
@@ -51,7 +51,7 @@ func TestValidation(t *testing.T) {
 		"no enrollment date":    {enr(m{"enrolledAt": nil}), "E1025 ENROLLMENT " + enrUID, nil},
 		"mandatory missing":     {m{"trackedEntities": l(aPerson(2, m{"attributes": l(ama)})), "enrollments": l(enrolled(2, m{"attributes": l(ama)}))}, "E1018 ENROLLMENT " + enrUID, nil},
 		"not of the program":    {enr(m{"program": epi, "attributes": l(given(firstName, "A"), given(birth, "2000-01-01"), given("VDFODHUoEXc", "MALE"), given(national, "N-2"))}), "E1019 ENROLLMENT " + enrUID, nil},
-		"person missing":        {m{"enrollments": l(enrolled(9))}, "E1068 ENROLLMENT " + testUID("tEnroll", 9), nil},
+		"person missing":        {m{"enrollments": l(enrolled(9))}, "E1068 ENROLLMENT " + testUID("tEnr", 9), nil},
 		"geometry of no kind":   {enr(m{"geometry": m{"type": "Point", "coordinates": l(1, 2)}}), "E1012 ENROLLMENT " + enrUID, nil},
 		"unknown stage":         {ev(m{"programStage": "aaaaaaaaaaa"}), "E1013 EVENT " + evUID, nil},
 		"stage of another":      {ev(m{"programStage": malCase}), "E1089 EVENT " + evUID, nil},
@@ -129,14 +129,14 @@ func TestStrategies(t *testing.T) {
 				query, want, stats string
 				body               m
 			}{
-				{"importStrategy=CREATE", "error E1002 TRACKED_ENTITY " + testUID("tPerson", 1), "0/0/0/1", m{"trackedEntities": l(aPerson(1))}},
-				{"importStrategy=UPDATE", "error E1063 TRACKED_ENTITY " + testUID("tPerson", 3), "0/0/0/1", m{"trackedEntities": l(aPerson(3))}},
+				{"importStrategy=CREATE", "error E1002 TRACKED_ENTITY " + testUID("tPer", 1), "0/0/0/1", m{"trackedEntities": l(aPerson(1))}},
+				{"importStrategy=UPDATE", "error E1063 TRACKED_ENTITY " + testUID("tPer", 3), "0/0/0/1", m{"trackedEntities": l(aPerson(3))}},
 				{"importStrategy=UPDATE", "", "0/1/0/0", m{"trackedEntities": l(aPerson(1))}},
 				{"importStrategy=CREATE_AND_UPDATE", "", "1/1/0/0", m{"trackedEntities": l(aPerson(1), aPerson(4))}},
-				{"importStrategy=DELETE", "error E1063 TRACKED_ENTITY " + testUID("tPerson", 5), "0/0/0/1", m{"trackedEntities": l(m{"trackedEntity": testUID("tPerson", 5)})}},
-				{"importStrategy=DELETE", "", "0/0/1/0", m{"trackedEntities": l(m{"trackedEntity": testUID("tPerson", 1)})}},
-				{"", "error E1114 TRACKED_ENTITY " + testUID("tPerson", 1), "0/0/0/1", m{"trackedEntities": l(aPerson(1))}},
-				{"importStrategy=CREATE", "error E1114 TRACKED_ENTITY " + testUID("tPerson", 1), "0/0/0/1", m{"trackedEntities": l(aPerson(1))}},
+				{"importStrategy=DELETE", "error E1063 TRACKED_ENTITY " + testUID("tPer", 5), "0/0/0/1", m{"trackedEntities": l(m{"trackedEntity": testUID("tPer", 5)})}},
+				{"importStrategy=DELETE", "", "0/0/1/0", m{"trackedEntities": l(m{"trackedEntity": testUID("tPer", 1)})}},
+				{"", "error E1114 TRACKED_ENTITY " + testUID("tPer", 1), "0/0/0/1", m{"trackedEntities": l(aPerson(1))}},
+				{"importStrategy=CREATE", "error E1114 TRACKED_ENTITY " + testUID("tPer", 1), "0/0/0/1", m{"trackedEntities": l(aPerson(1))}},
 			}
 			for i, step := range steps {
 				_, answer := s.do("POST", "/api/tracker?async=false&"+step.query, step.body)
@@ -152,7 +152,7 @@ func TestStrategies(t *testing.T) {
 			if c := s.server.Counts(); c.TrackedEntities != 1 || c.Enrollments != 0 || c.Events != 0 {
 				t.Errorf("the delete did not take all with it: %+v", c)
 			}
-			for _, path := range []string{"/trackedEntities/" + testUID("tPerson", 1), "/enrollments/" + testUID("tEnroll", 1), "/events/" + testUID("tVisit", 1)} {
+			for _, path := range []string{"/trackedEntities/" + testUID("tPer", 1), "/enrollments/" + testUID("tEnr", 1), "/events/" + testUID("tVis", 1)} {
 				if status, _ := s.get("/api/tracker" + path); status != http.StatusNotFound {
 					t.Errorf("%s still answers %d", path, status)
 				}
@@ -212,8 +212,8 @@ func TestRights(t *testing.T) {
 			body       m
 		}{
 			{"clerk:Clerk#2026", "", m{"trackedEntities": l(aPerson(2))}},
-			{"clerk:Clerk#2026", "error E1000 TRACKED_ENTITY " + testUID("tPerson", 3), m{"trackedEntities": l(aPerson(3, m{"orgUnit": inland}))}},
-			{"clerk:Clerk#2026", "error E1000 EVENT " + testUID("tMalar", 3), m{"events": l(malariaCase(3, m{"orgUnit": inland}))}},
+			{"clerk:Clerk#2026", "error E1000 TRACKED_ENTITY " + testUID("tPer", 3), m{"trackedEntities": l(aPerson(3, m{"orgUnit": inland}))}},
+			{"clerk:Clerk#2026", "error E1000 EVENT " + testUID("tMal", 3), m{"events": l(malariaCase(3, m{"orgUnit": inland}))}},
 		} {
 			_, answer := s.as(c.user).do("POST", "/api/tracker?async=false", c.body)
 			if got := strings.Join(reported(answer), ", "); got != c.want {
@@ -255,7 +255,7 @@ func TestSchemes(t *testing.T) {
 	for _, version := range testedVersions {
 		s := newSite(t, Options{Version: version})
 		code := s.server.catalog.orgUnits[hospital].code
-		body := m{"trackedEntities": l(m{"trackedEntity": testUID("tPerson", 1), "trackedEntityType": personTyp, "orgUnit": code,
+		body := m{"trackedEntities": l(m{"trackedEntity": testUID("tPer", 1), "trackedEntityType": personTyp, "orgUnit": code,
 			"attributes": l(given("FIRST_NAME", "Ama"))})}
 		status, answer := s.do("POST", "/api/tracker?async=false&idScheme=CODE&trackedEntityTypeIdScheme=UID&programIdScheme=UID", body)
 		typeCode := str(s.server.catalog.byID[personTyp].obj, "code")
@@ -269,7 +269,7 @@ func TestSchemes(t *testing.T) {
 		if status != http.StatusOK {
 			t.Fatalf("%s: %d %s", version, status, flat(answer))
 		}
-		_, te := s.get("/api/tracker/trackedEntities/" + testUID("tPerson", 1))
+		_, te := s.get("/api/tracker/trackedEntities/" + testUID("tPer", 1))
 		if te["orgUnit"] != hospital {
 			t.Errorf("%s: org unit %v", version, te["orgUnit"])
 		}
@@ -280,7 +280,7 @@ func TestRelationshipsAndNotes(t *testing.T) {
 	t.Parallel()
 	for _, version := range testedVersions {
 		s := newSite(t, Options{Version: version})
-		item := func(n int) m { return m{"trackedEntity": m{"trackedEntity": testUID("tPerson", n)}} }
+		item := func(n int) m { return m{"trackedEntity": m{"trackedEntity": testUID("tPer", n)}} }
 		rel := m{"relationship": testUID("tRelat", 1), "relationshipType": "PwJpOJbnql9", "from": item(1), "to": item(2)}
 		s.load(m{"trackedEntities": l(aPerson(1), aPerson(2)), "relationships": l(rel)})
 		for what, c := range map[string]struct {
@@ -298,10 +298,10 @@ func TestRelationshipsAndNotes(t *testing.T) {
 				t.Errorf("%s %s: reported %v, want %s", version, what, reported(answer), c.want)
 			}
 		}
-		if _, answer := s.get("/api/tracker/relationships?trackedEntity=" + testUID("tPerson", 1)); !strings.Contains(flat(answer), testUID("tRelat", 1)) {
+		if _, answer := s.get("/api/tracker/relationships?trackedEntity=" + testUID("tPer", 1)); !strings.Contains(flat(answer), testUID("tRelat", 1)) {
 			t.Errorf("%s: relationships of a person: %s", version, flat(answer))
 		}
-		s.do("POST", "/api/tracker?async=false&importStrategy=DELETE", m{"trackedEntities": l(m{"trackedEntity": testUID("tPerson", 2)})})
+		s.do("POST", "/api/tracker?async=false&importStrategy=DELETE", m{"trackedEntities": l(m{"trackedEntity": testUID("tPer", 2)})})
 		if c := s.server.Counts(); c.Relationships != 0 {
 			t.Errorf("%s: a relationship outlived one of its sides", version)
 		}
@@ -312,7 +312,7 @@ func TestRelationshipsAndNotes(t *testing.T) {
 		if _, answer := s.do("POST", "/api/tracker?async=false&reportMode=WARNINGS", note("second")); !slices.ContainsFunc(reported(answer), func(r string) bool { return strings.Contains(r, "warning E1119") }) {
 			t.Errorf("%s: a note that is there: %v", version, reported(answer))
 		}
-		_, e := s.get("/api/tracker/enrollments/" + testUID("tEnroll", 1) + "?fields=notes")
+		_, e := s.get("/api/tracker/enrollments/" + testUID("tEnr", 1) + "?fields=notes")
 		if dig(e, "notes", 0, "value") != "first" || dig(e, "notes", 1) != nil {
 			t.Errorf("%s: notes %s", version, flat(e))
 		}
@@ -325,12 +325,12 @@ func TestMerging(t *testing.T) {
 		s := newSite(t, Options{Version: version})
 		s.load(full(1))
 		s.load(m{"trackedEntities": l(aPerson(1, m{"attributes": l(given("h2dCpIrS3WB", "Old Town"))}))})
-		_, te := s.get("/api/tracker/trackedEntities/" + testUID("tPerson", 1) + "?fields=*&program=" + anc)
+		_, te := s.get("/api/tracker/trackedEntities/" + testUID("tPer", 1) + "?fields=*&program=" + anc)
 		if got := len(dig(te, "attributes").([]any)); got != 3 {
 			t.Errorf("%s: what is not mentioned should stay: %s", version, flat(te["attributes"]))
 		}
 		s.load(m{"trackedEntities": l(aPerson(1, m{"attributes": l(given("h2dCpIrS3WB", ""))}))})
-		_, te = s.get("/api/tracker/trackedEntities/" + testUID("tPerson", 1) + "?fields=*&program=" + anc)
+		_, te = s.get("/api/tracker/trackedEntities/" + testUID("tPer", 1) + "?fields=*&program=" + anc)
 		if got := len(dig(te, "attributes").([]any)); got != 2 {
 			t.Errorf("%s: an empty value should remove: %s", version, flat(te["attributes"]))
 		}

@@ -186,13 +186,13 @@ func TestTrackerReads(t *testing.T) {
 				t.Errorf("%s %s: %d objects, want %d: %.300s", version, query, len(got), want, flat(got))
 			}
 		}
-		_, te := s.get("/api/tracker/trackedEntities/" + testUID("tPerson", 1) + "?fields=trackedEntity,enrollments[enrollment,events[event,dataValues[value]]]")
-		want := `{"enrollments":[{"enrollment":"tEnroll0001","events":[{"dataValues":[{"value":"12"}],"event":"tVisit00001"}]}],"trackedEntity":"tPerson0001"}`
+		_, te := s.get("/api/tracker/trackedEntities/" + testUID("tPer", 1) + "?fields=trackedEntity,enrollments[enrollment,events[event,dataValues[value]]]")
+		want := `{"enrollments":[{"enrollment":"tEnr0000001","events":[{"dataValues":[{"value":"12"}],"event":"tVis0000001"}]}],"trackedEntity":"tPer0000001"}`
 		if flat(te) != want {
 			t.Errorf("%s: %s, want %s", version, flat(te), want)
 		}
 		order := list(people + "&order=" + firstName + ":desc&fields=trackedEntity")
-		if dig(order, 0, "trackedEntity") != testUID("tPerson", 4) {
+		if dig(order, 0, "trackedEntity") != testUID("tPer", 4) {
 			t.Errorf("%s: order %s", version, flat(order))
 		}
 		_, page := s.get("/api/tracker/" + people + "&pageSize=2&totalPages=true")

@@ -87,7 +87,7 @@ func (c *call) generate(a *attribute, now time.Time) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if len(c.srv.store.unique[uniqueKey{a.uid, value}]) == 0 {
+		if len(c.srv.store.holdersOf(a.uid, value)) == 0 {
 			return value, nil
 		}
 	}

@@ -75,14 +75,14 @@ func TestScheduledByRule(t *testing.T) {
 "condition": "true", "programRuleActions": [{"id": "ruleActSche"}]}],
 "programRuleActions": [{"id": "ruleActSche", "programRule": {"id": "ruleSchedul"}, "programRuleActionType": "SCHEDULEEVENT", "programStage": {"id": "`+ancFollow+`"},
 "data": "d2:addDays(V{event_date}, 28)"}]}`)
-	for version, want := range map[string]string{"2.42": "[]", "2.43": `["warning E1320 EVENT ` + testUID("tVisit", 1) + `"]`} {
+	for version, want := range map[string]string{"2.42": "[]", "2.43": `["warning E1320 EVENT ` + testUID("tVis", 1) + `"]`} {
 		s := newSite(t, Options{Version: version, More: []string{file}})
 		_, answer := s.do("POST", "/api/tracker?async=false&reportMode=WARNINGS", full(1))
 		if got := reported(answer); flat(append([]string{}, got...)) != want {
 			t.Errorf("%s: %v, want %s", version, got, want)
 		}
 		scheduled := 0
-		for _, e := range s.server.store.eventsOf[testUID("tEnroll", 1)] {
+		for _, e := range s.server.store.eventsOf[testUID("tEnr", 1)] {
 			if e.Stage == ancFollow && e.Status == "SCHEDULE" && e.Scheduled.Format("2006-01-02") == "2026-06-30" {
 				scheduled++
 			}
@@ -94,7 +94,7 @@ func TestScheduledByRule(t *testing.T) {
 			continue
 		}
 		_, answer = s.do("POST", "/api/tracker?async=false&reportMode=WARNINGS", full(1))
-		if got := reported(answer); len(got) != 1 || got[0] != "warning E1322 EVENT "+testUID("tVisit", 1) {
+		if got := reported(answer); len(got) != 1 || got[0] != "warning E1322 EVENT "+testUID("tVis", 1) {
 			t.Errorf("again: %v", got)
 		}
 	}

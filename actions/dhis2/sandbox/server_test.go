@@ -66,7 +66,7 @@ func TestStateSurvives(t *testing.T) {
 		s := newSite(t, Options{Version: version, State: path})
 		s.load(full(1))
 		s.load(full(2))
-		s.do("POST", "/api/tracker?async=false&importStrategy=DELETE", m{"events": l(m{"event": testUID("tVisit", 2)})})
+		s.do("POST", "/api/tracker?async=false&importStrategy=DELETE", m{"events": l(m{"event": testUID("tVis", 2)})})
 		s.do("POST", "/api/dataValueSets", m{"dataSet": "FSh2AafV4XC", "period": "202605", "orgUnit": hospital, "completeDate": "2026-06-01", "dataValues": l(
 			m{"dataElement": "hDcgGqsTAYb", "period": "202605", "orgUnit": hospital, "value": "3"})})
 		_, made := s.do("POST", "/api/apiToken", m{})
@@ -95,7 +95,7 @@ func TestStateSurvives(t *testing.T) {
 			t.Errorf("%s: the token was forgotten", version)
 		}
 		_, answer := again.do("POST", "/api/tracker?async=false", m{"events": l(visited(2))})
-		if got := strings.Join(reported(answer), ","); got != "error E1082 EVENT "+testUID("tVisit", 2) {
+		if got := strings.Join(reported(answer), ","); got != "error E1082 EVENT "+testUID("tVis", 2) {
 			t.Errorf("%s: a deleted uid: %s", version, got)
 		}
 	}
@@ -128,7 +128,7 @@ func TestFaults(t *testing.T) {
 	for i, kind := range FaultKinds {
 		s.server.SetFaults(Faults{Rate: 1, Kinds: []string{kind}})
 		resp, body, err := s.send("POST", "/api/tracker?async=false", m{"trackedEntities": l(aPerson(i))})
-		written := strings.Contains(string(s.server.Dump()), testUID("tPerson", i))
+		written := strings.Contains(string(s.server.Dump()), testUID("tPer", i))
 		late := slices.Contains([]string{FaultDropAfter, FaultSlow, FaultTruncated, FaultEmpty}, kind)
 		if written != late {
 			t.Errorf("%s: written is %v", kind, written)
@@ -182,8 +182,8 @@ func TestPage(t *testing.T) {
 		admin.load(m{"trackedEntities": l(aPerson(2, m{"attributes": l(given(firstName, "<script>alert(1)</script>"))})), "events": l(malariaCase(1))})
 		admin.do("POST", "/api/dataValues?de=hDcgGqsTAYb&pe=202605&ou="+hospital+"&value=3", nil)
 		for path, want := range map[string][]string{
-			"/":                                {"Ama", "Antenatal care", "First visit", "Malaria deaths", "Baobab Bay District Hospital", "&lt;script&gt;", `http-equiv="refresh"`},
-			"/person/" + testUID("tPerson", 1): {"Ama", "2000-02-29", "Gestational age", "12"},
+			"/":                             {"Ama", "Antenatal care", "First visit", "Malaria deaths", "Baobab Bay District Hospital", "&lt;script&gt;", `http-equiv="refresh"`},
+			"/person/" + testUID("tPer", 1): {"Ama", "2000-02-29", "Gestational age", "12"},
 		} {
 			resp, body, err := s.send("GET", path, nil)
 			if err != nil || resp.StatusCode != http.StatusOK {

@@ -231,7 +231,7 @@ func having(base m, changes m) m {
 }
 
 func aPerson(n int, more ...m) m {
-	out := m{"trackedEntity": testUID("tPerson", n), "trackedEntityType": personTyp, "orgUnit": hospital,
+	out := m{"trackedEntity": testUID("tPer", n), "trackedEntityType": personTyp, "orgUnit": hospital,
 		"attributes": l(given(firstName, "Ama"), given(birth, "2000-02-29"))}
 	for _, c := range more {
 		out = having(out, c)
@@ -240,7 +240,7 @@ func aPerson(n int, more ...m) m {
 }
 
 func enrolled(n int, more ...m) m {
-	out := m{"enrollment": testUID("tEnroll", n), "trackedEntity": testUID("tPerson", n), "program": anc, "orgUnit": hospital, "status": "ACTIVE",
+	out := m{"enrollment": testUID("tEnr", n), "trackedEntity": testUID("tPer", n), "program": anc, "orgUnit": hospital, "status": "ACTIVE",
 		"enrolledAt": "2026-06-01", "occurredAt": "2026-06-01", "attributes": l(given(firstName, "Ama"), given(birth, "2000-02-29"))}
 	for _, c := range more {
 		out = having(out, c)
@@ -249,7 +249,7 @@ func enrolled(n int, more ...m) m {
 }
 
 func visited(n int, more ...m) m {
-	out := m{"event": testUID("tVisit", n), "enrollment": testUID("tEnroll", n), "program": anc, "programStage": ancFirst, "orgUnit": hospital,
+	out := m{"event": testUID("tVis", n), "enrollment": testUID("tEnr", n), "program": anc, "programStage": ancFirst, "orgUnit": hospital,
 		"status": "ACTIVE", "occurredAt": "2026-06-02", "dataValues": l(cell(weeks, "12"))}
 	for _, c := range more {
 		out = having(out, c)
@@ -258,7 +258,7 @@ func visited(n int, more ...m) m {
 }
 
 func malariaCase(n int, more ...m) m {
-	out := m{"event": testUID("tMalar", n), "program": malaria, "programStage": malCase, "orgUnit": hospital, "status": "COMPLETED",
+	out := m{"event": testUID("tMal", n), "program": malaria, "programStage": malCase, "orgUnit": hospital, "status": "COMPLETED",
 		"occurredAt": "2026-06-02", "dataValues": l(cell("Gy8dw06me68", "7"), cell("AnKshR9vP4W", "FEMALE"))}
 	for _, c := range more {
 		out = having(out, c)

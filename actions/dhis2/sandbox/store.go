@@ -24,25 +24,23 @@ type store struct {
 	eventOrder    []*event
 	relationOrder []*relationship
 
-	enrollmentsOf map[string][]*enrollment      // by tracked entity
-	eventsOf      map[string][]*event           // by enrollment
-	relationsOf   map[string][]*relationship    // by the uid of either side
-	unique        map[uniqueKey]map[string]bool // tracked entities that hold a value of a unique attribute
-	notes         map[string]bool               // uids of notes
-	values        map[valueKey]*dataValue       // data values, deleted ones among them
-	valuesAt      map[[2]string][]*dataValue    // by org unit and period
-	completions   map[completionKey]*completion //
-	periods       map[string]bool               // periods that something was stored for
-	pairs         map[string]*duplicatePair     // potential duplicates
-	metadata      map[string]*metadataChange    // what of the metadata was written since the first start
-	tokens        map[string]*tokenState        // personal access tokens
-	reservedCount map[string]int                // how many values of a generated attribute were given out
-	files         map[string]*fileResource      // uploaded files
-	fileBytes     int                           // how large they are together
-	live          Counts                        //
+	enrollmentsOf map[string][]*enrollment       // by tracked entity
+	eventsOf      map[string][]*event            // by enrollment
+	relationsOf   map[string][]*relationship     // by the uid of either side
+	holders       map[heldValue][]*trackedEntity // who holds a value of an attribute
+	notes         map[string]bool                // uids of notes
+	values        map[valueKey]*dataValue        // data values, deleted ones among them
+	valuesAt      map[[2]string][]*dataValue     // by org unit and period
+	completions   map[completionKey]*completion  //
+	periods       map[string]bool                // periods that something was stored for
+	pairs         map[string]*duplicatePair      // potential duplicates
+	metadata      map[string]*metadataChange     // what of the metadata was written since the first start
+	tokens        map[string]*tokenState         // personal access tokens
+	reservedCount map[string]int                 // how many values of a generated attribute were given out
+	files         map[string]*fileResource       // uploaded files
+	fileBytes     int                            // how large they are together
+	live          Counts                         //
 }
-
-type uniqueKey struct{ attribute, value string }
 
 type trackedEntity struct {
 	UID             string           `json:"uid"`
@@ -188,7 +186,7 @@ func (c *completion) key() completionKey {
 func newStore(c *catalog, now func() time.Time) *store {
 	return &store{catalog: c, now: now, entities: map[string]*trackedEntity{}, enrollments: map[string]*enrollment{}, events: map[string]*event{},
 		relationships: map[string]*relationship{}, enrollmentsOf: map[string][]*enrollment{}, eventsOf: map[string][]*event{},
-		relationsOf: map[string][]*relationship{}, unique: map[uniqueKey]map[string]bool{}, notes: map[string]bool{}, values: map[valueKey]*dataValue{},
+		relationsOf: map[string][]*relationship{}, holders: map[heldValue][]*trackedEntity{}, notes: map[string]bool{}, values: map[valueKey]*dataValue{},
 		valuesAt: map[[2]string][]*dataValue{}, periods: map[string]bool{}, pairs: map[string]*duplicatePair{}, metadata: map[string]*metadataChange{}, completions: map[completionKey]*completion{}, tokens: map[string]*tokenState{}, reservedCount: map[string]int{},
 		files: map[string]*fileResource{}}
 }
@@ -299,23 +297,6 @@ func (st *store) putCompletion(c *completion) {
 	st.state.note("co", c)
 }
 
-// setUnique keeps who holds which value of a unique attribute.
-func (st *store) setUnique(entity, attribute, old, value string) {
-	if a := st.catalog.attributes[attribute]; a == nil || !a.unique || old == value {
-		return
-	}
-	if old != "" {
-		delete(st.unique[uniqueKey{attribute, old}], entity)
-	}
-	if value != "" {
-		k := uniqueKey{attribute, value}
-		if st.unique[k] == nil {
-			st.unique[k] = map[string]bool{}
-		}
-		st.unique[k][entity] = true
-	}
-}
-
 // attribute gives the stored value of an attribute.
 func (t *trackedEntity) attribute(uid string) (string, bool) {
 	for i := range t.Attributes {
@@ -333,7 +314,7 @@ func (st *store) setAttribute(t *trackedEntity, uid, value, by string, at time.T
 		if a.Attribute != uid {
 			continue
 		}
-		st.setUnique(t.UID, uid, a.Value, value)
+		st.setHolder(t, uid, a.Value, value)
 		if value == "" {
 			t.Attributes = append(t.Attributes[:i:i], t.Attributes[i+1:]...)
 		} else if a.Value != value {
@@ -344,7 +325,7 @@ func (st *store) setAttribute(t *trackedEntity, uid, value, by string, at time.T
 	if value == "" {
 		return
 	}
-	st.setUnique(t.UID, uid, "", value)
+	st.setHolder(t, uid, "", value)
 	t.Attributes = append(t.Attributes, attributeValue{uid, value, at, at, by})
 }
 
@@ -366,7 +347,7 @@ func (st *store) reindex() {
 			continue
 		}
 		for _, a := range t.Attributes {
-			st.setUnique(t.UID, a.Attribute, "", a.Value)
+			st.setHolder(t, a.Attribute, "", a.Value)
 		}
 		for _, e := range st.enrollmentsOf[t.UID] { // a state of before owners were kept
 			if t.owner(e.Program) == "" {

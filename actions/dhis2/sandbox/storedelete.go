@@ -11,7 +11,7 @@ func (st *store) deleteEntity(t *trackedEntity, by string) {
 	}
 	st.deleteRelations(t.UID, by)
 	for _, a := range t.Attributes {
-		st.setUnique(t.UID, a.Attribute, a.Value, "")
+		st.setHolder(t, a.Attribute, a.Value, "")
 	}
 	t.Attributes = nil
 	t.gone(st.now(), by)

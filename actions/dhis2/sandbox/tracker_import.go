@@ -191,9 +191,9 @@ type importer struct {
 	b      *bundle
 	r      *reporter
 
-	holders       map[uniqueKey]map[string]string // of unique values, within the request
-	enrollmentsBy map[string][]*enrollmentIn      // of each tracked entity, within the request
-	eventsBy      map[string][]*eventIn           // of each enrollment, within the request
+	holders       map[exactValue]map[string]string // of unique values, within the request
+	enrollmentsBy map[string][]*enrollmentIn       // of each tracked entity, within the request
+	eventsBy      map[string][]*eventIn            // of each enrollment, within the request
 
 	sent    map[string]int // how many objects of each kind
 	crashed *problem       // a real server fails inside itself

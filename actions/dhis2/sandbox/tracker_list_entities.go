@@ -279,6 +279,9 @@ func (v trackerView) entityText(program string) func(t *trackedEntity, field str
 // candidates are the tracked entities among which a search looks.
 func (c *call) candidates(q *entityQuery) []*trackedEntity {
 	if len(q.ids) == 0 {
+		if some, ok := c.srv.store.fewest(q.filters); ok {
+			return some
+		}
 		return c.srv.store.entityOrder
 	}
 	var out []*trackedEntity

@@ -181,15 +181,12 @@ func (im *importer) attributeTypeFails(valueType, value string) bool {
 
 // taken tells whether another tracked entity holds a value of a unique attribute, in the store or in the same request.
 func (im *importer) taken(a *attribute, value, entity, orgUnit string) bool {
-	for holder := range im.st.unique[uniqueKey{a.uid, value}] {
-		if holder == entity {
-			continue
-		}
-		if !a.orgUnitScope || im.st.entities[holder].OrgUnit == orgUnit {
+	for _, holder := range im.st.holdersOf(a.uid, value) {
+		if holder.UID != entity && (!a.orgUnitScope || holder.OrgUnit == orgUnit) {
 			return true
 		}
 	}
-	for holder, unit := range im.payloadHolders()[uniqueKey{a.uid, value}] {
+	for holder, unit := range im.payloadHolders()[exactValue{a.uid, value}] {
 		if holder != entity && (!a.orgUnitScope || unit == orgUnit) {
 			return true
 		}
@@ -197,18 +194,20 @@ func (im *importer) taken(a *attribute, value, entity, orgUnit string) bool {
 	return false
 }
 
+type exactValue struct{ attribute, value string }
+
 // payloadHolders gives, for values of unique attributes, the tracked entities of the request that hold them and their org units.
-func (im *importer) payloadHolders() map[uniqueKey]map[string]string {
+func (im *importer) payloadHolders() map[exactValue]map[string]string {
 	if im.holders != nil {
 		return im.holders
 	}
-	im.holders = map[uniqueKey]map[string]string{}
+	im.holders = map[exactValue]map[string]string{}
 	put := func(attrs []attributeIn, entity, unit string) {
 		for _, a := range attrs {
 			if a.value == nil || a.uid == "" || !im.c.attributes[a.uid].unique {
 				continue
 			}
-			k := uniqueKey{a.uid, *a.value}
+			k := exactValue{a.uid, *a.value}
 			if im.holders[k] == nil {
 				im.holders[k] = map[string]string{}
 			}

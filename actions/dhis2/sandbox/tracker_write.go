@@ -28,6 +28,9 @@ func (im *importer) writeEntity(in *entityIn, now time.Time) (isNew bool) {
 }
 
 func (im *importer) writeAttributes(t *trackedEntity, attrs []attributeIn, now time.Time) {
+	if t.Attributes == nil {
+		t.Attributes = make([]attributeValue, 0, len(attrs))
+	}
 	for _, a := range attrs {
 		if a.uid == "" {
 			continue
