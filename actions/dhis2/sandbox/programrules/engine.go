@@ -202,16 +202,27 @@ func (m *machine) act(r *compiled, a *compiledAction) (*Effect, error) {
 		value.text, value.has = *data, true
 	}
 	if a.Target == NoTarget {
-		name, ok := strings.CutPrefix(a.Content, "#{")
-		if !ok || !strings.HasSuffix(name, "}") {
+		name, ok := m.variableIn(a.Content)
+		if !ok {
 			return nil, fmt.Errorf("%q is not the name of a variable", a.Content)
 		}
-		name = strings.TrimSuffix(name, "}")
 		m.scope.assigned[name] = value
 		return m.backed(r, e, name), nil
 	}
 	m.scope.assigned[a.Field] = value
 	return emptied(e), nil
+}
+
+// variableIn gives the name of the variable that an action assigns to: of #{name}, from 2.44 on of A{name} too.
+func (m *machine) variableIn(content string) (string, bool) {
+	name, ok := strings.CutPrefix(content, "#{")
+	if !ok && m.version >= 44 {
+		name, ok = strings.CutPrefix(content, "A{")
+	}
+	if !ok {
+		return "", false
+	}
+	return strings.CutSuffix(name, "}")
 }
 
 // emptied: assigning an empty text is assigning no value.
