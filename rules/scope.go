@@ -96,7 +96,21 @@ func (r *Rule) Identify(s *Scope) (id, key string, err error) {
 	if key == "" {
 		key = s.id
 	}
-	return s.id, key, nil
+	return s.id, key, TooLongID(r.Key, "key", key)
+}
+
+// LongestID bounds ids, keys and external ids, in bytes: they stand in every list, index and message. A form's instance id has 41.
+const LongestID = 500
+
+// TooLongID is the failure of a record whose id, key or external id is longer than LongestID; nil for all others. field says which it is, and e what gave it.
+func TooLongID(e *Expr, field, id string) error {
+	if len(id) <= LongestID {
+		return nil
+	}
+	return &Failure{
+		Code: "long-id", Message: fmt.Sprintf("the %s has %d bytes; %d is the most that one may have", field, len(id), LongestID), Field: field, Place: e.Place,
+		Mend: "name a field that identifies the record, not one that describes it: " + e.Text + " gives a long text",
+	}
 }
 
 func (r *Rule) recordID(s *Scope) (string, error) {
@@ -117,6 +131,10 @@ func (r *Rule) recordID(s *Scope) (string, error) {
 		err = &Failure{
 			Code: "blank-id", Message: "the record has no id: " + r.ID.Text + " is blank", Field: "id", Place: r.ID.Place,
 			Mend: "send the record with its id, or name another field in id:",
+		}
+	case err == nil:
+		if err = TooLongID(r.ID, "id", id); err != nil {
+			id = ""
 		}
 	}
 	s.step(Step{What: "id", Expr: r.ID.Text, Out: id, Place: r.ID.Place}, err)

@@ -30,7 +30,7 @@ func TestCheck(t *testing.T) {
 			`2:37 unknown-key unknown key "form" in dhis2.event.data_values.A | did you mean "from"?`},
 		{"no actions", Rule, "actions: []\n", `1:10 wrong-shape "actions" is empty | give it at least one entry, or remove it`},
 		{"test without a record", Rule, "tests:\n  - name: x\n", `2:5 missing-key item 1 of tests has no "given" | add given: The record: a sample file of the project, or the record itself.`},
-		{"not a mapping", Rule, "- a\n", `1:1 wrong-shape the file must be a mapping of keys to values, not a list | known keys: "actions", "defaults", "description", "extends", "id" and 9 more`},
+		{"not a mapping", Rule, "- a\n", `1:1 wrong-shape the file must be a mapping of keys to values, not a list | known keys: "actions", "defaults", "description", "extends", "id" and 10 more`},
 		{"config", Config, "project: a\nservers: {x: {ulr: https://x}}\n",
 			`2:11 missing-key servers.x has no "url" | add url: Address of DHIS2; a trailing slash, /api or a login page is understood.; ` +
 				`2:15 unknown-key unknown key "ulr" in servers.x | did you mean "url"?`},

@@ -1,6 +1,7 @@
 package dhis2
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/culvert/culvert/actions"
@@ -176,7 +177,7 @@ func (w *who) eval(s *rules.Scope) (*person, error) {
 			Mend:    "fill the id in at the source and send the record again, or filter such records out with when",
 		}
 	}
-	if err := w.external.EditedID(s, "external_id", id); err != nil {
+	if err := errors.Join(rules.TooLongID(w.external, "external_id", id), w.external.EditedID(s, "external_id", id)); err != nil {
 		return nil, err
 	}
 	p := &person{

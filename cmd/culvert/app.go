@@ -40,6 +40,7 @@ type app struct {
 // run executes one command line and gives the exit code; tests call it in-process.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, loader: &project.Loader{Sources: project.SourceKinds()}}
+	a.stdout, a.stderr = &plainWriter{to: stdout, colours: a.colour(stdout)}, &plainWriter{to: stderr, colours: a.colour(stderr)}
 	root := a.root()
 	root.SetArgs(args)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -51,7 +52,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	case errors.Is(err, errFindings):
 		return exitFindings
 	default:
-		fmt.Fprintf(stderr, "culvert: %v\n", err)
+		fmt.Fprintf(a.stderr, "culvert: %v\n", err)
 		return exitCannot
 	}
 }
@@ -133,7 +134,7 @@ func (a *app) colour(w io.Writer) bool {
 }
 
 func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
+	f, ok := raw(w).(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
@@ -143,4 +144,12 @@ func (a *app) quiet() *slog.Logger {
 		return a.logger()
 	}
 	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelError}))
+}
+
+// raw gives the writer behind a plain one, for what draws on a terminal itself and shows nothing from outside.
+func raw(w io.Writer) io.Writer {
+	if p, ok := w.(*plainWriter); ok {
+		return p.to
+	}
+	return w
 }

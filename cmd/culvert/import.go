@@ -86,7 +86,7 @@ func (a *app) bar(name string) *importBar {
 	if !isTerminal(a.stderr) {
 		return &importBar{}
 	}
-	return &importBar{name: name, out: a.stderr}
+	return &importBar{name: plain(name), out: raw(a.stderr)}
 }
 
 func (b *importBar) tell(f journal.File, rows int64) {

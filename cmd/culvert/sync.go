@@ -84,12 +84,12 @@ func (a *app) syncServer(ctx context.Context, config *project.Config, s *project
 	}
 	progress := func(p metadata.Progress) {
 		if isTerminal(a.stderr) {
-			fmt.Fprintf(a.stderr, "\r\033[K%s: %s (%d), %d of %d", s.Name, p.Collection, p.Objects, p.Done, p.Total)
+			fmt.Fprintf(raw(a.stderr), "\r\033[K%s: %s (%d), %d of %d", s.Name, p.Collection, p.Objects, p.Done, p.Total)
 		}
 	}
 	r, err := project.Sync(ctx, client, filepath.Join(a.dir, project.MetadataDir, s.Name), !check, progress)
 	if isTerminal(a.stderr) {
-		fmt.Fprint(a.stderr, "\r\033[K")
+		fmt.Fprint(raw(a.stderr), "\r\033[K")
 	}
 	if err != nil {
 		return false, err

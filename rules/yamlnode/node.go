@@ -29,7 +29,8 @@ type Document struct {
 	Text []byte
 	Root *Node // nil for an empty file
 
-	lines [][2]int // byte range of every line, without its break
+	lines [][2]int      // byte range of every line, without its break
+	marks map[int][]int // of long lines, by their number: the byte offset of every markEvery-th rune
 }
 
 // Node is one value of a document with its place in the source.
@@ -41,6 +42,7 @@ type Node struct {
 	doc   *Document
 	yaml  *yaml.Node
 	pairs []Pair
+	index map[string]int // of many pairs, where each key stands
 	items []*Node
 
 	key     *Node // of a value that is not written at all: where to point instead
@@ -68,19 +70,48 @@ func (n *Node) Items() []*Node {
 
 // Get gives the value of a key in a mapping, or nil.
 func (n *Node) Get(key string) *Node {
-	for _, p := range n.Pairs() {
-		if p.Key.Value == key {
-			return p.Value
-		}
+	if p := n.pair(key); p != nil {
+		return p.Value
 	}
 	return nil
 }
 
 // Key gives the node of the key itself, for findings that are about the key, or nil.
 func (n *Node) Key(key string) *Node {
-	for _, p := range n.Pairs() {
-		if p.Key.Value == key {
-			return p.Key
+	if p := n.pair(key); p != nil {
+		return p.Key
+	}
+	return nil
+}
+
+// manyPairs is from how many pairs on a mapping keeps an index: looking through them for each of them would take too long.
+const manyPairs = 32
+
+// setPairs gives a mapping its entries.
+func (n *Node) setPairs(pairs []Pair) {
+	n.pairs, n.index = pairs, nil
+	if len(pairs) < manyPairs {
+		return
+	}
+	n.index = make(map[string]int, len(pairs))
+	for i := len(pairs) - 1; i >= 0; i-- { // the first of several counts
+		n.index[pairs[i].Key.Value] = i
+	}
+}
+
+func (n *Node) pair(key string) *Pair {
+	if n == nil {
+		return nil
+	}
+	if n.index != nil {
+		if i, ok := n.index[key]; ok {
+			return &n.pairs[i]
+		}
+		return nil
+	}
+	for i := range n.pairs {
+		if n.pairs[i].Key.Value == key {
+			return &n.pairs[i]
 		}
 	}
 	return nil
@@ -160,18 +191,19 @@ func Merge(base, over *Node) *Node {
 		return over
 	}
 	merged := *over
-	merged.pairs = make([]Pair, 0, len(base.pairs)+len(over.pairs))
+	pairs := make([]Pair, 0, len(base.pairs)+len(over.pairs))
 	for _, p := range base.pairs {
 		if key := over.Key(p.Key.Value); key != nil {
 			p = Pair{Key: key, Value: Merge(p.Value, over.Get(p.Key.Value))}
 		}
-		merged.pairs = append(merged.pairs, p)
+		pairs = append(pairs, p)
 	}
 	for _, p := range over.pairs {
 		if base.Key(p.Key.Value) == nil {
-			merged.pairs = append(merged.pairs, p)
+			pairs = append(pairs, p)
 		}
 	}
+	merged.setPairs(pairs)
 	return &merged
 }
 
@@ -181,12 +213,13 @@ func (n *Node) Only(keep func(key string) bool) *Node {
 		return n
 	}
 	part := *n
-	part.pairs = nil
+	var pairs []Pair
 	for _, p := range n.pairs {
 		if keep(p.Key.Value) {
-			part.pairs = append(part.pairs, p)
+			pairs = append(pairs, p)
 		}
 	}
+	part.setPairs(pairs)
 	return &part
 }
 

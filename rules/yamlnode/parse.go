@@ -27,6 +27,7 @@ const (
 func Parse(path string, text []byte, list *diag.List) *Document {
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	doc := &Document{Path: path, Text: text, lines: splitLines(text)}
+	doc.markLines()
 	if !readable(doc, list) {
 		return nil
 	}
@@ -157,12 +158,15 @@ func (w *wrapper) wrap(y *yaml.Node, depth int) *Node {
 
 func (w *wrapper) mapping(n *Node, y *yaml.Node, depth int) {
 	seen := make(map[string]*Node, len(y.Content)/2)
+	var pairs []Pair
+	defer func() { n.setPairs(pairs) }()
 	for i := 0; i+1 < len(y.Content); i += 2 {
 		key := &Node{doc: w.doc, yaml: y.Content[i], Value: y.Content[i].Value, Tag: y.Content[i].ShortTag()}
 		switch {
 		case key.yaml.Kind == yaml.MappingNode && key.yaml.Style&yaml.FlowStyle != 0 && n.yaml.Style&yaml.FlowStyle != 0:
 			w.report("yaml-key", "{{ }} is not how expressions are written", "write the expression without braces, such as trigger.name", n.token())
 			null(n)
+			pairs = nil
 			return
 		case key.yaml.Kind == yaml.AliasNode || key.Tag == "!!merge":
 			w.report("yaml-alias", "keys cannot be merged with << or aliases", "share them with defaults: or extends:", key.token())
@@ -192,7 +196,7 @@ func (w *wrapper) mapping(n *Node, y *yaml.Node, depth int) {
 		if value.Kind == Scalar && value.Value == "" && value.yaml.Style == 0 {
 			value.key = key
 		}
-		n.pairs = append(n.pairs, Pair{Key: key, Value: value})
+		pairs = append(pairs, Pair{Key: key, Value: value})
 	}
 }
 

@@ -170,10 +170,41 @@ func hexEscape(rest []byte, digits int) (size int, ink bool) {
 	return size, !isBlank(r)
 }
 
+// A line longer than longLine bytes has marks, so that a place in it is found without going through all before it.
+const (
+	longLine  = 1024
+	markEvery = 256 // runes
+)
+
+// markLines makes the marks of long lines.
+func (d *Document) markLines() {
+	for i, l := range d.lines {
+		if l[1]-l[0] <= longLine {
+			continue
+		}
+		var marks []int
+		for offset, n := l[0], 0; offset < l[1]; n++ {
+			if n%markEvery == 0 {
+				marks = append(marks, offset)
+			}
+			_, width := utf8.DecodeRune(d.Text[offset:])
+			offset += width
+		}
+		if d.marks == nil {
+			d.marks = map[int][]int{}
+		}
+		d.marks[i+1] = marks
+	}
+}
+
 // markAt finds the byte offset of a line and column.
 func (d *Document) markAt(line, column int) mark {
 	line = min(max(line, 1), len(d.lines))
 	m := mark{offset: d.lines[line-1][0], Position: diag.Position{Line: line, Column: 1}}
+	if marks := d.marks[line]; len(marks) > 0 && column > 1 {
+		i := min((column-1)/markEvery, len(marks)-1)
+		m.offset, m.Column = marks[i], 1+i*markEvery
+	}
 	for m.Column < column && m.offset < d.lines[line-1][1] {
 		_, width := utf8.DecodeRune(d.Text[m.offset:])
 		m.offset += width

@@ -2,7 +2,6 @@ package files
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -12,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/culvert/culvert/rules/diag"
 )
@@ -258,8 +258,16 @@ func unguard(cell string) string {
 	return cell
 }
 
-// formulaLike tells whether a cell begins like a formula, behind any apostrophes.
+// formulaLike tells whether a cell begins like a formula, behind any apostrophes. Spreadsheets pass over blanks before it, those of some countries begin a
+// new cell at a semicolon, and those of others take the wide signs of East Asian keyboards.
 func formulaLike(cell string) bool {
 	cell = strings.TrimLeft(cell, "'")
-	return cell != "" && bytes.IndexByte([]byte("=+-@\t\r"), cell[0]) >= 0
+	if cell == "" {
+		return false
+	}
+	if cell[0] == '\t' || cell[0] == '\r' {
+		return true
+	}
+	first, _ := utf8.DecodeRuneInString(strings.TrimLeft(cell, " \u00a0\u2003\u3000\ufeff\t\r\n;,\"'"))
+	return strings.ContainsRune("=+-@＝＋－＠", first) && first != utf8.RuneError
 }

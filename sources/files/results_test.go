@@ -136,6 +136,7 @@ func TestGuard(t *testing.T) {
 	for in, want := range map[string]string{
 		"": "", "Ada": "Ada", "=1+1": "'=1+1", "+254712345678": "+254712345678", "-12.5": "-12.5", "-x": "'-x", "@SUM(A1)": "'@SUM(A1)",
 		"\tx": "'\tx", "---": "---", "'=x": "''=x", "'t": "'t", "+1 +2": "'+1 +2",
+		";=1+1": "';=1+1", "＝1+1": "'＝1+1", " =1": "' =1", "\u00a0@x": "'\u00a0@x", ",+x": "',+x", "\n=1": "'\n=1", "\"=1": "'\"=1", "\ufeff=1": "'\ufeff=1", "；": "；", " Ada": " Ada", " ": " ", "\xff": "\xff",
 	} {
 		if got := guard(in); got != want {
 			t.Errorf("guard(%q) = %q, want %q", in, got, want)
