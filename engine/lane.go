@@ -126,7 +126,7 @@ func (l *lane) step() time.Duration {
 		if l.batches >= s.Concurrency {
 			return idle
 		}
-		if wait := l.company(s.Batch, now); wait > 0 {
+		if wait := l.company(l.want(s.Batch), now); wait > 0 {
 			return wait
 		}
 		if !l.breaker.Allow() {
@@ -154,8 +154,7 @@ func (l *lane) send(s delivery.Setting) {
 	if waiting := l.queued(); l.unread.Load() == 0 && l.r.backlog.Load() <= int64(waiting) { // no more are to come
 		part = l.control.Part(int(float64(waiting)*l.fresh+0.5), s.Concurrency-l.batches)
 	}
-	// What equals what was delivered before is not sent: of such there can be more. The target keeps to the limit of a request.
-	most := min(int(float64(part)/l.fresh+0.5), max(l.server.Batch.MaxBatch, l.r.limits.Window))
+	most := l.want(part)
 	jobs := l.take(most)
 	l.batches++
 	full := part == s.Batch && len(jobs) == most && l.queued() >= most*(s.Concurrency-l.batches)

@@ -87,21 +87,28 @@ func similar(a, b delivery.Start) bool {
 func near(a, b float64) bool { return a <= 1.2*b && b <= 1.2*a }
 
 // gather is how long records that come one close after another are waited for while nothing is on its way, and no longer than gatherMost in all: a backlog
-// that is being claimed, a file that is being read. A record that comes alone is not kept waiting.
+// that is being claimed. The rows of a file that is being read are waited for as long as that, which is about what another request would cost the server. A
+// record that comes alone is not kept waiting.
 const (
 	gather     = 15 * time.Millisecond
 	gatherMost = 250 * time.Millisecond
 )
+
+// want is how many records a full batch takes from the queue. What equals what was delivered before is not sent, so that of such there can be more: the
+// target keeps to the limit of a request.
+func (l *lane) want(part int) int {
+	return min(int(float64(part)/l.fresh+0.5), max(l.server.Batch.MaxBatch, l.r.limits.Window))
+}
 
 // company is how long to wait for more records before a batch is sent; zero or less: not at all.
 func (l *lane) company(want int, now time.Time) time.Duration {
 	switch waiting := l.queued(); {
 	case waiting >= want:
 		return 0
-	case l.batches > 0: // the next answer brings more
-		return l.since.Add(linger).Sub(now)
 	case l.reading.Load() > 0:
 		return l.since.Add(gatherMost).Sub(now)
+	case l.batches > 0: // the next answer brings more
+		return l.since.Add(linger).Sub(now)
 	case waiting > 1:
 		return min(l.grown.Add(gather).Sub(now), l.since.Add(gatherMost).Sub(now))
 	}

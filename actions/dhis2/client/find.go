@@ -8,12 +8,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 const (
-	findValues  = 100  // values asked for at once
-	findLength  = 2000 // bytes of values in one address, before they are escaped
-	findPage    = 500  // people to a page; more than values, since the server also finds other spellings
+	findValues  = 400  // values asked for at once
+	findLength  = 4500 // bytes of values in one address, escaped
+	findPage    = 1000 // people to a page; more than values, since the server also finds other spellings
+	findAtOnce  = 3    // questions under way
 	findPages   = 200  // bounds what one question may make us read
 	findColumns = "trackedEntity,orgUnit,attributes[attribute,value],enrollments[" + enrollmentFields + "]"
 )
@@ -28,25 +30,38 @@ func (c *Client) FindTrackedEntities(ctx context.Context, q FindQuery) ([]Found,
 	}
 	values := slices.Compact(slices.Sorted(slices.Values(q.Values)))
 	values = slices.DeleteFunc(values, func(v string) bool { return v == "" })
-	var all []Found
-	unread := &UnreadError{}
+	var parts [][]string
 	for len(values) > 0 {
 		n := together(values)
-		found, err := c.findHalving(ctx, q, values[:n], minor, unread)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, found...)
+		parts = append(parts, values[:n])
 		values = values[n:]
 	}
-	return all, unread.orNil()
+	found, unread, errs := make([][]Found, len(parts)), make([]UnreadError, len(parts)), make([]error, len(parts))
+	var asking sync.WaitGroup
+	free := make(chan struct{}, findAtOnce)
+	for n, part := range parts {
+		free <- struct{}{}
+		asking.Go(func() {
+			defer func() { <-free }()
+			found[n], errs[n] = c.findHalving(ctx, q, part, minor, &unread[n])
+		})
+	}
+	asking.Wait()
+	if err := firstError(errs...); err != nil {
+		return nil, err
+	}
+	all := &UnreadError{}
+	for n := range unread {
+		all.takes(unread[n].orNil())
+	}
+	return slices.Concat(found...), all.orNil()
 }
 
 // together is how many of the values can go into one request. A semicolon cannot be escaped in a list.
 func together(values []string) int {
 	length := 0
 	for i, v := range values {
-		length += len(v) + 1
+		length += len(url.QueryEscape(escapeFilter(v))) + len("%3B")
 		if strings.Contains(v, ";") {
 			return max(i, 1)
 		}
