@@ -109,7 +109,16 @@ func (e *Expr) EvalText(s *Scope) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return textOf(v), nil
+	text := textOf(v)
+	if lost := expression.LostDigits(text); lost > 0 {
+		// As an id it would be that of everybody whose first digits are the same.
+		return "", &Failure{
+			Code: "lost-digits", Place: e.Place, Column: e.Column(), Value: text,
+			Message: fmt.Sprintf("the value is written with an exponent, as spreadsheets do, and its last %d digits are lost", lost),
+			Mend:    "format the column as text in the spreadsheet and enter the number again",
+		}
+	}
+	return text, nil
 }
 
 // textOf writes a value as text: blank as "", an object of the metadata as its id.

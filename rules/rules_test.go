@@ -227,6 +227,15 @@ func TestResults(t *testing.T) {
 	}
 }
 
+func TestAnIDThatLostDigits(t *testing.T) {
+	r, _ := load(t, strings.Replace(head, "trigger.form.meta.instanceID", "trigger.form.phone", 1)+"actions:\n  - dhis2.event: {data_values: {A: trigger.form.first_name}}\n", nil)
+	_, _, err := r.Identify(r.Begin(Input{Body: body(t, `{"form":{"phone":"2.54722E+11"}}`)}))
+	var f *Failure
+	if !errors.As(err, &f) || f.Code != "lost-digits" || f.Column != "form.phone" || f.Value != "2.54722E+11" {
+		t.Errorf("got %v, %+v", err, f)
+	}
+}
+
 func TestIdentityWithoutAnID(t *testing.T) {
 	r, _ := load(t, "trigger: {webhook: {path: /x}, sample: samples/form.json}\nactions:\n  - dhis2.event: {program: X}\n", nil)
 	id := func(text string) string {

@@ -378,6 +378,13 @@ var mistakes = []struct{ name, actions string }{
       external_id: trigger.case
       org_unit: trigger.place
       attributes: {First name: trigger.first}`},
+	{"years of two digits", `
+  - dhis2.event:
+      program: Every value type
+      org_unit: trigger.place
+      occurred_at: {from: trigger.date, format: dd/MM/yy}
+      data_values:
+        Value of type date: 'date(trigger.first, "d.M.yy")'`},
 	{"shapes and files", `
   - dhis2.event:
       program: Every value type

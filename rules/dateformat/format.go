@@ -7,6 +7,7 @@ package dateformat
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -22,6 +23,7 @@ type token struct {
 	letter rune
 	count  int
 	text   string
+	from   int // of a year of two digits: the first of the hundred years that are meant; 0 where the format does not say
 }
 
 // letters are the letters of patterns with the largest number of them in a row, and what they stand for.
@@ -67,14 +69,46 @@ func Compile(pattern string) (*Format, error) {
 			if err := checkLetters(r, n); err != nil {
 				return nil, err
 			}
-			f.tokens = append(f.tokens, token{letter: r, count: n})
+			tok := token{letter: r, count: n}
 			i += n
+			if r == 'y' && n == 2 {
+				first, size, err := pivot(runes[i:])
+				if err != nil {
+					return nil, err
+				}
+				tok.from = first
+				i += size
+			}
+			f.tokens = append(f.tokens, tok)
 		default:
 			f.tokens = append(f.tokens, token{text: string(r)})
 			i++
 		}
 	}
 	return f, nil
+}
+
+// pivot reads the year in braces behind yy: yy{1930} means the hundred years from 1930 on.
+func pivot(rest []rune) (year, size int, err error) {
+	if len(rest) == 0 || rest[0] != '{' {
+		return 0, 0, nil
+	}
+	if len(rest) >= 6 && rest[5] == '}' {
+		if n, err := strconv.Atoi(string(rest[1:5])); err == nil && n >= 1000 && n <= 9900 {
+			return n, 6, nil
+		}
+	}
+	return 0, 0, fail("the braces behind yy hold no year", "write the first of the hundred years that are meant, as in yy{1930}")
+}
+
+// Century gives an error where a format reads years of two digits and does not say which hundred years they are of: 45 may be 1945 or 2045.
+func (f *Format) Century() error {
+	for _, tok := range f.tokens {
+		if tok.letter == 'y' && tok.count == 2 && tok.from == 0 {
+			return fail("reads years of two digits, and does not say which hundred years they are of", "write the first of them in braces: yy{1930} reads 30 to 99 as 1930 to 1999, and 00 to 29 as 2000 to 2029")
+		}
+	}
+	return nil
 }
 
 func checkLetters(r rune, n int) error {

@@ -1,6 +1,7 @@
 package dateformat
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -45,6 +46,12 @@ func (f *Format) Parse(s string, zone *time.Location) (time.Time, error) {
 	return r.time(zone)
 }
 
+// Reads tells whether a text is a date of the format.
+func (f *Format) Reads(s string) bool {
+	_, err := f.Parse(s, time.UTC)
+	return err == nil
+}
+
 // ErrNoSuchDay is the error of 30 February and of half past 25.
 var ErrNoSuchDay = fail("the date does not exist in the calendar", "")
 
@@ -87,8 +94,9 @@ func (r *reading) read(tok token, next rune) bool {
 			if !r.number(&r.year, 2, 2) {
 				return false
 			}
-			// As in POSIX: 69 to 99 are 1969 to 1999, 00 to 68 are 2000 to 2068.
-			if r.year += 1900; r.year < 1969 {
+			// Where the format does not say, as in POSIX: 69 to 99 are 1969 to 1999, 00 to 68 are 2000 to 2068.
+			from := cmp.Or(tok.from, 1969)
+			if r.year += from - from%100; r.year < from {
 				r.year += 100
 			}
 			return true

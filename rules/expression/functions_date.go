@@ -29,6 +29,7 @@ func dateFunctions() []function {
 	unitParam := parameter{name: "unit", accept: kText, prepare: readUnit, choices: units}
 	format := parameter{name: "format", accept: kText, written: true, prepare: readFormat}
 	optional := func(p parameter) parameter { p.optional = true; return p }
+	formatToRead := parameter{name: "format", accept: kText, written: true, optional: true, prepare: readFormatToRead}
 	part := func(name, summary string, of func(time.Time) int, examples ...Example) function {
 		return function{
 			name: name, group: group, summary: summary, gives: kNumber, params: []parameter{date}, examples: examples,
@@ -37,14 +38,14 @@ func dateFunctions() []function {
 	}
 	return []function{
 		{
-			name: "date", group: group, gives: kDate, params: []parameter{{name: "text", accept: kTime, raw: true}, optional(format)},
+			name: "date", group: group, gives: kDate, params: []parameter{{name: "text", accept: kTime, raw: true}, formatToRead},
 			summary: `A date read from text: 2026-08-20, with a time and zone or without, or in the format given. The format has y M d E H h m s S a Z X, as in dd/MM/yyyy; other letters stand between apostrophes. A blank gives a blank; what is not a date is a failure of the record.`,
 			call:    readDate,
 			examples: []Example{{`date("2026-08-20")`, `date("2026-08-20")`}, {`date("20/08/2026", "dd/MM/yyyy")`, `date("2026-08-20")`},
 				{`date("Aug 5, 2026 3:07 PM", "MMM d, yyyy h:mm a")`, `date("2026-08-05T15:07:00")`}, {`date("")`, `nil`}},
 		},
 		{
-			name: "is_date", group: group, gives: kBool, params: []parameter{{name: "text", accept: kAny}, optional(format)}, takesBlank: true,
+			name: "is_date", group: group, gives: kBool, params: []parameter{{name: "text", accept: kAny}, formatToRead}, takesBlank: true,
 			summary: "Whether date(...) can read a text.",
 			call: func(f *frame, a []any) (any, error) {
 				if IsBlank(a[0]) {
@@ -154,6 +155,18 @@ func readDate(f *frame, a []any) (any, error) {
 }
 
 func readFormat(s string) (any, error) { return dateformat.Compile(s) }
+
+// readFormatToRead is readFormat for a function that reads dates.
+func readFormatToRead(s string) (any, error) {
+	f, err := dateformat.Compile(s)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.Century(); err != nil {
+		return nil, fail(CodeWrongValue, "the format "+err.Error(), err.(*dateformat.Error).Mend)
+	}
+	return f, nil
+}
 
 // readZone loads a zone when the expression is compiled; running it reads no files.
 func readZone(s string) (any, error) {

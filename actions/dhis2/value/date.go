@@ -21,15 +21,24 @@ func Date(v any, layout *dateformat.Format, c *Context) (t time.Time, blank, ok 
 	}
 	s, one := v.(string)
 	if !one {
-		return t, false, false
+		// A number is the day of a spreadsheet: its cell was exported without the format of a date.
+		if n, isNumber := Text(v, nil); isNumber && v != true && v != false {
+			t, ok = serial(n)
+		}
+		return t, false, ok
 	}
 	if s = strings.TrimSpace(s); s == "" {
 		return t, true, true
 	}
+	if t, ok = serial(s); ok && (layout == nil || !layout.Reads(s)) {
+		return t, false, true
+	}
 	if layout != nil {
 		t, err := layout.Parse(s, zone(c))
 		if err != nil {
-			return t, false, false
+			// Cells that are dates come in ISO from a workbook, beside texts in the format of the rule.
+			t, ok = isoDay(s)
+			return t, false, ok
 		}
 		return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC), false, true
 	}
@@ -39,6 +48,29 @@ func Date(v any, layout *dateformat.Format, c *Context) (t time.Time, blank, ok 
 	}
 	t, ok = isoDate(s)
 	return t, false, ok
+}
+
+// serial reads the day count of a spreadsheet (ECMA-376 part 1, 18.17.4.1), of five digits: 1927 to 2099. Shorter numbers may be years or ages.
+func serial(s string) (time.Time, bool) {
+	day, fraction, _ := strings.Cut(s, ".")
+	if len(day) != 5 || !digits(day) || !digits(fraction) {
+		return time.Time{}, false
+	}
+	n, err := strconv.Atoi(day)
+	const first, last = 10000, 73050
+	if err != nil || n < first || n > last {
+		return time.Time{}, false
+	}
+	return time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC).AddDate(0, 0, n), true
+}
+
+// isoDay reads a date as workbooks give it, yyyy-MM-dd, also with a time of day behind it.
+func isoDay(s string) (time.Time, bool) {
+	day, _, _ := strings.Cut(s, "T")
+	if len(day) != 10 || day[4] != '-' {
+		return time.Time{}, false
+	}
+	return isoDate(day)
 }
 
 // isoDate reads 2026-01-31, 2026-1-5 and 20260131.

@@ -61,8 +61,8 @@ var datePatterns = []struct{ pattern, words string }{
 	{"dd/MM/yyyy", "day/month/year"}, {"MM/dd/yyyy", "month/day/year"}, {"dd-MM-yyyy", "day, month, year"}, {"MM-dd-yyyy", "month, day, year"},
 	{"dd.MM.yyyy", "day, month, year"}, {"yyyy/MM/dd", "year/month/day"}, {"dd MMM yyyy", "day, month in letters, year"}, {"dd-MMM-yyyy", "day, month in letters, year"},
 	{"dd MMMM yyyy", "day, month in full, year"}, {"MMM dd, yyyy", "month in letters, day, year"},
-	{"dd/MM/yy", "day/month/year of two digits"}, {"MM/dd/yy", "month/day/year of two digits"}, {"dd-MM-yy", "day, month, year of two digits"},
-	{"dd.MM.yy", "day, month, year of two digits"}, {"dd-MMM-yy", "day, month in letters, year of two digits"},
+	{"dd/MM/yy{1930}", "day/month/year of two digits"}, {"MM/dd/yy{1930}", "month/day/year of two digits"}, {"dd-MM-yy{1930}", "day, month, year of two digits"},
+	{"dd.MM.yy{1930}", "day, month, year of two digits"}, {"dd-MMM-yy{1930}", "day, month in letters, year of two digits"},
 }
 
 // dateHint names the format in which a date is written.

@@ -1,9 +1,12 @@
 package value
 
 import (
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
+
+	"github.com/culvert/culvert/rules/expression"
 )
 
 // number gives the plain decimal form that DHIS2 takes for NUMBER: no exponent, no plus sign, no leading zeros.
@@ -78,10 +81,18 @@ func decimal(v any, format, words string) (s string, blank bool, p *Problem) {
 			return "", false, &Problem{"wrong-type", "is not " + words + " in the format given", "check the format: it shows one number as the source writes it, such as 1.234,5"}
 		}
 	}
+	if lost := expression.LostDigits(text); lost > 0 {
+		return "", false, lostProblem(lost)
+	}
 	if s, ok = canonical(text); !ok {
 		return "", false, refused
 	}
 	return s, false, nil
+}
+
+func lostProblem(lost int) *Problem {
+	return &Problem{"lost-digits", fmt.Sprintf("is written with an exponent, as spreadsheets do, and its last %d digits are lost", lost),
+		"format the column as text in the spreadsheet and enter the number again"}
 }
 
 // separators reads a number by an example such as "1.234,5" or "1 234.5": the last separator of the example, when digits follow it that are

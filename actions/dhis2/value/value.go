@@ -16,6 +16,7 @@ import (
 
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/dateformat"
+	"github.com/culvert/culvert/rules/expression"
 	"github.com/culvert/culvert/rules/geo"
 )
 
@@ -48,6 +49,9 @@ func (k Kind) WithFormat(format string) (Kind, error) {
 	case "DATE", "AGE", "DATETIME", "TIME":
 		layout, err := dateformat.Compile(format)
 		if err != nil {
+			return k, err
+		}
+		if err := layout.Century(); err != nil {
 			return k, err
 		}
 		k.layout = layout
@@ -194,6 +198,11 @@ func (k *Kind) text(v any, c *Context) (Result, *Problem) {
 	}
 	if !utf8.ValidString(s) || strings.ContainsRune(s, 0) {
 		return Result{}, &Problem{"wrong-type", "holds bytes that are not text", "check the encoding of the source; UTF-8 is expected"}
+	}
+	if strings.ContainsAny(s, "eE") && (k.Type == "TEXT" || k.Type == "LONG_TEXT" || k.Type == "PHONE_NUMBER") {
+		if lost := expression.LostDigits(s); lost > 0 {
+			return Result{}, lostProblem(lost)
+		}
 	}
 	if rule, ok := textRules[k.Type]; ok && !rule.fits(s) {
 		return Result{}, &Problem{"wrong-type", rule.message, rule.mend}
