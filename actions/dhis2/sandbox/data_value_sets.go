@@ -11,15 +11,16 @@ import (
 )
 
 // dataValueSets answers /api/dataValueSets.
-func (c *call) dataValueSets() {
+func (c *call) dataValueSets(ending string) {
 	if !c.method(http.MethodGet, http.MethodPost) {
 		return
 	}
 	if c.r.Method != http.MethodPost {
-		c.readValues()
+		c.readValues(c.wantedForm(ending))
 		return
 	}
-	if !c.authorised("F_DATAVALUE_ADD") || !c.acceptsJSON() {
+	form := c.sentForm()
+	if !c.authorised("F_DATAVALUE_ADD") || form == "" && !c.acceptsJSON() {
 		return
 	}
 	o, p := c.dataOptions()
@@ -37,7 +38,16 @@ func (c *call) dataValueSets() {
 		c.srv.refused(c.w, p)
 		return
 	}
-	set, err := c.readValueSet(body, o)
+	var set *valueSet
+	var err error
+	switch form {
+	case formCSV:
+		set, err = c.readCSVValues(body)
+	case formXML:
+		set, err = readXMLValues(body)
+	default:
+		set, err = c.readValueSet(body, o)
+	}
 	if err != nil {
 		c.unreadableValues(o, err)
 		return

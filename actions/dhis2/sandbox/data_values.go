@@ -145,7 +145,11 @@ func (q *valueQuery) holds(v *dataValue) bool {
 }
 
 // readValues answers GET /api/dataValueSets.
-func (c *call) readValues() {
+func (c *call) readValues(form string) {
+	if form == "" {
+		c.notAcceptable()
+		return
+	}
 	c.w.Header().Set("Cache-Control", "no-cache, no-store, max-age=0, must-revalidate")
 	q, p := c.valueQuery()
 	if p != nil {
@@ -167,11 +171,19 @@ func (c *call) readValues() {
 	if c.srv.manners.dataEntry() {
 		sortForExport(found)
 	}
-	items := []any{}
+	wanted := found[:0]
 	for _, v := range found {
-		if q.holds(v) && (q.limit == 0 || len(items) < q.limit) {
-			items = append(items, c.shownValue(v, q))
+		if q.holds(v) && (q.limit == 0 || len(wanted) < q.limit) {
+			wanted = append(wanted, v)
 		}
+	}
+	if form != formJSON {
+		c.valuesIn(form, wanted)
+		return
+	}
+	items := make([]any, len(wanted))
+	for i, v := range wanted {
+		items[i] = c.shownValue(v, q)
 	}
 	answer := object{"dataValues": items}
 	for name, uid := range map[string]string{"dataSet": q.set, "period": q.period, "orgUnit": q.unit, "attributeOptionCombo": q.combo} {

@@ -81,6 +81,10 @@ func (c *call) dispatch() {
 	if n := len(c.path); n > 0 {
 		c.path[n-1] = strings.TrimSuffix(c.path[n-1], ".json")
 	}
+	if c.r.Method == http.MethodGet && c.jsonOnly() && formOf(c.r.Header.Get("Accept")) != formJSON {
+		c.notAcceptable()
+		return
+	}
 	switch c.at(0) {
 	case "":
 		c.srv.notFound(c.w, c.r)
@@ -96,8 +100,12 @@ func (c *call) dispatch() {
 		c.tracker()
 	case "fileResources":
 		c.files()
-	case "dataValueSets":
-		c.dataValueSets()
+	case "dataValueSets", "dataValueSets.csv", "dataValueSets.xml":
+		if len(c.path) > 1 {
+			c.srv.notFound(c.w, c.r)
+			return
+		}
+		c.dataValueSets(strings.TrimPrefix(c.at(0), "dataValueSets"))
 	case "dataValues":
 		c.dataValue()
 	case "completeDataSetRegistrations":
@@ -106,11 +114,27 @@ func (c *call) dispatch() {
 		c.potentialDuplicates()
 	case "messageConversations":
 		c.messageConversation()
+	case "dataStore", "userDataStore":
+		c.dataStore()
+	case "systemSettings", "userSettings":
+		c.settings()
+	case "schemas":
+		c.schemas()
 	case "resourceTables":
 		c.resourceTables()
 	default:
 		c.collection()
 	}
+}
+
+// jsonOnly tells whether an address has its answer in JSON alone. DHIS2 has some in CSV and XML too, which the sandbox says it cannot give.
+func (c *call) jsonOnly() bool {
+	switch c.at(0) {
+	case "dataValueSets", "dataValueSets.csv", "dataValueSets.xml", "fileResources", "systemSettings", "userSettings", "system", "me":
+		return false
+	}
+	last := c.at(len(c.path) - 1)
+	return last != "file" && last != "image"
 }
 
 // tracker answers what is below /api/tracker.

@@ -34,6 +34,7 @@ type store struct {
 	completions   map[completionKey]*completion  //
 	periods       map[string]bool                // periods that something was stored for
 	pairs         map[string]*duplicatePair      // potential duplicates
+	keys          map[keyPlace]*keyValue         // the data store and settings
 	metadata      map[string]*metadataChange     // what of the metadata was written since the first start
 	tokens        map[string]*tokenState         // personal access tokens
 	reservedCount map[string]int                 // how many values of a generated attribute were given out
@@ -187,7 +188,7 @@ func newStore(c *catalog, now func() time.Time) *store {
 	return &store{catalog: c, now: now, entities: map[string]*trackedEntity{}, enrollments: map[string]*enrollment{}, events: map[string]*event{},
 		relationships: map[string]*relationship{}, enrollmentsOf: map[string][]*enrollment{}, eventsOf: map[string][]*event{},
 		relationsOf: map[string][]*relationship{}, holders: map[heldValue][]*trackedEntity{}, notes: map[string]bool{}, values: map[valueKey]*dataValue{},
-		valuesAt: map[[2]string][]*dataValue{}, periods: map[string]bool{}, pairs: map[string]*duplicatePair{}, metadata: map[string]*metadataChange{}, completions: map[completionKey]*completion{}, tokens: map[string]*tokenState{}, reservedCount: map[string]int{},
+		valuesAt: map[[2]string][]*dataValue{}, periods: map[string]bool{}, pairs: map[string]*duplicatePair{}, keys: map[keyPlace]*keyValue{}, metadata: map[string]*metadataChange{}, completions: map[completionKey]*completion{}, tokens: map[string]*tokenState{}, reservedCount: map[string]int{},
 		files: map[string]*fileResource{}}
 }
 

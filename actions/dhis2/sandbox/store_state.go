@@ -128,7 +128,7 @@ func (st *store) replay(line []byte) error {
 	if err := json.Unmarshal(line, &l); err != nil {
 		return err
 	}
-	into := map[string]any{"te": &trackedEntity{}, "en": &enrollment{}, "ev": &event{}, "re": &relationship{}, "dv": &dataValue{}, "co": &completion{}, "to": &tokenState{}, "fi": &fileResource{}, "pd": &duplicatePair{}, "md": &metadataChange{}}[l.Kind]
+	into := map[string]any{"te": &trackedEntity{}, "en": &enrollment{}, "ev": &event{}, "re": &relationship{}, "dv": &dataValue{}, "co": &completion{}, "to": &tokenState{}, "fi": &fileResource{}, "pd": &duplicatePair{}, "md": &metadataChange{}, "kv": &keyValue{}}[l.Kind]
 	if into == nil {
 		return fmt.Errorf("unknown kind %q", l.Kind)
 	}
@@ -178,6 +178,8 @@ func (st *store) replay(line []byte) error {
 		st.tokens[o.Token] = o
 	case *fileResource:
 		st.putFile(o)
+	case *keyValue:
+		st.putKey(o)
 	case *metadataChange:
 		st.metadata[o.UID] = o
 	case *duplicatePair:
@@ -230,6 +232,11 @@ func (st *store) each(f func(kind string, o any) error) error {
 	}
 	for _, o := range st.files {
 		if err := f("fi", o); err != nil {
+			return err
+		}
+	}
+	for _, o := range st.keys {
+		if err := f("kv", o); err != nil {
 			return err
 		}
 	}

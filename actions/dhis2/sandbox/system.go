@@ -66,8 +66,8 @@ func (c *call) me() {
 	if !c.method(http.MethodGet) {
 		return
 	}
-	if c.at(1) == "authorization" || c.at(1) == "authorities" {
-		c.srv.json(c.w, http.StatusOK, c.authorityNames())
+	if len(c.path) > 1 {
+		c.aboutMe()
 		return
 	}
 	cat := c.srv.catalog
@@ -103,6 +103,21 @@ func (c *call) me() {
 		return
 	}
 	c.srv.json(c.w, http.StatusOK, project(me, set, meSource{c.view()}))
+}
+
+// aboutMe answers what is below /api/me: what the user may do, and its settings.
+func (c *call) aboutMe() {
+	switch what := c.at(1); {
+	case (what == "authorization" || what == "authorities") && len(c.path) == 2:
+		c.srv.json(c.w, http.StatusOK, c.authorityNames())
+	case (what == "authorization" || what == "authorities") && len(c.path) == 3:
+		c.srv.json(c.w, http.StatusOK, c.user.may(c.at(2)))
+	case what == "settings" && len(c.path) <= 3:
+		c.path = append([]string{"userSettings"}, c.path[2:]...)
+		c.settings()
+	default:
+		c.srv.notFound(c.w, c.r)
+	}
 }
 
 // meSource gives the user's own properties as they are, and those of what it points to from the metadata.
