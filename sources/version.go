@@ -7,7 +7,8 @@ import "time"
 //
 //   - a form of CommCare, forwarded or read by its API: server_modified_on, which an edit moves, else received_on; a case: server_date_modified.
 //     The clocks of phones (date_modified, timeEnd) are not used.
-//   - a submission of Kobo: _submission_time, in UTC and without a zone. An edit does not move it, so that of its versions the one that comes later wins.
+//   - a submission of Kobo: _submission_time, in UTC and without a zone. An edit does not move it, but names in meta/deprecatedID what it was made from: it is
+//     later by a microsecond than that, and of several edits the one that comes later wins.
 //   - a submission or entity of ODK Central: __system.updatedAt, null until the first edit, else submissionDate or createdAt.
 func VersionOf(body any) time.Time {
 	record, ok := body.(map[string]any)
@@ -32,7 +33,11 @@ func VersionOf(body any) time.Time {
 		return firstTime(record, "server_date_modified")
 	}
 	if has("_submission_time") && has("_uuid", "_xform_id_string", "meta/instanceID") {
-		return firstTime(record, "_submission_time")
+		at := firstTime(record, "_submission_time")
+		if has("meta/deprecatedID") && !at.IsZero() {
+			at = at.Add(time.Microsecond)
+		}
+		return at
 	}
 	return time.Time{}
 }

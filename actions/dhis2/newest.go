@@ -19,128 +19,13 @@ const (
 	shapeBits = actions.MaxShape
 	// markUnversioned: what was delivered last had no version, so that its place counts too.
 	markUnversioned = 1 << 14
-	// markApart: the object's status was changed by itself, and has a digest of its own.
+	// markApart: fields of the object were written by themselves, such as a status, or attributes with an enrollment. They have digests of their own, which
+	// may be newer.
 	markApart = 1 << 15
 )
 
 // allFields is the shape of what sets every field, and of what was deleted.
 const allFields = 0
-
-// Names of fields that are no attributes or data elements.
-const (
-	fieldOrgUnit   = "orgUnit"
-	fieldGeometry  = "geometry"
-	fieldStatus    = "status"
-	fieldEnrolled  = "enrolledAt"
-	fieldOccurred  = "occurredAt"
-	fieldScheduled = "scheduledAt"
-	fieldFollowUp  = "followUp"
-	fieldCombo     = "attributeOptionCombo"
-	fieldAssigned  = "assignedUser"
-)
-
-// fieldsOf lists what a write sets, nil for what is written as a whole.
-func fieldsOf(o actions.Object) []string {
-	var list []string
-	add := func(set bool, field string) {
-		if set {
-			list = append(list, field)
-		}
-	}
-	attributes := func(values []client.AttributeValue) {
-		for _, v := range values {
-			list = append(list, v.Attribute)
-		}
-	}
-	switch o := o.(type) {
-	case *trackedEntityWrite:
-		add(o.orgUnit != nil, fieldOrgUnit)
-		add(o.geometry != nil, fieldGeometry)
-		attributes(o.values)
-	case *enrollmentWrite:
-		b := &o.body
-		add(b.OrgUnit != "", fieldOrgUnit)
-		add(b.Geometry != nil, fieldGeometry)
-		add(b.Status != "" || b.CompletedAt != "", fieldStatus)
-		add(b.EnrolledAt != "", fieldEnrolled)
-		add(b.OccurredAt != "", fieldOccurred)
-		add(o.followUp, fieldFollowUp)
-		add(b.AttributeOptionCombo != "", fieldCombo)
-		attributes(b.Attributes)
-	case *eventWrite:
-		b := &o.body
-		add(b.OrgUnit != "", fieldOrgUnit)
-		add(b.Geometry != nil, fieldGeometry)
-		add(b.Status != "" || b.CompletedAt != "", fieldStatus)
-		add(b.OccurredAt != "", fieldOccurred)
-		add(b.ScheduledAt != "", fieldScheduled)
-		add(b.AttributeOptionCombo != "", fieldCombo)
-		add(b.AssignedUser != nil, fieldAssigned)
-		for _, v := range b.DataValues {
-			list = append(list, v.DataElement)
-		}
-	}
-	slices.Sort(list)
-	return list
-}
-
-// only gives a write with nothing but some of its fields.
-func only(o actions.Object, fields []string) actions.Object {
-	drop := func(field string) bool { return !slices.Contains(fields, field) }
-	attributes := func(values []client.AttributeValue) []client.AttributeValue {
-		return slices.DeleteFunc(slices.Clone(values), func(v client.AttributeValue) bool { return drop(v.Attribute) })
-	}
-	clear := func(text *string, field string) {
-		if drop(field) {
-			*text = ""
-		}
-	}
-	switch o := o.(type) {
-	case *trackedEntityWrite:
-		c := *o
-		if drop(fieldOrgUnit) {
-			c.orgUnit = nil
-		}
-		if drop(fieldGeometry) {
-			c.geometry = nil
-		}
-		c.values = attributes(o.values)
-		return &c
-	case *enrollmentWrite:
-		c := *o
-		b := &c.body
-		for field, texts := range map[string][]*string{fieldOrgUnit: {&b.OrgUnit}, fieldStatus: {&b.Status, &b.CompletedAt}, fieldEnrolled: {&b.EnrolledAt},
-			fieldOccurred: {&b.OccurredAt}, fieldCombo: {&b.AttributeOptionCombo}} {
-			for _, text := range texts {
-				clear(text, field)
-			}
-		}
-		if drop(fieldGeometry) {
-			b.Geometry = nil
-		}
-		c.followUp = c.followUp && !drop(fieldFollowUp)
-		b.Attributes = attributes(b.Attributes)
-		return &c
-	case *eventWrite:
-		c := *o
-		b := &c.body
-		for field, texts := range map[string][]*string{fieldOrgUnit: {&b.OrgUnit}, fieldStatus: {&b.Status, &b.CompletedAt}, fieldOccurred: {&b.OccurredAt},
-			fieldScheduled: {&b.ScheduledAt}, fieldCombo: {&b.AttributeOptionCombo}} {
-			for _, text := range texts {
-				clear(text, field)
-			}
-		}
-		if drop(fieldGeometry) {
-			b.Geometry = nil
-		}
-		if drop(fieldAssigned) {
-			b.AssignedUser = nil
-		}
-		b.DataValues = slices.DeleteFunc(slices.Clone(b.DataValues), func(v client.EventValue) bool { return drop(v.DataElement) })
-		return &c
-	}
-	return o
-}
 
 // older tells whether what comes with an order is older than what a digest is of.
 func older(o actions.Order, last actions.Digest) bool {
@@ -177,8 +62,14 @@ func (i *item) guards() []string {
 	if i.name == "" {
 		return nil
 	}
+	if o, ok := i.whole.(*enrollmentWrite); ok && len(o.body.Attributes) > 0 {
+		return []string{i.name, i.personName()}
+	}
 	return []string{i.name}
 }
+
+// personName is under which the digest of an enrollment's person is kept.
+func (i *item) personName() string { return digestName(client.TypeTrackedEntity, i.uids[0]) }
 
 // allow decides what of an item is sent, as things stand now: all of it, what nothing newer has set, or nothing, and then the item is finished. The names
 // that guard it are in this delivery's hands.
@@ -195,9 +86,12 @@ func (d *delivery) allow(ctx context.Context, i *item) error {
 	if _, status := i.whole.(*statusWrite); status {
 		return d.allowStatus(ctx, i)
 	}
-	fields := fieldsOf(i.whole)
+	fields, err := d.withoutNewerAttributes(ctx, i, fieldsOf(i.whole))
+	if err != nil {
+		return err
+	}
 	if !older(o, before) {
-		return d.withoutNewerStatus(ctx, i, fields)
+		return d.withoutNewerFields(ctx, i, fields)
 	}
 	left, err := d.unset(ctx, i, before, fields)
 	switch {
@@ -208,7 +102,7 @@ func (d *delivery) allow(ctx context.Context, i *item) error {
 	default:
 		i.left, i.known = before.Order.Seq, true
 		i.write.Object = only(i.whole, left)
-		return d.withoutNewerStatus(ctx, i, left)
+		return d.withoutNewerFields(ctx, i, left)
 	}
 	return nil
 }
@@ -237,26 +131,79 @@ func (d *delivery) unset(ctx context.Context, i *item, last actions.Digest, fiel
 	return slices.DeleteFunc(left, func(f string) bool { return older(i.job.plan.Order, d.digests[fieldName(i.name, f)]) }), nil
 }
 
-// withoutNewerStatus leaves the status out of a write when that was changed by itself since.
-func (d *delivery) withoutNewerStatus(ctx context.Context, i *item, fields []string) error {
-	if d.digests[i.name].Mark&markApart == 0 || !slices.Contains(fields, fieldStatus) {
+// withoutNewerFields leaves out of a write what was written by itself since.
+func (d *delivery) withoutNewerFields(ctx context.Context, i *item, fields []string) error {
+	if d.digests[i.name].Mark&markApart == 0 {
 		return nil
 	}
-	name := statusName(i.key)
-	if err := d.recall(ctx, []string{name}); err != nil {
+	name := func(field string) string {
+		if field == fieldStatus {
+			return statusName(i.key)
+		}
+		return fieldName(i.name, field)
+	}
+	left, by, err := d.withoutNewer(ctx, i.job.plan.Order, fields, name)
+	if err != nil || len(left) == len(fields) {
 		return err
 	}
-	status := d.digests[name]
-	if !older(i.job.plan.Order, status) {
-		return nil
-	}
-	left := slices.DeleteFunc(slices.Clone(fields), func(f string) bool { return f == fieldStatus })
-	i.left = max(i.left, status.Order.Seq)
+	i.left = max(i.left, by)
 	i.write.Object = only(i.whole, left)
 	if len(left) == 0 {
-		i.finish(superseded(status.Order.Seq))
+		i.finish(superseded(by))
 	}
 	return nil
+}
+
+// withoutNewer gives the fields that nothing newer has written by itself, and the last that did.
+func (d *delivery) withoutNewer(ctx context.Context, o actions.Order, fields []string, name func(string) string) (left []string, by int64, err error) {
+	names := make([]string, len(fields))
+	for n, f := range fields {
+		names[n] = name(f)
+	}
+	if err := d.recall(ctx, names); err != nil {
+		return nil, 0, err
+	}
+	for n, f := range fields {
+		if last := d.digests[names[n]]; older(o, last) {
+			by = max(by, last.Order.Seq)
+		} else {
+			left = append(left, f)
+		}
+	}
+	return left, by, nil
+}
+
+// withoutNewerAttributes leaves out of an enrollment those attributes of its person that were written since, with the person or with another enrollment.
+func (d *delivery) withoutNewerAttributes(ctx context.Context, i *item, fields []string) ([]string, error) {
+	w, ok := i.whole.(*enrollmentWrite)
+	if !ok || len(w.body.Attributes) == 0 {
+		return fields, nil
+	}
+	o, person := i.job.plan.Order, d.digests[i.personName()]
+	if !older(o, person) && person.Mark&markApart == 0 {
+		return fields, nil
+	}
+	set, known, err := d.shapeFields(ctx, person.Mark&shapeBits)
+	if err != nil {
+		return nil, err
+	}
+	attributes := make([]string, len(w.body.Attributes))
+	for n, v := range w.body.Attributes {
+		attributes[n] = v.Attribute
+	}
+	left, by, err := d.withoutNewer(ctx, o, attributes, func(f string) string { return fieldName(i.personName(), f) })
+	if err != nil {
+		return nil, err
+	}
+	kept := slices.DeleteFunc(slices.Clone(fields), func(f string) bool {
+		newer := older(o, person) && (!known || slices.Contains(set, f))
+		return slices.Contains(attributes, f) && (newer || !slices.Contains(left, f))
+	})
+	if len(kept) < len(fields) {
+		i.left = max(by, person.Order.Seq)
+		i.write.Object = only(i.whole, kept)
+	}
+	return kept, nil
 }
 
 // allowStatus lets a change of status pass unless the status was changed since, by itself or with the object.
@@ -298,96 +245,4 @@ func (d *delivery) shapeFields(ctx context.Context, shape uint16) (fields []stri
 		return nil, false, err
 	}
 	return strings.Split(text, ","), true, nil
-}
-
-// keep notes what an item that was written, or equals what was written before, leaves behind: in this delivery, for others that are under way, and for the
-// journal.
-func (d *delivery) keep(ctx context.Context, i *item) {
-	sent := i.outcome.Status == actions.Delivered
-	if d.rehearse || i.name == "" || i.kept || !i.done || !sent && i.outcome.Status != actions.Unchanged {
-		return
-	}
-	before := d.digests[i.name]
-	o := i.job.plan.Order
-	if !sent && before.Sum != 0 && !before.Order.Before(o) {
-		return
-	}
-	i.kept = true
-	if _, status := i.whole.(*statusWrite); status {
-		d.keepStatus(i, before)
-		return
-	}
-	if i.left != 0 {
-		i.outcome.By = i.left
-	}
-	if older(o, before) && !i.job.plan.Insist {
-		if sent {
-			for _, f := range fieldsOf(i.write.Object) {
-				d.keepField(i, f, o)
-			}
-		}
-		return
-	}
-	shape, err := d.shapeOf(ctx, i.whole)
-	if err == nil && shape != allFields {
-		err = d.keepLost(ctx, i, before)
-	}
-	if err != nil {
-		d.log.Warn("what an object was written with could not be noted: older records will not add to it", "error", err)
-		shape = allFields
-	}
-	digest := actions.Digest{Object: i.name, Sum: i.sum}
-	digest.Order, digest.Mark = merged(o, shape, before)
-	d.keepDigest(i.job, digest)
-}
-
-// keepField notes that a field alone was written.
-func (d *delivery) keepField(i *item, field string, o actions.Order) {
-	name := fieldName(i.name, field)
-	digest := actions.Digest{Object: name, Sum: 1}
-	digest.Order, digest.Mark = merged(o, allFields, d.digests[name])
-	d.keepDigest(i.job, digest)
-}
-
-// keepStatus notes that a status was changed by itself, also with the object.
-func (d *delivery) keepStatus(i *item, before actions.Digest) {
-	digest := actions.Digest{Object: i.name, Sum: i.sum}
-	digest.Order, digest.Mark = merged(i.job.plan.Order, allFields, before)
-	d.keepDigest(i.job, digest)
-	object := d.digests[digestName(i.key.Type, i.key.UID)]
-	if object.Mark&markApart == 0 {
-		object.Object = digestName(i.key.Type, i.key.UID)
-		object.Mark |= markApart
-		d.keepDigest(i.job, object)
-	}
-}
-
-// keepLost gives digests of their own to fields that the write before this one had set and this one did not.
-func (d *delivery) keepLost(ctx context.Context, i *item, before actions.Digest) error {
-	set, known, err := d.shapeFields(ctx, before.Mark&shapeBits)
-	if err != nil || !known {
-		return err
-	}
-	fields := fieldsOf(i.whole)
-	for _, f := range set {
-		if !slices.Contains(fields, f) {
-			d.keepDigest(i.job, actions.Digest{Object: fieldName(i.name, f), Sum: 1, Order: before.Order, Mark: before.Mark & markUnversioned})
-		}
-	}
-	return nil
-}
-
-func (d *delivery) keepDigest(j *job, digest actions.Digest) {
-	d.digests[digest.Object] = digest
-	j.digests = append(j.digests, digest)
-	d.traffic.keep(digest)
-}
-
-// shapeOf numbers the fields of a write. When there are no numbers left, it is taken to set everything: no older record passes it then.
-func (d *delivery) shapeOf(ctx context.Context, o actions.Object) (uint16, error) {
-	fields := fieldsOf(o)
-	if len(fields) == 0 {
-		return allFields, nil
-	}
-	return d.shapes.number(ctx, d.memory, strings.Join(fields, ","))
 }

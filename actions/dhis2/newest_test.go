@@ -112,7 +112,7 @@ func TestVersionDecides(t *testing.T) {
 	want(t, b.deliver(at(t, rule, a, 6, 4)), "D")
 }
 
-// TestStatusAndEvent sets an enrollment's status by itself and with the enrollment, in both orders.
+// TestStatusAndEnrollment sets an enrollment's status by itself and with the enrollment, in both orders.
 func TestStatusAndEnrollment(t *testing.T) {
 	b := newBench(t)
 	enroll := mustCompile(t, ruleText(`
@@ -145,6 +145,50 @@ func TestStatusAndEnrollment(t *testing.T) {
 	want(t, b.deliver(at(t, complete, woman(1), 7)), "S")
 	if got := status(); !strings.HasPrefix(got, "ACTIVE 2026-03-06") {
 		t.Errorf("after the older completion it is %q", got)
+	}
+}
+
+// TestAttributesOfAnEnrollment sets a person's attribute with an enrollment and with the person, in both orders.
+func TestAttributesOfAnEnrollment(t *testing.T) {
+	b, person := newBench(t), personRule(t)
+	enroll := mustCompile(t, ruleText(`
+  - dhis2.enroll:
+      program: Antenatal care
+      external_id: trigger.case
+      org_unit: trigger.place
+      enrolled_at: trigger.date
+      attributes: {First name: trigger.first, Date of birth: trigger.dob}
+`), womanSample)
+	named := func() string {
+		name := ""
+		for _, p := range b.server.requests {
+			for _, e := range p.TrackedEntities {
+				if v := attribute(e.Attributes, firstName); v != "" {
+					name = v
+				}
+			}
+			for _, e := range p.Enrollments {
+				if v := attribute(e.Attributes, firstName); v != "" {
+					name = v
+				}
+			}
+		}
+		return name
+	}
+	want(t, b.deliver(at(t, person, woman(1, "first", "A"), 1)), "D")
+	want(t, b.deliver(at(t, enroll, woman(1, "first", "C"), 3)), "D")
+	want(t, b.deliver(at(t, person, woman(1, "first", "B", "phone", ""), 2)), "D") // her org unit; her name is newer
+	if got := named(); got != "C" {
+		t.Errorf("after the older registration she is %q", got)
+	}
+	want(t, b.deliver(at(t, person, woman(1, "first", "D"), 5)), "D")
+	want(t, b.deliver(at(t, enroll, woman(1, "first", "E", "date", "2026-03-09"), 4)), "D")
+	if got := named(); got != "D" {
+		t.Errorf("after the older enrollment she is %q", got)
+	}
+	want(t, b.deliver(at(t, enroll, woman(1, "first", "F"), 6)), "D")
+	if got := named(); got != "F" {
+		t.Errorf("after the newer enrollment she is %q", got)
 	}
 }
 

@@ -27,6 +27,12 @@ func newerOf(h settlement, was standing) newer {
 
 // supersede lets rows of files supersede what they are newer versions of, and what they stand for.
 func (s *Store) supersede(t *tx, versions []journal.Version, now int64) error {
+	if len(versions) == 0 {
+		return nil
+	}
+	if any, err := t.anyFailed(); err != nil || !any {
+		return err
+	}
 	var all []newer
 	for _, v := range versions {
 		if v.ID != "" {
@@ -51,13 +57,20 @@ func (s *Store) supersede(t *tx, versions []journal.Version, now int64) error {
 	return s.supersedeFailed(t, all, now)
 }
 
+// anyFailed tells whether there is something to supersede.
+func (t *tx) anyFailed() (any bool, err error) {
+	if err := t.queryRow("SELECT EXISTS (SELECT 1 FROM records WHERE state = 4)").Scan(&any); err != nil {
+		return false, fmt.Errorf("look for failed records: %w", err)
+	}
+	return any, nil
+}
+
 // supersedeFailed settles failed records of which something newer was delivered.
 func (s *Store) supersedeFailed(t *tx, all []newer, now int64) error {
 	if len(all) == 0 {
 		return nil
 	}
-	var any bool
-	if err := t.queryRow("SELECT EXISTS (SELECT 1 FROM records WHERE state = 4)").Scan(&any); err != nil || !any {
+	if any, err := t.anyFailed(); err != nil || !any {
 		return err
 	}
 	byIdent := make(map[int64]newer, len(all))
