@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -80,7 +79,8 @@ type eventIn struct {
 	assigned *user
 	strategy strategy
 	old      *event
-	tracker  bool // of a tracker program (the distinction that 2.43 makes)
+	tracker  bool   // of a tracker program (the distinction that 2.43 makes)
+	lent     string // the event program whose own enrollment a server of up to 2.42 gives the event
 }
 
 // userRef names a user as a request does.
@@ -103,6 +103,9 @@ type bundle struct {
 	events        []*eventIn
 	relationships []*relationshipIn
 
+	nullList string // a list that was sent as null, which a real server fails on
+	blind    bool   // attributes or data values were sent as null: a real server finds nothing that the request names
+
 	entityBy     map[string]*entityIn
 	enrollmentBy map[string]*enrollmentIn
 	eventBy      map[string]*eventIn
@@ -117,6 +120,28 @@ func (b *bundle) sizes() map[string]int {
 	return map[string]int{trackedEntityKind: len(b.entities), enrollmentKind: len(b.enrollments), eventKind: len(b.events), relationshipKind: len(b.relationships)}
 }
 
+// index finds objects by their uid; of several with one uid the first counts.
+func (b *bundle) index() {
+	b.entityBy = make(map[string]*entityIn, len(b.entities))
+	for _, t := range b.entities {
+		if b.entityBy[t.uid] == nil {
+			b.entityBy[t.uid] = t
+		}
+	}
+	b.enrollmentBy = make(map[string]*enrollmentIn, len(b.enrollments))
+	for _, e := range b.enrollments {
+		if b.enrollmentBy[e.uid] == nil {
+			b.enrollmentBy[e.uid] = e
+		}
+	}
+	b.eventBy = make(map[string]*eventIn, len(b.events))
+	for _, e := range b.events {
+		if b.eventBy[e.uid] == nil {
+			b.eventBy[e.uid] = e
+		}
+	}
+}
+
 // readBody reads a request's body up to the limit.
 func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *problem) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
@@ -128,8 +153,10 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *prob
 
 // decoder reads a body as DHIS2's parser does, stopping at the first thing that cannot be what it should.
 type decoder struct {
-	m   manners
-	err error
+	m        manners
+	err      error
+	nullList string // the first list that is null
+	blind    bool   // values were sent as null
 }
 
 func (d *decoder) fail(format string, args ...any) {
@@ -240,6 +267,9 @@ func (d *decoder) enum(n *node, name string, values ...string) string {
 func (d *decoder) list(n *node, name string) []*node {
 	v := n.get(name)
 	if v == nil {
+		if d.nullList == "" && n.has(name) {
+			d.nullList = name
+		}
 		return nil
 	}
 	if v.kind != jsonArray {
@@ -253,68 +283,4 @@ func (d *decoder) list(n *node, name string) []*node {
 		}
 	}
 	return v.items
-}
-
-// geometryDepth is how deep the coordinates of each type of geometry are nested.
-var geometryDepth = map[string]int{"Point": 0, "MultiPoint": 1, "LineString": 1, "MultiLineString": 2, "Polygon": 2, "MultiPolygon": 3}
-
-func (d *decoder) geometry(n *node) json.RawMessage {
-	v := n.get("geometry")
-	if v == nil {
-		return nil
-	}
-	if v.kind != jsonObject {
-		d.fail("Cannot deserialize a geometry from %s", v.kind)
-		return nil
-	}
-	kind := d.text(v, "type")
-	depth, ok := geometryDepth[kind]
-	if !ok {
-		d.fail("The geometry type %q is not known", kind)
-		return nil
-	}
-	coordinates, ok := d.coordinates(v.get("coordinates"), depth, kind == "Polygon" || kind == "MultiPolygon")
-	if !ok {
-		return nil
-	}
-	b, err := json.Marshal(object{"type": kind, "coordinates": coordinates})
-	if err != nil {
-		d.fail("The geometry cannot be read: %v", err)
-	}
-	return b
-}
-
-func (d *decoder) coordinates(n *node, depth int, closed bool) (any, bool) {
-	if n == nil || n.kind != jsonArray {
-		d.fail("The coordinates of a geometry are missing or no array")
-		return nil, false
-	}
-	if depth == 0 {
-		if len(n.items) < 2 {
-			d.fail("Cannot invoke \"com.fasterxml.jackson.databind.JsonNode.asDouble()\" because the return value of \"com.fasterxml.jackson.databind.JsonNode.get(int)\" is null")
-			return nil, false
-		}
-		out := make([]float64, 2)
-		for i := range out {
-			f, err := strconv.ParseFloat(n.items[i].text, 64)
-			if err != nil || math.IsInf(f, 0) {
-				f = 0 // as DHIS2's parser: what is no number counts as zero
-			}
-			out[i] = f
-		}
-		return out, true
-	}
-	out := make([]any, 0, len(n.items))
-	for _, it := range n.items {
-		v, ok := d.coordinates(it, depth-1, closed)
-		if !ok {
-			return nil, false
-		}
-		out = append(out, v)
-	}
-	if depth == 1 && closed && (len(out) < 4 || fmt.Sprint(out[0]) != fmt.Sprint(out[len(out)-1])) {
-		d.fail("Points of LinearRing do not form a closed linestring")
-		return nil, false
-	}
-	return out, true
 }

@@ -72,12 +72,21 @@ func (d *decoder) entity(n *node) *entityIn {
 }
 
 func (d *decoder) attributes(n *node) []attributeIn {
-	items := brokenApart(d.list(n, "attributes"))
+	items := brokenApart(d.values(n, "attributes"))
 	out := make([]attributeIn, 0, len(items))
 	for _, a := range items {
 		out = append(out, attributeIn{id: d.text(a, "attribute"), value: emptyIsNil(d.optional(a, "value"))})
 	}
 	return out
+}
+
+// values reads a list of values. When one is null a real server's look-up of what a request names fails without a word.
+func (d *decoder) values(n *node, name string) []*node {
+	if n.has(name) && n.get(name) == nil {
+		d.blind = true
+		return nil
+	}
+	return d.list(n, name)
 }
 
 // brokenApart gives the items of a list as DHIS2's parser sees them where the value of one is an object: it reads no value, takes the fields of that
@@ -156,7 +165,7 @@ func (d *decoder) event(n *node) *eventIn {
 		}
 		e.assignedUser = &userRef{uid: d.text(a, "uid"), username: d.text(a, "username")}
 	}
-	items := brokenApart(d.list(n, "dataValues"))
+	items := brokenApart(d.values(n, "dataValues"))
 	e.values = make([]valueIn, 0, len(items))
 	for _, v := range items {
 		e.values = append(e.values, valueIn{id: d.text(v, "dataElement"), value: emptyIsNil(d.optional(v, "value")), elsewhere: d.flag(v, "providedElsewhere")})

@@ -148,6 +148,10 @@ func (c *call) importTracker() {
 		c.unreadable(err.Error())
 		return
 	}
+	if b.nullList != "" {
+		c.srv.refused(c.w, refuse(http.StatusInternalServerError, "", "Cannot invoke \"java.util.List.stream()\" because %q is null", b.nullList))
+		return
+	}
 	if params.async {
 		c.importLater(params, b)
 		return
@@ -177,6 +181,7 @@ func (m manners) readBundle(body []byte) (*bundle, error) {
 	if d.err != nil {
 		return nil, fmt.Errorf("JSON parse error: %w", d.err)
 	}
+	b.nullList, b.blind = d.nullList, d.blind
 	return b, nil
 }
 
@@ -191,9 +196,10 @@ type importer struct {
 	b      *bundle
 	r      *reporter
 
-	holders       map[exactValue]map[string]string // of unique values, within the request
-	enrollmentsBy map[string][]*enrollmentIn       // of each tracked entity, within the request
-	eventsBy      map[string][]*eventIn            // of each enrollment, within the request
+	holders       map[exactValue][]holder // of unique values, within the request
+	holdersRead   bool
+	enrollmentsBy map[string][]*enrollmentIn // of each tracked entity, within the request
+	eventsBy      map[string][]*eventIn      // of each enrollment, within the request
 
 	sent    map[string]int // how many objects of each kind
 	crashed *problem       // a real server fails inside itself
@@ -202,6 +208,9 @@ type importer struct {
 // runImport carries out an import. The problem is an import that failed as a whole inside the server.
 func (s *Server) runImport(u *user, params *importParams, b *bundle) (*report, *problem) {
 	im := &importer{srv: s, m: s.manners, c: s.catalog, st: s.store, user: u, params: params, b: b, r: newReporter(params.validation == "FAIL_FAST")}
+	if b.blind {
+		im.c, im.st = &catalog{}, newStore(s.catalog, s.now)
+	}
 	im.resolve()
 	s.store.mu.Lock()
 	defer s.store.mu.Unlock()
@@ -333,28 +342,6 @@ func (im *importer) resolveEvent(e *eventIn, find func(kind, id string) string) 
 	}
 	for i := range e.values {
 		e.values[i].uid = find(kindDataElement, e.values[i].id)
-	}
-}
-
-// index finds objects by their uid; of several with one uid the first counts.
-func (b *bundle) index() {
-	b.entityBy = make(map[string]*entityIn, len(b.entities))
-	for _, t := range b.entities {
-		if b.entityBy[t.uid] == nil {
-			b.entityBy[t.uid] = t
-		}
-	}
-	b.enrollmentBy = make(map[string]*enrollmentIn, len(b.enrollments))
-	for _, e := range b.enrollments {
-		if b.enrollmentBy[e.uid] == nil {
-			b.enrollmentBy[e.uid] = e
-		}
-	}
-	b.eventBy = make(map[string]*eventIn, len(b.events))
-	for _, e := range b.events {
-		if b.eventBy[e.uid] == nil {
-			b.eventBy[e.uid] = e
-		}
 	}
 }
 

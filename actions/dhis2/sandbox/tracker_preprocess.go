@@ -7,6 +7,7 @@ import "net/http"
 func (im *importer) preprocess() {
 	if im.params.strategy != "DELETE" {
 		im.completeEvents()
+		im.lendEnrollments()
 		im.chooseCombos()
 		im.visitedIsActive()
 	}
@@ -58,6 +59,28 @@ func (im *importer) completeEvents() {
 func (p *program) ofStage() *program {
 	return &program{uid: p.uid, name: p.name, registration: p.registration, entityType: p.entityType, combo: p.combo, sharing: p.sharing,
 		accessLevel: p.accessLevel, incidentDate: true, attributeOf: map[string]programAttribute{}, orgUnits: p.orgUnits, orgUnitList: p.orgUnitList}
+}
+
+// lendEnrollments: up to 2.42 every event program has one enrollment of its own, which all events of its stages are in.
+func (im *importer) lendEnrollments() {
+	if im.m.splitEvents() {
+		return
+	}
+	for _, e := range im.b.events {
+		p := e.program
+		if e.stageID != "" {
+			if e.stage == nil {
+				continue
+			}
+			if e.stage.program == "" {
+				return
+			}
+			p = im.c.programs[e.stage.program]
+		}
+		if p != nil && !p.registration {
+			e.lent = p.uid
+		}
+	}
 }
 
 // chooseCombos finds the attribute option combo of events that name its options instead.
@@ -159,10 +182,19 @@ func (im *importer) findAssignedUsers() {
 func (im *importer) dropRepeatedRelationships() {
 	seen := map[[2]item]bool{}
 	kept := im.b.relationships[:0:0]
+	oneSided := false
 	for _, r := range im.b.relationships {
-		if r.relType == nil || r.from == nil || r.to == nil {
+		switch {
+		case r.from == nil || r.to == nil:
+			oneSided = true
 			kept = append(kept, r)
 			continue
+		case r.relType == nil:
+			seen[[2]item{*r.from, *r.to}] = true
+			kept = append(kept, r)
+			continue
+		case oneSided && im.crashed == nil: // it is compared with all that were kept
+			im.crashed = refuse(http.StatusConflict, "", "Unable to determine uid for relationship item")
 		}
 		key, inverse := [2]item{*r.from, *r.to}, [2]item{*r.to, *r.from}
 		if seen[key] || r.relType.bidirectional && seen[inverse] {

@@ -179,68 +179,6 @@ func (im *importer) attributeTypeFails(valueType, value string) bool {
 	return len(value) > maxDataValue
 }
 
-// taken tells whether another tracked entity holds a value of a unique attribute, in the store or in the same request.
-func (im *importer) taken(a *attribute, value, entity, orgUnit string) bool {
-	for _, holder := range im.st.holdersOf(a.uid, value) {
-		if holder.UID != entity && (!a.orgUnitScope || holder.OrgUnit == orgUnit) {
-			return true
-		}
-	}
-	for holder, unit := range im.payloadHolders()[exactValue{a.uid, value}] {
-		if holder != entity && (!a.orgUnitScope || unit == orgUnit) {
-			return true
-		}
-	}
-	return false
-}
-
-type exactValue struct{ attribute, value string }
-
-// payloadHolders gives, for values of unique attributes, the tracked entities of the request that hold them and their org units.
-func (im *importer) payloadHolders() map[exactValue]map[string]string {
-	if im.holders != nil {
-		return im.holders
-	}
-	im.holders = map[exactValue]map[string]string{}
-	put := func(attrs []attributeIn, entity, unit string) {
-		for _, a := range attrs {
-			if a.value == nil || a.uid == "" || !im.c.attributes[a.uid].unique {
-				continue
-			}
-			k := exactValue{a.uid, *a.value}
-			if im.holders[k] == nil {
-				im.holders[k] = map[string]string{}
-			}
-			im.holders[k][entity] = unit
-		}
-	}
-	for _, t := range im.b.entities {
-		put(t.attributes, t.uid, t.unit())
-	}
-	for _, e := range im.b.enrollments {
-		put(e.attributes, e.entity, im.unitOf(e.entity))
-	}
-	return im.holders
-}
-
-func (t *entityIn) unit() string {
-	if t.orgUnit == nil {
-		return ""
-	}
-	return t.orgUnit.uid
-}
-
-// unitOf gives the org unit of a tracked entity: that of the request, else that which is stored.
-func (im *importer) unitOf(entity string) string {
-	if t := im.b.entityBy[entity]; t != nil {
-		return t.unit()
-	}
-	if t := im.st.entities[entity]; t != nil {
-		return t.OrgUnit
-	}
-	return ""
-}
-
 func (im *importer) access() access { return access{im.m, im.c, im.st, im.user} }
 
 // capture reports an org unit that the user may not write to.

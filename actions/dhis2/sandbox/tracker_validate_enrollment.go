@@ -179,6 +179,12 @@ func (im *importer) enrollmentExisting(s *subject, e *enrollmentIn) {
 			others[o.UID] = o.Status
 		}
 	}
+	for _, o := range im.b.enrollments {
+		if o.entity == "" && o.program == e.program {
+			im.crash("Cannot invoke \"org.hisp.dhis.common.UID.equals(Object)\" because the return value of " +
+				"\"org.hisp.dhis.tracker.imports.domain.Enrollment.getTrackedEntity()\" is null")
+		}
+	}
 	if len(im.b.enrollments) > 1 {
 		for _, o := range im.enrollmentsIn(e.entity) {
 			if o.program == e.program && o.uid != e.uid && open(o.status) {

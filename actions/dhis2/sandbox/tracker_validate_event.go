@@ -112,13 +112,20 @@ func (im *importer) eventFixed(s *subject, e *eventIn) {
 	if e.old.Stage != e.stage.uid {
 		s.error("E1128", "programStage")
 	}
-	if e.program.registration && e.enrollment != "" && e.old.Enrollment != e.enrollment {
+	moved := e.enrollment != "" && e.old.Enrollment != e.enrollment
+	if e.lent != "" {
+		moved = e.old.Program != e.lent
+	}
+	if e.program.registration && moved {
 		s.error("E1128", "enrollment")
 	}
 }
 
 // enrollmentOf finds what an event's enrollment leads to, in the store or in the request: its program, and whether it has a tracked entity.
 func (im *importer) enrollmentOf(e *eventIn) (program string, hasEntity bool) {
+	if e.lent != "" {
+		return e.lent, false
+	}
 	if en := im.st.enrollments[e.enrollment]; en != nil {
 		return en.Program, en.Entity != ""
 	}
@@ -134,7 +141,7 @@ func (im *importer) enrollmentOf(e *eventIn) (program string, hasEntity bool) {
 func (im *importer) eventRelations(s *subject, e *eventIn) {
 	if e.program.registration {
 		program, hasEntity := im.enrollmentOf(e)
-		if e.enrollment == "" {
+		if e.enrollment == "" && e.lent == "" {
 			s.error("E1033", e.uid)
 			if im.m <= 41 {
 				s.error("E1313", e.uid)

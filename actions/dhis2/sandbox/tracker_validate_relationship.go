@@ -105,7 +105,7 @@ func (im *importer) side(s *subject, name string, it *item, allowed constraint) 
 	case !exists:
 		s.error("E4012", kindName[want], it.uid())
 	case want == trackedEntityKind:
-		if got := im.typeOf(it.Entity); got != "" && got != allowed.entityType {
+		if got := im.typeOf(it.Entity); got != allowed.entityType {
 			s.error("E4014", name, allowed.entityType, got)
 		}
 	}

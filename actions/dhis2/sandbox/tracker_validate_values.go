@@ -74,9 +74,10 @@ func (im *importer) eventValue(s *subject, what strategy, de *dataElement, value
 	}
 }
 
-// meets tells whether 2.41 finds a user whom a data value names: it looks only among those whom the request names as assigned, or in attributes.
+// meets tells whether a server finds a user whom a data value names: it looks only among those whom the request names as assigned, or in
+// attributes, and from 2.43 on it knows who asks.
 func (im *importer) meets(username string) bool {
-	if im.m != 41 {
+	if im.m >= 43 && username == im.user.username {
 		return true
 	}
 	inAttributes := func(attributes []attributeIn) bool {

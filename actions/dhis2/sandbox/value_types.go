@@ -126,7 +126,7 @@ func isEmail(s string) bool {
 		ip := net.ParseIP(strings.TrimPrefix(strings.TrimSuffix(inner, "]"), "IPv6:"))
 		return strings.HasSuffix(inner, "]") && ip != nil
 	}
-	return isDomain(domain)
+	return isDomain(domain) && !strings.HasSuffix(domain, ".")
 }
 
 // isDomain tells whether a name is a domain below one of the top level domains that exist.
