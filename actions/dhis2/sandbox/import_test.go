@@ -24,6 +24,7 @@ func TestValidation(t *testing.T) {
 	}
 	mal := func(changes m) m { return m{"events": l(malariaCase(2, changes))} }
 	teUID, enrUID, evUID, malUID := testUID("tPer", 2), testUID("tEnr", 2), testUID("tOther", 1), testUID("tMal", 2)
+	ofEvents := strings.Join([]string{"E1079 EVENT " + evUID, "E1089 EVENT " + evUID, "E1313 EVENT " + evUID}, ", ")
 	cases := map[string]struct {
 		body     m
 		want     string            // "CODE TYPE uid", several with ", "
@@ -54,7 +55,7 @@ func TestValidation(t *testing.T) {
 		"person missing":        {m{"enrollments": l(enrolled(9))}, "E1068 ENROLLMENT " + testUID("tEnr", 9), nil},
 		"geometry of no kind":   {enr(m{"geometry": m{"type": "Point", "coordinates": l(1, 2)}}), "E1012 ENROLLMENT " + enrUID, nil},
 		"unknown stage":         {ev(m{"programStage": "aaaaaaaaaaa"}), "E1013 EVENT " + evUID, nil},
-		"stage of another":      {ev(m{"programStage": malCase}), "E1089 EVENT " + evUID, nil},
+		"stage of another":      {ev(m{"programStage": malCase}), ofEvents, map[string]string{"2.43": "E1089 EVENT " + evUID}},
 		"no date":               {ev(m{"occurredAt": nil}), "E1031 EVENT " + evUID, nil},
 		"no scheduled date":     {ev(m{"occurredAt": nil, "status": "SCHEDULE"}), "E1050 EVENT " + evUID, nil},
 		"scheduled with values": {ev(m{"status": "SCHEDULE", "scheduledAt": "2026-08-01", "dataValues": l(cell(weight, "60"))}), "E1315 EVENT " + evUID, nil},
