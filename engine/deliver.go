@@ -68,7 +68,7 @@ func (l *lane) sort(jobs []*job, results []actions.Result) (done []judged, again
 			if trouble == nil || v.problem.Class == actions.ClassCredentials {
 				trouble = &v
 			}
-			if j.strikes++; j.strikes < poison || len(jobs) > l.server.Batch.MinBatch || v.problem.Class == actions.ClassCredentials {
+			if j.strikes++; j.strikes < poison || len(jobs) > l.server().Batch.MinBatch || v.problem.Class == actions.ClassCredentials {
 				again = append(again, j)
 				continue
 			}
@@ -227,7 +227,7 @@ func (l *lane) record(done []judged, results []actions.Result) {
 	if l.r.commit(b) != nil {
 		return // the runner ends: claims and rows are given back as they were
 	}
-	if target, ok := l.server.Target.(actions.Recorder); ok {
+	if target, ok := l.server().Target.(actions.Recorder); ok {
 		target.Recorded(results)
 	}
 	l.r.recorded(b.Settlements)

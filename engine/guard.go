@@ -47,7 +47,7 @@ func (l *lane) tryPlans(plans []actions.Plan) (results []actions.Result, fault e
 			fault = fmt.Errorf("%s\n%s", panicText(p), debug.Stack())
 		}
 	}()
-	results = l.server.Target.Deliver(l.r.work, plans)
+	results = l.server().Target.Deliver(l.r.work, plans)
 	if len(results) != len(plans) {
 		fault = fmt.Errorf("the target answered for %d of %d records", len(results), len(plans))
 	}

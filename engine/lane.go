@@ -18,12 +18,12 @@ const linger = 20 * time.Millisecond
 
 // lane sends to one server: it forms batches as the controller asks, and nothing while the server is away, paused or out of its window.
 type lane struct {
-	r      *Runner
-	name   string
-	server Server
-	room   *semaphore.Weighted // bytes of file rows in memory
-	wake   chan struct{}
-	flying sync.WaitGroup
+	r       *Runner
+	name    string
+	current atomic.Pointer[Server] // as culvert.yaml says now
+	room    *semaphore.Weighted    // bytes of file rows in memory
+	wake    chan struct{}
+	flying  sync.WaitGroup
 
 	unread  atomic.Int64 // files that have more rows than were read
 	reading atomic.Int64 // of them those whose rows come one close after another
@@ -48,13 +48,33 @@ type lane struct {
 
 func newLane(r *Runner, name string, s Server) *lane {
 	s.Batch = batchLimits(s.Batch)
-	return &lane{
-		r: r, name: name, server: s, wake: make(chan struct{}, 1),
+	l := &lane{
+		r: r, name: name, wake: make(chan struct{}, 1),
 		room:    semaphore.NewWeighted(r.limits.Memory),
 		control: delivery.NewController(s.Batch, delivery.Start{}),
 		fresh:   1,
 		breaker: delivery.Breaker{Away: r.limits.Away, Refusal: r.limits.Refusal},
 	}
+	l.current.Store(&s)
+	return l
+}
+
+// server is what the lane sends to, as it is now.
+func (l *lane) server() *Server { return l.current.Load() }
+
+// replace has the lane send by new settings from the next batch on. A server that was away or refused us is asked at once: the new settings may mend that.
+func (l *lane) replace(s Server) {
+	s.Batch = batchLimits(s.Batch)
+	l.mu.Lock()
+	start, known := l.control.Found()
+	if !known {
+		start = delivery.Start{}
+	}
+	l.current.Store(&s)
+	l.control = delivery.NewController(s.Batch, start)
+	l.breaker = delivery.Breaker{Away: l.r.limits.Away, Refusal: l.r.limits.Refusal}
+	l.mu.Unlock()
+	l.poke()
 }
 
 // push queues a job whose turn it is.
@@ -142,7 +162,7 @@ func (l *lane) stopped(now time.Time) string {
 	if p := l.r.controls.Load().Servers[l.name]; p != nil {
 		return "paused"
 	}
-	if w := l.server.Window; w != nil && !w.Open(now.In(l.r.zone)) {
+	if w := l.server().Window; w != nil && !w.Open(now.In(l.r.zone)) {
 		return "outside its delivery window"
 	}
 	return ""
@@ -168,7 +188,7 @@ func (l *lane) take(n int) []*job {
 	jobs := make([]*job, 0, min(n, l.queued()))
 	suspect := len(l.again) > 0 && l.again[0].strikes > 1
 	if suspect {
-		n = max(n>>min(l.again[0].strikes-1, 16), l.server.Batch.MinBatch)
+		n = max(n>>min(l.again[0].strikes-1, 16), l.server().Batch.MinBatch)
 	}
 	for len(jobs) < n && l.queued() > 0 {
 		if suspect && (len(l.again) == 0 || l.again[0].strikes < 2) {
@@ -232,7 +252,7 @@ func (l *lane) probe() {
 	l.flying.Go(func() {
 		ctx, cancel := context.WithTimeout(l.r.work, probeLimit)
 		defer cancel()
-		err := l.server.Target.Probe(ctx)
+		err := l.server().Target.Probe(ctx)
 		l.mu.Lock()
 		l.probing = false
 		refused := errors.Is(err, actions.ErrRefused)

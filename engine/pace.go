@@ -32,7 +32,7 @@ func (l *lane) recall(ctx context.Context) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.control = delivery.NewController(l.server.Batch, start)
+	l.control = delivery.NewController(l.server().Batch, start)
 	l.kept = start
 }
 
@@ -46,7 +46,7 @@ func (l *lane) remembered(ctx context.Context) (delivery.Start, bool) {
 }
 
 func (l *lane) estimated(ctx context.Context) delivery.Start {
-	e, ok := l.server.Target.(actions.Estimator)
+	e, ok := l.server().Target.(actions.Estimator)
 	if !ok {
 		return delivery.Start{}
 	}
@@ -97,7 +97,7 @@ const (
 // want is how many records a full batch takes from the queue. What equals what was delivered before is not sent, so that of such there can be more: the
 // target keeps to the limit of a request.
 func (l *lane) want(part int) int {
-	return min(int(float64(part)/l.fresh+0.5), max(l.server.Batch.MaxBatch, l.r.limits.Window))
+	return min(int(float64(part)/l.fresh+0.5), max(l.server().Batch.MaxBatch, l.r.limits.Window))
 }
 
 // company is how long to wait for more records before a batch is sent; zero or less: not at all.

@@ -180,3 +180,21 @@ func (r *Runner) Health() error {
 	}
 	return nil
 }
+
+// SetCondition has status, health and console say what is wrong outside of the engine while the runner does its work; an empty text takes it back.
+func (r *Runner) SetCondition(subject, what string) {
+	if what == "" {
+		r.conditions.clear(subject)
+		return
+	}
+	r.conditions.set(subject, what, r.now())
+}
+
+// Conditions lists what SetCondition has said, by subject.
+func (r *Runner) Conditions() (list []string) {
+	all := r.conditions.all()
+	for _, subject := range slices.Sorted(maps.Keys(all)) {
+		list = append(list, all[subject].What)
+	}
+	return list
+}

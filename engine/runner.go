@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,10 +35,12 @@ type Runner struct {
 	retry    retryPolicy
 	metrics  *metrics
 	trouble  troubles
-	leading  atomic.Bool
-	claiming sync.Mutex // held while records are claimed
-	lastBeat atomic.Pointer[time.Time]
-	claims   atomic.Int64 // generation of what is held: goes up when claims may have been lost
+	// conditions are what is wrong outside of the engine, which does its work all the same.
+	conditions troubles
+	leading    atomic.Bool
+	claiming   sync.Mutex // held while records are claimed
+	lastBeat   atomic.Pointer[time.Time]
+	claims     atomic.Int64 // generation of what is held: goes up when claims may have been lost
 
 	accepting   chan struct{}
 	backlog     atomic.Int64
@@ -90,6 +94,18 @@ func (r *Runner) Swap(p *Program) {
 	default:
 	}
 	r.wakeAll()
+}
+
+// Reconfigure has servers worked by new settings. It gives the names of those that this run does not know: they need a new start.
+func (r *Runner) Reconfigure(servers map[string]Server) (unknown []string) {
+	for _, name := range slices.Sorted(maps.Keys(servers)) {
+		if l := r.lanes[name]; l != nil {
+			l.replace(servers[name])
+		} else {
+			unknown = append(unknown, name)
+		}
+	}
+	return unknown
 }
 
 // Run runs until ctx ends, then finishes what is under way, for as long as the limits say, and gives back what it holds. A Runner runs once.

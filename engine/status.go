@@ -93,7 +93,7 @@ func (l *lane) status() ServerStatus {
 	now := l.r.now()
 	set := l.control.Setting()
 	s := ServerStatus{
-		Name: l.name, Description: l.server.Description, State: ServerOpen, Batch: set.Batch, Concurrency: set.Concurrency,
+		Name: l.name, Description: l.server().Description, State: ServerOpen, Batch: set.Batch, Concurrency: set.Concurrency,
 		Queued: l.queued(), UnderWay: l.batches, Rate: l.stats.rate.PerSecond(now), Settled: l.stats.settled, Failed: l.stats.failed,
 		LastDelivered: l.stats.lastDelivered, LastError: l.stats.lastError, LastErrorAt: l.stats.lastErrorAt,
 	}
@@ -135,7 +135,9 @@ func (r *Runner) Status() Status {
 		}
 		s.Servers = append(s.Servers, server)
 	}
-	s.Troubles = slices.SortedFunc(maps.Values(r.trouble.all()), func(a, b Trouble) int {
+	all := r.trouble.all()
+	maps.Copy(all, r.conditions.all())
+	s.Troubles = slices.SortedFunc(maps.Values(all), func(a, b Trouble) int {
 		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.What, b.What))
 	})
 	return s

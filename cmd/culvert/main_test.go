@@ -102,11 +102,11 @@ func sandboxCommand(ts *testscript.TestScript, _ bool, args []string) {
 const eventuallyLimit = 30 * time.Second
 
 func eventuallyCommand(ts *testscript.TestScript, neg bool, args []string) {
-	commands := map[string]func(*testscript.TestScript, []string) error{"get": get, "delivered": delivered, "failed": failed, "logged": logged, "holds": holds,
+	commands := map[string]func(*testscript.TestScript, []string) error{"get": get, "delivered": delivered, "failed": failed, "logged": logged, "health": health, "holds": holds,
 		"post": func(ts *testscript.TestScript, args []string) error { return postFile(ts, args, true) }}
 	do, ok := commands[args[0]]
 	if !ok || neg {
-		ts.Fatalf("usage: eventually get|post|delivered|failed|logged|holds ...")
+		ts.Fatalf("usage: eventually get|post|health|delivered|failed|logged|holds ...")
 	}
 	deadline := time.Now().Add(eventuallyLimit)
 	for {

@@ -104,6 +104,15 @@ func logged(ts *testscript.TestScript, args []string) error {
 	return nil
 }
 
+// health wants a text in what /health answers.
+func health(ts *testscript.TestScript, args []string) error {
+	status, text, err := request(ts, http.MethodGet, "/health", nil, false)
+	if err == nil && !strings.Contains(strconv.Itoa(status)+" "+text, args[0]) {
+		err = fmt.Errorf("health is %d %s", status, text)
+	}
+	return err
+}
+
 func getCommand(ts *testscript.TestScript, _ bool, args []string) { ts.Check(get(ts, args)) }
 
 func get(ts *testscript.TestScript, args []string) error {

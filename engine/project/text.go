@@ -85,9 +85,14 @@ func (c *Config) Secret(text string) (string, error) {
 }
 
 // SecretFiles tells which version of the files lies there that values of culvert.yaml are kept in: other bytes tell that one was written anew, or went.
-func (c *Config) SecretFiles() []byte {
+func (c *Config) SecretFiles() []byte { return secretFiles(c.texts()) }
+
+// SecretFiles tells the same of the values of one server.
+func (s *Server) SecretFiles() []byte { return secretFiles(s.texts()) }
+
+func secretFiles(texts []Text) []byte {
 	var out []byte
-	for _, t := range c.texts() {
+	for _, t := range texts {
 		if t.file == "" {
 			continue
 		}

@@ -62,7 +62,7 @@ type lists struct{ s *Service }
 
 // Get reads one resource of a server.
 func (l lists) Get(ctx context.Context, server, path string, query url.Values) (json.RawMessage, error) {
-	c := l.s.clients[server]
+	c := l.s.clients.get(server)
 	if c == nil {
 		return nil, fmt.Errorf("server %q is not in %s", server, project.ConfigFile)
 	}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -133,10 +135,19 @@ func (s *Service) Reload(ctx context.Context) {
 			s.o.Log.Error("the project cannot be read; the last good version keeps running, and it is tried again", "error", err)
 		}
 		s.reload.refused = err.Error()
+		s.runner.SetCondition(conditionProject, "the project as it lies in its folder is not live, the last good version is: "+err.Error())
 	default:
 		s.reload.stamp, s.reload.refused = stamp, ""
+		s.runner.SetCondition(conditionProject, "")
 	}
 }
+
+// Subjects of what status, health and console say of the project.
+const (
+	conditionProject = "project"
+	conditionRules   = "rules"
+	conditionRestart = "restart"
+)
 
 // errUnsettled says that files changed while they were read.
 var errUnsettled = errors.New("the project changed while it was read")
@@ -166,6 +177,10 @@ func (s *Service) reloadNow(ctx context.Context, stamp [sha256.Size]byte) error 
 	if err != nil {
 		return err
 	}
+	servers, err := s.changedServers(before, fresh)
+	if err != nil {
+		return err
+	}
 	if now, err := s.fingerprint(); err != nil || now != stamp {
 		return errUnsettled
 	}
@@ -173,17 +188,50 @@ func (s *Service) reloadNow(ctx context.Context, stamp [sha256.Size]byte) error 
 		return err
 	}
 	s.logFindings(fresh, "rule has mistakes; its last good version keeps running")
+	s.sayBroken(fresh)
 	for name, index := range fresh.Indexes {
 		if p, ok := s.indexes[name]; ok {
 			p.Store(index)
 		}
 	}
 	s.current.Store(fresh)
+	s.take(servers)
+	s.sayRestart(append(needsRestart(s.started, fresh.Config), servers.restart...))
 	s.runner.Swap(program)
 	s.webhooks.Trust(fresh.Config.Proxies)
 	s.webhooks.Replace(routes)
 	s.o.Log.Info("rules are live", "rules", len(fresh.Rules), "came", strings.Join(names(fresh, before), " "), "went", strings.Join(names(before, fresh), " "))
 	return nil
+}
+
+// sayRestart says loudly what a saved culvert.yaml changes that a running process cannot.
+func (s *Service) sayRestart(keys []string) {
+	if len(keys) == 0 {
+		s.runner.SetCondition(conditionRestart, "")
+		return
+	}
+	what := "culvert.yaml says something else than at the start of " + strings.Join(keys, ", ") + ": start Culvert again for it; until then the old goes on"
+	s.o.Log.Error(what)
+	s.runner.SetCondition(conditionRestart, what)
+}
+
+// sayBroken has status, health and console name the rule files that have mistakes now, whether a last good version of them runs or not.
+func (s *Service) sayBroken(p *project.Project) {
+	var files []string
+	for _, d := range p.Findings {
+		if d.Severity == diag.Error && d.Place.File != project.ConfigFile && !slices.Contains(files, d.Place.File) {
+			files = append(files, d.Place.File)
+		}
+	}
+	what := ""
+	if n := len(files); n > 0 {
+		what = strings.Join(files[:min(n, 5)], ", ")
+		if n > 5 {
+			what += fmt.Sprintf(" and %d more", n-5)
+		}
+		what += " cannot be used as saved: the last good version runs, or its records are held; `culvert validate` says what is wrong"
+	}
+	s.runner.SetCondition(conditionRules, what)
 }
 
 // keepGood puts the last good version of a rule in the place of one that was edited and is broken now. When the metadata changed under it the old

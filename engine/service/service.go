@@ -46,22 +46,25 @@ type Options struct {
 
 // Service is a running project.
 type Service struct {
-	o        Options
-	journal  journal.Journal
-	runner   *engine.Runner
-	clients  map[string]*client.Client
-	indexes  map[string]*atomic.Pointer[metadata.Index]
-	webhooks *webhook.Handler
-	registry *prometheus.Registry
-	listener net.Listener
-	current  atomic.Pointer[project.Project]
-	reload   reloadState
+	o       Options
+	journal journal.Journal
+	runner  *engine.Runner
+	clients connections
+	// started is culvert.yaml as it was at the start; secretsUsed which versions of a server's secret files its client has. Both belong to the reload.
+	started     *project.Config
+	secretsUsed map[string][]byte
+	indexes     map[string]*atomic.Pointer[metadata.Index]
+	webhooks    *webhook.Handler
+	registry    *prometheus.Registry
+	listener    net.Listener
+	current     atomic.Pointer[project.Project]
+	reload      reloadState
 }
 
 // Open reads the project and makes everything ready, without taking or sending anything. Mistakes in culvert.yaml are an error; mistakes in rules are
 // not: those rules are held and the others run.
 func Open(ctx context.Context, o Options) (_ *Service, err error) {
-	s := &Service{o: o, clients: map[string]*client.Client{}, indexes: map[string]*atomic.Pointer[metadata.Index]{}, registry: prometheus.NewRegistry()}
+	s := &Service{o: o, indexes: map[string]*atomic.Pointer[metadata.Index]{}, registry: prometheus.NewRegistry(), secretsUsed: map[string][]byte{}}
 	p, err := s.load(ctx)
 	if err != nil {
 		return nil, err
@@ -118,6 +121,7 @@ func Open(ctx context.Context, o Options) (_ *Service, err error) {
 		}
 	}
 	s.logFindings(p, "rule has mistakes; its records are held")
+	s.sayBroken(p)
 	return s, nil
 }
 
@@ -144,6 +148,7 @@ func (s *Service) load(ctx context.Context) (*project.Project, error) {
 	p.CheckEnvironment(s.o.Loader.Sources)
 	s.current.Store(p)
 	s.reload.stamp = stamp
+	s.started = p.Config
 	return p, nil
 }
 
@@ -161,7 +166,9 @@ func (s *Service) servers(p *project.Project) (map[string]engine.Server, error) 
 		}
 		index := &atomic.Pointer[metadata.Index]{}
 		index.Store(p.Indexes[c.Name])
-		s.clients[c.Name], s.indexes[c.Name] = cl, index
+		s.clients.set(c.Name, cl)
+		s.indexes[c.Name] = index
+		s.secretsUsed[c.Name] = c.SecretFiles()
 		e, err := s.engineServer(p.Config, c, cl, index)
 		if err != nil {
 			return nil, err

@@ -27,7 +27,7 @@ func (s *Service) syncLoop(ctx context.Context) error {
 		if lead, err := s.runner.Leads(ctx); err != nil || !lead {
 			continue
 		}
-		for name := range s.clients {
+		for _, name := range s.clients.names() {
 			s.syncOne(ctx, name)
 		}
 		s.syncLocations(ctx)
@@ -38,7 +38,7 @@ func (s *Service) syncLoop(ctx context.Context) error {
 // syncOne syncs one server; a server that is away is tried again at the next turn.
 func (s *Service) syncOne(ctx context.Context, name string) {
 	dir := filepath.Join(s.o.Dir, project.MetadataDir, name)
-	r, err := project.Sync(ctx, s.clients[name], dir, true, nil)
+	r, err := project.Sync(ctx, s.clients.get(name), dir, true, nil)
 	if err != nil {
 		if ctx.Err() == nil {
 			s.o.Log.Warn("metadata could not be synced; the last snapshot stays", "server", name, "error", err)

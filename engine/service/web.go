@@ -86,7 +86,9 @@ func (s *Service) health(w http.ResponseWriter, _ *http.Request) {
 	answer := struct {
 		OK     bool   `json:"ok"`
 		Reason string `json:"reason,omitempty"`
-	}{OK: true}
+		// Conditions need a person and stop nothing but what they name: a broken rule file, a setting that waits for a new start.
+		Conditions []string `json:"conditions,omitempty"`
+	}{OK: true, Conditions: s.runner.Conditions()}
 	if err := s.runner.Health(); err != nil {
 		answer.OK, answer.Reason = false, err.Error()
 	}
