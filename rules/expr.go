@@ -211,6 +211,9 @@ const (
 
 // values writes what some fields hold, for the journal's private part of a failure.
 func (s *Scope) values(names []string) string {
+	if len(names) == 1 {
+		return clip(textOf(s.read(names[0])))
+	}
 	var parts []string
 	for _, name := range names[:min(len(names), maxValueNames)] {
 		parts = append(parts, name+" = "+clip(textOf(s.read(name))))

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/expression"
@@ -25,6 +26,7 @@ type Lookup struct {
 	onMissing  lookupPolicy
 	onMany     lookupPolicy
 	directory  Directory
+	suggested  atomic.Int32 // failures that name what was probably meant
 	table      *lookupTable
 	perItem    bool // it reads the item of a for_each
 	folded     map[string]func() *foldedNames

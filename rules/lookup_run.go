@@ -87,7 +87,31 @@ func (l *Lookup) run(s *Scope) (v any, values string, err error) {
 		return v, strings.Join(searched, "; "), err
 	}
 	values = strings.Join(searched, "; ")
-	return nil, values, l.missing(values, blank)
+	err = l.missing(values, blank)
+	if f, ok := err.(*Failure); ok && !f.Skip && !blank {
+		l.suggest(s, f)
+	}
+	return nil, values, err
+}
+
+// maxSuggested bounds how many failures of a lookup get the names that are alike: going through all names takes a while, and people read the first few.
+const maxSuggested = 200
+
+// suggest names in a failure what was probably meant.
+func (l *Lookup) suggest(s *Scope, f *Failure) {
+	if l.directory == nil || l.table != nil || l.suggested.Add(1) > maxSuggested {
+		return
+	}
+	for _, cand := range l.candidates {
+		text, err := cand[0].expr.EvalText(s)
+		if err != nil || strings.TrimSpace(text) == "" {
+			continue
+		}
+		if near := diag.Nearest(strings.TrimSpace(text), l.directory.Names(l.Collection, cand[0].field)); len(near) > 0 {
+			f.Mend = "did you mean " + diag.Names(near, "or") + "? " + strings.ToUpper(f.Mend[:1]) + f.Mend[1:]
+			return
+		}
+	}
 }
 
 // named says in a failure which lookup it is about.

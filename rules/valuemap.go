@@ -2,8 +2,10 @@ package rules
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -135,10 +137,14 @@ func (m *ValueMap) Map(v any) (any, error) {
 	case policyValue:
 		return m.other, nil
 	}
-	return nil, &Failure{
+	f := &Failure{
 		Code: "unmapped-value", Message: fmt.Sprintf("the value is not in %s", m.label()), Place: m.Place, Value: clip(in),
 		Mend: "add the value to the map, or say with other: what becomes of such values; then replay the record",
 	}
+	if near := diag.Nearest(in, slices.Sorted(maps.Keys(m.exact))); len(near) > 0 {
+		f.Mend = "did you mean " + diag.Names(near, "or") + "? Correct it in the source, or " + f.Mend
+	}
+	return nil, f
 }
 
 func (m *ValueMap) label() string {

@@ -127,12 +127,15 @@ func (f *orgUnitField) find(v any) (*metadata.OrgUnit, error) {
 		ref, _ = value.Text(v, nil)
 	}
 	ref = strings.TrimSpace(ref)
-	o, ambiguous, _ := f.w.x.OrgUnit(ref)
+	o, ambiguous, near := f.w.x.OrgUnit(ref)
 	switch {
 	case o != nil:
 		return o, nil
 	case len(ambiguous) > 0:
 		return nil, f.fail("ambiguous-org-unit", "fits several org units of the last sync", "send the code or uid instead of the name: "+diag.Names(ambiguous[:min(5, len(ambiguous))], "or"), v)
+	}
+	if len(near) > 0 {
+		return nil, f.fail("unknown-org-unit", "fits no org unit of the last sync", "did you mean "+diag.Names(near[:min(3, len(near))], "or")+"? Correct it at the source, or use a lookup", v)
 	}
 	return nil, f.fail("unknown-org-unit", "fits no org unit of the last sync", "correct it at the source, add the org unit to DHIS2 and sync, or use a lookup", v)
 }

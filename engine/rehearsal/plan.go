@@ -42,7 +42,7 @@ func Plan(ctx context.Context, flow *engine.Flow, target actions.Target, file st
 		}
 		var bad *files.RowError
 		if errors.As(err, &bad) {
-			p.add(Planned{File: p.file, Row: bad.Line, Status: "failed", Failure: &rules.Failure{Code: "unreadable-row", Message: bad.Message, Mend: bad.Mend}}, nil)
+			p.add(Planned{File: p.file, Row: bad.Line, Status: "failed", Failure: &rules.Failure{Code: "unreadable-row", Message: bad.Message, Mend: bad.Mend, Column: bad.Column}}, nil)
 			continue
 		}
 		if err != nil {

@@ -2,7 +2,6 @@ package value
 
 import (
 	"strings"
-	"time"
 
 	"github.com/culvert/culvert/rules/dateformat"
 	"github.com/culvert/culvert/rules/diag"
@@ -65,23 +64,38 @@ var datePatterns = []struct{ pattern, words string }{
 	{"dd.MM.yy{1930}", "day, month, year of two digits"}, {"dd-MMM-yy{1930}", "day, month in letters, year of two digits"},
 }
 
+// fitting lists the forms that a date is written in, and what to call the first of them.
+func fitting(day string, patterns []struct{ pattern, words string }) (fits []string, words string) {
+	for _, p := range patterns {
+		format, err := dateformat.Compile(p.pattern)
+		if err != nil || !format.Reads(day) {
+			continue
+		}
+		if fits = append(fits, p.pattern); words == "" {
+			words = p.words
+		}
+	}
+	return fits, words
+}
+
+// looseDates are forms with days and months of one digit, which fit whatever the strict ones fit.
+var looseDates = []struct{ pattern, words string }{
+	{"d/M/yyyy", "day/month/year"}, {"M/d/yyyy", "month/day/year"}, {"d.M.yyyy", "day, month, year"}, {"d-M-yyyy", "day, month, year"}, {"yyyy.MM.dd", "year, month, day"},
+	{"d/M/yy{1930}", "day/month/year of two digits"}, {"M/d/yy{1930}", "month/day/year of two digits"},
+}
+
 // dateHint names the format in which a date is written.
 func dateHint(s string, declared bool, otherwise string) string {
 	day, _, _ := strings.Cut(s, "T")
-	var fits []string
-	var words string
-	for _, p := range datePatterns {
-		format, err := dateformat.Compile(p.pattern)
-		if err != nil {
-			continue
-		}
-		if _, err := format.Parse(day, time.UTC); err == nil {
-			if fits = append(fits, p.pattern); words == "" {
-				words = p.words
-			}
-		}
+	fits, words := fitting(day, datePatterns)
+	if len(fits) == 0 {
+		fits, words = fitting(day, looseDates)
 	}
-	switch {
+	switch parts := strings.Split(day, "-"); {
+	case len(s) == 4 && digits(s):
+		return "it is a year alone: give the whole date, such as 1995-01-01 where only the year is known"
+	case len(fits) == 0 && len(parts) == 3 && len(parts[0]) == 4 && digits(strings.Join(parts, "")):
+		return "the calendar has no such day: correct it in the source"
 	case len(fits) == 0:
 		return otherwise
 	case declared:
