@@ -33,6 +33,9 @@ func (r *Runner) Outcomes(ctx context.Context, rule string, limit int) ([]source
 	}
 	out := make([]sources.Outcome, len(records))
 	for i, rec := range records {
+		if rec, err = r.successor(ctx, rec); err != nil {
+			return nil, err
+		}
 		o := sources.Outcome{Seq: rec.Seq, RecordID: rec.ID, State: string(rec.State), Objects: rec.Objects, Settled: rec.Settled, Known: known[rec.ID].Sum}
 		if p := rec.Problem; p != nil {
 			o.Code, o.Cause, o.Mend = p.Code, p.Cause, p.Mend
@@ -46,6 +49,20 @@ func (r *Runner) Outcomes(ctx context.Context, rule string, limit int) ([]source
 		out[i] = o
 	}
 	return out, nil
+}
+
+// successor gives a record with what became of the newer version that superseded it: that is what its source is to know of the id.
+func (r *Runner) successor(ctx context.Context, rec *journal.Record) (*journal.Record, error) {
+	if rec.State != journal.Superseded || rec.SupersededBy == 0 {
+		return rec, nil
+	}
+	newer, err := r.anyRecord(ctx, journal.Filter{Seq: rec.SupersededBy})
+	if err != nil || newer == nil || newer.Rule != rec.Rule || newer.ID != rec.ID || newer.State == journal.Pending || newer.State == journal.Held {
+		return rec, err
+	}
+	told := *rec
+	told.State, told.Problem, told.Objects = newer.State, newer.Problem, newer.Objects
+	return &told, nil
 }
 
 // Told keeps what a source knows now: the digests first, so that after a crash in between it is told nothing twice.

@@ -62,6 +62,14 @@ func TestOutcomes(t *testing.T) {
 	if list, _ := outcomes("visits"); list[0].Known != 7 {
 		t.Errorf("the source was told something else: %+v", list[0])
 	}
+	w.accept(item("visits", "b", "adhiambo", 9))
+	w.until("the correction and what it superseded are settled", func() bool {
+		list, _ := outcomes("visits")
+		return len(list) == 3
+	})
+	if _, by := outcomes("visits"); by["b"].State != "delivered" || by["b"].Code != "" {
+		t.Errorf("of the corrected record its source is told %+v", by["b"])
+	}
 }
 
 func TestAlarm(t *testing.T) {

@@ -10,7 +10,7 @@ type Outcome struct {
 	Seq      int64 // of the record in the journal
 	RecordID string
 	Body     map[string]any // as the source delivered it; nil once it was erased
-	State    string         // delivered, skipped, failed or dismissed
+	State    string         // delivered, superseded, skipped, failed or dismissed
 	Objects  []string       // UIDs in DHIS2 that hold its data
 	Code     string         // of what is wrong with it
 	Cause    string
