@@ -19,7 +19,8 @@ type delivery struct {
 	holders    map[string][]actions.IdentityKey // external ids that stand for people that were found, by uid
 	found      map[string]client.Found          // matched people, by uid
 	rehearsed  map[client.ObjectKey]bool
-	current    current                    // what the server holds of the objects of this round
+	current    current // what the server holds of the objects of this round
+	refusals   refusals
 	writtenBy  map[client.ObjectKey]*item // whose outcome explains those of its children
 }
 

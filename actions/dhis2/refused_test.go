@@ -149,3 +149,36 @@ func TestRequestsHoldSoManyRecords(t *testing.T) {
 		}
 	}
 }
+
+// TestNothingGetsThrough is a firewall that answers every import with its page: after a few records it is clear that they are not the reason, and all wait. One
+// record that it dislikes among good ones fails alone.
+func TestNothingGetsThrough(t *testing.T) {
+	page := &client.Error{Kind: client.Refused, Status: 403, Request: true, Message: "a page", Mend: "ask"}
+	b, rule := newBench(t), registrationRule(t, "fail")
+	b.server.before = func(*client.TrackerPayload) error { return page }
+	var plans []actions.Plan
+	for n := range 64 {
+		plans = append(plans, rule.plans(t, woman(n))...)
+	}
+	for _, r := range b.deliver(plans...) {
+		if o := r.Outcomes[0]; o.Status != actions.Retry || o.Class != actions.ClassTransient || o.Code != "request-refused" {
+			t.Fatalf("%+v", o)
+		}
+	}
+	if n := len(b.server.requests); n > 20 {
+		t.Errorf("%d requests to find out", n)
+	}
+	b.server.before = func(p *client.TrackerPayload) error {
+		for _, e := range p.TrackedEntities {
+			if e.TrackedEntity == uidOf(9) {
+				return page
+			}
+		}
+		return nil
+	}
+	for n, r := range b.deliver(plans...) {
+		if o := r.Outcomes[0]; (o.Status == actions.Failed) != (n == 9) {
+			t.Fatalf("%d: %+v", n, o)
+		}
+	}
+}

@@ -35,6 +35,10 @@ func firstRecords(items []*item, most int) int {
 // importTogether sends one request for the writes of many records. A request that is refused as a whole is halved by record until the culprit is
 // alone: k bad records among n cost about k times log n requests.
 func (d *delivery) importTogether(ctx context.Context, items []*item, o client.TrackerOptions) {
+	if e := d.refusals.general; e != nil {
+		d.finishAll(items, waitsForRequest(e))
+		return
+	}
 	report, err := d.server.ImportTracker(ctx, d.payload(items), o)
 	if refused(report, err) {
 		if left, right := halves(items); right != nil {
@@ -46,11 +50,11 @@ func (d *delivery) importTogether(ctx context.Context, items []*item, o client.T
 	if err != nil {
 		outcome := wholeFailure(err)
 		d.log.Debug("tracker import failed as a whole", "objects", len(items), "code", outcome.Code, "class", string(outcome.Class))
-		for _, i := range items {
-			i.finish(outcome)
-		}
+		d.finishAll(items, outcome)
+		d.refusals.refusedAlone(items, err)
 		return
 	}
+	d.refusals.taken = true
 	for _, i := range items {
 		d.writtenBy[i.key] = i
 	}
