@@ -16,6 +16,7 @@ type delivery struct {
 	jobs       []*job
 	identities map[actions.IdentityKey]actions.Identity
 	digests    map[string]actions.Digest
+	unmatched  []*person                        // of this batch, whom DHIS2 does not know by what is weighed
 	holders    map[string][]actions.IdentityKey // external ids that stand for people that were found, by uid
 	found      map[string]client.Found          // matched people, by uid
 	rehearsed  map[client.ObjectKey]bool

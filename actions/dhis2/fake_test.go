@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/culvert/culvert/actions/dhis2/client"
@@ -318,8 +319,10 @@ func (f *fake) FindTrackedEntities(_ context.Context, q client.FindQuery) ([]cli
 	}
 	var list []client.Found
 	for uid, e := range f.entities {
-		if v := attribute(e.Attributes, q.Attribute); v != "" && !f.hidden[uid] && slices.Contains(q.Values, v) {
-			list = append(list, client.Found{TrackedEntity: uid, OrgUnit: e.OrgUnit, Value: v, Enrollments: f.enrollmentsOf(uid)})
+		if v := attribute(e.Attributes, q.Attribute); v != "" && !f.hidden[uid] && slices.ContainsFunc(q.Values, func(asked string) bool {
+			return asked == v || q.AnyCase && strings.EqualFold(strings.TrimSpace(asked), strings.TrimSpace(v))
+		}) {
+			list = append(list, client.Found{TrackedEntity: uid, OrgUnit: e.OrgUnit, Value: v, Enrollments: f.enrollmentsOf(uid), Attributes: e.Attributes})
 		}
 	}
 	return list, nil

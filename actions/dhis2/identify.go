@@ -55,7 +55,7 @@ func (d *delivery) resolve(ctx context.Context) error {
 func (d *delivery) eachStranger(j *job, do func(*person)) {
 	for _, i := range j.items {
 		for _, p := range people(i.write.Object) {
-			if _, known := d.identities[p.key]; !known && len(p.match) > 0 {
+			if _, known := d.identities[p.key]; !known && p.looksUp() {
 				do(p)
 			}
 		}
@@ -67,9 +67,27 @@ type question struct{ typ, program, attribute string }
 
 // match looks people up by their unique attributes, in bulk. Records whose people cannot be told are settled.
 func (d *delivery) match(ctx context.Context, wanted map[*person]*job) {
+	hits, failures := d.ask(ctx, wanted, false, func(p *person) []match { return p.match })
+	if err := d.whose(ctx, hits); err != nil {
+		for _, j := range wanted {
+			d.failAll([]*job{j}, retryLater("the journal could not be read", err))
+		}
+		return
+	}
+	unknown := map[*person]*job{}
+	for _, p := range inOrder(d.jobs, wanted) {
+		if d.decide(p, wanted[p], hits, failures) {
+			unknown[p] = wanted[p]
+		}
+	}
+	d.weigh(ctx, unknown)
+}
+
+// ask looks up everybody who has one of the values by which the people are known.
+func (d *delivery) ask(ctx context.Context, wanted map[*person]*job, anyCase bool, by func(*person) []match) (map[question]map[string][]client.Found, map[question]error) {
 	values := map[question][]string{}
 	for p := range wanted {
-		for _, m := range p.match {
+		for _, m := range by(p) {
 			q := question{p.typ, m.program, m.attribute}
 			values[q] = append(values[q], m.value)
 		}
@@ -77,7 +95,7 @@ func (d *delivery) match(ctx context.Context, wanted map[*person]*job) {
 	hits := map[question]map[string][]client.Found{}
 	failures := map[question]error{}
 	for q, list := range values {
-		query := client.FindQuery{Attribute: q.attribute, Values: list, Program: q.program}
+		query := client.FindQuery{Attribute: q.attribute, Values: list, Program: q.program, AnyCase: anyCase}
 		if q.program == "" {
 			query.TrackedEntityType = q.typ
 		}
@@ -90,15 +108,7 @@ func (d *delivery) match(ctx context.Context, wanted map[*person]*job) {
 			hits[q][f.Value] = append(hits[q][f.Value], f)
 		}
 	}
-	if err := d.whose(ctx, hits); err != nil {
-		for _, j := range wanted {
-			d.failAll([]*job{j}, retryLater("the journal could not be read", err))
-		}
-		return
-	}
-	for _, p := range inOrder(d.jobs, wanted) {
-		d.decide(p, wanted[p], hits, failures)
-	}
+	return hits, failures
 }
 
 // failureOf is why nobody could be looked for by a value: the look-up failed, or the server refuses this one value.
@@ -113,14 +123,14 @@ func failureOf(err error, value string) error {
 	return nil
 }
 
-// decide says who a person is, after the look-up.
-func (d *delivery) decide(p *person, j *job, hits map[question]map[string][]client.Found, failures map[question]error) {
+// decide says who a person is, after the look-up. It is true when nobody was found.
+func (d *delivery) decide(p *person, j *job, hits map[question]map[string][]client.Found, failures map[question]error) bool {
 	uids := map[string]string{} // uid -> attribute by which it was found
 	for _, m := range p.match {
 		q := question{p.typ, m.program, m.attribute}
 		if err := failureOf(failures[q], m.value); err != nil {
 			d.failAll([]*job{j}, d.lookupFailed(m, err))
-			return
+			return false
 		}
 		for _, f := range hits[q][m.value] {
 			uids[f.TrackedEntity] = m.name
@@ -129,14 +139,15 @@ func (d *delivery) decide(p *person, j *job, hits map[question]map[string][]clie
 	}
 	switch len(uids) {
 	case 0:
-		return
+		return true
 	case 1:
 		for uid := range uids {
 			d.take(p, j, uid)
 		}
-		return
+		return false
 	}
 	d.failAll([]*job{j}, d.severalPeople(slices.Sorted(maps.Keys(uids))))
+	return false
 }
 
 // lookupFailed is the outcome of a record whose person could not be looked up. Only a refusal of the question itself, as of an attribute that
@@ -144,10 +155,12 @@ func (d *delivery) decide(p *person, j *job, hits map[question]map[string][]clie
 func (d *delivery) lookupFailed(m match, err error) actions.Outcome {
 	o := wholeFailure(err)
 	e, ok := errors.AsType[*client.Error](err)
-	if !ok || o.Status != actions.Failed || e.Kind != client.Refused || e.Request {
+	// DHIS2 2.42 answers 409 to a search by what is not searchable, which no later try changes.
+	never := ok && e.Kind == client.Refused && strings.Contains(e.Message+e.Detail, "Non-searchable")
+	if !never && (!ok || o.Status != actions.Failed || e.Kind != client.Refused || e.Request) {
 		return o
 	}
-	o.Class, o.Code = actions.ClassMetadata, "lookup-refused"
+	o.Status, o.Class, o.Code = actions.Failed, actions.ClassMetadata, "lookup-refused"
 	o.Cause = fmt.Sprintf("DHIS2 refuses to look people up by %q: %s", m.name, e.Message)
 	o.Mend = "make the attribute searchable in DHIS2 and give the user a search org unit that covers the people, then replay the record"
 	return o

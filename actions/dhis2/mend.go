@@ -50,7 +50,7 @@ func isThere(code string) bool { return code == "E1002" || code == "E1080" || co
 // lookAgain finds a person whom somebody created between our look-up and our write.
 func (d *delivery) lookAgain(ctx context.Context, i *item) bool {
 	o, ok := i.write.Object.(*trackedEntityWrite)
-	if !ok || len(o.person.match) == 0 {
+	if !ok || !o.person.looksUp() {
 		return false
 	}
 	before := d.personUID(o.person)

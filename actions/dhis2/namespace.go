@@ -53,7 +53,7 @@ func (w *who) declareIDs(c *compiler) {
 	kind := c.spec.Kind
 	c.spec.DeclareIDs(rules.DeclaredIDs{
 		Object: "tracked entity " + w.t.ID, Label: "tracked entities of the type \"" + w.t.Name + "\"", People: true, ID: w.external, Place: w.external.Place,
-		Creates: kind == KindCreateAndEnroll || kind == KindTrackedEntity, Found: len(w.match) > 0,
+		Creates: kind == KindCreateAndEnroll || kind == KindTrackedEntity, Found: len(w.match) > 0 || w.weighing != nil,
 	})
 }
 

@@ -20,6 +20,8 @@ type person struct {
 	typ   string // uid of the tracked entity type
 	uid   string // derived, generation 0
 	match []match
+	// weighed is what tells who somebody is where none of match does; nil when the rule weighs nothing.
+	weighed *weighed
 	// severalIDs: other external ids may stand for the same person.
 	severalIDs bool
 	// recreate: a deleted person is created again under a new uid.
@@ -40,6 +42,7 @@ type who struct {
 	program  *metadata.Program
 	external *rules.Expr
 	match    []*valued
+	weighing *weighing
 	recreate bool
 	several  bool // several ids may be one person
 }
@@ -82,6 +85,10 @@ func (w *who) matchBy(c *compiler, set []*valued) {
 	case yamlnode.Scalar:
 		names = []*yamlnode.Node{n}
 	case yamlnode.Mapping:
+		if n.Get("any") != nil || n.Get("or") != nil {
+			w.matchRules(c, n, set)
+			return
+		}
 		w.matchValues(c, n)
 		return
 	}
@@ -184,6 +191,9 @@ func (w *who) eval(s *rules.Scope) (*person, error) {
 		key: actions.IdentityKey{Type: w.typ, ExternalID: id}, typ: w.t.ID,
 		uid:      PersonUID(w.w.o.Project, w.typ, id, 0),
 		recreate: w.recreate, severalIDs: w.several,
+	}
+	if p.weighed, err = w.weighing.eval(s, w.w); err != nil {
+		return nil, err
 	}
 	for _, v := range w.match {
 		text, st, err := v.eval(s, w.w.context)

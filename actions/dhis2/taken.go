@@ -154,7 +154,7 @@ func (j *job) remembered(d *delivery) []actions.Identity {
 	var list []actions.Identity
 	for _, i := range j.items {
 		o, ok := i.write.Object.(*trackedEntityWrite)
-		if !ok || i.outcome.Status != actions.Delivered || len(o.person.match) == 0 {
+		if !ok || i.outcome.Status != actions.Delivered || !o.person.looksUp() {
 			continue
 		}
 		if _, known := d.identities[o.person.key]; !known {

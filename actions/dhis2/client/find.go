@@ -141,7 +141,7 @@ func (c *Client) findSome(ctx context.Context, q FindQuery, values []string, min
 			return nil, err
 		}
 		for _, o := range objects {
-			found, fits, err := c.foundExactly(o, q.Attribute, values)
+			found, fits, err := c.foundBy(o, q, values)
 			if err != nil {
 				return nil, err
 			}
@@ -161,17 +161,20 @@ func escapeFilter(v string) string {
 	return strings.NewReplacer("/", "//", ",", "/,", ":", "/:").Replace(v)
 }
 
-func (c *Client) foundExactly(text json.RawMessage, attribute string, values []string) (Found, bool, error) {
+func (c *Client) foundBy(text json.RawMessage, q FindQuery, values []string) (Found, bool, error) {
 	e, err := decodeEntity(text)
 	if err != nil {
 		return Found{}, false, c.brokenReply(&answer{status: 200}, err)
 	}
 	for _, a := range e.Attributes {
-		if a.Attribute == attribute {
-			f := Found{TrackedEntity: e.TrackedEntity, OrgUnit: e.OrgUnit, Value: a.Value, Enrollments: e.Enrollments}
-			return f, slices.Contains(values, a.Value), nil
+		if a.Attribute == q.Attribute {
+			f := Found{TrackedEntity: e.TrackedEntity, OrgUnit: e.OrgUnit, Value: a.Value, Enrollments: e.Enrollments, Attributes: e.Attributes}
+			fits := slices.ContainsFunc(values, func(v string) bool {
+				return v == a.Value || q.AnyCase && strings.EqualFold(strings.TrimSpace(v), strings.TrimSpace(a.Value))
+			})
+			return f, fits, nil
 		}
 	}
-	return Found{}, false, &Error{Kind: Refused, Request: true, Message: "DHIS2 at " + c.name + " finds people by the attribute " + attribute + " but does not show it",
+	return Found{}, false, &Error{Kind: Refused, Request: true, Message: "DHIS2 at " + c.name + " finds people by the attribute " + q.Attribute + " but does not show it",
 		Mend: "look it up in a program that has the attribute, or make it an attribute of the tracked entity type"}
 }

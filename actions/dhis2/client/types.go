@@ -250,6 +250,7 @@ type FindQuery struct {
 	TrackedEntityType string // in a type's
 	Attribute         string // uid
 	Values            []string
+	AnyCase           bool // people whose value differs in letters' case or space around it are found too
 }
 
 // Found is one tracked entity found by an attribute.
@@ -258,6 +259,7 @@ type Found struct {
 	OrgUnit       string
 	Value         string // of the attribute asked for, as the server holds it
 	Enrollments   []Enrollment
+	Attributes    []AttributeValue // as far as the server shows them
 }
 
 // FailureKind says how a request failed as a whole.
