@@ -57,6 +57,14 @@ func (m manners) fileDomains() []string {
 	return strings.Fields("DATA_VALUE PUSH_ANALYSIS DOCUMENT MESSAGE_ATTACHMENT USER_AVATAR ORG_UNIT ICON JOB_DATA")
 }
 
+// fileAnswer is how the answer to an upload calls itself.
+func (m manners) fileAnswer() string {
+	if m == 42 {
+		return "FileResourceWebMessageResponse"
+	}
+	return "FileResource"
+}
+
 // files answers what is below /api/fileResources.
 func (c *call) files() {
 	if c.at(1) == "" {
@@ -121,7 +129,7 @@ func (c *call) upload() {
 		return
 	}
 	c.srv.json(c.w, http.StatusAccepted, message{HTTPStatus: "Accepted", HTTPStatusCode: http.StatusAccepted, Status: "OK",
-		Response: object{"responseType": "FileResource", "fileResource": c.fileObject(f, true)}})
+		Response: object{"responseType": c.srv.manners.fileAnswer(), "fileResource": c.fileObject(f, true)}})
 }
 
 // readFile takes the part named file of a form.

@@ -310,7 +310,7 @@ func (c *call) entityMatches(v trackerView, q *entityQuery, t *trackedEntity) bo
 			return false
 		}
 		home := v.home(t.UID, q.program.uid)
-		return q.scope.covers(home, c.user) && c.reaches(home, q.program)
+		return q.scope.covers(home, c.user) && c.reaches(home, q.program, t)
 	}
 	return c.somewhereAtHome(v, q, t)
 }
@@ -333,7 +333,7 @@ func (c *call) somewhereAtHome(v trackerView, q *entityQuery, t *trackedEntity) 
 		if home == nil {
 			home = own
 		}
-		if q.scope.covers(home, c.user) && c.reaches(home, p) {
+		if q.scope.covers(home, c.user) && c.reaches(home, p, t) {
 			return true
 		}
 	}

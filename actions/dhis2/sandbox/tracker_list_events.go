@@ -282,7 +282,7 @@ func (c *call) eventMatches(v trackerView, q *eventQuery, e *event) bool {
 		}
 	}
 	home := v.homeOf(e)
-	return q.scope.covers(home, c.user) && c.reaches(home, p)
+	return q.scope.covers(home, c.user) && c.reaches(home, p, v.personOf(e))
 }
 
 // enrolledFor tells whether an event belongs to an enrollment as the list wants it. Single events of 2.43 and later have none to ask about.

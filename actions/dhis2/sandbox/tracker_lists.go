@@ -208,7 +208,7 @@ func (c *call) enrollmentMatches(v trackerView, q *enrollmentQuery, e *enrollmen
 		return false
 	}
 	home := v.home(e.Entity, e.Program)
-	return q.scope.covers(home, c.user) && c.reaches(home, v.c.programs[e.Program])
+	return q.scope.covers(home, c.user) && c.reaches(home, v.c.programs[e.Program], v.st.entities[e.Entity])
 }
 
 var relationshipParams = []param{{name: "trackedEntity", kind: aUID}, {name: "tei", kind: aUID, until: 41}, {name: "enrollment", kind: aUID}, {name: "event", kind: aUID}}

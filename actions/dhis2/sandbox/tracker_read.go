@@ -75,24 +75,17 @@ func (c *call) readOne(family, uid string, set *fieldSet) (any, *problem) {
 		if t == nil || t.Deleted {
 			return nil, c.unknown("TrackedEntity", uid)
 		}
-		program := c.query.Get("program")
-		if program != "" && c.srv.catalog.programs[program] == nil {
-			return nil, c.invalid("Program is specified but does not exist: %s", program)
+		if p := c.mayReadOne(v, t); p != nil {
+			return nil, p
 		}
-		if c.srv.manners >= 43 && program != "" && !st.enrolled(uid, program) {
-			return nil, c.unknown("TrackedEntity", uid)
-		}
-		if u := c.srv.catalog.orgUnits[t.OrgUnit]; u != nil && !c.user.searches(u) {
-			return nil, refuse(http.StatusForbidden, "", "User has no access to TrackedEntity:%s", uid)
-		}
-		return project(v.entity(t, set, program), set, plainSource{}), nil
+		return project(v.entity(t, set, c.query.Get("program")), set, plainSource{}), nil
 	case "enrollments":
 		e := st.enrollments[uid]
 		if e == nil || e.Deleted {
 			return nil, c.unknown("Enrollment", uid)
 		}
-		if !c.reaches(v.home(e.Entity, e.Program), v.c.programs[e.Program]) || !v.mayRead(e.Program) {
-			return nil, refuse(http.StatusForbidden, "", "User has no read access to enrollment %s", uid)
+		if p := c.mayReadEnrollment(v, e); p != nil {
+			return nil, p
 		}
 		return project(v.enrollment(e, set), set, plainSource{}), nil
 	case "events":
@@ -100,8 +93,8 @@ func (c *call) readOne(family, uid string, set *fieldSet) (any, *problem) {
 		if e == nil || e.Deleted {
 			return nil, c.unknown("Event", uid)
 		}
-		if !c.reaches(v.homeOf(e), v.c.programs[e.Program]) || !v.mayRead(e.Program) {
-			return nil, refuse(http.StatusForbidden, "", "User has no read access to event %s", uid)
+		if p := c.mayReadEvent(v, e); p != nil {
+			return nil, p
 		}
 		return project(v.event(e, set), set, plainSource{}), nil
 	}
@@ -109,17 +102,10 @@ func (c *call) readOne(family, uid string, set *fieldSet) (any, *problem) {
 	if r == nil || r.Deleted {
 		return nil, c.unknown("Relationship", uid)
 	}
-	return project(v.relationship(r, set), set, plainSource{}), nil
-}
-
-// enrolled tells whether a tracked entity has an enrollment in a program.
-func (st *store) enrolled(entity, program string) bool {
-	for _, e := range st.enrollmentsOf[entity] {
-		if e.Program == program && !e.Deleted {
-			return true
-		}
+	if p := c.mayReadLink(v, r); p != nil {
+		return nil, p
 	}
-	return false
+	return project(v.relationship(r, set), set, plainSource{}), nil
 }
 
 // invalid is a query that makes no sense.

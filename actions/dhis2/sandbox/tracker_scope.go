@@ -95,13 +95,13 @@ func (s *scope) covers(o *orgUnit, u *user) bool {
 	return false
 }
 
-// reaches tells whether the user may see data of a program that are at home in an org unit.
-func (c *call) reaches(unit *orgUnit, p *program) bool {
+// reaches tells whether the user may see data of a program that are at home in an org unit, and about a tracked entity if any.
+func (c *call) reaches(unit *orgUnit, p *program, t *trackedEntity) bool {
 	if unit == nil || p == nil {
 		return true
 	}
 	if p.restricted() {
-		return c.user.captures(unit)
+		return c.user.captures(unit) || p.accessLevel == "PROTECTED" && t != nil && t.letIn(p.uid, c.user.uid, c.srv.now())
 	}
 	return c.user.searches(unit)
 }
@@ -110,6 +110,14 @@ func (c *call) reaches(unit *orgUnit, p *program) bool {
 func (v trackerView) home(entity, program string) *orgUnit {
 	if t := v.st.entities[entity]; t != nil {
 		return v.c.orgUnits[t.owner(program)]
+	}
+	return nil
+}
+
+// personOf gives the tracked entity that an event is about; nil when it is about none.
+func (v trackerView) personOf(e *event) *trackedEntity {
+	if en := v.st.enrollments[e.Enrollment]; en != nil {
+		return v.st.entities[en.Entity]
 	}
 	return nil
 }
