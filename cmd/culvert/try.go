@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/culvert/culvert/engine"
+	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/engine/rehearsal"
 	"github.com/culvert/culvert/engine/service"
 	"github.com/culvert/culvert/rules"
@@ -16,14 +18,18 @@ import (
 
 func (a *app) tryCommand() *cobra.Command {
 	var number int
+	var format string
 	c := &cobra.Command{
 		Use:   "try RULE SAMPLE",
 		Short: "Show each step of a rule on one record, and what would be sent; nothing is",
 		Long: `Evaluate one record of a sample file: the filter, id and key, each lookup, map and field with the value going in and coming out, and the
-exact DHIS2 objects. On a mistake the line of the rule is shown with the values involved. The sample's data is printed: use invented people.`,
+exact DHIS2 objects with their names and uids: what would be looked up, created and updated, for somebody whom Culvert has not sent before. On a mistake the line of the rule is shown with the values involved. The sample's data is printed: use invented people.`,
 		Example: "  culvert try anc-registration samples/anc-registration.json\n  culvert try anc-registration-export samples/anc-registrations.csv --record 3",
 		Args:    cobra.RangeArgs(1, 2),
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := oneOf("--format", format, "text", "json"); err != nil {
+				return err
+			}
 			p, err := a.load(c.Context())
 			if err != nil {
 				return err
@@ -39,16 +45,17 @@ exact DHIS2 objects. On a mistake the line of the rule is shown with the values 
 			if number < 1 || number > len(bodies) {
 				return fmt.Errorf("--record %d: the sample holds %s", number, count(len(bodies), "record", "records"))
 			}
-			t := tracer{app: a, texts: p.Texts}
+			t := tracer{app: a, project: p, server: flow.Server, format: format}
 			in := rules.Input{Body: bodies[number-1], Source: rehearsal.Source(rule.Trigger.Sample, number-1, len(bodies))}
-			e, err := engine.EvaluateTraced(flow, in, t.step)
+			e, err := engine.EvaluateTraced(flow, in, t.tracing())
 			if err != nil {
 				return err
 			}
-			return t.result(e)
+			return t.result(c.Context(), e)
 		},
 	}
 	c.Flags().IntVar(&number, "record", 1, "which record of the sample, from 1")
+	c.Flags().StringVar(&format, "format", "text", "text, or json: the writes and the bodies of the requests")
 	return c
 }
 
@@ -71,7 +78,17 @@ func (a *app) sampleBodies(t *rules.Trigger, file []string) ([]any, error) {
 // tracer prints the steps of one evaluation.
 type tracer struct {
 	*app
-	texts map[string][]byte
+	project *project.Project
+	server  string
+	format  string
+}
+
+// tracing is where the steps of an evaluation go; nowhere where the answer is for a program.
+func (t tracer) tracing() func(rules.Step) {
+	if t.format == "json" {
+		return nil
+	}
+	return t.step
 }
 
 func (t tracer) step(s rules.Step) {
@@ -118,7 +135,10 @@ func show(v any) string {
 	return string(text)
 }
 
-func (t tracer) result(e engine.Evaluation) error {
+func (t tracer) result(ctx context.Context, e engine.Evaluation) error {
+	if t.format == "json" {
+		return t.resultJSON(ctx, e)
+	}
 	fmt.Fprintln(t.stdout)
 	switch {
 	case e.Failure != nil:
@@ -128,19 +148,16 @@ func (t tracer) result(e engine.Evaluation) error {
 		return nil
 	}
 	fmt.Fprintf(t.stdout, "id %s, key %s: %s\n", e.ID, e.Key, count(len(e.Plan.Writes), "write", "writes"))
-	for _, w := range e.Plan.Writes {
-		text, err := json.MarshalIndent(w.Object, "  ", "  ")
-		if err != nil {
-			return fmt.Errorf("print %s: %w", w.Object.Label(), err)
-		}
-		fmt.Fprintf(t.stdout, "\n%s\n  %s\n", w.Object.Label(), text)
+	preview, err := service.Preview(ctx, t.project, t.server, e.Plan)
+	if err != nil {
+		return err
 	}
-	return nil
+	return t.preview(preview)
 }
 
 // failure shows why a record cannot be used: the rule's line and the value involved.
 func (t tracer) failure(f *rules.Failure) error {
-	if err := t.printFindings(t.stdout, rehearsal.Finding(f), t.texts); err != nil {
+	if err := t.printFindings(t.stdout, rehearsal.Finding(f), t.project.Texts); err != nil {
 		return err
 	}
 	if f.Field != "" {

@@ -39,3 +39,14 @@ func (noMemory) Digests(context.Context, []string) (map[string]actions.Digest, e
 }
 
 func (noMemory) Holders(context.Context, []string) ([]actions.Identity, error) { return nil, nil }
+
+// Preview tells what delivering a plan to its server would look up, create and update, without asking the server.
+func Preview(ctx context.Context, p *project.Project, server string, plan actions.Plan) (*dhis2.Preview, error) {
+	c := p.Config.ServerNamed(server)
+	if c == nil || p.Indexes[c.Name] == nil {
+		return nil, fmt.Errorf("there is no metadata of the server %q yet: run `culvert sync`", server)
+	}
+	return dhis2.PreviewPlan(ctx, plan, p.Indexes[c.Name], dhis2.Options{
+		Project: p.Config.Project, Zone: p.Config.Zone, Import: dhis2.ImportOptions(c.Import),
+	})
+}

@@ -12,17 +12,10 @@ func (c *Client) Complete(ctx context.Context, x Completion) error {
 	if _, err := c.writable(ctx); err != nil {
 		return err
 	}
-	if x.Undo && x.AttributeOptionCombo == "" {
+	if x.undoes() {
 		return c.undoCompletion(ctx, x)
 	}
-	registration := map[string]any{"dataSet": x.DataSet, "period": x.Period, "organisationUnit": x.OrgUnit, "completed": !x.Undo}
-	if x.AttributeOptionCombo != "" {
-		registration["attributeOptionCombo"] = x.AttributeOptionCombo
-	}
-	if x.Date != "" {
-		registration["date"] = x.Date
-	}
-	body, err := json.Marshal(map[string]any{"completeDataSetRegistrations": []any{registration}})
+	body, err := encodeCompletion(x)
 	if err != nil {
 		return &Error{Kind: Refused, Message: "the completion cannot be put as JSON", Err: err}
 	}
@@ -47,10 +40,28 @@ func (c *Client) Complete(ctx context.Context, x Completion) error {
 	return nil
 }
 
+// undoes tells whether a completion is withdrawn by DELETE, which knows the default attribute option combo only.
+func (x Completion) undoes() bool { return x.Undo && x.AttributeOptionCombo == "" }
+
+func encodeCompletion(x Completion) ([]byte, error) {
+	registration := map[string]any{"dataSet": x.DataSet, "period": x.Period, "organisationUnit": x.OrgUnit, "completed": !x.Undo}
+	if x.AttributeOptionCombo != "" {
+		registration["attributeOptionCombo"] = x.AttributeOptionCombo
+	}
+	if x.Date != "" {
+		registration["date"] = x.Date
+	}
+	return json.Marshal(map[string]any{"completeDataSetRegistrations": []any{registration}})
+}
+
+func (x Completion) undoQuery() url.Values {
+	return url.Values{"ds": {x.DataSet}, "pe": {x.Period}, "ou": {x.OrgUnit}}
+}
+
 // undoCompletion takes back a completion of the default attribute option combo.
 func (c *Client) undoCompletion(ctx context.Context, x Completion) error {
 	a, err := c.do(ctx, request{method: http.MethodDelete, path: "completeDataSetRegistrations",
-		query: url.Values{"ds": {x.DataSet}, "pe": {x.Period}, "ou": {x.OrgUnit}}})
+		query: x.undoQuery()})
 	if err != nil {
 		return err
 	}

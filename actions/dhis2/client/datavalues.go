@@ -23,11 +23,7 @@ func (c *Client) ImportDataValues(ctx context.Context, s *DataValueSet, o DataVa
 	if err != nil {
 		return nil, &Error{Kind: Refused, Message: "the data values cannot be put as JSON", Err: err}
 	}
-	query := url.Values{"async": {"false"}, "importStrategy": {"CREATE_AND_UPDATE"}}
-	if o.Rehearse {
-		query.Set("dryRun", "true")
-	}
-	a, err := c.do(ctx, request{method: http.MethodPost, path: "dataValueSets", query: query, body: body})
+	a, err := c.do(ctx, request{method: http.MethodPost, path: "dataValueSets", query: o.query(), body: body})
 	if err != nil {
 		return nil, err
 	}
@@ -36,6 +32,14 @@ func (c *Client) ImportDataValues(ctx context.Context, s *DataValueSet, o DataVa
 		return nil, err
 	}
 	return summary.digest(s), nil
+}
+
+func (o DataValueOptions) query() url.Values {
+	query := url.Values{"async": {"false"}, "importStrategy": {"CREATE_AND_UPDATE"}}
+	if o.Rehearse {
+		query.Set("dryRun", "true")
+	}
+	return query
 }
 
 // wireValue is a data value as the server's version takes it.

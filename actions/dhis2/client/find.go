@@ -110,8 +110,8 @@ func (c *Client) findEach(ctx context.Context, q FindQuery, values []string, min
 	return all, nil
 }
 
-// findSome asks for one value or a list that fits into one address.
-func (c *Client) findSome(ctx context.Context, q FindQuery, values []string, minor int) ([]Found, error) {
+// findQuery asks for one value or a list, as the server's version takes it.
+func findQuery(q FindQuery, values []string, minor int) url.Values {
 	query := url.Values{"fields": {findColumns}, "pageSize": {strconv.Itoa(findPage)}}
 	if q.Program != "" {
 		query.Set("program", q.Program)
@@ -133,6 +133,12 @@ func (c *Client) findSome(ctx context.Context, q FindQuery, values []string, min
 		operator = "in"
 	}
 	query.Set("filter", q.Attribute+":"+operator+":"+join(escaped, ";"))
+	return query
+}
+
+// findSome asks for one value or a list that fits into one address.
+func (c *Client) findSome(ctx context.Context, q FindQuery, values []string, minor int) ([]Found, error) {
+	query := findQuery(q, values, minor)
 	var all []Found
 	for page := 1; page <= findPages; page++ {
 		query.Set("page", strconv.Itoa(page))

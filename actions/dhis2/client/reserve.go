@@ -24,18 +24,24 @@ type ReserveQuery struct {
 	Rehearse    bool // they are not going to be used
 }
 
+// query asks for so many values.
+func (q ReserveQuery) query(n int) url.Values {
+	query := url.Values{"numberToReserve": {strconv.Itoa(n)}, "expiration": {strconv.Itoa(reserveDays)}}
+	if q.Rehearse {
+		query.Set("expiration", strconv.Itoa(rehearseDays))
+	}
+	if q.OrgUnitCode != "" {
+		query.Set("ORG_UNIT_CODE", q.OrgUnitCode)
+	}
+	return query
+}
+
 // Reserve has DHIS2 generate values of an attribute and keep them for us: nobody else gets them, and it makes none twice.
 func (c *Client) Reserve(ctx context.Context, q ReserveQuery) ([]string, error) {
 	var all []string
 	for len(all) < q.Count {
 		n := min(q.Count-len(all), reserveAtOnce)
-		query := url.Values{"numberToReserve": {strconv.Itoa(n)}, "expiration": {strconv.Itoa(reserveDays)}}
-		if q.Rehearse {
-			query.Set("expiration", strconv.Itoa(rehearseDays))
-		}
-		if q.OrgUnitCode != "" {
-			query.Set("ORG_UNIT_CODE", q.OrgUnitCode)
-		}
+		query := q.query(n)
 		var page []struct {
 			Value string `json:"value"`
 		}

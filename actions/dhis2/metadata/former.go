@@ -144,3 +144,16 @@ func push(list []string, was, now string) []string {
 	list = append([]string{was}, list...)
 	return list[:min(len(list), maxFormer)]
 }
+
+// NameOf gives the name of whatever has the uid, be it an org unit, a data element, a program, a stage or another thing that the snapshot holds; "" when nothing has.
+func (x *Index) NameOf(uid string) string {
+	if s := x.stages[uid].stage; s != nil {
+		return called(&s.Named)
+	}
+	for _, collection := range x.directory.names {
+		if n := x.named(collection, uid); n != nil {
+			return called(n)
+		}
+	}
+	return ""
+}
