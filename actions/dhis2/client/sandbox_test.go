@@ -2,9 +2,12 @@ package client_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http/httptest"
+	"net/url"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -258,5 +261,30 @@ func TestFaults(t *testing.T) {
 	r, err := c.ImportTracker(ctx, payload, client.TrackerOptions{})
 	if err != nil || len(r.Written) != 1 || s.Counts().TrackedEntities != 1 {
 		t.Errorf("%+v, %v; %d people", r, err, s.Counts().TrackedEntities)
+	}
+}
+
+// TestListsNeedAProgram holds that the sandbox refuses what 2.43 refuses, as the client names it: without that the suite above would pass with a client that no
+// real server of that version answers.
+func TestListsNeedAProgram(t *testing.T) {
+	for version, refused := range map[string]bool{"2.40": false, "2.42": false, "2.43": true, "2.44": true} {
+		c := serve(t, version)
+		for collection, parameter := range map[string]string{"tracker/events": "events", "tracker/enrollments": "enrollments"} {
+			if version == "2.40" {
+				parameter = strings.TrimSuffix(parameter, "s")
+			}
+			var page map[string]json.RawMessage
+			err := c.Get(context.Background(), collection, url.Values{parameter: {"cccccccccc1"}}, &page)
+			var e *client.Error
+			if !refused {
+				if err != nil {
+					t.Errorf("%s: %s: %v", version, collection, err)
+				}
+				continue
+			}
+			if !errors.As(err, &e) || e.Kind != client.Refused || !e.Request || !strings.Contains(strings.ToLower(e.Message), "program") {
+				t.Errorf("%s: %s: %v", version, collection, err)
+			}
+		}
 	}
 }
