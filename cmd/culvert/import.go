@@ -17,12 +17,14 @@ import (
 
 func (a *app) importCommand() *cobra.Command {
 	var rule, format string
+	var wait bool
 	c := &cobra.Command{
 		Use:   "import FILE --rule RULE",
 		Short: "Send one file through a rule, once, and say what became of its rows",
 		Long: `Take a file as if it had been dropped into the rule's folder, follow it until every row has an outcome, and say what became of them. The original
 stays where it is; results and failed rows go to done/ beside it. FILE may be - for standard input (NDJSON, or CSV with --as csv).
-When a runner is at work it does the sending, otherwise this command does. Interrupted, it goes on with the next run.`,
+It ends when all that is left waits for another try, such as visits of a person who is not registered yet, and says how many wait and for what;
+with --wait it stays until those have an outcome too. When a runner is at work it does the sending, otherwise this command does. Interrupted, it goes on with the next run.`,
 		Example: "  culvert import old-export.xlsx --rule anc-registration-export\n  cat forms.ndjson | culvert import - --rule anc-registration",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -37,7 +39,7 @@ When a runner is at work it does the sending, otherwise this command does. Inter
 				return err
 			}
 			bar := a.bar(filepath.Base(args[0]))
-			im := service.Importer{Dir: a.dir, Loader: a.loader, Log: a.quiet(), Version: version, Progress: bar.tell}
+			im := service.Importer{Wait: wait, Dir: a.dir, Loader: a.loader, Log: a.quiet(), Version: version, Progress: bar.tell}
 			f, waiting, err := im.Import(c.Context(), path, rule)
 			bar.end()
 			if err = errors.Join(err, done()); err != nil {
@@ -48,16 +50,17 @@ When a runner is at work it does the sending, otherwise this command does. Inter
 			if f.Failed > 0 {
 				fmt.Fprintf(a.stdout, "`culvert failures --file %s` says why\n", f.ID)
 			}
-			if waiting > 0 {
-				fmt.Fprintf(a.stdout, "%s waiting for another try: `culvert run` goes on with them, `culvert failures --waiting` says why\n", count(waiting, "row is", "rows are"))
+			if waiting.Rows > 0 {
+				printWaiting(a.stdout, waiting)
 			}
-			if f.Failed > 0 || waiting > 0 {
+			if f.Failed > 0 || waiting.Rows > 0 {
 				return errFindings
 			}
 			return nil
 		},
 	}
 	c.Flags().StringVar(&rule, "rule", "", "the rule that the rows are for")
+	c.Flags().BoolVar(&wait, "wait", false, "stay until rows that wait for their parent, or for another try, have an outcome too")
 	c.Flags().StringVar(&format, "as", "ndjson", "what standard input is: ndjson, csv or json")
 	return c
 }
@@ -103,6 +106,22 @@ func (b *importBar) tell(f journal.File, rows int64) {
 func (b *importBar) end() {
 	if b.bar != nil {
 		_ = b.bar.Finish()
+	}
+}
+
+// printWaiting says how many rows wait, for what, and who goes on with them.
+func printWaiting(w io.Writer, waiting service.Waiting) {
+	fmt.Fprintf(w, "%s waiting for another try: `culvert run` goes on with them, `culvert failures --waiting` says why\n", count(waiting.Rows, "row is", "rows are"))
+	rest := waiting.Rows
+	for _, c := range waiting.Causes {
+		if c.Code == "" {
+			continue
+		}
+		rest -= c.Count
+		fmt.Fprintf(w, "  %s: %s\n", count(c.Count, "row", "rows"), worded(c.Cause, c.Code))
+	}
+	if rest > 0 && rest < waiting.Rows {
+		fmt.Fprintf(w, "  %s behind them, of the same persons or cases\n", count(rest, "row", "rows"))
 	}
 }
 

@@ -27,36 +27,43 @@ type Importer struct {
 	Log      *slog.Logger
 	Version  string
 	Progress func(f journal.File, rows int64) // told how far it is, of so many rows; nil: nobody
+	Wait     bool                             // follow also the rows that wait for another try, until they have an outcome
+}
+
+// Waiting is what an import leaves to `culvert run`: rows that wait for another try, or behind such rows of the same person, and what they wait for.
+type Waiting struct {
+	Rows   int64
+	Causes []journal.Cause // without what waits behind others
 }
 
 // Import takes the file at path. The answer holds the counts of its rows. Rows that wait for another try are left waiting, and counted, once all others
 // are settled.
-func (im Importer) Import(ctx context.Context, path, rule string) (_ journal.File, waiting int64, err error) {
+func (im Importer) Import(ctx context.Context, path, rule string) (_ journal.File, waiting Waiting, err error) {
 	p, err := im.Loader.Load(ctx, im.Dir)
 	if err != nil {
-		return journal.File{}, 0, err
+		return journal.File{}, Waiting{}, err
 	}
 	flow, _, err := Flow(p, rule)
 	if err != nil {
-		return journal.File{}, 0, err
+		return journal.File{}, Waiting{}, err
 	}
 	j, err := OpenJournal(ctx, p.Config, im.Dir, im.Log)
 	if err != nil {
-		return journal.File{}, 0, err
+		return journal.File{}, Waiting{}, err
 	}
 	defer func() { err = errors.Join(err, j.Close()) }()
 	if _, err := checkNamespaces(ctx, j, p); err != nil {
-		return journal.File{}, 0, err
+		return journal.File{}, Waiting{}, err
 	}
 	if _, _, err := Flow(p, rule); err != nil {
-		return journal.File{}, 0, err
+		return journal.File{}, Waiting{}, err
 	}
 	f, duplicate, err := files.Take(ctx, path, flow.Rule.Name, Inbox(im.Dir, p.Config), journalSink{j})
 	if err != nil {
-		return journal.File{}, 0, err
+		return journal.File{}, Waiting{}, err
 	}
 	if duplicate {
-		return journal.File{File: f}, 0, ErrDuplicate
+		return journal.File{File: f}, Waiting{}, ErrDuplicate
 	}
 	rows, err := files.Count(ctx, f.Path, files.FormatFor(flow.Rule))
 	if err != nil {
@@ -65,7 +72,7 @@ func (im Importer) Import(ctx context.Context, path, rule string) (_ journal.Fil
 	w := following{Importer: im, journal: j, id: f.ID, rows: rows}
 	report, err := engine.ReadReport(ctx, j, time.Now())
 	if err != nil {
-		return journal.File{}, 0, err
+		return journal.File{}, Waiting{}, err
 	}
 	if len(report.Runners) > 0 {
 		if f, waiting, err := w.follow(ctx, nil); !errors.Is(err, errNobody) {
@@ -90,10 +97,10 @@ type following struct {
 }
 
 // run works on the file with a runner of its own, which ends with it.
-func (w following) run(ctx context.Context) (journal.File, int64, error) {
+func (w following) run(ctx context.Context) (journal.File, Waiting, error) {
 	s, err := Open(ctx, Options{Dir: w.Dir, Loader: w.Loader, Log: w.Log, Version: w.Version, Alone: true})
 	if err != nil {
-		return journal.File{}, 0, err
+		return journal.File{}, Waiting{}, err
 	}
 	work, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -108,7 +115,7 @@ func (w following) run(ctx context.Context) (journal.File, int64, error) {
 }
 
 // follow watches the file until it is finished, or until all that is left waits for another try.
-func (w following) follow(ctx context.Context, ended <-chan error) (journal.File, int64, error) {
+func (w following) follow(ctx context.Context, ended <-chan error) (journal.File, Waiting, error) {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	look := time.NewTicker(lookForRunners)
@@ -116,15 +123,15 @@ func (w following) follow(ctx context.Context, ended <-chan error) (journal.File
 	for {
 		f, err := fileOf(ctx, w.journal, w.id)
 		if err != nil {
-			return f, 0, err
+			return f, Waiting{}, err
 		}
 		if w.Progress != nil {
 			w.Progress(f, w.rows)
 		}
 		if f.State == journal.FileFinished {
-			return f, 0, nil
+			return f, Waiting{}, nil
 		}
-		if waiting, only, err := w.onlyWaits(ctx, f); err != nil || only {
+		if waiting, only, err := w.onlyWaits(ctx, f); err != nil || only && !w.Wait {
 			return f, waiting, err
 		}
 		select {
@@ -135,34 +142,67 @@ func (w following) follow(ctx context.Context, ended <-chan error) (journal.File
 			}
 			report, err := engine.ReadReport(ctx, w.journal, time.Now())
 			if err != nil {
-				return f, 0, err
+				return f, Waiting{}, err
 			}
 			if len(report.Runners) == 0 {
-				return f, 0, errNobody
+				return f, Waiting{}, errNobody
 			}
 		case err := <-ended:
-			return f, 0, errors.Join(errors.New("the run ended before the file was done"), err)
+			return f, Waiting{}, errors.Join(errors.New("the run ended before the file was done"), err)
 		case <-ctx.Done():
-			return f, 0, fmt.Errorf("stopped before the file was done; it goes on with the next `culvert run`: %w", ctx.Err())
+			return f, Waiting{}, fmt.Errorf("stopped before the file was done; it goes on with the next `culvert run`: %w", ctx.Err())
 		}
 	}
 }
 
-// onlyWaits tells whether every row has been read and those without an outcome wait for another try.
-func (w following) onlyWaits(ctx context.Context, f journal.File) (int64, bool, error) {
+// onlyWaits tells whether every row has been read and those without an outcome wait for another try, or behind one that does.
+func (w following) onlyWaits(ctx context.Context, f journal.File) (waiting Waiting, only bool, err error) {
 	if w.rows == 0 || f.Rows < w.rows {
-		return 0, false, nil
+		return waiting, false, nil
 	}
-	left, err := w.journal.Select(ctx, journal.Filter{FileID: f.ID, States: []journal.State{journal.Pending, journal.Held}, Limit: 1000})
-	if err != nil {
-		return 0, false, fmt.Errorf("look at the rows that wait: %w", err)
-	}
-	for _, r := range left {
-		if r.Problem == nil || r.State == journal.Pending && r.Attempts == 0 {
-			return 0, false, nil
+	filter := journal.Filter{FileID: f.ID, States: []journal.State{journal.Pending, journal.Held}, Limit: 1000}
+	stuck := map[string]bool{} // keys of which a record waits for another try
+	for {
+		left, err := w.journal.Select(ctx, filter)
+		if err != nil {
+			return waiting, false, fmt.Errorf("look at the rows that wait: %w", err)
+		}
+		for _, r := range left {
+			filter.AfterSeq = r.Seq
+			if !stuck[r.Key] && !waits(r) {
+				if stuck[r.Key], err = w.behind(ctx, r); err != nil || !stuck[r.Key] {
+					return waiting, false, err
+				}
+			}
+			stuck[r.Key] = true
+			waiting.Rows++
+		}
+		if len(left) < filter.Limit {
+			break
 		}
 	}
-	return int64(len(left)), len(left) > 0, nil
+	if waiting.Rows == 0 {
+		return waiting, false, nil
+	}
+	waiting.Causes, err = w.journal.Causes(ctx, journal.Filter{FileID: f.ID, States: filter.States, Limit: 20})
+	if err != nil {
+		return waiting, false, fmt.Errorf("look at what rows wait for: %w", err)
+	}
+	return waiting, true, nil
+}
+
+// waits tells whether a record was tried and waits for another try, or is held.
+func waits(r *journal.Record) bool {
+	return r.State == journal.Held || r.Problem != nil && r.Attempts > 0
+}
+
+// behind tells whether a row waits behind a record of its key, of whatever file, that waits for another try.
+func (w following) behind(ctx context.Context, r *journal.Record) (bool, error) {
+	first, err := w.journal.Select(ctx, journal.Filter{Key: r.Key, States: []journal.State{journal.Pending, journal.Held}, Limit: 1})
+	if err != nil {
+		return false, fmt.Errorf("look at what a row waits for: %w", err)
+	}
+	return len(first) > 0 && first[0].Seq < r.Seq && waits(first[0]), nil
 }
 
 func fileOf(ctx context.Context, j journal.Journal, id string) (journal.File, error) {
