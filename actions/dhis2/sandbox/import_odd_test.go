@@ -58,51 +58,77 @@ func TestOddRequests(t *testing.T) {
 		body m
 		want map[string]string
 	}{
-		"attributes null":                 {people(null(aPerson(2), "attributes")), same("E1005 TRACKED_ENTITY, E1049 TRACKED_ENTITY")},
-		"values null":                     {events(null(typed(nil), "dataValues")), map[string]string{"2.42": "E1010 EVENT, E1011 EVENT, E1013 EVENT", "2.43": "E1123 EVENT"}},
-		"enrollments null":                {people(null(aPerson(2), "enrollments")), same("500")},
-		"notes null":                      {events(null(typed(nil), "notes")), same("500")},
-		"all events null":                 {m{"events": nil}, same("500")},
-		"status null":                     {events(null(typed(nil), "status")), map[string]string{"2.42": "500", "2.43": "500"}},
-		"program of the stage":            {events(typed(m{"program": nil})), same("")},
-		"stage of the program":            {events(typed(m{"programStage": nil})), same("")},
-		"visited":                         {events(typed(m{"status": "VISITED"})), same("")},
-		"a person twice in one request":   {people(person, having(person, m{"orgUnit": centre})), map[string]string{"2.42": "E1064 TRACKED_ENTITY"}},
-		"one unique value of two":         {people(person, having(person, m{"trackedEntity": testUID("tPer", 3)})), map[string]string{"2.42": "E1064 TRACKED_ENTITY, E1064 TRACKED_ENTITY"}},
-		"the same twice hides all":        {people(person, person, aPerson(4, m{"attributes": l(given(firstName, "Ama"), given(national, "N-1"))})), map[string]string{"2.41": "", "2.42": ""}},
-		"enrollment without a person":     {m{"enrollments": l(enrolled(1, m{"enrollment": testUID("tNew", 1)}), enrolled(1, m{"enrollment": testUID("tNew", 2), "trackedEntity": nil}))}, same("500")},
-		"relationship without a side":     {m{"relationships": l(having(relates(1, 1, 5), m{"from": nil}), relates(2, 1, 5))}, same("409")},
-		"one-sided relationship last":     {m{"relationships": l(relates(2, 1, 5), having(relates(1, 1, 5), m{"from": nil}))}, same("E4001 RELATIONSHIP")},
-		"relationship said twice":         {m{"relationships": l(relates(1, 1, 5), relates(2, 1, 5))}, same("")},
-		"stage of events in a tracker":    {events(ancAt(m{"programStage": everyStage, "enrollment": nil})), map[string]string{"2.42": "E1079 EVENT, E1089 EVENT, E1313 EVENT", "2.43": "E1123 EVENT"}},
-		"ring of three":                   {people(aPerson(2, m{"geometry": shape("Polygon", ring(l(1, 1), l(2, 2), l(1, 1)))})), same("")},
-		"open ring":                       {people(aPerson(2, m{"geometry": shape("Polygon", ring(l(1, 1), l(2, 2), l(3, 1), l(4, 4)))})), map[string]string{"2.40": "500", "2.42": "400", "2.43": "400"}},
-		"collection of shapes":            {people(aPerson(2, m{"geometry": m{"type": "GeometryCollection", "geometries": l(shape("Point", l(1, 2)))}})), same("")},
-		"unknown shape":                   {people(aPerson(2, m{"geometry": shape("Circle", l(1, 2))})), map[string]string{"2.40": "500", "2.42": "400", "2.43": "400"}},
-		"mail":                            {events(value("XzJyKqHWGY5", "a@b.org")), same("")},
-		"mail with a dot at its end":      {events(value("XzJyKqHWGY5", "a@b.org.")), same("E1302 EVENT")},
-		"mail of no top level domain":     {events(value("XzJyKqHWGY5", "a@b.nowhere0")), same("E1302 EVENT")},
-		"web address":                     {events(value("rBQ3jGl3k2s", "https://dhis2.org/a?b=c")), same("")},
-		"no web address":                  {events(value("rBQ3jGl3k2s", "dhis2")), same("E1302 EVENT")},
-		"coordinate":                      {events(value("n0hYNUnXt9A", "[-11.41,8.12]")), same("")},
-		"coordinate off the world":        {events(value("n0hYNUnXt9A", "[-181,8.12]")), same("E1302 EVENT")},
-		"oneself as a user":               {events(value("M6AyYw3K1tL", "admin")), map[string]string{"2.41": "E1302 EVENT", "2.42": "", "2.43": ""}},
-		"somebody as a user":              {events(value("M6AyYw3K1tL", "clerk")), map[string]string{"2.41": "E1302 EVENT", "2.42": "", "2.43": "E1302 EVENT"}},
-		"a user who is assigned":          {events(having(value("M6AyYw3K1tL", "clerk"), m{"assignedUser": m{"username": "clerk"}})), map[string]string{"2.41": "", "2.43": ""}},
-		"a value that is an object":       {events(typed(m{"dataValues": l(m{"dataElement": "j90eeyEMdbM", "value": m{"dataElement": "l0NNs0kz84o"}})})), same("E1304 EVENT, E1305 EVENT")},
-		"a list where an object belongs":  {events(typed(m{"dataValues": l("x")})), map[string]string{"2.40": "500", "2.42": "400", "2.43": "400"}},
-		"unknown relationship of unknown": {m{"relationships": l(having(relates(1, 1, 5), m{"relationshipType": "aaaaaaaaaaa"}), relates(2, 1, 5))}, same("E4006 RELATIONSHIP")},
+		"attributes null":                       {people(null(aPerson(2), "attributes")), same("E1005 TRACKED_ENTITY, E1049 TRACKED_ENTITY")},
+		"values null":                           {events(null(typed(nil), "dataValues")), map[string]string{"2.42": "E1010 EVENT, E1011 EVENT, E1013 EVENT", "2.43": "E1123 EVENT"}},
+		"enrollments null":                      {people(null(aPerson(2), "enrollments")), same("500")},
+		"notes null":                            {events(null(typed(nil), "notes")), same("500")},
+		"all events null":                       {m{"events": nil}, same("500")},
+		"status null":                           {events(null(typed(nil), "status")), map[string]string{"2.42": "500", "2.43": "500"}},
+		"program of the stage":                  {events(typed(m{"program": nil})), same("")},
+		"stage of the program":                  {events(typed(m{"programStage": nil})), same("")},
+		"visited":                               {events(typed(m{"status": "VISITED"})), same("")},
+		"a person twice in one request":         {people(person, having(person, m{"orgUnit": centre})), map[string]string{"2.42": "E1064 TRACKED_ENTITY"}},
+		"one unique value of two":               {people(person, having(person, m{"trackedEntity": testUID("tPer", 3)})), map[string]string{"2.42": "E1064 TRACKED_ENTITY, E1064 TRACKED_ENTITY"}},
+		"the same twice hides all":              {people(person, person, aPerson(4, m{"attributes": l(given(firstName, "Ama"), given(national, "N-1"))})), map[string]string{"2.41": "", "2.42": ""}},
+		"enrollment without a person":           {m{"enrollments": l(enrolled(1, m{"enrollment": testUID("tNew", 1)}), enrolled(1, m{"enrollment": testUID("tNew", 2), "trackedEntity": nil}))}, same("500")},
+		"relationship without a side":           {m{"relationships": l(having(relates(1, 1, 5), m{"from": nil}), relates(2, 1, 5))}, same("409")},
+		"one-sided relationship last":           {m{"relationships": l(relates(2, 1, 5), having(relates(1, 1, 5), m{"from": nil}))}, same("E4001 RELATIONSHIP")},
+		"relationship said twice":               {m{"relationships": l(relates(1, 1, 5), relates(2, 1, 5))}, same("")},
+		"stage of events in a tracker":          {events(ancAt(m{"programStage": everyStage, "enrollment": nil})), map[string]string{"2.42": "E1079 EVENT, E1089 EVENT, E1313 EVENT", "2.43": "E1123 EVENT"}},
+		"ring of three":                         {people(aPerson(2, m{"geometry": shape("Polygon", ring(l(1, 1), l(2, 2), l(1, 1)))})), same("")},
+		"open ring":                             {people(aPerson(2, m{"geometry": shape("Polygon", ring(l(1, 1), l(2, 2), l(3, 1), l(4, 4)))})), map[string]string{"2.40": "500", "2.42": "400", "2.43": "400"}},
+		"collection of shapes":                  {people(aPerson(2, m{"geometry": m{"type": "GeometryCollection", "geometries": l(shape("Point", l(1, 2)))}})), same("")},
+		"unknown shape":                         {people(aPerson(2, m{"geometry": shape("Circle", l(1, 2))})), map[string]string{"2.40": "500", "2.42": "400", "2.43": "400"}},
+		"letter of another script":              {events(value("s7AwNtdQHIj", "é")), same("")},
+		"two letters":                           {events(value("s7AwNtdQHIj", "ab")), same("E1302 EVENT")},
+		"what is mandatory stands in the first": {people(person, aPerson(2, m{"attributes": nil})), map[string]string{"2.42": "", "2.43": ""}},
+		"an event of the other sort":            {events(typed(m{"event": testUID("tVis", 1)})), map[string]string{"2.42": "E1128 EVENT", "2.43": ""}},
+		"mail":                                  {events(value("XzJyKqHWGY5", "a@b.org")), same("")},
+		"mail with a dot at its end":            {events(value("XzJyKqHWGY5", "a@b.org.")), same("E1302 EVENT")},
+		"mail of no top level domain":           {events(value("XzJyKqHWGY5", "a@b.nowhere0")), same("E1302 EVENT")},
+		"web address":                           {events(value("rBQ3jGl3k2s", "https://dhis2.org/a?b=c")), same("")},
+		"no web address":                        {events(value("rBQ3jGl3k2s", "dhis2")), same("E1302 EVENT")},
+		"coordinate":                            {events(value("n0hYNUnXt9A", "[-11.41,8.12]")), same("")},
+		"coordinate off the world":              {events(value("n0hYNUnXt9A", "[-181,8.12]")), same("E1302 EVENT")},
+		"oneself as a user":                     {events(value("M6AyYw3K1tL", "admin")), map[string]string{"2.41": "E1302 EVENT", "2.42": "", "2.43": ""}},
+		"somebody as a user":                    {events(value("M6AyYw3K1tL", "clerk")), map[string]string{"2.41": "E1302 EVENT", "2.42": "", "2.43": "E1302 EVENT"}},
+		"a user who is assigned":                {events(having(value("M6AyYw3K1tL", "clerk"), m{"assignedUser": m{"username": "clerk"}})), map[string]string{"2.41": "", "2.43": ""}},
+		"a value that is an object":             {events(typed(m{"dataValues": l(m{"dataElement": "j90eeyEMdbM", "value": m{"dataElement": "l0NNs0kz84o"}})})), same("E1304 EVENT, E1305 EVENT")},
+		"a list where an object belongs":        {events(typed(m{"dataValues": l("x")})), map[string]string{"2.40": "500", "2.42": "400", "2.43": "400"}},
+		"unknown relationship of unknown":       {m{"relationships": l(having(relates(1, 1, 5), m{"relationshipType": "aaaaaaaaaaa"}), relates(2, 1, 5))}, same("E4006 RELATIONSHIP")},
 	} {
 		for version, want := range c.want {
 			t.Run(version+" "+name, func(t *testing.T) {
 				t.Parallel()
 				s := newSite(t, Options{Version: version})
-				s.load(m{"trackedEntities": l(aPerson(1, m{"attributes": l(given(firstName, "Ama"), given(birth, "2000-02-29"), given(national, "N-1"))}), aPerson(5))})
+				s.load(m{"trackedEntities": l(aPerson(1, m{"attributes": l(given(firstName, "Ama"), given(birth, "2000-02-29"), given(national, "N-1"))}), aPerson(5)), "enrollments": l(enrolled(1)), "events": l(visited(1))})
 				if status, answer := s.do("POST", "/api/tracker?async=false&importMode=VALIDATE", c.body); summed(status, answer) != want {
 					t.Errorf("answered %q, want %q: %s", summed(status, answer), want, flat(answer))
 				}
 			})
 		}
+	}
+}
+
+// TestStopsAtTheFirst: with FAIL_FAST nothing is looked at after the first error, but what hangs on the object that has it is still told of.
+func TestStopsAtTheFirst(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, Options{Version: "2.42"})
+	body := m{"trackedEntities": l(aPerson(2, m{"orgUnit": "aaaaaaaaaaa"})), "events": l(malariaCase(2, m{"programStage": "aaaaaaaaaaa"}))}
+	status, answer := s.do("POST", "/api/tracker?async=false&validationMode=FAIL_FAST", body)
+	if got := summed(status, answer); got != "E1049 TRACKED_ENTITY" {
+		t.Errorf("reported %s: %s", got, flat(answer))
+	}
+	if status, answer = s.do("POST", "/api/tracker?async=false&validationMode=FAIL_FAST&atomicMode=OBJECT", body); status != 500 || answer["message"] == "Internal Server Error" {
+		t.Errorf("what nobody looked at cannot be written: %d %s", status, flat(answer))
+	}
+	body = full(2)
+	body["trackedEntities"] = l(aPerson(2, m{"orgUnit": "aaaaaaaaaaa"}), aPerson(3))
+	body["enrollments"] = l(enrolled(2), enrolled(2, m{"enrollment": testUID("tEnr", 4), "program": epi}))
+	body["events"] = l(malariaCase(2, m{"status": "SCHEDULE", "scheduledAt": nil}))
+	status, answer = s.do("POST", "/api/tracker?async=false&importMode=VALIDATE&validationMode=FAIL_FAST", body)
+	if got := summed(status, answer); got != "E1049 TRACKED_ENTITY, E5000 ENROLLMENT, E5000 ENROLLMENT" {
+		t.Errorf("reported %s: %s", got, flat(answer))
 	}
 }
 

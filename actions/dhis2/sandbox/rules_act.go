@@ -31,7 +31,7 @@ func (im *importer) runRules(a *accepted) {
 			}
 		}
 		if assigned {
-			im.holders = nil
+			im.holders, im.holdersRead = nil, false
 			im.enrollmentAttributes(s, e)
 		}
 	}

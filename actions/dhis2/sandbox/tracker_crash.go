@@ -144,7 +144,7 @@ func (im *importer) unwritable(a *accepted) (kind, uid string) {
 			}
 		}
 	}
-	if !im.skipsValidation() {
+	if !im.unseen {
 		return "", ""
 	}
 	for _, t := range a.entities {

@@ -203,6 +203,7 @@ type importer struct {
 
 	sent    map[string]int // how many objects of each kind
 	crashed *problem       // a real server fails inside itself
+	unseen  bool           // there are objects that nobody validated: validation was skipped, or ended at the first error
 }
 
 // runImport carries out an import. The problem is an import that failed as a whole inside the server.
@@ -224,10 +225,11 @@ func (s *Server) runImport(u *user, params *importParams, b *bundle) (*report, *
 		im.validate()
 	}
 	valid := im.persistable(im.b.everything())
-	if im.skipsValidation() {
+	im.unseen = im.skipsValidation() || params.validation == "FAIL_FAST" && len(im.r.errors) > 0
+	if im.unseen && !im.mustStop() {
 		im.checkNothing(valid)
 	}
-	if im.crashed == nil && !params.skipRules && params.strategy != "DELETE" {
+	if im.crashed == nil && !params.skipRules && params.strategy != "DELETE" && !(im.unseen && im.mustStop()) {
 		if im.rulesFail(valid) {
 			im.crash("Parameter specified as non-null is null: method org.hisp.dhis.rules.DateUtils$Companion.toRuleInstant, parameter instant")
 			return nil, im.crashed

@@ -52,7 +52,9 @@ func (im *importer) persistable(from *accepted) *accepted {
 		}
 		return out
 	}
-	im.r.stopped = false // what follows is no validation any more
+	failFast := im.r.failFast
+	im.r.failFast, im.r.stopped = false, false // what follows is no validation any more
+	defer func() { im.r.failFast = failFast }()
 	f := filter{im: im, marked: map[[2]string]bool{}, invalid: maps.Clone(im.r.invalid)}
 	for _, t := range from.entities {
 		if !im.r.isInvalid(trackedEntityKind, t.uid) {

@@ -130,6 +130,9 @@ func (im *importer) tellEventsApart() {
 		default:
 			e.tracker = im.m.splitEvents() || e.enrollment != ""
 		}
+		if p := im.programOf(e.old); im.m.splitEvents() && p != nil && p.registration != e.tracker {
+			e.old, e.strategy = nil, create // events of either sort are kept apart
+		}
 		if e.tracker {
 			tracker = append(tracker, e)
 		} else {

@@ -104,7 +104,7 @@ func (im *importer) hasLiveEnrollment(entity string) bool {
 // entityAttributes: mandatory attributes of the type may be in the request or stored already; a mandatory one cannot be cleared.
 func (im *importer) entityAttributes(s *subject, t *entityIn) {
 	has := map[string]bool{}
-	for _, a := range t.attributes {
+	for _, a := range im.b.entityBy[t.uid].attributes { // of the first, where one is in the request twice
 		has[a.uid] = true
 	}
 	mandatory := setOf(t.entityType.mandatory)

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/net/publicsuffix"
 )
@@ -77,7 +79,8 @@ var valueChecks = map[string]struct {
 }
 
 func isLetter(s string) bool {
-	return len(s) == 1 && strings.Contains(letters, s)
+	r, size := utf8.DecodeRuneInString(s)
+	return size == len(s) && r <= 0xffff && unicode.IsLetter(r) // of any script
 }
 
 func isNumeric(s string) bool {
