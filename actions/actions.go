@@ -54,6 +54,7 @@ type Plan struct {
 	Order  Order
 	Insist bool // a person named this very record: it may overwrite what is newer
 	Writes []Write
+	Left   []*rules.Failure // of values that did not fit and were left out, as the rule says (invalid: omit)
 }
 
 // Status is what became of a write.

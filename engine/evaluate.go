@@ -89,6 +89,7 @@ func run(flow *Flow, scope *rules.Scope) (e Evaluation, err error) {
 	if f := scope.Kept(); f != nil {
 		return e.failed(f)
 	}
+	e.Plan.Left = scope.Left()
 	return e, nil
 }
 

@@ -102,7 +102,7 @@ func (row *fileRow) origin() sources.Origin {
 func (row *fileRow) result() (files.ResultRow, bool) {
 	o := &row.outcome
 	res := files.ResultRow{Record: row.number, Line: row.line, Sheet: row.sheet, Outcome: outcomeWord(o.state, o.unchanged), Objects: o.objects}
-	if o.problem != nil && o.state == journal.Failed {
+	if o.problem != nil && (o.state == journal.Failed || o.problem.Code == codeLeftOut) {
 		res.Cause, res.Column, res.Value, res.Mend = allFaults(o.problem)
 	}
 	return res, o.state != journal.Pending

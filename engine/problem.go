@@ -24,6 +24,24 @@ func failureProblem(f *rules.Failure) *journal.Problem {
 	return p
 }
 
+// codeLeftOut marks what is said of a delivered record that went without some of its values.
+const codeLeftOut = "left-out"
+
+// leftOut words which values a delivered record went without; nil when there is none.
+func leftOut(left []*rules.Failure) *journal.Problem {
+	if len(left) == 0 {
+		return nil
+	}
+	first := *left[0]
+	first.More = left[1:]
+	p := failureProblem(&first)
+	p.Code, p.Cause = codeLeftOut, "left out: "+p.Cause
+	for i := range p.More {
+		p.More[i].Code, p.More[i].Cause = codeLeftOut, "left out: "+p.More[i].Cause
+	}
+	return p
+}
+
 // allFaults words all that is wrong with a row for whoever corrects the table: cause, column, value and fix of each. It holds values.
 func allFaults(p *journal.Problem) (cause, column, value, mend string) {
 	faults := p.Faults()

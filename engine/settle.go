@@ -52,6 +52,7 @@ func judge(plan *actions.Plan, result actions.Result) verdict {
 		if superseded && v.unchanged {
 			v.state, v.unchanged = journal.Superseded, false
 		}
+		v.problem = leftOut(plan.Left)
 		return v
 	}
 	o := result.Outcomes[worst]

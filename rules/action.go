@@ -20,13 +20,14 @@ type ActionSpec struct {
 	ForEach *Expr
 	When    *Expr
 
-	compiler *compiler
-	outer    *expression.Scope       // of for_each
-	inner    *expression.Scope       // of everything else: with item and index where there is for_each
-	blank    BlankPolicy             // of fields that say nothing of it
-	results  bool                    // for_each or when read the result of another action
-	read     map[*yamlnode.Node]bool // values that the kind has compiled
-	faulty   bool                    // the kind reported an error, and may have left the rest unread
+	compiler     *compiler
+	outer        *expression.Scope       // of for_each
+	inner        *expression.Scope       // of everything else: with item and index where there is for_each
+	blank        BlankPolicy             // of fields that say nothing of it
+	leaveInvalid bool                    // of fields that say nothing of it
+	results      bool                    // for_each or when read the result of another action
+	read         map[*yamlnode.Node]bool // values that the kind has compiled
+	faulty       bool                    // the kind reported an error, and may have left the rest unread
 }
 
 // actions reads the entries of actions, with the defaults of their kinds laid under them.
@@ -86,6 +87,9 @@ func (c *compiler) action(key, body *yamlnode.Node) {
 	a.results = a.reads(a.ForEach) || a.reads(a.When)
 	if n := a.Body.Get("blank"); n != nil {
 		a.blank, _ = blankPolicy(n.Value) // the schema names the others
+	}
+	if n := a.Body.Get("invalid"); isValue(n) {
+		a.leaveInvalid = n.Value == "omit"
 	}
 	if n := a.Body.Get("id"); isValue(n) && c.name(n, "an action") {
 		a.ID = n.Value

@@ -64,7 +64,7 @@ func generated(t *testing.T, mark string) string {
 }
 
 func isCommon(key string) bool {
-	return slices.Contains([]string{"id", "for_each", "when", "blank", "import"}, key)
+	return slices.Contains([]string{"id", "for_each", "when", "blank", "invalid", "import"}, key)
 }
 
 func keyTable(root, s *schemas.Schema, keep func(string) bool) string {

@@ -42,6 +42,23 @@ func (s *Scope) keep(f *Failure) {
 	}
 }
 
+// Leave takes the failure of a value that is left out, as the rule says, and lets the record go on without it. It gives back what is no failure.
+func (s *Scope) Leave(err error) error {
+	var f *Failure
+	if err == nil || !errors.As(err, &f) || f.Skip {
+		return err
+	}
+	own := *f
+	s.rule.NameColumn(&own)
+	if len(s.left) < maxFaults {
+		s.left = append(s.left, &own)
+	}
+	return nil
+}
+
+// Left lists the values that were left out because they did not fit.
+func (s *Scope) Left() []*Failure { return s.left }
+
 // KeptCount tells how many failures were taken so far.
 func (s *Scope) KeptCount() int { return len(s.kept) }
 

@@ -42,6 +42,8 @@ type Field struct {
 	Map    *ValueMap // or nil
 	Format string    // layout of a date or number, or empty
 	Blank  BlankPolicy
+	// LeaveInvalid leaves a value out that does not fit, with a remark, instead of failing the record (invalid: omit).
+	LeaveInvalid bool
 
 	// missing are the words that the field itself declares for "no answer"; nil when it declares none.
 	missing wordSet
@@ -64,7 +66,7 @@ type Result struct {
 }
 
 // fieldKeys are the keys of the long form.
-var fieldKeys = []string{"from", "value", "map", "format", "missing", "default", "blank"}
+var fieldKeys = []string{"from", "value", "map", "format", "missing", "default", "blank", "invalid"}
 
 // Field compiles the value of a mapping entry: a bare expression, or the long form {from, map, format, missing, default, blank} or {value}.
 // nil when it is wrong, which is then reported.
@@ -73,7 +75,7 @@ func (a *ActionSpec) Field(name string, n *yamlnode.Node) *Field {
 		return nil
 	}
 	a.read[n] = true
-	f := &Field{Name: name, Place: n.Place(), Blank: a.blank, action: a}
+	f := &Field{Name: name, Place: n.Place(), Blank: a.blank, LeaveInvalid: a.leaveInvalid, action: a}
 	c := a.compiler
 	c.inField = true
 	defer func() { c.inField = false }()
@@ -146,6 +148,13 @@ func (a *ActionSpec) longForm(f *Field, n *yamlnode.Node) bool {
 	if v := n.Get("default"); v != nil {
 		f.Default = a.Expression(v, expression.Anything)
 		ok = ok && f.Default != nil
+	}
+	if v := n.Get("invalid"); isValue(v) {
+		if f.LeaveInvalid = v.Value == "omit"; !f.LeaveInvalid && v.Value != "fail" {
+			words := []string{"omit", "fail"}
+			c.fault(v.Place(), "not-allowed", fmt.Sprintf("\"invalid\" must be %s, not %q", diag.Names(words, "or"), v.Value), diag.Suggest(v.Value, words, "words"))
+			ok = false
+		}
 	}
 	if v := n.Get("blank"); isValue(v) {
 		policy, known := blankPolicy(v.Value)

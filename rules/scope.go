@@ -28,6 +28,7 @@ type Scope struct {
 
 	collects bool       // failures are kept
 	kept     []*Failure // in the order in which they were met
+	left     []*Failure // of values that the record goes on without
 }
 
 // Step is one thing that happened while a record was evaluated.
@@ -52,7 +53,7 @@ func (r *Rule) Begin(in Input) *Scope {
 // Reset makes the scope ready for another record of the same rule, so that a file's many rows share one. Trace stays.
 func (s *Scope) Reset(in Input) {
 	s.input, s.id, s.index = in, in.RecordID, 0
-	s.collects, s.kept = false, nil
+	s.collects, s.kept, s.left = false, nil, nil
 	clear(s.env)
 	clear(s.lookups)
 	s.env["trigger"] = s.rule.missing.without(in.Body)

@@ -13,7 +13,7 @@ import (
 )
 
 // commonKeys may stand in every action; the rule language itself reads them.
-var commonKeys = []string{"id", "when", "for_each", "blank"}
+var commonKeys = []string{"id", "when", "for_each", "blank", "invalid"}
 
 // compiler reads one action's keys and reports what is wrong with them. A reader that reports an error gives nil or false; the others go on,
 // so that one run finds everything.

@@ -41,7 +41,7 @@ func (v *valued) eval(s *rules.Scope, c *value.Context) (string, state, error) {
 	}
 	r, err := v.Field.Eval(s)
 	if err != nil {
-		return "", stateOmit, s.Keep(err)
+		return "", stateOmit, v.unfit(s, err)
 	}
 	if r.Blank {
 		if r.Clear {
@@ -53,7 +53,7 @@ func (v *valued) eval(s *rules.Scope, c *value.Context) (string, state, error) {
 	if problem != nil {
 		failure := v.failure(problem, r)
 		v.trace(s, r.Value, nil, failure)
-		return "", stateOmit, s.Keep(failure)
+		return "", stateOmit, v.unfit(s, failure)
 	}
 	if out.Blank {
 		text, st, err := v.blank()
@@ -61,6 +61,16 @@ func (v *valued) eval(s *rules.Scope, c *value.Context) (string, state, error) {
 	}
 	v.trace(s, r.Value, out.Text, nil)
 	return out.Text, stateSet, nil
+}
+
+// unfit is what a value that does not fit does: it is left out with a remark where the rule says so, else the record fails. A value that is blank
+// where the rule asks for one is not one that does not fit.
+func (v *valued) unfit(s *rules.Scope, err error) error {
+	var f *rules.Failure
+	if v.LeaveInvalid && errors.As(err, &f) && f.Code != "blank-value" {
+		return s.Leave(err)
+	}
+	return s.Keep(err)
 }
 
 // blank is what a value that turns out blank when converted does, such as a TRUE_ONLY that is false.
@@ -332,6 +342,7 @@ func (c *compiler) attributes(uses []attributeUse, of string) []*valued {
 			c.warnAt(pair.Key.Place(), "generated-attribute", "leave it out: Culvert has DHIS2 reserve a value for everybody whom it creates", "DHIS2 generates the values of %q itself, and refuses those that do not fit its pattern", a.Name)
 		}
 		if v := c.valued(pair.Value, a.ID, pair.Key.Value, c.attributeKind(a, use.future)); v != nil {
+			v.LeaveInvalid = v.LeaveInvalid && !use.mandatory
 			list = append(list, v)
 		}
 	}

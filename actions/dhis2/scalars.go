@@ -27,6 +27,7 @@ func (c *compiler) date(key string, future bool) *dateField {
 	if v == nil {
 		return nil
 	}
+	v.LeaveInvalid = false // an object without its date is another one
 	return &dateField{valued: *v, key: key}
 }
 
