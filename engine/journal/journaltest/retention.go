@@ -46,12 +46,56 @@ func testForget(t *testing.T, p Place) {
 	if len(trail) != 1 || trail[0].Did != "forget" || trail[0].Count != 4 || strings.Contains(trail[0].Subject, person) {
 		t.Errorf("the audit trail is %+v", trail)
 	}
+	forgetTraces(t, j)
 	appendAll(t, j, record("anc", "f9", person))
 	wantIDs(t, "new records of the person", claim(t, j, 10), "f9")
 	if _, err := j.Forget(t.Context(), "", "asha", ""); err == nil {
 		t.Error("nobody was forgotten")
 	}
 	check(t, j)
+}
+
+// forgetTraces forgets somebody whose id is part of ids and keys, who is named in records of others that failed, wait or are held, and in reasons.
+func forgetTraces(t *testing.T, j journal.Journal) {
+	t.Helper()
+	const person = "NID-77001"
+	named := func(rule, id, key string) *journal.Record {
+		r := record(rule, id, key)
+		r.Body = []byte(`{"note":"sister of ` + person + `, calls often"}`)
+		return r
+	}
+	appendAll(t, j, record("reg", "visit/"+person+"/1", "k1"), record("reg", "r2", "clinic "+person), named("notes", "n1", "k3"), named("notes", "n2", "k4"), named("notes", "n3", "k4"))
+	list, err := j.Select(t.Context(), journal.Filter{ID: "n1"})
+	must(t, err)
+	got := claim(t, j, 10)
+	for _, r := range got {
+		if r.ID == "n1" {
+			fail(t, j, journal.Problem{Code: "E1", Cause: "x", Value: person}, r)
+		} else {
+			must(t, j.Release(t.Context(), "runner", []int64{r.Seq}))
+		}
+	}
+	if len(list) != 1 {
+		t.Fatalf("%d records of the id n1", len(list))
+	}
+	must(t, j.ChangeMeta(t.Context(), "controls", journal.AuditEntry{Who: "asha", Did: "pause", Why: "asked by " + person, Subject: "rule " + person}, func(string) (string, error) { return "", nil }))
+	_, err = j.Forget(t.Context(), person, "asha", person+" asked for it")
+	must(t, err)
+	all, err := j.Select(t.Context(), journal.Filter{WithBody: true})
+	must(t, err)
+	for _, r := range all {
+		if text := fmt.Sprintf("%+v %+v %s", *r, r.Problem, r.Body); strings.Contains(text, person) {
+			t.Errorf("%s still tells of the person: %s", r.ID, text)
+		}
+		if strings.HasPrefix(r.ID, "n") && r.Rule == "notes" && r.State != journal.Dismissed {
+			t.Errorf("%s, which named the person, is %s", r.ID, r.State)
+		}
+	}
+	trail, err := j.Audit(t.Context(), 0)
+	must(t, err)
+	if text := fmt.Sprintf("%+v", trail); strings.Contains(text, person) {
+		t.Errorf("the audit trail still tells of the person: %s", text)
+	}
 }
 
 func testExpire(t *testing.T, p Place) {

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -113,14 +114,14 @@ const (
 	minMention = 6
 )
 
-// Forget implements journal.Journal. It erases what is kept of records whose key or id is the external id, and the payloads of settled records that
-// mention it as a value. Records that were not delivered yet are dismissed. Outcomes stay, without anything that tells whose they are.
+// Forget implements journal.Journal. It erases what is kept of records whose key or id is the external id or holds it, the payloads of delivered records that
+// mention it, and all of others that do. What was not delivered yet is dismissed. Outcomes stay, without anything that tells whose they are.
 func (s *Store) Forget(ctx context.Context, externalID, who, why string) (journal.Forgotten, error) {
 	var out journal.Forgotten
 	if externalID == "" {
 		return out, errNobody
 	}
-	own, err := numbers(ctx, s.pool, "SELECT seq FROM records WHERE chain = $1 AND key = $2 OR id = $2 ORDER BY seq", codec.Chain(externalID), externalID)
+	own, err := s.recordsOf(ctx, externalID)
 	if err != nil {
 		return out, fmt.Errorf("look for a person's records: %w", s.explain(err))
 	}
@@ -128,6 +129,7 @@ func (s *Store) Forget(ctx context.Context, externalID, who, why string) (journa
 	if err != nil {
 		return out, fmt.Errorf("look for a person's records: %w", s.explain(err))
 	}
+	own = append(own, mentions.open...)
 	for part := range slices.Chunk(own, changeSize) {
 		if err := s.tx(ctx, func(ctx context.Context, t *tx) error { return t.forgetRecords(ctx, part, externalID, &out) }); err != nil {
 			return out, fmt.Errorf("forget a person: %w", err)
@@ -135,9 +137,19 @@ func (s *Store) Forget(ctx context.Context, externalID, who, why string) (journa
 	}
 	digest := sha256.Sum256([]byte(externalID))
 	err = s.tx(ctx, func(ctx context.Context, t *tx) error {
-		n, err := t.run(ctx, "DELETE FROM payloads WHERE seq = ANY($1)", mentions)
+		n, err := t.run(ctx, "DELETE FROM payloads WHERE seq = ANY($1)", mentions.settled)
 		if err != nil {
 			return err
+		}
+		if _, err := t.Exec(ctx, "UPDATE outcomes SET private = NULL WHERE seq = ANY($1)", mentions.settled); err != nil {
+			return err
+		}
+		if len(externalID) >= minMention {
+			_, err := t.Exec(ctx, "UPDATE audit SET subject = replace(subject, $1, $2), why = replace(why, $1, $2) WHERE strpos(subject, $1) > 0 OR strpos(why, $1) > 0", clean(externalID), forgottenKey)
+			if err != nil {
+				return err
+			}
+			why = strings.ReplaceAll(why, externalID, forgottenKey)
 		}
 		ids, err := t.run(ctx, "DELETE FROM identities WHERE external_id = $1", externalID)
 		if err != nil {
@@ -157,28 +169,45 @@ func (s *Store) Forget(ctx context.Context, externalID, who, why string) (journa
 	return out, nil
 }
 
-// mentions gives settled records of others whose body holds the external id as a value.
-func (s *Store) mentions(ctx context.Context, externalID string) ([]int64, error) {
+func (s *Store) recordsOf(ctx context.Context, externalID string) ([]int64, error) {
+	if len(externalID) >= minMention {
+		return numbers(ctx, s.pool, "SELECT seq FROM records WHERE strpos(key, $1) > 0 OR strpos(id, $1) > 0 ORDER BY seq", clean(externalID))
+	}
+	return numbers(ctx, s.pool, "SELECT seq FROM records WHERE chain = $1 AND key = $2 OR id = $2 ORDER BY seq", codec.Chain(externalID), externalID)
+}
+
+// mentioning are records of others whose body holds an external id.
+type mentioning struct{ settled, open []int64 }
+
+func (s *Store) mentions(ctx context.Context, externalID string) (out mentioning, err error) {
+	out = mentioning{settled: []int64{}}
 	if len(externalID) < minMention {
-		return []int64{}, nil
+		return out, nil
 	}
 	quoted, err := json.Marshal(externalID)
 	if err != nil {
-		return nil, err
+		return out, err
 	}
-	out := []int64{}
+	inner := quoted[1 : len(quoted)-1]
 	err = s.query(ctx, func(rows pgx.Rows) error {
 		var seq, ident int64
+		var state int
 		var stored []byte
-		if err := rows.Scan(&seq, &ident, &stored); err != nil {
+		if err := rows.Scan(&seq, &ident, &state, &stored); err != nil {
 			return err
 		}
 		body, err := s.sealer.Open(codec.PurposeBody, ident, stored)
-		if err == nil && bytes.Contains(body, quoted) {
-			out = append(out, seq)
+		switch {
+		case err != nil:
+			return err
+		case !bytes.Contains(body, inner):
+		case codec.Unsettled(state) || state == codec.Failed:
+			out.open = append(out.open, seq)
+		default:
+			out.settled = append(out.settled, seq)
 		}
-		return err
-	}, "SELECT p.seq, r.ident, p.body FROM payloads p JOIN records r ON r.seq = p.seq WHERE r.state IN (1, 3, 5, 6) AND r.key <> $1 AND r.id <> $1", externalID)
+		return nil
+	}, "SELECT p.seq, r.ident, r.state, p.body FROM payloads p JOIN records r ON r.seq = p.seq WHERE strpos(r.key, $1) = 0 AND strpos(r.id, $1) = 0", clean(externalID))
 	return out, err
 }
 
@@ -215,8 +244,8 @@ func (t *tx) forgetRecords(ctx context.Context, seqs []int64, externalID string,
 	}
 	err = t.batch(ctx, func(b *pgx.Batch) {
 		b.Queue("UPDATE outcomes SET private = NULL, object = '', objects = '' WHERE seq = ANY($1)", seqs)
-		b.Queue(`UPDATE records r SET key = $3, chain = $4, id = CASE WHEN id = $5 THEN $3 ELSE id END, origin = u.origin
-			FROM unnest($1::bigint[], $2::bytea[]) u(seq, origin) WHERE r.seq = u.seq`, seqs, origins, forgottenKey, forgottenChain, externalID)
+		b.Queue(`UPDATE records r SET key = $3, chain = $4, id = CASE WHEN id = $5 OR length($5) >= $6 AND strpos(id, $5) > 0 THEN $3 ELSE id END, origin = u.origin
+			FROM unnest($1::bigint[], $2::bytea[]) u(seq, origin) WHERE r.seq = u.seq`, seqs, origins, forgottenKey, forgottenChain, clean(externalID), minMention)
 		notes.queue(b)
 	})
 	if err != nil {

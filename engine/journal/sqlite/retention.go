@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/culvert/culvert/engine/journal"
@@ -180,8 +181,8 @@ const (
 	minMention = 6
 )
 
-// Forget implements journal.Journal. It erases what is kept of records whose key or id is the external id, and the payloads of settled records that
-// mention it as a value. Records that were not delivered yet are dismissed. Outcomes stay, without anything that tells whose they are.
+// Forget implements journal.Journal. It erases what is kept of records whose key or id is the external id or holds it, the payloads of delivered records that
+// mention it, and all of others that do. What was not delivered yet is dismissed. Outcomes stay, without anything that tells whose they are.
 func (s *Store) Forget(ctx context.Context, externalID, who, why string) (journal.Forgotten, error) {
 	var out journal.Forgotten
 	if externalID == "" {
@@ -195,16 +196,26 @@ func (s *Store) Forget(ctx context.Context, externalID, who, why string) (journa
 	if err != nil {
 		return out, fmt.Errorf("look for a person's records: %w", explain(err, s.place))
 	}
+	own = append(own, mentions.open...)
 	for part := range slices.Chunk(own, changeSize) {
 		if err := s.writer.change(ctx, len(part), func(t *tx) error { return s.forgetRecords(t, part, externalID, &out) }); err != nil {
 			return out, fmt.Errorf("forget a person: %w", err)
 		}
 	}
 	digest := sha256.Sum256([]byte(externalID))
-	err = s.writer.change(ctx, len(mentions)+1, func(t *tx) error {
-		n, err := t.execCount("DELETE FROM payloads WHERE seq IN (SELECT value FROM json_each(?))", list(mentions))
+	err = s.writer.change(ctx, len(mentions.settled)+1, func(t *tx) error {
+		n, err := t.execCount("DELETE FROM payloads WHERE seq IN (SELECT value FROM json_each(?))", list(mentions.settled))
 		if err != nil {
 			return err
+		}
+		if err := t.exec("UPDATE outcomes SET private = NULL WHERE seq IN (SELECT value FROM json_each(?))", list(mentions.settled)); err != nil {
+			return err
+		}
+		if len(externalID) >= minMention {
+			if err := t.exec("UPDATE audit SET subject = replace(subject, ?1, ?2), why = replace(why, ?1, ?2) WHERE instr(subject, ?1) OR instr(why, ?1)", externalID, forgottenKey); err != nil {
+				return err
+			}
+			why = strings.ReplaceAll(why, externalID, forgottenKey)
 		}
 		ids, err := t.execCount("DELETE FROM identities WHERE external_id = ?", externalID)
 		if err != nil {
@@ -225,7 +236,11 @@ func (s *Store) Forget(ctx context.Context, externalID, who, why string) (journa
 }
 
 func (s *Store) recordsOf(ctx context.Context, externalID string) ([]int64, error) {
-	rows, err := s.read.query(ctx, "SELECT seq FROM records WHERE chain = ? AND key = ? OR id = ? ORDER BY seq", codec.Chain(externalID), externalID, externalID)
+	query, args := "SELECT seq FROM records WHERE chain = ? AND key = ? OR id = ? ORDER BY seq", []any{codec.Chain(externalID), externalID, externalID}
+	if len(externalID) >= minMention {
+		query, args = "SELECT seq FROM records WHERE instr(key, ?) OR instr(id, ?) ORDER BY seq", []any{externalID, externalID}
+	}
+	rows, err := s.read.query(ctx, query, args...)
 	var out []int64
 	err = scan(rows, err, func(rows *sql.Rows) error {
 		var seq int64
@@ -236,30 +251,36 @@ func (s *Store) recordsOf(ctx context.Context, externalID string) ([]int64, erro
 	return out, err
 }
 
-// mentions gives settled records of others whose body holds the external id as a value.
-func (s *Store) mentions(ctx context.Context, externalID string) ([]int64, error) {
+// mentioning are records of others whose body holds an external id.
+type mentioning struct{ settled, open []int64 }
+
+func (s *Store) mentions(ctx context.Context, externalID string) (out mentioning, err error) {
 	if len(externalID) < minMention {
-		return nil, nil
+		return out, nil
 	}
 	quoted, err := json.Marshal(externalID)
 	if err != nil {
-		return nil, err
+		return out, err
 	}
-	rows, err := s.read.query(ctx, `SELECT p.seq, r.ident, p.body FROM payloads p CROSS JOIN records r ON r.seq = p.seq
-		WHERE r.state IN (1, 3, 5, 6) AND r.key <> ? AND r.id <> ?`, externalID, externalID)
-	var out []int64
+	inner := quoted[1 : len(quoted)-1]
+	rows, err := s.read.query(ctx, `SELECT p.seq, r.ident, r.state, p.body FROM payloads p CROSS JOIN records r ON r.seq = p.seq
+		WHERE NOT instr(r.key, ?1) AND NOT instr(r.id, ?1)`, externalID)
 	err = scan(rows, err, func(rows *sql.Rows) error {
 		var seq, ident int64
+		var state int
 		var stored sql.RawBytes
-		if err := rows.Scan(&seq, &ident, &stored); err != nil {
+		if err := rows.Scan(&seq, &ident, &state, &stored); err != nil {
 			return err
 		}
 		body, err := s.sealer.Open(codec.PurposeBody, ident, stored)
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
-		}
-		if bytes.Contains(body, quoted) {
-			out = append(out, seq)
+		case !bytes.Contains(body, inner):
+		case codec.Unsettled(state) || state == codec.Failed:
+			out.open = append(out.open, seq)
+		default:
+			out.settled = append(out.settled, seq)
 		}
 		return nil
 	})
@@ -299,8 +320,8 @@ func (s *Store) forgetRecords(t *tx, seqs []int64, externalID string, out *journ
 		if err != nil {
 			return err
 		}
-		if err := t.exec("UPDATE records SET key = ?, chain = 1, id = CASE WHEN id = ? THEN ? ELSE id END, origin = ? WHERE seq = ?",
-			forgottenKey, externalID, forgottenKey, origin, seq); err != nil {
+		if err := t.exec("UPDATE records SET key = ?, chain = 1, id = CASE WHEN id = ? OR length(?) >= ? AND instr(id, ?) THEN ? ELSE id END, origin = ? WHERE seq = ?",
+			forgottenKey, externalID, externalID, minMention, externalID, forgottenKey, origin, seq); err != nil {
 			return err
 		}
 	}
