@@ -1,12 +1,16 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/project"
+	"github.com/culvert/culvert/engine/service"
+	"github.com/culvert/culvert/sources/files"
 )
 
 func (a *app) backupCommand() *cobra.Command {
@@ -28,30 +32,82 @@ func (a *app) backupCommand() *cobra.Command {
 
 func (a *app) forgetCommand() *cobra.Command {
 	var external, why string
+	var removeFiles bool
 	c := &cobra.Command{
 		Use:   "forget --external-id ID --why REASON",
-		Short: "Erase what the journal holds of a person",
-		Long: `Erase every payload of a person or case from the journal, and its entries in the map of external ids.
-DHIS2 is not touched, nor are files in done/ and backups made before: say so to whoever asked.`,
+		Short: "Erase what Culvert holds of a person",
+		Long: `Erase a person or case: from the journal every record of theirs, what other records say of them, and their entries in the map of external ids; from
+files in done/ and failed/ the lines that hold the external id. Workbooks and archives that hold it are named, and removed with --remove-files.
+DHIS2 is not touched, nor are backups made before: say so to whoever asked.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if external == "" || why == "" {
 				return errors.New("name the person with --external-id and the reason with --why; the audit trail keeps that it was done, not whose data it was")
 			}
-			return a.withJournal(c.Context(), func(j journal.Journal) error {
-				f, err := j.Forget(c.Context(), external, who(), why)
-				if err != nil {
-					return err
-				}
-				fmt.Fprintf(a.stdout, "%s found: %s and %s erased\n", count(f.Records, "record", "records"), count(f.Payloads, "payload", "payloads"), count(f.Identities, "entry of the id map", "entries of the id map"))
-				fmt.Fprintln(a.stdout, "not touched: DHIS2 itself, files in done/, earlier backups")
-				return nil
-			})
+			p, err := a.load(c.Context())
+			if err != nil {
+				return err
+			}
+			return a.withJournal(c.Context(), func(j journal.Journal) error { return a.forget(c.Context(), p, j, external, why, removeFiles) })
 		},
 	}
 	c.Flags().StringVar(&external, "external-id", "", "the id of the person or case in the source system")
 	c.Flags().StringVar(&why, "why", "", "the reason, for the audit trail")
+	c.Flags().BoolVar(&removeFiles, "remove-files", false, "remove workbooks and archives in done/ and failed/ that hold the id")
 	return c
+}
+
+func (a *app) forget(ctx context.Context, p *project.Project, j journal.Journal, external, why string, removeFiles bool) error {
+	f, err := j.Forget(ctx, external, who(), why)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stdout, "%s found: %s and %s erased\n", count(f.Records, "record", "records"), count(f.Payloads, "payload", "payloads"), count(f.Identities, "entry of the id map", "entries of the id map"))
+	how := files.ScrubLines
+	if removeFiles {
+		how = files.ScrubRemove
+	}
+	left, err := a.scrub(ctx, p, j, external, how)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(a.stdout, "not touched: DHIS2 itself, earlier backups")
+	if len(left) > 0 {
+		return errFindings
+	}
+	return nil
+}
+
+// scrub takes a person out of the files that Culvert has laid down, and gives those that still hold the id.
+func (a *app) scrub(ctx context.Context, p *project.Project, j journal.Journal, external string, how files.Scrubbing) (left []string, err error) {
+	folders, err := service.FinishedFolders(ctx, p, j)
+	if err != nil {
+		return nil, err
+	}
+	for _, folder := range folders {
+		s, err := files.Scrub(ctx, folder, external, how)
+		if err != nil {
+			return nil, err
+		}
+		for _, path := range s.Cut {
+			fmt.Fprintf(a.stdout, "lines taken out of %s\n", path)
+		}
+		for _, path := range s.Removed {
+			fmt.Fprintf(a.stdout, "removed %s\n", path)
+		}
+		for _, path := range s.Left {
+			fmt.Fprintf(a.stdout, "%s holds the id, or cannot be read: --remove-files removes it\n", path)
+		}
+		left = append(left, s.Left...)
+	}
+	s, err := files.Scrub(ctx, service.Inbox(p.Dir, p.Config), external, files.ScrubLook)
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range s.Left {
+		fmt.Fprintf(a.stdout, "%s holds the id and is not finished: forget the person again when it is\n", path)
+	}
+	return append(left, s.Left...), nil
 }
 
 func (a *app) auditCommand() *cobra.Command {

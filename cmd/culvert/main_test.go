@@ -47,6 +47,7 @@ func TestScripts(t *testing.T) {
 			"crash":          crashCommand,
 			"hangup":         hangupCommand,
 			"logged":         loggedCommand,
+			"traces":         tracesCommand,
 			"get":            getCommand,
 			"post":           postCommand(true),
 			"anonymous-post": postCommand(false),
@@ -102,7 +103,7 @@ func sandboxCommand(ts *testscript.TestScript, _ bool, args []string) {
 const eventuallyLimit = 30 * time.Second
 
 func eventuallyCommand(ts *testscript.TestScript, neg bool, args []string) {
-	commands := map[string]func(*testscript.TestScript, []string) error{"get": get, "delivered": delivered, "failed": failed, "logged": logged, "health": health, "holds": holds,
+	commands := map[string]func(*testscript.TestScript, []string) error{"get": get, "delivered": delivered, "failed": failed, "logged": logged, "health": health, "traces": traces, "holds": holds,
 		"post": func(ts *testscript.TestScript, args []string) error { return postFile(ts, args, true) }}
 	do, ok := commands[args[0]]
 	if !ok || neg {

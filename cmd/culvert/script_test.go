@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -111,6 +113,34 @@ func health(ts *testscript.TestScript, args []string) error {
 		err = fmt.Errorf("health is %d %s", status, text)
 	}
 	return err
+}
+
+// tracesCommand looks for a text in every file of some folders: traces TEXT FOLDER...
+func tracesCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if err := traces(ts, args); (err == nil) == neg {
+		ts.Fatalf("%q stands in %q: %v", args[0], args[1:], err)
+	}
+}
+
+func traces(ts *testscript.TestScript, args []string) error {
+	found := false
+	for _, folder := range args[1:] {
+		err := filepath.WalkDir(ts.MkAbs(folder), func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			found = found || bytes.Contains(text, []byte(args[0]))
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if !found {
+		return fmt.Errorf("no file holds %q", args[0])
+	}
+	return nil
 }
 
 func getCommand(ts *testscript.TestScript, _ bool, args []string) { ts.Check(get(ts, args)) }

@@ -1,12 +1,14 @@
 package service
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"path/filepath"
 	"slices"
 
 	"github.com/culvert/culvert/engine"
+	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/files"
@@ -90,6 +92,30 @@ func Inbox(dir string, c *project.Config) string {
 		return abs
 	}
 	return path
+}
+
+// FinishedFolders lists the folders that finished files were moved to: those of the rules as they are, and those of every file that the journal knows.
+func FinishedFolders(ctx context.Context, p *project.Project, j journal.Journal) ([]string, error) {
+	root, err := filepath.Abs(p.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("find the project's folder: %w", err)
+	}
+	known := map[string]bool{}
+	for _, r := range p.Rules {
+		if r.Trigger.Kind == (files.Kind{}).Name() {
+			if w := files.Watched(r.Name, &r.Trigger, root); w.Folder != "" {
+				known[w.Done], known[w.Failed] = true, true
+			}
+		}
+	}
+	list, err := j.Files(ctx, "")
+	if err != nil {
+		return nil, fmt.Errorf("list the files that were taken: %w", err)
+	}
+	for _, f := range list {
+		known[filepath.Join(f.Folder, "done")], known[filepath.Join(f.Folder, "failed")] = true, true
+	}
+	return slices.Sorted(maps.Keys(known)), nil
 }
 
 // filePlan says how the files of a rule are read and where they go.
