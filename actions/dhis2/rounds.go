@@ -158,6 +158,7 @@ func (d *delivery) send(ctx context.Context, p phase, items []*item) {
 			d.importTracker(ctx, changes, o)
 			create := o
 			create.CreateOnly = true
+			d.claimNew(fresh)
 			d.importTracker(ctx, d.reserve(ctx, open(fresh)), create)
 			d.importTracker(ctx, open(links), o)
 		}

@@ -65,6 +65,9 @@ func (d *delivery) take(p *person, j *job, uid string) {
 		return
 	}
 	d.learn(j, actions.Identity{IdentityKey: p.key, UID: uid, Origin: originMatched})
+	if !d.rehearse {
+		d.claims.claim(uid, p.key, d.options.Now())
+	}
 }
 
 // taken tells whether a person stands for another external id, and for which ones as far as that is known.
@@ -75,6 +78,9 @@ func (d *delivery) taken(p *person, uid string) (other []string, taken bool) {
 		}
 	}
 	for _, key := range d.holders[uid] {
+		note(key)
+	}
+	if key, held := d.claims.holder(uid, d.options.Now()); held {
 		note(key)
 	}
 	for _, j := range d.jobs {

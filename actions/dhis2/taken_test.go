@@ -54,6 +54,21 @@ func TestAPersonOfAnotherId(t *testing.T) {
 	}
 }
 
+// TestAPersonOfABatchOnItsWay holds the same while the batch that made the person is not recorded yet.
+func TestAPersonOfABatchOnItsWay(t *testing.T) {
+	b, rule := newBench(t), registrationRule(t, "fail")
+	first := b.target.Deliver(t.Context(), rule.plans(t, woman(1))) // not kept in the journal yet
+	want(t, first, "DDD")
+	results := b.target.Deliver(t.Context(), rule.plans(t, woman(2, "nid", "NID-1", "first", "Binta")))
+	want(t, results, "FFF")
+	if o := results[0].Outcomes[0]; o.Code != "person-taken" || !strings.Contains(o.Mend, `"case-1"`) {
+		t.Errorf("%+v", o)
+	}
+	if got := attribute(b.server.entities[uidOf(1)].Attributes, firstName); got != "Fatou" {
+		t.Errorf("her name is %q", got)
+	}
+}
+
 // severalIDs is the rule that takes several ids for one person.
 func severalIDs(t testing.TB) *compiled {
 	text := strings.ReplaceAll(registration, "WHEN_DELETED", "when_deleted: fail")

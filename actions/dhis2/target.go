@@ -34,6 +34,7 @@ type target struct {
 	log     *slog.Logger
 	traffic *traffic
 	shapes  *shapes
+	claims  claims
 }
 
 // maxRecords is how many records DHIS2 gains from in one request.
