@@ -135,7 +135,8 @@ func (r *Runner) Status() Status {
 		}
 		s.Servers = append(s.Servers, server)
 	}
-	all := r.trouble.all()
+	all := map[string]Trouble{}
+	maps.Copy(all, r.trouble.all())
 	maps.Copy(all, r.conditions.all())
 	s.Troubles = slices.SortedFunc(maps.Values(all), func(a, b Trouble) int {
 		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.What, b.What))
