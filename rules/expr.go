@@ -37,6 +37,9 @@ func (c *compiler) expr(n *yamlnode.Node, s *expression.Scope, want expression.W
 		return nil
 	}
 	program, problems := expression.Compile(n.Value, s, want)
+	if c.cutByComment(n, len(problems) > 0) && len(problems) > 0 {
+		return nil
+	}
 	for _, p := range problems {
 		c.fault(n.PlaceOf(p.From, p.To), p.Code, p.Message, c.problemHint(n, p))
 	}
@@ -160,6 +163,29 @@ func (e *Expr) Column() string {
 		}
 	}
 	return strings.Join(names[:min(len(names), maxValueNames)], ", ")
+}
+
+// cutByComment reports a value of which YAML has taken a part for a comment: an error where what is left is wrong.
+func (c *compiler) cutByComment(n *yamlnode.Node, wrong bool) bool {
+	comment := n.CutBy()
+	if comment == "" {
+		return false
+	}
+	quote := "'"
+	if strings.Contains(n.Value+comment, "'") {
+		quote = "\""
+	}
+	hint := "write the whole value in quotes, such as " + quote + clip(n.Value+" "+comment) + quote + "; if it is a comment, write a space after the #"
+	if quote == "\"" && strings.Contains(n.Value+comment, "\"") {
+		hint = "write the whole value behind | on a line of its own; if it is a comment, write a space after the #"
+	}
+	message := fmt.Sprintf("YAML takes %q for a comment, so that the value ends before it", clip(comment))
+	if wrong {
+		c.fault(n.Place(), "cut-by-comment", message, hint)
+	} else {
+		c.warn(n.Place(), "cut-by-comment", message, hint)
+	}
+	return true
 }
 
 // noteColumn keeps what is read at a place, for failures that name the place only.

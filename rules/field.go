@@ -118,6 +118,7 @@ func (a *ActionSpec) longForm(f *Field, n *yamlnode.Node) bool {
 		})
 		return false
 	case value != nil:
+		ok = !c.cutByComment(value, true) && ok
 		f.valueNode = value
 		if !value.IsNull() {
 			f.Value = value.Value
