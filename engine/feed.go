@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -119,7 +120,12 @@ func (f *feeder) room() (limit int, not []string) {
 			limit = min(limit, share-f.count[flow.Server])
 		}
 	}
-	if len(not) == len(program.Rules) && len(not) > 0 {
+	for name, flow := range program.Former {
+		if !f.r.runnable(flow) || slices.Contains(not, flow.Rule.Name) {
+			not = append(not, name)
+		}
+	}
+	if len(not) == len(program.Rules)+len(program.Former) && len(not) > 0 {
 		return 0, nil
 	}
 	return limit, not

@@ -15,6 +15,8 @@ import (
 // Program is a set of rules that is ready to run. It is read-only; a reload makes a new one and swaps it in.
 type Program struct {
 	Rules map[string]*Flow // by the rule's name
+	// Former are the flows of rules that had another name, by that name: what was accepted under it goes on.
+	Former map[string]*Flow
 	// Intakes are sources that live as long as this program: a swap stops them and starts those of the next one.
 	Intakes []Intake
 }
@@ -40,7 +42,10 @@ func (p *Program) flow(rule string) *Flow {
 	if p == nil {
 		return nil
 	}
-	return p.Rules[rule]
+	if f := p.Rules[rule]; f != nil {
+		return f
+	}
+	return p.Former[rule]
 }
 
 // names lists the rules, sorted.

@@ -39,6 +39,7 @@ type Project struct {
 	Indexes  map[string]*metadata.Index // by server; absent without a snapshot
 	Findings diag.List                  // of everything, sorted
 	Texts    map[string][]byte          // of every file that findings may point into
+	Former   map[string]string          // rules that had another name, by that name; set by who knows what has run
 	Checked  int                        // rule files looked at, those that could not be read as rules included
 }
 

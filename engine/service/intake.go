@@ -17,7 +17,12 @@ import (
 
 // program makes what the engine runs of a project, and the webhook routes that belong to it.
 func (s *Service) program(p *project.Project) (*engine.Program, []webhook.Route, error) {
-	program := &engine.Program{Rules: Flows(p)}
+	program := &engine.Program{Rules: Flows(p), Former: map[string]*engine.Flow{}}
+	for name, now := range p.Former {
+		if f := program.Rules[now]; f != nil && program.Rules[name] == nil {
+			program.Former[name] = f
+		}
+	}
 	root, err := filepath.Abs(p.Dir)
 	if err != nil {
 		return nil, nil, fmt.Errorf("find the project's folder: %w", err)

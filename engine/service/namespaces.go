@@ -136,7 +136,25 @@ func checkNamespaces(ctx context.Context, j journal.Journal, p *project.Project)
 			Records: r.Records(), People: r.People(), Own: !r.SaysRecords(), Objects: objectsOf(r), Used: n.Rules[r.Name].Used || used[r.Name],
 		}
 	}
+	p.Former = n.former(p)
 	return n, nil
+}
+
+// former gives the rules that go on with what another rule has sent, by that one's name.
+func (n *namespaces) former(p *project.Project) map[string]string {
+	list := map[string]string{}
+	for name, old := range n.Rules {
+		if !old.Own || p.RuleNamed(name) != nil {
+			continue
+		}
+		for _, r := range p.Rules {
+			if r.SaysRecords() && r.Records() == name {
+				list[name] = r.Name
+				break
+			}
+		}
+	}
+	return list
 }
 
 // takeNamespaces checks the namespaces of a project's rules, and has ids derived accordingly.
