@@ -109,7 +109,7 @@ func (l *Limits) prepare() {
 	duration(&l.Abandon, 15*time.Second)
 	backoff(&l.Retry, 2*time.Second, time.Hour)
 	backoff(&l.Parent, 5*time.Second, 4*time.Hour)
-	backoff(&l.Away, time.Second, 2*time.Minute)
+	backoff(&l.Away, 300*time.Millisecond, 2*time.Minute)
 	backoff(&l.Refusal, 15*time.Second, 10*time.Minute)
 	duration(&l.Poll, time.Second)
 	duration(&l.Lease, journal.DefaultLease)

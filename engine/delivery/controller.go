@@ -85,7 +85,7 @@ const (
 	// On a bad line a request is lost now and then, whatever is asked for. Only what fails again under one setting is put down to it, and what fails after
 	// the server had long tried.
 	baseStrikes, trialStrikes = 3, 2
-	patience                  = 5 * time.Second // of a server whose latency is not known
+	patience                  = 5 * time.Second // what any server may take
 	startSize, startBatches   = 16, 2
 	jumps                     = 3         // that the fit may make
 	worthAPart                = 8         // times the cost of a request must the records of a part cost
@@ -229,10 +229,7 @@ func (c *Controller) refit() {
 // struck takes in that a batch got no answer after so long.
 func (c *Controller) struck(took time.Duration) {
 	c.strikes++
-	long := patience.Seconds()
-	if c.latency > 0 {
-		long = slowdown * c.latency * c.share()
-	}
+	long := max(patience.Seconds(), slowdown*c.latency*c.share())
 	switch {
 	case took.Seconds() < long && (c.strikes < c.bearable() || c.usual()):
 	case c.trying && took.Seconds() < long:

@@ -183,6 +183,29 @@ func TestControllerBearsABadLine(t *testing.T) {
 	}
 }
 
+// Where every fifth request is lost at once, or after a moment, whatever is asked for, batches do not fall to one.
+func TestControllerKeepsItsBatchesOnAVeryBadLine(t *testing.T) {
+	for _, most := range []int{20, 500} {
+		random := rand.New(rand.NewPCG(7, 8))
+		c := NewController(Limits{MinBatch: 1, MaxBatch: most, MaxConcurrency: 4, MaxLatency: 25 * time.Second}, Start{Batch: 1000, Concurrency: 2, Fixed: 100 * time.Millisecond})
+		small := 0
+		for range 2000 {
+			set := c.Setting()
+			if set.Batch < most/4 {
+				small++
+			}
+			s := Sample{Epoch: set.Epoch, Records: set.Batch, Full: true, Took: 10*time.Millisecond + time.Duration(set.Batch*set.Concurrency)*time.Millisecond/4}
+			if random.IntN(5) == 0 {
+				s.Trouble, s.Took = true, time.Duration(random.IntN(1000))*time.Millisecond
+			}
+			c.Observe(s)
+		}
+		if small > 200 {
+			t.Errorf("%d of 2000 batches were small where %d fit; in the end it is %v", small, most, c.base)
+		}
+	}
+}
+
 // When most requests fail it asks for less, so that what comes through is not lost with a large batch.
 func TestControllerBacksOffWhenMostFails(t *testing.T) {
 	s := server{fixed: 0.1, each: 0.01, workers: 2}
