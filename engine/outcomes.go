@@ -12,6 +12,8 @@ import (
 var (
 	_ sources.Outcomes = (*Runner)(nil)
 	_ sources.Alarm    = (*Runner)(nil)
+
+	_ sources.Conditions = (*Runner)(nil)
 )
 
 // toldServer is under which name it is remembered what sources were told; no server of culvert.yaml holds a slash.

@@ -42,3 +42,9 @@ type Alarm interface {
 	// Alarm says what is wrong with a subject, such as the database of a rule; nothing any more when what is empty.
 	Alarm(subject, what string)
 }
+
+// Conditions is a Sink that tells people, in status, health and console, what is wrong outside of Culvert while a source does its work.
+type Conditions interface {
+	// SetCondition says what is wrong with a subject, such as a dropped file; nothing any more when what is empty.
+	SetCondition(subject, what string)
+}

@@ -46,6 +46,7 @@ func (w *watcher) offer(ctx context.Context, id string, sink sources.Sink) {
 	}
 	delete(w.waiting, id)
 	delete(w.told, id)
+	w.calm(id)
 }
 
 func (w *watcher) refuse(ctx context.Context, f sources.File, outcome, cause, mend string) error {

@@ -44,6 +44,9 @@ func readable(name string) bool {
 	switch filepath.Ext(name) {
 	case ".txt", ".zip", ".gz":
 		return true
+	case ".xls", ".xlsb", ".ods", ".pdf", ".doc", ".docx", ".odt", ".rtf", ".html", ".htm", ".mdb", ".accdb", ".sav", ".dta":
+		// They cannot be read. Whoever dropped them meant them to be, and is told so in the failed folder.
+		return true
 	}
 	return kindByName(name) != Auto
 }

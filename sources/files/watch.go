@@ -65,6 +65,7 @@ func New(c Config) sources.Source {
 		waiting: map[string]time.Time{},
 		told:    map[string]string{},
 		left:    map[string]int{},
+		raised:  map[string]string{},
 	}
 	w.Rules = slices.Clone(w.Rules)
 	slices.SortStableFunc(w.Rules, func(a, b WatchedRule) int { return strings.Compare(a.Rule, b.Rule) })
@@ -81,6 +82,8 @@ type watcher struct {
 	seen    map[string]sighting  // by path
 	waiting map[string]time.Time // taken files that the sink has not accepted, and when to try again
 	told    map[string]string    // what was last logged about a path, to say it once
+	raised  map[string]string    // what people are told in status, by path
+	people  sources.Conditions   // nil: nobody is told
 	left    map[string]int       // files that no rule claims, with the scan that saw them last
 }
 
@@ -97,6 +100,8 @@ func (w *watcher) Run(ctx context.Context, sink sources.Sink) error {
 	if err := os.MkdirAll(w.Inbox, 0o700); err != nil {
 		return fmt.Errorf("making inbox folder: %w", err)
 	}
+	w.people, _ = sink.(sources.Conditions)
+	defer w.calmAll()
 	ids, strays, err := w.inbox.taken()
 	if err != nil {
 		return err
@@ -151,11 +156,13 @@ func (w *watcher) round(ctx context.Context, sink sources.Sink, events *changes.
 		if s.scan != n {
 			delete(w.seen, path)
 			delete(w.told, path)
+			w.calm(path)
 		}
 	}
 	for path, scan := range w.left {
 		if scan != n {
 			delete(w.left, path)
+			w.calm(path)
 		}
 	}
 	for _, id := range w.inbox.inOrder(slices.Collect(maps.Keys(w.waiting))) {
@@ -197,6 +204,7 @@ func (w *watcher) scanFolder(folder string, events *changes.Watcher, n int) time
 		w.say(folder, slog.LevelError, "cannot read the watched folder", err)
 		return next
 	}
+	w.calm(folder)
 	names := make(map[string]bool, len(entries))
 	for _, e := range entries {
 		names[e.Name()] = true
@@ -245,6 +253,7 @@ func (w *watcher) leave(folder string, e fs.DirEntry, n int) {
 			cause = "it is no regular file; links are not followed"
 		}
 		w.Logger.Warn("left a dropped file alone", "path", path, "cause", cause)
+		w.raise(path, fmt.Sprintf("%s was left where it is: %s", path, cause))
 	}
 	w.left[path] = n
 }
@@ -321,6 +330,7 @@ func (w *watcher) take(path string, claims []WatchedRule) error {
 	}
 	delete(w.seen, path)
 	delete(w.told, path)
+	w.calm(path)
 	return syncDir(folder)
 }
 
@@ -331,4 +341,32 @@ func (w *watcher) say(path string, level slog.Level, message string, err error) 
 	}
 	w.told[path] = err.Error()
 	w.Logger.Log(context.Background(), level, message, "path", path, "error", err)
+	if level >= slog.LevelError {
+		w.raise(path, fmt.Sprintf("%s: %s; give the user that Culvert runs as the right to read, write and move there", message, err))
+	}
+}
+
+// raise tells people in status what keeps a file or folder from being read, once, until it changes.
+func (w *watcher) raise(path, what string) {
+	if w.people == nil || w.raised[path] == what {
+		return
+	}
+	w.raised[path] = what
+	w.people.SetCondition("files "+path, what)
+}
+
+// calm takes back what was told of a path.
+func (w *watcher) calm(path string) {
+	if w.raised[path] == "" {
+		return
+	}
+	delete(w.raised, path)
+	w.people.SetCondition("files "+path, "")
+}
+
+// calmAll takes everything back: whoever watches next finds out by himself.
+func (w *watcher) calmAll() {
+	for path := range w.raised {
+		w.calm(path)
+	}
 }

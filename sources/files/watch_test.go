@@ -410,3 +410,53 @@ func TestPlainName(t *testing.T) {
 		}
 	}
 }
+
+// alarmSink is a sink that is told what is wrong.
+type alarmSink struct {
+	*sink
+	alarms chan string
+}
+
+func (s alarmSink) SetCondition(subject, what string) { s.alarms <- subject + ": " + what }
+
+func awaitAlarm(t *testing.T, c <-chan string) string {
+	t.Helper()
+	select {
+	case what := <-c:
+		return what
+	case <-time.After(20 * time.Second):
+		t.Fatal("nobody was told")
+		panic("unreachable")
+	}
+}
+
+// What keeps a file from being read is told to people in status, and taken back when it is gone.
+func TestPeopleAreToldWhatIsNotTaken(t *testing.T) {
+	root := t.TempDir()
+	s := alarmSink{newSink(), make(chan string, 100)}
+	start(t, testConfig(root, WatchedRule{Rule: "anc", Glob: "*.csv"}), s)
+	note := filepath.Join(root, "drop", "note.docx")
+	mustWrite(t, note, "PK")
+	if got, want := awaitAlarm(t, s.alarms), "files "+note+": "+note+" was left where it is: no rule takes files of this name from this folder"; got != want {
+		t.Errorf("told %q, want %q", got, want)
+	}
+	if err := os.Remove(note); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := awaitAlarm(t, s.alarms), "files "+note+": "; got != want {
+		t.Errorf("told %q, want %q", got, want)
+	}
+}
+
+// Without a glob whatever is dropped is meant: a document is taken, and said to be none of rows when it is read.
+func TestDocumentsAreTaken(t *testing.T) {
+	root := t.TempDir()
+	s := newSink()
+	start(t, testConfig(root, WatchedRule{Rule: "anc"}), s)
+	mustWrite(t, filepath.Join(root, "drop", "report.PDF"), "%PDF-1.7\n")
+	f := await(t, s.took)
+	_, err := Open(t.Context(), f.Path, Format{})
+	if err == nil || !strings.Contains(err.Error(), "it is a PDF document") {
+		t.Errorf("got %v", err)
+	}
+}
