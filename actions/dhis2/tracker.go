@@ -1,8 +1,11 @@
 package dhis2
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
+	"strings"
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/actions/dhis2/client"
@@ -147,15 +150,25 @@ func (d *delivery) refuse(ctx context.Context, i *item, issues []client.Issue) {
 	i.finish(d.explain(i, issue))
 }
 
-// weightiest picks the issue that explains the others: a failed parent explains nothing if there is more.
+// weightiest picks the issue that explains the others. DHIS2 reports them as a set, in no order: the choice must not depend on one.
 func weightiest(issues []client.Issue) client.Issue {
-	best := issues[0]
-	for _, issue := range issues {
-		if best.Code == "E5000" || missingParent(best.Code) && issue.Code != "E5000" && !missingParent(issue.Code) {
-			best = issue
-		}
+	return slices.MinFunc(issues, func(a, b client.Issue) int {
+		return cmp.Or(cmp.Compare(explains(a.Code), explains(b.Code)), strings.Compare(a.Code, b.Code), strings.Compare(a.Message, b.Message))
+	})
+}
+
+// explains ranks a code by how much it explains: a wrong value most, a parent that is not there next. That an event's program is not its enrollment's (E1079)
+// is said beside it of an enrollment that is not there, and E5000 only that something else failed.
+func explains(code string) int {
+	switch {
+	case code == "E5000":
+		return 3
+	case code == "E1079":
+		return 2
+	case missingParent(code):
+		return 1
 	}
-	return best
+	return 0
 }
 
 // orphan explains a child by what its parent lacked.
