@@ -192,3 +192,15 @@ func TestFindsByAnyAttribute(t *testing.T) {
 		}
 	}
 }
+
+// TestNobodySchedules: an event that was sent without the day it was planned for has none.
+func TestNobodySchedules(t *testing.T) {
+	t.Parallel()
+	for _, version := range testedVersions {
+		s := newSite(t, Options{Version: version})
+		s.load(full(1))
+		if _, answer := s.get("/api/tracker/events/" + testUID("tVis", 1)); answer["scheduledAt"] != nil || answer["occurredAt"] == nil {
+			t.Errorf("%s: %s", version, flat(answer))
+		}
+	}
+}

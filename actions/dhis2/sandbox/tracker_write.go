@@ -131,10 +131,7 @@ func (im *importer) writeEvent(in *eventIn, now time.Time) (isNew bool) {
 	}
 	e.Program, e.Stage, e.OrgUnit, e.Geometry = in.program.uid, in.stage.uid, in.orgUnit.uid, in.geometry
 	e.Occurred, e.Scheduled = in.occurred, in.scheduled
-	switch {
-	case in.program.registration && e.Scheduled == nil:
-		e.Scheduled = e.Occurred
-	case im.m.splitEvents() && !in.tracker:
+	if im.m.splitEvents() && !in.tracker {
 		e.Scheduled = nil
 	}
 	e.CreatedAtClient, e.UpdatedAtClient = in.createdAtClient, in.updatedAtClient
