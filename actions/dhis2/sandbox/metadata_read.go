@@ -76,24 +76,48 @@ func (c *call) fields(usual string) (*fieldSet, bool) {
 }
 
 func (c *call) list(kind string) {
+	objs := c.srv.catalog.objects[kind]
+	if kind == kindOrgUnit {
+		limits, p := c.unitLimits()
+		if p != nil {
+			c.srv.refused(c.w, p)
+			return
+		}
+		objs = c.unitsOf(nil, limits)
+	}
+	c.answerList(kind, objs)
+}
+
+// answerList answers with those of some objects that pass the filters, in order and by pages.
+func (c *call) answerList(kind string, among []object) {
 	set, ok := c.fields("id,displayName")
 	if !ok {
 		return
 	}
 	view := c.view()
-	objs, p := c.filtered(kind, view)
+	src, p := c.withoutDefaults(view)
 	if p != nil {
 		c.srv.refused(c.w, p)
 		return
 	}
-	if p := c.sort(objs, view); p != nil {
+	paging, p := c.listFlag("paging", true)
+	if p != nil {
 		c.srv.refused(c.w, p)
 		return
 	}
+	objs, p := c.filtered(kind, among, view)
+	if p != nil {
+		c.srv.refused(c.w, p)
+		return
+	}
+	c.sort(objs, c.query["order"], view)
 	answer := object{}
-	if off := c.query.Get("paging"); off != "false" && c.query.Get("skipPaging") != "true" {
+	if paging {
 		var pager object
-		objs, pager = c.paged(kind, objs)
+		if objs, pager, p = c.paged(kind, objs); p != nil {
+			c.srv.refused(c.w, p)
+			return
+		}
 		answer["pager"] = pager
 	}
 	items := make([]any, 0, len(objs))
@@ -101,16 +125,45 @@ func (c *call) list(kind string) {
 		if set.clashes {
 			break // DHIS2 breaks off while it writes the list, which stays empty
 		}
-		items = append(items, project(o, set, view))
+		if src.hides(o) {
+			continue
+		}
+		items = append(items, src.shown(project(o, set, src)))
 	}
 	answer[kind] = items
 	c.srv.cached(c.w, answer)
 }
 
 // filtered gives the objects of a collection that the user may see and that pass the filters of the request.
-func (c *call) filtered(kind string, view metadataView) ([]object, *problem) {
-	var conditions []condition
-	for _, f := range c.query["filter"] {
+func (c *call) filtered(kind string, among []object, view metadataView) ([]object, *problem) {
+	conditions, p := c.conditions(c.query["filter"])
+	if p != nil {
+		return nil, p
+	}
+	anyOf := strings.EqualFold(c.query.Get("rootJunction"), "OR")
+	search := strings.ToLower(c.query.Get("query"))
+	if c.query.Has("query") && c.srv.manners <= 41 && kind != kindOrgUnit {
+		conditions = nil // a search took the place of filters
+	}
+	var out []object
+	for _, o := range among {
+		if !parseSharing(o).read(c.user) {
+			continue
+		}
+		if search != "" && !strings.Contains(strings.ToLower(str(o, "name")), search) && strings.ToLower(str(o, "code")) != search && str(o, "id") != c.query.Get("query") {
+			continue
+		}
+		if c.passesAll(conditions, anyOf, o, view) {
+			out = append(out, o)
+		}
+	}
+	return out, nil
+}
+
+// conditions reads filters.
+func (c *call) conditions(filters []string) ([]condition, *problem) {
+	var out []condition
+	for _, f := range filters {
 		cond, p := c.srv.manners.parseFilter(f)
 		if p != nil {
 			return nil, p
@@ -118,29 +171,20 @@ func (c *call) filtered(kind string, view metadataView) ([]object, *problem) {
 		if !c.srv.catalog.knows(cond.path) {
 			return nil, c.srv.manners.badFilter("Unknown path property: %s", strings.Join(cond.path, "."))
 		}
-		conditions = append(conditions, cond)
-	}
-	anyOf := strings.EqualFold(c.query.Get("rootJunction"), "OR")
-	search := strings.ToLower(c.query.Get("query"))
-	var out []object
-	for _, o := range c.srv.catalog.objects[kind] {
-		if !parseSharing(o).read(c.user) {
-			continue
-		}
-		if search != "" && !strings.Contains(strings.ToLower(str(o, "name")), search) && strings.ToLower(str(o, "code")) != search && str(o, "id") != c.query.Get("query") {
-			continue
-		}
-		passed := 0
-		for _, cond := range conditions {
-			if c.passes(cond, o, view) {
-				passed++
-			}
-		}
-		if len(conditions) == 0 || anyOf && passed > 0 || !anyOf && passed == len(conditions) {
-			out = append(out, o)
-		}
+		out = append(out, cond)
 	}
 	return out, nil
+}
+
+// passesAll tells whether an object passes all conditions, or one at least.
+func (c *call) passesAll(conditions []condition, anyOf bool, o object, view metadataView) bool {
+	passed := 0
+	for _, cond := range conditions {
+		if c.passes(cond, o, view) {
+			passed++
+		}
+	}
+	return len(conditions) == 0 || anyOf && passed > 0 || !anyOf && passed == len(conditions)
 }
 
 // passes is one condition, where "identifiable" and "query" stand for id, code and name together.
@@ -159,13 +203,13 @@ func (c *call) passes(cond condition, o object, view metadataView) bool {
 }
 
 // sort puts objects in the order asked for; without one, by name.
-func (c *call) sort(objs []object, view metadataView) *problem {
+func (c *call) sort(objs []object, orders []string, view metadataView) {
 	type key struct {
 		path       []string
 		down, fold bool
 	}
 	var keys []key
-	for _, param := range c.query["order"] {
+	for _, param := range orders {
 		for _, part := range strings.Split(param, ",") {
 			name, direction, _ := strings.Cut(part, ":")
 			if name == "" {
@@ -207,7 +251,6 @@ func (c *call) sort(objs []object, view metadataView) *problem {
 		}
 		return false
 	})
-	return nil
 }
 
 // positive reads a whole number above zero from a parameter.
@@ -222,15 +265,26 @@ func positive(text string, otherwise int) int {
 const defaultPageSize = 50
 
 // paged cuts a page out of a list. A page beyond the last is empty and says that it is the last.
-func (c *call) paged(kind string, objs []object) ([]object, object) {
-	page, size := positive(c.query.Get("page"), 1), positive(c.query.Get("pageSize"), defaultPageSize)
-	total := len(objs)
+func (c *call) paged(kind string, objs []object) ([]object, object, *problem) {
+	page, p := c.listNumber("page", 1)
+	if p != nil {
+		return nil, nil, p
+	}
+	size, p := c.listNumber("pageSize", defaultPageSize)
+	if p != nil {
+		return nil, nil, p
+	}
+	page, total, none := max(page, 1), len(objs), size == 0
+	size = max(size, 1)
 	pages := (total + size - 1) / size
 	if kind == "users" && c.srv.manners.lastPage() {
 		page = max(min(page, pages), 1)
 	}
 	from := min((page-1)*size, total)
 	out := objs[from:min(from+size, total)]
+	if none {
+		out = nil // pages of nothing, counted as pages of one
+	}
 	page = max(min(page, pages), 1)
 	pager := object{"page": page, "total": total, "pageSize": size, "pageCount": pages}
 	if page < pages {
@@ -239,7 +293,7 @@ func (c *call) paged(kind string, objs []object) ([]object, object) {
 	if page > 1 {
 		pager["prevPage"] = c.pageLink(page-1, size)
 	}
-	return out, pager
+	return out, pager, nil
 }
 
 func (c *call) pageLink(page, size int) string {
@@ -294,6 +348,9 @@ func (c *call) single(kind string) {
 	}
 	set, ok := c.fields("*")
 	if !ok {
+		return
+	}
+	if u := c.srv.catalog.orgUnits[uid]; kind == kindOrgUnit && u != nil && c.srv.manners >= 41 && c.relatives(u) {
 		return
 	}
 	switch len(c.path) {

@@ -80,9 +80,53 @@ func TestOrgUnitsAround(t *testing.T) {
 			t.Errorf("%s: %d org units, want %d", query, len(items), want)
 		}
 	}
-	_, answer := s.get("/api/organisationUnits/MZNBwjReCp4?includeDescendants=true&fields=id")
+	_, answer := s.get("/api/organisationUnits/MZNBwjReCp4?includeDescendants=true&fields=id&paging=false")
 	if items, _ := answer["organisationUnits"].([]any); len(items) != len(s.server.catalog.orgUnits) {
 		t.Errorf("%d org units below the root", len(items))
+	}
+}
+
+// TestMetadataListParameters: flags as Spring reads them, pages of nothing, levels, what a user is given, what is left out, and exports by collection.
+func TestMetadataListParameters(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, Options{Version: "2.42"})
+	all := len(s.server.catalog.orgUnits)
+	for query, want := range map[string]int{
+		"organisationUnits?paging=No": all, "organisationUnits?pageSize=0": 0, "organisationUnits?level=1": 1,
+		"organisationUnits?maxLevel=1&paging=off": 1, "organisationUnits?userOnly=true": 1,
+		"organisationUnits/" + coast + "/children?level=0": 1, "organisationUnits/" + coast + "/parents": 1,
+		"categories?filter=name:eq:default": 1, "categories?filter=name:eq:default&defaults=EXCLUDE": 0,
+		"metadata?programs:fields=id&programs:filter=code:eq:ANC": 1, "metadata?programs=TRUE": len(s.server.catalog.objects[kindProgram]),
+		"organisationUnits?paging=maybe": -1, "organisationUnits?level=x": -1, "organisationUnits?page=x": -1, "categories?defaults=no": -1,
+	} {
+		status, answer := s.get("/api/" + query)
+		got := -1
+		if status == http.StatusOK {
+			kind, _, _ := strings.Cut(query, "?")
+			kind, _, _ = strings.Cut(kind, "/")
+			if kind == "metadata" {
+				kind = "programs"
+				if len(answer) != 2 {
+					t.Errorf("%s: %d collections", query, len(answer)-1)
+				}
+			}
+			items, _ := answer[kind].([]any)
+			got = len(items)
+		}
+		if got != want {
+			t.Errorf("%s: %d %d, want %d", query, status, got, want)
+		}
+	}
+	_, answer := s.get("/api/dataElements?defaults=EXCLUDE&fields=id,categoryCombo&paging=false")
+	items, _ := answer["dataElements"].([]any)
+	for _, it := range items {
+		if c, ok := it.(map[string]any)["categoryCombo"]; ok && flat(c.(map[string]any)) == "{}" {
+			t.Errorf("%v", it)
+		}
+	}
+	old := newSite(t, Options{Version: "2.41"})
+	if status, answer := old.get("/api/organisationUnits?paging=maybe&page=x"); status != http.StatusOK || answer["pager"] != nil {
+		t.Errorf("2.41: %d %s", status, flat(answer))
 	}
 }
 

@@ -167,25 +167,26 @@ func (c *call) metadata() {
 	if !ok {
 		return
 	}
-	cat := c.srv.catalog
-	asked := map[string]bool{}
-	for _, kind := range cat.kinds {
-		if c.query.Get(kind) == "true" {
-			asked[kind] = true
-		}
+	src, p := c.withoutDefaults(c.view())
+	if p != nil {
+		c.srv.refused(c.w, p)
+		return
 	}
+	wanted := c.exported()
 	answer := object{"system": object{"id": "culvert-sandbox", "rev": "sandbox", "version": c.srv.manners.release(), "date": stamp(c.srv.now())}}
-	for _, kind := range cat.kinds {
-		if len(asked) > 0 && !asked[kind] {
+	for _, kind := range c.srv.catalog.kinds {
+		w := wanted[kind]
+		if len(wanted) > 0 && w == nil {
 			continue
 		}
-		items := []any{}
-		for _, o := range cat.objects[kind] {
-			if parseSharing(o).read(c.user) {
-				items = append(items, project(o, set, c.view()))
-			}
+		items, p := c.exportOf(kind, w, set, src)
+		if p != nil {
+			c.srv.refused(c.w, p)
+			return
 		}
-		answer[kind] = items
+		if len(items) > 0 {
+			answer[kind] = items
+		}
 	}
 	c.srv.json(c.w, http.StatusOK, answer)
 }
