@@ -1,28 +1,36 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/culvert/culvert/actions/dhis2/metadata"
 	"github.com/culvert/culvert/engine/project"
+	"github.com/culvert/culvert/engine/rehearsal"
 	"github.com/culvert/culvert/engine/scaffold"
+	"github.com/culvert/culvert/engine/service"
 	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/yamlnode"
 )
 
 func (a *app) newCommand() *cobra.Command {
-	var program, stage, dataSet, sample, server, path, folder string
+	var program, stage, dataSet, sample, server, address, folder string
 	c := &cobra.Command{
 		Use:   "new NAME --program PROGRAM | --data-set DATA SET",
 		Short: "Begin a rule file from a program or data set and a sample",
-		Long: `Write rules/NAME.yaml with every attribute and data element of a program or data set. Fields of the sample that are called alike are joined; the rest
-stands there as comments, with type and options, to be filled in. Then: culvert validate.`,
+		Long: `Write rules/NAME.yaml with every attribute and data element of a program or data set. A field of the sample is joined where its name, the type and the
+choices of what it holds say that it is meant, and a comment says why; the rest stands there as comments, the mandatory first, to be filled in. Then the
+rule is checked, and a test is written of what it makes of the sample.`,
 		Example: "  culvert new anc-registration --program \"Antenatal care\" --sample samples/form.json --path /commcare/forms\n  culvert new malaria --data-set \"Malaria monthly report\" --sample samples/malaria.csv --folder drop/malaria",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -32,7 +40,7 @@ stands there as comments, with type and options, to be filled in. Then: culvert 
 			if (program == "") == (dataSet == "") {
 				return errors.New("name a program with --program, or a data set with --data-set")
 			}
-			r := scaffold.Request{Name: args[0], Sample: sample, Trigger: "webhook", Address: path}
+			r := scaffold.Request{Name: args[0], Sample: sample, Trigger: "webhook", Address: address}
 			if folder != "" || strings.HasSuffix(sample, ".csv") || strings.HasSuffix(sample, ".xlsx") {
 				r.Trigger, r.Address = "files", folder
 			}
@@ -47,23 +55,22 @@ stands there as comments, with type and options, to be filled in. Then: culvert 
 				return err
 			}
 			if sample != "" {
-				bodies, err := a.loader.Sample(p.Dir, &rules.Trigger{Kind: r.Trigger}, sample)
-				if err != nil {
+				if r.Bodies, err = a.loader.Sample(p.Dir, &rules.Trigger{Kind: r.Trigger}, sample); err != nil {
 					return err
-				}
-				if len(bodies) > 0 {
-					r.Body = bodies[0]
 				}
 			}
 			file := filepath.Join(p.Dir, project.RulesDir, args[0]+".yaml")
 			if _, err := os.Stat(file); err == nil {
 				return fmt.Errorf("%s is there already; nothing was changed", file)
 			}
-			if err := writeFile(file, []byte(scaffold.Rule(r))); err != nil {
+			draft, err := scaffold.Rule(r)
+			if err != nil {
 				return err
 			}
-			fmt.Fprintf(a.stdout, "%s written; fill in what is missing, then `culvert validate`\n", file)
-			return nil
+			if err := writeFile(file, []byte(draft.Text)); err != nil {
+				return err
+			}
+			return a.reportNew(c.Context(), file, path.Join(project.RulesDir, args[0]+".yaml"), draft, sample)
 		},
 	}
 	f := c.Flags()
@@ -71,7 +78,7 @@ stands there as comments, with type and options, to be filled in. Then: culvert 
 	f.StringVar(&stage, "stage", "", "name, code or uid of one of its stages; default: the first")
 	f.StringVar(&dataSet, "data-set", "", "name, code or uid of a data set")
 	f.StringVar(&sample, "sample", "", "a sample file, relative to the project: JSON for webhooks, CSV or xlsx for files")
-	f.StringVar(&path, "path", "", "the webhook's path")
+	f.StringVar(&address, "path", "", "the webhook's path")
 	f.StringVar(&folder, "folder", "", "the folder where files are dropped")
 	f.StringVar(&server, "server", "", "a server of culvert.yaml; default: the default one")
 	return c
@@ -90,15 +97,33 @@ func aim(p *project.Project, r *scaffold.Request, server, program, stage, dataSe
 	switch {
 	case dataSet != "":
 		r.DataSet, ambiguous, near = r.Index.DataSet(dataSet)
-		return found("data set", dataSet, r.DataSet, ambiguous, near)
+		return found("data set", dataSet, r.DataSet, ambiguous, orSearch(r.Index, metadata.DataSets, dataSet, near))
 	default:
 		r.Program, ambiguous, near = r.Index.Program(program)
-		if err := found("program", program, r.Program, ambiguous, near); err != nil || stage == "" {
+		if err := found("program", program, r.Program, ambiguous, orSearch(r.Index, metadata.Programs, program, near)); err != nil || stage == "" {
 			return err
 		}
 		r.Stage, ambiguous, near = r.Index.Stage(r.Program, stage)
+		for i := range r.Program.Stages {
+			if len(near) < 8 && !slices.Contains(near, r.Program.Stages[i].Name) {
+				near = append(near, r.Program.Stages[i].Name)
+			}
+		}
 		return found("stage", stage, r.Stage, ambiguous, near)
 	}
+}
+
+// orSearch gives the names of a collection that are near; where none is as a whole, those with a word that is.
+func orSearch(x *metadata.Index, collection, name string, near []string) []string {
+	if len(near) > 0 {
+		return near
+	}
+	for _, hit := range x.Search(name) {
+		if hit.Collection == collection && len(near) < 5 {
+			near = append(near, hit.Name)
+		}
+	}
+	return near
 }
 
 func found[T metadata.DataSet | metadata.Program | metadata.ProgramStage](what, name string, x *T, ambiguous, near []string) error {
@@ -108,7 +133,80 @@ func found[T metadata.DataSet | metadata.Program | metadata.ProgramStage](what, 
 	case len(ambiguous) > 0:
 		return fmt.Errorf("several of kind %s are called %q: %s", what, name, strings.Join(ambiguous, "; "))
 	case len(near) > 0:
-		return fmt.Errorf("there is no %s %q; nearest: %s", what, name, strings.Join(near, ", "))
+		return fmt.Errorf("there is no %s %q; did you mean %s?", what, name, diag.Names(near, "or"))
 	}
-	return fmt.Errorf("there is no %s %q", what, name)
+	return fmt.Errorf("there is no %s %q; `culvert metadata search WORD` finds names, `culvert sync` reads new ones", what, name)
+}
+
+// reportNew says what was written and what is missing, checks the rule, and gives it a test of its sample once it has no mistakes.
+func (a *app) reportNew(ctx context.Context, file, rulePath string, draft scaffold.Draft, sample string) error {
+	fmt.Fprintf(a.stdout, "%s written: %d of %s joined, %s left to you\n", file, draft.Joined, count(draft.Of, "field", "fields"), count(draft.Question, "question", "questions"))
+	if len(draft.Missing) > 0 {
+		fmt.Fprintln(a.stdout, "missing, see the comments:")
+		for _, what := range draft.Missing {
+			fmt.Fprintf(a.stdout, "  %s\n", what)
+		}
+	}
+	clock := &rehearsal.TestClock{}
+	a.loader.Now = clock.Now
+	p, err := a.load(ctx)
+	if err != nil {
+		return err
+	}
+	findings, err := only(p, []string{filepath.Join(p.Dir, filepath.FromSlash(rulePath))})
+	if err != nil {
+		return err
+	}
+	if len(findings) > 0 {
+		fmt.Fprintln(a.stdout)
+		if err := a.printFindings(a.stdout, findings, p.Texts); err != nil {
+			return err
+		}
+	}
+	if findings.HasErrors() || sample == "" {
+		fmt.Fprintln(a.stdout, "next: fill in what is missing, then `culvert validate` and `culvert test --update`")
+		return nil
+	}
+	return a.firstTest(ctx, file, rulePath, draft, sample, clock)
+}
+
+// firstTest adds a test of the sample's first record, which expects what the rule makes of it now.
+func (a *app) firstTest(ctx context.Context, file, rulePath string, draft scaffold.Draft, sample string, clock *rehearsal.TestClock) error {
+	text := []byte(draft.Text + scaffold.Test(sample))
+	if err := writeFile(file, text); err != nil {
+		return err
+	}
+	p, err := a.load(ctx)
+	if err != nil {
+		return err
+	}
+	flow, _, err := service.Flow(p, rulePath)
+	if err != nil {
+		return err
+	}
+	outcomes := rehearsal.Tests(flow, rehearsal.FileSamples{Loader: a.loader, Dir: p.Dir}, clock)
+	if len(outcomes) != 1 || outcomes[0].Failure != nil || !outcomes[0].Evaluated || outcomes[0].Skipped {
+		if err := writeFile(file, []byte(draft.Text)); err != nil {
+			return err
+		}
+		fmt.Fprintln(a.stdout, "the sample's first record cannot be used yet, so that no test was written:")
+		for _, o := range outcomes {
+			for _, problem := range o.Problems {
+				fmt.Fprintf(a.stdout, "  %s\n", problem)
+			}
+		}
+		return nil
+	}
+	text, _, err = rehearsal.Update(rulePath, text, outcomes)
+	if err != nil {
+		return err
+	}
+	if text, err = yamlnode.Format(rulePath, text); err != nil {
+		return err
+	}
+	if err := writeFile(file, text); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stdout, "it is valid, and its test expects what it makes of the first record: read it, then `culvert try %s`\n", strings.TrimSuffix(path.Base(rulePath), ".yaml"))
+	return nil
 }

@@ -20,18 +20,19 @@ func (a *app) testCommand() *cobra.Command {
 		Use:   "test [RULE...]",
 		Short: "Run the tests that rule files carry; nothing is sent",
 		Long: `Evaluate the sample of every test and compare the writes with what the test expects, by the names that the rule uses.
-now() and today() are fixed. --update writes what the tests get into the rule files: read the diff before you commit it.`,
+now() and today() are what now: of a test says, else 2026-07-01. --update writes what happened into the tests that do not pass, failures too: read the diff before you commit it.`,
 		Example: "  culvert test\n  culvert test anc-registration\n  culvert test --update",
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := oneOf("--format", format, "text", "json", "junit"); err != nil {
 				return err
 			}
-			a.loader.Now = rehearsal.Clock
+			clock := &rehearsal.TestClock{}
+			a.loader.Now = clock.Now
 			p, err := a.load(c.Context())
 			if err != nil {
 				return err
 			}
-			outcomes, err := a.runTests(p, args)
+			outcomes, err := a.runTests(p, args, clock)
 			if err != nil {
 				return err
 			}
@@ -53,7 +54,7 @@ type tested struct {
 	outcomes []rehearsal.Outcome
 }
 
-func (a *app) runTests(p *project.Project, only []string) ([]tested, error) {
+func (a *app) runTests(p *project.Project, only []string, clock *rehearsal.TestClock) ([]tested, error) {
 	samples := rehearsal.FileSamples{Loader: a.loader, Dir: a.dir}
 	names := only
 	if len(names) == 0 {
@@ -64,21 +65,34 @@ func (a *app) runTests(p *project.Project, only []string) ([]tested, error) {
 	var out []tested
 	for _, name := range names {
 		flow, rule, err := service.Flow(p, name)
-		if err != nil {
+		switch {
+		case err == nil:
+			out = append(out, tested{rule, rehearsal.Tests(flow, samples, clock)})
+		case rule == nil:
 			return nil, err
+		default: // its tests fail, and those of other rules still run
+			out = append(out, tested{rule, rehearsal.Broken(rule)})
 		}
-		out = append(out, tested{rule, rehearsal.Tests(flow, samples)})
 	}
 	return out, nil
 }
 
+// updateTests writes what happened, and says of every test that did not pass what it did about it.
 func (a *app) updateTests(p *project.Project, results []tested) error {
-	total := 0
+	total, left := 0, 0
 	for _, t := range results {
-		text, n, err := rehearsal.Update(p.Texts[t.rule.Path], t.outcomes)
+		text, done, err := rehearsal.Update(t.rule.Path, p.Texts[t.rule.Path], t.outcomes)
 		if err != nil {
 			return err
 		}
+		n := 0
+		for _, u := range done {
+			fmt.Fprintf(a.stdout, "%s: test %q %s\n", t.rule.Path, u.Test, u.Words)
+			if u.Written {
+				n++
+			}
+		}
+		left += len(done) - n
 		if n == 0 {
 			continue
 		}
@@ -86,9 +100,13 @@ func (a *app) updateTests(p *project.Project, results []tested) error {
 			return fmt.Errorf("write %s: %w", t.rule.Path, err)
 		}
 		total += n
-		fmt.Fprintf(a.stdout, "%s: %s written\n", t.rule.Path, count(n, "test", "tests"))
 	}
-	fmt.Fprintf(a.stdout, "%s written\n", count(total, "test", "tests"))
+	fmt.Fprintf(a.stdout, "%s written", count(total, "test", "tests"))
+	if left > 0 {
+		fmt.Fprintf(a.stdout, ", %d left as they are\n", left)
+		return errFindings
+	}
+	fmt.Fprintln(a.stdout)
 	return nil
 }
 

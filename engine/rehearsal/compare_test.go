@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/yamlnode"
 )
@@ -56,15 +57,13 @@ func TestCompare(t *testing.T) {
 
 func TestUpdateWritesOnlyTheExpectation(t *testing.T) {
 	file := "# top\nrule: a   # name\ntests:\n  - name: one\n    given: s.json   # the sample\n    expect:\n      - event: Old\n        # stale\n        x: 1\n  - name: two\n    given: s.json\n    expect: skipped\n"
-	root := node(t, file)
-	tests := root.Get("tests").Items()
 	outcomes := []Outcome{
-		{Test: "one", Expect: tests[0].Get("expect"), Problems: []string{"differs"}, Got: []map[string]any{{"occurred_at": "2026-03-02", "event": "New", "data_values": map[string]any{"Weight (kg)": "60.5"}}}},
-		{Test: "two", Expect: tests[1].Get("expect")},
+		{Test: "one", Evaluated: true, Problems: []string{"differs"}, Got: []map[string]any{{"occurred_at": "2026-03-02", "event": "New", "data_values": map[string]any{"Weight (kg)": "60.5"}}}},
+		{Test: "two"},
 	}
-	got, n, err := Update([]byte(file), outcomes)
-	if err != nil || n != 1 {
-		t.Fatal(n, err)
+	got, done, err := Update("a.yaml", []byte(file), outcomes)
+	if err != nil || len(done) != 1 || !done[0].Written {
+		t.Fatal(done, err)
 	}
 	want := "# top\nrule: a   # name\ntests:\n  - name: one\n    given: s.json   # the sample\n    expect:\n      - event: New\n        data_values:\n          Weight (kg): \"60.5\"\n        occurred_at: \"2026-03-02\"\n  - name: two\n    given: s.json\n    expect: skipped\n"
 	if string(got) != want {
@@ -72,5 +71,33 @@ func TestUpdateWritesOnlyTheExpectation(t *testing.T) {
 	}
 	if problems := compare(node(t, string(got)).Get("tests").Items()[0].Get("expect"), outcomes[0].Got, false); problems != nil {
 		t.Fatalf("what was written does not pass: %q", problems)
+	}
+}
+
+func TestUpdateWritesWhatHappened(t *testing.T) {
+	differs := []string{"differs"}
+	writes := Outcome{Test: "one", Evaluated: true, Problems: differs, Got: []map[string]any{{"event": "New"}}}
+	failure := Outcome{Test: "one", Problems: differs, Failure: &rules.Failure{Code: "wrong-type", Message: "is no number"}}
+	skipped := Outcome{Test: "one", Evaluated: true, Skipped: true, Problems: differs}
+	for name, c := range map[string]struct {
+		file, want string
+		outcome    Outcome
+	}{
+		"a failure":            {"tests:\n  - name: one\n    expect:\n      - event: Old\n", "tests:\n  - name: one\n    fail: wrong-type\n", failure},
+		"no failure any more":  {"tests:\n  - name: one\n    fail: x\n    given: s.json\n", "tests:\n  - name: one\n    expect:\n      - event: New\n    given: s.json\n", writes},
+		"skipped":              {"tests:\n  - name: one\n    fail: x\n", "tests:\n  - name: one\n    expect: skipped\n", skipped},
+		"nothing expected yet": {"tests:\n  - name: one\n    given: s.json\n\n# end\n", "tests:\n  - name: one\n    given: s.json\n    expect:\n      - event: New\n\n# end\n", writes},
+		"the first key":        {"tests:\n- expect: skipped\n  given: s.json\n", "tests:\n- expect:\n    - event: New\n  given: s.json\n", writes},
+		"no line end":          {"tests:\n  - given: s.json", "tests:\n  - given: s.json\n    fail: wrong-type\n", failure},
+		"in braces":            {"rule: a # n\ntests:\n  - {given: s.json, expect: [{event: Old}]}\n", "rule: a # n\ntests:\n  - given: s.json\n    expect:\n      - event: New\n", writes},
+		"all in braces":        {"tests: [{given: s.json, expect: [{event: Old}]}, {name: two, expect: skipped}]\n", "tests:\n  - given: s.json\n    expect:\n      - event: New\n  - name: two\n    expect: skipped\n", writes},
+		"cannot be read":       {"tests:\n  - name: one\n    expect: skipped\n", "tests:\n  - name: one\n    expect: skipped\n", Outcome{Test: "one", Problems: differs}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, _, err := Update("a.yaml", []byte(c.file), []Outcome{c.outcome})
+			if err != nil || string(got) != c.want {
+				t.Fatalf("got\n%s\nwant\n%s\n%v", got, c.want, err)
+			}
+		})
 	}
 }

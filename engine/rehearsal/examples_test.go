@@ -29,7 +29,8 @@ func TestExamples(t *testing.T) {
 			if err := examples.Write(name, dir, func(string) bool { return true }); err != nil {
 				t.Fatal(err)
 			}
-			loader := &project.Loader{Sources: project.SourceKinds(), Now: rehearsal.Clock}
+			clock := &rehearsal.TestClock{}
+			loader := &project.Loader{Sources: project.SourceKinds(), Now: clock.Now}
 			p := load(t, loader, dir)
 			tests := 0
 			for _, r := range p.Rules {
@@ -37,7 +38,7 @@ func TestExamples(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				for _, o := range rehearsal.Tests(flow, rehearsal.FileSamples{Loader: loader, Dir: dir}) {
+				for _, o := range rehearsal.Tests(flow, rehearsal.FileSamples{Loader: loader, Dir: dir}, clock) {
 					tests++
 					for _, problem := range o.Problems {
 						t.Errorf("%s: test %q: %s", o.Place.String(), o.Test, problem)

@@ -14,7 +14,6 @@ import (
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
-	"github.com/culvert/culvert/rules/yamlnode"
 )
 
 // Outcome is what one test of a rule came to.
@@ -24,7 +23,8 @@ type Outcome struct {
 	Problems   []string   // one line each, empty: passed
 	Got        []map[string]any
 	Skipped    bool           // the filter refused every record of the sample
-	Expect     *yamlnode.Node // as written; nil when the test expects a failure
+	Failure    *rules.Failure // why a record could not be used, or nil
+	Evaluated  bool           // the sample was read and every record of it evaluated
 	Took       time.Duration
 }
 
@@ -37,14 +37,31 @@ type Samples interface {
 	Sample(t *rules.Trigger, file string) ([]any, error)
 }
 
-// Clock is the time of tests, so that a test says the same tomorrow.
+// Clock is the time of tests that name none, so that a test says the same tomorrow.
 func Clock() time.Time { return time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC) }
 
-// Tests runs every test of a rule.
-func Tests(flow *engine.Flow, samples Samples) []Outcome {
+// TestClock is by what the values of tests are checked: the time that a test names, and where it names none the later of Clock and the day of today, so that
+// a sample of last week holds no dates of the future. Not safe for concurrent use.
+type TestClock struct{ at time.Time }
+
+// Now gives the time.
+func (c *TestClock) Now() time.Time {
+	if !c.at.IsZero() {
+		return c.at
+	}
+	if now := time.Now(); now.After(Clock()) {
+		return now
+	}
+	return Clock()
+}
+
+// Tests runs every test of a rule. clock is what the rule's project was loaded with; it is set to the time of each test.
+func Tests(flow *engine.Flow, samples Samples, clock *TestClock) []Outcome {
 	var out []Outcome
+	defer func() { clock.at = time.Time{} }()
 	for _, t := range flow.Rule.Tests {
 		start := time.Now()
+		clock.at = t.Now
 		o := one(flow, samples, t)
 		o.Took = time.Since(start)
 		out = append(out, o)
@@ -53,7 +70,7 @@ func Tests(flow *engine.Flow, samples Samples) []Outcome {
 }
 
 func one(flow *engine.Flow, samples Samples, t *rules.Test) Outcome {
-	o := Outcome{Rule: flow.Rule.Name, Test: t.Name, Place: t.Place, Expect: t.Expect}
+	o := Outcome{Rule: flow.Rule.Name, Test: t.Name, Place: t.Place}
 	bodies, err := t.Bodies(func(file string) ([]any, error) { return samples.Sample(&flow.Rule.Trigger, file) })
 	if err != nil {
 		o.Problems = []string{fmt.Sprintf("the sample %s cannot be read: %v", t.Given, err)}
@@ -63,13 +80,16 @@ func one(flow *engine.Flow, samples Samples, t *rules.Test) Outcome {
 		o.Problems = []string{fmt.Sprintf("the sample %s holds no record", t.Given)}
 		return o
 	}
+	now := Clock()
 	if !t.Now.IsZero() {
-		flow.Rule.FixClock(t.Now)
-		defer flow.Rule.FixClock(time.Time{})
+		now = t.Now
 	}
+	flow.Rule.FixClock(now)
+	defer flow.Rule.FixClock(time.Time{})
 	o.Skipped = true
 	for i, body := range bodies {
 		source := Source(t.Given, i, len(bodies))
+		source["received"] = now
 		maps.Copy(source, t.SourceFields())
 		e, err := engine.Evaluate(flow, rules.Input{Body: body, Source: source})
 		if err != nil {
@@ -77,7 +97,7 @@ func one(flow *engine.Flow, samples Samples, t *rules.Test) Outcome {
 			return o
 		}
 		if e.Failure != nil {
-			o.Problems = failed(t, e.Failure)
+			o.Failure, o.Skipped, o.Problems = e.Failure, false, failed(t, e.Failure)
 			return o
 		}
 		if e.Skipped {
@@ -86,6 +106,7 @@ func one(flow *engine.Flow, samples Samples, t *rules.Test) Outcome {
 		o.Skipped = false
 		o.Got = append(o.Got, Describe(e.Plan.Writes)...)
 	}
+	o.Evaluated = true
 	if t.Fail != "" {
 		o.Problems = []string{fmt.Sprintf("it was expected to fail with %s, and did not", t.Fail)}
 		return o
@@ -103,10 +124,17 @@ func failed(t *rules.Test, f *rules.Failure) []string {
 	if t.Fail != "" {
 		words += fmt.Sprintf(" (expected was %s)", t.Fail)
 	}
-	if f.Mend != "" {
-		words += "; " + f.Mend
+	lines := []string{words}
+	if f.Field != "" {
+		lines = append(lines, "field: "+f.Field)
 	}
-	return []string{words}
+	if f.Value != "" {
+		lines = append(lines, fmt.Sprintf("value: %q", f.Value))
+	}
+	if f.Mend != "" {
+		lines = append(lines, "fix: "+f.Mend)
+	}
+	return lines
 }
 
 // Source is what expressions see as `source` for a record of a sample.

@@ -18,6 +18,7 @@ func TestRuleJoinsWhatIsCalledAlike(t *testing.T) {
 			{Named: named("aaaaaaaaaa2", "National ID", "NID"), ValueType: "TEXT", Unique: true},
 			{Named: named("aaaaaaaaaa3", "Sex", "SEX"), ValueType: "TEXT", OptionSet: &metadata.Ref{ID: "ooooooooooo"}},
 		},
+		OrgUnits:   []metadata.OrgUnit{{Named: named("uuuuuuuuuuu", "Coral", "TM-01")}},
 		OptionSets: []metadata.OptionSet{{Named: named("ooooooooooo", "Sex", ""), Options: []metadata.Option{{Named: named("o1", "Female", "F")}, {Named: named("o2", "Male", "M")}}}},
 		DataElements: []metadata.DataElement{
 			{Named: named("ddddddddddd", "Weight (kg)", "WT"), ValueType: "NUMBER"},
@@ -32,21 +33,22 @@ func TestRuleJoinsWhatIsCalledAlike(t *testing.T) {
 	}
 	x := metadata.NewIndex(s)
 	body := map[string]any{"form": map[string]any{
-		"first_name": "A", "weight": "60", "deaths": "0", "visit_date": "2026-01-01", "facility_code": "X",
+		"first_name": "A", "@name": "Registration", "gender": "f", "sex": "f", "weight": "60", "deaths": "0", "visit_date": "2026-01-01", "facility_code": "TM-01",
 		"case": map[string]any{"@case_id": "c"}, "meta": map[string]any{"instanceID": "i"},
 	}}
-	text := Rule(Request{Name: "anc", Trigger: "webhook", Address: "/anc", Body: body, Program: &s.Programs[0], Index: x})
+	text := draft(t, Request{Name: "anc", Trigger: "webhook", Address: "/anc", Bodies: []any{body}, Program: &s.Programs[0], Index: x})
 	for _, want := range []string{
-		"id: trigger.form.meta.instanceID\n",
-		"place: {in: organisationUnits, code: trigger.form.facility_code}",
-		`program: "Antenatal: care"`,
-		`external_id: trigger.form.case["@case_id"]`,
-		"match_by: National ID\n",
-		"enrolled_at: trigger.form.visit_date\n",
-		"        First name: trigger.form.first_name   # TEXT, mandatory\n",
-		"        # Sex: trigger.…   # TEXT: Female, Male\n",
-		"        Weight (kg): trigger.form.weight   # NUMBER, mandatory\n",
-		"        Malaria deaths: trigger.form.deaths   # INTEGER\n",
+		"id: trigger.form.meta.instanceID #",
+		"    code: trigger.form.facility_code\n",
+		"program: 'Antenatal: care'",
+		"external_id: trigger.form.case[\"@case_id\"] #",
+		"enrolled_at: trigger.form.visit_date #",
+		"        First name: trigger.form.first_name # TEXT, mandatory; called the same\n",
+		"        Sex: {from: trigger.form.sex, map: sex} # TEXT: Female, Male; called the same\n",
+		"    f: Female\n",
+		"        # National ID: …   # TEXT\n",
+		"        Weight (kg): trigger.form.weight # NUMBER, mandatory; called the same without the unit\n",
+		"        # Malaria deaths: …   # INTEGER; perhaps trigger.form.deaths\n",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in\n%s", want, text)
@@ -56,16 +58,27 @@ func TestRuleJoinsWhatIsCalledAlike(t *testing.T) {
 		body map[string]any
 		want string
 	}{
-		{map[string]any{"_id": 112.0, "_uuid": "u", "meta/instanceID": "uuid:u", "meta/rootUuid": "uuid:u"}, "id: trigger._id\n"},
-		{map[string]any{"_uuid": "u", "meta/instanceID": "uuid:u", "meta/rootUuid": "uuid:u"}, "id: trigger[\"meta/rootUuid\"]\n"},
-		{map[string]any{"__id": "uuid:u", "meta": map[string]any{"instanceID": "uuid:v", "deprecatedID": "uuid:u"}}, "id: trigger.__id\n"},
+		{map[string]any{"_id": 112.0, "_uuid": "u", "meta/instanceID": "uuid:u", "meta/rootUuid": "uuid:u"}, "id: trigger._id #"},
+		{map[string]any{"_uuid": "u", "meta/instanceID": "uuid:u", "meta/rootUuid": "uuid:u"}, "id: trigger[\"meta/rootUuid\"] #"},
+		{map[string]any{"__id": "uuid:u", "meta": map[string]any{"instanceID": "uuid:v", "deprecatedID": "uuid:u"}}, "id: trigger.__id #"},
 	} {
-		if text := Rule(Request{Name: "a", Trigger: "webhook", Address: "/a", Body: test.body, Program: &s.Programs[0], Index: x}); !strings.Contains(text, test.want) {
+		text := draft(t, Request{Name: "a", Trigger: "webhook", Address: "/a", Bodies: []any{test.body}, Program: &s.Programs[0], Index: x})
+		if !strings.Contains(text, test.want) {
 			t.Errorf("%q is not in\n%s", test.want, text)
 		}
 	}
-	var list diag.List
-	if yamlnode.Parse("anc.yaml", []byte(text), &list); len(list) > 0 {
-		t.Fatalf("the rule is not YAML: %v\n%s", list, text)
+}
+
+// draft writes a rule and wants it to be YAML that says what it should.
+func draft(t *testing.T, r Request) string {
+	t.Helper()
+	d, err := Rule(r)
+	if err != nil {
+		t.Fatal(err)
 	}
+	var list diag.List
+	if yamlnode.Parse("a.yaml", []byte(d.Text), &list); len(list) > 0 {
+		t.Fatalf("the rule is not YAML: %v\n%s", list, d.Text)
+	}
+	return d.Text
 }

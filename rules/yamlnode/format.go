@@ -14,6 +14,28 @@ import (
 // Format lays a YAML file out evenly: two blanks of indent, no trailing blanks, single empty lines where the author left some, comments where they
 // were. What the file says does not change; when that cannot be made sure the file is refused.
 func Format(path string, text []byte) ([]byte, error) {
+	out, err := format(path, text, "")
+	for range maxLayouts { // comments below a nested mapping move once more
+		if err != nil {
+			return nil, err
+		}
+		before := out
+		if out, err = format(path, before, ""); err == nil && bytes.Equal(before, out) {
+			return out, nil
+		}
+	}
+	return out, err
+}
+
+// maxLayouts bounds how often a file is laid out until laying it out once more changes nothing.
+const maxLayouts = 4
+
+// FormatBlock is Format that also lays the list under a top-level key out as a block, and each of its items, so that lines can be put into them.
+func FormatBlock(path string, text []byte, key string) ([]byte, error) {
+	return format(path, text, key)
+}
+
+func format(path string, text []byte, block string) ([]byte, error) {
 	var list diag.List
 	doc := Parse(path, text, &list)
 	if list.HasErrors() {
@@ -25,6 +47,9 @@ func Format(path string, text []byte) ([]byte, error) {
 	var before yaml.Node
 	if err := yaml.Unmarshal(text, &before); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if block != "" {
+		asBlock(&before, block)
 	}
 	out, err := encode(&before)
 	if err != nil {
@@ -38,6 +63,20 @@ func Format(path string, text []byte) ([]byte, error) {
 		return nil, fmt.Errorf("%s could not be laid out without changing what it says: leave it as it is", path)
 	}
 	return spaced(text, out, &before, &after), nil
+}
+
+// asBlock takes the braces and brackets off a list under a top-level key and off its items.
+func asBlock(doc *yaml.Node, key string) {
+	for _, root := range doc.Content {
+		for i := 0; i+1 < len(root.Content); i += 2 {
+			if list := root.Content[i+1]; root.Content[i].Value == key {
+				list.Style &^= yaml.FlowStyle
+				for _, item := range list.Content {
+					item.Style &^= yaml.FlowStyle
+				}
+			}
+		}
+	}
 }
 
 // ErrBroken says that a file is not YAML that can be laid out.

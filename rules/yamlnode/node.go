@@ -117,6 +117,9 @@ func (n *Node) pair(key string) *Pair {
 	return nil
 }
 
+// Flow tells whether a mapping or list is written in braces or brackets.
+func (n *Node) Flow() bool { return n != nil && n.yaml != nil && n.yaml.Style&yaml.FlowStyle != 0 }
+
 // IsNull tells whether the value is absent or null.
 func (n *Node) IsNull() bool { return n == nil || n.Kind == Scalar && n.Tag == "!!null" }
 
