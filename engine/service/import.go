@@ -55,7 +55,17 @@ func (im Importer) Import(ctx context.Context, path, rule string) (_ journal.Fil
 	if _, err := checkNamespaces(ctx, j, p); err != nil {
 		return journal.File{}, Waiting{}, err
 	}
+	report, err := engine.ReadReport(ctx, j, time.Now())
+	if err != nil {
+		return journal.File{}, Waiting{}, err
+	}
+	if len(report.Runners) == 0 { // this process will do the sending: it needs what the rule needs
+		p.CheckEnvironment(im.Loader.Sources)
+	}
 	if _, _, err := Flow(p, rule); err != nil {
+		return journal.File{}, Waiting{}, err
+	}
+	if err := notPaused(ctx, j, flow); err != nil {
 		return journal.File{}, Waiting{}, err
 	}
 	f, duplicate, err := files.Take(ctx, path, flow.Rule.Name, Inbox(im.Dir, p.Config), journalSink{j})
@@ -70,16 +80,27 @@ func (im Importer) Import(ctx context.Context, path, rule string) (_ journal.Fil
 		im.Log.Debug("the file's rows cannot be counted; its results will say why", "file", f.Name)
 	}
 	w := following{Importer: im, journal: j, id: f.ID, rows: rows}
-	report, err := engine.ReadReport(ctx, j, time.Now())
-	if err != nil {
-		return journal.File{}, Waiting{}, err
-	}
 	if len(report.Runners) > 0 {
 		if f, waiting, err := w.follow(ctx, nil); !errors.Is(err, errNobody) {
 			return f, waiting, err
 		}
 	}
 	return w.run(ctx)
+}
+
+// notPaused refuses an import that nothing would come of until somebody resumes the rule or its server.
+func notPaused(ctx context.Context, j journal.Journal, flow *engine.Flow) error {
+	c, err := engine.ReadControls(ctx, j)
+	if err != nil {
+		return err
+	}
+	if c.Rules[flow.Rule.Name] != nil {
+		return fmt.Errorf("rule %s is paused: run `culvert resume --rule %s` first; nothing was taken", flow.Rule.Name, flow.Rule.Name)
+	}
+	if c.Servers[flow.Server] != nil {
+		return fmt.Errorf("server %s is paused: run `culvert resume --server %s` first; nothing was taken", flow.Server, flow.Server)
+	}
+	return nil
 }
 
 // errNobody says that the runner which worked on the file is gone.
