@@ -204,3 +204,20 @@ func TestNobodySchedules(t *testing.T) {
 		}
 	}
 }
+
+// TestOwnersOfOneProgram: who asks for a person as one program knows them is told of that program's owner alone.
+func TestOwnersOfOneProgram(t *testing.T) {
+	t.Parallel()
+	for _, version := range testedVersions {
+		s := newSite(t, Options{Version: version})
+		s.load(full(1))
+		s.load(m{"enrollments": l(enrolled(1, m{"enrollment": testUID("tEnr", 2), "program": epi, "orgUnit": centre,
+			"attributes": l(given("VDFODHUoEXc", "FEMALE"))}))})
+		for query, want := range map[string]int{"": 2, "&program=" + anc: 1} {
+			_, answer := s.get("/api/tracker/trackedEntities/" + testUID("tPer", 1) + "?fields=programOwners" + query)
+			if owners, _ := answer["programOwners"].([]any); len(owners) != want {
+				t.Errorf("%s %q: %s", version, query, flat(answer))
+			}
+		}
+	}
+}

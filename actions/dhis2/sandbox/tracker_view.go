@@ -114,7 +114,7 @@ func (v trackerView) entity(t *trackedEntity, set *fieldSet, program string) obj
 		o["relationships"] = v.relationships(t.UID, inner(set, "relationships"))
 	}
 	if set.wants("programOwners") {
-		o["programOwners"] = v.owners(t)
+		o["programOwners"] = v.owners(t, program)
 	}
 	return o
 }
@@ -175,9 +175,13 @@ func (v trackerView) attributes(t *trackedEntity, visible map[string]bool) []any
 	return items
 }
 
-func (v trackerView) owners(t *trackedEntity) []any {
+// owners are those of every program, but of one alone where a tracked entity is asked for as that program knows it.
+func (v trackerView) owners(t *trackedEntity, program string) []any {
 	items := []any{}
 	for _, o := range t.Owners {
+		if !v.listing && program != "" && program != o.Program {
+			continue
+		}
 		items = append(items, object{"orgUnit": v.id(kindOrgUnit, o.OrgUnit), "program": v.id(kindProgram, o.Program), "trackedEntity": t.UID})
 	}
 	return items
