@@ -65,7 +65,7 @@ func (im Importer) Import(ctx context.Context, path, rule string) (_ journal.Fil
 	if _, _, err := Flow(p, rule); err != nil {
 		return journal.File{}, Waiting{}, err
 	}
-	if err := notPaused(ctx, j, flow); err != nil {
+	if err := notPaused(ctx, j, flow); err != nil && len(report.Runners) == 0 { // with a runner at work the file waits its turn there
 		return journal.File{}, Waiting{}, err
 	}
 	f, duplicate, err := files.Take(ctx, path, flow.Rule.Name, Inbox(im.Dir, p.Config), journalSink{j})
