@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -16,15 +17,21 @@ import (
 )
 
 func (a *app) initCommand() *cobra.Command {
-	var example string
+	var example, auth string
 	c := &cobra.Command{
 		Use:   "init [FOLDER]",
-		Short: "Begin a project: culvert.yaml, folders, schemas for the editor",
-		Long: `Make a project folder with a culvert.yaml to fill in, the folders that rules use, and the JSON Schemas with which an editor completes and
-checks rule files. With --example a whole working project is laid down instead. Nothing that is there already is overwritten.`,
+		Short: "Begin a project: culvert.yaml, a first rule, checks for CI, schemas for the editor",
+		Long: `Make a project folder with a culvert.yaml, a first rule with its sample and test, the metadata of a practice server that it fits (culvert sandbox), checks for
+CI and pre-commit, and the JSON Schemas with which an editor completes and checks rule files. With --example a whole working project is laid down instead. Nothing that is there already is overwritten.`,
 		Example: "  culvert init my-project\n  culvert init --example anc demo-project",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
+			if auth == "" {
+				auth = authFrom(os.Getenv)
+			}
+			if err := oneOf("--auth", auth, "token", "user"); err != nil {
+				return err
+			}
 			dir := a.dir
 			if len(args) == 1 {
 				dir = args[0]
@@ -32,7 +39,7 @@ checks rule files. With --example a whole working project is laid down instead. 
 					dir = filepath.Join(a.dir, dir)
 				}
 			}
-			if err := begin(dir, example); err != nil {
+			if err := begin(dir, example, auth); err != nil {
 				return err
 			}
 			password, err := access.Set(filepath.Join(dir, "state", project.UsersFile), firstUser, access.Admin, "")
@@ -40,24 +47,49 @@ checks rule files. With --example a whole working project is laid down instead. 
 				return err
 			}
 			fmt.Fprintf(a.stdout, "project begun in %s\n\nnext:\n", dir)
-			if example == "" {
-				fmt.Fprintf(a.stdout, "  edit %s: name the project and your server\n", filepath.Join(dir, project.ConfigFile))
+			if dir != "." {
+				fmt.Fprintf(a.stdout, "  cd %s\n", dir)
 			}
-			fmt.Fprintf(a.stdout, "  culvert -C %s sync        read the server's metadata\n", dir)
-			fmt.Fprintf(a.stdout, "  culvert -C %s validate    check the rules against it\n", dir)
+			if example == "" {
+				fmt.Fprintf(a.stdout, "  culvert sandbox --metadata %s   # in another terminal: a practice server, http://127.0.0.1:8085, admin, district\n", practiceFile)
+			}
+			for _, line := range a.nextSteps(example, auth) {
+				fmt.Fprintf(a.stdout, "  %s\n", line)
+			}
 			fmt.Fprintf(a.stdout, "\nthe console asks who you are: user %s, password %s (shown only now; `culvert user add` makes others)\n", firstUser, password)
 			return nil
 		},
 	}
 	c.Flags().StringVar(&example, "example", "", "lay down an example project: "+strings.Join(examples.Names(), ", "))
+	c.Flags().StringVar(&auth, "auth", "", "token or user: how the project signs in at DHIS2; default: user when DHIS2_USERNAME is set and DHIS2_TOKEN is not")
 	return c
+}
+
+// nextSteps are the commands that come after init.
+func (a *app) nextSteps(example, auth string) []string {
+	variables := "export DHIS2_URL=… DHIS2_TOKEN=…        # of your server, or of the practice server (it has no token: init --auth user)"
+	if auth == "user" || example != "" {
+		variables = "export DHIS2_URL=… DHIS2_USERNAME=… DHIS2_PASSWORD=…   # of your server, or of the practice server"
+	}
+	steps := []string{
+		variables,
+		"culvert sync                              # read the server's metadata",
+		"culvert validate                          # check the rules against it",
+	}
+	if example == "" {
+		steps = append(steps,
+			"culvert try "+firstRule+"              # one record, step by step; nothing is sent",
+			"culvert test                              # the tests that rules carry",
+			"culvert new NAME --program … --sample …   # a rule of your own; rules/"+firstRule+".yaml fits the practice server")
+	}
+	return append(steps, "culvert run                               # and from now on")
 }
 
 // firstUser is the admin of the console that a new project begins with.
 const firstUser = "admin"
 
 // begin lays down a project folder. culvert.yaml comes first: when there is one already, nothing else is touched.
-func begin(dir, example string) error {
+func begin(dir, example, auth string) error {
 	if _, err := os.Stat(filepath.Join(dir, project.ConfigFile)); err == nil {
 		return fmt.Errorf("%s holds a project already; nothing was changed", dir)
 	}
@@ -65,7 +97,7 @@ func begin(dir, example string) error {
 		if err := examples.Write(example, dir, func(string) bool { return true }); err != nil {
 			return err
 		}
-	} else if err := blank(dir); err != nil {
+	} else if err := blank(dir, auth); err != nil {
 		return err
 	}
 	for file, name := range map[string]string{"rule.schema.json": schemas.Rule, "culvert.schema.json": schemas.Config} {
@@ -73,13 +105,13 @@ func begin(dir, example string) error {
 			return err
 		}
 	}
-	return writeFile(filepath.Join(dir, ".gitignore"), []byte("state/\ndrop/\n"))
+	return writeMissing(filepath.Join(dir, ".gitignore"), []byte("state/\ndrop/\n"))
 }
 
 var unfit = regexp.MustCompile(`[^a-z0-9-]+`)
 
-// blank writes a culvert.yaml to fill in, and one rule to begin with.
-func blank(dir string) error {
+// blank writes a culvert.yaml to fill in, one rule with its sample and test, and the practice server that it fits.
+func blank(dir, auth string) error {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return fmt.Errorf("find %s: %w", dir, err)
@@ -88,33 +120,105 @@ func blank(dir string) error {
 	if name == "" {
 		name = "my-project"
 	}
-	config := strings.ReplaceAll(blankConfig, "NAME", name)
+	config := strings.NewReplacer("NAME", name, "CREDENTIALS\n", credentials[auth]).Replace(blankConfig)
 	if err := writeFile(filepath.Join(dir, project.ConfigFile), []byte(config)); err != nil {
 		return err
 	}
-	for _, sub := range []string{project.RulesDir, "maps", "samples"} {
-		if err := writeFile(filepath.Join(dir, sub, ".gitkeep"), nil); err != nil {
+	if err := examples.Write(firstExample, dir, func(file string) bool {
+		_, err := os.Stat(filepath.Join(dir, filepath.FromSlash(file)))
+		return err != nil && (file == "rules/"+firstRule+".yaml" || file == "samples/"+firstRule+".json")
+	}); err != nil {
+		return err
+	}
+	practice, err := examples.Files(firstExample)
+	if err != nil {
+		return err
+	}
+	metadata, err := fs.ReadFile(practice, "input/tamala.json")
+	if err != nil {
+		return fmt.Errorf("read the practice server's metadata: %w", err)
+	}
+	for file, text := range map[string]string{
+		practiceFile: string(metadata), ".github/workflows/culvert.yml": workflow, ".pre-commit-config.yaml": preCommit, "maps/.gitkeep": "",
+	} {
+		if err := writeMissing(filepath.Join(dir, filepath.FromSlash(file)), []byte(text)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// What a new project begins with, of which example.
+const (
+	firstExample = "anc"
+	firstRule    = "anc-registration"
+	practiceFile = "practice/metadata.json"
+)
+
+// credentials are the ways in which a project signs in at its server.
+var credentials = map[string]string{
+	"token": `    token: ${DHIS2_TOKEN} # a personal access token of an account for Culvert alone: DHIS2, profile, Personal access tokens
+`,
+	"user": `    username: ${DHIS2_USERNAME}
+    password: ${DHIS2_PASSWORD} # a token (culvert init --auth token) is checked faster, and works where login has a second factor
+`,
+}
+
+// authFrom is how a project signs in when nobody says: by what the environment holds.
+func authFrom(getenv func(string) string) string {
+	if getenv("DHIS2_TOKEN") == "" && getenv("DHIS2_USERNAME") != "" {
+		return "user"
+	}
+	return "token"
+}
+
 const blankConfig = `# yaml-language-server: $schema=schemas/culvert.schema.json
-project: NAME                     # namespace of all derived ids; never change it once data has been sent
+project: NAME # namespace of all derived ids; never change it once data has been sent
 servers:
   national:
-    url: ${DHIS2_URL}             # https://dhis2.example.org/path
-    token: ${DHIS2_TOKEN}         # recommended: a personal access token of an account for Culvert alone (profile, Personal access tokens);
-                                  # or username: and password: ${DHIS2_PASSWORD}, which are slower to check and end with two-factor login
+    url: ${DHIS2_URL} # https://dhis2.example.org/path
+CREDENTIALS
     default: true
     # limits: {requests_per_second: 10, concurrency: 4, window: "18:00-06:00"}
 store: sqlite:state/culvert.db
 listen: 127.0.0.1:8080
+# whoever may send to the webhooks; needed before they are open to others than this machine:
 # webhook_auth: {basic: {username: commcare, password: "${COMMCARE_PASSWORD}"}}
 # sync: {every: 6h}
 retention: {payloads: 30d, delivered: 180d, failed: 365d}
 `
+
+// workflow checks every change of the rules in CI. It needs the snapshot in metadata/, which is kept in git, and no server.
+const workflow = `name: rules
+on: [push, pull_request]
+jobs:
+  culvert:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+      - run: curl -sSfL -o culvert "$CULVERT_DOWNLOAD" && chmod +x culvert # where you keep the binary: a variable of the repository
+        env: {CULVERT_DOWNLOAD: "${{ vars.CULVERT_DOWNLOAD }}"}
+      - run: ./culvert fmt --check
+      - run: ./culvert validate --format github
+      - run: ./culvert test
+`
+
+// preCommit has the pre-commit program (https://pre-commit.com) check the rules before each commit; culvert must be in the PATH.
+const preCommit = `repos:
+  - repo: local
+    hooks:
+      - {id: culvert-fmt, name: culvert fmt, entry: culvert fmt --check, language: system, pass_filenames: false, files: '^(rules|maps|samples|metadata)/|^culvert\.yaml$'}
+      - {id: culvert-validate, name: culvert validate, entry: culvert validate, language: system, pass_filenames: false, files: '^(rules|maps|samples|metadata)/|^culvert\.yaml$'}
+      - {id: culvert-test, name: culvert test, entry: culvert test, language: system, pass_filenames: false, files: '^(rules|maps|samples|metadata)/|^culvert\.yaml$'}
+`
+
+// writeMissing writes a file unless it is there: a project may be begun in a repository that has checks of its own.
+func writeMissing(path string, text []byte) error {
+	if _, err := os.Stat(path); err == nil {
+		return nil
+	}
+	return writeFile(path, text)
+}
 
 func writeFile(path string, text []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
