@@ -64,7 +64,6 @@ func (a *app) root() *cobra.Command {
 		Long:          "Culvert takes records from webhooks, dropped files, databases and CommCare, and writes them to DHIS2 as its rule files say.",
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          cobra.NoArgs,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetIn(a.stdin)
@@ -76,6 +75,7 @@ func (a *app) root() *cobra.Command {
 	for _, add := range a.commands() {
 		root.AddCommand(add())
 	}
+	answerUnknown(root)
 	return root
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 
@@ -135,6 +136,10 @@ func (a *app) reportTests(results []tested, format, output string) (err error) {
 		aa.stdout = w
 		err = aa.json(testResults(all))
 	case "junit":
+		folder := a.inRepository()
+		for i := range all {
+			all[i].Place.File = path.Join(folder, all[i].Place.File)
+		}
 		err = writeJUnit(w, all)
 	default:
 		for _, o := range all {

@@ -107,6 +107,9 @@ func (a *app) report(p *project.Project, findings diag.List, format, output stri
 		w = f
 	}
 	r := diag.Report{Findings: findings, Files: p.Files(), Source: sourceOf(p.Texts), Colour: output == "" && a.colour(w), Version: version}
+	if format == "github" || format == "sarif" || format == "junit" {
+		r = r.Under(a.inRepository())
+	}
 	if err := diag.Render(w, format, r); err != nil {
 		return err
 	}
