@@ -23,6 +23,7 @@ type compiler struct {
 	known  []string
 	uses   []actions.Use
 	failed bool
+	update bool // the action changes a person who is there and registers nobody
 }
 
 // use notes that the rule names an object, for the effect of a sync on rules.

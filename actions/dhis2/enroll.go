@@ -21,9 +21,16 @@ type entityPlan struct {
 	attributes []*valued
 	generate   []*metadata.TrackedEntityAttribute
 	result     func(s *rules.Scope, p *person)
+	update     bool // it changes a person who is there and registers nobody
 }
 
 func (e *entityPlan) key() *rules.Expr { return e.who.external }
+
+// What dhis2.tracked_entity does with a person who is not in DHIS2: wait for whoever registers her, or register her.
+const (
+	whenAbsentWait   = "wait"
+	whenAbsentCreate = "create"
+)
 
 // compileTrackedEntity compiles dhis2.tracked_entity.
 func compileTrackedEntity(c *compiler) planner {
@@ -41,7 +48,7 @@ func compileTrackedEntity(c *compiler) planner {
 		c.missing("tracked_entity_type", "name a tracked entity type, or a program that has one")
 	}
 	if t == nil {
-		c.readAll("external_id", "match_by", "several_ids", "when_deleted", "org_unit", "geometry", "attributes", "import")
+		c.readAll("external_id", "match_by", "several_ids", "when_deleted", "when_absent", "org_unit", "geometry", "attributes", "import")
 		return nil
 	}
 	c.writable(t)
@@ -50,12 +57,19 @@ func compileTrackedEntity(c *compiler) planner {
 	if p != nil {
 		e.program, of = p.ID, fmt.Sprintf("the program %q", p.Name)
 	}
+	whenAbsent := c.choice("when_absent", whenAbsentWait, whenAbsentCreate)
+	c.update = whenAbsent == whenAbsentWait
 	e.attributes = c.attributes(c.usesOf(t, p), of)
-	e.generate = generated(c.usesOf(t, p), e.attributes)
+	e.update = c.update
+	label := "update of tracked entity "
+	if !e.update {
+		label = "tracked entity "
+		e.generate = generated(c.usesOf(t, p), e.attributes)
+	}
 	e.who = c.who(t, p, e.attributes)
-	e.orgUnit = c.orgUnit(true, to)
+	e.orgUnit = c.orgUnit(!e.update, to)
 	e.geometry = c.geometry(t.FeatureType, fmt.Sprintf("the type %q", t.Name))
-	e.blueprint = newBlueprint("tracked entity "+t.Name, t.Name, c.importOptions(), e.attributes)
+	e.blueprint = newBlueprint(label+t.Name, t.Name, c.importOptions(), e.attributes)
 	c.declare("tracked_entity")
 	e.result = func(s *rules.Scope, p *person) {
 		if c.spec.ID != "" {
@@ -100,7 +114,10 @@ func (e *entityPlan) write(s *rules.Scope, p *plan, who *person, orgUnit *metada
 	if err != nil {
 		return err
 	}
-	p.add(&trackedEntityWrite{blueprint: e.blueprint, person: who, program: e.program, orgUnit: orgUnit, geometry: geometry, values: values, generate: e.generate})
+	p.add(&trackedEntityWrite{
+		blueprint: e.blueprint, person: who, program: e.program, orgUnit: orgUnit, geometry: geometry, values: values, generate: e.generate,
+		update: e.update,
+	})
 	return nil
 }
 

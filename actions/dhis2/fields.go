@@ -381,7 +381,14 @@ func (c *compiler) mandatoryAttributes(uses []attributeUse, seen map[string]*yam
 			missing = append(missing, u.attribute.Name)
 		}
 	}
-	if len(missing) > 0 {
+	switch {
+	case len(missing) == 0 || c.update:
+	case c.spec.Kind == KindTrackedEntity && c.spec.Body.Get("when_absent").IsNull():
+		// DHIS2 wants them of whom it creates, and takes a change of any attribute of whom it has.
+		c.update = true
+		c.warnAt(place, "updates-only", "if that is meant, say when_absent: wait; to register people too, set every mandatory attribute",
+			"nothing sets %s, mandatory for %s, so the action changes people who are in DHIS2 and registers nobody", diag.Names(missing, "and"), of)
+	default:
 		c.errorAt(place, "mandatory-attribute", "add it, or make it optional in DHIS2 and sync", "nothing sets %s, mandatory for %s", diag.Names(missing, "and"), of)
 	}
 }

@@ -139,8 +139,7 @@ func refOf(o actions.Object) *enrollmentRef {
 func (j *job) writes(typ string) bool {
 	return slices.ContainsFunc(j.items, func(i *item) bool {
 		_, deleting := i.write.Object.(*deletion)
-		_, status := i.write.Object.(*statusWrite)
-		return i.key.Type == typ && !deleting && !status
+		return i.key.Type == typ && !deleting && !i.changesOnly()
 	})
 }
 

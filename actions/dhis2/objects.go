@@ -42,6 +42,7 @@ type trackedEntityWrite struct {
 	geometry json.RawMessage   // nil: as it is
 	values   []client.AttributeValue
 	generate []*metadata.TrackedEntityAttribute // whose values are reserved when the person is created
+	update   bool                               // only a person who is there is written; nobody is created
 }
 
 // Describe gives the object by the names that the rule uses.

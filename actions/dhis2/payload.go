@@ -40,7 +40,7 @@ func (d *delivery) read(ctx context.Context, items []*item) []*item {
 				continue
 			}
 		}
-		i.known = i.known || i.job.probe && d.current.has(i.key)
+		i.known = i.known || (i.job.probe || i.changesOnly()) && d.current.has(i.key)
 		if !d.absent(i) {
 			rest = append(rest, i)
 		}
@@ -100,13 +100,26 @@ func removes(values []client.AttributeValue) bool {
 
 // needsReading tells whether an item's object may be on the server already.
 func (i *item) needsReading() bool {
-	switch i.write.Object.(type) {
+	switch o := i.write.Object.(type) {
 	case *statusWrite:
 		return true
+	case *trackedEntityWrite:
+		return o.update || i.known || i.job.probe
 	case *relationshipWrite:
 		return false
 	}
 	return i.known || i.job.probe
+}
+
+// changesOnly tells whether an item changes what is there and never creates it.
+func (i *item) changesOnly() bool {
+	switch o := i.write.Object.(type) {
+	case *statusWrite:
+		return true
+	case *trackedEntityWrite:
+		return o.update
+	}
+	return false
 }
 
 func (c *current) has(k client.ObjectKey) bool {
@@ -178,10 +191,9 @@ func fetchInto[W, T any](ctx context.Context, read func(context.Context, []W) ([
 	return err
 }
 
-// absent settles a change of status whose object is not there.
+// absent settles a change of what is there already whose object is not there: of a status, or of some attributes of a person.
 func (d *delivery) absent(i *item) bool {
-	o, ok := i.write.Object.(*statusWrite)
-	if !ok || d.current.has(i.key) {
+	if !i.changesOnly() || d.current.has(i.key) {
 		return false
 	}
 	if d.rehearsed[i.key] {
@@ -190,7 +202,7 @@ func (d *delivery) absent(i *item) bool {
 	}
 	i.finish(actions.Outcome{
 		Status: actions.Retry, Class: actions.ClassParent, Code: "not-there-yet",
-		Cause: o.label + ": DHIS2 has no such object yet", Mend: "it is tried again by itself; see whether the record that creates it has arrived",
+		Cause: i.write.Object.Label() + ": DHIS2 has no such object yet", Mend: "it is tried again by itself; see whether the record that creates it has arrived",
 	})
 	return true
 }

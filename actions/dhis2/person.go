@@ -154,7 +154,7 @@ func (w *who) unique(c *compiler, n *yamlnode.Node) *metadata.TrackedEntityAttri
 
 // suggestMatch warns where people may be created twice although an attribute that is set could tell.
 func (w *who) suggestMatch(c *compiler, set []*valued) {
-	if c.spec.Kind != KindCreateAndEnroll && c.spec.Kind != KindTrackedEntity {
+	if c.update || c.spec.Kind != KindCreateAndEnroll && c.spec.Kind != KindTrackedEntity {
 		return
 	}
 	for _, v := range set {

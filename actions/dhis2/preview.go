@@ -60,6 +60,9 @@ func PreviewPlan(ctx context.Context, plan actions.Plan, x *metadata.Index, o Op
 func effectOf(o actions.Object) string {
 	switch o := o.(type) {
 	case *trackedEntityWrite:
+		if o.update {
+			return "updated" + o.person.foundBy() + "; who is not there yet is waited for, all else of the person and the enrollments stay as they are"
+		}
 		return "created, or updated when it is there" + o.person.foundBy()
 	case *enrollmentWrite, *eventWrite:
 		return "created, or updated when it is there: what the rule does not set stays as it is"
