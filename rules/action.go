@@ -17,10 +17,11 @@ type ActionSpec struct {
 	Number  int    // position in the rule, from 0
 	Body    *yamlnode.Node
 	Place   diag.Place // of the kind
-	ForEach *Expr
+	ForEach *Expr      // the list that it goes through, the outermost of several
 	When    *Expr
 
 	compiler     *compiler
+	loops        []*loop                 // for_each, the outermost list first
 	outer        *expression.Scope       // of for_each
 	inner        *expression.Scope       // of everything else: with item and index where there is for_each
 	blank        BlankPolicy             // of fields that say nothing of it
@@ -72,19 +73,12 @@ func (c *compiler) action(key, body *yamlnode.Node) {
 	}
 	a.inner = a.outer
 	if n := a.Body.Get("for_each"); n != nil {
-		a.ForEach = c.expr(n, a.outer, expression.List)
-		a.inner = a.outer.Clone()
-		item := expression.Dynamic()
-		if a.ForEach != nil {
-			item = a.ForEach.program.ShapeOfResult()
-		}
-		a.inner.AddShape("item", item)
-		a.inner.AddType("index", 0)
+		a.repeat(n)
 	}
 	if n := a.Body.Get("when"); n != nil {
 		a.When = c.condition(n, a.inner, "the action")
 	}
-	a.results = a.reads(a.ForEach) || a.reads(a.When)
+	a.results = a.reads(a.When) || slices.ContainsFunc(a.loops, func(l *loop) bool { return a.reads(l.list) })
 	if n := a.Body.Get("blank"); n != nil {
 		a.blank, _ = blankPolicy(n.Value) // the schema names the others
 	}
@@ -154,7 +148,10 @@ func (a *ActionSpec) note(e *Expr) {
 	r := a.compiler.rule
 	for _, i := range e.needs {
 		switch l := r.Lookups[i]; {
-		case l.perItem && a.ForEach == nil && a.Body.Get("for_each") == nil:
+		case l.depth > 1 && l.depth > len(a.loops):
+			a.compiler.fault(e.Place, "item-outside-for-each", fmt.Sprintf("the lookup %q is about the %s of an item, and for_each of this action does not go through lists inside of each other", l.Name, outerNames[l.depth-1].item),
+				"name the outer list too, such as for_each: [trigger.visits, item.children], or look up what the item itself holds")
+		case l.perItem && len(a.loops) == 0:
 			a.compiler.fault(e.Place, "item-outside-for-each", fmt.Sprintf("the lookup %q is about the item of a for_each, and this action has none", l.Name),
 				"add for_each: to the action, or look up what the record itself holds")
 		case l.perItem || a.ForEach != nil || a.When != nil || slices.Contains(r.eager, i):
@@ -171,6 +168,9 @@ func (a *ActionSpec) DeclareResult(fields ...string) {
 	}
 	for _, later := range a.compiler.rule.Actions[a.Number+1:] {
 		later.outer.AddFields(a.ID, fields...)
+		for _, l := range later.loops {
+			l.scope.AddFields(a.ID, fields...)
+		}
 		later.inner.AddFields(a.ID, fields...)
 	}
 }

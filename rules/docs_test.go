@@ -130,6 +130,9 @@ func actionTables(root *schemas.Schema) string {
 	return b.String() + "\n"
 }
 
+// formWithChildren is a form with a repeat group inside of another.
+const formWithChildren = `{"form": {"meta": {"instanceID": "uuid-1"}, "visits": [{"date": "2026-01-07", "children": [{"number": "1"}]}]}}`
+
 // TestReferenceExamplesLoad loads every rule of the reference without a finding.
 func TestReferenceExamplesLoad(t *testing.T) {
 	text, err := os.ReadFile(reference)
@@ -141,7 +144,7 @@ func TestReferenceExamplesLoad(t *testing.T) {
 		t.Fatalf("only %d examples were found", len(blocks))
 	}
 	for _, block := range blocks {
-		f := files{"samples/form.json": formSample, "tables/prices.csv": "district,kind,amount\nNorthern,visit,5\n", "maps/villages.csv": "from,to\nKanyama,KANYAMA\n"}
+		f := files{"samples/form.json": formSample, "samples/household.json": formWithChildren, "tables/prices.csv": "district,kind,amount\nNorthern,visit,5\n", "maps/villages.csv": "from,to\nKanyama,KANYAMA\n"}
 		r, findings := Load("rules/example.yaml", []byte(block[1]), testEnvironment(f))
 		if r != nil {
 			compileFields(r)

@@ -22,6 +22,7 @@ type Expr struct {
 	program *expression.Program
 	needs   []int // lookups that it reads, by their number
 	perItem bool  // it reads the item of a for_each
+	depth   int   // how many lists of a for_each it needs: 2 where it reads the item around an item
 }
 
 // expr compiles a scalar node; nil when it is wrong, which is then reported.
@@ -55,12 +56,13 @@ func (c *compiler) expr(n *yamlnode.Node, s *expression.Scope, want expression.W
 	c.rule.needs = append(c.rule.needs, program.Needs()...)
 	for _, name := range program.Uses() {
 		c.used[name] = true
-		e.perItem = e.perItem || name == "item" || name == "index"
+		e.depth = max(e.depth, c.depthOf(name))
 		if i := slices.IndexFunc(c.rule.Lookups, func(l *Lookup) bool { return l.Name == name }); i >= 0 {
 			e.needs = append(e.needs, i)
-			e.perItem = e.perItem || c.rule.Lookups[i].perItem
+			e.depth = max(e.depth, c.rule.Lookups[i].depth)
 		}
 	}
+	e.perItem = e.depth > 0
 	return e
 }
 
@@ -75,6 +77,8 @@ func (c *compiler) problemHint(n *yamlnode.Node, p expression.Problem) string {
 	switch {
 	case p.Code == expression.CodeUnknownName && (wrong == "item" || wrong == "index"):
 		return "item and index exist in actions that have for_each:"
+	case p.Code == expression.CodeUnknownName && slices.ContainsFunc(outerNames[1:], func(o itemNames) bool { return wrong == o.item || wrong == o.index }):
+		return "parent is the item around an item: it exists in actions whose for_each: is a list, such as [trigger.visits, item.children]"
 	case !c.inField || !plainWords.MatchString(n.Value):
 	case p.Code == expression.CodeSyntax, p.Code == expression.CodeUnknownName && !strings.HasPrefix(p.Hint, "did you mean"):
 		if !slices.Contains(c.scope.Names(), n.Value) {
@@ -155,7 +159,7 @@ func (e *Expr) Column() string {
 	var names []string
 	for _, choice := range e.program.Needs() {
 		for _, field := range choice {
-			if (field[0] == "trigger" || field[0] == "item") && len(field) > 1 {
+			if (field[0] == "trigger" || isItem(field[0])) && len(field) > 1 {
 				if name := strings.Join(field[1:], "."); !slices.Contains(names, name) {
 					names = append(names, name)
 				}

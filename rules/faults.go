@@ -2,7 +2,6 @@ package rules
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 )
 
@@ -21,8 +20,8 @@ func (s *Scope) Keep(err error) error {
 	}
 	own := *f
 	s.rule.NameColumn(&own)
-	if _, inside := s.env["item"]; inside && !strings.Contains(own.Message, "(item ") {
-		own.Message = fmt.Sprintf("%s (item %d)", own.Message, s.index+1)
+	if len(s.path) > 0 && !strings.Contains(own.Message, "(item ") {
+		own.Message = s.inItem(own.Message)
 	}
 	s.keep(&own)
 	return nil

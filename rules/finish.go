@@ -41,8 +41,13 @@ func (c *compiler) recheckResults() {
 		if !a.results {
 			continue
 		}
-		if a.ForEach != nil {
-			a.ForEach = c.expr(a.ForEach.node, a.outer, expression.List)
+		for _, l := range a.loops {
+			if l.list != nil {
+				l.list = c.expr(l.list.node, l.scope, expression.List)
+			}
+		}
+		if len(a.loops) > 0 {
+			a.ForEach = a.loops[0].list
 		}
 		if a.When != nil {
 			a.When = c.expr(a.When.node, a.inner, expression.Condition)

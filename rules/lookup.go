@@ -29,6 +29,7 @@ type Lookup struct {
 	suggested  atomic.Int32 // failures that name what was probably meant
 	table      *lookupTable
 	perItem    bool // it reads the item of a for_each
+	depth      int  // how many lists of a for_each it needs
 	folded     map[string]func() *foldedNames
 }
 
@@ -235,7 +236,8 @@ func (c *compiler) readLookup(key, n *yamlnode.Node) *Lookup {
 		l.within = c.expr(v, scope, expression.Anything)
 	}
 	l.onMissing, l.onMany = lookupPolicyOf(n.Get("on_missing")), lookupPolicyOf(n.Get("on_many"))
-	l.perItem = l.readsItem()
+	l.depth = l.itemDepth()
+	l.perItem = l.depth > 0
 	return l
 }
 
@@ -252,14 +254,24 @@ func lookupPolicyOf(n *yamlnode.Node) lookupPolicy {
 // itemScope is the scope of lookups: they may read the item of a for_each, of which nothing is known here.
 func (c *compiler) itemScope() *expression.Scope {
 	s := c.scope.Clone()
-	s.AddShape("item", expression.Dynamic())
-	s.AddType("index", 0)
+	for _, o := range outerNames {
+		if _, taken := c.names[o.item]; !taken {
+			s.AddShape(o.item, expression.Dynamic())
+		}
+		if _, taken := c.names[o.index]; !taken {
+			s.AddType(o.index, 0)
+		}
+	}
 	return s
 }
 
-// readsItem tells whether a lookup differs from item to item, itself or through another lookup.
-func (l *Lookup) readsItem() bool {
-	return slices.ContainsFunc(l.expressions(), func(e *Expr) bool { return e.perItem })
+// itemDepth is how many lists of a for_each a lookup needs, itself or through another lookup; 0 where it is the same for every item.
+func (l *Lookup) itemDepth() int {
+	depth := 0
+	for _, e := range l.expressions() {
+		depth = max(depth, e.depth)
+	}
+	return depth
 }
 
 func (l *Lookup) expressions() []*Expr {

@@ -98,7 +98,7 @@ actions:
 			return err
 		}
 		date, err := fields["occurred_at"].Eval(s)
-		visits = append(visits, fmt.Sprint(s.Index(), " ", date.Value, " ", clinic.Value.(*Object).Name))
+		visits = append(visits, fmt.Sprint(s.Position(), " ", date.Value, " ", clinic.Value.(*Object).Name))
 		return err
 	})
 	if d := cmp.Diff([]string{"0 2024-05-02 Chilenga Clinic"}, visits); d != "" || err != nil {

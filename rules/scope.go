@@ -23,7 +23,7 @@ type Scope struct {
 	env     expression.Env
 	input   Input
 	id      string
-	index   int
+	path    []step
 	lookups []found // parallel to the rule's lookups
 
 	collects bool       // failures are kept
@@ -52,7 +52,7 @@ func (r *Rule) Begin(in Input) *Scope {
 
 // Reset makes the scope ready for another record of the same rule, so that a file's many rows share one. Trace stays.
 func (s *Scope) Reset(in Input) {
-	s.input, s.id, s.index = in, in.RecordID, 0
+	s.input, s.id, s.path = in, in.RecordID, nil
 	s.collects, s.kept, s.left = false, nil, nil
 	clear(s.env)
 	clear(s.lookups)
@@ -156,9 +156,6 @@ func (r *Rule) Resolve(s *Scope) error {
 // RecordID is the id of the record under evaluation, once Identify has run.
 func (s *Scope) RecordID() string { return s.id }
 
-// Index is the position of the current item inside for_each, 0 outside.
-func (s *Scope) Index() int { return s.index }
-
 // Body is the record under evaluation.
 func (s *Scope) Body() any { return s.input.Body }
 
@@ -176,56 +173,6 @@ func (s *Scope) step(step Step, err error) {
 func (s *Scope) traced(step Step, err error) {
 	errors.As(err, &step.Failed)
 	s.Trace(step)
-}
-
-// maxItems is how many items for_each goes through for one record.
-const maxItems = 10_000
-
-// Each runs do once for every item of for_each for which `when` holds (once where there is no for_each). The error is do's, or a *Failure.
-func (a *ActionSpec) Each(s *Scope, do func(*Scope) error) error {
-	if a.ForEach == nil {
-		return a.once(s, do)
-	}
-	v, err := a.ForEach.Eval(s)
-	if err != nil {
-		return err
-	}
-	items, _ := v.([]any) // List makes it one, blank an empty one
-	if len(items) > maxItems {
-		return &Failure{
-			Code: expression.CodeTooLarge, Message: fmt.Sprintf("the list has %d items; %d is the most that one record may have", len(items), maxItems),
-			Field: "for_each", Place: a.ForEach.Place, Mend: "send the record in parts",
-		}
-	}
-	outerItem, inside := s.env["item"]
-	outerIndex := s.index
-	defer func() {
-		s.index = outerIndex
-		if delete(s.env, "item"); inside {
-			s.env["item"] = outerItem
-		}
-		delete(s.env, "index")
-		s.forgetItemLookups()
-	}()
-	for i, item := range items {
-		s.env["item"], s.env["index"], s.index = item, i, i
-		s.forgetItemLookups()
-		if err := a.once(s, do); err != nil {
-			return inItem(err, i)
-		}
-	}
-	return nil
-}
-
-// inItem says in a failure which item of for_each it is about, counted from 1 as people do.
-func inItem(err error, index int) error {
-	f, ok := err.(*Failure)
-	if !ok || f.Skip {
-		return err
-	}
-	own := *f
-	own.Message = fmt.Sprintf("%s (item %d)", f.Message, index+1)
-	return &own
 }
 
 // once runs do where `when` holds.

@@ -301,7 +301,7 @@ func eventID(e *rules.Expr, s *rules.Scope, spec *rules.ActionSpec) (string, err
 		if name == "" {
 			name = strconv.Itoa(spec.Number)
 		}
-		return s.RecordID() + "/" + name + "/" + strconv.Itoa(s.Index()), nil
+		return s.RecordID() + "/" + name + "/" + s.Position(), nil
 	}
 	id, err := e.EvalText(s)
 	if err == nil {

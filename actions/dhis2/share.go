@@ -101,7 +101,7 @@ func newShare(function, text string, s *rules.Scope, spec *rules.ActionSpec, par
 	}
 	return &share{
 		function: function, value: text, at: on.UTC().Format(time.RFC3339),
-		contributor: actions.ContributorOf(contributors(spec.Rule()), s.RecordID(), strings.Join([]string{name, strconv.Itoa(s.Index()), part}, "/")),
+		contributor: actions.ContributorOf(contributors(spec.Rule()), s.RecordID(), strings.Join([]string{name, s.Position(), part}, "/")),
 	}
 }
 

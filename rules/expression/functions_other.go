@@ -193,6 +193,17 @@ func listFunctions() []function {
 			examples: []Example{{`last([7, 8])`, `8`}},
 		},
 		{
+			name: "flatten", group: group, gives: kList, params: []parameter{list}, result: flatItems, call: callFlatten,
+			summary: "The items of all lists in a list, as one list: of the repetitions of a repeat group inside of another one. What is no list stays as it is, a blank is left out.",
+			examples: []Example{{`flatten([["a", "b"], ["c"]])`, `["a", "b", "c"]`},
+				{`map(flatten(map([{doses: [{d: 1}, {d: 2}]}, {doses: {d: 3}}, {}], .doses)), .d)`, `[1, 2, 3]`}},
+		},
+		{
+			name: "concat", group: group, gives: kList, params: []parameter{{name: "list", accept: kItems, rest: true}}, result: allItems, call: callConcat,
+			summary:  "Several lists one after the other, as one list. One object counts as a list of one, a blank as an empty list.",
+			examples: []Example{{`concat(["a"], ["b", "c"])`, `["a", "b", "c"]`}, {`map(concat({n: 1}, [{n: 2}], nil), .n)`, `[1, 2]`}},
+		},
+		{
 			name: "unique", group: group, gives: kList, params: []parameter{list}, result: same,
 			summary: "The items of a list of texts, numbers or dates, each once, in the order in which they first come.",
 			call: func(f *frame, a []any) (any, error) {
