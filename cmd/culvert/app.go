@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -52,7 +53,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	case errors.Is(err, errFindings):
 		return exitFindings
 	default:
-		fmt.Fprintf(a.stderr, "culvert: %v\n", err)
+		// What is told of a server says that it is tried again, which a run does and a command that has ended does not.
+		fmt.Fprintf(a.stderr, "culvert: %s\n", strings.ReplaceAll(err.Error(), "it is tried again by itself", "run this command again then"))
 		return exitCannot
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
+	"runtime"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -65,10 +67,16 @@ with --wait it stays until those have an outcome too. When a runner is at work i
 	return c
 }
 
+// windowsPath is a path with a drive letter.
+var windowsPath = regexp.MustCompile(`^[A-Za-z]:[\\/]`)
+
 // input gives the file to take; what comes by standard input is kept in a file first. done clears up.
 func (a *app) input(arg, format string) (path string, done func() error, err error) {
 	nothing := func() error { return nil }
 	if arg != "-" {
+		if runtime.GOOS != "windows" && windowsPath.MatchString(arg) {
+			return "", nil, fmt.Errorf("%s is a path of Windows, and this machine is none: write where the file lies here, such as /mnt/c/data/file.csv", arg)
+		}
 		return arg, nothing, nil
 	}
 	path, err = service.Spool(filepath.Join(a.dir, "state"), "stdin."+format, a.stdin, service.SpoolLimit)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -42,6 +43,9 @@ The user admin with the password district is always there. A page at / shows wha
 			}
 			l, err := net.Listen("tcp", listen)
 			if err != nil {
+				if errors.Is(err, syscall.EADDRINUSE) {
+					err = fmt.Errorf("another program listens there already: end it, or choose another port with --listen: %w", err)
+				}
 				return errors.Join(fmt.Errorf("listen on %s: %w", listen, err), s.Close())
 			}
 			fmt.Fprintf(a.stdout, "listening on http://%s\n", l.Addr())

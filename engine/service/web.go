@@ -3,11 +3,13 @@ package service
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -24,6 +26,9 @@ func (s *Service) listen(c *project.Config) error {
 		return err
 	}
 	if s.listener, err = net.Listen("tcp", addr); err != nil {
+		if errors.Is(err, syscall.EADDRINUSE) {
+			return fmt.Errorf("another program listens on %s already: end it (a second `culvert run` of this project?), or choose another port with listen: in culvert.yaml: %w", addr, err)
+		}
 		return fmt.Errorf("listen on %s (listen: in culvert.yaml): %w", addr, err)
 	}
 	return nil

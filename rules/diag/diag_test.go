@@ -138,6 +138,9 @@ func TestNearest(t *testing.T) {
 			t.Errorf("Nearest(%q) = %q, want %q", word, got, want)
 		}
 	}
+	if got := Suggest("visit_date {from", names, "fields"); got != "a colon is missing: write visit_date: {...}" {
+		t.Error(got)
+	}
 	if got := Suggest("fcility", names, "fields"); got != `did you mean "facility"?` {
 		t.Error(got)
 	}

@@ -124,6 +124,12 @@ func distance(a, b []rune, limit int, rows *[3][]int) int {
 // Suggest is the hint for a word that is not one of the candidates: what was probably meant, or else some that exist.
 // What names the candidates in the plural: "fields".
 func Suggest(word string, candidates []string, what string) string {
+	if key, _, braces := strings.Cut(word, " {"); braces && slices.Contains(candidates, key) {
+		return "a colon is missing: write " + key + ": {...}"
+	}
+	if key, _, bracket := strings.Cut(word, " ["); bracket && slices.Contains(candidates, key) {
+		return "a colon is missing: write " + key + ": [...]"
+	}
 	if near := Nearest(word, candidates); len(near) > 0 {
 		return "did you mean " + Names(near, "or") + "?"
 	}

@@ -2,6 +2,7 @@ package yamlnode
 
 import (
 	"bytes"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -33,7 +34,7 @@ func syntaxFinding(doc *Document, err error) diag.Diagnostic {
 		f.Code, f.Message, f.Hint, f.Place = "yaml-tab", "a tab stands in the indentation", "indent with spaces; YAML takes no tabs there", at(indent, 1)
 	case closedTooEarly(text, value):
 		f.Message, f.Place = "text follows a closing quote", at(closingQuote(text, value)+1, 1)
-		f.Hint = "put the whole value in single quotes, such as '" + strings.ReplaceAll(strings.TrimSpace(text[value:]), "'", "''") + "'"
+		f.Hint = "put the whole value in single quotes, such as '" + strings.ReplaceAll(withoutComment(text, value), "'", "''") + "'"
 	case value < len(text) && strings.ContainsRune("@`%", rune(text[value])):
 		f.Message, f.Place = "a value cannot start with "+text[value:value+1], at(value, 1)
 		f.Hint = "put the value in quotes"
@@ -51,6 +52,10 @@ func syntaxFinding(doc *Document, err error) diag.Diagnostic {
 			f.Message, f.Hint = "a key stands where the value of another is expected", "check the indentation of this line"
 		}
 	case strings.Contains(problem, "',' or ']'"), strings.Contains(problem, "',' or '}'"):
+		if message, hint, from, size := inBraces(text, value); message != "" {
+			f.Message, f.Hint, f.Place = message, hint, at(from, size)
+			break
+		}
 		f.Message, f.Hint = "the bracket opened here is never closed, or a comma is missing", "close it, put a comma between the entries, or put the value in quotes when the bracket belongs to it"
 		if b := strings.IndexAny(text[value:], "[{"); b >= 0 {
 			f.Place = at(value+b, 1)
@@ -71,6 +76,40 @@ func syntaxFinding(doc *Document, err error) diag.Diagnostic {
 		}
 	}
 	return f
+}
+
+// withoutComment is the value that begins with a quote, without a comment behind it.
+func withoutComment(text string, value int) string {
+	rest := closingQuote(text, value) + 1
+	if c := strings.Index(text[rest:], " #"); c >= 0 {
+		text = text[:rest+c]
+	}
+	return strings.TrimSpace(text[value:])
+}
+
+var (
+	bracketInBraces = regexp.MustCompile(`[{,]\s*[\w "'-]+: +([^\s"'{}\[,][^"'{},]*\[["'][^"']*["']\][^{},]*?)\s*(?:,|\}|$)`)
+	colonInBraces   = regexp.MustCompile(`[{,]\s*[\w -]+: +([^\s"'{}\[,][^"'{}\[\],]*: [^"'{}\[\],]*?)\s*(?:,|\}|$)`)
+)
+
+// inBraces tells what a bare value inside of braces holds that means something there, and where it stands.
+func inBraces(text string, value int) (message, hint string, from, size int) {
+	for _, c := range []struct {
+		pattern *regexp.Regexp
+		message string
+	}{
+		{bracketInBraces, "a bracket of an expression stands inside of braces, where it means a list"},
+		{colonInBraces, "a second colon with a space after it stands in one entry of the braces"},
+	} {
+		if m := c.pattern.FindStringSubmatchIndex(text[value:]); m != nil {
+			from, to := value+m[2], value+m[3]
+			fixed := "'" + strings.ReplaceAll(text[from:to], "'", "''") + "'"
+			if _, err := decode([]byte(strings.TrimSpace(text[:from] + fixed + text[to:]))); err == nil {
+				return c.message, "put the value in single quotes: " + fixed, from, utf8.RuneCountInString(text[from:to])
+			}
+		}
+	}
+	return "", "", 0, 0
 }
 
 // badLine finds the line that makes the file unreadable.

@@ -54,6 +54,8 @@ func TestFindings(t *testing.T) {
 		{"second colon", "a: 1\nb: c: d\n", `2:5 yaml-syntax`},
 		{"open quote", "a: 1\nb: \"open\nc: 2\nd: 3\n", `2:4 yaml-syntax`},
 		{"open bracket", "a: 1\nb: [1, 2\nc: 2\n", `2:4 yaml-syntax`},
+		{"bracket of an expression in braces", "a: {from: t[\"@id\"], blank: omit}\n", `1:11 yaml-syntax`},
+		{"colon in an entry of braces", "a: {value: Town: north}\n", `1:12 yaml-syntax`},
 		{"bad indentation", "a:\n  b: 1\n c: 2\nd: 3\n", `3:2 yaml-syntax`},
 		{"item among keys", "a:\n  b: 1\n  - c\nd: 3\n", `3:3 yaml-syntax`},
 		{"no colon", "a: 1\nbcd\ne: 1\n", `2:1 yaml-syntax`},
@@ -257,4 +259,23 @@ func FuzzParse(f *testing.F) {
 			walk(doc.Root)
 		}
 	})
+}
+
+// A hint is tried by doing just what it says.
+func TestHintsGiveWhatCanBeRead(t *testing.T) {
+	for text, want := range map[string]string{
+		"a: {from: t[\"@id\"], blank: omit}\n":    `put the value in single quotes: 't["@id"]'`,
+		"a: {value: Town: north}\n":               `put the value in single quotes: 'Town: north'`,
+		"a: {value: it's: so, x: 1}\n":            "close it",
+		"a: \"x\" if b   # why\nc: 1\n":           `put the whole value in single quotes, such as '"x" if b'`,
+		"a: {from: t[\"a b\"] + u[\"c\"]}\n":      `put the value in single quotes: 't["a b"] + u["c"]'`,
+		"a: {from: t[\"x\"] == 'y', map: m}\n":    `put the value in single quotes: 't["x"] == ''y'''`,
+		"a: {from: t[\"x\"] == 'y, z', map: m}\n": "close it",
+	} {
+		var list diag.List
+		Parse("rule.yaml", []byte(text), &list)
+		if len(list) != 1 || !strings.HasPrefix(list[0].Hint, want) {
+			t.Errorf("%q has the finding %v with the hint %q, want %q", text, list, list[0].Hint, want)
+		}
+	}
 }

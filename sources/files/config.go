@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
+	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -112,12 +114,17 @@ func (c *configReader) text(key string) string {
 	return n.Value
 }
 
+// windowsPath is a path with a drive letter, which elsewhere would name a folder in the project.
+var windowsPath = regexp.MustCompile(`^[A-Za-z]:[\\/]`)
+
 func (c *configReader) folder(key string) string {
 	p := c.text(key)
 	n := c.config.Get(key)
 	switch {
 	case p == "" && n != nil && n.Kind == yamlnode.Scalar && !n.IsNull():
 		c.wrong(n, "folder", key+" is empty", "name a folder, relative to the project")
+	case runtime.GOOS != "windows" && windowsPath.MatchString(p):
+		c.wrong(n, "folder", fmt.Sprintf("%s %q is a path of Windows, and this machine is none", key, p), "write where the folder lies on this machine, such as /mnt/c/drop")
 	case p != "" && !path.IsAbs(p) && !filepath.IsAbs(p) && !filepath.IsLocal(filepath.FromSlash(p)):
 		c.wrong(n, "folder", fmt.Sprintf("%s %q leads out of the project", key, p), "give the whole path, from / on, for a folder outside the project")
 	}
