@@ -103,6 +103,9 @@ func inBraces(text string, value int) (message, hint string, from, size int) {
 	} {
 		if m := c.pattern.FindStringSubmatchIndex(text[value:]); m != nil {
 			from, to := value+m[2], value+m[3]
+			if strings.Count(text[from:to], "'")%2 != 0 || strings.Count(text[from:to], `"`)%2 != 0 {
+				continue // a comma in a quoted text ended it too early
+			}
 			fixed := "'" + strings.ReplaceAll(text[from:to], "'", "''") + "'"
 			if _, err := decode([]byte(strings.TrimSpace(text[:from] + fixed + text[to:]))); err == nil {
 				return c.message, "put the value in single quotes: " + fixed, from, utf8.RuneCountInString(text[from:to])
