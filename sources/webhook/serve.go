@@ -23,24 +23,28 @@ import (
 const answerTime = 30 * time.Second
 
 // passedHeaders are the request headers that every rule may use: CommCare's, and those that tell requests apart.
-var passedHeaders = []string{"Received-On", "Server-Modified-On", "Idempotency-Key", "X-Request-Id", "X-OpenRosa-Version"}
+var passedHeaders = []string{"Received-On", "Server-Modified-On", "Idempotency-Key", "X-Request-Id", openRosaVersion}
 
 // ServeHTTP takes the records of a request, or says what the path expects.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a := &answerer{w: w, openRosa: r.Header.Get(openRosaVersion) != ""}
 	e := h.routes.Load().paths[cleanPath(r.URL.Path)]
 	if e == nil {
-		answer(w, &refusal{http.StatusNotFound, "no rule takes records at this path", "check the path against webhook: path in the rule"})
+		a.refuse(&refusal{http.StatusNotFound, "no rule takes records at this path", "check the path against webhook: path in the rule"})
 		return
 	}
 	from := Caller(r, *h.proxies.Load())
 	routes := e.inNetwork(from)
 	if len(routes) == 0 {
-		h.refused(w, e, &refusal{http.StatusForbidden, "this address may not send to this path", "add its network to networks in the rule, if it should"})
+		h.refused(a, e, &refusal{http.StatusForbidden, "this address may not send to this path", "add its network to networks in the rule, if it should"})
 		return
 	}
 	switch r.Method {
-	case http.MethodGet, http.MethodHead:
-		e.describe(w, r, routes)
+	case http.MethodGet:
+		e.describe(w, routes)
+		return
+	case http.MethodHead:
+		h.probed(a, r, e, routes)
 		return
 	case http.MethodPost, http.MethodPut:
 	default:
@@ -49,17 +53,17 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if slices.ContainsFunc(routes, func(x *Route) bool { return x.Closed }) {
-		h.refused(w, e, busy(w, 0, "a secret that this path needs is missing where Culvert runs"))
+		h.refused(a, e, busy(w, 0, "a secret that this path needs is missing where Culvert runs"))
 		return
 	}
-	if err := h.take(w, r, e, routes, from); err != nil {
-		h.refused(w, e, err)
+	if err := h.take(a, r, e, routes, from); err != nil {
+		h.refused(a, e, err)
 	}
 }
 
 // take reads a request and hands its records over. The error is a *refusal.
-func (h *Handler) take(w http.ResponseWriter, r *http.Request, e *endpoint, routes []*Route, from netip.Addr) error {
-	now := h.config.Now()
+func (h *Handler) take(a *answerer, r *http.Request, e *endpoint, routes []*Route, from netip.Addr) error {
+	now, w := h.config.Now(), a.w
 	routes = slices.DeleteFunc(routes, func(x *Route) bool {
 		if x.Auth.signed() {
 			return !x.Auth.plausible(r, now)
@@ -88,15 +92,16 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request, e *endpoint, rout
 	if err != nil {
 		return err
 	}
+	a.openRosa = a.openRosa || holdsSubmission(r.Header, body)
 	routes = slices.DeleteFunc(routes, func(x *Route) bool { return x.Auth.signed() && !x.Auth.verifies(r, raw, now) })
 	if len(routes) == 0 {
 		return e.unauthorized(w)
 	}
-	return h.once(w, r, e, routes, body, func() (*receipt, error) { return h.accept(w, r, routes, body, from, now, room) })
+	return h.once(a, r, e, routes, body, func() (*receipt, error) { return h.accept(w, r, routes, body, from, now, room) })
 }
 
 // once hands a request over unless it came before: under the same idempotency key, or with the same signature, which holds for one time.
-func (h *Handler) once(w http.ResponseWriter, r *http.Request, e *endpoint, routes []*Route, body []byte, accept func() (*receipt, error)) error {
+func (h *Handler) once(a *answerer, r *http.Request, e *endpoint, routes []*Route, body []byte, accept func() (*receipt, error)) error {
 	signature, known, err := h.signed.begin(signatureOf(r, routes), e.path, routes, body)
 	if err != nil {
 		return err
@@ -108,8 +113,8 @@ func (h *Handler) once(w http.ResponseWriter, r *http.Request, e *endpoint, rout
 		}
 	}
 	if known != nil {
-		w.Header().Set("Idempotent-Replayed", "true")
-		write(w, http.StatusOK, known)
+		a.w.Header().Set("Idempotent-Replayed", "true")
+		a.kept(http.StatusOK, known)
 		return nil
 	}
 	receipt, err := accept()
@@ -118,7 +123,7 @@ func (h *Handler) once(w http.ResponseWriter, r *http.Request, e *endpoint, rout
 	}
 	h.keys.end(key, receipt)
 	h.signed.end(signature, receipt)
-	write(w, receipt.status(), receipt)
+	a.kept(receipt.status(), receipt)
 	return nil
 }
 
@@ -279,7 +284,7 @@ func (e *endpoint) ways(routes []*Route) string {
 }
 
 // describe says what a path expects, for who sets up a sender.
-func (e *endpoint) describe(w http.ResponseWriter, r *http.Request, routes []*Route) {
+func (e *endpoint) describe(w http.ResponseWriter, routes []*Route) {
 	text := struct {
 		Path     string   `json:"path"`
 		Send     string   `json:"send"`
@@ -296,22 +301,18 @@ func (e *endpoint) describe(w http.ResponseWriter, r *http.Request, routes []*Ro
 		Answers: "200 or 202 when the records are kept; 429 or 503 with Retry-After: send again; any other: they will never be taken as they are",
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	if r.Method == http.MethodHead {
-		w.Header().Set("Content-Type", "application/json")
-		return
-	}
 	write(w, http.StatusOK, text)
 }
 
-func (h *Handler) refused(w http.ResponseWriter, e *endpoint, err error) {
+func (h *Handler) refused(a *answerer, e *endpoint, err error) {
 	var no *refusal
 	if !errors.As(err, &no) {
 		h.config.Log.Error("cannot answer a webhook", "path", e.path, "error", err)
 		no = &refusal{http.StatusServiceUnavailable, "the request cannot be handled now", "send it again"}
-		w.Header().Set("Retry-After", "60")
+		a.w.Header().Set("Retry-After", "60")
 	}
 	h.config.Log.Info("refused a webhook request", "path", e.path, "status", no.status, "cause", no.message)
-	answer(w, no)
+	a.refuse(no)
 }
 
 // busy is the answer that makes every sender try again.
