@@ -47,6 +47,9 @@ rule is checked, and a test is written of what it makes of the sample.`,
 			if r.Address == "" {
 				r.Address = map[string]string{"webhook": "/" + args[0], "files": "drop/" + args[0]}[r.Trigger]
 			}
+			if err := a.rulesFolder(); err != nil {
+				return err
+			}
 			p, err := a.load(c.Context())
 			if err != nil {
 				return err
@@ -82,6 +85,17 @@ rule is checked, and a test is written of what it makes of the sample.`,
 	f.StringVar(&folder, "folder", "", "the folder where files are dropped")
 	f.StringVar(&server, "server", "", "a server of culvert.yaml; default: the default one")
 	return c
+}
+
+// rulesFolder makes the folder of the rules in a project that has none yet.
+func (a *app) rulesFolder() error {
+	if _, err := os.Stat(filepath.Join(a.dir, project.ConfigFile)); err != nil {
+		return nil // loading says what is wrong
+	}
+	if err := os.MkdirAll(filepath.Join(a.dir, project.RulesDir), 0o755); err != nil {
+		return fmt.Errorf("make the folder of the rules: %w", err)
+	}
+	return nil
 }
 
 var ruleName = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)

@@ -27,8 +27,27 @@ func (n *Node) CutBy() string {
 	return comment
 }
 
-// balanced tells whether the quotes and brackets of a text have their partners.
+// balanced tells whether the quotes and brackets of a text have their partners. Inside of quotes the others are only letters.
 func balanced(s string) bool {
-	return strings.Count(s, `"`)%2 == 0 && strings.Count(s, "'")%2 == 0 &&
-		strings.Count(s, "[") == strings.Count(s, "]") && strings.Count(s, "(") == strings.Count(s, ")")
+	var open []rune
+	closes := map[rune]rune{')': '(', ']': '['}
+	quote := rune(0)
+	for _, r := range s {
+		switch {
+		case quote != 0:
+			if r == quote {
+				quote = 0
+			}
+		case r == '"' || r == '\'':
+			quote = r
+		case r == '(' || r == '[':
+			open = append(open, r)
+		case closes[r] != 0:
+			if len(open) == 0 || open[len(open)-1] != closes[r] {
+				return false
+			}
+			open = open[:len(open)-1]
+		}
+	}
+	return quote == 0 && len(open) == 0
 }

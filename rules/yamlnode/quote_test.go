@@ -49,3 +49,24 @@ func checkText(t *testing.T, s string) {
 		}
 	}
 }
+
+func TestCommentsThatCutAValue(t *testing.T) {
+	for text, want := range map[string]string{
+		"name: Ward #3":                           "#3",
+		"name: Ward # the third":                  "",
+		`a: trigger["mother's name"] # her name`:  "",
+		`a: trigger["a(b"] # why`:                 "",
+		`a: trigger["no # of women"]`:             `# of women"]`,
+		`a: 'say "' + b # why`:                    "",
+		`a: replace(trigger.x, "#", "") # digits`: "",
+	} {
+		var list diag.List
+		doc := Parse("t.yaml", []byte(text+"\n"), &list)
+		if list.HasErrors() {
+			continue
+		}
+		if got := doc.Root.Pairs()[0].Value.CutBy(); got != want {
+			t.Errorf("%s is cut by %q, want %q", text, got, want)
+		}
+	}
+}
