@@ -92,6 +92,8 @@ func takes(child, resolved *schemas.Schema) string {
 		return "names and values"
 	case "name":
 		return "name"
+	case "nameOrField":
+		return "name or value"
 	}
 	if len(resolved.Enum) > 0 {
 		var words []string

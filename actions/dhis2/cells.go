@@ -23,22 +23,24 @@ func (v *valuesPlan) element(c *compiler, n *yamlnode.Node) (*metadata.DataEleme
 		return nil, ""
 	}
 	c.use(e.ID, n.Place())
-	combos := ""
-	if e.CategoryCombo != nil {
-		combos = e.CategoryCombo.ID
-	}
-	for _, member := range v.set.Elements {
+	return e, combosOf(v.set, e)
+}
+
+// combosOf gives the category combination by which a data element is divided in a data set.
+func combosOf(set *metadata.DataSet, e *metadata.DataElement) string {
+	combos := comboID(e.CategoryCombo)
+	for _, member := range set.Elements {
 		if member.DataElement.ID == e.ID && member.CategoryCombo != nil {
 			combos = member.CategoryCombo.ID
 		}
 	}
-	return e, combos
+	return combos
 }
 
 func (v *valuesPlan) newCell(e *metadata.DataElement, combos string, place diag.Place) *cellField {
 	cell := &cellField{element: e, combos: combos, rulePlace: place}
 	if combos == "" || combos == v.x.DefaultCombo() {
-		cell.combo = v.x.DefaultOptionCombo()
+		cell.combos, cell.combo = v.x.DefaultCombo(), v.x.DefaultOptionCombo()
 	}
 	cell.label = newBlueprint("data value "+e.Name, e.Name, ImportOptions{})
 	return cell
@@ -51,6 +53,7 @@ func (v *valuesPlan) comboOf(c *compiler, cell *cellField, n *yamlnode.Node) {
 	case f == nil:
 	case f.From != nil:
 		cell.comboOf = f
+		c.checkCombos(f, []string{cell.combos})
 	default:
 		v.fixCombo(c, cell, literalNode(n))
 	}

@@ -45,6 +45,8 @@ func (c *compiler) attributeCombo(ref *metadata.Ref, required bool) *attributeCo
 	case whole != nil:
 		if a.field = c.fieldOf("attribute_option_combo", whole); a.field != nil && a.field.From == nil {
 			a.fixed = c.literalCombo(ref.ID, literalNode(whole), "attribute option combo")
+		} else {
+			c.checkCombos(a.field, []string{ref.ID})
 		}
 	case options != nil:
 		a.parts = c.categoryParts(ref.ID, options)
@@ -55,6 +57,11 @@ func (c *compiler) attributeCombo(ref *metadata.Ref, required bool) *attributeCo
 		return nil
 	}
 	return a
+}
+
+// divides tells whether a combination read from the data must be other than the default one.
+func (a *attributeCombo) divides() bool {
+	return a != nil && a.field != nil && a.combo != a.w.x.DefaultCombo()
 }
 
 func (c *compiler) isDefault(n *yamlnode.Node) bool {
@@ -177,14 +184,20 @@ func comboOf(w *workshop, combo string, f *rules.Field, key string, s *rules.Sco
 		return nil, err
 	}
 	ref, _ := value.Text(r.Value, nil)
-	found, ambiguous, _ := w.x.CategoryOptionCombo(combo, strings.TrimSpace(ref))
+	found, ambiguous, near := w.x.CategoryOptionCombo(combo, strings.TrimSpace(ref))
 	if found == nil && len(ambiguous) > 0 {
 		return nil, severalFit("ambiguous-category-option-combo", f, key, r.Value, ambiguous)
 	}
 	if found == nil {
+		if len(near) == 0 {
+			for _, o := range w.x.CombosOf(combo) {
+				near = append(near, o.Name)
+			}
+		}
 		return nil, &rules.Failure{
-			Code: "unknown-category-option-combo", Place: placeOf(f), Field: key, Value: private(r.Value),
-			Message: fmt.Sprintf("%q fits no single combination of the last sync", key), Mend: "map it to the name, code or uid of one",
+			Code: "unknown-category-option-combo", Place: placeOf(f), Field: key, Column: f.Column(), Value: private(r.Value),
+			Message: fmt.Sprintf("%q fits no single combination of the last sync", key),
+			Mend:    nearest(near, "") + " Map it to the name, code or uid of one",
 		}
 	}
 	return found, nil

@@ -82,9 +82,6 @@ func compileDataValueSet(c *compiler) planner {
 func compileDataValue(c *compiler) planner {
 	v := c.oneValue(false)
 	c.importOptions()
-	if v == nil {
-		return nil
-	}
 	return v
 }
 
@@ -116,7 +113,13 @@ func (c *compiler) comment() *valued {
 }
 
 // oneValue reads a single value; remove is for dhis2.delete, which needs none.
-func (c *compiler) oneValue(remove bool) *valuesPlan {
+func (c *compiler) oneValue(remove bool) planner {
+	if c.namedByData("data_element") || c.namedByData("data_set") {
+		return c.namedValue(remove)
+	}
+	if c.expressionAsName("data_element") || c.expressionAsName("data_set") {
+		return nil
+	}
 	element := c.requiredName("data_element", "data element", nil)
 	n := c.name("data_set")
 	if element == nil {
@@ -224,8 +227,15 @@ func (v *valuesPlan) plan(s *rules.Scope, p *plan) error {
 	if err != nil {
 		return err
 	}
-	if attCombo == "" {
-		attCombo = v.x.DefaultOptionCombo()
+	if attCombo == "" || attCombo == v.x.DefaultOptionCombo() {
+		if v.combo.divides() {
+			return &rules.Failure{
+				Code: "attribute-combo-missing", Place: placeOf(v.combo.field), Field: "attribute_option_combo", Column: v.combo.field.Column(),
+				Message: fmt.Sprintf(`"attribute_option_combo" is blank, and the data set %q is divided`, v.set.Name),
+				Mend:    "fill it in at the source, or give a default in the rule",
+			}
+		}
+		attCombo, attName = v.x.DefaultOptionCombo(), ""
 	}
 	comment := ""
 	if v.comment != nil {
@@ -264,13 +274,15 @@ func (v *valuesPlan) fillCell(s *rules.Scope, c *cellField, w *dataValueWrite, a
 		if err != nil {
 			return err
 		}
-		if combo == nil {
+		if combo == nil && c.combo == "" {
 			return &rules.Failure{
 				Code: "blank-value", Place: placeOf(c.comboOf), Field: "category_option_combo",
 				Message: `"category_option_combo" is blank`, Mend: "fill it in at the source, or give a default in the rule",
 			}
 		}
-		w.cell.categoryOptionCombo, w.combo = combo.ID, combo.Name
+		if combo != nil && combo.ID != c.combo {
+			w.cell.categoryOptionCombo, w.combo = combo.ID, combo.Name
+		}
 	}
 	w.cell.dataElement = c.element.ID
 	return nil

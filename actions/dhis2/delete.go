@@ -17,7 +17,7 @@ type deletePlan struct {
 	again        *again
 	event        *eventPlan
 	relationship *relationshipPlan
-	value        *valuesPlan
+	value        planner
 }
 
 func (d *deletePlan) key() *rules.Expr {

@@ -68,6 +68,10 @@ func (v *valuesPlan) declareIDs(c *compiler) {
 	if v.aggregate == "" {
 		return
 	}
+	if v.set == nil {
+		c.spec.DeclareIDs(rules.DeclaredIDs{Object: "aggregate", Label: "aggregates", Creates: true, Place: c.spec.Place})
+		return
+	}
 	c.spec.DeclareIDs(rules.DeclaredIDs{Object: "aggregate " + v.set.ID, Label: "aggregates in the data set \"" + v.set.Name + "\"", Creates: true, Place: c.spec.Place})
 }
 

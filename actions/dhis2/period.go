@@ -21,11 +21,15 @@ type periodField struct {
 	fixed  *period.Period
 }
 
-// period compiles the key period. A fixed one is checked against the data set.
+// period compiles the key period. A fixed one is checked against the data set; nil: it is not known yet.
 func (c *compiler) period(set *metadata.DataSet) *periodField {
 	n := c.node("period")
 	if n == nil {
-		c.missing("period", "give a day, or a period of the type "+set.PeriodType)
+		hint := "give a day, or a period of the data set's type"
+		if set != nil {
+			hint = "give a day, or a period of the type " + set.PeriodType
+		}
+		c.missing("period", hint)
 		return nil
 	}
 	f := c.fieldOf("period", n)
@@ -40,6 +44,9 @@ func (c *compiler) period(set *metadata.DataSet) *periodField {
 			return nil
 		}
 		p.layout = layout
+	}
+	if set == nil {
+		return p // judged when the record says which data set it is
 	}
 	if _, err := period.Of(c.o.Now(), set.PeriodType); err != nil {
 		c.errorAt(n.Place(), "unknown-period-type", "update Culvert, or change the data set", "the data set %q has the period type %q, which is not known", set.Name, set.PeriodType)
