@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/project"
@@ -182,7 +183,7 @@ func (w following) onlyWaits(ctx context.Context, f journal.File) (waiting Waiti
 		return waiting, false, nil
 	}
 	filter := journal.Filter{FileID: f.ID, States: []journal.State{journal.Pending, journal.Held}, Limit: 1000}
-	stuck := map[string]bool{} // keys of which a record waits for another try
+	stuck := map[string]bool{} // keys of which a record waits for another try that those behind it wait for; all rows are of one rule
 	for {
 		left, err := w.journal.Select(ctx, filter)
 		if err != nil {
@@ -223,7 +224,12 @@ func (w following) behind(ctx context.Context, r *journal.Record) (bool, error) 
 	if err != nil {
 		return false, fmt.Errorf("look at what a row waits for: %w", err)
 	}
-	return len(first) > 0 && first[0].Seq < r.Seq && waits(first[0]), nil
+	if len(first) == 0 || first[0].Seq >= r.Seq || !waits(first[0]) {
+		return false, nil
+	}
+	// One that waits for its parent lets records of other rules pass: r may be that parent.
+	p := first[0].Problem
+	return first[0].Rule == r.Rule || p == nil || p.Class != actions.ClassParent, nil
 }
 
 func fileOf(ctx context.Context, j journal.Journal, id string) (journal.File, error) {
