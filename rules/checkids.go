@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/culvert/culvert/rules/diag"
 )
@@ -128,8 +127,3 @@ func countsUp(ids []string) bool {
 func common2(a, b []string) bool {
 	return slices.ContainsFunc(a, func(id string) bool { return !smallNumber.MatchString(id) && slices.Contains(b, id) })
 }
-
-var machineMade = regexp.MustCompile(`(?i)^(uuid:)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
-
-// isMachineMade tells whether an id has the form of a UUID.
-func isMachineMade(id string) bool { return machineMade.MatchString(strings.TrimSpace(id)) }

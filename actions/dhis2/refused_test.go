@@ -1,7 +1,6 @@
 package dhis2
 
 import (
-	"fmt"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -118,7 +117,7 @@ func onceMore(t *testing.T, plans []actions.Plan, results []actions.Result) (res
 		settled := true
 		for _, o := range r.Outcomes {
 			if o.Status == actions.Failed {
-				t.Fatal(fmt.Sprintf("a good record failed: %s: %s (%s)", o.Code, o.Cause, o.Detail))
+				t.Fatalf("a good record failed: %s: %s (%s)", o.Code, o.Cause, o.Detail)
 			}
 			settled = settled && (o.Status == actions.Delivered || o.Status == actions.Unchanged)
 		}

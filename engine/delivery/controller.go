@@ -285,7 +285,7 @@ func (c *Controller) decide(rate float64, latency time.Duration) {
 	switch {
 	case c.trying && !slow && c.better(rate):
 		c.base, c.rate, c.latency = c.now, rate, latency.Seconds()
-		c.move = c.move % len(moves) // the same step again
+		c.move %= len(moves) // the same step again
 	case c.trying:
 		c.move++
 	case slow && c.now != c.clamp(point{c.now.batch / 2, c.now.concurrency}):

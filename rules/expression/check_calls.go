@@ -73,7 +73,7 @@ func countArguments(least, most int) string {
 	switch {
 	case most < 0:
 		return fmt.Sprintf("at least %d argument%s", least, plural(least))
-	case least == most && least == 0:
+	case most == 0:
 		return "no arguments"
 	case least == most:
 		return fmt.Sprintf("%d argument%s", least, plural(least))

@@ -7,8 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/culvert/culvert/rules/expression"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/culvert/culvert/rules/expression"
 )
 
 func TestWants(t *testing.T) {

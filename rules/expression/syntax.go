@@ -49,7 +49,7 @@ func syntaxProblem(text string, tokens []lexer.Token, err error, s *Scope) Probl
 		word := strings.TrimPrefix(string(runes[p.From:p.To]), ".")
 		p.Message, p.Hint = "a name cannot begin with a digit, nor a number end with a letter", fmt.Sprintf("a field whose name begins with a digit is read with brackets: [%q]", word)
 	case strings.Contains(e.Message, "unrecognized character"):
-		unknownCharacter(&p, runes, e)
+		unknownCharacter(&p, runes)
 	case strings.Contains(e.Message, "(??) cannot be mixed"):
 		p.Message, p.Hint = "?? beside another operator needs brackets", `write (a ?? b) and the rest`
 	case strings.Contains(e.Message, "at least"):
@@ -89,7 +89,7 @@ func wordAround(runes []rune, at int) (from, to int) {
 	return from, max(to, at+1)
 }
 
-func unknownCharacter(p *Problem, runes []rune, e *file.Error) {
+func unknownCharacter(p *Problem, runes []rune) {
 	r := runes[p.From]
 	p.Message = fmt.Sprintf("the character %c has no meaning here", r)
 	switch {

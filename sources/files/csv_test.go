@@ -12,10 +12,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/culvert/culvert/rules"
-	"github.com/culvert/culvert/sources/charset"
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/unicode"
+
+	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/sources/charset"
 )
 
 // readAll reads everything; bad rows are given as "row: error".

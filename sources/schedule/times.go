@@ -26,7 +26,7 @@ const longestCron = 500
 // cronOf reads a cron expression, whose times are those of zone.
 func cronOf(spec string, zone *time.Location) (cron.Schedule, error) {
 	if strings.Contains(spec, "TZ=") {
-		return nil, errors.New("the zone goes into time_zone:")
+		return nil, errors.New("the zone goes into the key time_zone")
 	}
 	if len(spec) > longestCron {
 		return nil, fmt.Errorf("it is longer than %d letters", longestCron)

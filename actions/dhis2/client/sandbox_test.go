@@ -117,7 +117,7 @@ func TestTrackerLife(t *testing.T) {
 			if err != nil || len(events) != 1 || events[0].ProgramStage != firstVisit || len(events[0].DataValues) != 2 {
 				t.Fatalf("read %+v, %v", events, err)
 			}
-			refusedBesideGood(t, ctx, c)
+			refusedBesideGood(ctx, t, c)
 			r, err := c.ImportTracker(ctx, &client.TrackerPayload{Events: []client.Event{{Event: "cccccccccc1"}}}, client.TrackerOptions{Delete: true})
 			if err != nil || r.Deleted != 1 {
 				t.Errorf("deleted %+v, %v", r, err)
@@ -134,7 +134,7 @@ func TestTrackerLife(t *testing.T) {
 	}
 }
 
-func refusedBesideGood(t *testing.T, ctx context.Context, c *client.Client) {
+func refusedBesideGood(ctx context.Context, t *testing.T, c *client.Client) {
 	t.Helper()
 	heavy, good := visit("cccccccccc2", "bbbbbbbbbb9", "61"), woman("aaaaaaaaaa3", "NID-3")
 	twice := woman("aaaaaaaaaa4", "NID-1")

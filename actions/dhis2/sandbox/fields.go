@@ -32,7 +32,7 @@ const (
 )
 
 // parseFields reads the fields parameters of a request, which count as one. The grammar is DHIS2's:
-// a,b[c,d[e]],!f,:all,*,g~rename(h)~size,i::isEmpty,j.k
+// a,b[c,d[e]],!f,:all,*,g~rename(h)~size,i::isEmpty,j.k.
 func parseFields(params []string) (*fieldSet, error) {
 	text := strings.Join(params, ",")
 	if len(text) > maxFieldLength {

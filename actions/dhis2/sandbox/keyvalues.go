@@ -171,7 +171,7 @@ func (c *call) entriesWith(entries []*keyValue) {
 				item["value"] = value
 				continue
 			}
-			var at any = value
+			at := value
 			for _, name := range strings.Split(f, ".") {
 				o, _ := at.(object)
 				at = o[name]

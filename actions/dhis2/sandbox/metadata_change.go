@@ -181,7 +181,7 @@ func (w *metadataWrite) judge(kind string, o object) *verdict {
 	case !v.exists && (w.strategy == "UPDATE" || w.strategy == "DELETE"):
 		w.fault(v, "E5001", "UID", named(kind, o))
 	case w.strategy == "DELETE":
-		if user := w.usedBy(kind, v.uid); user != "" {
+		if user := w.usedBy(v.uid); user != "" {
 			w.fault(v, "E4030", user)
 			return v
 		}
@@ -319,7 +319,7 @@ func (w *metadataWrite) checkUnique(v *verdict, o object) {
 }
 
 // usedBy names what keeps an object from being deleted; empty when nothing does.
-func (w *metadataWrite) usedBy(kind, uid string) string {
+func (w *metadataWrite) usedBy(uid string) string {
 	for _, other := range w.srv.catalog.kinds {
 		for _, o := range w.srv.catalog.objects[other] {
 			if str(o, "id") != uid && pointsTo(o, uid) {

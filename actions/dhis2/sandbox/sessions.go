@@ -68,14 +68,6 @@ func (s *sessions) of(r *http.Request, now time.Time) string {
 	return found.username
 }
 
-func (s *sessions) end(r *http.Request) {
-	if c, err := r.Cookie(sessionCookie); err == nil {
-		s.mu.Lock()
-		delete(s.byID, c.Value)
-		s.mu.Unlock()
-	}
-}
-
 // giveSession begins a session and sets its cookie.
 func (s *Server) giveSession(w http.ResponseWriter, u *user) {
 	http.SetCookie(w, &http.Cookie{Name: sessionCookie, Value: s.sessions.begin(u.username, s.now()), Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})

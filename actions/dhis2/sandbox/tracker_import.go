@@ -199,7 +199,6 @@ type importer struct {
 	holders       map[exactValue][]holder // of unique values, within the request
 	holdersRead   bool
 	enrollmentsBy map[string][]*enrollmentIn // of each tracked entity, within the request
-	eventsBy      map[string][]*eventIn      // of each enrollment, within the request
 
 	sent    map[string]int // how many objects of each kind
 	crashed *problem       // a real server fails inside itself

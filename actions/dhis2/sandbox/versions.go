@@ -104,9 +104,6 @@ func (m manners) bornPeriods() bool { return m >= 43 }
 // plainLists: up to 2.40 lists of tracker objects come as "instances" with the page beside them.
 func (m manners) plainLists() bool { return m <= 40 }
 
-// oldParameters: up to 2.41 the older names of reading parameters are understood (orgUnit, ouMode, skipPaging, trackedEntity).
-func (m manners) oldParameters() bool { return m <= 41 }
-
 // ambiguousOrder: in 2.41 and 2.42 enrollments cannot be ordered by when they were created or updated, as a table that is joined has these columns too.
 func (m manners) ambiguousOrder() bool { return m == 41 || m == 42 }
 

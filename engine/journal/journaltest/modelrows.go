@@ -5,8 +5,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/culvert/culvert/engine/journal"
 	"pgregory.net/rapid"
+
+	"github.com/culvert/culvert/engine/journal"
 )
 
 func (m *machine) takeKeys(rt *rapid.T) {

@@ -77,16 +77,15 @@ func (c *claims) busy(chain int64, lease time.Duration) bool {
 	return taken && (h.seq != 0 || c.known(h.owner, lease))
 }
 
-func (c *claims) free(owner string, seq int64) bool {
+func (c *claims) free(owner string, seq int64) {
 	cl, ok := c.seqs[seq]
 	if !ok || cl.owner != owner {
-		return false
+		return
 	}
 	delete(c.seqs, seq)
 	if c.chains[cl.chain].seq == seq {
 		delete(c.chains, cl.chain)
 	}
-	return true
 }
 
 func (c *claims) freeKey(owner string, chain int64) {

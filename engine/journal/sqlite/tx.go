@@ -57,7 +57,7 @@ func (t *tx) exec(query string, args ...any) error {
 }
 
 func (t *tx) execCount(query string, args ...any) (int64, error) {
-	s, err := t.stmt(query)
+	s, err := t.stmt(query) //nolint:sqlclosecheck // the connection keeps it for the next time
 	if err != nil {
 		return 0, err
 	}
@@ -69,7 +69,7 @@ func (t *tx) execCount(query string, args ...any) (int64, error) {
 }
 
 func (t *tx) query(query string, args ...any) (*sql.Rows, error) {
-	s, err := t.stmt(query)
+	s, err := t.stmt(query) //nolint:sqlclosecheck // the connection keeps it for the next time
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +90,7 @@ func (o one) Scan(into ...any) error {
 }
 
 func (t *tx) queryRow(query string, args ...any) one {
-	s, err := t.stmt(query)
+	s, err := t.stmt(query) //nolint:sqlclosecheck // the connection keeps it for the next time
 	if err != nil {
 		return one{err: err}
 	}
