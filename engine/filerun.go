@@ -43,6 +43,7 @@ type fileRun struct {
 	last    int64        // number of the last row that was read
 	total   bool         // the last row is among them
 	unused  []string     // columns that the rule does not read
+	unread  []string     // tables that belong to no row that is read
 	closed  bool         // given up
 	reason  error        // why, nil when only the rule has changed
 	touched chan struct{}
@@ -107,7 +108,7 @@ func (run *fileRun) readRows(ctx context.Context) error {
 		return err
 	}
 	defer reader.Close()
-	run.noteUnused(reader.Unused())
+	run.noteUnused(reader)
 	if err := reader.Skip(run.from - 1); err != nil {
 		return err
 	}
@@ -142,21 +143,25 @@ func (run *fileRun) readRows(ctx context.Context) error {
 	return nil
 }
 
-// noteUnused keeps which columns the rule does not read, for the results file.
-func (run *fileRun) noteUnused(columns []string) {
+// noteUnused keeps which columns and tables the rule does not read, for the results file.
+func (run *fileRun) noteUnused(reader *files.Reader) {
 	run.mu.Lock()
 	defer run.mu.Unlock()
-	run.unused = columns
+	run.unused, run.unread = reader.Unused(), reader.Unread()
 }
 
 // notes is what the results file says of the file as a whole, before its rows.
 func (run *fileRun) notes() []files.ResultRow {
 	run.mu.Lock()
 	defer run.mu.Unlock()
-	if len(run.unused) == 0 {
-		return nil
+	var rows []files.ResultRow
+	if len(run.unused) > 0 {
+		rows = append(rows, files.UnusedColumns(run.unused))
 	}
-	return []files.ResultRow{files.UnusedColumns(run.unused)}
+	if len(run.unread) > 0 {
+		rows = append(rows, files.UnreadTables(run.unread))
+	}
+	return rows
 }
 
 // rowReader reads rows as there is room for them in memory.

@@ -178,7 +178,8 @@ func zipTables(z *zip.Reader) []*zip.File {
 	for _, e := range z.File {
 		name := strings.ReplaceAll(e.Name, `\`, "/")
 		base := path.Base(name)
-		if e.Mode()&fs.ModeType != 0 || strings.HasSuffix(name, "/") || !fs.ValidPath(plainName(name)) || strings.HasPrefix(name, "__MACOSX/") || strings.HasPrefix(base, ".") {
+		if e.Mode()&fs.ModeType != 0 || strings.HasSuffix(name, "/") || !fs.ValidPath(plainName(name)) || strings.HasPrefix(name, "__MACOSX/") || strings.HasPrefix(base, ".") ||
+			strings.HasPrefix(name, "media/") && kindByName(base) == Auto { // the photos of ODK Central's export
 			continue
 		}
 		tables = append(tables, e)

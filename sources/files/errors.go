@@ -10,6 +10,7 @@ type FileError struct {
 	Place   string // the file, and the sheet or part of it where that helps
 	Message string // what is wrong
 	Mend    string // what a person can do about it
+	empty   bool   // there is nothing in it
 }
 
 // Error gives place, cause and mend in one sentence.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -45,6 +46,7 @@ type Reader struct {
 	number  int
 	broken  error
 	unused  []string
+	unread  []string
 }
 
 // Open opens a dropped file and reads as far as its header. The error is a *FileError when the content is to blame.
@@ -103,6 +105,9 @@ func (r *Reader) checkColumns(place string, f Format) error {
 		groups = j.paths()
 	}
 	r.unused = c.unused(c.rename(header))
+	if j, ok := r.source.(*join); ok && j.link != nil {
+		r.unused = slices.DeleteFunc(r.unused, func(name string) bool { return name == j.link.mainColumn() })
+	}
 	if sheet := r.source.layout().Sheet; sheet != "" {
 		place = fmt.Sprintf("%s, sheet %q", place, shorten(sheet))
 	}
@@ -198,6 +203,9 @@ func (r *Reader) Header() []string { return r.source.header() }
 
 // Unused lists the columns that the rule does not read; nil where it is not known.
 func (r *Reader) Unused() []string { return r.unused }
+
+// Unread lists the tables of a workbook or zip that belong to no row of the one that is read.
+func (r *Reader) Unread() []string { return r.unread }
 
 // Layout gives the shape of the file.
 func (r *Reader) Layout() Layout { return r.source.layout() }

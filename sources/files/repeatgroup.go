@@ -1,7 +1,6 @@
 package files
 
 import (
-	"slices"
 	"strings"
 )
 
@@ -11,11 +10,21 @@ type repeatGroup struct {
 	header []string
 	path   []string // in the body
 	parent *repeatGroup
+	nested bool  // it is inside of another group
 	levels []int // columns number__0, number__1...
+	own    int   // column with the row's own key, of other linkages; -1 without
+	above  int   // column with the key of the row that it belongs to
+	table  int   // column with the name of the table where that row is; -1 without
+	named  bool  // a row has said where the form has the group
 }
 
-// isRepeat tells whether a table holds the rows of a repeat group.
-func isRepeat(header []string) bool { return slices.Contains(header, parentPrefix+"0") }
+// below is where a group is in the items of the group around it.
+func (g *repeatGroup) below(around *repeatGroup) []string {
+	if len(g.levels) == 0 {
+		return g.path
+	}
+	return g.path[len(around.path):]
+}
 
 // wholeNumber gives the number of a row without the fraction that some programs add.
 func wholeNumber(cell string) string { return strings.TrimSuffix(strings.TrimSpace(cell), ".0") }

@@ -11,17 +11,10 @@ import (
 	"io"
 	"os"
 	"slices"
-	"strconv"
-	"strings"
 )
 
-// CommCare's exports have a sheet, or a table of a zip, for each repeat group. Its rows name the row of the form that they belong to by the columns
-// number__0, number__1...: the form's number, and the places in the groups around. A join puts them back as a list where the form has the group.
-
-const (
-	numberColumn = "number"
-	parentPrefix = "number__"
-)
+// Exports have a sheet, or a table of a zip, for each repeat group, whose rows name the row that they belong to as their linkage says. A join puts them
+// back as a list: where the form has the group, or under the name of the sheet.
 
 // ChildRow is a row of a repeat group, to write it back beside the row that it belongs to.
 type ChildRow struct {
@@ -32,7 +25,9 @@ type ChildRow struct {
 // join puts rows of repeat groups into the rows of a main table.
 type join struct {
 	main   rowSource
-	number int // column of the main table
+	link   linkage  // of the repeat groups; nil as long as there are none
+	number int      // column of the main table that they name
+	tables []string // names of the other tables
 	groups []*repeatGroup
 	seed   maphash.Seed
 	file   *os.File
@@ -63,35 +58,26 @@ type storedChild struct {
 }
 
 // newJoin starts a join on a main table; nil when it can have no repeat groups.
-func newJoin(main rowSource) *join {
-	number := slices.Index(main.header(), numberColumn)
-	if number < 0 || isRepeat(main.header()) {
+func newJoin(main rowSource, tables []string) *join {
+	if len(main.header()) == 0 || isRepeat(main.header()) {
 		return nil
 	}
-	return &join{main: main, number: number, seed: maphash.MakeSeed()}
+	return &join{main: main, seed: maphash.MakeSeed(), tables: tables}
 }
 
 // add reads the table of a repeat group to its end and closes it.
 func (j *join) add(ctx context.Context, name string, table rowSource) (err error) {
 	defer func() { err = errors.Join(err, table.close()) }()
+	g, err := j.group(name, table.header())
+	if err != nil {
+		return err
+	}
 	if j.file == nil {
 		if j.file, err = tempFile(); err != nil {
 			return err
 		}
 		j.out = bufio.NewWriterSize(j.file, 64<<10)
 	}
-	g := &repeatGroup{name: name, header: table.header()}
-	for i := 0; ; i++ {
-		column := slices.Index(g.header, parentPrefix+strconv.Itoa(i))
-		if column < 0 {
-			break
-		}
-		g.levels = append(g.levels, column)
-	}
-	if len(g.levels) < 2 {
-		return &FileError{Place: name, Message: "it has a column number__0 and no number__1", Mend: "export the repeat group with its number columns"}
-	}
-	g.path = repeatPath(name, g.header)
 	j.groups = append(j.groups, g)
 	for {
 		if err := ctx.Err(); err != nil {
@@ -118,19 +104,12 @@ func (j *join) keep(g *repeatGroup, table rowSource) error {
 	case err != nil:
 		return err
 	}
-	numbers := make([]string, len(g.levels))
-	for i, column := range g.levels {
-		if column < len(row.Cells) {
-			numbers[i] = wholeNumber(row.Cells[column])
-		}
-		if numbers[i] == "" {
-			return &FileError{Place: fmt.Sprintf("%q, row %d", shorten(g.name), row.Line), Message: fmt.Sprintf("%s%d is blank, so that nothing says which form the row belongs to", parentPrefix, i),
-				Mend: "export the repeat group again"}
-		}
+	c.Parent, c.Number, err = j.link.keys(j, g, row.Cells)
+	if err != nil {
+		return &FileError{Place: fmt.Sprintf("%q, row %d", shorten(g.name), row.Line), Message: err.Error() + ", so that nothing says which form the row belongs to",
+			Mend: "export the repeat group again"}
 	}
-	last := len(numbers) - 1
-	c.Parent, c.Number = strings.Join(numbers[:last], "."), strings.Join(numbers, ".")
-	c.Line, c.Cells, c.Item = row.Line, row.Cells, g.item(row.Body)
+	c.Line, c.Cells, c.Item = row.Line, row.Cells, j.link.item(g, row.Body)
 	line, err := json.Marshal(c)
 	if err != nil {
 		return fmt.Errorf("keeping rows of repeat groups: %w", err)
@@ -151,8 +130,8 @@ func (j *join) source() rowSource {
 	}
 	for _, g := range j.groups {
 		for _, p := range j.groups {
-			if len(p.levels) == len(g.levels)-1 && len(p.path) < len(g.path) && slices.Equal(p.path, g.path[:len(p.path)]) {
-				g.parent = p
+			if len(g.levels) > 0 && len(p.levels) == len(g.levels)-1 && len(p.path) < len(g.path) && slices.Equal(p.path, g.path[:len(p.path)]) {
+				g.parent, g.nested = p, true
 			}
 		}
 	}
@@ -179,14 +158,14 @@ func (j *join) next(row *Row) error {
 		return err
 	}
 	for _, g := range j.groups {
-		if g.parent == nil {
+		if !g.nested {
 			place(row.Body, g.path, []any{})
 		}
 	}
 	if j.number >= len(row.Cells) {
 		return nil
 	}
-	items, err := j.children(wholeNumber(row.Cells[j.number]), nil, &row.Children)
+	items, err := j.children(j.link.cell(row.Cells[j.number]), nil, &row.Children)
 	if errors.As(err, &bad) {
 		bad.Line, bad.Sheet, bad.Cells, bad.Children = row.Line, row.Sheet, row.Cells, row.Children
 	}
@@ -204,7 +183,7 @@ func (j *join) bad(row *RowError) error {
 	if j.number >= len(row.Cells) {
 		return row
 	}
-	_, err := j.children(wholeNumber(row.Cells[j.number]), nil, &row.Children)
+	_, err := j.children(j.link.cell(row.Cells[j.number]), nil, &row.Children)
 	var below *RowError
 	if err != nil && !errors.As(err, &below) {
 		return err
@@ -232,7 +211,7 @@ func (j *join) children(number string, parent *repeatGroup, rows *[]ChildRow) (m
 			return nil, err
 		}
 		g := j.groups[c.Group]
-		if c.Parent != number || g.parent != parent {
+		if c.Parent != number || len(g.levels) > 0 && g.parent != parent {
 			continue
 		}
 		j.index[at].used = true
@@ -247,7 +226,7 @@ func (j *join) children(number string, parent *repeatGroup, rows *[]ChildRow) (m
 			return nil, err
 		}
 		for n, list := range below {
-			place(c.Item, j.groups[n].path[len(g.path):], list)
+			place(c.Item, j.groups[n].below(g), list)
 		}
 		if items == nil {
 			items = map[int][]any{}
@@ -284,7 +263,7 @@ func (j *join) nextOrphan() error {
 			return err
 		}
 		j.orphan++
-		return &RowError{Line: c.Line, Sheet: j.groups[c.Group].name, Column: parentPrefix + "0",
+		return &RowError{Line: c.Line, Sheet: j.groups[c.Group].name, Column: j.link.parentColumn(),
 			Message: "there is no form with its number", Mend: "export the forms and their repeat groups together"}
 	}
 	return io.EOF

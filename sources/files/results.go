@@ -35,6 +35,19 @@ func UnusedColumns(names []string) ResultRow {
 	return ResultRow{Outcome: OutcomeNote, Cause: cause, Mend: "nothing to do, unless one of them was meant: name it in the rule"}
 }
 
+// UnreadTables is the remark that some sheets or tables of a file were not read.
+func UnreadTables(names []string) ResultRow {
+	shown := short(names, 20)
+	cause := "nothing was read of the sheet or table " + diag.Names(shown, "and")
+	if len(names) > 1 {
+		cause = "nothing was read of the sheets or tables " + diag.Names(shown, "and")
+	}
+	if more := len(names) - len(shown); more > 0 {
+		cause += fmt.Sprintf(" and %d more", more)
+	}
+	return ResultRow{Outcome: OutcomeNote, Cause: cause, Mend: "nothing to do, unless one of them was meant: name it with sheet: in a rule of its own"}
+}
+
 // ResultRow is what became of one row.
 type ResultRow struct {
 	Record  int64    // number of the data row, as Row.Number

@@ -42,7 +42,7 @@ func (w *workbook) open(ref sheetRef) (_ *sheetRows, err error) {
 	s := &sheetRows{book: w, name: ref.name, place: fmt.Sprintf("%s, sheet %q", w.place, shorten(ref.name))}
 	e := w.parts[ref.part]
 	if e == nil {
-		return nil, &FileError{Place: s.place, Message: "the sheet holds no cells", Mend: "it may be a chart; name another with sheet:"}
+		return nil, &FileError{Place: s.place, Message: "the sheet holds no cells", Mend: "it may be a chart; name another with sheet:", empty: true}
 	}
 	if s.merges, err = s.findMerges(e); err != nil {
 		return nil, readError(s.place, err)
@@ -67,7 +67,7 @@ func (s *sheetRows) readHeader() error {
 	for {
 		err := s.row()
 		if err == io.EOF {
-			return &FileError{Place: s.place, Message: "the sheet is empty", Mend: "name the sheet that holds the rows with sheet:"}
+			return &FileError{Place: s.place, Message: "the sheet is empty", Mend: "name the sheet that holds the rows with sheet:", empty: true}
 		}
 		if err != nil {
 			return err

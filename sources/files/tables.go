@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -32,7 +33,7 @@ func (r *Reader) openTables(place string, z *zip.Reader, f Format) (rowSource, e
 // joinTables opens the one table that is not of a repeat group, and joins the others to it.
 func (r *Reader) joinTables(place string, entries []*zip.File, names []string, f Format) (rowSource, error) {
 	main := -1
-	repeats := map[int]bool{}
+	repeats, audits := map[int]bool{}, map[int]bool{}
 	probe := f
 	probe.Columns = nil
 	for i, e := range entries {
@@ -43,11 +44,15 @@ func (r *Reader) joinTables(place string, entries []*zip.File, names []string, f
 		}
 		if err == nil {
 			repeats[i] = isRepeat(t.header())
+			if isAudit(t.header()) {
+				r.unread = append(r.unread, names[i])
+				audits[i] = true
+			}
 			if err := t.close(); err != nil {
 				return nil, err
 			}
 		}
-		if !repeats[i] {
+		if !repeats[i] && !audits[i] {
 			if main >= 0 {
 				return nil, &FileError{Place: place, Message: fmt.Sprintf("there are %d tables in the zip", len(entries)),
 					Mend: "say which one with sheet: it has " + listColumns(names)}
@@ -62,12 +67,12 @@ func (r *Reader) joinTables(place string, entries []*zip.File, names []string, f
 	if err != nil {
 		return nil, err
 	}
-	join := newJoin(source)
+	join := newJoin(source, slices.Delete(slices.Clone(names), main, main+1))
 	if join == nil {
 		return source, nil
 	}
 	for i, e := range entries {
-		if i == main {
+		if i == main || !repeats[i] {
 			continue
 		}
 		t, err := r.openTable(place, e, probe)

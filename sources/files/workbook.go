@@ -51,14 +51,18 @@ func (r *Reader) openWorkbook(place string, z *zip.Reader, f Format) (rowSource,
 	if err != nil {
 		return nil, err
 	}
-	join := newJoin(main)
+	var others []sheetRef
+	var names []string
+	for _, other := range w.sheets {
+		if other.name != ref.name {
+			others, names = append(others, other), append(names, other.name)
+		}
+	}
+	join := newJoin(main, names)
 	if join == nil {
 		return main, nil
 	}
-	for _, other := range w.sheets {
-		if other.name == ref.name {
-			continue
-		}
+	for _, other := range others {
 		if err := r.joinSheet(join, w, other); err != nil {
 			return nil, errors.Join(err, join.close())
 		}
@@ -72,12 +76,18 @@ func (r *Reader) joinSheet(join *join, w *workbook, ref sheetRef) error {
 	s, err := w.open(ref)
 	var unusable *FileError
 	if errors.As(err, &unusable) {
-		return nil // a sheet of notes, or an empty one
+		if !unusable.empty && w.format.Sheet == "" && !ref.hidden {
+			r.unread = append(r.unread, ref.name)
+		}
+		return nil
 	}
 	if err != nil {
 		return err
 	}
 	if !isRepeat(s.header()) {
+		if w.format.Sheet == "" && !ref.hidden {
+			r.unread = append(r.unread, ref.name)
+		}
 		return s.close()
 	}
 	return join.add(r.ctx, ref.name, s)
