@@ -112,6 +112,11 @@ func (c *compiler) categoryParts(combo string, n *yamlnode.Node) []*categoryPart
 			ref, _ := f.Literal()
 			o, ambiguous, suggestions := c.x.CategoryOption(combo, ref)
 			c.found(literalNode(pair.Value), o != nil, metadata.CategoryOptions, "category option", ambiguous, suggestions)
+		} else {
+			c.checkOutputs(f, "category option", func(ref string) (string, []string, []string) {
+				o, ambiguous, near := c.x.CategoryOption(combo, ref)
+				return idOf(o, func(o *metadata.CategoryOption) string { return o.ID }), ambiguous, near
+			})
 		}
 		parts = append(parts, &categoryPart{pair.Key.Value, f})
 	}

@@ -119,6 +119,7 @@ func TestMapsOfNames(t *testing.T) {
 		"of its set":  {action("      data_element: {from: trigger.dataelement, map: {a: HIV tests done}}\n      data_set: Malaria monthly report\n"), "unknown-data-element", ""},
 		"expression":  {action("      data_element: trigger.dataelement\n"), "wrong-shape", "{from: trigger.dataelement}"},
 		"parts":       {action("      data_element: {from: trigger.dataelement}\n      attribute_category_options: {Funding partner: trigger.aoc}\n"), "attribute-combo-missing", ""},
+		"category":    {action("      data_element: HIV tests done\n      attribute_category_options: {Funding partner: {from: trigger.aoc, map: {a: Global Fun}}}\n"), "unknown-category-option", "Global Fund"},
 		"no elements": {action("      data_set: {from: trigger.set}\n"), "missing-key", ""},
 	} {
 		list := compile(t, country(), ruleText(c.actions), longSample).findings.List
