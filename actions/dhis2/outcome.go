@@ -84,6 +84,10 @@ func (d *delivery) explain(i *item, issue client.Issue) actions.Outcome {
 		label, o.Place = fmt.Sprintf("%q of %s", name, label), place
 	}
 	o.Cause = label + ": " + entry.Cause
+	if r := ruleOf(d.x, issue); r != nil {
+		o.Cause = label + ": " + ruleCause(r)
+		o.Mend = "correct the record by what the rule asks; a rule of DHIS2 that is wrong is changed there, and all of them can be left out with `skip_rule_engine`"
+	}
 	if who := people(i.write.Object); issue.Code == "E1064" && len(who) > 0 {
 		o.Mend = "add match_by to the rule, so that people who are already in DHIS2 are found"
 		if len(who[0].match) > 0 {
