@@ -114,10 +114,10 @@ func (r *Runner) Run(ctx context.Context) error {
 		return errors.New("the runner has run before")
 	}
 	defer r.stop()
-	if err := r.readControls(ctx); err != nil {
-		return err
-	}
-	if err := r.reconcile(ctx); err != nil {
+	if err := r.begin(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil // told to stop before it had begun
+		}
 		return err
 	}
 	var intake, upkeep sync.WaitGroup
@@ -152,6 +152,14 @@ func (r *Runner) Run(ctx context.Context) error {
 	r.release()
 	r.log.Info("stopped", "drained", drained)
 	return nil
+}
+
+// begin takes up what people have paused and which rules can run.
+func (r *Runner) begin(ctx context.Context) error {
+	if err := r.readControls(ctx); err != nil {
+		return err
+	}
+	return r.reconcile(ctx)
 }
 
 // drain waits for what is under way, then cuts it off. It tells whether all came to its end.

@@ -160,6 +160,17 @@ func TestStopsAndGoesOn(t *testing.T) {
 	}
 }
 
+// TestStopBeforeItBegan is told to stop while it still starts: that is no fault.
+func TestStopBeforeItBegan(t *testing.T) {
+	w := newWorld(t, testProgram(t, "visits"))
+	w.make()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := w.runner.Run(ctx); err != nil {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
 type feedOnce struct{ began, ended chan struct{} }
 
 func (f *feedOnce) Run(ctx context.Context, sink sources.Sink) error {
