@@ -96,6 +96,8 @@ func (h *digest) event(b *client.Event) {
 	for _, s := range []string{b.OrgUnit, b.Status, b.OccurredAt, b.ScheduledAt, b.CompletedAt, b.AttributeOptionCombo, string(b.Geometry)} {
 		h.text(s)
 	}
+	h.flag(false) // twice what sums of earlier journals are of: they would tell of changes otherwise
+	h.flag(false)
 	if b.AssignedUser != nil {
 		h.text(b.AssignedUser.UID)
 		h.text(b.AssignedUser.Username)

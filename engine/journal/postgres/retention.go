@@ -169,11 +169,27 @@ func (s *Store) Forget(ctx context.Context, externalID, who, why string) (journa
 	return out, nil
 }
 
-func (s *Store) recordsOf(ctx context.Context, externalID string) ([]int64, error) {
+func (s *Store) recordsOf(ctx context.Context, externalID string) (out []int64, err error) {
+	query, args := "SELECT seq, key, id FROM records WHERE chain = $1 AND key = $2 OR id = $2 ORDER BY seq", []any{codec.Chain(externalID), externalID}
 	if len(externalID) >= minMention {
-		return numbers(ctx, s.pool, "SELECT seq FROM records WHERE strpos(key, $1) > 0 OR strpos(id, $1) > 0 ORDER BY seq", clean(externalID))
+		query, args = "SELECT seq, key, id FROM records WHERE strpos(key, $1) > 0 OR strpos(id, $1) > 0 ORDER BY seq", []any{clean(externalID)}
 	}
-	return numbers(ctx, s.pool, "SELECT seq FROM records WHERE chain = $1 AND key = $2 OR id = $2 ORDER BY seq", codec.Chain(externalID), externalID)
+	err = s.query(ctx, func(rows pgx.Rows) error {
+		var seq int64
+		var key, id string
+		err := rows.Scan(&seq, &key, &id)
+		if named(key, id, externalID) {
+			out = append(out, seq)
+		}
+		return err
+	}, query, args...)
+	return out, err
+}
+
+// named tells whether a record's key or id, which are kept clean, names an external id.
+func named(key, id, externalID string) bool {
+	externalID = clean(externalID)
+	return codec.Mentions(key, externalID) || codec.Mentions(id, externalID)
 }
 
 // mentioning are records of others whose body holds an external id.
@@ -188,26 +204,30 @@ func (s *Store) mentions(ctx context.Context, externalID string) (out mentioning
 	if err != nil {
 		return out, err
 	}
-	inner := quoted[1 : len(quoted)-1]
+	inner := string(quoted[1 : len(quoted)-1])
 	err = s.query(ctx, func(rows pgx.Rows) error {
 		var seq, ident int64
 		var state int
+		var key, id string
 		var stored []byte
-		if err := rows.Scan(&seq, &ident, &state, &stored); err != nil {
+		if err := rows.Scan(&seq, &ident, &state, &key, &id, &stored); err != nil {
 			return err
+		}
+		if named(key, id, externalID) {
+			return nil // found already
 		}
 		body, err := s.sealer.Open(codec.PurposeBody, ident, stored)
 		switch {
 		case err != nil:
 			return err
-		case !bytes.Contains(body, inner):
+		case !codec.Mentions(string(body), inner):
 		case codec.Unsettled(state) || state == codec.Failed:
 			out.open = append(out.open, seq)
 		default:
 			out.settled = append(out.settled, seq)
 		}
 		return nil
-	}, "SELECT p.seq, r.ident, r.state, p.body FROM payloads p JOIN records r ON r.seq = p.seq WHERE strpos(r.key, $1) = 0 AND strpos(r.id, $1) = 0", clean(externalID))
+	}, "SELECT p.seq, r.ident, r.state, r.key, r.id, p.body FROM payloads p JOIN records r ON r.seq = p.seq")
 	return out, err
 }
 

@@ -236,16 +236,19 @@ func (s *Store) Forget(ctx context.Context, externalID, who, why string) (journa
 }
 
 func (s *Store) recordsOf(ctx context.Context, externalID string) ([]int64, error) {
-	query, args := "SELECT seq FROM records WHERE chain = ? AND key = ? OR id = ? ORDER BY seq", []any{codec.Chain(externalID), externalID, externalID}
+	query, args := "SELECT seq, key, id FROM records WHERE chain = ? AND key = ? OR id = ? ORDER BY seq", []any{codec.Chain(externalID), externalID, externalID}
 	if len(externalID) >= minMention {
-		query, args = "SELECT seq FROM records WHERE instr(key, ?) OR instr(id, ?) ORDER BY seq", []any{externalID, externalID}
+		query, args = "SELECT seq, key, id FROM records WHERE instr(key, ?) OR instr(id, ?) ORDER BY seq", []any{externalID, externalID}
 	}
 	rows, err := s.read.query(ctx, query, args...)
 	var out []int64
 	err = scan(rows, err, func(rows *sql.Rows) error {
 		var seq int64
-		err := rows.Scan(&seq)
-		out = append(out, seq)
+		var key, id string
+		err := rows.Scan(&seq, &key, &id)
+		if codec.Mentions(key, externalID) || codec.Mentions(id, externalID) {
+			out = append(out, seq)
+		}
 		return err
 	})
 	return out, err
@@ -262,21 +265,24 @@ func (s *Store) mentions(ctx context.Context, externalID string) (out mentioning
 	if err != nil {
 		return out, err
 	}
-	inner := quoted[1 : len(quoted)-1]
-	rows, err := s.read.query(ctx, `SELECT p.seq, r.ident, r.state, p.body FROM payloads p CROSS JOIN records r ON r.seq = p.seq
-		WHERE NOT instr(r.key, ?1) AND NOT instr(r.id, ?1)`, externalID)
+	inner := string(quoted[1 : len(quoted)-1])
+	rows, err := s.read.query(ctx, "SELECT p.seq, r.ident, r.state, r.key, r.id, p.body FROM payloads p CROSS JOIN records r ON r.seq = p.seq")
 	err = scan(rows, err, func(rows *sql.Rows) error {
 		var seq, ident int64
 		var state int
+		var key, id string
 		var stored sql.RawBytes
-		if err := rows.Scan(&seq, &ident, &state, &stored); err != nil {
+		if err := rows.Scan(&seq, &ident, &state, &key, &id, &stored); err != nil {
 			return err
+		}
+		if codec.Mentions(key, externalID) || codec.Mentions(id, externalID) {
+			return nil // found already
 		}
 		body, err := s.sealer.Open(codec.PurposeBody, ident, stored)
 		switch {
 		case err != nil:
 			return err
-		case !bytes.Contains(body, inner):
+		case !codec.Mentions(string(body), inner):
 		case codec.Unsettled(state) || state == codec.Failed:
 			out.open = append(out.open, seq)
 		default:
