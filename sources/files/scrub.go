@@ -12,6 +12,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/culvert/culvert/sources"
 )
 
 // shortestScrub is the shortest text that is looked for in files: a shorter one would be found where it means something else.
@@ -78,8 +80,10 @@ func (s *Scrubbed) file(path, text string, how Scrubbing) error {
 		if err != nil {
 			return err
 		}
-		s.Lines += n
-		s.Cut = append(s.Cut, path)
+		if n > 0 { // else it is a part of a longer number or word, which is another person's
+			s.Lines += n
+			s.Cut = append(s.Cut, path)
+		}
 	case how == ScrubRemove:
 		if err := os.Remove(path); err != nil {
 			return err
@@ -189,12 +193,15 @@ func cutLines(path, text string) (cut int, err error) {
 	kept := make([]byte, 0, len(all))
 	for len(all) > 0 {
 		end := recordEnd(all, quotes)
-		if bytes.Contains(all[:end], []byte(text)) {
+		if sources.Mentions(string(all[:end]), text) {
 			cut++
 		} else {
 			kept = append(kept, all[:end]...)
 		}
 		all = all[end:]
+	}
+	if cut == 0 {
+		return 0, nil
 	}
 	tmp := filepath.Join(filepath.Dir(path), ".scrub.tmp")
 	if err := os.WriteFile(tmp, kept, before.Mode().Perm()); err != nil {

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -189,7 +188,7 @@ func (s *Store) recordsOf(ctx context.Context, externalID string) (out []int64, 
 // named tells whether a record's key or id, which are kept clean, names an external id.
 func named(key, id, externalID string) bool {
 	externalID = clean(externalID)
-	return codec.Mentions(key, externalID) || codec.Mentions(id, externalID)
+	return sources.Mentions(key, externalID) || sources.Mentions(id, externalID)
 }
 
 // mentioning are records of others whose body holds an external id.
@@ -220,7 +219,7 @@ func (s *Store) mentions(ctx context.Context, externalID string) (out mentioning
 		switch {
 		case err != nil:
 			return err
-		case !codec.Mentions(string(body), inner):
+		case !sources.Mentions(string(body), inner):
 		case codec.Unsettled(state) || state == codec.Failed:
 			out.open = append(out.open, seq)
 		default:

@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"database/sql"
@@ -246,7 +245,7 @@ func (s *Store) recordsOf(ctx context.Context, externalID string) ([]int64, erro
 		var seq int64
 		var key, id string
 		err := rows.Scan(&seq, &key, &id)
-		if codec.Mentions(key, externalID) || codec.Mentions(id, externalID) {
+		if sources.Mentions(key, externalID) || sources.Mentions(id, externalID) {
 			out = append(out, seq)
 		}
 		return err
@@ -275,14 +274,14 @@ func (s *Store) mentions(ctx context.Context, externalID string) (out mentioning
 		if err := rows.Scan(&seq, &ident, &state, &key, &id, &stored); err != nil {
 			return err
 		}
-		if codec.Mentions(key, externalID) || codec.Mentions(id, externalID) {
+		if sources.Mentions(key, externalID) || sources.Mentions(id, externalID) {
 			return nil // found already
 		}
 		body, err := s.sealer.Open(codec.PurposeBody, ident, stored)
 		switch {
 		case err != nil:
 			return err
-		case !codec.Mentions(string(body), inner):
+		case !sources.Mentions(string(body), inner):
 		case codec.Unsettled(state) || state == codec.Failed:
 			out.open = append(out.open, seq)
 		default:
