@@ -152,7 +152,7 @@ func (c *closer) finish(ctx context.Context, f *journal.File) (bool, error) {
 			return false, err
 		}
 	}
-	unreadable, err := c.r.anyRecord(ctx, journal.Filter{FileID: f.ID, Code: codeUnreadableFile})
+	unreadable, err := c.r.anyRecord(ctx, journal.Filter{FileID: f.ID, Code: CodeUnreadableFile})
 	if err != nil {
 		return false, err
 	}

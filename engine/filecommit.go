@@ -194,7 +194,7 @@ func (run *fileRun) readAll(ctx context.Context) {
 
 // unreadable lets what cannot be read of a file stand as one failed row behind those that could be.
 func (run *fileRun) unreadable(ctx context.Context, bad *files.FileError) error {
-	known, err := run.r.anyRecord(ctx, journal.Filter{FileID: run.source.ID, Code: codeUnreadableFile})
+	known, err := run.r.anyRecord(ctx, journal.Filter{FileID: run.source.ID, Code: CodeUnreadableFile})
 	if err != nil || known != nil {
 		return err // it was said before the last stop
 	}

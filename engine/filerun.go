@@ -359,11 +359,11 @@ func unreadableRow(err error) *journal.Problem {
 	return p
 }
 
-// codeUnreadableFile marks the record that stands for what cannot be read of a file.
-const codeUnreadableFile = "unreadable-file"
+// CodeUnreadableFile marks the record that stands for what cannot be read of a file.
+const CodeUnreadableFile = "unreadable-file"
 
 func unreadableFile(name string, err error) *journal.Problem {
-	p := &journal.Problem{Class: actions.ClassData, Code: codeUnreadableFile, Cause: err.Error(), Mend: "mend the file and drop it again"}
+	p := &journal.Problem{Class: actions.ClassData, Code: CodeUnreadableFile, Cause: err.Error(), Mend: "mend the file and drop it again"}
 	var bad *files.FileError
 	if errors.As(err, &bad) {
 		p.Cause = fmt.Sprintf("%s: %s", name, bad.Message)

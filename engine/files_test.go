@@ -331,7 +331,7 @@ func TestUnreadableFiles(t *testing.T) {
 				t.Errorf("it is not in failed/: %v", err)
 			}
 			records, _ := w.journal.FileRecords(context.Background(), f.ID)
-			if len(records) != 1 || records[0].Problem.Code != codeUnreadableFile || records[0].Problem.Cause == "" || records[0].Problem.Mend == "" {
+			if len(records) != 1 || records[0].Problem.Code != CodeUnreadableFile || records[0].Problem.Cause == "" || records[0].Problem.Mend == "" {
 				t.Errorf("records: %+v", records)
 			}
 		})

@@ -44,6 +44,9 @@ With --superseded the records for which something newer left nothing to do, each
 				return a.withJournal(c.Context(), func(j journal.Journal) error { return a.listSuperseded(c.Context(), j, f, format) })
 			}
 			return a.withJournal(c.Context(), func(j journal.Journal) error {
+				if err := a.knownRule(c.Context(), j, s.rule); err != nil {
+					return err
+				}
 				if list || show {
 					records, err := j.Select(c.Context(), f)
 					if err != nil {
@@ -122,7 +125,11 @@ func worded(cause, code string) string {
 // nameOf says which record it is without showing anything of its content but the id that the source gave it.
 func nameOf(r *journal.Record) string {
 	name := fmt.Sprintf("number %d, id %s", r.Seq, r.ID)
-	if r.Origin.File != "" {
+	switch {
+	case r.Origin.File == "":
+	case r.Origin.Row == 0: // the file as a whole
+		name += ", file " + r.Origin.File
+	default:
 		name += fmt.Sprintf(", row %d of %s", r.Origin.Row, r.Origin.File)
 	}
 	return name + ", received " + r.Received.Local().Format("2006-01-02 15:04:05")

@@ -14,6 +14,7 @@ import (
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/service"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // withJournal opens the project's journal for one command, beside a runner that may be at work.
@@ -73,6 +74,29 @@ func (s *selection) filter(now time.Time) (journal.Filter, error) {
 // chosen tells whether any flag restricts the records.
 func (s *selection) chosen() bool {
 	return s.rule+s.key+s.id+s.code+s.cause+s.class+s.file+s.since+s.until != "" || s.number != 0
+}
+
+// knownRule refuses the name of a rule that neither the project nor any record has: to a misspelt name the answer "nothing has failed" would be a lie.
+func (a *app) knownRule(ctx context.Context, j journal.Journal, name string) error {
+	if name == "" {
+		return nil
+	}
+	records, err := j.Select(ctx, journal.Filter{Rule: name, Limit: 1})
+	if err != nil || len(records) > 0 {
+		return err
+	}
+	p, err := a.load(ctx)
+	if err != nil || p.RuleNamed(name) != nil {
+		return err
+	}
+	var names []string
+	for _, r := range p.Rules {
+		names = append(names, r.Name)
+	}
+	if near := diag.Nearest(name, names); len(near) > 0 {
+		return fmt.Errorf("there is no rule %q in this project, and no record of it; did you mean %s?", name, diag.Names(near, "or"))
+	}
+	return fmt.Errorf("there is no rule %q in this project, and no record of it; `culvert status` lists the rules", name)
 }
 
 // table prints rows in columns.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/culvert/culvert/engine"
 	"github.com/culvert/culvert/engine/journal"
 )
 
@@ -44,6 +46,9 @@ With --body FILE and --number N the record's content is replaced first, which th
 				f.States = append(f.States, journal.Superseded)
 			}
 			return a.withJournal(c.Context(), func(j journal.Journal) error {
+				if err := a.knownRule(c.Context(), j, s.rule); err != nil {
+					return err
+				}
 				if body != "" {
 					text, err := a.readBody(body)
 					if err != nil {
@@ -58,7 +63,7 @@ With --body FILE and --number N the record's content is replaced first, which th
 					return err
 				}
 				fmt.Fprintf(a.stdout, "%s put back in line\n", count(n, "record", "records"))
-				return nil
+				return a.notReplayed(c.Context(), j, f)
 			})
 		},
 	}
@@ -69,6 +74,27 @@ With --body FILE and --number N the record's content is replaced first, which th
 	c.Flags().StringVar(&why, "why", "", "the reason, for the audit trail")
 	c.Flags().StringVar(&body, "body", "", "file with the record's new content as JSON, - for stdin")
 	return c
+}
+
+// notReplayed says of those that stand for a file that could not be read, which have no content to send, how they are mended.
+func (a *app) notReplayed(ctx context.Context, j journal.Journal, f journal.Filter) error {
+	if f.Code != "" && f.Code != engine.CodeUnreadableFile {
+		return nil
+	}
+	f.States, f.Code = []journal.State{journal.Failed}, engine.CodeUnreadableFile
+	causes, err := j.Causes(ctx, f)
+	if err != nil {
+		return err
+	}
+	var files int64
+	for _, c := range causes {
+		files += c.Count
+	}
+	if files > 0 {
+		fmt.Fprintf(a.stdout, "%s could not be read, so there is nothing to send again: drop it again once it is mended, and settle the failure with\n"+
+			"  culvert dismiss --code %s --why \"dropped again\"\n", count(files, "file", "files"), engine.CodeUnreadableFile)
+	}
+	return nil
 }
 
 // maxBody bounds a record's content given by hand.
@@ -114,6 +140,9 @@ func (a *app) dismissCommand() *cobra.Command {
 			}
 			f.States = []journal.State{journal.Failed}
 			return a.withJournal(c.Context(), func(j journal.Journal) error {
+				if err := a.knownRule(c.Context(), j, s.rule); err != nil {
+					return err
+				}
 				n, err := j.Dismiss(c.Context(), f, who(), why)
 				if err != nil {
 					return err

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -18,6 +19,7 @@ func answerUnknown(c *cobra.Command) {
 		answerUnknown(sub)
 	}
 	if !c.HasSubCommands() {
+		answerArguments(c)
 		return
 	}
 	c.Args = func(c *cobra.Command, args []string) error {
@@ -34,6 +36,24 @@ func answerUnknown(c *cobra.Command) {
 			return fmt.Errorf("there is no command %q; did you mean %s?", c.CommandPath()+" "+args[0], diag.Names(near, "or"))
 		}
 		return fmt.Errorf("there is no command %q; `%s --help` lists them", c.CommandPath()+" "+args[0], c.CommandPath())
+	}
+}
+
+// answerArguments has a command answer too few or too many arguments with how it is written.
+func answerArguments(c *cobra.Command) {
+	fits := c.Args
+	if fits == nil {
+		return
+	}
+	c.Args = func(c *cobra.Command, args []string) error {
+		if fits(c, args) == nil {
+			return nil
+		}
+		given := "nothing is"
+		if len(args) > 0 {
+			given = strings.Join(args, " ") + " is"
+		}
+		return fmt.Errorf("%s given to `%s`, which is written `%s`; `%s --help` says more", given, c.CommandPath(), c.UseLine(), c.CommandPath())
 	}
 }
 

@@ -113,7 +113,7 @@ func (w *writer) findDate() guess {
 	}
 	var free []*field
 	for _, f := range w.fields {
-		if _, ok := day(f); ok && !f.own && !taken[f] {
+		if _, ok := day(f); ok && !f.own && !taken[f] && !ofBirth(f) {
 			free = append(free, f)
 		}
 	}
@@ -125,6 +125,13 @@ func (w *writer) findDate() guess {
 		return guess{expr: free[0].expr, format: format, reason: "the only date that nothing else takes"}
 	}
 	return guess{ask: "which of " + exprs(free) + " is the date?"}
+}
+
+// ofBirth tells whether a field is called like a day of birth, which is never the day of a visit.
+func ofBirth(f *field) bool {
+	return slices.ContainsFunc(words(f.name()), func(word string) bool {
+		return slices.Contains([]string{"birth", "birthday", "birthdate", "born", "dob", "ddn", "naissance", "nacimiento", "nascimento"}, word)
+	})
 }
 
 var periodNames = []string{

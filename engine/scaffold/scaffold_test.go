@@ -54,6 +54,13 @@ func TestRuleJoinsWhatIsCalledAlike(t *testing.T) {
 			t.Errorf("%q is not in\n%s", want, text)
 		}
 	}
+	// A day of birth is not when she was enrolled, though no other day is there.
+	for _, name := range []string{"birth date", "dob", "date_de_naissance"} {
+		text := draft(t, Request{Name: "a", Trigger: "webhook", Address: "/a", Bodies: []any{map[string]any{name: "1999-03-12"}}, Program: &s.Programs[0], Index: x})
+		if strings.Contains(text, "the only date") {
+			t.Errorf("%q is taken for the day of enrollment:\n%s", name, text)
+		}
+	}
 	for _, test := range []struct {
 		body map[string]any
 		want string
