@@ -48,11 +48,10 @@ func (r *Runner) renew(ctx context.Context, changed []*journal.Record) error {
 		}
 	}
 	done := map[string]bool{}
+	var failed error // what cannot be written of one file keeps nothing from the others
 	for id, rows := range n.rows {
 		done[id], err = n.write(id, rows)
-		if err != nil {
-			return err
-		}
+		failed = errors.Join(failed, err)
 	}
 	var noted []*journal.Record
 	for _, rec := range changed {
@@ -61,9 +60,9 @@ func (r *Runner) renew(ctx context.Context, changed []*journal.Record) error {
 		}
 	}
 	if len(noted) == 0 {
-		return nil
+		return failed
 	}
-	return r.journal.RowChangesNoted(ctx, noted)
+	return errors.Join(failed, r.journal.RowChangesNoted(ctx, noted))
 }
 
 // renewal is one round.
