@@ -48,13 +48,15 @@ func ReadReport(ctx context.Context, j journal.Journal, now time.Time) (*Report,
 		rep.Pending += s.Pending
 		rules[s.Rule] = s
 	}
+	stopped := false // records wait for a server that takes none: when they go cannot be told from the rate of before
 	for _, r := range rep.Runners {
 		for i := range r.Servers {
 			rep.Rate += r.Servers[i].Rate
 			r.Servers[i].addWaiting(rules)
+			stopped = stopped || r.Servers[i].State != ServerOpen && r.Servers[i].Waiting > 0
 		}
 	}
-	if rep.Rate > 0 && rep.Pending > 0 {
+	if rep.Rate > 0 && rep.Pending > 0 && !stopped {
 		rep.Drain = time.Duration(float64(rep.Pending) / rep.Rate * float64(time.Second)).Round(time.Second)
 	}
 	return rep, nil

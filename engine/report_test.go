@@ -88,6 +88,13 @@ func TestReportTellsTheTimeToDrain(t *testing.T) {
 	if lag := rep.Runners[0].Servers; lag[0].Waiting != 0 || lag[1].Waiting != 120 || !lag[1].Oldest.Equal(rep.Summary.Oldest) || lag[1].Oldest.IsZero() {
 		t.Errorf("servers: %+v", lag)
 	}
+	s.Servers[1].State = ServerAway
+	if err := w.runner.saveStatus(ctx, s); err != nil {
+		t.Fatal(err)
+	}
+	if rep, err = ReadReport(ctx, w.journal, time.Now()); err != nil || rep.Pending != 120 || rep.Drain != 0 {
+		t.Errorf("while the server is away: %+v, %v", rep, err)
+	}
 	s.Stopped = true
 	if err := w.runner.saveStatus(ctx, s); err != nil {
 		t.Fatal(err)
