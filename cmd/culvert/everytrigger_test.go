@@ -237,7 +237,7 @@ func post(t *testing.T, url, kind string, body []byte, sign func(*http.Request))
 		if res.StatusCode == http.StatusServiceUnavailable && time.Now().Before(deadline) {
 			continue // it listens already, and still starts
 		}
-		if res.StatusCode != http.StatusAccepted {
+		if res.StatusCode != http.StatusAccepted && res.StatusCode != http.StatusCreated { // OpenRosa wants the latter
 			t.Fatalf("%s answers %d: %s", url, res.StatusCode, text)
 		}
 		return
