@@ -56,7 +56,11 @@ func TestScripts(t *testing.T) {
 		},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("COMMCARE_PASSWORD", "secret")
-			e.Setenv("CULVERT_LISTEN", freeAddress(e))
+			listen, err := freeAddress()
+			if err != nil {
+				return err
+			}
+			e.Setenv("CULVERT_LISTEN", listen)
 			e.Setenv("DHIS2_USERNAME", "admin")
 			e.Setenv("DHIS2_PASSWORD", "district")
 			e.Setenv("DHIS2_URL", "http://127.0.0.1:1")

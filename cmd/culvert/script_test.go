@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -23,16 +24,22 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/sandbox"
 )
 
-// freeAddress gives an address that nothing listens on.
-func freeAddress(e *testscript.Env) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		e.T().Fatal(err)
+// given are the ports that freeAddress has given, which are not given again.
+var given sync.Map
+
+// freeAddress gives an address that nothing listens on. It lies below the ports that systems give to outgoing connections: those come and go by the thousand while
+// tests run, and one of them could take an address between now and the start of the program that is to listen there.
+func freeAddress() (string, error) {
+	for range 200 {
+		address := fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000))
+		if _, taken := given.LoadOrStore(address, true); taken {
+			continue
+		}
+		if l, err := net.Listen("tcp", address); err == nil {
+			return address, l.Close()
+		}
 	}
-	if err := l.Close(); err != nil {
-		e.T().Fatal(err)
-	}
-	return l.Addr().String()
+	return "", errors.New("no port is free")
 }
 
 // running is the run that a script has started; its log is kept in the script's folder.
