@@ -80,7 +80,7 @@ type Class string
 
 const (
 	ClassNone        Class = ""
-	ClassData        Class = "data"        // the record must be mended
+	ClassData        Class = "data"        // the record must be fixed
 	ClassMetadata    Class = "metadata"    // the server's metadata or the rule must change
 	ClassRights      Class = "rights"      // the user lacks rights
 	ClassClosed      Class = "closed"      // the period or data is locked
@@ -89,7 +89,7 @@ const (
 	ClassParent      Class = "parent"      // waits for an object that is not there yet
 	ClassTransient   Class = "transient"   // this request failed, a later one may not
 	ClassServer      Class = "server"      // the server is away or overloaded: everything for it waits
-	ClassCredentials Class = "credentials" // the server refuses us: everything for it waits until mended
+	ClassCredentials Class = "credentials" // the server refuses us: everything for it waits until fixed
 )
 
 // Outcome is what the target said of one write.
@@ -99,7 +99,7 @@ type Outcome struct {
 	Code       string        // the target's own code, E1064, or ours, kebab-case
 	Cause      string        // plain words, without data of the record
 	Detail     string        // the target's own words; may hold data: journal only
-	Mend       string        // what to do
+	Hint       string        // what to do
 	ObjectID   string        // DHIS2 uid, or what identifies the value
 	Place      diag.Place    // in the rule, as exact as known
 	RetryAfter time.Duration // asked for by the server; 0 when it did not say

@@ -260,7 +260,7 @@ func recordResult(rec *journal.Record) files.ResultRow {
 		Record: rec.Origin.DataRow, Line: rec.Origin.Row, Sheet: rec.Origin.Sheet, Outcome: outcomeWord(rec.State, false), Objects: rec.Objects,
 	}
 	if rec.State == journal.Failed && rec.Problem != nil {
-		row.Cause, row.Column, row.Value, row.Mend = allFaults(rec.Problem)
+		row.Cause, row.Column, row.Value, row.Hint = allFaults(rec.Problem)
 	}
 	return row
 }

@@ -40,7 +40,7 @@ func (c *Controls) pausedRule(rule string) *journal.Problem {
 	if p.Why != "" {
 		cause += ": " + p.Why
 	}
-	return &journal.Problem{Class: actions.ClassMetadata, Code: "paused", Cause: cause, Mend: "culvert resume " + rule}
+	return &journal.Problem{Class: actions.ClassMetadata, Code: "paused", Cause: cause, Hint: "culvert resume " + rule}
 }
 
 // ReadControls gives what is paused.
@@ -133,7 +133,7 @@ func (r *Runner) readControls(ctx context.Context) error {
 func missingServer(flow *Flow) *journal.Problem {
 	return &journal.Problem{
 		Class: actions.ClassMetadata, Code: "unknown-server", Cause: fmt.Sprintf("this run knows no server %q", flow.Server),
-		Mend: "add the server to culvert.yaml and start culvert again", Place: flow.Rule.Path,
+		Hint: "add the server to culvert.yaml and start culvert again", Place: flow.Rule.Path,
 	}
 }
 

@@ -261,19 +261,19 @@ func (r *Runner) prepare(j *job) *journal.Settlement {
 func missingRule(rule string) *journal.Problem {
 	return &journal.Problem{
 		Class: actions.ClassMetadata, Code: "rule-missing", Cause: fmt.Sprintf("there is no rule %q any more", rule),
-		Mend: "bring the rule file back, or dismiss the records",
+		Hint: "bring the rule file back, or dismiss the records",
 	}
 }
 
 func noPayload() *journal.Problem {
 	return &journal.Problem{
-		Class: actions.ClassData, Code: "no-payload", Cause: "the record's payload is not kept (any more)", Mend: "send the record again from its source",
+		Class: actions.ClassData, Code: "no-payload", Cause: "the record's payload is not kept (any more)", Hint: "send the record again from its source",
 	}
 }
 
 func brokenPayload() *journal.Problem {
 	return &journal.Problem{
-		Class: actions.ClassData, Code: "broken-payload", Cause: "the record's payload is not JSON", Mend: "edit the payload, or send the record again from its source",
+		Class: actions.ClassData, Code: "broken-payload", Cause: "the record's payload is not JSON", Hint: "edit the payload, or send the record again from its source",
 	}
 }
 

@@ -103,7 +103,7 @@ func (row *fileRow) result() (files.ResultRow, bool) {
 	o := &row.outcome
 	res := files.ResultRow{Record: row.number, Line: row.line, Sheet: row.sheet, Outcome: outcomeWord(o.state, o.unchanged), Objects: o.objects}
 	if o.problem != nil && (o.state == journal.Failed || o.problem.Code == codeLeftOut) {
-		res.Cause, res.Column, res.Value, res.Mend = allFaults(o.problem)
+		res.Cause, res.Column, res.Value, res.Hint = allFaults(o.problem)
 	}
 	return res, o.state != journal.Pending
 }

@@ -351,10 +351,10 @@ func unreadableRow(err error) *journal.Problem {
 	p := &journal.Problem{Class: actions.ClassData, Code: "unreadable-row", Cause: err.Error()}
 	var bad *files.RowError
 	if errors.As(err, &bad) {
-		p.Cause, p.Mend, p.Field, p.Column = bad.Message, bad.Mend, bad.Column, bad.Column
+		p.Cause, p.Hint, p.Field, p.Column = bad.Message, bad.Hint, bad.Column, bad.Column
 	}
-	if p.Mend == "" {
-		p.Mend = "mend the row in the file of failed rows and drop it again"
+	if p.Hint == "" {
+		p.Hint = "fix the row in the file of failed rows and drop it again"
 	}
 	return p
 }
@@ -363,12 +363,12 @@ func unreadableRow(err error) *journal.Problem {
 const CodeUnreadableFile = "unreadable-file"
 
 func unreadableFile(name string, err error) *journal.Problem {
-	p := &journal.Problem{Class: actions.ClassData, Code: CodeUnreadableFile, Cause: err.Error(), Mend: "mend the file and drop it again"}
+	p := &journal.Problem{Class: actions.ClassData, Code: CodeUnreadableFile, Cause: err.Error(), Hint: "fix the file and drop it again"}
 	var bad *files.FileError
 	if errors.As(err, &bad) {
 		p.Cause = fmt.Sprintf("%s: %s", name, bad.Message)
-		if bad.Mend != "" {
-			p.Mend = bad.Mend
+		if bad.Hint != "" {
+			p.Hint = bad.Hint
 		}
 	}
 	return p

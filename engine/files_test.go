@@ -148,7 +148,7 @@ func TestFileWithEveryOutcome(t *testing.T) {
 	w.target.answer = func(_ actions.Plan, v visit) actions.Outcome {
 		switch {
 		case v.ID == "v6":
-			return actions.Outcome{Status: actions.Failed, Class: actions.ClassData, Code: "E1302", Cause: "refused by the server", Mend: "mend it"}
+			return actions.Outcome{Status: actions.Failed, Class: actions.ClassData, Code: "E1302", Cause: "refused by the server", Hint: "fix it"}
 		case v.ID == "v7" && tries.Add(1) < 4:
 			return actions.Outcome{Status: actions.Retry, Class: actions.ClassTransient, Code: "E5000", Cause: "a lock"}
 		}
@@ -331,7 +331,7 @@ func TestUnreadableFiles(t *testing.T) {
 				t.Errorf("it is not in failed/: %v", err)
 			}
 			records, _ := w.journal.FileRecords(context.Background(), f.ID)
-			if len(records) != 1 || records[0].Problem.Code != CodeUnreadableFile || records[0].Problem.Cause == "" || records[0].Problem.Mend == "" {
+			if len(records) != 1 || records[0].Problem.Code != CodeUnreadableFile || records[0].Problem.Cause == "" || records[0].Problem.Hint == "" {
 				t.Errorf("records: %+v", records)
 			}
 		})

@@ -28,7 +28,7 @@ func (l *lane) sendPlans(plans []actions.Plan) []actions.Result {
 	}
 	return []actions.Result{{Outcomes: []actions.Outcome{{
 		Status: actions.Failed, Class: actions.ClassData, Code: "internal", Place: place,
-		Cause: "Culvert itself broke down while it sent this record; the log tells more", Mend: "report the log line; replay the record once it is mended",
+		Cause: "Culvert itself broke down while it sent this record; the log tells more", Hint: "report the log line; replay the record once it is fixed",
 	}}}}
 }
 

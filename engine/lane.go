@@ -62,7 +62,7 @@ func newLane(r *Runner, name string, s Server) *lane {
 // server is what the lane sends to, as it is now.
 func (l *lane) server() *Server { return l.current.Load() }
 
-// replace has the lane send by new settings from the next batch on. A server that was away or refused us is asked at once: the new settings may mend that.
+// replace has the lane send by new settings from the next batch on. A server that was away or refused us is asked at once: the new settings may fix that.
 func (l *lane) replace(s Server) {
 	s.Batch = batchLimits(s.Batch)
 	l.mu.Lock()
@@ -274,8 +274,8 @@ const probeLimit = 30 * time.Second
 // announce says once, loudly, that a server does not take records.
 func (l *lane) announce(refused bool, reason string) {
 	if refused {
-		l.r.log.Error("the server refuses our credentials: nothing is sent until they are mended, nothing fails", "server", l.name, "reason", reason,
-			"mend", "set a valid token or password for the server in culvert.yaml or the environment, and grant the user its rights")
+		l.r.log.Error("the server refuses our credentials: nothing is sent until they are fixed, nothing fails", "server", l.name, "reason", reason,
+			"hint", "set a valid token or password for the server in culvert.yaml or the environment, and grant the user its rights")
 		return
 	}
 	l.r.log.Warn("the server is away: everything for it waits", "server", l.name, "reason", reason)

@@ -94,7 +94,7 @@ func TestRefusedCredentialsStopEverythingLoudly(t *testing.T) {
 		return err == nil && slices.ContainsFunc(rep.Concerns(), func(c string) bool { return strings.Contains(c, "refuses our credentials") })
 	})
 	refused.Store(false)
-	w.until("it goes on once mended", func() bool { return w.states()[journal.Delivered] == 1 })
+	w.until("it goes on once fixed", func() bool { return w.states()[journal.Delivered] == 1 })
 }
 
 // TestPoisonDoesNotBlock has a record that the server never answers for, though it answers probes and other records.
@@ -181,7 +181,7 @@ func TestGivesUpWaitingForAParent(t *testing.T) {
 	w.accept(item("visits", "a", "p", 1))
 	w.until("it fails with its cause", func() bool { return w.states()[journal.Failed] == 1 })
 	r := w.record("a")
-	if r.Attempts != 4 || r.Problem.Code != "E1313" || r.Problem.Mend == "" {
+	if r.Attempts != 4 || r.Problem.Code != "E1313" || r.Problem.Hint == "" {
 		t.Errorf("attempts %d, problem %+v", r.Attempts, r.Problem)
 	}
 }

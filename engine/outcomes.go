@@ -40,7 +40,7 @@ func (r *Runner) Outcomes(ctx context.Context, rule string, limit int) ([]source
 		}
 		o := sources.Outcome{Seq: rec.Seq, RecordID: rec.ID, State: string(rec.State), Objects: rec.Objects, Settled: rec.Settled, Known: known[rec.ID].Sum}
 		if p := rec.Problem; p != nil {
-			o.Code, o.Cause, o.Mend = p.Code, p.Cause, p.Mend
+			o.Code, o.Cause, o.Hint = p.Code, p.Cause, p.Hint
 		}
 		if len(rec.Body) > 0 {
 			if err := json.Unmarshal(rec.Body, &o.Body); err != nil {

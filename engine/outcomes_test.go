@@ -16,7 +16,7 @@ func TestOutcomes(t *testing.T) {
 	w := newWorld(t, p)
 	w.target.answer = func(_ actions.Plan, v visit) actions.Outcome {
 		if v.N == "2" {
-			return actions.Outcome{Status: actions.Failed, Class: actions.ClassData, Code: "E1064", Cause: "no date", Mend: "give one"}
+			return actions.Outcome{Status: actions.Failed, Class: actions.ClassData, Code: "E1064", Cause: "no date", Hint: "give one"}
 		}
 		return actions.Outcome{}
 	}

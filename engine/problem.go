@@ -13,12 +13,12 @@ import (
 // failureProblem words a record's own failure.
 func failureProblem(f *rules.Failure) *journal.Problem {
 	p := &journal.Problem{
-		Class: actions.ClassData, Code: f.Code, Cause: f.Message, Mend: f.Mend,
+		Class: actions.ClassData, Code: f.Code, Cause: f.Message, Hint: f.Hint,
 		Field: f.Field, Column: f.Column, Value: f.Value, Place: placeText(f.Place),
 	}
 	for _, m := range f.More {
 		p.More = append(p.More, journal.Fault{
-			Code: m.Code, Cause: m.Message, Mend: m.Mend, Field: m.Field, Column: m.Column, Value: m.Value, Place: placeText(m.Place),
+			Code: m.Code, Cause: m.Message, Hint: m.Hint, Field: m.Field, Column: m.Column, Value: m.Value, Place: placeText(m.Place),
 		})
 	}
 	return p
@@ -43,25 +43,25 @@ func leftOut(left []*rules.Failure) *journal.Problem {
 }
 
 // allFaults words all that is wrong with a row for whoever corrects the table: cause, column, value and fix of each. It holds values.
-func allFaults(p *journal.Problem) (cause, column, value, mend string) {
+func allFaults(p *journal.Problem) (cause, column, value, hint string) {
 	faults := p.Faults()
 	if len(faults) == 1 {
-		return p.Cause, p.Column, p.Value, p.Mend
+		return p.Cause, p.Column, p.Value, p.Hint
 	}
-	var causes, columns, values, mends []string
+	var causes, columns, values, hints []string
 	for i, f := range faults {
 		number := fmt.Sprintf("(%d) ", i+1)
-		causes, mends = append(causes, number+f.Cause), append(mends, number+f.Mend)
+		causes, hints = append(causes, number+f.Cause), append(hints, number+f.Hint)
 		columns, values = append(columns, number+f.Column), append(values, number+f.Value)
 	}
-	return strings.Join(causes, "; "), strings.Join(columns, "; "), strings.Join(values, "; "), strings.Join(mends, "; ")
+	return strings.Join(causes, "; "), strings.Join(columns, "; "), strings.Join(values, "; "), strings.Join(hints, "; ")
 }
 
 // internalProblem stands for a fault of the program; its particulars are in the log.
 func internalProblem(flow *Flow) *journal.Problem {
 	return &journal.Problem{
 		Class: actions.ClassData, Code: "internal", Cause: "Culvert itself broke down on this record; the log tells more",
-		Mend: "report the log line with the rule; replay the record once it is mended", Place: flow.Rule.Path,
+		Hint: "report the log line with the rule; replay the record once it is fixed", Place: flow.Rule.Path,
 	}
 }
 
@@ -71,7 +71,7 @@ func outcomeProblem(w actions.Write, o actions.Outcome) *journal.Problem {
 	if place == (diag.Place{}) {
 		place = w.Place
 	}
-	p := &journal.Problem{Class: o.Class, Code: o.Code, Cause: o.Cause, Detail: o.Detail, Mend: o.Mend, Place: placeText(place)}
+	p := &journal.Problem{Class: o.Class, Code: o.Code, Cause: o.Cause, Detail: o.Detail, Hint: o.Hint, Place: placeText(place)}
 	if w.Object != nil {
 		p.Object = w.Object.Label()
 	}

@@ -120,9 +120,9 @@ func (n *renewal) follow(ctx context.Context, rec *journal.Record, row *files.Re
 			continue
 		case next.State == journal.Failed:
 			row.Outcome = files.OutcomeFailed
-			row.Cause, row.Mend = "as "+where+" it failed again", ""
+			row.Cause, row.Hint = "as "+where+" it failed again", ""
 			if p := next.Problem; p != nil {
-				row.Cause, row.Mend = fmt.Sprintf("as %s: %s", where, p.Cause), p.Mend
+				row.Cause, row.Hint = fmt.Sprintf("as %s: %s", where, p.Cause), p.Hint
 			}
 		default:
 			row.Objects = next.Objects

@@ -16,7 +16,7 @@ func TestRenewBesideBroken(t *testing.T) {
 	w := newWorld(t, testProgram(t, "visits"))
 	w.make()
 	good := filepath.Join(w.dir, "good.results.csv")
-	if err := os.WriteFile(good, []byte("row,sheet,record,outcome,dhis2 ids,cause,mend,column,value\n2,,1,failed,,x,,,\n"), 0o600); err != nil {
+	if err := os.WriteFile(good, []byte("row,sheet,record,outcome,dhis2 ids,cause,fix,column,value\n2,,1,failed,,x,,,\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	broken := filepath.Join(w.dir, "broken.results.csv")

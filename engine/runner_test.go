@@ -103,7 +103,7 @@ func TestRefusedWriteFailsWithItsPlace(t *testing.T) {
 	w := newWorld(t, testProgram(t, "visits"))
 	w.target.answer = func(_ actions.Plan, v visit) actions.Outcome {
 		if v.ID == "b" {
-			return actions.Outcome{Status: actions.Failed, Class: actions.ClassRights, Code: "E1000", Cause: "the user may not", Mend: "grant it"}
+			return actions.Outcome{Status: actions.Failed, Class: actions.ClassRights, Code: "E1000", Cause: "the user may not", Hint: "grant it"}
 		}
 		return actions.Outcome{}
 	}
@@ -114,7 +114,7 @@ func TestRefusedWriteFailsWithItsPlace(t *testing.T) {
 		return s[journal.Delivered] == 2 && s[journal.Failed] == 1
 	})
 	p := w.record("b").Problem
-	if p.Code != "E1000" || p.Object != "event First visit of Antenatal care" || p.Place == "" || p.Mend != "grant it" {
+	if p.Code != "E1000" || p.Object != "event First visit of Antenatal care" || p.Place == "" || p.Hint != "grant it" {
 		t.Errorf("problem: %+v", p)
 	}
 	if _, err := w.journal.Replay(context.Background(), journal.Filter{ID: "b"}, "test", "the right was granted", false); err != nil {

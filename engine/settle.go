@@ -95,7 +95,7 @@ func unanswered(v verdict) verdict {
 	v.state, v.unchanged = journal.Pending, false
 	v.problem = &journal.Problem{
 		Class: actions.ClassTransient, Code: "no-answer", Cause: "the server's answer said nothing of this record",
-		Mend: "it is tried again by itself; when it goes on, look at the server's log",
+		Hint: "it is tried again by itself; when it goes on, look at the server's log",
 	}
 	return v
 }
@@ -125,8 +125,8 @@ func (p retryPolicy) settlement(v verdict, attempts int, now time.Time) journal.
 	}
 	if s.Attempts >= most {
 		s.State = journal.Failed
-		if s.Problem.Mend == "" {
-			s.Problem.Mend = "mend the cause, then replay the record"
+		if s.Problem.Hint == "" {
+			s.Problem.Hint = "fix the cause, then replay the record"
 		}
 		return s
 	}

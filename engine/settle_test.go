@@ -56,7 +56,7 @@ func TestSettlementGivesUpAfterItsTries(t *testing.T) {
 	if s := p.settlement(v, 0, now); s.NextTry.Sub(now) != time.Hour {
 		t.Errorf("the server asked for an hour: %v", s.NextTry.Sub(now))
 	}
-	if s := p.settlement(v, 2, now); s.State != journal.Failed || s.Problem.Mend == "" {
+	if s := p.settlement(v, 2, now); s.State != journal.Failed || s.Problem.Hint == "" {
 		t.Errorf("last: %+v", s)
 	}
 }

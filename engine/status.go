@@ -34,7 +34,7 @@ const (
 	ServerOpen        ServerState = "open"        // it takes records
 	ServerAway        ServerState = "away"        // unreachable or overloaded: everything for it waits
 	ServerTrying      ServerState = "trying"      // it answered a probe; one batch is tried
-	ServerCredentials ServerState = "credentials" // it refuses our credentials: everything waits until they are mended
+	ServerCredentials ServerState = "credentials" // it refuses our credentials: everything waits until they are fixed
 	ServerPaused      ServerState = "paused"      // by a person
 	ServerClosed      ServerState = "closed"      // outside its delivery window
 )

@@ -103,7 +103,7 @@ func (e *Expr) Eval(s *Scope) (any, error) {
 		return nil, &Failure{
 			Code: "lost-letters", Place: e.Place, Column: e.Column(), Value: s.values(e.program.Paths()),
 			Message: "the text holds \uFFFD, which stands for a letter that was lost before it came here",
-			Mend:    "enter it again in the source; if this happens to many, have the source send UTF-8, or name its encoding in the trigger (encoding: windows-1252)",
+			Hint:    "enter it again in the source; if this happens to many, have the source send UTF-8, or name its encoding in the trigger (encoding: windows-1252)",
 		}
 	}
 	return v, nil
@@ -122,7 +122,7 @@ func (e *Expr) EvalText(s *Scope) (string, error) {
 		return "", &Failure{
 			Code: "lost-digits", Place: e.Place, Column: e.Column(), Value: text,
 			Message: fmt.Sprintf("the value is written with an exponent, as spreadsheets do, and its last %d digits are lost", lost),
-			Mend:    "format the column as text in the spreadsheet and enter the number again",
+			Hint:    "format the column as text in the spreadsheet and enter the number again",
 		}
 	}
 	return text, nil
@@ -226,9 +226,9 @@ func (s *Scope) explain(e *Expr, err error) error {
 		own.Place, own.Column = place, e.Column()
 		return &own
 	}
-	f := &Failure{Code: run.Code, Message: run.Error(), Mend: run.Mend, Place: place, Column: e.Column(), Value: s.values(run.Names)}
-	if f.Mend == "" {
-		f.Mend = "mend the value in the source and send the record again, or have the rule take such values"
+	f := &Failure{Code: run.Code, Message: run.Error(), Hint: run.Hint, Place: place, Column: e.Column(), Value: s.values(run.Names)}
+	if f.Hint == "" {
+		f.Hint = "fix the value in the source and send the record again, or have the rule take such values"
 	}
 	return f
 }

@@ -240,7 +240,7 @@ func (f *Field) eval(s *Scope) (Result, error) {
 	if f.Blank == BlankFail {
 		return r, &Failure{
 			Code: "blank-value", Message: fmt.Sprintf("%s is blank", f.Name), Field: f.Name, Column: f.Column(), Place: f.Place,
-			Mend: "give the value in the source and send the record again, or choose blank: omit",
+			Hint: "give the value in the source and send the record again, or choose blank: omit",
 		}
 	}
 	return r, nil

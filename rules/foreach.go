@@ -127,7 +127,7 @@ func (a *ActionSpec) eachOf(s *Scope, path []step, seen *int, do func(*Scope) er
 	if *seen += len(items); *seen > maxItems {
 		return &Failure{
 			Code: expression.CodeTooLarge, Message: fmt.Sprintf("the list has %d items; %d is the most that one record may have", *seen, maxItems),
-			Field: "for_each", Place: list.Place, Mend: "send the record in parts",
+			Field: "for_each", Place: list.Place, Hint: "send the record in parts",
 		}
 	}
 	inner := len(path) + 1

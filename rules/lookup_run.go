@@ -108,7 +108,7 @@ func (l *Lookup) suggest(s *Scope, f *Failure) {
 			continue
 		}
 		if near := diag.Nearest(strings.TrimSpace(text), l.directory.Names(l.Collection, cand[0].field)); len(near) > 0 {
-			f.Mend = "did you mean " + diag.Names(near, "or") + "? " + strings.ToUpper(f.Mend[:1]) + f.Mend[1:]
+			f.Hint = "did you mean " + diag.Names(near, "or") + "? " + strings.ToUpper(f.Hint[:1]) + f.Hint[1:]
 			return
 		}
 	}
@@ -224,7 +224,7 @@ func (l *Lookup) runWithin(s *Scope) (*Object, error) {
 	if !ok || o == nil {
 		return nil, &Failure{
 			Code: "lookup-missing", Message: fmt.Sprintf("the lookup %q has no org unit to search within", l.Name), Field: l.Name, Place: l.within.Place,
-			Mend: "within: needs a lookup that finds an org unit",
+			Hint: "within: needs a lookup that finds an org unit",
 		}
 	}
 	return o, nil
@@ -257,11 +257,11 @@ func (l *Lookup) runKin(s *Scope) (any, string, error) {
 func (l *Lookup) missing(values string, blank bool) error {
 	f := &Failure{
 		Code: "lookup-missing", Message: fmt.Sprintf("the lookup %q found nothing in %s", l.Name, l.where()), Field: l.Name, Place: l.Place, Value: values,
-		Mend: "correct the value in the source, or add it where it is looked up (then sync); on_missing: skip or blank lets such records pass",
+		Hint: "correct the value in the source, or add it where it is looked up (then sync); on_missing: skip or blank lets such records pass",
 	}
 	if blank {
 		f.Code, f.Message = "lookup-blank", fmt.Sprintf("the lookup %q has nothing to look for: the value is blank", l.Name)
-		f.Mend = "give the value in the source; on_missing: skip or blank lets such records pass"
+		f.Hint = "give the value in the source; on_missing: skip or blank lets such records pass"
 	}
 	switch l.onMissing {
 	case lookupBlank:
@@ -283,7 +283,7 @@ func (l *Lookup) where() string {
 func (l *Lookup) many(hits []any, values string) (any, error) {
 	f := &Failure{
 		Code: "lookup-many", Message: fmt.Sprintf("the lookup %q found %d in %s%s", l.Name, len(hits), l.where(), nameSome(hits)), Field: l.Name, Place: l.Place, Value: values,
-		Mend: "look up by id or code, add level: or within:, or say on_many: first",
+		Hint: "look up by id or code, add level: or within:, or say on_many: first",
 	}
 	switch l.onMany {
 	case lookupBlank:

@@ -196,6 +196,6 @@ func noAnswerID(e *Expr, field, id string) *Failure {
 	return &Failure{
 		Code: "placeholder", Field: field, Value: id, Place: e.Place,
 		Message: "the record has no id: what " + e.Text + ` holds is a word for "no answer"`,
-		Mend:    "fill the id in at the source and send the record again, or name another field in " + field + ":",
+		Hint:    "fill the id in at the source and send the record again, or name another field in " + field + ":",
 	}
 }

@@ -128,11 +128,11 @@ type Environment struct {
 }
 
 // Failure is why one record cannot be used: data that does not fit its rule. It names the place in the rule and what to do.
-// Message and Mend are safe to log; Value is the record's own data and is kept in the journal only.
+// Message and Fix are safe to log; Value is the record's own data and is kept in the journal only.
 type Failure struct {
 	Code    string
 	Message string // without the record's data
-	Mend    string
+	Hint    string
 	Place   diag.Place
 	Field   string // the DHIS2 field or rule field concerned
 	Column  string // what the record calls the field whose value is wrong: a column of a table, a path in a form

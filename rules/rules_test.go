@@ -166,8 +166,8 @@ func TestFailures(t *testing.T) {
 			if !strings.HasPrefix(got, c.want) || len(c.want) < 20 {
 				t.Errorf("got  %s\nwant %s", got, c.want)
 			}
-			if strings.Contains(f.Message+f.Mend, "SECRET") || f.Mend == "" {
-				t.Errorf("what is logged holds data, or no mend: %+v", f)
+			if strings.Contains(f.Message+f.Hint, "SECRET") || f.Hint == "" {
+				t.Errorf("what is logged holds data, or no fix: %+v", f)
 			}
 			if strings.Contains(c.record, "SECRET") && !strings.Contains(f.Value, "SECRET") {
 				t.Errorf("the private value is missing: %+v", f)

@@ -110,7 +110,7 @@ func TooLongID(e *Expr, field, id string) error {
 	}
 	return &Failure{
 		Code: "long-id", Message: fmt.Sprintf("the %s has %d bytes; %d is the most that one may have", field, len(id), LongestID), Field: field, Place: e.Place,
-		Mend: "name a field that identifies the record, not one that describes it: " + e.Text + " gives a long text",
+		Hint: "name a field that identifies the record, not one that describes it: " + e.Text + " gives a long text",
 	}
 }
 
@@ -131,7 +131,7 @@ func (r *Rule) recordID(s *Scope) (string, error) {
 	case err == nil && id == "":
 		err = &Failure{
 			Code: "blank-id", Message: "the record has no id: " + r.ID.Text + " is blank", Field: "id", Place: r.ID.Place,
-			Mend: "send the record with its id, or name another field in id:",
+			Hint: "send the record with its id, or name another field in id:",
 		}
 	case err == nil:
 		if err = TooLongID(r.ID, "id", id); err != nil {

@@ -139,10 +139,10 @@ func (m *ValueMap) Map(v any) (any, error) {
 	}
 	f := &Failure{
 		Code: "unmapped-value", Message: fmt.Sprintf("the value is not in %s", m.label()), Place: m.Place, Value: clip(in),
-		Mend: "add the value to the map, or say with other: what becomes of such values; then replay the record",
+		Hint: "add the value to the map, or say with other: what becomes of such values; then replay the record",
 	}
 	if near := diag.Nearest(in, slices.Sorted(maps.Keys(m.exact))); len(near) > 0 {
-		f.Mend = "did you mean " + diag.Names(near, "or") + "? Correct it in the source, or " + f.Mend
+		f.Hint = "did you mean " + diag.Names(near, "or") + "? Correct it in the source, or " + f.Hint
 	}
 	return nil, f
 }

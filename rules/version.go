@@ -30,7 +30,7 @@ func (r *Rule) RecordVersion(s *Scope) (Version, error) {
 	if err == nil && !ok {
 		err = &Failure{
 			Code: "bad-version", Place: r.Version.Place, Field: "version", Value: textOf(value), Message: "the record's version is neither a time nor a whole number",
-			Mend: "name a field in version: that counts up or says when the record was changed; date(…) with its format reads a date of another form",
+			Hint: "name a field in version: that counts up or says when the record was changed; date(…) with its format reads a date of another form",
 		}
 	}
 	s.step(Step{What: "version", Expr: r.Version.Text, Out: value, Place: r.Version.Place}, err)

@@ -14,7 +14,7 @@ type Outcome struct {
 	Objects  []string       // UIDs in DHIS2 that hold its data
 	Code     string         // of what is wrong with it
 	Cause    string
-	Mend     string
+	Hint     string
 	Settled  time.Time
 	Known    uint64 // digest of what the source was last told of the record's id; 0: nothing
 }

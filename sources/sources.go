@@ -86,7 +86,7 @@ type Sink interface {
 
 // Source runs the triggers of one kind for all rules that use it.
 type Source interface {
-	// Run delivers records to the sink until ctx ends. It comes back earlier only with an error that a person must mend.
+	// Run delivers records to the sink until ctx ends. It comes back earlier only with an error that a person must fix.
 	Run(ctx context.Context, sink Sink) error
 }
 

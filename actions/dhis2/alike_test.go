@@ -23,7 +23,7 @@ func TestOptionsNamedAlike(t *testing.T) {
 	}
 	lists := func(text string) bool { return strings.Contains(text, `"FEMALE", "F2"`) }
 	for _, word := range []string{"Female", "female"} {
-		if f := rule("trigger.first").failure(t, woman(1, "first", word)); f == nil || f.Code != "ambiguous-option" || !lists(f.Mend) {
+		if f := rule("trigger.first").failure(t, woman(1, "first", word)); f == nil || f.Code != "ambiguous-option" || !lists(f.Hint) {
 			t.Errorf("%s: %+v", word, f)
 		}
 	}
@@ -54,7 +54,7 @@ func TestObjectsNamedAlike(t *testing.T) {
 	x := metadata.NewIndex(s)
 	text := ruleText("\n  - dhis2.event:\n      program: Malaria case notification\n      org_unit: UNIT\n      occurred_at: trigger.date\n      data_values: {Case age (years): trigger.weeks, Case sex: {value: Male}}")
 	f := compile(t, x, strings.Replace(text, "UNIT", "trigger.place", 1), womanSample).failure(t, woman(1, "place", "Coral South Clinic"))
-	if f == nil || f.Code != "ambiguous-org-unit" || strings.Count(f.Mend, "TM-0") != 2 {
+	if f == nil || f.Code != "ambiguous-org-unit" || strings.Count(f.Hint, "TM-0") != 2 {
 		t.Errorf("%+v", f)
 	}
 	found := false

@@ -159,7 +159,7 @@ func (a *attributeCombo) eval(s *rules.Scope, on time.Time) (uid, name string, e
 	if closed := a.w.closedOption(combo, on); closed != "" {
 		return "", "", &rules.Failure{
 			Code: "category-option-closed", Place: placeOf(place), Field: "attribute_category_options",
-			Message: fmt.Sprintf("the category option %q does not cover the day of the data", closed), Mend: "choose another option, or change its dates in DHIS2 and sync",
+			Message: fmt.Sprintf("the category option %q does not cover the day of the data", closed), Hint: "choose another option, or change its dates in DHIS2 and sync",
 		}
 	}
 	return combo.ID, combo.Name, nil
@@ -202,7 +202,7 @@ func comboOf(w *workshop, combo string, f *rules.Field, key string, s *rules.Sco
 		return nil, &rules.Failure{
 			Code: "unknown-category-option-combo", Place: placeOf(f), Field: key, Column: f.Column(), Value: private(r.Value),
 			Message: fmt.Sprintf("%q fits no single combination of the last sync", key),
-			Mend:    nearest(near, "") + " Map it to the name, code or uid of one",
+			Hint:    nearest(near, "") + " Map it to the name, code or uid of one",
 		}
 	}
 	return found, nil
@@ -212,7 +212,7 @@ func comboOf(w *workshop, combo string, f *rules.Field, key string, s *rules.Sco
 func severalFit(code string, f *rules.Field, key string, v any, ambiguous []string) *rules.Failure {
 	return &rules.Failure{
 		Code: code, Place: placeOf(f), Field: key, Value: private(v), Message: fmt.Sprintf("%q is the name of several objects of the last sync", key),
-		Mend: "use the code or uid of the one that is meant: " + diag.Names(ambiguous[:min(5, len(ambiguous))], "or"),
+		Hint: "use the code or uid of the one that is meant: " + diag.Names(ambiguous[:min(5, len(ambiguous))], "or"),
 	}
 }
 
@@ -231,7 +231,7 @@ func (a *attributeCombo) fromParts(s *rules.Scope) (*metadata.CategoryOptionComb
 		if option == nil {
 			return nil, nil, &rules.Failure{
 				Code: "unknown-category-option", Place: placeOf(part.field), Field: part.category, Value: private(r.Value),
-				Message: fmt.Sprintf("%q fits no single category option of the last sync", part.category), Mend: "map it to the name, code or uid of one",
+				Message: fmt.Sprintf("%q fits no single category option of the last sync", part.category), Hint: "map it to the name, code or uid of one",
 			}
 		}
 		chosen = append(chosen, option.ID)
@@ -243,7 +243,7 @@ func (a *attributeCombo) fromParts(s *rules.Scope) (*metadata.CategoryOptionComb
 	}
 	return nil, nil, &rules.Failure{
 		Code: "unknown-category-option-combo", Place: placeOf(a.parts[0].field), Field: "attribute_category_options",
-		Message: "the category options do not make a combination of the last sync", Mend: "check them, or update category option combinations in DHIS2 and sync",
+		Message: "the category options do not make a combination of the last sync", Hint: "check them, or update category option combinations in DHIS2 and sync",
 	}
 }
 

@@ -232,7 +232,7 @@ func (v *valuesPlan) plan(s *rules.Scope, p *plan) error {
 			return &rules.Failure{
 				Code: "attribute-combo-missing", Place: placeOf(v.combo.field), Field: "attribute_option_combo", Column: v.combo.field.Column(),
 				Message: fmt.Sprintf(`"attribute_option_combo" is blank, and the data set %q is divided`, v.set.Name),
-				Mend:    "fill it in at the source, or give a default in the rule",
+				Hint:    "fill it in at the source, or give a default in the rule",
 			}
 		}
 		attCombo, attName = v.x.DefaultOptionCombo(), ""
@@ -277,7 +277,7 @@ func (v *valuesPlan) fillCell(s *rules.Scope, c *cellField, w *dataValueWrite, a
 		if combo == nil && c.combo == "" {
 			return &rules.Failure{
 				Code: "blank-value", Place: placeOf(c.comboOf), Field: "category_option_combo",
-				Message: `"category_option_combo" is blank`, Mend: "fill it in at the source, or give a default in the rule",
+				Message: `"category_option_combo" is blank`, Hint: "fill it in at the source, or give a default in the rule",
 			}
 		}
 		if combo != nil && combo.ID != c.combo {

@@ -219,7 +219,7 @@ func TestOneBadObject(t *testing.T) {
 	results := b.deliver(rule.plans(t, woman(1), woman(2, "weeks", "999"), woman(3))...)
 	want(t, results, "DDD DDF DDD")
 	o := results[1].Outcomes[2]
-	if o.Code != "E1302" || o.Class != actions.ClassData || o.Place.Range.Start.Line != 26 || !strings.Contains(o.Cause, "Gestational age (weeks)") || o.Mend == "" {
+	if o.Code != "E1302" || o.Class != actions.ClassData || o.Place.Range.Start.Line != 26 || !strings.Contains(o.Cause, "Gestational age (weeks)") || o.Hint == "" {
 		t.Errorf("%+v", o)
 	}
 	// Its parent failed: the cause is the parent's.
@@ -271,7 +271,7 @@ func TestAWholeRequestFails(t *testing.T) {
 	for _, test := range tests {
 		b, rule := newBench(t), registrationRule(t, "fail")
 		b.server.before = func(*client.TrackerPayload) error {
-			return &client.Error{Kind: test.kind, Message: "no", Mend: "wait", RetryAfter: 7}
+			return &client.Error{Kind: test.kind, Message: "no", Hint: "wait", RetryAfter: 7}
 		}
 		results := b.deliver(rule.plans(t, woman(1), woman(2))...)
 		want(t, results, test.state+" "+test.state)
@@ -291,7 +291,7 @@ func TestTheCulpritIsAlone(t *testing.T) {
 	b.server.before = func(p *client.TrackerPayload) error {
 		for _, e := range p.TrackedEntities {
 			if slices.Contains(bad, e.TrackedEntity) {
-				return &client.Error{Kind: client.Refused, Status: 400, Message: "JSON parse error", Mend: "see the detail"}
+				return &client.Error{Kind: client.Refused, Status: 400, Message: "JSON parse error", Hint: "see the detail"}
 			}
 		}
 		return nil

@@ -27,15 +27,15 @@ type delivery struct {
 
 // job is one record's writes.
 type job struct {
-	plan    *actions.Plan
-	items   []*item
-	learned []actions.Identity
-	force   bool             // send also what would change nothing
-	repeat  bool             // try once more at once
-	probe   bool             // ask the server what of it is there
-	digests []actions.Digest // of what was written or found unchanged
-	totals  []actions.Digest // aggregates that were sent in the record's name
-	mended  map[string]bool  // what was tried already, so that nothing is tried for ever
+	plan            *actions.Plan
+	items           []*item
+	learned         []actions.Identity
+	force           bool             // send also what would change nothing
+	repeat          bool             // try once more at once
+	probe           bool             // ask the server what of it is there
+	digests         []actions.Digest // of what was written or found unchanged
+	totals          []actions.Digest // aggregates that were sent in the record's name
+	recoveriesTried map[string]bool  // what was tried already, so that nothing is tried for ever
 }
 
 // item is one write of a record.
@@ -62,7 +62,7 @@ func newDelivery(t *target, plans []actions.Plan, rehearse bool) *delivery {
 		found: map[string]client.Found{}, rehearsed: map[client.ObjectKey]bool{}, writtenBy: map[client.ObjectKey]*item{},
 	}
 	for i := range plans {
-		j := &job{plan: &plans[i], force: plans[i].Force, mended: map[string]bool{}}
+		j := &job{plan: &plans[i], force: plans[i].Force, recoveriesTried: map[string]bool{}}
 		for place, w := range plans[i].Writes {
 			j.items = append(j.items, &item{job: j, place: place, write: w, whole: w.Object})
 		}
@@ -137,7 +137,7 @@ func (j *job) stop() {
 func notTried(cause *item) actions.Outcome {
 	return actions.Outcome{
 		Status: actions.NotTried, Class: cause.outcome.Class, Code: cause.outcome.Code,
-		Cause: "not written, because " + cause.write.Object.Label() + " was not: " + cause.outcome.Cause, Mend: cause.outcome.Mend,
+		Cause: "not written, because " + cause.write.Object.Label() + " was not: " + cause.outcome.Cause, Hint: cause.outcome.Hint,
 	}
 }
 
@@ -245,7 +245,7 @@ func (d *delivery) results() []actions.Result {
 		r := actions.Result{Outcomes: make([]actions.Outcome, len(j.items))}
 		for k, i := range j.items {
 			if !i.done {
-				i.finish(actions.Outcome{Status: actions.Retry, Class: actions.ClassTransient, Code: "not-confirmed", Cause: i.write.Object.Label() + " could not be settled in this batch", Mend: "it is tried again by itself"})
+				i.finish(actions.Outcome{Status: actions.Retry, Class: actions.ClassTransient, Code: "not-confirmed", Cause: i.write.Object.Label() + " could not be settled in this batch", Hint: "it is tried again by itself"})
 			}
 			r.Outcomes[k] = i.outcome
 		}

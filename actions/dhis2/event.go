@@ -310,7 +310,7 @@ func eventID(e *rules.Expr, s *rules.Scope, spec *rules.ActionSpec) (string, err
 	if err == nil && id == "" {
 		err = &rules.Failure{
 			Code: "blank-value", Place: e.Place, Field: "event_id",
-			Message: `"event_id" is blank, so the event cannot be told from others`, Mend: "fill it in at the source, or leave event_id out",
+			Message: `"event_id" is blank, so the event cannot be told from others`, Hint: "fill it in at the source, or leave event_id out",
 		}
 	}
 	return id, err

@@ -81,7 +81,7 @@ func (v *valued) blank() (string, state, error) {
 	case rules.BlankFail:
 		return "", 0, &rules.Failure{
 			Code: "blank-value", Place: v.place(), Field: v.name, Column: v.Column(),
-			Message: fmt.Sprintf("%q is blank", v.name), Mend: "fill it in at the source, or say blank: omit or a default in the rule",
+			Message: fmt.Sprintf("%q is blank", v.name), Hint: "fill it in at the source, or say blank: omit or a default in the rule",
 		}
 	}
 	return "", stateOmit, nil
@@ -107,7 +107,7 @@ func placeOf(f *rules.Field) diag.Place {
 	return f.Place
 }
 
-// failure names field, rule line and mend; the value stays private.
+// failure names field, rule line and fix; the value stays private.
 func (v *valued) failure(p *value.Problem, r rules.Result) *rules.Failure {
 	in := r.In
 	if in == nil {
@@ -115,10 +115,10 @@ func (v *valued) failure(p *value.Problem, r rules.Result) *rules.Failure {
 	}
 	f := &rules.Failure{
 		Code: p.Code, Place: v.place(), Field: v.name, Column: v.Column(), Value: private(in),
-		Message: fmt.Sprintf("%q %s", v.name, p.Message), Mend: v.kind.Hint(p, r.Value),
+		Message: fmt.Sprintf("%q %s", v.name, p.Message), Hint: v.kind.Hint(p, r.Value),
 	}
 	if f.Value != "" && rules.IsNoAnswer(f.Value) {
-		f.Mend = "if this is how the source writes that there is no answer, declare it: missing: [...] on the trigger or the field makes it blank"
+		f.Hint = "if this is how the source writes that there is no answer, declare it: missing: [...] on the trigger or the field makes it blank"
 	}
 	return f
 }
@@ -175,12 +175,12 @@ func (c *compiler) valued(n *yamlnode.Node, uid, name string, kind value.Kind) *
 		return nil
 	}
 	if p := kind.Unsupported(); p != nil {
-		c.errorAt(f.Place, p.Code, p.Mend, "%q %s", name, p.Message)
+		c.errorAt(f.Place, p.Code, p.Hint, "%q %s", name, p.Message)
 		return nil
 	}
 	kind, err := kind.WithFormat(f.Format)
 	if err != nil {
-		c.errorAt(f.FormatPlace, "bad-format", formatMend(err), "the format of %q %s", name, err.Error())
+		c.errorAt(f.FormatPlace, "bad-format", formatHint(err), "the format of %q %s", name, err.Error())
 		return nil
 	}
 	if kind.Type == "COORDINATE" {
@@ -192,7 +192,7 @@ func (c *compiler) valued(n *yamlnode.Node, uid, name string, kind value.Kind) *
 	if literal, ok := f.Literal(); ok {
 		out, problem := kind.Convert(literal, c.context)
 		if problem != nil {
-			c.errorAt(literalPlace(n), literalCode(problem.Code), c.mend(&kind, problem, literal), "the value of %q %s", name, problem.Message)
+			c.errorAt(literalPlace(n), literalCode(problem.Code), c.hint(&kind, problem, literal), "the value of %q %s", name, problem.Message)
 			return nil
 		}
 		v.literal, v.fixed = out.Text, !out.Blank
@@ -217,11 +217,11 @@ func (c *compiler) checkOne(name string, kind *value.Kind, f *rules.Field) {
 	}
 }
 
-// formatMend is what a date format's own error advises.
-func formatMend(err error) string {
+// formatHint is what a date format's own error advises.
+func formatHint(err error) string {
 	var e *dateformat.Error
 	if errors.As(err, &e) {
-		return e.Mend
+		return e.Hint
 	}
 	return "dates take a pattern such as dd/MM/yyyy, numbers an example such as 1.234,5"
 }
@@ -251,12 +251,12 @@ func mapCode(code string) string {
 	return "map-wrong-value"
 }
 
-func (c *compiler) mend(kind *value.Kind, p *value.Problem, v any) string {
+func (c *compiler) hint(kind *value.Kind, p *value.Problem, v any) string {
 	if p.Code == "unknown-option" {
 		s, _ := value.Text(v, nil)
 		return diag.Suggest(s, kind.Options.Names(), "options of "+kind.Options.Name)
 	}
-	return p.Mend
+	return p.Hint
 }
 
 // checkMap reports right-hand sides of a value map that DHIS2 would refuse.
@@ -270,7 +270,7 @@ func (c *compiler) checkMap(v *valued) {
 		}
 		sent, problem := v.kind.Convert(out.Out, c.context)
 		if problem != nil {
-			c.errorAt(out.Place, mapCode(problem.Code), c.mend(&v.kind, problem, out.Out), "%q in the map%s %s, so it cannot go into %q", out.Out, mapName(v.Map), problem.Message, v.name)
+			c.errorAt(out.Place, mapCode(problem.Code), c.hint(&v.kind, problem, out.Out), "%q in the map%s %s, so it cannot go into %q", out.Out, mapName(v.Map), problem.Message, v.name)
 			continue
 		}
 		c.useOption(v.uid, sent.Text, out.Place)

@@ -124,7 +124,7 @@ func (d *delivery) notReserved(attribute string, err error) actions.Outcome {
 	}
 	o.Cause = fmt.Sprintf("DHIS2 reserves no value of %q, which it generates: %s", name, o.Cause)
 	if o.Status == actions.Failed {
-		o.Mend = "look at the attribute's pattern in DHIS2 (all its values may be taken, or the org unit has no code), or have the rule set the attribute; then replay the record"
+		o.Hint = "look at the attribute's pattern in DHIS2 (all its values may be taken, or the org unit has no code), or have the rule set the attribute; then replay the record"
 	}
 	return o
 }

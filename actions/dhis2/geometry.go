@@ -111,7 +111,7 @@ func (g *geometryField) eval(s *rules.Scope) (json.RawMessage, error) {
 	if shape = shape.As(g.kind); shape == nil {
 		return nil, g.failure(f, in, &value.Problem{
 			Code: "wrong-type", Message: "is another kind of shape than the " + g.kind + " that DHIS2 asks for here",
-			Mend: "send a " + g.kind + ", or choose another feature type in DHIS2 and sync",
+			Hint: "send a " + g.kind + ", or choose another feature type in DHIS2 and sync",
 		})
 	}
 	return shape.GeoJSON(), nil
@@ -119,6 +119,6 @@ func (g *geometryField) eval(s *rules.Scope) (json.RawMessage, error) {
 
 func (g *geometryField) failure(f *rules.Field, in any, p *value.Problem) *rules.Failure {
 	return &rules.Failure{
-		Code: p.Code, Place: placeOf(f), Field: "geometry", Column: f.Column(), Value: private(in), Message: `"geometry" ` + p.Message, Mend: p.Mend,
+		Code: p.Code, Place: placeOf(f), Field: "geometry", Column: f.Column(), Value: private(in), Message: `"geometry" ` + p.Message, Hint: p.Hint,
 	}
 }

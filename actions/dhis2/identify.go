@@ -162,7 +162,7 @@ func (d *delivery) lookupFailed(m match, err error) actions.Outcome {
 	}
 	o.Status, o.Class, o.Code = actions.Failed, actions.ClassMetadata, "lookup-refused"
 	o.Cause = fmt.Sprintf("DHIS2 refuses to look people up by %q: %s", m.name, e.Message)
-	o.Mend = "make the attribute searchable in DHIS2 and give the user a search org unit that covers the people, then replay the record"
+	o.Hint = "make the attribute searchable in DHIS2 and give the user a search org unit that covers the people, then replay the record"
 	return o
 }
 

@@ -26,7 +26,7 @@ func TestPeopleWhoAreThereAlready(t *testing.T) {
 	b.known("eeeeeeeeeee", "NID-4", "")
 	results := b.deliver(rule.plans(t, woman(1), woman(2), woman(3), woman(4), woman(5))...)
 	want(t, results, "DDD DDD DDD FFF DDD")
-	if o := results[3].Outcomes[0]; o.Code != "several-matches" || !strings.Contains(o.Mend, "ddddddddddd") || !strings.Contains(o.Detail, "eeeeeeeeeee") {
+	if o := results[3].Outcomes[0]; o.Code != "several-matches" || !strings.Contains(o.Hint, "ddddddddddd") || !strings.Contains(o.Detail, "eeeeeeeeeee") {
 		t.Errorf("two matches: %+v", o)
 	}
 	if got := b.server.entities["aaaaaaaaaaa"]; got.OrgUnit != "jdonbyIYZzR" || attribute(got.Attributes, firstName) != "Fatou" {
@@ -78,7 +78,7 @@ func TestSomebodyOutOfSight(t *testing.T) {
 	b.server.hidden["aaaaaaaaaaa"] = true
 	results := b.deliver(rule.plans(t, woman(1), woman(2))...)
 	want(t, results, "FNN DDD")
-	if o := results[0].Outcomes[0]; o.Code != "E1064" || o.Class != actions.ClassConflict || !strings.Contains(o.Mend, "search org units") {
+	if o := results[0].Outcomes[0]; o.Code != "E1064" || o.Class != actions.ClassConflict || !strings.Contains(o.Hint, "search org units") {
 		t.Errorf("%+v", o)
 	}
 }

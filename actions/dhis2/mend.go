@@ -14,9 +14,9 @@ func missingParent(code string) bool {
 	return slices.Contains([]string{"E1068", "E1033", "E1313", "E1079", "E1123", "E4012"}, code)
 }
 
-// mend does what heals an object at once: look a person up again, take up an existing enrollment, give a deleted object a new uid, send parents that were
-// thought to be there. It is true when the record is to be tried again; every mend is tried once.
-func (d *delivery) mend(ctx context.Context, i *item, issue client.Issue) bool {
+// fix does what heals an object at once: look a person up again, take up an existing enrollment, give a deleted object a new uid, send parents that were
+// thought to be there. It is true when the record is to be tried again; every fix is tried once.
+func (d *delivery) hint(ctx context.Context, i *item, issue client.Issue) bool {
 	how := issue.Code
 	switch {
 	case missingParent(issue.Code):
@@ -25,10 +25,10 @@ func (d *delivery) mend(ctx context.Context, i *item, issue client.Issue) bool {
 		how = "there"
 	}
 	once := how + " " + i.key.Type
-	if how == "there" && i.job.probe || i.job.mended[once] {
+	if how == "there" && i.job.probe || i.job.recoveriesTried[once] {
 		return how == "there" && i.job.repeat
 	}
-	i.job.mended[once] = true
+	i.job.recoveriesTried[once] = true
 	switch issue.Code {
 	case "E1064":
 		return d.lookAgain(ctx, i) || !i.done && d.reserveAgain(ctx, i)

@@ -272,14 +272,14 @@ func reference(s *rules.Scope, f *rules.Field, key string) (string, error) {
 	if !ok {
 		return "", &rules.Failure{
 			Code: "wrong-type", Place: placeOf(f), Field: key, Column: f.Column(), Value: private(r.Value),
-			Message: fmt.Sprintf("%q is no name, code or uid", key), Mend: "name one object in it",
+			Message: fmt.Sprintf("%q is no name, code or uid", key), Hint: "name one object in it",
 		}
 	}
 	return strings.TrimSpace(text), nil
 }
 
-func (p *namedPlan) fail(f *rules.Field, key, code, message, mend string, in any) *rules.Failure {
-	failure := &rules.Failure{Code: code, Field: key, Place: p.spec.Place, Message: fmt.Sprintf("%q %s", key, message), Mend: mend}
+func (p *namedPlan) fail(f *rules.Field, key, code, message, hint string, in any) *rules.Failure {
+	failure := &rules.Failure{Code: code, Field: key, Place: p.spec.Place, Message: fmt.Sprintf("%q %s", key, message), Hint: hint}
 	if f != nil {
 		failure.Place, failure.Column = placeOf(f), f.Column()
 	}
@@ -416,11 +416,11 @@ func (p *namedPlan) cellOf(v *valuesPlan, e *metadata.DataElement) (*cellField, 
 	}
 	kind := shareKind(p.aggregate, p.elementKind(e, true))
 	if problem := kind.Unsupported(); problem != nil {
-		return nil, p.fail(p.val, "value", problem.Code, problem.Message, problem.Mend, nil)
+		return nil, p.fail(p.val, "value", problem.Code, problem.Message, problem.Hint, nil)
 	}
 	kind, err := kind.WithFormat(p.val.Format)
 	if err != nil {
-		return nil, p.fail(p.val, "value", "bad-format", "has a format that does not fit the data element "+e.Name+": "+err.Error(), formatMend(err), nil)
+		return nil, p.fail(p.val, "value", "bad-format", "has a format that does not fit the data element "+e.Name+": "+err.Error(), formatHint(err), nil)
 	}
 	cell.valued = &valued{Field: p.val, uid: e.ID, name: e.Name, kind: kind}
 	return cell, nil

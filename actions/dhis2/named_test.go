@@ -72,7 +72,7 @@ func TestWhatTheDataNameWrongly(t *testing.T) {
 	rule := mustCompile(t, ruleText(longRule), longSample)
 	for _, c := range []struct {
 		changes           map[string]string
-		code, field, mend string
+		code, field, hint string
 		value             string
 	}{
 		{map[string]string{"dataelement": "Malaria death"}, "unknown-data-element", "data_element", "Malaria deaths", "Malaria death"},
@@ -95,7 +95,7 @@ func TestWhatTheDataNameWrongly(t *testing.T) {
 			t.Errorf("%v: %v", c.changes, err)
 			continue
 		}
-		if f.Code != c.code || f.Field != c.field || f.Value != c.value || f.Mend == "" || !strings.Contains(f.Mend, c.mend) {
+		if f.Code != c.code || f.Field != c.field || f.Value != c.value || f.Hint == "" || !strings.Contains(f.Hint, c.hint) {
 			t.Errorf("%v: %+v", c.changes, f)
 		}
 		if (strings.HasPrefix(f.Code, "unknown-") || f.Field == "data_element") && f.Column == "" {

@@ -110,7 +110,7 @@ func (d *delivery) allow(ctx context.Context, i *item) error {
 func superseded(by int64) actions.Outcome {
 	return actions.Outcome{
 		Status: actions.Superseded, Code: "superseded", By: by,
-		Cause: "something newer was delivered to the same object", Mend: "nothing: the newest is in DHIS2",
+		Cause: "something newer was delivered to the same object", Hint: "nothing: the newest is in DHIS2",
 	}
 }
 

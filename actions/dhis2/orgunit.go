@@ -79,7 +79,7 @@ func (c *compiler) orgUnit(required bool, to assignment) *orgUnitField {
 		return nil
 	}
 	if problem := field.problem(o, c.o.Now()); problem != nil {
-		c.errorAt(place, problem.Code, problem.Mend, "%s", problem.Message)
+		c.errorAt(place, problem.Code, problem.Hint, "%s", problem.Message)
 		return nil
 	}
 	field.fixed = o
@@ -106,7 +106,7 @@ func (f *orgUnitField) eval(s *rules.Scope, on time.Time) (*metadata.OrgUnit, er
 		}
 	}
 	if problem := f.problem(o, on); problem != nil {
-		failure := f.fail(problem.Code, "", problem.Mend, in)
+		failure := f.fail(problem.Code, "", problem.Hint, in)
 		failure.Message = problem.Message
 		return nil, failure
 	}
@@ -144,19 +144,19 @@ func (f *orgUnitField) find(v any) (*metadata.OrgUnit, error) {
 func (f *orgUnitField) problem(o *metadata.OrgUnit, on time.Time) *value.Problem {
 	switch {
 	case f.to.has != nil && !f.to.has(o.ID):
-		return &value.Problem{Code: "org-unit-not-assigned", Message: fmt.Sprintf("the org unit %q is not assigned to %s", o.Name, f.to.what), Mend: "assign it in DHIS2 and sync, or send the data elsewhere"}
+		return &value.Problem{Code: "org-unit-not-assigned", Message: fmt.Sprintf("the org unit %q is not assigned to %s", o.Name, f.to.what), Hint: "assign it in DHIS2 and sync, or send the data elsewhere"}
 	case o.ClosedDate != "" && !on.Before(day(o.ClosedDate).AddDate(0, 0, 1)):
-		return &value.Problem{Code: "org-unit-closed", Message: fmt.Sprintf("the org unit %q was closed on %s", o.Name, o.ClosedDate[:min(10, len(o.ClosedDate))]), Mend: "send the data to the org unit that took over, or open it again in DHIS2 and sync"}
+		return &value.Problem{Code: "org-unit-closed", Message: fmt.Sprintf("the org unit %q was closed on %s", o.Name, o.ClosedDate[:min(10, len(o.ClosedDate))]), Hint: "send the data to the org unit that took over, or open it again in DHIS2 and sync"}
 	case f.to.open && o.OpeningDate != "" && !on.IsZero() && on.Before(day(o.OpeningDate)):
-		return &value.Problem{Code: "org-unit-not-open", Message: fmt.Sprintf("the org unit %q opens on %s only", o.Name, o.OpeningDate[:min(10, len(o.OpeningDate))]), Mend: "check the date of the record, or the opening date in DHIS2"}
+		return &value.Problem{Code: "org-unit-not-open", Message: fmt.Sprintf("the org unit %q opens on %s only", o.Name, o.OpeningDate[:min(10, len(o.OpeningDate))]), Hint: "check the date of the record, or the opening date in DHIS2"}
 	case f.w.x.Snapshot.User.ID != "" && !f.w.x.InCaptureScope(o.ID):
-		return &value.Problem{Code: "org-unit-out-of-scope", Message: fmt.Sprintf("the user %q may not capture data at the org unit %q", f.w.x.Snapshot.User.Username, o.Name), Mend: "give the user a capture org unit above it, then sync"}
+		return &value.Problem{Code: "org-unit-out-of-scope", Message: fmt.Sprintf("the user %q may not capture data at the org unit %q", f.w.x.Snapshot.User.Username, o.Name), Hint: "give the user a capture org unit above it, then sync"}
 	}
 	return nil
 }
 
-func (f *orgUnitField) fail(code, message, mend string, in any) *rules.Failure {
-	failure := &rules.Failure{Code: code, Place: placeOf(f.Field), Field: "org_unit", Message: `"org_unit" ` + message, Mend: mend}
+func (f *orgUnitField) fail(code, message, hint string, in any) *rules.Failure {
+	failure := &rules.Failure{Code: code, Place: placeOf(f.Field), Field: "org_unit", Message: `"org_unit" ` + message, Hint: hint}
 	if in != nil {
 		failure.Value = private(in)
 	}

@@ -18,7 +18,7 @@ func wholeFailure(err error) actions.Outcome {
 	if !errors.As(err, &e) {
 		return retryLater("the request could not be made", err)
 	}
-	o := actions.Outcome{Status: actions.Retry, Code: e.Code, Cause: e.Message, Mend: e.Mend, Detail: e.Detail, RetryAfter: e.RetryAfter}
+	o := actions.Outcome{Status: actions.Retry, Code: e.Code, Cause: e.Message, Hint: e.Hint, Detail: e.Detail, RetryAfter: e.RetryAfter}
 	switch e.Kind {
 	case client.Unauthorized:
 		o.Class, o.Code = actions.ClassCredentials, orElse(o.Code, "credentials")
@@ -74,7 +74,7 @@ func statusOf(c actions.Class) actions.Status {
 func (d *delivery) explain(i *item, issue client.Issue) actions.Outcome {
 	entry, _ := codes.Explain(issue.Code)
 	o := actions.Outcome{
-		Status: statusOf(entry.Class), Class: entry.Class, Code: issue.Code, Mend: entry.Mend, Detail: issue.Message,
+		Status: statusOf(entry.Class), Class: entry.Class, Code: issue.Code, Hint: entry.Hint, Detail: issue.Message,
 	}
 	if o.Code == "" {
 		o.Code = "refused"
@@ -86,12 +86,12 @@ func (d *delivery) explain(i *item, issue client.Issue) actions.Outcome {
 	o.Cause = label + ": " + entry.Cause
 	if r := ruleOf(d.x, issue); r != nil {
 		o.Cause = label + ": " + ruleCause(r)
-		o.Mend = "correct the record by what the rule asks; a rule of DHIS2 that is wrong is changed there, and all of them can be left out with `skip_rule_engine`"
+		o.Hint = "correct the record by what the rule asks; a rule of DHIS2 that is wrong is changed there, and all of them can be left out with `skip_rule_engine`"
 	}
 	if who := people(i.write.Object); issue.Code == "E1064" && len(who) > 0 {
-		o.Mend = "add match_by to the rule, so that people who are already in DHIS2 are found"
+		o.Hint = "add match_by to the rule, so that people who are already in DHIS2 are found"
 		if len(who[0].match) > 0 {
-			o.Mend = "match_by did not find who has it: widen the search org units of Culvert's user in DHIS2, or say who it is with culvert ids, then replay the record"
+			o.Hint = "match_by did not find who has it: widen the search org units of Culvert's user in DHIS2, or say who it is with culvert ids, then replay the record"
 		}
 	}
 	return o

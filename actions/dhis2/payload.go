@@ -202,7 +202,7 @@ func (d *delivery) absent(i *item) bool {
 	}
 	i.finish(actions.Outcome{
 		Status: actions.Retry, Class: actions.ClassParent, Code: "not-there-yet",
-		Cause: i.write.Object.Label() + ": DHIS2 has no such object yet", Mend: "it is tried again by itself; see whether the record that creates it has arrived",
+		Cause: i.write.Object.Label() + ": DHIS2 has no such object yet", Hint: "it is tried again by itself; see whether the record that creates it has arrived",
 	})
 	return true
 }

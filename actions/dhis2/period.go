@@ -40,7 +40,7 @@ func (c *compiler) period(set *metadata.DataSet) *periodField {
 	if f.Format != "" {
 		layout, err := dateformat.Compile(f.Format)
 		if err != nil {
-			c.errorAt(f.FormatPlace, "bad-format", formatMend(err), "the format of \"period\" %s", err.Error())
+			c.errorAt(f.FormatPlace, "bad-format", formatHint(err), "the format of \"period\" %s", err.Error())
 			return nil
 		}
 		p.layout = layout
@@ -58,7 +58,7 @@ func (c *compiler) period(set *metadata.DataSet) *periodField {
 	literal, _ := f.Literal()
 	fixed, problem := p.read(literal)
 	if problem != nil {
-		c.errorAt(literalPlace(n), problem.Code, problem.Mend, "the period %s", problem.Message)
+		c.errorAt(literalPlace(n), problem.Code, problem.Hint, "the period %s", problem.Message)
 		return nil
 	}
 	p.fixed = &fixed
@@ -76,7 +76,7 @@ func (f *periodField) eval(s *rules.Scope) (period.Period, time.Time, error) {
 		return period.Period{}, time.Time{}, err
 	}
 	if r.Blank {
-		return period.Period{}, time.Time{}, f.fail(&value.Problem{Code: "blank-value", Message: "is blank", Mend: "fill it in at the source, or give a default in the rule"}, nil)
+		return period.Period{}, time.Time{}, f.fail(&value.Problem{Code: "blank-value", Message: "is blank", Hint: "fill it in at the source, or give a default in the rule"}, nil)
 	}
 	p, problem := f.read(r.Value)
 	if problem != nil {
@@ -92,7 +92,7 @@ func (f *periodField) eval(s *rules.Scope) (period.Period, time.Time, error) {
 }
 
 func (f *periodField) fail(p *value.Problem, in any) *rules.Failure {
-	failure := &rules.Failure{Code: p.Code, Place: placeOf(f.Field), Field: "period", Message: `"period" ` + p.Message, Mend: p.Mend}
+	failure := &rules.Failure{Code: p.Code, Place: placeOf(f.Field), Field: "period", Message: `"period" ` + p.Message, Hint: p.Hint}
 	if in != nil {
 		failure.Value = private(in)
 	}
@@ -101,7 +101,7 @@ func (f *periodField) fail(p *value.Problem, in any) *rules.Failure {
 
 // read takes a period of the data set's type, or a day.
 func (f *periodField) read(v any) (period.Period, *value.Problem) {
-	wrong := &value.Problem{Code: "wrong-period", Message: fmt.Sprintf("is neither a day nor a period of the type %s", f.set.PeriodType), Mend: "give a date, with format: when it is not ISO, or a period such as " + f.example()}
+	wrong := &value.Problem{Code: "wrong-period", Message: fmt.Sprintf("is neither a day nor a period of the type %s", f.set.PeriodType), Hint: "give a date, with format: when it is not ISO, or a period such as " + f.example()}
 	if text, ok := value.Text(v, f.w.context); ok && f.layout == nil {
 		parsed, err := period.Parse(strings.TrimSpace(text))
 		switch {
@@ -111,7 +111,7 @@ func (f *periodField) read(v any) (period.Period, *value.Problem) {
 			return parsed, &value.Problem{
 				Code:    "wrong-period-type",
 				Message: fmt.Sprintf("is of the type %s, but the data set %q takes %s", parsed.Type, f.set.Name, f.set.PeriodType),
-				Mend:    "give a day, or a period such as " + f.example(),
+				Hint:    "give a day, or a period such as " + f.example(),
 			}
 		}
 	}
@@ -151,7 +151,7 @@ func (f *periodField) open(p period.Period, in any) error {
 	return f.fail(&value.Problem{
 		Code:    "future-period",
 		Message: fmt.Sprintf("is not open yet in the data set %q: the last open one is %s", f.set.Name, last.ISO()),
-		Mend:    "send it once the period is over, or give the data set open future periods in DHIS2 and sync",
+		Hint:    "send it once the period is over, or give the data set open future periods in DHIS2 and sync",
 	}, in)
 }
 

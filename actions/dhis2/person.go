@@ -174,14 +174,14 @@ func (w *who) eval(s *rules.Scope) (*person, error) {
 	if id == "" {
 		return nil, &rules.Failure{
 			Code: "blank-value", Place: w.external.Place, Field: "external_id",
-			Message: `"external_id" is blank, so nobody can be told from others`, Mend: "fill it in at the source, or filter such records out with when",
+			Message: `"external_id" is blank, so nobody can be told from others`, Hint: "fill it in at the source, or filter such records out with when",
 		}
 	}
 	if rules.IsNoAnswer(id) {
 		return nil, &rules.Failure{
 			Code: "placeholder", Place: w.external.Place, Field: "external_id", Value: id,
 			Message: `"external_id" holds a word for "no answer", so nobody can be told from others`,
-			Mend:    "fill the id in at the source and send the record again, or filter such records out with when",
+			Hint:    "fill the id in at the source and send the record again, or filter such records out with when",
 		}
 	}
 	if err := errors.Join(rules.TooLongID(w.external, "external_id", id), w.external.EditedID(s, "external_id", id)); err != nil {
@@ -215,7 +215,7 @@ func placeholder(v *valued, text string) *rules.Failure {
 	return &rules.Failure{
 		Code: "placeholder", Place: v.place(), Field: v.name, Value: text,
 		Message: fmt.Sprintf("%q holds what people write for \"no answer\", and match_by would take everybody with it for one person", v.name),
-		Mend:    "declare such words: missing: [n/a] on the trigger or the field makes them blank; a value that is real is let through by missing: [] on the field",
+		Hint:    "declare such words: missing: [n/a] on the trigger or the field makes them blank; a value that is real is let through by missing: [] on the field",
 	}
 }
 
@@ -256,7 +256,7 @@ func (a *again) eval(s *rules.Scope, c *value.Context) (string, error) {
 		if err == nil && text == "" {
 			err = &rules.Failure{
 				Code: "blank-value", Place: a.id.Place, Field: "enrollment_id",
-				Message: `"enrollment_id" is blank, so the enrollment cannot be told from others`, Mend: "fill it in at the source",
+				Message: `"enrollment_id" is blank, so the enrollment cannot be told from others`, Hint: "fill it in at the source",
 			}
 		}
 		return text, err

@@ -170,10 +170,10 @@ func TestFailures(t *testing.T) {
 			if f.Code != test.code || f.Place.Range.Start.Line != test.line {
 				t.Errorf("%s at line %d: %s", f.Code, f.Place.Range.Start.Line, f.Message)
 			}
-			if f.Mend == "" || f.Field == "" {
-				t.Errorf("no mend or field: %+v", f)
+			if f.Hint == "" || f.Field == "" {
+				t.Errorf("no fix or field: %+v", f)
 			}
-			if s, ok := test.value.(string); ok && len(s) > 3 && strings.Contains(f.Message+f.Mend, s) {
+			if s, ok := test.value.(string); ok && len(s) > 3 && strings.Contains(f.Message+f.Hint, s) {
 				t.Errorf("the message tells the value: %s", f.Message)
 			}
 		})

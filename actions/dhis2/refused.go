@@ -29,7 +29,7 @@ func (r *refusals) refusedAlone(items []*item, err error) {
 	if r.records++; r.records < allRefused {
 		return
 	}
-	// It is no fault of theirs: they and all others wait, and go through by themselves when it is mended.
+	// It is no fault of theirs: they and all others wait, and go through by themselves when it is fixed.
 	r.general = e
 	for _, i := range r.items {
 		i.finish(waitsForRequest(e))
@@ -40,6 +40,6 @@ func (r *refusals) refusedAlone(items []*item, err error) {
 func waitsForRequest(e *client.Error) actions.Outcome {
 	o := wholeFailure(e)
 	o.Status, o.Class = actions.Retry, actions.ClassTransient
-	o.Mend = "it is tried again by itself, for nothing that is sent gets through: " + e.Mend
+	o.Hint = "it is tried again by itself, for nothing that is sent gets through: " + e.Hint
 	return o
 }

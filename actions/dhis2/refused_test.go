@@ -19,14 +19,14 @@ func TestOneIsNotReadable(t *testing.T) {
 		if !slices.Contains(uids, uidOf(2)) {
 			return nil
 		}
-		return &client.UnreadError{Failed: map[string]*client.Error{uidOf(2): {Kind: client.Refused, Status: 403, Request: true, Message: "a page", Mend: "ask"}}}
+		return &client.UnreadError{Failed: map[string]*client.Error{uidOf(2): {Kind: client.Refused, Status: 403, Request: true, Message: "a page", Hint: "ask"}}}
 	}
 	results := b.deliver(rule.plans(t, woman(1, "first", "A"), woman(2, "first", "B"), woman(3, "first", "C"))...)
 	// The fake answers nothing beside, so the others are written as if they were new.
 	if got := states(results); !strings.HasPrefix(strings.Fields(got)[0], "D") || strings.Fields(got)[1] != "FUU" || !strings.HasPrefix(strings.Fields(got)[2], "D") {
 		t.Errorf("states %s", got)
 	}
-	if o := results[1].Outcomes[0]; o.Code != "request-refused" || o.Class != actions.ClassMetadata || o.Mend == "" {
+	if o := results[1].Outcomes[0]; o.Code != "request-refused" || o.Class != actions.ClassMetadata || o.Hint == "" {
 		t.Errorf("%+v", o)
 	}
 }
@@ -152,7 +152,7 @@ func TestRequestsHoldSoManyRecords(t *testing.T) {
 // TestNothingGetsThrough is a firewall that answers every import with its page: after a few records it is clear that they are not the reason, and all wait. One
 // record that it dislikes among good ones fails alone.
 func TestNothingGetsThrough(t *testing.T) {
-	page := &client.Error{Kind: client.Refused, Status: 403, Request: true, Message: "a page", Mend: "ask"}
+	page := &client.Error{Kind: client.Refused, Status: 403, Request: true, Message: "a page", Hint: "ask"}
 	b, rule := newBench(t), registrationRule(t, "fail")
 	b.server.before = func(*client.TrackerPayload) error { return page }
 	var plans []actions.Plan

@@ -8,7 +8,7 @@ import (
 	"github.com/culvert/culvert/rules/yamlnode"
 )
 
-// found reports a name that fits no object or several. It is true when exactly one fits; a former name is then a warning with its mend.
+// found reports a name that fits no object or several. It is true when exactly one fits; a former name is then a warning with its fix.
 func (c *compiler) found(n *yamlnode.Node, ok bool, collection, what string, ambiguous, suggestions []string) bool {
 	switch {
 	case ok:

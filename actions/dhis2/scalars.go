@@ -56,7 +56,7 @@ func (d *dateField) required(s *rules.Scope, c *value.Context) (string, error) {
 	if err == nil && text == "" && s.KeptCount() == kept {
 		err = &rules.Failure{
 			Code: "blank-value", Place: d.place(), Field: d.key, Column: d.Column(),
-			Message: fmt.Sprintf("%q is blank", d.key), Mend: "fill the date in at the source, or give a default in the rule",
+			Message: fmt.Sprintf("%q is blank", d.key), Hint: "fill the date in at the source, or give a default in the rule",
 		}
 	}
 	return text, err
@@ -132,7 +132,7 @@ func (f *statusField) eval(s *rules.Scope) (string, error) {
 	if !ok {
 		return "", &rules.Failure{
 			Code: "wrong-choice", Place: placeOf(f.field), Field: f.key, Column: f.field.Column(), Value: private(r.Value),
-			Message: fmt.Sprintf("%q is none of the statuses that DHIS2 has", f.key), Mend: "map it to one of " + strings.Join(f.words, ", "),
+			Message: fmt.Sprintf("%q is none of the statuses that DHIS2 has", f.key), Hint: "map it to one of " + strings.Join(f.words, ", "),
 		}
 	}
 	return w, nil

@@ -140,6 +140,6 @@ func total(function string, t actions.Tally, e *metadata.DataElement) string {
 func noContributions(label string) actions.Outcome {
 	return actions.Outcome{
 		Status: actions.Failed, Class: actions.ClassMetadata, Code: "no-aggregates",
-		Cause: fmt.Sprintf("%s: what records give to aggregates cannot be kept in this journal", label), Mend: "leave aggregate out, or use a store that keeps contributions",
+		Cause: fmt.Sprintf("%s: what records give to aggregates cannot be kept in this journal", label), Hint: "leave aggregate out, or use a store that keeps contributions",
 	}
 }

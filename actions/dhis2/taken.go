@@ -104,7 +104,7 @@ func (d *delivery) personTaken(p *person, uid string, other []string) actions.Ou
 	return actions.Outcome{
 		Status: actions.Failed, Class: actions.ClassConflict, Code: "person-taken", ObjectID: uid,
 		Cause: "match_by finds a person who stands for another external id already: one of the two would overwrite the other",
-		Mend: fmt.Sprintf("%s stands for %s already, and %q is asked for: correct what match_by compares in the source and send the record again; "+
+		Hint: fmt.Sprintf("%s stands for %s already, and %q is asked for: correct what match_by compares in the source and send the record again; "+
 			"if both ids are one person, write several_ids: same_person in the action and replay", d.personName(uid), who, p.key.ExternalID),
 		Detail: "the person: " + d.link(uid),
 	}
@@ -119,7 +119,7 @@ func (d *delivery) severalPeople(uids []string) actions.Outcome {
 	return actions.Outcome{
 		Status: actions.Failed, Class: actions.ClassConflict, Code: "several-matches",
 		Cause:  "several tracked entities fit match_by",
-		Mend:   "look at " + strings.Join(links[:min(maxPossible, len(links))], ", ") + ": merge them in DHIS2, or say which is meant with culvert ids --set, then replay the record",
+		Hint:   "look at " + strings.Join(links[:min(maxPossible, len(links))], ", ") + ": merge them in DHIS2, or say which is meant with culvert ids --set, then replay the record",
 		Detail: "possible people: " + strings.Join(links, ", "),
 	}
 }

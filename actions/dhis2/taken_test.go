@@ -19,12 +19,12 @@ func TestAPersonOfAnotherId(t *testing.T) {
 			t.Errorf("%+v", o)
 		}
 		for _, id := range append(ids, uidOf(1)) {
-			if !strings.Contains(o.Mend, id) {
-				t.Errorf("%q is not named: %s", id, o.Mend)
+			if !strings.Contains(o.Hint, id) {
+				t.Errorf("%q is not named: %s", id, o.Hint)
 			}
 		}
-		if strings.Contains(o.Cause, "case-") || strings.Contains(o.Cause+o.Mend, "NID-1") {
-			t.Errorf("it tells of the person: %s; %s", o.Cause, o.Mend)
+		if strings.Contains(o.Cause, "case-") || strings.Contains(o.Cause+o.Hint, "NID-1") {
+			t.Errorf("it tells of the person: %s; %s", o.Cause, o.Hint)
 		}
 	}
 	// In one batch.
@@ -61,7 +61,7 @@ func TestAPersonOfABatchOnItsWay(t *testing.T) {
 	want(t, first, "DDD")
 	results := b.target.Deliver(t.Context(), rule.plans(t, woman(2, "nid", "NID-1", "first", "Binta")))
 	want(t, results, "FFF")
-	if o := results[0].Outcomes[0]; o.Code != "person-taken" || !strings.Contains(o.Mend, `"case-1"`) {
+	if o := results[0].Outcomes[0]; o.Code != "person-taken" || !strings.Contains(o.Hint, `"case-1"`) {
 		t.Errorf("%+v", o)
 	}
 	if got := attribute(b.server.entities[uidOf(1)].Attributes, firstName); got != "Fatou" {

@@ -107,5 +107,5 @@ func (t *target) run(ctx context.Context, plans []actions.Plan, rehearse bool) [
 }
 
 func retryLater(cause string, err error) actions.Outcome {
-	return actions.Outcome{Status: actions.Retry, Class: actions.ClassTransient, Code: "not-ready", Cause: cause, Detail: err.Error(), Mend: "it is tried again by itself"}
+	return actions.Outcome{Status: actions.Retry, Class: actions.ClassTransient, Code: "not-ready", Cause: cause, Detail: err.Error(), Hint: "it is tried again by itself"}
 }

@@ -105,7 +105,7 @@ func (d *delivery) judge(ctx context.Context, i *item, report *client.TrackerRep
 	case len(issues) == 0:
 		i.finish(actions.Outcome{
 			Status: actions.Retry, Class: actions.ClassTransient, Code: "not-confirmed",
-			Cause: i.write.Object.Label() + ": DHIS2 did not confirm that it was written", Mend: "it is tried again by itself",
+			Cause: i.write.Object.Label() + ": DHIS2 did not confirm that it was written", Hint: "it is tried again by itself",
 		})
 	case o.Delete && gone(issues):
 		i.finish(actions.Outcome{Status: actions.Delivered, Code: issues[0].Code, Warnings: []string{"it was not there any more"}})
@@ -134,14 +134,14 @@ func gone(issues []client.Issue) bool {
 	return allOf(issues, "E1063", "E1081", "E1032", "E4016", "E1114", "E1113", "E1082", "E4017")
 }
 
-// refuse settles an object that DHIS2 did not take, or mends the cause so that the record is tried again at once.
+// refuse settles an object that DHIS2 did not take, or fixes the cause so that the record is tried again at once.
 func (d *delivery) refuse(ctx context.Context, i *item, issues []client.Issue) {
 	issue := weightiest(issues)
 	if issue.Code == "E5000" {
 		i.finish(d.orphan(i, issue))
 		return
 	}
-	if d.mend(ctx, i, issue) {
+	if d.hint(ctx, i, issue) {
 		i.job.repeat = true
 	}
 	if i.done {

@@ -67,13 +67,13 @@ func TestPeopleFoundByWhatHasWeight(t *testing.T) {
 	results := b.deliver(rule.plans(t, woman(4, "first", "Dado", "dob", "1991-01-01", "nid", "", "phone", ""))...)
 	want(t, results, "FFF")
 	o := results[0].Outcomes[0]
-	if o.Code != "several-matches" || !strings.Contains(o.Mend, "ddddddddddd") || !strings.Contains(o.Mend, "eeeeeeeeeee") || strings.Contains(o.Cause+o.Mend, "1991") {
+	if o.Code != "several-matches" || !strings.Contains(o.Hint, "ddddddddddd") || !strings.Contains(o.Hint, "eeeeeeeeeee") || strings.Contains(o.Cause+o.Hint, "1991") {
 		t.Errorf("%+v", o)
 	}
 	// Two records of one batch about one person whom nobody knows yet.
 	results = b.deliver(rule.plans(t, woman(8, "first", "Gnima", "dob", "1993-03-03", "nid", "", "phone", ""), woman(9, "first", "GNIMA", "dob", "1993-03-03", "nid", "", "phone", ""))...)
 	want(t, results, "DDD FFF")
-	if o := results[1].Outcomes[0]; o.Code != "person-taken" || !strings.Contains(o.Mend, `"case-8"`) || !strings.Contains(o.Mend, `"case-9"`) {
+	if o := results[1].Outcomes[0]; o.Code != "person-taken" || !strings.Contains(o.Hint, `"case-8"`) || !strings.Contains(o.Hint, `"case-9"`) {
 		t.Errorf("%+v", o)
 	}
 }

@@ -28,7 +28,7 @@ func (a *app) explainCommand() *cobra.Command {
 				return nil
 			}
 			if e, ok := codes.Explain(args[0]); ok {
-				fmt.Fprintf(a.stdout, "%s, an error of DHIS2\n\nCause: %s\nMend:  %s\n", e.Code, e.Cause, e.Mend)
+				fmt.Fprintf(a.stdout, "%s, an error of DHIS2\n\nCause: %s\nFix:   %s\n", e.Code, e.Cause, e.Hint)
 				return nil
 			}
 			hint := ""

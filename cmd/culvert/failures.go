@@ -97,8 +97,8 @@ func (a *app) printCauses(causes []journal.Cause, format string, waiting bool) e
 		if c.Place != "" {
 			fmt.Fprintf(a.stdout, "  rule:    %s\n", c.Place)
 		}
-		if c.Mend != "" {
-			fmt.Fprintf(a.stdout, "  mend:    %s\n", c.Mend)
+		if c.Hint != "" {
+			fmt.Fprintf(a.stdout, "  fix:    %s\n", c.Hint)
 		}
 		fmt.Fprintf(a.stdout, "  since:   %s\n", c.First.Local().Format("2006-01-02 15:04:05"))
 		if e := c.Example; e != nil {
@@ -109,7 +109,7 @@ func (a *app) printCauses(causes []journal.Cause, format string, waiting bool) e
 		return nil
 	}
 	if format == "text" && !waiting {
-		fmt.Fprintf(a.stdout, "\n%s failed. When the cause is mended: culvert replay --rule NAME (or --code, --cause, --id)\n", count(total, "record", "records"))
+		fmt.Fprintf(a.stdout, "\n%s failed. When the cause is fixed: culvert replay --rule NAME (or --code, --cause, --id)\n", count(total, "record", "records"))
 	}
 	return errFindings
 }
@@ -152,8 +152,8 @@ func (a *app) listFailures(records []*journal.Record, format string, show bool) 
 			case r.Problem == nil:
 			case show:
 				a.showFaults(r.Problem)
-			case r.Problem.Mend != "":
-				fmt.Fprintf(a.stdout, "  %s\n", r.Problem.Mend)
+			case r.Problem.Hint != "":
+				fmt.Fprintf(a.stdout, "  %s\n", r.Problem.Hint)
 				for _, f := range r.Problem.More {
 					fmt.Fprintf(a.stdout, "  also: %s\n", worded(f.Cause, f.Code))
 				}
@@ -203,7 +203,7 @@ func (a *app) showFaults(p *journal.Problem) {
 		if len(faults) > 1 {
 			fmt.Fprintf(a.stdout, "  %d. %s\n", i+1, worded(f.Cause, f.Code))
 		}
-		for _, line := range []struct{ label, text string }{{"column:", f.Column}, {"value: ", f.Value}, {"rule:  ", f.Place}, {"fix:   ", f.Mend}} {
+		for _, line := range []struct{ label, text string }{{"column:", f.Column}, {"value: ", f.Value}, {"rule:  ", f.Place}, {"fix:   ", f.Hint}} {
 			if line.text != "" {
 				fmt.Fprintf(a.stdout, "  %s %s\n", line.label, line.text)
 			}

@@ -12,7 +12,7 @@ type failedCause struct {
 	Code    string        `json:"code"`
 	Class   string        `json:"class"`
 	Cause   string        `json:"cause"`
-	Mend    string        `json:"mend,omitempty"`
+	Hint    string        `json:"hint,omitempty"`
 	Place   string        `json:"place,omitempty"` // rule file:line:column
 	Count   int64         `json:"count"`
 	First   time.Time     `json:"first"`
@@ -36,7 +36,7 @@ type failedRecord struct {
 	Class    string    `json:"class,omitempty"`
 	Cause    string    `json:"cause,omitempty"`
 	Column   string    `json:"column,omitempty"`
-	Mend     string    `json:"mend,omitempty"`
+	Hint     string    `json:"hint,omitempty"`
 	Place    string    `json:"place,omitempty"`
 	By       string    `json:"superseded_by,omitempty"` // what superseded it, in words
 	ByNumber int64     `json:"superseded_by_number,omitempty"`
@@ -48,7 +48,7 @@ type failedRecord struct {
 func causesForPrograms(causes []journal.Cause) []failedCause {
 	out := make([]failedCause, len(causes))
 	for i, c := range causes {
-		out[i] = failedCause{Rule: c.Rule, Code: c.Code, Class: string(c.Class), Cause: c.Cause, Mend: c.Mend, Place: c.Place, Count: c.Count, First: c.First, Last: c.Last}
+		out[i] = failedCause{Rule: c.Rule, Code: c.Code, Class: string(c.Class), Cause: c.Cause, Hint: c.Hint, Place: c.Place, Count: c.Count, First: c.First, Last: c.Last}
 		if c.Example != nil {
 			example := recordForPrograms(c.Example)
 			out[i].Example = &example
@@ -74,7 +74,7 @@ func recordForPrograms(r *journal.Record) failedRecord {
 		Attempts: r.Attempts, NextTry: r.NextTry, ByNumber: r.SupersededBy,
 	}
 	if p := r.Problem; p != nil {
-		out.Code, out.Class, out.Cause, out.Mend, out.Place, out.Object = p.Code, string(p.Class), p.Cause, p.Mend, p.Place, p.Object
+		out.Code, out.Class, out.Cause, out.Hint, out.Place, out.Object = p.Code, string(p.Class), p.Cause, p.Hint, p.Place, p.Object
 		out.Column = p.Column
 	}
 	return out

@@ -70,14 +70,14 @@ func (t *tally) report(p rehearsal.Planned) error {
 	fmt.Fprintf(t.stdout, "%s row %d: %s\n", p.File, p.Row, p.Status)
 	if f := p.Failure; f != nil {
 		fmt.Fprintf(t.stdout, "    %s [%s] %s\n", f.Message, f.Code, f.Place.String())
-		if f.Mend != "" {
-			fmt.Fprintf(t.stdout, "    %s\n", f.Mend)
+		if f.Hint != "" {
+			fmt.Fprintf(t.stdout, "    %s\n", f.Hint)
 		}
 	}
 	for _, o := range p.Problems {
 		fmt.Fprintf(t.stdout, "    %s [%s] %s\n", o.Cause, o.Code, o.Place.String())
-		if o.Mend != "" {
-			fmt.Fprintf(t.stdout, "    %s\n", o.Mend)
+		if o.Hint != "" {
+			fmt.Fprintf(t.stdout, "    %s\n", o.Hint)
 		}
 	}
 	return nil

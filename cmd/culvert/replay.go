@@ -20,19 +20,19 @@ func (a *app) replayCommand() *cobra.Command {
 	var why, body string
 	c := &cobra.Command{
 		Use:   "replay",
-		Short: "Send failed records again, once their cause is mended",
+		Short: "Send failed records again, once their cause is fixed",
 		Long: `Put failed records back in line: by rule, cause, code, time, key or id, or --all of them. A runner sends them.
 With --delivered also records that went through before; what would change nothing is not sent again, unless --force.
 What is newer in DHIS2 is never overwritten, unless --force names one record by --number or --id: then that one is sent, superseded or not.
 With --body FILE and --number N the record's content is replaced first, which the audit trail keeps.`,
-		Example: "  culvert replay --rule anc-registration\n  culvert replay --code E1018 --since 2d\n  culvert replay --number 42 --body mended.json --why \"typing error in the date\"",
+		Example: "  culvert replay --rule anc-registration\n  culvert replay --code E1018 --since 2d\n  culvert replay --number 42 --body fixed.json --why \"typing error in the date\"",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if !s.chosen() && !s.all {
 				return errors.New("say which records: --rule, --code, --cause, --key, --id, --number, --since, or --all")
 			}
 			if body != "" && s.number == 0 {
-				return errors.New("--body mends one record: name it with --number, as `culvert failures --list` shows it")
+				return errors.New("--body fixes one record: name it with --number, as `culvert failures --list` shows it")
 			}
 			f, err := s.filter(time.Now())
 			if err != nil {
@@ -76,7 +76,7 @@ With --body FILE and --number N the record's content is replaced first, which th
 	return c
 }
 
-// notReplayed says of those that stand for a file that could not be read, which have no content to send, how they are mended.
+// notReplayed says of those that stand for a file that could not be read, which have no content to send, how they are fixed.
 func (a *app) notReplayed(ctx context.Context, j journal.Journal, f journal.Filter) error {
 	if f.Code != "" && f.Code != engine.CodeUnreadableFile {
 		return nil
@@ -91,7 +91,7 @@ func (a *app) notReplayed(ctx context.Context, j journal.Journal, f journal.Filt
 		files += c.Count
 	}
 	if files > 0 {
-		fmt.Fprintf(a.stdout, "%s could not be read, so there is nothing to send again: drop it again once it is mended, and settle the failure with\n"+
+		fmt.Fprintf(a.stdout, "%s could not be read, so there is nothing to send again: drop it again once it is fixed, and settle the failure with\n"+
 			"  culvert dismiss --code %s --why \"dropped again\"\n", count(files, "file", "files"), engine.CodeUnreadableFile)
 	}
 	return nil

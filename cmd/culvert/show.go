@@ -75,8 +75,8 @@ func (a *app) showRecord(r *journal.Record) {
 		if p.Detail != "" {
 			fmt.Fprintf(a.stdout, "  DHIS2:   %s\n", p.Detail)
 		}
-		if p.Mend != "" {
-			fmt.Fprintf(a.stdout, "  fix:     %s\n", p.Mend)
+		if p.Hint != "" {
+			fmt.Fprintf(a.stdout, "  fix:     %s\n", p.Hint)
 		}
 	}
 	var content bytes.Buffer

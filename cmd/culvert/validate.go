@@ -39,7 +39,7 @@ Findings print as file:line:col: error: what is wrong [code]. Exit code 1 when t
 				if err != nil {
 					return err
 				}
-				fmt.Fprintf(a.stderr, "%s mended\n", count(n, "name", "names"))
+				fmt.Fprintf(a.stderr, "%s fixed\n", count(n, "name", "names"))
 				if p, err = a.load(c.Context()); err != nil {
 					return err
 				}

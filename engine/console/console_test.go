@@ -30,7 +30,7 @@ func fixture(t *testing.T, c Config) (*httptest.Server, journal.Journal) {
 	}
 	records := []*journal.Record{
 		{Rule: "anc", ID: "form-1", Key: "case-1", Body: []byte(`{"name":"Fatou"}`), State: journal.Failed, Received: time.Now(),
-			Problem: &journal.Problem{Class: "data", Code: "unmapped-value", Cause: "the value is not in the map <sex>", Mend: "add it", Place: "rules/anc.yaml:3:4", Value: "Fatou's secret"}},
+			Problem: &journal.Problem{Class: "data", Code: "unmapped-value", Cause: "the value is not in the map <sex>", Hint: "add it", Place: "rules/anc.yaml:3:4", Value: "Fatou's secret"}},
 		{Rule: "anc", ID: "form-2", Key: "case-2", Body: []byte(`{"name":"Awa"}`), State: journal.Pending, Received: time.Now(), NextTry: time.Now()},
 	}
 	if _, err := j.Append(ctx, records, nil); err != nil {

@@ -90,7 +90,7 @@ func TestBreakerTellsRefusalFromAbsence(t *testing.T) {
 	b.Allow()
 	b.Worked(at)
 	if b.State() != Closed {
-		t.Errorf("state %s after the credentials were mended", b.State())
+		t.Errorf("state %s after the credentials were fixed", b.State())
 	}
 }
 

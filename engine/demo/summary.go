@@ -55,8 +55,8 @@ func (d *demo) list(title string, causes []journal.Cause) {
 			where = fmt.Sprintf(" (row %d of %s)", e.Origin.Row, e.Origin.File)
 		}
 		fmt.Fprintf(d.Out, "  %3d  %s%s\n", c.Count, c.Cause, where)
-		if c.Mend != "" {
-			fmt.Fprintf(d.Out, "       %s\n", c.Mend)
+		if c.Hint != "" {
+			fmt.Fprintf(d.Out, "       %s\n", c.Hint)
 		}
 	}
 }

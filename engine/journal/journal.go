@@ -64,7 +64,7 @@ type Problem struct {
 	Code    string        `json:"code"`
 	Cause   string        `json:"cause"`            // safe to print in a list
 	Detail  string        `json:"detail,omitempty"` // may hold data
-	Mend    string        `json:"mend,omitempty"`
+	Hint    string        `json:"hint,omitempty"`
 	Object  string        `json:"object,omitempty"` // what in DHIS2 it concerns, in words
 	Field   string        `json:"field,omitempty"`
 	Column  string        `json:"column,omitempty"` // what the record calls the field whose value is wrong
@@ -78,7 +78,7 @@ type Problem struct {
 type Fault struct {
 	Code   string `json:"code"`
 	Cause  string `json:"cause"`
-	Mend   string `json:"mend,omitempty"`
+	Hint   string `json:"hint,omitempty"`
 	Field  string `json:"field,omitempty"`
 	Column string `json:"column,omitempty"`
 	Value  string `json:"value,omitempty"` // private
@@ -87,7 +87,7 @@ type Fault struct {
 
 // Faults lists all that is wrong with the record, the first of which the problem itself tells.
 func (p *Problem) Faults() []Fault {
-	first := Fault{Code: p.Code, Cause: p.Cause, Mend: p.Mend, Field: p.Field, Column: p.Column, Value: p.Value, Place: p.Place}
+	first := Fault{Code: p.Code, Cause: p.Cause, Hint: p.Hint, Field: p.Field, Column: p.Column, Value: p.Value, Place: p.Place}
 	return append([]Fault{first}, p.More...)
 }
 
@@ -317,7 +317,7 @@ type Filter struct {
 
 // Cause is a group of failed records with the same cause.
 type Cause struct {
-	Rule, Code, Cause, Mend, Place string
+	Rule, Code, Cause, Hint, Place string
 	Class                          actions.Class
 	Count                          int64
 	First, Last                    time.Time

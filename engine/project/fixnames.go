@@ -23,11 +23,11 @@ func FixNames(p *Project) (int, error) {
 	for file, fixes := range byFile {
 		text, n, err := apply(p.Texts[file], fixes)
 		if err != nil {
-			return done, fmt.Errorf("mend %s: %w", file, err)
+			return done, fmt.Errorf("fix %s: %w", file, err)
 		}
 		full := filepath.Join(p.Dir, filepath.FromSlash(file))
 		if err := replaceFile(full, text); err != nil {
-			return done, fmt.Errorf("mend %s: %w", file, err)
+			return done, fmt.Errorf("fix %s: %w", file, err)
 		}
 		done += n
 	}
@@ -50,14 +50,14 @@ func apply(text []byte, fixes []*diag.Fix) ([]byte, int, error) {
 		}
 		before = r.Start
 		if r.Start.Line != r.End.Line || r.Start.Line < 1 || r.Start.Line > len(lines) {
-			return nil, 0, fmt.Errorf("line %d: the name runs over several lines: mend it by hand", r.Start.Line)
+			return nil, 0, fmt.Errorf("line %d: the name runs over several lines: fix it by hand", r.Start.Line)
 		}
 		line := []rune(string(lines[r.Start.Line-1]))
 		if r.End.Column-1 > len(line) || r.Start.Column > r.End.Column {
-			return nil, 0, fmt.Errorf("line %d: the file changed while it was being mended: try again", r.Start.Line)
+			return nil, 0, fmt.Errorf("line %d: the file changed while it was being fixed: try again", r.Start.Line)
 		}
-		mended := slices.Concat(line[:r.Start.Column-1], []rune(f.Text), line[r.End.Column-1:])
-		lines[r.Start.Line-1] = []byte(string(mended))
+		recoveriesTried := slices.Concat(line[:r.Start.Column-1], []rune(f.Text), line[r.End.Column-1:])
+		lines[r.Start.Line-1] = []byte(string(recoveriesTried))
 		n++
 	}
 	return bytes.Join(lines, nil), n, nil

@@ -207,8 +207,8 @@ func sayAll(t *testing.T, flow *engine.Flow, name string, text []byte) string {
 			continue
 		}
 		for _, f := range append([]*rules.Failure{e.Failure}, e.Failure.More...) {
-			fmt.Fprintf(&b, "  row %d, column %q, value %q, line %d: %s [%s]\n    %s\n", row.Line, f.Column, f.Value, f.Place.Range.Start.Line, f.Message, f.Code, f.Mend)
-			if f.Mend == "" {
+			fmt.Fprintf(&b, "  row %d, column %q, value %q, line %d: %s [%s]\n    %s\n", row.Line, f.Column, f.Value, f.Place.Range.Start.Line, f.Message, f.Code, f.Hint)
+			if f.Hint == "" {
 				t.Errorf("%s: no fix", f.Message)
 			}
 		}

@@ -42,7 +42,7 @@ func Plan(ctx context.Context, flow *engine.Flow, target actions.Target, file st
 		}
 		var bad *files.RowError
 		if errors.As(err, &bad) {
-			p.add(Planned{File: p.file, Row: bad.Line, Status: "failed", Failure: &rules.Failure{Code: "unreadable-row", Message: bad.Message, Mend: bad.Mend, Column: bad.Column}}, nil)
+			p.add(Planned{File: p.file, Row: bad.Line, Status: "failed", Failure: &rules.Failure{Code: "unreadable-row", Message: bad.Message, Hint: bad.Hint, Column: bad.Column}}, nil)
 			continue
 		}
 		if err != nil {
@@ -108,7 +108,7 @@ func (p *planner) flush() error {
 					x.Problems = append(x.Problems, o)
 				}
 				if o.Class == actions.ClassServer || o.Class == actions.ClassCredentials {
-					return fmt.Errorf("the server cannot be asked: %s", strings.TrimSuffix(o.Cause+": "+o.Mend, ": "))
+					return fmt.Errorf("the server cannot be asked: %s", strings.TrimSuffix(o.Cause+": "+o.Hint, ": "))
 				}
 			}
 		}

@@ -131,8 +131,8 @@ func failed(t *rules.Test, f *rules.Failure) []string {
 	if f.Value != "" {
 		lines = append(lines, fmt.Sprintf("value: %q", f.Value))
 	}
-	if f.Mend != "" {
-		lines = append(lines, "fix: "+f.Mend)
+	if f.Hint != "" {
+		lines = append(lines, "fix: "+f.Hint)
 	}
 	return lines
 }
@@ -174,5 +174,5 @@ func (f FileSamples) Sample(t *rules.Trigger, file string) ([]any, error) {
 
 // Finding makes a finding of a record's failure, to be shown with the rule's line.
 func Finding(f *rules.Failure) diag.List {
-	return diag.List{{Code: f.Code, Message: f.Message, Hint: f.Mend, Place: f.Place}}
+	return diag.List{{Code: f.Code, Message: f.Message, Hint: f.Hint, Place: f.Place}}
 }

@@ -20,7 +20,7 @@ func Flows(p *project.Project) map[string]*engine.Flow {
 			f.Invalid = &journal.Problem{
 				Code:  d.Code,
 				Cause: "the rule is invalid: " + d.Message,
-				Mend:  d.Hint,
+				Hint:  d.Hint,
 				Place: d.Place.String(),
 			}
 		}

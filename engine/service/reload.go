@@ -290,6 +290,6 @@ func (s *Service) logFindings(p *project.Project, message string) {
 		if d.Severity != diag.Error {
 			continue
 		}
-		s.o.Log.Error(message, "file", d.Place.File, "line", d.Place.Range.Start.Line, "column", d.Place.Range.Start.Column, "code", d.Code, "finding", d.Message, "mend", d.Hint)
+		s.o.Log.Error(message, "file", d.Place.File, "line", d.Place.Range.Start.Line, "column", d.Place.Range.Start.Column, "code", d.Code, "finding", d.Message, "hint", d.Hint)
 	}
 }

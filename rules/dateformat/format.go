@@ -117,16 +117,16 @@ func checkLetters(r rune, n int) error {
 			return nil
 		}
 	}
-	mend := "the letters are y M d E H h m s S a Z X; other letters stand between apostrophes, as in 'T'"
+	hint := "the letters are y M d E H h m s S a Z X; other letters stand between apostrophes, as in 'T'"
 	switch {
 	case r == 'Y':
-		mend = "the year is written with small letters: yyyy"
+		hint = "the year is written with small letters: yyyy"
 	case r == 'D':
-		mend = "the day of the month is written with small letters: dd"
+		hint = "the day of the month is written with small letters: dd"
 	case r == 'y':
-		mend = "the year is yyyy, or yy for two digits"
+		hint = "the year is yyyy, or yy for two digits"
 	}
-	return fail(fmt.Sprintf("%s is not a part of a date format", strings.Repeat(string(r), n)), mend)
+	return fail(fmt.Sprintf("%s is not a part of a date format", strings.Repeat(string(r), n)), hint)
 }
 
 // Write gives a date in the format.
@@ -185,9 +185,9 @@ func (tok token) format(t time.Time) string {
 }
 
 // Error is a format that cannot be used, or a text that is not a date. Its words hold nothing of the text.
-type Error struct{ Message, Mend string }
+type Error struct{ Message, Hint string }
 
 // Error gives the message.
 func (e *Error) Error() string { return e.Message }
 
-func fail(message, mend string) error { return &Error{message, mend} }
+func fail(message, hint string) error { return &Error{message, hint} }

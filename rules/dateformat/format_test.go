@@ -93,7 +93,7 @@ func TestNotDates(t *testing.T) {
 			t.Errorf("%q as %q is %s", c.text, c.format, d)
 		}
 	}
-	if _, err := dateformat.Compile("dd/mm/YYYY"); err == nil || !strings.Contains(err.(*dateformat.Error).Mend, "yyyy") {
+	if _, err := dateformat.Compile("dd/mm/YYYY"); err == nil || !strings.Contains(err.(*dateformat.Error).Hint, "yyyy") {
 		t.Errorf("YYYY: %v", err)
 	}
 	for _, pattern := range []string{"", strings.Repeat("d ", 60)} {

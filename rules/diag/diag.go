@@ -1,4 +1,4 @@
-// Package diag holds findings: what is wrong in a file that a person wrote, where, and how to mend it.
+// Package diag holds findings: what is wrong in a file that a person wrote, where, and how to fix it.
 //
 // Mistakes of users are values of type Diagnostic; Go errors are kept for what the program could not do.
 package diag
@@ -53,7 +53,7 @@ type Related struct {
 	Message string
 }
 
-// Fix is a replacement that mends a finding without anybody having to think; validate --fix-names applies it.
+// Fix is a replacement that fixes a finding without anybody having to think; validate --fix-names applies it.
 type Fix struct {
 	Place Place
 	Text  string

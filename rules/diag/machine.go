@@ -133,7 +133,7 @@ func WriteSummary(w io.Writer, r Report) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "### Culvert: %s, %s in %s\n", plural(errors, "error"), plural(warnings, "warning"), plural(len(r.Files), "file"))
 	if len(r.Findings) > 0 {
-		b.WriteString("\n| Place | What is wrong | How to mend it | Code |\n| --- | --- | --- | --- |\n")
+		b.WriteString("\n| Place | What is wrong | How to fix it | Code |\n| --- | --- | --- | --- |\n")
 	}
 	for i, d := range r.Findings {
 		if b.Len() > maxSummary {

@@ -40,7 +40,7 @@ func Render(w io.Writer, format string, r Report) error {
 	return fmt.Errorf("unknown format %q; known: %s", format, strings.Join(Formats(), ", "))
 }
 
-// maxPerFile is how many findings of one file the text shows; the first ones are the ones to mend first.
+// maxPerFile is how many findings of one file the text shows; the first ones are the ones to fix first.
 const maxPerFile = 50
 
 // Styles of a terminal, used only when asked for.

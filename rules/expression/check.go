@@ -192,7 +192,7 @@ func (c *checker) fold(t term, name string, values []any) term {
 		if code != CodeWrongType {
 			code = CodeWrongValue
 		}
-		return c.report(t.span, code, e.Message, e.Mend)
+		return c.report(t.span, code, e.Message, e.Hint)
 	}
 	shape := t.shape
 	if k := kindOf(v); k != kBlank {

@@ -109,7 +109,7 @@ func (c *checker) argument(fn *function, i int, t term) term {
 		v, err := p.prepare(s)
 		if err != nil {
 			e := (&Program{}).runError(err, t.span, nil)
-			hint := e.Mend
+			hint := e.Hint
 			if p.choices != nil {
 				hint = choicesHint(s, p.choices)
 			}
@@ -190,8 +190,8 @@ func (c *checker) method(n *ast.CallNode, m *ast.MemberNode) term {
 	known := c.functionNames()
 	if near := nearest(name, known); slices.Contains(known, name) {
 		hint = fmt.Sprintf("write %s(%s)", name, c.source(base))
-	} else if mend, ok := foreign[strings.ToLower(name)]; ok {
-		hint = mend
+	} else if known, ok := foreign[strings.ToLower(name)]; ok {
+		hint = known
 	} else if len(near) > 0 {
 		hint = fmt.Sprintf("write %s(%s)", near[0], c.source(base))
 	}
@@ -209,8 +209,8 @@ func (c *checker) functionNames() []string {
 func (c *checker) unknownFunction(callee *ast.IdentifierNode) term {
 	name := callee.Value
 	hint := ""
-	if mend, ok := foreign[strings.ToLower(name)]; ok {
-		hint = mend
+	if known, ok := foreign[strings.ToLower(name)]; ok {
+		hint = known
 	} else if _, ok := c.scope.shapes[name]; ok {
 		return c.report(callee.Location(), CodeUnknownFunction, fmt.Sprintf("%q is a value, not a function", name), fmt.Sprintf("write %s without brackets", name))
 	} else if near := nearest(name, c.functionNames()); len(near) > 0 {

@@ -243,7 +243,7 @@ func (c *checker) datesWritten(left, right term) (term, term, bool) {
 	return l, r, ok && also
 }
 
-// mismatched reports two sides whose types have nothing in common, at the side that can be mended.
+// mismatched reports two sides whose types have nothing in common, at the side that can be fixed.
 func (c *checker) mismatched(op string, left, right term) term {
 	one, other := left, right
 	if one.constant || other.shape.may() == kText && one.shape.may() != kText && !other.constant {

@@ -104,7 +104,7 @@ func (c *checker) matching(at file.Location, left, right term) term {
 // reportError reports what an operation says of a value that is written out.
 func (c *checker) reportError(at file.Location, err error) term {
 	e := (&Program{}).runError(err, at, nil)
-	return c.report(at, e.Code, e.Message, e.Mend)
+	return c.report(at, e.Code, e.Message, e.Hint)
 }
 
 func compilePattern(pattern string) (any, error) {

@@ -34,14 +34,14 @@ func equal(f *frame, a, b any) (bool, error) {
 }
 
 func mismatch(done string, a, b kind) error {
-	mend := ""
+	hint := ""
 	switch {
 	case a|b == kText|kNumber:
-		mend = "number(...) reads a number from text, text(...) writes a number as text"
+		hint = "number(...) reads a number from text, text(...) writes a number as text"
 	case a|b == kText|kBool:
-		mend = `compare with a text, such as == "yes"`
+		hint = `compare with a text, such as == "yes"`
 	}
-	return fail(CodeWrongType, fmt.Sprintf("%s and %s cannot be %s", a.article(), b.article(), done), mend)
+	return fail(CodeWrongType, fmt.Sprintf("%s and %s cannot be %s", a.article(), b.article(), done), hint)
 }
 
 // compare orders two values that are not blank.

@@ -163,7 +163,7 @@ func readFormatToRead(s string) (any, error) {
 		return nil, err
 	}
 	if err := f.Century(); err != nil {
-		return nil, fail(CodeWrongValue, "the format "+err.Error(), err.(*dateformat.Error).Mend)
+		return nil, fail(CodeWrongValue, "the format "+err.Error(), err.(*dateformat.Error).Hint)
 	}
 	return f, nil
 }

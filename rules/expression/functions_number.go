@@ -200,11 +200,11 @@ func readNumber(s string, mark decimal) (any, error) {
 		form = pointForm
 	}
 	if !form.MatchString(s) || !strings.ContainsAny(s, "0123456789") {
-		mend := "is_number(...) tells whether a text is a number"
+		hint := "is_number(...) tells whether a text is a number"
 		if mark == 0 && (commaForm.MatchString(s) || pointForm.MatchString(s)) {
-			mend = `say what the comma means: number(text, ",") reads a decimal comma, number(text, ".") a comma between thousands`
+			hint = `say what the comma means: number(text, ",") reads a decimal comma, number(text, ".") a comma between thousands`
 		}
-		return nil, fail(CodeWrongValue, "the text is not a number", mend)
+		return nil, fail(CodeWrongValue, "the text is not a number", hint)
 	}
 	s = strings.ReplaceAll(strings.ReplaceAll(s, thousands, ""), point, ".")
 	if n, err := strconv.Atoi(s); err == nil {

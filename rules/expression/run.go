@@ -39,7 +39,7 @@ type RunError struct {
 	From, To int // the part of the expression that failed, in runes
 	Code     string
 	Message  string   // lower case, no full stop
-	Mend     string   // what to do about it; may be empty
+	Hint     string   // what to do about it; may be empty
 	Names    []string // the fields involved, as the expression writes them
 	Cause    error    // of an added function; nil otherwise
 }
@@ -56,11 +56,11 @@ func (e *RunError) Error() string {
 func (e *RunError) Unwrap() error { return e.Cause }
 
 // fault is a RunError whose place is not known yet.
-type fault struct{ code, message, mend string }
+type fault struct{ code, message, hint string }
 
 func (f *fault) Error() string { return f.message }
 
-func fail(code, message, mend string) error { return &fault{code, message, mend} }
+func fail(code, message, hint string) error { return &fault{code, message, hint} }
 
 // frame is what the functions of one run share. It is the environment that the machine sees.
 type frame struct {
@@ -184,13 +184,13 @@ func (p *Program) runError(err error, at file.Location, names []string) *RunErro
 		errors.As(read.err, &f)
 		fallthrough
 	case errors.As(err, &f):
-		e.Code, e.Message, e.Mend = f.code, f.message, f.mend
+		e.Code, e.Message, e.Hint = f.code, f.message, f.hint
 	case errors.As(err, &format):
-		e.Code, e.Message, e.Mend = CodeWrongValue, format.Message, format.Mend
+		e.Code, e.Message, e.Hint = CodeWrongValue, format.Message, format.Hint
 	case errors.As(err, &added):
 		e.Code, e.Message, e.Cause = CodeWrongValue, "the function cannot be used on the value", added.err
 	default:
-		e.Code, e.Message, e.Mend = CodeInternal, "the expression cannot be evaluated", "report this as a defect, with the expression"
+		e.Code, e.Message, e.Hint = CodeInternal, "the expression cannot be evaluated", "report this as a defect, with the expression"
 	}
 	return e
 }

@@ -204,7 +204,7 @@ func TestRunErrors(t *testing.T) {
 		if place := string([]rune(c.text)[e.From:e.To]); place != c.place || e.Code != c.code || strings.Join(e.Names, " ") != c.names {
 			t.Errorf("%s fails at %q with %s of %v, want %q with %s of %v (%v)", c.text, place, e.Code, e.Names, c.place, c.code, c.names, err)
 		}
-		if text := e.Message + e.Mend + e.Error(); strings.Contains(text, "Wanjiku") || strings.Contains(text, "interface") || strings.Contains(text, "string") {
+		if text := e.Message + e.Hint + e.Error(); strings.Contains(text, "Wanjiku") || strings.Contains(text, "interface") || strings.Contains(text, "string") {
 			t.Errorf("%s: the message shows data or Go: %s", c.text, text)
 		}
 		if strings.HasPrefix(c.text, "outcome") && !errors.Is(err, cause) {

@@ -80,7 +80,7 @@ func asBlock(doc *yaml.Node, key string) {
 }
 
 // ErrBroken says that a file is not YAML that can be laid out.
-var ErrBroken = errors.New("mend the file first")
+var ErrBroken = errors.New("fix the file first")
 
 // same tells whether two trees say the same, comments included.
 func same(a, b *yaml.Node) bool {

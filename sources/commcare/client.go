@@ -33,10 +33,10 @@ func newClient(c Connection, log *slog.Logger) (*client, error) {
 	text := strings.TrimRight(c.URL, "/")
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http" {
-		return nil, &httpget.Error{Message: fmt.Sprintf("the address of connection %q cannot be read", c.Name), Mend: "write commcare: https://www.commcarehq.org"}
+		return nil, &httpget.Error{Message: fmt.Sprintf("the address of connection %q cannot be read", c.Name), Hint: "write commcare: https://www.commcarehq.org"}
 	}
 	if c.Domain == "" {
-		return nil, &httpget.Error{Message: fmt.Sprintf("connection %q names no project space", c.Name), Mend: "add domain:"}
+		return nil, &httpget.Error{Message: fmt.Sprintf("connection %q names no project space", c.Name), Hint: "add domain:"}
 	}
 	// People copy the address from their browser, where it goes on with /a/ and the project space.
 	path, _, _ := strings.Cut(u.Path+"/", "/a/")
@@ -49,7 +49,7 @@ func newClient(c Connection, log *slog.Logger) (*client, error) {
 	case c.Username != "" && c.Password != "":
 		out.get.Username, out.get.Password = c.Username, c.Password
 	default:
-		return nil, &httpget.Error{Message: fmt.Sprintf("connection %q has no credentials", c.Name), Mend: "give username and api_key, or username and password"}
+		return nil, &httpget.Error{Message: fmt.Sprintf("connection %q has no credentials", c.Name), Hint: "give username and api_key, or username and password"}
 	}
 	return out, nil
 }

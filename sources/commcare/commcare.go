@@ -226,7 +226,7 @@ func (p *pull) pages(ctx context.Context, c *client, s *state) error {
 		}
 		at = next
 	}
-	return &httpget.Error{Message: "the list of CommCare HQ has no end", Mend: "report this to its administrators"}
+	return &httpget.Error{Message: "the list of CommCare HQ has no end", Hint: "report this to its administrators"}
 }
 
 // handOver gives items to the sink as records, together with the cursor behind them. It tells how many were new.

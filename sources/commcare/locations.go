@@ -74,7 +74,7 @@ func (c *client) locations(ctx context.Context) ([]map[string]string, error) {
 			return nil, err
 		}
 	}
-	return nil, &httpget.Error{Message: "the list of locations has no end", Mend: "report this to the administrators of CommCare HQ"}
+	return nil, &httpget.Error{Message: "the list of locations has no end", Hint: "report this to the administrators of CommCare HQ"}
 }
 
 // decodeLocations reads a page of the location list (CommCare HQ's Location API), of its older and its newer form.

@@ -108,7 +108,7 @@ func (p page) check(from time.Time) error {
 	before := from.Truncate(time.Microsecond)
 	for _, it := range p.items {
 		if it.indexed.Before(before) {
-			return &httpget.Error{Message: "CommCare HQ does not list in the order of indexing from the time that it was asked for", Mend: "an older HQ cannot do so: update it"}
+			return &httpget.Error{Message: "CommCare HQ does not list in the order of indexing from the time that it was asked for", Hint: "an older HQ cannot do so: update it"}
 		}
 		before = it.indexed
 	}

@@ -122,7 +122,7 @@ func readText(c settings.Reader) string {
 		return ""
 	}
 	for _, p := range checkQuery(text) {
-		c.Problem(n, p.from, p.to, "query", p.message, p.mend)
+		c.Problem(n, p.from, p.to, "query", p.message, p.hint)
 	}
 	return text
 }

@@ -139,7 +139,7 @@ func FuzzCheckQuery(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, p := range checkQuery(text) {
-			if p.from < 0 || p.to > len(text) || p.from > p.to || p.message == "" || p.mend == "" {
+			if p.from < 0 || p.to > len(text) || p.from > p.to || p.message == "" || p.hint == "" {
 				t.Errorf("%q: %+v", text, p)
 			}
 		}

@@ -61,7 +61,7 @@ func Open(c Connection) (*Database, error) {
 		if !strings.Contains(c.URL, "@") || !strings.Contains(c.URL, ")/") {
 			return nil, &Error{
 				Message: fmt.Sprintf("the address of connection %q names no database that can be read", c.Name),
-				Mend:    "it begins with postgres://, mysql://, sqlite: or sqlserver://, or is user:password@tcp(host:3306)/name for MySQL",
+				Hint:    "it begins with postgres://, mysql://, sqlite: or sqlserver://, or is user:password@tcp(host:3306)/name for MySQL",
 			}
 		}
 		d.dialect = mySQL
@@ -80,7 +80,7 @@ func Open(c Connection) (*Database, error) {
 func (d *Database) Close() error { return d.db.Close() }
 
 func badAddress(c Connection, form string) *Error {
-	return &Error{Message: fmt.Sprintf("the address of connection %q cannot be read", c.Name), Mend: "write it as " + form + ", with signs of the password that an address cannot hold as %40 and the like"}
+	return &Error{Message: fmt.Sprintf("the address of connection %q cannot be read", c.Name), Hint: "write it as " + form + ", with signs of the password that an address cannot hold as %40 and the like"}
 }
 
 func openPostgres(c Connection) (*sql.DB, error) {
@@ -153,7 +153,7 @@ func openMySQL(c Connection) (*sql.DB, error) {
 func openSQLite(c Connection, path string) (*sql.DB, error) {
 	path = strings.TrimPrefix(path, "//")
 	if path == "" {
-		return nil, &Error{Message: "the address names no SQLite file", Mend: "write sqlite:data/registry.db"}
+		return nil, &Error{Message: "the address names no SQLite file", Hint: "write sqlite:data/registry.db"}
 	}
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(c.Dir, filepath.FromSlash(path))
@@ -161,7 +161,7 @@ func openSQLite(c Connection, path string) (*sql.DB, error) {
 	if info, err := os.Stat(path); err != nil || info.IsDir() {
 		return nil, &Error{
 			Message: fmt.Sprintf("the SQLite file of connection %q is not there", c.Name),
-			Mend:    "check the path; it counts from the project's folder",
+			Hint:    "check the path; it counts from the project's folder",
 		}
 	}
 	mode := "mode=ro&_pragma=query_only(1)"
@@ -171,7 +171,7 @@ func openSQLite(c Connection, path string) (*sql.DB, error) {
 	dsn := "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath() + "?" + mode + "&_pragma=busy_timeout(5000)"
 	db, err := sql.Open("sqlite", dsn)
 	if err != nil {
-		return nil, &Error{Message: "the SQLite file of the connection cannot be opened", Mend: "check the path"}
+		return nil, &Error{Message: "the SQLite file of the connection cannot be opened", Hint: "check the path"}
 	}
 	return db, nil
 }

@@ -44,7 +44,7 @@ func (c cursor) encode() (string, error) {
 		return "", fmt.Errorf("save the cursor: %w", err)
 	}
 	if len(text) > maxCursorText {
-		return "", &Error{Message: "the cursor column holds texts that are too long to be a cursor", Mend: "use a time or a number"}
+		return "", &Error{Message: "the cursor column holds texts that are too long to be a cursor", Hint: "use a time or a number"}
 	}
 	return string(text), nil
 }
@@ -88,7 +88,7 @@ func valueOf(v any, number bool) (value, error) {
 	case []byte:
 		return value{typeBytes, base64.StdEncoding.EncodeToString(v)}, nil
 	}
-	return value{}, &Error{Message: fmt.Sprintf("a cursor column holds values that have no order (%T)", v), Mend: "use a time, a number or a text"}
+	return value{}, &Error{Message: fmt.Sprintf("a cursor column holds values that have no order (%T)", v), Hint: "use a time, a number or a text"}
 }
 
 // bind gives the value as a statement takes it.
@@ -177,7 +177,7 @@ func (v value) earlier(o Overlap) (_ value, moved bool, err error) {
 		}
 	}
 	if o.Given {
-		return v, false, &Error{Message: "the overlap does not fit the cursor column", Mend: "a length of time is for times, a number for numbers; leave overlap out where late commits cannot happen"}
+		return v, false, &Error{Message: "the overlap does not fit the cursor column", Hint: "a length of time is for times, a number for numbers; leave overlap out where late commits cannot happen"}
 	}
 	return v, false, nil
 }

@@ -161,7 +161,7 @@ func (d *Database) Poll(ctx context.Context, q Query, to Delivery) error {
 			d.report(to, rows, fresh)
 			return nil
 		case len(p.rows) == 0 && limit >= maxGroup:
-			return &Error{Message: fmt.Sprintf("more than %d rows share one place of the cursor, or one row is larger than %d MiB", maxGroup, maxPageBytes>>20), Mend: "name a unique second column: cursor: [updated_at, id]"}
+			return &Error{Message: fmt.Sprintf("more than %d rows share one place of the cursor, or one row is larger than %d MiB", maxGroup, maxPageBytes>>20), Hint: "name a unique second column: cursor: [updated_at, id]"}
 		case len(p.rows) == 0:
 			limit = min(4*limit, maxGroup)
 			continue

@@ -8,7 +8,7 @@ import (
 // problem is a mistake in a query, at a range of its bytes.
 type problem struct {
 	from, to      int
-	message, mend string
+	message, hint string
 }
 
 // changing are the words of statements that change data or take locks. A read-only transaction refuses them too; SQL Server has none.
@@ -20,7 +20,7 @@ var changing = map[string]bool{
 // checkQuery finds what keeps a text from being the one SELECT that can be read page by page.
 func checkQuery(text string) []problem {
 	var found []problem
-	add := func(t token, message, mend string) { found = append(found, problem{t.from, t.to, message, mend}) }
+	add := func(t token, message, hint string) { found = append(found, problem{t.from, t.to, message, hint}) }
 	depth, first := 0, true
 	var open token
 	s := scanner{text: text}

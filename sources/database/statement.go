@@ -9,7 +9,7 @@ import (
 )
 
 // Parameters of a write-back statement that tell of the outcome. All others are columns of the row.
-var outcomeParameters = []string{"cause", "code", "mend", "object", "objects", "outcome", "record", "settled"}
+var outcomeParameters = []string{"cause", "code", "hint", "object", "objects", "outcome", "record", "settled"}
 
 // writing are the words that a write-back statement may begin with.
 var writing = []string{"UPDATE", "INSERT", "REPLACE", "MERGE", "DELETE", "WITH", "CALL", "EXEC", "EXECUTE"}
@@ -33,7 +33,7 @@ type parameter struct {
 func parseStatement(text string) (statement, []problem) {
 	out := statement{text: text}
 	var found []problem
-	add := func(t token, message, mend string) { found = append(found, problem{t.from, t.to, message, mend}) }
+	add := func(t token, message, hint string) { found = append(found, problem{t.from, t.to, message, hint}) }
 	s := scanner{text: text}
 	var set assignments
 	first := true
@@ -163,7 +163,7 @@ func (s *statement) bind(d *dialect) string {
 }
 
 // unknownColumn words that a row has no such column.
-func unknownColumn(name string, columns []string) (message, mend string) {
+func unknownColumn(name string, columns []string) (message, hint string) {
 	known := append(slices.Clone(columns), outcomeParameters...)
 	slices.Sort(known)
 	return fmt.Sprintf("the statement names :%s, which is neither a column of the row nor part of its outcome", name), diag.Suggest(name, known, "names")

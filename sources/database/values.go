@@ -35,7 +35,7 @@ func (d *dialect) columnsOf(types []*sql.ColumnType, q Query) ([]column, error) 
 	for i, t := range types {
 		name := t.Name()
 		if name == "" || seen[name] {
-			return nil, &Error{Message: fmt.Sprintf("column %d of the query's result has no name of its own", i+1), Mend: "give it one with AS"}
+			return nil, &Error{Message: fmt.Sprintf("column %d of the query's result has no name of its own", i+1), Hint: "give it one with AS"}
 		}
 		seen[name] = true
 		kind := strings.TrimPrefix(t.DatabaseTypeName(), "UNSIGNED ")
@@ -60,7 +60,7 @@ func (d *dialect) columnsOf(types []*sql.ColumnType, q Query) ([]column, error) 
 	}
 	for n, c := range q.Cursor {
 		if !hasCursor(out, n+1) {
-			return nil, &Error{Message: fmt.Sprintf("the query's result has no column %q", c), Mend: "name a column of it in cursor:, as the result names it"}
+			return nil, &Error{Message: fmt.Sprintf("the query's result has no column %q", c), Hint: "name a column of it in cursor:, as the result names it"}
 		}
 	}
 	return out, nil

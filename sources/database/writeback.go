@@ -33,7 +33,7 @@ func (w *WriteBack) digest(o *sources.Outcome) (uint64, error) {
 	maps.DeleteFunc(row, func(name string, _ any) bool {
 		return slices.ContainsFunc(w.ignored, func(other string) bool { return strings.EqualFold(name, other) })
 	})
-	text, err := json.Marshal([]any{w.statement.text, w.Connection, o.State, o.Objects, o.Code, o.Cause, o.Mend, row})
+	text, err := json.Marshal([]any{w.statement.text, w.Connection, o.State, o.Objects, o.Code, o.Cause, o.Hint, row})
 	if err != nil {
 		return 0, err
 	}
@@ -72,8 +72,8 @@ func (w *WriteBack) value(p parameter, o *sources.Outcome) (any, error) {
 				return v, nil
 			}
 		}
-		message, mend := unknownColumn(p.name, slices.Sorted(maps.Keys(o.Body)))
-		return nil, &Error{Message: message, Mend: mend}
+		message, hint := unknownColumn(p.name, slices.Sorted(maps.Keys(o.Body)))
+		return nil, &Error{Message: message, Hint: hint}
 	}
 	switch p.name {
 	case "outcome":
@@ -91,8 +91,8 @@ func (w *WriteBack) value(p parameter, o *sources.Outcome) (any, error) {
 		return blank(o.Code), nil
 	case "cause":
 		return blank(o.Cause), nil
-	case "mend":
-		return blank(o.Mend), nil
+	case "hint":
+		return blank(o.Hint), nil
 	}
 	return o.Settled.UTC(), nil
 }
@@ -137,13 +137,13 @@ func (d *dialect) argument(v any) any {
 }
 
 // Fits reports columns that the statement names and rows do not have, and names that mean two things.
-func (w *WriteBack) fits(columns []string, report func(from, to int, message, mend string)) {
+func (w *WriteBack) fits(columns []string, report func(from, to int, message, hint string)) {
 	for _, p := range w.statement.parameters {
 		known := slices.ContainsFunc(columns, func(c string) bool { return strings.EqualFold(c, p.name) })
 		switch {
 		case p.column && !known:
-			message, mend := unknownColumn(p.name, columns)
-			report(p.from, p.to, message, mend)
+			message, hint := unknownColumn(p.name, columns)
+			report(p.from, p.to, message, hint)
 		case !p.column && known:
 			report(p.from, p.to, fmt.Sprintf(":%s is part of the outcome, and the row has a column of that name too", p.name),
 				"give the column another name in the query: "+p.name+" AS row_"+p.name)

@@ -54,7 +54,7 @@ func FuzzParseStatement(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		s, found := parseStatement(text)
 		for _, p := range found {
-			if p.from < 0 || p.to > len(text) || p.from > p.to || p.message == "" || p.mend == "" {
+			if p.from < 0 || p.to > len(text) || p.from > p.to || p.message == "" || p.hint == "" {
 				t.Errorf("%q: %+v", text, p)
 			}
 		}

@@ -43,7 +43,7 @@ func readWriteBack(c settings.Reader, r *Rule) *WriteBack {
 	var problems []problem
 	out.statement, problems = parseStatement(text)
 	for _, p := range problems {
-		c.Problem(n, p.from, p.to, writeBackCode, p.message, p.mend)
+		c.Problem(n, p.from, p.to, writeBackCode, p.message, p.hint)
 	}
 	out.ignored = slices.Clone(out.statement.sets)
 	if len(r.Query.Cursor) > 0 {
@@ -91,7 +91,7 @@ func (Kind) CheckSample(t *rules.Trigger, rows []any, report func(diag.Diagnosti
 	if n.Kind == yamlnode.Mapping {
 		n = n.Get("statement")
 	}
-	r.WriteBack.fits(columns, func(from, to int, message, mend string) {
-		report(diag.Diagnostic{Code: writeBackCode, Message: message, Hint: mend, Place: n.PlaceOf(from, to)})
+	r.WriteBack.fits(columns, func(from, to int, message, hint string) {
+		report(diag.Diagnostic{Code: writeBackCode, Message: message, Hint: hint, Place: n.PlaceOf(from, to)})
 	})
 }

@@ -95,11 +95,11 @@ func (u *unpacking) Read(p []byte) (int, error) {
 	n, err := u.r.Read(p)
 	u.n += int64(n)
 	if u.n > u.limit {
-		return 0, &FileError{Place: u.place, Message: fmt.Sprintf("it unpacks to more than %d bytes", u.limit), Mend: "split the export into smaller files"}
+		return 0, &FileError{Place: u.place, Message: fmt.Sprintf("it unpacks to more than %d bytes", u.limit), Hint: "split the export into smaller files"}
 	}
 	if u.n > ratioFrom && u.n > ratioLimit*max(u.packed(), 1) {
 		return 0, &FileError{Place: u.place, Message: fmt.Sprintf("it unpacks to more than %d times its size, as only damaged or hostile files do", ratioLimit),
-			Mend: "export it again, and drop it unpacked if it is right"}
+			Hint: "export it again, and drop it unpacked if it is right"}
 	}
 	return n, err
 }
@@ -125,7 +125,7 @@ func (r *Reader) openZip(b blob, f Format, unpack bool) (rowSource, error) {
 	z, err := zip.NewReader(b.at, b.size)
 	if err != nil {
 		return nil, &FileError{Place: b.name, Message: "it begins as a zip file or workbook and cannot be opened as one: part of it is missing or damaged",
-			Mend: "copy or export it again"}
+			Hint: "copy or export it again"}
 	}
 	for _, e := range z.File {
 		if strings.EqualFold(e.Name, "xl/workbook.xml") || strings.EqualFold(e.Name, "xl/workbook.bin") {
@@ -134,11 +134,11 @@ func (r *Reader) openZip(b blob, f Format, unpack bool) (rowSource, error) {
 	}
 	for _, e := range z.File {
 		if what := officeDocument(e); what != "" {
-			return nil, &FileError{Place: b.name, Message: "it is " + what, Mend: "save the table as xlsx or CSV"}
+			return nil, &FileError{Place: b.name, Message: "it is " + what, Hint: "save the table as xlsx or CSV"}
 		}
 	}
 	if f.Kind == XLSX || kindByName(b.name) == XLSX {
-		return nil, &FileError{Place: b.name, Message: "it is a zip file but no xlsx workbook", Mend: "save it as xlsx in a spreadsheet program"}
+		return nil, &FileError{Place: b.name, Message: "it is a zip file but no xlsx workbook", Hint: "save it as xlsx in a spreadsheet program"}
 	}
 	if !unpack {
 		return nil, packedTwice(b.name)
@@ -203,7 +203,7 @@ func (r *Reader) zipBlob(place string, e *zip.File, f Format) blob {
 // openEntry opens one entry of a zip within the limits.
 func openEntry(place string, e *zip.File, f Format) (io.ReadCloser, error) {
 	if e.Flags&1 != 0 {
-		return nil, &FileError{Place: place, Message: "it is protected by a password", Mend: "save it without one"}
+		return nil, &FileError{Place: place, Message: "it is protected by a password", Hint: "save it without one"}
 	}
 	src, err := e.Open()
 	if err != nil {
@@ -259,7 +259,7 @@ func tempFile() (*os.File, error) {
 }
 
 func packedTwice(place string) error {
-	return &FileError{Place: place, Message: "it is packed inside another packed file", Mend: "drop the inner file"}
+	return &FileError{Place: place, Message: "it is packed inside another packed file", Hint: "drop the inner file"}
 }
 
 // oleFinding tells old and encrypted workbooks apart; both lie in the same container.
@@ -280,7 +280,7 @@ func oleFinding(b blob) error {
 		return readError(b.name, err)
 	}
 	if bytes.Contains(text, want.Bytes()) {
-		return &FileError{Place: b.name, Message: "it is protected by a password", Mend: "save it without one"}
+		return &FileError{Place: b.name, Message: "it is protected by a password", Hint: "save it without one"}
 	}
-	return &FileError{Place: b.name, Message: "it is a workbook of the old .xls format, or another old Office file", Mend: "save it as xlsx or CSV"}
+	return &FileError{Place: b.name, Message: "it is a workbook of the old .xls format, or another old Office file", Hint: "save it as xlsx or CSV"}
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // cellFault says why the value of a cell cannot be used.
-type cellFault struct{ message, mend string }
+type cellFault struct{ message, hint string }
 
 // Error gives the cause.
 func (f *cellFault) Error() string { return f.message }

@@ -154,7 +154,7 @@ func (c *csvRows) readHeader(f Format) error {
 		fault, err := c.lex.nextLine()
 		if err == io.EOF {
 			return &FileError{Place: c.place, Message: fmt.Sprintf("it ends before row %d, where the headers should be", f.Header),
-				Mend: "check header:, and that the file was written to its end"}
+				Hint: "check header:, and that the file was written to its end"}
 		}
 		if err != nil {
 			return err
@@ -165,7 +165,7 @@ func (c *csvRows) readHeader(f Format) error {
 		}
 		if fault != faultNone {
 			e := c.fault(fault)
-			return &FileError{Place: c.place, Message: "the header row cannot be read: " + e.Message, Mend: e.Mend}
+			return &FileError{Place: c.place, Message: "the header row cannot be read: " + e.Message, Hint: e.Hint}
 		}
 		// A file may begin with blank lines; the header is then the first row that is not blank.
 		if c.lex.blank() && f.Header == 1 {
@@ -285,16 +285,16 @@ func (c *csvRows) fault(f rowFault) *RowError {
 	switch f {
 	case faultOpenQuote:
 		e.Message = "a quote is opened and not closed"
-		e.Mend = `close it; a quote inside quoted text is written twice ("")`
+		e.Hint = `close it; a quote inside quoted text is written twice ("")`
 	case faultAfterQuote:
 		e.Message = "text follows a closing quote"
-		e.Mend = `quote the whole cell; a quote inside quoted text is written twice ("")`
+		e.Hint = `quote the whole cell; a quote inside quoted text is written twice ("")`
 	case faultTooLong:
 		e.Message = fmt.Sprintf("the row is longer than %d bytes", c.limit)
-		e.Mend = "look for a missing line end or quote before it"
+		e.Hint = "look for a missing line end or quote before it"
 	case faultCells:
 		e.Message = fmt.Sprintf("it has %d cells and the header has %d", len(c.lex.spans), c.lex.want)
-		e.Mend = "put cells that hold the delimiter or line ends in quotes"
+		e.Hint = "put cells that hold the delimiter or line ends in quotes"
 	case faultShort:
 		at := min(len(c.lex.spans), len(c.head))
 		e.Message = fmt.Sprintf("it ends after %d of %d cells", len(c.lex.spans), c.lex.want)
@@ -302,16 +302,16 @@ func (c *csvRows) fault(f rowFault) *RowError {
 			e.Column = c.head[at]
 			e.Message += ": there is nothing for " + diag.Names(short(c.head[at:], 3), "and")
 		}
-		e.Mend = "fill the row in to its end, and put cells that hold line ends in quotes; if the program leaves out empty cells at the end, write short_rows: blank"
+		e.Hint = "fill the row in to its end, and put cells that hold line ends in quotes; if the program leaves out empty cells at the end, write short_rows: blank"
 	case faultNUL:
 		e.Message = "it holds a NUL byte"
-		e.Mend = "the row was damaged when it was written or copied; export it again"
+		e.Hint = "the row was damaged when it was written or copied; export it again"
 	case faultEncoding:
 		e.Message = "it holds bytes that are no text in the file's encoding"
-		e.Mend = "save the file as UTF-8, or declare its encoding with encoding:"
+		e.Hint = "save the file as UTF-8, or declare its encoding with encoding:"
 		if c.mixed {
 			e.Message = "it is not in UTF-8 though other rows are"
-			e.Mend = "the file was put together from files of several encodings; save all of it as UTF-8"
+			e.Hint = "the file was put together from files of several encodings; save all of it as UTF-8"
 		}
 	}
 	return e
@@ -337,11 +337,11 @@ func readError(place string, err error) error {
 	case err == nil || err == io.EOF || errors.As(err, &fe):
 		return err
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return &FileError{Place: place, Message: "it ends too early: part of it is missing", Mend: "copy or export it again"}
+		return &FileError{Place: place, Message: "it ends too early: part of it is missing", Hint: "copy or export it again"}
 	case isOurs(err):
 		return fmt.Errorf("reading %s: %w", place, err)
 	}
-	return &FileError{Place: place, Message: "its packed content is damaged", Mend: "copy or export it again"}
+	return &FileError{Place: place, Message: "its packed content is damaged", Hint: "copy or export it again"}
 }
 
 // isOurs tells errors of the disk and of our own from those that the content of a file causes, of which unpackers have too many kinds to list.

@@ -21,12 +21,12 @@ type rowWriter interface {
 }
 
 // notes are what the columns that Culvert adds say of a row.
-type notes struct{ cause, mend, link string }
+type notes struct{ cause, hint, link string }
 
-func (n notes) cells() []string { return []string{n.cause, n.mend, n.link} }
+func (n notes) cells() []string { return []string{n.cause, n.hint, n.link} }
 
 // WriteFailed writes the rows of a file that its results call failed to dst, in the file's own format and columns, each with its cause and what to
-// do about it, and with what links it to the file of an id. Dropped again after mending, the extra columns are no part of the record. It gives the number of rows; dst is not made when there are none.
+// do about it, and with what links it to the file of an id. Dropped again after fixing, the extra columns are no part of the record. It gives the number of rows; dst is not made when there are none.
 func WriteFailed(ctx context.Context, path, id string, f Format, results, dst string) (n int, err error) {
 	n, _, err = writeFailed(ctx, path, id, f, results, dst)
 	return n, err
@@ -103,7 +103,7 @@ func copyFailed(r *Reader, w rowWriter, results io.ReaderAt, failed []placed, id
 		if err != nil {
 			return n, err
 		}
-		if err := w.write(row, notes{res.said(), res.Mend, Link(id, p.record)}); err != nil {
+		if err := w.write(row, notes{res.said(), res.Hint, Link(id, p.record)}); err != nil {
 			return n, fmt.Errorf("writing failed rows: %w", err)
 		}
 	}

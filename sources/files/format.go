@@ -93,7 +93,7 @@ func containerOf(head []byte) container {
 }
 
 // documents are formats that hold no rows, by their first bytes, with what to do instead.
-var documents = []struct{ head, what, mend string }{
+var documents = []struct{ head, what, hint string }{
 	{"%PDF-", "it is a PDF document", "save the table as xlsx or CSV in the program that it comes from"},
 	{"\x89PNG", "it is a picture", "drop the table itself, as xlsx or CSV"},
 	{"\xff\xd8\xff", "it is a picture", "drop the table itself, as xlsx or CSV"},
@@ -111,7 +111,7 @@ var documents = []struct{ head, what, mend string }{
 func documentFinding(place string, head []byte) error {
 	for _, d := range documents {
 		if bytes.HasPrefix(head, []byte(d.head)) {
-			return &FileError{Place: place, Message: d.what, Mend: d.mend}
+			return &FileError{Place: place, Message: d.what, Hint: d.hint}
 		}
 	}
 	return nil

@@ -69,7 +69,7 @@ func count(t *testing.T, name string, text []byte, f Format, next func(*Reader) 
 		case errors.As(err, &broken):
 			return r.Number()
 		case errors.As(err, &bad):
-			if bad.Message == "" || bad.Mend == "" || bad.Line == 0 {
+			if bad.Message == "" || bad.Hint == "" || bad.Line == 0 {
 				t.Fatalf("the finding %+v says too little", bad)
 			}
 		case err != nil:
@@ -142,8 +142,8 @@ func FuzzSheet(f *testing.F) {
 // FuzzResults checks that results come back as they were written, whatever a cause holds.
 func FuzzResults(f *testing.F) {
 	f.Add("=1+1", "a\"b\nc", "'=x")
-	f.Fuzz(func(t *testing.T, cause, mend, sheet string) {
-		if strings.ContainsAny(cause+mend+sheet, "\r") {
+	f.Fuzz(func(t *testing.T, cause, hint, sheet string) {
+		if strings.ContainsAny(cause+hint+sheet, "\r") {
 			return // encoding/csv reads CR LF as LF
 		}
 		path := filepath.Join(t.TempDir(), "r.csv")
@@ -151,7 +151,7 @@ func FuzzResults(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := errors.Join(w.Write(ResultRow{Record: 1, Line: 2, Cause: cause, Mend: mend, Sheet: sheet}), w.Close()); err != nil {
+		if err := errors.Join(w.Write(ResultRow{Record: 1, Line: 2, Cause: cause, Hint: hint, Sheet: sheet}), w.Close()); err != nil {
 			t.Fatal(err)
 		}
 		text, err := os.ReadFile(path)
@@ -159,8 +159,8 @@ func FuzzResults(f *testing.F) {
 			t.Fatal(err)
 		}
 		err = ReadResults(bytes.NewReader(text), func(_ int64, r ResultRow) error {
-			if r.Cause != cause || r.Mend != mend || r.Sheet != sheet {
-				t.Errorf("%q %q %q came back as %+v", cause, mend, sheet, r)
+			if r.Cause != cause || r.Hint != hint || r.Sheet != sheet {
+				t.Errorf("%q %q %q came back as %+v", cause, hint, sheet, r)
 			}
 			return nil
 		})

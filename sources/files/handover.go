@@ -25,7 +25,7 @@ func (w *watcher) offer(ctx context.Context, id string, sink sources.Sink) {
 		delete(w.waiting, id)
 		return
 	case errors.Is(err, sources.ErrFinal):
-		err = w.refuse(ctx, f, OutcomeFailed, err.Error(), "mend the rule and drop the file again")
+		err = w.refuse(ctx, f, OutcomeFailed, err.Error(), "fix the rule and drop the file again")
 	case errors.As(err, &bad):
 		err = w.drop(id, bad)
 	case errors.As(err, &busy):
@@ -49,13 +49,13 @@ func (w *watcher) offer(ctx context.Context, id string, sink sources.Sink) {
 	w.calm(id)
 }
 
-func (w *watcher) refuse(ctx context.Context, f sources.File, outcome, cause, mend string) error {
+func (w *watcher) refuse(ctx context.Context, f sources.File, outcome, cause, hint string) error {
 	done, failed := w.ends(f.Rule, f.Folder)
 	folder := failed
 	if outcome != OutcomeFailed {
 		folder = done
 	}
-	return refuse(ctx, f, folder, outcome, cause, mend)
+	return refuse(ctx, f, folder, outcome, cause, hint)
 }
 
 // ends gives the folders for finished files of a rule, which may be gone by now.

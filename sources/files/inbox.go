@@ -141,7 +141,7 @@ func (in inbox) describe(ctx context.Context, id string, t tag) (sources.File, e
 		return sources.File{}, fmt.Errorf("reading taken file: %w", err)
 	}
 	if !before.Mode().IsRegular() {
-		return sources.File{}, &FileError{Place: t.Name, Message: "it is not a regular file", Mend: "drop the file itself, not a link"}
+		return sources.File{}, &FileError{Place: t.Name, Message: "it is not a regular file", Hint: "drop the file itself, not a link"}
 	}
 	sum := t.SHA256
 	if sum == "" {
@@ -213,13 +213,13 @@ func (in inbox) accepted(id string) bool {
 }
 
 // refuse moves a taken file whose rows will not be read to a folder, with results that say why.
-func refuse(ctx context.Context, f sources.File, folder, outcome, cause, mend string) error {
+func refuse(ctx context.Context, f sources.File, folder, outcome, cause, hint string) error {
 	if !exists(filepath.Join(filepath.Dir(f.Path), planFile)) {
 		w, err := OpenResults(ResultsPath(f), 0)
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(w.Write(ResultRow{Outcome: outcome, Cause: cause, Mend: mend}), w.Close()); err != nil {
+		if err := errors.Join(w.Write(ResultRow{Outcome: outcome, Cause: cause, Hint: hint}), w.Close()); err != nil {
 			return err
 		}
 	}
@@ -239,7 +239,7 @@ func Take(ctx context.Context, path, rule, inboxDir string, sink sources.Sink) (
 		return f, false, fmt.Errorf("taking file: %w", err)
 	}
 	if !info.Mode().IsRegular() {
-		return f, false, &FileError{Place: filepath.Base(path), Message: "it is not a regular file", Mend: "give the path of a file"}
+		return f, false, &FileError{Place: filepath.Base(path), Message: "it is not a regular file", Hint: "give the path of a file"}
 	}
 	in := inbox{dir: inboxDir, now: time.Now}
 	t := tag{Rule: rule, Name: plainName(filepath.Base(abs)), Folder: filepath.Dir(abs), Received: time.Now()}

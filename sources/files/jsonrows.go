@@ -116,11 +116,11 @@ func (j *jsonRows) enter(b blob, f Format, enc textEncoding) error {
 }
 
 func (j *jsonRows) noItems(f Format, what string) error {
-	mend := "name the list with items:, or drop a list of objects"
+	hint := "name the list with items:, or drop a list of objects"
 	if f.Items != "" {
-		mend = "check items: against the file"
+		hint = "check items: against the file"
 	}
-	return &FileError{Place: j.place, Message: what, Mend: mend}
+	return &FileError{Place: j.place, Message: what, Hint: hint}
 }
 
 // whole starts again on a document that is one object.
@@ -207,7 +207,7 @@ func (j *jsonRows) line() ([]byte, error) {
 		}
 		j.number++
 		if long {
-			return nil, &RowError{Line: j.number, Message: fmt.Sprintf("the line is longer than %d bytes", j.limit), Mend: "look for a missing line end before it"}
+			return nil, &RowError{Line: j.number, Message: fmt.Sprintf("the line is longer than %d bytes", j.limit), Hint: "look for a missing line end before it"}
 		}
 		if line = bytes.TrimSpace(line); len(line) > 0 {
 			return line, nil
@@ -226,11 +226,11 @@ func (j *jsonRows) next(row *Row) error {
 		if !errors.As(err, &e) {
 			return fmt.Errorf("reading %s: %w", j.place, err)
 		}
-		return &RowError{Line: j.number, Message: e.Message, Mend: e.Mend, Raw: bytes.Clone(raw)}
+		return &RowError{Line: j.number, Message: e.Message, Hint: e.Hint, Raw: bytes.Clone(raw)}
 	}
 	object, ok := body.(map[string]any)
 	if !ok {
-		return &RowError{Line: j.number, Message: "the item is no JSON object", Mend: "each item of the list, or line, is one object", Raw: bytes.Clone(raw)}
+		return &RowError{Line: j.number, Message: "the item is no JSON object", Hint: "each item of the list, or line, is one object", Raw: bytes.Clone(raw)}
 	}
 	row.Fixes, _ = object[LinkColumn].(string)
 	for _, column := range ourColumns {
@@ -250,12 +250,12 @@ func (j *jsonRows) failure(err error) error {
 	switch {
 	case errors.Is(err, errOverBudget):
 		return &FileError{Place: j.place, Message: fmt.Sprintf("item %d is longer than %d bytes", max(j.number, 1), j.limit),
-			Mend: "name the list of records with items:, or split the file"}
+			Hint: "name the list of records with items:, or split the file"}
 	case errors.As(err, &syntax):
 		return &FileError{Place: j.place, Message: fmt.Sprintf("item %d is not JSON", max(j.number, 1)),
-			Mend: "check quotes, commas and brackets there"}
+			Hint: "check quotes, commas and brackets there"}
 	case err == io.EOF:
-		return &FileError{Place: j.place, Message: "it ends too early: part of it is missing", Mend: "copy or export it again"}
+		return &FileError{Place: j.place, Message: "it ends too early: part of it is missing", Hint: "copy or export it again"}
 	}
 	return readError(j.place, err)
 }

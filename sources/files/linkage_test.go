@@ -134,7 +134,7 @@ func TestFailedRowsWithRepeats(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := w.Write(ResultRow{Record: 1, Outcome: OutcomeFailed, Cause: "no such clinic", Mend: "mend it"}); err != nil {
+		if err := w.Write(ResultRow{Record: 1, Outcome: OutcomeFailed, Cause: "no such clinic", Hint: "fix it"}); err != nil {
 			t.Fatal(err)
 		}
 		if err := w.Close(); err != nil {

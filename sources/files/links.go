@@ -9,8 +9,8 @@ import (
 // LinkColumn says in a file of failed rows which row of which file each one is: once it is corrected and dropped again, the first failure is settled.
 const LinkColumn = "culvert row"
 
-// ourColumns are what Culvert adds to files of failed rows.
-var ourColumns = []string{CauseColumn, MendColumn, LinkColumn}
+// ourColumns are what Culvert adds to files of failed rows, with the name that the column of fixes had in files of before.
+var ourColumns = []string{CauseColumn, FixColumn, "culvert mend", LinkColumn}
 
 // isOurColumn tells the columns that Culvert adds from those of the file.
 func isOurColumn(header string) bool { return slices.Contains(ourColumns, header) }

@@ -40,7 +40,7 @@ func (s *sheetRows) findMerges(e *zip.File) ([]mergedCells, error) {
 					continue // wholly in what was looked at before
 				}
 				if len(list) == maxMerges {
-					return nil, &FileError{Place: s.place, Message: fmt.Sprintf("it has more than %d merged cells", maxMerges), Mend: "unmerge them"}
+					return nil, &FileError{Place: s.place, Message: fmt.Sprintf("it has more than %d merged cells", maxMerges), Hint: "unmerge them"}
 				}
 				list = append(list, mergeOf(chunk, m))
 			}

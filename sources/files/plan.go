@@ -11,7 +11,7 @@ import (
 // Columns that Culvert adds to files of failed rows. They are ignored when such a file is dropped again.
 const (
 	CauseColumn = "culvert cause"
-	MendColumn  = "culvert mend"
+	FixColumn   = "culvert fix"
 )
 
 // notAsked is what CommCare's exports hold where a question was not in the form that a row stands for.
@@ -255,11 +255,11 @@ func checkHeader(cells []string, f Format, place string) ([]string, error) {
 	}
 	if len(header) == 0 {
 		return nil, &FileError{Place: place, Message: fmt.Sprintf("row %d, where the headers should be, is empty", f.Header),
-			Mend: "put the headers there, or say in which row they are with header:"}
+			Hint: "put the headers there, or say in which row they are with header:"}
 	}
 	if len(header) > f.MaxColumns {
 		return nil, &FileError{Place: place, Message: fmt.Sprintf("it has %d columns and at most %d can be read", len(header), f.MaxColumns),
-			Mend: "export only the columns that the rule uses"}
+			Hint: "export only the columns that the rule uses"}
 	}
 	if err := tellApart(header, newColumns(f), place); err != nil {
 		return nil, err
@@ -270,7 +270,7 @@ func checkHeader(cells []string, f Format, place string) ([]string, error) {
 			if near := nearestColumns(want, header); len(near) > 0 {
 				hint = fmt.Sprintf("did you mean %s? Rename the column, or change columns: in the rule", diag.Names(short(near, 3), "or"))
 			}
-			return nil, &FileError{Place: place, Message: fmt.Sprintf("it has no column %q", want), Mend: hint}
+			return nil, &FileError{Place: place, Message: fmt.Sprintf("it has no column %q", want), Hint: hint}
 		}
 	}
 	return header, nil
@@ -295,7 +295,7 @@ func tellApart(header []string, c *columns, place string) error {
 		}
 		if c.meansOne(h) {
 			return &FileError{Place: place, Message: fmt.Sprintf("columns %s and %s are both headed %q, which the rule reads", columnName(at), columnName(i), shorten(h)),
-				Mend: fmt.Sprintf("give each column a name of its own; or tell them apart in the rule: trigger[%q] and trigger[%q]", h, h+".2")}
+				Hint: fmt.Sprintf("give each column a name of its own; or tell them apart in the rule: trigger[%q] and trigger[%q]", h, h+".2")}
 		}
 		n := 2
 		for numbered[numberedName(h, n)] || hasName(first, numberedName(h, n)) {

@@ -63,7 +63,7 @@ func Open(ctx context.Context, path string, f Format) (*Reader, error) {
 	}
 	if !info.Mode().IsRegular() {
 		file.Close()
-		return nil, &FileError{Place: filepath.Base(path), Message: "it is not a regular file", Mend: "drop the file itself, not a link or folder"}
+		return nil, &FileError{Place: filepath.Base(path), Message: "it is not a regular file", Hint: "drop the file itself, not a link or folder"}
 	}
 	b := blob{
 		name: filepath.Base(path),
@@ -143,10 +143,10 @@ func (r *Reader) open(b blob, f Format, unpack bool) (rowSource, error) {
 		return r.openZip(b, f, unpack)
 	}
 	if ext := strings.ToLower(filepath.Ext(b.name)); ext == ".zip" || ext == ".gz" {
-		return nil, &FileError{Place: b.name, Message: "it is not packed though its name says so", Mend: "export it again, or give it the extension of its real format"}
+		return nil, &FileError{Place: b.name, Message: "it is not packed though its name says so", Hint: "export it again, or give it the extension of its real format"}
 	}
 	if start := bytes.TrimLeft(bytes.TrimPrefix(head, bomUTF8), " \t\r\n"); len(start) > 1 && start[0] == '<' && strings.IndexByte("!?hHtT", start[1]) >= 0 {
-		return nil, &FileError{Place: b.name, Message: "it is a web page or XML document, as some programs write under the name of a workbook", Mend: "save it as xlsx or CSV in a spreadsheet program"}
+		return nil, &FileError{Place: b.name, Message: "it is a web page or XML document, as some programs write under the name of a workbook", Hint: "save it as xlsx or CSV in a spreadsheet program"}
 	}
 	kind := f.Kind
 	if kind == Auto {
@@ -157,7 +157,7 @@ func (r *Reader) open(b blob, f Format, unpack bool) (rowSource, error) {
 	}
 	switch kind {
 	case XLSX:
-		return nil, &FileError{Place: b.name, Message: "it is no xlsx workbook", Mend: "save it as xlsx, or give it the extension of its real format"}
+		return nil, &FileError{Place: b.name, Message: "it is no xlsx workbook", Hint: "save it as xlsx, or give it the extension of its real format"}
 	case JSON, NDJSON:
 		return openJSON(b, f, kind == NDJSON)
 	}
@@ -219,7 +219,7 @@ func (r *Reader) Skip(n int64) error {
 		case err == nil || errors.As(err, &bad):
 		case err == io.EOF:
 			return &FileError{Message: fmt.Sprintf("it has only %d rows, and %d were read from it before", r.number, n),
-				Mend: "the file was changed after it was taken; drop it again under another name"}
+				Hint: "the file was changed after it was taken; drop it again under another name"}
 		default:
 			return err
 		}

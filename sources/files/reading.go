@@ -163,7 +163,7 @@ func (c *columns) check(header []string, groups [][]string, place string) error 
 	e := &FileError{Place: place, Message: "it has no " + word + diag.Names(short(names, 5), "and") + ", which the rule reads"}
 	if len(names) == of && looksLikeData(header) {
 		e.Message = "its first row holds no headers: none of the columns that the rule reads is there, but " + listColumns(header)
-		e.Mend = "put the names of the columns into the first row; or name them in the trigger: header: none, columns: [...]"
+		e.Hint = "put the names of the columns into the first row; or name them in the trigger: header: none, columns: [...]"
 		return e
 	}
 	var hints []string
@@ -175,7 +175,7 @@ func (c *columns) check(header []string, groups [][]string, place string) error 
 	if len(hints) == 0 {
 		hints = append(hints, "it has "+listColumns(header))
 	}
-	e.Mend = strings.Join(hints, "; ") + ": rename the column, or the name in the rule; where files may lack it, write columns: {optional: [" + names[0] + "]}"
+	e.Hint = strings.Join(hints, "; ") + ": rename the column, or the name in the rule; where files may lack it, write columns: {optional: [" + names[0] + "]}"
 	return e
 }
 

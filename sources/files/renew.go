@@ -75,6 +75,6 @@ func copyRenewed(old, fresh *os.File, rows map[int64]ResultRow) error {
 func (r ResultRow) cells() []string {
 	return []string{
 		strconv.Itoa(r.Line), guard(r.Sheet), strconv.FormatInt(r.Record, 10), r.Outcome, strings.Join(r.Objects, " "),
-		guard(r.Cause), guard(r.Mend), guard(r.Column), guard(r.Value),
+		guard(r.Cause), guard(r.Hint), guard(r.Column), guard(r.Value),
 	}
 }

@@ -54,7 +54,7 @@ type storedChild struct {
 	Cells  []string       `json:"c"`
 	Item   map[string]any `json:"i"`
 	Bad    string         `json:"b,omitempty"`
-	Mend   string         `json:"m,omitempty"`
+	Hint   string         `json:"m,omitempty"`
 }
 
 // newJoin starts a join on a main table; nil when it can have no repeat groups.
@@ -100,14 +100,14 @@ func (j *join) keep(g *repeatGroup, table rowSource) error {
 	switch {
 	case errors.As(err, &bad):
 		row.Cells, row.Line = bad.Cells, bad.Line
-		c.Bad, c.Mend = fmt.Sprintf("row %d of %q, which belongs to it, cannot be read: %s", bad.Line, shorten(g.name), bad.Message), bad.Mend
+		c.Bad, c.Hint = fmt.Sprintf("row %d of %q, which belongs to it, cannot be read: %s", bad.Line, shorten(g.name), bad.Message), bad.Hint
 	case err != nil:
 		return err
 	}
 	c.Parent, c.Number, err = j.link.keys(j, g, row.Cells)
 	if err != nil {
 		return &FileError{Place: fmt.Sprintf("%q, row %d", shorten(g.name), row.Line), Message: err.Error() + ", so that nothing says which form the row belongs to",
-			Mend: "export the repeat group again"}
+			Hint: "export the repeat group again"}
 	}
 	c.Line, c.Cells, c.Item = row.Line, row.Cells, j.link.item(g, row.Body)
 	line, err := json.Marshal(c)
@@ -216,7 +216,7 @@ func (j *join) children(number string, parent *repeatGroup, rows *[]ChildRow) (m
 		}
 		j.index[at].used = true
 		if c.Bad != "" && unreadable == nil {
-			unreadable = &RowError{Message: c.Bad, Mend: c.Mend}
+			unreadable = &RowError{Message: c.Bad, Hint: c.Hint}
 		}
 		if rows != nil {
 			*rows = append(*rows, ChildRow{Table: c.Group, Cells: c.Cells})
@@ -264,7 +264,7 @@ func (j *join) nextOrphan() error {
 		}
 		j.orphan++
 		return &RowError{Line: c.Line, Sheet: j.groups[c.Group].name, Column: j.link.parentColumn(),
-			Message: "there is no form with its number", Mend: "export the forms and their repeat groups together"}
+			Message: "there is no form with its number", Hint: "export the forms and their repeat groups together"}
 	}
 	return io.EOF
 }

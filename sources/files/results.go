@@ -32,7 +32,7 @@ func UnusedColumns(names []string) ResultRow {
 	if more := len(names) - len(shown); more > 0 {
 		cause += fmt.Sprintf(" and %d more", more)
 	}
-	return ResultRow{Outcome: OutcomeNote, Cause: cause, Mend: "nothing to do, unless one of them was meant: name it in the rule"}
+	return ResultRow{Outcome: OutcomeNote, Cause: cause, Hint: "nothing to do, unless one of them was meant: name it in the rule"}
 }
 
 // UnreadTables is the remark that some sheets or tables of a file were not read.
@@ -45,7 +45,7 @@ func UnreadTables(names []string) ResultRow {
 	if more := len(names) - len(shown); more > 0 {
 		cause += fmt.Sprintf(" and %d more", more)
 	}
-	return ResultRow{Outcome: OutcomeNote, Cause: cause, Mend: "nothing to do, unless one of them was meant: name it with sheet: in a rule of its own"}
+	return ResultRow{Outcome: OutcomeNote, Cause: cause, Hint: "nothing to do, unless one of them was meant: name it with sheet: in a rule of its own"}
 }
 
 // ResultRow is what became of one row.
@@ -56,12 +56,12 @@ type ResultRow struct {
 	Outcome string   // delivered, unchanged, skipped, failed...
 	Objects []string // UIDs in DHIS2
 	Cause   string
-	Mend    string
+	Hint    string
 	Column  string // header of the column whose value is to blame
 	Value   string // that value
 }
 
-var resultsHeader = []string{"row", "sheet", "record", "outcome", "dhis2 ids", "cause", "mend", "column", "value"}
+var resultsHeader = []string{"row", "sheet", "record", "outcome", "dhis2 ids", "cause", "fix", "column", "value"}
 
 // said is the cause with the column and value that are to blame, for the row itself.
 func (r *ResultRow) said() string {
@@ -236,7 +236,7 @@ func resultOf(cells []string) (ResultRow, error) {
 		return ResultRow{}, fmt.Errorf("reading results file: record number %q: %w", cells[2], err)
 	}
 	return ResultRow{Line: line, Sheet: unguard(cells[1]), Record: record, Outcome: cells[3], Objects: strings.Fields(cells[4]),
-		Cause: unguard(cells[5]), Mend: unguard(cells[6]), Column: unguard(cells[7]), Value: unguard(cells[8])}, nil
+		Cause: unguard(cells[5]), Hint: unguard(cells[6]), Column: unguard(cells[7]), Value: unguard(cells[8])}, nil
 }
 
 // resultAt reads one row of a results file.

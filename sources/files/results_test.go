@@ -78,7 +78,7 @@ func TestResultsOfALateRunnerAreNotMixedIn(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	want := "row,sheet,record,outcome,dhis2 ids,cause,mend,column,value\n2,,1,delivered,,,,,\n3,,2,delivered,,,,,\n4,,3,delivered,,,,,\n"
+	want := "row,sheet,record,outcome,dhis2 ids,cause,fix,column,value\n2,,1,delivered,,,,,\n3,,2,delivered,,,,,\n4,,3,delivered,,,,,\n"
 	if diff := cmp.Diff(want, mustRead(t, path)); diff != "" {
 		t.Error(diff)
 	}
@@ -106,13 +106,13 @@ func TestResultsAreContinuedWhereTheyWereSynced(t *testing.T) {
 	if w, err = OpenResults(path, offset); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Write(ResultRow{Record: 2, Line: 3, Outcome: OutcomeFailed, Cause: "=bad, \"x\"", Mend: "-do"}); err != nil {
+	if err := w.Write(ResultRow{Record: 2, Line: 3, Outcome: OutcomeFailed, Cause: "=bad, \"x\"", Hint: "-do"}); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	want := "row,sheet,record,outcome,dhis2 ids,cause,mend,column,value\n2,,1,delivered,a1 b2,,,,\n3,,2,failed,,\"'=bad, \"\"x\"\"\",'-do,,\n"
+	want := "row,sheet,record,outcome,dhis2 ids,cause,fix,column,value\n2,,1,delivered,a1 b2,,,,\n3,,2,failed,,\"'=bad, \"\"x\"\"\",'-do,,\n"
 	if diff := cmp.Diff(want, mustRead(t, path)); diff != "" {
 		t.Error(diff)
 	}
@@ -124,7 +124,7 @@ func TestResultsAreContinuedWhereTheyWereSynced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if rows[1].Cause != "=bad, \"x\"" || rows[1].Mend != "-do" {
+	if rows[1].Cause != "=bad, \"x\"" || rows[1].Hint != "-do" {
 		t.Errorf("guarded cells come back as %+v", rows[1])
 	}
 	if _, err := OpenResults(path, 1<<20); err == nil {
@@ -159,7 +159,7 @@ func taken(t *testing.T, root, name, text string) FinishRequest {
 	for i, line := range strings.Split(strings.TrimSpace(text), "\n")[1:] {
 		row := ResultRow{Record: int64(i + 1), Line: i + 2, Outcome: "delivered"}
 		if strings.Contains(line, "bad") {
-			row.Outcome, row.Cause, row.Mend = OutcomeFailed, "age is no number", "write a number"
+			row.Outcome, row.Cause, row.Hint = OutcomeFailed, "age is no number", "write a number"
 		}
 		if err := w.Write(row); err != nil {
 			t.Fatal(err)
@@ -187,7 +187,7 @@ func TestFinish(t *testing.T) {
 	if diff := cmp.Diff(text, mustRead(t, out.Original)); diff != "" {
 		t.Error(diff)
 	}
-	want := "\xef\xbb\xbfname;age;culvert cause;culvert mend;culvert row\n\"'=B;ob\";bad;age is no number;write a number;id-1:2\n" +
+	want := "\xef\xbb\xbfname;age;culvert cause;culvert fix;culvert row\n\"'=B;ob\";bad;age is no number;write a number;id-1:2\n" +
 		"Di;\"bad;1\";age is no number;write a number;id-1:4\n"
 	failed := mustRead(t, out.FailedRows)
 	if diff := cmp.Diff(want, failed); diff != "" {

@@ -29,7 +29,7 @@ func (Kind) Sample(t *rules.Trigger, path string, text []byte, limit int) ([]any
 		bodies = append(bodies, row.Body)
 	}
 	if len(bodies) == 0 {
-		return nil, &FileError{Place: filepath.Base(path), Message: "the sample has no rows", Mend: "keep at least one row of a real export in it"}
+		return nil, &FileError{Place: filepath.Base(path), Message: "the sample has no rows", Hint: "keep at least one row of a real export in it"}
 	}
 	return bodies, nil
 }

@@ -63,7 +63,7 @@ func (s *sharedStrings) readAll(w *workbook, src io.Reader) error {
 			break
 		}
 		if errors.Is(err, errOverBudget) {
-			return &FileError{Place: w.place, Message: fmt.Sprintf("a cell holds more than %d bytes of text", w.format.MaxRow), Mend: "shorten it"}
+			return &FileError{Place: w.place, Message: fmt.Sprintf("a cell holds more than %d bytes of text", w.format.MaxRow), Hint: "shorten it"}
 		}
 		if err != nil {
 			return w.damage(err)

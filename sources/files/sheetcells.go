@@ -137,7 +137,7 @@ func (s *sheetRows) value(c *cellParts) (string, error) {
 	case "b":
 		return strconv.FormatBool(isTrue(string(c.value))), nil
 	case "e":
-		return "", &cellFault{"it holds the error " + shorten(string(c.value)), "mend the formula, or replace it by its value"}
+		return "", &cellFault{"it holds the error " + shorten(string(c.value)), "fix the formula, or replace it by its value"}
 	case "d":
 		return isoDate(string(c.value)), nil
 	}

@@ -299,7 +299,7 @@ func (w *watcher) watchFile(path string, info fs.FileInfo, claims []WatchedRule,
 
 // take moves a dropped file into the inbox: a copy for every rule that claims it but the last, which gets the file itself.
 func (w *watcher) take(path string, claims []WatchedRule) error {
-	// What cannot be read stays where its owner can mend it.
+	// What cannot be read stays where its owner can fix it.
 	f, err := os.Open(path)
 	if err != nil {
 		return err

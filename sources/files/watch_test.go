@@ -198,7 +198,7 @@ func TestTheSameContentIsTakenOnce(t *testing.T) {
 	await(t, s.offered)
 	stop()
 	results := mustRead(t, filepath.Join(drop, "done", "again.results.csv"))
-	want := "row,sheet,record,outcome,dhis2 ids,cause,mend,column,value\n0,,0,duplicate,,the same content was taken for this rule before,nothing to do; its results are beside the first,,\n"
+	want := "row,sheet,record,outcome,dhis2 ids,cause,fix,column,value\n0,,0,duplicate,,the same content was taken for this rule before,nothing to do; its results are beside the first,,\n"
 	if diff := cmp.Diff(want, results); diff != "" {
 		t.Error(diff)
 	}

@@ -37,7 +37,7 @@ func (r *Reader) openWorkbook(place string, z *zip.Reader, f Format) (rowSource,
 		w.parts[strings.ToLower(strings.ReplaceAll(e.Name, `\`, "/"))] = e
 	}
 	if w.parts["xl/workbook.xml"] == nil {
-		return nil, &FileError{Place: place, Message: "it is a binary workbook", Mend: "save it as xlsx"}
+		return nil, &FileError{Place: place, Message: "it is a binary workbook", Hint: "save it as xlsx"}
 	}
 	if err := w.read(); err != nil {
 		return nil, readError(place, err)
@@ -171,7 +171,7 @@ func (w *workbook) part(name string, do func(xml.StartElement)) error {
 func (w *workbook) damage(err error) error {
 	var syntax *xml.SyntaxError
 	if errors.As(err, &syntax) {
-		return &FileError{Place: w.place, Message: "the workbook is damaged", Mend: "open it in a spreadsheet program and save it again"}
+		return &FileError{Place: w.place, Message: "the workbook is damaged", Hint: "open it in a spreadsheet program and save it again"}
 	}
 	return readError(w.place, err)
 }
@@ -185,14 +185,14 @@ func (w *workbook) choose(name string) (sheetRef, error) {
 		names = append(names, s.name)
 	}
 	if name != "" {
-		return sheetRef{}, &FileError{Place: w.place, Message: fmt.Sprintf("there is no sheet %q", name), Mend: "it has " + listColumns(names)}
+		return sheetRef{}, &FileError{Place: w.place, Message: fmt.Sprintf("there is no sheet %q", name), Hint: "it has " + listColumns(names)}
 	}
 	for _, s := range w.sheets {
 		if !s.hidden {
 			return s, nil
 		}
 	}
-	return sheetRef{}, &FileError{Place: w.place, Message: "the workbook has no visible sheet", Mend: "name one with sheet:"}
+	return sheetRef{}, &FileError{Place: w.place, Message: "the workbook has no visible sheet", Hint: "name one with sheet:"}
 }
 
 func attribute(t xml.StartElement, name string) string {

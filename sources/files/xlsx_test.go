@@ -243,7 +243,7 @@ func TestFailedRowsOfAWorkbook(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, row := range []ResultRow{{Record: 1, Outcome: OutcomeFailed, Cause: "=no such clinic", Mend: "mend it"}, {Record: 2, Outcome: OutcomeFailed}, {Record: 2, Outcome: "delivered"}} {
+	for _, row := range []ResultRow{{Record: 1, Outcome: OutcomeFailed, Cause: "=no such clinic", Hint: "fix it"}, {Record: 2, Outcome: OutcomeFailed}, {Record: 2, Outcome: "delivered"}} {
 		if err := w.Write(row); err != nil {
 			t.Fatal(err)
 		}
@@ -268,8 +268,8 @@ func TestFailedRowsOfAWorkbook(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([][]string{{"number", "formid", "form.name", "culvert cause", "culvert mend", "culvert row"},
-		{"1", "f-1", "Ada", "=no such clinic", "mend it", "f1:1"}}, rows); diff != "" {
+	if diff := cmp.Diff([][]string{{"number", "formid", "form.name", "culvert cause", "culvert fix", "culvert row"},
+		{"1", "f-1", "Ada", "=no such clinic", "fix it", "f1:1"}}, rows); diff != "" {
 		t.Error(diff)
 	}
 }

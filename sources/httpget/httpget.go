@@ -49,7 +49,7 @@ func (r *Reply) Text() ([]byte, error) {
 	_, params, _ := mime.ParseMediaType(r.Header.Get("Content-Type")) // one that cannot be read names no encoding
 	text, err := charset.UTF8(r.Body, params["charset"])
 	if err != nil {
-		return nil, &Error{Message: "the answer is " + err.Error(), Mend: "have the other system answer in UTF-8, or name its encoding in Content-Type"}
+		return nil, &Error{Message: "the answer is " + err.Error(), Hint: "have the other system answer in UTF-8, or name its encoding in Content-Type"}
 	}
 	return text, nil
 }
@@ -58,17 +58,17 @@ func (r *Reply) Text() ([]byte, error) {
 type Error struct {
 	Status     int // 0: no answer
 	Message    string
-	Mend       string
+	Hint       string
 	RetryAfter time.Duration
 	retry      bool
 }
 
-// Error gives cause and mend in one sentence.
+// Error gives cause and fix in one sentence.
 func (e *Error) Error() string {
-	if e.Mend == "" {
+	if e.Hint == "" {
 		return e.Message
 	}
-	return e.Message + "; " + e.Mend
+	return e.Message + "; " + e.Hint
 }
 
 // After says when it is worth trying again.
@@ -123,7 +123,7 @@ func (c *Client) once(ctx context.Context, client *http.Client, u *url.URL) (*Re
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
-		return nil, &Error{Message: "the address cannot be asked", Mend: "check it"}
+		return nil, &Error{Message: "the address cannot be asked", Hint: "check it"}
 	}
 	r.Header.Set("Accept", "application/json")
 	r.Header.Set("User-Agent", "culvert")
@@ -151,18 +151,18 @@ func (c *Client) once(ctx context.Context, client *http.Client, u *url.URL) (*Re
 		return nil, unreachable(u, err)
 	}
 	if int64(len(body)) > most {
-		return nil, &Error{Status: answer.StatusCode, Message: fmt.Sprintf("%s answers with more than %d MiB", u.Host, most>>20), Mend: "ask for smaller pages"}
+		return nil, &Error{Status: answer.StatusCode, Message: fmt.Sprintf("%s answers with more than %d MiB", u.Host, most>>20), Hint: "ask for smaller pages"}
 	}
 	return &Reply{Body: body, Header: answer.Header}, nil
 }
 
 func unreachable(u *url.URL, err error) *Error {
-	e := &Error{Message: u.Host + " cannot be reached", Mend: "check the address and the network", retry: true}
+	e := &Error{Message: u.Host + " cannot be reached", Hint: "check the address and the network", retry: true}
 	var network *net.OpError
 	var dns *net.DNSError
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		e.Message, e.Mend = u.Host+" did not answer in time", "ask for smaller pages, or set timeout: higher"
+		e.Message, e.Hint = u.Host+" did not answer in time", "ask for smaller pages, or set timeout: higher"
 	case errors.As(err, &dns):
 		e.Message = "the host " + u.Host + " is not known"
 	case errors.As(err, &network):
@@ -177,17 +177,17 @@ func refused(u *url.URL, r *http.Response) *Error {
 	e := &Error{Status: r.StatusCode, Message: fmt.Sprintf("%s answers %d to %s", u.Host, r.StatusCode, u.Path), RetryAfter: retryAfter(r.Header)}
 	switch code := r.StatusCode; {
 	case code == http.StatusUnauthorized:
-		e.Message, e.Mend = u.Host+" refuses the credentials", "check user, password or key"
+		e.Message, e.Hint = u.Host+" refuses the credentials", "check user, password or key"
 	case code == http.StatusForbidden:
-		e.Mend = "give the user the right to read this"
+		e.Hint = "give the user the right to read this"
 	case code == http.StatusNotFound:
-		e.Mend = "check the address"
+		e.Hint = "check the address"
 	case code == http.StatusTooManyRequests, code == http.StatusRequestTimeout, code >= 500:
-		e.retry, e.Mend = true, "it may be busy"
+		e.retry, e.Hint = true, "it may be busy"
 	case code/100 == 3:
-		e.Message, e.Mend = u.Host+" sends readers on to another address", "use that address, or check that a login is not asked for"
+		e.Message, e.Hint = u.Host+" sends readers on to another address", "use that address, or check that a login is not asked for"
 	default:
-		e.Mend = "check the parameters"
+		e.Hint = "check the parameters"
 	}
 	return e
 }
@@ -208,13 +208,13 @@ func retryAfter(h http.Header) time.Duration {
 func Follow(from *url.URL, next string) (*url.URL, error) {
 	u, err := from.Parse(next)
 	if err != nil {
-		return nil, &Error{Message: from.Host + " names a next page that is no address", Mend: "check next:"}
+		return nil, &Error{Message: from.Host + " names a next page that is no address", Hint: "check next:"}
 	}
 	if u.Host == from.Host && u.Scheme == "http" && from.Scheme == "https" {
 		u.Scheme = "https" // proxies that end TLS let systems believe that they are asked over http
 	}
 	if u.Host != from.Host || u.Scheme != from.Scheme {
-		return nil, &Error{Message: from.Host + " names a next page on another host", Mend: "ask that host directly"}
+		return nil, &Error{Message: from.Host + " names a next page on another host", Hint: "ask that host directly"}
 	}
 	return u, nil
 }

@@ -36,7 +36,7 @@ func (r *run) http(ctx context.Context, last, due time.Time) (int, error) {
 	seen, count := map[string]bool{}, 0
 	for page := 0; ; page++ {
 		if page == maxPages || seen[at.String()] {
-			return count, &httpget.Error{Message: fmt.Sprintf("the pages of %s have no end", at.Host), Mend: "check next:"}
+			return count, &httpget.Error{Message: fmt.Sprintf("the pages of %s have no end", at.Host), Hint: "check next:"}
 		}
 		seen[at.String()] = true
 		reply, err := client.Get(ctx, at)
@@ -133,7 +133,7 @@ func (r *run) address(h *HTTP, last, due time.Time) (*url.URL, error) {
 	}
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" {
-		return nil, &httpget.Error{Message: "url is no address", Mend: "write it as https://host/path"}
+		return nil, &httpget.Error{Message: "url is no address", Hint: "write it as https://host/path"}
 	}
 	times := replacer(last, due)
 	u.Path, u.RawPath = times.Replace(u.Path), ""
@@ -216,7 +216,7 @@ func (r *run) dhis2(ctx context.Context, last, due time.Time) (int, error) {
 			return count, nil
 		}
 	}
-	return count, &httpget.Error{Message: fmt.Sprintf("%s has more than %d pages", d.Path, maxPages), Mend: "read less at once, with a parameter such as updatedAfter"}
+	return count, &httpget.Error{Message: fmt.Sprintf("%s has more than %d pages", d.Path, maxPages), Hint: "read less at once, with a parameter such as updatedAfter"}
 }
 
 // listOf gives the items of one page, and whether the server counts pages. DHIS2 names the list `instances`, or like the resource; analytics answer with

@@ -37,7 +37,7 @@ func (l Limits) allow(bytes int64) error {
 		limit = DefaultMemory
 	}
 	if bytes > limit {
-		return &Error{Message: fmt.Sprintf("it holds more values than are taken at once: they need about %d MB, and %d are allowed", bytes>>20, limit>>20), Mend: "send fewer records at once"}
+		return &Error{Message: fmt.Sprintf("it holds more values than are taken at once: they need about %d MB, and %d are allowed", bytes>>20, limit>>20), Hint: "send fewer records at once"}
 	}
 	if l.Room != nil && !l.Room(bytes) {
 		return ErrNoRoom
@@ -49,17 +49,17 @@ func (l Limits) allow(bytes int64) error {
 type Error struct {
 	Line    int // 1-based; 0 when it is not known
 	Message string
-	Mend    string
+	Hint    string
 }
 
-// Error gives place, cause and mend in one sentence.
+// Error gives place, cause and fix in one sentence.
 func (e *Error) Error() string {
 	s := e.Message
 	if e.Line > 0 {
 		s = fmt.Sprintf("line %d: %s", e.Line, s)
 	}
-	if e.Mend != "" {
-		s += "; " + e.Mend
+	if e.Hint != "" {
+		s += "; " + e.Hint
 	}
 	return s
 }
@@ -88,7 +88,7 @@ func JSON(text []byte, limits Limits) (any, error) {
 
 // notText says that a body is in another encoding than the one it was read in.
 func notText(what string, err error) error {
-	return &Error{Message: "the " + what + " is " + err.Error(), Mend: "send it in UTF-8, or name the encoding that it is in"}
+	return &Error{Message: "the " + what + " is " + err.Error(), Hint: "send it in UTF-8, or name the encoding that it is in"}
 }
 
 // careful decodes one number at a time, and tells what is wrong with the text.
@@ -100,7 +100,7 @@ func careful(text []byte) (any, error) {
 		return nil, jsonError(text, err)
 	}
 	if _, err := d.Token(); err != io.EOF {
-		return nil, &Error{Line: lineAt(text, d.InputOffset()), Message: "more text follows the JSON value", Mend: "send one value, or a list of several"}
+		return nil, &Error{Line: lineAt(text, d.InputOffset()), Message: "more text follows the JSON value", Hint: "send one value, or a list of several"}
 	}
 	return Exact(v), nil
 }
@@ -157,7 +157,7 @@ func scan(text []byte, limit int) (long bool, memory int64, err error) {
 			case '\\':
 				if n := halfPair(text[i:]); n > 0 {
 					return long, memory, &Error{Line: lineAt(text, int64(i)), Message: "half of a character is written as \\u and its other half is missing",
-						Mend: "have the sender write whole characters, in UTF-8"}
+						Hint: "have the sender write whole characters, in UTF-8"}
 				} else if n < 0 {
 					i += -n - 1
 					continue
@@ -184,7 +184,7 @@ func scan(text []byte, limit int) (long bool, memory int64, err error) {
 		case '{', '[':
 			memory += weighOpening(text[i:])
 			if depth++; limit > 0 && depth > limit {
-				return long, memory, &Error{Line: lineAt(text, int64(i)), Message: fmt.Sprintf("objects and lists are nested deeper than %d", limit), Mend: "send flatter data"}
+				return long, memory, &Error{Line: lineAt(text, int64(i)), Message: fmt.Sprintf("objects and lists are nested deeper than %d", limit), Hint: "send flatter data"}
 			}
 		case '}', ']':
 			depth--
@@ -232,15 +232,15 @@ func jsonError(text []byte, err error) error {
 	switch {
 	case errors.As(err, &syntax):
 		if syntax.Offset >= int64(len(text)) {
-			return &Error{Line: lineAt(text, syntax.Offset), Message: "the JSON ends too early", Mend: "check that all of it was sent"}
+			return &Error{Line: lineAt(text, syntax.Offset), Message: "the JSON ends too early", Hint: "check that all of it was sent"}
 		}
-		return &Error{Line: lineAt(text, syntax.Offset), Message: fmt.Sprintf("this is not JSON at character %d", syntax.Offset), Mend: "check quotes, commas and brackets there"}
+		return &Error{Line: lineAt(text, syntax.Offset), Message: fmt.Sprintf("this is not JSON at character %d", syntax.Offset), Hint: "check quotes, commas and brackets there"}
 	case err == io.EOF:
-		return &Error{Message: "the body is empty", Mend: "send a JSON object"}
+		return &Error{Message: "the body is empty", Hint: "send a JSON object"}
 	case err == io.ErrUnexpectedEOF:
-		return &Error{Line: lineAt(text, int64(len(text))), Message: "the JSON ends too early", Mend: "check that all of it was sent"}
+		return &Error{Line: lineAt(text, int64(len(text))), Message: "the JSON ends too early", Hint: "check that all of it was sent"}
 	}
-	return &Error{Message: "this is not JSON", Mend: "check quotes, commas and brackets"}
+	return &Error{Message: "this is not JSON", Hint: "check quotes, commas and brackets"}
 }
 
 func lineAt(text []byte, offset int64) int {

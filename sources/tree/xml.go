@@ -99,10 +99,10 @@ func parseXML(text []byte, limits Limits) (*element, error) {
 		}
 		switch t := token.(type) {
 		case xml.Directive:
-			return nil, &Error{Line: lineAt(text, d.InputOffset()), Message: "the XML has a document type declaration", Mend: "send it without one"}
+			return nil, &Error{Line: lineAt(text, d.InputOffset()), Message: "the XML has a document type declaration", Hint: "send it without one"}
 		case xml.StartElement:
 			if limits.Depth > 0 && len(stack) >= limits.Depth {
-				return nil, &Error{Line: lineAt(text, d.InputOffset()), Message: fmt.Sprintf("elements are nested deeper than %d", limits.Depth), Mend: "send flatter data"}
+				return nil, &Error{Line: lineAt(text, d.InputOffset()), Message: fmt.Sprintf("elements are nested deeper than %d", limits.Depth), Hint: "send flatter data"}
 			}
 			e := &element{name: t.Name.Local, space: t.Name.Space, attrs: t.Attr}
 			if len(stack) > 0 {
@@ -111,7 +111,7 @@ func parseXML(text []byte, limits Limits) (*element, error) {
 			} else if root == nil {
 				root = e
 			} else {
-				return nil, &Error{Line: lineAt(text, d.InputOffset()), Message: "a second document follows", Mend: "send one document"}
+				return nil, &Error{Line: lineAt(text, d.InputOffset()), Message: "a second document follows", Hint: "send one document"}
 			}
 			stack = append(stack, e)
 		case xml.EndElement:
@@ -120,12 +120,12 @@ func parseXML(text []byte, limits Limits) (*element, error) {
 			if len(stack) > 0 {
 				stack[len(stack)-1].text.Write(t)
 			} else if len(bytes.TrimSpace(t)) > 0 {
-				return nil, &Error{Line: lineAt(text, d.InputOffset()), Message: "there is text outside of the XML document", Mend: "send the document alone"}
+				return nil, &Error{Line: lineAt(text, d.InputOffset()), Message: "there is text outside of the XML document", Hint: "send the document alone"}
 			}
 		}
 	}
 	if root == nil {
-		return nil, &Error{Message: "the body holds no XML element", Mend: "send a form or a case"}
+		return nil, &Error{Message: "the body holds no XML element", Hint: "send a form or a case"}
 	}
 	return root, nil
 }
@@ -138,11 +138,11 @@ func xmlError(text []byte, d *xml.Decoder, err error) error {
 	var syntax *xml.SyntaxError
 	if errors.As(err, &syntax) {
 		if strings.Contains(syntax.Msg, "unexpected EOF") {
-			return &Error{Line: syntax.Line, Message: "the XML ends too early", Mend: "check that all of it was sent"}
+			return &Error{Line: syntax.Line, Message: "the XML ends too early", Hint: "check that all of it was sent"}
 		}
-		return &Error{Line: syntax.Line, Message: "this is not XML", Mend: "check tags, quotes and ampersands there"}
+		return &Error{Line: syntax.Line, Message: "this is not XML", Hint: "check tags, quotes and ampersands there"}
 	}
-	return &Error{Line: lineAt(text, d.InputOffset()), Message: "this is not XML that can be read", Mend: "send UTF-8 text in well-formed XML"}
+	return &Error{Line: lineAt(text, d.InputOffset()), Message: "this is not XML that can be read", Hint: "send UTF-8 text in well-formed XML"}
 }
 
 func (e *element) child(name string) *element {

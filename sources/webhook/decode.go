@@ -21,15 +21,15 @@ import (
 type refusal struct {
 	status  int
 	message string
-	mend    string
+	hint    string
 }
 
-// Error gives cause and mend.
+// Error gives cause and fix.
 func (e *refusal) Error() string {
-	if e.mend == "" {
+	if e.hint == "" {
 		return e.message
 	}
-	return e.message + "; " + e.mend
+	return e.message + "; " + e.hint
 }
 
 // openRosaPart is the part of a multipart submission that holds the form (OpenRosa form submission API).

@@ -34,7 +34,7 @@ func (c *Client) Complete(ctx context.Context, x Completion) error {
 			e.Detail = orElse(e.Detail, shorten(f.Object+": "+f.Value))
 		}
 		e.Message = "DHIS2 at " + c.name + " does not take the completion"
-		e.Mend = "see the detail: data set, period and org unit must exist and be open"
+		e.Hint = "see the detail: data set, period and org unit must exist and be open"
 		return e
 	}
 	return nil

@@ -75,13 +75,13 @@ func (c *Client) refused(a *answer, m *webMessage) *Error {
 		return c.requestMistaken(a.status, m.Message)
 	case a.status == http.StatusNotFound:
 		e.Message = "DHIS2 at " + c.name + " does not have what was asked for"
-		e.Mend = "it may have been deleted: run `culvert sync`"
+		e.Hint = "it may have been deleted: run `culvert sync`"
 	case a.status >= 500:
 		e.Message = fmt.Sprintf("DHIS2 at %s failed while it worked on the request (HTTP %d)", c.name, a.status)
-		e.Mend = "see the detail and the server's own log"
+		e.Hint = "see the detail and the server's own log"
 	default:
 		e.Message = fmt.Sprintf("DHIS2 at %s refused the request as a whole (HTTP %d)", c.name, a.status)
-		e.Mend = "see the detail for what it could not read or accept"
+		e.Hint = "see the detail for what it could not read or accept"
 	}
 	if e.Code != "" {
 		e.Message += " [" + e.Code + "]"
@@ -123,19 +123,19 @@ func (e *Error) Unreadable() bool {
 
 func (c *Client) overloaded(a *answer) *Error {
 	e := &Error{Kind: Overloaded, Status: a.status, RetryAfter: c.retryAfter(a), Detail: plainDetail(a),
-		Message: fmt.Sprintf("%s is away or overloaded (HTTP %d)", c.name, a.status), Mend: "nothing is lost: it is tried again by itself"}
+		Message: fmt.Sprintf("%s is away or overloaded (HTTP %d)", c.name, a.status), Hint: "nothing is lost: it is tried again by itself"}
 	if a.status == http.StatusTooManyRequests {
 		e.Message = c.name + " asks for fewer requests (HTTP 429)"
-		e.Mend = "it is tried again by itself; set `limits: {requests_per_second: ...}` if this goes on"
+		e.Hint = "it is tried again by itself; set `limits: {requests_per_second: ...}` if this goes on"
 	}
 	return e
 }
 
 func (c *Client) unauthorized(a *answer) *Error {
 	e := &Error{Kind: Unauthorized, Status: a.status, Message: fmt.Sprintf("%s refuses the credentials (HTTP %d)", c.name, a.status),
-		Mend: "check `username` and `password` in culvert.yaml; an account with two-factor login needs a `token`"}
+		Hint: "check `username` and `password` in culvert.yaml; an account with two-factor login needs a `token`"}
 	if c.credentials.Token != "" || c.credentials.Bearer != "" {
-		e.Mend = "check `token` in culvert.yaml: it may have expired, been deleted, or be limited to other addresses or methods"
+		e.Hint = "check `token` in culvert.yaml: it may have expired, been deleted, or be limited to other addresses or methods"
 	}
 	if m := webMessageOf(a); m != nil {
 		e.Code, e.Detail = m.ErrorCode, shorten(m.Message)
@@ -145,7 +145,7 @@ func (c *Client) unauthorized(a *answer) *Error {
 
 func (c *Client) forbidden(a *answer) *Error {
 	e := &Error{Kind: Forbidden, Status: a.status, Message: "the user of " + c.name + " lacks the right to do this (HTTP 403)",
-		Mend: "have an administrator add the authority that the detail names to the user's role"}
+		Hint: "have an administrator add the authority that the detail names to the user's role"}
 	if m := webMessageOf(a); m != nil {
 		e.Code, e.Detail = m.ErrorCode, shorten(m.Message)
 	}
@@ -162,33 +162,33 @@ func (c *Client) redirected(a *answer) *Error {
 	e.Detail = "to " + (&url.URL{Scheme: to.Scheme, Host: to.Host, Path: to.Path}).String()
 	switch {
 	case to.Scheme == "https" && c.base.Scheme == "http" && to.Hostname() == c.base.Hostname():
-		e.Mend = "write `url` with https://"
+		e.Hint = "write `url` with https://"
 	case to.Host == c.base.Host && strings.Contains(to.Path, "login"):
-		e.Mend = "it is a login page: check the credentials, and that no single sign-on stands before /api"
+		e.Hint = "it is a login page: check the credentials, and that no single sign-on stands before /api"
 	case to.Host != c.base.Host:
-		e.Mend = "if DHIS2 has moved to " + to.Host + ", write that address as `url`"
+		e.Hint = "if DHIS2 has moved to " + to.Host + ", write that address as `url`"
 	}
 	return e
 }
 
 // notDHIS2 is for answers that cannot come from DHIS2's API.
-func (c *Client) notDHIS2(status int, what, mend string) *Error {
-	if mend == "" {
-		mend = "check `url`, and any proxy, firewall or single sign-on before the server"
+func (c *Client) notDHIS2(status int, what, hint string) *Error {
+	if hint == "" {
+		hint = "check `url`, and any proxy, firewall or single sign-on before the server"
 	}
-	return &Error{Kind: NotDHIS2, Status: status, Message: fmt.Sprintf("%s: %s (HTTP %d)", c.name, what, status), Mend: mend}
+	return &Error{Kind: NotDHIS2, Status: status, Message: fmt.Sprintf("%s: %s (HTTP %d)", c.name, what, status), Hint: hint}
 }
 
 // brokenReply is an answer that ends early or is no JSON: what was asked for may have been done or not.
 func (c *Client) brokenReply(a *answer, err error) *Error {
 	return &Error{Kind: Unreachable, Status: a.status, Err: err, Detail: plainDetail(a),
 		Message: fmt.Sprintf("the answer of %s cannot be read (HTTP %d)", c.name, a.status),
-		Mend:    "it is tried again by itself; if this goes on, look for a proxy that cuts or changes answers"}
+		Hint:    "it is tried again by itself; if this goes on, look for a proxy that cuts or changes answers"}
 }
 
 // unreachable is a request that got no answer.
 func (c *Client) unreachable(err error) *Error {
-	e := &Error{Kind: Unreachable, Err: err, Message: "no answer from " + c.name, Mend: "it is tried again by itself"}
+	e := &Error{Kind: Unreachable, Err: err, Message: "no answer from " + c.name, Hint: "it is tried again by itself"}
 	var dns *net.DNSError
 	var unknown x509.UnknownAuthorityError
 	var invalid x509.CertificateInvalidError
@@ -198,25 +198,25 @@ func (c *Client) unreachable(err error) *Error {
 	case errors.Is(err, errTooLarge):
 		e.Kind = Refused
 		e.Message = "the answer of " + c.name + " is larger than allowed"
-		e.Mend = "it is asked for in smaller parts where possible; lower `limits: {batch_max: ...}`"
+		e.Hint = "it is asked for in smaller parts where possible; lower `limits: {batch_max: ...}`"
 	case errors.Is(err, errTooSlow):
 		e.Message = c.name + " did not answer in time"
-		e.Mend = "it is tried again by itself; if this goes on, raise `limits: {timeout: ...}` or lower `batch_max`"
+		e.Hint = "it is tried again by itself; if this goes on, raise `limits: {timeout: ...}` or lower `batch_max`"
 	case errors.As(err, &dns):
 		e.Message = fmt.Sprintf("the name %s is not known to the network", dns.Name)
-		e.Mend = "check `url` and the network's name service"
+		e.Hint = "check `url` and the network's name service"
 	case errors.As(err, &unknown):
 		e.Message = "the certificate of " + c.name + " is signed by an authority that this machine does not trust"
-		e.Mend = "give the authority's certificate as `ca_file`"
+		e.Hint = "give the authority's certificate as `ca_file`"
 	case errors.As(err, &invalid), errors.As(err, &host):
 		e.Message = "the certificate of " + c.name + " is not valid: " + err.Error()
-		e.Mend = "have it renewed, and check this machine's clock and the host in `url`"
+		e.Hint = "have it renewed, and check this machine's clock and the host in `url`"
 	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
 		e.Message = c.name + " does not speak TLS"
-		e.Mend = "write `url` with http:// if that is meant"
+		e.Hint = "write `url` with http:// if that is meant"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		e.Message = "nothing listens at " + c.name
-		e.Mend = "start the server or check host and port in `url`; it is tried again by itself"
+		e.Hint = "start the server or check host and port in `url`; it is tried again by itself"
 	}
 	return e
 }

@@ -121,8 +121,8 @@ func TestImportAnswers(t *testing.T) {
 			if e.Kind != c.kind || e.RetryAfter != c.retry || !strings.Contains(e.Error(), c.says) {
 				t.Errorf("kind %d, retry after %v: %v\nwant kind %d, retry after %v: %s", e.Kind, e.RetryAfter, e, c.kind, c.retry, c.says)
 			}
-			if e.Mend == "" || !strings.Contains(e.Message, client.URL()) {
-				t.Errorf("no mend, or the server is not named: %v", e)
+			if e.Hint == "" || !strings.Contains(e.Message, client.URL()) {
+				t.Errorf("no fix, or the server is not named: %v", e)
 			}
 			if strings.Contains(e.Error(), "secret") || strings.Contains(e.Detail, "secret") && e.Status != 400 {
 				t.Errorf("a secret is told: %v (%s)", e, e.Detail)
@@ -165,7 +165,7 @@ func TestUnencryptedAddressOfAnEncryptedServer(t *testing.T) {
 	c := against(t, "2.42", nil)
 	c.base.Scheme = "http"
 	e := c.redirected(&answer{status: 301, header: http.Header{"Location": {"https://dhis2.example.org/api/me"}}})
-	if !strings.Contains(e.Mend, "https://") {
+	if !strings.Contains(e.Hint, "https://") {
 		t.Error(e)
 	}
 }

@@ -182,5 +182,5 @@ func (c *Client) foundBy(text json.RawMessage, q FindQuery, values []string) (Fo
 		}
 	}
 	return Found{}, false, &Error{Kind: Refused, Request: true, Message: "DHIS2 at " + c.name + " finds people by the attribute " + q.Attribute + " but does not show it",
-		Mend: "look it up in a program that has the attribute, or make it an attribute of the tracked entity type"}
+		Hint: "look it up in a program that has the attribute, or make it an attribute of the tracked entity type"}
 }

@@ -159,7 +159,7 @@ func TestOwnAuthority(t *testing.T) {
 	defer doubting.Close()
 	err = doubting.Ping(context.Background())
 	var failed *Error
-	if !errors.As(err, &failed) || failed.Kind != Unreachable || !strings.Contains(failed.Mend, "ca_file") {
+	if !errors.As(err, &failed) || failed.Kind != Unreachable || !strings.Contains(failed.Hint, "ca_file") {
 		t.Errorf("error %v, want one that names ca_file", err)
 	}
 	for file, want := range map[string]string{empty: "holds no certificate", ca + "x": "reading `ca_file`"} {

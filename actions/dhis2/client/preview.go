@@ -45,7 +45,7 @@ func (p *Preview) Ping(context.Context) error { return nil }
 func (p *Preview) ImportTracker(_ context.Context, payload *TrackerPayload, o TrackerOptions) (*TrackerReport, error) {
 	body, err := encodePayload(payload, p.Minor, o)
 	if err != nil {
-		return nil, &Error{Kind: Refused, Message: "a write cannot be put as JSON: " + err.Error(), Mend: "look for a geometry that is no GeoJSON", Err: err}
+		return nil, &Error{Kind: Refused, Message: "a write cannot be put as JSON: " + err.Error(), Hint: "look for a geometry that is no GeoJSON", Err: err}
 	}
 	p.note(http.MethodPost, "tracker", o.query(), body)
 	if p.enrollments == nil {

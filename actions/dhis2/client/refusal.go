@@ -33,13 +33,13 @@ func (c *Client) requestRefused(r request, page *answer) *Error {
 	e := &Error{Kind: Refused, Status: page.status, Request: page.status < 500, Detail: shorten(text),
 		Message: fmt.Sprintf("%s answers %s /api/%s with a web page (HTTP %d), though it answers other requests", c.name, r.method,
 			strings.TrimPrefix(r.path, "/"), page.status),
-		Mend: "see the detail for what the page says; ask whoever runs the server whether a proxy or firewall before it refuses some requests"}
+		Hint: "see the detail for what the page says; ask whoever runs the server whether a proxy or firewall before it refuses some requests"}
 	if page.status == http.StatusNotFound {
 		e.Message = fmt.Sprintf("there is no /api/%s at %s (HTTP 404), though it answers other requests", strings.TrimPrefix(r.path, "/"), c.name)
-		e.Mend = "see whether a proxy before the server lets this path through, and which version of DHIS2 it is"
+		e.Hint = "see whether a proxy before the server lets this path through, and which version of DHIS2 it is"
 	}
 	if page.status >= 500 {
-		e.Mend = "it is tried again by itself; see the server's own log if this goes on"
+		e.Hint = "it is tried again by itself; see the server's own log if this goes on"
 	}
 	return e
 }
@@ -48,7 +48,7 @@ func (c *Client) requestRefused(r request, page *answer) *Error {
 func (c *Client) requestMistaken(status int, words string) *Error {
 	return &Error{Kind: Refused, Status: status, Request: true, Detail: shorten(words),
 		Message: fmt.Sprintf("Culvert asked %s in a way that its version does not take (HTTP %d): %s", c.name, status, firstSentence(words)),
-		Mend:    "this is a mistake of Culvert, not of the record: update Culvert, then replay the record; please report it if it stays"}
+		Hint:    "this is a mistake of Culvert, not of the record: update Culvert, then replay the record; please report it if it stays"}
 }
 
 // parameterWords are how DHIS2 and its web server speak of parameters. They hold names of parameters, never a value of a record.

@@ -151,7 +151,7 @@ func (c *Client) judge(r request, a *answer) *Error {
 		return c.overloaded(a)
 	case a.status == http.StatusRequestEntityTooLarge:
 		return &Error{Kind: Refused, Status: a.status, Message: c.name + " or a proxy before it finds the request too large",
-			Mend: "it is sent again in smaller parts; raise client_max_body_size (nginx) or LimitRequestBody (Apache)"}
+			Hint: "it is sent again in smaller parts; raise client_max_body_size (nginx) or LimitRequestBody (Apache)"}
 	case html && a.status >= 500:
 		return c.overloaded(a).instead(a)
 	case a.status == http.StatusNotFound && webMessageOf(a) == nil:

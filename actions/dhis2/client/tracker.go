@@ -22,7 +22,7 @@ func (c *Client) ImportTracker(ctx context.Context, p *TrackerPayload, o Tracker
 	}
 	body, err := encodePayload(p, minor, o)
 	if err != nil {
-		return nil, &Error{Kind: Refused, Message: "a write cannot be put as JSON: " + err.Error(), Mend: "look for a geometry that is no GeoJSON", Err: err}
+		return nil, &Error{Kind: Refused, Message: "a write cannot be put as JSON: " + err.Error(), Hint: "look for a geometry that is no GeoJSON", Err: err}
 	}
 	a, err := c.do(ctx, request{method: http.MethodPost, path: "tracker", query: o.query(), body: body})
 	if err != nil {
@@ -148,7 +148,7 @@ func fatal(err error) bool {
 
 func (c *Client) jobUnknown(id string, err error) *Error {
 	return &Error{Kind: Unreachable, Err: err, Message: fmt.Sprintf("what became of the import job %s at %s is not known", id, c.name),
-		Mend: "it is sent again by itself, which changes nothing that has been written"}
+		Hint: "it is sent again by itself, which changes nothing that has been written"}
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

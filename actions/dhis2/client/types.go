@@ -280,13 +280,13 @@ const (
 	NotDHIS2
 )
 
-// Error is a request that failed as a whole. Its text names server, cause and mend and holds no data of records and no secret.
+// Error is a request that failed as a whole. Its text names server, cause and fix and holds no data of records and no secret.
 type Error struct {
 	Kind       FailureKind
 	Status     int    // HTTP status, 0 when there was none
 	Code       string // the server's error code, if any
 	Message    string // plain words
-	Mend       string
+	Hint       string
 	Detail     string // the server's own words, shortened; may hold data: journal only
 	RetryAfter time.Duration
 	// Request: it is the request itself that is at fault (a parameter, or a page came in place of an answer while the server answers
@@ -299,10 +299,10 @@ type Error struct {
 
 // Error gives the plain words.
 func (e *Error) Error() string {
-	if e.Mend == "" {
+	if e.Hint == "" {
 		return e.Message
 	}
-	return fmt.Sprintf("%s: %s", e.Message, e.Mend)
+	return fmt.Sprintf("%s: %s", e.Message, e.Hint)
 }
 
 // Unwrap gives the cause.

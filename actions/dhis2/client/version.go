@@ -104,7 +104,7 @@ func (c *Client) writable(ctx context.Context) (int, error) {
 	}
 	if minor < OldestVersion {
 		return 0, &Error{Kind: NotDHIS2, Message: fmt.Sprintf("%s is DHIS2 %s, older than 2.%d", c.name, full, OldestVersion),
-			Mend: "upgrade the server: its tracker import cannot be used safely"}
+			Hint: "upgrade the server: its tracker import cannot be used safely"}
 	}
 	return minor, nil
 }

@@ -19,7 +19,7 @@ type Entry struct {
 	Code  string
 	Class actions.Class // what heals it; ClassNone: harmless
 	Cause string        // what happened: a sentence without full stop
-	Mend  string        // what to do: the same
+	Hint  string        // what to do: the same
 }
 
 // Explain gives the entry of a code. An unknown code is not ok, and its entry says so: it is treated as a mistake in the data, which no
@@ -29,7 +29,7 @@ func Explain(code string) (entry Entry, ok bool) {
 		return e, true
 	}
 	return Entry{Code: code, Class: actions.ClassData, Cause: "DHIS2 refuses it for a reason that Culvert does not know",
-		Mend: "see the server's own words in the detail"}, false
+		Hint: "see the server's own words in the detail"}, false
 }
 
 // All gives every entry in the order of the codes.

@@ -22,7 +22,7 @@ var classes = []struct {
 	title string
 	text  string
 }{
-	{actions.ClassData, "Data", "The record must be mended. It is `failed` at once; `culvert replay` sends it again."},
+	{actions.ClassData, "Data", "The record must be fixed. It is `failed` at once; `culvert replay` sends it again."},
 	{actions.ClassMetadata, "Metadata", "The rule, or what is set up in DHIS2, must change. The record is `failed`; replay it afterwards."},
 	{actions.ClassRights, "Rights", "Culvert's user in DHIS2 lacks a right. The record is `failed`; replay it once the right is granted."},
 	{actions.ClassClosed, "Closed", "The period or the object is locked. The record is `failed`; replay it once it is open."},
@@ -42,7 +42,7 @@ func page() []byte {
 		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n| code | what happened | what to do |\n| --- | --- | --- |\n", c.title, c.text)
 		for _, e := range All() {
 			if e.Class == c.class {
-				fmt.Fprintf(&b, "| %s | %s | %s |\n", e.Code, e.Cause, e.Mend)
+				fmt.Fprintf(&b, "| %s | %s | %s |\n", e.Code, e.Cause, e.Hint)
 			}
 		}
 	}
@@ -77,7 +77,7 @@ func TestEntries(t *testing.T) {
 			t.Errorf("code %q is odd or there twice", e.Code)
 		}
 		seen[e.Code] = true
-		for _, text := range []string{e.Cause, e.Mend} {
+		for _, text := range []string{e.Cause, e.Hint} {
 			if text == "" || strings.HasSuffix(text, ".") || strings.ContainsAny(text, "|\n") || len(text) > 200 {
 				t.Errorf("%s: %q is not a short sentence", e.Code, text)
 			}
@@ -117,7 +117,7 @@ func TestEveryCodeHasItsClass(t *testing.T) {
 
 func TestUnknownCode(t *testing.T) {
 	e, ok := Explain("E4711")
-	if ok || e.Code != "E4711" || e.Class != actions.ClassData || e.Cause == "" || e.Mend == "" {
+	if ok || e.Code != "E4711" || e.Class != actions.ClassData || e.Cause == "" || e.Hint == "" {
 		t.Errorf("%+v, %v", e, ok)
 	}
 }

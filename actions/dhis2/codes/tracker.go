@@ -129,7 +129,7 @@ func tracker() []Entry {
 		{"E1129", actions.ClassMetadata, "attribute option combo and category options contradict each other", "give only one of the two"},
 		{"E1130", actions.ClassMetadata, "a category option is missing or not known", "give one option of each category of the program"},
 		{"E1131", actions.ClassRights, "Culvert's user lacks a right on this object", askRights},
-		{"E5000", actions.ClassParent, "an object that this one belongs to could not be written", "mend that one: this one follows by itself"},
+		{"E5000", actions.ClassParent, "an object that this one belongs to could not be written", "fix that one: this one follows by itself"},
 		{"E9999", actions.ClassTransient, "the server failed without saying why", "nothing: it is sent again by itself; see the server's log if this goes on"},
 	}
 }
@@ -173,7 +173,7 @@ func relationships() []Entry {
 		{"E4001", actions.ClassData, "a side of the relationship names no object, or more than one", "give one person, enrollment or event for each side"},
 		{"E4006", actions.ClassMetadata, "the relationship type does not exist on the server", runSync},
 		{"E4010", actions.ClassData, "a side is not of the kind that the relationship type asks for", "swap the sides, or name another relationship type"},
-		{"E4011", actions.ClassParent, "an object that the relationship links could not be written", "mend that one: this one follows by itself"},
+		{"E4011", actions.ClassParent, "an object that the relationship links could not be written", "fix that one: this one follows by itself"},
 		{"E4012", actions.ClassParent, "an object that the relationship links does not exist", waits},
 		{"E4014", actions.ClassData, "a side is of another tracked entity type than the relationship type asks for", "correct the side, or name another relationship type"},
 		{"E4015", actions.ClassNone, "the relationship is there already", "nothing: relationships are never changed"},

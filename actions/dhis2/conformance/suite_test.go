@@ -150,7 +150,7 @@ func (f *flow) send(t *testing.T, batch ...sent) (written int) {
 		switch {
 		case errors.As(err, &failure):
 			wanted(t, n, one.want, failure.Code, failure.Error())
-			if failure.Mend == "" {
+			if failure.Hint == "" {
 				t.Errorf("record %d: %s does not say what to do", n, failure.Code)
 			}
 		case err != nil:
@@ -171,7 +171,7 @@ func (f *flow) send(t *testing.T, batch ...sent) (written int) {
 			case actions.Failed, actions.Retry:
 				if got == "ok" {
 					got, why = o.Code, o.Cause+" | "+o.Detail
-					if o.Cause == "" || o.Mend == "" {
+					if o.Cause == "" || o.Hint == "" {
 						t.Errorf("record %d: %s lacks a cause or what to do: %+v", n, o.Code, o)
 					}
 				}

@@ -35,22 +35,22 @@ type ReadError struct {
 	File string
 	Line int // 0: the file as a whole
 	Err  error
-	Mend string
+	Hint string
 }
 
-// Error gives place, fault and mend in one sentence.
+// Error gives place, fault and fix in one sentence.
 func (e *ReadError) Error() string {
 	place := e.File
 	if e.Line > 0 {
 		place = fmt.Sprintf("%s:%d", e.File, e.Line)
 	}
-	return fmt.Sprintf("%s: %v; %s", place, e.Err, e.Mend)
+	return fmt.Sprintf("%s: %v; %s", place, e.Err, e.Hint)
 }
 
 // Unwrap gives the fault.
 func (e *ReadError) Unwrap() error { return e.Err }
 
-const mendRead = "restore the folder (git checkout) or run `culvert sync` to write it anew"
+const hintRead = "restore the folder (git checkout) or run `culvert sync` to write it anew"
 
 // Read loads the snapshot in dir. It first finishes a Write that was interrupted. ErrNoSnapshot when there is none, a *ReadError when
 // it cannot be used. A Write at the same time is no trouble: Read gives the snapshot from before or from after it.
@@ -102,7 +102,7 @@ func readFrom(f *folder) (*Snapshot, error) {
 		return nil, err
 	}
 	if s.Server.Format != FormatVersion {
-		return nil, &ReadError{File: f.path(serverFile), Mend: "run `culvert sync` to write it anew, or use the Culvert that wrote it",
+		return nil, &ReadError{File: f.path(serverFile), Hint: "run `culvert sync` to write it anew, or use the Culvert that wrote it",
 			Err: fmt.Errorf("the snapshot has format %d and this Culvert reads format %d", s.Server.Format, FormatVersion)}
 	}
 	var work errgroup.Group
@@ -119,7 +119,7 @@ func readFrom(f *folder) (*Snapshot, error) {
 // noSnapshot tells an empty or absent folder from one that has lost its server.json.
 func noSnapshot(dir string) error {
 	if found, _ := filepath.Glob(filepath.Join(dir, "*.json")); len(found) > 0 {
-		return &ReadError{File: filepath.Join(dir, serverFile), Err: errors.New("the file is missing"), Mend: mendRead}
+		return &ReadError{File: filepath.Join(dir, serverFile), Err: errors.New("the file is missing"), Hint: hintRead}
 	}
 	return fmt.Errorf("%w in %s: run `culvert sync` first", ErrNoSnapshot, dir)
 }
@@ -127,7 +127,7 @@ func noSnapshot(dir string) error {
 // needed words the error of a file that must be there.
 func (f *folder) needed(name string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
-		return &ReadError{File: f.path(name), Err: errors.New("the file is missing"), Mend: mendRead}
+		return &ReadError{File: f.path(name), Err: errors.New("the file is missing"), Hint: hintRead}
 	}
 	return err
 }
@@ -142,7 +142,7 @@ func (f *folder) info(name string, into any) error {
 		if syntax, ok := err.(*json.SyntaxError); ok {
 			line = 1 + strings.Count(text[:min(int(syntax.Offset), len(text))], "\n")
 		}
-		return &ReadError{File: f.path(name), Line: line, Err: plainJSON(err), Mend: mendRead}
+		return &ReadError{File: f.path(name), Line: line, Err: plainJSON(err), Hint: hintRead}
 	}
 	return nil
 }
@@ -162,9 +162,9 @@ func (f *folder) collection(c collection, s *Snapshot) error {
 	if err := c.decode(text, s); err != nil {
 		var at *lineError
 		if errors.As(err, &at) {
-			return &ReadError{File: f.path(name), Line: at.line, Err: at.err, Mend: mendRead}
+			return &ReadError{File: f.path(name), Line: at.line, Err: at.err, Hint: hintRead}
 		}
-		return &ReadError{File: f.path(name), Err: err, Mend: mendRead}
+		return &ReadError{File: f.path(name), Err: err, Hint: hintRead}
 	}
 	return nil
 }
@@ -181,7 +181,7 @@ func (f *folder) text(name string) (string, error) {
 		return "", err
 	}
 	if !info.Mode().IsRegular() || info.Size() > maxFile {
-		return "", &ReadError{File: f.path(name), Err: errors.New("not a file of a snapshot (a folder, or far too large)"), Mend: mendRead}
+		return "", &ReadError{File: f.path(name), Err: errors.New("not a file of a snapshot (a folder, or far too large)"), Hint: hintRead}
 	}
 	var b strings.Builder
 	b.Grow(int(info.Size()))

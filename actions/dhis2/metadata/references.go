@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// mendReferences reads again what objects point to and was not there when its collection was read: somebody added it between two
+// fetchMissingReferences reads again what objects point to and was not there when its collection was read: somebody added it between two
 // collections. What stays missing is not for this user's eyes, which rules will stumble over: it is told.
-func (r *reading) mendReferences(ctx context.Context) error {
+func (r *reading) fetchMissingReferences(ctx context.Context) error {
 	missing := dangling(r.fresh)
 	for _, c := range collections() {
 		if len(missing[c.title()]) == 0 {

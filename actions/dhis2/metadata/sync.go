@@ -76,7 +76,7 @@ func Sync(ctx context.Context, server Server, old *Snapshot, o Options) (*Snapsh
 	if err := r.readUnitGroups(ctx); err != nil {
 		return nil, err
 	}
-	if err := r.mendReferences(ctx); err != nil {
+	if err := r.fetchMissingReferences(ctx); err != nil {
 		return nil, err
 	}
 	for _, c := range collections() {

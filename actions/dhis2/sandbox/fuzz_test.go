@@ -16,7 +16,7 @@ func FuzzJSON(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		root, err := parseJSON([]byte(text))
 		if !utf8.ValidString(text) || strings.TrimSpace(text) == "" {
-			return // encoding/json mends what is no UTF-8; an empty body is a matter of its own
+			return // encoding/json fixes what is no UTF-8; an empty body is a matter of its own
 		}
 		if depth(text) > 200 {
 			return

@@ -12,7 +12,7 @@ import (
 func (k *Kind) Hint(p *Problem, v any) string {
 	s, ok := Text(k.unwrap(v), nil)
 	if !ok {
-		return p.Mend
+		return p.Hint
 	}
 	s = strings.TrimSpace(s)
 	switch {
@@ -20,16 +20,16 @@ func (k *Kind) Hint(p *Problem, v any) string {
 		if near := nearestOptions(s, k.Options.Names()); len(near) > 0 {
 			return "did you mean " + diag.Names(near, "or") + "? Correct it in the source, or map it"
 		}
-		return p.Mend + "; " + diag.Known(k.Options.Names(), "options")
+		return p.Hint + "; " + diag.Known(k.Options.Names(), "options")
 	case p.Code != "wrong-type":
 	case k.Type == "DATE" || k.Type == "AGE" || k.Type == "DATETIME":
-		return dateHint(s, k.layout != nil, p.Mend)
+		return dateHint(s, k.layout != nil, p.Hint)
 	case strings.Contains(s, ",") && k.format == "" && isNumeric(k.Type):
 		if _, ok := canonical(strings.Replace(s, ",", ".", 1)); ok && strings.Count(s, ",") == 1 && !strings.Contains(s, ".") {
 			return "it is written with a decimal comma: write format: 1.234,5 (or format: 1,234.5 if the comma separates thousands)"
 		}
 	}
-	return p.Mend
+	return p.Hint
 }
 
 // nearestOptions gives the options that were probably meant, whatever the case of their letters.

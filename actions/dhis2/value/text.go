@@ -14,7 +14,7 @@ import (
 // textRule is how DHIS2 checks a type by its characters.
 type textRule struct {
 	fits          func(string) bool
-	message, mend string
+	message, hint string
 }
 
 // The patterns are DHIS2's own (ValidationUtils), with Commons Validator's rules for addresses.

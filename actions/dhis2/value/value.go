@@ -78,7 +78,7 @@ type Context struct {
 type Problem struct {
 	Code    string // kebab-case: wrong-type, unknown-option, value-too-long, future-date, ...
 	Message string // completes "Weight (kg) ...": "is not a number"
-	Mend    string
+	Hint    string
 }
 
 // Error gives the message.
@@ -205,7 +205,7 @@ func (k *Kind) text(v any, c *Context) (Result, *Problem) {
 		}
 	}
 	if rule, ok := textRules[k.Type]; ok && !rule.fits(s) {
-		return Result{}, &Problem{"wrong-type", rule.message, rule.mend}
+		return Result{}, &Problem{"wrong-type", rule.message, rule.hint}
 	}
 	return Result{Text: s}, nil
 }

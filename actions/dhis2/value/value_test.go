@@ -84,11 +84,11 @@ func TestServersTakeWhatLeaves(t *testing.T) {
 			}
 			continue
 		}
-		want, mended := rewritten[name]
+		want, recoveriesTried := rewritten[name]
 		switch {
-		case mended && (problem != nil || r.Text != want):
+		case recoveriesTried && (problem != nil || r.Text != want):
 			t.Errorf("%s: %q, %v; want %q", name, r.Text, problem, want)
-		case !mended && problem == nil:
+		case !recoveriesTried && problem == nil:
 			t.Errorf("%s: servers refuse it, we send %q", name, r.Text)
 		}
 	}
@@ -198,7 +198,7 @@ func TestConvert(t *testing.T) {
 			}
 			if problem != nil {
 				got = "!" + problem.Code
-				if s, ok := test.in.(string); ok && len(s) > 3 && strings.Contains(problem.Message+problem.Mend, s) {
+				if s, ok := test.in.(string); ok && len(s) > 3 && strings.Contains(problem.Message+problem.Hint, s) {
 					t.Errorf("the problem tells the value: %s", problem.Message)
 				}
 			}

@@ -99,7 +99,7 @@ func testFileRows(t *testing.T, p Place) {
 	failed := row(7, "A", journal.Failed)
 	failed.Problem = &journal.Problem{
 		Code: "E1", Cause: "no date", Column: "Born", Value: "31.31.",
-		More: []journal.Fault{{Code: "E2", Cause: "no option", Mend: "map it", Field: "Sex", Column: "sex", Value: "femal", Place: "anc.yaml:4:1"}},
+		More: []journal.Fault{{Code: "E2", Cause: "no option", Hint: "map it", Field: "Sex", Column: "sex", Value: "femal", Place: "anc.yaml:4:1"}},
 	}
 	waits := row(3, "B", journal.Pending)
 	again := row(9, "A", journal.Pending)
@@ -152,7 +152,7 @@ func testReplay(t *testing.T, p Place) {
 	fail(t, j, journal.Problem{Code: "E1000", Cause: "no right"}, got[1])
 	replay := func(f journal.Filter, force bool, want int64) {
 		t.Helper()
-		n, err := j.Replay(t.Context(), f, "asha", "the metadata was mended", force)
+		n, err := j.Replay(t.Context(), f, "asha", "the metadata was fixed", force)
 		must(t, err)
 		diff(t, "replayed", n, want)
 	}
@@ -174,7 +174,7 @@ func testReplay(t *testing.T, p Place) {
 	wantIDs(t, "the first failed one", claim(t, j, 10), "b1")
 	trail, err := j.Audit(t.Context(), 10)
 	must(t, err)
-	if len(trail) != 3 || trail[2].Who != "asha" || trail[2].Did != "replay" || trail[2].Why != "the metadata was mended" || trail[2].Count != 1 {
+	if len(trail) != 3 || trail[2].Who != "asha" || trail[2].Did != "replay" || trail[2].Why != "the metadata was fixed" || trail[2].Count != 1 {
 		t.Errorf("the audit trail is %+v", trail)
 	}
 	check(t, j)
@@ -291,7 +291,7 @@ func testCauses(t *testing.T, p Place) {
 		appendAll(t, j, record("anc", name("r", i), name("key-", i)))
 	}
 	got := claim(t, j, 10)
-	date := journal.Problem{Class: actions.ClassData, Code: "E1", Cause: "no date", Mend: "give one", Place: "anc.yaml:3:1", Value: "31.31."}
+	date := journal.Problem{Class: actions.ClassData, Code: "E1", Cause: "no date", Hint: "give one", Place: "anc.yaml:3:1", Value: "31.31."}
 	fail(t, j, date, got[0], got[1])
 	clk.advance(time.Hour)
 	fail(t, j, date, got[2])
@@ -302,7 +302,7 @@ func testCauses(t *testing.T, p Place) {
 		t.Fatalf("causes are %+v", causes)
 	}
 	causes[0].Example = nil
-	diff(t, "the first cause", causes[0], journal.Cause{Rule: "anc", Code: "E1", Cause: "no date", Mend: "give one", Place: "anc.yaml:3:1", Class: actions.ClassData,
+	diff(t, "the first cause", causes[0], journal.Cause{Rule: "anc", Code: "E1", Cause: "no date", Hint: "give one", Place: "anc.yaml:3:1", Class: actions.ClassData,
 		Count: 3, First: start, Last: start.Add(time.Hour)})
 	causes, err = j.Causes(t.Context(), journal.Filter{Class: actions.ClassRights})
 	must(t, err)

@@ -361,7 +361,7 @@ func (t *tx) insertRows(ctx context.Context, rows []*row) error {
 // outcomes are outcomes to be kept together.
 type outcomes struct {
 	seqs, newer                                            []int64
-	classes, codes, causes, mends, objects, fields, places []*string
+	classes, codes, causes, hints, objects, fields, places []*string
 	ids                                                    []string
 	privates                                               [][]byte
 }
@@ -369,14 +369,14 @@ type outcomes struct {
 func (o *outcomes) add(seq int64, p *journal.Problem, private []byte, objects []string, by int64) {
 	texts := [7]*string{}
 	if p != nil {
-		for i, text := range [7]string{string(p.Class), p.Code, p.Cause, p.Mend, p.Object, p.Field, p.Place} {
+		for i, text := range [7]string{string(p.Class), p.Code, p.Cause, p.Hint, p.Object, p.Field, p.Place} {
 			text = clean(text)
 			texts[i] = &text
 		}
 	}
 	o.newer = append(o.newer, by)
 	o.seqs, o.ids, o.privates = append(o.seqs, seq), append(o.ids, clean(codec.Objects(objects))), append(o.privates, private)
-	for i, list := range []*[]*string{&o.classes, &o.codes, &o.causes, &o.mends, &o.objects, &o.fields, &o.places} {
+	for i, list := range []*[]*string{&o.classes, &o.codes, &o.causes, &o.hints, &o.objects, &o.fields, &o.places} {
 		*list = append(*list, texts[i])
 	}
 }
@@ -390,5 +390,5 @@ func (o *outcomes) queue(b *pgx.Batch) {
 		ON CONFLICT (seq) DO UPDATE SET class = excluded.class, code = excluded.code, cause = excluded.cause, mend = excluded.mend, object = excluded.object,
 		field = excluded.field, place = excluded.place, private = excluded.private, objects = excluded.objects,
 		superseded_by = excluded.superseded_by`,
-		o.seqs, o.classes, o.codes, o.causes, o.mends, o.objects, o.fields, o.places, o.privates, o.ids, o.newer)
+		o.seqs, o.classes, o.codes, o.causes, o.hints, o.objects, o.fields, o.places, o.privates, o.ids, o.newer)
 }

@@ -18,7 +18,7 @@ import (
 
 const (
 	recordFields = `r.seq, n.name, r.id, r.key, r.content, r.origin, r.state, r.received, r.next_try, r.attempts, r.flags, r.touched, r.ident,
-		o.class, o.code, o.cause, o.mend, o.object, o.field, o.place, o.private, o.objects,
+		o.class, o.code, o.cause, o.fix, o.object, o.field, o.place, o.private, o.objects,
 		r.version, r.rank, coalesce(o.superseded_by, 0)`
 	recordJoins = "JOIN rules n ON n.id = r.rule LEFT JOIN outcomes o ON o.seq = r.seq"
 	withBody    = " LEFT JOIN payloads p ON p.seq = r.seq"
@@ -32,9 +32,9 @@ func (s *Store) readRecord(rows pgx.Rows) (*journal.Record, error) {
 	var content, received, next, touched, ident int64
 	var state, flags int
 	var origin, body, private []byte
-	var class, code, cause, mend, object, field, place, objects *string
+	var class, code, cause, hint, object, field, place, objects *string
 	err := rows.Scan(&r.Seq, &r.Rule, &r.ID, &r.Key, &content, &origin, &state, &received, &next, &r.Attempts, &flags, &touched, &ident,
-		&class, &code, &cause, &mend, &object, &field, &place, &private, &objects,
+		&class, &code, &cause, &hint, &object, &field, &place, &private, &objects,
 		&r.Version, &r.Rank, &r.SupersededBy, &body)
 	if err != nil {
 		return nil, err
@@ -53,7 +53,7 @@ func (s *Store) readRecord(rows pgx.Rows) (*journal.Record, error) {
 		return nil, fmt.Errorf("record %d: %w", r.Seq, err)
 	}
 	if code != nil {
-		r.Problem = &journal.Problem{Class: actions.Class(text(class)), Code: text(code), Cause: text(cause), Mend: text(mend),
+		r.Problem = &journal.Problem{Class: actions.Class(text(class)), Code: text(code), Cause: text(cause), Hint: text(hint),
 			Object: text(object), Field: text(field), Place: text(place)}
 		if err := s.sealer.OpenPrivate(ident, private, r.Problem); err != nil {
 			return nil, fmt.Errorf("record %d: %w", r.Seq, err)
@@ -203,7 +203,7 @@ func (s *Store) Causes(ctx context.Context, f journal.Filter) ([]journal.Cause, 
 		var c journal.Cause
 		var class string
 		var first, last, example int64
-		if err := rows.Scan(&c.Rule, &c.Code, &c.Cause, &c.Mend, &c.Place, &class, &c.Count, &first, &last, &example); err != nil {
+		if err := rows.Scan(&c.Rule, &c.Code, &c.Cause, &c.Hint, &c.Place, &class, &c.Count, &first, &last, &example); err != nil {
 			return err
 		}
 		c.Class, c.First, c.Last = actions.Class(class), codec.Time(first), codec.Time(last)

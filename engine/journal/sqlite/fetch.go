@@ -18,7 +18,7 @@ type fetched struct {
 
 const (
 	recordFields = `r.seq, n.name, r.id, r.key, r.content, r.origin, r.state, r.received, r.next_try, r.attempts, r.flags, r.touched, r.ident, r.chain,
-		o.seq, o.class, o.code, o.cause, o.mend, o.object, o.field, o.place, o.private, o.objects,
+		o.seq, o.class, o.code, o.cause, o.fix, o.object, o.field, o.place, o.private, o.objects,
 		r.version, r.rank, coalesce(o.superseded_by, 0)`
 	recordJoins = "JOIN rules n ON n.id = r.rule LEFT JOIN outcomes o ON o.seq = r.seq"
 	withBody    = " LEFT JOIN payloads p ON p.seq = r.seq"
@@ -50,9 +50,9 @@ func (s *Store) readRecord(rows *sql.Rows) (*fetched, error) {
 	var state, flags int
 	var origin, body, private []byte
 	var outcome sql.NullInt64
-	var class, code, cause, mend, object, field, place, objects sql.NullString
+	var class, code, cause, hint, object, field, place, objects sql.NullString
 	err := rows.Scan(&r.Seq, &r.Rule, &r.ID, &r.Key, &content, &origin, &state, &received, &next, &r.Attempts, &flags, &touched, &ident, &f.chain,
-		&outcome, &class, &code, &cause, &mend, &object, &field, &place, &private, &objects,
+		&outcome, &class, &code, &cause, &hint, &object, &field, &place, &private, &objects,
 		&r.Version, &r.Rank, &r.SupersededBy, &body)
 	if err != nil {
 		return nil, err
@@ -71,7 +71,7 @@ func (s *Store) readRecord(rows *sql.Rows) (*fetched, error) {
 		return nil, fmt.Errorf("record %d: %w", r.Seq, err)
 	}
 	if code.Valid {
-		r.Problem = &journal.Problem{Class: actions.Class(class.String), Code: code.String, Cause: cause.String, Mend: mend.String,
+		r.Problem = &journal.Problem{Class: actions.Class(class.String), Code: code.String, Cause: cause.String, Hint: hint.String,
 			Object: object.String, Field: field.String, Place: place.String}
 		if err := s.sealer.OpenPrivate(ident, private, r.Problem); err != nil {
 			return nil, fmt.Errorf("record %d: %w", r.Seq, err)

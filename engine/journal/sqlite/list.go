@@ -160,7 +160,7 @@ func (s *Store) Causes(ctx context.Context, f journal.Filter) ([]journal.Cause, 
 		var c journal.Cause
 		var class string
 		var first, last, example int64
-		if err := rows.Scan(&c.Rule, &c.Code, &c.Cause, &c.Mend, &c.Place, &class, &c.Count, &first, &last, &example); err != nil {
+		if err := rows.Scan(&c.Rule, &c.Code, &c.Cause, &c.Hint, &c.Place, &class, &c.Count, &first, &last, &example); err != nil {
 			return err
 		}
 		c.Class, c.First, c.Last = actions.Class(class), codec.Time(first), codec.Time(last)

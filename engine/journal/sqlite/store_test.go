@@ -137,7 +137,7 @@ func TestOneRunner(t *testing.T) {
 	if err := first.Commit(t.Context(), b); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := second.Replay(t.Context(), journal.Filter{}, "asha", "mended", false); n != 6 || err != nil {
+	if n, err := second.Replay(t.Context(), journal.Filter{}, "asha", "fixed", false); n != 6 || err != nil {
 		t.Fatalf("replayed %d: %v", n, err)
 	}
 	if got, err = first.Claim(t.Context(), journal.Claim{Owner: "first", Limit: 10, Now: time.Now()}); len(got) != 6 || err != nil {

@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -36,11 +37,34 @@ func (s *Sealer) OpenOrigin(ident int64, stored []byte) (sources.Origin, error) 
 
 // private is the part of a problem that may hold data of a person.
 type private struct {
-	Detail  string          `json:"detail,omitempty"`
-	Column  string          `json:"column,omitempty"`
-	Value   string          `json:"value,omitempty"`
-	Objects []string        `json:"objects,omitempty"`
-	More    []journal.Fault `json:"more,omitempty"`
+	Detail  string        `json:"detail,omitempty"`
+	Column  string        `json:"column,omitempty"`
+	Value   string        `json:"value,omitempty"`
+	Objects []string      `json:"objects,omitempty"`
+	More    []storedFault `json:"more,omitempty"`
+}
+
+// storedFault is a fault as it is kept. Journals up to format 10 call the hint "mend".
+type storedFault struct {
+	journal.Fault
+	Mend string `json:"mend,omitempty"`
+}
+
+func storeFaults(faults []journal.Fault) []storedFault {
+	var out []storedFault
+	for _, f := range faults {
+		out = append(out, storedFault{Fault: f})
+	}
+	return out
+}
+
+func readFaults(stored []storedFault) []journal.Fault {
+	var out []journal.Fault
+	for _, f := range stored {
+		f.Hint = cmp.Or(f.Hint, f.Mend)
+		out = append(out, f.Fault)
+	}
+	return out
 }
 
 // Private gives what is stored of the part of a problem that may hold data; nil when there is none.
@@ -48,7 +72,7 @@ func (s *Sealer) Private(ident int64, p *journal.Problem) ([]byte, error) {
 	if p == nil || p.Detail == "" && p.Value == "" && p.Column == "" && len(p.Objects) == 0 && len(p.More) == 0 {
 		return nil, nil
 	}
-	text, err := json.Marshal(private{Detail: p.Detail, Column: p.Column, Value: p.Value, Objects: p.Objects, More: p.More})
+	text, err := json.Marshal(private{Detail: p.Detail, Column: p.Column, Value: p.Value, Objects: p.Objects, More: storeFaults(p.More)})
 	if err != nil {
 		return nil, fmt.Errorf("encode a problem: %w", err)
 	}
@@ -65,7 +89,7 @@ func (s *Sealer) OpenPrivate(ident int64, stored []byte, p *journal.Problem) err
 	if err := json.Unmarshal(text, &v); err != nil {
 		return fmt.Errorf("read a problem: %w", err)
 	}
-	p.Detail, p.Column, p.Value, p.Objects, p.More = v.Detail, v.Column, v.Value, v.Objects, v.More
+	p.Detail, p.Column, p.Value, p.Objects, p.More = v.Detail, v.Column, v.Value, v.Objects, readFaults(v.More)
 	return nil
 }
 
