@@ -18,7 +18,7 @@ import (
 
 const (
 	recordFields = `r.seq, n.name, r.id, r.key, r.content, r.origin, r.state, r.received, r.next_try, r.attempts, r.flags, r.touched, r.ident,
-		o.class, o.code, o.cause, o.fix, o.object, o.field, o.place, o.private, o.objects,
+		o.class, o.code, o.cause, o.hint, o.object, o.field, o.place, o.private, o.objects,
 		r.version, r.rank, coalesce(o.superseded_by, 0)`
 	recordJoins = "JOIN rules n ON n.id = r.rule LEFT JOIN outcomes o ON o.seq = r.seq"
 	withBody    = " LEFT JOIN payloads p ON p.seq = r.seq"
@@ -209,7 +209,7 @@ func (s *Store) Causes(ctx context.Context, f journal.Filter) ([]journal.Cause, 
 		c.Class, c.First, c.Last = actions.Class(class), codec.Time(first), codec.Time(last)
 		out, examples = append(out, c), append(examples, example)
 		return nil
-	}, fmt.Sprintf(`SELECT n.name, coalesce(o.code, ''), coalesce(o.cause, ''), max(coalesce(o.mend, '')), coalesce(o.place, ''), coalesce(o.class, ''),
+	}, fmt.Sprintf(`SELECT n.name, coalesce(o.code, ''), coalesce(o.cause, ''), max(coalesce(o.hint, '')), coalesce(o.place, ''), coalesce(o.class, ''),
 		count(*), min(r.touched), max(r.touched), max(r.seq) FROM records r JOIN rules n ON n.id = r.rule LEFT JOIN outcomes o ON o.seq = r.seq
 		WHERE %s GROUP BY n.name, o.class, o.code, o.cause, o.place ORDER BY count(*) DESC, n.name, o.code, o.cause, o.place LIMIT %s`, w.text(), limit), w.args...)
 	if err != nil {

@@ -16,7 +16,7 @@ const (
 	insertRecords = `INSERT INTO records (seq, state, head, next_try, attempts, flags, touched, received, rule, ident, chain, content, id, key,
 		file, place, origin, version, rank)`
 	recordColumns = 19
-	insertOutcome = "INSERT OR REPLACE INTO outcomes (seq, class, code, cause, mend, object, field, place, private, objects, superseded_by)"
+	insertOutcome = "INSERT OR REPLACE INTO outcomes (seq, class, code, cause, hint, object, field, place, private, objects, superseded_by)"
 	outcomeFields = 11
 )
 

@@ -18,7 +18,7 @@ type fetched struct {
 
 const (
 	recordFields = `r.seq, n.name, r.id, r.key, r.content, r.origin, r.state, r.received, r.next_try, r.attempts, r.flags, r.touched, r.ident, r.chain,
-		o.seq, o.class, o.code, o.cause, o.fix, o.object, o.field, o.place, o.private, o.objects,
+		o.seq, o.class, o.code, o.cause, o.hint, o.object, o.field, o.place, o.private, o.objects,
 		r.version, r.rank, coalesce(o.superseded_by, 0)`
 	recordJoins = "JOIN rules n ON n.id = r.rule LEFT JOIN outcomes o ON o.seq = r.seq"
 	withBody    = " LEFT JOIN payloads p ON p.seq = r.seq"

@@ -51,6 +51,10 @@ func TestEarlierFormats(t *testing.T) {
 			if err != nil || len(got) != 3 || string(got[0].Body) != string(journaltest.Form(2).Body) {
 				t.Errorf("claimed %d of its records: %v", len(got), err)
 			}
+			failed, err := s.Select(t.Context(), journal.Filter{States: []journal.State{journal.Failed}})
+			if err != nil || len(failed) != 1 || failed[0].Problem.Code != "E1064" {
+				t.Errorf("its failures are %+v: %v", failed, err)
+			}
 		})
 	}
 }

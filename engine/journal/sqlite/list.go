@@ -150,7 +150,7 @@ func (s *Store) Causes(ctx context.Context, f journal.Filter) ([]journal.Cause, 
 	if f.Limit > 0 {
 		limit = f.Limit
 	}
-	query := fmt.Sprintf(`SELECT n.name, coalesce(o.code, ''), coalesce(o.cause, ''), max(coalesce(o.mend, '')), coalesce(o.place, ''), coalesce(o.class, ''),
+	query := fmt.Sprintf(`SELECT n.name, coalesce(o.code, ''), coalesce(o.cause, ''), max(coalesce(o.hint, '')), coalesce(o.place, ''), coalesce(o.class, ''),
 		count(*), min(r.touched), max(r.touched), max(r.seq) FROM records r CROSS JOIN rules n ON n.id = r.rule LEFT JOIN outcomes o ON o.seq = r.seq
 		WHERE %s GROUP BY n.name, o.class, o.code, o.cause, o.place ORDER BY count(*) DESC, n.name, o.code, o.cause, o.place LIMIT %d`, w.text(), limit)
 	rows, err := s.read.db.QueryContext(ctx, query, w.args...)
