@@ -3,8 +3,10 @@
 package console
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"embed"
 	"errors"
 	"fmt"
@@ -25,7 +27,7 @@ import (
 // Prefix begins the path of every page but the first, which is /.
 const Prefix = "/console/"
 
-//go:embed templates/*.html templates/style.css
+//go:embed templates/*.html static
 var assets embed.FS
 
 // Rule is what the console shows of a rule.
@@ -74,7 +76,7 @@ func New(c Config) (*Console, error) {
 	}
 	s := &Console{c: c, pages: map[string]*template.Template{}, mux: http.NewServeMux()}
 	for _, name := range []string{"overview", "failures", "records", "record", "rules", "files", "audit", "login", "error"} {
-		t, err := template.New("layout.html").Funcs(s.functions()).ParseFS(assets, "templates/layout.html", "templates/"+name+".html")
+		t, err := template.New("layout.html").Funcs(s.functions()).ParseFS(assets, "templates/layout.html", "templates/parts.html", "templates/"+name+".html")
 		if err != nil {
 			return nil, fmt.Errorf("read the page %s: %w", name, err)
 		}
@@ -96,7 +98,9 @@ func (s *Console) routes() {
 	for path, do := range map[string]func(context.Context, *http.Request) error{"replay": s.replay, "dismiss": s.dismiss, "pause": s.pause, "resume": s.resume} {
 		s.mux.HandleFunc("POST "+Prefix+path, as(access.Operator, s.act(do)))
 	}
-	s.mux.HandleFunc("GET "+Prefix+"style.css", s.style)
+	for name, kind := range static {
+		s.mux.HandleFunc("GET "+Prefix+name, asset(name, kind))
+	}
 	s.mux.HandleFunc("GET "+loginPath, s.page(s.loginPage))
 	s.mux.HandleFunc("POST "+loginPath, s.login)
 	s.mux.HandleFunc("POST "+Prefix+"logout", s.logout)
@@ -105,7 +109,8 @@ func (s *Console) routes() {
 // ServeHTTP lets in who may, and answers.
 func (s *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "+
+		"form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("Cache-Control", "no-store")
@@ -114,17 +119,6 @@ func (s *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	http.NewCrossOriginProtection().Handler(s.mux).ServeHTTP(w, r)
-}
-
-// view is what every page gets.
-type view struct {
-	Title, Project, Version, Page string
-	Now                           time.Time
-	Refresh                       int // seconds; 0: never
-	Notice                        string
-	User                          *access.User // nil: nobody has logged in
-	Status                        int          // 0: 200
-	Data                          any
 }
 
 // errNotFound answers 404.
@@ -151,6 +145,7 @@ func (s *Console) page(make func(*http.Request) (view, error)) http.HandlerFunc 
 			v = view{Title: "Not possible now", Page: "error", Data: err.Error()}
 		}
 		v.Project, v.Version, v.Now, v.User = s.c.Project, s.c.Version, s.c.Now(), visitor(r)
+		v.Path = r.URL.Path
 		v.Notice = notices[r.URL.Query().Get("did")]
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.WriteHeader(status)
@@ -162,7 +157,7 @@ func (s *Console) page(make func(*http.Request) (view, error)) http.HandlerFunc 
 
 // notices are what the page after an action says.
 var notices = map[string]string{
-	"replay": "Put back in line.", "dismiss": "Dismissed.", "pause": "Paused.", "resume": "Goes on.",
+	"replay": "Put back in line.", "dismiss": "Dismissed.", "pause": "Paused.", "resume": "Resumed.",
 }
 
 // maxForm bounds what a form may send.
@@ -189,14 +184,25 @@ func (s *Console) act(do func(context.Context, *http.Request) error) http.Handle
 	}
 }
 
-func (s *Console) style(w http.ResponseWriter, _ *http.Request) {
-	text, err := assets.ReadFile("templates/style.css")
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
+// static are the files that every page may load, with their types.
+var static = map[string]string{
+	"style.css": "text/css; charset=utf-8", "console.js": "text/javascript; charset=utf-8", "icon.svg": "image/svg+xml",
+}
+
+// asset answers with a file that is the same for everybody, logged in or not. A browser keeps it and asks whether it has changed.
+func asset(name, kind string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		text, err := assets.ReadFile("static/" + name)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		h := w.Header()
+		h.Set("Content-Type", kind)
+		h.Set("Cache-Control", "no-cache")
+		h.Set("ETag", fmt.Sprintf(`"%x"`, sha256.Sum256(text)))
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(text))
 	}
-	w.Header().Set("Content-Type", "text/css; charset=utf-8")
-	_, _ = w.Write(text) // the visitor is gone when this fails
 }
 
 func (s *Console) pause(ctx context.Context, r *http.Request) error {

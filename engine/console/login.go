@@ -46,7 +46,7 @@ func (s *Console) admit(w http.ResponseWriter, r *http.Request) (*http.Request, 
 	switch {
 	case user != nil:
 		return r.WithContext(context.WithValue(r.Context(), visitorKey{}, user)), true
-	case r.URL.Path == loginPath || r.URL.Path == Prefix+"style.css":
+	case r.URL.Path == loginPath || static[strings.TrimPrefix(r.URL.Path, Prefix)] != "":
 		return r, true
 	case r.Header.Get("Authorization") != "" || strings.HasPrefix(r.URL.Path, Prefix+"api/") || r.Method != http.MethodGet:
 		w.Header().Set("WWW-Authenticate", `Basic realm="Culvert", charset="UTF-8"`)

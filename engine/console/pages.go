@@ -193,7 +193,9 @@ func (s *Console) functions() template.FuncMap {
 			return words(s.c.Now().Sub(t)) + " ago"
 		},
 		"length": words,
-		"admin":  func(u *access.User) bool { return u.Role >= access.Admin },
+		"iso":    func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"number": number,
+		"target": func(kind, name string, paused bool) target { return target{kind, name, paused} },
 		"states": func() []journal.State {
 			return []journal.State{journal.Pending, journal.Held, journal.Delivered, journal.Skipped, journal.Failed, journal.Dismissed, journal.Superseded}
 		},
@@ -217,4 +219,19 @@ func words(d time.Duration) string {
 		return unit(int(d.Hours()), "hour")
 	}
 	return unit(int(d.Hours()/24), "day")
+}
+
+// target is a rule or server that can be paused.
+type target struct {
+	Kind, Name string
+	Paused     bool
+}
+
+// number writes a count with its thousands apart.
+func number(n int64) string {
+	text := strconv.FormatInt(n, 10)
+	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
+		text = text[:i] + "\u202f" + text[i:]
+	}
+	return text
 }

@@ -1,0 +1,138 @@
+package console
+
+import (
+	"fmt"
+	"html/template"
+	"math"
+	"strings"
+	"time"
+)
+
+// bar is what happened in one stretch of time.
+type bar struct {
+	At                          time.Time // when it began
+	Received, Delivered, Failed int64
+}
+
+// series is what happened over a stretch of time, in bars of the same length.
+type series struct {
+	Name string // what it is of: a rule, a server
+	Each time.Duration
+	Bars []bar // the oldest first, without gaps
+}
+
+// Total adds up the bars.
+func (s series) Total() (t bar) {
+	for _, b := range s.Bars {
+		t.Received += b.Received
+		t.Delivered += b.Delivered
+		t.Failed += b.Failed
+	}
+	return t
+}
+
+// sentence says what a chart shows, for who does not see it.
+func (s series) sentence() string {
+	t := s.Total()
+	if t == (bar{}) {
+		return "nothing happened"
+	}
+	return fmt.Sprintf("%s received, %s delivered, %s failed", number(t.Received), number(t.Delivered), number(t.Failed))
+}
+
+func (s series) top() float64 {
+	top := int64(1)
+	for _, b := range s.Bars {
+		top = max(top, b.Received, b.Delivered+b.Failed)
+	}
+	return float64(top)
+}
+
+// spark draws a series small, to stand in a row of a table.
+func (s series) spark() template.HTML {
+	const width, height = 144.0, 24.0
+	var b strings.Builder
+	fmt.Fprintf(&b, `<svg class="chart spark" viewBox="0 0 %g %g" preserveAspectRatio="none" role="img" aria-label="%s">`, width, height,
+		template.HTMLEscapeString(s.Name+": "+s.sentence()))
+	s.draw(&b, 0, width, height-1)
+	fmt.Fprintf(&b, `<line class="axis" x1="0" y1="%g" x2="%g" y2="%g"/></svg>`, height-.5, width, height-.5)
+	return template.HTML(b.String()) //nolint:gosec // numbers, and a text that is escaped
+}
+
+// chart draws a series large, with times and the height of the tallest bar.
+func (s series) chart() template.HTML {
+	const width, height, left, bottom, top = 600.0, 130.0, 38.0, 18.0, 8.0
+	var b strings.Builder
+	fmt.Fprintf(&b, `<svg class="chart" viewBox="0 0 %g %g" role="img" aria-label="%s">`, width, height, template.HTMLEscapeString(s.Name+": "+s.sentence()))
+	floor := height - bottom
+	for _, share := range []float64{0.5, 1} {
+		y := floor - share*(floor-top)
+		fmt.Fprintf(&b, `<line class="axis" x1="%g" y1="%.1f" x2="%g" y2="%.1f"/><text x="%g" y="%.1f" text-anchor="end">%s</text>`,
+			left, y, width, y, left-4, y+3, short(share*s.top()))
+	}
+	b.WriteString(fmt.Sprintf(`<g transform="translate(0 %g)">`, top))
+	s.draw(&b, left, width-left, floor-top)
+	b.WriteString(`</g>`)
+	fmt.Fprintf(&b, `<line class="axis" x1="%g" y1="%g" x2="%g" y2="%g"/>`, left, floor, width, floor)
+	each := (width - left) / float64(max(1, len(s.Bars)))
+	for i := range s.Bars {
+		if i%s.labelEvery() == 0 {
+			fmt.Fprintf(&b, `<text x="%.1f" y="%g">%s</text>`, left+float64(i)*each, height-5, s.Bars[i].At.Local().Format(s.layout()))
+		}
+	}
+	b.WriteString(`</svg>`)
+	return template.HTML(b.String()) //nolint:gosec // numbers, and a text that is escaped
+}
+
+// draw draws the bars: what was received behind, what came of records before it.
+func (s series) draw(b *strings.Builder, left, width, height float64) {
+	each := width / float64(max(1, len(s.Bars)))
+	top := s.top()
+	piece := func(class string, i int, from, to, thin float64) {
+		if to > from {
+			y, h := height-to/top*height, math.Max(1, (to-from)/top*height)
+			fmt.Fprintf(b, `<rect class="%s" x="%.1f" y="%.1f" width="%.1f" height="%.1f"/>`, class, left+float64(i)*each+each*thin/2, y, each*(1-thin), h)
+		}
+	}
+	for i, x := range s.Bars {
+		if x == (bar{At: x.At}) {
+			continue
+		}
+		fmt.Fprintf(b, `<g><title>%s: %s received, %s delivered, %s failed</title>`, x.At.Local().Format("Mon 2 Jan 15:04"), number(x.Received), number(x.Delivered),
+			number(x.Failed))
+		piece("received", i, 0, float64(x.Received), .1)
+		piece("delivered", i, 0, float64(x.Delivered), .4)
+		piece("failed", i, float64(x.Delivered), float64(x.Delivered+x.Failed), .4)
+		b.WriteString(`</g>`)
+	}
+}
+
+// labelEvery says how many bars apart times are written.
+func (s series) labelEvery() int { return max(1, (len(s.Bars)+5)/6) }
+
+func (s series) layout() string {
+	switch {
+	case s.Each >= 12*time.Hour:
+		return "2 Jan"
+	case s.Each*time.Duration(len(s.Bars)) > 24*time.Hour:
+		return "Mon 15:04"
+	}
+	return "15:04"
+}
+
+// short writes a number in few letters: 950, 1.2k, 34k, 2M.
+func short(n float64) string {
+	for _, unit := range []struct {
+		of   float64
+		name string
+	}{{1e9, "G"}, {1e6, "M"}, {1e3, "k"}} {
+		if n >= unit.of {
+			text := fmt.Sprintf("%.1f", n/unit.of)
+			return strings.TrimSuffix(text, ".0") + unit.name
+		}
+	}
+	if n < 10 && n != math.Trunc(n) {
+		return fmt.Sprintf("%.1f", n)
+	}
+	return fmt.Sprintf("%.0f", n)
+}

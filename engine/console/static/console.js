@@ -1,0 +1,45 @@
+// What scripts add: pages that show what happens stay up to date, and selections can be made at once. Everything else works without.
+"use strict";
+(function () {
+  const live = document.body.dataset.live;
+  const place = document.getElementById("live");
+  if (live && place && window.EventSource) {
+    let busy = false;
+    const renew = async function () {
+      if (busy || document.hidden || place.contains(document.activeElement) && document.activeElement.matches("input, textarea, select, summary")) return;
+      if (place.querySelector("details[open] form")) return;
+      busy = true;
+      try {
+        const answer = await fetch(location.href, { headers: { "X-Live": "1" } });
+        if (answer.ok && !answer.redirected) {
+          const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("live");
+          if (fresh && fresh.innerHTML !== place.innerHTML) {
+            const at = document.activeElement && document.activeElement.id;
+            place.replaceChildren(...fresh.childNodes);
+            if (at && document.getElementById(at)) document.getElementById(at).focus();
+          }
+        }
+      } finally {
+        busy = false;
+      }
+    };
+    const events = new EventSource("/console/events");
+    events.addEventListener("change", renew);
+  }
+  document.addEventListener("change", function (e) {
+    if (!e.target.matches("[data-all]")) return;
+    for (const box of document.querySelectorAll('input[type="checkbox"][name="' + e.target.dataset.all + '"]')) box.checked = e.target.checked;
+  });
+  document.addEventListener("click", async function (e) {
+    const button = e.target.closest("[data-copy]");
+    if (!button) return;
+    const text = document.getElementById(button.dataset.copy).textContent;
+    try {
+      await navigator.clipboard.writeText(text);
+      button.textContent = "Copied";
+    } catch {
+      getSelection().selectAllChildren(document.getElementById(button.dataset.copy));
+    }
+  });
+  for (const hidden of document.querySelectorAll("[data-script]")) hidden.hidden = false;
+})();
