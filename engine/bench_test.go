@@ -19,7 +19,7 @@ import (
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/sources"
-	"github.com/culvert/culvert/sources/files"
+	"github.com/culvert/culvert/sources/tabular"
 )
 
 // nullTarget takes everything at once, and gives a digest of every object as a server's target does.
@@ -178,7 +178,7 @@ func BenchmarkFileDecode(b *testing.B) {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		r, err := files.Open(context.Background(), path, files.Format{})
+		r, err := tabular.Open(context.Background(), path, tabular.Format{})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/sources/files"
+	"github.com/culvert/culvert/sources/tabular"
 )
 
 // commitRows is the most rows that are recorded at once.
@@ -175,7 +176,7 @@ func (run *fileRun) readAll(ctx context.Context) {
 	err := run.readRows(ctx)
 	run.endReading()
 	run.lane.unread.Add(-1)
-	var bad *files.FileError
+	var bad *tabular.FileError
 	switch {
 	case errors.As(err, &bad):
 		err = run.unreadable(ctx, bad)
@@ -193,7 +194,7 @@ func (run *fileRun) readAll(ctx context.Context) {
 }
 
 // unreadable lets what cannot be read of a file stand as one failed row behind those that could be.
-func (run *fileRun) unreadable(ctx context.Context, bad *files.FileError) error {
+func (run *fileRun) unreadable(ctx context.Context, bad *tabular.FileError) error {
 	known, err := run.r.anyRecord(ctx, journal.Filter{FileID: run.source.ID, Code: CodeUnreadableFile})
 	if err != nil || known != nil {
 		return err // it was said before the last stop

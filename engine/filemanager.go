@@ -13,12 +13,12 @@ import (
 
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/sources"
-	"github.com/culvert/culvert/sources/files"
+	"github.com/culvert/culvert/sources/tabular"
 )
 
 // FilePlan says how a rule's files are read and where they go when they are finished.
 type FilePlan struct {
-	Format       files.Format
+	Format       tabular.Format
 	Done, Failed string // folders
 }
 

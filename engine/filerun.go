@@ -13,6 +13,7 @@ import (
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/files"
+	"github.com/culvert/culvert/sources/tabular"
 )
 
 // chunkRows is how many rows are read before they are evaluated together.
@@ -103,7 +104,7 @@ func (run *fileRun) readRows(ctx context.Context) error {
 	if !run.flow.Rule.Concerns(SourceFields(sources.Origin{Trigger: "files", File: run.source.Name}, run.source.Received)) {
 		format.Reading = nil // the file is for another rule: nothing of it is read
 	}
-	reader, err := files.Open(ctx, run.source.Path, format)
+	reader, err := tabular.Open(ctx, run.source.Path, format)
 	if err != nil {
 		return err
 	}
@@ -144,7 +145,7 @@ func (run *fileRun) readRows(ctx context.Context) error {
 }
 
 // noteUnused keeps which columns and tables the rule does not read, for the results file.
-func (run *fileRun) noteUnused(reader *files.Reader) {
+func (run *fileRun) noteUnused(reader *tabular.Reader) {
 	run.mu.Lock()
 	defer run.mu.Unlock()
 	run.unused, run.unread = reader.Unused(), reader.Unread()
@@ -167,7 +168,7 @@ func (run *fileRun) notes() []files.ResultRow {
 // rowReader reads rows as there is room for them in memory.
 type rowReader struct {
 	run      *fileRun
-	reader   *files.Reader
+	reader   *tabular.Reader
 	fixed    fixedRows
 	handedOn func()   // waits until all chunks so far have been submitted
 	ahead    *fileRow // read, without room
@@ -206,7 +207,7 @@ func (in *rowReader) readChunk(ctx context.Context, c *chunk) (end bool, err err
 // next reads one row ahead.
 func (in *rowReader) next(ctx context.Context) (end bool, err error) {
 	row, err := in.reader.Next()
-	var bad *files.RowError
+	var bad *tabular.RowError
 	switch {
 	case err == io.EOF:
 		return true, nil
@@ -229,7 +230,7 @@ func (in *rowReader) next(ctx context.Context) (end bool, err error) {
 }
 
 // weight is what a row takes of the room: what it holds, and never so little that more rows than the window fit.
-func (run *fileRun) weight(row files.Row) int64 {
+func (run *fileRun) weight(row tabular.Row) int64 {
 	n := int64(len(row.Raw)) * 3
 	for _, c := range row.Cells {
 		n += int64(len(c))*2 + 48
@@ -349,7 +350,7 @@ func (run *fileRun) leftovers() []*fileRow {
 
 func unreadableRow(err error) *journal.Problem {
 	p := &journal.Problem{Class: actions.ClassData, Code: "unreadable-row", Cause: err.Error()}
-	var bad *files.RowError
+	var bad *tabular.RowError
 	if errors.As(err, &bad) {
 		p.Cause, p.Hint, p.Field, p.Column = bad.Message, bad.Hint, bad.Column, bad.Column
 	}
@@ -364,7 +365,7 @@ const CodeUnreadableFile = "unreadable-file"
 
 func unreadableFile(name string, err error) *journal.Problem {
 	p := &journal.Problem{Class: actions.ClassData, Code: CodeUnreadableFile, Cause: err.Error(), Hint: "fix the file and drop it again"}
-	var bad *files.FileError
+	var bad *tabular.FileError
 	if errors.As(err, &bad) {
 		p.Cause = fmt.Sprintf("%s: %s", name, bad.Message)
 		if bad.Hint != "" {

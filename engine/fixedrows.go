@@ -5,7 +5,7 @@ import (
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
-	"github.com/culvert/culvert/sources/files"
+	"github.com/culvert/culvert/sources/tabular"
 )
 
 // fixedRow is a failed row of an earlier file that a row of a file of failed rows stands for. The row stands where that one stood in the order of acceptance,
@@ -35,7 +35,7 @@ const maxFixedFiles = 100
 
 // find gives what a link names, nil when it names no failed row of the rule that is known (any more).
 func (f *fixedRows) find(ctx context.Context, link string) (*fixedRow, error) {
-	file, row, ok := files.ParseLink(link)
+	file, row, ok := tabular.ParseLink(link)
 	if !ok {
 		return nil, nil
 	}

@@ -19,7 +19,7 @@ import (
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/expression"
 	"github.com/culvert/culvert/sources"
-	"github.com/culvert/culvert/sources/files"
+	"github.com/culvert/culvert/sources/tabular"
 )
 
 func TestMain(m *testing.M) {
@@ -224,7 +224,7 @@ func newWorld(t testing.TB, p *Program) *world {
 		Journal: w.journal, Program: p, Limits: quick(), Log: slog.New(slog.DiscardHandler), Owner: "test",
 		Servers: map[string]Server{"national": {Target: w.target}},
 		Files: func(_ *Flow, f sources.File) (FilePlan, error) {
-			return FilePlan{Format: files.Format{}, Done: filepath.Join(f.Folder, "done"), Failed: filepath.Join(f.Folder, "failed")}, nil
+			return FilePlan{Format: tabular.Format{}, Done: filepath.Join(f.Folder, "done"), Failed: filepath.Join(f.Folder, "failed")}, nil
 		},
 	}
 	return w

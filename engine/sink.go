@@ -13,7 +13,7 @@ import (
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/sources"
-	"github.com/culvert/culvert/sources/files"
+	"github.com/culvert/culvert/sources/tabular"
 	"github.com/culvert/culvert/sources/tree"
 )
 
@@ -217,7 +217,7 @@ func (r *Runner) AcceptFile(ctx context.Context, f sources.File) (bool, error) {
 	if flow == nil {
 		return false, fmt.Errorf("there is no rule %q: %w", f.Rule, sources.ErrFinal)
 	}
-	file := &journal.File{File: f, State: journal.FileOpen, Next: 1, Owner: r.owner, Places: files.MostRows(f.Name, f.Size)}
+	file := &journal.File{File: f, State: journal.FileOpen, Next: 1, Owner: r.owner, Places: tabular.MostRows(f.Name, f.Size)}
 	unread := r.files.unread.expect(f.ID, flow.Server, r.now())
 	duplicate, err := r.journal.AddFile(ctx, file)
 	if err != nil {

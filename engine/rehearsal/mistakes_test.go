@@ -22,6 +22,7 @@ import (
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/examples"
 	"github.com/culvert/culvert/sources/files"
+	"github.com/culvert/culvert/sources/tabular"
 )
 
 var update = flag.Bool("update", false, "write golden files anew")
@@ -178,14 +179,14 @@ func TestMistakes(t *testing.T) {
 func sayAll(t *testing.T, flow *engine.Flow, name string, text []byte) string {
 	t.Helper()
 	var b strings.Builder
-	r, err := files.OpenBytes(context.Background(), name, text, files.FormatFor(flow.Rule))
+	r, err := tabular.OpenBytes(context.Background(), name, text, files.FormatFor(flow.Rule))
 	if err != nil {
 		return fmt.Sprintf("  %s\n", err)
 	}
 	defer r.Close()
 	for {
 		row, err := r.Next()
-		var bad *files.RowError
+		var bad *tabular.RowError
 		switch {
 		case err == io.EOF:
 			if b.Len() == 0 {

@@ -12,6 +12,7 @@ import (
 	"github.com/culvert/culvert/engine"
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/sources/files"
+	"github.com/culvert/culvert/sources/tabular"
 )
 
 // planBatch is how many records are rehearsed in one request.
@@ -29,7 +30,7 @@ type Planned struct {
 
 // Plan evaluates every record of a file and asks the server to validate the writes without writing them. Every record is reported.
 func Plan(ctx context.Context, flow *engine.Flow, target actions.Target, file string, report func(Planned) error) error {
-	r, err := files.Open(ctx, file, files.FormatFor(flow.Rule))
+	r, err := tabular.Open(ctx, file, files.FormatFor(flow.Rule))
 	if err != nil {
 		return err
 	}
@@ -40,7 +41,7 @@ func Plan(ctx context.Context, flow *engine.Flow, target actions.Target, file st
 		if errors.Is(err, io.EOF) {
 			return p.flush()
 		}
-		var bad *files.RowError
+		var bad *tabular.RowError
 		if errors.As(err, &bad) {
 			p.add(Planned{File: p.file, Row: bad.Line, Status: "failed", Failure: &rules.Failure{Code: "unreadable-row", Message: bad.Message, Hint: bad.Hint, Column: bad.Column}}, nil)
 			continue
@@ -66,7 +67,7 @@ type planner struct {
 	at      []int // plans[i] belongs to waiting[at[i]]
 }
 
-func (p *planner) row(row files.Row) error {
+func (p *planner) row(row tabular.Row) error {
 	e, err := engine.Evaluate(p.flow, rules.Input{Body: row.Body, Source: map[string]any{"file": p.file, "row": row.Line}})
 	if err != nil {
 		return fmt.Errorf("%s row %d: %w", p.file, row.Line, err)

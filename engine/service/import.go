@@ -16,6 +16,7 @@ import (
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/files"
+	"github.com/culvert/culvert/sources/tabular"
 )
 
 // ErrDuplicate says that a file with the same content was taken for the same rule before.
@@ -76,7 +77,7 @@ func (im Importer) Import(ctx context.Context, path, rule string) (_ journal.Fil
 	if duplicate {
 		return journal.File{File: f}, Waiting{}, ErrDuplicate
 	}
-	rows, err := files.Count(ctx, f.Path, files.FormatFor(flow.Rule))
+	rows, err := tabular.Count(ctx, f.Path, files.FormatFor(flow.Rule))
 	if err != nil {
 		im.Log.Debug("the file's rows cannot be counted; its results will say why", "file", f.Name)
 	}
@@ -255,14 +256,14 @@ func (journalSink) Accept(context.Context, sources.Batch) ([]sources.Receipt, er
 
 // AcceptFile keeps the file in the journal.
 func (s journalSink) AcceptFile(ctx context.Context, f sources.File) (bool, error) {
-	return s.j.AddFile(ctx, &journal.File{File: f, State: journal.FileOpen, Next: 1, Places: files.MostRows(f.Name, f.Size)})
+	return s.j.AddFile(ctx, &journal.File{File: f, State: journal.FileOpen, Next: 1, Places: tabular.MostRows(f.Name, f.Size)})
 }
 
 // Cursor is not used: only files are taken here.
 func (journalSink) Cursor(context.Context, string) (string, error) { return "", nil }
 
 // SpoolLimit is the most bytes of a stream that Spool keeps: one without an end must not fill the disk that the journal needs.
-const SpoolLimit = files.DefaultMaxUnpacked
+const SpoolLimit = tabular.DefaultMaxUnpacked
 
 // Spool keeps what comes from a stream, up to a limit in bytes, as a file that can be taken; the caller removes the folder when it is done.
 func Spool(dir, name string, in io.Reader, limit int64) (path string, err error) {

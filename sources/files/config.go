@@ -16,6 +16,7 @@ import (
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/yamlnode"
 	"github.com/culvert/culvert/sources/charset"
+	"github.com/culvert/culvert/sources/tabular"
 )
 
 // Kind is the trigger that takes dropped files.
@@ -29,7 +30,7 @@ type settings struct {
 	folder, done, failed string // as written, with slashes
 	glob, marker         string
 	stableFor            time.Duration
-	format               Format
+	format               tabular.Format
 }
 
 var keys = []string{"folder", "glob", "format", "delimiter", "encoding", "sheet", "header", "columns", "short_rows", "items", "marker", "stable_for", "done", "failed"}
@@ -57,11 +58,19 @@ func Watched(rule string, t *rules.Trigger, root string) WatchedRule {
 }
 
 // FormatOf gives how the files of a trigger are read; the zero format for triggers of other kinds.
-func FormatOf(t *rules.Trigger) Format {
+func FormatOf(t *rules.Trigger) tabular.Format {
 	if t == nil || t.Kind != (Kind{}).Name() {
-		return Format{}
+		return tabular.Format{}
 	}
 	return read(t, func(diag.Diagnostic) {}).format
+}
+
+// FormatFor gives how the files of a rule are read, with what the rule reads of them.
+func FormatFor(r *rules.Rule) tabular.Format {
+	f := FormatOf(&r.Trigger)
+	reading := r.Reading()
+	f.Reading = &reading
+	return f
 }
 
 // configReader reads the config's keys and reports what is wrong with them.
@@ -163,16 +172,16 @@ func (c *configReader) duration(key string) time.Duration {
 	return d
 }
 
-func (c *configReader) format() Format {
-	f := Format{Sheet: c.text("sheet"), Items: c.text("items")}
-	switch kind := FormatKind(strings.ToLower(c.text("format"))); kind {
-	case Auto, CSV, TSV, XLSX, JSON, NDJSON:
+func (c *configReader) format() tabular.Format {
+	f := tabular.Format{Sheet: c.text("sheet"), Items: c.text("items")}
+	switch kind := tabular.FormatKind(strings.ToLower(c.text("format"))); kind {
+	case tabular.Auto, tabular.CSV, tabular.TSV, tabular.XLSX, tabular.JSON, tabular.NDJSON:
 		f.Kind = kind
 	default:
 		c.wrong(c.config.Get("format"), "format", fmt.Sprintf("no format is named %q", kind), "use csv, tsv, xlsx, json or ndjson; zip and gzip are unpacked without being named")
 	}
 	f.Delimiter = c.delimiter()
-	if f.Encoding = c.text("encoding"); f.Encoding != "" && checkEncoding(f.Encoding) != nil {
+	if f.Encoding = c.text("encoding"); f.Encoding != "" && tabular.CheckEncoding(f.Encoding) != nil {
 		c.wrong(c.config.Get("encoding"), "encoding", fmt.Sprintf("no encoding is named %q", f.Encoding), "use "+charset.Examples)
 		f.Encoding = ""
 	}
@@ -214,7 +223,7 @@ func (c *configReader) delimiter() byte {
 		return '|'
 	}
 	r, size := utf8.DecodeRuneInString(text)
-	if size != len(text) || !asciiDelimiter(r) {
+	if size != len(text) || !tabular.ASCIIDelimiter(r) {
 		c.wrong(c.config.Get("delimiter"), "delimiter", fmt.Sprintf("%q cannot be a delimiter", text), `use comma, semicolon, tab, pipe, or one other sign such as "^"`)
 		return 0
 	}
@@ -222,7 +231,7 @@ func (c *configReader) delimiter() byte {
 }
 
 // columns reads which columns a file must have: a list, or {required: [...], optional: [...]}, or the word optional when any may be missing.
-func (c *configReader) columns(f *Format) {
+func (c *configReader) columns(f *tabular.Format) {
 	const form = "write columns: [case_id, visit_date], or columns: {required: [case_id], optional: [village]}"
 	n := c.config.Get("columns")
 	switch {

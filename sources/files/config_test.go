@@ -12,6 +12,7 @@ import (
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/yamlnode"
+	"github.com/culvert/culvert/sources/tabular"
 	"github.com/culvert/culvert/sources/tree"
 )
 
@@ -64,7 +65,7 @@ func TestCheck(t *testing.T) {
 func TestWatched(t *testing.T) {
 	got := Watched("anc", trigger(t, "{folder: drop/anc, glob: '*.csv', delimiter: tab, header: 2, marker: .ok, stable_for: 3s, done: archive}"), "/project")
 	want := WatchedRule{Rule: "anc", Folder: "/project/drop/anc", Create: true, Glob: "*.csv", Marker: ".ok", StableFor: 3 * time.Second,
-		Done: "/project/archive", Failed: "/project/drop/anc/failed", Format: Format{Delimiter: '\t', Header: 2}}
+		Done: "/project/archive", Failed: "/project/drop/anc/failed", Format: tabular.Format{Delimiter: '\t', Header: 2}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -93,7 +94,7 @@ func TestSample(t *testing.T) {
 func TestDescribe(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.csv")
 	mustWrite(t, path, "form.name,form.case.@case_id,form.kept,age,phone,visited,village\nAda,c1,yes,30,0712,2026-03-01,Kilo\nBea,c2,no,31.5,+254,2026-03-02,Kilo\nCy,c3,yes,,0713,---,Moto\nDi,c4,no,33,0714,,Moto\n")
-	got, err := Describe(context.Background(), path, Format{})
+	got, err := tabular.Describe(context.Background(), path, tabular.Format{})
 	if err != nil {
 		t.Fatal(err)
 	}

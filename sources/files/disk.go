@@ -108,3 +108,10 @@ func modeOf(paths ...string) fs.FileMode {
 	}
 	return 0o600
 }
+
+func removeQuietly(name string) error {
+	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}

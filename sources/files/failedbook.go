@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/xuri/excelize/v2"
+
+	"github.com/culvert/culvert/sources/tabular"
 )
 
 // xlsxWriter writes every cell as text, so that nothing becomes a number, a date or a formula on the way. Rows of repeat groups go to sheets of
@@ -25,7 +27,7 @@ type sheetWriter struct {
 	cells  []any
 }
 
-func newXLSXWriter(dst string, l Layout) (_ *xlsxWriter, err error) {
+func newXLSXWriter(dst string, l tabular.Layout) (_ *xlsxWriter, err error) {
 	w := &xlsxWriter{book: excelize.NewFile(), path: dst}
 	defer func() {
 		if err != nil {
@@ -40,7 +42,7 @@ func newXLSXWriter(dst string, l Layout) (_ *xlsxWriter, err error) {
 	if w.main, err = w.sheet(l); err != nil {
 		return nil, err
 	}
-	if err := w.main.add(l.Header, ourColumns...); err != nil {
+	if err := w.main.add(l.Header, tabular.OurColumns...); err != nil {
 		return nil, err
 	}
 	for _, r := range l.Repeats {
@@ -83,12 +85,12 @@ func sheetName(name, fallback string, taken map[string]bool) string {
 	return free
 }
 
-func (w *xlsxWriter) sheet(l Layout) (*sheetWriter, error) {
+func (w *xlsxWriter) sheet(l tabular.Layout) (*sheetWriter, error) {
 	stream, err := w.book.NewStreamWriter(l.Sheet)
 	return &sheetWriter{stream: stream, header: l.Header, row: max(l.HeaderRow, 1) - 1}, err
 }
 
-func (w *xlsxWriter) write(row Row, notes notes) error {
+func (w *xlsxWriter) write(row tabular.Row, notes notes) error {
 	if err := w.main.add(row.Cells, notes.cells()...); err != nil {
 		return err
 	}

@@ -12,11 +12,13 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/culvert/culvert/sources/tabular"
 )
 
 // rowWriter writes rows in one format. Cells have the columns of the layout's header.
 type rowWriter interface {
-	write(row Row, notes notes) error
+	write(row tabular.Row, notes notes) error
 	close() error
 }
 
@@ -27,12 +29,12 @@ func (n notes) cells() []string { return []string{n.cause, n.hint, n.link} }
 
 // WriteFailed writes the rows of a file that its results call failed to dst, in the file's own format and columns, each with its cause and what to
 // do about it, and with what links it to the file of an id. Dropped again after fixing, the extra columns are no part of the record. It gives the number of rows; dst is not made when there are none.
-func WriteFailed(ctx context.Context, path, id string, f Format, results, dst string) (n int, err error) {
+func WriteFailed(ctx context.Context, path, id string, f tabular.Format, results, dst string) (n int, err error) {
 	n, _, err = writeFailed(ctx, path, id, f, results, dst)
 	return n, err
 }
 
-func writeFailed(ctx context.Context, path, id string, f Format, results, dst string) (n int, kind FormatKind, err error) {
+func writeFailed(ctx context.Context, path, id string, f tabular.Format, results, dst string) (n int, kind tabular.FormatKind, err error) {
 	log, err := os.Open(results)
 	if errors.Is(err, os.ErrNotExist) {
 		return 0, "", nil
@@ -45,7 +47,7 @@ func writeFailed(ctx context.Context, path, id string, f Format, results, dst st
 	if err != nil || len(failed) == 0 {
 		return 0, "", err
 	}
-	r, err := Open(ctx, path, f)
+	r, err := tabular.Open(ctx, path, f)
 	if err != nil {
 		return 0, "", err
 	}
@@ -87,13 +89,13 @@ func failedRows(results io.Reader) ([]placed, error) {
 	return kept, nil
 }
 
-func copyFailed(r *Reader, w rowWriter, results io.ReaderAt, failed []placed, id string) (int, error) {
+func copyFailed(r *tabular.Reader, w rowWriter, results io.ReaderAt, failed []placed, id string) (int, error) {
 	for n, p := range failed {
 		if err := r.Skip(p.record - 1 - int64(r.Number())); err != nil {
 			return n, err
 		}
 		row, err := r.Next()
-		var bad *RowError
+		var bad *tabular.RowError
 		if errors.As(err, &bad) {
 			row.Cells, row.Raw, row.Children = bad.Cells, bad.Raw, bad.Children
 		} else if err != nil {
@@ -103,15 +105,15 @@ func copyFailed(r *Reader, w rowWriter, results io.ReaderAt, failed []placed, id
 		if err != nil {
 			return n, err
 		}
-		if err := w.write(row, notes{res.said(), res.Hint, Link(id, p.record)}); err != nil {
+		if err := w.write(row, notes{res.said(), res.Hint, tabular.Link(id, p.record)}); err != nil {
 			return n, fmt.Errorf("writing failed rows: %w", err)
 		}
 	}
 	return len(failed), nil
 }
 
-func newRowWriter(dst string, l Layout) (rowWriter, error) {
-	if l.Kind == XLSX {
+func newRowWriter(dst string, l tabular.Layout) (rowWriter, error) {
+	if l.Kind == tabular.XLSX {
 		return newXLSXWriter(dst, l)
 	}
 	file, err := os.OpenFile(dst, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
@@ -120,11 +122,11 @@ func newRowWriter(dst string, l Layout) (rowWriter, error) {
 	}
 	buf := bufio.NewWriterSize(file, 64<<10)
 	base := textWriter{file: file, buf: buf}
-	if l.Kind == JSON || l.Kind == NDJSON {
-		return &jsonWriter{textWriter: base, list: l.Kind == JSON}, nil
+	if l.Kind == tabular.JSON || l.Kind == tabular.NDJSON {
+		return &jsonWriter{textWriter: base, list: l.Kind == tabular.JSON}, nil
 	}
 	if l.BOM {
-		if _, err := buf.Write(bomUTF8); err != nil {
+		if _, err := buf.Write([]byte("\xef\xbb\xbf")); err != nil {
 			return nil, errors.Join(err, file.Close())
 		}
 	}
@@ -134,11 +136,11 @@ func newRowWriter(dst string, l Layout) (rowWriter, error) {
 	}
 	w := &csvWriter{textWriter: base, csv: csv.NewWriter(buf), columns: len(l.Header)}
 	w.csv.Comma = rune(l.Delimiter)
-	header := make([]string, 0, len(l.Header)+len(ourColumns))
+	header := make([]string, 0, len(l.Header)+len(tabular.OurColumns))
 	for _, h := range l.Header {
-		header = append(header, guard(h))
+		header = append(header, tabular.Guard(h))
 	}
-	return w, w.csv.Write(append(header, ourColumns...))
+	return w, w.csv.Write(append(header, tabular.OurColumns...))
 }
 
 type textWriter struct {
@@ -157,17 +159,17 @@ type csvWriter struct {
 	cells   []string
 }
 
-func (w *csvWriter) write(row Row, notes notes) error {
+func (w *csvWriter) write(row tabular.Row, notes notes) error {
 	w.cells = w.cells[:0]
 	for i := range w.columns {
 		cell := ""
 		if i < len(row.Cells) {
-			cell = guard(row.Cells[i])
+			cell = tabular.Guard(row.Cells[i])
 		}
 		w.cells = append(w.cells, cell)
 	}
 	for _, note := range notes.cells() {
-		w.cells = append(w.cells, guard(note))
+		w.cells = append(w.cells, tabular.Guard(note))
 	}
 	return w.csv.Write(w.cells)
 }
@@ -184,7 +186,7 @@ type jsonWriter struct {
 	n    int
 }
 
-func (w *jsonWriter) write(row Row, notes notes) error {
+func (w *jsonWriter) write(row tabular.Row, notes notes) error {
 	var object map[string]json.RawMessage
 	if json.Unmarshal(row.Raw, &object) != nil || object == nil {
 		// What is no object cannot carry its cause; it is kept as text so that the line stays JSON.
@@ -199,7 +201,7 @@ func (w *jsonWriter) write(row Row, notes notes) error {
 		if err != nil {
 			return err
 		}
-		object[ourColumns[i]] = quoted
+		object[tabular.OurColumns[i]] = quoted
 	}
 	line, err := json.Marshal(object)
 	if err != nil {

@@ -11,12 +11,13 @@ import (
 	"strings"
 
 	"github.com/culvert/culvert/sources"
+	"github.com/culvert/culvert/sources/tabular"
 )
 
 // FinishRequest says which taken file is finished.
 type FinishRequest struct {
 	File       sources.File
-	Format     Format
+	Format     tabular.Format
 	Results    string // path of the results file, such as ResultsPath gives; it may be missing
 	Done       string // folder for files whose rows all have an outcome
 	Failed     string // folder for files of which nothing could be read
@@ -102,7 +103,7 @@ func finishFailed(ctx context.Context, req FinishRequest, folder, stem string, m
 	}
 	tmp := filepath.Join(folder, "."+stem+".failed.tmp")
 	n, kind, err := writeFailed(ctx, req.File.Path, req.File.ID, req.Format, req.Results, tmp)
-	var unreadable *FileError
+	var unreadable *tabular.FileError
 	if errors.As(err, &unreadable) && n == 0 {
 		return removeQuietly(tmp)
 	}
@@ -240,7 +241,7 @@ func removeInbox(dir string) error {
 func suffix(name string) string {
 	ext := filepath.Ext(name)
 	if strings.EqualFold(ext, ".gz") || strings.EqualFold(ext, ".zip") {
-		if inner := filepath.Ext(strings.TrimSuffix(name, ext)); kindByName(inner) != Auto {
+		if inner := filepath.Ext(strings.TrimSuffix(name, ext)); tabular.KindByName(inner) != tabular.Auto {
 			ext = inner + ext
 		}
 	}

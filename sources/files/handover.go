@@ -9,13 +9,14 @@ import (
 	"path/filepath"
 
 	"github.com/culvert/culvert/sources"
+	"github.com/culvert/culvert/sources/tabular"
 )
 
 // offer hands a taken file to the sink; what cannot be settled now is tried again.
 func (w *watcher) offer(ctx context.Context, id string, sink sources.Sink) {
 	f, duplicate, err := w.inbox.offer(ctx, id, sink)
 	var busy *sources.ErrBusy
-	var bad *FileError
+	var bad *tabular.FileError
 	switch {
 	case err == nil && duplicate:
 		err = w.refuse(ctx, f, "duplicate", "the same content was taken for this rule before", "nothing to do; its results are beside the first")
@@ -69,7 +70,7 @@ func (w *watcher) ends(rule, folder string) (done, failed string) {
 }
 
 // drop removes what was moved in place of a file: a link that somebody put there at the last moment.
-func (w *watcher) drop(id string, why *FileError) error {
+func (w *watcher) drop(id string, why *tabular.FileError) error {
 	t, err := w.inbox.readTag(id)
 	if err != nil {
 		return err

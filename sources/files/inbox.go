@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/culvert/culvert/sources"
+	"github.com/culvert/culvert/sources/tabular"
 )
 
 // inbox is the folder where taken files lie, each in a folder of its own, until every row has an outcome.
@@ -141,7 +142,7 @@ func (in inbox) describe(ctx context.Context, id string, t tag) (sources.File, e
 		return sources.File{}, fmt.Errorf("reading taken file: %w", err)
 	}
 	if !before.Mode().IsRegular() {
-		return sources.File{}, &FileError{Place: t.Name, Message: "it is not a regular file", Hint: "drop the file itself, not a link"}
+		return sources.File{}, &tabular.FileError{Place: t.Name, Message: "it is not a regular file", Hint: "drop the file itself, not a link"}
 	}
 	sum := t.SHA256
 	if sum == "" {
@@ -239,10 +240,10 @@ func Take(ctx context.Context, path, rule, inboxDir string, sink sources.Sink) (
 		return f, false, fmt.Errorf("taking file: %w", err)
 	}
 	if !info.Mode().IsRegular() {
-		return f, false, &FileError{Place: filepath.Base(path), Message: "it is not a regular file", Hint: "give the path of a file"}
+		return f, false, &tabular.FileError{Place: filepath.Base(path), Message: "it is not a regular file", Hint: "give the path of a file"}
 	}
 	in := inbox{dir: inboxDir, now: time.Now}
-	t := tag{Rule: rule, Name: plainName(filepath.Base(abs)), Folder: filepath.Dir(abs), Received: time.Now()}
+	t := tag{Rule: rule, Name: tabular.PlainName(filepath.Base(abs)), Folder: filepath.Dir(abs), Received: time.Now()}
 	if t.Name[0] == '.' {
 		t.Name = "_" + t.Name[1:] // names with a dot in front are Culvert's own in the inbox
 	}

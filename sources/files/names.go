@@ -4,9 +4,8 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strings"
-	"unicode/utf8"
 
-	"github.com/culvert/culvert/sources/charset"
+	"github.com/culvert/culvert/sources/tabular"
 )
 
 // claims lists the rules that an entry is for.
@@ -48,7 +47,7 @@ func readable(name string) bool {
 		// They cannot be read. Whoever dropped them meant them to be, and is told so in the failed folder.
 		return true
 	}
-	return kindByName(name) != Auto
+	return tabular.KindByName(name) != tabular.Auto
 }
 
 // unfinishedName tells whether a name is hidden, or one that programs give to files which they are still writing.
@@ -62,22 +61,6 @@ func unfinishedName(name string) bool {
 		return true
 	}
 	return lower == "thumbs.db" || lower == "desktop.ini"
-}
-
-// plainName gives a file's name as text. Names from old Windows shares and from zips may be in no encoding that the system knows; the journal,
-// results and messages need text.
-func plainName(name string) string {
-	if utf8.ValidString(name) {
-		return name
-	}
-	var western charset.Western
-	western.Add([]byte(name))
-	if western.Plausible() {
-		if text, err := charset.UTF8([]byte(name), "windows-1252"); err == nil {
-			return string(text)
-		}
-	}
-	return strings.ToValidUTF8(name, "_")
 }
 
 // marker gives the name of the file that marks another as complete: its name, or its name without the extension, with the marker's ending.

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/culvert/culvert/sources/tabular"
 )
 
 // RenewResults puts what became of some rows, by their record number, in the place of what the results of a finished file said before. The file appears whole
@@ -74,7 +76,7 @@ func copyRenewed(old, fresh *os.File, rows map[int64]ResultRow) error {
 // cells writes a row as results hold it.
 func (r ResultRow) cells() []string {
 	return []string{
-		strconv.Itoa(r.Line), guard(r.Sheet), strconv.FormatInt(r.Record, 10), r.Outcome, strings.Join(r.Objects, " "),
-		guard(r.Cause), guard(r.Hint), guard(r.Column), guard(r.Value),
+		strconv.Itoa(r.Line), tabular.Guard(r.Sheet), strconv.FormatInt(r.Record, 10), r.Outcome, strings.Join(r.Objects, " "),
+		tabular.Guard(r.Cause), tabular.Guard(r.Hint), tabular.Guard(r.Column), tabular.Guard(r.Value),
 	}
 }

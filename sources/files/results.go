@@ -11,7 +11,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/culvert/culvert/sources/tabular"
 
 	"github.com/culvert/culvert/rules/diag"
 )
@@ -24,7 +25,7 @@ const OutcomeNote = "note"
 
 // UnusedColumns is the remark that the rule does not read some columns.
 func UnusedColumns(names []string) ResultRow {
-	shown := short(names, 20)
+	shown := names[:min(len(names), 20)]
 	cause := "the rule does not read the column " + diag.Names(shown, "and")
 	if len(names) > 1 {
 		cause = "the rule does not read the columns " + diag.Names(shown, "and")
@@ -37,7 +38,7 @@ func UnusedColumns(names []string) ResultRow {
 
 // UnreadTables is the remark that some sheets or tables of a file were not read.
 func UnreadTables(names []string) ResultRow {
-	shown := short(names, 20)
+	shown := names[:min(len(names), 20)]
 	cause := "nothing was read of the sheet or table " + diag.Names(shown, "and")
 	if len(names) > 1 {
 		cause = "nothing was read of the sheets or tables " + diag.Names(shown, "and")
@@ -235,8 +236,8 @@ func resultOf(cells []string) (ResultRow, error) {
 	if err != nil {
 		return ResultRow{}, fmt.Errorf("reading results file: record number %q: %w", cells[2], err)
 	}
-	return ResultRow{Line: line, Sheet: unguard(cells[1]), Record: record, Outcome: cells[3], Objects: strings.Fields(cells[4]),
-		Cause: unguard(cells[5]), Hint: unguard(cells[6]), Column: unguard(cells[7]), Value: unguard(cells[8])}, nil
+	return ResultRow{Line: line, Sheet: tabular.Unguard(cells[1]), Record: record, Outcome: cells[3], Objects: strings.Fields(cells[4]),
+		Cause: tabular.Unguard(cells[5]), Hint: tabular.Unguard(cells[6]), Column: tabular.Unguard(cells[7]), Value: tabular.Unguard(cells[8])}, nil
 }
 
 // resultAt reads one row of a results file.
@@ -250,37 +251,4 @@ func resultAt(f io.ReaderAt, offset int64) (ResultRow, error) {
 		return ResultRow{}, fmt.Errorf("reading results file: a row has %d cells", len(cells))
 	}
 	return resultOf(cells)
-}
-
-// guard makes a cell safe to open in a spreadsheet, which would run text that begins like a formula: such a cell gets an apostrophe in front.
-// Numbers and CommCare's mark for questions not asked stay as they are. unguard takes the apostrophe off again.
-func guard(cell string) string {
-	if !formulaLike(cell) || cell == notAsked {
-		return cell
-	}
-	if _, err := strconv.ParseFloat(cell, 64); err == nil {
-		return cell
-	}
-	return "'" + cell
-}
-
-func unguard(cell string) string {
-	if len(cell) > 1 && cell[0] == '\'' && formulaLike(cell) {
-		return cell[1:]
-	}
-	return cell
-}
-
-// formulaLike tells whether a cell begins like a formula, behind any apostrophes. Spreadsheets pass over blanks before it, those of some countries begin a
-// new cell at a semicolon, and those of others take the wide signs of East Asian keyboards.
-func formulaLike(cell string) bool {
-	cell = strings.TrimLeft(cell, "'")
-	if cell == "" {
-		return false
-	}
-	if cell[0] == '\t' || cell[0] == '\r' {
-		return true
-	}
-	first, _ := utf8.DecodeRuneInString(strings.TrimLeft(cell, " \u00a0\u2003\u3000\ufeff\t\r\n;,\"'"))
-	return strings.ContainsRune("=+-@＝＋－＠", first) && first != utf8.RuneError
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/culvert/culvert/sources/tabular"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/culvert/culvert/sources"
@@ -132,16 +134,22 @@ func TestResultsAreContinuedWhereTheyWereSynced(t *testing.T) {
 	}
 }
 
+func TestUnreadTables(t *testing.T) {
+	if row := UnreadTables([]string{"Notes"}); row.Outcome != OutcomeNote || !strings.Contains(row.Cause, `"Notes"`) {
+		t.Error(row)
+	}
+}
+
 func TestGuard(t *testing.T) {
 	for in, want := range map[string]string{
 		"": "", "Ada": "Ada", "=1+1": "'=1+1", "+254712345678": "+254712345678", "-12.5": "-12.5", "-x": "'-x", "@SUM(A1)": "'@SUM(A1)",
 		"\tx": "'\tx", "---": "---", "'=x": "''=x", "'t": "'t", "+1 +2": "'+1 +2",
 		";=1+1": "';=1+1", "＝1+1": "'＝1+1", " =1": "' =1", "\u00a0@x": "'\u00a0@x", ",+x": "',+x", "\n=1": "'\n=1", "\"=1": "'\"=1", "\ufeff=1": "'\ufeff=1", "；": "；", " Ada": " Ada", " ": " ", "\xff": "\xff",
 	} {
-		if got := guard(in); got != want {
-			t.Errorf("guard(%q) = %q, want %q", in, got, want)
+		if got := tabular.Guard(in); got != want {
+			t.Errorf("tabular.Guard(%q) = %q, want %q", in, got, want)
 		}
-		if got := unguard(guard(in)); got != in {
+		if got := tabular.Unguard(tabular.Guard(in)); got != in {
 			t.Errorf("%q comes back as %q", in, got)
 		}
 	}
@@ -193,7 +201,7 @@ func TestFinish(t *testing.T) {
 	if diff := cmp.Diff(want, failed); diff != "" {
 		t.Error(diff)
 	}
-	bodies, problems := readAll(t, "anc.failed.csv", failed, Format{})
+	bodies, problems := readAll(t, "anc.failed.csv", failed, tabular.Format{})
 	if diff := cmp.Diff([]map[string]any{{"name": "=B;ob", "age": "bad"}, {"name": "Di", "age": "bad;1"}}, bodies); diff != "" || problems != nil {
 		t.Error(diff, problems)
 	}

@@ -5,10 +5,13 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/culvert/culvert/sources/tabular/tabulartest"
+
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/text/encoding/charmap"
 
 	"github.com/culvert/culvert/sources"
+	"github.com/culvert/culvert/sources/tabular"
 )
 
 // A file of failed rows, dropped again under the same rule without a change, holds the same records as the original's rows did.
@@ -19,18 +22,18 @@ func TestFailedRowsReadAsTheyWere(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name, file, text, failed string
-		format                   Format
+		format                   tabular.Format
 	}{
-		{"csv", "a.csv", "name,age\n\"=A, \"\"x\"\"\",bad\nB,1\n", "a.failed.csv", Format{}},
-		{"headers like formulas", "a.csv", "=name,age,-x\nA,bad,@y\n", "a.failed.csv", Format{}},
-		{"declared encoding", "a.csv", latin, "a.failed.csv", Format{Encoding: "windows-1252"}},
-		{"encoding found out", "a.csv", latin, "a.failed.csv", Format{}},
-		{"titles above the header", "a.csv", "Export\n\nname,age\nA,bad\n", "a.failed.csv", Format{Header: 3}},
-		{"tsv", "a.tsv", "name\tage\nA\tbad\n", "a.failed.tsv", Format{}},
-		{"own delimiter", "a.csv", "name^age\nA^bad\n", "a.failed.csv", Format{Delimiter: '^'}},
-		{"packed", "a.csv.gz", packed(t, "name,age\nA,bad\n"), "a.failed.csv", Format{}},
-		{"json", "a.json", `{"data": [{"name": "A", "age": "bad"}, {"name": "B"}, {"name": "C", "age": "bad"}]}`, "a.failed.json", Format{Items: "data"}},
-		{"ndjson", "a.ndjson", "{\"name\": \"A\", \"age\": \"bad\"}\n{\"name\": \"B\"}\n", "a.failed.ndjson", Format{}},
+		{"csv", "a.csv", "name,age\n\"=A, \"\"x\"\"\",bad\nB,1\n", "a.failed.csv", tabular.Format{}},
+		{"headers like formulas", "a.csv", "=name,age,-x\nA,bad,@y\n", "a.failed.csv", tabular.Format{}},
+		{"declared encoding", "a.csv", latin, "a.failed.csv", tabular.Format{Encoding: "windows-1252"}},
+		{"encoding found out", "a.csv", latin, "a.failed.csv", tabular.Format{}},
+		{"titles above the header", "a.csv", "Export\n\nname,age\nA,bad\n", "a.failed.csv", tabular.Format{Header: 3}},
+		{"tsv", "a.tsv", "name\tage\nA\tbad\n", "a.failed.tsv", tabular.Format{}},
+		{"own delimiter", "a.csv", "name^age\nA^bad\n", "a.failed.csv", tabular.Format{Delimiter: '^'}},
+		{"packed", "a.csv.gz", tabulartest.Packed(t, "name,age\nA,bad\n"), "a.failed.csv", tabular.Format{}},
+		{"json", "a.json", `{"data": [{"name": "A", "age": "bad"}, {"name": "B"}, {"name": "C", "age": "bad"}]}`, "a.failed.json", tabular.Format{Items: "data"}},
+		{"ndjson", "a.ndjson", "{\"name\": \"A\", \"age\": \"bad\"}\n{\"name\": \"B\"}\n", "a.failed.ndjson", tabular.Format{}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			root := t.TempDir()

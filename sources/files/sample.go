@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/sources/tabular"
 )
 
 // Sample decodes a sample file into record bodies, at most limit of them. path names the file, relative to the project folder or absolute; text is
@@ -29,24 +30,19 @@ func (Kind) Sample(t *rules.Trigger, path string, text []byte, limit int) ([]any
 		bodies = append(bodies, row.Body)
 	}
 	if len(bodies) == 0 {
-		return nil, &FileError{Place: filepath.Base(path), Message: "the sample has no rows", Hint: "keep at least one row of a real export in it"}
+		return nil, &tabular.FileError{Place: filepath.Base(path), Message: "the sample has no rows", Hint: "keep at least one row of a real export in it"}
 	}
 	return bodies, nil
 }
 
-func openSample(path string, text []byte, f Format) (*Reader, error) {
+func openSample(path string, text []byte, f tabular.Format) (*tabular.Reader, error) {
 	ctx := context.Background()
 	if text == nil {
-		return Open(ctx, path, f)
+		return tabular.Open(ctx, path, f)
 	}
 	// A declared format is that of dropped files; a sample may be kept in another one.
-	if kind := kindByName(path); kind != Auto && kind != f.Kind {
+	if kind := tabular.KindByName(path); kind != tabular.Auto && kind != f.Kind {
 		f.Kind, f.Delimiter = kind, 0
 	}
-	return OpenBytes(ctx, filepath.Base(path), text, f)
-}
-
-// OpenBytes reads rows from content in memory, as Open does from a file with that name.
-func OpenBytes(ctx context.Context, name string, text []byte, f Format) (*Reader, error) {
-	return openBlob(ctx, memoryBlob(name, text), f.withDefaults())
+	return tabular.OpenBytes(ctx, filepath.Base(path), text, f)
 }

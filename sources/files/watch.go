@@ -16,6 +16,7 @@ import (
 
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/changes"
+	"github.com/culvert/culvert/sources/tabular"
 )
 
 // Defaults of watching.
@@ -37,7 +38,7 @@ type WatchedRule struct {
 	StableFor time.Duration
 	Done      string // absolute
 	Failed    string // absolute
-	Format    Format
+	Format    tabular.Format
 }
 
 // Config is what watching needs.
@@ -309,7 +310,7 @@ func (w *watcher) take(path string, claims []WatchedRule) error {
 	}
 	folder, name := filepath.Split(path)
 	for i, r := range claims {
-		t := tag{Rule: r.Rule, Name: plainName(name), Folder: filepath.Clean(folder), Received: w.Now()}
+		t := tag{Rule: r.Rule, Name: tabular.PlainName(name), Folder: filepath.Clean(folder), Received: w.Now()}
 		last := i == len(claims)-1
 		if r.Marker != "" && last {
 			t.Marker = w.markerPath(folder, name, r.Marker)

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/culvert/culvert/sources/tabular"
+
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
@@ -405,7 +407,7 @@ func TestNamesThatAreNotUTF8(t *testing.T) {
 
 func TestPlainName(t *testing.T) {
 	for name, want := range map[string]string{"a.csv": "a.csv", "é.csv": "é.csv", "No\xebl.csv": "Noël.csv", "\xe3\xcd\xe3\xcf.csv": "_.csv"} {
-		if got := plainName(name); got != want {
+		if got := tabular.PlainName(name); got != want {
 			t.Errorf("%q: got %q, want %q", name, got, want)
 		}
 	}
@@ -455,7 +457,7 @@ func TestDocumentsAreTaken(t *testing.T) {
 	start(t, testConfig(root, WatchedRule{Rule: "anc"}), s)
 	mustWrite(t, filepath.Join(root, "drop", "report.PDF"), "%PDF-1.7\n")
 	f := await(t, s.took)
-	_, err := Open(t.Context(), f.Path, Format{})
+	_, err := tabular.Open(t.Context(), f.Path, tabular.Format{})
 	if err == nil || !strings.Contains(err.Error(), "it is a PDF document") {
 		t.Errorf("got %v", err)
 	}

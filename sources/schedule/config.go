@@ -14,8 +14,8 @@ import (
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/yamlnode"
 	"github.com/culvert/culvert/sources/database"
-	"github.com/culvert/culvert/sources/files"
 	"github.com/culvert/culvert/sources/settings"
+	"github.com/culvert/culvert/sources/tabular"
 	"github.com/culvert/culvert/sources/tree"
 )
 
@@ -123,7 +123,7 @@ func itemsOf(r Rule) func(any) ([]any, error) {
 }
 
 func sampleRows(path string, text []byte, limit int) ([]any, error) {
-	rows, err := files.OpenBytes(context.Background(), filepath.Base(path), text, files.Format{})
+	rows, err := tabular.OpenBytes(context.Background(), filepath.Base(path), text, tabular.Format{})
 	if err != nil {
 		return nil, err
 	}
