@@ -41,6 +41,19 @@ type Project struct {
 	Texts    map[string][]byte          // of every file that findings may point into
 	Former   map[string]string          // rules that had another name, by that name; set by who knows what has run
 	Checked  int                        // rule files looked at, those that could not be read as rules included
+
+	files reader
+}
+
+// reader gives the text of a file of the project by its name in it.
+type reader func(name string) ([]byte, error)
+
+// read gives the text of a file: from the disk, or as an editor holds it.
+func (p *Project) read(name string) ([]byte, error) {
+	if p.files != nil {
+		return p.files(name)
+	}
+	return readFile(p.Dir, name)
 }
 
 // Rule is one rule file, compiled.
@@ -103,7 +116,7 @@ func (p *Project) readPlaces() {
 			continue
 		}
 		// A file that cannot be read has a finding that says so, and is shown without its lines.
-		if text, err := readFile(p.Dir, d.Place.File); err == nil {
+		if text, err := p.read(d.Place.File); err == nil {
 			p.Texts[d.Place.File] = text
 		}
 	}
@@ -157,13 +170,7 @@ func (l *Loader) rules(ctx context.Context, p *Project) error {
 	if err != nil {
 		return err
 	}
-	if p.Checked = len(paths); p.Checked == 0 {
-		start := diag.Position{Line: 1, Column: 1}
-		p.Findings.Add(diag.Diagnostic{
-			Severity: diag.Warning, Code: "no-rules", Message: "the project has no rules: nothing is taken and nothing is sent", Place: diag.Place{File: ConfigFile, Range: diag.Range{Start: start, End: start}},
-			Hint: "put rule files, whose names end in .yaml, into " + RulesDir + "/, or run `culvert new`",
-		})
-	}
+	p.count(paths)
 	defaults := l.defaultsFiles(p)
 	loaded := make([]*Rule, len(paths))
 	texts := make([][]byte, len(paths))
@@ -196,19 +203,43 @@ func (l *Loader) rules(ctx context.Context, p *Project) error {
 		}
 		p.Findings.Add(r.Findings...)
 	}
+	p.together()
+	return nil
+}
+
+// count notes how many rule files there are, and reports that there are none.
+func (p *Project) count(paths []string) {
+	if p.Checked = len(paths); p.Checked > 0 {
+		return
+	}
+	start := diag.Position{Line: 1, Column: 1}
+	p.Findings.Add(diag.Diagnostic{
+		Severity: diag.Warning, Code: "no-rules", Message: "the project has no rules: nothing is taken and nothing is sent", Place: diag.Place{File: ConfigFile, Range: diag.Range{Start: start, End: start}},
+		Hint: "put rule files, whose names end in .yaml, into " + RulesDir + "/, or run `culvert new`",
+	})
+}
+
+// together checks the rules against each other.
+func (p *Project) together() {
 	plain := make([]*rules.Rule, 0, len(p.Rules))
 	for _, r := range p.Rules {
 		plain = append(plain, r.Rule)
 	}
-	for _, d := range checkTogether(plain) {
+	p.merge(checkTogether(plain))
+}
+
+// merge adds what the check of the rules against each other found.
+func (p *Project) merge(across diag.List) {
+	byFile := map[string]*Rule{}
+	for _, r := range p.Rules {
+		byFile[r.Path] = r
+	}
+	for _, d := range across {
 		p.Findings.Add(d)
-		for _, r := range p.Rules {
-			if r.Path == d.Place.File {
-				r.Findings.Add(d)
-			}
+		if r := byFile[d.Place.File]; r != nil {
+			r.Findings.Add(d)
 		}
 	}
-	return nil
 }
 
 // checkTogether checks rules against each other. A mistake of ours in it is a warning: every rule has been checked by itself.
@@ -244,7 +275,7 @@ func (l *Loader) now() func() time.Time {
 }
 
 func (l *Loader) rule(p *Project, file string, defaults []*yamlnode.Document, kinds map[string]map[string]actions.Kind) (out *Rule, text []byte, err error) {
-	if text, err = readFile(p.Dir, file); err != nil {
+	if text, err = p.read(file); err != nil {
 		return nil, nil, err
 	}
 	out = &Rule{}
@@ -334,15 +365,15 @@ func (l *Loader) checkSample(p *Project, k sources.Kind, r *rules.Rule) {
 		return
 	}
 	// A sample that cannot be read has its finding already.
-	if rows, err := l.samples(p.Dir, &r.Trigger); err == nil {
+	if rows, err := l.samples(p, &r.Trigger); err == nil {
 		s.CheckSample(&r.Trigger, rows, r.Report)
 	}
 }
 
 func (l *Loader) environment(p *Project, file string, defaults []*yamlnode.Document) rules.Environment {
 	env := rules.Environment{
-		Samples:  func(t *rules.Trigger) ([]any, error) { return l.samples(p.Dir, t) },
-		ReadFile: func(name string) ([]byte, error) { return readFile(p.Dir, name) },
+		Samples:  func(t *rules.Trigger) ([]any, error) { return l.samples(p, t) },
+		ReadFile: p.read,
 		Now:      l.now(),
 		Zone:     p.Config.Zone,
 		Missing:  p.Config.Missing,
@@ -364,11 +395,15 @@ func under(folder, file string) bool { return folder == "." || strings.HasPrefix
 // sampleLimit bounds how many records of a sample are looked at.
 const sampleLimit = 1000
 
-func (l *Loader) samples(dir string, t *rules.Trigger) ([]any, error) {
+func (l *Loader) samples(p *Project, t *rules.Trigger) ([]any, error) {
 	if t.Sample == "" {
 		return nil, nil
 	}
-	return l.Sample(dir, t, t.Sample)
+	text, err := p.read(t.Sample)
+	if err != nil {
+		return nil, err
+	}
+	return l.Decode(t, t.Sample, text)
 }
 
 // Sample decodes a sample file of the project as the trigger would.
@@ -403,7 +438,7 @@ func (l *Loader) defaultsFiles(p *Project) []*yamlnode.Document {
 			return nil
 		}
 		name := filepath.ToSlash(rel)
-		text, err := readFile(p.Dir, name)
+		text, err := p.read(name)
 		if err != nil {
 			p.Findings.Add(diag.Diagnostic{Code: "unreadable-file", Message: err.Error(), Place: diag.Place{File: name}})
 			return nil
