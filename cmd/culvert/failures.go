@@ -98,7 +98,7 @@ func (a *app) printCauses(causes []journal.Cause, format string, waiting bool) e
 			fmt.Fprintf(a.stdout, "  rule:    %s\n", c.Place)
 		}
 		if c.Hint != "" {
-			fmt.Fprintf(a.stdout, "  fix:    %s\n", c.Hint)
+			fmt.Fprintf(a.stdout, "  fix:     %s\n", c.Hint)
 		}
 		fmt.Fprintf(a.stdout, "  since:   %s\n", c.First.Local().Format("2006-01-02 15:04:05"))
 		if e := c.Example; e != nil {

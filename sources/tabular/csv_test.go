@@ -83,6 +83,7 @@ func TestCSVBodies(t *testing.T) {
 		{"trailing delimiters", "a.csv", "name,age\nAda,30,,\n", Format{}, []map[string]any{{"name": "Ada", "age": "30"}}},
 		{"not asked", "a.csv", "name,age\nAda,---\n", Format{}, []map[string]any{{"name": "Ada", "age": ""}}},
 		{"our own columns", "a.csv", "name,phone,culvert cause,culvert fix\n'=Ada,+254700,x,y\n", Format{}, []map[string]any{{"name": "=Ada", "phone": "+254700"}}},
+		{"our own columns as they were called before", "a.csv", "name,phone,culvert cause,culvert mend\n'=Ada,+254700,x,y\n", Format{}, []map[string]any{{"name": "=Ada", "phone": "+254700"}}},
 		{"json list", "a.json", `[{"n": 1.5, "id": 12345678901234567890, "s": "x"}, {"n": null}]`, Format{},
 			[]map[string]any{{"n": 1.5, "id": "12345678901234567890", "s": "x"}, {"n": nil}}},
 		{"json below a path", "a.json", `{"meta": {"n": [1, {"x": 2}]}, "data": {"rows": [{"a": "b"}]}}`, Format{Items: "data.rows"}, []map[string]any{{"a": "b"}}},
