@@ -163,6 +163,21 @@ type disagreement struct {
 	want, have map[string]any
 }
 
+// tokenFor asks for a personal access token of the superuser.
+func tokenFor(t *testing.T, s *Server) string {
+	t.Helper()
+	r := httptest.NewRequest("POST", "/api/apiToken", strings.NewReader("{}"))
+	r.Header.Set("Content-Type", "application/json")
+	r.SetBasicAuth("admin", "district")
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, r)
+	var answer struct{ Response struct{ Key string } }
+	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || answer.Response.Key == "" {
+		t.Fatalf("no token: %d %s", w.Code, w.Body)
+	}
+	return answer.Response.Key
+}
+
 // replay sends exchanges in their order to a fresh sandbox of a version, and gives those in which the answers differ in meaning.
 func replay(t *testing.T, version string, metadata []string, exchanges []exchange) []disagreement {
 	t.Helper()
@@ -174,22 +189,20 @@ func replay(t *testing.T, version string, metadata []string, exchanges []exchang
 	}
 	defer s.Close()
 	p := &player{t: t, srv: s, base: "http://127.0.0.1:8085", swap: map[string]string{}}
-	if p.token, err = s.tokens.issue("admin"); err != nil {
-		t.Fatal(err)
-	}
+	p.token = tokenFor(t, s)
 	turn := make(chan time.Time)
-	s.jobTurn = func() <-chan time.Time { return turn }
+	s.env.jobTurn = func() <-chan time.Time { return turn }
 	var out []disagreement
 	for i := range exchanges {
 		e := &exchanges[i]
 		if strings.Contains(e.Note, "later") { // jobs had time then
 			close(turn)
-			s.work.Wait()
+			s.env.work.Wait()
 			turn = make(chan time.Time)
 		}
 		got := p.send(e)
-		if !s.manners.queuedJobs() {
-			s.work.Wait()
+		if !s.env.manners.queuedJobs() {
+			s.env.work.Wait()
 		}
 		p.learn(e.Response, got)
 		if want, have := meaningOf(e.Response), meaningOf(got); keyOf(want) != keyOf(have) {

@@ -1,6 +1,9 @@
 package sandbox
 
 import (
+	"encoding/json"
+	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -324,4 +327,39 @@ func (c *catalog) indexIdentifiers() {
 			}
 		}
 	}
+}
+
+// restricted: only who captures data where a person is at home sees it.
+func (p *program) restricted() bool { return p.accessLevel == "PROTECTED" || p.accessLevel == "CLOSED" }
+
+func textOf(v any) string {
+	switch x := v.(type) {
+	case string:
+		return x
+	case json.Number:
+		return x.String()
+	case bool:
+		return strconv.FormatBool(x)
+	case object:
+		return str(x, "id")
+	case nil:
+		return ""
+	}
+	return fmt.Sprint(v)
+}
+
+// allows tells whether an option set allows a value, for a value type, as a version sees it.
+func (s *optionSet) allows(m manners, value, valueType string) bool {
+	if m.looseOptions() {
+		return s.lowered[strings.ToLower(value)]
+	}
+	if valueType != "MULTI_TEXT" {
+		return s.codes[value]
+	}
+	for _, v := range multi(value) {
+		if !s.codes[v] {
+			return false
+		}
+	}
+	return true
 }

@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"sort"
-	"strconv"
 	"strings"
 )
 
@@ -244,5 +243,3 @@ func (c *catalog) indexUsers() {
 		}
 	}
 }
-
-func itoa(n int) string { return strconv.Itoa(n) }

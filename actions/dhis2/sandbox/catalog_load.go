@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -203,7 +204,7 @@ func (l *loader) addCollection(kind string, raw []byte, file string) error {
 	if _, ok := l.objects[kind]; !ok {
 		l.objects[kind] = []object{}
 	}
-	if !contains(l.kinds, kind) {
+	if !slices.Contains(l.kinds, kind) {
 		l.kinds = append(l.kinds, kind)
 	}
 	return nil
@@ -236,15 +237,6 @@ func spellOut(o object) {
 	}
 }
 
-func contains(items []string, s string) bool {
-	for _, it := range items {
-		if it == s {
-			return true
-		}
-	}
-	return false
-}
-
 func (c *catalog) add(kind string, o object) {
 	uid := str(o, "id")
 	if old, ok := c.byID[uid]; ok && old.kind == kind {
@@ -263,7 +255,7 @@ func (c *catalog) add(kind string, o object) {
 	}
 	c.objects[kind] = append(c.objects[kind], o)
 	c.byID[uid] = entry{kind, o}
-	if !contains(c.kinds, kind) {
+	if !slices.Contains(c.kinds, kind) {
 		c.kinds = append(c.kinds, kind)
 	}
 }
@@ -306,7 +298,7 @@ func (c *catalog) harvest() {
 func (c *catalog) linkBack(childKind, property, parentKind, listName string) {
 	for _, child := range c.objects[childKind] {
 		e, ok := c.byID[ref(child, property)]
-		if !ok || e.kind != parentKind || contains(refs(e.obj, listName), str(child, "id")) {
+		if !ok || e.kind != parentKind || slices.Contains(refs(e.obj, listName), str(child, "id")) {
 			continue
 		}
 		items, _ := e.obj[listName].([]any)
@@ -373,15 +365,4 @@ func number(o object, name string) float64 {
 		return f
 	}
 	return 0
-}
-
-func day(s string) time.Time {
-	if len(s) < 10 {
-		return time.Time{}
-	}
-	t, err := time.Parse("2006-01-02", s[:10])
-	if err != nil {
-		return time.Time{}
-	}
-	return t
 }

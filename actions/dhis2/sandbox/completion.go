@@ -9,7 +9,7 @@ import (
 )
 
 // completions answers /api/completeDataSetRegistrations.
-func (c *call) completions() {
+func (c *valueCall) completions() {
 	if !c.method(http.MethodGet, http.MethodPost, http.MethodDelete) {
 		return
 	}
@@ -23,22 +23,22 @@ func (c *call) completions() {
 	}
 }
 
-func (c *call) writeCompletions() {
+func (c *valueCall) writeCompletions() {
 	if !c.authorised("F_DATAVALUE_ADD") || !c.acceptsJSON() {
 		return
 	}
 	o, p := c.dataOptions()
 	if p != nil {
-		c.srv.refused(c.w, p)
+		c.refused(p)
 		return
 	}
-	body, p := c.srv.readBody(c.w, c.r)
+	body, p := c.readBody()
 	if p != nil {
-		c.srv.refused(c.w, p)
+		c.refused(p)
 		return
 	}
 	root, err := parseJSON(body)
-	d := decoder{m: c.srv.manners}
+	d := decoder{m: c.manners}
 	if err == nil && (root == nil || root.kind != jsonObject) {
 		d.fail("the registrations are no JSON object")
 		err = d.err
@@ -54,7 +54,7 @@ func (c *call) writeCompletions() {
 		c.summarised(s)
 		return
 	}
-	st := c.srv.store
+	st := c.store
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	s := newSummary(o.shown())
@@ -72,7 +72,7 @@ func (c *call) writeCompletions() {
 		s.Status = "ERROR"
 	}
 	if err := st.state.flush(); err != nil {
-		c.srv.fail(c.w, http.StatusInternalServerError, "", err.Error())
+		c.fail(http.StatusInternalServerError, "", err.Error())
 		return
 	}
 	c.summarised(s)
@@ -80,8 +80,8 @@ func (c *call) writeCompletions() {
 
 // register takes one registration or says why not (DefaultCompleteDataSetRegistrationExchangeService.batchImport). What is added shows to no
 // other registration of the request. An error breaks off the import.
-func (c *call) register(d *decoder, n *node, o *dataOptions, s *summary, added map[completionKey]bool) error {
-	cat := c.srv.catalog
+func (c *valueCall) register(d *decoder, n *node, o *dataOptions, s *summary, added map[completionKey]bool) error {
+	cat := c.catalog
 	refused := func(id, text string) error {
 		s.add(conflict{Object: id, Value: text})
 		return nil
@@ -114,9 +114,9 @@ func (c *call) register(d *decoder, n *node, o *dataOptions, s *summary, added m
 	case o.strictPeriods && period.kind != ds.periodType:
 		return refused(period.iso, "Period type of the period is not that of the data set")
 	}
-	now := c.srv.now().UTC()
+	now := c.now().UTC()
 	r := &completion{DataSet: ds.uid, Period: period.iso, OrgUnit: unit.uid, AttributeCombo: combo, StoredBy: d.text(n, "storedBy"), Completed: true,
-		Date: now.Format("2006-01-02"), made: made{Created: now, Updated: now, CreatedBy: c.user.username, UpdatedBy: c.user.username, Seq: c.srv.store.next()}}
+		Date: now.Format("2006-01-02"), made: made{Created: now, Updated: now, CreatedBy: c.user.username, UpdatedBy: c.user.username, Seq: c.store.next()}}
 	if r.StoredBy == "" {
 		r.StoredBy = c.user.username
 	}
@@ -133,8 +133,8 @@ func (c *call) register(d *decoder, n *node, o *dataOptions, s *summary, added m
 	return c.count(r, o, s, added)
 }
 
-func (c *call) count(r *completion, o *dataOptions, s *summary, added map[completionKey]bool) error {
-	old := c.srv.store.completions[r.key()]
+func (c *valueCall) count(r *completion, o *dataOptions, s *summary, added map[completionKey]bool) error {
+	old := c.store.completions[r.key()]
 	exists := old != nil && !old.Deleted && !added[r.key()] && !o.skipExisting
 	updates := o.strategy == "CREATE_AND_UPDATE" || o.strategy == "UPDATE"
 	switch {
@@ -146,23 +146,23 @@ func (c *call) count(r *completion, o *dataOptions, s *summary, added map[comple
 	case exists, o.strategy != "CREATE_AND_UPDATE" && o.strategy != "CREATE", added[r.key()] && !o.dryRun:
 		return nil
 	default:
-		if !o.dryRun && (c.srv.manners.bornPeriods() && !c.srv.store.periods[r.Period] || old != nil && !old.Deleted) {
+		if !o.dryRun && (c.manners.bornPeriods() && !c.store.periods[r.Period] || old != nil && !old.Deleted) {
 			return dhis2Words("Failed to flush BatchHandler")
 		}
 		s.Count.Imported++
 		added[r.key()] = true
 	}
 	if !o.dryRun {
-		c.srv.store.putCompletion(r)
+		c.store.putCompletion(r)
 	}
 	return nil
 }
 
-func (c *call) removeCompletion() {
+func (c *valueCall) removeCompletion() {
 	if !c.authorised("F_DATAVALUE_ADD") {
 		return
 	}
-	cat := c.srv.catalog
+	cat := c.catalog
 	var p *problem
 	bad := func(what, id string) {
 		if p == nil {
@@ -194,10 +194,10 @@ func (c *call) removeCompletion() {
 		p = wrong
 	}
 	if p != nil {
-		c.srv.refused(c.w, p)
+		c.refused(p)
 		return
 	}
-	st := c.srv.store
+	st := c.store
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	units := []*orgUnit{unit}
@@ -211,19 +211,19 @@ func (c *call) removeCompletion() {
 				continue
 			}
 			r := *old
-			r.gone(c.srv.now().UTC(), c.user.username)
+			r.gone(c.now().UTC(), c.user.username)
 			st.putCompletion(&r)
 		}
 	}
 	if err := st.state.flush(); err != nil {
-		c.srv.fail(c.w, http.StatusInternalServerError, "", err.Error())
+		c.fail(http.StatusInternalServerError, "", err.Error())
 		return
 	}
 	c.w.WriteHeader(http.StatusNoContent)
 }
 
-func (c *call) readCompletions() {
-	cat := c.srv.catalog
+func (c *valueCall) readCompletions() {
+	cat := c.catalog
 	sets, units, periods := setOf(c.listOf("dataSet")), map[string]bool{}, map[string]bool{}
 	for _, text := range c.listOf("period") {
 		if p, ok := parsePeriod(text); ok {
@@ -251,16 +251,16 @@ func (c *call) readCompletions() {
 	}
 	switch {
 	case len(sets) == 0:
-		c.srv.fail(c.w, http.StatusConflict, "E2013", "At least one data set must be specified")
+		c.fail(http.StatusConflict, "E2013", "At least one data set must be specified")
 		return
 	case len(units) == 0:
-		c.srv.fail(c.w, http.StatusConflict, "E2006", "At least one organisation unit or organisation unit group must be specified")
+		c.fail(http.StatusConflict, "E2006", "At least one organisation unit or organisation unit group must be specified")
 		return
 	case len(periods) == 0 && (from.IsZero() || to.IsZero()) && since.IsZero():
-		c.srv.fail(c.w, http.StatusConflict, "E2002", "At least one period, start/end dates, last updated or last updated duration must be specified")
+		c.fail(http.StatusConflict, "E2002", "At least one period, start/end dates, last updated or last updated duration must be specified")
 		return
 	}
-	st := c.srv.store
+	st := c.store
 	st.mu.RLock()
 	defer st.mu.RUnlock()
 	var found []*completion
@@ -284,5 +284,5 @@ func (c *call) readCompletions() {
 	if len(items) > 0 { // without any, the object is empty
 		answer["completeDataSetRegistrations"] = items
 	}
-	c.srv.json(c.w, http.StatusOK, answer)
+	c.json(http.StatusOK, answer)
 }

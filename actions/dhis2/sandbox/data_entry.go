@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -9,7 +10,7 @@ import (
 // dataEntry is an import of data values as DHIS2 does it from 2.43 on: the values of a data set are looked at as a whole, and what is wrong
 // with their dimensions refuses all of them; only a value that does not fit its element is left out alone.
 type dataEntry struct {
-	srv  *Server
+	srv  *valueService
 	c    *catalog
 	st   *store
 	user *user
@@ -163,7 +164,7 @@ func (e *dataEntry) decode(set *valueSet) (entries []*datumEntry, ds string, ge 
 		}
 	}
 	for i, in := range set.values {
-		n := itoa(i)
+		n := strconv.Itoa(i)
 		x := &datumEntry{index: i, period: outer, value: in.value, comment: in.comment, followUp: in.followUp, deleted: in.deleted}
 		if in.period != "" {
 			var ok bool

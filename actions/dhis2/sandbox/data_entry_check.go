@@ -2,7 +2,9 @@ package sandbox
 
 import (
 	"fmt"
+	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -164,7 +166,7 @@ func duplicates(entries []*datumEntry) *groupError {
 	var first valueKey
 	for _, x := range entries {
 		k := valueKey{x.element, x.period.iso, x.unit, x.combo, x.attributeCombo}
-		byKey[k] = append(byKey[k], itoa(x.index))
+		byKey[k] = append(byKey[k], strconv.Itoa(x.index))
 		if len(byKey[k]) == 2 && first == (valueKey{}) {
 			first = k
 		}
@@ -185,7 +187,7 @@ func (e *dataEntry) checkSpans(entries []*datumEntry) *groupError {
 			continue
 		}
 		unit = u.uid
-		if !contains(periods, x.period.iso) {
+		if !slices.Contains(periods, x.period.iso) {
 			periods = append(periods, x.period.iso)
 		}
 	}
@@ -261,7 +263,7 @@ func (e *dataEntry) checkValues(uid string, entries []*datumEntry, sum *summary)
 }
 
 func (e *dataEntry) valueError(ds *dataSet, x *datumEntry) *groupError {
-	de, n := e.c.dataElements[x.element], itoa(x.index)
+	de, n := e.c.dataElements[x.element], strconv.Itoa(x.index)
 	value := ""
 	if x.value != nil {
 		value = normalEntry(*x.value, de.valueType)
@@ -287,7 +289,7 @@ func (e *dataEntry) valueError(ds *dataSet, x *datumEntry) *groupError {
 		return &groupError{code: "E8124", args: []string{n, ""}}
 	}
 	if x.comment != nil && len(*x.comment) > maxCommentNew {
-		return &groupError{code: "E8125", args: []string{n, itoa(maxCommentNew)}}
+		return &groupError{code: "E8125", args: []string{n, strconv.Itoa(maxCommentNew)}}
 	}
 	return nil
 }

@@ -63,30 +63,17 @@ func (s *summary) reject(indexes ...int) {
 }
 
 // summarised answers with a summary in its envelope: a warning is a conflict up to 2.42 and fine from 2.43 on.
-func (c *call) summarised(s *summary) {
+func (c *valueCall) summarised(s *summary) {
 	switch {
 	case s.Status == "ERROR":
-		c.srv.say(c.w, http.StatusConflict, "ERROR", "An error occurred, please check import summary.", s)
-	case s.Status == "WARNING" && !c.srv.manners.dataEntry():
-		c.srv.say(c.w, http.StatusConflict, "WARNING", "One more conflicts encountered, please check import summary.", s)
+		c.say(http.StatusConflict, "ERROR", "An error occurred, please check import summary.", s)
+	case s.Status == "WARNING" && !c.manners.dataEntry():
+		c.say(http.StatusConflict, "WARNING", "One more conflicts encountered, please check import summary.", s)
 	case s.Status == "WARNING":
-		c.srv.say(c.w, http.StatusOK, "WARNING", "One more conflicts encountered, please check import summary.", s)
+		c.say(http.StatusOK, "WARNING", "One more conflicts encountered, please check import summary.", s)
 	default:
-		c.srv.say(c.w, http.StatusOK, "OK", "Import was successful.", s)
+		c.say(http.StatusOK, "OK", "Import was successful.", s)
 	}
-}
-
-// authorised checks an authority, answering 403 when the user lacks it.
-func (c *call) authorised(authority string) bool {
-	if c.user.may(authority) {
-		return true
-	}
-	text := "Access is denied"
-	if c.srv.manners >= 41 {
-		text = "Access is denied, requires one Authority from [" + authority + "]"
-	}
-	c.srv.fail(c.w, http.StatusForbidden, "", text)
-	return false
 }
 
 // dataOptions are the parameters of an import of data values.
@@ -104,7 +91,7 @@ type dataOptions struct {
 var dataSchemes = map[string]string{"idScheme": "", "dataElementIdScheme": kindDataElement, "orgUnitIdScheme": kindOrgUnit,
 	"categoryOptionComboIdScheme": kindOptionCombo, "dataSetIdScheme": kindDataSet, "attributeOptionComboIdScheme": "attributeOptionCombos"}
 
-func (c *call) dataOptions() (*dataOptions, *problem) {
+func (c *valueCall) dataOptions() (*dataOptions, *problem) {
 	o := &dataOptions{strategy: "CREATE_AND_UPDATE", schemes: map[string]string{}, dataSet: c.query.Get("dataSet")}
 	for name, into := range map[string]*bool{"dryRun": &o.dryRun, "async": &o.async, "force": &o.force, "atomic": &o.atomic, "strictPeriods": &o.strictPeriods,
 		"strictDataElements": &o.strictElements, "strictCategoryOptionCombos": &o.strictCombos, "strictAttributeOptionCombos": &o.strictAttributeCombos,
@@ -176,17 +163,17 @@ type datumIn struct {
 }
 
 // readValueSet reads a body of data values; schemes and the dry run may be told inside it.
-func (c *call) readValueSet(body []byte, o *dataOptions) (*valueSet, error) {
+func (c *valueCall) readValueSet(body []byte, o *dataOptions) (*valueSet, error) {
 	root, err := parseJSON(body)
 	if err != nil {
 		return nil, err
 	}
-	d := decoder{m: c.srv.manners}
+	d := decoder{m: c.manners}
 	if root == nil || root.kind != jsonObject {
 		d.fail("the data value set is no JSON object")
 		return nil, d.err
 	}
-	if c.srv.manners.dataEntry() {
+	if c.manners.dataEntry() {
 		r := entryReader{}
 		s := r.set(root, o)
 		if s.dataSet == "" {

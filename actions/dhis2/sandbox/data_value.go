@@ -7,7 +7,7 @@ import (
 )
 
 // dataValue answers /api/dataValues, the resource of one value.
-func (c *call) dataValue() {
+func (c *valueCall) dataValue() {
 	if c.at(1) == "followup" || c.at(1) == "followups" {
 		c.followUps()
 		return
@@ -20,10 +20,10 @@ func (c *call) dataValue() {
 	}
 	in, p := c.oneValue()
 	if p != nil {
-		c.srv.refused(c.w, p)
+		c.refused(p)
 		return
 	}
-	st := c.srv.store
+	st := c.store
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	switch c.r.Method {
@@ -42,7 +42,7 @@ func (c *call) dataValue() {
 	}
 	if p != nil {
 		c.w.Header().Set("Cache-Control", "no-cache, private")
-		c.srv.refused(c.w, p)
+		c.refused(p)
 		return
 	}
 	if c.r.Method == http.MethodPost {
@@ -53,21 +53,21 @@ func (c *call) dataValue() {
 }
 
 // followUps answers PUT /api/dataValues/followup, which marks one value, and /api/dataValues/followups, which marks several.
-func (c *call) followUps() {
+func (c *valueCall) followUps() {
 	if !c.method(http.MethodPut) || !c.authorised("F_DATAVALUE_ADD") {
 		return
 	}
 	root, p := c.jsonBody()
 	if p != nil {
-		c.srv.refused(c.w, p)
+		c.refused(p)
 		return
 	}
-	d := decoder{m: c.srv.manners}
+	d := decoder{m: c.manners}
 	items := []*node{root}
 	if c.at(1) == "followups" {
 		items = d.list(root, "values")
 	}
-	st := c.srv.store
+	st := c.store
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	var marked []*dataValue
@@ -82,30 +82,30 @@ func (c *call) followUps() {
 			p = conflicting("E2032", "Data value does not exist")
 		default:
 			n, mark := *old, d.flag(it, "followup")
-			n.FollowUp, n.Updated = &mark, c.srv.now().UTC()
+			n.FollowUp, n.Updated = &mark, c.now().UTC()
 			marked = append(marked, &n)
 			continue
 		}
-		c.srv.refused(c.w, p)
+		c.refused(p)
 		return
 	}
 	if d.err != nil {
-		c.srv.fail(c.w, http.StatusBadRequest, "", "JSON parse error: "+d.err.Error())
+		c.fail(http.StatusBadRequest, "", "JSON parse error: "+d.err.Error())
 		return
 	}
 	for _, n := range marked {
 		st.putValue(n)
 	}
 	if err := st.state.flush(); err != nil {
-		c.srv.fail(c.w, http.StatusInternalServerError, "", err.Error())
+		c.fail(http.StatusInternalServerError, "", err.Error())
 		return
 	}
 	c.w.WriteHeader(http.StatusOK)
 }
 
 // dimension checks what a value is about, up to 2.42 with codes of its own.
-func (c *call) dimension(in datumIn) *problem {
-	cat := c.srv.catalog
+func (c *valueCall) dimension(in datumIn) *problem {
+	cat := c.catalog
 	_, ok := parsePeriod(in.period)
 	unit := cat.orgUnits[in.orgUnit]
 	switch {
@@ -125,10 +125,6 @@ func (c *call) dimension(in datumIn) *problem {
 	return nil
 }
 
-func conflicting(code, format string, args ...any) *problem {
-	return refuse(http.StatusConflict, code, format, args...)
-}
-
 func orNull(s string) string {
 	if s == "" {
 		return "null"
@@ -136,14 +132,14 @@ func orNull(s string) string {
 	return s
 }
 
-func (c *call) writeValue(in datumIn) *problem {
-	if c.srv.manners.dataEntry() {
+func (c *valueCall) writeValue(in datumIn) *problem {
+	if c.manners.dataEntry() {
 		return c.enterValue(in, "CREATE_AND_UPDATE")
 	}
 	if p := c.dimension(in); p != nil {
 		return p
 	}
-	de := c.srv.catalog.dataElements[in.element]
+	de := c.catalog.dataElements[in.element]
 	period, _ := parsePeriod(in.period)
 	if p := c.valueTime(in, de, period); p != nil {
 		return p
@@ -163,8 +159,8 @@ func (c *call) writeValue(in datumIn) *problem {
 }
 
 // valueTime checks that the period suits the org unit, the data set and the attribute options.
-func (c *call) valueTime(in datumIn, de *dataElement, p period) *problem {
-	cat := c.srv.catalog
+func (c *valueCall) valueTime(in datumIn, de *dataElement, p period) *problem {
+	cat := c.catalog
 	unit := cat.orgUnits[in.orgUnit]
 	if !unit.opening.IsZero() && unit.opening.After(p.end) || !unit.closed.IsZero() && unit.closed.Before(p.start) {
 		return conflicting("E2019", "Organisation unit is closed for the selected period: `%s`", unit.uid)
@@ -183,7 +179,7 @@ func (c *call) valueTime(in datumIn, de *dataElement, p period) *problem {
 		for _, s := range sets {
 			open = max(open, s.openFuture)
 		}
-		if latest, ok := latestOpen(sets[0].periodType, open, c.srv.now()); ok && p.start.After(latest.end) {
+		if latest, ok := latestOpen(sets[0].periodType, open, c.now()); ok && p.start.After(latest.end) {
 			return conflicting("E2022", "Period: `%s` is after latest open future period: `%s` for data element: `%s`", p.iso, latest.iso, de.uid)
 		}
 	}
@@ -203,7 +199,7 @@ func (c *call) valueTime(in datumIn, de *dataElement, p period) *problem {
 }
 
 // valueFits checks a value against the type and the options of its data element.
-func (c *call) valueFits(in datumIn, de *dataElement) *problem {
+func (c *valueCall) valueFits(in datumIn, de *dataElement) *problem {
 	value := ""
 	if in.value != nil {
 		value = *in.value
@@ -214,23 +210,23 @@ func (c *call) valueFits(in datumIn, de *dataElement) *problem {
 	if in.comment != nil && len(*in.comment) > maxComment {
 		return conflicting("E2028", "Comment is invalid: `comment_length_greater_than_max_length`")
 	}
-	if set := c.srv.catalog.optionSets[de.optionSet]; set != nil && value != "" && !fitsOptions(set, value, de.valueType) {
+	if set := c.catalog.optionSets[de.optionSet]; set != nil && value != "" && !fitsOptions(set, value, de.valueType) {
 		return conflicting("E2029", "Data value is not a valid option of the data element option set: `%s`", de.uid)
 	}
 	return nil
 }
 
 // notLocked checks that the time for entry is not over.
-func (c *call) notLocked(in datumIn, de *dataElement, p period) *problem {
+func (c *valueCall) notLocked(in datumIn, de *dataElement, p period) *problem {
 	if c.query.Get("force") == "true" && c.user.super || c.user.may("F_EDIT_EXPIRED") {
 		return nil
 	}
-	sets := c.srv.catalog.dataSetsOf[de.uid]
-	if ds := c.srv.catalog.dataSets[in.dataSet]; ds != nil {
+	sets := c.catalog.dataSetsOf[de.uid]
+	if ds := c.catalog.dataSets[in.dataSet]; ds != nil {
 		sets = []*dataSet{ds}
 	}
 	for _, s := range sets {
-		if s.expiryDays > 0 && c.srv.now().After(p.end.Add(time.Duration((s.expiryDays+1)*24)*time.Hour)) {
+		if s.expiryDays > 0 && c.now().After(p.end.Add(time.Duration((s.expiryDays+1)*24)*time.Hour)) {
 			return conflicting("E2017", "Data set is locked")
 		}
 	}
@@ -238,11 +234,11 @@ func (c *call) notLocked(in datumIn, de *dataElement, p period) *problem {
 }
 
 // keepValue writes a value: what is not given stays as it was, what is given empty is cleared, and a value that says nothing is removed.
-func (c *call) keepValue(in datumIn, de *dataElement) {
-	k, now := in.key(), c.srv.now().UTC()
+func (c *valueCall) keepValue(in datumIn, de *dataElement) {
+	k, now := in.key(), c.now().UTC()
 	n := &dataValue{Element: k.element, Period: k.period, OrgUnit: k.orgUnit, Combo: k.combo, AttributeCombo: k.attributeCombo, FollowUp: in.followUp,
-		made: made{Created: now, Updated: now, CreatedBy: c.user.username, UpdatedBy: c.user.username, Seq: c.srv.store.next()}}
-	old := c.srv.store.values[k]
+		made: made{Created: now, Updated: now, CreatedBy: c.user.username, UpdatedBy: c.user.username, Seq: c.store.next()}}
+	old := c.store.values[k]
 	if old != nil && old.Deleted {
 		n.Created, n.CreatedBy = old.Created, old.CreatedBy
 	} else if old != nil {
@@ -257,22 +253,22 @@ func (c *call) keepValue(in datumIn, de *dataElement) {
 	if in.comment != nil {
 		n.Comment = strings.TrimSpace(*in.comment)
 	}
-	if n.Value == "" && n.Comment == "" || de.passesOver(n.Value) {
+	if n.Value == "" && n.Comment == "" || passesOver(de, n.Value) {
 		if old == nil {
 			return
 		}
 		n.Deleted = true
 	}
-	c.srv.store.putValue(n)
+	c.store.putValue(n)
 }
 
 // enterValue writes or removes one value as 2.43 and later do it.
-func (c *call) enterValue(in datumIn, strategy string) *problem {
+func (c *valueCall) enterValue(in datumIn, strategy string) *problem {
 	if in.attributeProblem != nil {
 		return in.attributeProblem
 	}
 	o := &dataOptions{strategy: strategy, schemes: map[string]string{}, force: c.query.Get("force") == "true"}
-	e := &dataEntry{srv: c.srv, c: c.srv.catalog, st: c.srv.store, user: c.user, o: o, now: c.srv.now().UTC()}
+	e := &dataEntry{srv: c.srv, c: c.catalog, st: c.store, user: c.user, o: o, now: c.now().UTC()}
 	if strategy != "DELETE" {
 		if in.value != nil && *in.value == "" && in.comment == nil && in.followUp == nil {
 			return c.removeValue(in)
@@ -308,8 +304,8 @@ func badPeriod(text string) *problem {
 }
 
 // keepUnspecified takes what is not given from the stored value.
-func (c *call) keepUnspecified(in datumIn) datumIn {
-	old := c.srv.store.values[in.key()]
+func (c *valueCall) keepUnspecified(in datumIn) datumIn {
+	old := c.store.values[in.key()]
 	if old == nil || old.Deleted {
 		return in
 	}
@@ -327,11 +323,11 @@ func (c *call) keepUnspecified(in datumIn) datumIn {
 	return in
 }
 
-func (c *call) removeValue(in datumIn) *problem {
+func (c *valueCall) removeValue(in datumIn) *problem {
 	missing := conflicting("", "Data value cannot be deleted because it does not exist")
-	old := c.srv.store.values[in.key()]
+	old := c.store.values[in.key()]
 	gone := old == nil || old.Deleted
-	if c.srv.manners.dataEntry() {
+	if c.manners.dataEntry() {
 		if gone {
 			return missing
 		}
@@ -340,7 +336,7 @@ func (c *call) removeValue(in datumIn) *problem {
 	if p := c.dimension(in); p != nil {
 		return p
 	}
-	de := c.srv.catalog.dataElements[in.element]
+	de := c.catalog.dataElements[in.element]
 	period, _ := parsePeriod(in.period)
 	if p := c.valueTime(in, de, period); p != nil {
 		return p
@@ -352,17 +348,17 @@ func (c *call) removeValue(in datumIn) *problem {
 		return missing
 	}
 	n := *old
-	n.Deleted, n.Updated, n.UpdatedBy = true, c.srv.now().UTC(), c.user.username
-	c.srv.store.putValue(&n)
+	n.Deleted, n.Updated, n.UpdatedBy = true, c.now().UTC(), c.user.username
+	c.store.putValue(&n)
 	return nil
 }
 
 // decodable checks what a value is about as 2.43 and later do it before they read one.
-func (c *call) decodable(in datumIn) *problem {
+func (c *valueCall) decodable(in datumIn) *problem {
 	if in.attributeProblem != nil {
 		return in.attributeProblem
 	}
-	e := &dataEntry{srv: c.srv, c: c.srv.catalog, st: c.srv.store, user: c.user, o: &dataOptions{schemes: map[string]string{}}, now: c.srv.now().UTC()}
+	e := &dataEntry{srv: c.srv, c: c.catalog, st: c.store, user: c.user, o: &dataOptions{schemes: map[string]string{}}, now: c.now().UTC()}
 	_, _, ge, err := e.decode(&valueSet{values: []datumIn{in}})
 	switch {
 	case err != nil:
@@ -373,21 +369,21 @@ func (c *call) decodable(in datumIn) *problem {
 	return nil
 }
 
-func (c *call) readValue(in datumIn) {
+func (c *valueCall) readValue(in datumIn) {
 	var p *problem
-	if c.srv.manners.dataEntry() {
+	if c.manners.dataEntry() {
 		p = c.decodable(in)
 	} else {
 		p = c.dimension(in)
 	}
-	v := c.srv.store.values[in.key()]
+	v := c.store.values[in.key()]
 	if p == nil && (v == nil || v.Deleted) {
 		p = conflicting("", "Data value does not exist")
 	}
 	if p != nil {
-		c.srv.refused(c.w, p)
+		c.refused(p)
 		return
 	}
 	c.w.Header().Set("Cache-Control", "no-cache, no-store, max-age=0, must-revalidate")
-	c.srv.json(c.w, http.StatusOK, []string{v.Value})
+	c.json(http.StatusOK, []string{v.Value})
 }

@@ -167,10 +167,10 @@ func has(m map[string]string, k string) bool {
 }
 
 // insignificant: a zero of an element that does not keep zeroes (ValidationUtils.dataValueIsZeroAndInsignificant).
-func (d *datum) insignificant() bool { return d.element.passesOver(d.value) }
+func (d *datum) insignificant() bool { return passesOver(d.element, d.value) }
 
 // passesOver tells whether an element does not keep this value, a zero. Only 0 and 0.0 are zeroes: +0, -0 and 00 are none.
-func (de *dataElement) passesOver(value string) bool {
+func passesOver(de *dataElement, value string) bool {
 	whole, fraction, _ := strings.Cut(value, ".")
 	return !de.zeroIsSignificant && numericType(de.valueType) && de.aggregation != "AVERAGE" && de.aggregation != "AVERAGE_SUM_ORG_UNIT" &&
 		whole == "0" && strings.Trim(fraction, "0") == ""

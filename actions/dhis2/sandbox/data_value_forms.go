@@ -9,20 +9,12 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"sort"
 	"strconv"
 	"strings"
 )
 
-// Forms in which sets of data values come and go. ADX is none of them: it is answered with 406 and 415.
-const (
-	formJSON = "json"
-	formCSV  = "csv"
-	formXML  = "xml"
-)
-
 // wantedForm gives the form that a request wants its answer in: by the end of its address, else by its Accept header. Empty: one that there is not.
-func (c *call) wantedForm(ending string) string {
+func (c *valueCall) wantedForm(ending string) string {
 	switch ending {
 	case ".csv":
 		return formCSV
@@ -32,42 +24,8 @@ func (c *call) wantedForm(ending string) string {
 	return formOf(c.r.Header.Get("Accept"))
 }
 
-func formOf(accept string) string {
-	if strings.TrimSpace(accept) == "" {
-		return formJSON
-	}
-	type choice struct {
-		form   string
-		weight float64
-	}
-	var choices []choice
-	for _, part := range strings.Split(accept, ",") {
-		kind, params, err := mime.ParseMediaType(strings.TrimSpace(part))
-		if err != nil {
-			continue
-		}
-		q, err := strconv.ParseFloat(params["q"], 64)
-		if err != nil {
-			q = 1
-		}
-		switch kind {
-		case "application/json", "*/*", "application/*", "text/html":
-			choices = append(choices, choice{formJSON, q})
-		case "text/csv", "application/csv":
-			choices = append(choices, choice{formCSV, q})
-		case "application/xml", "text/xml":
-			choices = append(choices, choice{formXML, q})
-		}
-	}
-	if len(choices) == 0 {
-		return ""
-	}
-	sort.SliceStable(choices, func(i, j int) bool { return choices[i].weight > choices[j].weight })
-	return choices[0].form
-}
-
 // sentForm gives the form of a body of data values; empty when it is one that is not taken.
-func (c *call) sentForm() string {
+func (c *valueCall) sentForm() string {
 	kind, _, err := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
 	switch {
 	case err != nil:
@@ -86,7 +44,7 @@ func (c *call) sentForm() string {
 var columns = []string{"dataelement", "period", "orgunit", "categoryoptioncombo", "attributeoptioncombo", "value", "storedby", "lastupdated", "comment", "followup", "deleted"}
 
 // readCSVValues reads data values from CSV; the first row names the columns unless firstRowIsHeader=false.
-func (c *call) readCSVValues(body []byte) (*valueSet, error) {
+func (c *valueCall) readCSVValues(body []byte) (*valueSet, error) {
 	r := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(body, []byte("\ufeff"))))
 	r.FieldsPerRecord = -1
 	s := &valueSet{dataSet: c.query.Get("dataSet")}
@@ -169,7 +127,7 @@ func readXMLValues(body []byte) (*valueSet, error) {
 }
 
 // valuesIn writes data values in another form than JSON.
-func (c *call) valuesIn(form string, found []*dataValue) {
+func (c *valueCall) valuesIn(form string, found []*dataValue) {
 	if form == formCSV {
 		c.w.Header().Set("Content-Type", "application/csv;charset=UTF-8")
 		var b strings.Builder
@@ -202,14 +160,9 @@ func (c *call) valuesIn(form string, found []*dataValue) {
 	}
 	out, err := xml.Marshal(x)
 	if err != nil {
-		c.srv.fail(c.w, http.StatusInternalServerError, "", err.Error())
+		c.fail(http.StatusInternalServerError, "", err.Error())
 		return
 	}
 	c.w.Header().Set("Content-Type", "application/xml;charset=UTF-8")
 	_, _ = fmt.Fprintf(c.w, "<?xml version='1.0' encoding='UTF-8'?>%s", out)
-}
-
-// notAcceptable is the answer to who wants a form that there is not.
-func (c *call) notAcceptable() {
-	c.srv.fail(c.w, http.StatusNotAcceptable, "", "No acceptable representation")
 }

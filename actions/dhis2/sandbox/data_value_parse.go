@@ -8,11 +8,11 @@ import (
 )
 
 // oneValue reads a value from the query, a form or a JSON body.
-func (c *call) oneValue() (datumIn, *problem) {
+func (c *valueCall) oneValue() (datumIn, *problem) {
 	var in datumIn
 	kind, _, _ := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
 	if c.r.Method == http.MethodPost && kind == "application/json" && c.query.Get("de") == "" {
-		body, p := c.srv.readBody(c.w, c.r)
+		body, p := c.readBody()
 		if p != nil {
 			return in, p
 		}
@@ -20,7 +20,7 @@ func (c *call) oneValue() (datumIn, *problem) {
 		if err != nil || root == nil || root.kind != jsonObject {
 			return in, refuse(http.StatusBadRequest, "", "JSON parse error")
 		}
-		d := decoder{m: c.srv.manners}
+		d := decoder{m: c.manners}
 		in = datumIn{element: d.text(root, "dataElement"), period: d.text(root, "period"), orgUnit: d.text(root, "orgUnit"), combo: d.text(root, "categoryOptionCombo"),
 			dataSet: d.text(root, "dataSet"),
 			value:   d.optional(root, "value"), comment: d.optional(root, "comment"), followUp: d.maybe(root, "followUp")}
@@ -68,37 +68,6 @@ func maybeFlag(given url.Values, name string) *bool {
 	}
 	f, _ := springBool(given.Get(name))
 	return &f
-}
-
-// maybe reads a flag that may not be there.
-func (d *decoder) maybe(n *node, name string) *bool {
-	if n.get(name) == nil {
-		return nil
-	}
-	f := d.flag(n, name)
-	return &f
-}
-
-// attributeCombo gives the option combo of a category combo and options; both or none must be given.
-func (c *call) attributeCombo(combo string, options []string) (string, *problem) {
-	cat := c.srv.catalog
-	switch {
-	case combo == "" && len(options) == 0:
-		return "", nil
-	case combo == "" || len(options) == 0:
-		return "", conflicting("E2040", "Both category combination and category options must be specified")
-	case cat.byID[combo].kind != kindCombo:
-		return "", conflicting("E1110", "Category combo not found or not accessible: `%s`", combo)
-	}
-	for _, o := range options {
-		if cat.catOptions[o] == nil {
-			return "", conflicting("E1111", "Category option not found or not accessible: `%s`", o)
-		}
-	}
-	if oc := cat.comboOf(combo, options); oc != nil {
-		return oc.uid, nil
-	}
-	return "", conflicting("E2041", "Attribute option combo does not exist for given category combo and category options")
 }
 
 func (in datumIn) key() valueKey {

@@ -11,7 +11,7 @@ import (
 )
 
 // dataValueSets answers /api/dataValueSets.
-func (c *call) dataValueSets(ending string) {
+func (c *valueCall) dataValueSets(ending string) {
 	if !c.method(http.MethodGet, http.MethodPost) {
 		return
 	}
@@ -25,17 +25,17 @@ func (c *call) dataValueSets(ending string) {
 	}
 	o, p := c.dataOptions()
 	if p != nil {
-		c.srv.refused(c.w, p)
+		c.refused(p)
 		return
 	}
-	body, p := c.srv.readBody(c.w, c.r)
+	body, p := c.readBody()
 	if p != nil {
-		c.srv.refused(c.w, p)
+		c.refused(p)
 		return
 	}
 	c.w.Header().Set("Cache-Control", "no-cache, private")
 	if body, p = unpack(body); p != nil {
-		c.srv.refused(c.w, p)
+		c.refused(p)
 		return
 	}
 	var set *valueSet
@@ -58,7 +58,7 @@ func (c *call) dataValueSets(ending string) {
 	}
 	s, p := c.srv.importValues(c.user, o, set)
 	if p != nil {
-		c.srv.refused(c.w, p)
+		c.refused(p)
 		return
 	}
 	c.summarised(s)
@@ -81,9 +81,9 @@ func unpack(body []byte) ([]byte, *problem) {
 }
 
 // unreadableValues answers a body that is no set of data values.
-func (c *call) unreadableValues(o *dataOptions, err error) {
-	if c.srv.manners.dataEntry() {
-		c.srv.fail(c.w, http.StatusInternalServerError, "", err.Error())
+func (c *valueCall) unreadableValues(o *dataOptions, err error) {
+	if c.manners.dataEntry() {
+		c.fail(http.StatusInternalServerError, "", err.Error())
 		return
 	}
 	s := newSummary(o.shown())
@@ -95,7 +95,7 @@ func (c *call) unreadableValues(o *dataOptions, err error) {
 var errNothing error = dhis2Words(`Cannot invoke "org.hisp.dhis.datavalue.DataEntryGroup.deletion()" because "group" is null`)
 
 // importValues takes a set of data values in the way of the version.
-func (s *Server) importValues(u *user, o *dataOptions, set *valueSet) (*summary, *problem) {
+func (s *valueService) importValues(u *user, o *dataOptions, set *valueSet) (*summary, *problem) {
 	s.store.mu.Lock()
 	defer s.store.mu.Unlock()
 	var sum *summary
@@ -119,7 +119,7 @@ func (s *Server) importValues(u *user, o *dataOptions, set *valueSet) (*summary,
 
 // valueImport is an import of data values as DHIS2 did it up to 2.42: value by value, the good ones are taken.
 type valueImport struct {
-	srv  *Server
+	srv  *valueService
 	c    *catalog
 	st   *store
 	user *user

@@ -25,18 +25,10 @@ type valueQuery struct {
 	combo     string
 }
 
-func (c *call) listOf(name string) []string {
-	var out []string
-	for _, v := range c.query[name] {
-		out = append(out, strings.FieldsFunc(v, func(r rune) bool { return r == ',' })...)
-	}
-	return out
-}
-
-func (c *call) valueQuery() (*valueQuery, *problem) {
+func (c *valueCall) valueQuery() (*valueQuery, *problem) {
 	q := &valueQuery{elements: map[string]bool{}, units: map[string]bool{}, periods: map[string]bool{}, combos: setOf(c.listOf("attributeOptionCombo")),
 		deleted: c.query.Get("includeDeleted") == "true"}
-	cat := c.srv.catalog
+	cat := c.catalog
 	conflict := func(code, format string, args ...any) *problem {
 		return refuse(http.StatusConflict, code, format, args...)
 	}
@@ -64,7 +56,7 @@ func (c *call) valueQuery() (*valueQuery, *problem) {
 	}
 	if text := c.query.Get("lastUpdatedDuration"); text != "" {
 		if d, err := duration(text); err == nil {
-			q.since = c.srv.now().Add(-d)
+			q.since = c.now().Add(-d)
 		}
 	}
 	for _, id := range c.listOf("orgUnit") {
@@ -104,7 +96,7 @@ func (c *call) valueQuery() (*valueQuery, *problem) {
 }
 
 // nameOnce finds what all values have in common by what was asked for.
-func (q *valueQuery) nameOnce(c *call) {
+func (q *valueQuery) nameOnce(c *valueCall) {
 	if len(q.sets) == 1 {
 		q.set = q.sets[0].uid
 	}
@@ -112,7 +104,7 @@ func (q *valueQuery) nameOnce(c *call) {
 	if c.query.Get("children") != "true" {
 		q.unit = onlyKey(q.units)
 	}
-	if c.srv.manners.dataEntry() {
+	if c.manners.dataEntry() {
 		return
 	}
 	q.onlyOne = q.set != "" && q.period != "" && len(q.units) == 1 && len(c.listOf("dataElement")) == 0
@@ -145,7 +137,7 @@ func (q *valueQuery) holds(v *dataValue) bool {
 }
 
 // readValues answers GET /api/dataValueSets.
-func (c *call) readValues(form string) {
+func (c *valueCall) readValues(form string) {
 	if form == "" {
 		c.notAcceptable()
 		return
@@ -153,10 +145,10 @@ func (c *call) readValues(form string) {
 	c.w.Header().Set("Cache-Control", "no-cache, no-store, max-age=0, must-revalidate")
 	q, p := c.valueQuery()
 	if p != nil {
-		c.srv.refused(c.w, p)
+		c.refused(p)
 		return
 	}
-	st := c.srv.store
+	st := c.store
 	st.mu.RLock()
 	defer st.mu.RUnlock()
 	var found []*dataValue
@@ -168,7 +160,7 @@ func (c *call) readValues(form string) {
 		}
 	}
 	sort.Slice(found, func(i, j int) bool { return found[i].Seq < found[j].Seq })
-	if c.srv.manners.dataEntry() {
+	if c.manners.dataEntry() {
 		sortForExport(found)
 	}
 	wanted := found[:0]
@@ -198,7 +190,7 @@ func (c *call) readValues(form string) {
 			answer["completeDate"] = day(done.Date).Format(zonedFormat)
 		}
 	}
-	c.srv.json(c.w, http.StatusOK, answer)
+	c.json(http.StatusOK, answer)
 }
 
 func isTrue(f *bool) bool { return f != nil && *f }
@@ -223,13 +215,13 @@ func sortForExport(values []*dataValue) {
 	})
 }
 
-func (c *call) shownValue(v *dataValue, q *valueQuery) object {
+func (c *valueCall) shownValue(v *dataValue, q *valueQuery) object {
 	o := object{"dataElement": v.Element, "period": v.Period, "orgUnit": v.OrgUnit, "categoryOptionCombo": v.Combo, "attributeOptionCombo": v.AttributeCombo,
 		"value": v.Value, "storedBy": v.UpdatedBy, "created": v.Created.Format(zonedFormat), "lastUpdated": v.Updated.Format(zonedFormat)}
 	if v.Deleted {
 		o["deleted"] = true
 	}
-	if !c.srv.manners.dataEntry() {
+	if !c.manners.dataEntry() {
 		o["comment"], o["followup"] = nil, isTrue(v.FollowUp)
 	} else {
 		for name, uid := range map[string]string{"period": q.period, "orgUnit": q.unit, "attributeOptionCombo": q.combo} {

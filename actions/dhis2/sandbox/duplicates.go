@@ -2,25 +2,17 @@ package sandbox
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
-
-// duplicatePair are two tracked entities that somebody took for the same person.
-type duplicatePair struct {
-	UID       string `json:"uid"`
-	Original  string `json:"original"`
-	Duplicate string `json:"duplicate"`
-	Status    string `json:"status"`
-	made
-}
 
 var pairStatuses = []string{"OPEN", "INVALID", "MERGED", "ALL"}
 
 // potentialDuplicates answers what is below /api/potentialDuplicates (DHIS2 DeduplicationController).
-func (c *call) potentialDuplicates() {
+func (c *trackerCall) potentialDuplicates() {
 	var answer any
 	var p *problem
-	st := c.srv.store
+	st := c.store
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	switch {
@@ -47,7 +39,7 @@ func (c *call) potentialDuplicates() {
 		}
 		p = c.mergePair()
 	default:
-		c.srv.notFound(c.w, c.r)
+		c.notFound()
 		return
 	}
 	if p == nil {
@@ -58,24 +50,24 @@ func (c *call) potentialDuplicates() {
 	switch {
 	case p != nil:
 		c.w.Header().Set("Cache-Control", "no-cache, private")
-		c.srv.refused(c.w, p)
+		c.refused(p)
 	case answer == nil:
 		c.w.WriteHeader(http.StatusOK)
 	default:
-		c.srv.json(c.w, http.StatusOK, answer)
+		c.json(http.StatusOK, answer)
 	}
 }
 
-func (c *call) pair() (*duplicatePair, *problem) {
-	if pair := c.srv.store.pairs[c.at(1)]; pair != nil {
+func (c *trackerCall) pair() (*duplicatePair, *problem) {
+	if pair := c.store.pairs[c.at(1)]; pair != nil {
 		return pair, nil
 	}
 	return nil, refuse(http.StatusNotFound, "E1005", "PotentialDuplicate with id %s could not be found.", c.at(1))
 }
 
 // flagPair remembers two tracked entities as potential duplicates.
-func (c *call) flagPair() (any, *problem) {
-	body, p := c.srv.readBody(c.w, c.r)
+func (c *trackerCall) flagPair() (any, *problem) {
+	body, p := c.readBody()
 	if p != nil {
 		return nil, p
 	}
@@ -83,7 +75,7 @@ func (c *call) flagPair() (any, *problem) {
 	if err != nil || root == nil || root.kind != jsonObject {
 		return nil, refuse(http.StatusBadRequest, "", "JSON parse error")
 	}
-	d := decoder{m: c.srv.manners}
+	d := decoder{m: c.manners}
 	pair := &duplicatePair{UID: newUID(), Original: d.uid(root, "original"), Duplicate: d.uid(root, "duplicate"), Status: "OPEN"}
 	if d.err != nil {
 		return nil, refuse(http.StatusBadRequest, "", "JSON parse error: %s", d.err)
@@ -93,7 +85,7 @@ func (c *call) flagPair() (any, *problem) {
 			return nil, c.invalid("Missing required input property '%s'", name)
 		}
 	}
-	st := c.srv.store
+	st := c.store
 	for _, old := range st.pairs {
 		if old.Original == pair.Original && old.Duplicate == pair.Duplicate || old.Original == pair.Duplicate && old.Duplicate == pair.Original {
 			return nil, refuse(http.StatusConflict, "E1004", "'%s' and '%s is already marked as a potential duplicate", pair.Original, pair.Duplicate)
@@ -104,34 +96,29 @@ func (c *call) flagPair() (any, *problem) {
 			return nil, p
 		}
 	}
-	now := c.srv.now().UTC()
+	now := c.now().UTC()
 	pair.made = made{Created: now, Updated: now, CreatedBy: c.user.username, UpdatedBy: c.user.username, Seq: st.next()}
 	st.putPair(pair)
 	return c.shownPair(pair), nil
 }
 
 // mergeable checks that a tracked entity exists and that the user may read it.
-func (c *call) mergeable(uid string) *problem {
-	t := c.srv.store.entities[uid]
+func (c *trackerCall) mergeable(uid string) *problem {
+	t := c.store.entities[uid]
 	if t == nil || t.Deleted {
 		return c.unknown("TrackedEntity", uid)
 	}
-	if u := c.srv.catalog.orgUnits[t.OrgUnit]; u != nil && !c.user.searches(u) {
+	if u := c.catalog.orgUnits[t.OrgUnit]; u != nil && !c.user.searches(u) {
 		return refuse(http.StatusForbidden, "", "User has no access to TrackedEntity:%s", uid)
 	}
 	return nil
 }
 
-func (st *store) putPair(p *duplicatePair) {
-	st.pairs[p.UID] = p
-	st.state.note("pd", p)
-}
-
-func (c *call) shownPair(p *duplicatePair) object {
+func (c *trackerCall) shownPair(p *duplicatePair) object {
 	o := object{"id": p.UID, "original": p.Original, "duplicate": p.Duplicate, "status": p.Status, "created": stamp(p.Created), "lastUpdated": stamp(p.Updated),
 		"createdByUserName": p.CreatedBy, "lastUpdatedByUserName": p.UpdatedBy, "translations": []any{}, "attributeValues": []any{}}
 	sharing := object{"users": object{}, "userGroups": object{}}
-	if c.srv.manners <= 42 {
+	if c.manners <= 42 {
 		sharing["public"], sharing["owner"] = "--------", c.user.uid
 		o["favorites"], o["favorite"] = []any{}, false
 	}
@@ -139,7 +126,7 @@ func (c *call) shownPair(p *duplicatePair) object {
 	return o
 }
 
-func (c *call) listPairs() (any, *problem) {
+func (c *trackerCall) listPairs() (any, *problem) {
 	b, p := c.bind(pageParams, []param{{name: "status", kind: anEnum, values: pairStatuses}, {name: "trackedEntities", kind: someUIDs}, {name: "teis", kind: someUIDs, until: 41}})
 	if p != nil {
 		return nil, p
@@ -157,7 +144,7 @@ func (c *call) listPairs() (any, *problem) {
 		status = "OPEN"
 	}
 	var found []*duplicatePair
-	for _, pair := range c.srv.store.pairs {
+	for _, pair := range c.store.pairs {
 		if (status == "ALL" || pair.Status == status) && (len(wanted) == 0 || wanted[pair.Original] || wanted[pair.Duplicate]) {
 			found = append(found, pair)
 		}
@@ -171,7 +158,7 @@ func (c *call) listPairs() (any, *problem) {
 }
 
 // settlePair sets whether a pair is still open.
-func (c *call) settlePair() *problem {
+func (c *trackerCall) settlePair() *problem {
 	pair, p := c.pair()
 	if p != nil {
 		return p
@@ -180,7 +167,7 @@ func (c *call) settlePair() *problem {
 	switch {
 	case status == "":
 		return missingParameter("status")
-	case !contains(pairStatuses, status):
+	case !slices.Contains(pairStatuses, status):
 		return refuse(http.StatusBadRequest, "", "Value '%s' is not valid for parameter status. Valid values are: [ALL, OPEN, INVALID, MERGED]", status)
 	case status == "MERGED":
 		return c.invalid("Can't update a potential duplicate to MERGED")
@@ -188,13 +175,13 @@ func (c *call) settlePair() *problem {
 		return c.invalid("Can't update a potential duplicate that is already MERGED")
 	}
 	n := *pair
-	n.Status, n.Updated, n.UpdatedBy = status, c.srv.now().UTC(), c.user.username
-	c.srv.store.putPair(&n)
+	n.Status, n.Updated, n.UpdatedBy = status, c.now().UTC(), c.user.username
+	c.store.putPair(&n)
 	return nil
 }
 
 // mergePair moves what the duplicate has to the original, and deletes it.
-func (c *call) mergePair() *problem {
+func (c *trackerCall) mergePair() *problem {
 	pair, p := c.pair()
 	if p != nil {
 		return p
@@ -207,7 +194,7 @@ func (c *call) mergePair() *problem {
 	if !c.user.may("F_TRACKED_ENTITY_MERGE") {
 		return refuse(http.StatusForbidden, "", "Missing required authority for merging tracked entities.")
 	}
-	st := c.srv.store
+	st := c.store
 	original, duplicate := st.entities[pair.Original], st.entities[pair.Duplicate]
 	if strings.EqualFold(c.query.Get("mergeStrategy"), "MANUAL") {
 		return refuse(http.StatusConflict, "", "The sandbox merges with mergeStrategy=AUTO only.")
@@ -215,7 +202,7 @@ func (c *call) mergePair() *problem {
 	if p := c.canMerge(original, duplicate); p != nil {
 		return p
 	}
-	now := c.srv.now().UTC()
+	now := c.now().UTC()
 	for _, a := range duplicate.Attributes {
 		if _, has := original.attribute(a.Attribute); !has {
 			st.setHolder(duplicate, a.Attribute, a.Value, "")
@@ -247,8 +234,8 @@ func (c *call) mergePair() *problem {
 }
 
 // moveRelations gives the relationships of one tracked entity to another.
-func (c *call) moveRelations(to, from string) {
-	st := c.srv.store
+func (c *trackerCall) moveRelations(to, from string) {
+	st := c.store
 	for _, r := range st.relationsOf[from] {
 		if r.Deleted {
 			continue
@@ -265,7 +252,7 @@ func (c *call) moveRelations(to, from string) {
 	delete(st.relationsOf, from)
 }
 
-func (c *call) canMerge(original, duplicate *trackedEntity) *problem {
+func (c *trackerCall) canMerge(original, duplicate *trackedEntity) *problem {
 	if original.Type != duplicate.Type {
 		return refuse(http.StatusForbidden, "", "Entities have different Tracked Entity Types.")
 	}
@@ -275,10 +262,10 @@ func (c *call) canMerge(original, duplicate *trackedEntity) *problem {
 		}
 	}
 	programs := map[string]bool{}
-	for _, e := range c.srv.store.enrollmentsOf[original.UID] {
+	for _, e := range c.store.enrollmentsOf[original.UID] {
 		programs[e.Program] = programs[e.Program] || !e.Deleted
 	}
-	for _, e := range c.srv.store.enrollmentsOf[duplicate.UID] {
+	for _, e := range c.store.enrollmentsOf[duplicate.UID] {
 		if !e.Deleted && programs[e.Program] {
 			return refuse(http.StatusConflict, "", "Potential Duplicate cannot be merged automatically: Both entities enrolled in the same program.")
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -98,7 +99,7 @@ func parseKinds(s string) ([]string, error) {
 		switch {
 		case faultNames[k] != nil:
 			out = append(out, faultNames[k]...)
-		case contains(FaultKinds, k) || k == FaultRestart:
+		case slices.Contains(FaultKinds, k) || k == FaultRestart:
 			out = append(out, k)
 		default:
 			return nil, fmt.Errorf("unknown kind %s", k)

@@ -1,11 +1,9 @@
 package sandbox
 
 import (
-	"cmp"
 	"encoding/json"
-	"fmt"
 	"net/http"
-	"strconv"
+	"slices"
 	"strings"
 )
 
@@ -26,9 +24,9 @@ var operators = map[string]bool{
 }
 
 // parseFilter reads one filter. The problem says what is wrong in DHIS2's words, with the status of the version.
-func (m manners) parseFilter(text string) (condition, *problem) {
+func parseFilter(m manners, text string) (condition, *problem) {
 	bad := func(format string, args ...any) (condition, *problem) {
-		return condition{}, m.badFilter(format, args...)
+		return condition{}, badFilter(m, format, args...)
 	}
 	parts := strings.SplitN(text, ":", 3)
 	if len(parts) < 2 || parts[0] == "" {
@@ -65,7 +63,7 @@ func (m manners) parseFilter(text string) (condition, *problem) {
 }
 
 // badFilter is what is said about a filter that cannot be used.
-func (m manners) badFilter(format string, args ...any) *problem {
+func badFilter(m manners, format string, args ...any) *problem {
 	if m.badFilters() {
 		return refuse(http.StatusBadRequest, "E1003", format, args...)
 	}
@@ -82,7 +80,7 @@ firstName userRoles userGroups lastLogin disabled authorities condition priority
 trackedEntityAttribute content data location dataElementGroups dataSetElements href translations version expiryDays dimensionType`))
 
 // knows tells whether a path begins with a property that DHIS2's objects have, or is the uid of an attribute.
-func (c *catalog) knows(path []string) bool {
+func knows(c *catalog, path []string) bool {
 	name := path[0]
 	switch {
 	case name == "attributeValues":
@@ -151,22 +149,6 @@ func reach(o object, path []string, src source) []any {
 	return out
 }
 
-func textOf(v any) string {
-	switch x := v.(type) {
-	case string:
-		return x
-	case json.Number:
-		return x.String()
-	case bool:
-		return strconv.FormatBool(x)
-	case object:
-		return str(x, "id")
-	case nil:
-		return ""
-	}
-	return fmt.Sprint(v)
-}
-
 func (c condition) holds(v any) bool {
 	if items, ok := v.([]any); ok { // a collection is compared by its size
 		v = len(items)
@@ -193,7 +175,7 @@ func (c condition) holds(v any) bool {
 	case "le", "lte":
 		return order(text, c.value) <= 0
 	case "in":
-		return contains(c.values, text)
+		return slices.Contains(c.values, text)
 	case "like":
 		return strings.Contains(text, c.value)
 	case "ilike":
@@ -223,14 +205,4 @@ func isNumber(v any) bool {
 		return true
 	}
 	return false
-}
-
-// compare orders numbers as numbers and everything else, dates among it, as text.
-func compare(a, b string) int {
-	x, err1 := strconv.ParseFloat(a, 64)
-	y, err2 := strconv.ParseFloat(b, 64)
-	if err1 != nil || err2 != nil {
-		return strings.Compare(a, b)
-	}
-	return cmp.Compare(x, y)
 }

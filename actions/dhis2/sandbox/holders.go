@@ -49,26 +49,26 @@ func (st *store) holdersOf(attribute, value string) []*trackedEntity {
 	return out
 }
 
-// fewest gives the tracked entities among which those that pass the filters are, where a filter names values: those of the filter
-// that names the fewest. The second result is false where no filter does.
-func (st *store) fewest(filters []valueFilter) ([]*trackedEntity, bool) {
+// namedValues are values of an attribute, in lower case, one of which is wanted.
+type namedValues struct {
+	attribute string
+	values    []string
+}
+
+// fewest gives the tracked entities among which those that are wanted are: those who hold the values that the fewest hold. The second result is
+// false where nothing is asked.
+func (st *store) fewest(asked []namedValues) ([]*trackedEntity, bool) {
 	var best [][]*trackedEntity
 	size, named := 0, false
-	for _, f := range filters {
-		for _, t := range f.tests {
-			values, ok := t.named()
-			if !ok {
-				continue
-			}
-			var lists [][]*trackedEntity
-			n := 0
-			for _, value := range values {
-				list := st.holders[heldValue{f.uid, value}]
-				lists, n = append(lists, list), n+len(list)
-			}
-			if !named || n < size {
-				best, size, named = lists, n, true
-			}
+	for _, a := range asked {
+		var lists [][]*trackedEntity
+		n := 0
+		for _, value := range a.values {
+			list := st.holders[heldValue{a.attribute, value}]
+			lists, n = append(lists, list), n+len(list)
+		}
+		if !named || n < size {
+			best, size, named = lists, n, true
 		}
 	}
 	out := make([]*trackedEntity, 0, size)
@@ -76,21 +76,4 @@ func (st *store) fewest(filters []valueFilter) ([]*trackedEntity, bool) {
 		out = append(out, list...)
 	}
 	return out, named
-}
-
-// named gives the values, in lower case, one of which passes the test; false where a test does not name them.
-func (t valueTest) named() ([]string, bool) {
-	switch {
-	case t.negated:
-		return nil, false
-	case t.op == "eq" || t.op == "ieq":
-		return []string{t.value}, true
-	case t.op == "in":
-		var out []string
-		for value := range t.oneOf {
-			out = append(out, value)
-		}
-		return out, true
-	}
-	return nil, false
 }

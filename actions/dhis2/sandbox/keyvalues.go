@@ -6,98 +6,48 @@ import (
 	"net/http"
 	"sort"
 	"strings"
-	"time"
 )
-
-// keyValue is an entry of the data store or a setting.
-type keyValue struct {
-	Space     string          `json:"space"` // dataStore, systemSettings, userDataStore/<user> or userSettings/<user>
-	Namespace string          `json:"namespace,omitempty"`
-	Key       string          `json:"key"`
-	UID       string          `json:"uid"`
-	Value     json.RawMessage `json:"value"`
-	Gone      bool            `json:"gone,omitempty"`
-	Created   time.Time       `json:"created"`
-	Updated   time.Time       `json:"updated"`
-	UpdatedBy string          `json:"updatedBy"`
-}
 
 // maxKeys is how many entries there may be in all.
 const maxKeys = 100_000
 
-type keyPlace struct{ space, namespace, key string }
-
-func (k *keyValue) place() keyPlace { return keyPlace{k.Space, k.Namespace, k.Key} }
-
-func (st *store) putKey(k *keyValue) {
-	st.keys[k.place()] = k
-	st.state.note("kv", k)
-}
-
-// entry gives an entry that is there.
-func (st *store) entry(at keyPlace) *keyValue {
-	if k := st.keys[at]; k != nil && !k.Gone {
-		return k
-	}
-	return nil
-}
-
-// entries gives those of a namespace, by key.
-func (st *store) entries(space, namespace string) []*keyValue {
-	var out []*keyValue
-	for _, k := range st.keys {
-		if k.Space == space && k.Namespace == namespace && !k.Gone {
-			out = append(out, k)
-		}
-	}
-	sort.Slice(out, func(i, j int) bool { return out[i].Key < out[j].Key })
-	return out
-}
-
 // setKey writes an entry. The store must be locked.
-func (c *call) setKey(at keyPlace, value json.RawMessage) *problem {
-	now := c.srv.now().UTC()
-	if len(c.srv.store.keys) >= maxKeys && c.srv.store.keys[at] == nil {
+func (c *apiCall) setKey(at keyPlace, value json.RawMessage) *problem {
+	now := c.now().UTC()
+	if len(c.store.keys) >= maxKeys && c.store.keys[at] == nil {
 		return refuse(http.StatusConflict, "", "The sandbox keeps at most %d entries of the data store and settings.", maxKeys)
 	}
 	k := &keyValue{Space: at.space, Namespace: at.namespace, Key: at.key, UID: newUID(), Value: value, Created: now, Updated: now, UpdatedBy: c.user.username}
-	if old := c.srv.store.entry(at); old != nil {
+	if old := c.store.entry(at); old != nil {
 		k.UID, k.Created = old.UID, old.Created
 	}
-	c.srv.store.putKey(k)
+	c.store.putKey(k)
 	return c.flushed()
 }
 
-func (c *call) dropKeys(keys ...*keyValue) *problem {
+func (c *apiCall) dropKeys(keys ...*keyValue) *problem {
 	for _, k := range keys {
 		gone := *k
 		gone.Gone = true
-		c.srv.store.putKey(&gone)
+		c.store.putKey(&gone)
 	}
 	return c.flushed()
 }
 
-func (c *call) flushed() *problem {
-	if err := c.srv.store.state.flush(); err != nil {
-		return refuse(http.StatusInternalServerError, "", "%s", err.Error())
-	}
-	return nil
-}
-
 // dataStore answers what is below /api/dataStore, and /api/userDataStore, where everybody has a store of their own.
-func (c *call) dataStore() {
+func (c *apiCall) dataStore() {
 	space := c.at(0)
 	if space == "userDataStore" {
 		space += "/" + c.user.username
 	}
-	st := c.srv.store
+	st := c.store
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	var p *problem
 	switch len(c.path) {
 	case 1:
 		if c.method(http.MethodGet) {
-			c.srv.json(c.w, http.StatusOK, c.namespaces(space))
+			c.json(http.StatusOK, c.namespaces(space))
 		}
 		return
 	case 2:
@@ -106,22 +56,22 @@ func (c *call) dataStore() {
 		p = c.storeEntry(keyPlace{space, c.at(1), c.at(2)})
 	case 4:
 		if c.at(3) != "metaData" {
-			c.srv.notFound(c.w, c.r)
+			c.notFound()
 			return
 		}
 		p = c.entryAbout(keyPlace{space, c.at(1), c.at(2)})
 	default:
-		c.srv.notFound(c.w, c.r)
+		c.notFound()
 		return
 	}
 	if p != nil {
-		c.srv.refused(c.w, p)
+		c.refused(p)
 	}
 }
 
-func (c *call) namespaces(space string) []string {
+func (c *apiCall) namespaces(space string) []string {
 	seen := map[string]bool{}
-	for _, k := range c.srv.store.keys {
+	for _, k := range c.store.keys {
 		if k.Space == space && !k.Gone {
 			seen[k.Namespace] = true
 		}
@@ -134,14 +84,14 @@ func (c *call) namespaces(space string) []string {
 	return out
 }
 
-func (c *call) namespace(space, namespace string) *problem {
-	entries := c.srv.store.entries(space, namespace)
+func (c *apiCall) namespace(space, namespace string) *problem {
+	entries := c.store.entries(space, namespace)
 	switch {
 	case c.r.Method == http.MethodDelete && len(entries) > 0:
 		if p := c.dropKeys(entries...); p != nil {
 			return p
 		}
-		c.srv.say(c.w, http.StatusOK, "OK", fmt.Sprintf("Namespace deleted: '%s'", namespace), nil)
+		c.say(http.StatusOK, "OK", fmt.Sprintf("Namespace deleted: '%s'", namespace), nil)
 		return nil
 	case !c.method(http.MethodGet, http.MethodDelete):
 		return nil
@@ -155,12 +105,12 @@ func (c *call) namespace(space, namespace string) *problem {
 	for i, k := range entries {
 		keys[i] = k.Key
 	}
-	c.srv.json(c.w, http.StatusOK, keys)
+	c.json(http.StatusOK, keys)
 	return nil
 }
 
 // entriesWith shows all entries of a namespace with parts of their values: fields=. gives the values whole.
-func (c *call) entriesWith(entries []*keyValue) {
+func (c *apiCall) entriesWith(entries []*keyValue) {
 	items := []any{}
 	for _, k := range entries {
 		item := object{"key": k.Key}
@@ -181,23 +131,18 @@ func (c *call) entriesWith(entries []*keyValue) {
 		items = append(items, item)
 	}
 	if springTrue(c.query.Get("headless")) {
-		c.srv.json(c.w, http.StatusOK, items)
+		c.json(http.StatusOK, items)
 		return
 	}
 	answer := object{"entries": items}
 	if c.query.Get("paging") != "false" {
 		answer["pager"] = object{"page": 1, "pageSize": 50}
 	}
-	c.srv.json(c.w, http.StatusOK, answer)
+	c.json(http.StatusOK, answer)
 }
 
-func springTrue(s string) bool {
-	f, ok := springBool(s)
-	return ok && f
-}
-
-func (c *call) storeEntry(at keyPlace) *problem {
-	old := c.srv.store.entry(at)
+func (c *apiCall) storeEntry(at keyPlace) *problem {
+	old := c.store.entry(at)
 	missing := refuse(http.StatusNotFound, "E1005", "Key '%s' not found in namespace '%s'", at.key, at.namespace)
 	switch c.r.Method {
 	case http.MethodPost, http.MethodPut:
@@ -209,7 +154,7 @@ func (c *call) storeEntry(at keyPlace) *problem {
 		if p := c.dropKeys(old); p != nil {
 			return p
 		}
-		c.srv.say(c.w, http.StatusOK, "OK", fmt.Sprintf("Key '%s' deleted from namespace '%s'", at.key, at.namespace), nil)
+		c.say(http.StatusOK, "OK", fmt.Sprintf("Key '%s' deleted from namespace '%s'", at.key, at.namespace), nil)
 		return nil
 	}
 	if !c.method(http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete) {
@@ -218,12 +163,12 @@ func (c *call) storeEntry(at keyPlace) *problem {
 	if old == nil {
 		return missing
 	}
-	c.srv.json(c.w, http.StatusOK, old.Value)
+	c.json(http.StatusOK, old.Value)
 	return nil
 }
 
-func (c *call) writeEntry(at keyPlace, old *keyValue) *problem {
-	body, p := c.srv.readBody(c.w, c.r)
+func (c *apiCall) writeEntry(at keyPlace, old *keyValue) *problem {
+	body, p := c.readBody()
 	if p != nil {
 		return p
 	}
@@ -237,23 +182,23 @@ func (c *call) writeEntry(at keyPlace, old *keyValue) *problem {
 		return p
 	}
 	if old == nil {
-		c.w.Header().Set("Location", base(c.r)+"/api/dataStore/"+at.namespace+"/"+at.key)
-		c.srv.say(c.w, http.StatusCreated, "OK", fmt.Sprintf("Key created: '%s'", at.key), nil)
+		c.w.Header().Set("Location", c.base()+"/api/dataStore/"+at.namespace+"/"+at.key)
+		c.say(http.StatusCreated, "OK", fmt.Sprintf("Key created: '%s'", at.key), nil)
 		return nil
 	}
-	c.srv.say(c.w, http.StatusOK, "OK", fmt.Sprintf("Key updated: '%s'", at.key), nil)
+	c.say(http.StatusOK, "OK", fmt.Sprintf("Key updated: '%s'", at.key), nil)
 	return nil
 }
 
-func (c *call) entryAbout(at keyPlace) *problem {
+func (c *apiCall) entryAbout(at keyPlace) *problem {
 	if !c.method(http.MethodGet) {
 		return nil
 	}
-	k := c.srv.store.entry(at)
+	k := c.store.entry(at)
 	if k == nil {
 		return refuse(http.StatusNotFound, "E1005", "Key '%s' not found in namespace '%s'", at.key, at.namespace)
 	}
-	c.srv.json(c.w, http.StatusOK, object{"id": k.UID, "namespace": k.Namespace, "key": k.Key, "created": stamp(k.Created), "lastUpdated": stamp(k.Updated)})
+	c.json(http.StatusOK, object{"id": k.UID, "namespace": k.Namespace, "key": k.Key, "created": stamp(k.Created), "lastUpdated": stamp(k.Updated)})
 	return nil
 }
 
@@ -269,7 +214,7 @@ var usualSettings = map[string]map[string]any{
 }
 
 // settings answers /api/systemSettings and /api/userSettings, and one setting at /api/systemSettings/<key>.
-func (c *call) settings() {
+func (c *apiCall) settings() {
 	space := c.at(0)
 	if space == "userSettings" {
 		name := c.user.username
@@ -279,10 +224,10 @@ func (c *call) settings() {
 		space += "/" + name
 	}
 	if len(c.path) > 2 {
-		c.srv.notFound(c.w, c.r)
+		c.notFound()
 		return
 	}
-	st := c.srv.store
+	st := c.store
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	var p *problem
@@ -308,16 +253,16 @@ func (c *call) settings() {
 		}
 	}
 	if p != nil {
-		c.srv.refused(c.w, p)
+		c.refused(p)
 	}
 }
 
-func (c *call) readSettings(kind, space string) *problem {
+func (c *apiCall) readSettings(kind, space string) *problem {
 	all := object{}
 	for name, v := range usualSettings[kind] {
 		all[name] = v
 	}
-	for _, k := range c.srv.store.entries(space, "") {
+	for _, k := range c.store.entries(space, "") {
 		var v any
 		_ = json.Unmarshal(k.Value, &v) // it was read when it was stored
 		all[k.Key] = v
@@ -331,7 +276,7 @@ func (c *call) readSettings(kind, space string) *problem {
 			}
 			all = some
 		}
-		c.srv.json(c.w, http.StatusOK, all)
+		c.json(http.StatusOK, all)
 		return nil
 	}
 	v, ok := all[key]
@@ -339,7 +284,7 @@ func (c *call) readSettings(kind, space string) *problem {
 		return refuse(http.StatusNotFound, "E1005", "Setting does not exist: %s", key)
 	}
 	if strings.Contains(c.r.Header.Get("Accept"), "json") {
-		c.srv.json(c.w, http.StatusOK, object{key: v})
+		c.json(http.StatusOK, object{key: v})
 		return nil
 	}
 	c.w.Header().Set("Content-Type", "text/plain;charset=UTF-8")
@@ -348,8 +293,8 @@ func (c *call) readSettings(kind, space string) *problem {
 }
 
 // writeSettings takes one setting, from the parameter value or the body, or a JSON object of several.
-func (c *call) writeSettings(space string) *problem {
-	body, p := c.srv.readBody(c.w, c.r)
+func (c *apiCall) writeSettings(space string) *problem {
+	body, p := c.readBody()
 	if p != nil {
 		return p
 	}
@@ -380,6 +325,6 @@ func (c *call) writeSettings(space string) *problem {
 	if key := c.at(1); key != "" {
 		text = fmt.Sprintf("System setting '%s' set to value '%v'.", key, values[key])
 	}
-	c.srv.say(c.w, http.StatusOK, "OK", text, nil)
+	c.say(http.StatusOK, "OK", text, nil)
 	return nil
 }

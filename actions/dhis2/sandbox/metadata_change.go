@@ -1,81 +1,18 @@
 package sandbox
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"sort"
 	"strings"
 	"time"
 )
 
-// metadataChange is one object of the metadata that was written after the sandbox started; without Object it was deleted.
-type metadataChange struct {
-	Kind   string `json:"kind"`
-	UID    string `json:"uid"`
-	Object object `json:"object,omitempty"`
-}
-
-// UnmarshalJSON keeps numbers as they are written, as the metadata does everywhere.
-func (ch *metadataChange) UnmarshalJSON(data []byte) error {
-	type plainChange metadataChange
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.UseNumber()
-	return d.Decode((*plainChange)(ch))
-}
-
-// with gives a catalog in which some objects are new, otherwise than before, or gone.
-func (c *catalog) with(changes []*metadataChange) *catalog {
-	n := &catalog{kinds: append([]string{}, c.kinds...), objects: make(map[string][]object, len(c.objects)), byID: make(map[string]entry, len(c.byID)+len(changes)), loaded: c.loaded}
-	for kind, objs := range c.objects {
-		n.objects[kind] = objs
-	}
-	for uid, e := range c.byID {
-		n.byID[uid] = e
-	}
-	for _, ch := range changes {
-		n.change(ch)
-	}
-	n.harvest()
-	n.index()
-	for name, u := range n.users { // passwords are not among what is shown
-		if old := c.users[name]; old != nil && u.password == "" {
-			u.password = old.password
-		}
-	}
-	return n
-}
-
-func (c *catalog) change(ch *metadataChange) {
-	kept := make([]object, 0, len(c.objects[ch.Kind])+1)
-	replaced := false
-	for _, o := range c.objects[ch.Kind] {
-		switch {
-		case str(o, "id") != ch.UID:
-			kept = append(kept, o)
-		case ch.Object != nil:
-			kept, replaced = append(kept, ch.Object), true
-		}
-	}
-	delete(c.byID, ch.UID)
-	if ch.Object != nil {
-		if !replaced {
-			kept = append(kept, ch.Object)
-		}
-		c.byID[ch.UID] = entry{ch.Kind, ch.Object}
-	}
-	c.objects[ch.Kind] = kept
-	if !contains(c.kinds, ch.Kind) {
-		c.kinds = append(c.kinds, ch.Kind)
-	}
-}
-
 // ruleKinds are the collections that program rules are made of.
 var ruleKinds = setOf([]string{kindProgram, kindStage, kindRule, kindRuleAction, kindRuleVariable, kindConstant, kindDataElement, kindAttribute, kindOptionSet,
 	kindOption, kindUnitGroup})
 
 // apply makes changes the metadata of the server. The server's metadata must be locked.
-func (s *Server) apply(changes []*metadataChange) {
+func (s *metadataService) apply(changes []*metadataChange) {
 	if len(changes) == 0 {
 		return
 	}
@@ -83,14 +20,14 @@ func (s *Server) apply(changes []*metadataChange) {
 	s.store.catalog = s.catalog
 	for _, ch := range changes {
 		if ruleKinds[ch.Kind] {
-			s.rules = newRuleEngine(s.catalog, s.manners, s.log)
+			s.rulesChanged()
 			return
 		}
 	}
 }
 
 // keepMetadata makes changes and writes them to the state.
-func (s *Server) keepMetadata(changes []*metadataChange) error {
+func (s *metadataService) keepMetadata(changes []*metadataChange) error {
 	s.store.mu.Lock()
 	defer s.store.mu.Unlock()
 	s.apply(changes)
@@ -99,16 +36,6 @@ func (s *Server) keepMetadata(changes []*metadataChange) error {
 		s.store.state.note("md", ch)
 	}
 	return s.store.state.flush()
-}
-
-// changed gives what was written after the start, in the order of uids.
-func (st *store) changed() []*metadataChange {
-	out := make([]*metadataChange, 0, len(st.metadata))
-	for _, ch := range st.metadata {
-		out = append(out, ch)
-	}
-	sort.Slice(out, func(i, j int) bool { return out[i].UID < out[j].UID })
-	return out
 }
 
 // objectError is one thing that is wrong with an object of metadata.
@@ -133,7 +60,7 @@ var metadataSentences = map[string]string{
 
 // metadataWrite is one import of metadata (DHIS2's object bundles).
 type metadataWrite struct {
-	srv      *Server
+	srv      *metadataService
 	user     *user
 	strategy string // CREATE, UPDATE, CREATE_AND_UPDATE, DELETE
 	now      time.Time

@@ -9,11 +9,11 @@ import (
 type exportWish struct{ fields, filters, orders []string }
 
 // exported reads which collections are asked for: programs=true, programs:fields=..., programs:filter=..., programs:order=...; none means all.
-func (c *call) exported() map[string]*exportWish {
+func (c *metadataCall) exported() map[string]*exportWish {
 	out := map[string]*exportWish{}
 	for name, values := range c.query {
 		kind, what, special := strings.Cut(name, ":")
-		if _, ok := c.srv.catalog.objects[kind]; !ok && !otherCollections[kind] {
+		if _, ok := c.catalog.objects[kind]; !ok && !otherCollections[kind] {
 			continue
 		}
 		what = strings.ToLower(what)
@@ -51,7 +51,7 @@ func selected(values []string) bool {
 }
 
 // exportOf gives the objects of a collection for an export; w is nil where nothing was said of it.
-func (c *call) exportOf(kind string, w *exportWish, set *fieldSet, src exportSource) ([]any, *problem) {
+func (c *metadataCall) exportOf(kind string, w *exportWish, set *fieldSet, src exportSource) ([]any, *problem) {
 	filters, orders := c.query["filter"], c.query["order"]
 	if w != nil && len(w.fields) > 0 {
 		own, err := parseFields(w.fields)
@@ -68,7 +68,7 @@ func (c *call) exportOf(kind string, w *exportWish, set *fieldSet, src exportSou
 		return nil, p
 	}
 	var found []object
-	for _, o := range c.srv.catalog.objects[kind] {
+	for _, o := range c.catalog.objects[kind] {
 		if parseSharing(o).read(c.user) && !src.hides(o) && c.passesAll(conditions, false, o, src.metadataView) {
 			found = append(found, o)
 		}
@@ -91,13 +91,13 @@ type exportSource struct {
 }
 
 // withoutDefaults reads what is to be left out.
-func (c *call) withoutDefaults(v metadataView) (exportSource, *problem) {
+func (c *metadataCall) withoutDefaults(v metadataView) (exportSource, *problem) {
 	src := exportSource{metadataView: v, skipSharing: c.at(0) == "metadata" && strings.EqualFold(c.query.Get("skipSharing"), "true")}
 	switch text := c.query.Get("defaults"); {
 	case text == "EXCLUDE":
 		src.without = true
 	case text == "" || text == "INCLUDE":
-	case c.srv.manners >= 42 && c.at(0) != "metadata":
+	case c.manners >= 42 && c.at(0) != "metadata":
 		return src, refuse(http.StatusBadRequest, "", "Value '%s' is not valid for parameter defaults. Valid values are: [INCLUDE, EXCLUDE]", text)
 	default:
 		return src, refuse(http.StatusBadRequest, "", "No enum constant org.hisp.dhis.fieldfilter.Defaults.%s", text)
@@ -156,4 +156,41 @@ func (s exportSource) shown(o object) object {
 		}
 	}
 	return o
+}
+
+// metadata answers /api/metadata: an export of all that the sandbox holds, or of the collections asked for with <collection>=true.
+func (c *metadataCall) metadata() {
+	if !c.method(http.MethodGet, http.MethodPost) {
+		return
+	}
+	if c.r.Method == http.MethodPost {
+		c.importMetadata()
+		return
+	}
+	set, ok := c.fields(":owner")
+	if !ok {
+		return
+	}
+	src, p := c.withoutDefaults(c.view())
+	if p != nil {
+		c.refused(p)
+		return
+	}
+	wanted := c.exported()
+	answer := object{"system": object{"id": "culvert-sandbox", "rev": "sandbox", "version": c.manners.release(), "date": stamp(c.now())}}
+	for _, kind := range c.catalog.kinds {
+		w := wanted[kind]
+		if len(wanted) > 0 && w == nil {
+			continue
+		}
+		items, p := c.exportOf(kind, w, set, src)
+		if p != nil {
+			c.refused(p)
+			return
+		}
+		if len(items) > 0 {
+			answer[kind] = items
+		}
+	}
+	c.json(http.StatusOK, answer)
 }

@@ -8,12 +8,12 @@ import (
 )
 
 // listFlag reads a parameter of a metadata list that is true or false. From 2.42 on it is what Spring takes for one, before that all but true is false.
-func (c *call) listFlag(name string, usual bool) (bool, *problem) {
+func (c *metadataCall) listFlag(name string, usual bool) (bool, *problem) {
 	text := c.query.Get(name)
-	if !c.query.Has(name) || text == "" && c.srv.manners >= 42 {
+	if !c.query.Has(name) || text == "" && c.manners >= 42 {
 		return usual, nil
 	}
-	if c.srv.manners < 42 {
+	if c.manners < 42 {
 		return strings.EqualFold(text, "true"), nil
 	}
 	value, ok := springBool(text)
@@ -24,13 +24,13 @@ func (c *call) listFlag(name string, usual bool) (bool, *problem) {
 }
 
 // listNumber reads a whole number; up to 2.41 one that is none is as if it were not there, but for levels on 2.41.
-func (c *call) listNumber(name string, usual int) (int, *problem) {
+func (c *metadataCall) listNumber(name string, usual int) (int, *problem) {
 	text := c.query.Get(name)
 	n, err := strconv.Atoi(strings.TrimSpace(text))
 	switch {
 	case err == nil:
 		return n, nil
-	case text == "" || c.srv.manners < 42 && !(c.srv.manners == 41 && strings.HasSuffix(strings.ToLower(name), "level")):
+	case text == "" || c.manners < 42 && !(c.manners == 41 && strings.HasSuffix(strings.ToLower(name), "level")):
 		return usual, nil
 	case strings.HasSuffix(strings.ToLower(name), "level"):
 		return 0, c.badListParam(name, text, "Integer")
@@ -38,7 +38,7 @@ func (c *call) listNumber(name string, usual int) (int, *problem) {
 	return 0, c.badListParam(name, text, "int")
 }
 
-func (c *call) badListParam(name, text, kind string) *problem {
+func (c *metadataCall) badListParam(name, text, kind string) *problem {
 	return refuse(http.StatusBadRequest, "", "Value '%s' is not valid for parameter %s. It should be of type %s", text, name, kind)
 }
 
@@ -48,7 +48,7 @@ type unitLimits struct {
 	flags             map[string]bool
 }
 
-func (c *call) unitLimits() (*unitLimits, *problem) {
+func (c *metadataCall) unitLimits() (*unitLimits, *problem) {
 	l := &unitLimits{flags: map[string]bool{}, below: 0}
 	var p *problem
 	for _, name := range strings.Fields(`withinUserHierarchy withinDataViewUserHierarchy withinUserSearchHierarchy userOnly userDataViewOnly userDataViewFallback
@@ -67,30 +67,30 @@ func (c *call) unitLimits() (*unitLimits, *problem) {
 }
 
 // unitsOf gives the org units that a list is about, among some of them; nil stands for all.
-func (c *call) unitsOf(among []*orgUnit, l *unitLimits) []object {
+func (c *metadataCall) unitsOf(among []*orgUnit, l *unitLimits) []object {
 	in, view := c.allowedUnits(l)
 	var out []object
 	for _, o := range c.unitsAmong(among) {
 		if l.level >= 0 && o.level != l.below+l.level || l.max >= 0 && o.level > l.max || in != nil && !in(o) || view != nil && !view(o) {
 			continue
 		}
-		out = append(out, c.srv.catalog.byID[o.uid].obj)
+		out = append(out, c.catalog.byID[o.uid].obj)
 	}
 	if l.flags["levelSorted"] {
 		sort.SliceStable(out, func(i, j int) bool {
-			return c.srv.catalog.orgUnits[str(out[i], "id")].level < c.srv.catalog.orgUnits[str(out[j], "id")].level
+			return c.catalog.orgUnits[str(out[i], "id")].level < c.catalog.orgUnits[str(out[j], "id")].level
 		})
 	}
 	return out
 }
 
-func (c *call) unitsAmong(among []*orgUnit) []*orgUnit {
+func (c *metadataCall) unitsAmong(among []*orgUnit) []*orgUnit {
 	if among != nil {
 		return among
 	}
 	var out []*orgUnit
-	for _, o := range c.srv.catalog.objects[kindOrgUnit] {
-		if u := c.srv.catalog.orgUnits[str(o, "id")]; u != nil {
+	for _, o := range c.catalog.objects[kindOrgUnit] {
+		if u := c.catalog.orgUnits[str(o, "id")]; u != nil {
 			out = append(out, u)
 		}
 	}
@@ -99,12 +99,12 @@ func (c *call) unitsAmong(among []*orgUnit) []*orgUnit {
 
 // allowedUnits gives the two limits by what a user is given: below some org units, and some org units themselves. There are no org units of their
 // own for looking at data in the sandbox.
-func (c *call) allowedUnits(l *unitLimits) (in, these func(*orgUnit) bool) {
+func (c *metadataCall) allowedUnits(l *unitLimits) (in, these func(*orgUnit) bool) {
 	roots := map[string]bool{}
 	if l.flags["withinUserHierarchy"] {
 		roots = setOf(c.user.capture)
 	}
-	if l.flags["withinUserSearchHierarchy"] && (len(roots) == 0 || c.srv.manners >= 42) {
+	if l.flags["withinUserSearchHierarchy"] && (len(roots) == 0 || c.manners >= 42) {
 		for _, id := range c.user.searchRoots() {
 			roots[id] = true
 		}
@@ -132,7 +132,7 @@ func (c *call) allowedUnits(l *unitLimits) (in, these func(*orgUnit) bool) {
 
 // relatives answers what is around an org unit: {uid}/children, ancestors, descendants, parents, or the parameters that say the same. It tells
 // whether it was asked for.
-func (c *call) relatives(u *orgUnit) bool {
+func (c *metadataCall) relatives(u *orgUnit) bool {
 	what := c.at(2)
 	for _, name := range []string{"children", "descendants", "ancestors"} {
 		if c.at(2) == "" && c.query.Get("include"+strings.ToUpper(name[:1])+name[1:]) == "true" {
@@ -141,7 +141,7 @@ func (c *call) relatives(u *orgUnit) bool {
 	}
 	l, p := c.unitLimits()
 	if p != nil {
-		c.srv.refused(c.w, p)
+		c.refused(p)
 		return true
 	}
 	among := []*orgUnit{}
@@ -155,11 +155,11 @@ func (c *call) relatives(u *orgUnit) bool {
 		among = c.subtree(u)
 	case what == "ancestors" || what == "parents":
 		for _, id := range strings.Split(strings.Trim(u.path, "/"), "/") {
-			if o := c.srv.catalog.orgUnits[id]; o != nil && (o != u || what == "ancestors") {
+			if o := c.catalog.orgUnits[id]; o != nil && (o != u || what == "ancestors") {
 				among = append(among, o)
 			}
 		}
-		if c.srv.manners >= 42 {
+		if c.manners >= 42 {
 			c.query.Add("order", "level:asc")
 		}
 	default:
@@ -170,7 +170,7 @@ func (c *call) relatives(u *orgUnit) bool {
 }
 
 // subtree gives an org unit and all below it.
-func (c *call) subtree(u *orgUnit) []*orgUnit {
+func (c *metadataCall) subtree(u *orgUnit) []*orgUnit {
 	out := []*orgUnit{u}
 	for _, child := range u.children {
 		out = append(out, c.subtree(child)...)

@@ -32,10 +32,10 @@ func singular(kind string) string {
 }
 
 // collection answers what is below /api/<collection>.
-func (c *call) collection() {
+func (c *metadataCall) collection() {
 	kind := c.at(0)
-	if _, ok := c.srv.catalog.objects[kind]; !ok && !otherCollections[kind] {
-		c.srv.notFound(c.w, c.r)
+	if _, ok := c.catalog.objects[kind]; !ok && !otherCollections[kind] {
+		c.notFound()
 		return
 	}
 	if c.r.Method != http.MethodGet && c.r.Method != http.MethodHead {
@@ -43,7 +43,7 @@ func (c *call) collection() {
 		return
 	}
 	if kind == "users" && !c.user.may("F_USER_VIEW") {
-		c.srv.fail(c.w, http.StatusForbidden, "E1006", "You don't have the proper permissions to read objects of this type.")
+		c.fail(http.StatusForbidden, "E1006", "You don't have the proper permissions to read objects of this type.")
 		return
 	}
 	switch {
@@ -57,30 +57,16 @@ func (c *call) collection() {
 	}
 }
 
-func (c *call) view() metadataView {
-	return metadataView{c: c.srv.catalog, m: c.srv.manners, user: c.user, base: base(c.r)}
+func (c *metadataCall) view() metadataView {
+	return metadataView{c: c.catalog, m: c.manners, user: c.user, base: c.base()}
 }
 
-// fields reads the fields parameter, or takes what is usual when there is none.
-func (c *call) fields(usual string) (*fieldSet, bool) {
-	params := c.query["fields"]
-	if len(params) == 0 || strings.Join(params, "") == "" {
-		params = []string{usual}
-	}
-	set, err := parseFields(params)
-	if err != nil {
-		c.srv.refused(c.w, refuse(http.StatusBadRequest, "E1003", "%s", err.Error()))
-		return nil, false
-	}
-	return set, true
-}
-
-func (c *call) list(kind string) {
-	objs := c.srv.catalog.objects[kind]
+func (c *metadataCall) list(kind string) {
+	objs := c.catalog.objects[kind]
 	if kind == kindOrgUnit {
 		limits, p := c.unitLimits()
 		if p != nil {
-			c.srv.refused(c.w, p)
+			c.refused(p)
 			return
 		}
 		objs = c.unitsOf(nil, limits)
@@ -89,7 +75,7 @@ func (c *call) list(kind string) {
 }
 
 // answerList answers with those of some objects that pass the filters, in order and by pages.
-func (c *call) answerList(kind string, among []object) {
+func (c *metadataCall) answerList(kind string, among []object) {
 	set, ok := c.fields("id,displayName")
 	if !ok {
 		return
@@ -97,17 +83,17 @@ func (c *call) answerList(kind string, among []object) {
 	view := c.view()
 	src, p := c.withoutDefaults(view)
 	if p != nil {
-		c.srv.refused(c.w, p)
+		c.refused(p)
 		return
 	}
 	paging, p := c.listFlag("paging", true)
 	if p != nil {
-		c.srv.refused(c.w, p)
+		c.refused(p)
 		return
 	}
 	objs, p := c.filtered(kind, among, view)
 	if p != nil {
-		c.srv.refused(c.w, p)
+		c.refused(p)
 		return
 	}
 	c.sort(objs, c.query["order"], view)
@@ -115,7 +101,7 @@ func (c *call) answerList(kind string, among []object) {
 	if paging {
 		var pager object
 		if objs, pager, p = c.paged(kind, objs); p != nil {
-			c.srv.refused(c.w, p)
+			c.refused(p)
 			return
 		}
 		answer["pager"] = pager
@@ -131,18 +117,18 @@ func (c *call) answerList(kind string, among []object) {
 		items = append(items, src.shown(project(o, set, src)))
 	}
 	answer[kind] = items
-	c.srv.cached(c.w, answer)
+	c.cached(answer)
 }
 
 // filtered gives the objects of a collection that the user may see and that pass the filters of the request.
-func (c *call) filtered(kind string, among []object, view metadataView) ([]object, *problem) {
+func (c *metadataCall) filtered(kind string, among []object, view metadataView) ([]object, *problem) {
 	conditions, p := c.conditions(c.query["filter"])
 	if p != nil {
 		return nil, p
 	}
 	anyOf := strings.EqualFold(c.query.Get("rootJunction"), "OR")
 	search := strings.ToLower(c.query.Get("query"))
-	if c.query.Has("query") && c.srv.manners <= 41 && kind != kindOrgUnit {
+	if c.query.Has("query") && c.manners <= 41 && kind != kindOrgUnit {
 		conditions = nil // a search took the place of filters
 	}
 	var out []object
@@ -161,15 +147,15 @@ func (c *call) filtered(kind string, among []object, view metadataView) ([]objec
 }
 
 // conditions reads filters.
-func (c *call) conditions(filters []string) ([]condition, *problem) {
+func (c *metadataCall) conditions(filters []string) ([]condition, *problem) {
 	var out []condition
 	for _, f := range filters {
-		cond, p := c.srv.manners.parseFilter(f)
+		cond, p := parseFilter(c.manners, f)
 		if p != nil {
 			return nil, p
 		}
-		if !c.srv.catalog.knows(cond.path) {
-			return nil, c.srv.manners.badFilter("Unknown path property: %s", strings.Join(cond.path, "."))
+		if !knows(c.catalog, cond.path) {
+			return nil, badFilter(c.manners, "Unknown path property: %s", strings.Join(cond.path, "."))
 		}
 		out = append(out, cond)
 	}
@@ -177,7 +163,7 @@ func (c *call) conditions(filters []string) ([]condition, *problem) {
 }
 
 // passesAll tells whether an object passes all conditions, or one at least.
-func (c *call) passesAll(conditions []condition, anyOf bool, o object, view metadataView) bool {
+func (c *metadataCall) passesAll(conditions []condition, anyOf bool, o object, view metadataView) bool {
 	passed := 0
 	for _, cond := range conditions {
 		if c.passes(cond, o, view) {
@@ -188,7 +174,7 @@ func (c *call) passesAll(conditions []condition, anyOf bool, o object, view meta
 }
 
 // passes is one condition, where "identifiable" and "query" stand for id, code and name together.
-func (c *call) passes(cond condition, o object, view metadataView) bool {
+func (c *metadataCall) passes(cond condition, o object, view metadataView) bool {
 	if cond.path[0] != "identifiable" && cond.path[0] != "query" {
 		return cond.matches(o, view)
 	}
@@ -203,7 +189,7 @@ func (c *call) passes(cond condition, o object, view metadataView) bool {
 }
 
 // sort puts objects in the order asked for; without one, by name.
-func (c *call) sort(objs []object, orders []string, view metadataView) {
+func (c *metadataCall) sort(objs []object, orders []string, view metadataView) {
 	type key struct {
 		path       []string
 		down, fold bool
@@ -253,19 +239,8 @@ func (c *call) sort(objs []object, orders []string, view metadataView) {
 	})
 }
 
-// positive reads a whole number above zero from a parameter.
-func positive(text string, otherwise int) int {
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 {
-		return otherwise
-	}
-	return n
-}
-
-const defaultPageSize = 50
-
 // paged cuts a page out of a list. A page beyond the last is empty and says that it is the last.
-func (c *call) paged(kind string, objs []object) ([]object, object, *problem) {
+func (c *metadataCall) paged(kind string, objs []object) ([]object, object, *problem) {
 	page, p := c.listNumber("page", 1)
 	if p != nil {
 		return nil, nil, p
@@ -277,7 +252,7 @@ func (c *call) paged(kind string, objs []object) ([]object, object, *problem) {
 	page, total, none := max(page, 1), len(objs), size == 0
 	size = max(size, 1)
 	pages := (total + size - 1) / size
-	if kind == "users" && c.srv.manners.lastPage() {
+	if kind == "users" && c.manners.lastPage() {
 		page = max(min(page, pages), 1)
 	}
 	from := min((page-1)*size, total)
@@ -296,7 +271,7 @@ func (c *call) paged(kind string, objs []object) ([]object, object, *problem) {
 	return out, pager, nil
 }
 
-func (c *call) pageLink(page, size int) string {
+func (c *metadataCall) pageLink(page, size int) string {
 	var parts []string
 	if page > 1 {
 		parts = append(parts, "page="+strconv.Itoa(page))
@@ -309,48 +284,31 @@ func (c *call) pageLink(page, size int) string {
 			parts = append(parts, url.QueryEscape(p[0])+"="+url.QueryEscape(p[1]))
 		}
 	}
-	link := base(c.r) + c.r.URL.Path
+	link := c.base() + c.r.URL.Path
 	if len(parts) > 0 {
 		link += "?" + strings.Join(parts, "&")
 	}
 	return link
 }
 
-// queryInOrder splits a query into names and values as they stand.
-func queryInOrder(raw string) [][2]string {
-	var out [][2]string
-	for _, part := range strings.Split(raw, "&") {
-		if part == "" {
-			continue
-		}
-		name, value, _ := strings.Cut(part, "=")
-		n, err1 := url.QueryUnescape(name)
-		v, err2 := url.QueryUnescape(value)
-		if err1 == nil && err2 == nil {
-			out = append(out, [2]string{n, v})
-		}
-	}
-	return out
-}
-
 // single answers /api/<collection>/<uid>, and one property of it at /api/<collection>/<uid>/<property>.
-func (c *call) single(kind string) {
+func (c *metadataCall) single(kind string) {
 	uid := c.at(1)
-	e, ok := c.srv.catalog.byID[uid]
+	e, ok := c.catalog.byID[uid]
 	if !ok || e.kind != kind {
 		c.w.Header().Set("Cache-Control", "no-cache, private")
-		c.srv.fail(c.w, http.StatusNotFound, "E1005", fmt.Sprintf("%s with id %s could not be found.", singular(kind), uid))
+		c.fail(http.StatusNotFound, "E1005", fmt.Sprintf("%s with id %s could not be found.", singular(kind), uid))
 		return
 	}
 	if !parseSharing(e.obj).read(c.user) {
-		c.srv.fail(c.w, http.StatusForbidden, "", fmt.Sprintf("You don't have the proper permissions to read objects of type %s.", singular(kind)))
+		c.fail(http.StatusForbidden, "", fmt.Sprintf("You don't have the proper permissions to read objects of type %s.", singular(kind)))
 		return
 	}
 	set, ok := c.fields("*")
 	if !ok {
 		return
 	}
-	if u := c.srv.catalog.orgUnits[uid]; kind == kindOrgUnit && u != nil && c.srv.manners >= 41 && c.relatives(u) {
+	if u := c.catalog.orgUnits[uid]; kind == kindOrgUnit && u != nil && c.manners >= 41 && c.relatives(u) {
 		return
 	}
 	switch len(c.path) {
@@ -358,9 +316,9 @@ func (c *call) single(kind string) {
 		if units := c.around(kind, uid); units != nil {
 			items := make([]any, 0, len(units))
 			for _, u := range units {
-				items = append(items, project(c.srv.catalog.byID[u.uid].obj, set, c.view()))
+				items = append(items, project(c.catalog.byID[u.uid].obj, set, c.view()))
 			}
-			c.srv.cached(c.w, object{kind: items})
+			c.cached(object{kind: items})
 			return
 		}
 	case 3:
@@ -370,19 +328,19 @@ func (c *call) single(kind string) {
 		}
 		set = &fieldSet{fields: []*fieldSpec{{name: c.at(2), sub: inner}}, exclude: map[string]bool{}}
 		if _, ok := c.view().property(e.obj, c.at(2)); !ok {
-			c.srv.fail(c.w, http.StatusNotFound, "E1005", fmt.Sprintf("Property %s does not exist on %s", c.at(2), singular(kind)))
+			c.fail(http.StatusNotFound, "E1005", fmt.Sprintf("Property %s does not exist on %s", c.at(2), singular(kind)))
 			return
 		}
 	default:
-		c.srv.notFound(c.w, c.r)
+		c.notFound()
 		return
 	}
-	c.srv.cached(c.w, project(e.obj, set, c.view()))
+	c.cached(project(e.obj, set, c.view()))
 }
 
 // around gives the org units that a request for one wants together with it; nil where it wants that one alone.
-func (c *call) around(kind, uid string) []*orgUnit {
-	u := c.srv.catalog.orgUnits[uid]
+func (c *metadataCall) around(kind, uid string) []*orgUnit {
+	u := c.catalog.orgUnits[uid]
 	if kind != kindOrgUnit || u == nil {
 		return nil
 	}
@@ -410,7 +368,7 @@ func (c *call) around(kind, uid string) []*orgUnit {
 	case wants("includeAncestors"):
 		var out []*orgUnit
 		for _, id := range strings.Split(strings.Trim(u.path, "/"), "/") {
-			out = append(out, c.srv.catalog.orgUnits[id])
+			out = append(out, c.catalog.orgUnits[id])
 		}
 		return out
 	case err == nil && level >= 0:
@@ -420,20 +378,20 @@ func (c *call) around(kind, uid string) []*orgUnit {
 }
 
 // programOrgUnits answers /api/programs/orgUnits: the org units of some programs that the user may see.
-func (c *call) programOrgUnits() {
+func (c *metadataCall) programOrgUnits() {
 	out := map[string][]string{}
 	for _, param := range c.query["programs"] {
 		for _, id := range strings.FieldsFunc(param, func(r rune) bool { return r == ',' || r == ';' }) {
-			p := c.srv.catalog.programs[id]
+			p := c.catalog.programs[id]
 			if p == nil {
 				continue
 			}
 			for _, ou := range p.orgUnitList {
-				if u := c.srv.catalog.orgUnits[ou]; u != nil && c.user.searches(u) {
+				if u := c.catalog.orgUnits[ou]; u != nil && c.user.searches(u) {
 					out[id] = append(out[id], ou)
 				}
 			}
 		}
 	}
-	c.srv.json(c.w, http.StatusOK, out)
+	c.json(http.StatusOK, out)
 }

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"encoding/json"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -284,7 +285,7 @@ func (v metadataView) deriveOrgUnit(uid, name string) (any, bool) {
 func (v metadataView) pointing(kind, property, uid string) []any {
 	out := []any{}
 	for _, o := range v.c.objects[kind] {
-		if contains(refs(o, property), uid) {
+		if slices.Contains(refs(o, property), uid) {
 			out = append(out, object{"id": str(o, "id")})
 		}
 	}

@@ -5,26 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 )
-
-// dataEndpoints are the resources below /api whose writes leave the metadata as it is.
-var dataEndpoints = setOf(strings.Fields(`tracker dataValueSets dataValues completeDataSetRegistrations potentialDuplicates messageConversations fileResources
-apiToken apiTokens auth resourceTables dataStore userDataStore systemSettings userSettings system me`))
-
-// writesMetadata tells whether a request may change the metadata, for which it has to be alone.
-func writesMetadata(r *http.Request) bool {
-	rest, isAPI := strings.CutPrefix(r.URL.Path, "/api/")
-	if !isAPI || r.Method == http.MethodGet || r.Method == http.MethodHead || r.Method == http.MethodOptions {
-		return false
-	}
-	first, more, _ := strings.Cut(rest, "/")
-	if _, err := strconv.Atoi(first); err == nil {
-		first, _, _ = strings.Cut(more, "/")
-	}
-	return !dataEndpoints[first]
-}
 
 // decodeObject reads a JSON object as metadata is kept.
 func decodeObject(body []byte) (object, error) {
@@ -40,17 +22,9 @@ func decodeObject(body []byte) (object, error) {
 	return o, nil
 }
 
-// reportType names the type of an answer as the version does.
-func (m manners) reportType(name string) string {
-	if m == 42 {
-		return name + "WebMessageResponse"
-	}
-	return name
-}
-
 // writeCollection answers POST, PUT, PATCH and DELETE below /api/<collection>.
-func (c *call) writeCollection(kind string) {
-	w := &metadataWrite{srv: c.srv, user: c.user, now: c.srv.now().UTC(), coming: map[string]entry{}}
+func (c *metadataCall) writeCollection(kind string) {
+	w := &metadataWrite{srv: c.srv, user: c.user, now: c.now().UTC(), coming: map[string]entry{}}
 	var o object
 	var p *problem
 	switch {
@@ -73,21 +47,21 @@ func (c *call) writeCollection(kind string) {
 		w.strategy = "UPDATE"
 		o, p = c.member(kind)
 	default:
-		c.srv.methodNotAllowed(c.w, c.r, http.MethodGet)
+		c.methodNotAllowed(http.MethodGet)
 		return
 	}
-	if e := c.srv.catalog.byID[c.at(1)]; p == nil && len(c.path) > 1 && e.kind != kind {
+	if e := c.catalog.byID[c.at(1)]; p == nil && len(c.path) > 1 && e.kind != kind {
 		p = refuse(http.StatusNotFound, "E1005", "%s with id %s could not be found.", singular(kind), c.at(1))
 	}
 	if p != nil {
-		c.srv.refused(c.w, p)
+		c.refused(p)
 		return
 	}
 	c.answerObject(w, w.judge(kind, o))
 }
 
-func (c *call) objectBody() (object, *problem) {
-	body, p := c.srv.readBody(c.w, c.r)
+func (c *metadataCall) objectBody() (object, *problem) {
+	body, p := c.readBody()
 	if p != nil {
 		return nil, p
 	}
@@ -99,8 +73,8 @@ func (c *call) objectBody() (object, *problem) {
 }
 
 // answerObject keeps what is right, and says what became of one object.
-func (c *call) answerObject(w *metadataWrite, v *verdict) {
-	answer := object{"uid": v.uid, "klass": klass(v.kind), "errorReports": v.errors, "responseType": c.srv.manners.reportType("ObjectReport")}
+func (c *metadataCall) answerObject(w *metadataWrite, v *verdict) {
+	answer := object{"uid": v.uid, "klass": klass(v.kind), "errorReports": v.errors, "responseType": c.manners.reportType("ObjectReport")}
 	if v.errors == nil {
 		answer["errorReports"] = []any{}
 	}
@@ -108,37 +82,37 @@ func (c *call) answerObject(w *metadataWrite, v *verdict) {
 		switch e.ErrorCode {
 		case "E3000":
 			c.w.Header().Set("Cache-Control", "no-cache, private")
-			c.srv.fail(c.w, http.StatusForbidden, "E1006", "You don't have the proper permissions to create this object.")
+			c.fail(http.StatusForbidden, "E1006", "You don't have the proper permissions to create this object.")
 			return
 		case "E3001":
-			c.srv.fail(c.w, http.StatusForbidden, "E1006", "You don't have the proper permissions to update this object.")
+			c.fail(http.StatusForbidden, "E1006", "You don't have the proper permissions to update this object.")
 			return
 		}
 	}
 	if len(v.errors) > 0 {
 		c.w.Header().Set("Cache-Control", "no-cache, private")
-		c.srv.say(c.w, http.StatusConflict, "ERROR", "One or more errors occurred, please see full details in import report.", answer)
+		c.say(http.StatusConflict, "ERROR", "One or more errors occurred, please see full details in import report.", answer)
 		return
 	}
 	if err := c.srv.keepMetadata([]*metadataChange{v.change}); err != nil {
-		c.srv.fail(c.w, http.StatusInternalServerError, "", err.Error())
+		c.fail(http.StatusInternalServerError, "", err.Error())
 		return
 	}
 	status := http.StatusOK
 	if w.strategy == "CREATE" {
 		status = http.StatusCreated
-		c.w.Header().Set("Location", base(c.r)+"/api/"+v.kind+"/"+v.uid)
+		c.w.Header().Set("Location", c.base()+"/api/"+v.kind+"/"+v.uid)
 	}
-	c.srv.say(c.w, status, "OK", "", answer)
+	c.say(status, "OK", "", answer)
 }
 
 // patched applies a JSON patch (RFC 6902: add, replace, remove, and DHIS2's remove-by-id) to an object.
-func (c *call) patched(kind string) (object, *problem) {
-	e := c.srv.catalog.byID[c.at(1)]
+func (c *metadataCall) patched(kind string) (object, *problem) {
+	e := c.catalog.byID[c.at(1)]
 	if e.kind != kind {
 		return nil, nil // the caller says so
 	}
-	body, p := c.srv.readBody(c.w, c.r)
+	body, p := c.readBody()
 	if p != nil {
 		return nil, p
 	}
@@ -160,7 +134,7 @@ func (c *call) patched(kind string) (object, *problem) {
 		name := names[0]
 		items, isList := o[name].([]any)
 		switch {
-		case !strings.HasPrefix(s.Path, "/") || name == "" || len(names) > 2 || !c.srv.catalog.knows([]string{name}):
+		case !strings.HasPrefix(s.Path, "/") || name == "" || len(names) > 2 || !knows(c.catalog, []string{name}):
 			return nil, refuse(http.StatusBadRequest, "", "Invalid path %s", s.Path)
 		case len(names) == 2 && names[1] == "-" && s.Op == "add":
 			o[name] = append(append([]any{}, items...), s.Value)
@@ -191,13 +165,13 @@ func without(items []any, uid string) []any {
 }
 
 // member adds an object to a list of another or takes it out: /api/organisationUnitGroups/<uid>/organisationUnits/<uid>.
-func (c *call) member(kind string) (object, *problem) {
-	e := c.srv.catalog.byID[c.at(1)]
+func (c *metadataCall) member(kind string) (object, *problem) {
+	e := c.catalog.byID[c.at(1)]
 	if e.kind != kind {
 		return nil, nil // the caller says so
 	}
 	name, uid := c.at(2), c.at(3)
-	if c.srv.catalog.byID[uid].kind == "" {
+	if c.catalog.byID[uid].kind == "" {
 		return nil, refuse(http.StatusNotFound, "E1005", "%s with id %s could not be found.", singular(name), uid)
 	}
 	o := make(object, len(e.obj))
@@ -228,20 +202,20 @@ type kindReport struct {
 }
 
 // importMetadata answers POST /api/metadata.
-func (c *call) importMetadata() {
+func (c *metadataCall) importMetadata() {
 	root, p := c.objectBody()
 	if p != nil {
-		c.srv.refused(c.w, p)
+		c.refused(p)
 		return
 	}
 	b, p := c.bind([]param{{name: "importStrategy", kind: anEnum, values: []string{"CREATE", "UPDATE", "CREATE_AND_UPDATE", "DELETE"}},
 		{name: "importMode", kind: anEnum, values: []string{"COMMIT", "VALIDATE"}}, {name: "atomicMode", kind: anEnum, values: []string{"ALL", "NONE"}},
 		{name: "importReportMode", kind: anEnum, values: []string{"FULL", "ERRORS", "ERRORS_NOT_OWNER", "DEBUG"}}})
 	if p != nil {
-		c.srv.refused(c.w, p)
+		c.refused(p)
 		return
 	}
-	w := &metadataWrite{srv: c.srv, user: c.user, strategy: b.text["importStrategy"], now: c.srv.now().UTC(), coming: map[string]entry{}}
+	w := &metadataWrite{srv: c.srv, user: c.user, strategy: b.text["importStrategy"], now: c.now().UTC(), coming: map[string]entry{}}
 	if w.strategy == "" {
 		w.strategy = "CREATE_AND_UPDATE"
 	}
@@ -256,10 +230,10 @@ func (c *call) importMetadata() {
 }
 
 // comingKinds lists the collections of a body that hold objects, and notes what comes.
-func (c *call) comingKinds(root object, w *metadataWrite) []string {
+func (c *metadataCall) comingKinds(root object, w *metadataWrite) []string {
 	var kinds []string
 	for _, kind := range keysInOrder(root) {
-		if _, known := c.srv.catalog.objects[kind]; !known && !otherCollections[kind] || len(list(root, kind)) == 0 {
+		if _, known := c.catalog.objects[kind]; !known && !otherCollections[kind] || len(list(root, kind)) == 0 {
 			continue
 		}
 		kinds = append(kinds, kind)
@@ -273,7 +247,7 @@ func (c *call) comingKinds(root object, w *metadataWrite) []string {
 	return kinds
 }
 
-func (c *call) answerImport(w *metadataWrite, b *bound, verdicts []*verdict) {
+func (c *metadataCall) answerImport(w *metadataWrite, b *bound, verdicts []*verdict) {
 	faulty := 0
 	for _, v := range verdicts {
 		if len(v.errors) > 0 {
@@ -312,28 +286,28 @@ func (c *call) answerImport(w *metadataWrite, b *bound, verdicts []*verdict) {
 			changes = append(changes, v.change)
 		}
 	}
-	answer := object{"responseType": c.srv.manners.reportType("ImportReport"), "status": "OK", "typeReports": types, "stats": total}
+	answer := object{"responseType": c.manners.reportType("ImportReport"), "status": "OK", "typeReports": types, "stats": total}
 	if faulty > 0 {
 		answer["status"] = "WARNING"
 		if nothing {
 			answer["status"] = "ERROR"
 		}
 		if nothing {
-			c.srv.say(c.w, http.StatusConflict, "ERROR", "One or more errors occurred, please see full details in import report.", answer)
+			c.say(http.StatusConflict, "ERROR", "One or more errors occurred, please see full details in import report.", answer)
 			return
 		}
 	}
 	if b.text["importMode"] != "VALIDATE" {
 		if err := c.srv.keepMetadata(changes); err != nil {
-			c.srv.fail(c.w, http.StatusInternalServerError, "", err.Error())
+			c.fail(http.StatusInternalServerError, "", err.Error())
 			return
 		}
 	}
 	if faulty > 0 {
-		c.srv.say(c.w, http.StatusConflict, "WARNING", "One or more errors occurred, please see full details in import report.", answer)
+		c.say(http.StatusConflict, "WARNING", "One or more errors occurred, please see full details in import report.", answer)
 		return
 	}
-	c.srv.say(c.w, http.StatusOK, "OK", "", answer)
+	c.say(http.StatusOK, "OK", "", answer)
 }
 
 // klasses are the names of DHIS2's classes, by collection.

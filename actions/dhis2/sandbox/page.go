@@ -4,6 +4,7 @@ import (
 	"embed"
 	"html/template"
 	"net/http"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -14,7 +15,7 @@ import (
 //go:embed page/*.html page/style.css
 var pageFiles embed.FS
 
-func parsePages() (*template.Template, error) {
+func parseTemplates() (*template.Template, error) {
 	return template.New("").Funcs(template.FuncMap{"date": func(t *time.Time) string {
 		if t == nil {
 			return ""
@@ -75,10 +76,26 @@ type personEnrollment struct {
 	Events []eventRow
 }
 
-// page answers what is outside of the API.
-func (s *Server) page(w http.ResponseWriter, r *http.Request) {
+// pages shows people what the sandbox holds.
+type pages struct {
+	*env
+	templates *template.Template
+	skipped   func() []programrules.Skipped // the program rules that are not evaluated
+	counts    func() Counts
+}
+
+func newPages(e *env, skipped func() []programrules.Skipped, counts func() Counts) (*pages, error) {
+	t, err := parseTemplates()
+	if err != nil {
+		return nil, err
+	}
+	return &pages{env: e, templates: t, skipped: skipped, counts: counts}, nil
+}
+
+// ServeHTTP answers what is outside of the API.
+func (p *pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		s.methodNotAllowed(w, r, http.MethodGet)
+		newCall(p.env, w, r).methodNotAllowed(http.MethodGet)
 		return
 	}
 	uid, isPerson := strings.CutPrefix(r.URL.Path, "/person/")
@@ -87,27 +104,27 @@ func (s *Server) page(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "max-age=300")
 		http.ServeFileFS(w, r, pageFiles, "page/style.css")
 	case r.URL.Path == "/":
-		s.render(w, "overview.html", s.overview())
+		p.render(w, "overview.html", p.overview())
 	case isPerson:
-		p := s.personPage(uid)
-		if p == nil {
+		found := p.personPage(uid)
+		if found == nil {
 			http.NotFound(w, r)
 			return
 		}
-		s.render(w, "person.html", p)
+		p.render(w, "person.html", found)
 	default:
 		http.NotFound(w, r)
 	}
 }
 
-func (s *Server) render(w http.ResponseWriter, name string, data any) {
+func (p *pages) render(w http.ResponseWriter, name string, data any) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cache-Control", "no-store")
-	if err := s.pages.ExecuteTemplate(w, name, data); err != nil {
-		s.log.Error("sandbox could not show its page", "page", name, "error", err)
+	if err := p.templates.ExecuteTemplate(w, name, data); err != nil {
+		p.log.Error("sandbox could not show its page", "page", name, "error", err)
 	}
 }
 
@@ -122,20 +139,19 @@ func last[T any](items []T, deleted func(T) bool) []T {
 	return out
 }
 
-func (s *Server) overview() *overview {
-	st := s.store
+func (p *pages) overview() *overview {
+	counts, st := p.counts(), p.store
 	st.mu.RLock()
 	defer st.mu.RUnlock()
-	o := &overview{Version: s.manners.release(), Counts: st.live, Skipped: s.rules.skipped, Now: s.now().UTC()}
-	o.Counts.Requests = int(s.count.Load())
+	o := &overview{Version: p.manners.release(), Counts: counts, Skipped: p.skipped(), Now: p.now().UTC()}
 	for _, t := range last(st.entityOrder, func(t *trackedEntity) bool { return t.Deleted }) {
-		o.People = append(o.People, s.personRow(t))
+		o.People = append(o.People, p.personRow(t))
 	}
 	for _, e := range last(st.enrollOrder, func(e *enrollment) bool { return e.Deleted }) {
-		o.Enrollments = append(o.Enrollments, s.enrollmentRow(e))
+		o.Enrollments = append(o.Enrollments, p.enrollmentRow(e))
 	}
 	for _, e := range last(st.eventOrder, func(e *event) bool { return e.Deleted }) {
-		o.Events = append(o.Events, s.eventRow(e))
+		o.Events = append(o.Events, p.eventRow(e))
 	}
 	values := make([]*dataValue, 0, len(st.values))
 	for _, v := range st.values {
@@ -147,26 +163,26 @@ func (s *Server) overview() *overview {
 		return values[i].Updated.After(values[j].Updated) || values[i].Updated.Equal(values[j].Updated) && values[i].Seq > values[j].Seq
 	})
 	for _, v := range values[:min(len(values), shownRows)] {
-		o.Values = append(o.Values, s.valueRow(v))
+		o.Values = append(o.Values, p.valueRow(v))
 	}
 	return o
 }
 
-func (s *Server) unitName(uid string) string {
-	if u := s.catalog.orgUnits[uid]; u != nil {
+func (p *pages) unitName(uid string) string {
+	if u := p.catalog.orgUnits[uid]; u != nil {
 		return u.name
 	}
 	return uid
 }
 
 // personName puts together what a person would be known by: the first two values of its type's attributes.
-func (s *Server) personName(uid string) string {
-	t := s.store.entities[uid]
+func (p *pages) personName(uid string) string {
+	t := p.store.entities[uid]
 	if t == nil {
 		return ""
 	}
 	var parts []string
-	if kind := s.catalog.types[t.Type]; kind != nil {
+	if kind := p.catalog.types[t.Type]; kind != nil {
 		for _, a := range kind.attributes {
 			if v, ok := t.attribute(a.attribute); ok && len(parts) < 2 {
 				parts = append(parts, v)
@@ -179,102 +195,102 @@ func (s *Server) personName(uid string) string {
 	return strings.Join(parts, " ")
 }
 
-func (s *Server) personRow(t *trackedEntity) personRow {
+func (p *pages) personRow(t *trackedEntity) personRow {
 	var programs []string
-	for _, e := range s.store.enrollmentsOf[t.UID] {
-		if p := s.catalog.programs[e.Program]; p != nil && !e.Deleted && !contains(programs, p.name) {
-			programs = append(programs, p.name)
+	for _, e := range p.store.enrollmentsOf[t.UID] {
+		if of := p.catalog.programs[e.Program]; of != nil && !e.Deleted && !slices.Contains(programs, of.name) {
+			programs = append(programs, of.name)
 		}
 	}
-	row := personRow{UID: t.UID, Name: s.personName(t.UID), Unit: s.unitName(t.OrgUnit), Programs: strings.Join(programs, ", "), At: t.Updated}
-	if kind := s.catalog.types[t.Type]; kind != nil {
+	row := personRow{UID: t.UID, Name: p.personName(t.UID), Unit: p.unitName(t.OrgUnit), Programs: strings.Join(programs, ", "), At: t.Updated}
+	if kind := p.catalog.types[t.Type]; kind != nil {
 		row.Type = kind.name
 	}
 	return row
 }
 
-func (s *Server) enrollmentRow(e *enrollment) enrollmentRow {
-	row := enrollmentRow{UID: e.UID, Entity: e.Entity, Person: s.personName(e.Entity), Unit: s.unitName(e.OrgUnit), Status: e.Status, Enrolled: &e.Enrolled, At: e.Updated}
-	if p := s.catalog.programs[e.Program]; p != nil {
-		row.Program = p.name
+func (p *pages) enrollmentRow(e *enrollment) enrollmentRow {
+	row := enrollmentRow{UID: e.UID, Entity: e.Entity, Person: p.personName(e.Entity), Unit: p.unitName(e.OrgUnit), Status: e.Status, Enrolled: &e.Enrolled, At: e.Updated}
+	if of := p.catalog.programs[e.Program]; of != nil {
+		row.Program = of.name
 	}
 	return row
 }
 
-func (s *Server) eventRow(e *event) eventRow {
-	row := eventRow{UID: e.UID, Unit: s.unitName(e.OrgUnit), Status: e.Status, Occurred: e.Occurred, At: e.Updated}
-	if en := s.store.enrollments[e.Enrollment]; en != nil {
-		row.Entity, row.Person = en.Entity, s.personName(en.Entity)
+func (p *pages) eventRow(e *event) eventRow {
+	row := eventRow{UID: e.UID, Unit: p.unitName(e.OrgUnit), Status: e.Status, Occurred: e.Occurred, At: e.Updated}
+	if en := p.store.enrollments[e.Enrollment]; en != nil {
+		row.Entity, row.Person = en.Entity, p.personName(en.Entity)
 	}
-	if p := s.catalog.programs[e.Program]; p != nil {
-		row.Program = p.name
+	if of := p.catalog.programs[e.Program]; of != nil {
+		row.Program = of.name
 	}
-	if st := s.catalog.stages[e.Stage]; st != nil {
+	if st := p.catalog.stages[e.Stage]; st != nil {
 		row.Stage = st.name
 	}
 	for _, v := range e.Values {
 		label, value := v.Element, v.Value
-		if de := s.catalog.dataElements[v.Element]; de != nil {
-			label, value = de.name, s.optionName(de.optionSet, value)
+		if de := p.catalog.dataElements[v.Element]; de != nil {
+			label, value = de.name, p.optionName(de.optionSet, value)
 		}
 		row.Values = append(row.Values, labelled{label, value})
 	}
 	return row
 }
 
-func (s *Server) optionName(set, code string) string {
-	if o := s.catalog.optionSets[set]; o != nil && o.nameOf[code] != "" {
+func (p *pages) optionName(set, code string) string {
+	if o := p.catalog.optionSets[set]; o != nil && o.nameOf[code] != "" {
 		return o.nameOf[code]
 	}
 	return code
 }
 
-func (s *Server) valueRow(v *dataValue) valueRow {
-	row := valueRow{Element: v.Element, Unit: s.unitName(v.OrgUnit), Period: v.Period, Value: v.Value, At: v.Updated}
-	if de := s.catalog.dataElements[v.Element]; de != nil {
-		row.Element, row.Value = de.name, s.optionName(de.optionSet, v.Value)
+func (p *pages) valueRow(v *dataValue) valueRow {
+	row := valueRow{Element: v.Element, Unit: p.unitName(v.OrgUnit), Period: v.Period, Value: v.Value, At: v.Updated}
+	if de := p.catalog.dataElements[v.Element]; de != nil {
+		row.Element, row.Value = de.name, p.optionName(de.optionSet, v.Value)
 	}
-	if oc := s.catalog.optionCombos[v.Combo]; oc != nil && oc.uid != defaultOptionCombo {
+	if oc := p.catalog.optionCombos[v.Combo]; oc != nil && oc.uid != defaultOptionCombo {
 		row.Combo = oc.name
 	}
-	if oc := s.catalog.optionCombos[v.AttributeCombo]; oc != nil && oc.uid != defaultOptionCombo {
+	if oc := p.catalog.optionCombos[v.AttributeCombo]; oc != nil && oc.uid != defaultOptionCombo {
 		row.AttributeCombo = oc.name
 	}
 	return row
 }
 
-func (s *Server) personPage(uid string) *personPage {
-	st := s.store
+func (p *pages) personPage(uid string) *personPage {
+	st := p.store
 	st.mu.RLock()
 	defer st.mu.RUnlock()
 	t := st.entities[uid]
 	if t == nil || t.Deleted {
 		return nil
 	}
-	p := &personPage{Person: s.personRow(t), Now: s.now().UTC()}
+	page := &personPage{Person: p.personRow(t), Now: p.now().UTC()}
 	for _, a := range t.Attributes {
 		label, value := a.Attribute, a.Value
-		if def := s.catalog.attributes[a.Attribute]; def != nil {
-			label, value = def.name, s.optionName(def.optionSet, value)
+		if def := p.catalog.attributes[a.Attribute]; def != nil {
+			label, value = def.name, p.optionName(def.optionSet, value)
 		}
-		p.Attributes = append(p.Attributes, labelled{label, value})
+		page.Attributes = append(page.Attributes, labelled{label, value})
 	}
 	for _, e := range st.enrollmentsOf[uid] {
 		if e.Deleted {
 			continue
 		}
-		row := personEnrollment{enrollmentRow: s.enrollmentRow(e)}
+		row := personEnrollment{enrollmentRow: p.enrollmentRow(e)}
 		for _, ev := range st.eventsOf[e.UID] {
 			if !ev.Deleted {
-				row.Events = append(row.Events, s.eventRow(ev))
+				row.Events = append(row.Events, p.eventRow(ev))
 			}
 		}
-		p.Enrollments = append(p.Enrollments, row)
+		page.Enrollments = append(page.Enrollments, row)
 	}
 	for _, r := range st.relationsOf[uid] {
-		if kind := s.catalog.relTypes[r.Type]; !r.Deleted && kind != nil {
-			p.Relationships = append(p.Relationships, labelled{kind.name, s.personName(r.From.Entity) + " → " + s.personName(r.To.Entity)})
+		if kind := p.catalog.relTypes[r.Type]; !r.Deleted && kind != nil {
+			page.Relationships = append(page.Relationships, labelled{kind.name, p.personName(r.From.Entity) + " → " + p.personName(r.To.Entity)})
 		}
 	}
-	return p
+	return page
 }

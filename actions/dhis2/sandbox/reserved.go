@@ -11,22 +11,22 @@ import (
 )
 
 // reserved answers the resources of generated attributes: generate, generateAndReserve and requiredValues. It tells whether it did.
-func (c *call) reserved() bool {
+func (c *metadataCall) reserved() bool {
 	what := c.at(2)
 	if what != "generate" && what != "generateAndReserve" && what != "requiredValues" {
 		return false
 	}
-	a := c.srv.catalog.attributes[c.at(1)]
+	a := c.catalog.attributes[c.at(1)]
 	if a == nil {
-		c.srv.fail(c.w, http.StatusNotFound, "E1005", "TrackedEntityAttribute with id "+c.at(1)+" could not be found.")
+		c.fail(http.StatusNotFound, "E1005", "TrackedEntityAttribute with id "+c.at(1)+" could not be found.")
 		return true
 	}
 	if !a.generated {
-		c.srv.fail(c.w, http.StatusConflict, "", "The attribute "+a.uid+" has no pattern from which values are generated.")
+		c.fail(http.StatusConflict, "", "The attribute "+a.uid+" has no pattern from which values are generated.")
 		return true
 	}
 	if what == "requiredValues" {
-		c.srv.json(c.w, http.StatusOK, requiredValues(a.pattern))
+		c.json(http.StatusOK, requiredValues(a.pattern))
 		return true
 	}
 	n := 1
@@ -37,24 +37,24 @@ func (c *call) reserved() bool {
 	if what == "generate" {
 		days = positive(c.query.Get("expiration"), 3)
 	}
-	now := c.srv.now()
+	now := c.now()
 	out := make([]any, 0, n)
-	st := c.srv.store
+	st := c.store
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	for range n {
 		value, err := c.generate(a, now)
 		if err != nil {
-			c.srv.fail(c.w, http.StatusConflict, "", err.Error())
+			c.fail(http.StatusConflict, "", err.Error())
 			return true
 		}
 		out = append(out, object{"ownerObject": "TRACKEDENTITYATTRIBUTE", "ownerUid": a.uid, "key": a.pattern, "value": value, "created": stamp(now),
 			"expiryDate": stamp(now.AddDate(0, 0, days))})
 	}
 	if what == "generate" {
-		c.srv.json(c.w, http.StatusOK, out[0])
+		c.json(http.StatusOK, out[0])
 	} else {
-		c.srv.json(c.w, http.StatusOK, out)
+		c.json(http.StatusOK, out)
 	}
 	return true
 }
@@ -81,20 +81,20 @@ func requiredValues(pattern string) object {
 }
 
 // generate makes a value of a pattern that nobody holds yet (DHIS2 TextPattern).
-func (c *call) generate(a *attribute, now time.Time) (string, error) {
+func (c *metadataCall) generate(a *attribute, now time.Time) (string, error) {
 	for range 1000 {
 		value, err := c.fromPattern(a, now)
 		if err != nil {
 			return "", err
 		}
-		if len(c.srv.store.holdersOf(a.uid, value)) == 0 {
+		if len(c.store.holdersOf(a.uid, value)) == 0 {
 			return value, nil
 		}
 	}
 	return "", fmt.Errorf("all values of the pattern %s are taken", a.pattern)
 }
 
-func (c *call) fromPattern(a *attribute, now time.Time) (string, error) {
+func (c *metadataCall) fromPattern(a *attribute, now time.Time) (string, error) {
 	var b strings.Builder
 	for rest := a.pattern; rest != ""; {
 		m := patternPart.FindStringSubmatch(rest)
@@ -108,8 +108,8 @@ func (c *call) fromPattern(a *attribute, now time.Time) (string, error) {
 		case "RANDOM":
 			b.WriteString(randomLike(m[3]))
 		case "SEQUENTIAL":
-			n := c.srv.store.reservedCount[a.uid] + 1
-			c.srv.store.reservedCount[a.uid] = n
+			n := c.store.reservedCount[a.uid] + 1
+			c.store.reservedCount[a.uid] = n
 			digits := strconv.Itoa(n)
 			if len(digits) > len(m[3]) {
 				return "", fmt.Errorf("all values of the pattern %s are taken", a.pattern)

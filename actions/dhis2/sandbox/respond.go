@@ -7,16 +7,7 @@ import (
 	"html"
 	"net/http"
 	"strings"
-	"time"
 )
-
-// Forms in which DHIS2 writes times: without a zone in most places, with one in data values.
-const (
-	stampFormat = "2006-01-02T15:04:05.000"
-	zonedFormat = "2006-01-02T15:04:05.000-0700"
-)
-
-func stamp(t time.Time) string { return t.UTC().Format(stampFormat) }
 
 // message is DHIS2's WebMessage, the envelope of most answers that are not data.
 type message struct {
@@ -57,40 +48,40 @@ func missingParameter(name string) *problem {
 // statusText names a status as DHIS2 does.
 func statusText(status int) string { return http.StatusText(status) }
 
-func (s *Server) fail(w http.ResponseWriter, status int, code, text string) {
-	w.Header().Set("Content-Type", "application/json")
-	s.write(w, status, message{HTTPStatus: statusText(status), HTTPStatusCode: status, Status: "ERROR", ErrorCode: code, Message: text})
+func (c *call) fail(status int, code, text string) {
+	c.w.Header().Set("Content-Type", "application/json")
+	c.write(status, message{HTTPStatus: statusText(status), HTTPStatusCode: status, Status: "ERROR", ErrorCode: code, Message: text})
 }
 
-func (s *Server) refused(w http.ResponseWriter, p *problem) {
+func (c *call) refused(p *problem) {
 	if p.page {
-		s.containerPage(w, p.status, p.text)
+		c.containerPage(p.status, p.text)
 		return
 	}
-	s.fail(w, p.status, p.code, p.text)
+	c.fail(p.status, p.code, p.text)
 }
 
 // containerPage is what Tomcat says where DHIS2 does not speak.
-func (s *Server) containerPage(w http.ResponseWriter, status int, text string) {
+func (c *call) containerPage(status int, text string) {
 	title := fmt.Sprintf("HTTP Status %d – %s", status, statusText(status))
 	detail := ""
 	if text != "" {
 		detail = "<hr class=\"line\" /><p><b>Type</b> Status Report</p><p><b>Message</b> " + html.EscapeString(text) + "</p>"
 	}
-	w.Header().Set("Content-Type", "text/html;charset=utf-8")
-	w.Header().Set("Content-Language", "en")
-	w.WriteHeader(status)
-	_, _ = w.Write([]byte("<!doctype html><html lang=\"en\"><head><title>" + title + "</title></head><body><h1>" + title + "</h1>" + detail + "</body></html>"))
+	c.w.Header().Set("Content-Type", "text/html;charset=utf-8")
+	c.w.Header().Set("Content-Language", "en")
+	c.w.WriteHeader(status)
+	_, _ = c.w.Write([]byte("<!doctype html><html lang=\"en\"><head><title>" + title + "</title></head><body><h1>" + title + "</h1>" + detail + "</body></html>"))
 }
 
 // say answers with a WebMessage.
-func (s *Server) say(w http.ResponseWriter, status int, result, text string, response any) {
-	s.json(w, status, message{HTTPStatus: statusText(status), HTTPStatusCode: status, Status: result, Message: text, Response: response})
+func (c *call) say(status int, result, text string, response any) {
+	c.json(status, message{HTTPStatus: statusText(status), HTTPStatusCode: status, Status: result, Message: text, Response: response})
 }
 
-func (s *Server) json(w http.ResponseWriter, status int, v any) {
-	w.Header().Set("Content-Type", s.manners.jsonType())
-	s.write(w, status, v)
+func (c *call) json(status int, v any) {
+	c.w.Header().Set("Content-Type", c.manners.jsonType())
+	c.write(status, v)
 }
 
 func encode(v any) ([]byte, error) {
@@ -103,50 +94,50 @@ func encode(v any) ([]byte, error) {
 	return bytes.TrimRight(b.Bytes(), "\n"), nil
 }
 
-func (s *Server) write(w http.ResponseWriter, status int, v any) {
+func (c *call) write(status int, v any) {
 	b, err := encode(v)
 	if err != nil {
-		s.log.Error("sandbox could not encode an answer", "error", err)
-		w.WriteHeader(http.StatusInternalServerError)
+		c.log.Error("sandbox could not encode an answer", "error", err)
+		c.w.WriteHeader(http.StatusInternalServerError)
 		return
 	}
-	w.WriteHeader(status)
-	_, _ = w.Write(b) // a client that has gone is no fault of the sandbox
+	c.w.WriteHeader(status)
+	_, _ = c.w.Write(b) // a client that has gone is no fault of the sandbox
 }
 
 // tooLong is the answer to an address that the servlet container does not take.
-func (s *Server) tooLong(w http.ResponseWriter) {
-	if s.manners.htmlNotFound() {
-		s.containerPage(w, http.StatusBadRequest, "Request header is too large")
+func (c *call) tooLong() {
+	if c.manners.htmlNotFound() {
+		c.containerPage(http.StatusBadRequest, "Request header is too large")
 		return
 	}
-	s.containerPage(w, http.StatusRequestURITooLong, "URI Too Long")
+	c.containerPage(http.StatusRequestURITooLong, "URI Too Long")
 }
 
 // cached answers with JSON that a client may keep as long as its entity tag is still right.
-func (s *Server) cached(w http.ResponseWriter, v any) {
-	w.Header().Set("Cache-Control", "no-cache, private")
-	s.json(w, http.StatusOK, v)
+func (c *call) cached(v any) {
+	c.w.Header().Set("Cache-Control", "no-cache, private")
+	c.json(http.StatusOK, v)
 }
 
 // notFound is the answer to an address that does not exist.
-func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {
-	if s.manners.htmlNotFound() {
-		s.containerPage(w, http.StatusNotFound, "")
+func (c *call) notFound() {
+	if c.manners.htmlNotFound() {
+		c.containerPage(http.StatusNotFound, "")
 		return
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "must-revalidate,no-cache,no-store")
-	s.write(w, http.StatusNotFound, map[string]string{"servlet": "dispatcher", "message": "Not Found", "url": r.URL.Path, "status": "404"})
+	c.w.Header().Set("Content-Type", "application/json")
+	c.w.Header().Set("Cache-Control", "must-revalidate,no-cache,no-store")
+	c.write(http.StatusNotFound, map[string]string{"servlet": "dispatcher", "message": "Not Found", "url": c.r.URL.Path, "status": "404"})
 }
 
-func (s *Server) methodNotAllowed(w http.ResponseWriter, r *http.Request, allow ...string) {
-	w.Header().Set("Allow", strings.Join(allow, ", "))
+func (c *call) methodNotAllowed(allow ...string) {
+	c.w.Header().Set("Allow", strings.Join(allow, ", "))
 	is := "is not supported"
-	if s.manners <= 40 {
+	if c.manners <= 40 {
 		is = "not supported"
 	}
-	s.fail(w, http.StatusMethodNotAllowed, "", fmt.Sprintf("Request method '%s' %s", r.Method, is))
+	c.fail(http.StatusMethodNotAllowed, "", fmt.Sprintf("Request method '%s' %s", c.r.Method, is))
 }
 
 // base is the address of the server as the client sees it.
@@ -156,4 +147,43 @@ func base(r *http.Request) string {
 		scheme = "https"
 	}
 	return scheme + "://" + r.Host
+}
+
+// base is the address of the server as the client of this request sees it.
+func (c *call) base() string { return base(c.r) }
+
+// notAcceptable is the answer to who wants a form that there is not.
+func (c *call) notAcceptable() {
+	c.fail(http.StatusNotAcceptable, "", "No acceptable representation")
+}
+
+func (c *call) unauthorized(status int, text string) {
+	c.w.Header().Set("Content-Type", c.manners.jsonType())
+	c.write(status, message{HTTPStatus: statusText(status), HTTPStatusCode: status, Status: "ERROR", Message: text})
+}
+
+// unknown is the answer to a uid that nothing has.
+func (c *call) unknown(name, uid string) *problem {
+	if name == "TrackedEntity" && c.manners <= 40 {
+		name = "TrackedEntityInstance"
+	}
+	return refuse(http.StatusNotFound, "E1005", "%s with id %s could not be found.", name, uid)
+}
+
+// invalid is a query that makes no sense.
+func (c *call) invalid(format string, args ...any) *problem {
+	return refuse(http.StatusBadRequest, "E1003", format, args...)
+}
+
+// nonsense is a query that DHIS2 answered with a conflict up to 2.40.
+func (c *call) nonsense(format string, args ...any) *problem {
+	if c.manners.badRequest() {
+		return c.invalid(format, args...)
+	}
+	return refuse(http.StatusConflict, "", format, args...)
+}
+
+// notUID is the refusal of an identifier that is none.
+func (c *call) notUID(text, parameter string) *problem {
+	return refuse(http.StatusBadRequest, "", "Value '%s' is not valid for parameter %s. UID must be an alphanumeric string of 11 characters starting with a letter, but was: %s", text, parameter, text)
 }

@@ -2,73 +2,39 @@ package sandbox
 
 import (
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 )
 
-// call is one request to the API: who asks, and the rest of its path.
-type call struct {
-	srv   *Server
-	w     http.ResponseWriter
-	r     *http.Request
-	user  *user
-	path  []string
-	query url.Values
-}
-
-// method checks the method of a request, answering 405 when it is none of those allowed.
-func (c *call) method(allowed ...string) bool {
-	if c.r.Method == http.MethodOptions {
-		c.w.Header().Set("Allow", strings.Join(append(allowed, http.MethodHead, http.MethodOptions), ","))
-		c.w.WriteHeader(http.StatusOK)
-		return false
-	}
-	for _, m := range allowed {
-		if c.r.Method == m || m == http.MethodGet && c.r.Method == http.MethodHead {
-			return true
-		}
-	}
-	c.srv.methodNotAllowed(c.w, c.r, allowed...)
-	return false
-}
-
-// at gives a segment of the path; empty beyond its end.
-func (c *call) at(i int) string {
-	if i < len(c.path) {
-		return c.path[i]
-	}
-	return ""
-}
-
-func (s *Server) route(w http.ResponseWriter, r *http.Request) {
+func (s *apiService) route(w http.ResponseWriter, r *http.Request) {
 	rest, isAPI := strings.CutPrefix(r.URL.Path, "/api")
 	if !isAPI || rest != "" && rest[0] != '/' {
-		s.page(w, r)
+		s.pages.ServeHTTP(w, r)
 		return
 	}
-	c := &call{srv: s, w: w, r: r, query: parseQuery(r.URL.RawQuery)}
+	c := s.newCall(w, r)
+	c.query = parseQuery(r.URL.RawQuery)
 	for _, p := range strings.Split(rest, "/") {
 		if p != "" {
 			c.path = append(c.path, p)
 		}
 	}
-	version, versioned := c.version()
+	version, versioned := c.takeVersion()
 	if c.public() {
 		return
 	}
-	if c.user = s.authenticate(w, r); c.user == nil {
+	if c.user = c.authenticate(); c.user == nil {
 		return
 	}
 	if from, to := s.manners.apiVersions(); versioned && (version < from || version > to) {
-		s.notFound(w, r)
+		c.notFound()
 		return
 	}
 	c.dispatch()
 }
 
-// version takes the version of the API off a path.
-func (c *call) version() (int, bool) {
+// takeVersion takes the version of the API off a path.
+func (c *apiCall) takeVersion() (int, bool) {
 	n, err := strconv.Atoi(c.at(0))
 	if err != nil {
 		return 0, false
@@ -77,7 +43,7 @@ func (c *call) version() (int, bool) {
 	return n, true
 }
 
-func (c *call) dispatch() {
+func (c *apiCall) dispatch() {
 	if n := len(c.path); n > 0 {
 		c.path[n-1] = strings.TrimSuffix(c.path[n-1], ".json")
 	}
@@ -87,31 +53,35 @@ func (c *call) dispatch() {
 	}
 	switch c.at(0) {
 	case "":
-		c.srv.notFound(c.w, c.r)
+		c.notFound()
 	case "system":
 		c.system()
 	case "me":
-		c.me()
+		if c.at(1) != "" {
+			c.aboutMe()
+			return
+		}
+		c.srv.metadata.serveMe(c.call)
 	case "apiToken", "apiTokens":
 		c.apiTokens()
 	case "metadata":
-		c.metadata()
+		c.srv.metadata.serve(c.call)
 	case "tracker":
-		c.tracker()
+		c.srv.tracker.serve(c.call)
 	case "fileResources":
 		c.files()
 	case "dataValueSets", "dataValueSets.csv", "dataValueSets.xml":
 		if len(c.path) > 1 {
-			c.srv.notFound(c.w, c.r)
+			c.notFound()
 			return
 		}
-		c.dataValueSets(strings.TrimPrefix(c.at(0), "dataValueSets"))
+		c.srv.values.serveSets(c.call, strings.TrimPrefix(c.at(0), "dataValueSets"))
 	case "dataValues":
-		c.dataValue()
+		c.srv.values.serveOne(c.call)
 	case "completeDataSetRegistrations":
-		c.completions()
+		c.srv.values.serveCompletions(c.call)
 	case "potentialDuplicates":
-		c.potentialDuplicates()
+		c.srv.tracker.servePairs(c.call)
 	case "messageConversations":
 		c.messageConversation()
 	case "dataStore", "userDataStore":
@@ -119,66 +89,20 @@ func (c *call) dispatch() {
 	case "systemSettings", "userSettings":
 		c.settings()
 	case "schemas":
-		c.schemas()
+		c.srv.metadata.serveSchemas(c.call)
 	case "resourceTables":
 		c.resourceTables()
 	default:
-		c.collection()
+		c.srv.metadata.serveCollection(c.call)
 	}
 }
 
 // jsonOnly tells whether an address has its answer in JSON alone. DHIS2 has some in CSV and XML too, which the sandbox says it cannot give.
-func (c *call) jsonOnly() bool {
+func (c *apiCall) jsonOnly() bool {
 	switch c.at(0) {
 	case "dataValueSets", "dataValueSets.csv", "dataValueSets.xml", "fileResources", "systemSettings", "userSettings", "system", "me":
 		return false
 	}
 	last := c.at(len(c.path) - 1)
 	return last != "file" && last != "image"
-}
-
-// tracker answers what is below /api/tracker.
-func (c *call) tracker() {
-	switch c.at(1) {
-	case "":
-		if c.method(http.MethodPost) {
-			c.importTracker()
-		}
-	case "jobs":
-		c.trackerJob()
-	case "ownership":
-		c.ownership()
-	case "trackedEntities", "enrollments", "events", "relationships":
-		c.readTracker(c.at(1))
-	case "trackerEvents", "singleEvents":
-		if !c.srv.manners.splitEvents() {
-			c.srv.notFound(c.w, c.r)
-			return
-		}
-		c.readTracker(c.at(1))
-	default:
-		c.srv.notFound(c.w, c.r)
-	}
-}
-
-// parseQuery reads a query as servlets do: only & separates, so that a ; may stand in a value.
-func parseQuery(raw string) url.Values {
-	out := url.Values{}
-	for raw != "" {
-		var pair string
-		pair, raw, _ = strings.Cut(raw, "&")
-		if pair == "" {
-			continue
-		}
-		name, value, _ := strings.Cut(pair, "=")
-		out.Add(plain(name), plain(value))
-	}
-	return out
-}
-
-func plain(s string) string {
-	if out, err := url.QueryUnescape(s); err == nil {
-		return out
-	}
-	return s
 }

@@ -16,7 +16,7 @@ type ruleEngine struct {
 
 func newRuleEngine(c *catalog, m manners, log *slog.Logger) *ruleEngine {
 	e := &ruleEngine{sets: map[string]*programrules.Set{}}
-	for program, d := range c.ruleDefinitions(m) {
+	for program, d := range definitions(c, m) {
 		set, skipped := programrules.Compile(*d, int(m))
 		e.sets[program] = set
 		e.skipped = append(e.skipped, skipped...)
@@ -34,10 +34,10 @@ func newRuleEngine(c *catalog, m manners, log *slog.Logger) *ruleEngine {
 	return e
 }
 
-// ruleDefinitions gives the rules of each program with what they need to be evaluated.
-func (c *catalog) ruleDefinitions(m manners) map[string]*programrules.Definition {
+// definitions gives the rules of each program with what they need to be evaluated.
+func definitions(c *catalog, m manners) map[string]*programrules.Definition {
 	defs := map[string]*programrules.Definition{}
-	constants, groups := c.constants(), c.unitGroups(m)
+	constants, groups := constants(c), unitGroups(c, m)
 	of := func(program string) *programrules.Definition {
 		d := defs[program]
 		if d == nil {
@@ -48,17 +48,17 @@ func (c *catalog) ruleDefinitions(m manners) map[string]*programrules.Definition
 	}
 	for _, o := range c.objects[kindRule] {
 		d := of(ref(o, "program"))
-		d.Rules = append(d.Rules, c.ruleOf(o))
+		d.Rules = append(d.Rules, ruleOf(c, o))
 	}
 	for _, o := range c.objects[kindRuleVariable] {
 		if d := defs[ref(o, "program")]; d != nil {
-			d.Variables = append(d.Variables, c.variableOf(o))
+			d.Variables = append(d.Variables, variableOf(c, o))
 		}
 	}
 	return defs
 }
 
-func (c *catalog) ruleOf(o object) programrules.Rule {
+func ruleOf(c *catalog, o object) programrules.Rule {
 	r := programrules.Rule{UID: str(o, "id"), Name: str(o, "name"), Stage: ref(o, "programStage"), Condition: str(o, "condition"),
 		Priority: priorityOf(o)}
 	for _, id := range refs(o, "programRuleActions") {
@@ -86,7 +86,7 @@ func priorityOf(o object) *int {
 	return &n
 }
 
-func (c *catalog) variableOf(o object) programrules.Variable {
+func variableOf(c *catalog, o object) programrules.Variable {
 	v := programrules.Variable{Name: str(o, "name"), Source: programrules.Source(str(o, "programRuleVariableSourceType")),
 		Field: ref(o, "dataElement"), Stage: ref(o, "programStage"), ValueType: str(o, "valueType")}
 	set := ""
@@ -104,7 +104,7 @@ func (c *catalog) variableOf(o object) programrules.Variable {
 	return v
 }
 
-func (c *catalog) constants() map[string]float64 {
+func constants(c *catalog) map[string]float64 {
 	out := map[string]float64{}
 	for _, o := range c.objects[kindConstant] {
 		out[str(o, "id")] = number(o, "value")
@@ -113,7 +113,7 @@ func (c *catalog) constants() map[string]float64 {
 }
 
 // unitGroups gives the org units of each group: by its uid, on 2.41 and from 2.43 on by its code as well.
-func (c *catalog) unitGroups(m manners) map[string]map[string]bool {
+func unitGroups(c *catalog, m manners) map[string]map[string]bool {
 	out := map[string]map[string]bool{}
 	for _, o := range c.objects[kindUnitGroup] {
 		members := setOf(refs(o, "organisationUnits"))
@@ -123,8 +123,4 @@ func (c *catalog) unitGroups(m manners) map[string]map[string]bool {
 		}
 	}
 	return out
-}
-
-func numericType(t string) bool {
-	return t == "NUMBER" || strings.HasPrefix(t, "INTEGER") || t == "PERCENTAGE" || t == "UNIT_INTERVAL"
 }

@@ -136,7 +136,7 @@ func (im *importer) names(entity string) bool {
 	}
 	for _, r := range im.b.relationships {
 		for _, side := range []*item{r.from, r.to} {
-			if side != nil && side.kind() == trackedEntityKind && side.uid() == entity {
+			if side != nil && kindOf(side) == trackedEntityKind && side.uid() == entity {
 				return true
 			}
 		}

@@ -34,7 +34,7 @@ func (sc *scheduler) schedule(s *subject, effect programrules.Effect, from event
 		date, fits = day, err == nil
 	}
 	switch {
-	case sc.withOwn[from.enrollment] && sc.holds(from.enrollment, effect.Field):
+	case sc.withOwn[from.enrollment] && holds(im.st, from.enrollment, effect.Field):
 		s.warning("E1322", effect.Rule, effect.Field, from.enrollment)
 	case !st.sharing.update(im.user):
 		s.warning("E1321", effect.Rule, im.user.username, effect.Field)
@@ -48,16 +48,6 @@ func (sc *scheduler) schedule(s *subject, effect programrules.Effect, from event
 		sc.events = append(sc.events, &e)
 		s.warning("E1320", effect.Rule, e.uid, *effect.Data)
 	}
-}
-
-// holds tells whether an enrollment has an event of a stage that was not skipped.
-func (sc *scheduler) holds(enrollment, stage string) bool {
-	for _, e := range sc.im.st.eventsOf[enrollment] {
-		if !e.Deleted && e.Stage == stage && e.Status != "SKIPPED" {
-			return true
-		}
-	}
-	return false
 }
 
 // ofEnrollment and ofEvent are what a scheduled event takes over.

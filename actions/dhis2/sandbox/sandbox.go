@@ -6,21 +6,12 @@
 package sandbox
 
 import (
-	"context"
 	"fmt"
-	"html/template"
 	"log/slog"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"time"
 )
-
-// maxAddress is how long an address may be: the buffer of the servlet container for the head of a request.
-const maxAddress = 8 << 10
-
-// jobDelay is how long a queued job waits for its turn.
-const jobDelay = time.Second
 
 // Options say what a sandbox is made of. Only Metadata is required.
 type Options struct {
@@ -42,30 +33,12 @@ type Options struct {
 	Clock func() time.Time
 }
 
-// Counts are the live objects, not those that were deleted, and the requests answered since the start.
-type Counts struct {
-	TrackedEntities, Enrollments, Events, DataValues, Completions, Relationships, Requests int
-}
-
 // Server is a running sandbox. It is an http.Handler and safe for concurrent use.
 type Server struct {
-	manners  manners
-	catalog  *catalog
-	store    *store
-	tokens   *tokens
-	sessions *sessions
-	jobs     *jobs
-	rules    *ruleEngine
-	faults   atomic.Pointer[faulty]
-	log      *slog.Logger
-	now      func() time.Time
-	pages    *template.Template
-	count    atomic.Int64
-	work     sync.WaitGroup          // asynchronous imports under way
-	meta     sync.RWMutex            // what is asked holds it for reading, what may change the metadata alone
-	jobTurn  func() <-chan time.Time // when a job that was queued may run
-	stop     context.CancelFunc
-	closing  context.Context
+	env    *env
+	api    *apiService
+	faults atomic.Pointer[faulty]
+	count  atomic.Int64
 }
 
 // New loads the metadata and, where a state file is given, the data that was kept. An error names the file and says what to do.
@@ -86,40 +59,38 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	pages, err := parsePages()
-	if err != nil {
-		return nil, fmt.Errorf("sandbox: %w", err)
-	}
 	st, err := openStore(c, o.State, now)
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{manners: m, catalog: c, store: st, jobs: newJobs(), rules: newRuleEngine(c, m, log), log: log, now: now, pages: pages}
-	s.apply(st.changed())
-	s.tokens, s.sessions = newTokens(st), newSessions()
-	s.jobTurn = func() <-chan time.Time { return time.After(jobDelay) }
-	s.closing, s.stop = context.WithCancel(context.Background())
+	if changes := st.changed(); len(changes) > 0 {
+		c = c.with(changes)
+		st.catalog = c
+	}
+	s := &Server{env: newEnv(m, c, st, log, now)}
+	tracker := newTracker(s.env)
+	pages, err := newPages(s.env, tracker.skippedRules, s.Counts)
+	if err != nil {
+		return nil, fmt.Errorf("sandbox: %w", err)
+	}
+	s.api = newAPI(s.env, tracker, newValues(s.env), newMetadata(s.env, tracker.rulesChanged), pages)
 	s.SetFaults(o.Faults)
 	log.Info("sandbox loaded", "version", m.release(), "orgUnits", len(c.orgUnits), "programs", len(c.programs), "dataSets", len(c.dataSets))
 	return s, nil
 }
 
-// Close waits for imports under way and writes the state.
-func (s *Server) Close() error {
-	s.stop()
-	s.work.Wait()
-	return s.store.close()
-}
+// Close waits for jobs in flight and writes the state.
+func (s *Server) Close() error { return s.env.close() }
 
 // Counts tells how many objects there are now.
 func (s *Server) Counts() Counts {
-	c := s.store.counts()
+	c := s.env.store.counts()
 	c.Requests = int(s.count.Load())
 	return c
 }
 
 // Dump gives all live data as JSON without times and sorted, so that the outcomes of two runs can be compared byte for byte.
-func (s *Server) Dump() []byte { return s.store.dump() }
+func (s *Server) Dump() []byte { return s.env.store.dump() }
 
 // SetFaults changes what goes wrong from now on: a share of 1 takes the server down, zero Faults bring it back.
 func (s *Server) SetFaults(f Faults) { s.faults.Store(newFaulty(f)) }
@@ -127,32 +98,5 @@ func (s *Server) SetFaults(f Faults) { s.faults.Store(newFaulty(f)) }
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.count.Add(1)
-	s.faults.Load().serve(w, r, http.HandlerFunc(s.serve))
-}
-
-func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
-	defer func() {
-		if p := recover(); p != nil {
-			if p == http.ErrAbortHandler {
-				panic(p)
-			}
-			s.log.Error("sandbox failed at a request", "method", r.Method, "path", r.URL.Path, "panic", fmt.Sprint(p))
-			s.fail(w, http.StatusInternalServerError, "", "Internal Server Error")
-		}
-	}()
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	if writesMetadata(r) {
-		s.meta.Lock()
-		defer s.meta.Unlock()
-	} else {
-		s.meta.RLock()
-		defer s.meta.RUnlock()
-	}
-	if len(r.RequestURI) > maxAddress {
-		s.tooLong(w)
-		return
-	}
-	if cors(w, r) {
-		tagged(w, r, s.route)
-	}
+	s.faults.Load().serve(w, r, s.api)
 }

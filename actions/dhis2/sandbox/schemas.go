@@ -3,12 +3,13 @@ package sandbox
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"sort"
 	"strings"
 )
 
 // schemas answers /api/schemas and /api/schemas/<name>: the collections that the sandbox has, with the properties that their objects tell.
-func (c *call) schemas() {
+func (c *metadataCall) schemas() {
 	if !c.method(http.MethodGet) {
 		return
 	}
@@ -20,7 +21,7 @@ func (c *call) schemas() {
 	for kind := range klasses {
 		kinds[kind] = true
 	}
-	for _, kind := range c.srv.catalog.kinds {
+	for _, kind := range c.catalog.kinds {
 		kinds[kind] = true
 	}
 	if len(c.path) == 1 {
@@ -28,16 +29,16 @@ func (c *call) schemas() {
 		for _, kind := range keysInOrder(kinds) {
 			items = append(items, project(c.schema(kind), set, plainSource{}))
 		}
-		c.srv.json(c.w, http.StatusOK, object{"schemas": items})
+		c.json(http.StatusOK, object{"schemas": items})
 		return
 	}
 	for kind := range kinds {
 		if name := schemaName(kind); len(c.path) == 2 && (name == c.at(1) || kind == c.at(1)) {
-			c.srv.json(c.w, http.StatusOK, project(c.schema(kind), set, plainSource{}))
+			c.json(http.StatusOK, project(c.schema(kind), set, plainSource{}))
 			return
 		}
 	}
-	c.srv.fail(c.w, http.StatusNotFound, "E1005", "Type "+c.at(1)+" does not exist.")
+	c.fail(http.StatusNotFound, "E1005", "Type "+c.at(1)+" does not exist.")
 }
 
 // schemaName is what DHIS2 calls the type of a collection: organisationUnit.
@@ -46,11 +47,11 @@ func schemaName(kind string) string {
 	return strings.ToLower(name[:1]) + name[1:]
 }
 
-func (c *call) schema(kind string) object {
+func (c *metadataCall) schema(kind string) object {
 	name := schemaName(kind)
-	_, held := c.srv.catalog.objects[kind]
+	_, held := c.catalog.objects[kind]
 	return object{"klass": klass(kind), "name": name, "displayName": spaced(singular(kind)), "singular": name, "plural": kind, "collectionName": kind,
-		"relativeApiEndpoint": "/" + kind, "apiEndpoint": base(c.r) + "/api/" + kind, "href": base(c.r) + "/api/schemas/" + name, "metadata": true,
+		"relativeApiEndpoint": "/" + kind, "apiEndpoint": c.base() + "/api/" + kind, "href": c.base() + "/api/schemas/" + name, "metadata": true,
 		"identifiableObject": true, "nameableObject": shortNamed[kind], "shareable": held, "persisted": true, "translatable": true,
 		"properties": c.schemaProperties(kind)}
 }
@@ -68,7 +69,7 @@ func spaced(name string) string {
 }
 
 // schemaProperties are those that DHIS2 gives every object, those that the sandbox derives, and those that the metadata tells.
-func (c *call) schemaProperties(kind string) []any {
+func (c *metadataCall) schemaProperties(kind string) []any {
 	types := map[string]string{"id": "IDENTIFIER", "code": "IDENTIFIER", "name": "TEXT", "displayName": "TEXT", "created": "DATE", "lastUpdated": "DATE", "href": "URL",
 		"sharing": "COMPLEX", "access": "COMPLEX", "attributeValues": "COLLECTION", "translations": "COLLECTION", "createdBy": "REFERENCE", "lastUpdatedBy": "REFERENCE"}
 	note := func(name string, v any) {
@@ -79,7 +80,7 @@ func (c *call) schemaProperties(kind string) []any {
 	for name, v := range absent[kind] {
 		note(name, v)
 	}
-	for _, o := range c.srv.catalog.objects[kind] {
+	for _, o := range c.catalog.objects[kind] {
 		for name, v := range o {
 			note(name, v)
 		}
@@ -96,7 +97,7 @@ func (c *call) schemaProperties(kind string) []any {
 	out := make([]any, 0, len(names))
 	for _, name := range names {
 		p := object{"name": name, "fieldName": name, "propertyType": types[name], "collection": types[name] == "COLLECTION", "readable": true, "persisted": true,
-			"required": required[name] && (name == "name" || shortNamed[kind]), "simple": !contains([]string{"COMPLEX", "COLLECTION", "REFERENCE"}, types[name])}
+			"required": required[name] && (name == "name" || shortNamed[kind]), "simple": !slices.Contains([]string{"COMPLEX", "COLLECTION", "REFERENCE"}, types[name])}
 		if types[name] == "COLLECTION" {
 			p["collectionName"], p["name"] = name, strings.TrimSuffix(name, "s")
 		}

@@ -69,47 +69,47 @@ func (s *sessions) of(r *http.Request, now time.Time) string {
 }
 
 // giveSession begins a session and sets its cookie.
-func (s *Server) giveSession(w http.ResponseWriter, u *user) {
-	http.SetCookie(w, &http.Cookie{Name: sessionCookie, Value: s.sessions.begin(u.username, s.now()), Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
+func (c *apiCall) giveSession(u *user) {
+	http.SetCookie(c.w, &http.Cookie{Name: sessionCookie, Value: c.srv.sessions.begin(u.username, c.now()), Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
 }
 
 // login answers POST /api/auth/login, which needs nobody to be logged in.
-func (c *call) login() {
+func (c *apiCall) login() {
 	if !c.method(http.MethodPost) {
 		return
 	}
 	root, p := c.jsonBody()
 	if p != nil {
-		c.srv.refused(c.w, p)
+		c.refused(p)
 		return
 	}
-	d := decoder{m: c.srv.manners}
-	u := c.srv.catalog.users[d.text(root, "username")]
+	d := decoder{m: c.manners}
+	u := c.catalog.users[d.text(root, "username")]
 	if u == nil || !u.knows(d.text(root, "password")) {
-		c.srv.unauthorized(c.w, http.StatusUnauthorized, "Bad credentials")
+		c.unauthorized(http.StatusUnauthorized, "Bad credentials")
 		return
 	}
-	c.srv.giveSession(c.w, u)
-	c.srv.json(c.w, http.StatusOK, object{"loginStatus": "SUCCESS", "redirectUrl": "/dhis-web-dashboard/"})
+	c.giveSession(u)
+	c.json(http.StatusOK, object{"loginStatus": "SUCCESS", "redirectUrl": "/dhis-web-dashboard/"})
 }
 
 // loginConfig answers GET /api/loginConfig: what a login page shows.
-func (c *call) loginConfig() {
+func (c *apiCall) loginConfig() {
 	if !c.method(http.MethodGet) {
 		return
 	}
-	c.srv.json(c.w, http.StatusOK, object{"apiVersion": c.srv.manners.release(), "applicationTitle": "DHIS 2", "applicationDescription": "", "applicationNotification": "",
+	c.json(http.StatusOK, object{"apiVersion": c.manners.release(), "applicationTitle": "DHIS 2", "applicationDescription": "", "applicationNotification": "",
 		"applicationLeftSideFooter": "", "applicationRightSideFooter": "", "countryFlag": "dhis2", "uiLocale": "en", "loginPageLogo": nil, "loginPopup": "",
 		"loginPageLayout": "DEFAULT", "minPasswordLength": "8", "maxPasswordLength": "72", "emailConfigured": false, "selfRegistrationEnabled": false,
 		"selfRegistrationNoRecaptcha": false, "allowAccountRecovery": false, "useCustomLogoFront": false, "oidcProviders": []any{}})
 }
 
 // public answers what DHIS2 tells anybody; false when the address is none of these.
-func (c *call) public() bool {
+func (c *apiCall) public() bool {
 	switch {
-	case c.at(0) == "auth" && c.at(1) == "login" && len(c.path) == 2 && c.srv.manners >= 41:
+	case c.at(0) == "auth" && c.at(1) == "login" && len(c.path) == 2 && c.manners >= 41:
 		c.login()
-	case c.at(0) == "loginConfig" && len(c.path) == 1 && c.srv.manners >= 41:
+	case c.at(0) == "loginConfig" && len(c.path) == 1 && c.manners >= 41:
 		c.loginConfig()
 	case c.at(0) == "ping" && len(c.path) == 1:
 		c.ping()

@@ -277,15 +277,6 @@ func (st *store) putValue(v *dataValue) {
 	st.state.note("dv", v)
 }
 
-func (st *store) putFile(f *fileResource) {
-	if old := st.files[f.UID]; old != nil {
-		st.fileBytes -= len(old.Content)
-	}
-	st.files[f.UID] = f
-	st.fileBytes += len(f.Content)
-	st.state.note("fi", f)
-}
-
 func (st *store) putCompletion(c *completion) {
 	if old, ok := st.completions[c.key()]; ok && !old.Deleted {
 		st.live.Completions--
@@ -356,4 +347,66 @@ func (st *store) reindex() {
 			}
 		}
 	}
+}
+
+// tokenState is a personal access token: whose it is, until when, and what it may be used for. What is empty limits nothing.
+type tokenState struct {
+	Token    string     `json:"token"`
+	User     string     `json:"user"`
+	UID      string     `json:"uid,omitempty"`
+	Expires  *time.Time `json:"expires,omitempty"`
+	Methods  []string   `json:"methods,omitempty"`
+	IPs      []string   `json:"ips,omitempty"`
+	Referers []string   `json:"referers,omitempty"`
+	Gone     bool       `json:"gone,omitempty"`
+}
+
+// programOwner is the org unit that owns a tracked entity in a program: that of its first enrollment there, until it is transferred.
+type programOwner struct {
+	Program string `json:"program"`
+	OrgUnit string `json:"orgUnit"`
+}
+
+// temporaryOwner is a user who was let in to a tracked entity of a protected program.
+type temporaryOwner struct {
+	Program string    `json:"program"`
+	User    string    `json:"user"`
+	Until   time.Time `json:"until"`
+}
+
+// owner gives the org unit that owns a tracked entity in a program; empty when nobody does.
+func (t *trackedEntity) owner(program string) string {
+	for _, o := range t.Owners {
+		if o.Program == program {
+			return o.OrgUnit
+		}
+	}
+	return ""
+}
+
+// setOwner makes an org unit the owner in a program.
+func (t *trackedEntity) setOwner(program, unit string) {
+	for i := range t.Owners {
+		if t.Owners[i].Program == program {
+			t.Owners[i].OrgUnit = unit
+			return
+		}
+	}
+	t.Owners = append(t.Owners, programOwner{program, unit})
+}
+
+func (t *trackedEntity) letIn(program, user string, now time.Time) bool {
+	for _, o := range t.LetIn {
+		if o.Program == program && o.User == user && now.Before(o.Until) {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *made) touch(now time.Time, by string) { m.Updated, m.UpdatedBy = now, by }
+
+// Counts are the live objects, not those that were deleted, and the requests answered since the start.
+type Counts struct {
+	TrackedEntities, Enrollments, Events, DataValues, Completions, Relationships, Requests int
 }

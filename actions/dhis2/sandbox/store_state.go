@@ -63,15 +63,6 @@ func (l *stateLog) flush() error {
 	return nil
 }
 
-// keepToken locks by itself.
-func (st *store) keepToken(given *tokenState) error {
-	st.mu.Lock()
-	defer st.mu.Unlock()
-	st.tokens[given.Token] = given
-	st.state.note("to", given)
-	return st.state.flush()
-}
-
 // openStore reads the state of a file, if there is one, and goes on writing to it.
 func openStore(c *catalog, path string, now func() time.Time) (*store, error) {
 	st := newStore(c, now)

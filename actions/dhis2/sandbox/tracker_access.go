@@ -1,7 +1,5 @@
 package sandbox
 
-import "time"
-
 // access answers what a user may do with stored tracker objects (DHIS2 TrackerAccessManager and TrackerOwnershipManager). The store must be locked.
 type access struct {
 	m    manners
@@ -178,47 +176,4 @@ func (a access) links(kind *relationshipType, from, to item, remove bool) bool {
 		return a.updatesItem(to)
 	}
 	return remove || a.readsItem(to)
-}
-
-// programOwner is the org unit that owns a tracked entity in a program: that of its first enrollment there, until it is transferred.
-type programOwner struct {
-	Program string `json:"program"`
-	OrgUnit string `json:"orgUnit"`
-}
-
-// temporaryOwner is a user who was let in to a tracked entity of a protected program.
-type temporaryOwner struct {
-	Program string    `json:"program"`
-	User    string    `json:"user"`
-	Until   time.Time `json:"until"`
-}
-
-// owner gives the org unit that owns a tracked entity in a program; empty when nobody does.
-func (t *trackedEntity) owner(program string) string {
-	for _, o := range t.Owners {
-		if o.Program == program {
-			return o.OrgUnit
-		}
-	}
-	return ""
-}
-
-// setOwner makes an org unit the owner in a program.
-func (t *trackedEntity) setOwner(program, unit string) {
-	for i := range t.Owners {
-		if t.Owners[i].Program == program {
-			t.Owners[i].OrgUnit = unit
-			return
-		}
-	}
-	t.Owners = append(t.Owners, programOwner{program, unit})
-}
-
-func (t *trackedEntity) letIn(program, user string, now time.Time) bool {
-	for _, o := range t.LetIn {
-		if o.Program == program && o.User == user && now.Before(o.Until) {
-			return true
-		}
-	}
-	return false
 }

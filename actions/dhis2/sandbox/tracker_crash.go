@@ -40,7 +40,7 @@ func (im *importer) collision(kind, uid string) (*report, *problem) {
 	if im.m >= 41 {
 		return nil, refuse(http.StatusInternalServerError, "", "A different object with the same identifier value was already associated with the session : [%s %s]", kind, uid)
 	}
-	return &report{Status: "ERROR", Validation: im.m.validationOf(im.r, "ERRORS"),
+	return &report{Status: "ERROR", Validation: validationOf(im.m, im.r, "ERRORS"),
 		Message: fmt.Sprintf("Exception:A Tracker Entity of type '%s' (%s) failed to persist.", kind, uid)}, nil
 }
 
@@ -163,8 +163,8 @@ func (im *importer) unwritable(a *accepted) (kind, uid string) {
 		}
 	}
 	for _, r := range a.relationships {
-		if r.strategy == create && (r.relType == nil || r.from == nil || r.to == nil || !im.known(parent{r.from.kind(), r.from.uid()}) ||
-			!im.known(parent{r.to.kind(), r.to.uid()})) {
+		if r.strategy == create && (r.relType == nil || r.from == nil || r.to == nil || !im.known(parent{kindOf(r.from), r.from.uid()}) ||
+			!im.known(parent{kindOf(r.to), r.to.uid()})) {
 			return "relationship", r.uid
 		}
 	}

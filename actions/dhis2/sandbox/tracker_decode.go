@@ -5,8 +5,14 @@ import (
 	"strings"
 )
 
+// bundleDecoder reads the body of an import.
+type bundleDecoder struct {
+	decoder
+	blind bool // values were sent as null
+}
+
 // bundle reads the whole request: what stands inside a parent comes before what stands beside it (DHIS2 BodyConverter).
-func (d *decoder) bundle(root *node) *bundle {
+func (d *bundleDecoder) bundle(root *node) *bundle {
 	b := &bundle{}
 	if root.kind != jsonObject {
 		d.fail("Cannot deserialize value of type `org.hisp.dhis.webapi.controller.tracker.imports.Body` from %s", root.kind)
@@ -52,7 +58,7 @@ func (d *decoder) bundle(root *node) *bundle {
 // relations are those that stand inside other objects.
 type relations []*relationshipIn
 
-func (r *relations) read(d *decoder, n *node) {
+func (r *relations) read(d *bundleDecoder, n *node) {
 	for _, it := range d.list(n, "relationships") {
 		*r = append(*r, d.relationship(it))
 	}
@@ -65,13 +71,13 @@ func orNew(uid string) string {
 	return uid
 }
 
-func (d *decoder) entity(n *node) *entityIn {
+func (d *bundleDecoder) entity(n *node) *entityIn {
 	return &entityIn{uid: orNew(d.uid(n, "trackedEntity")), typeID: d.text(n, "trackedEntityType"), orgUnitID: d.text(n, "orgUnit"),
 		inactive: d.flag(n, "inactive"), duplicate: d.flag(n, "potentialDuplicate"), geometry: d.geometry(n),
 		createdAtClient: d.date(n, "createdAtClient"), updatedAtClient: d.date(n, "updatedAtClient"), attributes: d.attributes(n)}
 }
 
-func (d *decoder) attributes(n *node) []attributeIn {
+func (d *bundleDecoder) attributes(n *node) []attributeIn {
 	items := brokenApart(d.values(n, "attributes"))
 	out := make([]attributeIn, 0, len(items))
 	for _, a := range items {
@@ -81,7 +87,7 @@ func (d *decoder) attributes(n *node) []attributeIn {
 }
 
 // values reads a list of values. When one is null a real server's look-up of what a request names fails without a word.
-func (d *decoder) values(n *node, name string) []*node {
+func (d *bundleDecoder) values(n *node, name string) []*node {
 	if n.has(name) && n.get(name) == nil {
 		d.blind = true
 		return nil
@@ -108,15 +114,7 @@ func brokenApart(items []*node) []*node {
 	return out
 }
 
-// emptyIsNil: an empty value clears like null does.
-func emptyIsNil(p *string) *string {
-	if p != nil && *p == "" {
-		return nil
-	}
-	return p
-}
-
-func (d *decoder) notes(n *node) []noteIn {
+func (d *bundleDecoder) notes(n *node) []noteIn {
 	var out []noteIn
 	for _, x := range d.list(n, "notes") {
 		if it := (noteIn{orNew(d.uid(x, "note")), d.text(x, "value")}); it.value != "" { // one without a text is not looked at
@@ -126,7 +124,7 @@ func (d *decoder) notes(n *node) []noteIn {
 	return out
 }
 
-func (d *decoder) enrollment(n *node) *enrollmentIn {
+func (d *bundleDecoder) enrollment(n *node) *enrollmentIn {
 	e := &enrollmentIn{uid: orNew(d.uid(n, "enrollment")), entity: d.uid(n, "trackedEntity"), programID: d.text(n, "program"),
 		orgUnitID: d.text(n, "orgUnit"), status: d.enum(n, "status", "ACTIVE", "COMPLETED", "CANCELLED"), enrolled: d.date(n, "enrolledAt"),
 		occurred: d.date(n, "occurredAt"), completed: d.date(n, "completedAt"), createdAtClient: d.date(n, "createdAtClient"),
@@ -140,7 +138,7 @@ func (d *decoder) enrollment(n *node) *enrollmentIn {
 	return e
 }
 
-func (d *decoder) event(n *node) *eventIn {
+func (d *bundleDecoder) event(n *node) *eventIn {
 	e := &eventIn{uid: orNew(d.uid(n, "event")), enrollment: d.uid(n, "enrollment"), programID: d.text(n, "program"), stageID: d.text(n, "programStage"),
 		orgUnitID: d.text(n, "orgUnit"), status: d.enum(n, "status", "ACTIVE", "COMPLETED", "VISITED", "SCHEDULE", "OVERDUE", "SKIPPED"),
 		occurred: d.date(n, "occurredAt"), scheduled: d.date(n, "scheduledAt"), completed: d.date(n, "completedAt"),
@@ -173,7 +171,7 @@ func (d *decoder) event(n *node) *eventIn {
 	return e
 }
 
-func (d *decoder) relationship(n *node) *relationshipIn {
+func (d *bundleDecoder) relationship(n *node) *relationshipIn {
 	r := &relationshipIn{uid: orNew(d.uid(n, "relationship")), typeID: d.text(n, "relationshipType")}
 	r.from, r.fromCount = d.item(n, "from")
 	r.to, r.toCount = d.item(n, "to")
@@ -181,7 +179,7 @@ func (d *decoder) relationship(n *node) *relationshipIn {
 }
 
 // item reads one side of a relationship: objects that hold the uid, or the uid itself as before 2.38.
-func (d *decoder) item(n *node, side string) (*item, int) {
+func (d *bundleDecoder) item(n *node, side string) (*item, int) {
 	v := n.get(side)
 	if v == nil {
 		return nil, 0

@@ -126,3 +126,33 @@ func (t valueTest) holds(value string) bool {
 	}
 	return false
 }
+
+// named gives the values, in lower case, one of which passes the test; false where a test does not name them.
+func (t valueTest) named() ([]string, bool) {
+	switch {
+	case t.negated:
+		return nil, false
+	case t.op == "eq" || t.op == "ieq":
+		return []string{t.value}, true
+	case t.op == "in":
+		var out []string
+		for value := range t.oneOf {
+			out = append(out, value)
+		}
+		return out, true
+	}
+	return nil, false
+}
+
+// namedBy gives the values that filters name.
+func namedBy(filters []valueFilter) []namedValues {
+	var out []namedValues
+	for _, f := range filters {
+		for _, t := range f.tests {
+			if values, ok := t.named(); ok {
+				out = append(out, namedValues{f.uid, values})
+			}
+		}
+	}
+	return out
+}

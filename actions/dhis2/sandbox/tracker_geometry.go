@@ -10,7 +10,7 @@ import (
 // geometryDepth is how deep the coordinates of each type of geometry are nested.
 var geometryDepth = map[string]int{"Point": 0, "MultiPoint": 1, "LineString": 1, "MultiLineString": 2, "Polygon": 2, "MultiPolygon": 3}
 
-func (d *decoder) geometry(n *node) json.RawMessage {
+func (d *bundleDecoder) geometry(n *node) json.RawMessage {
 	v := n.get("geometry")
 	if v == nil {
 		return nil
@@ -31,7 +31,7 @@ func (d *decoder) geometry(n *node) json.RawMessage {
 }
 
 // shape reads one geometry, or a collection of them.
-func (d *decoder) shape(n *node) object {
+func (d *bundleDecoder) shape(n *node) object {
 	kind := d.text(n, "type")
 	if kind == "GeometryCollection" {
 		shapes := []any{}
@@ -52,7 +52,7 @@ func (d *decoder) shape(n *node) object {
 	return object{"type": kind, "coordinates": coordinates}
 }
 
-func (d *decoder) coordinates(n *node, depth int, closed bool) (any, bool) {
+func (d *bundleDecoder) coordinates(n *node, depth int, closed bool) (any, bool) {
 	if n == nil || n.kind != jsonArray {
 		d.fail("The coordinates of a geometry are missing or no array")
 		return nil, false

@@ -2,9 +2,9 @@ package sandbox
 
 import (
 	"fmt"
-	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -43,14 +43,14 @@ var importEnums = []struct {
 var importSchemes = map[string]string{"idScheme": "", "orgUnitIdScheme": kindOrgUnit, "programIdScheme": kindProgram, "programStageIdScheme": kindStage,
 	"dataElementIdScheme": kindDataElement, "categoryOptionIdScheme": kindCategoryOption, "categoryOptionComboIdScheme": kindOptionCombo}
 
-func (m manners) importParams(q url.Values) (*importParams, *problem) {
+func readParams(m manners, q url.Values) (*importParams, *problem) {
 	p := &importParams{schemes: map[string]string{}}
 	for _, e := range importEnums {
 		v := q.Get(e.name)
 		if v == "" {
 			v = e.values[0]
 		}
-		if !contains(e.values, v) {
+		if !slices.Contains(e.values, v) {
 			return nil, refuse(http.StatusBadRequest, "", "Value '%s' is not valid for parameter %s. Valid values are: [%s]", v, e.name, strings.Join(e.values, ", "))
 		}
 		e.set(p, v)
@@ -85,17 +85,6 @@ func (m manners) importParams(q url.Values) (*importParams, *problem) {
 	return p, nil
 }
 
-// springBool reads a boolean parameter as DHIS2's framework does.
-func springBool(s string) (value, ok bool) {
-	switch strings.ToLower(strings.TrimSpace(s)) {
-	case "true", "on", "yes", "1":
-		return true, true
-	case "false", "off", "no", "0":
-		return false, true
-	}
-	return false, false
-}
-
 // scheme gives the scheme of a collection's identifiers.
 func (p *importParams) scheme(kind string) string {
 	if s, ok := p.schemes[kind]; ok && kind != "" {
@@ -104,52 +93,28 @@ func (p *importParams) scheme(kind string) string {
 	return p.schemes[""]
 }
 
-// acceptsJSON checks that a body claims to be JSON.
-func (c *call) acceptsJSON() bool {
-	header := c.r.Header.Get("Content-Type")
-	kind, _, err := mime.ParseMediaType(header)
-	if err == nil && (kind == "application/json" || strings.HasSuffix(kind, "+json")) {
-		return true
-	}
-	if c.srv.manners <= 40 {
-		c.srv.fail(c.w, http.StatusUnsupportedMediaType, "", fmt.Sprintf("Content type '%s' not supported", header))
-	} else {
-		c.srv.fail(c.w, http.StatusUnsupportedMediaType, "", fmt.Sprintf("Content-Type '%s' is not supported", header))
-	}
-	return false
-}
-
-// unreadable answers a body that cannot be read.
-func (c *call) unreadable(text string) {
-	if c.srv.manners.strictBody() {
-		c.srv.fail(c.w, http.StatusBadRequest, "", text)
-		return
-	}
-	c.srv.fail(c.w, http.StatusInternalServerError, "", text)
-}
-
 // importTracker answers POST /api/tracker.
-func (c *call) importTracker() {
+func (c *trackerCall) importTracker() {
 	if !c.acceptsJSON() {
 		return
 	}
-	params, p := c.srv.manners.importParams(c.query)
+	params, p := readParams(c.manners, c.query)
 	if p != nil {
-		c.srv.refused(c.w, p)
+		c.refused(p)
 		return
 	}
-	body, p := c.srv.readBody(c.w, c.r)
+	body, p := c.readBody()
 	if p != nil {
-		c.srv.refused(c.w, p)
+		c.refused(p)
 		return
 	}
-	b, err := c.srv.manners.readBundle(body)
+	b, err := readBundle(c.manners, body)
 	if err != nil {
 		c.unreadable(err.Error())
 		return
 	}
 	if b.nullList != "" {
-		c.srv.refused(c.w, refuse(http.StatusInternalServerError, "", "Cannot invoke \"java.util.List.stream()\" because %q is null", b.nullList))
+		c.refused(refuse(http.StatusInternalServerError, "", "Cannot invoke \"java.util.List.stream()\" because %q is null", b.nullList))
 		return
 	}
 	if params.async {
@@ -159,16 +124,16 @@ func (c *call) importTracker() {
 	rep, p := c.srv.runImport(c.user, params, b)
 	switch {
 	case p != nil:
-		c.srv.refused(c.w, p)
+		c.refused(p)
 	case rep.Status == "ERROR":
-		c.srv.json(c.w, http.StatusConflict, rep)
+		c.json(http.StatusConflict, rep)
 	default:
-		c.srv.json(c.w, http.StatusOK, rep)
+		c.json(http.StatusOK, rep)
 	}
 }
 
 // readBundle reads the body of an import.
-func (m manners) readBundle(body []byte) (*bundle, error) {
+func readBundle(m manners, body []byte) (*bundle, error) {
 	root, err := parseJSON(body)
 	if err != nil {
 		return nil, fmt.Errorf("JSON parse error: %w", err)
@@ -176,7 +141,7 @@ func (m manners) readBundle(body []byte) (*bundle, error) {
 	if root == nil || root.kind == jsonNull {
 		return nil, dhis2Words("Required request body is missing")
 	}
-	d := decoder{m: m}
+	d := bundleDecoder{decoder: decoder{m: m}}
 	b := d.bundle(root)
 	if d.err != nil {
 		return nil, fmt.Errorf("JSON parse error: %w", d.err)
@@ -187,7 +152,7 @@ func (m manners) readBundle(body []byte) (*bundle, error) {
 
 // importer carries one import through its steps: resolve, validate, run program rules, persist.
 type importer struct {
-	srv    *Server
+	srv    *trackerService
 	m      manners
 	c      *catalog
 	st     *store
@@ -206,7 +171,7 @@ type importer struct {
 }
 
 // runImport carries out an import. The problem is an import that failed as a whole inside the server.
-func (s *Server) runImport(u *user, params *importParams, b *bundle) (*report, *problem) {
+func (s *trackerService) runImport(u *user, params *importParams, b *bundle) (*report, *problem) {
 	im := &importer{srv: s, m: s.manners, c: s.catalog, st: s.store, user: u, params: params, b: b, r: newReporter(params.validation == "FAIL_FAST")}
 	if b.blind {
 		im.c, im.st = &catalog{}, newStore(s.catalog, s.now)
@@ -272,7 +237,7 @@ func (im *importer) stopped(valid *accepted) *report {
 	if im.m.sizesLate() {
 		n = valid.size() + im.r.unique("")
 	}
-	return &report{Status: "ERROR", Validation: im.m.validationOf(im.r, im.params.reportMode), Stats: &stats{Ignored: n, Total: n}, Timings: im.timings()}
+	return &report{Status: "ERROR", Validation: validationOf(im.m, im.r, im.params.reportMode), Stats: &stats{Ignored: n, Total: n}, Timings: im.timings()}
 }
 
 func (im *importer) completed(types map[string]*typeReport) *report {
@@ -294,7 +259,7 @@ func (im *importer) completed(types map[string]*typeReport) *report {
 		t.Stats.Total = t.Stats.Created + t.Stats.Updated + t.Stats.Deleted + t.Stats.Ignored
 	}
 	total.Total = total.Created + total.Updated + total.Deleted + total.Ignored
-	return &report{Status: "OK", Validation: im.m.validationOf(im.r, im.params.reportMode), Stats: &total, Bundle: &bundleReport{Types: types}, Timings: im.timings()}
+	return &report{Status: "OK", Validation: validationOf(im.m, im.r, im.params.reportMode), Stats: &total, Bundle: &bundleReport{Types: types}, Timings: im.timings()}
 }
 
 // timings: up to 2.40 a full report tells how long things took.

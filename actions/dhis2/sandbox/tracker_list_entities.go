@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -27,10 +28,10 @@ type entityQuery struct {
 var entityOrders = setOf(strings.Fields("trackedEntity createdAt createdAtClient updatedAt updatedAtClient enrolledAt inactive"))
 
 // entityQuery reads and checks what is asked (TrackedEntityRequestParamsMapper, TrackedEntityOperationParamsMapper).
-func (c *call) entityQuery(b *bound) (*entityQuery, *problem) {
+func (c *trackerCall) entityQuery(b *bound) (*entityQuery, *problem) {
 	q := &entityQuery{events: b.text["eventStatus"], stage: b.text["programStage"], deleted: b.flags["includeDeleted"]}
 	for _, name := range []string{"query", "attribute", "includeAllAttributes"} {
-		if c.srv.manners == 41 && b.has(name) {
+		if c.manners == 41 && b.has(name) {
 			return nil, c.invalid("`%s` parameter was removed in v41. Use `filter` instead.", name)
 		}
 	}
@@ -62,7 +63,7 @@ func (c *call) entityQuery(b *bound) (*entityQuery, *problem) {
 	}
 	var wrong string
 	given := []string{b.text["filter"]}
-	if c.srv.manners.plainLists() {
+	if c.manners.plainLists() {
 		given = append(given, b.text["attribute"])
 	}
 	if q.filters, wrong = parseValueFilters(given); wrong != "" {
@@ -81,14 +82,14 @@ func (c *call) entityQuery(b *bound) (*entityQuery, *problem) {
 }
 
 // entityCombinations refuses parameters that do not go together.
-func (c *call) entityCombinations(b *bound, byID bool) *problem {
+func (c *trackerCall) entityCombinations(b *bound, byID bool) *problem {
 	hasProgram, hasType := b.has("program"), b.has("trackedEntityType")
 	switch {
 	case hasProgram && hasType:
 		return c.nonsense("`program` and `trackedEntityType` cannot be specified simultaneously")
 	case !hasProgram && !hasType && !byID:
 		return c.nonsense("Either `program`, `trackedEntityType` or `trackedEntities` should be specified")
-	case c.srv.manners.plainLists():
+	case c.manners.plainLists():
 		return nil
 	}
 	for _, name := range []string{"programStatus", "enrollmentStatus", "followUp", "enrollmentEnrolledAfter", "enrollmentEnrolledBefore",
@@ -115,11 +116,11 @@ func (c *call) entityCombinations(b *bound, byID bool) *problem {
 }
 
 // entityTargets finds what a search is about and checks that the user may search there.
-func (c *call) entityTargets(b *bound, q *entityQuery, units []string) (p *problem) {
+func (c *trackerCall) entityTargets(b *bound, q *entityQuery, units []string) (p *problem) {
 	if q.program, p = c.readableProgram(b.text["program"], true); p != nil {
 		return p
 	}
-	if q.stage != "" && (q.program == nil || !contains(q.program.stages, q.stage)) && c.srv.manners >= 41 {
+	if q.stage != "" && (q.program == nil || !slices.Contains(q.program.stages, q.stage)) && c.manners >= 41 {
 		return c.invalid("Program does not contain the specified programStage: %s", q.stage)
 	}
 	if q.entityType, p = c.readableType(b.text["trackedEntityType"]); p != nil {
@@ -129,18 +130,18 @@ func (c *call) entityTargets(b *bound, q *entityQuery, units []string) (p *probl
 		return p
 	}
 	for _, f := range q.filters {
-		if c.srv.catalog.attributes[f.uid] == nil {
+		if c.catalog.attributes[f.uid] == nil {
 			return c.invalid("attribute filters are invalid. Tracked entity attribute '%s' does not exist.", f.uid)
 		}
 	}
 	for _, k := range b.order {
-		if !entityOrders[k.field] && c.srv.catalog.attributes[k.field] == nil {
+		if !entityOrders[k.field] && c.catalog.attributes[k.field] == nil {
 			return c.invalid("Cannot order by '%s' as its not a tracked entity attribute. Tracked entities can be ordered by fields and tracked entity attributes.", k.field)
 		}
 	}
 	if q.program == nil && q.entityType == nil && len(units) == 0 {
 		for _, f := range q.filters {
-			if a := c.srv.catalog.attributes[f.uid]; !a.unique {
+			if a := c.catalog.attributes[f.uid]; !a.unique {
 				return refuse(http.StatusConflict, "", "Either a program or tracked entity type must be specified")
 			}
 		}
@@ -149,7 +150,7 @@ func (c *call) entityTargets(b *bound, q *entityQuery, units []string) (p *probl
 }
 
 // globalSearch: who looks beyond the org units it may write to must look by searchable attributes, and by enough of them.
-func (c *call) globalSearch(q *entityQuery) *problem {
+func (c *trackerCall) globalSearch(q *entityQuery) *problem {
 	if c.searchIsLocal(q.scope) {
 		return nil
 	}
@@ -170,9 +171,9 @@ func (c *call) globalSearch(q *entityQuery) *problem {
 	}
 	unique := false
 	for _, f := range q.filters {
-		a := c.srv.catalog.attributes[f.uid]
+		a := c.catalog.attributes[f.uid]
 		unique = unique || a.unique
-		if !searchable[f.uid] && !(a.unique && (!limited || c.srv.manners.plainLists())) {
+		if !searchable[f.uid] && !(a.unique && (!limited || c.manners.plainLists())) {
 			return refuse(http.StatusConflict, "", "Non-searchable attribute(s) can not be used during global search:  [%s]", f.uid)
 		}
 	}
@@ -183,7 +184,7 @@ func (c *call) globalSearch(q *entityQuery) *problem {
 }
 
 // searchIsLocal tells whether all org units of a search are among those that the user captures data in.
-func (c *call) searchIsLocal(s *scope) bool {
+func (c *trackerCall) searchIsLocal(s *scope) bool {
 	if c.user.super {
 		return true
 	}
@@ -194,7 +195,7 @@ func (c *call) searchIsLocal(s *scope) bool {
 	case "ACCESSIBLE":
 		units = nil
 		for _, id := range c.user.searchRoots() {
-			if u := c.srv.catalog.orgUnits[id]; u != nil {
+			if u := c.catalog.orgUnits[id]; u != nil {
 				units = append(units, u)
 			}
 		}
@@ -214,7 +215,7 @@ func (c *call) searchIsLocal(s *scope) bool {
 	return true
 }
 
-func (c *call) listEntities(set *fieldSet) (any, *problem) {
+func (c *trackerCall) listEntities(set *fieldSet) (any, *problem) {
 	b, p := c.bind(pageParams, entityParams)
 	if p != nil {
 		return nil, p
@@ -239,7 +240,7 @@ func (c *call) listEntities(set *fieldSet) (any, *problem) {
 	if q.program != nil {
 		program = q.program.uid
 	}
-	sortBy(found, b.order, c.srv.manners.oldestFirst(), func(t *trackedEntity) int64 { return t.Seq }, v.entityText(program))
+	sortBy(found, b.order, c.manners.oldestFirst(), func(t *trackedEntity) int64 { return t.Seq }, v.entityText(program))
 	items := make([]any, len(found))
 	for i := range found {
 		items[i] = lazy{func() any { return project(v.entity(found[i], set, program), set, plainSource{}) }}
@@ -254,7 +255,7 @@ func (v trackerView) entityText(program string) func(t *trackedEntity, field str
 		case "trackedEntity":
 			return t.UID
 		case "createdAt":
-			return t.bornText()
+			return bornText(t.made)
 		case "updatedAt":
 			return stamp(t.Updated)
 		case "createdAtClient":
@@ -277,23 +278,23 @@ func (v trackerView) entityText(program string) func(t *trackedEntity, field str
 }
 
 // candidates are the tracked entities among which a search looks.
-func (c *call) candidates(q *entityQuery) []*trackedEntity {
+func (c *trackerCall) candidates(q *entityQuery) []*trackedEntity {
 	if len(q.ids) == 0 {
-		if some, ok := c.srv.store.fewest(q.filters); ok {
+		if some, ok := c.store.fewest(namedBy(q.filters)); ok {
 			return some
 		}
-		return c.srv.store.entityOrder
+		return c.store.entityOrder
 	}
 	var out []*trackedEntity
 	for id := range q.ids {
-		if t := c.srv.store.entities[id]; t != nil {
+		if t := c.store.entities[id]; t != nil {
 			out = append(out, t)
 		}
 	}
 	return out
 }
 
-func (c *call) entityMatches(v trackerView, q *entityQuery, t *trackedEntity) bool {
+func (c *trackerCall) entityMatches(v trackerView, q *entityQuery, t *trackedEntity) bool {
 	if t.Deleted && !q.deleted || !q.updated.holds(&t.Updated) || q.duplicate != nil && t.Duplicate != *q.duplicate {
 		return false
 	}
@@ -317,12 +318,12 @@ func (c *call) entityMatches(v trackerView, q *entityQuery, t *trackedEntity) bo
 
 // somewhereAtHome: without a program a tracked entity is found where a program of its type that the user may read has its home, which is its
 // own org unit while it is not enrolled there.
-func (c *call) somewhereAtHome(v trackerView, q *entityQuery, t *trackedEntity) bool {
+func (c *trackerCall) somewhereAtHome(v trackerView, q *entityQuery, t *trackedEntity) bool {
 	own := v.c.orgUnits[t.OrgUnit]
 	if kind := v.c.types[t.Type]; kind != nil && !kind.sharing.dataRead(c.user) {
 		return false
 	}
-	if c.srv.manners.plainLists() {
+	if c.manners.plainLists() {
 		return q.scope.covers(own, c.user)
 	}
 	for _, p := range v.c.programs {
@@ -340,7 +341,7 @@ func (c *call) somewhereAtHome(v trackerView, q *entityQuery, t *trackedEntity) 
 	return false
 }
 
-func (c *call) enrolledAsAsked(v trackerView, q *entityQuery, t *trackedEntity) bool {
+func (c *trackerCall) enrolledAsAsked(v trackerView, q *entityQuery, t *trackedEntity) bool {
 	for _, e := range v.st.enrollmentsOf[t.UID] {
 		if e.Program != q.program.uid || e.Deleted && !q.deleted || q.status != "" && e.Status != q.status || q.followUp != nil && e.FollowUp != *q.followUp {
 			continue
@@ -353,7 +354,7 @@ func (c *call) enrolledAsAsked(v trackerView, q *entityQuery, t *trackedEntity) 
 }
 
 // visitedAsAsked tells whether an enrollment has an event as the search wants one.
-func (c *call) visitedAsAsked(v trackerView, q *entityQuery, e *enrollment) bool {
+func (c *trackerCall) visitedAsAsked(v trackerView, q *entityQuery, e *enrollment) bool {
 	if q.events == "" && q.assigned == nil {
 		return true
 	}

@@ -23,10 +23,10 @@ deleted enrolledAt enrollment enrollmentStatus event followUp followup occurredA
 updatedAt updatedAtClient updatedBy`))
 
 // eventQuery reads and checks what is asked (EventRequestParamsMapper, EventOperationParamsMapper).
-func (c *call) eventQuery(kind string, b *bound) (*eventQuery, *problem) {
+func (c *trackerCall) eventQuery(kind string, b *bound) (*eventQuery, *problem) {
 	q := &eventQuery{program: b.text["program"], stage: b.text["programStage"], entity: b.text["trackedEntity"], status: b.text["status"], kind: kind,
 		deleted: b.flags["includeDeleted"]}
-	if q.program == "" && c.srv.manners.programRequired() {
+	if q.program == "" && c.manners.programRequired() {
 		if kind == "events" {
 			return nil, missingParameter("program")
 		}
@@ -70,7 +70,7 @@ func (c *call) eventQuery(kind string, b *bound) (*eventQuery, *problem) {
 	return q, c.eventTargets(b, q, units)
 }
 
-func (c *call) eventFilters(b *bound, q *eventQuery) *problem {
+func (c *trackerCall) eventFilters(b *bound, q *eventQuery) *problem {
 	var wrong string
 	if q.filters, wrong = parseValueFilters([]string{b.text["filter"]}); wrong != "" {
 		return c.invalid("%s", wrong)
@@ -82,12 +82,12 @@ func (c *call) eventFilters(b *bound, q *eventQuery) *problem {
 }
 
 // eventTargets finds what a list is about and checks that the user may read it.
-func (c *call) eventTargets(b *bound, q *eventQuery, units []string) *problem {
+func (c *trackerCall) eventTargets(b *bound, q *eventQuery, units []string) *problem {
 	prog, p := c.readableProgram(q.program, q.kind == "trackerEvents")
 	if p != nil {
 		return p
 	}
-	if st := c.srv.catalog.stages[q.stage]; q.stage != "" && st == nil {
+	if st := c.catalog.stages[q.stage]; q.stage != "" && st == nil {
 		return c.invalid("Program stage is specified but does not exist: %s", q.stage)
 	} else if st != nil && !st.sharing.dataRead(c.user) {
 		return refuse(http.StatusForbidden, "", "User has no access to program stage: %s", q.stage)
@@ -102,17 +102,17 @@ func (c *call) eventTargets(b *bound, q *eventQuery, units []string) *problem {
 		return p
 	}
 	for _, f := range q.filters {
-		if c.srv.catalog.dataElements[f.uid] == nil {
+		if c.catalog.dataElements[f.uid] == nil {
 			return c.invalid("filter is invalid. Data element '%s' does not exist.", f.uid)
 		}
 	}
 	for _, f := range q.attributes {
-		if c.srv.catalog.attributes[f.uid] == nil {
+		if c.catalog.attributes[f.uid] == nil {
 			return c.invalid("attribute filters are invalid. Tracked entity attribute '%s' does not exist.", f.uid)
 		}
 	}
 	for _, k := range b.order {
-		if !eventOrders[k.field] && c.srv.catalog.dataElements[k.field] == nil && c.srv.catalog.attributes[k.field] == nil {
+		if !eventOrders[k.field] && c.catalog.dataElements[k.field] == nil && c.catalog.attributes[k.field] == nil {
 			return c.invalid("Cannot order by '%s' as its neither a data element nor a tracked entity attribute.", k.field)
 		}
 	}
@@ -121,7 +121,7 @@ func (c *call) eventTargets(b *bound, q *eventQuery, units []string) *problem {
 }
 
 // eventCombo finds the attribute option combo that a category combo and options stand for.
-func (c *call) eventCombo(b *bound, q *eventQuery) *problem {
+func (c *trackerCall) eventCombo(b *bound, q *eventQuery) *problem {
 	name, p := c.either(b, "attributeCategoryCombo", "attributeCc")
 	if p != nil {
 		return p
@@ -148,7 +148,7 @@ func (a *assignment) holds(e *event) bool {
 }
 
 // assignment reads who is asked for (AssignedUserQueryParam).
-func (c *call) assignment(b *bound) (*assignment, *problem) {
+func (c *trackerCall) assignment(b *bound) (*assignment, *problem) {
 	users, p := c.eitherIDs(b, "assignedUsers", "assignedUser")
 	if p != nil {
 		return nil, p
@@ -169,7 +169,7 @@ func (c *call) assignment(b *bound) (*assignment, *problem) {
 	return nil, nil
 }
 
-func (c *call) listEvents(kind string, set *fieldSet) (any, *problem) {
+func (c *trackerCall) listEvents(kind string, set *fieldSet) (any, *problem) {
 	b, p := c.bind(pageParams, eventParams)
 	if p != nil {
 		return nil, p
@@ -190,10 +190,10 @@ func (c *call) listEvents(kind string, set *fieldSet) (any, *problem) {
 		}
 	}
 	order := b.order
-	if prog := v.c.programs[q.program]; len(order) == 0 && c.srv.manners.splitEvents() && prog != nil && !prog.registration {
+	if prog := v.c.programs[q.program]; len(order) == 0 && c.manners.splitEvents() && prog != nil && !prog.registration {
 		order = []sortKey{{"occurredAt", true}}
 	}
-	sortBy(found, order, c.srv.manners.plainLists() && len(order) > 0, func(e *event) int64 { return e.Seq }, v.eventText)
+	sortBy(found, order, c.manners.plainLists() && len(order) > 0, func(e *event) int64 { return e.Seq }, v.eventText)
 	items := make([]any, len(found))
 	for i := range found {
 		items[i] = lazy{func() any { return project(v.event(found[i], set), set, plainSource{}) }}
@@ -214,7 +214,7 @@ func (v trackerView) eventText(e *event, field string) string {
 	case "completedAt":
 		return timeText(e.Completed)
 	case "createdAt":
-		return e.bornText()
+		return bornText(e.made)
 	case "updatedAt":
 		return stamp(e.Updated)
 	case "createdAtClient":
@@ -250,18 +250,18 @@ func (v trackerView) eventText(e *event, field string) string {
 
 // eventInState compares a status as DHIS2's lists do: a visited event is an active one that occurred, an overdue one is scheduled for a day
 // that is past.
-func (c *call) eventInState(e *event, status string) bool {
+func (c *trackerCall) eventInState(e *event, status string) bool {
 	switch status {
 	case "VISITED":
 		return e.Status == "ACTIVE" && e.Occurred != nil
 	case "OVERDUE":
-		today := c.srv.now().UTC().Truncate(24 * time.Hour)
+		today := c.now().UTC().Truncate(24 * time.Hour)
 		return e.Status == "SCHEDULE" && e.Scheduled != nil && e.Scheduled.Before(today)
 	}
 	return e.Status == status
 }
 
-func (c *call) eventMatches(v trackerView, q *eventQuery, e *event) bool {
+func (c *trackerCall) eventMatches(v trackerView, q *eventQuery, e *event) bool {
 	p := v.c.programs[e.Program]
 	if e.Deleted && !q.deleted || p == nil || !p.sharing.dataRead(c.user) || q.kind == "trackerEvents" && !p.registration || q.kind == "singleEvents" && p.registration {
 		return false
@@ -273,7 +273,7 @@ func (c *call) eventMatches(v trackerView, q *eventQuery, e *event) bool {
 	if len(q.events) > 0 && !q.events[e.UID] || !q.occurred.holds(e.Occurred) || !q.updated.holds(&e.Updated) {
 		return false
 	}
-	if single := c.srv.manners.splitEvents() && !p.registration; !single && !c.enrolledFor(v, q, e) {
+	if single := c.manners.splitEvents() && !p.registration; !single && !c.enrolledFor(v, q, e) {
 		return false
 	}
 	for _, f := range q.filters {
@@ -286,7 +286,7 @@ func (c *call) eventMatches(v trackerView, q *eventQuery, e *event) bool {
 }
 
 // enrolledFor tells whether an event belongs to an enrollment as the list wants it. Single events of 2.43 and later have none to ask about.
-func (c *call) enrolledFor(v trackerView, q *eventQuery, e *event) bool {
+func (c *trackerCall) enrolledFor(v trackerView, q *eventQuery, e *event) bool {
 	if len(q.enrollments) > 0 && !q.enrollments[e.Enrollment] || !q.scheduled.holds(e.Scheduled) {
 		return false
 	}

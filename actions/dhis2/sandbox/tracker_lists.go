@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-func (c *call) readMany(kind, family string, set *fieldSet) (any, *problem) {
+func (c *trackerCall) readMany(kind, family string, set *fieldSet) (any, *problem) {
 	switch family {
 	case "trackedEntities":
 		return c.listEntities(set)
@@ -33,12 +33,6 @@ func unfolded(items []any) []any {
 		out[i] = it
 	}
 	return out
-}
-
-// sortKey is one part of an order parameter.
-type sortKey struct {
-	field string
-	down  bool
 }
 
 // sortBy puts objects in order; among equals, and without keys, newest first, or up to 2.40 in that of their making. What an object does not
@@ -70,7 +64,7 @@ func timeText(t *time.Time) string {
 }
 
 // bornText is what orders by the time of making: objects of one request are made one after the other.
-func (m made) bornText() string { return fmt.Sprintf("%s#%012d", stamp(m.Created), m.Seq) }
+func bornText(m made) string { return fmt.Sprintf("%s#%012d", stamp(m.Created), m.Seq) }
 
 var enrollmentOrders = setOf(strings.Fields("enrolledAt createdAt createdAtClient updatedAt updatedAtClient completedAt"))
 
@@ -85,10 +79,10 @@ type enrollmentQuery struct {
 }
 
 // enrollmentQuery reads and checks what is asked (EnrollmentRequestParamsMapper, EnrollmentOperationParamsMapper).
-func (c *call) enrollmentQuery(b *bound) (*enrollmentQuery, *problem) {
+func (c *trackerCall) enrollmentQuery(b *bound) (*enrollmentQuery, *problem) {
 	q := &enrollmentQuery{program: b.text["program"], entityType: b.text["trackedEntityType"], entity: b.text["trackedEntity"], combo: b.text["attributeOptionCombo"],
 		deleted: b.flags["includeDeleted"]}
-	if c.srv.manners.programRequired() && q.program == "" {
+	if c.manners.programRequired() && q.program == "" {
 		return nil, c.invalid("Program is mandatory")
 	}
 	units, p := c.eitherIDs(b, "orgUnits", "orgUnit")
@@ -134,8 +128,8 @@ func (c *call) enrollmentQuery(b *bound) (*enrollmentQuery, *problem) {
 	return q, c.resolve(q.scope, units, prog)
 }
 
-func (c *call) enrollmentNeedsProgram(b *bound, q *enrollmentQuery) *problem {
-	if c.srv.manners.plainLists() {
+func (c *trackerCall) enrollmentNeedsProgram(b *bound, q *enrollmentQuery) *problem {
+	if c.manners.plainLists() {
 		return nil
 	}
 	if q.program != "" && q.entityType != "" {
@@ -149,7 +143,7 @@ func (c *call) enrollmentNeedsProgram(b *bound, q *enrollmentQuery) *problem {
 	return nil
 }
 
-func (c *call) listEnrollments(set *fieldSet) (any, *problem) {
+func (c *trackerCall) listEnrollments(set *fieldSet) (any, *problem) {
 	b, p := c.bind(pageParams, enrollmentParams)
 	if p != nil {
 		return nil, p
@@ -163,7 +157,7 @@ func (c *call) listEnrollments(set *fieldSet) (any, *problem) {
 		return nil, p
 	}
 	for _, k := range b.order { // the tables that are joined have both of these columns
-		if c.srv.manners.ambiguousOrder() && (k.field == "createdAt" || k.field == "updatedAt") {
+		if c.manners.ambiguousOrder() && (k.field == "createdAt" || k.field == "updatedAt") {
 			return nil, refuse(http.StatusConflict, "", "ERROR: column reference \"%s\" is ambiguous", map[string]string{"createdAt": "created", "updatedAt": "lastupdated"}[k.field])
 		}
 	}
@@ -174,12 +168,12 @@ func (c *call) listEnrollments(set *fieldSet) (any, *problem) {
 			found = append(found, e)
 		}
 	}
-	sortBy(found, b.order, c.srv.manners.plainLists() && len(b.order) > 0, func(e *enrollment) int64 { return e.Seq }, func(e *enrollment, field string) string {
+	sortBy(found, b.order, c.manners.plainLists() && len(b.order) > 0, func(e *enrollment) int64 { return e.Seq }, func(e *enrollment, field string) string {
 		switch field {
 		case "enrolledAt":
 			return stamp(e.Enrolled)
 		case "createdAt":
-			return e.bornText()
+			return bornText(e.made)
 		case "completedAt":
 			return timeText(e.Completed)
 		case "createdAtClient":
@@ -196,7 +190,7 @@ func (c *call) listEnrollments(set *fieldSet) (any, *problem) {
 	return c.page("enrollments", items, pages), nil
 }
 
-func (c *call) enrollmentMatches(v trackerView, q *enrollmentQuery, e *enrollment) bool {
+func (c *trackerCall) enrollmentMatches(v trackerView, q *enrollmentQuery, e *enrollment) bool {
 	if e.Deleted && !q.deleted || len(q.ids) > 0 && !q.ids[e.UID] || q.program != "" && e.Program != q.program || q.entity != "" && e.Entity != q.entity ||
 		q.status != "" && e.Status != q.status || q.followUp != nil && e.FollowUp != *q.followUp || q.combo != "" && e.OptionCombo != q.combo {
 		return false
@@ -213,7 +207,7 @@ func (c *call) enrollmentMatches(v trackerView, q *enrollmentQuery, e *enrollmen
 
 var relationshipParams = []param{{name: "trackedEntity", kind: aUID}, {name: "tei", kind: aUID, until: 41}, {name: "enrollment", kind: aUID}, {name: "event", kind: aUID}}
 
-func (c *call) listRelationships(set *fieldSet) (any, *problem) {
+func (c *trackerCall) listRelationships(set *fieldSet) (any, *problem) {
 	b, p := c.bind(pageParams, relationshipParams)
 	if p != nil {
 		return nil, p

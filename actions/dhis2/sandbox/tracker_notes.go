@@ -3,13 +3,13 @@ package sandbox
 import "net/http"
 
 // addNote answers POST /api/tracker/{enrollments,events}/<uid>/note, from 2.42 on.
-func (c *call) addNote(kind string) {
+func (c *trackerCall) addNote(kind string) {
 	if !c.method(http.MethodPost) {
 		return
 	}
-	body, p := c.srv.readBody(c.w, c.r)
+	body, p := c.readBody()
 	if p != nil {
-		c.srv.refused(c.w, p)
+		c.refused(p)
 		return
 	}
 	root, err := parseJSON(body)
@@ -17,13 +17,13 @@ func (c *call) addNote(kind string) {
 		c.unreadable("JSON parse error")
 		return
 	}
-	d := decoder{m: c.srv.manners}
-	n := note{UID: orNew(d.uid(root, "note")), Value: d.text(root, "value"), Stored: c.srv.now().UTC(), By: c.user.username}
+	d := decoder{m: c.manners}
+	n := note{UID: orNew(d.uid(root, "note")), Value: d.text(root, "value"), Stored: c.now().UTC(), By: c.user.username}
 	if d.err != nil {
 		c.unreadable("JSON parse error: " + d.err.Error())
 		return
 	}
-	st, uid := c.srv.store, c.at(2)
+	st, uid := c.store, c.at(2)
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	e, ev := st.enrollments[uid], st.events[uid]
@@ -38,7 +38,7 @@ func (c *call) addNote(kind string) {
 		p = refuse(http.StatusBadRequest, "", "Note with uid %s already exists", n.UID)
 	}
 	if p != nil {
-		c.srv.refused(c.w, p)
+		c.refused(p)
 		return
 	}
 	st.notes[n.UID] = true
@@ -50,8 +50,8 @@ func (c *call) addNote(kind string) {
 		st.state.note("ev", ev)
 	}
 	if err := st.state.flush(); err != nil {
-		c.srv.fail(c.w, http.StatusInternalServerError, "", err.Error())
+		c.fail(http.StatusInternalServerError, "", err.Error())
 		return
 	}
-	c.srv.json(c.w, http.StatusOK, object{"note": n.UID, "value": n.Value, "storedBy": n.By, "storedAt": stamp(n.Stored)})
+	c.json(http.StatusOK, object{"note": n.UID, "value": n.Value, "storedBy": n.By, "storedAt": stamp(n.Stored)})
 }

@@ -6,8 +6,8 @@ import (
 )
 
 // noAccess refuses a single object of the tracker: from 2.42 on it is as if it were not there, before that the reasons are told.
-func (c *call) noAccess(name, uid string, reasons []string) *problem {
-	if c.srv.manners >= 42 {
+func (c *trackerCall) noAccess(name, uid string, reasons []string) *problem {
+	if c.manners >= 42 {
 		return c.unknown(name, uid)
 	}
 	return refuse(http.StatusForbidden, "", "[%s]", strings.Join(reasons, ", "))
@@ -17,14 +17,14 @@ func (c *call) noAccess(name, uid string, reasons []string) *problem {
 func (v trackerView) access() access { return access{v.m, v.c, v.st, v.user} }
 
 // mayReadOne checks that the user may read a tracked entity, in the program that was asked for if any.
-func (c *call) mayReadOne(v trackerView, t *trackedEntity) *problem {
+func (c *trackerCall) mayReadOne(v trackerView, t *trackedEntity) *problem {
 	p, id := (*program)(nil), c.query.Get("program")
 	if id != "" {
-		if p = v.c.programs[id]; p == nil || c.srv.manners >= 43 && !p.registration {
+		if p = v.c.programs[id]; p == nil || c.manners >= 43 && !p.registration {
 			return refuse(http.StatusNotFound, "E1005", "Program with id %s could not be found.", id)
 		}
 	}
-	if c.srv.manners >= 42 {
+	if c.manners >= 42 {
 		return c.findsOne(v, t, p)
 	}
 	a := v.access()
@@ -34,14 +34,14 @@ func (c *call) mayReadOne(v trackerView, t *trackedEntity) *problem {
 	switch {
 	case a.readsEntity(t):
 		return nil
-	case c.srv.manners <= 40:
+	case c.manners <= 40:
 		return refuse(http.StatusConflict, "", "[OWNERSHIP_ACCESS_DENIED]")
 	}
 	return refuse(http.StatusForbidden, "", "User has no access to TrackedEntity:%s", t.UID)
 }
 
 // findsOne: from 2.42 on one tracked entity is a list of one, over all org units that the user reaches.
-func (c *call) findsOne(v trackerView, t *trackedEntity, p *program) *problem {
+func (c *trackerCall) findsOne(v trackerView, t *trackedEntity, p *program) *problem {
 	if p != nil {
 		if _, refused := c.readableProgram(p.uid, false); refused != nil {
 			return refused
@@ -61,7 +61,7 @@ func (c *call) findsOne(v trackerView, t *trackedEntity, p *program) *problem {
 }
 
 // mayReadIn gives the reasons up to 2.41 against reading a tracked entity in a program.
-func (c *call) mayReadIn(a access, t *trackedEntity, p *program) *problem {
+func (c *trackerCall) mayReadIn(a access, t *trackedEntity, p *program) *problem {
 	var reasons []string
 	if !p.sharing.dataRead(c.user) {
 		reasons = append(reasons, "User has no data read access to program: "+p.uid)
@@ -76,7 +76,7 @@ func (c *call) mayReadIn(a access, t *trackedEntity, p *program) *problem {
 	switch {
 	case len(reasons) == 0 && owned:
 		return nil
-	case c.srv.manners <= 40:
+	case c.manners <= 40:
 		return refuse(http.StatusUnauthorized, "", "%s", denied)
 	case len(reasons) > 0:
 		return refuse(http.StatusForbidden, "", "[%s]", strings.Join(reasons, ", "))
@@ -89,7 +89,7 @@ func (c *call) mayReadIn(a access, t *trackedEntity, p *program) *problem {
 }
 
 // mayReadEnrollment checks that the user may read an enrollment.
-func (c *call) mayReadEnrollment(v trackerView, e *enrollment) *problem {
+func (c *trackerCall) mayReadEnrollment(v trackerView, e *enrollment) *problem {
 	a, p := v.access(), v.c.programs[e.Program]
 	if a.readsEnrollment(e) {
 		return nil
@@ -108,7 +108,7 @@ func (c *call) mayReadEnrollment(v trackerView, e *enrollment) *problem {
 }
 
 // mayReadEvent checks that the user may read an event.
-func (c *call) mayReadEvent(v trackerView, e *event) *problem {
+func (c *trackerCall) mayReadEvent(v trackerView, e *event) *problem {
 	a, p, st := v.access(), v.c.programs[e.Program], v.c.stages[e.Stage]
 	if a.readsEvent(e) {
 		return nil
@@ -137,7 +137,7 @@ func (c *call) mayReadEvent(v trackerView, e *event) *problem {
 }
 
 // mayReadLink checks that the user may read a relationship.
-func (c *call) mayReadLink(v trackerView, r *relationship) *problem {
+func (c *trackerCall) mayReadLink(v trackerView, r *relationship) *problem {
 	a, kind := v.access(), v.c.relTypes[r.Type]
 	if c.user.super || (kind == nil || kind.sharing.dataRead(c.user)) && a.readsItem(r.From) && a.readsItem(r.To) {
 		return nil

@@ -9,7 +9,7 @@ import (
 const letInFor = 3 * time.Hour
 
 // ownership answers PUT /api/tracker/ownership/transfer and POST /api/tracker/ownership/override.
-func (c *call) ownership() {
+func (c *trackerCall) ownership() {
 	switch c.at(2) {
 	case "transfer":
 		if c.method(http.MethodPut) {
@@ -20,16 +20,16 @@ func (c *call) ownership() {
 			c.answerOwnership(c.override, "Temporary Ownership granted")
 		}
 	default:
-		c.srv.notFound(c.w, c.r)
+		c.notFound()
 	}
 }
 
-func (c *call) answerOwnership(act func(entity, program string) *problem, done string) {
+func (c *trackerCall) answerOwnership(act func(entity, program string) *problem, done string) {
 	entity, program, unit := c.query.Get("trackedEntity"), c.query.Get("program"), c.query.Get("orgUnit")
-	if entity == "" && c.srv.manners <= 41 {
+	if entity == "" && c.manners <= 41 {
 		entity = c.query.Get("trackedEntityInstance")
 	}
-	if c.srv.manners <= 42 && (unit == "" || c.srv.manners <= 41) {
+	if c.manners <= 42 && (unit == "" || c.manners <= 41) {
 		unit = c.query.Get("ou")
 	}
 	if entity == "" || program == "" || c.at(2) == "transfer" && unit == "" || c.at(2) == "override" && !c.query.Has("reason") {
@@ -37,27 +37,27 @@ func (c *call) answerOwnership(act func(entity, program string) *problem, done s
 		return
 	}
 	c.query.Set("orgUnit", unit)
-	st := c.srv.store
+	st := c.store
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	if p := act(entity, program); p != nil {
-		c.srv.refused(c.w, p)
+		c.refused(p)
 		return
 	}
 	if err := st.state.flush(); err != nil {
-		c.srv.fail(c.w, http.StatusInternalServerError, "", err.Error())
+		c.fail(http.StatusInternalServerError, "", err.Error())
 		return
 	}
-	c.srv.json(c.w, http.StatusOK, message{HTTPStatus: "OK", HTTPStatusCode: http.StatusOK, Status: "OK", Message: done})
+	c.json(http.StatusOK, message{HTTPStatus: "OK", HTTPStatusCode: http.StatusOK, Status: "OK", Message: done})
 }
 
 // transfer makes another org unit the owner. What does not exist is passed over without a word up to 2.42.
-func (c *call) transfer(entity, programID string) *problem {
-	st, cat := c.srv.store, c.srv.catalog
+func (c *trackerCall) transfer(entity, programID string) *problem {
+	st, cat := c.store, c.catalog
 	t, p, unit := st.entities[entity], cat.programs[programID], cat.orgUnits[c.query.Get("orgUnit")]
-	strict := c.srv.manners >= 43
+	strict := c.manners >= 43
 	switch {
-	case c.srv.manners >= 42 && (t == nil || t.Deleted):
+	case c.manners >= 42 && (t == nil || t.Deleted):
 		return c.unknown("TrackedEntity", entity)
 	case strict && p == nil:
 		return c.unknown("Program", programID)
@@ -65,9 +65,9 @@ func (c *call) transfer(entity, programID string) *problem {
 		return refuse(http.StatusNotFound, "E1005", "Tracked entity not transferred. Org unit supplied does not exist.")
 	case t == nil || t.Deleted || p == nil || unit == nil:
 		return nil
-	case c.srv.manners != 42 && !c.user.searches(unit):
+	case c.manners != 42 && !c.user.searches(unit):
 		return refuse(http.StatusForbidden, "E1006", "Tracked entity not transferred. Org unit supplied is not in the user scope.")
-	case !(access{c.srv.manners, cat, st, c.user}).owns(t, p) || !p.sharing.dataWrite(c.user):
+	case !(access{c.manners, cat, st, c.user}).owns(t, p) || !p.sharing.dataWrite(c.user):
 		return refuse(http.StatusForbidden, "E1006", "User does not have access to change ownership for the entity-program combination")
 	case !p.orgUnits[unit.uid]:
 		return refuse(http.StatusForbidden, "E1006", "The program %s is not associated to the org unit %s", p.uid, unit.uid)
@@ -84,8 +84,8 @@ func (c *call) transfer(entity, programID string) *problem {
 }
 
 // override lets a user in to a tracked entity of a protected program for some hours.
-func (c *call) override(entity, programID string) *problem {
-	st, cat := c.srv.store, c.srv.catalog
+func (c *trackerCall) override(entity, programID string) *problem {
+	st, cat := c.store, c.catalog
 	t, p := st.entities[entity], cat.programs[programID]
 	no := func(format string, args ...any) *problem {
 		return refuse(http.StatusForbidden, "E1006", "Temporary ownership not created. "+format, args...)
@@ -93,7 +93,7 @@ func (c *call) override(entity, programID string) *problem {
 	switch {
 	case p == nil:
 		return no("Program supplied does not exist.")
-	case (t == nil || t.Deleted) && c.srv.manners >= 43:
+	case (t == nil || t.Deleted) && c.manners >= 43:
 		return refuse(http.StatusNotFound, "E1005", "Temporary ownership not created. Tracked entity supplied does not exist.")
 	case t == nil || t.Deleted:
 		return no("Tracked entity supplied does not exist.")

@@ -79,7 +79,7 @@ func (im *importer) persistable(from *accepted) *accepted {
 	for _, r := range from.relationships {
 		var parents []parent
 		if r.from != nil && r.to != nil {
-			parents = []parent{{r.from.kind(), r.from.uid()}, {r.to.kind(), r.to.uid()}}
+			parents = []parent{{kindOf(r.from), r.from.uid()}, {kindOf(r.to), r.to.uid()}}
 		}
 		if f.under(relationshipKind, r.uid, parents...) {
 			out.relationships = append(out.relationships, r)

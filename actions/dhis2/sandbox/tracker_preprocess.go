@@ -1,6 +1,9 @@
 package sandbox
 
-import "net/http"
+import (
+	"net/http"
+	"slices"
+)
 
 // What a server does to a request before it validates it, in DHIS2's order (its BundlePreProcessors). What is to be deleted is left as it is.
 
@@ -34,7 +37,7 @@ func (im *importer) completeEvents() {
 		case e.stage != nil && im.c.programs[e.stage.program] != nil:
 			full := im.c.programs[e.stage.program]
 			if partial[full.uid] == nil {
-				partial[full.uid] = full.ofStage()
+				partial[full.uid] = ofStage(full)
 			}
 			e.programID, e.program = full.uid, full
 		case e.stageID == "" && e.program != nil && !e.program.registration:
@@ -56,7 +59,7 @@ func (im *importer) completeEvents() {
 
 // ofStage is what a server knows of a program that it came to by one of its stages (DHIS2 ProgramStageMapper): neither its attributes nor its
 // stages, and every setting as it is in a new program.
-func (p *program) ofStage() *program {
+func ofStage(p *program) *program {
 	return &program{uid: p.uid, name: p.name, registration: p.registration, entityType: p.entityType, combo: p.combo, sharing: p.sharing,
 		accessLevel: p.accessLevel, incidentDate: true, attributeOf: map[string]programAttribute{}, orgUnits: p.orgUnits, orgUnitList: p.orgUnitList}
 }
@@ -86,7 +89,7 @@ func (im *importer) lendEnrollments() {
 // chooseCombos finds the attribute option combo of events that name its options instead.
 func (im *importer) chooseCombos() {
 	for _, e := range im.b.events {
-		if e.comboID != "" || len(e.options) == 0 || e.program == nil || contains(e.options, "") {
+		if e.comboID != "" || len(e.options) == 0 || e.program == nil || slices.Contains(e.options, "") {
 			continue
 		}
 		if e.combo = im.c.comboOf(e.program.combo, e.options); e.combo != nil {

@@ -140,7 +140,7 @@ func (r *reporter) unique(kind string) int {
 	return n
 }
 
-func (m manners) validationOf(r *reporter, mode string) validation {
+func validationOf(m manners, r *reporter, mode string) validation {
 	v := validation{Errors: []issueReport{}, Warnings: []warningReport{}}
 	for _, e := range r.errors {
 		x := issueReport{Message: e.message, Code: e.code, Kind: e.kind, UID: e.uid}
@@ -324,4 +324,13 @@ func (r *reporter) codes() []string {
 	}
 	sort.Strings(out)
 	return out
+}
+
+// inAWord is what the last note of a job says of an import.
+func (r *report) inAWord() string {
+	if r.Stats == nil {
+		return "Import complete"
+	}
+	return fmt.Sprintf("Import complete with status %s, %d created, %d updated, %d deleted, %d ignored", r.Status, r.Stats.Created, r.Stats.Updated, r.Stats.Deleted,
+		r.Stats.Ignored)
 }

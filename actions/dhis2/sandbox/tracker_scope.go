@@ -17,7 +17,7 @@ func (s *scope) needsUnits() bool {
 
 // scopeMode reads where to look and checks that mode and org units suit each other; ids are those of the parameter that names org units in
 // this list. exempt lists need no org unit although the mode does.
-func (c *call) scopeMode(b *bound, ids []string, exempt bool) (*scope, *problem) {
+func (c *trackerCall) scopeMode(b *bound, ids []string, exempt bool) (*scope, *problem) {
 	name, p := c.either(b, "orgUnitMode", "ouMode")
 	if p != nil {
 		return nil, p
@@ -30,16 +30,16 @@ func (c *call) scopeMode(b *bound, ids []string, exempt bool) (*scope, *problem)
 		s.mode = "ACCESSIBLE"
 	case s.needsUnits() && len(ids) == 0 && !exempt:
 		return nil, c.nonsense("At least one org unit is required for orgUnitMode: %s. Please add one org unit or use a different orgUnitMode.", s.mode)
-	case !s.needsUnits() && len(ids) > 0 && c.srv.manners >= 41:
+	case !s.needsUnits() && len(ids) > 0 && c.manners >= 41:
 		return nil, c.invalid("orgUnitMode %s cannot be used with orgUnits. Please remove the orgUnit parameter and try again.", s.mode)
 	}
 	return s, nil
 }
 
 // resolve finds the org units of a scope and checks that the user may look there.
-func (c *call) resolve(s *scope, ids []string, p *program) *problem {
+func (c *trackerCall) resolve(s *scope, ids []string, p *program) *problem {
 	for _, id := range ids {
-		u := c.srv.catalog.orgUnits[id]
+		u := c.catalog.orgUnits[id]
 		if u == nil {
 			return c.invalid("Organisation unit does not exist: %s", id)
 		}
@@ -65,9 +65,6 @@ func (c *call) resolve(s *scope, ids []string, p *program) *problem {
 	}
 	return nil
 }
-
-// restricted: only who captures data where a person is at home sees it.
-func (p *program) restricted() bool { return p.accessLevel == "PROTECTED" || p.accessLevel == "CLOSED" }
 
 // covers tells whether an org unit lies in the scope of a user.
 func (s *scope) covers(o *orgUnit, u *user) bool {
@@ -96,12 +93,12 @@ func (s *scope) covers(o *orgUnit, u *user) bool {
 }
 
 // reaches tells whether the user may see data of a program that are at home in an org unit, and about a tracked entity if any.
-func (c *call) reaches(unit *orgUnit, p *program, t *trackedEntity) bool {
+func (c *trackerCall) reaches(unit *orgUnit, p *program, t *trackedEntity) bool {
 	if unit == nil || p == nil {
 		return true
 	}
 	if p.restricted() {
-		return c.user.captures(unit) || p.accessLevel == "PROTECTED" && t != nil && t.letIn(p.uid, c.user.uid, c.srv.now())
+		return c.user.captures(unit) || p.accessLevel == "PROTECTED" && t != nil && t.letIn(p.uid, c.user.uid, c.now())
 	}
 	return c.user.searches(unit)
 }
@@ -134,47 +131,47 @@ func (v trackerView) homeOf(e *event) *orgUnit {
 
 // readableProgram finds the program that a list is about and checks that the user may read its data; nil without one. tracker asks for one
 // with registration.
-func (c *call) readableProgram(id string, tracker bool) (*program, *problem) {
+func (c *trackerCall) readableProgram(id string, tracker bool) (*program, *problem) {
 	if id == "" {
 		return nil, nil
 	}
-	p := c.srv.catalog.programs[id]
+	p := c.catalog.programs[id]
 	switch {
 	case p == nil:
 		return nil, c.invalid("Program is specified but does not exist: %s", id)
 	case !p.sharing.dataRead(c.user):
 		return nil, refuse(http.StatusForbidden, "", "User has no access to program: %s", id)
-	case tracker && !p.registration && c.srv.manners >= 41:
+	case tracker && !p.registration && c.manners >= 41:
 		return nil, c.invalid("Program specified is not a tracker program: %s", id)
 	}
-	if t := c.srv.catalog.types[p.entityType]; t != nil && tracker && !t.sharing.dataRead(c.user) {
+	if t := c.catalog.types[p.entityType]; t != nil && tracker && !t.sharing.dataRead(c.user) {
 		return nil, refuse(http.StatusForbidden, "", "User is not authorized to read data from selected program's tracked entity type: %s", t.uid)
 	}
 	return p, nil
 }
 
 // readableEntity checks the tracked entity that a list is about.
-func (c *call) readableEntity(b *bound) *problem {
+func (c *trackerCall) readableEntity(b *bound) *problem {
 	id := b.text["trackedEntity"]
-	if id == "" || c.srv.manners.plainLists() {
+	if id == "" || c.manners.plainLists() {
 		return nil
 	}
-	t := c.srv.store.entities[id]
+	t := c.store.entities[id]
 	if t == nil || t.Deleted && !b.flags["includeDeleted"] {
 		return c.invalid("Tracked entity is specified but does not exist: %s", id)
 	}
-	if kind := c.srv.catalog.types[t.Type]; kind != nil && !kind.sharing.dataRead(c.user) {
+	if kind := c.catalog.types[t.Type]; kind != nil && !kind.sharing.dataRead(c.user) {
 		return refuse(http.StatusForbidden, "", "User is not authorized to read data from type of selected tracked entity: %s", kind.uid)
 	}
 	return nil
 }
 
 // readableType finds the type of tracked entities that a list is about.
-func (c *call) readableType(id string) (*entityType, *problem) {
+func (c *trackerCall) readableType(id string) (*entityType, *problem) {
 	if id == "" {
 		return nil, nil
 	}
-	t := c.srv.catalog.types[id]
+	t := c.catalog.types[id]
 	if t == nil {
 		return nil, c.invalid("Tracked entity type is specified but does not exist: %s", id)
 	}

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"strconv"
 	"time"
 	"unicode/utf16"
 )
@@ -101,7 +102,7 @@ func featureOf(geometry []byte) string {
 // attributeValue checks one value of a tracked entity attribute, which an object of the request with a strategy of its own brings.
 func (im *importer) attributeValue(s *subject, what strategy, a *attribute, value, entity string, orgUnit string) {
 	if len(utf16.Encode([]rune(value))) > maxAttributeValue {
-		s.error("E1077", itoa(maxAttributeValue))
+		s.error("E1077", strconv.Itoa(maxAttributeValue))
 	}
 	reason := misfit(value, a.valueType)
 	if im.m.oneValueTypeCheck() {
@@ -120,7 +121,7 @@ func (im *importer) attributeValue(s *subject, what strategy, a *attribute, valu
 			im.fileTaken(s, what, a.valueType, value)
 		}
 	}
-	if set := im.c.optionSets[a.optionSet]; set != nil && !im.m.validOption(set, value, a.valueType) {
+	if set := im.c.optionSets[a.optionSet]; set != nil && !set.allows(im.m, value, a.valueType) {
 		s.error("E1125", value, set.uid)
 	}
 	if a.unique && im.taken(a, value, entity, orgUnit) {

@@ -73,7 +73,7 @@ func (im *importer) relationshipMandatory(s *subject, r *relationshipIn) {
 	}
 }
 
-func (i *item) kind() string {
+func kindOf(i *item) string {
 	switch {
 	case i.Entity != "":
 		return trackedEntityKind
@@ -100,8 +100,8 @@ func (im *importer) side(s *subject, name string, it *item, allowed constraint) 
 		return
 	}
 	switch {
-	case it.kind() != want:
-		s.error("E4010", name, kindName[want], kindName[it.kind()])
+	case kindOf(it) != want:
+		s.error("E4010", name, kindName[want], kindName[kindOf(it)])
 	case !exists:
 		s.error("E4012", kindName[want], it.uid())
 	case want == trackedEntityKind:

@@ -48,7 +48,7 @@ func (im *importer) eventValues(s *subject, e *eventIn) {
 // eventValue checks one value: up to 2.42 an element with options is checked against these alone, and references have codes of their own.
 func (im *importer) eventValue(s *subject, what strategy, de *dataElement, value string) {
 	set := im.c.optionSets[de.optionSet]
-	if set != nil && !im.m.validOption(set, value, de.valueType) {
+	if set != nil && !set.allows(im.m, value, de.valueType) {
 		s.error("E1125", value, set.uid)
 	}
 	if im.m.oneValueTypeCheck() {
@@ -136,7 +136,7 @@ func (im *importer) validateRepeats() {
 		}
 	}
 	for _, e := range candidates {
-		if e.strategy == create && e.enrollment != "" && im.st.holds(e.enrollment, e.stage.uid) {
+		if e.strategy == create && e.enrollment != "" && holds(im.st, e.enrollment, e.stage.uid) {
 			im.r.about(eventKind, e.uid).error("E1039", e.stage.uid)
 		}
 	}
@@ -148,7 +148,7 @@ func (im *importer) ofTracker(st *stage) bool {
 }
 
 // holds tells whether an enrollment has an event of a stage that was not skipped.
-func (st *store) holds(enrollment, stage string) bool {
+func holds(st *store, enrollment, stage string) bool {
 	for _, e := range st.eventsOf[enrollment] {
 		if !e.Deleted && e.Status != "SKIPPED" && e.Stage == stage {
 			return true

@@ -8,7 +8,6 @@ import (
 
 // trackerView shows tracker objects to one user as the export API does. The store must be locked for reading.
 type trackerView struct {
-	srv     *Server
 	m       manners
 	c       *catalog
 	st      *store
@@ -18,9 +17,9 @@ type trackerView struct {
 	listing bool              // a list is shown, not one object
 }
 
-func (c *call) trackerView(deleted bool) trackerView {
-	v := trackerView{srv: c.srv, m: c.srv.manners, c: c.srv.catalog, st: c.srv.store, user: c.user, schemes: map[string]string{}, deleted: deleted}
-	if c.srv.manners >= 42 {
+func (c *trackerCall) trackerView(deleted bool) trackerView {
+	v := trackerView{m: c.manners, c: c.catalog, st: c.store, user: c.user, schemes: map[string]string{}, deleted: deleted}
+	if c.manners >= 42 {
 		for name, kind := range importSchemes {
 			if s := c.query.Get(name); s != "" && s != "UID" {
 				v.schemes[kind] = s

@@ -6,8 +6,6 @@ func (im *importer) born(now time.Time) made {
 	return made{Created: now, Updated: now, CreatedBy: im.user.username, UpdatedBy: im.user.username, Seq: im.st.next()}
 }
 
-func (m *made) touch(now time.Time, by string) { m.Updated, m.UpdatedBy = now, by }
-
 // writeEntity replaces what is single and merges attributes, as every update does: what is not sent falls back, but attributes stay.
 func (im *importer) writeEntity(in *entityIn, now time.Time) (isNew bool) {
 	t := im.st.entities[in.uid]

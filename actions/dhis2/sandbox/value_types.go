@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"math"
 	"net"
 	"net/url"
@@ -187,18 +188,16 @@ func isCoordinate(s string) bool {
 // multi splits the value of a MULTI_TEXT element.
 func multi(value string) []string { return strings.Split(value, ",") }
 
-// validOption tells whether a value is allowed by an option set, for a value type, as a version sees it.
-func (m manners) validOption(set *optionSet, value, valueType string) bool {
-	if m.looseOptions() {
-		return set.lowered[strings.ToLower(value)]
+func numericType(t string) bool {
+	return t == "NUMBER" || strings.HasPrefix(t, "INTEGER") || t == "PERCENTAGE" || t == "UNIT_INTERVAL"
+}
+
+// compare orders numbers as numbers and everything else, dates among it, as text.
+func compare(a, b string) int {
+	x, err1 := strconv.ParseFloat(a, 64)
+	y, err2 := strconv.ParseFloat(b, 64)
+	if err1 != nil || err2 != nil {
+		return strings.Compare(a, b)
 	}
-	if valueType != "MULTI_TEXT" {
-		return set.codes[value]
-	}
-	for _, v := range multi(value) {
-		if !set.codes[v] {
-			return false
-		}
-	}
-	return true
+	return cmp.Compare(x, y)
 }

@@ -211,3 +211,27 @@ F_PERFORM_MAINTENANCE F_PREDICTOR_RUN F_PREVIOUS_IMPERSONATOR_AUTHORITY F_REPLIC
 F_SKIP_DATA_IMPORT_AUDIT F_SYSTEM_SETTING F_TEI_CASCADE_DELETE F_TRACKED_ENTITY_INSTANCE_SEARCH_IN_ALL_ORGUNITS F_TRACKED_ENTITY_MERGE 
 F_UNCOMPLETE_EVENT F_USER_GROUPS_READ_ONLY_ADD_MEMBERS F_USER_VIEW F_VIEW_EVENT_ANALYTICS F_VIEW_SERVER_INFO F_VIEW_UNAPPROVED_DATA 
 M_dhis-web-app-management`
+
+// fileDomains are what a file may be for.
+func (m manners) fileDomains() []string {
+	if m >= 43 {
+		return strings.Fields("DATA_VALUE DOCUMENT MESSAGE_ATTACHMENT USER_AVATAR ORG_UNIT ICON JOB_DATA")
+	}
+	return strings.Fields("DATA_VALUE PUSH_ANALYSIS DOCUMENT MESSAGE_ATTACHMENT USER_AVATAR ORG_UNIT ICON JOB_DATA")
+}
+
+// fileAnswer is how the answer to an upload calls itself.
+func (m manners) fileAnswer() string {
+	if m == 42 {
+		return "FileResourceWebMessageResponse"
+	}
+	return "FileResource"
+}
+
+// reportType names the type of an answer as the version does.
+func (m manners) reportType(name string) string {
+	if m == 42 {
+		return name + "WebMessageResponse"
+	}
+	return name
+}
