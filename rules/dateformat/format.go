@@ -10,12 +10,16 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/culvert/culvert/rules/calendar"
 )
 
 // Format is a compiled date format: a pattern of letters such as dd/MM/yyyy, as in Java and spreadsheets.
 type Format struct {
-	pattern string
-	tokens  []token
+	pattern  string
+	tokens   []token
+	words    *words             // of the months and weekdays
+	calendar *calendar.Calendar // nil is the Gregorian one
 }
 
 // token is a run of one letter, or literal text when letter is 0.
@@ -39,7 +43,7 @@ var letters = []struct {
 
 // Compile reads a pattern. Letters that mean nothing are refused; literal letters stand between apostrophes.
 func Compile(pattern string) (*Format, error) {
-	f := &Format{pattern: pattern}
+	f := &Format{pattern: pattern, words: languages()["en"]}
 	runes := []rune(pattern)
 	if len(runes) == 0 || len(runes) > 100 {
 		return nil, fail("a date format has 1 to 100 characters", `such as "dd/MM/yyyy"`)
@@ -129,38 +133,47 @@ func checkLetters(r rune, n int) error {
 	return fail(fmt.Sprintf("%s is not a part of a date format", strings.Repeat(string(r), n)), hint)
 }
 
-// Write gives a date in the format.
+// Write gives a date in the format; "" where the format's calendar is not known for that day.
 func (f *Format) Write(t time.Time) string {
+	year, month, day := t.Date()
+	date := calendar.Date{Year: year, Month: int(month), Day: day}
+	if f.calendar != nil {
+		var err error
+		if date, err = f.calendar.Of(t); err != nil {
+			return ""
+		}
+	}
 	var b strings.Builder
 	for _, tok := range f.tokens {
-		b.WriteString(tok.format(t))
+		b.WriteString(tok.format(t, date, f.words))
 	}
 	return b.String()
 }
 
-func (tok token) format(t time.Time) string {
+func (tok token) format(t time.Time, date calendar.Date, w *words) string {
 	padded := func(n int) string { return fmt.Sprintf("%0*d", tok.count, n) }
 	switch tok.letter {
 	case 'y':
 		if tok.count == 2 {
-			return padded(t.Year() % 100)
+			return padded(date.Year % 100)
 		}
-		return padded(t.Year())
+		return padded(date.Year)
 	case 'M':
 		switch tok.count {
 		case 3:
-			return t.Month().String()[:3]
+			return w.shortMonths[date.Month-1]
 		case 4:
-			return t.Month().String()
+			return w.months[date.Month-1]
 		}
-		return padded(int(t.Month()))
+		return padded(date.Month)
 	case 'd':
-		return padded(t.Day())
+		return padded(date.Day)
 	case 'E':
+		weekday := (int(t.Weekday()) + 6) % 7
 		if tok.count < 4 {
-			return t.Weekday().String()[:3]
+			return w.shortWeekdays[weekday]
 		}
-		return t.Weekday().String()
+		return w.weekdays[weekday]
 	case 'H':
 		return padded(t.Hour())
 	case 'h':

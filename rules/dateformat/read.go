@@ -3,11 +3,12 @@ package dateformat
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/culvert/culvert/rules/calendar"
 )
 
 // reading is the state of reading a text.
@@ -17,11 +18,12 @@ type reading struct {
 	nano                                int
 	pm, twelve                          bool
 	zone                                *time.Location
+	words                               *words
 }
 
 // Parse reads a date in the format, in the zone unless the text has its own.
 func (f *Format) Parse(s string, zone *time.Location) (time.Time, error) {
-	r := &reading{rest: strings.TrimSpace(s), year: 1970, month: 1, day: 1}
+	r := &reading{rest: strings.TrimSpace(s), year: 1970, month: 1, day: 1, words: f.words}
 	for i, tok := range f.tokens {
 		next := rune(0)
 		if i+1 < len(f.tokens) {
@@ -42,6 +44,13 @@ func (f *Format) Parse(s string, zone *time.Location) (time.Time, error) {
 		if r.pm {
 			r.hour += 12
 		}
+	}
+	if f.calendar != nil {
+		day, err := f.calendar.Gregorian(calendar.Date{Year: r.year, Month: r.month, Day: r.day})
+		if err != nil {
+			return time.Time{}, ErrNoSuchDay
+		}
+		r.year, r.month, r.day = day.Year(), int(day.Month()), day.Day()
 	}
 	return r.time(zone)
 }
@@ -110,9 +119,9 @@ func (r *reading) read(tok token, next rune) bool {
 	case 'd':
 		return r.number(&r.day, least, most)
 	case 'E':
-		return r.word(func(w string) bool {
-			return slices.ContainsFunc(weekdays(), func(d string) bool { return strings.EqualFold(w, d) || strings.EqualFold(w, d[:3]) })
-		})
+		ok := r.word(r.words.isWeekday)
+		r.rest = strings.TrimPrefix(r.rest, "-feira") // of a Portuguese weekday
+		return ok
 	case 'H':
 		return r.number(&r.hour, least, most)
 	case 'h':
@@ -128,10 +137,6 @@ func (r *reading) read(tok token, next rune) bool {
 		return r.word(func(w string) bool { r.pm = strings.EqualFold(w, "PM"); return r.pm || strings.EqualFold(w, "AM") })
 	}
 	return r.offset()
-}
-
-func weekdays() []string {
-	return []string{"Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"}
 }
 
 // number reads least to most digits.
@@ -166,13 +171,8 @@ func (r *reading) fraction(count int) bool {
 
 func (r *reading) month3(count int) bool {
 	return r.word(func(w string) bool {
-		for m := time.January; m <= time.December; m++ {
-			if strings.EqualFold(w, m.String()) || strings.EqualFold(w, m.String()[:3]) && count == 3 || strings.EqualFold(w, "Sept") && m == time.September {
-				r.month = int(m)
-				return true
-			}
-		}
-		return false
+		r.month = r.words.monthOf(w, count == 3)
+		return r.month != 0
 	})
 }
 

@@ -22,8 +22,14 @@ type checker struct {
 	needs    reading
 	names    map[file.Location][]string
 	lets     []letName
-	items    []*Shape // what # is, of the predicates around
-	frame    frame    // for what is worked out while compiling; its limits hold for the whole expression
+	items    []predicateItem // of the predicates around
+	frame    frame           // for what is worked out while compiling; its limits hold for the whole expression
+}
+
+// predicateItem is what # is inside of a predicate, and whether there is an #acc.
+type predicateItem struct {
+	shape *Shape
+	acc   bool
 }
 
 // letName is a name made by let.

@@ -242,6 +242,6 @@ var foreign = map[string]string{
 	"datediff": "write days_between(from, to), or diff(from, to, unit)", "selectedat": "write selected_at(value, n)", "countselected": "write count_selected(value)",
 	"sha256": "write hash(...)", "md5": "write hash(...)", "ceiling": "write ceil(...)", "average": "write sum(list, ...) / count(list)",
 	"isodate": "write format_date(date, \"yyyy-MM-dd\")", "year_of": "write year(date)", "uppercase": "write upper(...)", "lowercase": "write lower(...)",
-	"groupby": "there is no grouping: filter(...) takes the items of one group", "reduce": "use sum, count, min, max, join or find", "findindex": "use find(...), or filter(...)",
-	"findlastindex": "use findLast(...), or filter(...)", "distinct": "write unique(...)", "uniq": "write unique(...)",
+	"findlastindex": "use findLast(...), or filter(...)", "distinct": "write unique(...)", "group_by": "write groupBy(list, .field)", "groupby": "write groupBy(list, .field)",
+	"json": "write parse_json(...)", "fromjson": "write parse_json(...)", "jsonparse": "write parse_json(...)", "uniq": "write unique(...)",
 }

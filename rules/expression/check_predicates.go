@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/file"
 )
 
 // predicateDoc describes a function of expr's grammar that goes through a list with a condition or a value for each item.
@@ -34,6 +35,11 @@ var predicates = map[string]predicateDoc{
 		[]Example{{`findLast([1, 7, 9], # > 5)`, `9`}}, kBool, kAny, false},
 	"sortBy": {"sortBy(list, value[, order])", `The items in the order of a value worked out from each: blanks, then numbers, dates, texts. The order is "asc" or "desc".`,
 		[]Example{{`sortBy([{d: "2026-03-01"}, {d: "2026-01-01"}], .d)[0].d`, `"2026-01-01"`}, {`sortBy([2, 10, 1], #, "desc")`, `[10, 2, 1]`}}, kPlain, kList, false},
+	"groupBy": {"groupBy(list, value)", "The items in groups that have the same value, in the order in which the groups first come: a list of {key, items}. With for_each it makes one event of all rows of a visit.",
+		[]Example{{`map(groupBy([{d: "1", n: 2}, {d: "2", n: 3}, {d: "1", n: 4}], .d), .key)`, `["1", "2"]`},
+			{`map(groupBy([{d: "1", n: 2}, {d: "2", n: 3}, {d: "1", n: 4}], .d), sum(.items, .n))`, `[6, 3]`}}, kPlain, kList, false},
+	"reduce": {"reduce(list, value, first)", "A value that is carried through the items: inside, #acc is what came of the items before, and of the first item what is given as third.",
+		[]Example{{`reduce([3, 9, 4], # > #acc ? # : #acc, 0)`, `9`}, {`reduce(["a", "b"], #acc + "/" + #, "")`, `"/a/b"`}}, 0, kAny, false},
 }
 
 // predicate is filter, map, all and the like.
@@ -77,6 +83,9 @@ func (c *checker) predicate(n *ast.BuiltinNode) term {
 	} else {
 		args = append(args, located(&ast.PredicateNode{Node: located(&ast.BoolNode{Value: true}, at)}, at))
 	}
+	if n.Name == "reduce" {
+		return c.reduced(n, t, args, at)
+	}
 	if len(n.Arguments) > 2 {
 		order := c.check(n.Arguments[2])
 		at = join(at, order.span)
@@ -88,6 +97,8 @@ func (c *checker) predicate(n *ast.BuiltinNode) term {
 	t.span = c.balance(at)
 	t.node = located(&ast.BuiltinNode{Name: n.Name, Arguments: args}, t.span)
 	switch n.Name {
+	case "groupBy":
+		return c.grouped(t, list, item, body, args)
 	case "map":
 		t.shape = listOf(body.shape)
 	case "filter", "sortBy":
@@ -97,6 +108,33 @@ func (c *checker) predicate(n *ast.BuiltinNode) term {
 	default:
 		t.shape = plain(p.gives)
 	}
+	return t
+}
+
+// grouped is groupBy: the items, and beside them what is worked out for each, are put together afterwards.
+func (c *checker) grouped(t, list term, item *Shape, body term, args []ast.Node) term {
+	keys := t
+	keys.node = located(&ast.BuiltinNode{Name: "map", Arguments: args}, t.span)
+	items := list
+	items.node = args[0]
+	items.constant, keys.constant = false, false
+	group := c.operation("$group", kList, t.span, items, keys)
+	group.bad = group.bad || t.bad
+	group.shape = listOf(&Shape{kinds: kObject, fields: map[string]*Shape{"key": body.shape, "items": listOf(item)}})
+	return group
+}
+
+// reduced is reduce, whose third argument is what the first item finds as #acc.
+func (c *checker) reduced(n *ast.BuiltinNode, t term, args []ast.Node, at file.Location) term {
+	if len(n.Arguments) < 3 {
+		return c.report(at, CodeWrongArguments, "reduce takes 3 arguments, not 2", "write "+predicates["reduce"].signature+": what an empty list gives")
+	}
+	first := c.check(n.Arguments[2])
+	t.bad = t.bad || first.bad
+	t.names = append(slices.Clone(t.names), first.names...)
+	t.span = c.balance(join(at, first.span))
+	t.node = located(&ast.BuiltinNode{Name: "reduce", Arguments: append(args, first.node)}, t.span)
+	t.shape = Dynamic()
 	return t
 }
 
@@ -113,7 +151,7 @@ func (c *checker) predicateBody(n *ast.BuiltinNode, p predicateDoc, item *Shape)
 	if pn, ok := node.(*ast.PredicateNode); ok {
 		node = pn.Node
 	}
-	c.items = append(c.items, item)
+	c.items = append(c.items, predicateItem{item, n.Name == "reduce"})
 	body := c.check(node)
 	c.items = c.items[:len(c.items)-1]
 	if body.bad {

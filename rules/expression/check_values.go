@@ -143,8 +143,13 @@ func (c *checker) pointer(n *ast.PointerNode) term {
 	switch n.Name {
 	case "":
 		t := c.operation("$item", kAny, at, term{node: located(&ast.PointerNode{}, at)})
-		t.shape = c.items[len(c.items)-1]
+		t.shape = c.items[len(c.items)-1].shape
 		return c.declared(t)
+	case "acc":
+		if c.items[len(c.items)-1].acc {
+			return term{shape: Dynamic(), node: located(&ast.PointerNode{Name: "acc"}, at), span: at}
+		}
+		return c.report(at, CodeSyntax, "#acc is what reduce carries, and can be used only there, not inside of another filter, map or the like", "give it a name: let sum = #acc; ...")
 	case "index":
 		return term{shape: plain(kNumber), node: located(&ast.PointerNode{Name: "index"}, at), span: at}
 	}

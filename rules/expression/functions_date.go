@@ -30,6 +30,7 @@ func dateFunctions() []function {
 	format := parameter{name: "format", accept: kText, written: true, prepare: readFormat}
 	optional := func(p parameter) parameter { p.optional = true; return p }
 	formatToRead := parameter{name: "format", accept: kText, written: true, optional: true, prepare: readFormatToRead}
+	variant := parameter{name: "language or calendar", accept: kText, written: true, optional: true, choices: dateformat.Variants()}
 	part := func(name, summary string, of func(time.Time) int, examples ...Example) function {
 		return function{
 			name: name, group: group, summary: summary, gives: kNumber, params: []parameter{date}, examples: examples,
@@ -38,14 +39,14 @@ func dateFunctions() []function {
 	}
 	return []function{
 		{
-			name: "date", group: group, gives: kDate, params: []parameter{{name: "text", accept: kTime, raw: true}, formatToRead},
-			summary: `A date read from text: 2026-08-20, with a time and zone or without, or in the format given. The format has y M d E H h m s S a Z X, as in dd/MM/yyyy; other letters stand between apostrophes. A blank gives a blank; what is not a date is a failure of the record.`,
+			name: "date", group: group, gives: kDate, params: []parameter{{name: "text", accept: kTime, raw: true}, formatToRead, variant}, verify: verifyVariant,
+			summary: `A date read from text: 2026-08-20, with a time and zone or without, or in the format given. The format has y M d E H h m s S a Z X, as in dd/MM/yyyy; other letters stand between apostrophes. A blank gives a blank; what is not a date is a failure of the record. The names of months are English, or of the language given (en, es, fr, pt); years, months and days are Gregorian, or of the calendar given (ethiopian, nepali).`,
 			call:    readDate,
 			examples: []Example{{`date("2026-08-20")`, `date("2026-08-20")`}, {`date("20/08/2026", "dd/MM/yyyy")`, `date("2026-08-20")`},
-				{`date("Aug 5, 2026 3:07 PM", "MMM d, yyyy h:mm a")`, `date("2026-08-05T15:07:00")`}, {`date("")`, `nil`}},
+				{`date("Aug 5, 2026 3:07 PM", "MMM d, yyyy h:mm a")`, `date("2026-08-05T15:07:00")`}, {`date("5 août 2026", "d MMMM yyyy", "fr")`, `date("2026-08-05")`}, {`date("2016-09-01", "yyyy-MM-dd", "ethiopian")`, `date("2024-05-09")`}, {`date("")`, `nil`}},
 		},
 		{
-			name: "is_date", group: group, gives: kBool, params: []parameter{{name: "text", accept: kAny}, formatToRead}, takesBlank: true,
+			name: "is_date", group: group, gives: kBool, params: []parameter{{name: "text", accept: kAny}, formatToRead, variant}, takesBlank: true, verify: verifyVariant,
 			summary: "Whether date(...) can read a text.",
 			call: func(f *frame, a []any) (any, error) {
 				if IsBlank(a[0]) {
@@ -53,7 +54,10 @@ func dateFunctions() []function {
 				}
 				s, isText := a[0].(string)
 				if l, ok := a[1].(*dateformat.Format); ok && isText {
-					_, err := l.Parse(s, f.options.Zone)
+					l, err := inVariant(l, a[2])
+					if err == nil {
+						_, err = l.Parse(s, f.options.Zone)
+					}
 					return err == nil, nil
 				}
 				_, err := dateOf(f, a[0])
@@ -72,12 +76,20 @@ func dateFunctions() []function {
 			examples: []Example{{`now()`, `date("2026-08-20T10:30:00")`}},
 		},
 		{
-			name: "format_date", group: group, gives: kText, params: []parameter{date, format}, summary: "A date written in a format, such as dd/MM/yyyy.",
+			name: "format_date", group: group, gives: kText, params: []parameter{date, format, variant}, verify: verifyVariant,
+			summary: "A date written in a format, such as dd/MM/yyyy, also with the names of months of a language or in a calendar, as for date(...).",
 			call: func(f *frame, a []any) (any, error) {
-				s := a[1].(*dateformat.Format).Write(a[0].(time.Time))
+				l, err := inVariant(a[1].(*dateformat.Format), a[2])
+				if err != nil {
+					return nil, err
+				}
+				s := l.Write(a[0].(time.Time))
+				if s == "" {
+					return nil, fail(CodeWrongValue, "the calendar is not known for that day", "")
+				}
 				return s, f.makes(len(s))
 			},
-			examples: []Example{{`format_date("2026-08-05", "d MMM yyyy")`, `"5 Aug 2026"`}, {`format_date("2026-08-05T15:07:00", "yyyyMMdd'T'HHmm")`, `"20260805T1507"`}, {`format_date("", "d MMM yyyy")`, `nil`}},
+			examples: []Example{{`format_date("2026-08-05", "d MMM yyyy")`, `"5 Aug 2026"`}, {`format_date("2026-08-05T15:07:00", "yyyyMMdd'T'HHmm")`, `"20260805T1507"`}, {`format_date("2026-08-05", "EEEE d MMMM yyyy", "pt")`, `"quarta-feira 5 agosto 2026"`}, {`format_date("2024-05-09", "d MMMM yyyy", "ethiopian")`, `"1 Ginbot 2016"`}, {`format_date("", "d MMM yyyy")`, `nil`}},
 		},
 		{
 			name: "in_zone", group: group, gives: kDate, params: []parameter{date, {name: "zone", accept: kText, written: true, prepare: readZone}},
@@ -147,11 +159,37 @@ func dateFunctions() []function {
 func readDate(f *frame, a []any) (any, error) {
 	if s, ok := a[0].(string); ok {
 		if l, ok := a[1].(*dateformat.Format); ok {
+			l, err := inVariant(l, a[2])
+			if err != nil {
+				return nil, err
+			}
 			return l.Parse(s, f.options.Zone)
 		}
 		return parseISO(s, f.options.Zone)
 	}
 	return a[0], nil
+}
+
+// inVariant gives the format in a language or calendar, where one is given.
+func inVariant(l *dateformat.Format, variant any) (*dateformat.Format, error) {
+	if s, ok := variant.(string); ok && s != "" {
+		return l.In(s)
+	}
+	return l, nil
+}
+
+// verifyVariant checks the language or calendar, and the format with it.
+func verifyVariant(args []term) error {
+	if len(args) < 3 {
+		return nil
+	}
+	variant, _ := args[2].value.(string)
+	l, ok := args[1].value.(*dateformat.Format)
+	if !ok {
+		return fail(CodeWrongValue, "a language or calendar needs a format", `write the format before it, such as "yyyy-MM-dd"`)
+	}
+	_, err := l.In(variant)
+	return err
 }
 
 func readFormat(s string) (any, error) { return dateformat.Compile(s) }

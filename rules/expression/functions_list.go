@@ -1,5 +1,7 @@
 package expression
 
+import "fmt"
+
 // flatItems is the shape of a list made of the items of lists in a list.
 func flatItems(args []*Shape) *Shape {
 	item := args[0].item()
@@ -57,4 +59,29 @@ func callConcat(f *frame, a []any) (any, error) {
 		all = append(all, items...)
 	}
 	return all, nil
+}
+
+// grouped puts items with the same key together, in the order in which the keys first come.
+func grouped(f *frame, a []any) (any, error) {
+	items, keys := a[0].([]any), a[1].([]any)
+	if err := f.goesThrough(len(items)); err != nil {
+		return nil, err
+	}
+	places := map[any]int{}
+	groups := []any{}
+	for i, item := range items {
+		key, err := sortKey(f, keys[i])
+		if err != nil {
+			return nil, fail(CodeWrongType, fmt.Sprintf("items cannot be grouped by %s", kindOf(keys[i]).article()), "group by a text, a number or a date")
+		}
+		place, ok := places[key]
+		if !ok {
+			place = len(groups)
+			places[key] = place
+			groups = append(groups, map[string]any{"key": filled(keys[i]), "items": []any{}})
+		}
+		group := groups[place].(map[string]any)
+		group["items"] = append(group["items"].([]any), normal(item, f.options.Zone))
+	}
+	return groups, nil
 }

@@ -1,10 +1,12 @@
 package expression
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/culvert/culvert/rules/calendar"
 	"github.com/culvert/culvert/rules/dateformat"
 	"github.com/culvert/culvert/rules/period"
 )
@@ -24,6 +26,7 @@ func periodFunctions() []function {
 	const group = "Periods"
 	periodParam := parameter{name: "period", accept: kWord}
 	typeParam := parameter{name: "type", accept: kText, prepare: readPeriodType, choices: period.Types()}
+	calendarParam := parameter{name: "calendar", accept: kText, written: true, optional: true, prepare: readCalendar, choices: calendar.Names()}
 	edge := func(name, summary string, of func(period.Period) time.Time, examples ...Example) function {
 		return function{
 			name: name, group: group, summary: summary, gives: kDate, params: []parameter{periodParam}, examples: examples,
@@ -39,16 +42,20 @@ func periodFunctions() []function {
 	}
 	return []function{
 		{
-			name: "period", group: group, gives: kText, params: []parameter{{name: "date", accept: kTime}, typeParam},
-			summary: "The period that a date falls into, as DHIS2 writes it. The types are " + strings.Join(period.Types(), ", ") + ". A type that ends in Nov is named after the year in which its year ends: 2026Nov begins in November 2025.",
+			name: "period", group: group, gives: kText, params: []parameter{{name: "date", accept: kTime}, typeParam, calendarParam},
+			summary: "The period that a date falls into, as DHIS2 writes it. The types are " + strings.Join(period.Types(), ", ") + ". A type that ends in Nov is named after the year in which its year ends: 2026Nov begins in November 2025. " +
+				"A server whose calendar is ethiopian or nepali names its periods in that calendar: give it as third.",
 			call: func(f *frame, a []any) (any, error) {
+				if c, ok := a[2].(*calendar.Calendar); ok {
+					return periodIn(c, a[0].(time.Time), a[1].(string))
+				}
 				p, err := period.Of(a[0].(time.Time), a[1].(string))
 				if err != nil {
 					return nil, fail(CodeWrongValue, "the date has no period: its year is not one that DHIS2 can take", "")
 				}
 				return p.ISO(), nil
 			},
-			examples: []Example{{`period("2026-08-20", "Monthly")`, `"202608"`}, {`period("2024-01-01", "Weekly")`, `"2024W1"`}, {`period("2026-03-31", "FinancialApril")`, `"2025April"`}, {`period("", "Monthly")`, `nil`}},
+			examples: []Example{{`period("2026-08-20", "Monthly")`, `"202608"`}, {`period("2024-01-01", "Weekly")`, `"2024W1"`}, {`period("2026-03-31", "FinancialApril")`, `"2025April"`}, {`period("2024-05-09", "Monthly", "ethiopian")`, `"201609"`}, {`period("", "Monthly")`, `nil`}},
 		},
 		edge("period_start", "The first day of a period.", func(p period.Period) time.Time { return p.Start }, Example{`period_start("2026Q1")`, `date("2026-01-01")`}),
 		edge("period_end", "The last day of a period.", func(p period.Period) time.Time { return p.End }, Example{`period_end("202402")`, `date("2024-02-29")`}),
@@ -90,6 +97,36 @@ func periodFunctions() []function {
 			examples: []Example{{`period_add("202612", 1)`, `"202701"`}, {`period_add("2021W1", -1)`, `"2020W53"`}},
 		},
 	}
+}
+
+func readCalendar(s string) (any, error) {
+	if c := calendar.ByName(s); c != nil {
+		return c, nil
+	}
+	return nil, fail(CodeWrongValue, "there is no such calendar", "calendars are "+orList(calendar.Names())+", as DHIS2 names them")
+}
+
+// periodIn gives a period as a server names it whose calendar is not the Gregorian one. DHIS2 counts twelve months in every year, so that the
+// days of Pagume belong to no period but their own.
+func periodIn(c *calendar.Calendar, t time.Time, typ string) (any, error) {
+	d, err := c.Of(t)
+	if err != nil {
+		return nil, fail(CodeWrongValue, err.Error(), "")
+	}
+	if typ == "Daily" {
+		return fmt.Sprintf("%04d%02d%02d", d.Year, d.Month, d.Day), nil
+	}
+	if strings.Contains(typ, "Week") {
+		return nil, fail(CodeWrongValue, "weeks are not counted in the "+c.Name()+" calendar", "send months, or the period as the source names it")
+	}
+	if d.Month > 12 {
+		return nil, fail(CodeWrongValue, "DHIS2 has no month for the days of Pagume", "choose the month before or after by the rule, as in period(add(date, -6, \"days\"), ...)")
+	}
+	p, err := period.Of(time.Date(d.Year, time.Month(d.Month), 1, 0, 0, 0, 0, time.UTC), typ)
+	if err != nil {
+		return nil, fail(CodeWrongValue, "the date has no period: its year is not one that DHIS2 can take", "")
+	}
+	return p.ISO(), nil
 }
 
 // readPeriod reads a period from text; nil from a blank.

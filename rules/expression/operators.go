@@ -63,6 +63,7 @@ var operations = map[string]operation{
 		}
 	},
 	"$declared": func(f *frame, a []any) (any, error) { return readAs(f, a[0], a[1].(kind)) },
+	"$group":    grouped,
 	"$sortkey":  func(f *frame, a []any) (any, error) { return sortKey(f, a[0]) },
 	"==":        func(f *frame, a []any) (any, error) { return equal(f, a[0], a[1]) },
 	"!=":        func(f *frame, a []any) (any, error) { b, err := equal(f, a[0], a[1]); return !b, err },

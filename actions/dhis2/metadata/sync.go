@@ -130,7 +130,7 @@ func (r *reading) greet(ctx context.Context) error {
 			client.NewestVersion)
 	}
 	if c := info.Calendar; c != "" && c != "iso8601" && c != "gregorian" {
-		r.warn("%s uses the calendar %q: Culvert sends dates and periods of the ISO calendar", r.server.URL(), c)
+		r.warn("%s uses the calendar %q: it names periods in that calendar; period(date, type, %q) makes them, where Culvert knows it", r.server.URL(), c, c)
 	}
 	s := r.fresh
 	s.Server = info.ServerInfo
