@@ -19,7 +19,7 @@ func TestOptionsNamedAlike(t *testing.T) {
 	}
 	x := metadata.NewIndex(s)
 	rule := func(sex string) *compiled {
-		return compile(t, x, ruleText("\n  - dhis2.event:\n      program: Malaria case notification\n      org_unit: trigger.place\n      occurred_at: trigger.date\n      data_values: {Case age (years): trigger.weeks, Case sex: "+sex+"}"), womanSample)
+		return loadRule(t, x, ruleText("\n  - dhis2.event:\n      program: Malaria case notification\n      org_unit: trigger.place\n      occurred_at: trigger.date\n      data_values: {Case age (years): trigger.weeks, Case sex: "+sex+"}"), womanSample)
 	}
 	lists := func(text string) bool { return strings.Contains(text, `"FEMALE", "F2"`) }
 	for _, word := range []string{"Female", "female"} {
@@ -53,12 +53,12 @@ func TestObjectsNamedAlike(t *testing.T) {
 	}
 	x := metadata.NewIndex(s)
 	text := ruleText("\n  - dhis2.event:\n      program: Malaria case notification\n      org_unit: UNIT\n      occurred_at: trigger.date\n      data_values: {Case age (years): trigger.weeks, Case sex: {value: Male}}")
-	f := compile(t, x, strings.Replace(text, "UNIT", "trigger.place", 1), womanSample).failure(t, woman(1, "place", "Coral South Clinic"))
+	f := loadRule(t, x, strings.Replace(text, "UNIT", "trigger.place", 1), womanSample).failure(t, woman(1, "place", "Coral South Clinic"))
 	if f == nil || f.Code != "ambiguous-org-unit" || strings.Count(f.Hint, "TM-0") != 2 {
 		t.Errorf("%+v", f)
 	}
 	found := false
-	for _, d := range compile(t, x, strings.Replace(text, "UNIT", "{value: Coral South Clinic}", 1), womanSample).findings.List {
+	for _, d := range loadRule(t, x, strings.Replace(text, "UNIT", "{value: Coral South Clinic}", 1), womanSample).findings.List {
 		found = found || d.Code == "ambiguous-name" && strings.Count(d.Hint, "TM-0") == 2
 	}
 	if !found {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/actions/dhis2/client"
+	"github.com/culvert/culvert/actions/dhis2/identity"
 	"github.com/culvert/culvert/actions/dhis2/metadata"
 )
 
@@ -127,7 +128,9 @@ func woman(n int, changes ...string) string {
 	return "{" + strings.Join(parts, ", ") + "}"
 }
 
-func uidOf(n int) string { return TrackedEntityUID("test", person0, fmt.Sprintf("case-%d", n), 0) }
+func uidOf(n int) string {
+	return identity.TrackedEntityUID("test", person0, fmt.Sprintf("case-%d", n), 0)
+}
 
 func TestOneRequestForMany(t *testing.T) {
 	b, rule := newBench(t), registrationRule(t, "fail")
@@ -169,11 +172,11 @@ func TestNothingIsResetByAccident(t *testing.T) {
 	e := b.server.entities[uid]
 	e.PotentialDuplicate, e.Inactive, e.Geometry = true, true, []byte(`{"type":"Point","coordinates":[1,2]}`)
 	b.server.entities[uid] = e
-	enrollment := EnrollmentUID(antenatal, uid, "", 0)
+	enrollment := identity.EnrollmentUID(antenatal, uid, "", 0)
 	en := b.server.enrollments[enrollment]
 	en.Status, en.CompletedAt, en.FollowUp, en.OccurredAt = "COMPLETED", "2026-05-01", true, "2026-02-01"
 	b.server.enrollments[enrollment] = en
-	event := EventUID("SO9SciPUi24", enrollment, "", 0)
+	event := identity.EventUID("SO9SciPUi24", enrollment, "", 0)
 	ev := b.server.events[event]
 	ev.Status, ev.CompletedAt, ev.ScheduledAt, ev.AssignedUser = "COMPLETED", "2026-03-03", "2026-03-01", &client.AssignedUser{UID: "k5pApcKQnIw"}
 	b.server.events[event] = ev
@@ -197,11 +200,11 @@ func TestNothingIsResetByAccident(t *testing.T) {
 func TestALostJournal(t *testing.T) {
 	b, rule := newBench(t), registrationRule(t, "fail")
 	b.deliver(rule.plans(t, woman(1), woman(2))...)
-	enrollment := EnrollmentUID(antenatal, uidOf(1), "", 0)
+	enrollment := identity.EnrollmentUID(antenatal, uidOf(1), "", 0)
 	en := b.server.enrollments[enrollment]
 	en.Status, en.CompletedAt = "COMPLETED", "2026-05-01"
 	b.server.enrollments[enrollment] = en
-	delete(b.server.events, EventUID("SO9SciPUi24", EnrollmentUID(antenatal, uidOf(2), "", 0), "", 0))
+	delete(b.server.events, identity.EventUID("SO9SciPUi24", identity.EnrollmentUID(antenatal, uidOf(2), "", 0), "", 0))
 	b.memory = newMemory()
 	b.target = NewTarget(b.server, countryIndex, b.memory, testOptions())
 	want(t, b.deliver(rule.plans(t, woman(1, "first", "Awa"), woman(2), woman(3))...), "DDD DDD DDD")
@@ -349,7 +352,7 @@ func TestStatusAndDeletion(t *testing.T) {
 		t.Errorf("%+v", o)
 	}
 	b.deliver(rule.plans(t, woman(1))...)
-	enrollment := EnrollmentUID(antenatal, uidOf(1), "", 0)
+	enrollment := identity.EnrollmentUID(antenatal, uidOf(1), "", 0)
 	for _, test := range []struct{ status, date string }{{"COMPLETED", "2026-06-01"}, {"CANCELLED", ""}, {"ACTIVE", ""}} {
 		want(t, b.deliver(complete.plans(t, record(strings.ToLower(test.status)))...), "D")
 		if e := b.server.enrollments[enrollment]; e.Status != test.status || e.CompletedAt != test.date || e.EnrolledAt != "2026-03-02" || e.OrgUnit != coral {

@@ -49,7 +49,7 @@ func TestTheExamplesOfTheReferenceCompile(t *testing.T) {
 		body := "  " + strings.ReplaceAll(strings.TrimSpace(block[1]), "\n", "\n  ")
 		text := strings.Replace(ruleText(body), "\nactions:", "\nlookups:\n  clinic: {in: organisationUnits, code: trigger.place}\n  facility: {in: organisationUnits, code: trigger.place}\nactions:", 1)
 		text = strings.ReplaceAll(text, "to: {external_id: trigger.child}", "to: {external_id: trigger.child.id}")
-		list := compile(t, country(), text, sample).findings.List
+		list := loadRule(t, country(), text, sample).findings.List
 		if i := slices.IndexFunc(list, func(d diag.Diagnostic) bool { return d.Severity == 0 }); i >= 0 {
 			t.Errorf("%s\n%s", text, printed(list))
 		}

@@ -15,7 +15,7 @@ import (
 
 func findings(t testing.TB, x *metadata.Index, actions string) diag.List {
 	t.Helper()
-	return compile(t, x, ruleText(actions), womanSample).findings.List
+	return loadRule(t, x, ruleText(actions), womanSample).findings.List
 }
 
 func printed(list diag.List) string {

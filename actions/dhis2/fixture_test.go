@@ -61,7 +61,11 @@ func snapshot(t testing.TB) *metadata.Snapshot {
 var country = sync.OnceValue(func() *metadata.Index { return metadata.NewIndex(snapshot(&testing.B{})) })
 
 func testOptions() Options {
-	return Options{Project: "test", Now: func() time.Time { return time.Date(2026, 6, 15, 12, 0, 0, 0, time.UTC) }, Zone: time.UTC}
+	return Options{Project: "test", Now: func() time.Time { return time.Date(2026, 6, 15, 12, 0, 0, 0, time.UTC) }}
+}
+
+func kindOptions() actions.Options {
+	return actions.Options{Project: "test", Now: testOptions().Now, Zone: time.UTC}
 }
 
 // compiled is a rule with its actions.
@@ -72,9 +76,9 @@ type compiled struct {
 }
 
 // compile loads a rule whose trigger is a webhook with the sample given, in the country's metadata.
-func compile(t testing.TB, x *metadata.Index, text, sample string) *compiled {
+func loadRule(t testing.TB, x *metadata.Index, text, sample string) *compiled {
 	t.Helper()
-	kinds := Kinds(x, testOptions())
+	kinds := Kinds(x, kindOptions())
 	byName := map[string]actions.Kind{}
 	for _, k := range kinds {
 		byName[k.Name()] = k
@@ -108,7 +112,7 @@ func compile(t testing.TB, x *metadata.Index, text, sample string) *compiled {
 // mustCompile is compile for a rule without mistakes.
 func mustCompile(t testing.TB, text, sample string) *compiled {
 	t.Helper()
-	c := compile(t, country(), text, sample)
+	c := loadRule(t, country(), text, sample)
 	for _, d := range c.findings.List {
 		if d.Severity == 0 {
 			t.Fatalf("%d:%d: %s [%s] %s", d.Place.Range.Start.Line, d.Place.Range.Start.Column, d.Message, d.Code, d.Hint)

@@ -34,7 +34,7 @@ func TestGeneratedValues(t *testing.T) {
 	x := generatedIndex(t, `ORG_UNIT_CODE(...) + "-" + SEQUENTIAL(####)`)
 	b := newBench(t)
 	b.target = NewTarget(b.server, func() *metadata.Index { return x }, b.memory, testOptions())
-	rule := compile(t, x, strings.ReplaceAll(registration, "WHEN_DELETED", "when_deleted: fail"), womanSample)
+	rule := loadRule(t, x, strings.ReplaceAll(registration, "WHEN_DELETED", "when_deleted: fail"), womanSample)
 	for _, d := range rule.findings.List {
 		if d.Severity == 0 {
 			t.Fatal(d)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/actions/dhis2/client"
+	"github.com/culvert/culvert/actions/dhis2/identity"
 )
 
 // known registers somebody in DHIS2 by hand.
@@ -36,7 +37,7 @@ func TestPeopleWhoAreThereAlready(t *testing.T) {
 		t.Errorf("her enrollment: %+v", got)
 	}
 	for _, e := range b.server.events {
-		if e.Event == EventUID("SO9SciPUi24", "Eaaaaaaaaaa", "", 0) && e.Enrollment != "Eaaaaaaaaaa" {
+		if e.Event == identity.EventUID("SO9SciPUi24", "Eaaaaaaaaaa", "", 0) && e.Enrollment != "Eaaaaaaaaaa" {
 			t.Errorf("her event went to %s", e.Enrollment)
 		}
 	}
@@ -66,7 +67,7 @@ func TestSomebodyCreatedHerMeanwhile(t *testing.T) {
 	if len(b.server.entities) != 2 || results[0].Outcomes[0].ObjectID != "aaaaaaaaaaa" {
 		t.Errorf("%d people; hers is %s", len(b.server.entities), results[0].Outcomes[0].ObjectID)
 	}
-	if len(results[0].Identities) != 1 || results[0].Identities[0].Origin != originMatched {
+	if len(results[0].Identities) != 1 || results[0].Identities[0].Origin != identity.OriginMatched {
 		t.Errorf("learned %+v", results[0].Identities)
 	}
 }
@@ -97,7 +98,7 @@ func TestSheHasAnActiveEnrollment(t *testing.T) {
 	b, rule := newBench(t), registrationRule(t, "fail")
 	b.deliver(rule.plans(t, woman(1))...)
 	uid := uidOf(1)
-	delete(b.server.enrollments, EnrollmentUID(antenatal, uid, "", 0))
+	delete(b.server.enrollments, identity.EnrollmentUID(antenatal, uid, "", 0))
 	b.server.events = map[string]client.Event{}
 	b.server.enrollments["byHand00000"] = client.Enrollment{Enrollment: "byHand00000", TrackedEntity: uid, Program: antenatal, Status: "ACTIVE", OrgUnit: coral, EnrolledAt: "2026-01-05"}
 	plans := rule.plans(t, woman(1))
@@ -125,7 +126,7 @@ func TestDeleted(t *testing.T) {
 		b.server.remove(&client.TrackerPayload{TrackedEntities: []client.TrackedEntity{{TrackedEntity: uidOf(1)}}}, &client.TrackerReport{Written: map[client.ObjectKey]bool{}})
 		results := b.deliver(rule.plans(t, woman(1, "first", "Awa"))...)
 		want(t, results, "DDD")
-		again := TrackedEntityUID("test", person0, "case-1", 1)
+		again := identity.TrackedEntityUID("test", person0, "case-1", 1)
 		if results[0].Outcomes[0].ObjectID != again || b.server.entities[again].TrackedEntity == "" {
 			t.Errorf("she is %s, want %s", results[0].Outcomes[0].ObjectID, again)
 		}
@@ -134,7 +135,7 @@ func TestDeleted(t *testing.T) {
 	t.Run("recreate the event", func(t *testing.T) {
 		b, rule := newBench(t), registrationRule(t, "recreate")
 		b.deliver(rule.plans(t, woman(1))...)
-		event := EventUID("SO9SciPUi24", EnrollmentUID(antenatal, uidOf(1), "", 0), "", 0)
+		event := identity.EventUID("SO9SciPUi24", identity.EnrollmentUID(antenatal, uidOf(1), "", 0), "", 0)
 		b.server.deleted[event] = true
 		delete(b.server.events, event)
 		results := b.deliver(rule.plans(t, woman(1, "weeks", "15"))...)

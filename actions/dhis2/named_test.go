@@ -122,7 +122,7 @@ func TestMapsOfNames(t *testing.T) {
 		"category":    {action("      data_element: HIV tests done\n      attribute_category_options: {Funding partner: {from: trigger.aoc, map: {a: Global Fun}}}\n"), "unknown-category-option", "Global Fund"},
 		"no elements": {action("      data_set: {from: trigger.set}\n"), "missing-key", ""},
 	} {
-		list := compile(t, country(), ruleText(c.actions), longSample).findings.List
+		list := loadRule(t, country(), ruleText(c.actions), longSample).findings.List
 		switch {
 		case c.code == "" && len(list) > 0, c.code != "" && len(list) != 1:
 			t.Errorf("%s: %s", name, printed(list))

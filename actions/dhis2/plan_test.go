@@ -180,25 +180,6 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-func TestIdentifiersNeverChange(t *testing.T) {
-	person := TrackedEntityUID("anc-pilot", "DEEHBfgFvHr", "case-1", 0)
-	enrollment := EnrollmentUID("HKEoH96oH4U", person, "", 0)
-	got := []string{
-		person, TrackedEntityUID("anc-pilot", "DEEHBfgFvHr", "case-1", 1), enrollment, EnrollmentUID("HKEoH96oH4U", person, "2026-03-02", 0),
-		EventUID("qgrv8l2KyHh", enrollment, "form-1/1/0", 0), EventUID("SO9SciPUi24", enrollment, "", 0),
-		RelationshipUID("PwJpOJbnql9", person, enrollment, 0), NoteUID(enrollment, "a remark"),
-	}
-	for _, uid := range got {
-		if !IsUID(uid) {
-			t.Errorf("%q is no uid", uid)
-		}
-	}
-	want := []string{"L5JvoZ8OXSc", "WiLzNHUNxCW", "nUuWrgXiv3K", "AL7H2StLhqi", "yc1MHgcoIAE", "aIyBrKJXxuF", "NWwbmkariXx", "RaljMjmAy7X"}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("ids that changed would write everything a second time:\n%s", diff)
-	}
-}
-
 func BenchmarkPlan(b *testing.B) {
 	rule := mustCompile(b, strings.Split(womanRule, "  - dhis2.event:\n      for_each")[0], womanSample)
 	body := decode(b, womanSample)

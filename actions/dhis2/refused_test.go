@@ -8,6 +8,7 @@ import (
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/actions/dhis2/client"
+	"github.com/culvert/culvert/actions/dhis2/codes"
 	"github.com/culvert/culvert/actions/dhis2/sandbox"
 )
 
@@ -60,11 +61,11 @@ func TestLookUpsThatFail(t *testing.T) {
 
 // TestWhatTheServerCannotRead is not tried for ever, though 2.40 calls it an error of its own.
 func TestWhatTheServerCannotRead(t *testing.T) {
-	o := wholeFailure(&client.Error{Kind: client.Refused, Status: 500, Detail: "Invalid date format '02/03/2026', only ..."})
+	o := codes.OfRequest(&client.Error{Kind: client.Refused, Status: 500, Detail: "Invalid date format '02/03/2026', only ..."})
 	if o.Status != actions.Failed || o.Class != actions.ClassData {
 		t.Errorf("%+v", o)
 	}
-	if o = wholeFailure(&client.Error{Kind: client.Refused, Status: 500, Detail: "null"}); o.Status != actions.Retry || o.Class != actions.ClassTransient {
+	if o = codes.OfRequest(&client.Error{Kind: client.Refused, Status: 500, Detail: "null"}); o.Status != actions.Retry || o.Class != actions.ClassTransient {
 		t.Errorf("%+v", o)
 	}
 }

@@ -11,7 +11,9 @@ import (
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/actions/dhis2/client"
+	"github.com/culvert/culvert/actions/dhis2/identity"
 	"github.com/culvert/culvert/actions/dhis2/metadata"
+	"github.com/culvert/culvert/actions/dhis2/object"
 	"github.com/culvert/culvert/actions/dhis2/sandbox"
 )
 
@@ -52,9 +54,9 @@ func newSite(t testing.TB, version string) *site {
 	return site
 }
 
-func (s *site) compile(text, sample string) *compiled {
+func (s *site) loadRule(text, sample string) *compiled {
 	s.t.Helper()
-	c := compile(s.t, s.index, text, sample)
+	c := loadRule(s.t, s.index, text, sample)
 	if c.findings.List.HasErrors() {
 		s.t.Fatal(printed(c.findings.List))
 	}
@@ -80,7 +82,7 @@ func everyVersion(t *testing.T, test func(*testing.T, *site)) {
 func TestRegistrationsReachTheServer(t *testing.T) {
 	everyVersion(t, func(t *testing.T, s *site) {
 		text := strings.ReplaceAll(registration, "WHEN_DELETED", "when_deleted: recreate")
-		rule := s.compile(strings.Replace(text, "match_by: National ID", "match_by: National ID\n      several_ids: same_person", 1), womanSample)
+		rule := s.loadRule(strings.Replace(text, "match_by: National ID", "match_by: National ID\n      several_ids: same_person", 1), womanSample)
 		var records []string
 		for n := range 30 {
 			records = append(records, woman(n))
@@ -132,7 +134,7 @@ func TestValuesTheServerTakes(t *testing.T) {
 			sample["v_"+element.ID] = ""
 		}
 		raw, _ := json.Marshal(sample)
-		rule := s.compile(ruleText("\n  - dhis2.event:\n      program: Every value type\n      org_unit: trigger.place\n      occurred_at: trigger.date\n      data_values:\n"+strings.Join(values, "\n")), string(raw))
+		rule := s.loadRule(ruleText("\n  - dhis2.event:\n      program: Every value type\n      org_unit: trigger.place\n      occurred_at: trigger.date\n      data_values:\n"+strings.Join(values, "\n")), string(raw))
 		tries := []any{"x", "é ü 漢", "a", "+221 77 123 45 67", "a@b.org", "yes", "NO", true, "1", 0, 3.0, -5, "2147483647", "1e3", ".5", "55%", "2026-01-31", "2026-01-31T10:15:00.000Z",
 			"2026-01-31 10:15", "9:05", "10:15:00", "admin", "-5.2 31.1", "TM-010202", "1990-01-01", "https://example.org/x", 0.25, []any{1, 2}, "2026-02-30", "nan", "00012"}
 		sent := 0
@@ -158,7 +160,7 @@ func TestValuesTheServerTakes(t *testing.T) {
 
 func TestReportsReachTheServer(t *testing.T) {
 	everyVersion(t, func(t *testing.T, s *site) {
-		rule := s.compile(reportText, reportSample)
+		rule := s.loadRule(reportText, reportSample)
 		plans := rule.plans(t, report("TM-010202", "2026-01", "1"), report("TM-010202", "2026-02", "2"), report("TM-010304", "2026-01", "3"))
 		want(t, s.deliver(plans...), "DDD DDD DDD")
 		want(t, s.deliver(plans...), "UUU UUU UUU")
@@ -167,20 +169,20 @@ func TestReportsReachTheServer(t *testing.T) {
 		if c := s.sandbox.Counts(); c.DataValues != 5 {
 			t.Errorf("%+v", c)
 		}
-		undo := s.compile(strings.Replace(reportText, "completion: complete", "completion: undo", 1), reportSample)
+		undo := s.loadRule(strings.Replace(reportText, "completion: complete", "completion: undo", 1), reportSample)
 		want(t, s.deliver(undo.plans(t, report("TM-010202", "2026-01", ""))...), "UUD")
 		// A value that Culvert's own checks know nothing of: the server refuses it, and only it.
 		bad := rule.plans(t, report("TM-010202", "2026-03", "7"), report("TM-010304", "2026-02", "8"))
-		bad[0].Writes[0].Object.(*dataValueWrite).value = "many"
+		bad[0].Writes[0].Object.(*object.DataValue).Value = "many"
 		want(t, s.deliver(bad...), "FDN DDD")
 	})
 }
 
 func TestRelationshipsAndStatus(t *testing.T) {
 	everyVersion(t, func(t *testing.T, s *site) {
-		rule := s.compile(strings.ReplaceAll(registration, "WHEN_DELETED", "when_deleted: fail"), womanSample)
+		rule := s.loadRule(strings.ReplaceAll(registration, "WHEN_DELETED", "when_deleted: fail"), womanSample)
 		s.deliver(rule.plans(t, woman(1), woman(2))...)
-		link := s.compile(ruleText(`
+		link := s.loadRule(ruleText(`
   - dhis2.relationship:
       type: Mother of
       from: {external_id: trigger.case}
@@ -195,7 +197,7 @@ func TestRelationshipsAndStatus(t *testing.T) {
 		forced := link.plans(t, record)
 		forced[0].Force = true
 		want(t, s.deliver(forced...), "DD")
-		list, err := s.client.Enrollments(context.Background(), []client.InProgram{{UID: EnrollmentUID(antenatal, uidOf(1), "", 0), Program: antenatal}})
+		list, err := s.client.Enrollments(context.Background(), []client.InProgram{{UID: identity.EnrollmentUID(antenatal, uidOf(1), "", 0), Program: antenatal}})
 		if err != nil || len(list) != 1 || list[0].Status != "COMPLETED" {
 			t.Errorf("%v %+v", err, list)
 		}
@@ -215,7 +217,7 @@ func TestFaults(t *testing.T) {
 		records = append(records, woman(n))
 	}
 	send := func(s *site) {
-		rule := s.compile(strings.ReplaceAll(registration, "WHEN_DELETED", "when_deleted: fail"), womanSample)
+		rule := s.loadRule(strings.ReplaceAll(registration, "WHEN_DELETED", "when_deleted: fail"), womanSample)
 		pending := rule.plans(t, records...)
 		for round := 0; len(pending) > 0; round++ {
 			if round == 200 {
@@ -253,7 +255,7 @@ func TestFaults(t *testing.T) {
 // does a computed sum that comes to zero. Where zeros are stored, or count in an average, the zero is sent.
 func TestAZeroThatIsNotStoredRemovesWhatWasThere(t *testing.T) {
 	everyVersion(t, func(t *testing.T, s *site) {
-		rule := s.compile(reportText, reportSample)
+		rule := s.loadRule(reportText, reportSample)
 		read := func() (values []string) {
 			t.Helper()
 			r := httptest.NewRequest(http.MethodGet, "/api/dataValueSets?dataSet=FSh2AafV4XC&orgUnit=ygq0iefHYLW&period=202602", nil)
@@ -281,25 +283,4 @@ func TestAZeroThatIsNotStoredRemovesWhatWasThere(t *testing.T) {
 		}
 		want(t, s.deliver(rule.plans(t, report("TM-010202", "2026-02", "0"))...), "UUU")
 	})
-}
-
-func TestZeroRemoves(t *testing.T) {
-	for _, test := range []struct {
-		e     metadata.DataElement
-		value string
-		want  bool
-	}{
-		{metadata.DataElement{ValueType: "INTEGER", AggregationType: "SUM"}, "0", true},
-		{metadata.DataElement{ValueType: "NUMBER", AggregationType: "SUM"}, "-0.00", true},
-		{metadata.DataElement{ValueType: "INTEGER"}, "0", true},
-		{metadata.DataElement{ValueType: "INTEGER", AggregationType: "SUM", ZeroIsSignificant: true}, "0", false},
-		{metadata.DataElement{ValueType: "INTEGER", AggregationType: "AVERAGE_SUM_ORG_UNIT"}, "0", false},
-		{metadata.DataElement{ValueType: "TEXT", AggregationType: "NONE"}, "0", false},
-		{metadata.DataElement{ValueType: "INTEGER", AggregationType: "SUM"}, "10", false},
-		{metadata.DataElement{ValueType: "INTEGER", AggregationType: "SUM"}, "", false},
-	} {
-		if got := zeroRemoves(&test.e, test.value); got != test.want {
-			t.Errorf("%+v %q: %v", test.e, test.value, got)
-		}
-	}
 }

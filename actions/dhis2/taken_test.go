@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/actions/dhis2/object"
 	"github.com/culvert/culvert/rules"
 )
 
@@ -98,7 +99,7 @@ func TestNoAnswerMatchesNobody(t *testing.T) {
 	}
 	all := mustCompile(t, strings.Replace(declared, "  sample: sample.json\n", "  sample: sample.json\n  missing: [N/A, 771234567]\n", 1), womanSample)
 	plans := all.plans(t, woman(1, "nid", "n/a"))
-	values := plans[0].Writes[0].Object.(*trackedEntityWrite).values
+	values := plans[0].Writes[0].Object.(*object.TrackedEntity).Values
 	if attribute(values, "IcYmkidyP9K") != "" || attribute(values, "x3UwJpfw8Ag") != "" || attribute(values, firstName) != "Fatou" {
 		t.Errorf("%+v", values)
 	}

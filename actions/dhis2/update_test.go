@@ -87,7 +87,7 @@ func TestWhatLeavesOutMandatoryAttributes(t *testing.T) {
 		"to enroll": {action("create_and_enroll", "      enrolled_at: trigger.date\n"), "mandatory-attribute"},
 	} {
 		var codes []string
-		for _, d := range compile(t, country(), ruleText(c.actions), womanSample).findings.List {
+		for _, d := range loadRule(t, country(), ruleText(c.actions), womanSample).findings.List {
 			codes = append(codes, d.Code)
 		}
 		if c.code == "" && len(codes) > 0 || c.code != "" && !slices.Equal(codes, []string{c.code}) {

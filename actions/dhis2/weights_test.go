@@ -22,7 +22,7 @@ func weighedRule(t testing.TB, matchBy string) *compiled {
 			s.Programs[i].Attributes[j].Searchable = true
 		}
 	}
-	return compile(t, metadata.NewIndex(s), strings.Replace(text, "match_by: National ID", "match_by: "+matchBy, 1), womanSample)
+	return loadRule(t, metadata.NewIndex(s), strings.Replace(text, "match_by: National ID", "match_by: "+matchBy, 1), womanSample)
 }
 
 const anyOrWeights = "{any: [National ID, Phone number], or: {First name: 2, Date of birth: 3, at_least: 5}}"
@@ -114,7 +114,7 @@ func TestMistakesInWeights(t *testing.T) {
 func TestSearchByWhatIsNotSearchable(t *testing.T) {
 	s := snapshot(t)
 	s.User.ID, s.User.Authorities = "user0000000", nil
-	rule := compile(t, metadata.NewIndex(s), strings.Replace(strings.ReplaceAll(registration, "WHEN_DELETED", "when_deleted: fail"), "match_by: National ID", "match_by: {any: [Phone number]}", 1), womanSample)
+	rule := loadRule(t, metadata.NewIndex(s), strings.Replace(strings.ReplaceAll(registration, "WHEN_DELETED", "when_deleted: fail"), "match_by: National ID", "match_by: {any: [Phone number]}", 1), womanSample)
 	warned := false
 	for _, d := range rule.findings.List {
 		warned = warned || d.Code == "match-by-not-searchable"

@@ -259,7 +259,7 @@ func (l *Loader) kinds(p *Project) map[string]map[string]actions.Kind {
 	out := map[string]map[string]actions.Kind{}
 	for name, index := range p.Indexes {
 		byName := map[string]actions.Kind{}
-		for _, k := range dhis2.Kinds(index, dhis2.Options{Project: p.Config.Project, Now: l.now(), Zone: p.Config.Zone, Legacy: l.isLegacy}) {
+		for _, k := range dhis2.Kinds(index, actions.Options{Project: p.Config.Project, Now: l.now(), Zone: p.Config.Zone, Legacy: l.isLegacy}) {
 			byName[k.Name()] = k
 		}
 		out[name] = byName

@@ -24,7 +24,7 @@ func RehearsalTarget(p *project.Project, server string, log *slog.Logger, versio
 	}
 	index := &atomic.Pointer[metadata.Index]{}
 	index.Store(p.Indexes[c.Name])
-	return dhis2.NewTarget(cl, index.Load, noMemory{}, dhis2.Options{Project: p.Config.Project, Zone: p.Config.Zone, Log: log, Import: dhis2.ImportOptions(c.Import)}), nil
+	return dhis2.NewTarget(cl, index.Load, noMemory{}, dhis2.Options{Project: p.Config.Project, Log: log, Import: dhis2.ImportOptions(c.Import)}), nil
 }
 
 // noMemory knows of no earlier delivery.
@@ -47,6 +47,6 @@ func Preview(ctx context.Context, p *project.Project, server string, plan action
 		return nil, fmt.Errorf("there is no metadata of the server %q yet: run `culvert sync`", server)
 	}
 	return dhis2.PreviewPlan(ctx, plan, p.Indexes[c.Name], dhis2.Options{
-		Project: p.Config.Project, Zone: p.Config.Zone, Import: dhis2.ImportOptions(c.Import),
+		Project: p.Config.Project, Import: dhis2.ImportOptions(c.Import),
 	})
 }

@@ -178,6 +178,9 @@ const (
 // ObjectKey names one object of a tracker import.
 type ObjectKey struct{ Type, UID string }
 
+// String is the name of the object in the journal. It must never change.
+func (k ObjectKey) String() string { return k.Type + ":" + k.UID }
+
 // TrackerReport is a tracker import's reply, per object. An object that is neither in Written nor in Errors was not confirmed.
 type TrackerReport struct {
 	Status                             string // OK, ERROR

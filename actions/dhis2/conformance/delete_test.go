@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/culvert/culvert/actions/dhis2"
 	"github.com/culvert/culvert/actions/dhis2/client"
+	"github.com/culvert/culvert/actions/dhis2/identity"
 )
 
 func (s *suite) delete(t *testing.T) {
@@ -47,7 +47,7 @@ func (s *suite) delete(t *testing.T) {
 	s.compile(t, strings.Replace(text, "WHEN", "when_deleted: fail", 1), sample).send(t, sent{"E1114|E1082", child})
 	s.wantNobody(t, 20)
 	s.compile(t, strings.Replace(text, "WHEN", "when_deleted: recreate", 1), sample).send(t, sent{"ok", child})
-	second := dhis2.TrackedEntityUID(s.project, person, s.external(20), 1)
+	second := identity.TrackedEntityUID(s.project, person, s.external(20), 1)
 	if list, err := s.client.TrackedEntities(context.Background(), []string{second}, ""); err != nil || len(list) != 1 {
 		t.Errorf("she is not there again: %v", err)
 	}
@@ -60,7 +60,7 @@ func (s *suite) clean(t *testing.T) {
 	var people []string
 	for n := range 100 {
 		for generation := range 2 {
-			people = append(people, dhis2.TrackedEntityUID(s.project, person, s.external(n), generation))
+			people = append(people, identity.TrackedEntityUID(s.project, person, s.external(n), generation))
 		}
 	}
 	there, err := s.client.TrackedEntities(ctx, people, "")

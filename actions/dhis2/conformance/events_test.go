@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/culvert/culvert/actions/dhis2"
 	"github.com/culvert/culvert/actions/dhis2/client"
+	"github.com/culvert/culvert/actions/dhis2/identity"
 )
 
 func (s *suite) trackerEvent(t *testing.T) {
@@ -113,7 +113,7 @@ func (s *suite) eventProgram(t *testing.T) {
         Case location: trigger.gps
 `, sample)
 	record := func(id string, changes ...any) fields { return sample.with("id", s.run+id).with(changes...) }
-	uid := func(id string) string { return dhis2.EventUID(caseStage, s.project, s.run+id, 0) }
+	uid := func(id string) string { return identity.EventUID(caseStage, s.project, s.run+id, 0) }
 	s.events[uid("a")], s.events[uid("b")] = true, true
 	f.twice(t, 0,
 		sent{"ok", record("a")},
@@ -221,7 +221,7 @@ func (s *suite) relationship(t *testing.T) {
 // linked tells whether the server holds the relationship of a mother and a child.
 func (s *suite) linked(t *testing.T, mother, child int) bool {
 	t.Helper()
-	uid := dhis2.RelationshipUID(motherOf, s.person(mother), s.person(child), 0)
+	uid := identity.RelationshipUID(motherOf, s.person(mother), s.person(child), 0)
 	var text struct{ Relationship string }
 	err := s.client.Get(context.Background(), "tracker/relationships/"+uid, url.Values{"fields": {"relationship"}}, &text)
 	return err == nil && text.Relationship == uid

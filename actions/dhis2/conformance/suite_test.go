@@ -16,6 +16,7 @@ import (
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/actions/dhis2"
 	"github.com/culvert/culvert/actions/dhis2/client"
+	"github.com/culvert/culvert/actions/dhis2/identity"
 	"github.com/culvert/culvert/actions/dhis2/metadata"
 	"github.com/culvert/culvert/rules"
 )
@@ -38,7 +39,7 @@ func newSuite(c *client.Client, x *metadata.Index) *suite {
 	return s
 }
 
-func (s *suite) options() dhis2.Options { return dhis2.Options{Project: s.project, Zone: time.UTC} }
+func (s *suite) options() dhis2.Options { return dhis2.Options{Project: s.project} }
 
 // forget begins with an empty journal, as after the loss of a disk.
 func (s *suite) forget() {
@@ -50,11 +51,11 @@ func (s *suite) forget() {
 func (s *suite) external(n int) string { return fmt.Sprintf("%s-%d", s.run, n) }
 
 func (s *suite) person(n int) string {
-	return dhis2.TrackedEntityUID(s.project, person, s.external(n), 0)
+	return identity.TrackedEntityUID(s.project, person, s.external(n), 0)
 }
 
 func (s *suite) enrollment(program string, n int) string {
-	return dhis2.EnrollmentUID(program, s.person(n), "", 0)
+	return identity.EnrollmentUID(program, s.person(n), "", 0)
 }
 
 // flow is a compiled rule.
@@ -88,7 +89,7 @@ func (s *suite) compile(t *testing.T, text string, sample fields) *flow {
 	f := &flow{suite: s, rule: rule}
 	if rule != nil {
 		kinds := map[string]actions.Kind{}
-		for _, k := range dhis2.Kinds(s.index, s.options()) {
+		for _, k := range dhis2.Kinds(s.index, actions.Options{Project: s.project, Zone: time.UTC}) {
 			kinds[k.Name()] = k
 		}
 		for _, spec := range rule.Actions {

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/culvert/culvert/actions/dhis2"
 	"github.com/culvert/culvert/actions/dhis2/client"
+	"github.com/culvert/culvert/actions/dhis2/identity"
 )
 
 // woman is the record of somebody of this run.
@@ -220,7 +220,7 @@ func (s *suite) readNotes(t *testing.T, program string, n int) []string {
 
 // visit is the uid of an event of an enrollment.
 func (s *suite) visit(stage string, n int, id string) string {
-	return dhis2.EventUID(stage, s.enrollment(antenatal, n), id, 0)
+	return identity.EventUID(stage, s.enrollment(antenatal, n), id, 0)
 }
 
 func (s *suite) readEvent(t *testing.T, program, uid string) client.Event {

@@ -1,0 +1,142 @@
+package compile
+
+import (
+	"github.com/culvert/culvert/actions/dhis2/metadata"
+	"github.com/culvert/culvert/actions/dhis2/object"
+	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/yamlnode"
+)
+
+// element finds a data element of the data set, and the category combination by which it is divided there.
+func (v *valuesPlan) element(c *compiler, n *yamlnode.Node) (*metadata.DataElement, string) {
+	among := make([]string, len(v.set.Elements))
+	for i, e := range v.set.Elements {
+		among[i] = e.DataElement.ID
+	}
+	e, ambiguous, suggestions := c.x.DataElement(n.Value, among)
+	if e == nil && len(ambiguous) == 0 {
+		if elsewhere, _, _ := c.x.DataElement(n.Value, nil); elsewhere != nil {
+			c.errorAt(n.Place(), "element-not-in-data-set", diag.Known(c.elementNames(among), "data elements"), "the data element %q is not one of the data set %q", n.Value, v.set.Name)
+			return nil, ""
+		}
+	}
+	if !c.found(n, e != nil, metadata.DataElements, "data element", ambiguous, suggestions) {
+		return nil, ""
+	}
+	c.use(e.ID, n.Place())
+	return e, combosOf(v.set, e)
+}
+
+// combosOf gives the category combination by which a data element is divided in a data set.
+func combosOf(set *metadata.DataSet, e *metadata.DataElement) string {
+	combos := comboID(e.CategoryCombo)
+	for _, member := range set.Elements {
+		if member.DataElement.ID == e.ID && member.CategoryCombo != nil {
+			combos = member.CategoryCombo.ID
+		}
+	}
+	return combos
+}
+
+func (v *valuesPlan) newCell(e *metadata.DataElement, combos string, place diag.Place) *cellField {
+	cell := &cellField{element: e, combos: combos, rulePlace: place}
+	if combos == "" || combos == v.x.DefaultCombo() {
+		cell.combos, cell.combo = v.x.DefaultCombo(), v.x.DefaultOptionCombo()
+	}
+	cell.label = newTemplate("data value "+e.Name, e.Name, object.ImportOptions{})
+	return cell
+}
+
+// comboOf reads which combination of a data element is meant.
+func (v *valuesPlan) comboOf(c *compiler, cell *cellField, n *yamlnode.Node) {
+	f := c.fieldOf("category_option_combo", n)
+	switch {
+	case f == nil:
+	case f.From != nil:
+		cell.comboOf = f
+		c.checkCombos(f, []string{cell.combos})
+	default:
+		v.fixCombo(c, cell, literalNode(n))
+	}
+}
+
+func (v *valuesPlan) fixCombo(c *compiler, cell *cellField, n *yamlnode.Node) {
+	if cell.combos == "" || cell.combos == c.x.DefaultCombo() {
+		if n.Value != "default" {
+			c.errorAt(n.Place(), "unknown-category-option-combo", "leave the combination out", "the data element %q is not divided, so it has no combination %q", cell.element.Name, n.Value)
+		}
+		return
+	}
+	if combo := c.literalCombo(cell.combos, n, "category option combo"); combo != nil {
+		cell.combo, cell.comboIs = combo.ID, combo.Name
+	}
+}
+
+func (c *compiler) comboNames(combos string) []string {
+	var names []string
+	for _, o := range c.x.CombosOf(combos) {
+		names = append(names, o.Name)
+	}
+	return names
+}
+
+// longForm tells a value in its long form from a mapping of combinations to values.
+func longForm(n *yamlnode.Node) bool {
+	if n.Kind != yamlnode.Mapping {
+		return true
+	}
+	for _, key := range []string{"from", "value"} {
+		if n.Get(key) != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// readCells compiles the key values.
+func (v *valuesPlan) readCells(c *compiler, n *yamlnode.Node) {
+	seen := map[string]*yamlnode.Node{}
+	for _, pair := range n.Pairs() {
+		e, combos := v.element(c, pair.Key)
+		if e == nil {
+			continue
+		}
+		if first := seen[e.ID]; first != nil {
+			c.errorAt(pair.Key.Place(), "set-twice", "keep one of them", "the data element %q is set twice; as %q before", e.Name, first.Value)
+			continue
+		}
+		seen[e.ID] = pair.Key
+		c.checkAggregate(v.aggregate, e)
+		divided := combos != "" && combos != c.x.DefaultCombo()
+		if longForm(pair.Value) {
+			if divided {
+				c.errorAt(pair.Key.Place(), "combo-missing", "give each combination its own line below it: "+diag.Known(c.comboNames(combos), "combinations"), "the data element %q is divided, and nothing says which combination is meant", e.Name)
+				continue
+			}
+			cell := v.newCell(e, combos, pair.Key.Place())
+			if cell.valued = c.valued(pair.Value, e.ID, pair.Key.Value, shareKind(v.aggregate, c.elementKind(e, true))); cell.valued != nil {
+				v.cells = append(v.cells, cell)
+			}
+			continue
+		}
+		v.divided(c, e, combos, pair)
+	}
+}
+
+// divided compiles the values of one data element by combination.
+func (v *valuesPlan) divided(c *compiler, e *metadata.DataElement, combos string, pair yamlnode.Pair) {
+	seen := map[string]bool{}
+	for _, part := range pair.Value.Pairs() {
+		cell := v.newCell(e, combos, part.Key.Place())
+		v.fixCombo(c, cell, part.Key)
+		if cell.combo != "" && seen[cell.combo] {
+			c.errorAt(part.Key.Place(), "set-twice", "keep one of them", "the combination %q of %q is set twice", part.Key.Value, e.Name)
+			continue
+		}
+		seen[cell.combo] = true
+		cell.valued = c.valued(part.Value, e.ID, pair.Key.Value+", "+part.Key.Value, shareKind(v.aggregate, c.elementKind(e, true)))
+		if cell.valued != nil {
+			v.cells = append(v.cells, cell)
+		}
+	}
+}

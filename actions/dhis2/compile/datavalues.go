@@ -1,0 +1,312 @@
+package compile
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/culvert/culvert/actions/dhis2/client"
+	"github.com/culvert/culvert/actions/dhis2/metadata"
+	"github.com/culvert/culvert/actions/dhis2/object"
+	"github.com/culvert/culvert/actions/dhis2/value"
+	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/yamlnode"
+)
+
+// valuesPlan writes aggregate values of one org unit and period, and may complete the data set.
+type valuesPlan struct {
+	*env
+	template  *object.Template
+	set       *metadata.DataSet
+	orgUnit   *orgUnitField
+	period    *periodField
+	combo     *attributeCombo
+	cells     []*cellField
+	comment   *valued
+	complete  *dateField
+	finish    string // complete, undo or leave
+	remove    bool   // the cells are removed instead of written
+	aggregate string // count, sum, average or last of the records; empty: each record's own value
+	spec      *rules.ActionSpec
+}
+
+func (v *valuesPlan) key() *rules.Expr { return nil }
+
+// cellField is one value, with the combination that it is for.
+type cellField struct {
+	*valued   // nil when the value is removed
+	label     *object.Template
+	element   *metadata.DataElement
+	combos    string       // category combo of the element in the data set
+	comboOf   *rules.Field // computed, or nil
+	combo     string       // uid; the default one where the element is not divided
+	comboIs   string       // its name; empty for the default one
+	rulePlace diag.Place
+}
+
+// compileDataValueSet compiles dhis2.data_value_set.
+func compileDataValueSet(c *compiler) planner {
+	n := c.requiredName("data_set", "data set", c.dataSetNames)
+	var set *metadata.DataSet
+	if n != nil {
+		set = c.dataSet(n)
+	}
+	if set == nil {
+		c.readAll("org_unit", "period", "values", "complete_date", "completion", "comment", "aggregate", "attribute_option_combo", "attribute_category_options", "import")
+		return nil
+	}
+	v := c.valuesOf(set)
+	v.template = newTemplate("values of "+set.Name, set.Name, object.ImportOptions{})
+	v.aggregate = c.choice("aggregate", object.AggregateCount, object.AggregateSum, object.AggregateAverage, object.AggregateLast)
+	v.declareIDs(c)
+	v.comment = c.comment()
+	v.complete = c.date("complete_date", false)
+	v.finish = c.choice("completion", "complete", "undo", "leave")
+	if v.finish == "" && v.complete != nil {
+		v.finish = "complete"
+	}
+	if v.complete != nil && v.finish != "complete" {
+		c.warnAt(c.spec.Body.Key("complete_date").Place(), "complete-date-unused", "leave it out", "complete_date has no effect with completion: %s", v.finish)
+	}
+	values := c.mapping("values")
+	if values == nil && c.spec.Body.Get("values").IsNull() && (v.finish == "" || v.finish == "leave") {
+		c.missing("values", "name data elements of the data set and their values, or say completion:")
+	}
+	v.readCells(c, values)
+	v.compulsory(c)
+	c.importOptions()
+	return v
+}
+
+// compileDataValue compiles dhis2.data_value.
+func compileDataValue(c *compiler) planner {
+	v := c.oneValue(false)
+	c.importOptions()
+	return v
+}
+
+// valuesOf reads what one value and a set of them have in common.
+func (c *compiler) valuesOf(set *metadata.DataSet) *valuesPlan {
+	return &valuesPlan{
+		env: c.env, set: set, spec: c.spec,
+		orgUnit: c.orgUnit(true, c.dataSetUnits(set)),
+		period:  c.period(set),
+		combo:   c.attributeCombo(set.CategoryCombo, true),
+	}
+}
+
+func (c *compiler) dataSetNames() []string {
+	var names []string
+	for i := range c.x.Snapshot.DataSets {
+		names = append(names, c.x.Snapshot.DataSets[i].Name)
+	}
+	return names
+}
+
+func (c *compiler) comment() *valued {
+	n := c.node("comment")
+	if n == nil {
+		return nil
+	}
+	// 2.43 takes comments up to 5000 characters, older servers more.
+	return c.valued(n, "", "comment", value.Kind{Type: "LONG_TEXT", Max: 5000})
+}
+
+// oneValue reads a single value; remove is for dhis2.delete, which needs none.
+func (c *compiler) oneValue(remove bool) planner {
+	if c.namedByData("data_element") || c.namedByData("data_set") {
+		return c.namedValue(remove)
+	}
+	if c.expressionAsName("data_element") || c.expressionAsName("data_set") {
+		return nil
+	}
+	element := c.requiredName("data_element", "data element", nil)
+	n := c.name("data_set")
+	if element == nil {
+		c.readAll("org_unit", "period", "value", "aggregate", "comment", "category_option_combo", "attribute_option_combo", "attribute_category_options")
+		return nil
+	}
+	var set *metadata.DataSet
+	if n != nil {
+		set = c.dataSet(n)
+	} else {
+		set = c.onlySetOf(element)
+	}
+	if set == nil {
+		c.readAll("org_unit", "period", "value", "aggregate", "comment", "category_option_combo", "attribute_option_combo", "attribute_category_options")
+		return nil
+	}
+	v := c.valuesOf(set)
+	v.remove = remove
+	v.template = newTemplate("data value of "+set.Name, set.Name, object.ImportOptions{})
+	e, combos := v.element(c, element)
+	if e == nil {
+		c.readAll("value", "aggregate", "comment", "category_option_combo")
+		return nil
+	}
+	cell := v.newCell(e, combos, element.Place())
+	if combo := c.node("category_option_combo"); combo != nil {
+		v.comboOf(c, cell, combo)
+	} else if combos != c.x.DefaultCombo() && combos != "" {
+		c.errorAt(element.Place(), "combo-missing", "add category_option_combo: "+diag.Known(c.comboNames(combos), "combinations"), "the data element %q is divided, and nothing says which combination is meant", e.Name)
+	}
+	if !remove {
+		val := c.node("value")
+		if val == nil {
+			c.missing("value", "give the value")
+		} else {
+			v.aggregate = c.choice("aggregate", object.AggregateCount, object.AggregateSum, object.AggregateAverage, object.AggregateLast)
+			c.checkAggregate(v.aggregate, e)
+			v.declareIDs(c)
+			cell.valued = c.valued(val, e.ID, element.Value, shareKind(v.aggregate, c.elementKind(e, true)))
+		}
+		v.comment = c.comment()
+	}
+	v.cells = []*cellField{cell}
+	return v
+}
+
+// onlySetOf finds the data set of a data element when it is in one only.
+func (c *compiler) onlySetOf(n *yamlnode.Node) *metadata.DataSet {
+	e, ambiguous, suggestions := c.x.DataElement(n.Value, nil)
+	if !c.found(n, e != nil, metadata.DataElements, "data element", ambiguous, suggestions) {
+		return nil
+	}
+	c.use(e.ID, n.Place())
+	var sets []*metadata.DataSet
+	var names []string
+	for i := range c.x.Snapshot.DataSets {
+		d := &c.x.Snapshot.DataSets[i]
+		for _, member := range d.Elements {
+			if member.DataElement.ID == e.ID {
+				sets, names = append(sets, d), append(names, d.Name)
+			}
+		}
+	}
+	switch len(sets) {
+	case 1:
+		return sets[0]
+	case 0:
+		c.errorAt(n.Place(), "element-not-in-data-set", "add it to a data set in DHIS2 and sync", "the data element %q is in no data set", e.Name)
+	default:
+		c.missing("data_set", "name one of "+diag.Names(names[:min(5, len(names))], "or"))
+	}
+	return nil
+}
+
+// compulsory warns of cells that the data set wants filled before it is complete.
+func (v *valuesPlan) compulsory(c *compiler) {
+	if v.finish != "complete" || c.failed {
+		return
+	}
+	var missing []string
+	for _, operand := range v.set.Compulsory {
+		set := false
+		for _, cell := range v.cells {
+			set = set || cell.element.ID == operand.DataElement.ID && (operand.CategoryOptionCombo == nil || operand.CategoryOptionCombo.ID == cell.combo)
+		}
+		if !set {
+			missing = append(missing, c.elementNames([]string{operand.DataElement.ID})...)
+		}
+	}
+	if len(missing) > 0 {
+		c.warnAt(c.spec.Place, "compulsory-element", "add it, or make it optional in DHIS2 and sync", "nothing sets %s, compulsory in the data set %q", diag.Names(missing, "and"), v.set.Name)
+	}
+}
+
+func (v *valuesPlan) plan(s *rules.Scope, p *plan) error {
+	pe, at, err := v.period.eval(s)
+	if err != nil {
+		return err
+	}
+	orgUnit, err := v.orgUnit.eval(s, dayOf(pe))
+	if err != nil {
+		return err
+	}
+	attCombo, attName, err := v.combo.eval(s, dayOf(pe))
+	if err != nil {
+		return err
+	}
+	if attCombo == "" || attCombo == v.x.DefaultOptionCombo() {
+		if v.combo.divides() {
+			return &rules.Failure{
+				Code: "attribute-combo-missing", Place: placeOf(v.combo.field), Field: "attribute_option_combo", Column: v.combo.field.Column(),
+				Message: fmt.Sprintf(`"attribute_option_combo" is blank, and the data set %q is divided`, v.set.Name),
+				Hint:    "fill it in at the source, or give a default in the rule",
+			}
+		}
+		attCombo, attName = v.x.DefaultOptionCombo(), ""
+	}
+	comment := ""
+	if v.comment != nil {
+		if comment, _, err = v.comment.eval(s, v.context); err != nil {
+			return err
+		}
+	}
+	base := object.Cell{DataSet: v.set.ID, OrgUnit: orgUnit.ID, Period: pe.ISO(), AttributeOptionCombo: attCombo}
+	for _, c := range v.cells {
+		w := &object.DataValue{
+			Template: c.label, Cell: base, OrgUnit: orgUnit, Set: v.set.Name, AttCombo: attName, Comment: comment, Place: c.rulePlace, Remove: v.remove,
+		}
+		if err := v.fillCell(s, c, w, at); err != nil {
+			return err
+		}
+		if w.Cell.DataElement != "" {
+			p.add(w)
+		}
+	}
+	return v.finishPlan(s, p, client.Completion{DataSet: v.set.ID, Period: base.Period, OrgUnit: orgUnit.ID, AttributeOptionCombo: attCombo}, orgUnit, attName)
+}
+
+// fillCell sets value and combination; the data element stays empty where there is nothing to send.
+func (v *valuesPlan) fillCell(s *rules.Scope, c *cellField, w *object.DataValue, at time.Time) error {
+	if c.valued != nil {
+		text, st, err := c.valued.eval(s, v.context)
+		if err != nil || st == stateOmit && v.aggregate == "" {
+			return err
+		}
+		w.Value, w.Remove, w.Place = text, st == stateClear, c.valued.place()
+		if v.aggregate != "" {
+			w.Contribution = newContribution(v.aggregate, text, s, v.spec, c.element.ID+"/"+c.combo, at)
+		}
+	}
+	w.Cell.CategoryOptionCombo, w.Combo = c.combo, c.comboIs
+	if c.comboOf != nil {
+		combo, err := comboOf(v.env, c.combos, c.comboOf, "category_option_combo", s)
+		if err != nil {
+			return err
+		}
+		if combo == nil && c.combo == "" {
+			return &rules.Failure{
+				Code: "blank-value", Place: placeOf(c.comboOf), Field: "category_option_combo",
+				Message: `"category_option_combo" is blank`, Hint: "fill it in at the source, or give a default in the rule",
+			}
+		}
+		if combo != nil && combo.ID != c.combo {
+			w.Cell.CategoryOptionCombo, w.Combo = combo.ID, combo.Name
+		}
+	}
+	w.Cell.DataElement = c.element.ID
+	return nil
+}
+
+// finishPlan adds the completion of the data set, after its values.
+func (v *valuesPlan) finishPlan(s *rules.Scope, p *plan, x client.Completion, orgUnit *metadata.OrgUnit, attName string) (err error) {
+	if v.finish == "" || v.finish == "leave" {
+		return nil
+	}
+	x.Undo = v.finish == "undo"
+	if !x.Undo {
+		if x.Date, err = v.complete.eval(s, v.context); err != nil {
+			return err
+		}
+		if x.Date == "" && v.complete != nil {
+			return nil // reported, but not complete yet
+		}
+	}
+	label := *v.template
+	label.Text = strings.TrimSpace(fmt.Sprintf("completion of %s", v.set.Name))
+	p.add(&object.Completion{Template: &label, Body: x, OrgUnit: orgUnit, AttCombo: attName})
+	return nil
+}

@@ -1,0 +1,424 @@
+package compile
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/culvert/culvert/actions/dhis2/metadata"
+	"github.com/culvert/culvert/actions/dhis2/value"
+	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/rules/dateformat"
+	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/yamlnode"
+)
+
+// valued is a field whose values must fit a DHIS2 value type.
+type valued struct {
+	*rules.Field
+	uid     string // of the attribute or data element
+	name    string // as the rule calls it
+	kind    value.Kind
+	literal string // the converted literal of {value: ...}
+	fixed   bool
+}
+
+// state says what a field came to.
+type state int
+
+const (
+	stateSet state = iota
+	stateOmit
+	stateClear
+)
+
+// eval gives the field's value on one record as DHIS2 takes it. The error is a *rules.Failure.
+func (v *valued) eval(s *rules.Scope, c *value.Context) (string, state, error) {
+	if v.fixed {
+		v.trace(s, v.Value, v.literal, nil)
+		return v.literal, stateSet, nil
+	}
+	r, err := v.Field.Eval(s)
+	if err != nil {
+		return "", stateOmit, v.unfit(s, err)
+	}
+	if r.Blank {
+		if r.Clear {
+			return "", stateClear, nil
+		}
+		return "", stateOmit, nil
+	}
+	out, problem := v.kind.Convert(r.Value, c)
+	if problem != nil {
+		failure := v.failure(problem, r)
+		v.trace(s, r.Value, nil, failure)
+		return "", stateOmit, v.unfit(s, failure)
+	}
+	if out.Blank {
+		text, st, err := v.blank()
+		return text, st, s.Keep(err)
+	}
+	v.trace(s, r.Value, out.Text, nil)
+	return out.Text, stateSet, nil
+}
+
+// unfit is what a value that does not fit does: it is left out with a remark where the rule says so, else the record fails. A value that is blank
+// where the rule asks for one is not one that does not fit.
+func (v *valued) unfit(s *rules.Scope, err error) error {
+	var f *rules.Failure
+	if v.LeaveInvalid && errors.As(err, &f) && f.Code != "blank-value" {
+		return s.Leave(err)
+	}
+	return s.Keep(err)
+}
+
+// blank is what a value that turns out blank when converted does, such as a TRUE_ONLY that is false.
+func (v *valued) blank() (string, state, error) {
+	switch v.Field.Blank {
+	case rules.BlankClear:
+		return "", stateClear, nil
+	case rules.BlankFail:
+		return "", 0, &rules.Failure{
+			Code: "blank-value", Place: v.place(), Field: v.name, Column: v.Column(),
+			Message: fmt.Sprintf("%q is blank", v.name), Hint: "fill it in at the source, or say blank: omit or a default in the rule",
+		}
+	}
+	return "", stateOmit, nil
+}
+
+func (v *valued) trace(s *rules.Scope, in, out any, failed *rules.Failure) {
+	if s.Trace == nil {
+		return
+	}
+	step := rules.Step{What: "value", Name: v.name, In: in, Out: out, Type: v.kind.Type, Place: v.place(), Failed: failed}
+	if v.From != nil {
+		step.Expr = v.From.Text
+	}
+	s.Trace(step)
+}
+
+func (v *valued) place() diag.Place { return placeOf(v.Field) }
+
+func placeOf(f *rules.Field) diag.Place {
+	if f.From != nil {
+		return f.From.Place
+	}
+	return f.Place
+}
+
+// failure names field, rule line and fix; the value stays private.
+func (v *valued) failure(p *value.Problem, r rules.Result) *rules.Failure {
+	in := r.In
+	if in == nil {
+		in = r.Value // of a default
+	}
+	f := &rules.Failure{
+		Code: p.Code, Place: v.place(), Field: v.name, Column: v.Column(), Value: private(in),
+		Message: fmt.Sprintf("%q %s", v.name, p.Message), Hint: v.kind.Hint(p, r.Value),
+	}
+	if f.Value != "" && rules.IsNoAnswer(f.Value) {
+		f.Hint = "if this is how the source writes that there is no answer, declare it: missing: [...] on the trigger or the field makes it blank"
+	}
+	return f
+}
+
+func private(v any) string {
+	s, ok := value.Text(v, nil)
+	if !ok {
+		s = fmt.Sprint(v)
+	}
+	if len(s) > 200 {
+		s = strings.ToValidUTF8(s[:200], "") + "..."
+	}
+	return s
+}
+
+// attributeKind and elementKind say what values of an attribute or data element must be.
+func (w *env) attributeKind(a *metadata.TrackedEntityAttribute, future bool) value.Kind {
+	return value.Kind{Type: a.ValueType, Options: w.optionsOf(a.OptionSet), Future: future, OneOption: w.oneOption(), Max: value.MaxAttribute}
+}
+
+func (w *env) elementKind(e *metadata.DataElement, future bool) value.Kind {
+	return value.Kind{Type: e.ValueType, Options: w.optionsOf(e.OptionSet), Future: future, OneOption: w.oneOption(), Max: value.MaxDataValue}
+}
+
+func (w *env) optionsOf(set *metadata.Ref) *value.Options {
+	if set == nil {
+		return nil
+	}
+	if known, ok := w.options.Load(set.ID); ok {
+		return known.(*value.Options)
+	}
+	found := w.x.OptionSetByID(set.ID)
+	if found == nil {
+		return nil
+	}
+	options, _ := w.options.LoadOrStore(set.ID, value.NewOptions(found))
+	return options.(*value.Options)
+}
+
+// oneOption holds for servers that refuse several options in a tracker value, which 2.41 was the first to take.
+func (w *env) oneOption() bool {
+	var major, minor int
+	if n, err := fmt.Sscanf(w.x.Snapshot.Server.Version, "%d.%d", &major, &minor); n < 2 || err != nil {
+		return false
+	}
+	return major == 2 && minor < 41
+}
+
+// valued compiles the value of an attribute or data element and checks what can be checked without a record: literals, and every right-hand
+// side of its value map.
+func (c *compiler) valued(n *yamlnode.Node, uid, name string, kind value.Kind) *valued {
+	f := c.fieldOf(name, n)
+	if f == nil {
+		return nil
+	}
+	if p := kind.Unsupported(); p != nil {
+		c.errorAt(f.Place, p.Code, p.Hint, "%q %s", name, p.Message)
+		return nil
+	}
+	kind, err := kind.WithFormat(f.Format)
+	if err != nil {
+		c.errorAt(f.FormatPlace, "bad-format", formatHint(err), "the format of %q %s", name, err.Error())
+		return nil
+	}
+	if kind.Type == "COORDINATE" {
+		kind.Order = c.orderOf(name, f)
+	} else {
+		c.checkOne(name, &kind, f)
+	}
+	v := &valued{Field: f, uid: uid, name: name, kind: kind}
+	if literal, ok := f.Literal(); ok {
+		out, problem := kind.Convert(literal, c.context)
+		if problem != nil {
+			c.errorAt(literalPlace(n), literalCode(problem.Code), c.hint(&kind, problem, literal), "the value of %q %s", name, problem.Message)
+			return nil
+		}
+		v.literal, v.fixed = out.Text, !out.Blank
+		c.useOption(uid, out.Text, literalPlace(n))
+	}
+	c.checkMap(v)
+	return v
+}
+
+// checkOne reports an expression that gives a list or an object where one value is needed.
+func (c *compiler) checkOne(name string, kind *value.Kind, f *rules.Field) {
+	if f.From == nil || kind.Type == "GEOJSON" {
+		return
+	}
+	shape, text := f.From.Shape(), f.From.Text
+	switch fields := shape.Fields(""); {
+	case shape.IsList() && kind.Type != "MULTI_TEXT":
+		c.errorAt(f.From.Place, "not-one-value", fmt.Sprintf(`write first(%s) for one item, join(%s, ", ") for all, or repeat the action with for_each:`, text, text),
+			"%q takes one value, and %s is a list", name, text)
+	case shape.IsObject() && !slices.Contains(fields, "#text") && !slices.Contains(fields, "ancestors"):
+		c.errorAt(f.From.Place, "not-one-value", diag.Known(fields, "fields"), "%q takes one value, and %s is an object", name, text)
+	}
+}
+
+// formatHint is what a date format's own error advises.
+func formatHint(err error) string {
+	var e *dateformat.Error
+	if errors.As(err, &e) {
+		return e.Hint
+	}
+	return "dates take a pattern such as dd/MM/yyyy, numbers an example such as 1.234,5"
+}
+
+func literalPlace(n *yamlnode.Node) diag.Place {
+	if v := n.Get("value"); v != nil {
+		return v.Place()
+	}
+	return n.Place()
+}
+
+// literalCode and mapCode sort what is wrong with a value in the rule itself: no option, or any other misfit.
+func literalCode(code string) string {
+	if code == "unknown-option" || code == "ambiguous-option" || code == "files-not-sent" {
+		return code
+	}
+	return "wrong-literal"
+}
+
+func mapCode(code string) string {
+	switch code {
+	case "unknown-option":
+		return "map-unknown-option"
+	case "ambiguous-option":
+		return code
+	}
+	return "map-wrong-value"
+}
+
+func (c *compiler) hint(kind *value.Kind, p *value.Problem, v any) string {
+	if p.Code == "unknown-option" {
+		s, _ := value.Text(v, nil)
+		return diag.Suggest(s, kind.Options.Names(), "options of "+kind.Options.Name)
+	}
+	return p.Hint
+}
+
+// checkMap reports right-hand sides of a value map that DHIS2 would refuse.
+func (c *compiler) checkMap(v *valued) {
+	if v.Map == nil {
+		return
+	}
+	for _, out := range v.Map.Outputs() {
+		if out.Out == "" {
+			continue
+		}
+		sent, problem := v.kind.Convert(out.Out, c.context)
+		if problem != nil {
+			c.errorAt(out.Place, mapCode(problem.Code), c.hint(&v.kind, problem, out.Out), "%q in the map%s %s, so it cannot go into %q", out.Out, mapName(v.Map), problem.Message, v.name)
+			continue
+		}
+		c.useOption(v.uid, sent.Text, out.Place)
+	}
+}
+
+// useOption notes that the rule names an option, of the attribute or data element with a uid.
+func (c *compiler) useOption(uid, code string, place diag.Place) {
+	var set *metadata.Ref
+	if a := c.x.AttributeByID(uid); a != nil {
+		set = a.OptionSet
+	} else if e := c.x.DataElementByID(uid); e != nil {
+		set = e.OptionSet
+	}
+	if set == nil {
+		return
+	}
+	if options := c.x.OptionSetByID(set.ID); options != nil {
+		if o := c.x.OptionByCode(options, code); o != nil {
+			c.use(o.ID, place)
+		}
+	}
+}
+
+// mapName names a map, which may stand in the field itself and have no name.
+func mapName(m *rules.ValueMap) string {
+	if m.Name == "" {
+		return ""
+	}
+	return fmt.Sprintf(" %q", m.Name)
+}
+
+// attributeUse is an attribute that an action may set.
+type attributeUse struct {
+	attribute *metadata.TrackedEntityAttribute
+	mandatory bool
+	future    bool
+}
+
+// attributes compiles the key attributes against those that the program or type has.
+func (c *compiler) attributes(uses []attributeUse, of string) []*valued {
+	n := c.mapping("attributes")
+	among := make([]string, len(uses))
+	for i, u := range uses {
+		among[i] = u.attribute.ID
+	}
+	var list []*valued
+	seen := map[string]*yamlnode.Node{}
+	for _, pair := range n.Pairs() {
+		a, ambiguous, suggestions := c.x.TrackedEntityAttribute(pair.Key.Value, among)
+		if a == nil && len(ambiguous) == 0 {
+			if elsewhere, _, _ := c.x.TrackedEntityAttribute(pair.Key.Value, nil); elsewhere != nil {
+				c.errorAt(pair.Key.Place(), "attribute-not-in-program", c.attributeHint(uses), "the attribute %q is not one of %s", pair.Key.Value, of)
+				continue
+			}
+		}
+		if !c.found(pair.Key, a != nil, metadata.TrackedEntityAttributes, "attribute", ambiguous, suggestions) {
+			c.readField(pair.Key.Value, pair.Value, 1)
+			continue
+		}
+		c.use(a.ID, pair.Key.Place())
+		if first := seen[a.ID]; first != nil {
+			c.errorAt(pair.Key.Place(), "set-twice", "keep one of them", "the attribute %q is set twice; as %q before", a.Name, first.Value)
+			continue
+		}
+		seen[a.ID] = pair.Key
+		use := uses[indexOfAttribute(uses, a.ID)]
+		if a.Generated {
+			c.warnAt(pair.Key.Place(), "generated-attribute", "leave it out: Culvert has DHIS2 reserve a value for everybody whom it creates", "DHIS2 generates the values of %q itself, and refuses those that do not fit its pattern", a.Name)
+		}
+		if v := c.valued(pair.Value, a.ID, pair.Key.Value, c.attributeKind(a, use.future)); v != nil {
+			v.LeaveInvalid = v.LeaveInvalid && !use.mandatory
+			list = append(list, v)
+		}
+	}
+	c.mandatoryAttributes(uses, seen, of, n)
+	return list
+}
+
+func (c *compiler) attributeHint(uses []attributeUse) string {
+	var names []string
+	for _, u := range uses {
+		names = append(names, u.attribute.Name)
+	}
+	return diag.Known(names, "attributes")
+}
+
+func indexOfAttribute(uses []attributeUse, id string) int {
+	for i, u := range uses {
+		if u.attribute.ID == id {
+			return i
+		}
+	}
+	return 0
+}
+
+func (c *compiler) mandatoryAttributes(uses []attributeUse, seen map[string]*yamlnode.Node, of string, n *yamlnode.Node) {
+	if c.spec.Kind == KindEnroll {
+		return // the person may have them already
+	}
+	place := c.spec.Place
+	if key := c.spec.Body.Key("attributes"); n != nil && key != nil {
+		place = key.Place()
+	}
+	var missing []string
+	for _, u := range uses {
+		if u.mandatory && seen[u.attribute.ID] == nil && !u.attribute.Generated {
+			missing = append(missing, u.attribute.Name)
+		}
+	}
+	switch {
+	case len(missing) == 0 || c.update:
+	case c.spec.Kind == KindTrackedEntity && c.spec.Body.Get("when_absent").IsNull():
+		// DHIS2 wants them of whom it creates, and takes a change of any attribute of whom it has.
+		c.update = true
+		c.warnAt(place, "updates-only", "if that is meant, say when_absent: wait; to register people too, set every mandatory attribute",
+			"nothing sets %s, mandatory for %s, so the action changes people who are in DHIS2 and registers nobody", diag.Names(missing, "and"), of)
+	default:
+		c.errorAt(place, "mandatory-attribute", "add it, or make it optional in DHIS2 and sync", "nothing sets %s, mandatory for %s", diag.Names(missing, "and"), of)
+	}
+}
+
+// usesOf lists the attributes of a type and, when given, a program.
+func (c *compiler) usesOf(t *metadata.TrackedEntityType, p *metadata.Program) []attributeUse {
+	var uses []attributeUse
+	at := map[string]int{}
+	if t != nil {
+		for _, a := range t.Attributes {
+			if attribute := c.x.AttributeByID(a.Attribute.ID); attribute != nil {
+				at[attribute.ID] = len(uses)
+				uses = append(uses, attributeUse{attribute, a.Mandatory, p == nil})
+			}
+		}
+	}
+	if p == nil {
+		return uses
+	}
+	for _, a := range p.Attributes {
+		attribute := c.x.AttributeByID(a.Attribute.ID)
+		if attribute == nil {
+			continue
+		}
+		if i, ok := at[attribute.ID]; ok {
+			uses[i].mandatory = uses[i].mandatory || a.Mandatory
+			uses[i].future = a.AllowFutureDate
+			continue
+		}
+		uses = append(uses, attributeUse{attribute, a.Mandatory, a.AllowFutureDate})
+	}
+	return uses
+}

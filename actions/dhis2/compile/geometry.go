@@ -1,0 +1,124 @@
+package compile
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/culvert/culvert/actions/dhis2/value"
+	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/rules/geo"
+)
+
+// geometryField is where an object lies: a position or an area.
+type geometryField struct {
+	kind     string       // of GeoJSON
+	field    *rules.Field // any form of shape
+	order    geo.Order    // of two bare numbers in it
+	lat, lon *rules.Field // or the parts of a position
+}
+
+// geometryKinds are the shapes of GeoJSON by the feature types that DHIS2 takes them for (GeoValidator, E1012).
+var geometryKinds = map[string]string{"POINT": geo.Point, "POLYGON": geo.Polygon, "MULTI_POLYGON": geo.MultiPolygon}
+
+// geometry compiles the key geometry. feature is the feature type that the metadata allows.
+func (c *compiler) geometry(feature, of string) *geometryField {
+	n := c.node("geometry")
+	if n == nil {
+		return nil
+	}
+	g := &geometryField{kind: geometryKinds[feature]}
+	if g.kind == "" {
+		c.errorAt(c.spec.Body.Key("geometry").Place(), "no-geometry", "choose the feature type Point or Polygon for it in DHIS2 and sync, or leave the key out",
+			"%s has no geometry that can be written", of)
+		return nil
+	}
+	lat, lon := n.Get("latitude"), n.Get("longitude")
+	if lat != nil || lon != nil {
+		switch {
+		case lat == nil || lon == nil:
+			c.errorAt(n.Place(), "wrong-shape", "give latitude and longitude", "a position needs both parts")
+			return nil
+		case g.kind != geo.Point:
+			c.errorAt(n.Place(), "no-geometry", "give the shape as GeoJSON, as WKT or as a form's area, or choose the feature type Point in DHIS2 and sync",
+				"%s has an area as its geometry, not a position", of)
+			return nil
+		}
+		g.lat, g.lon = c.fieldOf("latitude", lat), c.fieldOf("longitude", lon)
+		if g.lat == nil || g.lon == nil {
+			return nil
+		}
+		return g
+	}
+	if g.field = c.fieldOf("geometry", n); g.field == nil {
+		return nil
+	}
+	g.order = c.orderOf("geometry", g.field)
+	return g
+}
+
+// orderOf gives the order of the two numbers of a position, and reports a list of which it cannot be told.
+func (c *compiler) orderOf(name string, f *rules.Field) geo.Order {
+	if f.From == nil {
+		return geo.Unknown
+	}
+	order := geo.Unknown
+	for i, path := range f.From.Paths() {
+		if next := geo.OrderOf(path); i == 0 || next == order {
+			order = next
+		} else {
+			order = geo.Unknown
+			break
+		}
+	}
+	if order == geo.Unknown && f.From.Shape().IsList() {
+		c.errorAt(f.From.Place, "position-order", fmt.Sprintf(`write coordinate(%s, "latitude first") or "longitude first", as the source sends them`, f.From.Text),
+			"%q is a list of two numbers, of which either could be the latitude", name)
+	}
+	return order
+}
+
+// eval gives GeoJSON; nil when it is blank.
+func (g *geometryField) eval(s *rules.Scope) (json.RawMessage, error) {
+	if g == nil {
+		return nil, nil
+	}
+	f, in := g.field, any(nil)
+	if f != nil {
+		r, err := f.Eval(s)
+		if err != nil || r.Blank {
+			return nil, err
+		}
+		in = r.Value
+	} else {
+		f = g.lat
+		parts := map[string]any{}
+		for name, part := range map[string]*rules.Field{"latitude": g.lat, "longitude": g.lon} {
+			r, err := part.Eval(s)
+			if err != nil || r.Blank {
+				return nil, err
+			}
+			parts[name], _ = value.Text(r.Value, nil) // a list is no number, and is refused below
+		}
+		in = parts
+	}
+	shape, err := geo.Read(in, g.order)
+	switch {
+	case err != nil:
+		return nil, g.failure(f, in, value.PlaceProblem(err))
+	case shape == nil:
+		return nil, nil
+	}
+	if shape = shape.As(g.kind); shape == nil {
+		return nil, g.failure(f, in, &value.Problem{
+			Code: "wrong-type", Message: "is another kind of shape than the " + g.kind + " that DHIS2 asks for here",
+			Hint: "send a " + g.kind + ", or choose another feature type in DHIS2 and sync",
+		})
+	}
+	return shape.GeoJSON(), nil
+}
+
+func (g *geometryField) failure(f *rules.Field, in any, p *value.Problem) *rules.Failure {
+	return &rules.Failure{
+		Code: p.Code, Place: placeOf(f), Field: "geometry", Column: f.Column(), Value: private(in), Message: `"geometry" ` + p.Message, Hint: p.Hint,
+	}
+}

@@ -1,0 +1,149 @@
+// Package compile checks the actions of rules against a snapshot of a server's metadata, one file an action, and turns records into writes.
+package compile
+
+import (
+	"sync"
+	"time"
+
+	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/actions/dhis2/metadata"
+	"github.com/culvert/culvert/actions/dhis2/object"
+	"github.com/culvert/culvert/actions/dhis2/value"
+	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/rules/diag"
+)
+
+// Names of the action kinds.
+const (
+	KindTrackedEntity   = "dhis2.tracked_entity"
+	KindEnroll          = "dhis2.enroll"
+	KindCreateAndEnroll = "dhis2.create_and_enroll"
+	KindEvent           = "dhis2.event"
+	KindComplete        = "dhis2.complete"
+	KindDataValue       = "dhis2.data_value"
+	KindDataValueSet    = "dhis2.data_value_set"
+	KindRelationship    = "dhis2.relationship"
+	KindDelete          = "dhis2.delete"
+)
+
+// KindNames lists the action kinds, for suggestions where there is no metadata yet.
+func KindNames() []string {
+	return []string{KindTrackedEntity, KindEnroll, KindCreateAndEnroll, KindEvent, KindComplete, KindDataValue, KindDataValueSet, KindRelationship, KindDelete}
+}
+
+// Kinds gives the action kinds, which check and compile against one snapshot. With a nil index every action has the finding no-snapshot.
+func Kinds(x *metadata.Index, o actions.Options) []actions.Kind {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Zone == nil {
+		o.Zone = time.UTC
+	}
+	w := &env{x: x, o: o}
+	w.context = &value.Context{Now: o.Now, Zone: o.Zone}
+	if x != nil {
+		w.context.OrgUnit = w.orgUnitUID
+	}
+	compilers := map[string]func(*compiler) planner{
+		KindTrackedEntity:   compileTrackedEntity,
+		KindEnroll:          compileEnroll,
+		KindCreateAndEnroll: compileCreateAndEnroll,
+		KindEvent:           compileEvent,
+		KindComplete:        compileComplete,
+		KindDataValue:       compileDataValue,
+		KindDataValueSet:    compileDataValueSet,
+		KindRelationship:    compileRelationship,
+		KindDelete:          compileDelete,
+	}
+	var kinds []actions.Kind
+	for _, name := range KindNames() {
+		kinds = append(kinds, &kind{name: name, env: w, compile: compilers[name]})
+	}
+	return kinds
+}
+
+// workshop is what all kinds share: the metadata and how values are converted.
+type env struct {
+	x       *metadata.Index
+	o       actions.Options
+	options sync.Map // uid of an option set -> *value.Options, made when a rule first needs it: some sets have tens of thousands
+	context *value.Context
+}
+
+// kind is one kind of action.
+type kind struct {
+	name    string
+	env     *env
+	compile func(*compiler) planner
+}
+
+// planner turns one item of a record into writes. The error is a *rules.Failure.
+type planner interface {
+	plan(s *rules.Scope, p *plan) error
+	key() *rules.Expr
+}
+
+// Name is how rule files name the kind.
+func (k *kind) Name() string { return k.name }
+
+// Compile checks an action of a rule; see actions.Kind.
+func (k *kind) Compile(spec *rules.ActionSpec) actions.Action {
+	if k.env.x == nil {
+		spec.Report(diag.Diagnostic{
+			Code: "no-snapshot", Place: spec.Place,
+			Message: `"` + k.name + `" cannot be checked: there is no metadata of its server yet`,
+			Hint:    "run culvert sync first",
+		})
+		return nil
+	}
+	c := &compiler{env: k.env, spec: spec}
+	p := k.compile(c)
+	c.finish()
+	if c.failed || p == nil {
+		return nil
+	}
+	return &action{spec: spec, planner: p, uses: c.uses}
+}
+
+// action is a compiled action; see actions.Action.
+type action struct {
+	spec    *rules.ActionSpec
+	planner planner
+	uses    []actions.Use
+}
+
+// Uses tells which metadata objects the action names.
+func (a *action) Uses() []actions.Use { return a.uses }
+
+// Key is the expression of external_id; nil when the action has none.
+func (a *action) Key() *rules.Expr { return a.planner.key() }
+
+// plan collects the writes of one record.
+type plan struct {
+	writes []actions.Write
+	spec   *rules.ActionSpec
+}
+
+// newTemplate gives what all writes of an action have in common, with the fields that it sets.
+func newTemplate(label, name string, options object.ImportOptions, fields ...[]*valued) *object.Template {
+	var list []object.Field
+	for _, values := range fields {
+		for _, v := range values {
+			list = append(list, object.Field{UID: v.uid, Name: v.name, Place: v.place()})
+		}
+	}
+	return object.NewTemplate(label, name, options, list)
+}
+
+func (p *plan) add(o object.Write) {
+	p.writes = append(p.writes, actions.Write{Action: p.spec.Number, Place: p.spec.Place, Object: o})
+}
+
+// Plan turns the record in scope into writes. The error is a *rules.Failure.
+func (a *action) Plan(s *rules.Scope) ([]actions.Write, error) {
+	p := plan{spec: a.spec}
+	if err := a.spec.Each(s, func(s *rules.Scope) error { return a.planner.plan(s, &p) }); err != nil {
+		return nil, err
+	}
+	return p.writes, nil
+}

@@ -1,0 +1,35 @@
+package deliver
+
+import (
+	"cmp"
+	"fmt"
+
+	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/actions/dhis2/client"
+	"github.com/culvert/culvert/actions/dhis2/codes"
+)
+
+// explain says what DHIS2 said of an object: which object, which field of the rule, why, and what to do.
+func (d *delivery) explain(i *item, issue client.Issue) actions.Outcome {
+	entry, _ := codes.Explain(issue.Code)
+	o := actions.Outcome{
+		Status: codes.StatusOf(entry.Class), Class: entry.Class, Code: cmp.Or(issue.Code, "refused"), Hint: entry.Hint, Detail: issue.Message,
+	}
+	label := i.object.Label()
+	if name, place, ok := i.object.FieldAt(issue); ok {
+		label, o.Place = fmt.Sprintf("%q of %s", name, label), place
+	}
+	o.Cause = label + ": " + entry.Cause
+	if r := ruleOf(d.x, issue); r != nil {
+		o.Cause = label + ": " + ruleCause(r)
+		o.Hint = "correct the record by what the rule asks; a rule of DHIS2 that is wrong is changed there, and all of them can be left out with `skip_rule_engine`"
+	}
+	if people := i.object.Refs().People; issue.Code == "E1064" && len(people) > 0 {
+		o.Hint = "add match_by to the rule, so that people who are already in DHIS2 are found"
+		if len(people[0].Match) > 0 {
+			o.Hint = "match_by did not find who has it: widen the search org units of Culvert's user in DHIS2, " +
+				"or say who it is with culvert ids, then replay the record"
+		}
+	}
+	return o
+}

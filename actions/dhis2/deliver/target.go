@@ -1,0 +1,121 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/actions/dhis2/client"
+	"github.com/culvert/culvert/actions/dhis2/codes"
+	"github.com/culvert/culvert/actions/dhis2/identity"
+	"github.com/culvert/culvert/actions/dhis2/metadata"
+	"github.com/culvert/culvert/actions/dhis2/object"
+)
+
+// Server is what the target asks of a DHIS2 server. *client.Client implements it.
+type Server interface {
+	Ping(ctx context.Context) error
+	ImportTracker(ctx context.Context, p *client.TrackerPayload, o client.TrackerOptions) (*client.TrackerReport, error)
+	ImportDataValues(ctx context.Context, s *client.DataValueSet, o client.DataValueOptions) (*client.DataValueReport, error)
+	Complete(ctx context.Context, x client.Completion) error
+	Reserve(ctx context.Context, q client.ReserveQuery) ([]string, error)
+	FindTrackedEntities(ctx context.Context, q client.FindQuery) ([]client.Found, error)
+	TrackedEntities(ctx context.Context, uids []string, program string) ([]client.TrackedEntity, error)
+	Enrollments(ctx context.Context, list []client.InProgram) ([]client.Enrollment, error)
+	Events(ctx context.Context, list []client.InProgram) ([]client.Event, error)
+}
+
+// Options are what a target needs besides the server.
+type Options struct {
+	Project string               // namespace of all derived ids
+	Address string               // of the server, for links to people in failures; empty: uids alone
+	Now     func() time.Time     // nil means time.Now
+	Log     *slog.Logger         // nil keeps it silent
+	Import  object.ImportOptions // of every import; a rule may ask for more
+	// MaxRecords is how many records of a batch go into one tracker request; 0 means 1,000.
+	MaxRecords int
+}
+
+// target delivers to one server; see actions.Target.
+type target struct {
+	server  Server
+	index   func() *metadata.Index
+	memory  actions.Memory
+	options Options
+	log     *slog.Logger
+	traffic *traffic
+	shapes  *shapes
+	claims  identity.Claims
+}
+
+// maxRecords is how many records DHIS2 gains from in one request.
+const maxRecords = 1000
+
+// NewTarget gives the target that delivers to a server. x gives the metadata of its last sync, for the names in outcomes; m is what the journal
+// remembers of the server.
+func NewTarget(s Server, x func() *metadata.Index, m actions.Memory, o Options) actions.Target {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.MaxRecords <= 0 {
+		o.MaxRecords = maxRecords
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &target{server: s, index: x, memory: m, options: o, log: o.Log, traffic: newTraffic(), shapes: newShapes()}
+}
+
+// Probe asks for something small that needs valid credentials; see actions.Target.
+func (t *target) Probe(ctx context.Context) error {
+	err := t.server.Ping(ctx)
+	if e, ok := errors.AsType[*client.Error](err); ok && e.Kind == client.Unauthorized {
+		return fmt.Errorf("%w: %w", actions.ErrRefused, err)
+	}
+	return err
+}
+
+// Deliver sends what the plans ask for; see actions.Target.
+func (t *target) Deliver(ctx context.Context, plans []actions.Plan) []actions.Result {
+	return t.run(ctx, plans, false)
+}
+
+// Recorded forgets what is in the journal now; see actions.Recorder.
+func (t *target) Recorded(results []actions.Result) {
+	for _, r := range results {
+		t.traffic.recorded(r.Digests)
+	}
+}
+
+// Rehearse asks the server to validate without writing; see actions.Target.
+func (t *target) Rehearse(ctx context.Context, plans []actions.Plan) []actions.Result {
+	return t.run(ctx, plans, true)
+}
+
+// maxAttempts bounds how often a record is tried at once, after its people were looked up again or got new ids.
+const maxAttempts = 5
+
+func (t *target) run(ctx context.Context, plans []actions.Plan, rehearse bool) []actions.Result {
+	d := newDelivery(t, plans, rehearse)
+	defer t.traffic.begin()()
+	if err := d.book.Resolve(ctx); err != nil {
+		failAll(d.jobs, codes.Later("the journal could not be read", err))
+		return d.results()
+	}
+	active := unsettled(d.jobs)
+	for range maxAttempts {
+		if len(active) == 0 {
+			break
+		}
+		if err := d.assign(ctx, active); err != nil {
+			failAll(active, codes.Later("the journal could not be read", err))
+			break
+		}
+		d.waves(ctx, active)
+		active = requeued(active)
+	}
+	return d.results()
+}
