@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/status"
 	"github.com/culvert/culvert/sources/files"
 )
 
@@ -120,12 +121,12 @@ func (c *closer) close(ctx context.Context, f *closing) {
 		f.tries++
 		f.next = c.r.now().Add(c.r.limits.Away.Wait(f.tries, nil))
 		if ctx.Err() == nil {
-			c.r.trouble.set(name, fmt.Sprintf("cannot finish file %s: %v", f.file.Name, err), c.r.now())
+			c.r.trouble.Set(name, fmt.Sprintf("cannot finish file %s: %v", f.file.Name, err), c.r.now())
 			c.r.log.Error("cannot finish file", "rule", f.file.Rule, "file", f.file.Name, "error", err)
 		}
 	case finished:
 		delete(c.files, f.file.ID)
-		c.r.trouble.clear(name)
+		c.r.trouble.Clear(name)
 		c.r.log.Info("file finished", "rule", f.file.Rule, "file", f.file.Name, "rows", f.file.Rows, "delivered", f.file.Delivered,
 			"unchanged", f.file.Unchanged, "superseded", f.file.Superseded, "skipped", f.file.Skipped, "failed", f.file.Failed)
 	default:
@@ -257,7 +258,7 @@ func addRecord(f *journal.File, rec *journal.Record, told bool) bool {
 
 func recordResult(rec *journal.Record) files.ResultRow {
 	row := files.ResultRow{
-		Record: rec.Origin.DataRow, Line: rec.Origin.Row, Sheet: rec.Origin.Sheet, Outcome: outcomeWord(rec.State, false), Objects: rec.Objects,
+		Record: rec.Origin.DataRow, Line: rec.Origin.Row, Sheet: rec.Origin.Sheet, Outcome: status.Outcome(rec.State, false), Objects: rec.Objects,
 	}
 	if rec.State == journal.Failed && rec.Problem != nil {
 		row.Cause, row.Column, row.Value, row.Hint = allFaults(rec.Problem)

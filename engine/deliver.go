@@ -40,7 +40,7 @@ func (l *lane) deliver(jobs []*job, s delivery.Setting, full bool) {
 			Trouble: trouble != nil && trouble.problem.Class != actions.ClassCredentials,
 		}, trouble, share)
 	}
-	l.r.metrics.batch(l.name, len(jobs), took)
+	l.r.metrics.Batch(l.name, len(jobs), took)
 	l.landed(again) // the server is free for the next batch while this one is recorded
 	l.record(done, results)
 	l.keepPace(l.r.work, false)
@@ -246,11 +246,7 @@ func (l *lane) record(done []judged, results []actions.Result) {
 
 // count keeps the figures of a decided record.
 func (l *lane) count(d judged, s journal.Settlement) {
-	code := ""
-	if s.Problem != nil {
-		code = s.Problem.Code
-	}
-	l.r.metrics.outcome(d.flow.Rule.Name, l.name, s.State, d.verdict.unchanged, code)
+	l.r.metrics.Settled(d.flow.Rule.Name, l.name, s.State, d.verdict.unchanged, s.Problem)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.stats.add(s.State, l.r.now())

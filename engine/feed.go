@@ -56,7 +56,7 @@ func (f *feeder) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		more, err := f.claim(ctx)
 		if err != nil && ctx.Err() == nil {
-			f.r.trouble.set("journal", fmt.Sprintf("cannot claim records: %v", err), f.r.now())
+			f.r.trouble.Set("journal", fmt.Sprintf("cannot claim records: %v", err), f.r.now())
 			f.r.log.Error("cannot claim records", "error", err)
 		}
 		if more && err == nil {
@@ -87,7 +87,7 @@ func (f *feeder) claim(ctx context.Context) (more bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	f.r.trouble.clear("journal")
+	f.r.trouble.Clear("journal")
 	more = len(records) == limit
 	program := f.r.program.Load()
 	f.keep(program, records)
@@ -225,7 +225,7 @@ func (r *Runner) prepare(j *job) *journal.Settlement {
 	}
 	fail := func(p *journal.Problem) *journal.Settlement {
 		s.State, s.Problem = journal.Failed, p
-		r.metrics.outcome(rec.Rule, j.flow.Server, s.State, false, p.Code)
+		r.metrics.Settled(rec.Rule, j.flow.Server, s.State, false, p)
 		return s
 	}
 	if rec.Body == nil {
@@ -254,7 +254,7 @@ func (r *Runner) prepare(j *job) *journal.Settlement {
 		j.plan.Record = actions.Ref{Rule: rec.Rule, RecordID: e.ID, Key: e.Key}
 		return nil
 	}
-	r.metrics.outcome(rec.Rule, j.flow.Server, s.State, false, "")
+	r.metrics.Settled(rec.Rule, j.flow.Server, s.State, false, nil)
 	return s
 }
 

@@ -153,7 +153,7 @@ func (m *fileManager) start(ctx context.Context, f journal.File, blocked map[str
 		return nil
 	}
 	if flow == nil {
-		m.r.trouble.set("file "+f.Name, fmt.Sprintf("file %s waits: there is no rule %q any more", f.Name, f.Rule), m.r.now())
+		m.r.trouble.Set("file "+f.Name, fmt.Sprintf("file %s waits: there is no rule %q any more", f.Name, f.Rule), m.r.now())
 		return nil
 	}
 	if !m.r.runnable(flow) || blocked[flow.Server] {
@@ -184,7 +184,7 @@ func (m *fileManager) start(ctx context.Context, f journal.File, blocked map[str
 	plan, err := m.r.filePlan(flow, f.File)
 	if err != nil {
 		m.putOff(f.ID)
-		m.r.trouble.set("file "+f.Name, err.Error(), m.r.now())
+		m.r.trouble.Set("file "+f.Name, err.Error(), m.r.now())
 		m.r.log.Error("cannot tell how to read a file", "rule", f.Rule, "file", f.Name, "error", err)
 		return nil
 	}
@@ -229,7 +229,7 @@ func (m *fileManager) begin(ctx context.Context, f journal.File, flow *Flow, pla
 	m.runs[f.ID] = run
 	m.mu.Unlock()
 	m.begun.Add(1)
-	m.r.trouble.clear("file " + f.Name)
+	m.r.trouble.Clear("file " + f.Name)
 	m.r.log.Info("reading file", "rule", f.Rule, "file", f.Name, "from_row", f.Next)
 	m.wg.Go(func() {
 		defer cancel()
@@ -249,12 +249,12 @@ func (m *fileManager) ended(run *fileRun, err error) {
 	f := run.file
 	switch {
 	case err == nil:
-		m.r.trouble.clear("file " + f.Name)
+		m.r.trouble.Clear("file " + f.Name)
 		m.r.closing.add(f)
 	case errors.Is(err, context.Canceled), errors.Is(err, journal.ErrNotOwner):
 	default:
 		m.putOff(f.ID)
-		m.r.trouble.set("file "+f.Name, fmt.Sprintf("cannot read file %s: %v", f.Name, err), m.r.now())
+		m.r.trouble.Set("file "+f.Name, fmt.Sprintf("cannot read file %s: %v", f.Name, err), m.r.now())
 		m.r.log.Error("cannot read file", "rule", f.Rule, "file", f.Name, "error", err)
 	}
 	m.mu.Lock()

@@ -6,6 +6,7 @@ import (
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/status"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/files"
 )
@@ -101,21 +102,9 @@ func (row *fileRow) origin() sources.Origin {
 // result is the row's line in the results file; false while it goes on as a record.
 func (row *fileRow) result() (files.ResultRow, bool) {
 	o := &row.outcome
-	res := files.ResultRow{Record: row.number, Line: row.line, Sheet: row.sheet, Outcome: outcomeWord(o.state, o.unchanged), Objects: o.objects}
+	res := files.ResultRow{Record: row.number, Line: row.line, Sheet: row.sheet, Outcome: status.Outcome(o.state, o.unchanged), Objects: o.objects}
 	if o.problem != nil && (o.state == journal.Failed || o.problem.Code == codeLeftOut) {
 		res.Cause, res.Column, res.Value, res.Hint = allFaults(o.problem)
 	}
 	return res, o.state != journal.Pending
-}
-
-// outcomeWord is how a results file names what became of a row.
-func outcomeWord(state journal.State, unchanged bool) string {
-	switch {
-	case state == journal.Failed:
-		return files.OutcomeFailed
-	case state == journal.Delivered && unchanged:
-		return "unchanged"
-	default:
-		return string(state)
-	}
 }

@@ -291,7 +291,8 @@ func (run *fileRun) submit(c *chunk) {
 	run.mu.Unlock()
 	for _, row := range c.rows {
 		if row.settled && row.outcome.job == nil {
-			run.r.countRow(run.flow, &row.outcome)
+			o := &row.outcome
+			run.r.metrics.Settled(run.flow.Rule.Name, run.flow.Server, o.state, o.unchanged, o.problem)
 		}
 	}
 	run.lane.enterRows(c.jobs)

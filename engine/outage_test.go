@@ -12,6 +12,7 @@ import (
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/status"
 	"github.com/culvert/culvert/sources"
 )
 
@@ -39,7 +40,7 @@ func TestServerAwayLosesNothing(t *testing.T) {
 		w.accept(item("visits", fmt.Sprint("v", n), fmt.Sprint("p", n%20), n))
 	}
 	w.until("it is probed", func() bool { return probes.Load() >= 3 })
-	if s := w.runner.Status().Servers[0]; s.State != ServerAway || s.Reason == "" || s.Since.IsZero() {
+	if s := w.runner.Status().Servers[0]; s.State != status.ServerAway || s.Reason == "" || s.Since.IsZero() {
 		t.Errorf("status: %+v", s)
 	}
 	if err := w.runner.Health(); err == nil {
@@ -58,7 +59,7 @@ func TestServerAwayLosesNothing(t *testing.T) {
 			t.Errorf("person %d: %v", p, got)
 		}
 	}
-	if s := w.runner.Status().Servers[0]; s.State != ServerOpen {
+	if s := w.runner.Status().Servers[0]; s.State != status.ServerOpen {
 		t.Errorf("status afterwards: %+v", s)
 	}
 }
@@ -88,10 +89,10 @@ func TestRefusedCredentialsStopEverythingLoudly(t *testing.T) {
 	}
 	w.run()
 	w.accept(item("visits", "a", "p", 1))
-	w.until("it says so", func() bool { return w.runner.Status().Servers[0].State == ServerCredentials })
+	w.until("it says so", func() bool { return w.runner.Status().Servers[0].State == status.ServerCredentials })
 	w.until("other processes see it", func() bool {
-		rep, err := ReadReport(context.Background(), w.journal, time.Now())
-		return err == nil && slices.ContainsFunc(rep.Concerns(), func(c string) bool { return strings.Contains(c, "refuses our credentials") })
+		rep, err := status.Read(context.Background(), w.journal, time.Now())
+		return err == nil && slices.ContainsFunc(rep.Concerns, func(c string) bool { return strings.Contains(c, "refuses our credentials") })
 	})
 	refused.Store(false)
 	w.until("it goes on once fixed", func() bool { return w.states()[journal.Delivered] == 1 })

@@ -89,8 +89,8 @@ func (r *Runner) Told(ctx context.Context, rule string, told []sources.Told) err
 // Alarm tells people what is wrong with a source, until it is not.
 func (r *Runner) Alarm(subject, what string) {
 	if what == "" {
-		r.trouble.clear(subject)
+		r.trouble.Clear(subject)
 		return
 	}
-	r.trouble.set(subject, what, r.now())
+	r.trouble.Set(subject, what, r.now())
 }

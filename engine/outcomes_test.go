@@ -76,11 +76,11 @@ func TestAlarm(t *testing.T) {
 	w := newWorld(t, testProgram(t, "visits"))
 	w.make()
 	w.runner.Alarm("database of rule visits", "it is away")
-	if got := w.runner.Status().Troubles; len(got) != 1 || got[0].What != "it is away" {
+	if got := w.runner.Status().Conditions; len(got) != 1 || got[0].What != "it is away" {
 		t.Errorf("status tells %v", got)
 	}
 	w.runner.Alarm("database of rule visits", "")
-	if got := w.runner.Status().Troubles; len(got) != 0 {
+	if got := w.runner.Status().Conditions; len(got) != 0 {
 		t.Errorf("status still tells %v", got)
 	}
 }

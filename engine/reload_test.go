@@ -10,13 +10,15 @@ import (
 	"time"
 
 	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/engine/controls"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/status"
 )
 
 func TestPauseAndResume(t *testing.T) {
 	w := newWorld(t, testProgram(t, "visits"))
 	ctx := context.Background()
-	if err := PauseRule(ctx, w.journal, "visits", Pause{Since: time.Now(), Who: "amina", Why: "the programme changes"}); err != nil {
+	if err := controls.PauseRule(ctx, w.journal, "visits", controls.Pause{Since: time.Now(), Who: "amina", Why: "the programme changes"}); err != nil {
 		t.Fatal(err)
 	}
 	w.run()
@@ -25,19 +27,19 @@ func TestPauseAndResume(t *testing.T) {
 	if r := w.record("a"); r.State != journal.Held || !strings.Contains(r.Problem.Cause, "amina") {
 		t.Errorf("record of a paused rule: %s %+v", r.State, r.Problem)
 	}
-	if err := ResumeRule(ctx, w.journal, "visits", Pause{}); err != nil {
+	if err := controls.ResumeRule(ctx, w.journal, "visits", controls.Pause{}); err != nil {
 		t.Fatal(err)
 	}
 	w.until("it goes on", func() bool { return w.states()[journal.Delivered] == 1 })
-	if err := PauseServer(ctx, w.journal, "national", Pause{Since: time.Now()}); err != nil {
+	if err := controls.PauseServer(ctx, w.journal, "national", controls.Pause{Since: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
-	w.until("the server is paused", func() bool { return w.runner.Status().Servers[0].State == ServerPaused })
+	w.until("the server is paused", func() bool { return w.runner.Status().Servers[0].State == status.ServerPaused })
 	w.accept(item("visits", "b", "p", 2))
 	if r := w.record("b"); r.State != journal.Pending {
 		t.Errorf("a record for a paused server is %s", r.State)
 	}
-	if err := ResumeServer(ctx, w.journal, "national", Pause{}); err != nil {
+	if err := controls.ResumeServer(ctx, w.journal, "national", controls.Pause{}); err != nil {
 		t.Fatal(err)
 	}
 	w.until("it goes on", func() bool { return w.states()[journal.Delivered] == 2 })
@@ -53,7 +55,7 @@ func TestDeliveryWindow(t *testing.T) {
 	w.config.Servers["national"] = Server{Target: w.target, Window: window}
 	w.run()
 	w.accept(item("visits", "a", "p", 1))
-	if s := w.runner.Status().Servers[0]; s.State != ServerClosed {
+	if s := w.runner.Status().Servers[0]; s.State != status.ServerClosed {
 		t.Errorf("status outside the window: %+v", s)
 	}
 	if err := w.runner.Health(); err != nil {

@@ -10,7 +10,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/culvert/culvert/engine/controls"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/status"
 )
 
 // Runner runs a project. Make it with New.
@@ -26,17 +28,17 @@ type Runner struct {
 	filePlan  FilePlanner
 
 	program  atomic.Pointer[Program]
-	controls atomic.Pointer[Controls]
+	controls atomic.Pointer[controls.Controls]
 	lanes    map[string]*lane
 	sched    *scheduler
 	feed     *feeder
 	files    *fileManager
 	closing  *closer
 	retry    retryPolicy
-	metrics  *metrics
-	trouble  troubles
+	metrics  *status.Metrics
+	trouble  status.Conditions
 	// conditions are what is wrong outside of the engine, which does its work all the same.
-	conditions troubles
+	conditions status.Conditions
 	leading    atomic.Bool
 	claiming   sync.Mutex // held while records are claimed
 	lastBeat   atomic.Pointer[time.Time]
@@ -66,7 +68,7 @@ func New(c Config) (*Runner, error) {
 		swapped: make(chan struct{}, 1), landed: make(chan struct{}), started: c.Now(),
 	}
 	r.program.Store(c.Program)
-	r.controls.Store(&Controls{})
+	r.controls.Store(&controls.Controls{})
 	r.work, r.stop = context.WithCancel(context.Background())
 	r.retry = retryPolicy{limits: &r.limits}
 	r.sched = newScheduler(func(j *job) *lane { return r.lanes[j.flow.Server] })
@@ -77,7 +79,7 @@ func New(c Config) (*Runner, error) {
 		r.lanes[name] = newLane(r, name, s)
 	}
 	var err error
-	if r.metrics, err = newMetrics(c.Metrics, r); err != nil {
+	if r.metrics, err = status.NewMetrics(c.Metrics, breakerStates, r.Status, r.backlog.Load); err != nil {
 		return nil, err
 	}
 	return r, nil
@@ -124,7 +126,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	upkeepCtx, endUpkeep := context.WithCancel(context.WithoutCancel(ctx))
 	defer endUpkeep()
 	upkeep.Go(func() { r.heartbeat(upkeepCtx) })
-	upkeep.Go(func() { r.reportStatus(upkeepCtx) })
+	upkeep.Go(func() { r.reporter().Run(upkeepCtx) })
 	intake.Go(func() { r.every(ctx, renewEvery, r.renewResults) })
 	intake.Go(func() { r.watchControls(ctx) })
 	intake.Go(func() { r.followProgram(ctx) })
@@ -152,6 +154,11 @@ func (r *Runner) Run(ctx context.Context) error {
 	r.release()
 	r.log.Info("stopped", "drained", drained)
 	return nil
+}
+
+// reporter says in the journal how this runner stands.
+func (r *Runner) reporter() *status.Reporter {
+	return &status.Reporter{Store: r.journal, Count: r.journal.Summary, Status: r.Status, Backlog: &r.backlog, Now: r.now, Log: r.log}
 }
 
 // begin takes up what people have paused and which rules can run.
@@ -274,7 +281,7 @@ func (r *Runner) persist(ctx context.Context, what string, do func(context.Conte
 		err := do(ctx)
 		if err == nil {
 			if tries > 1 {
-				r.trouble.clear("journal")
+				r.trouble.Clear("journal")
 				r.log.Info("the journal works again", "doing", what)
 			}
 			return nil
@@ -282,7 +289,7 @@ func (r *Runner) persist(ctx context.Context, what string, do func(context.Conte
 		if errors.Is(err, journal.ErrNotOwner) || ctx.Err() != nil {
 			return err
 		}
-		r.trouble.set("journal", "cannot "+what+": "+err.Error(), r.now())
+		r.trouble.Set("journal", "cannot "+what+": "+err.Error(), r.now())
 		r.log.Error("the journal refuses; trying again", "doing", what, "tries", tries, "error", err)
 		wait := persistBackoff.Wait(tries, nil)
 		var away *journal.ErrUnavailable

@@ -15,6 +15,7 @@ import (
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/status"
 	"github.com/culvert/culvert/sources"
 )
 
@@ -249,12 +250,12 @@ func TestTwoRunnersShareAJournal(t *testing.T) {
 			}
 		}
 	}
-	rep, err := ReadReport(context.Background(), w.journal, time.Now())
+	rep, err := status.Read(context.Background(), w.journal, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.until("both say how they stand", func() bool {
-		rep, err = ReadReport(context.Background(), w.journal, time.Now())
+		rep, err = status.Read(context.Background(), w.journal, time.Now())
 		return err == nil && len(rep.Runners) == 2
 	})
 }

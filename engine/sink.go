@@ -56,7 +56,7 @@ func (r *Runner) Accept(ctx context.Context, b sources.Batch) ([]sources.Receipt
 	for i, rec := range records {
 		duplicate := i < len(duplicates) && duplicates[i]
 		receipts[i] = sources.Receipt{RecordID: rec.ID, Duplicate: duplicate, Skipped: rec.State == journal.Skipped}
-		r.metrics.accept(rec, duplicate)
+		r.metrics.Accepted(rec.Rule, rec.State, duplicate)
 		if rec.State == journal.Pending && !duplicate {
 			r.backlog.Add(1)
 		}
@@ -74,7 +74,7 @@ func (r *Runner) refusal(ctx context.Context, what string, err error) error {
 	if away, ok := errors.AsType[*journal.ErrUnavailable](err); ok {
 		busy.RetryAfter, busy.Reason = max(away.RetryAfter, time.Second), away.Reason
 	}
-	if r.trouble.set("journal", fmt.Sprintf("cannot %s: %v", what, err), r.now()) {
+	if r.trouble.Set("journal", fmt.Sprintf("cannot %s: %v", what, err), r.now()) {
 		r.log.Error("the journal refuses records; sources are told to wait", "doing", what, "error", err)
 	}
 	return busy
@@ -117,7 +117,7 @@ func (r *Runner) accept(program *Program, in *sources.Record) (*journal.Record, 
 		}
 	default:
 		rec.ID, rec.Key, rec.Version = id, key, version
-		if p := r.controls.Load().pausedRule(in.Rule); p != nil {
+		if p := r.controls.Load().PausedRule(in.Rule); p != nil {
 			rec.State, rec.Problem = journal.Held, p
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"sync"
 	"time"
 
@@ -47,10 +46,10 @@ func (r *Runner) heartbeat(ctx context.Context) {
 		pause := r.limits.Heartbeat
 		if err := r.journal.Heartbeat(beat, r.owner); err == nil {
 			r.beaten(began)
-			r.trouble.clear("heartbeat")
+			r.trouble.Clear("heartbeat")
 		} else if ctx.Err() == nil {
 			r.log.Warn("cannot say that this runner is alive", "error", err)
-			r.trouble.set("heartbeat", "the journal cannot be written: "+err.Error(), r.now())
+			r.trouble.Set("heartbeat", "the journal cannot be written: "+err.Error(), r.now())
 			pause /= 4
 		}
 		lead, err := r.journal.Lead(beat, r.owner)
@@ -225,50 +224,11 @@ func (r *Runner) runIntake(ctx context.Context, in Intake) {
 		if err == nil {
 			return // it has delivered all that it ever will
 		}
-		r.trouble.set("source "+in.Name, fmt.Sprintf("source %s does not run: %v", in.Name, err), r.now())
+		r.trouble.Set("source "+in.Name, fmt.Sprintf("source %s does not run: %v", in.Name, err), r.now())
 		r.log.Error("a source does not run", "source", in.Name, "error", err)
 		if !sleep(ctx, intakeBackoff.Wait(tries, nil)) {
 			return
 		}
-		r.trouble.clear("source " + in.Name)
+		r.trouble.Clear("source " + in.Name)
 	}
-}
-
-// Trouble is something that a person should know of, in words.
-type Trouble struct {
-	What  string    `json:"what"`
-	Since time.Time `json:"since"`
-}
-
-// troubles are what is wrong now, by subject.
-type troubles struct {
-	mu  sync.Mutex
-	now map[string]Trouble
-}
-
-// set notes what is wrong with a subject and tells whether that is news.
-func (t *troubles) set(subject, what string, at time.Time) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.now == nil {
-		t.now = map[string]Trouble{}
-	}
-	known, ok := t.now[subject]
-	if ok {
-		at = known.Since
-	}
-	t.now[subject] = Trouble{What: what, Since: at}
-	return !ok
-}
-
-func (t *troubles) clear(subject string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	delete(t.now, subject)
-}
-
-func (t *troubles) all() map[string]Trouble {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return maps.Clone(t.now)
 }

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/culvert/culvert/engine"
+	"github.com/culvert/culvert/engine/controls"
 	"github.com/culvert/culvert/engine/journal"
 )
 
@@ -42,7 +42,7 @@ func (a *app) pausing(verb, short string, pause bool) *cobra.Command {
 				return fmt.Errorf("there is no rule %q in this project", rule)
 			}
 			return a.withJournal(c.Context(), func(j journal.Journal) error {
-				if err := setPause(c.Context(), j, rule, server, pause, engine.Pause{Since: time.Now(), Who: who(), Why: why}); err != nil {
+				if err := setPause(c.Context(), j, rule, server, pause, controls.Pause{Since: time.Now(), Who: who(), Why: why}); err != nil {
 					return err
 				}
 				if pause {
@@ -60,14 +60,14 @@ func (a *app) pausing(verb, short string, pause bool) *cobra.Command {
 	return c
 }
 
-func setPause(ctx context.Context, j journal.Journal, rule, server string, pause bool, p engine.Pause) error {
+func setPause(ctx context.Context, j journal.Journal, rule, server string, pause bool, p controls.Pause) error {
 	switch {
 	case rule != "" && pause:
-		return engine.PauseRule(ctx, j, rule, p)
+		return controls.PauseRule(ctx, j, rule, p)
 	case rule != "":
-		return engine.ResumeRule(ctx, j, rule, p)
+		return controls.ResumeRule(ctx, j, rule, p)
 	case pause:
-		return engine.PauseServer(ctx, j, server, p)
+		return controls.PauseServer(ctx, j, server, p)
 	}
-	return engine.ResumeServer(ctx, j, server, p)
+	return controls.ResumeServer(ctx, j, server, p)
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/culvert/culvert/engine/journal"
-	"github.com/culvert/culvert/engine/overview"
+	"github.com/culvert/culvert/engine/status"
 )
 
 func (a *app) statusCommand() *cobra.Command {
@@ -25,7 +25,7 @@ func (a *app) statusCommand() *cobra.Command {
 				return err
 			}
 			return a.withJournal(c.Context(), func(j journal.Journal) error {
-				o, err := overview.Read(c.Context(), j, time.Now())
+				o, err := status.Read(c.Context(), j, time.Now())
 				if err != nil {
 					return err
 				}
@@ -45,7 +45,7 @@ func (a *app) statusCommand() *cobra.Command {
 	return c
 }
 
-func printOverview(w io.Writer, o overview.Overview) {
+func printOverview(w io.Writer, o status.Overview) {
 	if len(o.Concerns) == 0 {
 		fmt.Fprintln(w, "all is well")
 	}
@@ -89,7 +89,7 @@ func printOverview(w io.Writer, o overview.Overview) {
 }
 
 // addSuperseded adds a column where something newer left nothing to do for some records.
-func addSuperseded(rows [][]string, rules []overview.Rule) {
+func addSuperseded(rows [][]string, rules []status.Rule) {
 	const after = 5 // SKIPPED
 	rows[0] = slices.Insert(rows[0], after, "SUPERSEDED")
 	for i, r := range rules {
@@ -97,7 +97,7 @@ func addSuperseded(rows [][]string, rules []overview.Rule) {
 	}
 }
 
-func printRunners(w io.Writer, o overview.Overview) {
+func printRunners(w io.Writer, o status.Overview) {
 	if len(o.Runners) == 0 {
 		fmt.Fprintln(w, "no runner is at work (culvert run)")
 		fmt.Fprintln(w)

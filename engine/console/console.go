@@ -18,8 +18,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/culvert/culvert/engine"
 	"github.com/culvert/culvert/engine/access"
+	"github.com/culvert/culvert/engine/controls"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/rules/diag"
 )
@@ -206,23 +206,23 @@ func asset(name, kind string) http.HandlerFunc {
 }
 
 func (s *Console) pause(ctx context.Context, r *http.Request) error {
-	p := engine.Pause{Since: s.c.Now(), Who: who(r), Why: r.PostFormValue("why")}
+	p := controls.Pause{Since: s.c.Now(), Who: who(r), Why: r.PostFormValue("why")}
 	rule, server := r.PostFormValue("rule"), r.PostFormValue("server")
 	known := func(x Rule) bool { return rule != "" && x.Name == rule || server != "" && x.Server == server }
 	if (rule == "") == (server == "") || !slices.ContainsFunc(s.c.Rules(), known) {
 		return errors.New("there is no such rule or server any more")
 	}
 	if server != "" {
-		return engine.PauseServer(ctx, s.c.Journal, server, p)
+		return controls.PauseServer(ctx, s.c.Journal, server, p)
 	}
-	return engine.PauseRule(ctx, s.c.Journal, rule, p)
+	return controls.PauseRule(ctx, s.c.Journal, rule, p)
 }
 
 // resume lets a rule or server go on, also one that is gone by now.
 func (s *Console) resume(ctx context.Context, r *http.Request) error {
-	p := engine.Pause{Who: who(r), Why: r.PostFormValue("why")}
+	p := controls.Pause{Who: who(r), Why: r.PostFormValue("why")}
 	if server := r.PostFormValue("server"); server != "" {
-		return engine.ResumeServer(ctx, s.c.Journal, server, p)
+		return controls.ResumeServer(ctx, s.c.Journal, server, p)
 	}
-	return engine.ResumeRule(ctx, s.c.Journal, r.PostFormValue("rule"), p)
+	return controls.ResumeRule(ctx, s.c.Journal, r.PostFormValue("rule"), p)
 }

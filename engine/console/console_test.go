@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/culvert/culvert/engine"
 	"github.com/culvert/culvert/engine/access"
+	"github.com/culvert/culvert/engine/controls"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/journal/open"
 	"github.com/culvert/culvert/rules/diag"
@@ -266,7 +266,7 @@ func TestActions(t *testing.T) {
 	if status, _ := post(t, srv.URL+"/console/pause", url.Values{"rule": {"anc"}}, "same-origin"); status != http.StatusSeeOther {
 		t.Errorf("pause: %d", status)
 	}
-	c, err := engine.ReadControls(ctx, j)
+	c, err := controls.Read(ctx, j)
 	if err != nil || c.Rules["anc"] == nil || c.Rules["anc"].Who != "otto (console)" {
 		t.Errorf("controls = %+v, %v", c, err)
 	}

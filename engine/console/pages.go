@@ -15,11 +15,11 @@ import (
 	"github.com/culvert/culvert/engine"
 	"github.com/culvert/culvert/engine/access"
 	"github.com/culvert/culvert/engine/journal"
-	"github.com/culvert/culvert/engine/overview"
+	"github.com/culvert/culvert/engine/status"
 )
 
 func (s *Console) overview(r *http.Request) (view, error) {
-	o, err := overview.Read(r.Context(), s.c.Journal, s.c.Now())
+	o, err := status.Read(r.Context(), s.c.Journal, s.c.Now())
 	if err != nil {
 		return view{}, err
 	}
@@ -27,7 +27,7 @@ func (s *Console) overview(r *http.Request) (view, error) {
 }
 
 func (s *Console) apiOverview(w http.ResponseWriter, r *http.Request) {
-	o, err := overview.Read(r.Context(), s.c.Journal, s.c.Now())
+	o, err := status.Read(r.Context(), s.c.Journal, s.c.Now())
 	if err != nil {
 		http.Error(w, "the journal cannot be read now", http.StatusServiceUnavailable)
 		return

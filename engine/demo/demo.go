@@ -22,9 +22,9 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/sandbox"
 	"github.com/culvert/culvert/engine/access"
 	"github.com/culvert/culvert/engine/journal"
-	"github.com/culvert/culvert/engine/overview"
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/engine/service"
+	"github.com/culvert/culvert/engine/status"
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/examples"
 )
@@ -227,7 +227,7 @@ func (d *demo) registrations(ctx context.Context) error {
 		}
 	}
 	d.say("dropped a CommCare export of 500 antenatal registrations and 65 monthly malaria reports into drop/")
-	return d.wait(ctx, "registrations", func(o overview.Overview) bool {
+	return d.wait(ctx, "registrations", func(o status.Overview) bool {
 		return finished(o, "anc-registrations-2026-h1.csv", "malaria-monthly-2026-03.csv")
 	})
 }
@@ -237,7 +237,7 @@ func (d *demo) visits(ctx context.Context) error {
 		return err
 	}
 	d.say("dropped the export of their 549 follow-up visits")
-	return d.wait(ctx, "visits", func(o overview.Overview) bool { return read(o, "anc-visits-2026-h1.csv", 549) })
+	return d.wait(ctx, "visits", func(o status.Overview) bool { return read(o, "anc-visits-2026-h1.csv", 549) })
 }
 
 // forms posts forms as CommCare does.
@@ -282,7 +282,7 @@ func (d *demo) post(ctx context.Context, form []byte) error {
 
 // settle waits until nothing moves: what is left waits for an object that is not there.
 func (d *demo) settle(ctx context.Context) error {
-	return d.wait(ctx, "the rest", func(o overview.Overview) bool {
+	return d.wait(ctx, "the rest", func(o status.Overview) bool {
 		if o.Records.Pending == 0 {
 			return true
 		}
@@ -303,13 +303,13 @@ func (d *demo) settle(ctx context.Context) error {
 const orphans = 1
 
 // wait watches the overview until it is as wanted, and says how far it is now and then.
-func (d *demo) wait(ctx context.Context, what string, done func(overview.Overview) bool) error {
+func (d *demo) wait(ctx context.Context, what string, done func(status.Overview) bool) error {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	limit := time.After(finishLimit)
 	said := time.Now()
 	for {
-		o, err := overview.Read(ctx, d.service.Journal(), time.Now())
+		o, err := status.Read(ctx, d.service.Journal(), time.Now())
 		if err != nil {
 			return err
 		}
@@ -334,7 +334,7 @@ func (d *demo) wait(ctx context.Context, what string, done func(overview.Overvie
 }
 
 // finished tells whether all files have been moved to done/.
-func finished(o overview.Overview, names ...string) bool {
+func finished(o status.Overview, names ...string) bool {
 	done := 0
 	for _, f := range o.Files {
 		for _, name := range names {
@@ -347,7 +347,7 @@ func finished(o overview.Overview, names ...string) bool {
 }
 
 // read tells whether all rows of a file have been read.
-func read(o overview.Overview, name string, rows int64) bool {
+func read(o status.Overview, name string, rows int64) bool {
 	for _, f := range o.Files {
 		if f.Name == name && (f.Rows >= rows || f.State == journal.FileFinished) {
 			return true

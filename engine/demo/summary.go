@@ -6,13 +6,13 @@ import (
 	"time"
 
 	"github.com/culvert/culvert/engine/journal"
-	"github.com/culvert/culvert/engine/overview"
+	"github.com/culvert/culvert/engine/status"
 )
 
 // summary says in plain words what became of everything.
 func (d *demo) summary(ctx context.Context) error {
 	took := time.Since(d.began)
-	o, err := overview.Read(ctx, d.service.Journal(), time.Now())
+	o, err := status.Read(ctx, d.service.Journal(), time.Now())
 	if err != nil {
 		return err
 	}

@@ -12,8 +12,10 @@ import (
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine"
+	"github.com/culvert/culvert/engine/controls"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/project"
+	"github.com/culvert/culvert/engine/status"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/files"
 	"github.com/culvert/culvert/sources/tabular"
@@ -57,17 +59,17 @@ func (im Importer) Import(ctx context.Context, path, rule string) (_ journal.Fil
 	if _, err := checkNamespaces(ctx, j, p); err != nil {
 		return journal.File{}, Waiting{}, err
 	}
-	report, err := engine.ReadReport(ctx, j, time.Now())
+	runners, _, err := status.Runners(ctx, j, time.Now())
 	if err != nil {
 		return journal.File{}, Waiting{}, err
 	}
-	if len(report.Runners) == 0 { // this process will do the sending: it needs what the rule needs
+	if len(runners) == 0 { // this process will do the sending: it needs what the rule needs
 		p.CheckEnvironment(im.Loader.Sources)
 	}
 	if _, _, err := Flow(p, rule); err != nil {
 		return journal.File{}, Waiting{}, err
 	}
-	if err := notPaused(ctx, j, flow); err != nil && len(report.Runners) == 0 { // with a runner at work the file waits its turn there
+	if err := notPaused(ctx, j, flow); err != nil && len(runners) == 0 { // with a runner at work the file waits its turn there
 		return journal.File{}, Waiting{}, err
 	}
 	f, duplicate, err := files.Take(ctx, path, flow.Rule.Name, Inbox(im.Dir, p.Config), journalSink{j})
@@ -82,7 +84,7 @@ func (im Importer) Import(ctx context.Context, path, rule string) (_ journal.Fil
 		im.Log.Debug("the file's rows cannot be counted; its results will say why", "file", f.Name)
 	}
 	w := following{Importer: im, journal: j, id: f.ID, rows: rows}
-	if len(report.Runners) > 0 {
+	if len(runners) > 0 {
 		if f, waiting, err := w.follow(ctx, nil); !errors.Is(err, errNobody) {
 			return f, waiting, err
 		}
@@ -92,7 +94,7 @@ func (im Importer) Import(ctx context.Context, path, rule string) (_ journal.Fil
 
 // notPaused refuses an import that nothing would come of until somebody resumes the rule or its server.
 func notPaused(ctx context.Context, j journal.Journal, flow *engine.Flow) error {
-	c, err := engine.ReadControls(ctx, j)
+	c, err := controls.Read(ctx, j)
 	if err != nil {
 		return err
 	}
@@ -163,11 +165,11 @@ func (w following) follow(ctx context.Context, ended <-chan error) (journal.File
 			if ended != nil {
 				continue
 			}
-			report, err := engine.ReadReport(ctx, w.journal, time.Now())
+			runners, _, err := status.Runners(ctx, w.journal, time.Now())
 			if err != nil {
 				return f, Waiting{}, err
 			}
-			if len(report.Runners) == 0 {
+			if len(runners) == 0 {
 				return f, Waiting{}, errNobody
 			}
 		case err := <-ended:

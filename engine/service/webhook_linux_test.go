@@ -17,7 +17,7 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/culvert/culvert/engine"
+	"github.com/culvert/culvert/engine/controls"
 	"github.com/culvert/culvert/engine/heap"
 	"github.com/culvert/culvert/engine/journal"
 )
@@ -60,7 +60,7 @@ func benchmarkWebhook(b *testing.B, paused bool) {
 	dir := nullProject(b, "webhook: {path: /cases}", "case.json", fmt.Sprintf(benchForm, 1))
 	s, addr := runService(b, dir)
 	if paused {
-		if err := engine.PauseServer(context.Background(), s.Journal(), "national", engine.Pause{Since: time.Now()}); err != nil {
+		if err := controls.PauseServer(context.Background(), s.Journal(), "national", controls.Pause{Since: time.Now()}); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -1,0 +1,110 @@
+package status
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/journal/sqlite"
+)
+
+func TestConcerns(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	server := func(s ServerState) []Runner {
+		return []Runner{{Owner: "a", Servers: []Server{{Name: "national", State: s, Since: now.Add(-time.Hour), Reason: "connection refused"}}}}
+	}
+	tests := map[string]struct {
+		report  Overview
+		summary journal.Summary
+		want    []string // a part of each concern
+	}{
+		"all well":            {Overview{Runners: server(ServerOpen)}, journal.Summary{}, nil},
+		"paused on purpose":   {Overview{Runners: server(ServerPaused)}, journal.Summary{}, nil},
+		"outside its window":  {Overview{Runners: server(ServerClosed)}, journal.Summary{}, nil},
+		"nothing runs":        {Overview{}, journal.Summary{}, []string{"no runner is running"}},
+		"away":                {Overview{Runners: server(ServerAway)}, journal.Summary{}, []string{"server national is away since 2026-03-01 11:00 UTC, everything for it waits: connection refused"}},
+		"refused credentials": {Overview{Runners: server(ServerCredentials)}, journal.Summary{}, []string{"server national refuses our credentials"}},
+		"failed records": {
+			Overview{Runners: server(ServerOpen)}, journal.Summary{Rules: []journal.RuleSummary{{Rule: "visits", Failed: 3}}},
+			[]string{"3 records of rule visits have failed"},
+		},
+		"late": {
+			Overview{Runners: server(ServerOpen)}, journal.Summary{Oldest: now.Add(-3 * time.Hour)},
+			[]string{"the oldest pending record has waited for 3h0m0s"},
+		},
+		"invalid rule and a condition": {
+			Overview{Runners: []Runner{{Invalid: []string{"visits"}, Conditions: []Condition{{What: "source files does not run: no folder"}}}}}, journal.Summary{},
+			[]string{"rule visits cannot run", "source files does not run"},
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			tt.report.At = now
+			got := tt.report.concerns(tt.summary)
+			if len(got) != len(tt.want) {
+				t.Fatalf("concerns: %q", got)
+			}
+			for i := range got {
+				if !strings.Contains(got[i], tt.want[i]) {
+					t.Errorf("concern %q, want %q", got[i], tt.want[i])
+				}
+			}
+		})
+	}
+}
+
+func TestOverviewTellsTheTimeToDrain(t *testing.T) {
+	t.Parallel()
+	j, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "culvert.db"), journal.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = j.Close() })
+	for n := range 120 {
+		id := fmt.Sprint("v", n)
+		rec := &journal.Record{Rule: "visits", ID: id, Key: id, Body: []byte("{}"), State: journal.Pending, Received: time.Now()}
+		if _, err := j.Append(t.Context(), []*journal.Record{rec}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx := t.Context()
+	s := Runner{Owner: "test", At: time.Now(), Servers: []Server{
+		{Name: "district", State: ServerOpen}, {Name: "national", State: ServerOpen, Rate: 2, Rules: []string{"other", "visits"}},
+	}}
+	if err := Save(ctx, j, s); err != nil {
+		t.Fatal(err)
+	}
+	rep, err := Read(ctx, j, time.Now())
+	if err != nil || len(rep.Runners) != 0 || rep.Last == nil {
+		t.Fatalf("a runner that is dead but of which a word is left: %+v, %v", rep, err)
+	}
+	if leads, err := j.Lead(ctx, "test"); err != nil || !leads {
+		t.Fatal(leads, err)
+	}
+	if rep, err = Read(ctx, j, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if rep.Records.Pending != 120 || rep.Drain != time.Minute || len(rep.Runners) != 1 {
+		t.Errorf("report: %d pending, %v to drain, %d runners", rep.Records.Pending, rep.Drain, len(rep.Runners))
+	}
+	if lag := rep.Runners[0].Servers; lag[0].Waiting != 0 || lag[1].Waiting != 120 || !lag[1].Oldest.Equal(rep.Oldest) || lag[1].Oldest.IsZero() {
+		t.Errorf("servers: %+v", lag)
+	}
+	s.Servers[1].State = ServerAway
+	if err := Save(ctx, j, s); err != nil {
+		t.Fatal(err)
+	}
+	if rep, err = Read(ctx, j, time.Now()); err != nil || rep.Records.Pending != 120 || rep.Drain != 0 {
+		t.Errorf("while the server is away: %+v, %v", rep, err)
+	}
+	s.Stopped = true
+	if err := Save(ctx, j, s); err != nil {
+		t.Fatal(err)
+	}
+	if rep, err = Read(ctx, j, time.Now()); err != nil || len(rep.Runners) != 0 || rep.Last == nil {
+		t.Errorf("after the stop: %+v, %v", rep, err)
+	}
+}
