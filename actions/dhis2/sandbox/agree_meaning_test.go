@@ -6,10 +6,12 @@ import (
 	"net/url"
 	"sort"
 	"strings"
+
+	"github.com/culvert/culvert/actions/dhis2/sandbox/catalog"
 )
 
 // timesOfServers are fields that are a server's own.
-var timesOfServers = setOf(strings.Fields(`lastUpdated created createdAt updatedAt createdAtClient updatedAtClient lastupdated time jobConfiguration href
+var timesOfServers = catalog.SetOf(strings.Fields(`lastUpdated created createdAt updatedAt createdAtClient updatedAtClient lastupdated time jobConfiguration href
 lastUpdatedBy createdBy updatedBy storedBy etag devMessage timingsStats`))
 
 // plainOf is a value without what is a server's own, its lists as sorted sets.

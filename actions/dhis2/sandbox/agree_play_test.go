@@ -191,18 +191,18 @@ func replay(t *testing.T, version string, metadata []string, exchanges []exchang
 	p := &player{t: t, srv: s, base: "http://127.0.0.1:8085", swap: map[string]string{}}
 	p.token = tokenFor(t, s)
 	turn := make(chan time.Time)
-	s.env.jobTurn = func() <-chan time.Time { return turn }
+	s.env.JobTurn = func() <-chan time.Time { return turn }
 	var out []disagreement
 	for i := range exchanges {
 		e := &exchanges[i]
 		if strings.Contains(e.Note, "later") { // jobs had time then
 			close(turn)
-			s.env.work.Wait()
+			s.env.Work.Wait()
 			turn = make(chan time.Time)
 		}
 		got := p.send(e)
-		if !s.env.manners.queuedJobs() {
-			s.env.work.Wait()
+		if !s.env.Version.QueuedJobs() {
+			s.env.Work.Wait()
 		}
 		p.learn(e.Response, got)
 		if want, have := meaningOf(e.Response), meaningOf(got); keyOf(want) != keyOf(have) {

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/culvert/culvert/actions/dhis2/sandbox/catalog"
 )
 
 // recordedOn is the day on which the exchanges under testdata/agree were recorded: what lies in the future depends on it.
@@ -141,7 +143,7 @@ func (d disagreement) kind() string {
 func codesOf(in, notIn any) string {
 	a, _ := in.([]string)
 	b, _ := notIn.([]string)
-	other := setOf(b)
+	other := catalog.SetOf(b)
 	codes := map[string]bool{}
 	for _, e := range a {
 		if !other[e] {

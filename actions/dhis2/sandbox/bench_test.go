@@ -75,7 +75,7 @@ func BenchmarkValues(b *testing.B) {
 	}
 	defer s.Close()
 	var units []string
-	for id := range s.env.catalog.dataSets["FSh2AafV4XC"].orgUnits {
+	for id := range s.env.Catalog.DataSets["FSh2AafV4XC"].OrgUnits {
 		if id != closedOne {
 			units = append(units, id)
 		}

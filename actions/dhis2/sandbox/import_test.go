@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/culvert/culvert/actions/dhis2/sandbox/catalog"
 )
 
 var testedVersions = []string{"2.40", "2.42", "2.43"}
@@ -203,8 +205,8 @@ func TestRights(t *testing.T) {
 		s := newSite(t, Options{Version: version})
 		s.load(full(1))
 		inland := ""
-		for id, u := range s.server.env.catalog.orgUnits {
-			if !strings.Contains(u.path, coast) && u.level == 4 && s.server.env.catalog.programs[anc].orgUnits[id] {
+		for id, u := range s.server.env.Catalog.OrgUnits {
+			if !strings.Contains(u.Path, coast) && u.Level == 4 && s.server.env.Catalog.Programs[anc].OrgUnits[id] {
 				inland = id
 			}
 		}
@@ -255,11 +257,11 @@ func TestSchemes(t *testing.T) {
 	t.Parallel()
 	for _, version := range testedVersions {
 		s := newSite(t, Options{Version: version})
-		code := s.server.env.catalog.orgUnits[hospital].code
+		code := s.server.env.Catalog.OrgUnits[hospital].Code
 		body := m{"trackedEntities": l(m{"trackedEntity": testUID("tPer", 1), "trackedEntityType": personTyp, "orgUnit": code,
 			"attributes": l(given("FIRST_NAME", "Ama"))})}
 		status, answer := s.do("POST", "/api/tracker?async=false&idScheme=CODE&trackedEntityTypeIdScheme=UID&programIdScheme=UID", body)
-		typeCode := str(s.server.env.catalog.byID[personTyp].obj, "code")
+		typeCode := catalog.Str(s.server.env.Catalog.ByID[personTyp].Obj, "code")
 		if typeCode != "" { // the type goes by the scheme too
 			body["trackedEntities"].([]any)[0].(m)["trackedEntityType"] = typeCode
 			status, answer = s.do("POST", "/api/tracker?async=false&idScheme=CODE", body)

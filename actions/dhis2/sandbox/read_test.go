@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/culvert/culvert/actions/dhis2/sandbox/catalog"
 )
 
 // ids gives the ids of a list, or "status N".
@@ -25,7 +27,7 @@ func TestMetadataFilters(t *testing.T) {
 	for _, version := range testedVersions {
 		s := newSite(t, Options{Version: version})
 		bad := "status 409"
-		if s.server.env.manners.badRequest() {
+		if s.server.env.Version.BadRequest() {
 			bad = "status 400"
 		}
 		for query, want := range map[string]string{
@@ -73,7 +75,7 @@ func TestMetadataFilters(t *testing.T) {
 func TestOrgUnitsAround(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, Options{})
-	for query, want := range map[string]int{"": 0, "?includeChildren=true": len(s.server.env.catalog.orgUnits[coast].children) + 1, "?includeAncestors=true": 2, "?level=0": 1} {
+	for query, want := range map[string]int{"": 0, "?includeChildren=true": len(s.server.env.Catalog.OrgUnits[coast].Children) + 1, "?includeAncestors=true": 2, "?level=0": 1} {
 		_, answer := s.get("/api/organisationUnits/" + coast + query)
 		items, _ := answer["organisationUnits"].([]any)
 		if len(items) != want {
@@ -81,7 +83,7 @@ func TestOrgUnitsAround(t *testing.T) {
 		}
 	}
 	_, answer := s.get("/api/organisationUnits/MZNBwjReCp4?includeDescendants=true&fields=id&paging=false")
-	if items, _ := answer["organisationUnits"].([]any); len(items) != len(s.server.env.catalog.orgUnits) {
+	if items, _ := answer["organisationUnits"].([]any); len(items) != len(s.server.env.Catalog.OrgUnits) {
 		t.Errorf("%d org units below the root", len(items))
 	}
 }
@@ -90,13 +92,13 @@ func TestOrgUnitsAround(t *testing.T) {
 func TestMetadataListParameters(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, Options{Version: "2.42"})
-	all := len(s.server.env.catalog.orgUnits)
+	all := len(s.server.env.Catalog.OrgUnits)
 	for query, want := range map[string]int{
 		"organisationUnits?paging=No": all, "organisationUnits?pageSize=0": 0, "organisationUnits?level=1": 1,
 		"organisationUnits?maxLevel=1&paging=off": 1, "organisationUnits?userOnly=true": 1,
 		"organisationUnits/" + coast + "/children?level=0": 1, "organisationUnits/" + coast + "/parents": 1,
 		"categories?filter=name:eq:default": 1, "categories?filter=name:eq:default&defaults=EXCLUDE": 0,
-		"metadata?programs:fields=id&programs:filter=code:eq:ANC": 1, "metadata?programs=TRUE": len(s.server.env.catalog.objects[kindProgram]),
+		"metadata?programs:fields=id&programs:filter=code:eq:ANC": 1, "metadata?programs=TRUE": len(s.server.env.Catalog.Objects[catalog.KindProgram]),
 		"organisationUnits?paging=maybe": -1, "organisationUnits?level=x": -1, "organisationUnits?page=x": -1, "categories?defaults=no": -1,
 	} {
 		status, answer := s.get("/api/" + query)
@@ -200,7 +202,7 @@ func TestTrackerReads(t *testing.T) {
 			return nil
 		}
 		units, mode := "orgUnits", "orgUnitMode"
-		if s.server.env.manners < 41 {
+		if s.server.env.Version < 41 {
 			units, mode = "orgUnit", "ouMode"
 		}
 		people := "trackedEntities?" + mode + "=ALL&program=" + anc
@@ -254,7 +256,7 @@ func TestDataValues(t *testing.T) {
 	t.Parallel()
 	for _, version := range testedVersions {
 		s := newSite(t, Options{Version: version})
-		newer := s.server.env.manners.dataEntry()
+		newer := s.server.env.Version.DataEntry()
 		key := "?de=hDcgGqsTAYb&pe=202605&ou=" + hospital
 		say := func(method, query string) string {
 			resp, body, err := s.send(method, "/api/dataValues"+query, nil)

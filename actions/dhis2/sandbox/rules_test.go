@@ -82,7 +82,7 @@ func TestScheduledByRule(t *testing.T) {
 			t.Errorf("%s: %v, want %s", version, got, want)
 		}
 		scheduled := 0
-		for _, e := range s.server.env.store.eventsOf[testUID("tEnr", 1)] {
+		for _, e := range s.server.env.Store.EventsOf[testUID("tEnr", 1)] {
 			if e.Stage == ancFollow && e.Status == "SCHEDULE" && e.Scheduled.Format("2006-01-02") == "2026-06-30" {
 				scheduled++
 			}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/culvert/culvert/actions/dhis2/client"
 	"github.com/culvert/culvert/actions/dhis2/metadata"
+	"github.com/culvert/culvert/actions/dhis2/sandbox/faults"
 )
 
 func TestNewSaysWhatIsWrong(t *testing.T) {
@@ -42,7 +43,7 @@ func TestNewSaysWhatIsWrong(t *testing.T) {
 		"empty folder":  {Options{Metadata: filepath.Join(dir, "empty")}, []string{"empty", "run a sync first"}},
 		"version":       {Options{Metadata: "testdata/tamala.json", Version: "3.0"}, []string{"3.0", "2.38"}},
 		"foreign state": {Options{Metadata: "testdata/tamala.json", State: write("state", "hello\n")}, []string{"state", "not a state file"}},
-		"bad state":     {Options{Metadata: "testdata/tamala.json", State: write("state2", stateHeader+"\n{\"k\":1}\n")}, []string{"state2:2"}},
+		"bad state":     {Options{Metadata: "testdata/tamala.json", State: write("state2", `{"culvert-sandbox":1}`+"\n{\"k\":1}\n")}, []string{"state2:2"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, err := New(c.o)
@@ -164,10 +165,10 @@ func TestFaults(t *testing.T) {
 }
 
 func draws(seed int64) []string {
-	f := newFaulty(Faults{Rate: 0.5, Seed: seed})
+	f := faults.New(Faults{Rate: 0.5, Seed: seed})
 	out := make([]string, 50)
 	for i := range out {
-		out[i] = f.next()
+		out[i] = f.Next()
 	}
 	return out
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/culvert/culvert/actions/dhis2/sandbox/api"
 )
 
 // bare sends a request with nothing but the headers given.
@@ -29,7 +31,7 @@ func bare(t *testing.T, s *site, method, path, body string, headers ...string) *
 
 func cookieOf(r *http.Response) string {
 	for _, c := range r.Cookies() {
-		if c.Name == sessionCookie {
+		if c.Name == api.SessionCookie {
 			return c.Name + "=" + c.Value
 		}
 	}
@@ -57,7 +59,7 @@ func TestSessions(t *testing.T) {
 	if r := bare(t, s, http.MethodGet, "/api/me", "", "Cookie", cookie); r.StatusCode != http.StatusUnauthorized {
 		t.Errorf("after an hour: %d", r.StatusCode)
 	}
-	if r := bare(t, s, http.MethodGet, "/api/me", "", "Cookie", sessionCookie+"=0000"); r.StatusCode != http.StatusUnauthorized {
+	if r := bare(t, s, http.MethodGet, "/api/me", "", "Cookie", api.SessionCookie+"=0000"); r.StatusCode != http.StatusUnauthorized {
 		t.Errorf("a made-up cookie: %d", r.StatusCode)
 	}
 	login := bare(t, s, http.MethodPost, "/api/auth/login", `{"username":"admin","password":"district"}`)

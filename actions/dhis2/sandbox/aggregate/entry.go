@@ -1,0 +1,299 @@
+package aggregate
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/culvert/culvert/actions/dhis2/sandbox/catalog"
+	"github.com/culvert/culvert/actions/dhis2/sandbox/dates"
+	"github.com/culvert/culvert/actions/dhis2/sandbox/ids"
+	"github.com/culvert/culvert/actions/dhis2/sandbox/period"
+	"github.com/culvert/culvert/actions/dhis2/sandbox/store"
+)
+
+// dataEntry is an import of data values as DHIS2 does it from 2.43 on: the values of a data set are looked at as a whole, and what is wrong
+// with their dimensions refuses all of them; only a value that does not fit its element is left out alone.
+type dataEntry struct {
+	srv  *Service
+	c    *catalog.Catalog
+	st   *store.Store
+	user *catalog.User
+	o    *dataOptions
+	now  time.Time
+}
+
+// groupError refuses values together.
+type groupError struct {
+	code    string
+	args    []string
+	indexes []int
+}
+
+func (g *groupError) Error() string { return g.text() }
+
+var groupSentences = map[string]string{
+	"E8002": "Data set detection failed, found several sets: `{0}`",
+	"E8003": "Data set detection failed, found no set for data element(s): `{0}`",
+	"E8004": "Data set is no valid uid: `{0}`",
+	"E8005": "Data set not found: `{0}`",
+	"E8008": "Completion date is no valid date: `{0}`",
+	"E8009": "Completion requires a data set, an org unit and a period",
+	"E8010": "Current user cannot enter data for data set: `{0}`",
+	"E8011": "Current user cannot enter data for org unit(s): `{0}`",
+	"E8012": "Current user cannot enter data for category option(s): `{0}`",
+	"E8020": "Data set {0} not usable with data element(s): `{1}`",
+	"E8021": "Data set {0} not usable with period(s): `{1}`",
+	"E8022": "Data set {0} not usable with org unit(s): `{1}`",
+	"E8023": "Data set {0} not usable with attribute option combo(s): `{1}`",
+	"E8024": "Data set {0} + data element {1} not usable with category option combo(s): `{2}`",
+	"E8025": "Attribute option combo {0} not usable with org unit(s): `{1}`",
+	"E8030": "Untimely data entry for data set {0} and period(s): `{1}`",
+	"E8031": "Untimely data entry for org unit {0} and period(s): `{1}`",
+	"E8032": "Untimely data entry for attribute option combo {0} and period(s): `{1}`",
+	"E8000": "Only {0} of {1} values are valid: {2}",
+	"E8100": "Value #{0} period not defined in group or value",
+	"E8102": "Value #{0} data element not defined",
+	"E8103": "Value #{0} data element not found: `{1}`",
+	"E8104": "Value #{0} data element is no valid uid: `{1}`",
+	"E8105": "Value #{0} org unit not defined",
+	"E8106": "Value #{0} org unit is no valid uid: `{1}`",
+	"E8107": "Value #{0} org unit not found: `{1}`",
+	"E8108": "Value #{0} category option combo not found: `{1}`",
+	"E8109": "Value #{0} category option combo is no valid uid: `{1}`",
+	"E8110": "Value #{0} attribute option combo not found: `{1}`",
+	"E8111": "Value #{0} attribute option combo is no valid uid: `{1}`",
+	"E8120": "Value #{0} value is required",
+	"E8121": "Value #{0} value or comment is required",
+	"E8122": "Value #{0} value `{1}` is no valid {2}: {3}",
+	"E8123": "Value #{0} value `{1}` is no option of data element {2}",
+	"E8124": "Value #{0} comment `{1}` is no option",
+	"E8125": "Value #{0} comment is longer than {1} characters",
+	"E8128": "Value #{0} all affect the same data value: `{1}`",
+}
+
+func (g *groupError) text() string {
+	out := groupSentences[g.code]
+	for i, a := range g.args {
+		out = strings.ReplaceAll(out, fmt.Sprintf("{%d}", i), a)
+	}
+	return out
+}
+
+func (g *groupError) conflict() conflict {
+	return conflict{Objects: map[string]string{"args": strings.Join(g.args, "-")}, Value: g.text(), Code: g.code, Indexes: g.indexes}
+}
+
+// datumEntry is one decoded value. Combos are empty where none was given.
+type datumEntry struct {
+	index                                int
+	element, unit, combo, attributeCombo string
+	period                               period.Period
+	value, comment                       *string
+	followUp                             *bool
+	deleted                              bool
+}
+
+// run decodes, checks and writes; an error is one that breaks off inside the server.
+func (e *dataEntry) run(set *valueSet) (*summary, error) {
+	sum := newSummary(e.o.shown())
+	entries, ds, ge, err := e.decode(set)
+	if err != nil {
+		return nil, err
+	}
+	if ge != nil { // the request cannot be read as data
+		sum.Status = "ERROR"
+		ge.indexes = []int{-1}
+		sum.add(ge.conflict())
+		return sum, nil
+	}
+	sum.Complete = "false"
+	if len(entries) == 0 {
+		e.complete(set, ds, sum)
+		return sum, nil
+	}
+	var valid []*datumEntry
+	if ds, ge = e.check(ds, entries); ge == nil {
+		valid, ge = e.checkValues(ds, entries, sum)
+	}
+	if ge != nil {
+		sum.Status = "ERROR"
+		for _, x := range entries {
+			ge.indexes = append(ge.indexes, x.index)
+		}
+		sum.add(ge.conflict())
+		sum.reject(ge.indexes...)
+		return sum, nil
+	}
+	if e.o.atomic && len(valid) < len(entries) {
+		sum.Status = "ERROR"
+		return sum, nil
+	}
+	e.write(valid, sum)
+	if sum.Count.Ignored = len(entries) - len(valid); sum.Count.Ignored > 0 {
+		sum.Status = "WARNING"
+		if len(valid) == 0 {
+			sum.Status = "ERROR"
+		}
+		return sum, nil
+	}
+	e.complete(set, ds, sum)
+	return sum, nil
+}
+
+// decode turns identifiers into uids (DefaultDataEntryService.decodeGroup).
+func (e *dataEntry) decode(set *valueSet) (entries []*datumEntry, ds string, ge *groupError, err error) {
+	bad := func(code string, args ...string) ([]*datumEntry, string, *groupError, error) {
+		return nil, "", &groupError{code: code, args: args}, nil
+	}
+	if set.dataSet != "" {
+		if ds = e.uid(catalog.KindDataSet, catalog.KindDataSet, set.dataSet); ds == "" {
+			return bad("E8005", set.dataSet)
+		}
+		if !ids.Valid(ds) {
+			return bad("E8004", ds)
+		}
+	}
+	if set.completeDate != "" {
+		if _, ok := dates.Parse(set.completeDate); !ok {
+			return bad("E8008", set.completeDate)
+		}
+		if set.dataSet == "" || set.orgUnit == "" || set.period == "" {
+			return bad("E8009")
+		}
+	}
+	outer, outerOK := period.Period{}, false
+	if set.period != "" {
+		if outer, outerOK = period.Parse(set.period); !outerOK {
+			return nil, "", nil, errNothing
+		}
+	}
+	for i, in := range set.values {
+		n := strconv.Itoa(i)
+		x := &datumEntry{index: i, period: outer, value: in.value, comment: in.comment, followUp: in.followUp, deleted: in.deleted}
+		if in.period != "" {
+			var ok bool
+			if x.period, ok = period.Parse(in.period); !ok {
+				return nil, "", nil, errNothing
+			}
+		} else if !outerOK {
+			return bad("E8100", n)
+		}
+		unit := in.orgUnit
+		if unit == "" {
+			unit = set.orgUnit
+		}
+		combo := in.attributeCombo
+		if combo == "" {
+			combo = set.combo
+		}
+		for _, f := range []struct {
+			text, kind, scheme          string
+			into                        *string
+			missing, unknown, malformed string
+		}{
+			{in.element, catalog.KindDataElement, catalog.KindDataElement, &x.element, "E8102", "E8103", "E8104"},
+			{unit, catalog.KindOrgUnit, catalog.KindOrgUnit, &x.unit, "E8105", "E8107", "E8106"},
+			{in.combo, catalog.KindOptionCombo, catalog.KindOptionCombo, &x.combo, "", "E8108", "E8109"},
+			{combo, catalog.KindOptionCombo, "attributeOptionCombos", &x.attributeCombo, "", "E8110", "E8111"},
+		} {
+			if f.text == "" {
+				if f.missing != "" {
+					return bad(f.missing, n)
+				}
+				continue
+			}
+			if *f.into = e.uid(f.kind, f.scheme, f.text); *f.into == "" {
+				return bad(f.unknown, n, f.text)
+			}
+			if !ids.Valid(*f.into) {
+				return bad(f.malformed, n, f.text)
+			}
+		}
+		entries = append(entries, x)
+	}
+	return entries, ds, nil, nil
+}
+
+// uid decodes an identifier; one in the scheme UID stands for itself, known or not.
+func (e *dataEntry) uid(kind, schemeKind, id string) string {
+	if s := e.o.scheme(schemeKind); s != "" && s != "UID" {
+		return e.c.Find(kind, s, id)
+	}
+	return id
+}
+
+// normalEntry turns what people write for booleans and whole numbers into the canonical form.
+func normalEntry(value, valueType string) string {
+	switch {
+	case valueType == "BOOLEAN" || valueType == "TRUE_ONLY":
+		switch strings.ToLower(value) {
+		case "f", "n", "0", "no", "false":
+			return "false"
+		case "t", "y", "1", "yes", "true":
+			return "true"
+		}
+	case strings.HasPrefix(valueType, "INTEGER"):
+		return strings.TrimSuffix(value, ".0")
+	}
+	return value
+}
+
+func (e *dataEntry) write(valid []*datumEntry, sum *summary) {
+	for _, x := range valid {
+		n := &store.DataValue{Element: x.element, Period: x.period.ISO, OrgUnit: x.unit, Combo: x.combo, AttributeCombo: x.attributeCombo, FollowUp: x.followUp,
+			Made: store.Made{Created: e.now, Updated: e.now, CreatedBy: e.user.Username, UpdatedBy: e.user.Username, Deleted: x.deleted}}
+		if n.Combo == "" {
+			n.Combo = catalog.DefaultOptionCombo
+		}
+		if n.AttributeCombo == "" {
+			n.AttributeCombo = catalog.DefaultOptionCombo
+		}
+		if x.value != nil {
+			n.Value = *x.value
+		}
+		if x.comment != nil {
+			n.Comment = *x.comment
+		}
+		if e.o.strategy == "DELETE" {
+			sum.Count.Deleted++
+		} else {
+			sum.Count.Updated++
+		}
+		if e.o.dryRun {
+			continue
+		}
+		old := e.st.Values[n.Key()]
+		if old != nil {
+			n.Created, n.CreatedBy = old.Created, old.CreatedBy
+		} else if n.Deleted {
+			continue
+		}
+		n.Seq = e.st.Next()
+		e.st.PutValue(n)
+	}
+}
+
+// complete registers a data set as complete once all its values were taken.
+func (e *dataEntry) complete(set *valueSet, ds string, sum *summary) {
+	if set.completeDate == "" || e.c.DataSets[ds] == nil {
+		return
+	}
+	p, ok := period.Parse(set.period)
+	unit := e.uid(catalog.KindOrgUnit, catalog.KindOrgUnit, set.orgUnit)
+	date, okDate := dates.Parse(set.completeDate)
+	if !ok || !okDate || e.c.OrgUnits[unit] == nil {
+		return
+	}
+	combo := e.uid(catalog.KindOptionCombo, "attributeOptionCombos", set.combo)
+	if combo == "" {
+		combo = catalog.DefaultOptionCombo
+	}
+	if !e.o.dryRun {
+		e.st.PutCompletion(&store.Completion{DataSet: ds, Period: p.ISO, OrgUnit: unit, AttributeCombo: combo, Date: date.Format("2006-01-02"),
+			StoredBy: e.user.Username, Completed: true,
+			Made: store.Made{Created: e.now, Updated: e.now, CreatedBy: e.user.Username, UpdatedBy: e.user.Username, Seq: e.st.Next()}})
+	}
+	sum.Complete = date.Format("2006-01-02")
+}

@@ -1,0 +1,25 @@
+package aggregate
+
+import (
+	"github.com/culvert/culvert/actions/dhis2/sandbox/rest"
+)
+
+// Service answers what is about data values and the completion of data sets.
+type Service struct{ *rest.Env }
+
+func New(e *rest.Env) *Service { return &Service{e} }
+
+// call is one request that is about aggregate data.
+type call struct {
+	*rest.Call
+	srv *Service
+}
+
+// ServeSets answers /api/dataValueSets, and with an ending in the form that it names.
+func (s *Service) ServeSets(c *rest.Call, ending string) { (&call{c, s}).dataValueSets(ending) }
+
+// ServeOne answers /api/dataValues.
+func (s *Service) ServeOne(c *rest.Call) { (&call{c, s}).dataValue() }
+
+// ServeCompletions answers /api/completeDataSetRegistrations.
+func (s *Service) ServeCompletions(c *rest.Call) { (&call{c, s}).completions() }

@@ -1,0 +1,58 @@
+package dates
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// Forms in which DHIS2 writes times: without a zone in most places, with one in data values.
+const (
+	Format = "2006-01-02T15:04:05.000"
+	Zoned  = "2006-01-02T15:04:05.000-0700"
+)
+
+func Stamp(t time.Time) string { return t.UTC().Format(Format) }
+
+// dateForms are those that DHIS2 reads (DateUtils): a date as a whole or in part, with a time as a whole or in part, with a zone or without.
+var dateForms = []string{
+	"2006-01-02T15:04:05.999999999Z07:00", "2006-01-02T15:04:05.999999999Z0700", "2006-01-02T15:04:05.999999999Z07", "2006-01-02T15:04:05.999999999",
+	"2006-01-02T15:04Z07:00", "2006-01-02T15:04Z0700", "2006-01-02T15:04Z07", "2006-01-02T15:04",
+	"2006-01-02T15Z07:00", "2006-01-02T15Z0700", "2006-01-02T15Z07", "2006-01-02T15",
+	"2006-01-02", "20060102", "2006-01", "2006",
+}
+
+// Parse reads a date in any of DHIS2's forms; a form without a zone is in that of the server, which is UTC.
+func Parse(s string) (time.Time, bool) {
+	for _, form := range dateForms {
+		if t, err := time.Parse(form, s); err == nil {
+			return t.UTC(), true
+		}
+	}
+	return time.Time{}, false
+}
+
+func Day(s string) time.Time {
+	if len(s) < 10 {
+		return time.Time{}
+	}
+	t, err := time.Parse("2006-01-02", s[:10])
+	if err != nil {
+		return time.Time{}
+	}
+	return t
+}
+
+// ParseDuration reads 5d, 3h, 30m, 10s.
+func ParseDuration(s string) (time.Duration, error) {
+	units := map[byte]time.Duration{'d': 24 * time.Hour, 'h': time.Hour, 'm': time.Minute, 's': time.Second}
+	if s == "" {
+		return 0, fmt.Errorf("no duration")
+	}
+	unit, ok := units[s[len(s)-1]]
+	n, err := strconv.Atoi(s[:len(s)-1])
+	if !ok || err != nil || n < 0 {
+		return 0, fmt.Errorf("no duration: %s", s)
+	}
+	return time.Duration(n) * unit, nil
+}

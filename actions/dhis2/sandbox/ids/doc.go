@@ -1,0 +1,2 @@
+// Package ids makes and checks identifiers of DHIS2's form.
+package ids

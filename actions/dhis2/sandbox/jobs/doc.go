@@ -1,0 +1,2 @@
+// Package jobs remembers asynchronous imports and what became of them.
+package jobs

@@ -1,0 +1,85 @@
+package jobs
+
+import (
+	"sync"
+	"time"
+
+	"github.com/culvert/culvert/actions/dhis2/sandbox/dates"
+	"github.com/culvert/culvert/actions/dhis2/sandbox/ids"
+)
+
+// List are the asynchronous imports of this run, newest last; only so many are remembered.
+type List struct {
+	mu    sync.RWMutex
+	byID  map[string]*Job
+	order []string
+}
+
+const rememberedJobs = 1000
+
+// Job is one asynchronous import. Its outcome is set once, when it is done.
+type Job struct {
+	ID, Kind string
+	Started  time.Time
+	Notes    []jobNote
+	Outcome  any   // what the import says of itself; nil where it has nothing to say, or failed
+	Failure  error // why it failed as a whole
+}
+
+type jobNote struct {
+	UID       string `json:"uid"`
+	Level     string `json:"level"`
+	Category  string `json:"category"`
+	Time      string `json:"time"`
+	Message   string `json:"message"`
+	Completed bool   `json:"completed"`
+	ID        string `json:"id"`
+}
+
+func New() *List { return &List{byID: map[string]*Job{}} }
+
+// Start remembers a new job.
+func (j *List) Start(kind string, now time.Time) *Job {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	b := &Job{ID: ids.New(), Kind: kind, Started: now}
+	b.Notes = []jobNote{newJobNote(kind, now, "Import started", false)}
+	j.byID[b.ID] = b
+	j.order = append(j.order, b.ID)
+	if len(j.order) > rememberedJobs {
+		delete(j.byID, j.order[0])
+		j.order = j.order[1:]
+	}
+	return b
+}
+
+func newJobNote(kind string, now time.Time, text string, done bool) jobNote {
+	id := ids.New()
+	return jobNote{UID: id, Level: "INFO", Category: kind, Time: dates.Stamp(now), Message: text, Completed: done, ID: id}
+}
+
+// Finish sets the outcome of a job, and says in a sentence what became of it.
+func (j *List) Finish(b *Job, now time.Time, outcome any, text string, failure error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	b.Outcome, b.Failure = outcome, failure
+	if failure != nil {
+		text = "Import failed: " + failure.Error()
+	}
+	n := newJobNote(b.Kind, now, text, true)
+	if failure != nil {
+		n.Level = "ERROR"
+	}
+	b.Notes = append([]jobNote{n}, b.Notes...)
+}
+
+// Find gives a copy of a job, as it is now.
+func (j *List) Find(id string) (Job, bool) {
+	j.mu.RLock()
+	defer j.mu.RUnlock()
+	b, ok := j.byID[id]
+	if !ok {
+		return Job{}, false
+	}
+	return *b, true
+}

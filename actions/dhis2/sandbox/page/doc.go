@@ -1,0 +1,2 @@
+// Package page shows people what the sandbox holds.
+package page
