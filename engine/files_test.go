@@ -122,7 +122,7 @@ func TestFileIsDeliveredByReference(t *testing.T) {
 		t.Errorf("%d of %d visits arrived", n, rows)
 	}
 	w.inOrder(100)
-	if records, _ := w.journal.FileRecords(context.Background(), f.ID); len(records) != 0 {
+	if records, _ := w.journal.Select(context.Background(), journal.Filter{FileID: f.ID, WithBody: true}); len(records) != 0 {
 		t.Errorf("%d rows became records though all went well", len(records))
 	}
 	outcomes, lines := w.results("visits.csv")
@@ -189,7 +189,7 @@ func TestFileWithEveryOutcome(t *testing.T) {
 	if text := string(failed); strings.Count(text, "\n") != 3 || !strings.Contains(text, "refused by the server") || !strings.Contains(text, "three") {
 		t.Errorf("failed rows:\n%s", text)
 	}
-	records, _ := w.journal.FileRecords(context.Background(), f.ID)
+	records, _ := w.journal.Select(context.Background(), journal.Filter{FileID: f.ID, WithBody: true})
 	var who []string
 	for _, r := range records {
 		who = append(who, fmt.Sprintf("%d %s %s", r.Origin.DataRow, r.ID, r.State))
@@ -330,7 +330,7 @@ func TestUnreadableFiles(t *testing.T) {
 			if _, err := os.Stat(filepath.Join(w.dir, "drop", "failed", name)); err != nil {
 				t.Errorf("it is not in failed/: %v", err)
 			}
-			records, _ := w.journal.FileRecords(context.Background(), f.ID)
+			records, _ := w.journal.Select(context.Background(), journal.Filter{FileID: f.ID, WithBody: true})
 			if len(records) != 1 || records[0].Problem.Code != CodeUnreadableFile || records[0].Problem.Cause == "" || records[0].Problem.Hint == "" {
 				t.Errorf("records: %+v", records)
 			}

@@ -21,7 +21,7 @@ func toldServer(rule string) string { return "told/" + rule }
 
 // Outcomes gives settled records of a rule of which its source does not know yet.
 func (r *Runner) Outcomes(ctx context.Context, rule string, limit int) ([]sources.Outcome, error) {
-	records, err := r.journal.Untold(ctx, rule, r.now(), limit)
+	records, err := r.journal.PendingNotifications(ctx, rule, r.now(), limit)
 	if err != nil || len(records) == 0 {
 		return nil, err
 	}
@@ -70,10 +70,10 @@ func (r *Runner) successor(ctx context.Context, rec *journal.Record) (*journal.R
 // Told keeps what a source knows now: the digests first, so that after a crash in between it is told nothing twice.
 func (r *Runner) Told(ctx context.Context, rule string, told []sources.Told) error {
 	b := journal.Batch{Server: toldServer(rule)}
-	tellings := make([]journal.Telling, len(told))
+	notifications := make([]journal.Notification, len(told))
 	for i := range told {
 		t := &told[i]
-		tellings[i] = journal.Telling{Seq: t.Seq, Settled: t.Settled, Again: t.Again}
+		notifications[i] = journal.Notification{Seq: t.Seq, Settled: t.Settled, RetryAt: t.Again}
 		if t.Digest != 0 && t.Again.IsZero() {
 			b.Digests = append(b.Digests, actions.Digest{Object: t.RecordID, Sum: t.Digest})
 		}
@@ -83,7 +83,7 @@ func (r *Runner) Told(ctx context.Context, rule string, told []sources.Told) err
 			return err
 		}
 	}
-	return r.journal.Told(ctx, tellings)
+	return r.journal.Notified(ctx, notifications)
 }
 
 // Alarm tells people what is wrong with a source, until it is not.

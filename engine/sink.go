@@ -94,7 +94,7 @@ func (r *Runner) accept(program *Program, in *sources.Record) (*journal.Record, 
 	if flow == nil {
 		return nil, fmt.Errorf("there is no rule %q: %w", in.Rule, sources.ErrFinal)
 	}
-	rec := &journal.Record{Rule: in.Rule, Origin: in.Origin, Received: in.Received, State: journal.Pending, Tell: flow.Tell}
+	rec := &journal.Record{Rule: in.Rule, Origin: in.Origin, Received: in.Received, State: journal.Pending, Notify: flow.Tell}
 	if rec.Received.IsZero() {
 		rec.Received = r.now()
 	}
@@ -112,7 +112,7 @@ func (r *Runner) accept(program *Program, in *sources.Record) (*journal.Record, 
 	case skipped:
 		rec.ID, rec.Key = contentID(rec), contentID(rec)
 		rec.State, rec.Settled = journal.Skipped, r.now()
-		if !rec.Tell {
+		if !rec.Notify {
 			rec.Body = nil // its source is told by what stands in it
 		}
 	default:

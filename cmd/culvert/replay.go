@@ -24,7 +24,8 @@ func (a *app) replayCommand() *cobra.Command {
 		Long: `Put failed records back in line: by rule, cause, code, time, key or id, or --all of them. A runner sends them.
 With --delivered also records that went through before; what would change nothing is not sent again, unless --force.
 What is newer in DHIS2 is never overwritten, unless --force names one record by --number or --id: then that one is sent, superseded or not.
-With --body FILE and --number N the record's content is replaced first, which the audit trail keeps.`,
+With --body FILE, --number N and --why REASON a corrected content is sent as a new version of the record, which supersedes a failed one. It overwrites
+nothing newer, and is not undone when the source delivers the old content once more.`,
 		Example: "  culvert replay --rule anc-registration\n  culvert replay --code E1018 --since 2d\n  culvert replay --number 42 --body fixed.json --why \"typing error in the date\"",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -54,9 +55,7 @@ With --body FILE and --number N the record's content is replaced first, which th
 					if err != nil {
 						return err
 					}
-					if err := j.Edit(c.Context(), s.number, text, who(), why); err != nil {
-						return err
-					}
+					return a.correct(c.Context(), j, s.number, text, why)
 				}
 				n, err := j.Replay(c.Context(), f, who(), why, force)
 				if err != nil {
@@ -74,6 +73,20 @@ With --body FILE and --number N the record's content is replaced first, which th
 	c.Flags().StringVar(&why, "why", "", "the reason, for the audit trail")
 	c.Flags().StringVar(&body, "body", "", "file with the record's new content as JSON, - for stdin")
 	return c
+}
+
+// correct sends a corrected content in a record's stead.
+func (a *app) correct(ctx context.Context, j journal.Journal, number int64, body []byte, why string) error {
+	corrected, err := j.Correct(ctx, number, body, who(), why)
+	if err != nil {
+		return err
+	}
+	if corrected == number {
+		fmt.Fprintf(a.stdout, "record %d has the corrected content; it is sent once it is no longer held\n", number)
+		return nil
+	}
+	fmt.Fprintf(a.stdout, "the corrected version of record %d is record %d; it waits to be sent\n", number, corrected)
+	return nil
 }
 
 // notReplayed says of those that stand for a file that could not be read, which have no content to send, how they are fixed.

@@ -21,7 +21,13 @@ func (f Filter) Subject() string {
 	if f.Seq != 0 {
 		add("record", strconv.FormatInt(f.Seq, 10))
 	}
-	if f.Key != "" || f.ID != "" {
+	if f.Row != 0 {
+		parts = append(parts, "row "+strconv.Itoa(f.Row))
+	}
+	if len(f.Seqs) > 0 {
+		parts = append(parts, strconv.Itoa(len(f.Seqs))+" chosen records")
+	}
+	if f.Key != "" || f.ID != "" || f.Text != "" || f.Object != "" {
 		add("records of", "one key or id")
 	}
 	if !f.Since.IsZero() {

@@ -64,15 +64,28 @@ func (m *machine) dismiss(rt *rapid.T) {
 	}))
 }
 
-func (m *machine) edit(rt *rapid.T) {
+// correct puts a new version in the place of a failed record.
+func (m *machine) correct(rt *rapid.T) {
 	for _, k := range m.records {
-		if k.state == journal.Failed {
-			m.ok(m.j.Edit(m.ctx(), k.seq, []byte(`{"edited":true}`), "asha", "because"))
-			k.body, k.edited = `{"edited":true}`, true
-			return
+		if k.state != journal.Failed || m.correctionWaits(k) {
+			continue
 		}
+		seq, err := m.j.Correct(m.ctx(), k.seq, []byte(`{"edited":true}`), "asha", "because")
+		m.ok(err)
+		k.state, k.touched, k.by = journal.Superseded, m.at, seq
+		k.told = false
+		next := &known{seq: seq, rule: k.rule, id: k.id, key: k.key, content: k.content, state: journal.Pending, received: m.at, touched: m.at, notify: k.notify,
+			edited: true, body: `{"edited":true}`, version: k.version, rank: k.order().Seq}
+		m.records, m.last = append(m.records, next), max(m.last, seq)
+		return
 	}
 	rt.Skip("nothing failed")
+}
+
+func (m *machine) correctionWaits(k *known) bool {
+	return slices.ContainsFunc(m.records, func(o *known) bool {
+		return o.unsettled() && o.edited && o.rule == k.rule && o.id == k.id && o.rank == k.order().Seq
+	})
 }
 
 func (m *machine) forget(rt *rapid.T) {
@@ -133,7 +146,7 @@ func (m *machine) restart(rt *rapid.T) {
 
 func (m *machine) view(r *journal.Record) known {
 	k := known{seq: r.Seq, rule: r.Rule, id: r.ID, key: r.Key, content: r.Content, state: r.State, next: r.NextTry, received: r.Received, attempts: r.Attempts,
-		force: r.Force, edited: r.Edited, tell: r.Tell, body: string(r.Body),
+		force: r.Force, edited: r.Edited, notify: r.Notify, body: string(r.Body),
 		version: r.Version, rank: r.Rank, by: r.SupersededBy}
 	if r.Problem != nil {
 		k.code = r.Problem.Code

@@ -1,8 +1,9 @@
 package journaltest
 
 import (
+	"cmp"
 	"errors"
-	"strings"
+	"slices"
 	"testing"
 	"time"
 
@@ -105,13 +106,12 @@ func testFileRows(t *testing.T, p Place) {
 	again := row(9, "A", journal.Pending)
 	f.Next = 10
 	commit(t, j, journal.Batch{Files: []journal.File{*f}, New: []*journal.Record{failed, waits, again}})
-	rows, err := j.FileRecords(t.Context(), "f1")
+	rows, err := j.Select(t.Context(), journal.Filter{FileID: "f1", WithBody: true})
 	must(t, err)
+	slices.SortFunc(rows, func(a, b *journal.Record) int { return cmp.Compare(a.Origin.Row, b.Origin.Row) })
 	wantIDs(t, "rows with a record", rows, "row-3 row-7 row-9")
 	diff(t, "a failed row", rows[1], failed)
-	blocked, err := j.BlockedKeys(t.Context())
-	must(t, err)
-	diff(t, "keys that wait", blocked, map[string]int{"A": 1, "B": 2})
+	diff(t, "keys that wait", waiting(t, j), map[string]int{"A": 1, "B": 2})
 	wantIDs(t, "claim", claim(t, j, 10), "w1 row-9")
 	check(t, j)
 }
@@ -223,22 +223,16 @@ func testDismiss(t *testing.T, p Place) {
 	check(t, j)
 }
 
-func testEdit(t *testing.T, p Place) {
-	j := open(t, p)
-	appendAll(t, j, record("anc", "a1", "A"))
-	got := claim(t, j, 1)
-	if err := j.Edit(t.Context(), got[0].Seq, []byte(`{}`), "me", ""); err == nil {
-		t.Error("a pending record was edited")
+// waiting counts the records of keys that are neither settled nor sent.
+func waiting(t testing.TB, j journal.Journal) map[string]int {
+	t.Helper()
+	records, err := j.Select(t.Context(), journal.Filter{States: []journal.State{journal.Pending, journal.Held}})
+	must(t, err)
+	out := map[string]int{}
+	for _, r := range records {
+		out[r.Key]++
 	}
-	fail(t, j, journal.Problem{Code: "E1", Cause: "x"}, got...)
-	must(t, j.Edit(t.Context(), got[0].Seq, []byte(`{"date":"2026-01-01"}`), "asha", "the date was mistyped"))
-	r := get(t, j, got[0].Seq)
-	if !r.Edited || string(r.Body) != `{"date":"2026-01-01"}` {
-		t.Errorf("an edited record is %+v", r)
-	}
-	if err := j.Edit(t.Context(), 999, []byte(`{}`), "me", ""); err == nil || !strings.Contains(err.Error(), "no record 999") {
-		t.Errorf("an unknown record: %v", err)
-	}
+	return out
 }
 
 func testSelect(t *testing.T, p Place) {

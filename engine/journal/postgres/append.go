@@ -12,6 +12,7 @@ import (
 
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/journal/internal/codec"
+	"github.com/culvert/culvert/engine/journal/shared"
 	"github.com/culvert/culvert/sources"
 )
 
@@ -323,6 +324,7 @@ func (t *tx) insertRows(ctx context.Context, rows []*row) error {
 		places          = make([]*int32, n)
 		origins         = make([][]byte, n)
 		versions, ranks = make([]int64, n), make([]int64, n)
+		causes          = make([]int64, n)
 		bodySeqs        []int64
 		bodies          [][]byte
 		outcomes        outcomes
@@ -345,17 +347,42 @@ func (t *tx) insertRows(ctx context.Context, rows []*row) error {
 		}
 		t.count(r.rule, r.state, 1, 0)
 		t.count(r.rule, receivedState, 0, received[i])
+		r.figure(t.figures.Of(int64(r.rule), ""))
+		for _, text := range append(shared.Terms(r.rec), r.rec.Objects...) {
+			t.term(text, r.seq)
+		}
+		if r.state == codec.Failed {
+			causes[i] = codec.CauseOf(r.rec.Rule, cleanProblem(r.rec.Problem))
+		}
 	}
 	return t.batch(ctx, func(b *pgx.Batch) {
-		b.Queue(`INSERT INTO records (seq, state, attempts, flags, rule, ident, chain, content, next_try, touched, received, id, key, file, row, origin, version, rank)
+		b.Queue(`INSERT INTO records (seq, state, attempts, flags, rule, ident, chain, content, next_try, touched, received, id, key, file, row, origin, version, rank, cause)
 			SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::int[], $4::smallint[], $5::int[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[],
-			$10::bigint[], $11::bigint[], $12::text[], $13::text[], $14::text[], $15::int[], $16::bytea[], $17::bigint[], $18::bigint[])`,
-			seqs, states, attempts, flags, rules, idents, chains, contents, dues, touched, received, ids, keys, files, places, origins, versions, ranks)
+			$10::bigint[], $11::bigint[], $12::text[], $13::text[], $14::text[], $15::int[], $16::bytea[], $17::bigint[], $18::bigint[], $19::bigint[])`,
+			seqs, states, attempts, flags, rules, idents, chains, contents, dues, touched, received, ids, keys, files, places, origins, versions, ranks, causes)
 		if len(bodySeqs) > 0 {
 			b.Queue("INSERT INTO payloads SELECT * FROM unnest($1::bigint[], $2::bytea[])", bodySeqs, bodies)
 		}
 		outcomes.queue(b)
 	})
+}
+
+// figure counts a new record. Rows of files are counted with the progress of their file, but for those that failed.
+func (r *row) figure(f *journal.Figures) {
+	if !r.always {
+		f.Received++
+	}
+	if !r.always || r.state == codec.Failed {
+		shared.Settled(f, r.state, 1, 0, 0)
+	}
+}
+
+// cleanProblem gives a problem as it is stored, for its cause.
+func cleanProblem(p *journal.Problem) *journal.Problem {
+	if p == nil {
+		return nil
+	}
+	return &journal.Problem{Class: p.Class, Code: clean(p.Code), Cause: clean(p.Cause), Place: clean(p.Place)}
 }
 
 // outcomes are outcomes to be kept together.

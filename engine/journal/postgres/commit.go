@@ -13,6 +13,7 @@ import (
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/journal/internal/codec"
+	"github.com/culvert/culvert/engine/journal/shared"
 )
 
 var errNoOwner = errors.New("record what a delivery came to: the batch does not say whose it is")
@@ -56,7 +57,7 @@ func (t *tx) commit(ctx context.Context, b *journal.Batch, rows []*row, now int6
 			return 0, fmt.Errorf("wait for other appends: %w", err)
 		}
 	}
-	if err := t.saveFiles(ctx, b.Owner, b.Files); err != nil {
+	if err := t.saveFiles(ctx, b, now); err != nil {
 		return 0, err
 	}
 	h, err := t.held(ctx, b, rows)
@@ -70,7 +71,7 @@ func (t *tx) commit(ctx context.Context, b *journal.Batch, rows []*row, now int6
 	}
 	lost += len(rows) - len(fresh)
 	rows = fresh
-	if err := t.settle(ctx, h, now); err != nil {
+	if err := t.settle(ctx, h, b.Server, now); err != nil {
 		return 0, err
 	}
 	if len(rows) > 0 {
@@ -84,7 +85,7 @@ func (t *tx) commit(ctx context.Context, b *journal.Batch, rows []*row, now int6
 	if err := t.saveDigests(ctx, b.Server, b.Digests, lost > 0); err != nil {
 		return 0, err
 	}
-	if err := t.supersede(ctx, b.Versions, now); err != nil {
+	if err := t.supersede(ctx, b.Versions, b.Server, now); err != nil {
 		return 0, err
 	}
 	return lost, t.saveIdentities(ctx, b.Server, b.Identities)
@@ -104,6 +105,7 @@ type standing struct {
 	state        int
 
 	version, rank int64
+	received      int64
 }
 
 // order is where a record stands among those that write the same objects.
@@ -186,10 +188,10 @@ func (t *tx) standing(ctx context.Context, seqs []int64, locking string) (map[in
 	err := each(ctx, t, func(rows pgx.Rows) error {
 		var seq int64
 		var st standing
-		err := rows.Scan(&seq, &st.rule, &st.chain, &st.ident, &st.state, &st.version, &st.rank)
+		err := rows.Scan(&seq, &st.rule, &st.chain, &st.ident, &st.state, &st.version, &st.rank, &st.received)
 		out[seq] = st
 		return err
-	}, "SELECT seq, rule, chain, ident, state, version, rank FROM records WHERE seq = ANY($1) "+locking, seqs)
+	}, "SELECT seq, rule, chain, ident, state, version, rank, received FROM records WHERE seq = ANY($1) "+locking, seqs)
 	if err != nil {
 		return nil, fmt.Errorf("read how records stand: %w", err)
 	}
@@ -197,11 +199,15 @@ func (t *tx) standing(ctx context.Context, seqs []int64, locking string) (map[in
 }
 
 // settle writes outcomes, frees the keys and lets the next record of each come.
-func (t *tx) settle(ctx context.Context, all holding, now int64) error {
+func (t *tx) settle(ctx context.Context, all holding, server string, now int64) error {
 	if len(all.settlements) == 0 {
 		return nil
 	}
-	var seqs, dues, clear, moved []int64
+	names, err := t.ruleNames(ctx, all.settlements)
+	if err != nil {
+		return err
+	}
+	var seqs, dues, clear, moved, causes []int64
 	var states, waits []int16
 	var attempts []int32
 	var keep outcomes
@@ -221,6 +227,16 @@ func (t *tx) settle(ctx context.Context, all holding, now int64) error {
 			waits[len(waits)-1] = codec.FlagWaits
 		}
 		t.moved(h.rule, h.state, h.to, 1)
+		lag := shared.Lag(now, h.received)
+		shared.Settled(t.figures.Of(int64(h.rule), server), h.to, 1, lag, lag)
+		for _, text := range h.Objects {
+			t.term(text, h.Seq)
+		}
+		cause := int64(0)
+		if h.to == codec.Failed {
+			cause = codec.CauseOf(names[h.rule], cleanProblem(h.Problem))
+		}
+		causes = append(causes, cause)
 		if h.to == codec.Delivered {
 			t.count(h.rule, codec.Delivered, 0, now)
 			moved = append(moved, h.chain)
@@ -238,10 +254,10 @@ func (t *tx) settle(ctx context.Context, all holding, now int64) error {
 		}
 		keep.add(h.Seq, h.Problem, private, h.Objects, h.SupersededBy)
 	}
-	err := t.batch(ctx, func(b *pgx.Batch) {
-		b.Queue(`UPDATE records r SET state = u.state, next_try = u.due, attempts = u.attempts, flags = r.flags & ~8 | u.waits, touched = $6
-			FROM unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::int[], $5::smallint[]) u(seq, state, due, attempts, waits) WHERE r.seq = u.seq`,
-			seqs, states, dues, attempts, waits, now)
+	err = t.batch(ctx, func(b *pgx.Batch) {
+		b.Queue(`UPDATE records r SET state = u.state, next_try = u.due, attempts = u.attempts, flags = r.flags & ~8 | u.waits, touched = $6, cause = u.cause
+			FROM unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::int[], $5::smallint[], $7::bigint[]) u(seq, state, due, attempts, waits, cause) WHERE r.seq = u.seq`,
+			seqs, states, dues, attempts, waits, now, causes)
 		wake(b, moved)
 		b.Queue("DELETE FROM outcomes WHERE seq = ANY($1)", clear)
 		keep.queue(b)
@@ -253,7 +269,33 @@ func (t *tx) settle(ctx context.Context, all holding, now int64) error {
 	if err := t.rehead(ctx, all.chains); err != nil {
 		return err
 	}
-	return t.supersedeFailed(ctx, newer, now)
+	return t.supersedeFailed(ctx, newer, server, now)
+}
+
+// ruleNames names the rules of records that fail, by which their causes are told apart.
+func (t *tx) ruleNames(ctx context.Context, all []settlement) (map[int32]string, error) {
+	names := map[int32]string{}
+	var ids []int32
+	for _, h := range all {
+		if _, known := names[h.rule]; h.to == codec.Failed && !known {
+			names[h.rule] = ""
+			ids = append(ids, h.rule)
+		}
+	}
+	if len(ids) == 0 {
+		return names, nil
+	}
+	err := each(ctx, t, func(rows pgx.Rows) error {
+		var id int32
+		var name string
+		err := rows.Scan(&id, &name)
+		names[id] = name
+		return err
+	}, "SELECT id, name FROM rules WHERE id = ANY($1)", ids)
+	if err != nil {
+		return nil, fmt.Errorf("read the names of rules: %w", err)
+	}
+	return names, nil
 }
 
 // rehead sets the heads of keys, which the caller has locked, to their first unsettled records, or where some wait for their parents, to what may pass

@@ -11,6 +11,7 @@ import (
 
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/journal/internal/codec"
+	"github.com/culvert/culvert/engine/journal/shared"
 )
 
 const fileColumns = `id, rule, path, name, folder, size, sha256, received, state, next, "offset", rows, delivered, unchanged, skipped, failed, owner, finished, place, places,
@@ -84,8 +85,12 @@ func (s *Store) TakeFile(ctx context.Context, owner, fileID string) (bool, error
 }
 
 // saveFiles keeps the progress of files that the owner reads, or that nobody does. Their rows stay locked until the end, so that nobody takes one over.
-func (t *tx) saveFiles(ctx context.Context, owner string, files []journal.File) error {
-	for _, f := range slices.SortedFunc(slices.Values(files), func(a, b journal.File) int { return cmp.Compare(a.ID, b.ID) }) {
+func (t *tx) saveFiles(ctx context.Context, b *journal.Batch, now int64) error {
+	owner := b.Owner
+	for _, f := range slices.SortedFunc(slices.Values(b.Files), func(a, b journal.File) int { return cmp.Compare(a.ID, b.ID) }) {
+		if err := t.countRows(ctx, &f, b.Server, now); err != nil {
+			return err
+		}
 		n, err := t.run(ctx, `UPDATE files SET path = CASE WHEN $1 = '' THEN path ELSE $1 END, state = $2, next = $3, "offset" = $4, rows = $5, delivered = $6,
 			unchanged = $7, skipped = $8, failed = $9, finished = $10, owner = $11, records_delivered = $13, records_skipped = $14,
 			superseded = $15, records_superseded = $16, results = $17
@@ -99,6 +104,28 @@ func (t *tx) saveFiles(ctx context.Context, owner string, files []journal.File) 
 			return journal.ErrNotOwner
 		}
 	}
+	return nil
+}
+
+// countRows counts what the progress of a file adds.
+func (t *tx) countRows(ctx context.Context, f *journal.File, server string, now int64) error {
+	var was journal.File
+	var name string
+	var received int64
+	err := t.QueryRow(ctx, `SELECT rule, received, rows, delivered, unchanged, skipped, superseded, records_delivered, records_skipped, records_superseded
+		FROM files WHERE id = $1 FOR UPDATE`, f.ID).
+		Scan(&name, &received, &was.Rows, &was.Delivered, &was.Unchanged, &was.Skipped, &was.Superseded, &was.RecordsDelivered, &was.RecordsSkipped, &was.RecordsSuperseded)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read the progress of the file %s: %w", f.Name, err)
+	}
+	rule, err := t.s.rule(ctx, name)
+	if err != nil {
+		return err
+	}
+	shared.Progress(t.figures.Of(int64(rule), ""), t.figures.Of(int64(rule), server), &was, f, shared.Lag(now, received))
 	return nil
 }
 
@@ -120,20 +147,6 @@ func (s *Store) Files(ctx context.Context, state journal.FileState) ([]journal.F
 	}, "SELECT "+fileColumns+" FROM files WHERE $1 = '' OR state = $1 ORDER BY received DESC, id DESC", string(state))
 	if err != nil {
 		return nil, fmt.Errorf("list files: %w", s.explain(err))
-	}
-	return out, nil
-}
-
-// FileRecords implements journal.Journal.
-func (s *Store) FileRecords(ctx context.Context, fileID string) ([]*journal.Record, error) {
-	var out []*journal.Record
-	err := s.query(ctx, func(rows pgx.Rows) error {
-		r, err := s.readRecord(rows)
-		out = append(out, r)
-		return err
-	}, "SELECT "+recordFields+", p.body FROM records r "+recordJoins+withBody+" WHERE r.file = $1 ORDER BY r.row, r.seq", fileID)
-	if err != nil {
-		return nil, fmt.Errorf("list the records of a file: %w", s.explain(err))
 	}
 	return out, nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/journal/internal/codec"
+	"github.com/culvert/culvert/engine/journal/shared"
 )
 
 const (
@@ -40,7 +41,7 @@ func (s *Store) readRecord(rows pgx.Rows) (*journal.Record, error) {
 		return nil, err
 	}
 	r.Content, r.State, r.Received, r.NextTry = uint64(content), codec.StateOf(state), codec.Time(received), codec.Time(next)
-	r.Force, r.Edited, r.Tell = flags&codec.FlagForce != 0, flags&codec.FlagEdited != 0, flags&codec.FlagTell != 0
+	r.Force, r.Edited, r.Notify = flags&codec.FlagForce != 0, flags&codec.FlagEdited != 0, flags&codec.FlagNotify != 0
 	r.Insist = flags&codec.FlagInsist != 0
 	r.Objects = codec.SplitObjects(text(objects))
 	if !codec.Unsettled(state) {
@@ -105,8 +106,11 @@ func (w *where) text() string {
 	return strings.Join(w.parts, " AND ")
 }
 
-func conditions(f journal.Filter) (*where, error) {
+func (s *Store) conditions(ctx context.Context, f journal.Filter) (*where, error) {
 	w := &where{}
+	if err := s.addTexts(ctx, w, f); err != nil {
+		return nil, err
+	}
 	if len(f.States) > 0 {
 		codes := make([]string, len(f.States))
 		for i, state := range f.States {
@@ -130,8 +134,17 @@ func conditions(f journal.Filter) (*where, error) {
 			w.add(column+" = ?", value)
 		}
 	}
+	if f.Row != 0 {
+		w.add("r.row = ?", f.Row)
+	}
 	if f.Seq != 0 {
 		w.add("r.seq = ?", f.Seq)
+	}
+	if f.Seqs != nil {
+		w.add("r.seq = ANY(?)", f.Seqs)
+	}
+	if f.Before > 0 {
+		w.add("r.seq < ?", f.Before)
 	}
 	if !f.Since.IsZero() {
 		w.add("r.received >= ?", codec.Micros(f.Since))
@@ -143,6 +156,27 @@ func conditions(f journal.Filter) (*where, error) {
 		w.add("r.seq > ?", f.AfterSeq)
 	}
 	return w, nil
+}
+
+// addTexts restricts to records that are known by a text of the filter.
+func (s *Store) addTexts(ctx context.Context, w *where, f journal.Filter) error {
+	texts, err := s.texts(ctx, f)
+	if err != nil || len(texts) == 0 {
+		return err
+	}
+	if f.Seq == 0 && f.Seqs == nil {
+		w.add("r.seq = ANY(ARRAY(SELECT seq FROM terms WHERE hash = ANY(?)))", termsOf(texts))
+	}
+	if f.Object != "" {
+		w.add("? = ANY(string_to_array(o.objects, E'\\n'))", clean(f.Object))
+	}
+	if f.Text != "" {
+		for i := range texts {
+			texts[i] = clean(texts[i])
+		}
+		w.add("(r.id = ? OR r.key = ? OR string_to_array(o.objects, E'\\n') && ?)", clean(f.Text), clean(f.Text), texts)
+	}
+	return nil
 }
 
 // selectSeqs gives the records that a filter's conditions select, in its order.
@@ -164,9 +198,9 @@ func (s *Store) selectSeqs(ctx context.Context, w *where, f journal.Filter) ([]i
 
 // Select implements journal.Journal.
 func (s *Store) Select(ctx context.Context, f journal.Filter) ([]*journal.Record, error) {
-	w, err := conditions(f)
+	w, err := s.conditions(ctx, f)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("select records: %w", s.explain(err))
 	}
 	seqs, err := s.selectSeqs(ctx, w, f)
 	if err != nil {
@@ -189,9 +223,12 @@ func (s *Store) Causes(ctx context.Context, f journal.Filter) ([]journal.Cause, 
 	if len(f.States) == 0 {
 		f.States = []journal.State{journal.Failed}
 	}
-	w, err := conditions(f)
+	if shared.OnlyFailed(f) {
+		return s.failedCauses(ctx, f)
+	}
+	w, err := s.conditions(ctx, f)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("group failures: %w", s.explain(err))
 	}
 	limit := "ALL"
 	if f.Limit > 0 {
@@ -223,6 +260,19 @@ func (s *Store) Causes(ctx context.Context, f journal.Filter) ([]journal.Cause, 
 		out[i].Example = bySeq[examples[i]]
 	}
 	return out, nil
+}
+
+// failedCauses groups failed records of all times, which their index gives.
+func (s *Store) failedCauses(ctx context.Context, f journal.Filter) ([]journal.Cause, error) {
+	groups, err := s.causeGroups(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("group failures: %w", s.explain(err))
+	}
+	out := make([]journal.Cause, len(groups))
+	for i, g := range groups {
+		out[i] = shared.CauseOf(g.example, g.count, codec.Time(g.first), codec.Time(g.last))
+	}
+	return shared.Causes(out, f), nil
 }
 
 // Summary implements journal.Journal. It reads counters and keys, not records, so that it is quick whatever the backlog.
@@ -260,8 +310,8 @@ func (s *Store) Summary(ctx context.Context) (journal.Summary, error) {
 // The first accepted pending record of a rule need not be the head of its key when an earlier one of another rule is; then the index of open records
 // gives it.
 const summaryQuery = `SELECT n.name, c.s0, c.s1, c.s2, c.s3, c.s4, c.s5, c.s6, c.received, c.delivered,
-	(SELECT CASE WHEN f.rule = n.id THEN f.received END FROM (SELECT r.rule, r.received FROM records r WHERE (r.rule, r.seq) > (n.id, 0) AND r.state IN (0, 2)
-		AND r.state = 0 ORDER BY r.rule, r.seq LIMIT 1) f),
+	(SELECT CASE WHEN f.rule = n.id THEN f.received END FROM (SELECT r.rule, r.received FROM records r WHERE (r.state, r.rule, r.seq) > (0, n.id, 0)
+		AND r.state = 0 ORDER BY r.state, r.rule, r.seq LIMIT 1) f),
 	(SELECT min(k.due) FROM keys k WHERE k.rule = n.id AND k.owner IS NULL AND k.state = 0 AND k.due > 0)
 	FROM rules n, LATERAL (SELECT coalesce(sum(n) FILTER (WHERE state = 0), 0)::bigint s0, coalesce(sum(n) FILTER (WHERE state = 1), 0)::bigint s1,
 		coalesce(sum(n) FILTER (WHERE state = 2), 0)::bigint s2, coalesce(sum(n) FILTER (WHERE state = 3), 0)::bigint s3,
@@ -275,20 +325,4 @@ func earlier(a, b time.Time) time.Time {
 		return b
 	}
 	return a
-}
-
-// BlockedKeys implements journal.Journal.
-func (s *Store) BlockedKeys(ctx context.Context) (map[string]int, error) {
-	out := map[string]int{}
-	err := s.query(ctx, func(rows pgx.Rows) error {
-		var key string
-		var n int
-		err := rows.Scan(&key, &n)
-		out[key] = n
-		return err
-	}, "SELECT key, count(*) FROM records WHERE state IN (0, 2) GROUP BY chain, key")
-	if err != nil {
-		return nil, fmt.Errorf("list keys that wait: %w", s.explain(err))
-	}
-	return out, nil
 }

@@ -58,6 +58,11 @@ func (s *Store) migrate(ctx context.Context) error {
 			if _, err := tx.Exec(ctx, steps[version], pgx.QueryExecModeSimpleProtocol); err != nil {
 				return fmt.Errorf("bring the journal to format %d: %w", version+1, err)
 			}
+			if version+1 == searchedRecords {
+				if err := s.nameRecords(ctx, tx); err != nil {
+					return fmt.Errorf("bring the journal to format %d: %w", version+1, err)
+				}
+			}
 		}
 		_, err = tx.Exec(ctx, "UPDATE journal_format SET version = $1 WHERE version <> $1", version)
 		return err

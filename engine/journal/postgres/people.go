@@ -11,6 +11,7 @@ import (
 
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/journal/internal/codec"
+	"github.com/culvert/culvert/engine/journal/shared"
 )
 
 // program is who the audit trail names for what the program does by itself.
@@ -57,9 +58,9 @@ type move struct {
 }
 
 func (s *Store) move(ctx context.Context, m move) (int64, error) {
-	w, err := conditions(m.filter)
+	w, err := s.conditions(ctx, m.filter)
 	if err != nil {
-		return 0, err
+		return 0, fmt.Errorf("select records: %w", s.explain(err))
 	}
 	if m.keepBody {
 		w.add("EXISTS (SELECT 1 FROM payloads p WHERE p.seq = r.seq)")
@@ -193,34 +194,90 @@ func (t *tx) dismiss(ctx context.Context, seqs []int64) error {
 	return err
 }
 
-// Edit implements journal.Journal.
-func (s *Store) Edit(ctx context.Context, seq int64, body []byte, who, why string) error {
-	err := s.tx(ctx, func(ctx context.Context, t *tx) error {
+// Correct implements journal.Desk.
+func (s *Store) Correct(ctx context.Context, seq int64, body []byte, who, why string) (int64, error) {
+	corrected, err := s.correct(ctx, seq, body, who, why)
+	if err != nil {
+		return 0, fmt.Errorf("correct a record: %w", s.explain(err))
+	}
+	s.tell(ctx)
+	return corrected, nil
+}
+
+func (s *Store) correct(ctx context.Context, seq int64, body []byte, who, why string) (int64, error) {
+	var old *journal.Record
+	if err := s.fetch(ctx, s.pool, false, []int64{seq}, func(r *journal.Record) { old = r }); err != nil {
+		return 0, err
+	}
+	if old == nil {
+		return 0, fmt.Errorf("there is no record %d", seq)
+	}
+	if err := shared.Correctable(old, body, why); err != nil {
+		return 0, err
+	}
+	now := s.now()
+	row, err := s.makeRow(ctx, shared.Correction(old, body, now), codec.Micros(now), true)
+	if err != nil {
+		return 0, err
+	}
+	by := seq
+	err = s.tx(ctx, func(ctx context.Context, t *tx) error {
+		// Before any key is locked, as everybody does who appends.
+		if _, err := t.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", s.lockID(appendLock)); err != nil {
+			return fmt.Errorf("wait for other appends: %w", err)
+		}
 		before, err := t.lock(ctx, []int64{seq})
 		if err != nil {
 			return err
 		}
-		was, ok := before[seq]
-		if !ok {
-			return fmt.Errorf("there is no record %d", seq)
+		was := before[seq]
+		if codec.StateOf(was.state) != old.State {
+			return fmt.Errorf("record %d changed this moment: look at it again", seq)
 		}
-		if was.state != codec.Failed && was.state != codec.Held {
-			return fmt.Errorf("record %d is %s: only failed and held records can be edited", seq, codec.StateOf(was.state))
+		if was.state == codec.Held {
+			err = t.batch(ctx, func(b *pgx.Batch) {
+				b.Queue("INSERT INTO payloads VALUES ($1, $2) ON CONFLICT (seq) DO UPDATE SET body = excluded.body", seq, s.sealer.Seal(codec.PurposeBody, was.ident, body))
+				b.Queue("UPDATE records SET flags = flags | $2 WHERE seq = $1", seq, codec.FlagEdited)
+			})
+		} else {
+			by, err = t.putVersion(ctx, seq, was.state, row, codec.Micros(now))
 		}
-		err = t.batch(ctx, func(b *pgx.Batch) {
-			b.Queue("INSERT INTO payloads VALUES ($1, $2) ON CONFLICT (seq) DO UPDATE SET body = excluded.body", seq, s.sealer.Seal(codec.PurposeBody, was.ident, body))
-			b.Queue("UPDATE records SET flags = flags | $2 WHERE seq = $1", seq, codec.FlagEdited)
-		})
+		if err == nil {
+			err = t.rehead(ctx, []int64{was.chain})
+		}
 		if err != nil {
 			return err
 		}
-		if err := t.rehead(ctx, []int64{was.chain}); err != nil {
-			return err
-		}
-		return t.audit(ctx, who, "edit", why, 1, "record "+strconv.FormatInt(seq, 10))
+		return t.audit(ctx, who, "correct", why, 1, "record "+strconv.FormatInt(seq, 10))
 	})
+	return by, err
+}
+
+// putVersion keeps the corrected version of a settled record.
+func (t *tx) putVersion(ctx context.Context, seq int64, state int, r *row, now int64) (int64, error) {
+	var waiting *int64
+	err := t.QueryRow(ctx, "SELECT max(seq) FROM records WHERE chain = $1 AND state IN (0, 2) AND flags & $2 <> 0 AND ident = $3 AND rank = $4",
+		r.chain, codec.FlagEdited, r.ident, r.rec.Rank).Scan(&waiting)
 	if err != nil {
-		return fmt.Errorf("edit a record: %w", err)
+		return 0, err
+	}
+	if waiting != nil {
+		return 0, shared.ErrCorrected(seq, *waiting)
+	}
+	if err := t.appendRows(ctx, []*row{r}); err != nil {
+		return 0, err
+	}
+	if state == codec.Failed {
+		return r.seq, t.setSuperseded(ctx, map[int64]int64{seq: r.seq}, "", now)
+	}
+	return r.seq, nil
+}
+
+// Note implements journal.Desk.
+func (s *Store) Note(ctx context.Context, e journal.AuditEntry) error {
+	err := s.tx(ctx, func(ctx context.Context, t *tx) error { return t.audit(ctx, e.Who, e.Did, e.Why, e.Count, e.Subject) })
+	if err != nil {
+		return fmt.Errorf("write the audit trail: %w", err)
 	}
 	return nil
 }

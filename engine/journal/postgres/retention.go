@@ -33,6 +33,9 @@ func (s *Store) Expire(ctx context.Context, r journal.Retention, now time.Time) 
 			string(journal.FileFinished), codec.Micros(now.Add(-r.Delivered)))
 		out.Files, err = tag.RowsAffected(), execErr
 	}
+	if err == nil {
+		err = s.expireFigures(ctx, now)
+	}
 	if err == nil && out != (journal.Expired{}) {
 		err = s.tx(ctx, func(ctx context.Context, t *tx) error {
 			return t.audit(ctx, program, "expire", "the project's retention", out.Payloads+out.Records,
@@ -47,7 +50,7 @@ func (s *Store) Expire(ctx context.Context, r journal.Retention, now time.Time) 
 
 func (s *Store) expirePayloads(ctx context.Context, age time.Duration, now time.Time, count *int64) error {
 	return s.expire(ctx, age, now, `SELECT r.seq FROM payloads p JOIN records r ON r.seq = p.seq WHERE r.state IN (1, 3, 5, 6) AND r.touched < $1
-		AND r.seq < (SELECT max(seq) FROM records) LIMIT $2`,
+		AND p.seq > $2 AND p.seq < $3 ORDER BY p.seq LIMIT $4`,
 		func(ctx context.Context, t *tx, seqs []int64, _ map[int64]standing) error {
 			if _, err := t.Exec(ctx, "UPDATE outcomes SET private = NULL WHERE seq = ANY($1)", seqs); err != nil {
 				return err
@@ -59,8 +62,11 @@ func (s *Store) expirePayloads(ctx context.Context, age time.Duration, now time.
 }
 
 func (s *Store) expireRecords(ctx context.Context, age time.Duration, now time.Time, states string, count *int64) error {
-	return s.expire(ctx, age, now, `SELECT seq FROM records WHERE state IN `+states+` AND touched < $1 AND seq < (SELECT max(seq) FROM records) LIMIT $2`,
+	return s.expire(ctx, age, now, `SELECT seq FROM records WHERE state IN `+states+` AND touched < $1 AND seq > $2 AND seq < $3 ORDER BY seq LIMIT $4`,
 		func(ctx context.Context, t *tx, seqs []int64, before map[int64]standing) error {
+			if err := t.dropTerms(ctx, seqs); err != nil {
+				return err
+			}
 			err := t.batch(ctx, func(b *pgx.Batch) {
 				for _, table := range []string{"payloads", "outcomes", "records"} {
 					b.Queue("DELETE FROM "+table+" WHERE seq = ANY($1)", seqs)
@@ -80,11 +86,17 @@ func (s *Store) expire(ctx context.Context, age time.Duration, now time.Time, qu
 		return nil
 	}
 	cutoff := codec.Micros(now.Add(-age))
+	end, err := s.firstSince(ctx, cutoff)
+	if err != nil {
+		return err
+	}
+	after := int64(0)
 	for {
-		seqs, err := numbers(ctx, s.pool, query, cutoff, changeSize)
+		seqs, err := numbers(ctx, s.pool, query, cutoff, after, end, changeSize)
 		if err != nil || len(seqs) == 0 {
 			return err
 		}
+		after = seqs[len(seqs)-1]
 		err = s.tx(ctx, func(ctx context.Context, t *tx) error {
 			before, err := t.lock(ctx, seqs)
 			if err != nil {
@@ -249,6 +261,9 @@ func (t *tx) forgetRecords(ctx context.Context, seqs []int64, externalID string,
 			notes.add(seq, why, nil, nil, 0)
 			t.moved(was.rule, was.state, codec.Dismissed, 1)
 		}
+	}
+	if err := t.dropTerms(ctx, seqs); err != nil {
+		return err
 	}
 	if err := t.dismiss(ctx, open); err != nil {
 		return err

@@ -29,7 +29,7 @@ func newerOf(h settlement) newer {
 }
 
 // supersede lets rows of files supersede what they are newer versions of, and what they stand for.
-func (t *tx) supersede(ctx context.Context, versions []journal.Version, now int64) error {
+func (t *tx) supersede(ctx context.Context, versions []journal.Version, server string, now int64) error {
 	var all []newer
 	for _, v := range versions {
 		if v.ID != "" {
@@ -45,17 +45,17 @@ func (t *tx) supersede(ctx context.Context, versions []journal.Version, now int6
 			continue
 		}
 		if err == nil {
-			err = t.setSuperseded(ctx, map[int64]int64{seq: v.Seq}, now)
+			err = t.setSuperseded(ctx, map[int64]int64{seq: v.Seq}, server, now)
 		}
 		if err != nil {
 			return fmt.Errorf("supersede what was fixed: %w", err)
 		}
 	}
-	return t.supersedeFailed(ctx, all, now)
+	return t.supersedeFailed(ctx, all, server, now)
 }
 
 // supersedeFailed settles failed records of which something newer was delivered.
-func (t *tx) supersedeFailed(ctx context.Context, all []newer, now int64) error {
+func (t *tx) supersedeFailed(ctx context.Context, all []newer, server string, now int64) error {
 	if len(all) == 0 {
 		return nil
 	}
@@ -79,7 +79,7 @@ func (t *tx) supersedeFailed(ctx context.Context, all []newer, now int64) error 
 		return err
 	}, "SELECT seq, ident, version, rank FROM records WHERE ident = ANY($1) AND state = 4", idents)
 	if err == nil && len(by) > 0 {
-		err = t.setSuperseded(ctx, by, now)
+		err = t.setSuperseded(ctx, by, server, now)
 	}
 	if err != nil {
 		return fmt.Errorf("supersede older versions: %w", err)
@@ -88,7 +88,7 @@ func (t *tx) supersedeFailed(ctx context.Context, all []newer, now int64) error 
 }
 
 // setSuperseded settles failed records for good: each by the record or row at a place. One that a person is just replaying is left alone.
-func (t *tx) setSuperseded(ctx context.Context, by map[int64]int64, now int64) error {
+func (t *tx) setSuperseded(ctx context.Context, by map[int64]int64, server string, now int64) error {
 	seqs := make([]int64, 0, len(by))
 	for seq := range by {
 		seqs = append(seqs, seq)
@@ -102,6 +102,7 @@ func (t *tx) setSuperseded(ctx context.Context, by map[int64]int64, now int64) e
 		if st.state == codec.Failed {
 			still, newer = append(still, seq), append(newer, by[seq])
 			t.moved(st.rule, st.state, codec.Superseded, 1)
+			t.figures.Of(int64(st.rule), server).Superseded++
 		}
 	}
 	return t.batch(ctx, func(b *pgx.Batch) {

@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/journal/shared"
 )
 
 // tx runs a transaction unless the store is closed.
@@ -21,13 +22,13 @@ func (s *Store) tx(ctx context.Context, do func(context.Context, *tx) error) err
 func (s *Store) beginTx(ctx context.Context, do func(context.Context, *tx) error) error {
 	var err error
 	for range tries {
-		t := &tx{s: s, counts: map[countOf]countBy{}}
+		t := &tx{s: s, counts: map[countOf]countBy{}, figures: shared.Tally{}}
 		err = pgx.BeginFunc(ctx, s.pool, func(p pgx.Tx) error {
 			t.Tx = p
 			if err := do(ctx, t); err != nil {
 				return err
 			}
-			return t.flushCounts(ctx)
+			return t.flush(ctx)
 		})
 		if err == nil {
 			for _, f := range t.after {
@@ -77,9 +78,11 @@ func numbers(ctx context.Context, q querier, text string, args ...any) ([]int64,
 // tx is a transaction with the counters that it changes.
 type tx struct {
 	pgx.Tx
-	s      *Store
-	counts map[countOf]countBy
-	after  []func()
+	s       *Store
+	counts  map[countOf]countBy
+	figures shared.Tally
+	terms   []term // by which records become known
+	after   []func()
 }
 
 func (t *tx) then(f func()) { t.after = append(t.after, f) }
@@ -118,6 +121,17 @@ func (t *tx) count(rule int32, state int, n, last int64) {
 func (t *tx) moved(rule int32, from, to int, n int64) {
 	t.count(rule, from, -n, 0)
 	t.count(rule, to, n, 0)
+}
+
+// flush writes what the transaction collected.
+func (t *tx) flush(ctx context.Context) error {
+	if err := t.saveTerms(ctx); err != nil {
+		return err
+	}
+	if err := t.flushCounts(ctx); err != nil {
+		return err
+	}
+	return t.flushFigures(ctx)
 }
 
 // flushCounts comes last in every transaction, so that waiting for a slot cannot close a circle of waiters.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/journal/internal/codec"
+	"github.com/culvert/culvert/engine/journal/shared"
 	"github.com/culvert/culvert/sources"
 )
 
@@ -14,8 +15,8 @@ const (
 	setMeta       = "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 	cursorPrefix  = "cursor:"
 	insertRecords = `INSERT INTO records (seq, state, head, next_try, attempts, flags, touched, received, rule, ident, chain, content, id, key,
-		file, place, origin, version, rank)`
-	recordColumns = 19
+		file, place, origin, version, rank, cause)`
+	recordColumns = 20
 	insertOutcome = "INSERT OR REPLACE INTO outcomes (seq, class, code, cause, hint, object, field, place, private, objects, superseded_by)"
 	outcomeFields = 11
 )
@@ -252,6 +253,10 @@ func (t *tx) insertRows(rows []*row) error {
 		d := t.count(rule)
 		d.states[r.state]++
 		d.lastReceived = max(d.lastReceived, codec.Micros(r.rec.Received))
+		r.figure(t.figures.Of(rule, ""))
+		for _, text := range append(shared.Terms(r.rec), r.rec.Objects...) {
+			t.term(text, r.seq)
+		}
 		if r.body != nil {
 			withBody = append(withBody, r)
 		}
@@ -287,7 +292,25 @@ func (r *row) values(values []any, rule int64) []any {
 	}
 	return append(values, r.seq, r.state, number(r.head), next, r.rec.Attempts, codec.Flags(r.rec), r.touched, codec.Micros(r.rec.Received), rule, r.ident,
 		r.chain, int64(r.rec.Content), r.rec.ID, r.rec.Key, file, place, r.origin,
-		r.rec.Version, r.rec.Rank)
+		r.rec.Version, r.rec.Rank, r.cause())
+}
+
+// cause is by what failed records are grouped.
+func (r *row) cause() int64 {
+	if r.state != codec.Failed {
+		return 0
+	}
+	return codec.CauseOf(r.rec.Rule, r.rec.Problem)
+}
+
+// figure counts a new record. Rows of files are counted with the progress of their file, but for those that failed.
+func (r *row) figure(f *journal.Figures) {
+	if !r.always {
+		f.Received++
+	}
+	if !r.always || r.state == codec.Failed {
+		shared.Settled(f, r.state, 1, 0, 0)
+	}
 }
 
 // outcomeValues adds what insertOutcome takes.

@@ -9,6 +9,7 @@ import (
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/journal/internal/codec"
+	"github.com/culvert/culvert/engine/journal/shared"
 )
 
 var errNoOwner = errors.New("record what a delivery came to: the batch does not say whose it is")
@@ -85,7 +86,7 @@ func (s *Store) held(b *journal.Batch) (held []settlement, lost bool) {
 }
 
 func (s *Store) commit(t *tx, b *journal.Batch, held []settlement, lost bool, rows []*row, now int64) error {
-	if err := t.saveFiles(b.Owner, b.Files); err != nil {
+	if err := t.saveFiles(b, now); err != nil {
 		return err
 	}
 	fresh, err := t.unrecorded(rows)
@@ -94,7 +95,7 @@ func (s *Store) commit(t *tx, b *journal.Batch, held []settlement, lost bool, ro
 	}
 	lost = lost || len(fresh) < len(rows)
 	rows = fresh
-	if err := s.settle(t, held, now); err != nil {
+	if err := s.settle(t, held, b.Server, now); err != nil {
 		return err
 	}
 	if len(rows) > 0 {
@@ -108,7 +109,7 @@ func (s *Store) commit(t *tx, b *journal.Batch, held []settlement, lost bool, ro
 	if err := s.digests.add(t, b.Server, b.Digests, lost); err != nil {
 		return err
 	}
-	return s.supersede(t, b.Versions, now)
+	return s.supersede(t, b.Versions, b.Server, now)
 }
 
 // standing is how a record stands in the file before it is settled.
@@ -117,6 +118,7 @@ type standing struct {
 	state              int
 	head               bool
 	version, rank      int64
+	received           int64
 }
 
 // order is where a record stands among those that write the same objects.
@@ -127,7 +129,7 @@ func (st standing) order(seq int64) actions.Order {
 	return actions.Order{Version: st.version, Seq: seq}
 }
 
-func (s *Store) settle(t *tx, held []settlement, now int64) error {
+func (s *Store) settle(t *tx, held []settlement, server string, now int64) error {
 	if len(held) == 0 {
 		return nil
 	}
@@ -159,7 +161,7 @@ func (s *Store) settle(t *tx, held []settlement, now int64) error {
 		}
 	}
 	err = t.around(chainsOf(before), func(apart map[int64]bool) error {
-		if err := s.writeStates(t, changed, before, now); err != nil {
+		if err := s.writeStates(t, changed, before, server, now); err != nil {
 			return fmt.Errorf("settle records: %w", err)
 		}
 		if err := s.writeOutcomes(t, changed, before); err != nil {
@@ -182,17 +184,17 @@ func (s *Store) settle(t *tx, held []settlement, now int64) error {
 	if err != nil {
 		return err
 	}
-	return s.supersedeFailed(t, newer, now)
+	return s.supersedeFailed(t, newer, server, now)
 }
 
 // standing reads how records stand.
 func (t *tx) standing(seqs []int64) (map[int64]standing, error) {
 	out := make(map[int64]standing, len(seqs))
-	rows, err := t.query("SELECT r.seq, r.rule, r.chain, r.ident, r.state, r.head, r.version, r.rank FROM json_each(?) j CROSS JOIN records r ON r.seq = j.value", list(seqs))
+	rows, err := t.query("SELECT r.seq, r.rule, r.chain, r.ident, r.state, r.head, r.version, r.rank, r.received FROM json_each(?) j CROSS JOIN records r ON r.seq = j.value", list(seqs))
 	err = scan(rows, err, func(rows *sql.Rows) error {
 		var seq int64
 		var st standing
-		err := rows.Scan(&seq, &st.rule, &st.chain, &st.ident, &st.state, &st.head, &st.version, &st.rank)
+		err := rows.Scan(&seq, &st.rule, &st.chain, &st.ident, &st.state, &st.head, &st.version, &st.rank, &st.received)
 		out[seq] = st
 		return err
 	})
@@ -202,10 +204,15 @@ func (t *tx) standing(seqs []int64) (map[int64]standing, error) {
 	return out, nil
 }
 
-func (s *Store) writeStates(t *tx, changed []settlement, before map[int64]standing, now int64) error {
+func (s *Store) writeStates(t *tx, changed []settlement, before map[int64]standing, server string, now int64) error {
 	for _, h := range changed {
 		was := before[h.Seq]
 		next, head, waits := int64(0), 0, 0
+		for _, text := range h.Objects {
+			t.term(text, h.Seq)
+		}
+		lag := shared.Lag(now, was.received)
+		shared.Settled(t.figures.Of(was.rule, server), h.state, 1, lag, lag)
 		if codec.Unsettled(h.state) {
 			head = number(was.head)
 			if h.state == codec.Pending {
@@ -219,6 +226,11 @@ func (s *Store) writeStates(t *tx, changed []settlement, before map[int64]standi
 			h.state, head, next, h.Attempts, waits, now, h.Seq); err != nil {
 			return err
 		}
+		if h.state == codec.Failed {
+			if err := t.setCause(was.rule, h.Seq, h.Problem); err != nil {
+				return err
+			}
+		}
 		t.moved(was.rule, was.state, h.state, 1)
 		if h.state == codec.Delivered {
 			d := t.count(was.rule)
@@ -226,6 +238,15 @@ func (s *Store) writeStates(t *tx, changed []settlement, before map[int64]standi
 		}
 	}
 	return nil
+}
+
+// setCause keeps by what a failed record is grouped.
+func (t *tx) setCause(rule, seq int64, p *journal.Problem) error {
+	var name string
+	if err := t.queryRow("SELECT name FROM rules WHERE id = ?", rule).Scan(&name); err != nil {
+		return err
+	}
+	return t.exec("UPDATE records SET cause = ? WHERE seq = ?", codec.CauseOf(name, p), seq)
 }
 
 func (s *Store) writeOutcomes(t *tx, changed []settlement, before map[int64]standing) error {

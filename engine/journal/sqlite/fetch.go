@@ -58,7 +58,7 @@ func (s *Store) readRecord(rows *sql.Rows) (*fetched, error) {
 		return nil, err
 	}
 	r.Content, r.State, r.Received, r.NextTry = uint64(content), codec.StateOf(state), codec.Time(received), codec.Time(next)
-	r.Force, r.Edited, r.Tell = flags&codec.FlagForce != 0, flags&codec.FlagEdited != 0, flags&codec.FlagTell != 0
+	r.Force, r.Edited, r.Notify = flags&codec.FlagForce != 0, flags&codec.FlagEdited != 0, flags&codec.FlagNotify != 0
 	r.Insist = flags&codec.FlagInsist != 0
 	r.Objects = codec.SplitObjects(objects.String)
 	if !codec.Unsettled(state) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/journal/internal/codec"
+	"github.com/culvert/culvert/engine/journal/shared"
 )
 
 const fileColumns = `id, rule, path, name, folder, size, sha256, received, state, next, offset, rows, delivered, unchanged, skipped, failed, owner, finished, place, places,
@@ -82,9 +83,13 @@ func (s *Store) TakeFile(ctx context.Context, owner, fileID string) (bool, error
 }
 
 // saveFiles keeps the progress of files that the owner reads, or that nobody does.
-func (t *tx) saveFiles(owner string, files []journal.File) error {
-	for i := range files {
-		f := &files[i]
+func (t *tx) saveFiles(b *journal.Batch, now int64) error {
+	owner := b.Owner
+	for i := range b.Files {
+		f := &b.Files[i]
+		if err := t.countRows(f, b.Server, now); err != nil {
+			return err
+		}
 		n, err := t.execCount(`UPDATE files SET path = CASE WHEN ?1 = '' THEN path ELSE ?1 END, state = ?2, next = ?3, offset = ?4, rows = ?5, delivered = ?6,
 			unchanged = ?7, skipped = ?8, failed = ?9, finished = ?10, owner = ?11, records_delivered = ?13, records_skipped = ?14,
 			superseded = ?15, records_superseded = ?16, results = ?17
@@ -98,6 +103,27 @@ func (t *tx) saveFiles(owner string, files []journal.File) error {
 			return journal.ErrNotOwner
 		}
 	}
+	return nil
+}
+
+// countRows counts what the progress of a file adds.
+func (t *tx) countRows(f *journal.File, server string, now int64) error {
+	var was journal.File
+	var name string
+	var received int64
+	err := t.queryRow(`SELECT rule, received, rows, delivered, unchanged, skipped, superseded, records_delivered, records_skipped, records_superseded FROM files WHERE id = ?`, f.ID).
+		Scan(&name, &received, &was.Rows, &was.Delivered, &was.Unchanged, &was.Skipped, &was.Superseded, &was.RecordsDelivered, &was.RecordsSkipped, &was.RecordsSuperseded)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read the progress of the file %s: %w", f.Name, err)
+	}
+	rule, err := t.rule(name)
+	if err != nil {
+		return err
+	}
+	shared.Progress(t.figures.Of(rule, ""), t.figures.Of(rule, server), &was, f, shared.Lag(now, received))
 	return nil
 }
 
@@ -120,24 +146,6 @@ func (s *Store) Files(ctx context.Context, state journal.FileState) ([]journal.F
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list files: %w", explain(err, s.place))
-	}
-	return out, nil
-}
-
-// FileRecords implements journal.Journal.
-func (s *Store) FileRecords(ctx context.Context, fileID string) ([]*journal.Record, error) {
-	rows, err := s.read.query(ctx, "SELECT "+recordFields+", p.body FROM records r CROSS "+recordJoins+withBody+" WHERE r.file = ? ORDER BY r.place, r.seq", fileID)
-	var out []*journal.Record
-	err = scan(rows, err, func(rows *sql.Rows) error {
-		f, err := s.readRecord(rows)
-		if err != nil {
-			return err
-		}
-		out = append(out, f.rec)
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list the records of a file: %w", explain(err, s.place))
 	}
 	return out, nil
 }

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/journal/internal/codec"
+	"github.com/culvert/culvert/engine/journal/shared"
 )
 
 // where turns a filter into a condition on records r, rules n and outcomes o.
@@ -35,8 +37,11 @@ func (w *where) text() string {
 }
 
 // conditions gives the filter's conditions.
-func conditions(f journal.Filter) (*where, error) {
+func (s *Store) conditions(ctx context.Context, f journal.Filter) (*where, error) {
 	w := &where{}
+	if err := s.addTexts(ctx, w, f); err != nil {
+		return nil, err
+	}
 	if len(f.States) > 0 {
 		codes := make([]int64, len(f.States))
 		// The index by state serves what is a small part of a full journal. A reader that keeps its place, and one that asks for what most records
@@ -75,8 +80,17 @@ func conditions(f journal.Filter) (*where, error) {
 	if f.FileID != "" {
 		w.add("r.file = ?", f.FileID)
 	}
+	if f.Row != 0 {
+		w.add("r.place = ?", f.Row)
+	}
 	if f.Seq != 0 {
 		w.add("r.seq = ?", f.Seq)
+	}
+	if f.Seqs != nil {
+		w.add("r.seq IN (SELECT value FROM json_each(?))", list(f.Seqs))
+	}
+	if f.Before > 0 {
+		w.add("r.seq < ?", f.Before)
 	}
 	if !f.Since.IsZero() {
 		w.add("r.received >= ?", codec.Micros(f.Since))
@@ -88,6 +102,36 @@ func conditions(f journal.Filter) (*where, error) {
 		w.add("r.seq > ?", f.AfterSeq)
 	}
 	return w, nil
+}
+
+// isObject holds of a record that wrote an object.
+const isObject = "instr(char(10) || o.objects || char(10), char(10) || ? || char(10))"
+
+// addTexts restricts to records that are known by a text of the filter.
+func (s *Store) addTexts(ctx context.Context, w *where, f journal.Filter) error {
+	texts, err := s.texts(ctx, f)
+	if err != nil || len(texts) == 0 {
+		return err
+	}
+	if f.Seq == 0 && f.Seqs == nil {
+		seqs, err := s.recordsBy(ctx, texts, math.MaxInt64, math.MaxInt32)
+		if err != nil {
+			return err
+		}
+		w.add("r.seq IN (SELECT value FROM json_each(?))", list(seqs))
+	}
+	if f.Object != "" {
+		w.add(isObject, f.Object)
+	}
+	if f.Text == "" {
+		return nil
+	}
+	any, args := "r.id = ? OR r.key = ?", []any{f.Text, f.Text}
+	for _, text := range texts {
+		any, args = any+" OR "+isObject, append(args, text)
+	}
+	w.add("("+any+")", args...)
+	return nil
 }
 
 // selectSeqs gives the records that a filter's conditions select, in its order. Rows are read by seq afterwards, so that only numbers are sorted.
@@ -117,9 +161,9 @@ func (s *Store) selectSeqs(ctx context.Context, w *where, f journal.Filter) ([]i
 
 // Select implements journal.Journal.
 func (s *Store) Select(ctx context.Context, f journal.Filter) ([]*journal.Record, error) {
-	w, err := conditions(f)
+	w, err := s.conditions(ctx, f)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("select records: %w", explain(err, s.place))
 	}
 	seqs, err := s.selectSeqs(ctx, w, f)
 	if err != nil {
@@ -142,9 +186,12 @@ func (s *Store) Causes(ctx context.Context, f journal.Filter) ([]journal.Cause, 
 	if len(f.States) == 0 {
 		f.States = []journal.State{journal.Failed}
 	}
-	w, err := conditions(f)
+	if shared.OnlyFailed(f) {
+		return s.failedCauses(ctx, f)
+	}
+	w, err := s.conditions(ctx, f)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("group failures: %w", explain(err, s.place))
 	}
 	limit := -1
 	if f.Limit > 0 {
@@ -178,6 +225,19 @@ func (s *Store) Causes(ctx context.Context, f journal.Filter) ([]journal.Cause, 
 		out[i].Example = bySeq[examples[i]]
 	}
 	return out, nil
+}
+
+// failedCauses groups failed records of all times, which their index gives.
+func (s *Store) failedCauses(ctx context.Context, f journal.Filter) ([]journal.Cause, error) {
+	groups, err := s.causeGroups(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("group failures: %w", explain(err, s.place))
+	}
+	out := make([]journal.Cause, len(groups))
+	for i, g := range groups {
+		out[i] = shared.CauseOf(g.example, g.count, codec.Time(g.first), codec.Time(g.last))
+	}
+	return shared.Causes(out, f), nil
 }
 
 // Summary implements journal.Journal. It reads counters, not records, so that it is quick whatever the backlog.
@@ -251,21 +311,4 @@ func earlier(a, b time.Time) time.Time {
 		return b
 	}
 	return a
-}
-
-// BlockedKeys implements journal.Journal.
-func (s *Store) BlockedKeys(ctx context.Context) (map[string]int, error) {
-	out := map[string]int{}
-	rows, err := s.read.query(ctx, "SELECT key, count(*) FROM records INDEXED BY work WHERE state IN (0, 2) AND head IN (0, 1) GROUP BY chain, key")
-	err = scan(rows, err, func(rows *sql.Rows) error {
-		var key string
-		var n int
-		err := rows.Scan(&key, &n)
-		out[key] = n
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list keys that wait: %w", explain(err, s.place))
-	}
-	return out, nil
 }

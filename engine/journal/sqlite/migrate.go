@@ -49,6 +49,9 @@ func migrate(ctx context.Context, conn *sql.Conn, place string) error {
 	}
 }
 
+// conversions are the parts of migrations that are not SQL, by the format that they lead to: SQLite has no hashes.
+var conversions = map[int]func(context.Context, *sql.Conn) error{hiddenContributors: hideContributors, searchedRecords: nameRecords}
+
 func migrateOnce(ctx context.Context, conn *sql.Conn, place string, steps []string) (done bool, err error) {
 	version, err := format(ctx, conn, place)
 	if err != nil {
@@ -76,8 +79,8 @@ func migrateOnce(ctx context.Context, conn *sql.Conn, place string, steps []stri
 	if now == version {
 		script := fmt.Sprintf("%s;\nPRAGMA application_id = %d;\nPRAGMA user_version = %d;", steps[version], applicationID, version+1)
 		_, err := conn.ExecContext(ctx, script)
-		if err == nil && version+1 == hiddenContributors {
-			err = hideContributors(ctx, conn)
+		if convert := conversions[version+1]; err == nil && convert != nil {
+			err = convert(ctx, conn)
 		}
 		if err != nil {
 			return false, fmt.Errorf("bring the journal to format %d: %w", version+1, explain(err, place))

@@ -3,13 +3,13 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/journal/internal/codec"
+	"github.com/culvert/culvert/engine/journal/shared"
 )
 
 // changeSize is how many records one transaction changes on a person's word, so that intake does not wait for a large one.
@@ -56,9 +56,9 @@ type move struct {
 }
 
 func (s *Store) move(ctx context.Context, m move) (int64, error) {
-	w, err := conditions(m.filter)
+	w, err := s.conditions(ctx, m.filter)
 	if err != nil {
-		return 0, err
+		return 0, fmt.Errorf("select records: %w", explain(err, s.place))
 	}
 	if m.keepBody {
 		w.add("EXISTS (SELECT 1 FROM payloads p WHERE p.seq = r.seq)")
@@ -221,30 +221,96 @@ func (s *Store) inFlight(seq int64) bool {
 	return ok
 }
 
-// Edit implements journal.Journal.
-func (s *Store) Edit(ctx context.Context, seq int64, body []byte, who, why string) error {
-	err := s.writer.change(ctx, 1, func(t *tx) error {
-		var state, ident int64
-		err := t.queryRow("SELECT state, ident FROM records WHERE seq = ?", seq).Scan(&state, &ident)
-		if errors.Is(err, sql.ErrNoRows) {
-			return fmt.Errorf("there is no record %d", seq)
-		}
+// Correct implements journal.Desk.
+func (s *Store) Correct(ctx context.Context, seq int64, body []byte, who, why string) (int64, error) {
+	corrected, err := s.correct(ctx, seq, body, who, why)
+	if err != nil {
+		return 0, fmt.Errorf("correct a record: %w", explain(err, s.place))
+	}
+	s.poke()
+	return corrected, nil
+}
+
+func (s *Store) correct(ctx context.Context, seq int64, body []byte, who, why string) (int64, error) {
+	var old *fetched
+	if err := s.fetch(ctx, "1", false, []int64{seq}, func(f *fetched) { old = f }); err != nil {
+		return 0, err
+	}
+	if old == nil {
+		return 0, fmt.Errorf("there is no record %d", seq)
+	}
+	if err := shared.Correctable(old.rec, body, why); err != nil {
+		return 0, err
+	}
+	now := s.now()
+	row, err := s.makeRow(shared.Correction(old.rec, body, now), codec.Micros(now), true)
+	if err != nil {
+		return 0, err
+	}
+	by := seq
+	err = s.writer.change(ctx, 1, func(t *tx) error {
+		before, err := t.standing([]int64{seq})
 		if err != nil {
 			return err
 		}
-		if state != codec.Failed && state != codec.Held {
-			return fmt.Errorf("record %d is %s: only failed and held records can be edited", seq, codec.StateOf(int(state)))
+		if codec.StateOf(before[seq].state) != old.rec.State {
+			return fmt.Errorf("record %d changed this moment: look at it again", seq)
 		}
-		if err := t.exec("INSERT OR REPLACE INTO payloads (seq, body) VALUES (?, ?)", seq, s.sealer.Seal(codec.PurposeBody, ident, body)); err != nil {
+		if before[seq].state == codec.Held {
+			if err := s.rewrite(t, seq, before[seq].ident, body); err != nil {
+				return err
+			}
+		} else if by, err = s.putVersion(t, seq, before[seq].state, row, codec.Micros(now)); err != nil {
 			return err
 		}
-		if err := t.exec("UPDATE records SET flags = flags | ? WHERE seq = ?", codec.FlagEdited, seq); err != nil {
-			return err
-		}
-		return s.audit(t, who, "edit", why, 1, "record "+strconv.FormatInt(seq, 10))
+		return s.audit(t, who, "correct", why, 1, "record "+strconv.FormatInt(seq, 10))
 	})
+	return by, err
+}
+
+// rewrite gives a held record another content at its old place.
+func (s *Store) rewrite(t *tx, seq, ident int64, body []byte) error {
+	if err := t.exec("INSERT OR REPLACE INTO payloads (seq, body) VALUES (?, ?)", seq, s.sealer.Seal(codec.PurposeBody, ident, body)); err != nil {
+		return err
+	}
+	return t.exec("UPDATE records SET flags = flags | ? WHERE seq = ?", codec.FlagEdited, seq)
+}
+
+// putVersion keeps the corrected version of a settled record.
+func (s *Store) putVersion(t *tx, seq int64, state int, r *row, now int64) (int64, error) {
+	unsettled, err := t.members(r.chain)
 	if err != nil {
-		return fmt.Errorf("edit a record: %w", err)
+		return 0, err
+	}
+	seqs := make([]int64, len(unsettled))
+	for i, m := range unsettled {
+		seqs[i] = m.seq
+	}
+	var waiting sql.NullInt64
+	err = t.queryRow("SELECT max(seq) FROM records WHERE seq IN (SELECT value FROM json_each(?)) AND flags & ? AND ident = ? AND rank = ?",
+		list(seqs), codec.FlagEdited, r.ident, r.rec.Rank).Scan(&waiting)
+	if err != nil {
+		return 0, err
+	}
+	if waiting.Valid {
+		return 0, shared.ErrCorrected(seq, waiting.Int64)
+	}
+	if err := s.appendRows(t, []*row{r}); err != nil {
+		return 0, err
+	}
+	if state == codec.Failed {
+		if err := s.setSuperseded(t, map[int64]int64{seq: r.seq}, "", now); err != nil {
+			return 0, err
+		}
+	}
+	return r.seq, nil
+}
+
+// Note implements journal.Desk.
+func (s *Store) Note(ctx context.Context, e journal.AuditEntry) error {
+	err := s.writer.change(ctx, 1, func(t *tx) error { return s.audit(t, e.Who, e.Did, e.Why, e.Count, e.Subject) })
+	if err != nil {
+		return fmt.Errorf("write the audit trail: %w", err)
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ import (
 // What the index has is never denied, however it grows and whoever adds to it, and most of what it lacks is.
 func TestPresence(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "culvert.db")
-	small := sizes{generation: 50, slice: 20, questions: 10, presence: 64, log: 3, pages: 1}
+	small := sizes{generation: 50, slice: 20, questions: 10, presence: 64, log: 3, pages: 1, terms: 4, termSlice: 2}
 	s, err := open(t.Context(), path, journal.Options{}, small)
 	if err != nil {
 		t.Fatal(err)
@@ -122,7 +122,7 @@ func checkPresence(t *testing.T, s *Store) {
 func TestPresenceUnreadable(t *testing.T) {
 	var said bytes.Buffer
 	s, err := open(t.Context(), filepath.Join(t.TempDir(), "culvert.db"), journal.Options{Logger: slog.New(slog.NewTextHandler(&said, nil))},
-		sizes{generation: 5, slice: 2, questions: 3, presence: 64, log: 3, pages: 1})
+		sizes{generation: 5, slice: 2, questions: 3, presence: 64, log: 3, pages: 1, terms: 4, termSlice: 2})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/journal/internal/codec"
+	"github.com/culvert/culvert/engine/journal/shared"
 	"github.com/culvert/culvert/sources"
 )
 
@@ -33,6 +34,9 @@ func (s *Store) Expire(ctx context.Context, r journal.Retention, now time.Time) 
 	}
 	if err == nil {
 		err = s.expireFiles(ctx, r.Delivered, now, &out.Files)
+	}
+	if err == nil {
+		err = s.expireFigures(ctx, now)
 	}
 	if err == nil && out != (journal.Expired{}) {
 		err = s.writer.change(ctx, 1, func(t *tx) error {
@@ -67,6 +71,9 @@ func (s *Store) expireRecords(ctx context.Context, age time.Duration, now time.T
 	query := fmt.Sprintf(`SELECT seq FROM records WHERE seq > ? AND seq < ? AND state IN (SELECT value FROM json_each('%s')) AND touched < ? ORDER BY seq LIMIT ?`,
 		list(states))
 	return s.expire(ctx, age, now, query, func(t *tx, seqs []int64, before map[int64]standing) error {
+		if err := t.dropTerms(seqs); err != nil {
+			return err
+		}
 		gone := list(seqs)
 		for _, q := range []string{
 			"DELETE FROM finder WHERE (hash, seq) IN (SELECT ident, seq FROM records WHERE seq IN (SELECT value FROM json_each(?)))",
@@ -146,20 +153,11 @@ func (s *Store) firstSince(ctx context.Context, micros int64) (int64, error) {
 	if err := scan(rows, err, func(rows *sql.Rows) error { return rows.Scan(&low, &high) }); err != nil {
 		return 0, err
 	}
-	for low < high {
-		mid := low + (high-low)/2
-		var seq, received int64
-		rows, err := s.read.query(ctx, "SELECT seq, received FROM records WHERE seq >= ? ORDER BY seq LIMIT 1", mid)
-		if err := scan(rows, err, func(rows *sql.Rows) error { return rows.Scan(&seq, &received) }); err != nil {
-			return 0, err
-		}
-		if received < micros {
-			low = max(seq, mid) + 1
-		} else {
-			high = mid
-		}
-	}
-	return min(low, high), nil
+	return shared.FirstSince(low, high, micros, func(from int64) (seq, received int64, err error) {
+		rows, err := s.read.query(ctx, "SELECT seq, received FROM records WHERE seq >= ? ORDER BY seq LIMIT 1", from)
+		err = scan(rows, err, func(rows *sql.Rows) error { return rows.Scan(&seq, &received) })
+		return seq, received, err
+	})
 }
 
 func (s *Store) expireFiles(ctx context.Context, age time.Duration, now time.Time, count *int64) error {
@@ -307,6 +305,9 @@ func (s *Store) forgetRecords(t *tx, seqs []int64, externalID string, out *journ
 		}
 	}
 	if err := s.dismiss(t, open, before); err != nil {
+		return err
+	}
+	if err := t.dropTerms(seqs); err != nil {
 		return err
 	}
 	gone := list(seqs)

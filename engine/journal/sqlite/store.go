@@ -37,10 +37,12 @@ type sizes struct {
 	presence   int64 // bits for that at least
 	log        int   // digests in memory before they are merged into pages
 	pages      int   // written anew with one transaction
+	terms      int   // of records in the log before they are merged into their table
+	termSlice  int   // of them with one transaction
 }
 
 // Of the log, 200,000 fill 256 of the tables of 1,024 places that Go's maps are made of by four fifths; a few more would take twice as many tables.
-var usualSizes = sizes{generation: 1 << 15, slice: 1024, questions: 1 << 14, presence: 1 << 20, log: 200_000, pages: 64}
+var usualSizes = sizes{generation: 1 << 15, slice: 1024, questions: 1 << 14, presence: 1 << 20, log: 200_000, pages: 64, terms: 1 << 16, termSlice: 2048}
 
 // Store is the journal in a file.
 type Store struct {
@@ -110,7 +112,7 @@ func open(ctx context.Context, path string, o journal.Options, size sizes) (*Sto
 	s.read = reader{db: db, stmts: map[string]*sql.Stmt{}, mu: &sync.Mutex{}}
 	s.writer = &writer{
 		log: s.log, place: s.place, open: s.writing.Conn, ops: make(chan *op, maxOps), stop: make(chan struct{}), gone: make(chan struct{}),
-		inserts: map[inserting]string{}, rules: map[string]int64{}, finder: s.finder, digests: s.digests, appended: s.appendRows, settled: s.poke,
+		inserts: map[inserting]string{}, rules: map[string]int64{}, finder: s.finder, digests: s.digests, terms: &terms{most: size.terms, slice: size.termSlice}, now: s.now, appended: s.appendRows, settled: s.poke,
 		linger: usualLinger,
 	}
 	s.finder.table.fill = s.fill

@@ -214,7 +214,7 @@ func TestEncryption(t *testing.T) {
 	if _, err := s.Append(t.Context(), []*journal.Record{r}, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Edit(t.Context(), r.Seq, []byte(`{"name":"Amina Njeri M"}`), "asha", "name"); err != nil {
+	if _, err := s.Correct(t.Context(), r.Seq, []byte(`{"name":"Amina Njeri M"}`), "asha", "name"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.Memory("national").(actions.Contributions).Contribute(t.Context(), []actions.Contribution{{Contributor: "a", Slot: "march", Value: "Amina Njeri", At: "1"}}); err != nil {

@@ -26,7 +26,7 @@ func newerOf(h settlement, was standing) newer {
 }
 
 // supersede lets rows of files supersede what they are newer versions of, and what they stand for.
-func (s *Store) supersede(t *tx, versions []journal.Version, now int64) error {
+func (s *Store) supersede(t *tx, versions []journal.Version, server string, now int64) error {
 	if len(versions) == 0 {
 		return nil
 	}
@@ -48,13 +48,13 @@ func (s *Store) supersede(t *tx, versions []journal.Version, now int64) error {
 			continue
 		}
 		if err == nil {
-			err = s.setSuperseded(t, map[int64]int64{seq: v.Seq}, now)
+			err = s.setSuperseded(t, map[int64]int64{seq: v.Seq}, server, now)
 		}
 		if err != nil {
 			return fmt.Errorf("supersede what was fixed: %w", err)
 		}
 	}
-	return s.supersedeFailed(t, all, now)
+	return s.supersedeFailed(t, all, server, now)
 }
 
 // anyFailed tells whether there is something to supersede.
@@ -66,7 +66,7 @@ func (t *tx) anyFailed() (any bool, err error) {
 }
 
 // supersedeFailed settles failed records of which something newer was delivered.
-func (s *Store) supersedeFailed(t *tx, all []newer, now int64) error {
+func (s *Store) supersedeFailed(t *tx, all []newer, server string, now int64) error {
 	if len(all) == 0 {
 		return nil
 	}
@@ -94,7 +94,7 @@ func (s *Store) supersedeFailed(t *tx, all []newer, now int64) error {
 		return err
 	})
 	if err == nil && len(by) > 0 {
-		err = s.setSuperseded(t, by, now)
+		err = s.setSuperseded(t, by, server, now)
 	}
 	if err != nil {
 		return fmt.Errorf("supersede older versions: %w", err)
@@ -103,7 +103,7 @@ func (s *Store) supersedeFailed(t *tx, all []newer, now int64) error {
 }
 
 // setSuperseded settles failed records for good: each by the record or row at a place.
-func (s *Store) setSuperseded(t *tx, by map[int64]int64, now int64) error {
+func (s *Store) setSuperseded(t *tx, by map[int64]int64, server string, now int64) error {
 	seqs := make([]int64, 0, len(by))
 	for seq := range by {
 		seqs = append(seqs, seq)
@@ -121,6 +121,7 @@ func (s *Store) setSuperseded(t *tx, by map[int64]int64, now int64) error {
 			return err
 		}
 		t.moved(before[seq].rule, before[seq].state, codec.Superseded, 1)
+		t.figures.Of(before[seq].rule, server).Superseded++
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/culvert/culvert/engine/journal/internal/codec"
+	"github.com/culvert/culvert/engine/journal/shared"
 )
 
 // delta is by how much the counters of a rule change.
@@ -25,10 +26,12 @@ type tx struct {
 	rules  map[string]int64
 	seq    int64 // the last one given out, 0 before the first
 	// Records of this transaction, which the finder does not know yet.
-	chains map[int64][]int64
-	idents map[int64]int64
-	after  []func()
-	commit []sync.Locker // held from before the commit until memory says the same as the file
+	chains  map[int64][]int64
+	idents  map[int64]int64
+	terms   []found // by which records become known
+	figures shared.Tally
+	after   []func()
+	commit  []sync.Locker // held from before the commit until memory says the same as the file
 	// How much it adds sets the pace of merging.
 	appended, remembered int
 }
@@ -149,6 +152,17 @@ func (t *tx) moved(rule int64, from, to int, n int64) {
 	d := t.count(rule)
 	d.states[from] -= n
 	d.states[to] += n
+}
+
+// flush writes what the transaction collected.
+func (t *tx) flush() error {
+	if err := t.flushCounts(); err != nil {
+		return err
+	}
+	if err := t.flushFigures(); err != nil {
+		return err
+	}
+	return t.flushTerms()
 }
 
 func (t *tx) flushCounts() error {

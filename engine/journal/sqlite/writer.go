@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/journal/shared"
 )
 
 // How much one transaction takes together. More would make callers wait for each other longer than the disk does.
@@ -61,6 +62,8 @@ type writer struct {
 	lingering *time.Timer // for more callers
 	finder    *finder
 	digests   *digests
+	terms     *terms
+	now       func() time.Time
 	appended  func(*tx, []*row) error
 	settled   func() // something may have become claimable
 }
@@ -137,7 +140,7 @@ func (w *writer) loop() {
 
 // working tells whether there is merging to do while nobody waits.
 func (w *writer) working() bool {
-	return w.loaded && !w.tired && (w.finder.merging() || w.digests.merging())
+	return w.loaded && !w.tired && (w.finder.merging() || w.digests.merging() || w.terms.merging())
 }
 
 // gather takes the changes that wait, and waits a little for more while many call.
@@ -214,7 +217,7 @@ func (w *writer) attempt(batch []*op) (failed *op, err error) {
 	if err := w.at.check(ctx, w.conn); err != nil {
 		return nil, err
 	}
-	t := &tx{w: w, ctx: ctx, counts: map[int64]*delta{}, chains: map[int64][]int64{}, idents: map[int64]int64{}}
+	t := &tx{w: w, ctx: ctx, counts: map[int64]*delta{}, chains: map[int64][]int64{}, idents: map[int64]int64{}, figures: shared.Tally{}}
 	if err := t.exec("BEGIN IMMEDIATE"); err != nil {
 		w.mistrust(err)
 		return nil, fmt.Errorf("begin to write the journal: %w", err)
@@ -228,6 +231,7 @@ func (w *writer) attempt(batch []*op) (failed *op, err error) {
 		err = t.exec("COMMIT")
 	}
 	if err != nil {
+		w.terms.distrust()
 		if _, rollback := w.conn.ExecContext(ctx, "ROLLBACK"); rollback != nil {
 			w.mistrust(rollback)
 		}
@@ -273,10 +277,13 @@ func (w *writer) fill(t *tx, batch []*op) (failed *op, err error) {
 			return o, err
 		}
 	}
-	if err := t.flushCounts(); err != nil {
+	if err := t.flush(); err != nil {
 		return nil, err
 	}
 	if err := w.finder.merge(t); err != nil {
+		return nil, err
+	}
+	if err := w.terms.merge(t); err != nil {
 		return nil, err
 	}
 	return nil, w.digests.merge(t)
@@ -287,6 +294,11 @@ func (w *writer) refresh(t *tx) error {
 	var version int64
 	if err := t.queryRow("PRAGMA data_version").Scan(&version); err != nil {
 		return fmt.Errorf("read the journal's version: %w", err)
+	}
+	if !w.terms.ready || version != w.version {
+		if err := w.terms.load(t); err != nil {
+			return err
+		}
 	}
 	if w.loaded && version == w.version {
 		return w.finder.table.tend(t)
@@ -318,6 +330,7 @@ func (w *writer) prepare(ctx context.Context) error {
 	w.conn, w.stmts, w.loaded = conn, map[string]*sql.Stmt{}, false
 	w.finder.reset()
 	w.digests.reset()
+	w.terms.reset()
 	return nil
 }
 

@@ -4,6 +4,9 @@ package codec
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"strings"
+
+	"github.com/culvert/culvert/engine/journal"
 )
 
 // The kinds of name that are hashed. The lowest bit of a hash tells identities from keys, so that both can share one index.
@@ -11,6 +14,8 @@ const (
 	identKind = "\x01"
 	chainKind = "\x02"
 	thingKind = "\x03"
+	termKind  = "\x04"
+	causeKind = "\x05"
 )
 
 // Ident is the hash of a record's identity: its rule and its id.
@@ -33,4 +38,18 @@ func hash(kind, a, b string) uint64 {
 	text := append(append(append(append(short[:0], kind...), a...), 0), b...)
 	sum := sha256.Sum256(text)
 	return binary.BigEndian.Uint64(sum[:])
+}
+
+// Term is the hash of a text that records are searched by: an id, a key, an object. Records of one hash are compared with the text itself.
+func Term(text string) int64 { return int64(hash(termKind, "", text) >> (64 - TermBits)) }
+
+// TermBits is the length of such a hash: few, for there are several to a record.
+const TermBits = 46
+
+// CauseOf is the hash of why a record of a rule failed: records of one cause have one. It is never 0.
+func CauseOf(rule string, p *journal.Problem) int64 {
+	if p == nil {
+		p = &journal.Problem{}
+	}
+	return int64(hash(causeKind, rule, strings.Join([]string{string(p.Class), p.Code, p.Cause, p.Place}, "\x00"))>>1 | 1)
 }

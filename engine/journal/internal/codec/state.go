@@ -20,8 +20,11 @@ const (
 	Superseded = 6
 )
 
-// States are all states, by number.
+// states are all of them, by number.
 var states = [...]journal.State{journal.Pending, journal.Delivered, journal.Held, journal.Skipped, journal.Failed, journal.Dismissed, journal.Superseded}
+
+// States are all states.
+func States() []journal.State { return states[:] }
 
 // StateCount is how many states there are.
 const StateCount = len(states)
@@ -54,7 +57,7 @@ func Unsettled(code int) bool { return code == Pending || code == Held }
 const (
 	FlagForce  = 1
 	FlagEdited = 2
-	FlagTell   = 4 // triggers of the stores' schemas know it
+	FlagNotify = 4 // triggers of the stores' schemas know it
 	FlagWaits  = 8 // indexes of the stores' schemas know it
 	FlagInsist = 16
 )
@@ -68,8 +71,8 @@ func Flags(r *journal.Record) int {
 	if r.Edited {
 		f |= FlagEdited
 	}
-	if r.Tell {
-		f |= FlagTell
+	if r.Notify {
+		f |= FlagNotify
 	}
 	if r.Insist {
 		f |= FlagInsist

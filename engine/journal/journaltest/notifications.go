@@ -10,24 +10,24 @@ import (
 // tellable makes a record whose source wants to know of its outcome.
 func tellable(rule, id string) *journal.Record {
 	r := record(rule, id, id)
-	r.Tell = true
+	r.Notify = true
 	return r
 }
 
 func untold(t testing.TB, j journal.Journal, at time.Time, want string) []*journal.Record {
 	t.Helper()
-	got, err := j.Untold(t.Context(), "anc", at, 10)
+	got, err := j.PendingNotifications(t.Context(), "anc", at, 10)
 	must(t, err)
 	wantIDs(t, "what the source does not know", got, want)
 	return got
 }
 
-func told(r *journal.Record, again time.Time) journal.Telling {
-	return journal.Telling{Seq: r.Seq, Settled: r.Settled, Again: again}
+func told(r *journal.Record, again time.Time) journal.Notification {
+	return journal.Notification{Seq: r.Seq, Settled: r.Settled, RetryAt: again}
 }
 
-// testTelling keeps what sources do not know of their records until they were told, through restarts, replays and erasure.
-func testTelling(t *testing.T, p Place) {
+// testNotifications keeps what sources do not know of their records until they were told, through restarts, replays and erasure.
+func testNotifications(t *testing.T, p Place) {
 	c := &clock{at: start}
 	o := journal.Options{Now: c.now}
 	j := p.Open(t, o)
@@ -44,10 +44,10 @@ func testTelling(t *testing.T, p Place) {
 	j = p.Open(t, o)
 	got = untold(t, j, c.at, "a b skipped refused")
 	again := c.at.Add(time.Hour)
-	must(t, j.Told(t.Context(), []journal.Telling{told(got[0], time.Time{}), told(got[1], again), told(got[2], time.Time{})}))
+	must(t, j.Notified(t.Context(), []journal.Notification{told(got[0], time.Time{}), told(got[1], again), told(got[2], time.Time{})}))
 	untold(t, j, c.at, "refused")
 	untold(t, j, again, "b refused")
-	if got, err := j.Untold(t.Context(), "anc", c.at, 0); err != nil || len(got) != 0 {
+	if got, err := j.PendingNotifications(t.Context(), "anc", c.at, 0); err != nil || len(got) != 0 {
 		t.Errorf("none was asked for, and %d came: %v", len(got), err)
 	}
 
@@ -57,9 +57,9 @@ func testTelling(t *testing.T, p Place) {
 	must(t, err)
 	untold(t, j, again, "b")
 	settle(t, j, journal.Delivered, claim(t, j, 10)...)
-	must(t, j.Told(t.Context(), []journal.Telling{told(got[3], time.Time{})}))
+	must(t, j.Notified(t.Context(), []journal.Notification{told(got[3], time.Time{})}))
 	got = untold(t, j, again, "b refused")
-	if !got[1].Tell || got[1].State != journal.Delivered {
+	if !got[1].Notify || got[1].State != journal.Delivered {
 		t.Errorf("it came as %+v", got[1])
 	}
 
@@ -78,7 +78,7 @@ func testTelling(t *testing.T, p Place) {
 
 func untoldAny(t testing.TB, j journal.Journal, at time.Time) []*journal.Record {
 	t.Helper()
-	got, err := j.Untold(t.Context(), "anc", at, 10)
+	got, err := j.PendingNotifications(t.Context(), "anc", at, 10)
 	must(t, err)
 	return got
 }

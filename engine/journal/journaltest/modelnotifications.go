@@ -10,38 +10,38 @@ import (
 func (m *machine) untold(rule string) []*known {
 	var out []*known
 	for _, k := range m.records {
-		if k.rule == rule && k.tell && !k.told && !k.unsettled() {
+		if k.rule == rule && k.notify && !k.told && !k.unsettled() {
 			out = append(out, k)
 		}
 	}
 	return out
 }
 
-// tell tells a source of some outcomes.
-func (m *machine) tell(rt *rapid.T) {
+// notify tells a source of some outcomes.
+func (m *machine) notify(rt *rapid.T) {
 	rule := rulesOf.Draw(rt, "rule")
 	known := m.untold(rule)
 	limit := rapid.IntRange(0, 3).Draw(rt, "limit")
-	got, err := m.j.Untold(m.ctx(), rule, m.at, limit)
+	got, err := m.j.PendingNotifications(m.ctx(), rule, m.at, limit)
 	m.ok(err)
-	var tellings []journal.Telling
+	var notifications []journal.Notification
 	for i, k := range known[:min(limit, len(known))] {
 		if i >= len(got) || got[i].Seq != k.seq {
 			m.rt.Fatalf("of %d records that rule %s's source does not know, %d came, and not record %d", len(known), rule, len(got), k.seq)
 		}
-		tellings = append(tellings, journal.Telling{Seq: k.seq, Settled: got[i].Settled})
+		notifications = append(notifications, journal.Notification{Seq: k.seq, Settled: got[i].Settled})
 		k.told = true
 	}
-	m.ok(m.j.Told(m.ctx(), tellings))
+	m.ok(m.j.Notified(m.ctx(), notifications))
 }
 
-func (m *machine) compareUntold() {
+func (m *machine) compareNotifications() {
 	for _, rule := range []string{"anc", "pnc"} {
 		var want, got []int64
 		for _, k := range m.untold(rule) {
 			want = append(want, k.seq)
 		}
-		records, err := m.j.Untold(m.ctx(), rule, m.at, 1000)
+		records, err := m.j.PendingNotifications(m.ctx(), rule, m.at, 1000)
 		m.ok(err)
 		for _, r := range records {
 			got = append(got, r.Seq)

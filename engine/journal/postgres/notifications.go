@@ -11,8 +11,8 @@ import (
 	"github.com/culvert/culvert/engine/journal/internal/codec"
 )
 
-// Untold implements journal.Journal.
-func (s *Store) Untold(ctx context.Context, rule string, now time.Time, limit int) ([]*journal.Record, error) {
+// PendingNotifications implements journal.Journal.
+func (s *Store) PendingNotifications(ctx context.Context, rule string, now time.Time, limit int) ([]*journal.Record, error) {
 	seqs, err := numbers(ctx, s.pool, `SELECT seq FROM untold WHERE rule = (SELECT id FROM rules WHERE name = $1) AND due <= $2 ORDER BY due, seq LIMIT $3`,
 		clean(rule), codec.Micros(now), limit)
 	var out []*journal.Record
@@ -29,18 +29,18 @@ func (s *Store) Untold(ctx context.Context, rule string, now time.Time, limit in
 	return out, nil
 }
 
-// Told implements journal.Journal.
-func (s *Store) Told(ctx context.Context, tellings []journal.Telling) error {
-	if len(tellings) == 0 {
+// Notified implements journal.Journal.
+func (s *Store) Notified(ctx context.Context, notifications []journal.Notification) error {
+	if len(notifications) == 0 {
 		return nil
 	}
 	err := s.tx(ctx, func(ctx context.Context, t *tx) error {
 		return t.batch(ctx, func(b *pgx.Batch) {
-			for _, telling := range tellings {
-				if telling.Again.IsZero() {
-					b.Queue("DELETE FROM untold WHERE seq = $1 AND settled = $2", telling.Seq, codec.Micros(telling.Settled))
+			for _, n := range notifications {
+				if n.RetryAt.IsZero() {
+					b.Queue("DELETE FROM untold WHERE seq = $1 AND settled = $2", n.Seq, codec.Micros(n.Settled))
 				} else {
-					b.Queue("UPDATE untold SET due = $3 WHERE seq = $1 AND settled = $2", telling.Seq, codec.Micros(telling.Settled), codec.Micros(telling.Again))
+					b.Queue("UPDATE untold SET due = $3 WHERE seq = $1 AND settled = $2", n.Seq, codec.Micros(n.Settled), codec.Micros(n.RetryAt))
 				}
 			}
 		})

@@ -10,8 +10,8 @@ import (
 	"github.com/culvert/culvert/engine/journal/internal/codec"
 )
 
-// Untold implements journal.Journal.
-func (s *Store) Untold(ctx context.Context, rule string, now time.Time, limit int) ([]*journal.Record, error) {
+// PendingNotifications implements journal.Journal.
+func (s *Store) PendingNotifications(ctx context.Context, rule string, now time.Time, limit int) ([]*journal.Record, error) {
 	var seqs []int64
 	rows, err := s.read.query(ctx, `SELECT seq FROM untold WHERE rule = (SELECT id FROM rules WHERE name = ?) AND due <= ? ORDER BY due, seq LIMIT ?`,
 		rule, codec.Micros(now), limit)
@@ -31,18 +31,18 @@ func (s *Store) Untold(ctx context.Context, rule string, now time.Time, limit in
 	return out, nil
 }
 
-// Told implements journal.Journal.
-func (s *Store) Told(ctx context.Context, tellings []journal.Telling) error {
-	if len(tellings) == 0 {
+// Notified implements journal.Journal.
+func (s *Store) Notified(ctx context.Context, notifications []journal.Notification) error {
+	if len(notifications) == 0 {
 		return nil
 	}
-	err := s.writer.change(ctx, len(tellings), func(t *tx) error {
-		for _, telling := range tellings {
+	err := s.writer.change(ctx, len(notifications), func(t *tx) error {
+		for _, n := range notifications {
 			var err error
-			if telling.Again.IsZero() {
-				err = t.exec("DELETE FROM untold WHERE seq = ? AND settled = ?", telling.Seq, codec.Micros(telling.Settled))
+			if n.RetryAt.IsZero() {
+				err = t.exec("DELETE FROM untold WHERE seq = ? AND settled = ?", n.Seq, codec.Micros(n.Settled))
 			} else {
-				err = t.exec("UPDATE untold SET due = ? WHERE seq = ? AND settled = ?", codec.Micros(telling.Again), telling.Seq, codec.Micros(telling.Settled))
+				err = t.exec("UPDATE untold SET due = ? WHERE seq = ? AND settled = ?", codec.Micros(n.RetryAt), n.Seq, codec.Micros(n.Settled))
 			}
 			if err != nil {
 				return err
