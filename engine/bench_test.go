@@ -17,6 +17,7 @@ import (
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/heap"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/tabular"
@@ -199,7 +200,7 @@ func BenchmarkEvaluate(b *testing.B) {
 	origin := sources.Origin{Trigger: "files", File: "visits.csv", FileID: "1", Row: 7}
 	b.ReportAllocs()
 	for b.Loop() {
-		e, err := Evaluate(flow, rules.Input{Body: body, Source: SourceFields(origin, time.Unix(1_770_000_000, 0))})
+		e, err := program.Evaluate(flow, rules.Input{Body: body, Source: program.SourceFields(origin, time.Unix(1_770_000_000, 0))})
 		if err != nil || e.Failure != nil {
 			b.Fatal(err, e.Failure)
 		}

@@ -136,7 +136,7 @@ func (c *closer) close(ctx context.Context, f *closing) {
 
 // finish completes the results and moves the file away; false while one of its rows has no outcome yet. It can be repeated after a crash at any point.
 func (c *closer) finish(ctx context.Context, f *journal.File) (bool, error) {
-	flow := c.r.program.Load().flow(f.Rule)
+	flow := c.r.program.Load().Flow(f.Rule)
 	if flow == nil || flow.Invalid != nil {
 		return false, nil
 	}

@@ -13,6 +13,8 @@ import (
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/delivery"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/program"
+	"github.com/culvert/culvert/internal/await"
 )
 
 // Window says when a server may be sent to.
@@ -37,13 +39,13 @@ type Limits struct {
 	Accepting  int           // batches that may be accepted at the same time
 	Drain      time.Duration // how long a stop waits for what is under way
 	Abandon    time.Duration // how long a stop waits after that for what was told to end
-	Retry      delivery.Backoff
-	Parent     delivery.Backoff // of records that wait for an object that is not there yet
-	ParentFor  int              // tries for a parent before a person must act
-	RetryFor   int              // tries of a record that keeps failing for passing reasons before a person must act
-	Away       delivery.Backoff // between probes of a server that is away
-	Refusal    delivery.Backoff // between probes of a server that refuses our credentials
-	Poll       time.Duration    // the net below Wake
+	Retry      await.Backoff
+	Parent     await.Backoff // of records that wait for an object that is not there yet
+	ParentFor  int           // tries for a parent before a person must act
+	RetryFor   int           // tries of a record that keeps failing for passing reasons before a person must act
+	Away       await.Backoff // between probes of a server that is away
+	Refusal    await.Backoff // between probes of a server that refuses our credentials
+	Poll       time.Duration // the net below Wake
 	Heartbeat  time.Duration
 	Lease      time.Duration // of the journal: how long we may be silent before our claims are given to others
 	Expire     time.Duration // between two runs of the retention
@@ -55,8 +57,8 @@ type Config struct {
 	Journal   journal.Journal
 	Servers   map[string]Server
 	Files     FilePlanner // nil: dropped files are not read
-	Program   *Program
-	Intakes   []Intake // sources that live as long as the runner
+	Program   *program.Program
+	Intakes   []program.Intake // sources that live as long as the runner
 	Retention journal.Retention
 	Limits    Limits
 	Owner     string // of this process among several runners; empty: made up
@@ -71,7 +73,7 @@ func (c *Config) prepare() error {
 		return errors.New("the engine needs a journal")
 	}
 	if c.Program == nil {
-		c.Program = &Program{}
+		c.Program = &program.Program{}
 	}
 	for name, f := range c.Program.Rules {
 		if f == nil || f.Rule == nil {
@@ -133,7 +135,7 @@ func duration(d *time.Duration, otherwise time.Duration) {
 	}
 }
 
-func backoff(b *delivery.Backoff, base, limit time.Duration) {
+func backoff(b *await.Backoff, base, limit time.Duration) {
 	duration(&b.Base, base)
 	duration(&b.Cap, max(limit, b.Base))
 }

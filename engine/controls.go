@@ -8,6 +8,7 @@ import (
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/controls"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/program"
 )
 
 // watchControls takes up pauses and resumes made by any process.
@@ -35,7 +36,7 @@ func (r *Runner) readControls(ctx context.Context) error {
 	return r.reconcile(ctx)
 }
 
-func missingServer(flow *Flow) *journal.Problem {
+func missingServer(flow *program.Flow) *journal.Problem {
 	return &journal.Problem{
 		Class: actions.ClassMetadata, Code: "unknown-server", Cause: fmt.Sprintf("this run knows no server %q", flow.Server),
 		Hint: "add the server to culvert.yaml and start culvert again", Place: flow.Rule.Path,
@@ -53,11 +54,11 @@ func (r *Runner) reconcile(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("look for records to hold: %w", err)
 	}
-	program, paused := r.program.Load(), r.controls.Load()
+	prog, paused := r.program.Load(), r.controls.Load()
 	for _, s := range summary.Rules {
 		reason := paused.PausedRule(s.Rule)
-		if flow := program.flow(s.Rule); flow == nil {
-			reason = missingRule(s.Rule)
+		if flow := prog.Flow(s.Rule); flow == nil {
+			reason = program.MissingRule(s.Rule)
 		} else if flow.Invalid != nil {
 			reason = flow.Invalid
 		} else if r.lanes[flow.Server] == nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/journal/open"
+	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/files"
 )
@@ -167,10 +168,10 @@ func runCrashChild(dir, url, place string) error {
 	r, err := New(Config{
 		Journal: store, Program: testProgram(fatal{}, "visits"), Limits: limits, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})),
 		Servers: map[string]Server{"national": {Target: &httpTarget{url: url, memory: store.Memory("national")}}},
-		Files: func(*Flow, sources.File) (FilePlan, error) {
+		Files: func(*program.Flow, sources.File) (FilePlan, error) {
 			return FilePlan{Done: watched.Done, Failed: watched.Failed}, nil
 		},
-		Intakes: []Intake{
+		Intakes: []program.Intake{
 			{Name: "forms", Source: &formSource{url}},
 			{Name: "files", Once: true, Source: files.New(files.Config{
 				Inbox: filepath.Join(dir, "inbox"), Rules: []files.WatchedRule{watched}, Scan: 5 * time.Millisecond,

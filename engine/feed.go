@@ -11,6 +11,7 @@ import (
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/program"
 )
 
 // claimLimit is how many records are claimed at once.
@@ -89,18 +90,18 @@ func (f *feeder) claim(ctx context.Context) (more bool, err error) {
 	}
 	f.r.trouble.Clear("journal")
 	more = len(records) == limit
-	program := f.r.program.Load()
-	f.keep(program, records)
-	if records, err = f.withhold(program, records); err != nil || len(records) == 0 {
+	prog := f.r.program.Load()
+	f.keep(prog, records)
+	if records, err = f.withhold(prog, records); err != nil || len(records) == 0 {
 		return more, err
 	}
-	f.evaluate(program, records, claims)
+	f.evaluate(prog, records, claims)
 	return more, nil
 }
 
 // room says how many records fit, and the rules whose records must not come: they cannot run, or their server has its share.
 func (f *feeder) room() (limit int, not []string) {
-	program := f.r.program.Load()
+	prog := f.r.program.Load()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.bytes >= f.r.limits.Memory {
@@ -112,31 +113,31 @@ func (f *feeder) room() (limit int, not []string) {
 		average := max(f.bytes/n, 1)
 		limit = min(limit, int(max((f.r.limits.Memory-f.bytes)/average, 1)))
 	}
-	for _, name := range program.names() {
-		flow := program.Rules[name]
+	for _, name := range prog.Names() {
+		flow := prog.Rules[name]
 		if !f.r.runnable(flow) || f.count[flow.Server] >= share || f.r.files.unread.awaited(flow.Server) {
 			not = append(not, name)
 		} else {
 			limit = min(limit, share-f.count[flow.Server])
 		}
 	}
-	for name, flow := range program.Former {
+	for name, flow := range prog.Former {
 		if !f.r.runnable(flow) || slices.Contains(not, flow.Rule.Name) {
 			not = append(not, name)
 		}
 	}
-	if len(not) == len(program.Rules)+len(program.Former) && len(not) > 0 {
+	if len(not) == len(prog.Rules)+len(prog.Former) && len(not) > 0 {
 		return 0, nil
 	}
 	return limit, not
 }
 
-func (f *feeder) keep(program *Program, records []*journal.Record) {
+func (f *feeder) keep(prog *program.Program, records []*journal.Record) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, rec := range records {
 		h := held{bytes: int64(len(rec.Body)) + 512}
-		if flow := program.flow(rec.Rule); flow != nil {
+		if flow := prog.Flow(rec.Rule); flow != nil {
 			h.server = flow.Server
 		}
 		f.held[rec.Seq] = h
@@ -185,11 +186,11 @@ func (f *feeder) all() []int64 {
 }
 
 // evaluate runs the rules on claimed records, several at once, and hands them on in order. What needs no server is settled here.
-func (f *feeder) evaluate(program *Program, records []*journal.Record, claims int64) {
+func (f *feeder) evaluate(prog *program.Program, records []*journal.Record, claims int64) {
 	jobs := make([]*job, len(records))
 	settlements := make([]*journal.Settlement, len(records))
 	inParallel(len(records), func(i int) {
-		jobs[i] = &job{rec: records[i], flow: program.flow(records[i].Rule), claims: claims}
+		jobs[i] = &job{rec: records[i], flow: prog.Flow(records[i].Rule), claims: claims}
 		settlements[i] = f.r.prepare(jobs[i])
 	})
 	b := &journal.Batch{Owner: f.r.owner}
@@ -217,7 +218,7 @@ func (r *Runner) prepare(j *job) *journal.Settlement {
 	s := &journal.Settlement{Attempts: rec.Attempts}
 	switch {
 	case j.flow == nil:
-		s.State, s.Problem = journal.Held, missingRule(rec.Rule)
+		s.State, s.Problem = journal.Held, program.MissingRule(rec.Rule)
 		return s
 	case j.flow.Invalid != nil:
 		s.State, s.Problem = journal.Held, j.flow.Invalid
@@ -229,18 +230,18 @@ func (r *Runner) prepare(j *job) *journal.Settlement {
 		return s
 	}
 	if rec.Body == nil {
-		return fail(noPayload())
+		return fail(program.NoPayload())
 	}
 	var body any
 	if err := json.Unmarshal(rec.Body, &body); err != nil {
-		return fail(brokenPayload())
+		return fail(program.BrokenPayload())
 	}
-	e, err := Evaluate(j.flow, inputOf(rec, body))
+	e, err := program.Evaluate(j.flow, program.InputOf(rec, body))
 	switch {
 	case err != nil:
-		return fail(r.evaluationProblem(j.flow, rec.ID, err))
+		return fail(program.ProblemOf(r.log, j.flow, rec.ID, err))
 	case e.Failure != nil:
-		return fail(failureProblem(e.Failure))
+		return fail(program.FailureProblem(e.Failure))
 	case e.Skipped:
 		s.State = journal.Skipped
 	case len(e.Plan.Writes) == 0:
@@ -256,25 +257,6 @@ func (r *Runner) prepare(j *job) *journal.Settlement {
 	}
 	r.metrics.Settled(rec.Rule, j.flow.Server, s.State, false, nil)
 	return s
-}
-
-func missingRule(rule string) *journal.Problem {
-	return &journal.Problem{
-		Class: actions.ClassMetadata, Code: "rule-missing", Cause: fmt.Sprintf("there is no rule %q any more", rule),
-		Hint: "bring the rule file back, or dismiss the records",
-	}
-}
-
-func noPayload() *journal.Problem {
-	return &journal.Problem{
-		Class: actions.ClassData, Code: "no-payload", Cause: "the record's payload is not kept (any more)", Hint: "send the record again from its source",
-	}
-}
-
-func brokenPayload() *journal.Problem {
-	return &journal.Problem{
-		Class: actions.ClassData, Code: "broken-payload", Cause: "the record's payload is not JSON", Hint: "edit the payload, or send the record again from its source",
-	}
 }
 
 // inParallel calls do for 0 to n-1 on all processors.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/tabular"
 )
@@ -23,7 +24,7 @@ type FilePlan struct {
 }
 
 // FilePlanner finds the plan for a taken file from its rule's trigger.
-type FilePlanner func(flow *Flow, f sources.File) (FilePlan, error)
+type FilePlanner func(flow *program.Flow, f sources.File) (FilePlan, error)
 
 // openRuns is how many files of one server are under way at once: one is read, the others wait for their last outcomes.
 const openRuns = 16
@@ -148,7 +149,7 @@ func (m *fileManager) catchUp(ctx context.Context) bool {
 
 // start begins to read a file, unless it is under way, its turn has not come, or its rule cannot run.
 func (m *fileManager) start(ctx context.Context, f journal.File, blocked map[string]bool) error {
-	flow := m.r.program.Load().flow(f.Rule)
+	flow := m.r.program.Load().Flow(f.Rule)
 	if m.r.closing.has(f.ID) {
 		return nil
 	}
@@ -216,7 +217,7 @@ func (m *fileManager) turn(server string) (before <-chan struct{}, free bool) {
 	return nothing, true
 }
 
-func (m *fileManager) begin(ctx context.Context, f journal.File, flow *Flow, plan FilePlan, before <-chan struct{}, claims int64) {
+func (m *fileManager) begin(ctx context.Context, f journal.File, flow *program.Flow, plan FilePlan, before <-chan struct{}, claims int64) {
 	ctx, cancel := context.WithCancel(ctx)
 	run := &fileRun{
 		r: m.r, flow: flow, lane: m.r.lanes[flow.Server], plan: plan, before: before, cancel: cancel, source: f.File, places: f, from: f.Next, file: f, claims: claims,

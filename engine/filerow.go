@@ -6,6 +6,7 @@ import (
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/engine/status"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/files"
@@ -65,12 +66,12 @@ func (row *fileRow) record(received time.Time, now time.Time) (*journal.Record, 
 		rec.Settled = now
 	}
 	if row.body != nil {
-		if err := encodeBody(rec, nil, row.body); err != nil {
+		if err := program.EncodeBody(rec, nil, row.body); err != nil {
 			return nil, fmt.Errorf("keep row %d of %s: %w", row.line, row.run.source.Name, err)
 		}
 	}
 	if rec.ID == "" {
-		rec.ID = fmt.Sprintf("%s%s-%d", unidentified, row.run.source.ID, row.number)
+		rec.ID = fmt.Sprintf("%s%s-%d", program.Unidentified, row.run.source.ID, row.number)
 	}
 	if rec.Key == "" {
 		rec.Key = rec.ID
@@ -103,7 +104,7 @@ func (row *fileRow) origin() sources.Origin {
 func (row *fileRow) result() (files.ResultRow, bool) {
 	o := &row.outcome
 	res := files.ResultRow{Record: row.number, Line: row.line, Sheet: row.sheet, Outcome: status.Outcome(o.state, o.unchanged), Objects: o.objects}
-	if o.problem != nil && (o.state == journal.Failed || o.problem.Code == codeLeftOut) {
+	if o.problem != nil && (o.state == journal.Failed || o.problem.Code == program.CodeLeftOut) {
 		res.Cause, res.Column, res.Value, res.Hint = allFaults(o.problem)
 	}
 	return res, o.state != journal.Pending

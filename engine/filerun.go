@@ -10,6 +10,7 @@ import (
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/files"
@@ -25,7 +26,7 @@ type fileRun struct {
 	source sources.File // what it is, which does not change
 	places journal.File // as it was taken: where its rows stand in the order of acceptance
 	from   int64        // first row that was not settled
-	flow   *Flow
+	flow   *program.Flow
 	lane   *lane
 	plan   FilePlan
 	claims int64           // generation of the claim
@@ -101,7 +102,7 @@ type chunk struct {
 // readRows reads to the end of the file, evaluates rows several at once and hands them on in order.
 func (run *fileRun) readRows(ctx context.Context) error {
 	format := run.plan.Format
-	if !run.flow.Rule.Concerns(SourceFields(sources.Origin{Trigger: "files", File: run.source.Name}, run.source.Received)) {
+	if !run.flow.Rule.Concerns(program.SourceFields(sources.Origin{Trigger: "files", File: run.source.Name}, run.source.Received)) {
 		format.Reading = nil // the file is for another rule: nothing of it is read
 	}
 	reader, err := tabular.Open(ctx, run.source.Path, format)
@@ -241,7 +242,7 @@ func (run *fileRun) weight(row tabular.Row) int64 {
 
 // evaluate runs the rule on the rows of a chunk. What needs no server is settled; the rest has jobs.
 func (run *fileRun) evaluate(c *chunk) {
-	evaluator := evaluator{flow: run.flow}
+	evaluator := program.NewEvaluator(run.flow)
 	var source map[string]any // of the rows of a chunk only the place differs
 	for i, row := range c.rows {
 		if c.errs[i] != nil {
@@ -250,20 +251,20 @@ func (run *fileRun) evaluate(c *chunk) {
 			continue
 		}
 		if source == nil || row.sheet != c.rows[i-1].sheet {
-			source = SourceFields(row.origin(), run.source.Received)
+			source = program.SourceFields(row.origin(), run.source.Received)
 		}
 		if row.line > 0 {
 			source["row"] = row.line
 		}
-		e, err := evaluator.evaluate(rules.Input{Body: row.body, Source: source})
+		e, err := evaluator.Evaluate(rules.Input{Body: row.body, Source: source})
 		row.id, row.key = e.ID, e.Key
 		row.order = row.place(e.Version)
 		e.Plan.Order = row.order
 		switch {
 		case err != nil:
-			row.outcome = rowOutcome{state: journal.Failed, attempts: 1, problem: run.r.evaluationProblem(run.flow, e.ID, err)}
+			row.outcome = rowOutcome{state: journal.Failed, attempts: 1, problem: program.ProblemOf(run.r.log, run.flow, e.ID, err)}
 		case e.Failure != nil:
-			row.outcome = rowOutcome{state: journal.Failed, attempts: 1, problem: failureProblem(e.Failure)}
+			row.outcome = rowOutcome{state: journal.Failed, attempts: 1, problem: program.FailureProblem(e.Failure)}
 		case e.Skipped:
 			row.outcome = rowOutcome{state: journal.Skipped}
 		case len(e.Plan.Writes) == 0:

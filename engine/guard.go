@@ -2,10 +2,10 @@ package engine
 
 import (
 	"fmt"
-	"runtime"
 	"runtime/debug"
 
 	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/rules/diag"
 )
 
@@ -32,19 +32,11 @@ func (l *lane) sendPlans(plans []actions.Plan) []actions.Result {
 	}}}}
 }
 
-// panicText words a panic for the log. Only what the runtime itself says is known to hold no data of a record.
-func panicText(p any) string {
-	if err, ok := p.(runtime.Error); ok {
-		return err.Error()
-	}
-	return fmt.Sprintf("panic with a value of type %T", p)
-}
-
 // tryPlans delivers and turns a panic, or an answer for another number of records, into a fault.
 func (l *lane) tryPlans(plans []actions.Plan) (results []actions.Result, fault error) {
 	defer func() {
 		if p := recover(); p != nil {
-			fault = fmt.Errorf("%s\n%s", panicText(p), debug.Stack())
+			fault = fmt.Errorf("%s\n%s", program.PanicText(p), debug.Stack())
 		}
 	}()
 	results = l.server().Target.Deliver(l.r.work, plans)

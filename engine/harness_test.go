@@ -13,9 +13,10 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/culvert/culvert/actions"
-	"github.com/culvert/culvert/engine/delivery"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/journal/sqlite"
+	"github.com/culvert/culvert/engine/program"
+	"github.com/culvert/culvert/internal/await"
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/expression"
 	"github.com/culvert/culvert/sources"
@@ -87,7 +88,7 @@ func (v visit) Label() string            { return "event First visit of Antenata
 func (v visit) Describe() map[string]any { return map[string]any{"person": v.Person, "n": v.N} }
 
 // testFlow compiles a rule file with the visit action.
-func testFlow(t testing.TB, text string) *Flow {
+func testFlow(t testing.TB, text string) *program.Flow {
 	t.Helper()
 	rule, findings := rules.Load("rules/visits.yaml", []byte(text), rules.Environment{
 		Now: time.Now, Zone: time.UTC, Kinds: []string{"dhis2.event"}, TriggerKinds: []string{"webhook", "files"},
@@ -102,11 +103,11 @@ func testFlow(t testing.TB, text string) *Flow {
 	if findings.List.HasErrors() {
 		t.Fatalf("the rule has findings: %v", findings.List)
 	}
-	return &Flow{Rule: rule, Actions: []actions.Action{action}, Server: "national"}
+	return &program.Flow{Rule: rule, Actions: []actions.Action{action}, Server: "national"}
 }
 
-func testProgram(t testing.TB, names ...string) *Program {
-	p := &Program{Rules: map[string]*Flow{}}
+func testProgram(t testing.TB, names ...string) *program.Program {
+	p := &program.Program{Rules: map[string]*program.Flow{}}
 	for _, name := range names {
 		p.Rules[name] = testFlow(t, fmt.Sprintf(visitRule, name))
 	}
@@ -201,7 +202,7 @@ func (g *target) count() int {
 
 // quick are limits that make tests wait for nothing.
 func quick() Limits {
-	fast := delivery.Backoff{Base: time.Millisecond, Cap: 20 * time.Millisecond}
+	fast := await.Backoff{Base: time.Millisecond, Cap: 20 * time.Millisecond}
 	return Limits{Retry: fast, Parent: fast, Away: fast, Refusal: fast, Poll: 10 * time.Millisecond, FileCommit: time.Millisecond, Drain: 10 * time.Second}
 }
 
@@ -216,14 +217,14 @@ type world struct {
 	stop    func()
 }
 
-func newWorld(t testing.TB, p *Program) *world {
+func newWorld(t testing.TB, p *program.Program) *world {
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), target: newTarget(t)}
 	w.open()
 	w.config = Config{
 		Journal: w.journal, Program: p, Limits: quick(), Log: slog.New(slog.DiscardHandler), Owner: "test",
 		Servers: map[string]Server{"national": {Target: w.target}},
-		Files: func(_ *Flow, f sources.File) (FilePlan, error) {
+		Files: func(_ *program.Flow, f sources.File) (FilePlan, error) {
 			return FilePlan{Format: tabular.Format{}, Done: filepath.Join(f.Folder, "done"), Failed: filepath.Join(f.Folder, "failed")}, nil
 		},
 	}

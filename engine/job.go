@@ -6,11 +6,12 @@ import (
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/delivery"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/program"
 )
 
 // job is one record on its way to a server: either a record of the journal, or a row of a file that has none.
 type job struct {
-	flow    *Flow
+	flow    *program.Flow
 	rec     *journal.Record // nil for a row
 	row     *fileRow        // nil for a record of the journal
 	plan    actions.Plan

@@ -12,7 +12,7 @@ import (
 // TestOutcomes tells a source of every record once, whatever became of it, and of a record again that was settled anew.
 func TestOutcomes(t *testing.T) {
 	p := testProgram(t, "visits", "quiet")
-	p.Rules["visits"].Tell = true
+	p.Rules["visits"].Notify = true
 	w := newWorld(t, p)
 	w.target.answer = func(_ actions.Plan, v visit) actions.Outcome {
 		if v.N == "2" {

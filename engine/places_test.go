@@ -282,7 +282,7 @@ func TestFileDoesNotPassTheOneBeforeIt(t *testing.T) {
 	next := w.drop("visits", "next.csv", visitsCSV(2, 2, nil))
 	last := w.drop("visits", "last.csv", visitsCSV(3, 3, nil))
 	m := w.runner.files
-	reading := &fileRun{flow: w.config.Program.flow("visits"), read: make(chan struct{}), done: make(chan struct{})}
+	reading := &fileRun{flow: w.config.Program.Flow("visits"), read: make(chan struct{}), done: make(chan struct{})}
 	m.runs["reading"] = reading
 	ctx, cancel := context.WithCancel(t.Context())
 	blocked := map[string]bool{}

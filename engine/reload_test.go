@@ -12,6 +12,7 @@ import (
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/controls"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/engine/status"
 )
 
@@ -79,14 +80,14 @@ func TestSwapHoldsWhatDoesNotFit(t *testing.T) {
 	if s := w.states(); s[journal.Held] != 1 {
 		t.Errorf("states: %v", s)
 	}
-	w.runner.Swap(&Program{Rules: map[string]*Flow{"others": broken.Rules["others"]}})
+	w.runner.Swap(&program.Program{Rules: map[string]*program.Flow{"others": broken.Rules["others"]}})
 	w.runner.Swap(valid)
 	w.until("held records go on when the rule is valid again", func() bool { return w.states()[journal.Delivered] == 2 })
 }
 
 // TestSwapWhileRecordsFlow changes the rule all the time; nothing may be lost, doubled or reordered.
 func TestSwapWhileRecordsFlow(t *testing.T) {
-	programs := []*Program{testProgram(t, "visits"), testProgram(t, "visits"), testProgram(t, "visits")}
+	programs := []*program.Program{testProgram(t, "visits"), testProgram(t, "visits"), testProgram(t, "visits")}
 	w := newWorld(t, programs[0])
 	w.run()
 	const visits = 300

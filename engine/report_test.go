@@ -12,6 +12,7 @@ import (
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/sources"
 )
 
@@ -86,7 +87,7 @@ func (*brokenSource) Run(context.Context, sources.Sink) error {
 
 func TestSourceThatGivesUpIsSaidSo(t *testing.T) {
 	w := newWorld(t, testProgram(t, "visits"))
-	w.config.Intakes = []Intake{{Name: "files", Source: &brokenSource{}}}
+	w.config.Intakes = []program.Intake{{Name: "files", Source: &brokenSource{}}}
 	w.run()
 	w.until("it is said", func() bool {
 		s := w.runner.Status()

@@ -12,6 +12,7 @@ import (
 
 	"github.com/culvert/culvert/engine/controls"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/engine/status"
 )
 
@@ -24,10 +25,10 @@ type Runner struct {
 	now       func() time.Time
 	zone      *time.Location
 	retention journal.Retention
-	intakes   []Intake
+	intakes   []program.Intake
 	filePlan  FilePlanner
 
-	program  atomic.Pointer[Program]
+	program  atomic.Pointer[program.Program]
 	controls atomic.Pointer[controls.Controls]
 	lanes    map[string]*lane
 	sched    *scheduler
@@ -86,9 +87,9 @@ func New(c Config) (*Runner, error) {
 }
 
 // Swap puts a new set of rules in place. Records accepted or delivered from now on go by it.
-func (r *Runner) Swap(p *Program) {
+func (r *Runner) Swap(p *program.Program) {
 	if p == nil {
-		p = &Program{}
+		p = &program.Program{}
 	}
 	r.program.Store(p)
 	select {
@@ -214,8 +215,8 @@ func (r *Runner) release() {
 const releaseLimit = 10 * time.Second
 
 // runnable tells whether jobs of a flow may be sent: it is still the rule's current one, valid and not paused.
-func (r *Runner) runnable(f *Flow) bool {
-	return f != nil && f.Invalid == nil && r.lanes[f.Server] != nil && r.program.Load().flow(f.Rule.Name) == f && r.controls.Load().Rules[f.Rule.Name] == nil
+func (r *Runner) runnable(f *program.Flow) bool {
+	return f != nil && f.Invalid == nil && r.lanes[f.Server] != nil && r.program.Load().Flow(f.Rule.Name) == f && r.controls.Load().Rules[f.Rule.Name] == nil
 }
 
 // giveBack returns jobs that must not be sent as they were planned.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/engine/status"
 	"github.com/culvert/culvert/sources"
 )
@@ -188,7 +189,7 @@ func (f *feedOnce) Run(ctx context.Context, sink sources.Sink) error {
 func TestSourcesRunWithTheirProgram(t *testing.T) {
 	source := &feedOnce{began: make(chan struct{}, 1), ended: make(chan struct{}, 1)}
 	p := testProgram(t, "visits")
-	p.Intakes = []Intake{{Name: "once", Source: source, Once: true}}
+	p.Intakes = []program.Intake{{Name: "once", Source: source, Once: true}}
 	w := newWorld(t, p)
 	w.run()
 	<-source.began

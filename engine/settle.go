@@ -4,8 +4,9 @@ import (
 	"time"
 
 	"github.com/culvert/culvert/actions"
-	"github.com/culvert/culvert/engine/delivery"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/program"
+	"github.com/culvert/culvert/internal/await"
 )
 
 // verdict is what a result means for its record.
@@ -52,7 +53,7 @@ func judge(plan *actions.Plan, result actions.Result) verdict {
 		if superseded && v.unchanged {
 			v.state, v.unchanged = journal.Superseded, false
 		}
-		v.problem = leftOut(plan.Left)
+		v.problem = program.LeftOut(plan.Left)
 		return v
 	}
 	o := result.Outcomes[worst]
@@ -130,6 +131,6 @@ func (p retryPolicy) settlement(v verdict, attempts int, now time.Time) journal.
 		}
 		return s
 	}
-	s.NextTry = now.Add(max(v.wait, delivery.Backoff(backoff).Wait(s.Attempts, p.random)))
+	s.NextTry = now.Add(max(v.wait, await.Backoff(backoff).Wait(s.Attempts, p.random)))
 	return s
 }

@@ -70,17 +70,17 @@ func (l *lane) status() status.Server {
 
 // Status gives how this runner stands.
 func (r *Runner) Status() status.Runner {
-	program := r.program.Load()
-	s := status.Runner{Owner: r.owner, At: r.now(), Started: r.started, Leading: r.leading.Load(), Rules: len(program.Rules)}
-	for _, name := range program.names() {
-		if program.Rules[name].Invalid != nil {
+	prog := r.program.Load()
+	s := status.Runner{Owner: r.owner, At: r.now(), Started: r.started, Leading: r.leading.Load(), Rules: len(prog.Rules)}
+	for _, name := range prog.Names() {
+		if prog.Rules[name].Invalid != nil {
 			s.Invalid = append(s.Invalid, name)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.lanes)) {
 		server := r.lanes[name].status()
-		for _, rule := range program.names() {
-			if program.Rules[rule].Server == name {
+		for _, rule := range prog.Names() {
+			if prog.Rules[rule].Server == name {
 				server.Rules = append(server.Rules, rule)
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/program"
 )
 
 // unreadFiles are accepted files of which nothing, or not all that fits into memory, has been read yet. Records that were accepted after one of them
@@ -86,10 +87,10 @@ func (u *unreadFiles) mustWait(server string, seq int64) bool {
 }
 
 // withhold gives back those of claimed records that must wait for a file to be read, and gives the others.
-func (f *feeder) withhold(program *Program, records []*journal.Record) (kept []*journal.Record, err error) {
+func (f *feeder) withhold(prog *program.Program, records []*journal.Record) (kept []*journal.Record, err error) {
 	var seqs []int64
 	for _, rec := range records {
-		if flow := program.flow(rec.Rule); flow != nil && f.r.files.unread.mustWait(flow.Server, rec.Seq) {
+		if flow := prog.Flow(rec.Rule); flow != nil && f.r.files.unread.mustWait(flow.Server, rec.Seq) {
 			seqs = append(seqs, rec.Seq)
 		} else {
 			kept = append(kept, rec)

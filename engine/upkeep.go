@@ -7,10 +7,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/culvert/culvert/engine/delivery"
+	"github.com/culvert/culvert/engine/program"
+	"github.com/culvert/culvert/internal/await"
 )
 
-var persistBackoff = delivery.Backoff{Base: 100 * time.Millisecond, Cap: 10 * time.Second}
+var persistBackoff = await.Backoff{Base: 100 * time.Millisecond, Cap: 10 * time.Second}
 
 // sleep waits; false when ctx ended first.
 func sleep(ctx context.Context, d time.Duration) bool {
@@ -149,8 +150,8 @@ func (s *intakeStates) poke() {
 
 // runningIntake is one source under way.
 type runningIntake struct {
-	intake  Intake
-	program *Program // that brought it, nil for those of the runner
+	intake  program.Intake
+	program *program.Program // that brought it, nil for those of the runner
 	cancel  context.CancelFunc
 	done    chan struct{}
 }
@@ -159,10 +160,10 @@ type runningIntake struct {
 func (r *Runner) runIntakes(ctx context.Context) {
 	var under []*runningIntake
 	for {
-		program, leading := r.program.Load(), r.leading.Load()
+		prog, leading := r.program.Load(), r.leading.Load()
 		kept := under[:0]
 		for _, u := range under {
-			if u.program != nil && u.program != program || u.intake.Once && !leading {
+			if u.program != nil && u.program != prog || u.intake.Once && !leading {
 				u.cancel()
 				<-u.done
 				continue
@@ -171,7 +172,7 @@ func (r *Runner) runIntakes(ctx context.Context) {
 		}
 		under = kept
 		under = r.startIntakes(ctx, under, nil, r.intakes, leading)
-		under = r.startIntakes(ctx, under, program, program.Intakes, leading)
+		under = r.startIntakes(ctx, under, prog, prog.Intakes, leading)
 		select {
 		case <-ctx.Done():
 			for _, u := range under {
@@ -185,19 +186,19 @@ func (r *Runner) runIntakes(ctx context.Context) {
 }
 
 // startIntakes starts those that do not run yet.
-func (r *Runner) startIntakes(ctx context.Context, under []*runningIntake, program *Program, intakes []Intake, leading bool) []*runningIntake {
+func (r *Runner) startIntakes(ctx context.Context, under []*runningIntake, prog *program.Program, intakes []program.Intake, leading bool) []*runningIntake {
 next:
 	for _, in := range intakes {
 		if in.Once && !leading {
 			continue
 		}
 		for _, u := range under {
-			if u.intake.Source == in.Source && u.program == program {
+			if u.intake.Source == in.Source && u.program == prog {
 				continue next
 			}
 		}
 		ctx, cancel := context.WithCancel(ctx)
-		u := &runningIntake{intake: in, program: program, cancel: cancel, done: make(chan struct{})}
+		u := &runningIntake{intake: in, program: prog, cancel: cancel, done: make(chan struct{})}
 		under = append(under, u)
 		go func() {
 			defer close(u.done)
@@ -209,10 +210,10 @@ next:
 }
 
 // intakeBackoff is for sources that end with an error: a person must act, but may do so without telling us.
-var intakeBackoff = delivery.Backoff{Base: 2 * time.Second, Cap: 2 * time.Minute}
+var intakeBackoff = await.Backoff{Base: 2 * time.Second, Cap: 2 * time.Minute}
 
 // runIntake runs one source until ctx ends. A source that gives up is said so, and started again now and then.
-func (r *Runner) runIntake(ctx context.Context, in Intake) {
+func (r *Runner) runIntake(ctx context.Context, in program.Intake) {
 	for tries := 1; ; tries++ {
 		err := in.Source.Run(ctx, r)
 		if ctx.Err() != nil {

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/culvert/culvert/engine"
+	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/engine/rehearsal"
 	"github.com/culvert/culvert/engine/service"
@@ -47,7 +47,7 @@ exact DHIS2 objects with their names and uids: what would be looked up, created 
 			}
 			t := tracer{app: a, project: p, server: flow.Server, format: format}
 			in := rules.Input{Body: bodies[number-1], Source: rehearsal.Source(rule.Trigger.Sample, number-1, len(bodies))}
-			e, err := engine.EvaluateTraced(flow, in, t.tracing())
+			e, err := program.EvaluateTraced(flow, in, t.tracing())
 			if err != nil {
 				return err
 			}
@@ -135,7 +135,7 @@ func show(v any) string {
 	return string(text)
 }
 
-func (t tracer) result(ctx context.Context, e engine.Evaluation) error {
+func (t tracer) result(ctx context.Context, e program.Evaluation) error {
 	if t.format == "json" {
 		return t.resultJSON(ctx, e)
 	}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/culvert/culvert/actions/dhis2"
 	"github.com/culvert/culvert/actions/dhis2/client"
-	"github.com/culvert/culvert/engine"
+	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/engine/service"
 	"github.com/culvert/culvert/rules"
 )
@@ -114,7 +114,7 @@ type tried struct {
 	Requests []client.Sent          `json:"requests,omitempty"`
 }
 
-func (t tracer) resultJSON(ctx context.Context, e engine.Evaluation) error {
+func (t tracer) resultJSON(ctx context.Context, e program.Evaluation) error {
 	out := tried{Version: 1, Status: "fine", ID: e.ID, Key: e.Key, Failure: e.Failure}
 	switch {
 	case e.Failure != nil:

@@ -2,6 +2,8 @@ package delivery
 
 import (
 	"time"
+
+	"github.com/culvert/culvert/internal/await"
 )
 
 // BreakerState is what a breaker lets through.
@@ -20,8 +22,8 @@ const (
 
 // Breaker keeps a server that is away from being called all the time. It decides; others send. Not safe for concurrent use.
 type Breaker struct {
-	Away    Backoff // between probes of a server that is away
-	Refusal Backoff // between probes of a server that refuses our credentials
+	Away    await.Backoff // between probes of a server that is away
+	Refusal await.Backoff // between probes of a server that refuses our credentials
 	Random  func() float64
 
 	state   BreakerState

@@ -3,11 +3,13 @@ package delivery
 import (
 	"testing"
 	"time"
+
+	"github.com/culvert/culvert/internal/await"
 )
 
 func newBreaker() *Breaker {
 	return &Breaker{
-		Away: Backoff{Base: time.Second, Cap: time.Minute}, Refusal: Backoff{Base: 10 * time.Second, Cap: time.Hour},
+		Away: await.Backoff{Base: time.Second, Cap: time.Minute}, Refusal: await.Backoff{Base: 10 * time.Second, Cap: time.Hour},
 		Random: func() float64 { return 1 },
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/xuri/excelize/v2"
 
-	"github.com/culvert/culvert/engine"
+	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/engine/rehearsal"
 	"github.com/culvert/culvert/engine/service"
@@ -176,7 +176,7 @@ func TestMistakes(t *testing.T) {
 }
 
 // sayAll gives what is said of a table, a line for each fault.
-func sayAll(t *testing.T, flow *engine.Flow, name string, text []byte) string {
+func sayAll(t *testing.T, flow *program.Flow, name string, text []byte) string {
 	t.Helper()
 	var b strings.Builder
 	r, err := tabular.OpenBytes(context.Background(), name, text, files.FormatFor(flow.Rule))
@@ -200,7 +200,7 @@ func sayAll(t *testing.T, flow *engine.Flow, name string, text []byte) string {
 			fmt.Fprintf(&b, "  %s\n", err)
 			return b.String()
 		}
-		e, err := engine.Evaluate(flow, rules.Input{Body: row.Body, Source: map[string]any{"file": name, "row": row.Line}})
+		e, err := program.Evaluate(flow, rules.Input{Body: row.Body, Source: map[string]any{"file": name, "row": row.Line}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -241,7 +241,7 @@ func workbookWithFormula(t *testing.T) []byte {
 	return b.Bytes()
 }
 
-func mistakesFlow(t *testing.T) *engine.Flow {
+func mistakesFlow(t *testing.T) *program.Flow {
 	t.Helper()
 	url := startSandbox(t)
 	for name, value := range map[string]string{"DHIS2_URL": url, "DHIS2_USERNAME": "admin", "DHIS2_PASSWORD": "district", "COMMCARE_PASSWORD": "x", "CULVERT_LISTEN": "127.0.0.1:0"} {

@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/culvert/culvert/actions"
-	"github.com/culvert/culvert/engine"
+	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/sources/files"
 	"github.com/culvert/culvert/sources/tabular"
@@ -29,7 +29,7 @@ type Planned struct {
 }
 
 // Plan evaluates every record of a file and asks the server to validate the writes without writing them. Every record is reported.
-func Plan(ctx context.Context, flow *engine.Flow, target actions.Target, file string, report func(Planned) error) error {
+func Plan(ctx context.Context, flow *program.Flow, target actions.Target, file string, report func(Planned) error) error {
 	r, err := tabular.Open(ctx, file, files.FormatFor(flow.Rule))
 	if err != nil {
 		return err
@@ -58,7 +58,7 @@ func Plan(ctx context.Context, flow *engine.Flow, target actions.Target, file st
 
 type planner struct {
 	ctx     context.Context
-	flow    *engine.Flow
+	flow    *program.Flow
 	target  actions.Target
 	file    string
 	report  func(Planned) error
@@ -68,7 +68,7 @@ type planner struct {
 }
 
 func (p *planner) row(row tabular.Row) error {
-	e, err := engine.Evaluate(p.flow, rules.Input{Body: row.Body, Source: map[string]any{"file": p.file, "row": row.Line}})
+	e, err := program.Evaluate(p.flow, rules.Input{Body: row.Body, Source: map[string]any{"file": p.file, "row": row.Line}})
 	if err != nil {
 		return fmt.Errorf("%s row %d: %w", p.file, row.Line, err)
 	}

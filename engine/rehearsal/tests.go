@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/culvert/culvert/actions"
-	"github.com/culvert/culvert/engine"
+	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
@@ -56,7 +56,7 @@ func (c *TestClock) Now() time.Time {
 }
 
 // Tests runs every test of a rule. clock is what the rule's project was loaded with; it is set to the time of each test.
-func Tests(flow *engine.Flow, samples Samples, clock *TestClock) []Outcome {
+func Tests(flow *program.Flow, samples Samples, clock *TestClock) []Outcome {
 	var out []Outcome
 	defer func() { clock.at = time.Time{} }()
 	for _, t := range flow.Rule.Tests {
@@ -69,7 +69,7 @@ func Tests(flow *engine.Flow, samples Samples, clock *TestClock) []Outcome {
 	return out
 }
 
-func one(flow *engine.Flow, samples Samples, t *rules.Test) Outcome {
+func one(flow *program.Flow, samples Samples, t *rules.Test) Outcome {
 	o := Outcome{Rule: flow.Rule.Name, Test: t.Name, Place: t.Place}
 	bodies, err := t.Bodies(func(file string) ([]any, error) { return samples.Sample(&flow.Rule.Trigger, file) })
 	if err != nil {
@@ -91,7 +91,7 @@ func one(flow *engine.Flow, samples Samples, t *rules.Test) Outcome {
 		source := Source(t.Given, i, len(bodies))
 		source["received"] = now
 		maps.Copy(source, t.SourceFields())
-		e, err := engine.Evaluate(flow, rules.Input{Body: body, Source: source})
+		e, err := program.Evaluate(flow, rules.Input{Body: body, Source: source})
 		if err != nil {
 			o.Problems = append(o.Problems, err.Error())
 			return o

@@ -19,9 +19,9 @@ import (
 
 	"github.com/culvert/culvert/actions/dhis2/sandbox"
 	"github.com/culvert/culvert/engine"
-	"github.com/culvert/culvert/engine/delivery"
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/engine/service"
+	"github.com/culvert/culvert/internal/await"
 	"github.com/culvert/culvert/rules/examples"
 	"github.com/culvert/culvert/sources/files"
 )
@@ -52,7 +52,7 @@ func runRegistrations(t *testing.T, rows, batch int, storm bool) ([]byte, map[in
 	server := startStorm(t, dir)
 	t.Setenv("DHIS2_URL", server.web.URL)
 	syncProject(t, dir)
-	quick := delivery.Backoff{Base: 20 * time.Millisecond, Cap: 200 * time.Millisecond}
+	quick := await.Backoff{Base: 20 * time.Millisecond, Cap: 200 * time.Millisecond}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	ready, ended := make(chan string, 1), make(chan error, 1)

@@ -11,9 +11,9 @@ import (
 	"time"
 
 	"github.com/culvert/culvert/actions"
-	"github.com/culvert/culvert/engine"
 	"github.com/culvert/culvert/engine/controls"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/engine/status"
 	"github.com/culvert/culvert/sources"
@@ -93,7 +93,7 @@ func (im Importer) Import(ctx context.Context, path, rule string) (_ journal.Fil
 }
 
 // notPaused refuses an import that nothing would come of until somebody resumes the rule or its server.
-func notPaused(ctx context.Context, j journal.Journal, flow *engine.Flow) error {
+func notPaused(ctx context.Context, j journal.Journal, flow *program.Flow) error {
 	c, err := controls.Read(ctx, j)
 	if err != nil {
 		return err

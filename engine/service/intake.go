@@ -9,6 +9,7 @@ import (
 
 	"github.com/culvert/culvert/engine"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/files"
@@ -16,11 +17,11 @@ import (
 )
 
 // program makes what the engine runs of a project, and the webhook routes that belong to it.
-func (s *Service) program(p *project.Project) (*engine.Program, []webhook.Route, error) {
-	program := &engine.Program{Rules: Flows(p), Former: map[string]*engine.Flow{}}
+func (s *Service) program(p *project.Project) (*program.Program, []webhook.Route, error) {
+	prog := &program.Program{Rules: Flows(p), Former: map[string]*program.Flow{}}
 	for name, now := range p.Former {
-		if f := program.Rules[now]; f != nil && program.Rules[name] == nil {
-			program.Former[name] = f
+		if f := prog.Rules[now]; f != nil && prog.Rules[name] == nil {
+			prog.Former[name] = f
 		}
 	}
 	root, err := filepath.Abs(p.Dir)
@@ -30,8 +31,8 @@ func (s *Service) program(p *project.Project) (*engine.Program, []webhook.Route,
 	fallback, fallbackErr := webhookAuth(p.Config.WebhookAuth)
 	var routes []webhook.Route
 	var watched []files.WatchedRule
-	for _, name := range slices.Sorted(maps.Keys(program.Rules)) {
-		t := &program.Rules[name].Rule.Trigger
+	for _, name := range slices.Sorted(maps.Keys(prog.Rules)) {
+		t := &prog.Rules[name].Rule.Trigger
 		switch t.Kind {
 		case webhook.Kind{}.Name():
 			r, err := webhook.RouteOf(name, t, fallback, p.Config.Secret)
@@ -53,12 +54,12 @@ func (s *Service) program(p *project.Project) (*engine.Program, []webhook.Route,
 	}
 	if len(watched) > 0 && !s.o.Alone {
 		source := files.New(files.Config{Inbox: s.inbox(p), Rules: watched, Logger: s.o.Log})
-		program.Intakes = append(program.Intakes, engine.Intake{Name: "files", Source: source, Once: true})
+		prog.Intakes = append(prog.Intakes, program.Intake{Name: "files", Source: source, Once: true})
 	}
 	if !s.o.Alone {
-		program.Intakes = append(program.Intakes, s.polls(p, root, program.Rules)...)
+		prog.Intakes = append(prog.Intakes, s.polls(p, root, prog.Rules)...)
 	}
-	return program, routes, nil
+	return prog, routes, nil
 }
 
 // webhookAuth resolves the auth that webhooks have when their rule names none.
@@ -125,7 +126,7 @@ func FinishedFolders(ctx context.Context, p *project.Project, j journal.Journal)
 
 // filePlan says how the files of a rule are read and where they go.
 func filePlan(root string) engine.FilePlanner {
-	return func(flow *engine.Flow, f sources.File) (engine.FilePlan, error) {
+	return func(flow *program.Flow, f sources.File) (engine.FilePlan, error) {
 		plan := engine.FilePlan{
 			Format: files.FormatFor(flow.Rule),
 			Done:   filepath.Join(f.Folder, "done"),

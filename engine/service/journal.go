@@ -11,10 +11,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/culvert/culvert/engine/delivery"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/journal/open"
 	"github.com/culvert/culvert/engine/project"
+	"github.com/culvert/culvert/internal/await"
 )
 
 // metaProject is the journal's note of which project it belongs to.
@@ -49,7 +49,7 @@ func OpenJournal(ctx context.Context, c *project.Config, dir string, log *slog.L
 }
 
 // storeBackoff is how long to wait for a database that is away at the start: a machine that starts both may start it later.
-var storeBackoff = delivery.Backoff{Base: time.Second, Cap: 30 * time.Second}
+var storeBackoff = await.Backoff{Base: time.Second, Cap: 30 * time.Second}
 
 // awaitJournal opens the journal, and waits for a database that is away for as long as ctx goes on.
 func awaitJournal(ctx context.Context, c *project.Config, dir string, log *slog.Logger) (journal.Journal, error) {

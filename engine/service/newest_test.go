@@ -24,11 +24,11 @@ import (
 
 	"github.com/culvert/culvert/actions/dhis2/sandbox"
 	"github.com/culvert/culvert/engine"
-	"github.com/culvert/culvert/engine/delivery"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/journal/open"
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/engine/service"
+	"github.com/culvert/culvert/internal/await"
 	"github.com/culvert/culvert/rules/examples"
 )
 
@@ -229,7 +229,7 @@ func (p *people) answer(w http.ResponseWriter, r *http.Request) {
 
 func (p *people) start(drain time.Duration) {
 	p.t.Helper()
-	quick := delivery.Backoff{Base: time.Millisecond, Cap: 20 * time.Millisecond}
+	quick := await.Backoff{Base: time.Millisecond, Cap: 20 * time.Millisecond}
 	ctx, cancel := context.WithCancel(context.Background())
 	ready := make(chan string, 1)
 	p.cancel, p.ended = cancel, make(chan error, 1)

@@ -8,7 +8,7 @@ import (
 	"net/url"
 	"slices"
 
-	"github.com/culvert/culvert/engine"
+	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/sources/commcare"
 	"github.com/culvert/culvert/sources/database"
@@ -16,7 +16,7 @@ import (
 )
 
 // polls makes the sources that ask for records, for the rules that can run. A rule that is invalid asks for nothing: what it would read stays where it is.
-func (s *Service) polls(p *project.Project, root string, flows map[string]*engine.Flow) []engine.Intake {
+func (s *Service) polls(p *project.Project, root string, flows map[string]*program.Flow) []program.Intake {
 	var polled []database.Rule
 	var scheduled []schedule.Rule
 	var pulled []commcare.Rule
@@ -39,20 +39,20 @@ func (s *Service) polls(p *project.Project, root string, flows map[string]*engin
 		}
 	}
 	databases := func(name string) (database.Connection, error) { return p.Config.Database(name, root) }
-	var out []engine.Intake
+	var out []program.Intake
 	if len(polled) > 0 {
 		source := database.New(database.Config{Rules: polled, Connect: databases, Log: s.o.Log})
-		out = append(out, engine.Intake{Name: "databases", Source: source, Once: true})
+		out = append(out, program.Intake{Name: "databases", Source: source, Once: true})
 	}
 	if len(scheduled) > 0 {
 		source := schedule.New(schedule.Config{
 			Rules: scheduled, Connect: databases, Resolve: p.Config.Secret, Lists: lists{s}, Dir: root, Inbox: s.inbox(p), Log: s.o.Log,
 		})
-		out = append(out, engine.Intake{Name: "schedules", Source: source, Once: true})
+		out = append(out, program.Intake{Name: "schedules", Source: source, Once: true})
 	}
 	if len(pulled) > 0 {
 		source := commcare.New(commcare.Config{Rules: pulled, Connect: p.Config.CommCare, Log: s.o.Log})
-		out = append(out, engine.Intake{Name: "commcare", Source: source, Once: true})
+		out = append(out, program.Intake{Name: "commcare", Source: source, Once: true})
 	}
 	return out
 }

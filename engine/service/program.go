@@ -3,8 +3,8 @@ package service
 import (
 	"fmt"
 
-	"github.com/culvert/culvert/engine"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
@@ -12,10 +12,10 @@ import (
 )
 
 // Flows makes the runnable flows of a project's rules. A rule with errors is in it, marked invalid, so that its records are held.
-func Flows(p *project.Project) map[string]*engine.Flow {
-	flows := map[string]*engine.Flow{}
+func Flows(p *project.Project) map[string]*program.Flow {
+	flows := map[string]*program.Flow{}
 	for _, r := range p.Rules {
-		f := &engine.Flow{Rule: r.Rule, Actions: r.Actions, Server: r.Server, Tell: tells(&r.Trigger)}
+		f := &program.Flow{Rule: r.Rule, Actions: r.Actions, Server: r.Server, Notify: tells(&r.Trigger)}
 		if d, bad := firstError(r.Findings); bad {
 			f.Invalid = &journal.Problem{
 				Code:  d.Code,
@@ -48,7 +48,7 @@ func firstError(l diag.List) (diag.Diagnostic, bool) {
 }
 
 // Flow gives the runnable flow of one rule, by its name or its file. The error says what is wrong with it.
-func Flow(p *project.Project, name string) (*engine.Flow, *project.Rule, error) {
+func Flow(p *project.Project, name string) (*program.Flow, *project.Rule, error) {
 	for _, r := range p.Rules {
 		if r.Name != name && r.Path != name {
 			continue

@@ -23,6 +23,7 @@ import (
 	"github.com/culvert/culvert/engine"
 	"github.com/culvert/culvert/engine/delivery"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources/webhook"
@@ -88,7 +89,7 @@ func Open(ctx context.Context, o Options) (_ *Service, err error) {
 	if s.webhooks, err = webhook.New(webhook.Config{Log: o.Log}); err != nil {
 		return nil, err
 	}
-	program, routes, err := s.program(p)
+	prog, routes, err := s.program(p)
 	if err != nil {
 		return nil, err
 	}
@@ -102,8 +103,8 @@ func Open(ctx context.Context, o Options) (_ *Service, err error) {
 		Journal:   s.journal,
 		Servers:   servers,
 		Files:     filePlan(root),
-		Intakes:   []engine.Intake{{Name: "webhooks", Source: s.webhooks}},
-		Program:   program,
+		Intakes:   []program.Intake{{Name: "webhooks", Source: s.webhooks}},
+		Program:   prog,
 		Retention: journal.Retention(p.Config.Retention),
 		Limits:    limits,
 		Log:       o.Log,

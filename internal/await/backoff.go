@@ -1,4 +1,4 @@
-package delivery
+package await
 
 import (
 	"math/rand/v2"

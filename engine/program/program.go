@@ -1,6 +1,4 @@
-// Package engine runs a project: it accepts records from sources into the journal, evaluates rules, delivers writes in bulk and records what
-// became of them. It is the only package that sees all parts.
-package engine
+package program
 
 import (
 	"maps"
@@ -27,7 +25,7 @@ type Flow struct {
 	Actions []actions.Action // parallel to Rule.Actions
 	Server  string           // by the name it has in culvert.yaml
 	Invalid *journal.Problem // why the rule cannot run now; its records are held
-	Tell    bool             // the source of its records is told how they were settled
+	Notify  bool             // the source of its records is notified of how they were settled
 }
 
 // Intake is a source with what the engine must know to run it.
@@ -37,8 +35,8 @@ type Intake struct {
 	Once   bool // only one of several runners may run it: folders, polls, schedules
 }
 
-// flow gives a rule by its name, nil when there is none.
-func (p *Program) flow(rule string) *Flow {
+// Flow gives a rule by its name, nil when there is none.
+func (p *Program) Flow(rule string) *Flow {
 	if p == nil {
 		return nil
 	}
@@ -48,8 +46,8 @@ func (p *Program) flow(rule string) *Flow {
 	return p.Former[rule]
 }
 
-// names lists the rules, sorted.
-func (p *Program) names() []string {
+// Names lists the rules, sorted.
+func (p *Program) Names() []string {
 	if p == nil {
 		return nil
 	}

@@ -1,8 +1,9 @@
-package engine
+package program
 
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 
 	"github.com/culvert/culvert/actions"
@@ -29,17 +30,21 @@ func Evaluate(flow *Flow, in rules.Input) (Evaluation, error) {
 
 // EvaluateTraced is Evaluate that tells every step to trace, when it is not nil.
 func EvaluateTraced(flow *Flow, in rules.Input, trace func(rules.Step)) (Evaluation, error) {
-	return (&evaluator{flow: flow, trace: trace}).evaluate(in)
+	return (&Evaluator{flow: flow, trace: trace}).Evaluate(in)
 }
 
-// evaluator runs a rule on one record after the other, with less garbage than each alone. Not safe for concurrent use.
-type evaluator struct {
+// Evaluator runs a rule on one record after the other, with less garbage than each alone. Not safe for concurrent use.
+type Evaluator struct {
 	flow  *Flow
 	trace func(rules.Step)
 	scope *rules.Scope
 }
 
-func (v *evaluator) evaluate(in rules.Input) (e Evaluation, err error) {
+// NewEvaluator makes an evaluator for a flow.
+func NewEvaluator(flow *Flow) *Evaluator { return &Evaluator{flow: flow} }
+
+// Evaluate does what the function of that name does.
+func (v *Evaluator) Evaluate(in rules.Input) (e Evaluation, err error) {
 	flow, scope := v.flow, v.scope
 	v.scope = nil // not used again when this breaks down
 	defer recovered(flow, &err)
@@ -149,6 +154,32 @@ func versionOf(r *rules.Rule, scope *rules.Scope) (int64, error) {
 // recovered turns a panic into an error: one record must not end the others.
 func recovered(flow *Flow, err *error) {
 	if p := recover(); p != nil {
-		*err = fmt.Errorf("evaluate a record of rule %s: %s\n%s", flow.Rule.Name, panicText(p), debug.Stack())
+		*err = fmt.Errorf("evaluate a record of rule %s: %s\n%s", flow.Rule.Name, PanicText(p), debug.Stack())
 	}
+}
+
+// PanicText describes a panic for the log. Only what the runtime itself says is known to hold no data of a record.
+func PanicText(p any) string {
+	if err, ok := p.(runtime.Error); ok {
+		return err.Error()
+	}
+	return fmt.Sprintf("panic with a value of type %T", p)
+}
+
+// Identity is what is known of a record before anything is made of it.
+type Identity struct {
+	Skipped bool // the filter said no; the rest is empty
+	ID, Key string
+	Version int64 // for its actions.Order; 0: nothing says it
+}
+
+// Identify runs the filter and gives the record's id, key and version, as far as they are known when err is not nil: what is wrong with the record is a
+// *rules.Failure.
+func Identify(flow *Flow, in rules.Input) (i Identity, err error) {
+	defer recovered(flow, &err)
+	scope := flow.Rule.Begin(in)
+	if i.Skipped, i.ID, i.Key, err = identify(flow.Rule, scope); err == nil && !i.Skipped {
+		i.Version, err = versionOf(flow.Rule, scope)
+	}
+	return i, err
 }

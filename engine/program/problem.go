@@ -1,0 +1,95 @@
+package program
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/rules/diag"
+)
+
+// FailureProblem describes a record's own failure.
+func FailureProblem(f *rules.Failure) *journal.Problem {
+	p := &journal.Problem{
+		Class: actions.ClassData, Code: f.Code, Cause: f.Message, Hint: f.Hint,
+		Field: f.Field, Column: f.Column, Value: f.Value, Place: PlaceText(f.Place),
+	}
+	for _, m := range f.More {
+		p.More = append(p.More, journal.Fault{
+			Code: m.Code, Cause: m.Message, Hint: m.Hint, Field: m.Field, Column: m.Column, Value: m.Value, Place: PlaceText(m.Place),
+		})
+	}
+	return p
+}
+
+// CodeLeftOut marks what is said of a delivered record that went without some of its values.
+const CodeLeftOut = "left-out"
+
+// LeftOut describes which values a delivered record went without; nil when there is none.
+func LeftOut(left []*rules.Failure) *journal.Problem {
+	if len(left) == 0 {
+		return nil
+	}
+	first := *left[0]
+	first.More = left[1:]
+	p := FailureProblem(&first)
+	p.Code, p.Cause = CodeLeftOut, "left out: "+p.Cause
+	for i := range p.More {
+		p.More[i].Code, p.More[i].Cause = CodeLeftOut, "left out: "+p.More[i].Cause
+	}
+	return p
+}
+
+// InternalProblem stands for a fault of the program; its particulars are in the log.
+func InternalProblem(flow *Flow) *journal.Problem {
+	return &journal.Problem{
+		Class: actions.ClassData, Code: "internal", Cause: "Culvert itself broke down on this record; the log tells more",
+		Hint: "report the log line with the rule; replay the record once it is fixed", Place: flow.Rule.Path,
+	}
+}
+
+// PlaceText prints a place as file:line:col.
+func PlaceText(p diag.Place) string {
+	if p.File == "" {
+		return ""
+	}
+	if p.Range.Start.Line == 0 {
+		return p.File
+	}
+	return fmt.Sprintf("%s:%d:%d", p.File, p.Range.Start.Line, p.Range.Start.Column)
+}
+
+// MissingRule is why the records of a rule that is gone are held.
+func MissingRule(rule string) *journal.Problem {
+	return &journal.Problem{
+		Class: actions.ClassMetadata, Code: "rule-missing", Cause: fmt.Sprintf("there is no rule %q any more", rule),
+		Hint: "bring the rule file back, or dismiss the records",
+	}
+}
+
+// NoPayload is why a record without its body fails.
+func NoPayload() *journal.Problem {
+	return &journal.Problem{
+		Class: actions.ClassData, Code: "no-payload", Cause: "the record's payload is not kept (any more)", Hint: "send the record again from its source",
+	}
+}
+
+// BrokenPayload is why a record whose body is no JSON fails.
+func BrokenPayload() *journal.Problem {
+	return &journal.Problem{
+		Class: actions.ClassData, Code: "broken-payload", Cause: "the record's payload is not JSON", Hint: "edit the payload, or send the record again from its source",
+	}
+}
+
+// ProblemOf describes why a rule could not be evaluated on a record. A fault of the program itself goes to the log with its particulars.
+func ProblemOf(log *slog.Logger, flow *Flow, id string, err error) *journal.Problem {
+	var f *rules.Failure
+	if errors.As(err, &f) {
+		return FailureProblem(f)
+	}
+	log.Error("evaluation broke down", "rule", flow.Rule.Name, "record", id, "error", err)
+	return InternalProblem(flow)
+}
