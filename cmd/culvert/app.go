@@ -40,7 +40,7 @@ type app struct {
 
 // run executes one command line and gives the exit code; tests call it in-process.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, loader: &project.Loader{Sources: project.SourceKinds()}}
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, loader: &project.Loader{Sources: project.SourceKinds(), Actions: project.ActionKinds()}}
 	a.stdout, a.stderr = &plainWriter{to: stdout, colours: a.colour(stdout)}, &plainWriter{to: stderr, colours: a.colour(stderr)}
 	root := a.root()
 	root.SetArgs(args)

@@ -1,6 +1,9 @@
 package project
 
 import (
+	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/actions/dhis2"
+	"github.com/culvert/culvert/actions/dhis2/metadata"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/commcare"
 	"github.com/culvert/culvert/sources/database"
@@ -8,6 +11,16 @@ import (
 	"github.com/culvert/culvert/sources/schedule"
 	"github.com/culvert/culvert/sources/webhook"
 )
+
+// ActionMaker gives the kinds of actions of one package, which check and compile against the snapshot of one server; x is nil where there is none yet.
+type ActionMaker func(x *metadata.Index, o actions.Options) []actions.Kind
+
+// ActionKinds lists the packages of actions that exist; a new one is one package and one line here.
+func ActionKinds() []ActionMaker {
+	return []ActionMaker{
+		dhis2.Kinds,
+	}
+}
 
 // SourceKinds lists the kinds of triggers that exist; a new one is one package and one line here.
 func SourceKinds() []sources.Kind {

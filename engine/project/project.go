@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/culvert/culvert/actions"
-	"github.com/culvert/culvert/actions/dhis2"
 	"github.com/culvert/culvert/actions/dhis2/metadata"
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
@@ -68,6 +67,7 @@ type Rule struct {
 type Loader struct {
 	Now     func() time.Time // nil: the clock
 	Sources []sources.Kind
+	Actions []ActionMaker // nil: ActionKinds
 
 	mu      sync.Mutex
 	indexes map[string]cached
@@ -259,12 +259,25 @@ func (l *Loader) kinds(p *Project) map[string]map[string]actions.Kind {
 	out := map[string]map[string]actions.Kind{}
 	for name, index := range p.Indexes {
 		byName := map[string]actions.Kind{}
-		for _, k := range dhis2.Kinds(index, actions.Options{Project: p.Config.Project, Now: l.now(), Zone: p.Config.Zone, Legacy: l.isLegacy}) {
+		for _, k := range l.actionKinds(index, actions.Options{Project: p.Config.Project, Now: l.now(), Zone: p.Config.Zone, Legacy: l.isLegacy}) {
 			byName[k.Name()] = k
 		}
 		out[name] = byName
 	}
 	return out
+}
+
+// actionKinds gives the kinds of all packages of actions.
+func (l *Loader) actionKinds(x *metadata.Index, o actions.Options) []actions.Kind {
+	makers := l.Actions
+	if makers == nil {
+		makers = ActionKinds()
+	}
+	var kinds []actions.Kind
+	for _, kindsOf := range makers {
+		kinds = append(kinds, kindsOf(x, o)...)
+	}
+	return kinds
 }
 
 func (l *Loader) now() func() time.Time {
@@ -377,7 +390,9 @@ func (l *Loader) environment(p *Project, file string, defaults []*yamlnode.Docum
 		Now:      l.now(),
 		Zone:     p.Config.Zone,
 		Missing:  p.Config.Missing,
-		Kinds:    dhis2.KindNames(),
+	}
+	for _, k := range l.actionKinds(nil, actions.Options{}) {
+		env.Kinds = append(env.Kinds, k.Name())
 	}
 	for _, k := range l.Sources {
 		env.TriggerKinds = append(env.TriggerKinds, k.Name())

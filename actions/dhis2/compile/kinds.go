@@ -26,9 +26,34 @@ const (
 	KindDelete          = "dhis2.delete"
 )
 
+// definition is one kind of action.
+type definition struct {
+	name    string
+	compile func(*compiler) planner
+}
+
+// definitions lists the kinds of actions that exist; a new one is one file and one line here.
+func definitions() []definition {
+	return []definition{
+		{KindTrackedEntity, compileTrackedEntity},
+		{KindEnroll, compileEnroll},
+		{KindCreateAndEnroll, compileCreateAndEnroll},
+		{KindEvent, compileEvent},
+		{KindComplete, compileComplete},
+		{KindDataValue, compileDataValue},
+		{KindDataValueSet, compileDataValueSet},
+		{KindRelationship, compileRelationship},
+		{KindDelete, compileDelete},
+	}
+}
+
 // KindNames lists the action kinds, for suggestions where there is no metadata yet.
 func KindNames() []string {
-	return []string{KindTrackedEntity, KindEnroll, KindCreateAndEnroll, KindEvent, KindComplete, KindDataValue, KindDataValueSet, KindRelationship, KindDelete}
+	var names []string
+	for _, d := range definitions() {
+		names = append(names, d.name)
+	}
+	return names
 }
 
 // Kinds gives the action kinds, which check and compile against one snapshot. With a nil index every action has the finding no-snapshot.
@@ -39,25 +64,13 @@ func Kinds(x *metadata.Index, o actions.Options) []actions.Kind {
 	if o.Zone == nil {
 		o.Zone = time.UTC
 	}
-	w := &env{x: x, o: o}
-	w.context = &value.Context{Now: o.Now, Zone: o.Zone}
+	e := &env{x: x, o: o, context: &value.Context{Now: o.Now, Zone: o.Zone}}
 	if x != nil {
-		w.context.OrgUnit = w.orgUnitUID
-	}
-	compilers := map[string]func(*compiler) planner{
-		KindTrackedEntity:   compileTrackedEntity,
-		KindEnroll:          compileEnroll,
-		KindCreateAndEnroll: compileCreateAndEnroll,
-		KindEvent:           compileEvent,
-		KindComplete:        compileComplete,
-		KindDataValue:       compileDataValue,
-		KindDataValueSet:    compileDataValueSet,
-		KindRelationship:    compileRelationship,
-		KindDelete:          compileDelete,
+		e.context.OrgUnit = e.orgUnitUID
 	}
 	var kinds []actions.Kind
-	for _, name := range KindNames() {
-		kinds = append(kinds, &kind{name: name, env: w, compile: compilers[name]})
+	for _, d := range definitions() {
+		kinds = append(kinds, &kind{definition: d, env: e})
 	}
 	return kinds
 }
@@ -72,9 +85,8 @@ type env struct {
 
 // kind is one kind of action.
 type kind struct {
-	name    string
-	env     *env
-	compile func(*compiler) planner
+	definition
+	env *env
 }
 
 // planner turns one item of a record into writes. The error is a *rules.Failure.

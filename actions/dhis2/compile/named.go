@@ -10,7 +10,6 @@ import (
 
 	"github.com/culvert/culvert/actions/dhis2/metadata"
 	"github.com/culvert/culvert/actions/dhis2/object"
-	"github.com/culvert/culvert/actions/dhis2/value"
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/yamlnode"
@@ -97,13 +96,6 @@ func (c *compiler) namedValue(remove bool) planner {
 	return p
 }
 
-func idOf[T any](o *T, id func(*T) string) string {
-	if o == nil {
-		return ""
-	}
-	return id(o)
-}
-
 // names reads data_element, which the data name unless they name the data set only.
 func (p *namedPlan) names(c *compiler) {
 	n := c.node("data_element")
@@ -156,69 +148,6 @@ func (c *compiler) wholeCombo() *rules.Field {
 	return f
 }
 
-// checkOutputs reports right-hand sides of a field's value map, or its literal, that name nothing.
-func (c *compiler) checkOutputs(f *rules.Field, what string, find func(ref string) (id string, ambiguous, near []string)) {
-	if f == nil {
-		return
-	}
-	outputs := []rules.MapOutput{}
-	if f.Map != nil {
-		outputs = append(outputs, f.Map.Outputs()...)
-	}
-	if literal, ok := f.Literal(); ok {
-		outputs = append(outputs, rules.MapOutput{Out: literal, Place: f.Place})
-	}
-	for _, out := range outputs {
-		if out.Out == "" {
-			continue
-		}
-		id, ambiguous, near := find(strings.TrimSpace(out.Out))
-		switch {
-		case id != "":
-			c.use(id, out.Place)
-		case len(ambiguous) > 0:
-			c.errorAt(out.Place, "ambiguous-name", "use a code or uid: "+diag.Names(ambiguous[:min(5, len(ambiguous))], "or"),
-				"several objects are called %q as a %s", out.Out, what)
-		default:
-			c.errorAt(out.Place, "unknown-"+strings.ReplaceAll(what, " ", "-"), nearest(near, "run culvert sync when it is new"),
-				"there is no %s %q", what, out.Out)
-		}
-	}
-}
-
-func nearest(near []string, otherwise string) string {
-	if len(near) == 0 {
-		return otherwise
-	}
-	return "did you mean " + diag.Names(near[:min(5, len(near))], "or") + "?"
-}
-
-// checkCombos is checkOutputs for category option combinations, of the category combinations given; nil: of any.
-func (c *compiler) checkCombos(f *rules.Field, among []string) {
-	if f == nil || f.Map == nil && f.From != nil {
-		return
-	}
-	if among == nil {
-		for i := range c.x.Snapshot.CategoryCombos {
-			among = append(among, c.x.Snapshot.CategoryCombos[i].ID)
-		}
-	}
-	c.checkOutputs(f, "category option combo", func(ref string) (string, []string, []string) {
-		var near []string
-		for _, combo := range among {
-			found, ambiguous, suggestions := c.x.CategoryOptionCombo(combo, ref)
-			if found != nil {
-				return found.ID, nil, nil
-			}
-			if len(ambiguous) > 0 {
-				return "", ambiguous, nil
-			}
-			near = append(near, suggestions...)
-		}
-		return "", nil, near
-	})
-}
-
 // plan finds what the record names, and writes as if the rule had named it.
 func (p *namedPlan) plan(s *rules.Scope, out *plan) error {
 	e, err := p.elementOf(s)
@@ -261,22 +190,6 @@ func (p *namedPlan) elementOf(s *rules.Scope) (*metadata.DataElement, error) {
 	}
 	return nil, p.fail(p.element, "data_element", "unknown-data-element", "fits no data element of the last sync",
 		nearest(near, "correct it at the source, map it with map:, or sync when it is new in DHIS2"), ref)
-}
-
-// reference evaluates a field that names an object; empty when it is blank.
-func reference(s *rules.Scope, f *rules.Field, key string) (string, error) {
-	r, err := f.Eval(s)
-	if err != nil || r.Blank {
-		return "", err
-	}
-	text, ok := value.Text(r.Value, nil)
-	if !ok {
-		return "", &rules.Failure{
-			Code: "wrong-type", Place: placeOf(f), Field: key, Column: f.Column(), Value: private(r.Value),
-			Message: fmt.Sprintf("%q is no name, code or uid", key), Hint: "name one object in it",
-		}
-	}
-	return strings.TrimSpace(text), nil
 }
 
 func (p *namedPlan) fail(f *rules.Field, key, code, message, hint string, in any) *rules.Failure {
@@ -415,7 +328,7 @@ func (p *namedPlan) cellOf(v *valuesPlan, e *metadata.DataElement) (*cellField, 
 		return nil, p.fail(p.element, "data_element", "aggregate-of-text", fmt.Sprintf("is the data element %q, which holds no numbers", e.Name),
 			"choose aggregate: last, or leave such records out with when", nil)
 	}
-	kind := shareKind(p.aggregate, p.elementKind(e, true))
+	kind := contributionKind(p.aggregate, p.elementKind(e, true))
 	if problem := kind.Unsupported(); problem != nil {
 		return nil, p.fail(p.val, "value", problem.Code, problem.Message, problem.Hint, nil)
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/culvert/culvert/rules"
 )
 
-// shareKind is what the values of a data element must be for an aggregate.
-func shareKind(function string, element value.Kind) value.Kind {
+// contributionKind is what the values of a data element must be for an aggregate.
+func contributionKind(function string, element value.Kind) value.Kind {
 	switch function {
 	case object.AggregateCount:
 		return value.Kind{Type: "TEXT"}

@@ -114,7 +114,7 @@ func (v *valuesPlan) readCells(c *compiler, n *yamlnode.Node) {
 				continue
 			}
 			cell := v.newCell(e, combos, pair.Key.Place())
-			if cell.valued = c.valued(pair.Value, e.ID, pair.Key.Value, shareKind(v.aggregate, c.elementKind(e, true))); cell.valued != nil {
+			if cell.valued = c.valued(pair.Value, e.ID, pair.Key.Value, contributionKind(v.aggregate, c.elementKind(e, true))); cell.valued != nil {
 				v.cells = append(v.cells, cell)
 			}
 			continue
@@ -134,7 +134,7 @@ func (v *valuesPlan) divided(c *compiler, e *metadata.DataElement, combos string
 			continue
 		}
 		seen[cell.combo] = true
-		cell.valued = c.valued(part.Value, e.ID, pair.Key.Value+", "+part.Key.Value, shareKind(v.aggregate, c.elementKind(e, true)))
+		cell.valued = c.valued(part.Value, e.ID, pair.Key.Value+", "+part.Key.Value, contributionKind(v.aggregate, c.elementKind(e, true)))
 		if cell.valued != nil {
 			v.cells = append(v.cells, cell)
 		}
