@@ -30,6 +30,7 @@ type Config struct {
 	ConsoleUsers []ConsoleUser
 	Missing      []string       // words of all sources for "no answer"
 	Proxies      []netip.Prefix // whose X-Forwarded-For is believed
+	Notify       *Notify        // who is told what is not well; nil: nobody
 	MaxBacklog   int            // accepted records that may wait before intake answers busy; 0: no limit
 }
 

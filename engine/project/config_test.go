@@ -29,6 +29,16 @@ retention: {payloads: 30d, delivered: 180d, failed: 365d}
 time_zone: Africa/Dar_es_Salaam
 encryption_key: ${JOURNAL_KEY}
 max_backlog: 100000
+notify:
+  failed: 20
+  silent: {anc: 24h, "*": 7d}
+  quiet: "22:00-06:00"
+  digest: "07:00"
+  to:
+    team: {email: {smtp: "smtp.example.org:587", from: culvert@example.org, to: [asha@example.org], username: u, password: "${SMTP_PASSWORD}"}}
+    chat: {slack: {url: "${SLACK_URL}"}}
+    phones: {sms: {url: "https://sms.example.org/send", body: "to={to}&text={text}", to: ["+254722000123"]}}
+    managers: {dhis2: {server: national, user_groups: [wl5cDMuUhmF]}}
 `
 
 func TestParseConfig(t *testing.T) {
@@ -45,6 +55,10 @@ func TestParseConfig(t *testing.T) {
 	if c.ServerNamed("nowhere") != nil {
 		t.Fatal("an unknown server was found")
 	}
+	if n := c.Notify; n == nil || n.Failed != 20 || n.Away != 15*time.Minute || n.Silent["*"] != 7*24*time.Hour || n.Digest != 7*time.Hour || len(n.To) != 4 ||
+		n.To[0].Kind != "email" || n.To[0].TLS != "starttls" || n.To[3].Groups[0] != "wl5cDMuUhmF" {
+		t.Fatalf("notify = %+v", c.Notify)
+	}
 	if c.Zone.String() != "Africa/Dar_es_Salaam" {
 		t.Fatalf("zone = %s", c.Zone)
 	}
@@ -55,6 +69,14 @@ func TestParseConfigFindings(t *testing.T) {
 	server := "    url: https://x.org\n    token: ${T}\n"
 	base := "project: p\nservers:\n  a:\n" + server
 	for name, c := range map[string]struct{ text, place, code, hint string }{
+		"two ways":          {base + "notify:\n  to:\n    x: {slack: {url: \"${U}\"}, teams: {url: \"${U}\"}}\n", "8:31", "wrong-shape", ""},
+		"quiet hours":       {base + "notify:\n  quiet: 22-06\n  to: {x: {slack: {url: \"${U}\"}}}\n", "7:10", "bad-window", "22:00-06:00"},
+		"digest at night":   {base + "notify:\n  quiet: \"22:00-06:00\"\n  digest: \"23:00\"\n  to: {x: {slack: {url: \"${U}\"}}}\n", "8:12", "bad-window", "outside"},
+		"clear password":    {base + "notify:\n  to:\n    x: {email: {smtp: \"m.org:25\", tls: none, from: a@b.c, to: [a@b.c], username: u, password: \"${P}\"}}\n", "8:40", "bad-channel", "starttls"},
+		"mail server":       {base + "notify:\n  to:\n    x: {email: {smtp: m.org, from: a@b.c, to: [a@b.c]}}\n", "8:23", "bad-channel", "587"},
+		"sms text":          {base + "notify:\n  to:\n    x: {sms: {url: \"https://s.org\", to: [\"1\"]}}\n", "8:14", "bad-channel", "{text}"},
+		"inbox of nobody":   {base + "notify:\n  to:\n    x: {dhis2: {server: a}}\n", "8:16", "bad-channel", "user_groups"},
+		"unknown inbox":     {base + "notify:\n  to:\n    x: {dhis2: {server: b, users: [u]}}\n", "8:25", "unknown-server", "a"},
 		"empty":             {"", "1:1", "empty-file", "culvert init"},
 		"secret":            {"project: p\nservers:\n  a:\n    url: https://x.org\n    token: d2pat_123\n", "5:12", "secret-in-file", "${A_TOKEN}"},
 		"two defaults":      {"project: p\nservers:\n  a:\n    default: true\n" + server + "  b:\n    default: true\n" + server, "7:3", "two-defaults", "keep `default: true`"},

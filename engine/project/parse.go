@@ -105,6 +105,9 @@ func (p *parser) config(c *Config, root *yamlnode.Node) {
 			c.MaxBacklog = p.integer(v)
 		}
 	}
+	if n := root.Get("notify"); n != nil { // it names servers
+		c.Notify = p.notify(c, n)
+	}
 	if !c.Store.IsSet() {
 		c.Store = Text{raw: "sqlite:" + c.StateDir + "/culvert.db", key: "store"}
 	}

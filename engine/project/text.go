@@ -130,6 +130,9 @@ func (c *Config) texts() []Text {
 	for i := range c.Connections {
 		out = append(out, c.Connections[i].texts()...)
 	}
+	if c.Notify != nil {
+		out = append(out, c.Notify.texts()...)
+	}
 	return out
 }
 
