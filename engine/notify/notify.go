@@ -13,11 +13,11 @@ import (
 
 // Condition is something that is not well, or was not.
 type Condition struct {
-	Kind    string    `json:"kind"`    // failed, away, credentials, held, file, silent, stopped
-	Subject string    `json:"subject"` // the rule, server or file
-	Text    string    `json:"text"`    // a sentence without personal data
-	Level   int       `json:"level"`   // how bad: it is told again when this grows
-	Since   time.Time `json:"since"`
+	Kind    string    `json:"kind"`           // failed, away, credentials, held, file, silent, stopped
+	Subject string    `json:"subject"`        // the rule, server or file
+	Text    string    `json:"text"`           // a sentence without personal data
+	Level   int       `json:"level"`          // how bad: it is told again when this grows
+	Since   time.Time `json:"since,omitzero"` // zero where that is not known
 }
 
 func (c Condition) key() string { return c.Kind + " " + c.Subject }

@@ -3,6 +3,7 @@ package notify
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Subject is one line that says what the message is about.
@@ -41,7 +42,7 @@ func (m Message) Text() string {
 		}
 		fmt.Fprintf(&b, "%s\n", title)
 		for _, c := range list {
-			fmt.Fprintf(&b, "- %s (since %s)\n", c.Text, c.Since.In(m.At.Location()).Format("2006-01-02 15:04"))
+			fmt.Fprintf(&b, "- %s%s\n", c.Text, m.since(c))
 		}
 		b.WriteString("\n")
 	}
@@ -54,4 +55,23 @@ func (m Message) Text() string {
 		fmt.Fprintf(&b, "%s\n", m.Link)
 	}
 	return strings.TrimRight(b.String(), "\n") + "\n"
+}
+
+// since says since when a condition holds, where that is known.
+func (m Message) since(c Condition) string {
+	if c.Since.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf(" (since %s)", c.Since.In(m.At.Location()).Format("2006-01-02 15:04"))
+}
+
+// Span writes how long something takes in whole hours or days, and below two hours in minutes.
+func Span(d time.Duration) string {
+	switch {
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d minutes", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d hours", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d days", int(d.Hours()/24))
 }

@@ -97,6 +97,9 @@ func (p *parser) channel(c *Config, name, n *yamlnode.Node) NotifyChannel {
 	}
 	if u := v.Get("url"); u != nil {
 		ch.URL = p.secretURL(key+".url", u)
+		if ch.Kind == "slack" || ch.Kind == "teams" { // whoever knows such an address can write to the chat
+			ch.URL = p.secret(key+".url", u)
+		}
 	}
 	ch.Username = p.text(key+".username", v.Get("username"))
 	if w := v.Get("password"); w != nil {

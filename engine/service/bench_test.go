@@ -129,10 +129,17 @@ func runService(tb testing.TB, dir string) (*service.Service, string) {
 // startService runs a project until it is stopped.
 func startService(tb testing.TB, dir string) (s *service.Service, address string, stop func()) {
 	tb.Helper()
+	return startWith(tb, service.Options{Dir: dir})
+}
+
+// startWith is startService with more options.
+func startWith(tb testing.TB, o service.Options) (s *service.Service, address string, stop func()) {
+	tb.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, ended := make(chan string, 1), make(chan error, 1)
-	s, err := service.Open(ctx, service.Options{Dir: dir, Loader: &project.Loader{Sources: project.SourceKinds()}, Log: slog.New(slog.DiscardHandler), Version: "bench",
-		Ready: func(a string) { ready <- a }})
+	o.Loader, o.Log, o.Version = &project.Loader{Sources: project.SourceKinds()}, slog.New(slog.DiscardHandler), "bench"
+	o.Ready = func(a string) { ready <- a }
+	s, err := service.Open(ctx, o)
 	if err != nil {
 		cancel()
 		tb.Fatal(err)

@@ -41,6 +41,8 @@ type Options struct {
 	Limits engine.Limits
 	// Reload receives when the project is to be read again though nothing seems to have changed; nil: never.
 	Reload <-chan os.Signal
+	// NotifyEvery is how often it is looked whether people are to be told of something; 0: 30 s.
+	NotifyEvery time.Duration
 	// Ready is told the address of the web server once records are taken; nil: nobody is told.
 	Ready func(addr string)
 }
@@ -226,6 +228,7 @@ func (s *Service) Run(ctx context.Context) (err error) {
 		start("web server", s.serve)
 		start("watch the rules", s.watch)
 		start("sync", s.syncLoop)
+		start("notify", s.notifyLoop)
 		start("announce", s.announce)
 	}
 	runErr := s.runner.Run(ctx)

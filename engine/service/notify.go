@@ -1,0 +1,220 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/culvert/culvert/actions/dhis2/client"
+	"github.com/culvert/culvert/engine/notify"
+	"github.com/culvert/culvert/engine/project"
+	"github.com/culvert/culvert/engine/status"
+)
+
+// notifyEvery is how often it is looked what is not well, unless Options say otherwise.
+const notifyEvery = 30 * time.Second
+
+// notifyLoop tells people what is not well. Of several runners the leading one does it.
+func (s *Service) notifyLoop(ctx context.Context) error {
+	every := s.o.NotifyEvery
+	if every <= 0 {
+		every = notifyEvery
+	}
+	n := &notify.Notifier{Memory: s.journal, Log: s.o.Log, Now: time.Now}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		config := s.current.Load().Config
+		if config.Notify == nil {
+			continue
+		}
+		if lead, err := s.runner.Leads(ctx); err != nil || !lead {
+			continue
+		}
+		if err := s.notifyOnce(ctx, n, config); err != nil && ctx.Err() == nil {
+			s.o.Log.Error("people could not be notified", "error", err)
+		}
+	}
+}
+
+func (s *Service) notifyOnce(ctx context.Context, n *notify.Notifier, config *project.Config) error {
+	settings, err := NotifySettings(config, s.clients.get)
+	if err != nil {
+		s.o.Log.Error("a channel of notify: cannot be used", "error", err)
+	}
+	o, err := status.Read(ctx, s.journal, time.Now())
+	if err != nil {
+		return err
+	}
+	digest := func(ctx context.Context) ([]string, error) { return s.digest(ctx, o) }
+	return n.Step(ctx, settings, conditions(o, config.Notify, s.current.Load()), digest)
+}
+
+// NotifySettings makes the channels of a project, with the clients of its servers. The error names those that cannot be used; the others are
+// there beside it.
+func NotifySettings(config *project.Config, server func(name string) *client.Client) (notify.Settings, error) {
+	n := config.Notify
+	s := notify.Settings{Project: config.Project, Digest: n.Digest, Link: n.Console, Zone: config.Zone}
+	if w, err := project.ParseWindow(n.Quiet); n.Quiet != "" && err == nil {
+		s.Quiet = w.Open
+	}
+	var failed []error
+	for _, ch := range n.To {
+		made, err := channel(config, ch, server)
+		if err != nil {
+			failed = append(failed, fmt.Errorf("%s: %w", ch.Name, err))
+			continue
+		}
+		s.Channels = append(s.Channels, made)
+	}
+	return s, errors.Join(failed...)
+}
+
+func channel(config *project.Config, ch project.NotifyChannel, server func(string) *client.Client) (notify.Channel, error) {
+	if ch.Kind == "dhis2" {
+		return inbox(config, ch, server)
+	}
+	var secrets [3]string
+	for i, t := range []project.Text{ch.URL, ch.Username, ch.Password} {
+		if !t.IsSet() {
+			continue
+		}
+		var err error
+		if secrets[i], err = t.Resolve(); err != nil {
+			return nil, err
+		}
+	}
+	headers := map[string]string{}
+	for name, t := range ch.Headers {
+		var err error
+		if headers[name], err = t.Resolve(); err != nil {
+			return nil, err
+		}
+	}
+	switch ch.Kind {
+	case "email":
+		return &notify.Email{Channel: ch.Name, Server: secrets[0], TLS: ch.TLS, Username: secrets[1], Password: secrets[2], From: ch.From, To: ch.To}, nil
+	case "sms":
+		return &notify.SMS{Channel: ch.Name, URL: secrets[0], Body: ch.Body, Type: ch.Type, To: ch.To, Headers: headers}, nil
+	case "webhook":
+		return &notify.Webhook{Channel: ch.Name, URL: secrets[0], Shape: "json", Headers: headers}, nil
+	default: // slack, teams
+		return &notify.Webhook{Channel: ch.Name, URL: secrets[0], Shape: ch.Kind, Headers: headers}, nil
+	}
+}
+
+func inbox(config *project.Config, ch project.NotifyChannel, server func(string) *client.Client) (notify.Channel, error) {
+	name := ch.Server
+	if c := config.ServerNamed(name); c != nil {
+		name = c.Name
+	}
+	cl := server(name)
+	if cl == nil {
+		return nil, fmt.Errorf("there is no server %q, or it cannot be used", ch.Server)
+	}
+	return &notify.Inbox{Channel: ch.Name, Post: func(ctx context.Context, subject, text string) error {
+		return cl.SendMessage(ctx, client.Message{Subject: subject, Text: text, Users: ch.To, Groups: ch.Groups})
+	}}, nil
+}
+
+// found collects conditions.
+type found []notify.Condition
+
+func (f *found) add(kind, subject string, level int, since time.Time, format string, args ...any) {
+	*f = append(*f, notify.Condition{Kind: kind, Subject: subject, Level: level, Since: since, Text: fmt.Sprintf(format, args...)})
+}
+
+// conditions are what is not well, as far as the project wants to be told.
+func conditions(o status.Overview, n *project.Notify, p *project.Project) []notify.Condition {
+	var list found
+	started, stopped := list.ofRunners(o, n)
+	list.ofRules(o, n, stopped)
+	list.silent(o, n, p, started)
+	return list
+}
+
+// ofRunners tells of servers and of what runners say. It gives when the first one started, and the rules whose server takes nothing now.
+func (f *found) ofRunners(o status.Overview, n *project.Notify) (started time.Time, stopped map[string]bool) {
+	started, stopped = o.At, map[string]bool{}
+	for _, r := range o.Runners {
+		if r.Started.Before(started) {
+			started = r.Started
+		}
+		for _, name := range r.Invalid {
+			f.add("held", name, 0, time.Time{}, "rule %s cannot run; its records are held until it is fixed", name)
+		}
+		for _, s := range r.Servers {
+			if s.State != status.ServerOpen {
+				for _, name := range s.Rules {
+					stopped[name] = true
+				}
+			}
+			if c := s.Concern(); c != "" && (s.State == status.ServerCredentials || o.At.Sub(s.Since) >= n.Away) {
+				f.add(awayKind(s.State), s.Name, 0, s.Since, "%s", c)
+			}
+		}
+		for _, c := range r.Conditions {
+			f.add("condition", c.What, 0, c.Since, "%s", c.What)
+		}
+	}
+	return started, stopped
+}
+
+func (f *found) ofRules(o status.Overview, n *project.Notify, stopped map[string]bool) {
+	for _, r := range o.Rules {
+		if r.Failed >= int64(n.Failed) {
+			f.add("failed", r.Name, int(math.Log10(float64(r.Failed)/float64(n.Failed))), time.Time{}, "%d records of rule %s have failed", r.Failed, r.Name)
+		}
+		if !r.Oldest.IsZero() && n.Waiting > 0 && o.At.Sub(r.Oldest) >= n.Waiting && !stopped[r.Name] {
+			f.add("waiting", r.Name, 0, r.Oldest, "records of rule %s wait for longer than %s", r.Name, notify.Span(n.Waiting))
+		}
+	}
+}
+
+// silent tells of rules that have received nothing for too long, since the first runner started at the latest.
+func (f *found) silent(o status.Overview, n *project.Notify, p *project.Project, started time.Time) {
+	received := map[string]time.Time{}
+	for _, r := range o.Rules {
+		received[r.Name] = r.LastReceived
+	}
+	for _, r := range p.Rules {
+		rule := r.Name
+		after, ok := n.Silent[rule]
+		if !ok {
+			after = n.Silent["*"]
+		}
+		last := received[rule]
+		if last.IsZero() {
+			last = started
+		}
+		if after > 0 && o.At.Sub(last) >= after {
+			f.add("silent", rule, 0, last, "rule %s has received nothing for longer than %s", rule, notify.Span(after))
+		}
+	}
+}
+
+func awayKind(state status.ServerState) string {
+	if state == status.ServerCredentials {
+		return "credentials"
+	}
+	return "away"
+}
+
+// digest is the daily summary: what each rule has in the journal.
+func (s *Service) digest(_ context.Context, o status.Overview) ([]string, error) {
+	var lines []string
+	for _, r := range o.Rules {
+		lines = append(lines, fmt.Sprintf("%s: %d delivered, %d failed, %d waiting, %d held", r.Name, r.Delivered, r.Failed, r.Pending, r.Held))
+	}
+	if len(lines) == 0 {
+		lines = append(lines, "no rule has received anything yet")
+	}
+	return lines, nil
+}
