@@ -13,9 +13,9 @@ import (
 
 	"github.com/culvert/culvert/actions/dhis2/sandbox"
 	"github.com/culvert/culvert/engine"
-	"github.com/culvert/culvert/engine/delivery"
 	"github.com/culvert/culvert/engine/notify"
 	"github.com/culvert/culvert/engine/service"
+	"github.com/culvert/culvert/internal/await"
 )
 
 // TestPeopleAreTold refuses the credentials of a running project, and lets them in again.
@@ -60,7 +60,7 @@ func TestPeopleAreTold(t *testing.T) {
 	}
 	write(t, path, string(text)+"notify:\n  to:\n    team: {webhook: {url: \"${TEAM_URL}\"}}\n")
 	locked.Store(true)
-	quick := delivery.Backoff{Base: 20 * time.Millisecond, Cap: 200 * time.Millisecond}
+	quick := await.Backoff{Base: 20 * time.Millisecond, Cap: 200 * time.Millisecond}
 	_, _, stop := startWith(t, service.Options{Dir: dir, NotifyEvery: 50 * time.Millisecond, Limits: engine.Limits{Retry: quick, Parent: quick, Away: quick, Poll: 50 * time.Millisecond}})
 	defer stop()
 	if err := os.Rename(registrations(t, dir, 10), filepath.Join(dir, "drop", "anc-registrations-1.csv")); err != nil {
