@@ -91,3 +91,10 @@ func BenchmarkDeliver(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "records/s")
 }
+
+// BenchmarkSearch measures pages for people in a journal of a million records.
+func BenchmarkSearch(b *testing.B) {
+	j := newPlace(b).Open(b, journal.Options{})
+	journaltest.FillForSearch(b, j)
+	journaltest.BenchmarkSearch(b, j)
+}

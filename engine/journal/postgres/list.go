@@ -264,7 +264,7 @@ func (s *Store) Causes(ctx context.Context, f journal.Filter) ([]journal.Cause, 
 
 // failedCauses groups failed records of all times, which their index gives.
 func (s *Store) failedCauses(ctx context.Context, f journal.Filter) ([]journal.Cause, error) {
-	groups, err := s.causeGroups(ctx)
+	groups, err := s.causeGroups(ctx, countCauses)
 	if err != nil {
 		return nil, fmt.Errorf("group failures: %w", s.explain(err))
 	}

@@ -162,9 +162,12 @@ func (s *Store) firstSince(ctx context.Context, micros int64) (int64, error) {
 	})
 }
 
-// causesOf gives the causes of failed records that a filter selects.
+// causesOf gives the causes of failed records that a filter selects. It steps from one cause to the next in the index.
 func (s *Store) causesOf(ctx context.Context, f journal.Filter) ([]int64, error) {
-	groups, err := s.causeGroups(ctx)
+	groups, err := s.causeGroups(ctx, `WITH RECURSIVE c(cause) AS ((SELECT cause FROM records WHERE state = 4 ORDER BY cause LIMIT 1)
+		UNION ALL SELECT (SELECT r.cause FROM records r WHERE state = 4 AND r.cause > c.cause ORDER BY r.cause LIMIT 1) FROM c WHERE c.cause IS NOT NULL)
+		SELECT c.cause, 0::bigint, (SELECT r.seq FROM records r WHERE state = 4 AND (r.cause, r.seq) <= (c.cause, 9223372036854775807)
+		ORDER BY r.cause DESC, r.seq DESC LIMIT 1), 0::bigint, 0::bigint FROM c WHERE c.cause IS NOT NULL`)
 	causes := []int64{}
 	for _, g := range groups {
 		if shared.HasCause(g.example, f) {
@@ -181,8 +184,11 @@ type causeGroup struct {
 	example             *journal.Record
 }
 
-// causeGroups counts the failed records from their index alone.
-func (s *Store) causeGroups(ctx context.Context) ([]causeGroup, error) {
+// countCauses counts the failed records, from their index alone.
+const countCauses = "SELECT cause, count(*), max(seq), min(touched), max(touched) FROM records WHERE state = 4 GROUP BY cause"
+
+// causeGroups gives what a query groups failed records by.
+func (s *Store) causeGroups(ctx context.Context, query string) ([]causeGroup, error) {
 	var out []causeGroup
 	var newest []int64
 	err := s.query(ctx, func(rows pgx.Rows) error {
@@ -190,7 +196,7 @@ func (s *Store) causeGroups(ctx context.Context) ([]causeGroup, error) {
 		err := rows.Scan(&g.hash, &g.count, &g.newest, &g.first, &g.last)
 		out, newest = append(out, g), append(newest, g.newest)
 		return err
-	}, "SELECT cause, count(*), max(seq), min(touched), max(touched) FROM records WHERE state = 4 GROUP BY cause")
+	}, query)
 	if err != nil {
 		return nil, err
 	}

@@ -213,3 +213,10 @@ func BenchmarkDigests(b *testing.B) {
 	}
 	b.ReportMetric(float64(info.Size())/float64(b.N), "bytes/object")
 }
+
+// BenchmarkSearch measures pages for people in a journal of a million records.
+func BenchmarkSearch(b *testing.B) {
+	s := newPlace(b).open(b, journal.Options{})
+	journaltest.FillForSearch(b, s)
+	journaltest.BenchmarkSearch(b, s)
+}

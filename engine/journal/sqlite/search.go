@@ -124,9 +124,11 @@ func (s *Store) between(ctx context.Context, f journal.Filter) (low, high int64,
 	return max(low, f.AfterSeq+1), high, nil
 }
 
-// alongCauses goes along the failed records of the causes that a filter names.
+// alongCauses goes along the failed records of the causes that a filter names. It steps from one cause to the next in the index.
 func (s *Store) alongCauses(ctx context.Context, f journal.Filter) (candidates, error) {
-	groups, err := s.causeGroups(ctx)
+	groups, err := s.causeGroups(ctx, `WITH RECURSIVE c(cause) AS (SELECT min(cause) FROM records INDEXED BY failed_causes WHERE state = 4
+		UNION ALL SELECT (SELECT min(cause) FROM records INDEXED BY failed_causes WHERE state = 4 AND cause > c.cause) FROM c WHERE cause IS NOT NULL)
+		SELECT cause, 0, (SELECT max(seq) FROM records INDEXED BY failed_causes WHERE state = 4 AND cause = c.cause), 0, 0 FROM c WHERE cause IS NOT NULL`)
 	if err != nil {
 		return nil, err
 	}
@@ -155,9 +157,12 @@ type causeGroup struct {
 	example             *journal.Record
 }
 
-// causeGroups counts the failed records from their index alone.
-func (s *Store) causeGroups(ctx context.Context) ([]causeGroup, error) {
-	rows, err := s.read.query(ctx, `SELECT cause, count(*), max(seq), min(touched), max(touched) FROM records INDEXED BY failed_causes WHERE state = 4 GROUP BY cause`)
+// countCauses counts the failed records, from their index alone.
+const countCauses = "SELECT cause, count(*), max(seq), min(touched), max(touched) FROM records INDEXED BY failed_causes WHERE state = 4 GROUP BY cause"
+
+// causeGroups gives what a query groups failed records by.
+func (s *Store) causeGroups(ctx context.Context, query string) ([]causeGroup, error) {
+	rows, err := s.read.query(ctx, query)
 	var out []causeGroup
 	var newest []int64
 	err = scan(rows, err, func(rows *sql.Rows) error {
