@@ -55,9 +55,11 @@ type Guard struct {
 
 	mu       sync.Mutex
 	sessions map[[sha256.Size]byte]*session
-	failures map[string]*failures
+	throttle throttle
 	checked  map[[sha256.Size]byte]time.Time // passwords that a hash was found to fit lately: bcrypt takes long on purpose
 	decoy    []byte
+	hashing  chan struct{} // who compares a hash has a place in it
+	familiar chan struct{} // another place, for users at an address of theirs: a flood of others does not hold them up
 }
 
 // New makes a guard of users, who are asked for each time: they may change while it serves.
@@ -73,7 +75,8 @@ func New(users func() []User, log *slog.Logger, now func() time.Time) (*Guard, e
 		return nil, fmt.Errorf("make a hash: %w", err)
 	}
 	return &Guard{
-		users: users, log: log, now: now, decoy: decoy, sessions: map[[sha256.Size]byte]*session{}, failures: map[string]*failures{}, checked: map[[sha256.Size]byte]time.Time{},
+		users: users, log: log, now: now, decoy: decoy, sessions: map[[sha256.Size]byte]*session{}, throttle: newThrottle(), checked: map[[sha256.Size]byte]time.Time{},
+		hashing: make(chan struct{}, hashesAtOnce), familiar: make(chan struct{}, 1),
 	}, nil
 }
 
@@ -91,21 +94,49 @@ func (e *ErrThrottled) Error() string {
 // Check gives the user whom a name and password belong to, nil when they belong to nobody. from is the caller's address; it and the name are throttled after
 // a few failures, and each failure is logged, without the name where there is no such user: it may be a password typed into the wrong field.
 func (g *Guard) Check(name, password, from string) (*User, error) {
-	if wait := g.wait(name, from); wait > 0 {
+	user := g.named(name)
+	v := visit{name, addressOf(from)}
+	wait, done := g.begin(v, user != nil)
+	if wait > 0 {
 		return nil, &ErrThrottled{wait}
 	}
-	user := g.named(name)
+	defer done()
 	if g.fits(user, password) {
-		g.succeeded(name, from)
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.throttle.succeeded(v, g.now())
 		return user, nil
 	}
 	known := ""
 	if user != nil {
 		known = user.Name
 	}
-	g.failed(name, from)
 	g.log.Warn("a log-in to the console failed", "user", known, "from", from)
 	return nil, nil
+}
+
+// begin lets a log-in be looked at, or says how long it must wait. done is called once it was.
+func (g *Guard) begin(v visit, known bool) (wait time.Duration, done func()) {
+	places := g.hashing
+	g.mu.Lock()
+	if g.throttle.isFamiliar(v, g.now()) {
+		places = g.familiar
+	}
+	g.mu.Unlock()
+	patience := time.NewTimer(longestForAHash)
+	defer patience.Stop()
+	select {
+	case places <- struct{}{}:
+	case <-patience.C:
+		return firstWait, nil
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if wait = g.throttle.begin(v, known, g.now()); wait > 0 {
+		<-places
+		return wait, nil
+	}
+	return 0, func() { <-places }
 }
 
 func (g *Guard) named(name string) *User {

@@ -3,12 +3,15 @@ package access
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -84,7 +87,25 @@ func TestUsersInAFile(t *testing.T) {
 	}
 }
 
-func TestThrottle(t *testing.T) {
+// TestUsersAddedAtOnce adds users at the same moment, as several processes would: each has a lock of its own on the file.
+func TestUsersAddedAtOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state", "users.json")
+	var wg sync.WaitGroup
+	const users = 5
+	for n := range users {
+		wg.Go(func() {
+			if _, err := Set(path, fmt.Sprintf("user-%d", n), Viewer, ""); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if kept, err := Read(path); err != nil || len(kept) != users {
+		t.Errorf("%d of %d users were kept: %v", len(kept), users, err)
+	}
+}
+
+func TestThrottleOfAnAddress(t *testing.T) {
 	g, c, log := guard(t, []User{{Name: "ada", Role: Admin, Password: "of-the-admin"}, {Name: "otto", Role: Viewer, Password: "of-the-operator"}})
 	for n := range freeFailures {
 		if _, err := g.Check("ada", "wrong", "192.0.2.1"); err != nil {
@@ -92,14 +113,14 @@ func TestThrottle(t *testing.T) {
 		}
 	}
 	var wait *ErrThrottled
-	if _, err := g.Check("ada", "of-the-admin", "192.0.2.9"); !errors.As(err, &wait) || wait.After != firstWait {
-		t.Errorf("the right password from elsewhere is looked at: %v", err)
+	if _, err := g.Check("ada", "of-the-admin", "192.0.2.1"); !errors.As(err, &wait) || wait.After != firstWait {
+		t.Errorf("the right password is looked at: %v", err)
 	}
 	if _, err := g.Check("otto", "of-the-operator", "192.0.2.1"); !errors.As(err, &wait) {
 		t.Errorf("another name from the same address is looked at: %v", err)
 	}
-	if u, err := g.Check("otto", "of-the-operator", "192.0.2.2"); err != nil || u == nil {
-		t.Errorf("somebody else is stopped by it: %v", err)
+	if u, err := g.Check("ada", "of-the-admin", "192.0.2.9"); err != nil || u == nil {
+		t.Errorf("the user at another address is stopped by it: %v", err)
 	}
 	for range 40 { // it never ends for ever
 		c.at = c.at.Add(longestWait)
@@ -117,6 +138,74 @@ func TestThrottle(t *testing.T) {
 	log.Reset()
 	if u, err := g.Check("hunter2", "x", "192.0.2.3"); u != nil || err != nil || strings.Contains(log.String(), "hunter2") || !strings.Contains(log.String(), "192.0.2.3") {
 		t.Errorf("what may be a password is in the log: %s", log)
+	}
+}
+
+// TestThrottleOfAName guesses the password of one user from many addresses: guessing gets slow, and the user is let in where they always were.
+func TestThrottleOfAName(t *testing.T) {
+	g, c, _ := guard(t, []User{{Name: "ada", Role: Admin, Password: "of-the-admin"}, {Name: "otto", Role: Viewer, Password: "of-the-operator"}})
+	if u, err := g.Check("ada", "of-the-admin", "192.0.2.1"); err != nil || u == nil {
+		t.Fatal(err)
+	}
+	refused := 0
+	for n := range 500 {
+		if _, err := g.Check("ada", "wrong", fmt.Sprintf("198.51.%d.%d", 100+n/250, n%250)); err != nil {
+			refused++
+		}
+	}
+	if looked := 500 - refused; looked > freeOfName {
+		t.Errorf("%d guesses of one moment were looked at", looked)
+	}
+	if u, err := g.Check("ada", "of-the-admin", "192.0.2.1"); err != nil || u == nil {
+		t.Errorf("the user is locked out: %v", err)
+	}
+	if u, err := g.Check("otto", "of-the-operator", "203.0.113.1"); err != nil || u == nil {
+		t.Errorf("another user is locked out: %v", err)
+	}
+	c.at = c.at.Add(longestOfName)
+	if u, err := g.Check("ada", "of-the-admin", "203.0.113.2"); err != nil || u == nil {
+		t.Errorf("the user is locked out elsewhere for longer than a while: %v", err)
+	}
+}
+
+// TestThrottleInAFlood has an address wait, and floods the memory of failures from others: the wait stays.
+func TestThrottleInAFlood(t *testing.T) {
+	th := newThrottle()
+	now := time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)
+	for range freeFailures + 5 {
+		th.begin(visit{"ada", "192.0.2.1"}, false, now)
+		now = now.Add(longestWait)
+	}
+	th.begin(visit{"ada", "192.0.2.1"}, false, now)
+	for n := range failuresKept + 500 {
+		th.begin(visit{fmt.Sprint("nobody-", n), fmt.Sprint("address ", n)}, false, now)
+	}
+	if len(th.addresses) > failuresKept || len(th.names) > 0 {
+		t.Errorf("%d addresses and %d names are kept", len(th.addresses), len(th.names))
+	}
+	if wait := th.begin(visit{"ada", "192.0.2.1"}, false, now); wait <= 0 {
+		t.Error("a flood from elsewhere sets the address free")
+	}
+}
+
+// TestGuessesAtOnce sends many guesses at the same moment: no more are looked at than one after the other would be.
+func TestGuessesAtOnce(t *testing.T) {
+	g, _, _ := guard(t, []User{{Name: "ada", Role: Admin, Password: "of-the-admin"}})
+	var looked atomic.Int64
+	var wg sync.WaitGroup
+	for range 50 {
+		wg.Go(func() {
+			if _, err := g.Check("ada", "wrong", "2001:db8::1"); err == nil {
+				looked.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	if n := looked.Load(); n > freeFailures {
+		t.Errorf("%d guesses were looked at", n)
+	}
+	if _, err := g.Check("ada", "of-the-admin", "2001:db8::2"); err == nil {
+		t.Error("another address of the same network is not stopped")
 	}
 }
 

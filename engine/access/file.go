@@ -86,40 +86,58 @@ func Set(path, name string, role Role, password string) (string, error) {
 	if len(password) < shortestPass || len(password) > 72 { // bcrypt looks at no more
 		return "", fmt.Errorf("a password has %d to 72 letters", shortestPass)
 	}
-	kept, err := readFile(path)
-	if err != nil {
-		return "", err
-	}
 	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.DefaultCost)
 	if err != nil {
 		return "", fmt.Errorf("hash the password: %w", err)
 	}
-	kept.Users = slices.DeleteFunc(kept.Users, func(k keptUser) bool { return k.Name == name })
-	kept.Users = append(kept.Users, keptUser{Name: name, Role: role.String(), Hash: string(hash)})
-	return password, writeFile(path, kept)
+	err = change(path, func(kept *userFile) bool {
+		kept.Users = slices.DeleteFunc(kept.Users, func(k keptUser) bool { return k.Name == name })
+		kept.Users = append(kept.Users, keptUser{Name: name, Role: role.String(), Hash: string(hash)})
+		return true
+	})
+	return password, err
+}
+
+// change changes the users of a file, one change after the other, whichever process makes it. do tells whether it changed something.
+func change(path string, do func(*userFile) bool) (err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("keep the users of the console: %w", err)
+	}
+	// A file beside the list, for the list itself is replaced. It stays: who waits for its lock has it open.
+	lock, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("keep the users of the console: %w", err)
+	}
+	defer func() { err = errors.Join(err, lock.Close()) }()
+	if err := lockFile(lock); err != nil {
+		return fmt.Errorf("wait for another change of the console's users: %w", err)
+	}
+	kept, err := readFile(path)
+	if err != nil {
+		return err
+	}
+	if !do(&kept) {
+		return nil
+	}
+	return writeFile(path, kept)
 }
 
 // Remove takes a user out of a file. It tells whether there was one.
 func Remove(path, name string) (bool, error) {
-	kept, err := readFile(path)
-	if err != nil {
-		return false, err
-	}
-	before := len(kept.Users)
-	kept.Users = slices.DeleteFunc(kept.Users, func(k keptUser) bool { return k.Name == name })
-	if len(kept.Users) == before {
-		return false, nil
-	}
-	return true, writeFile(path, kept)
+	there := false
+	err := change(path, func(kept *userFile) bool {
+		before := len(kept.Users)
+		kept.Users = slices.DeleteFunc(kept.Users, func(k keptUser) bool { return k.Name == name })
+		there = len(kept.Users) < before
+		return there
+	})
+	return there && err == nil, err
 }
 
 // writeFile puts a whole new file in the place of the old one, readable by its owner alone.
 func writeFile(path string, kept userFile) error {
 	text, err := json.MarshalIndent(kept, "", "  ")
 	if err != nil {
-		return fmt.Errorf("keep the users of the console: %w", err)
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("keep the users of the console: %w", err)
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), "users-*.tmp") // 0600
