@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"strings"
@@ -102,9 +101,9 @@ func (t tracer) step(s rules.Step) {
 	}
 	switch {
 	case s.In != nil && fmt.Sprint(s.In) != fmt.Sprint(s.Out):
-		fmt.Fprintf(t.stdout, "        %s -> %s%s\n", show(s.In), show(s.Out), typed(s.Type))
+		fmt.Fprintf(t.stdout, "        %s -> %s%s\n", rehearsal.Show(s.In), rehearsal.Show(s.Out), typed(s.Type))
 	default:
-		fmt.Fprintf(t.stdout, "        %s%s\n", show(s.Out), typed(s.Type))
+		fmt.Fprintf(t.stdout, "        %s%s\n", rehearsal.Show(s.Out), typed(s.Type))
 	}
 }
 
@@ -113,26 +112,6 @@ func typed(t string) string {
 		return ""
 	}
 	return " (" + t + ")"
-}
-
-// show writes a value on one line.
-func show(v any) string {
-	switch x := v.(type) {
-	case nil:
-		return "(blank)"
-	case string:
-		return fmt.Sprintf("%q", x)
-	case *rules.Object:
-		return fmt.Sprintf("%s (code %q, uid %s)", x.Name, x.Code, x.ID)
-	}
-	text, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Sprint(v)
-	}
-	if len(text) > 300 {
-		return string(text[:300]) + "…"
-	}
-	return string(text)
 }
 
 func (t tracer) result(ctx context.Context, e program.Evaluation) error {

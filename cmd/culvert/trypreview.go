@@ -1,16 +1,13 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"regexp"
-	"strings"
 
 	"github.com/culvert/culvert/actions/dhis2"
 	"github.com/culvert/culvert/actions/dhis2/client"
 	"github.com/culvert/culvert/engine/program"
+	"github.com/culvert/culvert/engine/rehearsal"
 	"github.com/culvert/culvert/engine/service"
 	"github.com/culvert/culvert/rules"
 )
@@ -33,11 +30,11 @@ func (t tracer) preview(p *dhis2.Preview) error {
 		}
 	}
 	for _, s := range p.Requests {
-		fmt.Fprintf(t.stdout, "\n%s\n", t.heading(s, p.Names))
+		fmt.Fprintf(t.stdout, "\n%s\n", rehearsal.Heading(s.Method, s.Path, s.Query, p.Names))
 		if s.Body == nil {
 			continue
 		}
-		text, err := annotated(s.Body, p.Names)
+		text, err := rehearsal.Annotated(s.Body, p.Names)
 		if err != nil {
 			return err
 		}
@@ -45,62 +42,6 @@ func (t tracer) preview(p *dhis2.Preview) error {
 	}
 	fmt.Fprintln(t.stdout, "\nnothing was sent")
 	return nil
-}
-
-// heading is a request's first line. A search is put in words: its address says little.
-func (tracer) heading(s client.Sent, names map[string]string) string {
-	line := s.Method + " " + s.Path
-	if s.Method == "GET" {
-		line = "look up: " + line
-		for _, key := range []string{"filter", "ou", "numberToReserve"} {
-			if v := s.Query[key]; v != "" {
-				line += " " + key + "=" + v
-			}
-		}
-	} else if strategy := s.Query["importStrategy"]; strategy != "" {
-		line += " importStrategy=" + strategy
-	}
-	var known []string
-	for _, uid := range uidInText.FindAllString(line, -1) {
-		if name := names[uid]; name != "" {
-			known = append(known, name)
-		}
-	}
-	if len(known) > 0 {
-		line += "   # " + strings.Join(known, ", ")
-	}
-	return line
-}
-
-var (
-	uidInText = regexp.MustCompile(`\b[A-Za-z][A-Za-z0-9]{10}\b`)
-	flatLine  = regexp.MustCompile(`\{\n\s*("[^"]*": (?:"(?:[^"\\]|\\.)*"|[^\s{}\[\]"]+)),\n\s*("[^"]*": (?:"(?:[^"\\]|\\.)*"|[^\s{}\[\]"]+))\n\s*\}`)
-)
-
-// annotated lays a body out and says behind each line what its uids are called. A pair, such as a value of an attribute, stands on one line.
-func annotated(body json.RawMessage, names map[string]string) (string, error) {
-	var laid bytes.Buffer
-	if err := json.Indent(&laid, body, "  ", "  "); err != nil {
-		return "", fmt.Errorf("lay out the request: %w", err)
-	}
-	text := flatLine.ReplaceAllString(laid.String(), "{$1, $2}")
-	var out strings.Builder
-	for line := range strings.SplitSeq(text, "\n") {
-		if out.Len() == 0 {
-			line = "  " + line
-		}
-		var known []string
-		for _, uid := range uidInText.FindAllString(line, -1) {
-			if name := names[uid]; name != "" {
-				known = append(known, name)
-			}
-		}
-		if len(known) > 0 {
-			line = fmt.Sprintf("%-58s # %s", line, strings.Join(known, ", "))
-		}
-		out.WriteString(line + "\n")
-	}
-	return out.String(), nil
 }
 
 // tried is what `try --format json` prints.

@@ -41,6 +41,7 @@ func browser(t *testing.T) context.Context {
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
+	t.Cleanup(func() { _ = chromedp.Cancel(ctx) }) // waits until the browser has let go of its folder
 	if err := chromedp.Run(ctx); err != nil {
 		t.Fatalf("start the browser: %v", err)
 	}
@@ -108,7 +109,9 @@ func TestPagesInABrowser(t *testing.T) {
 // pagesLookedAt are the pages of the fixture, by a name for each.
 var pagesLookedAt = map[string]string{
 	"overview": "/", "failures": "/console/failures", "records": "/console/records", "record": "/console/records/1", "content": "/console/records/1?content",
-	"rules": "/console/rules", "files": "/console/files", "audit": "/console/audit", "login": "/console/login", "missing": "/console/records/999",
+	"rules": "/console/rules", "files": "/console/files", "audit": "/console/audit", "rule": "/console/rules/anc",
+	"correct": "/console/records/1/correct",
+	"servers": "/console/servers", "server": "/console/servers/national", "program": "/console/servers/national/WSGAb5XwJ3Y", "search": "/console/servers/national?q=hb", "login": "/console/login", "missing": "/console/records/999",
 }
 
 func axe(t *testing.T) string {

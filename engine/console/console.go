@@ -11,9 +11,12 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -21,7 +24,6 @@ import (
 	"github.com/culvert/culvert/engine/access"
 	"github.com/culvert/culvert/engine/controls"
 	"github.com/culvert/culvert/engine/journal"
-	"github.com/culvert/culvert/rules/diag"
 )
 
 // Prefix begins the path of every page but the first, which is /.
@@ -30,16 +32,10 @@ const Prefix = "/console/"
 //go:embed templates/*.html static
 var assets embed.FS
 
-// Rule is what the console shows of a rule.
-type Rule struct {
-	Name, Description, File, Server, Trigger, Address string
-	Findings                                          diag.List
-}
-
 // Config is what the console needs.
 type Config struct {
 	Journal journal.Journal
-	Rules   func() []Rule // as they run now
+	Running Project
 	Log     *slog.Logger
 	Now     func() time.Time
 	Version string
@@ -59,8 +55,8 @@ type Console struct {
 
 // New makes the console.
 func New(c Config) (*Console, error) {
-	if c.Journal == nil || c.Rules == nil || c.Access == nil {
-		return nil, errors.New("the console needs a journal, rules and a guard")
+	if c.Journal == nil || c.Running == nil || c.Access == nil {
+		return nil, errors.New("the console needs a journal, a project and a guard")
 	}
 	if c.From == nil {
 		c.From = func(r *http.Request) string {
@@ -75,8 +71,16 @@ func New(c Config) (*Console, error) {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	s := &Console{c: c, pages: map[string]*template.Template{}, mux: http.NewServeMux()}
-	for _, name := range []string{"overview", "failures", "records", "record", "rules", "files", "audit", "login", "error"} {
-		t, err := template.New("layout.html").Funcs(s.functions()).ParseFS(assets, "templates/layout.html", "templates/parts.html", "templates/"+name+".html")
+	names, err := fs.Glob(assets, "templates/*.html")
+	if err != nil {
+		return nil, fmt.Errorf("list the pages: %w", err)
+	}
+	for _, file := range names {
+		name := strings.TrimSuffix(path.Base(file), ".html")
+		if name == "layout" || name == "parts" {
+			continue
+		}
+		t, err := template.New("layout.html").Funcs(s.functions()).ParseFS(assets, "templates/layout.html", "templates/parts.html", file)
 		if err != nil {
 			return nil, fmt.Errorf("read the page %s: %w", name, err)
 		}
@@ -87,17 +91,25 @@ func New(c Config) (*Console, error) {
 }
 
 func (s *Console) routes() {
-	for path, page := range map[string]func(*http.Request) (view, error){
-		"/{$}": s.overview, Prefix + "failures": s.failures, Prefix + "records": s.records, Prefix + "records/{seq}": s.record, Prefix + "rules": s.rules,
-		Prefix + "files": s.files,
+	for at, page := range map[string]func(*http.Request) (view, error){
+		"/{$}": s.overview, Prefix + "failures": s.failures, Prefix + "records": s.records, Prefix + "records/{seq}": s.record, Prefix + "files": s.files,
+		Prefix + "rules": s.rules, Prefix + "rules/{name}": s.rule,
+		Prefix + "servers": s.servers, Prefix + "servers/{name}": s.server, Prefix + "servers/{name}/{uid}": s.object,
 	} {
-		s.mux.HandleFunc("GET "+path, as(access.Viewer, s.page(page)))
+		s.mux.HandleFunc("GET "+at, as(access.Viewer, s.page(page)))
 	}
 	s.mux.HandleFunc("GET "+Prefix+"audit", as(access.Admin, s.page(s.audit)))
 	s.mux.HandleFunc("GET "+Prefix+"api/overview", as(access.Viewer, s.apiOverview))
-	for path, do := range map[string]func(context.Context, *http.Request) error{"replay": s.replay, "dismiss": s.dismiss, "pause": s.pause, "resume": s.resume} {
-		s.mux.HandleFunc("POST "+Prefix+path, as(access.Operator, s.act(do)))
+	s.mux.HandleFunc("GET "+Prefix+"files/{id}/{what}", as(access.Operator, s.download))
+	for name, do := range map[string]func(context.Context, *http.Request) error{"replay": s.replay, "dismiss": s.dismiss, "pause": s.pause, "resume": s.resume} {
+		s.mux.HandleFunc("POST "+Prefix+name, as(access.Operator, s.act(do)))
 	}
+	for name, page := range map[string]func(*http.Request) (view, error){"test": s.test, "sync": s.sync} {
+		s.mux.HandleFunc("POST "+Prefix+name, as(access.Operator, s.form(s.page(page))))
+	}
+	s.mux.HandleFunc("GET "+Prefix+"records/{seq}/correct", as(access.Operator, s.page(s.correct)))
+	s.mux.HandleFunc("POST "+Prefix+"records/{seq}/correct", as(access.Operator, s.saveCorrection))
+	s.mux.HandleFunc("POST "+Prefix+"upload", as(access.Operator, s.upload))
 	for name, kind := range static {
 		s.mux.HandleFunc("GET "+Prefix+name, asset(name, kind))
 	}
@@ -122,66 +134,108 @@ func (s *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // errNotFound answers 404.
-var errNotFound = errors.New("there is no such record")
+var errNotFound = notFound{"there is no such record"}
 
 // errRole answers 403.
 var errRole = errors.New("your role does not allow this; it needs the role operator")
+
+// statusOf gives the status that an error is answered with.
+func statusOf(err error) int {
+	var missing notFound
+	var no refusal
+	switch {
+	case errors.As(err, &missing):
+		return http.StatusNotFound
+	case errors.As(err, &no):
+		return http.StatusUnprocessableEntity
+	case errors.Is(err, errRole):
+		return http.StatusForbidden
+	}
+	return http.StatusInternalServerError
+}
 
 // page answers with a page, or with the error page.
 func (s *Console) page(make func(*http.Request) (view, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		v, err := make(r)
-		status := cmp.Or(v.Status, http.StatusOK)
 		if err != nil {
-			status = http.StatusInternalServerError
-			switch {
-			case errors.Is(err, errNotFound):
-				status = http.StatusNotFound
-			case errors.Is(err, errRole):
-				status = http.StatusForbidden
-			default:
+			v = view{Title: "Not possible", Page: "error", Status: statusOf(err), Data: err.Error()}
+			switch v.Status {
+			case http.StatusInternalServerError:
+				v.Title = "Not possible now"
 				s.c.Log.Error("console page failed", "path", r.URL.Path, "error", err)
+			case http.StatusNotFound:
+				v.Title = "Not found"
 			}
-			v = view{Title: "Not possible now", Page: "error", Data: err.Error()}
 		}
 		v.Project, v.Version, v.Now, v.User = s.c.Project, s.c.Version, s.c.Now(), visitor(r)
 		v.Path = r.URL.Path
-		v.Notice = notices[r.URL.Query().Get("did")]
+		v.Notice = cmp.Or(v.Notice, notices[r.URL.Query().Get("did")])
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
-		w.WriteHeader(status)
+		w.WriteHeader(cmp.Or(v.Status, http.StatusOK))
 		if err := s.pages[v.Page].Execute(w, v); err != nil {
 			s.c.Log.Debug("console page not read to its end", "path", r.URL.Path, "error", err)
 		}
 	}
 }
 
+// fail answers with the error page.
+func (s *Console) fail(w http.ResponseWriter, r *http.Request, err error) {
+	s.page(func(*http.Request) (view, error) { return view{}, err })(w, r)
+}
+
 // notices are what the page after an action says.
 var notices = map[string]string{
 	"replay": "Put back in line.", "dismiss": "Dismissed.", "pause": "Paused.", "resume": "Resumed.",
+	"correct": "The correction was taken and is sent now.",
+	"upload":  "The file was taken. Its rows appear below as they are read.",
 }
 
 // maxForm bounds what a form may send.
 const maxForm = 64 << 10
 
-// act does something and leads back to the page it came from.
-func (s *Console) act(do func(context.Context, *http.Request) error) http.HandlerFunc {
+// form reads a form before somebody acts on it.
+func (s *Console) form(do http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 		if err := r.ParseForm(); err != nil {
 			http.Error(w, "the form could not be read", http.StatusBadRequest)
 			return
 		}
+		do(w, r)
+	}
+}
+
+// act does something and leads back to the page it came from.
+func (s *Console) act(do func(context.Context, *http.Request) error) http.HandlerFunc {
+	return s.form(func(w http.ResponseWriter, r *http.Request) {
 		if err := do(r.Context(), r); err != nil {
-			s.page(func(*http.Request) (view, error) { return view{}, err })(w, r)
+			s.fail(w, r, err)
 			return
 		}
-		did := strings.TrimPrefix(r.URL.Path, Prefix)
-		back := "/"
-		if did == "replay" || did == "dismiss" {
-			back = Prefix + "failures"
-		}
-		http.Redirect(w, r, back+"?did="+did, http.StatusSeeOther)
+		http.Redirect(w, r, comeBack(r, strings.TrimPrefix(r.URL.Path, Prefix)), http.StatusSeeOther)
+	})
+}
+
+// comeBack gives the page that a form was on, as the browser says, to say there what was done.
+func comeBack(r *http.Request, did string) string {
+	back := "/"
+	if did == "replay" || did == "dismiss" {
+		back = Prefix + "failures"
 	}
+	if from, err := url.Parse(r.Referer()); err == nil && from.Host == r.Host && from.Path != "" {
+		if own := local(from.RequestURI()); own != "/" {
+			back = own
+		}
+	}
+	u, err := url.Parse(back)
+	if err != nil {
+		return "/"
+	}
+	q := u.Query()
+	q.Set("did", did)
+	u.RawQuery = q.Encode()
+	return u.String()
 }
 
 // static are the files that every page may load, with their types.
@@ -209,8 +263,8 @@ func (s *Console) pause(ctx context.Context, r *http.Request) error {
 	p := controls.Pause{Since: s.c.Now(), Who: who(r), Why: r.PostFormValue("why")}
 	rule, server := r.PostFormValue("rule"), r.PostFormValue("server")
 	known := func(x Rule) bool { return rule != "" && x.Name == rule || server != "" && x.Server == server }
-	if (rule == "") == (server == "") || !slices.ContainsFunc(s.c.Rules(), known) {
-		return errors.New("there is no such rule or server any more")
+	if (rule == "") == (server == "") || !slices.ContainsFunc(s.c.Running.Rules(), known) {
+		return refused("there is no such rule or server any more")
 	}
 	if server != "" {
 		return controls.PauseServer(ctx, s.c.Journal, server, p)

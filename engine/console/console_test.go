@@ -15,7 +15,6 @@ import (
 	"github.com/culvert/culvert/engine/controls"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/journal/open"
-	"github.com/culvert/culvert/rules/diag"
 )
 
 // fixture is a console over a real journal with a failed record that holds personal data.
@@ -35,9 +34,8 @@ func fixture(t *testing.T, c Config) (*httptest.Server, journal.Journal) {
 		t.Fatal(err)
 	}
 	c.Journal, c.Project, c.Version = j, "anc-pilot", "test"
-	c.Rules = func() []Rule {
-		return []Rule{{Name: "anc", Description: "Registers", File: "rules/anc.yaml", Server: "national", Trigger: "webhook", Address: "/anc",
-			Findings: diag.List{{Code: "no-id", Severity: diag.Warning, Message: "the rule has no id", Place: diag.Place{File: "rules/anc.yaml"}}}}}
+	if c.Running == nil {
+		c.Running = newProject()
 	}
 	users := []access.User{{Name: "ada", Role: access.Admin, Password: "of-the-admin"}, {Name: "otto", Role: access.Operator, Password: "of-the-operator"},
 		{Name: "vera", Role: access.Viewer, Password: "of-the-viewer"}}
@@ -248,10 +246,10 @@ func TestActions(t *testing.T) {
 	if status, _ := post(t, srv.URL+"/console/replay", url.Values{"seq": {"1"}}, "cross-site"); status != http.StatusForbidden {
 		t.Errorf("another site's form was taken: %d", status)
 	}
-	if status, text := post(t, srv.URL+"/console/replay", url.Values{}, "same-origin"); status != http.StatusInternalServerError || !strings.Contains(text, "names no records") {
+	if status, text := post(t, srv.URL+"/console/replay", url.Values{}, "same-origin"); status != http.StatusUnprocessableEntity || !strings.Contains(text, "names no records") {
 		t.Errorf("a form that names no records: %d", status)
 	}
-	if status, text := post(t, srv.URL+"/console/dismiss", url.Values{"seq": {"1"}}, "same-origin"); status != http.StatusInternalServerError || !strings.Contains(text, "say why") {
+	if status, text := post(t, srv.URL+"/console/dismiss", url.Values{"seq": {"1"}}, "same-origin"); status != http.StatusUnprocessableEntity || !strings.Contains(text, "say why") {
 		t.Errorf("dismissed without a reason: %d", status)
 	}
 	if s := states(); s[journal.Failed] != 1 {

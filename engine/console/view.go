@@ -13,8 +13,8 @@ type view struct {
 	Path                          string // of the request
 	Trail                         []link // the pages above this one
 	Now                           time.Time
-	Refresh                       int // seconds after which a page shows something new; 0: never
-	Notice                        string
+	Refresh                       int          // seconds after which a page shows something new; 0: never
+	Notice, Alert                 string       // what was done, and what could not be
 	User                          *access.User // nil: nobody has logged in
 	Status                        int          // 0: 200
 	Data                          any
@@ -35,7 +35,7 @@ func (v view) Admin() bool { return v.User != nil && v.User.Role >= access.Admin
 // Navigation lists the pages that the visitor may see.
 func (v view) Navigation() []link {
 	list := []link{{Name: "Overview", Path: "/", Here: v.Path == "/"}}
-	for _, name := range []string{"Failures", "Records", "Files", "Rules", "Audit"} {
+	for _, name := range []string{"Failures", "Records", "Files", "Rules", "Servers", "Audit"} {
 		if name == "Audit" && !v.Admin() {
 			continue
 		}

@@ -62,6 +62,7 @@ type Service struct {
 	listener    net.Listener
 	current     atomic.Pointer[project.Project]
 	reload      reloadState
+	synced      syncHistory
 }
 
 // Open reads the project and makes everything ready, without taking or sending anything. Mistakes in culvert.yaml are an error; mistakes in rules are

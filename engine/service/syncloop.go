@@ -37,18 +37,27 @@ func (s *Service) syncLoop(ctx context.Context) error {
 
 // syncOne syncs one server; a server that is away is tried again at the next turn.
 func (s *Service) syncOne(ctx context.Context, name string) {
-	dir := filepath.Join(s.o.Dir, project.MetadataDir, name)
-	r, err := project.Sync(ctx, s.clients.get(name), dir, true, nil)
+	if _, err := s.syncServer(ctx, name); err != nil && ctx.Err() == nil {
+		s.o.Log.Warn("metadata could not be synced; the last snapshot stays", "server", name, "error", err)
+	}
+}
+
+// syncServer reads the metadata of a server anew and says what changed, with the rules that use it.
+func (s *Service) syncServer(ctx context.Context, name string) ([]string, error) {
+	s.synced.one.Lock()
+	defer s.synced.one.Unlock()
+	r, err := project.Sync(ctx, s.clients.get(name), filepath.Join(s.o.Dir, project.MetadataDir, name), true, nil)
 	if err != nil {
-		if ctx.Err() == nil {
-			s.o.Log.Warn("metadata could not be synced; the last snapshot stays", "server", name, "error", err)
-		}
-		return
+		return nil, err
 	}
 	uses := s.current.Load().Uses(name)
+	changes := make([]string, 0, len(r.Changes))
 	for _, c := range r.Changes {
+		changes = append(changes, c.Words+uses.Of(c.ID))
 		s.o.Log.Info("metadata changed", "server", name, "change", c.Words+uses.Of(c.ID))
 	}
+	s.synced.set(name, changes)
+	return changes, nil
 }
 
 // syncLocations refreshes the tables of CommCare's locations; a project space that cannot be read is tried again at the next turn.

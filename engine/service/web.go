@@ -128,7 +128,7 @@ func (s *Service) console() (*console.Console, error) {
 		s.o.Log.Warn("nobody may log in to the console yet: run `culvert user add NAME` in the project's folder, or set console_users in " + project.ConfigFile)
 	}
 	return console.New(console.Config{
-		Journal: s.journal, Rules: s.consoleRules, Log: s.o.Log, Version: s.o.Version, Project: s.current.Load().Config.Project, Access: guard,
+		Journal: s.journal, Running: &inspection{Service: s}, Log: s.o.Log, Version: s.o.Version, Project: s.current.Load().Config.Project, Access: guard,
 		From: func(r *http.Request) string { return webhook.Caller(r, s.current.Load().Config.Proxies).String() },
 	})
 }
@@ -162,19 +162,4 @@ func (s *Service) consoleUsers() []access.User {
 		s.o.Log.Error("the users of the console cannot be read", "error", err)
 	}
 	return append(users, kept...)
-}
-
-// consoleRules lists the rules as they run now.
-func (s *Service) consoleRules() []console.Rule {
-	var out []console.Rule
-	for _, r := range s.current.Load().Rules {
-		x := console.Rule{Name: r.Name, Description: r.Description, File: r.Path, Server: r.Server, Trigger: r.Trigger.Kind, Findings: r.Findings}
-		for _, key := range []string{"path", "folder"} {
-			if n := r.Trigger.Config.Get(key); n != nil {
-				x.Address = n.Value
-			}
-		}
-		out = append(out, x)
-	}
-	return out
 }

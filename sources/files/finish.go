@@ -14,6 +14,17 @@ import (
 	"github.com/culvert/culvert/sources/tabular"
 )
 
+// FailedRowsBeside gives the path of a file's failed rows, which lie beside its results; "" when it has none.
+func FailedRowsBeside(results string) string {
+	stem, ok := strings.CutSuffix(results, ".results.csv")
+	for _, ext := range failedSuffixes {
+		if ok && exists(stem+ext) {
+			return stem + ext
+		}
+	}
+	return ""
+}
+
 // FinishRequest says which taken file is finished.
 type FinishRequest struct {
 	File       sources.File

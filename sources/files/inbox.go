@@ -231,6 +231,14 @@ func refuse(ctx context.Context, f sources.File, folder, outcome, cause, hint st
 // Take takes one file for a rule, as a watched folder would, but leaves the original where it is: the copy in the inbox is what rows are read
 // from. duplicate is true when the same content was accepted for the rule before; the copy is then removed.
 func Take(ctx context.Context, path, rule, inboxDir string, sink sources.Sink) (f sources.File, duplicate bool, err error) {
+	return TakeFor(ctx, path, rule, filepath.Dir(path), inboxDir, sink)
+}
+
+// TakeFor is Take for a file that counts as dropped into another folder than the one that it lies in.
+func TakeFor(ctx context.Context, path, rule, folder, inboxDir string, sink sources.Sink) (f sources.File, duplicate bool, err error) {
+	if folder, err = filepath.Abs(folder); err != nil {
+		return f, false, fmt.Errorf("taking %s: %w", path, err)
+	}
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return f, false, fmt.Errorf("taking %s: %w", path, err)
@@ -243,7 +251,7 @@ func Take(ctx context.Context, path, rule, inboxDir string, sink sources.Sink) (
 		return f, false, &tabular.FileError{Place: filepath.Base(path), Message: "it is not a regular file", Hint: "give the path of a file"}
 	}
 	in := inbox{dir: inboxDir, now: time.Now}
-	t := tag{Rule: rule, Name: tabular.PlainName(filepath.Base(abs)), Folder: filepath.Dir(abs), Received: time.Now()}
+	t := tag{Rule: rule, Name: tabular.PlainName(filepath.Base(abs)), Folder: folder, Received: time.Now()}
 	if t.Name[0] == '.' {
 		t.Name = "_" + t.Name[1:] // names with a dot in front are Culvert's own in the inbox
 	}

@@ -41,5 +41,7 @@
       getSelection().selectAllChildren(document.getElementById(button.dataset.copy));
     }
   });
+  const here = document.querySelector("nav.main [aria-current]");
+  if (here) here.parentElement.scrollLeft = here.offsetLeft - here.parentElement.offsetLeft - 40;
   for (const hidden of document.querySelectorAll("[data-script]")) hidden.hidden = false;
 })();

@@ -1,0 +1,100 @@
+package console
+
+import (
+	"fmt"
+	"html/template"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/culvert/culvert/engine/journal"
+)
+
+// functions are what templates may call.
+func (s *Console) functions() template.FuncMap {
+	return template.FuncMap{
+		"time": func(t time.Time) string {
+			if t.IsZero() {
+				return "–"
+			}
+			return t.Local().Format("2006-01-02 15:04:05")
+		},
+		"ago": func(t time.Time) string {
+			if t.IsZero() {
+				return "–"
+			}
+			return words(s.c.Now().Sub(t)) + " ago"
+		},
+		"length":  words,
+		"iso":     func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"number":  number,
+		"segment": url.PathEscape,
+		"add":     func(a, b int) int { return a + b },
+		"fields":  func(title string, fields []Field, t *Trace) fieldTable { return fieldTable{title, fields, t != nil} },
+		"parts":   func(server, title string, parts []Object) partTable { return partTable{server, title, parts} },
+		"leaves":  leaves,
+		"target":  func(kind, name string, paused bool) target { return target{kind, name, paused} },
+		"states": func() []journal.State {
+			return []journal.State{journal.Pending, journal.Held, journal.Delivered, journal.Skipped, journal.Failed, journal.Dismissed, journal.Superseded}
+		},
+	}
+}
+
+// words gives a length of time in its largest unit.
+func words(d time.Duration) string {
+	unit := func(n int, name string) string {
+		if n == 1 {
+			return "1 " + name
+		}
+		return fmt.Sprintf("%d %ss", n, name)
+	}
+	switch {
+	case d < 2*time.Minute:
+		return unit(int(max(d, 0).Seconds()), "second")
+	case d < 2*time.Hour:
+		return unit(int(d.Minutes()), "minute")
+	case d < 48*time.Hour:
+		return unit(int(d.Hours()), "hour")
+	}
+	return unit(int(d.Hours()/24), "day")
+}
+
+// target is a rule or server that can be paused.
+type target struct {
+	Kind, Name string
+	Paused     bool
+}
+
+// number writes a count with its thousands apart.
+func number(n int64) string {
+	text := strconv.FormatInt(n, 10)
+	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
+		text = text[:i] + "\u202f" + text[i:]
+	}
+	return text
+}
+
+// fieldTable is a table of a rule's fields; Values tells whether there are values of a sample.
+type fieldTable struct {
+	Title  string
+	Fields []Field
+	Values bool
+}
+
+// partTable is a table of what an object of the metadata is made of.
+type partTable struct {
+	Server, Title string
+	Parts         []Object
+}
+
+// leaves gives the parts that are no stages.
+func leaves(parts []Object) []Object {
+	return slices.DeleteFunc(slices.Clone(parts), func(o Object) bool { return o.Kind == "program stage" })
+}
+
+// lines gives a text line by line.
+func lines(text string) []string {
+	return strings.Split(strings.TrimRight(text, "\n"), "\n")
+}

@@ -1,0 +1,179 @@
+package console
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/sources"
+)
+
+// Project is the running project, as far as the journal does not tell of it. Safe for concurrent use.
+type Project interface {
+	// Rules lists the rules as they run now, with what is wrong with their files.
+	Rules() []Rule
+	// Rule tells how a rule maps; nil when there is none of the name.
+	Rule(name string) *Mapping
+	// Trace evaluates a rule on a record without sending anything. The error is for a rule that cannot be used, or content that is no JSON.
+	Trace(ctx context.Context, rule string, record Input) (*Trace, error)
+	// Refused says why the project as it lies on disk is not the one that runs; empty when it is.
+	Refused() string
+	// Servers lists the servers with what their last sync said; Connections the other systems that rules read from.
+	Servers() []Server
+	Connections() []Connection
+	// Catalogue lists the programs and data sets of a server; Object tells all of one of its objects, nil when it has none of the uid; Search finds objects.
+	Catalogue(server string) []Object
+	Object(server, uid string) *Object
+	Search(server, text string) []Object
+	// Test asks a server or connection for something small; the error says what does not work.
+	Test(ctx context.Context, name string) error
+	// Sync reads the metadata of a server anew and puts its rules to work with it; the answer says what changed.
+	Sync(ctx context.Context, server string) (changes []string, err error)
+	// Upload takes a file for a rule, as if it had been dropped. The error is for a person: a file that was taken before, a rule that takes none.
+	Upload(ctx context.Context, rule, name string, content io.Reader) error
+	// Outputs tells where the results of a finished file lie, and its failed rows; empty for what there is none of.
+	Outputs(f journal.File) (results, failed string)
+}
+
+// Rule is what the console shows of a rule in a list.
+type Rule struct {
+	Name        string    `json:"rule"`
+	Description string    `json:"description,omitempty"`
+	File        string    `json:"file"`
+	Server      string    `json:"server"`
+	Trigger     string    `json:"trigger"`
+	Address     string    `json:"address,omitempty"` // the path of a webhook, the folder of files, the times of a schedule
+	NextRun     time.Time `json:"next_run,omitzero"` // of a schedule or a poll, where that can be told
+	TakesFiles  bool      `json:"takes_files"`
+	Findings    diag.List `json:"-"`
+}
+
+// Broken tells whether the rule's file has mistakes that keep it from running.
+func (r Rule) Broken() bool { return r.Findings.HasErrors() }
+
+// Mapping is how a rule maps.
+type Mapping struct {
+	Rule
+	Text    string // of the file
+	When    string
+	ID, Key string
+	Lookups []Field
+	Actions []Action
+	Trace   *Trace // of the rule's own sample; nil when it has none
+}
+
+// Action is one thing that a rule does with a record.
+type Action struct {
+	Kind, ForEach, When string
+	Line                int
+	Fields              []Field
+}
+
+// Field is one entry of a mapping. Values are those of the rule's own sample.
+type Field struct {
+	Group, Name string // what it stands under in the rule, and its name there
+	Expr        string
+	Literal     bool // Expr is the value itself
+	Map         string
+	Type        string
+	In, Out     string
+	Line        int
+}
+
+// Input is a record for Trace.
+type Input struct {
+	ID       string // of a record that the journal knows; empty: what the rule makes of it
+	Origin   sources.Origin
+	Received time.Time
+	Body     []byte // JSON
+}
+
+// Trace is what a rule makes of one record, step by step. It holds what the record says.
+type Trace struct {
+	Status   string    `json:"status"` // fine, skipped, failed
+	ID       string    `json:"id,omitempty"`
+	Key      string    `json:"key,omitempty"`
+	Steps    []Step    `json:"steps"`
+	Faults   []Fault   `json:"faults,omitempty"`
+	Writes   []Write   `json:"writes,omitempty"`
+	Requests []Request `json:"requests,omitempty"`
+	Note     string    `json:"note,omitempty"` // why it cannot be said what would be sent
+}
+
+// Step is one thing that happens while a record is evaluated.
+type Step struct {
+	What   string `json:"what"` // filter, id, key, lookup, map, field, value
+	Name   string `json:"name,omitempty"`
+	Expr   string `json:"expression,omitempty"`
+	In     string `json:"in,omitempty"`
+	Out    string `json:"out,omitempty"`
+	Type   string `json:"type,omitempty"`
+	Line   int    `json:"line,omitempty"`
+	Source string `json:"source,omitempty"` // the rule's line
+	Failed string `json:"failed,omitempty"`
+}
+
+// Fault is one thing that is wrong with a record.
+type Fault struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+	Field   string `json:"field,omitempty"`
+	Column  string `json:"column,omitempty"`
+	Value   string `json:"value,omitempty"`
+	Line    int    `json:"line,omitempty"`
+	Source  string `json:"source,omitempty"`
+}
+
+// Write is one object that would be looked up, created or updated.
+type Write struct {
+	Label  string `json:"label"`
+	Effect string `json:"effect"`
+	ID     string `json:"id,omitempty"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// Request is one request that would be made. What its uids stand for is written behind them.
+type Request struct {
+	Heading string `json:"heading"`
+	Body    string `json:"body,omitempty"`
+}
+
+// Server is a DHIS2 server.
+type Server struct {
+	Name     string    `json:"server"`
+	URL      string    `json:"url"`
+	System   string    `json:"system,omitempty"`
+	Version  string    `json:"version,omitempty"`
+	User     string    `json:"user,omitempty"`
+	Synced   time.Time `json:"synced,omitzero"` // zero: never
+	NextSync time.Time `json:"next_sync,omitzero"`
+	Programs int       `json:"programs"`
+	DataSets int       `json:"data_sets"`
+	Elements int       `json:"data_elements"`
+	OrgUnits int       `json:"org_units"`
+	Rules    []string  `json:"rules"`
+	Changes  []string  `json:"changes,omitempty"` // what the last sync that this process has seen changed, with the rules that it touches
+}
+
+// Connection is another system that rules read from.
+type Connection struct {
+	Name, Kind string
+	Rules      []string
+}
+
+// Object is an object of a server's metadata.
+type Object struct {
+	ID        string   `json:"id"`
+	Code      string   `json:"code,omitempty"`
+	Name      string   `json:"name"`
+	Kind      string   `json:"kind"`           // program, program stage, data element, ...
+	Type      string   `json:"type,omitempty"` // DHIS2's value type, period type or program type
+	In        string   `json:"in,omitempty"`   // what it lies in
+	Mandatory bool     `json:"mandatory,omitempty"`
+	Uses      []string `json:"uses,omitempty"`    // places in rules: file:line
+	Options   []Object `json:"options,omitempty"` // the values that it takes
+	Parts     []Object `json:"parts,omitempty"`
+}

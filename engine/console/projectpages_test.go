@@ -1,0 +1,145 @@
+package console
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/sources"
+)
+
+// TestPagesOfTheProject looks at what the project itself shows.
+func TestPagesOfTheProject(t *testing.T) {
+	srv, _ := fixture(t, Config{})
+	for path, want := range map[string][]string{
+		"/console/rules":          {"the rule has no id", "anc-monthly-report", "next 2026-08-01", "Pause"},
+		"/console/rules/anc":      {"trigger.form.gender", "&#34;FEMALE&#34;", "always", "Only when", "the value is not in the map"},
+		"/console/rules/nothing":  {"there is no such rule"},
+		"/console/servers":        {"2.42.1", "warehouse", "Test now"},
+		"/console/servers/gone":   {"there is no such server"},
+		"/console/servers/a/none": {"has no such object"},
+		"/console/servers/national": {
+			"option Female of Sex: code F became FEMALE", "Antenatal care", "Sync now", "1300 org units",
+		},
+		"/console/servers/national?q=hb":        {"Haemoglobin", "data element"},
+		"/console/servers/national?q=nothing":   {"Nothing is called so"},
+		"/console/servers/national/WSGAb5XwJ3Y": {"Stage First visit", "ANC_RISK", "2 options", "rules/anc.yaml:2"},
+	} {
+		_, text, _ := get(t, srv.URL+path, nil)
+		for _, w := range want {
+			if !strings.Contains(text, w) {
+				t.Errorf("%s lacks %q:\n%s", path, w, text)
+			}
+		}
+	}
+	vera := func(r *http.Request) { r.SetBasicAuth("vera", "of-the-viewer") }
+	for _, path := range []string{"/console/rules", "/console/rules/anc", "/console/servers", "/console/servers/national", "/console/files", "/", "/console/failures", "/console/records/1"} {
+		if _, text, _ := get(t, srv.URL+path, vera); strings.Count(text, `method="post"`) != 1 || strings.Contains(text, "/correct") { // to log out
+			t.Errorf("%s offers a viewer what a viewer may not do", path)
+		}
+	}
+}
+
+// TestSetGoing tests a connection, syncs, and sends a file.
+func TestSetGoing(t *testing.T) {
+	p := newProject()
+	srv, _ := fixture(t, Config{Running: p})
+	if status, text := post(t, srv.URL+"/console/test", url.Values{"name": {"national"}}, "same-origin"); status != http.StatusOK || !strings.Contains(text, "national answers") {
+		t.Errorf("test: %d %s", status, text)
+	}
+	if status, text := post(t, srv.URL+"/console/sync", url.Values{"server": {"national"}}, "same-origin"); status != http.StatusOK || !strings.Contains(text, "Synced. Changes: 1") {
+		t.Errorf("sync: %d %s", status, text)
+	}
+	if status := upload(t, srv.URL, "anc", "visits.csv", "id\n1\n"); status != http.StatusSeeOther {
+		t.Errorf("upload: %d", status)
+	}
+	if got, want := strings.Join(p.asked, "|"), "test national|sync national|upload anc visits.csv id\n1\n"; got != want {
+		t.Errorf("asked %q, want %q", got, want)
+	}
+	p.fails = errors.New("connection refused")
+	if status, text := post(t, srv.URL+"/console/test", url.Values{"name": {"national"}}, "same-origin"); status != http.StatusOK || !strings.Contains(text, "national: connection refused.") {
+		t.Errorf("a test that fails: %d %s", status, text)
+	}
+	if status, text := post(t, srv.URL+"/console/sync", url.Values{"server": {"national"}}, "same-origin"); status != http.StatusOK || !strings.Contains(text, "the last snapshot stays") {
+		t.Errorf("a sync that fails: %d %s", status, text)
+	}
+	if status := upload(t, srv.URL, "anc", "visits.csv", "id\n1\n"); status != http.StatusUnprocessableEntity {
+		t.Errorf("an upload that is refused: %d", status)
+	}
+	if status := upload(t, srv.URL, "", "visits.csv", "id\n1\n"); status != http.StatusUnprocessableEntity {
+		t.Errorf("an upload without a rule: %d", status)
+	}
+}
+
+func upload(t *testing.T, address, rule, name, content string) int {
+	t.Helper()
+	var body bytes.Buffer
+	w := multipart.NewWriter(&body)
+	if rule != "" {
+		if err := w.WriteField("rule", rule); err != nil {
+			t.Fatal(err)
+		}
+	}
+	part, err := w.CreateFormFile("file", name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := part.Write([]byte(content)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address+"/console/upload", &body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", w.FormDataContentType())
+	req.Header.Set("Sec-Fetch-Site", "same-origin")
+	req.SetBasicAuth("otto", "of-the-operator")
+	status, _, _ := do(t, req)
+	return status
+}
+
+// TestDownloads gives results and failed rows to operators, and nothing that is not there.
+func TestDownloads(t *testing.T) {
+	p := newProject()
+	p.results = filepath.Join(t.TempDir(), "visits.results.csv")
+	if err := os.WriteFile(p.results, []byte("row,outcome\n2,failed\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	srv, j := fixture(t, Config{Running: p})
+	f := &journal.File{File: sources.File{ID: "f1", Rule: "anc", Name: "visits.csv", SHA256: "x", Received: time.Now()}, State: journal.FileOpen, Next: 1, Places: 5}
+	if _, err := j.AddFile(context.Background(), f); err != nil {
+		t.Fatal(err)
+	}
+	if _, text, _ := get(t, srv.URL+"/console/files", nil); !strings.Contains(text, "/console/files/f1/results") || strings.Contains(text, "/console/files/f1/failed") {
+		t.Errorf("the page of files offers other downloads:\n%s", text)
+	}
+	status, text, header := get(t, srv.URL+"/console/files/f1/results", nil)
+	if status != http.StatusOK || !strings.Contains(text, "2,failed") || header.Get("Content-Disposition") != "attachment; filename=visits.results.csv" {
+		t.Errorf("results: %d %q %v", status, text, header)
+	}
+	for path, change := range map[string]func(*http.Request){
+		"/console/files/f1/failed":  nil,
+		"/console/files/f2/results": nil,
+		"/console/files/f1/results": func(r *http.Request) { r.SetBasicAuth("vera", "of-the-viewer") },
+	} {
+		want := http.StatusNotFound
+		if change != nil {
+			want = http.StatusForbidden
+		}
+		if status, _, _ := get(t, srv.URL+path, change); status != want {
+			t.Errorf("%s: %d, want %d", path, status, want)
+		}
+	}
+}

@@ -1,0 +1,86 @@
+package console
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/culvert/culvert/engine/journal"
+)
+
+// TestTraceOfARecord shows operators how the values of a record came to be, and nobody else.
+func TestTraceOfARecord(t *testing.T) {
+	srv, _ := fixture(t, Config{})
+	_, text, _ := get(t, srv.URL+"/console/records/1?content", nil)
+	for _, want := range []string{"Kasama clinic", "How the values come to be", "the value is not in the map", "Sex: {from: trigger.form.gender, map: sex}", "Fatou"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the record lacks %q:\n%s", want, text)
+		}
+	}
+	if _, text, _ := get(t, srv.URL+"/console/records/1", nil); strings.Contains(text, "Kasama clinic") {
+		t.Error("values are shown to who did not ask for them")
+	}
+}
+
+// TestCorrect corrects a failed record: what is wrong is shown first, nothing is sent without a reason or while it would fail again.
+func TestCorrect(t *testing.T) {
+	p := newProject()
+	srv, j := fixture(t, Config{Running: p})
+	at := srv.URL + "/console/records/1/correct"
+	if status, text, _ := get(t, at, nil); status != http.StatusOK || !strings.Contains(text, "Fatou") || !strings.Contains(text, "Send it") {
+		t.Fatalf("the form: %d\n%s", status, text)
+	}
+	send := func(do, content, why string) (int, string) {
+		return post(t, at, url.Values{"do": {do}, "content": {content}, "why": {why}}, "same-origin")
+	}
+	for name, c := range map[string]struct {
+		do, content, why string
+		status           int
+		want             string
+	}{
+		"no JSON":          {"preview", "{\n\"name\": \n", "x", http.StatusOK, "not JSON: line 3"},
+		"fails still":      {"send", `{"name":"Awa"}`, "typing error", http.StatusUnprocessableEntity, "it would fail again"},
+		"shown first":      {"preview", `{"name":"Corrected"}`, "", http.StatusOK, "tracked entity Person"},
+		"without a reason": {"send", `{"name":"Corrected"}`, " ", http.StatusUnprocessableEntity, "say why"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if status, text := send(c.do, c.content, c.why); status != c.status || !strings.Contains(text, c.want) {
+				t.Errorf("%d, without %q:\n%s", status, c.want, text)
+			}
+		})
+	}
+	state := func() journal.State {
+		list, err := j.Select(t.Context(), journal.Filter{ID: "form-1", NewestOne: true, Limit: 1, WithBody: true})
+		if err != nil || len(list) != 1 {
+			t.Fatal(list, err)
+		}
+		if list[0].State == journal.Pending && string(list[0].Body) != `{"name":"Corrected"}` {
+			t.Errorf("%s is sent", list[0].Body)
+		}
+		return list[0].State
+	}
+	if s := state(); s != journal.Failed {
+		t.Fatalf("a correction was sent that nobody asked for: %s", s)
+	}
+	if status, text := send("send", `{"name": "Corrected"}`, "typing error"); status != http.StatusSeeOther {
+		t.Fatalf("%d %s", status, text)
+	}
+	if s := state(); s != journal.Pending {
+		t.Errorf("the record is %s", s)
+	}
+	audit, err := j.Audit(t.Context(), 10)
+	if err != nil || len(audit) == 0 || audit[0].Who != "otto (console)" || audit[0].Why != "typing error" {
+		t.Errorf("audit = %+v, %v", audit, err)
+	}
+	vera := func(r *http.Request) { r.SetBasicAuth("vera", "of-the-viewer") }
+	if status, _, _ := get(t, at, vera); status != http.StatusForbidden {
+		t.Errorf("a viewer: %d", status)
+	}
+	if status, _ := post(t, at, url.Values{"do": {"send"}, "content": {"{}"}, "why": {"x"}}, "same-origin", vera); status != http.StatusForbidden {
+		t.Errorf("a viewer's correction: %d", status)
+	}
+	if status, _, _ := get(t, srv.URL+"/console/records/2/correct", nil); status != http.StatusUnprocessableEntity {
+		t.Errorf("a record that waits: %d", status)
+	}
+}

@@ -1,0 +1,146 @@
+package console
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/culvert/culvert/engine/status"
+)
+
+// errNoServer and errNoObject answer 404.
+var (
+	errNoServer = notFound{"there is no such server in culvert.yaml"}
+	errNoObject = notFound{"the synced metadata has no such object"}
+)
+
+// serverRow is a server with how delivery to it stands.
+type serverRow struct {
+	Server
+	Status *status.Server // nil: no runner sends to it
+	Pause  *pauseView
+}
+
+type pauseView struct {
+	Since    time.Time
+	Who, Why string
+}
+
+type serversView struct {
+	Servers     []serverRow
+	Connections []Connection
+}
+
+func (s *Console) servers(r *http.Request) (view, error) {
+	rows, err := s.serverRows(r.Context())
+	if err != nil {
+		return view{}, err
+	}
+	return view{Title: "Servers", Page: "servers", Data: serversView{rows, s.c.Running.Connections()}}, nil
+}
+
+func (s *Console) serverRows(ctx context.Context) ([]serverRow, error) {
+	o, err := s.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]*status.Server{}
+	for _, runner := range o.Runners {
+		for i := range runner.Servers {
+			known[runner.Servers[i].Name] = &runner.Servers[i]
+		}
+	}
+	var rows []serverRow
+	for _, x := range s.c.Running.Servers() {
+		row := serverRow{Server: x, Status: known[x.Name]}
+		if p := o.Paused.Servers[x.Name]; p != nil {
+			row.Pause = &pauseView{p.Since, p.Who, p.Why}
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
+
+type serverView struct {
+	serverRow
+	Catalogue []Object
+	Search    string
+	Hits      []Object
+}
+
+func (s *Console) server(r *http.Request) (view, error) {
+	rows, err := s.serverRows(r.Context())
+	if err != nil {
+		return view{}, err
+	}
+	name := r.PathValue("name")
+	for _, row := range rows {
+		if row.Name != name {
+			continue
+		}
+		data := serverView{serverRow: row, Search: r.FormValue("q")}
+		if data.Search != "" {
+			data.Hits = s.c.Running.Search(name, data.Search)
+		} else {
+			data.Catalogue = s.c.Running.Catalogue(name)
+		}
+		return view{Title: name, Page: "server", Trail: []link{{Name: "Servers", Path: Prefix + "servers"}}, Data: data}, nil
+	}
+	return view{}, errNoServer
+}
+
+type objectView struct {
+	*Object
+	Server, Link string
+}
+
+func (s *Console) object(r *http.Request) (view, error) {
+	server := r.PathValue("name")
+	x := s.c.Running.Object(server, r.PathValue("uid"))
+	if x == nil {
+		return view{}, errNoObject
+	}
+	trail := []link{{Name: "Servers", Path: Prefix + "servers"}, {Name: server, Path: Prefix + "servers/" + url.PathEscape(server)}}
+	return view{Title: x.Name, Page: "object", Trail: trail, Data: objectView{Object: x, Server: server}}, nil
+}
+
+// test asks a server or connection for something small, and says on the page of the servers what came of it.
+func (s *Console) test(r *http.Request) (view, error) {
+	name := r.PostFormValue("name")
+	if name == "" {
+		return view{}, refused("the form names no server or connection")
+	}
+	err := s.c.Running.Test(r.Context(), name)
+	s.c.Log.Info("a connection was tested", "connection", name, "who", who(r), "error", err)
+	v, other := s.servers(r)
+	if other != nil {
+		return v, other
+	}
+	if v.Notice = name + " answers and takes our credentials."; err != nil {
+		v.Notice, v.Alert = "", fmt.Sprintf("%s: %s.", name, err)
+	}
+	return v, nil
+}
+
+// sync reads the metadata of a server anew.
+func (s *Console) sync(r *http.Request) (view, error) {
+	name := r.PostFormValue("server")
+	changes, err := s.c.Running.Sync(r.Context(), name)
+	s.c.Log.Info("a sync was asked for", "server", name, "who", who(r), "changes", len(changes), "error", err)
+	r.SetPathValue("name", name)
+	v, other := s.server(r)
+	if other != nil {
+		return v, other
+	}
+	switch {
+	case err != nil:
+		v.Alert = fmt.Sprintf("The sync did not succeed; the last snapshot stays: %s.", err)
+	case len(changes) == 0:
+		v.Notice = "Synced. Nothing has changed."
+	default:
+		v.Notice = fmt.Sprintf("Synced. Changes: %d, listed below.", len(changes))
+	}
+	return v, nil
+}

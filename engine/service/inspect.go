@@ -1,0 +1,240 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/culvert/culvert/engine/console"
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/project"
+	"github.com/culvert/culvert/sources/commcare"
+	"github.com/culvert/culvert/sources/database"
+	"github.com/culvert/culvert/sources/files"
+	"github.com/culvert/culvert/sources/schedule"
+)
+
+// inspection shows the running project to the console.
+type inspection struct {
+	*Service
+	mu    sync.Mutex
+	trees map[string]*tree // by server, of the snapshot that they were made of
+}
+
+// Rules lists the rules as they run now.
+func (s *inspection) Rules() []console.Rule {
+	var out []console.Rule
+	for _, r := range s.current.Load().Rules {
+		out = append(out, s.rule(r))
+	}
+	return out
+}
+
+func (s *inspection) rule(r *project.Rule) console.Rule {
+	x := console.Rule{Name: r.Name, Description: r.Description, File: r.Path, Server: r.Server, Trigger: r.Trigger.Kind, Findings: r.Findings}
+	for _, key := range []string{"path", "folder", "cron", "every", "connection"} {
+		if n := r.Trigger.Config.Get(key); n != nil && x.Address == "" {
+			x.Address = n.Value
+		}
+	}
+	x.TakesFiles = !r.Findings.HasErrors()
+	if (r.Trigger.Kind == schedule.Kind{}.Name()) && !r.Findings.HasErrors() {
+		if at := schedule.Scheduled(r.Name, &r.Trigger, s.current.Load().Config.Zone).Times; at != nil {
+			x.NextRun = at.Next(time.Now())
+		}
+	}
+	return x
+}
+
+// Refused says why the project as it lies there is not live.
+func (s *inspection) Refused() string {
+	s.reload.mu.Lock()
+	defer s.reload.mu.Unlock()
+	return s.reload.refused
+}
+
+// Servers lists the servers with what their last sync said.
+func (s *inspection) Servers() []console.Server {
+	p := s.current.Load()
+	var out []console.Server
+	for i := range p.Config.Servers {
+		c := &p.Config.Servers[i]
+		x := console.Server{Name: c.Name}
+		if cl := s.clients.get(c.Name); cl != nil {
+			x.URL = cl.URL()
+		}
+		if index := p.Indexes[c.Name]; index != nil {
+			snap := index.Snapshot
+			x.System, x.Version, x.User, x.Synced = snap.Server.Name, snap.Server.Version, snap.User.Username, snap.Server.Synced
+			x.Programs, x.DataSets, x.Elements, x.OrgUnits = len(snap.Programs), len(snap.DataSets), len(snap.DataElements), len(snap.OrgUnits)
+			if p.Config.SyncEvery > 0 && !s.o.Alone {
+				x.NextSync = nextSync(snap.Server.Synced, s.runner.Status().Started, p.Config.SyncEvery)
+			}
+		}
+		for _, r := range p.Rules {
+			if r.Server == c.Name {
+				x.Rules = append(x.Rules, r.Name)
+			}
+		}
+		x.Changes = s.synced.of(c.Name)
+		out = append(out, x)
+	}
+	return out
+}
+
+// nextSync tells about when the metadata is synced next: syncs come at even distances from the start of the process.
+func nextSync(synced, started time.Time, every time.Duration) time.Time {
+	from := started
+	if synced.After(from) {
+		from = synced
+	}
+	return from.Add(every)
+}
+
+// Connections lists the other systems that rules read from.
+func (s *inspection) Connections() []console.Connection {
+	p := s.current.Load()
+	var out []console.Connection
+	for _, c := range p.Config.Connections {
+		x := console.Connection{Name: c.Name, Kind: c.Kind}
+		for _, r := range p.Rules {
+			if n := r.Trigger.Config.Get("connection"); n != nil && n.Value == c.Name {
+				x.Rules = append(x.Rules, r.Name)
+			}
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+// testLimit bounds how long somebody waits for the answer to a test.
+const testLimit = 20 * time.Second
+
+// Test asks a server or connection for something small.
+func (s *inspection) Test(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, testLimit)
+	defer cancel()
+	p := s.current.Load()
+	if c := p.Config.ServerNamed(name); name != "" && c != nil {
+		cl := s.clients.get(name)
+		if cl == nil {
+			return fmt.Errorf("the server %s cannot be used: its secret or its address is missing, or it came to %s after the start", name, project.ConfigFile)
+		}
+		return s.target(p.Config, c, cl, s.indexes[name]).Probe(ctx)
+	}
+	c := p.Config.ConnectionNamed(name)
+	switch {
+	case c == nil:
+		return fmt.Errorf("there is no server or connection %q in %s", name, project.ConfigFile)
+	case c.Kind == "database":
+		conn, err := p.Config.Database(name, s.o.Dir)
+		if err != nil {
+			return err
+		}
+		return database.Ping(ctx, conn)
+	}
+	conn, err := p.Config.CommCare(name)
+	if err != nil {
+		return err
+	}
+	return commcare.Ping(ctx, conn, s.o.Log)
+}
+
+// Sync reads the metadata of a server anew.
+func (s *inspection) Sync(ctx context.Context, server string) ([]string, error) {
+	if s.clients.get(server) == nil {
+		return nil, fmt.Errorf("the server %s cannot be used: see the log", server)
+	}
+	changes, err := s.syncServer(ctx, server)
+	if err != nil {
+		return nil, err
+	}
+	s.Reload(ctx)
+	return changes, nil
+}
+
+// maxUpload bounds a file that is sent by a browser, in bytes; larger ones are dropped into the folder.
+const maxUpload = 200 << 20
+
+// Upload takes a file for a rule, as if it had been dropped.
+func (s *inspection) Upload(ctx context.Context, rule, name string, content io.Reader) (err error) {
+	p := s.current.Load()
+	flow, r, err := Flow(p, rule)
+	if err != nil {
+		return err
+	}
+	uploads, err := filepath.Abs(filepath.Join(s.o.Dir, p.Config.StateDir, "uploads"))
+	if err != nil {
+		return fmt.Errorf("find where uploads go: %w", err)
+	}
+	folder := uploads
+	if (r.Trigger.Kind == files.Kind{}.Name()) {
+		root, err := filepath.Abs(p.Dir)
+		if err != nil {
+			return fmt.Errorf("find the project's folder: %w", err)
+		}
+		folder = files.Watched(rule, &r.Trigger, root).Folder
+	}
+	if name = cleanName(name); name == "" {
+		return errors.New("the file has no name")
+	}
+	path, err := Spool(uploads, name, content, maxUpload)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(filepath.Dir(path))) }()
+	_, duplicate, err := files.TakeFor(ctx, path, flow.Rule.Name, folder, s.inbox(p), journalSink{s.journal})
+	if duplicate {
+		return ErrDuplicate
+	}
+	return err
+}
+
+// cleanName gives the last part of a file's name as a browser sends it, "" when it names no file.
+func cleanName(name string) string {
+	name = strings.TrimSpace(name[strings.LastIndexAny(name, `/\`)+1:])
+	if strings.ContainsFunc(name, func(r rune) bool { return r < ' ' }) {
+		return ""
+	}
+	return strings.TrimLeft(name, ".")
+}
+
+// syncHistory keeps what the last sync of each server changed, as far as this process has seen it.
+type syncHistory struct {
+	one     sync.Mutex // held while a server is synced
+	mu      sync.Mutex
+	changes map[string][]string
+}
+
+// mostChanges is how many changes of a sync are kept.
+const mostChanges = 200
+
+func (h *syncHistory) set(server string, changes []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.changes == nil {
+		h.changes = map[string][]string{}
+	}
+	h.changes[server] = changes[:min(len(changes), mostChanges)]
+}
+
+func (h *syncHistory) of(server string) []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.changes[server])
+}
+
+// Outputs tells where the results of a file lie, and its failed rows once it is finished.
+func (s *inspection) Outputs(f journal.File) (results, failed string) {
+	if f.State == journal.FileOpen {
+		return files.ResultsPath(f.File), ""
+	}
+	return f.Results, files.FailedRowsBeside(f.Results)
+}

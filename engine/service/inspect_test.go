@@ -1,0 +1,197 @@
+package service_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/culvert/culvert/actions/dhis2/sandbox"
+	"github.com/culvert/culvert/engine/access"
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/project"
+	"github.com/culvert/culvert/rules/examples"
+)
+
+// consoleOf runs the example project and gives a way to ask its console as an operator.
+func consoleOf(t *testing.T) (dir string, ask func(method, path string, form url.Values) (int, string), upload func(rule, name, text string) int, j func() journal.Journal) {
+	t.Helper()
+	dir = t.TempDir()
+	if err := examples.Write("anc", dir, func(string) bool { return true }); err != nil {
+		t.Fatal(err)
+	}
+	box, err := sandbox.New(sandbox.Options{Metadata: filepath.Join(dir, "input", "tamala.json")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dhis2 := httptest.NewServer(box)
+	t.Cleanup(func() {
+		dhis2.Close()
+		if err := box.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	for name, value := range map[string]string{"DHIS2_URL": dhis2.URL, "DHIS2_USERNAME": "admin", "DHIS2_PASSWORD": "district", "COMMCARE_PASSWORD": "x", "CULVERT_LISTEN": "127.0.0.1:0"} {
+		t.Setenv(name, value)
+	}
+	syncProject(t, dir)
+	password, err := access.Set(filepath.Join(dir, "state", project.UsersFile), "otto", access.Operator, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, address := runService(t, dir)
+	do := func(method, path, kind string, body io.Reader) (int, string) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(context.Background(), method, "http://"+address+path, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.SetBasicAuth("otto", password)
+		req.Header.Set("Content-Type", kind)
+		client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+		resp, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		text, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, string(text)
+	}
+	ask = func(method, path string, form url.Values) (int, string) {
+		t.Helper()
+		return do(method, path, "application/x-www-form-urlencoded", strings.NewReader(form.Encode()))
+	}
+	upload = func(rule, name, text string) int {
+		t.Helper()
+		var b bytes.Buffer
+		w := multipart.NewWriter(&b)
+		_ = w.WriteField("rule", rule)
+		part, _ := w.CreateFormFile("file", name)
+		_, _ = part.Write([]byte(text))
+		_ = w.Close()
+		status, answer := do(http.MethodPost, "/console/upload", w.FormDataContentType(), &b)
+		if status != http.StatusSeeOther {
+			t.Logf("upload: %s", answer)
+		}
+		return status
+	}
+	return dir, ask, upload, s.Journal
+}
+
+func wants(t *testing.T, what, text string, want ...string) {
+	t.Helper()
+	for _, w := range want {
+		if !strings.Contains(text, w) {
+			t.Errorf("%s lacks %q:\n%s", what, w, text)
+		}
+	}
+}
+
+// TestConsoleOfAProject looks at the example project with its console: rules with the values of their samples, the metadata with what uses it, and tests of
+// the server.
+func TestConsoleOfAProject(t *testing.T) {
+	_, ask, _, _ := consoleOf(t)
+	get := func(path string) string {
+		t.Helper()
+		status, text := ask(http.MethodGet, path, nil)
+		if status != http.StatusOK {
+			t.Errorf("%s: %d", path, status)
+		}
+		return text
+	}
+	wants(t, "the list of rules", get("/console/rules"), "anc-registration-export", "/commcare/forms", "fine")
+	wants(t, "a rule", get("/console/rules/anc-registration"), "trigger.form.gender", "&#34;FEMALE&#34;", "Coral Health Centre", "dhis2.create_and_enroll", "# yaml-language-server")
+	wants(t, "the servers", get("/console/servers"), "national", "2.4", "by hand")
+	server := get("/console/servers/national")
+	wants(t, "a server", server, "Antenatal care", "First visit", "rules/anc-registration.yaml:")
+	at := server[strings.Index(server, "/console/servers/national/"):]
+	program := get(at[:strings.IndexByte(at, '"')])
+	wants(t, "an object", program, "Used by")
+	hits := get("/console/servers/national?q=antenatal+care")
+	at = hits[strings.Index(hits, "/console/servers/national/"):]
+	program = get(at[:strings.IndexByte(at, '"')])
+	wants(t, "a program", program, "Attributes", "Stage First visit", "National ID", "options", "rules/anc-registration.yaml:")
+	if status, text := ask(http.MethodPost, "/console/test", url.Values{"name": {"national"}}); status != http.StatusOK || !strings.Contains(text, "national answers") {
+		t.Errorf("test: %d\n%s", status, text)
+	}
+	if status, text := ask(http.MethodPost, "/console/sync", url.Values{"server": {"national"}}); status != http.StatusOK || !strings.Contains(text, "Nothing has changed") {
+		t.Errorf("sync: %d\n%s", status, text)
+	}
+}
+
+// TestCorrectInTheConsole sends a file with a row that fails, corrects the row in the console, and sees it delivered.
+func TestCorrectInTheConsole(t *testing.T) {
+	dir, ask, upload, j := consoleOf(t)
+	text, err := os.ReadFile(filepath.Join(dir, "samples", "anc-registrations.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := strings.SplitN(string(text), "\n", 3)
+	wrong := rows[0] + "\n" + strings.Replace(rows[1], "TM-", "XX-", 1) + "\n"
+	if wrong == rows[0]+"\n"+rows[1]+"\n" {
+		t.Fatalf("the sample has no facility to misspell: %s", rows[1])
+	}
+	if status := upload("anc-registration-export", "women.csv", wrong); status != http.StatusSeeOther {
+		t.Fatalf("upload: %d", status)
+	}
+	if status := upload("anc-registration-export", "again.csv", wrong); status != http.StatusUnprocessableEntity {
+		t.Errorf("the same content once more: %d", status)
+	}
+	var rec *journal.Record
+	await(t, func() bool {
+		list, err := j().Select(context.Background(), journal.Filter{States: []journal.State{journal.Failed}, WithBody: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(list) == 1 {
+			rec = list[0]
+		}
+		return rec != nil
+	})
+	at := "/console/records/" + strconv.FormatInt(rec.Seq, 10)
+	_, page := ask(http.MethodGet, at+"?content", nil)
+	wants(t, "the failed record", page, "How the values come to be", "XX-", "lookup")
+	right := strings.Replace(string(rec.Body), "XX-", "TM-", 1)
+	status, page := ask(http.MethodPost, at+"/correct", url.Values{"do": {"preview"}, "content": {right}})
+	if status != http.StatusOK {
+		t.Errorf("preview: %d", status)
+	}
+	wants(t, "the preview", page, "What would be sent", "would be", "/api/tracker")
+	if status, page := ask(http.MethodPost, at+"/correct", url.Values{"do": {"send"}, "content": {right}, "why": {"typing error"}}); status != http.StatusSeeOther {
+		t.Fatalf("send: %d %s", status, page)
+	}
+	await(t, func() bool {
+		list, err := j().Select(context.Background(), journal.Filter{ID: rec.ID, NewestOne: true, Limit: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list) == 1 && list[0].State == journal.Delivered && list[0].Edited
+	})
+	// Its results lie where those of the rule's files do, and can be fetched.
+	await(t, func() bool {
+		_, page := ask(http.MethodGet, "/console/files", nil)
+		return strings.Contains(page, "finished") && strings.Contains(page, "/results")
+	})
+}
+
+// await waits until something is so, and fails after a minute.
+func await(t *testing.T, so func() bool) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); !so(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("it did not come to that within a minute")
+		}
+	}
+}
