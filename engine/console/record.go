@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -81,13 +82,14 @@ func correctable(rec *journal.Record) bool {
 	return rec.State != journal.Pending
 }
 
-// versions lists the other records of the same rule and id, the newest first.
+// versions lists the records of the same rule and id, the newest first; none where there is only the one.
 func (s *Console) versions(ctx context.Context, rec *journal.Record) ([]*journal.Record, error) {
-	list, err := s.c.Journal.Select(ctx, journal.Filter{Rule: rec.Rule, ID: rec.ID, Limit: pageSize, NewestOne: true})
+	list, err := s.c.Journal.Versions(ctx, rec.Rule, rec.ID)
 	if err != nil || len(list) < 2 {
 		return nil, err
 	}
-	return list, nil
+	slices.Reverse(list)
+	return list[:min(len(list), pageSize)], nil
 }
 
 // auditSearched is how many entries of the audit trail are looked through for those of one record.
@@ -108,6 +110,10 @@ func (s *Console) auditOf(ctx context.Context, rec *journal.Record) ([]journal.A
 // look notes that somebody sees what a record says.
 func (s *Console) look(r *http.Request, rec *journal.Record) error {
 	s.c.Log.Info("a record's content was looked at", "record", rec.ID, "rule", rec.Rule, "who", who(r))
+	entry := journal.AuditEntry{At: s.c.Now(), Who: who(r), Did: "look", Count: 1, Subject: journal.Filter{Seq: rec.Seq}.Subject()}
+	if err := s.c.Journal.Note(r.Context(), entry); err != nil {
+		return fmt.Errorf("note that the record was looked at: %w", err)
+	}
 	return nil
 }
 
@@ -223,13 +229,13 @@ func (s *Console) saveCorrection(w http.ResponseWriter, r *http.Request) {
 	s.page(func(*http.Request) (view, error) { return v, nil })(w, r)
 }
 
-// send puts a corrected content in the place of a record's and has it sent.
+// send puts a corrected content in the place of a record's and has it sent; it gives the number of the record that holds it.
 func (s *Console) send(r *http.Request, rec *journal.Record, body []byte, why string) (int64, error) {
-	if err := s.c.Journal.Edit(r.Context(), rec.Seq, body, who(r), why); err != nil {
+	seq, err := s.c.Journal.Correct(r.Context(), rec.Seq, body, who(r), why)
+	if err != nil {
 		return 0, refusal{err}
 	}
-	_, err := s.c.Journal.Replay(r.Context(), journal.Filter{Seq: rec.Seq, States: []journal.State{journal.Failed}}, who(r), why, false)
-	return rec.Seq, err
+	return seq, nil
 }
 
 // compact reads a content that a person wrote. The error says where it is no JSON.
