@@ -150,7 +150,7 @@ func TestCorrectInTheConsole(t *testing.T) {
 		t.Errorf("the same content once more: %d", status)
 	}
 	var rec *journal.Record
-	await(t, func() bool {
+	until(t, func() bool {
 		list, err := j().Select(context.Background(), journal.Filter{States: []journal.State{journal.Failed}, WithBody: true})
 		if err != nil {
 			t.Fatal(err)
@@ -172,7 +172,7 @@ func TestCorrectInTheConsole(t *testing.T) {
 	if status, page := ask(http.MethodPost, at+"/correct", url.Values{"do": {"send"}, "content": {right}, "why": {"typing error"}}); status != http.StatusSeeOther {
 		t.Fatalf("send: %d %s", status, page)
 	}
-	await(t, func() bool {
+	until(t, func() bool {
 		list, err := j().Select(context.Background(), journal.Filter{ID: rec.ID, NewestOne: true, Limit: 1})
 		if err != nil {
 			t.Fatal(err)
@@ -180,14 +180,14 @@ func TestCorrectInTheConsole(t *testing.T) {
 		return len(list) == 1 && list[0].State == journal.Delivered && list[0].Edited
 	})
 	// Its results lie where those of the rule's files do, and can be fetched.
-	await(t, func() bool {
+	until(t, func() bool {
 		_, page := ask(http.MethodGet, "/console/files", nil)
 		return strings.Contains(page, "finished") && strings.Contains(page, "/results")
 	})
 }
 
-// await waits until something is so, and fails after a minute.
-func await(t *testing.T, so func() bool) {
+// until waits until something is so, and fails after a minute.
+func until(t *testing.T, so func() bool) {
 	t.Helper()
 	for end := time.Now().Add(time.Minute); !so(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {

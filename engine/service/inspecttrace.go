@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/engine/console"
+	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/engine/rehearsal"
 	"github.com/culvert/culvert/rules"
