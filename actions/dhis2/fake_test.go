@@ -68,6 +68,8 @@ func (f *fake) Reserve(_ context.Context, q client.ReserveQuery) ([]string, erro
 	return values, nil
 }
 
+func (f *fake) MarkFollowUps(context.Context, []client.FollowUp) error { return nil }
+
 func (f *fake) Ping(context.Context) error { return nil }
 
 func (f *fake) ImportTracker(_ context.Context, p *client.TrackerPayload, o client.TrackerOptions) (*client.TrackerReport, error) {

@@ -25,7 +25,7 @@ func (c *compiler) oneValue(remove bool) planner {
 	element := c.requiredName("data_element", "data element", nil)
 	n := c.name("data_set")
 	if element == nil {
-		c.readAll("org_unit", "period", "value", "aggregate", "comment", "category_option_combo", "attribute_option_combo", "attribute_category_options")
+		c.readAll("org_unit", "period", "value", "aggregate", "comment", "category_option_combo", "attribute_option_combo", "attribute_category_options", "follow_up")
 		return nil
 	}
 	var set *metadata.DataSet
@@ -35,7 +35,7 @@ func (c *compiler) oneValue(remove bool) planner {
 		set = c.onlySetOf(element)
 	}
 	if set == nil {
-		c.readAll("org_unit", "period", "value", "aggregate", "comment", "category_option_combo", "attribute_option_combo", "attribute_category_options")
+		c.readAll("org_unit", "period", "value", "aggregate", "comment", "category_option_combo", "attribute_option_combo", "attribute_category_options", "follow_up")
 		return nil
 	}
 	v := c.valuesOf(set)
@@ -63,6 +63,7 @@ func (c *compiler) oneValue(remove bool) planner {
 			cell.valued = c.valued(val, e.ID, element.Value, contributionKind(v.aggregate, c.elementKind(e, true)))
 		}
 		v.comment = c.comment()
+		v.followUp = c.valueFollowUp(v.aggregate)
 	}
 	v.cells = []*cellField{cell}
 	return v

@@ -23,6 +23,7 @@ type valuesPlan struct {
 	combo     *attributeCombo
 	cells     []*cellField
 	comment   *valued
+	followUp  *boolField
 	complete  *dateField
 	finish    string // complete, undo or leave
 	remove    bool   // the cells are removed instead of written
@@ -52,7 +53,7 @@ func compileDataValueSet(c *compiler) planner {
 		set = c.dataSet(n)
 	}
 	if set == nil {
-		c.readAll("org_unit", "period", "values", "complete_date", "completion", "comment", "aggregate", "attribute_option_combo", "attribute_category_options", "import")
+		c.readAll("org_unit", "period", "values", "complete_date", "completion", "comment", "aggregate", "attribute_option_combo", "attribute_category_options", "import", "follow_up")
 		return nil
 	}
 	v := c.valuesOf(set)
@@ -60,6 +61,7 @@ func compileDataValueSet(c *compiler) planner {
 	v.aggregate = c.choice("aggregate", object.AggregateCount, object.AggregateSum, object.AggregateAverage, object.AggregateLast)
 	v.declareIDs(c)
 	v.comment = c.comment()
+	v.followUp = c.valueFollowUp(v.aggregate)
 	v.complete = c.date("complete_date", false)
 	v.finish = c.choice("completion", "complete", "undo", "leave")
 	if v.finish == "" && v.complete != nil {
@@ -94,6 +96,17 @@ func (c *compiler) dataSetNames() []string {
 		names = append(names, c.x.Snapshot.DataSets[i].Name)
 	}
 	return names
+}
+
+// valueFollowUp reads the key follow_up, which marks each value; a value that many records make together has no mark of one of them.
+func (c *compiler) valueFollowUp(aggregate string) *boolField {
+	f := c.boolean("follow_up")
+	if f != nil && aggregate != "" {
+		c.errorAt(c.spec.Body.Key("follow_up").Place(), "wrong-choice", "leave follow_up out, or aggregate",
+			"a value that all records make together cannot be marked by one of them")
+		return nil
+	}
+	return f
 }
 
 func (c *compiler) comment() *valued {
@@ -154,10 +167,17 @@ func (v *valuesPlan) plan(s *rules.Scope, p *plan) error {
 			return err
 		}
 	}
+	followUp, set, err := v.followUp.eval(s, v.context)
+	if err != nil {
+		return err
+	}
 	base := object.Cell{DataSet: v.set.ID, OrgUnit: orgUnit.ID, Period: pe.ISO(), AttributeOptionCombo: attCombo}
 	for _, c := range v.cells {
 		w := &object.DataValue{
 			Template: c.label, Cell: base, OrgUnit: orgUnit, Set: v.set.Name, AttCombo: attName, Comment: comment, Place: c.rulePlace, Remove: v.remove,
+		}
+		if set {
+			w.FollowUp = &followUp
 		}
 		if err := v.fillCell(s, c, w, at); err != nil {
 			return err

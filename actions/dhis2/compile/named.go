@@ -35,7 +35,7 @@ func (c *compiler) expressionAsName(key string) bool {
 		return false
 	}
 	c.readAll("data_element", "data_set", "org_unit", "period", "value", "aggregate", "comment", "category_option_combo", "attribute_option_combo",
-		"attribute_category_options")
+		"attribute_category_options", "follow_up")
 	c.errorAt(n.Place(), "wrong-shape", "where the data name it, write "+key+": {from: "+n.Value+"}", "%q takes a name, and %s is an expression", key, n.Value)
 	return true
 }
@@ -66,7 +66,7 @@ func (c *compiler) namedValue(remove bool) planner {
 		}
 		if set == nil {
 			c.readAll("data_element", "org_unit", "period", "value", "aggregate", "comment", "category_option_combo", "attribute_option_combo",
-				"attribute_category_options")
+				"attribute_category_options", "follow_up")
 			return nil
 		}
 	}
@@ -93,6 +93,7 @@ func (c *compiler) namedValue(remove bool) planner {
 	p.aggregate = c.choice("aggregate", object.AggregateCount, object.AggregateSum, object.AggregateAverage, object.AggregateLast)
 	p.declareIDs(c)
 	p.comment = c.comment()
+	p.followUp = c.valueFollowUp(p.aggregate)
 	return p
 }
 

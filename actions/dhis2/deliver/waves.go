@@ -118,6 +118,7 @@ func (d *delivery) send(ctx context.Context, p object.Phase, items []*item) {
 		for set, group := range byDataSet(plain) {
 			d.importValues(ctx, set, group)
 		}
+		d.markFollowUps(ctx, plain)
 		if len(contributions) > 0 {
 			d.sum(ctx, contributions)
 		}

@@ -30,6 +30,7 @@ type DataValue struct {
 	Value        string
 	Comment      string
 	Remove       bool
+	FollowUp     *bool // mark it for follow-up, or take the mark away; nil: leave it
 	Place        diag.Place
 	Contribution *Contribution // to an aggregate, or nil
 }
@@ -48,6 +49,9 @@ func (o *DataValue) Describe() map[string]any {
 	put(m, "category_option_combo", o.Combo)
 	put(m, "attribute_option_combo", o.AttCombo)
 	put(m, "comment", o.Comment)
+	if o.FollowUp != nil {
+		m["follow_up"] = *o.FollowUp
+	}
 	switch {
 	case o.Contribution != nil:
 		o.Contribution.describe(m)
@@ -78,6 +82,9 @@ func (o *DataValue) Digest(parents []string) uint64 {
 	h := newDigest(parents)
 	h.texts(o.Value, o.Comment)
 	h.flag(o.Remove)
+	if o.FollowUp != nil {
+		h.flag(*o.FollowUp)
+	}
 	return h.sum()
 }
 
@@ -105,6 +112,18 @@ func (o *DataValue) Body(x *metadata.Index) client.DataValue {
 		v.Value, v.Deleted = "", true
 	}
 	return v
+}
+
+// Mark is the follow-up mark of a value that is written; false when the rule says nothing of it, and of one that is removed.
+func (o *DataValue) Mark(x *metadata.Index) (client.FollowUp, bool) {
+	v := o.Body(x)
+	if o.FollowUp == nil || v.Deleted {
+		return client.FollowUp{}, false
+	}
+	return client.FollowUp{
+		DataElement: v.DataElement, Period: v.Period, OrgUnit: v.OrgUnit,
+		CategoryOptionCombo: v.CategoryOptionCombo, AttributeOptionCombo: v.AttributeOptionCombo, On: *o.FollowUp,
+	}, true
 }
 
 // zeroRemoves tells whether a value is a zero that DHIS2 does not store (dataValueIsZeroAndInsignificant): up to 2.41 it removes what was there, from
