@@ -110,7 +110,7 @@ func TestPagesInABrowser(t *testing.T) {
 var pagesLookedAt = map[string]string{
 	"overview": "/", "failures": "/console/failures", "records": "/console/records", "record": "/console/records/1", "content": "/console/records/1?content",
 	"rules": "/console/rules", "files": "/console/files", "audit": "/console/audit", "rule": "/console/rules/anc",
-	"correct": "/console/records/1/correct",
+	"correct": "/console/records/1/correct", "person": "/console/person?who=case-1",
 	"servers": "/console/servers", "server": "/console/servers/national", "program": "/console/servers/national/WSGAb5XwJ3Y", "search": "/console/servers/national?q=hb", "login": "/console/login", "missing": "/console/records/999",
 }
 

@@ -93,7 +93,8 @@ func New(c Config) (*Console, error) {
 func (s *Console) routes() {
 	for at, page := range map[string]func(*http.Request) (view, error){
 		"/{$}": s.overview, Prefix + "failures": s.failures, Prefix + "records": s.records, Prefix + "records/{seq}": s.record, Prefix + "files": s.files,
-		Prefix + "rules": s.rules, Prefix + "rules/{name}": s.rule,
+		Prefix + "person": s.person,
+		Prefix + "rules":  s.rules, Prefix + "rules/{name}": s.rule,
 		Prefix + "servers": s.servers, Prefix + "servers/{name}": s.server, Prefix + "servers/{name}/{uid}": s.object,
 	} {
 		s.mux.HandleFunc("GET "+at, as(access.Viewer, s.page(page)))

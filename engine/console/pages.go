@@ -40,28 +40,6 @@ func (s *Console) failures(r *http.Request) (view, error) {
 // pageSize is how many records a list shows.
 const pageSize = 100
 
-func (s *Console) records(r *http.Request) (view, error) {
-	q := r.URL.Query()
-	f := journal.Filter{Rule: q.Get("rule"), Key: q.Get("key"), ID: q.Get("id"), Code: q.Get("code"), Cause: q.Get("cause"), Limit: pageSize, NewestOne: true}
-	if state := q.Get("state"); state != "" {
-		f.States = []journal.State{journal.State(state)}
-	}
-	list, err := s.c.Journal.Select(r.Context(), f)
-	if err != nil {
-		return view{}, err
-	}
-	data := struct {
-		List  []*journal.Record
-		Rules []Rule
-		State string
-		Rule  string
-		Key   string
-		ID    string
-		More  bool
-	}{list, s.c.Running.Rules(), q.Get("state"), q.Get("rule"), q.Get("key"), q.Get("id"), len(list) == pageSize}
-	return view{Title: "Records", Page: "records", Data: data}, nil
-}
-
 func (s *Console) audit(r *http.Request) (view, error) {
 	list, err := s.c.Journal.Audit(r.Context(), pageSize)
 	if err != nil {

@@ -1,0 +1,165 @@
+package console
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/culvert/culvert/engine/journal"
+)
+
+// recordsView is what the list of records shows.
+type recordsView struct {
+	query
+	List    []*journal.Record
+	Rules   []Rule
+	Next    string // the address of the next page; empty: there is none
+	First   string // that of the first page; empty: this is it
+	Partial bool   // the search looked at as many records as it may at once
+}
+
+// query is what records are searched by, as a person wrote it.
+type query struct {
+	Text, Rule, State, Code, Since, Until, File string
+}
+
+// localTime is how browsers write the time of an input.
+const localTime = "2006-01-02T15:04"
+
+func queryOf(q url.Values) query {
+	return query{
+		Text: strings.TrimSpace(q.Get("q")), Rule: q.Get("rule"), State: q.Get("state"), Code: strings.TrimSpace(q.Get("code")), Since: q.Get("since"),
+		Until: q.Get("until"), File: q.Get("file"),
+	}
+}
+
+// filter makes a journal's filter of a query. A text that is the name of a file, or NAME:ROW, means records of that file.
+func (s *Console) filter(ctx context.Context, q query) (journal.Filter, error) {
+	f := journal.Filter{Rule: q.Rule, Code: q.Code, FileID: q.File, Text: q.Text, Limit: pageSize}
+	if q.State != "" {
+		f.States = []journal.State{journal.State(q.State)}
+	}
+	for _, at := range []struct {
+		name, text string
+		to         *time.Time
+	}{{"from", q.Since, &f.Since}, {"until", q.Until, &f.Until}} {
+		if at.text == "" {
+			continue
+		}
+		t, err := time.ParseInLocation(localTime, at.text, time.Local)
+		if err != nil {
+			return f, refused(fmt.Sprintf("the time %q (%s) cannot be read: write it as %s", at.text, at.name, localTime))
+		}
+		*at.to = t
+	}
+	if q.Text == "" || q.File != "" {
+		return f, nil
+	}
+	return f, s.fileNamed(ctx, q.Text, &f)
+}
+
+// fileNamed narrows a filter to a file, or a row of it, where the text names one. Of several files of one name the newest is meant.
+func (s *Console) fileNamed(ctx context.Context, text string, f *journal.Filter) error {
+	name, row := text, 0
+	if before, after, ok := cutLast(text, ":"); ok {
+		if n, err := strconv.Atoi(after); err == nil && n > 0 {
+			name, row = before, n
+		}
+	}
+	if !strings.Contains(name, ".") {
+		return nil // dropped files have an ending
+	}
+	files, err := s.c.Journal.Files(ctx, "")
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		if strings.EqualFold(file.Name, name) {
+			f.Text, f.FileID, f.Row = "", file.ID, row
+			return nil
+		}
+	}
+	return nil
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	i := strings.LastIndex(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(sep):], true
+}
+
+func (s *Console) records(r *http.Request) (view, error) {
+	values := r.URL.Query()
+	data := recordsView{query: queryOf(values), Rules: s.c.Running.Rules()}
+	f, err := s.filter(r.Context(), data.query)
+	if err != nil {
+		return view{}, err
+	}
+	if before := values.Get("before"); before != "" {
+		if f.Before, err = strconv.ParseInt(before, 10, 64); err != nil {
+			return view{}, refused("the page's address is broken: search again")
+		}
+		data.First = addressOf(r, values, 0)
+	}
+	page, err := s.c.Journal.Search(r.Context(), f)
+	if err != nil {
+		return view{}, err
+	}
+	data.List = page.Records
+	if page.Next != 0 {
+		data.Next, data.Partial = addressOf(r, values, page.Next), len(page.Records) < pageSize
+	}
+	return view{Title: "Records", Page: "records", Data: data}, nil
+}
+
+// addressOf gives the address of another page of the same search.
+func addressOf(r *http.Request, values url.Values, before int64) string {
+	values.Del("before")
+	values.Del("did")
+	if before != 0 {
+		values.Set("before", strconv.FormatInt(before, 10))
+	}
+	for name := range values {
+		if values.Get(name) == "" {
+			values.Del(name)
+		}
+	}
+	if len(values) == 0 {
+		return r.URL.Path
+	}
+	return r.URL.Path + "?" + values.Encode()
+}
+
+// personView is what the page of a person shows.
+type personView struct {
+	Who string
+	journal.Story
+	Addresses map[string]string // of the servers
+}
+
+// longestStory is how many records of one person are shown.
+const longestStory = 200
+
+func (s *Console) person(r *http.Request) (view, error) {
+	data := personView{Who: strings.TrimSpace(r.URL.Query().Get("who")), Addresses: map[string]string{}}
+	if data.Who == "" {
+		return view{}, notFound{"the address names nobody"}
+	}
+	var err error
+	if data.Story, err = s.c.Journal.Story(r.Context(), data.Who, longestStory); err != nil {
+		return view{}, err
+	}
+	if len(data.Records) == 0 && len(data.Holders) == 0 {
+		return view{}, notFound{"the journal knows nobody of this external id, key or uid"}
+	}
+	for _, x := range s.c.Running.Servers() {
+		data.Addresses[x.Name] = strings.TrimRight(x.URL, "/")
+	}
+	return view{Title: data.Who, Page: "person", Trail: []link{{Name: "Records", Path: Prefix + "records"}}, Data: data}, nil
+}
