@@ -1,6 +1,7 @@
 # Culvert's own targets. `make help` lists them.
 SHELL := /bin/sh
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+GO_VERSION := $(shell sed -n 's/^go //p' go.mod)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 # The race detector needs a C compiler; without one the tests run all the same.
 RACE := $(shell command -v $$(go env CC) >/dev/null 2>&1 && echo -race)
@@ -13,11 +14,23 @@ help: ## list the targets
 
 .PHONY: build
 build: ## build the static binary bin/culvert
+	@command -v go >/dev/null || { echo "this needs Go $(GO_VERSION) or newer: https://go.dev/dl"; exit 1; }
+	@[ -x bin/culvert ] || echo "building bin/culvert with $$(go env GOVERSION): the first time this takes a few minutes and fetches some 60 modules (GOPROXY); then seconds"
 	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/culvert ./cmd/culvert
 
 .PHONY: demo
 demo: build ## the main job on real input: a sandbox DHIS2, an export dropped, forms posted, a summary
 	@bin/culvert demo
+	@echo
+	@echo "bin/culvert demo --stay does the same and keeps the console and the DHIS2 look-alike up, to look at in a browser"
+
+.PHONY: dist
+dist: ## what a release hands out, into dist/: static binaries, deb and rpm packages, a bill of materials, checksums
+	deploy/dist dist
+
+.PHONY: package
+package: ## install the deb in a fresh root, deliver a record, upgrade, remove; needs root and debootstrap
+	.ci/package
 
 .PHONY: test
 test: ## run the tests; those that need PostgreSQL, MariaDB or Chromium say SKIP when there is none

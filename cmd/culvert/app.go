@@ -74,6 +74,9 @@ func (a *app) root() *cobra.Command {
 	root.PersistentFlags().StringVarP(&a.dir, "dir", "C", ".", "the project folder, the one that holds culvert.yaml")
 	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "log more")
 	root.PersistentFlags().StringVar(&a.logFormat, "log-format", "", "text or json; default: text on a terminal, json otherwise")
+	var envFiles []string
+	root.PersistentFlags().StringArrayVar(&envFiles, "env-file", nil, "read variables from a file of NAME=value lines; those that are set already stay")
+	root.PersistentPreRunE = func(*cobra.Command, []string) error { return readEnvFiles(envFiles) }
 	for _, add := range a.commands() {
 		root.AddCommand(add())
 	}
