@@ -247,6 +247,9 @@ func (l *lane) record(done []judged, results []actions.Result) {
 // count keeps the figures of a decided record.
 func (l *lane) count(d judged, s journal.Settlement) {
 	l.r.metrics.Settled(d.flow.Rule.Name, l.name, s.State, d.verdict.unchanged, s.Problem)
+	if s.State == journal.Delivered {
+		l.r.metrics.Delivered(d.flow.Rule.Name, l.name, l.r.now().Sub(d.received()))
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.stats.add(s.State, l.r.now())

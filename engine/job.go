@@ -2,6 +2,7 @@ package engine
 
 import (
 	"sync"
+	"time"
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/delivery"
@@ -28,6 +29,14 @@ func (j *job) attempts() int {
 		return 0
 	}
 	return j.rec.Attempts
+}
+
+// received is when the record, or the file of the row, was accepted.
+func (j *job) received() time.Time {
+	if j.rec == nil {
+		return j.row.run.source.Received
+	}
+	return j.rec.Received
 }
 
 // scheduler lets one job per key through, in order, and hands it to the lane of its server.

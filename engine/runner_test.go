@@ -219,7 +219,8 @@ func TestMetricsHoldNoRecords(t *testing.T) {
 			t.Errorf("%s names a record: %s", f.GetName(), f)
 		}
 	}
-	for _, want := range []string{"culvert_records_accepted_total", "culvert_records_settled_total", "culvert_records_pending", "culvert_server_state", "culvert_batch_seconds"} {
+	for _, want := range []string{"culvert_records_accepted_total", "culvert_records_settled_total", "culvert_backlog_records", "culvert_server_breaker_state",
+		"culvert_batch_duration_seconds", "culvert_delivery_lag_seconds", "culvert_server_up"} {
 		if !names[want] {
 			t.Errorf("no metric %s", want)
 		}

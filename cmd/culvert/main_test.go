@@ -53,6 +53,7 @@ func TestScripts(t *testing.T) {
 			"anonymous-post": postCommand(false),
 			"delivered":      deliveredCommand,
 			"holds":          holdsCommand,
+			"metrics":        metricsCommand,
 		},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("COMMCARE_PASSWORD", "secret")

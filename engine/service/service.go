@@ -25,6 +25,7 @@ import (
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/engine/project"
+	"github.com/culvert/culvert/engine/status"
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources/webhook"
 )
@@ -115,6 +116,9 @@ func Open(ctx context.Context, o Options) (_ *Service, err error) {
 		Zone:      p.Config.Zone,
 	})
 	if err != nil {
+		return nil, err
+	}
+	if err := status.RegisterStored(s.registry, s.journal, o.Version, nil); err != nil {
 		return nil, err
 	}
 	s.webhooks.Trust(p.Config.Proxies)
