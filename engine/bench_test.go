@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -139,15 +138,6 @@ func (w *world) dropPath(rule, path string) sources.File {
 		w.t.Fatal(err)
 	}
 	return f
-}
-
-// cpuTime is what the process has used of the processors, which tells more than the clock where others use them too.
-func cpuTime() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		return 0
-	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // forgetPeak has peakMB count from here, where the system can do that: what made the input is no part of what is measured.
