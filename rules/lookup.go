@@ -384,3 +384,11 @@ func (c *compiler) table(file *yamlnode.Node) *csvTable {
 	}
 	return t
 }
+
+// Columns lists the columns of the reference table that the lookup searches; nothing for a lookup of metadata.
+func (l *Lookup) Columns() []string {
+	if l.table == nil {
+		return nil
+	}
+	return slices.Clone(l.table.columns)
+}

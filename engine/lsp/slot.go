@@ -1,0 +1,176 @@
+package lsp
+
+import (
+	"slices"
+	"strings"
+)
+
+// slot is what may be written at a value.
+type slot int
+
+const (
+	slotOther      slot = iota
+	slotExpression      // an expression
+	slotProgram
+	slotStage
+	slotType // tracked entity type
+	slotRelationship
+	slotDataSet
+	slotElement
+	slotUnique // unique attributes, for match_by
+	slotMap    // the name of a value map
+	slotOption // an option of the field, or another fixed value of its type
+	slotUnit   // a fixed org unit
+	slotCombo  // a category option combo of a data element
+	slotCollection
+	slotServer
+	slotFile
+)
+
+// nameSlots are the keys of actions that name objects.
+var nameSlots = map[string]slot{
+	"program": slotProgram, "stage": slotStage, "tracked_entity_type": slotType, "type": slotRelationship, "data_set": slotDataSet,
+	"data_element": slotElement, "match_by": slotUnique,
+}
+
+// plainKeys are keys of actions whose values are neither names of the metadata nor expressions.
+var plainKeys = []string{"id", "blank", "invalid", "several_ids", "when_absent", "when_deleted", "aggregate", "completion", "what", "confirm", "reenroll", "import"}
+
+// slotOf says what may be written as the value of the last entry of a path. Items of a list are as what the list is the value of.
+func (v *view) slotOf(path []*entry) slot {
+	keys := make([]string, 0, len(path))
+	for _, e := range path {
+		if !e.item {
+			keys = append(keys, e.key)
+		}
+	}
+	if len(keys) == 0 || v.isConfig() {
+		return slotOther
+	}
+	last := keys[len(keys)-1]
+	switch keys[0] {
+	case "server":
+		return slotServer
+	case "extends":
+		return slotFile
+	case "when", "id", "key", "version":
+		return slotExpression
+	case "trigger":
+		return triggerSlot(keys, last)
+	case "tests":
+		if last == "given" {
+			return slotFile
+		}
+	case "maps":
+		if len(keys) == 3 && last == "file" {
+			return slotFile
+		}
+		return v.mapSlot(keys[2:])
+	case "lookups":
+		return lookupSlot(keys, last)
+	case "actions", "defaults":
+		return v.actionSlot(keys, last)
+	}
+	return slotOther
+}
+
+func triggerSlot(keys []string, last string) slot {
+	switch {
+	case last == "sample":
+		return slotFile
+	case last == "items" || last == "version":
+		return slotExpression
+	}
+	_ = keys
+	return slotOther
+}
+
+func lookupSlot(keys []string, last string) slot {
+	switch {
+	case len(keys) < 3:
+		return slotOther
+	case last == "in" && len(keys) == 3:
+		return slotCollection
+	case last == "table" && len(keys) == 3:
+		return slotFile
+	case slices.Contains([]string{"match", "on_missing", "on_many", "level"}, last) && len(keys) == 3:
+		return slotOther
+	}
+	return slotExpression
+}
+
+// mapSlot is of the keys within a value map.
+func (v *view) mapSlot(keys []string) slot {
+	switch {
+	case len(keys) == 0, slices.Contains([]string{"match", "from", "to"}, keys[0]) && len(keys) == 1:
+		return slotOther
+	}
+	return slotOption
+}
+
+func (v *view) actionSlot(keys []string, last string) slot {
+	if len(keys) < 3 {
+		return slotOther
+	}
+	kind, rest := keys[1], keys[2:]
+	first := rest[0]
+	switch {
+	case slices.Contains(plainKeys, first):
+		return slotOther
+	case first == "stage" && kind == "dhis2.relationship":
+		return slotExpression
+	case nameSlots[first] != 0 && (len(rest) == 1 || first == "match_by" && last == "any"):
+		return nameSlots[first]
+	case (first == "from" || first == "to") && len(rest) > 1 && nameSlots[last] != 0:
+		return nameSlots[last]
+	case slices.Index(rest, "map") > 0 && last != "map":
+		return v.mapSlot(rest[slices.Index(rest, "map")+1:])
+	case last == "map":
+		return slotMap
+	case last == "value" && len(rest) > 1:
+		switch first {
+		case "org_unit":
+			return slotUnit
+		case "category_option_combo", "attribute_option_combo":
+			return slotCombo
+		}
+		return slotOption
+	case slices.Contains([]string{"format", "missing", "blank", "invalid"}, last) && len(rest) > 1:
+		return slotOther
+	}
+	return slotExpression
+}
+
+// mapFields lists the fields that a value map is for: the one that it stands in, or all that name it.
+func (v *view) mapFields(path []*entry) []*field {
+	if path[0].key != "maps" {
+		if f := v.fieldAt(path); f != nil {
+			return []*field{f}
+		}
+		return nil
+	}
+	if len(path) < 2 {
+		return nil
+	}
+	var out []*field
+	for _, use := range v.usesOfMap(path[1].key) {
+		if f := v.fieldAt(use.path()); f != nil && !slices.ContainsFunc(out, func(o *field) bool { return o.ID == f.ID }) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// usesOfMap lists the entries that name a value map with map:, or call it in an expression.
+func (v *view) usesOfMap(name string) []*entry {
+	var out []*entry
+	v.out.root.all(func(e *entry) {
+		if e.parent == nil || e.value == "" {
+			return
+		}
+		if e.key == "map" && e.value == name || strings.Contains(e.value, name+"(") && v.slotOf(e.path()) == slotExpression {
+			out = append(out, e)
+		}
+	})
+	return out
+}
