@@ -33,7 +33,9 @@ func Serve(ctx context.Context, stream io.ReadWriteCloser, o Options) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s := &server{ctx: ctx, loader: o.Loader, version: o.Version, log: o.Log, docs: map[string]*document{}, spaces: map[string]*workspace{}, exit: make(chan struct{})}
+	s.mu.Lock() // the first message may come before NewConn is back
 	s.conn = jsonrpc2.NewConn(ctx, jsonrpc2.NewBufferedStream(stream, jsonrpc2.VSCodeObjectCodec{}), s)
+	s.mu.Unlock()
 	select {
 	case <-s.conn.DisconnectNotify():
 	case <-s.exit:
@@ -176,9 +178,10 @@ func (s *server) watch() {
 	registration := map[string]any{"registrations": []map[string]any{{
 		"id": "files", "method": "workspace/didChangeWatchedFiles", "registerOptions": map[string]any{"watchers": watchers},
 	}}}
+	conn := s.conn
 	s.checks.Go(func() { // answered by the loop that this is called from
 		var result any
-		if err := s.conn.Call(s.ctx, "client/registerCapability", registration, &result); err != nil && s.ctx.Err() == nil {
+		if err := conn.Call(s.ctx, "client/registerCapability", registration, &result); err != nil && s.ctx.Err() == nil {
 			s.log.Warn("the editor does not tell of changed files", "error", err)
 		}
 	})

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/culvert/culvert/actions/dhis2/metadata"
-	"github.com/culvert/culvert/engine"
+	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/engine/rehearsal"
 	"github.com/culvert/culvert/rules"
@@ -109,11 +109,11 @@ const maxEvaluated = 50
 
 // evaluate keeps the steps of the first record of the sample that the rule takes.
 func (f *facts) evaluate() {
-	flow := &engine.Flow{Rule: f.rule.Rule, Actions: f.rule.Actions, Server: f.rule.Server}
+	flow := &program.Flow{Rule: f.rule.Rule, Actions: f.rule.Actions, Server: f.rule.Server}
 	for i, body := range f.samples[:min(len(f.samples), maxEvaluated)] {
 		var steps []rules.Step
 		in := rules.Input{Body: body, Source: rehearsal.Source(f.rule.Trigger.Sample, i, len(f.samples))}
-		e, err := engine.EvaluateTraced(flow, in, func(s rules.Step) { steps = append(steps, s) })
+		e, err := program.EvaluateTraced(flow, in, func(s rules.Step) { steps = append(steps, s) })
 		if err == nil && (!e.Skipped || f.steps == nil) {
 			f.steps = steps
 		}
