@@ -60,7 +60,7 @@ func (p *projectCheck) compareIDs(r, other *Rule, a, b *declaredIDs) bool {
 		return true
 	}
 	if r.Records() == other.Records() {
-		if !countsUp(a.samples) || !countsUp(b.samples) || r.Trigger.Kind != "files" || other.Trigger.Kind != "files" {
+		if !countsUp(a.samples) || !countsUp(b.samples) || !r.Trigger.About.Tables || !other.Trigger.About.Tables {
 			return false
 		}
 		p.add(diag.Warning, "ids-shared", fmt.Sprintf("the rule %q makes %s in the same namespace, and the ids of both are small numbers: number 1 of one is number 1 of the other", other.Name, a.Label),

@@ -4,22 +4,18 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"path"
 	"slices"
 	"strings"
 
 	"github.com/culvert/culvert/rules/diag"
-	"github.com/culvert/culvert/rules/yamlnode"
 )
 
-// CheckProject checks rules against each other: names, webhook paths, watched folders, and fields that two rules write.
+// CheckProject checks rules against each other: names, ids, and fields that two rules write. What triggers share is for their kinds to check.
 func CheckProject(all []*Rule) diag.List {
 	all = slices.Clone(all)
 	slices.SortStableFunc(all, func(a, b *Rule) int { return cmp.Compare(a.Path, b.Path) })
 	p := projectCheck{}
 	p.names(all)
-	p.webhooks(all)
-	p.folders(all)
 	p.writes(all)
 	p.ids(all)
 	p.findings.Sort()
@@ -40,58 +36,6 @@ func (p *projectCheck) names(all []*Rule) {
 			continue
 		}
 		first[r.Name] = r
-	}
-}
-
-// webhooks: one request goes to every rule of its path, each with a filter of its own. A rule without a filter among them is probably a
-// mistake, and two ways to log in cannot both hold.
-func (p *projectCheck) webhooks(all []*Rule) {
-	byPath := map[string][]*Rule{}
-	for _, r := range all {
-		if r.Trigger.Kind == "webhook" {
-			if n := r.Trigger.Config.Get("path"); isValue(n) {
-				key := path.Clean("/" + n.Value)
-				byPath[key] = append(byPath[key], r)
-			}
-		}
-	}
-	for key, rules := range byPath {
-		for _, r := range rules[1:] {
-			first := rules[0]
-			place, other := r.Trigger.Config.Get("path").Place(), first.Trigger.Config.Get("path").Place()
-			switch {
-			case !sameNode(r.Trigger.Config.Get("auth"), first.Trigger.Config.Get("auth")):
-				p.add(diag.Error, "webhook-path", fmt.Sprintf("two rules take requests at %s and ask for different log-ins", key), "give them the same auth:, or paths of their own", place, other, "the other rule")
-			case r.When == nil:
-				p.add(diag.Warning, "webhook-path", fmt.Sprintf("another rule takes the same requests at %s, and this one has no when:", key), "add when: so that each record has one rule, or choose another path", place, other, "the other rule")
-			case first.When == nil:
-				p.add(diag.Warning, "webhook-path", fmt.Sprintf("another rule takes the same requests at %s, and this one has no when:", key), "add when: so that each record has one rule, or choose another path", other, place, "the other rule")
-			}
-		}
-	}
-}
-
-// folders: a file is taken away by the rule that reads it, so two rules cannot watch the same files.
-func (p *projectCheck) folders(all []*Rule) {
-	first := map[string]*Rule{}
-	for _, r := range all {
-		if r.Trigger.Kind != "files" {
-			continue
-		}
-		folder, glob := r.Trigger.Config.Get("folder"), r.Trigger.Config.Get("glob")
-		if !isValue(folder) {
-			continue
-		}
-		key := path.Clean(folder.Value) + "\x00"
-		if isValue(glob) {
-			key += glob.Value
-		}
-		if o := first[key]; o != nil {
-			p.add(diag.Error, "watched-twice", "another rule watches the same files, and a file goes to one rule only", "give each rule a folder: or a glob: of its own",
-				folder.Place(), o.Trigger.Config.Get("folder").Place(), "the other rule")
-			continue
-		}
-		first[key] = r
 	}
 }
 
@@ -164,25 +108,4 @@ func (p *projectCheck) sharedBy(object string, both []string, w, other *writer) 
 	}
 	p.add(diag.Warning, "written-twice", fmt.Sprintf("the rule %q writes %s%s of %s too", other.rule.Name, diag.Names(both[:min(3, len(both))], "and"), more, object),
 		"have one rule write each field, or be sure that the later record is to win", w.fields[both[0]], other.fields[both[0]], "written here")
-}
-
-// sameNode tells whether two nodes say the same.
-func sameNode(a, b *yamlnode.Node) bool {
-	if a == nil || b == nil {
-		return a == nil && b == nil
-	}
-	if a.Kind != b.Kind || a.Value != b.Value || len(a.Pairs()) != len(b.Pairs()) || len(a.Items()) != len(b.Items()) {
-		return false
-	}
-	for _, p := range a.Pairs() {
-		if !sameNode(p.Value, b.Get(p.Key.Value)) {
-			return false
-		}
-	}
-	for i, item := range a.Items() {
-		if !sameNode(item, b.Items()[i]) {
-			return false
-		}
-	}
-	return true
 }

@@ -102,7 +102,7 @@ func testEnvironment(f files) Environment {
 		Now:          func() time.Time { return time.Date(2024, 6, 30, 12, 0, 0, 0, time.UTC) },
 		Zone:         time.UTC,
 		Kinds:        []string{"dhis2.event", "dhis2.create_and_enroll", "dhis2.data_value_set"},
-		TriggerKinds: []string{"webhook", "files", "schedule"},
+		TriggerKinds: []TriggerKind{{Name: "webhook", Submissions: true}, {Name: "files", Tables: true}, {Name: "schedule", Anonymous: true}},
 	}
 }
 

@@ -38,14 +38,14 @@ func (c *compiler) lasting(e *Expr, key string, samples []string) {
 		hint, ok := changing[name]
 		if name == partInstance && c.openRosa() {
 			hint, ok = "an edited submission gets a new one, and names the one before in deprecatedID: Culvert follows it where the whole id: is this, not in event_id or external_id; "+
-				`use trigger["meta/rootUuid"] or trigger.__id where the source has it`, key != "id" || c.rule.Trigger.Kind != "webhook" || c.sampleOfEdits()
+				`use trigger["meta/rootUuid"] or trigger.__id where the source has it`, key != "id" || !c.rule.Trigger.About.Submissions || c.sampleOfEdits()
 		}
 		if ok {
 			c.warn(e.Place, "id-not-lasting", key+" is "+name+", which an edit of the submission changes", hint)
 			return
 		}
 	}
-	if c.rule.Trigger.Kind == "files" && rowNumbers(samples) {
+	if c.rule.Trigger.About.Tables && rowNumbers(samples) {
 		c.warn(e.Place, "id-not-lasting", key+" looks like a row number: the sample counts 1, 2, 3, and the next file may begin at 1 again",
 			"use what tells one record from another in every file, such as a register's number with its facility and year: join([trigger.facility, trigger.year, trigger.no], \"-\")")
 	}

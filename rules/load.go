@@ -305,7 +305,7 @@ func (c *compiler) conditions() {
 	if n := c.root.Get("id"); n != nil {
 		r.ID = c.expr(n, c.scope, expression.Text)
 		c.notConstant(r.ID, "constant-id", "every record would have the same id", "name a field that differs from record to record, such as trigger.form.meta.instanceID")
-	} else if r.Trigger.Kind != "" && r.Trigger.Kind != "schedule" {
+	} else if r.Trigger.Kind != "" && !r.Trigger.About.Anonymous {
 		c.warn(r.Trigger.Place, "no-id", "the rule has no id:, so a record is known by its content alone",
 			"add id: with what identifies a record in the source, so that a corrected record updates what the first one wrote")
 	}

@@ -74,10 +74,11 @@ func (r *Rule) ServerPlace() diag.Place { return r.serverPlace }
 
 // Trigger says where a rule's records come from. Config is the trigger's own mapping, checked by the source's package.
 type Trigger struct {
-	Kind   string // webhook, files, database, schedule, commcare
+	Kind   string // as its kind is named
 	Config *yamlnode.Node
 	Sample string         // path of the sample, relative to the project folder; empty when there is none
 	Place  diag.Place     // of the trigger's kind
+	About  TriggerKind    // what is known of its kind
 	Fields *yamlnode.Node // fields declared though absent from the sample, or nil
 
 	// SamplePlace is where the rule names the sample.
@@ -107,6 +108,26 @@ type Object struct {
 	Attributes map[string]string `expr:"attributes"` // metadata attribute values by the attribute's name
 }
 
+// TriggerKind is a kind of trigger, as far as the language must know it.
+type TriggerKind struct {
+	Name string
+	// Anonymous records have no id of their own as a rule, and nobody has a sample of them at hand: a rule is not told that it names neither.
+	Anonymous bool
+	// Submissions says that forms come as they are submitted, so that edits of one are known by what they were made from.
+	Submissions bool
+	// Tables says that records are rows of files, which may be numbered anew in each.
+	Tables bool
+}
+
+// triggerNames lists the names of the kinds that exist.
+func (e *Environment) triggerNames() []string {
+	names := make([]string, len(e.TriggerKinds))
+	for i, k := range e.TriggerKinds {
+		names[i] = k.Name
+	}
+	return names
+}
+
 // Environment is what a rule is compiled against.
 type Environment struct {
 	// Directory is nil when there is no snapshot yet; lookups of metadata are then a finding.
@@ -122,7 +143,7 @@ type Environment struct {
 	// Kinds lists the action kinds that exist, for suggestions.
 	Kinds []string
 	// TriggerKinds lists the trigger kinds that exist.
-	TriggerKinds []string
+	TriggerKinds []TriggerKind
 	// Defaults finds the _defaults.yaml that apply to a rule's folder; nil when the project has none.
 	Defaults []*yamlnode.Document
 }

@@ -19,7 +19,7 @@ func (c *compiler) trigger() {
 	n := c.root.Get("trigger")
 	t := &c.rule.Trigger
 	if n == nil {
-		c.fault(startOf(c.rule.Path), "missing-key", `the rule has no "trigger"`, "add trigger: with one of "+diag.Names(c.env.TriggerKinds, "or")+", which says where records come from")
+		c.fault(startOf(c.rule.Path), "missing-key", `the rule has no "trigger"`, "add trigger: with one of "+diag.Names(c.env.triggerNames(), "or")+", which says where records come from")
 		return
 	}
 	if n.Kind != yamlnode.Mapping {
@@ -39,14 +39,11 @@ func (c *compiler) trigger() {
 		default:
 			first = p.Key
 			t.Kind, t.Config, t.Place = kind, p.Value, p.Key.Place()
-			if len(c.env.TriggerKinds) > 0 && !slices.Contains(c.env.TriggerKinds, kind) {
-				c.fault(p.Key.Place(), "unknown-trigger", fmt.Sprintf("unknown trigger %q", kind), diag.Suggest(kind, c.env.TriggerKinds, "triggers"))
-				t.Kind = ""
-			}
+			c.triggerKind(p.Key)
 		}
 	}
 	if first == nil {
-		c.fault(c.root.Key("trigger").Place(), "missing-key", "the trigger does not say where records come from", "add one of "+diag.Names(c.env.TriggerKinds, "or"))
+		c.fault(c.root.Key("trigger").Place(), "missing-key", "the trigger does not say where records come from", "add one of "+diag.Names(c.env.triggerNames(), "or"))
 	}
 	t.Fields = n.Get("fields")
 	c.rule.missing.add(n.Get("missing"))
@@ -57,6 +54,18 @@ func (c *compiler) trigger() {
 	}
 }
 
+// triggerKind finds what is known of the kind of trigger that a key names.
+func (c *compiler) triggerKind(key *yamlnode.Node) {
+	i := slices.IndexFunc(c.env.TriggerKinds, func(k TriggerKind) bool { return k.Name == key.Value })
+	switch {
+	case i >= 0:
+		c.rule.Trigger.About = c.env.TriggerKinds[i]
+	case len(c.env.TriggerKinds) > 0:
+		c.fault(key.Place(), "unknown-trigger", fmt.Sprintf("unknown trigger %q", key.Value), diag.Suggest(key.Value, c.env.triggerNames(), "triggers"))
+		c.rule.Trigger.Kind = ""
+	}
+}
+
 // recordShape is what is known of a record: what the samples show, and the fields that the rule declares.
 func (c *compiler) recordShape() *expression.Shape {
 	t := &c.rule.Trigger
@@ -64,7 +73,7 @@ func (c *compiler) recordShape() *expression.Shape {
 	switch {
 	case t.Sample != "":
 		shape = c.sampleShape(shape)
-	case t.Kind != "" && t.Kind != "schedule" && t.Fields == nil:
+	case t.Kind != "" && !t.About.Anonymous && t.Fields == nil:
 		c.warn(t.Place, "no-sample", "the trigger has no sample:, so a wrong field name is found only when records come",
 			"save a real record as samples/"+c.rule.Name+".json, without anybody's data, and name it with sample:")
 	}

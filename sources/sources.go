@@ -1,14 +1,9 @@
-// Package sources is where records come from. Each trigger is one package below; this one holds what they share.
 package sources
 
 import (
 	"context"
 	"errors"
 	"time"
-
-	"github.com/culvert/culvert/rules"
-	"github.com/culvert/culvert/rules/diag"
-	"github.com/culvert/culvert/rules/yamlnode"
 )
 
 // Record is one item that a trigger delivers: a form, a case, a row.
@@ -88,20 +83,4 @@ type Sink interface {
 type Source interface {
 	// Run delivers records to the sink until ctx ends. It comes back earlier only with an error that a person must fix.
 	Run(ctx context.Context, sink Sink) error
-}
-
-// Kind is one kind of trigger.
-type Kind interface {
-	// Name is how rule files name it.
-	Name() string
-	// Check reads a trigger's config and reports what is wrong with it.
-	Check(t *rules.Trigger, report func(diag.Diagnostic))
-	// Sample decodes a sample file into record bodies, as a run would, at most limit of them.
-	Sample(t *rules.Trigger, path string, text []byte, limit int) ([]any, error)
-}
-
-// Connected is a Kind whose triggers name connections of culvert.yaml.
-type Connected interface {
-	// Connections gives where a trigger names connections, nil where it could and does not, and what kind those must be: database or commcare.
-	Connections(t *rules.Trigger) (at []*yamlnode.Node, kind string)
 }

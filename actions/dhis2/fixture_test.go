@@ -89,7 +89,7 @@ func loadRule(t testing.TB, x *metadata.Index, text, sample string) *compiled {
 	}
 	env := rules.Environment{
 		Samples: func(*rules.Trigger) ([]any, error) { return []any{body}, nil },
-		Now:     testOptions().Now, Zone: time.UTC, Kinds: KindNames(), TriggerKinds: []string{"webhook"},
+		Now:     testOptions().Now, Zone: time.UTC, Kinds: KindNames(), TriggerKinds: []rules.TriggerKind{{Name: "webhook", Submissions: true}},
 	}
 	if x != nil {
 		env.Directory = x.Directory()

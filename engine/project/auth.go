@@ -5,9 +5,14 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
+	"github.com/culvert/culvert/rules/diag"
+
 	"github.com/culvert/culvert/rules/yamlnode"
+	"github.com/culvert/culvert/sources"
+	"github.com/culvert/culvert/sources/settings"
 )
 
 // auth reads {basic: {...}}, {bearer: ...}, {hmac: {...}}, {api_key: {...}} or {none: true}.
@@ -57,50 +62,80 @@ func (p *parser) auth(key string, n *yamlnode.Node) *Auth {
 	return a
 }
 
-// connection reads a named outside system.
+// connection reads a named outside system: the address behind the name of its kind, and the keys of that kind.
 func (p *parser) connection(key, n *yamlnode.Node) Connection {
 	at := "connections." + key.Value + "."
 	c := Connection{Name: key.Value, Place: key.Place()}
-	for _, pair := range n.Pairs() {
-		v := pair.Value
-		switch pair.Key.Value {
-		case "database":
-			c.Kind, c.URL = "database", p.secretURL(at+"database", v)
-			if c.URL.Literal() && passwordInDSN.MatchString(v.Value) {
-				p.report(v, "secret-in-file", at+"database holds a password, where everyone who can read the repository sees it", "put the whole address into a variable: `database: ${DATABASE_URL}`")
-			}
-		case "commcare":
-			c.Kind, c.URL = "commcare", p.text(at+"commcare", v)
-		case "domain":
-			c.Domain = v.Value
-		case "username":
-			c.Username = p.text(at+"username", v)
-		case "password":
-			c.Password = p.secret(at+"password", v)
-		case "api_key":
-			c.APIKey = p.secret(at+"api_key", v)
-		case "locations":
-			if c.Locations = v.Value; !isTable(v.Value) {
-				p.report(v, "bad-value", fmt.Sprintf("%q is no reference table", v.Value), "write locations: tables/locations.csv")
-			}
+	kinds := ConnectionKinds()
+	var kind *sources.ConnectionKind
+	for i := range kinds {
+		v := n.Get(kinds[i].Name)
+		switch {
+		case v == nil:
+		case kind != nil:
+			p.report(n.Key(kinds[i].Name), "bad-connection", fmt.Sprintf("connection %q names two systems, %s and %s", key.Value, kind.Name, kinds[i].Name),
+				"keep one, and make another connection of the other")
+		default:
+			kind, c.Kind = &kinds[i], kinds[i].Name
+			c.URL = p.connectionURL(at+kind.Name, v, kind.Secret)
 		}
 	}
-	if c.Kind == "" {
-		p.report(key, "bad-connection", fmt.Sprintf("connection %q names no system", key.Value), "give `database: ${DATABASE_URL}` or `commcare: https://www.commcarehq.org`")
+	if kind == nil {
+		var ways []string
+		for _, k := range kinds {
+			ways = append(ways, "`"+k.Name+": "+k.Example+"`")
+		}
+		p.report(key, "bad-connection", fmt.Sprintf("connection %q names no system", key.Value), "give "+strings.Join(ways, " or "))
+		return c
 	}
-	if c.Kind == "commcare" {
-		p.commcare(key, c)
+	own := settings.Keys(kind.Keys)
+	for _, pair := range n.Pairs() {
+		name := pair.Key.Value
+		switch {
+		case slices.Contains(own, name):
+			p.connectionKey(&c, at, name, pair.Value)
+		case !slices.ContainsFunc(kinds, func(k sources.ConnectionKind) bool { return k.Name == name }):
+			p.report(pair.Key, "unknown-key", fmt.Sprintf("a connection of kind %s has no %q", kind.Name, name), diag.Suggest(name, own, "keys"))
+		}
+	}
+	if kind.Requires != nil {
+		if message, hint := kind.Requires(func(k string) bool {
+			v := n.Get(k)
+			return !v.IsNull() && (v.Kind == yamlnode.Mapping || v.Value != "")
+		}); message != "" {
+			p.report(key, "bad-connection", fmt.Sprintf("connection %q %s", key.Value, message), hint)
+		}
 	}
 	return c
 }
 
-// commcare checks that a project space is named and can be logged in to.
-func (p *parser) commcare(key *yamlnode.Node, c Connection) {
-	switch {
-	case c.Domain == "":
-		p.report(key, "bad-connection", fmt.Sprintf("connection %q names no project space", key.Value), "add domain: with what stands behind /a/ in the address of your project")
-	case !c.Username.IsSet() || !c.APIKey.IsSet() && !c.Password.IsSet():
-		p.report(key, "bad-connection", fmt.Sprintf("connection %q cannot log in", key.Value), "add username: with api_key: ${NAME}, or with password: ${NAME}")
+// connectionURL reads the address of an outside system.
+func (p *parser) connectionURL(key string, v *yamlnode.Node, secret bool) Text {
+	if !secret {
+		return p.text(key, v)
+	}
+	t := p.secretURL(key, v)
+	if t.Literal() && passwordInDSN.MatchString(v.Value) {
+		p.report(v, "secret-in-file", key+" holds a password, where everyone who can read the repository sees it",
+			"put the whole address into a variable: `"+last(key)+": ${DATABASE_URL}`")
+	}
+	return t
+}
+
+func (p *parser) connectionKey(c *Connection, at, name string, v *yamlnode.Node) {
+	switch name {
+	case "domain":
+		c.Domain = v.Value
+	case "username":
+		c.Username = p.text(at+name, v)
+	case "password":
+		c.Password = p.secret(at+name, v)
+	case "api_key":
+		c.APIKey = p.secret(at+name, v)
+	case "locations":
+		if c.Locations = v.Value; !isTable(v.Value) {
+			p.report(v, "bad-value", fmt.Sprintf("%q is no reference table", v.Value), "write locations: tables/locations.csv")
+		}
 	}
 }
 

@@ -97,7 +97,7 @@ const UsersFile = "console-users.json"
 // Connection is a named outside system: a database or a CommCare project.
 type Connection struct {
 	Name     string
-	Kind     string // database, commcare
+	Kind     string // the name of its sources.ConnectionKind
 	URL      Text
 	Domain   string
 	Username Text

@@ -11,7 +11,6 @@ import (
 	"github.com/culvert/culvert/rules/yamlnode"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/commcare"
-	"github.com/culvert/culvert/sources/database"
 )
 
 // ConnectionNamed gives a connection by its name, nil when there is none.
@@ -30,10 +29,9 @@ func (c *Config) checkConnections(k sources.Kind, r *rules.Rule) {
 	if !ok || r.Trigger.Config == nil {
 		return
 	}
-	named, kind := connected.Connections(&r.Trigger)
-	for _, at := range named {
+	for _, at := range connected.Connections(&r.Trigger) {
 		if at != nil && at.Kind == yamlnode.Scalar && at.Value != "" {
-			c.checkConnection(r, at, kind)
+			c.checkConnection(r, at, connected.Connection().Name)
 		}
 	}
 }
@@ -61,24 +59,14 @@ func (c *Config) checkConnection(r *rules.Rule, at *yamlnode.Node, kind string) 
 	}
 }
 
-// Database gives a named database with its secrets resolved; dir is the project's folder.
-func (c *Config) Database(name, dir string) (database.Connection, error) {
-	out := database.Connection{Name: name, Dir: dir}
+// Connection gives a named outside system with its secrets resolved; dir is the project's folder.
+func (c *Config) Connection(name, dir string) (sources.Connection, error) {
+	out := sources.Connection{Name: name, Dir: dir}
 	found := c.ConnectionNamed(name)
 	if found == nil {
 		return out, fmt.Errorf("it is not in %s", ConfigFile)
 	}
-	return out, resolve(map[*string]Text{&out.URL: found.URL, &out.Username: found.Username, &out.Password: found.Password})
-}
-
-// CommCare gives a named project space of CommCare HQ with its secrets resolved.
-func (c *Config) CommCare(name string) (commcare.Connection, error) {
-	out := commcare.Connection{Name: name}
-	found := c.ConnectionNamed(name)
-	if found == nil {
-		return out, fmt.Errorf("it is not in %s", ConfigFile)
-	}
-	out.Domain = found.Domain
+	out.Kind, out.Domain = found.Kind, found.Domain
 	return out, resolve(map[*string]Text{&out.URL: found.URL, &out.Username: found.Username, &out.Password: found.Password, &out.APIKey: found.APIKey})
 }
 
@@ -100,7 +88,7 @@ func resolve(texts map[*string]Text) error {
 // SyncLocations writes the locations of a CommCare project space to the reference table that its connection names. It tells how many there are, and
 // whether the table changed.
 func SyncLocations(ctx context.Context, c *Config, connection *Connection, dir string, log *slog.Logger) (n int, changed bool, err error) {
-	hq, err := c.CommCare(connection.Name)
+	hq, err := c.Connection(connection.Name, dir)
 	if err != nil {
 		return 0, false, fmt.Errorf("connection %s: %w", connection.Name, err)
 	}

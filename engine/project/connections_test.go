@@ -12,20 +12,22 @@ import (
 func TestConnections(t *testing.T) {
 	const base = "project: p\nservers: {national: {url: https://a.example, token: '${T}'}}\nconnections:\n"
 	for text, want := range map[string]string{
-		"  a: {database: '${URL}'}":                                                                             "",
-		"  a: {database: 'sqlite:data/a.db'}":                                                                   "",
-		"  a: {database: 'postgres://reader@db.example/a'}":                                                     "",
-		"  a: {database: 'postgres://reader:secret@db.example/a'}":                                              "secret-in-file",
-		"  a: {database: 'reader:secret@tcp(db.example:3306)/a'}":                                               "secret-in-file",
-		"  a: {commcare: https://hq.example, domain: d, username: u, api_key: '${K}'}":                          "",
-		"  a: {commcare: https://hq.example, domain: d, username: u, password: '${K}'}":                         "",
-		"  a: {commcare: https://hq.example, username: u, api_key: '${K}'}":                                     "bad-connection",
-		"  a: {commcare: https://hq.example, domain: d, api_key: '${K}'}":                                       "bad-connection",
-		"  a: {commcare: https://hq.example, domain: d, username: u}":                                           "bad-connection",
-		"  a: {commcare: https://hq.example, domain: d, username: u, api_key: k}":                               "secret-in-file",
-		"  a: {database: '${URL}', locations: ../secrets.csv}":                                                  "bad-value",
-		"  a: {database: '${URL}', locations: tables/../x.csv}":                                                 "bad-value",
-		"  a: {commcare: https://hq.example, domain: d, username: u, api_key: '${K}', locations: tables/l.csv}": "",
+		"  a: {database: '${URL}'}":                                                                                "",
+		"  a: {database: 'sqlite:data/a.db'}":                                                                      "",
+		"  a: {database: 'postgres://reader@db.example/a'}":                                                        "",
+		"  a: {database: 'postgres://reader:secret@db.example/a'}":                                                 "secret-in-file",
+		"  a: {database: 'reader:secret@tcp(db.example:3306)/a'}":                                                  "secret-in-file",
+		"  a: {commcare: https://hq.example, domain: d, username: u, api_key: '${K}'}":                             "",
+		"  a: {commcare: https://hq.example, domain: d, username: u, password: '${K}'}":                            "",
+		"  a: {commcare: https://hq.example, username: u, api_key: '${K}'}":                                        "bad-connection",
+		"  a: {commcare: https://hq.example, domain: d, api_key: '${K}'}":                                          "bad-connection",
+		"  a: {commcare: https://hq.example, domain: d, username: u}":                                              "bad-connection",
+		"  a: {commcare: https://hq.example, domain: d, username: u, api_key: k}":                                  "secret-in-file",
+		"  a: {database: '${URL}', locations: tables/l.csv}":                                                       "unknown-key",
+		"  a: {database: '${URL}', commcare: https://hq.example}":                                                  "bad-connection",
+		"  a: {commcare: https://hq.example, domain: d, username: u, api_key: '${K}', locations: ../secrets.csv}":  "bad-value",
+		"  a: {commcare: https://hq.example, domain: d, username: u, api_key: '${K}', locations: tables/../x.csv}": "bad-value",
+		"  a: {commcare: https://hq.example, domain: d, username: u, api_key: '${K}', locations: tables/l.csv}":    "",
 	} {
 		_, findings := ParseConfig(t.TempDir(), ConfigFile, []byte(base+text+"\n"))
 		var codes []string
@@ -48,19 +50,19 @@ func TestConnectionsAreResolvedWhenUsed(t *testing.T) {
 	if findings.HasErrors() {
 		t.Fatal(findings)
 	}
-	if _, err := c.Database("w", "."); err == nil || !strings.Contains(err.Error(), "W_") {
+	if _, err := c.Connection("w", "."); err == nil || !strings.Contains(err.Error(), "W_") {
 		t.Error(err)
 	}
 	t.Setenv("W_URL", "sqlite:a.db")
 	t.Setenv("W_PASSWORD", "secret")
 	t.Setenv("HQ_KEY", "key")
-	if d, err := c.Database("w", "/project"); err != nil || d.URL != "sqlite:a.db" || d.Password != "secret" || d.Username != "u" || d.Dir != "/project" {
+	if d, err := c.Connection("w", "/project"); err != nil || d.URL != "sqlite:a.db" || d.Password != "secret" || d.Username != "u" || d.Dir != "/project" {
 		t.Error(d, err)
 	}
-	if hq, err := c.CommCare("hq"); err != nil || hq.APIKey != "key" || hq.Domain != "d" || hq.URL != "https://hq.example" {
+	if hq, err := c.Connection("hq", "."); err != nil || hq.APIKey != "key" || hq.Domain != "d" || hq.URL != "https://hq.example" {
 		t.Error(hq, err)
 	}
-	if _, err := c.Database("nowhere", "."); err == nil {
+	if _, err := c.Connection("nowhere", "."); err == nil {
 		t.Error("a connection that is not there is given")
 	}
 }
@@ -77,7 +79,7 @@ func TestTriggersNameConnectionsThatExist(t *testing.T) {
 		"hq":        `connection "hq" is of kind commcare; this trigger needs one of kind database`,
 	} {
 		text := "rule: a\ntrigger:\n  database: {connection: " + name + ", query: SELECT 1 AS id, cursor: id}\nactions: []\n"
-		r, found := rules.Load("rules/a.yaml", []byte(text), rules.Environment{TriggerKinds: []string{"database"}, Now: time.Now, Zone: time.UTC})
+		r, found := rules.Load("rules/a.yaml", []byte(text), rules.Environment{TriggerKinds: []rules.TriggerKind{{Name: "database"}}, Now: time.Now, Zone: time.UTC})
 		if r == nil {
 			t.Fatal(found.List)
 		}

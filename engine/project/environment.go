@@ -84,10 +84,9 @@ func (p *Project) sharedSecrets(r *Rule, kinds []sources.Kind, found *diag.List)
 			continue
 		}
 		if connected, ok := k.(sources.Connected); ok {
-			named, _ := connected.Connections(&r.Trigger)
-			p.connectionSecrets(named, found)
+			p.connectionSecrets(connected.Connections(&r.Trigger), found)
 		}
-		if k.Name() == "webhook" && r.Trigger.Config.Get("auth") == nil && p.Config.WebhookAuth != nil {
+		if i, ok := k.(sources.Inheriting); ok && i.Inherits(&r.Trigger) && p.Config.WebhookAuth != nil {
 			for _, t := range p.Config.WebhookAuth.texts() {
 				reportUnset(t, r.Trigger.Place, found)
 			}

@@ -4,6 +4,10 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/sources"
+
 	"github.com/culvert/culvert/rules/diag/explain"
 )
 
@@ -34,6 +38,42 @@ func TestConfigPagesSayTheTruth(t *testing.T) {
 		}
 	}
 	if checked < 10 {
+		t.Errorf("only %d pages were checked", checked)
+	}
+}
+
+// TestTriggerPagesSayTheTruth lays the examples of pages on triggers that get in each other's way beside the wrong one.
+func TestTriggerPagesSayTheTruth(t *testing.T) {
+	env := rules.Environment{}
+	for _, k := range SourceKinds() {
+		env.TriggerKinds = append(env.TriggerKinds, sources.TriggerKind(k))
+	}
+	load := func(path, text string) *rules.Rule {
+		r, findings := rules.Load(path, []byte(text+"id: trigger.id\nactions:\n  - dhis2.event: {program: X}\n"), env)
+		if r == nil || findings.List.HasErrors() {
+			t.Fatal(findings.List)
+		}
+		return r
+	}
+	checked := 0
+	for _, code := range explain.Codes() {
+		e, _ := explain.Find(code)
+		if e.Checked != "triggers" {
+			continue
+		}
+		checked++
+		texts := map[bool]string{}
+		for _, b := range e.Blocks {
+			texts[b.Is("bad")] = b.Text
+		}
+		for _, wrong := range []bool{true, false} {
+			found := checkTogether([]*rules.Rule{load("rules/a.yaml", texts[true]), load("rules/b.yaml", texts[wrong])}, SourceKinds())
+			if has := slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Code == code }); has != wrong {
+				t.Errorf("%s: of the example that is wrong (%v) it is said: %v", code, wrong, has)
+			}
+		}
+	}
+	if checked < 2 {
 		t.Errorf("only %d pages were checked", checked)
 	}
 }

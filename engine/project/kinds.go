@@ -1,6 +1,8 @@
 package project
 
 import (
+	"slices"
+
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/actions/dhis2"
 	"github.com/culvert/culvert/actions/dhis2/metadata"
@@ -22,7 +24,7 @@ func ActionKinds() []ActionMaker {
 	}
 }
 
-// SourceKinds lists the kinds of triggers that exist; a new one is one package and one line here.
+// SourceKinds is the registry of the kinds of triggers: a new one is one package and one line here.
 func SourceKinds() []sources.Kind {
 	return []sources.Kind{
 		webhook.Kind{},
@@ -31,4 +33,20 @@ func SourceKinds() []sources.Kind {
 		schedule.Kind{},
 		commcare.Kind{},
 	}
+}
+
+// ConnectionKinds lists the kinds of outside systems that triggers name, each once.
+func ConnectionKinds() []sources.ConnectionKind {
+	var list []sources.ConnectionKind
+	for _, k := range SourceKinds() {
+		c, ok := k.(sources.Connected)
+		if !ok {
+			continue
+		}
+		kind := c.Connection()
+		if !slices.ContainsFunc(list, func(o sources.ConnectionKind) bool { return o.Name == kind.Name }) {
+			list = append(list, kind)
+		}
+	}
+	return list
 }

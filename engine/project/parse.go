@@ -1,7 +1,10 @@
 package project
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"net"
 	"net/netip"
 	"net/url"
 	"os"
@@ -58,9 +61,9 @@ func (p *parser) config(c *Config, root *yamlnode.Node) {
 			}
 			p.defaults(c, v)
 		case "store":
-			c.Store = p.text("store", v)
+			c.Store = p.store(v)
 		case "listen":
-			c.Listen = p.text("listen", v)
+			c.Listen = p.listen(v)
 		case "webhook_auth":
 			c.WebhookAuth = p.auth("webhook_auth", v)
 		case "console_auth":
@@ -114,6 +117,40 @@ func (p *parser) config(c *Config, root *yamlnode.Node) {
 	if !c.Listen.IsSet() {
 		c.Listen = Text{raw: "127.0.0.1:8080", key: "listen"}
 	}
+}
+
+// store reads where the journal lies.
+func (p *parser) store(n *yamlnode.Node) Text {
+	t := p.secretURL("store", n)
+	kind, _, _ := strings.Cut(t.raw, ":")
+	if t.Literal() && kind != "sqlite" && kind != "postgres" && kind != "postgresql" {
+		p.report(n, "bad-value", "this is no store", "write sqlite:state/culvert.db, or postgres://user@host/database")
+	}
+	return t
+}
+
+// listen reads where the web server listens.
+func (p *parser) listen(n *yamlnode.Node) Text {
+	t := p.text("listen", n)
+	if !t.Literal() {
+		return t
+	}
+	_, port, err := net.SplitHostPort(t.raw)
+	if number, perr := strconv.Atoi(port); err != nil || perr != nil || number < 0 || number > 65535 {
+		p.report(n, "bad-value", fmt.Sprintf("%q is no address to listen on", t.raw), "write the machine's address and a port, such as 127.0.0.1:8080, or 0.0.0.0:8080 for all of its addresses")
+	}
+	return t
+}
+
+// authorities reads the name of a file of certificates. One outside of the project is looked for where it is used.
+func (p *parser) authorities(n *yamlnode.Node) string {
+	if filepath.IsAbs(n.Value) {
+		return n.Value
+	}
+	if _, err := os.Stat(filepath.Join(p.dir, filepath.FromSlash(n.Value))); errors.Is(err, fs.ErrNotExist) {
+		p.report(n, "missing-file", fmt.Sprintf("the file %q does not exist", n.Value), "paths count from the folder that holds culvert.yaml")
+	}
+	return n.Value
 }
 
 // networks reads a list of addresses and networks.
@@ -173,7 +210,7 @@ func (p *parser) server(key, n *yamlnode.Node) Server {
 		case "default":
 			s.Default = v.Value == "true"
 		case "ca_file":
-			s.CAFile = v.Value
+			s.CAFile = p.authorities(v)
 		case "proxy":
 			s.Proxy = p.text(at+"proxy", v)
 		case "limits":

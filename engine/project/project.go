@@ -39,6 +39,7 @@ type Project struct {
 	Findings diag.List                  // of everything, sorted
 	Texts    map[string][]byte          // of every file that findings may point into
 	Former   map[string]string          // rules that had another name, by that name; set by who knows what has run
+	Sources  []sources.Kind             // the kinds of triggers that exist
 	Checked  int                        // rule files looked at, those that could not be read as rules included
 
 	files reader
@@ -93,7 +94,8 @@ func (l *Loader) Load(ctx context.Context, dir string) (*Project, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Project{Dir: dir, Config: config, Findings: findings, Indexes: map[string]*metadata.Index{}, Texts: map[string][]byte{ConfigFile: text}}
+	p := &Project{Dir: dir, Config: config, Findings: findings, Sources: l.Sources, Indexes: map[string]*metadata.Index{}}
+	p.Texts = map[string][]byte{ConfigFile: text}
 	if findings.HasErrors() {
 		p.Findings.Sort()
 		return p, nil
@@ -225,7 +227,7 @@ func (p *Project) together() {
 	for _, r := range p.Rules {
 		plain = append(plain, r.Rule)
 	}
-	p.merge(checkTogether(plain))
+	p.merge(checkTogether(plain, p.Sources))
 }
 
 // merge adds what the check of the rules against each other found.
@@ -243,7 +245,7 @@ func (p *Project) merge(across diag.List) {
 }
 
 // checkTogether checks rules against each other. A mistake of ours in it is a warning: every rule has been checked by itself.
-func checkTogether(plain []*rules.Rule) (found diag.List) {
+func checkTogether(plain []*rules.Rule, kinds []sources.Kind) (found diag.List) {
 	defer func() {
 		if failure := recover(); failure != nil {
 			d := internalError(ConfigFile, failure)
@@ -251,7 +253,23 @@ func checkTogether(plain []*rules.Rule) (found diag.List) {
 			found = diag.List{d}
 		}
 	}()
-	return rules.CheckProject(plain)
+	found = rules.CheckProject(plain)
+	for _, k := range kinds {
+		n, ok := k.(sources.Neighbouring)
+		if !ok {
+			continue
+		}
+		var own []*rules.Rule
+		for _, r := range plain {
+			if r.Trigger.Kind == k.Name() && r.Trigger.Config != nil {
+				own = append(own, r)
+			}
+		}
+		slices.SortStableFunc(own, func(a, b *rules.Rule) int { return strings.Compare(a.Path, b.Path) })
+		n.CheckAll(own, func(d diag.Diagnostic) { found.Add(d) })
+	}
+	found.Sort()
+	return found
 }
 
 // kinds makes the action kinds of every server, by its name.
@@ -367,13 +385,8 @@ func (l *Loader) compile(p *Project, out *Rule, server *Server, kinds map[string
 	}
 }
 
-// sampled is a kind of trigger that has parts which must fit the sample, beside what expressions read.
-type sampled interface {
-	CheckSample(t *rules.Trigger, rows []any, report func(diag.Diagnostic))
-}
-
 func (l *Loader) checkSample(p *Project, k sources.Kind, r *rules.Rule) {
-	s, ok := k.(sampled)
+	s, ok := k.(sources.Sampled)
 	if !ok || r.Trigger.Sample == "" || r.Trigger.Config == nil {
 		return
 	}
@@ -395,7 +408,7 @@ func (l *Loader) environment(p *Project, file string, defaults []*yamlnode.Docum
 		env.Kinds = append(env.Kinds, k.Name())
 	}
 	for _, k := range l.Sources {
-		env.TriggerKinds = append(env.TriggerKinds, k.Name())
+		env.TriggerKinds = append(env.TriggerKinds, sources.TriggerKind(k))
 	}
 	for _, d := range defaults {
 		if under(path.Dir(d.Path), file) {

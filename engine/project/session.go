@@ -76,7 +76,7 @@ func (s *Session) Open(ctx context.Context) error {
 		return err
 	}
 	config, findings := ParseConfig(s.dir, ConfigFile, text)
-	p := &Project{Dir: s.dir, Config: config, Findings: findings, files: s.Read}
+	p := &Project{Dir: s.dir, Config: config, Findings: findings, Sources: s.loader.Sources, files: s.Read}
 	p.Texts = map[string][]byte{ConfigFile: text}
 	s.rules, s.readers = map[string]*editedRule{}, map[string]map[string]bool{}
 	s.across, s.broken = nil, findings.HasErrors()
@@ -115,7 +115,8 @@ func (s *Session) Check() func() diag.List {
 	for _, r := range s.project.Rules {
 		plain = append(plain, r.Rule)
 	}
-	return func() diag.List { return checkTogether(plain) }
+	kinds := s.loader.Sources
+	return func() diag.List { return checkTogether(plain, kinds) }
 }
 
 // Settle takes what Check found into the findings.

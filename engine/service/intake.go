@@ -13,58 +13,85 @@ import (
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/files"
-	"github.com/culvert/culvert/sources/webhook"
 )
 
-// program makes what the engine runs of a project, and the webhook routes that belong to it.
-func (s *Service) program(p *project.Project) (*program.Program, []webhook.Route, error) {
+// program makes what the engine runs of a project, and the sources that go on while programs change, by the names of their kinds. Nothing live is touched.
+func (s *Service) program(p *project.Project) (*program.Program, map[string]sources.Standing, error) {
 	prog := &program.Program{Rules: Flows(p), Former: map[string]*program.Flow{}}
 	for name, now := range p.Former {
 		if f := prog.Rules[now]; f != nil && prog.Rules[name] == nil {
 			prog.Former[name] = f
 		}
 	}
-	root, err := filepath.Abs(p.Dir)
-	if err != nil {
-		return nil, nil, fmt.Errorf("find the project's folder: %w", err)
+	if s.o.Alone {
+		return prog, nil, nil
 	}
-	fallback, fallbackErr := webhookAuth(p.Config.WebhookAuth)
-	var routes []webhook.Route
-	var watched []files.WatchedRule
-	for _, name := range slices.Sorted(maps.Keys(prog.Rules)) {
-		t := &prog.Rules[name].Rule.Trigger
-		switch t.Kind {
-		case webhook.Kind{}.Name():
-			r, err := webhook.RouteOf(name, t, fallback, p.Config.Secret)
-			if r.Inherits && err == nil {
-				err = fallbackErr
-			}
-			if err != nil { // nobody can be told from anybody else: callers are asked to come again
-				s.o.Log.Error("a webhook cannot tell who calls; its path answers 503", "rule", name, "path", r.Path, "error", err)
-				r.Closed = true
-			}
-			if r.Path != "" {
-				routes = append(routes, r)
-			}
-		case files.Kind{}.Name():
-			if w := files.Watched(name, t, root); w.Folder != "" {
-				watched = append(watched, w)
-			}
+	env, err := s.environment(p)
+	if err != nil {
+		return nil, nil, err
+	}
+	standing := map[string]sources.Standing{}
+	for _, k := range p.Sources {
+		source, err := k.New(bound(prog, k.Name()), env)
+		switch live, ok := source.(sources.Standing); {
+		case err != nil:
+			return nil, nil, fmt.Errorf("make the source of the %s triggers: %w", k.Name(), err)
+		case ok:
+			standing[k.Name()] = live
+		case source != nil:
+			prog.Intakes = append(prog.Intakes, program.Intake{Name: k.Name(), Source: source, Once: true})
 		}
 	}
-	if len(watched) > 0 && !s.o.Alone {
-		source := files.New(files.Config{Inbox: s.inbox(p), Rules: watched, Logger: s.o.Log})
-		prog.Intakes = append(prog.Intakes, program.Intake{Name: "files", Source: source, Once: true})
-	}
-	if !s.o.Alone {
-		prog.Intakes = append(prog.Intakes, s.polls(p, root, prog.Rules)...)
-	}
-	return prog, routes, nil
+	return prog, standing, nil
 }
 
-// webhookAuth resolves the auth that webhooks have when their rule names none.
-func webhookAuth(a *project.Auth) (webhook.Auth, error) {
-	var out webhook.Auth
+// bound lists the rules of a program that use a kind of trigger, by name.
+func bound(prog *program.Program, kind string) []sources.Bound {
+	var list []sources.Bound
+	for _, name := range slices.Sorted(maps.Keys(prog.Rules)) {
+		if f := prog.Rules[name]; f.Rule.Trigger.Kind == kind {
+			list = append(list, sources.Bound{Rule: name, Server: f.Server, Trigger: &f.Rule.Trigger, Invalid: f.Invalid != nil})
+		}
+	}
+	return list
+}
+
+// environment is what the sources of a project may need.
+func (s *Service) environment(p *project.Project) (sources.Env, error) {
+	root, err := filepath.Abs(p.Dir)
+	if err != nil {
+		return sources.Env{}, fmt.Errorf("find the project's folder: %w", err)
+	}
+	return sources.Env{
+		Dir: root, Inbox: s.inbox(p), Zone: p.Config.Zone, Log: s.o.Log, Version: s.o.Version, Proxies: p.Config.Proxies,
+		Secret:     p.Config.Secret,
+		Connection: func(name string) (sources.Connection, error) { return p.Config.Connection(name, root) },
+		Login:      func() (sources.Login, error) { return login(p.Config.WebhookAuth) },
+		Lists:      lists{s},
+	}, nil
+}
+
+// intakes are the sources that live as long as the runner.
+func (s *Service) intakes() (list []program.Intake) {
+	for _, name := range slices.Sorted(maps.Keys(s.standing)) {
+		list = append(list, program.Intake{Name: name, Source: s.standing[name]})
+	}
+	return list
+}
+
+// taking tells whether every source that callers reach takes records now.
+func (s *Service) taking() bool {
+	for _, live := range s.standing {
+		if !live.Taking() {
+			return false
+		}
+	}
+	return true
+}
+
+// login resolves how callers show who they are where their rule does not say.
+func login(a *project.Auth) (sources.Login, error) {
+	var out sources.Login
 	if a == nil {
 		return out, nil
 	}

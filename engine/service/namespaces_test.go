@@ -17,7 +17,7 @@ import (
 func ruleNamed(t *testing.T, name, more string) *project.Rule {
 	t.Helper()
 	text := "rule: " + name + "\n" + more + "trigger: {webhook: {path: /visits}, fields: {id: text}}\nid: trigger.id\nactions:\n  - count: {}\n"
-	r, findings := rules.Load("rules/"+name+".yaml", []byte(text), rules.Environment{TriggerKinds: []string{"webhook"}})
+	r, findings := rules.Load("rules/"+name+".yaml", []byte(text), rules.Environment{TriggerKinds: []rules.TriggerKind{{Name: "webhook", Submissions: true}}})
 	for _, d := range findings.List {
 		if d.Code == "bad-name" || d.Code == "unknown-key" {
 			t.Fatal(d)

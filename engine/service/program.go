@@ -8,14 +8,14 @@ import (
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
-	"github.com/culvert/culvert/sources/database"
+	"github.com/culvert/culvert/sources"
 )
 
 // Flows makes the runnable flows of a project's rules. A rule with errors is in it, marked invalid, so that its records are held.
 func Flows(p *project.Project) map[string]*program.Flow {
 	flows := map[string]*program.Flow{}
 	for _, r := range p.Rules {
-		f := &program.Flow{Rule: r.Rule, Actions: r.Actions, Server: r.Server, Notify: tells(&r.Trigger)}
+		f := &program.Flow{Rule: r.Rule, Actions: r.Actions, Server: r.Server, Notify: tells(p.Sources, &r.Trigger)}
 		if d, bad := firstError(r.Findings); bad {
 			f.Invalid = &journal.Problem{
 				Code:  d.Code,
@@ -33,9 +33,9 @@ func Flows(p *project.Project) map[string]*program.Flow {
 }
 
 // tells tells whether the source of a rule's records is told how they were settled.
-func tells(t *rules.Trigger) bool {
-	k := database.Kind{}
-	return t.Kind == k.Name() && k.Tells(t)
+func tells(kinds []sources.Kind, t *rules.Trigger) bool {
+	k, ok := sources.Named(kinds, t.Kind).(sources.Telling)
+	return ok && k.Tells(t)
 }
 
 func firstError(l diag.List) (diag.Diagnostic, bool) {

@@ -173,7 +173,7 @@ func (s *Service) reloadNow(ctx context.Context, stamp [sha256.Size]byte) error 
 		return err
 	}
 	s.keepGood(before, fresh)
-	prog, routes, err := s.program(fresh)
+	prog, standing, err := s.program(fresh)
 	if err != nil {
 		return err
 	}
@@ -198,8 +198,9 @@ func (s *Service) reloadNow(ctx context.Context, stamp [sha256.Size]byte) error 
 	s.take(servers)
 	s.sayRestart(append(needsRestart(s.started, fresh.Config), servers.restart...))
 	s.runner.Swap(prog)
-	s.webhooks.Trust(fresh.Config.Proxies)
-	s.webhooks.Replace(routes)
+	for name, live := range s.standing {
+		live.TakeOver(standing[name])
+	}
 	s.o.Log.Info("rules are live", "rules", len(fresh.Rules), "came", strings.Join(names(fresh, before), " "), "went", strings.Join(names(before, fresh), " "))
 	return nil
 }

@@ -23,11 +23,10 @@ import (
 	"github.com/culvert/culvert/engine"
 	"github.com/culvert/culvert/engine/delivery"
 	"github.com/culvert/culvert/engine/journal"
-	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/engine/status"
 	"github.com/culvert/culvert/rules/diag"
-	"github.com/culvert/culvert/sources/webhook"
+	"github.com/culvert/culvert/sources"
 )
 
 // Options are what a run needs besides its project.
@@ -58,7 +57,7 @@ type Service struct {
 	started     *project.Config
 	secretsUsed map[string][]byte
 	indexes     map[string]*atomic.Pointer[metadata.Index]
-	webhooks    *webhook.Handler
+	standing    map[string]sources.Standing // sources that callers reach, by the names of their kinds
 	registry    *prometheus.Registry
 	listener    net.Listener
 	current     atomic.Pointer[project.Project]
@@ -90,13 +89,11 @@ func Open(ctx context.Context, o Options) (_ *Service, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.webhooks, err = webhook.New(webhook.Config{Log: o.Log}); err != nil {
-		return nil, err
-	}
-	prog, routes, err := s.program(p)
+	prog, standing, err := s.program(p)
 	if err != nil {
 		return nil, err
 	}
+	s.standing = standing
 	root, err := filepath.Abs(o.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("find the project's folder: %w", err)
@@ -107,7 +104,7 @@ func Open(ctx context.Context, o Options) (_ *Service, err error) {
 		Journal:   s.journal,
 		Servers:   servers,
 		Files:     filePlan(root),
-		Intakes:   []program.Intake{{Name: "webhooks", Source: s.webhooks}},
+		Intakes:   s.intakes(),
 		Program:   prog,
 		Retention: journal.Retention(p.Config.Retention),
 		Limits:    limits,
@@ -121,8 +118,6 @@ func Open(ctx context.Context, o Options) (_ *Service, err error) {
 	if err := status.RegisterStored(s.registry, s.journal, o.Version, nil); err != nil {
 		return nil, err
 	}
-	s.webhooks.Trust(p.Config.Proxies)
-	s.webhooks.Replace(routes)
 	if !o.Alone {
 		if err := s.listen(p.Config); err != nil {
 			return nil, err
@@ -252,7 +247,7 @@ func (s *Service) announce(ctx context.Context) error {
 	}
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for !s.webhooks.Taking() {
+	for !s.taking() {
 		select {
 		case <-ctx.Done():
 			return nil

@@ -81,9 +81,20 @@ func (s *Service) handler(c http.Handler, metrics http.Handler) http.Handler {
 		case path == "/" || strings.HasPrefix(path, console.Prefix):
 			c.ServeHTTP(w, r)
 		default:
-			s.webhooks.ServeHTTP(w, r)
+			s.callers(path).ServeHTTP(w, r)
 		}
 	})
+}
+
+// callers gives the source whose path it is; one that says that there is none where it is nobody's.
+func (s *Service) callers(path string) http.Handler {
+	answering := http.NotFoundHandler()
+	for _, live := range s.standing {
+		if answering = live; live.Serves(path) {
+			break
+		}
+	}
+	return answering
 }
 
 // health answers 200 while this runner does its work, and 503 with the reason when it cannot. Failed records are for people: see status.
@@ -97,7 +108,7 @@ func (s *Service) health(w http.ResponseWriter, _ *http.Request) {
 	if err := s.runner.Health(); err != nil {
 		answer.OK, answer.Reason = false, err.Error()
 	}
-	if !s.webhooks.Taking() {
+	if !s.taking() {
 		answer.OK, answer.Reason = false, "it is starting or stopping"
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -111,7 +122,7 @@ func (s *Service) health(w http.ResponseWriter, _ *http.Request) {
 // ready answers 200 while records are taken, whatever the servers they are for do: they wait in the journal.
 func (s *Service) ready(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
-	if !s.webhooks.Taking() {
+	if !s.taking() {
 		http.Error(w, "it is starting or stopping", http.StatusServiceUnavailable)
 		return
 	}

@@ -228,3 +228,24 @@ func (n *Node) Only(keep func(key string) bool) *Node {
 
 // IsTrue tells whether the node is the boolean true; a nil node is not.
 func (n *Node) IsTrue() bool { return n != nil && n.Kind == Scalar && n.Value == "true" }
+
+// Same tells whether two nodes say the same, wherever they stand.
+func (n *Node) Same(o *Node) bool {
+	if n == nil || o == nil {
+		return n == nil && o == nil
+	}
+	if n.Kind != o.Kind || n.Value != o.Value || len(n.Pairs()) != len(o.Pairs()) || len(n.Items()) != len(o.Items()) {
+		return false
+	}
+	for _, p := range n.Pairs() {
+		if !p.Value.Same(o.Get(p.Key.Value)) {
+			return false
+		}
+	}
+	for i, item := range n.Items() {
+		if !item.Same(o.Items()[i]) {
+			return false
+		}
+	}
+	return true
+}

@@ -18,6 +18,9 @@ import (
 // Examples are encodings that a person may have to name, for hints.
 const Examples = "utf-8, utf-16le, windows-1252 (Western Europe), windows-1256 (Arabic), windows-1251 (Cyrillic) or cp850 (DOS)"
 
+// Common are names of encodings that editors complete; Find knows many more.
+var Common = []string{"utf-8", "utf-16le", "windows-1252", "windows-1256", "windows-1251", "cp850"}
+
 // Find gives the encoding of a name as the web or IANA knows it: utf-8, windows-1256, iso-8859-15, cp850, macintosh. It is nil for UTF-8.
 // ok is false where no encoding is named so.
 func Find(name string) (enc encoding.Encoding, ok bool) {

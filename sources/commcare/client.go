@@ -10,17 +10,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/culvert/culvert/sources"
+
 	"github.com/culvert/culvert/sources/httpget"
 )
 
 // Connection is one project space on a CommCare HQ.
-type Connection struct {
-	Name               string
-	URL                string // https://www.commcarehq.org, or one of its own
-	Domain             string // the project space
-	Username, Password string // of a web user; or
-	APIKey             string // its API key, together with Username
-}
+type Connection = sources.Connection
 
 // client asks the API of one project space.
 type client struct {

@@ -47,7 +47,7 @@ func TestCheck(t *testing.T) {
 		"{connection: hq, forms: {}, since: yesterday}":                     {`1:36 since: since "yesterday" is no day`},
 		"{connection: hq, forms: {}, since: 2026-01-02, until: 2026-01-01}": {"1:55 until: until is not after since"},
 		"{connection: hq, forms: {}, every: 1s}":                            {`1:36 duration: every "1s" is no length of time from 10s to 31d`},
-		"{connection: hq, cases: {closed: maybe}}":                          {`1:34 wrong-type: closed is "false" or "true", not "maybe"`},
+		"{connection: hq, cases: {closed: maybe}}":                          {`1:34 wrong-type: closed is true or false, not "maybe"`},
 		"hq": {"0:0 wrong-type: the commcare trigger is a mapping of keys"},
 	} {
 		var got []string
@@ -131,7 +131,7 @@ func (s *sink) ids() []string {
 
 func pullOf(h *hq, to *sink, text string, t *testing.T) *pull {
 	t.Helper()
-	rule := Pulled("anc", trigger(t, text))
+	rule := ruleOf("anc", trigger(t, text))
 	source := New(Config{Rules: []Rule{rule}, Connect: func(string) (Connection, error) { return h.connection(), nil }, Log: slog.New(slog.DiscardHandler)})
 	return &pull{Source: source, stream: stream{rule: rule, only: streamsOf(rule)[0]}, sink: to, log: slog.New(slog.DiscardHandler)}
 }
@@ -309,7 +309,7 @@ func TestRunPullsEveryStream(t *testing.T) {
 	h.addForm("a", "x", 0)
 	h.addForm("b", "y", 0)
 	h.addForm("c", "z", 0)
-	rule := Pulled("anc", trigger(t, "{connection: hq, forms: {xmlns: [x, y]}}"))
+	rule := ruleOf("anc", trigger(t, "{connection: hq, forms: {xmlns: [x, y]}}"))
 	s := New(Config{Rules: []Rule{rule}, Connect: func(string) (Connection, error) { return h.connection(), nil }, Log: slog.New(slog.DiscardHandler)})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)

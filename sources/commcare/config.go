@@ -3,11 +3,13 @@ package commcare
 import (
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/yamlnode"
+	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/settings"
 	"github.com/culvert/culvert/sources/tree"
 )
@@ -37,19 +39,66 @@ type Rule struct {
 }
 
 const (
-	example      = "commcare: {connection: hq, forms: {xmlns: http://openrosa.org/formdesigner/...}}"
-	defaultEvery = 10 * time.Minute
-	defaultBatch = 100
-	maxForms     = 1000 // of one page: CommCare HQ's own limits
-	maxCases     = 5000
+	maxForms = 1000 // of one page: CommCare HQ's own limits
+	maxCases = 5000
 )
+
+// Settings declares the keys of a trigger.
+func (Kind) Settings() settings.Spec {
+	day := 24 * time.Hour
+	return settings.Spec{
+		Name: "commcare", Doc: "Records are forms or cases pulled from CommCare HQ.",
+		Example: "commcare: {connection: hq, forms: {xmlns: http://openrosa.org/formdesigner/...}}",
+		Fields: []settings.Field{
+			{Name: "connection", Required: true, Hint: "name one of connections: in culvert.yaml",
+				Doc: "one of `connections:` in culvert.yaml: `commcare`, `domain`, `username` and `api_key` (or `password`)"},
+			{Name: "forms", Type: settings.Mapping, LeftOut: "forms or cases is needed", Doc: "forms are pulled; `{}` for all of them", Fields: []settings.Field{
+				{Name: "xmlns", Type: settings.Texts, LeftOut: "all forms", Doc: "forms of these namespaces, one or several"},
+				{Name: "app_id", LeftOut: "all applications", Doc: "forms of one application"},
+				{Name: "archived", Type: settings.Switch, Doc: "archived forms, too"},
+			}},
+			{Name: "cases", Type: settings.Mapping, LeftOut: "forms or cases is needed", Doc: "cases are pulled; `{}` for all of them", Fields: []settings.Field{
+				{Name: "type", Type: settings.Texts, LeftOut: "all types", Doc: "cases of these types, one or several"},
+				{Name: "owner", LeftOut: "all owners", Doc: "cases of one owner"},
+				{Name: "closed", Type: settings.Switch, LeftOut: "both", Doc: "only closed cases, or only open ones"},
+			}},
+			{Name: "since", LeftOut: "the beginning", Doc: "where the first pull begins, by the time of indexing: a day, or a time in UTC"},
+			{Name: "until", LeftOut: "without end", Doc: "where pulling ends, for a back-fill of a span"},
+			{Name: "every", Type: settings.Duration, Default: "10m", Least: 10 * time.Second, Most: 31 * day, Doc: "how often CommCare is asked"},
+			{Name: "batch", Type: settings.Whole, Default: "100", Min: 1, Max: maxCases, Doc: "items of one page, up to 1,000 forms or 5,000 cases"},
+		},
+	}
+}
 
 // Check reads a trigger's config and reports what is wrong with it.
 func (Kind) Check(t *rules.Trigger, report func(diag.Diagnostic)) { read(t, report) }
 
-// Connections gives where a trigger names its connection, and of which kind that must be.
-func (Kind) Connections(t *rules.Trigger) ([]*yamlnode.Node, string) {
-	return []*yamlnode.Node{t.Config.Get("connection")}, "commcare"
+// Connections gives where a trigger names its connection.
+func (Kind) Connections(t *rules.Trigger) []*yamlnode.Node {
+	return []*yamlnode.Node{t.Config.Get("connection")}
+}
+
+// Connection is a project space of CommCare HQ.
+func (Kind) Connection() sources.ConnectionKind {
+	return sources.ConnectionKind{
+		Name: "commcare", Doc: "address of CommCare HQ", Example: "https://www.commcarehq.org",
+		Keys: []settings.Field{
+			{Name: "domain", LeftOut: "needed", Doc: "CommCare project space: what stands behind /a/ in its addresses"},
+			{Name: "username", LeftOut: "needed", Doc: "user name"},
+			{Name: "password", Type: settings.Secret, LeftOut: "api_key is needed", Doc: "password, as ${NAME} or {file: path}"},
+			{Name: "api_key", Type: settings.Secret, LeftOut: "password is needed", Doc: "API key, as ${NAME} or {file: path}"},
+			{Name: "locations", LeftOut: "none", Doc: "a reference table such as tables/locations.csv, which a sync writes CommCare's locations to"},
+		},
+		Requires: func(has func(string) bool) (message, hint string) {
+			switch {
+			case !has("domain"):
+				return "names no project space", "add domain: with what stands behind /a/ in the address of your project"
+			case !has("username") || !has("api_key") && !has("password"):
+				return "cannot log in", "add username: with api_key: ${NAME}, or with password: ${NAME}"
+			}
+			return "", ""
+		},
+	}
 }
 
 // Sample decodes a sample into record bodies: one form or case, a list of them, or a reply of CommCare's API.
@@ -66,8 +115,22 @@ func (Kind) Sample(_ *rules.Trigger, path string, text []byte, limit int) ([]any
 	return bodies, nil
 }
 
-// Pulled gives a rule's pull from its trigger, which has passed Check.
-func Pulled(rule string, t *rules.Trigger) Rule {
+// New makes the source of the rules that pull.
+func (Kind) New(bound []sources.Bound, env sources.Env) (sources.Source, error) {
+	var list []Rule
+	for _, b := range bound {
+		if !b.Invalid {
+			list = append(list, ruleOf(b.Rule, b.Trigger))
+		}
+	}
+	if len(list) == 0 {
+		return nil, nil
+	}
+	return New(Config{Rules: list, Connect: env.Connection, Log: env.Log}), nil
+}
+
+// ruleOf reads a trigger that has passed Check.
+func ruleOf(rule string, t *rules.Trigger) Rule {
 	r := read(t, func(diag.Diagnostic) {})
 	r.Rule = rule
 	return r
@@ -75,12 +138,11 @@ func Pulled(rule string, t *rules.Trigger) Rule {
 
 func read(t *rules.Trigger, report func(diag.Diagnostic)) Rule {
 	var out Rule
-	c, ok := settings.Of(t, example, report)
+	c, ok := settings.Of(t, Kind{}.Settings(), report)
 	if !ok {
 		return out
 	}
-	c.Known("connection", "forms", "cases", "since", "until", "every", "batch")
-	out.Connection = c.Required("connection", "name one of connections: in culvert.yaml")
+	out.Connection = c.Text("connection")
 	switch {
 	case c.Has("forms") && c.Has("cases"):
 		c.Wrong(c.Config.Key("cases"), "two-feeds", "the trigger pulls forms and cases", "keep one, and make another rule for the other")
@@ -96,8 +158,8 @@ func read(t *rules.Trigger, report func(diag.Diagnostic)) Rule {
 	if out.Cases {
 		most = maxCases
 	}
-	out.Batch = c.Whole("batch", defaultBatch, 1, most)
-	out.Every = c.Duration("every", defaultEvery, 10*time.Second, 31*24*time.Hour)
+	out.Batch = c.WholeTo("batch", most)
+	out.Every = c.Duration("every")
 	out.Since, out.since = moment(c, "since")
 	_, out.Until = moment(c, "until")
 	if !out.Until.IsZero() && !out.Until.After(out.since) {
@@ -107,13 +169,9 @@ func read(t *rules.Trigger, report func(diag.Diagnostic)) Rule {
 }
 
 func (r *Rule) readForms(c settings.Reader) {
-	f, ok := c.Sub("forms")
-	if !ok {
-		return
+	if f, ok := c.Sub("forms"); ok {
+		r.Only, r.App, r.Archived = f.Texts("xmlns"), f.Text("app_id"), f.Is("archived")
 	}
-	f.Known("xmlns", "app_id", "archived")
-	r.Only, r.App = f.Texts("xmlns"), f.Text("app_id")
-	r.Archived = f.OneOf("archived", "false", "true") == "true"
 }
 
 func (r *Rule) readCases(c settings.Reader) {
@@ -121,10 +179,9 @@ func (r *Rule) readCases(c settings.Reader) {
 	if !ok {
 		return
 	}
-	f.Known("type", "owner", "closed")
 	r.Only, r.Owner = f.Texts("type"), f.Text("owner")
 	if f.Has("closed") {
-		r.Closed = f.OneOf("closed", "false", "true")
+		r.Closed = strconv.FormatBool(f.Is("closed"))
 	}
 }
 

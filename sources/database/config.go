@@ -10,6 +10,7 @@ import (
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/yamlnode"
+	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/charset"
 	"github.com/culvert/culvert/sources/settings"
 	"github.com/culvert/culvert/sources/tree"
@@ -40,23 +41,70 @@ type Overlap struct {
 }
 
 const (
-	example         = "database: {connection: warehouse, query: SELECT * FROM visits, cursor: [updated_at, id]}"
-	defaultEvery    = 5 * time.Minute
 	defaultOverlap  = 5 * time.Minute
-	defaultBatch    = 500
 	maxBatch        = 20000
-	defaultTimeout  = time.Minute
 	maxIdentifier   = 128
 	maxQueryText    = 64 << 10
 	maxCursorColumn = 2
 )
 
+// Settings declares the keys of a trigger.
+func (Kind) Settings() settings.Spec {
+	fields := []settings.Field{
+		{Name: "connection", Required: true, Hint: "name one of connections: in culvert.yaml", Doc: "one of `connections:` in culvert.yaml"},
+	}
+	fields = append(fields, QueryFields("60s")...)
+	fields[1].Required, fields[2].Required = true, true
+	return settings.Spec{
+		Name: "database", Doc: "Records are the rows of a query, which is asked again and again for what came since.",
+		Example: "database: {connection: warehouse, query: SELECT * FROM visits, cursor: [updated_at, id]}",
+		Fields: append(fields,
+			settings.Field{Name: "every", Type: settings.Duration, Default: "5m", Least: time.Second, Most: 31 * 24 * time.Hour, Doc: "how often the database is asked"},
+			settings.Field{Name: "write_back", Type: settings.Mapping, Schema: []string{"string", "object"}, LeftOut: "nothing is written",
+				Doc: "a statement that tells the database how a row was settled, such as UPDATE visits SET dhis2 = :outcome WHERE id = :id; or with another connection",
+				Fields: []settings.Field{
+					{Name: "connection", LeftOut: "the connection that is read", Doc: "the connection whose user takes changes"},
+					{Name: "statement", Required: true, Hint: "write the UPDATE that tells how a row was settled", Doc: "the statement"},
+				}},
+		),
+	}
+}
+
+// QueryFields declares the keys of a query; its first two are the query and its cursor.
+func QueryFields(timeout string) []settings.Field {
+	return []settings.Field{
+		{Name: "query", Hint: "write the SELECT whose rows become records",
+			Doc: "one SELECT (or WITH), without ORDER BY, LIMIT or semicolon: paging is added around it"},
+		{Name: "cursor", Type: settings.Texts, Hint: "name the column that grows with every change, best together with the id: cursor: [updated_at, id]",
+			Doc: "the column that grows with every change, or that and a unique one, named as the result names them"},
+		{Name: "start", Schema: []string{"string", "integer", "number"}, LeftOut: "the beginning",
+			Doc: "where the first read begins, inclusive, such as 2026-01-01. Another value reads again from there"},
+		{Name: "encoding", LeftOut: "such text fails where it is used", Words: charset.Common,
+			Doc: "the encoding of text that the database gives and that is not UTF-8, such as windows-1252, as old SQLite files and PostgreSQL's SQL_ASCII have"},
+		{Name: "overlap", Schema: []string{"integer", "string"}, LeftOut: "5m for times",
+			Doc: "how much before the cursor is read again on each poll, for transactions that commit late: `10m` for times, a number for numbers"},
+		{Name: "batch", Type: settings.Whole, Default: "500", Min: 1, Max: maxBatch, Doc: "rows handed over at once, with the cursor behind them"},
+		{Name: "timeout", Type: settings.Duration, Default: timeout, Least: time.Second, Most: 24 * time.Hour, Doc: "how long one statement may take"},
+	}
+}
+
 // Check reads a trigger's config and reports what is wrong with it.
 func (Kind) Check(t *rules.Trigger, report func(diag.Diagnostic)) { read(t, report) }
 
-// Connections gives where a trigger names its connections, and of which kind those must be.
-func (Kind) Connections(t *rules.Trigger) ([]*yamlnode.Node, string) {
-	return []*yamlnode.Node{t.Config.Get("connection"), t.Config.Get("write_back").Get("connection")}, "database"
+// Connections gives where a trigger names its connections.
+func (Kind) Connections(t *rules.Trigger) []*yamlnode.Node {
+	return []*yamlnode.Node{t.Config.Get("connection"), t.Config.Get("write_back").Get("connection")}
+}
+
+// Connection is a database.
+func (Kind) Connection() sources.ConnectionKind {
+	return sources.ConnectionKind{
+		Name: "database", Doc: "address of the database, as ${NAME} where it holds a password", Example: "${DATABASE_URL}", Secret: true,
+		Keys: []settings.Field{
+			{Name: "username", LeftOut: "that of the address", Doc: "user name"},
+			{Name: "password", Type: settings.Secret, LeftOut: "that of the address", Doc: "password, as ${NAME} or {file: path}"},
+		},
+	}
 }
 
 // Sample decodes a sample into record bodies: a JSON object, a list of them, or one on each line, as the columns of the query are named.
@@ -68,8 +116,22 @@ func (Kind) Sample(_ *rules.Trigger, path string, text []byte, limit int) ([]any
 	return bodies, nil
 }
 
-// Polled gives a rule's poll from its trigger, which has passed Check.
-func Polled(rule string, t *rules.Trigger) Rule {
+// New makes the source of the rules that poll.
+func (Kind) New(bound []sources.Bound, env sources.Env) (sources.Source, error) {
+	var list []Rule
+	for _, b := range bound {
+		if !b.Invalid {
+			list = append(list, ruleOf(b.Rule, b.Trigger))
+		}
+	}
+	if len(list) == 0 {
+		return nil, nil
+	}
+	return New(Config{Rules: list, Connect: Connect(env), Log: env.Log}), nil
+}
+
+// ruleOf reads a trigger that has passed Check.
+func ruleOf(rule string, t *rules.Trigger) Rule {
 	r := read(t, func(diag.Diagnostic) {})
 	r.Rule = rule
 	return r
@@ -77,42 +139,35 @@ func Polled(rule string, t *rules.Trigger) Rule {
 
 func read(t *rules.Trigger, report func(diag.Diagnostic)) Rule {
 	var out Rule
-	c, ok := settings.Of(t, example, report)
+	c, ok := settings.Of(t, Kind{}.Settings(), report)
 	if !ok {
 		return out
 	}
-	c.Known("connection", "query", "cursor", "start", "every", "overlap", "batch", "timeout", "encoding", "write_back")
-	out.Connection = c.Required("connection", "name one of connections: in culvert.yaml")
-	out.Every = c.Duration("every", defaultEvery, time.Second, 31*24*time.Hour)
-	out.Query = ReadQuery(c, defaultTimeout)
-	if !c.Has("cursor") {
-		c.Missing("cursor", "name the column that grows with every change, best together with the id: cursor: [updated_at, id]")
-	}
+	out.Connection = c.Text("connection")
+	out.Every = c.Duration("every")
+	out.Query = ReadQuery(c)
 	out.WriteBack = readWriteBack(c, &out)
 	return out
 }
 
-// ReadQuery reads the keys of a query: query, cursor, start, overlap, batch and timeout.
-func ReadQuery(c settings.Reader, timeout time.Duration) Query {
-	q := Query{
-		Text:    readText(c),
-		Cursor:  readCursor(c),
-		Start:   c.Text("start"),
-		Batch:   c.Whole("batch", defaultBatch, 1, maxBatch),
-		Timeout: c.Duration("timeout", timeout, time.Second, 24*time.Hour),
+// Connect gives the databases that culvert.yaml names.
+func Connect(env sources.Env) func(name string) (Connection, error) {
+	return func(name string) (Connection, error) {
+		c, err := env.Connection(name)
+		return Connection{Name: c.Name, URL: c.URL, Username: c.Username, Password: c.Password, Dir: c.Dir}, err
 	}
+}
+
+// ReadQuery reads the keys that QueryFields declares.
+func ReadQuery(c settings.Reader) Query {
+	q := Query{Text: readText(c), Cursor: readCursor(c), Start: c.Text("start"), Batch: c.Whole("batch"), Timeout: c.Duration("timeout")}
 	q.Overlap = readOverlap(c)
-	if q.Encoding = c.Text("encoding"); q.Encoding != "" {
-		if _, ok := charset.Find(q.Encoding); !ok {
-			c.Wrong(c.Config.Get("encoding"), "encoding", fmt.Sprintf("no encoding is named %q", q.Encoding), "use "+charset.Examples)
-			q.Encoding = ""
-		}
-	}
+	q.Encoding = c.Encoding("encoding")
 	return q
 }
 
 func readText(c settings.Reader) string {
-	text := c.Required("query", "write the SELECT whose rows become records")
+	text := c.Text("query")
 	if text == "" {
 		return ""
 	}

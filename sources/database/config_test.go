@@ -72,7 +72,7 @@ func TestCheck(t *testing.T) {
 }
 
 func TestPolled(t *testing.T) {
-	got := Polled("anc", trigger(t, "{connection: w, query: SELECT * FROM v, cursor: [updated_at, id], start: 2026-01-01, every: 1d, overlap: 1000}"))
+	got := ruleOf("anc", trigger(t, "{connection: w, query: SELECT * FROM v, cursor: [updated_at, id], start: 2026-01-01, every: 1d, overlap: 1000}"))
 	want := Rule{Rule: "anc", Connection: "w", Every: 24 * time.Hour, Query: Query{
 		Text: "SELECT * FROM v", Cursor: []string{"updated_at", "id"}, Start: "2026-01-01", Overlap: Overlap{Number: 1000, Given: true}, Batch: 500, Timeout: time.Minute,
 	}}

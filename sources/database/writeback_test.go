@@ -149,7 +149,7 @@ func delivered(seq int64, id int, more map[string]any) sources.Outcome {
 // writeBack runs a source over a query that gives nothing until all outcomes are told.
 func writeBack(t *testing.T, e engine, table, statement string, l *ledger) *ledger {
 	t.Helper()
-	rule := Polled("anc", trigger(t, "{connection: registry, query: SELECT * FROM "+table+" WHERE 1 = 0, cursor: [updated_at, id], write_back: \""+statement+"\"}"))
+	rule := ruleOf("anc", trigger(t, "{connection: registry, query: SELECT * FROM "+table+" WHERE 1 = 0, cursor: [updated_at, id], write_back: \""+statement+"\"}"))
 	if rule.WriteBack == nil {
 		t.Fatal("the statement is not taken: ", statement)
 	}
@@ -271,7 +271,7 @@ func TestWriteBackStands(t *testing.T) {
 			"UPDATE " + table + " SETT id = :id WHERE id = :id":             "refuses the statement",
 			"INSERT INTO " + table + " SELECT * FROM nowhere WHERE x = :id": "refuses the statement",
 		} {
-			r := Polled("anc", trigger(t, "{connection: registry, query: SELECT 1, cursor: id, write_back: \""+statement+"\"}"))
+			r := ruleOf("anc", trigger(t, "{connection: registry, query: SELECT 1, cursor: id, write_back: \""+statement+"\"}"))
 			s := New(Config{Connect: func(string) (Connection, error) { return e.connection, nil }, Log: slog.New(slog.DiscardHandler)})
 			teller := &teller{source: s, rule: "anc", back: r.WriteBack, outcomes: l, log: s.c.Log, failing: map[int64]bool{}}
 			if err := teller.all(t.Context()); err == nil || !strings.Contains(err.Error(), want) {

@@ -25,11 +25,10 @@ func readWriteBack(c settings.Reader, r *Rule) *WriteBack {
 		if !ok {
 			return nil
 		}
-		sub.Known("connection", "statement")
 		if sub.Has("connection") {
 			out.Connection = sub.Text("connection")
 		}
-		text, n = sub.Required("statement", "write the UPDATE that tells how a row was settled"), n.Get("statement")
+		text, n = sub.Text("statement"), n.Get("statement")
 	} else {
 		text = c.Text("write_back")
 	}

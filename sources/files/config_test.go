@@ -33,7 +33,7 @@ func TestCheck(t *testing.T) {
 		"{folder: drop, format: xlsx, sheet: Forms, items: a.b}": nil,
 		"foldr: drop":                       {`1:1 unknown-key: files has no "foldr"`, "0:0 missing-key: files needs folder"},
 		"{folder: ../drop}":                 {`1:10 folder: folder "../drop" leads out of the project`},
-		"{folder: ''}":                      {"1:10 folder: folder is empty"},
+		"{folder: ''}":                      {"1:10 wrong-type: folder is empty"},
 		"{folder: drop, done: ./drop/}":     {"1:22 same-folder: done is the folder that is watched"},
 		"{folder: drop, glob: a/b.csv}":     {"1:22 glob: glob is for file names and holds a folder"},
 		"{folder: drop, glob: '[a'}":        {`1:23 glob: glob "[a" is not a pattern`},
@@ -49,7 +49,7 @@ func TestCheck(t *testing.T) {
 		"{folder: drop, header: 0}":                                        {"1:24 header: header is the number of the row that holds the column names, from 1 to 1000, or none"},
 		"{folder: drop, columns: a}":                                       {"1:25 wrong-type: columns is a list of column names that a file must have"},
 		"{folder: drop, marker: done}":                                     {`1:24 marker: marker "done" is no file ending`},
-		"{folder: drop, stable_for: soon}":                                 {`1:28 duration: stable_for "soon" is no duration between 1ms and 24h`},
+		"{folder: drop, stable_for: soon}":                                 {`1:28 duration: stable_for "soon" is no length of time from 1ms to 24h`},
 		"{folder: [drop]}":                                                 {"1:10 wrong-type: folder is one text"},
 	} {
 		var got []string

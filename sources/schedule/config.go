@@ -13,6 +13,7 @@ import (
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/yamlnode"
+	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/database"
 	"github.com/culvert/culvert/sources/settings"
 	"github.com/culvert/culvert/sources/tabular"
@@ -74,21 +75,61 @@ type DHIS2 struct {
 // Folder is where files are taken from at the times of the schedule.
 type Folder struct{ Path, Glob string }
 
-const (
-	example        = `schedule: {cron: "0 3 * * *", connection: warehouse, query: SELECT * FROM monthly}`
-	queryTimeout   = 30 * time.Minute
-	defaultTimeout = 2 * time.Minute
-)
-
 var feeds = []string{"query", "http", "dhis2", "folder"}
+
+// Settings declares the keys of a trigger.
+func (Kind) Settings() settings.Spec {
+	fields := []settings.Field{
+		{Name: "cron", LeftOut: "cron or every is needed", Doc: "minute, hour, day of the month, month and day of the week, such as \"0 3 * * 1\" for Mondays at three; or @daily and the like"},
+		{Name: "every", Type: settings.Duration, Least: time.Second, Most: 366 * 24 * time.Hour, LeftOut: "cron or every is needed", Doc: "instead of cron: how long between runs, such as 1h"},
+		{Name: "time_zone", LeftOut: "time_zone of culvert.yaml", Doc: "time zone of cron, such as Africa/Nairobi"},
+		{Name: "missed", Type: settings.Word, Words: []string{"run", "skip"},
+			Doc: "runs that were missed while Culvert did not run: `run` makes up for one of them, `skip` waits for the next"},
+		{Name: "connection", LeftOut: "needed with query", Hint: "name one of connections: in culvert.yaml", Doc: "with query: one of `connections:` in culvert.yaml"},
+	}
+	for _, f := range database.QueryFields("30m") {
+		switch f.Name {
+		case "query":
+			f.Doc, f.LeftOut = "a query that is read as a whole at each run, or from its cursor; as for database", "one of "+diag.Names(feeds, "or")+" is needed"
+		case "cursor":
+			f.Doc, f.LeftOut = "with query: read only what came since the last run, by this column or these two", "all is read"
+		default:
+			f.Doc = "with query: " + f.Doc
+		}
+		fields = append(fields, f)
+	}
+	return settings.Spec{
+		Name: "schedule", Doc: "Records are what is read at fixed times: a query, a web API, a list of DHIS2, or a folder.",
+		Example: `schedule: {cron: "0 3 * * *", connection: warehouse, query: SELECT * FROM monthly}`,
+		Fields: append(fields,
+			settings.Field{Name: "http", Type: settings.Mapping, LeftOut: "none", Doc: "a web API that is read with GET", Fields: httpFields()},
+			settings.Field{Name: "dhis2", Type: settings.Mapping, LeftOut: "none", Doc: "a list of a DHIS2 server", Fields: []settings.Field{
+				{Name: "server", LeftOut: "the rule's", Doc: "a server of culvert.yaml"},
+				{Name: "path", Required: true, Hint: "write the part behind /api/, such as tracker/events", Doc: "the part behind /api/, such as tracker/events"},
+				{Name: "params", Type: settings.Mapping, LeftOut: "none", Doc: "parameters, in which {last}, {last_date}, {due} and {due_date} stand for the time of the run before, and of this one"},
+				{Name: "items", Type: settings.Expression, LeftOut: "as the path has them", Doc: "an expression on the reply that gives the records"},
+			}},
+			settings.Field{Name: "folder", LeftOut: "none", Doc: "a folder whose files are taken at the times of the schedule, as by the files trigger, when they have not changed for 5 seconds"},
+			settings.Field{Name: "glob", LeftOut: "all files", Doc: "with folder: which files, such as registrations*.csv"},
+		),
+	}
+}
+
+// Describe says that what is read has no id of its own as a rule.
+func (Kind) Describe() rules.TriggerKind {
+	return rules.TriggerKind{Name: Kind{}.Name(), Anonymous: true}
+}
 
 // Check reads a trigger's config and reports what is wrong with it.
 func (Kind) Check(t *rules.Trigger, report func(diag.Diagnostic)) { read(t, time.UTC, report) }
 
-// Connections gives where a trigger names its connection, and of which kind that must be.
-func (Kind) Connections(t *rules.Trigger) ([]*yamlnode.Node, string) {
-	return []*yamlnode.Node{t.Config.Get("connection")}, "database"
+// Connections gives where a trigger names its connection.
+func (Kind) Connections(t *rules.Trigger) []*yamlnode.Node {
+	return []*yamlnode.Node{t.Config.Get("connection")}
 }
+
+// Connection is a database.
+func (Kind) Connection() sources.ConnectionKind { return database.Kind{}.Connection() }
 
 // Sample decodes a sample into record bodies: for http and dhis2 a reply as the server gives it or one item, for a folder a file, for a query its rows as
 // JSON.
@@ -139,8 +180,27 @@ func sampleRows(path string, text []byte, limit int) ([]any, error) {
 	return bodies, nil
 }
 
-// Scheduled gives a rule's schedule from its trigger, which has passed Check. zone holds where the trigger names none.
-func Scheduled(rule string, t *rules.Trigger, zone *time.Location) Rule {
+// New makes the source of the rules that run at fixed times.
+func (Kind) New(bound []sources.Bound, env sources.Env) (sources.Source, error) {
+	var list []Rule
+	for _, b := range bound {
+		if b.Invalid {
+			continue
+		}
+		r := ruleOf(b.Rule, b.Trigger, env.Zone)
+		if r.DHIS2 != nil && r.DHIS2.Server == "" {
+			r.DHIS2.Server = b.Server
+		}
+		list = append(list, r)
+	}
+	if len(list) == 0 {
+		return nil, nil
+	}
+	return New(Config{Rules: list, Connect: database.Connect(env), Resolve: env.Secret, Lists: env.Lists, Dir: env.Dir, Inbox: env.Inbox, Log: env.Log}), nil
+}
+
+// ruleOf reads a trigger that has passed Check. zone holds where it names none.
+func ruleOf(rule string, t *rules.Trigger, zone *time.Location) Rule {
 	r := read(t, zone, func(diag.Diagnostic) {})
 	r.Rule = rule
 	return r
@@ -148,17 +208,19 @@ func Scheduled(rule string, t *rules.Trigger, zone *time.Location) Rule {
 
 func read(t *rules.Trigger, zone *time.Location, report func(diag.Diagnostic)) Rule {
 	var out Rule
-	c, ok := settings.Of(t, example, report)
+	c, ok := settings.Of(t, Kind{}.Settings(), report)
 	if !ok {
 		return out
 	}
-	c.Known("cron", "every", "time_zone", "missed", "connection", "query", "cursor", "start", "overlap", "batch", "timeout", "encoding", "http", "dhis2", "folder", "glob")
 	out.Times = times(c, zone)
-	out.Missed = c.OneOf("missed", "run", "skip") == "run"
+	out.Missed = c.Word("missed") == "run"
 	switch feed := feedOf(c); feed {
 	case "query":
-		out.Connection = c.Required("connection", "name one of connections: in culvert.yaml")
-		q := database.ReadQuery(c, queryTimeout)
+		if !c.Has("connection") {
+			c.Missing("connection", "name one of connections: in culvert.yaml")
+		}
+		out.Connection = c.Text("connection")
+		q := database.ReadQuery(c)
 		out.Query = &q
 	case "http":
 		out.HTTP = readHTTP(c)
@@ -187,7 +249,7 @@ func feedOf(c settings.Reader) string {
 		c.Missing("something to read", "add one of "+diag.Names(feeds, "or"))
 	}
 	if found != "query" {
-		for _, key := range []string{"connection", "cursor", "start", "overlap", "batch", "timeout", "encoding"} {
+		for _, key := range append([]string{"connection"}, settings.Keys(database.QueryFields(""))...) {
 			if c.Has(key) && found != "" {
 				c.Wrong(c.Config.Key(key), "unknown-key", key+" belongs to query, which this schedule has not", "take it out")
 			}
@@ -201,9 +263,8 @@ func readDHIS2(c settings.Reader) *DHIS2 {
 	if !ok {
 		return nil
 	}
-	d.Known("server", "path", "params", "items")
 	out := &DHIS2{Server: d.Text("server"), Params: params(d), Items: items(d)}
-	out.Path = strings.TrimPrefix(d.Required("path", "write the part behind /api/, such as tracker/events"), "/")
+	out.Path = strings.TrimPrefix(d.Text("path"), "/")
 	if !d.Has("items") {
 		out.Items = known(out.Path)
 	}

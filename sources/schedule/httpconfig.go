@@ -13,14 +13,42 @@ import (
 	"github.com/culvert/culvert/sources/settings"
 )
 
+// httpFields declares the keys of http.
+func httpFields() []settings.Field {
+	return []settings.Field{
+		{Name: "url", Required: true, Hint: "write the address to read, such as https://registry.example.org/api/people", Doc: "the address to read; places as in params"},
+		{Name: "params", Type: settings.Mapping, LeftOut: "none",
+			Doc: "parameters, in which {last}, {last_date}, {due} and {due_date} stand for the time of the run before, and of this one"},
+		{Name: "auth", Type: settings.Mapping, LeftOut: "none", Doc: "how the request shows who asks, in one way", Fields: []settings.Field{
+			{Name: "basic", Type: settings.Mapping, LeftOut: "none", Doc: "a name and a password", Fields: []settings.Field{
+				{Name: "username", Required: true, Hint: "write username: ${NAME}", Doc: "the name"},
+				{Name: "password", Type: settings.Secret, Required: true, Hint: "write password: ${NAME}, and set NAME in the environment", Doc: "the password, as ${NAME}"},
+			}},
+			{Name: "bearer", Type: settings.Secret, LeftOut: "none", Doc: "a token, as ${NAME}"},
+			{Name: "header", Type: settings.Mapping, LeftOut: "none", Doc: "a header of its own", Fields: []settings.Field{
+				{Name: "name", Required: true, Hint: "write name: X-API-Key", Doc: "the header, such as X-API-Key"},
+				{Name: "value", Type: settings.Secret, Required: true, Hint: "write value: ${NAME}, and set NAME in the environment", Doc: "its value, as ${NAME}"},
+			}},
+		}},
+		{Name: "items", Type: settings.Expression, LeftOut: "the items of a list, or the reply itself", Doc: "an expression on the reply that gives the records"},
+		{Name: "next", Type: settings.Mapping, Schema: []string{"string", "object"}, Words: []string{"link"}, LeftOut: "there is one page",
+			Doc: "how the next page is found: `link` for the header Link, or in one of these ways", Fields: []settings.Field{
+				{Name: "header", LeftOut: "none", Doc: "in a header of this name"},
+				{Name: "field", Type: settings.Expression, LeftOut: "none", Doc: "by an expression on the reply"},
+				{Name: "param", LeftOut: "it is an address", Doc: "what was found is the value of this parameter"},
+				{Name: "page", LeftOut: "none", Doc: "a parameter that counts pages, until one holds no items"},
+				{Name: "first", Type: settings.Whole, Default: "1", Min: 0, Max: 1, Doc: "the first value of page"},
+			}},
+		{Name: "timeout", Type: settings.Duration, Default: "2m", Least: time.Second, Most: time.Hour, Doc: "how long one request may take"},
+	}
+}
+
 func readHTTP(c settings.Reader) *HTTP {
 	h, ok := c.Sub("http")
 	if !ok {
 		return nil
 	}
-	h.Known("url", "params", "auth", "items", "next", "timeout")
-	out := &HTTP{Params: params(h), Items: items(h), Timeout: h.Duration("timeout", defaultTimeout, time.Second, time.Hour)}
-	out.URL = h.Required("url", "write the address to read, such as https://registry.example.org/api/people")
+	out := &HTTP{Params: params(h), Items: items(h), Timeout: h.Duration("timeout"), URL: h.Text("url")}
 	if out.URL != "" && !strings.HasPrefix(out.URL, "${") {
 		u, err := url.Parse(out.URL)
 		switch n := h.Config.Get("url"); {
@@ -54,28 +82,16 @@ func readAuth(h settings.Reader) Auth {
 	if !ok {
 		return a
 	}
-	r.Known("basic", "bearer", "header")
 	if len(r.Config.Pairs()) != 1 {
 		r.Wrong(r.Config, "bad-auth", "auth must name one way to log in", "one of basic, bearer or header")
 		return a
 	}
-	secret := func(r settings.Reader, key string) string {
-		text := r.Required(key, "write "+key+": ${NAME}, and set NAME in the environment")
-		if text != "" && !strings.Contains(text, "${") {
-			r.Wrong(r.Config.Get(key), "secret-in-file", key+" stands in the file, where everyone who can read the repository sees it", "write "+key+": ${NAME}, and set NAME in the environment")
-		}
-		return text
-	}
 	if b, ok := r.Sub("basic"); ok {
-		b.Known("username", "password")
-		a.Username, a.Password = b.Required("username", "write username: ${NAME}"), secret(b, "password")
+		a.Username, a.Password = b.Text("username"), b.Credential("password")
 	}
-	if r.Has("bearer") {
-		a.Bearer = secret(r, "bearer")
-	}
+	a.Bearer = r.Credential("bearer")
 	if b, ok := r.Sub("header"); ok {
-		b.Known("name", "value")
-		a.Header, a.Key = http.CanonicalHeaderKey(b.Required("name", "write name: X-API-Key")), secret(b, "value")
+		a.Header, a.Key = http.CanonicalHeaderKey(b.Text("name")), b.Credential("value")
 	}
 	return a
 }
@@ -96,7 +112,6 @@ func readNext(h settings.Reader) Next {
 	if !ok {
 		return n
 	}
-	r.Known("header", "field", "param", "page", "first")
 	ways := 0
 	for _, key := range []string{"header", "field", "page"} {
 		if r.Has(key) {
@@ -107,9 +122,9 @@ func readNext(h settings.Reader) Next {
 		r.Wrong(node, "next", "next says in one way how the next page is found", "keep one of header, field and page")
 	}
 	n.Header, n.Page, n.Param = r.Text("header"), r.Text("page"), r.Text("param")
-	n.First = r.Whole("first", 1, 0, 1)
-	if f := r.Config.Get("field"); f != nil {
-		program := compile(r, f, expression.Text)
+	n.First = r.Whole("first")
+	if r.Has("field") {
+		program := r.Program("field", expression.Text)
 		n.Field = func(reply any) (string, error) {
 			if program == nil {
 				return "", nil

@@ -8,7 +8,6 @@ import (
 
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/expression"
-	"github.com/culvert/culvert/rules/yamlnode"
 	"github.com/culvert/culvert/sources/settings"
 )
 
@@ -44,27 +43,12 @@ func params(r settings.Reader) map[string]string {
 	return out
 }
 
-func compile(r settings.Reader, n *yamlnode.Node, want expression.Want) *expression.Program {
-	if n.Kind != yamlnode.Scalar {
-		r.Wrong(n, "wrong-type", "this is an expression", "write it as trigger.data")
-		return nil
-	}
-	scope := expression.NewScope(expression.Options{})
-	scope.AddShape("trigger", expression.Dynamic())
-	program, problems := expression.Compile(n.Value, scope, want)
-	for _, p := range problems {
-		r.Problem(n, p.From, p.To, p.Code, p.Message, p.Hint)
-	}
-	return program
-}
-
 // items gives what picks the records out of a reply.
 func items(r settings.Reader) func(any) ([]any, error) {
-	n := r.Config.Get("items")
-	if n == nil {
+	if !r.Has("items") {
 		return listed
 	}
-	program := compile(r, n, expression.List)
+	program := r.Program("items", expression.List)
 	if program == nil {
 		return nil
 	}

@@ -81,7 +81,7 @@ func TestDue(t *testing.T) {
 		"a missed interval is left":        {hourly, "skip", "2026-08-01 03:00:00", "2026-08-01 12:30:00", "2026-08-01 12:30:00", "2026-08-01 13:00:00"},
 		"a slow run does not pile up":      {hourly, "run", "2026-08-01 03:00:00", "2026-08-01 03:00:00", "2026-08-01 06:10:00", "2026-08-01 06:00:00"},
 	} {
-		rule := Scheduled("anc", trigger(t, "{"+c.times+", missed: "+c.missed+", folder: drop}"), time.UTC)
+		rule := ruleOf("anc", trigger(t, "{"+c.times+", missed: "+c.missed+", folder: drop}"), time.UTC)
 		r := &run{Source: New(config(rule)), rule: rule}
 		var last time.Time
 		if c.last != "" {
@@ -99,7 +99,7 @@ func TestTimeZone(t *testing.T) {
 		t.Fatal(err)
 	}
 	for text, want := range map[string]string{`{cron: "0 3 * * *", folder: drop}`: "2026-08-01T00:00:00Z", `{cron: "0 3 * * *", time_zone: America/Lima, folder: drop}`: "2026-07-31T08:00:00Z"} {
-		rule := Scheduled("anc", trigger(t, text), nairobi)
+		rule := ruleOf("anc", trigger(t, text), nairobi)
 		if got := rule.Times.Next(at("2026-07-31 01:00:00")).UTC().Format(time.RFC3339); got != want {
 			t.Errorf("%s: %s", text, got)
 		}
@@ -109,7 +109,7 @@ func TestTimeZone(t *testing.T) {
 func TestLoopKeepsTimeAndTriesAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var queries []string
-		c := config(Scheduled("anc", trigger(t, `{every: 1h, dhis2: {server: national, path: tracker/events, params: {updatedAfter: "{last}"}}}`), time.UTC))
+		c := config(ruleOf("anc", trigger(t, `{every: 1h, dhis2: {server: national, path: tracker/events, params: {updatedAfter: "{last}"}}}`), time.UTC))
 		c.Lists = listsFunc(func(_ string, query url.Values) (json.RawMessage, error) {
 			queries = append(queries, query.Get("updatedAfter"))
 			if len(queries) == 2 {
@@ -183,7 +183,7 @@ func TestHTTPPaging(t *testing.T) {
 			t.Fatal(got)
 		}
 		to := newSink()
-		runOnce(t, config(Scheduled("anc", trigger(t, text), time.UTC)), to)
+		runOnce(t, config(ruleOf("anc", trigger(t, text), time.UTC)), to)
 		if diff := cmp.Diff(want, requests); diff != "" {
 			t.Errorf("%s: %s", next, diff)
 		}
@@ -199,7 +199,7 @@ func TestTimesInAddresses(t *testing.T) {
 	if got := findings(t, text); got != nil {
 		t.Fatal(got)
 	}
-	rule := Scheduled("anc", trigger(t, text), time.UTC)
+	rule := ruleOf("anc", trigger(t, text), time.UTC)
 	r := &run{Source: New(config(rule)), rule: rule, sink: newSink(), log: slog.New(slog.DiscardHandler)}
 	due := time.Date(2026, 8, 2, 10, 0, 0, 0, time.UTC)
 	for last, want := range map[time.Time]string{
@@ -234,7 +234,7 @@ func TestHTTPFailures(t *testing.T) {
 	}))
 	defer server.Close()
 	for path, want := range map[string]string{"/loop": "have no end", "/away": "another host", "/html": "not JSON", "/no": "answers 403"} {
-		rule := Scheduled("anc", trigger(t, fmt.Sprintf(`{every: 1h, http: {url: "%s%s?secret=s3cret", next: link}}`, server.URL, path)), time.UTC)
+		rule := ruleOf("anc", trigger(t, fmt.Sprintf(`{every: 1h, http: {url: "%s%s?secret=s3cret", next: link}}`, server.URL, path)), time.UTC)
 		r := &run{Source: New(config(rule)), rule: rule, sink: newSink(), log: slog.New(slog.DiscardHandler)}
 		_, err := r.http(t.Context(), time.Time{}, time.Now())
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "s3cret") || strings.Contains(err.Error(), "Jane") {
@@ -256,7 +256,7 @@ func TestDHIS2Lists(t *testing.T) {
 		"no list":     {"{path: system/info}", []string{`{"version":"2.42"}`}, []any{map[string]any{"version": "2.42"}}},
 		"empty lists": {"{path: tracker/events}", []string{`{"instances":[]}`}, nil},
 	} {
-		rule := Scheduled("anc", trigger(t, "{every: 1h, dhis2: "+c.config+"}"), time.UTC)
+		rule := ruleOf("anc", trigger(t, "{every: 1h, dhis2: "+c.config+"}"), time.UTC)
 		conf, page, to := config(rule), 0, newSink()
 		conf.Lists = listsFunc(func(path string, query url.Values) (json.RawMessage, error) {
 			page++
@@ -291,7 +291,7 @@ func TestFolder(t *testing.T) {
 	write("again.csv", "id\n1\n", old)
 	write("notes.txt", "x", old)
 	write("fresh.csv", "id\n2\n", time.Now().Add(time.Hour))
-	c := config(Scheduled("anc", trigger(t, `{every: 1h, folder: drop, glob: "*.csv"}`), time.UTC))
+	c := config(ruleOf("anc", trigger(t, `{every: 1h, folder: drop, glob: "*.csv"}`), time.UTC))
 	c.Dir, c.Inbox = dir, filepath.Join(dir, "inbox")
 	to := newSink()
 	runOnce(t, c, to)
@@ -316,7 +316,7 @@ func TestFolder(t *testing.T) {
 
 func TestQueryIsReadAsAWhole(t *testing.T) {
 	dir := t.TempDir()
-	c := config(Scheduled("anc", trigger(t, `{every: 1h, connection: w, query: "WITH RECURSIVE c(id) AS (SELECT 1 UNION ALL SELECT id+1 FROM c WHERE id < 1201) SELECT id FROM c"}`), time.UTC))
+	c := config(ruleOf("anc", trigger(t, `{every: 1h, connection: w, query: "WITH RECURSIVE c(id) AS (SELECT 1 UNION ALL SELECT id+1 FROM c WHERE id < 1201) SELECT id FROM c"}`), time.UTC))
 	if err := os.WriteFile(filepath.Join(dir, "empty.db"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}

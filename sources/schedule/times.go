@@ -64,7 +64,7 @@ func times(c settings.Reader, zone *time.Location) cron.Schedule {
 	case !c.Has("cron") && !c.Has("every"):
 		c.Missing("cron or every", `write cron: "0 3 * * *" for three in the morning, or every: 1h`)
 	case c.Has("every"):
-		if d := c.Duration("every", time.Hour, time.Second, 366*24*time.Hour); d > 0 {
+		if d := c.Duration("every"); d > 0 {
 			return interval(d)
 		}
 	case spec != "":

@@ -1,4 +1,3 @@
-// Package settings reads the keys of a trigger's config and reports what is wrong with them, each at its place.
 package settings
 
 import (
@@ -10,7 +9,9 @@ import (
 
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/expression"
 	"github.com/culvert/culvert/rules/yamlnode"
+	"github.com/culvert/culvert/sources/charset"
 )
 
 // Reader reads one mapping.
@@ -18,48 +19,70 @@ type Reader struct {
 	Label  string // how findings name the mapping, such as database
 	Config *yamlnode.Node
 
+	fields []Field
 	place  diag.Place
 	report func(diag.Diagnostic)
 }
 
-// Of reads a trigger's config. ok is false when it is no mapping, which is then reported with the example.
-func Of(t *rules.Trigger, example string, report func(diag.Diagnostic)) (r Reader, ok bool) {
+// Of reads a trigger's config, and reports keys that the spec does not have and those that it needs. ok is false when it is no mapping, which is then
+// reported with the spec's example.
+func Of(t *rules.Trigger, spec Spec, report func(diag.Diagnostic)) (r Reader, ok bool) {
 	if t == nil {
 		return Reader{}, false
 	}
-	r = Reader{Label: t.Kind, Config: t.Config, place: t.Place, report: report}
+	r = Reader{Label: spec.Name, Config: t.Config, fields: spec.Fields, place: t.Place, report: report}
 	if t.Config == nil || t.Config.Kind != yamlnode.Mapping {
-		report(diag.Diagnostic{Code: "wrong-type", Message: fmt.Sprintf("the %s trigger is a mapping of keys", t.Kind), Hint: "write " + example, Place: t.Place})
+		report(diag.Diagnostic{
+			Code: "wrong-type", Message: fmt.Sprintf("the %s trigger is a mapping of keys", spec.Name), Hint: "write " + spec.Example, Place: t.Place,
+		})
 		return r, false
 	}
+	r.check()
 	return r, true
 }
 
-// Sub reads the mapping below a key. ok is false when it is absent, or no mapping, which is then reported.
+// Sub reads the mapping below a key, and reports what Of reports. ok is false when it is absent, or no mapping, which is then reported.
 func (r Reader) Sub(key string) (sub Reader, ok bool) {
 	n := r.Config.Get(key)
 	if n == nil {
 		return Reader{}, false
 	}
-	sub = Reader{Label: r.Label + "." + key, Config: n, place: r.Config.Key(key).Place(), report: r.report}
+	sub = Reader{Label: r.Label + "." + key, Config: n, fields: r.field(key).Fields, place: r.Config.Key(key).Place(), report: r.report}
 	if n.Kind != yamlnode.Mapping {
 		r.Wrong(n, "wrong-type", sub.Label+" is a mapping of keys", "write "+key+": {...}")
 		return sub, false
 	}
+	if len(sub.fields) > 0 {
+		sub.check()
+	}
 	return sub, true
 }
 
-// Has tells whether a key is written.
-func (r Reader) Has(key string) bool { return r.Config.Get(key) != nil }
-
-// Known reports keys that do not exist.
-func (r Reader) Known(keys ...string) {
+// check reports keys that are not declared, and missing ones that are needed.
+func (r Reader) check() {
+	keys := Keys(r.fields)
 	for _, p := range r.Config.Pairs() {
 		if !slices.Contains(keys, p.Key.Value) {
 			r.Wrong(p.Key, "unknown-key", fmt.Sprintf("%s has no %q", r.Label, p.Key.Value), diag.Suggest(p.Key.Value, keys, "keys"))
 		}
 	}
+	for _, f := range r.fields {
+		if f.Required && !r.Has(f.Name) {
+			r.Missing(f.Name, f.Hint)
+		}
+	}
 }
+
+// field gives the declaration of a key; a mapping that takes any keys has none.
+func (r Reader) field(key string) Field {
+	if f := find(r.fields, key); f != nil {
+		return *f
+	}
+	return Field{Name: key}
+}
+
+// Has tells whether a key is written.
+func (r Reader) Has(key string) bool { return r.Config.Get(key) != nil }
 
 // Wrong reports a mistake at a node.
 func (r Reader) Wrong(n *yamlnode.Node, code, message, hint string) {
@@ -87,20 +110,15 @@ func (r Reader) Text(key string) string {
 	if n == nil {
 		return ""
 	}
-	if n.Kind != yamlnode.Scalar || n.IsNull() || n.Value == "" {
+	switch {
+	case n.Kind != yamlnode.Scalar:
 		r.Wrong(n, "wrong-type", key+" is one text", "write it as "+key+": ...")
+		return ""
+	case n.IsNull() || n.Value == "":
+		r.Wrong(n, "wrong-type", key+" is empty", "write it as "+key+": ..., or take the key out")
 		return ""
 	}
 	return n.Value
-}
-
-// Required gives the value of a key that must be there.
-func (r Reader) Required(key, hint string) string {
-	if !r.Has(key) {
-		r.Missing(key, hint)
-		return ""
-	}
-	return r.Text(key)
 }
 
 // Texts gives the value of a key that is one text or a list of them.
@@ -126,15 +144,22 @@ func (r Reader) Texts(key string) []string {
 	return list
 }
 
-// Duration gives the value of a key within bounds, and fallback when it is absent or wrong.
-func (r Reader) Duration(key string, fallback, least, most time.Duration) time.Duration {
+// Duration gives the value of a key within the bounds of its declaration, and its default when it is absent or wrong.
+func (r Reader) Duration(key string) time.Duration {
+	f := r.field(key)
+	fallback, _ := ParseDuration(f.Default) // none: zero
 	text := r.Text(key)
 	if text == "" {
 		return fallback
 	}
 	d, err := ParseDuration(text)
-	if err != nil || d < least || d > most {
-		r.Wrong(r.Config.Get(key), "duration", fmt.Sprintf("%s %q is no length of time from %s to %s", key, text, short(least), short(most)), "write "+key+": "+short(fallback))
+	if err != nil || d < f.Least || d > f.Most {
+		hint := f.Default
+		if hint == "" {
+			hint = "1h"
+		}
+		r.Wrong(r.Config.Get(key), "duration", fmt.Sprintf("%s %q is no length of time from %s to %s", key, text, short(f.Least), short(f.Most)),
+			"write "+key+": "+hint)
 		return fallback
 	}
 	return d
@@ -165,22 +190,53 @@ func short(d time.Duration) string {
 	return s
 }
 
-// Whole gives a whole number from least to most, and fallback when it is absent or wrong.
-func (r Reader) Whole(key string, fallback, least, most int) int {
+// Whole gives a whole number within the bounds of its declaration, and its default when it is absent or wrong.
+func (r Reader) Whole(key string) int { return r.WholeTo(key, r.field(key).Max) }
+
+// WholeTo is Whole with a bound that depends on something else.
+func (r Reader) WholeTo(key string, most int) int {
+	f := r.field(key)
+	fallback, _ := strconv.Atoi(f.Default) // none: zero
 	text := r.Text(key)
 	if text == "" {
 		return fallback
 	}
 	n, err := strconv.Atoi(text)
-	if err != nil || n < least || n > most {
-		r.Wrong(r.Config.Get(key), "wrong-type", fmt.Sprintf("%s is a whole number from %d to %d", key, least, most), fmt.Sprintf("write %s: %d", key, fallback))
+	if err != nil || n < f.Min || n > most {
+		r.Wrong(r.Config.Get(key), "wrong-type", fmt.Sprintf("%s is a whole number from %d to %d", key, f.Min, most),
+			fmt.Sprintf("write %s: %d", key, max(fallback, f.Min)))
 		return fallback
 	}
 	return n
 }
 
-// OneOf gives the value of a key that is one of several words; the first is what holds when it is absent.
-func (r Reader) OneOf(key string, words ...string) string {
+// Number gives a number above 0 within the bound of its declaration; 0 when it is absent or wrong.
+func (r Reader) Number(key string) float64 {
+	text := r.Text(key)
+	if text == "" {
+		return 0
+	}
+	most := float64(r.field(key).Max)
+	n, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(n > 0 && n <= most) {
+		r.Wrong(r.Config.Get(key), "wrong-type", fmt.Sprintf("%s is a number above 0 and up to %.0f", key, most), "write "+key+": 100")
+		return 0
+	}
+	return n
+}
+
+// Is gives the value of a switch.
+func (r Reader) Is(key string) bool {
+	text := r.Text(key)
+	if text != "" && text != "true" && text != "false" {
+		r.Wrong(r.Config.Get(key), "wrong-type", fmt.Sprintf("%s is true or false, not %q", key, text), "write "+key+": true, or leave it out")
+	}
+	return text == "true"
+}
+
+// Word gives the value of a key that is one of the words of its declaration; the first is what holds when it is absent.
+func (r Reader) Word(key string) string {
+	words := r.field(key).Words
 	text := r.Text(key)
 	if text == "" {
 		return words[0]
@@ -188,6 +244,51 @@ func (r Reader) OneOf(key string, words ...string) string {
 	if !slices.Contains(words, text) {
 		r.Wrong(r.Config.Get(key), "wrong-type", fmt.Sprintf("%s is %s, not %q", key, diag.Names(words, "or"), text), diag.Suggest(text, words, "words"))
 		return words[0]
+	}
+	return text
+}
+
+// Program compiles the expression of a key over `trigger`; nil when it is absent or wrong.
+func (r Reader) Program(key string, want expression.Want) *expression.Program {
+	n := r.Config.Get(key)
+	if n == nil {
+		return nil
+	}
+	if n.Kind != yamlnode.Scalar {
+		r.Wrong(n, "wrong-type", key+" is an expression", "write "+key+": trigger.data")
+		return nil
+	}
+	scope := expression.NewScope(expression.Options{})
+	scope.AddShape("trigger", expression.Dynamic())
+	program, problems := expression.Compile(n.Value, scope, want)
+	for _, p := range problems {
+		r.Problem(n, p.From, p.To, p.Code, p.Message, p.Hint)
+	}
+	if len(problems) > 0 {
+		return nil
+	}
+	return program
+}
+
+// Encoding gives the name of an encoding; "" when it is absent or no name of one.
+func (r Reader) Encoding(key string) string {
+	text := r.Text(key)
+	if text == "" {
+		return ""
+	}
+	if _, ok := charset.Find(text); !ok {
+		r.Wrong(r.Config.Get(key), "encoding", fmt.Sprintf("no encoding is named %q", text), "use "+charset.Examples)
+		return ""
+	}
+	return text
+}
+
+// Credential gives the value of a key that must not stand in the file.
+func (r Reader) Credential(key string) string {
+	text := r.Text(key)
+	if text != "" && !strings.Contains(text, "${") {
+		r.Wrong(r.Config.Get(key), "secret-in-file", key+" stands in the file, where everyone who can read the repository sees it",
+			"write "+key+": ${NAME}, and set NAME in the environment")
 	}
 	return text
 }

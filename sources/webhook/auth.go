@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/culvert/culvert/sources"
 )
 
 // Default headers of signatures and keys.
@@ -26,16 +28,7 @@ const (
 const maxSkew = 5 * time.Minute
 
 // Auth is how a caller shows who it is; exactly one way is set. The zero value lets in callers on this machine only.
-type Auth struct {
-	Username, Password string // basic
-	Bearer             string
-	HMACSecret         string
-	HMACHeader         string // empty: DefaultHMACHeader
-	HMACTimestamp      string // header with the Unix time that is signed as "<time>.<body>", or empty
-	APIKey             string
-	APIKeyHeader       string // empty: DefaultAPIKeyHeader
-	None               bool   // open on purpose
-}
+type Auth sources.Login
 
 func (a *Auth) empty() bool {
 	return !a.None && a.Username == "" && a.Password == "" && a.Bearer == "" && a.HMACSecret == "" && a.APIKey == ""

@@ -7,14 +7,16 @@ import (
 	"net/http"
 	"net/netip"
 	"path/filepath"
-	"strconv"
+	"slices"
 	"strings"
 
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/expression"
 	"github.com/culvert/culvert/rules/yamlnode"
+	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/charset"
+	"github.com/culvert/culvert/sources/settings"
 	"github.com/culvert/culvert/sources/tree"
 )
 
@@ -24,10 +26,84 @@ type Kind struct{}
 // Name is how rule files name the trigger.
 func (Kind) Name() string { return "webhook" }
 
-var (
-	keys     = []string{"path", "auth", "items", "networks", "headers", "max_bytes", "max_depth", "max_items", "rate", "burst", "encoding"}
-	authKeys = []string{"basic", "bearer", "hmac", "api_key", "none"}
-)
+var authKeys = []string{"basic", "bearer", "hmac", "api_key", "none"}
+
+// Settings declares the keys of a trigger.
+func (Kind) Settings() settings.Spec {
+	return settings.Spec{
+		Name: "webhook", Doc: "Records come as HTTP requests with JSON, XML, a form or a table in their body.", Example: "webhook: {path: /commcare/forms}",
+		Fields: []settings.Field{
+			{Name: "path", Required: true, Hint: "write path: /commcare/forms, or any other path of your own",
+				Doc: "the path of the URL, such as /commcare/forms. Several rules may share one: each gets every record whose sender it lets in, and chooses with `when`"},
+			{Name: "auth", Type: settings.Mapping, LeftOut: "`webhook_auth` of culvert.yaml", Fields: authFields(),
+				Doc: "how senders show who they are, in one way: basic, bearer, hmac, api_key, or none: true. Secrets as ${NAME}"},
+			{Name: "items", Type: settings.Expression, LeftOut: "the body, or each of its items when it is a list,",
+				Doc: "an expression that picks the records out of a body, such as `trigger.data`"},
+			{Name: "networks", Type: settings.Texts, Schema: []string{"array"}, LeftOut: "everybody", Doc: "who may send: `[10.0.0.0/8, 192.0.2.7]`"},
+			{Name: "headers", Type: settings.Texts, Schema: []string{"array"}, LeftOut: "`received-on`, `server-modified-on`, `idempotency-key` and `x-request-id`",
+				Doc: "request headers that the rule reads as `source.headers[\"x-facility\"]`"},
+			{Name: "encoding", LeftOut: "UTF-8", Words: charset.Common, Doc: "the encoding of bodies that name none and are not UTF-8, such as `windows-1252`"},
+			{Name: "rate", Type: settings.Number, Max: 1e6, LeftOut: "no limit", Doc: "requests in a second that are taken; more are answered 429"},
+			{Name: "burst", Type: settings.Whole, Min: 1, Max: 1e6, LeftOut: "those of a second", Doc: "requests that may come at once before `rate` holds"},
+			{Name: "max_bytes", Type: settings.Whole, Min: 1, Max: 1 << 30, LeftOut: "10 MiB", Doc: "size of the body, unpacked, in bytes"},
+			{Name: "max_depth", Type: settings.Whole, Min: 1, Max: 1000, LeftOut: "64", Doc: "how deep a body may nest"},
+			{Name: "max_items", Type: settings.Whole, Min: 1, Max: 1e6, LeftOut: "10,000", Doc: "how many records one body may hold"},
+		},
+	}
+}
+
+func authFields() []settings.Field {
+	return []settings.Field{
+		{Name: "basic", Type: settings.Mapping, LeftOut: "none", Doc: "a name and a password", Fields: []settings.Field{
+			{Name: "username", LeftOut: "needed", Doc: "the name"}, {Name: "password", Type: settings.Secret, LeftOut: "needed", Doc: "the password, as ${NAME}"},
+		}},
+		{Name: "bearer", Type: settings.Secret, LeftOut: "none", Doc: "a token, as ${NAME}"},
+		{Name: "hmac", Type: settings.Mapping, LeftOut: "none", Doc: "a signature of the body", Fields: []settings.Field{
+			{Name: "secret", Type: settings.Secret, LeftOut: "needed", Doc: "the key of the signature, as ${NAME}"},
+			{Name: "header", Default: DefaultHMACHeader, Doc: "the header that holds it"},
+			{Name: "timestamp_header", LeftOut: "none", Doc: "a header with the time that is signed in front of the body, and a dot"},
+		}},
+		{Name: "api_key", Type: settings.Mapping, LeftOut: "none", Doc: "a key in a header", Fields: []settings.Field{
+			{Name: "key", Type: settings.Secret, LeftOut: "needed", Doc: "the key, as ${NAME}"}, {Name: "header", Default: DefaultAPIKeyHeader, Doc: "the header that holds it"},
+		}},
+		{Name: "none", Type: settings.Switch, Doc: "everybody may send, on purpose"},
+	}
+}
+
+// Describe says that forms come as they are submitted.
+func (Kind) Describe() rules.TriggerKind {
+	return rules.TriggerKind{Name: Kind{}.Name(), Submissions: true}
+}
+
+// Inherits tells whether a trigger leaves to culvert.yaml who may send.
+func (Kind) Inherits(t *rules.Trigger) bool { return t.Config.Get("auth") == nil }
+
+// New makes the handler that answers at the paths of the rules. One whose secret is missing answers that callers are to come again: nobody can be told from
+// anybody else.
+func (Kind) New(bound []sources.Bound, env sources.Env) (sources.Source, error) {
+	h, err := New(Config{Log: env.Log})
+	if err != nil {
+		return nil, err
+	}
+	login, loginErr := env.Login()
+	var routes []Route
+	for _, b := range bound {
+		r, err := routeOf(b.Rule, b.Trigger, Auth(login), env.Secret)
+		if r.Inherits && err == nil {
+			err = loginErr
+		}
+		if err != nil {
+			env.Log.Error("a webhook cannot tell who calls; its path answers 503", "rule", b.Rule, "path", r.Path, "error", err)
+			r.Closed = true
+		}
+		if r.Path != "" {
+			routes = append(routes, r)
+		}
+	}
+	h.Trust(env.Proxies)
+	h.Replace(routes)
+	return h, nil
+}
 
 // credentialHeaders never reach a rule or the journal.
 var credentialHeaders = []string{"Authorization", "Proxy-Authorization", "Cookie", DefaultAPIKeyHeader, DefaultHMACHeader}
@@ -78,9 +154,9 @@ func sampleLines(text []byte, limit int) ([]any, error) {
 	return bodies, nil
 }
 
-// RouteOf makes the route of a rule from its trigger, which has passed Check. Where the trigger has no auth of its own, fallback holds. resolve gives the
+// routeOf makes the route of a rule from its trigger, which has passed Check. Where the trigger has no auth of its own, fallback holds. resolve gives the
 // value of a secret that the trigger names as ${NAME}.
-func RouteOf(rule string, t *rules.Trigger, fallback Auth, resolve func(text string) (string, error)) (Route, error) {
+func routeOf(rule string, t *rules.Trigger, fallback Auth, resolve func(text string) (string, error)) (Route, error) {
 	r := read(t, func(diag.Diagnostic) {})
 	r.Rule = rule
 	if r.Auth.empty() && t.Config.Get("auth") == nil {
@@ -100,67 +176,43 @@ func RouteOf(rule string, t *rules.Trigger, fallback Auth, resolve func(text str
 	return r, nil
 }
 
-type configReader struct {
-	config *yamlnode.Node
-	report func(diag.Diagnostic)
-}
+// configReader reads the keys of a trigger.
+type configReader struct{ settings.Reader }
 
 // read makes a route of a trigger's config and reports what is wrong with it.
 func read(t *rules.Trigger, report func(diag.Diagnostic)) Route {
 	var r Route
-	if t == nil || t.Config == nil || t.Config.Kind != yamlnode.Mapping {
-		if t != nil {
-			report(diag.Diagnostic{Code: "webhook-config", Message: "the webhook trigger needs a path", Hint: "write webhook: {path: /commcare/forms}", Place: t.Place})
-		}
+	reader, ok := settings.Of(t, Kind{}.Settings(), report)
+	if !ok {
 		return r
 	}
-	c := configReader{config: t.Config, report: report}
-	for _, p := range t.Config.Pairs() {
-		if !contains(keys, p.Key.Value) {
-			c.wrong(p.Key, "unknown-key", fmt.Sprintf("webhook has no %q", p.Key.Value), diag.Suggest(p.Key.Value, keys, "keys"))
-		}
-	}
-	r.Path = c.path(t)
+	c := configReader{reader}
+	r.Path = c.path()
 	r.Auth = c.auth()
 	r.Items = c.items()
 	r.Networks = c.networks()
 	r.Headers = c.headers()
-	r.Encoding = c.encoding()
-	r.Limits = Limits{MaxBody: int64(c.number("max_bytes", 1<<30)), MaxDepth: int(c.number("max_depth", 1000)), MaxItems: int(c.number("max_items", 1e6)),
-		Rate: c.number("rate", 1e6), Burst: int(c.number("burst", 1e6))}
+	r.Encoding = c.Encoding("encoding")
+	r.Limits = Limits{MaxBody: int64(c.Whole("max_bytes")), MaxDepth: c.Whole("max_depth"), MaxItems: c.Whole("max_items"), Rate: c.Number("rate"), Burst: c.Whole("burst")}
 	return r
-}
-
-func contains(list []string, s string) bool {
-	for _, e := range list {
-		if e == s {
-			return true
-		}
-	}
-	return false
-}
-
-func (c *configReader) wrong(n *yamlnode.Node, code, message, hint string) {
-	c.report(diag.Diagnostic{Code: code, Message: message, Hint: hint, Place: n.Place()})
 }
 
 // Reserved are the paths, with all below them, that the web server of a run answers itself; the last is kept for later.
 var Reserved = []string{"/", "/health", "/ready", "/metrics", "/console", "/api"}
 
-func (c *configReader) path(t *rules.Trigger) string {
-	n := c.config.Get("path")
+func (c *configReader) path() string {
+	n := c.Config.Get("path")
 	switch {
-	case n == nil || n.Value == "":
-		c.report(diag.Diagnostic{Code: "missing-key", Message: "webhook needs path", Hint: "write path: /commcare/forms, or any other path of your own", Place: t.Place})
+	case n == nil:
 		return ""
 	case n.Kind != yamlnode.Scalar || !strings.HasPrefix(n.Value, "/") || strings.ContainsAny(n.Value, "?# {}") || strings.Contains(n.Value, "://"):
-		c.wrong(n, "path", fmt.Sprintf("%q is no path", n.Value), "write the part of the URL behind the host, such as /commcare/forms")
+		c.Wrong(n, "path", fmt.Sprintf("%q is no path", n.Value), "write the part of the URL behind the host, such as /commcare/forms")
 		return ""
 	}
 	p := cleanPath(n.Value)
 	for _, taken := range Reserved {
 		if p == taken || taken != "/" && strings.HasPrefix(p, taken+"/") {
-			c.wrong(n, "path", fmt.Sprintf("the path %q is Culvert's own", n.Value), "choose another, such as /hooks"+strings.TrimSuffix(p, "/"))
+			c.Wrong(n, "path", fmt.Sprintf("the path %q is Culvert's own", n.Value), "choose another, such as /hooks"+strings.TrimSuffix(p, "/"))
 			return ""
 		}
 	}
@@ -169,13 +221,13 @@ func (c *configReader) path(t *rules.Trigger) string {
 
 func (c *configReader) auth() Auth {
 	var a Auth
-	n := c.config.Get("auth")
+	n := c.Config.Get("auth")
 	if n == nil {
 		return a
 	}
 	ways := n.Pairs()
 	if len(ways) != 1 {
-		c.wrong(n, "bad-auth", "auth must name one way to log in", "one of "+diag.Names(authKeys, "or"))
+		c.Wrong(n, "bad-auth", "auth must name one way to log in", "one of "+diag.Names(authKeys, "or"))
 		return a
 	}
 	v := ways[0].Value
@@ -192,15 +244,15 @@ func (c *configReader) auth() Auth {
 		a.APIKeyHeader = optional(v, "header")
 	case "none":
 		if a.None = v.IsTrue(); !a.None {
-			c.wrong(v, "bad-auth", "none must be true", "write none: true to let everybody send, on purpose")
+			c.Wrong(v, "bad-auth", "none must be true", "write none: true to let everybody send, on purpose")
 		}
 		return a
 	default:
-		c.wrong(ways[0].Key, "bad-auth", fmt.Sprintf("%q is not a way to log in", ways[0].Key.Value), "one of "+diag.Names(authKeys, "or"))
+		c.Wrong(ways[0].Key, "bad-auth", fmt.Sprintf("%q is not a way to log in", ways[0].Key.Value), "one of "+diag.Names(authKeys, "or"))
 		return a
 	}
 	if a.empty() {
-		c.wrong(v, "bad-auth", "auth holds no secret", "name an environment variable, such as bearer: ${WEBHOOK_TOKEN}")
+		c.Wrong(v, "bad-auth", "auth holds no secret", "name an environment variable, such as bearer: ${WEBHOOK_TOKEN}")
 	}
 	return a
 }
@@ -208,7 +260,7 @@ func (c *configReader) auth() Auth {
 func (c *configReader) secret(n *yamlnode.Node, key string) string {
 	v := n.Get(key)
 	if v == nil || v.Kind != yamlnode.Scalar || v.Value == "" {
-		c.wrong(n, "bad-auth", "auth needs "+key, "write "+key+": ${NAME}, and set NAME in the environment")
+		c.Wrong(n, "bad-auth", "auth needs "+key, "write "+key+": ${NAME}, and set NAME in the environment")
 		return ""
 	}
 	return v.Value
@@ -223,21 +275,8 @@ func optional(n *yamlnode.Node, key string) string {
 
 // items compiles the expression that picks the records out of a body.
 func (c *configReader) items() func(any) ([]any, error) {
-	n := c.config.Get("items")
-	if n == nil {
-		return nil
-	}
-	if n.Kind != yamlnode.Scalar {
-		c.wrong(n, "wrong-type", "items is an expression", "write items: trigger.data")
-		return nil
-	}
-	scope := expression.NewScope(expression.Options{})
-	scope.AddShape("trigger", expression.Dynamic())
-	program, problems := expression.Compile(n.Value, scope, expression.List)
-	for _, p := range problems {
-		c.report(diag.Diagnostic{Code: p.Code, Message: p.Message, Hint: p.Hint, Place: n.PlaceOf(p.From, p.To)})
-	}
-	if len(problems) > 0 {
+	program := c.Program("items", expression.List)
+	if program == nil {
 		return nil
 	}
 	return func(body any) ([]any, error) {
@@ -258,12 +297,12 @@ func (c *configReader) items() func(any) ([]any, error) {
 }
 
 func (c *configReader) networks() []netip.Prefix {
-	n := c.config.Get("networks")
+	n := c.Config.Get("networks")
 	if n == nil {
 		return nil
 	}
 	if n.Kind != yamlnode.Sequence || len(n.Items()) == 0 {
-		c.wrong(n, "networks", "networks is a list of networks that may send", "write networks: [10.0.0.0/8, 192.0.2.7]")
+		c.Wrong(n, "networks", "networks is a list of networks that may send", "write networks: [10.0.0.0/8, 192.0.2.7]")
 		return nil
 	}
 	var list []netip.Prefix
@@ -272,7 +311,7 @@ func (c *configReader) networks() []netip.Prefix {
 		if err != nil {
 			addr, aerr := netip.ParseAddr(item.Value)
 			if aerr != nil {
-				c.wrong(item, "networks", fmt.Sprintf("%q is no network", item.Value), "write an address such as 192.0.2.7, or a network such as 10.0.0.0/8")
+				c.Wrong(item, "networks", fmt.Sprintf("%q is no network", item.Value), "write an address such as 192.0.2.7, or a network such as 10.0.0.0/8")
 				continue
 			}
 			p = netip.PrefixFrom(addr, addr.BitLen())
@@ -283,12 +322,12 @@ func (c *configReader) networks() []netip.Prefix {
 }
 
 func (c *configReader) headers() []string {
-	n := c.config.Get("headers")
+	n := c.Config.Get("headers")
 	if n == nil {
 		return nil
 	}
 	if n.Kind != yamlnode.Sequence {
-		c.wrong(n, "wrong-type", "headers is a list of request headers that the rule uses", "write headers: [X-Facility]")
+		c.Wrong(n, "wrong-type", "headers is a list of request headers that the rule uses", "write headers: [X-Facility]")
 		return nil
 	}
 	var list []string
@@ -296,39 +335,12 @@ func (c *configReader) headers() []string {
 		name := http.CanonicalHeaderKey(item.Value)
 		switch {
 		case item.Value == "" || strings.ContainsAny(item.Value, " :\t"):
-			c.wrong(item, "headers", fmt.Sprintf("%q is no name of a header", item.Value), "write it as it is sent, such as X-Facility")
-		case contains(credentialHeaders, name) || name == http.CanonicalHeaderKey(DefaultAPIKeyHeader):
-			c.wrong(item, "headers", fmt.Sprintf("%s holds credentials, which records must not keep", name), "take it out")
+			c.Wrong(item, "headers", fmt.Sprintf("%q is no name of a header", item.Value), "write it as it is sent, such as X-Facility")
+		case slices.Contains(credentialHeaders, name) || name == http.CanonicalHeaderKey(DefaultAPIKeyHeader):
+			c.Wrong(item, "headers", fmt.Sprintf("%s holds credentials, which records must not keep", name), "take it out")
 		default:
 			list = append(list, name)
 		}
 	}
 	return list
-}
-
-// encoding reads the encoding of bodies that name none.
-func (c *configReader) encoding() string {
-	n := c.config.Get("encoding")
-	if n == nil {
-		return ""
-	}
-	if _, ok := charset.Find(n.Value); n.Kind != yamlnode.Scalar || !ok {
-		c.wrong(n, "encoding", fmt.Sprintf("no encoding is named %q", n.Value), "use "+charset.Examples)
-		return ""
-	}
-	return n.Value
-}
-
-// number reads a positive number; 0 when it is absent or wrong.
-func (c *configReader) number(key string, limit float64) float64 {
-	n := c.config.Get(key)
-	if n == nil {
-		return 0
-	}
-	f, err := strconv.ParseFloat(n.Value, 64)
-	if n.Kind != yamlnode.Scalar || err != nil || f <= 0 || f > limit || key != "rate" && f != float64(int64(f)) {
-		c.wrong(n, "wrong-type", fmt.Sprintf("%s is a number above 0 and up to %.0f", key, limit), "write "+key+": 100")
-		return 0
-	}
-	return f
 }

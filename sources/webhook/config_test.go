@@ -69,25 +69,25 @@ func TestRouteOf(t *testing.T) {
 		return "", errors.New("NAME is not set")
 	}
 	fallback := Auth{Username: "cc", Password: "pw"}
-	r, err := RouteOf("anc", trigger(t, "path: /forms/"), fallback, env)
+	r, err := routeOf("anc", trigger(t, "path: /forms/"), fallback, env)
 	if err != nil || r.Path != "/forms" || r.Rule != "anc" || r.Auth != fallback {
 		t.Errorf("got %+v, %v", r, err)
 	}
-	r, err = RouteOf("anc", trigger(t, "{path: /forms, auth: {bearer: '${TOKEN}'}}"), fallback, env)
+	r, err = routeOf("anc", trigger(t, "{path: /forms, auth: {bearer: '${TOKEN}'}}"), fallback, env)
 	if err != nil || r.Auth != (Auth{Bearer: "tok"}) {
 		t.Errorf("got %+v, %v", r, err)
 	}
-	r, err = RouteOf("anc", trigger(t, "{path: /forms, auth: {none: true}}"), fallback, env)
+	r, err = routeOf("anc", trigger(t, "{path: /forms, auth: {none: true}}"), fallback, env)
 	if err != nil || r.Auth != (Auth{None: true}) {
 		t.Errorf("got %+v, %v", r, err)
 	}
-	if _, err = RouteOf("anc", trigger(t, "{path: /forms, auth: {bearer: '${OTHER}'}}"), fallback, env); err == nil {
+	if _, err = routeOf("anc", trigger(t, "{path: /forms, auth: {bearer: '${OTHER}'}}"), fallback, env); err == nil {
 		t.Error("a secret that is not set gives no error")
 	}
 }
 
 func TestItems(t *testing.T) {
-	r, err := RouteOf("anc", trigger(t, "{path: /a, items: trigger.data.rows}"), Auth{None: true}, func(s string) (string, error) { return s, nil })
+	r, err := routeOf("anc", trigger(t, "{path: /a, items: trigger.data.rows}"), Auth{None: true}, func(s string) (string, error) { return s, nil })
 	if err != nil {
 		t.Fatal(err)
 	}

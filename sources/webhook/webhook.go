@@ -50,7 +50,7 @@ func (l Limits) withDefaults() Limits {
 // Route is one rule's claim on a path. Several rules may share a path; each gets every record whose sender it lets in.
 type Route struct {
 	Rule     string
-	Path     string // as RouteOf cleans it
+	Path     string // as cleanPath gives it
 	Auth     Auth   // the zero Auth lets in callers on this machine only
 	Networks []netip.Prefix
 	Limits   Limits
@@ -126,11 +126,21 @@ func (h *Handler) Run(ctx context.Context, sink sources.Sink) error {
 	return nil
 }
 
+// Serves tells whether a path is one of its rules'.
+func (h *Handler) Serves(path string) bool { return h.routes.Load().paths[cleanPath(path)] != nil }
+
+// TakeOver serves what another handler, which has not run, was made for.
+func (h *Handler) TakeOver(fresh sources.Source) {
+	f, ok := fresh.(*Handler)
+	if !ok {
+		return
+	}
+	h.proxies.Store(f.proxies.Load())
+	h.install(f.routes.Load())
+}
+
 // Replace puts new routes in the place of the old ones. Requests under way are finished under the routes that they began with.
 func (h *Handler) Replace(routes []Route) {
-	h.replacing.Lock()
-	defer h.replacing.Unlock()
-	old := h.routes.Load()
 	fresh := &table{paths: map[string]*endpoint{}}
 	routes = slices.Clone(routes)
 	slices.SortStableFunc(routes, func(a, b Route) int { return strings.Compare(a.Rule, b.Rule) })
@@ -147,6 +157,14 @@ func (h *Handler) Replace(routes []Route) {
 			h.config.Log.Warn("a webhook has no auth: only callers on this machine are let in", "rule", r.Rule, "path", r.Path)
 		}
 	}
+	h.install(fresh)
+}
+
+// install puts a table in the place of the one that is served. Requests under way are finished under the routes that they began with.
+func (h *Handler) install(fresh *table) {
+	h.replacing.Lock()
+	defer h.replacing.Unlock()
+	old := h.routes.Load()
 	for p, e := range fresh.paths {
 		e.limiter = limiterFor(e.limits, old.paths[p])
 	}
@@ -183,7 +201,7 @@ func cleanPath(p string) string {
 	return path.Clean("/" + strings.Trim(p, "/"))
 }
 
-var _ sources.Source = (*Handler)(nil)
+var _ sources.Standing = (*Handler)(nil)
 
 // Taking tells whether requests are handed on: between the beginning and the end of Run.
 func (h *Handler) Taking() bool { return h.sink.Load() != nil }

@@ -83,7 +83,7 @@ func (s *suite) compile(t *testing.T, text string, sample fields) *flow {
 	text = "rule: conformance\nnamespace: project\ntrigger:\n  webhook: {path: /conformance}\n  sample: sample.json\nid: trigger.id\nactions:\n" + strings.Trim(text, "\n") + "\n"
 	env := rules.Environment{
 		Samples: func(*rules.Trigger) ([]any, error) { return []any{map[string]any(sample)}, nil },
-		Now:     time.Now, Zone: time.UTC, Kinds: dhis2.KindNames(), TriggerKinds: []string{"webhook"}, Directory: s.index.Directory(),
+		Now:     time.Now, Zone: time.UTC, Kinds: dhis2.KindNames(), TriggerKinds: []rules.TriggerKind{{Name: "webhook", Submissions: true}}, Directory: s.index.Directory(),
 	}
 	rule, findings := rules.Load("rules/conformance.yaml", []byte(text), env)
 	f := &flow{suite: s, rule: rule}

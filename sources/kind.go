@@ -1,0 +1,159 @@
+package sources
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
+
+	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/yamlnode"
+	"github.com/culvert/culvert/sources/settings"
+)
+
+// Kind is one kind of trigger.
+type Kind interface {
+	// Name is how rule files name it.
+	Name() string
+	// Settings declares the keys of a trigger.
+	Settings() settings.Spec
+	// Check reads a trigger's config and reports what is wrong with it.
+	Check(t *rules.Trigger, report func(diag.Diagnostic))
+	// Sample decodes a sample file into record bodies, as a run would, at most limit of them.
+	Sample(t *rules.Trigger, path string, text []byte, limit int) ([]any, error)
+	// New makes the source of the rules that use the kind; nil when there is nothing to run. Nothing live is touched, and nothing asked for, until it runs.
+	New(bound []Bound, env Env) (Source, error)
+}
+
+// Bound is a rule's trigger, which has passed Check unless Invalid says otherwise.
+type Bound struct {
+	Rule    string
+	Server  string // of culvert.yaml, that the rule sends to
+	Trigger *rules.Trigger
+	Invalid bool // the rule has mistakes: what is sent to it is kept and held, and nothing is asked for
+}
+
+// Env is what a source may need of the project that it runs in.
+type Env struct {
+	Dir     string         // the project's folder, absolute
+	Inbox   string         // where taken files lie, absolute
+	Zone    *time.Location // of dates without one
+	Log     *slog.Logger
+	Version string
+	Proxies []netip.Prefix // whose X-Forwarded-For is believed
+	// Secret gives what a text stands for in which ${NAME} names variables of the environment.
+	Secret func(text string) (string, error)
+	// Connection gives a connection of culvert.yaml, with its secrets.
+	Connection func(name string) (Connection, error)
+	// Login gives how those that call show who they are where their rule does not say; the zero Login when culvert.yaml does not say either.
+	Login func() (Login, error)
+	Lists Lists
+}
+
+// Lists reads lists of the project's DHIS2 servers.
+type Lists interface {
+	// Get reads one resource of a server; an empty server is the project's default.
+	Get(ctx context.Context, server, path string, query url.Values) (json.RawMessage, error)
+}
+
+// Connection is a named outside system of culvert.yaml, with its secrets. What its kind does not have is empty.
+type Connection struct {
+	Name                       string
+	Kind                       string // the name of its ConnectionKind
+	URL                        string
+	Domain                     string // a part of the system: a project space of CommCare HQ
+	Username, Password, APIKey string
+	Dir                        string // the project's folder, from which paths count
+}
+
+// ConnectionKind is a kind of outside system, as culvert.yaml names it.
+type ConnectionKind struct {
+	Name     string // the key that holds the address
+	Doc      string // of that key
+	Example  string // of the address
+	Secret   bool   // the address may hold a password, and comes from the environment then
+	Keys     []settings.Field
+	Requires func(has func(key string) bool) (message, hint string) // what is wrong with the keys that are there; nil: nothing
+}
+
+// Login is how a caller shows who it is; exactly one way is set.
+type Login struct {
+	Username, Password string // basic
+	Bearer             string
+	HMACSecret         string
+	HMACHeader         string // empty: X-Hub-Signature-256
+	HMACTimestamp      string // header with the Unix time that is signed as "<time>.<body>", or empty
+	APIKey             string
+	APIKeyHeader       string // empty: X-API-Key
+	None               bool   // open on purpose
+}
+
+// Connected is a Kind whose triggers name connections of culvert.yaml.
+type Connected interface {
+	Kind
+	// Connection says of which kind those are.
+	Connection() ConnectionKind
+	// Connections gives where a trigger names connections, nil where it could and does not.
+	Connections(t *rules.Trigger) []*yamlnode.Node
+}
+
+// Standing is a source that runs on every runner, and goes on while rules change: it serves requests at the paths of its rules.
+type Standing interface {
+	Source
+	http.Handler
+	// Serves tells whether a path is one of its rules'.
+	Serves(path string) bool
+	// TakeOver serves, from now on, what a source of the same kind was made for.
+	TakeOver(fresh Source)
+	// Taking tells whether records are taken now.
+	Taking() bool
+}
+
+// Inheriting is a Kind whose triggers are let in by webhook_auth of culvert.yaml where they do not say how.
+type Inheriting interface {
+	Inherits(t *rules.Trigger) bool
+}
+
+// Telling is a Kind of which a trigger may ask that its source is told how records were settled.
+type Telling interface {
+	Tells(t *rules.Trigger) bool
+}
+
+// Neighbouring is a Kind whose triggers must not get in each other's way.
+type Neighbouring interface {
+	// CheckAll reports what is wrong with the triggers of all rules of the kind together, in the order of their files.
+	CheckAll(rules []*rules.Rule, report func(diag.Diagnostic))
+}
+
+// Sampled is a Kind that has parts which must fit the sample, beside what expressions read.
+type Sampled interface {
+	CheckSample(t *rules.Trigger, rows []any, report func(diag.Diagnostic))
+}
+
+// Described is a Kind of which the language must know more than its name.
+type Described interface {
+	// Describe says what holds of its records.
+	Describe() rules.TriggerKind
+}
+
+// TriggerKind says of a kind what the language must know.
+func TriggerKind(k Kind) rules.TriggerKind {
+	if d, ok := k.(Described); ok {
+		return d.Describe()
+	}
+	return rules.TriggerKind{Name: k.Name()}
+}
+
+// Named gives a kind by its name, nil when there is none.
+func Named(kinds []Kind, name string) Kind {
+	for _, k := range kinds {
+		if k.Name() == name {
+			return k
+		}
+	}
+	return nil
+}

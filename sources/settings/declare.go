@@ -1,0 +1,114 @@
+package settings
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// Type is what stands behind a key.
+type Type int
+
+// The types of keys.
+const (
+	Text       Type = iota // one text
+	Texts                  // one text or a list of them
+	Whole                  // a whole number from Min to Max
+	Number                 // a number above 0, up to Max
+	Switch                 // true or false
+	Duration               // a length of time from Least to Most, such as 30m or 7d
+	Word                   // one of Words; the first holds when the key is left out
+	Expression             // an expression over the record or reply
+	Secret                 // a text that is named as ${NAME}
+	Mapping                // keys of its own: those of Fields, or any where there are none
+	Free                   // read by the kind itself, of the types that Schema lists
+)
+
+// Field declares one key: what is checked of it, what completes it, and what the reference says of it.
+type Field struct {
+	Name     string
+	Type     Type
+	Doc      string // what it says, without full stop at its end
+	Required bool
+	Default  string   // what holds when it is left out, as the file would say it
+	LeftOut  string   // the same in words, where there is no text for it
+	Hint     string   // how to put it right when it is missing
+	Words    []string // of a Word; of another type, what it may be, for completion
+	Min, Max int      // of a Whole or Number
+	Least    time.Duration
+	Most     time.Duration
+	Fields   []Field  // of a Mapping
+	Schema   []string // types of JSON Schema that are let through to the kind, where they are not those of Type
+}
+
+// Spec declares one mapping of settings: the config of a kind of trigger, or a connection.
+type Spec struct {
+	Name    string // as the file names it
+	Doc     string // one sentence
+	Example string // a short one, on one line
+	Fields  []Field
+}
+
+// Field gives the declaration of a key; nil when there is none.
+func (s *Spec) Field(name string) *Field { return find(s.Fields, name) }
+
+// Keys lists the names of keys.
+func Keys(fields []Field) []string {
+	names := make([]string, len(fields))
+	for i := range fields {
+		names[i] = fields[i].Name
+	}
+	return names
+}
+
+func find(fields []Field, name string) *Field {
+	if i := slices.IndexFunc(fields, func(f Field) bool { return f.Name == name }); i >= 0 {
+		return &fields[i]
+	}
+	return nil
+}
+
+// Otherwise says what holds when the key is left out.
+func (f *Field) Otherwise() string {
+	switch {
+	case f.Required:
+		return "needed"
+	case f.LeftOut != "":
+		return f.LeftOut
+	case f.Default != "":
+		return f.Default
+	case f.Type == Word && len(f.Words) > 0:
+		return f.Words[0]
+	case f.Type == Switch:
+		return "false"
+	}
+	return ""
+}
+
+// Description is the text of the key in a JSON Schema.
+func (f *Field) Description() string {
+	text := f.Doc
+	if otherwise := f.Otherwise(); otherwise != "" && !f.Required {
+		text += "; " + otherwise + " when left out"
+	}
+	return strings.ToUpper(text[:1]) + text[1:] + "."
+}
+
+// SchemaTypes lists the types of JSON Schema that a value may have; the kind says more exactly what is wrong with it.
+func (f *Field) SchemaTypes() []string {
+	switch {
+	case len(f.Schema) > 0:
+		return f.Schema
+	case f.Type == Texts:
+		return []string{"string", "array"}
+	case f.Type == Whole:
+		return []string{"integer"}
+	case f.Type == Number:
+		return []string{"number"}
+	case f.Type == Switch:
+		return []string{"boolean"}
+	case f.Type == Mapping:
+		return []string{"object"}
+	}
+	return []string{"string"}
+}
