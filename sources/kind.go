@@ -97,6 +97,8 @@ type Connected interface {
 	Kind
 	// Connection says of which kind those are.
 	Connection() ConnectionKind
+	// Ping asks one for something small, with its secrets; the error says why it does not answer.
+	Ping(ctx context.Context, c Connection, log *slog.Logger) error
 	// Connections gives where a trigger names connections, nil where it could and does not.
 	Connections(t *rules.Trigger) []*yamlnode.Node
 }
@@ -127,6 +129,12 @@ type Telling interface {
 type Neighbouring interface {
 	// CheckAll reports what is wrong with the triggers of all rules of the kind together, in the order of their files.
 	CheckAll(rules []*rules.Rule, report func(diag.Diagnostic))
+}
+
+// Timed is a Kind whose triggers run at fixed times.
+type Timed interface {
+	// NextRun gives the next time after another; zero when there is none. zone holds where the trigger names none.
+	NextRun(t *rules.Trigger, zone *time.Location, after time.Time) time.Time
 }
 
 // Sampled is a Kind that has parts which must fit the sample, beside what expressions read.

@@ -15,10 +15,8 @@ import (
 	"github.com/culvert/culvert/engine/console"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/project"
-	"github.com/culvert/culvert/sources/commcare"
-	"github.com/culvert/culvert/sources/database"
+	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/files"
-	"github.com/culvert/culvert/sources/schedule"
 )
 
 // inspection shows the running project to the console.
@@ -45,9 +43,9 @@ func (s *inspection) rule(r *project.Rule) console.Rule {
 		}
 	}
 	x.TakesFiles = !r.Findings.HasErrors()
-	if (r.Trigger.Kind == schedule.Kind{}.Name()) && !r.Findings.HasErrors() {
-		if at := schedule.Scheduled(r.Name, &r.Trigger, s.current.Load().Config.Zone).Times; at != nil {
-			x.NextRun = at.Next(time.Now())
+	if p := s.current.Load(); !r.Findings.HasErrors() {
+		if timed, ok := sources.Named(p.Sources, r.Trigger.Kind).(sources.Timed); ok {
+			x.NextRun = timed.NextRun(&r.Trigger, p.Config.Zone, time.Now())
 		}
 	}
 	return x
@@ -130,21 +128,19 @@ func (s *inspection) Test(ctx context.Context, name string) error {
 		return s.target(p.Config, c, cl, s.indexes[name]).Probe(ctx)
 	}
 	c := p.Config.ConnectionNamed(name)
-	switch {
-	case c == nil:
+	if c == nil {
 		return fmt.Errorf("there is no server or connection %q in %s", name, project.ConfigFile)
-	case c.Kind == "database":
-		conn, err := p.Config.Database(name, s.o.Dir)
-		if err != nil {
-			return err
-		}
-		return database.Ping(ctx, conn)
 	}
-	conn, err := p.Config.CommCare(name)
+	conn, err := p.Config.Connection(name, s.o.Dir)
 	if err != nil {
 		return err
 	}
-	return commcare.Ping(ctx, conn, s.o.Log)
+	for _, k := range p.Sources {
+		if connected, ok := k.(sources.Connected); ok && connected.Connection().Name == c.Kind {
+			return connected.Ping(ctx, conn, s.o.Log)
+		}
+	}
+	return fmt.Errorf("nothing can ask a connection of kind %s", c.Kind)
 }
 
 // Sync reads the metadata of a server anew.

@@ -1,7 +1,9 @@
 package commcare
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -113,6 +115,11 @@ func (Kind) Sample(_ *rules.Trigger, path string, text []byte, limit int) ([]any
 		return nil, fmt.Errorf("sample %s: %w", filepath.Base(path), err)
 	}
 	return bodies, nil
+}
+
+// Ping asks for the first form of a project space.
+func (Kind) Ping(ctx context.Context, c sources.Connection, log *slog.Logger) error {
+	return Ping(ctx, c, log)
 }
 
 // New makes the source of the rules that pull.

@@ -1,7 +1,9 @@
 package database
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -150,11 +152,20 @@ func read(t *rules.Trigger, report func(diag.Diagnostic)) Rule {
 	return out
 }
 
+// Ping connects to a database.
+func (Kind) Ping(ctx context.Context, c sources.Connection, _ *slog.Logger) error {
+	return Ping(ctx, connectionOf(c))
+}
+
+func connectionOf(c sources.Connection) Connection {
+	return Connection{Name: c.Name, URL: c.URL, Username: c.Username, Password: c.Password, Dir: c.Dir}
+}
+
 // Connect gives the databases that culvert.yaml names.
 func Connect(env sources.Env) func(name string) (Connection, error) {
 	return func(name string) (Connection, error) {
 		c, err := env.Connection(name)
-		return Connection{Name: c.Name, URL: c.URL, Username: c.Username, Password: c.Password, Dir: c.Dir}, err
+		return connectionOf(c), err
 	}
 }
 

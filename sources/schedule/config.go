@@ -3,6 +3,7 @@ package schedule
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -130,6 +131,19 @@ func (Kind) Connections(t *rules.Trigger) []*yamlnode.Node {
 
 // Connection is a database.
 func (Kind) Connection() sources.ConnectionKind { return database.Kind{}.Connection() }
+
+// Ping connects to a database.
+func (Kind) Ping(ctx context.Context, c sources.Connection, log *slog.Logger) error {
+	return database.Kind{}.Ping(ctx, c, log)
+}
+
+// NextRun gives the next time after another at which a trigger reads; zero when there is none.
+func (Kind) NextRun(t *rules.Trigger, zone *time.Location, after time.Time) time.Time {
+	if at := ruleOf("", t, zone).Times; at != nil {
+		return at.Next(after)
+	}
+	return time.Time{}
+}
 
 // Sample decodes a sample into record bodies: for http and dhis2 a reply as the server gives it or one item, for a folder a file, for a query its rows as
 // JSON.
