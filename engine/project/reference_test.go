@@ -291,7 +291,7 @@ func schemaTable(root, s *schemas.Schema, prefix string) string {
 			continue // a text, or {file: path}, as the page says
 		}
 		b.WriteString(schemaTable(root, child, prefix+key+"."))
-		if each := child.AdditionalProperties.Resolve(root); each != nil && len(each.Properties.Names) > 0 {
+		if each := child.AdditionalProperties.Resolve(root); each != nil && len(each.Properties.Names) > 0 && child.AdditionalProperties.Ref != "#/definitions/text" {
 			b.WriteString(schemaTable(root, each, prefix+key+".NAME."))
 		}
 	}
