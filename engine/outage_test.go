@@ -92,7 +92,7 @@ func TestRefusedCredentialsStopEverythingLoudly(t *testing.T) {
 	w.until("it says so", func() bool { return w.runner.Status().Servers[0].State == status.ServerCredentials })
 	w.until("other processes see it", func() bool {
 		rep, err := status.Read(context.Background(), w.journal, time.Now())
-		return err == nil && slices.ContainsFunc(rep.Concerns, func(c string) bool { return strings.Contains(c, "refuses our credentials") })
+		return err == nil && slices.ContainsFunc(rep.Concerns, func(c status.Concern) bool { return strings.Contains(c.What, "refuses our credentials") })
 	})
 	refused.Store(false)
 	w.until("it goes on once fixed", func() bool { return w.states()[journal.Delivered] == 1 })

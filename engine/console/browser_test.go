@@ -142,7 +142,7 @@ func (l *looker) at(t *testing.T, name, address string, size [2]int64) {
 		emulation.SetDeviceMetricsOverride(size[0], size[1], 1, size[0] < 500),
 		chromedp.Navigate(address),
 		chromedp.WaitReady("main"),
-		chromedp.Evaluate(`document.documentElement.scrollWidth - window.innerWidth`, &over),
+		chromedp.Evaluate(fmt.Sprintf(`Math.max(document.documentElement.scrollWidth, window.innerWidth) - %d`, size[0]), &over),
 	); err != nil {
 		t.Fatal(err)
 	}

@@ -11,14 +11,6 @@ import (
 	"github.com/culvert/culvert/engine/status"
 )
 
-func (s *Console) overview(r *http.Request) (view, error) {
-	o, err := s.read(r.Context())
-	if err != nil {
-		return view{}, err
-	}
-	return view{Title: "Overview", Page: "overview", Refresh: 5, Data: o}, nil
-}
-
 func (s *Console) apiOverview(w http.ResponseWriter, r *http.Request) {
 	o, err := s.read(r.Context())
 	if err != nil {
