@@ -127,6 +127,23 @@ func Inbox(dir string, c *project.Config) string {
 	return path
 }
 
+// WatchedFolders lists the folders that rules take files from.
+func WatchedFolders(p *project.Project) ([]files.WatchedRule, error) {
+	root, err := filepath.Abs(p.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("find the project's folder: %w", err)
+	}
+	var out []files.WatchedRule
+	for _, r := range p.Rules {
+		if r.Trigger.Kind == (files.Kind{}).Name() {
+			if w := files.Watched(r.Name, &r.Trigger, root); w.Folder != "" {
+				out = append(out, w)
+			}
+		}
+	}
+	return out, nil
+}
+
 // FinishedFolders lists the folders that finished files were moved to: those of the rules as they are, and those of every file that the journal knows.
 func FinishedFolders(ctx context.Context, p *project.Project, j journal.Journal) ([]string, error) {
 	root, err := filepath.Abs(p.Dir)
