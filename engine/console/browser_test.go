@@ -108,7 +108,8 @@ func TestPagesInABrowser(t *testing.T) {
 
 // pagesLookedAt are the pages of the fixture, by a name for each.
 var pagesLookedAt = map[string]string{
-	"overview": "/", "failures": "/console/failures", "records": "/console/records", "record": "/console/records/1", "content": "/console/records/1?content",
+	"overview": "/", "failures": "/console/failures",
+	"cause": "/console/failures/cause?rule=anc&code=unmapped-value&cause=the+value+is+not+in+the+map+%3Csex%3E&values", "records": "/console/records", "record": "/console/records/1", "content": "/console/records/1?content",
 	"rules": "/console/rules", "files": "/console/files", "audit": "/console/audit", "rule": "/console/rules/anc",
 	"correct": "/console/records/1/correct", "person": "/console/person?who=case-1",
 	"servers": "/console/servers", "server": "/console/servers/national", "program": "/console/servers/national/WSGAb5XwJ3Y", "search": "/console/servers/national?q=hb", "login": "/console/login", "missing": "/console/records/999",

@@ -30,6 +30,8 @@ func (s *Console) functions() template.FuncMap {
 			return words(s.c.Now().Sub(t)) + " ago"
 		},
 		"length":  words,
+		"lag":     lag,
+		"rows":    func(text string) int { return min(max(strings.Count(text, "\n")+2, 8), 30) },
 		"iso":     func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"number":  number,
 		"segment": url.PathEscape,
@@ -46,6 +48,14 @@ func (s *Console) functions() template.FuncMap {
 			return []journal.State{journal.Pending, journal.Held, journal.Delivered, journal.Skipped, journal.Failed, journal.Dismissed, journal.Superseded}
 		},
 	}
+}
+
+// lag gives how long records were on their way.
+func lag(d time.Duration) string {
+	if d < time.Second {
+		return "under a second"
+	}
+	return words(d)
 }
 
 // words gives a length of time in its largest unit.
