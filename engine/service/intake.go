@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/culvert/culvert/engine"
+	"github.com/culvert/culvert/engine/fileimport"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/engine/project"
@@ -169,9 +169,9 @@ func FinishedFolders(ctx context.Context, p *project.Project, j journal.Journal)
 }
 
 // filePlan says how the files of a rule are read and where they go.
-func filePlan(root string) engine.FilePlanner {
-	return func(flow *program.Flow, f sources.File) (engine.FilePlan, error) {
-		plan := engine.FilePlan{
+func filePlan(root string) fileimport.Planner {
+	return func(flow *program.Flow, f sources.File) (fileimport.Plan, error) {
+		plan := fileimport.Plan{
 			Format: files.FormatFor(flow.Rule),
 			Done:   filepath.Join(f.Folder, "done"),
 			Failed: filepath.Join(f.Folder, "failed"),
