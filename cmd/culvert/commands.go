@@ -9,6 +9,7 @@ func (a *app) commands() []func() *cobra.Command {
 		a.lspCommand,
 		a.tryCommand, a.testCommand, a.planCommand, a.runCommand, a.importCommand,
 		a.statusCommand, a.healthCommand, a.doctorCommand, a.failuresCommand, a.showCommand, a.replayCommand, a.dismissCommand, a.pauseCommand, a.resumeCommand,
-		a.idsCommand, a.userCommand, a.auditCommand, a.forgetCommand, a.backupCommand, a.sandboxCommand, a.demoCommand, a.versionCommand,
+		a.idsCommand, a.userCommand, a.auditCommand, a.forgetCommand, a.backupCommand, a.restoreCommand, a.migrateStoreCommand,
+		a.sandboxCommand, a.demoCommand, a.versionCommand,
 	}
 }

@@ -70,8 +70,8 @@ func Copy(ctx context.Context, store, path string, o journal.Options) (err error
 	return os.Remove(path + "-runner")
 }
 
-// Restore makes a journal of a copy in a store where none is yet.
-func Restore(ctx context.Context, path, store string) (err error) {
+// Restore makes a journal of a copy in a store where none is yet. moved says where files lie now whose path the copy knows.
+func Restore(ctx context.Context, path, store string, moved func(path string) string) (err error) {
 	if file, ok := fileOf(store); ok {
 		there, err := sqlite.Exists(file)
 		if err != nil {
@@ -89,7 +89,28 @@ func Restore(ctx context.Context, path, store string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, source.Close()) }()
-	return fill(ctx, source, store, func(Moved) {})
+	return fill(ctx, relocated{source, moved}, store, func(Moved) {})
+}
+
+// relocated is a journal whose files lie somewhere else.
+type relocated struct {
+	shared.Source
+	moved func(string) string
+}
+
+// Dump implements shared.Source.
+func (r relocated) Dump(ctx context.Context, t shared.Table, f func(row []any) error) error {
+	if t.Name != "files" {
+		return r.Source.Dump(ctx, t, f)
+	}
+	return r.Source.Dump(ctx, t, func(row []any) error {
+		for i, column := range t.Columns {
+			if text, ok := row[i].(string); ok && (column == "path" || column == "folder" || column == "results") {
+				row[i] = r.moved(text)
+			}
+		}
+		return f(row)
+	})
 }
 
 // Free tells whether there is no journal yet where a store is to be made; the error says what is there.

@@ -264,10 +264,10 @@ func TestCopy(t *testing.T) {
 		if err := open.Copy(t.Context(), c.from, path, key); err == nil {
 			t.Error("a copy was overwritten")
 		}
-		if err := open.Restore(t.Context(), path, c.to); err != nil {
+		if err := open.Restore(t.Context(), path, c.to, func(path string) string { return path }); err != nil {
 			t.Fatal(err)
 		}
-		if err := open.Restore(t.Context(), path, c.to); err == nil || !strings.Contains(err.Error(), "already") {
+		if err := open.Restore(t.Context(), path, c.to, func(path string) string { return path }); err == nil || !strings.Contains(err.Error(), "already") {
 			t.Errorf("a journal was overwritten: %v", err)
 		}
 		j = opened(t, c.to)
