@@ -110,7 +110,11 @@ func (c *call) readFile(f *store.FileResource) *rest.Problem {
 	for {
 		part, err := form.NextPart()
 		if err != nil {
-			return &rest.Problem{Status: http.StatusBadRequest, Text: "Required part 'file' is not present.", Page: true}
+			text := "Required part 'file' is not present."
+			if !c.Version.HTMLNotFound() {
+				text = "Required request part 'file' is not present"
+			}
+			return &rest.Problem{Status: http.StatusBadRequest, Text: text, Page: true}
 		}
 		if part.FormName() != "file" {
 			continue
@@ -161,7 +165,7 @@ func keepFile(st *store.Store, f *store.FileResource) *rest.Problem {
 
 // fileObject is a file as the API shows it; with its owner right after it was uploaded.
 func (c *call) fileObject(f *store.FileResource, fresh bool) object {
-	by := c.userObject(f.By)
+	by := c.UserObject(f.By)
 	sharing := object{"users": object{}, "userGroups": object{}}
 	if c.Version == 42 {
 		sharing["external"] = false
@@ -173,21 +177,4 @@ func (c *call) fileObject(f *store.FileResource, fresh bool) object {
 		"lastUpdatedBy": by, "user": by, "translations": []any{}, "favorites": []any{}, "favorite": false, "attributeValues": []any{}, "sharing": sharing,
 		"contentType": f.ContentType, "contentLength": len(f.Content), "contentMd5": f.MD5, "assigned": f.Assigned, "domain": f.Domain,
 		"hasMultipleStorageFiles": c.Version >= 43 && f.Image(), "storageStatus": "PENDING"}
-}
-
-// userObject is a user as other objects name one.
-func (c *call) userObject(username string) object {
-	u := c.Catalog.Users[username]
-	if u == nil {
-		return object{"username": username}
-	}
-	var code any
-	if s := catalog.Str(c.Catalog.ByID[u.UID].Obj, "code"); s != "" {
-		code = s
-	}
-	if u.Username == catalog.AdminName && code == nil {
-		code = catalog.AdminName
-	}
-	name := strings.TrimSpace(u.FirstName + " " + u.Surname)
-	return object{"id": u.UID, "code": code, "name": name, "displayName": name, "username": u.Username}
 }

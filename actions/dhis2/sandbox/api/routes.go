@@ -28,7 +28,7 @@ func (s *Service) route(w http.ResponseWriter, r *http.Request) {
 	if c.User = c.authenticate(); c.User == nil {
 		return
 	}
-	if from, to := s.Version.ApiVersions(); versioned && (version < from || version > to) {
+	if from, to := s.Version.APIVersions(); versioned && (version < from || version > to) {
 		c.NotFound()
 		return
 	}

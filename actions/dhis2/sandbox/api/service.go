@@ -61,6 +61,10 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.TooLong()
 		return
 	}
+	if suspicious(r) {
+		c.badAddress()
+		return
+	}
 	if cors(w, r) {
 		tagged(w, r, s.route)
 	}

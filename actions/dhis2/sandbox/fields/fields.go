@@ -207,7 +207,7 @@ func (p *parser) transform(f *Spec) error {
 
 func (p *parser) name() string {
 	start := p.at
-	for p.at < len(p.text) && (isNameByte(p.text[p.at]) || p.text[p.at] == '-') {
+	for p.at < len(p.text) && (isNameByte(p.text[p.at]) || p.text[p.at] == '-' || p.text[p.at] == ';') {
 		p.at++
 	}
 	return p.text[start:p.at]

@@ -1,6 +1,7 @@
 package metadata
 
 import (
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -17,6 +18,12 @@ func (c *call) paged(kind string, objs []object) ([]object, object, *rest.Proble
 	size, p := c.listNumber("pageSize", rest.DefaultPageSize)
 	if p != nil {
 		return nil, nil, p
+	}
+	if size < 0 && c.Version >= 42 {
+		if page > 1 {
+			return nil, nil, rest.Refuse(http.StatusBadRequest, "", "first-result value cannot be negative : %d", (page-1)*size)
+		}
+		return nil, nil, rest.Refuse(http.StatusBadRequest, "", "max-results cannot be negative")
 	}
 	page, total, none := max(page, 1), len(objs), size == 0
 	size = max(size, 1)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/culvert/culvert/actions/dhis2/sandbox/catalog"
 	"github.com/culvert/culvert/actions/dhis2/sandbox/fields"
+	"github.com/culvert/culvert/actions/dhis2/sandbox/rest"
 )
 
 // otherCollections are collections of DHIS2 that a metadata export may lack: they are empty then, not unknown.
@@ -210,18 +211,26 @@ func (c *call) around(kind, uid string) []*catalog.OrgUnit {
 // programOrgUnits answers /api/programs/orgUnits: the org units of some programs that the user may see.
 func (c *call) programOrgUnits() {
 	out := map[string][]string{}
-	for _, param := range c.Query["programs"] {
-		for _, id := range strings.FieldsFunc(param, func(r rune) bool { return r == ',' || r == ';' }) {
-			p := c.Catalog.Programs[id]
-			if p == nil {
-				continue
-			}
-			for _, ou := range p.OrgUnitList {
-				if u := c.Catalog.OrgUnits[ou]; u != nil && c.User.Searches(u) {
-					out[id] = append(out[id], ou)
-				}
+	if !c.Query.Has("programs") {
+		c.Refused(rest.MissingParameter("programs"))
+		return
+	}
+	var unknown []string
+	for _, id := range c.ListOf("programs") {
+		p := c.Catalog.Programs[id]
+		if p == nil {
+			unknown = append(unknown, id)
+			continue
+		}
+		for _, ou := range p.OrgUnitList {
+			if u := c.Catalog.OrgUnits[ou]; u != nil && c.User.Searches(u) {
+				out[id] = append(out[id], ou)
 			}
 		}
+	}
+	if len(unknown) > 0 {
+		c.Fail(http.StatusConflict, "E1112", "Objects of type `Program` not found or not accessible: `["+strings.Join(unknown, ", ")+"]`")
+		return
 	}
 	c.JSON(http.StatusOK, out)
 }

@@ -121,3 +121,20 @@ func (c *Call) AuthorityNames() []any {
 	}
 	return out
 }
+
+// UserObject is a user as other objects name one.
+func (c *Call) UserObject(username string) map[string]any {
+	u := c.Catalog.Users[username]
+	if u == nil {
+		return map[string]any{"username": username}
+	}
+	var code any
+	if s := catalog.Str(c.Catalog.ByID[u.UID].Obj, "code"); s != "" {
+		code = s
+	}
+	if u.Username == catalog.AdminName && code == nil {
+		code = catalog.AdminName
+	}
+	name := strings.TrimSpace(u.FirstName + " " + u.Surname)
+	return map[string]any{"id": u.UID, "code": code, "name": name, "displayName": name, "username": u.Username}
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html"
 	"net/http"
+	"strconv"
 	"strings"
 )
 
@@ -52,7 +53,11 @@ func (c *Call) Fail(status int, code, text string) {
 
 func (c *Call) Refused(p *Problem) {
 	if p.Page {
-		c.containerPage(p.Status, p.Text)
+		if c.Version.HTMLNotFound() {
+			c.containerPage(p.Status, p.Text)
+		} else {
+			c.jettyError(p.Status, p.Text)
+		}
 		return
 	}
 	c.Fail(p.Status, p.Code, p.Text)
@@ -104,7 +109,7 @@ func (c *Call) write(status int, v any) {
 
 // TooLong is the answer to an address that the servlet container does not take.
 func (c *Call) TooLong() {
-	if c.Version.HtmlNotFound() {
+	if c.Version.HTMLNotFound() {
 		c.containerPage(http.StatusBadRequest, "Request header is too large")
 		return
 	}
@@ -119,13 +124,19 @@ func (c *Call) Cached(v any) {
 
 // NotFound is the answer to an address that does not exist.
 func (c *Call) NotFound() {
-	if c.Version.HtmlNotFound() {
+	if c.Version.HTMLNotFound() {
 		c.containerPage(http.StatusNotFound, "")
 		return
 	}
+	c.jettyError(http.StatusNotFound, "Not Found")
+}
+
+// jettyError is what Jetty says where DHIS2 does not speak.
+func (c *Call) jettyError(status int, text string) {
 	c.W.Header().Set("Content-Type", "application/json")
 	c.W.Header().Set("Cache-Control", "must-revalidate,no-cache,no-store")
-	c.write(http.StatusNotFound, map[string]string{"servlet": "dispatcher", "message": "Not Found", "url": c.R.URL.Path, "status": "404"})
+	c.write(status, map[string]string{"servlet": "dispatcher", "message": strings.ReplaceAll(html.EscapeString(text), "&#39;", "&apos;"),
+		"url": c.R.URL.Path, "status": strconv.Itoa(status)})
 }
 
 func (c *Call) MethodNotAllowed(allow ...string) {

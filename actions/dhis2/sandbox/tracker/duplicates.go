@@ -7,11 +7,15 @@ import (
 
 	"github.com/culvert/culvert/actions/dhis2/sandbox/catalog"
 	"github.com/culvert/culvert/actions/dhis2/sandbox/dates"
+	"github.com/culvert/culvert/actions/dhis2/sandbox/fields"
 	"github.com/culvert/culvert/actions/dhis2/sandbox/ids"
 	"github.com/culvert/culvert/actions/dhis2/sandbox/jsontree"
 	"github.com/culvert/culvert/actions/dhis2/sandbox/rest"
 	"github.com/culvert/culvert/actions/dhis2/sandbox/store"
 )
+
+// pairOrders are the properties that pairs can be ordered by.
+var pairOrders = catalog.SetOf(strings.Fields("id created lastUpdated original duplicate status createdByUserName lastUpdatedByUserName"))
 
 var pairStatuses = []string{"OPEN", "INVALID", "MERGED", "ALL"}
 
@@ -29,7 +33,11 @@ func (c *call) potentialDuplicates() {
 		if !c.Method(http.MethodGet, http.MethodPost) {
 			return
 		}
-		answer, p = c.listPairs()
+		set, ok := c.Fields("*")
+		if !ok {
+			return
+		}
+		answer, p = c.listPairs(set)
 	case len(c.Path) == 2 && c.R.Method == http.MethodPut:
 		p = c.settlePair()
 	case len(c.Path) == 2:
@@ -66,6 +74,9 @@ func (c *call) potentialDuplicates() {
 }
 
 func (c *call) pair() (*store.DuplicatePair, *rest.Problem) {
+	if c.Version.TypedUIDs() && !ids.Valid(c.At(1)) {
+		return nil, c.badPathUID(c.At(1))
+	}
 	if pair := c.Store.Pairs[c.At(1)]; pair != nil {
 		return pair, nil
 	}
@@ -84,6 +95,7 @@ func (c *call) flagPair() (any, *rest.Problem) {
 	}
 	d := rest.Decoder{Version: c.Version}
 	pair := &store.DuplicatePair{UID: ids.New(), Original: d.UID(root, "original"), Duplicate: d.UID(root, "duplicate"), Status: "OPEN"}
+	status := d.Enum(root, "status", pairStatuses...)
 	if d.Err != nil {
 		return nil, rest.Refuse(http.StatusBadRequest, "", "JSON parse error: %s", d.Err)
 	}
@@ -102,6 +114,9 @@ func (c *call) flagPair() (any, *rest.Problem) {
 		if p := c.mergeable(uid); p != nil {
 			return nil, p
 		}
+	}
+	if status != "" && status != "OPEN" {
+		return nil, conflict("Invalid status %s, creating potential duplicate is allowed using: OPEN", status)
 	}
 	now := c.Now().UTC()
 	pair.Made = store.Made{Created: now, Updated: now, CreatedBy: c.User.Username, UpdatedBy: c.User.Username, Seq: st.Next()}
@@ -126,14 +141,18 @@ func (c *call) shownPair(p *store.DuplicatePair) object {
 		"createdByUserName": p.CreatedBy, "lastUpdatedByUserName": p.UpdatedBy, "translations": []any{}, "attributeValues": []any{}}
 	sharing := object{"users": object{}, "userGroups": object{}}
 	if c.Version <= 42 {
-		sharing["public"], sharing["owner"] = "--------", c.User.UID
-		o["favorites"], o["favorite"] = []any{}, false
+		by := c.UserObject(p.CreatedBy)
+		sharing["public"], sharing["owner"] = "--------", by["id"]
+		o["favorites"], o["favorite"], o["createdBy"], o["lastUpdatedBy"], o["user"] = []any{}, false, by, c.UserObject(p.UpdatedBy), by
+	}
+	if c.Version == 42 {
+		sharing["external"] = false
 	}
 	o["sharing"] = sharing
 	return o
 }
 
-func (c *call) listPairs() (any, *rest.Problem) {
+func (c *call) listPairs(set *fields.Set) (any, *rest.Problem) {
 	b, p := c.Bind(pageParams, []rest.Param{{Name: "status", Kind: rest.Enum, Values: pairStatuses}, {Name: "trackedEntities", Kind: rest.UIDs}, {Name: "teis", Kind: rest.UIDs, Until: 41}})
 	if p != nil {
 		return nil, p
@@ -141,6 +160,12 @@ func (c *call) listPairs() (any, *rest.Problem) {
 	pages, p := c.Paging(b, false)
 	if p != nil {
 		return nil, p
+	}
+	pages.Totals = false // nobody counts them
+	for _, k := range b.Order {
+		if !pairOrders[k.Field] {
+			return nil, rest.Refuse(http.StatusBadRequest, "", "Unable to locate Attribute with the given name [%s] on this ManagedType", k.Field)
+		}
 	}
 	entities, p := c.EitherIDs(b, "trackedEntities", "teis")
 	if p != nil {
@@ -156,24 +181,26 @@ func (c *call) listPairs() (any, *rest.Problem) {
 			found = append(found, pair)
 		}
 	}
-	sortBy(found, nil, false, func(p *store.DuplicatePair) int64 { return p.Seq }, nil)
+	shown := func(p *store.DuplicatePair, field string) string { return catalog.TextOf(c.shownPair(p)[field]) }
+	sortBy(found, b.Order, true, func(p *store.DuplicatePair) int64 { return p.Seq }, shown)
 	items := make([]any, len(found))
 	for i, pair := range found {
-		items[i] = c.shownPair(pair)
+		items[i] = fields.Project(c.shownPair(pair), set, fields.Plain{})
 	}
 	return c.page("potentialDuplicates", items, pages), nil
 }
 
 // settlePair sets whether a pair is still open.
 func (c *call) settlePair() *rest.Problem {
+	status := strings.TrimSpace(c.Query.Get("status"))
+	if status == "" {
+		return rest.MissingParameter("status")
+	}
 	pair, p := c.pair()
 	if p != nil {
 		return p
 	}
-	status := strings.TrimSpace(c.Query.Get("status"))
 	switch {
-	case status == "":
-		return rest.MissingParameter("status")
 	case !slices.Contains(pairStatuses, status):
 		return rest.Refuse(http.StatusBadRequest, "", "Value '%s' is not valid for parameter status. Valid values are: [ALL, OPEN, INVALID, MERGED]", status)
 	case status == "MERGED":
@@ -184,98 +211,5 @@ func (c *call) settlePair() *rest.Problem {
 	n := *pair
 	n.Status, n.Updated, n.UpdatedBy = status, c.Now().UTC(), c.User.Username
 	c.Store.PutPair(&n)
-	return nil
-}
-
-// mergePair moves what the duplicate has to the original, and deletes it.
-func (c *call) mergePair() *rest.Problem {
-	pair, p := c.pair()
-	if p != nil {
-		return p
-	}
-	for _, uid := range []string{pair.Original, pair.Duplicate} {
-		if p := c.mergeable(uid); p != nil {
-			return p
-		}
-	}
-	if !c.User.May("F_TRACKED_ENTITY_MERGE") {
-		return rest.Refuse(http.StatusForbidden, "", "Missing required authority for merging tracked entities.")
-	}
-	st := c.Store
-	original, duplicate := st.Entities[pair.Original], st.Entities[pair.Duplicate]
-	if strings.EqualFold(c.Query.Get("mergeStrategy"), "MANUAL") {
-		return rest.Refuse(http.StatusConflict, "", "The sandbox merges with mergeStrategy=AUTO only.")
-	}
-	if p := c.canMerge(original, duplicate); p != nil {
-		return p
-	}
-	now := c.Now().UTC()
-	for _, a := range duplicate.Attributes {
-		if _, has := original.Attribute(a.Attribute); !has {
-			st.SetHolder(duplicate, a.Attribute, a.Value, "")
-			original.Attributes = append(original.Attributes, a)
-			st.SetHolder(original, a.Attribute, "", a.Value)
-		}
-	}
-	for _, o := range duplicate.Owners {
-		if original.Owner(o.Program) == "" {
-			original.SetOwner(o.Program, o.OrgUnit)
-		}
-	}
-	for _, e := range st.EnrollmentsOf[duplicate.UID] {
-		if !e.Deleted {
-			e.Entity = original.UID
-			st.EnrollmentsOf[original.UID] = append(st.EnrollmentsOf[original.UID], e)
-			st.Keep(e)
-		}
-	}
-	delete(st.EnrollmentsOf, duplicate.UID)
-	c.moveRelations(original.UID, duplicate.UID)
-	original.Updated, original.UpdatedBy = now, c.User.Username
-	st.Keep(original)
-	st.DeleteEntity(duplicate, c.User.Username)
-	n := *pair
-	n.Status, n.Updated, n.UpdatedBy = "MERGED", now, c.User.Username
-	st.PutPair(&n)
-	return nil
-}
-
-// moveRelations gives the relationships of one tracked entity to another.
-func (c *call) moveRelations(to, from string) {
-	st := c.Store
-	for _, r := range st.RelationsOf[from] {
-		if r.Deleted {
-			continue
-		}
-		if r.From.Entity == from {
-			r.From.Entity = to
-		}
-		if r.To.Entity == from {
-			r.To.Entity = to
-		}
-		st.RelationsOf[to] = append(st.RelationsOf[to], r)
-		st.Keep(r)
-	}
-	delete(st.RelationsOf, from)
-}
-
-func (c *call) canMerge(original, duplicate *store.TrackedEntity) *rest.Problem {
-	if original.Type != duplicate.Type {
-		return rest.Refuse(http.StatusForbidden, "", "Entities have different Tracked Entity Types.")
-	}
-	for _, a := range duplicate.Attributes {
-		if v, has := original.Attribute(a.Attribute); has && v != a.Value {
-			return rest.Refuse(http.StatusConflict, "", "Potential Duplicate cannot be merged automatically: Entities have conflicting values.")
-		}
-	}
-	programs := map[string]bool{}
-	for _, e := range c.Store.EnrollmentsOf[original.UID] {
-		programs[e.Program] = programs[e.Program] || !e.Deleted
-	}
-	for _, e := range c.Store.EnrollmentsOf[duplicate.UID] {
-		if !e.Deleted && programs[e.Program] {
-			return rest.Refuse(http.StatusConflict, "", "Potential Duplicate cannot be merged automatically: Both entities enrolled in the same program.")
-		}
-	}
 	return nil
 }

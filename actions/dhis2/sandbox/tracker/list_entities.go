@@ -105,7 +105,7 @@ func (c *call) entityCombinations(b *rest.Bound, byID bool) *rest.Problem {
 		}
 	}
 	for _, k := range b.Order {
-		if !hasProgram && k.Field == "enrolledAt" {
+		if !hasProgram && k.Field == "enrolledAt" && c.Version >= 43 {
 			return c.Invalid("`program` must be defined when `order=enrolledAt` is used")
 		}
 	}

@@ -60,7 +60,7 @@ func (c *call) readTracker(kind string) {
 
 func (c *call) readOne(family, uid string, set *fields.Set) (any, *rest.Problem) {
 	if c.Version.TypedUIDs() && !ids.Valid(uid) {
-		return nil, rest.Refuse(http.StatusBadRequest, "", "Value '%s' is not valid for path parameter uid. UID must be an alphanumeric string of 11 characters starting with a letter, but was: %s", uid, uid)
+		return nil, c.badPathUID(uid)
 	}
 	v, st := c.trackerView(c.Query.Get("includeDeleted") == "true"), c.Store
 	switch family {
@@ -147,4 +147,10 @@ func (c *call) trackerLink(page int) string {
 		}
 	}
 	return c.Base() + c.R.URL.Path + "?" + strings.Join(append(parts, "page="+strconv.Itoa(page)), "&")
+}
+
+// badPathUID is the refusal of an address with something else than a uid.
+func (c *call) badPathUID(uid string) *rest.Problem {
+	return rest.Refuse(http.StatusBadRequest, "", "Value '%s' is not valid for path parameter uid. UID must be an alphanumeric string of 11 characters "+
+		"starting with a letter, but was: %s", uid, uid)
 }

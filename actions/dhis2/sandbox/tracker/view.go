@@ -299,6 +299,9 @@ func (v view) event(e *store.Event, set *fields.Set) object {
 func (v view) relationships(uid string, set *fields.Set) []any {
 	items := []any{}
 	for _, r := range v.st.RelationsOf[uid] {
+		if kind := v.c.RelTypes[r.Type]; v.version >= 42 && r.From.UID() != uid && kind != nil && !kind.Bidirectional {
+			continue // it is told at its first side alone
+		}
 		if !r.Deleted || v.deleted {
 			items = append(items, v.relationship(r, set))
 		}

@@ -188,8 +188,17 @@ func isCoordinate(s string) bool {
 	return err1 == nil && err2 == nil && x >= -180 && x <= 180 && y >= -90 && y <= 90
 }
 
-// SplitMulti splits the value of a MULTI_TEXT element.
-func SplitMulti(value string) []string { return strings.Split(value, ",") }
+// SplitMulti splits the value of a MULTI_TEXT element as Java does: empty parts at its end are none (DHIS2 ValueType.splitMultiText).
+func SplitMulti(value string) []string {
+	if value == "" {
+		return []string{""}
+	}
+	parts := strings.Split(value, ",")
+	for len(parts) > 0 && parts[len(parts)-1] == "" {
+		parts = parts[:len(parts)-1]
+	}
+	return parts
+}
 
 func Numeric(t string) bool {
 	return t == "NUMBER" || strings.HasPrefix(t, "INTEGER") || t == "PERCENTAGE" || t == "UNIT_INTERVAL"

@@ -113,8 +113,8 @@ func (m Profile) OldestFirst() bool { return m <= 40 }
 // AllAttributes: up to 2.40 a tracked entity read without a program shows the attributes of all its programs, after that of its type alone.
 func (m Profile) AllAttributes() bool { return m <= 40 }
 
-// HtmlNotFound: from 2.42 on an unknown address is answered with a page of HTML, by Tomcat; before with JSON, by Jetty.
-func (m Profile) HtmlNotFound() bool { return m >= 42 }
+// HTMLNotFound: from 2.42 on an unknown address is answered with a page of HTML, by Tomcat; before with JSON, by Jetty.
+func (m Profile) HTMLNotFound() bool { return m >= 42 }
 
 // BadFilters: from 2.42 on a filter of metadata that makes no sense is answered with 400, before with 409.
 func (m Profile) BadFilters() bool { return m >= 42 }
@@ -132,7 +132,7 @@ func (m Profile) OptionsFromZero() bool { return m >= 41 }
 func (m Profile) DecimalExpiry() bool { return m >= 42 }
 
 // summaryOnly: up to 2.37 some summaries come without a WebMessage around them; every version here has one.
-func (m Profile) ApiVersions() (from, to int) {
+func (m Profile) APIVersions() (from, to int) {
 	if m <= 42 {
 		return 28, 42
 	}

@@ -150,6 +150,13 @@ func (im *importer) unwritable(a *accepted) (kind, uid string) {
 	if !im.unseen {
 		return "", ""
 	}
+	if im.version >= 43 {
+		for _, e := range a.events {
+			if e.program == nil && e.stage != nil && !e.tracker {
+				e.program = im.c.Programs[e.stage.Program] // whoever writes it asks its stage
+			}
+		}
+	}
 	for _, t := range a.entities {
 		if t.orgUnit == nil || t.entityType == nil || unknownOrLong(t.attributes) {
 			return "trackedEntity", t.uid
@@ -215,15 +222,69 @@ func (im *importer) known(p parent) bool {
 	return im.b.eventBy[p.uid] != nil
 }
 
-// rulesFail tells whether the rule engine of 2.42 fails at what it is given: an event that has no date at all.
-func (im *importer) rulesFail(a *accepted) bool {
-	if im.version != 42 {
-		return false
-	}
-	for _, e := range a.events {
-		if e.occurred == nil && e.scheduled == nil {
-			return true
+// rulesFail finds what a rule engine fails at: in 2.42 an event that has no date at all, and everywhere what nobody validated (DHIS2
+// DefaultProgramRuleService). From 2.43 on it is asked about programs that have rules alone, and about those that are not known.
+func (im *importer) rulesFail(a *accepted) {
+	if im.version == 42 {
+		for _, e := range a.events {
+			if e.occurred == nil && e.scheduled == nil {
+				im.crash("Parameter specified as non-null is null: method org.hisp.dhis.rules.DateUtils$Companion.toRuleInstant, parameter instant")
+			}
 		}
 	}
-	return false
+	if !im.unseen {
+		return
+	}
+	evaluated := map[string]bool{} // enrollments
+	for _, e := range a.enrollments {
+		if e.program == nil {
+			im.crash("Cannot invoke \"org.hisp.dhis.program.Program.getUid()\" because \"program\" is null")
+			return
+		}
+		if !im.evaluates(e.program.UID) {
+			continue
+		}
+		evaluated[e.uid] = true
+		switch {
+		case e.orgUnit == nil:
+			im.crash("Cannot invoke \"org.hisp.dhis.organisationunit.OrganisationUnit.getUid()\" because \"organisationUnit\" is null")
+		case e.entity == "":
+			im.crash("trackedEntity is marked non-null but is null")
+		case e.enrolled == nil:
+			im.crash("Parameter specified as non-null is null: method org.hisp.dhis.rules.DateUtils$Companion.toRuleLocalDate, parameter instant")
+		}
+	}
+	for _, e := range a.events {
+		if e.tracker && e.enrollment == "" {
+			im.crash("enrollment is marked non-null but is null")
+		}
+		if e.program == nil && !e.tracker && im.version <= 42 {
+			im.crash("Cannot invoke \"org.hisp.dhis.program.Program.getUid()\" because \"program\" is null")
+		}
+		old := im.st.Enrollments[e.enrollment]
+		if evaluated[e.enrollment] || old != nil && im.evaluates(old.Program) || !e.tracker && e.program != nil && im.evaluates(e.program.UID) {
+			im.ruleEventFails(e)
+		}
+	}
+}
+
+// evaluates tells whether a server asks its rule engine about a program.
+func (im *importer) evaluates(program string) bool {
+	return im.version <= 42 || !im.srv.rules.sets[program].Empty()
+}
+
+func (im *importer) ruleEventFails(e *eventIn) {
+	switch {
+	case e.stage == nil:
+		im.crash("Cannot invoke \"org.hisp.dhis.program.ProgramStage.getUid()\" because \"programStage\" is null")
+	case e.orgUnit == nil:
+		im.crash("Cannot invoke \"org.hisp.dhis.organisationunit.OrganisationUnit.getUid()\" because \"organisationUnit\" is null")
+	case e.occurred == nil && e.scheduled == nil:
+		im.crash("Parameter specified as non-null is null: method org.hisp.dhis.rules.DateUtils$Companion.toRuleLocalDate, parameter instant")
+	}
+	for _, v := range e.values {
+		if v.uid == "" {
+			im.crash("Cannot invoke \"org.hisp.dhis.dataelement.DataElement.getUid()\" because it is null")
+		}
+	}
 }

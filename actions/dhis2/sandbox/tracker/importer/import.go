@@ -159,12 +159,8 @@ func (s *Engine) Run(u *catalog.User, params *Params, b *Bundle) (*Report, *rest
 	}
 	valid := im.persistable(im.b.everything())
 	im.unseen = im.skipsValidation() || params.Validation == "FAIL_FAST" && len(im.r.errors) > 0
-	if im.unseen && !im.mustStop() {
-		im.checkNothing(valid)
-	}
-	if im.crashed == nil && !params.SkipRules && params.Strategy != "DELETE" && !(im.unseen && im.mustStop()) {
-		if im.rulesFail(valid) {
-			im.crash("Parameter specified as non-null is null: method org.hisp.dhis.rules.DateUtils$Companion.toRuleInstant, parameter instant")
+	if im.crashed == nil && !params.SkipRules && params.Strategy != "DELETE" {
+		if im.rulesFail(valid); im.crashed != nil {
 			return nil, im.crashed
 		}
 		im.runRules(valid)
@@ -177,6 +173,11 @@ func (s *Engine) Run(u *catalog.User, params *Params, b *Bundle) (*Report, *rest
 		return im.stopped(valid), nil
 	case params.Mode == "VALIDATE":
 		return im.completed(map[string]*typeReport{}), nil
+	}
+	if im.unseen {
+		if im.checkNothing(valid); im.crashed != nil {
+			return nil, im.crashed
+		}
 	}
 	if rep, p := im.collides(valid); rep != nil || p != nil {
 		return rep, p

@@ -53,6 +53,9 @@ func (im *importer) persistable(from *accepted) *accepted {
 		return out
 	}
 	failFast := im.r.failFast
+	if failFast && len(im.r.errors) > 0 {
+		im.parentless(from)
+	}
 	im.r.failFast, im.r.stopped = false, false // what follows is no validation any more
 	defer func() { im.r.failFast = failFast }()
 	f := filter{im: im, marked: map[[2]string]bool{}, invalid: maps.Clone(im.r.invalid)}
@@ -86,6 +89,20 @@ func (im *importer) persistable(from *accepted) *accepted {
 		}
 	}
 	return out
+}
+
+// parentless: where validation ended at its first error, what nobody validated may name no parent, which a server fails to look for.
+func (im *importer) parentless(from *accepted) {
+	for _, e := range from.enrollments {
+		if e.entity == "" && !im.r.isInvalid(enrollmentKind, e.uid) {
+			im.crash("trackedEntity is marked non-null but is null")
+		}
+	}
+	for _, e := range from.events {
+		if e.enrollment == "" && (e.tracker || im.version <= 42 && e.lent == "") && !im.r.isInvalid(eventKind, e.uid) {
+			im.crash("enrollment is marked non-null but is null")
+		}
+	}
 }
 
 type parent struct{ kind, uid string }

@@ -123,35 +123,6 @@ func (im *importer) crash(text string) {
 	}
 }
 
-// tellEventsApart decides which events are of tracker programs. From 2.43 on the others come first.
-func (im *importer) tellEventsApart() {
-	var single, tracker []*eventIn
-	for _, e := range im.b.events {
-		switch {
-		case im.version.SplitEvents() && (im.params.Strategy == "UPDATE" || im.params.Strategy == "DELETE"):
-			p := im.programOf(e.old)
-			e.tracker = p == nil || p.Registration
-		case e.program != nil:
-			e.tracker = e.program.Registration
-		case e.stage != nil && im.c.Programs[e.stage.Program] != nil:
-			e.tracker = im.c.Programs[e.stage.Program].Registration
-		default:
-			e.tracker = im.version.SplitEvents() || e.enrollment != ""
-		}
-		if p := im.programOf(e.old); im.version.SplitEvents() && p != nil && p.Registration != e.tracker {
-			e.old, e.strategy = nil, create // events of either sort are kept apart
-		}
-		if e.tracker {
-			tracker = append(tracker, e)
-		} else {
-			single = append(single, e)
-		}
-	}
-	if im.version.SplitEvents() {
-		im.b.events = append(single, tracker...)
-	}
-}
-
 func (im *importer) programOf(e *store.Event) *catalog.Program {
 	if e == nil {
 		return nil
@@ -215,4 +186,45 @@ func (im *importer) dropRepeatedRelationships() {
 		kept = append(kept, r)
 	}
 	im.b.relationships = kept
+}
+
+// tellEventsApart decides which events are of tracker programs. From 2.43 on the others come first, and an event of an event program that names the
+// stage of a tracker program is both (DHIS2 ParamsConverter).
+func (im *importer) tellEventsApart() {
+	var single, tracker []*eventIn
+	for _, e := range im.b.events {
+		switch {
+		case im.version.SplitEvents() && (im.params.Strategy == "UPDATE" || im.params.Strategy == "DELETE"):
+			p := im.programOf(e.old)
+			e.tracker = p == nil || p.Registration
+		case e.program != nil:
+			e.tracker = e.program.Registration
+		case e.stage != nil && im.c.Programs[e.stage.Program] != nil:
+			e.tracker = im.c.Programs[e.stage.Program].Registration
+		default:
+			e.tracker = im.version.SplitEvents() || e.enrollment != ""
+		}
+		if im.version.SplitEvents() && !e.tracker && im.params.Strategy != "UPDATE" && im.params.Strategy != "DELETE" && e.stage != nil && im.ofTracker(e.stage) {
+			both := *e
+			both.tracker = true
+			im.keepApart(&both)
+			tracker = append(tracker, &both)
+		}
+		im.keepApart(e)
+		if e.tracker {
+			tracker = append(tracker, e)
+		} else {
+			single = append(single, e)
+		}
+	}
+	if im.version.SplitEvents() {
+		im.b.events = append(single, tracker...)
+	}
+}
+
+// keepApart: from 2.43 on an event of one sort does not find what is stored of the other under its uid.
+func (im *importer) keepApart(e *eventIn) {
+	if p := im.programOf(e.old); im.version.SplitEvents() && p != nil && p.Registration != e.tracker {
+		e.old, e.strategy = nil, create
+	}
 }

@@ -14,6 +14,15 @@ import (
 func (im *importer) runRules(a *accepted) {
 	enrollments, events := im.evaluateRules(a)
 	sc := im.newScheduler()
+	if im.unseen { // what was validated is not found anything new in
+		for _, t := range a.entities {
+			if t.entityType == nil {
+				im.crash("Cannot invoke \"org.hisp.dhis.trackedentity.TrackedEntityType.getUid()\" because \"trackedEntityType\" is null")
+				return
+			}
+			im.entityAttributes(im.r.about(trackedEntityKind, t.uid), t)
+		}
+	}
 	for _, e := range a.enrollments {
 		s := im.r.about(enrollmentKind, e.uid)
 		sent := im.attributesSent(e)
@@ -31,7 +40,7 @@ func (im *importer) runRules(a *accepted) {
 				show(s, effect, e.status == "COMPLETED")
 			}
 		}
-		if assigned {
+		if assigned || im.unseen {
 			im.holders, im.holdersRead = nil, false
 			im.enrollmentAttributes(s, e)
 		}
@@ -44,10 +53,17 @@ func (im *importer) runRules(a *accepted) {
 
 // applyToEvent acts on effects where the stage wants values to be checked, and on its data elements alone.
 func (im *importer) applyToEvent(e *eventIn, effects []programrules.Effect, sc *scheduler) {
-	if !checksValues(e.status, e.stage) {
+	s := im.r.about(eventKind, e.uid)
+	if e.stage == nil {
+		im.crash("Cannot invoke \"org.hisp.dhis.program.ProgramStage.getProgramStageDataElements()\" because \"programStage\" is null")
 		return
 	}
-	s := im.r.about(eventKind, e.uid)
+	if !checksValues(e.status, e.stage) {
+		if im.unseen {
+			im.eventValues(s, e)
+		}
+		return
+	}
 	assigned := false
 	for _, effect := range effects {
 		if effect.Target != programrules.NoTarget && !e.stage.Elements[effect.Field] {
@@ -65,7 +81,7 @@ func (im *importer) applyToEvent(e *eventIn, effects []programrules.Effect, sc *
 			show(s, effect, e.status == "COMPLETED")
 		}
 	}
-	if assigned {
+	if assigned || im.unseen {
 		im.eventValues(s, e)
 	}
 }

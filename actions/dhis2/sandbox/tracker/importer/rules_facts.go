@@ -16,6 +16,9 @@ func (im *importer) evaluateRules(a *accepted) (enrollments, events map[string][
 	single := map[string][]*eventIn{}  // of event programs, by program
 	var programs, ids []string
 	for _, e := range a.events {
+		if e.program == nil || e.stage == nil {
+			continue // nobody validated it
+		}
 		if e.program.Registration {
 			if payload[e.enrollment] == nil {
 				ids = append(ids, e.enrollment)

@@ -143,7 +143,7 @@ func (im *importer) enrollmentOf(e *eventIn) (program string, hasEntity bool) {
 }
 
 func (im *importer) eventRelations(s *subject, e *eventIn) {
-	if e.program.Registration {
+	if e.program.Registration || im.version.SplitEvents() && e.tracker {
 		program, hasEntity := im.enrollmentOf(e)
 		if e.enrollment == "" && e.lent == "" {
 			s.error("E1033", e.uid)
