@@ -125,7 +125,7 @@ func unit(s *metadata.Snapshot, name string) *metadata.OrgUnit {
 
 // Values of these types cannot be sent at all: said when the rule is checked, not when the first record fails.
 func TestTypesThatCannotBeSent(t *testing.T) {
-	for kind, code := range map[string]string{"IMAGE": "files-not-sent", "FILE_RESOURCE": "files-not-sent", "TRACKER_ASSOCIATE": "unsupported-type"} {
+	for kind, code := range map[string]string{"TRACKER_ASSOCIATE": "unsupported-type"} {
 		s := snapshot(t)
 		for i := range s.DataElements {
 			if s.DataElements[i].Name == "Value of type text" {

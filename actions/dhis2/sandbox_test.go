@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/culvert/culvert/actions"
@@ -25,11 +26,22 @@ type site struct {
 	index   *metadata.Index
 	memory  *memory
 	target  actions.Target
+
+	uploads       atomic.Int64 // see countUploads
+	refuseUploads atomic.Bool
 }
+
+func (s *site) current() *metadata.Index { return s.index }
 
 func newSite(t testing.TB, version string) *site {
 	t.Helper()
-	server, err := sandbox.New(sandbox.Options{Metadata: "sandbox/testdata/tamala.json", Version: version, Clock: testOptions().Now})
+	return newSiteWith(t, version, "sandbox/testdata/tamala.json")
+}
+
+// newSiteWith is newSite with other metadata.
+func newSiteWith(t testing.TB, version, metadataFile string) *site {
+	t.Helper()
+	server, err := sandbox.New(sandbox.Options{Metadata: metadataFile, Version: version, Clock: testOptions().Now})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,6 +43,8 @@ func (Kind) Settings() settings.Spec {
 			{Name: "headers", Type: settings.Texts, Schema: []string{"array"}, LeftOut: "`received-on`, `server-modified-on`, `idempotency-key` and `x-request-id`",
 				Doc: "request headers that the rule reads as `source.headers[\"x-facility\"]`"},
 			{Name: "encoding", LeftOut: "UTF-8", Words: charset.Common, Doc: "the encoding of bodies that name none and are not UTF-8, such as `windows-1252`"},
+			{Name: "attachments", Type: settings.Switch, Doc: "keeps photos and other files that come with a form: attributes and data elements that hold files take them by the names in its answers. " +
+				"The journal keeps them as long as the record"},
 			{Name: "rate", Type: settings.Number, Max: 1e6, LeftOut: "no limit", Doc: "requests in a second that are taken; more are answered 429"},
 			{Name: "burst", Type: settings.Whole, Min: 1, Max: 1e6, LeftOut: "those of a second", Doc: "requests that may come at once before `rate` holds"},
 			{Name: "max_bytes", Type: settings.Whole, Min: 1, Max: 1 << 30, LeftOut: "10 MiB", Doc: "size of the body, unpacked, in bytes"},
@@ -123,7 +125,7 @@ func (Kind) Sample(t *rules.Trigger, path string, text []byte, limit int) ([]any
 		return sampleLines(text, limit)
 	}
 	route := read(t, func(diag.Diagnostic) {})
-	v, err := decode(header, text, tree.Limits{Depth: DefaultMaxDepth}, route.Encoding)
+	v, err := decode(header, text, tree.Limits{Depth: DefaultMaxDepth}, route.Encoding, route.Attachments)
 	if err != nil {
 		return nil, fmt.Errorf("sample %s: %w", filepath.Base(path), err)
 	}
@@ -193,6 +195,7 @@ func read(t *rules.Trigger, report func(diag.Diagnostic)) Route {
 	r.Networks = c.networks()
 	r.Headers = c.headers()
 	r.Encoding = c.Encoding("encoding")
+	r.Attachments = c.Config.Get("attachments") != nil && c.Config.Get("attachments").Value == "true"
 	r.Limits = Limits{MaxBody: int64(c.Whole("max_bytes")), MaxDepth: c.Whole("max_depth"), MaxItems: c.Whole("max_items"), Rate: c.Number("rate"), Burst: c.Whole("burst")}
 	return r
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/charset"
 	"github.com/culvert/culvert/sources/tree"
 )
@@ -35,8 +36,9 @@ func (e *refusal) Error() string {
 // openRosaPart is the part of a multipart submission that holds the form (OpenRosa form submission API).
 const openRosaPart = "xml_submission_file"
 
-// decode makes a tree of a body by its content type. fallback is the encoding of text where the request names none; empty for UTF-8.
-func decode(header http.Header, body []byte, limits tree.Limits, fallback string) (v any, err error) {
+// decode makes a tree of a body by its content type. fallback is the encoding of text where the request names none; empty for UTF-8. With attachments the files
+// of a form are kept.
+func decode(header http.Header, body []byte, limits tree.Limits, fallback string, attachments bool) (v any, err error) {
 	if len(bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")))) == 0 {
 		return nil, &refusal{http.StatusUnprocessableEntity, "the body is empty", "send a record in JSON, XML or as a form"}
 	}
@@ -61,7 +63,7 @@ func decode(header http.Header, body []byte, limits tree.Limits, fallback string
 	case kind == "application/x-www-form-urlencoded":
 		v, err = decodeForm(body, named)
 	case kind == "multipart/form-data":
-		v, err = decodeMultipart(body, params["boundary"], named, limits)
+		v, err = decodeMultipart(body, params["boundary"], named, limits, attachments)
 	default:
 		return nil, &refusal{http.StatusUnsupportedMediaType, fmt.Sprintf("the content type %q is not understood", short(kind)),
 			"send application/json, application/xml or application/x-www-form-urlencoded"}
@@ -213,18 +215,20 @@ func formTree(values url.Values) map[string]any {
 	return m
 }
 
-// decodeMultipart reads an OpenRosa submission, whose form is one part of several, or an ordinary form. Other files are left out.
-func decodeMultipart(body []byte, boundary, declared string, limits tree.Limits) (any, error) {
+// decodeMultipart reads an OpenRosa submission, whose form is one part of several, or an ordinary form. Files that come with it are left
+// out, or with attachments kept beside its answers: then the field of an ordinary form holds the file's name, as a submission's does.
+func decodeMultipart(body []byte, boundary, declared string, limits tree.Limits, attachments bool) (any, error) {
 	broken := &refusal{http.StatusUnprocessableEntity, "this is no multipart form", "check the boundary in the Content-Type header"}
 	if boundary == "" {
 		return nil, broken
 	}
-	values := url.Values{}
+	values, attached := url.Values{}, sources.Attachments{}
+	var submission map[string]any
 	parts := multipart.NewReader(bytes.NewReader(body), boundary)
 	for {
 		part, err := parts.NextPart()
 		if err == io.EOF {
-			return formTree(values), nil
+			break
 		}
 		if err != nil {
 			return nil, broken
@@ -237,13 +241,28 @@ func decodeMultipart(body []byte, boundary, declared string, limits tree.Limits)
 		own := cmp.Or(params["charset"], declared)
 		switch {
 		case part.FormName() == openRosaPart:
-			return decodeXML(text, own, limits)
+			if submission, err = decodeXML(text, own, limits); err != nil {
+				return nil, err
+			}
 		case part.FileName() == "":
 			if err := addPlain(values, part.FormName(), string(text), declared, own); err != nil {
 				return nil, err
 			}
+		case attachments && len(text) > 0:
+			if err := attached.Add(part.FileName(), part.Header.Get("Content-Type"), text); err != nil {
+				return nil, &refusal{http.StatusRequestEntityTooLarge, err.Error(), "send fewer files with a record"}
+			}
+			if !values.Has(part.FormName()) {
+				values.Set(part.FormName(), part.FileName())
+			}
 		}
 	}
+	record := submission
+	if record == nil {
+		record = formTree(values)
+	}
+	attached.Put(record)
+	return record, nil
 }
 
 // short keeps what a caller sent to a length that fits an answer.

@@ -182,7 +182,7 @@ func (x *Route) records(r *http.Request, body []byte, from netip.Addr, now time.
 	if int64(len(body)) > x.Limits.MaxBody {
 		return nil, tooLarge(x.Limits.MaxBody)
 	}
-	v, err := decode(r.Header, body, limits, x.Encoding)
+	v, err := decode(r.Header, body, limits, x.Encoding, x.Attachments)
 	if err != nil {
 		return nil, err
 	}

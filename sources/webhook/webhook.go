@@ -49,16 +49,17 @@ func (l Limits) withDefaults() Limits {
 
 // Route is one rule's claim on a path. Several rules may share a path; each gets every record whose sender it lets in.
 type Route struct {
-	Rule     string
-	Path     string // as cleanPath gives it
-	Auth     Auth   // the zero Auth lets in callers on this machine only
-	Networks []netip.Prefix
-	Limits   Limits
-	Items    func(body any) ([]any, error) // picks the records out of a body; nil: the body, or its items when it is a list
-	Headers  []string                      // request headers that the rule may use, besides those of CommCare
-	Encoding string                        // of bodies that name none; empty: UTF-8
-	Inherits bool                          // the rule names no auth of its own
-	Closed   bool                          // its secret is missing: callers are asked to come again
+	Rule        string
+	Path        string // as cleanPath gives it
+	Auth        Auth   // the zero Auth lets in callers on this machine only
+	Networks    []netip.Prefix
+	Limits      Limits
+	Items       func(body any) ([]any, error) // picks the records out of a body; nil: the body, or its items when it is a list
+	Headers     []string                      // request headers that the rule may use, besides those of CommCare
+	Encoding    string                        // of bodies that name none; empty: UTF-8
+	Attachments bool                          // the files of forms are kept
+	Inherits    bool                          // the rule names no auth of its own
+	Closed      bool                          // its secret is missing: callers are asked to come again
 }
 
 // Config is what a Handler needs.

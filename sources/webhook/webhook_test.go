@@ -24,6 +24,48 @@ const declare = "send it in UTF-8, or name its encoding: Content-Type: ...; char
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// TestAttachments holds that files are kept where the rule asks for them, under the names in the answers.
+func TestAttachments(t *testing.T) {
+	type object = map[string]any
+	multi := "--b\r\nContent-Disposition: form-data; name=\"xml_submission_file\"; filename=\"s.xml\"\r\nContent-Type: text/xml\r\n\r\n" +
+		"<data id=\"anc\"><photo>p.jpg</photo><meta><instanceID>uuid:1</instanceID></meta></data>\r\n" +
+		"--b\r\nContent-Disposition: form-data; name=\"p.jpg\"; filename=\"p.jpg\"\r\nContent-Type: image/jpeg\r\n\r\n\xff\xd8\r\n--b--\r\n"
+	plain := "--b\r\nContent-Disposition: form-data; name=\"case\"\r\n\r\nc1\r\n" +
+		"--b\r\nContent-Disposition: form-data; name=\"photo\"; filename=\"p.jpg\"\r\nContent-Type: image/jpeg\r\n\r\n\xff\xd8\r\n" +
+		"--b\r\nContent-Disposition: form-data; name=\"other\"; filename=\"\"\r\n\r\n\r\n--b--\r\n"
+	attachments := object{"p.jpg": object{"name": "p.jpg", "type": "image/jpeg", "base64": "/9g="}}
+	form := object{"#type": "data", "@id": "anc", "photo": "p.jpg", "meta": object{"instanceID": "uuid:1"}}
+	for _, test := range []struct {
+		name, body string
+		want       object
+	}{
+		{"submission", multi, object{"id": "uuid:1", "form": form, "metadata": object{"instanceID": "uuid:1"}, "attachments": attachments}},
+		{"form", plain, object{"case": "c1", "photo": "p.jpg", "other": "", "attachments": attachments}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			route := open
+			route.Attachments = true
+			h, s := serve(t, route)
+			if w := send(h, post("/forms", "multipart/form-data; boundary=b", test.body)); w.Code >= 300 {
+				t.Fatalf("answered %d %s", w.Code, w.Body)
+			}
+			if diff := cmp.Diff([]any{test.want}, s.bodies()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+	many := ""
+	for n := range 101 {
+		many += fmt.Sprintf("--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"%d.jpg\"\r\n\r\nx\r\n", n)
+	}
+	route := open
+	route.Attachments = true
+	h, _ := serve(t, route)
+	if w := send(h, post("/forms", "multipart/form-data; boundary=b", many+"--b--\r\n")); w.Code != http.StatusRequestEntityTooLarge {
+		t.Errorf("101 files are answered %d", w.Code)
+	}
+}
+
 func TestBodies(t *testing.T) {
 	type object = map[string]any
 	multi := "--b\r\nContent-Disposition: form-data; name=\"xml_submission_file\"; filename=\"s.xml\"\r\nContent-Type: text/xml\r\n\r\n" +

@@ -2,6 +2,7 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +18,8 @@ type request struct {
 	method string
 	path   string // relative to /api
 	query  url.Values
-	body   []byte // JSON, or nil
+	body   []byte // JSON unless form is set, or nil
+	form   string // the Content-Type of a body that is no JSON
 }
 
 // answer is what came back, read whole. Its body is never empty for a status that promises one, nor HTML.
@@ -98,7 +100,7 @@ func (c *Client) send(ctx context.Context, r request) (*answer, error) {
 	// Without it DHIS2 answers missing credentials with a redirect to its login page.
 	req.Header.Set("X-Requested-With", "XMLHttpRequest")
 	if r.body != nil {
-		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Content-Type", cmp.Or(r.form, "application/json"))
 	}
 	// Everything sent may be sent again (ids are ours): an idle connection that the server has closed is not an error. The empty value
 	// tells net/http so and is not sent.

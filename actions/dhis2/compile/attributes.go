@@ -3,6 +3,7 @@ package compile
 import (
 	"github.com/culvert/culvert/actions/dhis2/client"
 	"github.com/culvert/culvert/actions/dhis2/metadata"
+	"github.com/culvert/culvert/actions/dhis2/object"
 	"github.com/culvert/culvert/actions/dhis2/value"
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
@@ -129,19 +130,20 @@ func (c *compiler) usesOf(t *metadata.TrackedEntityType, p *metadata.Program) []
 	return uses
 }
 
-// attributeValues gives the values of attributes on one record.
-func attributeValues(fields []*valued, s *rules.Scope, c *value.Context) ([]client.AttributeValue, error) {
-	values := make([]client.AttributeValue, 0, len(fields))
+// attributeValues gives the values of attributes on one record, and the files among them.
+func attributeValues(fields []*valued, s *rules.Scope, c *value.Context) ([]client.AttributeValue, object.Files, error) {
+	values, files := make([]client.AttributeValue, 0, len(fields)), object.Files{}
 	for _, v := range fields {
-		text, st, err := v.eval(s, c)
+		out, st, err := v.evalFile(s, c)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if st != stateOmit {
-			values = append(values, client.AttributeValue{Attribute: v.uid, Value: text})
+			values = append(values, client.AttributeValue{Attribute: v.uid, Value: out.Text})
+			files.Add(v.uid, out.File)
 		}
 	}
-	return values, nil
+	return values, files, nil
 }
 
 // generated lists the attributes whose values DHIS2 generates and that the rule does not set.

@@ -137,7 +137,7 @@ func (e *enrollPlan) fill(s *rules.Scope, w *object.Enrollment) (err error) {
 	if b.Geometry, err = e.geometry.eval(s); err != nil {
 		return err
 	}
-	if b.Attributes, err = attributeValues(e.attributes, s, e.context); err != nil {
+	if b.Attributes, w.Files, err = attributeValues(e.attributes, s, e.context); err != nil {
 		return err
 	}
 	if len(b.Attributes) == 0 {

@@ -172,7 +172,9 @@ func (c *compiler) dataValues(stage *metadata.ProgramStage, status string) []*va
 			continue
 		}
 		seen[e.ID] = pair.Key
-		if v := c.valued(pair.Value, e.ID, pair.Key.Value, c.elementKind(e, futureIn(stage, e.ID))); v != nil {
+		kind := c.elementKind(e, futureIn(stage, e.ID))
+		kind.Files = true
+		if v := c.valued(pair.Value, e.ID, pair.Key.Value, kind); v != nil {
 			list = append(list, v)
 		}
 	}
@@ -228,7 +230,7 @@ func (e *eventPlan) plan(s *rules.Scope, p *plan) error {
 	if err != nil {
 		return err
 	}
-	w := &object.Event{Template: e.template, Ref: ref, Body: client.Event{Program: e.program.ID, ProgramStage: e.stage.ID}}
+	w := &object.Event{Template: e.template, Ref: ref, Body: client.Event{Program: e.program.ID, ProgramStage: e.stage.ID}, Files: object.Files{}}
 	b := &w.Body
 	if b.Status, err = e.status.eval(s); err != nil {
 		return err
@@ -329,12 +331,13 @@ func (e *eventPlan) fill(s *rules.Scope, w *object.Event) (err error) {
 	}
 	b.DataValues = make([]client.EventValue, 0, len(e.values))
 	for _, v := range e.values {
-		text, st, err := v.eval(s, e.context)
+		out, st, err := v.evalFile(s, e.context)
 		if err != nil {
 			return err
 		}
 		if st != stateOmit {
-			b.DataValues = append(b.DataValues, client.EventValue{DataElement: v.uid, Value: text})
+			b.DataValues = append(b.DataValues, client.EventValue{DataElement: v.uid, Value: out.Text})
+			w.Files.Add(v.uid, out.File)
 		}
 	}
 	return nil

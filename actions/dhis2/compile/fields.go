@@ -35,33 +35,78 @@ const (
 
 // eval gives the field's value on one record as DHIS2 takes it. The error is a *rules.Failure.
 func (v *valued) eval(s *rules.Scope, c *value.Context) (string, state, error) {
+	out, st, err := v.evalFile(s, c)
+	return out.Text, st, err
+}
+
+// evalFile is eval for values that may be files.
+func (v *valued) evalFile(s *rules.Scope, c *value.Context) (value.Result, state, error) {
 	if v.fixed {
 		v.trace(s, v.Value, v.literal, nil)
-		return v.literal, stateSet, nil
+		return value.Result{Text: v.literal}, stateSet, nil
 	}
 	r, err := v.Field.Eval(s)
 	if err != nil {
-		return "", stateOmit, v.unfit(s, err)
+		return value.Result{}, stateOmit, v.unfit(s, err)
 	}
 	if r.Blank {
 		if r.Clear {
-			return "", stateClear, nil
+			return value.Result{}, stateClear, nil
 		}
-		return "", stateOmit, nil
+		return value.Result{}, stateOmit, nil
 	}
-	out, problem := v.kind.Convert(r.Value, c)
+	in := r.Value
+	if v.kind.HoldsFile() {
+		var missing bool
+		if in, missing = attached(s, in); missing {
+			return value.Result{}, stateOmit, s.Leave(v.notAttached(r.Value))
+		}
+	}
+	out, problem := v.kind.Convert(in, c)
 	if problem != nil {
 		failure := v.failure(problem, r)
 		v.trace(s, r.Value, nil, failure)
-		return "", stateOmit, v.unfit(s, failure)
+		return value.Result{}, stateOmit, v.unfit(s, failure)
 	}
 	if out.Blank {
 		text, st, err := v.blank()
-		return text, st, s.Keep(err)
+		return value.Result{Text: text}, st, s.Keep(err)
+	}
+	if out.File != nil {
+		v.trace(s, "(a file)", out.File.String(), nil)
+		return out, stateSet, nil
 	}
 	v.trace(s, r.Value, out.Text, nil)
-	return out.Text, stateSet, nil
+	return out, stateSet, nil
 }
+
+// attached gives the file that a source has sent with a record under the name that a value holds; the value itself when it is no such name. missing: files came
+// with the record, and this one is not among them.
+func attached(s *rules.Scope, v any) (file any, missing bool) {
+	name, ok := v.(string)
+	if !ok {
+		return v, false
+	}
+	body, _ := s.Body().(map[string]any)
+	files, some := body[attachmentsKey].(map[string]any)
+	if file, ok := files[strings.TrimSpace(name)].(map[string]any); ok {
+		return file, false
+	}
+	return v, some && !strings.HasPrefix(name, "data:") && strings.Contains(name, ".")
+}
+
+// notAttached is why a record goes on without a file. Phones send a form with many photos in several parts, each with the whole form and some of the photos, so
+// that a photo that is not there comes, or came, with another.
+func (v *valued) notAttached(name any) *rules.Failure {
+	return &rules.Failure{
+		Code: "file-not-attached", Place: v.place(), Field: v.name, Column: v.Column(), Value: private(name),
+		Message: fmt.Sprintf("%q names a file that did not come with this part of the record", v.name),
+		Hint:    "nothing, when the source sends a record's files in several parts; else see that it sends the file",
+	}
+}
+
+// attachmentsKey is where sources put the files that come with a record: by their names, each {name, type, base64}.
+const attachmentsKey = "attachments"
 
 // unfit is what a value that does not fit does: it is left out with a remark where the rule says so, else the record fails. A value that is blank
 // where the rule asks for one is not one that does not fit.
@@ -136,7 +181,7 @@ func private(v any) string {
 
 // attributeKind and elementKind say what values of an attribute or data element must be.
 func (w *env) attributeKind(a *metadata.TrackedEntityAttribute, future bool) value.Kind {
-	return value.Kind{Type: a.ValueType, Options: w.optionsOf(a.OptionSet), Future: future, OneOption: w.oneOption(), Max: value.MaxAttribute}
+	return value.Kind{Type: a.ValueType, Options: w.optionsOf(a.OptionSet), Future: future, OneOption: w.oneOption(), Max: value.MaxAttribute, Files: true}
 }
 
 func (w *env) elementKind(e *metadata.DataElement, future bool) value.Kind {
@@ -190,6 +235,10 @@ func (c *compiler) valued(n *yamlnode.Node, uid, name string, kind value.Kind) *
 	}
 	v := &valued{Field: f, uid: uid, name: name, kind: kind}
 	if literal, ok := f.Literal(); ok {
+		if kind.HoldsFile() {
+			c.errorAt(literalPlace(n), "wrong-literal", "take the file from the record: {from: ...}", "%q is a file, which cannot be written into a rule", name)
+			return nil
+		}
 		out, problem := kind.Convert(literal, c.context)
 		if problem != nil {
 			c.errorAt(literalPlace(n), literalCode(problem.Code), c.hint(&kind, problem, literal), "the value of %q %s", name, problem.Message)
@@ -204,7 +253,7 @@ func (c *compiler) valued(n *yamlnode.Node, uid, name string, kind value.Kind) *
 
 // checkOne reports an expression that gives a list or an object where one value is needed.
 func (c *compiler) checkOne(name string, kind *value.Kind, f *rules.Field) {
-	if f.From == nil || kind.Type == "GEOJSON" {
+	if f.From == nil || kind.Type == "GEOJSON" || kind.HoldsFile() {
 		return
 	}
 	shape, text := f.From.Shape(), f.From.Text

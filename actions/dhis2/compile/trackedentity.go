@@ -109,12 +109,12 @@ func (e *entityPlan) write(s *rules.Scope, p *plan, person *identity.Person, org
 	if err != nil {
 		return err
 	}
-	values, err := attributeValues(e.attributes, s, e.context)
+	values, files, err := attributeValues(e.attributes, s, e.context)
 	if err != nil {
 		return err
 	}
 	p.add(&object.TrackedEntity{
-		Template: e.template, Person: person, Program: e.program, OrgUnit: orgUnit, Geometry: geometry, Values: values, Generate: e.generate, Update: e.update,
+		Template: e.template, Person: person, Program: e.program, OrgUnit: orgUnit, Geometry: geometry, Values: values, Files: files, Generate: e.generate, Update: e.update,
 	})
 	return nil
 }

@@ -33,6 +33,7 @@ type job struct {
 	force           bool             // send also what would change nothing
 	requeue         bool             // try once more at once
 	probe           bool             // ask the server what of it is there
+	fileGeneration  int              // of the uids of its files: goes up when DHIS2 has one for something else
 	digests         []actions.Digest // of what was written or found unchanged
 	totals          []actions.Digest // aggregates that were sent in the record's name
 	recoveriesTried map[string]bool  // what was tried already, so that nothing is tried for ever
@@ -40,19 +41,20 @@ type job struct {
 
 // item is one write of a record.
 type item struct {
-	job     *job
-	place   diag.Place       // of the action in the rule
-	object  object.Write     // what is sent: all that the record asks for, or what nothing newer has set
-	whole   object.Write     // all that the record asks for
-	left    int64            // the place of what is newer, when a part is not sent
-	kept    bool             // its digest is noted
-	key     client.ObjectKey // of a tracker object
-	name    string           // under which its digest is kept
-	sum     uint64
-	parents []string // uids of the objects that it belongs to or links
-	known   bool     // it is on the server as far as we know
-	done    bool
-	outcome actions.Outcome
+	job      *job
+	place    diag.Place       // of the action in the rule
+	object   object.Write     // what is sent: all that the record asks for, or what nothing newer has set
+	whole    object.Write     // all that the record asks for
+	left     int64            // the place of what is newer, when a part is not sent
+	kept     bool             // its digest is noted
+	key      client.ObjectKey // of a tracker object
+	name     string           // under which its digest is kept
+	sum      uint64
+	parents  []string          // uids of the objects that it belongs to or links
+	known    bool              // it is on the server as far as we know
+	uploaded map[string]string // uids of the files that were uploaded for it, by attribute or data element
+	done     bool
+	outcome  actions.Outcome
 }
 
 func newDelivery(t *target, plans []actions.Plan, rehearse bool) *delivery {

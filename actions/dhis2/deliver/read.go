@@ -153,7 +153,7 @@ func (d *delivery) absent(i *item) bool {
 // current is what is known of an item when it is sent.
 func (d *delivery) current(i *item) object.Current {
 	return object.Current{
-		Held: d.held, Resolver: d.book, Key: i.key, Parents: i.parents, Adopted: i.object.Adopted(d.book, i.key), Reserved: d.reservedValues(i),
+		Held: d.held, Resolver: d.book, Key: i.key, Parents: i.parents, Adopted: i.object.Adopted(d.book, i.key), Reserved: d.reservedValues(i), Uploaded: i.uploaded,
 	}
 }
 

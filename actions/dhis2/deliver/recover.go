@@ -37,6 +37,8 @@ func (d *delivery) recover(ctx context.Context, i *item, issue client.Issue) boo
 	switch issue.Code {
 	case "E1064":
 		return d.rematch(ctx, i) || !i.done && d.reserveAgain(ctx, i)
+	case "E1009":
+		return d.renewFiles(i)
 	case "E1015", "E1016":
 		o, ok := i.object.(*object.Enrollment)
 		return ok && d.book.AdoptEnrollment(ctx, o.Ref, i.job)
@@ -49,6 +51,15 @@ func (d *delivery) recover(ctx context.Context, i *item, issue client.Issue) boo
 		return true
 	}
 	return how == "parents" && i.job.resend()
+}
+
+// renewFiles gives the files of a record new uids: DHIS2 has one of theirs for something that is gone by now, and gives none away twice.
+func (d *delivery) renewFiles(i *item) bool {
+	if len(i.uploaded) == 0 {
+		return false
+	}
+	i.job.fileGeneration++
+	return true
 }
 
 // rematch finds a person whom somebody created between our look-up and our write.

@@ -20,6 +20,7 @@ type Server interface {
 	Ping(ctx context.Context) error
 	ImportTracker(ctx context.Context, p *client.TrackerPayload, o client.TrackerOptions) (*client.TrackerReport, error)
 	ImportDataValues(ctx context.Context, s *client.DataValueSet, o client.DataValueOptions) (*client.DataValueReport, error)
+	UploadFile(ctx context.Context, u client.Upload) (uid string, err error)
 	MarkFollowUps(ctx context.Context, list []client.FollowUp) error
 	Complete(ctx context.Context, x client.Completion) error
 	Reserve(ctx context.Context, q client.ReserveQuery) ([]string, error)

@@ -138,11 +138,11 @@ func (d *delivery) write(ctx context.Context, items []*item) {
 			SkipRuleEngine: options.SkipRuleEngine, SkipSideEffects: options.SkipSideEffects, SkipPatternValidation: options.SkipPatternValidation,
 		}
 		changes, fresh, links := sorts(group)
-		d.importTracker(ctx, changes, o)
+		d.importTracker(ctx, d.upload(ctx, changes), o)
 		create := o
 		create.CreateOnly = true
 		d.claimNew(fresh)
-		d.importTracker(ctx, d.reserve(ctx, open(fresh)), create)
+		d.importTracker(ctx, d.upload(ctx, d.reserve(ctx, open(fresh))), create)
 		d.importTracker(ctx, open(links), o)
 	}
 }

@@ -34,6 +34,12 @@ func RelationshipUID(relationshipType, from, to string, generation int) string {
 // NoteUID derives the uid of a note, so that DHIS2 does not add the same remark twice.
 func NoteUID(object, text string) string { return uidOf("note", object, text) }
 
+// FileUID derives the uid of a file from the value that it is of and the SHA-256 of its content: the same file is uploaded once for a value, and another value
+// never shares it.
+func FileUID(object, field, sum string, generation int) string {
+	return uidOf("file", object, field, sum, generationText(generation))
+}
+
 func generationText(n int) string {
 	if n == 0 {
 		return ""

@@ -14,7 +14,8 @@ type Enrollment struct {
 	Ref      *identity.Enrollment
 	OrgUnit  *metadata.OrgUnit
 	Body     client.Enrollment
-	FollowUp bool // whether the rule says follow_up
+	FollowUp bool  // whether the rule says follow_up
+	Files    Files // among the attributes
 }
 
 // Describe gives the object by the names that the rule uses.
@@ -30,7 +31,7 @@ func (o *Enrollment) Describe() map[string]any {
 		m["follow_up"] = o.Body.FollowUp
 	}
 	putPosition(m, o.Body.Geometry)
-	o.putAttributes(m, o.Body.Attributes)
+	o.putAttributes(m, o.Body.Attributes, o.Files)
 	putNotes(m, o.Body.Notes)
 	return m
 }
@@ -57,9 +58,9 @@ func (o *Enrollment) Digest(parents []string) uint64 {
 	return h.sum()
 }
 
-// Needs the enrollment, and where values are to be removed the person with the attributes of the program.
+// Needs the enrollment, and where values are to be removed or are files the person with the attributes of the program.
 func (o *Enrollment) Needs(n *Needs, k client.ObjectKey, parents []string) {
-	if removes(o.Body.Attributes) {
+	if removes(o.Body.Attributes) || len(o.Files) > 0 {
 		n.People[o.Ref.Program] = append(n.People[o.Ref.Program], parents[0])
 	}
 	n.Enrollments = append(n.Enrollments, client.InProgram{UID: k.UID, Program: o.Ref.Program})
@@ -73,7 +74,7 @@ func (o *Enrollment) AddTo(p *client.TrackerPayload, c Current) {
 	e := o.Body
 	e.Enrollment, e.TrackedEntity = c.Key.UID, c.Parents[0]
 	e.Notes = withIDs(c.Key.UID, o.Body.Notes)
-	e.Attributes = dropRedundantClears(o.Body.Attributes, c.Entities[c.Parents[0]])
+	e.Attributes = o.Files.attributes(dropRedundantClears(o.Body.Attributes, c.Entities[c.Parents[0]]), c.Uploaded)
 	if now := c.Enrollments[c.Key.UID]; now != nil {
 		o.keep(&e, now, c.Adopted)
 	} else {
@@ -102,6 +103,11 @@ func (o *Enrollment) keep(e, now *client.Enrollment, adopted bool) {
 	if adopted {
 		e.OrgUnit, e.EnrolledAt = now.OrgUnit, now.EnrolledAt
 	}
+}
+
+// Uploads implements Filed. The files are the person's.
+func (o *Enrollment) Uploads(c Current, generation int) []Upload {
+	return o.Files.uploads(c.Parents[0], attributesOf(o.Body.Attributes), heldAttributes(c.Entities[c.Parents[0]]), generation)
 }
 
 // Fields implements Parted.

@@ -17,6 +17,7 @@ type Event struct {
 	OrgUnit *metadata.OrgUnit
 	Body    client.Event
 	Combo   string // name of the attribute option combination
+	Files   Files  // among the data values
 }
 
 // NotYetHeld tells whether a status means that the event has not taken place: it may hold no values (E1315).
@@ -45,7 +46,7 @@ func (o *Event) Describe() map[string]any {
 	if len(o.Body.DataValues) > 0 {
 		values := make(map[string]any, len(o.Body.DataValues))
 		for _, v := range o.Body.DataValues {
-			values[o.names[v.DataElement]] = v.Value
+			values[o.names[v.DataElement]] = o.Files.shown(v.DataElement, v.Value)
 		}
 		m["data_values"] = values
 	}
@@ -121,12 +122,27 @@ func (o *Event) body(c Current) client.Event {
 	}
 	values := make([]client.EventValue, 0, len(e.DataValues))
 	for _, v := range e.DataValues {
-		if v.Value != "" || held[v.DataElement] {
+		text, ok := o.Files.value(v.DataElement, v.Value, c.Uploaded)
+		if v.Value = text; ok && (text != "" || held[v.DataElement]) {
 			values = append(values, v)
 		}
 	}
 	e.DataValues = values
 	return e
+}
+
+// Uploads implements Filed.
+func (o *Event) Uploads(c Current, generation int) []Upload {
+	held, set := map[string]string{}, make([]string, len(o.Body.DataValues))
+	if now := c.Events[c.Key.UID]; now != nil {
+		for _, v := range now.DataValues {
+			held[v.DataElement] = v.Value
+		}
+	}
+	for n, v := range o.Body.DataValues {
+		set[n] = v.DataElement
+	}
+	return o.Files.uploads(c.Key.UID, set, held, generation)
 }
 
 // keepEvent takes from the server what the rule does not say. A planned event that now holds values has taken place.

@@ -121,13 +121,13 @@ func putPosition(m map[string]any, geometry json.RawMessage) {
 	}
 }
 
-func (t *Template) putAttributes(m map[string]any, values []client.AttributeValue) {
+func (t *Template) putAttributes(m map[string]any, values []client.AttributeValue, files Files) {
 	if len(values) == 0 {
 		return
 	}
 	named := make(map[string]any, len(values))
 	for _, v := range values {
-		named[t.names[v.Attribute]] = v.Value
+		named[t.names[v.Attribute]] = files.shown(v.Attribute, v.Value)
 	}
 	m["attributes"] = named
 }

@@ -16,6 +16,7 @@ type TrackedEntity struct {
 	OrgUnit  *metadata.OrgUnit // nil: as it is
 	Geometry json.RawMessage   // nil: as it is
 	Values   []client.AttributeValue
+	Files    Files                              // among the values
 	Generate []*metadata.TrackedEntityAttribute // whose values are reserved when the person is created
 	Update   bool                               // only a person who is there is written; nobody is created
 }
@@ -25,7 +26,7 @@ func (o *TrackedEntity) Describe() map[string]any {
 	m := map[string]any{"tracked_entity": o.Called, "external_id": o.Person.Key.ExternalID}
 	put(m, "org_unit", orgUnitName(o.OrgUnit))
 	putPosition(m, o.Geometry)
-	o.putAttributes(m, o.Values)
+	o.putAttributes(m, o.Values, o.Files)
 	return m
 }
 
@@ -67,10 +68,10 @@ func (o *TrackedEntity) Claims(k client.ObjectKey, x *metadata.Index) []string {
 	return claims
 }
 
-// Needs the person, with the attributes of the program where values are to be removed: DHIS2 from 2.41 on gives those only to whoever asks with the program.
+// Needs the person, with the attributes of the program where values are to be removed or are files: DHIS2 from 2.41 on gives those only to whoever asks with the program.
 func (o *TrackedEntity) Needs(n *Needs, k client.ObjectKey, _ []string) {
 	program := ""
-	if removes(o.Values) {
+	if removes(o.Values) || len(o.Files) > 0 {
 		program = o.Program
 	}
 	n.People[program] = append(n.People[program], k.UID)
@@ -98,8 +99,13 @@ func (o *TrackedEntity) AddTo(p *client.TrackerPayload, c Current) {
 			e.OrgUnit = now.OrgUnit
 		}
 	}
-	e.Attributes = append(dropRedundantClears(o.Values, now), c.Reserved...)
+	e.Attributes = append(o.Files.attributes(dropRedundantClears(o.Values, now), c.Uploaded), c.Reserved...)
 	p.TrackedEntities = append(p.TrackedEntities, e)
+}
+
+// Uploads implements Filed.
+func (o *TrackedEntity) Uploads(c Current, generation int) []Upload {
+	return o.Files.uploads(c.Key.UID, attributesOf(o.Values), heldAttributes(c.Entities[c.Key.UID]), generation)
 }
 
 // Fields implements Parted.

@@ -108,6 +108,7 @@ type Current struct {
 	Parents  []string
 	Adopted  bool                    // somebody else made the object
 	Reserved []client.AttributeValue // reserved for the person who is created
+	Uploaded map[string]string       // uids of the files that were uploaded for it, by attribute or data element
 }
 
 // Needs is what has to be read: people by the program whose attributes are needed too, none for those of their type.

@@ -34,6 +34,7 @@ type Kind struct {
 	OneOption bool      // a MULTI_TEXT value may hold one option only (tracker imports before 2.41 refuse several)
 	Order     geo.Order // of the two numbers of a position, where the field's name tells it
 	Max       int       // longest value, 0 for MaxDataValue
+	Files     bool      // files can be sent, as values of tracked entities and events
 
 	format string             // of numbers, an example such as 1.234,5
 	layout *dateformat.Format // of dates; nil means ISO
@@ -86,14 +87,18 @@ func (p *Problem) Error() string { return p.Message }
 
 // Result is a converted value. Blank: nothing is to be sent, as for a TRUE_ONLY that is false.
 type Result struct {
-	Text  string
+	Text  string // of a file its sum, which stands for the file until it is uploaded
 	Blank bool
+	File  *File
 }
 
 // Convert gives the text that DHIS2 takes.
 func (k *Kind) Convert(v any, c *Context) (Result, *Problem) {
 	if k.Type != "COORDINATE" && k.Type != "GEOJSON" {
 		v = k.unwrap(v)
+	}
+	if k.HoldsFile() && k.Files && v != nil {
+		return k.file(v)
 	}
 	if v == nil {
 		return Result{Blank: true}, nil
@@ -179,7 +184,10 @@ func (k *Kind) convert(v any, c *Context) (Result, *Problem) {
 func (k *Kind) Unsupported() *Problem {
 	switch k.Type {
 	case "FILE_RESOURCE", "IMAGE":
-		return &Problem{"files-not-sent", "holds a file, and files cannot be sent", "leave the field out; files are uploaded to DHIS2 by other means"}
+		if k.Files {
+			return nil
+		}
+		return &Problem{"files-not-sent", "holds a file, and files of aggregate data cannot be sent", "leave the field out; send files with tracked entities and events"}
 	case "TRACKER_ASSOCIATE":
 		return &Problem{"unsupported-type", "is of the type TRACKER_ASSOCIATE, which DHIS2 has given up", "use dhis2.relationship to link two tracked entities"}
 	}

@@ -18,7 +18,6 @@ import (
 
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/journal/internal/codec"
-	"github.com/culvert/culvert/engine/journal/shared"
 )
 
 const (
@@ -35,7 +34,6 @@ const (
 	appendLock
 	leaderLock
 	shapeLock
-	moveLock
 )
 
 // Store is the journal in one schema of a database.
@@ -69,23 +67,6 @@ var _ journal.Journal = (*Store)(nil)
 // Open opens the journal in the database that a postgres:// URL names, in the schema of its search_path or in "culvert", and brings it up to date. A
 // journal of a newer version is refused with *journal.ErrNewer, a missing or wrong key with journal.ErrKeyMissing or ErrKeyWrong.
 func Open(ctx context.Context, dsn string, o journal.Options) (*Store, error) {
-	s, err := connect(ctx, dsn, o)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.setUp(ctx); err != nil {
-		s.pool.Close()
-		return nil, err
-	}
-	s.life, s.stop = context.WithCancel(context.Background())
-	for _, run := range []func(context.Context){s.appendLoop, s.watch} {
-		s.ended.Go(func() { run(s.life) })
-	}
-	return s, nil
-}
-
-// connect makes a store of which nothing runs yet.
-func connect(ctx context.Context, dsn string, o journal.Options) (*Store, error) {
 	o = o.WithDefaults()
 	sealer, err := codec.NewSealer(o.Key)
 	if err != nil {
@@ -101,6 +82,14 @@ func connect(ctx context.Context, dsn string, o journal.Options) (*Store, error)
 	}
 	if s.pool, err = pgxpool.NewWithConfig(ctx, cfg); err != nil {
 		return nil, fmt.Errorf("open the journal: %w", s.explain(err))
+	}
+	if err := s.setUp(ctx); err != nil {
+		s.pool.Close()
+		return nil, err
+	}
+	s.life, s.stop = context.WithCancel(context.Background())
+	for _, run := range []func(context.Context){s.appendLoop, s.watch} {
+		s.ended.Go(func() { run(s.life) })
 	}
 	return s, nil
 }
@@ -137,9 +126,6 @@ func schemaOf(cfg *pgxpool.Config) string {
 
 func (s *Store) setUp(ctx context.Context) error {
 	if err := s.migrate(ctx); err != nil {
-		return err
-	}
-	if err := s.checkMoved(ctx); err != nil {
 		return err
 	}
 	check, err := s.Meta(ctx, keyCheck)
@@ -247,8 +233,10 @@ func (s *Store) ChangeMeta(ctx context.Context, name string, entry journal.Audit
 	return nil
 }
 
-// clean makes a text one that PostgreSQL takes.
-func clean(text string) string { return shared.Clean(text) }
+// clean makes a text one that PostgreSQL takes: a NUL or broken UTF-8 in one record must not keep all others out.
+func clean(text string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
+}
 
 // Backup implements journal.Journal: a database is backed up with its own tools.
 func (s *Store) Backup(context.Context, string) error {
