@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/engine/dispatch"
 	"github.com/culvert/culvert/engine/heap"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/program"
@@ -85,7 +86,7 @@ func BenchmarkFileDrop(b *testing.B) {
 		b.StopTimer()
 		w := newWorld(b, testProgram(b, "visits"))
 		null := &nullTarget{}
-		w.config.Servers = map[string]Server{"national": {Target: null}}
+		w.config.Servers = map[string]dispatch.Server{"national": {Target: null}}
 		w.config.Limits = Limits{}
 		path := filepath.Join(w.dir, "visits.csv")
 		if err := benchCSV(path, int(rows)); err != nil {
@@ -197,26 +198,10 @@ func BenchmarkEvaluate(b *testing.B) {
 	}
 }
 
-// BenchmarkKeepRow is what a row costs that needs a record of its own: its body as JSON, its hash.
-func BenchmarkKeepRow(b *testing.B) {
-	run := &fileRun{source: sources.File{ID: "1", Rule: "visits", Name: "visits.csv"}}
-	row := &fileRow{run: run, number: 7, line: 8, id: "form-1", key: "case-1", outcome: rowOutcome{state: journal.Failed}}
-	row.body = map[string]any{
-		"id": "form-1", "person": "case-1", "n": "17", "keep": "yes", "first_name": "Amina", "last_name": "Wanjiru", "birth": "1994-03-01", "sex": "female",
-		"phone": "+254700000000", "facility": "Ngelehun CHC", "visited": "2026-02-11", "state": "normal", "pressure": "120/80", "temperature": "36.6",
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := row.record(time.Time{}, time.Time{}); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
 // BenchmarkAccept hands over one record at a time from many clients, as webhooks do; each is durable when it counts.
 func BenchmarkAccept(b *testing.B) {
 	w := newWorld(b, testProgram(b, "visits"))
-	w.config.Servers = map[string]Server{"national": {Target: &nullTarget{}}}
+	w.config.Servers = map[string]dispatch.Server{"national": {Target: &nullTarget{}}}
 	w.config.Limits = Limits{}
 	w.make()
 	var n atomic.Int64

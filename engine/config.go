@@ -10,26 +10,12 @@ import (
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/culvert/culvert/actions"
-	"github.com/culvert/culvert/engine/delivery"
+	"github.com/culvert/culvert/engine/dispatch"
+	"github.com/culvert/culvert/engine/fileimport"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/internal/await"
 )
-
-// Window says when a server may be sent to.
-type Window interface {
-	// Open tells whether t lies in the window, in t's own zone.
-	Open(t time.Time) bool
-}
-
-// Server is one target with its limits.
-type Server struct {
-	Target      actions.Target
-	Batch       delivery.Limits // zero fields get defaults
-	Window      Window          // nil: always
-	Description string          // where it is, for messages: its URL without credentials
-}
 
 // Limits bound what the engine keeps in memory and how long it waits. Zero fields get defaults.
 type Limits struct {
@@ -55,8 +41,8 @@ type Limits struct {
 // Config is what a Runner is made of.
 type Config struct {
 	Journal   journal.Journal
-	Servers   map[string]Server
-	Files     FilePlanner // nil: dropped files are not read
+	Servers   map[string]dispatch.Server
+	Files     fileimport.Planner // nil: dropped files are not read
 	Program   *program.Program
 	Intakes   []program.Intake // sources that live as long as the runner
 	Retention journal.Retention
@@ -120,8 +106,10 @@ func (l *Limits) prepare() {
 	duration(&l.FileCommit, 50*time.Millisecond)
 }
 
-// silence is how long we may go without a sign of life before we stop sending: well before the lease ends.
-func (l *Limits) silence() time.Duration { return l.Lease * 7 / 10 }
+// retry says when records are tried again.
+func (l *Limits) retry() dispatch.Retry {
+	return dispatch.Retry{Transient: l.Retry, MaxTransient: l.RetryFor, Parent: l.Parent, MaxParent: l.ParentFor}
+}
 
 func number(n *int, otherwise int) {
 	if *n <= 0 {
@@ -138,14 +126,4 @@ func duration(d *time.Duration, otherwise time.Duration) {
 func backoff(b *await.Backoff, base, limit time.Duration) {
 	duration(&b.Base, base)
 	duration(&b.Cap, max(limit, b.Base))
-}
-
-// batchLimits are used where culvert.yaml says nothing. DHIS2 2.43 gains up to a thousand records a request, and a request must end well before proxies
-// give up on it.
-func batchLimits(l delivery.Limits) delivery.Limits {
-	number(&l.MinBatch, 1)
-	number(&l.MaxBatch, max(1000, l.MinBatch))
-	number(&l.MaxConcurrency, 4)
-	duration(&l.MaxLatency, 25*time.Second)
-	return l
 }

@@ -17,9 +17,12 @@ import (
 	"time"
 
 	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/engine/dispatch"
+	"github.com/culvert/culvert/engine/fileimport"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/journal/open"
 	"github.com/culvert/culvert/engine/program"
+	"github.com/culvert/culvert/internal/await"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/files"
 )
@@ -125,7 +128,7 @@ func (s *formSource) Run(ctx context.Context, sink sources.Sink) error {
 			}
 			_ = s.get(ctx, fmt.Sprint("/accepted?n=", n), nil)
 		}
-		sleep(ctx, 2*time.Millisecond)
+		await.Sleep(ctx, 2*time.Millisecond)
 	}
 	return nil
 }
@@ -167,9 +170,9 @@ func runCrashChild(dir, url, place string) error {
 	limits.Window = 512
 	r, err := New(Config{
 		Journal: store, Program: testProgram(fatal{}, "visits"), Limits: limits, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})),
-		Servers: map[string]Server{"national": {Target: &httpTarget{url: url, memory: store.Memory("national")}}},
-		Files: func(*program.Flow, sources.File) (FilePlan, error) {
-			return FilePlan{Done: watched.Done, Failed: watched.Failed}, nil
+		Servers: map[string]dispatch.Server{"national": {Target: &httpTarget{url: url, memory: store.Memory("national")}}},
+		Files: func(*program.Flow, sources.File) (fileimport.Plan, error) {
+			return fileimport.Plan{Done: watched.Done, Failed: watched.Failed}, nil
 		},
 		Intakes: []program.Intake{
 			{Name: "forms", Source: &formSource{url}},

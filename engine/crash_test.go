@@ -131,11 +131,11 @@ func TestThreeRunnersKilledAndFrozen(t *testing.T) {
 		who := c.random.IntN(len(runners))
 		if n%12 == 3 {
 			frozen := runners[who].Process
-			if err := frozen.Signal(syscall.SIGSTOP); err != nil {
+			if err := frozen.Signal(stopSignal); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(crashLease + crashLease/2)
-			if err := frozen.Signal(syscall.SIGCONT); err != nil {
+			if err := frozen.Signal(continueSignal); err != nil {
 				t.Fatal(err)
 			}
 			continue

@@ -16,7 +16,9 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/engine/fileimport"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/files"
 )
@@ -331,7 +333,7 @@ func TestUnreadableFiles(t *testing.T) {
 				t.Errorf("it is not in failed/: %v", err)
 			}
 			records, _ := w.journal.Select(context.Background(), journal.Filter{FileID: f.ID, WithBody: true})
-			if len(records) != 1 || records[0].Problem.Code != CodeUnreadableFile || records[0].Problem.Cause == "" || records[0].Problem.Hint == "" {
+			if len(records) != 1 || records[0].Problem.Code != program.CodeUnreadableFile || records[0].Problem.Cause == "" || records[0].Problem.Hint == "" {
 				t.Errorf("records: %+v", records)
 			}
 		})
@@ -359,12 +361,12 @@ func TestFileForAServerThatIsAway(t *testing.T) {
 	w.run()
 	const rows = 3000
 	f := w.drop("visits", "visits.csv", visitsCSV(rows, 3000, nil))
-	w.until("the window is full", func() bool { return w.runner.Status().Servers[0].Queued >= 512-chunkRows })
+	w.until("the window is full", func() bool { return w.runner.Status().Servers[0].Queued >= 512-fileimport.ChunkRows })
 	for range 5 {
 		w.runner.Swap(testProgram(t, "visits"))
-		w.until("the file is read again", func() bool { return w.runner.Status().Servers[0].Queued >= 512-chunkRows })
+		w.until("the file is read again", func() bool { return w.runner.Status().Servers[0].Queued >= 512-fileimport.ChunkRows })
 	}
-	if n := w.runner.Status().Servers[0].Queued; n > 512+chunkRows {
+	if n := w.runner.Status().Servers[0].Queued; n > 512+fileimport.ChunkRows {
 		t.Errorf("%d rows in memory, the window is 512", n)
 	}
 	away.Store(false)

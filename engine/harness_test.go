@@ -13,6 +13,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/engine/dispatch"
+	"github.com/culvert/culvert/engine/fileimport"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/journal/sqlite"
 	"github.com/culvert/culvert/engine/program"
@@ -223,9 +225,9 @@ func newWorld(t testing.TB, p *program.Program) *world {
 	w.open()
 	w.config = Config{
 		Journal: w.journal, Program: p, Limits: quick(), Log: slog.New(slog.DiscardHandler), Owner: "test",
-		Servers: map[string]Server{"national": {Target: w.target}},
-		Files: func(_ *program.Flow, f sources.File) (FilePlan, error) {
-			return FilePlan{Format: tabular.Format{}, Done: filepath.Join(f.Folder, "done"), Failed: filepath.Join(f.Folder, "failed")}, nil
+		Servers: map[string]dispatch.Server{"national": {Target: w.target}},
+		Files: func(_ *program.Flow, f sources.File) (fileimport.Plan, error) {
+			return fileimport.Plan{Format: tabular.Format{}, Done: filepath.Join(f.Folder, "done"), Failed: filepath.Join(f.Folder, "failed")}, nil
 		},
 	}
 	return w

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/engine/dispatch"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/status"
 	"github.com/culvert/culvert/sources"
@@ -92,7 +93,7 @@ func TestRefusedCredentialsStopEverythingLoudly(t *testing.T) {
 	w.until("it says so", func() bool { return w.runner.Status().Servers[0].State == status.ServerCredentials })
 	w.until("other processes see it", func() bool {
 		rep, err := status.Read(context.Background(), w.journal, time.Now())
-		return err == nil && slices.ContainsFunc(rep.Concerns, func(c string) bool { return strings.Contains(c, "refuses our credentials") })
+		return err == nil && slices.ContainsFunc(rep.Concerns, func(c status.Concern) bool { return strings.Contains(c.What, "refuses our credentials") })
 	})
 	refused.Store(false)
 	w.until("it goes on once fixed", func() bool { return w.states()[journal.Delivered] == 1 })
@@ -148,7 +149,7 @@ func (g *chokingTarget) Deliver(ctx context.Context, plans []actions.Plan) []act
 func TestPoisonOfABatchIsFound(t *testing.T) {
 	w := newWorld(t, testProgram(t, "visits"))
 	choking := &chokingTarget{target: w.target}
-	w.config.Servers = map[string]Server{"national": {Target: choking}}
+	w.config.Servers = map[string]dispatch.Server{"national": {Target: choking}}
 	w.make()
 	const records = 400
 	for from := 0; from < records; from += 100 {
@@ -167,7 +168,7 @@ func TestPoisonOfABatchIsFound(t *testing.T) {
 		return w.states()[journal.Delivered] == records-1 && r.State == journal.Pending && r.Attempts >= 1
 	})
 	// For every try of the record: as often as a batch of 500 can be halved, and as often as a record may be alone without an answer.
-	if n, most := choking.choked.Load(), int64((9+poison)*(w.record("poison").Attempts+1)); n > most {
+	if n, most := choking.choked.Load(), int64((9+dispatch.MaxUnanswered)*(w.record("poison").Attempts+1)); n > most {
 		t.Errorf("%d batches got no answer, %d would do", n, most)
 	}
 }
@@ -191,7 +192,7 @@ func TestGivesUpWaitingForAParent(t *testing.T) {
 func TestStopsThoughTheServerHangs(t *testing.T) {
 	w := newWorld(t, testProgram(t, "visits"))
 	hangs := &hangingTarget{began: make(chan struct{}, 8)}
-	w.config.Servers = map[string]Server{"national": {Target: hangs}}
+	w.config.Servers = map[string]dispatch.Server{"national": {Target: hangs}}
 	w.config.Limits.Drain = 10 * time.Millisecond
 	w.run()
 	w.accept(item("visits", "a", "p", 1))
@@ -211,7 +212,7 @@ func TestStopsThoughSomethingNeverEnds(t *testing.T) {
 	w := newWorld(t, testProgram(t, "visits"))
 	deaf := &deafTarget{began: make(chan struct{}, 8), ended: make(chan struct{})}
 	t.Cleanup(func() { close(deaf.ended) })
-	w.config.Servers = map[string]Server{"national": {Target: deaf}}
+	w.config.Servers = map[string]dispatch.Server{"national": {Target: deaf}}
 	w.config.Limits.Drain, w.config.Limits.Abandon = 10*time.Millisecond, 10*time.Millisecond
 	w.run()
 	w.accept(item("visits", "a", "p", 1))

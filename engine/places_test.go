@@ -78,7 +78,7 @@ func TestRowsOfAFileComeBeforeRecordsAcceptedWhileTheServerWasAway(t *testing.T)
 	comeBack := w.serverIsAway()
 	w.run()
 	f := w.drop("visits", "visits.csv", visitsCSV(600, 200, nil))
-	w.until("its rows are read", func() bool { return w.runner.files.readAll(f.ID) })
+	w.until("its rows are read", func() bool { return w.runner.files.IsRead(f.ID) })
 	for n := range 3 {
 		w.accept(item("visits", "late"+strconv.Itoa(n), "p5", 1000+n), item("visits", "later"+strconv.Itoa(n), "p150", 1000+n))
 	}
@@ -87,14 +87,6 @@ func TestRowsOfAFileComeBeforeRecordsAcceptedWhileTheServerWasAway(t *testing.T)
 	w.until("all is delivered", func() bool { return w.target.count() == 606 })
 	wantDelivered(t, w, "p5", "5", "205", "405", "1000", "1001", "1002")
 	wantDelivered(t, w, "p150", "150", "350", "550", "1000", "1001", "1002")
-}
-
-// readAll tells whether a file has been read to its end.
-func (m *fileManager) readAll(id string) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	run := m.runs[id]
-	return run != nil && run.isRead()
 }
 
 // TestRowsComeBeforeLaterRecordsAfterACrash has a process end while rows are under way that the journal knows nothing of; later records wait in the
@@ -146,9 +138,9 @@ func TestRowComesBeforeARecordClaimedAheadOfIt(t *testing.T) {
 	w.drop("visits", "first.csv", visitsCSV(1, 1, nil))
 	<-slow.committed
 	f := w.drop("visits", "second.csv", "id,person,n,keep\nw1,p0,1,yes\n")
-	w.until("its row waits", func() bool { return w.runner.sched.heir("p0") != nil })
+	w.until("its row waits", func() bool { return w.runner.queue.RowWaits("p0") })
 	w.accept(item("visits", "late", "p0", 1000))
-	w.until("the later record is claimed", func() bool { return len(w.runner.feed.all()) == 1 })
+	w.until("the later record is claimed", func() bool { return w.runner.queue.InMemory() == 1 })
 	close(slow.goOn)
 	w.finished(f)
 	w.until("all is delivered", func() bool { return w.target.count() == 3 })
@@ -224,7 +216,7 @@ func TestRecordsWaitForAFileThatIsNotReadYet(t *testing.T) {
 	w.accept(item("visits", "before", "p1", 500))
 	f := w.drop("visits", "visits.csv", visitsCSV(2, 2, nil))
 	w.accept(item("visits", "late", "p0", 1000))
-	w.until("the later record waits", func() bool { return w.runner.files.unread.awaited("national") || w.target.count() > 2 })
+	w.until("the later record waits", func() bool { return w.runner.queue.AwaitsFile("national") || w.target.count() > 2 })
 	w.until("the earlier record is delivered", func() bool { return w.target.count() == 2 })
 	slow.letGo(&slow.files)
 	w.finished(f)
@@ -246,7 +238,7 @@ func TestRecordsBeforeAFileDoNotWaitForIt(t *testing.T) {
 	go func() { dropped <- w.drop("visits", "visits.csv", visitsCSV(2, 2, nil)) }()
 	w.until("the file is being accepted", func() bool { return len(slow.adding) == 1 })
 	w.accept(item("visits", "before", "p1", 500))
-	w.until("the record waits for the file", func() bool { return w.runner.files.unread.awaited("national") })
+	w.until("the record waits for the file", func() bool { return w.runner.queue.AwaitsFile("national") })
 	slow.letGo(&slow.add)
 	w.until("the file is accepted", func() bool { return len(dropped) == 1 })
 	f := <-dropped
@@ -266,40 +258,13 @@ func TestRecordsDoNotWaitForAFileWhoseTurnHasNotCome(t *testing.T) {
 	long := w.drop("visits", "long.csv", visitsCSV(20, 20, nil))
 	short := w.drop("visits", "short.csv", "id,person,n,keep\nw1,q1,1,yes\n")
 	w.accept(item("visits", "form", "p19", 1000), item("visits", "late", "p0", 1000), item("visits", "second", "p1", 1000))
-	w.until("the form that no row stands before is claimed", func() bool { return len(w.runner.feed.all()) == 1 })
+	w.until("the form that no row stands before is claimed", func() bool { return w.runner.queue.InMemory() == 1 })
 	comeBack()
 	w.finished(long)
 	w.finished(short)
 	w.until("all is delivered", func() bool { return w.target.count() == 24 })
 	wantDelivered(t, w, "p0", "0", "1000")
 	wantDelivered(t, w, "p1", "1", "1000")
-}
-
-// TestFileDoesNotPassTheOneBeforeIt has the file that is read end between the look at the next one and at the one behind that.
-func TestFileDoesNotPassTheOneBeforeIt(t *testing.T) {
-	w := newWorld(t, testProgram(t, "visits"))
-	w.make()
-	next := w.drop("visits", "next.csv", visitsCSV(2, 2, nil))
-	last := w.drop("visits", "last.csv", visitsCSV(3, 3, nil))
-	m := w.runner.files
-	reading := &fileRun{flow: w.config.Program.Flow("visits"), read: make(chan struct{}), done: make(chan struct{})}
-	m.runs["reading"] = reading
-	ctx, cancel := context.WithCancel(t.Context())
-	blocked := map[string]bool{}
-	if err := m.start(ctx, w.file(next.ID), blocked); err != nil {
-		t.Fatal(err)
-	}
-	close(reading.read)
-	if err := m.start(ctx, w.file(last.ID), blocked); err != nil {
-		t.Fatal(err)
-	}
-	m.mu.Lock()
-	if m.runs[last.ID] != nil {
-		t.Error("the last file is read before the one that stands before it")
-	}
-	m.mu.Unlock()
-	cancel()
-	m.wg.Wait()
 }
 
 // TestRowsWithoutAPlace keeps files that an earlier version accepted in order behind what waits.

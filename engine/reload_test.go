@@ -11,6 +11,7 @@ import (
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/controls"
+	"github.com/culvert/culvert/engine/dispatch"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/engine/status"
@@ -23,7 +24,7 @@ func TestPauseAndResume(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.run()
-	w.until("it knows the pause", func() bool { return len(w.runner.controls.Load().Rules) == 1 })
+	w.until("it knows the pause", func() bool { return len(w.runner.gate.Controls().Rules) == 1 })
 	w.accept(item("visits", "a", "p", 1))
 	if r := w.record("a"); r.State != journal.Held || !strings.Contains(r.Problem.Cause, "amina") {
 		t.Errorf("record of a paused rule: %s %+v", r.State, r.Problem)
@@ -53,7 +54,7 @@ func (c *closedWindow) Open(time.Time) bool { return c.open.Load() }
 func TestDeliveryWindow(t *testing.T) {
 	w := newWorld(t, testProgram(t, "visits"))
 	window := &closedWindow{}
-	w.config.Servers["national"] = Server{Target: w.target, Window: window}
+	w.config.Servers["national"] = dispatch.Server{Target: w.target, Window: window}
 	w.run()
 	w.accept(item("visits", "a", "p", 1))
 	if s := w.runner.Status().Servers[0]; s.State != status.ServerClosed {

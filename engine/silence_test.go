@@ -52,7 +52,7 @@ func TestSilentRunnerSendsNothing(t *testing.T) {
 		switch n % 200 {
 		case 50:
 			muted.muted.Store(true)
-			w.until("the muted runner has noticed", other.runner.silentNow)
+			w.until("the muted runner has noticed", other.runner.gate.LeaseLost)
 		case 150:
 			muted.muted.Store(false)
 		}

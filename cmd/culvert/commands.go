@@ -8,7 +8,8 @@ func (a *app) commands() []func() *cobra.Command {
 		a.initCommand, a.syncCommand, a.notifyCommand, a.metadataCommand, a.newCommand, a.validateCommand, a.explainCommand, a.schemaCommand, a.fmtCommand,
 		a.lspCommand,
 		a.tryCommand, a.testCommand, a.planCommand, a.runCommand, a.importCommand,
-		a.statusCommand, a.healthCommand, a.failuresCommand, a.showCommand, a.replayCommand, a.dismissCommand, a.pauseCommand, a.resumeCommand,
-		a.idsCommand, a.userCommand, a.auditCommand, a.forgetCommand, a.backupCommand, a.sandboxCommand, a.demoCommand, a.versionCommand,
+		a.statusCommand, a.healthCommand, a.doctorCommand, a.failuresCommand, a.showCommand, a.replayCommand, a.dismissCommand, a.pauseCommand, a.resumeCommand,
+		a.idsCommand, a.userCommand, a.auditCommand, a.forgetCommand, a.backupCommand, a.restoreCommand, a.migrateStoreCommand,
+		a.sandboxCommand, a.demoCommand, a.versionCommand,
 	}
 }

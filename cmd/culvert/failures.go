@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/culvert/culvert/engine"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/status"
 )
 
 func (a *app) failuresCommand() *cobra.Command {
@@ -177,7 +177,7 @@ func (a *app) listSuperseded(ctx context.Context, j journal.Journal, f journal.F
 	}
 	list := recordsForPrograms(records, false)
 	for i, r := range records {
-		if list[i].By, err = engine.SupersededBy(ctx, j, r); err != nil {
+		if list[i].By, err = status.SupersededBy(ctx, j, r); err != nil {
 			return err
 		}
 	}

@@ -13,23 +13,6 @@ import (
 	"github.com/culvert/culvert/sources/files"
 )
 
-func (a *app) backupCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "backup FILE",
-		Short: "Write a consistent copy of the journal, while it is in use",
-		Args:  cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			return a.withJournal(c.Context(), func(j journal.Journal) error {
-				if err := j.Backup(c.Context(), args[0]); err != nil {
-					return err
-				}
-				fmt.Fprintf(a.stdout, "journal copied to %s\n", args[0])
-				return nil
-			})
-		},
-	}
-}
-
 func (a *app) forgetCommand() *cobra.Command {
 	var external, why string
 	var removeFiles bool

@@ -54,6 +54,7 @@ func TestScripts(t *testing.T) {
 			"delivered":      deliveredCommand,
 			"holds":          holdsCommand,
 			"metrics":        metricsCommand,
+			"listening":      listeningCommand,
 		},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("COMMCARE_PASSWORD", "secret")

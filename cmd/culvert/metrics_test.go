@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -145,4 +146,11 @@ func holdsTrue(base, query string) (bool, error) {
 		return false, fmt.Errorf("%s: %w", text, err)
 	}
 	return len(answer.Data.Result) > 0, nil
+}
+
+// listeningCommand takes the address that the project listens on, as another program would.
+func listeningCommand(ts *testscript.TestScript, _ bool, _ []string) {
+	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", ts.Getenv("CULVERT_LISTEN"))
+	ts.Check(err)
+	ts.Defer(func() { _ = l.Close() })
 }

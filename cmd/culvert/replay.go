@@ -10,8 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/culvert/culvert/engine"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/program"
 )
 
 func (a *app) replayCommand() *cobra.Command {
@@ -91,10 +91,10 @@ func (a *app) correct(ctx context.Context, j journal.Journal, number int64, body
 
 // notReplayed says of those that stand for a file that could not be read, which have no content to send, how they are fixed.
 func (a *app) notReplayed(ctx context.Context, j journal.Journal, f journal.Filter) error {
-	if f.Code != "" && f.Code != engine.CodeUnreadableFile {
+	if f.Code != "" && f.Code != program.CodeUnreadableFile {
 		return nil
 	}
-	f.States, f.Code = []journal.State{journal.Failed}, engine.CodeUnreadableFile
+	f.States, f.Code = []journal.State{journal.Failed}, program.CodeUnreadableFile
 	causes, err := j.Causes(ctx, f)
 	if err != nil {
 		return err
@@ -105,7 +105,7 @@ func (a *app) notReplayed(ctx context.Context, j journal.Journal, f journal.Filt
 	}
 	if files > 0 {
 		fmt.Fprintf(a.stdout, "%s could not be read, so there is nothing to send again: drop it again once it is fixed, and settle the failure with\n"+
-			"  culvert dismiss --code %s --why \"dropped again\"\n", count(files, "file", "files"), engine.CodeUnreadableFile)
+			"  culvert dismiss --code %s --why \"dropped again\"\n", count(files, "file", "files"), program.CodeUnreadableFile)
 	}
 	return nil
 }

@@ -108,7 +108,8 @@ func TestPagesInABrowser(t *testing.T) {
 
 // pagesLookedAt are the pages of the fixture, by a name for each.
 var pagesLookedAt = map[string]string{
-	"overview": "/", "failures": "/console/failures", "records": "/console/records", "record": "/console/records/1", "content": "/console/records/1?content",
+	"overview": "/", "failures": "/console/failures",
+	"cause": "/console/failures/cause?rule=anc&code=unmapped-value&cause=the+value+is+not+in+the+map+%3Csex%3E&values", "records": "/console/records", "record": "/console/records/1", "content": "/console/records/1?content",
 	"rules": "/console/rules", "files": "/console/files", "audit": "/console/audit", "rule": "/console/rules/anc",
 	"correct": "/console/records/1/correct", "person": "/console/person?who=case-1",
 	"servers": "/console/servers", "server": "/console/servers/national", "program": "/console/servers/national/WSGAb5XwJ3Y", "search": "/console/servers/national?q=hb", "login": "/console/login", "missing": "/console/records/999",
@@ -142,7 +143,7 @@ func (l *looker) at(t *testing.T, name, address string, size [2]int64) {
 		emulation.SetDeviceMetricsOverride(size[0], size[1], 1, size[0] < 500),
 		chromedp.Navigate(address),
 		chromedp.WaitReady("main"),
-		chromedp.Evaluate(`document.documentElement.scrollWidth - window.innerWidth`, &over),
+		chromedp.Evaluate(fmt.Sprintf(`Math.max(document.documentElement.scrollWidth, window.innerWidth) - %d`, size[0]), &over),
 	); err != nil {
 		t.Fatal(err)
 	}

@@ -59,28 +59,21 @@ func (s series) spark() template.HTML {
 	return template.HTML(b.String()) //nolint:gosec // numbers, and a text that is escaped
 }
 
-// chart draws a series large, with times and the height of the tallest bar.
+// chart draws a series large, with times and the height of the tallest bar. Letters stand beside the drawing, which stretches with the page.
 func (s series) chart() template.HTML {
-	const width, height, left, bottom, top = 600.0, 130.0, 38.0, 18.0, 8.0
+	const width, height = 600.0, 120.0
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg class="chart" viewBox="0 0 %g %g" role="img" aria-label="%s">`, width, height, template.HTMLEscapeString(s.Name+": "+s.sentence()))
-	floor := height - bottom
-	for _, share := range []float64{0.5, 1} {
-		y := floor - share*(floor-top)
-		fmt.Fprintf(&b, `<line class="axis" x1="%g" y1="%.1f" x2="%g" y2="%.1f"/><text x="%g" y="%.1f" text-anchor="end">%s</text>`,
-			left, y, width, y, left-4, y+3, short(share*s.top()))
+	fmt.Fprintf(&b, `<div class="plot"><span class="top" aria-hidden="true">%s</span><svg class="chart" viewBox="0 0 %g %g" preserveAspectRatio="none" role="img" aria-label="%s">`,
+		short(s.top()), width, height, template.HTMLEscapeString(s.Name+": "+s.sentence()))
+	for _, share := range []float64{0, 0.5} {
+		fmt.Fprintf(&b, `<line class="axis" x1="0" y1="%g" x2="%g" y2="%g"/>`, share*height+.5, width, share*height+.5)
 	}
-	b.WriteString(fmt.Sprintf(`<g transform="translate(0 %g)">`, top))
-	s.draw(&b, left, width-left, floor-top)
-	b.WriteString(`</g>`)
-	fmt.Fprintf(&b, `<line class="axis" x1="%g" y1="%g" x2="%g" y2="%g"/>`, left, floor, width, floor)
-	each := (width - left) / float64(max(1, len(s.Bars)))
-	for i := range s.Bars {
-		if i%s.labelEvery() == 0 {
-			fmt.Fprintf(&b, `<text x="%.1f" y="%g">%s</text>`, left+float64(i)*each, height-5, s.Bars[i].At.Local().Format(s.layout()))
-		}
+	s.draw(&b, 0, width, height-1)
+	fmt.Fprintf(&b, `<line class="axis" x1="0" y1="%g" x2="%g" y2="%g"/></svg><div class="times" aria-hidden="true">`, height-.5, width, height-.5)
+	for i := 0; i < len(s.Bars); i += s.labelEvery() {
+		fmt.Fprintf(&b, `<span>%s</span>`, s.Bars[i].At.Local().Format(s.layout()))
 	}
-	b.WriteString(`</svg>`)
+	b.WriteString(`</div></div>`)
 	return template.HTML(b.String()) //nolint:gosec // numbers, and a text that is escaped
 }
 

@@ -44,6 +44,8 @@ type Config struct {
 	Access *access.Guard
 	// From gives the address that a request comes from, for log and throttle; nil: that of the connection.
 	From func(*http.Request) string
+	// Done ends what would go on for as long as somebody watches, when the process stops; nil: nothing does.
+	Done <-chan struct{}
 }
 
 // Console serves the pages.
@@ -51,6 +53,8 @@ type Console struct {
 	c     Config
 	pages map[string]*template.Template
 	mux   *http.ServeMux
+
+	watching watching
 }
 
 // New makes the console.
@@ -92,7 +96,7 @@ func New(c Config) (*Console, error) {
 
 func (s *Console) routes() {
 	for at, page := range map[string]func(*http.Request) (view, error){
-		"/{$}": s.overview, Prefix + "failures": s.failures, Prefix + "records": s.records, Prefix + "records/{seq}": s.record, Prefix + "files": s.files,
+		"/{$}": s.overview, Prefix + "failures": s.failures, Prefix + "failures/cause": s.cause, Prefix + "records": s.records, Prefix + "records/{seq}": s.record, Prefix + "files": s.files,
 		Prefix + "person": s.person,
 		Prefix + "rules":  s.rules, Prefix + "rules/{name}": s.rule,
 		Prefix + "servers": s.servers, Prefix + "servers/{name}": s.server, Prefix + "servers/{name}/{uid}": s.object,
@@ -100,7 +104,9 @@ func (s *Console) routes() {
 		s.mux.HandleFunc("GET "+at, as(access.Viewer, s.page(page)))
 	}
 	s.mux.HandleFunc("GET "+Prefix+"audit", as(access.Admin, s.page(s.audit)))
+	s.mux.HandleFunc("GET "+Prefix+"events", as(access.Viewer, s.events))
 	s.mux.HandleFunc("GET "+Prefix+"api/overview", as(access.Viewer, s.apiOverview))
+	s.mux.HandleFunc("GET "+Prefix+"failures/download", as(access.Operator, s.downloadFailed))
 	s.mux.HandleFunc("GET "+Prefix+"files/{id}/{what}", as(access.Operator, s.download))
 	for name, do := range map[string]func(context.Context, *http.Request) error{"replay": s.replay, "dismiss": s.dismiss, "pause": s.pause, "resume": s.resume} {
 		s.mux.HandleFunc("POST "+Prefix+name, as(access.Operator, s.act(do)))

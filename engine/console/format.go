@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/culvert/culvert/engine/journal"
 )
@@ -28,9 +30,15 @@ func (s *Console) functions() template.FuncMap {
 			return words(s.c.Now().Sub(t)) + " ago"
 		},
 		"length":  words,
+		"lag":     lag,
+		"rows":    func(text string) int { return min(max(strings.Count(text, "\n")+2, 8), 30) },
 		"iso":     func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"number":  number,
 		"segment": url.PathEscape,
+		"chart":   series.chart,
+		"spark":   series.spark,
+		"capital": capital,
+		"prose":   prose,
 		"add":     func(a, b int) int { return a + b },
 		"fields":  func(title string, fields []Field, t *Trace) fieldTable { return fieldTable{title, fields, t != nil} },
 		"parts":   func(server, title string, parts []Object) partTable { return partTable{server, title, parts} },
@@ -40,6 +48,14 @@ func (s *Console) functions() template.FuncMap {
 			return []journal.State{journal.Pending, journal.Held, journal.Delivered, journal.Skipped, journal.Failed, journal.Dismissed, journal.Superseded}
 		},
 	}
+}
+
+// lag gives how long records were on their way.
+func lag(d time.Duration) string {
+	if d < time.Second {
+		return "under a second"
+	}
+	return words(d)
 }
 
 // words gives a length of time in its largest unit.
@@ -97,4 +113,23 @@ func leaves(parts []Object) []Object {
 // lines gives a text line by line.
 func lines(text string) []string {
 	return strings.Split(strings.TrimRight(text, "\n"), "\n")
+}
+
+// capital begins a sentence.
+func capital(text string) string {
+	r, size := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(r)) + text[size:]
+}
+
+// prose sets what stands between backticks as code.
+func prose(text string) template.HTML {
+	var b strings.Builder
+	for i, part := range strings.Split(text, "`") {
+		part = template.HTMLEscapeString(part)
+		if i%2 == 1 {
+			part = "<code>" + part + "</code>"
+		}
+		b.WriteString(part)
+	}
+	return template.HTML(b.String()) //nolint:gosec // every part is escaped
 }

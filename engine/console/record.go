@@ -11,9 +11,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/culvert/culvert/engine"
 	"github.com/culvert/culvert/engine/access"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/status"
 )
 
 // recordView is what the page of a record shows.
@@ -56,7 +56,7 @@ func (s *Console) record(r *http.Request) (view, error) {
 	}
 	data := recordView{Record: rec, Asked: asked, Now: correctable(rec)}
 	ctx := r.Context()
-	if data.By, err = engine.SupersededBy(ctx, s.c.Journal, rec); err != nil {
+	if data.By, err = status.SupersededBy(ctx, s.c.Journal, rec); err != nil {
 		return view{}, err
 	}
 	if data.Versions, err = s.versions(ctx, rec); err != nil {

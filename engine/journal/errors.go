@@ -51,3 +51,11 @@ type ErrInUse struct{ Place string }
 func (e *ErrInUse) Error() string {
 	return fmt.Sprintf("another runner is working on %s: stop it first, or use store: postgres://… to let several share the work", e.Place)
 }
+
+// ErrMoved answers opening a journal that was moved to another store.
+type ErrMoved struct{ Place, To string }
+
+// Error says what to do.
+func (e *ErrMoved) Error() string {
+	return fmt.Sprintf("the journal at %s was moved to %s: name that one in `store:` of culvert.yaml", e.Place, e.To)
+}

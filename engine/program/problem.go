@@ -25,6 +25,9 @@ func FailureProblem(f *rules.Failure) *journal.Problem {
 	return p
 }
 
+// CodeUnreadableFile marks the record that stands for what cannot be read of a file.
+const CodeUnreadableFile = "unreadable-file"
+
 // CodeLeftOut marks what is said of a delivered record that went without some of its values.
 const CodeLeftOut = "left-out"
 

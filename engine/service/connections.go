@@ -8,7 +8,7 @@ import (
 	"sync"
 
 	"github.com/culvert/culvert/actions/dhis2/client"
-	"github.com/culvert/culvert/engine"
+	"github.com/culvert/culvert/engine/dispatch"
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/rules/diag"
 )
@@ -44,7 +44,7 @@ func (c *connections) names() []string {
 // changedServers connects anew to the servers whose settings or secrets are not what they were. What cannot be connected to stays as it was, and its rules have
 // findings that say why. Nothing live is touched: take puts the new ones in place.
 func (s *Service) changedServers(before, fresh *project.Project) (*newServers, error) {
-	n := &newServers{clients: map[string]*client.Client{}, servers: map[string]engine.Server{}}
+	n := &newServers{clients: map[string]*client.Client{}, servers: map[string]dispatch.Server{}}
 	for i := range fresh.Config.Servers {
 		c := &fresh.Config.Servers[i]
 		old := before.Config.ServerNamed(c.Name)
@@ -74,7 +74,7 @@ func (s *Service) changedServers(before, fresh *project.Project) (*newServers, e
 // newServers are connections that are ready and not in use yet.
 type newServers struct {
 	clients map[string]*client.Client
-	servers map[string]engine.Server
+	servers map[string]dispatch.Server
 	secrets []secretsOf
 	restart []string // keys of culvert.yaml that only a new start takes up
 }

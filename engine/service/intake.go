@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/culvert/culvert/engine"
+	"github.com/culvert/culvert/engine/fileimport"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/engine/project"
@@ -127,6 +127,23 @@ func Inbox(dir string, c *project.Config) string {
 	return path
 }
 
+// WatchedFolders lists the folders that rules take files from.
+func WatchedFolders(p *project.Project) ([]files.WatchedRule, error) {
+	root, err := filepath.Abs(p.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("find the project's folder: %w", err)
+	}
+	var out []files.WatchedRule
+	for _, r := range p.Rules {
+		if r.Trigger.Kind == (files.Kind{}).Name() {
+			if w := files.Watched(r.Name, &r.Trigger, root); w.Folder != "" {
+				out = append(out, w)
+			}
+		}
+	}
+	return out, nil
+}
+
 // FinishedFolders lists the folders that finished files were moved to: those of the rules as they are, and those of every file that the journal knows.
 func FinishedFolders(ctx context.Context, p *project.Project, j journal.Journal) ([]string, error) {
 	root, err := filepath.Abs(p.Dir)
@@ -152,9 +169,9 @@ func FinishedFolders(ctx context.Context, p *project.Project, j journal.Journal)
 }
 
 // filePlan says how the files of a rule are read and where they go.
-func filePlan(root string) engine.FilePlanner {
-	return func(flow *program.Flow, f sources.File) (engine.FilePlan, error) {
-		plan := engine.FilePlan{
+func filePlan(root string) fileimport.Planner {
+	return func(flow *program.Flow, f sources.File) (fileimport.Plan, error) {
+		plan := fileimport.Plan{
 			Format: files.FormatFor(flow.Rule),
 			Done:   filepath.Join(f.Folder, "done"),
 			Failed: filepath.Join(f.Folder, "failed"),

@@ -23,19 +23,11 @@ const metaProject = "project"
 // OpenJournal opens the store that culvert.yaml names. A journal that was filled under another project name is refused: every derived id
 // would change, and everybody already sent would be created again.
 func OpenJournal(ctx context.Context, c *project.Config, dir string, log *slog.Logger) (journal.Journal, error) {
-	dsn, err := c.Store.Resolve()
+	store, o, err := StoreOf(c, dir, log)
 	if err != nil {
 		return nil, err
 	}
-	o := journal.Options{Logger: log}
-	if c.Encryption != nil {
-		key, err := c.Encryption.Resolve()
-		if err != nil {
-			return nil, err
-		}
-		o.Key = []byte(key)
-	}
-	j, err := openStore(ctx, dsn, dir, o)
+	j, err := open.Journal(ctx, store, o)
 	if err != nil {
 		return nil, err
 	}
@@ -46,6 +38,42 @@ func OpenJournal(ctx context.Context, c *project.Config, dir string, log *slog.L
 		return nil, errors.Join(err, j.Close())
 	}
 	return j, nil
+}
+
+// StoreOf gives the store that culvert.yaml names, a path made absolute and its folder made, and how it is opened.
+func StoreOf(c *project.Config, dir string, log *slog.Logger) (store string, o journal.Options, err error) {
+	o.Logger = log
+	if store, err = c.Store.Resolve(); err != nil {
+		return "", o, err
+	}
+	if c.Encryption != nil {
+		key, err := c.Encryption.Resolve()
+		if err != nil {
+			return "", o, err
+		}
+		o.Key = []byte(key)
+	}
+	store, err = StoreAt(store, dir)
+	return store, o, err
+}
+
+// StoreAt makes the path of a store absolute, as seen from a project's folder, and its folder when it is missing.
+func StoreAt(store, dir string) (string, error) {
+	path, ok := strings.CutPrefix(store, "sqlite:")
+	if !ok {
+		return store, nil
+	}
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(dir, path)
+	}
+	path, err := filepath.Abs(path)
+	if err == nil {
+		err = os.MkdirAll(filepath.Dir(path), 0o700)
+	}
+	if err != nil {
+		return "", fmt.Errorf("make the journal's folder: %w", err)
+	}
+	return "sqlite:" + path, nil
 }
 
 // storeBackoff is how long to wait for a database that is away at the start: a machine that starts both may start it later.
@@ -68,19 +96,6 @@ func awaitJournal(ctx context.Context, c *project.Config, dir string, log *slog.
 		case <-time.After(wait):
 		}
 	}
-}
-
-func openStore(ctx context.Context, dsn, dir string, o journal.Options) (journal.Journal, error) {
-	if path, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
-		if !filepath.IsAbs(path) {
-			path = filepath.Join(dir, path)
-		}
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			return nil, fmt.Errorf("make the journal's folder: %w", err)
-		}
-		dsn = "sqlite:" + path
-	}
-	return open.Journal(ctx, dsn, o)
 }
 
 func owned(ctx context.Context, j journal.Journal, name string) error {

@@ -21,7 +21,7 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/client"
 	"github.com/culvert/culvert/actions/dhis2/metadata"
 	"github.com/culvert/culvert/engine"
-	"github.com/culvert/culvert/engine/delivery"
+	"github.com/culvert/culvert/engine/dispatch"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/engine/status"
@@ -156,8 +156,8 @@ func (s *Service) load(ctx context.Context) (*project.Project, error) {
 }
 
 // servers makes the targets of a project. A server whose secret is missing is left out, and its rules wait; it is an error when all are.
-func (s *Service) servers(p *project.Project) (map[string]engine.Server, error) {
-	out := map[string]engine.Server{}
+func (s *Service) servers(p *project.Project) (map[string]dispatch.Server, error) {
+	out := map[string]dispatch.Server{}
 	var missing []error
 	for i := range p.Config.Servers {
 		c := &p.Config.Servers[i]
@@ -184,10 +184,10 @@ func (s *Service) servers(p *project.Project) (map[string]engine.Server, error) 
 	return out, nil
 }
 
-func (s *Service) engineServer(config *project.Config, c *project.Server, cl *client.Client, index *atomic.Pointer[metadata.Index]) (engine.Server, error) {
-	e := engine.Server{
+func (s *Service) engineServer(config *project.Config, c *project.Server, cl *client.Client, index *atomic.Pointer[metadata.Index]) (dispatch.Server, error) {
+	e := dispatch.Server{
 		Target:      s.target(config, c, cl, index),
-		Batch:       delivery.Limits{MinBatch: c.Limits.BatchMin, MaxBatch: c.Limits.BatchMax, MaxConcurrency: c.Limits.Concurrency},
+		Batch:       dispatch.Limits{MinBatch: c.Limits.BatchMin, MaxBatch: c.Limits.BatchMax, MaxConcurrency: c.Limits.Concurrency},
 		Description: cl.URL(),
 	}
 	if c.Limits.Window != "" {

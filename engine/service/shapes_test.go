@@ -25,7 +25,7 @@ type shape struct {
 	large         int // size from which a record costs more; 0: none
 }
 
-// The figures are those of engine/delivery/shapes_test.go; those of 2.42 at a tenth of the time, so that a sweep ends.
+// The figures are those of engine/dispatch/shapes_test.go; those of 2.42 at a tenth of the time, so that a sweep ends.
 var shapes = []shape{
 	{"2.43", "2.43.1", 110 * time.Millisecond, 550 * time.Microsecond, 0},
 	{"2.42", "2.42.4.1", 30 * time.Millisecond, 720 * time.Microsecond, 250},

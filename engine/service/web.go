@@ -36,7 +36,7 @@ func (s *Service) listen(c *project.Config) error {
 
 // serve answers webhooks, the console, /health, /ready and /metrics until ctx ends.
 func (s *Service) serve(ctx context.Context) error {
-	c, err := s.console()
+	c, err := s.console(ctx.Done())
 	if err != nil {
 		return err
 	}
@@ -130,7 +130,7 @@ func (s *Service) ready(w http.ResponseWriter, _ *http.Request) {
 }
 
 // console makes the web console of the run.
-func (s *Service) console() (*console.Console, error) {
+func (s *Service) console(done <-chan struct{}) (*console.Console, error) {
 	guard, err := access.New(s.consoleUsers, s.o.Log, nil)
 	if err != nil {
 		return nil, err
@@ -140,6 +140,7 @@ func (s *Service) console() (*console.Console, error) {
 	}
 	return console.New(console.Config{
 		Journal: s.journal, Running: &inspection{Service: s}, Log: s.o.Log, Version: s.o.Version, Project: s.current.Load().Config.Project, Access: guard,
+		Done: done,
 		From: func(r *http.Request) string { return webhook.Caller(r, s.current.Load().Config.Proxies).String() },
 	})
 }

@@ -3,7 +3,6 @@ package status
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/culvert/culvert/engine/controls"
@@ -24,7 +23,7 @@ type Overview struct {
 	Rate     float64            `json:"-"`                       // records a second over the last minute, of all runners
 	Drain    time.Duration      `json:"time_to_drain,omitempty"` // at the present rate; 0 when nothing waits or nothing moves
 	Size     int64              `json:"journal_bytes,omitempty"`
-	Concerns []string           `json:"concerns"` // what a person should look at, and what to do; empty: all is well
+	Concerns []Concern          `json:"concerns"` // what a person should look at, and what to do; empty: all is well
 	Paused   *controls.Controls `json:"paused,omitempty"`
 }
 
@@ -112,47 +111,6 @@ func (s *Server) addWaiting(rules map[string]journal.RuleSummary) {
 			s.Oldest = r.Oldest
 		}
 	}
-}
-
-// lateAfter is how long a record may wait before an overview calls it late though its server takes records.
-const lateAfter = time.Hour
-
-// concerns says what is not well, in sentences; none when all is well. Failed records are a concern, for a person must act.
-func (o *Overview) concerns(summary journal.Summary) []string {
-	var out []string
-	if len(o.Runners) == 0 {
-		out = append(out, "no runner is running: start one with `culvert run`")
-	}
-	for _, r := range o.Runners {
-		for _, name := range r.Invalid {
-			out = append(out, fmt.Sprintf("rule %s cannot run; its records are held: see `culvert validate`", name))
-		}
-		for _, s := range r.Servers {
-			if c := s.Concern(); c != "" {
-				out = append(out, c)
-			}
-		}
-		for _, c := range r.Conditions {
-			out = append(out, c.What)
-		}
-	}
-	for _, s := range summary.Rules {
-		if s.Failed > 0 {
-			out = append(out, failedOf(s))
-		}
-	}
-	if oldest := summary.Oldest; !oldest.IsZero() && o.At.Sub(oldest) > lateAfter {
-		out = append(out, fmt.Sprintf("the oldest pending record has waited for %s", o.At.Sub(oldest).Round(time.Minute)))
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
-}
-
-func failedOf(s journal.RuleSummary) string {
-	if s.Failed == 1 {
-		return fmt.Sprintf("1 record of rule %s has failed: see `culvert failures`", s.Rule)
-	}
-	return fmt.Sprintf("%d records of rule %s have failed: see `culvert failures`", s.Failed, s.Rule)
 }
 
 // add counts records, and the rows of files that were settled without a record of their own.

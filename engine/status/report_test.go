@@ -48,7 +48,7 @@ func TestConcerns(t *testing.T) {
 				t.Fatalf("concerns: %q", got)
 			}
 			for i := range got {
-				if !strings.Contains(got[i], tt.want[i]) {
+				if !strings.Contains(got[i].String(), tt.want[i]) {
 					t.Errorf("concern %q, want %q", got[i], tt.want[i])
 				}
 			}

@@ -1,6 +1,8 @@
 package commcare
 
 import (
+	"github.com/culvert/culvert/sources/sourcetest"
+
 	"context"
 	"errors"
 	"fmt"
@@ -8,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,7 +19,6 @@ import (
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/yamlnode"
-	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/httpget"
 )
 
@@ -60,64 +60,12 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// sink keeps what it is given, as the journal would.
-type sink struct {
-	mu      sync.Mutex
-	seen    map[string]bool
-	bodies  []any // new ones
-	again   int
-	cursors map[string]string
-	batches int
-	refuse  func(batch int) error
-	took    chan struct{}
-}
+func newSink() *sourcetest.Sink { return sourcetest.New() }
 
-func newSink() *sink {
-	return &sink{seen: map[string]bool{}, cursors: map[string]string{}, took: make(chan struct{}, 1000)}
-}
-
-func (s *sink) Accept(_ context.Context, b sources.Batch) ([]sources.Receipt, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.batches++
-	if s.refuse != nil {
-		if err := s.refuse(s.batches); err != nil {
-			return nil, err
-		}
-	}
-	receipts := make([]sources.Receipt, len(b.Records))
-	for i, r := range b.Records {
-		id := fmt.Sprint(r.Rule, r.Body)
-		if receipts[i].Duplicate = s.seen[id]; receipts[i].Duplicate {
-			s.again++
-			continue
-		}
-		s.seen[id] = true
-		s.bodies = append(s.bodies, r.Body)
-	}
-	if b.Cursor != nil {
-		s.cursors[b.Cursor.Name] = b.Cursor.Value
-	}
-	s.took <- struct{}{}
-	return receipts, nil
-}
-
-func (s *sink) AcceptFile(context.Context, sources.File) (bool, error) {
-	return false, errors.New("no files here")
-}
-
-func (s *sink) Cursor(_ context.Context, name string) (string, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.cursors[name], nil
-}
-
-// ids gives the ids of new records since the last call.
-func (s *sink) ids() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// idsOf gives the ids of new records since the last call.
+func idsOf(s *sourcetest.Sink) []string {
 	var out []string
-	for _, b := range s.bodies {
+	for _, b := range s.Bodies() {
 		body := b.(map[string]any)
 		id, ok := body["id"].(string)
 		if !ok {
@@ -125,11 +73,10 @@ func (s *sink) ids() []string {
 		}
 		out = append(out, id)
 	}
-	s.bodies = nil
 	return out
 }
 
-func pullOf(h *hq, to *sink, text string, t *testing.T) *pull {
+func pullOf(h *hq, to *sourcetest.Sink, text string, t *testing.T) *pull {
 	t.Helper()
 	rule := ruleOf("anc", trigger(t, text))
 	source := New(Config{Rules: []Rule{rule}, Connect: func(string) (Connection, error) { return h.connection(), nil }, Log: slog.New(slog.DiscardHandler)})
@@ -152,8 +99,8 @@ func TestFormsAreKeptInPlace(t *testing.T) {
 	if err := p.once(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(want, to.ids()); diff != "" || to.again != 0 {
-		t.Error(to.again, diff)
+	if diff := cmp.Diff(want, idsOf(to)); diff != "" || to.Again() != 0 {
+		t.Error(to.Again(), diff)
 	}
 	if first := h.asked()[0]; first != "/a/demo/api/v0.5/form/?indexed_on_start=2026-01-01T00%3A00%3A00.000000Z&limit=4&order_by=indexed_on&xmlns=x" {
 		t.Error(first)
@@ -163,14 +110,14 @@ func TestFormsAreKeptInPlace(t *testing.T) {
 	if err := p.once(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"late", "newest"}, to.ids()); diff != "" {
+	if diff := cmp.Diff([]string{"late", "newest"}, idsOf(to)); diff != "" {
 		t.Error(diff)
 	}
-	before := to.again
+	before := to.Again()
 	if err := p.once(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if again := to.again - before; again != 1 {
+	if again := to.Again() - before; again != 1 {
 		t.Errorf("%d forms were pulled again, more than those of the overlap", again)
 	}
 }
@@ -182,20 +129,24 @@ func TestCrashResumesBehindTheLastPage(t *testing.T) {
 	}
 	p := pullOf(h, to, "{connection: hq, forms: {}, batch: 2}", t)
 	crash := errors.New("gone")
-	to.refuse = func(batch int) error {
+	to.Refuse = func(batch int) error {
 		if batch == 3 {
 			return crash
 		}
 		return nil
 	}
-	if err := p.once(t.Context()); !errors.Is(err, crash) || len(to.bodies) < 3 {
+	if err := p.once(t.Context()); !errors.Is(err, crash) {
 		t.Fatal(err)
+	}
+	got := idsOf(to)
+	if len(got) < 3 {
+		t.Fatal(got)
 	}
 	h.asked()
 	if err := p.once(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got := to.ids(); len(got) != 6 {
+	if got = append(got, idsOf(to)...); len(got) != 6 {
 		t.Error(got)
 	}
 	if first := h.asked()[0]; !strings.Contains(first, "indexed_on_start=2026-08-01T10%3A") {
@@ -220,10 +171,15 @@ func TestCasesLookAsForwarded(t *testing.T) {
 		"properties": map[string]any{"muac": "118", "case_name": "Case case-0", "case_type": "pregnancy", "external_id": nil, "owner_id": "o1", "date_opened": moments(0)},
 		"indices":    map[string]any{"parent": map[string]any{"case_id": "p1", "case_type": "household", "relationship": "child"}},
 	}
-	if diff := cmp.Diff(want, to.bodies[0]); diff != "" {
+	bodies := to.Bodies()
+	if diff := cmp.Diff(want, bodies[0]); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]string{"case-0", "case-1", "case-2", "case-3", "case-4"}, to.ids()); diff != "" {
+	var ids []string
+	for _, b := range bodies {
+		ids = append(ids, b.(map[string]any)["case_id"].(string))
+	}
+	if diff := cmp.Diff([]string{"case-0", "case-1", "case-2", "case-3", "case-4"}, ids); diff != "" {
 		t.Error(diff)
 	}
 	if asked := h.asked(); len(asked) != 3 || !strings.Contains(asked[1], "cursor=2") {
@@ -241,11 +197,11 @@ func TestBackfillEnds(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if diff := cmp.Diff([]string{"inside"}, to.ids()); diff != "" || len(h.asked()) != 1 {
+	if diff := cmp.Diff([]string{"inside"}, idsOf(to)); diff != "" || len(h.asked()) != 1 {
 		t.Error("an ended back-fill asks again", diff)
 	}
 	later := pullOf(h, to, "{connection: hq, forms: {}, since: 2026-07-31, until: 2026-08-01T11:00:00Z}", t)
-	if err := later.once(t.Context()); !errors.Is(err, errDone) || to.again != 1 {
+	if err := later.once(t.Context()); !errors.Is(err, errDone) || to.Again() != 1 {
 		t.Error("another since does not pull again", err)
 	}
 }
@@ -314,14 +270,14 @@ func TestRunPullsEveryStream(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx, to) }()
-	<-to.took
-	<-to.took
+	<-to.Took
+	<-to.Took
 	cancel()
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	if got := to.ids(); len(got) != 2 || len(to.cursors) != 2 {
-		t.Error(got, to.cursors)
+	if got := idsOf(to); len(got) != 2 || len(to.Cursors()) != 2 {
+		t.Error(got, to.Cursors())
 	}
 }
 

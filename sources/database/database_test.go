@@ -1,6 +1,8 @@
 package database
 
 import (
+	"github.com/culvert/culvert/sources/sourcetest"
+
 	"context"
 	"errors"
 	"fmt"
@@ -28,27 +30,27 @@ func TestPollGoesOnWhereItWas(t *testing.T) {
 			e.exec(t, fmt.Sprintf("INSERT INTO %s VALUES (%d, '2026-08-01 10:00:%02d', 'n')", table, i, i/4))
 		}
 		e.exec(t, fmt.Sprintf("INSERT INTO %s VALUES (99, NULL, 'never changed')", table))
-		d, s := e.open(t), newSink()
+		d, s := e.open(t), sourcetest.New()
 		q := query("SELECT * FROM "+table+" -- all of them", "updated_at", "id")
 		poll := func(want []any) {
 			t.Helper()
 			if err := d.Poll(t.Context(), q, delivery(s)); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(want, s.ids()); diff != "" {
+			if diff := cmp.Diff(want, idsOf(s)); diff != "" {
 				t.Error(diff)
 			}
 		}
 		poll(numbers(1, 10))
-		if s.batches != 4 || s.again != 0 {
-			t.Errorf("%d batches, %d rows read twice", s.batches, s.again)
+		if s.Batches() != 4 || s.Again() != 0 {
+			t.Errorf("%d batches, %d rows read twice", s.Batches(), s.Again())
 		}
 		poll(nil)
 		e.exec(t, "INSERT INTO "+table+" VALUES (11, '2026-08-01 10:00:02', 'same time, greater id'), (12, '2026-08-02 00:00:00', 'later')")
 		e.exec(t, "UPDATE "+table+" SET updated_at = '2026-08-03 00:00:00', name = 'changed' WHERE id = 3")
 		poll([]any{11.0, 12.0, 3.0})
-		if s.again != 0 {
-			t.Errorf("without overlap %d rows were read twice", s.again)
+		if s.Again() != 0 {
+			t.Errorf("without overlap %d rows were read twice", s.Again())
 		}
 	})
 }
@@ -57,7 +59,7 @@ func TestOverlapFindsLateCommits(t *testing.T) {
 	each(t, func(t *testing.T, e engine) {
 		table := e.table(t, "id INTEGER PRIMARY KEY, updated_at "+e.moment)
 		e.exec(t, "INSERT INTO "+table+" VALUES (1, '2026-08-01 10:00:00'), (2, '2026-08-01 10:20:00'), (3, '2026-08-01 10:30:00.250')")
-		d, s := e.open(t), newSink()
+		d, s := e.open(t), sourcetest.New()
 		q := query("SELECT * FROM "+table, "updated_at", "id")
 		q.Overlap = Overlap{Time: 15 * time.Minute, Given: true}
 		read := func() []any {
@@ -65,19 +67,19 @@ func TestOverlapFindsLateCommits(t *testing.T) {
 			if err := d.Poll(t.Context(), q, delivery(s)); err != nil {
 				t.Fatal(err)
 			}
-			return s.ids()
+			return idsOf(s)
 		}
 		read()
-		before := s.cursors["database/anc"]
+		before := s.Cursors()["database/anc"]
 		e.exec(t, "INSERT INTO "+table+" VALUES (4, '2026-08-01 10:16:00'), (5, '2026-08-01 10:01:00')")
 		if diff := cmp.Diff([]any{4.0}, read()); diff != "" {
 			t.Error(diff)
 		}
-		if s.again != 2 {
-			t.Errorf("%d rows were recognised", s.again)
+		if s.Again() != 2 {
+			t.Errorf("%d rows were recognised", s.Again())
 		}
-		if s.cursors["database/anc"] != before {
-			t.Errorf("the cursor went from %s to %s", before, s.cursors["database/anc"])
+		if s.Cursors()["database/anc"] != before {
+			t.Errorf("the cursor went from %s to %s", before, s.Cursors()["database/anc"])
 		}
 	})
 }
@@ -92,12 +94,12 @@ func TestRowsOfOneTimeAreNeverSplit(t *testing.T) {
 			}
 			e.exec(t, fmt.Sprintf("INSERT INTO %s VALUES (%d, '2026-08-01 10:00:%02d')", table, i, second))
 		}
-		d, s := e.open(t), newSink()
+		d, s := e.open(t), sourcetest.New()
 		if err := d.Poll(t.Context(), query("SELECT * FROM "+table, "updated_at"), delivery(s)); err != nil {
 			t.Fatal(err)
 		}
-		if got := len(s.ids()); got != 20 || s.again != 0 {
-			t.Errorf("%d rows, %d twice", got, s.again)
+		if got := len(idsOf(s)); got != 20 || s.Again() != 0 {
+			t.Errorf("%d rows, %d twice", got, s.Again())
 		}
 	})
 }
@@ -108,11 +110,11 @@ func TestNumberCursorStartAndCrash(t *testing.T) {
 		for i := 1; i <= 12; i++ {
 			e.exec(t, fmt.Sprintf("INSERT INTO %s VALUES (%d)", table, i))
 		}
-		d, s := e.open(t), newSink()
+		d, s := e.open(t), sourcetest.New()
 		q := query("WITH recent AS (SELECT id FROM "+table+") SELECT id FROM recent", "id")
 		q.Start, q.Overlap = "4", Overlap{Time: defaultOverlap}
 		crash := errors.New("gone")
-		s.refuse = func(batch int) error {
+		s.Refuse = func(batch int) error {
 			if batch == 3 {
 				return crash
 			}
@@ -121,10 +123,10 @@ func TestNumberCursorStartAndCrash(t *testing.T) {
 		if err := d.Poll(t.Context(), q, delivery(s)); !errors.Is(err, crash) {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(numbers(4, 9), s.ids()); diff != "" {
+		if diff := cmp.Diff(numbers(4, 9), idsOf(s)); diff != "" {
 			t.Error(diff)
 		}
-		s.refuse = func(batch int) error {
+		s.Refuse = func(batch int) error {
 			if batch == 4 {
 				return &sources.ErrBusy{RetryAfter: time.Millisecond, Reason: "full"}
 			}
@@ -133,12 +135,12 @@ func TestNumberCursorStartAndCrash(t *testing.T) {
 		if err := d.Poll(t.Context(), q, delivery(s)); err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(numbers(10, 12), s.ids()); diff != "" || s.again != 0 {
-			t.Error(diff, s.again)
+		if diff := cmp.Diff(numbers(10, 12), idsOf(s)); diff != "" || s.Again() != 0 {
+			t.Error(diff, s.Again())
 		}
 		q.Overlap = Overlap{Number: 2, Given: true}
-		if err := d.Poll(t.Context(), q, delivery(s)); err != nil || s.again != 3 {
-			t.Errorf("%d rows read again, %v", s.again, err)
+		if err := d.Poll(t.Context(), q, delivery(s)); err != nil || s.Again() != 3 {
+			t.Errorf("%d rows read again, %v", s.Again(), err)
 		}
 		q.Overlap = Overlap{Time: time.Hour, Given: true}
 		if err := d.Poll(t.Context(), q, delivery(s)); err == nil || !strings.Contains(err.Error(), "overlap does not fit") {
@@ -148,7 +150,7 @@ func TestNumberCursorStartAndCrash(t *testing.T) {
 		if err := d.Poll(t.Context(), q, delivery(s)); err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(numbers(1, 3), s.ids()); diff != "" {
+		if diff := cmp.Diff(numbers(1, 3), idsOf(s)); diff != "" {
 			t.Error("another start reads again from there", diff)
 		}
 	})
@@ -160,7 +162,7 @@ func TestCursorOfAnExpression(t *testing.T) {
 		for i := 1; i <= 8; i++ {
 			e.exec(t, fmt.Sprintf("INSERT INTO %s VALUES (%d, %d.1)", table, i, i))
 		}
-		d, s := e.open(t), newSink()
+		d, s := e.open(t), sourcetest.New()
 		q := query("SELECT id, at * 3 AS place FROM "+table, "place")
 		q.Start = "6"
 		for range 2 {
@@ -168,12 +170,12 @@ func TestCursorOfAnExpression(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if diff := cmp.Diff(numbers(2, 8), s.ids()); diff != "" || s.again != 0 {
-			t.Error(s.again, diff)
+		if diff := cmp.Diff(numbers(2, 8), idsOf(s)); diff != "" || s.Again() != 0 {
+			t.Error(s.Again(), diff)
 		}
 		q.Overlap = Overlap{Number: 4, Given: true}
-		if err := d.Poll(t.Context(), q, delivery(s)); err != nil || s.again != 2 {
-			t.Errorf("%d rows read again, %v", s.again, err)
+		if err := d.Poll(t.Context(), q, delivery(s)); err != nil || s.Again() != 2 {
+			t.Errorf("%d rows read again, %v", s.Again(), err)
 		}
 	})
 }
@@ -206,11 +208,11 @@ func TestValues(t *testing.T) {
 				text = "SELECT * FROM " + table
 				want["at"], want["local_at"], want["yes"], want["form"], want["raw"], want["zero"] = "2026-08-01T07:00:00Z", "2026-08-01T10:00:00.5", true, `{"visits": 2}`, "/wA=", nil
 			}
-			d, s := e.open(t), newSink()
+			d, s := e.open(t), sourcetest.New()
 			if err := d.All(t.Context(), query(text), delivery(s)); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff([]any{want}, s.bodies); diff != "" {
+			if diff := cmp.Diff([]any{want}, s.Bodies()); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -229,7 +231,7 @@ func TestOnlyReading(t *testing.T) {
 				e.exec(t, "CREATE SEQUENCE "+table+"_seq")
 				t.Cleanup(func() { e.exec(t, "DROP SEQUENCE "+table+"_seq") })
 			}
-			err := e.open(t).Poll(t.Context(), query(fmt.Sprintf(text, table), "id"), delivery(newSink()))
+			err := e.open(t).Poll(t.Context(), query(fmt.Sprintf(text, table), "id"), delivery(sourcetest.New()))
 			if err == nil || !strings.Contains(err.Error(), "write") {
 				t.Errorf("a query that writes: %v", err)
 			}
@@ -249,7 +251,7 @@ func TestSlowQueryIsStopped(t *testing.T) {
 		if e.name == "SQLite" {
 			q.Timeout = time.Second - grace // it has no limit of its own
 		}
-		err := e.open(t).Poll(t.Context(), q, delivery(newSink()))
+		err := e.open(t).Poll(t.Context(), q, delivery(sourcetest.New()))
 		if err == nil || !strings.Contains(err.Error(), "did not answer in time") {
 			t.Error(err)
 		}
@@ -268,13 +270,13 @@ func TestErrorsAreWords(t *testing.T) {
 			"SELECT name FROM " + table:          "id",
 			"SELECT id, name, id FROM " + table:  "", // each database has its own words for it
 		} {
-			err := d.Poll(t.Context(), query(text, "id"), delivery(newSink()))
+			err := d.Poll(t.Context(), query(text, "id"), delivery(sourcetest.New()))
 			if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "Jane") {
 				t.Errorf("%s: %v", text, err)
 			}
 		}
 		if e.name == "PostgreSQL" {
-			err := d.Poll(t.Context(), query("SELECT id, name::int AS n FROM "+table, "id"), delivery(newSink()))
+			err := d.Poll(t.Context(), query("SELECT id, name::int AS n FROM "+table, "id"), delivery(sourcetest.New()))
 			if err == nil || strings.Contains(err.Error(), "Jane") || !strings.Contains(err.Error(), "22P02") {
 				t.Errorf("data in an error: %v", err)
 			}
@@ -291,7 +293,7 @@ func TestAddressesAreNeverPrinted(t *testing.T) {
 	} {
 		d, err := Open(Connection{Name: "registry", URL: url})
 		if err == nil {
-			err = d.Poll(t.Context(), query("SELECT 1 AS id", "id"), delivery(newSink()))
+			err = d.Poll(t.Context(), query("SELECT 1 AS id", "id"), delivery(sourcetest.New()))
 			if closing := d.Close(); closing != nil {
 				t.Error(closing)
 			}
@@ -310,7 +312,7 @@ func TestAddressesAreNeverPrinted(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer func() { _ = d.Close() }()
-		err = d.Poll(t.Context(), query("SELECT 1 AS id", "id"), delivery(newSink()))
+		err = d.Poll(t.Context(), query("SELECT 1 AS id", "id"), delivery(sourcetest.New()))
 		if err == nil || !strings.Contains(err.Error(), "refuses the user") || strings.Contains(err.Error(), secret) {
 			t.Error(err)
 		}
@@ -354,7 +356,7 @@ func TestManyRowsInSteadyMemory(t *testing.T) {
 
 // counting is a sink that keeps nothing.
 type counting struct {
-	sink
+	*sourcetest.Sink
 	count *int
 	watch func()
 }
@@ -380,14 +382,14 @@ func TestRunStopsAndHeals(t *testing.T) {
 		},
 		Log: slog.New(slog.DiscardHandler),
 	})
-	to, ctx := newSink(), t.Context()
+	to, ctx := sourcetest.New(), t.Context()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	to.watch = cancel
+	to.Watch = cancel
 	if err := s.Run(ctx, to); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(numbers(1, 2), to.ids()); diff != "" {
+	if diff := cmp.Diff(numbers(1, 2), idsOf(to)); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -399,13 +401,13 @@ func TestTextThatIsNotUTF8(t *testing.T) {
 	table := e.table(t, "name TEXT")
 	e.exec(t, "INSERT INTO "+table+" VALUES (CAST(x'5a6fe9' AS TEXT))")
 	for encoding, want := range map[string]string{"": "Zo\uFFFD", "windows-1252": "Zoé", "windows-1251": "Zoй"} {
-		d, s := e.open(t), newSink()
+		d, s := e.open(t), sourcetest.New()
 		q := query("SELECT * FROM " + table)
 		q.Encoding = encoding
 		if err := d.All(t.Context(), q, delivery(s)); err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff([]any{map[string]any{"name": want}}, s.bodies); diff != "" {
+		if diff := cmp.Diff([]any{map[string]any{"name": want}}, s.Bodies()); diff != "" {
 			t.Error(encoding, diff)
 		}
 	}

@@ -1,19 +1,16 @@
 package database
 
 import (
-	"context"
+	"github.com/culvert/culvert/sources/sourcetest"
+
 	"database/sql"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
-
-	"github.com/culvert/culvert/sources"
 )
 
 // engine is one real database that the tests run against.
@@ -105,71 +102,16 @@ func each(t *testing.T, do func(t *testing.T, e engine)) {
 	}
 }
 
-// sink keeps what it is given, as the journal would.
-type sink struct {
-	mu      sync.Mutex
-	seen    map[string]bool
-	bodies  []any // new ones
-	batches int
-	again   int // records seen before
-	cursors map[string]string
-	refuse  func(batch int) error
-	watch   func()
-}
-
-func newSink() *sink { return &sink{seen: map[string]bool{}, cursors: map[string]string{}} }
-
-func (s *sink) Accept(_ context.Context, b sources.Batch) ([]sources.Receipt, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.watch != nil {
-		s.watch()
-	}
-	s.batches++
-	if s.refuse != nil {
-		if err := s.refuse(s.batches); err != nil {
-			return nil, err
-		}
-	}
-	receipts := make([]sources.Receipt, len(b.Records))
-	for i, r := range b.Records {
-		id := fmt.Sprint(r.Rule, r.Body)
-		if receipts[i].Duplicate = s.seen[id]; receipts[i].Duplicate {
-			s.again++
-			continue
-		}
-		s.seen[id] = true
-		s.bodies = append(s.bodies, r.Body)
-	}
-	if b.Cursor != nil {
-		s.cursors[b.Cursor.Name] = b.Cursor.Value
-	}
-	return receipts, nil
-}
-
-func (s *sink) AcceptFile(context.Context, sources.File) (bool, error) {
-	return false, errors.New("no files here")
-}
-
-func (s *sink) Cursor(_ context.Context, name string) (string, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.cursors[name], nil
-}
-
-// ids gives the ids of the new records since the last call.
-func (s *sink) ids() []any {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// idsOf gives the ids of the new records since the last call.
+func idsOf(s *sourcetest.Sink) []any {
 	var out []any
-	for _, b := range s.bodies {
+	for _, b := range s.Bodies() {
 		out = append(out, b.(map[string]any)["id"])
 	}
-	s.bodies = nil
 	return out
 }
 
-func delivery(s *sink) Delivery {
+func delivery(s *sourcetest.Sink) Delivery {
 	return Delivery{Rule: "anc", Trigger: "database", Cursor: "database/anc", Sink: s, Log: slog.New(slog.DiscardHandler), Now: time.Now}
 }
 

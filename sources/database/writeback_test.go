@@ -1,6 +1,8 @@
 package database
 
 import (
+	"github.com/culvert/culvert/sources/sourcetest"
+
 	"context"
 	"errors"
 	"fmt"
@@ -89,7 +91,7 @@ func TestCheckSample(t *testing.T) {
 
 // ledger is a sink that tells of outcomes, as the engine does.
 type ledger struct {
-	*sink
+	*sourcetest.Sink
 	mu      sync.Mutex
 	untold  []sources.Outcome
 	told    []sources.Told
@@ -99,7 +101,7 @@ type ledger struct {
 }
 
 func newLedger(outcomes ...sources.Outcome) *ledger {
-	return &ledger{sink: newSink(), untold: outcomes, known: map[string]uint64{}, alarms: map[string]string{}}
+	return &ledger{Sink: sourcetest.New(), untold: outcomes, known: map[string]uint64{}, alarms: map[string]string{}}
 }
 
 func (l *ledger) Outcomes(_ context.Context, rule string, limit int) ([]sources.Outcome, error) {

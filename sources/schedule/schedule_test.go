@@ -123,7 +123,7 @@ func TestLoopKeepsTimeAndTriesAgain(t *testing.T) {
 		began := time.Now().UTC()
 		go func() { done <- New(c).Run(ctx, to) }()
 		for range 3 {
-			<-to.taken
+			<-to.Saved
 		}
 		if took := time.Since(began); took != 2*time.Hour {
 			t.Errorf("three runs took %s", took)
@@ -187,7 +187,7 @@ func TestHTTPPaging(t *testing.T) {
 		if diff := cmp.Diff(want, requests); diff != "" {
 			t.Errorf("%s: %s", next, diff)
 		}
-		if got := to.took(); len(got) != 2 {
+		if got := to.Bodies(); len(got) != 2 {
 			t.Errorf("%s: %v", next, got)
 		}
 	}
@@ -266,7 +266,7 @@ func TestDHIS2Lists(t *testing.T) {
 			return json.RawMessage(c.pages[page-1]), nil
 		})
 		runOnce(t, conf, to)
-		if diff := cmp.Diff(c.want, to.took()); diff != "" || page != len(c.pages) {
+		if diff := cmp.Diff(c.want, to.Bodies()); diff != "" || page != len(c.pages) {
 			t.Errorf("%s: %d pages, %s", name, page, diff)
 		}
 	}
@@ -295,8 +295,8 @@ func TestFolder(t *testing.T) {
 	c.Dir, c.Inbox = dir, filepath.Join(dir, "inbox")
 	to := newSink()
 	runOnce(t, c, to)
-	if len(to.files) != 1 || to.files[0].Name != "a.csv" {
-		t.Errorf("%+v", to.files)
+	if f := <-to.Files; f.Name != "a.csv" || len(to.Files) > 0 {
+		t.Errorf("%+v and %d more", f, len(to.Files))
 	}
 	var left []string
 	for _, pattern := range []string{"drop/*.*", "drop/done/*"} {
@@ -324,9 +324,9 @@ func TestQueryIsReadAsAWhole(t *testing.T) {
 		return database.Connection{Name: "w", URL: "sqlite:empty.db", Dir: dir}, nil
 	}
 	to := newSink()
-	to.fail = 1 // the first try fails in its middle and is made again
+	to.Refuse = refuseFirst // the first try fails in its middle and is made again
 	runOnce(t, c, to)
-	if got := to.took(); len(got) != 1201 {
+	if got := to.Bodies(); len(got) != 1201 {
 		t.Errorf("%d rows", len(got))
 	}
 }

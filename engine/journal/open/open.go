@@ -3,7 +3,6 @@ package open
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/culvert/culvert/engine/journal"
@@ -21,7 +20,7 @@ func Journal(ctx context.Context, store string, o journal.Options) (journal.Jour
 	case "postgres", "postgresql":
 		return postgres.Open(ctx, store, o)
 	}
-	return nil, fmt.Errorf("store: %q is not a store: write sqlite:state/culvert.db, or postgres://user@host/database", Redact(store))
+	return nil, notAStore(store)
 }
 
 // Redact gives a store's name without its password, fit for messages.

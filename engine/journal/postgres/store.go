@@ -18,6 +18,7 @@ import (
 
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/journal/internal/codec"
+	"github.com/culvert/culvert/engine/journal/shared"
 )
 
 const (
@@ -34,6 +35,7 @@ const (
 	appendLock
 	leaderLock
 	shapeLock
+	moveLock
 )
 
 // Store is the journal in one schema of a database.
@@ -67,6 +69,23 @@ var _ journal.Journal = (*Store)(nil)
 // Open opens the journal in the database that a postgres:// URL names, in the schema of its search_path or in "culvert", and brings it up to date. A
 // journal of a newer version is refused with *journal.ErrNewer, a missing or wrong key with journal.ErrKeyMissing or ErrKeyWrong.
 func Open(ctx context.Context, dsn string, o journal.Options) (*Store, error) {
+	s, err := connect(ctx, dsn, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.setUp(ctx); err != nil {
+		s.pool.Close()
+		return nil, err
+	}
+	s.life, s.stop = context.WithCancel(context.Background())
+	for _, run := range []func(context.Context){s.appendLoop, s.watch} {
+		s.ended.Go(func() { run(s.life) })
+	}
+	return s, nil
+}
+
+// connect makes a store of which nothing runs yet.
+func connect(ctx context.Context, dsn string, o journal.Options) (*Store, error) {
 	o = o.WithDefaults()
 	sealer, err := codec.NewSealer(o.Key)
 	if err != nil {
@@ -82,14 +101,6 @@ func Open(ctx context.Context, dsn string, o journal.Options) (*Store, error) {
 	}
 	if s.pool, err = pgxpool.NewWithConfig(ctx, cfg); err != nil {
 		return nil, fmt.Errorf("open the journal: %w", s.explain(err))
-	}
-	if err := s.setUp(ctx); err != nil {
-		s.pool.Close()
-		return nil, err
-	}
-	s.life, s.stop = context.WithCancel(context.Background())
-	for _, run := range []func(context.Context){s.appendLoop, s.watch} {
-		s.ended.Go(func() { run(s.life) })
 	}
 	return s, nil
 }
@@ -126,6 +137,9 @@ func schemaOf(cfg *pgxpool.Config) string {
 
 func (s *Store) setUp(ctx context.Context) error {
 	if err := s.migrate(ctx); err != nil {
+		return err
+	}
+	if err := s.checkMoved(ctx); err != nil {
 		return err
 	}
 	check, err := s.Meta(ctx, keyCheck)
@@ -233,10 +247,8 @@ func (s *Store) ChangeMeta(ctx context.Context, name string, entry journal.Audit
 	return nil
 }
 
-// clean makes a text one that PostgreSQL takes: a NUL or broken UTF-8 in one record must not keep all others out.
-func clean(text string) string {
-	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
-}
+// clean makes a text one that PostgreSQL takes.
+func clean(text string) string { return shared.Clean(text) }
 
 // Backup implements journal.Journal: a database is backed up with its own tools.
 func (s *Store) Backup(context.Context, string) error {

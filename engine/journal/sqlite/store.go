@@ -180,6 +180,9 @@ func (s *Store) setUp(ctx context.Context) error {
 	if err := migrate(ctx, conn, s.place); err != nil {
 		return err
 	}
+	if err := movedAway(ctx, conn, s.place); err != nil {
+		return err
+	}
 	var check string
 	err = conn.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = ?", keyCheck).Scan(&check)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {

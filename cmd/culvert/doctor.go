@@ -1,0 +1,71 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/culvert/culvert/engine/doctor"
+	"github.com/culvert/culvert/engine/project"
+	"github.com/culvert/culvert/engine/service"
+)
+
+func (a *app) doctorCommand() *cobra.Command {
+	var format string
+	var offline bool
+	c := &cobra.Command{
+		Use:   "doctor",
+		Short: "Look at the project and its machine, and say what to fix",
+		Long: `Look at what a run needs and say what to fix: rules, secrets, rights on folders, disk, watching, the address to listen on, the journal's database, and of each server whether it
+answers, its certificate, clock and time zone, whether the synced metadata is that of the server, and whether the account may write what the rules write.
+It changes nothing and may be asked beside a run; ask as the user of the service (culvert-project PROJECT doctor). Exit code 0 when all is well or only warned of, 1 when something does not work.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := oneOf("--format", format, "text", "json"); err != nil {
+				return err
+			}
+			p, err := a.load(c.Context())
+			if err != nil {
+				return err
+			}
+			watched, err := service.WatchedFolders(p)
+			if err != nil {
+				return err
+			}
+			o := doctor.Options{Project: p, Kinds: project.SourceKinds(), Log: a.quiet(), Version: version, Offline: offline}
+			for _, w := range watched {
+				o.Folders = append(o.Folders, doctor.Folder{Path: w.Folder, Rule: w.Rule, Create: w.Create})
+			}
+			r := doctor.Run(c.Context(), o)
+			if format == "json" {
+				err = a.json(r)
+			} else {
+				a.printDoctor(r)
+			}
+			if err == nil && r.Worst() == doctor.Failure {
+				return errFindings
+			}
+			return err
+		},
+	}
+	c.Flags().StringVar(&format, "format", "text", "text or json")
+	c.Flags().BoolVar(&offline, "offline", false, "ask no server")
+	return c
+}
+
+func (a *app) printDoctor(r *doctor.Report) {
+	count := map[doctor.Status]int{}
+	for _, c := range r.Checks {
+		count[c.Status]++
+		of := ""
+		if c.Of != "" {
+			of = " (" + c.Of + ")"
+		}
+		fmt.Fprintf(a.stdout, "%-8s %s%s: %s\n", c.Status, c.Name, of, c.What)
+		if c.Hint != "" {
+			fmt.Fprintf(a.stdout, "%s fix: %s\n", strings.Repeat(" ", 8), c.Hint)
+		}
+	}
+	fmt.Fprintf(a.stdout, "\n%d ok, %d warnings, %d failures, %d skipped\n", count[doctor.OK], count[doctor.Warning], count[doctor.Failure], count[doctor.Skipped])
+}

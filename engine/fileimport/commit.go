@@ -1,0 +1,142 @@
+package fileimport
+
+import (
+	"context"
+	"time"
+
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/internal/await"
+	"github.com/culvert/culvert/sources/files"
+)
+
+// commitRows is the most rows that are recorded at once.
+const commitRows = 5000
+
+// commitAll records outcomes in the order of the rows until the last one, or until the run is given up. Lines of the results file are on disk before
+// the progress that counts them. When the runner ends, what is under way is recorded first.
+func (run *fileRun) commitAll(ctx context.Context) error {
+	results, err := files.OpenResults(files.ResultsPath(run.source), run.file.Offset)
+	if err != nil {
+		return err
+	}
+	defer results.Close()
+	select {
+	case <-run.before:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	for ending := false; ; {
+		rows, all := run.next(commitRows)
+		if len(rows) > 0 {
+			if err := run.commit(results, rows); err != nil {
+				return err
+			}
+			continue
+		}
+		if all {
+			return nil
+		}
+		if ending || run.isClosed() {
+			return context.Canceled
+		}
+		select {
+		case <-run.touched:
+			run.gather(ctx)
+		case <-ctx.Done():
+			if !run.isClosed() {
+				<-run.m.Stopped
+				ending = true
+			}
+		}
+	}
+}
+
+// gather waits a little, so that one sync of the results file and one transaction serve many rows; not for the last ones.
+func (run *fileRun) gather(ctx context.Context) {
+	run.mu.Lock()
+	last := run.total
+	run.mu.Unlock()
+	if !last {
+		await.Sleep(ctx, run.m.Gather)
+	}
+}
+
+// commit records a run of settled rows.
+func (run *fileRun) commit(results *files.ResultsWriter, rows []*fileRow) error {
+	m := run.m
+	b := &journal.Batch{Owner: m.Owner, Server: run.flow.Server}
+	progress := run.file
+	now := m.Now()
+	var weight int64
+	var awaited []string // keys whose later rows wait for one of these to be in the journal
+	if progress.Offset == 0 {
+		for _, note := range run.notes() {
+			if err := results.Write(note); err != nil {
+				return err
+			}
+		}
+	}
+	for _, row := range rows {
+		weight += row.weight
+		if row.outcome.AwaitingRequeue {
+			awaited = append(awaited, row.key)
+		}
+		if err := run.add(b, &progress, results, row, now); err != nil {
+			return err
+		}
+	}
+	offset, err := results.Sync()
+	if err != nil {
+		return err
+	}
+	progress.Offset = offset
+	b.Files = []journal.File{progress}
+	if err := m.Writer.Commit(b); err != nil {
+		return err
+	}
+	run.mu.Lock()
+	run.file = progress
+	run.mu.Unlock()
+	m.Queue.Requeued(awaited, b.Keys)
+	run.room.Release(weight)
+	if len(b.New) > 0 {
+		m.Queue.Notify()
+	}
+	return nil
+}
+
+// add counts a row, writes its result, and makes a record of it where it needs one.
+func (run *fileRun) add(b *journal.Batch, progress *journal.File, results *files.ResultsWriter, row *fileRow, now time.Time) error {
+	o := &row.outcome
+	progress.Next = row.number + 1
+	progress.Rows++
+	switch {
+	case o.State == journal.Failed:
+		progress.Failed++
+	case o.State == journal.Skipped:
+		progress.Skipped++
+	case o.State == journal.Superseded:
+		progress.Superseded++
+	case o.State == journal.Delivered && o.Unchanged:
+		progress.Unchanged++
+	case o.State == journal.Delivered:
+		progress.Delivered++
+	}
+	if v, ok := row.standing(); ok {
+		b.Versions = append(b.Versions, v)
+	}
+	if o.Kept() {
+		rec, err := row.record(run.source.Received, now)
+		if err != nil {
+			return err
+		}
+		b.New = append(b.New, rec)
+	}
+	if o.Locked {
+		b.Keys = append(b.Keys, row.key)
+	}
+	if line, ok := row.result(); ok {
+		return results.Write(line)
+	}
+	return nil
+}

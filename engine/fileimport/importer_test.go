@@ -1,0 +1,96 @@
+package fileimport
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/culvert/culvert/engine/durable"
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/journal/sqlite"
+	"github.com/culvert/culvert/engine/program"
+	"github.com/culvert/culvert/engine/status"
+	"github.com/culvert/culvert/engine/work"
+	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/sources"
+	"github.com/culvert/culvert/sources/tabular"
+)
+
+// fakes stand for the rooms beside this one: nothing is sent, every rule may run.
+type fakes struct{ program *program.Program }
+
+func (fakes) EnterRows([]work.Work)                                     {}
+func (fakes) Requeued([]string, []string)                               {}
+func (fakes) Discard(string, work.RowOutcome)                           {}
+func (fakes) CaughtUp()                                                 {}
+func (fakes) Notify()                                                   {}
+func (fakes) RowsUnread(int)                                            {}
+func (fakes) RowsReading(int)                                           {}
+func (fakes) EvictStale()                                               {}
+func (f fakes) Program() *program.Program                               { return f.program }
+func (fakes) Runnable(*program.Flow) bool                               { return true }
+func (fakes) LeaseEpoch() int64                                         { return 0 }
+func (fakes) Leading() bool                                             { return true }
+func (fakes) FilesScanned(scan func() error, _ func(string) bool) error { return scan() }
+
+// newImporter makes an importer with a journal of its own.
+func newImporter(t *testing.T) (*Importer, journal.Journal) {
+	t.Helper()
+	j, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "culvert.db"), journal.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = j.Close() })
+	flow := &program.Flow{Rule: &rules.Rule{Name: "visits"}, Server: "national"}
+	f := fakes{&program.Program{Rules: map[string]*program.Flow{"visits": flow}}}
+	conditions, log := &status.Conditions{}, slog.New(slog.DiscardHandler)
+	metrics, err := status.NewMetrics(nil, nil, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return New(Config{
+		Journal: j, Writer: &durable.Writer{Journal: j, Conditions: conditions, Log: log, Now: time.Now, End: t.Context()}, Queue: f, Gate: f,
+		Dispatcher: func(string) Dispatcher { return f }, Servers: []string{"national"}, Owner: "test", Window: 100, Memory: 1 << 20, Poll: time.Second,
+		Plan:       func(*program.Flow, sources.File) (Plan, error) { return Plan{Format: tabular.Format{}}, nil },
+		Conditions: conditions, Metrics: metrics, Log: log, Now: time.Now,
+	}), j
+}
+
+// TestFileDoesNotPassTheOneBeforeIt has the file that is read end between the look at the next one and at the one behind that.
+func TestFileDoesNotPassTheOneBeforeIt(t *testing.T) {
+	t.Parallel()
+	m, j := newImporter(t)
+	add := func(name string) journal.File {
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(path, []byte("id\nv1\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f := journal.File{File: sources.File{ID: name, Rule: "visits", Name: name, Path: path, SHA256: name}, State: journal.FileOpen, Next: 1}
+		if _, err := j.AddFile(t.Context(), &f); err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	next, last := add("next.csv"), add("last.csv")
+	reading := &fileRun{flow: m.Gate.Program().Flow("visits"), read: make(chan struct{}), done: make(chan struct{})}
+	m.runs["reading"] = reading
+	ctx, cancel := context.WithCancel(t.Context())
+	blocked := map[string]bool{}
+	if err := m.start(ctx, next, blocked); err != nil {
+		t.Fatal(err)
+	}
+	close(reading.read)
+	if err := m.start(ctx, last, blocked); err != nil {
+		t.Fatal(err)
+	}
+	m.mu.Lock()
+	if m.runs[last.ID] != nil {
+		t.Error("the last file is read before the one that stands before it")
+	}
+	m.mu.Unlock()
+	cancel()
+	m.running.Wait()
+}

@@ -1,0 +1,45 @@
+package fileimport
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/sources"
+)
+
+// TestRenewBesideBroken has results that cannot be written keep nothing from those of other files.
+func TestRenewBesideBroken(t *testing.T) {
+	t.Parallel()
+	m, j := newImporter(t)
+	dir := t.TempDir()
+	good := filepath.Join(dir, "good.results.csv")
+	if err := os.WriteFile(good, []byte("row,sheet,record,outcome,dhis2 ids,cause,fix,column,value\n2,,1,failed,,x,,,\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	broken := filepath.Join(dir, "broken.results.csv")
+	if err := os.Mkdir(broken, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	var changed []*journal.Record
+	for i := range 40 {
+		f := journal.File{File: sources.File{ID: fmt.Sprint("f", i), Rule: "visits", Name: "x.csv", SHA256: fmt.Sprint(i)}, State: journal.FileFinished, Results: broken}
+		if i == 20 {
+			f.Results = good
+		}
+		if _, err := j.AddFile(t.Context(), &f); err != nil {
+			t.Fatal(err)
+		}
+		changed = append(changed, &journal.Record{Seq: int64(i + 1), State: journal.Delivered, Origin: sources.Origin{FileID: f.ID, Row: 2, DataRow: 1}, Settled: time.Now()})
+	}
+	if err := m.renew(t.Context(), changed); err == nil {
+		t.Error("results that cannot be written are no error")
+	}
+	if text, err := os.ReadFile(good); err != nil || !strings.Contains(string(text), "delivered") {
+		t.Errorf("the results beside broken ones are %q: %v", text, err)
+	}
+}

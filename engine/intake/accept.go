@@ -1,0 +1,163 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/culvert/culvert/engine/durable"
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/program"
+	"github.com/culvert/culvert/sources"
+	"github.com/culvert/culvert/sources/tabular"
+)
+
+// Accept makes a batch durable. A record that the filter refuses is kept as skipped, without its body unless its source is told of it, one that cannot be identified as failed, one whose
+// rule is invalid or paused as held. The error is *sources.ErrBusy when nothing can be kept now, and wraps sources.ErrFinal when a record never will be.
+func (in *Intake) Accept(ctx context.Context, b sources.Batch) ([]sources.Receipt, error) {
+	select {
+	case in.accepting <- struct{}{}:
+		defer func() { <-in.accepting }()
+	default:
+		return nil, &sources.ErrBusy{RetryAfter: time.Second, Reason: "too many are being accepted at once"}
+	}
+	if reason := in.overfull(); reason != "" {
+		return nil, &sources.ErrBusy{RetryAfter: 30 * time.Second, Reason: reason}
+	}
+	records := make([]*journal.Record, len(b.Records))
+	p := in.Gate.Program()
+	for i := range b.Records {
+		rec, err := in.record(p, &b.Records[i])
+		if err != nil {
+			return nil, err
+		}
+		if flow := p.Flow(rec.Rule); flow != nil && flow.Rule.ID != nil {
+			if err := in.asFirstVersion(ctx, rec, flow.Rule.Records(), b.Records[i].Body); err != nil {
+				return nil, in.refusal(ctx, "keep records", err)
+			}
+		}
+		records[i] = rec
+	}
+	duplicates, err := in.Journal.Append(ctx, records, b.Cursor)
+	if err != nil {
+		return nil, in.refusal(ctx, "keep records", err)
+	}
+	receipts := make([]sources.Receipt, len(records))
+	for i, rec := range records {
+		duplicate := i < len(duplicates) && duplicates[i]
+		receipts[i] = sources.Receipt{RecordID: rec.ID, Duplicate: duplicate, Skipped: rec.State == journal.Skipped}
+		in.Metrics.Accepted(rec.Rule, rec.State, duplicate)
+		if rec.State == journal.Pending && !duplicate {
+			in.Backlog.Add(1)
+		}
+	}
+	in.Queue.Notify()
+	return receipts, nil
+}
+
+// refusal turns what the journal could not do into what a source understands: try again later.
+func (in *Intake) refusal(ctx context.Context, what string, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s: %w", what, ctx.Err())
+	}
+	busy := &sources.ErrBusy{RetryAfter: 5 * time.Second, Reason: "the journal cannot be written"}
+	if away, ok := errors.AsType[*journal.ErrUnavailable](err); ok {
+		busy.RetryAfter, busy.Reason = max(away.RetryAfter, time.Second), away.Reason
+	}
+	if in.Conditions.Set(durable.Subject, fmt.Sprintf("cannot %s: %v", what, err), in.Now()) {
+		in.Log.Error("journal write failed; sources are told to wait", "doing", what, "error", err)
+	}
+	return busy
+}
+
+// overfull says why no more is taken, empty when more is.
+func (in *Intake) overfull() string {
+	if limit := in.MaxBacklog; limit > 0 && in.Backlog.Load() >= limit {
+		return fmt.Sprintf("%d accepted records are waiting already", limit)
+	}
+	return ""
+}
+
+// record makes the journal's record of one item.
+func (in *Intake) record(p *program.Program, item *sources.Record) (*journal.Record, error) {
+	flow := p.Flow(item.Rule)
+	if flow == nil {
+		return nil, fmt.Errorf("there is no rule %q: %w", item.Rule, sources.ErrFinal)
+	}
+	rec := &journal.Record{Rule: item.Rule, Origin: item.Origin, Received: item.Received, State: journal.Pending, Notify: flow.Notify}
+	if rec.Received.IsZero() {
+		rec.Received = in.Now()
+	}
+	if err := program.EncodeBody(rec, item.Raw, item.Body); err != nil {
+		return nil, fmt.Errorf("the record for rule %s is not data that can be kept: %w: %w", item.Rule, err, sources.ErrFinal)
+	}
+	if flow.Invalid != nil {
+		in.hold(rec, flow.Invalid)
+		return rec, nil
+	}
+	i, err := program.Identify(flow, program.InputOf(rec, item.Body))
+	switch {
+	case err != nil:
+		in.cannotIdentify(rec, flow, i.ID, i.Key, err)
+	case i.Skipped:
+		rec.ID, rec.Key = program.ContentID(rec), program.ContentID(rec)
+		rec.State, rec.Settled = journal.Skipped, in.Now()
+		if !rec.Notify {
+			rec.Body = nil // its source is told by what stands in it
+		}
+	default:
+		rec.ID, rec.Key, rec.Version = i.ID, i.Key, i.Version
+		if paused := in.Gate.Controls().PausedRule(item.Rule); paused != nil {
+			rec.State, rec.Problem = journal.Held, paused
+		}
+	}
+	return rec, nil
+}
+
+func (in *Intake) hold(rec *journal.Record, p *journal.Problem) {
+	rec.ID = program.Unidentified + program.ContentID(rec)
+	rec.Key = rec.ID
+	rec.State, rec.Problem = journal.Held, p
+}
+
+// cannotIdentify keeps a record that has no id or key yet as failed, with its body, so that it can be replayed.
+func (in *Intake) cannotIdentify(rec *journal.Record, flow *program.Flow, id, key string, err error) {
+	if id == "" {
+		id = program.Unidentified + program.ContentID(rec)
+	}
+	if key == "" {
+		key = id
+	}
+	rec.ID, rec.Key, rec.State, rec.Settled = id, key, journal.Failed, in.Now()
+	rec.Problem = program.ProblemOf(in.Log, flow, rec.ID, err)
+}
+
+// AcceptFile makes a taken file known; its rows are read by reference. It is busy when the journal cannot be written.
+func (in *Intake) AcceptFile(ctx context.Context, f sources.File) (bool, error) {
+	flow := in.Gate.Program().Flow(f.Rule)
+	if flow == nil {
+		return false, fmt.Errorf("there is no rule %q: %w", f.Rule, sources.ErrFinal)
+	}
+	file := &journal.File{File: f, State: journal.FileOpen, Next: 1, Owner: in.Owner, Places: tabular.MostRows(f.Name, f.Size)}
+	accepted, cancel := in.Queue.Expect(f, flow.Server)
+	duplicate, err := in.Journal.AddFile(ctx, file)
+	if err != nil {
+		cancel()
+		return false, in.refusal(ctx, "keep file "+f.Name, err)
+	}
+	if duplicate {
+		cancel()
+		in.Log.Warn("the same file was dropped before", "rule", f.Rule, "file", f.Name)
+		return true, nil
+	}
+	accepted(file.Place)
+	in.Log.Info("file accepted", "rule", f.Rule, "file", f.Name, "bytes", f.Size)
+	in.Files.Notify()
+	return false, nil
+}
+
+// Cursor gives a saved cursor, "" when there is none.
+func (in *Intake) Cursor(ctx context.Context, name string) (string, error) {
+	return in.Journal.Cursor(ctx, name)
+}

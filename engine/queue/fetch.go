@@ -1,0 +1,308 @@
+package queue
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/engine/durable"
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/program"
+	"github.com/culvert/culvert/engine/work"
+	"github.com/culvert/culvert/internal/await"
+)
+
+// claimLimit is how many records are claimed at once.
+const claimLimit = 500
+
+// fetchDelay is how long the first record of many waits for others, so that one look at the journal serves them all.
+const fetchDelay = 2 * time.Millisecond
+
+// record is the Work of a record that the journal holds.
+type record struct {
+	*journal.Record
+	flow  *program.Flow
+	plan  actions.Plan
+	epoch int64
+}
+
+func (r *record) Flow() *program.Flow { return r.flow }
+func (r *record) Plan() *actions.Plan { return &r.plan }
+func (r *record) Key() string         { return r.plan.Record.Key }
+func (r *record) Seq() int64          { return r.Record.Seq }
+func (r *record) Attempts() int       { return r.Record.Attempts }
+func (r *record) Received() time.Time { return r.Record.Received }
+func (r *record) LeaseEpoch() int64   { return r.epoch }
+func (r *record) OfFile() bool        { return false }
+func (r *record) Cancelled() bool     { return false }
+
+// fetched are the records in memory.
+type fetched struct {
+	records map[int64]size // by their place in the journal
+	count   map[string]int // of them by server
+	bytes   int64
+}
+
+type size struct {
+	server string
+	bytes  int64
+}
+
+func (f *fetched) add(rec *journal.Record, server string) {
+	s := size{server: server, bytes: int64(len(rec.Body)) + 512}
+	f.records[rec.Seq] = s
+	f.count[server]++
+	f.bytes += s.bytes
+}
+
+func (f *fetched) forget(seq int64) {
+	s, ok := f.records[seq]
+	if !ok {
+		return
+	}
+	delete(f.records, seq)
+	f.bytes -= s.bytes
+	if f.count[s.server]--; f.count[s.server] == 0 {
+		delete(f.count, s.server)
+	}
+}
+
+func (f *fetched) all() []int64 {
+	seqs := make([]int64, 0, len(f.records))
+	for seq := range f.records {
+		seqs = append(seqs, seq)
+	}
+	return seqs
+}
+
+// Run fetches until ctx ends.
+func (q *Queue) Run(ctx context.Context) {
+	if !q.catchUp(ctx) {
+		return
+	}
+	timer := time.NewTimer(q.Poll)
+	defer timer.Stop()
+	for ctx.Err() == nil {
+		more, err := q.fetch(ctx)
+		if err != nil && ctx.Err() == nil {
+			q.Conditions.Set(durable.Subject, fmt.Sprintf("cannot claim records: %v", err), q.Now())
+			q.Log.Error("cannot claim records", "error", err)
+		}
+		if more && err == nil {
+			continue
+		}
+		timer.Reset(q.Poll)
+		select {
+		case <-ctx.Done():
+		case <-q.wake:
+			await.Sleep(ctx, fetchDelay)
+		case <-q.Journal.Wake():
+			await.Sleep(ctx, fetchDelay)
+		case <-timer.C:
+		}
+	}
+}
+
+// fetch takes what fits and tells whether there may be more at once.
+func (q *Queue) fetch(ctx context.Context) (more bool, err error) {
+	q.claiming.Lock()
+	defer q.claiming.Unlock()
+	prog := q.Gate.Program()
+	limit, not := q.room(prog)
+	if limit <= 0 {
+		return false, nil
+	}
+	epoch := q.Gate.LeaseEpoch()
+	records, err := q.Journal.Claim(ctx, journal.Claim{Owner: q.Owner, Limit: limit, Now: q.Now(), NotRules: not})
+	if err != nil {
+		return false, err
+	}
+	q.Conditions.Clear(durable.Subject)
+	more = len(records) == limit
+	prog = q.Gate.Program()
+	if records, err = q.keep(prog, records); err == nil && len(records) > 0 {
+		q.evaluate(prog, records, epoch)
+	}
+	return more, err
+}
+
+// room says how many records fit, and the rules whose records must not come: they cannot run, or their server has its share, or waits for a file.
+func (q *Queue) room(prog *program.Program) (limit int, not []string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	f := &q.fetched
+	if f.bytes >= q.Memory {
+		return 0, nil
+	}
+	limit = min(claimLimit, q.Window)
+	if n := int64(len(f.records)); n > 0 {
+		average := max(f.bytes/n, 1)
+		limit = min(limit, int(max((q.Memory-f.bytes)/average, 1)))
+	}
+	for _, name := range prog.Names() {
+		flow := prog.Rules[name]
+		if !q.Gate.Runnable(flow) || f.count[flow.Server] >= q.Window || q.barrier.awaited(flow.Server) {
+			not = append(not, name)
+		} else {
+			limit = min(limit, q.Window-f.count[flow.Server])
+		}
+	}
+	for name, flow := range prog.Former {
+		if !q.Gate.Runnable(flow) || slices.Contains(not, flow.Rule.Name) {
+			not = append(not, name)
+		}
+	}
+	if len(not) == len(prog.Rules)+len(prog.Former) && len(not) > 0 {
+		return 0, nil
+	}
+	return limit, not
+}
+
+// keep notes claimed records, and gives those of them back that must wait for a file to be read.
+func (q *Queue) keep(prog *program.Program, records []*journal.Record) (kept []*journal.Record, err error) {
+	var wait []int64
+	kept = make([]*journal.Record, 0, len(records))
+	q.mu.Lock()
+	for _, rec := range records {
+		server := ""
+		if flow := prog.Flow(rec.Rule); flow != nil {
+			server = flow.Server
+		}
+		q.fetched.add(rec, server)
+		if server != "" && q.barrier.mustWait(server, rec.Seq) {
+			wait = append(wait, rec.Seq)
+		} else {
+			kept = append(kept, rec)
+		}
+	}
+	q.mu.Unlock()
+	if len(wait) == 0 {
+		return kept, nil
+	}
+	if err := q.releaseRecords(wait); err != nil {
+		return nil, err
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, seq := range wait {
+		q.fetched.forget(seq)
+	}
+	return kept, nil
+}
+
+// evaluate runs the rules on claimed records, several at once, and hands them on in order. What needs no server is settled here.
+func (q *Queue) evaluate(prog *program.Program, records []*journal.Record, epoch int64) {
+	works := make([]*record, len(records))
+	settlements := make([]*journal.Settlement, len(records))
+	inParallel(len(records), func(i int) {
+		works[i] = &record{Record: records[i], flow: prog.Flow(records[i].Rule), epoch: epoch}
+		settlements[i] = q.prepare(works[i])
+	})
+	b := &journal.Batch{Owner: q.Owner}
+	var settled []*journal.Record
+	var ready []work.Work
+	for i, s := range settlements {
+		if s == nil {
+			ready = append(ready, works[i])
+			continue
+		}
+		s.Seq = records[i].Seq
+		b.Settlements = append(b.Settlements, *s)
+		settled = append(settled, records[i])
+	}
+	if len(settled) > 0 && q.Writer.Commit(b) == nil {
+		q.Settled(settled, b.Settlements)
+		q.forget(settled)
+	}
+	q.push(q.enter(ready))
+}
+
+// prepare evaluates a record. It gives its settlement when no server has to be asked, nil when it has a plan.
+func (q *Queue) prepare(w *record) *journal.Settlement {
+	rec, flow := w.Record, w.flow
+	s := &journal.Settlement{Attempts: rec.Attempts}
+	switch {
+	case flow == nil:
+		s.State, s.Problem = journal.Held, program.MissingRule(rec.Rule)
+		return s
+	case flow.Invalid != nil:
+		s.State, s.Problem = journal.Held, flow.Invalid
+		return s
+	}
+	fail := func(p *journal.Problem) *journal.Settlement {
+		s.State, s.Problem = journal.Failed, p
+		q.Metrics.Settled(rec.Rule, flow.Server, s.State, false, p)
+		return s
+	}
+	if rec.Body == nil {
+		return fail(program.NoPayload())
+	}
+	var body any
+	if err := json.Unmarshal(rec.Body, &body); err != nil {
+		return fail(program.BrokenPayload())
+	}
+	e, err := program.Evaluate(flow, program.InputOf(rec, body))
+	switch {
+	case err != nil:
+		return fail(program.ProblemOf(q.Log, flow, rec.ID, err))
+	case e.Failure != nil:
+		return fail(program.FailureProblem(e.Failure))
+	case e.Skipped:
+		s.State = journal.Skipped
+	case len(e.Plan.Writes) == 0:
+		s.State = journal.Delivered
+	default:
+		w.plan = e.Plan
+		w.plan.Force, w.plan.Insist, w.plan.Order = rec.Force, rec.Insist, rec.Order()
+		if rec.Version == 0 {
+			w.plan.Order.Version = e.Version
+		}
+		w.plan.Record = actions.Ref{Rule: rec.Rule, RecordID: e.ID, Key: e.Key}
+		return nil
+	}
+	q.Metrics.Settled(rec.Rule, flow.Server, s.State, false, nil)
+	return s
+}
+
+// forget drops records that are settled or given back; what they leave is room for others.
+func (q *Queue) forget(records []*journal.Record) {
+	if len(records) == 0 {
+		return
+	}
+	q.mu.Lock()
+	for _, rec := range records {
+		q.fetched.forget(rec.Seq)
+	}
+	q.mu.Unlock()
+	q.Notify()
+}
+
+// releaseRecords gives records back to the journal. The error is only that the runner ends.
+func (q *Queue) releaseRecords(seqs []int64) error {
+	return q.Writer.Retry("release claimed records", func(ctx context.Context) error { return q.Journal.Release(ctx, q.Owner, seqs) })
+}
+
+// inParallel calls do for 0 to n-1 on all processors.
+func inParallel(n int, do func(i int)) {
+	workers := min(runtime.GOMAXPROCS(0), (n+15)/16)
+	if workers <= 1 {
+		for i := range n {
+			do(i)
+		}
+		return
+	}
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			for i := w * n / workers; i < (w+1)*n/workers; i++ {
+				do(i)
+			}
+		})
+	}
+	wg.Wait()
+}

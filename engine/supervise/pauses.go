@@ -1,0 +1,145 @@
+package supervise
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/engine/controls"
+	"github.com/culvert/culvert/engine/durable"
+	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/program"
+	"github.com/culvert/culvert/internal/await"
+)
+
+// Holder holds records of rules.
+type Holder interface {
+	Meta(ctx context.Context, name string) (string, error)
+	Summary(ctx context.Context) (journal.Summary, error)
+	Hold(ctx context.Context, rule string, p *journal.Problem) (int64, error)
+	Unhold(ctx context.Context, rule string) (int64, error)
+}
+
+// Pauses takes up what people pause and resume, and holds the records of rules that cannot run.
+type Pauses struct {
+	gate       *Gate
+	journal    Holder
+	evictStale func() // gives back what waits in memory and must not be sent any more
+	notify     func() // wakes every part
+	log        *slog.Logger
+
+	changed     await.Signal
+	reconciling sync.Mutex
+}
+
+// NewPauses makes them.
+func NewPauses(g *Gate, j Holder, evictStale, notify func(), log *slog.Logger) *Pauses {
+	return &Pauses{gate: g, journal: j, evictStale: evictStale, notify: notify, log: log, changed: await.NewSignal()}
+}
+
+// pausesPoll keeps the promise that a pause is taken up within a second.
+const pausesPoll = 500 * time.Millisecond
+
+// Begin takes up what people have paused and which rules can run.
+func (p *Pauses) Begin(ctx context.Context) error {
+	if err := p.read(ctx); err != nil {
+		return err
+	}
+	return p.reconcile(ctx)
+}
+
+// RulesChanged says that other rules are in place.
+func (p *Pauses) RulesChanged() { p.changed.Notify() }
+
+// Watch takes up pauses and resumes made by any process, until ctx ends.
+func (p *Pauses) Watch(ctx context.Context) {
+	await.Every(ctx, pausesPoll, func(ctx context.Context) {
+		if err := p.read(ctx); err != nil && ctx.Err() == nil {
+			p.log.Warn("cannot see what is paused", "error", err)
+		}
+	})
+}
+
+// FollowRules holds and frees records as rules become invalid and valid again, until ctx ends.
+func (p *Pauses) FollowRules(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-p.changed:
+		}
+		for {
+			err := p.reconcile(ctx)
+			if err == nil || ctx.Err() != nil {
+				break
+			}
+			p.log.Error("cannot hold the records of rules that do not fit", "error", err)
+			await.Sleep(ctx, durable.Backoff.Cap)
+		}
+	}
+}
+
+func (p *Pauses) read(ctx context.Context) error {
+	c, err := controls.Read(ctx, p.journal)
+	if err != nil {
+		return err
+	}
+	if old := p.gate.controls.Swap(c); old.Equal(c) {
+		return nil
+	}
+	p.log.Info("pauses changed", "paused_rules", len(c.Rules), "paused_servers", len(c.Servers))
+	return p.reconcile(ctx)
+}
+
+func missingServer(flow *program.Flow) *journal.Problem {
+	return &journal.Problem{
+		Class: actions.ClassMetadata, Code: "unknown-server", Cause: fmt.Sprintf("this run knows no server %q", flow.Server),
+		Hint: "add the server to culvert.yaml and start culvert again", Place: flow.Rule.Path,
+	}
+}
+
+// reconcile holds the records of rules that cannot run, and lets go those of rules that can again.
+func (p *Pauses) reconcile(ctx context.Context) error {
+	p.reconciling.Lock()
+	defer p.reconciling.Unlock()
+	p.evictStale() // so that what waits in memory is held with the rest
+	summary, err := p.journal.Summary(ctx)
+	if err != nil {
+		return fmt.Errorf("look for records to hold: %w", err)
+	}
+	for _, s := range summary.Rules {
+		reason := p.reason(s.Rule)
+		switch {
+		case reason != nil && s.Pending > 0:
+			n, err := p.journal.Hold(ctx, s.Rule, reason)
+			if err != nil {
+				return fmt.Errorf("hold records of rule %s: %w", s.Rule, err)
+			}
+			p.log.Warn("records are held", "rule", s.Rule, "records", n, "reason", reason.Cause)
+		case reason == nil && s.Held > 0:
+			n, err := p.journal.Unhold(ctx, s.Rule)
+			if err != nil {
+				return fmt.Errorf("let held records of rule %s go: %w", s.Rule, err)
+			}
+			p.log.Info("held records go on", "rule", s.Rule, "records", n)
+		}
+	}
+	p.notify()
+	return nil
+}
+
+// reason says why the records of a rule must be held; nil when they need not.
+func (p *Pauses) reason(rule string) *journal.Problem {
+	switch flow := p.gate.Program().Flow(rule); {
+	case flow == nil:
+		return program.MissingRule(rule)
+	case flow.Invalid != nil:
+		return flow.Invalid
+	case !p.gate.Knows(flow.Server):
+		return missingServer(flow)
+	}
+	return p.gate.Controls().PausedRule(rule)
+}
