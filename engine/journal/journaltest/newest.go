@@ -187,5 +187,17 @@ func testRowChanges(t *testing.T, p Place) {
 		t.Fatal(err)
 	}
 	wantIDs(t, "dismissed rows", changes(), "row b")
+	// One that is sent once more does not stand before the others.
+	delivered := journal.Filter{Key: "a", States: []journal.State{journal.Delivered}}
+	for range 2 {
+		_, err := j.Replay(t.Context(), delivered, "asha", "", false)
+		must(t, err)
+		settle(t, j, journal.Delivered, claim(t, j, 1)...)
+	}
+	_, err := j.Replay(t.Context(), delivered, "asha", "", false)
+	must(t, err)
+	first, err := j.RowChanges(t.Context(), 1)
+	must(t, err)
+	wantIDs(t, "the first of them", first, "row b")
 	check(t, j)
 }

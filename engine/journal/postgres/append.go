@@ -42,8 +42,8 @@ func (s *Store) makeRow(ctx context.Context, r *journal.Record, now int64, alway
 	if err != nil {
 		return nil, err
 	}
-	if r.Rule == "" || r.ID == "" || r.Key == "" {
-		return nil, fmt.Errorf("keep a record: it needs a rule, an id and a key, and has %q, %q and %q", r.Rule, r.ID, r.Key)
+	if err := shared.Whole(r); err != nil {
+		return nil, err
 	}
 	out := &row{rec: r, state: state, ident: codec.Ident(r.Rule, r.ID), chain: codec.Chain(r.Key), touched: now, always: always}
 	if out.rule, err = s.rule(ctx, r.Rule); err != nil {

@@ -3,7 +3,6 @@ package postgres
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -16,12 +15,10 @@ import (
 	"github.com/culvert/culvert/engine/journal/shared"
 )
 
-var errNoOwner = errors.New("record what a delivery came to: the batch does not say whose it is")
-
 // Commit implements journal.Journal.
 func (s *Store) Commit(ctx context.Context, b *journal.Batch) error {
-	if b.Owner == "" && (len(b.Settlements) > 0 || len(b.Files) > 0 || len(b.Keys) > 0) {
-		return errNoOwner
+	if err := shared.Owned(b); err != nil {
+		return err
 	}
 	now := codec.Micros(s.now())
 	rows := make([]*row, len(b.New))
@@ -110,10 +107,7 @@ type standing struct {
 
 // order is where a record stands among those that write the same objects.
 func (st standing) order(seq int64) actions.Order {
-	if st.rank != 0 {
-		seq = st.rank
-	}
-	return actions.Order{Version: st.version, Seq: seq}
+	return shared.Order(st.version, st.rank, seq)
 }
 
 // holding is what of a batch its owner still holds.
@@ -211,7 +205,7 @@ func (t *tx) settle(ctx context.Context, all holding, server string, now int64) 
 	var states, waits []int16
 	var attempts []int32
 	var keep outcomes
-	var newer []newer
+	var newer []shared.Newer
 	for _, h := range all.settlements {
 		// A person may have dismissed or forgotten it while it was in flight; only a delivery is stronger.
 		if !codec.Unsettled(h.state) && h.to != codec.Delivered {
@@ -242,7 +236,7 @@ func (t *tx) settle(ctx context.Context, all holding, server string, now int64) 
 			moved = append(moved, h.chain)
 		}
 		if h.to == codec.Delivered || h.to == codec.Superseded {
-			newer = append(newer, newerOf(h))
+			newer = append(newer, shared.NewerOf(h.ident, h.order(h.Seq), h.Settlement))
 		}
 		if h.Problem == nil && len(h.Objects) == 0 && h.SupersededBy == 0 {
 			clear = append(clear, h.Seq)

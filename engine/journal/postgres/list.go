@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -18,56 +17,18 @@ import (
 )
 
 const (
-	recordFields = `r.seq, n.name, r.id, r.key, r.content, r.origin, r.state, r.received, r.next_try, r.attempts, r.flags, r.touched, r.ident,
-		o.class, o.code, o.cause, o.hint, o.object, o.field, o.place, o.private, o.objects,
-		r.version, r.rank, coalesce(o.superseded_by, 0)`
-	recordJoins = "JOIN rules n ON n.id = r.rule LEFT JOIN outcomes o ON o.seq = r.seq"
-	withBody    = " LEFT JOIN payloads p ON p.seq = r.seq"
-	// changeSize is how many records are read or changed at once.
-	changeSize = 1000
+	recordFields = shared.RecordColumns
+	recordJoins  = shared.RecordJoins
+	withBody     = shared.BodyJoin
 )
 
 // readRecord reads a row of recordFields and the body.
 func (s *Store) readRecord(rows pgx.Rows) (*journal.Record, error) {
-	r := &journal.Record{}
-	var content, received, next, touched, ident int64
-	var state, flags int
-	var origin, body, private []byte
-	var class, code, cause, hint, object, field, place, objects *string
-	err := rows.Scan(&r.Seq, &r.Rule, &r.ID, &r.Key, &content, &origin, &state, &received, &next, &r.Attempts, &flags, &touched, &ident,
-		&class, &code, &cause, &hint, &object, &field, &place, &private, &objects,
-		&r.Version, &r.Rank, &r.SupersededBy, &body)
-	if err != nil {
+	var stored shared.Stored
+	if err := rows.Scan(stored.Into()...); err != nil {
 		return nil, err
 	}
-	r.Content, r.State, r.Received, r.NextTry = uint64(content), codec.StateOf(state), codec.Time(received), codec.Time(next)
-	r.Force, r.Edited, r.Notify = flags&codec.FlagForce != 0, flags&codec.FlagEdited != 0, flags&codec.FlagNotify != 0
-	r.Insist = flags&codec.FlagInsist != 0
-	r.Objects = codec.SplitObjects(text(objects))
-	if !codec.Unsettled(state) {
-		r.Settled = codec.Time(touched)
-	}
-	if r.Origin, err = s.sealer.OpenOrigin(ident, origin); err != nil {
-		return nil, fmt.Errorf("record %d: %w", r.Seq, err)
-	}
-	if r.Body, err = s.sealer.Open(codec.PurposeBody, ident, body); err != nil {
-		return nil, fmt.Errorf("record %d: %w", r.Seq, err)
-	}
-	if code != nil {
-		r.Problem = &journal.Problem{Class: actions.Class(text(class)), Code: text(code), Cause: text(cause), Hint: text(hint),
-			Object: text(object), Field: text(field), Place: text(place)}
-		if err := s.sealer.OpenPrivate(ident, private, r.Problem); err != nil {
-			return nil, fmt.Errorf("record %d: %w", r.Seq, err)
-		}
-	}
-	return r, nil
-}
-
-func text(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
+	return stored.Record(s.sealer)
 }
 
 // fetch reads records in order of seq.
@@ -207,7 +168,7 @@ func (s *Store) Select(ctx context.Context, f journal.Filter) ([]*journal.Record
 		return nil, err
 	}
 	var out []*journal.Record
-	for part := range slices.Chunk(seqs, changeSize) {
+	for part := range slices.Chunk(seqs, shared.ChangeSize) {
 		if err := s.fetch(ctx, s.pool, f.WithBody, part, func(r *journal.Record) { out = append(out, r) }); err != nil {
 			return nil, fmt.Errorf("list records: %w", s.explain(err))
 		}
@@ -288,10 +249,10 @@ func (s *Store) Summary(ctx context.Context) (journal.Summary, error) {
 		r.LastReceived, r.LastDelivered = codec.Time(received), codec.Time(delivered)
 		if oldest != nil {
 			r.Oldest = codec.Time(*oldest)
-			sum.Oldest = earlier(sum.Oldest, r.Oldest)
+			sum.Oldest = shared.Earlier(sum.Oldest, r.Oldest)
 		}
 		if next != nil {
-			sum.NextTry = earlier(sum.NextTry, codec.Time(*next))
+			sum.NextTry = shared.Earlier(sum.NextTry, codec.Time(*next))
 		}
 		sum.Rules = append(sum.Rules, r)
 		return nil
@@ -318,11 +279,3 @@ const summaryQuery = `SELECT n.name, c.s0, c.s1, c.s2, c.s3, c.s4, c.s5, c.s6, c
 		coalesce(sum(n) FILTER (WHERE state = 4), 0)::bigint s4, coalesce(sum(n) FILTER (WHERE state = 5), 0)::bigint s5, coalesce(sum(n) FILTER (WHERE state = 6), 0)::bigint s6,
 		coalesce(max(last) FILTER (WHERE state = -1), 0)::bigint received, coalesce(max(last) FILTER (WHERE state = 1), 0)::bigint delivered
 		FROM counts WHERE rule = n.id) c ORDER BY n.name COLLATE "C"`
-
-// earlier gives the earlier of two times; the zero time is none.
-func earlier(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
-}

@@ -14,9 +14,6 @@ import (
 	"github.com/culvert/culvert/engine/journal/shared"
 )
 
-// program is who the audit trail names for what the program does by itself.
-const program = "culvert"
-
 func (t *tx) audit(ctx context.Context, who, did, why string, count int64, subject string) error {
 	_, err := t.Exec(ctx, "INSERT INTO audit (at, who, did, why, count, subject) VALUES ($1, $2, $3, $4, $5, $6)", codec.Micros(t.s.now()), clean(who), did, clean(why), count, clean(subject))
 	if err != nil {
@@ -70,7 +67,7 @@ func (s *Store) move(ctx context.Context, m move) (int64, error) {
 		return 0, err
 	}
 	var total int64
-	for part := range slices.Chunk(seqs, changeSize) {
+	for part := range slices.Chunk(seqs, shared.ChangeSize) {
 		n, err := s.movePart(ctx, m, part)
 		total += n
 		if err != nil {
@@ -82,16 +79,12 @@ func (s *Store) move(ctx context.Context, m move) (int64, error) {
 }
 
 func (s *Store) movePart(ctx context.Context, m move, seqs []int64) (int64, error) {
-	allowed := map[int]bool{}
-	for _, state := range m.filter.States {
-		code, err := codec.StateCode(state)
-		if err != nil {
-			return 0, err
-		}
-		allowed[code] = true
+	allowed, err := shared.Allowed(m.filter)
+	if err != nil {
+		return 0, err
 	}
 	var moved int64
-	err := s.tx(ctx, func(ctx context.Context, t *tx) error {
+	err = s.tx(ctx, func(ctx context.Context, t *tx) error {
 		moved = 0
 		before, err := t.lock(ctx, seqs)
 		if err != nil {
@@ -156,13 +149,9 @@ func chainsOf(records map[int64]standing) []int64 {
 
 // Replay implements journal.Journal. Without states in the filter it takes the failed records. Records whose payload has expired stay as they are.
 func (s *Store) Replay(ctx context.Context, f journal.Filter, who, why string, force bool) (int64, error) {
-	if len(f.States) == 0 {
-		f.States = []journal.State{journal.Failed}
-	}
-	for _, state := range f.States {
-		if state == journal.Pending || state == journal.Held {
-			return 0, fmt.Errorf("replay records: %s ones are sent by themselves", state)
-		}
+	f, err := shared.Replayable(f)
+	if err != nil {
+		return 0, err
 	}
 	flag := codec.ReplayFlags(f, force)
 	return s.move(ctx, move{filter: f, to: codec.Pending, who: who, did: "replay", why: why, keepBody: true, inFlight: true,
@@ -175,13 +164,9 @@ func (s *Store) Replay(ctx context.Context, f journal.Filter, who, why string, f
 
 // Dismiss implements journal.Journal. Without states in the filter it takes the failed records.
 func (s *Store) Dismiss(ctx context.Context, f journal.Filter, who, why string) (int64, error) {
-	if len(f.States) == 0 {
-		f.States = []journal.State{journal.Failed}
-	}
-	for _, state := range f.States {
-		if state != journal.Failed && state != journal.Held && state != journal.Pending {
-			return 0, fmt.Errorf("dismiss records: %s ones are settled already", state)
-		}
+	f, err := shared.Dismissable(f)
+	if err != nil {
+		return 0, err
 	}
 	return s.move(ctx, move{filter: f, to: codec.Dismissed, who: who, did: "dismiss", why: why,
 		change: func(ctx context.Context, t *tx, seqs []int64, _ map[int64]standing) error {
@@ -288,7 +273,7 @@ func (s *Store) Hold(ctx context.Context, rule string, p *journal.Problem) (int6
 	if p != nil {
 		why = p.Cause
 	}
-	return s.move(ctx, move{filter: journal.Filter{Rule: rule, States: []journal.State{journal.Pending}}, to: codec.Held, who: program, did: "hold", why: why,
+	return s.move(ctx, move{filter: journal.Filter{Rule: rule, States: []journal.State{journal.Pending}}, to: codec.Held, who: shared.Program, did: "hold", why: why,
 		change: func(ctx context.Context, t *tx, seqs []int64, before map[int64]standing) error {
 			_, err := t.Exec(ctx, "UPDATE records SET state = 2, next_try = 0, touched = $2 WHERE seq = ANY($1)", seqs, codec.Micros(s.now()))
 			if err != nil || p == nil {
@@ -312,7 +297,7 @@ func (t *tx) setProblem(ctx context.Context, seqs []int64, before map[int64]stan
 
 // Unhold implements journal.Journal.
 func (s *Store) Unhold(ctx context.Context, rule string) (int64, error) {
-	return s.move(ctx, move{filter: journal.Filter{Rule: rule, States: []journal.State{journal.Held}}, to: codec.Pending, who: program, did: "unhold", inFlight: true,
+	return s.move(ctx, move{filter: journal.Filter{Rule: rule, States: []journal.State{journal.Held}}, to: codec.Pending, who: shared.Program, did: "unhold", inFlight: true,
 		change: func(ctx context.Context, t *tx, seqs []int64, _ map[int64]standing) error {
 			return t.batch(ctx, func(b *pgx.Batch) {
 				b.Queue("DELETE FROM outcomes WHERE seq = ANY($1)", seqs)

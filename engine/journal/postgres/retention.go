@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/journal/internal/codec"
+	"github.com/culvert/culvert/engine/journal/shared"
 	"github.com/culvert/culvert/sources"
 )
 
@@ -38,7 +38,7 @@ func (s *Store) Expire(ctx context.Context, r journal.Retention, now time.Time) 
 	}
 	if err == nil && out != (journal.Expired{}) {
 		err = s.tx(ctx, func(ctx context.Context, t *tx) error {
-			return t.audit(ctx, program, "expire", "the project's retention", out.Payloads+out.Records,
+			return t.audit(ctx, shared.Program, "expire", "the project's retention", out.Payloads+out.Records,
 				fmt.Sprintf("%d payloads, %d records, %d files", out.Payloads, out.Records, out.Files))
 		})
 	}
@@ -92,7 +92,7 @@ func (s *Store) expire(ctx context.Context, age time.Duration, now time.Time, qu
 	}
 	after := int64(0)
 	for {
-		seqs, err := numbers(ctx, s.pool, query, cutoff, after, end, changeSize)
+		seqs, err := numbers(ctx, s.pool, query, cutoff, after, end, shared.ChangeSize)
 		if err != nil || len(seqs) == 0 {
 			return err
 		}
@@ -118,13 +118,6 @@ func (s *Store) expire(ctx context.Context, age time.Duration, now time.Time, qu
 	}
 }
 
-const (
-	forgottenKey  = "(forgotten)"
-	forgottenCode = "forgotten"
-	// minMention is the shortest external id that is looked for inside of other records: a shorter one would be found where it means something else.
-	minMention = 6
-)
-
 // Forget implements journal.Journal. It erases what is kept of records whose key or id is the external id or holds it, the payloads of delivered records that
 // mention it, and all of others that do. What was not delivered yet is dismissed. Outcomes stay, without anything that tells whose they are.
 func (s *Store) Forget(ctx context.Context, externalID, who, why string) (journal.Forgotten, error) {
@@ -141,7 +134,7 @@ func (s *Store) Forget(ctx context.Context, externalID, who, why string) (journa
 		return out, fmt.Errorf("look for a person's records: %w", s.explain(err))
 	}
 	own = append(own, mentions.open...)
-	for part := range slices.Chunk(own, changeSize) {
+	for part := range slices.Chunk(own, shared.ChangeSize) {
 		if err := s.tx(ctx, func(ctx context.Context, t *tx) error { return t.forgetRecords(ctx, part, externalID, &out) }); err != nil {
 			return out, fmt.Errorf("forget a person: %w", err)
 		}
@@ -155,12 +148,12 @@ func (s *Store) Forget(ctx context.Context, externalID, who, why string) (journa
 		if _, err := t.Exec(ctx, "UPDATE outcomes SET private = NULL WHERE seq = ANY($1)", mentions.settled); err != nil {
 			return err
 		}
-		if len(externalID) >= minMention {
-			_, err := t.Exec(ctx, "UPDATE audit SET subject = replace(subject, $1, $2), why = replace(why, $1, $2) WHERE strpos(subject, $1) > 0 OR strpos(why, $1) > 0", clean(externalID), forgottenKey)
+		if len(externalID) >= shared.MinMention {
+			_, err := t.Exec(ctx, "UPDATE audit SET subject = replace(subject, $1, $2), why = replace(why, $1, $2) WHERE strpos(subject, $1) > 0 OR strpos(why, $1) > 0", clean(externalID), shared.ForgottenKey)
 			if err != nil {
 				return err
 			}
-			why = strings.ReplaceAll(why, externalID, forgottenKey)
+			why = strings.ReplaceAll(why, externalID, shared.ForgottenKey)
 		}
 		ids, err := t.run(ctx, "DELETE FROM identities WHERE external_id = $1", externalID)
 		if err != nil {
@@ -182,7 +175,7 @@ func (s *Store) Forget(ctx context.Context, externalID, who, why string) (journa
 
 func (s *Store) recordsOf(ctx context.Context, externalID string) (out []int64, err error) {
 	query, args := "SELECT seq, key, id FROM records WHERE chain = $1 AND key = $2 OR id = $2 ORDER BY seq", []any{codec.Chain(externalID), externalID}
-	if len(externalID) >= minMention {
+	if len(externalID) >= shared.MinMention {
 		query, args = "SELECT seq, key, id FROM records WHERE strpos(key, $1) > 0 OR strpos(id, $1) > 0 ORDER BY seq", []any{clean(externalID)}
 	}
 	err = s.query(ctx, func(rows pgx.Rows) error {
@@ -199,8 +192,7 @@ func (s *Store) recordsOf(ctx context.Context, externalID string) (out []int64, 
 
 // named tells whether a record's key or id, which are kept clean, names an external id.
 func named(key, id, externalID string) bool {
-	externalID = clean(externalID)
-	return sources.Mentions(key, externalID) || sources.Mentions(id, externalID)
+	return shared.Names(key, id, clean(externalID))
 }
 
 // mentioning are records of others whose body holds an external id.
@@ -208,14 +200,13 @@ type mentioning struct{ settled, open []int64 }
 
 func (s *Store) mentions(ctx context.Context, externalID string) (out mentioning, err error) {
 	out = mentioning{settled: []int64{}}
-	if len(externalID) < minMention {
+	if len(externalID) < shared.MinMention {
 		return out, nil
 	}
-	quoted, err := json.Marshal(externalID)
+	inner, err := shared.Quoted(externalID)
 	if err != nil {
 		return out, err
 	}
-	inner := string(quoted[1 : len(quoted)-1])
 	err = s.query(ctx, func(rows pgx.Rows) error {
 		var seq, ident int64
 		var state int
@@ -242,9 +233,6 @@ func (s *Store) mentions(ctx context.Context, externalID string) (out mentioning
 	return out, err
 }
 
-// forgottenChain is the hash of nobody's key.
-const forgottenChain = 1
-
 // forgetRecords erases what tells whose some records are.
 func (t *tx) forgetRecords(ctx context.Context, seqs []int64, externalID string, out *journal.Forgotten) error {
 	before, err := t.lock(ctx, seqs)
@@ -253,7 +241,7 @@ func (t *tx) forgetRecords(ctx context.Context, seqs []int64, externalID string,
 	}
 	var open []int64
 	var notes outcomes
-	why := &journal.Problem{Code: forgottenCode, Cause: "the person was forgotten before this was delivered"}
+	why := shared.Forgotten()
 	for _, seq := range seqs {
 		was, ok := before[seq]
 		if ok && (codec.Unsettled(was.state) || was.state == codec.Failed) {
@@ -279,7 +267,7 @@ func (t *tx) forgetRecords(ctx context.Context, seqs []int64, externalID string,
 	err = t.batch(ctx, func(b *pgx.Batch) {
 		b.Queue("UPDATE outcomes SET private = NULL, object = '', objects = '' WHERE seq = ANY($1)", seqs)
 		b.Queue(`UPDATE records r SET key = $3, chain = $4, id = CASE WHEN id = $5 OR length($5) >= $6 AND strpos(id, $5) > 0 THEN $3 ELSE id END, origin = u.origin
-			FROM unnest($1::bigint[], $2::bytea[]) u(seq, origin) WHERE r.seq = u.seq`, seqs, origins, forgottenKey, forgottenChain, clean(externalID), minMention)
+			FROM unnest($1::bigint[], $2::bytea[]) u(seq, origin) WHERE r.seq = u.seq`, seqs, origins, shared.ForgottenKey, shared.ForgottenChain, clean(externalID), shared.MinMention)
 		notes.queue(b)
 	})
 	if err != nil {
@@ -305,7 +293,7 @@ func (t *tx) bareOrigins(ctx context.Context, seqs []int64, before map[int64]sta
 		if err != nil {
 			return err
 		}
-		bySeq[seq], err = t.s.sealer.Origin(before[seq].ident, sources.Origin{Trigger: o.Trigger, File: o.File, FileID: o.FileID, Row: o.Row, Sheet: o.Sheet, Query: o.Query})
+		bySeq[seq], err = t.s.sealer.Origin(before[seq].ident, shared.BareOrigin(o))
 		return err
 	}, "SELECT seq, origin FROM records WHERE seq = ANY($1)", seqs)
 	out := make([][]byte, len(seqs))

@@ -11,14 +11,10 @@ import (
 // RowChanges implements journal.Journal.
 func (s *Store) RowChanges(ctx context.Context, limit int) ([]*journal.Record, error) {
 	seqs, err := numbers(ctx, s.pool, `SELECT c.seq FROM row_changes c JOIN records r ON r.seq = c.seq JOIN files f ON f.id = r.file AND f.state = $1
-		ORDER BY c.seq LIMIT $2`, string(journal.FileFinished), limit)
+		WHERE r.state NOT IN (0, 2) ORDER BY c.seq LIMIT $2`, string(journal.FileFinished), limit)
 	var out []*journal.Record
 	if err == nil && len(seqs) > 0 {
-		err = s.fetch(ctx, s.pool, false, seqs, func(r *journal.Record) {
-			if r.State != journal.Pending && r.State != journal.Held {
-				out = append(out, r)
-			}
-		})
+		err = s.fetch(ctx, s.pool, false, seqs, func(r *journal.Record) { out = append(out, r) })
 	}
 	if err != nil {
 		return nil, fmt.Errorf("list rows that came to another end: %w", s.explain(err))

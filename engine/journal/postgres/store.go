@@ -209,8 +209,8 @@ const setMeta = "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (nam
 
 // SetMeta implements journal.Journal.
 func (s *Store) SetMeta(ctx context.Context, name, value string) error {
-	if strings.HasPrefix(name, "journal.") {
-		return fmt.Errorf("keep %q: names that begin with journal. belong to the journal", name)
+	if err := shared.OwnName(name); err != nil {
+		return err
 	}
 	if _, err := s.pool.Exec(ctx, setMeta, clean(name), clean(value)); err != nil {
 		return fmt.Errorf("keep %q in the journal: %w", name, s.explain(err))
@@ -220,8 +220,8 @@ func (s *Store) SetMeta(ctx context.Context, name, value string) error {
 
 // ChangeMeta implements journal.Journal.
 func (s *Store) ChangeMeta(ctx context.Context, name string, entry journal.AuditEntry, change func(string) (string, error)) error {
-	if strings.HasPrefix(name, "journal.") {
-		return fmt.Errorf("keep %q: names that begin with journal. belong to the journal", name)
+	if err := shared.OwnName(name); err != nil {
+		return err
 	}
 	err := s.tx(ctx, func(ctx context.Context, t *tx) error {
 		// The row is made first, so that there is one to lock: two who change a new name come one after the other, too.

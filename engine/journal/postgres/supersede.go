@@ -7,33 +7,17 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/journal/internal/codec"
+	"github.com/culvert/culvert/engine/journal/shared"
 )
-
-// newer is what was delivered of an identity, and so supersedes older failures of it.
-type newer struct {
-	ident int64
-	order actions.Order
-	seq   int64 // of what was delivered; 0: not known
-}
-
-// newerOf gives what a settled record supersedes others by: itself, or what superseded it.
-func newerOf(h settlement) newer {
-	n := newer{ident: h.ident, order: h.order(h.Seq), seq: h.Seq}
-	if h.to == codec.Superseded && h.SupersededBy != 0 {
-		n.seq = h.SupersededBy
-	}
-	return n
-}
 
 // supersede lets rows of files supersede what they are newer versions of, and what they stand for.
 func (t *tx) supersede(ctx context.Context, versions []journal.Version, server string, now int64) error {
-	var all []newer
+	var all []shared.Newer
 	for _, v := range versions {
 		if v.ID != "" {
-			all = append(all, newer{codec.Ident(v.Rule, v.ID), v.Order, v.Seq})
+			all = append(all, shared.Newer{Ident: codec.Ident(v.Rule, v.ID), Order: v.Order, Seq: v.Seq})
 		}
 		if v.Fixes == 0 {
 			continue
@@ -55,26 +39,18 @@ func (t *tx) supersede(ctx context.Context, versions []journal.Version, server s
 }
 
 // supersedeFailed settles failed records of which something newer was delivered.
-func (t *tx) supersedeFailed(ctx context.Context, all []newer, server string, now int64) error {
+func (t *tx) supersedeFailed(ctx context.Context, all []shared.Newer, server string, now int64) error {
 	if len(all) == 0 {
 		return nil
 	}
-	byIdent := make(map[int64]newer, len(all))
-	idents := make([]int64, 0, len(all))
-	for _, n := range all {
-		if known, ok := byIdent[n.ident]; ok && !known.order.Before(n.order) {
-			continue
-		}
-		byIdent[n.ident] = n
-		idents = append(idents, n.ident)
-	}
+	byIdent, idents := shared.Newest(all)
 	by := map[int64]int64{}
 	err := each(ctx, t, func(rows pgx.Rows) error {
 		var seq int64
 		var st standing
 		err := rows.Scan(&seq, &st.ident, &st.version, &st.rank)
-		if n := byIdent[st.ident]; seq != n.seq && st.order(seq).Before(n.order) {
-			by[seq] = n.seq
+		if n := byIdent[st.ident]; seq != n.Seq && st.order(seq).Before(n.Order) {
+			by[seq] = n.Seq
 		}
 		return err
 	}, "SELECT seq, ident, version, rank FROM records WHERE ident = ANY($1) AND state = 4", idents)

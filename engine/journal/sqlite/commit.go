@@ -3,7 +3,6 @@ package sqlite
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 
 	"github.com/culvert/culvert/actions"
@@ -12,12 +11,10 @@ import (
 	"github.com/culvert/culvert/engine/journal/shared"
 )
 
-var errNoOwner = errors.New("record what a delivery came to: the batch does not say whose it is")
-
 // Commit implements journal.Journal.
 func (s *Store) Commit(ctx context.Context, b *journal.Batch) error {
-	if b.Owner == "" && (len(b.Settlements) > 0 || len(b.Files) > 0 || len(b.Keys) > 0) {
-		return errNoOwner
+	if err := shared.Owned(b); err != nil {
+		return err
 	}
 	if err := s.own(ctx); err != nil {
 		return err
@@ -123,10 +120,7 @@ type standing struct {
 
 // order is where a record stands among those that write the same objects.
 func (st standing) order(seq int64) actions.Order {
-	if st.rank != 0 {
-		seq = st.rank
-	}
-	return actions.Order{Version: st.version, Seq: seq}
+	return shared.Order(st.version, st.rank, seq)
 }
 
 func (s *Store) settle(t *tx, held []settlement, server string, now int64) error {
@@ -142,7 +136,7 @@ func (s *Store) settle(t *tx, held []settlement, server string, now int64) error
 		return err
 	}
 	var changed []settlement
-	var newer []newer
+	var newer []shared.Newer
 	for _, h := range held {
 		was, ok := before[h.Seq]
 		if !ok {
@@ -157,7 +151,7 @@ func (s *Store) settle(t *tx, held []settlement, server string, now int64) error
 		}
 		changed = append(changed, h)
 		if h.state == codec.Delivered || h.state == codec.Superseded {
-			newer = append(newer, newerOf(h, was))
+			newer = append(newer, shared.NewerOf(was.ident, was.order(h.Seq), h.Settlement))
 		}
 	}
 	err = t.around(chainsOf(before), func(apart map[int64]bool) error {

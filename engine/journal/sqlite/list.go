@@ -10,7 +10,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
@@ -170,7 +169,7 @@ func (s *Store) Select(ctx context.Context, f journal.Filter) ([]*journal.Record
 		return nil, err
 	}
 	var out []*journal.Record
-	for part := range slices.Chunk(seqs, changeSize) {
+	for part := range slices.Chunk(seqs, shared.ChangeSize) {
 		if err := s.fetch(ctx, "1", f.WithBody, part, func(r *fetched) { out = append(out, r.rec) }); err != nil {
 			return nil, fmt.Errorf("list records: %w", explain(err, s.place))
 		}
@@ -299,16 +298,8 @@ func (s *Store) oldest(ctx context.Context, sum *journal.Summary, ids []int64) e
 			return err
 		}
 		r.Oldest = codec.Time(received.Int64)
-		sum.Oldest = earlier(sum.Oldest, r.Oldest)
-		sum.NextTry = earlier(sum.NextTry, codec.Time(next.Int64))
+		sum.Oldest = shared.Earlier(sum.Oldest, r.Oldest)
+		sum.NextTry = shared.Earlier(sum.NextTry, codec.Time(next.Int64))
 	}
 	return nil
-}
-
-// earlier gives the earlier of two times; the zero time is none.
-func earlier(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
 }

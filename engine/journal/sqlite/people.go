@@ -12,9 +12,6 @@ import (
 	"github.com/culvert/culvert/engine/journal/shared"
 )
 
-// changeSize is how many records one transaction changes on a person's word, so that intake does not wait for a large one.
-const changeSize = 1000
-
 func (s *Store) audit(t *tx, who, did, why string, count int64, subject string) error {
 	err := t.exec("INSERT INTO audit (at, who, did, why, count, subject) VALUES (?, ?, ?, ?, ?, ?)", codec.Micros(s.now()), who, did, why, count, subject)
 	if err != nil {
@@ -68,7 +65,7 @@ func (s *Store) move(ctx context.Context, m move) (int64, error) {
 		return 0, err
 	}
 	var total int64
-	for part := range slices.Chunk(seqs, changeSize) {
+	for part := range slices.Chunk(seqs, shared.ChangeSize) {
 		n, err := s.movePart(ctx, m, part)
 		total += n
 		if err != nil {
@@ -80,16 +77,12 @@ func (s *Store) move(ctx context.Context, m move) (int64, error) {
 }
 
 func (s *Store) movePart(ctx context.Context, m move, seqs []int64) (int64, error) {
-	allowed := map[int]bool{}
-	for _, state := range m.filter.States {
-		code, err := codec.StateCode(state)
-		if err != nil {
-			return 0, err
-		}
-		allowed[code] = true
+	allowed, err := shared.Allowed(m.filter)
+	if err != nil {
+		return 0, err
 	}
 	var moved int64
-	err := s.writer.change(ctx, len(seqs), func(t *tx) error {
+	err = s.writer.change(ctx, len(seqs), func(t *tx) error {
 		moved = 0
 		before, err := t.standing(seqs)
 		if err != nil {
@@ -120,13 +113,9 @@ func (s *Store) movePart(ctx context.Context, m move, seqs []int64) (int64, erro
 
 // Replay implements journal.Journal. Without states in the filter it takes the failed records. Records whose payload has expired stay as they are.
 func (s *Store) Replay(ctx context.Context, f journal.Filter, who, why string, force bool) (int64, error) {
-	if len(f.States) == 0 {
-		f.States = []journal.State{journal.Failed}
-	}
-	for _, state := range f.States {
-		if state == journal.Pending || state == journal.Held {
-			return 0, fmt.Errorf("replay records: %s ones are sent by themselves", state)
-		}
+	f, err := shared.Replayable(f)
+	if err != nil {
+		return 0, err
 	}
 	flag := codec.ReplayFlags(f, force)
 	return s.move(ctx, move{filter: f, to: codec.Pending, who: who, did: "replay", why: why, keepBody: true,
@@ -190,13 +179,9 @@ func (s *Store) rejoin(t *tx, seqs []int64, before map[int64]standing, heads map
 
 // Dismiss implements journal.Journal. Without states in the filter it takes the failed records.
 func (s *Store) Dismiss(ctx context.Context, f journal.Filter, who, why string) (int64, error) {
-	if len(f.States) == 0 {
-		f.States = []journal.State{journal.Failed}
-	}
-	for _, state := range f.States {
-		if state != journal.Failed && state != journal.Held && state != journal.Pending {
-			return 0, fmt.Errorf("dismiss records: %s ones are settled already", state)
-		}
+	f, err := shared.Dismissable(f)
+	if err != nil {
+		return 0, err
 	}
 	return s.move(ctx, move{filter: f, to: codec.Dismissed, who: who, did: "dismiss", why: why, skip: s.inFlight,
 		change: func(t *tx, seqs []int64, before map[int64]standing) error { return s.dismiss(t, seqs, before) }})
@@ -315,16 +300,13 @@ func (s *Store) Note(ctx context.Context, e journal.AuditEntry) error {
 	return nil
 }
 
-// program is who the audit trail names for what the program does by itself.
-const program = "culvert"
-
 // Hold implements journal.Journal. Records in flight are left alone: their delivery decides.
 func (s *Store) Hold(ctx context.Context, rule string, p *journal.Problem) (int64, error) {
 	why := ""
 	if p != nil {
 		why = p.Cause
 	}
-	return s.move(ctx, move{filter: journal.Filter{Rule: rule, States: []journal.State{journal.Pending}}, to: codec.Held, who: program, did: "hold", why: why,
+	return s.move(ctx, move{filter: journal.Filter{Rule: rule, States: []journal.State{journal.Pending}}, to: codec.Held, who: shared.Program, did: "hold", why: why,
 		skip: s.inFlight, change: func(t *tx, seqs []int64, before map[int64]standing) error {
 			err := t.around(chainsOf(before), func(map[int64]bool) error {
 				return t.exec("UPDATE records SET state = 2, next_try = 0, touched = ? WHERE seq IN (SELECT value FROM json_each(?))", codec.Micros(s.now()), list(seqs))
@@ -351,7 +333,7 @@ func (s *Store) setProblem(t *tx, seqs []int64, before map[int64]standing, p *jo
 
 // Unhold implements journal.Journal.
 func (s *Store) Unhold(ctx context.Context, rule string) (int64, error) {
-	return s.move(ctx, move{filter: journal.Filter{Rule: rule, States: []journal.State{journal.Held}}, to: codec.Pending, who: program, did: "unhold",
+	return s.move(ctx, move{filter: journal.Filter{Rule: rule, States: []journal.State{journal.Held}}, to: codec.Pending, who: shared.Program, did: "unhold",
 		change: func(t *tx, seqs []int64, before map[int64]standing) error {
 			if err := t.exec("DELETE FROM outcomes WHERE seq IN (SELECT value FROM json_each(?))", list(seqs)); err != nil {
 				return err

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -43,7 +42,7 @@ func (s *Store) Expire(ctx context.Context, r journal.Retention, now time.Time) 
 			if err := t.exec(fmt.Sprintf("PRAGMA incremental_vacuum(%d)", vacuumPages)); err != nil {
 				return err
 			}
-			return s.audit(t, program, "expire", "the project's retention", out.Payloads+out.Records,
+			return s.audit(t, shared.Program, "expire", "the project's retention", out.Payloads+out.Records,
 				fmt.Sprintf("%d payloads, %d records, %d files", out.Payloads, out.Records, out.Files))
 		})
 	}
@@ -112,7 +111,7 @@ func (s *Store) expire(ctx context.Context, age time.Duration, now time.Time, qu
 	}
 	after := int64(0)
 	for {
-		rows, err := s.read.query(ctx, query, after, end, cutoff, changeSize)
+		rows, err := s.read.query(ctx, query, after, end, cutoff, shared.ChangeSize)
 		var seqs []int64
 		err = scan(rows, err, func(rows *sql.Rows) error {
 			var seq int64
@@ -171,13 +170,6 @@ func (s *Store) expireFiles(ctx context.Context, age time.Duration, now time.Tim
 	})
 }
 
-const (
-	forgottenKey  = "(forgotten)"
-	forgottenCode = "forgotten"
-	// minMention is the shortest external id that is looked for inside of other records: a shorter one would be found where it means something else.
-	minMention = 6
-)
-
 // Forget implements journal.Journal. It erases what is kept of records whose key or id is the external id or holds it, the payloads of delivered records that
 // mention it, and all of others that do. What was not delivered yet is dismissed. Outcomes stay, without anything that tells whose they are.
 func (s *Store) Forget(ctx context.Context, externalID, who, why string) (journal.Forgotten, error) {
@@ -194,7 +186,7 @@ func (s *Store) Forget(ctx context.Context, externalID, who, why string) (journa
 		return out, fmt.Errorf("look for a person's records: %w", explain(err, s.place))
 	}
 	own = append(own, mentions.open...)
-	for part := range slices.Chunk(own, changeSize) {
+	for part := range slices.Chunk(own, shared.ChangeSize) {
 		if err := s.writer.change(ctx, len(part), func(t *tx) error { return s.forgetRecords(t, part, externalID, &out) }); err != nil {
 			return out, fmt.Errorf("forget a person: %w", err)
 		}
@@ -208,11 +200,11 @@ func (s *Store) Forget(ctx context.Context, externalID, who, why string) (journa
 		if err := t.exec("UPDATE outcomes SET private = NULL WHERE seq IN (SELECT value FROM json_each(?))", list(mentions.settled)); err != nil {
 			return err
 		}
-		if len(externalID) >= minMention {
-			if err := t.exec("UPDATE audit SET subject = replace(subject, ?1, ?2), why = replace(why, ?1, ?2) WHERE instr(subject, ?1) OR instr(why, ?1)", externalID, forgottenKey); err != nil {
+		if len(externalID) >= shared.MinMention {
+			if err := t.exec("UPDATE audit SET subject = replace(subject, ?1, ?2), why = replace(why, ?1, ?2) WHERE instr(subject, ?1) OR instr(why, ?1)", externalID, shared.ForgottenKey); err != nil {
 				return err
 			}
-			why = strings.ReplaceAll(why, externalID, forgottenKey)
+			why = strings.ReplaceAll(why, externalID, shared.ForgottenKey)
 		}
 		ids, err := t.execCount("DELETE FROM identities WHERE external_id = ?", externalID)
 		if err != nil {
@@ -234,7 +226,7 @@ func (s *Store) Forget(ctx context.Context, externalID, who, why string) (journa
 
 func (s *Store) recordsOf(ctx context.Context, externalID string) ([]int64, error) {
 	query, args := "SELECT seq, key, id FROM records WHERE chain = ? AND key = ? OR id = ? ORDER BY seq", []any{codec.Chain(externalID), externalID, externalID}
-	if len(externalID) >= minMention {
+	if len(externalID) >= shared.MinMention {
 		query, args = "SELECT seq, key, id FROM records WHERE instr(key, ?) OR instr(id, ?) ORDER BY seq", []any{externalID, externalID}
 	}
 	rows, err := s.read.query(ctx, query, args...)
@@ -243,7 +235,7 @@ func (s *Store) recordsOf(ctx context.Context, externalID string) ([]int64, erro
 		var seq int64
 		var key, id string
 		err := rows.Scan(&seq, &key, &id)
-		if sources.Mentions(key, externalID) || sources.Mentions(id, externalID) {
+		if shared.Names(key, id, externalID) {
 			out = append(out, seq)
 		}
 		return err
@@ -255,14 +247,13 @@ func (s *Store) recordsOf(ctx context.Context, externalID string) ([]int64, erro
 type mentioning struct{ settled, open []int64 }
 
 func (s *Store) mentions(ctx context.Context, externalID string) (out mentioning, err error) {
-	if len(externalID) < minMention {
+	if len(externalID) < shared.MinMention {
 		return out, nil
 	}
-	quoted, err := json.Marshal(externalID)
+	inner, err := shared.Quoted(externalID)
 	if err != nil {
 		return out, err
 	}
-	inner := string(quoted[1 : len(quoted)-1])
 	rows, err := s.read.query(ctx, "SELECT p.seq, r.ident, r.state, r.key, r.id, p.body FROM payloads p CROSS JOIN records r ON r.seq = p.seq")
 	err = scan(rows, err, func(rows *sql.Rows) error {
 		var seq, ident int64
@@ -272,7 +263,7 @@ func (s *Store) mentions(ctx context.Context, externalID string) (out mentioning
 		if err := rows.Scan(&seq, &ident, &state, &key, &id, &stored); err != nil {
 			return err
 		}
-		if sources.Mentions(key, externalID) || sources.Mentions(id, externalID) {
+		if shared.Names(key, id, externalID) {
 			return nil // found already
 		}
 		body, err := s.sealer.Open(codec.PurposeBody, ident, stored)
@@ -327,11 +318,11 @@ func (s *Store) forgetRecords(t *tx, seqs []int64, externalID string, out *journ
 			return err
 		}
 		if err := t.exec("UPDATE records SET key = ?, chain = 1, id = CASE WHEN id = ? OR length(?) >= ? AND instr(id, ?) THEN ? ELSE id END, origin = ? WHERE seq = ?",
-			forgottenKey, externalID, externalID, minMention, externalID, forgottenKey, origin, seq); err != nil {
+			shared.ForgottenKey, externalID, externalID, shared.MinMention, externalID, shared.ForgottenKey, origin, seq); err != nil {
 			return err
 		}
 	}
-	why := &journal.Problem{Code: forgottenCode, Cause: "the person was forgotten before this was delivered"}
+	why := shared.Forgotten()
 	err = t.insert(insertOutcome, outcomeFields, len(open), func(values []any, i int) []any { return outcomeValues(values, open[i], why, nil, nil, 0) })
 	if err != nil {
 		return err
@@ -353,7 +344,7 @@ func (s *Store) bareOrigin(t *tx, seq, ident int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.sealer.Origin(ident, sources.Origin{Trigger: o.Trigger, File: o.File, FileID: o.FileID, Row: o.Row, Sheet: o.Sheet, Query: o.Query})
+	return s.sealer.Origin(ident, shared.BareOrigin(o))
 }
 
 // scrub empties the write-ahead log, in which what was erased would be readable until it is overwritten.

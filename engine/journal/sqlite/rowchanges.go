@@ -13,7 +13,7 @@ import (
 func (s *Store) RowChanges(ctx context.Context, limit int) ([]*journal.Record, error) {
 	var seqs []int64
 	rows, err := s.read.query(ctx, `SELECT c.seq FROM row_changes c CROSS JOIN records r ON r.seq = c.seq CROSS JOIN files f ON f.id = r.file AND f.state = ?
-		ORDER BY c.seq LIMIT ?`, string(journal.FileFinished), limit)
+		WHERE r.state NOT IN (0, 2) ORDER BY c.seq LIMIT ?`, string(journal.FileFinished), limit)
 	err = scan(rows, err, func(rows *sql.Rows) error {
 		var seq int64
 		err := rows.Scan(&seq)

@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -20,6 +19,7 @@ import (
 
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/journal/internal/codec"
+	"github.com/culvert/culvert/engine/journal/shared"
 )
 
 const (
@@ -332,8 +332,8 @@ func (s *Store) Meta(ctx context.Context, name string) (string, error) {
 
 // SetMeta implements journal.Journal.
 func (s *Store) SetMeta(ctx context.Context, name, value string) error {
-	if strings.HasPrefix(name, "journal.") {
-		return fmt.Errorf("keep %q: names that begin with journal. belong to the journal", name)
+	if err := shared.OwnName(name); err != nil {
+		return err
 	}
 	err := s.writer.change(ctx, 1, func(t *tx) error { return t.exec(setMeta, name, value) })
 	if err != nil {
@@ -344,8 +344,8 @@ func (s *Store) SetMeta(ctx context.Context, name, value string) error {
 
 // ChangeMeta implements journal.Journal.
 func (s *Store) ChangeMeta(ctx context.Context, name string, entry journal.AuditEntry, change func(string) (string, error)) error {
-	if strings.HasPrefix(name, "journal.") {
-		return fmt.Errorf("keep %q: names that begin with journal. belong to the journal", name)
+	if err := shared.OwnName(name); err != nil {
+		return err
 	}
 	err := s.writer.change(ctx, 1, func(t *tx) error {
 		value := ""
