@@ -105,7 +105,7 @@ func (s *Console) routes() {
 	}
 	s.mux.HandleFunc("GET "+Prefix+"audit", as(access.Admin, s.page(s.audit)))
 	s.mux.HandleFunc("GET "+Prefix+"events", as(access.Viewer, s.events))
-	s.mux.HandleFunc("GET "+Prefix+"api/overview", as(access.Viewer, s.apiOverview))
+	s.apiRoutes()
 	s.mux.HandleFunc("GET "+Prefix+"failures/download", as(access.Operator, s.downloadFailed))
 	s.mux.HandleFunc("GET "+Prefix+"files/{id}/{what}", as(access.Operator, s.download))
 	for name, do := range map[string]func(context.Context, *http.Request) error{"replay": s.replay, "dismiss": s.dismiss, "pause": s.pause, "resume": s.resume} {
@@ -266,24 +266,34 @@ func asset(name, kind string) http.HandlerFunc {
 	}
 }
 
-func (s *Console) pause(ctx context.Context, r *http.Request) error {
-	p := controls.Pause{Since: s.c.Now(), Who: who(r), Why: r.PostFormValue("why")}
-	rule, server := r.PostFormValue("rule"), r.PostFormValue("server")
-	known := func(x Rule) bool { return rule != "" && x.Name == rule || server != "" && x.Server == server }
-	if (rule == "") == (server == "") || !slices.ContainsFunc(s.c.Running.Rules(), known) {
-		return refused("there is no such rule or server any more")
-	}
-	if server != "" {
-		return controls.PauseServer(ctx, s.c.Journal, server, p)
-	}
-	return controls.PauseRule(ctx, s.c.Journal, rule, p)
+func (s *Console) pause(_ context.Context, r *http.Request) error {
+	return s.pauseNamed(r, control{r.PostFormValue("rule"), r.PostFormValue("server"), r.PostFormValue("why")})
 }
 
-// resume lets a rule or server go on, also one that is gone by now.
-func (s *Console) resume(ctx context.Context, r *http.Request) error {
-	p := controls.Pause{Who: who(r), Why: r.PostFormValue("why")}
-	if server := r.PostFormValue("server"); server != "" {
-		return controls.ResumeServer(ctx, s.c.Journal, server, p)
+func (s *Console) pauseNamed(r *http.Request, x control) error {
+	p := controls.Pause{Since: s.c.Now(), Who: who(r), Why: x.Why}
+	known := func(k Rule) bool { return x.Rule != "" && k.Name == x.Rule || x.Server != "" && k.Server == x.Server }
+	if (x.Rule == "") == (x.Server == "") || !slices.ContainsFunc(s.c.Running.Rules(), known) {
+		return refused("there is no such rule or server any more")
 	}
-	return controls.ResumeRule(ctx, s.c.Journal, r.PostFormValue("rule"), p)
+	if x.Server != "" {
+		return controls.PauseServer(r.Context(), s.c.Journal, x.Server, p)
+	}
+	return controls.PauseRule(r.Context(), s.c.Journal, x.Rule, p)
+}
+
+func (s *Console) resume(_ context.Context, r *http.Request) error {
+	return s.resumeNamed(r, control{r.PostFormValue("rule"), r.PostFormValue("server"), r.PostFormValue("why")})
+}
+
+// resumeNamed lets a rule or server go on, also one that is gone by now.
+func (s *Console) resumeNamed(r *http.Request, x control) error {
+	p := controls.Pause{Who: who(r), Why: x.Why}
+	if (x.Rule == "") == (x.Server == "") {
+		return refused("name a rule or a server")
+	}
+	if x.Server != "" {
+		return controls.ResumeServer(r.Context(), s.c.Journal, x.Server, p)
+	}
+	return controls.ResumeRule(r.Context(), s.c.Journal, x.Rule, p)
 }

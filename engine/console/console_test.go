@@ -91,15 +91,15 @@ func do(t *testing.T, req *http.Request) (int, string, http.Header) {
 func TestPagesShowNoPersonalData(t *testing.T) {
 	srv, _ := fixture(t, Config{})
 	for path, want := range map[string]string{
-		"/":                     "record of rule anc has failed",
-		"/console/failures":     "the value is not in the map &lt;sex&gt;",
-		"/console/records":      "form-1",
-		"/console/records/1":    "rules/anc.yaml:3:4",
-		"/console/rules":        "the rule has no id",
-		"/console/files":        "No file has been dropped yet",
-		"/console/audit":        "Nobody has changed anything yet",
-		"/console/api/overview": `"failed":1`,
-		"/console/style.css":    "--accent",
+		"/":                  "record of rule anc has failed",
+		"/console/failures":  "the value is not in the map &lt;sex&gt;",
+		"/console/records":   "form-1",
+		"/console/records/1": "rules/anc.yaml:3:4",
+		"/console/rules":     "the rule has no id",
+		"/console/files":     "No file has been dropped yet",
+		"/console/audit":     "Nobody has changed anything yet",
+		"/api/v1/overview":   `"failed":1`,
+		"/console/style.css": "--accent",
 	} {
 		status, text, header := get(t, srv.URL+path, nil)
 		if status != http.StatusOK || !strings.Contains(text, want) {
@@ -133,7 +133,7 @@ func TestWhoIsLetIn(t *testing.T) {
 	}{
 		"nobody, from this machine":       {"/", nobody, http.StatusSeeOther},
 		"nobody, by nginx without header": {"/console/records", func(r *http.Request) { nobody(r); r.Host = "127.0.0.1" }, http.StatusSeeOther},
-		"nobody, for a program":           {"/console/api/overview", nobody, http.StatusUnauthorized},
+		"nobody, for a program":           {"/api/v1/overview", nobody, http.StatusUnauthorized},
 		"nobody, to log in":               {"/console/login", nobody, http.StatusOK},
 		"a cookie that was made up":       {"/", func(r *http.Request) { nobody(r); r.Header.Set("Cookie", "culvert_session=x") }, http.StatusSeeOther},
 		"wrong password":                  {"/", user("ada", "x"), http.StatusUnauthorized},

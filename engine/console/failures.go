@@ -236,7 +236,7 @@ func chosen(r *http.Request) (journal.Filter, error) {
 	}
 	if n := r.PostFormValue("seq"); n != "" {
 		seq, err := strconv.ParseInt(n, 10, 64)
-		if err != nil {
+		if err != nil || seq < 1 {
 			return f, errNotFound
 		}
 		f.Seq = seq

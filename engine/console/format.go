@@ -44,9 +44,7 @@ func (s *Console) functions() template.FuncMap {
 		"parts":   func(server, title string, parts []Object) partTable { return partTable{server, title, parts} },
 		"leaves":  leaves,
 		"target":  func(kind, name string, paused bool) target { return target{kind, name, paused} },
-		"states": func() []journal.State {
-			return []journal.State{journal.Pending, journal.Held, journal.Delivered, journal.Skipped, journal.Failed, journal.Dismissed, journal.Superseded}
-		},
+		"states":  func() []journal.State { return states },
 	}
 }
 
@@ -76,6 +74,9 @@ func words(d time.Duration) string {
 	}
 	return unit(int(d.Hours()/24), "day")
 }
+
+// states are those of records, as searches offer them.
+var states = []journal.State{journal.Pending, journal.Held, journal.Delivered, journal.Skipped, journal.Failed, journal.Dismissed, journal.Superseded}
 
 // target is a rule or server that can be paused.
 type target struct {

@@ -38,7 +38,7 @@ func (s *Console) admit(w http.ResponseWriter, r *http.Request) (*http.Request, 
 		found, err := s.c.Access.Check(name, password, s.c.From(r))
 		var wait *access.ErrThrottled
 		if errors.As(err, &wait) {
-			tooMany(w, wait)
+			tooMany(w, r, wait)
 			return nil, false
 		}
 		user = found
@@ -48,18 +48,27 @@ func (s *Console) admit(w http.ResponseWriter, r *http.Request) (*http.Request, 
 		return r.WithContext(context.WithValue(r.Context(), visitorKey{}, user)), true
 	case r.URL.Path == loginPath || static[strings.TrimPrefix(r.URL.Path, Prefix)] != "":
 		return r, true
-	case r.Header.Get("Authorization") != "" || strings.HasPrefix(r.URL.Path, Prefix+"api/") || r.Method != http.MethodGet:
+	case r.Header.Get("Authorization") != "" || strings.HasPrefix(r.URL.Path, APIPrefix) || r.Method != http.MethodGet:
 		w.Header().Set("WWW-Authenticate", `Basic realm="Culvert", charset="UTF-8"`)
-		http.Error(w, "log in first: with the name and password of a user of the console", http.StatusUnauthorized)
+		answerPlainly(w, r, http.StatusUnauthorized, "log in first: with the name and password of a user of the console")
 	default:
 		http.Redirect(w, r, loginPath+"?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
 	}
 	return nil, false
 }
 
-func tooMany(w http.ResponseWriter, wait *access.ErrThrottled) {
+func tooMany(w http.ResponseWriter, r *http.Request, wait *access.ErrThrottled) {
 	w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.After.Seconds()))))
-	http.Error(w, wait.Error(), http.StatusTooManyRequests)
+	answerPlainly(w, r, http.StatusTooManyRequests, wait.Error())
+}
+
+// answerPlainly answers somebody who is not let in.
+func answerPlainly(w http.ResponseWriter, r *http.Request, status int, what string) {
+	if strings.HasPrefix(r.URL.Path, APIPrefix) {
+		apiFail(w, status, what)
+		return
+	}
+	http.Error(w, what, status)
 }
 
 // as lets a request on when its visitor has a role.

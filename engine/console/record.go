@@ -32,7 +32,7 @@ type recordView struct {
 // find gives one record.
 func (s *Console) find(r *http.Request, body bool) (*journal.Record, error) {
 	seq, err := strconv.ParseInt(r.PathValue("seq"), 10, 64)
-	if err != nil {
+	if err != nil || seq < 1 { // 0 would select any
 		return nil, errNotFound
 	}
 	list, err := s.c.Journal.Select(r.Context(), journal.Filter{Seq: seq, Limit: 1, WithBody: body})
