@@ -54,7 +54,42 @@ type Plan struct {
 	Order  Order
 	Insist bool // a person named this very record: it may overwrite what is newer
 	Writes []Write
-	Left   []*rules.Failure // of values that did not fit and were left out, as the rule says (invalid: omit)
+	// Pending is set while it is not known what the record writes: its lookups have to be answered first.
+	Pending Pending
+	Left    []*rules.Failure // of values that did not fit and were left out, as the rule says (invalid: omit)
+}
+
+// Empty tells that there is nothing to write, and nothing to find out.
+func (p *Plan) Empty() bool { return len(p.Writes) == 0 && p.Pending == nil }
+
+// Pending is the evaluation of a record that has to ask first.
+type Pending interface {
+	// Questions are those that it needs next.
+	Questions() []rules.Question
+	// Resume goes on with what is known now.
+	Resume(answers rules.Answers) Resumed
+}
+
+// Resumed is what an evaluation came to that was told more.
+type Resumed struct {
+	Plan    Plan           // may be pending again
+	Skipped bool           // the rule skips the record
+	Failure *rules.Failure // why it cannot be used
+	Err     error          // a fault of the program
+}
+
+// Answer is what was found for a question, or why that could not be told.
+type Answer struct {
+	Found []any
+	Err   error // the server refuses this question
+}
+
+// Asker is a Target that can be asked.
+type Asker interface {
+	// Answer answers questions in bulk, one answer each. An error says that nothing could be asked: Ask turns it into an outcome.
+	Answer(ctx context.Context, questions []rules.Question) ([]Answer, error)
+	// Unanswered is the outcome of a record whose question failed.
+	Unanswered(err error) Outcome
 }
 
 // Status is what became of a write.

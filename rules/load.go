@@ -238,6 +238,7 @@ func (c *compiler) compile() {
 	c.maps()
 	c.lookups()
 	c.conditions()
+	c.noneAsked()
 	c.actions()
 	c.tests()
 }

@@ -31,6 +31,11 @@ type Lookup struct {
 	perItem    bool // it reads the item of a for_each
 	depth      int  // how many lists of a for_each it needs
 	folded     map[string]func() *foldedNames
+
+	asked   Asked // nil: the snapshot or a table answers
+	of      *Expr // whose objects are asked for
+	sample  []any // what answers where nobody can be asked
+	sampled bool
 }
 
 // candidate is what an object must be like, all of it.
@@ -56,12 +61,13 @@ const (
 	lookupSkip
 	lookupBlank
 	lookupFirst
+	lookupWait
 )
 
-var lookupPolicies = map[string]lookupPolicy{"fail": lookupFail, "skip": lookupSkip, "blank": lookupBlank, "first": lookupFirst}
+var lookupPolicies = map[string]lookupPolicy{"fail": lookupFail, "skip": lookupSkip, "blank": lookupBlank, "first": lookupFirst, "wait": lookupWait}
 
 // lookupKeys are the keys of a lookup that are not fields to search by.
-var lookupKeys = []string{"in", "table", "where", "any_of", "parent_of", "ancestor_of", "level", "within", "match", "on_missing", "on_many"}
+var lookupKeys = []string{"in", "table", "where", "any_of", "parent_of", "ancestor_of", "level", "within", "match", "on_missing", "on_many", "sample"}
 
 // lookups compiles the lookups, each after those that it reads, and adds them to the scope.
 func (c *compiler) lookups() {
@@ -90,6 +96,12 @@ func (c *compiler) lookups() {
 				row[column] = ""
 			}
 			c.scope.AddShape(l.Name, expression.ShapeOf(row))
+		case l.asked != nil && l.asked.IsList():
+			c.scope.AddShape(l.Name, expression.ListOf(l.asked.Shape()))
+		case l.asked != nil:
+			c.scope.AddShape(l.Name, l.asked.Shape())
+		case l.Collection != "" && c.isAsked(p.Value):
+			c.scope.AddShape(l.Name, expression.Dynamic())
 		case l.Collection != "":
 			c.scope.AddType(l.Name, (*Object)(nil))
 		default:
@@ -166,7 +178,7 @@ func (c *compiler) inOrder(pairs []yamlnode.Pair) []yamlnode.Pair {
 func lookupWords(n *yamlnode.Node) []string {
 	var words []string
 	for _, p := range n.Pairs() {
-		if !slices.Contains([]string{"in", "table", "match", "on_missing", "on_many", "level"}, p.Key.Value) {
+		if !slices.Contains([]string{"in", "table", "match", "on_missing", "on_many", "level", "sample", "program", "type", "stage", "take", "cache"}, p.Key.Value) {
 			words = append(words, lookupWords(p.Value)...)
 		}
 	}
@@ -193,6 +205,9 @@ func rootNames(text string) []string {
 func (c *compiler) lookup(key, n *yamlnode.Node) *Lookup {
 	c.inLookup = []string{}
 	l := c.readLookup(key, n)
+	if v := n.Get("on_missing"); l != nil && l.asked == nil && isValue(v) && v.Value == "wait" {
+		c.fault(v.Place(), "not-allowed", "only what is asked of the server can be waited for", "write fail, skip or blank; after a sync held records are tried again by themselves")
+	}
 	columns := c.inLookup
 	if c.inLookup = nil; l != nil {
 		c.noteColumn(l.Place, strings.Join(columns, ", "))
@@ -220,7 +235,11 @@ func (c *compiler) readLookup(key, n *yamlnode.Node) *Lookup {
 	}
 	switch way := ways[0]; way {
 	case "in":
-		c.metadataLookup(l, n, scope)
+		if c.isAsked(n) {
+			c.askedLookup(l, n, scope)
+		} else {
+			c.metadataLookup(l, n, scope)
+		}
 	case "table":
 		c.tableLookup(l, n, scope)
 	default:
@@ -281,7 +300,7 @@ func (l *Lookup) expressions() []*Expr {
 			all = append(all, cr.expr)
 		}
 	}
-	for _, e := range []*Expr{l.within, l.kin} {
+	for _, e := range []*Expr{l.within, l.kin, l.of} {
 		if e != nil {
 			all = append(all, e)
 		}
@@ -328,67 +347,4 @@ func (c *compiler) metadataLookup(l *Lookup, n *yamlnode.Node, scope *expression
 	direct := n.Only(func(key string) bool { return !slices.Contains(lookupKeys, key) })
 	c.candidates(l, direct, n, fields, "fields", scope)
 	l.prepare()
-}
-
-// tableLookup reads a lookup with table:.
-func (c *compiler) tableLookup(l *Lookup, n *yamlnode.Node, scope *expression.Scope) {
-	c.noOtherKeys(n, "table", "where", "any_of", "on_missing", "on_many", "match")
-	if m := n.Get("match"); m != nil && m.Value == "fuzzy" {
-		c.fault(m.Place(), "not-allowed", "rows of a table are not found by a fuzzy match", "use ignore_case, or write the names into the table as the source sends them")
-	} else if m != nil && m.Value == "ignore_case" {
-		l.match = matchFolded
-	}
-	file := n.Get("table")
-	var columns []string
-	if t := c.table(file); t != nil {
-		l.table = &lookupTable{columns: t.header, folded: l.match == matchFolded}
-		columns = slices.DeleteFunc(slices.Clone(t.header), func(name string) bool { return name == "" })
-		for _, row := range t.rows {
-			l.table.add(row.cells)
-		}
-	}
-	c.candidates(l, nil, n, columns, "columns", scope)
-	if l.table != nil {
-		for _, cand := range l.candidates {
-			l.table.index(cand)
-		}
-	}
-}
-
-func (c *compiler) table(file *yamlnode.Node) *csvTable {
-	if !isValue(file) {
-		return nil
-	}
-	name, ok := c.path(file)
-	if !ok {
-		return nil
-	}
-	text, ok := c.read(file, name, "the table")
-	if !ok {
-		return nil
-	}
-	t := readTable(name, text, c.report)
-	if t == nil {
-		return nil
-	}
-	for i, column := range t.header {
-		switch {
-		case column == "":
-			c.fault(t.place(t.places[i], column), "bad-csv", "a column has no name", "write a name into the header row")
-		case slices.Contains(t.header[:i], column):
-			c.fault(t.place(t.places[i], column), "bad-csv", fmt.Sprintf("two columns are named %q", column), "rename one of them")
-		}
-	}
-	if len(t.rows) == 0 {
-		c.warn(file.Place(), "bad-csv", fmt.Sprintf("the table %s has no rows", name), "add rows below its header")
-	}
-	return t
-}
-
-// Columns lists the columns of the reference table that the lookup searches; nothing for a lookup of metadata.
-func (l *Lookup) Columns() []string {
-	if l.table == nil {
-		return nil
-	}
-	return slices.Clone(l.table.columns)
 }

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,6 +25,9 @@ func (s *Scope) need(i int) error {
 	}
 	l := s.rule.Lookups[i]
 	v, values, err := l.run(s)
+	if unanswered, ok := errors.AsType[*Unanswered](err); ok {
+		return unanswered // asked, and evaluated again
+	}
 	f.done, f.err = true, err
 	if err == nil {
 		s.env[l.Name] = v
@@ -49,6 +53,9 @@ func (s *Scope) forgetItemLookups() {
 func (l *Lookup) run(s *Scope) (v any, values string, err error) {
 	if l.kin != nil {
 		return l.runKin(s)
+	}
+	if l.asked != nil {
+		return l.runAsked(s)
 	}
 	within, err := l.runWithin(s)
 	if err != nil {
@@ -268,6 +275,8 @@ func (l *Lookup) missing(values string, blank bool) error {
 		return nil
 	case lookupSkip:
 		f.Skip = true
+	case lookupWait:
+		f.Wait = !blank
 	}
 	return f
 }

@@ -136,8 +136,10 @@ type Environment struct {
 	Samples func(t *Trigger) ([]any, error)
 	// ReadFile reads a file of the project (maps, tables, tests), path relative to the project folder.
 	ReadFile func(path string) ([]byte, error)
-	Now      func() time.Time
-	Zone     *time.Location
+	// Asked compiles lookups of what is asked for while records are evaluated; nil: there are none.
+	Asked AskedKind
+	Now   func() time.Time
+	Zone  *time.Location
 	// Missing are the words of the project by which sources say that there is no answer.
 	Missing []string
 	// Kinds lists the action kinds that exist, for suggestions.
@@ -159,6 +161,7 @@ type Failure struct {
 	Column  string // what the record calls the field whose value is wrong: a column of a table, a path in a form
 	Value   string // private
 	Skip    bool   // the rule says that such a record is skipped: it has not failed
+	Wait    bool   // the rule says that such a record waits: what it looks for may come
 
 	More []*Failure // what else is wrong with the record
 }

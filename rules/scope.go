@@ -13,6 +13,7 @@ type Input struct {
 	Body     any            // decoded: map[string]any for forms, cases and rows
 	Source   map[string]any // what `source` shows: file, row, received, headers...
 	RecordID string         // known id, when the record comes back from the journal
+	Answers  Answers        // to what lookups ask; nil where nobody can be asked
 }
 
 // Scope is what expressions see while one record is evaluated. Not safe for concurrent use.
@@ -145,10 +146,19 @@ func (r *Rule) recordID(s *Scope) (string, error) {
 // Resolve runs the lookups that the record needs: those that actions without a condition read. Others run when something reads them. The
 // error is a *Failure; one with Skip says that the rule skips such records.
 func (r *Rule) Resolve(s *Scope) error {
+	var open Unanswered
 	for _, i := range r.eager {
-		if err := s.need(i); err != nil {
+		err := s.need(i)
+		if u, ok := errors.AsType[*Unanswered](err); ok {
+			open.Questions = append(open.Questions, u.Questions...) // all at once
+			continue
+		}
+		if err != nil {
 			return err
 		}
+	}
+	if len(open.Questions) > 0 {
+		return &open
 	}
 	return nil
 }

@@ -25,6 +25,8 @@ type Test struct {
 	Row int
 	// Source is what `source` shows, or nil.
 	Source *yamlnode.Node
+	// Found is what lookups that ask the server find, by their names, or nil.
+	Found *yamlnode.Node
 }
 
 // Bodies gives the records of the test: the one that it holds, or those that its sample file holds, as the trigger's source decodes them.
@@ -78,7 +80,7 @@ func (c *compiler) tests() {
 		if n.Kind != yamlnode.Mapping {
 			continue // the schema has said so
 		}
-		t := &Test{Name: fmt.Sprintf("test %d", i+1), Place: n.Place(), Expect: n.Get("expect"), Source: n.Get("source")}
+		t := &Test{Name: fmt.Sprintf("test %d", i+1), Place: n.Place(), Expect: n.Get("expect"), Source: n.Get("source"), Found: n.Get("found")}
 		if v := n.Get("name"); isValue(v) {
 			t.Name, t.Place = v.Value, v.Place()
 			if first, ok := names[v.Value]; ok {

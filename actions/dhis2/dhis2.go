@@ -6,11 +6,13 @@ import (
 	"context"
 
 	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/actions/dhis2/asked"
 	"github.com/culvert/culvert/actions/dhis2/compile"
 	"github.com/culvert/culvert/actions/dhis2/deliver"
 	"github.com/culvert/culvert/actions/dhis2/identity"
 	"github.com/culvert/culvert/actions/dhis2/metadata"
 	"github.com/culvert/culvert/actions/dhis2/object"
+	"github.com/culvert/culvert/rules"
 )
 
 // Kinds gives the action kinds, which check and compile against one snapshot. With a nil index every action has the finding no-snapshot.
@@ -18,6 +20,9 @@ func Kinds(x *metadata.Index, o actions.Options) []actions.Kind { return compile
 
 // KindNames lists the action kinds, for suggestions where there is no metadata yet.
 func KindNames() []string { return compile.KindNames() }
+
+// Asked compiles lookups in what the server holds, which are asked for while records are evaluated.
+func Asked(x *metadata.Index) rules.AskedKind { return asked.Kind(x) }
 
 // Options are what a target needs besides the server.
 type Options = deliver.Options

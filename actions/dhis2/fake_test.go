@@ -312,6 +312,10 @@ func (f *fake) Complete(_ context.Context, x client.Completion) error {
 	return nil
 }
 
+func (f *fake) EventsOf(context.Context, []string, string) (map[string][]client.Event, error) {
+	return nil, nil
+}
+
 func (f *fake) FindTrackedEntities(_ context.Context, q client.FindQuery) ([]client.Found, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -92,7 +92,7 @@ func loadRule(t testing.TB, x *metadata.Index, text, sample string) *compiled {
 		Now:     testOptions().Now, Zone: time.UTC, Kinds: KindNames(), TriggerKinds: []rules.TriggerKind{{Name: "webhook", Submissions: true}},
 	}
 	if x != nil {
-		env.Directory = x.Directory()
+		env.Directory, env.Asked = x.Directory(), Asked(x)
 	}
 	rule, findings := rules.Load("rules/test.yaml", []byte(text), env)
 	c := &compiled{rule: rule, findings: findings}

@@ -45,8 +45,11 @@ exact DHIS2 objects with their names and uids: what would be looked up, created 
 				return fmt.Errorf("--record %d: the sample holds %s", number, count(len(bodies), "record", "records"))
 			}
 			t := tracer{app: a, project: p, server: flow.Server, format: format}
-			in := rules.Input{Body: bodies[number-1], Source: rehearsal.Source(rule.Trigger.Sample, number-1, len(bodies))}
+			in := rules.Input{Body: bodies[number-1], Source: rehearsal.Source(rule.Trigger.Sample, number-1, len(bodies)), Answers: rule.SampleAnswers(nil)}
 			e, err := program.EvaluateTraced(flow, in, t.tracing())
+			if e.Failure == nil && err == nil {
+				e.Failure = e.NoSample()
+			}
 			if err != nil {
 				return err
 			}

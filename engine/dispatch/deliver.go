@@ -24,16 +24,13 @@ func (d *Dispatcher) deliver(items []*item, s Setting, full bool) {
 		d.batchDone(items)
 		return
 	}
-	plans := make([]actions.Plan, len(items))
-	for i, it := range items {
-		plans[i] = *it.Plan()
-	}
 	start := time.Now()
 	before := d.loaded(len(items), start)
-	results := d.sendPlans(plans)
+	answer := d.sendItems(items)
+	results := answer.results
 	took := time.Since(start)
 	load := (d.loaded(-len(items), start.Add(took)) - before) / max(took.Seconds(), 1e-9)
-	done, retry, worst := d.classify(items, results)
+	done, retry, worst := d.classify(items, answer)
 	if d.End.Err() == nil {
 		sent := countSent(results)
 		full = full && sent >= s.Batch*9/10 // what was not sent tells nothing of the server
@@ -83,9 +80,9 @@ type decided struct {
 }
 
 // classify says of every result what it means: works that are decided, and works for which the server could not be asked. worst is the worst of the latter.
-func (d *Dispatcher) classify(items []*item, results []actions.Result) (done []decided, retry []*item, worst *verdict) {
+func (d *Dispatcher) classify(items []*item, answer answered) (done []decided, retry []*item, worst *verdict) {
 	for i, it := range items {
-		v := classify(it.Plan(), results[i])
+		v := answer.verdict(i, it)
 		if v.retry {
 			if worst == nil || v.problem.Class == actions.ClassCredentials {
 				worst = &v

@@ -190,7 +190,7 @@ func (run *fileRun) evaluate(c *chunk) {
 			row.outcome = failed(program.FailureProblem(e.Failure))
 		case e.Skipped:
 			row.outcome.State = journal.Skipped
-		case len(e.Plan.Writes) == 0:
+		case e.Plan.Empty():
 			row.outcome.State, row.outcome.Unchanged = journal.Delivered, true
 		default:
 			row.plan = e.Plan

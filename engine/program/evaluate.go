@@ -64,6 +64,9 @@ func (v *Evaluator) Evaluate(in rules.Input) (e Evaluation, err error) {
 	if e, err = run(flow, scope); err == nil {
 		v.scope = scope
 	}
+	if open, ok := errors.AsType[*rules.Unanswered](err); ok {
+		return e.pending(flow, in, open), nil
+	}
 	return e, err
 }
 

@@ -6,6 +6,7 @@ import (
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/actions/dhis2"
 	"github.com/culvert/culvert/actions/dhis2/metadata"
+	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/commcare"
 	"github.com/culvert/culvert/sources/database"
@@ -23,6 +24,9 @@ func ActionKinds() []ActionMaker {
 		dhis2.Kinds,
 	}
 }
+
+// AskedKind gives what lookups may ask the server of a snapshot for.
+func AskedKind(x *metadata.Index) rules.AskedKind { return dhis2.Asked(x) }
 
 // SourceKinds is the registry of the kinds of triggers: a new one is one package and one line here.
 func SourceKinds() []sources.Kind {

@@ -333,6 +333,7 @@ func (l *Loader) load(p *Project, out *Rule, file string, text []byte, defaults 
 	server := p.Config.ServerNamed(rules.ServerOf(text, env.Defaults...))
 	if server != nil && p.Indexes[server.Name] != nil {
 		env.Directory = p.Indexes[server.Name].Directory()
+		env.Asked = AskedKind(p.Indexes[server.Name])
 	}
 	r, findings := rules.Load(file, text, env)
 	out.Rule = r

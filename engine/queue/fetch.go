@@ -254,7 +254,7 @@ func (q *Queue) prepare(w *record) *journal.Settlement {
 		return fail(program.FailureProblem(e.Failure))
 	case e.Skipped:
 		s.State = journal.Skipped
-	case len(e.Plan.Writes) == 0:
+	case e.Plan.Empty():
 		s.State = journal.Delivered
 	default:
 		w.plan = e.Plan

@@ -97,19 +97,54 @@ func (p *planner) add(x Planned, plan *actions.Plan) {
 	p.waiting = append(p.waiting, x)
 }
 
+// take notes what the server said of a record; an error says that it cannot be asked at all.
+func (p *planner) take(x *Planned, o actions.Outcome) error {
+	switch o.Status {
+	case actions.Failed, actions.Retry:
+		x.Status = "failed"
+		x.Problems = append(x.Problems, o)
+	}
+	if o.Class == actions.ClassServer || o.Class == actions.ClassCredentials {
+		return fmt.Errorf("the server cannot be asked: %s", strings.TrimSuffix(o.Cause+": "+o.Hint, ": "))
+	}
+	return nil
+}
+
+// ask answers the lookups of the plans gathered, and leaves out those that come to nothing to write.
+func (p *planner) ask() error {
+	var plans []actions.Plan
+	var at []int
+	for i, a := range program.Ask(p.ctx, p.target, p.plans) {
+		x := &p.waiting[p.at[i]]
+		switch {
+		case a.Err != nil:
+			return fmt.Errorf("%s row %d: %w", x.File, x.Row, a.Err)
+		case a.Failure != nil:
+			x.Status, x.Failure = "failed", a.Failure
+		case a.Skipped:
+			x.Status = "skipped"
+		case a.Outcome != nil:
+			if err := p.take(x, *a.Outcome); err != nil {
+				return err
+			}
+		default:
+			plans, at = append(plans, p.plans[i]), append(at, p.at[i])
+		}
+	}
+	p.plans, p.at = plans, at
+	return nil
+}
+
 // flush asks the server about the plans gathered and reports the records in their order.
 func (p *planner) flush() error {
+	if err := p.ask(); err != nil {
+		return err
+	}
 	if len(p.plans) > 0 {
 		for i, r := range p.target.Rehearse(p.ctx, p.plans) {
-			x := &p.waiting[p.at[i]]
 			for _, o := range r.Outcomes {
-				switch o.Status {
-				case actions.Failed, actions.Retry:
-					x.Status = "failed"
-					x.Problems = append(x.Problems, o)
-				}
-				if o.Class == actions.ClassServer || o.Class == actions.ClassCredentials {
-					return fmt.Errorf("the server cannot be asked: %s", strings.TrimSuffix(o.Cause+": "+o.Hint, ": "))
+				if err := p.take(&p.waiting[p.at[i]], o); err != nil {
+					return err
 				}
 			}
 		}

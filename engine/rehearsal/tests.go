@@ -91,7 +91,10 @@ func one(flow *program.Flow, samples Samples, t *rules.Test) Outcome {
 		source := Source(t.Given, i, len(bodies))
 		source["received"] = now
 		maps.Copy(source, t.SourceFields())
-		e, err := program.Evaluate(flow, rules.Input{Body: body, Source: source})
+		e, err := program.Evaluate(flow, rules.Input{Body: body, Source: source, Answers: flow.Rule.SampleAnswers(t.Found)})
+		if e.Failure == nil && err == nil {
+			e.Failure = e.NoSample()
+		}
 		if err != nil {
 			o.Problems = append(o.Problems, err.Error())
 			return o

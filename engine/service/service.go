@@ -204,6 +204,7 @@ func (s *Service) target(c *project.Config, server *project.Server, cl *client.C
 	return dhis2.NewTarget(cl, index.Load, s.journal.Memory(server.Name), dhis2.Options{
 		Project: c.Project,
 		Address: strings.TrimRight(cl.URL(), "/"),
+		Zone:    c.Zone,
 		Log:     s.o.Log.With("server", server.Name),
 		Import:  dhis2.ImportOptions(server.Import),
 

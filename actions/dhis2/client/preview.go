@@ -98,6 +98,11 @@ func (p *Preview) Reserve(_ context.Context, q ReserveQuery) ([]string, error) {
 	return values, nil
 }
 
+// EventsOf finds nothing.
+func (p *Preview) EventsOf(context.Context, []string, string) (map[string][]Event, error) {
+	return nil, nil
+}
+
 // FindTrackedEntities notes the search and finds nobody.
 func (p *Preview) FindTrackedEntities(_ context.Context, q FindQuery) ([]Found, error) {
 	query := findQuery(q, q.Values, p.Minor)

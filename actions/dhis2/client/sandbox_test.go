@@ -117,6 +117,10 @@ func TestTrackerLife(t *testing.T) {
 			if err != nil || len(events) != 1 || events[0].ProgramStage != firstVisit || len(events[0].DataValues) != 2 {
 				t.Fatalf("read %+v, %v", events, err)
 			}
+			of, err := c.EventsOf(ctx, []string{"aaaaaaaaaa1", "aaaaaaaaaa2", "aaaaaaaaaa9"}, antenatal)
+			if err != nil || len(of["aaaaaaaaaa1"]) != 1 || of["aaaaaaaaaa1"][0].Event != "cccccccccc1" || len(of["aaaaaaaaaa1"][0].DataValues) != 2 || len(of["aaaaaaaaaa2"]) != 0 {
+				t.Errorf("the events of people are %+v, %v", of, err)
+			}
 			refusedBesideGood(ctx, t, c)
 			r, err := c.ImportTracker(ctx, &client.TrackerPayload{Events: []client.Event{{Event: "cccccccccc1"}}}, client.TrackerOptions{Delete: true})
 			if err != nil || r.Deleted != 1 {

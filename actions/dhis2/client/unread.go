@@ -78,3 +78,11 @@ func (e *Error) momentary() bool {
 	}
 	return false
 }
+
+// Of gives why one uid or value could not be read, nil where it was or nothing was left out.
+func (u *UnreadError) Of(what string) error {
+	if failed, ok := u.Failed[what]; ok {
+		return failed
+	}
+	return nil
+}

@@ -1,6 +1,7 @@
 package deliver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,11 +9,13 @@ import (
 	"time"
 
 	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/actions/dhis2/asked"
 	"github.com/culvert/culvert/actions/dhis2/client"
 	"github.com/culvert/culvert/actions/dhis2/codes"
 	"github.com/culvert/culvert/actions/dhis2/identity"
 	"github.com/culvert/culvert/actions/dhis2/metadata"
 	"github.com/culvert/culvert/actions/dhis2/object"
+	"github.com/culvert/culvert/rules"
 )
 
 // Server is what the target asks of a DHIS2 server. *client.Client implements it.
@@ -25,6 +28,7 @@ type Server interface {
 	Complete(ctx context.Context, x client.Completion) error
 	Reserve(ctx context.Context, q client.ReserveQuery) ([]string, error)
 	FindTrackedEntities(ctx context.Context, q client.FindQuery) ([]client.Found, error)
+	EventsOf(ctx context.Context, people []string, program string) (map[string][]client.Event, error)
 	TrackedEntities(ctx context.Context, uids []string, program string) ([]client.TrackedEntity, error)
 	Enrollments(ctx context.Context, list []client.InProgram) ([]client.Enrollment, error)
 	Events(ctx context.Context, list []client.InProgram) ([]client.Event, error)
@@ -34,6 +38,7 @@ type Server interface {
 type Options struct {
 	Project string               // namespace of all derived ids
 	Address string               // of the server, for links to people in failures; empty: uids alone
+	Zone    *time.Location       // of dates that lookups read; nil means UTC
 	Now     func() time.Time     // nil means time.Now
 	Log     *slog.Logger         // nil keeps it silent
 	Import  object.ImportOptions // of every import; a rule may ask for more
@@ -51,6 +56,7 @@ type target struct {
 	traffic *traffic
 	shapes  *shapes
 	claims  identity.Claims
+	asked   *asked.Answerer
 }
 
 // maxRecords is how many records DHIS2 gains from in one request.
@@ -68,7 +74,8 @@ func NewTarget(s Server, x func() *metadata.Index, m actions.Memory, o Options) 
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &target{server: s, index: x, memory: m, options: o, log: o.Log, traffic: newTraffic(), shapes: newShapes()}
+	return &target{server: s, index: x, memory: m, options: o, log: o.Log, traffic: newTraffic(), shapes: newShapes(),
+		asked: &asked.Answerer{Server: s, Now: o.Now, Zone: cmp.Or(o.Zone, time.UTC)}}
 }
 
 // Probe asks for something small that needs valid credentials; see actions.Target.
@@ -84,6 +91,14 @@ func (t *target) Probe(ctx context.Context) error {
 func (t *target) Deliver(ctx context.Context, plans []actions.Plan) []actions.Result {
 	return t.run(ctx, plans, false)
 }
+
+// Answer answers what lookups ask; see actions.Asker.
+func (t *target) Answer(ctx context.Context, questions []rules.Question) ([]actions.Answer, error) {
+	return t.asked.Answer(ctx, questions)
+}
+
+// Unanswered is the outcome of a record whose lookup could not be answered; see actions.Asker.
+func (t *target) Unanswered(err error) actions.Outcome { return codes.OfRequest(err) }
 
 // Recorded forgets what is in the journal now; see actions.Recorder.
 func (t *target) Recorded(results []actions.Result) {

@@ -1,0 +1,171 @@
+package asked
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/culvert/culvert/actions/dhis2/metadata"
+	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/yamlnode"
+)
+
+// Collections that lookups ask the server for.
+const (
+	people = "trackedEntities"
+	events = "events"
+)
+
+// Kind compiles the lookups in people and events of a server against its snapshot.
+func Kind(x *metadata.Index) rules.AskedKind { return kind{x} }
+
+type kind struct{ x *metadata.Index }
+
+// Collections implements rules.AskedKind.
+func (a kind) Collections() []string { return []string{people, events} }
+
+// Keys implements rules.AskedKind.
+func (a kind) Keys(collection string) []string {
+	if collection == people {
+		return []string{"program", "type", "cache"}
+	}
+	return []string{"of", "program", "stage", "take", "cache"}
+}
+
+// Compile implements rules.AskedKind.
+func (a kind) Compile(collection string, n *yamlnode.Node, around func(string) (rules.Asked, bool), report func(diag.Diagnostic)) rules.Asked {
+	c := &compiler{kind: a, node: n, report: report}
+	cache := c.cache()
+	if collection == people {
+		return c.people(cache)
+	}
+	return c.events(around, cache)
+}
+
+// compiler checks one lookup.
+type compiler struct {
+	kind
+	node   *yamlnode.Node
+	report func(diag.Diagnostic)
+	failed bool
+}
+
+func (c *compiler) fault(n *yamlnode.Node, code, hint, format string, args ...any) {
+	c.failed = true
+	c.report(diag.Diagnostic{Code: code, Message: fmt.Sprintf(format, args...), Hint: hint, Place: n.Place()})
+}
+
+// cache is how long answers may be used again.
+func (c *compiler) cache() time.Duration {
+	n := c.node.Get("cache")
+	if n == nil {
+		return 0
+	}
+	d, err := time.ParseDuration(n.Value)
+	if err != nil || d < 0 || d > 24*time.Hour {
+		c.fault(n, "bad-duration", "write a number with s, m or h, such as 10m", "%q is not a time of up to 24 hours", n.Value)
+	}
+	return d
+}
+
+func (c *compiler) program() *metadata.Program {
+	n := c.node.Get("program")
+	if n == nil {
+		return nil
+	}
+	p, ambiguous, suggestions := c.x.Program(n.Value)
+	switch {
+	case len(ambiguous) > 0:
+		c.fault(n, "ambiguous-name", "use a code or uid: "+diag.Names(ambiguous[:min(5, len(ambiguous))], "or"), "several programs are called %q", n.Value)
+	case p == nil:
+		c.fault(n, "unknown-program", diag.Suggest(n.Value, suggestions, "programs"), "there is no program %q", n.Value)
+	case p.TrackedEntityType == nil:
+		c.fault(n, "wrong-program-type", "name a program with registration", "%q is an event program: nobody is enrolled in it", p.Name)
+		return nil
+	}
+	return p
+}
+
+// people compiles a lookup of tracked entities, of a program or of a type.
+func (c *compiler) people(cache time.Duration) rules.Asked {
+	q := &People{Cache: cache}
+	program, typ := c.node.Get("program"), c.node.Get("type")
+	switch {
+	case program != nil && typ == nil:
+		p := c.program()
+		if p == nil {
+			return nil
+		}
+		q.Program = p.ID
+		for i := range p.Attributes {
+			q.attribute(c.x.AttributeByID(p.Attributes[i].Attribute.ID))
+		}
+	case typ != nil && program == nil:
+		t, ambiguous, suggestions := c.x.TrackedEntityType(typ.Value)
+		if t == nil {
+			c.fault(typ, "unknown-tracked-entity-type", diag.Suggest(typ.Value, append(ambiguous, suggestions...), "types"), "there is no tracked entity type %q", typ.Value)
+			return nil
+		}
+		q.Type = t.ID
+		for _, a := range t.Attributes {
+			q.attribute(c.x.AttributeByID(a.Attribute.ID))
+		}
+	default:
+		c.fault(c.node, "lookup-where", "write program: or type:, one of the two", "the lookup does not say among whom to look")
+		return nil
+	}
+	if c.failed {
+		return nil
+	}
+	return q
+}
+
+// events compiles a lookup of the events of a person that another lookup finds.
+func (c *compiler) events(around func(string) (rules.Asked, bool), cache time.Duration) rules.Asked {
+	of := c.node.Get("of")
+	if of == nil {
+		c.fault(c.node, "lookup-where", "add of: with the name of a lookup in trackedEntities", "the lookup does not say whose events are meant")
+		return nil
+	}
+	q := &Events{Cache: cache, Take: "last"}
+	if t := c.node.Get("take"); t != nil {
+		q.Take = t.Value
+	}
+	p := c.program()
+	if p == nil && !c.failed {
+		around, broken := around(of.Value)
+		whose, ok := around.(*People)
+		switch {
+		case broken:
+			return nil // it has its own findings
+		case ok && whose.Program != "":
+			p = c.x.ProgramByID(whose.Program)
+		default:
+			c.fault(c.node, "lookup-where", "add program:", "the lookup does not say of which program the events are")
+		}
+	}
+	if p == nil || c.failed {
+		return nil
+	}
+	q.Program = p.ID
+	stages := p.Stages
+	if n := c.node.Get("stage"); n != nil {
+		s, _, _ := c.x.Stage(p, n.Value)
+		if s == nil {
+			var names []string
+			for i := range p.Stages {
+				names = append(names, p.Stages[i].Name)
+			}
+			c.fault(n, "unknown-stage", diag.Suggest(n.Value, names, "stages"), "%s has no stage %q", p.Name, n.Value)
+			return nil
+		}
+		q.Stage = s.ID
+		stages = []metadata.ProgramStage{*s}
+	}
+	for _, s := range stages {
+		for _, e := range s.DataElements {
+			q.element(c.x.DataElementByID(e.DataElement.ID))
+		}
+	}
+	return q
+}

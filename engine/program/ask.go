@@ -1,0 +1,156 @@
+package program
+
+import (
+	"context"
+	"maps"
+
+	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/rules"
+)
+
+// maxRounds bounds how often a record asks: each round answers lookups that read what the round before found.
+const maxRounds = 10
+
+// pending is the evaluation of a record whose lookups have to be answered first; see actions.Pending.
+type pending struct {
+	flow *Flow
+	in   rules.Input
+	open []rules.Question
+}
+
+// Questions implements actions.Pending.
+func (p *pending) Questions() []rules.Question { return p.open }
+
+// Resume implements actions.Pending: the record is evaluated from its beginning, for nothing else of it has happened.
+func (p *pending) Resume(answers rules.Answers) actions.Resumed {
+	in := p.in
+	in.Answers = answers
+	e, err := Evaluate(p.flow, in)
+	return actions.Resumed{Plan: e.Plan, Skipped: e.Skipped, Failure: e.Failure, Err: err}
+}
+
+func (e Evaluation) pending(flow *Flow, in rules.Input, open *rules.Unanswered) Evaluation {
+	in.Source = maps.Clone(in.Source) // whoever reads a file uses one map for all rows
+	e.Plan.Writes = nil
+	e.Plan.Pending = &pending{flow: flow, in: in, open: open.Questions}
+	return e
+}
+
+// Asked is what became of a pending plan. Where nothing is set, the plan is complete.
+type Asked struct {
+	Skipped bool
+	Failure *rules.Failure
+	Outcome *actions.Outcome // what could not be asked, or has to wait
+	Err     error            // a fault of the program
+}
+
+// Ask completes plans that are pending: their questions are answered together, and their records evaluated with the answers, until nothing is asked any
+// more. Plans that are not pending stay as they are.
+func Ask(ctx context.Context, target actions.Target, plans []actions.Plan) []Asked {
+	a := &asking{ctx: ctx, plans: plans, done: make([]Asked, len(plans)), known: make([]map[string][]any, len(plans))}
+	for i := range plans {
+		if plans[i].Pending != nil {
+			a.open = append(a.open, i)
+			a.known[i] = map[string][]any{}
+		}
+	}
+	asker, ok := target.(actions.Asker)
+	for range maxRounds {
+		if len(a.open) == 0 {
+			return a.done
+		}
+		if !ok {
+			break
+		}
+		a.round(asker)
+	}
+	for _, i := range a.open {
+		o := actions.Outcome{Status: actions.Failed, Class: actions.ClassData, Code: "too-complex", Cause: "the record's lookups ask again and again",
+			Hint: "have fewer lookups read one another"}
+		a.done[i].Outcome = &o
+	}
+	return a.done
+}
+
+// asking is the state of one Ask.
+type asking struct {
+	ctx   context.Context
+	plans []actions.Plan
+	done  []Asked
+	known []map[string][]any // by plan, by the question's key
+	open  []int              // plans that are pending
+}
+
+// round asks what the open plans need next, each question of a rule once.
+func (a *asking) round(asker actions.Asker) {
+	type place struct {
+		asked rules.Asked
+		key   string
+	}
+	places := map[place]int{}
+	var questions []rules.Question
+	for _, i := range a.open {
+		for _, q := range a.plans[i].Pending.Questions() {
+			at := place{q.Asked, q.Key()}
+			if _, ok := places[at]; !ok {
+				places[at] = len(questions)
+				questions = append(questions, q)
+			}
+		}
+	}
+	answers, err := asker.Answer(a.ctx, questions)
+	var still []int
+	for _, i := range a.open {
+		failed := err
+		for _, q := range a.plans[i].Pending.Questions() {
+			if failed == nil {
+				answer := answers[places[place{q.Asked, q.Key()}]]
+				failed = answer.Err
+				a.known[i][q.Key()] = answer.Found
+			}
+		}
+		if failed != nil {
+			o := asker.Unanswered(failed)
+			a.done[i].Outcome = &o
+			continue
+		}
+		if a.resume(i) {
+			still = append(still, i)
+		}
+	}
+	a.open = still
+}
+
+// resume evaluates a record with what is known now; true when it asks for more.
+func (a *asking) resume(i int) bool {
+	known := maps.Clone(a.known[i])
+	r := a.plans[i].Pending.Resume(func(q rules.Question) ([]any, bool) {
+		found, ok := known[q.Key()]
+		return found, ok
+	})
+	switch {
+	case r.Err != nil:
+		a.done[i].Err = r.Err
+	case r.Failure != nil && r.Failure.Wait:
+		a.done[i].Outcome = &actions.Outcome{Status: actions.Retry, Class: actions.ClassParent, Code: r.Failure.Code, Cause: r.Failure.Message, Detail: r.Failure.Value,
+			Hint: "it is asked for again by itself; register it, or correct the value in the source", Place: r.Failure.Place}
+	case r.Failure != nil:
+		a.done[i].Failure = r.Failure
+	case r.Skipped:
+		a.done[i].Skipped = true
+	default:
+		p := &a.plans[i]
+		p.Writes, p.Pending, p.Left = r.Plan.Writes, r.Plan.Pending, r.Plan.Left
+		return p.Pending != nil
+	}
+	return false
+}
+
+// NoSample is the failure of a record on trial whose lookup asks the server, where the rule says nothing of what it could find; nil for others.
+func (e Evaluation) NoSample() *rules.Failure {
+	p, ok := e.Plan.Pending.(*pending)
+	if !ok {
+		return nil
+	}
+	return p.flow.Rule.NoSample(p.open[0])
+}

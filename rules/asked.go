@@ -1,0 +1,248 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/expression"
+	"github.com/culvert/culvert/rules/yamlnode"
+)
+
+// AskedKind compiles lookups of what no snapshot holds: it is asked for while records are evaluated, for many records at once.
+type AskedKind interface {
+	// Collections lists what in: may say.
+	Collections() []string
+	// Keys lists the keys of a lookup in a collection beside where:, on_missing:, on_many: and sample:.
+	Keys(collection string) []string
+	// Compile checks those keys; around gives what another lookup of the rule asks for, nil for nothing; broken
+	// tells that it has mistakes. Compile gives nil when the lookup cannot be used, which is reported.
+	Compile(collection string, n *yamlnode.Node, around func(lookup string) (asked Asked, broken bool), report func(diag.Diagnostic)) Asked
+}
+
+// Asked is what one lookup asks for.
+type Asked interface {
+	// Fields lists what where: may name; nil where the lookup says by of: whose objects are meant.
+	Fields() []string
+	// Shape is what is known of one answer.
+	Shape() *expression.Shape
+	// IsList tells that the lookup is the list of all answers.
+	IsList() bool
+}
+
+// Question is what one record asks for.
+type Question struct {
+	Lookup string // as the rule calls it
+	Asked  Asked
+	Fields []string // that are compared, of where:; empty with of:
+	Values []string // of the fields; with of: the id of the object around
+}
+
+// Key tells questions of one rule apart.
+func (q Question) Key() string {
+	return q.Lookup + "\x00" + strings.Join(q.Fields, "\x00") + "\x00\x00" + strings.Join(q.Values, "\x00")
+}
+
+// Answers gives what is known of a question: the objects that were found, none when there are none; known is false when it has not been asked.
+type Answers func(q Question) (found []any, known bool)
+
+// Unanswered is the error of an evaluation that has to know more: the same evaluation comes further once these are answered.
+type Unanswered struct{ Questions []Question }
+
+// Error names the lookups.
+func (u *Unanswered) Error() string {
+	names := make([]string, len(u.Questions))
+	for i, q := range u.Questions {
+		names[i] = q.Lookup
+	}
+	return "the lookups " + strings.Join(names, ", ") + " are not answered yet"
+}
+
+// askedLookup reads a lookup of what is asked for.
+func (c *compiler) askedLookup(l *Lookup, n *yamlnode.Node, scope *expression.Scope) {
+	kind, in := c.env.Asked, n.Get("in").Value
+	keys := kind.Keys(in)
+	c.noOtherKeys(n, append([]string{"in", "where", "on_missing", "on_many", "sample"}, keys...)...)
+	l.Collection = in
+	l.asked = kind.Compile(in, n, c.askedAround, c.report)
+	if l.asked == nil {
+		for _, word := range lookupWords(n) {
+			c.used[word] = true // or a mistake in it would make another finding elsewhere
+		}
+		return
+	}
+	if of := n.Get("of"); of != nil {
+		l.of = c.expr(of, scope, expression.Anything)
+		if w := n.Key("where"); w != nil {
+			c.fault(w.Place(), "unknown-key", fmt.Sprintf("%q does not go together with of:", "where"), "say with of: whose they are, and choose among them by take: or in an expression")
+		}
+	} else {
+		c.candidates(l, yamlnode.Merge(nil, n.Only(func(string) bool { return false })), n, l.asked.Fields(), "fields", scope)
+	}
+	if s := n.Get("sample"); s != nil {
+		l.sampled, l.sample = true, sampleOf(s)
+	}
+}
+
+// askedAround gives what an earlier lookup asks for, nil when it asks for nothing.
+func (c *compiler) askedAround(lookup string) (asked Asked, broken bool) {
+	for _, l := range c.rule.Lookups {
+		if l.Name == lookup {
+			return l.asked, l.asked == nil && slices.Contains(c.env.Asked.Collections(), l.Collection)
+		}
+	}
+	return nil, false
+}
+
+// isAsked tells whether a collection is one that is asked for.
+func (c *compiler) isAsked(n *yamlnode.Node) bool {
+	in := n.Get("in")
+	return c.env.Asked != nil && isValue(in) && slices.Contains(c.env.Asked.Collections(), in.Value)
+}
+
+// noneAsked refuses lookups that are asked for in what has to be known before a record is sent: its id, key and version, and the filter.
+func (c *compiler) noneAsked() {
+	for _, part := range []struct {
+		name string
+		expr *Expr
+	}{{"when", c.rule.When}, {"id", c.rule.ID}, {"version", c.rule.Version}, {"key", c.rule.Key}} {
+		if part.expr == nil {
+			continue
+		}
+		for _, i := range part.expr.needs {
+			if l := c.rule.Lookups[i]; l.asks(c.rule) {
+				c.fault(part.expr.Place, "not-allowed", fmt.Sprintf("%s: reads the lookup %q, which is asked of the server only when the record is sent", part.name, l.Name),
+					"take a field of the record here; an action's own when: may read the lookup")
+			}
+		}
+	}
+}
+
+// asks tells whether a lookup has to ask, itself or through another one.
+func (l *Lookup) asks(r *Rule) bool {
+	return l.asked != nil || slices.ContainsFunc(l.expressions(), func(e *Expr) bool {
+		return slices.ContainsFunc(e.needs, func(i int) bool { return r.Lookups[i].asks(r) })
+	})
+}
+
+// Asks tells whether evaluating a record of the rule may have to ask.
+func (r *Rule) Asks() bool {
+	return slices.ContainsFunc(r.Lookups, func(l *Lookup) bool { return l.asked != nil })
+}
+
+// runAsked finds what is asked for.
+func (l *Lookup) runAsked(s *Scope) (v any, values string, err error) {
+	var searched []string
+	blank := true
+	for _, q := range l.questions(s, &searched, &err) {
+		blank = false
+		hits, known := s.answer(q)
+		if !known {
+			return nil, strings.Join(searched, "; "), &Unanswered{[]Question{q}}
+		}
+		values = strings.Join(searched, "; ")
+		switch {
+		case len(hits) == 0:
+			continue
+		case l.asked.IsList():
+			return hits, values, nil
+		case len(hits) == 1:
+			return hits[0], values, nil
+		}
+		v, err := l.many(hits, values)
+		return v, values, err
+	}
+	values = strings.Join(searched, "; ")
+	if err != nil {
+		return nil, values, l.named(err)
+	}
+	if l.asked.IsList() {
+		return []any{}, values, nil
+	}
+	return nil, values, l.missing(values, blank)
+}
+
+// questions lists what the record asks for, in the order in which it is to be asked; what is blank is not asked for.
+func (l *Lookup) questions(s *Scope, searched *[]string, failed *error) (list []Question) {
+	if l.of != nil {
+		v, err := l.of.Eval(s)
+		if *failed = err; err != nil {
+			return nil
+		}
+		if fields, ok := v.(map[string]any); ok {
+			v = fields["id"]
+		}
+		if id := strings.TrimSpace(textOf(v)); id != "" {
+			list = append(list, Question{Lookup: l.Name, Asked: l.asked, Values: []string{id}})
+			*searched = append(*searched, "of "+id)
+		}
+		return list
+	}
+	for _, cand := range l.candidates {
+		q := Question{Lookup: l.Name, Asked: l.asked}
+		complete := true
+		for _, cr := range cand {
+			text, err := cr.expr.EvalText(s)
+			if *failed = err; err != nil {
+				return nil
+			}
+			text = strings.TrimSpace(text)
+			complete = complete && text != ""
+			q.Fields, q.Values = append(q.Fields, cr.field), append(q.Values, text)
+			*searched = append(*searched, cr.field+" = "+clip(text))
+		}
+		if complete {
+			list = append(list, q)
+		}
+	}
+	return list
+}
+
+// answer gives what is known of a question.
+func (s *Scope) answer(q Question) ([]any, bool) {
+	if s.input.Answers == nil {
+		return nil, false
+	}
+	return s.input.Answers(q)
+}
+
+// SampleAnswers answers where nobody can be asked: with what a test says that is found, by lookup, else with the samples of the rule's lookups.
+func (r *Rule) SampleAnswers(found *yamlnode.Node) Answers {
+	return func(q Question) ([]any, bool) {
+		if n := found.Get(q.Lookup); n != nil {
+			return sampleOf(n), true
+		}
+		for _, l := range r.Lookups {
+			if l.Name == q.Lookup && l.sampled {
+				return l.sample, true
+			}
+		}
+		return nil, false
+	}
+}
+
+// sampleOf reads what a sample says is found: an object, a list of several, or nothing.
+func sampleOf(n *yamlnode.Node) []any {
+	var list []any
+	for _, item := range oneOrMany(n) {
+		if !item.IsNull() {
+			list = append(list, plainBody(item.Plain()))
+		}
+	}
+	return list
+}
+
+// NoSample is why a record cannot be tried: a lookup asks the server, and nothing says what it would find.
+func (r *Rule) NoSample(q Question) *Failure {
+	f := &Failure{
+		Code: "no-sample", Message: fmt.Sprintf("the lookup %q asks the server, which is not asked on trial", q.Lookup), Field: q.Lookup,
+		Hint: "write sample: into the lookup, or found: into the test, with what it finds, such as {id: ..., attributes: {First name: Amina}}, or null for nothing",
+	}
+	for _, l := range r.Lookups {
+		if l.Name == q.Lookup {
+			f.Place = l.Place
+		}
+	}
+	return f
+}
