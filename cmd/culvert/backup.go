@@ -88,14 +88,31 @@ func (a *app) stateOf() (backup.Project, error) {
 		p.Store = "sqlite:" + filepath.Join(dir, path)
 	}
 	p.Options.Logger = a.logger()
-	if config.Encryption != nil {
-		key, err := config.Encryption.Resolve()
-		if err != nil {
-			return p, err
-		}
-		p.Options.Key = []byte(key)
+	return p, service.AddKeys(config, &p.Options)
+}
+
+func (a *app) rekeyCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "rekey",
+		Short: "Encrypt what the journal holds with the newest key",
+		Long: `Encrypt all payloads of the journal with the newest of encryption_keys: those that were encrypted with an older one, and those that are in clear because they
+were kept before there was a key. The older keys can be taken out of culvert.yaml then. Stop all runners first. Backups made before need the older keys.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return a.withJournal(c.Context(), func(j journal.Journal) error {
+				n, err := j.Rekey(c.Context())
+				var inUse *journal.ErrInUse
+				if errors.As(err, &inUse) {
+					return fmt.Errorf("a runner is working on %s: stop it, encrypt, and start it again", inUse.Place)
+				}
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(a.stdout, "%s encrypted with the newest key; older ones can be taken out of encryption_keys\n", count(n, "payload", "payloads"))
+				return nil
+			})
+		},
 	}
-	return p, nil
 }
 
 // backedUp is stateOf of a project whose journal is its own.

@@ -9,7 +9,7 @@ func (a *app) commands() []func() *cobra.Command {
 		a.lspCommand, a.convertCommand,
 		a.tryCommand, a.testCommand, a.planCommand, a.runCommand, a.importCommand,
 		a.statusCommand, a.healthCommand, a.doctorCommand, a.failuresCommand, a.showCommand, a.replayCommand, a.dismissCommand, a.pauseCommand, a.resumeCommand,
-		a.idsCommand, a.userCommand, a.auditCommand, a.forgetCommand, a.backupCommand, a.restoreCommand, a.migrateStoreCommand,
+		a.idsCommand, a.userCommand, a.auditCommand, a.forgetCommand, a.backupCommand, a.restoreCommand, a.migrateStoreCommand, a.rekeyCommand,
 		a.sandboxCommand, a.demoCommand, a.versionCommand,
 	}
 }

@@ -29,7 +29,7 @@ var (
 	// ErrKeyMissing and ErrKeyWrong answer opening an encrypted journal.
 	ErrKeyMissing = errors.New("the journal's payloads are encrypted and no key was given: set the key that it was written with")
 	// ErrKeyWrong answers a key that is not the journal's.
-	ErrKeyWrong = errors.New("the key does not fit this journal's payloads: set the key that it was written with")
+	ErrKeyWrong = errors.New("the key does not fit this journal's payloads: set the key that it was written with, and while keys change all that are in use")
 )
 
 // ErrNewer answers opening a journal that a newer version of the program has written.

@@ -14,6 +14,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Key encrypts what records hold of people: bodies, origins, values and details of problems. At least 16 bytes; nil keeps them in clear.
 	Key []byte
+	// OldKeys open what was encrypted before Key was in use, until Rekey.
+	OldKeys [][]byte
 	// Now is the clock of what is recorded. Leases are measured by the store's own clock.
 	Now func() time.Time
 	// Lease is how long an owner may be silent; 0 is DefaultLease.

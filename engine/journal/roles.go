@@ -154,6 +154,9 @@ type Maintenance interface {
 	Expire(ctx context.Context, r Retention, now time.Time) (Expired, error)
 	// Backup writes a consistent, checked copy to a path where nothing is yet, while work goes on. On PostgreSQL the error says how to do it there.
 	Backup(ctx context.Context, path string) error
+	// Rekey encrypts all payloads that are in clear or were encrypted with an older key with the newest one, and says how many; the older keys are not needed
+	// any more then. A runner at work is answered with *ErrInUse. It may be stopped and started again.
+	Rekey(ctx context.Context) (int64, error)
 	// Check verifies the store's integrity and what must hold between its records. It reads all of them.
 	Check(ctx context.Context) error
 }

@@ -23,7 +23,8 @@ type Config struct {
 	Retention   Retention
 	Zone        *time.Location // of dates without one; UTC when the file says nothing
 	StateDir    string         // where taken files and the sandbox's and journal's files lie, relative to the project
-	Encryption  *Text          // key for payloads at rest, or nil
+	Encryption  *Text          // key for payloads at rest, the newest; or nil
+	OldKeys     []Text         // keys that were in use before, until `culvert rekey`
 	Connections []Connection   // named databases and CommCare projects that triggers use
 	Console     *Auth          // one admin of the web console, by name and password; nil: none beside ConsoleUsers and those of UsersFile
 	// ConsoleUsers are further users of the console; their passwords are secrets of the environment or of files.

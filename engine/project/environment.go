@@ -33,6 +33,7 @@ func (p *Project) CheckOwnEnvironment() {
 	if c.Encryption != nil {
 		own = append(own, *c.Encryption)
 	}
+	own = append(own, c.OldKeys...)
 	if c.Console != nil {
 		own = append(own, c.Console.texts()...)
 	}

@@ -89,8 +89,14 @@ func (p *parser) config(c *Config, root *yamlnode.Node) {
 		case "state":
 			c.StateDir = v.Value
 		case "encryption_key":
+			if c.Encryption != nil {
+				p.report(v, "two-keys", "encryption_key and encryption_keys are both given", "write all keys in encryption_keys, the newest first")
+				break
+			}
 			t := p.secret("encryption_key", v)
 			c.Encryption = &t
+		case "encryption_keys":
+			p.encryptionKeys(c, v)
 		case "connections":
 			for _, s := range v.Pairs() {
 				c.Connections = append(c.Connections, p.connection(s.Key, s.Value))
@@ -307,6 +313,21 @@ func (p *parser) secret(key string, n *yamlnode.Node) Text {
 			"write `"+last(key)+": ${"+name+"}` and set that variable where Culvert runs, or {file: path}; and change the secret, for it is known now")
 	}
 	return t
+}
+
+// encryptionKeys reads the list of keys, the newest first.
+func (p *parser) encryptionKeys(c *Config, n *yamlnode.Node) {
+	if c.Encryption != nil {
+		p.report(n, "two-keys", "encryption_key and encryption_keys are both given", "write all keys in encryption_keys, the newest first")
+	}
+	for i, item := range n.Items() {
+		t := p.secret("encryption_keys", item)
+		if i == 0 {
+			c.Encryption = &t
+			continue
+		}
+		c.OldKeys = append(c.OldKeys, t)
+	}
 }
 
 func last(key string) string { return key[strings.LastIndexByte(key, '.')+1:] }

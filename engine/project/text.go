@@ -116,6 +116,7 @@ func (c *Config) texts() []Text {
 	if c.Encryption != nil {
 		out = append(out, *c.Encryption)
 	}
+	out = append(out, c.OldKeys...)
 	for _, a := range []*Auth{c.WebhookAuth, c.Console} {
 		if a != nil {
 			out = append(out, a.texts()...)

@@ -105,7 +105,7 @@ func sameServer(a, b project.Server) bool {
 func needsRestart(started, fresh *project.Config) (keys []string) {
 	for key, same := range map[string]bool{
 		"store": started.Store == fresh.Store, "listen": started.Listen == fresh.Listen, "state": started.StateDir == fresh.StateDir,
-		"encryption_key": reflect.DeepEqual(started.Encryption, fresh.Encryption), "time_zone": started.Zone.String() == fresh.Zone.String(),
+		"encryption_key": reflect.DeepEqual(started.Encryption, fresh.Encryption) && reflect.DeepEqual(started.OldKeys, fresh.OldKeys), "time_zone": started.Zone.String() == fresh.Zone.String(),
 		"max_backlog": started.MaxBacklog == fresh.MaxBacklog, "retention": started.Retention == fresh.Retention,
 	} {
 		if !same {

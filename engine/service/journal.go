@@ -46,15 +46,30 @@ func StoreOf(c *project.Config, dir string, log *slog.Logger) (store string, o j
 	if store, err = c.Store.Resolve(); err != nil {
 		return "", o, err
 	}
-	if c.Encryption != nil {
-		key, err := c.Encryption.Resolve()
-		if err != nil {
-			return "", o, err
-		}
-		o.Key = []byte(key)
+	if err := AddKeys(c, &o); err != nil {
+		return "", o, err
 	}
 	store, err = StoreAt(store, dir)
 	return store, o, err
+}
+
+// AddKeys adds the keys that payloads are encrypted with.
+func AddKeys(c *project.Config, o *journal.Options) error {
+	if c.Encryption == nil {
+		return nil
+	}
+	key, err := c.Encryption.Resolve()
+	if err != nil {
+		return err
+	}
+	o.Key = []byte(key)
+	for _, t := range c.OldKeys {
+		if key, err = t.Resolve(); err != nil {
+			return err
+		}
+		o.OldKeys = append(o.OldKeys, []byte(key))
+	}
+	return nil
 }
 
 // StoreAt makes the path of a store absolute, as seen from a project's folder, and its folder when it is missing.

@@ -177,3 +177,52 @@ func testEncryption(t *testing.T, p Place) {
 	diff(t, "replayed", n, int64(1))
 	wantIDs(t, "claim", claim(t, j, 1), "a1")
 }
+
+// testRekey takes a key into use in a journal that was kept in clear, and another one later.
+func testRekey(t *testing.T, p Place) {
+	first, second := bytes.Repeat([]byte{7}, 32), bytes.Repeat([]byte{8}, 32)
+	keep := func(j journal.Journal, id string) *journal.Record {
+		t.Helper()
+		r := record("anc", id, id)
+		r.State, r.Problem = journal.Failed, &journal.Problem{Code: "E1", Cause: "x", Value: "Amina"}
+		appendAll(t, j, r)
+		_, err := j.Memory("national").(actions.Contributions).Contribute(t.Context(), []actions.Contribution{{Contributor: id, Slot: id, Value: "of " + id, At: "1"}})
+		must(t, err)
+		return r
+	}
+	intact := func(j journal.Journal, records ...*journal.Record) {
+		t.Helper()
+		for _, r := range records {
+			got := get(t, j, r.Seq)
+			diff(t, "record "+r.ID, []any{got.Body, got.Origin, got.Problem}, []any{r.Body, r.Origin, r.Problem})
+			tallies, err := j.Memory("national").(actions.Contributions).Tallies(t.Context(), []string{r.ID})
+			must(t, err)
+			diff(t, "what it gives", tallies[r.ID].Last, "of "+r.ID)
+		}
+	}
+	j := open(t, p)
+	a := keep(j, "a1")
+	if _, err := j.Rekey(t.Context()); err == nil {
+		t.Error("a journal without a key was encrypted anew")
+	}
+	must(t, j.Close())
+	j = p.Open(t, journal.Options{Key: first})
+	b := keep(j, "b1")
+	intact(j, a, b)
+	must(t, j.Close())
+	both := journal.Options{Key: second, OldKeys: [][]byte{first}}
+	j = p.Open(t, both)
+	c := keep(j, "c1")
+	intact(j, a, b, c)
+	n, err := j.Rekey(t.Context())
+	must(t, err)
+	diff(t, "encrypted anew: body, origin, problem and share of two records", n, int64(8))
+	n, err = j.Rekey(t.Context())
+	must(t, err)
+	diff(t, "once more", n, int64(0))
+	must(t, j.Close())
+	j = p.Open(t, journal.Options{Key: second})
+	intact(j, a, b, c)
+	check(t, j)
+	must(t, j.Close())
+}

@@ -76,6 +76,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Place) {
 		{"forget", testForget},
 		{"expire", testExpire},
 		{"encryption", testEncryption},
+		{"another key", testRekey},
 		{"wake", testWake},
 		{"lead", testLead},
 		{"bad input", testBadInput},

@@ -87,7 +87,7 @@ func Open(ctx context.Context, dsn string, o journal.Options) (*Store, error) {
 // connect makes a store of which nothing runs yet.
 func connect(ctx context.Context, dsn string, o journal.Options) (*Store, error) {
 	o = o.WithDefaults()
-	sealer, err := codec.NewSealer(o.Key)
+	sealer, err := codec.NewSealer(o.Key, o.OldKeys...)
 	if err != nil {
 		return nil, err
 	}
@@ -146,21 +146,26 @@ func (s *Store) setUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.sealer.Verify(check); err != nil {
+	checks, err := s.sealer.Checks(check)
+	if err != nil {
 		return fmt.Errorf("open %s: %w", s.place, err)
 	}
-	if check != "" || !s.sealer.Sealing() {
+	if checks == check {
 		return nil
 	}
 	// Of two runners that begin at once, the first decides; the second has to agree.
-	if _, err := s.pool.Exec(ctx, "INSERT INTO meta VALUES ($1, $2) ON CONFLICT DO NOTHING", keyCheck, s.sealer.Check()); err != nil {
+	_, err = s.pool.Exec(ctx, "INSERT INTO meta AS m VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE m.value = $3", keyCheck, checks, check)
+	if err != nil {
 		return fmt.Errorf("begin to encrypt the journal: %w", s.explain(err))
 	}
 	if check, err = s.Meta(ctx, keyCheck); err != nil {
 		return err
 	}
-	s.log.Info("payloads in the journal are encrypted from now on; what it held before stays in clear until it expires")
-	return s.sealer.Verify(check)
+	s.log.Info("payloads in the journal are encrypted with this key from now on; what it held before stays as it is until it expires, or until `culvert rekey`")
+	if _, err = s.sealer.Checks(check); err != nil {
+		return fmt.Errorf("open %s: %w", s.place, err)
+	}
+	return nil
 }
 
 // lockID makes an advisory lock of this schema's own.

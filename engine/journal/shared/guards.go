@@ -22,6 +22,9 @@ const ChangeSize = 1000
 // ErrNoOwner answers a batch of work that nobody holds.
 var ErrNoOwner = errors.New("record what a delivery came to: the batch does not say whose it is")
 
+// ErrNoKey answers encrypting anew without a key.
+var ErrNoKey = errors.New("there is no key to encrypt the journal with: write encryption_key or encryption_keys in culvert.yaml")
+
 // Owned tells whether a batch says whose it is, where it must.
 func Owned(b *journal.Batch) error {
 	if b.Owner == "" && (len(b.Settlements) > 0 || len(b.Files) > 0 || len(b.Keys) > 0) {

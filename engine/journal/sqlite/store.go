@@ -81,7 +81,7 @@ func Open(ctx context.Context, path string, o journal.Options) (*Store, error) {
 
 func open(ctx context.Context, path string, o journal.Options, size sizes) (*Store, error) {
 	o = o.WithDefaults()
-	sealer, err := codec.NewSealer(o.Key)
+	sealer, err := codec.NewSealer(o.Key, o.OldKeys...)
 	if err != nil {
 		return nil, err
 	}
@@ -188,15 +188,17 @@ func (s *Store) setUp(ctx context.Context) error {
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return fmt.Errorf("open the journal: %w", explain(err, s.place))
 	}
-	if err := s.sealer.Verify(check); err != nil {
+	checks, err := s.sealer.Checks(check)
+	if err != nil {
 		return fmt.Errorf("open %s: %w", s.place, err)
 	}
-	if check == "" && s.sealer.Sealing() {
-		if _, err := conn.ExecContext(ctx, setMeta, keyCheck, s.sealer.Check()); err != nil {
-			return fmt.Errorf("begin to encrypt the journal: %w", explain(err, s.place))
-		}
-		s.log.Info("payloads in the journal are encrypted from now on; what it held before stays in clear until it expires")
+	if checks == check {
+		return nil
 	}
+	if _, err := conn.ExecContext(ctx, setMeta, keyCheck, checks); err != nil {
+		return fmt.Errorf("begin to encrypt the journal: %w", explain(err, s.place))
+	}
+	s.log.Info("payloads in the journal are encrypted with this key from now on; what it held before stays as it is until it expires, or until `culvert rekey`")
 	return nil
 }
 

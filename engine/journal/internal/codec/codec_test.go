@@ -3,6 +3,7 @@ package codec_test
 import (
 	"bytes"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -124,15 +125,33 @@ func TestVerify(t *testing.T) {
 		{clear, "", nil}, {one, "", nil}, {one, one.Check(), nil}, {clear, clear.Check(), nil},
 		{clear, one.Check(), journal.ErrKeyMissing}, {other, one.Check(), journal.ErrKeyWrong},
 	} {
-		if err := c.s.Verify(c.check); !errors.Is(err, c.want) {
+		if _, err := c.s.Checks(c.check); !errors.Is(err, c.want) {
 			t.Errorf("got %v, want %v", err, c.want)
 		}
 	}
-	if err := one.Verify("%%%"); err == nil {
+	if _, err := one.Checks("%%%"); err == nil {
 		t.Error("a damaged check was taken")
 	}
-	if _, err := codec.NewSealer([]byte("short")); err == nil {
-		t.Error("a short key was taken")
+	newer, err := codec.NewSealer([]byte("another key of 16"), []byte("0123456789abcdef"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	checks, err := newer.Checks(one.Check())
+	if err != nil || len(strings.Fields(checks)) != 2 {
+		t.Errorf("with a newer key: %q: %v", checks, err)
+	}
+	if same, err := newer.Checks(checks); err != nil || same != checks {
+		t.Errorf("once more: %q: %v", same, err)
+	}
+	for _, alone := range []*codec.Sealer{one, other} {
+		if _, err := alone.Checks(checks); !errors.Is(err, journal.ErrKeyWrong) {
+			t.Errorf("one of two keys in use: %v", err)
+		}
+	}
+	for _, keys := range [][]string{{"short"}, {"0123456789abcdef", "short"}} {
+		if _, err := codec.NewSealer([]byte(keys[0]), []byte(keys[len(keys)-1])); err == nil {
+			t.Error("a short key was taken")
+		}
 	}
 }
 

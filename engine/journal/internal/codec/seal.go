@@ -35,13 +35,32 @@ const (
 )
 
 // Sealer encrypts payloads with AES-256-GCM, or passes them on in clear when there is no key.
-type Sealer struct{ aead cipher.AEAD }
+type Sealer struct {
+	aead  cipher.AEAD
+	older []cipher.AEAD // of keys that were in use before: they only open
+}
 
-// NewSealer makes a sealer from the operator's key; an empty key keeps payloads in clear.
-func NewSealer(key []byte) (*Sealer, error) {
+// NewSealer makes a sealer from the operator's key and those that were in use before; an empty key keeps payloads in clear.
+func NewSealer(key []byte, older ...[]byte) (*Sealer, error) {
 	if len(key) == 0 {
 		return &Sealer{}, nil
 	}
+	s := &Sealer{}
+	var err error
+	if s.aead, err = newAEAD(key); err != nil {
+		return nil, err
+	}
+	for _, k := range older {
+		aead, err := newAEAD(k)
+		if err != nil {
+			return nil, err
+		}
+		s.older = append(s.older, aead)
+	}
+	return s, nil
+}
+
+func newAEAD(key []byte) (cipher.AEAD, error) {
 	if len(key) < minKey {
 		return nil, fmt.Errorf("the key for payloads has %d bytes: give at least %d, best 32 random ones", len(key), minKey)
 	}
@@ -57,7 +76,7 @@ func NewSealer(key []byte) (*Sealer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the cipher for payloads: %w", err)
 	}
-	return &Sealer{aead: aead}, nil
+	return aead, nil
 }
 
 // Sealing tells whether there is a key.
@@ -87,13 +106,48 @@ func (s *Sealer) Open(purpose string, ident int64, stored []byte) ([]byte, error
 		if s.aead == nil {
 			return nil, journal.ErrKeyMissing
 		}
-		payload, err := s.aead.Open(nil, nil, stored[1:], bound(purpose, ident))
-		if err != nil {
-			return nil, journal.ErrKeyWrong
+		for _, aead := range append([]cipher.AEAD{s.aead}, s.older...) {
+			if payload, err := aead.Open(nil, nil, stored[1:], bound(purpose, ident)); err == nil {
+				return payload, nil
+			}
 		}
-		return payload, nil
+		return nil, journal.ErrKeyWrong
 	}
 	return nil, fmt.Errorf("a stored payload has the unknown form %d: the journal is damaged", stored[0])
+}
+
+// Reseal gives what is stored for a payload once it is sealed with the newest key; changed is false when it is already.
+func (s *Sealer) Reseal(purpose string, ident int64, stored []byte) (fresh []byte, changed bool, err error) {
+	if len(stored) == 0 || s.aead == nil {
+		return stored, false, nil
+	}
+	if stored[0] == formSealed {
+		if _, err := s.aead.Open(nil, nil, stored[1:], bound(purpose, ident)); err == nil {
+			return stored, false, nil
+		}
+	}
+	payload, err := s.Open(purpose, ident, stored)
+	if err != nil {
+		return nil, false, err
+	}
+	return s.Seal(purpose, ident, payload), true, nil
+}
+
+// ResealShare is Reseal of what Share stored.
+func (s *Sealer) ResealShare(server, slot, stored string) (fresh string, changed bool, err error) {
+	if stored == "" || s.aead == nil {
+		return stored, false, nil
+	}
+	if text, ok := strings.CutPrefix(stored, shareSealed); ok {
+		sealed, err := base64.StdEncoding.DecodeString(text)
+		if err != nil {
+			return "", false, errors.New("what a record gives to an aggregate value cannot be read: the journal is damaged")
+		}
+		sealed, changed, err = s.Reseal(purposeShare, int64(Object(server, slot)), sealed)
+		return shareSealed + base64.StdEncoding.EncodeToString(sealed), changed, err
+	}
+	value, err := s.OpenShare(server, slot, stored)
+	return s.Share(server, slot, value), true, err
 }
 
 // How a contribution's value is kept as a text.
@@ -124,7 +178,7 @@ func (s *Sealer) OpenShare(server, slot, stored string) (string, error) {
 	return string(value), err
 }
 
-// Check gives a text that Verify can tell the right key by; empty without a key.
+// Check gives a text that Checks can tell the newest key by; empty without a key.
 func (s *Sealer) Check() string {
 	if s.aead == nil {
 		return ""
@@ -132,11 +186,25 @@ func (s *Sealer) Check() string {
 	return base64.StdEncoding.EncodeToString(s.Seal(purposeCheck, 0, []byte(checkText)))
 }
 
-// Verify compares the key with a journal's check text; an empty text means that the journal was never encrypted.
-func (s *Sealer) Verify(check string) error {
-	if check == "" {
-		return nil
+// Checks compares the keys with a journal's check texts, one for each key in use, the newest first; none means that the journal was never encrypted. It
+// gives the texts as they are to be kept from now on: with one of the newest key.
+func (s *Sealer) Checks(kept string) (string, error) {
+	current := false
+	for _, check := range strings.Fields(kept) {
+		if err := s.verify(check); err != nil {
+			return "", err
+		}
+		if s.aead != nil && (&Sealer{aead: s.aead}).verify(check) == nil {
+			current = true
+		}
 	}
+	if current || s.aead == nil {
+		return kept, nil
+	}
+	return strings.TrimSpace(s.Check() + " " + kept), nil
+}
+
+func (s *Sealer) verify(check string) error {
 	stored, err := base64.StdEncoding.DecodeString(check)
 	if err != nil {
 		return errors.New("the journal's note about its encryption cannot be read: restore a backup")
