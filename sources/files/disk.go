@@ -15,11 +15,14 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// move renames a file, or copies it where the target lies on another device; the copy is durable and whole before the original goes.
+// move renames a file, or reports errUnsettled when a program holds it, as Excel does with a workbook on Windows, or copies it where the target lies on another device; the copy is durable and whole before the original goes.
 func move(from, to string) error {
 	err := os.Rename(from, to)
 	if err == nil {
 		return syncDir(filepath.Dir(to))
+	}
+	if inUse(err) {
+		return errors.Join(errUnsettled, err)
 	}
 	if !crossDevice(err) {
 		return err

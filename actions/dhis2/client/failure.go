@@ -14,6 +14,9 @@ import (
 	"unicode/utf8"
 )
 
+// refusedByWindows is how Windows says that nothing listens; its number means nothing elsewhere.
+const refusedByWindows = syscall.Errno(10061)
+
 // maxDetail bounds what is kept of a server's own words.
 const maxDetail = 500
 
@@ -214,7 +217,7 @@ func (c *Client) unreachable(err error) *Error {
 	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
 		e.Message = c.name + " does not speak TLS"
 		e.Hint = "write `url` with http:// if that is meant"
-	case errors.Is(err, syscall.ECONNREFUSED):
+	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, refusedByWindows):
 		e.Message = "nothing listens at " + c.name
 		e.Hint = "start the server or check host and port in `url`; it is tried again by itself"
 	}

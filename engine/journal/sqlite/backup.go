@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 )
 
@@ -72,9 +73,16 @@ func checkCopy(ctx context.Context, path string) error {
 	return pragmaCheck(ctx, db, "PRAGMA quick_check(5)")
 }
 
-// flush waits until a file, or a folder's list of files, is on the disk.
+// flush waits until a file, or a folder's list of files, is on the disk. Windows flushes only what is open for writing, and folders not at all.
 func flush(path string) error {
-	f, err := os.Open(path)
+	flag := os.O_RDONLY
+	if runtime.GOOS == "windows" {
+		if info, err := os.Stat(path); err != nil || info.IsDir() {
+			return err
+		}
+		flag = os.O_RDWR
+	}
+	f, err := os.OpenFile(path, flag, 0)
 	if err != nil {
 		return err
 	}
