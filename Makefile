@@ -28,6 +28,10 @@ demo: build ## the main job on real input: a sandbox DHIS2, an export dropped, f
 dist: ## what a release hands out, into dist/: static binaries, deb and rpm packages, a bill of materials, checksums
 	deploy/dist dist
 
+.PHONY: docs
+docs: ## build the docs site into site/, strictly; needs Python
+	.ci/docs
+
 .PHONY: package
 package: ## install the deb in a fresh root, deliver a record, upgrade, remove; needs root and debootstrap
 	.ci/package

@@ -141,7 +141,7 @@ func TestReferenceExamplesLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	blocks := regexp.MustCompile("(?s)```yaml rule\n(.*?)```").FindAllStringSubmatch(string(text), -1)
+	blocks := regexp.MustCompile("(?s)```yaml title=\"rule\"\n(.*?)```").FindAllStringSubmatch(string(text), -1)
 	if len(blocks) < 5 {
 		t.Fatalf("only %d examples were found", len(blocks))
 	}
