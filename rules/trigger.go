@@ -129,7 +129,7 @@ func (c *compiler) newScope() *expression.Scope {
 	s := expression.NewScope(expression.Options{Now: c.rule.clock(c.env.Now), Zone: c.env.Zone})
 	s.AddShape("trigger", c.recordShape())
 	source := expression.ShapeOf(map[string]any{
-		"trigger": "", "file": "", "row": 1, "sheet": "", "query": "", "remote": "",
+		"trigger": "", "file": "", "row": 1, "sheet": "", "query": "", "remote": "", "deleted": false,
 	})
 	// The names are constant, so that declaring them cannot fail.
 	_ = source.Declare("received", "any")

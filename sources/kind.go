@@ -120,6 +120,12 @@ type Inheriting interface {
 	Inherits(t *rules.Trigger) bool
 }
 
+// Posting is a Kind whose triggers may take requests, too, beside what they ask for.
+type Posting interface {
+	// Posts gives a trigger of the kind webhook for what is posted; nil when nothing is.
+	Posts(t *rules.Trigger) *rules.Trigger
+}
+
 // Telling is a Kind of which a trigger may ask that its source is told how records were settled.
 type Telling interface {
 	Tells(t *rules.Trigger) bool

@@ -25,6 +25,7 @@ type Origin struct {
 	Sheet   string            `json:"sheet,omitempty"`
 	Query   string            `json:"query,omitempty"`
 	Remote  string            `json:"remote,omitempty"`
+	Deleted bool              `json:"deleted,omitempty"` // the record is gone from the source; its body says no more than which it was
 	Headers map[string]string `json:"headers,omitempty"` // only those that a rule may use, never credentials
 }
 

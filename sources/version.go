@@ -9,6 +9,7 @@ import "time"
 //     The clocks of phones (date_modified, timeEnd) are not used.
 //   - a submission of Kobo: _submission_time, in UTC and without a zone. An edit does not move it, but names in meta/deprecatedID what it was made from: it is
 //     later by a microsecond than that, and of several edits the one that comes later wins.
+//     One that was deleted is later than all of its edits.
 //   - a submission or entity of ODK Central: __system.updatedAt, null until the first edit, else submissionDate or createdAt.
 func VersionOf(body any) time.Time {
 	record, ok := body.(map[string]any)
@@ -24,7 +25,7 @@ func VersionOf(body any) time.Time {
 		return false
 	}
 	if system, ok := record["__system"].(map[string]any); ok && has("__id") {
-		return firstTime(system, "updatedAt", "submissionDate", "createdAt")
+		return firstTime(system, "deletedAt", "updatedAt", "submissionDate", "createdAt")
 	}
 	if _, form := record["form"].(map[string]any); form && has("received_on") {
 		return firstTime(record, "server_modified_on", "received_on")
@@ -36,6 +37,9 @@ func VersionOf(body any) time.Time {
 		at := firstTime(record, "_submission_time")
 		if has("meta/deprecatedID") && !at.IsZero() {
 			at = at.Add(time.Microsecond)
+		}
+		if gone, _ := record["_deleted"].(bool); gone && !at.IsZero() {
+			at = at.Add(time.Second)
 		}
 		return at
 	}

@@ -35,7 +35,7 @@ func TestEveryTrigger(t *testing.T) {
 	outside := httptest.NewServer(http.HandlerFunc(outsideWorld))
 	defer outside.Close()
 	listen := freePort(t)
-	env := append(environ(url), "CULVERT_LISTEN="+listen, "ODK_KEY=odk", "LAB_SECRET=lab-secret", "LAB_TOKEN=token", "LAB_URL="+outside.URL+"/lab", "HQ_URL="+outside.URL, "HQ_KEY=key")
+	env := append(environ(url), "CULVERT_LISTEN="+listen, "ODK_KEY=odk", "LAB_SECRET=lab-secret", "LAB_TOKEN=token", "LAB_URL="+outside.URL+"/lab", "HQ_URL="+outside.URL, "HQ_KEY=key", "KOBO_URL="+outside.URL, "KOBO_KEY=key")
 	// What the clock would begin at night begins at once.
 	edit(t, dir, "rules/schedule-query.yaml", `cron: "15 2 * * *"`, "every: 1h")
 	edit(t, dir, "rules/schedule-folder.yaml", `cron: "30 3 * * *"`, "every: 1s")
@@ -78,6 +78,7 @@ var wantedEvents = map[string]int{
 	"17": 1, "18": 1, "19": 1, // registry, archive
 	"21": 1, "22": 1, "23": 1, "24": 1, // web API, share
 	"25": 1, "26": 1, // CommCare's forms and cases
+	"27": 1, // KoboToolbox
 }
 
 func lay(t *testing.T, path string, text []byte) {
@@ -259,6 +260,15 @@ func outsideWorld(w http.ResponseWriter, r *http.Request) {
 			item["uuid"] = "w-2"
 		}
 		out = map[string]any{"data": []any{item}, "next": next}
+	case strings.HasPrefix(r.URL.Path, "/api/v2/assets/") && r.Header.Get("Authorization") == "Token key":
+		results := []any{}
+		if strings.Contains(r.URL.Query().Get("query"), `{"$gt":0}`) {
+			results = append(results, map[string]any{
+				"_id": 7, "_uuid": "u-7", "meta/rootUuid": "uuid:u-7", "_submission_time": "2026-03-05T10:00:00", "today": "2026-03-05",
+				"case/facility": "TM-010202", "case/age": "27", "case/sex": "female",
+			})
+		}
+		out = map[string]any{"count": len(results), "results": results}
 	case r.Header.Get("Authorization") != "ApiKey reader:key":
 		w.WriteHeader(http.StatusUnauthorized)
 		return

@@ -227,7 +227,7 @@ func InputOf(rec *journal.Record, body any) rules.Input {
 
 // SourceFields is what expressions see as `source`.
 func SourceFields(o sources.Origin, received time.Time) map[string]any {
-	fields := map[string]any{"trigger": o.Trigger, "received": received}
+	fields := map[string]any{"trigger": o.Trigger, "received": received, "deleted": o.Deleted}
 	for _, text := range [...]struct{ name, value string }{{"file", o.File}, {"sheet", o.Sheet}, {"query", o.Query}, {"remote", o.Remote}} {
 		if text.value != "" {
 			fields[text.name] = text.value

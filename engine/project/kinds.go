@@ -11,6 +11,7 @@ import (
 	"github.com/culvert/culvert/sources/commcare"
 	"github.com/culvert/culvert/sources/database"
 	"github.com/culvert/culvert/sources/files"
+	"github.com/culvert/culvert/sources/kobo"
 	"github.com/culvert/culvert/sources/schedule"
 	"github.com/culvert/culvert/sources/webhook"
 )
@@ -36,6 +37,7 @@ func SourceKinds() []sources.Kind {
 		database.Kind{},
 		schedule.Kind{},
 		commcare.Kind{},
+		kobo.Kind{},
 	}
 }
 

@@ -142,7 +142,7 @@ func failed(t *rules.Test, f *rules.Failure) []string {
 
 // Source is what expressions see as `source` for a record of a sample.
 func Source(file string, index, of int) map[string]any {
-	s := map[string]any{"file": path.Base(file), "received": Clock()}
+	s := map[string]any{"file": path.Base(file), "received": Clock(), "deleted": false}
 	if of > 1 {
 		s["row"] = index + 2 // as a spreadsheet shows it, the header being row 1
 	}

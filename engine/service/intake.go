@@ -32,7 +32,7 @@ func (s *Service) program(p *project.Project) (*program.Program, map[string]sour
 	}
 	standing := map[string]sources.Standing{}
 	for _, k := range p.Sources {
-		source, err := k.New(bound(prog, k.Name()), env)
+		source, err := k.New(bound(prog, p.Sources, k.Name()), env)
 		switch live, ok := source.(sources.Standing); {
 		case err != nil:
 			return nil, nil, fmt.Errorf("make the source of the %s triggers: %w", k.Name(), err)
@@ -45,12 +45,19 @@ func (s *Service) program(p *project.Project) (*program.Program, map[string]sour
 	return prog, standing, nil
 }
 
-// bound lists the rules of a program that use a kind of trigger, by name.
-func bound(prog *program.Program, kind string) []sources.Bound {
+// bound lists the rules of a program that use a kind of trigger, or whose kind has posts taken by it, by name.
+func bound(prog *program.Program, kinds []sources.Kind, kind string) []sources.Bound {
 	var list []sources.Bound
 	for _, name := range slices.Sorted(maps.Keys(prog.Rules)) {
-		if f := prog.Rules[name]; f.Rule.Trigger.Kind == kind {
-			list = append(list, sources.Bound{Rule: name, Server: f.Server, Trigger: &f.Rule.Trigger, Invalid: f.Invalid != nil})
+		f := prog.Rules[name]
+		t := &f.Rule.Trigger
+		if posting, ok := sources.Named(kinds, t.Kind).(sources.Posting); ok && t.Kind != kind {
+			if t = posting.Posts(t); t == nil {
+				continue
+			}
+		}
+		if t.Kind == kind {
+			list = append(list, sources.Bound{Rule: name, Server: f.Server, Trigger: t, Invalid: f.Invalid != nil})
 		}
 	}
 	return list

@@ -330,7 +330,7 @@ func TestManyRowsInSteadyMemory(t *testing.T) {
 		}
 		e.exec(t, insert)
 		count, peak := 0, uint64(0)
-		s := &counting{count: &count, watch: func() {
+		s := &counting{Sink: sourcetest.New(), count: &count, watch: func() {
 			if count%20_000 == 0 {
 				var m runtime.MemStats
 				runtime.GC()

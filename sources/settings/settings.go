@@ -283,6 +283,21 @@ func (r Reader) Encoding(key string) string {
 	return text
 }
 
+// Time gives a day or a time; without a zone it is in UTC. It is zero when it is absent or wrong.
+func (r Reader) Time(key string) time.Time {
+	text := r.Text(key)
+	if text == "" {
+		return time.Time{}
+	}
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", time.DateOnly} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t.UTC()
+		}
+	}
+	r.Wrong(r.Config.Get(key), key, fmt.Sprintf("%s %q is no day", key, text), "write "+key+": 2026-01-01, or a time such as 2026-01-01T06:00:00Z")
+	return time.Time{}
+}
+
 // Credential gives the value of a key that must not stand in the file.
 func (r Reader) Credential(key string) string {
 	text := r.Text(key)
