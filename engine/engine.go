@@ -168,7 +168,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	drained := r.drain(&parts)
 	r.bounded("the end", func() {
 		if drained {
-			r.files.RenewResults(upkeepCtx) // of what was settled last
+			_ = r.files.RenewResults(upkeepCtx) // of what was settled last
 		}
 		endUpkeep()
 		upkeep.Wait()

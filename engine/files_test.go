@@ -340,6 +340,28 @@ func TestUnreadableFiles(t *testing.T) {
 	}
 }
 
+// TestCorrectedFileSettlesTheUnreadableOne has a file that could not be read be dropped again under its name, put right; one of another name settles nothing.
+func TestCorrectedFileSettlesTheUnreadableOne(t *testing.T) {
+	w := newWorld(t, testProgram(t, "visits"))
+	w.run()
+	bad, other := w.drop("visits", "visits.csv", ""), w.drop("visits", "others.xlsx", "PK\x03\x04 and then nothing of the kind")
+	w.finished(bad)
+	w.finished(other)
+	good := w.drop("visits", "visits.csv", visitsCSV(3, 3, nil))
+	w.finished(good)
+	states := map[string]journal.State{}
+	records, err := w.journal.Select(context.Background(), journal.Filter{Code: program.CodeUnreadableFile})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, rec := range records {
+		states[rec.Origin.File] = rec.State
+	}
+	if len(records) != 2 || states["visits.csv"] != journal.Superseded || states["others.xlsx"] != journal.Failed {
+		t.Errorf("what stands for the unreadable files is %v", states)
+	}
+}
+
 // TestFileForAServerThatIsAway does not read further than the window while nothing can be sent.
 func TestFileForAServerThatIsAway(t *testing.T) {
 	w := newWorld(t, testProgram(t, "visits"))

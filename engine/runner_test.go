@@ -261,3 +261,32 @@ func TestTwoRunnersShareAJournal(t *testing.T) {
 		return err == nil && len(rep.Runners) == 2
 	})
 }
+
+// TestLateOldVersionThatCannotBeUsedIsSuperseded has old versions come after a newer one was delivered, with values that fail: there is nothing to do for
+// anybody, neither for a form nor for a row. One that is newer and fails is for a person.
+func TestLateOldVersionThatCannotBeUsedIsSuperseded(t *testing.T) {
+	rule := strings.Replace(fmt.Sprintf(visitRule, "visits"), "keep: text}", "keep: text, revision: number}", 1)
+	rule = strings.Replace(rule, "id: trigger.id\n", "id: trigger.id\nversion: trigger.revision\n", 1)
+	w := newWorld(t, &program.Program{Rules: map[string]*program.Flow{"visits": testFlow(t, rule)}})
+	w.run()
+	send := func(revision int, n string) {
+		rec := item("visits", "a", "p", 0)
+		body := rec.Body.(map[string]any)
+		body["n"], body["revision"] = n, revision
+		w.accept(rec)
+	}
+	send(5, "1")
+	w.until("the newest is delivered", func() bool { return w.states()[journal.Delivered] == 1 })
+	send(4, "not a number")
+	w.until("the late one is superseded", func() bool { return w.states()[journal.Superseded] == 1 })
+	f := w.drop("visits", "visits.csv", "id,person,n,keep,revision\na,p,neither,yes,3\n")
+	w.finished(f)
+	if outcomes, _ := w.results("visits.csv"); outcomes[1] != "superseded" {
+		t.Errorf("the row is %v", outcomes)
+	}
+	send(6, "no number again")
+	w.until("a newer one that fails is failed", func() bool { return w.states()[journal.Failed] == 1 })
+	if s := w.states(); s[journal.Superseded] != 1 || s[journal.Delivered] != 1 {
+		t.Errorf("states %v", s)
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/engine/status"
@@ -145,7 +146,7 @@ func (c *finalizer) finish(ctx context.Context, f *journal.File) (bool, error) {
 		if err != nil || waiting != nil {
 			return false, err
 		}
-		if err := c.complete(ctx, f); err != nil {
+		if err := c.complete(ctx, f, flow.Server); err != nil {
 			return false, err
 		}
 	}
@@ -196,7 +197,7 @@ func eachRecord(ctx context.Context, j Journal, fileID string, do func(*journal.
 }
 
 // complete adds what became of the rows that stood as records, and notes in the journal that the file may go. From then on its results stand.
-func (c *finalizer) complete(ctx context.Context, f *journal.File) error {
+func (c *finalizer) complete(ctx context.Context, f *journal.File, server string) error {
 	failed, err := failedLines(f)
 	if err != nil {
 		return err
@@ -220,11 +221,32 @@ func (c *finalizer) complete(ctx context.Context, f *journal.File) error {
 		return err
 	}
 	done.Finished = c.m.Now()
-	if err := c.m.Writer.Commit(&journal.Batch{Owner: c.m.Owner, Files: []journal.File{done}}); err != nil {
+	corrected, err := c.corrects(ctx, f)
+	if err != nil {
+		return err
+	}
+	if err := c.m.Writer.Commit(&journal.Batch{Owner: c.m.Owner, Server: server, Files: []journal.File{done}, Versions: corrected}); err != nil {
 		return err
 	}
 	*f = done
 	return ctx.Err()
+}
+
+// corrects gives what a file that could be read settles: that an earlier one of its rule and name could not be.
+func (c *finalizer) corrects(ctx context.Context, f *journal.File) (corrected []journal.Version, err error) {
+	failed, err := c.m.Journal.Select(ctx, journal.Filter{Rule: f.Rule, Code: program.CodeUnreadableFile, States: []journal.State{journal.Failed}})
+	if err != nil {
+		return nil, err
+	}
+	for _, rec := range failed {
+		switch {
+		case rec.Origin.FileID == f.ID:
+			return nil, nil // it cannot be read either
+		case rec.Origin.File == f.Name && rec.Received.Before(f.Received):
+			corrected = append(corrected, journal.Version{Rule: f.Rule, Order: actions.Order{Seq: f.Seq(1)}, Seq: f.Seq(1), Fixes: rec.Seq, File: rec.Origin.FileID})
+		}
+	}
+	return corrected, nil
 }
 
 // addRecord counts the outcome of a row that stood as a record; knownFailed says that the results already call it failed. It tells whether they need

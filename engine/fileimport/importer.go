@@ -40,6 +40,7 @@ type Journal interface {
 	journal.FileStore
 	Files(ctx context.Context, state journal.FileState) ([]journal.File, error)
 	Select(ctx context.Context, f journal.Filter) ([]*journal.Record, error)
+	Versions(ctx context.Context, rule, id string) ([]*journal.Record, error)
 }
 
 // Queue is where rows go.
@@ -128,7 +129,7 @@ func (m *Importer) Notify() { m.wake.Notify() }
 func (m *Importer) Run(ctx context.Context) {
 	defer m.running.Wait()
 	m.running.Go(func() { m.finalizer.run(ctx) })
-	m.running.Go(func() { await.Every(ctx, renewEvery, m.RenewResults) })
+	m.running.Go(func() { m.keepResults(ctx) })
 	if m.Plan == nil {
 		m.Queue.CaughtUp()
 		return

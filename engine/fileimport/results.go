@@ -5,16 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"time"
 
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/status"
+	"github.com/culvert/culvert/internal/await"
 	"github.com/culvert/culvert/sources/files"
 )
 
 const (
 	// renewEvery is how often the results of finished files are brought up to what became of their rows since.
 	renewEvery = 2 * time.Second
+	// renewElsewhere is how often while nothing but results that are elsewhere has changed.
+	renewElsewhere = 30 * time.Second
 	// renewRows is for how many rows at once.
 	renewRows = 20_000
 	// renewPatience is how long a change waits for the runner that has the results on its disk.
@@ -23,29 +27,44 @@ const (
 	maxSuccession = 50
 )
 
-// RenewResults writes into the results of finished files what became of rows that were replayed, corrected, superseded or dismissed since.
-func (m *Importer) RenewResults(ctx context.Context) {
+// keepResults brings results up to date until ctx ends.
+func (m *Importer) keepResults(ctx context.Context) {
+	for wait := renewEvery; await.Sleep(ctx, wait); {
+		wait = renewEvery
+		if elsewhere := m.RenewResults(ctx); elsewhere {
+			wait = renewElsewhere
+		}
+	}
+}
+
+// RenewResults writes into the results of finished files what became of rows that were replayed, corrected, superseded or dismissed since. It tells whether all
+// that has changed has its results elsewhere: on the disk of another runner, or nowhere.
+func (m *Importer) RenewResults(ctx context.Context) (elsewhere bool) {
 	changed, err := m.Journal.RowChanges(ctx, renewRows)
 	if err == nil && len(changed) > 0 {
-		err = m.renew(ctx, changed)
+		elsewhere, err = m.renew(ctx, changed)
 	}
 	if err != nil && ctx.Err() == nil {
 		m.Log.Error("cannot bring the results of files up to date", "error", err)
 	}
+	return elsewhere
 }
 
-func (m *Importer) renew(ctx context.Context, changed []*journal.Record) error {
+func (m *Importer) renew(ctx context.Context, changed []*journal.Record) (elsewhere bool, err error) {
 	list, err := m.Journal.Files(ctx, "")
 	if err != nil {
-		return err
+		return false, err
 	}
-	n := renewal{m: m, files: map[string]*journal.File{}, rows: map[string]map[int64]files.ResultRow{}}
+	n := renewal{m: m, files: map[string]*journal.File{}, rows: map[string]map[int64]files.ResultRow{}, missing: map[string]bool{}}
 	for i := range list {
 		n.files[list[i].ID] = &list[i]
 	}
 	for _, rec := range changed {
+		if n.isElsewhere(rec.Origin.FileID) {
+			continue // what became of its row is looked up once there is something to write it into
+		}
 		if err := n.add(ctx, rec); err != nil {
-			return err
+			return false, err
 		}
 	}
 	done := map[string]bool{}
@@ -61,9 +80,9 @@ func (m *Importer) renew(ctx context.Context, changed []*journal.Record) error {
 		}
 	}
 	if len(noted) == 0 {
-		return failed
+		return failed == nil, failed
 	}
-	return errors.Join(failed, m.Journal.RowChangesNoted(ctx, noted))
+	return false, errors.Join(failed, m.Journal.RowChangesNoted(ctx, noted))
 }
 
 // renewal is one round.
@@ -71,6 +90,23 @@ type renewal struct {
 	m     *Importer
 	files map[string]*journal.File
 	rows  map[string]map[int64]files.ResultRow // by file
+
+	missing map[string]bool // whether the results of a file are elsewhere
+}
+
+// isElsewhere tells whether the results of a finished file are not on this disk.
+func (n *renewal) isElsewhere(id string) bool {
+	f := n.files[id]
+	if f == nil || f.Results == "" {
+		return false
+	}
+	missing, known := n.missing[id]
+	if !known {
+		_, err := os.Stat(f.Results)
+		missing = errors.Is(err, fs.ErrNotExist)
+		n.missing[id] = missing
+	}
+	return missing
 }
 
 // add notes what became of a row, and of the first row that it stands for.

@@ -251,6 +251,14 @@ func (q *Queue) prepare(w *record) *journal.Settlement {
 	case err != nil:
 		return fail(program.ProblemOf(q.Log, flow, rec.ID, err))
 	case e.Failure != nil:
+		order := rec.Order()
+		if order.Version == 0 {
+			order.Version = e.Version
+		}
+		if by := work.NewerDelivered(q.Writer.End, q.Journal, rec.Rule, rec.ID, order); by != 0 {
+			s.State, s.SupersededBy = journal.Superseded, by
+			break
+		}
 		return fail(program.FailureProblem(e.Failure))
 	case e.Skipped:
 		s.State = journal.Skipped
