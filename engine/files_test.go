@@ -19,6 +19,7 @@ import (
 	"github.com/culvert/culvert/engine/fileimport"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/program"
+	"github.com/culvert/culvert/engine/status"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/files"
 )
@@ -359,6 +360,37 @@ func TestCorrectedFileSettlesTheUnreadableOne(t *testing.T) {
 	}
 	if len(records) != 2 || states["visits.csv"] != journal.Superseded || states["others.xlsx"] != journal.Failed {
 		t.Errorf("what stands for the unreadable files is %v", states)
+	}
+}
+
+// TestFileThatFailedAlike has status say of a file, not only of its rows, that all is wrong with it; no longer once somebody has decided.
+func TestFileThatFailedAlike(t *testing.T) {
+	w := newWorld(t, testProgram(t, "visits"))
+	w.run()
+	nan := func(_ int, cells []string) { cells[2] = "many" }
+	f := w.drop("visits", "visits.csv", visitsCSV(30, 30, nan))
+	one := w.drop("visits", "one.csv", "id,person,n,keep\nx1,p1,many,yes\nx2,p2,2,yes\n")
+	w.finished(f)
+	w.finished(one)
+	ctx := context.Background()
+	o, err := status.Read(ctx, w.journal, time.Now())
+	if err != nil || len(o.Alike) != 1 {
+		t.Fatalf("failed alike: %+v, %v", o.Alike, err)
+	}
+	if a := o.Alike[0]; a.File != "visits.csv" || a.Rows != 30 || a.Cause == "" {
+		t.Errorf("failed alike: %+v", a)
+	}
+	says := func(c status.Concern) bool {
+		return strings.HasPrefix(c.String(), "all 30 rows of file visits.csv of rule visits failed alike: ")
+	}
+	if !slices.ContainsFunc(o.Concerns, says) {
+		t.Errorf("concerns: %v", o.Concerns)
+	}
+	if _, err := w.journal.Dismiss(ctx, journal.Filter{FileID: f.ID}, "test", "the wrong file"); err != nil {
+		t.Fatal(err)
+	}
+	if o, err = status.Read(ctx, w.journal, time.Now()); err != nil || len(o.Alike) != 0 {
+		t.Errorf("failed alike after all were dismissed: %+v, %v", o.Alike, err)
 	}
 }
 

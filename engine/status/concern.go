@@ -17,8 +17,9 @@ const (
 	NoRunner      ConcernKind = "no-runner"
 	RuleInvalid   ConcernKind = "rule-invalid"
 	ServerStopped ConcernKind = "server"    // it is away, or refuses our credentials
-	Trouble       ConcernKind = "condition" // what a runner says of itself
+	RunnerSays    ConcernKind = "condition" // what a runner says of itself
 	FailedRecords ConcernKind = "failed"
+	FailedAlikes  ConcernKind = "failed-alike" // every row of a file failed for one reason
 	LateRecords   ConcernKind = "late"
 )
 
@@ -68,13 +69,18 @@ func (o *Overview) concerns(summary journal.Summary) []Concern {
 			}
 		}
 		for _, c := range r.Conditions {
-			out = append(out, Concern{Kind: Trouble, What: c.What})
+			out = append(out, Concern{Kind: RunnerSays, What: c.What})
 		}
 	}
 	for _, s := range summary.Rules {
 		if s.Failed > 0 {
 			out = append(out, Concern{Kind: FailedRecords, Rule: s.Rule, What: failedOf(s), Hint: "see `culvert failures`"})
 		}
+	}
+	for _, a := range o.Alike {
+		out = append(out, Concern{
+			Kind: FailedAlikes, Rule: a.Rule, What: fmt.Sprintf("all %d rows of file %s of rule %s failed alike: %s", a.Rows, a.File, a.Rule, a.Cause), Hint: a.Hint,
+		})
 	}
 	if oldest := summary.Oldest; !oldest.IsZero() && o.At.Sub(oldest) > lateAfter {
 		out = append(out, Concern{Kind: LateRecords, What: fmt.Sprintf("the oldest pending record has waited for %s", o.At.Sub(oldest).Round(time.Minute))})

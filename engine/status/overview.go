@@ -23,7 +23,8 @@ type Overview struct {
 	Rate     float64            `json:"-"`                       // records a second over the last minute, of all runners
 	Drain    time.Duration      `json:"time_to_drain,omitempty"` // at the present rate; 0 when nothing waits or nothing moves
 	Size     int64              `json:"journal_bytes,omitempty"`
-	Concerns []Concern          `json:"concerns"` // what a person should look at, and what to do; empty: all is well
+	Alike    []FailedAlike      `json:"failed_alike,omitempty"` // files of which every row failed for one reason
+	Concerns []Concern          `json:"concerns"`               // what a person should look at, and what to do; empty: all is well
 	Paused   *controls.Controls `json:"paused,omitempty"`
 }
 
@@ -75,6 +76,9 @@ func Read(ctx context.Context, j Reader, now time.Time) (Overview, error) {
 	}
 	o.Oldest, o.NextTry, o.Size = summary.Oldest, summary.NextTry, summary.Size
 	o.addWaiting(summary)
+	if o.Alike, err = failedAlike(ctx, j, o.Files); err != nil {
+		return o, err
+	}
 	o.Concerns = o.concerns(summary)
 	o.add(summary)
 	return o, nil

@@ -1,6 +1,7 @@
 package status
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -106,5 +107,46 @@ func TestOverviewTellsTheTimeToDrain(t *testing.T) {
 	}
 	if rep, err = Read(ctx, j, time.Now()); err != nil || len(rep.Runners) != 0 || rep.Last == nil {
 		t.Errorf("after the stop: %+v, %v", rep, err)
+	}
+}
+
+// leasedJournal knows whose lease has not ended.
+type leasedJournal struct {
+	metas  map[string]string
+	leased []string
+}
+
+func (j *leasedJournal) Meta(_ context.Context, name string) (string, error) {
+	return j.metas[name], nil
+}
+
+func (j *leasedJournal) SetMeta(_ context.Context, name, value string) error {
+	j.metas[name] = value
+	return nil
+}
+
+func (j *leasedJournal) LiveOwners(context.Context) ([]string, error) { return j.leased, nil }
+
+// TestKilledRunnerIsGoneWithItsLease has one of two runners say nothing more: it is gone when its lease is over, though its last word is young.
+func TestKilledRunnerIsGoneWithItsLease(t *testing.T) {
+	t.Parallel()
+	j := &leasedJournal{metas: map[string]string{}, leased: []string{"alive", "killed"}}
+	now := time.Now()
+	for _, owner := range []string{"alive", "killed", "new"} {
+		r := Runner{Owner: owner, At: now, Started: now.Add(-time.Hour)}
+		if owner == "new" {
+			r.Started = now // it speaks before its lease has begun
+		}
+		if err := Save(t.Context(), j, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if runners, _, err := Runners(t.Context(), j, now); err != nil || len(runners) != 3 {
+		t.Fatalf("runners %v, %v", runners, err)
+	}
+	j.leased = []string{"alive"}
+	runners, last, err := Runners(t.Context(), j, now)
+	if err != nil || len(runners) != 2 || runners[0].Owner != "alive" || runners[1].Owner != "new" || last == nil || last.Owner != "killed" {
+		t.Errorf("runners %v, last %v, %v", runners, last, err)
 	}
 }

@@ -26,6 +26,7 @@ type Reader interface {
 	Meta(ctx context.Context, name string) (string, error)
 	Summary(ctx context.Context) (journal.Summary, error)
 	Files(ctx context.Context, state journal.FileState) ([]journal.File, error)
+	Causes(ctx context.Context, f journal.Filter) ([]journal.Cause, error)
 }
 
 // Store keeps how runners stand.
@@ -97,6 +98,7 @@ func Runners(ctx context.Context, j metaReader, now time.Time) (alive []Runner, 
 			last = &r
 		}
 	}
+	leased, knows := liveOwners(ctx, j)
 	for _, owner := range slices.Sorted(maps.Keys(owners)) {
 		r, known, err := read(ctx, j, owner, paused)
 		switch {
@@ -105,6 +107,8 @@ func Runners(ctx context.Context, j metaReader, now time.Time) (alive []Runner, 
 		case !known:
 		case r.Stopped || now.Sub(r.At) >= expired:
 			gone(r)
+		case knows && !slices.Contains(leased, owner) && r.At.Sub(r.Started) > journal.DefaultLease:
+			gone(r) // its lease is over, whatever it said last
 		default:
 			alive = append(alive, r)
 		}
@@ -116,6 +120,18 @@ func Runners(ctx context.Context, j metaReader, now time.Time) (alive []Runner, 
 		alive = nil
 	}
 	return alive, last, nil
+}
+
+// liveOwners gives the runners whose lease has not ended, where the journal knows that.
+func liveOwners(ctx context.Context, j metaReader) (owners []string, knows bool) {
+	l, ok := j.(interface {
+		LiveOwners(ctx context.Context) ([]string, error)
+	})
+	if !ok {
+		return nil, false
+	}
+	owners, err := l.LiveOwners(ctx)
+	return owners, err == nil
 }
 
 // hasNoRunner tells whether the journal knows that nobody runs on it, also when somebody did a moment ago.

@@ -16,6 +16,7 @@ import (
 
 // fakeReader is a journal of which only the figures are read.
 type fakeReader struct {
+	Reader
 	summary journal.Summary
 	files   []journal.File
 	err     error

@@ -300,3 +300,28 @@ func rowKeys(keys []string) []journal.RowKey {
 	}
 	return out
 }
+
+// TestLiveOwners knows whose lease has not ended.
+func TestLiveOwners(t *testing.T) {
+	t.Parallel()
+	const lease = 200 * time.Millisecond
+	j := newPlace(t).Open(t, journal.Options{Lease: lease})
+	live := func() []string {
+		owners, err := j.(*postgres.Store).LiveOwners(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return owners
+	}
+	if err := j.Heartbeat(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	if owners := live(); !slices.Equal(owners, []string{"a"}) {
+		t.Errorf("alive are %v", owners)
+	}
+	for limit := time.Now().Add(30 * time.Second); len(live()) > 0; time.Sleep(lease / 4) {
+		if time.Now().After(limit) {
+			t.Fatal("an owner that says nothing more is alive for ever")
+		}
+	}
+}
