@@ -81,6 +81,7 @@ func (a *app) root() *cobra.Command {
 		root.AddCommand(add())
 	}
 	answerUnknown(root)
+	a.completes(root)
 	return root
 }
 

@@ -48,7 +48,7 @@ CI and pre-commit, and the JSON Schemas with which an editor completes and check
 			}
 			fmt.Fprintf(a.stdout, "project begun in %s\n\nnext:\n", dir)
 			if dir != "." {
-				fmt.Fprintf(a.stdout, "  cd %s\n", dir)
+				fmt.Fprintf(a.stdout, "  cd %s\n", shellWord(dir))
 			}
 			if example == "" {
 				fmt.Fprintf(a.stdout, "  culvert sandbox --metadata %s   # in another terminal: a practice server, http://127.0.0.1:8085, admin, district\n", practiceFile)
@@ -105,7 +105,34 @@ func begin(dir, example, auth string) error {
 			return err
 		}
 	}
-	return writeMissing(filepath.Join(dir, ".gitignore"), []byte("state/\ndrop/\n"))
+	return writeMissing(filepath.Join(dir, ".gitignore"), []byte(ignored))
+}
+
+// ignored is what must not go into git: the journal, and the files of records with people's data wherever a rule watches for them. The samples, maps and
+// tables of the project are of its author's making and stay.
+const ignored = `# The journal, taken files and secrets of this machine.
+state/
+.env
+*.secret
+
+# Records: what is dropped for Culvert holds people's data. Rules that watch other folders: add them here.
+drop/
+inbox/
+incoming/
+done/
+failed/
+*.results.csv
+*.failed.csv
+`
+
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./~-]+$`)
+
+// shellWord writes a word so that a shell reads it as it is.
+func shellWord(s string) string {
+	if plainWord.MatchString(s) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 var unfit = regexp.MustCompile(`[^a-z0-9-]+`)

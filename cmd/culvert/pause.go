@@ -36,10 +36,10 @@ func (a *app) pausing(verb, short string, pause bool) *cobra.Command {
 				return err
 			}
 			if server != "" && p.Config.ServerNamed(server) == nil {
-				return fmt.Errorf("server %q is not in culvert.yaml", server)
+				return fmt.Errorf("server %q is not in culvert.yaml%s", server, didYouMean(server, p.Config.ServerNames()))
 			}
 			if rule != "" && pause && p.RuleNamed(rule) == nil {
-				return fmt.Errorf("there is no rule %q in this project", rule)
+				return fmt.Errorf("there is no rule %q in this project%s", rule, didYouMean(rule, ruleNames(p)))
 			}
 			return a.withJournal(c.Context(), func(j journal.Journal) error {
 				if err := setPause(c.Context(), j, rule, server, pause, controls.Pause{Since: time.Now(), Who: who(), Why: why}); err != nil {

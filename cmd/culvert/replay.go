@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -62,7 +63,10 @@ nothing newer, and is not undone when the source delivers the old content once m
 					return err
 				}
 				fmt.Fprintf(a.stdout, "%s put back in line\n", count(n, "record", "records"))
-				return a.notReplayed(c.Context(), j, f)
+				if err := a.notReplayed(c.Context(), j, f); err != nil || n > 0 {
+					return err
+				}
+				return a.nothingReplayed(c.Context(), j, f)
 			})
 		},
 	}
@@ -108,6 +112,27 @@ func (a *app) notReplayed(ctx context.Context, j journal.Journal, f journal.Filt
 			"  culvert dismiss --code %s --why \"dropped again\"\n", count(files, "file", "files"), program.CodeUnreadableFile)
 	}
 	return nil
+}
+
+// nothingReplayed ends a replay that found nothing: when one record was named that is not there, or is not failed, nothing that was asked for was done.
+func (a *app) nothingReplayed(ctx context.Context, j journal.Journal, f journal.Filter) error {
+	if f.ID == "" && f.Seq == 0 {
+		return nil
+	}
+	f.States, f.Limit = nil, 1
+	found, err := j.Select(ctx, f)
+	if err != nil {
+		return err
+	}
+	name := "id " + strconv.Quote(f.ID)
+	if f.Seq != 0 {
+		name = fmt.Sprintf("number %d", f.Seq)
+	}
+	if len(found) == 0 {
+		return fmt.Errorf("there is no record with the %s; `culvert failures --list` shows those that failed", name)
+	}
+	fmt.Fprintf(a.stderr, "the record with the %s is %s, not failed; `culvert show` says more, --delivered or --force send it all the same\n", name, found[0].State)
+	return errFindings
 }
 
 // maxBody bounds a record's content given by hand.

@@ -44,7 +44,7 @@ The user admin with the password district is always there. A page at / shows wha
 			l, err := net.Listen("tcp", listen)
 			if err != nil {
 				if errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, syscall.Errno(10048)) /* as Windows says it */ {
-					err = fmt.Errorf("another program listens there already: end it, or choose another port with --listen: %w", err)
+					err = fmt.Errorf("another program listens there already: end it, or choose another port with --listen")
 				}
 				return errors.Join(fmt.Errorf("listen on %s: %w", listen, err), s.Close())
 			}

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/rules/diag"
 )
 
@@ -74,4 +75,23 @@ func nearestFlag(c *cobra.Command, err error) error {
 		return fmt.Errorf("%s has no flag --%s; did you mean --%s?", c.CommandPath(), m[1], near[0])
 	}
 	return fmt.Errorf("%s has no flag --%s; `%s --help` lists them", c.CommandPath(), m[1], c.CommandPath())
+}
+
+// didYouMean names the nearest of what exists, for the end of a message; when nothing is near, some of it.
+func didYouMean(name string, known []string) string {
+	if near := diag.Nearest(name, known); len(near) > 0 {
+		return "; did you mean " + diag.Names(near, "or") + "?"
+	}
+	if some := diag.Known(known, "names"); some != "" {
+		return "; " + some
+	}
+	return ""
+}
+
+func ruleNames(p *project.Project) []string {
+	names := make([]string, 0, len(p.Rules))
+	for _, r := range p.Rules {
+		names = append(names, r.Name)
+	}
+	return names
 }

@@ -349,7 +349,7 @@ func (c *commcareConverter) tracked(t *caseConfig) {
 		c.put(w, 4, path, c.attribute(uid), &s, true)
 	}
 	if t.EntityID != nil {
-		c.add(path+": tei_id", Changed, t.EntityID.was(), "", "Culvert keeps which case is which person itself. For people that CommCare has registered, export case ids and UIDs and run `culvert ids import`")
+		c.add(path+": tei_id", Changed, t.EntityID.was(), "", "Culvert keeps which case is which person itself. For people that CommCare has registered, export case ids and UIDs and run `culvert ids --import`")
 	}
 	if t.Finder != nil {
 		var by []string

@@ -27,7 +27,7 @@ func (s *Service) listen(c *project.Config) error {
 	}
 	if s.listener, err = net.Listen("tcp", addr); err != nil {
 		if errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, syscall.Errno(10048)) /* as Windows says it */ {
-			return fmt.Errorf("another program listens on %s already: end it (a second `culvert run` of this project?), or choose another port with listen: in culvert.yaml: %w", addr, err)
+			return fmt.Errorf("another program listens on %s already: end it (a second `culvert run` of this project?), or choose another port with listen: in culvert.yaml", addr)
 		}
 		return fmt.Errorf("listen on %s (listen: in culvert.yaml): %w", addr, err)
 	}
