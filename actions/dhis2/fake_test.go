@@ -68,6 +68,8 @@ func (f *fake) Reserve(_ context.Context, q client.ReserveQuery) ([]string, erro
 	return values, nil
 }
 
+func (f *fake) Transfer(context.Context, client.Transfer) error { return nil }
+
 func (f *fake) UploadFile(_ context.Context, u client.Upload) (string, error) { return u.UID, nil }
 
 func (f *fake) MarkFollowUps(context.Context, []client.FollowUp) error { return nil }

@@ -23,6 +23,7 @@ const (
 	KindDataValue       = "dhis2.data_value"
 	KindDataValueSet    = "dhis2.data_value_set"
 	KindRelationship    = "dhis2.relationship"
+	KindTransfer        = "dhis2.transfer"
 	KindDelete          = "dhis2.delete"
 )
 
@@ -43,6 +44,7 @@ func definitions() []definition {
 		{KindDataValue, compileDataValue},
 		{KindDataValueSet, compileDataValueSet},
 		{KindRelationship, compileRelationship},
+		{KindTransfer, compileTransfer},
 		{KindDelete, compileDelete},
 	}
 }

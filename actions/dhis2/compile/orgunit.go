@@ -13,9 +13,10 @@ import (
 
 // assignment says which org units may hold an action's data.
 type assignment struct {
-	has  func(orgUnit string) bool // nil: every org unit
-	what string                    // the program "Antenatal care"
-	open bool                      // data from before the opening date is refused: 2.43 refuses data values, the tracker takes any
+	has      func(orgUnit string) bool // nil: every org unit
+	what     string                    // the program "Antenatal care"
+	anywhere bool                      // also outside of what the user may capture
+	open     bool                      // data from before the opening date is refused: 2.43 refuses data values, the tracker takes any
 }
 
 func (w *env) programUnits(p *metadata.Program) assignment {
@@ -149,7 +150,7 @@ func (f *orgUnitField) problem(o *metadata.OrgUnit, on time.Time) *value.Problem
 		return &value.Problem{Code: "org-unit-closed", Message: fmt.Sprintf("the org unit %q was closed on %s", o.Name, o.ClosedDate[:min(10, len(o.ClosedDate))]), Hint: "send the data to the org unit that took over, or open it again in DHIS2 and sync"}
 	case f.to.open && o.OpeningDate != "" && !on.IsZero() && on.Before(day(o.OpeningDate)):
 		return &value.Problem{Code: "org-unit-not-open", Message: fmt.Sprintf("the org unit %q opens on %s only", o.Name, o.OpeningDate[:min(10, len(o.OpeningDate))]), Hint: "check the date of the record, or the opening date in DHIS2"}
-	case f.w.x.Snapshot.User.ID != "" && !f.w.x.InCaptureScope(o.ID):
+	case !f.to.anywhere && f.w.x.Snapshot.User.ID != "" && !f.w.x.InCaptureScope(o.ID):
 		return &value.Problem{Code: "org-unit-out-of-scope", Message: fmt.Sprintf("the user %q may not capture data at the org unit %q", f.w.x.Snapshot.User.Username, o.Name), Hint: "give the user a capture org unit above it, then sync"}
 	}
 	return nil

@@ -143,11 +143,15 @@ func (d *delivery) absent(i *item) bool {
 		i.finish(actions.Outcome{Status: actions.Delivered})
 		return true
 	}
-	i.finish(actions.Outcome{
+	i.finish(notThereYet(i))
+	return true
+}
+
+func notThereYet(i *item) actions.Outcome {
+	return actions.Outcome{
 		Status: actions.Retry, Class: actions.ClassParent, Code: "not-there-yet",
 		Cause: i.object.Label() + ": DHIS2 has no such object yet", Hint: "it is tried again by itself; see whether the record that creates it has arrived",
-	})
-	return true
+	}
 }
 
 // current is what is known of an item when it is sent.

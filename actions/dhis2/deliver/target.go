@@ -25,7 +25,7 @@ type Server interface {
 	ImportDataValues(ctx context.Context, s *client.DataValueSet, o client.DataValueOptions) (*client.DataValueReport, error)
 	UploadFile(ctx context.Context, u client.Upload) (uid string, err error)
 	MarkFollowUps(ctx context.Context, list []client.FollowUp) error
-	Complete(ctx context.Context, x client.Completion) error
+	object.Requests
 	Reserve(ctx context.Context, q client.ReserveQuery) ([]string, error)
 	FindTrackedEntities(ctx context.Context, q client.FindQuery) ([]client.Found, error)
 	EventsOf(ctx context.Context, people []string, program string) (map[string][]client.Event, error)

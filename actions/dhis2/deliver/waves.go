@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"context"
+	"errors"
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/actions/dhis2/client"
@@ -122,7 +123,7 @@ func (d *delivery) send(ctx context.Context, p object.Phase, items []*item) {
 		if len(contributions) > 0 {
 			d.sum(ctx, contributions)
 		}
-	case object.PhaseComplete:
+	case object.PhaseTransfer, object.PhaseComplete:
 		for _, i := range items {
 			d.sendAlone(ctx, i)
 		}
@@ -166,7 +167,12 @@ func (d *delivery) sendAlone(ctx context.Context, i *item) {
 		i.finish(actions.Outcome{Status: actions.Delivered, Warnings: []string{o.Rehearsed()}})
 		return
 	}
-	if err := o.Send(ctx, d.server); err != nil {
+	err := o.Send(ctx, d.server, i.key)
+	if errors.Is(err, client.ErrAbsent) {
+		i.finish(notThereYet(i))
+		return
+	}
+	if err != nil {
 		outcome := codes.OfRequest(err)
 		outcome.Cause = o.Label() + ": " + outcome.Cause
 		i.finish(outcome)

@@ -57,7 +57,9 @@ func (o *Completion) Effect() string {
 }
 
 // Send implements Direct.
-func (o *Completion) Send(ctx context.Context, s Requests) error { return s.Complete(ctx, o.Body) }
+func (o *Completion) Send(ctx context.Context, s Requests, _ client.ObjectKey) error {
+	return s.Complete(ctx, o.Body)
+}
 
 // Rehearsed implements Direct.
 func (*Completion) Rehearsed() string { return "completions cannot be rehearsed" }

@@ -51,6 +51,7 @@ type Phase int
 // The phases, in their order.
 const (
 	PhaseWrite Phase = iota
+	PhaseTransfer
 	PhaseStatus
 	PhaseValues
 	PhaseComplete
@@ -128,12 +129,14 @@ type Checked interface {
 // Requests is what writes with a request of their own ask of a server.
 type Requests interface {
 	Complete(ctx context.Context, x client.Completion) error
+	Transfer(ctx context.Context, x client.Transfer) error
 }
 
 // Direct is a write that has a request of its own.
 type Direct interface {
 	Write
-	Send(ctx context.Context, s Requests) error
+	// Send sends it. The error wraps client.ErrAbsent when what it is about is not there yet.
+	Send(ctx context.Context, s Requests, k client.ObjectKey) error
 	// Rehearsed says what a rehearsal, which does not send it, leaves open.
 	Rehearsed() string
 }
