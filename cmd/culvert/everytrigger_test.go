@@ -35,7 +35,7 @@ func TestEveryTrigger(t *testing.T) {
 	outside := httptest.NewServer(http.HandlerFunc(outsideWorld))
 	defer outside.Close()
 	listen := freePort(t)
-	env := append(environ(url), "CULVERT_LISTEN="+listen, "ODK_KEY=odk", "LAB_SECRET=lab-secret", "LAB_TOKEN=token", "LAB_URL="+outside.URL+"/lab", "HQ_URL="+outside.URL, "HQ_KEY=key", "KOBO_URL="+outside.URL, "KOBO_KEY=key")
+	env := append(environ(url), "CULVERT_LISTEN="+listen, "ODK_KEY=odk", "LAB_SECRET=lab-secret", "LAB_TOKEN=token", "LAB_URL="+outside.URL+"/lab", "HQ_URL="+outside.URL, "HQ_KEY=key", "KOBO_URL="+outside.URL, "KOBO_KEY=key", "ODK_URL="+outside.URL, "ODK_PASSWORD=key")
 	// What the clock would begin at night begins at once.
 	edit(t, dir, "rules/schedule-query.yaml", `cron: "15 2 * * *"`, "every: 1h")
 	edit(t, dir, "rules/schedule-folder.yaml", `cron: "30 3 * * *"`, "every: 1s")
@@ -78,7 +78,7 @@ var wantedEvents = map[string]int{
 	"17": 1, "18": 1, "19": 1, // registry, archive
 	"21": 1, "22": 1, "23": 1, "24": 1, // web API, share
 	"25": 1, "26": 1, // CommCare's forms and cases
-	"27": 1, // KoboToolbox
+	"27": 1, "28": 1, // KoboToolbox, ODK Central
 }
 
 func lay(t *testing.T, path string, text []byte) {
@@ -269,6 +269,13 @@ func outsideWorld(w http.ResponseWriter, r *http.Request) {
 			})
 		}
 		out = map[string]any{"count": len(results), "results": results}
+	case strings.HasPrefix(r.URL.Path, "/v1/projects/3/forms/malaria.svc/Submissions"):
+		if _, password, _ := r.BasicAuth(); password != "key" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		item := map[string]any{"__id": "uuid:o-1", "__system": map[string]any{"submissionDate": "2026-03-05T10:00:00.000Z"}, "today": "2026-03-05", "case": person("28")}
+		out = map[string]any{"value": []any{item}}
 	case r.Header.Get("Authorization") != "ApiKey reader:key":
 		w.WriteHeader(http.StatusUnauthorized)
 		return

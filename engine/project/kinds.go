@@ -12,6 +12,7 @@ import (
 	"github.com/culvert/culvert/sources/database"
 	"github.com/culvert/culvert/sources/files"
 	"github.com/culvert/culvert/sources/kobo"
+	"github.com/culvert/culvert/sources/odk"
 	"github.com/culvert/culvert/sources/schedule"
 	"github.com/culvert/culvert/sources/webhook"
 )
@@ -38,6 +39,7 @@ func SourceKinds() []sources.Kind {
 		schedule.Kind{},
 		commcare.Kind{},
 		kobo.Kind{},
+		odk.Kind{},
 	}
 }
 

@@ -1,0 +1,157 @@
+package odk
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/yamlnode"
+	"github.com/culvert/culvert/sources"
+	"github.com/culvert/culvert/sources/settings"
+	"github.com/culvert/culvert/sources/tree"
+)
+
+// Kind is the trigger that pulls from ODK Central.
+type Kind struct{}
+
+// Name is how rule files name the trigger.
+func (Kind) Name() string { return "odk" }
+
+// Rule is what one rule pulls.
+type Rule struct {
+	Rule       string
+	Connection string
+	Project    int    // its number in Central
+	Form       string // xmlFormId
+	Since      time.Time
+	Every      time.Duration
+	Review     []string // only submissions in these states of review; empty: all
+	Deletions  bool     // deletions come as records
+	Batch      int
+}
+
+// received is what people call the state of a submission that nobody has reviewed, which Central leaves out.
+const received = "received"
+
+var reviews = []string{received, "edited", "hasIssues", "rejected", "approved"}
+
+// Settings declares the keys of a trigger.
+func (Kind) Settings() settings.Spec {
+	return settings.Spec{
+		Name: "odk", Doc: "Records are the submissions of a form in ODK Central, pulled by its OData feed: new ones, edits, reviews and, if asked for, deletions.",
+		Example: "odk: {connection: central, project: 3, form: anc}",
+		Fields: []settings.Field{
+			{Name: "connection", Required: true, Hint: "name one of connections: in culvert.yaml", Doc: "one of `connections:` in culvert.yaml: `odk`, `username` and `password`"},
+			{Name: "project", Type: settings.Whole, Required: true, Min: 1, Max: 1 << 31, Hint: "write the number behind /projects/ in the address of the form",
+				Doc: "number of the project: what stands behind `/projects/` in the address of the form"},
+			{Name: "form", Required: true, Hint: "write what stands behind /forms/ in the address of the form", Doc: "id of the form: what stands behind `/forms/` in its address"},
+			{Name: "since", LeftOut: "the beginning", Doc: "the first submissions to pull, by when they came or changed: a day, or a time in UTC"},
+			{Name: "every", Type: settings.Duration, Default: "10m", Least: 10 * time.Second, Most: 31 * 24 * time.Hour, Doc: "how often Central is asked"},
+			{Name: "review", Type: settings.Texts, LeftOut: "all", Words: reviews,
+				Doc: "only submissions in this state of review: `received` (by nobody yet), `edited`, `hasIssues`, `rejected` or `approved`, one or several"},
+			{Name: "deletions", Type: settings.Switch, Doc: "a deleted submission comes as a record with `source.deleted`, for `dhis2.delete`"},
+			{Name: "batch", Type: settings.Whole, Default: "250", Min: 1, Max: 5000, Doc: "submissions of one page"},
+		},
+	}
+}
+
+// Describe says that forms come as they are submitted.
+func (Kind) Describe() rules.TriggerKind {
+	return rules.TriggerKind{Name: Kind{}.Name(), Submissions: true}
+}
+
+// Check reads a trigger's config and reports what is wrong with it.
+func (Kind) Check(t *rules.Trigger, report func(diag.Diagnostic)) { read(t, report) }
+
+// Connections gives where a trigger names its connection.
+func (Kind) Connections(t *rules.Trigger) []*yamlnode.Node {
+	return []*yamlnode.Node{t.Config.Get("connection")}
+}
+
+// Connection is a user of an ODK Central server.
+func (Kind) Connection() sources.ConnectionKind {
+	return sources.ConnectionKind{
+		Name: "odk", Doc: "address of an ODK Central server", Example: "https://central.example.org",
+		Keys: []settings.Field{
+			{Name: "username", LeftOut: "needed", Doc: "e-mail address of a user of Central who may read the project"},
+			{Name: "password", Type: settings.Secret, LeftOut: "needed", Doc: "password, as ${NAME} or {file: path}"},
+		},
+		Requires: func(has func(string) bool) (message, hint string) {
+			if !has("username") || !has("password") {
+				return "cannot log in", "add username: with password: ${NAME}"
+			}
+			return "", ""
+		},
+	}
+}
+
+// Ping asks for who the user is.
+func (Kind) Ping(ctx context.Context, c sources.Connection, log *slog.Logger) error {
+	k, err := newClient(c, log)
+	if err != nil {
+		return err
+	}
+	if _, err := k.get.Get(ctx, k.base.JoinPath("v1", "users", "current")); err != nil {
+		return fmt.Errorf("ask who is logged in to %s: %w", c.Name, err)
+	}
+	return nil
+}
+
+// Sample decodes a sample into record bodies: one submission, a list of them, or a page of the feed.
+func (Kind) Sample(_ *rules.Trigger, path string, text []byte, limit int) ([]any, error) {
+	bodies, err := tree.Records(text, limit)
+	if err != nil {
+		return nil, fmt.Errorf("sample %s: %w", filepath.Base(path), err)
+	}
+	if len(bodies) == 1 {
+		if reply, ok := bodies[0].(map[string]any); ok {
+			if list, ok := reply["value"].([]any); ok && reply["__id"] == nil {
+				bodies = list[:min(len(list), limit)]
+			}
+		}
+	}
+	for _, b := range bodies {
+		withoutLinks(b)
+	}
+	return bodies, nil
+}
+
+// New makes the source of the rules that pull.
+func (Kind) New(bound []sources.Bound, env sources.Env) (sources.Source, error) {
+	var list []Rule
+	for _, b := range bound {
+		if !b.Invalid {
+			r := read(b.Trigger, func(diag.Diagnostic) {})
+			r.Rule = b.Rule
+			list = append(list, r)
+		}
+	}
+	if len(list) == 0 {
+		return nil, nil
+	}
+	return New(Config{Rules: list, Connect: env.Connection, Log: env.Log}), nil
+}
+
+func read(t *rules.Trigger, report func(diag.Diagnostic)) Rule {
+	var out Rule
+	c, ok := settings.Of(t, Kind{}.Settings(), report)
+	if !ok {
+		return out
+	}
+	out.Connection, out.Project, out.Form = c.Text("connection"), c.Whole("project"), c.Text("form")
+	out.Since, out.Every = c.Time("since"), c.Duration("every")
+	out.Deletions, out.Batch = c.Is("deletions"), c.Whole("batch")
+	for _, word := range c.Texts("review") {
+		if !slices.Contains(reviews, word) {
+			c.Wrong(c.Config.Get("review"), "wrong-type", fmt.Sprintf("review is %s, not %q", diag.Names(reviews, "or"), word), diag.Suggest(word, reviews, "words"))
+			continue
+		}
+		out.Review = append(out.Review, word)
+	}
+	return out
+}
