@@ -28,11 +28,10 @@ type failuresView struct {
 	More   bool
 }
 
-// causeView is a cause with how many of its records came lately.
+// causeView is a cause with the page of its records.
 type causeView struct {
 	journal.Cause
-	Hour, Day int64 // of Count, received in the last hour and day
-	Page      string
+	Page string
 }
 
 func (s *Console) failures(r *http.Request) (view, error) {
@@ -42,26 +41,12 @@ func (s *Console) failures(r *http.Request) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	lately := map[time.Duration]map[string]int64{time.Hour: {}, 24 * time.Hour: {}}
-	for d, counts := range lately {
-		f.Since = s.c.Now().Add(-d)
-		recent, err := s.c.Journal.Causes(r.Context(), f)
-		if err != nil {
-			return view{}, err
-		}
-		for _, c := range recent {
-			counts[causeKey(c)] = c.Count
-		}
-	}
 	for _, c := range causes {
-		key := causeKey(c)
-		data.Causes = append(data.Causes, causeView{c, lately[time.Hour][key], lately[24*time.Hour][key], causePage(c.Rule, c.Code, c.Cause)})
+		data.Causes = append(data.Causes, causeView{c, causePage(c.Rule, c.Code, c.Cause)})
 	}
 	data.More = len(causes) == mostCauses
 	return view{Title: "Failures", Page: "failures", Data: data}, nil
 }
-
-func causeKey(c journal.Cause) string { return causePage(c.Rule, c.Code, c.Cause) }
 
 func causePage(rule, code, cause string) string {
 	return Prefix + "failures/cause?" + url.Values{"rule": {rule}, "code": {code}, "cause": {cause}}.Encode()
@@ -77,6 +62,7 @@ type oneCause struct {
 	Asked                          bool
 	Lines                          string // to add to the value map
 	Download                       string
+	Lately                         series // when those of this page and the next ones failed
 }
 
 // valueCount is a value that records failed on, and how many did, of those looked at.
@@ -95,6 +81,7 @@ func (s *Console) cause(r *http.Request) (view, error) {
 		return view{}, errRole
 	}
 	f := data.filter()
+	f.Limit = valuesLookedAt
 	if before := q.Get("before"); before != "" {
 		f.Before, _ = strconv.ParseInt(before, 10, 64) // what is no number is the first page
 		data.First = causePage(data.Rule, data.Code, data.Cause)
@@ -103,8 +90,9 @@ func (s *Console) cause(r *http.Request) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	if data.List = page.Records; page.Next != 0 {
-		data.Next = causePage(data.Rule, data.Code, data.Cause) + "&before=" + strconv.FormatInt(page.Next, 10)
+	data.Lately = failedLately(page.Records, s.c.Now())
+	if data.List = page.Records[:min(len(page.Records), pageSize)]; page.Next != 0 || len(data.List) < len(page.Records) {
+		data.Next = causePage(data.Rule, data.Code, data.Cause) + "&before=" + strconv.FormatInt(data.List[len(data.List)-1].Seq, 10)
 	}
 	if len(data.List) > 0 && data.List[0].Problem != nil {
 		data.Hint, data.Place = data.List[0].Problem.Hint, data.List[0].Problem.Place
@@ -119,6 +107,23 @@ func (s *Console) cause(r *http.Request) (view, error) {
 		}
 	}
 	return view{Title: data.Cause, Page: "cause", Trail: []link{{Name: "Failures", Path: Prefix + "failures"}}, Data: data}, nil
+}
+
+// failedLately draws when records failed, in the last week.
+func failedLately(list []*journal.Record, now time.Time) series {
+	p := periodOf("week")
+	last := now.UTC().Truncate(p.each)
+	first := last.Add(-p.each * time.Duration(p.bars-1))
+	out := series{Name: "Failed in the last week", Each: p.each, Bars: make([]bar, p.bars)}
+	for i := range out.Bars {
+		out.Bars[i].At = first.Add(p.each * time.Duration(i))
+	}
+	for _, rec := range list {
+		if i := int(rec.Settled.Sub(first) / p.each); !rec.Settled.Before(first) && i < p.bars {
+			out.Bars[i].Failed++
+		}
+	}
+	return out
 }
 
 func (c oneCause) filter() journal.Filter {
