@@ -18,6 +18,8 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"github.com/culvert/culvert/engine/journal"
 )
 
 // sizes are the screens that every page is looked at on: a desk and a phone.
@@ -187,5 +189,56 @@ func (l *looker) listen(t *testing.T) {
 	}
 	for _, v := range violations {
 		t.Errorf("axe: %s (%s): %s", v.Help, v.ID, fmt.Sprint(v.At))
+	}
+}
+
+// TestActionsInABrowser logs in by the form, corrects a record, chooses failed ones to be sent again, and sees a page change by itself.
+func TestActionsInABrowser(t *testing.T) {
+	ctx := browser(t)
+	srv, j := fixture(t, Config{})
+	withFailures(t, j)
+	look := looker{}
+	look.complaints.listen(ctx)
+	var said, state string
+	if err := chromedp.Run(ctx, log.Enable(), runtime.Enable(),
+		chromedp.Navigate(srv.URL+"/console/records/1"),
+		chromedp.SendKeys(`input[name=user]`, "otto"), chromedp.SendKeys(`input[name=password]`, "of-the-operator"), chromedp.Click(`form.login button`),
+		chromedp.WaitVisible(`a[href$="/correct"]`), chromedp.Click(`a[href$="/correct"]`),
+		chromedp.WaitVisible(`#content`), chromedp.SetValue(`#content`, `{"name": "Corrected"}`), chromedp.Click(`button[value=preview]`),
+		chromedp.WaitVisible(`#preview`), chromedp.Text(`#live`, &said),
+	); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(said, "tracked entity Person") {
+		t.Errorf("the preview says\n%s", said)
+	}
+	if err := chromedp.Run(ctx, chromedp.SendKeys(`input[name=why]`, "typing error"), chromedp.Click(`button[value=send]`),
+		chromedp.WaitVisible(`p.notice`), chromedp.Text(`p.notice`, &said), chromedp.Text(`.facts .state`, &state)); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(said, "correction was taken") || state != "pending" {
+		t.Errorf("after sending: %q, %s", said, state)
+	}
+	if err := chromedp.Run(ctx, chromedp.Navigate(srv.URL+"/console/failures/cause?rule=anc&code=unmapped-value&cause=not+in+the+map"),
+		chromedp.Click(`input[data-all]`), chromedp.Click(`form[action$=replay] button.first`), chromedp.WaitVisible(`p.notice`), chromedp.Text(`p.notice`, &said)); err != nil {
+		t.Fatal(err)
+	}
+	if list, err := j.Select(t.Context(), journal.Filter{Cause: "not in the map", States: []journal.State{journal.Failed}}); said != "Put back in line." || err != nil || len(list) != 0 {
+		t.Errorf("%q, and %d are left, %v", said, len(list), err)
+	}
+	if err := chromedp.Run(ctx, chromedp.Navigate(srv.URL+"/"), chromedp.WaitVisible(`a[href="/console/rules/anc"]`)); err != nil {
+		t.Fatal(err)
+	}
+	one := []*journal.Record{{Rule: "arrived-later", ID: "x", Key: "x", Body: []byte("{}"), State: journal.Pending, Received: time.Now(), NextTry: time.Now()}}
+	if _, err := j.Append(t.Context(), one, nil); err != nil {
+		t.Fatal(err)
+	}
+	wait, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	if err := chromedp.Run(wait, chromedp.WaitVisible(`a[href="/console/rules/arrived-later"]`)); err != nil {
+		t.Errorf("the page does not change by itself: %v", err)
+	}
+	if list := look.complaints.take(); len(list) > 0 {
+		t.Errorf("the browser says: %q", list)
 	}
 }

@@ -44,12 +44,17 @@ func fixture(t *testing.T, c Config) (*httptest.Server, journal.Journal) {
 			t.Fatal(err)
 		}
 	}
+	done := make(chan struct{})
+	if c.Done == nil {
+		c.Done = done
+	}
 	s, err := New(c)
 	if err != nil {
 		t.Fatal(err)
 	}
 	srv := httptest.NewServer(s)
 	t.Cleanup(func() {
+		close(done) // a browser may still watch
 		srv.Close()
 		if err := j.Close(); err != nil {
 			t.Error(err)

@@ -17,7 +17,7 @@ type overviewView struct {
 	status.Overview
 	Sentence string
 	Periods  []link
-	Chart    series
+	Lately   series
 	Concerns []concernView
 	Rules    []ruleFigures
 	Servers  []serverFigures
@@ -64,14 +64,8 @@ func (s *Console) overview(r *http.Request) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	data := overviewView{Overview: o, Chart: lately.all, Paused: o.Paused}
-	for _, x := range periods {
-		at := "/"
-		if x.name != periods[0].name {
-			at += "?period=" + x.name
-		}
-		data.Periods = append(data.Periods, link{Name: x.label, Path: at, Here: x.name == p.name})
-	}
+	data := overviewView{Overview: o, Lately: lately.all, Paused: o.Paused}
+	data.Periods = periodLinks("/", p)
 	for _, c := range o.Concerns {
 		data.Concerns = append(data.Concerns, actionFor(c))
 	}
@@ -172,6 +166,15 @@ var periods = []period{
 	{"day", "Last day", journal.Hour, time.Hour, 24},
 	{"week", "Last week", journal.Hour, 6 * time.Hour, 28},
 	{"month", "Last month", journal.Day, 24 * time.Hour, 30},
+}
+
+// periodLinks are the addresses of a page for each period.
+func periodLinks(path string, now period) []link {
+	list := make([]link, 0, len(periods))
+	for _, x := range periods {
+		list = append(list, link{Name: x.label, Path: path + "?period=" + x.name, Here: x.name == now.name})
+	}
+	return list
 }
 
 // periodOf gives a period by its name, the first one for any other.

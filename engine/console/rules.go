@@ -1,8 +1,10 @@
 package console
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
+	"net/url"
 
 	"github.com/culvert/culvert/engine/status"
 )
@@ -45,6 +47,8 @@ type ruleView struct {
 	Pause   *pauseView
 	Lines   []string
 	Refused string
+	Lately  series
+	Periods []link
 }
 
 func (s *Console) rule(r *http.Request) (view, error) {
@@ -62,6 +66,12 @@ func (s *Console) rule(r *http.Request) (view, error) {
 			data.Figures = x
 		}
 	}
+	p := periodOf(cmp.Or(r.FormValue("period"), "day"))
+	lately, err := s.figures(r.Context(), p, s.c.Now())
+	if err != nil {
+		return view{}, err
+	}
+	data.Lately, data.Periods = lately.rules.of(m.Name), periodLinks(Prefix+"rules/"+url.PathEscape(m.Name), p)
 	if p := o.Paused.Rules[m.Name]; p != nil {
 		data.Pause = &pauseView{p.Since, p.Who, p.Why}
 	}

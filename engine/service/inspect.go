@@ -72,9 +72,7 @@ func (s *inspection) Servers() []console.Server {
 			snap := index.Snapshot
 			x.System, x.Version, x.User, x.Synced = snap.Server.Name, snap.Server.Version, snap.User.Username, snap.Server.Synced
 			x.Programs, x.DataSets, x.Elements, x.OrgUnits = len(snap.Programs), len(snap.DataSets), len(snap.DataElements), len(snap.OrgUnits)
-			if p.Config.SyncEvery > 0 && !s.o.Alone {
-				x.NextSync = nextSync(snap.Server.Synced, s.runner.Status().Started, p.Config.SyncEvery)
-			}
+			x.NextSync = s.synced.due()
 		}
 		for _, r := range p.Rules {
 			if r.Server == c.Name {
@@ -85,15 +83,6 @@ func (s *inspection) Servers() []console.Server {
 		out = append(out, x)
 	}
 	return out
-}
-
-// nextSync tells about when the metadata is synced next: syncs come at even distances from the start of the process.
-func nextSync(synced, started time.Time, every time.Duration) time.Time {
-	from := started
-	if synced.After(from) {
-		from = synced
-	}
-	return from.Add(every)
 }
 
 // Connections lists the other systems that rules read from.
@@ -207,6 +196,7 @@ type syncHistory struct {
 	one     sync.Mutex // held while a server is synced
 	mu      sync.Mutex
 	changes map[string][]string
+	next    time.Time // when all servers are synced; zero: by hand alone
 }
 
 // mostChanges is how many changes of a sync are kept.
@@ -233,4 +223,17 @@ func (s *inspection) Outputs(f journal.File) (results, failed string) {
 		return files.ResultsPath(f.File), ""
 	}
 	return f.Results, files.FailedRowsBeside(f.Results)
+}
+
+// wait notes when the next sync is due.
+func (h *syncHistory) wait(next time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.next = next
+}
+
+func (h *syncHistory) due() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.next
 }

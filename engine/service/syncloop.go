@@ -15,6 +15,9 @@ func (s *Service) syncLoop(ctx context.Context) error {
 		every := s.current.Load().Config.SyncEvery
 		if every <= 0 {
 			every = time.Minute // asked again: the interval may be set while we run
+			s.synced.wait(time.Time{})
+		} else {
+			s.synced.wait(time.Now().Add(every))
 		}
 		select {
 		case <-ctx.Done():
