@@ -4,12 +4,12 @@ import "time"
 
 // The widths of the stretches of time that figures are kept for, and for how long each is kept.
 const (
-	Minute = time.Minute
-	Hour   = time.Hour
+	Minute = time.Minute //nolint:revive // it is a width, not a number of minutes
+	Hour   = time.Hour   //nolint:revive // as above
 	Day    = 24 * time.Hour
 
-	KeepMinutes = 2 * Day
-	KeepHours   = 62 * Day
+	KeepMinutes = 2 * Day  //nolint:revive // for how long minutes are kept
+	KeepHours   = 62 * Day //nolint:revive // as above
 	KeepDays    = 3 * 366 * Day
 )
 

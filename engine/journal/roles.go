@@ -152,8 +152,6 @@ type Reader interface {
 type Maintenance interface {
 	// Expire applies the retention, a part at a time, counted from when a record was settled. The newest record always stays.
 	Expire(ctx context.Context, r Retention, now time.Time) (Expired, error)
-	// Backup writes a consistent, checked copy to a path where nothing is yet, while work goes on. On PostgreSQL the error says how to do it there.
-	Backup(ctx context.Context, path string) error
 	// Rekey encrypts all payloads that are in clear or were encrypted with an older key with the newest one, and says how many; the older keys are not needed
 	// any more then. A runner at work is answered with *ErrInUse. It may be stopped and started again.
 	Rekey(ctx context.Context) (int64, error)

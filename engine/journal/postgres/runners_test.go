@@ -285,14 +285,6 @@ func TestOpenUnreachable(t *testing.T) {
 	}
 }
 
-func TestBackupTellsHow(t *testing.T) {
-	t.Parallel()
-	err := newPlace(t).Open(t, journal.Options{}).Backup(t.Context(), "x")
-	if err == nil || !strings.Contains(err.Error(), "pg_dump --schema=culvert_test_") {
-		t.Errorf("backup: %v", err)
-	}
-}
-
 func rowKeys(keys []string) []journal.RowKey {
 	out := make([]journal.RowKey, len(keys))
 	for i, key := range keys {

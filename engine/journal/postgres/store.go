@@ -255,11 +255,6 @@ func (s *Store) ChangeMeta(ctx context.Context, name string, entry journal.Audit
 // clean makes a text one that PostgreSQL takes.
 func clean(text string) string { return shared.Clean(text) }
 
-// Backup implements journal.Journal: a database is backed up with its own tools.
-func (s *Store) Backup(context.Context, string) error {
-	return fmt.Errorf("the journal lies in PostgreSQL (%s): back it up with pg_dump --schema=%s, or with the server", s.place, s.schema)
-}
-
 // rule gives the number of a rule, making it known when it is new.
 func (s *Store) rule(ctx context.Context, name string) (int32, error) {
 	s.mu.Lock()

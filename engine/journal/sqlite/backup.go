@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// Backup implements journal.Journal. The copy is consistent and complete while work goes on; it appears under its name only when it is whole and has
+// Backup writes a copy of the journal to a path. The copy is consistent and complete while work goes on; it appears under its name only when it is whole and has
 // been checked. An existing file is never overwritten.
 func (s *Store) Backup(ctx context.Context, path string) (err error) {
 	if _, err := os.Lstat(path); err == nil {

@@ -15,7 +15,7 @@ import (
 )
 
 // outOfOrder is how far apart the times of records may be that were accepted one after the other, with several clocks, and stand in the wrong order.
-const outOfOrder = 10 * time.Minute
+const outOfOrder = time.Minute
 
 // Search implements journal.Reader.
 func (s *Store) Search(ctx context.Context, f journal.Filter) (journal.Page, error) {
