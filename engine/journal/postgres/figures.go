@@ -14,7 +14,6 @@ import (
 
 // flushFigures adds what the transaction counted to the minute, the hour and the day. As with counts, it comes last.
 func (t *tx) flushFigures(ctx context.Context) error {
-	now := codec.Micros(t.s.now())
 	var rules []int32
 	var servers []string
 	var columns [7][]int64
@@ -30,6 +29,7 @@ func (t *tx) flushFigures(ctx context.Context) error {
 	if len(rules) == 0 {
 		return nil
 	}
+	now := codec.Micros(t.s.now())
 	err := t.batch(ctx, func(b *pgx.Batch) {
 		for _, w := range shared.Widths {
 			b.Queue(`INSERT INTO figures AS f SELECT $1, $2, u.rule, u.server, pg_backend_pid() % 64, u.received, u.delivered, u.failed, u.skipped, u.superseded, u.lag_sum, u.lag_max
