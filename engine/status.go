@@ -30,11 +30,12 @@ func (r *Runner) Status() status.Runner {
 	return s
 }
 
-// Health says whether this runner does its work; err names the first thing that stops it. Failed records do not: they are for people.
+// Health says whether this runner does its work; err names the first thing that stops it. Failed records do not, nor a server that lacks its secret: they are for
+// people, and no other runner could do more.
 func (r *Runner) Health() error {
 	for _, name := range slices.Sorted(maps.Keys(r.dispatchers)) {
 		s := r.dispatchers[name].Status()
-		if c := s.Concern(); c != "" {
+		if c := s.Concern(); c != "" && s.State != status.ServerUnusable {
 			return errors.New(c)
 		}
 	}
@@ -44,5 +45,13 @@ func (r *Runner) Health() error {
 	return nil
 }
 
-// Conditions lists what SetCondition has said, by subject.
-func (r *Runner) Conditions() []string { return r.outside.Texts() }
+// Conditions lists what SetCondition has said, by subject, and the servers that lack what is needed to reach them.
+func (r *Runner) Conditions() []string {
+	list := r.outside.Texts()
+	for _, name := range slices.Sorted(maps.Keys(r.dispatchers)) {
+		if s := r.dispatchers[name].Status(); s.State == status.ServerUnusable {
+			list = append(list, s.Concern())
+		}
+	}
+	return list
+}

@@ -27,6 +27,8 @@ type Server struct {
 	Batch       Limits // zero fields get defaults
 	Window      Window // nil: always
 	Description string // where it is, for messages: its URL without credentials
+	// Unusable says why nothing can be sent to it until its settings are replaced, such as a secret that is missing; there is no Target then.
+	Unusable string
 }
 
 // Queue is where works come from, and what hears what became of them.
@@ -217,6 +219,9 @@ func (d *Dispatcher) step() time.Duration {
 
 // stopped says why nothing is sent though the server may be well.
 func (d *Dispatcher) stopped(now time.Time) string {
+	if why := d.server().Unusable; why != "" {
+		return why
+	}
 	if d.Gate.PausedServer(d.name) != nil {
 		return "paused"
 	}

@@ -59,7 +59,9 @@ func (d *Dispatcher) Status() status.Server {
 		s.Since, s.Reason = d.breaker.Since()
 		s.NextProbe, _ = d.breaker.ProbeAt()
 	}
-	if p := paused; p != nil {
+	if why := d.server().Unusable; why != "" {
+		s.State, s.Reason = status.ServerUnusable, why
+	} else if p := paused; p != nil {
 		s.State, s.Since, s.Reason = status.ServerPaused, p.Since, p.Why
 	} else if stopped != "" && s.State == status.ServerOpen {
 		s.State, s.Reason = status.ServerClosed, stopped

@@ -155,20 +155,23 @@ func (s *Service) load(ctx context.Context) (*project.Project, error) {
 	return p, nil
 }
 
-// servers makes the targets of a project. A server whose secret is missing is left out, and its rules wait; it is an error when all are.
+// servers makes the targets of a project. For a server whose secret is missing everything waits until it is there; when that is so for all, a run that only works on
+// what the journal holds has nothing to do, which is an error.
 func (s *Service) servers(p *project.Project) (map[string]dispatch.Server, error) {
 	out := map[string]dispatch.Server{}
 	var missing []error
 	for i := range p.Config.Servers {
 		c := &p.Config.Servers[i]
+		index := &atomic.Pointer[metadata.Index]{}
+		index.Store(p.Indexes[c.Name])
 		cl, err := project.Connect(p.Config, c, s.o.Dir, s.o.Log, s.o.Version)
 		if err != nil {
 			s.o.Log.Error("a server cannot be used; the records of its rules wait", "server", c.Name, "error", err)
 			missing = append(missing, err)
+			s.indexes[c.Name] = index
+			out[c.Name] = dispatch.Server{Description: c.URL.String(), Unusable: err.Error()}
 			continue
 		}
-		index := &atomic.Pointer[metadata.Index]{}
-		index.Store(p.Indexes[c.Name])
 		s.clients.set(c.Name, cl)
 		s.indexes[c.Name] = index
 		s.secretsUsed[c.Name] = c.SecretFiles()
@@ -178,7 +181,7 @@ func (s *Service) servers(p *project.Project) (map[string]dispatch.Server, error
 		}
 		out[c.Name] = e
 	}
-	if len(out) == 0 && len(missing) > 0 {
+	if s.o.Alone && len(missing) > 0 && len(missing) == len(out) {
 		return nil, errors.Join(missing...)
 	}
 	return out, nil

@@ -29,6 +29,7 @@ const (
 	ServerCredentials ServerState = "credentials" // it refuses our credentials: everything waits until they are fixed
 	ServerPaused      ServerState = "paused"      // by a person
 	ServerClosed      ServerState = "closed"      // outside its delivery window
+	ServerUnusable    ServerState = "unusable"    // what is needed to reach it is missing, such as a secret
 )
 
 // Server is how delivery to one server stands.
@@ -66,6 +67,8 @@ func (s *Server) Concern() string {
 	case ServerCredentials:
 		return fmt.Sprintf("server %s refuses our credentials since %s, everything for it waits: fix its token or password in culvert.yaml or the environment (%s)",
 			s.Name, since, s.Reason)
+	case ServerUnusable:
+		return fmt.Sprintf("server %s cannot be used, everything for it waits: %s", s.Name, s.Reason)
 	default:
 		return ""
 	}

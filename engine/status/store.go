@@ -152,7 +152,7 @@ func read(ctx context.Context, j metaReader, owner string, paused *controls.Cont
 		return r, false, nil
 	}
 	for i := range r.Servers { // a pause holds as soon as it is in the journal, though the runner says so only with its next word
-		if p := paused.Servers[r.Servers[i].Name]; p != nil {
+		if p := paused.Servers[r.Servers[i].Name]; p != nil && r.Servers[i].State != ServerUnusable {
 			r.Servers[i].State, r.Servers[i].Since, r.Servers[i].Reason = ServerPaused, p.Since, p.Why
 		}
 	}
