@@ -136,9 +136,9 @@ func numberFunctions() []function {
 	}
 }
 
-// whole gives a float that has no fraction as an int, if it is not too large.
+// whole gives a float that has no fraction as an int, if it is not too large. On machines of 32 bits telephone numbers are: they stay floats, and whole.
 func whole(f float64) (any, error) {
-	if f == math.Trunc(f) && math.Abs(f) < 1<<53 {
+	if f == math.Trunc(f) && math.Abs(f) < min(1<<53, float64(math.MaxInt)) {
 		return int(f), nil
 	}
 	return finite(f)
