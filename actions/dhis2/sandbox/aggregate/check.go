@@ -209,7 +209,7 @@ func (v *valueImport) checkTime(d *datum, why conflictMaker) []*conflict {
 			late = append(late, why("E7640", "period", d.period.ISO,
 				fmt.Sprintf("Current date is past expiry days for period: `%s` and data set: `%s`", d.period.ISO, ds.UID), map[string]string{"period": d.period.ISO, "dataSet": ds.UID}))
 		}
-		if latest, ok := period.LatestOpen(ds.PeriodType, ds.OpenFuture, v.now); ok && d.period.Start.After(latest.End) {
+		if latest, ok := period.LatestOpen(ds.PeriodType, ds.OpenFuture, v.now); ok && d.period.End.After(latest.End) { // by their last days (DHIS2 Period.isAfter)
 			early = append(early, why("E7641", "period", d.period.ISO,
 				fmt.Sprintf("Period: `%s` is after latest open future period: `%s` for data element: `%s` and data set: `%s`", d.period.ISO, latest.ISO, d.element.UID, ds.UID),
 				map[string]string{"period": d.period.ISO, "dataElement": d.element.UID, "dataSet": ds.UID}))

@@ -54,6 +54,7 @@ var groupSentences = map[string]string{
 	"E8032": "Untimely data entry for attribute option combo {0} and period(s): `{1}`",
 	"E8000": "Only {0} of {1} values are valid: {2}",
 	"E8100": "Value #{0} period not defined in group or value",
+	"E8101": "Value #{0} data set is required to decode category options: `{1}`",
 	"E8102": "Value #{0} data element not defined",
 	"E8103": "Value #{0} data element not found: `{1}`",
 	"E8104": "Value #{0} data element is no valid uid: `{1}`",
@@ -93,6 +94,57 @@ type datumEntry struct {
 	value, comment                       *string
 	followUp                             *bool
 	deleted                              bool
+}
+
+// runAll enters groups of values one after the other, and sums up. All must be readable before the first is entered.
+func (e *dataEntry) runAll(sets []*valueSet) (*summary, error) {
+	if len(sets) == 1 {
+		return e.run(sets[0])
+	}
+	total := newSummary(e.o.shown())
+	total.Complete = "false"
+	for _, set := range sets {
+		_, _, ge, err := e.decode(set)
+		if err != nil {
+			return nil, err
+		}
+		if ge != nil {
+			return e.run(set)
+		}
+	}
+	at := 0
+	for _, set := range sets {
+		sum, err := e.run(set)
+		if err != nil {
+			return nil, err
+		}
+		total.join(sum, at)
+		at += len(set.values)
+	}
+	return total, nil
+}
+
+// join adds the outcome of a group whose values begin at a position of all.
+func (s *summary) join(o *summary, at int) {
+	s.Count.Imported += o.Count.Imported
+	s.Count.Updated += o.Count.Updated
+	s.Count.Ignored += o.Count.Ignored
+	s.Count.Deleted += o.Count.Deleted
+	for _, c := range o.Conflicts {
+		for i := range c.Indexes {
+			c.Indexes[i] += at
+		}
+		s.add(*c)
+	}
+	for _, i := range o.Rejected {
+		s.reject(i + at)
+	}
+	if o.Status != "SUCCESS" && s.Status != "ERROR" {
+		s.Status = o.Status
+	}
+	if o.Complete != "" && o.Complete != "false" {
+		s.Complete = o.Complete
+	}
 }
 
 // run decodes, checks and writes; an error is one that breaks off inside the server.
@@ -169,9 +221,13 @@ func (e *dataEntry) decode(set *valueSet) (entries []*datumEntry, ds string, ge 
 			return nil, "", nil, errNothing
 		}
 	}
+	attributeCombo := ""
+	if set.combo == "" && len(set.attributeOptions) > 0 && e.c.DataSets[ds] != nil {
+		attributeCombo = e.comboBy(e.c.DataSets[ds].Combo, set.attributeOptions)
+	}
 	for i, in := range set.values {
 		n := strconv.Itoa(i)
-		x := &datumEntry{index: i, period: outer, value: in.value, comment: in.comment, followUp: in.followUp, deleted: in.deleted}
+		x := &datumEntry{index: i, period: outer, attributeCombo: attributeCombo, value: in.value, comment: in.comment, followUp: in.followUp, deleted: in.deleted}
 		if in.period != "" {
 			var ok bool
 			if x.period, ok = period.Parse(in.period); !ok {
@@ -187,6 +243,18 @@ func (e *dataEntry) decode(set *valueSet) (entries []*datumEntry, ds string, ge 
 		combo := in.attributeCombo
 		if combo == "" {
 			combo = set.combo
+		}
+		if in.options != nil {
+			if ds == "" {
+				return bad("E8101", n, attributesText(in.options))
+			}
+			known, element := e.c.DataSets[ds], e.uid(catalog.KindDataElement, catalog.KindDataElement, in.element)
+			if known == nil || known.Elements[element] == "" {
+				return nil, "", nil, errNothing
+			}
+			if x.combo = e.comboBy(known.Elements[element], in.options); x.combo == "" {
+				return bad("E8108", n, attributesText(in.options))
+			}
 		}
 		for _, f := range []struct {
 			text, kind, scheme          string
@@ -296,4 +364,24 @@ func (e *dataEntry) complete(set *valueSet, ds string, sum *summary) {
 			Made: store.Made{Created: e.now, Updated: e.now, CreatedBy: e.user.Username, UpdatedBy: e.user.Username, Seq: e.st.Next()}})
 	}
 	sum.Complete = date.Format("2006-01-02")
+}
+
+// comboBy finds an option combo by options named by their categories; the default one is not found in this way.
+func (e *dataEntry) comboBy(combo string, options map[string]string) string {
+	if combo == catalog.DefaultCombo {
+		return ""
+	}
+	var chosen []string
+	for _, category := range catalog.Refs(e.c.ByID[combo].Obj, "categories") {
+		name := e.c.Identifier(category, e.o.scheme("categories"))
+		given := e.c.Find(catalog.KindCategoryOption, e.o.scheme("categoryOptions"), options[name])
+		if given == "" {
+			return ""
+		}
+		chosen = append(chosen, given)
+	}
+	if oc := e.c.ComboOf(combo, chosen); oc != nil {
+		return oc.UID
+	}
+	return ""
 }

@@ -12,7 +12,7 @@ import (
 const valueJobKind = "DATAVALUE_IMPORT"
 
 // valuesLater takes an import of data values on and answers with where it can be followed.
-func (c *call) valuesLater(o *dataOptions, set *valueSet) {
+func (c *call) valuesLater(o *dataOptions, sets []*valueSet) {
 	s, u := c.srv, c.User
 	j := s.Jobs.Start(valueJobKind, s.Now())
 	var turn <-chan time.Time
@@ -20,7 +20,7 @@ func (c *call) valuesLater(o *dataOptions, set *valueSet) {
 		turn = s.JobTurn()
 	}
 	s.Background(turn, func() {
-		sum, p := s.importValues(u, o, set)
+		sum, p := s.importValues(u, o, sets)
 		if p != nil {
 			s.Jobs.Finish(j, s.Now(), nil, "", p)
 			return

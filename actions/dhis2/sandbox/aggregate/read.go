@@ -144,6 +144,10 @@ func (q *valueQuery) holds(v *store.DataValue) bool {
 
 // readValues answers GET /api/dataValueSets.
 func (c *call) readValues(form string) {
+	if form == "" && c.Version.HTMLNotFound() {
+		c.Refused(&rest.Problem{Status: http.StatusBadRequest, Text: "Invalid request parameters.", Page: true})
+		return
+	}
 	if form == "" {
 		c.NotAcceptable()
 		return
@@ -176,7 +180,7 @@ func (c *call) readValues(form string) {
 		}
 	}
 	if form != rest.FormJSON {
-		c.valuesIn(form, wanted)
+		c.valuesIn(form, wanted, q)
 		return
 	}
 	items := make([]any, len(wanted))

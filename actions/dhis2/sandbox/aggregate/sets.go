@@ -44,25 +44,31 @@ func (c *call) dataValueSets(ending string) {
 		c.Refused(p)
 		return
 	}
-	var set *valueSet
+	sets := make([]*valueSet, 1)
 	var err error
 	switch form {
 	case rest.FormCSV:
-		set, err = c.readCSVValues(body)
+		sets[0], err = c.readCSVValues(body)
 	case rest.FormXML:
-		set, err = readXMLValues(body)
+		sets[0], err = readXMLValues(body)
+	case rest.FormADX:
+		sets, err = c.readADX(body, o)
 	default:
-		set, err = c.readValueSet(body, o)
+		sets[0], err = c.readValueSet(body, o)
+	}
+	if refused, ok := err.(*rest.Problem); ok && refused != nil {
+		c.Refused(refused)
+		return
 	}
 	if err != nil {
 		c.unreadableValues(o, err)
 		return
 	}
 	if o.async {
-		c.valuesLater(o, set)
+		c.valuesLater(o, sets)
 		return
 	}
-	s, p := c.srv.importValues(c.User, o, set)
+	s, p := c.srv.importValues(c.User, o, sets)
 	if p != nil {
 		c.Refused(p)
 		return
@@ -100,20 +106,20 @@ func (c *call) unreadableValues(o *dataOptions, err error) {
 // errNothing is the failure of 2.43 and later at a period that cannot be read: it breaks off inside the server.
 var errNothing error = rest.Verbatim(`Cannot invoke "org.hisp.dhis.datavalue.DataEntryGroup.deletion()" because "group" is null`)
 
-// importValues takes a set of data values in the way of the version.
-func (s *Service) importValues(u *catalog.User, o *dataOptions, set *valueSet) (*summary, *rest.Problem) {
+// importValues takes sets of data values in the way of the version.
+func (s *Service) importValues(u *catalog.User, o *dataOptions, sets []*valueSet) (*summary, *rest.Problem) {
 	s.Store.Lock()
 	defer s.Store.Unlock()
 	var sum *summary
 	if s.Version.DataEntry() {
 		e := &dataEntry{srv: s, c: s.Catalog, st: s.Store, user: u, o: o, now: s.Now().UTC()}
 		var err error
-		if sum, err = e.run(set); err != nil {
+		if sum, err = e.runAll(sets); err != nil {
 			return nil, rest.Refuse(http.StatusInternalServerError, "", "%s", err.Error())
 		}
 	} else {
 		v := &valueImport{srv: s, c: s.Catalog, st: s.Store, user: u, o: o, now: s.Now().UTC(), sum: newSummary(o.shown())}
-		v.run(set)
+		v.run(sets[0])
 		sum = v.sum
 	}
 	if err := s.Store.Flush(); err != nil {

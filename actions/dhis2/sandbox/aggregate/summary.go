@@ -93,7 +93,8 @@ type dataOptions struct {
 }
 
 var dataSchemes = map[string]string{"idScheme": "", "dataElementIdScheme": catalog.KindDataElement, "orgUnitIdScheme": catalog.KindOrgUnit,
-	"categoryOptionComboIdScheme": catalog.KindOptionCombo, "dataSetIdScheme": catalog.KindDataSet, "attributeOptionComboIdScheme": "attributeOptionCombos"}
+	"categoryOptionComboIdScheme": catalog.KindOptionCombo, "dataSetIdScheme": catalog.KindDataSet, "attributeOptionComboIdScheme": "attributeOptionCombos",
+	"categoryIdScheme": catalog.KindCategory, "categoryOptionIdScheme": catalog.KindCategoryOption}
 
 func (c *call) dataOptions() (*dataOptions, *rest.Problem) {
 	o := &dataOptions{strategy: "CREATE_AND_UPDATE", schemes: map[string]string{}, dataSet: c.Query.Get("dataSet")}
@@ -152,13 +153,15 @@ func (o *dataOptions) shown() object {
 // valueSet is a body of data values.
 type valueSet struct {
 	dataSet, completeDate, period, orgUnit, combo string
+	attributeOptions                              map[string]string // by category, where no combo is named
 	values                                        []datumIn
 }
 
 // datumIn is one data value as it was sent.
 type datumIn struct {
 	element, period, orgUnit, combo, attributeCombo string
-	dataSet                                         string // of a single value
+	options                                         map[string]string // by category, where no combo is named
+	dataSet                                         string            // of a single value
 	value, comment                                  *string
 	storedBy                                        string
 	followUp                                        *bool // nil: nothing is said

@@ -46,6 +46,7 @@ func (c *call) takeVersion() (int, bool) {
 }
 
 func (c *call) dispatch() {
+	ending := c.cutEnding()
 	if n := len(c.Path); n > 0 {
 		c.Path[n-1] = strings.TrimSuffix(c.Path[n-1], ".json")
 	}
@@ -72,12 +73,12 @@ func (c *call) dispatch() {
 		c.srv.tracker.Serve(c.Call)
 	case "fileResources":
 		c.files()
-	case "dataValueSets", "dataValueSets.csv", "dataValueSets.xml":
+	case "dataValueSets":
 		if len(c.Path) > 1 {
 			c.NotFound()
 			return
 		}
-		c.srv.values.ServeSets(c.Call, strings.TrimPrefix(c.At(0), "dataValueSets"))
+		c.srv.values.ServeSets(c.Call, ending)
 	case "dataValues":
 		c.srv.values.ServeOne(c.Call)
 	case "completeDataSetRegistrations":
@@ -99,10 +100,20 @@ func (c *call) dispatch() {
 	}
 }
 
+// cutEnding takes the form that data values are wanted in off their address: .csv, .xml, .adx+xml.
+func (c *call) cutEnding() string {
+	name, ending, ok := strings.Cut(c.At(0), ".")
+	if !ok || name != "dataValueSets" {
+		return ""
+	}
+	c.Path[0] = name
+	return "." + ending
+}
+
 // jsonOnly tells whether an address has its answer in JSON alone. DHIS2 has some in CSV and XML too, which the sandbox says it cannot give.
 func (c *call) jsonOnly() bool {
 	switch c.At(0) {
-	case "dataValueSets", "dataValueSets.csv", "dataValueSets.xml", "fileResources", "systemSettings", "userSettings", "system", "me":
+	case "dataValueSets", "fileResources", "systemSettings", "userSettings", "system", "me":
 		return false
 	}
 	last := c.At(len(c.Path) - 1)

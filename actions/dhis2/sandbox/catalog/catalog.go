@@ -366,3 +366,22 @@ func (s *OptionSet) Allows(m version.Profile, value, valueType string) bool {
 	}
 	return true
 }
+
+// Identifier gives how an object is called in a scheme: UID, CODE, NAME or ATTRIBUTE:uid.
+func (c *Catalog) Identifier(uid, scheme string) string {
+	o := c.ByID[uid].Obj
+	switch {
+	case scheme == "" || scheme == "UID":
+		return uid
+	case scheme == "CODE":
+		return Str(o, "code")
+	case scheme == "NAME":
+		return Str(o, "name")
+	}
+	for _, av := range List(o, "attributeValues") {
+		if "ATTRIBUTE:"+Ref(av, "attribute") == scheme {
+			return Str(av, "value")
+		}
+	}
+	return ""
+}

@@ -7,11 +7,12 @@ import (
 	"strings"
 )
 
-// Forms in which sets of data values come and go. ADX is none of them: it is answered with 406 and 415.
+// Forms in which sets of data values come and go.
 const (
 	FormJSON = "json"
 	FormCSV  = "csv"
 	FormXML  = "xml"
+	FormADX  = "adx+xml"
 )
 
 func FormOf(accept string) string {
@@ -37,8 +38,10 @@ func FormOf(accept string) string {
 			choices = append(choices, choice{FormJSON, q})
 		case "text/csv", "application/csv":
 			choices = append(choices, choice{FormCSV, q})
-		case "application/xml", "text/xml":
+		case "application/xml":
 			choices = append(choices, choice{FormXML, q})
+		case "application/adx+xml":
+			choices = append(choices, choice{FormADX, q})
 		}
 	}
 	if len(choices) == 0 {

@@ -279,7 +279,7 @@ func (im *importer) ruleEventFails(e *eventIn) {
 		im.crash("Cannot invoke \"org.hisp.dhis.program.ProgramStage.getUid()\" because \"programStage\" is null")
 	case e.orgUnit == nil:
 		im.crash("Cannot invoke \"org.hisp.dhis.organisationunit.OrganisationUnit.getUid()\" because \"organisationUnit\" is null")
-	case e.occurred == nil && e.scheduled == nil:
+	case e.occurred == nil && e.scheduled == nil && im.version >= 42:
 		im.crash("Parameter specified as non-null is null: method org.hisp.dhis.rules.DateUtils$Companion.toRuleLocalDate, parameter instant")
 	}
 	for _, v := range e.values {

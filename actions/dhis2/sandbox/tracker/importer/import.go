@@ -196,6 +196,9 @@ func (s *Engine) Run(u *catalog.User, params *Params, b *Bundle) (*Report, *rest
 // skipsValidation: only a superuser may.
 func (im *importer) skipsValidation() bool { return im.params.Validation == "SKIP" && im.user.Super }
 
+// endedEarly tells whether validation stopped at its first error, after which rules bring validators of their own. Who skips validation meets none.
+func (im *importer) endedEarly() bool { return im.unseen && !im.skipsValidation() }
+
 // mustStop: with atomicMode ALL one error stops everything.
 func (im *importer) mustStop() bool { return len(im.r.errors) > 0 && im.params.AtomicMode == "ALL" }
 

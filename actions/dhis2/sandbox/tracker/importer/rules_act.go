@@ -14,7 +14,7 @@ import (
 func (im *importer) runRules(a *accepted) {
 	enrollments, events := im.evaluateRules(a)
 	sc := im.newScheduler()
-	if im.unseen { // what was validated is not found anything new in
+	if im.endedEarly() { // what was validated is not found anything new in
 		for _, t := range a.entities {
 			if t.entityType == nil {
 				im.crash("Cannot invoke \"org.hisp.dhis.trackedentity.TrackedEntityType.getUid()\" because \"trackedEntityType\" is null")
@@ -40,7 +40,7 @@ func (im *importer) runRules(a *accepted) {
 				show(s, effect, e.status == "COMPLETED")
 			}
 		}
-		if assigned || im.unseen {
+		if assigned || im.endedEarly() {
 			im.holders, im.holdersRead = nil, false
 			im.enrollmentAttributes(s, e)
 		}
@@ -59,7 +59,7 @@ func (im *importer) applyToEvent(e *eventIn, effects []programrules.Effect, sc *
 		return
 	}
 	if !checksValues(e.status, e.stage) {
-		if im.unseen {
+		if im.endedEarly() {
 			im.eventValues(s, e)
 		}
 		return
@@ -81,7 +81,7 @@ func (im *importer) applyToEvent(e *eventIn, effects []programrules.Effect, sc *
 			show(s, effect, e.status == "COMPLETED")
 		}
 	}
-	if assigned || im.unseen {
+	if assigned || im.endedEarly() {
 		im.eventValues(s, e)
 	}
 }
