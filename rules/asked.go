@@ -59,6 +59,14 @@ func (u *Unanswered) Error() string {
 	return "the lookups " + strings.Join(names, ", ") + " are not answered yet"
 }
 
+// orNil gives no error where nothing is asked.
+func (u *Unanswered) orNil() error {
+	if len(u.Questions) == 0 {
+		return nil
+	}
+	return u
+}
+
 // askedLookup reads a lookup of what is asked for.
 func (c *compiler) askedLookup(l *Lookup, n *yamlnode.Node, scope *expression.Scope) {
 	kind, in := c.env.Asked, n.Get("in").Value

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -131,6 +132,7 @@ func (a *ActionSpec) eachOf(s *Scope, path []step, seen *int, do func(*Scope) er
 		}
 	}
 	inner := len(path) + 1
+	var open Unanswered // what all items ask for is asked together
 	for i, item := range items {
 		here := append(path[:len(path):len(path)], step{item, i})
 		s.moveTo(here)
@@ -139,11 +141,15 @@ func (a *ActionSpec) eachOf(s *Scope, path []step, seen *int, do func(*Scope) er
 		} else {
 			err = s.ofItem(a.once(s, do))
 		}
+		if u, ok := errors.AsType[*Unanswered](err); ok {
+			open.Questions = append(open.Questions, u.Questions...)
+			continue
+		}
 		if err != nil {
 			return err
 		}
 	}
-	return nil
+	return open.orNil()
 }
 
 // moveTo makes the items of a path, the innermost last, visible under their names.

@@ -157,10 +157,7 @@ func (r *Rule) Resolve(s *Scope) error {
 			return err
 		}
 	}
-	if len(open.Questions) > 0 {
-		return &open
-	}
-	return nil
+	return open.orNil()
 }
 
 // RecordID is the id of the record under evaluation, once Identify has run.

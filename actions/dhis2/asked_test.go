@@ -171,6 +171,40 @@ func TestAskedTogether(t *testing.T) {
 	}
 }
 
+// What all items of a repeat group ask for is asked at once.
+func TestAskedOfItems(t *testing.T) {
+	server := &fakePeople{}
+	target := &asking{fake: server, answerer: NewTarget(server, country, nil, testOptions()).(actions.Asker)}
+	c := mustCompile(t, `trigger: {webhook: {path: /x}, sample: s.json}
+id: trigger.id
+lookups:
+  woman: {in: trackedEntities, program: Antenatal care, where: {National ID: item.nid}, on_missing: fail}
+actions:
+  - dhis2.event:
+      for_each: trigger.women
+      program: Malaria case notification
+      event_id: woman.id
+      org_unit: {value: Coral Health Centre}
+      occurred_at: item.day
+      data_values: {Case age (years): item.age}
+`, `{"id": "r1", "women": [{"nid": "N1", "age": "30", "day": "2026-04-01"}]}`)
+	var women []any
+	for i := range 50 {
+		women = append(women, map[string]any{"nid": fmt.Sprintf("N%d", i), "age": "30", "day": "2026-04-01"})
+	}
+	e, err := program.Evaluate(&program.Flow{Rule: c.rule, Actions: c.actions}, rules.Input{Body: map[string]any{"id": "r1", "women": women}})
+	if err != nil || e.Failure != nil {
+		t.Fatal(err, e.Failure)
+	}
+	plans := []actions.Plan{e.Plan}
+	if a := program.Ask(context.Background(), target, plans); a[0].Outcome != nil || a[0].Failure != nil || len(plans[0].Writes) != 50 {
+		t.Errorf("%+v with %d writes", a[0], len(plans[0].Writes))
+	}
+	if diff := cmp.Diff([]string{"find 50"}, server.requests); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestAskedCache(t *testing.T) {
 	server := &fakePeople{}
 	now := time.Date(2026, 6, 15, 12, 0, 0, 0, time.UTC)

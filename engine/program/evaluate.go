@@ -91,8 +91,13 @@ func run(flow *Flow, scope *rules.Scope) (e Evaluation, err error) {
 	if err := scope.Keep(flow.Rule.Resolve(scope)); err != nil {
 		return e.failed(err)
 	}
+	var open rules.Unanswered // what all actions ask for is asked together
 	for _, action := range flow.Actions {
 		writes, err := action.Plan(scope)
+		if u, ok := errors.AsType[*rules.Unanswered](err); ok {
+			open.Questions = append(open.Questions, u.Questions...)
+			continue
+		}
 		if err = scope.Keep(err); err != nil {
 			return e.failed(err)
 		}
@@ -103,6 +108,9 @@ func run(flow *Flow, scope *rules.Scope) (e Evaluation, err error) {
 	}
 	if f := scope.Kept(); f != nil {
 		return e.failed(f)
+	}
+	if len(open.Questions) > 0 {
+		return e, &open
 	}
 	e.Plan.Left = scope.Left()
 	return e, nil
