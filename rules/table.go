@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/yamlnode"
 )
 
 // Limits of CSV files that a rule names.
@@ -157,4 +158,52 @@ func badUTF8(text []byte) diag.Position {
 		i += size
 	}
 	return diag.Position{Line: 1, Column: 1}
+}
+
+// Table reads a CSV file that the action names, with the columns given; those whose names end in ? may be missing. Each row holds the cells that are not
+// empty, by the names of their columns, and points to where they stand. What is wrong is reported; nothing then, or what could be read.
+func (a *ActionSpec) Table(n *yamlnode.Node, what string, columns ...string) []map[string]*yamlnode.Node {
+	c := a.compiler
+	if !isValue(n) {
+		c.fault(n.Place(), "empty-value", "nothing is written here", "name "+what+", a CSV file of the project")
+		return nil
+	}
+	name, ok := c.path(n)
+	if !ok {
+		return nil
+	}
+	text, ok := c.read(n, name, what)
+	if !ok {
+		return nil
+	}
+	t := readTable(name, text, a.Report)
+	if t == nil {
+		return nil
+	}
+	number := map[string]int{}
+	for _, column := range columns {
+		plain := strings.TrimSuffix(column, "?")
+		number[plain] = t.column(plain)
+		if number[plain] < 0 && plain == column {
+			a.Report(diag.Diagnostic{
+				Code: "unknown-column", Message: fmt.Sprintf("%s has no column %q", name, plain), Hint: diag.Suggest(plain, t.header, "columns"),
+				Place: t.place(diag.Position{Line: 1, Column: 1}, ""),
+			})
+			ok = false
+		}
+	}
+	if !ok {
+		return nil
+	}
+	rows := make([]map[string]*yamlnode.Node, 0, len(t.rows))
+	for _, row := range t.rows {
+		cells := map[string]*yamlnode.Node{}
+		for column, i := range number {
+			if i >= 0 && i < len(row.cells) && row.cells[i] != "" {
+				cells[column] = yamlnode.Made(row.cells[i], t.place(row.places[i], row.cells[i]))
+			}
+		}
+		rows = append(rows, cells)
+	}
+	return rows
 }

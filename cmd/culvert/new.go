@@ -70,6 +70,9 @@ rule is checked, and a test is written of what it makes of the sample.`,
 			if err != nil {
 				return err
 			}
+			if err := a.writeColumns(args[0], draft); err != nil {
+				return err
+			}
 			if err := writeFile(file, []byte(draft.Text)); err != nil {
 				return err
 			}
@@ -150,6 +153,23 @@ func found[T metadata.DataSet | metadata.Program | metadata.ProgramStage](what, 
 		return fmt.Errorf("there is no %s %q; did you mean %s?", what, name, diag.Names(near, "or"))
 	}
 	return fmt.Errorf("there is no %s %q; `culvert metadata search WORD` finds names, `culvert sync` reads new ones", what, name)
+}
+
+// writeColumns writes the file of columns of a wide data set. One that is there is somebody's work.
+func (a *app) writeColumns(rule string, draft scaffold.Draft) error {
+	if draft.Columns == nil {
+		return nil
+	}
+	name := scaffold.ColumnsFile(rule)
+	file := filepath.Join(a.dir, filepath.FromSlash(name))
+	if _, err := os.Stat(file); err == nil {
+		return fmt.Errorf("%s is there already: move it away, or choose another name for the rule", name)
+	}
+	if err := writeFile(file, draft.Columns); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stdout, "%s written: which column is for which data element\n", name)
+	return nil
 }
 
 // reportNew says what was written and what is missing, checks the rule, and gives it a test of its sample once it has no mistakes.

@@ -115,7 +115,9 @@ func (v *view) actionSlot(keys []string, last string) slot {
 	kind, rest := keys[1], keys[2:]
 	first := rest[0]
 	switch {
-	case slices.Contains(plainKeys, first):
+	case first == "columns" && last == "file":
+		return slotFile
+	case slices.Contains(plainKeys, first), first == "columns":
 		return slotOther
 	case first == "stage" && kind == "dhis2.relationship":
 		return slotExpression

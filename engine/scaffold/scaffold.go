@@ -32,7 +32,11 @@ type Draft struct {
 	Joined   int      // fields of DHIS2 that are set
 	Of       int      // of so many
 	Question int      // fields that are left open because several fit, or what is held does not
+	Columns  []byte   // of a wide data set: the CSV file that the rule names in columns:, or nil
 }
+
+// ColumnsFile is where the rule of a name looks for its columns.
+func ColumnsFile(rule string) string { return "maps/" + rule + ".csv" }
 
 // Rule writes the text of a rule file, laid out as `culvert fmt` does. The error is a fault of this package: what it wrote is no YAML.
 func Rule(r Request) (Draft, error) {

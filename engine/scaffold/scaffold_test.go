@@ -1,6 +1,9 @@
 package scaffold
 
 import (
+	"bytes"
+	"encoding/csv"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -88,4 +91,43 @@ func draft(t *testing.T, r Request) string {
 		t.Fatalf("the rule is not YAML: %v\n%s", list, d.Text)
 	}
 	return d.Text
+}
+
+// TestWideDataSet: a data set of many cells gets a file of columns instead of a line for each.
+func TestWideDataSet(t *testing.T) {
+	s := &metadata.Snapshot{}
+	set := metadata.DataSet{Named: metadata.Named{ID: "sssssssssss", Name: "TB quarterly"}, PeriodType: "Quarterly"}
+	row := map[string]any{"facility": "F", "period": "2026Q1"}
+	for i := range 40 {
+		e := metadata.DataElement{Named: metadata.Named{ID: fmt.Sprintf("d%010d", i), Name: fmt.Sprintf("TB: new \"%d\", cases", i)}, ValueType: "INTEGER", DomainType: "AGGREGATE"}
+		s.DataElements = append(s.DataElements, e)
+		set.Elements = append(set.Elements, metadata.DataSetElement{DataElement: metadata.Ref{ID: e.ID}})
+		if i < 35 {
+			row[e.Name] = "1"
+		}
+	}
+	s.DataSets = []metadata.DataSet{set}
+	d, err := Rule(Request{Name: "tb", Trigger: "files", Address: "drop", Bodies: []any{row}, DataSet: &s.DataSets[0], Index: metadata.NewIndex(s)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(d.Text, "columns: {file: maps/tb.csv}") || strings.Contains(d.Text, "values:") {
+		t.Errorf("the rule:\n%s", d.Text)
+	}
+	rows, err := csv.NewReader(bytes.NewReader(d.Columns)).ReadAll()
+	if err != nil || len(rows) != 41 {
+		t.Fatalf("%d rows, %v", len(rows), err)
+	}
+	joined := 0
+	for _, r := range rows[1:] {
+		if r[0] != "" {
+			joined++
+			if r[0] != r[1] {
+				t.Errorf("%q stands beside %q", r[0], r[1])
+			}
+		}
+	}
+	if joined != 35 {
+		t.Errorf("%d cells are joined", joined)
+	}
 }

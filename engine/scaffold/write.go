@@ -1,6 +1,8 @@
 package scaffold
 
 import (
+	"bytes"
+	"encoding/csv"
 	"fmt"
 	"maps"
 	"slices"
@@ -213,7 +215,43 @@ func (w *writer) dataSet() {
 		w.line("      # attribute_option_combo: …   # mandatory: one of %s", comment(some(names)))
 		w.missing("the attribute option combination")
 	}
+	if len(w.elements) > wideCells {
+		w.elements = w.wide(w.elements)
+		if len(w.elements) == 0 {
+			return
+		}
+	}
 	w.targets("values", w.elements)
+}
+
+// wideCells is from how many cells on a data set is written as a CSV file of columns instead of a line for each.
+const wideCells = 30
+
+// wide writes the cells that are just columns, and those that nothing is known of, into the file of columns: to join one more is to fill in its column. It
+// gives those that need more: a map, a format, or an answer to a question.
+func (w *writer) wide(list []*target) (rest []*target) {
+	var b bytes.Buffer
+	out := csv.NewWriter(&b)
+	// A buffer takes all that is written.
+	_ = out.Write([]string{"column", "data_element", "category_option_combo"})
+	joined := 0
+	for _, t := range list {
+		column := ""
+		switch {
+		case t.field != nil && len(t.field.path) == 1 && w.value(t) == yamlnode.Text(t.field.expr):
+			column = t.field.path[0]
+			joined++
+		case t.field != nil || t.ask != "":
+			rest = append(rest, t)
+			continue
+		}
+		_ = out.Write([]string{column, t.name, t.combo})
+	}
+	out.Flush()
+	w.draft.Columns = b.Bytes()
+	w.line("      # %d of %d cells are joined there; a line without a column sends nothing", joined, len(list)-len(rest))
+	w.line("      columns: {file: %s}", ColumnsFile(w.Name))
+	return rest
 }
 
 // targets writes the fields that are not joined, the mandatory ones first, and below them those that are: comments behind a nested value would move.

@@ -45,8 +45,9 @@ type Node struct {
 	index map[string]int // of many pairs, where each key stands
 	items []*Node
 
-	key     *Node // of a value that is not written at all: where to point instead
-	refused bool  // it stood for something that is not taken, which was reported
+	key     *Node       // of a value that is not written at all: where to point instead
+	at      *diag.Place // of a scalar that was made of something else than YAML, where that stands
+	refused bool        // it stood for something that is not taken, which was reported
 }
 
 // Pair is one key and its value in a mapping, in the order of the file.
@@ -126,6 +127,11 @@ func (n *Node) IsNull() bool { return n == nil || n.Kind == Scalar && n.Tag == "
 // IsText tells whether the node is a scalar written as, or read as, text.
 func (n *Node) IsText() bool { return n != nil && n.Kind == Scalar && n.Tag == "!!str" }
 
+// Made makes a scalar of what stands somewhere else than in YAML, such as in a CSV file that a rule names: whatever is said of it points there.
+func Made(value string, at diag.Place) *Node {
+	return &Node{Kind: Scalar, Value: value, Tag: "!!str", at: &at, doc: &Document{Path: at.File}}
+}
+
 // Document gives the file that the node was read from.
 func (n *Node) Document() *Document { return n.doc }
 
@@ -133,6 +139,9 @@ func (n *Node) Document() *Document { return n.doc }
 func (n *Node) Place() diag.Place {
 	if n == nil {
 		return diag.Place{}
+	}
+	if n.at != nil {
+		return *n.at
 	}
 	if n.Kind == Scalar && n.Value != "" {
 		return n.PlaceOf(0, utf8.RuneCountInString(n.Value))

@@ -18,6 +18,9 @@ func (n *Node) PlaceOf(from, to int) diag.Place {
 	if n == nil {
 		return diag.Place{}
 	}
+	if n.at != nil {
+		return *n.at
+	}
 	if n.yaml == nil || n.yaml.Kind != yaml.ScalarNode || n.refused {
 		return n.token()
 	}

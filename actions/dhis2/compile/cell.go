@@ -1,6 +1,8 @@
 package compile
 
 import (
+	"strings"
+
 	"github.com/culvert/culvert/actions/dhis2/metadata"
 	"github.com/culvert/culvert/actions/dhis2/object"
 	"github.com/culvert/culvert/rules/diag"
@@ -96,6 +98,7 @@ func longForm(n *yamlnode.Node) bool {
 // readCells compiles the key values.
 func (v *valuesPlan) readCells(c *compiler, n *yamlnode.Node) {
 	seen := map[string]*yamlnode.Node{}
+	defer func() { v.readColumns(c, seen) }()
 	for _, pair := range n.Pairs() {
 		e, combos := v.element(c, pair.Key)
 		if e == nil {
@@ -139,4 +142,99 @@ func (v *valuesPlan) divided(c *compiler, e *metadata.DataElement, combos string
 			v.cells = append(v.cells, cell)
 		}
 	}
+}
+
+// readColumns compiles the key columns: a CSV file that says for columns of the record which data element and combination they are for, as wide files of
+// hundreds of columns need it. What values sets, columns may not set again.
+func (v *valuesPlan) readColumns(c *compiler, values map[string]*yamlnode.Node) {
+	n := c.mapping("columns")
+	if n == nil {
+		return
+	}
+	for _, pair := range n.Pairs() {
+		if pair.Key.Value != "file" {
+			c.errorAt(pair.Key.Place(), "unknown-key", diag.Suggest(pair.Key.Value, []string{"file"}, "keys"), "columns has no key %q", pair.Key.Value)
+		}
+	}
+	file := n.Get("file")
+	if file == nil {
+		c.errorAt(n.Place(), "missing-key", "write columns: {file: maps/NAME.csv}", "columns does not say which file")
+		return
+	}
+	seen := map[string]*yamlnode.Node{}
+	samples := c.spec.Samples()
+	for _, row := range c.spec.Table(file, "the file of columns", "column", "data_element", "category_option_combo?") {
+		column, element, combo := row["column"], row["data_element"], row["category_option_combo"]
+		if column == nil || element == nil {
+			continue // a column that is left out on purpose
+		}
+		e, combos := v.element(c, element)
+		if e == nil {
+			continue
+		}
+		c.checkAggregate(v.aggregate, e)
+		cell := v.newCell(e, combos, element.Place())
+		switch divided := combos != "" && combos != c.x.DefaultCombo(); {
+		case combo != nil:
+			v.fixCombo(c, cell, combo)
+			if cell.combo == "" {
+				continue
+			}
+		case divided:
+			c.errorAt(element.Place(), "combo-missing", diag.Known(c.comboNames(combos), "combinations"), "the data element %q is divided, and nothing says which combination is meant", e.Name)
+			continue
+		}
+		first := seen[e.ID+"/"+cell.combo]
+		if first == nil {
+			first = values[e.ID]
+		}
+		if first != nil {
+			c.errorAt(element.Place(), "set-twice", "keep one of them", "the data element %q is set twice; as %q before", e.Name, first.Value)
+			continue
+		}
+		seen[e.ID+"/"+cell.combo] = element
+		expr := yamlnode.Made(columnExpr(column.Value, samples), column.Place())
+		name := e.Name
+		if combo != nil {
+			name += ", " + combo.Value
+		}
+		if cell.valued = c.valued(expr, e.ID, name, contributionKind(v.aggregate, c.elementKind(e, true))); cell.valued != nil {
+			v.cells = append(v.cells, cell)
+		}
+	}
+}
+
+// columnExpr is the expression that reads a column: by its whole name, or by its parts between dots where the samples show that it was parted.
+func columnExpr(column string, samples []any) string {
+	whole := "trigger" + step(column)
+	for _, sample := range samples {
+		if row, ok := sample.(map[string]any); ok {
+			if _, ok := row[column]; ok {
+				return whole
+			}
+		}
+	}
+	parts := strings.Split(column, ".")
+	for _, sample := range samples {
+		value, found := sample, len(parts) > 1
+		for _, part := range parts {
+			row, ok := value.(map[string]any)
+			if ok {
+				value, ok = row[part]
+			}
+			found = found && ok
+		}
+		if found {
+			expr := "trigger"
+			for _, part := range parts {
+				expr += step(part)
+			}
+			return expr
+		}
+	}
+	return whole
+}
+
+func step(name string) string {
+	return `["` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(name) + `"]`
 }

@@ -53,7 +53,7 @@ func compileDataValueSet(c *compiler) planner {
 		set = c.dataSet(n)
 	}
 	if set == nil {
-		c.readAll("org_unit", "period", "values", "complete_date", "completion", "comment", "aggregate", "attribute_option_combo", "attribute_category_options", "import", "follow_up")
+		c.readAll("org_unit", "period", "values", "columns", "complete_date", "completion", "comment", "aggregate", "attribute_option_combo", "attribute_category_options", "import", "follow_up")
 		return nil
 	}
 	v := c.valuesOf(set)
@@ -71,7 +71,7 @@ func compileDataValueSet(c *compiler) planner {
 		c.warnAt(c.spec.Body.Key("complete_date").Place(), "complete-date-unused", "leave it out", "complete_date has no effect with completion: %s", v.finish)
 	}
 	values := c.mapping("values")
-	if values == nil && c.spec.Body.Get("values").IsNull() && (v.finish == "" || v.finish == "leave") {
+	if values == nil && c.spec.Body.Get("values").IsNull() && c.spec.Body.Get("columns") == nil && (v.finish == "" || v.finish == "leave") {
 		c.missing("values", "name data elements of the data set and their values, or say completion:")
 	}
 	v.readCells(c, values)
