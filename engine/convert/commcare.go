@@ -87,11 +87,6 @@ type dataSetMap struct {
 	Values      []dataValue `json:"datavalue_maps"`
 }
 
-type configsOf struct {
-	Forms []formConfig `json:"form_configs"`
-	Cases []caseConfig `json:"case_configs"`
-}
-
 // CommCare converts the configurations of CommCare HQ's DHIS2 repeaters and data sets, by file name.
 func CommCare(files map[string][]byte, o Options) (Result, error) {
 	c := commcareConverter{project: &project{options: o}}

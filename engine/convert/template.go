@@ -3,6 +3,7 @@ package convert
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -292,12 +293,15 @@ func splitArguments(s string) []string {
 	return out
 }
 
+// patternLetters are the letters of Joda-Time's patterns that Culvert has too.
+const patternLetters = "yYMdEHhmsSaZXz"
+
 // dated translates what has a pattern of Joda-Time, of whose letters Culvert has those of dates and times.
 func (r *reader) dated(function, expr, pattern string) (string, error) {
 	pattern = strings.TrimSpace(pattern)
 	unquoted := regexp.MustCompile(`'[^']*'`).ReplaceAllString(pattern, "")
 	for _, letter := range jodaLetters.FindAllString(unquoted, -1) {
-		if !strings.Contains("yYMdEHhmsSaZXz", letter) {
+		if !slices.Contains(strings.Split(patternLetters, ""), letter) {
 			return "", fmt.Errorf("the pattern %q has the letter %s, for which Culvert has nothing", pattern, letter)
 		}
 	}

@@ -3,7 +3,6 @@ package lsp
 import (
 	"context"
 	"encoding/json"
-	"io"
 	"log/slog"
 	"net"
 	"net/http/httptest"
@@ -93,7 +92,7 @@ func newEditor(t testing.TB, dir string) *editor {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
-		done <- Serve(ctx, there, Options{Loader: &project.Loader{Sources: project.SourceKinds()}, Version: "test", Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+		done <- Serve(ctx, there, Options{Loader: &project.Loader{Sources: project.SourceKinds()}, Version: "test", Log: slog.New(slog.DiscardHandler)})
 	}()
 	e := &editor{t: t, dir: dir, found: map[string][]Diagnostic{}, changed: make(chan struct{}), text: map[string]string{}}
 	e.conn = jsonrpc2.NewConn(ctx, jsonrpc2.NewBufferedStream(here, jsonrpc2.VSCodeObjectCodec{}), jsonrpc2.AsyncHandler(e))

@@ -252,23 +252,25 @@ func (f *fixer) optionCode(e *entry) {
 		return
 	}
 	for _, field := range f.mapFields(path) {
-		o, _, near := f.optionOf(field, e.value)
+		o, near := f.optionOf(field, e.value)
 		switch {
 		case o != nil && o.Code != "" && o.Code != e.value:
 			f.setValue(fmt.Sprintf("Use the option code %s (%s)", o.Code, o.Name), e, o.Code)
 		case o == nil && len(near) > 0:
-			if o, _, _ := f.optionOf(field, near[0]); o != nil && o.Code != "" {
+			if o, _ := f.optionOf(field, near[0]); o != nil && o.Code != "" {
 				f.setValue(fmt.Sprintf("Use the option code %s (%s)", o.Code, o.Name), e, o.Code)
 			}
 		}
 	}
 }
 
-func (v *view) optionOf(f *field, value string) (o *metadata.Option, ambiguous, near []string) {
+// optionOf gives the option that a value means, or those that are near.
+func (v *view) optionOf(f *field, value string) (o *metadata.Option, near []string) {
 	if f.options == nil || v.index == nil {
-		return nil, nil, nil
+		return nil, nil
 	}
-	return v.index.Option(f.options, value)
+	o, _, near = v.index.Option(f.options, value)
+	return o, near
 }
 
 func (f *fixer) setValue(title string, e *entry, value string) {

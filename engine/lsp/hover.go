@@ -168,7 +168,7 @@ func (v *view) aboutName(s slot, e *entry, path []*entry) string {
 		}
 	case slotOption:
 		for _, f := range v.mapFields(path) {
-			if o, _, _ := v.optionOf(f, e.value); o != nil {
+			if o, _ := v.optionOf(f, e.value); o != nil {
 				return describe("option of "+escape(f.options.Name), o.Named)
 			}
 		}

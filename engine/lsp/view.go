@@ -219,9 +219,7 @@ func actionsOf(o *outline) []*entry {
 	var out []*entry
 	if list := o.root.child("actions"); list != nil {
 		for _, item := range list.children {
-			for _, e := range item.children[:min(1, len(item.children))] {
-				out = append(out, e)
-			}
+			out = append(out, item.children[:min(1, len(item.children))]...)
 		}
 	}
 	return out
