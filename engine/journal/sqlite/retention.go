@@ -148,7 +148,7 @@ func (s *Store) expire(ctx context.Context, age time.Duration, now time.Time, qu
 // halving finds it; a record out of order merely expires a little later.
 func (s *Store) firstSince(ctx context.Context, micros int64) (int64, error) {
 	var low, high int64
-	rows, err := s.read.query(ctx, "SELECT coalesce(min(seq), 0), coalesce(max(seq), 0) FROM records")
+	rows, err := s.read.query(ctx, "SELECT coalesce((SELECT min(seq) FROM records), 0), coalesce((SELECT max(seq) FROM records), 0)")
 	if err := scan(rows, err, func(rows *sql.Rows) error { return rows.Scan(&low, &high) }); err != nil {
 		return 0, err
 	}
