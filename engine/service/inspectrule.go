@@ -28,7 +28,9 @@ func (s *inspection) Rule(name string) *console.Mapping {
 			m.Trace = &console.Trace{Status: "failed", Note: fmt.Sprintf("the sample %s cannot be read: %v", r.Trigger.Sample, err)}
 		} else {
 			t := tracer{project: p, flow: flow}
-			t.run(in)
+			if _, err := t.run(in); err != nil {
+				t.out.Status, t.out.Note = "failed", err.Error()
+			}
 			m.Trace = &t.out
 			for _, step := range t.steps {
 				line := step.Place.Range.Start.Line
