@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -206,7 +207,7 @@ func (s *Console) apiFilter(r *http.Request) (journal.Filter, error) {
 	if f.Limit, err = number64(q, "limit", pageSize, 1, journal.MaxPage); err != nil {
 		return f, err
 	}
-	before, err := number64(q, "before", 0, 1, 1<<62)
+	before, err := number64(q, "before", 0, 1, math.MaxInt)
 	f.Before = int64(before)
 	return f, err
 }

@@ -47,7 +47,7 @@ func (Kind) Settings() settings.Spec {
 		Example: "odk: {connection: central, project: 3, form: anc}",
 		Fields: []settings.Field{
 			{Name: "connection", Required: true, Hint: "name one of connections: in culvert.yaml", Doc: "one of `connections:` in culvert.yaml: `odk`, `username` and `password`"},
-			{Name: "project", Type: settings.Whole, Required: true, Min: 1, Max: 1 << 31, Hint: "write the number behind /projects/ in the address of the form",
+			{Name: "project", Type: settings.Whole, Required: true, Min: 1, Max: 1<<31 - 1, Hint: "write the number behind /projects/ in the address of the form",
 				Doc: "number of the project: what stands behind `/projects/` in the address of the form"},
 			{Name: "form", Required: true, Hint: "write what stands behind /forms/ in the address of the form", Doc: "id of the form: what stands behind `/forms/` in its address"},
 			{Name: "since", LeftOut: "the beginning", Doc: "the first submissions to pull, by when they came or changed: a day, or a time in UTC"},

@@ -143,7 +143,7 @@ func TestCheck(t *testing.T) {
 		"{connection: c, project: 3, form: anc}": nil,
 		"{connection: c, project: 3, form: anc, review: [approved, edited], since: 2026-01-01, deletions: true}": nil,
 		"{connection: c, form: anc}":                                   {"0:0 missing-key: odk needs project"},
-		"{connection: c, project: main, form: anc}":                    {"1:26 wrong-type: project is a whole number from 1 to 2147483648"},
+		"{connection: c, project: main, form: anc}":                    {"1:26 wrong-type: project is a whole number from 1 to 2147483647"},
 		"{connection: c, project: 3, form: anc, review: good}":         {`1:48 wrong-type: review is "received", "edited", "hasIssues", "rejected" or "approved", not "good"`},
 		"{connection: c, project: 3, form: anc, delete: true}":         {`1:40 unknown-key: odk has no "delete"`},
 		"{connection: c, project: 3, form: anc, deletions: sometimes}": {`1:51 wrong-type: deletions is true or false, not "sometimes"`},
