@@ -96,6 +96,9 @@ func run(flow *Flow, scope *rules.Scope) (e Evaluation, err error) {
 		writes, err := action.Plan(scope)
 		if u, ok := errors.AsType[*rules.Unanswered](err); ok {
 			open.Questions = append(open.Questions, u.Questions...)
+			if flow.Rule.HasResults() {
+				break // what reads the result of this action has to wait for it
+			}
 			continue
 		}
 		if err = scope.Keep(err); err != nil {
