@@ -113,7 +113,7 @@ func newGauges(breakers []string, read func() Runner, waiting func() int64) *gau
 		batch:       perServer("batch_target_records", "Records in a batch, as the server likes them."),
 		concurrency: perServer("concurrency_target_batches", "Batches at once, as the server likes them."),
 		last:        perServer("last_delivery_timestamp_seconds", "When the last record was delivered, since the start of this runner."),
-		up:          perServer("up", "1 while the server takes records, is paused or outside its window; 0 while it is away, refuses our credentials or lacks a secret."),
+		up:          perServer("up", "1 while the server takes records, is paused or outside its window; 0 while it is away, refuses our credentials or cannot be used."),
 		breaker: prometheus.NewDesc("culvert_server_breaker_state", "1 for the state that the server is in: closed (all goes), open (away), half-open, credentials.",
 			[]string{"server", "state"}, nil),
 	}
