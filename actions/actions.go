@@ -1,5 +1,6 @@
-// Package actions is what rules do with records: an action turns a record into writes, a target delivers the writes of many records in bulk
-// and says of each what became of it. One package per target lies below.
+// Package actions is what rules do with records: an action turns a record into writes, a target
+// delivers the writes of many records in bulk and says of each what became of it. One package per
+// target lies below.
 package actions
 
 import (
@@ -15,7 +16,8 @@ import (
 type Kind interface {
 	// Name is how rule files name it.
 	Name() string
-	// Compile checks an action of a rule and reports what is wrong through the spec. It is nil when the action cannot be used.
+	// Compile checks an action of a rule and reports what is wrong through the spec. It is nil when
+	// the action cannot be used.
 	Compile(spec *rules.ActionSpec) Action
 }
 
@@ -23,7 +25,8 @@ type Kind interface {
 type Action interface {
 	// Plan turns the record in scope into writes, without any request. The error is a *rules.Failure.
 	Plan(s *rules.Scope) ([]Write, error)
-	// Key is the expression that identifies the person or case (external_id), the default key of the rule; nil when there is none.
+	// Key is the expression that identifies the person or case (external_id), the default key of the
+	// rule; nil when there is none.
 	Key() *rules.Expr
 }
 
@@ -86,7 +89,8 @@ type Answer struct {
 
 // Asker is a Target that can be asked.
 type Asker interface {
-	// Answer answers questions in bulk, one answer each. An error says that nothing could be asked: Ask turns it into an outcome.
+	// Answer answers questions in bulk, one answer each. An error says that nothing could be asked:
+	// Ask turns it into an outcome.
 	Answer(ctx context.Context, questions []rules.Question) ([]Answer, error)
 	// Unanswered is the outcome of a record whose question failed.
 	Unanswered(err error) Outcome
@@ -139,7 +143,8 @@ type Outcome struct {
 	Place      diag.Place    // in the rule, as exact as known
 	RetryAfter time.Duration // asked for by the server; 0 when it did not say
 	Warnings   []string      // the server's remarks on a delivered object
-	By         int64         // of Superseded, or of what was delivered but for what is newer: the Order.Seq of that; 0: nothing, or not known
+	// of Superseded, or of what was delivered but for what is newer: the Order.Seq of that; 0: nothing, or not known
+	By int64
 }
 
 // Result answers one Plan: one Outcome per write, and what is to be remembered once they are recorded.
@@ -163,7 +168,8 @@ type IdentityKey struct {
 	ExternalID string
 }
 
-// Identity is which object an external id stands for. Only what cannot be derived is kept: matched people, new generations, entries by hand.
+// Identity is which object an external id stands for. Only what cannot be derived is kept: matched
+// people, new generations, entries by hand.
 type Identity struct {
 	IdentityKey
 	UID        string
@@ -175,16 +181,19 @@ type Identity struct {
 type Memory interface {
 	// Identities gives what is kept for the keys; keys without an entry are absent from the answer.
 	Identities(ctx context.Context, keys []IdentityKey) (map[IdentityKey]Identity, error)
-	// Holders gives what is kept of the objects with these uids: the external ids that stand for them. What can be derived may be absent.
+	// Holders gives what is kept of the objects with these uids: the external ids that stand for them.
+	// What can be derived may be absent.
 	Holders(ctx context.Context, uids []string) ([]Identity, error)
 	// Digests gives the last delivered form of the objects; objects never delivered are absent.
 	Digests(ctx context.Context, objects []string) (map[string]Digest, error)
 }
 
-// Shapes numbers the sets of fields that writes set, so that a digest can say which fields it is about. A Memory that implements it lets records that set
-// different fields of one object pass each other.
+// Shapes numbers the sets of fields that writes set, so that a digest can say which fields it is
+// about. A Memory that implements it lets records that set different fields of one object pass each
+// other.
 type Shapes interface {
-	// ShapeNumbers gives the number of every shape, from 1 to MaxShape, and keeps new ones before it returns. A shape is absent when no number is left.
+	// ShapeNumbers gives the number of every shape, from 1 to MaxShape, and keeps new ones before it
+	// returns. A shape is absent when no number is left.
 	ShapeNumbers(ctx context.Context, shapes []string) (map[string]uint16, error)
 	// ShapeNames gives the shapes of numbers.
 	ShapeNames(ctx context.Context, numbers []uint16) (map[uint16]string, error)
@@ -196,10 +205,12 @@ const MaxShape = 1<<14 - 1
 // ErrRefused is what Probe's error wraps when the server is there but does not take our credentials.
 var ErrRefused = errors.New("the server refuses our credentials")
 
-// Target delivers to one server. Safe for concurrent use: the engine sends several batches at once, never two with the same key.
+// Target delivers to one server. Safe for concurrent use: the engine sends several batches at once,
+// never two with the same key.
 type Target interface {
-	// Deliver sends what the plans ask for, in bulk, and answers one Result per plan. It never returns early: what could not be
-	// tried has an Outcome that says so. A batch that the server refuses as a whole is split until the culprit is alone.
+	// Deliver sends what the plans ask for, in bulk, and answers one Result per plan. It never returns
+	// early: what could not be tried has an Outcome that says so. A batch that the server refuses as a
+	// whole is split until the culprit is alone.
 	Deliver(ctx context.Context, plans []Plan) []Result
 	// Rehearse asks the server to validate without writing (culvert plan).
 	Rehearse(ctx context.Context, plans []Plan) []Result

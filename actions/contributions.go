@@ -6,7 +6,8 @@ import (
 	"encoding/hex"
 )
 
-// Contribution is what one item of one record gives to an aggregate value. The same contributor gives to one slot at a time.
+// Contribution is what one item of one record gives to an aggregate value. The same contributor
+// gives to one slot at a time.
 type Contribution struct {
 	Contributor string // the item, as ContributorOf names it: stable for a record, however often it is corrected
 	Slot        string // the aggregate value that it gives to; empty when it gives nothing any more
@@ -14,8 +15,8 @@ type Contribution struct {
 	At          string // orders the contributions of a slot: the later text is the later contribution
 }
 
-// ContributorOf names an item of a record, without telling which record that is: a hash stands for its rule and id, and is kept when the person is
-// forgotten, so that aggregates stay what they are.
+// ContributorOf names an item of a record, without telling which record that is: a hash stands for
+// its rule and id, and is kept when the person is forgotten, so that aggregates stay what they are.
 func ContributorOf(rule, recordID, item string) string {
 	sum := sha256.Sum256([]byte(rule + "/" + recordID))
 	return hex.EncodeToString(sum[:16]) + "/" + item
@@ -29,12 +30,15 @@ type Tally struct {
 	Last  string  // the value with the latest At; of several the one whose contributor comes last in the alphabet
 }
 
-// Contributions is what records gave to aggregate values of one server. A Memory that implements it makes aggregation possible.
+// Contributions is what records gave to aggregate values of one server. A Memory that implements it
+// makes aggregation possible.
 //
-// Every method is durable when it returns. Two runners may call it at once: a tally is of one moment, and whoever sends it asks again afterwards.
+// Every method is durable when it returns. Two runners may call it at once: a tally is of one
+// moment, and whoever sends it asks again afterwards.
 type Contributions interface {
-	// Contribute puts what the contributors give in the place of what they gave before. It tells for each contributor the slots that it has left since
-	// the last Settle, which have to be sent anew too.
+	// Contribute puts what the contributors give in the place of what they gave before. It tells for
+	// each contributor the slots that it has left since the last Settle, which have to be sent anew
+	// too.
 	Contribute(ctx context.Context, list []Contribution) (left map[string][]string, err error)
 	// Tallies gives what the slots come to; one that nobody gives to has Count 0.
 	Tallies(ctx context.Context, slots []string) (map[string]Tally, error)

@@ -10,8 +10,9 @@ import (
 	"github.com/culvert/culvert/rules/expression"
 )
 
-// A kind of action of one's own is three types: the kind checks an action of a rule, the action plans what a record asks for, and the object is what is
-// written. A package of kinds is registered by one line in project.ActionKinds, and described in schemas/rule.schema.json.
+// A kind of action of one's own is three types: the kind checks an action of a rule, the action
+// plans what a record asks for, and the object is what is written. A package of kinds is registered
+// by one line in project.ActionKinds, and described in schemas/rule.schema.json.
 
 // remarkKind is the kind example.remark: {text: expression}.
 type remarkKind struct{}
@@ -59,7 +60,8 @@ func (remark) Label() string { return "remark" }
 // Describe gives it for tests and try.
 func (r remark) Describe() map[string]any { return map[string]any{"remark": string(r)} }
 
-// printer is a target that prints what it is sent. A target of one's own classifies its outcomes: what heals by itself, what a person must correct.
+// printer is a target that prints what it is sent. A target of one's own classifies its outcomes:
+// what heals by itself, what a person must correct.
 type printer struct{}
 
 // Deliver sends what the plans ask for.
@@ -95,7 +97,8 @@ actions:
       for_each: trigger.visits
       text: item.note + " (" + trigger.id + ")"
 `
-	record := map[string]any{"id": "form-1", "visits": []any{map[string]any{"note": "well"}, map[string]any{"note": "referred"}}}
+	record := map[string]any{"id": "form-1", "visits": []any{map[string]any{"note": "well"},
+		map[string]any{"note": "referred"}}}
 	kind := remarkKind{}
 	rule, findings := rules.Load("rules/remarks.yaml", []byte(text), rules.Environment{
 		Samples: func(*rules.Trigger) ([]any, error) { return []any{maps.Clone(record)}, nil },

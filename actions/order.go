@@ -2,7 +2,8 @@ package actions
 
 import "time"
 
-// Order says which of two records that write one object is the newer one. The zero Order is of what nothing is known of; nothing is older than it.
+// Order says which of two records that write one object is the newer one. The zero Order is of what
+// nothing is known of; nothing is older than it.
 type Order struct {
 	Version int64 // as the source gives it, see TimeVersion and NumberVersion; 0: it gives none
 	Seq     int64 // place in the order of acceptance; 0: not known
@@ -28,7 +29,8 @@ func NumberVersion(n int64) int64 { return n<<1 | numberBit }
 // Comparable tells whether two versions say which one is newer.
 func Comparable(a, b int64) bool { return a != 0 && b != 0 && (a^b)&numberBit == 0 }
 
-// Before tells whether o is older than another order: by their versions where both have one of the same kind, else by their places.
+// Before tells whether o is older than another order: by their versions where both have one of the
+// same kind, else by their places.
 func (o Order) Before(other Order) bool {
 	if Comparable(o.Version, other.Version) && o.Version != other.Version {
 		return o.Version < other.Version

@@ -45,7 +45,8 @@ func (n *nullTarget) Rehearse(ctx context.Context, plans []actions.Plan) []actio
 func (n *nullTarget) Probe(context.Context) error { return nil }
 
 // benchRow is as wide as the rows of a CommCare export usually are.
-const benchRow = "form-%08d,case-%07d,%d,yes,Amina,Wanjiru,1994-03-0%d,female,+254700%06d,Ngelehun CHC,2026-02-11,normal,120/80,36.6,none,2026-02-11T09:12:44Z\n"
+const benchRow = "form-%08d,case-%07d,%d,yes,Amina,Wanjiru,1994-03-0%d,female,+254700%06d,Ngelehun " +
+	"CHC,2026-02-11,normal,120/80,36.6,none,2026-02-11T09:12:44Z\n"
 
 func benchCSV(path string, rows int) error {
 	file, err := os.Create(path)
@@ -68,9 +69,10 @@ func benchCSV(path string, rows int) error {
 	return err
 }
 
-// BenchmarkFileDrop reads a file by reference, delivers its rows to a target that takes everything, and records an outcome for every row in a
-// real journal. rows/s is the figure; peak-MB is the process's largest resident size meanwhile, journal-MB the most that the journal took on the disk, with its
-// write-ahead log. CULVERT_BENCH_ROWS sets how many rows the file has.
+// BenchmarkFileDrop reads a file by reference, delivers its rows to a target that takes everything,
+// and records an outcome for every row in a real journal. rows/s is the figure; peak-MB is the
+// process's largest resident size meanwhile, journal-MB the most that the journal took on the disk,
+// with its write-ahead log. CULVERT_BENCH_ROWS sets how many rows the file has.
 func BenchmarkFileDrop(b *testing.B) {
 	rows := int64(100_000)
 	if text := os.Getenv("CULVERT_BENCH_ROWS"); text != "" {
@@ -134,14 +136,16 @@ func (w *world) dropPath(rule, path string) sources.File {
 	if err := os.Rename(path, to); err != nil {
 		w.t.Fatal(err)
 	}
-	f := sources.File{ID: "1", Rule: rule, Path: to, Name: filepath.Base(path), Folder: filepath.Join(w.dir, "drop"), SHA256: "1"}
+	f := sources.File{ID: "1", Rule: rule, Path: to, Name: filepath.Base(path), Folder: filepath.Join(w.dir, "drop"),
+		SHA256: "1"}
 	if _, err := w.runner.AcceptFile(context.Background(), f); err != nil {
 		w.t.Fatal(err)
 	}
 	return f
 }
 
-// forgetPeak has peakMB count from here, where the system can do that: what made the input is no part of what is measured.
+// forgetPeak has peakMB count from here, where the system can do that: what made the input is no
+// part of what is measured.
 func forgetPeak() {
 	debug.FreeOSMemory()
 	_ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0)
@@ -187,11 +191,13 @@ func BenchmarkFileDecode(b *testing.B) {
 // BenchmarkEvaluate is the part that runs the rule.
 func BenchmarkEvaluate(b *testing.B) {
 	flow := testFlow(b, fmt.Sprintf(visitRule, "visits"))
-	body := map[string]any{"id": "form-1", "person": "case-1", "n": "17", "keep": "yes", "first_name": "Amina", "phone": "+254700000000"}
+	body := map[string]any{"id": "form-1", "person": "case-1", "n": "17", "keep": "yes", "first_name": "Amina",
+		"phone": "+254700000000"}
 	origin := sources.Origin{Trigger: "files", File: "visits.csv", FileID: "1", Row: 7}
 	b.ReportAllocs()
 	for b.Loop() {
-		e, err := program.Evaluate(flow, rules.Input{Body: body, Source: program.SourceFields(origin, time.Unix(1_770_000_000, 0))})
+		e, err := program.Evaluate(flow, rules.Input{Body: body,
+			Source: program.SourceFields(origin, time.Unix(1_770_000_000, 0))})
 		if err != nil || e.Failure != nil {
 			b.Fatal(err, e.Failure)
 		}
@@ -209,7 +215,8 @@ func BenchmarkAccept(b *testing.B) {
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			i := int(n.Add(1))
-			if _, err := w.runner.Accept(context.Background(), sources.Batch{Records: []sources.Record{item("visits", fmt.Sprint("v", i), fmt.Sprint("p", i), i)}}); err != nil {
+			if _, err := w.runner.Accept(context.Background(),
+				sources.Batch{Records: []sources.Record{item("visits", fmt.Sprint("v", i), fmt.Sprint("p", i), i)}}); err != nil {
 				b.Error(err)
 			}
 		}

@@ -63,7 +63,8 @@ func (h *httpTarget) Deliver(ctx context.Context, plans []actions.Plan) []action
 	for k, i := range at {
 		v := visit(writes[k])
 		if answers[k] == "retry" {
-			results[i].Outcomes = []actions.Outcome{{Status: actions.Retry, Class: actions.ClassTransient, Code: "E5000", Cause: "a lock"}}
+			results[i].Outcomes = []actions.Outcome{{Status: actions.Retry, Class: actions.ClassTransient, Code: "E5000",
+				Cause: "a lock"}}
 			continue
 		}
 		results[i].Outcomes = []actions.Outcome{{ObjectID: v.ID}}
@@ -96,7 +97,8 @@ func (h *httpTarget) post(ctx context.Context, writes []crashWrite) ([]string, e
 func allAway(n int, err error) []actions.Result {
 	results := make([]actions.Result, n)
 	for i := range results {
-		results[i].Outcomes = []actions.Outcome{{Status: actions.Retry, Class: actions.ClassServer, Code: "unreachable", Cause: err.Error()}}
+		results[i].Outcomes = []actions.Outcome{{Status: actions.Retry, Class: actions.ClassServer, Code: "unreachable",
+			Cause: err.Error()}}
 	}
 	return results
 }
@@ -163,13 +165,15 @@ func runCrashChild(dir, url, place string) error {
 	}
 	defer store.Close()
 	watched := files.WatchedRule{
-		Rule: "visits", Folder: filepath.Join(dir, "drop"), StableFor: time.Millisecond, Done: filepath.Join(dir, "done"), Failed: filepath.Join(dir, "failed"),
+		Rule: "visits", Folder: filepath.Join(dir, "drop"), StableFor: time.Millisecond, Done: filepath.Join(dir, "done"),
+		Failed: filepath.Join(dir, "failed"),
 	}
 	limits := quick()
 	limits.Lease, limits.Heartbeat = crashLease, crashLease/20
 	limits.Window = 512
 	r, err := New(Config{
-		Journal: store, Program: testProgram(fatal{}, "visits"), Limits: limits, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})),
+		Journal: store, Program: testProgram(fatal{}, "visits"), Limits: limits,
+		Log:     slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})),
 		Servers: map[string]dispatch.Server{"national": {Target: &httpTarget{url: url, memory: store.Memory("national")}}},
 		Files: func(*program.Flow, sources.File) (fileimport.Plan, error) {
 			return fileimport.Plan{Done: watched.Done, Failed: watched.Failed}, nil

@@ -24,9 +24,10 @@ import (
 	"github.com/culvert/culvert/sources/files"
 )
 
-// The crash test kills a runner at random moments while forms and files flow, and counts afterwards. The runner is a child process with a real journal
-// and a real watched folder; the server is the parent, which outlives it and injects faults: it refuses whole requests, single writes, and drops
-// connections after it has written.
+// The crash test kills a runner at random moments while forms and files flow, and counts
+// afterwards. The runner is a child process with a real journal and a real watched folder; the
+// server is the parent, which outlives it and injects faults: it refuses whole requests, single
+// writes, and drops connections after it has written.
 
 const (
 	crashDir   = "CULVERT_TEST_CRASH_DIR" // set in the child
@@ -57,7 +58,8 @@ func newCrash(t *testing.T, store func(dir string) string) *crash {
 		c.kills = 3
 	}
 	c.store = store(c.dir)
-	c.ledger = &ledger{random: rand.New(rand.NewPCG(1, 9)), objects: map[string]string{}, last: map[string]int{}, forms: 1 << 30, heard: make(chan struct{}, 1)}
+	c.ledger = &ledger{random: rand.New(rand.NewPCG(1, 9)), objects: map[string]string{}, last: map[string]int{},
+		forms: 1 << 30, heard: make(chan struct{}, 1)}
 	server := httptest.NewUnstartedServer(c.ledger)
 	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
 	server.Start()
@@ -119,8 +121,8 @@ func TestKilledAtRandomMoments(t *testing.T) {
 	c.report()
 }
 
-// TestThreeRunnersKilledAndFrozen has three runners on one PostgreSQL. One after another is killed and replaced, or stopped for longer than the lease
-// and woken late.
+// TestThreeRunnersKilledAndFrozen has three runners on one PostgreSQL. One after another is killed
+// and replaced, or stopped for longer than the lease and woken late.
 func TestThreeRunnersKilledAndFrozen(t *testing.T) {
 	t.Parallel()
 	c := newCrash(t, func(string) string { return postgresPlace(t) })
@@ -180,7 +182,9 @@ func postgresPlace(t *testing.T) string {
 			return
 		}
 		defer conn.Close(ctx)
-		if _, err := conn.Exec(ctx, "SET client_min_messages = warning; DROP SCHEMA IF EXISTS "+pgx.Identifier{schema}.Sanitize()+" CASCADE", pgx.QueryExecModeSimpleProtocol); err != nil {
+		if _, err := conn.Exec(ctx,
+			"SET client_min_messages = warning; DROP SCHEMA IF EXISTS "+pgx.Identifier{schema}.Sanitize()+" CASCADE",
+			pgx.QueryExecModeSimpleProtocol); err != nil {
 			t.Error(err)
 		}
 	})
@@ -224,7 +228,8 @@ func (c *crash) settle(runners ...*exec.Cmd) {
 	}
 }
 
-// inboxOf gives the files that are not finished. A folder that a killed runner had prepared, and to which no file has come, is none; it is removed after an hour.
+// inboxOf gives the files that are not finished. A folder that a killed runner had prepared, and to
+// which no file has come, is none; it is removed after an hour.
 func inboxOf(dir string) []string {
 	taken, _ := filepath.Glob(filepath.Join(dir, "inbox", "*", "[^.]*"))
 	dropped, _ := filepath.Glob(filepath.Join(dir, "drop", "*"))
@@ -273,7 +278,8 @@ func (c *crash) report() {
 		}
 	}
 	doubled = max(0, len(l.objects)-l.taken-rows) + len(l.foreign)
-	c.t.Logf("%d kills, %d faults, %d records: lost %d, doubled %d, out of order %d", c.kills, l.faults, l.taken+rows, lost, doubled, len(l.disorder))
+	c.t.Logf("%d kills, %d faults, %d records: lost %d, doubled %d, out of order %d", c.kills, l.faults, l.taken+rows,
+		lost, doubled, len(l.disorder))
 	if lost+doubled+len(l.disorder) > 0 {
 		c.t.Errorf("lost %d, doubled %d, out of order %v", lost, doubled, l.disorder)
 	}

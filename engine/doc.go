@@ -1,6 +1,8 @@
-// Package engine runs a project: it accepts records from sources into the journal, evaluates rules, delivers writes in bulk and records what became of them.
+// Package engine runs a project: it accepts records from sources into the journal, evaluates rules,
+// delivers writes in bulk and records what became of them.
 //
-// Its parts have rooms of their own, and only this package and service see several of them. The way of a record goes one way through them:
+// Its parts have rooms of their own, and only this package and service see several of them. The way
+// of a record goes one way through them:
 //
 //	sources -> intake -> journal -> queue (program evaluates) -> dispatch -> queue -> journal
 //

@@ -69,25 +69,29 @@ func New(c Config) (*Runner, error) {
 	r.gate = supervise.NewGate(c.Program, servers, c.Limits.Lease)
 	writer := &durable.Writer{Journal: c.Journal, Conditions: &r.conditions, Log: c.Log, Now: c.Now, End: end}
 	r.queue = queue.New(queue.Config{
-		Journal: c.Journal, Writer: writer, Owner: c.Owner, Gate: r.gate, Window: c.Limits.Window, Memory: c.Limits.Memory, Poll: c.Limits.Poll,
+		Journal: c.Journal, Writer: writer, Owner: c.Owner, Gate: r.gate, Window: c.Limits.Window, Memory: c.Limits.Memory,
+		Poll:       c.Limits.Poll,
 		Dispatcher: func(server string) queue.Dispatcher { return r.dispatchers[server] }, Settled: r.settled,
 		Conditions: &r.conditions, Metrics: r.metrics, Log: c.Log, Now: c.Now,
 	})
 	for name, s := range c.Servers {
 		r.dispatchers[name] = dispatch.New(name, s, dispatch.Config{
-			Queue: r.queue, Gate: r.gate, Meta: c.Journal, Retry: c.Limits.retry(), Away: c.Limits.Away, Refusal: c.Limits.Refusal, Window: c.Limits.Window,
+			Queue: r.queue, Gate: r.gate, Meta: c.Journal, Retry: c.Limits.retry(), Away: c.Limits.Away,
+			Refusal: c.Limits.Refusal, Window: c.Limits.Window,
 			Backlog: r.backlog.Load, Metrics: r.metrics, Log: c.Log, Now: c.Now, Zone: c.Zone, End: end,
 		})
 	}
 	r.files = fileimport.New(fileimport.Config{
 		Journal: c.Journal, Writer: writer, Queue: r.queue, Gate: r.gate, Servers: servers, Plan: c.Files, Owner: c.Owner,
 		Dispatcher: func(server string) fileimport.Dispatcher { return r.dispatchers[server] },
-		Window:     c.Limits.Window, Memory: c.Limits.Memory, Poll: c.Limits.Poll, Gather: c.Limits.FileCommit, Away: c.Limits.Away, Stopped: r.dispatched,
+		Window:     c.Limits.Window, Memory: c.Limits.Memory, Poll: c.Limits.Poll, Gather: c.Limits.FileCommit,
+		Away: c.Limits.Away, Stopped: r.dispatched,
 		Conditions: &r.conditions, Metrics: r.metrics, Log: c.Log, Now: c.Now,
 	})
 	r.Intake = intake.New(intake.Config{
-		Journal: c.Journal, Gate: r.gate, Queue: r.queue, Files: r.files, Owner: c.Owner, Accepting: c.Limits.Accepting, MaxBacklog: c.Limits.Backlog,
-		Backlog: &r.backlog, Conditions: &r.conditions, Outside: &r.outside, Metrics: r.metrics, Log: c.Log, Now: c.Now,
+		Journal: c.Journal, Gate: r.gate, Queue: r.queue, Files: r.files, Owner: c.Owner, Accepting: c.Limits.Accepting,
+		MaxBacklog: c.Limits.Backlog,
+		Backlog:    &r.backlog, Conditions: &r.conditions, Outside: &r.outside, Metrics: r.metrics, Log: c.Log, Now: c.Now,
 	})
 	r.supervisors(&c)
 	return r, nil
@@ -100,10 +104,12 @@ func (r *Runner) supervisors(c *Config) {
 		Gate: r.gate, Runner: c.Intakes, Sink: r.Intake, Conditions: &r.conditions, Log: c.Log, Now: c.Now,
 	})
 	r.lease = &supervise.Lease{
-		Gate: r.gate, Journal: c.Journal, Owner: c.Owner, Every: c.Limits.Heartbeat, Expired: r.leaseExpired, Led: r.sources.Notify,
+		Gate: r.gate, Journal: c.Journal, Owner: c.Owner, Every: c.Limits.Heartbeat, Expired: r.leaseExpired,
+		Led:        r.sources.Notify,
 		Conditions: &r.conditions, Log: c.Log, Now: c.Now,
 	}
-	r.retention = &supervise.Retention{Gate: r.gate, Journal: c.Journal, Keep: c.Retention, Every: c.Limits.Expire, Log: c.Log, Now: c.Now}
+	r.retention = &supervise.Retention{Gate: r.gate, Journal: c.Journal, Keep: c.Retention, Every: c.Limits.Expire,
+		Log: c.Log, Now: c.Now}
 }
 
 // Swap puts a new set of rules in place. Records accepted or delivered from now on go by it.
@@ -118,7 +124,8 @@ func (r *Runner) Swap(p *program.Program) {
 	r.notifyAll()
 }
 
-// Reconfigure has servers worked by new settings. It gives the names of those that this run does not know: they need a new start.
+// Reconfigure has servers worked by new settings. It gives the names of those that this run does
+// not know: they need a new start.
 func (r *Runner) Reconfigure(servers map[string]dispatch.Server) (unknown []string) {
 	for _, name := range slices.Sorted(maps.Keys(servers)) {
 		if d := r.dispatchers[name]; d != nil {
@@ -133,8 +140,8 @@ func (r *Runner) Reconfigure(servers map[string]dispatch.Server) (unknown []stri
 // Leads tells whether this runner is the one that watches folders, polls, schedules and syncs.
 func (r *Runner) Leads(ctx context.Context) (bool, error) { return r.journal.Lead(ctx, r.owner) }
 
-// Run runs until ctx ends, then finishes what is in flight, for as long as the limits say, and gives back what it holds. It ends in bounded time, whatever
-// hangs. A Runner runs once.
+// Run runs until ctx ends, then finishes what is in flight, for as long as the limits say, and
+// gives back what it holds. It ends in bounded time, whatever hangs. A Runner runs once.
 func (r *Runner) Run(ctx context.Context) error {
 	if !r.running.CompareAndSwap(false, true) {
 		return errors.New("the runner has run before")
@@ -149,11 +156,13 @@ func (r *Runner) Run(ctx context.Context) error {
 	var upkeep, parts, dispatchers sync.WaitGroup
 	upkeepCtx, endUpkeep := context.WithCancel(context.WithoutCancel(ctx))
 	defer endUpkeep()
-	reporter := &status.Reporter{Store: r.journal, Count: r.journal.Summary, Status: r.Status, Backlog: &r.backlog, Now: r.now, Log: r.log}
+	reporter := &status.Reporter{Store: r.journal, Count: r.journal.Summary, Status: r.Status, Backlog: &r.backlog,
+		Now: r.now, Log: r.log}
 	for _, run := range []func(context.Context){r.lease.Run, reporter.Run} {
 		upkeep.Go(func() { run(upkeepCtx) })
 	}
-	for _, run := range []func(context.Context){r.pauses.Watch, r.pauses.FollowRules, r.retention.Run, r.queue.Run, r.files.Run, r.sources.Run} {
+	for _, run := range []func(context.Context){r.pauses.Watch, r.pauses.FollowRules, r.retention.Run, r.queue.Run,
+		r.files.Run, r.sources.Run} {
 		parts.Go(func() { run(ctx) })
 	}
 	for _, d := range r.dispatchers {
@@ -195,7 +204,8 @@ func (r *Runner) drain(parts *sync.WaitGroup) bool {
 	case <-done:
 		return true
 	case <-timer.C:
-		r.log.Warn("stopping without waiting longer for the servers; what was in flight is sent again at the next start", "waited", r.limits.Drain)
+		r.log.Warn("stopping without waiting longer for the servers; what was in flight is sent again at the next start",
+			"waited", r.limits.Drain)
 		r.stop()
 	}
 	r.bounded("what was told to stop", func() { <-done })
@@ -214,7 +224,8 @@ func (r *Runner) bounded(what string, do func()) {
 	select {
 	case <-done:
 	case <-timer.C:
-		r.log.Error("something does not end; it is left behind, and what it held is sent again at the next start", "what", what, "waited", r.limits.Abandon)
+		r.log.Error("something does not end; it is left behind, and what it held is sent again at the next start", "what",
+			what, "waited", r.limits.Abandon)
 	}
 }
 

@@ -38,7 +38,8 @@ func (w *world) drop(rule, name, text string) sources.File {
 	}
 	sum := sha256.Sum256([]byte(text))
 	f := sources.File{
-		ID: id, Rule: rule, Path: path, Name: name, Folder: filepath.Join(w.dir, "drop"), Size: int64(len(text)), SHA256: hex.EncodeToString(sum[:]), Received: time.Now(),
+		ID: id, Rule: rule, Path: path, Name: name, Folder: filepath.Join(w.dir, "drop"), Size: int64(len(text)),
+		SHA256: hex.EncodeToString(sum[:]), Received: time.Now(),
 	}
 	if duplicate, err := w.runner.AcceptFile(context.Background(), f); err != nil || duplicate {
 		w.t.Fatalf("accept file: duplicate %v, %v", duplicate, err)
@@ -125,7 +126,8 @@ func TestFileIsDeliveredByReference(t *testing.T) {
 		t.Errorf("%d of %d visits arrived", n, rows)
 	}
 	w.inOrder(100)
-	if records, _ := w.journal.Select(context.Background(), journal.Filter{FileID: f.ID, WithBody: true}); len(records) != 0 {
+	if records, _ := w.journal.Select(context.Background(),
+		journal.Filter{FileID: f.ID, WithBody: true}); len(records) != 0 {
 		t.Errorf("%d rows became records though all went well", len(records))
 	}
 	outcomes, lines := w.results("visits.csv")
@@ -151,7 +153,8 @@ func TestFileWithEveryOutcome(t *testing.T) {
 	w.target.answer = func(_ actions.Plan, v visit) actions.Outcome {
 		switch {
 		case v.ID == "v6":
-			return actions.Outcome{Status: actions.Failed, Class: actions.ClassData, Code: "E1302", Cause: "refused by the server", Hint: "fix it"}
+			return actions.Outcome{Status: actions.Failed, Class: actions.ClassData, Code: "E1302",
+				Cause: "refused by the server", Hint: "fix it"}
 		case v.ID == "v7" && tries.Add(1) < 4:
 			return actions.Outcome{Status: actions.Retry, Class: actions.ClassTransient, Code: "E5000", Cause: "a lock"}
 		}
@@ -179,7 +182,8 @@ func TestFileWithEveryOutcome(t *testing.T) {
 	if lines != 40 || len(outcomes) != 40 {
 		t.Errorf("%d lines for %d rows", lines, len(outcomes))
 	}
-	for row, want := range map[int64]string{1: "delivered", 3: "failed", 5: "skipped", 7: "failed", 8: "delivered", 40: "delivered"} {
+	for row, want := range map[int64]string{1: "delivered", 3: "failed", 5: "skipped", 7: "failed", 8: "delivered",
+		40: "delivered"} {
 		if outcomes[row] != want {
 			t.Errorf("row %d: %s, want %s", row, outcomes[row], want)
 		}
@@ -189,7 +193,8 @@ func TestFileWithEveryOutcome(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text := string(failed); strings.Count(text, "\n") != 3 || !strings.Contains(text, "refused by the server") || !strings.Contains(text, "three") {
+	if text := string(failed); strings.Count(text, "\n") != 3 || !strings.Contains(text, "refused by the server") ||
+		!strings.Contains(text, "three") {
 		t.Errorf("failed rows:\n%s", text)
 	}
 	records, _ := w.journal.Select(context.Background(), journal.Filter{FileID: f.ID, WithBody: true})
@@ -202,7 +207,8 @@ func TestFileWithEveryOutcome(t *testing.T) {
 	}
 }
 
-// TestFileRowsWaitBehindTheirKey has records of the journal that cannot go yet; rows of the same people must not overtake them.
+// TestFileRowsWaitBehindTheirKey has records of the journal that cannot go yet; rows of the same
+// people must not overtake them.
 func TestFileRowsWaitBehindTheirKey(t *testing.T) {
 	w := newWorld(t, testProgram(t, "visits"))
 	var open atomic.Bool
@@ -314,7 +320,8 @@ func TestRowsThatFillMemory(t *testing.T) {
 	w := newWorld(t, testProgram(t, "visits"))
 	w.config.Limits.Memory = 64 << 10
 	w.run()
-	f := w.drop("visits", "visits.csv", visitsCSV(300, 10, func(_ int, cells []string) { cells[3] = strings.Repeat("y", 6<<10) }))
+	f := w.drop("visits", "visits.csv", visitsCSV(300, 10,
+		func(_ int, cells []string) { cells[3] = strings.Repeat("y", 6<<10) }))
 	w.finished(f)
 	w.inOrder(10)
 }
@@ -334,18 +341,21 @@ func TestUnreadableFiles(t *testing.T) {
 				t.Errorf("it is not in failed/: %v", err)
 			}
 			records, _ := w.journal.Select(context.Background(), journal.Filter{FileID: f.ID, WithBody: true})
-			if len(records) != 1 || records[0].Problem.Code != program.CodeUnreadableFile || records[0].Problem.Cause == "" || records[0].Problem.Hint == "" {
+			if len(records) != 1 || records[0].Problem.Code != program.CodeUnreadableFile || records[0].Problem.Cause == "" ||
+				records[0].Problem.Hint == "" {
 				t.Errorf("records: %+v", records)
 			}
 		})
 	}
 }
 
-// TestCorrectedFileSettlesTheUnreadableOne has a file that could not be read be dropped again under its name, put right; one of another name settles nothing.
+// TestCorrectedFileSettlesTheUnreadableOne has a file that could not be read be dropped again under
+// its name, put right; one of another name settles nothing.
 func TestCorrectedFileSettlesTheUnreadableOne(t *testing.T) {
 	w := newWorld(t, testProgram(t, "visits"))
 	w.run()
-	bad, other := w.drop("visits", "visits.csv", ""), w.drop("visits", "others.xlsx", "PK\x03\x04 and then nothing of the kind")
+	bad, other := w.drop("visits", "visits.csv", ""),
+		w.drop("visits", "others.xlsx", "PK\x03\x04 and then nothing of the kind")
 	w.finished(bad)
 	w.finished(other)
 	good := w.drop("visits", "visits.csv", visitsCSV(3, 3, nil))
@@ -363,7 +373,8 @@ func TestCorrectedFileSettlesTheUnreadableOne(t *testing.T) {
 	}
 }
 
-// TestFileThatFailedAlike has status say of a file, not only of its rows, that all is wrong with it; no longer once somebody has decided.
+// TestFileThatFailedAlike has status say of a file, not only of its rows, that all is wrong with
+// it; no longer once somebody has decided.
 func TestFileThatFailedAlike(t *testing.T) {
 	w := newWorld(t, testProgram(t, "visits"))
 	w.run()
@@ -418,7 +429,8 @@ func TestFileForAServerThatIsAway(t *testing.T) {
 	w.until("the window is full", func() bool { return w.runner.Status().Servers[0].Queued >= 512-fileimport.ChunkRows })
 	for range 5 {
 		w.runner.Swap(testProgram(t, "visits"))
-		w.until("the file is read again", func() bool { return w.runner.Status().Servers[0].Queued >= 512-fileimport.ChunkRows })
+		w.until("the file is read again",
+			func() bool { return w.runner.Status().Servers[0].Queued >= 512-fileimport.ChunkRows })
 	}
 	if n := w.runner.Status().Servers[0].Queued; n > 512+fileimport.ChunkRows {
 		t.Errorf("%d rows in memory, the window is 512", n)

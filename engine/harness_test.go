@@ -81,7 +81,8 @@ func (a *visitAction) Plan(s *rules.Scope) ([]actions.Write, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []actions.Write{{Place: a.spec.Place, Object: visit{ID: s.RecordID(), Person: person, N: fmt.Sprint(number.Value)}}}, nil
+	return []actions.Write{{Place: a.spec.Place, Object: visit{ID: s.RecordID(), Person: person,
+		N: fmt.Sprint(number.Value)}}}, nil
 }
 
 type visit struct{ ID, Person, N string }
@@ -93,7 +94,8 @@ func (v visit) Describe() map[string]any { return map[string]any{"person": v.Per
 func testFlow(t testing.TB, text string) *program.Flow {
 	t.Helper()
 	rule, findings := rules.Load("rules/visits.yaml", []byte(text), rules.Environment{
-		Now: time.Now, Zone: time.UTC, Kinds: []string{"dhis2.event"}, TriggerKinds: []rules.TriggerKind{{Name: "webhook", Submissions: true}, {Name: "files", Tables: true}},
+		Now: time.Now, Zone: time.UTC, Kinds: []string{"dhis2.event"},
+		TriggerKinds: []rules.TriggerKind{{Name: "webhook", Submissions: true}, {Name: "files", Tables: true}},
 	})
 	if rule == nil || findings.List.HasErrors() {
 		t.Fatalf("the rule has findings: %v", findings.List)
@@ -116,7 +118,8 @@ func testProgram(t testing.TB, names ...string) *program.Program {
 	return p
 }
 
-// target takes visits and checks what no target may ever see: two batches with one key at once, or a key twice in a batch.
+// target takes visits and checks what no target may ever see: two batches with one key at once, or
+// a key twice in a batch.
 type target struct {
 	t testing.TB
 	// answer says what becomes of a write; nil or a zero Outcome: it is delivered.
@@ -205,7 +208,8 @@ func (g *target) count() int {
 // quick are limits that make tests wait for nothing.
 func quick() Limits {
 	fast := await.Backoff{Base: time.Millisecond, Cap: 20 * time.Millisecond}
-	return Limits{Retry: fast, Parent: fast, Away: fast, Refusal: fast, Poll: 10 * time.Millisecond, FileCommit: time.Millisecond, Drain: 10 * time.Second}
+	return Limits{Retry: fast, Parent: fast, Away: fast, Refusal: fast, Poll: 10 * time.Millisecond,
+		FileCommit: time.Millisecond, Drain: 10 * time.Second}
 }
 
 // world is a runner with its journal and target.
@@ -227,7 +231,8 @@ func newWorld(t testing.TB, p *program.Program) *world {
 		Journal: w.journal, Program: p, Limits: quick(), Log: slog.New(slog.DiscardHandler), Owner: "test",
 		Servers: map[string]dispatch.Server{"national": {Target: w.target}},
 		Files: func(_ *program.Flow, f sources.File) (fileimport.Plan, error) {
-			return fileimport.Plan{Format: tabular.Format{}, Done: filepath.Join(f.Folder, "done"), Failed: filepath.Join(f.Folder, "failed")}, nil
+			return fileimport.Plan{Format: tabular.Format{}, Done: filepath.Join(f.Folder, "done"),
+				Failed: filepath.Join(f.Folder, "failed")}, nil
 		},
 	}
 	return w
@@ -288,7 +293,8 @@ func (w *world) make() {
 }
 
 func item(rule, id, person string, n int) sources.Record {
-	return sources.Record{Rule: rule, Origin: sources.Origin{Trigger: "webhook"}, Body: map[string]any{"id": id, "person": person, "n": fmt.Sprint(n), "keep": "yes"}}
+	return sources.Record{Rule: rule, Origin: sources.Origin{Trigger: "webhook"},
+		Body: map[string]any{"id": id, "person": person, "n": fmt.Sprint(n), "keep": "yes"}}
 }
 
 func (w *world) accept(records ...sources.Record) []sources.Receipt {

@@ -17,7 +17,8 @@ import (
 	"github.com/culvert/culvert/sources"
 )
 
-// TestServerAwayLosesNothing takes the server away for a while: nothing fails, no try is counted, everything arrives when it is back.
+// TestServerAwayLosesNothing takes the server away for a while: nothing fails, no try is counted,
+// everything arrives when it is back.
 func TestServerAwayLosesNothing(t *testing.T) {
 	w := newWorld(t, testProgram(t, "visits"))
 	var away atomic.Bool
@@ -25,7 +26,8 @@ func TestServerAwayLosesNothing(t *testing.T) {
 	away.Store(true)
 	w.target.answer = func(actions.Plan, visit) actions.Outcome {
 		if away.Load() {
-			return actions.Outcome{Status: actions.Retry, Class: actions.ClassServer, Code: "unreachable", Cause: "the server cannot be reached"}
+			return actions.Outcome{Status: actions.Retry, Class: actions.ClassServer, Code: "unreachable",
+				Cause: "the server cannot be reached"}
 		}
 		return actions.Outcome{}
 	}
@@ -78,7 +80,8 @@ func TestRefusedCredentialsStopEverythingLoudly(t *testing.T) {
 	refused.Store(true)
 	w.target.answer = func(actions.Plan, visit) actions.Outcome {
 		if refused.Load() {
-			return actions.Outcome{Status: actions.Retry, Class: actions.ClassCredentials, Code: "credentials", Cause: "the server answers 401 to our token"}
+			return actions.Outcome{Status: actions.Retry, Class: actions.ClassCredentials, Code: "credentials",
+				Cause: "the server answers 401 to our token"}
 		}
 		return actions.Outcome{}
 	}
@@ -93,7 +96,8 @@ func TestRefusedCredentialsStopEverythingLoudly(t *testing.T) {
 	w.until("it says so", func() bool { return w.runner.Status().Servers[0].State == status.ServerCredentials })
 	w.until("other processes see it", func() bool {
 		rep, err := status.Read(context.Background(), w.journal, time.Now())
-		return err == nil && slices.ContainsFunc(rep.Concerns, func(c status.Concern) bool { return strings.Contains(c.What, "refuses our credentials") })
+		return err == nil && slices.ContainsFunc(rep.Concerns,
+			func(c status.Concern) bool { return strings.Contains(c.What, "refuses our credentials") })
 	})
 	refused.Store(false)
 	w.until("it goes on once fixed", func() bool { return w.states()[journal.Delivered] == 1 })
@@ -104,7 +108,8 @@ func TestPoisonDoesNotBlock(t *testing.T) {
 	w := newWorld(t, testProgram(t, "visits"))
 	w.target.answer = func(p actions.Plan, v visit) actions.Outcome {
 		if v.ID == "poison" {
-			return actions.Outcome{Status: actions.Retry, Class: actions.ClassServer, Code: "timeout", Cause: "no answer in time"}
+			return actions.Outcome{Status: actions.Retry, Class: actions.ClassServer, Code: "timeout",
+				Cause: "no answer in time"}
 		}
 		return actions.Outcome{}
 	}
@@ -137,7 +142,8 @@ func (g *chokingTarget) Deliver(ctx context.Context, plans []actions.Plan) []act
 		results := make([]actions.Result, len(plans))
 		for i, p := range plans {
 			for range p.Writes {
-				results[i].Outcomes = append(results[i].Outcomes, actions.Outcome{Status: actions.Retry, Class: actions.ClassServer, Code: "timeout", Cause: "no answer in time"})
+				results[i].Outcomes = append(results[i].Outcomes,
+					actions.Outcome{Status: actions.Retry, Class: actions.ClassServer, Code: "timeout", Cause: "no answer in time"})
 			}
 		}
 		return results
@@ -145,7 +151,8 @@ func (g *chokingTarget) Deliver(ctx context.Context, plans []actions.Plan) []act
 	return g.target.Deliver(ctx, plans)
 }
 
-// TestPoisonOfABatchIsFound has a record for which the server leaves whole batches unanswered: they become smaller until it is alone, in few tries.
+// TestPoisonOfABatchIsFound has a record for which the server leaves whole batches unanswered: they
+// become smaller until it is alone, in few tries.
 func TestPoisonOfABatchIsFound(t *testing.T) {
 	w := newWorld(t, testProgram(t, "visits"))
 	choking := &chokingTarget{target: w.target}
@@ -167,7 +174,8 @@ func TestPoisonOfABatchIsFound(t *testing.T) {
 		r := w.record("poison")
 		return w.states()[journal.Delivered] == records-1 && r.State == journal.Pending && r.Attempts >= 1
 	})
-	// For every try of the record: as often as a batch of 500 can be halved, and as often as a record may be alone without an answer.
+	// For every try of the record: as often as a batch of 500 can be halved, and as often as a record
+	// may be alone without an answer.
 	if n, most := choking.choked.Load(), int64((9+dispatch.MaxUnanswered)*(w.record("poison").Attempts+1)); n > most {
 		t.Errorf("%d batches got no answer, %d would do", n, most)
 	}
@@ -177,7 +185,8 @@ func TestGivesUpWaitingForAParent(t *testing.T) {
 	w := newWorld(t, testProgram(t, "visits"))
 	w.config.Limits.ParentFor = 4
 	w.target.answer = func(actions.Plan, visit) actions.Outcome {
-		return actions.Outcome{Status: actions.Retry, Class: actions.ClassParent, Code: "E1313", Cause: "the enrollment is not there"}
+		return actions.Outcome{Status: actions.Retry, Class: actions.ClassParent, Code: "E1313",
+			Cause: "the enrollment is not there"}
 	}
 	w.run()
 	w.accept(item("visits", "a", "p", 1))

@@ -16,7 +16,8 @@ func TestOutcomes(t *testing.T) {
 	w := newWorld(t, p)
 	w.target.answer = func(_ actions.Plan, v visit) actions.Outcome {
 		if v.N == "2" {
-			return actions.Outcome{Status: actions.Failed, Class: actions.ClassData, Code: "E1064", Cause: "no date", Hint: "give one"}
+			return actions.Outcome{Status: actions.Failed, Class: actions.ClassData, Code: "E1064", Cause: "no date",
+				Hint: "give one"}
 		}
 		return actions.Outcome{}
 	}
@@ -36,7 +37,8 @@ func TestOutcomes(t *testing.T) {
 		}
 		return list, by
 	}
-	want := map[string]told{"a": {"delivered", "", "amina"}, "b": {"failed", "E1064", "adhiambo"}, "c": {"skipped", "", "asha"}}
+	want := map[string]told{"a": {"delivered", "", "amina"}, "b": {"failed", "E1064", "adhiambo"},
+		"c": {"skipped", "", "asha"}}
 	w.until("all is settled", func() bool { _, by := outcomes("visits"); return len(by) == 3 && w.target.count() == 2 })
 	list, by := outcomes("visits")
 	if diff := cmp.Diff(want, by); diff != "" {

@@ -14,8 +14,8 @@ import (
 	"github.com/culvert/culvert/sources"
 )
 
-// A record that is accepted after a file must never be overwritten by an older row of it. The rows of these tests have the numbers from 0 on, the records
-// that come later the numbers from 1000 on.
+// A record that is accepted after a file must never be overwritten by an older row of it. The rows
+// of these tests have the numbers from 0 on, the records that come later the numbers from 1000 on.
 
 func wantDelivered(t *testing.T, w *world, person string, want ...string) {
 	t.Helper()
@@ -24,7 +24,8 @@ func wantDelivered(t *testing.T, w *world, person string, want ...string) {
 	}
 }
 
-// TestRowThatIsTriedAgainStaysBeforeLaterRecords has a form come while a row of the same person is under way and has to be tried again.
+// TestRowThatIsTriedAgainStaysBeforeLaterRecords has a form come while a row of the same person is
+// under way and has to be tried again.
 func TestRowThatIsTriedAgainStaysBeforeLaterRecords(t *testing.T) {
 	w := newWorld(t, testProgram(t, "visits"))
 	under, goOn := make(chan struct{}), make(chan struct{})
@@ -72,7 +73,8 @@ func (w *world) serverIsAway() (comeBack func()) {
 	return func() { back.Store(true) }
 }
 
-// TestRowsOfAFileComeBeforeRecordsAcceptedWhileTheServerWasAway is Monday's file and Tuesday's forms for a server that comes back on Wednesday.
+// TestRowsOfAFileComeBeforeRecordsAcceptedWhileTheServerWasAway is Monday's file and Tuesday's
+// forms for a server that comes back on Wednesday.
 func TestRowsOfAFileComeBeforeRecordsAcceptedWhileTheServerWasAway(t *testing.T) {
 	w := newWorld(t, testProgram(t, "visits"))
 	comeBack := w.serverIsAway()
@@ -80,7 +82,8 @@ func TestRowsOfAFileComeBeforeRecordsAcceptedWhileTheServerWasAway(t *testing.T)
 	f := w.drop("visits", "visits.csv", visitsCSV(600, 200, nil))
 	w.until("its rows are read", func() bool { return w.runner.files.IsRead(f.ID) })
 	for n := range 3 {
-		w.accept(item("visits", "late"+strconv.Itoa(n), "p5", 1000+n), item("visits", "later"+strconv.Itoa(n), "p150", 1000+n))
+		w.accept(item("visits", "late"+strconv.Itoa(n), "p5", 1000+n),
+			item("visits", "later"+strconv.Itoa(n), "p150", 1000+n))
 	}
 	comeBack()
 	w.finished(f)
@@ -89,8 +92,8 @@ func TestRowsOfAFileComeBeforeRecordsAcceptedWhileTheServerWasAway(t *testing.T)
 	wantDelivered(t, w, "p150", "150", "350", "550", "1000", "1001", "1002")
 }
 
-// TestRowsComeBeforeLaterRecordsAfterACrash has a process end while rows are under way that the journal knows nothing of; later records wait in the
-// journal.
+// TestRowsComeBeforeLaterRecordsAfterACrash has a process end while rows are under way that the
+// journal knows nothing of; later records wait in the journal.
 func TestRowsComeBeforeLaterRecordsAfterACrash(t *testing.T) {
 	w := newWorld(t, testProgram(t, "visits"))
 	w.make()
@@ -128,8 +131,8 @@ func (j *slowAnswer) Commit(ctx context.Context, b *journal.Batch) error {
 	return err
 }
 
-// TestRowComesBeforeARecordClaimedAheadOfIt has a later record claimed in the moment in which the journal has freed the key of one row and the next one
-// does not know yet that its turn has come.
+// TestRowComesBeforeARecordClaimedAheadOfIt has a later record claimed in the moment in which the
+// journal has freed the key of one row and the next one does not know yet that its turn has come.
 func TestRowComesBeforeARecordClaimedAheadOfIt(t *testing.T) {
 	w := newWorld(t, testProgram(t, "visits"))
 	slow := &slowAnswer{Journal: w.journal, key: "p0", committed: make(chan struct{}), goOn: make(chan struct{})}
@@ -147,7 +150,8 @@ func TestRowComesBeforeARecordClaimedAheadOfIt(t *testing.T) {
 	wantDelivered(t, w, "p0", "0", "1", "1000")
 }
 
-// heldFiles is a journal that, from hold on, does not tell of open files, and accepts none, until it is told to or the test ends.
+// heldFiles is a journal that, from hold on, does not tell of open files, and accepts none, until
+// it is told to or the test ends.
 type heldFiles struct {
 	journal.Journal
 	files, add atomic.Pointer[chan struct{}]
@@ -205,7 +209,8 @@ func (j *heldFiles) AddFile(ctx context.Context, f *journal.File) (bool, error) 
 	return j.Journal.AddFile(ctx, f)
 }
 
-// TestRecordsWaitForAFileThatIsNotReadYet has forms come right behind a file, before its first row is read. What was accepted before the file goes on.
+// TestRecordsWaitForAFileThatIsNotReadYet has forms come right behind a file, before its first row
+// is read. What was accepted before the file goes on.
 func TestRecordsWaitForAFileThatIsNotReadYet(t *testing.T) {
 	w := newWorld(t, testProgram(t, "visits"))
 	slow := holdFiles(w)
@@ -225,7 +230,8 @@ func TestRecordsWaitForAFileThatIsNotReadYet(t *testing.T) {
 	wantDelivered(t, w, "p1", "500", "1")
 }
 
-// TestRecordsBeforeAFileDoNotWaitForIt has a record claimed while a file is being accepted, before it is known which of them comes first.
+// TestRecordsBeforeAFileDoNotWaitForIt has a record claimed while a file is being accepted, before
+// it is known which of them comes first.
 func TestRecordsBeforeAFileDoNotWaitForIt(t *testing.T) {
 	w := newWorld(t, testProgram(t, "visits"))
 	slow := holdFiles(w)
@@ -249,7 +255,8 @@ func TestRecordsBeforeAFileDoNotWaitForIt(t *testing.T) {
 	wantDelivered(t, w, "p1", "500", "1")
 }
 
-// TestRecordsDoNotWaitForAFileWhoseTurnHasNotCome lets forms pass a file that stands behind a long one, and one that is longer than what is read ahead.
+// TestRecordsDoNotWaitForAFileWhoseTurnHasNotCome lets forms pass a file that stands behind a long
+// one, and one that is longer than what is read ahead.
 func TestRecordsDoNotWaitForAFileWhoseTurnHasNotCome(t *testing.T) {
 	w := newWorld(t, testProgram(t, "visits"))
 	w.config.Limits.Window = 8

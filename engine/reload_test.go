@@ -20,7 +20,8 @@ import (
 func TestPauseAndResume(t *testing.T) {
 	w := newWorld(t, testProgram(t, "visits"))
 	ctx := context.Background()
-	if err := controls.PauseRule(ctx, w.journal, "visits", controls.Pause{Since: time.Now(), Who: "amina", Why: "the programme changes"}); err != nil {
+	if err := controls.PauseRule(ctx, w.journal, "visits",
+		controls.Pause{Since: time.Now(), Who: "amina", Why: "the programme changes"}); err != nil {
 		t.Fatal(err)
 	}
 	w.run()

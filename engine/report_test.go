@@ -45,8 +45,8 @@ func (b *brokenJournal) Commit(ctx context.Context, batch *journal.Batch) error 
 	return b.Journal.Commit(ctx, batch)
 }
 
-// TestFullDisk breaks the journal after records were delivered and before that is recorded: intake is told to wait, nothing is sent twice, and all
-// goes on by itself.
+// TestFullDisk breaks the journal after records were delivered and before that is recorded: intake
+// is told to wait, nothing is sent twice, and all goes on by itself.
 func TestFullDisk(t *testing.T) {
 	w := newWorld(t, testProgram(t, "visits"))
 	broken := &brokenJournal{Journal: w.journal}
@@ -91,6 +91,7 @@ func TestSourceThatGivesUpIsSaidSo(t *testing.T) {
 	w.run()
 	w.until("it is said", func() bool {
 		s := w.runner.Status()
-		return len(s.Conditions) == 1 && strings.Contains(s.Conditions[0].What, "source files does not run: the folder is not there")
+		return len(s.Conditions) == 1 && strings.Contains(s.Conditions[0].What,
+			"source files does not run: the folder is not there")
 	})
 }

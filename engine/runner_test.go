@@ -20,8 +20,8 @@ import (
 	"github.com/culvert/culvert/sources"
 )
 
-// TestDeliversInOrder lets visits of many people come in with a target that fails at random for passing reasons, and checks that each
-// person's visits arrive in the order accepted, once.
+// TestDeliversInOrder lets visits of many people come in with a target that fails at random for
+// passing reasons, and checks that each person's visits arrive in the order accepted, once.
 func TestDeliversInOrder(t *testing.T) {
 	w := newWorld(t, testProgram(t, "visits"))
 	random := rand.New(rand.NewPCG(7, 7))
@@ -64,7 +64,8 @@ func TestReceipts(t *testing.T) {
 	no := item("visits", "b", "p", 1)
 	no.Body.(map[string]any)["keep"] = "no"
 	skipped := w.accept(no)
-	if first[0].RecordID != "a" || first[0].Duplicate || !again[0].Duplicate || changed[0].Duplicate || !skipped[0].Skipped {
+	if first[0].RecordID != "a" || first[0].Duplicate || !again[0].Duplicate || changed[0].Duplicate ||
+		!skipped[0].Skipped {
 		t.Errorf("receipts: %+v %+v %+v %+v", first, again, changed, skipped)
 	}
 	w.until("both versions are delivered, the other is skipped", func() bool {
@@ -105,7 +106,8 @@ func TestRefusedWriteFailsWithItsPlace(t *testing.T) {
 	w := newWorld(t, testProgram(t, "visits"))
 	w.target.answer = func(_ actions.Plan, v visit) actions.Outcome {
 		if v.ID == "b" {
-			return actions.Outcome{Status: actions.Failed, Class: actions.ClassRights, Code: "E1000", Cause: "the user may not", Hint: "grant it"}
+			return actions.Outcome{Status: actions.Failed, Class: actions.ClassRights, Code: "E1000", Cause: "the user may not",
+				Hint: "grant it"}
 		}
 		return actions.Outcome{}
 	}
@@ -119,7 +121,8 @@ func TestRefusedWriteFailsWithItsPlace(t *testing.T) {
 	if p.Code != "E1000" || p.Object != "event First visit of Antenatal care" || p.Place == "" || p.Hint != "grant it" {
 		t.Errorf("problem: %+v", p)
 	}
-	if _, err := w.journal.Replay(context.Background(), journal.Filter{ID: "b"}, "test", "the right was granted", false); err != nil {
+	if _, err := w.journal.Replay(context.Background(), journal.Filter{ID: "b"}, "test", "the right was granted",
+		false); err != nil {
 		t.Fatal(err)
 	}
 	w.until("it fails again", func() bool { r := w.record("b"); return r.State == journal.Failed && r.Attempts >= 1 })
@@ -177,7 +180,8 @@ type feedOnce struct{ began, ended chan struct{} }
 
 func (f *feedOnce) Run(ctx context.Context, sink sources.Sink) error {
 	f.began <- struct{}{}
-	_, err := sink.Accept(ctx, sources.Batch{Records: []sources.Record{item("visits", "from-source", "p", 1)}, Cursor: &sources.Cursor{Name: "c", Value: "17"}})
+	_, err := sink.Accept(ctx, sources.Batch{Records: []sources.Record{item("visits", "from-source", "p", 1)},
+		Cursor: &sources.Cursor{Name: "c", Value: "17"}})
 	if err != nil {
 		return err
 	}
@@ -219,7 +223,8 @@ func TestMetricsHoldNoRecords(t *testing.T) {
 			t.Errorf("%s names a record: %s", f.GetName(), f)
 		}
 	}
-	for _, want := range []string{"culvert_records_accepted_total", "culvert_records_settled_total", "culvert_backlog_records", "culvert_server_breaker_state",
+	for _, want := range []string{"culvert_records_accepted_total", "culvert_records_settled_total",
+		"culvert_backlog_records", "culvert_server_breaker_state",
 		"culvert_batch_duration_seconds", "culvert_delivery_lag_seconds", "culvert_server_up"} {
 		if !names[want] {
 			t.Errorf("no metric %s", want)
@@ -227,7 +232,8 @@ func TestMetricsHoldNoRecords(t *testing.T) {
 	}
 }
 
-// TestTwoRunnersShareAJournal has two runners on one journal and one server: never one key on its way twice, each in order, none lost.
+// TestTwoRunnersShareAJournal has two runners on one journal and one server: never one key on its
+// way twice, each in order, none lost.
 func TestTwoRunnersShareAJournal(t *testing.T) {
 	w := newWorld(t, testProgram(t, "visits"))
 	w.run()
@@ -242,7 +248,8 @@ func TestTwoRunnersShareAJournal(t *testing.T) {
 		}
 		runner.accept(item("visits", fmt.Sprint("v", n), fmt.Sprint("p", n%9), n))
 	}
-	f := w.drop("visits", "visits.csv", visitsCSV(500, 9, func(_ int, cells []string) { cells[0] = "f" + cells[0]; cells[1] = "f" + cells[1] }))
+	f := w.drop("visits", "visits.csv", visitsCSV(500, 9,
+		func(_ int, cells []string) { cells[0] = "f" + cells[0]; cells[1] = "f" + cells[1] }))
 	w.finished(f)
 	w.until("all are delivered", func() bool { return w.states()[journal.Delivered] >= visits })
 	for p := range 9 {
@@ -262,8 +269,9 @@ func TestTwoRunnersShareAJournal(t *testing.T) {
 	})
 }
 
-// TestLateOldVersionThatCannotBeUsedIsSuperseded has old versions come after a newer one was delivered, with values that fail: there is nothing to do for
-// anybody, neither for a form nor for a row. One that is newer and fails is for a person.
+// TestLateOldVersionThatCannotBeUsedIsSuperseded has old versions come after a newer one was
+// delivered, with values that fail: there is nothing to do for anybody, neither for a form nor for
+// a row. One that is newer and fails is for a person.
 func TestLateOldVersionThatCannotBeUsedIsSuperseded(t *testing.T) {
 	rule := strings.Replace(fmt.Sprintf(visitRule, "visits"), "keep: text}", "keep: text, revision: number}", 1)
 	rule = strings.Replace(rule, "id: trigger.id\n", "id: trigger.id\nversion: trigger.revision\n", 1)

@@ -26,8 +26,9 @@ func (m *mutedJournal) Heartbeat(ctx context.Context, owner string) error {
 	return m.Journal.Heartbeat(ctx, owner)
 }
 
-// TestSilentRunnerSendsNothing mutes one of two runners for longer than the lease, several times, while records flow. The target fails the test when
-// a key is on its way twice; afterwards everything is delivered once and in order.
+// TestSilentRunnerSendsNothing mutes one of two runners for longer than the lease, several times,
+// while records flow. The target fails the test when a key is on its way twice; afterwards
+// everything is delivered once and in order.
 func TestSilentRunnerSendsNothing(t *testing.T) {
 	w := newWorld(t, testProgram(t, "visits"))
 	if err := w.journal.Close(); err != nil {

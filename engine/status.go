@@ -30,8 +30,9 @@ func (r *Runner) Status() status.Runner {
 	return s
 }
 
-// Health says whether this runner does its work; err names the first thing that stops it. Failed records do not, nor a server that lacks its secret: they are for
-// people, and no other runner could do more.
+// Health says whether this runner does its work; err names the first thing that stops it. Failed
+// records do not, nor a server that lacks its secret: they are for people, and no other runner
+// could do more.
 func (r *Runner) Health() error {
 	for _, name := range slices.Sorted(maps.Keys(r.dispatchers)) {
 		s := r.dispatchers[name].Status()

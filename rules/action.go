@@ -35,18 +35,21 @@ type ActionSpec struct {
 func (c *compiler) actions() {
 	n := c.root.Get("actions")
 	if n == nil {
-		c.fault(startOf(c.rule.Path), "missing-key", `the rule has no "actions"`, "add actions: with what is done with a record, such as - dhis2.event:")
+		c.fault(startOf(c.rule.Path), "missing-key", `the rule has no "actions"`,
+			"add actions: with what is done with a record, such as - dhis2.event:")
 		return
 	}
 	items := n.Items()
 	if len(items) > maxActions {
-		c.fault(n.Place(), "too-complex", fmt.Sprintf("the rule has %d actions; %d is the most", len(items), maxActions), "split the rule")
+		c.fault(n.Place(), "too-complex", fmt.Sprintf("the rule has %d actions; %d is the most", len(items), maxActions),
+			"split the rule")
 		items = items[:maxActions]
 	}
 	for _, item := range items {
 		for _, p := range item.Pairs()[:min(len(item.Pairs()), 1)] {
 			if len(c.env.Kinds) > 0 && !slices.Contains(c.env.Kinds, p.Key.Value) {
-				c.fault(p.Key.Place(), "unknown-action", fmt.Sprintf("unknown action %q", p.Key.Value), diag.Suggest(p.Key.Value, c.env.Kinds, "actions"))
+				c.fault(p.Key.Place(), "unknown-action", fmt.Sprintf("unknown action %q", p.Key.Value),
+					diag.Suggest(p.Key.Value, c.env.Kinds, "actions"))
 				continue
 			}
 			c.action(p.Key, p.Value)
@@ -60,12 +63,14 @@ func (c *compiler) action(key, body *yamlnode.Node) {
 	case body.Refused():
 		return
 	case body.IsNull():
-		c.fault(key.Place(), "missing-key", fmt.Sprintf("the action %s says nothing of what it writes", key.Value), "indent its keys below it, such as program:")
+		c.fault(key.Place(), "missing-key", fmt.Sprintf("the action %s says nothing of what it writes", key.Value),
+			"indent its keys below it, such as program:")
 		return
 	case body.Kind != yamlnode.Mapping:
 		return // the schema has said so
 	}
-	a := &ActionSpec{Kind: key.Value, Number: len(c.rule.Actions), Place: key.Place(), compiler: c, read: map[*yamlnode.Node]bool{}}
+	a := &ActionSpec{Kind: key.Value, Number: len(c.rule.Actions), Place: key.Place(), compiler: c,
+		read: map[*yamlnode.Node]bool{}}
 	a.Body = yamlnode.Merge(c.actionDefaults(key.Value), body)
 	a.outer = c.scope.Clone()
 	for _, id := range c.rule.results {
@@ -94,25 +99,33 @@ func (c *compiler) action(key, body *yamlnode.Node) {
 
 // reads tells whether an expression reads the result of an action.
 func (a *ActionSpec) reads(e *Expr) bool {
-	return e != nil && slices.ContainsFunc(e.program.Uses(), func(name string) bool { return slices.Contains(a.compiler.rule.results, name) })
+	return e != nil && slices.ContainsFunc(e.program.Uses(),
+		func(name string) bool { return slices.Contains(a.compiler.rule.results, name) })
 }
 
-// actionDefaults gives what the rule and the files it inherits from set for a kind: under `actions` for all, under the kind for its own.
+// actionDefaults gives what the rule and the files it inherits from set for a kind: under `actions`
+// for all, under the kind for its own.
 func (c *compiler) actionDefaults(kind string) *yamlnode.Node {
 	defaults := c.root.Get("defaults")
 	known := schemas.Root(schemas.Rule).Definitions[kind]
-	forAll := defaults.Get("actions").Only(func(key string) bool { return known != nil && known.Properties.ByKey[key] != nil })
+	forAll := defaults.Get("actions").Only(func(key string) bool {
+		return known != nil &&
+			known.Properties.ByKey[key] != nil
+	})
 	return yamlnode.Merge(forAll, defaults.Get(kind))
 }
 
-// checkDefaults reports defaults that reach no action: of this file only, for other rules may use those of a shared one.
+// checkDefaults reports defaults that reach no action: of this file only, for other rules may use
+// those of a shared one.
 func (c *compiler) checkDefaults() {
 	for _, p := range c.doc.Root.Get("defaults").Pairs() {
-		if p.Key.Value == "actions" || slices.ContainsFunc(c.rule.Actions, func(a *ActionSpec) bool { return a.Kind == p.Key.Value }) {
+		if p.Key.Value == "actions" || slices.ContainsFunc(c.rule.Actions,
+			func(a *ActionSpec) bool { return a.Kind == p.Key.Value }) {
 			continue
 		}
 		if schemas.Root(schemas.Rule).Definitions[p.Key.Value] != nil {
-			c.warn(p.Key.Place(), "unused-defaults", fmt.Sprintf("no action of this rule is a %s, so these defaults do nothing", p.Key.Value), "remove them")
+			c.warn(p.Key.Place(), "unused-defaults", fmt.Sprintf("no action of this rule is a %s, so these defaults do nothing",
+				p.Key.Value), "remove them")
 		}
 	}
 }
@@ -120,7 +133,8 @@ func (c *compiler) checkDefaults() {
 // Rule is the rule that the action belongs to.
 func (a *ActionSpec) Rule() *Rule { return a.compiler.rule }
 
-// Samples gives the records of the trigger's sample, for checks that need real values; nil when there are none. It is valid until Finish.
+// Samples gives the records of the trigger's sample, for checks that need real values; nil when
+// there are none. It is valid until Finish.
 func (a *ActionSpec) Samples() []any { return a.compiler.samples }
 
 // Report adds a finding about the action.
@@ -129,7 +143,8 @@ func (a *ActionSpec) Report(d diag.Diagnostic) {
 	a.compiler.report(d)
 }
 
-// Expression compiles a scalar node as an expression in the action's scope; nil when it is wrong, which is then reported.
+// Expression compiles a scalar node as an expression in the action's scope; nil when it is wrong,
+// which is then reported.
 func (a *ActionSpec) Expression(n *yamlnode.Node, want expression.Want) *Expr {
 	if n == nil {
 		return nil
@@ -149,10 +164,13 @@ func (a *ActionSpec) note(e *Expr) {
 	for _, i := range e.needs {
 		switch l := r.Lookups[i]; {
 		case l.depth > 1 && l.depth > len(a.loops):
-			a.compiler.fault(e.Place, "item-outside-for-each", fmt.Sprintf("the lookup %q is about the %s of an item, and for_each of this action does not go through lists inside of each other", l.Name, outerNames[l.depth-1].item),
+			a.compiler.fault(e.Place, "item-outside-for-each",
+				fmt.Sprintf("the lookup %q is about the %s of an item, and for_each of this action does not go through lists "+
+					"inside of each other", l.Name, outerNames[l.depth-1].item),
 				"name the outer list too, such as for_each: [trigger.visits, item.children], or look up what the item itself holds")
 		case l.perItem && len(a.loops) == 0:
-			a.compiler.fault(e.Place, "item-outside-for-each", fmt.Sprintf("the lookup %q is about the item of a for_each, and this action has none", l.Name),
+			a.compiler.fault(e.Place, "item-outside-for-each",
+				fmt.Sprintf("the lookup %q is about the item of a for_each, and this action has none", l.Name),
 				"add for_each: to the action, or look up what the record itself holds")
 		case l.perItem || a.ForEach != nil || a.When != nil || slices.Contains(r.eager, i):
 		default:
@@ -181,8 +199,9 @@ type declaredWrite struct {
 	place         diag.Place
 }
 
-// DeclareWrite says that the action writes a field. The object names what the field belongs to, such that two rules name it alike when they
-// write to the same object for the same external id. CheckProject warns of fields that two rules write.
+// DeclareWrite says that the action writes a field. The object names what the field belongs to,
+// such that two rules name it alike when they write to the same object for the same external id.
+// CheckProject warns of fields that two rules write.
 func (a *ActionSpec) DeclareWrite(object, field string, place diag.Place) {
 	r := a.compiler.rule
 	r.writes = append(r.writes, declaredWrite{object: object, field: field, place: place})

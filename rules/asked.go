@@ -10,7 +10,8 @@ import (
 	"github.com/culvert/culvert/rules/yamlnode"
 )
 
-// AskedKind compiles lookups of what no snapshot holds: it is asked for while records are evaluated, for many records at once.
+// AskedKind compiles lookups of what no snapshot holds: it is asked for while records are
+// evaluated, for many records at once.
 type AskedKind interface {
 	// Collections lists what in: may say.
 	Collections() []string
@@ -18,7 +19,8 @@ type AskedKind interface {
 	Keys(collection string) []string
 	// Compile checks those keys; around gives what another lookup of the rule asks for, nil for nothing; broken
 	// tells that it has mistakes. Compile gives nil when the lookup cannot be used, which is reported.
-	Compile(collection string, n *yamlnode.Node, around func(lookup string) (asked Asked, broken bool), report func(diag.Diagnostic)) Asked
+	Compile(collection string, n *yamlnode.Node, around func(lookup string) (asked Asked, broken bool),
+		report func(diag.Diagnostic)) Asked
 }
 
 // Asked is what one lookup asks for.
@@ -44,10 +46,12 @@ func (q Question) Key() string {
 	return q.Lookup + "\x00" + strings.Join(q.Fields, "\x00") + "\x00\x00" + strings.Join(q.Values, "\x00")
 }
 
-// Answers gives what is known of a question: the objects that were found, none when there are none; known is false when it has not been asked.
+// Answers gives what is known of a question: the objects that were found, none when there are none;
+// known is false when it has not been asked.
 type Answers func(q Question) (found []any, known bool)
 
-// Unanswered is the error of an evaluation that has to know more: the same evaluation comes further once these are answered.
+// Unanswered is the error of an evaluation that has to know more: the same evaluation comes further
+// once these are answered.
 type Unanswered struct{ Questions []Question }
 
 // Error names the lookups.
@@ -83,7 +87,8 @@ func (c *compiler) askedLookup(l *Lookup, n *yamlnode.Node, scope *expression.Sc
 	if of := n.Get("of"); of != nil {
 		l.of = c.expr(of, scope, expression.Anything)
 		if w := n.Key("where"); w != nil {
-			c.fault(w.Place(), "unknown-key", fmt.Sprintf("%q does not go together with of:", "where"), "say with of: whose they are, and choose among them by take: or in an expression")
+			c.fault(w.Place(), "unknown-key", fmt.Sprintf("%q does not go together with of:", "where"),
+				"say with of: whose they are, and choose among them by take: or in an expression")
 		}
 	} else {
 		c.candidates(l, yamlnode.Merge(nil, n.Only(func(string) bool { return false })), n, l.asked.Fields(), "fields", scope)
@@ -109,7 +114,8 @@ func (c *compiler) isAsked(n *yamlnode.Node) bool {
 	return c.env.Asked != nil && isValue(in) && slices.Contains(c.env.Asked.Collections(), in.Value)
 }
 
-// noneAsked refuses lookups that are asked for in what has to be known before a record is sent: its id, key and version, and the filter.
+// noneAsked refuses lookups that are asked for in what has to be known before a record is sent: its
+// id, key and version, and the filter.
 func (c *compiler) noneAsked() {
 	for _, part := range []struct {
 		name string
@@ -120,7 +126,9 @@ func (c *compiler) noneAsked() {
 		}
 		for _, i := range part.expr.needs {
 			if l := c.rule.Lookups[i]; l.asks(c.rule) {
-				c.fault(part.expr.Place, "not-allowed", fmt.Sprintf("%s: reads the lookup %q, which is asked of the server only when the record is sent", part.name, l.Name),
+				c.fault(part.expr.Place, "not-allowed",
+					fmt.Sprintf("%s: reads the lookup %q, which is asked of the server only when the record is sent", part.name,
+						l.Name),
 					"take a field of the record here; an action's own when: may read the lookup")
 			}
 		}
@@ -215,7 +223,8 @@ func (s *Scope) answer(q Question) ([]any, bool) {
 	return s.input.Answers(q)
 }
 
-// SampleAnswers answers where nobody can be asked: with what a test says that is found, by lookup, else with the samples of the rule's lookups.
+// SampleAnswers answers where nobody can be asked: with what a test says that is found, by lookup,
+// else with the samples of the rule's lookups.
 func (r *Rule) SampleAnswers(found *yamlnode.Node) Answers {
 	return func(q Question) ([]any, bool) {
 		if n := found.Get(q.Lookup); n != nil {
@@ -244,8 +253,10 @@ func sampleOf(n *yamlnode.Node) []any {
 // NoSample is why a record cannot be tried: a lookup asks the server, and nothing says what it would find.
 func (r *Rule) NoSample(q Question) *Failure {
 	f := &Failure{
-		Code: "no-sample", Message: fmt.Sprintf("the lookup %q asks the server, which is not asked on trial", q.Lookup), Field: q.Lookup,
-		Hint: "write sample: into the lookup, or found: into the test, with what it finds, such as {id: ..., attributes: {First name: Amina}}, or null for nothing",
+		Code: "no-sample", Message: fmt.Sprintf("the lookup %q asks the server, which is not asked on trial", q.Lookup),
+		Field: q.Lookup,
+		Hint: "write sample: into the lookup, or found: into the test, with what it finds, such as {id: ..., attributes: " +
+			"{First name: Amina}}, or null for nothing",
 	}
 	for _, l := range r.Lookups {
 		if l.Name == q.Lookup {

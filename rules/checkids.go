@@ -30,8 +30,10 @@ func (p *projectCheck) namespaces(all []*Rule) {
 		}
 		for _, other := range all {
 			if other.Name == r.Records() && !other.SaysRecords() && len(other.RecordObjects()) > 0 {
-				p.add(diag.Error, "namespace-of-a-rule", fmt.Sprintf("the namespace %q is the rule %q's own, which does not share it", r.Records(), other.Name),
-					"write namespace: "+r.Records()+" in that rule too, or choose another name", r.NamespacePlace(), other.place, "the rule whose namespace it is")
+				p.add(diag.Error, "namespace-of-a-rule",
+					fmt.Sprintf("the namespace %q is the rule %q's own, which does not share it", r.Records(), other.Name),
+					"write namespace: "+r.Records()+" in that rule too, or choose another name", r.NamespacePlace(), other.place,
+					"the rule whose namespace it is")
 			}
 		}
 	}
@@ -49,13 +51,16 @@ func (p *projectCheck) pair(r, other *Rule) {
 }
 
 func (p *projectCheck) compareIDs(r, other *Rule, a, b *declaredIDs) bool {
-	hint := "write namespace: in both rules: the same name if equal ids are one and the same, a name of its own in each if not; namespace: project keeps ids that were sent before"
+	hint := "write namespace: in both rules: the same name if equal ids are one and the same, a name of its own in " +
+		"each if not; namespace: project keeps ids that were sent before"
 	if a.People {
 		says := r.namespace.people != "" && other.namespace.people != ""
 		if r.People() != other.People() || says || !countsUp(a.samples) || !countsUp(b.samples) {
 			return false
 		}
-		p.add(diag.Error, "ids-shared", fmt.Sprintf("the rule %q makes %s too, and the external ids of both are small numbers: number 1 of one would be number 1 of the other", other.Name, a.Label),
+		p.add(diag.Error, "ids-shared",
+			fmt.Sprintf("the rule %q makes %s too, and the external ids of both are small numbers: number 1 of one would be "+
+				"number 1 of the other", other.Name, a.Label),
 			hint, a.Place, b.Place, "the other rule's ids")
 		return true
 	}
@@ -63,14 +68,18 @@ func (p *projectCheck) compareIDs(r, other *Rule, a, b *declaredIDs) bool {
 		if !countsUp(a.samples) || !countsUp(b.samples) || !r.Trigger.About.Tables || !other.Trigger.About.Tables {
 			return false
 		}
-		p.add(diag.Warning, "ids-shared", fmt.Sprintf("the rule %q makes %s in the same namespace, and the ids of both are small numbers: number 1 of one is number 1 of the other", other.Name, a.Label),
+		p.add(diag.Warning, "ids-shared",
+			fmt.Sprintf("the rule %q makes %s in the same namespace, and the ids of both are small numbers: number 1 of one "+
+				"is number 1 of the other", other.Name, a.Label),
 			"give each rule a namespace of its own unless both read the same numbers", a.Place, b.Place, "the other rule's ids")
 		return true
 	}
 	if r.SaysRecords() || other.SaysRecords() || !common2(a.samples, b.samples) {
 		return false
 	}
-	p.add(diag.Warning, "ids-apart", fmt.Sprintf("the rule %q makes %s with the same ids, and each rule makes its own: what comes through both is there twice", other.Name, a.Label),
+	p.add(diag.Warning, "ids-apart",
+		fmt.Sprintf("the rule %q makes %s with the same ids, and each rule makes its own: what comes through both is "+
+			"there twice", other.Name, a.Label),
 		hint, a.Place, b.Place, "the other rule's ids")
 	return true
 }
@@ -90,8 +99,11 @@ func (p *projectCheck) nobody(all []*Rule) {
 			if d.People {
 				name = maker.People()
 			}
-			p.add(diag.Warning, "ids-apart", fmt.Sprintf("the rule speaks of %s, and the rule %q that makes them has the namespace %q: it never finds one", d.Label, maker.Name, name),
-				"write the same namespace: in both rules; namespace: project keeps ids that were sent before", d.Place, maker.NamespacePlace(), "the rule that makes them")
+			p.add(diag.Warning, "ids-apart",
+				fmt.Sprintf("the rule speaks of %s, and the rule %q that makes them has the namespace %q: it never finds one",
+					d.Label, maker.Name, name),
+				"write the same namespace: in both rules; namespace: project keeps ids that were sent before", d.Place,
+				maker.NamespacePlace(), "the rule that makes them")
 			break
 		}
 	}
@@ -118,12 +130,14 @@ func (p *projectCheck) makers(all []*Rule, r *Rule, d *declaredIDs) (maker *Rule
 
 var smallNumber = regexp.MustCompile(`^[0-9]{1,5}$`)
 
-// countsUp tells whether ids are no more than small numbers, as rows and registers have them: every file begins at 1 again.
+// countsUp tells whether ids are no more than small numbers, as rows and registers have them: every
+// file begins at 1 again.
 func countsUp(ids []string) bool {
 	return len(ids) > 0 && !slices.ContainsFunc(ids, func(id string) bool { return !smallNumber.MatchString(id) })
 }
 
-// common2 tells whether two samples have an id in common that is more than a small number, or ids of the form that machines make.
+// common2 tells whether two samples have an id in common that is more than a small number, or ids
+// of the form that machines make.
 func common2(a, b []string) bool {
 	return slices.ContainsFunc(a, func(id string) bool { return !smallNumber.MatchString(id) && slices.Contains(b, id) })
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/culvert/culvert/rules/diag"
 )
 
-// CheckProject checks rules against each other: names, ids, and fields that two rules write. What triggers share is for their kinds to check.
+// CheckProject checks rules against each other: names, ids, and fields that two rules write. What
+// triggers share is for their kinds to check.
 func CheckProject(all []*Rule) diag.List {
 	all = slices.Clone(all)
 	slices.SortStableFunc(all, func(a, b *Rule) int { return cmp.Compare(a.Path, b.Path) })
@@ -24,23 +25,27 @@ func CheckProject(all []*Rule) diag.List {
 
 type projectCheck struct{ findings diag.List }
 
-func (p *projectCheck) add(severity diag.Severity, code, message, hint string, place, other diag.Place, related string) {
-	p.findings.Add(diag.Diagnostic{Severity: severity, Code: code, Message: message, Hint: hint, Place: place, Related: []diag.Related{{Place: other, Message: related}}})
+func (p *projectCheck) add(severity diag.Severity, code, message, hint string, place, other diag.Place,
+	related string) {
+	p.findings.Add(diag.Diagnostic{Severity: severity, Code: code, Message: message, Hint: hint, Place: place,
+		Related: []diag.Related{{Place: other, Message: related}}})
 }
 
 func (p *projectCheck) names(all []*Rule) {
 	first := map[string]*Rule{}
 	for _, r := range all {
 		if o := first[r.Name]; o != nil {
-			p.add(diag.Error, "duplicate-rule", fmt.Sprintf("two rules are named %q", r.Name), "give each rule: a name of its own; records and failures are kept under it", r.place, o.place, "the other rule")
+			p.add(diag.Error, "duplicate-rule", fmt.Sprintf("two rules are named %q", r.Name),
+				"give each rule: a name of its own; records and failures are kept under it", r.place, o.place, "the other rule")
 			continue
 		}
 		first[r.Name] = r
 	}
 }
 
-// writes warns where it depends on which record came last which rule's value stands in DHIS2: one warning for two rules and an object. Rules that
-// write the very same fields are two ways for the same records, such as a webhook and a dropped export, and agree.
+// writes warns where it depends on which record came last which rule's value stands in DHIS2: one
+// warning for two rules and an object. Rules that write the very same fields are two ways for the
+// same records, such as a webhook and a dropped export, and agree.
 func (p *projectCheck) writes(all []*Rule) {
 	type object struct{ server, name string }
 	written := map[object][]*writer{}
@@ -66,8 +71,9 @@ type writer struct {
 	fields map[string]diag.Place
 }
 
-// shared warns of the fields of an object that two rules write. A country has many rules for the same program and most of them write the same fields,
-// so that sets of fields are compared once and not for every two rules.
+// shared warns of the fields of an object that two rules write. A country has many rules for the
+// same program and most of them write the same fields, so that sets of fields are compared once and
+// not for every two rules.
 func (p *projectCheck) shared(object string, writers []*writer) {
 	var order []string
 	sets := map[string][]*writer{}
@@ -106,6 +112,8 @@ func (p *projectCheck) sharedBy(object string, both []string, w, other *writer) 
 	if n := len(both) - 3; n > 0 {
 		more = fmt.Sprintf(" and %d more", n)
 	}
-	p.add(diag.Warning, "written-twice", fmt.Sprintf("the rule %q writes %s%s of %s too", other.rule.Name, diag.Names(both[:min(3, len(both))], "and"), more, object),
-		"have one rule write each field, or be sure that the later record is to win", w.fields[both[0]], other.fields[both[0]], "written here")
+	p.add(diag.Warning, "written-twice", fmt.Sprintf("the rule %q writes %s%s of %s too", other.rule.Name,
+		diag.Names(both[:min(3, len(both))], "and"), more, object),
+		"have one rule write each field, or be sure that the later record is to win", w.fields[both[0]],
+		other.fields[both[0]], "written here")
 }

@@ -76,7 +76,8 @@ func keyTable(root, s *schemas.Schema, keep func(string) bool) string {
 		}
 		child := s.Properties.ByKey[key]
 		resolved := child.Resolve(root)
-		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", key, takes(child, resolved), strings.ReplaceAll(resolved.Description, "|", `\|`))
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", key, takes(child, resolved),
+			strings.ReplaceAll(resolved.Description, "|", `\|`))
 	}
 	return b.String()
 }
@@ -102,10 +103,12 @@ func takes(child, resolved *schemas.Schema) string {
 		}
 		return strings.Join(words, ", ")
 	}
-	words := map[string]string{"object": "mapping", "array": "list", "string": "text", "boolean": "true, false", "integer": "number", "number": "number"}
+	words := map[string]string{"object": "mapping", "array": "list", "string": "text", "boolean": "true, false",
+		"integer": "number", "number": "number"}
 	var names []string
 	for _, typ := range resolved.Type {
-		if name := words[typ]; name != "" && !slices.Contains(names, name) && !(slices.Contains(resolved.Type, "string") && (typ == "number" || typ == "boolean")) {
+		if name := words[typ]; name != "" && !slices.Contains(names, name) &&
+			!(slices.Contains(resolved.Type, "string") && (typ == "number" || typ == "boolean")) {
 			names = append(names, name)
 		}
 	}
@@ -127,7 +130,8 @@ func actionTables(root *schemas.Schema) string {
 	var b strings.Builder
 	for _, kind := range root.Properties.ByKey["actions"].Items.Properties.Names {
 		s := root.Definitions[kind]
-		fmt.Fprintf(&b, "\n### %s\n\n%s\n\n%s", kind, s.Description, keyTable(root, s, func(key string) bool { return !isCommon(key) }))
+		fmt.Fprintf(&b, "\n### %s\n\n%s\n\n%s", kind, s.Description,
+			keyTable(root, s, func(key string) bool { return !isCommon(key) }))
 	}
 	return b.String() + "\n"
 }
@@ -146,7 +150,8 @@ func TestReferenceExamplesLoad(t *testing.T) {
 		t.Fatalf("only %d examples were found", len(blocks))
 	}
 	for _, block := range blocks {
-		f := files{"samples/form.json": formSample, "samples/household.json": formWithChildren, "tables/prices.csv": "district,kind,amount\nNorthern,visit,5\n", "maps/villages.csv": "from,to\nKanyama,KANYAMA\n"}
+		f := files{"samples/form.json": formSample, "samples/household.json": formWithChildren,
+			"tables/prices.csv": "district,kind,amount\nNorthern,visit,5\n", "maps/villages.csv": "from,to\nKanyama,KANYAMA\n"}
 		r, findings := Load("rules/example.yaml", []byte(block[1]), testEnvironment(f))
 		if r != nil {
 			compileFields(r)

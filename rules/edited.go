@@ -2,8 +2,9 @@ package rules
 
 import "strings"
 
-// Submission is what a form of an OpenRosa tool (ODK Collect, KoboToolbox, Enketo, Ona) says of which submission it is. Every edit gets an instance id of its
-// own and names the one before; KoboToolbox names the first one too.
+// Submission is what a form of an OpenRosa tool (ODK Collect, KoboToolbox, Enketo, Ona) says of
+// which submission it is. Every edit gets an instance id of its own and names the one before;
+// KoboToolbox names the first one too.
 type Submission struct {
 	Instance string // its own id
 	Replaces string // the id of the version that was edited; empty for a new submission
@@ -26,7 +27,8 @@ func SubmissionOf(body any) Submission {
 	if !ok {
 		return Submission{}
 	}
-	s := Submission{Instance: partOf(m, "meta/"+partInstance), Replaces: partOf(m, "meta/"+partDeprecated), Root: partOf(m, "meta/"+partRoot)}
+	s := Submission{Instance: partOf(m, "meta/"+partInstance), Replaces: partOf(m, "meta/"+partDeprecated),
+		Root: partOf(m, "meta/"+partRoot)}
 	if s.Instance == "" {
 		s.Instance = partOf(m, "_uuid")
 	}
@@ -34,7 +36,8 @@ func SubmissionOf(body any) Submission {
 		return s
 	}
 	if _, meta := metaOf(m, metaDepth); meta != nil {
-		return Submission{Instance: partOf(meta, partInstance), Replaces: partOf(meta, partDeprecated), Root: partOf(meta, partRoot)}
+		return Submission{Instance: partOf(meta, partInstance), Replaces: partOf(meta, partDeprecated),
+			Root: partOf(meta, partRoot)}
 	}
 	return s
 }
@@ -79,7 +82,8 @@ func (s Submission) Is(id string) bool {
 	return s.Instance != "" && id != "" && bare(id) == bare(s.Instance)
 }
 
-// Like writes the id of another version as a text that is the submission's own id is written: with uuid: before it or without.
+// Like writes the id of another version as a text that is the submission's own id is written: with
+// uuid: before it or without.
 func (s Submission) Like(id, own string) string {
 	if strings.HasPrefix(own, uuidPrefix) {
 		return uuidPrefix + bare(id)
@@ -95,7 +99,8 @@ func firstVersion(body any, id string) string {
 	return id
 }
 
-// EditedID is the failure of an id that the record's earlier versions do not have, in a record that is an edit; nil where the id is any other.
+// EditedID is the failure of an id that the record's earlier versions do not have, in a record that
+// is an edit; nil where the id is any other.
 func (e *Expr) EditedID(s *Scope, field, id string) error {
 	submission := SubmissionOf(s.input.Body)
 	if !submission.Edit() || !submission.Is(id) || bare(submission.Root) == bare(id) {
@@ -103,7 +108,8 @@ func (e *Expr) EditedID(s *Scope, field, id string) error {
 	}
 	return &Failure{
 		Code: "edited-submission", Place: e.Place, Field: field,
-		Message: "this is an edit of an earlier submission, and " + e.Text + " is an id that only this version has: it would become a second object",
-		Hint:    `name what stays the same: trigger._id or trigger["meta/rootUuid"] in KoboToolbox, trigger.__id in ODK's OData; then replay the record`,
+		Message: "this is an edit of an earlier submission, and " + e.Text +
+			" is an id that only this version has: it would become a second object",
+		Hint: `name what stays the same: trigger._id or trigger["meta/rootUuid"] in KoboToolbox, trigger.__id in ODK's OData; then replay the record`,
 	}
 }

@@ -97,7 +97,8 @@ func TestPagesSayTheTruth(t *testing.T) {
 			if got := codesOf(t, complete(bad), f, record); !slices.Contains(got, code) {
 				t.Errorf("the wrong example has %q\n%s", got, complete(bad))
 			}
-			if got := codesOf(t, complete(good), f, record); slices.Contains(got, code) || slices.ContainsFunc(got, func(c string) bool { return c != "no-id" && c != "unused-map" }) {
+			if got := codesOf(t, complete(good), f, record); slices.Contains(got, code) ||
+				slices.ContainsFunc(got, func(c string) bool { return c != "no-id" && c != "unused-map" }) {
 				t.Errorf("the right example has %q\n%s", got, complete(good))
 			}
 		})
@@ -128,7 +129,8 @@ func checkProjectPage(t *testing.T, code, bad, good string, f files) {
 func TestEveryCodeHasAPage(t *testing.T) {
 	known := explain.Codes()
 	found := 0
-	for _, dir := range []string{".", "yamlnode", "expression", "../schemas", "../engine/project", "../sources/*", "../actions/dhis2", "../actions/dhis2/*"} {
+	for _, dir := range []string{".", "yamlnode", "expression", "../schemas", "../engine/project", "../sources/*",
+		"../actions/dhis2", "../actions/dhis2/*"} {
 		paths, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil {
 			t.Fatal(err)
@@ -184,7 +186,8 @@ func codesIn(t *testing.T, path string, text []byte) []string {
 			case *ast.Ident:
 				name = fn.Name
 			}
-			number, ok := map[string]int{"fault": 1, "warn": 1, "refuse": 0, "notConstant": 1, "add": 1, "wrong": 1, "errorAt": 1, "warnAt": 1}[name]
+			number, ok := map[string]int{"fault": 1, "warn": 1, "refuse": 0, "notConstant": 1, "add": 1, "wrong": 1,
+				"errorAt": 1, "warnAt": 1}[name]
 			if name == "add" && len(n.Args) < 5 {
 				ok = false // only the one of the project's check takes a code
 			}

@@ -31,7 +31,8 @@ func (c *compiler) expr(n *yamlnode.Node, s *expression.Scope, want expression.W
 	case n.Refused():
 		return nil
 	case n.Kind != yamlnode.Scalar:
-		c.fault(n.Place(), "wrong-shape", "an expression is needed here, not a list or a mapping", "write it as text, such as trigger.name")
+		c.fault(n.Place(), "wrong-shape", "an expression is needed here, not a list or a mapping",
+			"write it as text, such as trigger.name")
 		return nil
 	case !isValue(n):
 		c.fault(n.Place(), "empty-value", "nothing is written here", "write an expression, or remove the key")
@@ -71,16 +72,20 @@ var (
 	plainWords  = regexp.MustCompile(`^[\p{L}][\p{L}\p{N} ,'/_-]*$`)
 )
 
-// problemHint adds what the expression's own package cannot know: lookups stand in an order, and a plain word was perhaps meant as text.
+// problemHint adds what the expression's own package cannot know: lookups stand in an order, and a
+// plain word was perhaps meant as text.
 func (c *compiler) problemHint(n *yamlnode.Node, p expression.Problem) string {
 	wrong := string([]rune(n.Value)[p.From:min(p.To, len([]rune(n.Value)))])
 	switch {
 	case p.Code == expression.CodeUnknownName && (wrong == "item" || wrong == "index"):
 		return "item and index exist in actions that have for_each:"
-	case p.Code == expression.CodeUnknownName && slices.ContainsFunc(outerNames[1:], func(o itemNames) bool { return wrong == o.item || wrong == o.index }):
-		return "parent is the item around an item: it exists in actions whose for_each: is a list, such as [trigger.visits, item.children]"
+	case p.Code == expression.CodeUnknownName && slices.ContainsFunc(outerNames[1:],
+		func(o itemNames) bool { return wrong == o.item || wrong == o.index }):
+		return "parent is the item around an item: it exists in actions whose for_each: is a list, such as " +
+			"[trigger.visits, item.children]"
 	case !c.inField || !plainWords.MatchString(n.Value):
-	case p.Code == expression.CodeSyntax, p.Code == expression.CodeUnknownName && !strings.HasPrefix(p.Hint, "did you mean"):
+	case p.Code == expression.CodeSyntax, p.Code == expression.CodeUnknownName && !strings.HasPrefix(p.Hint,
+		"did you mean"):
 		if !slices.Contains(c.scope.Names(), n.Value) {
 			return fmt.Sprintf("for a fixed text write {value: %s}", n.Value)
 		}
@@ -103,14 +108,15 @@ func (e *Expr) Eval(s *Scope) (any, error) {
 		return nil, &Failure{
 			Code: "lost-letters", Place: e.Place, Column: e.Column(), Value: s.values(e.program.Paths()),
 			Message: "the text holds \uFFFD, which stands for a letter that was lost before it came here",
-			Hint:    "enter it again in the source; if this happens to many, have the source send UTF-8, or name its encoding in the trigger (encoding: windows-1252)",
+			Hint: "enter it again in the source; if this happens to many, have the source send UTF-8, or name its " +
+				"encoding in the trigger (encoding: windows-1252)",
 		}
 	}
 	return v, nil
 }
 
-// EvalText runs the expression and gives its value as text; blank ("", null, "---") is "". An object of the metadata is its id.
-// The error is a *Failure.
+// EvalText runs the expression and gives its value as text; blank ("", null, "---") is "". An
+// object of the metadata is its id. The error is a *Failure.
 func (e *Expr) EvalText(s *Scope) (string, error) {
 	v, err := e.Eval(s)
 	if err != nil {
@@ -121,8 +127,9 @@ func (e *Expr) EvalText(s *Scope) (string, error) {
 		// As an id it would be that of everybody whose first digits are the same.
 		return "", &Failure{
 			Code: "lost-digits", Place: e.Place, Column: e.Column(), Value: text,
-			Message: fmt.Sprintf("the value is written with an exponent, as spreadsheets do, and its last %d digits are lost", lost),
-			Hint:    "format the column as text in the spreadsheet and enter the number again",
+			Message: fmt.Sprintf("the value is written with an exponent, as spreadsheets do, and its last %d digits are lost",
+				lost),
+			Hint: "format the column as text in the spreadsheet and enter the number again",
 		}
 	}
 	return text, nil
@@ -153,8 +160,8 @@ func (e *Expr) Paths() []string { return e.program.Paths() }
 // Shape gives what is known of the expression's value.
 func (e *Expr) Shape() *expression.Shape { return e.program.ShapeOfResult() }
 
-// Column gives what the record calls the field that the expression reads: the header of a column, or the path in a form. It is empty where it reads
-// none, and lists several.
+// Column gives what the record calls the field that the expression reads: the header of a column,
+// or the path in a form. It is empty where it reads none, and lists several.
 func (e *Expr) Column() string {
 	var names []string
 	for _, choice := range e.program.Needs() {
@@ -179,7 +186,8 @@ func (c *compiler) cutByComment(n *yamlnode.Node, wrong bool) bool {
 	if strings.Contains(n.Value+comment, "'") {
 		quote = "\""
 	}
-	hint := "write the whole value in quotes, such as " + quote + clip(n.Value+" "+comment) + quote + "; if it is a comment, write a space after the #"
+	hint := "write the whole value in quotes, such as " + quote + clip(n.Value+" "+comment) + quote +
+		"; if it is a comment, write a space after the #"
 	if quote == "\"" && strings.Contains(n.Value+comment, "\"") {
 		hint = "write the whole value behind | on a line of its own; if it is a comment, write a space after the #"
 	}
@@ -226,7 +234,8 @@ func (s *Scope) explain(e *Expr, err error) error {
 		own.Place, own.Column = place, e.Column()
 		return &own
 	}
-	f := &Failure{Code: run.Code, Message: run.Error(), Hint: run.Hint, Place: place, Column: e.Column(), Value: s.values(run.Names)}
+	f := &Failure{Code: run.Code, Message: run.Error(), Hint: run.Hint, Place: place, Column: e.Column(),
+		Value: s.values(run.Names)}
 	if f.Hint == "" {
 		f.Hint = "fix the value in the source and send the record again, or have the rule take such values"
 	}

@@ -8,11 +8,13 @@ import (
 // maxFaults is how much of what is wrong with one record is told at once.
 const maxFaults = 10
 
-// CollectFailures has Keep take failures instead of giving them back, until Reset. Whoever asks for it must ask Kept before using what was evaluated.
+// CollectFailures has Keep take failures instead of giving them back, until Reset. Whoever asks for
+// it must ask Kept before using what was evaluated.
 func (s *Scope) CollectFailures() { s.collects = true }
 
-// Keep takes the failure of a part of the record and lets evaluation go on, so that a person learns at once of all that is wrong. It gives back what
-// it does not take: errors that are no failure, failures that skip the record, and everything while failures are not collected.
+// Keep takes the failure of a part of the record and lets evaluation go on, so that a person learns
+// at once of all that is wrong. It gives back what it does not take: errors that are no failure,
+// failures that skip the record, and everything while failures are not collected.
 func (s *Scope) Keep(err error) error {
 	var f *Failure
 	if err == nil || !s.collects || !errors.As(err, &f) || f.Skip {
@@ -41,7 +43,8 @@ func (s *Scope) keep(f *Failure) {
 	}
 }
 
-// Leave takes the failure of a value that is left out, as the rule says, and lets the record go on without it. It gives back what is no failure.
+// Leave takes the failure of a value that is left out, as the rule says, and lets the record go on
+// without it. It gives back what is no failure.
 func (s *Scope) Leave(err error) error {
 	var f *Failure
 	if err == nil || !errors.As(err, &f) || f.Skip {

@@ -68,8 +68,8 @@ type Result struct {
 // fieldKeys are the keys of the long form.
 var fieldKeys = []string{"from", "value", "map", "format", "missing", "default", "blank", "invalid"}
 
-// Field compiles the value of a mapping entry: a bare expression, or the long form {from, map, format, missing, default, blank} or {value}.
-// nil when it is wrong, which is then reported.
+// Field compiles the value of a mapping entry: a bare expression, or the long form {from, map,
+// format, missing, default, blank} or {value}. nil when it is wrong, which is then reported.
 func (a *ActionSpec) Field(name string, n *yamlnode.Node) *Field {
 	if n == nil || n.Refused() {
 		return nil
@@ -81,10 +81,12 @@ func (a *ActionSpec) Field(name string, n *yamlnode.Node) *Field {
 	defer func() { c.inField = false }()
 	switch {
 	case n.Kind == yamlnode.Sequence:
-		c.fault(n.Place(), "wrong-shape", fmt.Sprintf("%q must be an expression or {from: ...}, not a list", name), "join several values with join(), or with the functions for multiple choices")
+		c.fault(n.Place(), "wrong-shape", fmt.Sprintf("%q must be an expression or {from: ...}, not a list", name),
+			"join several values with join(), or with the functions for multiple choices")
 		return nil
 	case n.Kind == yamlnode.Scalar && n.IsNull():
-		c.fault(n.Place(), "empty-value", fmt.Sprintf("%q has no value", name), "write an expression; to remove a value in DHIS2 write {from: ..., blank: clear}")
+		c.fault(n.Place(), "empty-value", fmt.Sprintf("%q has no value", name),
+			"write an expression; to remove a value in DHIS2 write {from: ..., blank: clear}")
 		return nil
 	case n.Kind == yamlnode.Scalar:
 		f.From = a.Expression(n, expression.Anything)
@@ -105,7 +107,8 @@ func (a *ActionSpec) longForm(f *Field, n *yamlnode.Node) bool {
 	c, ok := a.compiler, true
 	for _, p := range n.Pairs() {
 		if !slices.Contains(fieldKeys, p.Key.Value) {
-			c.fault(p.Key.Place(), "unknown-key", fmt.Sprintf("unknown key %q in %q", p.Key.Value, f.Name), diag.Suggest(p.Key.Value, fieldKeys, "keys"))
+			c.fault(p.Key.Place(), "unknown-key", fmt.Sprintf("unknown key %q in %q", p.Key.Value, f.Name),
+				diag.Suggest(p.Key.Value, fieldKeys, "keys"))
 			ok = false
 		}
 	}
@@ -113,7 +116,8 @@ func (a *ActionSpec) longForm(f *Field, n *yamlnode.Node) bool {
 	switch {
 	case from != nil && value != nil:
 		c.report(diag.Diagnostic{
-			Code: "from-and-value", Message: fmt.Sprintf("%q has both from: and value:", f.Name), Hint: "keep from: for an expression, or value: for a fixed value", Place: n.Key("value").Place(),
+			Code: "from-and-value", Message: fmt.Sprintf("%q has both from: and value:", f.Name),
+			Hint: "keep from: for an expression, or value: for a fixed value", Place: n.Key("value").Place(),
 			Related: []diag.Related{{Place: n.Key("from").Place(), Message: "from stands here"}},
 		})
 		return false
@@ -130,7 +134,8 @@ func (a *ActionSpec) longForm(f *Field, n *yamlnode.Node) bool {
 		f.Place = from.Place()
 	default:
 		if ok {
-			c.fault(n.Place(), "missing-key", fmt.Sprintf("%q has neither from: nor value:", f.Name), "write from: for an expression, or value: for a fixed value")
+			c.fault(n.Place(), "missing-key", fmt.Sprintf("%q has neither from: nor value:", f.Name),
+				"write from: for an expression, or value: for a fixed value")
 		}
 		ok = false
 	}
@@ -153,7 +158,8 @@ func (a *ActionSpec) longForm(f *Field, n *yamlnode.Node) bool {
 	if v := n.Get("invalid"); isValue(v) {
 		if f.LeaveInvalid = v.Value == "omit"; !f.LeaveInvalid && v.Value != "fail" {
 			words := []string{"omit", "fail"}
-			c.fault(v.Place(), "not-allowed", fmt.Sprintf("\"invalid\" must be %s, not %q", diag.Names(words, "or"), v.Value), diag.Suggest(v.Value, words, "words"))
+			c.fault(v.Place(), "not-allowed", fmt.Sprintf("\"invalid\" must be %s, not %q", diag.Names(words, "or"), v.Value),
+				diag.Suggest(v.Value, words, "words"))
 			ok = false
 		}
 	}
@@ -161,19 +167,23 @@ func (a *ActionSpec) longForm(f *Field, n *yamlnode.Node) bool {
 		policy, known := blankPolicy(v.Value)
 		if !known {
 			policies := []string{"omit", "clear", "fail"}
-			c.fault(v.Place(), "not-allowed", fmt.Sprintf("\"blank\" must be %s, not %q", diag.Names(policies, "or"), v.Value), diag.Suggest(v.Value, policies, "policies"))
+			c.fault(v.Place(), "not-allowed", fmt.Sprintf("\"blank\" must be %s, not %q", diag.Names(policies, "or"), v.Value),
+				diag.Suggest(v.Value, policies, "policies"))
 			ok = false
 		}
 		f.Blank = policy
 	}
 	if f.Map != nil && f.Map.policy == policyDefault && f.Default == nil && f.From != nil {
-		c.fault(f.mapPlace, "missing-default", fmt.Sprintf("the map leaves values that are not in it to the field's default, and %q has none", f.Name), "add default: to the field, or choose another policy for other:")
+		c.fault(f.mapPlace, "missing-default",
+			fmt.Sprintf("the map leaves values that are not in it to the field's default, and %q has none", f.Name),
+			"add default: to the field, or choose another policy for other:")
 		ok = false
 	}
 	return ok
 }
 
-// PlaceOf gives the place in the rule of a part of the field's literal value, in runes; for other fields their own place.
+// PlaceOf gives the place in the rule of a part of the field's literal value, in runes; for other
+// fields their own place.
 func (f *Field) PlaceOf(from, to int) diag.Place {
 	if f.valueNode == nil {
 		return f.Place
@@ -246,7 +256,8 @@ func (f *Field) eval(s *Scope) (Result, error) {
 	return r, nil
 }
 
-// DeclaresMissing tells whether the field itself says which words stand for "no answer": then what it does not name is an answer.
+// DeclaresMissing tells whether the field itself says which words stand for "no answer": then what
+// it does not name is an answer.
 func (f *Field) DeclaresMissing() bool { return f.missing != nil }
 
 // present makes a value blank that the field declares to be no answer; of a list, such items are left out.

@@ -18,7 +18,8 @@ import (
 
 var update = flag.Bool("update", false, "rewrite golden files")
 
-// TestFindings loads every project under testdata/findings and compares what is found, as it is printed, with want.txt beside it.
+// TestFindings loads every project under testdata/findings and compares what is found, as it is
+// printed, with want.txt beside it.
 func TestFindings(t *testing.T) {
 	cases, err := filepath.Glob("testdata/findings/*")
 	if err != nil || len(cases) < 60 {
@@ -72,7 +73,8 @@ func findingsOf(t *testing.T, dir string) ([]byte, []string) {
 	}
 	var names []string
 	for name := range f {
-		if strings.HasSuffix(name, ".yaml") && !strings.HasPrefix(filepath.Base(name), "_") && strings.HasPrefix(name, "rules/") {
+		if strings.HasSuffix(name, ".yaml") && !strings.HasPrefix(filepath.Base(name), "_") &&
+			strings.HasPrefix(name, "rules/") {
 			names = append(names, name)
 		}
 	}

@@ -12,8 +12,9 @@ import (
 // maxSampleValues is how many values of a sample one finding names.
 const maxSampleValues = 5
 
-// Finish reports what is known only when the actions have been compiled: lookups and maps that nothing reads, conditions on results that no
-// action has, and values of the sample that a map does not cover. It lets go of what only compiling needs.
+// Finish reports what is known only when the actions have been compiled: lookups and maps that
+// nothing reads, conditions on results that no action has, and values of the sample that a map does
+// not cover. It lets go of what only compiling needs.
 func (r *Rule) Finish() {
 	c := r.compiler
 	if c == nil {
@@ -35,7 +36,8 @@ func (r *Rule) Finish() {
 	r.compiler.samples, r.compiler.root = nil, nil
 }
 
-// recheckResults compiles for_each and when again where they read results, now that it is known which fields those have.
+// recheckResults compiles for_each and when again where they read results, now that it is known
+// which fields those have.
 func (c *compiler) recheckResults() {
 	for _, a := range c.rule.Actions {
 		if !a.results {
@@ -61,8 +63,9 @@ var valueKeys = []string{
 	"enrolled_at", "incident_at", "occurred_at", "scheduled_at", "completed_at", "complete_date",
 }
 
-// checkRest compiles the values that the action's kind left unread because something else in the action was wrong, or because there is no metadata
-// to compile against: a mistake in them is to be reported in the same run.
+// checkRest compiles the values that the action's kind left unread because something else in the
+// action was wrong, or because there is no metadata to compile against: a mistake in them is to be
+// reported in the same run.
 func (a *ActionSpec) checkRest() {
 	for _, p := range a.Body.Pairs() {
 		switch key := p.Key.Value; {
@@ -70,7 +73,8 @@ func (a *ActionSpec) checkRest() {
 			a.checkValue(key, p.Value)
 		case key == "attributes" || key == "data_values" || key == "values":
 			for _, v := range p.Value.Pairs() {
-				if key == "values" && v.Value.Kind == yamlnode.Mapping && v.Value.Get("from") == nil && v.Value.Get("value") == nil {
+				if key == "values" && v.Value.Kind == yamlnode.Mapping && v.Value.Get("from") == nil &&
+					v.Value.Get("value") == nil {
 					for _, combo := range v.Value.Pairs() {
 						a.checkValue(combo.Key.Value, combo.Value)
 					}
@@ -88,8 +92,8 @@ func (a *ActionSpec) checkValue(name string, n *yamlnode.Node) {
 	}
 }
 
-// unused reports lookups and maps of this file that no expression reads; those of shared files may serve other rules. Where an action could
-// not be compiled, what stands in it counts as read.
+// unused reports lookups and maps of this file that no expression reads; those of shared files may
+// serve other rules. Where an action could not be compiled, what stands in it counts as read.
 func (c *compiler) unused() {
 	if c.findings.List.HasErrors() {
 		for _, a := range c.rule.Actions {
@@ -102,7 +106,8 @@ func (c *compiler) unused() {
 	} {
 		for _, p := range c.doc.Root.Get(kind.key).Pairs() {
 			if name := p.Key.Value; !c.used[name] && c.names[name] == p.Key.Place() {
-				c.warn(p.Key.Place(), "unused-"+kind.key[:len(kind.key)-1], fmt.Sprintf("nothing reads the %s %q", kind.what, name), fmt.Sprintf(kind.hint, name))
+				c.warn(p.Key.Place(), "unused-"+kind.key[:len(kind.key)-1],
+					fmt.Sprintf("nothing reads the %s %q", kind.what, name), fmt.Sprintf(kind.hint, name))
 			}
 		}
 	}
@@ -151,7 +156,8 @@ func (c *compiler) trySamples() {
 					return nil
 				}
 				for _, one := range asList(v) {
-					if text := textOf(one); !f.Map.isCovered(one) && len(uncovered[f]) < maxSampleValues && !slices.Contains(uncovered[f], text) {
+					if text := textOf(one); !f.Map.isCovered(one) && len(uncovered[f]) < maxSampleValues &&
+						!slices.Contains(uncovered[f], text) {
 						uncovered[f] = append(uncovered[f], text)
 					}
 				}
@@ -160,12 +166,15 @@ func (c *compiler) trySamples() {
 		}
 	}
 	if taken == 0 && r.When != nil {
-		c.warn(r.When.Place, "sample-skipped", "this condition is false for every record of the sample", "compare it with "+r.Trigger.Sample+", or name a sample that the rule is about")
+		c.warn(r.When.Place, "sample-skipped", "this condition is false for every record of the sample",
+			"compare it with "+r.Trigger.Sample+", or name a sample that the rule is about")
 	}
 	for _, f := range c.fields {
 		if values := uncovered[f]; len(values) > 0 {
 			c.report(diag.Diagnostic{
-				Severity: diag.Warning, Code: "map-not-covering", Message: fmt.Sprintf("%s does not cover %s, which %q has in the sample", f.Map.label(), diag.Names(values, "and"), f.Name),
+				Severity: diag.Warning, Code: "map-not-covering",
+				Message: fmt.Sprintf("%s does not cover %s, which %q has in the sample", f.Map.label(), diag.Names(values, "and"),
+					f.Name),
 				Hint: "add a line for each, or say with other: what becomes of such values", Place: f.mapPlace,
 				Related: []diag.Related{{Place: f.Map.Place, Message: "the map stands here"}},
 			})

@@ -29,7 +29,8 @@ func isItem(name string) bool {
 	return false
 }
 
-// depthOf is how many lists of a for_each there must be for a name to have a value; 0 for what has nothing to do with items.
+// depthOf is how many lists of a for_each there must be for a name to have a value; 0 for what has
+// nothing to do with items.
 func (c *compiler) depthOf(name string) int {
 	if _, taken := c.names[name]; taken {
 		return 0
@@ -60,7 +61,8 @@ func (a *ActionSpec) repeat(n *yamlnode.Node) {
 	lists := oneOrMany(n)
 	if n.Kind == yamlnode.Sequence && (len(lists) == 0 || len(lists) > len(outerNames)) {
 		c.fault(n.Place(), "wrong-shape", fmt.Sprintf("for_each has %d lists; it takes 1 to %d", len(lists), len(outerNames)),
-			"write the lists from the outside to the inside, such as [trigger.visits, item.children]; flatten(...) makes one list of lists in a list")
+			"write the lists from the outside to the inside, such as [trigger.visits, item.children]; flatten(...) makes one "+
+				"list of lists in a list")
 		lists = lists[:min(len(lists), len(outerNames))]
 	}
 	scope := a.outer
@@ -78,7 +80,9 @@ func (a *ActionSpec) repeat(n *yamlnode.Node) {
 			o := outerNames[i]
 			for _, name := range []string{o.item, o.index} {
 				if place, taken := c.names[name]; taken {
-					c.fault(place, "name-taken", fmt.Sprintf("%q is the item around an item in for_each, and cannot be the name of something else in this rule", name), "choose another name, such as my_"+name)
+					c.fault(place, "name-taken",
+						fmt.Sprintf("%q is the item around an item in for_each, and cannot be the name of something else in this rule",
+							name), "choose another name, such as my_"+name)
 				}
 			}
 			scope.AddShape(o.item, shapes[len(shapes)-1-i])
@@ -91,8 +95,8 @@ func (a *ActionSpec) repeat(n *yamlnode.Node) {
 	}
 }
 
-// Position says which item of for_each is under evaluation, from 0: "3", or "3.0" for the first item in the fourth of an outer list. It is "0" where
-// there is no for_each.
+// Position says which item of for_each is under evaluation, from 0: "3", or "3.0" for the first
+// item in the fourth of an outer list. It is "0" where there is no for_each.
 func (s *Scope) Position() string { return s.position(0) }
 
 func (s *Scope) position(from int) string {
@@ -106,7 +110,8 @@ func (s *Scope) position(from int) string {
 	return strings.Join(parts, ".")
 }
 
-// Each runs do once for every item of for_each for which `when` holds (once where there is no for_each). The error is do's, or a *Failure.
+// Each runs do once for every item of for_each for which `when` holds (once where there is no
+// for_each). The error is do's, or a *Failure.
 func (a *ActionSpec) Each(s *Scope, do func(*Scope) error) error {
 	if len(a.loops) == 0 {
 		return a.once(s, do)
@@ -127,8 +132,9 @@ func (a *ActionSpec) eachOf(s *Scope, path []step, seen *int, do func(*Scope) er
 	items, _ := v.([]any) // List makes it one, blank an empty one
 	if *seen += len(items); *seen > maxItems {
 		return &Failure{
-			Code: expression.CodeTooLarge, Message: fmt.Sprintf("the list has %d items; %d is the most that one record may have", *seen, maxItems),
-			Field: "for_each", Place: list.Place, Hint: "send the record in parts",
+			Code:    expression.CodeTooLarge,
+			Message: fmt.Sprintf("the list has %d items; %d is the most that one record may have", *seen, maxItems),
+			Field:   "for_each", Place: list.Place, Hint: "send the record in parts",
 		}
 	}
 	inner := len(path) + 1
@@ -177,7 +183,8 @@ func (s *Scope) ofItem(err error) error {
 	return &own
 }
 
-// inItem adds the item to a message, counted from 1 as people do: 2, or 2.3 for the third item in the second of an outer list.
+// inItem adds the item to a message, counted from 1 as people do: 2, or 2.3 for the third item in
+// the second of an outer list.
 func (s *Scope) inItem(message string) string {
 	return fmt.Sprintf("%s (item %s)", message, s.position(1))
 }

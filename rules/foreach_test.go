@@ -15,7 +15,8 @@ const householdSample = `{"id": "h1", "visits": [
 	{"date": "2026-03-07", "children": {"name": "C", "doses": [{"d": 4}]}}]}`
 
 func household(forEach, values string) string {
-	return "rule: nest\ntrigger: {webhook: {path: /n}, sample: samples/n.json}\nid: trigger.id\nactions:\n  - dhis2.event:\n      for_each: " + forEach + "\n" +
+	return "rule: nest\ntrigger: {webhook: {path: /n}, sample: samples/n.json}\nid: trigger.id\nactions:\n  - " +
+		"dhis2.event:\n      for_each: " + forEach + "\n" +
 		"      data_values: " + values + "\n"
 }
 
@@ -24,11 +25,14 @@ func TestNestedForEach(t *testing.T) {
 		name, forEach, values string
 		want                  []string
 	}{
-		{"one list in a list", "[trigger.visits, item.children]", "{A: 'parent.date + item.name + text(parent_index) + text(index)'}",
+		{"one list in a list", "[trigger.visits, item.children]",
+			"{A: 'parent.date + item.name + text(parent_index) + text(index)'}",
 			[]string{"0.0 2026-01-07A00", "0.1 2026-01-07B01", "2.0 2026-03-07C20"}},
-		{"three deep", "[trigger.visits, item.children, item.doses]", "{A: 'grandparent.date + parent.name + text(item.d) + text(grandparent_index) + text(parent_index)'}",
+		{"three deep", "[trigger.visits, item.children, item.doses]",
+			"{A: 'grandparent.date + parent.name + text(item.d) + text(grandparent_index) + text(parent_index)'}",
 			[]string{"0.0.0 2026-01-07A100", "0.0.1 2026-01-07A200", "0.1.0 2026-01-07B301", "2.0.0 2026-03-07C420"}},
-		{"a list of one list", "[trigger.visits]", "{A: item.date}", []string{"0 2026-01-07", "1 2026-02-07", "2 2026-03-07"}},
+		{"a list of one list", "[trigger.visits]", "{A: item.date}",
+			[]string{"0 2026-01-07", "1 2026-02-07", "2 2026-03-07"}},
 		{"flattened", "flatten(map(trigger.visits, .children))", "{A: item.name}", []string{"0 A", "1 B", "2 C"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -55,7 +59,8 @@ func TestNestedForEach(t *testing.T) {
 }
 
 func TestNestedForEachNamesTheItem(t *testing.T) {
-	r, _ := load(t, household("[trigger.visits, item.children]", "{A: item.name}"), files{"samples/n.json": householdSample})
+	r, _ := load(t, household("[trigger.visits, item.children]", "{A: item.name}"),
+		files{"samples/n.json": householdSample})
 	s := r.Begin(Input{Body: body(t, householdSample)})
 	err := r.Actions[0].Each(s, func(s *Scope) error {
 		if s.Position() == "0.1" {
@@ -67,7 +72,8 @@ func TestNestedForEachNamesTheItem(t *testing.T) {
 	if !errors.As(err, &f) || f.Message != "no (item 1.2)" {
 		t.Error(err)
 	}
-	many := `{"id": "h1", "visits": [` + strings.TrimSuffix(strings.Repeat(`{"date": "2026-01-07", "children": [{"name": "A"}]},`, maxItems/2+1), ",") + `]}`
+	many := `{"id": "h1", "visits": [` +
+		strings.TrimSuffix(strings.Repeat(`{"date": "2026-01-07", "children": [{"name": "A"}]},`, maxItems/2+1), ",") + `]}`
 	s = r.Begin(Input{Body: body(t, many)})
 	if err := r.Actions[0].Each(s, func(*Scope) error { return nil }); !errors.As(err, &f) || f.Code != "too-large" {
 		t.Error(err)
@@ -84,7 +90,8 @@ func TestLookupsOfOuterItems(t *testing.T) {
 		{household("[trigger.visits, item.children]", "{A: parent.nme}"), `nme`},
 		{household("[]", "{A: trigger.id}"), `for_each has 0 lists`},
 		{household("[trigger.visits, item.children, item.x, item.y]", "{A: item.name}"), `for_each has 4 lists`},
-		{household("[trigger.visits, item.children]", "{A: parent.clinic}") + "maps: {parent: {a: b}}\n", `"parent" is the item around an item`},
+		{household("[trigger.visits, item.children]", "{A: parent.clinic}") + "maps: {parent: {a: b}}\n",
+			`"parent" is the item around an item`},
 	} {
 		r, findings := Load("rules/test.yaml", []byte(c.rule), testEnvironment(files{"samples/n.json": sample}))
 		if r != nil {
@@ -96,5 +103,6 @@ func TestLookupsOfOuterItems(t *testing.T) {
 		}
 	}
 	// Where nothing goes through several lists, parent may be the name of anything.
-	load(t, household("trigger.visits", "{A: parent(item.clinic)}")+"maps: {parent: {C1: b}}\n", files{"samples/n.json": sample})
+	load(t, household("trigger.visits", "{A: parent(item.clinic)}")+"maps: {parent: {C1: b}}\n",
+		files{"samples/n.json": sample})
 }

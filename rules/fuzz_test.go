@@ -7,15 +7,21 @@ import (
 	"github.com/culvert/culvert/rules/diag"
 )
 
-// FuzzLoad loads anything as a rule file: it must never panic, must report what it refuses, and every finding must have a place.
+// FuzzLoad loads anything as a rule file: it must never panic, must report what it refuses, and
+// every finding must have a place.
 func FuzzLoad(f *testing.F) {
 	for _, seed := range []string{
-		head + "actions:\n  - dhis2.event: {for_each: trigger.form.visits, when: item.kept == \"yes\", data_values: {A: {from: item.date, map: {a: b}, blank: clear}}}\n",
-		head + "lookups: {a: {in: organisationUnits, any_of: [{code: trigger.form.facility_code}]}, b: {ancestor_of: a, level: 2}, c: {table: t.csv, where: {x: a.name}}}\nactions: []\n",
-		head + "maps: {a: {\"0-4\": x, b|c: [d, e], other: pass}, b: {file: t.csv}, c: {values: {x: ~}, match: ignore_case}}\ndefaults: {actions: {blank: fail}}\n",
+		head + "actions:\n  - dhis2.event: {for_each: trigger.form.visits, when: item.kept == \"yes\", data_values: {A: " +
+			"{from: item.date, map: {a: b}, blank: clear}}}\n",
+		head + "lookups: {a: {in: organisationUnits, any_of: [{code: trigger.form.facility_code}]}, b: {ancestor_of: a, " +
+			"level: 2}, c: {table: t.csv, where: {x: a.name}}}\nactions: []\n",
+		head + "maps: {a: {\"0-4\": x, b|c: [d, e], other: pass}, b: {file: t.csv}, c: {values: {x: ~}, match: " +
+			"ignore_case}}\ndefaults: {actions: {blank: fail}}\n",
 		"extends: [rules/fuzz.yaml, shared.yaml]\ntests: [{given: {a: 1}, row: 2, now: 2024-01-01, fail: x}]\n",
-		"trigger: {webhook: ~, files: [], sample: {}, fields: [a.b, \"c[\"]}\nwhen: []\nid: {}\nactions: [a, {}, {dhis2.event: []}, {x: 1, y: 2}]\n",
-		"- a\n", "a: &x [*x]\n", "{{}}", "rule: !!binary x\n", "lookups: 1\nmaps: 2\nactions: {a: b}\ndefaults: []\ntests: {}\nextends: {}\n",
+		"trigger: {webhook: ~, files: [], sample: {}, fields: [a.b, \"c[\"]}\nwhen: []\nid: {}\nactions: [a, {}, " +
+			"{dhis2.event: []}, {x: 1, y: 2}]\n",
+		"- a\n", "a: &x [*x]\n", "{{}}", "rule: !!binary x\n",
+		"lookups: 1\nmaps: 2\nactions: {a: b}\ndefaults: []\ntests: {}\nextends: {}\n",
 	} {
 		f.Add(seed)
 	}
@@ -31,7 +37,8 @@ func FuzzLoad(f *testing.F) {
 			CheckProject([]*Rule{r, r})
 		}
 		for _, d := range findings.List {
-			if d.Place.File == "" || d.Place.Range.Start.Line < 1 || d.Place.Range.Start.Column < 1 || d.Message == "" || d.Code == "" {
+			if d.Place.File == "" || d.Place.Range.Start.Line < 1 || d.Place.Range.Start.Column < 1 || d.Message == "" ||
+				d.Code == "" {
 				t.Fatalf("incomplete: %+v", d)
 			}
 		}
@@ -55,7 +62,8 @@ func FuzzLoad(f *testing.F) {
 
 // FuzzTable reads anything as the CSV file of a value map.
 func FuzzTable(f *testing.F) {
-	for _, seed := range []string{"from,to\na,b\n", "\ufefffrom;to\r\n\"a;b\";c\r\n", "a\tb\n1\t2\n", "a,\"b\nc\",d\n", "\"", "a,b\n\"x", "é,ü\nß,\xff\n", "\n\n,,\n"} {
+	for _, seed := range []string{"from,to\na,b\n", "\ufefffrom;to\r\n\"a;b\";c\r\n", "a\tb\n1\t2\n", "a,\"b\nc\",d\n",
+		"\"", "a,b\n\"x", "é,ü\nß,\xff\n", "\n\n,,\n"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -78,6 +86,7 @@ func FuzzTable(f *testing.F) {
 				t.Fatalf("a row of %d cells under a header of %d", len(row.cells), len(table.header))
 			}
 		}
-		Load("rules/a.yaml", []byte(head+"maps: {m: {file: m.csv}}\nactions:\n  - dhis2.event: {data_values: {A: m(trigger.form.age)}}\n"), testEnvironment(files{"m.csv": text, "samples/form.json": formSample}))
+		Load("rules/a.yaml", []byte(head+"maps: {m: {file: m.csv}}\nactions:\n  - dhis2.event: {data_values: {A: "+
+			"m(trigger.form.age)}}\n"), testEnvironment(files{"m.csv": text, "samples/form.json": formSample}))
 	})
 }

@@ -47,15 +47,19 @@ func (o objects) Names(collection, field string) []string {
 
 func testDirectory() objects {
 	country := &Object{ID: "countryUID1", Name: "Tamala", Level: 1}
-	north := &Object{ID: "northernUID", Code: "N", Name: "Northern", Level: 2, Parent: country, Ancestors: []*Object{country}}
-	south := &Object{ID: "southernUID", Code: "S", Name: "Southern", Level: 2, Parent: country, Ancestors: []*Object{country}}
+	north := &Object{ID: "northernUID", Code: "N", Name: "Northern", Level: 2, Parent: country,
+		Ancestors: []*Object{country}}
+	south := &Object{ID: "southernUID", Code: "S", Name: "Southern", Level: 2, Parent: country,
+		Ancestors: []*Object{country}}
 	clinic := func(id, code, name string, in *Object, hmis string) *Object {
-		return &Object{ID: id, Code: code, Name: name, Level: 3, Parent: in, Ancestors: []*Object{country, in}, Attributes: map[string]string{"HMIS id": hmis}}
+		return &Object{ID: id, Code: code, Name: name, Level: 3, Parent: in, Ancestors: []*Object{country, in},
+			Attributes: map[string]string{"HMIS id": hmis}}
 	}
 	return objects{
 		"organisationUnits": {
 			country, north, south,
-			clinic("kanyamaUID1", "KAN", "Kanyama Clinic", north, "1001"), clinic("chilengaUID", "CHI", "Chilenga Clinic", south, "1002"),
+			clinic("kanyamaUID1", "KAN", "Kanyama Clinic", north, "1001"),
+			clinic("chilengaUID", "CHI", "Chilenga Clinic", south, "1002"),
 			clinic("hopeNorth11", "HN", "Hope", north, "1003"), clinic("hopeSouth11", "HS", "Hope", south, "1004"),
 		},
 		"dataElements": {{ID: "weightUID11", Code: "W", Name: "Weight"}},
@@ -99,10 +103,11 @@ func testEnvironment(f files) Environment {
 			}
 			return []any{body}, nil
 		},
-		Now:          func() time.Time { return time.Date(2024, 6, 30, 12, 0, 0, 0, time.UTC) },
-		Zone:         time.UTC,
-		Kinds:        []string{"dhis2.event", "dhis2.create_and_enroll", "dhis2.data_value_set"},
-		TriggerKinds: []TriggerKind{{Name: "webhook", Submissions: true}, {Name: "files", Tables: true}, {Name: "schedule", Anonymous: true}},
+		Now:   func() time.Time { return time.Date(2024, 6, 30, 12, 0, 0, 0, time.UTC) },
+		Zone:  time.UTC,
+		Kinds: []string{"dhis2.event", "dhis2.create_and_enroll", "dhis2.data_value_set"},
+		TriggerKinds: []TriggerKind{{Name: "webhook", Submissions: true}, {Name: "files", Tables: true},
+			{Name: "schedule", Anonymous: true}},
 	}
 }
 

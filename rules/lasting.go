@@ -8,18 +8,21 @@ import (
 
 // changing are fields of collecting tools that do not stay the same for a submission, with what does.
 var changing = map[string]string{
-	"_uuid":              `KoboToolbox and Ona give an edited submission a new one: use trigger._id, or trigger["meta/rootUuid"]`,
-	"meta/instanceID":    `an edited submission gets a new one: use trigger._id, or trigger["meta/rootUuid"]`,
-	"meta/deprecatedID":  `it is the id of the version before, and only edits have one: use trigger._id, or trigger["meta/rootUuid"]`,
-	"deprecatedID":       "it is the id of the version before, and only edits have one: use what all versions have, such as trigger.__id in ODK's OData",
-	"_submission__uuid":  "KoboToolbox gives an edited submission a new one: use trigger._submission__id",
-	"_index":             "it is the number of the row in one export, and another in the next: use trigger._id, or trigger._submission__id in a sheet of repeats",
+	"_uuid":             `KoboToolbox and Ona give an edited submission a new one: use trigger._id, or trigger["meta/rootUuid"]`,
+	"meta/instanceID":   `an edited submission gets a new one: use trigger._id, or trigger["meta/rootUuid"]`,
+	"meta/deprecatedID": `it is the id of the version before, and only edits have one: use trigger._id, or trigger["meta/rootUuid"]`,
+	"deprecatedID": "it is the id of the version before, and only edits have one: use what all versions have, " +
+		"such as trigger.__id in ODK's OData",
+	"_submission__uuid": "KoboToolbox gives an edited submission a new one: use trigger._submission__id",
+	"_index": "it is the number of the row in one export, and another in the next: use trigger._id, or " +
+		"trigger._submission__id in a sheet of repeats",
 	"_parent_index":      "it is the number of a row in one export, and another in the next: use trigger._submission__id",
 	"_submission__index": "it is the number of a row in one export, and another in the next: use trigger._submission__id",
 	"source.row":         "a row moves when one before it is deleted: use a column that tells one record from another",
 }
 
-// lasting warns of an id that does not stay with its record: a correction would make a second object, or another record would be taken for this one.
+// lasting warns of an id that does not stay with its record: a correction would make a second
+// object, or another record would be taken for this one.
 func (c *compiler) lasting(e *Expr, key string, samples []string) {
 	if e == nil {
 		return
@@ -37,8 +40,10 @@ func (c *compiler) lasting(e *Expr, key string, samples []string) {
 		name := last[1] + last[2]
 		hint, ok := changing[name]
 		if name == partInstance && c.openRosa() {
-			hint, ok = "an edited submission gets a new one, and names the one before in deprecatedID: Culvert follows it where the whole id: is this, not in event_id or external_id; "+
-				`use trigger["meta/rootUuid"] or trigger.__id where the source has it`, key != "id" || !c.rule.Trigger.About.Submissions || c.sampleOfEdits()
+			hint, ok = "an edited submission gets a new one, and names the one before in deprecatedID: Culvert follows it "+
+				"where the whole id: is this, not in event_id or external_id; "+
+				`use trigger["meta/rootUuid"] or trigger.__id where the source has it`,
+				key != "id" || !c.rule.Trigger.About.Submissions || c.sampleOfEdits()
 		}
 		if ok {
 			c.warn(e.Place, "id-not-lasting", key+" is "+name+", which an edit of the submission changes", hint)
@@ -46,8 +51,10 @@ func (c *compiler) lasting(e *Expr, key string, samples []string) {
 		}
 	}
 	if c.rule.Trigger.About.Tables && rowNumbers(samples) {
-		c.warn(e.Place, "id-not-lasting", key+" looks like a row number: the sample counts 1, 2, 3, and the next file may begin at 1 again",
-			"use what tells one record from another in every file, such as a register's number with its facility and year: join([trigger.facility, trigger.year, trigger.no], \"-\")")
+		c.warn(e.Place, "id-not-lasting",
+			key+" looks like a row number: the sample counts 1, 2, 3, and the next file may begin at 1 again",
+			"use what tells one record from another in every file, such as a register's number with its facility and year: "+
+				"join([trigger.facility, trigger.year, trigger.no], \"-\")")
 	}
 }
 

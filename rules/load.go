@@ -16,9 +16,10 @@ import (
 	"github.com/culvert/culvert/schemas"
 )
 
-// Load parses, checks and compiles one rule file. It reports everything it finds; the rule is nil when it cannot be used at all, and must not
-// run when the findings hold an error. Actions are left as specs: their kinds compile them afterwards and report into the same Findings. When
-// they have, Finish reports what only then can be known.
+// Load parses, checks and compiles one rule file. It reports everything it finds; the rule is nil
+// when it cannot be used at all, and must not run when the findings hold an error. Actions are left
+// as specs: their kinds compile them afterwards and report into the same Findings. When they have,
+// Finish reports what only then can be known.
 func Load(path string, text []byte, env Environment) (*Rule, *Findings) {
 	if env.Now == nil {
 		env.Now = time.Now
@@ -32,7 +33,8 @@ func Load(path string, text []byte, env Environment) (*Rule, *Findings) {
 		}
 	}
 	findings := &Findings{}
-	c := &compiler{env: env, findings: findings, rule: &Rule{Path: path, Maps: map[string]*ValueMap{}, findings: findings, zone: env.Zone}}
+	c := &compiler{env: env, findings: findings, rule: &Rule{Path: path, Maps: map[string]*ValueMap{}, findings: findings,
+		zone: env.Zone}}
 	c.rule.compiler = c
 	c.rule.missing = wordSet{}
 	for _, word := range env.Missing {
@@ -44,7 +46,8 @@ func Load(path string, text []byte, env Environment) (*Rule, *Findings) {
 	}
 	if doc.Root == nil {
 		c.report(diag.Diagnostic{
-			Code: "empty-file", Message: "the rule file is empty", Hint: "write at least trigger: and actions:, or run `culvert new`",
+			Code: "empty-file", Message: "the rule file is empty",
+			Hint:  "write at least trigger: and actions:, or run `culvert new`",
 			Place: startOf(path),
 		})
 		return nil, findings
@@ -59,8 +62,9 @@ func Load(path string, text []byte, env Environment) (*Rule, *Findings) {
 	return c.rule, findings
 }
 
-// ServerOf gives the server that a rule file names, "" for the default one, before the file is loaded: what it is compiled against depends
-// on it. The defaults are those of Environment.Defaults.
+// ServerOf gives the server that a rule file names, "" for the default one, before the file is
+// loaded: what it is compiled against depends on it. The defaults are those of
+// Environment.Defaults.
 func ServerOf(text []byte, defaults ...*yamlnode.Document) string {
 	if m := serverLine.FindSubmatch(text); m != nil {
 		return strings.Trim(string(m[1]), `"'`)
@@ -106,7 +110,8 @@ func (c *compiler) warn(place diag.Place, code, message, hint string) {
 
 // startOf is the first place of a file.
 func startOf(file string) diag.Place {
-	return diag.Place{File: file, Range: diag.Range{Start: diag.Position{Line: 1, Column: 1}, End: diag.Position{Line: 1, Column: 2}}}
+	return diag.Place{File: file, Range: diag.Range{Start: diag.Position{Line: 1, Column: 1},
+		End: diag.Position{Line: 1, Column: 2}}}
 }
 
 // parse reads a file and checks it against the schema.
@@ -116,7 +121,10 @@ func (c *compiler) parse(path string, text []byte) *yamlnode.Document {
 	schemas.Check(doc, schemas.Rule, &list)
 	if doc != nil {
 		findSecrets(doc, &list)
-		list = slices.DeleteFunc(list, func(d diag.Diagnostic) bool { return d.Code == "unknown-action" && c.hasKindAt(doc, d.Place) })
+		list = slices.DeleteFunc(list, func(d diag.Diagnostic) bool {
+			return d.Code == "unknown-action" &&
+				c.hasKindAt(doc, d.Place)
+		})
 	}
 	for _, d := range list {
 		c.report(d)
@@ -124,7 +132,8 @@ func (c *compiler) parse(path string, text []byte) *yamlnode.Document {
 	return doc
 }
 
-// hasKindAt tells whether the action at a place is of a kind that exists: one that the schema does not describe checks itself.
+// hasKindAt tells whether the action at a place is of a kind that exists: one that the schema does
+// not describe checks itself.
 func (c *compiler) hasKindAt(doc *yamlnode.Document, place diag.Place) bool {
 	for _, item := range doc.Root.Get("actions").Items() {
 		for _, p := range item.Pairs() {
@@ -180,7 +189,8 @@ func (c *compiler) extend(doc *yamlnode.Document, chain []string) *yamlnode.Node
 			continue
 		}
 		if slices.Contains(chain, name) || len(chain) > maxExtends {
-			c.fault(n.Place(), "extends-cycle", fmt.Sprintf("%s extends itself: %s", name, strings.Join(append(chain, name), " -> ")), "remove one of the extends:")
+			c.fault(n.Place(), "extends-cycle", fmt.Sprintf("%s extends itself: %s", name,
+				strings.Join(append(chain, name), " -> ")), "remove one of the extends:")
 			continue
 		}
 		text, ok := c.read(n, name, "the file to extend")
@@ -209,7 +219,8 @@ func oneOrMany(n *yamlnode.Node) []*yamlnode.Node {
 func (c *compiler) path(n *yamlnode.Node) (string, bool) {
 	name := path.Clean(strings.ReplaceAll(n.Value, `\`, "/"))
 	if path.IsAbs(name) || name == ".." || strings.HasPrefix(name, "../") || strings.Contains(name, ":") {
-		c.fault(n.Place(), "path-outside", fmt.Sprintf("%q lies outside the project", n.Value), "put the file into the project and name it from the folder that holds culvert.yaml")
+		c.fault(n.Place(), "path-outside", fmt.Sprintf("%q lies outside the project", n.Value),
+			"put the file into the project and name it from the folder that holds culvert.yaml")
 		return "", false
 	}
 	return name, true
@@ -222,9 +233,11 @@ func (c *compiler) read(n *yamlnode.Node, name, what string) ([]byte, bool) {
 	case err == nil:
 		return text, true
 	case errors.Is(err, fs.ErrNotExist):
-		c.fault(n.Place(), "missing-file", fmt.Sprintf("%s %q does not exist", what, name), "paths count from the folder that holds culvert.yaml")
+		c.fault(n.Place(), "missing-file", fmt.Sprintf("%s %q does not exist", what, name),
+			"paths count from the folder that holds culvert.yaml")
 	default:
-		c.fault(n.Place(), "unreadable-file", fmt.Sprintf("%s %q cannot be read: %v", what, name, err), "check the file and its permissions")
+		c.fault(n.Place(), "unreadable-file", fmt.Sprintf("%s %q cannot be read: %v", what, name, err),
+			"check the file and its permissions")
 	}
 	return nil, false
 }
@@ -251,7 +264,8 @@ func (c *compiler) identity() {
 	if n := c.doc.Root.Get("rule"); isValue(n) {
 		r.Name, r.place = n.Value, n.Place()
 		if !ruleName.MatchString(n.Value) {
-			c.fault(n.Place(), "bad-name", fmt.Sprintf("%q cannot be a rule's name", n.Value), "use letters, digits, dots, hyphens and underscores, at most 100")
+			c.fault(n.Place(), "bad-name", fmt.Sprintf("%q cannot be a rule's name", n.Value),
+				"use letters, digits, dots, hyphens and underscores, at most 100")
 		}
 	}
 	if n := c.doc.Root.Get("description"); isValue(n) {
@@ -284,10 +298,12 @@ func (c *compiler) name(n *yamlnode.Node, what string) bool {
 		c.fault(n.Place(), "bad-name", fmt.Sprintf("%q cannot be the name of %s", n.Value, what),
 			"use letters, digits and underscores, and begin with a letter")
 	case slices.Contains(ownNames, n.Value) || expression.IsReserved(n.Value):
-		c.fault(n.Place(), "name-taken", fmt.Sprintf("%q is a word of the rule language and cannot be the name of %s", n.Value, what), "choose another name, such as my_"+n.Value)
+		c.fault(n.Place(), "name-taken", fmt.Sprintf("%q is a word of the rule language and cannot be the name of %s",
+			n.Value, what), "choose another name, such as my_"+n.Value)
 	case taken:
 		c.report(diag.Diagnostic{
-			Code: "name-taken", Message: fmt.Sprintf("%q is the name of something else in this rule", n.Value), Hint: "choose another name", Place: n.Place(),
+			Code: "name-taken", Message: fmt.Sprintf("%q is the name of something else in this rule", n.Value),
+			Hint: "choose another name", Place: n.Place(),
 			Related: []diag.Related{{Place: first, Message: "named here"}},
 		})
 	default:
@@ -305,18 +321,21 @@ func (c *compiler) conditions() {
 	}
 	if n := c.root.Get("id"); n != nil {
 		r.ID = c.expr(n, c.scope, expression.Text)
-		c.notConstant(r.ID, "constant-id", "every record would have the same id", "name a field that differs from record to record, such as trigger.form.meta.instanceID")
+		c.notConstant(r.ID, "constant-id", "every record would have the same id",
+			"name a field that differs from record to record, such as trigger.form.meta.instanceID")
 	} else if r.Trigger.Kind != "" && !r.Trigger.About.Anonymous {
 		c.warn(r.Trigger.Place, "no-id", "the rule has no id:, so a record is known by its content alone",
 			"add id: with what identifies a record in the source, so that a corrected record updates what the first one wrote")
 	}
 	if n := c.root.Get("version"); n != nil {
 		r.Version = c.expr(n, c.scope, expression.Text)
-		c.notConstant(r.Version, "constant-version", "every record would have the same version", "name a field that counts up or says when the record was changed")
+		c.notConstant(r.Version, "constant-version", "every record would have the same version",
+			"name a field that counts up or says when the record was changed")
 	}
 	if n := c.root.Get("key"); n != nil {
 		r.Key = c.expr(n, c.scope, expression.Text)
-		c.notConstant(r.Key, "constant-key", "every record would have the same key and wait for the one before", "name the id of the person or case, or leave key: out")
+		c.notConstant(r.Key, "constant-key", "every record would have the same key and wait for the one before",
+			"name the id of the person or case, or leave key: out")
 	}
 }
 
@@ -337,9 +356,11 @@ func (c *compiler) condition(n *yamlnode.Node, s *expression.Scope, what string)
 	}
 	if v, ok := e.program.Constant(); ok {
 		if v == true {
-			c.warn(e.Place, "constant-when", "this condition is true for every record", "remove the when:, or compare a field of the record")
+			c.warn(e.Place, "constant-when", "this condition is true for every record",
+				"remove the when:, or compare a field of the record")
 		} else {
-			c.fault(e.Place, "unreachable-when", fmt.Sprintf("this condition is never true, so %s does nothing", what), "compare a field of the record, or remove "+what)
+			c.fault(e.Place, "unreachable-when", fmt.Sprintf("this condition is never true, so %s does nothing", what),
+				"compare a field of the record, or remove "+what)
 		}
 	}
 	return e

@@ -64,16 +64,19 @@ const (
 	lookupWait
 )
 
-var lookupPolicies = map[string]lookupPolicy{"fail": lookupFail, "skip": lookupSkip, "blank": lookupBlank, "first": lookupFirst, "wait": lookupWait}
+var lookupPolicies = map[string]lookupPolicy{"fail": lookupFail, "skip": lookupSkip, "blank": lookupBlank,
+	"first": lookupFirst, "wait": lookupWait}
 
 // lookupKeys are the keys of a lookup that are not fields to search by.
-var lookupKeys = []string{"in", "table", "where", "any_of", "parent_of", "ancestor_of", "level", "within", "match", "on_missing", "on_many", "sample"}
+var lookupKeys = []string{"in", "table", "where", "any_of", "parent_of", "ancestor_of", "level", "within", "match",
+	"on_missing", "on_many", "sample"}
 
 // lookups compiles the lookups, each after those that it reads, and adds them to the scope.
 func (c *compiler) lookups() {
 	pairs := c.root.Get("lookups").Pairs()
 	if len(pairs) > maxLookups {
-		c.fault(pairs[maxLookups].Key.Place(), "too-complex", fmt.Sprintf("the rule has %d lookups; %d is the most", len(pairs), maxLookups), "split the rule")
+		c.fault(pairs[maxLookups].Key.Place(), "too-complex",
+			fmt.Sprintf("the rule has %d lookups; %d is the most", len(pairs), maxLookups), "split the rule")
 		pairs = pairs[:maxLookups]
 	}
 	var ordered []yamlnode.Pair
@@ -150,7 +153,8 @@ func (c *compiler) inOrder(pairs []yamlnode.Pair) []yamlnode.Pair {
 	visit = func(i int, chain []string) {
 		switch state[i] {
 		case visiting:
-			c.fault(pairs[i].Key.Place(), "lookup-cycle", fmt.Sprintf("the lookup %q needs itself: %s", pairs[i].Key.Value, strings.Join(append(chain, pairs[i].Key.Value), " -> ")),
+			c.fault(pairs[i].Key.Place(), "lookup-cycle", fmt.Sprintf("the lookup %q needs itself: %s", pairs[i].Key.Value,
+				strings.Join(append(chain, pairs[i].Key.Value), " -> ")),
 				"have one of them look up what the record itself holds")
 			for _, name := range append(chain, pairs[i].Key.Value) {
 				c.scope.AddShape(name, expression.Dynamic())
@@ -178,7 +182,8 @@ func (c *compiler) inOrder(pairs []yamlnode.Pair) []yamlnode.Pair {
 func lookupWords(n *yamlnode.Node) []string {
 	var words []string
 	for _, p := range n.Pairs() {
-		if !slices.Contains([]string{"in", "table", "match", "on_missing", "on_many", "level", "sample", "program", "type", "stage", "take", "cache"}, p.Key.Value) {
+		if !slices.Contains([]string{"in", "table", "match", "on_missing", "on_many", "level", "sample", "program", "type",
+			"stage", "take", "cache"}, p.Key.Value) {
 			words = append(words, lookupWords(p.Value)...)
 		}
 	}
@@ -206,7 +211,8 @@ func (c *compiler) lookup(key, n *yamlnode.Node) *Lookup {
 	c.inLookup = []string{}
 	l := c.readLookup(key, n)
 	if v := n.Get("on_missing"); l != nil && l.asked == nil && isValue(v) && v.Value == "wait" {
-		c.fault(v.Place(), "not-allowed", "only what is asked of the server can be waited for", "write fail, skip or blank; after a sync held records are tried again by themselves")
+		c.fault(v.Place(), "not-allowed", "only what is asked of the server can be waited for",
+			"write fail, skip or blank; after a sync held records are tried again by themselves")
 	}
 	columns := c.inLookup
 	if c.inLookup = nil; l != nil {
@@ -221,13 +227,16 @@ func (c *compiler) readLookup(key, n *yamlnode.Node) *Lookup {
 		return l // the schema has said so
 	}
 	scope := c.itemScope()
-	ways := slices.DeleteFunc([]string{"in", "table", "parent_of", "ancestor_of"}, func(way string) bool { return n.Get(way) == nil })
+	ways := slices.DeleteFunc([]string{"in", "table", "parent_of", "ancestor_of"},
+		func(way string) bool { return n.Get(way) == nil })
 	if len(ways) != 1 {
 		place, message := key.Place(), fmt.Sprintf("the lookup %q does not say where to look", key.Value)
 		if len(ways) > 1 {
-			place, message = n.Key(ways[1]).Place(), fmt.Sprintf("the lookup %q has both %s: and %s:", key.Value, ways[0], ways[1])
+			place, message = n.Key(ways[1]).Place(), fmt.Sprintf("the lookup %q has both %s: and %s:", key.Value, ways[0],
+				ways[1])
 		}
-		c.fault(place, "lookup-where", message, "give one of in: (metadata), table: (a CSV file), parent_of: and ancestor_of: (an org unit)")
+		c.fault(place, "lookup-where", message,
+			"give one of in: (metadata), table: (a CSV file), parent_of: and ancestor_of: (an org unit)")
 		return l
 	}
 	if v := n.Get("level"); isValue(v) {
@@ -247,7 +256,8 @@ func (c *compiler) readLookup(key, n *yamlnode.Node) *Lookup {
 		l.ancestor = way == "ancestor_of"
 		l.kin = c.expr(n.Get(way), scope, expression.Anything)
 		if l.ancestor && l.level == 0 {
-			c.fault(n.Key(way).Place(), "missing-key", fmt.Sprintf("the lookup %q does not say which ancestor", key.Value), "add level:, 1 being the top of the hierarchy")
+			c.fault(n.Key(way).Place(), "missing-key", fmt.Sprintf("the lookup %q does not say which ancestor", key.Value),
+				"add level:, 1 being the top of the hierarchy")
 		}
 		c.noOtherKeys(n, way, "level", "on_missing")
 	}
@@ -284,7 +294,8 @@ func (c *compiler) itemScope() *expression.Scope {
 	return s
 }
 
-// itemDepth is how many lists of a for_each a lookup needs, itself or through another lookup; 0 where it is the same for every item.
+// itemDepth is how many lists of a for_each a lookup needs, itself or through another lookup; 0
+// where it is the same for every item.
 func (l *Lookup) itemDepth() int {
 	depth := 0
 	for _, e := range l.expressions() {
@@ -311,7 +322,8 @@ func (l *Lookup) expressions() []*Expr {
 func (c *compiler) noOtherKeys(n *yamlnode.Node, allowed ...string) {
 	for _, p := range n.Pairs() {
 		if !slices.Contains(allowed, p.Key.Value) {
-			c.fault(p.Key.Place(), "unknown-key", fmt.Sprintf("%q does not go together with %s:", p.Key.Value, allowed[0]), diag.Suggest(p.Key.Value, allowed, "keys"))
+			c.fault(p.Key.Place(), "unknown-key", fmt.Sprintf("%q does not go together with %s:", p.Key.Value, allowed[0]),
+				diag.Suggest(p.Key.Value, allowed, "keys"))
 		}
 	}
 }
@@ -325,9 +337,11 @@ func (c *compiler) metadataLookup(l *Lookup, n *yamlnode.Node, scope *expression
 	l.Collection = in.Value
 	var fields []string
 	if d := c.env.Directory; d == nil {
-		c.fault(c.rule.serverPlace, "no-snapshot", "there is no metadata to look things up in", "run `culvert sync` and commit the folder metadata/")
+		c.fault(c.rule.serverPlace, "no-snapshot", "there is no metadata to look things up in",
+			"run `culvert sync` and commit the folder metadata/")
 	} else if collections := d.Collections(); !slices.Contains(collections, in.Value) {
-		c.fault(in.Place(), "unknown-collection", fmt.Sprintf("%q is not something that can be looked up", in.Value), diag.Suggest(in.Value, collections, "collections"))
+		c.fault(in.Place(), "unknown-collection", fmt.Sprintf("%q is not something that can be looked up", in.Value),
+			diag.Suggest(in.Value, collections, "collections"))
 	} else {
 		fields = d.Fields(in.Value)
 	}
@@ -339,10 +353,12 @@ func (c *compiler) metadataLookup(l *Lookup, n *yamlnode.Node, scope *expression
 		l.match = matchFuzzy
 	}
 	if l.level > 0 && l.Collection != orgUnits {
-		c.fault(n.Key("level").Place(), "unknown-key", fmt.Sprintf("%s have no level", l.Collection), "level: is for organisationUnits")
+		c.fault(n.Key("level").Place(), "unknown-key", fmt.Sprintf("%s have no level", l.Collection),
+			"level: is for organisationUnits")
 	}
 	if n.Get("within") != nil && l.Collection != orgUnits {
-		c.fault(n.Key("within").Place(), "unknown-key", fmt.Sprintf("%s do not lie within an org unit", l.Collection), "within: is for organisationUnits")
+		c.fault(n.Key("within").Place(), "unknown-key", fmt.Sprintf("%s do not lie within an org unit", l.Collection),
+			"within: is for organisationUnits")
 	}
 	direct := n.Only(func(key string) bool { return !slices.Contains(lookupKeys, key) })
 	c.candidates(l, direct, n, fields, "fields", scope)

@@ -11,8 +11,10 @@ import (
 	"github.com/culvert/culvert/rules/yamlnode"
 )
 
-// candidates reads what an object must be like: fields beside in:, where:, or any_of:. Known is nil when it is not known what there is.
-func (c *compiler) candidates(l *Lookup, direct, n *yamlnode.Node, known []string, what string, scope *expression.Scope) {
+// candidates reads what an object must be like: fields beside in:, where:, or any_of:. Known is nil
+// when it is not known what there is.
+func (c *compiler) candidates(l *Lookup, direct, n *yamlnode.Node, known []string, what string,
+	scope *expression.Scope) {
 	var groups []*yamlnode.Node
 	if len(direct.Pairs()) > 0 {
 		groups = append(groups, direct)
@@ -37,7 +39,9 @@ func (c *compiler) candidates(l *Lookup, direct, n *yamlnode.Node, known []strin
 		broken := false
 		for _, p := range criteria(g, what) {
 			if known != nil && !slices.Contains(known, p.Key.Value) {
-				c.fault(p.Key.Place(), "unknown-lookup-"+strings.TrimSuffix(what, "s"), fmt.Sprintf("%s have no %s %q", l.subject(), strings.TrimSuffix(what, "s"), p.Key.Value), diag.Suggest(p.Key.Value, known, what))
+				c.fault(p.Key.Place(), "unknown-lookup-"+strings.TrimSuffix(what, "s"),
+					fmt.Sprintf("%s have no %s %q", l.subject(), strings.TrimSuffix(what, "s"), p.Key.Value),
+					diag.Suggest(p.Key.Value, known, what))
 				broken = true
 			}
 			e := c.expr(p.Value, scope, expression.Text)
@@ -77,7 +81,8 @@ func (l *Lookup) subject() string {
 
 // checkConstant looks up now what is the same for every record.
 func (c *compiler) checkConstant(l *Lookup, cand candidate) {
-	if c.env.Directory == nil || l.Collection == "" || len(cand) != 1 || l.match != matchExact || !slices.Contains(c.env.Directory.Collections(), l.Collection) {
+	if c.env.Directory == nil || l.Collection == "" || len(cand) != 1 || l.match != matchExact ||
+		!slices.Contains(c.env.Directory.Collections(), l.Collection) {
 		return
 	}
 	v, ok := cand[0].expr.Constant()
@@ -91,7 +96,9 @@ func (c *compiler) checkConstant(l *Lookup, cand candidate) {
 		c.fault(cand[0].expr.Place, "unknown-object", fmt.Sprintf("no %s has the %s %q", l.Collection, cand[0].field, text),
 			diag.Suggest(text, c.env.Directory.Names(l.Collection, cand[0].field), cand[0].field+"s"))
 	case len(hits) > 1 && l.onMany == lookupFail && l.level == 0:
-		c.fault(cand[0].expr.Place, "ambiguous-object", fmt.Sprintf("%d %s have the %s %q", len(hits), l.Collection, cand[0].field, text), "use its code or id"+nameSome(anyOf(hits)))
+		c.fault(cand[0].expr.Place, "ambiguous-object",
+			fmt.Sprintf("%d %s have the %s %q", len(hits), l.Collection, cand[0].field, text),
+			"use its code or id"+nameSome(anyOf(hits)))
 	}
 }
 

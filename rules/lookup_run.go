@@ -48,8 +48,8 @@ func (s *Scope) forgetItemLookups() {
 	}
 }
 
-// run finds the object or row: nil when the rule goes on without. Values are what it searched for, for traces and failures. The error is a
-// *Failure.
+// run finds the object or row: nil when the rule goes on without. Values are what it searched for,
+// for traces and failures. The error is a *Failure.
 func (l *Lookup) run(s *Scope) (v any, values string, err error) {
 	if l.kin != nil {
 		return l.runKin(s)
@@ -101,7 +101,8 @@ func (l *Lookup) run(s *Scope) (v any, values string, err error) {
 	return nil, values, err
 }
 
-// maxSuggested bounds how many failures of a lookup get the names that are alike: going through all names takes a while, and people read the first few.
+// maxSuggested bounds how many failures of a lookup get the names that are alike: going through all
+// names takes a while, and people read the first few.
 const maxSuggested = 200
 
 // suggest names in a failure what was probably meant.
@@ -176,7 +177,8 @@ type foldedNames struct {
 // maxNear bounds how many misspellings are remembered.
 const maxNear = 10_000
 
-// nearest gives the spellings of the names nearest to one: of several when they are as near as each other, for those are several matches.
+// nearest gives the spellings of the names nearest to one: of several when they are as near as each
+// other, for those are several matches.
 func (f *foldedNames) nearest(key string) []string {
 	f.mu.Lock()
 	all, known := f.near[key]
@@ -230,7 +232,8 @@ func (l *Lookup) runWithin(s *Scope) (*Object, error) {
 	o, ok := v.(*Object)
 	if !ok || o == nil {
 		return nil, &Failure{
-			Code: "lookup-missing", Message: fmt.Sprintf("the lookup %q has no org unit to search within", l.Name), Field: l.Name, Place: l.within.Place,
+			Code: "lookup-missing", Message: fmt.Sprintf("the lookup %q has no org unit to search within", l.Name),
+			Field: l.Name, Place: l.within.Place,
 			Hint: "within: needs a lookup that finds an org unit",
 		}
 	}
@@ -263,8 +266,10 @@ func (l *Lookup) runKin(s *Scope) (any, string, error) {
 // missing is what happens when nothing is found; nil when the rule goes on without.
 func (l *Lookup) missing(values string, blank bool) error {
 	f := &Failure{
-		Code: "lookup-missing", Message: fmt.Sprintf("the lookup %q found nothing in %s", l.Name, l.where()), Field: l.Name, Place: l.Place, Value: values,
-		Hint: "correct the value in the source, or add it where it is looked up (then sync); on_missing: skip or blank lets such records pass",
+		Code: "lookup-missing", Message: fmt.Sprintf("the lookup %q found nothing in %s", l.Name, l.where()), Field: l.Name,
+		Place: l.Place, Value: values,
+		Hint: "correct the value in the source, or add it where it is looked up (then sync); on_missing: skip or blank " +
+			"lets such records pass",
 	}
 	if blank {
 		f.Code, f.Message = "lookup-blank", fmt.Sprintf("the lookup %q has nothing to look for: the value is blank", l.Name)
@@ -291,7 +296,8 @@ func (l *Lookup) where() string {
 // many is what happens when several are found.
 func (l *Lookup) many(hits []any, values string) (any, error) {
 	f := &Failure{
-		Code: "lookup-many", Message: fmt.Sprintf("the lookup %q found %d in %s%s", l.Name, len(hits), l.where(), nameSome(hits)), Field: l.Name, Place: l.Place, Value: values,
+		Code: "lookup-many", Message: fmt.Sprintf("the lookup %q found %d in %s%s", l.Name, len(hits), l.where(),
+			nameSome(hits)), Field: l.Name, Place: l.Place, Value: values,
 		Hint: "look up by id or code, add level: or within:, or say on_many: first",
 	}
 	switch l.onMany {

@@ -12,7 +12,8 @@ import (
 func (c *compiler) tableLookup(l *Lookup, n *yamlnode.Node, scope *expression.Scope) {
 	c.noOtherKeys(n, "table", "where", "any_of", "on_missing", "on_many", "match")
 	if m := n.Get("match"); m != nil && m.Value == "fuzzy" {
-		c.fault(m.Place(), "not-allowed", "rows of a table are not found by a fuzzy match", "use ignore_case, or write the names into the table as the source sends them")
+		c.fault(m.Place(), "not-allowed", "rows of a table are not found by a fuzzy match",
+			"use ignore_case, or write the names into the table as the source sends them")
 	} else if m != nil && m.Value == "ignore_case" {
 		l.match = matchFolded
 	}
@@ -54,7 +55,8 @@ func (c *compiler) table(file *yamlnode.Node) *csvTable {
 		case column == "":
 			c.fault(t.place(t.places[i], column), "bad-csv", "a column has no name", "write a name into the header row")
 		case slices.Contains(t.header[:i], column):
-			c.fault(t.place(t.places[i], column), "bad-csv", fmt.Sprintf("two columns are named %q", column), "rename one of them")
+			c.fault(t.place(t.places[i], column), "bad-csv", fmt.Sprintf("two columns are named %q", column),
+				"rename one of them")
 		}
 	}
 	if len(t.rows) == 0 {

@@ -49,7 +49,8 @@ func (w wordSet) has(v any) bool {
 	return w[textOf(v)]
 }
 
-// without gives a record with every value that is one of the words made blank. What holds none of them is not copied: the record belongs to others.
+// without gives a record with every value that is one of the words made blank. What holds none of
+// them is not copied: the record belongs to others.
 func (w wordSet) without(v any) any {
 	if len(w) == 0 {
 		return v
@@ -101,25 +102,33 @@ func (w wordSet) strip(v any) (any, bool) {
 	return v, false
 }
 
-// IsNoAnswer tells whether a text is a word that people and programs write where there is no answer, in the languages that forms come in, or nothing but
-// signs. Nobody has such a name for an id.
+// IsNoAnswer tells whether a text is a word that people and programs write where there is no
+// answer, in the languages that forms come in, or nothing but signs. Nobody has such a name for an
+// id.
 func IsNoAnswer(text string) bool {
 	if len(text) > maxMissing {
 		return false
 	}
 	word := foldWord(text)
-	return noAnswers[word] || !strings.ContainsFunc(word, func(r rune) bool { return unicode.IsLetter(r) && r != 'x' || unicode.IsNumber(r) })
+	return noAnswers[word] || !strings.ContainsFunc(word,
+		func(r rune) bool { return unicode.IsLetter(r) && r != 'x' || unicode.IsNumber(r) })
 }
 
 var noAnswers = map[string]bool{
-	"n/a": true, "na": true, "n.a": true, "n.a.": true, "#n/a": true, "none": true, "null": true, "nil": true, "nan": true, "undefined": true, "(null)": true,
-	"no": true, "unknown": true, "not known": true, "not available": true, "not applicable": true, "not stated": true, "no answer": true, "no id": true, "missing": true, "blank": true, "empty": true, "dk": true, "don't know": true,
-	"non": true, "inconnu": true, "inconnue": true, "non disponible": true, "non applicable": true, "sans objet": true, "aucun": true, "aucune": true, "néant": true, "neant": true, "ne sait pas": true, "nsp": true, "n/d": true, "nd": true,
-	"ninguno": true, "ninguna": true, "desconocido": true, "no aplica": true, "no disponible": true, "s/d": true, "não": true, "nao": true, "nenhum": true, "nenhuma": true, "desconhecido": true, "não aplicável": true, "não disponível": true, "haijulikani": true, "hakuna": true,
+	"n/a": true, "na": true, "n.a": true, "n.a.": true, "#n/a": true, "none": true, "null": true, "nil": true,
+	"nan": true, "undefined": true, "(null)": true,
+	"no": true, "unknown": true, "not known": true, "not available": true, "not applicable": true, "not stated": true,
+	"no answer": true, "no id": true, "missing": true, "blank": true, "empty": true, "dk": true, "don't know": true,
+	"non": true, "inconnu": true, "inconnue": true, "non disponible": true, "non applicable": true, "sans objet": true,
+	"aucun": true, "aucune": true, "néant": true, "neant": true, "ne sait pas": true, "nsp": true, "n/d": true, "nd": true,
+	"ninguno": true, "ninguna": true, "desconocido": true, "no aplica": true, "no disponible": true, "s/d": true,
+	"não": true, "nao": true, "nenhum": true, "nenhuma": true, "desconhecido": true, "não aplicável": true,
+	"não disponível": true, "haijulikani": true, "hakuna": true,
 }
 
-// IsPlaceholder tells whether a text stands for "no answer" where people are looked up by it: a word, or a number that forms write for it, such as 999, 000
-// or -99. People who share it are not one person.
+// IsPlaceholder tells whether a text stands for "no answer" where people are looked up by it: a
+// word, or a number that forms write for it, such as 999, 000 or -99. People who share it are not
+// one person.
 func IsPlaceholder(text string) bool {
 	if IsNoAnswer(text) {
 		return true
@@ -146,7 +155,8 @@ func IsPlaceholder(text string) bool {
 }
 
 // exports are the words for "no answer" that programs write and that are no choice in a form, as "none" may be.
-var exports = wordSet{"n/a": true, "#n/a": true, "n.a.": true, "null": true, "nan": true, "nil": true, "undefined": true, "-": true, "--": true}
+var exports = wordSet{"n/a": true, "#n/a": true, "n.a.": true, "null": true, "nan": true, "nil": true,
+	"undefined": true, "-": true, "--": true}
 
 // undeclaredMissing warns of words for "no answer" in the sample, which would be taken for answers.
 func (c *compiler) undeclaredMissing() {
@@ -171,7 +181,9 @@ func (c *compiler) undeclaredMissing() {
 			list[i] = strconv.Quote(w) // or YAML reads it as something else
 		}
 	}
-	c.warn(c.rule.Trigger.SamplePlace, "undeclared-missing", fmt.Sprintf("the sample has words for \"no answer\" in %s, which would be taken for answers", diag.Names(order[:min(maxSampleValues, len(order))], "and")),
+	c.warn(c.rule.Trigger.SamplePlace, "undeclared-missing",
+		fmt.Sprintf("the sample has words for \"no answer\" in %s, which would be taken for answers",
+			diag.Names(order[:min(maxSampleValues, len(order))], "and")),
 		"add missing: ["+strings.Join(list, ", ")+"] to the trigger, and such values are blank")
 }
 

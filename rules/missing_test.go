@@ -6,7 +6,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestMissingWords holds that a declared word is blank wherever a value stands, and that the record itself stays as it came.
+// TestMissingWords holds that a declared word is blank wherever a value stands, and that the record
+// itself stays as it came.
 func TestMissingWords(t *testing.T) {
 	record := map[string]any{
 		"name": "Amina", "age": 999.0, "weight": " N/A ", "notes": "n/a at home", "yes": true, "none": nil,
@@ -58,8 +59,10 @@ actions:
 		record string
 		want   map[string]any
 	}{
-		{`{"form": {"meta": {"instanceID": "1"}, "phone": "N/A", "age": "999", "gender": "F", "symptoms": "fever cough"}}`, map[string]any{"A": nil, "B": nil, "C": "unknown", "D": []any{"cough"}}},
-		{`{"form": {"meta": {"instanceID": "1"}, "phone": "missing", "age": 7, "gender": "m", "symptoms": "fever"}}`, map[string]any{"A": nil, "B": 7.0, "C": "m", "D": nil}},
+		{`{"form": {"meta": {"instanceID": "1"}, "phone": "N/A", "age": "999", "gender": "F", "symptoms": "fever cough"}}`,
+			map[string]any{"A": nil, "B": nil, "C": "unknown", "D": []any{"cough"}}},
+		{`{"form": {"meta": {"instanceID": "1"}, "phone": "missing", "age": 7, "gender": "m", "symptoms": "fever"}}`,
+			map[string]any{"A": nil, "B": 7.0, "C": "m", "D": nil}},
 	} {
 		s := r.Begin(Input{Body: body(t, test.record)})
 		got := map[string]any{}

@@ -16,7 +16,8 @@ type namespace struct {
 	place           diag.Place
 }
 
-// Records is the namespace of the ids of the rule's records, and of what is known by them: the rule's own, under its name, unless it says another.
+// Records is the namespace of the ids of the rule's records, and of what is known by them: the
+// rule's own, under its name, unless it says another.
 func (r *Rule) Records() string {
 	if r.namespace.records != "" {
 		return r.namespace.records
@@ -27,7 +28,8 @@ func (r *Rule) Records() string {
 // SaysRecords tells whether the rule names the namespace of its records itself.
 func (r *Rule) SaysRecords() bool { return r.namespace.records != "" }
 
-// People is the namespace of the rule's external ids: ProjectNamespace unless it says another, for several forms speak of one person.
+// People is the namespace of the rule's external ids: ProjectNamespace unless it says another, for
+// several forms speak of one person.
 func (r *Rule) People() string {
 	if r.namespace.people != "" {
 		return r.namespace.people
@@ -69,7 +71,8 @@ func (c *compiler) namespaceName(n *yamlnode.Node) string {
 		return ""
 	}
 	if !ruleName.MatchString(n.Value) {
-		c.fault(n.Place(), "bad-name", fmt.Sprintf("%q cannot be the name of a namespace", n.Value), "use letters, digits, dots, hyphens and underscores, at most 100")
+		c.fault(n.Place(), "bad-name", fmt.Sprintf("%q cannot be the name of a namespace", n.Value),
+			"use letters, digits, dots, hyphens and underscores, at most 100")
 		return ""
 	}
 	return n.Value
@@ -99,7 +102,8 @@ type declaredIDs struct {
 	samples []string
 }
 
-// DeclareIDs says which objects the action writes or speaks of by ids. CheckProject names rules whose ids look as if they should be shared, or must not.
+// DeclareIDs says which objects the action writes or speaks of by ids. CheckProject names rules
+// whose ids look as if they should be shared, or must not.
 func (a *ActionSpec) DeclareIDs(d DeclaredIDs) {
 	r := a.compiler.rule
 	r.ids = append(r.ids, &declaredIDs{DeclaredIDs: d, action: a})

@@ -58,8 +58,8 @@ func keyOf(fields [][]string) string {
 	return strings.Join(parts, "\x01")
 }
 
-// Concerns tells whether the rule can be about records of a source, such as a file of some name: false where its condition looks at the source alone
-// and says no.
+// Concerns tells whether the rule can be about records of a source, such as a file of some name:
+// false where its condition looks at the source alone and says no.
 func (r *Rule) Concerns(source map[string]any) bool {
 	if r.When == nil {
 		return true

@@ -1,5 +1,5 @@
-// Package rules is the rule language: rule files are parsed with positions, checked, compiled once, and evaluated on records.
-// It knows nothing of DHIS2, of HTTP or of the journal.
+// Package rules is the rule language: rule files are parsed with positions, checked, compiled once,
+// and evaluated on records. It knows nothing of DHIS2, of HTTP or of the journal.
 package rules
 
 import (
@@ -20,12 +20,13 @@ type Rule struct {
 	When        *Expr // nil: every record
 	ID          *Expr // nil: a hash of the record's content
 	Version     *Expr // nil: what its source says, or the order of acceptance
-	Key         *Expr // nil: the external id of the first action that has one (set by who compiles the actions), else the record's id
-	Lookups     []*Lookup
-	Maps        map[string]*ValueMap
-	Actions     []*ActionSpec
-	Tests       []*Test
-	Document    *yamlnode.Document
+	// nil: the external id of the first action that has one (set by who compiles the actions), else the record's id
+	Key      *Expr
+	Lookups  []*Lookup
+	Maps     map[string]*ValueMap
+	Actions  []*ActionSpec
+	Tests    []*Test
+	Document *yamlnode.Document
 
 	place       diag.Place // of the name
 	serverPlace diag.Place
@@ -43,8 +44,8 @@ type Rule struct {
 	fixed       atomic.Pointer[time.Time] // the time of a test, instead of the clock's
 }
 
-// FixClock has now() and today() give a time in this rule's expressions, for a test that names one; the zero time lets the clock run again. It is not
-// for rules that also take records.
+// FixClock has now() and today() give a time in this rule's expressions, for a test that names one;
+// the zero time lets the clock run again. It is not for rules that also take records.
 func (r *Rule) FixClock(at time.Time) {
 	if at.IsZero() {
 		r.fixed.Store(nil)
@@ -111,7 +112,8 @@ type Object struct {
 // TriggerKind is a kind of trigger, as far as the language must know it.
 type TriggerKind struct {
 	Name string
-	// Anonymous records have no id of their own as a rule, and nobody has a sample of them at hand: a rule is not told that it names neither.
+	// Anonymous records have no id of their own as a rule, and nobody has a sample of them at hand: a
+	// rule is not told that it names neither.
 	Anonymous bool
 	// Submissions says that forms come as they are submitted, so that edits of one are known by what they were made from.
 	Submissions bool
@@ -150,8 +152,9 @@ type Environment struct {
 	Defaults []*yamlnode.Document
 }
 
-// Failure is why one record cannot be used: data that does not fit its rule. It names the place in the rule and what to do.
-// Message and Fix are safe to log; Value is the record's own data and is kept in the journal only.
+// Failure is why one record cannot be used: data that does not fit its rule. It names the place in
+// the rule and what to do. Message and Fix are safe to log; Value is the record's own data and is
+// kept in the journal only.
 type Failure struct {
 	Code    string
 	Message string // without the record's data

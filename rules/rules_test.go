@@ -85,8 +85,9 @@ actions:
 		t.Fatal(err)
 	}
 	want := map[string]any{
-		"enrolled_at": "2024-05-01", "First name": "Amina", "Sex": "Female", "Sex by function": "Female", "Band": "OVER5", "Complaints": []any{"FEV", "COU"},
-		"Country": "010", "Phone": "(clear)", "Phone or none": "none", "District": "Northern", "Price": "12.50",
+		"enrolled_at": "2024-05-01", "First name": "Amina", "Sex": "Female", "Sex by function": "Female", "Band": "OVER5",
+		"Complaints": []any{"FEV", "COU"},
+		"Country":    "010", "Phone": "(clear)", "Phone or none": "none", "District": "Northern", "Price": "12.50",
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
@@ -104,7 +105,8 @@ actions:
 	if d := cmp.Diff([]string{"0 2024-05-02 Chilenga Clinic"}, visits); d != "" || err != nil {
 		t.Error(d, err)
 	}
-	for _, want := range []string{"filter ", "id ", "key ", "lookup clinic", "lookup price", "map sex", "field Sex", "lookup item_clinic"} {
+	for _, want := range []string{"filter ", "id ", "key ", "lookup clinic", "lookup price", "map sex", "field Sex",
+		"lookup item_clinic"} {
 		if !slices.Contains(steps, want) {
 			t.Errorf("no step %q in %q", want, steps)
 		}
@@ -112,7 +114,8 @@ actions:
 }
 
 func TestOrgUnitIsTheObject(t *testing.T) {
-	r, fields := load(t, head+"lookups: {clinic: {in: organisationUnits, code: trigger.form.facility_code}}\nactions:\n  - dhis2.event: {org_unit: clinic}\n", nil)
+	r, fields := load(t, head+"lookups: {clinic: {in: organisationUnits, code: "+
+		"trigger.form.facility_code}}\nactions:\n  - dhis2.event: {org_unit: clinic}\n", nil)
 	s := r.Begin(Input{Body: body(t, formSample)})
 	result, err := fields["org_unit"].Eval(s)
 	if o, ok := result.Value.(*Object); err != nil || !ok || o.ID != "kanyamaUID1" {
@@ -125,25 +128,39 @@ func TestOrgUnitIsTheObject(t *testing.T) {
 
 func TestFailures(t *testing.T) {
 	for _, c := range []struct{ name, rule, record, want string }{
-		{"unmapped", "maps: {sex: {f: F}}\nactions:\n  - dhis2.event: {data_values: {A: {from: trigger.form.gender, map: sex}}}\n", `{"form":{"gender":"SECRET"}}`,
+		{"unmapped", "maps: {sex: {f: F}}\nactions:\n  - dhis2.event: {data_values: {A: {from: trigger.form.gender, map: " +
+			"sex}}}\n", `{"form":{"gender":"SECRET"}}`,
 			`5:69 unmapped-value A: the value is not in the value map "sex"`},
-		{"unmapped in a function", "maps: {sex: {f: F}}\nactions:\n  - dhis2.event: {data_values: {A: 'upper(sex(trigger.form.gender))'}}\n", `{"form":{"gender":"SECRET"}}`,
+		{"unmapped in a function",
+			"maps: {sex: {f: F}}\nactions:\n  - dhis2.event: {data_values: {A: 'upper(sex(trigger.form.gender))'}}\n",
+			`{"form":{"gender":"SECRET"}}`,
 			`5:43 unmapped-value A: the value is not in the value map "sex"`},
-		{"missing", "lookups: {clinic: {in: organisationUnits, code: trigger.form.facility_code}}\nactions:\n  - dhis2.event: {org_unit: clinic}\n", `{"form":{"facility_code":"SECRET"}}`,
+		{"missing", "lookups: {clinic: {in: organisationUnits, code: trigger.form.facility_code}}\nactions:\n  - " +
+			"dhis2.event: {org_unit: clinic}\n", `{"form":{"facility_code":"SECRET"}}`,
 			`3:11 lookup-missing clinic: the lookup "clinic" found nothing in organisationUnits`},
-		{"missing, skip", "lookups: {clinic: {in: organisationUnits, code: trigger.form.facility_code, on_missing: skip}}\nactions:\n  - dhis2.event: {org_unit: clinic}\n", `{"form":{"facility_code":"SECRET"}}`,
+		{"missing, skip", "lookups: {clinic: {in: organisationUnits, code: trigger.form.facility_code, on_missing: " +
+			"skip}}\nactions:\n  - dhis2.event: {org_unit: clinic}\n", `{"form":{"facility_code":"SECRET"}}`,
 			`3:11 lookup-missing clinic: the lookup "clinic" found nothing in organisationUnits (skip)`},
-		{"blank look-up", "lookups: {clinic: {in: organisationUnits, code: trigger.form.facility_code}}\nactions:\n  - dhis2.event: {org_unit: clinic}\n", `{"form":{"facility_code":"---"}}`,
+		{"blank look-up", "lookups: {clinic: {in: organisationUnits, code: trigger.form.facility_code}}\nactions:\n  - " +
+			"dhis2.event: {org_unit: clinic}\n", `{"form":{"facility_code":"---"}}`,
 			`3:11 lookup-blank clinic: the lookup "clinic" has nothing to look for: the value is blank`},
-		{"several", "lookups: {clinic: {in: organisationUnits, name: trigger.form.facility}}\nactions:\n  - dhis2.event: {org_unit: clinic}\n", `{"form":{"facility":"Hope"}}`,
+		{"several", "lookups: {clinic: {in: organisationUnits, name: trigger.form.facility}}\nactions:\n  - dhis2.event: " +
+			"{org_unit: clinic}\n", `{"form":{"facility":"Hope"}}`,
 			`3:11 lookup-many clinic: the lookup "clinic" found 2 in organisationUnits: Hope (HN, hopeNorth11), Hope (HS, hopeSouth11)`},
-		{"blank: fail", "actions:\n  - dhis2.event: {data_values: {A: {from: trigger.form.phone, blank: fail}}}\n", `{"form":{"phone":" "}}`, `4:43 blank-value A: A is blank`},
-		{"blank: fail for all", "actions:\n  - dhis2.event: {blank: fail, data_values: {A: trigger.form.phone}}\n", `{"form":{}}`, `4:49 blank-value A: A is blank`},
-		{"lost letters", "actions:\n  - dhis2.event: {data_values: {A: trigger.form.first_name}}\n", `{"form":{"first_name":"SECRET Zo\uFFFD"}}`,
+		{"blank: fail", "actions:\n  - dhis2.event: {data_values: {A: {from: trigger.form.phone, blank: fail}}}\n",
+			`{"form":{"phone":" "}}`, `4:43 blank-value A: A is blank`},
+		{"blank: fail for all", "actions:\n  - dhis2.event: {blank: fail, data_values: {A: trigger.form.phone}}\n",
+			`{"form":{}}`, `4:49 blank-value A: A is blank`},
+		{"lost letters", "actions:\n  - dhis2.event: {data_values: {A: trigger.form.first_name}}\n",
+			`{"form":{"first_name":"SECRET Zo\uFFFD"}}`,
 			"4:36 lost-letters A: the text holds \uFFFD, which stands for a letter that was lost before it came here"},
-		{"lost letters in a lookup", "lookups: {clinic: {in: organisationUnits, name: trigger.form.facility}}\nactions:\n  - dhis2.event: {org_unit: clinic}\n",
+		{"lost letters in a lookup",
+			"lookups: {clinic: {in: organisationUnits, name: trigger.form.facility}}\nactions:\n  - dhis2.event: {org_unit: " +
+				"clinic}\n",
 			`{"form":{"facility":"SECRET Zo\uFFFD"}}`, "3:49 lost-letters clinic: the text holds \uFFFD"},
-		{"expression in a folded scalar", "actions:\n  - dhis2.event:\n      data_values:\n        A: >\n          add(\n            date(trigger.form.visit_date), 1, \"days\")\n", `{"form":{"visit_date":"SECRET"}}`,
+		{"expression in a folded scalar",
+			"actions:\n  - dhis2.event:\n      data_values:\n        A: >\n          add(\n            " +
+				"date(trigger.form.visit_date), 1, \"days\")\n", `{"form":{"visit_date":"SECRET"}}`,
 			`8:13 wrong-value A: `},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -159,7 +176,8 @@ func TestFailures(t *testing.T) {
 			if !errors.As(err, &f) {
 				t.Fatalf("no failure but %v", err)
 			}
-			got := fmt.Sprintf("%d:%d %s %s: %s", f.Place.Range.Start.Line, f.Place.Range.Start.Column, f.Code, f.Field, f.Message)
+			got := fmt.Sprintf("%d:%d %s %s: %s", f.Place.Range.Start.Line, f.Place.Range.Start.Column, f.Code, f.Field,
+				f.Message)
 			if f.Skip {
 				got += " (skip)"
 			}
@@ -178,8 +196,11 @@ func TestFailures(t *testing.T) {
 
 func TestInheritance(t *testing.T) {
 	var list diag.List
-	outer, inner := parseDoc("rules/_defaults.yaml", "server: national\nmaps: {sex: {f: F, m: M}}\ndefaults:\n  actions: {org_unit: clinic, program: All, period: x}\n", &list), parseDoc("rules/anc/_defaults.yaml", "defaults:\n  dhis2.event: {program: ANC, blank: fail}\n", &list)
-	f := files{"shared.yaml": "extends: deep.yaml\nlookups: {clinic: {in: organisationUnits, code: trigger.form.facility_code}, parent: {parent_of: clinic}, foreign: {in: organisationUnits, code: trigger.nowhere}}\n", "deep.yaml": "when: true != false\nid: trigger.form.meta.instanceID\n", "samples/form.json": formSample}
+	outer, inner := parseDoc("rules/_defaults.yaml",
+		"server: national\nmaps: {sex: {f: F, m: M}}\ndefaults:\n  actions: {org_unit: clinic, program: All, period: x}\n",
+		&list), parseDoc("rules/anc/_defaults.yaml", "defaults:\n  dhis2.event: {program: ANC, blank: fail}\n", &list)
+	f := files{"shared.yaml": "extends: deep.yaml\nlookups: {clinic: {in: organisationUnits, code: " +
+		"trigger.form.facility_code}, parent: {parent_of: clinic}, foreign: {in: organisationUnits, code: trigger.nowhere}}\n", "deep.yaml": "when: true != false\nid: trigger.form.meta.instanceID\n", "samples/form.json": formSample}
 	env := testEnvironment(f)
 	env.Defaults = append(env.Defaults, outer, inner)
 	r, findings := Load("rules/anc/a.yaml", []byte(`trigger: {webhook: {path: /x}, sample: samples/form.json}
@@ -194,7 +215,8 @@ actions:
 		t.Fatal(list, findings.List)
 	}
 	a := r.Actions[0]
-	if r.Server != "national" || r.Name != "a" || r.ID == nil || a.Body.Get("program").Value != "ANC" || a.Body.Get("org_unit").Value != "clinic" || a.Body.Get("stage").Value != "First" || a.Body.Get("period") != nil {
+	if r.Server != "national" || r.Name != "a" || r.ID == nil || a.Body.Get("program").Value != "ANC" ||
+		a.Body.Get("org_unit").Value != "clinic" || a.Body.Get("stage").Value != "First" || a.Body.Get("period") != nil {
 		t.Errorf("%+v %+v", r, a.Body.Plain())
 	}
 	if fields["Sex"].Blank != BlankFail || fields["org_unit"].Place.File != "rules/_defaults.yaml" {
@@ -228,7 +250,8 @@ func TestResults(t *testing.T) {
 }
 
 func TestAnIDThatLostDigits(t *testing.T) {
-	r, _ := load(t, strings.Replace(head, "trigger.form.meta.instanceID", "trigger.form.phone", 1)+"actions:\n  - dhis2.event: {data_values: {A: trigger.form.first_name}}\n", nil)
+	r, _ := load(t, strings.Replace(head, "trigger.form.meta.instanceID", "trigger.form.phone",
+		1)+"actions:\n  - dhis2.event: {data_values: {A: trigger.form.first_name}}\n", nil)
 	_, _, err := r.Identify(r.Begin(Input{Body: body(t, `{"form":{"phone":"2.54722E+11"}}`)}))
 	var f *Failure
 	if !errors.As(err, &f) || f.Code != "lost-digits" || f.Column != "form.phone" || f.Value != "2.54722E+11" {
@@ -249,7 +272,8 @@ func TestIdentityWithoutAnID(t *testing.T) {
 	if id(`{"a": 1, "b": [true, null, "x"]}`) != id(`{"b": [true, null, "x"], "a": 1.0}`) {
 		t.Error("the order of fields matters")
 	}
-	different := []string{`{"a": "1"}`, `{"a": 1}`, `{"a": [1]}`, `{"a": {"a": 1}}`, `{"a": null}`, `{}`, `{"a": "", "b": "1"}`, `{"a": "1", "b": ""}`, `["a", "b"]`, `["ab", ""]`, `{"a": true}`}
+	different := []string{`{"a": "1"}`, `{"a": 1}`, `{"a": [1]}`, `{"a": {"a": 1}}`, `{"a": null}`, `{}`,
+		`{"a": "", "b": "1"}`, `{"a": "1", "b": ""}`, `["a", "b"]`, `["ab", ""]`, `{"a": true}`}
 	seen := map[string]string{}
 	for _, text := range different {
 		if other, ok := seen[id(text)]; ok {
@@ -266,7 +290,8 @@ func TestIdentityWithoutAnID(t *testing.T) {
 func TestServerOf(t *testing.T) {
 	var list diag.List
 	defaults := parseDoc("rules/_defaults.yaml", "server: other\n", &list)
-	for text, want := range map[string]string{"rule: a\nserver: national # x\n": "national", "server: 'n'\n": "n", "rule: a\n": "other", "a:\n  server: x\n": "other"} {
+	for text, want := range map[string]string{"rule: a\nserver: national # x\n": "national", "server: 'n'\n": "n",
+		"rule: a\n": "other", "a:\n  server: x\n": "other"} {
 		if got := ServerOf([]byte(text), defaults); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
@@ -289,7 +314,8 @@ tests:
 		return []any{body(t, `{"form": {"age": "1"}}`), body(t, `{"form": {"age": "2"}}`)}, nil
 	}
 	bodies, err := r.Tests[0].Bodies(read)
-	if d := cmp.Diff([]any{map[string]any{"form": map[string]any{"age": 7.0, "first_name": "010"}}}, bodies); d != "" || err != nil {
+	if d := cmp.Diff([]any{map[string]any{"form": map[string]any{"age": 7.0, "first_name": "010"}}}, bodies); d != "" ||
+		err != nil {
 		t.Error(d, err)
 	}
 	s := r.Begin(Input{Body: bodies[0], Source: r.Tests[0].SourceFields()})
@@ -303,7 +329,8 @@ tests:
 	if v, _ := fields["Day"].Eval(s); v.Value != "2024-06-30" {
 		t.Error(v)
 	}
-	if bodies, err := r.Tests[1].Bodies(read); err != nil || len(bodies) != 1 || bodies[0].(map[string]any)["form"].(map[string]any)["age"] != "2" {
+	if bodies, err := r.Tests[1].Bodies(read); err != nil || len(bodies) != 1 ||
+		bodies[0].(map[string]any)["form"].(map[string]any)["age"] != "2" {
 		t.Error(bodies, err)
 	}
 	if _, err := r.Tests[2].Bodies(read); err == nil {
@@ -325,7 +352,8 @@ actions:
 	for range 4 {
 		wg.Go(func() {
 			for range 50 {
-				s := r.Begin(Input{Body: map[string]any{"form": map[string]any{"facility": "Kanyma Clinic", "gender": "f", "first_name": "amina"}}})
+				s := r.Begin(Input{Body: map[string]any{"form": map[string]any{"facility": "Kanyma Clinic", "gender": "f",
+					"first_name": "amina"}}})
 				for name, want := range map[string]string{"org_unit": "kanyamaUID1", "Sex": "Female", "Name": "AMINA"} {
 					if v, err := fields[name].Eval(s); err != nil || textOf(v.Value) != want {
 						t.Error(name, v, err)
@@ -338,7 +366,8 @@ actions:
 }
 
 func TestFailureNamesTheItem(t *testing.T) {
-	r, fields := load(t, head+"actions:\n  - dhis2.event: {for_each: trigger.form.visits, data_values: {A: {from: item.date, blank: fail}}}\n", nil)
+	r, fields := load(t, head+"actions:\n  - dhis2.event: {for_each: trigger.form.visits, data_values: {A: {from: "+
+		"item.date, blank: fail}}}\n", nil)
 	s := r.Begin(Input{Body: body(t, `{"form": {"visits": [{"date": "2024-01-01"}, {"date": ""}]}}`)})
 	err := r.Actions[0].Each(s, func(s *Scope) error {
 		_, err := fields["A"].Eval(s)
@@ -379,7 +408,8 @@ actions:
 				}
 			}
 			slices.Sort(codes)
-			if d := cmp.Diff([]string{"11 unknown-field", "7 unknown-name", "8 unknown-field", "8 unknown-map", "8 wrong-arguments"}, codes); d != "" {
+			if d := cmp.Diff([]string{"11 unknown-field", "7 unknown-name", "8 unknown-field", "8 unknown-map",
+				"8 wrong-arguments"}, codes); d != "" {
 				t.Error(d)
 			}
 		})
@@ -388,7 +418,8 @@ actions:
 
 func TestFieldsThatTwoRulesWrite(t *testing.T) {
 	rule := func(name string, writes ...string) *Rule {
-		r, findings := Load("rules/"+name+".yaml", []byte(strings.Replace(head, "/forms", "/"+name, 1)+"actions:\n  - dhis2.event: {program: X}\n"), testEnvironment(files{"samples/form.json": formSample}))
+		r, findings := Load("rules/"+name+".yaml", []byte(strings.Replace(head, "/forms", "/"+name,
+			1)+"actions:\n  - dhis2.event: {program: X}\n"), testEnvironment(files{"samples/form.json": formSample}))
 		if r == nil || findings.List.HasErrors() {
 			t.Fatal(findings.List)
 		}
@@ -406,8 +437,10 @@ func TestFieldsThatTwoRulesWrite(t *testing.T) {
 		{"different fields", []*Rule{rule("a", "person.name"), rule("b", "person.phone")}, ""},
 		{"different objects", []*Rule{rule("a", "person.name"), rule("b", "case.name", "case.x")}, ""},
 		{"the same fields", []*Rule{rule("a", "person.name", "person.sex"), rule("b", "person.sex", "person.name")}, ""},
-		{"some fields", []*Rule{rule("a", "person.name", "person.sex"), rule("b", "person.sex", "person.phone")}, `the rule "a" writes "sex" of person too`},
-		{"many fields", []*Rule{rule("a", "p.1", "p.2", "p.3", "p.4", "p.5"), rule("b", "p.1", "p.2", "p.3", "p.4", "p.x")}, `the rule "a" writes "1", "2" and "3" and 1 more of p too`},
+		{"some fields", []*Rule{rule("a", "person.name", "person.sex"), rule("b", "person.sex", "person.phone")},
+			`the rule "a" writes "sex" of person too`},
+		{"many fields", []*Rule{rule("a", "p.1", "p.2", "p.3", "p.4", "p.5"), rule("b", "p.1", "p.2", "p.3", "p.4", "p.x")},
+			`the rule "a" writes "1", "2" and "3" and 1 more of p too`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var got []string
@@ -422,7 +455,8 @@ func TestFieldsThatTwoRulesWrite(t *testing.T) {
 }
 
 func TestKeyOfItemsIsNoKeyOfTheRecord(t *testing.T) {
-	r, _ := load(t, head+"actions:\n  - dhis2.event: {for_each: trigger.form.visits, external_id: '\"child \" + item.clinic'}\n", nil)
+	r, _ := load(t, head+"actions:\n  - dhis2.event: {for_each: trigger.form.visits, external_id: '\"child \" + "+
+		"item.clinic'}\n", nil)
 	a := r.Actions[0]
 	r.Key = a.Expression(a.Body.Get("external_id"), expression.Text)
 	s := r.Begin(Input{Body: body(t, formSample)})

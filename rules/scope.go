@@ -46,7 +46,8 @@ type Step struct {
 
 // Begin makes the scope for one record.
 func (r *Rule) Begin(in Input) *Scope {
-	s := &Scope{rule: r, env: make(expression.Env, 4+len(r.Lookups)+len(r.results)), lookups: make([]found, len(r.Lookups))}
+	s := &Scope{rule: r, env: make(expression.Env, 4+len(r.Lookups)+len(r.results)),
+		lookups: make([]found, len(r.Lookups))}
 	s.Reset(in)
 	return s
 }
@@ -101,16 +102,19 @@ func (r *Rule) Identify(s *Scope) (id, key string, err error) {
 	return s.id, key, TooLongID(r.Key, "key", key)
 }
 
-// LongestID bounds ids, keys and external ids, in bytes: they stand in every list, index and message. A form's instance id has 41.
+// LongestID bounds ids, keys and external ids, in bytes: they stand in every list, index and
+// message. A form's instance id has 41.
 const LongestID = 500
 
-// TooLongID is the failure of a record whose id, key or external id is longer than LongestID; nil for all others. field says which it is, and e what gave it.
+// TooLongID is the failure of a record whose id, key or external id is longer than LongestID; nil
+// for all others. field says which it is, and e what gave it.
 func TooLongID(e *Expr, field, id string) error {
 	if len(id) <= LongestID {
 		return nil
 	}
 	return &Failure{
-		Code: "long-id", Message: fmt.Sprintf("the %s has %d bytes; %d is the most that one may have", field, len(id), LongestID), Field: field, Place: e.Place,
+		Code: "long-id", Message: fmt.Sprintf("the %s has %d bytes; %d is the most that one may have", field, len(id),
+			LongestID), Field: field, Place: e.Place,
 		Hint: "name a field that identifies the record, not one that describes it: " + e.Text + " gives a long text",
 	}
 }
@@ -143,8 +147,9 @@ func (r *Rule) recordID(s *Scope) (string, error) {
 	return id, err
 }
 
-// Resolve runs the lookups that the record needs: those that actions without a condition read. Others run when something reads them. The
-// error is a *Failure; one with Skip says that the rule skips such records.
+// Resolve runs the lookups that the record needs: those that actions without a condition read.
+// Others run when something reads them. The error is a *Failure; one with Skip says that the rule
+// skips such records.
 func (r *Rule) Resolve(s *Scope) error {
 	var open Unanswered
 	for _, i := range r.eager {

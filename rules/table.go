@@ -44,8 +44,9 @@ func (t *csvTable) place(at diag.Position, text string) diag.Place {
 // column gives the number of a column by its header, -1 when there is none.
 func (t *csvTable) column(name string) int { return slices.Index(t.header, name) }
 
-// readTable reads a CSV file: UTF-8, with or without a byte order mark, its cells separated by comma, semicolon or tab. Blank lines are
-// left out and cells lose the space around them. What is wrong goes to report; the table is nil when it cannot be used.
+// readTable reads a CSV file: UTF-8, with or without a byte order mark, its cells separated by
+// comma, semicolon or tab. Blank lines are left out and cells lose the space around them. What is
+// wrong goes to report; the table is nil when it cannot be used.
 func readTable(file string, text []byte, report func(diag.Diagnostic)) *csvTable {
 	t := &csvTable{file: file}
 	fault := func(at diag.Position, code, message, hint string) *csvTable {
@@ -56,7 +57,8 @@ func readTable(file string, text []byte, report func(diag.Diagnostic)) *csvTable
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	switch {
 	case len(text) > maxTableBytes:
-		return fault(first, "bad-csv", fmt.Sprintf("the file is larger than %d MiB", maxTableBytes>>20), "keep only the columns and rows that the rule needs")
+		return fault(first, "bad-csv", fmt.Sprintf("the file is larger than %d MiB", maxTableBytes>>20),
+			"keep only the columns and rows that the rule needs")
 	case !utf8.Valid(text):
 		return fault(badUTF8(text), "bad-csv", "the file is not UTF-8 text", "save it as CSV UTF-8")
 	}
@@ -72,7 +74,8 @@ func readTable(file string, text []byte, report func(diag.Diagnostic)) *csvTable
 		}
 		var bad *csv.ParseError
 		if errors.As(err, &bad) {
-			return fault(position(text, lines, bad.Line, bad.Column), "bad-csv", "the quotes in this row do not fit together", `put the whole cell in double quotes and double those inside it: "say ""yes"""`)
+			return fault(position(text, lines, bad.Line, bad.Column), "bad-csv", "the quotes in this row do not fit together",
+				`put the whole cell in double quotes and double those inside it: "say ""yes"""`)
 		}
 		if err != nil {
 			return fault(first, "bad-csv", fmt.Sprintf("the file cannot be read: %v", err), "save it again as CSV UTF-8")
@@ -89,16 +92,19 @@ func readTable(file string, text []byte, report func(diag.Diagnostic)) *csvTable
 		case blank:
 		case t.header == nil:
 			if len(cells) > maxTableColumns {
-				return fault(first, "bad-csv", fmt.Sprintf("the file has %d columns; %d is the most", len(cells), maxTableColumns), "keep only the columns that the rule needs")
+				return fault(first, "bad-csv", fmt.Sprintf("the file has %d columns; %d is the most", len(cells), maxTableColumns),
+					"keep only the columns that the rule needs")
 			}
 			t.header, t.places = cells, row.places
 		case len(cells) != len(t.header) && !trailingBlanks(cells, len(t.header)):
 			report(diag.Diagnostic{
 				Code: "bad-csv", Message: fmt.Sprintf("the row has %d cells and the header %d", len(cells), len(t.header)),
-				Hint: "put a cell that holds the separator in double quotes, and write empty cells too", Place: t.place(row.places[0], cells[0]),
+				Hint:  "put a cell that holds the separator in double quotes, and write empty cells too",
+				Place: t.place(row.places[0], cells[0]),
 			})
 		case len(t.rows) >= maxTableRows:
-			return fault(row.places[0], "bad-csv", fmt.Sprintf("the file has more than %d rows", maxTableRows), "keep only the rows that the rule needs")
+			return fault(row.places[0], "bad-csv", fmt.Sprintf("the file has more than %d rows", maxTableRows),
+				"keep only the rows that the rule needs")
 		default:
 			t.rows = append(t.rows, row)
 		}
@@ -160,8 +166,9 @@ func badUTF8(text []byte) diag.Position {
 	return diag.Position{Line: 1, Column: 1}
 }
 
-// Table reads a CSV file that the action names, with the columns given; those whose names end in ? may be missing. Each row holds the cells that are not
-// empty, by the names of their columns, and points to where they stand. What is wrong is reported; nothing then, or what could be read.
+// Table reads a CSV file that the action names, with the columns given; those whose names end in ?
+// may be missing. Each row holds the cells that are not empty, by the names of their columns, and
+// points to where they stand. What is wrong is reported; nothing then, or what could be read.
 func (a *ActionSpec) Table(n *yamlnode.Node, what string, columns ...string) []map[string]*yamlnode.Node {
 	c := a.compiler
 	if !isValue(n) {
@@ -186,7 +193,8 @@ func (a *ActionSpec) Table(n *yamlnode.Node, what string, columns ...string) []m
 		number[plain] = t.column(plain)
 		if number[plain] < 0 && plain == column {
 			a.Report(diag.Diagnostic{
-				Code: "unknown-column", Message: fmt.Sprintf("%s has no column %q", name, plain), Hint: diag.Suggest(plain, t.header, "columns"),
+				Code: "unknown-column", Message: fmt.Sprintf("%s has no column %q", name, plain),
+				Hint:  diag.Suggest(plain, t.header, "columns"),
 				Place: t.place(diag.Position{Line: 1, Column: 1}, ""),
 			})
 			ok = false

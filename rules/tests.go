@@ -29,7 +29,8 @@ type Test struct {
 	Found *yamlnode.Node
 }
 
-// Bodies gives the records of the test: the one that it holds, or those that its sample file holds, as the trigger's source decodes them.
+// Bodies gives the records of the test: the one that it holds, or those that its sample file holds,
+// as the trigger's source decodes them.
 func (t *Test) Bodies(sample func(file string) ([]any, error)) ([]any, error) {
 	if t.Record != nil {
 		return []any{plainBody(t.Record.Plain())}, nil
@@ -80,12 +81,14 @@ func (c *compiler) tests() {
 		if n.Kind != yamlnode.Mapping {
 			continue // the schema has said so
 		}
-		t := &Test{Name: fmt.Sprintf("test %d", i+1), Place: n.Place(), Expect: n.Get("expect"), Source: n.Get("source"), Found: n.Get("found")}
+		t := &Test{Name: fmt.Sprintf("test %d", i+1), Place: n.Place(), Expect: n.Get("expect"), Source: n.Get("source"),
+			Found: n.Get("found")}
 		if v := n.Get("name"); isValue(v) {
 			t.Name, t.Place = v.Value, v.Place()
 			if first, ok := names[v.Value]; ok {
 				c.report(diag.Diagnostic{
-					Code: "duplicate-test", Message: fmt.Sprintf("two tests are named %q", v.Value), Hint: "rename one of them", Place: v.Place(),
+					Code: "duplicate-test", Message: fmt.Sprintf("two tests are named %q", v.Value), Hint: "rename one of them",
+					Place:   v.Place(),
 					Related: []diag.Related{{Place: first, Message: "the other test"}},
 				})
 			}
@@ -103,9 +106,11 @@ func (c *compiler) tests() {
 		}
 		switch {
 		case t.Fail != "" && t.Expect != nil:
-			c.fault(n.Key("fail").Place(), "test-expects", fmt.Sprintf("the test %q expects both writes and a failure", t.Name), "keep expect: or fail:")
+			c.fault(n.Key("fail").Place(), "test-expects", fmt.Sprintf("the test %q expects both writes and a failure", t.Name),
+				"keep expect: or fail:")
 		case t.Fail == "" && t.Expect == nil:
-			c.warn(t.Place, "test-expects", fmt.Sprintf("the test %q expects nothing", t.Name), "add expect: or fail:, or run `culvert test --update` to have it written")
+			c.warn(t.Place, "test-expects", fmt.Sprintf("the test %q expects nothing", t.Name),
+				"add expect: or fail:, or run `culvert test --update` to have it written")
 		}
 		c.rule.Tests = append(c.rule.Tests, t)
 	}
@@ -138,6 +143,7 @@ func (c *compiler) testTime(t *Test, n *yamlnode.Node) {
 		}
 		return err == nil
 	}) {
-		c.fault(n.Place(), "bad-date", fmt.Sprintf("%q is not a date or time", n.Value), "write it as 2024-06-30 or 2024-06-30T08:00:00Z")
+		c.fault(n.Place(), "bad-date", fmt.Sprintf("%q is not a date or time", n.Value),
+			"write it as 2024-06-30 or 2024-06-30T08:00:00Z")
 	}
 }

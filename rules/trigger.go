@@ -19,7 +19,8 @@ func (c *compiler) trigger() {
 	n := c.root.Get("trigger")
 	t := &c.rule.Trigger
 	if n == nil {
-		c.fault(startOf(c.rule.Path), "missing-key", `the rule has no "trigger"`, "add trigger: with one of "+diag.Names(c.env.triggerNames(), "or")+", which says where records come from")
+		c.fault(startOf(c.rule.Path), "missing-key", `the rule has no "trigger"`,
+			"add trigger: with one of "+diag.Names(c.env.triggerNames(), "or")+", which says where records come from")
 		return
 	}
 	if n.Kind != yamlnode.Mapping {
@@ -43,7 +44,8 @@ func (c *compiler) trigger() {
 		}
 	}
 	if first == nil {
-		c.fault(c.root.Key("trigger").Place(), "missing-key", "the trigger does not say where records come from", "add one of "+diag.Names(c.env.triggerNames(), "or"))
+		c.fault(c.root.Key("trigger").Place(), "missing-key", "the trigger does not say where records come from",
+			"add one of "+diag.Names(c.env.triggerNames(), "or"))
 	}
 	t.Fields = n.Get("fields")
 	c.rule.missing.add(n.Get("missing"))
@@ -61,7 +63,8 @@ func (c *compiler) triggerKind(key *yamlnode.Node) {
 	case i >= 0:
 		c.rule.Trigger.About = c.env.TriggerKinds[i]
 	case len(c.env.TriggerKinds) > 0:
-		c.fault(key.Place(), "unknown-trigger", fmt.Sprintf("unknown trigger %q", key.Value), diag.Suggest(key.Value, c.env.triggerNames(), "triggers"))
+		c.fault(key.Place(), "unknown-trigger", fmt.Sprintf("unknown trigger %q", key.Value),
+			diag.Suggest(key.Value, c.env.triggerNames(), "triggers"))
 		c.rule.Trigger.Kind = ""
 	}
 }
@@ -100,11 +103,14 @@ func (c *compiler) sampleShape(unknown *expression.Shape) *expression.Shape {
 	bodies, err := c.env.Samples(t)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		c.fault(t.SamplePlace, "missing-file", fmt.Sprintf("the sample %q does not exist", t.Sample), "paths count from the folder that holds culvert.yaml")
+		c.fault(t.SamplePlace, "missing-file", fmt.Sprintf("the sample %q does not exist", t.Sample),
+			"paths count from the folder that holds culvert.yaml")
 	case err != nil:
-		c.fault(t.SamplePlace, "bad-sample", fmt.Sprintf("the sample %q cannot be read: %v", t.Sample, err), "save it again as the source sends it")
+		c.fault(t.SamplePlace, "bad-sample", fmt.Sprintf("the sample %q cannot be read: %v", t.Sample, err),
+			"save it again as the source sends it")
 	case len(bodies) == 0:
-		c.warn(t.SamplePlace, "bad-sample", fmt.Sprintf("the sample %q holds no record", t.Sample), "put at least one record into it")
+		c.warn(t.SamplePlace, "bad-sample", fmt.Sprintf("the sample %q holds no record", t.Sample),
+			"put at least one record into it")
 	default:
 		for i := range bodies {
 			bodies[i] = c.rule.missing.without(bodies[i])
@@ -120,7 +126,8 @@ func (c *compiler) declare(shape *expression.Shape, n *yamlnode.Node, typ string
 		return // the schema has said so
 	}
 	if err := shape.Declare(n.Value, typ); err != nil {
-		c.fault(n.Place(), "bad-field", fmt.Sprintf("the field %q cannot be declared: %v", n.Value, err), "write the path below trigger, such as form.next_visit")
+		c.fault(n.Place(), "bad-field", fmt.Sprintf("the field %q cannot be declared: %v", n.Value, err),
+			"write the path below trigger, such as form.next_visit")
 	}
 }
 

@@ -79,7 +79,8 @@ func (r numberRange) holds(f float64) bool {
 }
 
 func (r numberRange) overlaps(o numberRange) bool {
-	return (r.low < o.high || r.low == o.high && !r.lowOpen && !o.highOpen) && (o.low < r.high || o.low == r.high && !o.lowOpen && !r.highOpen)
+	return (r.low < o.high || r.low == o.high && !r.lowOpen && !o.highOpen) &&
+		(o.low < r.high || o.low == r.high && !o.lowOpen && !r.highOpen)
 }
 
 var (
@@ -113,8 +114,8 @@ func parseRange(key string) (numberRange, bool) {
 	return r, true
 }
 
-// Map gives the value for an incoming one: nil when it becomes blank, or is left to the field's default. Blank stays blank. The error is a
-// *Failure without a place.
+// Map gives the value for an incoming one: nil when it becomes blank, or is left to the field's
+// default. Blank stays blank. The error is a *Failure without a place.
 func (m *ValueMap) Map(v any) (any, error) {
 	in := textOf(v)
 	if in == "" {
@@ -176,8 +177,8 @@ func (m *ValueMap) find(in string) (string, bool) {
 	return "", false
 }
 
-// choices maps the answers of a multiple choice, which forms send with spaces between them: each must be in the map, or with `other: blank` at
-// least one, the others being left out.
+// choices maps the answers of a multiple choice, which forms send with spaces between them: each
+// must be in the map, or with `other: blank` at least one, the others being left out.
 func (m *ValueMap) choices(in string) ([]any, bool) {
 	words := strings.Fields(in)
 	if len(words) < 2 {

@@ -89,7 +89,8 @@ type mapBuilder struct {
 func (b *mapBuilder) long(n *yamlnode.Node) {
 	for _, p := range n.Pairs() {
 		if keys := []string{"values", "file", "from", "to", "other", "match"}; !slices.Contains(keys, p.Key.Value) {
-			b.fault(p.Key.Place(), "unknown-key", fmt.Sprintf("unknown key %q beside values:", p.Key.Value), "put values under values:; "+diag.Known(keys, "keys"))
+			b.fault(p.Key.Place(), "unknown-key", fmt.Sprintf("unknown key %q beside values:", p.Key.Value),
+				"put values under values:; "+diag.Known(keys, "keys"))
 		}
 	}
 	if match := n.Get("match"); isValue(match) {
@@ -99,7 +100,8 @@ func (b *mapBuilder) long(n *yamlnode.Node) {
 		case "exact":
 		default:
 			ways := []string{"exact", "ignore_case"}
-			b.fault(match.Place(), "not-allowed", fmt.Sprintf("\"match\" must be %s, not %q", diag.Names(ways, "or"), match.Value), diag.Suggest(match.Value, ways, "ways"))
+			b.fault(match.Place(), "not-allowed", fmt.Sprintf("\"match\" must be %s, not %q", diag.Names(ways, "or"),
+				match.Value), diag.Suggest(match.Value, ways, "ways"))
 		}
 	}
 	if file := n.Get("file"); isValue(file) {
@@ -122,7 +124,8 @@ func (b *mapBuilder) other(n *yamlnode.Node) {
 	}
 	policy, ok := policyOf(n.Value)
 	if !ok || n.Kind != yamlnode.Scalar {
-		b.fault(n.Place(), "not-allowed", fmt.Sprintf("\"other\" must be %s, or {value: text}", diag.Names(policyNames, "or")), diag.Suggest(n.Value, policyNames, "policies"))
+		b.fault(n.Place(), "not-allowed", fmt.Sprintf("\"other\" must be %s, or {value: text}",
+			diag.Names(policyNames, "or")), diag.Suggest(n.Value, policyNames, "policies"))
 		return
 	}
 	b.m.policy = policy
@@ -166,7 +169,8 @@ func (b *mapBuilder) entries(n *yamlnode.Node, short bool) {
 			}
 		default:
 			b.broken = true
-			b.fault(p.Value.Place(), "wrong-shape", fmt.Sprintf("the value for %q must be text or a list", p.Key.Value), "write the DHIS2 value, or a list of incoming values under it")
+			b.fault(p.Value.Place(), "wrong-shape", fmt.Sprintf("the value for %q must be text or a list", p.Key.Value),
+				"write the DHIS2 value, or a list of incoming values under it")
 		}
 	}
 }
@@ -174,7 +178,8 @@ func (b *mapBuilder) entries(n *yamlnode.Node, short bool) {
 // key adds one incoming value.
 func (b *mapBuilder) key(in, out string, place diag.Place) {
 	if in == "" {
-		b.warn(place, "blank-map-key", "an empty key is never used: a blank value is not mapped", "remove it, and give the field default: or blank:")
+		b.warn(place, "blank-map-key", "an empty key is never used: a blank value is not mapped",
+			"remove it, and give the field default: or blank:")
 		return
 	}
 	key := in
@@ -184,7 +189,8 @@ func (b *mapBuilder) key(in, out string, place diag.Place) {
 	if first, ok := b.keys[key]; ok {
 		b.broken = true
 		b.report(diag.Diagnostic{
-			Code: "duplicate-map-key", Message: fmt.Sprintf("the value %q stands in the map a second time", in), Hint: "remove one of the two", Place: place,
+			Code: "duplicate-map-key", Message: fmt.Sprintf("the value %q stands in the map a second time", in),
+			Hint: "remove one of the two", Place: place,
 			Related: []diag.Related{{Place: first, Message: "first written here"}},
 		})
 		return
@@ -203,7 +209,8 @@ func (b *mapBuilder) key(in, out string, place diag.Place) {
 	for _, o := range b.m.ranges {
 		if r.overlaps(o) {
 			b.report(diag.Diagnostic{
-				Code: "overlapping-ranges", Message: fmt.Sprintf("the ranges %q and %q overlap", o.text, in), Hint: "both ends of a range belong to it: write 0-4 and 5-9",
+				Code: "overlapping-ranges", Message: fmt.Sprintf("the ranges %q and %q overlap", o.text, in),
+				Hint:  "both ends of a range belong to it: write 0-4 and 5-9",
 				Place: place, Related: []diag.Related{{Place: o.place, Message: "the other range"}},
 			})
 			return
@@ -236,7 +243,8 @@ func (b *mapBuilder) fromFile(file, from, to *yamlnode.Node) {
 	for _, row := range t.rows {
 		place := t.place(row.places[in], row.cells[in])
 		if row.cells[out] != "" {
-			b.m.outputs = append(b.m.outputs, MapOutput{In: row.cells[in], Out: row.cells[out], Place: t.place(row.places[out], row.cells[out])})
+			b.m.outputs = append(b.m.outputs, MapOutput{In: row.cells[in], Out: row.cells[out],
+				Place: t.place(row.places[out], row.cells[out])})
 		}
 		for key := range strings.SplitSeq(row.cells[in], "|") {
 			key = strings.TrimSpace(key)
@@ -253,7 +261,8 @@ func (b *mapBuilder) column(t *csvTable, n *yamlnode.Node, usual string, number 
 	if isValue(n) {
 		i := t.column(n.Value)
 		if i < 0 {
-			b.fault(n.Place(), "unknown-column", fmt.Sprintf("the file %s has no column %q", t.file, n.Value), diag.Suggest(n.Value, t.header, "columns"))
+			b.fault(n.Place(), "unknown-column", fmt.Sprintf("the file %s has no column %q", t.file, n.Value),
+				diag.Suggest(n.Value, t.header, "columns"))
 		}
 		return i
 	}
@@ -263,6 +272,7 @@ func (b *mapBuilder) column(t *csvTable, n *yamlnode.Node, usual string, number 
 	if len(t.header) == 2 {
 		return number
 	}
-	b.fault(t.place(t.places[0], t.header[0]), "unknown-column", fmt.Sprintf("the file has no column %q", usual), "name the columns from and to, or say in the rule which they are: {file: ..., from: ..., to: ...}")
+	b.fault(t.place(t.places[0], t.header[0]), "unknown-column", fmt.Sprintf("the file has no column %q", usual),
+		"name the columns from and to, or say in the rule which they are: {file: ..., from: ..., to: ...}")
 	return -1
 }

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Version is what tells a newer version of a record from an older one, as the rule says: a time, or a whole number. The zero Version is none.
+// Version is what tells a newer version of a record from an older one, as the rule says: a time, or
+// a whole number. The zero Version is none.
 type Version struct {
 	Time     time.Time
 	Number   int64
@@ -29,8 +30,10 @@ func (r *Rule) RecordVersion(s *Scope) (Version, error) {
 	v, ok := versionOf(value, r.zone)
 	if err == nil && !ok {
 		err = &Failure{
-			Code: "bad-version", Place: r.Version.Place, Field: "version", Value: textOf(value), Message: "the record's version is neither a time nor a whole number",
-			Hint: "name a field in version: that counts up or says when the record was changed; date(…) with its format reads a date of another form",
+			Code: "bad-version", Place: r.Version.Place, Field: "version", Value: textOf(value),
+			Message: "the record's version is neither a time nor a whole number",
+			Hint: "name a field in version: that counts up or says when the record was changed; date(…) with its format " +
+				"reads a date of another form",
 		}
 	}
 	s.step(Step{What: "version", Expr: r.Version.Text, Out: value, Place: r.Version.Place}, err)
@@ -61,7 +64,8 @@ func versionOf(value any, zone *time.Location) (v Version, ok bool) {
 	if zone == nil {
 		zone = time.UTC
 	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02 15:04", time.DateOnly,
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04",
+		"2006-01-02 15:04", time.DateOnly,
 		"2006-01-02T15:04:05Z0700", "2006-01-02 15:04:05Z07:00"} {
 		if t, err := time.ParseInLocation(layout, text, zone); err == nil { // fractions of a second are read, too
 			return Version{Time: t}, true

@@ -12,7 +12,8 @@ import (
 	"github.com/culvert/culvert/rules/yamlnode"
 )
 
-// Check compares a document with a schema and reports every difference at its place, in words for people. It tells whether there was none.
+// Check compares a document with a schema and reports every difference at its place, in words for
+// people. It tells whether there was none.
 func Check(doc *yamlnode.Document, schema string, list *diag.List) bool {
 	if doc == nil || doc.Root == nil {
 		return true
@@ -27,7 +28,8 @@ func Check(doc *yamlnode.Document, schema string, list *diag.List) bool {
 	}
 	result, err := c.validator.Validate(gojsonschema.NewRawLoader(doc.Root.Plain()))
 	if err != nil {
-		list.Add(diag.Diagnostic{Code: "wrong-shape", Message: "the file cannot be checked: " + err.Error(), Hint: "simplify the file", Place: doc.Root.Place()})
+		list.Add(diag.Diagnostic{Code: "wrong-shape", Message: "the file cannot be checked: " + err.Error(),
+			Hint: "simplify the file", Place: doc.Root.Place()})
 		return false
 	}
 	t := translator{root: c.root, seen: map[diag.Place]bool{}}
@@ -133,13 +135,16 @@ func (t *translator) finding(root *yamlnode.Node, e gojsonschema.ResultError) (d
 			d.Hint = "did you mean " + diag.Names(near, "or") + "?"
 		}
 	case "array_min_properties", "array_min_items":
-		d.Code, d.Message, d.Hint = "wrong-shape", fmt.Sprintf("%q is empty", p.label), "give it at least one entry, or remove it"
+		d.Code, d.Message, d.Hint = "wrong-shape", fmt.Sprintf("%q is empty", p.label),
+			"give it at least one entry, or remove it"
 	case "array_max_properties":
 		t.tooManyKeys(&d, p)
 	case "number_gte", "number_gt":
-		d.Message, d.Hint = fmt.Sprintf("%q is too small", p.label), fmt.Sprintf("the least it can be is %v", e.Details()["min"])
+		d.Message, d.Hint = fmt.Sprintf("%q is too small", p.label),
+			fmt.Sprintf("the least it can be is %v", e.Details()["min"])
 	case "number_lte", "number_lt":
-		d.Message, d.Hint = fmt.Sprintf("%q is too large", p.label), fmt.Sprintf("the most it can be is %v", e.Details()["max"])
+		d.Message, d.Hint = fmt.Sprintf("%q is too large", p.label),
+			fmt.Sprintf("the most it can be is %v", e.Details()["max"])
 	default:
 		d.Message, d.Hint = fmt.Sprintf("%q does not have the right form", p.label), describe(p.schema)
 	}
@@ -159,13 +164,16 @@ func (t *translator) unknownKey(d *diag.Diagnostic, p place, property string) {
 	d.Hint = diag.Suggest(property, known, "keys")
 	switch {
 	case len(p.path) == 2 && p.path[0] == "actions":
-		d.Code, d.Message, d.Hint = "unknown-action", fmt.Sprintf("unknown action %q", property), diag.Suggest(property, known, "actions")
-		if k := len(p.node.Pairs()); k > 1 && slices.ContainsFunc(p.node.Pairs(), func(pair yamlnode.Pair) bool { return slices.Contains(known, pair.Key.Value) }) {
+		d.Code, d.Message, d.Hint = "unknown-action", fmt.Sprintf("unknown action %q", property),
+			diag.Suggest(property, known, "actions")
+		if k := len(p.node.Pairs()); k > 1 && slices.ContainsFunc(p.node.Pairs(),
+			func(pair yamlnode.Pair) bool { return slices.Contains(known, pair.Key.Value) }) {
 			d.Code, d.Message = "unknown-key", fmt.Sprintf("the key %q stands beside the action instead of below it", property)
 			d.Hint = "indent it further, so that it belongs to the action"
 		}
 	case len(p.path) == 1 && p.path[0] == "trigger":
-		d.Code, d.Message, d.Hint = "unknown-trigger", fmt.Sprintf("unknown trigger %q", property), diag.Suggest(property, known, "triggers and keys")
+		d.Code, d.Message, d.Hint = "unknown-trigger", fmt.Sprintf("unknown trigger %q", property),
+			diag.Suggest(property, known, "triggers and keys")
 	}
 }
 
@@ -178,7 +186,8 @@ func (t *translator) tooManyKeys(d *diag.Diagnostic, p place) {
 		if p.schema.Properties.ByKey[pair.Key.Value] == nil {
 			// The key is unknown here, which is reported of itself.
 			d.Place = pair.Key.Place()
-			d.Code, d.Message = "unknown-key", fmt.Sprintf("the key %q stands beside the action instead of below it", pair.Key.Value)
+			d.Code, d.Message = "unknown-key", fmt.Sprintf("the key %q stands beside the action instead of below it",
+				pair.Key.Value)
 			d.Hint = "indent it further, so that it belongs to the action"
 			return
 		}
@@ -187,7 +196,8 @@ func (t *translator) tooManyKeys(d *diag.Diagnostic, p place) {
 }
 
 var typeNames = map[string]string{
-	"object": "a mapping", "array": "a list", "string": "text", "number": "a number", "integer": "a whole number", "boolean": "true or false", "null": "empty",
+	"object": "a mapping", "array": "a list", "string": "text", "number": "a number", "integer": "a whole number",
+	"boolean": "true or false", "null": "empty",
 }
 
 func typesOf(s *Schema) string {

@@ -1,4 +1,5 @@
-// Package schemas holds the JSON Schemas of the files that an implementer writes. They serve editors, the reference in docs/, and Check.
+// Package schemas holds the JSON Schemas of the files that an implementer writes. They serve
+// editors, the reference in docs/, and Check.
 package schemas
 
 import (

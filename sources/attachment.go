@@ -6,11 +6,12 @@ import (
 	"unicode/utf8"
 )
 
-// AttachmentsKey is where a record holds the files that came with it, by their names: each {name, type, base64}. So the journal keeps them with the record, and
-// for as long.
+// AttachmentsKey is where a record holds the files that came with it, by their names: each {name,
+// type, base64}. So the journal keeps them with the record, and for as long.
 const AttachmentsKey = "attachments"
 
-// maxAttachments is how many files may come with one record. How large they may be is bounded by what the source takes at all.
+// maxAttachments is how many files may come with one record. How large they may be is bounded by
+// what the source takes at all.
 const maxAttachments = 100
 
 // Attachments are the files that come with one record, by their names.

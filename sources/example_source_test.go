@@ -15,9 +15,10 @@ import (
 	"github.com/culvert/culvert/sources/tree"
 )
 
-// A kind of trigger of one's own is two types: the kind, which declares its keys, checks a trigger, reads its samples and makes the source; and the source, which
-// hands records over until it is stopped. A kind is registered by one line in project.SourceKinds; `go test ./engine/project -update` then puts its keys into the
-// schema of rule files and into docs/triggers.md.
+// A kind of trigger of one's own is two types: the kind, which declares its keys, checks a trigger,
+// reads its samples and makes the source; and the source, which hands records over until it is
+// stopped. A kind is registered by one line in project.SourceKinds; `go test ./engine/project
+// -update` then puts its keys into the schema of rule files and into docs/triggers.md.
 
 // bellKind is the trigger bell: {name: morning, every: 1h}.
 type bellKind struct{}
@@ -31,7 +32,8 @@ func (bellKind) Settings() settings.Spec {
 		Name: "bell", Doc: "A record comes when the bell rings.", Example: "bell: {name: morning}",
 		Fields: []settings.Field{
 			{Name: "name", Required: true, Hint: "write name: morning", Doc: "which bell it is"},
-			{Name: "every", Type: settings.Duration, Default: "1h", Least: time.Millisecond, Most: 24 * time.Hour, Doc: "how often it rings"},
+			{Name: "every", Type: settings.Duration, Default: "1h", Least: time.Millisecond, Most: 24 * time.Hour,
+				Doc: "how often it rings"},
 		},
 	}
 }
@@ -80,8 +82,10 @@ type ringing struct {
 // Run hands records over until ctx ends. When Accept returns nil they are kept, the cursor with them.
 func (s *bell) Run(ctx context.Context, sink sources.Sink) error {
 	for _, r := range s.rules {
-		record := sources.Record{Rule: r.rule, Received: time.Now(), Origin: sources.Origin{Trigger: "bell"}, Body: map[string]any{"bell": r.name}}
-		_, err := sink.Accept(ctx, sources.Batch{Records: []sources.Record{record}, Cursor: &sources.Cursor{Name: "bell/" + r.rule, Value: "rung"}})
+		record := sources.Record{Rule: r.rule, Received: time.Now(), Origin: sources.Origin{Trigger: "bell"},
+			Body: map[string]any{"bell": r.name}}
+		_, err := sink.Accept(ctx, sources.Batch{Records: []sources.Record{record},
+			Cursor: &sources.Cursor{Name: "bell/" + r.rule, Value: "rung"}})
 		if err != nil {
 			return fmt.Errorf("hand over a record: %w", err)
 		}
@@ -99,7 +103,8 @@ func Example_addingASource() {
 	bellKind{}.Check(trigger("{nmae: morning, every: 2d}"), func(d diag.Diagnostic) {
 		fmt.Println(d.Message+":", d.Hint)
 	})
-	source, err := bellKind{}.New([]sources.Bound{{Rule: "wake-up", Trigger: trigger("{name: morning}")}}, sources.Env{Log: slog.New(slog.DiscardHandler)})
+	source, err := bellKind{}.New([]sources.Bound{{Rule: "wake-up", Trigger: trigger("{name: morning}")}},
+		sources.Env{Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		fmt.Println(err)
 		return

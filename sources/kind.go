@@ -25,7 +25,8 @@ type Kind interface {
 	Check(t *rules.Trigger, report func(diag.Diagnostic))
 	// Sample decodes a sample file into record bodies, as a run would, at most limit of them.
 	Sample(t *rules.Trigger, path string, text []byte, limit int) ([]any, error)
-	// New makes the source of the rules that use the kind; nil when there is nothing to run. Nothing live is touched, and nothing asked for, until it runs.
+	// New makes the source of the rules that use the kind; nil when there is nothing to run. Nothing
+	// live is touched, and nothing asked for, until it runs.
 	New(bound []Bound, env Env) (Source, error)
 }
 
@@ -49,7 +50,8 @@ type Env struct {
 	Secret func(text string) (string, error)
 	// Connection gives a connection of culvert.yaml, with its secrets.
 	Connection func(name string) (Connection, error)
-	// Login gives how those that call show who they are where their rule does not say; the zero Login when culvert.yaml does not say either.
+	// Login gives how those that call show who they are where their rule does not say; the zero Login
+	// when culvert.yaml does not say either.
 	Login func() (Login, error)
 	Lists Lists
 }
@@ -72,12 +74,13 @@ type Connection struct {
 
 // ConnectionKind is a kind of outside system, as culvert.yaml names it.
 type ConnectionKind struct {
-	Name     string // the key that holds the address
-	Doc      string // of that key
-	Example  string // of the address
-	Secret   bool   // the address may hold a password, and comes from the environment then
-	Keys     []settings.Field
-	Requires func(has func(key string) bool) (message, hint string) // what is wrong with the keys that are there; nil: nothing
+	Name    string // the key that holds the address
+	Doc     string // of that key
+	Example string // of the address
+	Secret  bool   // the address may hold a password, and comes from the environment then
+	Keys    []settings.Field
+	// what is wrong with the keys that are there; nil: nothing
+	Requires func(has func(key string) bool) (message, hint string)
 }
 
 // Login is how a caller shows who it is; exactly one way is set.
@@ -103,7 +106,8 @@ type Connected interface {
 	Connections(t *rules.Trigger) []*yamlnode.Node
 }
 
-// Standing is a source that runs on every runner, and goes on while rules change: it serves requests at the paths of its rules.
+// Standing is a source that runs on every runner, and goes on while rules change: it serves
+// requests at the paths of its rules.
 type Standing interface {
 	Source
 	http.Handler

@@ -6,8 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// Mentions tells whether a text names an external id: holds it other than as a part of a longer number or word, which is somebody else's. The text may
-// be JSON, whose escapes are no letters of a word.
+// Mentions tells whether a text names an external id: holds it other than as a part of a longer
+// number or word, which is somebody else's. The text may be JSON, whose escapes are no letters of a
+// word.
 func Mentions(text, id string) bool {
 	if id == "" {
 		return false

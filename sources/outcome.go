@@ -31,7 +31,8 @@ const OutcomeMask = 1<<32 - 1
 
 // Outcomes is what a source asks that tells of outcomes to where its records came from. The engine's Sink is one.
 type Outcomes interface {
-	// Outcomes gives settled records of a rule of which the source does not know yet, at most limit, in the order in which they were accepted.
+	// Outcomes gives settled records of a rule of which the source does not know yet, at most limit,
+	// in the order in which they were accepted.
 	Outcomes(ctx context.Context, rule string, limit int) ([]Outcome, error)
 	// Told keeps what the source knows now.
 	Told(ctx context.Context, rule string, told []Told) error
@@ -43,7 +44,8 @@ type Alarm interface {
 	Alarm(subject, what string)
 }
 
-// Conditions is a Sink that tells people, in status, health and console, what is wrong outside of Culvert while a source does its work.
+// Conditions is a Sink that tells people, in status, health and console, what is wrong outside of
+// Culvert while a source does its work.
 type Conditions interface {
 	// SetCondition says what is wrong with a subject, such as a dropped file; nothing any more when what is empty.
 	SetCondition(subject, what string)

@@ -17,19 +17,22 @@ type Record struct {
 
 // Origin says where a record came from; expressions see it as `source`.
 type Origin struct {
-	Trigger string            `json:"trigger"`            // webhook, files, database, schedule, commcare, import
-	File    string            `json:"file,omitempty"`     // base name of a dropped file
-	FileID  string            `json:"file_id,omitempty"`  // of a file kept by reference
-	Row     int               `json:"row,omitempty"`      // 1-based row of the file as a spreadsheet shows it (the header is row 1)
-	DataRow int64             `json:"data_row,omitempty"` // 1-based data row of a file kept by reference
-	Sheet   string            `json:"sheet,omitempty"`
-	Query   string            `json:"query,omitempty"`
-	Remote  string            `json:"remote,omitempty"`
-	Deleted bool              `json:"deleted,omitempty"` // the record is gone from the source; its body says no more than which it was
+	Trigger string `json:"trigger"`           // webhook, files, database, schedule, commcare, import
+	File    string `json:"file,omitempty"`    // base name of a dropped file
+	FileID  string `json:"file_id,omitempty"` // of a file kept by reference
+	// 1-based row of the file as a spreadsheet shows it (the header is row 1)
+	Row     int    `json:"row,omitempty"`
+	DataRow int64  `json:"data_row,omitempty"` // 1-based data row of a file kept by reference
+	Sheet   string `json:"sheet,omitempty"`
+	Query   string `json:"query,omitempty"`
+	Remote  string `json:"remote,omitempty"`
+	// the record is gone from the source; its body says no more than which it was
+	Deleted bool              `json:"deleted,omitempty"`
 	Headers map[string]string `json:"headers,omitempty"` // only those that a rule may use, never credentials
 }
 
-// ErrBusy is answered by a Sink that cannot keep more now; the source slows down and tries again, a webhook answers 503.
+// ErrBusy is answered by a Sink that cannot keep more now; the source slows down and tries again, a
+// webhook answers 503.
 type ErrBusy struct {
 	RetryAfter time.Duration
 	Reason     string
@@ -73,8 +76,9 @@ type File struct {
 type Sink interface {
 	// Accept makes the batch durable. The error is *ErrBusy when it cannot keep it now.
 	Accept(ctx context.Context, b Batch) ([]Receipt, error)
-	// AcceptFile makes a taken file known; its rows are read by reference. duplicate is true when the same content was accepted before for the rule
-	// under another id. The same file id again is no duplicate and changes nothing: sources ask again after a crash.
+	// AcceptFile makes a taken file known; its rows are read by reference. duplicate is true when the
+	// same content was accepted before for the rule under another id. The same file id again is no
+	// duplicate and changes nothing: sources ask again after a crash.
 	AcceptFile(ctx context.Context, f File) (duplicate bool, err error)
 	// Cursor gives a saved cursor, "" when there is none.
 	Cursor(ctx context.Context, name string) (string, error)

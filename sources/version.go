@@ -2,8 +2,10 @@ package sources
 
 import "time"
 
-// VersionOf gives the time at which a record of a known system came to be what it is, as that system's server says; the zero time when the record does not
-// come from one, or does not say it. Of two versions of a record, and of two records about one person, the later one is newer, whichever comes first.
+// VersionOf gives the time at which a record of a known system came to be what it is, as that
+// system's server says; the zero time when the record does not come from one, or does not say it.
+// Of two versions of a record, and of two records about one person, the later one is newer,
+// whichever comes first.
 //
 //   - a form of CommCare, forwarded or read by its API: server_modified_on, which an edit moves, else received_on; a case: server_date_modified.
 //     The clocks of phones (date_modified, timeEnd) are not used.

@@ -49,14 +49,19 @@ func TestAskedFindings(t *testing.T) {
 	var b strings.Builder
 	for _, c := range []struct{ name, lookups string }{
 		{"nothing is wrong", woman + fmt.Sprintf(askedEvents, "")},
-		{"an unknown attribute", "  woman: {in: trackedEntities, program: Antenatal care, where: {National Id: trigger.nid}}\n" + fmt.Sprintf(askedEvents, "")},
-		{"an unknown program", "  woman: {in: trackedEntities, program: Antenatal, where: {National ID: trigger.nid}}\n" + fmt.Sprintf(askedEvents, "")},
-		{"an event program", "  woman: {in: trackedEntities, program: Malaria case notification, where: {National ID: trigger.nid}}\n" + fmt.Sprintf(askedEvents, "")},
-		{"neither program nor type", "  woman: {in: trackedEntities, where: {National ID: trigger.nid}}\n" + fmt.Sprintf(askedEvents, "")},
+		{"an unknown attribute", "  woman: {in: trackedEntities, program: Antenatal care, where: {National Id: " +
+			"trigger.nid}}\n" + fmt.Sprintf(askedEvents, "")},
+		{"an unknown program", "  woman: {in: trackedEntities, program: Antenatal, where: {National ID: trigger.nid}}\n" +
+			fmt.Sprintf(askedEvents, "")},
+		{"an event program", "  woman: {in: trackedEntities, program: Malaria case notification, where: {National ID: " +
+			"trigger.nid}}\n" + fmt.Sprintf(askedEvents, "")},
+		{"neither program nor type",
+			"  woman: {in: trackedEntities, where: {National ID: trigger.nid}}\n" + fmt.Sprintf(askedEvents, "")},
 		{"an unknown stage", woman + "  before: {in: events, of: woman, stage: Follow up, on_missing: blank}"},
 		{"events of nobody", woman + "  before: {in: events, stage: Follow-up visit, on_missing: blank}"},
 		{"a cache of a week", woman + fmt.Sprintf(askedEvents, ", cache: 170h")},
-		{"a key of another way", "  woman: {in: trackedEntities, program: Antenatal care, where: {National ID: trigger.nid}, level: 3}\n" + fmt.Sprintf(askedEvents, "")},
+		{"a key of another way", "  woman: {in: trackedEntities, program: Antenatal care, where: {National ID: " +
+			"trigger.nid}, level: 3}\n" + fmt.Sprintf(askedEvents, "")},
 	} {
 		fmt.Fprintf(&b, "%s\n%s", c.name, printed(loadRule(t, country(), askingRule(c.lookups), askingSample).findings.List))
 	}
@@ -98,7 +103,8 @@ func (f *fakePeople) FindTrackedEntities(_ context.Context, q client.FindQuery) 
 		case v == f.refused:
 			unread.Failed = map[string]*client.Error{v: {Kind: client.Refused, Status: 400, Message: "not searchable"}}
 		case strings.HasPrefix(v, "N"):
-			list = append(list, client.Found{TrackedEntity: "uid" + v, OrgUnit: "ou", Value: v, Attributes: []client.AttributeValue{{Attribute: nationalID, Value: v}}})
+			list = append(list, client.Found{TrackedEntity: "uid" + v, OrgUnit: "ou", Value: v,
+				Attributes: []client.AttributeValue{{Attribute: nationalID, Value: v}}})
 		}
 	}
 	if len(unread.Failed) > 0 {
@@ -112,9 +118,11 @@ func (f *fakePeople) EventsOf(_ context.Context, people []string, _ string) (map
 	found := map[string][]client.Event{}
 	for _, uid := range people {
 		weigh := func(day, kg string) client.Event {
-			return client.Event{Event: "e" + day, ProgramStage: followUp, OccurredAt: day, DataValues: []client.EventValue{{DataElement: weightElement, Value: kg}}}
+			return client.Event{Event: "e" + day, ProgramStage: followUp, OccurredAt: day,
+				DataValues: []client.EventValue{{DataElement: weightElement, Value: kg}}}
 		}
-		found[uid] = []client.Event{weigh("2026-03-01", "61"), weigh("2026-02-01", "60"), {Event: "eother", ProgramStage: "other", OccurredAt: "2026-03-09"},
+		found[uid] = []client.Event{weigh("2026-03-01", "61"), weigh("2026-02-01", "60"),
+			{Event: "eother", ProgramStage: "other", OccurredAt: "2026-03-09"},
 			{Event: "eplanned", ProgramStage: followUp, ScheduledAt: "2026-05-01", Status: "SCHEDULE"}}
 	}
 	return found, nil
@@ -126,7 +134,8 @@ func plansOf(t *testing.T, c *compiled, records ...string) []actions.Plan {
 	var plans []actions.Plan
 	for _, text := range records {
 		parts := strings.Split(text, " ")
-		e, err := program.Evaluate(flow, rules.Input{Body: map[string]any{"id": parts[0], "nid": parts[1], "kg": parts[2], "day": "2026-04-01"}})
+		e, err := program.Evaluate(flow, rules.Input{Body: map[string]any{"id": parts[0], "nid": parts[1], "kg": parts[2],
+			"day": "2026-04-01"}})
 		if err != nil || e.Failure != nil {
 			t.Fatalf("%s: %v %v", text, err, e.Failure)
 		}
@@ -139,7 +148,8 @@ func TestAskedTogether(t *testing.T) {
 	server := &fakePeople{refused: "X9"}
 	asker := NewTarget(server, country, nil, testOptions()).(actions.Asker)
 	target := &asking{fake: server, answerer: asker}
-	c := mustCompile(t, askingRule(fmt.Sprintf(askedWoman, ", on_missing: wait")+fmt.Sprintf(askedEvents, "")), askingSample)
+	c := mustCompile(t, askingRule(fmt.Sprintf(askedWoman, ", on_missing: wait")+fmt.Sprintf(askedEvents, "")),
+		askingSample)
 	plans := plansOf(t, c, "r1 N1 61", "r2 N2 62", "r3 Z1 60", "r4 X9 60", "r5 N1 63")
 	for i := range plans {
 		if plans[i].Pending == nil || plans[i].Empty() {
@@ -166,7 +176,8 @@ func TestAskedTogether(t *testing.T) {
 	}
 	server.away = true
 	away := plansOf(t, c, "r6 N6 60")
-	if a := program.Ask(context.Background(), target, away); a[0].Outcome == nil || a[0].Outcome.Class != actions.ClassServer || away[0].Pending == nil {
+	if a := program.Ask(context.Background(), target, away); a[0].Outcome == nil ||
+		a[0].Outcome.Class != actions.ClassServer || away[0].Pending == nil {
 		t.Errorf("a server that is away gives %+v", a[0])
 	}
 }
@@ -192,12 +203,14 @@ actions:
 	for i := range 50 {
 		women = append(women, map[string]any{"nid": fmt.Sprintf("N%d", i), "age": "30", "day": "2026-04-01"})
 	}
-	e, err := program.Evaluate(&program.Flow{Rule: c.rule, Actions: c.actions}, rules.Input{Body: map[string]any{"id": "r1", "women": women}})
+	e, err := program.Evaluate(&program.Flow{Rule: c.rule, Actions: c.actions},
+		rules.Input{Body: map[string]any{"id": "r1", "women": women}})
 	if err != nil || e.Failure != nil {
 		t.Fatal(err, e.Failure)
 	}
 	plans := []actions.Plan{e.Plan}
-	if a := program.Ask(context.Background(), target, plans); a[0].Outcome != nil || a[0].Failure != nil || len(plans[0].Writes) != 50 {
+	if a := program.Ask(context.Background(), target, plans); a[0].Outcome != nil || a[0].Failure != nil ||
+		len(plans[0].Writes) != 50 {
 		t.Errorf("%+v with %d writes", a[0], len(plans[0].Writes))
 	}
 	if diff := cmp.Diff([]string{"find 50"}, server.requests); diff != "" {
@@ -214,7 +227,8 @@ func TestAskedCache(t *testing.T) {
 	c := mustCompile(t, askingRule(fmt.Sprintf(askedWoman, ", cache: 10m")+fmt.Sprintf(askedEvents, "")), askingSample)
 	for _, at := range []time.Duration{0, 5 * time.Minute, 11 * time.Minute} {
 		now = time.Date(2026, 6, 15, 12, 0, 0, 0, time.UTC).Add(at)
-		if a := program.Ask(context.Background(), target, plansOf(t, c, "r1 N1 62")); a[0].Outcome != nil || a[0].Failure != nil {
+		if a := program.Ask(context.Background(), target, plansOf(t, c, "r1 N1 62")); a[0].Outcome != nil ||
+			a[0].Failure != nil {
 			t.Fatal(a[0])
 		}
 	}
@@ -225,11 +239,14 @@ func TestAskedCache(t *testing.T) {
 
 func TestNobodyIsAskedOnTrial(t *testing.T) {
 	c := mustCompile(t, askingRule(fmt.Sprintf(askedWoman, "")+fmt.Sprintf(askedEvents, "")), askingSample)
-	e, err := program.Evaluate(&program.Flow{Rule: c.rule, Actions: c.actions}, rules.Input{Body: map[string]any{"id": "r1", "nid": "N1", "kg": "61", "day": "2026-04-01"}, Answers: c.rule.SampleAnswers(nil)})
+	e, err := program.Evaluate(&program.Flow{Rule: c.rule, Actions: c.actions},
+		rules.Input{Body: map[string]any{"id": "r1", "nid": "N1", "kg": "61", "day": "2026-04-01"},
+			Answers: c.rule.SampleAnswers(nil)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f := e.NoSample(); f == nil || f.Code != "no-sample" || !errors.As(error(f), new(*rules.Failure)) || !strings.Contains(f.Hint, "sample:") {
+	if f := e.NoSample(); f == nil || f.Code != "no-sample" || !errors.As(error(f), new(*rules.Failure)) ||
+		!strings.Contains(f.Hint, "sample:") {
 		t.Errorf("a lookup without a sample gives %+v", f)
 	}
 }

@@ -47,7 +47,8 @@ func (b *bench) deliver(plans ...actions.Plan) []actions.Result {
 	return results
 }
 
-// states sums up results: D delivered, U unchanged, F failed, R retry, N not tried, S superseded; one word for each record.
+// states sums up results: D delivered, U unchanged, F failed, R retry, N not tried, S superseded;
+// one word for each record.
 func states(results []actions.Result) string {
 	var words []string
 	for _, r := range results {
@@ -115,7 +116,8 @@ func registrationRule(t testing.TB, whenDeleted string) *compiled {
 // woman is a record of one woman.
 func woman(n int, changes ...string) string {
 	fields := map[string]string{
-		"id": fmt.Sprintf("form-%d", n), "case": fmt.Sprintf("case-%d", n), "date": "2026-03-02", "first": "Fatou", "dob": "1996-01-09",
+		"id": fmt.Sprintf("form-%d", n), "case": fmt.Sprintf("case-%d", n), "date": "2026-03-02", "first": "Fatou",
+		"dob": "1996-01-09",
 		"nid": fmt.Sprintf("NID-%d", n), "phone": "771234567", "place": "TM-010202", "weeks": "14",
 	}
 	for i := 0; i+1 < len(changes); i += 2 {
@@ -144,7 +146,8 @@ func TestOneRequestForMany(t *testing.T) {
 		t.Errorf("%d requests, %d look-ups, %d reads", len(b.server.requests), b.server.finds, b.server.reads)
 	}
 	if len(b.server.entities) != 50 || len(b.server.enrollments) != 50 || len(b.server.events) != 50 {
-		t.Errorf("%d people, %d enrollments, %d events", len(b.server.entities), len(b.server.enrollments), len(b.server.events))
+		t.Errorf("%d people, %d enrollments, %d events", len(b.server.entities), len(b.server.enrollments),
+			len(b.server.events))
 	}
 	// The same again is recognised and costs no request at all.
 	want(t, b.deliver(rule.plans(t, records...)...), strings.TrimSpace(strings.Repeat("UUU ", 50)))
@@ -156,7 +159,8 @@ func TestOneRequestForMany(t *testing.T) {
 	want(t, results, "DUU")
 	last := b.server.requests[len(b.server.requests)-1]
 	if len(last.TrackedEntities) != 1 || len(last.Enrollments)+len(last.Events) != 0 {
-		t.Errorf("sent %d people, %d enrollments, %d events", len(last.TrackedEntities), len(last.Enrollments), len(last.Events))
+		t.Errorf("sent %d people, %d enrollments, %d events", len(last.TrackedEntities), len(last.Enrollments),
+			len(last.Events))
 	}
 	// Force sends all of it.
 	plans := rule.plans(t, woman(7, "first", "Awa"))
@@ -164,7 +168,8 @@ func TestOneRequestForMany(t *testing.T) {
 	want(t, b.deliver(plans...), "DDD")
 }
 
-// TestNothingIsResetByAccident holds that what somebody set in DHIS2 survives an update by a rule that does not speak of it.
+// TestNothingIsResetByAccident holds that what somebody set in DHIS2 survives an update by a rule
+// that does not speak of it.
 func TestNothingIsResetByAccident(t *testing.T) {
 	b, rule := newBench(t), registrationRule(t, "fail")
 	b.deliver(rule.plans(t, woman(1))...)
@@ -178,20 +183,24 @@ func TestNothingIsResetByAccident(t *testing.T) {
 	b.server.enrollments[enrollment] = en
 	event := identity.EventUID("SO9SciPUi24", enrollment, "", 0)
 	ev := b.server.events[event]
-	ev.Status, ev.CompletedAt, ev.ScheduledAt, ev.AssignedUser = "COMPLETED", "2026-03-03", "2026-03-01", &client.AssignedUser{UID: "k5pApcKQnIw"}
+	ev.Status, ev.CompletedAt, ev.ScheduledAt, ev.AssignedUser = "COMPLETED", "2026-03-03", "2026-03-01",
+		&client.AssignedUser{UID: "k5pApcKQnIw"}
 	b.server.events[event] = ev
 
 	want(t, b.deliver(rule.plans(t, woman(1, "first", "Awa", "date", "2026-03-04", "phone", ""))...), "DDD")
 	e = b.server.entities[uid]
-	if !e.PotentialDuplicate || !e.Inactive || e.Geometry == nil || attribute(e.Attributes, firstName) != "Awa" || attribute(e.Attributes, "x3UwJpfw8Ag") != "" {
+	if !e.PotentialDuplicate || !e.Inactive || e.Geometry == nil || attribute(e.Attributes, firstName) != "Awa" ||
+		attribute(e.Attributes, "x3UwJpfw8Ag") != "" {
 		t.Errorf("tracked entity: %+v", e)
 	}
 	en = b.server.enrollments[enrollment]
-	if en.Status != "COMPLETED" || en.CompletedAt != "2026-05-01" || !en.FollowUp || en.OccurredAt != "2026-02-01" || en.EnrolledAt != "2026-03-04" {
+	if en.Status != "COMPLETED" || en.CompletedAt != "2026-05-01" || !en.FollowUp || en.OccurredAt != "2026-02-01" ||
+		en.EnrolledAt != "2026-03-04" {
 		t.Errorf("enrollment: %+v", en)
 	}
 	ev = b.server.events[event]
-	if ev.Status != "COMPLETED" || ev.CompletedAt != "2026-03-03" || ev.ScheduledAt != "2026-03-01" || ev.AssignedUser == nil || ev.OccurredAt != "2026-03-04" {
+	if ev.Status != "COMPLETED" || ev.CompletedAt != "2026-03-03" || ev.ScheduledAt != "2026-03-01" ||
+		ev.AssignedUser == nil || ev.OccurredAt != "2026-03-04" {
 		t.Errorf("event: %+v", ev)
 	}
 }
@@ -222,7 +231,8 @@ func TestOneBadObject(t *testing.T) {
 	results := b.deliver(rule.plans(t, woman(1), woman(2, "weeks", "999"), woman(3))...)
 	want(t, results, "DDD DDF DDD")
 	o := results[1].Outcomes[2]
-	if o.Code != "E1302" || o.Class != actions.ClassData || o.Place.Range.Start.Line != 26 || !strings.Contains(o.Cause, "Gestational age (weeks)") || o.Hint == "" {
+	if o.Code != "E1302" || o.Class != actions.ClassData || o.Place.Range.Start.Line != 26 ||
+		!strings.Contains(o.Cause, "Gestational age (weeks)") || o.Hint == "" {
 		t.Errorf("%+v", o)
 	}
 	// Its parent failed: the cause is the parent's.
@@ -255,7 +265,8 @@ func TestParentsThatAreNotThere(t *testing.T) {
 	b.deliver(registrationRule(t, "fail").plans(t, woman(1))...)
 	want(t, b.deliver(visit.plans(t, record)...), "D")
 	// A server set back to a backup has lost her, and the next correction of the record sends all of it again.
-	b.server.entities, b.server.enrollments, b.server.events = map[string]client.TrackedEntity{}, map[string]client.Enrollment{}, map[string]client.Event{}
+	b.server.entities, b.server.enrollments, b.server.events = map[string]client.TrackedEntity{},
+		map[string]client.Enrollment{}, map[string]client.Event{}
 	want(t, b.deliver(registrationRule(t, "fail").plans(t, woman(1, "weeks", "15"))...), "DDD")
 }
 
@@ -324,7 +335,8 @@ func TestNotConfirmed(t *testing.T) {
 	}
 }
 
-// TestTheSameObjectTwice are records of different keys about one woman: never in one request, and the last word is the last record's.
+// TestTheSameObjectTwice are records of different keys about one woman: never in one request, and
+// the last word is the last record's.
 func TestTheSameObjectTwice(t *testing.T) {
 	b, rule := newBench(t), registrationRule(t, "fail")
 	plans := rule.plans(t, woman(1, "first", "A"), woman(1, "first", "B"), woman(1, "first", "C"))
@@ -355,7 +367,8 @@ func TestStatusAndDeletion(t *testing.T) {
 	enrollment := identity.EnrollmentUID(antenatal, uidOf(1), "", 0)
 	for _, test := range []struct{ status, date string }{{"COMPLETED", "2026-06-01"}, {"CANCELLED", ""}, {"ACTIVE", ""}} {
 		want(t, b.deliver(complete.plans(t, record(strings.ToLower(test.status)))...), "D")
-		if e := b.server.enrollments[enrollment]; e.Status != test.status || e.CompletedAt != test.date || e.EnrolledAt != "2026-03-02" || e.OrgUnit != coral {
+		if e := b.server.enrollments[enrollment]; e.Status != test.status || e.CompletedAt != test.date ||
+			e.EnrolledAt != "2026-03-02" || e.OrgUnit != coral {
 			t.Errorf("%+v", e)
 		}
 	}

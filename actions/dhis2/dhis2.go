@@ -1,5 +1,7 @@
-// Package dhis2 is what rules do with DHIS2: it checks actions against a snapshot of a server's metadata and turns records into writes (compile), knows what
-// is written (object) and to which objects (identity), and delivers the writes of many records in bulk (deliver). What the rest of Culvert needs of it is here.
+// Package dhis2 is what rules do with DHIS2: it checks actions against a snapshot of a server's
+// metadata and turns records into writes (compile), knows what is written (object) and to which
+// objects (identity), and delivers the writes of many records in bulk (deliver). What the rest of
+// Culvert needs of it is here.
 package dhis2
 
 import (
@@ -15,7 +17,8 @@ import (
 	"github.com/culvert/culvert/rules"
 )
 
-// Kinds gives the action kinds, which check and compile against one snapshot. With a nil index every action has the finding no-snapshot.
+// Kinds gives the action kinds, which check and compile against one snapshot. With a nil index
+// every action has the finding no-snapshot.
 func Kinds(x *metadata.Index, o actions.Options) []actions.Kind { return compile.Kinds(x, o) }
 
 // KindNames lists the action kinds, for suggestions where there is no metadata yet.
@@ -33,8 +36,8 @@ type ImportOptions = object.ImportOptions
 // Server is what a target asks of a DHIS2 server. *client.Client implements it.
 type Server = deliver.Server
 
-// NewTarget gives the target that delivers to a server. x gives the metadata of its last sync, for the names in outcomes; m is what the journal
-// remembers of the server.
+// NewTarget gives the target that delivers to a server. x gives the metadata of its last sync, for
+// the names in outcomes; m is what the journal remembers of the server.
 func NewTarget(s Server, x func() *metadata.Index, m actions.Memory, o Options) actions.Target {
 	return deliver.NewTarget(s, x, m, o)
 }

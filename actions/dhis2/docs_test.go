@@ -24,7 +24,8 @@ func TestTheReferenceNamesEveryKey(t *testing.T) {
 			t.Errorf("no section on %s", kind)
 		}
 		for _, key := range root.Definitions[kind].Properties.Names {
-			if !strings.Contains(text, "`"+key+"`") && !regexp.MustCompile(`(?m)^ +`+key+`:`).MatchString(text) && !strings.Contains(text, "`"+key+":") {
+			if !strings.Contains(text, "`"+key+"`") && !regexp.MustCompile(`(?m)^ +`+key+`:`).MatchString(text) &&
+				!strings.Contains(text, "`"+key+":") {
 				t.Errorf("%s: nothing says what %q is", kind, key)
 			}
 		}
@@ -47,7 +48,9 @@ func TestTheExamplesOfTheReferenceCompile(t *testing.T) {
 	}
 	for _, block := range blocks {
 		body := "  " + strings.ReplaceAll(strings.TrimSpace(block[1]), "\n", "\n  ")
-		text := strings.Replace(ruleText(body), "\nactions:", "\nlookups:\n  clinic: {in: organisationUnits, code: trigger.place}\n  facility: {in: organisationUnits, code: trigger.place}\nactions:", 1)
+		text := strings.Replace(ruleText(body), "\nactions:",
+			"\nlookups:\n  clinic: {in: organisationUnits, code: trigger.place}\n  facility: {in: organisationUnits, code: "+
+				"trigger.place}\nactions:", 1)
 		text = strings.ReplaceAll(text, "to: {external_id: trigger.child}", "to: {external_id: trigger.child.id}")
 		list := loadRule(t, country(), text, sample).findings.List
 		if i := slices.IndexFunc(list, func(d diag.Diagnostic) bool { return d.Severity == 0 }); i >= 0 {

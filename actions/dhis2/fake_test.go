@@ -17,7 +17,8 @@ const (
 	lastName   = "ia1Xt23YTtD"
 )
 
-// fake is a DHIS2 that keeps what it is sent and refuses what DHIS2 refuses, for scenarios that need a hand inside the server.
+// fake is a DHIS2 that keeps what it is sent and refuses what DHIS2 refuses, for scenarios that
+// need a hand inside the server.
 type fake struct {
 	mu                     sync.Mutex
 	entities               map[string]client.TrackedEntity
@@ -48,8 +49,10 @@ type fake struct {
 
 func newFake() *fake {
 	return &fake{
-		entities: map[string]client.TrackedEntity{}, enrollments: map[string]client.Enrollment{}, events: map[string]client.Event{},
-		values: map[string]string{}, completions: map[string]bool{}, deleted: map[string]bool{}, silent: map[string]bool{}, hidden: map[string]bool{},
+		entities: map[string]client.TrackedEntity{}, enrollments: map[string]client.Enrollment{},
+		events: map[string]client.Event{},
+		values: map[string]string{}, completions: map[string]bool{}, deleted: map[string]bool{}, silent: map[string]bool{},
+		hidden: map[string]bool{},
 	}
 }
 
@@ -76,7 +79,8 @@ func (f *fake) MarkFollowUps(context.Context, []client.FollowUp) error { return 
 
 func (f *fake) Ping(context.Context) error { return nil }
 
-func (f *fake) ImportTracker(_ context.Context, p *client.TrackerPayload, o client.TrackerOptions) (*client.TrackerReport, error) {
+func (f *fake) ImportTracker(_ context.Context, p *client.TrackerPayload,
+	o client.TrackerOptions) (*client.TrackerReport, error) {
 	if f.entered != nil {
 		f.entered()
 	}
@@ -89,10 +93,12 @@ func (f *fake) ImportTracker(_ context.Context, p *client.TrackerPayload, o clie
 		}
 	}
 	seen := map[client.ObjectKey]bool{}
-	r := &client.TrackerReport{Status: "OK", Written: map[client.ObjectKey]bool{}, Errors: map[client.ObjectKey][]client.Issue{}, Warnings: map[client.ObjectKey][]client.Issue{}}
+	r := &client.TrackerReport{Status: "OK", Written: map[client.ObjectKey]bool{},
+		Errors: map[client.ObjectKey][]client.Issue{}, Warnings: map[client.ObjectKey][]client.Issue{}}
 	for _, k := range keysOf(p) {
 		if seen[k] {
-			return nil, &client.Error{Kind: client.Refused, Status: 500, Message: "duplicate key", Detail: "the same object twice"}
+			return nil, &client.Error{Kind: client.Refused, Status: 500, Message: "duplicate key",
+				Detail: "the same object twice"}
 		}
 		seen[k] = true
 	}
@@ -169,7 +175,8 @@ func keysOf(p *client.TrackerPayload) []client.ObjectKey {
 	return list
 }
 
-func (f *fake) judgeEntity(e *client.TrackedEntity, p *client.TrackerPayload, o client.TrackerOptions) (code, arg string) {
+func (f *fake) judgeEntity(e *client.TrackedEntity, p *client.TrackerPayload, o client.TrackerOptions) (code,
+	arg string) {
 	if f.deleted[e.TrackedEntity] {
 		return "E1114", e.TrackedEntity
 	}
@@ -193,7 +200,8 @@ func (f *fake) judgeEntity(e *client.TrackedEntity, p *client.TrackerPayload, o 
 	return "", ""
 }
 
-func (f *fake) judgeEnrollment(e *client.Enrollment, r *client.TrackerReport, fresh map[string]bool, o client.TrackerOptions) (code, arg string) {
+func (f *fake) judgeEnrollment(e *client.Enrollment, r *client.TrackerReport, fresh map[string]bool,
+	o client.TrackerOptions) (code, arg string) {
 	if _, there := f.enrollments[e.Enrollment]; there && o.CreateOnly {
 		return "E1080", e.Enrollment
 	}
@@ -207,14 +215,16 @@ func (f *fake) judgeEnrollment(e *client.Enrollment, r *client.TrackerReport, fr
 		return "E1068", e.TrackedEntity
 	}
 	for uid, other := range f.enrollments {
-		if uid != e.Enrollment && other.TrackedEntity == e.TrackedEntity && other.Program == e.Program && other.Status == "ACTIVE" {
+		if uid != e.Enrollment && other.TrackedEntity == e.TrackedEntity && other.Program == e.Program &&
+			other.Status == "ACTIVE" {
 			return "E1015", e.TrackedEntity
 		}
 	}
 	return "", ""
 }
 
-func (f *fake) judgeEvent(e *client.Event, r *client.TrackerReport, fresh map[string]bool, o client.TrackerOptions) (code, arg string) {
+func (f *fake) judgeEvent(e *client.Event, r *client.TrackerReport, fresh map[string]bool,
+	o client.TrackerOptions) (code, arg string) {
 	if _, there := f.events[e.Event]; there && o.CreateOnly {
 		return "E1030", e.Event
 	}
@@ -238,7 +248,8 @@ func (f *fake) judgeEvent(e *client.Event, r *client.TrackerReport, fresh map[st
 func (f *fake) remove(p *client.TrackerPayload, r *client.TrackerReport) {
 	for _, k := range keysOf(p) {
 		if f.deleted[k.UID] {
-			r.Errors[k] = []client.Issue{{Code: map[string]string{client.TypeTrackedEntity: "E1114", client.TypeEnrollment: "E1113", client.TypeEvent: "E1082"}[k.Type]}}
+			r.Errors[k] = []client.Issue{{Code: map[string]string{client.TypeTrackedEntity: "E1114",
+				client.TypeEnrollment: "E1113", client.TypeEvent: "E1082"}[k.Type]}}
 			continue
 		}
 		f.deleted[k.UID] = true
@@ -287,7 +298,8 @@ func mergeValues(old, now []client.EventValue) []client.EventValue {
 	return list
 }
 
-func (f *fake) ImportDataValues(_ context.Context, s *client.DataValueSet, _ client.DataValueOptions) (*client.DataValueReport, error) {
+func (f *fake) ImportDataValues(_ context.Context, s *client.DataValueSet,
+	_ client.DataValueOptions) (*client.DataValueReport, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.groups = append(f.groups, *s)
@@ -329,10 +341,12 @@ func (f *fake) FindTrackedEntities(_ context.Context, q client.FindQuery) ([]cli
 	}
 	var list []client.Found
 	for uid, e := range f.entities {
-		if v := attribute(e.Attributes, q.Attribute); v != "" && !f.hidden[uid] && slices.ContainsFunc(q.Values, func(asked string) bool {
-			return asked == v || q.AnyCase && strings.EqualFold(strings.TrimSpace(asked), strings.TrimSpace(v))
-		}) {
-			list = append(list, client.Found{TrackedEntity: uid, OrgUnit: e.OrgUnit, Value: v, Enrollments: f.enrollmentsOf(uid), Attributes: e.Attributes})
+		if v := attribute(e.Attributes, q.Attribute); v != "" && !f.hidden[uid] &&
+			slices.ContainsFunc(q.Values, func(asked string) bool {
+				return asked == v || q.AnyCase && strings.EqualFold(strings.TrimSpace(asked), strings.TrimSpace(v))
+			}) {
+			list = append(list, client.Found{TrackedEntity: uid, OrgUnit: e.OrgUnit, Value: v,
+				Enrollments: f.enrollmentsOf(uid), Attributes: e.Attributes})
 		}
 	}
 	return list, nil

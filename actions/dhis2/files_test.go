@@ -110,16 +110,18 @@ func (s *site) held() (photo, report string, files int) {
 	return photo, report, int(s.uploads.Load())
 }
 
-// TestFiles sends photos and reports: each is uploaded once for its value, replaced when it is another one, taken away when the rule says so, and a file that
-// is refused fails its record only.
+// TestFiles sends photos and reports: each is uploaded once for its value, replaced when it is
+// another one, taken away when the rule says so, and a file that is refused fails its record only.
 func TestFiles(t *testing.T) {
 	path := withFiles(t)
 	for _, version := range []string{"2.41", "2.42", "2.43"} {
 		t.Run(version, func(t *testing.T) {
 			s := newSiteWith(t, version, path)
 			s.countUploads()
-			text := strings.Replace(ruleText(fileRule), "Phone number: trigger.photo", "Phone number: {from: trigger.photo, blank: clear}", 1)
-			report := `{"name": "lab.pdf", "type": "application/pdf", "base64": "` + base64.StdEncoding.EncodeToString([]byte("%PDF-1.4 x")) + `"}`
+			text := strings.Replace(ruleText(fileRule), "Phone number: trigger.photo",
+				"Phone number: {from: trigger.photo, blank: clear}", 1)
+			report := `{"name": "lab.pdf", "type": "application/pdf", "base64": "` +
+				base64.StdEncoding.EncodeToString([]byte("%PDF-1.4 x")) + `"}`
 			rule := s.loadRule(text, fileRecord("A", "data:image/png;base64,"+png(1), report))
 			step := func(name, record, wanted string, files int) (photo, report string) {
 				t.Helper()
@@ -138,7 +140,8 @@ func TestFiles(t *testing.T) {
 			if photo, _ := step("another name", fileRecord("B", png(1), report), "DUU", 2); photo != first {
 				t.Errorf("the photo became %q", photo)
 			}
-			if photo, _ := step("an attachment", fileRecord("B", "photo.png", report), "DUU", 3); photo == first || !IsUID(photo) {
+			if photo, _ := step("an attachment", fileRecord("B", "photo.png", report), "DUU", 3); photo == first ||
+				!IsUID(photo) {
 				t.Errorf("the photo is still %q", photo)
 			}
 			if photo, _ := step("no photo", fileRecord("B", "", report), "DUU", 3); photo != "" {
@@ -151,13 +154,16 @@ func TestFiles(t *testing.T) {
 				t.Errorf("the report is %q, was %q", again, lab)
 			}
 			// What the server refuses is the record's own.
-			bad := strings.Replace(fileRecord("C", "", `{"name": "x.jar", "type": "application/x-thing", "base64": "AAAA"}`), `"id": "f", "case": "case-1"`, `"id": "g", "case": "case-2"`, 1)
+			bad := strings.Replace(fileRecord("C", "", `{"name": "x.jar", "type": "application/x-thing", "base64": "AAAA"}`),
+				`"id": "f", "case": "case-1"`, `"id": "g", "case": "case-2"`, 1)
 			if f := rule.failure(t, bad); f == nil || f.Code != "file-wrong-type" {
 				t.Errorf("%+v", f)
 			}
 			s.refuseUploads.Store(true)
-			results := s.deliver(rule.plans(t, strings.ReplaceAll(fileRecord("C", png(2), report), "case-1", "case-3"), strings.ReplaceAll(fileRecord("D", "", `""`), "case-1", "case-4"))...)
-			if o := results[0].Outcomes[0]; o.Code != "file-refused" || o.Status != actions.Failed || !strings.Contains(o.Cause, "Phone number") {
+			results := s.deliver(rule.plans(t, strings.ReplaceAll(fileRecord("C", png(2), report), "case-1", "case-3"),
+				strings.ReplaceAll(fileRecord("D", "", `""`), "case-1", "case-4"))...)
+			if o := results[0].Outcomes[0]; o.Code != "file-refused" || o.Status != actions.Failed ||
+				!strings.Contains(o.Cause, "Phone number") {
 				t.Errorf("%+v", o)
 			}
 			want(t, results[1:], "DDD")
@@ -190,7 +196,8 @@ func (s *site) countUploads() {
 		}
 		server.ServeHTTP(w, r)
 	}))
-	c, err := client.New(client.Options{URL: web.URL, Credentials: client.Credentials{Username: "admin", Password: "district"}, Transport: &http.Transport{}})
+	c, err := client.New(client.Options{URL: web.URL,
+		Credentials: client.Credentials{Username: "admin", Password: "district"}, Transport: &http.Transport{}})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -199,7 +206,8 @@ func (s *site) countUploads() {
 	s.target = NewTarget(c, s.current, s.memory, testOptions())
 }
 
-// TestAFileOfAnotherPart holds that a record goes on without a photo that did not come with this part of it, and says so; where no file came at all it fails.
+// TestAFileOfAnotherPart holds that a record goes on without a photo that did not come with this
+// part of it, and says so; where no file came at all it fails.
 func TestAFileOfAnotherPart(t *testing.T) {
 	s := newSiteWith(t, "2.42", withFiles(t))
 	rule := s.loadRule(ruleText(fileRule), fileRecord("A", "photo.png", `""`))
@@ -219,7 +227,8 @@ func TestAFileOfAnotherPart(t *testing.T) {
 		t.Errorf("%+v", o.Values)
 	}
 	none := record[:strings.Index(record, `, "attachments"`)] + "}"
-	if f := rule.failure(t, none); f == nil || f.Code != "file-unreadable" || !strings.Contains(f.Hint, "attachments: true") {
+	if f := rule.failure(t, none); f == nil || f.Code != "file-unreadable" ||
+		!strings.Contains(f.Hint, "attachments: true") {
 		t.Errorf("%+v", f)
 	}
 }
@@ -241,7 +250,8 @@ func TestDescribeAFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	first := preview.Requests[0]
-	if first.Path != "/api/fileResources" || first.Query["domain"] != "DATA_VALUE" || !IsUID(first.Query["uid"]) || len(first.Body) != 0 {
+	if first.Path != "/api/fileResources" || first.Query["domain"] != "DATA_VALUE" || !IsUID(first.Query["uid"]) ||
+		len(first.Body) != 0 {
 		t.Errorf("%+v", first)
 	}
 	if !strings.Contains(string(preview.Requests[1].Body), first.Query["uid"]) {

@@ -21,7 +21,8 @@ func findings(t testing.TB, x *metadata.Index, actions string) diag.List {
 func printed(list diag.List) string {
 	var b strings.Builder
 	for _, d := range list {
-		fmt.Fprintf(&b, "  %d:%d: %s: %s [%s]\n", d.Place.Range.Start.Line, d.Place.Range.Start.Column, d.Severity, d.Message, d.Code)
+		fmt.Fprintf(&b, "  %d:%d: %s: %s [%s]\n", d.Place.Range.Start.Line, d.Place.Range.Start.Column, d.Severity,
+			d.Message, d.Code)
 		if d.Hint != "" {
 			fmt.Fprintf(&b, "    help: %s\n", d.Hint)
 		}
@@ -72,7 +73,8 @@ func TestFindingsOfTheServer(t *testing.T) {
 		change func(*metadata.Snapshot)
 		code   string
 	}{
-		{"closed", func(s *metadata.Snapshot) { unit(s, "Coral Health Centre").ClosedDate = "2025-12-31" }, "org-unit-closed"},
+		{"closed", func(s *metadata.Snapshot) { unit(s, "Coral Health Centre").ClosedDate = "2025-12-31" },
+			"org-unit-closed"},
 		{"out of scope", func(s *metadata.Snapshot) { s.User.CaptureUnits = nil }, "org-unit-out-of-scope"},
 		{"no write access", func(s *metadata.Snapshot) {
 			s.User.Authorities = nil
@@ -89,11 +91,15 @@ func TestFindingsOfTheServer(t *testing.T) {
 			for i := range s.Programs {
 				if s.Programs[i].Name == "Antenatal care" {
 					s.Programs[i].Name = "Antenatal care 2026"
-					s.Former = append(s.Former, metadata.FormerNames{Collection: metadata.Programs, ID: s.Programs[i].ID, Names: []string{"Antenatal care"}})
+					s.Former = append(s.Former, metadata.FormerNames{Collection: metadata.Programs, ID: s.Programs[i].ID,
+						Names: []string{"Antenatal care"}})
 				}
 			}
 		}, "renamed"},
-		{"several org units of one name", func(s *metadata.Snapshot) { unit(s, "Coral Market Dispensary").Name = "Coral Health Centre" }, "ambiguous-name"},
+		{"several org units of one name", func(s *metadata.Snapshot) {
+			unit(s,
+				"Coral Market Dispensary").Name = "Coral Health Centre"
+		}, "ambiguous-name"},
 		{"type not shared", func(s *metadata.Snapshot) { s.TrackedEntityTypes = nil }, "no-tracked-entity-type"},
 	}
 	for _, test := range tests {

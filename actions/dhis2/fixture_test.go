@@ -32,9 +32,12 @@ func snapshot(t testing.TB) *metadata.Snapshot {
 	}
 	s := &metadata.Snapshot{Server: metadata.ServerInfo{Version: "2.42.4.1", Calendar: "iso8601"}}
 	for name, into := range map[string]any{
-		"organisationUnits": &s.OrgUnits, "organisationUnitLevels": &s.OrgUnitLevels, "attributes": &s.Attributes, "trackedEntityTypes": &s.TrackedEntityTypes,
-		"trackedEntityAttributes": &s.TrackedEntityAttributes, "programs": &s.Programs, "dataElements": &s.DataElements, "dataSets": &s.DataSets,
-		"optionSets": &s.OptionSets, "categoryCombos": &s.CategoryCombos, "categoryOptionCombos": &s.CategoryOptionCombos, "categories": &s.Categories,
+		"organisationUnits": &s.OrgUnits, "organisationUnitLevels": &s.OrgUnitLevels, "attributes": &s.Attributes,
+		"trackedEntityTypes":      &s.TrackedEntityTypes,
+		"trackedEntityAttributes": &s.TrackedEntityAttributes, "programs": &s.Programs, "dataElements": &s.DataElements,
+		"dataSets":   &s.DataSets,
+		"optionSets": &s.OptionSets, "categoryCombos": &s.CategoryCombos, "categoryOptionCombos": &s.CategoryOptionCombos,
+		"categories":      &s.Categories,
 		"categoryOptions": &s.CategoryOptions, "relationshipTypes": &s.RelationshipTypes, "programRules": &s.ProgramRules,
 	} {
 		var body map[string]json.RawMessage
@@ -89,7 +92,8 @@ func loadRule(t testing.TB, x *metadata.Index, text, sample string) *compiled {
 	}
 	env := rules.Environment{
 		Samples: func(*rules.Trigger) ([]any, error) { return []any{body}, nil },
-		Now:     testOptions().Now, Zone: time.UTC, Kinds: KindNames(), TriggerKinds: []rules.TriggerKind{{Name: "webhook", Submissions: true}},
+		Now:     testOptions().Now, Zone: time.UTC, Kinds: KindNames(),
+		TriggerKinds: []rules.TriggerKind{{Name: "webhook", Submissions: true}},
 	}
 	if x != nil {
 		env.Directory, env.Asked = x.Directory(), Asked(x)
@@ -187,7 +191,8 @@ func newMemory() *memory {
 	return &memory{identities: map[actions.IdentityKey]actions.Identity{}, digests: map[string]actions.Digest{}}
 }
 
-func (m *memory) Identities(_ context.Context, keys []actions.IdentityKey) (map[actions.IdentityKey]actions.Identity, error) {
+func (m *memory) Identities(_ context.Context, keys []actions.IdentityKey) (map[actions.IdentityKey]actions.Identity,
+	error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	out := map[actions.IdentityKey]actions.Identity{}
@@ -266,5 +271,6 @@ func (m *memory) keep(results []actions.Result) {
 
 // rule indents a rule's actions under a webhook.
 func ruleText(actions string) string {
-	return "rule: test\ntrigger:\n  webhook: {path: /test}\n  sample: sample.json\nid: trigger.id\nactions:\n" + strings.TrimRight(actions, "\n") + "\n"
+	return "rule: test\ntrigger:\n  webhook: {path: /test}\n  sample: sample.json\nid: trigger.id\nactions:\n" +
+		strings.TrimRight(actions, "\n") + "\n"
 }

@@ -10,7 +10,8 @@ import (
 // marks are the follow-up marks of the monthly malaria report of a facility, by data element.
 func (s *site) marks(orgUnit, period string) map[string]bool {
 	s.t.Helper()
-	r := httptest.NewRequest(http.MethodGet, "/api/dataValueSets?dataSet=FSh2AafV4XC&orgUnit="+orgUnit+"&period="+period, nil)
+	r := httptest.NewRequest(http.MethodGet, "/api/dataValueSets?dataSet=FSh2AafV4XC&orgUnit="+orgUnit+"&period="+period,
+		nil)
 	r.SetBasicAuth("admin", "district")
 	w := httptest.NewRecorder()
 	s.sandbox.ServeHTTP(w, r)
@@ -30,8 +31,8 @@ func (s *site) marks(orgUnit, period string) map[string]bool {
 	return out
 }
 
-// TestFollowUpOfAValue holds that the mark of an aggregate value is set, kept and taken away on every version, though those up to 2.42 pass over a mark that
-// comes with the value.
+// TestFollowUpOfAValue holds that the mark of an aggregate value is set, kept and taken away on
+// every version, though those up to 2.42 pass over a mark that comes with the value.
 func TestFollowUpOfAValue(t *testing.T) {
 	const text = `
   - dhis2.data_value:

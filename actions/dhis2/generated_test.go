@@ -29,7 +29,8 @@ func generatedIndex(t testing.TB, pattern string) *metadata.Index {
 	return metadata.NewIndex(s)
 }
 
-// TestGeneratedValues holds that people get the values that DHIS2 generates when they are created, many reserved at once, and the same ones at every try.
+// TestGeneratedValues holds that people get the values that DHIS2 generates when they are created,
+// many reserved at once, and the same ones at every try.
 func TestGeneratedValues(t *testing.T) {
 	x := generatedIndex(t, `ORG_UNIT_CODE(...) + "-" + SEQUENTIAL(####)`)
 	b := newBench(t)

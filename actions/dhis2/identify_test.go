@@ -14,7 +14,8 @@ func (b *bench) known(uid, nid, status string) {
 	b.server.entities[uid] = client.TrackedEntity{TrackedEntity: uid, TrackedEntityType: person0, OrgUnit: "jdonbyIYZzR",
 		Attributes: []client.AttributeValue{{Attribute: nationalID, Value: nid}}}
 	if status != "" {
-		b.server.enrollments["E"+uid[1:]] = client.Enrollment{Enrollment: "E" + uid[1:], TrackedEntity: uid, Program: antenatal, OrgUnit: "jdonbyIYZzR", Status: status, EnrolledAt: "2026-01-01"}
+		b.server.enrollments["E"+uid[1:]] = client.Enrollment{Enrollment: "E" + uid[1:], TrackedEntity: uid,
+			Program: antenatal, OrgUnit: "jdonbyIYZzR", Status: status, EnrolledAt: "2026-01-01"}
 	}
 }
 
@@ -27,10 +28,12 @@ func TestPeopleWhoAreThereAlready(t *testing.T) {
 	b.known("eeeeeeeeeee", "NID-4", "")
 	results := b.deliver(rule.plans(t, woman(1), woman(2), woman(3), woman(4), woman(5))...)
 	want(t, results, "DDD DDD DDD FFF DDD")
-	if o := results[3].Outcomes[0]; o.Code != "several-matches" || !strings.Contains(o.Hint, "ddddddddddd") || !strings.Contains(o.Detail, "eeeeeeeeeee") {
+	if o := results[3].Outcomes[0]; o.Code != "several-matches" || !strings.Contains(o.Hint, "ddddddddddd") ||
+		!strings.Contains(o.Detail, "eeeeeeeeeee") {
 		t.Errorf("two matches: %+v", o)
 	}
-	if got := b.server.entities["aaaaaaaaaaa"]; got.OrgUnit != "jdonbyIYZzR" || attribute(got.Attributes, firstName) != "Fatou" {
+	if got := b.server.entities["aaaaaaaaaaa"]; got.OrgUnit != "jdonbyIYZzR" ||
+		attribute(got.Attributes, firstName) != "Fatou" {
 		t.Errorf("a matched person moved or was not updated: %+v", got)
 	}
 	if got := b.server.enrollments["Eaaaaaaaaaa"]; got.EnrolledAt != "2026-01-01" || got.OrgUnit != "jdonbyIYZzR" {
@@ -59,7 +62,8 @@ func TestSomebodyCreatedHerMeanwhile(t *testing.T) {
 	b, rule := newBench(t), registrationRule(t, "fail")
 	b.server.before = func(*client.TrackerPayload) error {
 		b.server.before = nil
-		b.server.entities["aaaaaaaaaaa"] = client.TrackedEntity{TrackedEntity: "aaaaaaaaaaa", OrgUnit: coral, Attributes: []client.AttributeValue{{Attribute: nationalID, Value: "NID-1"}}}
+		b.server.entities["aaaaaaaaaaa"] = client.TrackedEntity{TrackedEntity: "aaaaaaaaaaa", OrgUnit: coral,
+			Attributes: []client.AttributeValue{{Attribute: nationalID, Value: "NID-1"}}}
 		return nil
 	}
 	results := b.deliver(rule.plans(t, woman(1), woman(2))...)
@@ -79,12 +83,14 @@ func TestSomebodyOutOfSight(t *testing.T) {
 	b.server.hidden["aaaaaaaaaaa"] = true
 	results := b.deliver(rule.plans(t, woman(1), woman(2))...)
 	want(t, results, "FNN DDD")
-	if o := results[0].Outcomes[0]; o.Code != "E1064" || o.Class != actions.ClassConflict || !strings.Contains(o.Hint, "search org units") {
+	if o := results[0].Outcomes[0]; o.Code != "E1064" || o.Class != actions.ClassConflict ||
+		!strings.Contains(o.Hint, "search org units") {
 		t.Errorf("%+v", o)
 	}
 }
 
-// TestTwoRecordsOfOnePerson are two external ids with one national id in a batch: DHIS2 would refuse both in one request.
+// TestTwoRecordsOfOnePerson are two external ids with one national id in a batch: DHIS2 would
+// refuse both in one request.
 func TestTwoRecordsOfOnePerson(t *testing.T) {
 	b, rule := newBench(t), severalIDs(t)
 	results := b.deliver(rule.plans(t, woman(1), woman(2, "nid", "NID-1"))...)
@@ -100,7 +106,8 @@ func TestSheHasAnActiveEnrollment(t *testing.T) {
 	uid := uidOf(1)
 	delete(b.server.enrollments, identity.EnrollmentUID(antenatal, uid, "", 0))
 	b.server.events = map[string]client.Event{}
-	b.server.enrollments["byHand00000"] = client.Enrollment{Enrollment: "byHand00000", TrackedEntity: uid, Program: antenatal, Status: "ACTIVE", OrgUnit: coral, EnrolledAt: "2026-01-05"}
+	b.server.enrollments["byHand00000"] = client.Enrollment{Enrollment: "byHand00000", TrackedEntity: uid,
+		Program: antenatal, Status: "ACTIVE", OrgUnit: coral, EnrolledAt: "2026-01-05"}
 	plans := rule.plans(t, woman(1))
 	plans[0].Force = true
 	want(t, b.deliver(plans...), "DDD")
@@ -123,7 +130,8 @@ func TestDeleted(t *testing.T) {
 	t.Run("recreate the person", func(t *testing.T) {
 		b, rule := newBench(t), registrationRule(t, "recreate")
 		b.deliver(rule.plans(t, woman(1))...)
-		b.server.remove(&client.TrackerPayload{TrackedEntities: []client.TrackedEntity{{TrackedEntity: uidOf(1)}}}, &client.TrackerReport{Written: map[client.ObjectKey]bool{}})
+		b.server.remove(&client.TrackerPayload{TrackedEntities: []client.TrackedEntity{{TrackedEntity: uidOf(1)}}},
+			&client.TrackerReport{Written: map[client.ObjectKey]bool{}})
 		results := b.deliver(rule.plans(t, woman(1, "first", "Awa"))...)
 		want(t, results, "DDD")
 		again := identity.TrackedEntityUID("test", person0, "case-1", 1)

@@ -7,9 +7,11 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/object"
 )
 
-// TestEventsOfNamespaces holds how a namespace changes the ids of events: not at all for the project's, which is how ids were derived before.
+// TestEventsOfNamespaces holds how a namespace changes the ids of events: not at all for the
+// project's, which is how ids were derived before.
 func TestEventsOfNamespaces(t *testing.T) {
-	text := ruleText("\n  - dhis2.event:\n      program: Malaria case notification\n      org_unit: trigger.place\n      occurred_at: trigger.date\n      data_values: {Case age (years): trigger.weeks, Case sex: {value: Male}}")
+	text := ruleText("\n  - dhis2.event:\n      program: Malaria case notification\n      org_unit: trigger.place\n    " +
+		"  occurred_at: trigger.date\n      data_values: {Case age (years): trigger.weeks, Case sex: {value: Male}}")
 	before := identity.EventUID("sIJOpbzw0kN", "test", "form-1/0/0", 0)
 	for _, test := range []struct{ head, want string }{
 		{"", "hebvlnErOSp"},

@@ -13,7 +13,8 @@ import (
 	"github.com/culvert/culvert/actions"
 )
 
-// at gives the plan of one record at a place in the order of acceptance, of a source that gives versions where one is said.
+// at gives the plan of one record at a place in the order of acceptance, of a source that gives
+// versions where one is said.
 func at(t testing.TB, rule *compiled, record string, seq int64, version ...int64) actions.Plan {
 	t.Helper()
 	p := rule.plans(t, record)[0]
@@ -210,11 +211,13 @@ func TestDeletedStays(t *testing.T) {
 	}
 }
 
-// TestTwoDeliveriesOfOneObject sends an older and a newer record at once: whichever is sent first, the newer one stands.
+// TestTwoDeliveriesOfOneObject sends an older and a newer record at once: whichever is sent first,
+// the newer one stands.
 func TestTwoDeliveriesOfOneObject(t *testing.T) {
 	for _, first := range []int64{1, 2} {
 		b, rule := newBench(t), personRule(t)
-		plan := map[int64]actions.Plan{1: at(t, rule, woman(1, "first", "Old"), 1), 2: at(t, rule, woman(1, "first", "New"), 2)}
+		plan := map[int64]actions.Plan{1: at(t, rule, woman(1, "first", "Old"), 1),
+			2: at(t, rule, woman(1, "first", "New"), 2)}
 		entered, proceed := make(chan struct{}), make(chan struct{})
 		b.server.entered = func() { entered <- struct{}{}; <-proceed }
 		done := make(chan struct{})
@@ -235,8 +238,8 @@ func TestTwoDeliveriesOfOneObject(t *testing.T) {
 	}
 }
 
-// TestNewestWins delivers versions of a person in any order and any batches, with failures and crashes, and compares every field with what the newest
-// delivered record says.
+// TestNewestWins delivers versions of a person in any order and any batches, with failures and
+// crashes, and compares every field with what the newest delivered record says.
 func TestNewestWins(t *testing.T) {
 	rule := personRule(t)
 	rapid.Check(t, func(rt *rapid.T) {

@@ -13,7 +13,8 @@ type optionsServer struct {
 	asked []client.TrackerOptions
 }
 
-func (s *optionsServer) ImportTracker(ctx context.Context, p *client.TrackerPayload, o client.TrackerOptions) (*client.TrackerReport, error) {
+func (s *optionsServer) ImportTracker(ctx context.Context, p *client.TrackerPayload,
+	o client.TrackerOptions) (*client.TrackerReport, error) {
 	s.asked = append(s.asked, o)
 	return s.fake.ImportTracker(ctx, p, o)
 }

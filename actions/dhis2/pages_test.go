@@ -17,7 +17,8 @@ const pageSample = `{"form": {"meta": {"instanceID": "form-1"}, "case": {"@case_
  "national_id": "NID-1", "phone": "771234567", "village": "Old", "visit_date": "2026-03-02", "facility_code": "TM-010202", "weeks": "14", "weight": "61.5", "gps": "-5.2 31.1",
  "child": "case-2", "deaths": "0", "visits": [{"id": "v1"}]}}`
 
-// TestPagesSayTheTruth runs the examples of the pages: the wrong one has the code, the right one has nothing that keeps it from running.
+// TestPagesSayTheTruth runs the examples of the pages: the wrong one has the code, the right one
+// has nothing that keeps it from running.
 func TestPagesSayTheTruth(t *testing.T) {
 	checked := 0
 	for _, code := range explain.Codes() {
@@ -28,7 +29,8 @@ func TestPagesSayTheTruth(t *testing.T) {
 		checked++
 		t.Run(code, func(t *testing.T) {
 			for _, b := range e.Blocks {
-				list := loadRule(t, country(), "rule: page\ntrigger:\n  webhook: {path: /forms}\n  sample: sample.json\nid: trigger.form.meta.instanceID\n"+b.Text, pageSample).findings.List
+				list := loadRule(t, country(),
+					"rule: page\ntrigger:\n  webhook: {path: /forms}\n  sample: sample.json\nid: trigger.form.meta.instanceID\n"+b.Text, pageSample).findings.List
 				has := false
 				for _, d := range list {
 					has = has || d.Code == code

@@ -68,22 +68,28 @@ actions:
 `
 
 func TestPlanOfARegistration(t *testing.T) {
-	rule := mustCompile(t, strings.ReplaceAll(womanRule, "{from: item.signs}", `{from: 'replace(replace(item.signs, "fever", "Fever"), "headache", "Severe headache,")'}`), womanSample)
+	rule := mustCompile(t, strings.ReplaceAll(womanRule, "{from: item.signs}",
+		`{from: 'replace(replace(item.signs, "fever", "Fever"), "headache", "Severe headache,")'}`), womanSample)
 	writes, err := rule.plan(decode(t, womanSample))
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := []map[string]any{
 		{"tracked_entity": "Person", "external_id": "case-1", "org_unit": "Coral Health Centre", "attributes": map[string]any{
-			"First name": "Fatou", "Last name": "Sarr", "Sex": "FEMALE", "Date of birth": "1996-01-09", "National ID": "NID-1", "CommCare case ID": "case-1",
-			"Phone number": "+221 77 123 45 67", "Village": "Old"}},
-		{"enrollment": "Antenatal care", "external_id": "case-1", "org_unit": "Coral Health Centre", "enrolled_at": "2026-03-02"},
+			"First name": "Fatou", "Last name": "Sarr", "Sex": "FEMALE", "Date of birth": "1996-01-09", "National ID": "NID-1",
+			"CommCare case ID": "case-1",
+			"Phone number":     "+221 77 123 45 67", "Village": "Old"}},
+		{"enrollment": "Antenatal care", "external_id": "case-1", "org_unit": "Coral Health Centre",
+			"enrolled_at": "2026-03-02"},
 		{"event": "First visit", "external_id": "case-1", "org_unit": "Coral Health Centre", "occurred_at": "2026-03-02",
-			"geometry":    map[string]any{"longitude": 31.1, "latitude": -5.2},
-			"data_values": map[string]any{"Gestational age (weeks)": "14", "Weight (kg)": "61.5", "HIV test done": "true", "Next visit date": "2026-04-06"}},
-		{"event": "Follow-up visit", "external_id": "case-1", "event_id": "v1", "org_unit": "Coral Health Centre", "occurred_at": "2026-04-06", "status": "COMPLETED",
+			"geometry": map[string]any{"longitude": 31.1, "latitude": -5.2},
+			"data_values": map[string]any{"Gestational age (weeks)": "14", "Weight (kg)": "61.5", "HIV test done": "true",
+				"Next visit date": "2026-04-06"}},
+		{"event": "Follow-up visit", "external_id": "case-1", "event_id": "v1", "org_unit": "Coral Health Centre",
+			"occurred_at": "2026-04-06", "status": "COMPLETED",
 			"data_values": map[string]any{"Weight (kg)": "60", "Danger signs seen": "HEADACHE,FEVER"}},
-		{"event": "Follow-up visit", "external_id": "case-1", "event_id": "v2", "org_unit": "Coral Health Centre", "occurred_at": "2026-05-04", "status": "COMPLETED",
+		{"event": "Follow-up visit", "external_id": "case-1", "event_id": "v2", "org_unit": "Coral Health Centre",
+			"occurred_at": "2026-05-04", "status": "COMPLETED",
 			"data_values": map[string]any{"Weight (kg)": "61"}},
 	}
 	if diff := cmp.Diff(want, describe(writes)); diff != "" {
@@ -126,15 +132,18 @@ func TestPlanOfAReport(t *testing.T) {
 		base(map[string]any{"data_value": "Malaria tests done", "category_option_combo": "Under 5, Males", "value": "3"}),
 		base(map[string]any{"data_value": "Malaria deaths", "value": "0"}),
 		base(map[string]any{"data_value": "RDT stock-out this month", "value": "false"}),
-		{"completion": "Malaria monthly report", "period": "202603", "org_unit": "Coral Health Centre", "complete_date": "2026-04-03"},
-		{"data_value": "HIV tests done", "data_set": "HIV quarterly report", "period": "2026Q1", "org_unit": "Coral Health Centre", "attribute_option_combo": "Global Fund", "value": "7"},
+		{"completion": "Malaria monthly report", "period": "202603", "org_unit": "Coral Health Centre",
+			"complete_date": "2026-04-03"},
+		{"data_value": "HIV tests done", "data_set": "HIV quarterly report", "period": "2026Q1",
+			"org_unit": "Coral Health Centre", "attribute_option_combo": "Global Fund", "value": "7"},
 	}
 	if diff := cmp.Diff(want, describe(writes)); diff != "" {
 		t.Error(diff)
 	}
 }
 
-// TestFailures holds that what DHIS2 would refuse never leaves: each change of the record makes it fail with the code, at the line of the rule.
+// TestFailures holds that what DHIS2 would refuse never leaves: each change of the record makes it
+// fail with the code, at the line of the rule.
 func TestFailures(t *testing.T) {
 	rule := mustCompile(t, womanRule, womanSample)
 	tests := []struct {

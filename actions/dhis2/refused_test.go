@@ -12,7 +12,8 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/sandbox"
 )
 
-// TestOneIsNotReadable is somebody of whom the server refuses to tell: her correction fails, in the server's words, and the others go on.
+// TestOneIsNotReadable is somebody of whom the server refuses to tell: her correction fails, in the
+// server's words, and the others go on.
 func TestOneIsNotReadable(t *testing.T) {
 	b, rule := newBench(t), registrationRule(t, "fail")
 	b.deliver(rule.plans(t, woman(1), woman(2), woman(3))...)
@@ -20,11 +21,13 @@ func TestOneIsNotReadable(t *testing.T) {
 		if !slices.Contains(uids, uidOf(2)) {
 			return nil
 		}
-		return &client.UnreadError{Failed: map[string]*client.Error{uidOf(2): {Kind: client.Refused, Status: 403, Request: true, Message: "a page", Hint: "ask"}}}
+		return &client.UnreadError{Failed: map[string]*client.Error{uidOf(2): {Kind: client.Refused, Status: 403,
+			Request: true, Message: "a page", Hint: "ask"}}}
 	}
 	results := b.deliver(rule.plans(t, woman(1, "first", "A"), woman(2, "first", "B"), woman(3, "first", "C"))...)
 	// The fake answers nothing beside, so the others are written as if they were new.
-	if got := states(results); !strings.HasPrefix(strings.Fields(got)[0], "D") || strings.Fields(got)[1] != "FUU" || !strings.HasPrefix(strings.Fields(got)[2], "D") {
+	if got := states(results); !strings.HasPrefix(strings.Fields(got)[0], "D") || strings.Fields(got)[1] != "FUU" ||
+		!strings.HasPrefix(strings.Fields(got)[2], "D") {
 		t.Errorf("states %s", got)
 	}
 	if o := results[1].Outcomes[0]; o.Code != "request-refused" || o.Class != actions.ClassMetadata || o.Hint == "" {
@@ -40,10 +43,14 @@ func TestLookUpsThatFail(t *testing.T) {
 		class actions.Class
 		code  string
 	}{
-		"an error inside":    {&client.Error{Kind: client.Refused, Status: 500, Message: "failed"}, "RRR DDD", actions.ClassTransient, "refused"},
-		"not searchable":     {&client.Error{Kind: client.Refused, Status: 400, Message: "not searchable"}, "FFF DDD", actions.ClassMetadata, "lookup-refused"},
-		"a parameter":        {&client.Error{Kind: client.Refused, Status: 400, Request: true, Message: "a parameter"}, "FFF DDD", actions.ClassMetadata, "request-refused"},
-		"a conflict by 2.40": {&client.Error{Kind: client.Refused, Status: 409, Message: "null"}, "RRR DDD", actions.ClassTransient, "refused"},
+		"an error inside": {&client.Error{Kind: client.Refused, Status: 500, Message: "failed"}, "RRR DDD",
+			actions.ClassTransient, "refused"},
+		"not searchable": {&client.Error{Kind: client.Refused, Status: 400, Message: "not searchable"}, "FFF DDD",
+			actions.ClassMetadata, "lookup-refused"},
+		"a parameter": {&client.Error{Kind: client.Refused, Status: 400, Request: true, Message: "a parameter"},
+			"FFF DDD", actions.ClassMetadata, "request-refused"},
+		"a conflict by 2.40": {&client.Error{Kind: client.Refused, Status: 409, Message: "null"}, "RRR DDD",
+			actions.ClassTransient, "refused"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b, rule := newBench(t), registrationRule(t, "fail")
@@ -61,26 +68,32 @@ func TestLookUpsThatFail(t *testing.T) {
 
 // TestWhatTheServerCannotRead is not tried for ever, though 2.40 calls it an error of its own.
 func TestWhatTheServerCannotRead(t *testing.T) {
-	o := codes.OfRequest(&client.Error{Kind: client.Refused, Status: 500, Detail: "Invalid date format '02/03/2026', only ..."})
+	o := codes.OfRequest(&client.Error{Kind: client.Refused, Status: 500,
+		Detail: "Invalid date format '02/03/2026', only ..."})
 	if o.Status != actions.Failed || o.Class != actions.ClassData {
 		t.Errorf("%+v", o)
 	}
-	if o = codes.OfRequest(&client.Error{Kind: client.Refused, Status: 500, Detail: "null"}); o.Status != actions.Retry || o.Class != actions.ClassTransient {
+	if o = codes.OfRequest(&client.Error{Kind: client.Refused, Status: 500, Detail: "null"}); o.Status != actions.Retry ||
+		o.Class != actions.ClassTransient {
 		t.Errorf("%+v", o)
 	}
 }
 
-// TestABadLine delivers to a server of which every fifth request fails in some way. All good records must get through, none may fail for good.
+// TestABadLine delivers to a server of which every fifth request fails in some way. All good
+// records must get through, none may fail for good.
 func TestABadLine(t *testing.T) {
 	for _, version := range []string{"2.40", "2.43"} {
 		t.Run(version, func(t *testing.T) {
-			s, err := sandbox.New(sandbox.Options{Metadata: "sandbox/testdata/tamala.json", Version: version, Faults: sandbox.Faults{Rate: 0.2, Seed: 7, Kinds: []string{
-				sandbox.Fault500, sandbox.FaultBadGateway, sandbox.FaultDisk, sandbox.FaultDropBefore, sandbox.FaultDropAfter, sandbox.FaultTruncated, sandbox.FaultEmpty}}})
+			s, err := sandbox.New(sandbox.Options{Metadata: "sandbox/testdata/tamala.json", Version: version,
+				Faults: sandbox.Faults{Rate: 0.2, Seed: 7, Kinds: []string{
+					sandbox.Fault500, sandbox.FaultBadGateway, sandbox.FaultDisk, sandbox.FaultDropBefore, sandbox.FaultDropAfter,
+					sandbox.FaultTruncated, sandbox.FaultEmpty}}})
 			if err != nil {
 				t.Fatal(err)
 			}
 			web := httptest.NewServer(s)
-			c, err := client.New(client.Options{URL: web.URL, Credentials: client.Credentials{Username: "admin", Password: "district"}})
+			c, err := client.New(client.Options{URL: web.URL,
+				Credentials: client.Credentials{Username: "admin", Password: "district"}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -129,7 +142,8 @@ func onceMore(t *testing.T, plans []actions.Plan, results []actions.Result) (res
 	return rest
 }
 
-// TestRequestsHoldSoManyRecords holds that a batch of which nearly everything was thought to be unchanged does not become one request when it is not.
+// TestRequestsHoldSoManyRecords holds that a batch of which nearly everything was thought to be
+// unchanged does not become one request when it is not.
 func TestRequestsHoldSoManyRecords(t *testing.T) {
 	b, rule := newBench(t), registrationRule(t, "fail")
 	o := testOptions()
@@ -150,8 +164,9 @@ func TestRequestsHoldSoManyRecords(t *testing.T) {
 	}
 }
 
-// TestNothingGetsThrough is a firewall that answers every import with its page: after a few records it is clear that they are not the reason, and all wait. One
-// record that it dislikes among good ones fails alone.
+// TestNothingGetsThrough is a firewall that answers every import with its page: after a few records
+// it is clear that they are not the reason, and all wait. One record that it dislikes among good
+// ones fails alone.
 func TestNothingGetsThrough(t *testing.T) {
 	page := &client.Error{Kind: client.Refused, Status: 403, Request: true, Message: "a page", Hint: "ask"}
 	b, rule := newBench(t), registrationRule(t, "fail")

@@ -46,7 +46,8 @@ func newSiteWith(t testing.TB, version, metadataFile string) *site {
 		t.Fatal(err)
 	}
 	web := httptest.NewServer(server)
-	c, err := client.New(client.Options{URL: web.URL, Credentials: client.Credentials{Username: "admin", Password: "district"}, Transport: &http.Transport{}})
+	c, err := client.New(client.Options{URL: web.URL,
+		Credentials: client.Credentials{Username: "admin", Password: "district"}, Transport: &http.Transport{}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +95,8 @@ func everyVersion(t *testing.T, test func(*testing.T, *site)) {
 func TestRegistrationsReachTheServer(t *testing.T) {
 	everyVersion(t, func(t *testing.T, s *site) {
 		text := strings.ReplaceAll(registration, "WHEN_DELETED", "when_deleted: recreate")
-		rule := s.loadRule(strings.Replace(text, "match_by: National ID", "match_by: National ID\n      several_ids: same_person", 1), womanSample)
+		rule := s.loadRule(strings.Replace(text, "match_by: National ID",
+			"match_by: National ID\n      several_ids: same_person", 1), womanSample)
 		var records []string
 		for n := range 30 {
 			records = append(records, woman(n))
@@ -115,7 +117,9 @@ func TestRegistrationsReachTheServer(t *testing.T) {
 		}
 		// A correction, and a person whom somebody deleted.
 		want(t, s.deliver(rule.plans(t, woman(5, "first", "Awa", "phone", ""))...), "DUU")
-		report, err := s.client.ImportTracker(context.Background(), &client.TrackerPayload{TrackedEntities: []client.TrackedEntity{{TrackedEntity: uidOf(6)}}}, client.TrackerOptions{Delete: true})
+		report, err := s.client.ImportTracker(context.Background(),
+			&client.TrackerPayload{TrackedEntities: []client.TrackedEntity{{TrackedEntity: uidOf(6)}}},
+			client.TrackerOptions{Delete: true})
 		if err != nil || len(report.Errors) > 0 {
 			t.Fatal(err, report)
 		}
@@ -146,20 +150,25 @@ func TestValuesTheServerTakes(t *testing.T) {
 			sample["v_"+element.ID] = ""
 		}
 		raw, _ := json.Marshal(sample)
-		rule := s.loadRule(ruleText("\n  - dhis2.event:\n      program: Every value type\n      org_unit: trigger.place\n      occurred_at: trigger.date\n      data_values:\n"+strings.Join(values, "\n")), string(raw))
-		tries := []any{"x", "é ü 漢", "a", "+221 77 123 45 67", "a@b.org", "yes", "NO", true, "1", 0, 3.0, -5, "2147483647", "1e3", ".5", "55%", "2026-01-31", "2026-01-31T10:15:00.000Z",
-			"2026-01-31 10:15", "9:05", "10:15:00", "admin", "-5.2 31.1", "TM-010202", "1990-01-01", "https://example.org/x", 0.25, []any{1, 2}, "2026-02-30", "nan", "00012"}
+		rule := s.loadRule(ruleText("\n  - dhis2.event:\n      program: Every value type\n      org_unit: trigger.place\n "+
+			"     occurred_at: trigger.date\n      data_values:\n"+strings.Join(values, "\n")), string(raw))
+		tries := []any{"x", "é ü 漢", "a", "+221 77 123 45 67", "a@b.org", "yes", "NO", true, "1", 0, 3.0, -5, "2147483647",
+			"1e3", ".5", "55%", "2026-01-31", "2026-01-31T10:15:00.000Z",
+			"2026-01-31 10:15", "9:05", "10:15:00", "admin", "-5.2 31.1", "TM-010202", "1990-01-01", "https://example.org/x",
+			0.25, []any{1, 2}, "2026-02-30", "nan", "00012"}
 		sent := 0
 		for n, v := range tries {
 			for _, e := range stage.DataElements {
-				body := map[string]any{"id": fmt.Sprintf("r%d-%s", n, e.DataElement.ID), "place": "TM-010202", "date": "2026-03-02", "v_" + e.DataElement.ID: v}
+				body := map[string]any{"id": fmt.Sprintf("r%d-%s", n, e.DataElement.ID), "place": "TM-010202",
+					"date": "2026-03-02", "v_" + e.DataElement.ID: v}
 				writes, err := rule.plan(body)
 				if err != nil {
 					continue
 				}
 				sent++
 				results := s.deliver(actions.Plan{Writes: writes})
-				if o := results[0].Outcomes[0]; o.Status != actions.Delivered && !(o.Code == "E1302" && s.index.DataElementByID(e.DataElement.ID).ValueType == "USERNAME") {
+				if o := results[0].Outcomes[0]; o.Status != actions.Delivered &&
+					!(o.Code == "E1302" && s.index.DataElementByID(e.DataElement.ID).ValueType == "USERNAME") {
 					t.Errorf("%s %v: %s %s %s", s.index.DataElementByID(e.DataElement.ID).ValueType, v, o.Code, o.Cause, o.Detail)
 				}
 			}
@@ -173,7 +182,8 @@ func TestValuesTheServerTakes(t *testing.T) {
 func TestReportsReachTheServer(t *testing.T) {
 	everyVersion(t, func(t *testing.T, s *site) {
 		rule := s.loadRule(reportText, reportSample)
-		plans := rule.plans(t, report("TM-010202", "2026-01", "1"), report("TM-010202", "2026-02", "2"), report("TM-010304", "2026-01", "3"))
+		plans := rule.plans(t, report("TM-010202", "2026-01", "1"), report("TM-010202", "2026-02", "2"),
+			report("TM-010304", "2026-01", "3"))
 		want(t, s.deliver(plans...), "DDD DDD DDD")
 		want(t, s.deliver(plans...), "UUU UUU UUU")
 		want(t, s.deliver(rule.plans(t, report("TM-010202", "2026-01", "5"))...), "DUU")
@@ -209,19 +219,23 @@ func TestRelationshipsAndStatus(t *testing.T) {
 		forced := link.plans(t, record)
 		forced[0].Force = true
 		want(t, s.deliver(forced...), "DD")
-		list, err := s.client.Enrollments(context.Background(), []client.InProgram{{UID: identity.EnrollmentUID(antenatal, uidOf(1), "", 0), Program: antenatal}})
+		list, err := s.client.Enrollments(context.Background(),
+			[]client.InProgram{{UID: identity.EnrollmentUID(antenatal, uidOf(1), "", 0), Program: antenatal}})
 		if err != nil || len(list) != 1 || list[0].Status != "COMPLETED" {
 			t.Errorf("%v %+v", err, list)
 		}
 		// A correction of the registration leaves her completed.
 		want(t, s.deliver(rule.plans(t, woman(1, "date", "2026-03-03"))...), "UDD")
-		if list, err = s.client.Enrollments(context.Background(), []client.InProgram{{UID: list[0].Enrollment, Program: antenatal}}); err != nil || list[0].Status != "COMPLETED" || !strings.HasPrefix(list[0].EnrolledAt, "2026-03-03") {
+		if list, err = s.client.Enrollments(context.Background(),
+			[]client.InProgram{{UID: list[0].Enrollment, Program: antenatal}}); err != nil || list[0].Status != "COMPLETED" ||
+			!strings.HasPrefix(list[0].EnrolledAt, "2026-03-03") {
 			t.Errorf("%v %+v", err, list)
 		}
 	})
 }
 
-// TestFaults sends through a server that drops connections, answers 502 and forgets: in the end it holds what a quiet run leaves.
+// TestFaults sends through a server that drops connections, answers 502 and forgets: in the end it
+// holds what a quiet run leaves.
 func TestFaults(t *testing.T) {
 	quiet, stormy := newSite(t, "2.42"), newSite(t, "2.42")
 	var records []string
@@ -255,7 +269,9 @@ func TestFaults(t *testing.T) {
 		}
 	}
 	send(quiet)
-	stormy.sandbox.SetFaults(sandbox.Faults{Rate: 0.3, Kinds: []string{sandbox.Fault500, sandbox.FaultBadGateway, sandbox.Fault503, sandbox.FaultDropBefore, sandbox.FaultDropAfter, sandbox.FaultTruncated, sandbox.FaultEmpty}})
+	stormy.sandbox.SetFaults(sandbox.Faults{Rate: 0.3,
+		Kinds: []string{sandbox.Fault500, sandbox.FaultBadGateway, sandbox.Fault503, sandbox.FaultDropBefore,
+			sandbox.FaultDropAfter, sandbox.FaultTruncated, sandbox.FaultEmpty}})
 	send(stormy)
 	stormy.sandbox.SetFaults(sandbox.Faults{})
 	if a, b := quiet.sandbox.Dump(), stormy.sandbox.Dump(); string(a) != string(b) {
@@ -263,14 +279,16 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// A zero of a data element whose zeros are not stored takes the earlier value away on every version, also where the server passes over such zeros; so
-// does a computed sum that comes to zero. Where zeros are stored, or count in an average, the zero is sent.
+// A zero of a data element whose zeros are not stored takes the earlier value away on every
+// version, also where the server passes over such zeros; so does a computed sum that comes to zero.
+// Where zeros are stored, or count in an average, the zero is sent.
 func TestAZeroThatIsNotStoredRemovesWhatWasThere(t *testing.T) {
 	everyVersion(t, func(t *testing.T, s *site) {
 		rule := s.loadRule(reportText, reportSample)
 		read := func() (values []string) {
 			t.Helper()
-			r := httptest.NewRequest(http.MethodGet, "/api/dataValueSets?dataSet=FSh2AafV4XC&orgUnit=ygq0iefHYLW&period=202602", nil)
+			r := httptest.NewRequest(http.MethodGet, "/api/dataValueSets?dataSet=FSh2AafV4XC&orgUnit=ygq0iefHYLW&period=202602",
+				nil)
 			r.SetBasicAuth("admin", "district")
 			w := httptest.NewRecorder()
 			s.sandbox.ServeHTTP(w, r)

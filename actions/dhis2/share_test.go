@@ -132,12 +132,14 @@ func TestCountsFollowTheirRecords(t *testing.T) {
 			t.Errorf("%s holds %s, want %s,%s", period, got, f, m)
 		}
 	}
-	want(t, b.deliver(rule.plans(t, caseRecord("1", "2026-03-02", "f", "yes"), caseRecord("2", "2026-03-09", "f", "yes"), caseRecord("3", "2026-03-11", "m", "yes"), caseRecord("4", "2026-03-12", "m", "no"))...), "D D D U")
+	want(t, b.deliver(rule.plans(t, caseRecord("1", "2026-03-02", "f", "yes"), caseRecord("2", "2026-03-09", "f", "yes"),
+		caseRecord("3", "2026-03-11", "m", "yes"), caseRecord("4", "2026-03-12", "m", "no"))...), "D D D U")
 	expect("202603", "2", "1")
 	if len(b.server.groups) != 1 {
 		t.Errorf("%d requests", len(b.server.groups))
 	}
-	// The same again changes nothing; a late record counts; a correction of the sex moves one; of the date moves one to another month.
+	// The same again changes nothing; a late record counts; a correction of the sex moves one; of the
+	// date moves one to another month.
 	want(t, b.deliver(rule.plans(t, caseRecord("1", "2026-03-02", "f", "yes"))...), "U")
 	want(t, b.deliver(rule.plans(t, caseRecord("5", "2026-03-01", "f", "1"))...), "D")
 	expect("202603", "3", "1")
@@ -154,14 +156,18 @@ func TestCountsFollowTheirRecords(t *testing.T) {
 func TestSumAverageAndLast(t *testing.T) {
 	b := newTally(t)
 	action := func(id, function, element, set, field string) string {
-		return fmt.Sprintf("\n  - dhis2.data_value_set:\n      id: %s\n      data_set: %s\n      org_unit: {value: Coral Health Centre}\n      period: trigger.on\n      aggregate: %s\n      values: {%s: trigger.%s}", id, set, function, element, field)
+		return fmt.Sprintf("\n  - dhis2.data_value_set:\n      id: %s\n      data_set: %s\n      org_unit: {value: Coral "+
+			"Health Centre}\n      period: trigger.on\n      aggregate: %s\n      values: {%s: trigger.%s}", id, set, function,
+			element, field)
 	}
-	rule := mustCompile(t, ruleText(action("a", "average", "Fridge temperature mean", "Stock weekly report", "temp")+action("b", "sum", "ACT doses in stock", "Stock weekly report", "tested")+
+	rule := mustCompile(t, ruleText(action("a", "average", "Fridge temperature mean", "Stock weekly report",
+		"temp")+action("b", "sum", "ACT doses in stock", "Stock weekly report", "tested")+
 		action("c", "last", "Malaria remarks", "Malaria monthly report", "note")), caseSample)
 	record := func(id, on, temp, doses, note string) string {
 		return fmt.Sprintf(`{"id": %q, "on": %q, "sex": "", "tested": %q, "temp": %q, "note": %q}`, id, on, doses, temp, note)
 	}
-	want(t, b.deliver(rule.plans(t, record("1", "2026-03-02", "4.1", "10", "first"), record("2", "2026-03-04", "4.4", "5", "second"), record("3", "2026-03-03", "", "", "between"))...), "DDD DDD UUD")
+	want(t, b.deliver(rule.plans(t, record("1", "2026-03-02", "4.1", "10", "first"),
+		record("2", "2026-03-04", "4.4", "5", "second"), record("3", "2026-03-03", "", "", "between"))...), "DDD DDD UUD")
 	got := []string{b.value(fridge, "2026W10", ""), b.value("E5xlkZMnwPQ", "2026W10", ""), b.value(remarks, "202603", "")}
 	if !slices.Equal(got, []string{"4.25", "15", "second"}) {
 		t.Errorf("%q", got)
@@ -182,7 +188,8 @@ const countRule = `
       values: {Malaria tests done: {"Under 5, Females": trigger.tested}}
 `
 
-// TestASlotThatWasLeftIsNotForgotten fails the request that moves a record to another month: the month that it left is sent on the next try.
+// TestASlotThatWasLeftIsNotForgotten fails the request that moves a record to another month: the
+// month that it left is sent on the next try.
 func TestASlotThatWasLeftIsNotForgotten(t *testing.T) {
 	b := newTally(t)
 	rule := mustCompile(t, ruleText(countRule), caseSample)
@@ -194,7 +201,8 @@ func TestASlotThatWasLeftIsNotForgotten(t *testing.T) {
 	want(t, b.deliver(moved...), "R")
 	b.server.beforeValues = nil
 	want(t, b.deliver(moved...), "D")
-	if march, february := b.value(testsDone, "202603", females), b.value(testsDone, "202602", females); march != "1" || february != "1" {
+	if march, february := b.value(testsDone, "202603", females),
+		b.value(testsDone, "202602", females); march != "1" || february != "1" {
 		t.Errorf("March %q, February %q", march, february)
 	}
 }
@@ -224,7 +232,8 @@ func TestTheLastTotalSentIsTheTrueOne(t *testing.T) {
 
 func TestAggregatesNeedAMemory(t *testing.T) {
 	b := newBench(t)
-	results := b.deliver(mustCompile(t, ruleText(countRule), caseSample).plans(t, caseRecord("1", "2026-03-02", "f", "yes"))...)
+	results := b.deliver(mustCompile(t, ruleText(countRule), caseSample).plans(t,
+		caseRecord("1", "2026-03-02", "f", "yes"))...)
 	want(t, results, "F")
 	if results[0].Outcomes[0].Code != "no-aggregates" {
 		t.Errorf("%+v", results[0].Outcomes[0])

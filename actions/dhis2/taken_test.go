@@ -10,7 +10,8 @@ import (
 	"github.com/culvert/culvert/rules"
 )
 
-// TestAPersonOfAnotherId holds that nobody is taken over: two ids that gave the same number are not one woman, unless the rule says so.
+// TestAPersonOfAnotherId holds that nobody is taken over: two ids that gave the same number are not
+// one woman, unless the rule says so.
 func TestAPersonOfAnotherId(t *testing.T) {
 	b, rule := newBench(t), registrationRule(t, "fail")
 	taken := func(r actions.Result, ids ...string) {
@@ -73,14 +74,17 @@ func TestAPersonOfABatchOnItsWay(t *testing.T) {
 // severalIDs is the rule that takes several ids for one person.
 func severalIDs(t testing.TB) *compiled {
 	text := strings.ReplaceAll(registration, "WHEN_DELETED", "when_deleted: fail")
-	return mustCompile(t, strings.Replace(text, "match_by: National ID", "match_by: National ID\n      several_ids: same_person", 1), womanSample)
+	return mustCompile(t, strings.Replace(text, "match_by: National ID",
+		"match_by: National ID\n      several_ids: same_person", 1), womanSample)
 }
 
 // TestNoAnswerMatchesNobody holds that a word for "no answer" is no one's number.
 func TestNoAnswerMatchesNobody(t *testing.T) {
 	rule := registrationRule(t, "fail")
-	for _, word := range []string{"n/a", "N/A ", "none", "-", "999", "000-000", "-99", "unknown", "Inconnu", "xxx", "9999999999"} {
-		if f := rule.failure(t, woman(1, "nid", word)); f == nil || f.Code != "placeholder" || f.Field != "National ID" || f.Value != strings.TrimSpace(word) && f.Value != word {
+	for _, word := range []string{"n/a", "N/A ", "none", "-", "999", "000-000", "-99", "unknown", "Inconnu", "xxx",
+		"9999999999"} {
+		if f := rule.failure(t, woman(1, "nid", word)); f == nil || f.Code != "placeholder" || f.Field != "National ID" ||
+			f.Value != strings.TrimSpace(word) && f.Value != word {
 			t.Errorf("%q: %+v", word, f)
 		}
 	}
@@ -93,14 +97,17 @@ func TestNoAnswerMatchesNobody(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 	declared := strings.ReplaceAll(registration, "WHEN_DELETED", "when_deleted: fail")
-	one := mustCompile(t, strings.Replace(declared, "National ID: trigger.nid", "National ID: {from: trigger.nid, missing: [none, 0]}", 1), womanSample)
+	one := mustCompile(t, strings.Replace(declared, "National ID: trigger.nid",
+		"National ID: {from: trigger.nid, missing: [none, 0]}", 1), womanSample)
 	if f := one.failure(t, woman(1, "nid", "999")); f != nil {
 		t.Errorf("what the field does not declare: %+v", f)
 	}
-	all := mustCompile(t, strings.Replace(declared, "  sample: sample.json\n", "  sample: sample.json\n  missing: [N/A, 771234567]\n", 1), womanSample)
+	all := mustCompile(t, strings.Replace(declared, "  sample: sample.json\n",
+		"  sample: sample.json\n  missing: [N/A, 771234567]\n", 1), womanSample)
 	plans := all.plans(t, woman(1, "nid", "n/a"))
 	values := plans[0].Writes[0].Object.(*object.TrackedEntity).Values
-	if attribute(values, "IcYmkidyP9K") != "" || attribute(values, "x3UwJpfw8Ag") != "" || attribute(values, firstName) != "Fatou" {
+	if attribute(values, "IcYmkidyP9K") != "" || attribute(values, "x3UwJpfw8Ag") != "" ||
+		attribute(values, firstName) != "Fatou" {
 		t.Errorf("%+v", values)
 	}
 }

@@ -20,7 +20,8 @@ const transferRule = `
 // owner is the org unit that has a woman's data of antenatal care.
 func (s *site) owner(n int) string {
 	s.t.Helper()
-	r := httptest.NewRequest(http.MethodGet, "/api/tracker/trackedEntities/"+uidOf(n)+"?fields=programOwners[program,orgUnit]&program="+antenatal, nil)
+	r := httptest.NewRequest(http.MethodGet,
+		"/api/tracker/trackedEntities/"+uidOf(n)+"?fields=programOwners[program,orgUnit]&program="+antenatal, nil)
 	r.SetBasicAuth("admin", "district")
 	w := httptest.NewRecorder()
 	s.sandbox.ServeHTTP(w, r)
@@ -38,8 +39,9 @@ func (s *site) owner(n int) string {
 	return ""
 }
 
-// TestTransfer holds that a person is given to another org unit once, on every version, also where DHIS2 refuses to do it again; that one who is not there yet is
-// waited for; and that a transfer within one record comes after the enrollment.
+// TestTransfer holds that a person is given to another org unit once, on every version, also where
+// DHIS2 refuses to do it again; that one who is not there yet is waited for; and that a transfer
+// within one record comes after the enrollment.
 func TestTransfer(t *testing.T) {
 	everyVersion(t, func(t *testing.T, s *site) {
 		register := s.loadRule(strings.ReplaceAll(registration, "WHEN_DELETED", "when_deleted: fail"), womanSample)

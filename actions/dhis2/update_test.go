@@ -15,8 +15,9 @@ const phoneRule = `
       attributes: {Phone number: trigger.phone}
 `
 
-// TestAFewAttributesOfAKnownPerson holds that somebody who is there is changed without the mandatory attributes, her org unit and her
-// enrollment staying as they are, and that nobody is ever half registered.
+// TestAFewAttributesOfAKnownPerson holds that somebody who is there is changed without the
+// mandatory attributes, her org unit and her enrollment staying as they are, and that nobody is
+// ever half registered.
 func TestAFewAttributesOfAKnownPerson(t *testing.T) {
 	b, register, phone := newBench(t), registrationRule(t, "fail"), mustCompile(t, ruleText(phoneRule), womanSample)
 	want(t, b.deliver(phone.plans(t, woman(1))...), "R")
@@ -41,7 +42,8 @@ func TestAFewAttributesOfAKnownPerson(t *testing.T) {
 	}
 }
 
-// TestARegistrationAndAChangeOfItTogether holds that the change waits for the registration within one batch and one record.
+// TestARegistrationAndAChangeOfItTogether holds that the change waits for the registration within
+// one batch and one record.
 func TestARegistrationAndAChangeOfItTogether(t *testing.T) {
 	b, phone := newBench(t), mustCompile(t, ruleText(phoneRule), womanSample)
 	plans := append(registrationRule(t, "fail").plans(t, woman(1)), phone.plans(t, woman(1, "phone", "770000002"))...)
@@ -74,10 +76,12 @@ func TestAChangeFindsPeopleByMatch(t *testing.T) {
 	}
 }
 
-// TestWhatLeavesOutMandatoryAttributes holds when an action that sets too little to register people is warned about, and when refused.
+// TestWhatLeavesOutMandatoryAttributes holds when an action that sets too little to register people
+// is warned about, and when refused.
 func TestWhatLeavesOutMandatoryAttributes(t *testing.T) {
 	action := func(kind, more string) string {
-		return "\n  - dhis2." + kind + ":\n      program: Antenatal care\n      external_id: trigger.case\n      org_unit: trigger.place\n" + more +
+		return "\n  - dhis2." + kind +
+			":\n      program: Antenatal care\n      external_id: trigger.case\n      org_unit: trigger.place\n" + more +
 			"      attributes: {Phone number: trigger.phone}\n"
 	}
 	for name, c := range map[string]struct{ actions, code string }{

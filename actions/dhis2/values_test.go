@@ -22,15 +22,18 @@ var reportText = ruleText(`
 func reportRule(t testing.TB) *compiled { return mustCompile(t, reportText, reportSample) }
 
 func report(site, month, deaths string) string {
-	return fmt.Sprintf(`{"id": "%s %s", "site": %q, "month": %q, "deaths": %q, "out": "no"}`, site, month, site, month, deaths)
+	return fmt.Sprintf(`{"id": "%s %s", "site": %q, "month": %q, "deaths": %q, "out": "no"}`, site, month, site, month,
+		deaths)
 }
 
 func TestReports(t *testing.T) {
 	b, rule := newBench(t), reportRule(t)
-	plans := rule.plans(t, report("TM-010202", "2026-01", "1"), report("TM-010202", "2026-02", "2"), report("TM-010304", "2026-01", "3"))
+	plans := rule.plans(t, report("TM-010202", "2026-01", "1"), report("TM-010202", "2026-02", "2"),
+		report("TM-010304", "2026-01", "3"))
 	want(t, b.deliver(plans...), "DDD DDD DDD")
 	if len(b.server.groups) != 1 || len(b.server.values) != 6 || len(b.server.completions) != 3 {
-		t.Errorf("%d requests, %d values, %d completions", len(b.server.groups), len(b.server.values), len(b.server.completions))
+		t.Errorf("%d requests, %d values, %d completions", len(b.server.groups), len(b.server.values),
+			len(b.server.completions))
 	}
 	want(t, b.deliver(plans...), "UUU UUU UUU")
 	want(t, b.deliver(rule.plans(t, report("TM-010202", "2026-01", ""))...), "DUU")
@@ -58,10 +61,12 @@ func TestABadValueTakesNoneWithIt(t *testing.T) {
 			}
 			return nil, nil
 		}
-		plans := rule.plans(t, report("TM-010202", "2026-01", "1"), report("TM-010202", "2026-02", "666"), report("TM-010304", "2026-01", "3"))
+		plans := rule.plans(t, report("TM-010202", "2026-01", "1"), report("TM-010202", "2026-02", "666"),
+			report("TM-010304", "2026-01", "3"))
 		results := b.deliver(plans...)
 		want(t, results, "DDD FDN DDD")
-		if o := results[1].Outcomes[0]; o.Code != "E8022" || o.Class != actions.ClassMetadata && o.Class != actions.ClassData || o.Place.Range.Start.Line != 14 {
+		if o := results[1].Outcomes[0]; o.Code != "E8022" || o.Class != actions.ClassMetadata &&
+			o.Class != actions.ClassData || o.Place.Range.Start.Line != 14 {
 			t.Errorf("%+v", o)
 		}
 		if len(b.server.completions) != 2 {

@@ -22,7 +22,8 @@ func weighedRule(t testing.TB, matchBy string) *compiled {
 			s.Programs[i].Attributes[j].Searchable = true
 		}
 	}
-	return loadRule(t, metadata.NewIndex(s), strings.Replace(text, "match_by: National ID", "match_by: "+matchBy, 1), womanSample)
+	return loadRule(t, metadata.NewIndex(s), strings.Replace(text, "match_by: National ID", "match_by: "+matchBy, 1),
+		womanSample)
 }
 
 const anyOrWeights = "{any: [National ID, Phone number], or: {First name: 2, Date of birth: 3, at_least: 5}}"
@@ -67,18 +68,22 @@ func TestPeopleFoundByWhatHasWeight(t *testing.T) {
 	results := b.deliver(rule.plans(t, woman(4, "first", "Dado", "dob", "1991-01-01", "nid", "", "phone", ""))...)
 	want(t, results, "FFF")
 	o := results[0].Outcomes[0]
-	if o.Code != "several-matches" || !strings.Contains(o.Hint, "ddddddddddd") || !strings.Contains(o.Hint, "eeeeeeeeeee") || strings.Contains(o.Cause+o.Hint, "1991") {
+	if o.Code != "several-matches" || !strings.Contains(o.Hint, "ddddddddddd") ||
+		!strings.Contains(o.Hint, "eeeeeeeeeee") || strings.Contains(o.Cause+o.Hint, "1991") {
 		t.Errorf("%+v", o)
 	}
 	// Two records of one batch about one person whom nobody knows yet.
-	results = b.deliver(rule.plans(t, woman(8, "first", "Gnima", "dob", "1993-03-03", "nid", "", "phone", ""), woman(9, "first", "GNIMA", "dob", "1993-03-03", "nid", "", "phone", ""))...)
+	results = b.deliver(rule.plans(t, woman(8, "first", "Gnima", "dob", "1993-03-03", "nid", "", "phone", ""),
+		woman(9, "first", "GNIMA", "dob", "1993-03-03", "nid", "", "phone", ""))...)
 	want(t, results, "DDD FFF")
-	if o := results[1].Outcomes[0]; o.Code != "person-taken" || !strings.Contains(o.Hint, `"case-8"`) || !strings.Contains(o.Hint, `"case-9"`) {
+	if o := results[1].Outcomes[0]; o.Code != "person-taken" || !strings.Contains(o.Hint, `"case-8"`) ||
+		!strings.Contains(o.Hint, `"case-9"`) {
 		t.Errorf("%+v", o)
 	}
 }
 
-// TestCaseAndAccentsDoNotCount holds that a date asked for exactly finds the person whose name is written a little differently.
+// TestCaseAndAccentsDoNotCount holds that a date asked for exactly finds the person whose name is
+// written a little differently.
 func TestCaseAndAccentsDoNotCount(t *testing.T) {
 	b, rule := newBench(t), weighedRule(t, anyOrWeights)
 	b.registered("aaaaaaaaaaa", "FÁTOU ", "1990-05-01", "", "")
@@ -110,11 +115,13 @@ func TestMistakesInWeights(t *testing.T) {
 	}
 }
 
-// TestSearchByWhatIsNotSearchable holds that it is warned of, and that a refusal fails the record at once: no later try changes it.
+// TestSearchByWhatIsNotSearchable holds that it is warned of, and that a refusal fails the record
+// at once: no later try changes it.
 func TestSearchByWhatIsNotSearchable(t *testing.T) {
 	s := snapshot(t)
 	s.User.ID, s.User.Authorities = "user0000000", nil
-	rule := loadRule(t, metadata.NewIndex(s), strings.Replace(strings.ReplaceAll(registration, "WHEN_DELETED", "when_deleted: fail"), "match_by: National ID", "match_by: {any: [Phone number]}", 1), womanSample)
+	rule := loadRule(t, metadata.NewIndex(s), strings.Replace(strings.ReplaceAll(registration, "WHEN_DELETED",
+		"when_deleted: fail"), "match_by: National ID", "match_by: {any: [Phone number]}", 1), womanSample)
 	warned := false
 	for _, d := range rule.findings.List {
 		warned = warned || d.Code == "match-by-not-searchable"
@@ -124,7 +131,8 @@ func TestSearchByWhatIsNotSearchable(t *testing.T) {
 	}
 	b := newBench(t)
 	b.server.beforeFind = func([]string) error {
-		return &client.Error{Kind: client.Refused, Status: 409, Message: "refused", Detail: "Non-searchable attribute(s) can not be used during global search: [x3UwJpfw8Ag]"}
+		return &client.Error{Kind: client.Refused, Status: 409, Message: "refused",
+			Detail: "Non-searchable attribute(s) can not be used during global search: [x3UwJpfw8Ag]"}
 	}
 	results := b.deliver(weighedRule(t, "{any: [Phone number]}").plans(t, woman(1))...)
 	want(t, results, "FFF")

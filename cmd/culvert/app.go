@@ -40,8 +40,10 @@ type app struct {
 
 // run executes one command line and gives the exit code; tests call it in-process.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, loader: &project.Loader{Sources: project.SourceKinds(), Actions: project.ActionKinds()}}
-	a.stdout, a.stderr = &plainWriter{to: stdout, colours: a.colour(stdout)}, &plainWriter{to: stderr, colours: a.colour(stderr)}
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr,
+		loader: &project.Loader{Sources: project.SourceKinds(), Actions: project.ActionKinds()}}
+	a.stdout, a.stderr = &plainWriter{to: stdout, colours: a.colour(stdout)},
+		&plainWriter{to: stderr, colours: a.colour(stderr)}
 	root := a.root()
 	root.SetArgs(args)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -54,16 +56,18 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return exitFindings
 	default:
 		// What is told of a server says that it is tried again, which a run does and a command that has ended does not.
-		fmt.Fprintf(a.stderr, "culvert: %s\n", strings.ReplaceAll(err.Error(), "it is tried again by itself", "run this command again then"))
+		fmt.Fprintf(a.stderr, "culvert: %s\n", strings.ReplaceAll(err.Error(), "it is tried again by itself",
+			"run this command again then"))
 		return exitCannot
 	}
 }
 
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "culvert",
-		Short:         "Carry field data into DHIS2",
-		Long:          "Culvert takes records from webhooks, dropped files, databases and CommCare, and writes them to DHIS2 as its rule files say.",
+		Use:   "culvert",
+		Short: "Carry field data into DHIS2",
+		Long: "Culvert takes records from webhooks, dropped files, databases and CommCare, and writes them to " +
+			"DHIS2 as its rule files say.",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
@@ -73,9 +77,11 @@ func (a *app) root() *cobra.Command {
 	root.SetErr(a.stderr)
 	root.PersistentFlags().StringVarP(&a.dir, "dir", "C", ".", "the project folder, the one that holds culvert.yaml")
 	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "log more")
-	root.PersistentFlags().StringVar(&a.logFormat, "log-format", "", "text or json; default: text on a terminal, json otherwise")
+	root.PersistentFlags().StringVar(&a.logFormat, "log-format", "",
+		"text or json; default: text on a terminal, json otherwise")
 	var envFiles []string
-	root.PersistentFlags().StringArrayVar(&envFiles, "env-file", nil, "read variables from a file of NAME=value lines; those that are set already stay")
+	root.PersistentFlags().StringArrayVar(&envFiles, "env-file", nil,
+		"read variables from a file of NAME=value lines; those that are set already stay")
 	root.PersistentPreRunE = func(*cobra.Command, []string) error { return readEnvFiles(envFiles) }
 	for _, add := range a.commands() {
 		root.AddCommand(add())

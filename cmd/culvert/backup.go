@@ -64,7 +64,8 @@ backup is checked before anything of it appears. What was sent after the backup 
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(a.stdout, "journal and state of %s are as they were on %s\n", m.Project, m.At.Local().Format("2006-01-02 15:04"))
+			fmt.Fprintf(a.stdout, "journal and state of %s are as they were on %s\n", m.Project,
+				m.At.Local().Format("2006-01-02 15:04"))
 			return nil
 		},
 	}
@@ -108,7 +109,8 @@ were kept before there was a key. The older keys can be taken out of culvert.yam
 				if err != nil {
 					return err
 				}
-				fmt.Fprintf(a.stdout, "%s encrypted with the newest key; older ones can be taken out of encryption_keys\n", count(n, "payload", "payloads"))
+				fmt.Fprintf(a.stdout, "%s encrypted with the newest key; older ones can be taken out of encryption_keys\n",
+					count(n, "payload", "payloads"))
 				return nil
 			})
 		},
@@ -132,8 +134,9 @@ func (a *app) migrateStoreCommand() *cobra.Command {
 		Long: `Copy everything that the journal holds into another store, compare both, and note in the old one that it lies there now, so that nothing works on it by mistake.
 Stop all runners first: with one at work the move is refused. A move that was stopped goes on where it was when it is started again. Nothing is removed from
 the old store. STORE may be ${NAME} of the environment, to keep a password off the command line.`,
-		Example: "  culvert migrate-store --to postgres://culvert@db.example.org/culvert\n  culvert migrate-store --to '${NEW_STORE}'\n  culvert migrate-store --to sqlite:state/culvert.db",
-		Args:    cobra.NoArgs,
+		Example: "  culvert migrate-store --to postgres://culvert@db.example.org/culvert\n  culvert migrate-store --to " +
+			"'${NEW_STORE}'\n  culvert migrate-store --to sqlite:state/culvert.db",
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if to == "" {
 				return errors.New("say where to: --to postgres://user@host/database or --to sqlite:state/culvert.db")
@@ -150,14 +153,16 @@ the old store. STORE may be ${NAME} of the environment, to keep a password off t
 				return err
 			}
 			var inUse *journal.ErrInUse
-			err = open.Move(c.Context(), p.Store, target, p.Options, func(m open.Moved) { fmt.Fprintf(a.stderr, "%s: %d\n", m.Table, m.Rows) })
+			err = open.Move(c.Context(), p.Store, target, p.Options,
+				func(m open.Moved) { fmt.Fprintf(a.stderr, "%s: %d\n", m.Table, m.Rows) })
 			switch {
 			case errors.As(err, &inUse):
 				return fmt.Errorf("a runner is working on %s: stop it, move, and start it on the new store", inUse.Place)
 			case err != nil:
 				return err
 			}
-			fmt.Fprintf(a.stdout, "the journal lies at %s now, and both stores hold the same; write `store: %s` in culvert.yaml before you start again\n", open.Redact(target), named(to))
+			fmt.Fprintf(a.stdout, "the journal lies at %s now, and both stores hold the same; write `store: %s` in "+
+				"culvert.yaml before you start again\n", open.Redact(target), named(to))
 			return nil
 		},
 	}

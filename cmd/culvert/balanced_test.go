@@ -18,8 +18,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// TestBalancedRunnersOutliveAKill runs the project of deploy/compose as it is meant: two runners on one PostgreSQL, and forms given to whichever takes them.
-// One runner is killed in the middle. Every form that was accepted is in DHIS2, once.
+// TestBalancedRunnersOutliveAKill runs the project of deploy/compose as it is meant: two runners on
+// one PostgreSQL, and forms given to whichever takes them. One runner is killed in the middle.
+// Every form that was accepted is in DHIS2, once.
 func TestBalancedRunnersOutliveAKill(t *testing.T) {
 	admin := os.Getenv("CULVERT_TEST_POSTGRES")
 	if admin == "" {
@@ -65,7 +66,8 @@ func TestBalancedRunnersOutliveAKill(t *testing.T) {
 	deadline := time.Now().Add(2 * time.Minute)
 	for server.Counts().TrackedEntities < forms {
 		if time.Now().After(deadline) {
-			t.Fatalf("%d of %d people arrived\n%s", server.Counts().TrackedEntities, forms, culvert(t, append(env, "CULVERT_LISTEN="+addresses[1]), dir, "failures", "--waiting"))
+			t.Fatalf("%d of %d people arrived\n%s", server.Counts().TrackedEntities, forms,
+				culvert(t, append(env, "CULVERT_LISTEN="+addresses[1]), dir, "failures", "--waiting"))
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
@@ -80,7 +82,8 @@ func TestBalancedRunnersOutliveAKill(t *testing.T) {
 
 // asPerson makes a form of another woman of a sample.
 func asPerson(form []byte, n int) []byte {
-	return []byte(strings.NewReplacer("f0f0a1b2-0001", fmt.Sprintf("f0f0a1b2-%04d", n), "NID-1001", fmt.Sprint("NID-", 5000+n), caseOf(form), fmt.Sprintf("case-%04d", n)).Replace(string(form)))
+	return []byte(strings.NewReplacer("f0f0a1b2-0001", fmt.Sprintf("f0f0a1b2-%04d", n), "NID-1001",
+		fmt.Sprint("NID-", 5000+n), caseOf(form), fmt.Sprintf("case-%04d", n)).Replace(string(form)))
 }
 
 // caseOf gives the case id of a sample.
@@ -96,7 +99,8 @@ func postToEither(t *testing.T, addresses []string, form []byte) {
 	first := rand.IntN(len(addresses))
 	var failed error
 	for try := range 20 {
-		req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "http://"+addresses[(first+try)%len(addresses)]+"/commcare/forms", bytes.NewReader(form))
+		req, err := http.NewRequestWithContext(context.Background(), http.MethodPost,
+			"http://"+addresses[(first+try)%len(addresses)]+"/commcare/forms", bytes.NewReader(form))
 		if err != nil {
 			t.Fatal(err)
 		}

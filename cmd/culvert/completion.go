@@ -10,7 +10,8 @@ import (
 	"github.com/culvert/culvert/rules/diag/explain"
 )
 
-// completes has the shell complete names of the project wherever a command or a flag takes one. A project that cannot be read completes nothing.
+// completes has the shell complete names of the project wherever a command or a flag takes one. A
+// project that cannot be read completes nothing.
 func (a *app) completes(root *cobra.Command) {
 	visitAll(root, func(c *cobra.Command) {
 		switch c.Name() {
@@ -28,7 +29,8 @@ func (a *app) completes(root *cobra.Command) {
 				continue
 			}
 			// It fails only for a flag that is not there or is completed already.
-			_ = c.RegisterFlagCompletionFunc(flag, func(c *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+			_ = c.RegisterFlagCompletionFunc(flag, func(c *cobra.Command, _ []string, _ string) ([]string,
+				cobra.ShellCompDirective) {
 				return names(c.Context()), cobra.ShellCompDirectiveNoFileComp
 			})
 		}

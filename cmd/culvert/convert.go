@@ -22,9 +22,11 @@ now and what is left to a person. Nothing that is there is overwritten. docs/mig
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(
-		a.conversion("motech FILE...", "Convert the JSON exports of MOTECH tasks", `Convert exports of MOTECH tasks (Tasks > Export): triggers, filters, data sources, all manipulations, the actions of the DHIS2 module and the settings of retries.`,
+		a.conversion("motech FILE...", "Convert the JSON exports of MOTECH tasks",
+			`Convert exports of MOTECH tasks (Tasks > Export): triggers, filters, data sources, all manipulations, the actions of the DHIS2 module and the settings of retries.`,
 			"  culvert convert motech exports/*.json", convert.Motech),
-		a.conversion("commcare-dhis2 FILE...", "Convert CommCare HQ's DHIS2 repeater and data set configurations", `Convert the JSON configurations of CommCare HQ's DHIS2 integration: anonymous events, tracked entities, and data sets from reports.`,
+		a.conversion("commcare-dhis2 FILE...", "Convert CommCare HQ's DHIS2 repeater and data set configurations",
+			`Convert the JSON configurations of CommCare HQ's DHIS2 integration: anonymous events, tracked entities, and data sets from reports.`,
 			"  culvert convert commcare-dhis2 repeaters.json datasets.json", convert.CommCare),
 	)
 	return c
@@ -33,11 +35,13 @@ now and what is left to a person. Nothing that is there is overwritten. docs/mig
 // maxExport bounds the size of one export.
 const maxExport = 64 << 20
 
-func (a *app) conversion(use, short, long, example string, do func(map[string][]byte, convert.Options) (convert.Result, error)) *cobra.Command {
+func (a *app) conversion(use, short, long, example string,
+	do func(map[string][]byte, convert.Options) (convert.Result, error)) *cobra.Command {
 	var format, server string
 	var dry bool
 	c := &cobra.Command{
-		Use: use, Short: short, Long: long + " Ends with 1 when something is left to a person.", Example: example, Args: cobra.MinimumNArgs(1),
+		Use: use, Short: short, Long: long + " Ends with 1 when something is left to a person.", Example: example,
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := oneOf("--format", format, "text", "json"); err != nil {
 				return err
@@ -78,7 +82,8 @@ func (a *app) conversion(use, short, long, example string, do func(map[string][]
 		},
 	}
 	c.Flags().StringVar(&format, "format", "text", "text or json: the report")
-	c.Flags().StringVar(&server, "server", "", "the server of culvert.yaml whose names are written; the default one when left out")
+	c.Flags().StringVar(&server, "server", "",
+		"the server of culvert.yaml whose names are written; the default one when left out")
 	c.Flags().BoolVar(&dry, "dry-run", false, "write the report only")
 	return c
 }
@@ -161,6 +166,7 @@ func (a *app) printConverted(r convert.Result, dry bool) {
 	case 0:
 		fmt.Fprintln(a.stdout, "nothing is left out; run `culvert validate`, then `culvert try` with a real record")
 	default:
-		fmt.Fprintf(a.stdout, "%s left out: see to the lines above and the TODO comments, then run `culvert validate`\n", count(left, "part is", "parts are"))
+		fmt.Fprintf(a.stdout, "%s left out: see to the lines above and the TODO comments, then run `culvert validate`\n",
+			count(left, "part is", "parts are"))
 	}
 }

@@ -15,8 +15,9 @@ import (
 // kills is how often the runner is killed in mid-file.
 const kills = 20
 
-// TestKilledRunnerLosesAndDoublesNothing drops the example's exports, kills the runner at random moments with SIGKILL, starts it again each time, and
-// compares what DHIS2 holds in the end with an undisturbed run of the same files.
+// TestKilledRunnerLosesAndDoublesNothing drops the example's exports, kills the runner at random
+// moments with SIGKILL, starts it again each time, and compares what DHIS2 holds in the end with an
+// undisturbed run of the same files.
 func TestKilledRunnerLosesAndDoublesNothing(t *testing.T) {
 	if testing.Short() {
 		t.Skip("kills a runner twenty times")
@@ -28,7 +29,8 @@ func TestKilledRunnerLosesAndDoublesNothing(t *testing.T) {
 	}
 }
 
-// runFiles runs the example project over its input files, killing the runner n times, and gives what DHIS2 holds at the end.
+// runFiles runs the example project over its input files, killing the runner n times, and gives
+// what DHIS2 holds at the end.
 func runFiles(t *testing.T, n int) []byte {
 	t.Helper()
 	dir := exampleProject(t, "anc")

@@ -23,10 +23,12 @@ watched folder, post forms to the webhook, and say what became of them. It needs
 			if a.verbose {
 				log = a.logger()
 			}
-			return demo.Run(c.Context(), demo.Options{Dir: into, Out: a.stdout, Log: log, Loader: a.loader, Version: version, Stay: stay, Program: os.Args[0]})
+			return demo.Run(c.Context(), demo.Options{Dir: into, Out: a.stdout, Log: log, Loader: a.loader, Version: version,
+				Stay: stay, Program: os.Args[0]})
 		},
 	}
 	c.Flags().StringVar(&into, "into", "culvert-demo", "folder for the project; emptied first if an earlier demo made it")
-	c.Flags().BoolVar(&stay, "stay", false, "keep it all running afterwards, to look at the look-alike and the console in a browser")
+	c.Flags().BoolVar(&stay, "stay", false,
+		"keep it all running afterwards, to look at the look-alike and the console in a browser")
 	return c
 }

@@ -101,7 +101,8 @@ func TestDocsShowCommandsThatExist(t *testing.T) {
 
 var word = regexp.MustCompile(`(?:"[^"]*"|'[^']*'|\$\([^)]*\)|[^\s"'$]|\$)+`)
 
-// commandLine splits a line that calls culvert into its arguments; what follows a comment, a pipe or an ampersand is not the command's.
+// commandLine splits a line that calls culvert into its arguments; what follows a comment, a pipe
+// or an ampersand is not the command's.
 func commandLine(line string) ([]string, bool) {
 	line = strings.TrimPrefix(line, "./")
 	rest, ok := strings.CutPrefix(line, "culvert ")
@@ -115,7 +116,8 @@ func commandLine(line string) ([]string, bool) {
 	}
 	var args []string
 	for _, w := range word.FindAllString(rest, -1) {
-		if strings.HasPrefix(w, "#") || w == "|" || w == "&" || w == "&&" || w == ">" || w == "<" || strings.HasPrefix(w, ";") {
+		if strings.HasPrefix(w, "#") || w == "|" || w == "&" || w == "&&" || w == ">" || w == "<" ||
+			strings.HasPrefix(w, ";") {
 			break
 		}
 		args = append(args, strings.Trim(w, `"'`))
@@ -152,7 +154,8 @@ func validArgs(c *cobra.Command) error {
 	return c.Args(c, c.Flags().Args())
 }
 
-// TestDocsShowRulesThatLoad validates every whole rule file and culvert.yaml of the docs, with the metadata and the samples of the examples.
+// TestDocsShowRulesThatLoad validates every whole rule file and culvert.yaml of the docs, with the
+// metadata and the samples of the examples.
 func TestDocsShowRulesThatLoad(t *testing.T) {
 	dir := allExamples(t)
 	_, url := startSandbox(t, dir)
@@ -166,7 +169,8 @@ func TestDocsShowRulesThatLoad(t *testing.T) {
 			var top map[string]any
 			if err := yaml.Unmarshal([]byte(b.text), &top); err != nil {
 				var list []any
-				if yaml.Unmarshal([]byte(b.text), &list) != nil && !strings.Contains(err.Error(), "already defined") { // ways to write one key, one a line
+				// ways to write one key, one a line
+				if yaml.Unmarshal([]byte(b.text), &list) != nil && !strings.Contains(err.Error(), "already defined") {
 					t.Errorf("%s:%d: this is no YAML: %v", b.page, b.line, err)
 				}
 				continue
@@ -206,7 +210,8 @@ func allExamples(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config = append(config, "connections:\n  registry: {database: \"sqlite:registry.db\"}\n  hq: {commcare: \"${HQ_URL}\", domain: tamala, username: reader, api_key: \"${HQ_KEY}\"}\n"...)
+	config = append(config, "connections:\n  registry: {database: \"sqlite:registry.db\"}\n  hq: {commcare: "+
+		"\"${HQ_URL}\", domain: tamala, username: reader, api_key: \"${HQ_KEY}\"}\n"...)
 	if err := os.WriteFile(filepath.Join(dir, "culvert.yaml"), config, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -257,8 +262,9 @@ func configLoads(t *testing.T, b block) {
 	}
 }
 
-// TestDocsRunWordForWord runs the pages that lead somebody by the hand: every line of their blocks marked console, in the order of the page, as one script. What a
-// person leaves running in a terminal runs in the background; ports are changed for free ones.
+// TestDocsRunWordForWord runs the pages that lead somebody by the hand: every line of their blocks
+// marked console, in the order of the page, as one script. What a person leaves running in a
+// terminal runs in the background; ports are changed for free ones.
 func TestDocsRunWordForWord(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs every tutorial")
@@ -271,7 +277,8 @@ func TestDocsRunWordForWord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pages = append(pages, "../../docs/getting-started.md", "../../docs/fr/premiers-pas.md", "../../docs/pt/primeiros-passos.md")
+	pages = append(pages, "../../docs/getting-started.md", "../../docs/fr/premiers-pas.md",
+		"../../docs/pt/primeiros-passos.md")
 	for _, page := range pages {
 		t.Run(strings.TrimSuffix(filepath.Base(page), ".md"), func(t *testing.T) {
 			t.Parallel()
@@ -288,7 +295,8 @@ func runPage(t *testing.T, bash, page string) {
 	}
 	bin := filepath.Join(dir, "bin")
 	wrapper := fmt.Sprintf("#!/bin/sh\n%s=1 exec %q \"$@\"\n", asChild, self)
-	if err := errors.Join(os.Mkdir(bin, 0o755), os.WriteFile(filepath.Join(bin, "culvert"), []byte(wrapper), 0o755)); err != nil {
+	if err := errors.Join(os.Mkdir(bin, 0o755), os.WriteFile(filepath.Join(bin, "culvert"), []byte(wrapper),
+		0o755)); err != nil {
 		t.Fatal(err)
 	}
 	web, err := freeAddress()
@@ -315,7 +323,8 @@ func runPage(t *testing.T, bash, page string) {
 				// A project listens where the practice of others does: here it must not.
 				fmt.Fprintf(&script, "%s\nsed -i 's/127.0.0.1:8080/%s/' */culvert.yaml\n", line, web)
 			case strings.HasPrefix(line, "culvert sandbox "):
-				fmt.Fprintf(&script, "%s --listen %s >sandbox.log 2>&1 &\n%s", line, practice, awaitLine("curl -sf -o /dev/null http://"+practice+"/"))
+				fmt.Fprintf(&script, "%s --listen %s >sandbox.log 2>&1 &\n%s", line, practice,
+					awaitLine("curl -sf -o /dev/null http://"+practice+"/"))
 			case line == "culvert run":
 				fmt.Fprintf(&script, "%s >run.log 2>&1 &\n%s", line, awaitLine("culvert health --ready"))
 			default:
@@ -337,5 +346,6 @@ func runPage(t *testing.T, bash, page string) {
 
 // awaitLine waits in a script until a command succeeds.
 func awaitLine(command string) string {
-	return fmt.Sprintf("for i in $(seq 300); do if %s >/dev/null 2>&1; then break; fi; sleep 0.2; done\n%s >/dev/null\n", command, command)
+	return fmt.Sprintf("for i in $(seq 300); do if %s >/dev/null 2>&1; then break; fi; sleep 0.2; done\n%s >/dev/null\n",
+		command, command)
 }

@@ -67,5 +67,6 @@ func (a *app) printDoctor(r *doctor.Report) {
 			fmt.Fprintf(a.stdout, "%s fix: %s\n", strings.Repeat(" ", 8), c.Hint)
 		}
 	}
-	fmt.Fprintf(a.stdout, "\n%d ok, %d warnings, %d failures, %d skipped\n", count[doctor.OK], count[doctor.Warning], count[doctor.Failure], count[doctor.Skipped])
+	fmt.Fprintf(a.stdout, "\n%d ok, %d warnings, %d failures, %d skipped\n", count[doctor.OK], count[doctor.Warning],
+		count[doctor.Failure], count[doctor.Skipped])
 }

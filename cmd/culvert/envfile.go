@@ -14,7 +14,8 @@ const maxEnvFile = 1 << 20
 
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// readEnvFiles sets the variables of files that are written as systemd's EnvironmentFile= has them. What the environment holds already stays.
+// readEnvFiles sets the variables of files that are written as systemd's EnvironmentFile= has them.
+// What the environment holds already stays.
 func readEnvFiles(paths []string) error {
 	for _, path := range paths {
 		info, err := os.Stat(path)
@@ -44,7 +45,8 @@ func readEnvFiles(paths []string) error {
 	return nil
 }
 
-// parseEnv reads lines of NAME=value, the value bare or in quotes. An error names the line and never what stands on it: it may be a secret.
+// parseEnv reads lines of NAME=value, the value bare or in quotes. An error names the line and
+// never what stands on it: it may be a secret.
 func parseEnv(path string, text []byte) ([][2]string, error) {
 	var out [][2]string
 	lines := bufio.NewScanner(bytes.NewReader(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))))
@@ -71,7 +73,8 @@ func parseEnv(path string, text []byte) ([][2]string, error) {
 	return out, nil
 }
 
-// unquoteEnv takes the quotes off a value. Inside double quotes a backslash keeps a quote, a backslash, a dollar or a backquote, as in systemd and sh.
+// unquoteEnv takes the quotes off a value. Inside double quotes a backslash keeps a quote, a
+// backslash, a dollar or a backquote, as in systemd and sh.
 func unquoteEnv(v string) (string, bool) {
 	if v == "" || v[0] != '"' && v[0] != '\'' {
 		return v, true

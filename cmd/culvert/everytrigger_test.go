@@ -25,7 +25,8 @@ import (
 	"github.com/culvert/culvert/rules/examples"
 )
 
-// TestEveryTrigger runs the example with a rule for every way that records come in, each with its real input, and looks at what is in DHIS2 then.
+// TestEveryTrigger runs the example with a rule for every way that records come in, each with its
+// real input, and looks at what is in DHIS2 then.
 func TestEveryTrigger(t *testing.T) {
 	dir := exampleProject(t, "triggers")
 	if err := examples.Write("anc", dir, func(p string) bool { return p == "input/tamala.json" }); err != nil {
@@ -35,7 +36,9 @@ func TestEveryTrigger(t *testing.T) {
 	outside := httptest.NewServer(http.HandlerFunc(outsideWorld))
 	defer outside.Close()
 	listen := freePort(t)
-	env := append(environ(url), "CULVERT_LISTEN="+listen, "ODK_KEY=odk", "LAB_SECRET=lab-secret", "LAB_TOKEN=token", "LAB_URL="+outside.URL+"/lab", "HQ_URL="+outside.URL, "HQ_KEY=key", "KOBO_URL="+outside.URL, "KOBO_KEY=key", "ODK_URL="+outside.URL, "ODK_PASSWORD=key")
+	env := append(environ(url), "CULVERT_LISTEN="+listen, "ODK_KEY=odk", "LAB_SECRET=lab-secret", "LAB_TOKEN=token",
+		"LAB_URL="+outside.URL+"/lab", "HQ_URL="+outside.URL, "HQ_KEY=key", "KOBO_URL="+outside.URL, "KOBO_KEY=key",
+		"ODK_URL="+outside.URL, "ODK_PASSWORD=key")
 	// What the clock would begin at night begins at once.
 	edit(t, dir, "rules/schedule-query.yaml", `cron: "15 2 * * *"`, "every: 1h")
 	edit(t, dir, "rules/schedule-folder.yaml", `cron: "30 3 * * *"`, "every: 1s")
@@ -137,7 +140,8 @@ func told(t *testing.T, path string) map[string]string {
 		t.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
-	rows, err := db.Query("SELECT id, dhis2 FROM cases WHERE dhis2 = 'delivered' AND length(dhis2_event) = 11 OR dhis2 = 'failed' AND dhis2_why <> ''")
+	rows, err := db.Query("SELECT id, dhis2 FROM cases WHERE dhis2 = 'delivered' AND length(dhis2_event) = 11 OR dhis2 " +
+		"= 'failed' AND dhis2_why <> ''")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,10 +166,12 @@ func dropEverything(t *testing.T, dir string) {
 	drop := func(name string, text []byte) { lay(t, filepath.Join(dir, "drop", filepath.FromSlash(name)), text) }
 	drop("workbooks/malaria-march.xlsx", sampleOf(t, dir, "malaria.xlsx"))
 	drop("exports/export.zip", sampleOf(t, dir, "export.zip"))
-	drop("share/share-march.csv", []byte("case;facility;day;age;sex\ns-1;TM-010202;2026-03-05;23;female\ns-2;TM-010203;2026-03-06;24;male\n"))
+	drop("share/share-march.csv",
+		[]byte("case;facility;day;age;sex\ns-1;TM-010202;2026-03-05;23;female\ns-2;TM-010203;2026-03-06;24;male\n"))
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
-	if _, err := z.Write(replaced(t, sampleOf(t, dir, "cases.ndjson"), `"age": 7`, `"age": 15`, `"age": 31`, `"age": 16`)); err != nil {
+	if _, err := z.Write(replaced(t, sampleOf(t, dir, "cases.ndjson"), `"age": 7`, `"age": 15`, `"age": 31`,
+		`"age": 16`)); err != nil {
 		t.Fatal(err)
 	}
 	if err := z.Close(); err != nil {
@@ -190,7 +196,8 @@ func replaced(t *testing.T, text []byte, oldNew ...string) []byte {
 // postEverything sends what ODK Central, an OpenRosa client and a laboratory send.
 func postEverything(t *testing.T, dir, base string) {
 	t.Helper()
-	post(t, base+"/odk", "application/json", replaced(t, sampleOf(t, dir, "odk-central.json"), "<age>7", "<age>11"), func(r *http.Request) { r.Header.Set("X-API-Key", "odk") })
+	post(t, base+"/odk", "application/json", replaced(t, sampleOf(t, dir, "odk-central.json"), "<age>7", "<age>11"),
+		func(r *http.Request) { r.Header.Set("X-API-Key", "odk") })
 	var form bytes.Buffer
 	m := multipart.NewWriter(&form)
 	part, err := m.CreateFormFile("xml_submission_file", "submission.xml")
@@ -203,7 +210,8 @@ func postEverything(t *testing.T, dir, base string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	post(t, base+"/openrosa/submission", m.FormDataContentType(), form.Bytes(), func(r *http.Request) { r.SetBasicAuth("field", "secret") })
+	post(t, base+"/openrosa/submission", m.FormDataContentType(), form.Bytes(),
+		func(r *http.Request) { r.SetBasicAuth("field", "secret") })
 	body := replaced(t, sampleOf(t, dir, "lab.json"), `"age": 7`, `"age": 13`)
 	post(t, base+"/lab", "application/json", body, func(r *http.Request) {
 		now := strconv.FormatInt(time.Now().Unix(), 10)
@@ -246,7 +254,8 @@ func post(t *testing.T, url, kind string, body []byte, sign func(*http.Request))
 // outsideWorld is a CommCare HQ with a form and a case, and a laboratory's web API of two pages.
 func outsideWorld(w http.ResponseWriter, r *http.Request) {
 	person := func(age string) map[string]any {
-		return map[string]any{"facility": "TM-010202", "today": "2026-03-05", "day": "2026-03-05", "age": age, "sex": "female", "case_type": "malaria"}
+		return map[string]any{"facility": "TM-010202", "today": "2026-03-05", "day": "2026-03-05", "age": age,
+			"sex": "female", "case_type": "malaria"}
 	}
 	const indexed = "2026-03-05T10:00:00.000000Z"
 	first := r.URL.Query().Get("indexed_on_start") < indexed
@@ -264,7 +273,8 @@ func outsideWorld(w http.ResponseWriter, r *http.Request) {
 		results := []any{}
 		if strings.Contains(r.URL.Query().Get("query"), `{"$gt":0}`) {
 			results = append(results, map[string]any{
-				"_id": 7, "_uuid": "u-7", "meta/rootUuid": "uuid:u-7", "_submission_time": "2026-03-05T10:00:00", "today": "2026-03-05",
+				"_id": 7, "_uuid": "u-7", "meta/rootUuid": "uuid:u-7", "_submission_time": "2026-03-05T10:00:00",
+				"today":         "2026-03-05",
 				"case/facility": "TM-010202", "case/age": "27", "case/sex": "female",
 			})
 		}
@@ -274,7 +284,8 @@ func outsideWorld(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
-		item := map[string]any{"__id": "uuid:o-1", "__system": map[string]any{"submissionDate": "2026-03-05T10:00:00.000Z"}, "today": "2026-03-05", "case": person("28")}
+		item := map[string]any{"__id": "uuid:o-1", "__system": map[string]any{"submissionDate": "2026-03-05T10:00:00.000Z"},
+			"today": "2026-03-05", "case": person("28")}
 		out = map[string]any{"value": []any{item}}
 	case r.Header.Get("Authorization") != "ApiKey reader:key":
 		w.WriteHeader(http.StatusUnauthorized)
@@ -282,13 +293,15 @@ func outsideWorld(w http.ResponseWriter, r *http.Request) {
 	case strings.HasPrefix(r.URL.Path, "/a/tamala/api/case/v2/"):
 		cases := []any{}
 		if first || r.URL.Query().Get("indexed_on.gte") < indexed {
-			cases = append(cases, map[string]any{"case_id": "k-1", "domain": "tamala", "indexed_on": indexed, "closed": false, "properties": person("26")})
+			cases = append(cases, map[string]any{"case_id": "k-1", "domain": "tamala", "indexed_on": indexed, "closed": false,
+				"properties": person("26")})
 		}
 		out = map[string]any{"matching_records": len(cases), "cases": cases}
 	default:
 		objects := []any{}
 		if first {
-			objects = append(objects, map[string]any{"id": "h-1", "domain": "tamala", "indexed_on": indexed, "form": person("25")})
+			objects = append(objects, map[string]any{"id": "h-1", "domain": "tamala", "indexed_on": indexed,
+				"form": person("25")})
 		}
 		out = map[string]any{"meta": map[string]any{"total_count": len(objects), "next": nil}, "objects": objects}
 	}

@@ -41,7 +41,10 @@ With --superseded the records for which something newer left nothing to do, each
 			f.Limit = limit
 			if superseded {
 				f.States, f.NewestOne = []journal.State{journal.Superseded}, true
-				return a.withJournal(c.Context(), func(j journal.Journal) error { return a.listSuperseded(c.Context(), j, f, format) })
+				return a.withJournal(c.Context(), func(j journal.Journal) error {
+					return a.listSuperseded(c.Context(), j, f,
+						format)
+				})
 			}
 			return a.withJournal(c.Context(), func(j journal.Journal) error {
 				if err := a.knownRule(c.Context(), j, s.rule); err != nil {
@@ -65,7 +68,8 @@ With --superseded the records for which something newer left nothing to do, each
 	s.flags(c)
 	c.Flags().StringVar(&format, "format", "text", "text or json")
 	c.Flags().BoolVar(&list, "list", false, "every record instead of groups")
-	c.Flags().BoolVar(&show, "show", false, "every record, with the columns and the values that are wrong: they may be a person's")
+	c.Flags().BoolVar(&show, "show", false,
+		"every record, with the columns and the values that are wrong: they may be a person's")
 	c.Flags().BoolVar(&waiting, "waiting", false, "records that wait for another try, or are held, instead of failed ones")
 	c.Flags().BoolVar(&superseded, "superseded", false, "records that a newer one superseded, instead of failed ones")
 	c.Flags().IntVar(&limit, "limit", 100, "at most so many")
@@ -203,7 +207,8 @@ func (a *app) showFaults(p *journal.Problem) {
 		if len(faults) > 1 {
 			fmt.Fprintf(a.stdout, "  %d. %s\n", i+1, worded(f.Cause, f.Code))
 		}
-		for _, line := range []struct{ label, text string }{{"column:", f.Column}, {"value: ", f.Value}, {"rule:  ", f.Place}, {"fix:   ", f.Hint}} {
+		for _, line := range []struct{ label, text string }{{"column:", f.Column}, {"value: ", f.Value},
+			{"rule:  ", f.Place}, {"fix:   ", f.Hint}} {
 			if line.text != "" {
 				fmt.Fprintf(a.stdout, "  %s %s\n", line.label, line.text)
 			}

@@ -20,7 +20,8 @@ type failedCause struct {
 	Example *failedRecord `json:"example,omitempty"`
 }
 
-// failedRecord is one record for programs: which one it is and what is wrong, and nothing of its content but the id that the source gave it.
+// failedRecord is one record for programs: which one it is and what is wrong, and nothing of its
+// content but the id that the source gave it.
 type failedRecord struct {
 	Number   int64     `json:"number"`
 	Rule     string    `json:"rule"`
@@ -48,7 +49,8 @@ type failedRecord struct {
 func causesForPrograms(causes []journal.Cause) []failedCause {
 	out := make([]failedCause, len(causes))
 	for i, c := range causes {
-		out[i] = failedCause{Rule: c.Rule, Code: c.Code, Class: string(c.Class), Cause: c.Cause, Hint: c.Hint, Place: c.Place, Count: c.Count, First: c.First, Last: c.Last}
+		out[i] = failedCause{Rule: c.Rule, Code: c.Code, Class: string(c.Class), Cause: c.Cause, Hint: c.Hint,
+			Place: c.Place, Count: c.Count, First: c.First, Last: c.Last}
 		if c.Example != nil {
 			example := recordForPrograms(c.Example)
 			out[i].Example = &example
@@ -70,11 +72,13 @@ func recordsForPrograms(records []*journal.Record, show bool) []failedRecord {
 
 func recordForPrograms(r *journal.Record) failedRecord {
 	out := failedRecord{
-		Number: r.Seq, Rule: r.Rule, ID: r.ID, State: string(r.State), Received: r.Received, File: r.Origin.File, Row: r.Origin.Row, Sheet: r.Origin.Sheet,
+		Number: r.Seq, Rule: r.Rule, ID: r.ID, State: string(r.State), Received: r.Received, File: r.Origin.File,
+		Row: r.Origin.Row, Sheet: r.Origin.Sheet,
 		Attempts: r.Attempts, NextTry: r.NextTry, ByNumber: r.SupersededBy,
 	}
 	if p := r.Problem; p != nil {
-		out.Code, out.Class, out.Cause, out.Hint, out.Place, out.Object = p.Code, string(p.Class), p.Cause, p.Hint, p.Place, p.Object
+		out.Code, out.Class, out.Cause, out.Hint, out.Place, out.Object = p.Code, string(p.Class), p.Cause, p.Hint, p.Place,
+			p.Object
 		out.Column = p.Column
 	}
 	return out

@@ -44,7 +44,8 @@ func (a *app) fmtCommand() *cobra.Command {
 			return nil
 		},
 	}
-	c.Flags().BoolVar(&check, "check", false, "change nothing; list the files that would change and end with 1 when there are any")
+	c.Flags().BoolVar(&check, "check", false,
+		"change nothing; list the files that would change and end with 1 when there are any")
 	return c
 }
 

@@ -82,7 +82,8 @@ func (a *app) askHealth(ctx context.Context, url string) error {
 	}
 }
 
-// localURL gives the URL at which this machine reaches an address that a program listens on: one that means "everywhere" is asked on the loopback.
+// localURL gives the URL at which this machine reaches an address that a program listens on: one
+// that means "everywhere" is asked on the loopback.
 func localURL(listen string) (string, error) {
 	host, port, err := net.SplitHostPort(listen)
 	if err != nil {

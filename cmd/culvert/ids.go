@@ -26,8 +26,9 @@ func (a *app) idsCommand() *cobra.Command {
 Listed are the ones that differ: people found in DHIS2 by a unique attribute, ids that were deleted there and made anew, and entries by hand.
 With --external-id the UID is shown also where it is derived; with --set it is corrected; --import reads a CSV with the columns
 tracked_entity_type, external_id, uid, and namespace where ids have one.`,
-		Example: "  culvert ids\n  culvert ids --type Person --external-id case-1001\n  culvert ids --type Person --external-id case-1001 --set Gu3J5dpZwt6 --why \"merged by the district\"",
-		Args:    cobra.NoArgs,
+		Example: "  culvert ids\n  culvert ids --type Person --external-id case-1001\n  culvert ids --type Person " +
+			"--external-id case-1001 --set Gu3J5dpZwt6 --why \"merged by the district\"",
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			p, err := a.load(c.Context())
 			if err != nil {
@@ -54,8 +55,10 @@ tracked_entity_type, external_id, uid, and namespace where ids have one.`,
 	f := c.Flags()
 	f.StringVar(&server, "server", "", "a server of culvert.yaml; default: the default one")
 	f.StringVar(&external, "external-id", "", "the id in the source system")
-	f.StringVar(&trackedEntityType, "type", "", "name, code or uid of the tracked entity type; not needed where there is only one")
-	f.StringVar(&namespace, "namespace", "", "the namespace of the external id, where the rule names one for people; default: the project's")
+	f.StringVar(&trackedEntityType, "type", "",
+		"name, code or uid of the tracked entity type; not needed where there is only one")
+	f.StringVar(&namespace, "namespace", "",
+		"the namespace of the external id, where the rule names one for people; default: the project's")
 	f.StringVar(&set, "set", "", "the UID that the external id stands for from now on")
 	f.StringVar(&importFile, "import", "", "CSV file with the columns tracked_entity_type, external_id, uid")
 	f.StringVar(&why, "why", "", "the reason, for the audit trail")
@@ -178,7 +181,8 @@ func (w idWork) readIDs(file string, f io.Reader) ([]actions.Identity, error) {
 	}
 	for _, need := range []string{"external_id", "uid"} {
 		if _, ok := column[need]; !ok {
-			return nil, fmt.Errorf("%s:1: the column %s is missing; the header is tracked_entity_type,external_id,uid", file, need)
+			return nil, fmt.Errorf("%s:1: the column %s is missing; the header is tracked_entity_type,external_id,uid", file,
+				need)
 		}
 	}
 	var ids []actions.Identity
@@ -205,6 +209,7 @@ func (w idWork) readIDs(file string, f io.Reader) ([]actions.Identity, error) {
 		if !dhis2.IsUID(uid) {
 			return nil, fmt.Errorf("%s:%d: %q is not a DHIS2 UID: 11 letters and digits, a letter first", file, line, uid)
 		}
-		ids = append(ids, actions.Identity{IdentityKey: actions.IdentityKey{Type: t, ExternalID: row[column["external_id"]]}, UID: uid, Origin: "manual"})
+		ids = append(ids, actions.Identity{IdentityKey: actions.IdentityKey{Type: t, ExternalID: row[column["external_id"]]},
+			UID: uid, Origin: "manual"})
 	}
 }

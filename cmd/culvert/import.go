@@ -27,8 +27,9 @@ func (a *app) importCommand() *cobra.Command {
 stays where it is; results and failed rows go to done/ beside it. FILE may be - for standard input (NDJSON, or CSV with --as csv).
 It ends when all that is left waits for another try, such as visits of a person who is not registered yet, and says how many wait and for what;
 with --wait it stays until those have an outcome too. When a runner is at work it does the sending, otherwise this command does. Interrupted, it goes on with the next run.`,
-		Example: "  culvert import old-export.xlsx --rule anc-registration-export\n  cat forms.ndjson | culvert import - --rule anc-registration",
-		Args:    cobra.ExactArgs(1),
+		Example: "  culvert import old-export.xlsx --rule anc-registration-export\n  cat forms.ndjson | culvert import - " +
+			"--rule anc-registration",
+		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if rule == "" {
 				return errors.New("name the rule that the rows are for: --rule NAME")
@@ -41,13 +42,15 @@ with --wait it stays until those have an outcome too. When a runner is at work i
 				return err
 			}
 			bar := a.bar(filepath.Base(args[0]))
-			im := service.Importer{Wait: wait, Dir: a.dir, Loader: a.loader, Log: a.quiet(), Version: version, Progress: bar.tell}
+			im := service.Importer{Wait: wait, Dir: a.dir, Loader: a.loader, Log: a.quiet(), Version: version,
+				Progress: bar.tell}
 			f, waiting, err := im.Import(c.Context(), path, rule)
 			bar.end()
 			if err = errors.Join(err, done()); err != nil {
 				return err
 			}
-			fmt.Fprintf(a.stdout, "%s: %s, %d delivered, %d unchanged, %s%d skipped, %d failed\n", f.Name, count(f.Rows, "row", "rows"), f.Delivered, f.Unchanged,
+			fmt.Fprintf(a.stdout, "%s: %s, %d delivered, %d unchanged, %s%d skipped, %d failed\n", f.Name,
+				count(f.Rows, "row", "rows"), f.Delivered, f.Unchanged,
 				superseded(f.Superseded), f.Skipped, f.Failed)
 			if f.Failed > 0 {
 				fmt.Fprintf(a.stdout, "`culvert failures --file %s` says why\n", f.ID)
@@ -62,7 +65,8 @@ with --wait it stays until those have an outcome too. When a runner is at work i
 		},
 	}
 	c.Flags().StringVar(&rule, "rule", "", "the rule that the rows are for")
-	c.Flags().BoolVar(&wait, "wait", false, "stay until rows that wait for their parent, or for another try, have an outcome too")
+	c.Flags().BoolVar(&wait, "wait", false,
+		"stay until rows that wait for their parent, or for another try, have an outcome too")
 	c.Flags().StringVar(&format, "as", "ndjson", "what standard input is: ndjson, csv or json")
 	return c
 }
@@ -75,7 +79,8 @@ func (a *app) input(arg, format string) (path string, done func() error, err err
 	nothing := func() error { return nil }
 	if arg != "-" {
 		if runtime.GOOS != "windows" && windowsPath.MatchString(arg) {
-			return "", nil, fmt.Errorf("%s is a path of Windows, and this machine is none: write where the file lies here, such as /mnt/c/data/file.csv", arg)
+			return "", nil, fmt.Errorf("%s is a path of Windows, and this machine is none: write where the file lies here, "+
+				"such as /mnt/c/data/file.csv", arg)
 		}
 		return arg, nothing, nil
 	}
@@ -106,7 +111,8 @@ func (b *importBar) tell(f journal.File, rows int64) {
 	}
 	if b.bar == nil {
 		b.bar = progressbar.NewOptions64(rows, progressbar.OptionSetWriter(b.out), progressbar.OptionSetDescription(b.name),
-			progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
+			progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionThrottle(100*time.Millisecond),
+			progressbar.OptionClearOnFinish())
 	}
 	_ = b.bar.Set64(f.Rows) // a bar that cannot be drawn is no reason to stop
 }
@@ -119,7 +125,8 @@ func (b *importBar) end() {
 
 // printWaiting says how many rows wait, for what, and who goes on with them.
 func printWaiting(w io.Writer, waiting service.Waiting) {
-	fmt.Fprintf(w, "%s waiting for another try: `culvert run` goes on with them, `culvert failures --waiting` says why\n", count(waiting.Rows, "row is", "rows are"))
+	fmt.Fprintf(w, "%s waiting for another try: `culvert run` goes on with them, `culvert failures --waiting` says why\n",
+		count(waiting.Rows, "row is", "rows are"))
 	rest := waiting.Rows
 	for _, c := range waiting.Causes {
 		if c.Code == "" {

@@ -51,23 +51,27 @@ CI and pre-commit, and the JSON Schemas with which an editor completes and check
 				fmt.Fprintf(a.stdout, "  cd %s\n", shellWord(dir))
 			}
 			if example == "" {
-				fmt.Fprintf(a.stdout, "  culvert sandbox --metadata %s   # in another terminal: a practice server, http://127.0.0.1:8085, admin, district\n", practiceFile)
+				fmt.Fprintf(a.stdout, "  culvert sandbox --metadata %s   # in another terminal: a practice server, "+
+					"http://127.0.0.1:8085, admin, district\n", practiceFile)
 			}
 			for _, line := range a.nextSteps(example, auth) {
 				fmt.Fprintf(a.stdout, "  %s\n", line)
 			}
-			fmt.Fprintf(a.stdout, "\nthe console asks who you are: user %s, password %s (shown only now; `culvert user add` makes others)\n", firstUser, password)
+			fmt.Fprintf(a.stdout, "\nthe console asks who you are: user %s, password %s (shown only now; `culvert user add` "+
+				"makes others)\n", firstUser, password)
 			return nil
 		},
 	}
 	c.Flags().StringVar(&example, "example", "", "lay down an example project: "+strings.Join(examples.Names(), ", "))
-	c.Flags().StringVar(&auth, "auth", "", "token or user: how the project signs in at DHIS2; default: user when DHIS2_USERNAME is set and DHIS2_TOKEN is not")
+	c.Flags().StringVar(&auth, "auth", "",
+		"token or user: how the project signs in at DHIS2; default: user when DHIS2_USERNAME is set and DHIS2_TOKEN is not")
 	return c
 }
 
 // nextSteps are the commands that come after init.
 func (a *app) nextSteps(example, auth string) []string {
-	variables := "export DHIS2_URL=… DHIS2_TOKEN=…        # of your server, or of the practice server (it has no token: init --auth user)"
+	variables := "export DHIS2_URL=… DHIS2_TOKEN=…        # of your server, or of the practice server (it has no " +
+		"token: init --auth user)"
 	if auth == "user" || example != "" {
 		variables = "export DHIS2_URL=… DHIS2_USERNAME=… DHIS2_PASSWORD=…   # of your server, or of the practice server"
 	}
@@ -108,8 +112,9 @@ func begin(dir, example, auth string) error {
 	return writeMissing(filepath.Join(dir, ".gitignore"), []byte(ignored))
 }
 
-// ignored is what must not go into git: the journal, and the files of records with people's data wherever a rule watches for them. The samples, maps and
-// tables of the project are of its author's making and stay.
+// ignored is what must not go into git: the journal, and the files of records with people's data
+// wherever a rule watches for them. The samples, maps and tables of the project are of its author's
+// making and stay.
 const ignored = `# The journal, taken files and secrets of this machine.
 state/
 .env
@@ -166,7 +171,8 @@ func blank(dir, auth string) error {
 		return fmt.Errorf("read the practice server's metadata: %w", err)
 	}
 	for file, text := range map[string]string{
-		practiceFile: string(metadata), ".github/workflows/culvert.yml": workflow, ".pre-commit-config.yaml": preCommit, "maps/.gitkeep": "",
+		practiceFile: string(metadata), ".github/workflows/culvert.yml": workflow, ".pre-commit-config.yaml": preCommit,
+		"maps/.gitkeep": "",
 	} {
 		if err := writeMissing(filepath.Join(dir, filepath.FromSlash(file)), []byte(text)); err != nil {
 			return err
@@ -215,7 +221,8 @@ listen: 127.0.0.1:8080
 retention: {payloads: 30d, delivered: 180d, failed: 365d}
 `
 
-// workflow checks every change of the rules in CI. It needs the snapshot in metadata/, which is kept in git, and no server.
+// workflow checks every change of the rules in CI. It needs the snapshot in metadata/, which is
+// kept in git, and no server.
 const workflow = `name: rules
 on: [push, pull_request]
 jobs:
@@ -230,7 +237,8 @@ jobs:
       - run: ./culvert test
 `
 
-// preCommit has the pre-commit program (https://pre-commit.com) check the rules before each commit; culvert must be in the PATH.
+// preCommit has the pre-commit program (https://pre-commit.com) check the rules before each commit;
+// culvert must be in the PATH.
 const preCommit = `repos:
   - repo: local
     hooks:

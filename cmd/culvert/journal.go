@@ -62,7 +62,8 @@ func (s *selection) flags(c *cobra.Command) {
 
 // filter makes the journal's filter of the flags.
 func (s *selection) filter(now time.Time) (journal.Filter, error) {
-	f := journal.Filter{Rule: s.rule, Key: s.key, ID: s.id, Code: s.code, Cause: s.cause, Class: actions.Class(s.class), FileID: s.file, Seq: s.number}
+	f := journal.Filter{Rule: s.rule, Key: s.key, ID: s.id, Code: s.code, Cause: s.cause, Class: actions.Class(s.class),
+		FileID: s.file, Seq: s.number}
 	var err error
 	if f.Since, err = moment("--since", s.since, now); err != nil {
 		return f, err
@@ -76,7 +77,8 @@ func (s *selection) chosen() bool {
 	return s.rule+s.key+s.id+s.code+s.cause+s.class+s.file+s.since+s.until != "" || s.number != 0
 }
 
-// knownRule refuses the name of a rule that neither the project nor any record has: to a misspelt name the answer "nothing has failed" would be a lie.
+// knownRule refuses the name of a rule that neither the project nor any record has: to a misspelt
+// name the answer "nothing has failed" would be a lie.
 func (a *app) knownRule(ctx context.Context, j journal.Journal, name string) error {
 	if name == "" {
 		return nil
@@ -94,7 +96,8 @@ func (a *app) knownRule(ctx context.Context, j journal.Journal, name string) err
 		names = append(names, r.Name)
 	}
 	if near := diag.Nearest(name, names); len(near) > 0 {
-		return fmt.Errorf("there is no rule %q in this project, and no record of it; did you mean %s?", name, diag.Names(near, "or"))
+		return fmt.Errorf("there is no rule %q in this project, and no record of it; did you mean %s?", name,
+			diag.Names(near, "or"))
 	}
 	return fmt.Errorf("there is no rule %q in this project, and no record of it; `culvert status` lists the rules", name)
 }

@@ -25,27 +25,34 @@ DHIS2 is not touched, nor are backups made before: say so to whoever asked.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if external == "" || why == "" {
-				return errors.New("name the person with --external-id and the reason with --why; the audit trail keeps that it was done, not whose data it was")
+				return errors.New("name the person with --external-id and the reason with --why; the audit trail keeps that it " +
+					"was done, not whose data it was")
 			}
 			p, err := a.load(c.Context())
 			if err != nil {
 				return err
 			}
-			return a.withJournal(c.Context(), func(j journal.Journal) error { return a.forget(c.Context(), p, j, external, why, removeFiles) })
+			return a.withJournal(c.Context(), func(j journal.Journal) error {
+				return a.forget(c.Context(), p, j, external, why,
+					removeFiles)
+			})
 		},
 	}
 	c.Flags().StringVar(&external, "external-id", "", "the id of the person or case in the source system")
 	c.Flags().StringVar(&why, "why", "", "the reason, for the audit trail")
-	c.Flags().BoolVar(&removeFiles, "remove-files", false, "remove workbooks and archives in done/ and failed/ that hold the id")
+	c.Flags().BoolVar(&removeFiles, "remove-files", false,
+		"remove workbooks and archives in done/ and failed/ that hold the id")
 	return c
 }
 
-func (a *app) forget(ctx context.Context, p *project.Project, j journal.Journal, external, why string, removeFiles bool) error {
+func (a *app) forget(ctx context.Context, p *project.Project, j journal.Journal, external, why string,
+	removeFiles bool) error {
 	f, err := j.Forget(ctx, external, who(), why)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.stdout, "%s found: %s and %s erased\n", count(f.Records, "record", "records"), count(f.Payloads, "payload", "payloads"), count(f.Identities, "entry of the id map", "entries of the id map"))
+	fmt.Fprintf(a.stdout, "%s found: %s and %s erased\n", count(f.Records, "record", "records"),
+		count(f.Payloads, "payload", "payloads"), count(f.Identities, "entry of the id map", "entries of the id map"))
 	how := files.ScrubLines
 	if removeFiles {
 		how = files.ScrubRemove
@@ -62,7 +69,8 @@ func (a *app) forget(ctx context.Context, p *project.Project, j journal.Journal,
 }
 
 // scrub takes a person out of the files that Culvert has laid down, and gives those that still hold the id.
-func (a *app) scrub(ctx context.Context, p *project.Project, j journal.Journal, external string, how files.Scrubbing) (left []string, err error) {
+func (a *app) scrub(ctx context.Context, p *project.Project, j journal.Journal, external string,
+	how files.Scrubbing) (left []string, err error) {
 	folders, err := service.FinishedFolders(ctx, p, j)
 	if err != nil {
 		return nil, err
@@ -114,7 +122,8 @@ func (a *app) auditCommand() *cobra.Command {
 				}
 				rows := [][]string{{"WHEN", "WHO", "DID", "RECORDS", "WHAT", "WHY"}}
 				for _, e := range entries {
-					rows = append(rows, []string{e.At.Local().Format("2006-01-02 15:04:05"), e.Who, e.Did, fmt.Sprint(e.Count), e.Subject, e.Why})
+					rows = append(rows, []string{e.At.Local().Format("2006-01-02 15:04:05"), e.Who, e.Did, fmt.Sprint(e.Count),
+						e.Subject, e.Why})
 				}
 				table(a.stdout, rows)
 				return nil

@@ -23,7 +23,8 @@ Emacs and Zed. What it says of a rule is what validate says. It needs no network
 				level = slog.LevelDebug
 			}
 			log := slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: level}))
-			return lsp.Serve(c.Context(), stdio{a.stdin, raw(a.stdout)}, lsp.Options{Loader: a.loader, Version: version, Log: log})
+			return lsp.Serve(c.Context(), stdio{a.stdin, raw(a.stdout)},
+				lsp.Options{Loader: a.loader, Version: version, Log: log})
 		},
 	}
 	c.Flags().Bool("stdio", true, "speak over stdin and stdout, the only way there is; editors give the flag")

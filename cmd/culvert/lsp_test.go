@@ -19,7 +19,8 @@ func syncedExample(t *testing.T, name string) string {
 	t.Helper()
 	dir := exampleProject(t, name)
 	_, url := startSandbox(t, exampleProject(t, "anc"))
-	for key, value := range map[string]string{"DHIS2_URL": url, "DHIS2_USERNAME": "admin", "DHIS2_PASSWORD": "district", "COMMCARE_PASSWORD": "secret", "CULVERT_LISTEN": "127.0.0.1:0"} {
+	for key, value := range map[string]string{"DHIS2_URL": url, "DHIS2_USERNAME": "admin", "DHIS2_PASSWORD": "district",
+		"COMMCARE_PASSWORD": "secret", "CULVERT_LISTEN": "127.0.0.1:0"} {
 		t.Setenv(key, value)
 	}
 	var errors strings.Builder
@@ -36,7 +37,8 @@ type pipes struct {
 
 func (p pipes) Close() error { return p.WriteCloser.Close() }
 
-// TestLanguageServer drives the program over its stdin and stdout as an editor does, and has it end as the protocol says.
+// TestLanguageServer drives the program over its stdin and stdout as an editor does, and has it end
+// as the protocol says.
 func TestLanguageServer(t *testing.T) {
 	dir := syncedExample(t, "anc")
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -78,7 +80,8 @@ func TestLanguageServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	uri := "file://" + filepath.ToSlash(file)
-	open := map[string]any{"textDocument": map[string]any{"uri": uri, "languageId": "yaml", "version": 1, "text": strings.Replace(string(text), "Village:", "Vilage:", 1)}}
+	open := map[string]any{"textDocument": map[string]any{"uri": uri, "languageId": "yaml", "version": 1,
+		"text": strings.Replace(string(text), "Village:", "Vilage:", 1)}}
 	if err := conn.Notify(ctx, "textDocument/didOpen", open); err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +93,8 @@ func TestLanguageServer(t *testing.T) {
 	case <-ctx.Done():
 		t.Fatal("no findings")
 	}
-	if got := call("textDocument/hover", map[string]any{"textDocument": map[string]any{"uri": uri}, "position": map[string]any{"line": 14, "character": 18}}); !strings.Contains(string(got), "Antenatal care") {
+	if got := call("textDocument/hover", map[string]any{"textDocument": map[string]any{"uri": uri},
+		"position": map[string]any{"line": 14, "character": 18}}); !strings.Contains(string(got), "Antenatal care") {
 		t.Errorf("hover: %s", got)
 	}
 	call("shutdown", nil)
@@ -118,7 +122,8 @@ func TestNeovim(t *testing.T) {
 	c := exec.CommandContext(ctx, nvim, "--headless", "-u", "NONE", "-i", "NONE", "-c", "luafile "+script)
 	c.Dir = dir
 	home := t.TempDir()
-	c.Env = append(os.Environ(), asChild+"=1", "CULVERT="+os.Args[0], "HOME="+home, "XDG_STATE_HOME="+home, "XDG_DATA_HOME="+home)
+	c.Env = append(os.Environ(), asChild+"=1", "CULVERT="+os.Args[0], "HOME="+home, "XDG_STATE_HOME="+home,
+		"XDG_DATA_HOME="+home)
 	out, err := c.CombinedOutput()
 	for _, want := range []string{"finding unknown-attribute", "hover Village", "completion Village"} {
 		if !strings.Contains(string(out), want) {

@@ -12,7 +12,8 @@ import (
 var version = "dev"
 
 func main() {
-	// Small machines in the field have little memory, and little to spare for looking for garbage while there is hardly any.
+	// Small machines in the field have little memory, and little to spare for looking for garbage
+	// while there is hardly any.
 	heap.Keep(heap.Percent, heap.Floor)
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }

@@ -28,9 +28,11 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// TestScripts runs every command as a user does. `example NAME` lays an example project down in the working folder, `sandbox [VERSION]` starts a DHIS2
-// look-alike with the metadata of Tamala and sets the variables that the example takes its server from, `eventually COMMAND` tries until it succeeds,
-// `start run` and `stop run` run the project in the background, `hangup` has it read again, `logged TEXT` looks into what it logged, `post PATH FILE [STATUS]` posts as CommCare does,
+// TestScripts runs every command as a user does. `example NAME` lays an example project down in the
+// working folder, `sandbox [VERSION]` starts a DHIS2 look-alike with the metadata of Tamala and
+// sets the variables that the example takes its server from, `eventually COMMAND` tries until it
+// succeeds, `start run` and `stop run` run the project in the background, `hangup` has it read
+// again, `logged TEXT` looks into what it logged, `post PATH FILE [STATUS]` posts as CommCare does,
 // `delivered N` wants so many delivered records, `holds people|events N` so many in the sandbox.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -109,7 +111,8 @@ func sandboxCommand(ts *testscript.TestScript, _ bool, args []string) {
 const eventuallyLimit = 30 * time.Second
 
 func eventuallyCommand(ts *testscript.TestScript, neg bool, args []string) {
-	commands := map[string]func(*testscript.TestScript, []string) error{"get": get, "delivered": delivered, "failed": failed, "logged": logged, "health": health, "traces": traces, "holds": holds,
+	commands := map[string]func(*testscript.TestScript, []string) error{"get": get, "delivered": delivered,
+		"failed": failed, "logged": logged, "health": health, "traces": traces, "holds": holds,
 		"post": func(ts *testscript.TestScript, args []string) error { return postFile(ts, args, true) }}
 	do, ok := commands[args[0]]
 	if !ok || neg {
@@ -169,5 +172,6 @@ func startSandbox(t *testing.T, dir string) (*sandbox.Server, string) {
 
 // environ is what the example's culvert.yaml takes from the environment.
 func environ(url string) []string {
-	return append(os.Environ(), "DHIS2_URL="+url, "DHIS2_USERNAME=admin", "DHIS2_PASSWORD=district", "COMMCARE_PASSWORD=secret", "CULVERT_LISTEN=127.0.0.1:0", fmt.Sprintf("%s=1", asChild))
+	return append(os.Environ(), "DHIS2_URL="+url, "DHIS2_USERNAME=admin", "DHIS2_PASSWORD=district",
+		"COMMCARE_PASSWORD=secret", "CULVERT_LISTEN=127.0.0.1:0", fmt.Sprintf("%s=1", asChild))
 }

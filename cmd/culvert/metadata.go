@@ -9,7 +9,8 @@ import (
 )
 
 func (a *app) metadataCommand() *cobra.Command {
-	c := &cobra.Command{Use: "metadata", Short: "Look into the synced metadata", RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
+	c := &cobra.Command{Use: "metadata", Short: "Look into the synced metadata",
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
 	var server, format string
 	var limit int
 	search := &cobra.Command{

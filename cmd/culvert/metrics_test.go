@@ -24,8 +24,9 @@ const deployFolder = "../../deploy"
 
 var metricName = regexp.MustCompile(`\b(culvert|process)_[a-z_]+`)
 
-// metricsCommand scrapes the run: its figures are as Prometheus wants them, and the dashboard and the alert rules name none that is not there.
-// With Prometheus on the machine its own tool checks both, and a real server scrapes the run and answers for its figures.
+// metricsCommand scrapes the run: its figures are as Prometheus wants them, and the dashboard and
+// the alert rules name none that is not there. With Prometheus on the machine its own tool checks
+// both, and a real server scrapes the run and answers for its figures.
 func metricsCommand(ts *testscript.TestScript, _ bool, _ []string) {
 	status, text, err := request(ts, http.MethodGet, "/metrics", nil, false)
 	ts.Check(err)
@@ -91,11 +92,13 @@ func scrape(ts *testscript.TestScript, server string) {
 	ts.Check(err)
 	alerts, err := filepath.Abs(filepath.Join(deployFolder, "prometheus", "culvert.rules.yml"))
 	ts.Check(err)
-	config := fmt.Sprintf("global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [%q]\nscrape_configs:\n  - job_name: culvert\n    static_configs: [{targets: [%q]}]\n",
+	config := fmt.Sprintf("global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [%q]\nscrape_configs:\n "+
+		" - job_name: culvert\n    static_configs: [{targets: [%q]}]\n",
 		alerts, ts.Getenv("CULVERT_LISTEN"))
 	file := ts.MkAbs("prometheus.yml")
 	ts.Check(os.WriteFile(file, []byte(config), 0o600))
-	c := exec.CommandContext(context.Background(), server, "--config.file="+file, "--storage.tsdb.path="+ts.MkAbs("prometheus-data"), "--web.listen-address="+address)
+	c := exec.CommandContext(context.Background(), server, "--config.file="+file,
+		"--storage.tsdb.path="+ts.MkAbs("prometheus-data"), "--web.listen-address="+address)
 	var log bytes.Buffer
 	c.Stdout, c.Stderr = &log, &log
 	ts.Check(c.Start())
@@ -104,8 +107,10 @@ func scrape(ts *testscript.TestScript, server string) {
 		_ = c.Wait() // it says that it was killed
 	}()
 	for _, query := range []string{
-		`up{job="culvert"} == 1`, `culvert_build_info == 1`, `culvert_server_up{server="national"} == 1`, `culvert_records{rule="anc-registration",state="failed"} == 1`,
-		`sum(culvert_records_settled_total{outcome="delivered"}) == 1`, `culvert_leader == 1`, `histogram_quantile(0.5, sum by (le) (culvert_delivery_lag_seconds_bucket)) >= 0`,
+		`up{job="culvert"} == 1`, `culvert_build_info == 1`, `culvert_server_up{server="national"} == 1`,
+		`culvert_records{rule="anc-registration",state="failed"} == 1`,
+		`sum(culvert_records_settled_total{outcome="delivered"}) == 1`, `culvert_leader == 1`,
+		`histogram_quantile(0.5, sum by (le) (culvert_delivery_lag_seconds_bucket)) >= 0`,
 	} {
 		deadline := time.Now().Add(eventuallyLimit)
 		for {
@@ -124,7 +129,8 @@ func scrape(ts *testscript.TestScript, server string) {
 
 // holdsTrue tells whether a query has a result.
 func holdsTrue(base, query string) (bool, error) {
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, base+"/api/v1/query?query="+url.QueryEscape(query), nil)
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet,
+		base+"/api/v1/query?query="+url.QueryEscape(query), nil)
 	if err != nil {
 		return false, err
 	}

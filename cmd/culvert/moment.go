@@ -19,7 +19,8 @@ func moment(flag, s string, now time.Time) (time.Time, error) {
 	}
 	d, err := project.ParseDuration(s)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("%s %q is neither a time nor a length of time: write 2026-03-02, 2026-03-02T18:30, 6h or 2d", flag, s)
+		return time.Time{}, fmt.Errorf("%s %q is neither a time nor a length of time: write 2026-03-02, 2026-03-02T18:30, "+
+			"6h or 2d", flag, s)
 	}
 	return now.Add(-d), nil
 }

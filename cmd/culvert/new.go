@@ -31,8 +31,10 @@ func (a *app) newCommand() *cobra.Command {
 		Long: `Write rules/NAME.yaml with every attribute and data element of a program or data set. A field of the sample is joined where its name, the type and the
 choices of what it holds say that it is meant, and a comment says why; the rest stands there as comments, the mandatory first, to be filled in. Then the
 rule is checked, and a test is written of what it makes of the sample.`,
-		Example: "  culvert new anc-registration --program \"Antenatal care\" --sample samples/form.json --path /commcare/forms\n  culvert new malaria --data-set \"Malaria monthly report\" --sample samples/malaria.csv --folder drop/malaria",
-		Args:    cobra.ExactArgs(1),
+		Example: "  culvert new anc-registration --program \"Antenatal care\" --sample samples/form.json --path " +
+			"/commcare/forms\n  culvert new malaria --data-set \"Malaria monthly report\" --sample samples/malaria.csv " +
+			"--folder drop/malaria",
+		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if !ruleName.MatchString(args[0]) {
 				return fmt.Errorf("%q cannot be a rule's name: small letters, digits and dashes, a letter first", args[0])
@@ -117,7 +119,8 @@ func aim(p *project.Project, r *scaffold.Request, server, program, stage, dataSe
 		return found("data set", dataSet, r.DataSet, ambiguous, orSearch(r.Index, metadata.DataSets, dataSet, near))
 	default:
 		r.Program, ambiguous, near = r.Index.Program(program)
-		if err := found("program", program, r.Program, ambiguous, orSearch(r.Index, metadata.Programs, program, near)); err != nil || stage == "" {
+		if err := found("program", program, r.Program, ambiguous,
+			orSearch(r.Index, metadata.Programs, program, near)); err != nil || stage == "" {
 			return err
 		}
 		r.Stage, ambiguous, near = r.Index.Stage(r.Program, stage)
@@ -143,7 +146,8 @@ func orSearch(x *metadata.Index, collection, name string, near []string) []strin
 	return near
 }
 
-func found[T metadata.DataSet | metadata.Program | metadata.ProgramStage](what, name string, x *T, ambiguous, near []string) error {
+func found[T metadata.DataSet | metadata.Program | metadata.ProgramStage](what, name string, x *T, ambiguous,
+	near []string) error {
 	switch {
 	case x != nil:
 		return nil
@@ -152,7 +156,8 @@ func found[T metadata.DataSet | metadata.Program | metadata.ProgramStage](what, 
 	case len(near) > 0:
 		return fmt.Errorf("there is no %s %q; did you mean %s?", what, name, diag.Names(near, "or"))
 	}
-	return fmt.Errorf("there is no %s %q; `culvert metadata search WORD` finds names, `culvert sync` reads new ones", what, name)
+	return fmt.Errorf("there is no %s %q; `culvert metadata search WORD` finds names, `culvert sync` reads new ones",
+		what, name)
 }
 
 // writeColumns writes the file of columns of a wide data set. One that is there is somebody's work.
@@ -172,9 +177,11 @@ func (a *app) writeColumns(rule string, draft scaffold.Draft) error {
 	return nil
 }
 
-// reportNew says what was written and what is missing, checks the rule, and gives it a test of its sample once it has no mistakes.
+// reportNew says what was written and what is missing, checks the rule, and gives it a test of its
+// sample once it has no mistakes.
 func (a *app) reportNew(ctx context.Context, file, rulePath string, draft scaffold.Draft, sample string) error {
-	fmt.Fprintf(a.stdout, "%s written: %d of %s joined, %s left to you\n", file, draft.Joined, count(draft.Of, "field", "fields"), count(draft.Question, "question", "questions"))
+	fmt.Fprintf(a.stdout, "%s written: %d of %s joined, %s left to you\n", file, draft.Joined,
+		count(draft.Of, "field", "fields"), count(draft.Question, "question", "questions"))
 	if len(draft.Missing) > 0 {
 		fmt.Fprintln(a.stdout, "missing, see the comments:")
 		for _, what := range draft.Missing {
@@ -205,7 +212,8 @@ func (a *app) reportNew(ctx context.Context, file, rulePath string, draft scaffo
 }
 
 // firstTest adds a test of the sample's first record, which expects what the rule makes of it now.
-func (a *app) firstTest(ctx context.Context, file, rulePath string, draft scaffold.Draft, sample string, clock *rehearsal.TestClock) error {
+func (a *app) firstTest(ctx context.Context, file, rulePath string, draft scaffold.Draft, sample string,
+	clock *rehearsal.TestClock) error {
 	text := []byte(draft.Text + scaffold.Test(sample))
 	if err := writeFile(file, text); err != nil {
 		return err
@@ -241,6 +249,7 @@ func (a *app) firstTest(ctx context.Context, file, rulePath string, draft scaffo
 	if err := writeFile(file, text); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.stdout, "it is valid, and its test expects what it makes of the first record: read it, then `culvert try %s`\n", strings.TrimSuffix(path.Base(rulePath), ".yaml"))
+	fmt.Fprintf(a.stdout, "it is valid, and its test expects what it makes of the first record: read it, then `culvert "+
+		"try %s`\n", strings.TrimSuffix(path.Base(rulePath), ".yaml"))
 	return nil
 }

@@ -26,12 +26,14 @@ The exit code is 1 when one was not. What is really not well is told by ` + "`cu
 				return err
 			}
 			if config.Notify == nil {
-				return errors.New("culvert.yaml names nobody to tell: write notify: {to: {team: {email: {smtp: ..., from: ..., to: [...]}}}}")
+				return errors.New("culvert.yaml names nobody to tell: write notify: {to: {team: {email: {smtp: ..., from: ..., " +
+					"to: [...]}}}}")
 			}
 			s, failed := service.NotifySettings(config, a.serverClient(config))
-			m := notify.Message{Project: config.Project, At: time.Now().In(config.Zone), Link: config.Notify.Console, New: []notify.Condition{{
-				Kind: "test", Subject: config.Project, Text: "this is a message on trial: what is not well will come this way",
-			}}}
+			m := notify.Message{Project: config.Project, At: time.Now().In(config.Zone), Link: config.Notify.Console,
+				New: []notify.Condition{{
+					Kind: "test", Subject: config.Project, Text: "this is a message on trial: what is not well will come this way",
+				}}}
 			for _, ch := range s.Channels {
 				if err := ch.Send(c.Context(), m); err != nil {
 					failed = errors.Join(failed, fmt.Errorf("%s: %w", ch.Name(), err))

@@ -42,7 +42,8 @@ func (a *app) pausing(verb, short string, pause bool) *cobra.Command {
 				return fmt.Errorf("there is no rule %q in this project%s", rule, didYouMean(rule, ruleNames(p)))
 			}
 			return a.withJournal(c.Context(), func(j journal.Journal) error {
-				if err := setPause(c.Context(), j, rule, server, pause, controls.Pause{Since: time.Now(), Who: who(), Why: why}); err != nil {
+				if err := setPause(c.Context(), j, rule, server, pause,
+					controls.Pause{Since: time.Now(), Who: who(), Why: why}); err != nil {
 					return err
 				}
 				if pause {

@@ -6,8 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// plainWriter passes text on without what a terminal would obey: control characters but for line ends and tabs, and marks that turn the direction of what
-// follows. Ids, names of files and texts of DHIS2 come from outside. The colours that diag writes are let through.
+// plainWriter passes text on without what a terminal would obey: control characters but for line
+// ends and tabs, and marks that turn the direction of what follows. Ids, names of files and texts
+// of DHIS2 come from outside. The colours that diag writes are let through.
 type plainWriter struct {
 	to      io.Writer
 	colours bool
@@ -15,7 +16,8 @@ type plainWriter struct {
 }
 
 // colours are the escape sequences that findings are printed with.
-var colours = [][]byte{[]byte("\x1b[1m"), []byte("\x1b[1;31m"), []byte("\x1b[1;33m"), []byte("\x1b[34m"), []byte("\x1b[0m")}
+var colours = [][]byte{[]byte("\x1b[1m"), []byte("\x1b[1;31m"), []byte("\x1b[1;33m"), []byte("\x1b[34m"),
+	[]byte("\x1b[0m")}
 
 // Write writes a text. It answers for all of it, also for a part that is kept for the next one.
 func (w *plainWriter) Write(text []byte) (int, error) {

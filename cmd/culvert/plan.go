@@ -89,7 +89,8 @@ func (t *tally) end() error {
 			return err
 		}
 	} else {
-		fmt.Fprintf(t.stdout, "%s fine, %d skipped, %d would fail; nothing was written\n", count(t.count["fine"], "record", "records"), t.count["skipped"], t.count["failed"])
+		fmt.Fprintf(t.stdout, "%s fine, %d skipped, %d would fail; nothing was written\n",
+			count(t.count["fine"], "record", "records"), t.count["skipped"], t.count["failed"])
 	}
 	if t.count["failed"] > 0 {
 		return errFindings

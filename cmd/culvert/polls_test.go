@@ -18,8 +18,9 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
-// TestTriggersThatAsk runs the example's rules with triggers that ask for their records: a database that holds the monthly reports, a CommCare HQ that
-// lists the forms, and a web API that is read on a schedule. The database is told what became of its rows.
+// TestTriggersThatAsk runs the example's rules with triggers that ask for their records: a database
+// that holds the monthly reports, a CommCare HQ that lists the forms, and a web API that is read on
+// a schedule. The database is told what became of its rows.
 func TestTriggersThatAsk(t *testing.T) {
 	dir := exampleProject(t, "anc")
 	rows := monthlyDatabase(t, dir)
@@ -30,13 +31,16 @@ func TestTriggersThatAsk(t *testing.T) {
 	edit(t, dir, "culvert.yaml", "store:", "connections:\n  registry: {database: \"sqlite:registry.db\"}\n"+
 		"  hq: {commcare: \"${HQ_URL}\", domain: demo, username: reader, api_key: \"${HQ_KEY}\"}\nstore:")
 	edit(t, dir, "rules/malaria-monthly.yaml", `files: {folder: drop, glob: "malaria-monthly*.csv"}`,
-		"database: {connection: registry, query: SELECT * FROM monthly, cursor: n, batch: 10, write_back: \"UPDATE monthly SET outcome = :outcome, cause = :cause, told = :settled WHERE n = :n\"}")
-	edit(t, dir, "rules/malaria-monthly.yaml", "sample: samples/malaria-monthly.csv", "sample: samples/malaria-monthly.json")
+		"database: {connection: registry, query: SELECT * FROM monthly, cursor: n, batch: 10, write_back: \"UPDATE "+
+			"monthly SET outcome = :outcome, cause = :cause, told = :settled WHERE n = :n\"}")
+	edit(t, dir, "rules/malaria-monthly.yaml", "sample: samples/malaria-monthly.csv",
+		"sample: samples/malaria-monthly.json")
 	sample := `[{"n": 1, "facility": "1001", "month": "2026-03", "tests_u5_f": "1", "tests_u5_m": "1", "tests_5plus_f": "1", "tests_5plus_m": "1", "deaths": "0", "rdt_stockout": "yes", "reported_on": "2026-04-01"}]`
 	if err := os.WriteFile(filepath.Join(dir, "samples", "malaria-monthly.json"), []byte(sample), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	edit(t, dir, "rules/anc-registration.yaml", "webhook: {path: /commcare/forms}", "commcare: {connection: hq, forms: {}, batch: 7}")
+	edit(t, dir, "rules/anc-registration.yaml", "webhook: {path: /commcare/forms}",
+		"commcare: {connection: hq, forms: {}, batch: 7}")
 	edit(t, dir, "rules/anc-visit.yaml", "webhook: {path: /commcare/forms}",
 		`schedule: {every: 1h, http: {url: "${HQ_URL}/visits", items: trigger.objects, auth: {header: {name: X-Key, value: "${HQ_KEY}"}}}}`)
 	culvert(t, env, dir, "sync")
@@ -48,8 +52,8 @@ func TestTriggersThatAsk(t *testing.T) {
 		}
 		_ = c.Wait() // its exit code is of no interest here
 	}()
-	// Forms of another kind are skipped; one report and one registration fail on purpose. Visits are listed before some of their women's registrations, and wait
-	// for them without holding them up.
+	// Forms of another kind are skipped; one report and one registration fail on purpose. Visits are
+	// listed before some of their women's registrations, and wait for them without holding them up.
 	want := map[string]counts{
 		"malaria-monthly":  {Taken: rows, Delivered: rows - 1},
 		"anc-registration": {Taken: 20, Delivered: 11},
@@ -58,7 +62,8 @@ func TestTriggersThatAsk(t *testing.T) {
 	deadline := time.Now().Add(2 * time.Minute)
 	for {
 		got := countRecords(t, env, dir)
-		diff := cmp.Diff(want, got) + cmp.Diff(map[string]int{"delivered": rows - 1, "failed with a cause": 1}, writtenBack(t, dir))
+		diff := cmp.Diff(want, got) + cmp.Diff(map[string]int{"delivered": rows - 1, "failed with a cause": 1},
+			writtenBack(t, dir))
 		if diff == "" {
 			return
 		}
@@ -86,7 +91,8 @@ func monthlyDatabase(t *testing.T, dir string) int {
 		t.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
-	if _, err := db.Exec("CREATE TABLE monthly (n INTEGER PRIMARY KEY, " + strings.Join(rows[0], ", ") + ", outcome, cause, told)"); err != nil {
+	if _, err := db.Exec("CREATE TABLE monthly (n INTEGER PRIMARY KEY, " + strings.Join(rows[0], ", ") +
+		", outcome, cause, told)"); err != nil {
 		t.Fatal(err)
 	}
 	for i, row := range rows[1:] {
@@ -94,7 +100,8 @@ func monthlyDatabase(t *testing.T, dir string) int {
 		for _, cell := range row {
 			args = append(args, cell)
 		}
-		if _, err := db.Exec("INSERT INTO monthly VALUES (?"+strings.Repeat(", ?", len(row))+", NULL, NULL, NULL)", args...); err != nil {
+		if _, err := db.Exec("INSERT INTO monthly VALUES (?"+strings.Repeat(", ?", len(row))+", NULL, NULL, NULL)",
+			args...); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -109,7 +116,8 @@ func writtenBack(t *testing.T, dir string) map[string]int {
 		t.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
-	rows, err := db.Query("SELECT outcome || CASE WHEN cause <> '' THEN ' with a cause' ELSE '' END, count(*) FROM monthly WHERE told > '2026' GROUP BY 1")
+	rows, err := db.Query("SELECT outcome || CASE WHEN cause <> '' THEN ' with a cause' ELSE '' END, count(*) FROM " +
+		"monthly WHERE told > '2026' GROUP BY 1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +168,8 @@ func formLists(t *testing.T, dir string) http.HandlerFunc {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
-		_ = json.NewEncoder(w).Encode(map[string]any{"meta": map[string]any{"total_count": len(forms), "next": next}, "objects": page})
+		_ = json.NewEncoder(w).Encode(map[string]any{"meta": map[string]any{"total_count": len(forms), "next": next},
+			"objects": page})
 	}
 }
 

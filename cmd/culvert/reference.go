@@ -16,9 +16,10 @@ import (
 // manCommand writes the manual pages, for packages and for people without a network.
 func (a *app) manCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "man FOLDER",
-		Short:   "Write the manual pages of all commands into a folder",
-		Long:    "Write a manual page for every command into a folder, such as /usr/local/share/man/man1, made from the same text as --help and docs/commands.md.",
+		Use:   "man FOLDER",
+		Short: "Write the manual pages of all commands into a folder",
+		Long: "Write a manual page for every command into a folder, such as /usr/local/share/man/man1, made from the " +
+			"same text as --help and docs/commands.md.",
 		Example: "  culvert man /usr/local/share/man/man1\n  man culvert-validate",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -44,12 +45,15 @@ func (a *app) manCommand() *cobra.Command {
 // reference writes docs/commands.md: every command with its flags, from the text of --help.
 func reference(root *cobra.Command) string {
 	var b strings.Builder
-	b.WriteString("# Commands\n\n<!-- Made from the commands by `go test ./cmd/culvert -run Reference -update`. Do not edit by hand. -->\n\n" +
+	b.WriteString("# Commands\n\n<!-- Made from the commands by `go test ./cmd/culvert -run Reference -update`. Do not " +
+		"edit by hand. -->\n\n" +
 		"Every command takes these flags:\n\n")
 	flags(&b, root.PersistentFlags())
-	b.WriteString("\nThey end with 0 when all is fine, 1 when there are findings (invalid rules, failed tests, differences, failures), and 2 when something could not be done.\n" +
+	b.WriteString("\nThey end with 0 when all is fine, 1 when there are findings (invalid rules, failed tests, " +
+		"differences, failures), and 2 when something could not be done.\n" +
 		"Results go to stdout, progress and logs to stderr. `culvert man FOLDER` writes the same as manual pages.\n\n" +
-		"`culvert completion bash|zsh|fish|powershell` prints a script that completes commands, flags, the names of rules and servers, codes and files.\n\n" +
+		"`culvert completion bash|zsh|fish|powershell` prints a script that completes commands, flags, the names of rules " +
+		"and servers, codes and files.\n\n" +
 		"| command | what it does |\n| --- | --- |\n")
 	var all []*cobra.Command
 	var visit func(c *cobra.Command)

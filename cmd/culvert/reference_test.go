@@ -66,7 +66,8 @@ func TestShellCompletion(t *testing.T) {
 		if len(c.args) > 1 {
 			args = append(append(args, "-C", dir), c.args[1:]...)
 		}
-		if code := run(args, strings.NewReader(""), &out, &errors); code != exitFine || !strings.Contains(out.String(), c.want) {
+		if code := run(args, strings.NewReader(""), &out, &errors); code != exitFine ||
+			!strings.Contains(out.String(), c.want) {
 			t.Errorf("%q completes (%d) %q%s, without %q", c.args, code, out.String(), errors.String(), c.want)
 		}
 	}

@@ -27,8 +27,9 @@ With --delivered also records that went through before; what would change nothin
 What is newer in DHIS2 is never overwritten, unless --force names one record by --number or --id: then that one is sent, superseded or not.
 With --body FILE, --number N and --why REASON a corrected content is sent as a new version of the record, which supersedes a failed one. It overwrites
 nothing newer, and is not undone when the source delivers the old content once more.`,
-		Example: "  culvert replay --rule anc-registration\n  culvert replay --code E1018 --since 2d\n  culvert replay --number 42 --body fixed.json --why \"typing error in the date\"",
-		Args:    cobra.NoArgs,
+		Example: "  culvert replay --rule anc-registration\n  culvert replay --code E1018 --since 2d\n  culvert replay " +
+			"--number 42 --body fixed.json --why \"typing error in the date\"",
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if !s.chosen() && !s.all {
 				return errors.New("say which records: --rule, --code, --cause, --key, --id, --number, --since, or --all")
@@ -93,7 +94,8 @@ func (a *app) correct(ctx context.Context, j journal.Journal, number int64, body
 	return nil
 }
 
-// notReplayed says of those that stand for a file that could not be read, which have no content to send, how they are fixed.
+// notReplayed says of those that stand for a file that could not be read, which have no content to
+// send, how they are fixed.
 func (a *app) notReplayed(ctx context.Context, j journal.Journal, f journal.Filter) error {
 	if f.Code != "" && f.Code != program.CodeUnreadableFile {
 		return nil
@@ -108,13 +110,15 @@ func (a *app) notReplayed(ctx context.Context, j journal.Journal, f journal.Filt
 		files += c.Count
 	}
 	if files > 0 {
-		fmt.Fprintf(a.stdout, "%s could not be read, so there is nothing to send again: drop it again once it is fixed, and settle the failure with\n"+
+		fmt.Fprintf(a.stdout, "%s could not be read, so there is nothing to send again: drop it again once it is fixed, "+
+			"and settle the failure with\n"+
 			"  culvert dismiss --code %s --why \"dropped again\"\n", count(files, "file", "files"), program.CodeUnreadableFile)
 	}
 	return nil
 }
 
-// nothingReplayed ends a replay that found nothing: when one record was named that is not there, or is not failed, nothing that was asked for was done.
+// nothingReplayed ends a replay that found nothing: when one record was named that is not there, or
+// is not failed, nothing that was asked for was done.
 func (a *app) nothingReplayed(ctx context.Context, j journal.Journal, f journal.Filter) error {
 	if f.ID == "" && f.Seq == 0 {
 		return nil
@@ -131,7 +135,8 @@ func (a *app) nothingReplayed(ctx context.Context, j journal.Journal, f journal.
 	if len(found) == 0 {
 		return fmt.Errorf("there is no record with the %s; `culvert failures --list` shows those that failed", name)
 	}
-	fmt.Fprintf(a.stderr, "the record with the %s is %s, not failed; `culvert show` says more, --delivered or --force send it all the same\n", name, found[0].State)
+	fmt.Fprintf(a.stderr, "the record with the %s is %s, not failed; `culvert show` says more, --delivered or --force "+
+		"send it all the same\n", name, found[0].State)
 	return errFindings
 }
 

@@ -5,8 +5,9 @@ import (
 	"path/filepath"
 )
 
-// inRepository is the project's folder as seen from the root of the repository that it lies in, with slashes; where there is none, from the current folder. CI
-// shows findings by such paths. "" where the project lies elsewhere.
+// inRepository is the project's folder as seen from the root of the repository that it lies in,
+// with slashes; where there is none, from the current folder. CI shows findings by such paths. ""
+// where the project lies elsewhere.
 func (a *app) inRepository() string {
 	dir, err := filepath.Abs(a.dir)
 	if err != nil {

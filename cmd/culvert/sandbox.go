@@ -28,7 +28,8 @@ The user admin with the password district is always there. A page at / shows wha
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if len(metadata) == 0 || metadata[0] == "" {
-				return errors.New("name the metadata: --metadata FILE (a DHIS2 metadata export) or --metadata DIR (a snapshot in metadata/)")
+				return errors.New("name the metadata: --metadata FILE (a DHIS2 metadata export) or --metadata DIR (a snapshot " +
+					"in metadata/)")
 			}
 			o.Metadata, o.More = metadata[0], metadata[1:]
 			faults, err := sandbox.ParseFaults(fail)
@@ -52,7 +53,8 @@ The user admin with the password district is always there. A page at / shows wha
 			return errors.Join(serve(c.Context(), l, s), s.Close())
 		},
 	}
-	c.Flags().StringArrayVar(&metadata, "metadata", nil, "a DHIS2 metadata export or package, or a snapshot folder; again for more on top of it")
+	c.Flags().StringArrayVar(&metadata, "metadata", nil,
+		"a DHIS2 metadata export or package, or a snapshot folder; again for more on top of it")
 	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8085", "address to listen on")
 	c.Flags().StringVar(&o.Version, "version", "2.42", "whose manners: 2.38 to 2.44")
 	c.Flags().StringVar(&o.State, "state", "", "file that keeps the data across restarts; default: memory only")
@@ -62,7 +64,8 @@ The user admin with the password district is always there. A page at / shows wha
 
 // serve answers on a listener until ctx ends, then lets requests under way finish.
 func serve(ctx context.Context, l net.Listener, h http.Handler) error {
-	srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) }}
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second,
+		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) }}
 	done := make(chan error, 1)
 	go func() { done <- srv.Serve(l) }()
 	select {

@@ -27,8 +27,9 @@ import (
 // given are the ports that freeAddress has given, which are not given again.
 var given sync.Map
 
-// freeAddress gives an address that nothing listens on. It lies below the ports that systems give to outgoing connections: those come and go by the thousand while
-// tests run, and one of them could take an address between now and the start of the program that is to listen there.
+// freeAddress gives an address that nothing listens on. It lies below the ports that systems give
+// to outgoing connections: those come and go by the thousand while tests run, and one of them could
+// take an address between now and the start of the program that is to listen there.
 func freeAddress() (string, error) {
 	for range 200 {
 		address := fmt.Sprintf("127.0.0.1:%d", 20000+rand.IntN(12000))
@@ -50,7 +51,8 @@ const logFile = "run.log"
 func startCommand(ts *testscript.TestScript, _ bool, args []string) {
 	c := exec.CommandContext(context.Background(), os.Args[0], args...)
 	c.Dir = ts.MkAbs(".")
-	for _, name := range []string{"DHIS2_URL", "DHIS2_USERNAME", "DHIS2_PASSWORD", "COMMCARE_PASSWORD", "CULVERT_LISTEN", "PATH"} {
+	for _, name := range []string{"DHIS2_URL", "DHIS2_USERNAME", "DHIS2_PASSWORD", "COMMCARE_PASSWORD", "CULVERT_LISTEN",
+		"PATH"} {
 		c.Env = append(c.Env, name+"="+ts.Getenv(name))
 	}
 	c.Env = append(c.Env, asChild+"=1")
@@ -178,7 +180,8 @@ func postFile(ts *testscript.TestScript, args []string, known bool) error {
 }
 
 func request(ts *testscript.TestScript, method, path string, body []byte, known bool) (int, string, error) {
-	req, err := http.NewRequestWithContext(context.Background(), method, "http://"+ts.Getenv("CULVERT_LISTEN")+path, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(context.Background(), method, "http://"+ts.Getenv("CULVERT_LISTEN")+path,
+		bytes.NewReader(body))
 	if err != nil {
 		return 0, "", err
 	}

@@ -33,7 +33,8 @@ func (a *app) show(ctx context.Context, j journal.Journal, which string) error {
 		return err
 	}
 	if len(records) == 0 {
-		return fmt.Errorf("there is no record with the number or id %q: `culvert failures --list` and the console show both; rows of a file that were plainly delivered are in its results file", which)
+		return fmt.Errorf("there is no record with the number or id %q: `culvert failures --list` and the console show "+
+			"both; rows of a file that were plainly delivered are in its results file", which)
 	}
 	for i, r := range records {
 		if i > 0 {

@@ -18,8 +18,9 @@ func (a *app) statusCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "status",
 		Short: "Say whether all is well, what waits and what failed",
-		Long:  "Say how the project stands. Exit code 0 when all is well, 1 when something needs a person, so that it can serve as a probe.",
-		Args:  cobra.NoArgs,
+		Long: "Say how the project stands. Exit code 0 when all is well, 1 when something needs a person, so that it can " +
+			"serve as a probe.",
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := oneOf("--format", format, "text", "json"); err != nil {
 				return err
@@ -53,7 +54,8 @@ func printOverview(w io.Writer, o status.Overview) {
 		fmt.Fprintf(w, "look: %s\n", c)
 	}
 	for _, name := range slices.Sorted(maps.Keys(o.Paused.Rules)) {
-		fmt.Fprintf(w, "rule %s is paused since %s (culvert resume --rule %s)\n", name, o.Paused.Rules[name].Since.Local().Format("2006-01-02 15:04"), name)
+		fmt.Fprintf(w, "rule %s is paused since %s (culvert resume --rule %s)\n", name,
+			o.Paused.Rules[name].Since.Local().Format("2006-01-02 15:04"), name)
 	}
 	fmt.Fprintln(w)
 	printRunners(w, o)
@@ -63,7 +65,8 @@ func printOverview(w io.Writer, o status.Overview) {
 		if !r.Oldest.IsZero() {
 			oldest = ago(r.Oldest, o.At)
 		}
-		rows = append(rows, []string{r.Name, num(r.Pending), num(r.Held), num(r.Delivered), num(r.Skipped), num(r.Failed), oldest, ago(r.LastReceived, o.At)})
+		rows = append(rows, []string{r.Name, num(r.Pending), num(r.Held), num(r.Delivered), num(r.Skipped), num(r.Failed),
+			oldest, ago(r.LastReceived, o.At)})
 	}
 	if o.Records.Superseded > 0 {
 		addSuperseded(rows, o.Rules)

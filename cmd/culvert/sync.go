@@ -100,7 +100,8 @@ func (a *app) syncServer(ctx context.Context, config *project.Config, s *project
 	if r.First && check {
 		return true, errors.New("there is no snapshot to compare with: run `culvert sync` first")
 	}
-	fmt.Fprintf(a.stdout, "%s: DHIS2 %s at %s: %s\n", s.Name, r.Snapshot.Server.Version, r.Snapshot.Server.URL, r.Snapshot.Summary())
+	fmt.Fprintf(a.stdout, "%s: DHIS2 %s at %s: %s\n", s.Name, r.Snapshot.Server.Version, r.Snapshot.Server.URL,
+		r.Snapshot.Summary())
 	a.printChanges(ctx, s.Name, r, check)
 	return len(r.Changes) > 0, nil
 }
@@ -115,7 +116,8 @@ func (a *app) printChanges(ctx context.Context, server string, r *project.SyncRe
 		fmt.Fprintf(a.stdout, "%s: nothing changed since %s\n", server, r.Before.Format("2006-01-02 15:04"))
 		return
 	}
-	fmt.Fprintf(a.stdout, "%s: %s since %s\n", server, count(len(r.Changes), "change", "changes"), r.Before.Format("2006-01-02 15:04"))
+	fmt.Fprintf(a.stdout, "%s: %s since %s\n", server, count(len(r.Changes), "change", "changes"),
+		r.Before.Format("2006-01-02 15:04"))
 	uses := project.Uses{}
 	if p, err := a.load(ctx); err == nil {
 		uses = p.Uses(server)

@@ -23,8 +23,9 @@ func (a *app) tryCommand() *cobra.Command {
 		Short: "Show each step of a rule on one record, and what would be sent; nothing is",
 		Long: `Evaluate one record of a sample file: the filter, id and key, each lookup, map and field with the value going in and coming out, and the
 exact DHIS2 objects with their names and uids: what would be looked up, created and updated, for somebody whom Culvert has not sent before. On a mistake the line of the rule is shown with the values involved. The sample's data is printed: use invented people.`,
-		Example: "  culvert try anc-registration samples/anc-registration.json\n  culvert try anc-registration-export samples/anc-registrations.csv --record 3",
-		Args:    cobra.RangeArgs(1, 2),
+		Example: "  culvert try anc-registration samples/anc-registration.json\n  culvert try anc-registration-export " +
+			"samples/anc-registrations.csv --record 3",
+		Args: cobra.RangeArgs(1, 2),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := oneOf("--format", format, "text", "json"); err != nil {
 				return err
@@ -45,7 +46,8 @@ exact DHIS2 objects with their names and uids: what would be looked up, created 
 				return fmt.Errorf("--record %d: the sample holds %s", number, count(len(bodies), "record", "records"))
 			}
 			t := tracer{app: a, project: p, server: flow.Server, format: format}
-			in := rules.Input{Body: bodies[number-1], Source: rehearsal.Source(rule.Trigger.Sample, number-1, len(bodies)), Answers: rule.SampleAnswers(nil)}
+			in := rules.Input{Body: bodies[number-1], Source: rehearsal.Source(rule.Trigger.Sample, number-1, len(bodies)),
+				Answers: rule.SampleAnswers(nil)}
 			e, err := program.EvaluateTraced(flow, in, t.tracing())
 			if e.Failure == nil && err == nil {
 				e.Failure = e.NoSample()

@@ -13,7 +13,8 @@ import (
 	"github.com/culvert/culvert/rules/diag"
 )
 
-// answerUnknown has commands that only hold others answer an unknown one with the nearest, and every command an unknown flag.
+// answerUnknown has commands that only hold others answer an unknown one with the nearest, and
+// every command an unknown flag.
 func answerUnknown(c *cobra.Command) {
 	c.SetFlagErrorFunc(nearestFlag)
 	for _, sub := range c.Commands() {
@@ -54,7 +55,8 @@ func answerArguments(c *cobra.Command) {
 		if len(args) > 0 {
 			given = strings.Join(args, " ") + " is"
 		}
-		return fmt.Errorf("%s given to `%s`, which is written `%s`; `%s --help` says more", given, c.CommandPath(), c.UseLine(), c.CommandPath())
+		return fmt.Errorf("%s given to `%s`, which is written `%s`; `%s --help` says more", given, c.CommandPath(),
+			c.UseLine(), c.CommandPath())
 	}
 }
 

@@ -51,7 +51,8 @@ func (a *app) userAddCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(a.stdout, "%s may log in to the console as %s, with the password %s\nit is not shown again\n", args[0], r, password)
+			fmt.Fprintf(a.stdout, "%s may log in to the console as %s, with the password %s\nit is not shown again\n", args[0],
+				r, password)
 			return nil
 		},
 	}
@@ -74,7 +75,8 @@ func (a *app) userRemoveCommand() *cobra.Command {
 				return err
 			}
 			if !there {
-				return fmt.Errorf("there is no user %q among those that `culvert user` has added: `culvert user list` shows them", args[0])
+				return fmt.Errorf("there is no user %q among those that `culvert user` has added: `culvert user list` shows them",
+					args[0])
 			}
 			fmt.Fprintf(a.stdout, "%s may not log in to the console any more\n", args[0])
 			return nil

@@ -19,7 +19,8 @@ func (a *app) validateCommand() *cobra.Command {
 		Short: "Check every rule against the synced metadata, without network",
 		Long: `Check culvert.yaml and every rule file: syntax, expressions, value maps, and every DHIS2 name against the last sync.
 Findings print as file:line:col: error: what is wrong [code]. Exit code 1 when there are errors.`,
-		Example: "  culvert validate\n  culvert validate --format sarif --output findings.sarif\n  culvert validate rules/anc-registration.yaml",
+		Example: "  culvert validate\n  culvert validate --format sarif --output findings.sarif\n  culvert validate " +
+			"rules/anc-registration.yaml",
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := oneOf("--format", format, diag.Formats()...); err != nil {
 				return err
@@ -65,7 +66,8 @@ Findings print as file:line:col: error: what is wrong [code]. Exit code 1 when t
 	c.Flags().StringVar(&format, "format", "text", "text, json, github, sarif or junit")
 	c.Flags().StringVarP(&output, "output", "o", "", "write to a file instead of stdout")
 	c.Flags().StringVar(&failOn, "fail-on", "error", "error or warning: what makes the exit code 1")
-	c.Flags().BoolVar(&fixNames, "fix-names", false, "write the new names of objects that were renamed in DHIS2 into the rule files")
+	c.Flags().BoolVar(&fixNames, "fix-names", false,
+		"write the new names of objects that were renamed in DHIS2 into the rule files")
 	return c
 }
 
@@ -106,7 +108,8 @@ func (a *app) report(p *project.Project, findings diag.List, format, output stri
 		}()
 		w = f
 	}
-	r := diag.Report{Findings: findings, Files: p.Files(), Source: sourceOf(p.Texts), Colour: output == "" && a.colour(w), Version: version}
+	r := diag.Report{Findings: findings, Files: p.Files(), Source: sourceOf(p.Texts), Colour: output == "" && a.colour(w),
+		Version: version}
 	if format == "github" || format == "sarif" || format == "junit" {
 		r = r.Under(a.inRepository())
 	}
@@ -155,7 +158,8 @@ func verdict(p *project.Project, findings diag.List) string {
 	case warnings == 0:
 		return fmt.Sprintf("%s checked: %s", rules, count(errors, "error", "errors"))
 	}
-	return fmt.Sprintf("%s checked: %s and %s", rules, count(errors, "error", "errors"), count(warnings, "warning", "warnings"))
+	return fmt.Sprintf("%s checked: %s and %s", rules, count(errors, "error", "errors"),
+		count(warnings, "warning", "warnings"))
 }
 
 // oneOf checks a flag with a closed list of values.

@@ -1,5 +1,5 @@
-// Package access says who may use the console and what each may do: users with roles, log-in with a throttle, sessions. It knows neither pages nor the
-// journal.
+// Package access says who may use the console and what each may do: users with roles, log-in with a
+// throttle, sessions. It knows neither pages nor the journal.
 package access
 
 import (
@@ -16,8 +16,8 @@ import (
 // Role is what a user may do; each may also do what those before it may.
 type Role int
 
-// Roles. A viewer sees counts, causes and rules, but nothing that a record says; an operator looks into records and acts on them; an admin also sees who
-// did what.
+// Roles. A viewer sees counts, causes and rules, but nothing that a record says; an operator looks
+// into records and acts on them; an admin also sees who did what.
 const (
 	Viewer Role = iota + 1
 	Operator
@@ -75,7 +75,8 @@ func New(users func() []User, log *slog.Logger, now func() time.Time) (*Guard, e
 		return nil, fmt.Errorf("make a hash: %w", err)
 	}
 	return &Guard{
-		users: users, log: log, now: now, decoy: decoy, sessions: map[[sha256.Size]byte]*session{}, throttle: newThrottle(), checked: map[[sha256.Size]byte]time.Time{},
+		users: users, log: log, now: now, decoy: decoy, sessions: map[[sha256.Size]byte]*session{}, throttle: newThrottle(),
+		checked: map[[sha256.Size]byte]time.Time{},
 		hashing: make(chan struct{}, hashesAtOnce), familiar: make(chan struct{}, 1),
 	}, nil
 }
@@ -91,8 +92,10 @@ func (e *ErrThrottled) Error() string {
 	return fmt.Sprintf("too many failed log-ins: try again in %s", e.After.Round(time.Second))
 }
 
-// Check gives the user whom a name and password belong to, nil when they belong to nobody. from is the caller's address; it and the name are throttled after
-// a few failures, and each failure is logged, without the name where there is no such user: it may be a password typed into the wrong field.
+// Check gives the user whom a name and password belong to, nil when they belong to nobody. from is
+// the caller's address; it and the name are throttled after a few failures, and each failure is
+// logged, without the name where there is no such user: it may be a password typed into the wrong
+// field.
 func (g *Guard) Check(name, password, from string) (*User, error) {
 	user := g.named(name)
 	v := visit{name, addressOf(from)}

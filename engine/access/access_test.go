@@ -87,7 +87,8 @@ func TestUsersInAFile(t *testing.T) {
 	}
 }
 
-// TestUsersAddedAtOnce adds users at the same moment, as several processes would: each has a lock of its own on the file.
+// TestUsersAddedAtOnce adds users at the same moment, as several processes would: each has a lock
+// of its own on the file.
 func TestUsersAddedAtOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state", "users.json")
 	var wg sync.WaitGroup
@@ -106,7 +107,8 @@ func TestUsersAddedAtOnce(t *testing.T) {
 }
 
 func TestThrottleOfAnAddress(t *testing.T) {
-	g, c, log := guard(t, []User{{Name: "ada", Role: Admin, Password: "of-the-admin"}, {Name: "otto", Role: Viewer, Password: "of-the-operator"}})
+	g, c, log := guard(t, []User{{Name: "ada", Role: Admin, Password: "of-the-admin"},
+		{Name: "otto", Role: Viewer, Password: "of-the-operator"}})
 	for n := range freeFailures {
 		if _, err := g.Check("ada", "wrong", "192.0.2.1"); err != nil {
 			t.Fatalf("failure %d: %v", n, err)
@@ -136,14 +138,17 @@ func TestThrottleOfAnAddress(t *testing.T) {
 		t.Errorf("log: %s", log)
 	}
 	log.Reset()
-	if u, err := g.Check("hunter2", "x", "192.0.2.3"); u != nil || err != nil || strings.Contains(log.String(), "hunter2") || !strings.Contains(log.String(), "192.0.2.3") {
+	if u, err := g.Check("hunter2", "x", "192.0.2.3"); u != nil || err != nil ||
+		strings.Contains(log.String(), "hunter2") || !strings.Contains(log.String(), "192.0.2.3") {
 		t.Errorf("what may be a password is in the log: %s", log)
 	}
 }
 
-// TestThrottleOfAName guesses the password of one user from many addresses: guessing gets slow, and the user is let in where they always were.
+// TestThrottleOfAName guesses the password of one user from many addresses: guessing gets slow, and
+// the user is let in where they always were.
 func TestThrottleOfAName(t *testing.T) {
-	g, c, _ := guard(t, []User{{Name: "ada", Role: Admin, Password: "of-the-admin"}, {Name: "otto", Role: Viewer, Password: "of-the-operator"}})
+	g, c, _ := guard(t, []User{{Name: "ada", Role: Admin, Password: "of-the-admin"},
+		{Name: "otto", Role: Viewer, Password: "of-the-operator"}})
 	if u, err := g.Check("ada", "of-the-admin", "192.0.2.1"); err != nil || u == nil {
 		t.Fatal(err)
 	}

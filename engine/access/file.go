@@ -70,12 +70,14 @@ func readFile(path string) (userFile, error) {
 		return out, fmt.Errorf("read the users of the console: %w", err)
 	}
 	if err := json.Unmarshal(text, &out); err != nil || out.Version != fileVersion {
-		return out, fmt.Errorf("%s is no list of users that this version of Culvert can read: move it away and make them anew with `culvert user add`", path)
+		return out, fmt.Errorf("%s is no list of users that this version of Culvert can read: move it away and make them "+
+			"anew with `culvert user add`", path)
 	}
 	return out, nil
 }
 
-// Set adds a user to a file, or gives one another role and password. An empty password has one made up. It gives the password.
+// Set adds a user to a file, or gives one another role and password. An empty password has one made
+// up. It gives the password.
 func Set(path, name string, role Role, password string) (string, error) {
 	if !userName.MatchString(name) {
 		return "", fmt.Errorf("%q is no name of a user: use up to %d letters, digits and . _ @ + -", name, longestName)
@@ -98,7 +100,8 @@ func Set(path, name string, role Role, password string) (string, error) {
 	return password, err
 }
 
-// change changes the users of a file, one change after the other, whichever process makes it. do tells whether it changed something.
+// change changes the users of a file, one change after the other, whichever process makes it. do
+// tells whether it changed something.
 func change(path string, do func(*userFile) bool) (err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("keep the users of the console: %w", err)

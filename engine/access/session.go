@@ -21,7 +21,8 @@ type session struct {
 	began, last time.Time
 }
 
-// Begin gives a user a session, by a cookie that only this site gets back and no script can read. secure is for connections by TLS.
+// Begin gives a user a session, by a cookie that only this site gets back and no script can read.
+// secure is for connections by TLS.
 func (g *Guard) Begin(w http.ResponseWriter, user *User, secure bool) {
 	token := rand.Text()
 	now := g.now()
@@ -33,7 +34,8 @@ func (g *Guard) Begin(w http.ResponseWriter, user *User, secure bool) {
 	}
 	g.sessions[sha256.Sum256([]byte(token))] = &session{user: user.Name, began: now, last: now}
 	g.mu.Unlock()
-	http.SetCookie(w, &http.Cookie{Name: cookieName, Value: token, Path: "/", HttpOnly: true, Secure: secure, SameSite: http.SameSiteStrictMode, MaxAge: int(longest.Seconds())})
+	http.SetCookie(w, &http.Cookie{Name: cookieName, Value: token, Path: "/", HttpOnly: true, Secure: secure,
+		SameSite: http.SameSiteStrictMode, MaxAge: int(longest.Seconds())})
 }
 
 // Current gives the user of a request's session, as the users are now; nil when there is none.
@@ -68,7 +70,8 @@ func (g *Guard) End(w http.ResponseWriter, r *http.Request) {
 		delete(g.sessions, sha256.Sum256([]byte(cookie.Value)))
 		g.mu.Unlock()
 	}
-	http.SetCookie(w, &http.Cookie{Name: cookieName, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode, MaxAge: -1})
+	http.SetCookie(w, &http.Cookie{Name: cookieName, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode,
+		MaxAge: -1})
 }
 
 func (s *session) over(now time.Time) bool {

@@ -5,8 +5,10 @@ import (
 	"time"
 )
 
-// After some failed log-ins from one address each next one from there must wait, twice as long every time. Those who try a user's name from many addresses
-// wait for each other, too, but not so long, and not at an address from which this user has logged in before: nobody can lock out somebody else.
+// After some failed log-ins from one address each next one from there must wait, twice as long
+// every time. Those who try a user's name from many addresses wait for each other, too, but not so
+// long, and not at an address from which this user has logged in before: nobody can lock out
+// somebody else.
 const (
 	freeFailures    = 5
 	firstWait       = time.Second
@@ -49,7 +51,8 @@ func newThrottle() throttle {
 	return throttle{addresses: map[string]*failures{}, names: map[string]*failures{}, familiar: map[visit]time.Time{}}
 }
 
-// addressOf gives the address that failures are counted by: of IPv6 the network, in which one sender has as many addresses as it likes.
+// addressOf gives the address that failures are counted by: of IPv6 the network, in which one
+// sender has as many addresses as it likes.
 func addressOf(from string) string {
 	ip, err := netip.ParseAddr(from)
 	if err != nil || ip.Unmap().Is4() {
@@ -67,8 +70,9 @@ func (t *throttle) isFamiliar(v visit, now time.Time) bool {
 	return ok && now.Sub(at) < familiarFor
 }
 
-// begin is how long a log-in must wait. When it need not, it counts as failed until it has succeeded, so that many at once are no more than one after
-// the other. known tells whether there is such a user.
+// begin is how long a log-in must wait. When it need not, it counts as failed until it has
+// succeeded, so that many at once are no more than one after the other. known tells whether there
+// is such a user.
 func (t *throttle) begin(v visit, known bool, now time.Time) (wait time.Duration) {
 	address, name := t.addresses[v.from], t.names[v.name]
 	if address != nil && now.Sub(address.last) > failureMemory {
@@ -101,7 +105,8 @@ func (t *throttle) begin(v visit, known bool, now time.Time) (wait time.Duration
 	return 0
 }
 
-// succeeded forgets the failures of an address, and takes it for the user's own. Failures of the name from elsewhere stay.
+// succeeded forgets the failures of an address, and takes it for the user's own. Failures of the
+// name from elsewhere stay.
 func (t *throttle) succeeded(v visit, now time.Time) {
 	delete(t.addresses, v.from)
 	if len(t.familiar) >= familiarKept {
@@ -116,8 +121,9 @@ func (t *throttle) succeeded(v visit, now time.Time) {
 	}
 }
 
-// makeRoom lets go of what is old, and of one address when there is no room left: that which has the least to lose by it. So a flood from many addresses
-// does not set those free that wait the longest.
+// makeRoom lets go of what is old, and of one address when there is no room left: that which has
+// the least to lose by it. So a flood from many addresses does not set those free that wait the
+// longest.
 func (t *throttle) makeRoom(now time.Time) {
 	if len(t.addresses) < failuresKept {
 		return

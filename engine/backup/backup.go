@@ -1,5 +1,7 @@
-// Package backup writes all that a project cannot get again into one file, while work goes on, and makes a project's state of such a file: the journal,
-// whatever its store, and the files of the state folder. Rules and culvert.yaml are in git, and secrets are kept elsewhere: neither is in a backup.
+// Package backup writes all that a project cannot get again into one file, while work goes on, and
+// makes a project's state of such a file: the journal, whatever its store, and the files of the
+// state folder. Rules and culvert.yaml are in git, and secrets are kept elsewhere: neither is in a
+// backup.
 package backup
 
 import (
@@ -132,8 +134,9 @@ type writer struct {
 	seen    map[string]fs.FileInfo // files of the state as they were copied
 }
 
-// all writes the files of the state, the journal, and then what the state has got meanwhile: a file that the journal speaks of is there, whether it was taken
-// before the journal was copied or is finished since.
+// all writes the files of the state, the journal, and then what the state has got meanwhile: a file
+// that the journal speaks of is there, whether it was taken before the journal was copied or is
+// finished since.
 func (w *writer) all(ctx context.Context, p Project, copied string) (Manifest, error) {
 	m := Manifest{Format: format, Project: p.Name, At: time.Now().UTC(), Version: p.Version, Dir: p.Dir, State: p.State}
 	if err := w.state(ctx, p); err != nil {
@@ -205,10 +208,12 @@ func (w *writer) state(ctx context.Context, p Project) error {
 	return nil
 }
 
-// passing tells which files of the state are not worth keeping: those of the journal, which is copied as one, and what is being written.
+// passing tells which files of the state are not worth keeping: those of the journal, which is
+// copied as one, and what is being written.
 func passing(p Project, file string) bool {
 	db := strings.TrimPrefix(p.Store, "sqlite:")
-	return db != p.Store && strings.HasPrefix(file, db) || slices.Contains([]string{".tmp", ".part", ".lock"}, filepath.Ext(file))
+	return db != p.Store && strings.HasPrefix(file, db) ||
+		slices.Contains([]string{".tmp", ".part", ".lock"}, filepath.Ext(file))
 }
 
 // file copies one file. What is appended meanwhile is left out.
@@ -222,7 +227,8 @@ func (w *writer) file(file, name string) error {
 	if err != nil {
 		return err
 	}
-	if err := w.tar.WriteHeader(&tar.Header{Name: name, Mode: int64(info.Mode().Perm()), Size: info.Size(), ModTime: info.ModTime()}); err != nil {
+	if err := w.tar.WriteHeader(&tar.Header{Name: name, Mode: int64(info.Mode().Perm()), Size: info.Size(),
+		ModTime: info.ModTime()}); err != nil {
 		return err
 	}
 	sum := sha256.New()

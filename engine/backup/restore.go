@@ -22,7 +22,8 @@ import (
 
 const largestManifest = 64 << 20
 
-// Restore makes a project's state of a backup: where nothing is yet, for it never overwrites. What is in the backup is checked before anything of it appears.
+// Restore makes a project's state of a backup: where nothing is yet, for it never overwrites. What
+// is in the backup is checked before anything of it appears.
 func Restore(ctx context.Context, p Project, file string) (m Manifest, err error) {
 	if err := free(ctx, p); err != nil {
 		return m, err
@@ -39,7 +40,8 @@ func Restore(ctx context.Context, p Project, file string) (m Manifest, err error
 		return m, fmt.Errorf("restore %s: %w", file, err)
 	}
 	if m.Project != p.Name {
-		return m, fmt.Errorf("%s is a backup of the project %q, and culvert.yaml says %q: with another name everybody already sent would be created again", file, m.Project, p.Name)
+		return m, fmt.Errorf("%s is a backup of the project %q, and culvert.yaml says %q: with another name everybody "+
+			"already sent would be created again", file, m.Project, p.Name)
 	}
 	if err := p.place(ctx, m, temp); err != nil {
 		return m, fmt.Errorf("restore %s: %w", file, err)
@@ -54,7 +56,8 @@ func free(ctx context.Context, p Project) error {
 		return fmt.Errorf("restore: %w", err)
 	}
 	if len(entries) > 0 {
-		return fmt.Errorf("there is something in %s already (%s): nothing is overwritten; move the folder away first", p.State, entries[0].Name())
+		return fmt.Errorf("there is something in %s already (%s): nothing is overwritten; move the folder away first",
+			p.State, entries[0].Name())
 	}
 	return open.Free(ctx, p.Store)
 }
@@ -139,7 +142,8 @@ func unpack(ctx context.Context, file, dir string) (m Manifest, err error) {
 // extract writes one file of an archive; none leaves the folder.
 func extract(ctx context.Context, r io.Reader, h *tar.Header, dir string) (Entry, error) {
 	name := path.Clean(h.Name)
-	if h.Typeflag != tar.TypeReg || !filepath.IsLocal(filepath.FromSlash(name)) || name != journalName && !strings.HasPrefix(name, stateName+"/") {
+	if h.Typeflag != tar.TypeReg || !filepath.IsLocal(filepath.FromSlash(name)) || name != journalName &&
+		!strings.HasPrefix(name, stateName+"/") {
 		return Entry{}, fmt.Errorf("it holds %q, which no backup of Culvert does", h.Name)
 	}
 	to := filepath.Join(dir, filepath.FromSlash(name))

@@ -17,7 +17,8 @@ import (
 	"github.com/culvert/culvert/engine/journal"
 )
 
-// APIPrefix begins the path of what programs ask: the same as the pages, behind the same roles. openapi.yaml describes it.
+// APIPrefix begins the path of what programs ask: the same as the pages, behind the same roles.
+// openapi.yaml describes it.
 const APIPrefix = "/api/v1/"
 
 // apiRoutes are the reads and changes of the API, with the least role for each.
@@ -28,8 +29,10 @@ func (s *Console) apiRoutes() {
 	}
 	search := []string{"q", "rule", "state", "code", "file", "since", "until", "limit", "before"}
 	for path, get := range map[string]route{
-		"overview": {s.apiOverview, nil}, "figures": {s.apiFigures, []string{"period", "rule"}}, "records": {s.apiRecords, search}, "records/{seq}": {s.apiRecord, nil},
-		"persons": {s.apiPerson, []string{"who"}}, "failures": {s.apiFailures, []string{"rule"}}, "files": {s.apiFiles, nil}, "rules": {s.apiRules, nil},
+		"overview": {s.apiOverview, nil}, "figures": {s.apiFigures, []string{"period", "rule"}},
+		"records": {s.apiRecords, search}, "records/{seq}": {s.apiRecord, nil},
+		"persons": {s.apiPerson, []string{"who"}}, "failures": {s.apiFailures, []string{"rule"}}, "files": {s.apiFiles, nil},
+		"rules":   {s.apiRules, nil},
 		"servers": {s.apiServers, nil}, "servers/{name}/metadata": {s.apiMetadata, []string{"q"}},
 	} {
 		s.mux.HandleFunc("GET "+APIPrefix+path, asAPI(access.Viewer, s.api(get.do, get.params...)))
@@ -37,7 +40,8 @@ func (s *Console) apiRoutes() {
 	s.mux.HandleFunc("GET "+APIPrefix+"records/{seq}/content", asAPI(access.Operator, s.api(s.apiContent)))
 	s.mux.HandleFunc("GET "+APIPrefix+"audit", asAPI(access.Admin, s.api(s.apiAudit, "limit")))
 	for path, change := range map[string]func(*http.Request) (any, error){
-		"replay": s.apiReplay, "dismiss": s.apiDismiss, "pause": s.apiPause, "resume": s.apiResume, "records/{seq}/trace": s.apiTrace,
+		"replay": s.apiReplay, "dismiss": s.apiDismiss, "pause": s.apiPause, "resume": s.apiResume,
+		"records/{seq}/trace":   s.apiTrace,
 		"records/{seq}/correct": s.apiCorrect,
 	} {
 		s.mux.HandleFunc("POST "+APIPrefix+path, asAPI(access.Operator, s.api(change)))
@@ -84,7 +88,8 @@ func asAPI(role access.Role, do http.HandlerFunc) http.HandlerFunc {
 // malformed is a request that cannot be understood; it is answered by 400.
 type malformed struct{ error }
 
-// api answers with what was asked for, as JSON. A parameter of the address that nobody knows is refused, so that a misspelt one never means all.
+// api answers with what was asked for, as JSON. A parameter of the address that nobody knows is
+// refused, so that a misspelt one never means all.
 func (s *Console) api(do func(*http.Request) (any, error), params ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, 2*maxContent)
@@ -137,8 +142,10 @@ type apiRecordOf struct {
 
 func forPrograms(rec *journal.Record) apiRecordOf {
 	out := apiRecordOf{
-		Number: rec.Seq, Rule: rec.Rule, ID: rec.ID, Key: rec.Key, State: string(rec.State), Trigger: rec.Origin.Trigger, File: rec.Origin.File, Row: rec.Origin.Row,
-		Received: rec.Received, Settled: rec.Settled, Attempts: rec.Attempts, Corrected: rec.Edited, SupersededBy: rec.SupersededBy, Objects: rec.Objects,
+		Number: rec.Seq, Rule: rec.Rule, ID: rec.ID, Key: rec.Key, State: string(rec.State), Trigger: rec.Origin.Trigger,
+		File: rec.Origin.File, Row: rec.Origin.Row,
+		Received: rec.Received, Settled: rec.Settled, Attempts: rec.Attempts, Corrected: rec.Edited,
+		SupersededBy: rec.SupersededBy, Objects: rec.Objects,
 	}
 	if rec.State == journal.Pending {
 		out.NextTry = rec.NextTry
@@ -190,7 +197,8 @@ func (s *Console) apiFigures(r *http.Request) (any, error) {
 // apiFilter reads what records are searched by.
 func (s *Console) apiFilter(r *http.Request) (journal.Filter, error) {
 	q := r.URL.Query()
-	f, err := s.filter(r.Context(), query{Text: q.Get("q"), Rule: q.Get("rule"), State: q.Get("state"), Code: q.Get("code"), File: q.Get("file")})
+	f, err := s.filter(r.Context(), query{Text: q.Get("q"), Rule: q.Get("rule"), State: q.Get("state"),
+		Code: q.Get("code"), File: q.Get("file")})
 	if err != nil {
 		return f, err
 	}
@@ -287,7 +295,8 @@ func (s *Console) apiPerson(r *http.Request) (any, error) {
 	return map[string]any{"holders": holders, "records": allForPrograms(story.Records), "more": story.More}, nil
 }
 
-// body reads the JSON object of a request. Keys that nobody knows are refused, so that a misspelt one never means all; so is null, but as a content.
+// body reads the JSON object of a request. Keys that nobody knows are refused, so that a misspelt
+// one never means all; so is null, but as a content.
 func body(r *http.Request, v any) error {
 	text, err := io.ReadAll(r.Body)
 	if err != nil {

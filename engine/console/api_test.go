@@ -159,7 +159,8 @@ func answerOf(t *testing.T, router routers.Router, srv *httptest.Server, c call)
 // TestAPIRoles lets each role do what it may, and answers the others in JSON.
 func TestAPIRoles(t *testing.T) {
 	srv, _ := fixture(t, Config{})
-	for path, least := range map[string]string{"/overview": "vera", "/records/1": "vera", "/records/1/content": "otto", "/audit": "ada", "/openapi.yaml": "vera"} {
+	for path, least := range map[string]string{"/overview": "vera", "/records/1": "vera", "/records/1/content": "otto",
+		"/audit": "ada", "/openapi.yaml": "vera"} {
 		for i, user := range []string{"vera", "otto", "ada"} {
 			password := []string{"of-the-viewer", "of-the-operator", "of-the-admin"}[i]
 			status, text, _ := get(t, srv.URL+"/api/v1"+path, func(r *http.Request) { r.SetBasicAuth(user, password) })
@@ -170,13 +171,16 @@ func TestAPIRoles(t *testing.T) {
 		}
 	}
 	nobody := func(r *http.Request) { r.Header.Del("Authorization") }
-	if status, text, _ := get(t, srv.URL+"/api/v1/overview", nobody); status != http.StatusUnauthorized || !strings.Contains(text, `{"error":`) {
+	if status, text, _ := get(t, srv.URL+"/api/v1/overview", nobody); status != http.StatusUnauthorized ||
+		!strings.Contains(text, `{"error":`) {
 		t.Errorf("nobody: %d %s", status, text)
 	}
-	if status, text, _ := get(t, srv.URL+"/api/v1/nothing", nil); status != http.StatusNotFound || !strings.Contains(text, "openapi.yaml") {
+	if status, text, _ := get(t, srv.URL+"/api/v1/nothing", nil); status != http.StatusNotFound ||
+		!strings.Contains(text, "openapi.yaml") {
 		t.Errorf("no such address: %d %s", status, text)
 	}
-	if status, _, header := get(t, srv.URL+"/api/v1/replay", nil); status != http.StatusMethodNotAllowed || header.Get("Allow") != "POST" {
+	if status, _, header := get(t, srv.URL+"/api/v1/replay", nil); status != http.StatusMethodNotAllowed ||
+		header.Get("Allow") != "POST" {
 		t.Errorf("reading a change: %d", status)
 	}
 }
@@ -188,7 +192,8 @@ func TestAPICorrect(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answerOf(t, router, srv, call{"correct", "/records/1/correct", `{"content":{"name":"Corrected"},"why":"typing error"}`, 200, `"number":3`})
+	answerOf(t, router, srv, call{"correct", "/records/1/correct",
+		`{"content":{"name":"Corrected"},"why":"typing error"}`, 200, `"number":3`})
 	list, err := j.Versions(t.Context(), "anc", "form-1")
 	if err != nil || len(list) != 2 || !list[1].Edited || list[1].State != journal.Pending {
 		t.Errorf("versions = %+v, %v", list, err)
@@ -204,7 +209,8 @@ func TestAPISelection(t *testing.T) {
 		t.Fatal(err)
 	}
 	answerOf(t, router, srv, call{"replay", "/replay", `{"numbers":[3,4]}`, 200, `"records":2`})
-	answerOf(t, router, srv, call{"dismiss", "/dismiss", `{"rule":"anc","code":"unmapped-value","cause":"not in the map","why":"x"}`, 200, `"records":3`})
+	answerOf(t, router, srv, call{"dismiss", "/dismiss",
+		`{"rule":"anc","code":"unmapped-value","cause":"not in the map","why":"x"}`, 200, `"records":3`})
 	answerOf(t, router, srv, call{"replay", "/replay", `{"rule":"anc"}`, 200, `"records":1`})
 }
 
@@ -215,8 +221,10 @@ func TestAPIUnderSchemathesis(t *testing.T) {
 		t.Skip("CULVERT_TEST_SCHEMATHESIS names no schemathesis")
 	}
 	srv, _ := fixture(t, Config{})
-	// What a body means, such as a record that would fail again, no schema can say: such requests are refused though they are well-formed.
-	out, err := exec.CommandContext(t.Context(), program, "run", srv.URL+"/api/v1/openapi.yaml", "--auth", "ada:of-the-admin", "--max-examples", "25",
+	// What a body means, such as a record that would fail again, no schema can say: such requests are
+	// refused though they are well-formed.
+	out, err := exec.CommandContext(t.Context(), program, "run", srv.URL+"/api/v1/openapi.yaml", "--auth",
+		"ada:of-the-admin", "--max-examples", "25",
 		"--no-color", "--exclude-checks", "positive_data_acceptance").CombinedOutput()
 	if err != nil {
 		t.Errorf("%v\n%s", err, out)

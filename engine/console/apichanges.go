@@ -33,7 +33,8 @@ func (x selection) filter() (journal.Filter, error) {
 		}
 		seqs = append(seqs, *n)
 	}
-	return journal.Filter{Seqs: seqs, Rule: x.Rule, Code: x.Code, Cause: x.Cause, States: []journal.State{journal.Failed}}, nil
+	return journal.Filter{Seqs: seqs, Rule: x.Rule, Code: x.Code, Cause: x.Cause,
+		States: []journal.State{journal.Failed}}, nil
 }
 
 func (s *Console) apiReplay(r *http.Request) (any, error) {

@@ -22,13 +22,15 @@ type apiCause struct {
 }
 
 func (s *Console) apiFailures(r *http.Request) (any, error) {
-	causes, err := s.c.Journal.Causes(r.Context(), journal.Filter{States: []journal.State{journal.Failed}, Rule: r.URL.Query().Get("rule"), Limit: mostCauses})
+	causes, err := s.c.Journal.Causes(r.Context(),
+		journal.Filter{States: []journal.State{journal.Failed}, Rule: r.URL.Query().Get("rule"), Limit: mostCauses})
 	if err != nil {
 		return nil, err
 	}
 	out := make([]apiCause, 0, len(causes))
 	for _, c := range causes {
-		x := apiCause{Rule: c.Rule, Code: c.Code, Class: string(c.Class), Cause: c.Cause, Hint: c.Hint, Place: c.Place, Count: c.Count, First: c.First, Last: c.Last}
+		x := apiCause{Rule: c.Rule, Code: c.Code, Class: string(c.Class), Cause: c.Cause, Hint: c.Hint, Place: c.Place,
+			Count: c.Count, First: c.First, Last: c.Last}
 		if c.Example != nil {
 			x.Example = c.Example.Seq
 		}
@@ -61,7 +63,8 @@ func (s *Console) apiFiles(r *http.Request) (any, error) {
 	out := make([]apiFile, 0, min(len(list), pageSize))
 	for _, f := range list[:min(len(list), pageSize)] {
 		out = append(out, apiFile{
-			ID: f.ID, Name: f.Name, Rule: f.Rule, State: string(f.State), Received: f.Received, Finished: f.Finished, Rows: f.Rows, Delivered: f.Delivered,
+			ID: f.ID, Name: f.Name, Rule: f.Rule, State: string(f.State), Received: f.Received, Finished: f.Finished,
+			Rows: f.Rows, Delivered: f.Delivered,
 			Unchanged: f.Unchanged, Superseded: f.Superseded, Skipped: f.Skipped, Failed: f.Failed,
 		})
 	}

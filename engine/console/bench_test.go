@@ -18,7 +18,8 @@ import (
 	"github.com/culvert/culvert/sources"
 )
 
-// BenchmarkPages measures each page over a journal of a million records, a fifth of them failures. CULVERT_BENCH_RECORDS sets another number.
+// BenchmarkPages measures each page over a journal of a million records, a fifth of them failures.
+// CULVERT_BENCH_RECORDS sets another number.
 func BenchmarkPages(b *testing.B) {
 	records := 1_000_000
 	if n, err := strconv.Atoi(os.Getenv("CULVERT_BENCH_RECORDS")); err == nil {
@@ -42,9 +43,12 @@ func BenchmarkPages(b *testing.B) {
 		b.Fatal(err)
 	}
 	for name, path := range map[string]string{
-		"overview": "/", "week": "/?period=week", "failures": "/console/failures", "records": "/console/records", "failed": "/console/records?state=failed&rule=anc",
-		"id": "/console/records?q=id-77777", "code": "/console/records?code=E1007", "old": "/console/records?before=5000", "record": "/console/records/7777?content",
-		"person": "/console/person?who=case-777", "cause": "/console/failures/cause?rule=anc&code=E1007&cause=cause+7", "rules": "/console/rules",
+		"overview": "/", "week": "/?period=week", "failures": "/console/failures", "records": "/console/records",
+		"failed": "/console/records?state=failed&rule=anc",
+		"id":     "/console/records?q=id-77777", "code": "/console/records?code=E1007", "old": "/console/records?before=5000",
+		"record": "/console/records/7777?content",
+		"person": "/console/person?who=case-777", "cause": "/console/failures/cause?rule=anc&code=E1007&cause=cause+7",
+		"rules": "/console/rules",
 		"files": "/console/files", "audit": "/console/audit", "nothing": "/console/records?q=nobody-at-all",
 	} {
 		b.Run(name, func(b *testing.B) {
@@ -69,12 +73,15 @@ func fill(b *testing.B, j journal.Journal, records int) {
 		list := make([]*journal.Record, 0, batch)
 		for n := from; n < min(from+batch, records); n++ {
 			rec := &journal.Record{
-				Rule: "anc", ID: fmt.Sprint("id-", n), Key: fmt.Sprint("case-", n%10_000), Body: []byte(`{"form":{"name":"A","weight":"61.5"}}`), State: journal.Skipped,
-				Received: time.Now().Add(-time.Duration(records-n) * 600 * time.Millisecond), Origin: sources.Origin{Trigger: "webhook"},
+				Rule: "anc", ID: fmt.Sprint("id-", n), Key: fmt.Sprint("case-", n%10_000),
+				Body: []byte(`{"form":{"name":"A","weight":"61.5"}}`), State: journal.Skipped,
+				Received: time.Now().Add(-time.Duration(records-n) * 600 * time.Millisecond),
+				Origin:   sources.Origin{Trigger: "webhook"},
 			}
 			if n%5 == 0 {
 				rec.State = journal.Failed
-				rec.Problem = &journal.Problem{Class: actions.ClassData, Code: "E1007", Cause: fmt.Sprint("cause ", n/5%50), Hint: "correct it", Place: "rules/anc.yaml:3:4"}
+				rec.Problem = &journal.Problem{Class: actions.ClassData, Code: "E1007", Cause: fmt.Sprint("cause ", n/5%50),
+					Hint: "correct it", Place: "rules/anc.yaml:3:4"}
 			}
 			list = append(list, rec)
 		}

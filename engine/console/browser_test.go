@@ -35,8 +35,10 @@ func browser(t *testing.T) context.Context {
 		}
 		t.Skip("CULVERT_TEST_CHROMIUM names no browser")
 	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.WSURLReadTimeout(time.Minute))
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
+		chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
+		chromedp.WSURLReadTimeout(time.Minute))
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
@@ -90,8 +92,9 @@ func (c *complaints) take() []string {
 	return list
 }
 
-// TestPagesInABrowser looks at every page on a desk and on a phone: nothing runs off the screen, nothing fails, and axe finds nothing where it is at hand
-// (CULVERT_TEST_AXE names its axe.min.js). With CULVERT_TEST_PICTURES a picture of each is left in the folder that it names.
+// TestPagesInABrowser looks at every page on a desk and on a phone: nothing runs off the screen,
+// nothing fails, and axe finds nothing where it is at hand (CULVERT_TEST_AXE names its axe.min.js).
+// With CULVERT_TEST_PICTURES a picture of each is left in the folder that it names.
 func TestPagesInABrowser(t *testing.T) {
 	ctx := browser(t)
 	srv, _ := fixture(t, Config{})
@@ -111,10 +114,13 @@ func TestPagesInABrowser(t *testing.T) {
 // pagesLookedAt are the pages of the fixture, by a name for each.
 var pagesLookedAt = map[string]string{
 	"overview": "/", "failures": "/console/failures",
-	"cause": "/console/failures/cause?rule=anc&code=unmapped-value&cause=the+value+is+not+in+the+map+%3Csex%3E&values", "records": "/console/records", "record": "/console/records/1", "content": "/console/records/1?content",
+	"cause":   "/console/failures/cause?rule=anc&code=unmapped-value&cause=the+value+is+not+in+the+map+%3Csex%3E&values",
+	"records": "/console/records", "record": "/console/records/1", "content": "/console/records/1?content",
 	"rules": "/console/rules", "files": "/console/files", "audit": "/console/audit", "rule": "/console/rules/anc",
 	"correct": "/console/records/1/correct", "person": "/console/person?who=case-1",
-	"servers": "/console/servers", "server": "/console/servers/national", "program": "/console/servers/national/WSGAb5XwJ3Y", "search": "/console/servers/national?q=hb", "login": "/console/login", "missing": "/console/records/999",
+	"servers": "/console/servers", "server": "/console/servers/national",
+	"program": "/console/servers/national/WSGAb5XwJ3Y", "search": "/console/servers/national?q=hb",
+	"login": "/console/login", "missing": "/console/records/999",
 }
 
 func axe(t *testing.T) string {
@@ -145,7 +151,8 @@ func (l *looker) at(t *testing.T, name, address string, size [2]int64) {
 		emulation.SetDeviceMetricsOverride(size[0], size[1], 1, size[0] < 500),
 		chromedp.Navigate(address),
 		chromedp.WaitReady("main"),
-		chromedp.Evaluate(fmt.Sprintf(`Math.max(document.documentElement.scrollWidth, window.innerWidth) - %d`, size[0]), &over),
+		chromedp.Evaluate(fmt.Sprintf(`Math.max(document.documentElement.scrollWidth, window.innerWidth) - %d`, size[0]),
+			&over),
 	); err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +184,8 @@ func (l *looker) listen(t *testing.T) {
 	var found string
 	run := `axe.run(document, {resultTypes: ["violations"]}).then(r => JSON.stringify(r.violations.map(v => ({id: v.id, help: v.help, at: v.nodes.map(n => n.html)}))))`
 	if err := chromedp.Run(l.ctx, chromedp.Evaluate(l.axe+";0", nil),
-		chromedp.Evaluate(run, &found, func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) })); err != nil {
+		chromedp.Evaluate(run, &found,
+			func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) })); err != nil {
 		t.Fatal(err)
 	}
 	var violations []struct {
@@ -192,7 +200,8 @@ func (l *looker) listen(t *testing.T) {
 	}
 }
 
-// TestActionsInABrowser logs in by the form, corrects a record, chooses failed ones to be sent again, and sees a page change by itself.
+// TestActionsInABrowser logs in by the form, corrects a record, chooses failed ones to be sent
+// again, and sees a page change by itself.
 func TestActionsInABrowser(t *testing.T) {
 	ctx := browser(t)
 	srv, j := fixture(t, Config{})
@@ -202,9 +211,11 @@ func TestActionsInABrowser(t *testing.T) {
 	var said, state string
 	if err := chromedp.Run(ctx, log.Enable(), runtime.Enable(),
 		chromedp.Navigate(srv.URL+"/console/records/1"),
-		chromedp.SendKeys(`input[name=user]`, "otto"), chromedp.SendKeys(`input[name=password]`, "of-the-operator"), chromedp.Click(`form.login button`),
+		chromedp.SendKeys(`input[name=user]`, "otto"), chromedp.SendKeys(`input[name=password]`, "of-the-operator"),
+		chromedp.Click(`form.login button`),
 		chromedp.WaitVisible(`a[href$="/correct"]`), chromedp.Click(`a[href$="/correct"]`),
-		chromedp.WaitVisible(`#content`), chromedp.SetValue(`#content`, `{"name": "Corrected"}`), chromedp.Click(`button[value=preview]`),
+		chromedp.WaitVisible(`#content`), chromedp.SetValue(`#content`, `{"name": "Corrected"}`),
+		chromedp.Click(`button[value=preview]`),
 		chromedp.WaitVisible(`#preview`), chromedp.Text(`#live`, &said),
 	); err != nil {
 		t.Fatal(err)
@@ -213,23 +224,29 @@ func TestActionsInABrowser(t *testing.T) {
 		t.Errorf("the preview says\n%s", said)
 	}
 	if err := chromedp.Run(ctx, chromedp.SendKeys(`input[name=why]`, "typing error"), chromedp.Click(`button[value=send]`),
-		chromedp.WaitVisible(`p.notice`), chromedp.Text(`p.notice`, &said), chromedp.Text(`.facts .state`, &state)); err != nil {
+		chromedp.WaitVisible(`p.notice`), chromedp.Text(`p.notice`, &said),
+		chromedp.Text(`.facts .state`, &state)); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(said, "correction was taken") || state != "pending" {
 		t.Errorf("after sending: %q, %s", said, state)
 	}
-	if err := chromedp.Run(ctx, chromedp.Navigate(srv.URL+"/console/failures/cause?rule=anc&code=unmapped-value&cause=not+in+the+map"),
-		chromedp.Click(`input[data-all]`), chromedp.Click(`form[action$=replay] button.first`), chromedp.WaitVisible(`p.notice`), chromedp.Text(`p.notice`, &said)); err != nil {
+	if err := chromedp.Run(ctx,
+		chromedp.Navigate(srv.URL+"/console/failures/cause?rule=anc&code=unmapped-value&cause=not+in+the+map"),
+		chromedp.Click(`input[data-all]`), chromedp.Click(`form[action$=replay] button.first`),
+		chromedp.WaitVisible(`p.notice`), chromedp.Text(`p.notice`, &said)); err != nil {
 		t.Fatal(err)
 	}
-	if list, err := j.Select(t.Context(), journal.Filter{Cause: "not in the map", States: []journal.State{journal.Failed}}); said != "Put back in line." || err != nil || len(list) != 0 {
+	if list, err := j.Select(t.Context(), journal.Filter{Cause: "not in the map",
+		States: []journal.State{journal.Failed}}); said != "Put back in line." || err != nil || len(list) != 0 {
 		t.Errorf("%q, and %d are left, %v", said, len(list), err)
 	}
-	if err := chromedp.Run(ctx, chromedp.Navigate(srv.URL+"/"), chromedp.WaitVisible(`a[href="/console/rules/anc"]`)); err != nil {
+	if err := chromedp.Run(ctx, chromedp.Navigate(srv.URL+"/"),
+		chromedp.WaitVisible(`a[href="/console/rules/anc"]`)); err != nil {
 		t.Fatal(err)
 	}
-	one := []*journal.Record{{Rule: "arrived-later", ID: "x", Key: "x", Body: []byte("{}"), State: journal.Pending, Received: time.Now(), NextTry: time.Now()}}
+	one := []*journal.Record{{Rule: "arrived-later", ID: "x", Key: "x", Body: []byte("{}"), State: journal.Pending,
+		Received: time.Now(), NextTry: time.Now()}}
 	if _, err := j.Append(t.Context(), one, nil); err != nil {
 		t.Fatal(err)
 	}

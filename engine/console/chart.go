@@ -52,14 +52,16 @@ func (s series) top() float64 {
 func (s series) spark() template.HTML {
 	const width, height = 144.0, 24.0
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg class="chart spark" viewBox="0 0 %g %g" preserveAspectRatio="none" role="img" aria-label="%s">`, width, height,
+	fmt.Fprintf(&b, `<svg class="chart spark" viewBox="0 0 %g %g" preserveAspectRatio="none" role="img" aria-label="%s">`,
+		width, height,
 		template.HTMLEscapeString(s.Name+": "+s.sentence()))
 	s.draw(&b, 0, width, height-1)
 	fmt.Fprintf(&b, `<line class="axis" x1="0" y1="%g" x2="%g" y2="%g"/></svg>`, height-.5, width, height-.5)
 	return template.HTML(b.String()) //nolint:gosec // numbers, and a text that is escaped
 }
 
-// chart draws a series large, with times and the height of the tallest bar. Letters stand beside the drawing, which stretches with the page.
+// chart draws a series large, with times and the height of the tallest bar. Letters stand beside
+// the drawing, which stretches with the page.
 func (s series) chart() template.HTML {
 	const width, height = 600.0, 120.0
 	var b strings.Builder
@@ -69,7 +71,8 @@ func (s series) chart() template.HTML {
 		fmt.Fprintf(&b, `<line class="axis" x1="0" y1="%g" x2="%g" y2="%g"/>`, share*height+.5, width, share*height+.5)
 	}
 	s.draw(&b, 0, width, height-1)
-	fmt.Fprintf(&b, `<line class="axis" x1="0" y1="%g" x2="%g" y2="%g"/></svg><div class="times" aria-hidden="true">`, height-.5, width, height-.5)
+	fmt.Fprintf(&b, `<line class="axis" x1="0" y1="%g" x2="%g" y2="%g"/></svg><div class="times" aria-hidden="true">`,
+		height-.5, width, height-.5)
 	for i := 0; i < len(s.Bars); i += s.labelEvery() {
 		fmt.Fprintf(&b, `<span>%s</span>`, s.Bars[i].At.Local().Format(s.layout()))
 	}
@@ -84,14 +87,16 @@ func (s series) draw(b *strings.Builder, left, width, height float64) {
 	piece := func(class string, i int, from, to, thin float64) {
 		if to > from {
 			y, h := height-to/top*height, math.Max(1, (to-from)/top*height)
-			fmt.Fprintf(b, `<rect class="%s" x="%.1f" y="%.1f" width="%.1f" height="%.1f"/>`, class, left+float64(i)*each+each*thin/2, y, each*(1-thin), h)
+			fmt.Fprintf(b, `<rect class="%s" x="%.1f" y="%.1f" width="%.1f" height="%.1f"/>`, class,
+				left+float64(i)*each+each*thin/2, y, each*(1-thin), h)
 		}
 	}
 	for i, x := range s.Bars {
 		if x == (bar{At: x.At}) {
 			continue
 		}
-		fmt.Fprintf(b, `<g><title>%s: %s received, %s delivered, %s failed</title>`, x.At.Local().Format("Mon 2 Jan 15:04"), number(x.Received), number(x.Delivered),
+		fmt.Fprintf(b, `<g><title>%s: %s received, %s delivered, %s failed</title>`, x.At.Local().Format("Mon 2 Jan 15:04"),
+			number(x.Received), number(x.Delivered),
 			number(x.Failed))
 		piece("received", i, 0, float64(x.Received), .1)
 		piece("delivered", i, 0, float64(x.Delivered), .4)

@@ -1,5 +1,6 @@
-// Package console is the web console: what `culvert status`, `failures` and `replay` say and do, for people with a browser. Pages are made on the
-// server, work without scripts, and show nothing of what a record says unless somebody asks for that one record.
+// Package console is the web console: what `culvert status`, `failures` and `replay` say and do,
+// for people with a browser. Pages are made on the server, work without scripts, and show nothing
+// of what a record says unless somebody asks for that one record.
 package console
 
 import (
@@ -84,7 +85,8 @@ func New(c Config) (*Console, error) {
 		if name == "layout" || name == "parts" {
 			continue
 		}
-		t, err := template.New("layout.html").Funcs(s.functions()).ParseFS(assets, "templates/layout.html", "templates/parts.html", file)
+		t, err := template.New("layout.html").Funcs(s.functions()).ParseFS(assets, "templates/layout.html",
+			"templates/parts.html", file)
 		if err != nil {
 			return nil, fmt.Errorf("read the page %s: %w", name, err)
 		}
@@ -96,7 +98,8 @@ func New(c Config) (*Console, error) {
 
 func (s *Console) routes() {
 	for at, page := range map[string]func(*http.Request) (view, error){
-		"/{$}": s.overview, Prefix + "failures": s.failures, Prefix + "failures/cause": s.cause, Prefix + "records": s.records, Prefix + "records/{seq}": s.record, Prefix + "files": s.files,
+		"/{$}": s.overview, Prefix + "failures": s.failures, Prefix + "failures/cause": s.cause,
+		Prefix + "records": s.records, Prefix + "records/{seq}": s.record, Prefix + "files": s.files,
 		Prefix + "person": s.person,
 		Prefix + "rules":  s.rules, Prefix + "rules/{name}": s.rule,
 		Prefix + "servers": s.servers, Prefix + "servers/{name}": s.server, Prefix + "servers/{name}/{uid}": s.object,
@@ -108,7 +111,8 @@ func (s *Console) routes() {
 	s.apiRoutes()
 	s.mux.HandleFunc("GET "+Prefix+"failures/download", as(access.Operator, s.downloadFailed))
 	s.mux.HandleFunc("GET "+Prefix+"files/{id}/{what}", as(access.Operator, s.download))
-	for name, do := range map[string]func(context.Context, *http.Request) error{"replay": s.replay, "dismiss": s.dismiss, "pause": s.pause, "resume": s.resume} {
+	for name, do := range map[string]func(context.Context, *http.Request) error{"replay": s.replay, "dismiss": s.dismiss,
+		"pause": s.pause, "resume": s.resume} {
 		s.mux.HandleFunc("POST "+Prefix+name, as(access.Operator, s.act(do)))
 	}
 	for name, page := range map[string]func(*http.Request) (view, error){"test": s.test, "sync": s.sync} {
@@ -128,8 +132,9 @@ func (s *Console) routes() {
 // ServeHTTP lets in who may, and answers.
 func (s *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "+
-		"form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+	h.Set("Content-Security-Policy",
+		"default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "+
+			"form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("Cache-Control", "no-store")
@@ -250,7 +255,8 @@ var static = map[string]string{
 	"style.css": "text/css; charset=utf-8", "console.js": "text/javascript; charset=utf-8", "icon.svg": "image/svg+xml",
 }
 
-// asset answers with a file that is the same for everybody, logged in or not. A browser keeps it and asks whether it has changed.
+// asset answers with a file that is the same for everybody, logged in or not. A browser keeps it
+// and asks whether it has changed.
 func asset(name, kind string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		text, err := assets.ReadFile("static/" + name)

@@ -26,9 +26,12 @@ func fixture(t *testing.T, c Config) (*httptest.Server, journal.Journal) {
 		t.Fatal(err)
 	}
 	records := []*journal.Record{
-		{Rule: "anc", ID: "form-1", Key: "case-1", Body: []byte(`{"name":"Fatou"}`), State: journal.Failed, Received: time.Now(),
-			Problem: &journal.Problem{Class: "data", Code: "unmapped-value", Cause: "the value is not in the map <sex>", Hint: "add it", Place: "rules/anc.yaml:3:4", Value: "Fatou's secret"}},
-		{Rule: "anc", ID: "form-2", Key: "case-2", Body: []byte(`{"name":"Awa"}`), State: journal.Pending, Received: time.Now(), NextTry: time.Now()},
+		{Rule: "anc", ID: "form-1", Key: "case-1", Body: []byte(`{"name":"Fatou"}`), State: journal.Failed,
+			Received: time.Now(),
+			Problem: &journal.Problem{Class: "data", Code: "unmapped-value", Cause: "the value is not in the map <sex>",
+				Hint: "add it", Place: "rules/anc.yaml:3:4", Value: "Fatou's secret"}},
+		{Rule: "anc", ID: "form-2", Key: "case-2", Body: []byte(`{"name":"Awa"}`), State: journal.Pending,
+			Received: time.Now(), NextTry: time.Now()},
 	}
 	if _, err := j.Append(ctx, records, nil); err != nil {
 		t.Fatal(err)
@@ -37,7 +40,8 @@ func fixture(t *testing.T, c Config) (*httptest.Server, journal.Journal) {
 	if c.Running == nil {
 		c.Running = newProject()
 	}
-	users := []access.User{{Name: "ada", Role: access.Admin, Password: "of-the-admin"}, {Name: "otto", Role: access.Operator, Password: "of-the-operator"},
+	users := []access.User{{Name: "ada", Role: access.Admin, Password: "of-the-admin"},
+		{Name: "otto", Role: access.Operator, Password: "of-the-operator"},
 		{Name: "vera", Role: access.Viewer, Password: "of-the-viewer"}}
 	if c.Access == nil {
 		if c.Access, err = access.New(func() []access.User { return users }, nil, nil); err != nil {
@@ -117,10 +121,12 @@ func TestPagesShowNoPersonalData(t *testing.T) {
 			t.Errorf("%s has no content security policy", path)
 		}
 	}
-	if _, text, _ := get(t, srv.URL+"/console/records/1?content", nil); !strings.Contains(text, "&#34;name&#34;: &#34;Fatou&#34;") {
+	if _, text, _ := get(t, srv.URL+"/console/records/1?content", nil); !strings.Contains(text,
+		"&#34;name&#34;: &#34;Fatou&#34;") {
 		t.Errorf("a record's content is not shown to who asks for it:\n%s", text)
 	}
-	if status, text, _ := get(t, srv.URL+"/console/records/999", nil); status != http.StatusNotFound || !strings.Contains(text, "there is no such record") {
+	if status, text, _ := get(t, srv.URL+"/console/records/999", nil); status != http.StatusNotFound ||
+		!strings.Contains(text, "there is no such record") {
 		t.Errorf("an unknown record: %d %s", status, text)
 	}
 }
@@ -136,19 +142,25 @@ func TestWhoIsLetIn(t *testing.T) {
 		change func(*http.Request)
 		want   int
 	}{
-		"nobody, from this machine":       {"/", nobody, http.StatusSeeOther},
-		"nobody, by nginx without header": {"/console/records", func(r *http.Request) { nobody(r); r.Host = "127.0.0.1" }, http.StatusSeeOther},
-		"nobody, for a program":           {"/api/v1/overview", nobody, http.StatusUnauthorized},
-		"nobody, to log in":               {"/console/login", nobody, http.StatusOK},
-		"a cookie that was made up":       {"/", func(r *http.Request) { nobody(r); r.Header.Set("Cookie", "culvert_session=x") }, http.StatusSeeOther},
-		"wrong password":                  {"/", user("ada", "x"), http.StatusUnauthorized},
-		"no such user":                    {"/", user("eve", "of-the-admin"), http.StatusUnauthorized},
-		"viewer":                          {"/console/records/1", user("vera", "of-the-viewer"), http.StatusOK},
-		"viewer, content":                 {"/console/records/1?content", user("vera", "of-the-viewer"), http.StatusForbidden},
-		"viewer, audit":                   {"/console/audit", user("vera", "of-the-viewer"), http.StatusForbidden},
-		"operator, content":               {"/console/records/1?content", user("otto", "of-the-operator"), http.StatusOK},
-		"operator, audit":                 {"/console/audit", user("otto", "of-the-operator"), http.StatusForbidden},
-		"admin, audit":                    {"/console/audit", user("ada", "of-the-admin"), http.StatusOK},
+		"nobody, from this machine": {"/", nobody, http.StatusSeeOther},
+		"nobody, by nginx without header": {"/console/records", func(r *http.Request) { nobody(r); r.Host = "127.0.0.1" },
+			http.StatusSeeOther},
+		"nobody, for a program": {"/api/v1/overview", nobody, http.StatusUnauthorized},
+		"nobody, to log in":     {"/console/login", nobody, http.StatusOK},
+		"a cookie that was made up": {"/", func(r *http.Request) {
+			nobody(r)
+			r.Header.Set("Cookie",
+				"culvert_session=x")
+		}, http.StatusSeeOther},
+		"wrong password": {"/", user("ada", "x"), http.StatusUnauthorized},
+		"no such user":   {"/", user("eve", "of-the-admin"), http.StatusUnauthorized},
+		"viewer":         {"/console/records/1", user("vera", "of-the-viewer"), http.StatusOK},
+		"viewer, content": {"/console/records/1?content", user("vera", "of-the-viewer"),
+			http.StatusForbidden},
+		"viewer, audit":     {"/console/audit", user("vera", "of-the-viewer"), http.StatusForbidden},
+		"operator, content": {"/console/records/1?content", user("otto", "of-the-operator"), http.StatusOK},
+		"operator, audit":   {"/console/audit", user("otto", "of-the-operator"), http.StatusForbidden},
+		"admin, audit":      {"/console/audit", user("ada", "of-the-admin"), http.StatusOK},
 	} {
 		t.Run(name, func(t *testing.T) {
 			status, text, _ := get(t, srv.URL+c.path, c.change)
@@ -161,7 +173,8 @@ func TestWhoIsLetIn(t *testing.T) {
 		})
 	}
 	for _, path := range []string{"replay", "dismiss", "pause", "resume"} {
-		status, _ := post(t, srv.URL+"/console/"+path, url.Values{"rule": {"anc"}, "why": {"x"}}, "same-origin", user("vera", "of-the-viewer"))
+		status, _ := post(t, srv.URL+"/console/"+path, url.Values{"rule": {"anc"}, "why": {"x"}}, "same-origin",
+			user("vera", "of-the-viewer"))
 		if status != http.StatusForbidden {
 			t.Errorf("a viewer's %s: %d", path, status)
 		}
@@ -174,7 +187,8 @@ func TestSession(t *testing.T) {
 	nobody := func(r *http.Request) { r.Header.Del("Authorization") }
 	login := func(password, next string) *http.Response {
 		t.Helper()
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, srv.URL+"/console/login", strings.NewReader(url.Values{"user": {"otto"}, "password": {password}, "next": {next}}.Encode()))
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, srv.URL+"/console/login",
+			strings.NewReader(url.Values{"user": {"otto"}, "password": {password}, "next": {next}}.Encode()))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -193,8 +207,10 @@ func TestSession(t *testing.T) {
 	if resp := login("wrong", "/"); resp.StatusCode != http.StatusUnauthorized || len(resp.Cookies()) > 0 {
 		t.Errorf("a wrong password: %d, %v", resp.StatusCode, resp.Cookies())
 	}
-	for next, want := range map[string]string{"/console/records?state=failed": "/console/records?state=failed", "//evil.example.org": "/", "https://evil.example.org/": "/", "/\\evil": "/", "": "/"} {
-		if resp := login("of-the-operator", next); resp.StatusCode != http.StatusSeeOther || resp.Header.Get("Location") != want {
+	for next, want := range map[string]string{"/console/records?state=failed": "/console/records?state=failed",
+		"//evil.example.org": "/", "https://evil.example.org/": "/", "/\\evil": "/", "": "/"} {
+		if resp := login("of-the-operator", next); resp.StatusCode != http.StatusSeeOther ||
+			resp.Header.Get("Location") != want {
 			t.Errorf("next %q leads to %q: %d", next, resp.Header.Get("Location"), resp.StatusCode)
 		}
 	}
@@ -203,10 +219,12 @@ func TestSession(t *testing.T) {
 		t.Errorf("the cookie is %+v", cookie)
 	}
 	with := func(r *http.Request) { nobody(r); r.AddCookie(cookie) }
-	if status, text, _ := get(t, srv.URL+"/console/records", with); status != http.StatusOK || !strings.Contains(text, "otto, operator") {
+	if status, text, _ := get(t, srv.URL+"/console/records", with); status != http.StatusOK ||
+		!strings.Contains(text, "otto, operator") {
 		t.Errorf("with the session: %d", status)
 	}
-	if status, _ := post(t, srv.URL+"/console/pause", url.Values{"rule": {"anc"}}, "cross-site", with); status != http.StatusForbidden {
+	if status, _ := post(t, srv.URL+"/console/pause", url.Values{"rule": {"anc"}}, "cross-site",
+		with); status != http.StatusForbidden {
 		t.Errorf("another site's form with the session: %d", status)
 	}
 	if status, _ := post(t, srv.URL+"/console/logout", url.Values{}, "same-origin", with); status != http.StatusSeeOther {
@@ -220,7 +238,8 @@ func TestSession(t *testing.T) {
 // post sends a form as a browser does.
 func post(t *testing.T, address string, form url.Values, site string, change ...func(*http.Request)) (int, string) {
 	t.Helper()
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, address, strings.NewReader(form.Encode()))
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, address,
+		strings.NewReader(form.Encode()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -248,32 +267,38 @@ func TestActions(t *testing.T) {
 		}
 		return out
 	}
-	if status, _ := post(t, srv.URL+"/console/replay", url.Values{"seq": {"1"}}, "cross-site"); status != http.StatusForbidden {
+	if status, _ := post(t, srv.URL+"/console/replay", url.Values{"seq": {"1"}},
+		"cross-site"); status != http.StatusForbidden {
 		t.Errorf("another site's form was taken: %d", status)
 	}
-	if status, text := post(t, srv.URL+"/console/replay", url.Values{}, "same-origin"); status != http.StatusUnprocessableEntity || !strings.Contains(text, "names no records") {
+	if status, text := post(t, srv.URL+"/console/replay", url.Values{},
+		"same-origin"); status != http.StatusUnprocessableEntity || !strings.Contains(text, "names no records") {
 		t.Errorf("a form that names no records: %d", status)
 	}
-	if status, text := post(t, srv.URL+"/console/dismiss", url.Values{"seq": {"1"}}, "same-origin"); status != http.StatusUnprocessableEntity || !strings.Contains(text, "say why") {
+	if status, text := post(t, srv.URL+"/console/dismiss", url.Values{"seq": {"1"}},
+		"same-origin"); status != http.StatusUnprocessableEntity || !strings.Contains(text, "say why") {
 		t.Errorf("dismissed without a reason: %d", status)
 	}
 	if s := states(); s[journal.Failed] != 1 {
 		t.Fatalf("states = %v", s)
 	}
-	if status, _ := post(t, srv.URL+"/console/replay", url.Values{"rule": {"anc"}, "code": {"unmapped-value"}}, "same-origin"); status != http.StatusSeeOther {
+	if status, _ := post(t, srv.URL+"/console/replay", url.Values{"rule": {"anc"}, "code": {"unmapped-value"}},
+		"same-origin"); status != http.StatusSeeOther {
 		t.Errorf("replay: %d", status)
 	}
 	if s := states(); s[journal.Pending] != 2 {
 		t.Errorf("after a replay: %v", s)
 	}
-	if status, _ := post(t, srv.URL+"/console/pause", url.Values{"rule": {"anc"}}, "same-origin"); status != http.StatusSeeOther {
+	if status, _ := post(t, srv.URL+"/console/pause", url.Values{"rule": {"anc"}},
+		"same-origin"); status != http.StatusSeeOther {
 		t.Errorf("pause: %d", status)
 	}
 	c, err := controls.Read(ctx, j)
 	if err != nil || c.Rules["anc"] == nil || c.Rules["anc"].Who != "otto (console)" {
 		t.Errorf("controls = %+v, %v", c, err)
 	}
-	if status, _ := post(t, srv.URL+"/console/resume", url.Values{"rule": {"anc"}}, "same-origin"); status != http.StatusSeeOther {
+	if status, _ := post(t, srv.URL+"/console/resume", url.Values{"rule": {"anc"}},
+		"same-origin"); status != http.StatusSeeOther {
 		t.Errorf("resume: %d", status)
 	}
 }

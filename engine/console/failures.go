@@ -92,12 +92,14 @@ func (s *Console) cause(r *http.Request) (view, error) {
 	}
 	data.Lately = failedLately(page.Records, s.c.Now())
 	if data.List = page.Records[:min(len(page.Records), pageSize)]; page.Next != 0 || len(data.List) < len(page.Records) {
-		data.Next = causePage(data.Rule, data.Code, data.Cause) + "&before=" + strconv.FormatInt(data.List[len(data.List)-1].Seq, 10)
+		data.Next = causePage(data.Rule, data.Code, data.Cause) + "&before=" +
+			strconv.FormatInt(data.List[len(data.List)-1].Seq, 10)
 	}
 	if len(data.List) > 0 && data.List[0].Problem != nil {
 		data.Hint, data.Place = data.List[0].Problem.Hint, data.List[0].Problem.Place
 	}
-	data.Download = Prefix + "failures/download?" + url.Values{"rule": {data.Rule}, "code": {data.Code}, "cause": {data.Cause}}.Encode()
+	data.Download = Prefix + "failures/download?" +
+		url.Values{"rule": {data.Rule}, "code": {data.Code}, "cause": {data.Cause}}.Encode()
 	if data.Files, err = s.filesOf(r.Context(), data.List); err != nil {
 		return view{}, err
 	}
@@ -106,7 +108,8 @@ func (s *Console) cause(r *http.Request) (view, error) {
 			return view{}, err
 		}
 	}
-	return view{Title: data.Cause, Page: "cause", Trail: []link{{Name: "Failures", Path: Prefix + "failures"}}, Data: data}, nil
+	return view{Title: data.Cause, Page: "cause", Trail: []link{{Name: "Failures", Path: Prefix + "failures"}},
+		Data: data}, nil
 }
 
 // failedLately draws when records failed, in the last week.
@@ -127,7 +130,8 @@ func failedLately(list []*journal.Record, now time.Time) series {
 }
 
 func (c oneCause) filter() journal.Filter {
-	return journal.Filter{States: []journal.State{journal.Failed}, Rule: c.Rule, Code: c.Code, Cause: c.Cause, Limit: pageSize}
+	return journal.Filter{States: []journal.State{journal.Failed}, Rule: c.Rule, Code: c.Code, Cause: c.Cause,
+		Limit: pageSize}
 }
 
 // filesOf gives the finished files that records are rows of and that have a file of failed rows.
@@ -164,7 +168,8 @@ func (s *Console) values(r *http.Request, data *oneCause) error {
 		return err
 	}
 	s.c.Log.Info("the values of failed records were looked at", "rule", data.Rule, "code", data.Code, "who", who(r))
-	entry := journal.AuditEntry{At: s.c.Now(), Who: who(r), Did: "look", Count: int64(len(page.Records)), Subject: f.Subject()}
+	entry := journal.AuditEntry{At: s.c.Now(), Who: who(r), Did: "look", Count: int64(len(page.Records)),
+		Subject: f.Subject()}
 	if err := s.c.Journal.Note(r.Context(), entry); err != nil {
 		return fmt.Errorf("note that values were looked at: %w", err)
 	}
@@ -177,7 +182,10 @@ func (s *Console) values(r *http.Request, data *oneCause) error {
 	for at, n := range counts {
 		data.Values = append(data.Values, valueCount{at[0], at[1], n})
 	}
-	slices.SortFunc(data.Values, func(a, b valueCount) int { return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Value, b.Value)) })
+	slices.SortFunc(data.Values, func(a, b valueCount) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count),
+			cmp.Compare(a.Value, b.Value))
+	})
 	if data.Code == "unmapped-value" {
 		for _, v := range data.Values {
 			data.Lines += yamlnode.Text(v.Value) + ": \n"
@@ -192,7 +200,8 @@ const (
 	bytesDownloaded = 50 << 20
 )
 
-// downloadFailed answers with the contents of the records that failed for a cause, as a JSON list that can be corrected and sent back.
+// downloadFailed answers with the contents of the records that failed for a cause, as a JSON list
+// that can be corrected and sent back.
 func (s *Console) downloadFailed(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	c := oneCause{Rule: q.Get("rule"), Code: q.Get("code"), Cause: q.Get("cause")}
@@ -214,22 +223,26 @@ func (s *Console) downloadFailed(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	s.c.Log.Info("failed records were downloaded", "rule", c.Rule, "code", c.Code, "records", len(bodies), "who", who(r))
-	entry := journal.AuditEntry{At: s.c.Now(), Who: who(r), Did: "download", Count: int64(len(bodies)), Subject: f.Subject()}
+	entry := journal.AuditEntry{At: s.c.Now(), Who: who(r), Did: "download", Count: int64(len(bodies)),
+		Subject: f.Subject()}
 	if err := s.c.Journal.Note(r.Context(), entry); err != nil {
 		s.fail(w, r, err)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": c.Rule + "-failed.json"}))
+	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment",
+		map[string]string{"filename": c.Rule + "-failed.json"}))
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
 	_ = e.Encode(bodies) // the visitor is gone when this fails
 }
 
-// chosen reads which failed records a form is about; a form that names none is refused, so that a mistake never means all.
+// chosen reads which failed records a form is about; a form that names none is refused, so that a
+// mistake never means all.
 func chosen(r *http.Request) (journal.Filter, error) {
 	f := journal.Filter{
-		Rule: r.PostFormValue("rule"), Code: r.PostFormValue("code"), Cause: r.PostFormValue("cause"), Class: actions.Class(r.PostFormValue("class")),
+		Rule: r.PostFormValue("rule"), Code: r.PostFormValue("code"), Cause: r.PostFormValue("cause"),
+		Class:  actions.Class(r.PostFormValue("class")),
 		States: []journal.State{journal.Failed},
 	}
 	for _, n := range r.PostForm["chosen"] {

@@ -18,8 +18,10 @@ func withFailures(t *testing.T, j journal.Journal) {
 	var list []*journal.Record
 	for n := range 5 {
 		list = append(list, &journal.Record{
-			Rule: "anc", ID: fmt.Sprint("m-", n), Key: fmt.Sprint("k-", n), Body: []byte(`{"sex":"w"}`), State: journal.Failed, Received: time.Now(),
-			Problem: &journal.Problem{Class: "data", Code: "unmapped-value", Cause: "not in the map", Hint: "add it to `maps:`", Column: "sex", Value: []string{"w", "yes"}[n/3]},
+			Rule: "anc", ID: fmt.Sprint("m-", n), Key: fmt.Sprint("k-", n), Body: []byte(`{"sex":"w"}`), State: journal.Failed,
+			Received: time.Now(),
+			Problem: &journal.Problem{Class: "data", Code: "unmapped-value", Cause: "not in the map", Hint: "add it to `maps:`",
+				Column: "sex", Value: []string{"w", "yes"}[n/3]},
 		})
 	}
 	if _, err := j.Append(t.Context(), list, nil); err != nil {
@@ -37,7 +39,8 @@ func TestFailuresOfACause(t *testing.T) {
 		}
 	}
 	at := srv.URL + "/console/failures/cause?rule=anc&code=unmapped-value&cause=not+in+the+map"
-	if _, text, _ := get(t, at, nil); !strings.Contains(text, "m-4") || strings.Contains(text, "<code>w</code>") || strings.Contains(text, "form-1") || !strings.Contains(text, "5 failed") {
+	if _, text, _ := get(t, at, nil); !strings.Contains(text, "m-4") || strings.Contains(text, "<code>w</code>") ||
+		strings.Contains(text, "form-1") || !strings.Contains(text, "5 failed") {
 		t.Errorf("the cause's page:\n%s", text)
 	}
 	_, text, _ = get(t, at+"&values", nil)
@@ -55,7 +58,8 @@ func TestFailuresOfACause(t *testing.T) {
 	}
 	download := srv.URL + "/console/failures/download?rule=anc&code=unmapped-value&cause=not+in+the+map"
 	var bodies []map[string]string
-	if _, text, _ := get(t, download, nil); json.Unmarshal([]byte(text), &bodies) != nil || len(bodies) != 5 || bodies[0]["sex"] != "w" {
+	if _, text, _ := get(t, download, nil); json.Unmarshal([]byte(text), &bodies) != nil || len(bodies) != 5 ||
+		bodies[0]["sex"] != "w" {
 		t.Errorf("the download is %s", text)
 	}
 	if status, _, _ := get(t, download, vera); status != http.StatusForbidden {
@@ -71,23 +75,27 @@ func TestChosenFailures(t *testing.T) {
 	srv, j := fixture(t, Config{})
 	withFailures(t, j)
 	count := func(state journal.State) int {
-		list, err := j.Select(t.Context(), journal.Filter{Rule: "anc", Code: "unmapped-value", States: []journal.State{state}})
+		list, err := j.Select(t.Context(), journal.Filter{Rule: "anc", Code: "unmapped-value",
+			States: []journal.State{state}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return len(list)
 	}
 	failed := count(journal.Failed)
-	if status, text := post(t, srv.URL+"/console/replay", url.Values{"choose": {"1"}}, "same-origin"); status != http.StatusUnprocessableEntity || !strings.Contains(text, "choose records first") {
+	if status, text := post(t, srv.URL+"/console/replay", url.Values{"choose": {"1"}},
+		"same-origin"); status != http.StatusUnprocessableEntity || !strings.Contains(text, "choose records first") {
 		t.Errorf("none chosen: %d", status)
 	}
-	if status, _ := post(t, srv.URL+"/console/replay", url.Values{"choose": {"1"}, "chosen": {"3", "4"}}, "same-origin"); status != http.StatusSeeOther {
+	if status, _ := post(t, srv.URL+"/console/replay", url.Values{"choose": {"1"}, "chosen": {"3", "4"}},
+		"same-origin"); status != http.StatusSeeOther {
 		t.Errorf("replay: %d", status)
 	}
 	if got := count(journal.Failed); got != failed-2 {
 		t.Errorf("%d records are failed, want %d", got, failed-2)
 	}
-	if status, _ := post(t, srv.URL+"/console/dismiss", url.Values{"choose": {"1"}, "chosen": {"5"}, "why": {"a test"}}, "same-origin"); status != http.StatusSeeOther {
+	if status, _ := post(t, srv.URL+"/console/dismiss", url.Values{"choose": {"1"}, "chosen": {"5"}, "why": {"a test"}},
+		"same-origin"); status != http.StatusSeeOther {
 		t.Errorf("dismiss: %d", status)
 	}
 	if got := count(journal.Failed); got != failed-3 {

@@ -58,7 +58,8 @@ func there(path string) bool {
 	return err == nil
 }
 
-// download answers with the results of a file, or its failed rows. That somebody took them is logged: they hold what people said.
+// download answers with the results of a file, or its failed rows. That somebody took them is
+// logged: they hold what people said.
 func (s *Console) download(w http.ResponseWriter, r *http.Request) {
 	list, err := s.c.Journal.Files(r.Context(), "")
 	if err != nil {
@@ -105,7 +106,8 @@ const (
 	uploadTime = 30 * time.Minute
 )
 
-// upload takes a file for a rule. The form's rule comes before its file, so that nothing is kept of a file that nobody wants.
+// upload takes a file for a rule. The form's rule comes before its file, so that nothing is kept of
+// a file that nobody wants.
 func (s *Console) upload(w http.ResponseWriter, r *http.Request) {
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Now().Add(uploadTime)) // a writer that has none keeps the server's own

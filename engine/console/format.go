@@ -76,7 +76,8 @@ func words(d time.Duration) string {
 }
 
 // states are those of records, as searches offer them.
-var states = []journal.State{journal.Pending, journal.Held, journal.Delivered, journal.Skipped, journal.Failed, journal.Dismissed, journal.Superseded}
+var states = []journal.State{journal.Pending, journal.Held, journal.Delivered, journal.Skipped, journal.Failed,
+	journal.Dismissed, journal.Superseded}
 
 // target is a rule or server that can be paused.
 type target struct {

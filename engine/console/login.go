@@ -31,7 +31,8 @@ func who(r *http.Request) string {
 	return "console"
 }
 
-// admit finds out who asks: by a session, or by a name and password with each request, as programs send them. It answers whom it does not let in.
+// admit finds out who asks: by a session, or by a name and password with each request, as programs
+// send them. It answers whom it does not let in.
 func (s *Console) admit(w http.ResponseWriter, r *http.Request) (*http.Request, bool) {
 	user := s.c.Access.Current(r)
 	if name, password, ok := r.BasicAuth(); user == nil && ok {
@@ -89,7 +90,8 @@ type loginView struct {
 }
 
 func (s *Console) loginPage(r *http.Request) (view, error) {
-	return view{Title: "Log in", Page: "login", Data: loginView{Next: local(r.URL.Query().Get("next")), Nobody: !s.c.Access.Anybody()}}, nil
+	return view{Title: "Log in", Page: "login", Data: loginView{Next: local(r.URL.Query().Get("next")),
+		Nobody: !s.c.Access.Anybody()}}, nil
 }
 
 // login checks a name and password and begins a session.
@@ -109,7 +111,8 @@ func (s *Console) login(w http.ResponseWriter, r *http.Request) {
 	}
 	if user == nil {
 		s.page(func(*http.Request) (view, error) {
-			return view{Title: "Log in", Page: "login", Status: http.StatusUnauthorized, Data: loginView{Next: next, Failed: failed, Nobody: !s.c.Access.Anybody()}}, nil
+			return view{Title: "Log in", Page: "login", Status: http.StatusUnauthorized,
+				Data: loginView{Next: next, Failed: failed, Nobody: !s.c.Access.Anybody()}}, nil
 		})(w, r)
 		return
 	}
@@ -123,10 +126,12 @@ func (s *Console) logout(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, loginPath, http.StatusSeeOther)
 }
 
-// local gives a page of this console to go on to, and the first one for all else: a link must not lead people elsewhere by way of us.
+// local gives a page of this console to go on to, and the first one for all else: a link must not
+// lead people elsewhere by way of us.
 func local(next string) string {
 	u, err := url.Parse(next)
-	if err != nil || u.Host != "" || u.Scheme != "" || strings.ContainsAny(next, "\\\r\n") || next != "/" && !strings.HasPrefix(next, Prefix) || strings.HasPrefix(next, loginPath) {
+	if err != nil || u.Host != "" || u.Scheme != "" || strings.ContainsAny(next, "\\\r\n") || next != "/" &&
+		!strings.HasPrefix(next, Prefix) || strings.HasPrefix(next, loginPath) {
 		return "/"
 	}
 	return next

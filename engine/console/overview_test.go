@@ -23,7 +23,8 @@ func TestOverviewOfARun(t *testing.T) {
 	ctx := t.Context()
 	var list []*journal.Record
 	for n := range 12 {
-		list = append(list, &journal.Record{Rule: "anc", ID: fmt.Sprint("n", n), Key: fmt.Sprint("k", n), Body: []byte("{}"), State: journal.Pending, Received: time.Now(), NextTry: time.Now(),
+		list = append(list, &journal.Record{Rule: "anc", ID: fmt.Sprint("n", n), Key: fmt.Sprint("k", n), Body: []byte("{}"),
+			State: journal.Pending, Received: time.Now(), NextTry: time.Now(),
 			Origin: sources.Origin{Trigger: "webhook"}})
 	}
 	if _, err := j.Append(ctx, list, nil); err != nil {
@@ -37,7 +38,8 @@ func TestOverviewOfARun(t *testing.T) {
 	for i, rec := range claimed {
 		s := journal.Settlement{Seq: rec.Seq, State: journal.Delivered, Attempts: 1}
 		if i == 0 {
-			s.State, s.Problem = journal.Failed, &journal.Problem{Class: actions.ClassData, Code: "E1007", Cause: "a value does not fit"}
+			s.State, s.Problem = journal.Failed, &journal.Problem{Class: actions.ClassData, Code: "E1007",
+				Cause: "a value does not fit"}
 		}
 		b.Settlements = append(b.Settlements, s)
 	}
@@ -46,7 +48,8 @@ func TestOverviewOfARun(t *testing.T) {
 	}
 	for _, period := range []string{"", "?period=day", "?period=week", "?period=month", "?period=nonsense"} {
 		_, text, _ := get(t, srv.URL+"/"+period, nil)
-		for _, want := range []string{"14 received, 12 delivered, 2 failed", `<rect class="delivered"`, "anc-monthly-report-of-the-district</a></dd>", "See why", "2 records of rule anc have failed"} {
+		for _, want := range []string{"14 received, 12 delivered, 2 failed", `<rect class="delivered"`,
+			"anc-monthly-report-of-the-district</a></dd>", "See why", "2 records of rule anc have failed"} {
 			if !strings.Contains(text, want) {
 				t.Errorf("%q lacks %q:\n%s", period, want, text)
 			}
@@ -99,7 +102,8 @@ func TestEvents(t *testing.T) {
 }
 
 func TestShort(t *testing.T) {
-	for n, want := range map[float64]string{0.5: "0.5", 3: "3", 950: "950", 1200: "1.2k", 34_000: "34k", 2e6: "2M", 1.5e9: "1.5G"} {
+	for n, want := range map[float64]string{0.5: "0.5", 3: "3", 950: "950", 1200: "1.2k", 34_000: "34k", 2e6: "2M",
+		1.5e9: "1.5G"} {
 		if got := short(n); got != want {
 			t.Errorf("%g is written %s, want %s", n, got, want)
 		}

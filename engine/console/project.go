@@ -16,14 +16,16 @@ type Project interface {
 	Rules() []Rule
 	// Rule tells how a rule maps; nil when there is none of the name.
 	Rule(name string) *Mapping
-	// Trace evaluates a rule on a record without sending anything. The error is for a rule that cannot be used, or content that is no JSON.
+	// Trace evaluates a rule on a record without sending anything. The error is for a rule that cannot
+	// be used, or content that is no JSON.
 	Trace(ctx context.Context, rule string, record Input) (*Trace, error)
 	// Refused says why the project as it lies on disk is not the one that runs; empty when it is.
 	Refused() string
 	// Servers lists the servers with what their last sync said; Connections the other systems that rules read from.
 	Servers() []Server
 	Connections() []Connection
-	// Catalogue lists the programs and data sets of a server; Object tells all of one of its objects, nil when it has none of the uid; Search finds objects.
+	// Catalogue lists the programs and data sets of a server; Object tells all of one of its objects,
+	// nil when it has none of the uid; Search finds objects.
 	Catalogue(server string) []Object
 	Object(server, uid string) *Object
 	Search(server, text string) []Object
@@ -31,7 +33,8 @@ type Project interface {
 	Test(ctx context.Context, name string) error
 	// Sync reads the metadata of a server anew and puts its rules to work with it; the answer says what changed.
 	Sync(ctx context.Context, server string) (changes []string, err error)
-	// Upload takes a file for a rule, as if it had been dropped. The error is for a person: a file that was taken before, a rule that takes none.
+	// Upload takes a file for a rule, as if it had been dropped. The error is for a person: a file
+	// that was taken before, a rule that takes none.
 	Upload(ctx context.Context, rule, name string, content io.Reader) error
 	// Outputs tells where the results of a finished file lie, and its failed rows; empty for what there is none of.
 	Outputs(f journal.File) (results, failed string)
@@ -155,7 +158,8 @@ type Server struct {
 	Elements int       `json:"data_elements"`
 	OrgUnits int       `json:"org_units"`
 	Rules    []string  `json:"rules"`
-	Changes  []string  `json:"changes,omitempty"` // what the last sync that this process has seen changed, with the rules that it touches
+	// what the last sync that this process has seen changed, with the rules that it touches
+	Changes []string `json:"changes,omitempty"`
 }
 
 // Connection is another system that rules read from.

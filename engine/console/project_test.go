@@ -25,21 +25,28 @@ type project struct {
 }
 
 func newProject() *project {
-	finding := diag.Diagnostic{Code: "no-id", Severity: diag.Warning, Message: "the rule has no id", Hint: "add id:", Place: diag.Place{File: "rules/anc.yaml"}}
+	finding := diag.Diagnostic{Code: "no-id", Severity: diag.Warning, Message: "the rule has no id", Hint: "add id:",
+		Place: diag.Place{File: "rules/anc.yaml"}}
 	return &project{
 		rules: []Rule{
-			{Name: "anc", Description: "Registers", File: "rules/anc.yaml", Server: "national", Trigger: "webhook", Address: "/anc", TakesFiles: true,
+			{Name: "anc", Description: "Registers", File: "rules/anc.yaml", Server: "national", Trigger: "webhook",
+				Address: "/anc", TakesFiles: true,
 				Findings: diag.List{finding}},
-			{Name: "anc-monthly-report-of-the-district", Description: "Monthly figures", File: "rules/anc-monthly.yaml", Server: "national", Trigger: "schedule",
+			{Name: "anc-monthly-report-of-the-district", Description: "Monthly figures", File: "rules/anc-monthly.yaml",
+				Server: "national", Trigger: "schedule",
 				Address: "0 3 1 * *", NextRun: time.Date(2026, 8, 1, 3, 0, 0, 0, time.UTC)},
 		},
 		trace: &Trace{
 			Status: "failed", ID: "form-1", Key: "case-1",
 			Steps: []Step{
-				{What: "lookup", Name: "clinic", Expr: "trigger.form.facility_code", In: `"KAS-014"`, Out: `Kasama clinic (code "KAS-014", uid DiszpKrYNg8)`, Line: 9, Source: "clinic: {in: organisationUnits, code: trigger.form.facility_code}"},
-				{What: "field", Name: "Sex", Expr: "trigger.form.gender", In: `"x"`, Type: "TEXT", Line: 3, Source: "Sex: {from: trigger.form.gender, map: sex}", Failed: "the value is not in the map"},
+				{What: "lookup", Name: "clinic", Expr: "trigger.form.facility_code", In: `"KAS-014"`,
+					Out: `Kasama clinic (code "KAS-014", uid DiszpKrYNg8)`, Line: 9,
+					Source: "clinic: {in: organisationUnits, code: trigger.form.facility_code}"},
+				{What: "field", Name: "Sex", Expr: "trigger.form.gender", In: `"x"`, Type: "TEXT", Line: 3,
+					Source: "Sex: {from: trigger.form.gender, map: sex}", Failed: "the value is not in the map"},
 			},
-			Faults: []Fault{{Code: "unmapped-value", Message: "the value is not in the map <sex>", Hint: "add it", Column: "gender", Value: "x", Line: 3, Source: "Sex: {from: trigger.form.gender, map: sex}"}},
+			Faults: []Fault{{Code: "unmapped-value", Message: "the value is not in the map <sex>", Hint: "add it",
+				Column: "gender", Value: "x", Line: 3, Source: "Sex: {from: trigger.form.gender, map: sex}"}},
 		},
 	}
 }
@@ -58,11 +65,14 @@ func (p *project) Rule(name string) *Mapping {
 	for _, r := range p.rules {
 		if r.Name == name {
 			return &Mapping{
-				Rule: r, Text: "rule: " + name + "\n# ...\n", ID: "trigger.form.meta.instanceID", When: `trigger.form["@name"] == "ANC"`,
-				Lookups: []Field{{Group: "organisationUnits", Name: "clinic", Expr: "trigger.form.facility_code", Out: "Kasama clinic", Line: 9}},
+				Rule: r, Text: "rule: " + name + "\n# ...\n", ID: "trigger.form.meta.instanceID",
+				When: `trigger.form["@name"] == "ANC"`,
+				Lookups: []Field{{Group: "organisationUnits", Name: "clinic", Expr: "trigger.form.facility_code",
+					Out: "Kasama clinic", Line: 9}},
 				Actions: []Action{{Kind: "dhis2.create_and_enroll", Fields: []Field{
 					{Name: "program", Expr: "Antenatal care", Line: 12},
-					{Group: "attributes", Name: "Sex", Expr: "trigger.form.gender", Map: "sex", Type: "TEXT", In: `"f"`, Out: `"FEMALE"`, Line: 3},
+					{Group: "attributes", Name: "Sex", Expr: "trigger.form.gender", Map: "sex", Type: "TEXT", In: `"f"`,
+						Out: `"FEMALE"`, Line: 3},
 					{Group: "attributes", Name: "Country", Expr: "Kenya", Literal: true, Line: 4},
 				}}},
 				Trace: p.trace,
@@ -77,15 +87,18 @@ func (p *project) Trace(_ context.Context, rule string, in Input) (*Trace, error
 		return nil, err
 	}
 	if strings.Contains(string(in.Body), "Corrected") {
-		return &Trace{Status: "fine", ID: in.ID, Writes: []Write{{Label: "tracked entity Person", Effect: "created", ID: "uidOfPerson"}},
+		return &Trace{Status: "fine", ID: in.ID, Writes: []Write{{Label: "tracked entity Person", Effect: "created",
+			ID: "uidOfPerson"}},
 			Requests: []Request{{Heading: "POST /api/tracker", Body: `  {"trackedEntities": []}`}}}, nil
 	}
 	return p.trace, nil
 }
 
 func (p *project) Servers() []Server {
-	return []Server{{Name: "national", URL: "https://dhis2.example.org/hmis", System: "Tamala HMIS", Version: "2.42.1", User: "culvert", Synced: time.Date(2026, 7, 1, 6, 0, 0, 0, time.UTC),
-		NextSync: time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC), Programs: 3, DataSets: 2, Elements: 120, OrgUnits: 1300, Rules: []string{"anc"},
+	return []Server{{Name: "national", URL: "https://dhis2.example.org/hmis", System: "Tamala HMIS", Version: "2.42.1",
+		User: "culvert", Synced: time.Date(2026, 7, 1, 6, 0, 0, 0, time.UTC),
+		NextSync: time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC), Programs: 3, DataSets: 2, Elements: 120, OrgUnits: 1300,
+		Rules:   []string{"anc"},
 		Changes: []string{"option Female of Sex: code F became FEMALE; used by rules/anc.yaml:3"}}}
 }
 
@@ -96,13 +109,16 @@ func (p *project) Connections() []Connection {
 func (p *project) Catalogue(string) []Object { return []Object{*p.program()} }
 
 func (p *project) program() *Object {
-	return &Object{ID: "WSGAb5XwJ3Y", Name: "Antenatal care", Kind: "program", Type: "tracker program", Uses: []string{"rules/anc.yaml:12"}, Parts: []Object{
-		{ID: "w75KJ2mc4zz", Name: "First name", Kind: "attribute", Type: "TEXT", Mandatory: true, Uses: []string{"rules/anc.yaml:2"}},
-		{ID: "PUZaKR0Jh2k", Name: "First visit", Kind: "program stage", Type: "repeatable", Parts: []Object{
-			{ID: "vANAXwtLwcT", Code: "ANC_HB", Name: "Haemoglobin", Kind: "data element", Type: "NUMBER"},
-			{ID: "vANAXwtLwcU", Code: "ANC_RISK", Name: "Risk", Kind: "data element", Type: "TEXT", Options: []Object{{Code: "HIGH", Name: "High"}, {Code: "LOW", Name: "Low"}}},
-		}},
-	}}
+	return &Object{ID: "WSGAb5XwJ3Y", Name: "Antenatal care", Kind: "program", Type: "tracker program",
+		Uses: []string{"rules/anc.yaml:12"}, Parts: []Object{
+			{ID: "w75KJ2mc4zz", Name: "First name", Kind: "attribute", Type: "TEXT", Mandatory: true,
+				Uses: []string{"rules/anc.yaml:2"}},
+			{ID: "PUZaKR0Jh2k", Name: "First visit", Kind: "program stage", Type: "repeatable", Parts: []Object{
+				{ID: "vANAXwtLwcT", Code: "ANC_HB", Name: "Haemoglobin", Kind: "data element", Type: "NUMBER"},
+				{ID: "vANAXwtLwcU", Code: "ANC_RISK", Name: "Risk", Kind: "data element", Type: "TEXT",
+					Options: []Object{{Code: "HIGH", Name: "High"}, {Code: "LOW", Name: "Low"}}},
+			}},
+		}}
 }
 
 func (p *project) Object(_, uid string) *Object {

@@ -21,8 +21,9 @@ import (
 func TestPagesOfTheProject(t *testing.T) {
 	srv, _ := fixture(t, Config{})
 	for path, want := range map[string][]string{
-		"/console/rules":          {"the rule has no id", "anc-monthly-report", "next 2026-08-01", "Pause"},
-		"/console/rules/anc":      {"trigger.form.gender", "&#34;FEMALE&#34;", "always", "Only when", "the value is not in the map"},
+		"/console/rules": {"the rule has no id", "anc-monthly-report", "next 2026-08-01", "Pause"},
+		"/console/rules/anc": {"trigger.form.gender", "&#34;FEMALE&#34;", "always", "Only when",
+			"the value is not in the map"},
 		"/console/rules/nothing":  {"there is no such rule"},
 		"/console/servers":        {"2.42.1", "warehouse", "Test now"},
 		"/console/servers/gone":   {"there is no such server"},
@@ -42,8 +43,11 @@ func TestPagesOfTheProject(t *testing.T) {
 		}
 	}
 	vera := func(r *http.Request) { r.SetBasicAuth("vera", "of-the-viewer") }
-	for _, path := range []string{"/console/rules", "/console/rules/anc", "/console/servers", "/console/servers/national", "/console/files", "/", "/console/failures", "/console/records/1"} {
-		if _, text, _ := get(t, srv.URL+path, vera); strings.Count(text, `method="post"`) != 1 || strings.Contains(text, "/correct") { // to log out
+	for _, path := range []string{"/console/rules", "/console/rules/anc", "/console/servers", "/console/servers/national",
+		"/console/files", "/", "/console/failures", "/console/records/1"} {
+		// to log out
+		if _, text, _ := get(t, srv.URL+path, vera); strings.Count(text, `method="post"`) != 1 ||
+			strings.Contains(text, "/correct") {
 			t.Errorf("%s offers a viewer what a viewer may not do", path)
 		}
 	}
@@ -53,10 +57,12 @@ func TestPagesOfTheProject(t *testing.T) {
 func TestSetGoing(t *testing.T) {
 	p := newProject()
 	srv, _ := fixture(t, Config{Running: p})
-	if status, text := post(t, srv.URL+"/console/test", url.Values{"name": {"national"}}, "same-origin"); status != http.StatusOK || !strings.Contains(text, "national answers") {
+	if status, text := post(t, srv.URL+"/console/test", url.Values{"name": {"national"}},
+		"same-origin"); status != http.StatusOK || !strings.Contains(text, "national answers") {
 		t.Errorf("test: %d %s", status, text)
 	}
-	if status, text := post(t, srv.URL+"/console/sync", url.Values{"server": {"national"}}, "same-origin"); status != http.StatusOK || !strings.Contains(text, "Synced. Changes: 1") {
+	if status, text := post(t, srv.URL+"/console/sync", url.Values{"server": {"national"}},
+		"same-origin"); status != http.StatusOK || !strings.Contains(text, "Synced. Changes: 1") {
 		t.Errorf("sync: %d %s", status, text)
 	}
 	if status := upload(t, srv.URL, "anc", "visits.csv", "id\n1\n"); status != http.StatusSeeOther {
@@ -66,10 +72,12 @@ func TestSetGoing(t *testing.T) {
 		t.Errorf("asked %q, want %q", got, want)
 	}
 	p.fails = errors.New("connection refused")
-	if status, text := post(t, srv.URL+"/console/test", url.Values{"name": {"national"}}, "same-origin"); status != http.StatusOK || !strings.Contains(text, "national: connection refused.") {
+	if status, text := post(t, srv.URL+"/console/test", url.Values{"name": {"national"}},
+		"same-origin"); status != http.StatusOK || !strings.Contains(text, "national: connection refused.") {
 		t.Errorf("a test that fails: %d %s", status, text)
 	}
-	if status, text := post(t, srv.URL+"/console/sync", url.Values{"server": {"national"}}, "same-origin"); status != http.StatusOK || !strings.Contains(text, "the last snapshot stays") {
+	if status, text := post(t, srv.URL+"/console/sync", url.Values{"server": {"national"}},
+		"same-origin"); status != http.StatusOK || !strings.Contains(text, "the last snapshot stays") {
 		t.Errorf("a sync that fails: %d %s", status, text)
 	}
 	if status := upload(t, srv.URL, "anc", "visits.csv", "id\n1\n"); status != http.StatusUnprocessableEntity {
@@ -118,15 +126,18 @@ func TestDownloads(t *testing.T) {
 		t.Fatal(err)
 	}
 	srv, j := fixture(t, Config{Running: p})
-	f := &journal.File{File: sources.File{ID: "f1", Rule: "anc", Name: "visits.csv", SHA256: "x", Received: time.Now()}, State: journal.FileOpen, Next: 1, Places: 5}
+	f := &journal.File{File: sources.File{ID: "f1", Rule: "anc", Name: "visits.csv", SHA256: "x", Received: time.Now()},
+		State: journal.FileOpen, Next: 1, Places: 5}
 	if _, err := j.AddFile(context.Background(), f); err != nil {
 		t.Fatal(err)
 	}
-	if _, text, _ := get(t, srv.URL+"/console/files", nil); !strings.Contains(text, "/console/files/f1/results") || strings.Contains(text, "/console/files/f1/failed") {
+	if _, text, _ := get(t, srv.URL+"/console/files", nil); !strings.Contains(text, "/console/files/f1/results") ||
+		strings.Contains(text, "/console/files/f1/failed") {
 		t.Errorf("the page of files offers other downloads:\n%s", text)
 	}
 	status, text, header := get(t, srv.URL+"/console/files/f1/results", nil)
-	if status != http.StatusOK || !strings.Contains(text, "2,failed") || header.Get("Content-Disposition") != "attachment; filename=visits.results.csv" {
+	if status != http.StatusOK || !strings.Contains(text, "2,failed") ||
+		header.Get("Content-Disposition") != "attachment; filename=visits.results.csv" {
 		t.Errorf("results: %d %q %v", status, text, header)
 	}
 	for path, change := range map[string]func(*http.Request){

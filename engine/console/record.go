@@ -74,10 +74,12 @@ func (s *Console) record(r *http.Request) (view, error) {
 		data.Content = pretty(rec.Body)
 		data.Trace, data.NoTrace = s.trace(ctx, rec, rec.Body)
 	}
-	return view{Title: fmt.Sprintf("Record %d", rec.Seq), Page: "record", Trail: []link{{Name: "Records", Path: Prefix + "records"}}, Data: data}, nil
+	return view{Title: fmt.Sprintf("Record %d", rec.Seq), Page: "record",
+		Trail: []link{{Name: "Records", Path: Prefix + "records"}}, Data: data}, nil
 }
 
-// correctable tells whether the content of a record may be corrected: its source still holds what waits, and what is in flight cannot be called back.
+// correctable tells whether the content of a record may be corrected: its source still holds what
+// waits, and what is in flight cannot be called back.
 func correctable(rec *journal.Record) bool {
 	return rec.State != journal.Pending
 }
@@ -100,7 +102,8 @@ func (s *Console) auditOf(ctx context.Context, rec *journal.Record) ([]journal.A
 	var own []journal.AuditEntry
 	name := "record " + strconv.FormatInt(rec.Seq, 10)
 	for _, e := range list {
-		if e.Subject == name || strings.HasPrefix(e.Subject, name+",") || strings.HasSuffix(e.Subject, ", "+name) || strings.Contains(e.Subject, ", "+name+",") {
+		if e.Subject == name || strings.HasPrefix(e.Subject, name+",") || strings.HasSuffix(e.Subject, ", "+name) ||
+			strings.Contains(e.Subject, ", "+name+",") {
 			own = append(own, e)
 		}
 	}
@@ -110,7 +113,8 @@ func (s *Console) auditOf(ctx context.Context, rec *journal.Record) ([]journal.A
 // look notes that somebody sees what a record says.
 func (s *Console) look(r *http.Request, rec *journal.Record) error {
 	s.c.Log.Info("a record's content was looked at", "record", rec.ID, "rule", rec.Rule, "who", who(r))
-	entry := journal.AuditEntry{At: s.c.Now(), Who: who(r), Did: "look", Count: 1, Subject: journal.Filter{Seq: rec.Seq}.Subject()}
+	entry := journal.AuditEntry{At: s.c.Now(), Who: who(r), Did: "look", Count: 1,
+		Subject: journal.Filter{Seq: rec.Seq}.Subject()}
 	if err := s.c.Journal.Note(r.Context(), entry); err != nil {
 		return fmt.Errorf("note that the record was looked at: %w", err)
 	}
@@ -194,7 +198,8 @@ func (s *Console) saveCorrection(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, err)
 		return
 	}
-	data := correctView{Record: rec, Content: r.PostFormValue("content"), Why: strings.TrimSpace(r.PostFormValue("why")), Previewed: true}
+	data := correctView{Record: rec, Content: r.PostFormValue("content"), Why: strings.TrimSpace(r.PostFormValue("why")),
+		Previewed: true}
 	body, err := compact(data.Content)
 	if err == nil && len(body) > maxContent {
 		err = errors.New("the content is larger than 4 MB")
@@ -229,7 +234,8 @@ func (s *Console) saveCorrection(w http.ResponseWriter, r *http.Request) {
 	s.page(func(*http.Request) (view, error) { return v, nil })(w, r)
 }
 
-// send puts a corrected content in the place of a record's and has it sent; it gives the number of the record that holds it.
+// send puts a corrected content in the place of a record's and has it sent; it gives the number of
+// the record that holds it.
 func (s *Console) send(r *http.Request, rec *journal.Record, body []byte, why string) (int64, error) {
 	seq, err := s.c.Journal.Correct(r.Context(), rec.Seq, body, who(r), why)
 	if err != nil {

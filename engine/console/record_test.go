@@ -13,7 +13,8 @@ import (
 func TestTraceOfARecord(t *testing.T) {
 	srv, _ := fixture(t, Config{})
 	_, text, _ := get(t, srv.URL+"/console/records/1?content", nil)
-	for _, want := range []string{"Kasama clinic", "How the values come to be", "the value is not in the map", "Sex: {from: trigger.form.gender, map: sex}", "Fatou"} {
+	for _, want := range []string{"Kasama clinic", "How the values come to be", "the value is not in the map",
+		"Sex: {from: trigger.form.gender, map: sex}", "Fatou"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the record lacks %q:\n%s", want, text)
 		}
@@ -23,12 +24,14 @@ func TestTraceOfARecord(t *testing.T) {
 	}
 }
 
-// TestCorrect corrects a failed record: what is wrong is shown first, nothing is sent without a reason or while it would fail again.
+// TestCorrect corrects a failed record: what is wrong is shown first, nothing is sent without a
+// reason or while it would fail again.
 func TestCorrect(t *testing.T) {
 	p := newProject()
 	srv, j := fixture(t, Config{Running: p})
 	at := srv.URL + "/console/records/1/correct"
-	if status, text, _ := get(t, at, nil); status != http.StatusOK || !strings.Contains(text, "Fatou") || !strings.Contains(text, "Send it") {
+	if status, text, _ := get(t, at, nil); status != http.StatusOK || !strings.Contains(text, "Fatou") ||
+		!strings.Contains(text, "Send it") {
 		t.Fatalf("the form: %d\n%s", status, text)
 	}
 	send := func(do, content, why string) (int, string) {
@@ -77,7 +80,8 @@ func TestCorrect(t *testing.T) {
 	if status, _, _ := get(t, at, vera); status != http.StatusForbidden {
 		t.Errorf("a viewer: %d", status)
 	}
-	if status, _ := post(t, at, url.Values{"do": {"send"}, "content": {"{}"}, "why": {"x"}}, "same-origin", vera); status != http.StatusForbidden {
+	if status, _ := post(t, at, url.Values{"do": {"send"}, "content": {"{}"}, "why": {"x"}}, "same-origin",
+		vera); status != http.StatusForbidden {
 		t.Errorf("a viewer's correction: %d", status)
 	}
 	if status, _, _ := get(t, srv.URL+"/console/records/2/correct", nil); status != http.StatusUnprocessableEntity {

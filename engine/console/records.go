@@ -32,12 +32,14 @@ const localTime = "2006-01-02T15:04"
 
 func queryOf(q url.Values) query {
 	return query{
-		Text: strings.TrimSpace(q.Get("q")), Rule: q.Get("rule"), State: q.Get("state"), Code: strings.TrimSpace(q.Get("code")), Since: q.Get("since"),
+		Text: strings.TrimSpace(q.Get("q")), Rule: q.Get("rule"), State: q.Get("state"),
+		Code: strings.TrimSpace(q.Get("code")), Since: q.Get("since"),
 		Until: q.Get("until"), File: q.Get("file"),
 	}
 }
 
-// filter makes a journal's filter of a query. A text that is the name of a file, or NAME:ROW, means records of that file.
+// filter makes a journal's filter of a query. A text that is the name of a file, or NAME:ROW, means
+// records of that file.
 func (s *Console) filter(ctx context.Context, q query) (journal.Filter, error) {
 	f := journal.Filter{Rule: q.Rule, Code: q.Code, FileID: q.File, Text: q.Text, Limit: pageSize}
 	if q.State != "" {
@@ -62,7 +64,8 @@ func (s *Console) filter(ctx context.Context, q query) (journal.Filter, error) {
 	return f, s.fileNamed(ctx, q.Text, &f)
 }
 
-// fileNamed narrows a filter to a file, or a row of it, where the text names one. Of several files of one name the newest is meant.
+// fileNamed narrows a filter to a file, or a row of it, where the text names one. Of several files
+// of one name the newest is meant.
 func (s *Console) fileNamed(ctx context.Context, text string, f *journal.Filter) error {
 	name, row := text, 0
 	if before, after, ok := cutLast(text, ":"); ok {
@@ -161,5 +164,6 @@ func (s *Console) person(r *http.Request) (view, error) {
 	for _, x := range s.c.Running.Servers() {
 		data.Addresses[x.Name] = strings.TrimRight(x.URL, "/")
 	}
-	return view{Title: data.Who, Page: "person", Trail: []link{{Name: "Records", Path: Prefix + "records"}}, Data: data}, nil
+	return view{Title: data.Who, Page: "person", Trail: []link{{Name: "Records", Path: Prefix + "records"}}, Data: data},
+		nil
 }

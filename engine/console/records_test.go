@@ -15,16 +15,18 @@ import (
 // TestSearch finds records by each of what they are searched by, page by page.
 func TestSearch(t *testing.T) {
 	srv, j := fixture(t, Config{})
-	f := &journal.File{File: sources.File{ID: "f1", Rule: "visits", Name: "Visits.csv", SHA256: "x", Received: time.Now()}, State: journal.FileOpen, Next: 1}
+	f := &journal.File{File: sources.File{ID: "f1", Rule: "visits", Name: "Visits.csv", SHA256: "x",
+		Received: time.Now()}, State: journal.FileOpen, Next: 1}
 	if _, err := j.AddFile(t.Context(), f); err != nil {
 		t.Fatal(err)
 	}
 	var list []*journal.Record
 	for n := range 2*pageSize + 5 {
 		list = append(list, &journal.Record{
-			Rule: "visits", ID: fmt.Sprintf("visit-%d", n), Key: "case-9", Body: []byte(`{}`), State: journal.Failed, Received: time.Now(),
-			Origin:  sources.Origin{Trigger: "files", File: "Visits.csv", FileID: "f1", Row: n + 2, DataRow: int64(n + 1)},
-			Problem: &journal.Problem{Class: "data", Code: "blank-value", Cause: "a value is blank"},
+			Rule: "visits", ID: fmt.Sprintf("visit-%d", n), Key: "case-9", Body: []byte(`{}`), State: journal.Failed,
+			Received: time.Now(),
+			Origin:   sources.Origin{Trigger: "files", File: "Visits.csv", FileID: "f1", Row: n + 2, DataRow: int64(n + 1)},
+			Problem:  &journal.Problem{Class: "data", Code: "blank-value", Cause: "a value is blank"},
 		})
 	}
 	if _, err := j.Append(t.Context(), list, nil); err != nil {
@@ -80,7 +82,8 @@ func TestSearch(t *testing.T) {
 	if status, _, _ := get(t, srv.URL+"/console/records?since=yesterday", nil); status != http.StatusUnprocessableEntity {
 		t.Errorf("a time that is none: %d", status)
 	}
-	if status, page, _ := get(t, srv.URL+"/console/person?who=case-9", nil); status != http.StatusOK || !strings.Contains(page, "Only the latest") || !strings.Contains(page, "visits") {
+	if status, page, _ := get(t, srv.URL+"/console/person?who=case-9", nil); status != http.StatusOK ||
+		!strings.Contains(page, "Only the latest") || !strings.Contains(page, "visits") {
 		t.Errorf("a person: %d\n%s", status, page)
 	}
 	if status, _, _ := get(t, srv.URL+"/console/person?who=nobody", nil); status != http.StatusNotFound {

@@ -102,7 +102,8 @@ func (s *Console) object(r *http.Request) (view, error) {
 	if x == nil {
 		return view{}, errNoObject
 	}
-	trail := []link{{Name: "Servers", Path: Prefix + "servers"}, {Name: server, Path: Prefix + "servers/" + url.PathEscape(server)}}
+	trail := []link{{Name: "Servers", Path: Prefix + "servers"},
+		{Name: server, Path: Prefix + "servers/" + url.PathEscape(server)}}
 	return view{Title: x.Name, Page: "object", Trail: trail, Data: objectView{Object: x, Server: server}}, nil
 }
 

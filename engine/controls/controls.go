@@ -1,5 +1,5 @@
-// Package controls keeps what people have paused: rules, whose records are held, and servers, for which everything waits. It lies in the journal, so
-// that every process sees it.
+// Package controls keeps what people have paused: rules, whose records are held, and servers, for
+// which everything waits. It lies in the journal, so that every process sees it.
 package controls
 
 import (

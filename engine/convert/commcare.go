@@ -135,7 +135,8 @@ func (c *commcareConverter) read(raw []byte) error {
 				return c.read(of)
 			}
 		}
-		err = errors.Join(many(keys["form_configs"], &forms), many(keys["case_configs"], &cases), many(keys["dataset_maps"], &sets))
+		err = errors.Join(many(keys["form_configs"], &forms), many(keys["case_configs"], &cases),
+			many(keys["dataset_maps"], &sets))
 	}
 	if err != nil {
 		return err
@@ -177,7 +178,8 @@ func (c *commcareConverter) expression(part string, s *source, ofCase bool) (val
 			pairs = append(pairs, yamlnode.FlowText(from)+": "+yamlnode.FlowText(s.Map[from]))
 		}
 		more = append(more, "map: {"+strings.Join(pairs, ", ")+"}")
-		c.add(part, Changed, "", strings.Join(more, ""), "a value that is not in the map fails the record; CommCare sent nothing in its place")
+		c.add(part, Changed, "", strings.Join(more, ""),
+			"a value that is not in the map fails the record; CommCare sent nothing in its place")
 	}
 	if s.Direction == "in" {
 		c.add(part, LeftOut, "direction: in", "", "Culvert writes to DHIS2 and takes nothing back to CommCare")
@@ -193,10 +195,14 @@ func (c *commcareConverter) expression(part string, s *source, ofCase bool) (val
 	case s.CaseProperty != "" && ofCase:
 		return value{expr: caseField(s.CaseProperty)}, more, true
 	case s.CaseProperty != "":
-		c.add(part, Changed, s.CaseProperty, member("trigger.form.case.update", s.CaseProperty), "a form knows only what it changes of its case: where it does not change this property, take it from the question that asks for it")
+		c.add(part, Changed, s.CaseProperty, member("trigger.form.case.update", s.CaseProperty),
+			"a form knows only what it changes of its case: where it does not change this property, take it from the "+
+				"question that asks for it")
 		return value{expr: member("trigger.form.case.update", s.CaseProperty)}, more, true
 	case s.OwnerField != "" || s.UserField != "":
-		c.add(part, LeftOut, s.OwnerField+s.UserField, "", "the org unit is that of the first location above, which has the field: sync the locations of the project (connections: ... locations:) and look the unit up in that table")
+		c.add(part, LeftOut, s.OwnerField+s.UserField, "",
+			"the org unit is that of the first location above, which has the field: sync the locations of the project "+
+				"(connections: ... locations:) and look the unit up in that table")
 		return value{}, nil, false
 	case len(s.Value) > 0 && string(s.Value) != "null":
 		var fixed any
@@ -283,7 +289,8 @@ func (c *commcareConverter) event(w *writer, part string, f *formConfig, tracked
 			w.pair(3, "stage", c.stage(uid))
 		} else {
 			w.todo(3, "stage: "+f.Stage.was())
-			c.add(part+": stage", LeftOut, f.Stage.was(), "", "a stage that differs from form to form: write an action for each, with when:")
+			c.add(part+": stage", LeftOut, f.Stage.was(), "",
+				"a stage that differs from form to form: write an action for each, with when:")
 		}
 	}
 	if tracked {
@@ -292,7 +299,8 @@ func (c *commcareConverter) event(w *writer, part string, f *formConfig, tracked
 	if !c.put(w, 3, part, "org_unit", f.OrgUnit, false) {
 		if f.OrgUnit == nil {
 			w.todo(3, "org_unit: of the location of the user who sent the form")
-			c.add(part+": org_unit", LeftOut, "the user's location", "", "name the field that holds the facility, or look it up in the locations of the project")
+			c.add(part+": org_unit", LeftOut, "the user's location", "",
+				"name the field that holds the facility, or look it up in the locations of the project")
 		}
 	}
 	date := f.Date
@@ -344,17 +352,21 @@ func (c *commcareConverter) tracked(t *caseConfig) {
 		c.put(w, 4, path, c.attribute(uid), &s, true)
 	}
 	if t.EntityID != nil {
-		c.add(path+": tei_id", Changed, t.EntityID.was(), "", "Culvert keeps which case is which person itself. For people that CommCare has registered, export case ids and UIDs and run `culvert ids --import`")
+		c.add(path+": tei_id", Changed, t.EntityID.was(), "",
+			"Culvert keeps which case is which person itself. For people that CommCare has registered, export case ids and "+
+				"UIDs and run `culvert ids --import`")
 	}
 	if t.Finder != nil {
 		var by []string
 		for _, p := range t.Finder.Weights {
 			by = append(by, fmt.Sprintf("%s (%g)", p.Property, p.Weight))
 		}
-		c.add(path+": finder_config", LeftOut, strings.Join(by, ", "), "", "add match_by: with the attributes by which people who are in DHIS2 already are found (docs/actions.md)")
+		c.add(path+": finder_config", LeftOut, strings.Join(by, ", "), "",
+			"add match_by: with the attributes by which people who are in DHIS2 already are found (docs/actions.md)")
 	}
 	for range t.Relationships {
-		c.add(path+": relationships", LeftOut, "", "", "add a dhis2.relationship from the case to its parent case (docs/actions.md)")
+		c.add(path+": relationships", LeftOut, "", "",
+			"add a dhis2.relationship from the case to its parent case (docs/actions.md)")
 	}
 	c.end(w, path)
 	for i := range t.Forms {
@@ -394,7 +406,8 @@ func (c *commcareConverter) dataSetMap(d *dataSetMap) {
 	w.line(0, "trigger:")
 	w.line(1, "files: {folder: drop, glob: %s}", yamlnode.FlowText(slug(name)+"*.csv"))
 	w.todo(1, "save an export of the report as a sample and name it here with sample:")
-	c.add(path+": report "+d.Report, Changed, d.Frequency, "files", "export the report as CSV into drop/: every row with a new value is sent, at any time and as often as wanted")
+	c.add(path+": report "+d.Report, Changed, d.Frequency, "files",
+		"export the report as CSV into drop/: every row with a new value is sent, at any time and as often as wanted")
 	unit, period := value{fixed: d.OrgUnit}, value{fixed: d.Period}
 	var id []string
 	if d.UnitColumn != "" {
@@ -419,7 +432,9 @@ func (c *commcareConverter) dataSetMap(d *dataSetMap) {
 	w.field(3, "org_unit", unit)
 	if period.expr == "" && period.fixed == "" {
 		w.todo(3, "period: the period of the report, from a column or as {value: ...}")
-		c.add(path+": period", LeftOut, d.Frequency, "", "CommCare took the last whole period before the day of sending: add a column with the date or the period to the report")
+		c.add(path+": period", LeftOut, d.Frequency, "",
+			"CommCare took the last whole period before the day of sending: add a column with the date or the period to the "+
+				"report")
 	} else {
 		w.field(3, "period", period)
 	}

@@ -1,5 +1,6 @@
-// Package convert turns the configurations of tools that Culvert takes the place of into rules: tasks of MOTECH, and the DHIS2 repeaters and data sets of
-// CommCare HQ. It says line by line what was translated, what is different now, and what a person has to do.
+// Package convert turns the configurations of tools that Culvert takes the place of into rules:
+// tasks of MOTECH, and the DHIS2 repeaters and data sets of CommCare HQ. It says line by line what
+// was translated, what is different now, and what a person has to do.
 package convert
 
 import (

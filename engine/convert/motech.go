@@ -229,7 +229,8 @@ var metaFields = []string{"instanceID", "userID", "deviceID", "username", "timeS
 
 // trigger finds out what sends the task's records, and how their fields are called.
 func (c *taskConverter) trigger() {
-	c.source = triggerSource{yaml: "webhook: {path: /motech/" + slug(c.task.Name) + "}", field: func(key string) string { return member("trigger", key) }}
+	c.source = triggerSource{yaml: "webhook: {path: /motech/" + slug(c.task.Name) + "}",
+		field: func(key string) string { return member("trigger", key) }}
 	e := c.task.Trigger
 	if e == nil {
 		c.add("trigger", LeftOut, "", c.source.yaml, "the task has no trigger: say where records come from")
@@ -241,13 +242,16 @@ func (c *taskConverter) trigger() {
 	}
 	switch {
 	case formSubject.MatchString(e.Subject):
-		c.source = triggerSource{yaml: "webhook: {path: /commcare/forms}", id: "trigger.form.meta.instanceID", field: formField}
+		c.source = triggerSource{yaml: "webhook: {path: /commcare/forms}", id: "trigger.form.meta.instanceID",
+			field: formField}
 		ns := xmlns.FindString(e.Subject)
 		if ns != "" {
 			c.source.when = `trigger.form["@xmlns"] == ` + text(ns)
-			c.add("trigger", Translated, was, c.source.yaml+", when "+c.source.when, "in CommCare HQ, forward forms as JSON to this address")
+			c.add("trigger", Translated, was, c.source.yaml+", when "+c.source.when,
+				"in CommCare HQ, forward forms as JSON to this address")
 		} else {
-			c.add("trigger", Changed, was, c.source.yaml, "the subject does not name the form's xmlns: add when: so that only this form is taken")
+			c.add("trigger", Changed, was, c.source.yaml,
+				"the subject does not name the form's xmlns: add when: so that only this form is taken")
 		}
 	case caseSubject.MatchString(e.Subject):
 		c.source = triggerSource{yaml: "webhook: {path: /commcare/cases}", id: "trigger.case_id", field: caseField}
@@ -262,7 +266,9 @@ func (c *taskConverter) trigger() {
 		}
 		c.add("trigger", Translated, was, c.source.yaml, "in CommCare HQ, forward cases as JSON to this address")
 	default:
-		c.add("trigger", LeftOut, was, c.source.yaml, "Culvert has no such trigger: a webhook that takes the same fields as JSON stands in its place; a database, files or a schedule may fit better (docs/triggers.md)")
+		c.add("trigger", LeftOut, was, c.source.yaml,
+			"Culvert has no such trigger: a webhook that takes the same fields as JSON stands in its place; a database, "+
+				"files or a schedule may fit better (docs/triggers.md)")
 	}
 }
 
@@ -314,7 +320,8 @@ func (c *taskConverter) key(path string) (string, error) {
 	case strings.HasPrefix(path, "trigger."):
 		name := strings.TrimPrefix(path, "trigger.")
 		if name == "configName" {
-			return "", fmt.Errorf("configName is MOTECH's own name of the connection: records of each connection come to an address of their own")
+			return "", fmt.Errorf("configName is MOTECH's own name of the connection: records of each connection come to an " +
+				"address of their own")
 		}
 		return c.source.field(name), nil
 	case strings.HasPrefix(path, "ad."):
@@ -386,21 +393,26 @@ func (c *taskConverter) settings(path string) {
 	rule := strings.TrimSuffix(strings.TrimPrefix(path, "rules/"), ".yaml")
 	if t.Retry || t.Retries > 0 {
 		c.add("retries", Changed, fmt.Sprintf("%d retries, %d ms apart", t.Retries, t.Interval), "",
-			"what can heal is tried again by itself, later and later, until it is delivered; what cannot waits for a person (culvert failures, culvert replay); nothing is sent twice")
+			"what can heal is tried again by itself, later and later, until it is delivered; what cannot waits for a person "+
+				"(culvert failures, culvert replay); nothing is sent twice")
 	}
 	if t.UseWindow {
 		now := fmt.Sprintf("limits: {window: %q}", clock(t.Start)+"-"+clock(t.End))
-		why := "put this under the server in culvert.yaml, in its time zone; MOTECH's times are UTC. Records that come outside of it wait, where MOTECH dropped them"
+		why := "put this under the server in culvert.yaml, in its time zone; MOTECH's times are UTC. Records that come " +
+			"outside of it wait, where MOTECH dropped them"
 		if len(t.Days) > 0 && len(t.Days) < 7 {
-			c.add("days", LeftOut, strings.Join(t.Days, ", "), "", "Culvert has no weekdays: pause and resume the rule from a schedule of the machine where that is needed")
+			c.add("days", LeftOut, strings.Join(t.Days, ", "), "",
+				"Culvert has no weekdays: pause and resume the rule from a schedule of the machine where that is needed")
 		}
 		c.add("time window", Changed, clock(t.Start)+" to "+clock(t.End), now, why)
 	}
 	if !t.Enabled {
-		c.add("enabled", Changed, "false", "", "the task was off: run `culvert pause --rule "+rule+"` before anything is sent, or leave the file out")
+		c.add("enabled", Changed, "false", "",
+			"the task was off: run `culvert pause --rule "+rule+"` before anything is sent, or leave the file out")
 	}
 	if len(t.Validation) > 0 {
-		c.add("validation errors", Changed, fmt.Sprintf("%d", len(t.Validation)), "", "MOTECH had refused the task: see what `culvert validate` says of the rule")
+		c.add("validation errors", Changed, fmt.Sprintf("%d", len(t.Validation)), "",
+			"MOTECH had refused the task: see what `culvert validate` says of the rule")
 	}
 }
 

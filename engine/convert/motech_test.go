@@ -17,7 +17,10 @@ var update = flag.Bool("update", false, "write the goldens")
 // run evaluates an expression as a rule would.
 func run(t *testing.T, text string, record map[string]any) string {
 	t.Helper()
-	s := expression.NewScope(expression.Options{Now: func() time.Time { return time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC) }})
+	s := expression.NewScope(expression.Options{Now: func() time.Time {
+		return time.Date(2026, 7, 1, 12, 0, 0, 0,
+			time.UTC)
+	}})
 	s.AddShape("trigger", expression.ShapeOf(record))
 	program, problems := expression.Compile(text, s, expression.Anything)
 	if len(problems) > 0 {
@@ -32,7 +35,8 @@ func run(t *testing.T, text string, record map[string]any) string {
 }
 
 var record = map[string]any{
-	"name": "mary ann otieno", "code": "KE/12/Kibera", "url": "a b&c", "greeting": "Dear %s of %s", "place": "Busia", "day": "05/08/2026", "date": "2026-03-15T10:20:00.000Z",
+	"name": "mary ann otieno", "code": "KE/12/Kibera", "url": "a b&c", "greeting": "Dear %s of %s", "place": "Busia",
+	"day": "05/08/2026", "date": "2026-03-15T10:20:00.000Z",
 	"month": "2026-01-31", "map": map[string]any{"first": "x"}, "age": "30", "yes": "true", "empty": "",
 }
 
@@ -88,7 +92,8 @@ func TestManipulations(t *testing.T) {
 			seen[m] = true
 		}
 	}
-	all := strings.Fields("toUpper toLower capitalize URLEncode join split substring format parseDate dateTime beginningOfMonth endOfMonth plusMonths minusMonths " +
+	all := strings.Fields("toUpper toLower capitalize URLEncode join split substring format parseDate dateTime " +
+		"beginningOfMonth endOfMonth plusMonths minusMonths " +
 		"plusDays minusDays plusHours minusHours plusMinutes minusMinutes quarter getValue")
 	if len(all) != 22 {
 		t.Fatal(len(all))
@@ -98,7 +103,8 @@ func TestManipulations(t *testing.T) {
 			t.Errorf("%s is not tried", name)
 		}
 	}
-	for _, bad := range []string{"{{trigger.name?reverse}}", "{{trigger.name", "{{trigger.name?split(x)}}", "{{trigger.date?parseDate(ww)}}", "{{trigger.month?plusDays(two)}}"} {
+	for _, bad := range []string{"{{trigger.name?reverse}}", "{{trigger.name", "{{trigger.name?split(x)}}",
+		"{{trigger.date?parseDate(ww)}}", "{{trigger.month?plusDays(two)}}"} {
 		r := &reader{key: keyOf}
 		if v, err := r.template(bad); err == nil {
 			t.Errorf("%s is taken as %q", bad, v.expr)
@@ -109,12 +115,18 @@ func TestManipulations(t *testing.T) {
 // TestFilters: every operator, by what it says of the record.
 func TestFilters(t *testing.T) {
 	for _, c := range []struct{ key, operator, expression, want string }{
-		{"name", "exist", "", "true"}, {"empty", "exist", "", "false"}, {"age", "task.equals", "30", "true"}, {"name", "contains", "ann", "true"},
-		{"name", "startsWith", "mary", "true"}, {"name", "endsWith", "x", "false"}, {"place", "equalsIgnoreCase", "BUSIA", "true"},
-		{"age", "number.equals", "30", "true"}, {"age", "gt", "29.5", "true"}, {"age", "lt", "30", "false"}, {"yes", "isTrue", "", "true"},
-		{"yes", "and", "true", "true"}, {"yes", "and", "false", "false"}, {"yes", "or", "false", "true"}, {"yes", "or", "true", "true"},
-		{"date", "after", "2026-01-01", "true"}, {"date", "before", "2026-01-01", "false"}, {"date", "afterNow", "", "false"}, {"date", "beforeNow", "", "true"},
-		{"date", "lessDaysFromNow", "200", "true"}, {"date", "moreDaysFromNow", "200", "false"}, {"date", "lessMonthsFromNow", "4", "true"}, {"date", "moreMonthsFromNow", "2", "true"},
+		{"name", "exist", "", "true"}, {"empty", "exist", "", "false"}, {"age", "task.equals", "30", "true"},
+		{"name", "contains", "ann", "true"},
+		{"name", "startsWith", "mary", "true"}, {"name", "endsWith", "x", "false"},
+		{"place", "equalsIgnoreCase", "BUSIA", "true"},
+		{"age", "number.equals", "30", "true"}, {"age", "gt", "29.5", "true"}, {"age", "lt", "30", "false"},
+		{"yes", "isTrue", "", "true"},
+		{"yes", "and", "true", "true"}, {"yes", "and", "false", "false"}, {"yes", "or", "false", "true"},
+		{"yes", "or", "true", "true"},
+		{"date", "after", "2026-01-01", "true"}, {"date", "before", "2026-01-01", "false"},
+		{"date", "afterNow", "", "false"}, {"date", "beforeNow", "", "true"},
+		{"date", "lessDaysFromNow", "200", "true"}, {"date", "moreDaysFromNow", "200", "false"},
+		{"date", "lessMonthsFromNow", "4", "true"}, {"date", "moreMonthsFromNow", "2", "true"},
 		{"empty", "equals", "x", "false"}, {"empty", "gt", "1", "false"},
 	} {
 		expr, err := compare("trigger."+c.key, c.operator, c.expression)

@@ -22,8 +22,10 @@ func (c *taskConverter) action(w *writer, number int, a *taskAction) bool {
 		name = a.SpecifiedName + ": " + name
 	}
 	write := map[string]func(*actionWriter){
-		"create_entity": (*actionWriter).entity, "enroll_in_program": (*actionWriter).enroll, "create_and_enroll": (*actionWriter).enroll,
-		"update_program_stage": (*actionWriter).event, "send_data_value": (*actionWriter).dataValue, "send_data_value_set": (*actionWriter).dataValueSet,
+		"create_entity": (*actionWriter).entity, "enroll_in_program": (*actionWriter).enroll,
+		"create_and_enroll":    (*actionWriter).enroll,
+		"update_program_stage": (*actionWriter).event, "send_data_value": (*actionWriter).dataValue,
+		"send_data_value_set": (*actionWriter).dataValueSet,
 	}[kind]
 	if write == nil {
 		c.add(part, LeftOut, name, "", "the action is of the module "+cmp.Or(a.ModuleName, a.ChannelName)+", not of DHIS2")
@@ -42,10 +44,12 @@ func (c *taskConverter) action(w *writer, number int, a *taskAction) bool {
 
 // kind is the subject of an action of the DHIS2 module, also where only the method of its service is named.
 func (a *taskAction) kind() string {
-	if a.ServiceMethod != "" && (a.Subject == "" || strings.Contains(strings.ToLower(a.ModuleName+a.ChannelName), "dhis2")) {
+	if a.ServiceMethod != "" && (a.Subject == "" ||
+		strings.Contains(strings.ToLower(a.ModuleName+a.ChannelName), "dhis2")) {
 		if s, ok := map[string]string{
-			"createEntity": "create_entity", "enrollInProgram": "enroll_in_program", "createAndEnroll": "create_and_enroll", "updateProgramStage": "update_program_stage",
-			"sendDataValue": "send_data_value", "sendDataValueSet": "send_data_value_set",
+			"createEntity": "create_entity", "enrollInProgram": "enroll_in_program", "createAndEnroll": "create_and_enroll",
+			"updateProgramStage": "update_program_stage",
+			"sendDataValue":      "send_data_value", "sendDataValueSet": "send_data_value_set",
 		}[a.ServiceMethod]; ok {
 			return s
 		}
@@ -125,7 +129,8 @@ func (b *actionWriter) unit() {
 func (b *actionWriter) day(key, as string) {
 	if b.values[key] != "" {
 		if b.value(key, as) {
-			b.add(b.part+": "+as, Changed, "", "", "a record whose date is blank fails; MOTECH sent the moment of sending in its place")
+			b.add(b.part+": "+as, Changed, "", "",
+				"a record whose date is blank fails; MOTECH sent the moment of sending in its place")
 		}
 		return
 	}
@@ -204,7 +209,8 @@ func (b *actionWriter) period() {
 	template := b.take("period")
 	if duration.MatchString(template) {
 		b.todo(3, "period: the date or period of the record; MOTECH had the duration "+template)
-		b.add(b.part+": period", LeftOut, template, "", "a duration says nothing of when: name the field with the date, and the data set says which period that is")
+		b.add(b.part+": period", LeftOut, template, "",
+			"a duration says nothing of when: name the field with the date, and the data set says which period that is")
 		return
 	}
 	b.value("period", "period")
@@ -237,7 +243,8 @@ func (b *actionWriter) dataSetOf(name string) {
 	x := b.options.Index
 	if x == nil {
 		b.todo(3, "data_set: the data set that the data element is of")
-		b.add(b.part+": data_set", LeftOut, "", "", "name the data set: it gives the form of the period (after `culvert sync` convert finds it by itself)")
+		b.add(b.part+": data_set", LeftOut, "", "",
+			"name the data set: it gives the form of the period (after `culvert sync` convert finds it by itself)")
 		return
 	}
 	e, _, _ := x.DataElement(name, nil)
@@ -255,7 +262,8 @@ func (b *actionWriter) dataSetOf(name string) {
 		return
 	}
 	b.todo(3, "data_set: the data set that the data element is of")
-	b.add(b.part+": data_set", LeftOut, "", "", fmt.Sprintf("the data element is in %d data sets: name the one that is meant", len(found)))
+	b.add(b.part+": data_set", LeftOut, "", "",
+		fmt.Sprintf("the data element is in %d data sets: name the one that is meant", len(found)))
 }
 
 func (b *actionWriter) dataValueSet() {
@@ -279,7 +287,8 @@ func (b *actionWriter) combined(combo string) {
 	v, ok := b.read(b.part+": category_option_combo", combo)
 	if !ok || v.expr != "" {
 		b.todo(3, "values: all went to the category option combo "+combo)
-		b.add(b.part+": values", LeftOut, combo, "", "a category option combo that differs from record to record needs one dhis2.data_value for each data element")
+		b.add(b.part+": values", LeftOut, combo, "",
+			"a category option combo that differs from record to record needs one dhis2.data_value for each data element")
 		for key := range b.values {
 			b.done[key] = true
 		}

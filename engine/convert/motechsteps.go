@@ -44,7 +44,8 @@ func (c *taskConverter) dataSources() {
 		case s.unit != "":
 			c.add(part, Translated, was, "lookups: "+s.name+" in "+s.unit, "")
 		default:
-			c.add(part, LeftOut, was, "lookups: "+s.name+" in "+s.table, "export this entity from MOTECH's data browser as CSV into the table, with the columns that its first line names")
+			c.add(part, LeftOut, was, "lookups: "+s.name+" in "+s.table,
+				"export this entity from MOTECH's data browser as CSV into the table, with the columns that its first line names")
 		}
 	}
 }
@@ -72,7 +73,8 @@ func (c *taskConverter) lookupName(step *taskStep, object string) string {
 			return fmt.Sprintf("%s_%d", name, step.ObjectID)
 		}
 	}
-	if name == "item" || name == "index" || name == "trigger" || name == "source" || name == "date" || name == "text" || name == "number" {
+	if name == "item" || name == "index" || name == "trigger" || name == "source" || name == "date" || name == "text" ||
+		name == "number" {
 		return "the_" + name
 	}
 	return name
@@ -84,7 +86,8 @@ func (c *taskConverter) criteria(s *taskSource, part, was string) bool {
 		field := f.Field[strings.LastIndexByte(f.Field, '.')+1:]
 		r := c.reader()
 		template := f.Value
-		if !strings.Contains(template, "{{") && (strings.HasPrefix(template, "trigger.") || strings.HasPrefix(template, "ad.")) {
+		if !strings.Contains(template, "{{") && (strings.HasPrefix(template, "trigger.") || strings.HasPrefix(template,
+			"ad.")) {
 			template = "{{" + template + "}}" // as older exports have it
 		}
 		v, err := r.template(template)
@@ -113,7 +116,8 @@ func (c *taskConverter) criteria(s *taskSource, part, was string) bool {
 		s.by = append(s.by, yamlnode.Text(field)+": "+yamlnode.Text(expr))
 	}
 	if len(s.by) == 0 {
-		c.add(part, LeftOut, was+" "+s.step.Lookup, "", "the data source has no lookup fields: nothing says which object is meant")
+		c.add(part, LeftOut, was+" "+s.step.Lookup, "",
+			"the data source has no lookup fields: nothing says which object is meant")
 		return false
 	}
 	return true
@@ -183,7 +187,8 @@ func (c *taskConverter) when(action *int) string {
 	}
 	for i := range c.task.Config.Steps {
 		step := &c.task.Config.Steps[i]
-		if step.Type != "FilterSet" || (step.ForAction == nil) != (action == nil) || action != nil && *step.ForAction != *action {
+		if step.Type != "FilterSet" || (step.ForAction == nil) != (action == nil) || action != nil &&
+			*step.ForAction != *action {
 			continue
 		}
 		joiner := " and "
@@ -214,7 +219,8 @@ func (c *taskConverter) when(action *int) string {
 	return strings.Join(sets, " and ")
 }
 
-// filter translates one filter. A value that is missing makes it false before "is not" is applied, as comparisons with a blank do in Culvert.
+// filter translates one filter. A value that is missing makes it false before "is not" is applied,
+// as comparisons with a blank do in Culvert.
 func (c *taskConverter) filter(part string, f *taskFilter) (string, bool) {
 	r := c.reader()
 	is := f.Is == nil || *f.Is
@@ -224,7 +230,8 @@ func (c *taskConverter) filter(part string, f *taskFilter) (string, bool) {
 		return "", false
 	}
 	if f.Key == "trigger.configName" {
-		c.add(part, Changed, was, "", "configName is MOTECH's own name of the connection: give each connection an address of its own")
+		c.add(part, Changed, was, "",
+			"configName is MOTECH's own name of the connection: give each connection an address of its own")
 		return "", false
 	}
 	key := f.Key

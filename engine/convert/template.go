@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// A template of MOTECH mixes text with keys in double braces: {{trigger.name?toUpper?substring(0,3)}}. Manipulations follow the key, applied from left to
+// A template of MOTECH mixes text with keys in double braces:
+// {{trigger.name?toUpper?substring(0,3)}}. Manipulations follow the key, applied from left to
 // right; arguments of format may be keys again.
 
 // maxTemplate is the longest value that MOTECH kept, in characters.
@@ -166,7 +167,8 @@ var (
 	jodaLetters  = regexp.MustCompile(`[A-Za-z]`)
 )
 
-// manipulate translates one manipulation of MOTECH 1.3 on an expression. All of them are known; an unknown one is an error.
+// manipulate translates one manipulation of MOTECH 1.3 on an expression. All of them are known; an
+// unknown one is an error.
 func (r *reader) manipulate(expr, written string) (string, error) {
 	m := manipulation.FindStringSubmatch(written)
 	if m == nil {

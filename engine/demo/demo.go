@@ -1,5 +1,5 @@
-// Package demo shows the main job on real input: a DHIS2 look-alike, a country's metadata, CommCare exports dropped into a folder, forms posted to the
-// webhook, and in the end what became of them.
+// Package demo shows the main job on real input: a DHIS2 look-alike, a country's metadata, CommCare
+// exports dropped into a folder, forms posted to the webhook, and in the end what became of them.
 package demo
 
 import (
@@ -62,7 +62,8 @@ func Run(ctx context.Context, o Options) (err error) {
 	}
 	defer func() { err = errors.Join(err, d.stopSandbox()) }()
 	d.environment()
-	for _, step := range []func(context.Context) error{d.sync, d.validate, d.start, d.registrations, d.visits, d.forms, d.settle} {
+	for _, step := range []func(context.Context) error{d.sync, d.validate, d.start, d.registrations, d.visits, d.forms,
+		d.settle} {
 		if err := step(ctx); err != nil {
 			return errors.Join(err, d.stop(cancel))
 		}
@@ -71,7 +72,8 @@ func Run(ctx context.Context, o Options) (err error) {
 		return errors.Join(err, d.stop(cancel))
 	}
 	if o.Stay {
-		fmt.Fprintf(o.Out, "\nstill running: DHIS2 look-alike %s (admin/district), console %s (admin/%s); Ctrl-C ends it\n", d.dhis2, d.culvert, d.password)
+		fmt.Fprintf(o.Out, "\nstill running: DHIS2 look-alike %s (admin/district), console %s (admin/%s); Ctrl-C ends it\n",
+			d.dhis2, d.culvert, d.password)
 		<-ctx.Done()
 	}
 	return d.stop(cancel)
@@ -110,11 +112,13 @@ func (d *demo) layDown() error {
 	if err := examples.Write("anc", d.Dir, func(string) bool { return true }); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(d.Dir, marker), []byte("This folder was made by culvert demo, which empties it at its next run.\n"), 0o644)
+	return os.WriteFile(filepath.Join(d.Dir, marker),
+		[]byte("This folder was made by culvert demo, which empties it at its next run.\n"), 0o644)
 }
 
 func (d *demo) startSandbox() error {
-	s, err := sandbox.New(sandbox.Options{Metadata: filepath.Join(d.Dir, "input", "tamala.json"), Version: "2.42", Logger: slog.New(slog.DiscardHandler)})
+	s, err := sandbox.New(sandbox.Options{Metadata: filepath.Join(d.Dir, "input", "tamala.json"), Version: "2.42",
+		Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
 	}
@@ -134,7 +138,8 @@ func (d *demo) stopSandbox() error { return errors.Join(d.server.Close(), d.sand
 // environment sets what culvert.yaml of the example takes from the environment.
 func (d *demo) environment() {
 	for name, value := range map[string]string{
-		"DHIS2_URL": d.dhis2, "DHIS2_USERNAME": "admin", "DHIS2_PASSWORD": "district", "COMMCARE_PASSWORD": "demo", "CULVERT_LISTEN": "127.0.0.1:0",
+		"DHIS2_URL": d.dhis2, "DHIS2_USERNAME": "admin", "DHIS2_PASSWORD": "district", "COMMCARE_PASSWORD": "demo",
+		"CULVERT_LISTEN": "127.0.0.1:0",
 	} {
 		_ = os.Setenv(name, value) // fails only for names that are none
 	}
@@ -175,11 +180,13 @@ func (d *demo) validate(ctx context.Context) error {
 // start runs the project beside us.
 func (d *demo) start(ctx context.Context) error {
 	var err error
-	if d.password, err = access.Set(filepath.Join(d.Dir, "state", project.UsersFile), "admin", access.Admin, ""); err != nil {
+	if d.password, err = access.Set(filepath.Join(d.Dir, "state", project.UsersFile), "admin", access.Admin,
+		""); err != nil {
 		return err
 	}
 	ready := make(chan string, 1)
-	s, err := service.Open(ctx, service.Options{Dir: d.Dir, Loader: d.Loader, Log: d.Log, Version: d.Version, Ready: func(addr string) { ready <- addr }})
+	s, err := service.Open(ctx, service.Options{Dir: d.Dir, Loader: d.Loader, Log: d.Log, Version: d.Version,
+		Ready: func(addr string) { ready <- addr }})
 	if err != nil {
 		return err
 	}
@@ -260,7 +267,8 @@ func (d *demo) forms(ctx context.Context) error {
 }
 
 func (d *demo) post(ctx context.Context, form []byte) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.culvert+"/commcare/forms?app_id=demo", bytes.NewReader(form))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.culvert+"/commcare/forms?app_id=demo",
+		bytes.NewReader(form))
 	if err != nil {
 		return fmt.Errorf("post a form: %w", err)
 	}

@@ -26,11 +26,13 @@ func (d *demo) summary(ctx context.Context) error {
 	}
 	c := d.sandbox.Counts()
 	r := o.Records
-	fmt.Fprintf(d.Out, "\n%d records in %.1f seconds: %d delivered, %d failed, %d waiting", r.Delivered+r.Failed+r.Pending, took.Seconds(), r.Delivered, r.Failed, r.Pending)
+	fmt.Fprintf(d.Out, "\n%d records in %.1f seconds: %d delivered, %d failed, %d waiting",
+		r.Delivered+r.Failed+r.Pending, took.Seconds(), r.Delivered, r.Failed, r.Pending)
 	if r.Skipped > 0 {
 		fmt.Fprintf(d.Out, " (and %d times a rule's filter left a form to another rule)", r.Skipped)
 	}
-	fmt.Fprintf(d.Out, "\nDHIS2 now has %d people, %d enrollments, %d events and %d data values\n", c.TrackedEntities, c.Enrollments, c.Events, c.DataValues)
+	fmt.Fprintf(d.Out, "\nDHIS2 now has %d people, %d enrollments, %d events and %d data values\n", c.TrackedEntities,
+		c.Enrollments, c.Events, c.DataValues)
 	d.list("failed, on purpose:", causes)
 	d.list("waiting for its parent, and tried again by itself:", waiting)
 	fmt.Fprintf(d.Out, "\ntry next:\n")

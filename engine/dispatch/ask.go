@@ -9,7 +9,8 @@ import (
 	"github.com/culvert/culvert/engine/program"
 )
 
-// answered is what a batch came to: a result for every plan, and a verdict for those that were decided before anything was sent.
+// answered is what a batch came to: a result for every plan, and a verdict for those that were
+// decided before anything was sent.
 type answered struct {
 	results  []actions.Result
 	verdicts []*verdict // nil where the result decides
@@ -23,8 +24,9 @@ func (a answered) verdict(i int, it *item) verdict {
 	return classify(it.Plan(), a.results[i])
 }
 
-// sendItems answers what lookups ask first, for the whole batch together, and delivers what has something to deliver then. A record is asked about only now,
-// when all earlier ones of its key are settled: it finds what they left.
+// sendItems answers what lookups ask first, for the whole batch together, and delivers what has
+// something to deliver then. A record is asked about only now, when all earlier ones of its key are
+// settled: it finds what they left.
 func (d *Dispatcher) sendItems(items []*item) answered {
 	a := answered{results: make([]actions.Result, len(items)), verdicts: make([]*verdict, len(items))}
 	plans := make([]actions.Plan, len(items))
@@ -36,7 +38,8 @@ func (d *Dispatcher) sendItems(items []*item) answered {
 	var at []int
 	for i, it := range items {
 		if fault != nil && plans[i].Pending != nil {
-			a.verdicts[i] = &verdict{state: journal.Failed, problem: program.ProblemOf(d.Log, it.Flow(), plans[i].Record.RecordID, fault)}
+			a.verdicts[i] = &verdict{state: journal.Failed,
+				problem: program.ProblemOf(d.Log, it.Flow(), plans[i].Record.RecordID, fault)}
 			continue
 		}
 		*it.Plan() = plans[i]
@@ -75,7 +78,8 @@ func (d *Dispatcher) verdictOf(it *item, a program.Asked) *verdict {
 	case a.Skipped:
 		return &verdict{state: journal.Skipped}
 	case a.Outcome != nil:
-		v := classify(&actions.Plan{Writes: []actions.Write{{Place: a.Outcome.Place}}}, actions.Result{Outcomes: []actions.Outcome{*a.Outcome}})
+		v := classify(&actions.Plan{Writes: []actions.Write{{Place: a.Outcome.Place}}},
+			actions.Result{Outcomes: []actions.Outcome{*a.Outcome}})
 		return &v
 	}
 	return nil

@@ -20,7 +20,8 @@ const (
 	Refused BreakerState = "credentials"
 )
 
-// Breaker keeps a server that is away from being called all the time. It decides; others send. Not safe for concurrent use.
+// Breaker keeps a server that is away from being called all the time. It decides; others send. Not
+// safe for concurrent use.
 type Breaker struct {
 	Away    await.Backoff // between probes of a server that is away
 	Refusal await.Backoff // between probes of a server that refuses our credentials
@@ -46,8 +47,9 @@ func (b *Breaker) State() BreakerState {
 // Since gives when the state began, and why in words; zero and empty while closed from the start.
 func (b *Breaker) Since() (time.Time, string) { return b.since, b.reason }
 
-// Trip records that the server is away (or, refused, does not take our credentials). retryAfter is what it asked for, 0 when it did not say.
-// It tells whether this is news: the first trip after the breaker was closed, or a change between the two kinds.
+// Trip records that the server is away (or, refused, does not take our credentials). retryAfter is
+// what it asked for, 0 when it did not say. It tells whether this is news: the first trip after the
+// breaker was closed, or a change between the two kinds.
 func (b *Breaker) Trip(now time.Time, refused bool, retryAfter time.Duration, reason string) bool {
 	to, backoff := Open, b.Away
 	if refused {
@@ -82,8 +84,9 @@ func (b *Breaker) ProbeAt() (time.Time, bool) {
 	return b.next, true
 }
 
-// Probed records the answer to a probe. A failed probe waits longer for the next one; refused says that the credentials were the reason.
-// It tells whether this is news: the server is back but refuses us, or takes us no longer for strangers but is away.
+// Probed records the answer to a probe. A failed probe waits longer for the next one; refused says
+// that the credentials were the reason. It tells whether this is news: the server is back but
+// refuses us, or takes us no longer for strangers but is away.
 func (b *Breaker) Probed(now time.Time, ok, refused bool, reason string) bool {
 	if b.state != Open && b.state != Refused {
 		return false

@@ -9,8 +9,9 @@ import (
 
 func newBreaker() *Breaker {
 	return &Breaker{
-		Away: await.Backoff{Base: time.Second, Cap: time.Minute}, Refusal: await.Backoff{Base: 10 * time.Second, Cap: time.Hour},
-		Random: func() float64 { return 1 },
+		Away:    await.Backoff{Base: time.Second, Cap: time.Minute},
+		Refusal: await.Backoff{Base: 10 * time.Second, Cap: time.Hour},
+		Random:  func() float64 { return 1 },
 	}
 }
 

@@ -14,15 +14,17 @@ type Limits struct {
 
 // Sample is what one batch taught us.
 type Sample struct {
-	Epoch      int           // of the setting it was sent under
-	Records    int           // in the batch
-	Load       float64       // records on their way to the server on the average while it was, this one's included; 0: Records times the batches asked for
+	Epoch   int // of the setting it was sent under
+	Records int // in the batch
+	// records on their way to the server on the average while it was, this one's included; 0: Records times the batches asked for
+	Load       float64
 	Took       time.Duration // until the server's answer
 	Full       bool          // it was as large as asked for, and as many batches as asked for were on their way
 	Unanswered bool          // the server was away, overloaded or ran out of time
 }
 
-// Start is what is known of a server before the first answer: what an earlier run found out, or what servers of its kind are like. Zero: nothing.
+// Start is what is known of a server before the first answer: what an earlier run found out, or
+// what servers of its kind are like. Zero: nothing.
 type Start struct {
 	Batch, Concurrency int
 	Fixed              time.Duration // what a request costs, whatever is in it
@@ -34,10 +36,12 @@ type Setting struct {
 	Batch, Concurrency, Epoch int
 }
 
-// Controller finds the batch size and the parallelism that a server does best with. It begins with what is known beforehand, fits what a request and a
-// record cost to the first answers and goes at once to the size at which the request's own part is small. From there on it tries neighbours of what it
-// has and keeps what proves better. Throughput is taken as records on their way divided by the time that a batch takes (Little's law), which needs no clock and holds as long as
-// the server has all that it was asked to take; other samples are not counted. Not safe for concurrent use.
+// Controller finds the batch size and the parallelism that a server does best with. It begins with
+// what is known beforehand, fits what a request and a record cost to the first answers and goes at
+// once to the size at which the request's own part is small. From there on it tries neighbours of
+// what it has and keeps what proves better. Throughput is taken as records on their way divided by
+// the time that a batch takes (Little's law), which needs no clock and holds as long as the server
+// has all that it was asked to take; other samples are not counted. Not safe for concurrent use.
 type Controller struct {
 	limits  Limits
 	now     point   // in use
@@ -67,7 +71,8 @@ type Controller struct {
 
 type point struct{ batch, concurrency int }
 
-// What is tried around the best known point, in this order. Growth comes first; a step down is taken when it costs nothing, for the server's sake.
+// What is tried around the best known point, in this order. Growth comes first; a step down is
+// taken when it costs nothing, for the server's sake.
 var moves = []struct {
 	batch       float64
 	concurrency int
@@ -82,8 +87,8 @@ const (
 	minHold   = 16    // epochs between two searches, doubled every time that nothing better is found
 	maxHold   = 256
 	slowdown  = 3 // times the known latency: no need to wait for the whole epoch
-	// On a bad line a request is lost now and then, whatever is asked for. Only what fails again under one setting is put down to it, and what fails after
-	// the server had long tried.
+	// On a bad line a request is lost now and then, whatever is asked for. Only what fails again under
+	// one setting is put down to it, and what fails after the server had long tried.
 	baseUnanswered, trialUnanswered = 3, 2
 	patience                        = 5 * time.Second // what any server may take
 	startSize, startBatches         = 16, 2
@@ -119,14 +124,17 @@ func (c *Controller) Setting() Setting {
 	return Setting{Batch: c.now.batch, Concurrency: c.now.concurrency, Epoch: c.epoch}
 }
 
-// Part is how many of the records that wait the next batch should take: as many as are asked for, or an even part of the last ones, so that no batch runs
-// alone while others could be under way beside it; free is how many may be. Parts in which the request's own cost weighs much are not made.
+// Part is how many of the records that wait the next batch should take: as many as are asked for,
+// or an even part of the last ones, so that no batch runs alone while others could be under way
+// beside it; free is how many may be. Parts in which the request's own cost weighs much are not
+// made.
 func (c *Controller) Part(waiting, free int) int {
 	if waiting <= 0 {
 		return c.now.batch
 	}
 	fixed, each := c.cost.fit()
-	each *= math.Sqrt(float64(c.now.concurrency)) // whether the server works on several at once or on one after another is not known
+	// whether the server works on several at once or on one after another is not known
+	each *= math.Sqrt(float64(c.now.concurrency))
 	worthwhile := max(int(worthAPart*fixed/each), 1)
 	parts := (waiting + c.now.batch - 1) / c.now.batch
 	parts = max(parts, min(free, waiting/worthwhile))
@@ -178,8 +186,8 @@ func (c *Controller) Observe(s Sample) {
 	c.decide(rate, time.Duration(mean*float64(time.Second)))
 }
 
-// price takes an answer into the fit. Of the first ones that come to a full load only the slowest counts: an idle server answers the first of them sooner
-// than it will answer when it is busy.
+// price takes an answer into the fit. Of the first ones that come to a full load only the slowest
+// counts: an idle server answers the first of them sooner than it will answer when it is busy.
 func (c *Controller) price(s *Sample) {
 	load, took := s.Load, s.Took.Seconds()
 	if load == 0 {
@@ -197,7 +205,8 @@ func (c *Controller) price(s *Sample) {
 	}
 }
 
-// jump goes to the size that the fit finds best, once as many answers are there as batches are asked for at once; false when it stays.
+// jump goes to the size that the fit finds best, once as many answers are there as batches are
+// asked for at once; false when it stays.
 func (c *Controller) jump() bool {
 	switch {
 	case c.fitting == jumps && c.first.n < c.now.concurrency:
@@ -242,7 +251,8 @@ func (c *Controller) struck(took time.Duration) {
 	}
 }
 
-// usual tells whether no more gets lost than under other settings: then the line is bad, and a smaller batch fares no better.
+// usual tells whether no more gets lost than under other settings: then the line is bad, and a
+// smaller batch fares no better.
 func (c *Controller) usual() bool {
 	others := c.answers + c.unanswered - c.seen - c.unansweredNow
 	if others < 2*c.unansweredNow {
@@ -313,7 +323,8 @@ func (c *Controller) decide(rate float64, latency time.Duration) {
 	c.next()
 }
 
-// share is by how much a batch may take longer than one of the base for the setting alone: it is larger, or waits behind more others.
+// share is by how much a batch may take longer than one of the base for the setting alone: it is
+// larger, or waits behind more others.
 func (c *Controller) share() float64 {
 	return max(1, float64(c.now.batch*c.now.concurrency)/float64(max(c.base.batch*c.base.concurrency, 1)))
 }
@@ -342,7 +353,8 @@ func (c *Controller) next() {
 	c.begin(c.base, false)
 }
 
-// promises tells whether the fit leaves something to be gained by larger batches; a trial costs time, the more the larger its batches are.
+// promises tells whether the fit leaves something to be gained by larger batches; a trial costs
+// time, the more the larger its batches are.
 func (c *Controller) promises(larger float64) bool {
 	fixed, each := c.cost.fit()
 	each *= float64(c.base.batch * c.base.concurrency)
@@ -364,8 +376,8 @@ func (c *Controller) clamp(p point) point {
 	return point{max(min(p.batch, batch), c.limits.MinBatch), max(min(p.concurrency, concurrency), 1)}
 }
 
-// withDefaults fills in what culvert.yaml does not say. DHIS2 2.43 gains up to a thousand records a request, and a request must end well before proxies give up
-// on it.
+// withDefaults fills in what culvert.yaml does not say. DHIS2 2.43 gains up to a thousand records a
+// request, and a request must end well before proxies give up on it.
 func (l Limits) withDefaults() Limits {
 	if l.MinBatch <= 0 {
 		l.MinBatch = 1

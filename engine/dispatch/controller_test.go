@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// server is a simulated DHIS2: a batch costs a fixed time and a time per record, and only so many are worked on at once; the others queue.
+// server is a simulated DHIS2: a batch costs a fixed time and a time per record, and only so many
+// are worked on at once; the others queue.
 type server struct {
 	fixed, each float64 // seconds
 	square      float64 // seconds per record squared: large batches cost more than their share
@@ -61,8 +62,9 @@ func (f *flights) Pop() any {
 	return x
 }
 
-// drive sends records through the controller in simulated time until they are all there, with as many in flight as it asks for. trouble, when set,
-// says which batches get no answer. It gives the seconds that it took.
+// drive sends records through the controller in simulated time until they are all there, with as
+// many in flight as it asks for. trouble, when set, says which batches get no answer. It gives the
+// seconds that it took.
 func drive(c *Controller, s *server, records int, trouble func(Setting) bool) float64 {
 	free := make([]float64, s.workers)
 	var under flights
@@ -81,7 +83,8 @@ func drive(c *Controller, s *server, records int, trouble func(Setting) bool) fl
 		}
 		f := heap.Pop(&under).(flight)
 		now = f.end
-		sample := Sample{Epoch: f.setting.Epoch, Records: f.setting.Batch, Took: time.Duration((f.end - f.began) * float64(time.Second)), Full: true}
+		sample := Sample{Epoch: f.setting.Epoch, Records: f.setting.Batch,
+			Took: time.Duration((f.end - f.began) * float64(time.Second)), Full: true}
 		if trouble != nil && trouble(f.setting) {
 			sample.Unanswered = true
 			records += f.setting.Batch
@@ -110,7 +113,8 @@ func TestControllerFindsTheServersBest(t *testing.T) {
 				drive(c, &s, 400_000, nil)
 				got := s.rate(c.base.batch, c.base.concurrency)
 				if best := s.best(limits); got < 0.95*best {
-					t.Errorf("ended at %d x %d: %.1f records/s, the best of a sweep is %.1f", c.base.batch, c.base.concurrency, got, best)
+					t.Errorf("ended at %d x %d: %.1f records/s, the best of a sweep is %.1f", c.base.batch, c.base.concurrency, got,
+						best)
 				}
 			})
 		}
@@ -187,14 +191,16 @@ func TestControllerBearsABadLine(t *testing.T) {
 func TestControllerKeepsItsBatchesOnAVeryBadLine(t *testing.T) {
 	for _, most := range []int{20, 500} {
 		random := rand.New(rand.NewPCG(7, 8))
-		c := NewController(Limits{MinBatch: 1, MaxBatch: most, MaxConcurrency: 4, MaxLatency: 25 * time.Second}, Start{Batch: 1000, Concurrency: 2, Fixed: 100 * time.Millisecond})
+		c := NewController(Limits{MinBatch: 1, MaxBatch: most, MaxConcurrency: 4, MaxLatency: 25 * time.Second},
+			Start{Batch: 1000, Concurrency: 2, Fixed: 100 * time.Millisecond})
 		small := 0
 		for range 2000 {
 			set := c.Setting()
 			if set.Batch < most/4 {
 				small++
 			}
-			s := Sample{Epoch: set.Epoch, Records: set.Batch, Full: true, Took: 10*time.Millisecond + time.Duration(set.Batch*set.Concurrency)*time.Millisecond/4}
+			s := Sample{Epoch: set.Epoch, Records: set.Batch, Full: true,
+				Took: 10*time.Millisecond + time.Duration(set.Batch*set.Concurrency)*time.Millisecond/4}
 			if random.IntN(5) == 0 {
 				s.Unanswered, s.Took = true, time.Duration(random.IntN(1000))*time.Millisecond
 			}

@@ -5,9 +5,10 @@ import (
 	"time"
 )
 
-// cost is what a server takes for a batch: a fixed time, and a time for each record that it has to work on meanwhile. Both are fitted to the answers
-// by least squares of the relative error, the latest ones weighing most. What is expected of the fixed part beforehand weighs as much as one answer, so
-// that answers to batches of one size are enough to begin with.
+// cost is what a server takes for a batch: a fixed time, and a time for each record that it has to
+// work on meanwhile. Both are fitted to the answers by least squares of the relative error, the
+// latest ones weighing most. What is expected of the fixed part beforehand weighs as much as one
+// answer, so that answers to batches of one size are enough to begin with.
 type cost struct {
 	expected float64 // seconds, of the fixed part, before anything is known
 	guessed  float64 // seconds a record, until there is an answer

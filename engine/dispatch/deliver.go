@@ -13,7 +13,8 @@ import (
 	"github.com/culvert/culvert/rules/diag"
 )
 
-// MaxUnanswered is how often a record may be among those that got no answer, alone at the end, before it is put off so that others can pass.
+// MaxUnanswered is how often a record may be among those that got no answer, alone at the end,
+// before it is put off so that others can pass.
 const MaxUnanswered = 5
 
 // deliver sends one batch and hands on what became of it.
@@ -46,7 +47,8 @@ func (d *Dispatcher) deliver(items []*item, s Setting, full bool) {
 	d.keepPace(false)
 }
 
-// claim keeps what may be sent: what is stale is given back, and rows have their keys. Nothing may when the runner ends.
+// claim keeps what may be sent: what is stale is given back, and rows have their keys. Nothing may
+// when the runner ends.
 func (d *Dispatcher) claim(items []*item) []*item {
 	byWork := make(map[work.Work]*item, len(items))
 	fresh := make([]work.Work, 0, len(items))
@@ -79,7 +81,8 @@ type decided struct {
 	verdict verdict
 }
 
-// classify says of every result what it means: works that are decided, and works for which the server could not be asked. worst is the worst of the latter.
+// classify says of every result what it means: works that are decided, and works for which the
+// server could not be asked. worst is the worst of the latter.
 func (d *Dispatcher) classify(items []*item, answer answered) (done []decided, retry []*item, worst *verdict) {
 	for i, it := range items {
 		v := answer.verdict(i, it)
@@ -88,7 +91,8 @@ func (d *Dispatcher) classify(items []*item, answer answered) (done []decided, r
 				worst = &v
 			}
 			it.unanswered++
-			if it.unanswered < MaxUnanswered || len(items) > d.server().Batch.MinBatch || v.problem.Class == actions.ClassCredentials {
+			if it.unanswered < MaxUnanswered || len(items) > d.server().Batch.MinBatch ||
+				v.problem.Class == actions.ClassCredentials {
 				retry = append(retry, it)
 				continue
 			}
@@ -122,8 +126,9 @@ func (d *Dispatcher) settle(done []decided, results []actions.Result) {
 	_ = d.Queue.Settle(b) // an error is the runner's end: claims and rows are given back as they were
 }
 
-// sendPlans has the target deliver. A target that breaks down must not end the run: the batch is halved until the culprit is alone, which then fails with the
-// fault as its cause; what the others had sent by then is recognised or updated when they are sent again.
+// sendPlans has the target deliver. A target that breaks down must not end the run: the batch is
+// halved until the culprit is alone, which then fails with the fault as its cause; what the others
+// had sent by then is recognised or updated when they are sent again.
 func (d *Dispatcher) sendPlans(plans []actions.Plan) []actions.Result {
 	results, fault := d.tryPlans(plans)
 	switch {
@@ -134,14 +139,16 @@ func (d *Dispatcher) sendPlans(plans []actions.Plan) []actions.Result {
 		return append(d.sendPlans(plans[:half:half]), d.sendPlans(plans[half:])...)
 	}
 	ref := plans[0].Record
-	d.Log.Error("delivery broke down on a record", "server", d.name, "rule", ref.Rule, "record", ref.RecordID, "fault", fault)
+	d.Log.Error("delivery broke down on a record", "server", d.name, "rule", ref.Rule, "record", ref.RecordID, "fault",
+		fault)
 	var place diag.Place
 	if len(plans[0].Writes) > 0 {
 		place = plans[0].Writes[0].Place
 	}
 	return []actions.Result{{Outcomes: []actions.Outcome{{
 		Status: actions.Failed, Class: actions.ClassData, Code: "internal", Place: place,
-		Cause: "Culvert itself broke down while it sent this record; the log tells more", Hint: "report the log line; replay the record once it is fixed",
+		Cause: "Culvert itself broke down while it sent this record; the log tells more",
+		Hint:  "report the log line; replay the record once it is fixed",
 	}}}}
 }
 
@@ -170,8 +177,9 @@ type verdict struct {
 	by        int64 // what superseded the record or a part of it
 }
 
-// classify sums up what became of a record's writes. A failure outweighs what may heal: the record needs a person either way, and its replay sends
-// everything again. Only a server that is away or refuses us comes first, for then nothing was decided.
+// classify sums up what became of a record's writes. A failure outweighs what may heal: the record
+// needs a person either way, and its replay sends everything again. Only a server that is away or
+// refuses us comes first, for then nothing was decided.
 func classify(plan *actions.Plan, result actions.Result) verdict {
 	v := verdict{state: journal.Delivered, unchanged: true}
 	worst, superseded := -1, false
@@ -269,7 +277,8 @@ type Retry struct {
 
 // settlement puts the verdict as the journal keeps it. attempts counts the tries before this one.
 func (r Retry) settlement(v verdict, attempts int, now time.Time) journal.Settlement {
-	s := journal.Settlement{State: v.state, Attempts: attempts + 1, Problem: v.problem, Objects: v.objects, SupersededBy: v.by}
+	s := journal.Settlement{State: v.state, Attempts: attempts + 1, Problem: v.problem, Objects: v.objects,
+		SupersededBy: v.by}
 	if v.state != journal.Pending {
 		return s
 	}

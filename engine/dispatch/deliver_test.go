@@ -21,14 +21,22 @@ func TestClassify(t *testing.T) {
 		class    actions.Class
 		retry    bool
 	}{
-		"all written":              {[]actions.Outcome{out(actions.Delivered, none), out(actions.Unchanged, none)}, journal.Delivered, none, false},
-		"one failed":               {[]actions.Outcome{out(actions.Delivered, none), out(actions.Failed, actions.ClassData), out(actions.NotTried, none)}, journal.Failed, actions.ClassData, false},
-		"failed outweighs parent":  {[]actions.Outcome{out(actions.Retry, actions.ClassParent), out(actions.Failed, actions.ClassData)}, journal.Failed, actions.ClassData, false},
-		"away outweighs failed":    {[]actions.Outcome{out(actions.Failed, actions.ClassData), out(actions.Retry, actions.ClassServer)}, journal.Pending, actions.ClassServer, true},
-		"refused outweighs away":   {[]actions.Outcome{out(actions.Retry, actions.ClassServer), out(actions.Retry, actions.ClassCredentials)}, journal.Pending, actions.ClassCredentials, true},
-		"hiccup":                   {[]actions.Outcome{out(actions.Retry, actions.ClassTransient)}, journal.Pending, actions.ClassTransient, false},
-		"too few answers":          {[]actions.Outcome{out(actions.Delivered, none)}, journal.Pending, actions.ClassTransient, false},
-		"not tried for no reason":  {[]actions.Outcome{out(actions.Delivered, none), out(actions.NotTried, none)}, journal.Pending, actions.ClassTransient, false},
+		"all written": {[]actions.Outcome{out(actions.Delivered, none), out(actions.Unchanged, none)},
+			journal.Delivered, none, false},
+		"one failed": {[]actions.Outcome{out(actions.Delivered, none), out(actions.Failed, actions.ClassData),
+			out(actions.NotTried, none)}, journal.Failed, actions.ClassData, false},
+		"failed outweighs parent": {[]actions.Outcome{out(actions.Retry, actions.ClassParent),
+			out(actions.Failed, actions.ClassData)}, journal.Failed, actions.ClassData, false},
+		"away outweighs failed": {[]actions.Outcome{out(actions.Failed, actions.ClassData),
+			out(actions.Retry, actions.ClassServer)}, journal.Pending, actions.ClassServer, true},
+		"refused outweighs away": {[]actions.Outcome{out(actions.Retry, actions.ClassServer),
+			out(actions.Retry, actions.ClassCredentials)}, journal.Pending, actions.ClassCredentials, true},
+		"hiccup": {[]actions.Outcome{out(actions.Retry, actions.ClassTransient)}, journal.Pending,
+			actions.ClassTransient, false},
+		"too few answers": {[]actions.Outcome{out(actions.Delivered, none)}, journal.Pending,
+			actions.ClassTransient, false},
+		"not tried for no reason": {[]actions.Outcome{out(actions.Delivered, none), out(actions.NotTried, none)},
+			journal.Pending, actions.ClassTransient, false},
 		"nothing was said at all ": {nil, journal.Pending, actions.ClassTransient, false},
 	}
 	for name, tt := range tests {
@@ -38,7 +46,8 @@ func TestClassify(t *testing.T) {
 				plan.Writes = plan.Writes[:1]
 			}
 			v := classify(&plan, actions.Result{Outcomes: tt.outcomes})
-			if v.state != tt.state || v.retry != tt.retry || v.problem != nil && v.problem.Class != tt.class || v.problem == nil && tt.class != none {
+			if v.state != tt.state || v.retry != tt.retry || v.problem != nil && v.problem.Class != tt.class ||
+				v.problem == nil && tt.class != none {
 				t.Errorf("verdict %+v, problem %+v", v, v.problem)
 			}
 		})
@@ -46,10 +55,12 @@ func TestClassify(t *testing.T) {
 }
 
 func TestSettlementGivesUpAfterItsTries(t *testing.T) {
-	p := Retry{Transient: await.Backoff{Base: 2 * time.Second, Cap: time.Hour}, MaxTransient: 3, Random: func() float64 { return 1 }}
+	p := Retry{Transient: await.Backoff{Base: 2 * time.Second, Cap: time.Hour}, MaxTransient: 3,
+		Random: func() float64 { return 1 }}
 	v := verdict{state: journal.Pending, problem: &journal.Problem{Class: actions.ClassTransient}}
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	if s := p.settlement(v, 0, now); s.State != journal.Pending || s.NextTry.Sub(now) != p.Transient.Base || s.Attempts != 1 {
+	if s := p.settlement(v, 0, now); s.State != journal.Pending || s.NextTry.Sub(now) != p.Transient.Base ||
+		s.Attempts != 1 {
 		t.Errorf("first: %+v", s)
 	}
 	v.wait = time.Hour

@@ -27,7 +27,8 @@ type Server struct {
 	Batch       Limits // zero fields get defaults
 	Window      Window // nil: always
 	Description string // where it is, for messages: its URL without credentials
-	// Unusable says why nothing can be sent to it until its settings are replaced, such as a secret that is missing; there is no Target then.
+	// Unusable says why nothing can be sent to it until its settings are replaced, such as a secret
+	// that is missing; there is no Target then.
 	Unusable string
 }
 
@@ -43,8 +44,9 @@ type Queue interface {
 
 // Gate says what may be sent.
 type Gate interface {
-	Stale(w work.Work) bool // its rule was changed, paused or found invalid since it was evaluated, or it may be another runner's by now
-	LeaseLost() bool        // what we hold may be another runner's by now
+	// its rule was changed, paused or found invalid since it was evaluated, or it may be another runner's by now
+	Stale(w work.Work) bool
+	LeaseLost() bool // what we hold may be another runner's by now
 	PausedServer(name string) *controls.Pause
 }
 
@@ -114,7 +116,8 @@ type item struct {
 // New makes the dispatcher of a server, by the name it has in culvert.yaml.
 func New(name string, s Server, c Config) *Dispatcher {
 	s.Batch = s.Batch.withDefaults()
-	d := &Dispatcher{Config: c, name: name, wake: await.NewSignal(), control: NewController(s.Batch, Start{}), fresh: 1, breaker: c.breaker()}
+	d := &Dispatcher{Config: c, name: name, wake: await.NewSignal(), control: NewController(s.Batch, Start{}), fresh: 1,
+		breaker: c.breaker()}
 	d.current.Store(&s)
 	return d
 }
@@ -124,7 +127,8 @@ func (c *Config) breaker() Breaker { return Breaker{Away: c.Away, Refusal: c.Ref
 // server is what is sent to, as it is now.
 func (d *Dispatcher) server() *Server { return d.current.Load() }
 
-// Replace has the server worked by new settings from the next batch on. One that was away or refused us is asked at once: the new settings may fix that.
+// Replace has the server worked by new settings from the next batch on. One that was away or
+// refused us is asked at once: the new settings may fix that.
 func (d *Dispatcher) Replace(s Server) {
 	s.Batch = s.Batch.withDefaults()
 	d.mu.Lock()
@@ -155,8 +159,8 @@ func (d *Dispatcher) Push(w work.Work) {
 	d.wake.Notify()
 }
 
-// RowsUnread and RowsReading count files that have more rows than were read, and those of them whose rows come one close after another: a batch may wait for
-// them.
+// RowsUnread and RowsReading count files that have more rows than were read, and those of them
+// whose rows come one close after another: a batch may wait for them.
 func (d *Dispatcher) RowsUnread(n int)  { d.unread.Add(int64(n)) }
 func (d *Dispatcher) RowsReading(n int) { d.reading.Add(int64(n)) }
 
@@ -183,7 +187,8 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	}
 }
 
-// idle is how often a dispatcher looks at the clock when nothing happens: delivery windows open and pauses end without a signal.
+// idle is how often a dispatcher looks at the clock when nothing happens: delivery windows open and
+// pauses end without a signal.
 const idle = 500 * time.Millisecond
 
 // step sends all that may be sent now and says when to look again.
@@ -245,8 +250,9 @@ func (d *Dispatcher) send(s Setting) {
 	d.running.Go(func() { d.deliver(items, s, full) })
 }
 
-// take removes up to n works: what must be sent again first, then records and rows by turns. What got no answer more than once goes in ever smaller batches and
-// among itself, until a record that the server cannot bear is alone.
+// take removes up to n works: what must be sent again first, then records and rows by turns. What
+// got no answer more than once goes in ever smaller batches and among itself, until a record that
+// the server cannot bear is alone.
 func (d *Dispatcher) take(n int) []*item {
 	items := make([]*item, 0, min(n, d.queued()))
 	suspect := len(d.retry) > 0 && d.retry[0].unanswered > 1
@@ -272,7 +278,8 @@ func (d *Dispatcher) take(n int) []*item {
 	return items
 }
 
-// EvictStale gives back what waits here and must not be sent any more, so that it does not take up memory while the server is away.
+// EvictStale gives back what waits here and must not be sent any more, so that it does not take up
+// memory while the server is away.
 func (d *Dispatcher) EvictStale() {
 	stale := func(it *item) bool { return d.Gate.Stale(it.Work) }
 	for {
@@ -333,8 +340,10 @@ const probeLimit = 30 * time.Second
 // announce says once, loudly, that a server does not take records.
 func (d *Dispatcher) announce(refused bool, reason string) {
 	if refused {
-		d.Log.Error("the server refuses our credentials: nothing is sent until they are fixed, nothing fails", "server", d.name, "reason", reason,
-			"hint", "set a valid token or password for the server in culvert.yaml or the environment, and grant the user its rights")
+		d.Log.Error("the server refuses our credentials: nothing is sent until they are fixed, nothing fails", "server",
+			d.name, "reason", reason,
+			"hint", "set a valid token or password for the server in culvert.yaml or the environment, and grant the user its "+
+				"rights")
 		return
 	}
 	d.Log.Warn("the server is away: everything for it waits", "server", d.name, "reason", reason)

@@ -23,7 +23,8 @@ const (
 	paceEvery     = 30 * time.Second // between two notes in the journal
 )
 
-// recall sets the controller to what the last run found out, or else to what servers of this kind are like. Before it nothing is sent.
+// recall sets the controller to what the last run found out, or else to what servers of this kind
+// are like. Before it nothing is sent.
 func (d *Dispatcher) recall(ctx context.Context) {
 	start, ok := d.remembered(ctx)
 	if !ok {
@@ -58,7 +59,8 @@ func (d *Dispatcher) estimated(ctx context.Context) Start {
 	return Start(estimate)
 }
 
-// keepPace notes what is found out about the server, now and then and at the end. That it cannot be kept costs the next run a few seconds.
+// keepPace notes what is found out about the server, now and then and at the end. That it cannot be
+// kept costs the next run a few seconds.
 func (d *Dispatcher) keepPace(last bool) {
 	d.mu.Lock()
 	found, ok := d.control.Found()
@@ -80,21 +82,23 @@ func (d *Dispatcher) keepPace(last bool) {
 
 // similar tells whether a note is not worth another.
 func similar(a, b Start) bool {
-	return a.Concurrency == b.Concurrency && near(float64(a.Batch), float64(b.Batch)) && near(float64(a.Fixed), float64(b.Fixed)) && near(float64(a.Each), float64(b.Each))
+	return a.Concurrency == b.Concurrency && near(float64(a.Batch), float64(b.Batch)) &&
+		near(float64(a.Fixed), float64(b.Fixed)) && near(float64(a.Each), float64(b.Each))
 }
 
 func near(a, b float64) bool { return a <= 1.2*b && b <= 1.2*a }
 
-// gather is how long records that come one close after another are waited for while nothing is in flight, and no longer than gatherMost in all: a backlog
-// that is being claimed. The rows of a file that is being read are waited for as long as that, which is about what another request would cost the server. A
-// record that comes alone is not kept waiting.
+// gather is how long records that come one close after another are waited for while nothing is in
+// flight, and no longer than gatherMost in all: a backlog that is being claimed. The rows of a file
+// that is being read are waited for as long as that, which is about what another request would cost
+// the server. A record that comes alone is not kept waiting.
 const (
 	gather     = 15 * time.Millisecond
 	gatherMost = 250 * time.Millisecond
 )
 
-// want is how many records a full batch takes from the queue. What equals what was delivered before is not sent, so that of such there can be more: the
-// target keeps to the limit of a request.
+// want is how many records a full batch takes from the queue. What equals what was delivered before
+// is not sent, so that of such there can be more: the target keeps to the limit of a request.
 func (d *Dispatcher) want(part int) int {
 	return min(int(float64(part)/d.fresh+0.5), max(d.server().Batch.MaxBatch, d.Window))
 }

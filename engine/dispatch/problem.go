@@ -13,7 +13,8 @@ func outcomeProblem(w actions.Write, o actions.Outcome) *journal.Problem {
 	if place == (diag.Place{}) {
 		place = w.Place
 	}
-	p := &journal.Problem{Class: o.Class, Code: o.Code, Cause: o.Cause, Detail: o.Detail, Hint: o.Hint, Place: program.PlaceText(place)}
+	p := &journal.Problem{Class: o.Class, Code: o.Code, Cause: o.Cause, Detail: o.Detail, Hint: o.Hint,
+		Place: program.PlaceText(place)}
 	if w.Object != nil {
 		p.Object = w.Object.Label()
 	}

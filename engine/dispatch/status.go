@@ -43,8 +43,10 @@ func (d *Dispatcher) Status() status.Server {
 	defer d.mu.Unlock()
 	set := d.control.Setting()
 	s := status.Server{
-		Name: d.name, Description: d.server().Description, State: status.ServerOpen, Batch: set.Batch, Concurrency: set.Concurrency,
-		Queued: d.queued(), InFlight: d.inFlight, Breaker: string(d.breaker.State()), Rate: d.stats.rate.PerSecond(now), Settled: d.stats.settled, Failed: d.stats.failed,
+		Name: d.name, Description: d.server().Description, State: status.ServerOpen, Batch: set.Batch,
+		Concurrency: set.Concurrency,
+		Queued:      d.queued(), InFlight: d.inFlight, Breaker: string(d.breaker.State()), Rate: d.stats.rate.PerSecond(now),
+		Settled: d.stats.settled, Failed: d.stats.failed,
 		LastDelivered: d.stats.lastDelivered, LastError: d.stats.lastError, LastErrorAt: d.stats.lastErrorAt,
 	}
 	switch d.breaker.State() {

@@ -1,5 +1,6 @@
-// Package doctor looks at a project and at the machine that runs it, and says what to fix: rights, disk, clock, certificates, what DHIS2 lets the account do.
-// It changes nothing, and takes nothing that a run needs: it may be asked beside one.
+// Package doctor looks at a project and at the machine that runs it, and says what to fix: rights,
+// disk, clock, certificates, what DHIS2 lets the account do. It changes nothing, and takes nothing
+// that a run needs: it may be asked beside one.
 package doctor
 
 import (
@@ -89,7 +90,8 @@ func Run(ctx context.Context, o Options) *Report {
 	d.store(ctx)
 	for i := range o.Project.Config.Servers {
 		if err := ctx.Err(); err != nil {
-			d.add(Check{Name: "server", Of: o.Project.Config.Servers[i].Name, Status: Skipped, What: "it was not asked: " + err.Error()})
+			d.add(Check{Name: "server", Of: o.Project.Config.Servers[i].Name, Status: Skipped,
+				What: "it was not asked: " + err.Error()})
 			continue
 		}
 		d.server(ctx, &o.Project.Config.Servers[i])
@@ -126,7 +128,8 @@ func (d *doctor) project() {
 	}
 	switch _, warnings := d.Project.Findings.Count(); {
 	case broken > 0:
-		d.fail("rules", "", "`culvert validate` names file, line and fix", "%d of %d rules have mistakes; their records are held", broken, len(d.Project.Rules))
+		d.fail("rules", "", "`culvert validate` names file, line and fix",
+			"%d of %d rules have mistakes; their records are held", broken, len(d.Project.Rules))
 	case d.Project.Findings.HasErrors():
 		d.fail("rules", "", "`culvert validate` names file, line and fix", "the project has mistakes")
 	case len(d.Project.Rules) == 0:
@@ -148,7 +151,8 @@ func (d *doctor) secrets() {
 	for _, f := range with.Findings {
 		if !seen[f.Message] {
 			seen[f.Message] = true
-			d.fail("secrets", "", "set it where `culvert run` is started, and here: culvert-project and --env-file read the file of a service", "%s", f.Message)
+			d.fail("secrets", "", "set it where `culvert run` is started, and here: culvert-project and --env-file read the "+
+				"file of a service", "%s", f.Message)
 		}
 	}
 	if len(seen) == 0 {

@@ -32,7 +32,8 @@ func (d *doctor) state() {
 	info, err := os.Stat(folder)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err := writable(filepath.Dir(folder)); err != nil {
-			d.fail("state", "", "run it as the user of the service, or give that user the folder", "%s cannot be made: %v", folder, err)
+			d.fail("state", "", "run it as the user of the service, or give that user the folder", "%s cannot be made: %v",
+				folder, err)
 			return
 		}
 		d.ok("state", "", "%s is made at the first start", folder)
@@ -45,10 +46,12 @@ func (d *doctor) state() {
 	}
 	switch owner, me, ok := owners(info); {
 	case ok && owner != me:
-		d.fail("state", "", fmt.Sprintf("run culvert as that user (culvert-project does), or `chown -R` the folder to the one who runs it; here %s looks", me),
+		d.fail("state", "", fmt.Sprintf("run culvert as that user (culvert-project does), or `chown -R` the folder to the "+
+			"one who runs it; here %s looks", me),
 			"%s belongs to %s", folder, owner)
 	case writable(folder) != nil:
-		d.fail("state", "", "give the user of the service the right to write it", "%s cannot be written: %v", folder, writable(folder))
+		d.fail("state", "", "give the user of the service the right to write it", "%s cannot be written: %v", folder,
+			writable(folder))
 	case info.Mode().Perm()&0o077 != 0 && ok:
 		d.warn("state", "", "chmod 700 "+folder, "others on this machine can look into %s", folder)
 	default:
@@ -74,12 +77,14 @@ func (d *doctor) disk(folder string) {
 	case free < diskFull:
 		d.fail("disk", folder, "make room: without it nothing is accepted", "%s are free of %s", size(free), size(total))
 	case free < diskLow:
-		d.warn("disk", folder, "make room soon; `retention:` in culvert.yaml says what is kept for how long", "%s are free of %s", size(free), size(total))
+		d.warn("disk", folder, "make room soon; `retention:` in culvert.yaml says what is kept for how long",
+			"%s are free of %s", size(free), size(total))
 	default:
 		d.ok("disk", folder, "%s are free of %s", size(free), size(total))
 	}
 	if kind != "" {
-		d.warn("file system", folder, "keep the journal on a disk of this machine, or use store: postgres://…", "it lies on %s, where a database file can be damaged", kind)
+		d.warn("file system", folder, "keep the journal on a disk of this machine, or use store: postgres://…",
+			"it lies on %s, where a database file can be damaged", kind)
 	}
 }
 
@@ -134,7 +139,8 @@ func (d *doctor) folders() {
 }
 
 // watchHint says how to give more watches on Linux, where they run out.
-const watchHint = "sysctl fs.inotify.max_user_instances=1024 fs.inotify.max_user_watches=262144, and keep both in /etc/sysctl.d/"
+const watchHint = "sysctl fs.inotify.max_user_instances=1024 fs.inotify.max_user_watches=262144, and keep both in " +
+	"/etc/sysctl.d/"
 
 // machine says what the system allows, and which zone dates without one are read in.
 func (d *doctor) machine() {
@@ -145,7 +151,8 @@ func (d *doctor) machine() {
 	if zone == nil {
 		zone = time.UTC
 	}
-	d.ok("time zone", "", "times without a zone are read as %s, where it is %s now", zone, d.Now().In(zone).Format("2006-01-02 15:04"))
+	d.ok("time zone", "", "times without a zone are read as %s, where it is %s now", zone,
+		d.Now().In(zone).Format("2006-01-02 15:04"))
 }
 
 // listen says whether the address of the web server is free, or ours.
@@ -166,7 +173,8 @@ func (d *doctor) listen(ctx context.Context) {
 		d.ok("listen", address, "a run answers there")
 		return
 	}
-	d.fail("listen", address, "end the program that listens there (`ss -ltnp` names it), or choose another with listen: in culvert.yaml", "it cannot be listened on: %v", err)
+	d.fail("listen", address, "end the program that listens there (`ss -ltnp` names it), or choose another with "+
+		"listen: in culvert.yaml", "it cannot be listened on: %v", err)
 }
 
 // ours tells whether what listens on an address is a run of Culvert.
@@ -216,7 +224,8 @@ func (d *doctor) store(ctx context.Context) {
 	defer cancel()
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", host)
 	if err != nil {
-		d.fail("store", host, "start PostgreSQL, or put its address right in store:", "the journal's database does not answer: %v", err)
+		d.fail("store", host, "start PostgreSQL, or put its address right in store:",
+			"the journal's database does not answer: %v", err)
 		return
 	}
 	d.ok("store", host, "the journal's database answers")
@@ -233,7 +242,8 @@ func (d *doctor) sqlite(path string) {
 	case errors.Is(err, fs.ErrNotExist):
 		d.ok("store", path, "it is made at the first start")
 	case err != nil:
-		d.fail("store", path, "run culvert as the user to whom it belongs (culvert-project does)", "the journal cannot be opened: %v", err)
+		d.fail("store", path, "run culvert as the user to whom it belongs (culvert-project does)",
+			"the journal cannot be opened: %v", err)
 	default:
 		d.ok("store", path, "the journal can be opened")
 		_ = f.Close() // nothing was written

@@ -70,13 +70,15 @@ func (d *doctor) proxy(s *project.Server, address string) {
 	u, err := http.ProxyFromEnvironment(req)
 	switch {
 	case err != nil:
-		d.fail("proxy", s.Name, "HTTPS_PROXY is an address such as http://proxy.example.org:3128", "the proxy of the environment cannot be read: %v", err)
+		d.fail("proxy", s.Name, "HTTPS_PROXY is an address such as http://proxy.example.org:3128",
+			"the proxy of the environment cannot be read: %v", err)
 	case u != nil:
 		d.ok("proxy", s.Name, "requests go by the proxy %s of the environment", u.Host)
 	}
 }
 
-// certificate says how long the certificate of a server is still good. Whether it is to be trusted, the request before has said.
+// certificate says how long the certificate of a server is still good. Whether it is to be trusted,
+// the request before has said.
 func (d *doctor) certificate(ctx context.Context, s *project.Server, address string) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "https" || s.Proxy.IsSet() {
@@ -89,7 +91,8 @@ func (d *doctor) certificate(ctx context.Context, s *project.Server, address str
 	ctx, cancel := context.WithTimeout(ctx, dialTime)
 	defer cancel()
 	// Only its dates are read; nothing is sent over this connection.
-	conn, err := (&tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true, ServerName: u.Hostname()}}).DialContext(ctx, "tcp", host)
+	conn, err := (&tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true, ServerName: u.Hostname()}}).DialContext(ctx,
+		"tcp", host)
 	if err != nil {
 		return // a proxy of the environment, or the server is away, which has been said
 	}
@@ -103,7 +106,8 @@ func (d *doctor) certificate(ctx context.Context, s *project.Server, address str
 	case left < 0:
 		d.fail("certificate", s.Name, "have the server's administrator renew it", "it ended on %s", end.Format("2006-01-02"))
 	case left < certSoon:
-		d.warn("certificate", s.Name, "have the server's administrator renew it", "it ends on %s, in %d days", end.Format("2006-01-02"), int(left.Hours()/24))
+		d.warn("certificate", s.Name, "have the server's administrator renew it", "it ends on %s, in %d days",
+			end.Format("2006-01-02"), int(left.Hours()/24))
 	default:
 		d.ok("certificate", s.Name, "it is good until %s", end.Format("2006-01-02"))
 	}
@@ -118,7 +122,8 @@ func (d *doctor) clock(ctx context.Context, s *project.Server, cl asker) string 
 	}
 	before := d.Now()
 	if err := cl.Get(ctx, "system/info", nil, &info); err != nil {
-		d.add(Check{Name: "clock", Of: s.Name, Status: Skipped, What: fmt.Sprintf("the server's clock cannot be asked: %v", err)})
+		d.add(Check{Name: "clock", Of: s.Name, Status: Skipped,
+			What: fmt.Sprintf("the server's clock cannot be asked: %v", err)})
 		return ""
 	}
 	zone, err := time.LoadLocation(info.Zone)
@@ -134,7 +139,8 @@ func (d *doctor) clock(ctx context.Context, s *project.Server, cl asker) string 
 	hint := "have both machines set their clocks by the network (timedatectl set-ntp true)"
 	switch {
 	case off.Abs() > clockWrong:
-		d.fail("clock", s.Name, hint, "the server's clock is %s from ours: dates of today may be refused as of the future", off)
+		d.fail("clock", s.Name, hint, "the server's clock is %s from ours: dates of today may be refused as of the future",
+			off)
 	case off.Abs() > clockOff:
 		d.warn("clock", s.Name, hint, "the server's clock is %s from ours", off)
 	default:
@@ -148,7 +154,8 @@ func (d *doctor) clock(ctx context.Context, s *project.Server, cl asker) string 
 	_, there := d.Now().In(zone).Zone()
 	if here != there {
 		d.warn("time zone", s.Name, fmt.Sprintf("time_zone: %s in culvert.yaml, if the data is of that place", info.Zone),
-			"the server is in %s, and times without a zone are read as %s: a visit near midnight may come to stand on another day", info.Zone, ours)
+			"the server is in %s, and times without a zone are read as %s: a visit near midnight may come to stand on "+
+				"another day", info.Zone, ours)
 	}
 	return info.Version
 }
@@ -163,9 +170,11 @@ func (d *doctor) snapshot(s *project.Server, version string) {
 	known := index.Snapshot.Server
 	switch age := d.Now().Sub(known.Synced); {
 	case version != "" && version != known.Version:
-		d.warn("metadata", s.Name, "run `culvert sync`, then `culvert validate`", "the server is %s now, and was %s at the last sync", version, known.Version)
+		d.warn("metadata", s.Name, "run `culvert sync`, then `culvert validate`",
+			"the server is %s now, and was %s at the last sync", version, known.Version)
 	case age > snapshotOld:
-		d.warn("metadata", s.Name, "run `culvert sync`, or have it done: sync: {every: 6h} in culvert.yaml", "the last sync was %d days ago", int(age.Hours()/24))
+		d.warn("metadata", s.Name, "run `culvert sync`, or have it done: sync: {every: 6h} in culvert.yaml",
+			"the last sync was %d days ago", int(age.Hours()/24))
 	default:
 		d.ok("metadata", s.Name, "DHIS2 %s, synced on %s", known.Version, known.Synced.Format("2006-01-02 15:04"))
 	}
@@ -181,14 +190,17 @@ func (d *doctor) rights(ctx context.Context, s *project.Server, cl asker) {
 		} `json:"organisationUnits"`
 	}
 	if err := cl.Get(ctx, "me", url.Values{"fields": {"username,authorities,organisationUnits[id]"}}, &me); err != nil {
-		d.add(Check{Name: "rights", Of: s.Name, Status: Skipped, What: fmt.Sprintf("the account's rights cannot be asked: %v", err)})
+		d.add(Check{Name: "rights", Of: s.Name, Status: Skipped,
+			What: fmt.Sprintf("the account's rights cannot be asked: %v", err)})
 		return
 	}
 	if len(me.Units) == 0 {
-		d.fail("rights", s.Name, "give it the org units of your facilities as capture org units, in DHIS2's app Users", "user %s has no capture org unit, and may write no data", me.Username)
+		d.fail("rights", s.Name, "give it the org units of your facilities as capture org units, in DHIS2's app Users",
+			"user %s has no capture org unit, and may write no data", me.Username)
 	}
 	if slices.Contains(me.Authorities, "ALL") {
-		d.warn("rights", s.Name, "an account with just the programs and data sets of the rules does less harm when its token is stolen; see docs/servers.md",
+		d.warn("rights", s.Name, "an account with just the programs and data sets of the rules does less harm when its "+
+			"token is stolen; see docs/servers.md",
 			"user %s is a superuser: it may do everything", me.Username)
 		return
 	}
@@ -211,8 +223,10 @@ func (d *doctor) rights(ctx context.Context, s *project.Server, cl asker) {
 	}
 }
 
-// mayWrite names the objects of one kind that the account may not write data of, and counts them. Which uids are of the kind, the server knows.
-func (d *doctor) mayWrite(ctx context.Context, s *project.Server, cl asker, path, word string, ids []string, uses project.Uses) int {
+// mayWrite names the objects of one kind that the account may not write data of, and counts them.
+// Which uids are of the kind, the server knows.
+func (d *doctor) mayWrite(ctx context.Context, s *project.Server, cl asker, path, word string, ids []string,
+	uses project.Uses) int {
 	answer := map[string][]struct {
 		ID     string `json:"id"`
 		Name   string `json:"name"`
@@ -222,16 +236,19 @@ func (d *doctor) mayWrite(ctx context.Context, s *project.Server, cl asker, path
 			} `json:"data"`
 		} `json:"access"`
 	}{}
-	query := url.Values{"fields": {"id,name,access[data]"}, "filter": {"id:in:[" + strings.Join(ids, ",") + "]"}, "paging": {"false"}}
+	query := url.Values{"fields": {"id,name,access[data]"}, "filter": {"id:in:[" + strings.Join(ids, ",") + "]"},
+		"paging": {"false"}}
 	if err := cl.Get(ctx, path, query, &answer); err != nil {
-		d.add(Check{Name: "rights", Of: s.Name, Status: Skipped, What: fmt.Sprintf("rights on %s cannot be asked: %v", path, err)})
+		d.add(Check{Name: "rights", Of: s.Name, Status: Skipped,
+			What: fmt.Sprintf("rights on %s cannot be asked: %v", path, err)})
 		return 1
 	}
 	refused := 0
 	for _, o := range answer[path] {
 		if !o.Access.Data.Write {
 			refused++
-			d.fail("rights", s.Name, fmt.Sprintf("give the account data write access in the sharing settings of the %s", word), "the account may not write data of the %s %q%s",
+			d.fail("rights", s.Name, fmt.Sprintf("give the account data write access in the sharing settings of the %s", word),
+				"the account may not write data of the %s %q%s",
 				word, o.Name, uses.Of(o.ID))
 		}
 	}

@@ -4,7 +4,8 @@ import "golang.org/x/sys/unix"
 
 // networked are the file systems that hold files of other machines, by what statfs calls them.
 var networked = map[int64]string{
-	unix.NFS_SUPER_MAGIC: "NFS", unix.SMB_SUPER_MAGIC: "a Windows share", unix.CIFS_SUPER_MAGIC: "a Windows share", unix.SMB2_SUPER_MAGIC: "a Windows share",
+	unix.NFS_SUPER_MAGIC: "NFS", unix.SMB_SUPER_MAGIC: "a Windows share", unix.CIFS_SUPER_MAGIC: "a Windows share",
+	unix.SMB2_SUPER_MAGIC: "a Windows share",
 	unix.CEPH_SUPER_MAGIC: "Ceph", unix.V9FS_MAGIC: "a share of the host",
 }
 

@@ -29,11 +29,13 @@ type Writer struct {
 	Conditions *status.Conditions
 	Log        *slog.Logger
 	Now        func() time.Time
-	// End ends all tries. It belongs to deliveries and their records and outlives the runner's context by the drain, so that no caller has a shorter one.
+	// End ends all tries. It belongs to deliveries and their records and outlives the runner's context
+	// by the drain, so that no caller has a shorter one.
 	End context.Context
 }
 
-// Commit records a batch: its outcomes are known and must not be lost. The error is only that the runner ends, or that the work is another runner's by now.
+// Commit records a batch: its outcomes are known and must not be lost. The error is only that the
+// runner ends, or that the work is another runner's by now.
 func (w *Writer) Commit(b *journal.Batch) error {
 	if len(b.Settlements)+len(b.New)+len(b.Files)+len(b.Keys)+len(b.Digests)+len(b.Identities) == 0 {
 		return nil

@@ -12,8 +12,9 @@ import (
 // commitRows is the most rows that are recorded at once.
 const commitRows = 5000
 
-// commitAll records outcomes in the order of the rows until the last one, or until the run is given up. Lines of the results file are on disk before
-// the progress that counts them. When the runner ends, what is under way is recorded first.
+// commitAll records outcomes in the order of the rows until the last one, or until the run is given
+// up. Lines of the results file are on disk before the progress that counts them. When the runner
+// ends, what is under way is recorded first.
 func (run *fileRun) commitAll(ctx context.Context) error {
 	results, err := files.OpenResults(files.ResultsPath(run.source), run.file.Offset)
 	if err != nil {
@@ -51,7 +52,8 @@ func (run *fileRun) commitAll(ctx context.Context) error {
 	}
 }
 
-// gather waits a little, so that one sync of the results file and one transaction serve many rows; not for the last ones.
+// gather waits a little, so that one sync of the results file and one transaction serve many rows;
+// not for the last ones.
 func (run *fileRun) gather(ctx context.Context) {
 	run.mu.Lock()
 	last := run.total
@@ -106,7 +108,8 @@ func (run *fileRun) commit(results *files.ResultsWriter, rows []*fileRow) error 
 }
 
 // add counts a row, writes its result, and makes a record of it where it needs one.
-func (run *fileRun) add(b *journal.Batch, progress *journal.File, results *files.ResultsWriter, row *fileRow, now time.Time) error {
+func (run *fileRun) add(b *journal.Batch, progress *journal.File, results *files.ResultsWriter, row *fileRow,
+	now time.Time) error {
 	o := &row.outcome
 	progress.Next = row.number + 1
 	progress.Rows++

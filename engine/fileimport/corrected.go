@@ -8,8 +8,9 @@ import (
 	"github.com/culvert/culvert/sources/tabular"
 )
 
-// correctedRow is a failed row of an earlier file that a row of a file of failed rows stands for. The row stands where that one stood in the order of acceptance,
-// so that what was delivered since stays; and once it has an outcome, or a record of its own, the earlier failure is settled.
+// correctedRow is a failed row of an earlier file that a row of a file of failed rows stands for.
+// The row stands where that one stood in the order of acceptance, so that what was delivered since
+// stays; and once it has an outcome, or a record of its own, the earlier failure is settled.
 type correctedRow struct {
 	file string
 	seq  int64 // the record of the earlier row
@@ -30,7 +31,8 @@ type correctedRows struct {
 	files   map[string]map[int64]correctedRow // by file and data row
 }
 
-// maxCorrectedFiles bounds how many files the rows of one can stand for: people put the failed rows of some files together, not of hundreds.
+// maxCorrectedFiles bounds how many files the rows of one can stand for: people put the failed rows
+// of some files together, not of hundreds.
 const maxCorrectedFiles = 100
 
 // find gives what a link names, nil when it names no failed row of the rule that is known (any more).
@@ -59,7 +61,8 @@ func (f *correctedRows) find(ctx context.Context, link string) (*correctedRow, e
 	return nil, nil
 }
 
-// standing gives the version that a row is once it has been recorded without a delivery: it settles what it stands for, whatever became of it.
+// standing gives the version that a row is once it has been recorded without a delivery: it settles
+// what it stands for, whatever became of it.
 func (row *fileRow) standing() (v journal.Version, ok bool) {
 	if row.fixes == nil {
 		return v, false

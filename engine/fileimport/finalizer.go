@@ -18,8 +18,8 @@ import (
 	"github.com/culvert/culvert/sources/files"
 )
 
-// finalizer finishes files of which every row is recorded: once the rows that stand as records have outcomes too, it completes the results and
-// moves the file away.
+// finalizer finishes files of which every row is recorded: once the rows that stand as records have
+// outcomes too, it completes the results and moves the file away.
 type finalizer struct {
 	m    *Importer
 	wake await.Signal
@@ -124,14 +124,16 @@ func (c *finalizer) close(ctx context.Context, f *finishing) {
 	case finished:
 		delete(c.files, f.file.ID)
 		c.m.Conditions.Clear(name)
-		c.m.Log.Info("file finished", "rule", f.file.Rule, "file", f.file.Name, "rows", f.file.Rows, "delivered", f.file.Delivered,
+		c.m.Log.Info("file finished", "rule", f.file.Rule, "file", f.file.Name, "rows", f.file.Rows, "delivered",
+			f.file.Delivered,
 			"unchanged", f.file.Unchanged, "superseded", f.file.Superseded, "skipped", f.file.Skipped, "failed", f.file.Failed)
 	default:
 		f.tries = 0
 	}
 }
 
-// finish completes the results and moves the file away; false while one of its rows has no outcome yet. It can be repeated after a crash at any point.
+// finish completes the results and moves the file away; false while one of its rows has no outcome
+// yet. It can be repeated after a crash at any point.
 func (c *finalizer) finish(ctx context.Context, f *journal.File) (bool, error) {
 	flow := c.m.Gate.Program().Flow(f.Rule)
 	if flow == nil || flow.Invalid != nil {
@@ -142,7 +144,8 @@ func (c *finalizer) finish(ctx context.Context, f *journal.File) (bool, error) {
 		return false, err
 	}
 	if f.Finished.IsZero() {
-		waiting, err := c.m.anyRecord(ctx, journal.Filter{FileID: f.ID, States: []journal.State{journal.Pending, journal.Held}})
+		waiting, err := c.m.anyRecord(ctx, journal.Filter{FileID: f.ID,
+			States: []journal.State{journal.Pending, journal.Held}})
 		if err != nil || waiting != nil {
 			return false, err
 		}
@@ -155,7 +158,8 @@ func (c *finalizer) finish(ctx context.Context, f *journal.File) (bool, error) {
 		return false, err
 	}
 	out, err := files.Finish(ctx, files.FinishRequest{
-		File: f.File, Format: plan.Format, Results: files.ResultsPath(f.File), Done: plan.Done, Failed: plan.Failed, Unreadable: unreadable != nil && unreadable.Origin.DataRow == 1,
+		File: f.File, Format: plan.Format, Results: files.ResultsPath(f.File), Done: plan.Done, Failed: plan.Failed,
+		Unreadable: unreadable != nil && unreadable.Origin.DataRow == 1,
 	})
 	if err != nil {
 		return false, err
@@ -196,7 +200,8 @@ func eachRecord(ctx context.Context, j Journal, fileID string, do func(*journal.
 	}
 }
 
-// complete adds what became of the rows that stood as records, and notes in the journal that the file may go. From then on its results stand.
+// complete adds what became of the rows that stood as records, and notes in the journal that the
+// file may go. From then on its results stand.
 func (c *finalizer) complete(ctx context.Context, f *journal.File, server string) error {
 	failed, err := failedLines(f)
 	if err != nil {
@@ -225,7 +230,8 @@ func (c *finalizer) complete(ctx context.Context, f *journal.File, server string
 	if err != nil {
 		return err
 	}
-	if err := c.m.Writer.Commit(&journal.Batch{Owner: c.m.Owner, Server: server, Files: []journal.File{done}, Versions: corrected}); err != nil {
+	if err := c.m.Writer.Commit(&journal.Batch{Owner: c.m.Owner, Server: server, Files: []journal.File{done},
+		Versions: corrected}); err != nil {
 		return err
 	}
 	*f = done
@@ -234,7 +240,8 @@ func (c *finalizer) complete(ctx context.Context, f *journal.File, server string
 
 // corrects gives what a file that could be read settles: that an earlier one of its rule and name could not be.
 func (c *finalizer) corrects(ctx context.Context, f *journal.File) (corrected []journal.Version, err error) {
-	failed, err := c.m.Journal.Select(ctx, journal.Filter{Rule: f.Rule, Code: program.CodeUnreadableFile, States: []journal.State{journal.Failed}})
+	failed, err := c.m.Journal.Select(ctx, journal.Filter{Rule: f.Rule, Code: program.CodeUnreadableFile,
+		States: []journal.State{journal.Failed}})
 	if err != nil {
 		return nil, err
 	}
@@ -243,14 +250,15 @@ func (c *finalizer) corrects(ctx context.Context, f *journal.File) (corrected []
 		case rec.Origin.FileID == f.ID:
 			return nil, nil // it cannot be read either
 		case rec.Origin.File == f.Name && rec.Received.Before(f.Received):
-			corrected = append(corrected, journal.Version{Rule: f.Rule, Order: actions.Order{Seq: f.Seq(1)}, Seq: f.Seq(1), Fixes: rec.Seq, File: rec.Origin.FileID})
+			corrected = append(corrected, journal.Version{Rule: f.Rule, Order: actions.Order{Seq: f.Seq(1)}, Seq: f.Seq(1),
+				Fixes: rec.Seq, File: rec.Origin.FileID})
 		}
 	}
 	return corrected, nil
 }
 
-// addRecord counts the outcome of a row that stood as a record; knownFailed says that the results already call it failed. It tells whether they need
-// another line.
+// addRecord counts the outcome of a row that stood as a record; knownFailed says that the results
+// already call it failed. It tells whether they need another line.
 func addRecord(f *journal.File, rec *journal.Record, knownFailed bool) bool {
 	if rec.State == journal.Failed && knownFailed {
 		return false
@@ -276,7 +284,8 @@ func addRecord(f *journal.File, rec *journal.Record, knownFailed bool) bool {
 
 func recordResult(rec *journal.Record) files.ResultRow {
 	row := files.ResultRow{
-		Record: rec.Origin.DataRow, Line: rec.Origin.Row, Sheet: rec.Origin.Sheet, Outcome: status.Outcome(rec.State, false), Objects: rec.Objects,
+		Record: rec.Origin.DataRow, Line: rec.Origin.Row, Sheet: rec.Origin.Sheet, Outcome: status.Outcome(rec.State, false),
+		Objects: rec.Objects,
 	}
 	if rec.State == journal.Failed && rec.Problem != nil {
 		row.Cause, row.Column, row.Value, row.Hint = allFaults(rec.Problem)

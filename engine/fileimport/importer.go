@@ -92,7 +92,8 @@ type Config struct {
 	Now        func() time.Time
 }
 
-// Importer reads open files, those of one server one after the other in the order in which they were accepted. Make it with New.
+// Importer reads open files, those of one server one after the other in the order in which they
+// were accepted. Make it with New.
 type Importer struct {
 	Config
 	finalizer  *finalizer
@@ -112,7 +113,8 @@ type Importer struct {
 // New makes an importer.
 func New(c Config) *Importer {
 	m := &Importer{
-		Config: c, wake: await.NewSignal(), evaluating: make(chan struct{}, runtime.GOMAXPROCS(0)), room: map[string]*semaphore.Weighted{},
+		Config: c, wake: await.NewSignal(), evaluating: make(chan struct{}, runtime.GOMAXPROCS(0)),
+		room: map[string]*semaphore.Weighted{},
 		runs: map[string]*fileRun{}, later: map[string]time.Time{}, tries: map[string]int{},
 	}
 	for _, server := range c.Servers {
@@ -179,7 +181,8 @@ func (m *Importer) scan(ctx context.Context) error {
 		return err
 	}
 	slices.SortStableFunc(open, func(a, b journal.File) int { return a.Received.Compare(b.Received) })
-	blocked := map[string]bool{} // servers whose later files must not start: an earlier one has to wait, or another runner reads it
+	// servers whose later files must not start: an earlier one has to wait, or another runner reads it
+	blocked := map[string]bool{}
 	for _, f := range open {
 		if err := m.start(ctx, f, blocked); err != nil {
 			return err
@@ -188,8 +191,8 @@ func (m *Importer) scan(ctx context.Context) error {
 	return nil
 }
 
-// noteCaughtUp ends the wait of the start when every open file has been read to its end or to what fits into memory. No more than that can have been
-// under way when the last run ended.
+// noteCaughtUp ends the wait of the start when every open file has been read to its end or to what
+// fits into memory. No more than that can have been under way when the last run ended.
 func (m *Importer) noteCaughtUp() {
 	if m.caughtUp {
 		return
@@ -275,10 +278,12 @@ func (m *Importer) turn(server string) (before <-chan struct{}, free bool) {
 	return nothing, true
 }
 
-func (m *Importer) begin(ctx context.Context, f journal.File, flow *program.Flow, plan Plan, before <-chan struct{}, epoch int64) {
+func (m *Importer) begin(ctx context.Context, f journal.File, flow *program.Flow, plan Plan, before <-chan struct{},
+	epoch int64) {
 	ctx, cancel := context.WithCancel(ctx)
 	run := &fileRun{
-		m: m, flow: flow, dispatcher: m.Dispatcher(flow.Server), room: m.room[flow.Server], plan: plan, before: before, cancel: cancel, epoch: epoch,
+		m: m, flow: flow, dispatcher: m.Dispatcher(flow.Server), room: m.room[flow.Server], plan: plan, before: before,
+		cancel: cancel, epoch: epoch,
 		source: f.File, places: f, from: f.Next, file: f,
 		read: make(chan struct{}), done: make(chan struct{}), touched: await.NewSignal(),
 	}

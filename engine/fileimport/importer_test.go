@@ -52,14 +52,17 @@ func newImporter(t *testing.T) (*Importer, journal.Journal) {
 		t.Fatal(err)
 	}
 	return New(Config{
-		Journal: j, Writer: &durable.Writer{Journal: j, Conditions: conditions, Log: log, Now: time.Now, End: t.Context()}, Queue: f, Gate: f,
-		Dispatcher: func(string) Dispatcher { return f }, Servers: []string{"national"}, Owner: "test", Window: 100, Memory: 1 << 20, Poll: time.Second,
+		Journal: j, Writer: &durable.Writer{Journal: j, Conditions: conditions, Log: log, Now: time.Now, End: t.Context()},
+		Queue: f, Gate: f,
+		Dispatcher: func(string) Dispatcher { return f }, Servers: []string{"national"}, Owner: "test", Window: 100,
+		Memory: 1 << 20, Poll: time.Second,
 		Plan:       func(*program.Flow, sources.File) (Plan, error) { return Plan{Format: tabular.Format{}}, nil },
 		Conditions: conditions, Metrics: metrics, Log: log, Now: time.Now,
 	}), j
 }
 
-// TestFileDoesNotPassTheOneBeforeIt has the file that is read end between the look at the next one and at the one behind that.
+// TestFileDoesNotPassTheOneBeforeIt has the file that is read end between the look at the next one
+// and at the one behind that.
 func TestFileDoesNotPassTheOneBeforeIt(t *testing.T) {
 	t.Parallel()
 	m, j := newImporter(t)
@@ -68,7 +71,8 @@ func TestFileDoesNotPassTheOneBeforeIt(t *testing.T) {
 		if err := os.WriteFile(path, []byte("id\nv1\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		f := journal.File{File: sources.File{ID: name, Rule: "visits", Name: name, Path: path, SHA256: name}, State: journal.FileOpen, Next: 1}
+		f := journal.File{File: sources.File{ID: name, Rule: "visits", Name: name, Path: path, SHA256: name},
+			State: journal.FileOpen, Next: 1}
 		if _, err := j.AddFile(t.Context(), &f); err != nil {
 			t.Fatal(err)
 		}

@@ -24,7 +24,8 @@ func unreadableRow(err error) *journal.Problem {
 }
 
 func unreadableFile(name string, err error) *journal.Problem {
-	p := &journal.Problem{Class: actions.ClassData, Code: program.CodeUnreadableFile, Cause: err.Error(), Hint: "fix the file and drop it again"}
+	p := &journal.Problem{Class: actions.ClassData, Code: program.CodeUnreadableFile, Cause: err.Error(),
+		Hint: "fix the file and drop it again"}
 	var bad *tabular.FileError
 	if errors.As(err, &bad) {
 		p.Cause = fmt.Sprintf("%s: %s", name, bad.Message)
@@ -35,7 +36,8 @@ func unreadableFile(name string, err error) *journal.Problem {
 	return p
 }
 
-// allFaults describes all that is wrong with a row for whoever corrects the table: cause, column, value and fix of each. It holds values.
+// allFaults describes all that is wrong with a row for whoever corrects the table: cause, column,
+// value and fix of each. It holds values.
 func allFaults(p *journal.Problem) (cause, column, value, hint string) {
 	faults := p.Faults()
 	if len(faults) == 1 {

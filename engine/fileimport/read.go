@@ -26,7 +26,8 @@ type chunk struct {
 // readRows reads to the end of the file, evaluates rows several at once and hands them on in order.
 func (run *fileRun) readRows(ctx context.Context) error {
 	format := run.plan.Format
-	if !run.flow.Rule.Concerns(program.SourceFields(sources.Origin{Trigger: "files", File: run.source.Name}, run.source.Received)) {
+	if !run.flow.Rule.Concerns(program.SourceFields(sources.Origin{Trigger: "files", File: run.source.Name},
+		run.source.Received)) {
 		format.Reading = nil // the file is for another rule: nothing of it is read
 	}
 	reader, err := tabular.Open(ctx, run.source.Path, format)
@@ -49,7 +50,8 @@ func (run *fileRun) readRows(ctx context.Context) error {
 	})
 	defer submit.Wait()
 	defer close(chunks)
-	in := &rowReader{run: run, reader: reader, handedOn: handedOn.Wait, fixed: correctedRows{run.m.Journal, run.source.Rule, map[string]map[int64]correctedRow{}}}
+	in := &rowReader{run: run, reader: reader, handedOn: handedOn.Wait,
+		fixed: correctedRows{run.m.Journal, run.source.Rule, map[string]map[int64]correctedRow{}}}
 	for end := false; !end; {
 		c := &chunk{done: make(chan struct{})}
 		end, err = in.readChunk(ctx, c)
@@ -100,7 +102,8 @@ type rowReader struct {
 	aheadErr error    // why it cannot be read
 }
 
-// readChunk fills a chunk; end tells that the file has no more rows. When memory is full, what there is makes a short chunk.
+// readChunk fills a chunk; end tells that the file has no more rows. When memory is full, what
+// there is makes a short chunk.
 func (in *rowReader) readChunk(ctx context.Context, c *chunk) (end bool, err error) {
 	for len(c.rows) < ChunkRows {
 		if in.ahead == nil {
@@ -142,7 +145,8 @@ func (in *rowReader) next(ctx context.Context) (end bool, err error) {
 	case err != nil:
 		return false, err
 	}
-	in.ahead = &fileRow{run: in.run, number: int64(row.Number), line: row.Line, sheet: row.Sheet, weight: in.run.weight(row)}
+	in.ahead = &fileRow{run: in.run, number: int64(row.Number), line: row.Line, sheet: row.Sheet,
+		weight: in.run.weight(row)}
 	if bad == nil {
 		in.ahead.body = row.Body
 	}

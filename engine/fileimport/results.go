@@ -37,8 +37,9 @@ func (m *Importer) keepResults(ctx context.Context) {
 	}
 }
 
-// RenewResults writes into the results of finished files what became of rows that were replayed, corrected, superseded or dismissed since. It tells whether all
-// that has changed has its results elsewhere: on the disk of another runner, or nowhere.
+// RenewResults writes into the results of finished files what became of rows that were replayed,
+// corrected, superseded or dismissed since. It tells whether all that has changed has its results
+// elsewhere: on the disk of another runner, or nowhere.
 func (m *Importer) RenewResults(ctx context.Context) (elsewhere bool) {
 	changed, err := m.Journal.RowChanges(ctx, renewRows)
 	if err == nil && len(changed) > 0 {
@@ -55,7 +56,8 @@ func (m *Importer) renew(ctx context.Context, changed []*journal.Record) (elsewh
 	if err != nil {
 		return false, err
 	}
-	n := renewal{m: m, files: map[string]*journal.File{}, rows: map[string]map[int64]files.ResultRow{}, missing: map[string]bool{}}
+	n := renewal{m: m, files: map[string]*journal.File{}, rows: map[string]map[int64]files.ResultRow{},
+		missing: map[string]bool{}}
 	for i := range list {
 		n.files[list[i].ID] = &list[i]
 	}

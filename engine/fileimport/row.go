@@ -85,7 +85,8 @@ func (row *fileRow) record(received time.Time, now time.Time) (*journal.Record, 
 	return rec, nil
 }
 
-// Version is what a row that was delivered, or that something newer left nothing to do for, is to earlier failures of the same record.
+// Version is what a row that was delivered, or that something newer left nothing to do for, is to
+// earlier failures of the same record.
 func (row *fileRow) Version(s journal.Settlement) (v journal.Version, ok bool) {
 	if s.State != journal.Delivered && s.State != journal.Superseded {
 		return v, false
@@ -100,13 +101,15 @@ func (row *fileRow) Version(s journal.Settlement) (v journal.Version, ok bool) {
 
 func (row *fileRow) origin() sources.Origin {
 	f := &row.run.source
-	return sources.Origin{Trigger: "files", File: f.Name, FileID: f.ID, Row: row.line, DataRow: row.number, Sheet: row.sheet}
+	return sources.Origin{Trigger: "files", File: f.Name, FileID: f.ID, Row: row.line, DataRow: row.number,
+		Sheet: row.sheet}
 }
 
 // result is the row's line in the results file; false while it goes on as a record.
 func (row *fileRow) result() (files.ResultRow, bool) {
 	o := &row.outcome
-	res := files.ResultRow{Record: row.number, Line: row.line, Sheet: row.sheet, Outcome: status.Outcome(o.State, o.Unchanged), Objects: o.Objects}
+	res := files.ResultRow{Record: row.number, Line: row.line, Sheet: row.sheet,
+		Outcome: status.Outcome(o.State, o.Unchanged), Objects: o.Objects}
 	if o.Problem != nil && (o.State == journal.Failed || o.Problem.Code == program.CodeLeftOut) {
 		res.Cause, res.Column, res.Value, res.Hint = allFaults(o.Problem)
 	}

@@ -80,7 +80,8 @@ func (run *fileRun) fail(err error) {
 	run.cancel()
 }
 
-// beginReading lets the dispatcher know that there are more rows and that they follow one another closely, endReading that they do so no longer.
+// beginReading lets the dispatcher know that there are more rows and that they follow one another
+// closely, endReading that they do so no longer.
 func (run *fileRun) beginReading() {
 	run.dispatcher.RowsUnread(1)
 	run.dispatcher.RowsReading(1)
@@ -136,7 +137,8 @@ func (run *fileRun) leftovers() []*fileRow {
 	return rows
 }
 
-// follow reads a file and records its rows. It gives nil when every row is recorded, context.Canceled when the run was given up.
+// follow reads a file and records its rows. It gives nil when every row is recorded,
+// context.Canceled when the run was given up.
 func (run *fileRun) follow(ctx context.Context) error {
 	defer close(run.done)
 	read := make(chan struct{})

@@ -1,5 +1,5 @@
-// Package heap sets how often garbage is collected: seldom while little memory is in use, so that a small runner does not spend its processor on it, and as often
-// as memory asks for when much is.
+// Package heap sets how often garbage is collected: seldom while little memory is in use, so that a
+// small runner does not spend its processor on it, and as often as memory asks for when much is.
 package heap
 
 import (
@@ -10,7 +10,8 @@ import (
 	"sync"
 )
 
-// What the program runs with. Ten million rows of a CSV stay below a hundred megabytes with Percent; Floor is what a heap may grow to, however little of it is in use.
+// What the program runs with. Ten million rows of a CSV stay below a hundred megabytes with
+// Percent; Floor is what a heap may grow to, however little of it is in use.
 const (
 	Percent = 60
 	Floor   = 32 << 20 // bytes
@@ -29,8 +30,8 @@ type keeper struct {
 	sample  []metrics.Sample
 }
 
-// Keep lets the heap grow by percent, as GOGC does, and at least up to floor bytes. It does nothing when GOGC is set in the environment: whoever set it wants that.
-// stop puts back what was before.
+// Keep lets the heap grow by percent, as GOGC does, and at least up to floor bytes. It does nothing
+// when GOGC is set in the environment: whoever set it wants that. stop puts back what was before.
 func Keep(percent int, floor uint64) (stop func()) {
 	if os.Getenv("GOGC") != "" {
 		return func() {}
@@ -56,7 +57,8 @@ func (k *keeper) watch() {
 	})
 }
 
-// adjust sets the growth that leads from what is alive to the floor, until it is stopped. Setting it stops the world for a moment, so that small differences are let be.
+// adjust sets the growth that leads from what is alive to the floor, until it is stopped. Setting
+// it stops the world for a moment, so that small differences are let be.
 func (k *keeper) adjust() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()

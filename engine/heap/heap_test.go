@@ -19,7 +19,8 @@ func TestGrowth(t *testing.T) {
 	}
 }
 
-// While little is alive the heap grows by more than the percentage; while much is, by no more; and afterwards as before.
+// While little is alive the heap grows by more than the percentage; while much is, by no more; and
+// afterwards as before.
 func TestKeep(t *testing.T) {
 	t.Setenv("GOGC", "")
 	debug.SetGCPercent(100)

@@ -13,8 +13,10 @@ import (
 	"github.com/culvert/culvert/sources/tabular"
 )
 
-// Accept makes a batch durable. A record that the filter refuses is kept as skipped, without its body unless its source is told of it, one that cannot be identified as failed, one whose
-// rule is invalid or paused as held. The error is *sources.ErrBusy when nothing can be kept now, and wraps sources.ErrFinal when a record never will be.
+// Accept makes a batch durable. A record that the filter refuses is kept as skipped, without its
+// body unless its source is told of it, one that cannot be identified as failed, one whose rule is
+// invalid or paused as held. The error is *sources.ErrBusy when nothing can be kept now, and wraps
+// sources.ErrFinal when a record never will be.
 func (in *Intake) Accept(ctx context.Context, b sources.Batch) ([]sources.Receipt, error) {
 	select {
 	case in.accepting <- struct{}{}:
@@ -85,12 +87,14 @@ func (in *Intake) record(p *program.Program, item *sources.Record) (*journal.Rec
 	if flow == nil {
 		return nil, fmt.Errorf("there is no rule %q: %w", item.Rule, sources.ErrFinal)
 	}
-	rec := &journal.Record{Rule: item.Rule, Origin: item.Origin, Received: item.Received, State: journal.Pending, Notify: flow.Notify}
+	rec := &journal.Record{Rule: item.Rule, Origin: item.Origin, Received: item.Received, State: journal.Pending,
+		Notify: flow.Notify}
 	if rec.Received.IsZero() {
 		rec.Received = in.Now()
 	}
 	if err := program.EncodeBody(rec, item.Raw, item.Body); err != nil {
-		return nil, fmt.Errorf("the record for rule %s is not data that can be kept: %w: %w", item.Rule, err, sources.ErrFinal)
+		return nil, fmt.Errorf("the record for rule %s is not data that can be kept: %w: %w", item.Rule, err,
+			sources.ErrFinal)
 	}
 	if flow.Invalid != nil {
 		in.hold(rec, flow.Invalid)
@@ -139,7 +143,8 @@ func (in *Intake) AcceptFile(ctx context.Context, f sources.File) (bool, error) 
 	if flow == nil {
 		return false, fmt.Errorf("there is no rule %q: %w", f.Rule, sources.ErrFinal)
 	}
-	file := &journal.File{File: f, State: journal.FileOpen, Next: 1, Owner: in.Owner, Places: tabular.MostRows(f.Name, f.Size)}
+	file := &journal.File{File: f, State: journal.FileOpen, Next: 1, Owner: in.Owner,
+		Places: tabular.MostRows(f.Name, f.Size)}
 	accepted, cancel := in.Queue.Expect(f, flow.Server)
 	duplicate, err := in.Journal.AddFile(ctx, file)
 	if err != nil {

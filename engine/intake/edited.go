@@ -10,10 +10,12 @@ import (
 	"github.com/culvert/culvert/rules"
 )
 
-// An edited submission of ODK or KoboToolbox has a new instance id and names the one before. Where a rule knows records by that id, an edit is the next version
-// of the record that it edits, not a second one: the journal keeps which first version the id of an edit belongs to.
+// An edited submission of ODK or KoboToolbox has a new instance id and names the one before. Where
+// a rule knows records by that id, an edit is the next version of the record that it edits, not a
+// second one: the journal keeps which first version the id of an edit belongs to.
 
-// asFirstVersion gives an edited submission the id of its first version, where its id is the one that every edit changes.
+// asFirstVersion gives an edited submission the id of its first version, where its id is the one
+// that every edit changes.
 func (in *Intake) asFirstVersion(ctx context.Context, rec *journal.Record, namespace string, body any) error {
 	s := rules.SubmissionOf(body)
 	if !s.Edit() || !s.Is(rec.ID) {

@@ -1,5 +1,5 @@
-// Package intake takes what sources hand over and makes it durable: records and files. It is the sources' Sink, tells sources how their records were settled, and
-// hears what is wrong with them.
+// Package intake takes what sources hand over and makes it durable: records and files. It is the
+// sources' Sink, tells sources how their records were settled, and hears what is wrong with them.
 package intake
 
 import (
@@ -79,5 +79,6 @@ var (
 // New makes an intake.
 func New(c Config) *Intake { return &Intake{Config: c, accepting: make(chan struct{}, c.Accepting)} }
 
-// SetCondition has status, health and console say what is wrong outside of the engine while it does its work; an empty text takes it back.
+// SetCondition has status, health and console say what is wrong outside of the engine while it does
+// its work; an empty text takes it back.
 func (in *Intake) SetCondition(subject, what string) { in.Outside.Put(subject, what, in.Now()) }

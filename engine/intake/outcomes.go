@@ -9,7 +9,8 @@ import (
 	"github.com/culvert/culvert/sources"
 )
 
-// notifiedServer is under which name it is remembered what sources were notified of; no server of culvert.yaml holds a slash.
+// notifiedServer is under which name it is remembered what sources were notified of; no server of
+// culvert.yaml holds a slash.
 func notifiedServer(rule string) string { return "told/" + rule }
 
 // Outcomes gives settled records of a rule of which its source does not know yet.
@@ -31,7 +32,8 @@ func (in *Intake) Outcomes(ctx context.Context, rule string, limit int) ([]sourc
 		if rec, err = in.successor(ctx, rec); err != nil {
 			return nil, err
 		}
-		o := sources.Outcome{Seq: rec.Seq, RecordID: rec.ID, State: string(rec.State), Objects: rec.Objects, Settled: rec.Settled, Known: known[rec.ID].Sum}
+		o := sources.Outcome{Seq: rec.Seq, RecordID: rec.ID, State: string(rec.State), Objects: rec.Objects,
+			Settled: rec.Settled, Known: known[rec.ID].Sum}
 		if p := rec.Problem; p != nil {
 			o.Code, o.Cause, o.Hint = p.Code, p.Cause, p.Hint
 		}
@@ -46,7 +48,8 @@ func (in *Intake) Outcomes(ctx context.Context, rule string, limit int) ([]sourc
 	return out, nil
 }
 
-// successor gives a record with what became of the newer version that superseded it: that is what its source is to know of the id.
+// successor gives a record with what became of the newer version that superseded it: that is what
+// its source is to know of the id.
 func (in *Intake) successor(ctx context.Context, rec *journal.Record) (*journal.Record, error) {
 	if rec.State != journal.Superseded || rec.SupersededBy == 0 {
 		return rec, nil

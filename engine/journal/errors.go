@@ -6,9 +6,10 @@ import (
 	"time"
 )
 
-// ErrUnavailable says that the store cannot be written or read now: the disk is full, the database is away. Nothing of the call
-// was kept; only when a connection broke in its last moment it is not known, and asking again is safe, because known records are recognised. The store
-// heals by itself: the next call tries again.
+// ErrUnavailable says that the store cannot be written or read now: the disk is full, the database
+// is away. Nothing of the call was kept; only when a connection broke in its last moment it is not
+// known, and asking again is safe, because known records are recognised. The store heals by itself:
+// the next call tries again.
 type ErrUnavailable struct {
 	Reason     string        // plain words, fit for a person and for a 503
 	RetryAfter time.Duration // when it is worth trying again
@@ -27,9 +28,11 @@ var (
 	// ErrClosed answers calls after Close.
 	ErrClosed = errors.New("the journal is closed")
 	// ErrKeyMissing and ErrKeyWrong answer opening an encrypted journal.
-	ErrKeyMissing = errors.New("the journal's payloads are encrypted and no key was given: set the key that it was written with")
+	ErrKeyMissing = errors.New("the journal's payloads are encrypted and no key was given: set the key that it was " +
+		"written with")
 	// ErrKeyWrong answers a key that is not the journal's.
-	ErrKeyWrong = errors.New("the key does not fit this journal's payloads: set the key that it was written with, and while keys change all that are in use")
+	ErrKeyWrong = errors.New("the key does not fit this journal's payloads: set the key that it was written with, and " +
+		"while keys change all that are in use")
 )
 
 // ErrNewer answers opening a journal that a newer version of the program has written.
@@ -40,7 +43,8 @@ type ErrNewer struct {
 
 // Error says what to do.
 func (e *ErrNewer) Error() string {
-	return fmt.Sprintf("%s was written by a newer version of culvert (journal format %d, this one knows up to %d): use that version, or restore a backup made before the upgrade",
+	return fmt.Sprintf("%s was written by a newer version of culvert (journal format %d, this one knows up to %d): use "+
+		"that version, or restore a backup made before the upgrade",
 		e.Place, e.Found, e.Known)
 }
 
@@ -49,7 +53,8 @@ type ErrInUse struct{ Place string }
 
 // Error says what to do.
 func (e *ErrInUse) Error() string {
-	return fmt.Sprintf("another runner is working on %s: stop it first, or use store: postgres://… to let several share the work", e.Place)
+	return fmt.Sprintf("another runner is working on %s: stop it first, or use store: postgres://… to let several "+
+		"share the work", e.Place)
 }
 
 // ErrMoved answers opening a journal that was moved to another store.

@@ -13,8 +13,9 @@ const (
 	KeepDays    = 3 * 366 * Day
 )
 
-// Figures are what became of a rule's records, rows of files included, in one minute, hour or day of UTC. They are counted in the transaction that
-// changes the records, at the time of the change, and are never corrected: a record that fails, is replayed and is delivered counts in both.
+// Figures are what became of a rule's records, rows of files included, in one minute, hour or day
+// of UTC. They are counted in the transaction that changes the records, at the time of the change,
+// and are never corrected: a record that fails, is replayed and is delivered counts in both.
 type Figures struct {
 	Start time.Time `json:"start"`
 	Rule  string    `json:"rule"`

@@ -1,4 +1,5 @@
-// Package journal is the durable store of accepted records and their outcomes: one interface, one conformance suite, SQLite and PostgreSQL.
+// Package journal is the durable store of accepted records and their outcomes: one interface, one
+// conformance suite, SQLite and PostgreSQL.
 package journal
 
 import (
@@ -19,7 +20,8 @@ const (
 	Failed    State = "failed"    // a person must act
 	Dismissed State = "dismissed" // a person decided that it will never be sent
 
-	// Superseded is what a newer version of the record, or newer records that wrote the same objects, left nothing to do for.
+	// Superseded is what a newer version of the record, or newer records that wrote the same objects,
+	// left nothing to do for.
 	Superseded State = "superseded"
 )
 
@@ -43,10 +45,11 @@ type Record struct {
 	Objects  []string  // ids that hold its data on the server, for people
 	Settled  time.Time // when it came to a state that nothing but a person changes
 
-	Version      int64 // as its source gives it (actions.Order); 0: none
-	Rank         int64 // the place among what writes the same objects, of a record that stands for an earlier one; 0: Seq
-	Insist       bool  // a person named it: it may overwrite what is newer
-	SupersededBy int64 // of a superseded record, and of one of which something newer kept a part from being sent: the place of that; 0: not known
+	Version int64 // as its source gives it (actions.Order); 0: none
+	Rank    int64 // the place among what writes the same objects, of a record that stands for an earlier one; 0: Seq
+	Insist  bool  // a person named it: it may overwrite what is newer
+	// of a superseded record, and of one of which something newer kept a part from being sent: the place of that; 0: not known
+	SupersededBy int64
 }
 
 // Order is where the record stands among those that write the same objects.
@@ -86,7 +89,8 @@ type Fault struct {
 
 // Faults lists all that is wrong with the record, the first of which the problem itself tells.
 func (p *Problem) Faults() []Fault {
-	first := Fault{Code: p.Code, Cause: p.Cause, Hint: p.Hint, Field: p.Field, Column: p.Column, Value: p.Value, Place: p.Place}
+	first := Fault{Code: p.Code, Cause: p.Cause, Hint: p.Hint, Field: p.Field, Column: p.Column, Value: p.Value,
+		Place: p.Place}
 	return append([]Fault{first}, p.More...)
 }
 
@@ -117,12 +121,14 @@ type File struct {
 	Superseded int64
 	Results    string // where its results lie once it is finished
 
-	// Of Delivered, Skipped and Superseded, how many rows stood as records of their own; they are counted in once the file is finished.
+	// Of Delivered, Skipped and Superseded, how many rows stood as records of their own; they are
+	// counted in once the file is finished.
 	RecordsDelivered, RecordsSkipped, RecordsSuperseded int64
 }
 
-// Seq gives the place of a data row in the order of acceptance: the one that the file took when it was accepted. It is 0 for a row for which no place is
-// kept; such a row stands where it is when it is recorded.
+// Seq gives the place of a data row in the order of acceptance: the one that the file took when it
+// was accepted. It is 0 for a row for which no place is kept; such a row stands where it is when it
+// is recorded.
 func (f *File) Seq(row int64) int64 {
 	if row < 1 || row > f.Places {
 		return 0
@@ -148,8 +154,9 @@ type Settlement struct {
 	SupersededBy int64 // see Record
 }
 
-// Version is a row of a file that was delivered or superseded, or that stands for an earlier record: failed records that are older versions of it, and the
-// record that it stands for, are superseded by it.
+// Version is a row of a file that was delivered or superseded, or that stands for an earlier
+// record: failed records that are older versions of it, and the record that it stands for, are
+// superseded by it.
 type Version struct {
 	Rule, ID string // of the row; an empty ID: only what it stands for is superseded
 	Order    actions.Order
@@ -167,19 +174,23 @@ type Notification struct {
 
 // Batch is all that one delivery taught us; it is recorded in one transaction.
 type Batch struct {
-	Owner       string // who claimed the records and holds the files; never empty when there are Settlements, Files or Keys
+	// who claimed the records and holds the files; never empty when there are Settlements, Files or Keys
+	Owner       string
 	Server      string
 	Settlements []Settlement
-	New         []*Record        // rows of files that need a record of their own: failed, held, waiting. One with a Seq takes that place
-	Files       []File           // new progress of files
-	Keys        []string         // taken with ClaimKeys, now free again
-	Holding     []string         // taken with ClaimKeys for rows that this batch is about, and kept
-	Digests     []actions.Digest // of a Sum only the low SumBits are kept; one without Sum, Order and Mark forgets the object
-	Versions    []Version
-	Identities  []actions.Identity
+	// rows of files that need a record of their own: failed, held, waiting. One with a Seq takes that place
+	New     []*Record
+	Files   []File   // new progress of files
+	Keys    []string // taken with ClaimKeys, now free again
+	Holding []string // taken with ClaimKeys for rows that this batch is about, and kept
+	// of a Sum only the low SumBits are kept; one without Sum, Order and Mark forgets the object
+	Digests    []actions.Digest
+	Versions   []Version
+	Identities []actions.Identity
 }
 
-// SumBits is how much of a digest is kept: Memory gives sums back with the other bits zero, so whoever compares them masks with SumMask.
+// SumBits is how much of a digest is kept: Memory gives sums back with the other bits zero, so
+// whoever compares them masks with SumMask.
 const (
 	SumBits = 32
 	SumMask = 1<<SumBits - 1
@@ -196,18 +207,19 @@ type Claim struct {
 
 // Filter selects records; zero fields do not restrict.
 type Filter struct {
-	States    []State
-	Rule      string
-	Key       string
-	ID        string
-	Code      string // of the problem
-	Class     actions.Class
-	Cause     string
-	FileID    string
-	Row       int // of the file, as its reader numbers them
-	Seq       int64
-	Seqs      []int64   // a selection; nil does not restrict
-	Text      string    // is the record's id or key, an object that it wrote, or an external id that stands for such an object
+	States []State
+	Rule   string
+	Key    string
+	ID     string
+	Code   string // of the problem
+	Class  actions.Class
+	Cause  string
+	FileID string
+	Row    int // of the file, as its reader numbers them
+	Seq    int64
+	Seqs   []int64 // a selection; nil does not restrict
+	// is the record's id or key, an object that it wrote, or an external id that stands for such an object
+	Text      string
 	Object    string    // id of an object that it wrote
 	Since     time.Time // received then or later
 	Until     time.Time // received before

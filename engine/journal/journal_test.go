@@ -43,7 +43,8 @@ func TestErrors(t *testing.T) {
 		err  error
 		want string
 	}{
-		{&journal.ErrNewer{Place: "culvert.db", Found: 3, Known: 2}, "culvert.db was written by a newer version of culvert (journal format 3, this one knows up to 2)"},
+		{&journal.ErrNewer{Place: "culvert.db", Found: 3, Known: 2},
+			"culvert.db was written by a newer version of culvert (journal format 3, this one knows up to 2)"},
 		{&journal.ErrInUse{Place: "culvert.db"}, "another runner is working on culvert.db: stop it first"},
 	} {
 		if !strings.Contains(c.err.Error(), c.want) {

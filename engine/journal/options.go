@@ -5,14 +5,16 @@ import (
 	"time"
 )
 
-// DefaultLease is how long a runner may be silent before its work is given to others. Two missed heartbeats of a third of it and a poll of one
-// second stay below the 15 seconds in which a dead runner has to be replaced.
+// DefaultLease is how long a runner may be silent before its work is given to others. Two missed
+// heartbeats of a third of it and a poll of one second stay below the 15 seconds in which a dead
+// runner has to be replaced.
 const DefaultLease = 10 * time.Second
 
 // Options are what both stores take.
 type Options struct {
 	Logger *slog.Logger
-	// Key encrypts what records hold of people: bodies, origins, values and details of problems. At least 16 bytes; nil keeps them in clear.
+	// Key encrypts what records hold of people: bodies, origins, values and details of problems. At
+	// least 16 bytes; nil keeps them in clear.
 	Key []byte
 	// OldKeys open what was encrypted before Key was in use, until Rekey.
 	OldKeys [][]byte

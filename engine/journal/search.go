@@ -5,8 +5,8 @@ import "github.com/culvert/culvert/actions"
 // Page is a part of what a search found, newest first.
 type Page struct {
 	Records []*Record
-	// Next is the Before of the next page; 0: there is none. A page may hold fewer records than were asked for, even none, and have a Next: a search
-	// looks at so many records at once and no more.
+	// Next is the Before of the next page; 0: there is none. A page may hold fewer records than were
+	// asked for, even none, and have a Next: a search looks at so many records at once and no more.
 	Next int64
 }
 
@@ -22,7 +22,8 @@ type Holder struct {
 	actions.Identity
 }
 
-// Story is all that the journal keeps of one person, case or other subject. Rows of files that went through plainly have no record and are not in it.
+// Story is all that the journal keeps of one person, case or other subject. Rows of files that went
+// through plainly have no record and are not in it.
 type Story struct {
 	Holders []Holder
 	Records []*Record // in order of Seq, without their bodies

@@ -10,8 +10,9 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/metadata"
 )
 
-// BenchmarkKeystroke types into one rule of 1,000, with 100,000 org units, and asks after each letter for what an editor asks. What counts is the time until
-// the answer, of which people notice more than 50 ms.
+// BenchmarkKeystroke types into one rule of 1,000, with 100,000 org units, and asks after each
+// letter for what an editor asks. What counts is the time until the answer, of which people notice
+// more than 50 ms.
 func BenchmarkKeystroke(b *testing.B) {
 	dir := ancProject(b, "anc")
 	national := filepath.Join(dir, "metadata", "national")
@@ -23,7 +24,8 @@ func BenchmarkKeystroke(b *testing.B) {
 	for i := range 100_000 {
 		id := fmt.Sprintf("u%010d", i)
 		s.OrgUnits = append(s.OrgUnits, metadata.OrgUnit{
-			Named: metadata.Named{ID: id, Code: fmt.Sprintf("C%d", i), Name: fmt.Sprintf("Health Centre %d", i)}, Level: 2, Path: root.Path + "/" + id, Parent: &metadata.Ref{ID: root.ID},
+			Named: metadata.Named{ID: id, Code: fmt.Sprintf("C%d", i), Name: fmt.Sprintf("Health Centre %d", i)}, Level: 2,
+			Path: root.Path + "/" + id, Parent: &metadata.Ref{ID: root.ID},
 		})
 	}
 	if err := metadata.Write(national, s); err != nil {
@@ -43,7 +45,8 @@ func BenchmarkKeystroke(b *testing.B) {
 	e.open("rules/rule-500.yaml")
 	base := strings.Replace(e.text["rules/rule-500.yaml"], "org_unit: clinic", "org_unit: {value: %s}", 1)
 	for _, c := range []struct{ name, text, mark string }{
-		{"expression", strings.ReplaceAll(base, "title(trigger.form.village)", "trigger.form.%s"), "Village: trigger.form.%s|"},
+		{"expression", strings.ReplaceAll(base, "title(trigger.form.village)", "trigger.form.%s"),
+			"Village: trigger.form.%s|"},
 		{"org unit", base, "org_unit: {value: %s|}"},
 	} {
 		b.Run(c.name, func(b *testing.B) {

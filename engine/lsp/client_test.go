@@ -31,7 +31,8 @@ var snapshot = sync.OnceValues(func() (string, error) {
 	defer s.Close()
 	srv := httptest.NewServer(s)
 	defer srv.Close()
-	c, err := client.New(client.Options{URL: srv.URL, Credentials: client.Credentials{Username: "admin", Password: "district"}})
+	c, err := client.New(client.Options{URL: srv.URL,
+		Credentials: client.Credentials{Username: "admin", Password: "district"}})
 	if err != nil {
 		return "", err
 	}
@@ -92,10 +93,12 @@ func newEditor(t testing.TB, dir string) *editor {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
-		done <- Serve(ctx, there, Options{Loader: &project.Loader{Sources: project.SourceKinds()}, Version: "test", Log: slog.New(slog.DiscardHandler)})
+		done <- Serve(ctx, there, Options{Loader: &project.Loader{Sources: project.SourceKinds()}, Version: "test",
+			Log: slog.New(slog.DiscardHandler)})
 	}()
 	e := &editor{t: t, dir: dir, found: map[string][]Diagnostic{}, changed: make(chan struct{}), text: map[string]string{}}
-	e.conn = jsonrpc2.NewConn(ctx, jsonrpc2.NewBufferedStream(here, jsonrpc2.VSCodeObjectCodec{}), jsonrpc2.AsyncHandler(e))
+	e.conn = jsonrpc2.NewConn(ctx, jsonrpc2.NewBufferedStream(here, jsonrpc2.VSCodeObjectCodec{}),
+		jsonrpc2.AsyncHandler(e))
 	t.Cleanup(func() {
 		_ = e.conn.Close()
 		cancel()
@@ -106,7 +109,8 @@ func newEditor(t testing.TB, dir string) *editor {
 	var answer struct {
 		Capabilities map[string]any `json:"capabilities"`
 	}
-	e.call("initialize", map[string]any{"rootUri": uriOf(dir), "capabilities": map[string]any{"workspace": map[string]any{"didChangeWatchedFiles": map[string]any{"dynamicRegistration": true}}}}, &answer)
+	e.call("initialize", map[string]any{"rootUri": uriOf(dir),
+		"capabilities": map[string]any{"workspace": map[string]any{"didChangeWatchedFiles": map[string]any{"dynamicRegistration": true}}}}, &answer)
 	if answer.Capabilities["hoverProvider"] != true {
 		t.Fatalf("capabilities: %v", answer.Capabilities)
 	}
@@ -163,7 +167,8 @@ func (e *editor) open(file string, text ...string) {
 	}
 	e.text[file] = text[0]
 	e.version++
-	e.notify("textDocument/didOpen", map[string]any{"textDocument": map[string]any{"uri": e.uri(file), "languageId": "yaml", "version": e.version, "text": text[0]}})
+	e.notify("textDocument/didOpen", map[string]any{"textDocument": map[string]any{"uri": e.uri(file),
+		"languageId": "yaml", "version": e.version, "text": text[0]}})
 }
 
 // change types a text in the place of the whole file.
@@ -172,7 +177,8 @@ func (e *editor) change(file, text string) {
 	e.text[file] = text
 	e.version++
 	e.notify("textDocument/didChange", map[string]any{
-		"textDocument": map[string]any{"uri": e.uri(file), "version": e.version}, "contentChanges": []map[string]any{{"text": text}},
+		"textDocument":   map[string]any{"uri": e.uri(file), "version": e.version},
+		"contentChanges": []map[string]any{{"text": text}},
 	})
 }
 

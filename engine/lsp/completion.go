@@ -111,7 +111,8 @@ func (p *proposals) keys() {
 	}
 }
 
-// after is what follows a key: its value's place on the same line, or an indented one where only a mapping or a list can be.
+// after is what follows a key: its value's place on the same line, or an indented one where only a
+// mapping or a list can be.
 func (p *proposals) after(s *schemas.Schema) string {
 	if p.colonFollows() {
 		return ""
@@ -163,7 +164,8 @@ func (p *proposals) namedKeys(at []*entry) {
 	last := at[len(at)-1]
 	kind, body := action(at)
 	switch {
-	case body != nil && last.parent == body && p.index != nil && slices.Contains([]string{"attributes", "data_values", "values"}, last.key):
+	case body != nil && last.parent == body && p.index != nil &&
+		slices.Contains([]string{"attributes", "data_values", "values"}, last.key):
 		for _, f := range sorted(p.fieldsOf(last.key, kind, body)) {
 			if !p.has(f.Name) && !p.has(f.ID) && (f.Code == "" || !p.has(f.Code)) {
 				p.add(f.Name, kindField, f.detail(), f.markdown(), p.after(nil))
@@ -171,7 +173,8 @@ func (p *proposals) namedKeys(at []*entry) {
 		}
 	case body != nil && p.index != nil && len(at) >= 3 && last.parent.key == "values" && last.parent.parent == body:
 		p.combos(p.fieldAt(at))
-	case body != nil && last.key == "map", at[0].key == "maps" && len(at) == 2, at[0].key == "maps" && len(at) == 3 && last.key == "values":
+	case body != nil && last.key == "map", at[0].key == "maps" && len(at) == 2,
+		at[0].key == "maps" && len(at) == 3 && last.key == "values":
 		p.mapKeys(at)
 	case at[0].key == "lookups" && len(at) >= 2:
 		if p.index != nil {
@@ -220,7 +223,8 @@ func (p *proposals) mapKeys(at []*entry) {
 		}
 	}
 	if !p.has("other") {
-		p.add("other", kindProperty, "fail (default), default, pass, blank, or {value: ...}", "What a value that is not in the map does.", p.after(nil))
+		p.add("other", kindProperty, "fail (default), default, pass, blank, or {value: ...}",
+			"What a value that is not in the map does.", p.after(nil))
 	}
 }
 
@@ -272,7 +276,8 @@ func (p *proposals) objects(s slot, at []*entry) {
 	switch s {
 	case slotProgram:
 		for i := range x.Snapshot.Programs {
-			if o := &x.Snapshot.Programs[i]; kind == "dhis2.event" || kind == "dhis2.delete" || o.Type == metadata.WithRegistration {
+			if o := &x.Snapshot.Programs[i]; kind == "dhis2.event" || kind == "dhis2.delete" ||
+				o.Type == metadata.WithRegistration {
 				p.add(o.Name, kindConstant, programType(o), describe("program", o.Named), "")
 			}
 		}
@@ -418,7 +423,8 @@ func (p *proposals) files(at []*entry) {
 	switch key := at[len(at)-1]; {
 	case at[0].key == "trigger" || at[0].key == "tests":
 		fits = func(name string) bool {
-			return slices.Contains([]string{".json", ".csv", ".xml", ".xlsx", ".txt", ".ods"}, path.Ext(name)) && !strings.HasPrefix(name, project.MetadataDir+"/")
+			return slices.Contains([]string{".json", ".csv", ".xml", ".xlsx", ".txt", ".ods"}, path.Ext(name)) &&
+				!strings.HasPrefix(name, project.MetadataDir+"/")
 		}
 	case at[0].key == "extends" || key.key == "extends":
 		fits = func(name string) bool {
@@ -432,7 +438,8 @@ func (p *proposals) files(at []*entry) {
 		name := filepath.ToSlash(rel)
 		switch {
 		case err != nil:
-		case d.IsDir() && (strings.HasPrefix(d.Name(), ".") && name != "." || slices.Contains([]string{project.MetadataDir, "state", "node_modules"}, name)):
+		case d.IsDir() && (strings.HasPrefix(d.Name(), ".") && name != "." ||
+			slices.Contains([]string{project.MetadataDir, "state", "node_modules"}, name)):
 			return fs.SkipDir
 		case !d.IsDir() && fits(name) && len(p.items) < maxFiles:
 			p.add(name, kindFile, "", "", "")

@@ -65,13 +65,16 @@ func (o *outline) inValue(c *entry, at spot) bool {
 	if !at.before(c.from) && !c.to.before(at) {
 		return true
 	}
-	if c.value != "" && c.quote == 0 && at.line == c.to.line && c.to.before(at) && strings.TrimSpace(string(o.lines[at.line][c.to.col:at.col])) == "" {
+	if c.value != "" && c.quote == 0 && at.line == c.to.line && c.to.before(at) &&
+		strings.TrimSpace(string(o.lines[at.line][c.to.col:at.col])) == "" {
 		return true // blanks behind what is being typed
 	}
-	return c.value == "" && at.line == c.keyTo.line && c.keyTo.before(at) && !c.flow && blankOrComment(o.lines[at.line], c.keyTo.col+1)
+	return c.value == "" && at.line == c.keyTo.line && c.keyTo.before(at) && !c.flow &&
+		blankOrComment(o.lines[at.line], c.keyTo.col+1)
 }
 
-// between finds which mapping or list a key at an empty place would belong to: the nearest one above that is indented less.
+// between finds which mapping or list a key at an empty place would belong to: the nearest one
+// above that is indented less.
 func (o *outline) between(at spot) cursor {
 	last := o.root
 	o.root.all(func(e *entry) {

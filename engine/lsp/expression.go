@@ -11,7 +11,8 @@ import (
 	"github.com/culvert/culvert/rules/expression"
 )
 
-// chain matches the names at the end of an expression that is being typed: what is read of, and the beginning of a field.
+// chain matches the names at the end of an expression that is being typed: what is read of, and the
+// beginning of a field.
 var (
 	chainEnd  = regexp.MustCompile(`([A-Za-z_]\w*(?:\??\.[A-Za-z_]\w*|\[(?:"[^"]*"|'[^']*'|\d+)\])*)(\??\.|\[["']?)([^"'.\[\]()\s]*)$`)
 	chainTail = regexp.MustCompile(`[A-Za-z_]\w*(?:\??\.[A-Za-z_]\w*|\[(?:"[^"]*"|'[^']*'|\d+)\])*$`)
@@ -63,7 +64,8 @@ func (p *proposals) expression(e *entry) {
 	for _, f := range expression.Functions() {
 		add(f.Name, kindFunction, f.Signature, functionDoc(f), f.Name+"(")
 	}
-	for _, word := range []string{"and", "or", "not", "in", "contains", "startsWith", "endsWith", "matches", "nil", "true", "false"} {
+	for _, word := range []string{"and", "or", "not", "in", "contains", "startsWith", "endsWith", "matches", "nil",
+		"true", "false"} {
 		add(word, kindKeyword, "", "", word)
 	}
 }
@@ -94,7 +96,8 @@ func (v *view) names(e *entry) []scopeName {
 	path := e.path()
 	_, body := action(path)
 	if body.child("for_each") != nil || path[0].key == "lookups" {
-		out = append(out, scopeName{"item", "item", "the item of for_each", kindVariable}, scopeName{"index", "index", "its number, from 0", kindVariable})
+		out = append(out, scopeName{"item", "item", "the item of for_each", kindVariable},
+			scopeName{"index", "index", "its number, from 0", kindVariable})
 	}
 	for _, name := range v.lookupNames() {
 		out = append(out, scopeName{name, name, "lookup", kindVariable})
@@ -142,8 +145,9 @@ func (p *proposals) fields(e *entry, base, dot, part string) {
 			text = "?" + text
 		}
 		p.items = append(p.items, CompletionItem{
-			Label: f.name, Kind: kindField, Detail: f.detail, SortText: fmt.Sprintf("%05d", len(p.items)), FilterText: dot + f.name,
-			TextEdit: &TextEdit{Range: p.lines.toRange(from, at), NewText: text},
+			Label: f.name, Kind: kindField, Detail: f.detail, SortText: fmt.Sprintf("%05d", len(p.items)),
+			FilterText: dot + f.name,
+			TextEdit:   &TextEdit{Range: p.lines.toRange(from, at), NewText: text},
 		})
 	}
 }
@@ -160,11 +164,13 @@ func bracketed(name string, outer rune) string {
 type known struct{ name, detail string }
 
 // objectFields are the fields of an object that a lookup finds.
-var objectFields = []known{{"id", "uid"}, {"code", ""}, {"name", ""}, {"level", "of an org unit"}, {"parent", "of an org unit"}, {"ancestors", "of an org unit, from the top"}, {"attributes", "by name"}}
+var objectFields = []known{{"id", "uid"}, {"code", ""}, {"name", ""}, {"level", "of an org unit"},
+	{"parent", "of an org unit"}, {"ancestors", "of an org unit, from the top"}, {"attributes", "by name"}}
 
 // sourceFields are the fields of source.
 var sourceFields = []known{
-	{"trigger", "kind of trigger"}, {"file", "file name"}, {"row", "row as a spreadsheet shows it"}, {"sheet", ""}, {"query", ""}, {"remote", "address of the sender"}, {"received", "time"},
+	{"trigger", "kind of trigger"}, {"file", "file name"}, {"row", "row as a spreadsheet shows it"}, {"sheet", ""},
+	{"query", ""}, {"remote", "address of the sender"}, {"received", "time"},
 	{"headers", "headers that the trigger names"},
 }
 
@@ -366,11 +372,13 @@ func (v *view) signature(at spot) *SignatureHelp {
 					info.Parameters = append(info.Parameters, ParameterInformation{part})
 				}
 			}
-			return &SignatureHelp{Signatures: []SignatureInformation{info}, ActiveParameter: min(argument, max(len(info.Parameters)-1, 0))}
+			return &SignatureHelp{Signatures: []SignatureInformation{info},
+				ActiveParameter: min(argument, max(len(info.Parameters)-1, 0))}
 		}
 	}
 	if slices.Contains(v.mapNames(), name) {
-		return &SignatureHelp{Signatures: []SignatureInformation{{Label: name + "(value)", Parameters: []ParameterInformation{{"value"}}}}}
+		return &SignatureHelp{Signatures: []SignatureInformation{{Label: name + "(value)",
+			Parameters: []ParameterInformation{{"value"}}}}}
 	}
 	return nil
 }

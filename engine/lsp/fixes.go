@@ -88,7 +88,8 @@ func (f *fixer) finding(d diag.Diagnostic) {
 	}
 }
 
-// written gives a name as it is to be written in the place of another: an expression takes it as it is, a key or name as YAML needs it.
+// written gives a name as it is to be written in the place of another: an expression takes it as it
+// is, a key or name as YAML needs it.
 func (f *fixer) written(at diag.Place, name string) (diag.Place, string) {
 	c := f.out.cursorAt(spotOf(at.Range.Start))
 	e := c.entry
@@ -108,7 +109,8 @@ func (f *fixer) written(at diag.Place, name string) (diag.Place, string) {
 	return place(f.doc.name, e.from, e.to), text
 }
 
-// cover offers to add the values of the sample that a map lacks: to the file of the rule, or to the CSV file of the map.
+// cover offers to add the values of the sample that a map lacks: to the file of the rule, or to the
+// CSV file of the map.
 func (f *fixer) cover(d diag.Diagnostic) {
 	m := uncovered.FindStringSubmatch(d.Message)
 	if m == nil {
@@ -134,7 +136,8 @@ func (f *fixer) cover(d diag.Diagnostic) {
 	if values := target.child("values"); values != nil {
 		target = values
 	}
-	f.add(title, "quickfix", &d, true, map[string][]TextEdit{f.doc.uri: {f.insert(target, values, func(string) string { return "" })}})
+	f.add(title, "quickfix", &d, true, map[string][]TextEdit{f.doc.uri: {f.insert(target, values,
+		func(string) string { return "" })}})
 }
 
 // appendTo adds lines to a CSV file with the columns from and to.
@@ -196,7 +199,10 @@ func (f *fixer) entries(at spot) {
 	if e == nil || e.parent == nil || f.index == nil {
 		return
 	}
-	if !slices.ContainsFunc(f.actions, func(a CodeAction) bool { return strings.HasPrefix(a.Title, "Add the mandatory") }) {
+	if !slices.ContainsFunc(f.actions, func(a CodeAction) bool {
+		return strings.HasPrefix(a.Title,
+			"Add the mandatory")
+	}) {
 		f.mandatory(cursor{at: at, entry: e, parent: e.parent}, nil)
 	}
 	f.optionCode(e)

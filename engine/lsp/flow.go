@@ -2,7 +2,8 @@ package lsp
 
 import "strings"
 
-// flow reads a value in braces or brackets, over several lines if need be. What is not closed ends where the next line is indented no more than the key.
+// flow reads a value in braces or brackets, over several lines if need be. What is not closed ends
+// where the next line is indented no more than the key.
 func (r *outliner) flow(e *entry, n, col int) {
 	f := flowReader{outliner: r, at: spot{n, col}, indent: e.indent}
 	f.collection(e)

@@ -97,7 +97,8 @@ func shown(value any) string {
 	return strings.ReplaceAll(short(value), "`", "'")
 }
 
-// aboutValue tells of a value: the object that it names, or the name in the expression under the cursor and what the expression comes to.
+// aboutValue tells of a value: the object that it names, or the name in the expression under the
+// cursor and what the expression comes to.
 func (v *view) aboutValue(e *entry, at spot) ([]string, Range) {
 	span := v.lines.toRange(e.from, e.to)
 	if v.isConfig() {
@@ -187,7 +188,8 @@ func stagesOf(n int) string {
 func (v *view) nameAt(at spot) (name string, from, to int) {
 	line := v.lines[at.line]
 	in := func(i int) bool {
-		return i >= 0 && i < len(line) && (line[i] == '_' || line[i] == '@' || unicode.IsLetter(line[i]) || unicode.IsDigit(line[i]))
+		return i >= 0 && i < len(line) && (line[i] == '_' || line[i] == '@' || unicode.IsLetter(line[i]) ||
+			unicode.IsDigit(line[i]))
 	}
 	from, to = at.col, at.col
 	for in(from - 1) {
@@ -283,7 +285,8 @@ func (v *view) inlays(from, to int) []InlayHint {
 	}
 	seen := map[*entry]bool{}
 	v.out.root.all(func(e *entry) {
-		if e.parent == nil || e.value == "" || e.to.line < from || e.to.line > to || v.slotOf(e.path()) != slotExpression || e.key == "default" {
+		if e.parent == nil || e.value == "" || e.to.line < from || e.to.line > to || v.slotOf(e.path()) != slotExpression ||
+			e.key == "default" {
 			return
 		}
 		step, ok := v.stepAt(e)

@@ -94,5 +94,6 @@ func (v *view) symbol(e *entry, name string, kind int) DocumentSymbol {
 	if name == "" {
 		name = "(no name)"
 	}
-	return DocumentSymbol{Name: name, Kind: kind, Range: v.lines.toRange(e.keyFrom, end), SelectionRange: v.lines.toRange(e.keyFrom, e.keyTo)}
+	return DocumentSymbol{Name: name, Kind: kind, Range: v.lines.toRange(e.keyFrom, end),
+		SelectionRange: v.lines.toRange(e.keyFrom, e.keyTo)}
 }

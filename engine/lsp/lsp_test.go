@@ -17,7 +17,8 @@ func TestFindings(t *testing.T) {
 	e.replace(registration, "First name: trigger", "Frist name: trigger")
 	found := e.codes(registration, "mandatory-attribute", "unknown-attribute")
 	for _, d := range found {
-		if d.Code == "unknown-attribute" && (!strings.Contains(d.Message, `did you mean "First name"`) || d.Range.Start != (Position{20, 8}) || d.Range.End != (Position{20, 18})) {
+		if d.Code == "unknown-attribute" && (!strings.Contains(d.Message, `did you mean "First name"`) ||
+			d.Range.Start != (Position{20, 8}) || d.Range.End != (Position{20, 18})) {
 			t.Errorf("%+v", d)
 		}
 	}
@@ -28,7 +29,8 @@ func TestFindings(t *testing.T) {
 	e.replace(registration, "actions: [", "actions:")
 	e.codes(registration)
 
-	// A new file with the name of another rule: the finding stands in the other's file or in this one, and goes when it is closed unsaved.
+	// A new file with the name of another rule: the finding stands in the other's file or in this one,
+	// and goes when it is closed unsaved.
 	e.open("rules/zz.yaml", e.text[registration])
 	e.codes("rules/zz.yaml", "duplicate-rule")
 	e.notify("textDocument/didClose", map[string]any{"textDocument": map[string]any{"uri": e.uri("rules/zz.yaml")}})
@@ -54,10 +56,12 @@ func TestFindings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(rule, []byte(strings.Replace(string(text), "Follow-up visit", "Folow-up visit", 1)), 0o600); err != nil {
+	if err := os.WriteFile(rule, []byte(strings.Replace(string(text), "Follow-up visit", "Folow-up visit", 1)),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
-	e.notify("workspace/didChangeWatchedFiles", map[string]any{"changes": []map[string]any{{"uri": e.uri("rules/anc-visit.yaml"), "type": 2}}})
+	e.notify("workspace/didChangeWatchedFiles",
+		map[string]any{"changes": []map[string]any{{"uri": e.uri("rules/anc-visit.yaml"), "type": 2}}})
 	e.codes("rules/anc-visit.yaml", "unknown-stage")
 }
 
@@ -70,27 +74,56 @@ func TestCompletion(t *testing.T) {
 		want, not             []string
 		choose, result        string
 	}{
-		{name: "keys of a rule", old: "description:", text: "de\ndescription:", mark: "\nde|\n", want: []string{"namespace", "defaults", "version"}, not: []string{"trigger", "when"}, choose: "defaults", result: "\ndefaults:\n  \ndescription"},
-		{name: "kinds of actions", old: "tests:", text: "  - \ntests:", mark: "next_visit\n  - |", want: []string{"dhis2.event", "dhis2.delete"}, choose: "dhis2.complete", result: "- dhis2.complete:"},
-		{name: "programs", old: "program: Antenatal care\n      stage", text: "program: \n      stage", mark: "program: |\n", want: []string{"Antenatal care"}, choose: "Antenatal care", result: "program: Antenatal care\n      stage"},
-		{name: "stages of the program", old: "stage: First visit", text: "stage: F", mark: "stage: F|", want: []string{"First visit", "Follow-up visit"}, not: []string{"Delivery outcome of another program"}, choose: "Follow-up visit", result: "stage: Follow-up visit\n"},
-		{name: "attributes that are not there yet", old: "Village:", text: "V\n        Village:", mark: "        V|", not: []string{"Village", "First name", "Gestational age (weeks)"}},
-		{name: "data elements of the stage", old: "stage: First visit", text: "stage: Follow-up visit", mark: "next_visit\n|tests", not: []string{"Blood pressure"}},
-		{name: "data elements of the stage that are not there yet", old: "MUAC (mm): trigger.form.muac", text: "B", mark: "        B|\n", want: []string{"MUAC (mm)"}, not: []string{"Weight (kg)", "Blood pressure", "Birth weight (g)"}, choose: "MUAC (mm)", result: "\n        MUAC (mm): \n"},
-		{name: "options in a map", old: "m: Male", text: "m: ", mark: "m: |", want: []string{"FEMALE", "MALE"}, choose: "MALE", result: "m: MALE}"},
-		{name: "maps", old: "map: sex", text: "map: ", mark: "map: |", want: []string{"sex"}, choose: "sex", result: "map: sex}"},
-		{name: "values of the sample in a map", old: "{f: Female, m: Male}", text: "{}", mark: "sex: {|}", want: []string{"f", "other"}, choose: "f", result: "sex: {f: }"},
-		{name: "names in an expression", old: "title(trigger.form.village)", text: "t", mark: "Village: t|", want: []string{"trigger", "clinic", "sex", "title", "days_between"}, choose: "title", result: "Village: title(\n"},
-		{name: "fields of the sample", old: "trigger.form.village", text: "trigger.form.", mark: "title(trigger.form.|", want: []string{"village", "first_name", "case", "@name"}, choose: "@name", result: `title(trigger.form["@name"])`},
-		{name: "deeper fields", old: "trigger.form.visit_date\n      attributes", text: "trigger.form.case.u\n      attributes", mark: "case.u|", want: []string{"update", "@case_id"}, choose: "update", result: "trigger.form.case.update\n"},
-		{name: "fields in brackets", old: `external_id: trigger.form.case["@case_id"]`, text: `external_id: trigger.form.case["@`, mark: `case["@|`, want: []string{"@case_id"}, choose: "@case_id", result: `trigger.form.case["@case_id"]`},
-		{name: "fields of a lookup", old: "org_unit: clinic\n      enrolled", text: "org_unit: clinic.\n      enrolled", mark: "clinic.|", want: []string{"parent", "code"}},
-		{name: "org units", old: "org_unit: clinic\n      enrolled", text: "org_unit: {value: coral}\n      enrolled", mark: "coral|}", want: []string{"Coral Health Centre"}, choose: "Coral Health Centre", result: "org_unit: {value: Coral Health Centre}"},
-		{name: "words of the language", old: "blank: omit", text: "blank: ", mark: "blank: |", want: []string{"omit", "clear", "fail"}},
-		{name: "keys of the long form", old: "blank: omit", text: "b", mark: ", b|", want: []string{"blank", "default", "format"}, not: []string{"from"}},
-		{name: "unique attributes", old: "match_by: National ID", text: "match_by: ", mark: "match_by: |", want: []string{"National ID"}, not: []string{"First name"}},
-		{name: "collections", old: "in: organisationUnits", text: "in: ", mark: "in: |", want: []string{"organisationUnits", "dataElements"}},
-		{name: "samples", old: "sample: samples/anc-registration.json", text: "sample: ", mark: "sample: |", want: []string{"samples/anc-visit.json", "samples/anc-visits.csv"}, not: []string{"culvert.yaml", "metadata/national/server.json"}},
+		{name: "keys of a rule", old: "description:", text: "de\ndescription:", mark: "\nde|\n",
+			want: []string{"namespace", "defaults", "version"}, not: []string{"trigger", "when"}, choose: "defaults",
+			result: "\ndefaults:\n  \ndescription"},
+		{name: "kinds of actions", old: "tests:", text: "  - \ntests:", mark: "next_visit\n  - |",
+			want: []string{"dhis2.event", "dhis2.delete"}, choose: "dhis2.complete", result: "- dhis2.complete:"},
+		{name: "programs", old: "program: Antenatal care\n      stage", text: "program: \n      stage", mark: "program: |\n",
+			want: []string{"Antenatal care"}, choose: "Antenatal care", result: "program: Antenatal care\n      stage"},
+		{name: "stages of the program", old: "stage: First visit", text: "stage: F", mark: "stage: F|",
+			want: []string{"First visit", "Follow-up visit"}, not: []string{"Delivery outcome of another program"},
+			choose: "Follow-up visit", result: "stage: Follow-up visit\n"},
+		{name: "attributes that are not there yet", old: "Village:", text: "V\n        Village:", mark: "        V|",
+			not: []string{"Village", "First name", "Gestational age (weeks)"}},
+		{name: "data elements of the stage", old: "stage: First visit", text: "stage: Follow-up visit",
+			mark: "next_visit\n|tests", not: []string{"Blood pressure"}},
+		{name: "data elements of the stage that are not there yet", old: "MUAC (mm): trigger.form.muac", text: "B",
+			mark: "        B|\n", want: []string{"MUAC (mm)"},
+			not: []string{"Weight (kg)", "Blood pressure", "Birth weight (g)"}, choose: "MUAC (mm)",
+			result: "\n        MUAC (mm): \n"},
+		{name: "options in a map", old: "m: Male", text: "m: ", mark: "m: |", want: []string{"FEMALE", "MALE"},
+			choose: "MALE", result: "m: MALE}"},
+		{name: "maps", old: "map: sex", text: "map: ", mark: "map: |", want: []string{"sex"}, choose: "sex",
+			result: "map: sex}"},
+		{name: "values of the sample in a map", old: "{f: Female, m: Male}", text: "{}", mark: "sex: {|}",
+			want: []string{"f", "other"}, choose: "f", result: "sex: {f: }"},
+		{name: "names in an expression", old: "title(trigger.form.village)", text: "t", mark: "Village: t|",
+			want: []string{"trigger", "clinic", "sex", "title", "days_between"}, choose: "title", result: "Village: title(\n"},
+		{name: "fields of the sample", old: "trigger.form.village", text: "trigger.form.", mark: "title(trigger.form.|",
+			want: []string{"village", "first_name", "case", "@name"}, choose: "@name", result: `title(trigger.form["@name"])`},
+		{name: "deeper fields", old: "trigger.form.visit_date\n      attributes",
+			text: "trigger.form.case.u\n      attributes", mark: "case.u|", want: []string{"update", "@case_id"},
+			choose: "update", result: "trigger.form.case.update\n"},
+		{name: "fields in brackets", old: `external_id: trigger.form.case["@case_id"]`,
+			text: `external_id: trigger.form.case["@`, mark: `case["@|`, want: []string{"@case_id"}, choose: "@case_id",
+			result: `trigger.form.case["@case_id"]`},
+		{name: "fields of a lookup", old: "org_unit: clinic\n      enrolled", text: "org_unit: clinic.\n      enrolled",
+			mark: "clinic.|", want: []string{"parent", "code"}},
+		{name: "org units", old: "org_unit: clinic\n      enrolled", text: "org_unit: {value: coral}\n      enrolled",
+			mark: "coral|}", want: []string{"Coral Health Centre"}, choose: "Coral Health Centre",
+			result: "org_unit: {value: Coral Health Centre}"},
+		{name: "words of the language", old: "blank: omit", text: "blank: ", mark: "blank: |",
+			want: []string{"omit", "clear", "fail"}},
+		{name: "keys of the long form", old: "blank: omit", text: "b", mark: ", b|",
+			want: []string{"blank", "default", "format"}, not: []string{"from"}},
+		{name: "unique attributes", old: "match_by: National ID", text: "match_by: ", mark: "match_by: |",
+			want: []string{"National ID"}, not: []string{"First name"}},
+		{name: "collections", old: "in: organisationUnits", text: "in: ", mark: "in: |",
+			want: []string{"organisationUnits", "dataElements"}},
+		{name: "samples", old: "sample: samples/anc-registration.json", text: "sample: ", mark: "sample: |",
+			want: []string{"samples/anc-visit.json", "samples/anc-visits.csv"},
+			not:  []string{"culvert.yaml", "metadata/national/server.json"}},
 	} {
 		e.change(registration, base)
 		e.replace(registration, c.old, c.text)
@@ -116,7 +149,8 @@ func TestCompletion(t *testing.T) {
 	var help SignatureHelp
 	e.change(registration, strings.Replace(base, "title(trigger.form.village)", "pad_left(trigger.form.village, ", 1))
 	e.call("textDocument/signatureHelp", e.at(registration, "village, |"), &help)
-	if len(help.Signatures) != 1 || !strings.HasPrefix(help.Signatures[0].Label, "pad_left(text, width") || help.ActiveParameter != 1 {
+	if len(help.Signatures) != 1 || !strings.HasPrefix(help.Signatures[0].Label, "pad_left(text, width") ||
+		help.ActiveParameter != 1 {
 		t.Errorf("signature: %+v", help)
 	}
 }
@@ -159,7 +193,8 @@ func TestHover(t *testing.T) {
 		}
 	}
 	var hints []InlayHint
-	e.call("textDocument/inlayHint", map[string]any{"textDocument": map[string]any{"uri": e.uri(registration)}, "range": Range{End: Position{100, 0}}}, &hints)
+	e.call("textDocument/inlayHint", map[string]any{"textDocument": map[string]any{"uri": e.uri(registration)},
+		"range": Range{End: Position{100, 0}}}, &hints)
 	var shown []string
 	for _, h := range hints {
 		shown = append(shown, h.Label)
@@ -207,7 +242,8 @@ func TestNavigation(t *testing.T) {
 	var edit WorkspaceEdit
 	e.call("textDocument/rename", with(e.at(registration, "org_unit: cl|inic"), "newName", "facility"), &edit)
 	renamed := apply(e.text[registration], edit.Changes[e.uri(registration)])
-	if strings.Contains(renamed, "clinic") || strings.Count(renamed, "facility:") != 1 || strings.Count(renamed, "org_unit: facility") != 2 {
+	if strings.Contains(renamed, "clinic") || strings.Count(renamed, "facility:") != 1 ||
+		strings.Count(renamed, "org_unit: facility") != 2 {
 		t.Errorf("renamed:\n%s", renamed)
 	}
 	e.change(registration, renamed)
@@ -219,7 +255,8 @@ func TestNavigation(t *testing.T) {
 		t.Errorf("renamed:\n%s", e.text[registration])
 	}
 	var symbols []DocumentSymbol
-	e.call("textDocument/documentSymbol", map[string]any{"textDocument": map[string]any{"uri": e.uri(registration)}}, &symbols)
+	e.call("textDocument/documentSymbol", map[string]any{"textDocument": map[string]any{"uri": e.uri(registration)}},
+		&symbols)
 	if len(symbols) < 8 {
 		t.Errorf("symbols: %+v", symbols)
 	}
@@ -240,18 +277,23 @@ func TestCodeActions(t *testing.T) {
 		codes                 []string
 	}{
 		{"the nearest key", "when:", "wehn:", "we|hn", `Change to "when"`, "\nwhen: trigger", nil},
-		{"the nearest attribute", "Village: title", "Vilage: title", "Vil|age: ", `Change to "Village"`, "        Village: title", nil},
+		{"the nearest attribute", "Village: title", "Vilage: title", "Vil|age: ", `Change to "Village"`,
+			"        Village: title", nil},
 		{"the nearest field", "form.village", "form.vilage", "form.vil|age", `Change to "village"`, "form.village)", nil},
 		{"the nearest function", "title(", "titel(", "tit|el(", `Change to "title"`, "title(trigger", nil},
-		{"missing mandatory attributes", "        First name: trigger.form.first_name\n", "", "attri|butes", "Add the mandatory attributes: First name", "        First name: ", nil},
-		{"missing keys of a map", "{f: Female, m: Male}", "{m: Male}", "map: s|ex", "Add f to the map", "{m: Male, f: }", nil},
+		{"missing mandatory attributes", "        First name: trigger.form.first_name\n", "", "attri|butes",
+			"Add the mandatory attributes: First name", "        First name: ", nil},
+		{"missing keys of a map", "{f: Female, m: Male}", "{m: Male}", "map: s|ex", "Add f to the map", "{m: Male, f: }",
+			nil},
 		{"a code for a name", "m: Male}", "m: Male}", "m: Ma|le", "Use the option code MALE (Male)", "m: MALE}", []string{}},
 	} {
 		e.change(registration, base)
 		e.replace(registration, c.old, c.text)
 		at := e.at(registration, c.mark)
 		var actions []CodeAction
-		e.call("textDocument/codeAction", map[string]any{"textDocument": at["textDocument"], "range": Range{at["position"].(Position), at["position"].(Position)}, "context": map[string]any{"diagnostics": []any{}}}, &actions)
+		e.call("textDocument/codeAction", map[string]any{"textDocument": at["textDocument"],
+			"range":   Range{at["position"].(Position), at["position"].(Position)},
+			"context": map[string]any{"diagnostics": []any{}}}, &actions)
 		var titles []string
 		done := false
 		for _, a := range actions {
@@ -271,7 +313,8 @@ func TestCodeActions(t *testing.T) {
 	}
 	e.change(registration, strings.Replace(base, "  clinic: {in", "     clinic:   {in", 1))
 	var edits []TextEdit
-	e.call("textDocument/formatting", map[string]any{"textDocument": map[string]any{"uri": e.uri(registration)}, "options": map[string]any{}}, &edits)
+	e.call("textDocument/formatting", map[string]any{"textDocument": map[string]any{"uri": e.uri(registration)},
+		"options": map[string]any{}}, &edits)
 	if got := apply(e.text[registration], edits); got != base {
 		t.Errorf("laid out:\n%s", got)
 	}

@@ -26,7 +26,8 @@ func is(n *metadata.Named, ref string) bool {
 	return ref != "" && (n.Name == ref || n.ID == ref || n.Code == ref)
 }
 
-// fieldsOf lists what the mapping under a key of an action may set: only those of its program and stage, or of its data set.
+// fieldsOf lists what the mapping under a key of an action may set: only those of its program and
+// stage, or of its data set.
 func (v *view) fieldsOf(key, kind string, body *entry) []field {
 	x := v.index
 	if x == nil {
@@ -160,7 +161,8 @@ func (v *view) fieldAt(path []*entry) *field {
 	return nil
 }
 
-// fieldOfEntry gives the field that an entry itself is about: a key of attributes, data_values or values, or the value of a data_value action.
+// fieldOfEntry gives the field that an entry itself is about: a key of attributes, data_values or
+// values, or the value of a data_value action.
 func (v *view) fieldOfEntry(path []*entry, kind string, body *entry) *field {
 	e, parent := path[len(path)-1], path[len(path)-2]
 	if parent.parent == body {

@@ -170,10 +170,12 @@ func (v *view) definitionsOf(s symbol) []diag.Place {
 
 // place makes a place of findings of a stretch of text.
 func place(file string, from, to spot) diag.Place {
-	return diag.Place{File: file, Range: diag.Range{Start: diag.Position{Line: from.line + 1, Column: from.col + 1}, End: diag.Position{Line: to.line + 1, Column: to.col + 1}}}
+	return diag.Place{File: file, Range: diag.Range{Start: diag.Position{Line: from.line + 1, Column: from.col + 1},
+		End: diag.Position{Line: to.line + 1, Column: to.col + 1}}}
 }
 
-// references lists where a symbol is used: maps and lookups in all rules that take them from where they are defined, objects of the metadata in all rules.
+// references lists where a symbol is used: maps and lookups in all rules that take them from where
+// they are defined, objects of the metadata in all rules.
 func (v *view) references(at spot) []Location {
 	s := v.symbolAt(at)
 	known := map[string]lines{}
@@ -236,7 +238,8 @@ func (v *view) usesOfRule(name string) []diag.Place {
 	return places
 }
 
-// sharers lists the rule files that a symbol may be used in: this one, and when it is defined in a file that rules extend, all that do.
+// sharers lists the rule files that a symbol may be used in: this one, and when it is defined in a
+// file that rules extend, all that do.
 func (v *view) sharers(s symbol, defined []diag.Place) []string {
 	files := []string{v.doc.name}
 	if s.what == "result" || len(defined) == 0 {
@@ -363,13 +366,15 @@ func (s *server) rename(raw *json.RawMessage) (any, error) {
 	}
 	switch {
 	case found.what == "":
-		return refuse("nothing here has a name that can be changed: maps, lookups, results of actions and rules can be renamed")
+		return refuse("nothing here has a name that can be changed: maps, lookups, results of actions and rules can be " +
+			"renamed")
 	case found.what == "object":
 		return refuse("%s is an object of DHIS2: rename it there, then run `culvert sync`", found.name)
 	case found.what == "rule" && p.NewName == "":
 		return refuse("a rule needs a name")
 	case found.what != "rule" && !newName.MatchString(p.NewName):
-		return refuse("%q cannot be the name of a %s: use letters, digits and underscores, and begin with a letter", p.NewName, found.what)
+		return refuse("%q cannot be the name of a %s: use letters, digits and underscores, and begin with a letter",
+			p.NewName, found.what)
 	}
 	edit := WorkspaceEdit{Changes: map[string][]TextEdit{}}
 	known := map[string]lines{}

@@ -10,8 +10,8 @@ type spot struct{ line, col int }
 
 func (s spot) before(o spot) bool { return s.line < o.line || s.line == o.line && s.col < o.col }
 
-// entry is one key with its value, or one item of a list, as far as a text that somebody is just typing lets it be told. YAML that is not finished has no
-// nodes; an outline it always has.
+// entry is one key with its value, or one item of a list, as far as a text that somebody is just
+// typing lets it be told. YAML that is not finished has no nodes; an outline it always has.
 type entry struct {
 	parent   *entry
 	children []*entry
@@ -147,7 +147,8 @@ func (r *outliner) read() {
 		}
 	default:
 		to := plainEnd(line, col)
-		r.add(&entry{indent: col, bare: true, value: string(line[col:to]), keyFrom: spot{n, col}, keyTo: spot{n, to}, from: spot{n, to}, to: spot{n, to}})
+		r.add(&entry{indent: col, bare: true, value: string(line[col:to]), keyFrom: spot{n, col}, keyTo: spot{n, to},
+			from: spot{n, to}, to: spot{n, to}})
 	}
 }
 
@@ -226,7 +227,8 @@ func (r *outliner) folded(e *entry) {
 	for r.line < len(r.lines) {
 		line := r.lines[r.line]
 		at := skipBlanks(line, 0)
-		if at >= len(line) || at <= e.indent || line[at] == '#' || line[at] == '-' && (at+1 == len(line) || line[at+1] == ' ') {
+		if at >= len(line) || at <= e.indent || line[at] == '#' || line[at] == '-' &&
+			(at+1 == len(line) || line[at+1] == ' ') {
 			return
 		}
 		if _, colon := keyEnd(line, at, false); colon >= 0 {

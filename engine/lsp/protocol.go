@@ -2,7 +2,8 @@ package lsp
 
 import "encoding/json"
 
-// The part of the Language Server Protocol 3.17 that is spoken here; the names are the protocol's own. https://microsoft.github.io/language-server-protocol
+// The part of the Language Server Protocol 3.17 that is spoken here; the names are the protocol's
+// own. https://microsoft.github.io/language-server-protocol
 
 // Position counts from 0, characters in UTF-16 code units.
 type Position struct {
@@ -181,8 +182,9 @@ type workspaceFolder struct {
 // capabilities is what the server can do, as initialize answers it.
 func capabilities() map[string]any {
 	return map[string]any{
-		"positionEncoding":           "utf-16",
-		"textDocumentSync":           map[string]any{"openClose": true, "change": 1, "save": map[string]any{"includeText": false}},
+		"positionEncoding": "utf-16",
+		"textDocumentSync": map[string]any{"openClose": true, "change": 1,
+			"save": map[string]any{"includeText": false}},
 		"completionProvider":         map[string]any{"triggerCharacters": []string{".", ":", " ", "{", "\"", "'", "("}},
 		"hoverProvider":              true,
 		"signatureHelpProvider":      map[string]any{"triggerCharacters": []string{"(", ","}},

@@ -1,4 +1,5 @@
-// Package lsp is a language server for rule files: what the editor says of them is what validate says and run does, for it reads them with the same loader.
+// Package lsp is a language server for rule files: what the editor says of them is what validate
+// says and run does, for it reads them with the same loader.
 // https://microsoft.github.io/language-server-protocol
 package lsp
 
@@ -32,7 +33,8 @@ const settleAfter = 250 * time.Millisecond
 func Serve(ctx context.Context, stream io.ReadWriteCloser, o Options) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	s := &server{ctx: ctx, loader: o.Loader, version: o.Version, log: o.Log, docs: map[string]*document{}, spaces: map[string]*workspace{}, exit: make(chan struct{})}
+	s := &server{ctx: ctx, loader: o.Loader, version: o.Version, log: o.Log, docs: map[string]*document{},
+		spaces: map[string]*workspace{}, exit: make(chan struct{})}
 	s.mu.Lock() // the first message may come before NewConn is back
 	s.conn = jsonrpc2.NewConn(ctx, jsonrpc2.NewBufferedStream(stream, jsonrpc2.VSCodeObjectCodec{}), s)
 	s.mu.Unlock()
@@ -93,7 +95,8 @@ func (s *server) Handle(ctx context.Context, conn *jsonrpc2.Conn, req *jsonrpc2.
 	}
 }
 
-// answer gives the result of a request. A mistake of ours in one must not end the server: the editor would lose it for the day.
+// answer gives the result of a request. A mistake of ours in one must not end the server: the
+// editor would lose it for the day.
 func (s *server) answer(req *jsonrpc2.Request) (result any, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -115,7 +118,8 @@ func (s *server) answer(req *jsonrpc2.Request) (result any, err error) {
 	case "exit":
 		s.once.Do(func() { close(s.exit) })
 		return nil, nil
-	case "textDocument/didOpen", "textDocument/didChange", "textDocument/didClose", "textDocument/didSave", "workspace/didChangeWatchedFiles":
+	case "textDocument/didOpen", "textDocument/didChange", "textDocument/didClose", "textDocument/didSave",
+		"workspace/didChangeWatchedFiles":
 		return nil, s.sync(req.Method, req.Params)
 	}
 	if s.shutdown {
@@ -145,7 +149,8 @@ var requests = map[string]func(*server, *json.RawMessage) (any, error){
 	"textDocument/inlayHint":      (*server).inlayHints,
 }
 
-// about makes a request of what is asked of a place in an open file. Of a file that is not open, or of no project, there is nothing to say.
+// about makes a request of what is asked of a place in an open file. Of a file that is not open, or
+// of no project, there is nothing to say.
 func about(do func(*view, spot, At) any) func(*server, *json.RawMessage) (any, error) {
 	return func(s *server, raw *json.RawMessage) (any, error) {
 		p, err := decode[At](raw)
@@ -166,7 +171,8 @@ func (s *server) initialize(raw *json.RawMessage) (any, error) {
 		return nil, err
 	}
 	s.watches = p.Capabilities.Workspace.DidChangeWatchedFiles.DynamicRegistration
-	return map[string]any{"capabilities": capabilities(), "serverInfo": map[string]string{"name": "culvert", "version": s.version}}, nil
+	return map[string]any{"capabilities": capabilities(),
+		"serverInfo": map[string]string{"name": "culvert", "version": s.version}}, nil
 }
 
 // watch asks to be told of files that change beside the editor: samples, maps, the metadata of a sync, another branch.

@@ -29,14 +29,17 @@ const (
 
 // nameSlots are the keys of actions that name objects.
 var nameSlots = map[string]slot{
-	"program": slotProgram, "stage": slotStage, "tracked_entity_type": slotType, "type": slotRelationship, "data_set": slotDataSet,
+	"program": slotProgram, "stage": slotStage, "tracked_entity_type": slotType, "type": slotRelationship,
+	"data_set":     slotDataSet,
 	"data_element": slotElement, "match_by": slotUnique,
 }
 
 // plainKeys are keys of actions whose values are neither names of the metadata nor expressions.
-var plainKeys = []string{"id", "blank", "invalid", "several_ids", "when_absent", "when_deleted", "aggregate", "completion", "what", "confirm", "reenroll", "import"}
+var plainKeys = []string{"id", "blank", "invalid", "several_ids", "when_absent", "when_deleted", "aggregate",
+	"completion", "what", "confirm", "reenroll", "import"}
 
-// slotOf says what may be written as the value of the last entry of a path. Items of a list are as what the list is the value of.
+// slotOf says what may be written as the value of the last entry of a path. Items of a list are as
+// what the list is the value of.
 func (v *view) slotOf(path []*entry) slot {
 	keys := make([]string, 0, len(path))
 	for _, e := range path {

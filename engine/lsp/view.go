@@ -51,7 +51,8 @@ func (v *view) isRule() bool {
 	return !v.isConfig() && (strings.HasSuffix(v.doc.name, ".yaml") || strings.HasSuffix(v.doc.name, ".yml"))
 }
 
-// facts is what is known of a rule file beyond its text. While it is being typed that is what was known when it could last be read.
+// facts is what is known of a rule file beyond its text. While it is being typed that is what was
+// known when it could last be read.
 type facts struct {
 	rule    *project.Rule
 	loaded  bool // samples and steps are of this rule

@@ -40,7 +40,8 @@ func (s *server) workspaceOf(file string) (*workspace, string) {
 	}
 	w := s.spaces[dir]
 	if w == nil {
-		w = &workspace{session: s.loader.Edit(dir), facts: map[string]*facts{}, published: map[string]told{}, names: map[string][]unitName{}}
+		w = &workspace{session: s.loader.Edit(dir), facts: map[string]*facts{}, published: map[string]told{},
+			names: map[string][]unitName{}}
 		s.spaces[dir] = w
 		s.change(w)
 	}
@@ -51,7 +52,8 @@ func (s *server) workspaceOf(file string) (*workspace, string) {
 	return w, filepath.ToSlash(rel)
 }
 
-// change compiles what reads the files named, tells what is found, and has the rules checked against each other once nothing more is typed.
+// change compiles what reads the files named, tells what is found, and has the rules checked
+// against each other once nothing more is typed.
 func (s *server) change(w *workspace, names ...string) {
 	_, err := w.session.Change(s.ctx, names...)
 	w.failure = ""
@@ -64,7 +66,8 @@ func (s *server) change(w *workspace, names ...string) {
 	s.checkLater(w, w.round)
 }
 
-// publish tells the client of every file whose findings are not what it was told last; of an open file that has changed, in any case.
+// publish tells the client of every file whose findings are not what it was told last; of an open
+// file that has changed, in any case.
 func (s *server) publish(w *workspace) {
 	byFile := map[string]diag.List{}
 	if p := w.session.Project(); p != nil && w.failure == "" {
@@ -74,7 +77,8 @@ func (s *server) publish(w *workspace) {
 			}
 		}
 	} else if w.failure != "" {
-		byFile[project.ConfigFile] = diag.List{{Code: "unreadable-project", Message: w.failure, Place: diag.Place{File: project.ConfigFile}}}
+		byFile[project.ConfigFile] = diag.List{{Code: "unreadable-project", Message: w.failure,
+			Place: diag.Place{File: project.ConfigFile}}}
 	}
 	for file := range w.published {
 		if _, ok := byFile[file]; !ok {
@@ -114,7 +118,8 @@ type told struct {
 }
 
 func sameFinding(a, b diag.Diagnostic) bool {
-	return a.Place == b.Place && a.Code == b.Code && a.Message == b.Message && a.Hint == b.Hint && a.Severity == b.Severity && slices.Equal(a.Related, b.Related)
+	return a.Place == b.Place && a.Code == b.Code && a.Message == b.Message && a.Hint == b.Hint &&
+		a.Severity == b.Severity && slices.Equal(a.Related, b.Related)
 }
 
 // source names Culvert in lists of findings of several tools.
@@ -145,7 +150,8 @@ func newLines(text string) [][]rune {
 }
 
 func (s *server) diagnostic(w *workspace, texts map[string]lines, d diag.Diagnostic) Diagnostic {
-	out := Diagnostic{Range: w.lines(texts, d.Place.File).diagRange(d.Place.Range), Severity: 1, Code: d.Code, Source: source, Message: d.Message}
+	out := Diagnostic{Range: w.lines(texts, d.Place.File).diagRange(d.Place.Range), Severity: 1, Code: d.Code,
+		Source: source, Message: d.Message}
 	if d.Severity == diag.Warning {
 		out.Severity = 2
 	}

@@ -110,9 +110,11 @@ func TestEmail(t *testing.T) {
 	address := mailServer(t, box)
 	m := notify.Message{
 		Project: "anc", At: time.Date(2026, 8, 20, 10, 30, 0, 0, time.UTC), Link: "https://culvert.example.org/",
-		New: []notify.Condition{condition("away", "Dépôt national", 0)}, Resolved: []notify.Condition{condition("failed", "anc", 1)},
+		New:      []notify.Condition{condition("away", "Dépôt national", 0)},
+		Resolved: []notify.Condition{condition("failed", "anc", 1)},
 	}
-	e := &notify.Email{Channel: "team", Server: address, TLS: "none", From: "culvert@example.org", To: []string{"asha@example.org", "ben@example.org"}, Username: "culvert", Password: "right"}
+	e := &notify.Email{Channel: "team", Server: address, TLS: "none", From: "culvert@example.org",
+		To: []string{"asha@example.org", "ben@example.org"}, Username: "culvert", Password: "right"}
 	if err := e.Send(t.Context(), m); err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +122,8 @@ func TestEmail(t *testing.T) {
 		t.Fatalf("%d mails", len(box.mails))
 	}
 	for _, want := range []string{
-		"user culvert from culvert@example.org to asha@example.org ben@example.org\n", "Auto-Submitted: auto-generated", "Needs attention:",
+		"user culvert from culvert@example.org to asha@example.org ben@example.org\n", "Auto-Submitted: auto-generated",
+		"Needs attention:",
 		"- away of D=C3=A9p=C3=B4t national (since 2026-08-20 10:00)", "Resolved:", "https://culvert.example.org/",
 	} {
 		if !strings.Contains(box.mails[0], want) {
@@ -135,7 +138,8 @@ func TestEmail(t *testing.T) {
 	if err := e.Send(t.Context(), m); err == nil || len(box.mails) != 1 {
 		t.Errorf("a server without TLS was sent to: %v", err)
 	}
-	for _, wrong := range []notify.Email{{Server: "mail"}, {Server: "mail:x"}, {Server: address, From: "nobody"}, {Server: address, From: "a@b.c", To: []string{"x"}}} {
+	for _, wrong := range []notify.Email{{Server: "mail"}, {Server: "mail:x"}, {Server: address, From: "nobody"},
+		{Server: address, From: "a@b.c", To: []string{"x"}}} {
 		if err := wrong.Send(t.Context(), m); err == nil {
 			t.Errorf("%+v sends", wrong)
 		}

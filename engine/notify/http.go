@@ -50,7 +50,8 @@ func (w *Webhook) shape(m Message) any {
 			"$schema": "http://adaptivecards.io/schemas/adaptive-card.json", "type": "AdaptiveCard", "version": "1.4",
 			"body": []object{line(m.Subject(), object{"weight": "bolder"}), line(m.Text(), nil)},
 		}
-		return object{"type": "message", "attachments": []object{{"contentType": "application/vnd.microsoft.card.adaptive", "content": card}}}
+		return object{"type": "message", "attachments": []object{{"contentType": "application/vnd.microsoft.card.adaptive",
+			"content": card}}}
 	}
 	return struct {
 		Message
@@ -59,8 +60,8 @@ func (w *Webhook) shape(m Message) any {
 	}{m, m.Subject(), m.Text()}
 }
 
-// SMS sends one request for each number to a gateway. In the address and the body {to} and {text} stand for the number and the message,
-// written as the body's type needs it.
+// SMS sends one request for each number to a gateway. In the address and the body {to} and {text}
+// stand for the number and the message, written as the body's type needs it.
 type SMS struct {
 	Channel string
 	URL     string
@@ -117,12 +118,14 @@ func (s *SMS) sendTo(ctx context.Context, to, text string) error {
 	return post(ctx, s.Client, address, s.Type, s.Headers, []byte(body))
 }
 
-func post(ctx context.Context, c *http.Client, address, contentType string, headers map[string]string, body []byte) error {
+func post(ctx context.Context, c *http.Client, address, contentType string, headers map[string]string,
+	body []byte) error {
 	return request(ctx, c, http.MethodPost, address, contentType, headers, body)
 }
 
 // request sends a message. Its error names the host alone: addresses of chats are secrets.
-func request(ctx context.Context, c *http.Client, method, address, contentType string, headers map[string]string, body []byte) error {
+func request(ctx context.Context, c *http.Client, method, address, contentType string, headers map[string]string,
+	body []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))

@@ -74,12 +74,15 @@ type told struct {
 // metaName is where the journal keeps what a channel was told.
 const metaName = "notify "
 
-// longestPause is how long a channel that takes nothing is left alone at most; attempts begin a minute apart and double.
+// longestPause is how long a channel that takes nothing is left alone at most; attempts begin a
+// minute apart and double.
 const longestPause = time.Hour
 
-// Step tells every channel what it does not know yet. It is to be called about once a minute, by one runner of a project. digest lists the lines
-// of the daily summary. The error is the memory's; what a channel says is logged.
-func (n *Notifier) Step(ctx context.Context, s Settings, now []Condition, digest func(context.Context) ([]string, error)) error {
+// Step tells every channel what it does not know yet. It is to be called about once a minute, by
+// one runner of a project. digest lists the lines of the daily summary. The error is the memory's;
+// what a channel says is logged.
+func (n *Notifier) Step(ctx context.Context, s Settings, now []Condition,
+	digest func(context.Context) ([]string, error)) error {
 	at := n.Now().In(cmp.Or(s.Zone, time.UTC))
 	if s.Quiet != nil && s.Quiet(at) {
 		return nil
@@ -92,7 +95,8 @@ func (n *Notifier) Step(ctx context.Context, s Settings, now []Condition, digest
 	return nil
 }
 
-func (n *Notifier) tell(ctx context.Context, s Settings, ch Channel, at time.Time, now []Condition, digest func(context.Context) ([]string, error)) error {
+func (n *Notifier) tell(ctx context.Context, s Settings, ch Channel, at time.Time, now []Condition,
+	digest func(context.Context) ([]string, error)) error {
 	known, err := n.load(ctx, ch.Name())
 	if err != nil || at.Before(known.Next) {
 		return err
@@ -115,10 +119,12 @@ func (n *Notifier) tell(ctx context.Context, s Settings, ch Channel, at time.Tim
 		known.Attempts++
 		pause := min(longestPause, time.Minute<<min(known.Attempts-1, 6))
 		known.Next = at.Add(pause)
-		n.Log.Error("a notification could not be sent; it is sent later", "channel", ch.Name(), "error", err, "next", pause.String())
+		n.Log.Error("a notification could not be sent; it is sent later", "channel", ch.Name(), "error", err, "next",
+			pause.String())
 		return n.save(ctx, ch.Name(), known)
 	}
-	n.Log.Info("notified", "channel", ch.Name(), "new", len(m.New), "resolved", len(m.Resolved), "digest", len(m.Digest) > 0)
+	n.Log.Info("notified", "channel", ch.Name(), "new", len(m.New), "resolved", len(m.Resolved), "digest",
+		len(m.Digest) > 0)
 	known.Attempts, known.Next = 0, time.Time{}
 	known.Conditions = map[string]Condition{}
 	for _, c := range now {

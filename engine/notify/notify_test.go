@@ -42,7 +42,8 @@ func (m memory) SetMeta(_ context.Context, name, value string) error { m[name] =
 func noDigest(context.Context) ([]string, error) { return nil, errors.New("no digest is asked for") }
 
 func condition(kind, subject string, level int) notify.Condition {
-	return notify.Condition{Kind: kind, Subject: subject, Text: kind + " of " + subject, Level: level, Since: time.Date(2026, 8, 20, 10, 0, 0, 0, time.UTC)}
+	return notify.Condition{Kind: kind, Subject: subject, Text: kind + " of " + subject, Level: level,
+		Since: time.Date(2026, 8, 20, 10, 0, 0, 0, time.UTC)}
 }
 
 func TestToldOnceAndResolved(t *testing.T) {
@@ -72,7 +73,8 @@ func TestToldOnceAndResolved(t *testing.T) {
 	for _, m := range a.sent {
 		got = append(got, m.Subject())
 	}
-	want := []string{"Culvert anc: failed of anc", "Culvert anc: away of national", "Culvert anc: failed of anc", "Culvert anc: resolved: away of national"}
+	want := []string{"Culvert anc: failed of anc", "Culvert anc: away of national", "Culvert anc: failed of anc",
+		"Culvert anc: resolved: away of national"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -81,7 +83,8 @@ func TestToldOnceAndResolved(t *testing.T) {
 	}
 	// Another process with the same memory repeats nothing.
 	other := &notify.Notifier{Memory: n.Memory, Log: n.Log, Now: n.Now}
-	if err := other.Step(t.Context(), s, []notify.Condition{condition("failed", "anc", 2)}, noDigest); err != nil || len(a.sent) != 4 {
+	if err := other.Step(t.Context(), s, []notify.Condition{condition("failed", "anc", 2)}, noDigest); err != nil ||
+		len(a.sent) != 4 {
 		t.Errorf("told again after a restart: %v", err)
 	}
 }
@@ -91,7 +94,8 @@ func TestQuietHoursAndDigest(t *testing.T) {
 	now := time.Date(2026, 8, 20, 22, 0, 0, 0, zone)
 	n := &notify.Notifier{Memory: memory{}, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return now }}
 	a := &book{name: "a"}
-	s := notify.Settings{Project: "anc", Channels: []notify.Channel{a}, Digest: 7 * time.Hour, Zone: zone, Link: "https://culvert.example.org/",
+	s := notify.Settings{Project: "anc", Channels: []notify.Channel{a}, Digest: 7 * time.Hour, Zone: zone,
+		Link:  "https://culvert.example.org/",
 		Quiet: func(t time.Time) bool { return t.Hour() >= 21 || t.Hour() < 6 }}
 	digest := func(context.Context) ([]string, error) { return []string{"anc: 120 delivered"}, nil }
 	for _, c := range []struct {
@@ -121,7 +125,8 @@ func TestQuietHoursAndDigest(t *testing.T) {
 }
 
 func TestSubjectsAreOneLine(t *testing.T) {
-	m := notify.Message{Project: "anc", New: []notify.Condition{{Text: "first\r\nBcc: everybody@example.org " + strings.Repeat("x", 200)}}}
+	m := notify.Message{Project: "anc", New: []notify.Condition{{Text: "first\r\nBcc: everybody@example.org " +
+		strings.Repeat("x", 200)}}}
 	if s := m.Subject(); strings.ContainsAny(s, "\r\n") || len([]rune(s)) > 150 {
 		t.Errorf("subject %q", s)
 	}
@@ -145,8 +150,10 @@ func TestChannelsOverHTTP(t *testing.T) {
 		&notify.Webhook{Channel: "slack", URL: server.URL + "/slack", Shape: "slack"},
 		&notify.Webhook{Channel: "teams", URL: server.URL + "/teams", Shape: "teams"},
 		&notify.SMS{Channel: "get", URL: server.URL + "/sms?to={to}&text={text}", To: []string{"+254 1"}},
-		&notify.SMS{Channel: "form", URL: server.URL + "/sms", Type: "application/x-www-form-urlencoded", Body: "to={to}&message={text}", To: []string{"+2541", "+2542"}, Headers: headers},
-		&notify.SMS{Channel: "json", URL: server.URL + "/sms", Type: "application/json", Body: `{"to": "{to}", "text": "{text}"}`, To: []string{"+2541"}},
+		&notify.SMS{Channel: "form", URL: server.URL + "/sms", Type: "application/x-www-form-urlencoded",
+			Body: "to={to}&message={text}", To: []string{"+2541", "+2542"}, Headers: headers},
+		&notify.SMS{Channel: "json", URL: server.URL + "/sms", Type: "application/json",
+			Body: `{"to": "{to}", "text": "{text}"}`, To: []string{"+2541"}},
 	} {
 		if err := ch.Send(t.Context(), m); err != nil {
 			t.Errorf("%s: %v", ch.Name(), err)
@@ -154,7 +161,8 @@ func TestChannelsOverHTTP(t *testing.T) {
 	}
 	golden(t, "http.txt", strings.ReplaceAll(strings.Join(got, "\n")+"\n", server.URL, "http://host"))
 	secret := &notify.Webhook{Channel: "hook", URL: server.URL + "/T0/B0/secret/refused", Shape: "slack"}
-	if err := secret.Send(t.Context(), m); err == nil || strings.Contains(err.Error(), "secret") || !strings.Contains(err.Error(), "403") {
+	if err := secret.Send(t.Context(), m); err == nil || strings.Contains(err.Error(), "secret") ||
+		!strings.Contains(err.Error(), "403") {
 		t.Errorf("a refusal is %v", err)
 	}
 	server.Close()

@@ -24,7 +24,8 @@ func (m Message) Subject() string {
 	return oneLine("Culvert " + m.Project + ": " + what)
 }
 
-// oneLine keeps a subject from holding line breaks, which would end a header of an e-mail, and from being too long for a list.
+// oneLine keeps a subject from holding line breaks, which would end a header of an e-mail, and from
+// being too long for a list.
 func oneLine(s string) string {
 	s = strings.Join(strings.Fields(s), " ")
 	if runes := []rune(s); len(runes) > 150 {

@@ -44,8 +44,9 @@ type Asked struct {
 	Err     error            // a fault of the program
 }
 
-// Ask completes plans that are pending: their questions are answered together, and their records evaluated with the answers, until nothing is asked any
-// more. Plans that are not pending stay as they are.
+// Ask completes plans that are pending: their questions are answered together, and their records
+// evaluated with the answers, until nothing is asked any more. Plans that are not pending stay as
+// they are.
 func Ask(ctx context.Context, target actions.Target, plans []actions.Plan) []Asked {
 	a := &asking{ctx: ctx, plans: plans, done: make([]Asked, len(plans)), known: make([]map[string][]any, len(plans))}
 	for i := range plans {
@@ -65,8 +66,9 @@ func Ask(ctx context.Context, target actions.Target, plans []actions.Plan) []Ask
 		a.round(asker)
 	}
 	for _, i := range a.open {
-		o := actions.Outcome{Status: actions.Failed, Class: actions.ClassData, Code: "too-complex", Cause: "the record's lookups ask again and again",
-			Hint: "have fewer lookups read one another"}
+		o := actions.Outcome{Status: actions.Failed, Class: actions.ClassData, Code: "too-complex",
+			Cause: "the record's lookups ask again and again",
+			Hint:  "have fewer lookups read one another"}
 		a.done[i].Outcome = &o
 	}
 	return a.done
@@ -132,7 +134,8 @@ func (a *asking) resume(i int) bool {
 	case r.Err != nil:
 		a.done[i].Err = r.Err
 	case r.Failure != nil && r.Failure.Wait:
-		a.done[i].Outcome = &actions.Outcome{Status: actions.Retry, Class: actions.ClassParent, Code: r.Failure.Code, Cause: r.Failure.Message, Detail: r.Failure.Value,
+		a.done[i].Outcome = &actions.Outcome{Status: actions.Retry, Class: actions.ClassParent, Code: r.Failure.Code,
+			Cause: r.Failure.Message, Detail: r.Failure.Value,
 			Hint: "it is asked for again by itself; register it, or correct the value in the source", Place: r.Failure.Place}
 	case r.Failure != nil:
 		a.done[i].Failure = r.Failure
@@ -146,7 +149,8 @@ func (a *asking) resume(i int) bool {
 	return false
 }
 
-// NoSample is the failure of a record on trial whose lookup asks the server, where the rule says nothing of what it could find; nil for others.
+// NoSample is the failure of a record on trial whose lookup asks the server, where the rule says
+// nothing of what it could find; nil for others.
 func (e Evaluation) NoSample() *rules.Failure {
 	p, ok := e.Plan.Pending.(*pending)
 	if !ok {

@@ -29,8 +29,9 @@ type Evaluation struct {
 	rule *rules.Rule
 }
 
-// Evaluate runs a rule on one record: filter, id and key, lookups, and the plan of every action in turn. It makes no request. What is wrong with the record is the
-// Evaluation's Failure; the error is for what is wrong with the program itself.
+// Evaluate runs a rule on one record: filter, id and key, lookups, and the plan of every action in
+// turn. It makes no request. What is wrong with the record is the Evaluation's Failure; the error
+// is for what is wrong with the program itself.
 func Evaluate(flow *Flow, in rules.Input) (Evaluation, error) {
 	return EvaluateTraced(flow, in, nil)
 }
@@ -156,7 +157,8 @@ func identify(r *rules.Rule, scope *rules.Scope) (skipped bool, id, key string, 
 	return false, id, key, err
 }
 
-// versionOf says which version of a record this is: what its rule says, else what its source does. The error is a *rules.Failure.
+// versionOf says which version of a record this is: what its rule says, else what its source does.
+// The error is a *rules.Failure.
 func versionOf(r *rules.Rule, scope *rules.Scope) (int64, error) {
 	v, err := r.RecordVersion(scope)
 	switch {
@@ -194,8 +196,8 @@ type Identity struct {
 	Version int64 // for its actions.Order; 0: nothing says it
 }
 
-// Identify runs the filter and gives the record's id, key and version, as far as they are known when err is not nil: what is wrong with the record is a
-// *rules.Failure.
+// Identify runs the filter and gives the record's id, key and version, as far as they are known
+// when err is not nil: what is wrong with the record is a *rules.Failure.
 func Identify(flow *Flow, in rules.Input) (i Identity, err error) {
 	defer recovered(flow, &err)
 	scope := flow.Rule.Begin(in)
@@ -239,7 +241,8 @@ func InputOf(rec *journal.Record, body any) rules.Input {
 // SourceFields is what expressions see as `source`.
 func SourceFields(o sources.Origin, received time.Time) map[string]any {
 	fields := map[string]any{"trigger": o.Trigger, "received": received, "deleted": o.Deleted}
-	for _, text := range [...]struct{ name, value string }{{"file", o.File}, {"sheet", o.Sheet}, {"query", o.Query}, {"remote", o.Remote}} {
+	for _, text := range [...]struct{ name, value string }{{"file", o.File}, {"sheet", o.Sheet}, {"query", o.Query},
+		{"remote", o.Remote}} {
 		if text.value != "" {
 			fields[text.name] = text.value
 		}

@@ -19,7 +19,8 @@ func FailureProblem(f *rules.Failure) *journal.Problem {
 	}
 	for _, m := range f.More {
 		p.More = append(p.More, journal.Fault{
-			Code: m.Code, Cause: m.Message, Hint: m.Hint, Field: m.Field, Column: m.Column, Value: m.Value, Place: PlaceText(m.Place),
+			Code: m.Code, Cause: m.Message, Hint: m.Hint, Field: m.Field, Column: m.Column, Value: m.Value,
+			Place: PlaceText(m.Place),
 		})
 	}
 	return p
@@ -76,18 +77,21 @@ func MissingRule(rule string) *journal.Problem {
 // NoPayload is why a record without its body fails.
 func NoPayload() *journal.Problem {
 	return &journal.Problem{
-		Class: actions.ClassData, Code: "no-payload", Cause: "the record's payload is not kept (any more)", Hint: "send the record again from its source",
+		Class: actions.ClassData, Code: "no-payload", Cause: "the record's payload is not kept (any more)",
+		Hint: "send the record again from its source",
 	}
 }
 
 // BrokenPayload is why a record whose body is no JSON fails.
 func BrokenPayload() *journal.Problem {
 	return &journal.Problem{
-		Class: actions.ClassData, Code: "broken-payload", Cause: "the record's payload is not JSON", Hint: "edit the payload, or send the record again from its source",
+		Class: actions.ClassData, Code: "broken-payload", Cause: "the record's payload is not JSON",
+		Hint: "edit the payload, or send the record again from its source",
 	}
 }
 
-// ProblemOf describes why a rule could not be evaluated on a record. A fault of the program itself goes to the log with its particulars.
+// ProblemOf describes why a rule could not be evaluated on a record. A fault of the program itself
+// goes to the log with its particulars.
 func ProblemOf(log *slog.Logger, flow *Flow, id string, err error) *journal.Problem {
 	var f *rules.Failure
 	if errors.As(err, &f) {

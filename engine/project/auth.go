@@ -20,7 +20,8 @@ func (p *parser) auth(key string, n *yamlnode.Node) *Auth {
 	a := &Auth{Place: n.Place()}
 	ways := n.Pairs()
 	if len(ways) != 1 {
-		p.report(n, "bad-auth", fmt.Sprintf("%s must name one way to log in", key), "one of basic, bearer, hmac, api_key, or none: true")
+		p.report(n, "bad-auth", fmt.Sprintf("%s must name one way to log in", key),
+			"one of basic, bearer, hmac, api_key, or none: true")
 		return a
 	}
 	v := ways[0].Value
@@ -29,7 +30,8 @@ func (p *parser) auth(key string, n *yamlnode.Node) *Auth {
 		a.Username = p.text(key+".basic.username", v.Get("username"))
 		a.Password = p.secret(key+".basic.password", v.Get("password"))
 		if !a.Username.IsSet() || !a.Password.IsSet() {
-			p.report(n, "bad-auth", key+".basic needs username and password", "basic: {username: commcare, password: ${COMMCARE_PASSWORD}}")
+			p.report(n, "bad-auth", key+".basic needs username and password",
+				"basic: {username: commcare, password: ${COMMCARE_PASSWORD}}")
 		}
 	case "bearer":
 		a.Bearer = p.secret(key+".bearer", v)
@@ -57,7 +59,8 @@ func (p *parser) auth(key string, n *yamlnode.Node) *Auth {
 	case "none":
 		a.None = v.IsTrue()
 	default:
-		p.report(ways[0].Key, "bad-auth", fmt.Sprintf("%q is not a way to log in", ways[0].Key.Value), "one of basic, bearer, hmac, api_key, or none: true")
+		p.report(ways[0].Key, "bad-auth", fmt.Sprintf("%q is not a way to log in", ways[0].Key.Value),
+			"one of basic, bearer, hmac, api_key, or none: true")
 	}
 	return a
 }
@@ -73,7 +76,8 @@ func (p *parser) connection(key, n *yamlnode.Node) Connection {
 		switch {
 		case v == nil:
 		case kind != nil:
-			p.report(n.Key(kinds[i].Name), "bad-connection", fmt.Sprintf("connection %q names two systems, %s and %s", key.Value, kind.Name, kinds[i].Name),
+			p.report(n.Key(kinds[i].Name), "bad-connection",
+				fmt.Sprintf("connection %q names two systems, %s and %s", key.Value, kind.Name, kinds[i].Name),
 				"keep one, and make another connection of the other")
 		default:
 			kind, c.Kind = &kinds[i], kinds[i].Name
@@ -85,7 +89,8 @@ func (p *parser) connection(key, n *yamlnode.Node) Connection {
 		for _, k := range kinds {
 			ways = append(ways, "`"+k.Name+": "+k.Example+"`")
 		}
-		p.report(key, "bad-connection", fmt.Sprintf("connection %q names no system", key.Value), "give "+strings.Join(ways, " or "))
+		p.report(key, "bad-connection", fmt.Sprintf("connection %q names no system", key.Value),
+			"give "+strings.Join(ways, " or "))
 		return c
 	}
 	own := settings.Keys(kind.Keys)
@@ -95,7 +100,8 @@ func (p *parser) connection(key, n *yamlnode.Node) Connection {
 		case slices.Contains(own, name):
 			p.connectionKey(&c, at, name, pair.Value)
 		case !slices.ContainsFunc(kinds, func(k sources.ConnectionKind) bool { return k.Name == name }):
-			p.report(pair.Key, "unknown-key", fmt.Sprintf("a connection of kind %s has no %q", kind.Name, name), diag.Suggest(name, own, "keys"))
+			p.report(pair.Key, "unknown-key", fmt.Sprintf("a connection of kind %s has no %q", kind.Name, name),
+				diag.Suggest(name, own, "keys"))
 		}
 	}
 	if kind.Requires != nil {
@@ -144,5 +150,6 @@ var passwordInDSN = regexp.MustCompile(`^[^:/@]+:[^@]+@[a-z0-9]*\(`)
 
 // isTable tells whether a path names a CSV file below tables/.
 func isTable(name string) bool {
-	return filepath.IsLocal(filepath.FromSlash(name)) && strings.HasPrefix(name, "tables/") && strings.HasSuffix(name, ".csv") && path.Clean(name) == name
+	return filepath.IsLocal(filepath.FromSlash(name)) && strings.HasPrefix(name, "tables/") &&
+		strings.HasSuffix(name, ".csv") && path.Clean(name) == name
 }

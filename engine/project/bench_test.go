@@ -28,11 +28,15 @@ func country(b *testing.B, rules, units int) string {
 	must(err)
 	var answers map[string]json.RawMessage
 	must(json.Unmarshal(text, &answers))
-	s := &metadata.Snapshot{Server: metadata.ServerInfo{Version: "2.42.4.1", Calendar: "iso8601", Format: metadata.FormatVersion}}
+	s := &metadata.Snapshot{Server: metadata.ServerInfo{Version: "2.42.4.1", Calendar: "iso8601",
+		Format: metadata.FormatVersion}}
 	for name, into := range map[string]any{
-		"organisationUnits": &s.OrgUnits, "organisationUnitLevels": &s.OrgUnitLevels, "attributes": &s.Attributes, "trackedEntityTypes": &s.TrackedEntityTypes,
-		"trackedEntityAttributes": &s.TrackedEntityAttributes, "programs": &s.Programs, "dataElements": &s.DataElements, "dataSets": &s.DataSets,
-		"optionSets": &s.OptionSets, "categoryCombos": &s.CategoryCombos, "categoryOptionCombos": &s.CategoryOptionCombos, "categories": &s.Categories,
+		"organisationUnits": &s.OrgUnits, "organisationUnitLevels": &s.OrgUnitLevels, "attributes": &s.Attributes,
+		"trackedEntityTypes":      &s.TrackedEntityTypes,
+		"trackedEntityAttributes": &s.TrackedEntityAttributes, "programs": &s.Programs, "dataElements": &s.DataElements,
+		"dataSets":   &s.DataSets,
+		"optionSets": &s.OptionSets, "categoryCombos": &s.CategoryCombos, "categoryOptionCombos": &s.CategoryOptionCombos,
+		"categories":      &s.Categories,
 		"categoryOptions": &s.CategoryOptions, "relationshipTypes": &s.RelationshipTypes, "programRules": &s.ProgramRules,
 	} {
 		var body map[string]json.RawMessage
@@ -44,11 +48,14 @@ func country(b *testing.B, rules, units int) string {
 	for i := range units {
 		id := fmt.Sprintf("u%010d", i)
 		s.OrgUnits = append(s.OrgUnits, metadata.OrgUnit{
-			Named: metadata.Named{ID: id, Code: fmt.Sprintf("C%d", i), Name: fmt.Sprintf("Health Centre %d", i)}, Level: 2, Path: root.Path + "/" + id, Parent: &metadata.Ref{ID: root.ID},
+			Named: metadata.Named{ID: id, Code: fmt.Sprintf("C%d", i), Name: fmt.Sprintf("Health Centre %d", i)}, Level: 2,
+			Path: root.Path + "/" + id, Parent: &metadata.Ref{ID: root.ID},
 		})
 	}
 	must(metadata.Write(filepath.Join(dir, MetadataDir, "national"), s))
-	must(os.WriteFile(filepath.Join(dir, ConfigFile), []byte("project: country\nservers: {national: {url: https://x.example.org, token: \"${TOKEN}\", default: true}}\n"), 0o644))
+	must(os.WriteFile(filepath.Join(dir, ConfigFile),
+		[]byte("project: country\nservers: {national: {url: https://x.example.org, token: \"${TOKEN}\", default: true}}\n"),
+		0o644))
 	const examples = "../../rules/examples/anc/"
 	sample, err := os.ReadFile(examples + "samples/anc-registration.json")
 	must(err)
@@ -64,8 +71,8 @@ func country(b *testing.B, rules, units int) string {
 	return dir
 }
 
-// BenchmarkValidateCountry checks 1,000 rules against 100,000 org units, reading the snapshot as the command does (cold) and as a running
-// Culvert does after a rule was saved (warm).
+// BenchmarkValidateCountry checks 1,000 rules against 100,000 org units, reading the snapshot as
+// the command does (cold) and as a running Culvert does after a rule was saved (warm).
 func BenchmarkValidateCountry(b *testing.B) {
 	dir := country(b, 1000, 100_000)
 	kinds := []sources.Kind{webhook.Kind{}, files.Kind{}}

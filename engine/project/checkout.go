@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// CheckingOut tells whether git is writing the files of the repository that a folder lies in: it holds the lock of its index for as long. A lock older than
-// limit was left behind and tells nothing.
+// CheckingOut tells whether git is writing the files of the repository that a folder lies in: it
+// holds the lock of its index for as long. A lock older than limit was left behind and tells
+// nothing.
 func CheckingOut(dir string, limit time.Duration) bool {
 	abs, err := filepath.Abs(dir)
 	if err != nil {

@@ -1,5 +1,6 @@
-// Package project reads what an implementer keeps in git: culvert.yaml, the rule files and the snapshots of metadata. It compiles rules
-// together with their actions; validate, test, try and run all go through it, so that what validate passes is what run accepts.
+// Package project reads what an implementer keeps in git: culvert.yaml, the rule files and the
+// snapshots of metadata. It compiles rules together with their actions; validate, test, try and run
+// all go through it, so that what validate passes is what run accepts.
 package project
 
 import (
@@ -26,7 +27,8 @@ type Config struct {
 	Encryption  *Text          // key for payloads at rest, the newest; or nil
 	OldKeys     []Text         // keys that were in use before, until `culvert rekey`
 	Connections []Connection   // named databases and CommCare projects that triggers use
-	Console     *Auth          // one admin of the web console, by name and password; nil: none beside ConsoleUsers and those of UsersFile
+	// one admin of the web console, by name and password; nil: none beside ConsoleUsers and those of UsersFile
+	Console *Auth
 	// ConsoleUsers are further users of the console; their passwords are secrets of the environment or of files.
 	ConsoleUsers []ConsoleUser
 	Missing      []string       // words of all sources for "no answer"

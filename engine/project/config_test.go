@@ -46,16 +46,19 @@ func TestParseConfig(t *testing.T) {
 	if len(findings) > 0 {
 		t.Fatalf("findings: %v", findings)
 	}
-	if c.Project != "anc-pilot" || len(c.Servers) != 2 || c.SyncEvery != 6*time.Hour || c.Retention.Payloads != 30*24*time.Hour || c.MaxBacklog != 100000 {
+	if c.Project != "anc-pilot" || len(c.Servers) != 2 || c.SyncEvery != 6*time.Hour ||
+		c.Retention.Payloads != 30*24*time.Hour || c.MaxBacklog != 100000 {
 		t.Fatalf("config = %+v", c)
 	}
-	if s := c.ServerNamed(""); s == nil || s.Name != "national" || s.Limits.RequestsPerSecond != 2.5 || s.Limits.BatchMax != 200 || s.Limits.Timeout != 90*time.Second {
+	if s := c.ServerNamed(""); s == nil || s.Name != "national" || s.Limits.RequestsPerSecond != 2.5 ||
+		s.Limits.BatchMax != 200 || s.Limits.Timeout != 90*time.Second {
 		t.Fatalf("default server = %+v", s)
 	}
 	if c.ServerNamed("nowhere") != nil {
 		t.Fatal("an unknown server was found")
 	}
-	if n := c.Notify; n == nil || n.Failed != 20 || n.Away != 15*time.Minute || n.Silent["*"] != 7*24*time.Hour || n.Digest != 7*time.Hour || len(n.To) != 4 ||
+	if n := c.Notify; n == nil || n.Failed != 20 || n.Away != 15*time.Minute || n.Silent["*"] != 7*24*time.Hour ||
+		n.Digest != 7*time.Hour || len(n.To) != 4 ||
 		n.To[0].Kind != "email" || n.To[0].TLS != "starttls" || n.To[3].Groups[0] != "wl5cDMuUhmF" {
 		t.Fatalf("notify = %+v", c.Notify)
 	}
@@ -69,34 +72,53 @@ func TestParseConfigFindings(t *testing.T) {
 	server := "    url: https://x.org\n    token: ${T}\n"
 	base := "project: p\nservers:\n  a:\n" + server
 	for name, c := range map[string]struct{ text, place, code, hint string }{
-		"two ways":          {base + "notify:\n  to:\n    x: {slack: {url: \"${U}\"}, teams: {url: \"${U}\"}}\n", "8:31", "wrong-shape", ""},
-		"quiet hours":       {base + "notify:\n  quiet: 22-06\n  to: {x: {slack: {url: \"${U}\"}}}\n", "7:10", "bad-window", "22:00-06:00"},
-		"digest at night":   {base + "notify:\n  quiet: \"22:00-06:00\"\n  digest: \"23:00\"\n  to: {x: {slack: {url: \"${U}\"}}}\n", "8:12", "bad-window", "outside"},
-		"clear password":    {base + "notify:\n  to:\n    x: {email: {smtp: \"m.org:25\", tls: none, from: a@b.c, to: [a@b.c], username: u, password: \"${P}\"}}\n", "8:40", "bad-channel", "starttls"},
-		"mail server":       {base + "notify:\n  to:\n    x: {email: {smtp: m.org, from: a@b.c, to: [a@b.c]}}\n", "8:23", "bad-channel", "587"},
-		"sms text":          {base + "notify:\n  to:\n    x: {sms: {url: \"https://s.org\", to: [\"1\"]}}\n", "8:14", "bad-channel", "{text}"},
-		"inbox of nobody":   {base + "notify:\n  to:\n    x: {dhis2: {server: a}}\n", "8:16", "bad-channel", "user_groups"},
-		"unknown inbox":     {base + "notify:\n  to:\n    x: {dhis2: {server: b, users: [u]}}\n", "8:25", "unknown-server", "a"},
+		"two ways": {base + "notify:\n  to:\n    x: {slack: {url: \"${U}\"}, teams: {url: \"${U}\"}}\n", "8:31",
+			"wrong-shape", ""},
+		"quiet hours": {base + "notify:\n  quiet: 22-06\n  to: {x: {slack: {url: \"${U}\"}}}\n", "7:10", "bad-window",
+			"22:00-06:00"},
+		"digest at night": {base +
+			"notify:\n  quiet: \"22:00-06:00\"\n  digest: \"23:00\"\n  to: {x: {slack: {url: \"${U}\"}}}\n", "8:12",
+			"bad-window", "outside"},
+		"clear password": {base +
+			"notify:\n  to:\n    x: {email: {smtp: \"m.org:25\", tls: none, from: a@b.c, to: [a@b.c], username: u, password: " +
+			"\"${P}\"}}\n", "8:40", "bad-channel", "starttls"},
+		"mail server": {base + "notify:\n  to:\n    x: {email: {smtp: m.org, from: a@b.c, to: [a@b.c]}}\n", "8:23",
+			"bad-channel", "587"},
+		"sms text": {base + "notify:\n  to:\n    x: {sms: {url: \"https://s.org\", to: [\"1\"]}}\n", "8:14",
+			"bad-channel", "{text}"},
+		"inbox of nobody": {base + "notify:\n  to:\n    x: {dhis2: {server: a}}\n", "8:16", "bad-channel", "user_groups"},
+		"unknown inbox": {base + "notify:\n  to:\n    x: {dhis2: {server: b, users: [u]}}\n", "8:25", "unknown-server",
+			"a"},
 		"empty":             {"", "1:1", "empty-file", "culvert init"},
 		"store":             {base + "store: culvert.db\n", "6:8", "bad-value", "sqlite:"},
 		"password in store": {base + "store: postgres://u:secret@db/culvert\n", "6:8", "secret-in-file", "variable"},
 		"listen":            {base + "listen: 8080\n", "6:9", "bad-value", "127.0.0.1:8080"},
 		"port":              {base + "listen: 127.0.0.1:http8\n", "6:9", "bad-value", "127.0.0.1:8080"},
 		"certificates":      {base + "    ca_file: ca.pem\n", "6:14", "missing-file", "culvert.yaml"},
-		"secret":            {"project: p\nservers:\n  a:\n    url: https://x.org\n    token: d2pat_123\n", "5:12", "secret-in-file", "${A_TOKEN}"},
-		"two defaults":      {"project: p\nservers:\n  a:\n    default: true\n" + server + "  b:\n    default: true\n" + server, "7:3", "two-defaults", "keep `default: true`"},
-		"no default":        {"project: p\nservers:\n  a:\n" + server + "  b:\n" + server, "3:3", "no-default", "default: true"},
-		"no credentials":    {"project: p\nservers:\n  a:\n    url: https://x.org\n", "3:3", "no-credentials", "token: ${NAME}"},
-		"two credentials":   {"project: p\nservers:\n  a:\n" + server + "    bearer: ${B}\n", "3:3", "two-credentials", "keep one"},
-		"no password":       {"project: p\nservers:\n  a:\n    url: https://x.org\n    username: u\n", "3:3", "no-credentials", "password: ${NAME}"},
-		"password in url":   {"project: p\nservers:\n  a:\n    url: https://u:p@x.org\n    token: ${T}\n", "4:10", "secret-in-file", "password: ${NAME}"},
-		"not an address":    {"project: p\nservers:\n  a:\n    url: dhis2\n    token: ${T}\n", "4:10", "bad-url", "https://"},
-		"another scheme":    {"project: p\nservers:\n  a:\n    url: ftp://x.org\n    token: ${T}\n", "4:10", "bad-url", "https://"},
-		"bad duration":      {base + "sync: {every: often}\n", "6:15", "bad-duration", "6h"},
-		"bad window":        {"project: p\nservers:\n  a:\n" + server + "    limits: {window: nights}\n", "6:22", "bad-window", "18:00-06:00"},
-		"unknown zone":      {base + "time_zone: Mars\n", "6:12", "unknown-zone", "Africa/Dar_es_Salaam"},
-		"auth without user": {base + "webhook_auth: {basic: {password: \"${P}\"}}\n", "6:15", "bad-auth", "username: commcare"},
-		"two auths":         {base + "webhook_auth: {none: true, bearer: \"${B}\"}\n", "6:15", "bad-auth", "one of basic"},
+		"secret": {"project: p\nservers:\n  a:\n    url: https://x.org\n    token: d2pat_123\n", "5:12",
+			"secret-in-file", "${A_TOKEN}"},
+		"two defaults": {"project: p\nservers:\n  a:\n    default: true\n" + server + "  b:\n    default: true\n" +
+			server, "7:3", "two-defaults", "keep `default: true`"},
+		"no default": {"project: p\nservers:\n  a:\n" + server + "  b:\n" + server, "3:3", "no-default",
+			"default: true"},
+		"no credentials": {"project: p\nservers:\n  a:\n    url: https://x.org\n", "3:3", "no-credentials",
+			"token: ${NAME}"},
+		"two credentials": {"project: p\nservers:\n  a:\n" + server + "    bearer: ${B}\n", "3:3", "two-credentials",
+			"keep one"},
+		"no password": {"project: p\nservers:\n  a:\n    url: https://x.org\n    username: u\n", "3:3",
+			"no-credentials", "password: ${NAME}"},
+		"password in url": {"project: p\nservers:\n  a:\n    url: https://u:p@x.org\n    token: ${T}\n", "4:10",
+			"secret-in-file", "password: ${NAME}"},
+		"not an address": {"project: p\nservers:\n  a:\n    url: dhis2\n    token: ${T}\n", "4:10", "bad-url", "https://"},
+		"another scheme": {"project: p\nservers:\n  a:\n    url: ftp://x.org\n    token: ${T}\n", "4:10", "bad-url",
+			"https://"},
+		"bad duration": {base + "sync: {every: often}\n", "6:15", "bad-duration", "6h"},
+		"bad window": {"project: p\nservers:\n  a:\n" + server + "    limits: {window: nights}\n", "6:22",
+			"bad-window", "18:00-06:00"},
+		"unknown zone": {base + "time_zone: Mars\n", "6:12", "unknown-zone", "Africa/Dar_es_Salaam"},
+		"auth without user": {base + "webhook_auth: {basic: {password: \"${P}\"}}\n", "6:15", "bad-auth",
+			"username: commcare"},
+		"two auths": {base + "webhook_auth: {none: true, bearer: \"${B}\"}\n", "6:15", "bad-auth", "one of basic"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, findings := ParseConfig(t.TempDir(), ConfigFile, []byte(c.text))
@@ -131,8 +153,9 @@ func TestTextResolve(t *testing.T) {
 		"literal":  {Text{raw: "plain"}, "plain", ""},
 		"variable": {Text{raw: "a-${CULVERT_TEST_SECRET}-b"}, "a-from-env-b", ""},
 		"file":     {Text{file: "token", dir: dir}, "from-file", ""},
-		"unset":    {Text{raw: "${CULVERT_TEST_UNSET}", key: "servers.a.token"}, "", "servers.a.token needs the environment variable CULVERT_TEST_UNSET"},
-		"no file":  {Text{file: "gone", dir: dir, key: "servers.a.token"}, "", "servers.a.token is kept in the file gone"},
+		"unset": {Text{raw: "${CULVERT_TEST_UNSET}", key: "servers.a.token"}, "",
+			"servers.a.token needs the environment variable CULVERT_TEST_UNSET"},
+		"no file": {Text{file: "gone", dir: dir, key: "servers.a.token"}, "", "servers.a.token is kept in the file gone"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := c.text.Resolve()
@@ -167,7 +190,8 @@ func TestWindow(t *testing.T) {
 		}
 		return x
 	}
-	for s, want := range map[string][2]bool{"17:59": {false, false}, "18:00": {true, false}, "23:00": {true, false}, "05:59": {true, false}, "06:00": {false, false}, "08:30": {false, true}, "15:59": {false, true}} {
+	for s, want := range map[string][2]bool{"17:59": {false, false}, "18:00": {true, false}, "23:00": {true, false},
+		"05:59": {true, false}, "06:00": {false, false}, "08:30": {false, true}, "15:59": {false, true}} {
 		if night.Open(at(s)) != want[0] || day.Open(at(s)) != want[1] {
 			t.Errorf("%s: night %v, day %v", s, night.Open(at(s)), day.Open(at(s)))
 		}
@@ -199,9 +223,11 @@ func FuzzParseConfig(f *testing.F) {
 func TestFixesAreAppliedLastFirst(t *testing.T) {
 	text := []byte("a: Old name\nb: {c: Old, d: Old}\n")
 	at := func(line, from, to int, with string) *diag.Fix {
-		return &diag.Fix{Place: diag.Place{Range: diag.Range{Start: diag.Position{Line: line, Column: from}, End: diag.Position{Line: line, Column: to}}}, Text: with}
+		return &diag.Fix{Place: diag.Place{Range: diag.Range{Start: diag.Position{Line: line, Column: from},
+			End: diag.Position{Line: line, Column: to}}}, Text: with}
 	}
-	got, n, err := apply(text, []*diag.Fix{at(2, 8, 11, "Newer"), at(1, 4, 12, "N"), at(2, 16, 19, "X"), at(2, 16, 19, "X")})
+	got, n, err := apply(text, []*diag.Fix{at(2, 8, 11, "Newer"), at(1, 4, 12, "N"), at(2, 16, 19, "X"),
+		at(2, 16, 19, "X")})
 	if err != nil || n != 3 || string(got) != "a: N\nb: {c: Newer, d: X}\n" {
 		t.Fatalf("%d, %v:\n%s", n, err, got)
 	}

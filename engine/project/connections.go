@@ -50,10 +50,12 @@ func (c *Config) checkConnection(r *rules.Rule, at *yamlnode.Node, kind string) 
 		if len(names) > 0 {
 			hint = diag.Suggest(at.Value, names, "connections")
 		}
-		r.Report(diag.Diagnostic{Code: "unknown-connection", Message: fmt.Sprintf("connection %q is not in culvert.yaml", at.Value), Hint: hint, Place: at.Place()})
+		r.Report(diag.Diagnostic{Code: "unknown-connection",
+			Message: fmt.Sprintf("connection %q is not in culvert.yaml", at.Value), Hint: hint, Place: at.Place()})
 	case found.Kind != kind:
 		r.Report(diag.Diagnostic{
-			Code: "unknown-connection", Message: fmt.Sprintf("connection %q is of kind %s; this trigger needs one of kind %s", at.Value, found.Kind, kind),
+			Code: "unknown-connection", Message: fmt.Sprintf("connection %q is of kind %s; this trigger needs one of kind %s",
+				at.Value, found.Kind, kind),
 			Hint: "name another connection", Place: at.Place(),
 		})
 	}
@@ -67,7 +69,8 @@ func (c *Config) Connection(name, dir string) (sources.Connection, error) {
 		return out, fmt.Errorf("it is not in %s", ConfigFile)
 	}
 	out.Kind, out.Domain = found.Kind, found.Domain
-	return out, resolve(map[*string]Text{&out.URL: found.URL, &out.Username: found.Username, &out.Password: found.Password, &out.APIKey: found.APIKey})
+	return out, resolve(map[*string]Text{&out.URL: found.URL, &out.Username: found.Username,
+		&out.Password: found.Password, &out.APIKey: found.APIKey})
 }
 
 // resolve sets texts to what the project gives them.
@@ -85,9 +88,10 @@ func resolve(texts map[*string]Text) error {
 	return nil
 }
 
-// SyncLocations writes the locations of a CommCare project space to the reference table that its connection names. It tells how many there are, and
-// whether the table changed.
-func SyncLocations(ctx context.Context, c *Config, connection *Connection, dir string, log *slog.Logger) (n int, changed bool, err error) {
+// SyncLocations writes the locations of a CommCare project space to the reference table that its
+// connection names. It tells how many there are, and whether the table changed.
+func SyncLocations(ctx context.Context, c *Config, connection *Connection, dir string, log *slog.Logger) (n int,
+	changed bool, err error) {
 	hq, err := c.Connection(connection.Name, dir)
 	if err != nil {
 		return 0, false, fmt.Errorf("connection %s: %w", connection.Name, err)

@@ -45,7 +45,8 @@ func TestConnections(t *testing.T) {
 
 func TestConnectionsAreResolvedWhenUsed(t *testing.T) {
 	const text = "project: p\nservers: {national: {url: https://a.example, token: '${T}'}}\nconnections:\n" +
-		"  w: {database: '${W_URL}', username: u, password: '${W_PASSWORD}'}\n  hq: {commcare: https://hq.example, domain: d, username: u, api_key: '${HQ_KEY}'}\n"
+		"  w: {database: '${W_URL}', username: u, password: '${W_PASSWORD}'}\n  hq: {commcare: https://hq.example, " +
+		"domain: d, username: u, api_key: '${HQ_KEY}'}\n"
 	c, findings := ParseConfig(t.TempDir(), ConfigFile, []byte(text))
 	if findings.HasErrors() {
 		t.Fatal(findings)
@@ -56,10 +57,12 @@ func TestConnectionsAreResolvedWhenUsed(t *testing.T) {
 	t.Setenv("W_URL", "sqlite:a.db")
 	t.Setenv("W_PASSWORD", "secret")
 	t.Setenv("HQ_KEY", "key")
-	if d, err := c.Connection("w", "/project"); err != nil || d.URL != "sqlite:a.db" || d.Password != "secret" || d.Username != "u" || d.Dir != "/project" {
+	if d, err := c.Connection("w", "/project"); err != nil || d.URL != "sqlite:a.db" || d.Password != "secret" ||
+		d.Username != "u" || d.Dir != "/project" {
 		t.Error(d, err)
 	}
-	if hq, err := c.Connection("hq", "."); err != nil || hq.APIKey != "key" || hq.Domain != "d" || hq.URL != "https://hq.example" {
+	if hq, err := c.Connection("hq", "."); err != nil || hq.APIKey != "key" || hq.Domain != "d" ||
+		hq.URL != "https://hq.example" {
 		t.Error(hq, err)
 	}
 	if _, err := c.Connection("nowhere", "."); err == nil {
@@ -68,8 +71,9 @@ func TestConnectionsAreResolvedWhenUsed(t *testing.T) {
 }
 
 func TestTriggersNameConnectionsThatExist(t *testing.T) {
-	c, findings := ParseConfig(t.TempDir(), ConfigFile, []byte("project: p\nservers: {national: {url: https://a.example, token: '${T}'}}\nconnections:\n"+
-		"  warehouse: {database: '${URL}'}\n  hq: {commcare: https://hq.example, domain: d, username: u, api_key: '${K}'}\n"))
+	c, findings := ParseConfig(t.TempDir(), ConfigFile,
+		[]byte("project: p\nservers: {national: {url: https://a.example, token: '${T}'}}\nconnections:\n"+
+			"  warehouse: {database: '${URL}'}\n  hq: {commcare: https://hq.example, domain: d, username: u, api_key: '${K}'}\n"))
 	if findings.HasErrors() {
 		t.Fatal(findings)
 	}
@@ -79,7 +83,8 @@ func TestTriggersNameConnectionsThatExist(t *testing.T) {
 		"hq":        `connection "hq" is of kind commcare; this trigger needs one of kind database`,
 	} {
 		text := "rule: a\ntrigger:\n  database: {connection: " + name + ", query: SELECT 1 AS id, cursor: id}\nactions: []\n"
-		r, found := rules.Load("rules/a.yaml", []byte(text), rules.Environment{TriggerKinds: []rules.TriggerKind{{Name: "database"}}, Now: time.Now, Zone: time.UTC})
+		r, found := rules.Load("rules/a.yaml", []byte(text),
+			rules.Environment{TriggerKinds: []rules.TriggerKind{{Name: "database"}}, Now: time.Now, Zone: time.UTC})
 		if r == nil {
 			t.Fatal(found.List)
 		}

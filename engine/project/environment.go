@@ -12,8 +12,9 @@ import (
 // missingSecret is the code of a secret that a rule or culvert.yaml names and this machine does not have.
 const missingSecret = "missing-secret"
 
-// CheckEnvironment looks whether this machine has the variables and files that the rules name, by themselves or by way of culvert.yaml, and adds a finding
-// to each rule that lacks one. Without it a project is judged as it stands in git, where no secret is.
+// CheckEnvironment looks whether this machine has the variables and files that the rules name, by
+// themselves or by way of culvert.yaml, and adds a finding to each rule that lacks one. Without it
+// a project is judged as it stands in git, where no secret is.
 func (p *Project) CheckEnvironment(kinds []sources.Kind) {
 	for _, r := range p.Rules {
 		var found diag.List
@@ -125,6 +126,7 @@ func reportUnset(t Text, place diag.Place, found *diag.List) {
 func reportMissing(message string, place diag.Place, found *diag.List) {
 	found.Add(diag.Diagnostic{
 		Code: missingSecret, Message: message, Place: place,
-		Hint: "set it where `culvert run` is started (for a service: in its unit or environment file); the other rules run meanwhile",
+		Hint: "set it where `culvert run` is started (for a service: in its unit or environment file); the other rules " +
+			"run meanwhile",
 	})
 }

@@ -11,7 +11,8 @@ import (
 	"github.com/culvert/culvert/rules/diag/explain"
 )
 
-// TestConfigPagesSayTheTruth runs the examples of the pages on culvert.yaml: the wrong one has the code, the right one has no finding.
+// TestConfigPagesSayTheTruth runs the examples of the pages on culvert.yaml: the wrong one has the
+// code, the right one has no finding.
 func TestConfigPagesSayTheTruth(t *testing.T) {
 	codes := func(text string) []string {
 		_, findings := ParseConfig(t.TempDir(), ConfigFile, []byte(text))
@@ -67,7 +68,8 @@ func TestTriggerPagesSayTheTruth(t *testing.T) {
 			texts[b.Is("bad")] = b.Text
 		}
 		for _, wrong := range []bool{true, false} {
-			found := checkTogether([]*rules.Rule{load("rules/a.yaml", texts[true]), load("rules/b.yaml", texts[wrong])}, SourceKinds())
+			found := checkTogether([]*rules.Rule{load("rules/a.yaml", texts[true]), load("rules/b.yaml", texts[wrong])},
+				SourceKinds())
 			if has := slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Code == code }); has != wrong {
 				t.Errorf("%s: of the example that is wrong (%v) it is said: %v", code, wrong, has)
 			}

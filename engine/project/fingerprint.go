@@ -6,8 +6,9 @@ import (
 	"io/fs"
 )
 
-// Fingerprint is of all files of a folder: another one tells that a file came, went or was written, also where its size and time are as before. skip leaves
-// out files and whole folders; nil leaves out nothing.
+// Fingerprint is of all files of a folder: another one tells that a file came, went or was written,
+// also where its size and time are as before. skip leaves out files and whole folders; nil leaves
+// out nothing.
 func Fingerprint(dir string, skip func(path string, d fs.DirEntry) bool) ([sha256.Size]byte, error) {
 	h := sha256.New()
 	err := Walk(dir, func(path string, d fs.DirEntry) error {

@@ -11,7 +11,8 @@ import (
 	"github.com/culvert/culvert/rules/diag"
 )
 
-// FixNames applies the fixes of all findings to the rule files and gives how many there were. A file is replaced as a whole or not at all.
+// FixNames applies the fixes of all findings to the rule files and gives how many there were. A
+// file is replaced as a whole or not at all.
 func FixNames(p *Project) (int, error) {
 	byFile := map[string][]*diag.Fix{}
 	for i := range p.Findings {

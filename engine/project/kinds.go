@@ -17,7 +17,8 @@ import (
 	"github.com/culvert/culvert/sources/webhook"
 )
 
-// ActionMaker gives the kinds of actions of one package, which check and compile against the snapshot of one server; x is nil where there is none yet.
+// ActionMaker gives the kinds of actions of one package, which check and compile against the
+// snapshot of one server; x is nil where there is none yet.
 type ActionMaker func(x *metadata.Index, o actions.Options) []actions.Kind
 
 // ActionKinds lists the packages of actions that exist; a new one is one package and one line here.

@@ -42,7 +42,8 @@ type NotifyChannel struct {
 }
 
 func (p *parser) notify(c *Config, n *yamlnode.Node) *Notify {
-	out := &Notify{Failed: 1, Away: 15 * time.Minute, Waiting: 24 * time.Hour, Silent: map[string]time.Duration{}, Digest: -1}
+	out := &Notify{Failed: 1, Away: 15 * time.Minute, Waiting: 24 * time.Hour, Silent: map[string]time.Duration{},
+		Digest: -1}
 	for _, pair := range n.Pairs() {
 		v := pair.Value
 		switch pair.Key.Value {
@@ -75,18 +76,22 @@ func (p *parser) notify(c *Config, n *yamlnode.Node) *Notify {
 			}
 		}
 	}
-	if w, err := ParseWindow(out.Quiet); out.Quiet != "" && err == nil && out.Digest >= 0 && w.Open(time.Time{}.Add(out.Digest)) {
-		p.report(n.Get("digest"), "bad-window", "the daily summary falls into the quiet hours, so that it comes when they end", "choose a time outside of them")
+	if w, err := ParseWindow(out.Quiet); out.Quiet != "" && err == nil && out.Digest >= 0 &&
+		w.Open(time.Time{}.Add(out.Digest)) {
+		p.report(n.Get("digest"), "bad-window",
+			"the daily summary falls into the quiet hours, so that it comes when they end", "choose a time outside of them")
 	}
 	return out
 }
 
 // channel reads {email: {...}}, {slack: {url: ...}} and so on; the schema says which keys each has.
 func (p *parser) channel(c *Config, name, n *yamlnode.Node) NotifyChannel {
-	ch := NotifyChannel{Name: name.Value, Place: n.Place(), Headers: map[string]Text{}, TLS: "starttls", Type: "application/x-www-form-urlencoded"}
+	ch := NotifyChannel{Name: name.Value, Place: n.Place(), Headers: map[string]Text{}, TLS: "starttls",
+		Type: "application/x-www-form-urlencoded"}
 	ways := n.Pairs()
 	if len(ways) != 1 {
-		p.report(n, "bad-channel", fmt.Sprintf("notify.to.%s must name one way to people", name.Value), "one of email, webhook, slack, teams, sms or dhis2")
+		p.report(n, "bad-channel", fmt.Sprintf("notify.to.%s must name one way to people", name.Value),
+			"one of email, webhook, slack, teams, sms or dhis2")
 		return ch
 	}
 	ch.Kind = ways[0].Key.Value
@@ -136,16 +141,20 @@ func (p *parser) checkChannel(c *Config, ch NotifyChannel, n *yamlnode.Node) {
 		if _, bad := strconv.Atoi(port); ch.URL.Literal() && (err != nil || bad != nil) {
 			p.report(n.Get("smtp"), "bad-channel", "the mail server is not host:port", "such as smtp.example.org:587")
 		}
-		if addr, err := netip.ParseAddr(host); ch.TLS == "none" && ch.Username.IsSet() && host != "localhost" && (err != nil || !addr.IsLoopback()) {
-			p.report(n.Get("tls"), "bad-channel", "the password would go over the network in the clear", "write tls: starttls or tls: tls")
+		if addr, err := netip.ParseAddr(host); ch.TLS == "none" && ch.Username.IsSet() && host != "localhost" &&
+			(err != nil || !addr.IsLoopback()) {
+			p.report(n.Get("tls"), "bad-channel", "the password would go over the network in the clear",
+				"write tls: starttls or tls: tls")
 		}
 	case "sms":
 		if !strings.Contains(ch.URL.raw+ch.Body, "{text}") && ch.URL.Literal() {
-			p.report(n, "bad-channel", "neither url nor body says where the text of the message goes", `write {to} and {text}, as in body: "to={to}&message={text}"`)
+			p.report(n, "bad-channel", "neither url nor body says where the text of the message goes",
+				`write {to} and {text}, as in body: "to={to}&message={text}"`)
 		}
 	case "dhis2":
 		if ch.Server != "" && c.ServerNamed(ch.Server) == nil {
-			p.report(n.Get("server"), "unknown-server", fmt.Sprintf("there is no server %q", ch.Server), diag.Suggest(ch.Server, c.ServerNames(), "servers"))
+			p.report(n.Get("server"), "unknown-server", fmt.Sprintf("there is no server %q", ch.Server),
+				diag.Suggest(ch.Server, c.ServerNames(), "servers"))
 		}
 		if len(ch.To)+len(ch.Groups) == 0 {
 			p.report(n, "bad-channel", "the message has nobody to go to", "list the ids of users: or user_groups: of DHIS2")

@@ -28,8 +28,10 @@ func ParseConfig(dir, path string, text []byte) (*Config, diag.List) {
 	}
 	if doc.Root == nil {
 		p.findings.Add(diag.Diagnostic{
-			Code: "empty-file", Message: "culvert.yaml is empty", Hint: "write at least `project:` and `servers:`, or run `culvert init`",
-			Place: diag.Place{File: path, Range: diag.Range{Start: diag.Position{Line: 1, Column: 1}, End: diag.Position{Line: 1, Column: 2}}},
+			Code: "empty-file", Message: "culvert.yaml is empty",
+			Hint: "write at least `project:` and `servers:`, or run `culvert init`",
+			Place: diag.Place{File: path, Range: diag.Range{Start: diag.Position{Line: 1, Column: 1},
+				End: diag.Position{Line: 1, Column: 2}}},
 		})
 		return c, p.findings
 	}
@@ -68,12 +70,14 @@ func (p *parser) config(c *Config, root *yamlnode.Node) {
 			c.WebhookAuth = p.auth("webhook_auth", v)
 		case "console_auth":
 			if c.Console = p.auth("console_auth", v); !c.Console.Username.IsSet() && !p.findings.HasErrors() {
-				p.report(v, "bad-auth", "people log in to the console with a name and a password", "console_auth: {basic: {username: admin, password: ${CONSOLE_PASSWORD}}}, or console_users:, or `culvert user add`")
+				p.report(v, "bad-auth", "people log in to the console with a name and a password",
+					"console_auth: {basic: {username: admin, password: ${CONSOLE_PASSWORD}}}, or console_users:, or `culvert user add`")
 			}
 		case "console_users":
 			for _, u := range v.Pairs() {
 				c.ConsoleUsers = append(c.ConsoleUsers, ConsoleUser{
-					Name: u.Key.Value, Password: p.secret("console_users."+u.Key.Value+".password", u.Value.Get("password")), Role: u.Value.Get("role").Value,
+					Name: u.Key.Value, Password: p.secret("console_users."+u.Key.Value+".password", u.Value.Get("password")),
+					Role: u.Value.Get("role").Value,
 				})
 			}
 		case "sync":
@@ -90,7 +94,8 @@ func (p *parser) config(c *Config, root *yamlnode.Node) {
 			c.StateDir = v.Value
 		case "encryption_key":
 			if c.Encryption != nil {
-				p.report(v, "two-keys", "encryption_key and encryption_keys are both given", "write all keys in encryption_keys, the newest first")
+				p.report(v, "two-keys", "encryption_key and encryption_keys are both given",
+					"write all keys in encryption_keys, the newest first")
 				break
 			}
 			t := p.secret("encryption_key", v)
@@ -143,7 +148,8 @@ func (p *parser) listen(n *yamlnode.Node) Text {
 	}
 	_, port, err := net.SplitHostPort(t.raw)
 	if number, perr := strconv.Atoi(port); err != nil || perr != nil || number < 0 || number > 65535 {
-		p.report(n, "bad-value", fmt.Sprintf("%q is no address to listen on", t.raw), "write the machine's address and a port, such as 127.0.0.1:8080, or 0.0.0.0:8080 for all of its addresses")
+		p.report(n, "bad-value", fmt.Sprintf("%q is no address to listen on", t.raw),
+			"write the machine's address and a port, such as 127.0.0.1:8080, or 0.0.0.0:8080 for all of its addresses")
 	}
 	return t
 }
@@ -154,7 +160,8 @@ func (p *parser) authorities(n *yamlnode.Node) string {
 		return n.Value
 	}
 	if _, err := os.Stat(filepath.Join(p.dir, filepath.FromSlash(n.Value))); errors.Is(err, fs.ErrNotExist) {
-		p.report(n, "missing-file", fmt.Sprintf("the file %q does not exist", n.Value), "paths count from the folder that holds culvert.yaml")
+		p.report(n, "missing-file", fmt.Sprintf("the file %q does not exist", n.Value),
+			"paths count from the folder that holds culvert.yaml")
 	}
 	return n.Value
 }
@@ -167,7 +174,8 @@ func (p *parser) networks(n *yamlnode.Node) (list []netip.Prefix) {
 			prefix, err = netip.PrefixFrom(addr, addr.BitLen()), nil
 		}
 		if err != nil {
-			p.report(item, "networks", fmt.Sprintf("%q is no network", item.Value), "write an address such as 127.0.0.1, or a network such as 10.0.0.0/8")
+			p.report(item, "networks", fmt.Sprintf("%q is no network", item.Value),
+				"write an address such as 127.0.0.1, or a network such as 10.0.0.0/8")
 			continue
 		}
 		list = append(list, prefix.Masked())
@@ -185,7 +193,8 @@ func (p *parser) defaults(c *Config, servers *yamlnode.Node) {
 		}
 		if first != nil {
 			p.findings.Add(diag.Diagnostic{
-				Code: "two-defaults", Message: fmt.Sprintf("servers %q and %q are both the default", first.Name, s.Name), Hint: "keep `default: true` on one of them",
+				Code: "two-defaults", Message: fmt.Sprintf("servers %q and %q are both the default", first.Name, s.Name),
+				Hint:  "keep `default: true` on one of them",
 				Place: s.Place, Related: []diag.Related{{Place: first.Place, Message: "the other default"}},
 			})
 			continue
@@ -193,7 +202,8 @@ func (p *parser) defaults(c *Config, servers *yamlnode.Node) {
 		first = s
 	}
 	if first == nil && len(c.Servers) > 1 {
-		p.report(servers, "no-default", "none of the servers is the default one", "add `default: true` to the server that rules use when they name none")
+		p.report(servers, "no-default", "none of the servers is the default one",
+			"add `default: true` to the server that rules use when they name none")
 	}
 }
 
@@ -244,11 +254,14 @@ func (p *parser) credentials(key *yamlnode.Node, s Server) {
 	}
 	switch {
 	case ways == 0:
-		p.report(key, "no-credentials", fmt.Sprintf("server %q has no credentials", s.Name), "give `token: ${NAME}`, or `username:` and `password: ${NAME}`")
+		p.report(key, "no-credentials", fmt.Sprintf("server %q has no credentials", s.Name),
+			"give `token: ${NAME}`, or `username:` and `password: ${NAME}`")
 	case ways > 1:
-		p.report(key, "two-credentials", fmt.Sprintf("server %q has more than one kind of credentials", s.Name), "keep one of token, bearer, or username with password")
+		p.report(key, "two-credentials", fmt.Sprintf("server %q has more than one kind of credentials", s.Name),
+			"keep one of token, bearer, or username with password")
 	case s.Username.IsSet() && !s.Password.IsSet():
-		p.report(key, "no-credentials", fmt.Sprintf("server %q has a username but no password", s.Name), "add `password: ${NAME}` and set that variable where Culvert runs")
+		p.report(key, "no-credentials", fmt.Sprintf("server %q has a username but no password", s.Name),
+			"add `password: ${NAME}` and set that variable where Culvert runs")
 	}
 }
 
@@ -257,7 +270,8 @@ func (p *parser) limits(n *yamlnode.Node) Limits {
 	if v := n.Get("requests_per_second"); v != nil {
 		f, err := strconv.ParseFloat(v.Value, 64)
 		if err != nil || f <= 0 {
-			p.report(v, "bad-number", "requests_per_second must be a number above 0", "for instance 10, or 0.5 for one every two seconds")
+			p.report(v, "bad-number", "requests_per_second must be a number above 0",
+				"for instance 10, or 0.5 for one every two seconds")
 		}
 		l.RequestsPerSecond = f
 	}
@@ -281,11 +295,14 @@ func (p *parser) url(key string, n *yamlnode.Node) Text {
 	u, err := url.Parse(t.raw)
 	switch {
 	case err != nil || u.Host == "":
-		p.report(n, "bad-url", fmt.Sprintf("%q is not the address of a server", t.raw), "write it as https://dhis2.example.org/path")
+		p.report(n, "bad-url", fmt.Sprintf("%q is not the address of a server", t.raw),
+			"write it as https://dhis2.example.org/path")
 	case u.User != nil:
-		p.report(n, "secret-in-file", "the server's address holds credentials", "move them to `username:` and `password: ${NAME}`")
+		p.report(n, "secret-in-file", "the server's address holds credentials",
+			"move them to `username:` and `password: ${NAME}`")
 	case u.Scheme != "http" && u.Scheme != "https":
-		p.report(n, "bad-url", fmt.Sprintf("%q is not an address that DHIS2 answers at", u.Scheme+"://"), "it starts with https://")
+		p.report(n, "bad-url", fmt.Sprintf("%q is not an address that DHIS2 answers at", u.Scheme+"://"),
+			"it starts with https://")
 	}
 	return t
 }
@@ -298,7 +315,8 @@ func (p *parser) text(key string, n *yamlnode.Node) Text {
 		if f := n.Get("file"); f != nil {
 			return Text{file: f.Value, dir: p.dir, key: key}
 		}
-		p.report(n, "bad-value", key+" is neither text nor {file: path}", "write `"+last(key)+": ${NAME}` or `"+last(key)+": {file: path}`")
+		p.report(n, "bad-value", key+" is neither text nor {file: path}",
+			"write `"+last(key)+": ${NAME}` or `"+last(key)+": {file: path}`")
 		return Text{}
 	}
 	return Text{raw: n.Value, key: key}
@@ -310,7 +328,8 @@ func (p *parser) secret(key string, n *yamlnode.Node) Text {
 	if t.Literal() {
 		name := strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(strings.TrimPrefix(key, "servers.")))
 		p.report(n, "secret-in-file", key+" stands in the file, where everyone who can read the repository sees it",
-			"write `"+last(key)+": ${"+name+"}` and set that variable where Culvert runs, or {file: path}; and change the secret, for it is known now")
+			"write `"+last(key)+": ${"+name+"}` and set that variable where Culvert runs, or {file: path}; and change the "+
+				"secret, for it is known now")
 	}
 	return t
 }
@@ -318,7 +337,8 @@ func (p *parser) secret(key string, n *yamlnode.Node) Text {
 // encryptionKeys reads the list of keys, the newest first.
 func (p *parser) encryptionKeys(c *Config, n *yamlnode.Node) {
 	if c.Encryption != nil {
-		p.report(n, "two-keys", "encryption_key and encryption_keys are both given", "write all keys in encryption_keys, the newest first")
+		p.report(n, "two-keys", "encryption_key and encryption_keys are both given",
+			"write all keys in encryption_keys, the newest first")
 	}
 	for i, item := range n.Items() {
 		t := p.secret("encryption_keys", item)
@@ -382,7 +402,8 @@ func ReadConfig(dir string) (*Config, []byte, diag.List, error) {
 	path := filepath.Join(dir, ConfigFile)
 	text, err := os.ReadFile(path)
 	if os.IsNotExist(err) {
-		return nil, nil, nil, fmt.Errorf("there is no %s in %s: run culvert in the project's folder, name it with -C, or make one with `culvert init`", ConfigFile, show(dir))
+		return nil, nil, nil, fmt.Errorf("there is no %s in %s: run culvert in the project's folder, name it with -C, or "+
+			"make one with `culvert init`", ConfigFile, show(dir))
 	}
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("read %s: %w", path, err)
@@ -406,7 +427,8 @@ func (p *parser) secretURL(key string, n *yamlnode.Node) Text {
 	}
 	if u, err := url.Parse(t.raw); err == nil && u.User != nil {
 		if _, has := u.User.Password(); has {
-			p.report(n, "secret-in-file", key+" holds a password, where everyone who can read the repository sees it", "put the whole address into a variable: `"+last(key)+": ${DATABASE_URL}`")
+			p.report(n, "secret-in-file", key+" holds a password, where everyone who can read the repository sees it",
+				"put the whole address into a variable: `"+last(key)+": ${DATABASE_URL}`")
 		}
 	}
 	return t

@@ -75,7 +75,8 @@ type Loader struct {
 	legacy  atomic.Pointer[[]string]
 }
 
-// SetLegacy says which namespaces of records have the ids of the whole project, because they were sent under before there were namespaces.
+// SetLegacy says which namespaces of records have the ids of the whole project, because they were
+// sent under before there were namespaces.
 func (l *Loader) SetLegacy(names []string) { l.legacy.Store(&names) }
 
 func (l *Loader) isLegacy(name string) bool {
@@ -216,8 +217,9 @@ func (p *Project) count(paths []string) {
 	}
 	start := diag.Position{Line: 1, Column: 1}
 	p.Findings.Add(diag.Diagnostic{
-		Severity: diag.Warning, Code: "no-rules", Message: "the project has no rules: nothing is taken and nothing is sent", Place: diag.Place{File: ConfigFile, Range: diag.Range{Start: start, End: start}},
-		Hint: "put rule files, whose names end in .yaml, into " + RulesDir + "/, or run `culvert new`",
+		Severity: diag.Warning, Code: "no-rules", Message: "the project has no rules: nothing is taken and nothing is sent",
+		Place: diag.Place{File: ConfigFile, Range: diag.Range{Start: start, End: start}},
+		Hint:  "put rule files, whose names end in .yaml, into " + RulesDir + "/, or run `culvert new`",
 	})
 }
 
@@ -244,12 +246,14 @@ func (p *Project) merge(across diag.List) {
 	}
 }
 
-// checkTogether checks rules against each other. A mistake of ours in it is a warning: every rule has been checked by itself.
+// checkTogether checks rules against each other. A mistake of ours in it is a warning: every rule
+// has been checked by itself.
 func checkTogether(plain []*rules.Rule, kinds []sources.Kind) (found diag.List) {
 	defer func() {
 		if failure := recover(); failure != nil {
 			d := internalError(ConfigFile, failure)
-			d.Severity, d.Message = diag.Warning, fmt.Sprintf("Culvert itself failed when it checked the rules against each other: %v", failure)
+			d.Severity, d.Message = diag.Warning,
+				fmt.Sprintf("Culvert itself failed when it checked the rules against each other: %v", failure)
 			found = diag.List{d}
 		}
 	}()
@@ -277,7 +281,8 @@ func (l *Loader) kinds(p *Project) map[string]map[string]actions.Kind {
 	out := map[string]map[string]actions.Kind{}
 	for name, index := range p.Indexes {
 		byName := map[string]actions.Kind{}
-		for _, k := range l.actionKinds(index, actions.Options{Project: p.Config.Project, Now: l.now(), Zone: p.Config.Zone, Legacy: l.isLegacy}) {
+		for _, k := range l.actionKinds(index, actions.Options{Project: p.Config.Project, Now: l.now(), Zone: p.Config.Zone,
+			Legacy: l.isLegacy}) {
 			byName[k.Name()] = k
 		}
 		out[name] = byName
@@ -305,7 +310,8 @@ func (l *Loader) now() func() time.Time {
 	return time.Now
 }
 
-func (l *Loader) rule(p *Project, file string, defaults []*yamlnode.Document, kinds map[string]map[string]actions.Kind) (out *Rule, text []byte, err error) {
+func (l *Loader) rule(p *Project, file string, defaults []*yamlnode.Document,
+	kinds map[string]map[string]actions.Kind) (out *Rule, text []byte, err error) {
 	if text, err = p.read(file); err != nil {
 		return nil, nil, err
 	}
@@ -322,13 +328,16 @@ func (l *Loader) rule(p *Project, file string, defaults []*yamlnode.Document, ki
 func internalError(file string, failure any) diag.Diagnostic {
 	start := diag.Position{Line: 1, Column: 1}
 	return diag.Diagnostic{
-		Code: "internal-error", Message: fmt.Sprintf("Culvert itself failed on this rule: %v", failure), Place: diag.Place{File: file, Range: diag.Range{Start: start, End: start}},
-		Hint: "take out what was changed last in the rule, and report it to Culvert's developers with the rule file; the other rules run",
+		Code: "internal-error", Message: fmt.Sprintf("Culvert itself failed on this rule: %v", failure),
+		Place: diag.Place{File: file, Range: diag.Range{Start: start, End: start}},
+		Hint: "take out what was changed last in the rule, and report it to Culvert's developers with the rule file; the " +
+			"other rules run",
 	}
 }
 
 // load compiles a rule file into out.
-func (l *Loader) load(p *Project, out *Rule, file string, text []byte, defaults []*yamlnode.Document, kinds map[string]map[string]actions.Kind) {
+func (l *Loader) load(p *Project, out *Rule, file string, text []byte, defaults []*yamlnode.Document,
+	kinds map[string]map[string]actions.Kind) {
 	env := l.environment(p, file, defaults)
 	server := p.Config.ServerNamed(rules.ServerOf(text, env.Defaults...))
 	if server != nil && p.Indexes[server.Name] != nil {
@@ -368,7 +377,8 @@ func (l *Loader) compile(p *Project, out *Rule, server *Server, kinds map[string
 	case p.Indexes[server.Name] == nil:
 		out.Server = server.Name
 		r.Report(diag.Diagnostic{
-			Code: "no-snapshot", Message: fmt.Sprintf("there is no metadata of server %q to check the rule against", server.Name), Place: r.ServerPlace(),
+			Code: "no-snapshot", Message: fmt.Sprintf("there is no metadata of server %q to check the rule against",
+				server.Name), Place: r.ServerPlace(),
 			Hint: "run `culvert sync` and commit the folder metadata/" + server.Name,
 		})
 		return

@@ -54,7 +54,8 @@ func TestRuleThatPanics(t *testing.T) {
 	}
 	for name, want := range map[string]string{"bad": "internal-error", "other": "no-snapshot"} {
 		r := p.RuleNamed(name)
-		if r == nil || !slices.ContainsFunc(r.Findings, func(d diag.Diagnostic) bool { return d.Code == want && d.Severity == diag.Error }) {
+		if r == nil || !slices.ContainsFunc(r.Findings,
+			func(d diag.Diagnostic) bool { return d.Code == want && d.Severity == diag.Error }) {
 			t.Errorf("rule %s: %+v, want the finding %s", name, r, want)
 		}
 	}
@@ -66,7 +67,8 @@ func TestRuleThatPanics(t *testing.T) {
 func TestWalkFollowsLinks(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, map[string]string{"a/one.yaml": "1", "z/two.yaml": "2"})
-	for from, to := range map[string]string{"link": "z", "a/up": "..", "a/self": ".", "file.yaml": "a/one.yaml", "gone": "nowhere"} {
+	for from, to := range map[string]string{"link": "z", "a/up": "..", "a/self": ".", "file.yaml": "a/one.yaml",
+		"gone": "nowhere"} {
 		if err := os.Symlink(to, filepath.Join(dir, filepath.FromSlash(from))); err != nil {
 			t.Skipf("this system has no links for us: %v", err)
 		}
@@ -131,7 +133,8 @@ func must[T any](v T, err error) T {
 
 func TestCheckingOut(t *testing.T) {
 	dir := t.TempDir()
-	write(t, dir, map[string]string{".git/HEAD": "", "sub/culvert.yaml": "", "tree/.git": "gitdir: ../.git/worktrees/tree\n", ".git/worktrees/tree/HEAD": ""})
+	write(t, dir, map[string]string{".git/HEAD": "", "sub/culvert.yaml": "",
+		"tree/.git": "gitdir: ../.git/worktrees/tree\n", ".git/worktrees/tree/HEAD": ""})
 	check := func(folder string, want bool) {
 		t.Helper()
 		if got := CheckingOut(filepath.Join(dir, folder), time.Minute); got != want {

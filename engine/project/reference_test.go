@@ -118,14 +118,16 @@ func TestRuleSchemaIsCurrent(t *testing.T) {
 	}
 	got := string(text[:begin]) + b.String() + string(text[end:])
 	intro := regexp.MustCompile(`"description": "Where records come from: exactly one of [^;]*;`)
-	got = intro.ReplaceAllString(got, `"description": "Where records come from: exactly one of `+strings.Join(names, ", ")+`;`)
+	got = intro.ReplaceAllString(got, `"description": "Where records come from: exactly one of `+strings.Join(names,
+		", ")+`;`)
 	if !json.Valid([]byte(got)) {
 		t.Fatal("what is made is no JSON")
 	}
 	current(t, path, got)
 }
 
-// schemaOf is the JSON Schema of a mapping. Whatever else is wrong with it is for the kind to say, better than a schema can.
+// schemaOf is the JSON Schema of a mapping. Whatever else is wrong with it is for the kind to say,
+// better than a schema can.
 func schemaOf(t *testing.T, doc string, fields []settings.Field, indent string) string {
 	var b strings.Builder
 	in := indent + "  "
@@ -204,12 +206,14 @@ func TestEveryKeyIsDeclaredWhole(t *testing.T) {
 				t.Errorf("%s does not say what holds when it is left out", name)
 			case f.Required && f.Hint == "":
 				t.Errorf("%s is needed and does not say how it is written", name)
-			case f.Type == settings.Duration && f.Most <= f.Least, (f.Type == settings.Whole || f.Type == settings.Number) && f.Max <= f.Min:
+			case f.Type == settings.Duration && f.Most <= f.Least,
+				(f.Type == settings.Whole || f.Type == settings.Number) && f.Max <= f.Min:
 				t.Errorf("%s has no bounds", name)
 			case f.Type == settings.Word && len(f.Words) < 2:
 				t.Errorf("%s has no words", name)
 			}
-			if d, err := settings.ParseDuration(f.Default); f.Type == settings.Duration && f.Default != "" && (err != nil || d < f.Least || d > f.Most) {
+			if d, err := settings.ParseDuration(f.Default); f.Type == settings.Duration && f.Default != "" &&
+				(err != nil || d < f.Least || d > f.Most) {
 				t.Errorf("%s: its default %q is not within its bounds", name, f.Default)
 			}
 			seen[f.Name] = true
@@ -228,7 +232,8 @@ func TestEveryKeyIsDeclaredWhole(t *testing.T) {
 	}
 }
 
-// TestConfigSchemaIsCurrent makes the part of the schema of culvert.yaml that is about connections from what the kinds declare.
+// TestConfigSchemaIsCurrent makes the part of the schema of culvert.yaml that is about connections
+// from what the kinds declare.
 func TestConfigSchemaIsCurrent(t *testing.T) {
 	const path = "../../schemas/culvert.schema.json"
 	text, err := os.ReadFile(path)
@@ -247,7 +252,8 @@ func TestConfigSchemaIsCurrent(t *testing.T) {
 		if secret {
 			takes = `"$ref": "#/definitions/text"`
 		}
-		lines = append(lines, fmt.Sprintf("          %q: {\n            %s,\n            \"description\": %s\n          }", name, takes, quoted(t, doc)))
+		lines = append(lines, fmt.Sprintf("          %q: {\n            %s,\n            \"description\": %s\n          }",
+			name, takes, quoted(t, doc)))
 	}
 	var names []string
 	keys := map[string][]string{}
@@ -273,7 +279,8 @@ func TestConfigSchemaIsCurrent(t *testing.T) {
 // TestConfigReferenceIsCurrent makes the tables of docs/config.md from the schema of culvert.yaml.
 func TestConfigReferenceIsCurrent(t *testing.T) {
 	root := schemas.Root(schemas.Config)
-	generated(t, "../../docs/config.md", map[string]string{"culvert.yaml": "| key | meaning |\n| --- | --- |\n" + schemaTable(root, root, "")})
+	generated(t, "../../docs/config.md", map[string]string{"culvert.yaml": "| key | meaning |\n| --- | --- |\n" +
+		schemaTable(root, root, "")})
 }
 
 func schemaTable(root, s *schemas.Schema, prefix string) string {
@@ -291,7 +298,8 @@ func schemaTable(root, s *schemas.Schema, prefix string) string {
 			continue // a text, or {file: path}, as the page says
 		}
 		b.WriteString(schemaTable(root, child, prefix+key+"."))
-		if each := child.AdditionalProperties.Resolve(root); each != nil && len(each.Properties.Names) > 0 && child.AdditionalProperties.Ref != "#/definitions/text" {
+		if each := child.AdditionalProperties.Resolve(root); each != nil && len(each.Properties.Names) > 0 &&
+			child.AdditionalProperties.Ref != "#/definitions/text" {
 			b.WriteString(schemaTable(root, each, prefix+key+".NAME."))
 		}
 	}

@@ -17,7 +17,8 @@ const maxFile = 64 << 20
 func RuleFiles(dir string) ([]string, error) {
 	root := filepath.Join(dir, RulesDir)
 	if _, err := os.Stat(root); err != nil {
-		return nil, fmt.Errorf("the project has no folder %s/ with rule files: make one, or run `culvert new`: %w", RulesDir, err)
+		return nil, fmt.Errorf("the project has no folder %s/ with rule files: make one, or run `culvert new`: %w", RulesDir,
+			err)
 	}
 	var files []string
 	err := Walk(root, func(file string, d fs.DirEntry) error {
@@ -25,7 +26,8 @@ func RuleFiles(dir string) ([]string, error) {
 		if d.IsDir() && strings.HasPrefix(name, ".") {
 			return fs.SkipDir
 		}
-		if d.IsDir() || strings.HasPrefix(name, "_") || strings.HasPrefix(name, ".") || !strings.HasSuffix(name, ".yaml") && !strings.HasSuffix(name, ".yml") {
+		if d.IsDir() || strings.HasPrefix(name, "_") || strings.HasPrefix(name, ".") || !strings.HasSuffix(name, ".yaml") &&
+			!strings.HasSuffix(name, ".yml") {
 			return nil
 		}
 		rel, err := filepath.Rel(dir, file)

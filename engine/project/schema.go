@@ -12,8 +12,9 @@ import (
 // object is a piece of JSON Schema.
 type object = map[string]any
 
-// SchemaFromMetadata gives the JSON Schema of rule files with the names of a server's own programs, stages, attributes, data elements and data
-// sets, so that an editor completes them. Codes and uids stay allowed, and so does any other text: validate is what judges.
+// SchemaFromMetadata gives the JSON Schema of rule files with the names of a server's own programs,
+// stages, attributes, data elements and data sets, so that an editor completes them. Codes and uids
+// stay allowed, and so does any other text: validate is what judges.
 func SchemaFromMetadata(x *metadata.Index) ([]byte, error) {
 	var root object
 	if err := json.Unmarshal(schemas.Text(schemas.Rule), &root); err != nil {
@@ -59,10 +60,12 @@ func (c completer) action(action, properties object) {
 		c.narrow(action, properties)
 	}
 	if has(properties, "tracked_entity_type") {
-		suggest(properties, "tracked_entity_type", names(s.TrackedEntityTypes, func(t metadata.TrackedEntityType) string { return t.Name }))
+		suggest(properties, "tracked_entity_type", names(s.TrackedEntityTypes,
+			func(t metadata.TrackedEntityType) string { return t.Name }))
 	}
 	if has(properties, "relationship_type") {
-		suggest(properties, "relationship_type", names(s.RelationshipTypes, func(t metadata.RelationshipType) string { return t.Name }))
+		suggest(properties, "relationship_type", names(s.RelationshipTypes,
+			func(t metadata.RelationshipType) string { return t.Name }))
 	}
 	if has(properties, "match_by") {
 		var unique []string

@@ -18,8 +18,9 @@ import (
 	"github.com/culvert/culvert/rules/yamlnode"
 )
 
-// Session is a project that somebody edits: files may be as an editor holds them, and a change compiles anew only what reads the file. What it finds, once
-// settled, is what Load finds when the files are saved. Not safe for concurrent use.
+// Session is a project that somebody edits: files may be as an editor holds them, and a change
+// compiles anew only what reads the file. What it finds, once settled, is what Load finds when the
+// files are saved. Not safe for concurrent use.
 type Session struct {
 	loader  *Loader
 	dir     string
@@ -62,7 +63,8 @@ func (s *Session) Read(name string) ([]byte, error) {
 	return readFile(s.dir, name)
 }
 
-// Hold puts the text of a file in the place of what is on the disk, until Release. It takes effect with the next Change or Open.
+// Hold puts the text of a file in the place of what is on the disk, until Release. It takes effect
+// with the next Change or Open.
 func (s *Session) Hold(name string, text []byte) { s.overlay[name] = text }
 
 // Release takes a file from the disk again.
@@ -108,8 +110,8 @@ func (s *Session) Open(ctx context.Context) error {
 	return nil
 }
 
-// Check gives what checks the rules, as they are now, against each other. That takes long with a thousand rules: it may run beside anything else, and what
-// it finds goes to Settle.
+// Check gives what checks the rules, as they are now, against each other. That takes long with a
+// thousand rules: it may run beside anything else, and what it finds goes to Settle.
 func (s *Session) Check() func() diag.List {
 	plain := make([]*rules.Rule, 0, len(s.project.Rules))
 	for _, r := range s.project.Rules {
@@ -150,13 +152,15 @@ func (s *Session) ruleFiles() ([]string, error) {
 func isRuleFile(name string) bool {
 	parts := strings.Split(name, "/")
 	base := parts[len(parts)-1]
-	if parts[0] != RulesDir || len(parts) < 2 || strings.HasPrefix(base, "_") || !strings.HasSuffix(base, ".yaml") && !strings.HasSuffix(base, ".yml") {
+	if parts[0] != RulesDir || len(parts) < 2 || strings.HasPrefix(base, "_") || !strings.HasSuffix(base, ".yaml") &&
+		!strings.HasSuffix(base, ".yml") {
 		return false
 	}
 	return !slices.ContainsFunc(parts[1:], func(part string) bool { return strings.HasPrefix(part, ".") })
 }
 
-// Change compiles anew what reads the files named, and gives the rule files that it compiled. What the rules are to each other stays as Settle knew it.
+// Change compiles anew what reads the files named, and gives the rule files that it compiled. What
+// the rules are to each other stays as Settle knew it.
 func (s *Session) Change(ctx context.Context, names ...string) (compiled []string, err error) {
 	if s.project == nil || slices.ContainsFunc(names, s.concernsAll) {
 		if err := s.Open(ctx); err != nil {
@@ -218,7 +222,8 @@ func (s *Session) compile(name string) error {
 		return fmt.Errorf("read %s: %w", filepath.Join(s.dir, name), err)
 	}
 	delete(read, name)
-	s.rules[name] = &editedRule{rule: rule, text: text, findings: slices.Clip(rule.Findings), reads: slices.Collect(maps.Keys(read))}
+	s.rules[name] = &editedRule{rule: rule, text: text, findings: slices.Clip(rule.Findings),
+		reads: slices.Collect(maps.Keys(read))}
 	for file := range read {
 		if s.readers[file] == nil {
 			s.readers[file] = map[string]bool{}

@@ -23,7 +23,8 @@ func codes(l diag.List) []string {
 	return out
 }
 
-// TestSessionFindsWhatLoadFinds edits a project in many ways; after each the session holds what reading all files from the disk would.
+// TestSessionFindsWhatLoadFinds edits a project in many ways; after each the session holds what
+// reading all files from the disk would.
 func TestSessionFindsWhatLoadFinds(t *testing.T) {
 	dir := t.TempDir()
 	if err := examples.Write("cookbook", dir, func(string) bool { return true }); err != nil {

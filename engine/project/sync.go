@@ -19,13 +19,15 @@ type SyncResult struct {
 }
 
 // Sync reads a server's metadata and compares it with the snapshot in dir; with write set the snapshot is replaced.
-func Sync(ctx context.Context, c *client.Client, dir string, write bool, progress func(metadata.Progress)) (*SyncResult, error) {
+func Sync(ctx context.Context, c *client.Client, dir string, write bool,
+	progress func(metadata.Progress)) (*SyncResult, error) {
 	old, err := previous(dir)
 	if err != nil {
 		return nil, err
 	}
 	r := &SyncResult{First: old == nil}
-	fresh, err := metadata.Sync(ctx, c, old, metadata.Options{Progress: progress, Warn: func(m string) { r.Warnings = append(r.Warnings, m) }})
+	fresh, err := metadata.Sync(ctx, c, old, metadata.Options{Progress: progress,
+		Warn: func(m string) { r.Warnings = append(r.Warnings, m) }})
 	if err != nil {
 		return nil, err
 	}
@@ -43,8 +45,8 @@ func Sync(ctx context.Context, c *client.Client, dir string, write bool, progres
 	return r, nil
 }
 
-// previous reads the snapshot in dir, nil when there is none. A snapshot that cannot be read, or is of another format, is replaced by a full sync,
-// for it can be had again.
+// previous reads the snapshot in dir, nil when there is none. A snapshot that cannot be read, or is
+// of another format, is replaced by a full sync, for it can be had again.
 func previous(dir string) (*metadata.Snapshot, error) {
 	s, err := metadata.Read(dir)
 	var fault *metadata.ReadError

@@ -19,7 +19,8 @@ func TestSyncReplacesABrokenSnapshot(t *testing.T) {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(s)
-	c, err := client.New(client.Options{URL: server.URL, Credentials: client.Credentials{Username: "admin", Password: "district"}})
+	c, err := client.New(client.Options{URL: server.URL,
+		Credentials: client.Credentials{Username: "admin", Password: "district"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +39,10 @@ func TestSyncReplacesABrokenSnapshot(t *testing.T) {
 		{"nothing there", func() error { return nil }},
 		{"broken JSON", func() error { return os.WriteFile(filepath.Join(dir, "programs.json"), []byte("[\n{"), 0o644) }},
 		{"a file is gone", func() error { return os.Remove(filepath.Join(dir, "server.json")) }},
-		{"another format", func() error { return os.WriteFile(filepath.Join(dir, "server.json"), []byte(`{"format":99}`), 0o644) }},
+		{"another format", func() error {
+			return os.WriteFile(filepath.Join(dir, "server.json"), []byte(`{"format":99}`),
+				0o644)
+		}},
 	} {
 		name := step.name
 		if err := step.harm(); err != nil {

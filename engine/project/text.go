@@ -9,8 +9,9 @@ import (
 	"strings"
 )
 
-// Text is a value of culvert.yaml that may come from the environment (${NAME}) or from a file ({file: path}), so that secrets stay out of
-// git. It is resolved when it is used, not when the file is read: validate needs no secrets.
+// Text is a value of culvert.yaml that may come from the environment (${NAME}) or from a file
+// ({file: path}), so that secrets stay out of git. It is resolved when it is used, not when the
+// file is read: validate needs no secrets.
 type Text struct {
 	raw  string
 	file string // path, when the value is kept in a file
@@ -59,7 +60,8 @@ func (t Text) readFile() (string, error) {
 		return "", fmt.Errorf("%s is kept in the file %s, which cannot be read: %w", t.key, t.file, err)
 	}
 	if info.Size() > maxSecretFile {
-		return "", fmt.Errorf("%s is kept in the file %s, which is larger than %d KiB: is it the right file?", t.key, t.file, maxSecretFile>>10)
+		return "", fmt.Errorf("%s is kept in the file %s, which is larger than %d KiB: is it the right file?", t.key, t.file,
+			maxSecretFile>>10)
 	}
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -84,7 +86,8 @@ func (c *Config) Secret(text string) (string, error) {
 	return Text{raw: text, key: "a webhook's auth"}.Resolve()
 }
 
-// SecretFiles tells which version of the files lies there that values of culvert.yaml are kept in: other bytes tell that one was written anew, or went.
+// SecretFiles tells which version of the files lies there that values of culvert.yaml are kept in:
+// other bytes tell that one was written anew, or went.
 func (c *Config) SecretFiles() []byte { return secretFiles(c.texts()) }
 
 // SecretFiles tells the same of the values of one server.

@@ -43,8 +43,8 @@ func (u Uses) Of(id string) string {
 	return "; used by " + strings.Join(places, ", ")
 }
 
-// Relative gives a file's name as findings print it: relative to the project folder, with slashes. It takes names relative to the working
-// directory as well as to the project.
+// Relative gives a file's name as findings print it: relative to the project folder, with slashes.
+// It takes names relative to the working directory as well as to the project.
 func (p *Project) Relative(file string) (string, error) {
 	if _, ok := p.Texts[filepath.ToSlash(filepath.Clean(file))]; ok {
 		return filepath.ToSlash(filepath.Clean(file)), nil

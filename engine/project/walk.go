@@ -14,9 +14,10 @@ const deepest = 32
 // most bounds how many files and folders are looked at: links that lead to each other multiply them.
 const most = 1_000_000
 
-// Walk visits a folder and all that lies in it, in the order of names. Links are followed, as configuration systems and people lay projects out by them: the
-// path visited is that through the link, the entry that of what it leads to. A link to a folder that it lies in is passed over. visit may answer fs.SkipDir.
-// What vanishes meanwhile is passed over.
+// Walk visits a folder and all that lies in it, in the order of names. Links are followed, as
+// configuration systems and people lay projects out by them: the path visited is that through the
+// link, the entry that of what it leads to. A link to a folder that it lies in is passed over.
+// visit may answer fs.SkipDir. What vanishes meanwhile is passed over.
 func Walk(root string, visit func(path string, d fs.DirEntry) error) error {
 	w := walker{visit: visit, inside: map[string]bool{}}
 	if err := w.walk(root, 0); err != nil && !errors.Is(err, fs.SkipDir) {

@@ -11,8 +11,9 @@ import (
 	"github.com/culvert/culvert/sources"
 )
 
-// barrier keeps one promise: a file's rows come before what was accepted later. A row has no record in the journal, so that four things stand in the way of a
-// later record or row of its key until the row has its outcome:
+// barrier keeps one promise: a file's rows come before what was accepted later. A row has no record
+// in the journal, so that four things stand in the way of a later record or row of its key until
+// the row has its outcome:
 //
 //   - Before the file is read, the keys of its rows are not known: records for its server that were accepted later are not fetched (unread).
 //   - Once a row is in memory, its key is locked in the journal, and the lock passes from row to row of the key without being free in between (locked). A record
@@ -62,8 +63,10 @@ func (b *barrier) mustWait(server string, seq int64) bool {
 
 func (b *barrier) heldKeys() []string { return slices.Collect(maps.Keys(b.held)) }
 
-// Expect has later records for the server wait for a file that is about to be accepted. accepted says where it stands once the journal knows it; until then
-// every record has to wait for it, also those that turn out to stand before it: who waits is found out anew. cancel says that it is not accepted after all.
+// Expect has later records for the server wait for a file that is about to be accepted. accepted
+// says where it stands once the journal knows it; until then every record has to wait for it, also
+// those that turn out to stand before it: who waits is found out anew. cancel says that it is not
+// accepted after all.
 func (q *Queue) Expect(file sources.File, server string) (accepted func(place int64), cancel func()) {
 	f := &unreadFile{id: file.ID, name: file.Name, server: server, since: q.Now()}
 	q.mu.Lock()
@@ -84,11 +87,13 @@ func (q *Queue) Expect(file sources.File, server string) (accepted func(place in
 	return accepted, cancel
 }
 
-// startLimit bounds how long records of the journal wait for the rows that stand before them: a share that hangs must not stop everything.
+// startLimit bounds how long records of the journal wait for the rows that stand before them: a
+// share that hangs must not stop everything.
 const startLimit = 2 * time.Minute
 
-// FilesScanned has scan start the files whose turn it is. Then those records go on that waited for files which were read to their end or to what fits into
-// memory, and for those whose turn has not come, which can take long. reading tells whether a file is still being read into memory.
+// FilesScanned has scan start the files whose turn it is. Then those records go on that waited for
+// files which were read to their end or to what fits into memory, and for those whose turn has not
+// come, which can take long. reading tells whether a file is still being read into memory.
 func (q *Queue) FilesScanned(scan func() error, reading func(fileID string) bool) error {
 	known := q.knownFiles() // those that are accepted meanwhile count from the next scan on
 	if err := scan(); err != nil {
@@ -100,7 +105,8 @@ func (q *Queue) FilesScanned(scan func() error, reading func(fileID string) bool
 			if q.Now().Sub(f.since) <= startLimit {
 				continue
 			}
-			q.Log.Warn("a file is slow to read; records are sent without waiting for it any longer", "file", f.name, "waited", startLimit)
+			q.Log.Warn("a file is slow to read; records are sent without waiting for it any longer", "file", f.name, "waited",
+				startLimit)
 		}
 		q.mu.Lock()
 		delete(q.barrier.unread, f)
@@ -125,11 +131,12 @@ func (q *Queue) knownFiles() (files []*unreadFile) {
 	return files
 }
 
-// CaughtUp says, once, that every open file has been read to its end or to what fits into memory: no more can have been in flight when the last run ended.
+// CaughtUp says, once, that every open file has been read to its end or to what fits into memory:
+// no more can have been in flight when the last run ended.
 func (q *Queue) CaughtUp() { close(q.caughtUp) }
 
-// catchUp waits until rows that may have been in flight when the last run ended are in memory: records of their keys that were accepted later come behind
-// them. It is false when ctx ends first.
+// catchUp waits until rows that may have been in flight when the last run ended are in memory:
+// records of their keys that were accepted later come behind them. It is false when ctx ends first.
 func (q *Queue) catchUp(ctx context.Context) bool {
 	timer := time.NewTimer(startLimit)
 	defer timer.Stop()
@@ -143,8 +150,10 @@ func (q *Queue) catchUp(ctx context.Context) bool {
 	return true
 }
 
-// Claim locks the keys of rows in the journal, so that neither a record of the journal nor another runner touches them meanwhile. A row whose key is not free
-// becomes a record of the journal, at its place behind those before it, and is not among those that may be sent. The error is only that the runner ends.
+// Claim locks the keys of rows in the journal, so that neither a record of the journal nor another
+// runner touches them meanwhile. A row whose key is not free becomes a record of the journal, at
+// its place behind those before it, and is not among those that may be sent. The error is only that
+// the runner ends.
 func (q *Queue) Claim(works []work.Work) (kept []work.Work, err error) {
 	var rows, behind []work.Row
 	kept = make([]work.Work, 0, len(works))
@@ -176,14 +185,16 @@ func (q *Queue) Claim(works []work.Work) (kept []work.Work, err error) {
 	}
 	for _, row := range behind {
 		q.awaitRequeue(row.Key())
-		row.Settle(work.RowOutcome{Settlement: journal.Settlement{State: journal.Pending, NextTry: q.Now()}, AwaitingRequeue: true})
+		row.Settle(work.RowOutcome{Settlement: journal.Settlement{State: journal.Pending, NextTry: q.Now()},
+			AwaitingRequeue: true})
 		q.finish(row)
 	}
 	return kept, nil
 }
 
-// lockKeys locks the keys of rows whose turn it is, and says which were given. A record that was accepted after a row may have been claimed in the moment in
-// which nobody held the key, between the outcome of the row before and this one's turn: it is given back, and comes behind the row.
+// lockKeys locks the keys of rows whose turn it is, and says which were given. A record that was
+// accepted after a row may have been claimed in the moment in which nobody held the key, between
+// the outcome of the row before and this one's turn: it is given back, and comes behind the row.
 func (q *Queue) lockKeys(rows []work.Row) (given []bool, err error) {
 	if given, err = q.askForKeys(rows); err != nil {
 		return nil, err
@@ -198,7 +209,8 @@ func (q *Queue) lockKeys(rows []work.Row) (given []bool, err error) {
 	if len(denied) == 0 {
 		return given, nil
 	}
-	q.claiming.Lock() // what is being claimed has entered the queue, and nothing is claimed until the keys are asked for again
+	// what is being claimed has entered the queue, and nothing is claimed until the keys are asked for again
+	q.claiming.Lock()
 	defer q.claiming.Unlock()
 	later := q.withdrawLater(denied)
 	if len(later) == 0 {
@@ -264,7 +276,8 @@ func (q *Queue) awaitRequeue(key string) {
 	q.barrier.awaitingRequeue[key]++
 }
 
-// Requeued says that rows have become records of the journal, or will be read again, and that the journal has freed keys.
+// Requeued says that rows have become records of the journal, or will be read again, and that the
+// journal has freed keys.
 func (q *Queue) Requeued(awaited, freed []string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -293,7 +306,10 @@ func (q *Queue) releaseKeys(keys []string) {
 	if len(keys) == 0 {
 		return
 	}
-	err := q.Writer.Retry("release keys", func(ctx context.Context) error { return q.Journal.ReleaseKeys(ctx, q.Owner, keys) })
+	err := q.Writer.Retry("release keys", func(ctx context.Context) error {
+		return q.Journal.ReleaseKeys(ctx, q.Owner,
+			keys)
+	})
 	if err == nil {
 		q.Requeued(nil, keys)
 	}

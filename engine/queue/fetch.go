@@ -131,7 +131,8 @@ func (q *Queue) fetch(ctx context.Context) (more bool, err error) {
 	return more, err
 }
 
-// room says how many records fit, and the rules whose records must not come: they cannot run, or their server has its share, or waits for a file.
+// room says how many records fit, and the rules whose records must not come: they cannot run, or
+// their server has its share, or waits for a file.
 func (q *Queue) room(prog *program.Program) (limit int, not []string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -195,7 +196,8 @@ func (q *Queue) keep(prog *program.Program, records []*journal.Record) (kept []*
 	return kept, nil
 }
 
-// evaluate runs the rules on claimed records, several at once, and hands them on in order. What needs no server is settled here.
+// evaluate runs the rules on claimed records, several at once, and hands them on in order. What
+// needs no server is settled here.
 func (q *Queue) evaluate(prog *program.Program, records []*journal.Record, epoch int64) {
 	works := make([]*record, len(records))
 	settlements := make([]*journal.Settlement, len(records))
@@ -292,7 +294,8 @@ func (q *Queue) forget(records []*journal.Record) {
 
 // releaseRecords gives records back to the journal. The error is only that the runner ends.
 func (q *Queue) releaseRecords(seqs []int64) error {
-	return q.Writer.Retry("release claimed records", func(ctx context.Context) error { return q.Journal.Release(ctx, q.Owner, seqs) })
+	return q.Writer.Retry("release claimed records",
+		func(ctx context.Context) error { return q.Journal.Release(ctx, q.Owner, seqs) })
 }
 
 // inParallel calls do for 0 to n-1 on all processors.

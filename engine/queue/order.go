@@ -5,8 +5,9 @@ import (
 	"github.com/culvert/culvert/engine/work"
 )
 
-// EnterRows takes rows that were read, in the order of the file. Those whose turn it is lock their keys at once, so that no record that is accepted later comes
-// before them while they wait for the server.
+// EnterRows takes rows that were read, in the order of the file. Those whose turn it is lock their
+// keys at once, so that no record that is accepted later comes before them while they wait for the
+// server.
 func (q *Queue) EnterRows(rows []work.Work) {
 	ready := q.enter(rows)
 	if kept, err := q.Claim(ready); err == nil {
@@ -47,8 +48,8 @@ func (q *Queue) push(ready []work.Work) {
 	}
 }
 
-// Settle records what one delivery came to, says so to files, and lets the next of each key go. The error is only that the runner ends: then claims and rows
-// are given back as they were.
+// Settle records what one delivery came to, says so to files, and lets the next of each key go. The
+// error is only that the runner ends: then claims and rows are given back as they were.
 func (q *Queue) Settle(done work.Batch) error {
 	b := &journal.Batch{Owner: q.Owner, Server: done.Server, Digests: done.Digests, Identities: done.Identities}
 	works := make([]work.Work, len(done.Outcomes))
@@ -89,8 +90,9 @@ func (q *Queue) Settle(done work.Batch) error {
 	return nil
 }
 
-// addRow adds what a settled row is to others of its key to a batch. The lock of its key stays where the row goes on as a record, until that record is in the
-// journal, and where the next of the key is a row too: no record may come in between.
+// addRow adds what a settled row is to others of its key to a batch. The lock of its key stays
+// where the row goes on as a record, until that record is in the journal, and where the next of the
+// key is a row too: no record may come in between.
 func (q *Queue) addRow(b *journal.Batch, row work.Row, o work.Outcome) work.RowOutcome {
 	out := work.RowOutcome{Settlement: o.Settlement, Unchanged: o.Unchanged}
 	if v, ok := row.Version(o.Settlement); ok {
@@ -134,8 +136,9 @@ func (q *Queue) requeueLocked(key string) {
 	q.barrier.awaitingRequeue[key]++
 }
 
-// Release gives back what must not be sent as it was planned: its rule was changed, paused or found invalid. Records go back to the journal, files are read
-// again from the first row that is not settled.
+// Release gives back what must not be sent as it was planned: its rule was changed, paused or found
+// invalid. Records go back to the journal, files are read again from the first row that is not
+// settled.
 func (q *Queue) Release(works []work.Work) {
 	var seqs []int64
 	var records []*journal.Record
@@ -159,7 +162,8 @@ func (q *Queue) Release(works []work.Work) {
 	q.finish(works...)
 }
 
-// takeLock ends the lock of a key for the row whose turn it is, and tells whether there was one. The journal does not know of it yet.
+// takeLock ends the lock of a key for the row whose turn it is, and tells whether there was one.
+// The journal does not know of it yet.
 func (q *Queue) takeLock(key string) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -176,7 +180,8 @@ type Keys[T any] struct {
 // NewKeys makes an empty set of keys.
 func NewKeys[T any]() *Keys[T] { return &Keys[T]{waiting: map[string][]T{}} }
 
-// Enter tells whether an item may go at once. When another of its key is on its way it waits behind that one, and Leave gives it later.
+// Enter tells whether an item may go at once. When another of its key is on its way it waits behind
+// that one, and Leave gives it later.
 func (k *Keys[T]) Enter(key string, item T) bool {
 	behind, busy := k.waiting[key]
 	if !busy {

@@ -8,7 +8,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestKeysModel lets items in and out at random and checks: never two of a key at once, each key in order, nothing lost.
+// TestKeysModel lets items in and out at random and checks: never two of a key at once, each key in
+// order, nothing lost.
 func TestKeysModel(t *testing.T) {
 	type item struct {
 		key string
@@ -63,7 +64,8 @@ func TestKeysModel(t *testing.T) {
 	})
 }
 
-// TestKeysWithdraw takes items out of the middle of those that wait: the others keep their order, and who goes is left alone.
+// TestKeysWithdraw takes items out of the middle of those that wait: the others keep their order,
+// and who goes is left alone.
 func TestKeysWithdraw(t *testing.T) {
 	keys := NewKeys[int]()
 	if out := keys.Withdraw("a", func(int) bool { return true }); out != nil {

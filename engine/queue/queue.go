@@ -73,21 +73,24 @@ func New(c Config) *Queue {
 	return &Queue{
 		Config: c, wake: await.NewSignal(), caughtUp: make(chan struct{}), keys: NewKeys[work.Work](),
 		fetched: fetched{records: map[int64]size{}, count: map[string]int{}},
-		barrier: barrier{unread: map[*unreadFile]struct{}{}, awaitingRequeue: map[string]int{}, locked: map[string]bool{}, held: map[string]struct{}{}},
+		barrier: barrier{unread: map[*unreadFile]struct{}{}, awaitingRequeue: map[string]int{}, locked: map[string]bool{},
+			held: map[string]struct{}{}},
 	}
 }
 
 // Notify says that there may be something to fetch, or room for it.
 func (q *Queue) Notify() { q.wake.Notify() }
 
-// LeaseLost gives way to a new epoch: nothing is claimed anew before what was claimed under the old one is called stale.
+// LeaseLost gives way to a new epoch: nothing is claimed anew before what was claimed under the old
+// one is called stale.
 func (q *Queue) LeaseLost(next func()) {
 	q.claiming.Lock()
 	defer q.claiming.Unlock()
 	next()
 }
 
-// ReleaseAll gives claimed records and locked keys back at the end, so that another runner need not wait for the lease to end.
+// ReleaseAll gives claimed records and locked keys back at the end, so that another runner need not
+// wait for the lease to end.
 func (q *Queue) ReleaseAll(ctx context.Context) {
 	q.mu.Lock()
 	seqs, keys := q.fetched.all(), q.barrier.heldKeys()

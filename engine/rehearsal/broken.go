@@ -7,7 +7,8 @@ import (
 	"github.com/culvert/culvert/rules/diag"
 )
 
-// Broken gives the outcomes of the tests of a rule with mistakes: none of them can run, and each says why. A rule without tests has one outcome.
+// Broken gives the outcomes of the tests of a rule with mistakes: none of them can run, and each
+// says why. A rule without tests has one outcome.
 func Broken(r *project.Rule) []Outcome {
 	problems := []string{"the rule has mistakes, so that no record can be evaluated:"}
 	for _, d := range r.Findings {

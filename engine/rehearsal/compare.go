@@ -9,8 +9,8 @@ import (
 	"github.com/culvert/culvert/rules/yamlnode"
 )
 
-// compare holds what a test expects against the writes. Every write must be expected, in order; of each, the fields that the test names are
-// compared and others are left alone.
+// compare holds what a test expects against the writes. Every write must be expected, in order; of
+// each, the fields that the test names are compared and others are left alone.
 func compare(expect *yamlnode.Node, got []map[string]any, skipped bool) []string {
 	switch {
 	case expect == nil:
@@ -48,7 +48,8 @@ func differences(at string, want *yamlnode.Node, got map[string]any) []string {
 		name := at + ", " + p.Key.Value
 		value, ok := got[p.Key.Value]
 		if !ok {
-			problems = append(problems, fmt.Sprintf("%s: expected %s, and it is not there; there are: %s", name, flat(p.Value), strings.Join(slices.Sorted(maps.Keys(got)), ", ")))
+			problems = append(problems, fmt.Sprintf("%s: expected %s, and it is not there; there are: %s", name, flat(p.Value),
+				strings.Join(slices.Sorted(maps.Keys(got)), ", ")))
 			continue
 		}
 		problems = append(problems, difference(name, p.Value, value)...)

@@ -16,11 +16,12 @@ import (
 	"github.com/culvert/culvert/rules/examples"
 )
 
-// TestExamples holds every example project to what it claims: synced with the invented country's metadata it has no findings at all, and the tests in its
-// rule files pass.
+// TestExamples holds every example project to what it claims: synced with the invented country's
+// metadata it has no findings at all, and the tests in its rule files pass.
 func TestExamples(t *testing.T) {
 	url := startSandbox(t)
-	for name, value := range map[string]string{"DHIS2_URL": url, "DHIS2_USERNAME": "admin", "DHIS2_PASSWORD": "district", "COMMCARE_PASSWORD": "x", "CULVERT_LISTEN": "127.0.0.1:0"} {
+	for name, value := range map[string]string{"DHIS2_URL": url, "DHIS2_USERNAME": "admin", "DHIS2_PASSWORD": "district",
+		"COMMCARE_PASSWORD": "x", "CULVERT_LISTEN": "127.0.0.1:0"} {
 		t.Setenv(name, value)
 	}
 	for _, name := range examples.Names() {

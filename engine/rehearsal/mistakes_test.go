@@ -75,23 +75,33 @@ actions:
 
 // good is a row in which nothing is wrong.
 var good = []struct{ column, value string }{
-	{"id", "w1"}, {"clinic", "Coral Health Centre"}, {"visit", "2026-01-05"}, {"name", "Ada"}, {"born", "1995-12-31"}, {"sex", "Female"}, {"phone", "0722000123"},
-	{"children", "2"}, {"email", "ada@example.org"}, {"consent", "yes"}, {"weight", "60.5"}, {"weeks", "14"}, {"share", "55%"}, {"part", "0.5"}, {"time", "10:15"},
-	{"moment", "2026-01-05T10:15:00"}, {"next", "31/01/2026"}, {"place", "-5.21 31.15"}, {"link", "https://example.org"}, {"letter", "A"}, {"user", "clerk"},
+	{"id", "w1"}, {"clinic", "Coral Health Centre"}, {"visit", "2026-01-05"}, {"name", "Ada"}, {"born", "1995-12-31"},
+	{"sex", "Female"}, {"phone", "0722000123"},
+	{"children", "2"}, {"email", "ada@example.org"}, {"consent", "yes"}, {"weight", "60.5"}, {"weeks", "14"},
+	{"share", "55%"}, {"part", "0.5"}, {"time", "10:15"},
+	{"moment", "2026-01-05T10:15:00"}, {"next", "31/01/2026"}, {"place", "-5.21 31.15"}, {"link", "https://example.org"},
+	{"letter", "A"}, {"user", "clerk"},
 	{"referred", "Coral Health Centre"}, {"fever", "no"}, {"outcome", "alive"},
 }
 
 // cellMistakes are what people write into cells: column, value.
 var cellMistakes = [][2]string{
-	{"born", "31/12/1995"}, {"born", "12/31/1995"}, {"born", "03/04/1995"}, {"born", "31.12.1995"}, {"born", "31-Dec-1995"}, {"born", "31/12/95"}, {"born", "1995"}, {"born", "28"},
-	{"born", "2095-12-31"}, {"born", "30 February"}, {"born", "1995-02-30"}, {"visit", ""}, {"visit", "5/1/2026"}, {"visit", "yesterday"}, {"visit", "2031-01-05"},
-	{"next", "2026.01.31"}, {"next", "1/31/2026"}, {"moment", "2026-01-05"}, {"moment", "10:15"}, {"time", "25:00"}, {"time", "quarter past ten"},
+	{"born", "31/12/1995"}, {"born", "12/31/1995"}, {"born", "03/04/1995"}, {"born", "31.12.1995"},
+	{"born", "31-Dec-1995"}, {"born", "31/12/95"}, {"born", "1995"}, {"born", "28"},
+	{"born", "2095-12-31"}, {"born", "30 February"}, {"born", "1995-02-30"}, {"visit", ""}, {"visit", "5/1/2026"},
+	{"visit", "yesterday"}, {"visit", "2031-01-05"},
+	{"next", "2026.01.31"}, {"next", "1/31/2026"}, {"moment", "2026-01-05"}, {"moment", "10:15"}, {"time", "25:00"},
+	{"time", "quarter past ten"},
 	{"sex", "femal"}, {"sex", "F"}, {"sex", "woman"}, {"outcome", "aliv"}, {"fever", "maybe"}, {"consent", "x"},
-	{"phone", "0722-FLOWERS"}, {"phone", "0722000123 / 0733000456"}, {"phone", "2.54722E+11"}, {"phone", "12345"}, {"email", "ada(at)example.org"}, {"link", "example.org"},
+	{"phone", "0722-FLOWERS"}, {"phone", "0722000123 / 0733000456"}, {"phone", "2.54722E+11"}, {"phone", "12345"},
+	{"email", "ada(at)example.org"}, {"link", "example.org"},
 	{"letter", "AB"}, {"user", "a b"},
-	{"children", "two"}, {"children", "2.5"}, {"children", "-1"}, {"children", "99999999999"}, {"weeks", "0"}, {"weight", "60,5"}, {"weight", "60 kg"}, {"weight", "1.23457E+11"},
-	{"weight", "#N/A"}, {"share", "155"}, {"part", "5"}, {"place", "-5.21, 31.15"}, {"place", "near the market"}, {"place", "95 31"},
-	{"clinic", "Coral Helth Centre"}, {"clinic", ""}, {"referred", "Nowhere"}, {"id", ""}, {"id", "2.54722E+11"}, {"name", "Zo\uFFFD"}, {"visit", "2026-13-05"},
+	{"children", "two"}, {"children", "2.5"}, {"children", "-1"}, {"children", "99999999999"}, {"weeks", "0"},
+	{"weight", "60,5"}, {"weight", "60 kg"}, {"weight", "1.23457E+11"},
+	{"weight", "#N/A"}, {"share", "155"}, {"part", "5"}, {"place", "-5.21, 31.15"}, {"place", "near the market"},
+	{"place", "95 31"},
+	{"clinic", "Coral Helth Centre"}, {"clinic", ""}, {"referred", "Nowhere"}, {"id", ""}, {"id", "2.54722E+11"},
+	{"name", "Zo\uFFFD"}, {"visit", "2026-13-05"},
 }
 
 // fileMistakes are tables in which more is wrong than a cell.
@@ -140,7 +150,8 @@ func tableOf(left string, changes ...cell) string {
 	return strings.Join(head, ",") + "\n" + strings.Join(row, ",") + "\n"
 }
 
-// TestMistakes holds what is said of mistakes in spreadsheets and forms: which column, which value, which line of the rule, and what to do.
+// TestMistakes holds what is said of mistakes in spreadsheets and forms: which column, which value,
+// which line of the rule, and what to do.
 func TestMistakes(t *testing.T) {
 	flow := mistakesFlow(t)
 	var b bytes.Buffer
@@ -208,7 +219,8 @@ func sayAll(t *testing.T, flow *program.Flow, name string, text []byte) string {
 			continue
 		}
 		for _, f := range append([]*rules.Failure{e.Failure}, e.Failure.More...) {
-			fmt.Fprintf(&b, "  row %d, column %q, value %q, line %d: %s [%s]\n    %s\n", row.Line, f.Column, f.Value, f.Place.Range.Start.Line, f.Message, f.Code, f.Hint)
+			fmt.Fprintf(&b, "  row %d, column %q, value %q, line %d: %s [%s]\n    %s\n", row.Line, f.Column, f.Value,
+				f.Place.Range.Start.Line, f.Message, f.Code, f.Hint)
 			if f.Hint == "" {
 				t.Errorf("%s: no fix", f.Message)
 			}
@@ -225,11 +237,13 @@ func workbookWithFormula(t *testing.T) []byte {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := errors.Join(book.SetCellValue("Sheet1", name+"1", c.column), book.SetCellValue("Sheet1", name+"2", c.value)); err != nil {
+		if err := errors.Join(book.SetCellValue("Sheet1", name+"1", c.column),
+			book.SetCellValue("Sheet1", name+"2", c.value)); err != nil {
 			t.Fatal(err)
 		}
 		if c.column == "weight" {
-			if err := errors.Join(book.SetCellValue("Sheet1", name+"2", nil), book.SetCellFormula("Sheet1", name+"2", "59+1.5")); err != nil {
+			if err := errors.Join(book.SetCellValue("Sheet1", name+"2", nil),
+				book.SetCellFormula("Sheet1", name+"2", "59+1.5")); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -244,7 +258,8 @@ func workbookWithFormula(t *testing.T) []byte {
 func mistakesFlow(t *testing.T) *program.Flow {
 	t.Helper()
 	url := startSandbox(t)
-	for name, value := range map[string]string{"DHIS2_URL": url, "DHIS2_USERNAME": "admin", "DHIS2_PASSWORD": "district", "COMMCARE_PASSWORD": "x", "CULVERT_LISTEN": "127.0.0.1:0"} {
+	for name, value := range map[string]string{"DHIS2_URL": url, "DHIS2_USERNAME": "admin", "DHIS2_PASSWORD": "district",
+		"COMMCARE_PASSWORD": "x", "CULVERT_LISTEN": "127.0.0.1:0"} {
 		t.Setenv(name, value)
 	}
 	dir := t.TempDir()

@@ -28,8 +28,10 @@ type Planned struct {
 	Failure  *rules.Failure    `json:"failure,omitempty"`
 }
 
-// Plan evaluates every record of a file and asks the server to validate the writes without writing them. Every record is reported.
-func Plan(ctx context.Context, flow *program.Flow, target actions.Target, file string, report func(Planned) error) error {
+// Plan evaluates every record of a file and asks the server to validate the writes without writing
+// them. Every record is reported.
+func Plan(ctx context.Context, flow *program.Flow, target actions.Target, file string,
+	report func(Planned) error) error {
 	r, err := tabular.Open(ctx, file, files.FormatFor(flow.Rule))
 	if err != nil {
 		return err
@@ -43,7 +45,8 @@ func Plan(ctx context.Context, flow *program.Flow, target actions.Target, file s
 		}
 		var bad *tabular.RowError
 		if errors.As(err, &bad) {
-			p.add(Planned{File: p.file, Row: bad.Line, Status: "failed", Failure: &rules.Failure{Code: "unreadable-row", Message: bad.Message, Hint: bad.Hint, Column: bad.Column}}, nil)
+			p.add(Planned{File: p.file, Row: bad.Line, Status: "failed",
+				Failure: &rules.Failure{Code: "unreadable-row", Message: bad.Message, Hint: bad.Hint, Column: bad.Column}}, nil)
 			continue
 		}
 		if err != nil {
@@ -68,7 +71,8 @@ type planner struct {
 }
 
 func (p *planner) row(row tabular.Row) error {
-	e, err := program.Evaluate(p.flow, rules.Input{Body: row.Body, Source: map[string]any{"file": p.file, "row": row.Line}})
+	e, err := program.Evaluate(p.flow, rules.Input{Body: row.Body,
+		Source: map[string]any{"file": p.file, "row": row.Line}})
 	if err != nil {
 		return fmt.Errorf("%s row %d: %w", p.file, row.Line, err)
 	}

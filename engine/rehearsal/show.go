@@ -33,7 +33,8 @@ func Show(v any) string {
 	return string(text)
 }
 
-// Heading is the first line of a request; names say what uids stand for. A search is put in words: its address says little.
+// Heading is the first line of a request; names say what uids stand for. A search is put in words:
+// its address says little.
 func Heading(method, path string, query, names map[string]string) string {
 	line := method + " " + path
 	if method == "GET" {
@@ -68,7 +69,8 @@ var (
 	flatLine  = regexp.MustCompile(`\{\n\s*("[^"]*": (?:"(?:[^"\\]|\\.)*"|[^\s{}\[\]"]+)),\n\s*("[^"]*": (?:"(?:[^"\\]|\\.)*"|[^\s{}\[\]"]+))\n\s*\}`)
 )
 
-// Annotated lays a body out and says behind each line what its uids are called. A pair, such as a value of an attribute, stands on one line.
+// Annotated lays a body out and says behind each line what its uids are called. A pair, such as a
+// value of an attribute, stands on one line.
 func Annotated(body json.RawMessage, names map[string]string) (string, error) {
 	var laid bytes.Buffer
 	if err := json.Indent(&laid, body, "  ", "  "); err != nil {

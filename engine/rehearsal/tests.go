@@ -1,4 +1,5 @@
-// Package rehearsal evaluates rules on samples without sending anything: the tests that rule files carry, and one record step by step.
+// Package rehearsal evaluates rules on samples without sending anything: the tests that rule files
+// carry, and one record step by step.
 package rehearsal
 
 import (
@@ -40,8 +41,9 @@ type Samples interface {
 // Clock is the time of tests that name none, so that a test says the same tomorrow.
 func Clock() time.Time { return time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC) }
 
-// TestClock is by what the values of tests are checked: the time that a test names, and where it names none the later of Clock and the day of today, so that
-// a sample of last week holds no dates of the future. Not safe for concurrent use.
+// TestClock is by what the values of tests are checked: the time that a test names, and where it
+// names none the later of Clock and the day of today, so that a sample of last week holds no dates
+// of the future. Not safe for concurrent use.
 type TestClock struct{ at time.Time }
 
 // Now gives the time.
@@ -55,7 +57,8 @@ func (c *TestClock) Now() time.Time {
 	return Clock()
 }
 
-// Tests runs every test of a rule. clock is what the rule's project was loaded with; it is set to the time of each test.
+// Tests runs every test of a rule. clock is what the rule's project was loaded with; it is set to
+// the time of each test.
 func Tests(flow *program.Flow, samples Samples, clock *TestClock) []Outcome {
 	var out []Outcome
 	defer func() { clock.at = time.Time{} }()

@@ -17,8 +17,9 @@ type Updated struct {
 	Words   string // what the test expects now, or why it was left alone
 }
 
-// Update writes what happened into the tests that did not pass: the writes, that the record is skipped, or the failure. The rest of the file stays as it is,
-// comments included; tests in braces are laid out as a block first. outcomes are those of all tests of the file, in order.
+// Update writes what happened into the tests that did not pass: the writes, that the record is
+// skipped, or the failure. The rest of the file stays as it is, comments included; tests in braces
+// are laid out as a block first. outcomes are those of all tests of the file, in order.
 func Update(path string, file []byte, outcomes []Outcome) ([]byte, []Updated, error) {
 	var done []Updated
 	text := file
@@ -77,7 +78,8 @@ func plural(n int, one, many string) string {
 	return many
 }
 
-// setEntry puts an `expect:` or `fail:` in the place of what a test expects, or behind its last line when it expects nothing.
+// setEntry puts an `expect:` or `fail:` in the place of what a test expects, or behind its last
+// line when it expects nothing.
 func setEntry(path string, text []byte, number int, entry []string) ([]byte, error) {
 	test, tests, err := testNode(path, text, number)
 	if err != nil {
@@ -169,4 +171,5 @@ func lastLine(lines [][]byte, first, column int) int {
 }
 
 // kinds are the keys that say what a write is; they come first.
-var kinds = []string{"tracked_entity", "enrollment", "event", "data_value_set", "data_value", "relationship", "completion", "delete"}
+var kinds = []string{"tracked_entity", "enrollment", "event", "data_value_set", "data_value", "relationship",
+	"completion", "delete"}

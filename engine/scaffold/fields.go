@@ -102,11 +102,15 @@ func (f *field) name() string {
 func (f *field) fullName() string { return strings.Join(f.path, " ") }
 
 var (
-	toolParts = []string{"meta", "metadata", "case", "__system", "attachments", "history", "info", "formhub", "commcare_usercase", "orx:meta"}
+	toolParts = []string{"meta", "metadata", "case", "__system", "attachments", "history", "info", "formhub",
+		"commcare_usercase", "orx:meta"}
 	toolNames = []string{
-		"start", "end", "today", "deviceid", "device_id", "username", "simserial", "subscriberid", "instanceid", "instancename", "formid", "form_link", "domain", "app_id",
-		"build_id", "received_on", "completed_time", "started_time", "indexed_on", "server_date_modified", "server_modified_on", "date_modified", "closed", "case_type", "owner_id", "user_id",
-		"submissiondate", "submitterid", "submittername", "attachmentspresent", "attachmentsexpected", "reviewstate", "devicemanufacturer", "edits", "formversion", "key", "caseid", "case_id",
+		"start", "end", "today", "deviceid", "device_id", "username", "simserial", "subscriberid", "instanceid",
+		"instancename", "formid", "form_link", "domain", "app_id",
+		"build_id", "received_on", "completed_time", "started_time", "indexed_on", "server_date_modified",
+		"server_modified_on", "date_modified", "closed", "case_type", "owner_id", "user_id",
+		"submissiondate", "submitterid", "submittername", "attachmentspresent", "attachmentsexpected", "reviewstate",
+		"devicemanufacturer", "edits", "formversion", "key", "caseid", "case_id",
 		"hq_user", "number", "xmlns", "timestamp", "edited_on",
 	}
 )
@@ -135,7 +139,8 @@ func member(key string) string {
 	return "[" + fmt.Sprintf("%q", key) + "]"
 }
 
-// words parts a name into its words, in small letters and without accents: dateOfBirth, date_of_birth and "Date of birth" are alike.
+// words parts a name into its words, in small letters and without accents: dateOfBirth,
+// date_of_birth and "Date of birth" are alike.
 func words(s string) []string {
 	var out []string
 	var word strings.Builder

@@ -8,7 +8,8 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/value"
 )
 
-// findPlace finds the field whose values are org units of the server; one that is only called like a place proves nothing.
+// findPlace finds the field whose values are org units of the server; one that is only called like
+// a place proves nothing.
 func (w *writer) findPlace() guess {
 	type candidate struct {
 		f    *field
@@ -24,9 +25,11 @@ func (w *writer) findPlace() guess {
 		c := candidate{f, key, 0}
 		for _, word := range words(f.fullName()) {
 			switch {
-			case slices.Contains([]string{"refer", "referred", "referral", "birth", "previous", "from", "to", "origin", "transfer"}, word):
+			case slices.Contains([]string{"refer", "referred", "referral", "birth", "previous", "from", "to", "origin",
+				"transfer"}, word):
 				c.rank -= 10
-			case slices.Contains([]string{"facility", "clinic", "orgunit", "hospital", "site", "unit", "centre", "center", "place", "structure", "formation"}, word):
+			case slices.Contains([]string{"facility", "clinic", "orgunit", "hospital", "site", "unit", "centre", "center",
+				"place", "structure", "formation"}, word):
 				c.rank += 2
 			}
 		}
@@ -41,7 +44,8 @@ func (w *writer) findPlace() guess {
 	switch {
 	case len(best) == 1:
 		c := best[0]
-		return guess{expr: c.f.expr, key: c.key, reason: fmt.Sprintf("in the sample each is the %s of an org unit", map[string]string{"code": "code", "id": "uid", "name": "name"}[c.key])}
+		return guess{expr: c.f.expr, key: c.key, reason: fmt.Sprintf("in the sample each is the %s of an org unit",
+			map[string]string{"code": "code", "id": "uid", "name": "name"}[c.key])}
 	case len(best) > 1:
 		var list []*field
 		for _, c := range best {
@@ -81,14 +85,17 @@ func (w *writer) orgUnitKey(f *field) string {
 
 // dateNames are how a form calls the day it is about, likeliest first.
 var dateNames = []string{
-	"visit_date", "date_of_visit", "event_date", "enrollment_date", "enrolment_date", "registration_date", "date_of_registration", "report_date", "reporting_date", "date_of_report", "date",
+	"visit_date", "date_of_visit", "event_date", "enrollment_date", "enrolment_date", "registration_date",
+	"date_of_registration", "report_date", "reporting_date", "date_of_report", "date",
 	"date_visite", "date_de_visite", "date_enregistrement", "fecha", "data",
 }
 
 // submitted are the collecting tools' own times of a form.
-var submitted = []string{"today", "completed_time", "end", "timeEnd", "_submission_time", "SubmissionDate", "submissionDate", "received_on"}
+var submitted = []string{"today", "completed_time", "end", "timeEnd", "_submission_time", "SubmissionDate",
+	"submissionDate", "received_on"}
 
-// findDate finds the day of a visit: a field that is called so, else the only day that nothing else takes, else when the form was filled in.
+// findDate finds the day of a visit: a field that is called so, else the only day that nothing else
+// takes, else when the form was filled in.
 func (w *writer) findDate() guess {
 	taken := map[*field]bool{}
 	for _, t := range append(slices.Clone(w.attributes), w.elements...) {
@@ -106,7 +113,8 @@ func (w *writer) findDate() guess {
 		for _, name := range names {
 			for _, f := range w.fields {
 				if format, ok := day(f); ok && alike(f.name()) == alike(name) {
-					return guess{expr: f.expr, format: format, reason: fmt.Sprintf("a date called %q; is it the day that the record is about?", f.name())}
+					return guess{expr: f.expr, format: format,
+						reason: fmt.Sprintf("a date called %q; is it the day that the record is about?", f.name())}
 				}
 			}
 		}
@@ -130,12 +138,14 @@ func (w *writer) findDate() guess {
 // ofBirth tells whether a field is called like a day of birth, which is never the day of a visit.
 func ofBirth(f *field) bool {
 	return slices.ContainsFunc(words(f.name()), func(word string) bool {
-		return slices.Contains([]string{"birth", "birthday", "birthdate", "born", "dob", "ddn", "naissance", "nacimiento", "nascimento"}, word)
+		return slices.Contains([]string{"birth", "birthday", "birthdate", "born", "dob", "ddn", "naissance", "nacimiento",
+			"nascimento"}, word)
 	})
 }
 
 var periodNames = []string{
-	"period", "periode", "reporting_period", "month", "reporting_month", "mois", "mes", "week", "epi_week", "semaine", "quarter", "trimestre", "year", "annee", "date", "report_date", "reporting_date",
+	"period", "periode", "reporting_period", "month", "reporting_month", "mois", "mes", "week", "epi_week", "semaine",
+	"quarter", "trimestre", "year", "annee", "date", "report_date", "reporting_date",
 }
 
 func (w *writer) findPeriod() guess {
@@ -151,7 +161,8 @@ func (w *writer) findPeriod() guess {
 
 // findPerson finds what says who a record is about, in the source system.
 func (w *writer) findPerson() guess {
-	for _, name := range []string{"@case_id", "case_id", "caseid", "patient_id", "person_id", "client_id", "participant_id", "beneficiary_id", "external_id"} {
+	for _, name := range []string{"@case_id", "case_id", "caseid", "patient_id", "person_id", "client_id",
+		"participant_id", "beneficiary_id", "external_id"} {
 		for _, f := range w.fields {
 			if alike(f.name()) == alike(name) && len(f.texts) > 0 {
 				return guess{expr: f.expr, reason: fmt.Sprintf("called %q", f.name())}
@@ -164,8 +175,10 @@ func (w *writer) findPerson() guess {
 	return guess{ask: "what is this person's id in the source system? The same id always reaches the same person"}
 }
 
-// lastingIDs are ids that stay with a record when it is edited: KoboToolbox and Ona give an edited submission a new _uuid and instanceID.
-var lastingIDs = []string{"__id", "_submission__id", "_id", "meta/rootUuid", "formid", "instanceID", "meta-instanceID", "KEY", "submission_id", "record_id", "case_id", "id", "uuid"}
+// lastingIDs are ids that stay with a record when it is edited: KoboToolbox and Ona give an edited
+// submission a new _uuid and instanceID.
+var lastingIDs = []string{"__id", "_submission__id", "_id", "meta/rootUuid", "formid", "instanceID", "meta-instanceID",
+	"KEY", "submission_id", "record_id", "case_id", "id", "uuid"}
 
 func (w *writer) findID() guess {
 	for _, name := range lastingIDs {
@@ -182,13 +195,16 @@ func (w *writer) findID() guess {
 	}
 	for _, f := range w.fields {
 		if w.Trigger == "files" && !f.own && len(f.texts) > 1 && w.unique(f) && !counts(f.texts) && calledID(f) {
-			return guess{expr: f.expr, reason: "in the sample no two records have the same; does it stay when a record is corrected?"}
+			return guess{expr: f.expr,
+				reason: "in the sample no two records have the same; does it stay when a record is corrected?"}
 		}
 	}
 	if w.DataSet != nil && w.place.expr != "" && w.period.expr != "" {
-		return guess{expr: "join([" + w.place.expr + ", " + w.period.expr + `], " ")`, reason: "one report a place and period; a corrected one is the same record"}
+		return guess{expr: "join([" + w.place.expr + ", " + w.period.expr + `], " ")`,
+			reason: "one report a place and period; a corrected one is the same record"}
 	}
-	return guess{ask: "what tells one record from another and stays when it is corrected? Without it the content does, and a correction is another record"}
+	return guess{ask: "what tells one record from another and stays when it is corrected? Without it the content does, " +
+		"and a correction is another record"}
 }
 
 func (w *writer) unique(f *field) bool {

@@ -39,7 +39,8 @@ type matcher struct {
 	context *value.Context
 }
 
-// join goes from what is certain to what is likely. What fits several is a question, and is not taken for something less likely later.
+// join goes from what is certain to what is likely. What fits several is a question, and is not
+// taken for something less likely later.
 func (m *matcher) join() {
 	open := slices.DeleteFunc(slices.Clone(m.fields), func(f *field) bool { return f.own })
 	for _, level := range []func(*target, *field) string{m.sameName, m.nearlySameName} {
@@ -122,7 +123,8 @@ func (m *matcher) take(t *target, f *field, reason string) {
 }
 
 // dateFormats are how dates are written where not as 2026-03-31.
-var dateFormats = []string{"dd/MM/yyyy", "MM/dd/yyyy", "dd-MM-yyyy", "MM-dd-yyyy", "dd.MM.yyyy", "yyyy/MM/dd", "d MMM yyyy"}
+var dateFormats = []string{"dd/MM/yyyy", "MM/dd/yyyy", "dd-MM-yyyy", "MM-dd-yyyy", "dd.MM.yyyy", "yyyy/MM/dd",
+	"d MMM yyyy"}
 
 // fits tells whether all that a field holds can be converted to a type, and with which format.
 func (m *matcher) fits(k value.Kind, f *field) (ok bool, format, ask string) {
@@ -178,7 +180,8 @@ var (
 	inBrackets = regexp.MustCompile(`\s*\(([^()]*)\)\s*$`)
 	prefix     = regexp.MustCompile(`^[\p{L}\d ]{2,24} ?[-_:] `)
 	units      = []string{
-		"kg", "g", "mm", "cm", "m", "km", "ml", "l", "°c", "c", "%", "years", "year", "months", "weeks", "days", "hours", "minutes", "bpm", "mmhg", "g/dl", "mg/dl", "mmol/l", "yyyy-mm-dd", "yes/no",
+		"kg", "g", "mm", "cm", "m", "km", "ml", "l", "°c", "c", "%", "years", "year", "months", "weeks", "days", "hours",
+		"minutes", "bpm", "mmhg", "g/dl", "mg/dl", "mmol/l", "yyyy-mm-dd", "yes/no",
 	}
 	// extra words of a question that change nothing of what it asks.
 	extra = []string{"name", "select", "enter", "value", "please", "the", "of", "a", "an"}
@@ -216,12 +219,16 @@ func (m *matcher) isText(t *target) bool {
 
 // without3 leaves out the words that change nothing, unless the target has them too.
 func without3(have, target []string) []string {
-	return slices.DeleteFunc(slices.Clone(have), func(s string) bool { return slices.Contains(extra, s) && !slices.Contains(target, s) })
+	return slices.DeleteFunc(slices.Clone(have), func(s string) bool {
+		return slices.Contains(extra, s) &&
+			!slices.Contains(target, s)
+	})
 }
 
 // generic words are in many names, so that sharing one tells nothing.
 var generic = []string{
-	"name", "date", "number", "type", "id", "code", "result", "results", "status", "other", "value", "total", "month", "year", "period", "age", "time", "test", "specify", "comment", "first", "last",
+	"name", "date", "number", "type", "id", "code", "result", "results", "status", "other", "value", "total", "month",
+	"year", "period", "age", "time", "test", "specify", "comment", "first", "last",
 }
 
 // nearest gives the only field that shares a telling word with a target, to be named in its comment.
@@ -229,7 +236,8 @@ func (m *matcher) nearest(t *target, fields []*field) *field {
 	var found *field
 	for _, f := range fields {
 		for _, w := range words(f.name()) {
-			if len(w) > 3 && !slices.Contains(generic, w) && !slices.Contains(m.common, w) && slices.Contains(words(t.title), w) {
+			if len(w) > 3 && !slices.Contains(generic, w) && !slices.Contains(m.common, w) &&
+				slices.Contains(words(t.title), w) {
 				if found != nil && found != f {
 					return nil
 				}
@@ -248,7 +256,8 @@ type choices struct {
 	unused  []string // options that no choice of the sample stands for
 }
 
-// choicesOf finds the options of what the sample holds. A choice of few letters stands for an option only when no other begins so.
+// choicesOf finds the options of what the sample holds. A choice of few letters stands for an
+// option only when no other begins so.
 func (m *matcher) choicesOf(t *target, f *field) *choices {
 	c := &choices{options: map[string]string{}}
 	used := map[string]bool{}
@@ -287,7 +296,8 @@ func (m *matcher) optionName(set *metadata.OptionSet, o *metadata.Option) string
 	return o.Code
 }
 
-// like finds the option whose name or code is written nearly so, begins so, or has it as one of its words; nil when there is none, or several.
+// like finds the option whose name or code is written nearly so, begins so, or has it as one of its
+// words; nil when there is none, or several.
 func (m *matcher) like(set *metadata.OptionSet, text string) *metadata.Option {
 	want := alike(text)
 	if want == "" {

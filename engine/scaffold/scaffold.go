@@ -1,5 +1,6 @@
-// Package scaffold begins a rule file from what is known: a program or data set of the synced metadata, and a sample of what comes in. It proposes what it can
-// defend, by names, codes, types and choices, and says why; the rest is left for a person, as comments.
+// Package scaffold begins a rule file from what is known: a program or data set of the synced
+// metadata, and a sample of what comes in. It proposes what it can defend, by names, codes, types
+// and choices, and says why; the rest is left for a person, as comments.
 package scaffold
 
 import (
@@ -38,7 +39,8 @@ type Draft struct {
 // ColumnsFile is where the rule of a name looks for its columns.
 func ColumnsFile(rule string) string { return "maps/" + rule + ".csv" }
 
-// Rule writes the text of a rule file, laid out as `culvert fmt` does. The error is a fault of this package: what it wrote is no YAML.
+// Rule writes the text of a rule file, laid out as `culvert fmt` does. The error is a fault of this
+// package: what it wrote is no YAML.
 func Rule(r Request) (Draft, error) {
 	w := &writer{Request: r, fields: fieldsOf(r.Bodies)}
 	w.context = newContext(r.Index)
@@ -105,7 +107,8 @@ func (w *writer) plan() {
 		w.period = w.findPeriod()
 		free = slices.DeleteFunc(free, func(f *field) bool { return f.expr == w.period.expr })
 	}
-	m := &matcher{fields: free, targets: append(slices.Clone(w.attributes), w.elements...), common: words(subject), x: w.Index, context: w.context}
+	m := &matcher{fields: free, targets: append(slices.Clone(w.attributes), w.elements...), common: words(subject),
+		x: w.Index, context: w.context}
 	m.join()
 	for _, t := range m.targets {
 		w.draft.Of++
@@ -120,7 +123,8 @@ func (w *writer) plan() {
 		}
 	}
 	for _, t := range w.attributes {
-		if a, _, _ := w.Index.TrackedEntityAttribute(t.name, nil); w.match == nil && t.field != nil && a != nil && a.Unique && !a.Generated {
+		if a, _, _ := w.Index.TrackedEntityAttribute(t.name, nil); w.match == nil && t.field != nil && a != nil &&
+			a.Unique && !a.Generated {
 			w.match = t
 		}
 	}
@@ -136,7 +140,8 @@ func (w *writer) plan() {
 // mapName is a name for a value map: of the question, in small letters.
 func (w *writer) mapName(t *target) string {
 	name := strings.Join(words(t.field.name()), "_")
-	if !plain.MatchString(name) || strings.ContainsFunc(name, func(r rune) bool { return r > 0x7f }) || name == "trigger" || name == "place" || name == "source" {
+	if !plain.MatchString(name) || strings.ContainsFunc(name, func(r rune) bool { return r > 0x7f }) ||
+		name == "trigger" || name == "place" || name == "source" {
 		name = "choices"
 	}
 	for n := 1; ; n++ {
@@ -170,7 +175,8 @@ func (w *writer) programAttributes() []*target {
 			continue
 		}
 		one, _, _ := w.Index.TrackedEntityAttribute(x.Name, among)
-		t := &target{name: unambiguous(x.Named, one != nil && one.ID == x.ID), title: x.Name, code: x.Code, mandatory: a.Mandatory}
+		t := &target{name: unambiguous(x.Named, one != nil && one.ID == x.ID), title: x.Name, code: x.Code,
+			mandatory: a.Mandatory}
 		t.kind, t.set = w.kind(x.ValueType, x.OptionSet)
 		if x.Generated {
 			t.ask, t.mandatory = "DHIS2 generates it", false
@@ -192,7 +198,8 @@ func (w *writer) stageElements() []*target {
 			continue
 		}
 		one, _, _ := w.Index.DataElement(x.Name, among)
-		t := &target{name: unambiguous(x.Named, one != nil && one.ID == x.ID), title: x.Name, code: x.Code, mandatory: e.Compulsory}
+		t := &target{name: unambiguous(x.Named, one != nil && one.ID == x.ID), title: x.Name, code: x.Code,
+			mandatory: e.Compulsory}
 		t.kind, t.set = w.kind(x.ValueType, x.OptionSet)
 		list = append(list, t)
 	}
@@ -207,7 +214,8 @@ func (w *writer) cells() []*target {
 	}
 	compulsory := func(element, combo string) bool {
 		return slices.ContainsFunc(w.DataSet.Compulsory, func(o metadata.Operand) bool {
-			return o.DataElement.ID == element && (o.CategoryOptionCombo == nil || combo == "" || o.CategoryOptionCombo.ID == combo)
+			return o.DataElement.ID == element && (o.CategoryOptionCombo == nil || combo == "" ||
+				o.CategoryOptionCombo.ID == combo)
 		})
 	}
 	var list []*target

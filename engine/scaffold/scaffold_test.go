@@ -21,25 +21,30 @@ func TestRuleJoinsWhatIsCalledAlike(t *testing.T) {
 			{Named: named("aaaaaaaaaa2", "National ID", "NID"), ValueType: "TEXT", Unique: true},
 			{Named: named("aaaaaaaaaa3", "Sex", "SEX"), ValueType: "TEXT", OptionSet: &metadata.Ref{ID: "ooooooooooo"}},
 		},
-		OrgUnits:   []metadata.OrgUnit{{Named: named("uuuuuuuuuuu", "Coral", "TM-01")}},
-		OptionSets: []metadata.OptionSet{{Named: named("ooooooooooo", "Sex", ""), Options: []metadata.Option{{Named: named("o1", "Female", "F")}, {Named: named("o2", "Male", "M")}}}},
+		OrgUnits: []metadata.OrgUnit{{Named: named("uuuuuuuuuuu", "Coral", "TM-01")}},
+		OptionSets: []metadata.OptionSet{{Named: named("ooooooooooo", "Sex", ""),
+			Options: []metadata.Option{{Named: named("o1", "Female", "F")}, {Named: named("o2", "Male", "M")}}}},
 		DataElements: []metadata.DataElement{
 			{Named: named("ddddddddddd", "Weight (kg)", "WT"), ValueType: "NUMBER"},
 			{Named: named("ddddddddddx", "Malaria deaths", ""), ValueType: "INTEGER"},
 		},
 		Programs: []metadata.Program{{
 			Named: named("ppppppppppp", "Antenatal: care", ""), Type: metadata.WithRegistration,
-			Attributes: []metadata.ProgramAttribute{{Attribute: ref("aaaaaaaaaa1"), Mandatory: true}, {Attribute: ref("aaaaaaaaaa2")}, {Attribute: ref("aaaaaaaaaa3")}},
-			Stages: []metadata.ProgramStage{{Named: named("sssssssssss", "First visit", ""), DataElements: []metadata.StageElement{
-				{DataElement: ref("ddddddddddd"), Compulsory: true}, {DataElement: ref("ddddddddddx")}}}},
+			Attributes: []metadata.ProgramAttribute{{Attribute: ref("aaaaaaaaaa1"), Mandatory: true},
+				{Attribute: ref("aaaaaaaaaa2")}, {Attribute: ref("aaaaaaaaaa3")}},
+			Stages: []metadata.ProgramStage{{Named: named("sssssssssss", "First visit", ""),
+				DataElements: []metadata.StageElement{
+					{DataElement: ref("ddddddddddd"), Compulsory: true}, {DataElement: ref("ddddddddddx")}}}},
 		}},
 	}
 	x := metadata.NewIndex(s)
 	body := map[string]any{"form": map[string]any{
-		"first_name": "A", "@name": "Registration", "gender": "f", "sex": "f", "weight": "60", "deaths": "0", "visit_date": "2026-01-01", "facility_code": "TM-01",
+		"first_name": "A", "@name": "Registration", "gender": "f", "sex": "f", "weight": "60", "deaths": "0",
+		"visit_date": "2026-01-01", "facility_code": "TM-01",
 		"case": map[string]any{"@case_id": "c"}, "meta": map[string]any{"instanceID": "i"},
 	}}
-	text := draft(t, Request{Name: "anc", Trigger: "webhook", Address: "/anc", Bodies: []any{body}, Program: &s.Programs[0], Index: x})
+	text := draft(t, Request{Name: "anc", Trigger: "webhook", Address: "/anc", Bodies: []any{body},
+		Program: &s.Programs[0], Index: x})
 	for _, want := range []string{
 		"id: trigger.form.meta.instanceID #",
 		"    code: trigger.form.facility_code\n",
@@ -59,7 +64,8 @@ func TestRuleJoinsWhatIsCalledAlike(t *testing.T) {
 	}
 	// A day of birth is not when she was enrolled, though no other day is there.
 	for _, name := range []string{"birth date", "dob", "date_de_naissance"} {
-		text := draft(t, Request{Name: "a", Trigger: "webhook", Address: "/a", Bodies: []any{map[string]any{name: "1999-03-12"}}, Program: &s.Programs[0], Index: x})
+		text := draft(t, Request{Name: "a", Trigger: "webhook", Address: "/a",
+			Bodies: []any{map[string]any{name: "1999-03-12"}}, Program: &s.Programs[0], Index: x})
 		if strings.Contains(text, "the only date") {
 			t.Errorf("%q is taken for the day of enrollment:\n%s", name, text)
 		}
@@ -68,11 +74,15 @@ func TestRuleJoinsWhatIsCalledAlike(t *testing.T) {
 		body map[string]any
 		want string
 	}{
-		{map[string]any{"_id": 112.0, "_uuid": "u", "meta/instanceID": "uuid:u", "meta/rootUuid": "uuid:u"}, "id: trigger._id #"},
-		{map[string]any{"_uuid": "u", "meta/instanceID": "uuid:u", "meta/rootUuid": "uuid:u"}, "id: trigger[\"meta/rootUuid\"] #"},
-		{map[string]any{"__id": "uuid:u", "meta": map[string]any{"instanceID": "uuid:v", "deprecatedID": "uuid:u"}}, "id: trigger.__id #"},
+		{map[string]any{"_id": 112.0, "_uuid": "u", "meta/instanceID": "uuid:u", "meta/rootUuid": "uuid:u"},
+			"id: trigger._id #"},
+		{map[string]any{"_uuid": "u", "meta/instanceID": "uuid:u", "meta/rootUuid": "uuid:u"},
+			"id: trigger[\"meta/rootUuid\"] #"},
+		{map[string]any{"__id": "uuid:u", "meta": map[string]any{"instanceID": "uuid:v", "deprecatedID": "uuid:u"}},
+			"id: trigger.__id #"},
 	} {
-		text := draft(t, Request{Name: "a", Trigger: "webhook", Address: "/a", Bodies: []any{test.body}, Program: &s.Programs[0], Index: x})
+		text := draft(t, Request{Name: "a", Trigger: "webhook", Address: "/a", Bodies: []any{test.body},
+			Program: &s.Programs[0], Index: x})
 		if !strings.Contains(text, test.want) {
 			t.Errorf("%q is not in\n%s", test.want, text)
 		}
@@ -99,7 +109,8 @@ func TestWideDataSet(t *testing.T) {
 	set := metadata.DataSet{Named: metadata.Named{ID: "sssssssssss", Name: "TB quarterly"}, PeriodType: "Quarterly"}
 	row := map[string]any{"facility": "F", "period": "2026Q1"}
 	for i := range 40 {
-		e := metadata.DataElement{Named: metadata.Named{ID: fmt.Sprintf("d%010d", i), Name: fmt.Sprintf("TB: new \"%d\", cases", i)}, ValueType: "INTEGER", DomainType: "AGGREGATE"}
+		e := metadata.DataElement{Named: metadata.Named{ID: fmt.Sprintf("d%010d", i),
+			Name: fmt.Sprintf("TB: new \"%d\", cases", i)}, ValueType: "INTEGER", DomainType: "AGGREGATE"}
 		s.DataElements = append(s.DataElements, e)
 		set.Elements = append(set.Elements, metadata.DataSetElement{DataElement: metadata.Ref{ID: e.ID}})
 		if i < 35 {
@@ -107,7 +118,8 @@ func TestWideDataSet(t *testing.T) {
 		}
 	}
 	s.DataSets = []metadata.DataSet{set}
-	d, err := Rule(Request{Name: "tb", Trigger: "files", Address: "drop", Bodies: []any{row}, DataSet: &s.DataSets[0], Index: metadata.NewIndex(s)})
+	d, err := Rule(Request{Name: "tb", Trigger: "files", Address: "drop", Bodies: []any{row}, DataSet: &s.DataSets[0],
+		Index: metadata.NewIndex(s)})
 	if err != nil {
 		t.Fatal(err)
 	}

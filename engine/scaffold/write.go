@@ -12,7 +12,8 @@ import (
 	"github.com/culvert/culvert/rules/yamlnode"
 )
 
-// write puts the rule together. What cannot be defended stands there as a comment, and what the rule cannot do without comes first.
+// write puts the rule together. What cannot be defended stands there as a comment, and what the
+// rule cannot do without comes first.
 func (w *writer) write() {
 	w.line("# yaml-language-server: $schema=../schemas/rule.schema.json")
 	w.line("rule: %s", yamlnode.Text(w.Name))
@@ -68,7 +69,8 @@ func (w *writer) trigger() {
 
 // columns are those of the sample that the rule reads.
 func (w *writer) columns() []string {
-	read := map[string]bool{w.place.expr: true, w.date.expr: true, w.period.expr: true, w.external.expr: true, w.id.expr: true}
+	read := map[string]bool{w.place.expr: true, w.date.expr: true, w.period.expr: true, w.external.expr: true,
+		w.id.expr: true}
 	for _, t := range append(slices.Clone(w.attributes), w.elements...) {
 		if t.field != nil {
 			read[t.field.expr] = true
@@ -94,7 +96,8 @@ func (w *writer) valueMaps() {
 			w.line("    %s: %s", yamlnode.Text(c), yamlnode.Text(m.t.choice.options[c]))
 		}
 		if len(m.t.choice.unused) > 0 {
-			w.line("    # a choice that is not here fails; no choice of the sample stands for %s", comment(some(m.t.choice.unused)))
+			w.line("    # a choice that is not here fails; no choice of the sample stands for %s",
+				comment(some(m.t.choice.unused)))
 		}
 	}
 }
@@ -227,8 +230,9 @@ func (w *writer) dataSet() {
 // wideCells is from how many cells on a data set is written as a CSV file of columns instead of a line for each.
 const wideCells = 30
 
-// wide writes the cells that are just columns, and those that nothing is known of, into the file of columns: to join one more is to fill in its column. It
-// gives those that need more: a map, a format, or an answer to a question.
+// wide writes the cells that are just columns, and those that nothing is known of, into the file of
+// columns: to join one more is to fill in its column. It gives those that need more: a map, a
+// format, or an answer to a question.
 func (w *writer) wide(list []*target) (rest []*target) {
 	var b bytes.Buffer
 	out := csv.NewWriter(&b)
@@ -254,7 +258,8 @@ func (w *writer) wide(list []*target) (rest []*target) {
 	return rest
 }
 
-// targets writes the fields that are not joined, the mandatory ones first, and below them those that are: comments behind a nested value would move.
+// targets writes the fields that are not joined, the mandatory ones first, and below them those
+// that are: comments behind a nested value would move.
 func (w *writer) targets(key string, list []*target) {
 	const indent = "        "
 	var joined, open []*target
@@ -352,5 +357,6 @@ func comment(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // Test is the beginning of a rule's tests: one of the sample's first record, which expects nothing yet.
 func Test(sample string) string {
-	return "tests:\n  - name: does what it should with the first record of the sample\n    given: " + yamlnode.Text(sample) + "\n    row: 1\n"
+	return "tests:\n  - name: does what it should with the first record of the sample\n    given: " +
+		yamlnode.Text(sample) + "\n    row: 1\n"
 }

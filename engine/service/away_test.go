@@ -51,7 +51,8 @@ func TestStartWaitsForItsDatabase(t *testing.T) {
 	q := u.Query()
 	q.Set("search_path", fmt.Sprintf("away_%d", time.Now().UnixNano()))
 	u.RawQuery = q.Encode()
-	config, findings := project.ParseConfig(t.TempDir(), project.ConfigFile, []byte("project: away\nservers: {n: {url: https://x.example.org, token: \"${T}\"}}\nstore: ${CULVERT_TEST_AWAY}\n"))
+	config, findings := project.ParseConfig(t.TempDir(), project.ConfigFile,
+		[]byte("project: away\nservers: {n: {url: https://x.example.org, token: \"${T}\"}}\nstore: ${CULVERT_TEST_AWAY}\n"))
 	if findings.HasErrors() {
 		t.Fatal(findings)
 	}

@@ -44,7 +44,10 @@ actions:
 func nullProject(tb testing.TB, trigger, sample, text string) string {
 	tb.Helper()
 	dir := tb.TempDir()
-	err := examples.Write("anc", dir, func(p string) bool { return p == "culvert.yaml" || strings.HasPrefix(p, "input/tamala") })
+	err := examples.Write("anc", dir, func(p string) bool {
+		return p == "culvert.yaml" ||
+			strings.HasPrefix(p, "input/tamala")
+	})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -61,7 +64,8 @@ func nullProject(tb testing.TB, trigger, sample, text string) string {
 			tb.Error(err)
 		}
 	})
-	for name, value := range map[string]string{"DHIS2_URL": srv.URL, "DHIS2_USERNAME": "admin", "DHIS2_PASSWORD": "district", "COMMCARE_PASSWORD": "x", "CULVERT_LISTEN": "127.0.0.1:0"} {
+	for name, value := range map[string]string{"DHIS2_URL": srv.URL, "DHIS2_USERNAME": "admin",
+		"DHIS2_PASSWORD": "district", "COMMCARE_PASSWORD": "x", "CULVERT_LISTEN": "127.0.0.1:0"} {
 		tb.Setenv(name, value)
 	}
 	config, _, _, err := project.ReadConfig(dir)
@@ -72,7 +76,8 @@ func nullProject(tb testing.TB, trigger, sample, text string) string {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	if _, err := project.Sync(context.Background(), client, filepath.Join(dir, project.MetadataDir, "national"), true, nil); err != nil {
+	if _, err := project.Sync(context.Background(), client, filepath.Join(dir, project.MetadataDir, "national"), true,
+		nil); err != nil {
 		tb.Fatal(err)
 	}
 	return dir
@@ -90,7 +95,8 @@ func write(tb testing.TB, path, text string) {
 
 var eventUID = regexp.MustCompile(`"event":"([A-Za-z0-9]{11})"`)
 
-// confirming answers tracker imports as if every event had been written, at the cost of finding their uids; everything else goes to the sandbox.
+// confirming answers tracker imports as if every event had been written, at the cost of finding
+// their uids; everything else goes to the sandbox.
 func confirming(box http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPost || r.URL.Path != "/api/tracker" {
@@ -153,7 +159,8 @@ func startWith(tb testing.TB, o service.Options) (s *service.Service, address st
 	}
 }
 
-// BenchmarkFileDrop drops a CSV of 100,000 rows and waits until every row has an outcome in done/. The server confirms everything at once.
+// BenchmarkFileDrop drops a CSV of 100,000 rows and waits until every row has an outcome in done/.
+// The server confirms everything at once.
 func BenchmarkFileDrop(b *testing.B) {
 	const rows = 100_000
 	row := func(n int) string { return fmt.Sprintf("%d,TM-010202,2026-03-%02d,%d,FEMALE\n", n, 1+n%28, n%90) }

@@ -41,14 +41,16 @@ func (c *connections) names() []string {
 	return slices.Sorted(maps.Keys(c.byName))
 }
 
-// changedServers connects anew to the servers whose settings or secrets are not what they were. What cannot be connected to stays as it was, and its rules have
-// findings that say why. Nothing live is touched: take puts the new ones in place.
+// changedServers connects anew to the servers whose settings or secrets are not what they were.
+// What cannot be connected to stays as it was, and its rules have findings that say why. Nothing
+// live is touched: take puts the new ones in place.
 func (s *Service) changedServers(before, fresh *project.Project) (*newServers, error) {
 	n := &newServers{clients: map[string]*client.Client{}, servers: map[string]dispatch.Server{}}
 	for i := range fresh.Config.Servers {
 		c := &fresh.Config.Servers[i]
 		old := before.Config.ServerNamed(c.Name)
-		if old != nil && sameServer(*old, *c) && bytes.Equal(s.secretsUsed[c.Name], c.SecretFiles()) && s.clients.get(c.Name) != nil {
+		if old != nil && sameServer(*old, *c) && bytes.Equal(s.secretsUsed[c.Name], c.SecretFiles()) &&
+			s.clients.get(c.Name) != nil {
 			continue
 		}
 		cl, err := project.Connect(fresh.Config, c, s.o.Dir, s.o.Log, s.o.Version)
@@ -104,8 +106,10 @@ func sameServer(a, b project.Server) bool {
 // needsRestart lists what differs from how the process was started and cannot be changed while it runs.
 func needsRestart(started, fresh *project.Config) (keys []string) {
 	for key, same := range map[string]bool{
-		"store": started.Store == fresh.Store, "listen": started.Listen == fresh.Listen, "state": started.StateDir == fresh.StateDir,
-		"encryption_key": reflect.DeepEqual(started.Encryption, fresh.Encryption) && reflect.DeepEqual(started.OldKeys, fresh.OldKeys), "time_zone": started.Zone.String() == fresh.Zone.String(),
+		"store": started.Store == fresh.Store, "listen": started.Listen == fresh.Listen,
+		"state": started.StateDir == fresh.StateDir,
+		"encryption_key": reflect.DeepEqual(started.Encryption, fresh.Encryption) &&
+			reflect.DeepEqual(started.OldKeys, fresh.OldKeys), "time_zone": started.Zone.String() == fresh.Zone.String(),
 		"max_backlog": started.MaxBacklog == fresh.MaxBacklog, "retention": started.Retention == fresh.Retention,
 	} {
 		if !same {

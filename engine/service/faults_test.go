@@ -26,8 +26,9 @@ import (
 	"github.com/culvert/culvert/sources/files"
 )
 
-// TestEveryFault drops a file of 10,000 registrations onto a project whose server plays every fault that the sandbox knows and is restarted in mid-run. In
-// the end it holds, byte for byte, what a quiet run leaves, and every row has one outcome, the same as in the quiet run.
+// TestEveryFault drops a file of 10,000 registrations onto a project whose server plays every fault
+// that the sandbox knows and is restarted in mid-run. In the end it holds, byte for byte, what a
+// quiet run leaves, and every row has one outcome, the same as in the quiet run.
 func TestEveryFault(t *testing.T) {
 	rows, batch := 10_000, 100
 	if testing.Short() {
@@ -45,7 +46,8 @@ func TestEveryFault(t *testing.T) {
 	}
 }
 
-// runRegistrations sends a file through a whole service, and gives what DHIS2 holds in the end and the outcome of every row.
+// runRegistrations sends a file through a whole service, and gives what DHIS2 holds in the end and
+// the outcome of every row.
 func runRegistrations(t *testing.T, rows, batch int, storm bool) ([]byte, map[int64]string) {
 	t.Helper()
 	dir := registrationProject(t, batch)
@@ -57,8 +59,10 @@ func runRegistrations(t *testing.T, rows, batch int, storm bool) ([]byte, map[in
 	defer cancel()
 	ready, ended := make(chan string, 1), make(chan error, 1)
 	s, err := service.Open(ctx, service.Options{
-		Dir: dir, Loader: &project.Loader{Sources: project.SourceKinds()}, Log: slog.New(slog.DiscardHandler), Version: "test",
-		Limits: engine.Limits{Retry: quick, Parent: quick, Away: quick, Poll: 50 * time.Millisecond}, Ready: func(a string) { ready <- a },
+		Dir: dir, Loader: &project.Loader{Sources: project.SourceKinds()}, Log: slog.New(slog.DiscardHandler),
+		Version: "test",
+		Limits:  engine.Limits{Retry: quick, Parent: quick, Away: quick, Poll: 50 * time.Millisecond},
+		Ready:   func(a string) { ready <- a },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -124,7 +128,8 @@ func registrationProject(t *testing.T, batch int) string {
 	t.Helper()
 	dir := t.TempDir()
 	err := examples.Write("anc", dir, func(p string) bool {
-		return p == "culvert.yaml" || strings.HasPrefix(p, "input/tamala") || strings.Contains(p, "anc-registration-export") || strings.Contains(p, "samples/anc-registrations")
+		return p == "culvert.yaml" || strings.HasPrefix(p, "input/tamala") ||
+			strings.Contains(p, "anc-registration-export") || strings.Contains(p, "samples/anc-registrations")
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -134,9 +139,11 @@ func registrationProject(t *testing.T, batch int) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	limited := strings.Replace(string(text), "default: true", fmt.Sprintf("default: true\n    limits: {batch_min: %d, batch_max: %d}", batch/2, batch), 1)
+	limited := strings.Replace(string(text), "default: true",
+		fmt.Sprintf("default: true\n    limits: {batch_min: %d, batch_max: %d}", batch/2, batch), 1)
 	write(t, path, limited)
-	for name, value := range map[string]string{"DHIS2_USERNAME": "admin", "DHIS2_PASSWORD": "district", "COMMCARE_PASSWORD": "x", "CULVERT_LISTEN": "127.0.0.1:0"} {
+	for name, value := range map[string]string{"DHIS2_USERNAME": "admin", "DHIS2_PASSWORD": "district",
+		"COMMCARE_PASSWORD": "x", "CULVERT_LISTEN": "127.0.0.1:0"} {
 		t.Setenv(name, value)
 	}
 	return dir
@@ -153,12 +160,14 @@ func syncProject(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	if _, err := project.Sync(context.Background(), client, filepath.Join(dir, project.MetadataDir, "national"), true, nil); err != nil {
+	if _, err := project.Sync(context.Background(), client, filepath.Join(dir, project.MetadataDir, "national"), true,
+		nil); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// registrations writes the file: most rows are women of their own, some correct the row before them, some name a facility that does not exist.
+// registrations writes the file: most rows are women of their own, some correct the row before
+// them, some name a facility that does not exist.
 func registrations(t *testing.T, dir string, rows int) string {
 	t.Helper()
 	var b strings.Builder
@@ -218,7 +227,8 @@ type stormy struct {
 
 func startStorm(t *testing.T, dir string) *stormy {
 	t.Helper()
-	s := &stormy{options: sandbox.Options{Metadata: filepath.Join(dir, "input", "tamala.json"), State: filepath.Join(t.TempDir(), "sandbox.state")}, met: map[string]int{}, draw: rand.New(rand.NewPCG(1, 2))}
+	s := &stormy{options: sandbox.Options{Metadata: filepath.Join(dir, "input", "tamala.json"),
+		State: filepath.Join(t.TempDir(), "sandbox.state")}, met: map[string]int{}, draw: rand.New(rand.NewPCG(1, 2))}
 	var err error
 	if s.box, err = sandbox.New(s.options); err != nil {
 		t.Fatal(err)
@@ -233,7 +243,8 @@ func startStorm(t *testing.T, dir string) *stormy {
 	return s
 }
 
-// ServeHTTP lets some requests fail, each in the next of all ways. Which ones is drawn: a fault at regular steps could always hit the same step.
+// ServeHTTP lets some requests fail, each in the next of all ways. Which ones is drawn: a fault at
+// regular steps could always hit the same step.
 func (s *stormy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !s.storm.Load() {
 		s.box.ServeHTTP(w, r)

@@ -24,7 +24,8 @@ import (
 // ErrDuplicate says that a file with the same content was taken for the same rule before.
 var ErrDuplicate = errors.New("a file with this content was taken for this rule before; nothing was done")
 
-// Importer takes one file for a rule and follows it until every row has an outcome. When no runner is at work it runs one itself.
+// Importer takes one file for a rule and follows it until every row has an outcome. When no runner
+// is at work it runs one itself.
 type Importer struct {
 	Dir      string
 	Loader   *project.Loader
@@ -34,14 +35,15 @@ type Importer struct {
 	Wait     bool                             // follow also the rows that wait for another try, until they have an outcome
 }
 
-// Waiting is what an import leaves to `culvert run`: rows that wait for another try, or behind such rows of the same person, and what they wait for.
+// Waiting is what an import leaves to `culvert run`: rows that wait for another try, or behind such
+// rows of the same person, and what they wait for.
 type Waiting struct {
 	Rows   int64
 	Causes []journal.Cause // without what waits behind others
 }
 
-// Import takes the file at path. The answer holds the counts of its rows. Rows that wait for another try are left waiting, and counted, once all others
-// are settled.
+// Import takes the file at path. The answer holds the counts of its rows. Rows that wait for
+// another try are left waiting, and counted, once all others are settled.
 func (im Importer) Import(ctx context.Context, path, rule string) (_ journal.File, waiting Waiting, err error) {
 	p, err := im.Loader.Load(ctx, im.Dir)
 	if err != nil {
@@ -69,7 +71,8 @@ func (im Importer) Import(ctx context.Context, path, rule string) (_ journal.Fil
 	if _, _, err := Flow(p, rule); err != nil {
 		return journal.File{}, Waiting{}, err
 	}
-	if err := notPaused(ctx, j, flow); err != nil && len(runners) == 0 { // with a runner at work the file waits its turn there
+	// with a runner at work the file waits its turn there
+	if err := notPaused(ctx, j, flow); err != nil && len(runners) == 0 {
 		return journal.File{}, Waiting{}, err
 	}
 	f, duplicate, err := files.Take(ctx, path, flow.Rule.Name, Inbox(im.Dir, p.Config), journalSink{j})
@@ -99,10 +102,12 @@ func notPaused(ctx context.Context, j journal.Journal, flow *program.Flow) error
 		return err
 	}
 	if c.Rules[flow.Rule.Name] != nil {
-		return fmt.Errorf("rule %s is paused: run `culvert resume --rule %s` first; nothing was taken", flow.Rule.Name, flow.Rule.Name)
+		return fmt.Errorf("rule %s is paused: run `culvert resume --rule %s` first; nothing was taken", flow.Rule.Name,
+			flow.Rule.Name)
 	}
 	if c.Servers[flow.Server] != nil {
-		return fmt.Errorf("server %s is paused: run `culvert resume --server %s` first; nothing was taken", flow.Server, flow.Server)
+		return fmt.Errorf("server %s is paused: run `culvert resume --server %s` first; nothing was taken", flow.Server,
+			flow.Server)
 	}
 	return nil
 }
@@ -175,18 +180,21 @@ func (w following) follow(ctx context.Context, ended <-chan error) (journal.File
 		case err := <-ended:
 			return f, Waiting{}, errors.Join(errors.New("the run ended before the file was done"), err)
 		case <-ctx.Done():
-			return f, Waiting{}, fmt.Errorf("stopped before the file was done; it goes on with the next `culvert run`: %w", ctx.Err())
+			return f, Waiting{}, fmt.Errorf("stopped before the file was done; it goes on with the next `culvert run`: %w",
+				ctx.Err())
 		}
 	}
 }
 
-// onlyWaits tells whether every row has been read and those without an outcome wait for another try, or behind one that does.
+// onlyWaits tells whether every row has been read and those without an outcome wait for another
+// try, or behind one that does.
 func (w following) onlyWaits(ctx context.Context, f journal.File) (waiting Waiting, only bool, err error) {
 	if w.rows == 0 || f.Rows < w.rows {
 		return waiting, false, nil
 	}
 	filter := journal.Filter{FileID: f.ID, States: []journal.State{journal.Pending, journal.Held}, Limit: 1000}
-	stuck := map[string]bool{} // keys of which a record waits for another try that those behind it wait for; all rows are of one rule
+	// keys of which a record waits for another try that those behind it wait for; all rows are of one rule
+	stuck := map[string]bool{}
 	for {
 		left, err := w.journal.Select(ctx, filter)
 		if err != nil {
@@ -223,7 +231,8 @@ func waits(r *journal.Record) bool {
 
 // behind tells whether a row waits behind a record of its key, of whatever file, that waits for another try.
 func (w following) behind(ctx context.Context, r *journal.Record) (bool, error) {
-	first, err := w.journal.Select(ctx, journal.Filter{Key: r.Key, States: []journal.State{journal.Pending, journal.Held}, Limit: 1})
+	first, err := w.journal.Select(ctx, journal.Filter{Key: r.Key, States: []journal.State{journal.Pending, journal.Held},
+		Limit: 1})
 	if err != nil {
 		return false, fmt.Errorf("look at what a row waits for: %w", err)
 	}
@@ -258,16 +267,19 @@ func (journalSink) Accept(context.Context, sources.Batch) ([]sources.Receipt, er
 
 // AcceptFile keeps the file in the journal.
 func (s journalSink) AcceptFile(ctx context.Context, f sources.File) (bool, error) {
-	return s.j.AddFile(ctx, &journal.File{File: f, State: journal.FileOpen, Next: 1, Places: tabular.MostRows(f.Name, f.Size)})
+	return s.j.AddFile(ctx, &journal.File{File: f, State: journal.FileOpen, Next: 1,
+		Places: tabular.MostRows(f.Name, f.Size)})
 }
 
 // Cursor is not used: only files are taken here.
 func (journalSink) Cursor(context.Context, string) (string, error) { return "", nil }
 
-// SpoolLimit is the most bytes of a stream that Spool keeps: one without an end must not fill the disk that the journal needs.
+// SpoolLimit is the most bytes of a stream that Spool keeps: one without an end must not fill the
+// disk that the journal needs.
 const SpoolLimit = tabular.DefaultMaxUnpacked
 
-// Spool keeps what comes from a stream, up to a limit in bytes, as a file that can be taken; the caller removes the folder when it is done.
+// Spool keeps what comes from a stream, up to a limit in bytes, as a file that can be taken; the
+// caller removes the folder when it is done.
 func Spool(dir, name string, in io.Reader, limit int64) (path string, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("make a folder for the input: %w", err)

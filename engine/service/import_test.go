@@ -15,7 +15,8 @@ func TestSpool(t *testing.T) {
 	}{
 		{"all of it", "a,b\n1,2\n", 8, ""},
 		{"nothing", "", 8, ""},
-		{"too much", "a,b\n1,2\n3", 8, "keep the input: more than 0 MB came; write it to a file and import that, or import it in parts"},
+		{"too much", "a,b\n1,2\n3", 8,
+			"keep the input: more than 0 MB came; write it to a file and import that, or import it in parts"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "state")

@@ -36,7 +36,8 @@ func (s *inspection) Rules() []console.Rule {
 }
 
 func (s *inspection) rule(r *project.Rule) console.Rule {
-	x := console.Rule{Name: r.Name, Description: r.Description, File: r.Path, Server: r.Server, Trigger: r.Trigger.Kind, Findings: r.Findings}
+	x := console.Rule{Name: r.Name, Description: r.Description, File: r.Path, Server: r.Server, Trigger: r.Trigger.Kind,
+		Findings: r.Findings}
 	for _, key := range []string{"path", "folder", "cron", "every", "connection"} {
 		if n := r.Trigger.Config.Get(key); n != nil && x.Address == "" {
 			x.Address = n.Value
@@ -71,7 +72,8 @@ func (s *inspection) Servers() []console.Server {
 		if index := p.Indexes[c.Name]; index != nil {
 			snap := index.Snapshot
 			x.System, x.Version, x.User, x.Synced = snap.Server.Name, snap.Server.Version, snap.User.Username, snap.Server.Synced
-			x.Programs, x.DataSets, x.Elements, x.OrgUnits = len(snap.Programs), len(snap.DataSets), len(snap.DataElements), len(snap.OrgUnits)
+			x.Programs, x.DataSets, x.Elements, x.OrgUnits = len(snap.Programs), len(snap.DataSets), len(snap.DataElements),
+				len(snap.OrgUnits)
 			x.NextSync = s.synced.due()
 		}
 		for _, r := range p.Rules {
@@ -112,7 +114,8 @@ func (s *inspection) Test(ctx context.Context, name string) error {
 	if c := p.Config.ServerNamed(name); name != "" && c != nil {
 		cl := s.clients.get(name)
 		if cl == nil {
-			return fmt.Errorf("the server %s cannot be used: its secret or its address is missing, or it came to %s after the start", name, project.ConfigFile)
+			return fmt.Errorf("the server %s cannot be used: its secret or its address is missing, or it came to %s after "+
+				"the start", name, project.ConfigFile)
 		}
 		return s.target(p.Config, c, cl, s.indexes[name]).Probe(ctx)
 	}

@@ -23,7 +23,8 @@ import (
 )
 
 // consoleOf runs the example project and gives a way to ask its console as an operator.
-func consoleOf(t *testing.T) (dir string, ask func(method, path string, form url.Values) (int, string), upload func(rule, name, text string) int, j func() journal.Journal) {
+func consoleOf(t *testing.T) (dir string, ask func(method, path string, form url.Values) (int, string),
+	upload func(rule, name, text string) int, j func() journal.Journal) {
 	t.Helper()
 	dir = t.TempDir()
 	if err := examples.Write("anc", dir, func(string) bool { return true }); err != nil {
@@ -40,7 +41,8 @@ func consoleOf(t *testing.T) (dir string, ask func(method, path string, form url
 			t.Error(err)
 		}
 	})
-	for name, value := range map[string]string{"DHIS2_URL": dhis2.URL, "DHIS2_USERNAME": "admin", "DHIS2_PASSWORD": "district", "COMMCARE_PASSWORD": "x", "CULVERT_LISTEN": "127.0.0.1:0"} {
+	for name, value := range map[string]string{"DHIS2_URL": dhis2.URL, "DHIS2_USERNAME": "admin",
+		"DHIS2_PASSWORD": "district", "COMMCARE_PASSWORD": "x", "CULVERT_LISTEN": "127.0.0.1:0"} {
 		t.Setenv(name, value)
 	}
 	syncProject(t, dir)
@@ -99,8 +101,8 @@ func wants(t *testing.T, what, text string, want ...string) {
 	}
 }
 
-// TestConsoleOfAProject looks at the example project with its console: rules with the values of their samples, the metadata with what uses it, and tests of
-// the server.
+// TestConsoleOfAProject looks at the example project with its console: rules with the values of
+// their samples, the metadata with what uses it, and tests of the server.
 func TestConsoleOfAProject(t *testing.T) {
 	_, ask, _, _ := consoleOf(t)
 	get := func(path string) string {
@@ -112,7 +114,8 @@ func TestConsoleOfAProject(t *testing.T) {
 		return text
 	}
 	wants(t, "the list of rules", get("/console/rules"), "anc-registration-export", "/commcare/forms", "fine")
-	wants(t, "a rule", get("/console/rules/anc-registration"), "trigger.form.gender", "&#34;FEMALE&#34;", "Coral Health Centre", "dhis2.create_and_enroll", "# yaml-language-server")
+	wants(t, "a rule", get("/console/rules/anc-registration"), "trigger.form.gender", "&#34;FEMALE&#34;",
+		"Coral Health Centre", "dhis2.create_and_enroll", "# yaml-language-server")
 	wants(t, "the servers", get("/console/servers"), "national", "2.4", "by hand")
 	server := get("/console/servers/national")
 	wants(t, "a server", server, "Antenatal care", "First visit", "rules/anc-registration.yaml:")
@@ -122,11 +125,14 @@ func TestConsoleOfAProject(t *testing.T) {
 	hits := get("/console/servers/national?q=antenatal+care")
 	at = hits[strings.Index(hits, "/console/servers/national/"):]
 	program = get(at[:strings.IndexByte(at, '"')])
-	wants(t, "a program", program, "Attributes", "Stage First visit", "National ID", "options", "rules/anc-registration.yaml:")
-	if status, text := ask(http.MethodPost, "/console/test", url.Values{"name": {"national"}}); status != http.StatusOK || !strings.Contains(text, "national answers") {
+	wants(t, "a program", program, "Attributes", "Stage First visit", "National ID", "options",
+		"rules/anc-registration.yaml:")
+	if status, text := ask(http.MethodPost, "/console/test", url.Values{"name": {"national"}}); status != http.StatusOK ||
+		!strings.Contains(text, "national answers") {
 		t.Errorf("test: %d\n%s", status, text)
 	}
-	if status, text := ask(http.MethodPost, "/console/sync", url.Values{"server": {"national"}}); status != http.StatusOK || !strings.Contains(text, "Nothing has changed") {
+	if status, text := ask(http.MethodPost, "/console/sync",
+		url.Values{"server": {"national"}}); status != http.StatusOK || !strings.Contains(text, "Nothing has changed") {
 		t.Errorf("sync: %d\n%s", status, text)
 	}
 }
@@ -169,7 +175,8 @@ func TestCorrectInTheConsole(t *testing.T) {
 		t.Errorf("preview: %d", status)
 	}
 	wants(t, "the preview", page, "What would be sent", "would be", "/api/tracker")
-	if status, page := ask(http.MethodPost, at+"/correct", url.Values{"do": {"send"}, "content": {right}, "why": {"typing error"}}); status != http.StatusSeeOther {
+	if status, page := ask(http.MethodPost, at+"/correct",
+		url.Values{"do": {"send"}, "content": {right}, "why": {"typing error"}}); status != http.StatusSeeOther {
 		t.Fatalf("send: %d %s", status, page)
 	}
 	until(t, func() bool {

@@ -115,10 +115,14 @@ func (s *inspection) Object(server, uid string) *console.Object {
 
 // kinds are what the collections of DHIS2 are called one by one.
 var kinds = map[string]string{
-	metadata.OrgUnits: "org unit", metadata.Attributes: "metadata attribute", metadata.TrackedEntityTypes: "tracked entity type",
-	metadata.TrackedEntityAttributes: "attribute", metadata.Programs: "program", metadata.ProgramStages: "program stage", metadata.DataElements: "data element",
-	metadata.DataSets: "data set", metadata.OptionSets: "option set", metadata.OptionsInSets: "option", metadata.CategoryCombos: "category combo",
-	metadata.CategoryOptionCombos: "category option combo", metadata.Categories: "category", metadata.CategoryOptions: "category option",
+	metadata.OrgUnits: "org unit", metadata.Attributes: "metadata attribute",
+	metadata.TrackedEntityTypes:      "tracked entity type",
+	metadata.TrackedEntityAttributes: "attribute", metadata.Programs: "program", metadata.ProgramStages: "program stage",
+	metadata.DataElements: "data element",
+	metadata.DataSets:     "data set", metadata.OptionSets: "option set", metadata.OptionsInSets: "option",
+	metadata.CategoryCombos:       "category combo",
+	metadata.CategoryOptionCombos: "category option combo", metadata.Categories: "category",
+	metadata.CategoryOptions:   "category option",
 	metadata.RelationshipTypes: "relationship type",
 }
 
@@ -142,7 +146,8 @@ func (s *inspection) Search(server, text string) []console.Object {
 }
 
 func (t *tree) object(n metadata.Named, kind string) console.Object {
-	return console.Object{ID: n.ID, Code: n.Code, Name: n.Name, Kind: kind, Uses: slices.Compact(slices.Sorted(slices.Values(t.uses[n.ID])))}
+	return console.Object{ID: n.ID, Code: n.Code, Name: n.Name, Kind: kind,
+		Uses: slices.Compact(slices.Sorted(slices.Values(t.uses[n.ID])))}
 }
 
 func (t *tree) program(p *metadata.Program) *console.Object {

@@ -20,12 +20,14 @@ func (s *inspection) Rule(name string) *console.Mapping {
 	if r == nil {
 		return nil
 	}
-	m := &console.Mapping{Rule: s.rule(r), Text: string(p.Texts[r.Path]), When: text(r.When), ID: text(r.ID), Key: text(r.Key)}
+	m := &console.Mapping{Rule: s.rule(r), Text: string(p.Texts[r.Path]), When: text(r.When), ID: text(r.ID),
+		Key: text(r.Key)}
 	steps := map[int][]rules.Step{}
 	if flow, _, err := Flow(p, name); err == nil && r.Trigger.Sample != "" {
 		in, err := s.sample(p, r)
 		if err != nil {
-			m.Trace = &console.Trace{Status: "failed", Note: fmt.Sprintf("the sample %s cannot be read: %v", r.Trigger.Sample, err)}
+			m.Trace = &console.Trace{Status: "failed", Note: fmt.Sprintf("the sample %s cannot be read: %v", r.Trigger.Sample,
+				err)}
 		} else {
 			t := tracer{project: p, flow: flow}
 			if _, err := t.run(in); err != nil {
@@ -39,7 +41,8 @@ func (s *inspection) Rule(name string) *console.Mapping {
 		}
 	}
 	for _, l := range r.Lookups {
-		m.Lookups = append(m.Lookups, filled(console.Field{Group: l.Collection, Name: l.Name, Line: l.Place.Range.Start.Line}, steps))
+		m.Lookups = append(m.Lookups, filled(console.Field{Group: l.Collection, Name: l.Name,
+			Line: l.Place.Range.Start.Line}, steps))
 	}
 	for _, a := range r.Rule.Actions {
 		m.Actions = append(m.Actions, actionOf(a, steps))
@@ -88,7 +91,8 @@ func fieldsOf(group string, key, value *yamlnode.Node, steps map[int][]rules.Ste
 	case value.Kind == yamlnode.Scalar:
 		f.Expr = value.Value
 		return []console.Field{filled(f, steps)}
-	case value.Kind == yamlnode.Mapping && slices.ContainsFunc(longForm, func(k string) bool { return value.Get(k) != nil }):
+	case value.Kind == yamlnode.Mapping && slices.ContainsFunc(longForm,
+		func(k string) bool { return value.Get(k) != nil }):
 		if n := value.Get("from"); n != nil {
 			f.Expr = n.Value
 		} else if n := value.Get("value"); n != nil {

@@ -14,7 +14,8 @@ import (
 	"github.com/culvert/culvert/rules/diag"
 )
 
-// Trace evaluates a rule on a record without sending anything, and says what would be sent for somebody whom Culvert has not sent before.
+// Trace evaluates a rule on a record without sending anything, and says what would be sent for
+// somebody whom Culvert has not sent before.
 func (s *inspection) Trace(ctx context.Context, rule string, record console.Input) (*console.Trace, error) {
 	p := s.current.Load()
 	if now := p.Former[rule]; now != "" && p.RuleNamed(rule) == nil {
@@ -29,7 +30,8 @@ func (s *inspection) Trace(ctx context.Context, rule string, record console.Inpu
 		return nil, fmt.Errorf("the content is not JSON: %w", err)
 	}
 	t := tracer{project: p, flow: flow}
-	e, err := t.run(rules.Input{Body: body, Source: program.SourceFields(record.Origin, record.Received), RecordID: record.ID})
+	e, err := t.run(rules.Input{Body: body, Source: program.SourceFields(record.Origin, record.Received),
+		RecordID: record.ID})
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +83,8 @@ func (t *tracer) run(in rules.Input) (program.Evaluation, error) {
 		for _, f := range append([]*rules.Failure{e.Failure}, e.Failure.More...) {
 			line, source := t.line(f.Place)
 			t.out.Faults = append(t.out.Faults, console.Fault{
-				Code: f.Code, Message: f.Message, Hint: f.Hint, Field: f.Field, Column: f.Column, Value: f.Value, Line: line, Source: source,
+				Code: f.Code, Message: f.Message, Hint: f.Hint, Field: f.Field, Column: f.Column, Value: f.Value, Line: line,
+				Source: source,
 			})
 		}
 	}
@@ -96,7 +99,8 @@ func (t *tracer) step(s rules.Step) {
 		return
 	}
 	t.steps = append(t.steps, s)
-	x := console.Step{What: s.What, Name: s.Name, Expr: strings.Join(strings.Fields(s.Expr), " "), Out: rehearsal.Show(s.Out), Type: s.Type}
+	x := console.Step{What: s.What, Name: s.Name, Expr: strings.Join(strings.Fields(s.Expr), " "),
+		Out: rehearsal.Show(s.Out), Type: s.Type}
 	if s.In != nil && fmt.Sprint(s.In) != fmt.Sprint(s.Out) {
 		x.In = rehearsal.Show(s.In)
 	}

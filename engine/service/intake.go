@@ -15,7 +15,8 @@ import (
 	"github.com/culvert/culvert/sources/files"
 )
 
-// program makes what the engine runs of a project, and the sources that go on while programs change, by the names of their kinds. Nothing live is touched.
+// program makes what the engine runs of a project, and the sources that go on while programs
+// change, by the names of their kinds. Nothing live is touched.
 func (s *Service) program(p *project.Project) (*program.Program, map[string]sources.Standing, error) {
 	prog := &program.Program{Rules: Flows(p), Former: map[string]*program.Flow{}}
 	for name, now := range p.Former {
@@ -106,7 +107,8 @@ func login(a *project.Auth) (sources.Login, error) {
 	for _, f := range []struct {
 		from project.Text
 		to   *string
-	}{{a.Username, &out.Username}, {a.Password, &out.Password}, {a.Bearer, &out.Bearer}, {a.HMACSecret, &out.HMACSecret}, {a.APIKey, &out.APIKey}} {
+	}{{a.Username, &out.Username}, {a.Password, &out.Password}, {a.Bearer, &out.Bearer}, {a.HMACSecret, &out.HMACSecret},
+		{a.APIKey, &out.APIKey}} {
 		if !f.from.IsSet() {
 			continue
 		}
@@ -151,7 +153,8 @@ func WatchedFolders(p *project.Project) ([]files.WatchedRule, error) {
 	return out, nil
 }
 
-// FinishedFolders lists the folders that finished files were moved to: those of the rules as they are, and those of every file that the journal knows.
+// FinishedFolders lists the folders that finished files were moved to: those of the rules as they
+// are, and those of every file that the journal knows.
 func FinishedFolders(ctx context.Context, p *project.Project, j journal.Journal) ([]string, error) {
 	root, err := filepath.Abs(p.Dir)
 	if err != nil {
@@ -186,7 +189,8 @@ func filePlan(root string) fileimport.Planner {
 		if flow.Rule.Trigger.Kind != (files.Kind{}).Name() {
 			return plan, nil
 		}
-		if w := files.Watched(flow.Rule.Name, &flow.Rule.Trigger, root); filepath.Clean(w.Folder) == filepath.Clean(f.Folder) {
+		if w := files.Watched(flow.Rule.Name, &flow.Rule.Trigger,
+			root); filepath.Clean(w.Folder) == filepath.Clean(f.Folder) {
 			plan.Done, plan.Failed = w.Done, w.Failed
 		}
 		return plan, nil

@@ -1,4 +1,5 @@
-// Package service puts the parts of Culvert together as its project asks: journal, clients, targets, sources, web server, reload and sync.
+// Package service puts the parts of Culvert together as its project asks: journal, clients,
+// targets, sources, web server, reload and sync.
 package service
 
 import (
@@ -20,8 +21,9 @@ import (
 // metaProject is the journal's note of which project it belongs to.
 const metaProject = "project"
 
-// OpenJournal opens the store that culvert.yaml names. A journal that was filled under another project name is refused: every derived id
-// would change, and everybody already sent would be created again.
+// OpenJournal opens the store that culvert.yaml names. A journal that was filled under another
+// project name is refused: every derived id would change, and everybody already sent would be
+// created again.
 func OpenJournal(ctx context.Context, c *project.Config, dir string, log *slog.Logger) (journal.Journal, error) {
 	store, o, err := StoreOf(c, dir, log)
 	if err != nil {
@@ -91,7 +93,8 @@ func StoreAt(store, dir string) (string, error) {
 	return "sqlite:" + path, nil
 }
 
-// storeBackoff is how long to wait for a database that is away at the start: a machine that starts both may start it later.
+// storeBackoff is how long to wait for a database that is away at the start: a machine that starts
+// both may start it later.
 var storeBackoff = await.Backoff{Base: time.Second, Cap: 30 * time.Second}
 
 // awaitJournal opens the journal, and waits for a database that is away for as long as ctx goes on.
@@ -104,7 +107,8 @@ func awaitJournal(ctx context.Context, c *project.Config, dir string, log *slog.
 			return j, err
 		}
 		wait := storeBackoff.Wait(tries, nil)
-		log.Error("the journal's database is away; waiting for it, nothing is taken meanwhile", "error", err, "next_try", wait.Round(time.Second))
+		log.Error("the journal's database is away; waiting for it, nothing is taken meanwhile", "error", err, "next_try",
+			wait.Round(time.Second))
 		select {
 		case <-ctx.Done():
 			return nil, err
@@ -132,6 +136,7 @@ func owned(ctx context.Context, j journal.Journal, name string) error {
 
 // otherProject refuses a project's new name.
 func otherProject(known, name string) error {
-	return fmt.Errorf("the journal belongs to project %q, and culvert.yaml now says %q: with another name every derived id would change and everybody already sent would be created again; "+
+	return fmt.Errorf("the journal belongs to project %q, and culvert.yaml now says %q: with another name every "+
+		"derived id would change and everybody already sent would be created again; "+
 		"put the old name back, or begin a new journal with another `store:`", known, name)
 }

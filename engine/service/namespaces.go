@@ -16,9 +16,11 @@ import (
 // metaNamespaces is the journal's note of which namespaces the rules have sent under.
 const metaNamespaces = "namespaces"
 
-// namespaces is that note. It tells a rule that was renamed from a new one, and rules that have sent before there were namespaces from later ones.
+// namespaces is that note. It tells a rule that was renamed from a new one, and rules that have
+// sent before there were namespaces from later ones.
 type namespaces struct {
-	// Legacy are the namespaces of records whose ids are the project's: those of rules that had sent something before there were namespaces.
+	// Legacy are the namespaces of records whose ids are the project's: those of rules that had sent
+	// something before there were namespaces.
 	Legacy []string `json:"legacy,omitempty"`
 	// Rules are the rules that have run, by name.
 	Rules map[string]ruleNamespace `json:"rules,omitempty"`
@@ -93,7 +95,8 @@ func senders(ctx context.Context, j journal.Journal) (map[string]bool, error) {
 	return used, nil
 }
 
-// beginNamespaces makes the note where there is none: empty in a new journal, and with the rules that have sent in one that is older than namespaces.
+// beginNamespaces makes the note where there is none: empty in a new journal, and with the rules
+// that have sent in one that is older than namespaces.
 func beginNamespaces(ctx context.Context, j journal.Journal) error {
 	n, there, err := readNamespaces(ctx, j)
 	if err != nil || there {
@@ -107,8 +110,9 @@ func beginNamespaces(ctx context.Context, j journal.Journal) error {
 	return n.save(ctx, j)
 }
 
-// checkNamespaces holds the rules of a project whose ids would not be those of what they have sent: they get a finding, and do not run until it is settled. The
-// answer says what the others run under, and is to be saved once they do.
+// checkNamespaces holds the rules of a project whose ids would not be those of what they have sent:
+// they get a finding, and do not run until it is settled. The answer says what the others run
+// under, and is to be saved once they do.
 func checkNamespaces(ctx context.Context, j journal.Journal, p *project.Project) (*namespaces, error) {
 	n, _, err := readNamespaces(ctx, j)
 	if err != nil {
@@ -133,7 +137,8 @@ func checkNamespaces(ctx context.Context, j journal.Journal, p *project.Project)
 			continue
 		}
 		n.Rules[r.Name] = ruleNamespace{
-			Records: r.Records(), People: r.People(), Own: !r.SaysRecords(), Objects: objectsOf(r), Used: n.Rules[r.Name].Used || used[r.Name],
+			Records: r.Records(), People: r.People(), Own: !r.SaysRecords(), Objects: objectsOf(r),
+			Used: n.Rules[r.Name].Used || used[r.Name],
 		}
 	}
 	p.Former = n.former(p)
@@ -192,13 +197,16 @@ func (n *namespaces) check(p *project.Project, r *project.Rule) (diag.Diagnostic
 	objects := objectsOf(r)
 	for _, name := range slices.Sorted(maps.Keys(n.Rules)) {
 		old := n.Rules[name]
-		if !old.Used || !old.Own || p.RuleNamed(name) != nil || taken(p, name) || !slices.ContainsFunc(objects, func(o string) bool { return slices.Contains(old.Objects, o) }) {
+		if !old.Used || !old.Own || p.RuleNamed(name) != nil || taken(p, name) ||
+			!slices.ContainsFunc(objects, func(o string) bool { return slices.Contains(old.Objects, o) }) {
 			continue
 		}
 		return diag.Diagnostic{
 			Code: codeRenamed, Place: r.Place(),
-			Message: fmt.Sprintf("the rule %q, which has sent records to the same place, is gone: if this is the same rule under a new name, its records would become second objects", name),
-			Hint:    fmt.Sprintf("write namespace: {records: %s} if it is the same rule, or namespace: {records: %s} if it is another", name, r.Name),
+			Message: fmt.Sprintf("the rule %q, which has sent records to the same place, is gone: if this is the same rule "+
+				"under a new name, its records would become second objects", name),
+			Hint: fmt.Sprintf("write namespace: {records: %s} if it is the same rule, or namespace: {records: %s} if it "+
+				"is another", name, r.Name),
 		}, true
 	}
 	return diag.Diagnostic{}, false
@@ -213,10 +221,12 @@ func (n *namespaces) changed(r *project.Rule, was ruleNamespace) (diag.Diagnosti
 	d := diag.Diagnostic{Code: "namespace-changed", Place: r.NamespacePlace()}
 	switch {
 	case n.scope(was.Records) != n.scope(r.Records()) && len(was.Objects) > 0:
-		d.Message = fmt.Sprintf("the rule has sent records under the namespace %q and has %q now: every record would become a second object", was.Records, r.Records())
+		d.Message = fmt.Sprintf("the rule has sent records under the namespace %q and has %q now: every record would "+
+			"become a second object", was.Records, r.Records())
 		d.Hint = fmt.Sprintf("write namespace: {records: %s}", n.scope(was.Records))
 	case was.People != r.People():
-		d.Message = fmt.Sprintf("the rule has sent people under the namespace %q and has %q now: every person would be made a second time", was.People, r.People())
+		d.Message = fmt.Sprintf("the rule has sent people under the namespace %q and has %q now: every person would be "+
+			"made a second time", was.People, r.People())
 		d.Hint = fmt.Sprintf("write namespace: {people: %s}", was.People)
 	default:
 		return d, false

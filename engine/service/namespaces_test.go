@@ -16,8 +16,10 @@ import (
 // ruleNamed is a rule of a project that counts visits by the ids of its records.
 func ruleNamed(t *testing.T, name, more string) *project.Rule {
 	t.Helper()
-	text := "rule: " + name + "\n" + more + "trigger: {webhook: {path: /visits}, fields: {id: text}}\nid: trigger.id\nactions:\n  - count: {}\n"
-	r, findings := rules.Load("rules/"+name+".yaml", []byte(text), rules.Environment{TriggerKinds: []rules.TriggerKind{{Name: "webhook", Submissions: true}}})
+	text := "rule: " + name + "\n" + more +
+		"trigger: {webhook: {path: /visits}, fields: {id: text}}\nid: trigger.id\nactions:\n  - count: {}\n"
+	r, findings := rules.Load("rules/"+name+".yaml", []byte(text),
+		rules.Environment{TriggerKinds: []rules.TriggerKind{{Name: "webhook", Submissions: true}}})
 	for _, d := range findings.List {
 		if d.Code == "bad-name" || d.Code == "unknown-key" {
 			t.Fatal(d)
@@ -80,20 +82,26 @@ func TestNamespacesOverRenamesAndUpgrades(t *testing.T) {
 	check("an unused rule is renamed", "", ruleNamed(t, "old", ""), ruleNamed(t, "newer", ""))
 	sent("newer")
 	check("it has sent now", "", ruleNamed(t, "old", ""), ruleNamed(t, "newer", ""))
-	check("it is renamed", "namespace: {records: newer} if it is the same rule, or namespace: {records: newest}", ruleNamed(t, "old", ""), ruleNamed(t, "newest", ""))
+	check("it is renamed", "namespace: {records: newer} if it is the same rule, or namespace: {records: newest}",
+		ruleNamed(t, "old", ""), ruleNamed(t, "newest", ""))
 	check("asked again", "renamed-rule", ruleNamed(t, "old", ""), ruleNamed(t, "newest", ""))
 	check("it says so", "", ruleNamed(t, "old", ""), ruleNamed(t, "newest", "namespace: {records: newer}\n"))
 	sent("newest")
-	check("another rule comes", "", ruleNamed(t, "old", ""), ruleNamed(t, "newest", "namespace: {records: newer}\n"), ruleNamed(t, "third", ""))
-	check("it changes its mind", "namespace-changed write namespace: {records: newer}", ruleNamed(t, "newest", "namespace: other\n"))
-	check("people of another namespace", "namespace-changed write namespace: {people: project}", ruleNamed(t, "newest", "namespace: {records: newer, people: other}\n"))
+	check("another rule comes", "", ruleNamed(t, "old", ""), ruleNamed(t, "newest", "namespace: {records: newer}\n"),
+		ruleNamed(t, "third", ""))
+	check("it changes its mind", "namespace-changed write namespace: {records: newer}",
+		ruleNamed(t, "newest", "namespace: other\n"))
+	check("people of another namespace", "namespace-changed write namespace: {people: project}",
+		ruleNamed(t, "newest", "namespace: {records: newer, people: other}\n"))
 	// What was sent before namespaces, renamed.
-	n = check("an old rule is renamed", "", ruleNamed(t, "older", "namespace: {records: old}\n"), ruleNamed(t, "newest", "namespace: {records: newer}\n"))
+	n = check("an old rule is renamed", "", ruleNamed(t, "older", "namespace: {records: old}\n"),
+		ruleNamed(t, "newest", "namespace: {records: newer}\n"))
 	if !n.legacy("old") {
 		t.Errorf("%+v", n)
 	}
 	check("the project's namespace is the same", "", ruleNamed(t, "old", "namespace: project\n"))
-	check("another is not", "namespace-changed write namespace: {records: project}", ruleNamed(t, "old", "namespace: mine\n"))
+	check("another is not", "namespace-changed write namespace: {records: project}",
+		ruleNamed(t, "old", "namespace: mine\n"))
 	// A new journal begins without such rules.
 	empty, err := sqlite.Open(ctx, t.TempDir()+"/culvert.db", journal.Options{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {

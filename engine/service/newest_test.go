@@ -48,9 +48,10 @@ actions:
 
 const newestSample = `{"id": "a", "key": "a", "person": "p", "first": "n0", "rev": 1}`
 
-// TestNewestWins lets a whole service take records of few people in random sequences: new ones, corrections of earlier ones, some of which fail at first,
-// replays with and without force, answers that are lost, and stops in the middle of a delivery. In the end, when all that failed was replayed, every person is
-// what the newest record says, on both stores.
+// TestNewestWins lets a whole service take records of few people in random sequences: new ones,
+// corrections of earlier ones, some of which fail at first, replays with and without force, answers
+// that are lost, and stops in the middle of a delivery. In the end, when all that failed was
+// replayed, every person is what the newest record says, on both stores.
 func TestNewestWins(t *testing.T) {
 	before := flag.Lookup("rapid.checks").Value.String()
 	if before == "100" { // rapid's own; a check starts a service several times
@@ -123,7 +124,8 @@ func checkNewest(t *testing.T, rt *rapid.T, store string, versions bool) {
 		person := rapid.SampledFrom([]string{"p1", "p2"}).Draw(rt, "person")
 		id := rapid.SampledFrom([]string{"a", "b", "c", fmt.Sprint(n)}).Draw(rt, "id")
 		key := rapid.SampledFrom([]string{"k1", "k2", "k3"}).Draw(rt, "key")
-		p.post(fmt.Sprintf(`{"id": "%s-%s", "key": %q, "person": %q, "first": "n%d", "rev": %d}`, person, id, key, person, rev, rev+1))
+		p.post(fmt.Sprintf(`{"id": "%s-%s", "key": %q, "person": %q, "first": "n%d", "rev": %d}`, person, id, key, person,
+			rev, rev+1))
 		if best, known := newest[person]; !known || rev > best {
 			newest[person] = rev
 		}
@@ -181,7 +183,10 @@ func names(known func(n int) bool) string {
 func startPeople(t *testing.T, rt *rapid.T, store string, versions bool) *people {
 	t.Helper()
 	p := &people{t: t, rt: rt, dir: t.TempDir(), store: store}
-	err := examples.Write("anc", p.dir, func(path string) bool { return path == "culvert.yaml" || strings.HasPrefix(path, "input/tamala") })
+	err := examples.Write("anc", p.dir, func(path string) bool {
+		return path == "culvert.yaml" ||
+			strings.HasPrefix(path, "input/tamala")
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +194,8 @@ func startPeople(t *testing.T, rt *rapid.T, store string, versions bool) *people
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, filepath.Join(p.dir, "culvert.yaml"), regexp.MustCompile(`(?m)^store:.*$`).ReplaceAllString(string(config), "store: "+store))
+	write(t, filepath.Join(p.dir, "culvert.yaml"),
+		regexp.MustCompile(`(?m)^store:.*$`).ReplaceAllString(string(config), "store: "+store))
 	version := ""
 	if versions {
 		version = "version: trigger.rev\n"
@@ -208,7 +214,8 @@ func startPeople(t *testing.T, rt *rapid.T, store string, versions bool) *people
 			t.Error(err)
 		}
 	})
-	for name, value := range map[string]string{"DHIS2_URL": srv.URL, "DHIS2_USERNAME": "admin", "DHIS2_PASSWORD": "district", "COMMCARE_PASSWORD": "x", "CULVERT_LISTEN": "127.0.0.1:0"} {
+	for name, value := range map[string]string{"DHIS2_URL": srv.URL, "DHIS2_USERNAME": "admin",
+		"DHIS2_PASSWORD": "district", "COMMCARE_PASSWORD": "x", "CULVERT_LISTEN": "127.0.0.1:0"} {
 		t.Setenv(name, value)
 	}
 	syncProject(t, p.dir)
@@ -234,8 +241,10 @@ func (p *people) start(drain time.Duration) {
 	ready := make(chan string, 1)
 	p.cancel, p.ended = cancel, make(chan error, 1)
 	s, err := service.Open(ctx, service.Options{
-		Dir: p.dir, Loader: &project.Loader{Sources: project.SourceKinds()}, Log: slog.New(slog.DiscardHandler), Version: "test", Ready: func(a string) { ready <- a },
-		Limits: engine.Limits{Retry: quick, Parent: quick, Away: quick, Poll: 20 * time.Millisecond, Drain: drain, RetryFor: 1000},
+		Dir: p.dir, Loader: &project.Loader{Sources: project.SourceKinds()}, Log: slog.New(slog.DiscardHandler),
+		Version: "test", Ready: func(a string) { ready <- a },
+		Limits: engine.Limits{Retry: quick, Parent: quick, Away: quick, Poll: 20 * time.Millisecond, Drain: drain,
+			RetryFor: 1000},
 	})
 	if err != nil {
 		p.t.Fatal(err)
@@ -262,7 +271,8 @@ func (p *people) stop() {
 
 func (p *people) post(body string) {
 	p.t.Helper()
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "http://"+p.addr+"/people", bytes.NewReader([]byte(body)))
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "http://"+p.addr+"/people",
+		bytes.NewReader([]byte(body)))
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -309,7 +319,8 @@ func (p *people) settle() {
 	p.t.Helper()
 	p.journal(func(j journal.Journal) error {
 		for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
-			left, err := j.Select(context.Background(), journal.Filter{States: []journal.State{journal.Pending, journal.Held}, Limit: 1})
+			left, err := j.Select(context.Background(), journal.Filter{States: []journal.State{journal.Pending, journal.Held},
+				Limit: 1})
 			if err != nil || len(left) == 0 {
 				return err
 			}

@@ -9,11 +9,13 @@ import (
 	"time"
 )
 
-// BenchmarkNightly drops an export of 100,000 rows, and the next day the same export of which 500 rows, spread over all of it, have changed. s is how long the second
-// took from the drop to done/, requests how many it cost the server, which is that of BenchmarkShapes for 2.43.
+// BenchmarkNightly drops an export of 100,000 rows, and the next day the same export of which 500
+// rows, spread over all of it, have changed. s is how long the second took from the drop to done/,
+// requests how many it cost the server, which is that of BenchmarkShapes for 2.43.
 func BenchmarkNightly(b *testing.B) {
 	const header, rows, changed = "id,site,day,age,sex\n", 100_000, 500
-	dir := nullProject(b, `files: {folder: drop, stable_for: 100ms}`, "cases.csv", header+"1,TM-010202,2026-03-02,7,FEMALE\n")
+	dir := nullProject(b, `files: {folder: drop, stable_for: 100ms}`, "cases.csv",
+		header+"1,TM-010202,2026-03-02,7,FEMALE\n")
 	server := &shaped{shape: shapes[0], next: passTo(b, os.Getenv("DHIS2_URL")), confirm: confirming(nil)}
 	web := httptest.NewServer(server)
 	b.Cleanup(web.Close)

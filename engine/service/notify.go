@@ -57,8 +57,8 @@ func (s *Service) notifyOnce(ctx context.Context, n *notify.Notifier, config *pr
 	return n.Step(ctx, settings, conditions(o, config.Notify, s.current.Load()), digest)
 }
 
-// NotifySettings makes the channels of a project, with the clients of its servers. The error names those that cannot be used; the others are
-// there beside it.
+// NotifySettings makes the channels of a project, with the clients of its servers. The error names
+// those that cannot be used; the others are there beside it.
 func NotifySettings(config *project.Config, server func(name string) *client.Client) (notify.Settings, error) {
 	n := config.Notify
 	s := notify.Settings{Project: config.Project, Digest: n.Digest, Link: n.Console, Zone: config.Zone}
@@ -77,7 +77,8 @@ func NotifySettings(config *project.Config, server func(name string) *client.Cli
 	return s, errors.Join(failed...)
 }
 
-func channel(config *project.Config, ch project.NotifyChannel, server func(string) *client.Client) (notify.Channel, error) {
+func channel(config *project.Config, ch project.NotifyChannel, server func(string) *client.Client) (notify.Channel,
+	error) {
 	if ch.Kind == "dhis2" {
 		return inbox(config, ch, server)
 	}
@@ -100,7 +101,8 @@ func channel(config *project.Config, ch project.NotifyChannel, server func(strin
 	}
 	switch ch.Kind {
 	case "email":
-		return &notify.Email{Channel: ch.Name, Server: secrets[0], TLS: ch.TLS, Username: secrets[1], Password: secrets[2], From: ch.From, To: ch.To}, nil
+		return &notify.Email{Channel: ch.Name, Server: secrets[0], TLS: ch.TLS, Username: secrets[1], Password: secrets[2],
+			From: ch.From, To: ch.To}, nil
 	case "sms":
 		return &notify.SMS{Channel: ch.Name, URL: secrets[0], Body: ch.Body, Type: ch.Type, To: ch.To, Headers: headers}, nil
 	case "webhook":
@@ -110,7 +112,8 @@ func channel(config *project.Config, ch project.NotifyChannel, server func(strin
 	}
 }
 
-func inbox(config *project.Config, ch project.NotifyChannel, server func(string) *client.Client) (notify.Channel, error) {
+func inbox(config *project.Config, ch project.NotifyChannel, server func(string) *client.Client) (notify.Channel,
+	error) {
 	name := ch.Server
 	if c := config.ServerNamed(name); c != nil {
 		name = c.Name
@@ -128,7 +131,8 @@ func inbox(config *project.Config, ch project.NotifyChannel, server func(string)
 type found []notify.Condition
 
 func (f *found) add(kind, subject string, level int, since time.Time, format string, args ...any) {
-	*f = append(*f, notify.Condition{Kind: kind, Subject: subject, Level: level, Since: since, Text: fmt.Sprintf(format, args...)})
+	*f = append(*f, notify.Condition{Kind: kind, Subject: subject, Level: level, Since: since,
+		Text: fmt.Sprintf(format, args...)})
 }
 
 // conditions are what is not well, as far as the project wants to be told.
@@ -140,7 +144,8 @@ func conditions(o status.Overview, n *project.Notify, p *project.Project) []noti
 	return list
 }
 
-// ofRunners tells of servers and of what runners say. It gives when the first one started, and the rules whose server takes nothing now.
+// ofRunners tells of servers and of what runners say. It gives when the first one started, and the
+// rules whose server takes nothing now.
 func (f *found) ofRunners(o status.Overview, n *project.Notify) (started time.Time, stopped map[string]bool) {
 	started, stopped = o.At, map[string]bool{}
 	for _, r := range o.Runners {
@@ -170,7 +175,8 @@ func (f *found) ofRunners(o status.Overview, n *project.Notify) (started time.Ti
 func (f *found) ofRules(o status.Overview, n *project.Notify, stopped map[string]bool) {
 	for _, r := range o.Rules {
 		if r.Failed >= int64(n.Failed) {
-			f.add("failed", r.Name, int(math.Log10(float64(r.Failed)/float64(n.Failed))), time.Time{}, "%d records of rule %s have failed", r.Failed, r.Name)
+			f.add("failed", r.Name, int(math.Log10(float64(r.Failed)/float64(n.Failed))), time.Time{},
+				"%d records of rule %s have failed", r.Failed, r.Name)
 		}
 		if !r.Oldest.IsZero() && n.Waiting > 0 && o.At.Sub(r.Oldest) >= n.Waiting && !stopped[r.Name] {
 			f.add("waiting", r.Name, 0, r.Oldest, "records of rule %s wait for longer than %s", r.Name, notify.Span(n.Waiting))
@@ -211,7 +217,8 @@ func awayKind(state status.ServerState) string {
 func (s *Service) digest(_ context.Context, o status.Overview) ([]string, error) {
 	var lines []string
 	for _, r := range o.Rules {
-		lines = append(lines, fmt.Sprintf("%s: %d delivered, %d failed, %d waiting, %d held", r.Name, r.Delivered, r.Failed, r.Pending, r.Held))
+		lines = append(lines, fmt.Sprintf("%s: %d delivered, %d failed, %d waiting, %d held", r.Name, r.Delivered, r.Failed,
+			r.Pending, r.Held))
 	}
 	if len(lines) == 0 {
 		lines = append(lines, "no rule has received anything yet")

@@ -61,7 +61,8 @@ func TestPeopleAreTold(t *testing.T) {
 	write(t, path, string(text)+"notify:\n  to:\n    team: {webhook: {url: \"${TEAM_URL}\"}}\n")
 	locked.Store(true)
 	quick := await.Backoff{Base: 20 * time.Millisecond, Cap: 200 * time.Millisecond}
-	_, _, stop := startWith(t, service.Options{Dir: dir, NotifyEvery: 50 * time.Millisecond, Limits: engine.Limits{Retry: quick, Parent: quick, Away: quick, Poll: 50 * time.Millisecond}})
+	_, _, stop := startWith(t, service.Options{Dir: dir, NotifyEvery: 50 * time.Millisecond,
+		Limits: engine.Limits{Retry: quick, Parent: quick, Away: quick, Poll: 50 * time.Millisecond}})
 	defer stop()
 	if err := os.Rename(registrations(t, dir, 10), filepath.Join(dir, "drop", "anc-registrations-1.csv")); err != nil {
 		t.Fatal(err)

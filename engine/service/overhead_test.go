@@ -68,17 +68,20 @@ func (c *recorder) take() ([][]byte, time.Duration) {
 	return bodies, took
 }
 
-// BenchmarkDeliveryOverhead has a whole service deliver the rows of a file, and a plain loop post the very same batches to the same server. overhead-% is by how
-// much the service takes longer, from the first request to the last answer.
+// BenchmarkDeliveryOverhead has a whole service deliver the rows of a file, and a plain loop post
+// the very same batches to the same server. overhead-% is by how much the service takes longer,
+// from the first request to the last answer.
 func BenchmarkDeliveryOverhead(b *testing.B) {
 	for _, concurrency := range []int{1, 4} {
-		b.Run(fmt.Sprintf("concurrency=%d", concurrency), func(b *testing.B) { measureOverhead(b, concurrency, 4000*concurrency) })
+		b.Run(fmt.Sprintf("concurrency=%d", concurrency),
+			func(b *testing.B) { measureOverhead(b, concurrency, 4000*concurrency) })
 	}
 }
 
 func measureOverhead(b *testing.B, concurrency, rows int) {
 	const header = "id,site,day,age,sex\n"
-	dir := nullProject(b, `files: {folder: drop, stable_for: 100ms}`, "cases.csv", header+"1,TM-010202,2026-03-02,7,FEMALE\n")
+	dir := nullProject(b, `files: {folder: drop, stable_for: 100ms}`, "cases.csv",
+		header+"1,TM-010202,2026-03-02,7,FEMALE\n")
 	behind, err := url.Parse(os.Getenv("DHIS2_URL"))
 	if err != nil {
 		b.Fatal(err)
@@ -124,7 +127,8 @@ func postAll(b *testing.B, address string, bodies [][]byte, concurrency int) {
 	for range concurrency {
 		wg.Go(func() {
 			for body := range next {
-				r, err := http.NewRequestWithContext(context.Background(), http.MethodPost, address+"/api/tracker?async=false", bytes.NewReader(body))
+				r, err := http.NewRequestWithContext(context.Background(), http.MethodPost, address+"/api/tracker?async=false",
+					bytes.NewReader(body))
 				if err != nil {
 					b.Error(err)
 					continue

@@ -9,7 +9,8 @@ import (
 	"github.com/culvert/culvert/sources"
 )
 
-// TestPostsOfAPull has the webhook take what is posted to a rule that also pulls, with the keys that stand there, and the pull keep its own.
+// TestPostsOfAPull has the webhook take what is posted to a rule that also pulls, with the keys
+// that stand there, and the pull keep its own.
 func TestPostsOfAPull(t *testing.T) {
 	env := rules.Environment{}
 	for _, k := range project.SourceKinds() {
@@ -21,7 +22,8 @@ func TestPostsOfAPull(t *testing.T) {
 		"pull":  "kobo: {connection: k, asset: aQ2wE4rT6yU8iO0pA2sD4f}",
 		"posts": "webhook: {path: /forms}",
 	} {
-		r, findings := rules.Load("rules/"+name+".yaml", []byte("trigger:\n  "+trigger+"\nid: trigger._id\nactions:\n  - dhis2.event: {program: X}\n"), env)
+		r, findings := rules.Load("rules/"+name+".yaml",
+			[]byte("trigger:\n  "+trigger+"\nid: trigger._id\nactions:\n  - dhis2.event: {program: X}\n"), env)
 		if r == nil || findings.List.HasErrors() {
 			t.Fatal(findings.List)
 		}

@@ -11,7 +11,8 @@ import (
 	"github.com/culvert/culvert/sources"
 )
 
-// Flows makes the runnable flows of a project's rules. A rule with errors is in it, marked invalid, so that its records are held.
+// Flows makes the runnable flows of a project's rules. A rule with errors is in it, marked invalid,
+// so that its records are held.
 func Flows(p *project.Project) map[string]*program.Flow {
 	flows := map[string]*program.Flow{}
 	for _, r := range p.Rules {

@@ -24,7 +24,8 @@ func RehearsalTarget(p *project.Project, server string, log *slog.Logger, versio
 	}
 	index := &atomic.Pointer[metadata.Index]{}
 	index.Store(p.Indexes[c.Name])
-	return dhis2.NewTarget(cl, index.Load, noMemory{}, dhis2.Options{Project: p.Config.Project, Log: log, Import: dhis2.ImportOptions(c.Import)}), nil
+	return dhis2.NewTarget(cl, index.Load, noMemory{},
+		dhis2.Options{Project: p.Config.Project, Log: log, Import: dhis2.ImportOptions(c.Import)}), nil
 }
 
 // noMemory knows of no earlier delivery.

@@ -82,7 +82,8 @@ func (s *Service) follow(w *changes.Watcher) {
 	})
 }
 
-// unwatched tells what no rule depends on: all but culvert.yaml, and of the folders beside it state, hidden ones, and those where files are dropped.
+// unwatched tells what no rule depends on: all but culvert.yaml, and of the folders beside it
+// state, hidden ones, and those where files are dropped.
 func (s *Service) unwatched(path string, d fs.DirEntry) bool {
 	rel, _ := filepath.Rel(s.o.Dir, path)
 	top, _, _ := strings.Cut(filepath.ToSlash(rel), "/")
@@ -99,9 +100,11 @@ func (s *Service) unwatched(path string, d fs.DirEntry) bool {
 }
 
 // watched are the folders that rules read from.
-var watched = map[string]bool{project.RulesDir: true, "maps": true, "tables": true, "samples": true, project.MetadataDir: true}
+var watched = map[string]bool{project.RulesDir: true, "maps": true, "tables": true, "samples": true,
+	project.MetadataDir: true}
 
-// fingerprint tells whether anything that rules depend on has changed, secrets that culvert.yaml keeps in files included.
+// fingerprint tells whether anything that rules depend on has changed, secrets that culvert.yaml
+// keeps in files included.
 func (s *Service) fingerprint() ([sha256.Size]byte, error) {
 	sum, err := project.Fingerprint(s.o.Dir, s.unwatched)
 	if err != nil {
@@ -116,8 +119,9 @@ func (s *Service) fingerprint() ([sha256.Size]byte, error) {
 // checkoutLimit bounds how long a checkout of git is waited for: one that was killed leaves its lock behind.
 const checkoutLimit = time.Minute
 
-// Reload reads the project again if it has changed, and puts its rules to work. A rule that is broken now is refused with its findings in the log, and its
-// last good version keeps running. A project that cannot be read, or that changes while it is read, is read again at the next look.
+// Reload reads the project again if it has changed, and puts its rules to work. A rule that is
+// broken now is refused with its findings in the log, and its last good version keeps running. A
+// project that cannot be read, or that changes while it is read, is read again at the next look.
 func (s *Service) Reload(ctx context.Context) {
 	s.reload.mu.Lock()
 	defer s.reload.mu.Unlock()
@@ -135,7 +139,8 @@ func (s *Service) Reload(ctx context.Context) {
 			s.o.Log.Error("the project cannot be read; the last good version keeps running, and it is tried again", "error", err)
 		}
 		s.reload.refused = err.Error()
-		s.runner.SetCondition(conditionProject, "the project as it lies in its folder is not live, the last good version is: "+err.Error())
+		s.runner.SetCondition(conditionProject,
+			"the project as it lies in its folder is not live, the last good version is: "+err.Error())
 	default:
 		s.reload.stamp, s.reload.refused = stamp, ""
 		s.runner.SetCondition(conditionProject, "")
@@ -201,7 +206,8 @@ func (s *Service) reloadNow(ctx context.Context, stamp [sha256.Size]byte) error 
 	for name, live := range s.standing {
 		live.TakeOver(standing[name])
 	}
-	s.o.Log.Info("rules are live", "rules", len(fresh.Rules), "came", strings.Join(names(fresh, before), " "), "went", strings.Join(names(before, fresh), " "))
+	s.o.Log.Info("rules are live", "rules", len(fresh.Rules), "came", strings.Join(names(fresh, before), " "), "went",
+		strings.Join(names(before, fresh), " "))
 	return nil
 }
 
@@ -211,12 +217,14 @@ func (s *Service) sayRestart(keys []string) {
 		s.runner.SetCondition(conditionRestart, "")
 		return
 	}
-	what := "culvert.yaml says something else than at the start of " + strings.Join(keys, ", ") + ": start Culvert again for it; until then the old goes on"
+	what := "culvert.yaml says something else than at the start of " + strings.Join(keys, ", ") +
+		": start Culvert again for it; until then the old goes on"
 	s.o.Log.Error(what)
 	s.runner.SetCondition(conditionRestart, what)
 }
 
-// sayBroken has status, health and console name the rule files that have mistakes now, whether a last good version of them runs or not.
+// sayBroken has status, health and console name the rule files that have mistakes now, whether a
+// last good version of them runs or not.
 func (s *Service) sayBroken(p *project.Project) {
 	var files []string
 	for _, d := range p.Findings {
@@ -230,13 +238,15 @@ func (s *Service) sayBroken(p *project.Project) {
 		if n > 5 {
 			what += fmt.Sprintf(" and %d more", n-5)
 		}
-		what += " cannot be used as saved: the last good version runs, or its records are held; `culvert validate` says what is wrong"
+		what += " cannot be used as saved: the last good version runs, or its records are held; `culvert validate` says " +
+			"what is wrong"
 	}
 	s.runner.SetCondition(conditionRules, what)
 }
 
-// keepGood puts the last good version of a rule in the place of one that was edited and is broken now. When the metadata changed under it the old
-// version fits no better: then the rule stays invalid and its records are held.
+// keepGood puts the last good version of a rule in the place of one that was edited and is broken
+// now. When the metadata changed under it the old version fits no better: then the rule stays
+// invalid and its records are held.
 func (s *Service) keepGood(before, fresh *project.Project) {
 	for i, r := range fresh.Rules {
 		d, bad := firstError(r.Findings)
@@ -291,6 +301,7 @@ func (s *Service) logFindings(p *project.Project, message string) {
 		if d.Severity != diag.Error {
 			continue
 		}
-		s.o.Log.Error(message, "file", d.Place.File, "line", d.Place.Range.Start.Line, "column", d.Place.Range.Start.Column, "code", d.Code, "finding", d.Message, "hint", d.Hint)
+		s.o.Log.Error(message, "file", d.Place.File, "line", d.Place.Range.Start.Line, "column", d.Place.Range.Start.Column,
+			"code", d.Code, "finding", d.Message, "hint", d.Hint)
 	}
 }

@@ -53,7 +53,8 @@ type Service struct {
 	journal journal.Journal
 	runner  *engine.Runner
 	clients connections
-	// started is culvert.yaml as it was at the start; secretsUsed which versions of a server's secret files its client has. Both belong to the reload.
+	// started is culvert.yaml as it was at the start; secretsUsed which versions of a server's secret
+	// files its client has. Both belong to the reload.
 	started     *project.Config
 	secretsUsed map[string][]byte
 	indexes     map[string]*atomic.Pointer[metadata.Index]
@@ -65,10 +66,11 @@ type Service struct {
 	synced      syncHistory
 }
 
-// Open reads the project and makes everything ready, without taking or sending anything. Mistakes in culvert.yaml are an error; mistakes in rules are
-// not: those rules are held and the others run.
+// Open reads the project and makes everything ready, without taking or sending anything. Mistakes
+// in culvert.yaml are an error; mistakes in rules are not: those rules are held and the others run.
 func Open(ctx context.Context, o Options) (_ *Service, err error) {
-	s := &Service{o: o, indexes: map[string]*atomic.Pointer[metadata.Index]{}, registry: prometheus.NewRegistry(), secretsUsed: map[string][]byte{}}
+	s := &Service{o: o, indexes: map[string]*atomic.Pointer[metadata.Index]{}, registry: prometheus.NewRegistry(),
+		secretsUsed: map[string][]byte{}}
 	p, err := s.load(ctx)
 	if err != nil {
 		return nil, err
@@ -155,8 +157,9 @@ func (s *Service) load(ctx context.Context) (*project.Project, error) {
 	return p, nil
 }
 
-// servers makes the targets of a project. For a server whose secret is missing everything waits until it is there; when that is so for all, a run that only works on
-// what the journal holds has nothing to do, which is an error.
+// servers makes the targets of a project. For a server whose secret is missing everything waits
+// until it is there; when that is so for all, a run that only works on what the journal holds has
+// nothing to do, which is an error.
 func (s *Service) servers(p *project.Project) (map[string]dispatch.Server, error) {
 	out := map[string]dispatch.Server{}
 	var missing []error
@@ -187,10 +190,12 @@ func (s *Service) servers(p *project.Project) (map[string]dispatch.Server, error
 	return out, nil
 }
 
-func (s *Service) engineServer(config *project.Config, c *project.Server, cl *client.Client, index *atomic.Pointer[metadata.Index]) (dispatch.Server, error) {
+func (s *Service) engineServer(config *project.Config, c *project.Server, cl *client.Client,
+	index *atomic.Pointer[metadata.Index]) (dispatch.Server, error) {
 	e := dispatch.Server{
-		Target:      s.target(config, c, cl, index),
-		Batch:       dispatch.Limits{MinBatch: c.Limits.BatchMin, MaxBatch: c.Limits.BatchMax, MaxConcurrency: c.Limits.Concurrency},
+		Target: s.target(config, c, cl, index),
+		Batch: dispatch.Limits{MinBatch: c.Limits.BatchMin, MaxBatch: c.Limits.BatchMax,
+			MaxConcurrency: c.Limits.Concurrency},
 		Description: cl.URL(),
 	}
 	if c.Limits.Window != "" {
@@ -203,7 +208,8 @@ func (s *Service) engineServer(config *project.Config, c *project.Server, cl *cl
 	return e, nil
 }
 
-func (s *Service) target(c *project.Config, server *project.Server, cl *client.Client, index *atomic.Pointer[metadata.Index]) actions.Target {
+func (s *Service) target(c *project.Config, server *project.Server, cl *client.Client,
+	index *atomic.Pointer[metadata.Index]) actions.Target {
 	return dhis2.NewTarget(cl, index.Load, s.journal.Memory(server.Name), dhis2.Options{
 		Project: c.Project,
 		Address: strings.TrimRight(cl.URL(), "/"),

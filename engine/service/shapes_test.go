@@ -17,8 +17,9 @@ import (
 	"time"
 )
 
-// shape is a DHIS2 as it was measured with plain loops: a request queues for work that is done one request at a time, some for itself and some for each record
-// in it, which from a size on costs more than its share.
+// shape is a DHIS2 as it was measured with plain loops: a request queues for work that is done one
+// request at a time, some for itself and some for each record in it, which from a size on costs
+// more than its share.
 type shape struct {
 	name, version string
 	request, each time.Duration
@@ -75,9 +76,10 @@ func (s *shaped) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.note(body, began)
 }
 
-// BenchmarkShapes has a service that knows nothing of a server deliver a file to it, then one that has delivered to it before, and compares both with the best
-// plain loop of a sweep over fixed batches and numbers of workers on the same server. The times are from the first request to the last answer. best-% is how much
-// of the best loop's rate it comes to.
+// BenchmarkShapes has a service that knows nothing of a server deliver a file to it, then one that
+// has delivered to it before, and compares both with the best plain loop of a sweep over fixed
+// batches and numbers of workers on the same server. The times are from the first request to the
+// last answer. best-% is how much of the best loop's rate it comes to.
 func BenchmarkShapes(b *testing.B) {
 	for _, s := range shapes {
 		for _, records := range []int{600, 6000} {
@@ -88,7 +90,8 @@ func BenchmarkShapes(b *testing.B) {
 
 func measureShape(b *testing.B, s shape, records int) {
 	const header = "id,site,day,age,sex\n"
-	dir := nullProject(b, `files: {folder: drop, stable_for: 100ms}`, "cases.csv", header+"1,TM-010202,2026-03-02,7,FEMALE\n")
+	dir := nullProject(b, `files: {folder: drop, stable_for: 100ms}`, "cases.csv",
+		header+"1,TM-010202,2026-03-02,7,FEMALE\n")
 	server := &shaped{shape: s, next: passTo(b, os.Getenv("DHIS2_URL")), confirm: confirming(nil)}
 	web := httptest.NewServer(server)
 	b.Cleanup(web.Close)

@@ -24,14 +24,15 @@ import (
 // soakFor asks for a longer soak than the short one that every test run makes.
 const soakFor = "CULVERT_SOAK"
 
-// The steady load is a hundred forms a second. As many as fit would end with more people than the sandbox, which goes through all of them to find one, can serve.
+// The steady load is a hundred forms a second. As many as fit would end with more people than the
+// sandbox, which goes through all of them to find one, can serve.
 const (
 	soakForms = 50
 	soakEvery = 500 * time.Millisecond
 )
 
-// TestSoak keeps a project under steady load while its rules are reloaded, its metadata synced and its journal expired, and wants memory and goroutines level
-// and every form delivered once.
+// TestSoak keeps a project under steady load while its rules are reloaded, its metadata synced and
+// its journal expired, and wants memory and goroutines level and every form delivered once.
 func TestSoak(t *testing.T) {
 	d := 6 * time.Second
 	if s := os.Getenv(soakFor); s != "" {
@@ -90,7 +91,8 @@ func startSoak(t *testing.T) *soak {
 		t.Fatal(err)
 	}
 	srv := httptest.NewServer(box)
-	for name, value := range map[string]string{"DHIS2_URL": srv.URL, "DHIS2_USERNAME": "admin", "DHIS2_PASSWORD": "district", "COMMCARE_PASSWORD": "x", "CULVERT_LISTEN": "127.0.0.1:0"} {
+	for name, value := range map[string]string{"DHIS2_URL": srv.URL, "DHIS2_USERNAME": "admin",
+		"DHIS2_PASSWORD": "district", "COMMCARE_PASSWORD": "x", "CULVERT_LISTEN": "127.0.0.1:0"} {
 		t.Setenv(name, value)
 	}
 	s := &soak{t: t, dir: dir, sandbox: box, server: srv}
@@ -100,7 +102,8 @@ func startSoak(t *testing.T) *soak {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, ended := make(chan string, 1), make(chan error, 1)
-	o := service.Options{Dir: dir, Loader: &project.Loader{Sources: project.SourceKinds()}, Log: slog.New(slog.DiscardHandler), Version: "test", Ready: func(a string) { ready <- a }}
+	o := service.Options{Dir: dir, Loader: &project.Loader{Sources: project.SourceKinds()},
+		Log: slog.New(slog.DiscardHandler), Version: "test", Ready: func(a string) { ready <- a }}
 	if s.service, err = service.Open(ctx, o); err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +148,8 @@ func (s *soak) sync() {
 		s.t.Fatal(err)
 	}
 	defer client.Close()
-	if _, err := project.Sync(context.Background(), client, filepath.Join(s.dir, project.MetadataDir, server.Name), true, nil); err != nil {
+	if _, err := project.Sync(context.Background(), client, filepath.Join(s.dir, project.MetadataDir, server.Name), true,
+		nil); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -158,7 +162,8 @@ func (s *soak) post(n int) {
 		form := bytes.ReplaceAll(s.form, []byte("f0f0a1b2-0001"), fmt.Appendf(nil, "f0f0a1b2-%d", s.posted))
 		form = bytes.ReplaceAll(form, []byte("8f8f5c3e-5c0e"), fmt.Appendf(nil, "8f8f5c3e-%d", s.posted))
 		form = bytes.ReplaceAll(form, []byte("NID-1001"), fmt.Appendf(nil, "NID-S%d", s.posted))
-		req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "http://"+s.url+"/commcare/forms", bytes.NewReader(form))
+		req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "http://"+s.url+"/commcare/forms",
+			bytes.NewReader(form))
 		if err != nil {
 			s.t.Fatal(err)
 		}
@@ -194,7 +199,8 @@ func (s *soak) disturb(n int) {
 	case 6:
 		s.sync()
 	case 9:
-		if _, err := s.service.Journal().Expire(context.Background(), journal.Retention{Payloads: time.Millisecond, Delivered: time.Hour}, time.Now()); err != nil {
+		if _, err := s.service.Journal().Expire(context.Background(),
+			journal.Retention{Payloads: time.Millisecond, Delivered: time.Hour}, time.Now()); err != nil {
 			s.t.Fatal(err)
 		}
 	}

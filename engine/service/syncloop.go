@@ -8,8 +8,9 @@ import (
 	"github.com/culvert/culvert/engine/project"
 )
 
-// syncLoop syncs the metadata of every server as often as culvert.yaml asks. What a sync changes is picked up like any other change of the
-// project: every rule is checked again, and the records of rules that no longer fit are held.
+// syncLoop syncs the metadata of every server as often as culvert.yaml asks. What a sync changes is
+// picked up like any other change of the project: every rule is checked again, and the records of
+// rules that no longer fit are held.
 func (s *Service) syncLoop(ctx context.Context) error {
 	for {
 		every := s.current.Load().Config.SyncEvery
@@ -63,7 +64,8 @@ func (s *Service) syncServer(ctx context.Context, name string) ([]string, error)
 	return changes, nil
 }
 
-// syncLocations refreshes the tables of CommCare's locations; a project space that cannot be read is tried again at the next turn.
+// syncLocations refreshes the tables of CommCare's locations; a project space that cannot be read
+// is tried again at the next turn.
 func (s *Service) syncLocations(ctx context.Context) {
 	config := s.current.Load().Config
 	for i := range config.Connections {

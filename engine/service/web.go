@@ -27,7 +27,8 @@ func (s *Service) listen(c *project.Config) error {
 	}
 	if s.listener, err = net.Listen("tcp", addr); err != nil {
 		if errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, syscall.Errno(10048)) /* as Windows says it */ {
-			return fmt.Errorf("another program listens on %s already: end it (a second `culvert run` of this project?), or choose another port with listen: in culvert.yaml", addr)
+			return fmt.Errorf("another program listens on %s already: end it (a second `culvert run` of this project?), or "+
+				"choose another port with listen: in culvert.yaml", addr)
 		}
 		return fmt.Errorf("listen on %s (listen: in culvert.yaml): %w", addr, err)
 	}
@@ -97,12 +98,14 @@ func (s *Service) callers(path string) http.Handler {
 	return answering
 }
 
-// health answers 200 while this runner does its work, and 503 with the reason when it cannot. Failed records are for people: see status.
+// health answers 200 while this runner does its work, and 503 with the reason when it cannot.
+// Failed records are for people: see status.
 func (s *Service) health(w http.ResponseWriter, _ *http.Request) {
 	answer := struct {
 		OK     bool   `json:"ok"`
 		Reason string `json:"reason,omitempty"`
-		// Conditions need a person and stop nothing but what they name: a broken rule file, a setting that waits for a new start.
+		// Conditions need a person and stop nothing but what they name: a broken rule file, a setting
+		// that waits for a new start.
 		Conditions []string `json:"conditions,omitempty"`
 	}{OK: true, Conditions: s.runner.Conditions()}
 	if err := s.runner.Health(); err != nil {
@@ -136,16 +139,19 @@ func (s *Service) console(done <-chan struct{}) (*console.Console, error) {
 		return nil, err
 	}
 	if !guard.Anybody() {
-		s.o.Log.Warn("nobody may log in to the console yet: run `culvert user add NAME` in the project's folder, or set console_users in " + project.ConfigFile)
+		s.o.Log.Warn("nobody may log in to the console yet: run `culvert user add NAME` in the project's folder, or set " +
+			"console_users in " + project.ConfigFile)
 	}
 	return console.New(console.Config{
-		Journal: s.journal, Running: &inspection{Service: s}, Log: s.o.Log, Version: s.o.Version, Project: s.current.Load().Config.Project, Access: guard,
+		Journal: s.journal, Running: &inspection{Service: s}, Log: s.o.Log, Version: s.o.Version,
+		Project: s.current.Load().Config.Project, Access: guard,
 		Done: done,
 		From: func(r *http.Request) string { return webhook.Caller(r, s.current.Load().Config.Proxies).String() },
 	})
 }
 
-// consoleUsers lists who may log in to the console now: those of culvert.yaml, then those whom `culvert user` has added. One whose secret is missing cannot.
+// consoleUsers lists who may log in to the console now: those of culvert.yaml, then those whom
+// `culvert user` has added. One whose secret is missing cannot.
 func (s *Service) consoleUsers() []access.User {
 	c := s.current.Load().Config
 	var users []access.User

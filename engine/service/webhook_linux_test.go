@@ -22,8 +22,9 @@ import (
 	"github.com/culvert/culvert/engine/journal"
 )
 
-// The load comes from a process of its own, which costs as little as a client can: it shares the processors with what is measured. It is this test binary again,
-// told by these variables what to do.
+// The load comes from a process of its own, which costs as little as a client can: it shares the
+// processors with what is measured. It is this test binary again, told by these variables what to
+// do.
 const (
 	loadAddress = "CULVERT_BENCH_LOAD"
 	loadForms   = "CULVERT_BENCH_FORMS"
@@ -41,8 +42,10 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// BenchmarkWebhook accepts forms over HTTP, durably, from 64 clients: with the server paused, so that they are only kept, and while they are delivered. The clients
-// and the server share the processors with the service. Compare accepts/s with BenchmarkRawInsert of engine/journal/sqlite, the ceiling.
+// BenchmarkWebhook accepts forms over HTTP, durably, from 64 clients: with the server paused, so
+// that they are only kept, and while they are delivered. The clients and the server share the
+// processors with the service. Compare accepts/s with BenchmarkRawInsert of engine/journal/sqlite,
+// the ceiling.
 func BenchmarkWebhook(b *testing.B) {
 	b.Run("kept", func(b *testing.B) { benchmarkWebhook(b, true) })
 	b.Run("delivered", func(b *testing.B) { benchmarkWebhook(b, false) })
@@ -60,7 +63,8 @@ func benchmarkWebhook(b *testing.B, paused bool) {
 	dir := nullProject(b, "webhook: {path: /cases}", "case.json", fmt.Sprintf(benchForm, 1))
 	s, addr := runService(b, dir)
 	if paused {
-		if err := controls.PauseServer(context.Background(), s.Journal(), "national", controls.Pause{Since: time.Now()}); err != nil {
+		if err := controls.PauseServer(context.Background(), s.Journal(), "national",
+			controls.Pause{Since: time.Now()}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -101,7 +105,8 @@ func keepOld(b *testing.B, j journal.Journal) {
 		var old []*journal.Record
 		for i := from; i < min(from+1000, total); i++ {
 			id := fmt.Sprintf("old-%d", i)
-			old = append(old, &journal.Record{Rule: "old", ID: id, Key: id, Content: uint64(i), Received: now, State: journal.Skipped, Settled: now})
+			old = append(old, &journal.Record{Rule: "old", ID: id, Key: id, Content: uint64(i), Received: now,
+				State: journal.Skipped, Settled: now})
 		}
 		if _, err := j.Append(b.Context(), old, nil); err != nil {
 			b.Fatal(err)
@@ -118,7 +123,8 @@ func processorTime(b *testing.B) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// sendLoad posts so many forms from all clients, each of which sends its next when the last was answered, and prints what they saw.
+// sendLoad posts so many forms from all clients, each of which sends its next when the last was
+// answered, and prints what they saw.
 func sendLoad(addr, forms string) error {
 	total, err := strconv.Atoi(forms)
 	if err != nil {
@@ -197,7 +203,8 @@ func (l *loader) dial(to netip.AddrPort) (*loadClient, error) {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
 	l.clients[int32(fd)] = c
-	return c, syscall.EpollCtl(l.poll, syscall.EPOLL_CTL_ADD, fd, &syscall.EpollEvent{Events: syscall.EPOLLIN, Fd: int32(fd)})
+	return c, syscall.EpollCtl(l.poll, syscall.EPOLL_CTL_ADD, fd,
+		&syscall.EpollEvent{Events: syscall.EPOLLIN, Fd: int32(fd)})
 }
 
 func (l *loader) send(c *loadClient) error {
@@ -206,7 +213,9 @@ func (l *loader) send(c *loadClient) error {
 	}
 	l.sent++
 	body := fmt.Appendf(nil, benchForm, l.sent+1)
-	l.out = fmt.Appendf(l.out[:0], "POST /cases HTTP/1.1\r\nHost: culvert\r\nAuthorization: Basic Y29tbWNhcmU6eA==\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	l.out = fmt.Appendf(l.out[:0],
+		"POST /cases HTTP/1.1\r\nHost: culvert\r\nAuthorization: Basic Y29tbWNhcmU6eA==\r\nContent-Type: "+
+			"application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 	c.began = time.Now()
 	if n, err := raw(syscall.SYS_WRITE, c.fd, unsafe.Pointer(&l.out[0]), len(l.out), 0); err != nil || n < len(l.out) {
 		return fmt.Errorf("sent %d of %d bytes: %w", n, len(l.out), err)
@@ -242,8 +251,8 @@ func (l *loader) receive(c *loadClient) error {
 	return l.send(c)
 }
 
-// raw makes a system call without telling Go's scheduler, which has nothing else to run here, yet would wake a second thread each time this one waits: a third of
-// what the clients used went there.
+// raw makes a system call without telling Go's scheduler, which has nothing else to run here, yet
+// would wake a second thread each time this one waits: a third of what the clients used went there.
 func raw(call uintptr, fd int, buffer unsafe.Pointer, size, wait int) (int, error) {
 	n, _, failed := syscall.RawSyscall6(call, uintptr(fd), uintptr(buffer), uintptr(size), uintptr(wait), 0, 0)
 	if failed != 0 {

@@ -7,7 +7,8 @@ import (
 	"github.com/culvert/culvert/engine/journal"
 )
 
-// FailedAlike is a file of which every row failed for one reason: most likely the file or the rule is wrong, not the rows.
+// FailedAlike is a file of which every row failed for one reason: most likely the file or the rule
+// is wrong, not the rows.
 type FailedAlike struct {
 	File  string `json:"file"`
 	Rule  string `json:"rule"`
@@ -49,7 +50,8 @@ func failedAlike(ctx context.Context, j Reader, files []journal.File) (alike []F
 			same = same && c.Code == causes[0].Code && c.Place == causes[0].Place
 		}
 		if c := causes[0]; same {
-			alike = append(alike, FailedAlike{File: f.Name, Rule: f.Rule, Rows: f.Rows, Code: c.Code, Cause: c.Cause, Hint: c.Hint})
+			alike = append(alike, FailedAlike{File: f.Name, Rule: f.Rule, Rows: f.Rows, Code: c.Code, Cause: c.Cause,
+				Hint: c.Hint})
 		}
 	}
 	return alike, nil

@@ -60,7 +60,8 @@ func (o *Overview) concerns(summary journal.Summary) []Concern {
 	for _, r := range o.Runners {
 		for _, name := range r.Invalid {
 			out = append(out, Concern{
-				Kind: RuleInvalid, Rule: name, What: fmt.Sprintf("rule %s cannot run; its records are held", name), Hint: "see `culvert validate`",
+				Kind: RuleInvalid, Rule: name, What: fmt.Sprintf("rule %s cannot run; its records are held", name),
+				Hint: "see `culvert validate`",
 			})
 		}
 		for _, s := range r.Servers {
@@ -79,11 +80,13 @@ func (o *Overview) concerns(summary journal.Summary) []Concern {
 	}
 	for _, a := range o.Alike {
 		out = append(out, Concern{
-			Kind: FailedAlikes, Rule: a.Rule, What: fmt.Sprintf("all %d rows of file %s of rule %s failed alike: %s", a.Rows, a.File, a.Rule, a.Cause), Hint: a.Hint,
+			Kind: FailedAlikes, Rule: a.Rule, What: fmt.Sprintf("all %d rows of file %s of rule %s failed alike: %s", a.Rows,
+				a.File, a.Rule, a.Cause), Hint: a.Hint,
 		})
 	}
 	if oldest := summary.Oldest; !oldest.IsZero() && o.At.Sub(oldest) > lateAfter {
-		out = append(out, Concern{Kind: LateRecords, What: fmt.Sprintf("the oldest pending record has waited for %s", o.At.Sub(oldest).Round(time.Minute))})
+		out = append(out, Concern{Kind: LateRecords, What: fmt.Sprintf("the oldest pending record has waited for %s",
+			o.At.Sub(oldest).Round(time.Minute))})
 	}
 	slices.SortFunc(out, func(a, b Concern) int { return cmp.Compare(a.String(), b.String()) })
 	return slices.Compact(out)

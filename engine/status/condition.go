@@ -67,7 +67,8 @@ func (c *Conditions) Texts() (list []string) {
 	return list
 }
 
-// Sorted puts the conditions of several sets together, the oldest first. Of a subject that stands twice the last one counts.
+// Sorted puts the conditions of several sets together, the oldest first. Of a subject that stands
+// twice the last one counts.
 func Sorted(sets ...*Conditions) []Condition {
 	all := map[string]Condition{}
 	for _, c := range sets {

@@ -11,20 +11,22 @@ import (
 
 // Overview is the state of a project at one moment. Any process that can open the journal can read it.
 type Overview struct {
-	At       time.Time          `json:"at"`
-	Runners  []Runner           `json:"runners"` // those that are alive
-	Last     *Runner            `json:"-"`       // what the runner that stopped last had to say; nil when none did
-	Records  Counts             `json:"records"`
-	Rules    []Rule             `json:"rules"`
-	Files    []journal.File     `json:"-"`
-	Open     []File             `json:"files,omitempty"` // being worked on
-	Oldest   time.Time          `json:"oldest_pending,omitzero"`
-	NextTry  time.Time          `json:"next_try,omitzero"`
-	Rate     float64            `json:"-"`                       // records a second over the last minute, of all runners
-	Drain    time.Duration      `json:"time_to_drain,omitempty"` // at the present rate; 0 when nothing waits or nothing moves
-	Size     int64              `json:"journal_bytes,omitempty"`
-	Alike    []FailedAlike      `json:"failed_alike,omitempty"` // files of which every row failed for one reason
-	Concerns []Concern          `json:"concerns"`               // what a person should look at, and what to do; empty: all is well
+	At      time.Time      `json:"at"`
+	Runners []Runner       `json:"runners"` // those that are alive
+	Last    *Runner        `json:"-"`       // what the runner that stopped last had to say; nil when none did
+	Records Counts         `json:"records"`
+	Rules   []Rule         `json:"rules"`
+	Files   []journal.File `json:"-"`
+	Open    []File         `json:"files,omitempty"` // being worked on
+	Oldest  time.Time      `json:"oldest_pending,omitzero"`
+	NextTry time.Time      `json:"next_try,omitzero"`
+	Rate    float64        `json:"-"` // records a second over the last minute, of all runners
+	// at the present rate; 0 when nothing waits or nothing moves
+	Drain time.Duration `json:"time_to_drain,omitempty"`
+	Size  int64         `json:"journal_bytes,omitempty"`
+	Alike []FailedAlike `json:"failed_alike,omitempty"` // files of which every row failed for one reason
+	// what a person should look at, and what to do; empty: all is well
+	Concerns []Concern          `json:"concerns"`
 	Paused   *controls.Controls `json:"paused,omitempty"`
 }
 
@@ -132,7 +134,8 @@ func (o *Overview) add(s journal.Summary) {
 	for _, r := range s.Rules {
 		x := rule(r.Rule)
 		x.Counts = Counts{
-			Pending: r.Pending, Held: r.Held, Delivered: r.Delivered, Skipped: r.Skipped, Failed: r.Failed, Dismissed: r.Dismissed, Superseded: r.Superseded,
+			Pending: r.Pending, Held: r.Held, Delivered: r.Delivered, Skipped: r.Skipped, Failed: r.Failed,
+			Dismissed: r.Dismissed, Superseded: r.Superseded,
 		}
 		x.Oldest, x.LastReceived, x.LastDelivered = r.Oldest, r.LastReceived, r.LastDelivered
 	}

@@ -8,7 +8,8 @@ import (
 	"github.com/culvert/culvert/engine/journal"
 )
 
-// TestCounts counts every row of a file once, whether it was settled in the file or stood as a record of its own for a while.
+// TestCounts counts every row of a file once, whether it was settled in the file or stood as a
+// record of its own for a while.
 func TestCounts(t *testing.T) {
 	t.Parallel()
 	o := Overview{Files: []journal.File{
@@ -19,7 +20,8 @@ func TestCounts(t *testing.T) {
 		o.Files[i].Rule = "visits"
 	}
 	// Of the first file 40 rows were retried, one was dismissed and two failed; of the second one failed and five wait.
-	o.add(journal.Summary{Rules: []journal.RuleSummary{{Rule: "visits", Pending: 5, Delivered: 40, Dismissed: 1, Failed: 3}}})
+	o.add(journal.Summary{Rules: []journal.RuleSummary{{Rule: "visits", Pending: 5, Delivered: 40, Dismissed: 1,
+		Failed: 3}}})
 	want := Counts{Pending: 5, Delivered: 99, Skipped: 2, Failed: 3, Dismissed: 1}
 	if diff := cmp.Diff(want, o.Records); diff != "" {
 		t.Errorf("records (-want +got):\n%s", diff)

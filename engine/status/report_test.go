@@ -15,19 +15,22 @@ import (
 func TestConcerns(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	server := func(s ServerState) []Runner {
-		return []Runner{{Owner: "a", Servers: []Server{{Name: "national", State: s, Since: now.Add(-time.Hour), Reason: "connection refused"}}}}
+		return []Runner{{Owner: "a", Servers: []Server{{Name: "national", State: s, Since: now.Add(-time.Hour),
+			Reason: "connection refused"}}}}
 	}
 	tests := map[string]struct {
 		report  Overview
 		summary journal.Summary
 		want    []string // a part of each concern
 	}{
-		"all well":            {Overview{Runners: server(ServerOpen)}, journal.Summary{}, nil},
-		"paused on purpose":   {Overview{Runners: server(ServerPaused)}, journal.Summary{}, nil},
-		"outside its window":  {Overview{Runners: server(ServerClosed)}, journal.Summary{}, nil},
-		"nothing runs":        {Overview{}, journal.Summary{}, []string{"no runner is running"}},
-		"away":                {Overview{Runners: server(ServerAway)}, journal.Summary{}, []string{"server national is away since 2026-03-01 11:00 UTC, everything for it waits: connection refused"}},
-		"refused credentials": {Overview{Runners: server(ServerCredentials)}, journal.Summary{}, []string{"server national refuses our credentials"}},
+		"all well":           {Overview{Runners: server(ServerOpen)}, journal.Summary{}, nil},
+		"paused on purpose":  {Overview{Runners: server(ServerPaused)}, journal.Summary{}, nil},
+		"outside its window": {Overview{Runners: server(ServerClosed)}, journal.Summary{}, nil},
+		"nothing runs":       {Overview{}, journal.Summary{}, []string{"no runner is running"}},
+		"away": {Overview{Runners: server(ServerAway)}, journal.Summary{},
+			[]string{"server national is away since 2026-03-01 11:00 UTC, everything for it waits: connection refused"}},
+		"refused credentials": {Overview{Runners: server(ServerCredentials)}, journal.Summary{},
+			[]string{"server national refuses our credentials"}},
 		"failed records": {
 			Overview{Runners: server(ServerOpen)}, journal.Summary{Rules: []journal.RuleSummary{{Rule: "visits", Failed: 3}}},
 			[]string{"3 records of rule visits have failed"},
@@ -37,7 +40,8 @@ func TestConcerns(t *testing.T) {
 			[]string{"the oldest pending record has waited for 3h0m0s"},
 		},
 		"invalid rule and a condition": {
-			Overview{Runners: []Runner{{Invalid: []string{"visits"}, Conditions: []Condition{{What: "source files does not run: no folder"}}}}}, journal.Summary{},
+			Overview{Runners: []Runner{{Invalid: []string{"visits"},
+				Conditions: []Condition{{What: "source files does not run: no folder"}}}}}, journal.Summary{},
 			[]string{"rule visits cannot run", "source files does not run"},
 		},
 	}
@@ -66,14 +70,16 @@ func TestOverviewTellsTheTimeToDrain(t *testing.T) {
 	t.Cleanup(func() { _ = j.Close() })
 	for n := range 120 {
 		id := fmt.Sprint("v", n)
-		rec := &journal.Record{Rule: "visits", ID: id, Key: id, Body: []byte("{}"), State: journal.Pending, Received: time.Now()}
+		rec := &journal.Record{Rule: "visits", ID: id, Key: id, Body: []byte("{}"), State: journal.Pending,
+			Received: time.Now()}
 		if _, err := j.Append(t.Context(), []*journal.Record{rec}, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
 	ctx := t.Context()
 	s := Runner{Owner: "test", At: time.Now(), Servers: []Server{
-		{Name: "district", State: ServerOpen}, {Name: "national", State: ServerOpen, Rate: 2, Rules: []string{"other", "visits"}},
+		{Name: "district", State: ServerOpen}, {Name: "national", State: ServerOpen, Rate: 2,
+			Rules: []string{"other", "visits"}},
 	}}
 	if err := Save(ctx, j, s); err != nil {
 		t.Fatal(err)
@@ -91,7 +97,8 @@ func TestOverviewTellsTheTimeToDrain(t *testing.T) {
 	if rep.Records.Pending != 120 || rep.Drain != time.Minute || len(rep.Runners) != 1 {
 		t.Errorf("report: %d pending, %v to drain, %d runners", rep.Records.Pending, rep.Drain, len(rep.Runners))
 	}
-	if lag := rep.Runners[0].Servers; lag[0].Waiting != 0 || lag[1].Waiting != 120 || !lag[1].Oldest.Equal(rep.Oldest) || lag[1].Oldest.IsZero() {
+	if lag := rep.Runners[0].Servers; lag[0].Waiting != 0 || lag[1].Waiting != 120 || !lag[1].Oldest.Equal(rep.Oldest) ||
+		lag[1].Oldest.IsZero() {
 		t.Errorf("servers: %+v", lag)
 	}
 	s.Servers[1].State = ServerAway
@@ -127,7 +134,8 @@ func (j *leasedJournal) SetMeta(_ context.Context, name, value string) error {
 
 func (j *leasedJournal) LiveOwners(context.Context) ([]string, error) { return j.leased, nil }
 
-// TestKilledRunnerIsGoneWithItsLease has one of two runners say nothing more: it is gone when its lease is over, though its last word is young.
+// TestKilledRunnerIsGoneWithItsLease has one of two runners say nothing more: it is gone when its
+// lease is over, though its last word is young.
 func TestKilledRunnerIsGoneWithItsLease(t *testing.T) {
 	t.Parallel()
 	j := &leasedJournal{metas: map[string]string{}, leased: []string{"alive", "killed"}}
@@ -146,7 +154,8 @@ func TestKilledRunnerIsGoneWithItsLease(t *testing.T) {
 	}
 	j.leased = []string{"alive"}
 	runners, last, err := Runners(t.Context(), j, now)
-	if err != nil || len(runners) != 2 || runners[0].Owner != "alive" || runners[1].Owner != "new" || last == nil || last.Owner != "killed" {
+	if err != nil || len(runners) != 2 || runners[0].Owner != "alive" || runners[1].Owner != "new" || last == nil ||
+		last.Owner != "killed" {
 		t.Errorf("runners %v, last %v, %v", runners, last, err)
 	}
 }

@@ -65,7 +65,8 @@ func (s *Server) Concern() string {
 	case ServerAway, ServerTrying:
 		return fmt.Sprintf("server %s is away since %s, everything for it waits: %s", s.Name, since, s.Reason)
 	case ServerCredentials:
-		return fmt.Sprintf("server %s refuses our credentials since %s, everything for it waits: fix its token or password in culvert.yaml or the environment (%s)",
+		return fmt.Sprintf("server %s refuses our credentials since %s, everything for it waits: fix its token or "+
+			"password in culvert.yaml or the environment (%s)",
 			s.Name, since, s.Reason)
 	case ServerUnusable:
 		return fmt.Sprintf("server %s cannot be used, everything for it waits: %s", s.Name, s.Reason)

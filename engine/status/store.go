@@ -143,7 +143,8 @@ func hasNoRunner(ctx context.Context, j metaReader) bool {
 }
 
 // read gives what a runner said last; false when it has not said anything that we understand.
-func read(ctx context.Context, j metaReader, owner string, paused *controls.Controls) (r Runner, known bool, err error) {
+func read(ctx context.Context, j metaReader, owner string, paused *controls.Controls) (r Runner, known bool,
+	err error) {
 	text, err := j.Meta(ctx, runnerName+owner)
 	if err != nil {
 		return r, false, fmt.Errorf("read the status of runner %s: %w", owner, err)
@@ -151,7 +152,8 @@ func read(ctx context.Context, j metaReader, owner string, paused *controls.Cont
 	if text == "" || json.Unmarshal([]byte(text), &r) != nil {
 		return r, false, nil
 	}
-	for i := range r.Servers { // a pause holds as soon as it is in the journal, though the runner says so only with its next word
+	// a pause holds as soon as it is in the journal, though the runner says so only with its next word
+	for i := range r.Servers {
 		if p := paused.Servers[r.Servers[i].Name]; p != nil && r.Servers[i].State != ServerUnusable {
 			r.Servers[i].State, r.Servers[i].Since, r.Servers[i].Reason = ServerPaused, p.Since, p.Why
 		}

@@ -12,13 +12,15 @@ import (
 	"github.com/culvert/culvert/engine/journal"
 )
 
-// Limits of reading the journal for the figures: a scrape waits so long at most, and whoever scrapes often gets what was read a moment ago.
+// Limits of reading the journal for the figures: a scrape waits so long at most, and whoever
+// scrapes often gets what was read a moment ago.
 const (
 	storedTimeout = 5 * time.Second
 	storedFresh   = 5 * time.Second
 )
 
-// stored are the figures that the journal knows, whichever runner is asked: what waits and what has failed by rule, and what is open of files.
+// stored are the figures that the journal knows, whichever runner is asked: what waits and what has
+// failed by rule, and what is open of files.
 type stored struct {
 	journal Reader
 	clock   func() time.Time
@@ -45,17 +47,20 @@ func RegisterStored(reg prometheus.Registerer, j Reader, version string, clock f
 		return prometheus.NewDesc("culvert_"+name, help, append([]string{"rule"}, labels...), nil)
 	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "culvert_build_info", Help: "1, with the version of Culvert and of Go.", ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()},
+		Name: "culvert_build_info", Help: "1, with the version of Culvert and of Go.",
+		ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()},
 	})
 	build.Set(1)
 	for _, c := range []prometheus.Collector{build, &stored{
 		journal: j, clock: clock,
 		success: prometheus.NewDesc("culvert_journal_up", "1 when the journal could be read for these figures.", nil, nil),
-		size:    prometheus.NewDesc("culvert_journal_size_bytes", "Size of the journal; absent where its store does not tell.", nil, nil),
+		size: prometheus.NewDesc("culvert_journal_size_bytes",
+			"Size of the journal; absent where its store does not tell.", nil, nil),
 		records: perRule("records", "Records that are not settled, now: pending, held, failed.", "state"),
-		oldest:  perRule("oldest_pending_age_seconds", "How long the oldest pending record of a rule has waited; 0 when none waits."),
-		files:   perRule("open_files", "Dropped files that are being worked on."),
-		rows:    perRule("open_files_rows", "Rows read so far of the files that are being worked on."),
+		oldest: perRule("oldest_pending_age_seconds",
+			"How long the oldest pending record of a rule has waited; 0 when none waits."),
+		files: perRule("open_files", "Dropped files that are being worked on."),
+		rows:  perRule("open_files_rows", "Rows read so far of the files that are being worked on."),
 	}} {
 		if err := reg.Register(c); err != nil {
 			return fmt.Errorf("register metrics: %w", err)
@@ -71,7 +76,8 @@ func (s *stored) Describe(ch chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect implements prometheus.Collector. A journal that cannot be read gives no old figures: their absence and culvert_journal_up say so.
+// Collect implements prometheus.Collector. A journal that cannot be read gives no old figures:
+// their absence and culvert_journal_up say so.
 func (s *stored) Collect(ch chan<- prometheus.Metric) {
 	gauge := gaugeTo(ch)
 	f, now := s.figures()

@@ -43,7 +43,8 @@ func TestStoredFiguresSayWhatWaitsAndWhatHasFailedNow(t *testing.T) {
 		summary: journal.Summary{Size: 4096, Rules: []journal.RuleSummary{
 			{Rule: "anc", Pending: 3, Held: 1, Failed: 2, Oldest: now.Add(-90 * time.Second)}, {Rule: "malaria"},
 		}},
-		files: []journal.File{{File: sources.File{Rule: "malaria"}, Rows: 100}, {File: sources.File{Rule: "malaria"}, Rows: 7}},
+		files: []journal.File{{File: sources.File{Rule: "malaria"}, Rows: 100},
+			{File: sources.File{Rule: "malaria"}, Rows: 7}},
 	}
 	reg := prometheus.NewPedanticRegistry()
 	if err := RegisterStored(reg, j, "1.2.3", func() time.Time { return now }); err != nil {
@@ -82,7 +83,8 @@ culvert_records{rule="malaria",state="pending"} 0
 		t.Errorf("read %d times, %v", j.asked, err)
 	}
 	now, j.err = now.Add(time.Minute), errors.New("the disk is gone")
-	down := "# HELP culvert_journal_up 1 when the journal could be read for these figures.\n# TYPE culvert_journal_up gauge\nculvert_journal_up 0\n"
+	down := "# HELP culvert_journal_up 1 when the journal could be read for these figures.\n# TYPE culvert_journal_up " +
+		"gauge\nculvert_journal_up 0\n"
 	if err := testutil.GatherAndCompare(reg, strings.NewReader(down), names...); err != nil {
 		t.Error(err)
 	}

@@ -9,7 +9,8 @@ import (
 	"github.com/culvert/culvert/engine/work"
 )
 
-// Gate says what runs now: the rules, what is paused, and whether what this runner holds is still its own. It holds no lock and may be asked at any time.
+// Gate says what runs now: the rules, what is paused, and whether what this runner holds is still
+// its own. It holds no lock and may be asked at any time.
 type Gate struct {
 	program  atomic.Pointer[program.Program]
 	controls atomic.Pointer[controls.Controls]
@@ -49,11 +50,13 @@ func (g *Gate) Knows(server string) bool { return g.servers[server] }
 
 // Runnable tells whether work of a flow may be sent: it is still the rule's current one, valid and not paused.
 func (g *Gate) Runnable(f *program.Flow) bool {
-	return f != nil && f.Invalid == nil && g.servers[f.Server] && g.program.Load().Flow(f.Rule.Name) == f && g.controls.Load().Rules[f.Rule.Name] == nil
+	return f != nil && f.Invalid == nil && g.servers[f.Server] && g.program.Load().Flow(f.Rule.Name) == f &&
+		g.controls.Load().Rules[f.Rule.Name] == nil
 }
 
-// Stale tells whether work must not be sent as it was planned: its rule was changed, paused or found invalid since it was evaluated, its file was given up, or it
-// may be another runner's by now.
+// Stale tells whether work must not be sent as it was planned: its rule was changed, paused or
+// found invalid since it was evaluated, its file was given up, or it may be another runner's by
+// now.
 func (g *Gate) Stale(w work.Work) bool {
 	return w.LeaseEpoch() != g.leaseEpoch.Load() || !g.Runnable(w.Flow()) || w.Cancelled()
 }
@@ -64,8 +67,8 @@ func (g *Gate) Leading() bool { return g.leading.Load() }
 // LeaseEpoch numbers the times for which what is held has surely been ours.
 func (g *Gate) LeaseEpoch() int64 { return g.leaseEpoch.Load() }
 
-// LeaseLost tells whether our last sign of life is so long ago that what we hold may be with another runner. It goes by the clock that runs on while a process is
-// stopped.
+// LeaseLost tells whether our last sign of life is so long ago that what we hold may be with
+// another runner. It goes by the clock that runs on while a process is stopped.
 func (g *Gate) LeaseLost() bool {
 	last := g.lastBeat.Load()
 	return last != nil && time.Since(*last) > g.silence

@@ -21,7 +21,8 @@ type Lease struct {
 	Journal Owners
 	Owner   string
 	Every   time.Duration
-	// Expired is called when our claims may have been with another runner: it calls next, with nothing being claimed, and then gives back what is held.
+	// Expired is called when our claims may have been with another runner: it calls next, with nothing
+	// being claimed, and then gives back what is held.
 	Expired func(next func())
 	// Led is called when leadership has changed.
 	Led func()
@@ -64,13 +65,14 @@ func (l *Lease) Run(ctx context.Context) {
 	}
 }
 
-// renewed notes a sign of life that the journal took. After too long a silence our claims may be with another runner: everything in memory is given back before
-// anything else is sent.
+// renewed notes a sign of life that the journal took. After too long a silence our claims may be
+// with another runner: everything in memory is given back before anything else is sent.
 func (l *Lease) renewed(at time.Time) {
 	last := l.Gate.lastBeat.Swap(&at)
 	if last == nil || at.Sub(*last) <= l.Gate.silence {
 		return
 	}
-	l.Log.Warn("this runner was silent for too long; it gives back what it held", "silent", at.Sub(*last).Round(time.Millisecond))
+	l.Log.Warn("this runner was silent for too long; it gives back what it held", "silent",
+		at.Sub(*last).Round(time.Millisecond))
 	l.Expired(func() { l.Gate.leaseEpoch.Add(1) })
 }

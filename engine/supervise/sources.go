@@ -13,7 +13,8 @@ import (
 	"github.com/culvert/culvert/sources"
 )
 
-// Sources runs the sources: those of the runner throughout, those of the program until the next one, and those that must run once only while we lead.
+// Sources runs the sources: those of the runner throughout, those of the program until the next
+// one, and those that must run once only while we lead.
 type Sources struct {
 	Gate    *Gate
 	Runner  []program.Intake // that live as long as the runner
@@ -75,7 +76,8 @@ func (s *Sources) Run(ctx context.Context) {
 }
 
 // start starts those that do not run yet.
-func (s *Sources) start(ctx context.Context, running []*runningSource, prog *program.Program, intakes []program.Intake, leading bool) []*runningSource {
+func (s *Sources) start(ctx context.Context, running []*runningSource, prog *program.Program, intakes []program.Intake,
+	leading bool) []*runningSource {
 next:
 	for _, in := range intakes {
 		if in.Once && !leading {

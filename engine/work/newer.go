@@ -12,8 +12,9 @@ type Versions interface {
 	Versions(ctx context.Context, rule, id string) ([]*journal.Record, error)
 }
 
-// NewerDelivered gives the place of a newer version of a record that was delivered, 0 when none is known: a version that comes late and cannot be used then asks
-// nothing of anybody. Only versions that say their order can come late.
+// NewerDelivered gives the place of a newer version of a record that was delivered, 0 when none is
+// known: a version that comes late and cannot be used then asks nothing of anybody. Only versions
+// that say their order can come late.
 func NewerDelivered(ctx context.Context, j Versions, rule, id string, order actions.Order) int64 {
 	if order.Version == 0 || id == "" {
 		return 0

@@ -1,4 +1,5 @@
-// Package work is what travels through the engine: one record on its way to a server, whether the journal holds it or a row of a file stands for it.
+// Package work is what travels through the engine: one record on its way to a server, whether the
+// journal holds it or a row of a file stands for it.
 package work
 
 import (
@@ -22,10 +23,12 @@ type Work interface {
 	Cancelled() bool     // its file was given up, and is read again later
 }
 
-// Row is the Work of a file row. The journal has no record of it, so that its key is locked there for it while it is in flight.
+// Row is the Work of a file row. The journal has no record of it, so that its key is locked there
+// for it while it is in flight.
 type Row interface {
 	Work
-	// Version is what the row is to earlier failures of the same record once it is settled so; false when it is nothing to them.
+	// Version is what the row is to earlier failures of the same record once it is settled so; false
+	// when it is nothing to them.
 	Version(s journal.Settlement) (journal.Version, bool)
 	// Settle says what became of it.
 	Settle(o RowOutcome)
@@ -33,11 +36,13 @@ type Row interface {
 	Abandon()
 }
 
-// RowOutcome is what became of a row. Its settlement has no Seq; one that is pending goes on as a record of the journal.
+// RowOutcome is what became of a row. Its settlement has no Seq; one that is pending goes on as a
+// record of the journal.
 type RowOutcome struct {
 	journal.Settlement
 	Unchanged bool // nothing had to be sent
-	// AwaitingRequeue: no later row of its key may be sent until the record that it becomes is in the journal. Locked: its key is locked until then, too.
+	// AwaitingRequeue: no later row of its key may be sent until the record that it becomes is in the
+	// journal. Locked: its key is locked until then, too.
 	AwaitingRequeue, Locked bool
 }
 

@@ -1,5 +1,5 @@
-// Package await holds how the program waits: signals that never block whoever gives them, sleeps that end with their context, and growing waits between
-// tries.
+// Package await holds how the program waits: signals that never block whoever gives them, sleeps
+// that end with their context, and growing waits between tries.
 package await
 
 import (

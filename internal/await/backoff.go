@@ -10,8 +10,9 @@ type Backoff struct {
 	Base, Cap time.Duration
 }
 
-// Wait gives how long to wait after the given number of failed tries, counted from 1. It is at least a tenth of its bound, so that
-// a run of lucky draws cannot become a storm. random gives a number in [0,1); nil uses the program's own source.
+// Wait gives how long to wait after the given number of failed tries, counted from 1. It is at
+// least a tenth of its bound, so that a run of lucky draws cannot become a storm. random gives a
+// number in [0,1); nil uses the program's own source.
 func (b Backoff) Wait(tries int, random func() float64) time.Duration {
 	if random == nil {
 		random = rand.Float64

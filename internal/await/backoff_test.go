@@ -12,7 +12,8 @@ func TestBackoffGrowsToItsCap(t *testing.T) {
 	b := Backoff{Base: time.Second, Cap: time.Hour}
 	high := func() float64 { return 1 }
 	for tries, want := range map[int]time.Duration{
-		0: time.Second, 1: time.Second, 2: 2 * time.Second, 5: 16 * time.Second, 12: 2048 * time.Second, 13: time.Hour, 1_000_000: time.Hour,
+		0: time.Second, 1: time.Second, 2: 2 * time.Second, 5: 16 * time.Second, 12: 2048 * time.Second, 13: time.Hour,
+		1_000_000: time.Hour,
 	} {
 		if got := b.Wait(tries, high); got != want {
 			t.Errorf("after %d tries: %v, want %v", tries, got, want)

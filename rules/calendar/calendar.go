@@ -1,7 +1,9 @@
-// Package calendar turns days of the calendars that health ministries keep their registers in into days of the Gregorian one, and back.
+// Package calendar turns days of the calendars that health ministries keep their registers in into
+// days of the Gregorian one, and back.
 //
-// DHIS2 keeps dates of tracked entities and events in the Gregorian calendar, and names periods in the calendar of the server: 201609 on an
-// Ethiopian server is Ginbot 2016. The rules here are those of its classes EthiopianCalendar and NepaliCalendar.
+// DHIS2 keeps dates of tracked entities and events in the Gregorian calendar, and names periods in
+// the calendar of the server: 201609 on an Ethiopian server is Ginbot 2016. The rules here are
+// those of its classes EthiopianCalendar and NepaliCalendar.
 package calendar
 
 import (
@@ -73,9 +75,11 @@ func floorDiv(a, b int) int {
 }
 
 var (
-	ethiopianMonths = []string{"Meskerem", "Tikimt", "Hidar", "Tahsas", "Tir", "Yekatit", "Megabit", "Miyazya", "Ginbot", "Sene", "Hamle",
+	ethiopianMonths = []string{"Meskerem", "Tikimt", "Hidar", "Tahsas", "Tir", "Yekatit", "Megabit", "Miyazya", "Ginbot",
+		"Sene", "Hamle",
 		"Nehase", "Pagume"}
-	nepaliMonthNames = []string{"Baisakh", "Jestha", "Ashadh", "Shrawan", "Bhadra", "Ashwin", "Kartik", "Mangsir", "Poush", "Magh", "Falgun",
+	nepaliMonthNames = []string{"Baisakh", "Jestha", "Ashadh", "Shrawan", "Bhadra", "Ashwin", "Kartik", "Mangsir",
+		"Poush", "Magh", "Falgun",
 		"Chaitra"}
 )
 
@@ -85,7 +89,8 @@ const (
 	unixEpoch      = 2440588
 )
 
-// ethiopianFrom goes by years of 365 days with a leap day every fourth year: twelve months of 30 days, and Pagume with the rest.
+// ethiopianFrom goes by years of 365 days with a leap day every fourth year: twelve months of 30
+// days, and Pagume with the rest.
 func ethiopianFrom(day int) (Date, bool) {
 	n := day + unixEpoch - ethiopianEpoch
 	if n < 0 {

@@ -59,7 +59,8 @@ func TestNoSuchDay(t *testing.T) {
 		calendar string
 		date     calendar.Date
 	}{
-		{"ethiopian", calendar.Date{2016, 13, 6}}, {"ethiopian", calendar.Date{2016, 14, 1}}, {"ethiopian", calendar.Date{2016, 1, 31}},
+		{"ethiopian", calendar.Date{2016, 13, 6}}, {"ethiopian", calendar.Date{2016, 14, 1}},
+		{"ethiopian", calendar.Date{2016, 1, 31}},
 		{"ethiopian", calendar.Date{0, 1, 1}}, {"nepali", calendar.Date{2080, 9, 30}}, {"nepali", calendar.Date{1969, 1, 1}},
 		{"nepali", calendar.Date{2101, 1, 1}}, {"nepali", calendar.Date{2080, 13, 1}},
 	} {

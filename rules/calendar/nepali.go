@@ -2,8 +2,9 @@ package calendar
 
 import "strings"
 
-// The years of the Nepali calendar (Bikram Sambat) that DHIS2 knows: its NepaliCalendar has a table, since the lengths of months follow
-// the sky and no formula. Other tables differ in single months of recent years; what is sent to DHIS2 has to be as DHIS2 counts.
+// The years of the Nepali calendar (Bikram Sambat) that DHIS2 knows: its NepaliCalendar has a
+// table, since the lengths of months follow the sky and no formula. Other tables differ in single
+// months of recent years; what is sent to DHIS2 has to be as DHIS2 counts.
 const (
 	nepaliFirst = 1970
 	nepaliLast  = 2100
@@ -75,7 +76,8 @@ func nepaliFrom(day int) (Date, bool) {
 }
 
 func nepaliDay(d Date) (int, bool) {
-	if d.Year < nepaliFirst || d.Year > nepaliLast || d.Month < 1 || d.Month > 12 || d.Day < 1 || d.Day > nepaliMonth(d.Year, d.Month) {
+	if d.Year < nepaliFirst || d.Year > nepaliLast || d.Month < 1 || d.Month > 12 || d.Day < 1 ||
+		d.Day > nepaliMonth(d.Year, d.Month) {
 		return 0, false
 	}
 	day := nepaliStart

@@ -1,8 +1,10 @@
-// Package dateformat reads and writes dates in the formats that people describe, such as dd/MM/yyyy, and reads ISO dates.
+// Package dateformat reads and writes dates in the formats that people describe, such as
+// dd/MM/yyyy, and reads ISO dates.
 //
-// A format is a pattern of letters as in Java and spreadsheets: y year, M month, d day, E weekday, H hour, h hour to 12, m minute, s second,
-// S fraction of a second, a AM or PM, Z zone as +0300, X zone as +03:00 or Z. Other letters stand between apostrophes. A date that does not
-// exist, such as 30 February, is refused.
+// A format is a pattern of letters as in Java and spreadsheets: y year, M month, d day, E weekday,
+// H hour, h hour to 12, m minute, s second, S fraction of a second, a AM or PM, Z zone as +0300, X
+// zone as +03:00 or Z. Other letters stand between apostrophes. A date that does not exist, such as
+// 30 February, is refused.
 package dateformat
 
 import (
@@ -36,7 +38,8 @@ var letters = []struct {
 	most   int
 	what   string
 }{
-	{'y', 4, "year (yy or yyyy)"}, {'M', 4, "month (M, MM, MMM or MMMM)"}, {'d', 2, "day"}, {'E', 4, "weekday (EEE or EEEE)"},
+	{'y', 4, "year (yy or yyyy)"}, {'M', 4, "month (M, MM, MMM or MMMM)"}, {'d', 2, "day"},
+	{'E', 4, "weekday (EEE or EEEE)"},
 	{'H', 2, "hour"}, {'h', 2, "hour to 12"}, {'m', 2, "minute"}, {'s', 2, "second"}, {'S', 9, "fraction of a second"},
 	{'a', 1, "AM or PM"}, {'Z', 1, "zone as +0300"}, {'X', 3, "zone as +03:00 or Z"},
 }
@@ -102,14 +105,17 @@ func pivot(rest []rune) (year, size int, err error) {
 			return n, 6, nil
 		}
 	}
-	return 0, 0, fail("the braces behind yy hold no year", "write the first of the hundred years that are meant, as in yy{1930}")
+	return 0, 0, fail("the braces behind yy hold no year",
+		"write the first of the hundred years that are meant, as in yy{1930}")
 }
 
-// Century gives an error where a format reads years of two digits and does not say which hundred years they are of: 45 may be 1945 or 2045.
+// Century gives an error where a format reads years of two digits and does not say which hundred
+// years they are of: 45 may be 1945 or 2045.
 func (f *Format) Century() error {
 	for _, tok := range f.tokens {
 		if tok.letter == 'y' && tok.count == 2 && tok.from == 0 {
-			return fail("reads years of two digits, and does not say which hundred years they are of", "write the first of them in braces: yy{1930} reads 30 to 99 as 1930 to 1999, and 00 to 29 as 2000 to 2029")
+			return fail("reads years of two digits, and does not say which hundred years they are of",
+				"write the first of them in braces: yy{1930} reads 30 to 99 as 1930 to 1999, and 00 to 29 as 2000 to 2029")
 		}
 	}
 	return nil

@@ -67,7 +67,8 @@ var ErrNoSuchDay = fail("the date does not exist in the calendar", "")
 // time makes the date, and refuses 30 February instead of making it 1 March.
 func (r *reading) time(zone *time.Location) (time.Time, error) {
 	plain := time.Date(r.year, time.Month(r.month), r.day, r.hour, r.minute, r.sec, r.nano, time.UTC)
-	if plain.Year() != r.year || int(plain.Month()) != r.month || plain.Day() != r.day || r.hour > 23 || r.minute > 59 || r.sec > 59 || r.year < 1 {
+	if plain.Year() != r.year || int(plain.Month()) != r.month || plain.Day() != r.day || r.hour > 23 || r.minute > 59 ||
+		r.sec > 59 || r.year < 1 {
 		return time.Time{}, ErrNoSuchDay
 	}
 	if r.zone != nil {
@@ -83,7 +84,8 @@ func (r *reading) time(zone *time.Location) (time.Time, error) {
 	return time.Date(r.year, time.Month(r.month), r.day, r.hour, r.minute, r.sec, r.nano, zone), nil
 }
 
-// read takes one token off the text. A number that is followed by another one without anything between has exactly its digits.
+// read takes one token off the text. A number that is followed by another one without anything
+// between has exactly its digits.
 func (r *reading) read(tok token, next rune) bool {
 	if tok.letter == 0 {
 		rest, ok := strings.CutPrefix(r.rest, tok.text)
@@ -224,8 +226,8 @@ func (r *reading) offset() bool {
 	return true
 }
 
-// ParseISO reads a date as computers write it: 2026-08-20, with or without a time after T or a space, with or without a zone. Without a zone it is in
-// the zone given.
+// ParseISO reads a date as computers write it: 2026-08-20, with or without a time after T or a
+// space, with or without a zone. Without a zone it is in the zone given.
 func ParseISO(s string, zone *time.Location) (time.Time, error) {
 	r := &reading{rest: strings.TrimSpace(s)}
 	ok := r.number(&r.year, 4, 4) && r.text("-") && r.number(&r.month, 2, 2) && r.text("-") && r.number(&r.day, 2, 2)
@@ -243,7 +245,8 @@ func ParseISO(s string, zone *time.Location) (time.Time, error) {
 		}
 	}
 	if !ok || r.rest != "" {
-		return time.Time{}, fail("the text is not a date such as 2026-08-20 or 2026-08-20T10:30:00Z", "describe another format, such as dd/MM/yyyy")
+		return time.Time{}, fail("the text is not a date such as 2026-08-20 or 2026-08-20T10:30:00Z",
+			"describe another format, such as dd/MM/yyyy")
 	}
 	return r.time(zone)
 }

@@ -57,8 +57,8 @@ func firstThree(names []string) []string {
 // Variants lists what In takes: languages by their two letters, and calendars.
 func Variants() []string { return append([]string{"en", "es", "fr", "pt"}, calendar.Names()...) }
 
-// In gives the format with the names of months and weekdays of a language (en, es, fr, pt), or with the years, months and days of a calendar
-// (ethiopian, nepali). The error says what there is.
+// In gives the format with the names of months and weekdays of a language (en, es, fr, pt), or with
+// the years, months and days of a calendar (ethiopian, nepali). The error says what there is.
 func (f *Format) In(variant string) (*Format, error) {
 	other := *f
 	if w, ok := languages()[variant]; ok {
@@ -74,12 +74,14 @@ func (f *Format) In(variant string) (*Format, error) {
 			return nil, fail(fmt.Sprintf("a year of the %s calendar is written with four digits", c.Name()), "write yyyy")
 		}
 	}
-	other.words = &words{months: c.Months(), shortMonths: firstThree(c.Months()), weekdays: f.words.weekdays, shortWeekdays: f.words.shortWeekdays}
+	other.words = &words{months: c.Months(), shortMonths: firstThree(c.Months()), weekdays: f.words.weekdays,
+		shortWeekdays: f.words.shortWeekdays}
 	other.calendar = c
 	return &other, nil
 }
 
-// monthOf gives the number of a month by its name or, where short ones are meant, by its first letters; 0 where it is none.
+// monthOf gives the number of a month by its name or, where short ones are meant, by its first
+// letters; 0 where it is none.
 func (w *words) monthOf(name string, short bool) int {
 	if i := slices.IndexFunc(w.months, func(m string) bool { return plainWord(m) == plainWord(name) }); i >= 0 {
 		return i + 1
@@ -105,7 +107,8 @@ func (w *words) isWeekday(name string) bool {
 	given := plainWord(name)
 	return slices.ContainsFunc(w.weekdays, func(d string) bool {
 		full := plainWord(d)
-		return full == given || strings.TrimSuffix(full, "-feira") == given || len(given) == 3 && strings.HasPrefix(full, given)
+		return full == given || strings.TrimSuffix(full, "-feira") == given || len(given) == 3 &&
+			strings.HasPrefix(full, given)
 	})
 }
 

@@ -27,11 +27,15 @@ func sample() Report {
 	}
 	return Report{
 		Findings: List{
-			{Severity: Warning, Code: "no-id", Message: `100% of records have no id, "a" too`, Place: at("rules/b.yaml", 1, 1, 2)},
-			{Code: "unknown-field", Message: `unknown field "facilty" on trigger`, Hint: `did you mean "facility"?`, Place: at("rules/a.yaml", 2, 15, 22),
-				Fix: &Fix{Place: at("rules/a.yaml", 2, 15, 22), Text: "facility"}},
-			{Code: "duplicate-key", Message: "the key\nstands twice", Place: at("rules/a.yaml", 3, 10, 17), Related: []Related{{at("rules/a.yaml", 1, 1, 5), "first written here"}}},
-			{Code: "secret-in-file", Message: "a password stands in the file", Hint: "use ${NAME}", Place: at("rules/a.yaml", 4, 11, 18), Secret: true},
+			{Severity: Warning, Code: "no-id", Message: `100% of records have no id, "a" too`,
+				Place: at("rules/b.yaml", 1, 1, 2)},
+			{Code: "unknown-field", Message: `unknown field "facilty" on trigger`, Hint: `did you mean "facility"?`,
+				Place: at("rules/a.yaml", 2, 15, 22),
+				Fix:   &Fix{Place: at("rules/a.yaml", 2, 15, 22), Text: "facility"}},
+			{Code: "duplicate-key", Message: "the key\nstands twice", Place: at("rules/a.yaml", 3, 10, 17),
+				Related: []Related{{at("rules/a.yaml", 1, 1, 5), "first written here"}}},
+			{Code: "secret-in-file", Message: "a password stands in the file", Hint: "use ${NAME}",
+				Place: at("rules/a.yaml", 4, 11, 18), Secret: true},
 			{Code: "unknown-name", Message: `unknown name "wrong"`, Place: at("rules/c.yaml", 1, 206, 211)},
 			{Code: "wrong-shape", Message: "two lines", Place: Place{"rules/a.yaml", Range{Position{2, 1}, Position{3, 4}}}},
 			{Code: "no-rules", Message: "the project has no rules", Place: Place{File: "culvert.yaml"}},
@@ -123,15 +127,18 @@ func TestTextStopsAtFiftyPerFile(t *testing.T) {
 	if err := Render(&b, "text", Report{Findings: l}); err != nil {
 		t.Fatal(err)
 	}
-	if n := strings.Count(b.String(), "[x]"); n != maxPerFile || !strings.Contains(b.String(), "a.yaml: 10 more findings are not shown") {
+	if n := strings.Count(b.String(), "[x]"); n != maxPerFile ||
+		!strings.Contains(b.String(), "a.yaml: 10 more findings are not shown") {
 		t.Errorf("%d shown:\n%s", n, b.String())
 	}
 }
 
 func TestNearest(t *testing.T) {
-	names := []string{"facility", "facility_code", "first_name", "First name", "last_name", "visit_date", "sex", "age", "Female"}
+	names := []string{"facility", "facility_code", "first_name", "First name", "last_name", "visit_date", "sex", "age",
+		"Female"}
 	for word, want := range map[string]string{
-		"facilty": "facility", "fist_name": "first_name, last_name, First name", "First  name": "First name, first_name", "VISIT_DATE": "visit_date", "six": "sex",
+		"facilty": "facility", "fist_name": "first_name, last_name, First name", "First  name": "First name, first_name",
+		"VISIT_DATE": "visit_date", "six": "sex",
 		"gae": "age", "FEMALE": "Female", "zzz": "", "": "", "district": "", "facility": "",
 	} {
 		if got := strings.Join(Nearest(word, names), ", "); got != want {
@@ -144,13 +151,15 @@ func TestNearest(t *testing.T) {
 	if got := Suggest("fcility", names, "fields"); got != `did you mean "facility"?` {
 		t.Error(got)
 	}
-	if got := Suggest("zzzzz", names, "fields"); got != `known fields: "Female", "First name", "age", "facility", "facility_code" and 4 more` {
+	if got := Suggest("zzzzz", names,
+		"fields"); got != `known fields: "Female", "First name", "age", "facility", "facility_code" and 4 more` {
 		t.Error(got)
 	}
 }
 
 func TestSortDropsRepeats(t *testing.T) {
-	l := List{{Code: "b", Place: at("f", 2, 1, 2)}, {Code: "a", Place: at("f", 1, 1, 2)}, {Code: "b", Place: at("f", 2, 1, 2)}}
+	l := List{{Code: "b", Place: at("f", 2, 1, 2)}, {Code: "a", Place: at("f", 1, 1, 2)},
+		{Code: "b", Place: at("f", 2, 1, 2)}}
 	l.Sort()
 	if len(l) != 2 || l[0].Code != "a" || !l.HasErrors() {
 		t.Errorf("%+v", l)

@@ -66,7 +66,8 @@ func renderJSON(w io.Writer, r Report) error {
 	}{jsonFormatVersion, errors == 0, errors, warnings, append([]string{}, r.Files...), []jsonFinding{}}
 	sources := sourceCache{read: r.Source}
 	for _, d := range r.Findings {
-		f := jsonFinding{Severity: d.Severity.String(), Code: d.Code, Message: d.Message, Hint: d.Hint, jsonPlace: placeOf(d.Place)}
+		f := jsonFinding{Severity: d.Severity.String(), Code: d.Code, Message: d.Message, Hint: d.Hint,
+			jsonPlace: placeOf(d.Place)}
 		if !d.Secret {
 			f.Source = sources.line(d.Place)
 		}
@@ -84,18 +85,20 @@ func renderJSON(w io.Writer, r Report) error {
 	return e.Encode(out)
 }
 
-// renderGitHub writes workflow commands, which GitHub shows beside the lines of a change. It shows ten of a level per step, so WriteSummary
-// gives the whole list.
+// renderGitHub writes workflow commands, which GitHub shows beside the lines of a change. It shows
+// ten of a level per step, so WriteSummary gives the whole list.
 func renderGitHub(w io.Writer, r Report) error {
 	var b strings.Builder
 	for _, d := range r.Findings {
 		at := d.Place.Range
 		properties := []string{"file=" + githubProperty(d.Place.File)}
 		if at.Start.Line > 0 {
-			properties = append(properties, fmt.Sprintf("line=%d", at.Start.Line), fmt.Sprintf("endLine=%d", max(at.End.Line, at.Start.Line)))
+			properties = append(properties, fmt.Sprintf("line=%d", at.Start.Line),
+				fmt.Sprintf("endLine=%d", max(at.End.Line, at.Start.Line)))
 			if at.End.Line <= at.Start.Line {
 				// GitHub takes columns only when a finding lies in one line.
-				properties = append(properties, fmt.Sprintf("col=%d", at.Start.Column), fmt.Sprintf("endColumn=%d", max(at.End.Column, at.Start.Column)))
+				properties = append(properties, fmt.Sprintf("col=%d", at.Start.Column),
+					fmt.Sprintf("endColumn=%d", max(at.End.Column, at.Start.Column)))
 			}
 		}
 		properties = append(properties, "title="+githubProperty(d.Code))
@@ -131,7 +134,8 @@ func WriteSummary(w io.Writer, r Report) error {
 	r.Findings.Sort()
 	errors, warnings := r.Findings.Count()
 	var b strings.Builder
-	fmt.Fprintf(&b, "### Culvert: %s, %s in %s\n", plural(errors, "error"), plural(warnings, "warning"), plural(len(r.Files), "file"))
+	fmt.Fprintf(&b, "### Culvert: %s, %s in %s\n", plural(errors, "error"), plural(warnings, "warning"),
+		plural(len(r.Files), "file"))
 	if len(r.Findings) > 0 {
 		b.WriteString("\n| Place | What is wrong | How to fix it | Code |\n| --- | --- | --- | --- |\n")
 	}
@@ -140,7 +144,8 @@ func WriteSummary(w io.Writer, r Report) error {
 			fmt.Fprintf(&b, "\n%d more findings are not shown.\n", len(r.Findings)-i)
 			break
 		}
-		fmt.Fprintf(&b, "| `%s` | %s: %s | %s | `%s` |\n", cell(d.Place.String()), d.Severity, cell(d.Message), cell(d.Hint), d.Code)
+		fmt.Fprintf(&b, "| `%s` | %s: %s | %s | `%s` |\n", cell(d.Place.String()), d.Severity, cell(d.Message), cell(d.Hint),
+			d.Code)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -288,7 +293,8 @@ type junitSuite struct {
 	Cases    []junitCase `xml:"testcase"`
 }
 
-// renderJUnit writes one suite per file; a file without findings is one passing case, so that it shows as checked. Warnings pass, with their text.
+// renderJUnit writes one suite per file; a file without findings is one passing case, so that it
+// shows as checked. Warnings pass, with their text.
 func renderJUnit(w io.Writer, r Report) error {
 	files := slices.Clone(r.Files)
 	for _, f := range filesOf(r.Findings) {
@@ -313,7 +319,8 @@ func renderJUnit(w io.Writer, r Report) error {
 			if d.Hint != "" {
 				text += "\nhelp: " + d.Hint
 			}
-			c := junitCase{Name: fmt.Sprintf("%s at %d:%d", d.Code, d.Place.Range.Start.Line, d.Place.Range.Start.Column), Class: file}
+			c := junitCase{Name: fmt.Sprintf("%s at %d:%d", d.Code, d.Place.Range.Start.Line, d.Place.Range.Start.Column),
+				Class: file}
 			if d.Severity == Error {
 				c.Failure = &junitFailure{Message: d.Message, Type: d.Code, Text: text}
 				suite.Failures++

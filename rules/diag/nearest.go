@@ -14,8 +14,9 @@ const (
 	maxKnown   = 5
 )
 
-// Nearest gives the candidates that were probably meant by a word, nearest first, three at most: those whose distance is no more than a third
-// of the word's length, at least one. A difference in case or spacing alone counts as one, as does a swap of two neighbours.
+// Nearest gives the candidates that were probably meant by a word, nearest first, three at most:
+// those whose distance is no more than a third of the word's length, at least one. A difference in
+// case or spacing alone counts as one, as does a swap of two neighbours.
 func Nearest(word string, candidates []string) []string {
 	type match struct {
 		name     string
@@ -46,12 +47,18 @@ func Nearest(word string, candidates []string) []string {
 		found = append(found, match{c, d})
 		if len(found) > maxNearest {
 			// Only the best are shown: what is farther than they need not be measured to the end.
-			slices.SortFunc(found, func(a, b match) int { return cmp.Or(cmp.Compare(a.distance, b.distance), cmp.Compare(a.name, b.name)) })
+			slices.SortFunc(found, func(a, b match) int {
+				return cmp.Or(cmp.Compare(a.distance, b.distance),
+					cmp.Compare(a.name, b.name))
+			})
 			found = found[:maxNearest]
 			limit = found[maxNearest-1].distance
 		}
 	}
-	slices.SortFunc(found, func(a, b match) int { return cmp.Or(cmp.Compare(a.distance, b.distance), cmp.Compare(a.name, b.name)) })
+	slices.SortFunc(found, func(a, b match) int {
+		return cmp.Or(cmp.Compare(a.distance, b.distance),
+			cmp.Compare(a.name, b.name))
+	})
 	names := make([]string, len(found))
 	for i, m := range found {
 		names[i] = m.name
@@ -59,7 +66,8 @@ func Nearest(word string, candidates []string) []string {
 	return names
 }
 
-// sameFolded tells whether two words differ in nothing that people see at once: case, and spaces, underscores or hyphens between words.
+// sameFolded tells whether two words differ in nothing that people see at once: case, and spaces,
+// underscores or hyphens between words.
 func sameFolded(a, b []rune) bool {
 	i, j := 0, 0
 	for {

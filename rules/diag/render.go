@@ -75,9 +75,11 @@ func renderText(w io.Writer, r Report) error {
 		if at := d.Place.String(); at != "" {
 			where = at + ": "
 		}
-		fmt.Fprintf(&b, "%s%s %s [%s]\n", paint(styleBold, where), paint(style, d.Severity.String()+":"), paint(styleBold, d.Message), d.Code)
+		fmt.Fprintf(&b, "%s%s %s [%s]\n", paint(styleBold, where), paint(style, d.Severity.String()+":"),
+			paint(styleBold, d.Message), d.Code)
 		if !d.Secret {
-			writeSnippet(&b, sources.line(d.Place), d.Place.Range, func(s string) string { return paint(styleBlue, s) }, func(s string) string { return paint(style, s) })
+			writeSnippet(&b, sources.line(d.Place), d.Place.Range, func(s string) string { return paint(styleBlue, s) },
+				func(s string) string { return paint(style, s) })
 		}
 		for _, rel := range d.Related {
 			fmt.Fprintf(&b, "  %s %s: %s\n", paint(styleBlue, "="), rel.Place, rel.Message)

@@ -2,8 +2,8 @@ package diag
 
 import "path"
 
-// Under gives the report with its files as seen from above the project: prefix is the project's folder there, with slashes, such as forms/culvert. An empty one
-// or "." changes nothing.
+// Under gives the report with its files as seen from above the project: prefix is the project's
+// folder there, with slashes, such as forms/culvert. An empty one or "." changes nothing.
 func (r Report) Under(prefix string) Report {
 	if prefix == "" || prefix == "." {
 		return r

@@ -1,5 +1,5 @@
-// Package examples holds working example projects: rule files with their samples, value maps and input. They are embedded for `demo` and
-// `init`, and the tests run every one of them.
+// Package examples holds working example projects: rule files with their samples, value maps and
+// input. They are embedded for `demo` and `init`, and the tests run every one of them.
 package examples
 
 import (
@@ -39,7 +39,8 @@ func Files(name string) (fs.FS, error) {
 // ErrExists says that a file to be written is there already.
 var ErrExists = errors.New("is there already")
 
-// Write copies an example into a folder, those files for which keep answers true. It never overwrites: the error wraps ErrExists.
+// Write copies an example into a folder, those files for which keep answers true. It never
+// overwrites: the error wraps ErrExists.
 func Write(name, dir string, keep func(path string) bool) error {
 	from, err := Files(name)
 	if err != nil {

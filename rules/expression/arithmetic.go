@@ -25,7 +25,8 @@ func add(f *frame, a []any) (any, error) {
 	return sum(f, a)
 }
 
-var sum = arithmetic(func(a, b int) (int, bool) { c := a + b; return c, (c > a) == (b > 0) }, func(a, b float64) float64 { return a + b })
+var sum = arithmetic(func(a, b int) (int, bool) { c := a + b; return c, (c > a) == (b > 0) },
+	func(a, b float64) float64 { return a + b })
 
 func multiplied(a, b int) (int, bool) {
 	if a == 0 || b == 0 {
@@ -35,7 +36,8 @@ func multiplied(a, b int) (int, bool) {
 	return c, c/b == a && !(a == -1 && b == math.MinInt) && !(b == -1 && a == math.MinInt)
 }
 
-// arithmetic computes with two numbers; blank if either is blank. Whole numbers stay whole unless they grow too large for that.
+// arithmetic computes with two numbers; blank if either is blank. Whole numbers stay whole unless
+// they grow too large for that.
 func arithmetic(whole func(a, b int) (int, bool), broken func(a, b float64) float64) operation {
 	return func(_ *frame, a []any) (any, error) {
 		if IsBlank(a[0]) || IsBlank(a[1]) {
@@ -62,7 +64,8 @@ func finite(n float64) (any, error) {
 	return n, nil
 }
 
-var errDivision = &fault{CodeWrongValue, "a number is divided by zero", "check for zero first: n == 0 ? nil : total / n"}
+var errDivision = &fault{CodeWrongValue, "a number is divided by zero",
+	"check for zero first: n == 0 ? nil : total / n"}
 
 func divided(f *frame, a []any) (any, error) {
 	if kindOf(a[1]) == kNumber && float(a[1]) == 0 {
@@ -84,5 +87,6 @@ func remainder(f *frame, a []any) (any, error) {
 }
 
 func negated(f *frame, v any) (any, error) {
-	return arithmetic(func(a, b int) (int, bool) { return a - b, b != math.MinInt }, func(a, b float64) float64 { return a - b })(f, []any{0, v})
+	return arithmetic(func(a, b int) (int, bool) { return a - b, b != math.MinInt },
+		func(a, b float64) float64 { return a - b })(f, []any{0, v})
 }

@@ -55,8 +55,8 @@ func civilDay(t time.Time) time.Time {
 	return time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
 }
 
-// between counts whole units from one date to another. Months and years are whole when the day of the month is reached again, as DHIS2's own
-// functions count them.
+// between counts whole units from one date to another. Months and years are whole when the day of
+// the month is reached again, as DHIS2's own functions count them.
 func between(from, to time.Time, u unit) int {
 	switch u {
 	case "second":
@@ -93,7 +93,8 @@ func clock(t time.Time) time.Duration {
 	if isStartOfDay(t) {
 		return 0
 	}
-	return time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute + time.Duration(t.Second())*time.Second + time.Duration(t.Nanosecond())
+	return time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute +
+		time.Duration(t.Second())*time.Second + time.Duration(t.Nanosecond())
 }
 
 func monthsBetween(from, to time.Time) int {

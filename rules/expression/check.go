@@ -10,8 +10,8 @@ import (
 	"github.com/expr-lang/expr/parser/lexer"
 )
 
-// checker goes through the syntax tree once: it finds the type of every part, reports what is wrong, and makes the tree that the machine
-// gets, in which every operation is one of ours.
+// checker goes through the syntax tree once: it finds the type of every part, reports what is
+// wrong, and makes the tree that the machine gets, in which every operation is one of ours.
 type checker struct {
 	text     []rune
 	tokens   []lexer.Token
@@ -62,7 +62,10 @@ func (c *checker) broken(at file.Location) term {
 }
 
 func (c *checker) sorted() []Problem {
-	slices.SortStableFunc(c.problems, func(a, b Problem) int { return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To)) })
+	slices.SortStableFunc(c.problems, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.From, b.From),
+			cmp.Compare(a.To, b.To))
+	})
 	return slices.Compact(c.problems)
 }
 
@@ -126,7 +129,8 @@ func (c *checker) check(n ast.Node) term {
 		at := c.span(n)
 		return c.report(at, CodeSyntax, "an expression has one value, and here are several, separated by ;", "")
 	case *ast.BytesNode:
-		return c.report(c.span(n), CodeSyntax, "bytes cannot be written in an expression", `write the text without the b in front`)
+		return c.report(c.span(n), CodeSyntax, "bytes cannot be written in an expression",
+			`write the text without the b in front`)
 	}
 	return c.report(c.span(n), CodeSyntax, "this cannot be used in an expression", "")
 }
@@ -149,8 +153,8 @@ func located(n ast.Node, at file.Location) ast.Node {
 	return n
 }
 
-// operation makes the call of an operation or function. Parts that are all known are worked out at once, unless the operation moves with
-// time; what goes wrong then is reported.
+// operation makes the call of an operation or function. Parts that are all known are worked out at
+// once, unless the operation moves with time; what goes wrong then is reported.
 func (c *checker) operation(name string, gives kind, at file.Location, args ...term) term {
 	nodes := make([]ast.Node, 0, len(args)+1)
 	nodes = append(nodes, located(envNode(), at))

@@ -12,7 +12,8 @@ func (c *checker) conditional(n *ast.ConditionalNode) term {
 	then, otherwise := c.check(n.Exp1), c.check(n.Exp2)
 	at := c.balance(join(join(cond.span, then.span), otherwise.span))
 	if !cond.bad && cond.shape.may()&kBool == 0 {
-		return c.report(cond.span, CodeWrongType, fmt.Sprintf("a condition is needed before the ?, and %s is %s", c.call(cond), cond.shape.may().article()), c.conditionHint(cond))
+		return c.report(cond.span, CodeWrongType, fmt.Sprintf("a condition is needed before the ?, and %s is %s",
+			c.call(cond), cond.shape.may().article()), c.conditionHint(cond))
 	}
 	cond = c.truth(cond)
 	if cond.constant && !then.bad && !otherwise.bad {
@@ -40,7 +41,8 @@ func (c *checker) let(n *ast.VariableDeclaratorNode) term {
 	value := c.check(n.Value)
 	at := c.span(n, value.span)
 	if _, ok := c.scope.shapes[n.Name]; ok || IsReserved(n.Name) {
-		return c.report(n.Location(), CodeWrongValue, fmt.Sprintf("the name %q has a meaning already", n.Name), "choose another name after let")
+		return c.report(n.Location(), CodeWrongValue, fmt.Sprintf("the name %q has a meaning already", n.Name),
+			"choose another name after let")
 	}
 	known := value
 	known.read = nil
@@ -88,7 +90,8 @@ func (c *checker) object(n *ast.MapNode) term {
 		}
 		key, ok := pair.Key.(*ast.StringNode)
 		if !ok {
-			return c.report(c.span(pair.Key), CodeSyntax, "the name of a field is written out", `write {name: value} or {"name": value}`)
+			return c.report(c.span(pair.Key), CodeSyntax, "the name of a field is written out",
+				`write {name: value} or {"name": value}`)
 		}
 		v := c.check(pair.Value)
 		if _, twice := t.shape.fields[key.Value]; twice {
@@ -98,7 +101,8 @@ func (c *checker) object(n *ast.MapNode) term {
 		t.names = append(t.names, v.names...)
 		t.bad = t.bad || v.bad
 		at = join(at, v.span)
-		pairs = append(pairs, located(&ast.PairNode{Key: located(&ast.StringNode{Value: key.Value}, key.Location()), Value: v.node}, at))
+		pairs = append(pairs, located(&ast.PairNode{Key: located(&ast.StringNode{Value: key.Value}, key.Location()),
+			Value: v.node}, at))
 	}
 	t.span = c.balance(at)
 	t.node = located(&ast.MapNode{Pairs: pairs}, t.span)

@@ -36,7 +36,8 @@ func (c *checker) callNode(n *ast.CallNode) term {
 		return c.unknownFunction(callee)
 	}
 	if least, most := fn.arity(); len(args) < least || most >= 0 && len(args) > most {
-		return c.report(at, CodeWrongArguments, fmt.Sprintf("%s takes %s, not %d", fn.name, countArguments(least, most), len(args)), "write "+fn.signature())
+		return c.report(at, CodeWrongArguments, fmt.Sprintf("%s takes %s, not %d", fn.name, countArguments(least, most),
+			len(args)), "write "+fn.signature())
 	}
 	if fn.imply != nil {
 		args = fn.imply(c, args)
@@ -97,9 +98,11 @@ func (c *checker) argument(fn *function, i int, t term) term {
 	case t.bad:
 		return t
 	case p.written && !(t.constant && isText):
-		return c.report(t.span, CodeWrongValue, fmt.Sprintf("the %s of %s is written out, as text in quotes", p.name, fn.name), choicesHint("", p.choices))
+		return c.report(t.span, CodeWrongValue, fmt.Sprintf("the %s of %s is written out, as text in quotes", p.name,
+			fn.name), choicesHint("", p.choices))
 	case may&p.accept == 0 && !(t.constant && t.value == nil):
-		return c.report(t.span, CodeWrongType, fmt.Sprintf("%s needs %s, and %s is %s", fn.name, p.accept.needed(), c.call(t), may.article()), c.argumentHint(p, t))
+		return c.report(t.span, CodeWrongType, fmt.Sprintf("%s needs %s, and %s is %s", fn.name, p.accept.needed(),
+			c.call(t), may.article()), c.argumentHint(p, t))
 	case !t.constant || !isText:
 		return t
 	case p.prepare != nil:
@@ -161,13 +164,15 @@ func (c *checker) argumentHint(p *parameter, t term) string {
 func (c *checker) addedCall(callee *ast.IdentifierNode, fn func(any) (any, error), at file.Location, args []term) term {
 	c.uses[callee.Value] = true
 	if len(args) != 1 {
-		return c.report(at, CodeWrongArguments, fmt.Sprintf("%s takes 1 argument, the value to map, not %d", callee.Value, len(args)), fmt.Sprintf("write %s(value)", callee.Value))
+		return c.report(at, CodeWrongArguments, fmt.Sprintf("%s takes 1 argument, the value to map, not %d", callee.Value,
+			len(args)), fmt.Sprintf("write %s(value)", callee.Value))
 	}
 	if args[0].bad {
 		return c.broken(at)
 	}
 	if may := args[0].shape.may(); may&kPlain == 0 {
-		return c.report(args[0].span, CodeWrongType, fmt.Sprintf("%s maps a single value, and %s is %s", callee.Value, c.call(args[0]), may.article()), "")
+		return c.report(args[0].span, CodeWrongType, fmt.Sprintf("%s maps a single value, and %s is %s", callee.Value,
+			c.call(args[0]), may.article()), "")
 	}
 	function := term{node: located(&ast.ConstantNode{Value: fn}, at)}
 	t := c.operation(callAdded, kAny, at, function, args[0])
@@ -195,7 +200,8 @@ func (c *checker) method(n *ast.CallNode, m *ast.MemberNode) term {
 	} else if len(near) > 0 {
 		hint = fmt.Sprintf("write %s(%s)", near[0], c.source(base))
 	}
-	return c.report(m.Property.Location(), CodeUnknownFunction, fmt.Sprintf("values have no functions of their own, such as .%s()", name), hint)
+	return c.report(m.Property.Location(), CodeUnknownFunction,
+		fmt.Sprintf("values have no functions of their own, such as .%s()", name), hint)
 }
 
 func (c *checker) functionNames() []string {
@@ -212,7 +218,8 @@ func (c *checker) unknownFunction(callee *ast.IdentifierNode) term {
 	if known, ok := foreign[strings.ToLower(name)]; ok {
 		hint = known
 	} else if _, ok := c.scope.shapes[name]; ok {
-		return c.report(callee.Location(), CodeUnknownFunction, fmt.Sprintf("%q is a value, not a function", name), fmt.Sprintf("write %s without brackets", name))
+		return c.report(callee.Location(), CodeUnknownFunction, fmt.Sprintf("%q is a value, not a function", name),
+			fmt.Sprintf("write %s without brackets", name))
 	} else if near := nearest(name, c.functionNames()); len(near) > 0 {
 		hint = "did you mean " + orList(quoteAll(near)) + "?"
 	} else {
@@ -221,27 +228,43 @@ func (c *checker) unknownFunction(callee *ast.IdentifierNode) term {
 	return c.report(callee.Location(), CodeUnknownFunction, fmt.Sprintf("unknown function %q", name), hint)
 }
 
-// foreign tells those who come from MOTECH, spreadsheets, XLSForms or programming what the function they know is called here.
+// foreign tells those who come from MOTECH, spreadsheets, XLSForms or programming what the function
+// they know is called here.
 var foreign = map[string]string{
 	"toupper": "write upper(...)", "touppercase": "write upper(...)", "ucase": "write upper(...)",
 	"tolower": "write lower(...)", "tolowercase": "write lower(...)", "lcase": "write lower(...)",
 	"capitalize": "write title(...)", "capitalise": "write title(...)", "proper": "write title(...)",
 	"urlencode": "write url_encode(...)", "encodeuri": "write url_encode(...)",
-	"parsedate": "write date(text, format)", "todate": "write date(text, format)", "datetime": "write format_date(date, format)", "formatdate": "write format_date(date, format)",
-	"beginningofmonth": `write start_of(date, "month")`, "startofmonth": `write start_of(date, "month")`, "endofmonth": `write end_of(date, "month")`,
-	"plusdays": `write add(date, n, "days")`, "plusmonths": `write add(date, n, "months")`, "plushours": `write add(date, n, "hours")`, "plusminutes": `write add(date, n, "minutes")`,
-	"minusdays": `write add(date, -n, "days")`, "minusmonths": `write add(date, -n, "months")`, "minushours": `write add(date, -n, "hours")`, "minusminutes": `write add(date, -n, "minutes")`,
+	"parsedate": "write date(text, format)", "todate": "write date(text, format)",
+	"datetime": "write format_date(date, format)", "formatdate": "write format_date(date, format)",
+	"beginningofmonth": `write start_of(date, "month")`, "startofmonth": `write start_of(date, "month")`,
+	"endofmonth": `write end_of(date, "month")`,
+	"plusdays":   `write add(date, n, "days")`, "plusmonths": `write add(date, n, "months")`,
+	"plushours": `write add(date, n, "hours")`, "plusminutes": `write add(date, n, "minutes")`,
+	"minusdays": `write add(date, -n, "days")`, "minusmonths": `write add(date, -n, "months")`,
+	"minushours": `write add(date, -n, "hours")`, "minusminutes": `write add(date, -n, "minutes")`,
 	"getvalue": `write value["name"]`, "concat": "join texts with +", "concatenate": "join texts with +",
-	"len": "write length(...)", "size": "write length(...)", "substr": "write substring(text, from, to)", "mid": "write substring(text, from, to)",
-	"tostring": "write text(...)", "string": "write text(...)", "str": "write text(...)", "tonumber": "write number(...)", "float": "write number(...)", "integer": "write int(...)",
-	"isempty": "write blank(...)", "isblank": "write blank(...)", "isnull": "write blank(...)", "exists": "write not_blank(...)", "exist": "write not_blank(...)",
-	"ifnull": "write coalesce(value, otherwise)", "default": "write coalesce(value, otherwise)", "nvl": "write coalesce(value, otherwise)",
+	"len": "write length(...)", "size": "write length(...)", "substr": "write substring(text, from, to)",
+	"mid":      "write substring(text, from, to)",
+	"tostring": "write text(...)", "string": "write text(...)", "str": "write text(...)", "tonumber": "write number(...)",
+	"float": "write number(...)", "integer": "write int(...)",
+	"isempty": "write blank(...)", "isblank": "write blank(...)", "isnull": "write blank(...)",
+	"exists": "write not_blank(...)", "exist": "write not_blank(...)",
+	"ifnull": "write coalesce(value, otherwise)", "default": "write coalesce(value, otherwise)",
+	"nvl": "write coalesce(value, otherwise)",
 	"iif": "write condition ? one : other", "when": "write condition ? one : other", "if": "write condition ? one : other",
-	"equalsignorecase": "write equals_ignore_case(a, b)", "startswith": "write starts_with(text, start)", "endswith": "write ends_with(text, end)",
-	"contains": `write text contains "part"`, "matches": `write text matches "pattern"`, "regex": `write text matches "pattern", or regex_extract(text, pattern)`,
-	"datediff": "write days_between(from, to), or diff(from, to, unit)", "selectedat": "write selected_at(value, n)", "countselected": "write count_selected(value)",
-	"sha256": "write hash(...)", "md5": "write hash(...)", "ceiling": "write ceil(...)", "average": "write sum(list, ...) / count(list)",
-	"isodate": "write format_date(date, \"yyyy-MM-dd\")", "year_of": "write year(date)", "uppercase": "write upper(...)", "lowercase": "write lower(...)",
-	"findlastindex": "use findLast(...), or filter(...)", "distinct": "write unique(...)", "group_by": "write groupBy(list, .field)", "groupby": "write groupBy(list, .field)",
-	"json": "write parse_json(...)", "fromjson": "write parse_json(...)", "jsonparse": "write parse_json(...)", "uniq": "write unique(...)",
+	"equalsignorecase": "write equals_ignore_case(a, b)", "startswith": "write starts_with(text, start)",
+	"endswith": "write ends_with(text, end)",
+	"contains": `write text contains "part"`, "matches": `write text matches "pattern"`,
+	"regex":    `write text matches "pattern", or regex_extract(text, pattern)`,
+	"datediff": "write days_between(from, to), or diff(from, to, unit)", "selectedat": "write selected_at(value, n)",
+	"countselected": "write count_selected(value)",
+	"sha256":        "write hash(...)", "md5": "write hash(...)", "ceiling": "write ceil(...)",
+	"average": "write sum(list, ...) / count(list)",
+	"isodate": "write format_date(date, \"yyyy-MM-dd\")", "year_of": "write year(date)", "uppercase": "write upper(...)",
+	"lowercase":     "write lower(...)",
+	"findlastindex": "use findLast(...), or filter(...)", "distinct": "write unique(...)",
+	"group_by": "write groupBy(list, .field)", "groupby": "write groupBy(list, .field)",
+	"json": "write parse_json(...)", "fromjson": "write parse_json(...)", "jsonparse": "write parse_json(...)",
+	"uniq": "write unique(...)",
 }

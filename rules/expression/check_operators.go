@@ -19,7 +19,8 @@ func (c *checker) unary(n *ast.UnaryNode) term {
 	switch n.Operator {
 	case "!", "not":
 		if t.shape.may()&kBool == 0 {
-			return c.report(t.span, CodeWrongType, fmt.Sprintf("%s needs a condition, and %s is %s", n.Operator, c.call(t), t.shape.may().article()), c.conditionHint(t))
+			return c.report(t.span, CodeWrongType, fmt.Sprintf("%s needs a condition, and %s is %s", n.Operator, c.call(t),
+				t.shape.may().article()), c.conditionHint(t))
 		}
 		return c.operation("$not", kBool, at, t)
 	}
@@ -40,11 +41,13 @@ func (c *checker) number(t term, operator string) bool {
 	hint := ""
 	switch {
 	case t.shape.may()&kDate != 0:
-		hint = fmt.Sprintf(`write add(%s, 7, "days") to move a date, days_between(from, to) for the days between two`, c.source(t))
+		hint = fmt.Sprintf(`write add(%s, 7, "days") to move a date, days_between(from, to) for the days between two`,
+			c.source(t))
 	case t.shape.may()&kText != 0:
 		hint = fmt.Sprintf("write number(%s)", c.source(t))
 	}
-	c.report(t.span, CodeWrongType, fmt.Sprintf("%s needs numbers, and %s is %s", operator, c.call(t), t.shape.may().article()), hint)
+	c.report(t.span, CodeWrongType, fmt.Sprintf("%s needs numbers, and %s is %s", operator, c.call(t),
+		t.shape.may().article()), hint)
 	return false
 }
 
@@ -77,7 +80,8 @@ func (c *checker) binary(n *ast.BinaryNode) term {
 		return c.plus(at, left, right)
 	case "-", "*", "/", "%", "**", "^":
 		if op == "-" && left.shape.may() == kDate && right.shape.may()&kDate != 0 {
-			return c.report(at, CodeWrongType, "dates cannot be subtracted with -", fmt.Sprintf("write days_between(%s, %s), or diff(...) for another unit", c.source(right), c.source(left)))
+			return c.report(at, CodeWrongType, "dates cannot be subtracted with -",
+				fmt.Sprintf("write days_between(%s, %s), or diff(...) for another unit", c.source(right), c.source(left)))
 		}
 		l, r := c.number(left, op), c.number(right, op)
 		if !l || !r {
@@ -110,7 +114,8 @@ func (c *checker) binary(n *ast.BinaryNode) term {
 // notBeforeComparison finds not a == b, where not belongs to a alone and makes no sense there.
 func (c *checker) notBeforeComparison(n *ast.BinaryNode) (term, bool) {
 	not, ok := n.Left.(*ast.UnaryNode)
-	if !ok || not.Operator != "not" && not.Operator != "!" || !slices.Contains([]string{"==", "!=", "<", "<=", ">", ">="}, n.Operator) {
+	if !ok || not.Operator != "not" && not.Operator != "!" ||
+		!slices.Contains([]string{"==", "!=", "<", "<=", ">", ">="}, n.Operator) {
 		return term{}, false
 	}
 	t := c.check(not.Node)
@@ -118,7 +123,8 @@ func (c *checker) notBeforeComparison(n *ast.BinaryNode) (term, bool) {
 		return term{}, false
 	}
 	right := c.check(n.Right)
-	return c.report(c.span(not, t.span), CodeWrongType, fmt.Sprintf("%s belongs to %s alone here, which is %s", not.Operator, c.call(t), t.shape.may().article()),
+	return c.report(c.span(not, t.span), CodeWrongType,
+		fmt.Sprintf("%s belongs to %s alone here, which is %s", not.Operator, c.call(t), t.shape.may().article()),
 		fmt.Sprintf("write not (%s %s %s)", c.source(t), n.Operator, c.source(right))), true
 }
 
@@ -131,7 +137,8 @@ func (c *checker) logic(op string, at file.Location, left, right term) term {
 			if t.constant && op == "or" && len(left.pins) == 1 {
 				hint = fmt.Sprintf("write %s in [%q, %s]", left.pins[0].field, left.pins[0].value, c.source(t))
 			}
-			c.report(t.span, CodeWrongType, fmt.Sprintf("%s needs conditions, and %s is %s", op, c.call(t), t.shape.may().article()), hint)
+			c.report(t.span, CodeWrongType, fmt.Sprintf("%s needs conditions, and %s is %s", op, c.call(t),
+				t.shape.may().article()), hint)
 			ok = false
 		}
 	}
@@ -234,7 +241,8 @@ func (c *checker) datesWritten(left, right term) (term, term, bool) {
 		}
 		d, err := parseISO(s, c.scope.options.Zone)
 		if err != nil {
-			return c.report(t.span, CodeWrongValue, fmt.Sprintf("%s is compared with a date, and is not one", c.call(t)), `write a date as "2026-08-20"`), false
+			return c.report(t.span, CodeWrongValue, fmt.Sprintf("%s is compared with a date, and is not one", c.call(t)),
+				`write a date as "2026-08-20"`), false
 		}
 		return c.known(d, plain(kDate), t.span), true
 	}
@@ -265,7 +273,9 @@ func (c *checker) mismatched(op string, left, right term) term {
 	case have&kList != 0 && need&kPlain != 0:
 		hint = fmt.Sprintf("write %s in %s", c.source(other), c.source(one))
 	}
-	return c.report(one.span, CodeWrongType, fmt.Sprintf("%s compares two values of one type, and %s is %s while %s is %s", op, c.call(one), have.article(), c.call(other), need.article()), hint)
+	return c.report(one.span, CodeWrongType,
+		fmt.Sprintf("%s compares two values of one type, and %s is %s while %s is %s", op, c.call(one), have.article(),
+			c.call(other), need.article()), hint)
 }
 
 // dayFirst is a date that does not sort as text.
@@ -275,10 +285,12 @@ func (c *checker) ordering(op string, at file.Location, left, right term) term {
 	const ordered = kNumber | kText | kDate
 	for _, t := range []term{left, right} {
 		if t.shape.may()&ordered == 0 {
-			return c.report(t.span, CodeWrongType, fmt.Sprintf("%s compares numbers, dates or texts, and %s is %s", op, c.call(t), t.shape.may().article()), "")
+			return c.report(t.span, CodeWrongType, fmt.Sprintf("%s compares numbers, dates or texts, and %s is %s", op,
+				c.call(t), t.shape.may().article()), "")
 		}
 		if t.constant && IsBlank(t.value) {
-			return c.report(t.span, CodeWrongValue, fmt.Sprintf("%s with nothing is never true", op), "write blank(...) or not_blank(...) to ask whether there is a value")
+			return c.report(t.span, CodeWrongValue, fmt.Sprintf("%s with nothing is never true", op),
+				"write blank(...) or not_blank(...) to ask whether there is a value")
 		}
 	}
 	left, right, ok := c.datesWritten(left, right)
@@ -292,11 +304,13 @@ func (c *checker) ordering(op string, at file.Location, left, right term) term {
 	for _, pair := range [][2]term{{left, right}, {right, left}} {
 		if s, ok := pair[0].value.(string); ok && pair[1].shape.may() == kText && !pair[1].constant {
 			if _, err := strconv.ParseFloat(s, 64); err == nil {
-				return c.report(pair[1].span, CodeWrongType, fmt.Sprintf(`%s compares texts letter by letter, so "10" comes before "9"`, op),
+				return c.report(pair[1].span, CodeWrongType,
+					fmt.Sprintf(`%s compares texts letter by letter, so "10" comes before "9"`, op),
 					fmt.Sprintf("write number(%s), and %s without quotes", c.source(pair[1]), s))
 			}
 			if dayFirst.MatchString(s) {
-				return c.report(pair[1].span, CodeWrongType, fmt.Sprintf("%s compares texts letter by letter, which is the order of dates only when the year comes first", op),
+				return c.report(pair[1].span, CodeWrongType,
+					fmt.Sprintf("%s compares texts letter by letter, which is the order of dates only when the year comes first", op),
 					fmt.Sprintf(`write date(%s, "dd/MM/yyyy"), with the format that the source sends, and the other date as "2026-08-20"`, c.source(pair[1])))
 			}
 		}

@@ -18,11 +18,13 @@ func (c *checker) plus(at file.Location, left, right term) term {
 			hint := ""
 			switch {
 			case may&kDate != 0:
-				hint = fmt.Sprintf(`write add(%s, 7, "days") to move a date, text(%s) to join it to a text`, c.source(t), c.source(t))
+				hint = fmt.Sprintf(`write add(%s, 7, "days") to move a date, text(%s) to join it to a text`, c.source(t),
+					c.source(t))
 			case may&kBool != 0:
 				hint = fmt.Sprintf("write text(%s) to join it to a text", c.source(t))
 			}
-			return c.report(t.span, CodeWrongType, fmt.Sprintf("+ adds numbers or joins texts, and %s is %s", c.call(t), may.article()), hint)
+			return c.report(t.span, CodeWrongType, fmt.Sprintf("+ adds numbers or joins texts, and %s is %s", c.call(t),
+				may.article()), hint)
 		}
 	}
 	if l&r&adds == 0 {
@@ -38,7 +40,8 @@ func (c *checker) plus(at file.Location, left, right term) term {
 		if !text.constant {
 			hint = fmt.Sprintf("write number(%s) to add, or %s", c.source(text), join)
 		}
-		return c.report(at, CodeWrongType, fmt.Sprintf("+ adds numbers or joins texts, and %s is text while %s is a number", c.call(text), c.call(number)), hint)
+		return c.report(at, CodeWrongType, fmt.Sprintf("+ adds numbers or joins texts, and %s is text while %s is a number",
+			c.call(text), c.call(number)), hint)
 	}
 	t := c.operation("+", l&r&adds, at, left, right)
 	if l&r&adds == adds && !t.constant {
@@ -52,9 +55,11 @@ func (c *checker) membership(at file.Location, left, right term) term {
 	if may&kItems == 0 {
 		hint := ""
 		if may&kText != 0 {
-			hint = fmt.Sprintf("write %s contains %s for a part of a text, or selected(%s, %s) for a multiple choice", c.source(right), c.source(left), c.source(right), c.source(left))
+			hint = fmt.Sprintf("write %s contains %s for a part of a text, or selected(%s, %s) for a multiple choice",
+				c.source(right), c.source(left), c.source(right), c.source(left))
 		}
-		return c.report(right.span, CodeWrongType, fmt.Sprintf("in needs a list, and %s is %s", c.call(right), may.article()), hint)
+		return c.report(right.span, CodeWrongType, fmt.Sprintf("in needs a list, and %s is %s", c.call(right),
+			may.article()), hint)
 	}
 	if may == kList {
 		item, l := right.shape.item().may(), left.shape.may()
@@ -66,7 +71,8 @@ func (c *checker) membership(at file.Location, left, right term) term {
 			case l == kNumber && item == kText:
 				hint = fmt.Sprintf("write text(%s), or the items without quotes", c.source(left))
 			}
-			return c.report(left.span, CodeWrongType, fmt.Sprintf("the list has items of type %s, and %s is %s", item, c.call(left), l.article()), hint)
+			return c.report(left.span, CodeWrongType, fmt.Sprintf("the list has items of type %s, and %s is %s", item,
+				c.call(left), l.article()), hint)
 		}
 	}
 	return c.operation("in", kBool, at, left, right)
@@ -80,7 +86,8 @@ func (c *checker) partOfText(op string, at file.Location, left, right term) term
 			if may&kList != 0 && op == "contains" {
 				hint = fmt.Sprintf("write %s in %s", c.source(right), c.source(left))
 			}
-			return c.report(t.span, CodeWrongType, fmt.Sprintf("%s looks into text, and %s is %s", op, c.call(t), may.article()), hint)
+			return c.report(t.span, CodeWrongType, fmt.Sprintf("%s looks into text, and %s is %s", op, c.call(t),
+				may.article()), hint)
 		}
 	}
 	return c.operation(op, kBool, at, left, right)
@@ -88,7 +95,8 @@ func (c *checker) partOfText(op string, at file.Location, left, right term) term
 
 func (c *checker) matching(at file.Location, left, right term) term {
 	if left.shape.may()&kWord == 0 {
-		return c.report(left.span, CodeWrongType, fmt.Sprintf("matches looks into text, and %s is %s", c.call(left), left.shape.may().article()), "")
+		return c.report(left.span, CodeWrongType, fmt.Sprintf("matches looks into text, and %s is %s", c.call(left),
+			left.shape.may().article()), "")
 	}
 	pattern, ok := right.value.(string)
 	if !ok {
@@ -114,7 +122,8 @@ func compilePattern(pattern string) (any, error) {
 	re, err := regexp.Compile(pattern)
 	if err != nil {
 		message := strings.TrimPrefix(err.Error(), "error parsing regexp: ")
-		return nil, fail(CodeWrongValue, "the pattern is not a regular expression: "+message, `inside quotes a backslash is written twice: "\\d+"`)
+		return nil, fail(CodeWrongValue, "the pattern is not a regular expression: "+message,
+			`inside quotes a backslash is written twice: "\\d+"`)
 	}
 	return re, nil
 }
@@ -144,7 +153,8 @@ func (c *checker) hyphenated(n *ast.BinaryNode) (term, bool) {
 		return term{}, false
 	}
 	whole := c.wholeSpan(m.Node)
-	return c.report(at, CodeUnknownField, fmt.Sprintf("the name %q has a hyphen in it, which reads as minus here", name), fmt.Sprintf("write %s[%q]", string(c.text[whole.From:whole.To]), name)), true
+	return c.report(at, CodeUnknownField, fmt.Sprintf("the name %q has a hyphen in it, which reads as minus here", name),
+		fmt.Sprintf("write %s[%q]", string(c.text[whole.From:whole.To]), name)), true
 }
 
 // shapeBelow is the shape of a name and fields below it, without reporting anything.

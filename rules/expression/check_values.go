@@ -54,10 +54,12 @@ func (c *checker) declared(t term) term {
 
 func (c *checker) unknownName(name string, at file.Location) term {
 	if _, ok := library()[name]; ok {
-		return c.report(at, CodeUnknownName, fmt.Sprintf("%q is a function, not a value", name), "write "+library()[name].signature())
+		return c.report(at, CodeUnknownName, fmt.Sprintf("%q is a function, not a value", name),
+			"write "+library()[name].signature())
 	}
 	if _, ok := c.scope.functions[name]; ok {
-		return c.report(at, CodeUnknownName, fmt.Sprintf("%q is a value map, which is used as a function", name), fmt.Sprintf("write %s(...) with the value to map", name))
+		return c.report(at, CodeUnknownName, fmt.Sprintf("%q is a value map, which is used as a function", name),
+			fmt.Sprintf("write %s(...) with the value to map", name))
 	}
 	hint := ""
 	switch strings.ToLower(name) {
@@ -138,7 +140,8 @@ func (c *checker) pointer(n *ast.PointerNode) term {
 		at = c.span(n, file.Location{From: at.From, To: at.To + len([]rune(n.Name))})
 	}
 	if len(c.items) == 0 {
-		return c.report(at, CodeSyntax, "# is an item of a list, and can be used only inside filter, map, all and the like", "")
+		return c.report(at, CodeSyntax, "# is an item of a list, and can be used only inside filter, map, all and the like",
+			"")
 	}
 	switch n.Name {
 	case "":
@@ -149,11 +152,14 @@ func (c *checker) pointer(n *ast.PointerNode) term {
 		if c.items[len(c.items)-1].acc {
 			return term{shape: Dynamic(), node: located(&ast.PointerNode{Name: "acc"}, at), span: at}
 		}
-		return c.report(at, CodeSyntax, "#acc is what reduce carries, and can be used only there, not inside of another filter, map or the like", "give it a name: let sum = #acc; ...")
+		return c.report(at, CodeSyntax,
+			"#acc is what reduce carries, and can be used only there, not inside of another filter, map or the like",
+			"give it a name: let sum = #acc; ...")
 	case "index":
 		return term{shape: plain(kNumber), node: located(&ast.PointerNode{Name: "index"}, at), span: at}
 	}
-	return c.report(at, CodeUnknownName, fmt.Sprintf("unknown name %q", "#"+n.Name), `known names: "#" for the item, "#index" for its position`)
+	return c.report(at, CodeUnknownName, fmt.Sprintf("unknown name %q", "#"+n.Name),
+		`known names: "#" for the item, "#index" for its position`)
 }
 
 func (c *checker) memberNode(n *ast.MemberNode) term {
@@ -199,7 +205,8 @@ func (c *checker) chain(n *ast.MemberNode) (root *ast.IdentifierNode, members []
 		case *ast.MemberNode:
 			n = below
 		case *ast.IdentifierNode:
-			if c.scope.shapes[below.Value] == nil || slices.ContainsFunc(c.lets, func(l letName) bool { return l.name == below.Value }) {
+			if c.scope.shapes[below.Value] == nil || slices.ContainsFunc(c.lets,
+				func(l letName) bool { return l.name == below.Value }) {
 				return nil, nil
 			}
 			slices.Reverse(members)
@@ -244,10 +251,12 @@ func (c *checker) field(base term, name string) (*Shape, *Problem) {
 		if s.kinds&kObject != 0 {
 			what = "is a list when there is more than one"
 		}
-		return nil, &Problem{Code: CodeWrongType, Message: fmt.Sprintf("%s %s, so a field of it cannot be read", c.call(base), what), Hint: hint}
+		return nil, &Problem{Code: CodeWrongType, Message: fmt.Sprintf("%s %s, so a field of it cannot be read",
+			c.call(base), what), Hint: hint}
 	}
 	if s.kinds&kObject == 0 {
-		return nil, &Problem{Code: CodeWrongType, Message: fmt.Sprintf("%s is %s, so it has no field %q", c.call(base), s.kinds.article(), name)}
+		return nil, &Problem{Code: CodeWrongType, Message: fmt.Sprintf("%s is %s, so it has no field %q", c.call(base),
+			s.kinds.article(), name)}
 	}
 	if f, ok := s.fields[name]; ok {
 		return f, nil
@@ -264,7 +273,8 @@ func (c *checker) field(base term, name string) (*Shape, *Problem) {
 			hint = "did you mean " + orList(places[:min(3, len(places))]) + "?"
 		}
 	}
-	return nil, &Problem{Code: CodeUnknownField, Message: fmt.Sprintf("unknown field %q of %s", name, c.call(base)), Hint: hint}
+	return nil, &Problem{Code: CodeUnknownField, Message: fmt.Sprintf("unknown field %q of %s", name, c.call(base)),
+		Hint: hint}
 }
 
 // indexed is x[i] where i is not a text that is written out.
@@ -279,13 +289,17 @@ func (c *checker) indexed(n *ast.MemberNode, base term) term {
 	case may&kItems == 0:
 		hint := ""
 		if may&kText != 0 {
-			hint = fmt.Sprintf("write substring(%s, ...) for a part of a text, or split(%s, \" \")[0] for a word", c.source(base), c.source(base))
+			hint = fmt.Sprintf("write substring(%s, ...) for a part of a text, or split(%s, \" \")[0] for a word",
+				c.source(base), c.source(base))
 		}
 		return c.report(at, CodeWrongType, fmt.Sprintf("%s is %s, so it has no items", c.call(base), may.article()), hint)
 	case index&kWord == 0:
-		return c.report(key.span, CodeWrongType, fmt.Sprintf("an index is a number or the name of a field, and %s is %s", c.call(key), index.article()), "")
-	case may&kList == 0 && index&kText == 0 && !base.shape.isDynamic() && base.shape.kinds == kObject && len(base.shape.fields) == 0 && base.shape.rest != nil:
-		return c.report(key.span, CodeWrongType, fmt.Sprintf("the fields of %s have names, and %s is a number", c.call(base), c.call(key)), "write the name in quotes")
+		return c.report(key.span, CodeWrongType, fmt.Sprintf("an index is a number or the name of a field, and %s is %s",
+			c.call(key), index.article()), "")
+	case may&kList == 0 && index&kText == 0 && !base.shape.isDynamic() && base.shape.kinds == kObject &&
+		len(base.shape.fields) == 0 && base.shape.rest != nil:
+		return c.report(key.span, CodeWrongType, fmt.Sprintf("the fields of %s have names, and %s is a number", c.call(base),
+			c.call(key)), "write the name in quotes")
 	}
 	t := c.operation("$member", kAny, at, base, key)
 	if !t.constant {
@@ -311,13 +325,15 @@ func (c *checker) sliceNode(n *ast.SliceNode) term {
 		}
 		ends[i] = c.check(end)
 		if !ends[i].bad && ends[i].shape.may()&kNumber == 0 {
-			return c.report(ends[i].span, CodeWrongType, fmt.Sprintf("a position is a number, and %s is %s", c.call(ends[i]), ends[i].shape.may().article()), "")
+			return c.report(ends[i].span, CodeWrongType, fmt.Sprintf("a position is a number, and %s is %s", c.call(ends[i]),
+				ends[i].shape.may().article()), "")
 		}
 		at = join(at, ends[i].span)
 	}
 	at = c.balance(at)
 	if !base.bad && base.shape.may()&(kText|kItems) == 0 {
-		return c.report(base.span, CodeWrongType, fmt.Sprintf("a part is taken of a list or a text, and %s is %s", c.call(base), base.shape.may().article()), "")
+		return c.report(base.span, CodeWrongType, fmt.Sprintf("a part is taken of a list or a text, and %s is %s",
+			c.call(base), base.shape.may().article()), "")
 	}
 	t := c.operation("$slice", kAny, at, base, ends[0], ends[1])
 	if !t.constant {

@@ -98,7 +98,8 @@ func in(f *frame, a []any) (any, error) {
 		return err == nil && v != nil, err
 	}
 	if kindOf(a[1]) == kText {
-		return nil, fail(CodeWrongType, "in needs a list, and this is text", `use contains for a part of a text, selected(...) for a multiple choice`)
+		return nil, fail(CodeWrongType, "in needs a list, and this is text",
+			`use contains for a part of a text, selected(...) for a multiple choice`)
 	}
 	list, err := asList(a[1], f.options.Zone)
 	if err != nil {
@@ -150,6 +151,7 @@ func sortKey(f *frame, v any) (any, error) {
 	case string:
 		return "3" + v, f.makes(len(v))
 	default:
-		return nil, fail(CodeWrongType, fmt.Sprintf("a list cannot be sorted by %s", kindOf(v).article()), "sort by a text, a number or a date")
+		return nil, fail(CodeWrongType, fmt.Sprintf("a list cannot be sorted by %s", kindOf(v).article()),
+			"sort by a text, a number or a date")
 	}
 }

@@ -16,12 +16,15 @@ import (
 	"github.com/expr-lang/expr/parser/lexer"
 )
 
-// Compile checks an expression against the names of a scope and compiles it. It reports every mistake that does not follow from another
-// one, in the order of their places; the program is nil when there is any.
+// Compile checks an expression against the names of a scope and compiles it. It reports every
+// mistake that does not follow from another one, in the order of their places; the program is nil
+// when there is any.
 func Compile(text string, s *Scope, w Want) (*Program, []Problem) {
 	length := utf8.RuneCountInString(text)
 	if length > maxText {
-		return nil, []Problem{{0, length, CodeTooComplex, fmt.Sprintf("the expression is longer than %d characters", maxText), "work part of it out in a lookup or a value map, or send it from the source"}}
+		return nil, []Problem{{0, length, CodeTooComplex,
+			fmt.Sprintf("the expression is longer than %d characters", maxText),
+			"work part of it out in a lookup or a value map, or send it from the source"}}
 	}
 	if !utf8.ValidString(text) {
 		return nil, []Problem{{0, length, CodeSyntax, "the expression is not valid UTF-8 text", "save the file as UTF-8"}}
@@ -30,7 +33,8 @@ func Compile(text string, s *Scope, w Want) (*Program, []Problem) {
 	if problem != nil {
 		return nil, []Problem{*problem}
 	}
-	c := &checker{text: []rune(text), tokens: tokens, scope: s, uses: map[string]bool{}, paths: map[string]bool{}, names: map[file.Location][]string{}, frame: frame{options: &s.options}}
+	c := &checker{text: []rune(text), tokens: tokens, scope: s, uses: map[string]bool{}, paths: map[string]bool{},
+		names: map[file.Location][]string{}, frame: frame{options: &s.options}}
 	result := c.wanted(c.check(root), w)
 	if len(c.problems) > 0 {
 		return nil, c.sorted()
@@ -60,7 +64,8 @@ func Compile(text string, s *Scope, w Want) (*Program, []Problem) {
 	var err error
 	p.code, err = compiler.Compile(&parser.Tree{Node: result.node, Source: file.NewSource(text)}, machineConfig())
 	if err != nil {
-		return nil, []Problem{{0, length, CodeInternal, "the expression cannot be compiled", "write it in another way, and report it as a defect with the expression"}}
+		return nil, []Problem{{0, length, CodeInternal, "the expression cannot be compiled",
+			"write it in another way, and report it as a defect with the expression"}}
 	}
 	return p, nil
 }
@@ -81,8 +86,9 @@ func parse(text string, s *Scope) (ast.Node, []lexer.Token, *Problem) {
 	return nil, nil, &problem
 }
 
-// plainChain reads names with dots between them, such as trigger.form.visit_date, without the parser: most expressions are no more than that,
-// and checking thousands of rules must stay fast. nil when the text is anything else.
+// plainChain reads names with dots between them, such as trigger.form.visit_date, without the
+// parser: most expressions are no more than that, and checking thousands of rules must stay fast.
+// nil when the text is anything else.
 func plainChain(text string) ast.Node {
 	var node ast.Node
 	for from := 0; from <= len(text); {
@@ -156,7 +162,8 @@ func (c *checker) wanted(t term, w Want) term {
 	case t.bad:
 	case w == Condition:
 		if may&kBool == 0 {
-			c.report(t.span, CodeWrongType, fmt.Sprintf("a condition is needed, and %s is %s", c.call(t), may.article()), c.conditionHint(t))
+			c.report(t.span, CodeWrongType, fmt.Sprintf("a condition is needed, and %s is %s", c.call(t), may.article()),
+				c.conditionHint(t))
 			break
 		}
 		return c.truth(t)
@@ -180,7 +187,8 @@ func (c *checker) wanted(t term, w Want) term {
 			} else if fields := t.shape.fieldNames(); len(fields) > 0 {
 				hint = listKnown(fields, "fields")
 			}
-			c.report(t.span, CodeWrongType, fmt.Sprintf("a single value is needed, and %s is %s", c.call(t), may.article()), hint)
+			c.report(t.span, CodeWrongType, fmt.Sprintf("a single value is needed, and %s is %s", c.call(t), may.article()),
+				hint)
 		}
 	}
 	return t

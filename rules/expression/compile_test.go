@@ -38,7 +38,8 @@ func formBody(t testing.TB) map[string]any {
 	return body
 }
 
-// formScope has what a rule about the sample form has: the trigger, a lookup, a value map, a result of an earlier action, an item.
+// formScope has what a rule about the sample form has: the trigger, a lookup, a value map, a result
+// of an earlier action, an item.
 func formScope(t testing.TB) *expression.Scope {
 	t.Helper()
 	shape := expression.ShapeOf(formBody(t))
@@ -56,7 +57,8 @@ func formScope(t testing.TB) *expression.Scope {
 	return s
 }
 
-// TestProblems reads testdata/problems.txt: blocks of an expression (after "? ", with what it must be in front when that matters) and the findings that it has.
+// TestProblems reads testdata/problems.txt: blocks of an expression (after "? ", with what it must
+// be in front when that matters) and the findings that it has.
 func TestProblems(t *testing.T) {
 	s := formScope(t)
 	path := filepath.Join("testdata", "problems.txt")
@@ -79,7 +81,8 @@ func TestProblems(t *testing.T) {
 		}
 		fmt.Fprintln(&have, line)
 		w := expression.Anything
-		for word, as := range map[string]expression.Want{"condition: ": expression.Condition, "list: ": expression.List, "text: ": expression.Text} {
+		for word, as := range map[string]expression.Want{"condition: ": expression.Condition, "list: ": expression.List,
+			"text: ": expression.Text} {
 			if rest, ok := strings.CutPrefix(text, word); ok {
 				text, w = rest, as
 			}

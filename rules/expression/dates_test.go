@@ -66,7 +66,8 @@ func TestDateArithmetic(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		`add(x, 1.5, "days")`, `add(x, 99999999999, "days")`, `add(x, 9999, "years")`, `age(x, "years", "1990-01-01")`, `period_add("202601", 100000)`, `period_start("soon")`, `period("0001-01-01", "Monthly")`,
+		`add(x, 1.5, "days")`, `add(x, 99999999999, "days")`, `add(x, 9999, "years")`, `age(x, "years", "1990-01-01")`,
+		`period_add("202601", 100000)`, `period_start("soon")`, `period("0001-01-01", "Monthly")`,
 		`add("2026-08-20", 1, "lightyears" + x)`, `period("2026-08-20", "x" + x)`,
 	} {
 		p, problems := expression.Compile(text, s, expression.Anything)
@@ -81,7 +82,8 @@ func TestDateArithmetic(t *testing.T) {
 
 // Adding days and taking the difference agree, on every clock.
 func TestDaysAgree(t *testing.T) {
-	zones := []string{"Africa/Nairobi", "Africa/Cairo", "America/Sao_Paulo", "Asia/Beirut", "Pacific/Apia", "Asia/Kathmandu", "UTC"}
+	zones := []string{"Africa/Nairobi", "Africa/Cairo", "America/Sao_Paulo", "Asia/Beirut", "Pacific/Apia",
+		"Asia/Kathmandu", "UTC"}
 	for _, name := range zones {
 		zone, err := time.LoadLocation(name)
 		if err != nil {
@@ -114,14 +116,17 @@ func TestDaysAgree(t *testing.T) {
 
 func TestTextOfValues(t *testing.T) {
 	for want, v := range map[string]any{
-		"": nil, "12": 12.0, "12.5": 12.5, "0.1": 0.1, "123456789012345680000": 123456789012345678901.0, "true": true, "-3": -3, "x": "x", `{"a":1}`: map[string]any{"a": 1}, `["a"]`: []any{"a"},
-		"0.0000001": 1e-7, "2026-08-20": time.Date(2026, 8, 20, 0, 0, 0, 0, time.UTC), "7": int64(7), "8": uint8(8), "1.5": float32(1.5),
+		"": nil, "12": 12.0, "12.5": 12.5, "0.1": 0.1, "123456789012345680000": 123456789012345678901.0, "true": true,
+		"-3": -3, "x": "x", `{"a":1}`: map[string]any{"a": 1}, `["a"]`: []any{"a"},
+		"0.0000001": 1e-7, "2026-08-20": time.Date(2026, 8, 20, 0, 0, 0, 0, time.UTC), "7": int64(7), "8": uint8(8),
+		"1.5": float32(1.5),
 	} {
 		if got := expression.AsText(v); got != want {
 			t.Errorf("%#v is %q, want %q", v, got, want)
 		}
 	}
-	for _, blank := range []any{nil, "", " ", "\t\n", "---", " --- ", []any{}, []string{}, map[string]any(nil), (*orgUnit)(nil)} {
+	for _, blank := range []any{nil, "", " ", "\t\n", "---", " --- ", []any{}, []string{}, map[string]any(nil),
+		(*orgUnit)(nil)} {
 		if !expression.IsBlank(blank) || expression.AsText(blank) != "" && fmt.Sprint(blank) != "[]" {
 			t.Errorf("%#v is not blank", blank)
 		}

@@ -1,10 +1,12 @@
 // Package expression compiles and runs the expressions of rule files.
 //
-// It wraps expr-lang/expr: the fields that an expression may name are known when it is compiled (from the trigger's sample), so that a
-// mistake is a Problem with a position in the text of the expression, the nearest names that exist, and no Go in its words.
+// It wraps expr-lang/expr: the fields that an expression may name are known when it is compiled
+// (from the trigger's sample), so that a mistake is a Problem with a position in the text of the
+// expression, the nearest names that exist, and no Go in its words.
 //
-// The grammar, the byte code and its machine are expr's. What values mean is ours, because field data is full of gaps: a field that a
-// record does not have is blank, and a blank is passed on instead of being an error.
+// The grammar, the byte code and its machine are expr's. What values mean is ours, because field
+// data is full of gaps: a field that a record does not have is blank, and a blank is passed on
+// instead of being an error.
 //
 //   - Reading a field of something blank is blank. So is arithmetic with a blank.
 //   - Missing, empty, only spaces, and "---" are all blank, and all equal to each other: x == "" is true of every one of them.
@@ -52,7 +54,8 @@ const (
 	Anything Want = iota
 	// Condition needs yes or no; the program's result is then always a bool, false when blank.
 	Condition
-	// List needs a list, or one object that stands for a list of one; the program's result is then always a []any, empty when blank.
+	// List needs a list, or one object that stands for a list of one; the program's result is then
+	// always a []any, empty when blank.
 	List
 	// Text accepts what can be written as text: text, numbers, yes/no, dates. AsText writes it.
 	Text

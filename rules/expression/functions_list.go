@@ -72,7 +72,8 @@ func grouped(f *frame, a []any) (any, error) {
 	for i, item := range items {
 		key, err := sortKey(f, keys[i])
 		if err != nil {
-			return nil, fail(CodeWrongType, fmt.Sprintf("items cannot be grouped by %s", kindOf(keys[i]).article()), "group by a text, a number or a date")
+			return nil, fail(CodeWrongType, fmt.Sprintf("items cannot be grouped by %s", kindOf(keys[i]).article()),
+				"group by a text, a number or a date")
 		}
 		place, ok := places[key]
 		if !ok {

@@ -19,7 +19,8 @@ func numberFunctions() []function {
 	}
 	extreme := func(name, summary string, better func(c int) bool, examples ...Example) function {
 		return function{
-			name: name, group: group, summary: summary, gives: kNumber | kDate, params: []parameter{{name: "value", accept: kNumber | kDate, rest: true}}, takesBlank: true, examples: examples,
+			name: name, group: group, summary: summary, gives: kNumber | kDate,
+			params: []parameter{{name: "value", accept: kNumber | kDate, rest: true}}, takesBlank: true, examples: examples,
 			result: func(args []*Shape) *Shape { return plain(args[0].may() & (kNumber | kDate)) },
 			call: func(f *frame, a []any) (any, error) {
 				var best any
@@ -43,7 +44,8 @@ func numberFunctions() []function {
 			},
 		}
 	}
-	mark := parameter{name: "decimal mark", accept: kText, optional: true, written: true, prepare: decimalMark, choices: []string{".", ","}}
+	mark := parameter{name: "decimal mark", accept: kText, optional: true, written: true, prepare: decimalMark,
+		choices: []string{".", ","}}
 	return []function{
 		{
 			name: "number", group: group, gives: kNumber, params: []parameter{{name: "text", accept: kWord}, mark},
@@ -52,7 +54,8 @@ func numberFunctions() []function {
 				m, _ := a[1].(decimal)
 				return readNumber(a[0].(string), m)
 			},
-			examples: []Example{{`number("12.50")`, `12.5`}, {`number("1.234,5", ",")`, `1234.5`}, {`number("1,234.5", ".")`, `1234.5`}, {`number("007")`, `7`}, {`number("")`, `nil`}},
+			examples: []Example{{`number("12.50")`, `12.5`}, {`number("1.234,5", ",")`, `1234.5`},
+				{`number("1,234.5", ".")`, `1234.5`}, {`number("007")`, `7`}, {`number("")`, `nil`}},
 		},
 		{
 			name: "is_number", group: group, gives: kBool, params: []parameter{{name: "text", accept: kWord}, mark},
@@ -80,7 +83,8 @@ func numberFunctions() []function {
 			examples: []Example{{`int("12")`, `12`}, {`int(12.0)`, `12`}},
 		},
 		{
-			name: "round", group: group, gives: kNumber, params: []parameter{number, {name: "digits", accept: kNumber, optional: true}},
+			name: "round", group: group, gives: kNumber, params: []parameter{number,
+				{name: "digits", accept: kNumber, optional: true}},
 			summary: "The nearest number with so many digits after the decimal mark (0 unless given). Halves go away from zero.",
 			call: func(_ *frame, a []any) (any, error) {
 				digits, ok := 0, true
@@ -92,9 +96,11 @@ func numberFunctions() []function {
 				}
 				return rounded(float(a[0]), digits)
 			},
-			examples: []Example{{`round(2.5)`, `3`}, {`round(36.6666, 1)`, `36.7`}, {`round(-2.5)`, `-3`}, {`round(1.005, 2)`, `1.01`}},
+			examples: []Example{{`round(2.5)`, `3`}, {`round(36.6666, 1)`, `36.7`}, {`round(-2.5)`, `-3`},
+				{`round(1.005, 2)`, `1.01`}},
 		},
-		rounding("floor", "The largest whole number that is not larger.", math.Floor, Example{`floor(2.9)`, `2`}, Example{`floor(-2.1)`, `-3`}),
+		rounding("floor", "The largest whole number that is not larger.", math.Floor, Example{`floor(2.9)`, `2`},
+			Example{`floor(-2.1)`, `-3`}),
 		rounding("ceil", "The smallest whole number that is not smaller.", math.Ceil, Example{`ceil(2.1)`, `3`}),
 		{
 			name: "abs", group: group, gives: kNumber, params: []parameter{number}, summary: "The number without its sign.",
@@ -106,10 +112,14 @@ func numberFunctions() []function {
 			},
 			examples: []Example{{`abs(-3)`, `3`}},
 		},
-		extreme("min", "The smallest of several numbers, or the earliest of several dates; blanks do not count.", func(c int) bool { return c < 0 }, Example{`min(3, nil, 2)`, `2`}),
-		extreme("max", "The largest of several numbers, or the latest of several dates; blanks do not count.", func(c int) bool { return c > 0 }, Example{`max(3, 7, 2)`, `7`}, Example{`max(date("2026-08-01"), date("2026-08-20"))`, `date("2026-08-20")`}),
+		extreme("min", "The smallest of several numbers, or the earliest of several dates; blanks do not count.",
+			func(c int) bool { return c < 0 }, Example{`min(3, nil, 2)`, `2`}),
+		extreme("max", "The largest of several numbers, or the latest of several dates; blanks do not count.",
+			func(c int) bool { return c > 0 }, Example{`max(3, 7, 2)`, `7`},
+			Example{`max(date("2026-08-01"), date("2026-08-20"))`, `date("2026-08-20")`}),
 		{
-			name: "between", group: group, gives: kBool, params: []parameter{{name: "value", accept: kAny}, {name: "low", accept: kAny}, {name: "high", accept: kAny}}, takesBlank: true,
+			name: "between", group: group, gives: kBool, params: []parameter{{name: "value", accept: kAny},
+				{name: "low", accept: kAny}, {name: "high", accept: kAny}}, takesBlank: true,
 			summary: "Whether a number or date lies between two others or is one of them; false when any of them is blank.",
 			call: func(f *frame, a []any) (any, error) {
 				if IsBlank(a[0]) || IsBlank(a[1]) || IsBlank(a[2]) {
@@ -119,7 +129,8 @@ func numberFunctions() []function {
 					for i := range a {
 						d, err := dateOf(f, a[i])
 						if err != nil {
-							return nil, fail(CodeWrongType, "between compares numbers or dates, and this is text", "number(...) reads a number from text")
+							return nil, fail(CodeWrongType, "between compares numbers or dates, and this is text",
+								"number(...) reads a number from text")
 						}
 						a[i] = d
 					}
@@ -131,12 +142,14 @@ func numberFunctions() []function {
 				high, err := compare(f, a[0], a[2])
 				return low >= 0 && high <= 0, err
 			},
-			examples: []Example{{`between(5, 1, 5)`, `true`}, {`between("2026-08-20", "2026-08-01", "2026-08-31")`, `true`}, {`between(date("2026-09-01"), "2026-08-01", "2026-08-31")`, `false`}},
+			examples: []Example{{`between(5, 1, 5)`, `true`}, {`between("2026-08-20", "2026-08-01", "2026-08-31")`, `true`},
+				{`between(date("2026-09-01"), "2026-08-01", "2026-08-31")`, `false`}},
 		},
 	}
 }
 
-// whole gives a float that has no fraction as an int, if it is not too large. On machines of 32 bits telephone numbers are: they stay floats, and whole.
+// whole gives a float that has no fraction as an int, if it is not too large. On machines of 32
+// bits telephone numbers are: they stay floats, and whole.
 func whole(f float64) (any, error) {
 	if f == math.Trunc(f) && math.Abs(f) < min(1<<53, float64(math.MaxInt)) {
 		return int(f), nil

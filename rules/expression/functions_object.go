@@ -32,7 +32,8 @@ func objectFunctions() []function {
 		},
 		{
 			name: "entries", group: group, gives: kList, params: []parameter{object}, takesBlank: true,
-			summary: "The fields of an object as a list of {key, value}, in the order of their names: with for_each, a data value of every column.",
+			summary: "The fields of an object as a list of {key, value}, in the order of their names: with for_each, a data " +
+				"value of every column.",
 			result: func(args []*Shape) *Shape {
 				return listOf(&Shape{kinds: kObject, fields: map[string]*Shape{"key": plain(kText), "value": args[0].anyField()}})
 			},
@@ -43,7 +44,8 @@ func objectFunctions() []function {
 		},
 		{
 			name: "parse_json", group: "Text", gives: kAny, params: []parameter{{name: "text", accept: kText}},
-			summary:  "What a text of JSON holds: an object, a list or a value. A text that is not JSON is a failure of the record.",
+			summary: "What a text of JSON holds: an object, a list or a value. A text that is not JSON is a failure of the " +
+				"record.",
 			result:   func([]*Shape) *Shape { return Dynamic() },
 			call:     parseJSON,
 			examples: []Example{{`parse_json("{\"age\": 4}").age`, `4`}, {`parse_json("")`, `nil`}},

@@ -18,7 +18,8 @@ func choiceFunctions() []function {
 	choices := parameter{name: "choices", accept: kWord | kItems}
 	gps := func(name, summary string, place int, examples ...Example) function {
 		return function{
-			name: name, group: group, summary: summary, gives: kNumber, params: []parameter{{name: "gps", accept: kText}}, examples: examples,
+			name: name, group: group, summary: summary, gives: kNumber, params: []parameter{{name: "gps", accept: kText}},
+			examples: examples,
 			call: func(_ *frame, a []any) (any, error) {
 				parts, err := readGPS(a[0].(string))
 				if err != nil || place >= len(parts) {
@@ -30,13 +31,16 @@ func choiceFunctions() []function {
 	}
 	return []function{
 		{
-			name: "selected", group: group, gives: kBool, params: []parameter{choices, {name: "choice", accept: kWord}}, takesBlank: true,
-			summary: "Whether a multiple choice has a choice among its answers. The answers are a text with spaces between them, as forms send it, or a list.",
+			name: "selected", group: group, gives: kBool, params: []parameter{choices, {name: "choice", accept: kWord}},
+			takesBlank: true,
+			summary: "Whether a multiple choice has a choice among its answers. The answers are a text with spaces between " +
+				"them, as forms send it, or a list.",
 			call: func(f *frame, a []any) (any, error) {
 				words, err := answers(f, a[0])
 				return a[1] != "" && slices.Contains(words, a[1].(string)), err
 			},
-			examples: []Example{{`selected("fever cough", "cough")`, `true`}, {`selected("fever cough", "co")`, `false`}, {`selected("", "cough")`, `false`}},
+			examples: []Example{{`selected("fever cough", "cough")`, `true`}, {`selected("fever cough", "co")`, `false`},
+				{`selected("", "cough")`, `false`}},
 		},
 		{
 			name: "count_selected", group: group, gives: kNumber, params: []parameter{choices}, takesBlank: true,
@@ -48,8 +52,9 @@ func choiceFunctions() []function {
 			examples: []Example{{`count_selected("fever cough")`, `2`}, {`count_selected("")`, `0`}},
 		},
 		{
-			name: "selected_at", group: group, gives: kText, params: []parameter{choices, {name: "number", accept: kNumber}}, takesBlank: true,
-			summary: "The answer at a position of a multiple choice, from 0; blank if there are not so many.",
+			name: "selected_at", group: group, gives: kText, params: []parameter{choices, {name: "number", accept: kNumber}},
+			takesBlank: true,
+			summary:    "The answer at a position of a multiple choice, from 0; blank if there are not so many.",
 			call: func(f *frame, a []any) (any, error) {
 				words, err := answers(f, a[0])
 				n, ok := a[1].(int)
@@ -60,22 +65,32 @@ func choiceFunctions() []function {
 			},
 			examples: []Example{{`selected_at("fever cough", 1)`, `"cough"`}, {`selected_at("fever", 3)`, `nil`}},
 		},
-		gps("gps_lat", `The latitude of a place that a form sends as "latitude longitude altitude accuracy".`, 0, Example{`gps_lat("-1.28 36.82 1690 5")`, `-1.28`}),
+		gps("gps_lat", `The latitude of a place that a form sends as "latitude longitude altitude accuracy".`, 0,
+			Example{`gps_lat("-1.28 36.82 1690 5")`, `-1.28`}),
 		gps("gps_lon", "The longitude of a place.", 1, Example{`gps_lon("-1.28 36.82 1690 5")`, `36.82`}),
-		gps("gps_alt", "The altitude of a place, in metres; blank if it was not sent.", 2, Example{`gps_alt("-1.28 36.82 1690 5")`, `1690`}, Example{`gps_alt("-1.28 36.82")`, `nil`}),
-		gps("gps_accuracy", "The accuracy of a place, in metres; blank if it was not sent.", 3, Example{`gps_accuracy("-1.28 36.82 1690 5")`, `5`}),
+		gps("gps_alt", "The altitude of a place, in metres; blank if it was not sent.", 2,
+			Example{`gps_alt("-1.28 36.82 1690 5")`, `1690`}, Example{`gps_alt("-1.28 36.82")`, `nil`}),
+		gps("gps_accuracy", "The accuracy of a place, in metres; blank if it was not sent.", 3,
+			Example{`gps_accuracy("-1.28 36.82 1690 5")`, `5`}),
 		{
-			name: "coordinate", group: group, gives: kText, params: []parameter{{name: "place or latitude", accept: kAny}, {name: "longitude or order", accept: kWord, optional: true}},
-			summary:  `A place as DHIS2 writes it, [longitude,latitude]: from what a form sends, from GeoJSON or WKT, from a latitude and a longitude, or from a list of the two, of which the second argument says which comes first ("latitude first" or "longitude first"; of _geolocation it is known).`,
-			imply:    placeOrder,
-			call:     callCoordinate,
-			examples: []Example{{`coordinate("-1.28 36.82 1690 5")`, `"[36.82,-1.28]"`}, {`coordinate(-1.28, 36.82)`, `"[36.82,-1.28]"`}, {`coordinate("POINT (36.82 -1.28)")`, `"[36.82,-1.28]"`}, {`coordinate([-1.28, 36.82], "latitude first")`, `"[36.82,-1.28]"`}, {`coordinate("")`, `nil`}},
+			name: "coordinate", group: group, gives: kText,
+			params: []parameter{{name: "place or latitude", accept: kAny},
+				{name: "longitude or order", accept: kWord, optional: true}},
+			summary: `A place as DHIS2 writes it, [longitude,latitude]: from what a form sends, from GeoJSON or WKT, from a latitude and a longitude, or from a list of the two, of which the second argument says which comes first ("latitude first" or "longitude first"; of _geolocation it is known).`,
+			imply:   placeOrder,
+			call:    callCoordinate,
+			examples: []Example{{`coordinate("-1.28 36.82 1690 5")`, `"[36.82,-1.28]"`},
+				{`coordinate(-1.28, 36.82)`, `"[36.82,-1.28]"`}, {`coordinate("POINT (36.82 -1.28)")`, `"[36.82,-1.28]"`},
+				{`coordinate([-1.28, 36.82], "latitude first")`, `"[36.82,-1.28]"`}, {`coordinate("")`, `nil`}},
 		},
 		{
-			name: "phone", group: group, gives: kText, params: []parameter{{name: "text", accept: kWord}, {name: "country", accept: kText, optional: true, prepare: readCountry}},
-			summary:  "A phone number in its international form, from a number as people write it in a country (two letters, such as KE). A number that cannot exist there is a failure of the record.",
-			call:     callPhone,
-			examples: []Example{{`phone("0722 000 123", "KE")`, `"+254722000123"`}, {`phone("+254 722 000123")`, `"+254722000123"`}, {`phone("", "KE")`, `""`}},
+			name: "phone", group: group, gives: kText, params: []parameter{{name: "text", accept: kWord},
+				{name: "country", accept: kText, optional: true, prepare: readCountry}},
+			summary: "A phone number in its international form, from a number as people write it in a country (two letters, " +
+				"such as KE). A number that cannot exist there is a failure of the record.",
+			call: callPhone,
+			examples: []Example{{`phone("0722 000 123", "KE")`, `"+254722000123"`},
+				{`phone("+254 722 000123")`, `"+254722000123"`}, {`phone("", "KE")`, `""`}},
 		},
 	}
 }
@@ -104,8 +119,10 @@ func answers(f *frame, v any) ([]string, error) {
 }
 
 var (
-	errFar   = &fault{CodeWrongValue, "the place is not on earth: a latitude is at most 90, a longitude at most 180", "the latitude comes first"}
-	errPlace = &fault{CodeWrongValue, "the text is not a place: latitude and longitude in degrees, with a space between", `such as "-1.28 36.82", with altitude and accuracy after it or without`}
+	errFar = &fault{CodeWrongValue, "the place is not on earth: a latitude is at most 90, a longitude at most 180",
+		"the latitude comes first"}
+	errPlace = &fault{CodeWrongValue, "the text is not a place: latitude and longitude in degrees, with a space between",
+		`such as "-1.28 36.82", with altitude and accuracy after it or without`}
 )
 
 // readGPS reads the latitude, longitude, altitude and accuracy that a form sends; nil from a blank.
@@ -161,7 +178,8 @@ func listFunctions() []function {
 	return []function{
 		{
 			name: "list_of", group: group, gives: kList, params: []parameter{{name: "value", accept: kAny}}, takesBlank: true,
-			summary: "The value as a list: a list as it is, one value as a list of one, a blank as an empty list. A repeat group with one repetition arrives as one object.",
+			summary: "The value as a list: a list as it is, one value as a list of one, a blank as an empty list. A repeat " +
+				"group with one repetition arrives as one object.",
 			result: func(args []*Shape) *Shape {
 				s := args[0]
 				if s.isDynamic() || s.kinds&kItems != 0 {
@@ -194,14 +212,18 @@ func listFunctions() []function {
 		},
 		{
 			name: "flatten", group: group, gives: kList, params: []parameter{list}, result: flatItems, call: callFlatten,
-			summary: "The items of all lists in a list, as one list: of the repetitions of a repeat group inside of another one. What is no list stays as it is, a blank is left out.",
+			summary: "The items of all lists in a list, as one list: of the repetitions of a repeat group inside of another " +
+				"one. What is no list stays as it is, a blank is left out.",
 			examples: []Example{{`flatten([["a", "b"], ["c"]])`, `["a", "b", "c"]`},
 				{`map(flatten(map([{doses: [{d: 1}, {d: 2}]}, {doses: {d: 3}}, {}], .doses)), .d)`, `[1, 2, 3]`}},
 		},
 		{
-			name: "concat", group: group, gives: kList, params: []parameter{{name: "list", accept: kItems, rest: true}}, result: allItems, call: callConcat,
-			summary:  "Several lists one after the other, as one list. One object counts as a list of one, a blank as an empty list.",
-			examples: []Example{{`concat(["a"], ["b", "c"])`, `["a", "b", "c"]`}, {`map(concat({n: 1}, [{n: 2}], nil), .n)`, `[1, 2]`}},
+			name: "concat", group: group, gives: kList, params: []parameter{{name: "list", accept: kItems, rest: true}},
+			result: allItems, call: callConcat,
+			summary: "Several lists one after the other, as one list. One object counts as a list of one, a blank as an " +
+				"empty list.",
+			examples: []Example{{`concat(["a"], ["b", "c"])`, `["a", "b", "c"]`},
+				{`map(concat({n: 1}, [{n: 2}], nil), .n)`, `[1, 2]`}},
 		},
 		{
 			name: "unique", group: group, gives: kList, params: []parameter{list}, result: same,
@@ -230,7 +252,8 @@ func listFunctions() []function {
 	}
 }
 
-// namespace makes the identifiers of uuid(...) differ from those that other programs make of the same text. It must never change.
+// namespace makes the identifiers of uuid(...) differ from those that other programs make of the
+// same text. It must never change.
 var namespace = uuid.MustParse("6f1f3a4e-4f0a-5c5b-9d6e-0b7c1a2d3e4f")
 
 func identifierFunctions() []function {
@@ -251,9 +274,11 @@ func identifierFunctions() []function {
 	return []function{
 		{
 			name: "uuid", group: group, gives: kText, params: values,
-			summary:  "A UUID made of one or more values: always the same for the same values, and different for others (version 5).",
-			call:     func(_ *frame, a []any) (any, error) { return uuid.NewSHA1(namespace, key(a)).String(), nil },
-			examples: []Example{{`uuid("KE-0042")`, `"a2e676a2-f3ee-5440-9f52-141a75854f68"`}, {`uuid("a", "bc") == uuid("ab", "c")`, `false`}},
+			summary: "A UUID made of one or more values: always the same for the same values, and different for others " +
+				"(version 5).",
+			call: func(_ *frame, a []any) (any, error) { return uuid.NewSHA1(namespace, key(a)).String(), nil },
+			examples: []Example{{`uuid("KE-0042")`, `"a2e676a2-f3ee-5440-9f52-141a75854f68"`},
+				{`uuid("a", "bc") == uuid("ab", "c")`, `false`}},
 		},
 		{
 			name: "hash", group: group, gives: kText, params: values,

@@ -19,14 +19,17 @@ func readPeriodType(s string) (any, error) {
 	if s == "TwoYearly" {
 		return nil, fail(CodeWrongValue, "the period type TwoYearly has no written form, so nothing can be sent for it", "")
 	}
-	return nil, fail(CodeWrongValue, "there is no such period type", "period types are Daily, Weekly, Monthly, Quarterly, SixMonthly, Yearly, FinancialApril and so on, as DHIS2 names them")
+	return nil, fail(CodeWrongValue, "there is no such period type",
+		"period types are Daily, Weekly, Monthly, Quarterly, SixMonthly, Yearly, FinancialApril and so on, as DHIS2 names "+
+			"them")
 }
 
 func periodFunctions() []function {
 	const group = "Periods"
 	periodParam := parameter{name: "period", accept: kWord}
 	typeParam := parameter{name: "type", accept: kText, prepare: readPeriodType, choices: period.Types()}
-	calendarParam := parameter{name: "calendar", accept: kText, written: true, optional: true, prepare: readCalendar, choices: calendar.Names()}
+	calendarParam := parameter{name: "calendar", accept: kText, written: true, optional: true, prepare: readCalendar,
+		choices: calendar.Names()}
 	edge := func(name, summary string, of func(period.Period) time.Time, examples ...Example) function {
 		return function{
 			name: name, group: group, summary: summary, gives: kDate, params: []parameter{periodParam}, examples: examples,
@@ -42,8 +45,12 @@ func periodFunctions() []function {
 	}
 	return []function{
 		{
-			name: "period", group: group, gives: kText, params: []parameter{{name: "date", accept: kTime}, typeParam, calendarParam},
-			summary: "The period that a date falls into, as DHIS2 writes it. The types are " + strings.Join(period.Types(), ", ") + ". A type that ends in Nov is named after the year in which its year ends: 2026Nov begins in November 2025. " +
+			name: "period", group: group, gives: kText, params: []parameter{{name: "date", accept: kTime}, typeParam,
+				calendarParam},
+			summary: "The period that a date falls into, as DHIS2 writes it. The types are " +
+				strings.Join(period.Types(),
+					", ") + ". A type that ends in Nov is named after the year in which its year ends: 2026Nov begins in November " +
+				"2025. " +
 				"A server whose calendar is ethiopian or nepali names its periods in that calendar: give it as third.",
 			call: func(f *frame, a []any) (any, error) {
 				if c, ok := a[2].(*calendar.Calendar); ok {
@@ -55,10 +62,14 @@ func periodFunctions() []function {
 				}
 				return p.ISO(), nil
 			},
-			examples: []Example{{`period("2026-08-20", "Monthly")`, `"202608"`}, {`period("2024-01-01", "Weekly")`, `"2024W1"`}, {`period("2026-03-31", "FinancialApril")`, `"2025April"`}, {`period("2024-05-09", "Monthly", "ethiopian")`, `"201609"`}, {`period("", "Monthly")`, `nil`}},
+			examples: []Example{{`period("2026-08-20", "Monthly")`, `"202608"`}, {`period("2024-01-01", "Weekly")`, `"2024W1"`},
+				{`period("2026-03-31", "FinancialApril")`, `"2025April"`},
+				{`period("2024-05-09", "Monthly", "ethiopian")`, `"201609"`}, {`period("", "Monthly")`, `nil`}},
 		},
-		edge("period_start", "The first day of a period.", func(p period.Period) time.Time { return p.Start }, Example{`period_start("2026Q1")`, `date("2026-01-01")`}),
-		edge("period_end", "The last day of a period.", func(p period.Period) time.Time { return p.End }, Example{`period_end("202402")`, `date("2024-02-29")`}),
+		edge("period_start", "The first day of a period.", func(p period.Period) time.Time { return p.Start },
+			Example{`period_start("2026Q1")`, `date("2026-01-01")`}),
+		edge("period_end", "The last day of a period.", func(p period.Period) time.Time { return p.End },
+			Example{`period_end("202402")`, `date("2024-02-29")`}),
 		{
 			name: "period_type", group: group, gives: kText, params: []parameter{periodParam},
 			summary: "The type of a period.",
@@ -103,11 +114,12 @@ func readCalendar(s string) (any, error) {
 	if c := calendar.ByName(s); c != nil {
 		return c, nil
 	}
-	return nil, fail(CodeWrongValue, "there is no such calendar", "calendars are "+orList(calendar.Names())+", as DHIS2 names them")
+	return nil, fail(CodeWrongValue, "there is no such calendar",
+		"calendars are "+orList(calendar.Names())+", as DHIS2 names them")
 }
 
-// periodIn gives a period as a server names it whose calendar is not the Gregorian one. DHIS2 counts twelve months in every year, so that the
-// days of Pagume belong to no period but their own.
+// periodIn gives a period as a server names it whose calendar is not the Gregorian one. DHIS2
+// counts twelve months in every year, so that the days of Pagume belong to no period but their own.
 func periodIn(c *calendar.Calendar, t time.Time, typ string) (any, error) {
 	d, err := c.Of(t)
 	if err != nil {
@@ -117,10 +129,12 @@ func periodIn(c *calendar.Calendar, t time.Time, typ string) (any, error) {
 		return fmt.Sprintf("%04d%02d%02d", d.Year, d.Month, d.Day), nil
 	}
 	if strings.Contains(typ, "Week") {
-		return nil, fail(CodeWrongValue, "weeks are not counted in the "+c.Name()+" calendar", "send months, or the period as the source names it")
+		return nil, fail(CodeWrongValue, "weeks are not counted in the "+c.Name()+" calendar",
+			"send months, or the period as the source names it")
 	}
 	if d.Month > 12 {
-		return nil, fail(CodeWrongValue, "DHIS2 has no month for the days of Pagume", "choose the month before or after by the rule, as in period(add(date, -6, \"days\"), ...)")
+		return nil, fail(CodeWrongValue, "DHIS2 has no month for the days of Pagume",
+			"choose the month before or after by the rule, as in period(add(date, -6, \"days\"), ...)")
 	}
 	p, err := period.Of(time.Date(d.Year, time.Month(d.Month), 1, 0, 0, 0, 0, time.UTC), typ)
 	if err != nil {
@@ -137,7 +151,8 @@ func readPeriod(v any) (*period.Period, error) {
 	}
 	p, err := period.Parse(s)
 	if err != nil {
-		return nil, fail(CodeWrongValue, "the text is not a period as DHIS2 writes it, such as 202401 or 2024W5", "period(date, type) makes a period of a date")
+		return nil, fail(CodeWrongValue, "the text is not a period as DHIS2 writes it, such as 202401 or 2024W5",
+			"period(date, type) makes a period of a date")
 	}
 	return &p, nil
 }

@@ -70,7 +70,8 @@ func TestExamples(t *testing.T) {
 				} else if got := show(v); got != e.Result {
 					t.Errorf("%s is %s, documented as %s", e.Expression, got, e.Result)
 				}
-				if !strings.Contains(e.Expression, doc.Name) && !strings.Contains(e.Expression, "??") && !strings.Contains(e.Expression, "matches") {
+				if !strings.Contains(e.Expression, doc.Name) && !strings.Contains(e.Expression, "??") &&
+					!strings.Contains(e.Expression, "matches") {
 					t.Errorf("%s is not an example of %s", e.Expression, doc.Name)
 				}
 			}
@@ -162,18 +163,30 @@ func TestEveryFunctionIsCalmWithBlanks(t *testing.T) {
 	s := expression.NewScope(nairobi(t))
 	s.AddShape("trigger", expression.Dynamic())
 	for _, call := range []string{
-		"trim(trigger.x)", "upper(trigger.x)", "title(trigger.x)", "replace(trigger.x, 'a', 'b')", "split(trigger.x, ',')", "join(trigger.x, ',')",
-		"pad_left(trigger.x, 4, '0')", "substring(trigger.x, 1, 3)", "length(trigger.x)", "starts_with(trigger.x, 'a')", "regex_extract(trigger.x, 'a')",
-		"regex_replace(trigger.x, 'a', 'b')", "format('{}', trigger.x)", "similar(trigger.x, 'a')", "equals_ignore_case(trigger.x, 'a')", "text(trigger.x)",
-		"url_encode(trigger.x)", "squash(trigger.x)", "date(trigger.x)", "date(trigger.x, 'dd/MM/yyyy')", "format_date(trigger.x, 'yyyy')", "add(trigger.x, 1, 'day')",
-		"add(today(), trigger.x, 'day')", "days_between(trigger.x, today())", "days_between(today(), trigger.x)", "diff(trigger.x, today(), 'days')", "age(trigger.x)",
-		"age(today(), 'days', trigger.x)", "start_of(trigger.x, 'month')", "end_of(trigger.x, 'month')", "day(trigger.x)", "weekday(trigger.x)", "period(trigger.x, 'Monthly')",
-		"period_start(trigger.x)", "period_add(trigger.x, 1)", "period_type(trigger.x)", "in_zone(trigger.x, 'UTC')", "number(trigger.x)", "number(trigger.x, ',')", "int(trigger.x)", "round(trigger.x, 1)",
-		"floor(trigger.x)", "abs(trigger.x)", "min(trigger.x, 1)", "between(trigger.x, 1, 2)", "selected(trigger.x, 'a')", "count_selected(trigger.x)", "selected_at(trigger.x, 0)",
-		"gps_lat(trigger.x)", "coordinate(trigger.x)", "coordinate(trigger.x, trigger.y)", "phone(trigger.x, 'KE')", "coalesce(trigger.x, 'a')", "blank(trigger.x)", "list_of(trigger.x)",
-		"first(trigger.x)", "last(trigger.x)", "unique(trigger.x)", "uuid(trigger.x)", "hash(trigger.x)", "is_date(trigger.x)", "is_number(trigger.x)", "trigger.x.y.z", "trigger.x[0]",
-		"trigger.x + 1", "trigger.x - 1", "-trigger.x", "trigger.x / 2", "trigger.x % 2", "trigger.x ** 2", "'a' + trigger.x", "trigger.x > 1", "trigger.x contains 'a'", "trigger.x matches 'a'", "trigger.x in ['a']",
-		"not trigger.x", "trigger.x and true", "trigger.x ? 1 : 2", "trigger.x ?? 1", "trigger.x[1:2]", "filter(trigger.x, true)", "map(trigger.x, #.y)", "sum(trigger.x)", "count(trigger.x)", "any(trigger.x, #.y)",
+		"trim(trigger.x)", "upper(trigger.x)", "title(trigger.x)", "replace(trigger.x, 'a', 'b')", "split(trigger.x, ',')",
+		"join(trigger.x, ',')",
+		"pad_left(trigger.x, 4, '0')", "substring(trigger.x, 1, 3)", "length(trigger.x)", "starts_with(trigger.x, 'a')",
+		"regex_extract(trigger.x, 'a')",
+		"regex_replace(trigger.x, 'a', 'b')", "format('{}', trigger.x)", "similar(trigger.x, 'a')",
+		"equals_ignore_case(trigger.x, 'a')", "text(trigger.x)",
+		"url_encode(trigger.x)", "squash(trigger.x)", "date(trigger.x)", "date(trigger.x, 'dd/MM/yyyy')",
+		"format_date(trigger.x, 'yyyy')", "add(trigger.x, 1, 'day')",
+		"add(today(), trigger.x, 'day')", "days_between(trigger.x, today())", "days_between(today(), trigger.x)",
+		"diff(trigger.x, today(), 'days')", "age(trigger.x)",
+		"age(today(), 'days', trigger.x)", "start_of(trigger.x, 'month')", "end_of(trigger.x, 'month')", "day(trigger.x)",
+		"weekday(trigger.x)", "period(trigger.x, 'Monthly')",
+		"period_start(trigger.x)", "period_add(trigger.x, 1)", "period_type(trigger.x)", "in_zone(trigger.x, 'UTC')",
+		"number(trigger.x)", "number(trigger.x, ',')", "int(trigger.x)", "round(trigger.x, 1)",
+		"floor(trigger.x)", "abs(trigger.x)", "min(trigger.x, 1)", "between(trigger.x, 1, 2)", "selected(trigger.x, 'a')",
+		"count_selected(trigger.x)", "selected_at(trigger.x, 0)",
+		"gps_lat(trigger.x)", "coordinate(trigger.x)", "coordinate(trigger.x, trigger.y)", "phone(trigger.x, 'KE')",
+		"coalesce(trigger.x, 'a')", "blank(trigger.x)", "list_of(trigger.x)",
+		"first(trigger.x)", "last(trigger.x)", "unique(trigger.x)", "uuid(trigger.x)", "hash(trigger.x)",
+		"is_date(trigger.x)", "is_number(trigger.x)", "trigger.x.y.z", "trigger.x[0]",
+		"trigger.x + 1", "trigger.x - 1", "-trigger.x", "trigger.x / 2", "trigger.x % 2", "trigger.x ** 2",
+		"'a' + trigger.x", "trigger.x > 1", "trigger.x contains 'a'", "trigger.x matches 'a'", "trigger.x in ['a']",
+		"not trigger.x", "trigger.x and true", "trigger.x ? 1 : 2", "trigger.x ?? 1", "trigger.x[1:2]",
+		"filter(trigger.x, true)", "map(trigger.x, #.y)", "sum(trigger.x)", "count(trigger.x)", "any(trigger.x, #.y)",
 		"find(trigger.x, #.y == 1)", "sortBy(trigger.x, #.y)", "1 in trigger.x",
 	} {
 		for _, blank := range []any{nil, "", "  ", "---", []any{}} {

@@ -29,8 +29,9 @@ func blankFunctions() []function {
 			examples: []Example{{`not_blank("yes")`, `true`}, {`not_blank(" ")`, `false`}},
 		},
 		{
-			name: "coalesce", group: group, gives: kAny, params: []parameter{{name: "value", accept: kAny, rest: true}}, takesBlank: true,
-			summary: "The first value that is not blank. a ?? b does the same for two.",
+			name: "coalesce", group: group, gives: kAny, params: []parameter{{name: "value", accept: kAny, rest: true}},
+			takesBlank: true,
+			summary:    "The first value that is not blank. a ?? b does the same for two.",
 			result: func(args []*Shape) *Shape {
 				s := args[0]
 				for _, a := range args[1:] {
@@ -45,7 +46,8 @@ func blankFunctions() []function {
 				}
 				return a[i], nil
 			},
-			examples: []Example{{`coalesce("", nil, "Nairobi")`, `"Nairobi"`}, {`"" ?? "unknown"`, `"unknown"`}, {`coalesce("", "---")`, `nil`}},
+			examples: []Example{{`coalesce("", nil, "Nairobi")`, `"Nairobi"`}, {`"" ?? "unknown"`, `"unknown"`},
+				{`coalesce("", "---")`, `nil`}},
 		},
 	}
 }
@@ -64,7 +66,8 @@ func textFunctions() []function {
 	}
 	compared := func(name, summary string, holds func(a, b string) bool, examples ...Example) function {
 		return function{
-			name: name, group: group, summary: summary, gives: kBool, params: []parameter{text, {name: "other", accept: kWord}}, examples: examples,
+			name: name, group: group, summary: summary, gives: kBool, params: []parameter{text, {name: "other", accept: kWord}},
+			examples: examples,
 			call: func(_ *frame, a []any) (any, error) {
 				return a[0] != "" && a[1] != "" && holds(a[0].(string), a[1].(string)), nil
 			},
@@ -73,34 +76,46 @@ func textFunctions() []function {
 	padded := func(name, summary string, do func(s, fill string) string, examples ...Example) function {
 		return function{
 			name: name, group: group, summary: summary, gives: kText, examples: examples,
-			params: []parameter{text, {name: "width", accept: kNumber}, {name: "fill", accept: kWord, optional: true, verbatim: true}},
-			call:   func(f *frame, a []any) (any, error) { return pad(f, a, do) },
+			params: []parameter{text, {name: "width", accept: kNumber},
+				{name: "fill", accept: kWord, optional: true, verbatim: true}},
+			call: func(f *frame, a []any) (any, error) { return pad(f, a, do) },
 		}
 	}
 	return []function{
 		mapped("trim", "The text without spaces at its ends.", strings.TrimSpace, Example{`trim("  Mary ")`, `"Mary"`}),
 		mapped("upper", "The text in capitals.", strings.ToUpper, Example{`upper("mary")`, `"MARY"`}),
 		mapped("lower", "The text in small letters.", strings.ToLower, Example{`lower("MARY")`, `"mary"`}),
-		mapped("title", "Every word with a capital first and small letters after it.", title, Example{`title("MARY achieng-otieno")`, `"Mary Achieng-Otieno"`}),
-		mapped("squash", "The text with every run of spaces and line breaks made one space, and none at its ends.", func(s string) string { return strings.Join(strings.Fields(s), " ") }, Example{`squash(" Mary   Otieno ")`, `"Mary Otieno"`}),
-		mapped("url_encode", "The text as it is written inside a web address.", url.QueryEscape, Example{`url_encode("a b&c")`, `"a+b%26c"`}),
-		compared("starts_with", "Whether the text begins with another one. Also written text startsWith other.", strings.HasPrefix, Example{`starts_with("ANC-12", "ANC")`, `true`}),
-		compared("ends_with", "Whether the text ends with another one. Also written text endsWith other.", strings.HasSuffix, Example{`ends_with("ANC-12", "12")`, `true`}),
+		mapped("title", "Every word with a capital first and small letters after it.", title,
+			Example{`title("MARY achieng-otieno")`, `"Mary Achieng-Otieno"`}),
+		mapped("squash", "The text with every run of spaces and line breaks made one space, and none at its ends.",
+			func(s string) string { return strings.Join(strings.Fields(s), " ") },
+			Example{`squash(" Mary   Otieno ")`, `"Mary Otieno"`}),
+		mapped("url_encode", "The text as it is written inside a web address.", url.QueryEscape,
+			Example{`url_encode("a b&c")`, `"a+b%26c"`}),
+		compared("starts_with", "Whether the text begins with another one. Also written text startsWith other.",
+			strings.HasPrefix, Example{`starts_with("ANC-12", "ANC")`, `true`}),
+		compared("ends_with", "Whether the text ends with another one. Also written text endsWith other.", strings.HasSuffix,
+			Example{`ends_with("ANC-12", "12")`, `true`}),
 		compared("equals_ignore_case", "Whether two texts are the same, apart from capitals and spaces at their ends.",
-			func(a, b string) bool { return strings.EqualFold(strings.TrimSpace(a), strings.TrimSpace(b)) }, Example{`equals_ignore_case("Female", "female ")`, `true`}),
-		padded("pad_left", "The text, with fill (a space, or a text of one character) in front until it has the width in characters.",
-			func(s, fill string) string { return fill + s }, Example{`pad_left("7", 3, "0")`, `"007"`}, Example{`pad_left(12, 5, "0")`, `"00012"`}),
+			func(a, b string) bool { return strings.EqualFold(strings.TrimSpace(a), strings.TrimSpace(b)) },
+			Example{`equals_ignore_case("Female", "female ")`, `true`}),
+		padded("pad_left", "The text, with fill (a space, or a text of one character) in front until it has the width in "+
+			"characters.",
+			func(s, fill string) string { return fill + s }, Example{`pad_left("7", 3, "0")`, `"007"`},
+			Example{`pad_left(12, 5, "0")`, `"00012"`}),
 		padded("pad_right", "The text, with fill after it until it has the width in characters.",
 			func(s, fill string) string { return s + fill }, Example{`pad_right("ab", 4, ".")`, `"ab.."`}),
 		{
 			name: "text", group: group, gives: kText, params: []parameter{{name: "value", accept: kPlain}},
-			summary:  "A number, date or yes/no written as text, as it would be sent.",
-			call:     func(_ *frame, a []any) (any, error) { return a[0], nil },
-			examples: []Example{{`text(12.50)`, `"12.5"`}, {`text(date("2026-08-20"))`, `"2026-08-20"`}, {`text(1 == 1)`, `"true"`}},
+			summary: "A number, date or yes/no written as text, as it would be sent.",
+			call:    func(_ *frame, a []any) (any, error) { return a[0], nil },
+			examples: []Example{{`text(12.50)`, `"12.5"`}, {`text(date("2026-08-20"))`, `"2026-08-20"`},
+				{`text(1 == 1)`, `"true"`}},
 		},
 		{
-			name: "length", group: group, gives: kNumber, params: []parameter{{name: "text or list", accept: kWord | kItems}}, takesBlank: true,
-			summary: "How many characters a text has, or how many items a list has.",
+			name: "length", group: group, gives: kNumber, params: []parameter{{name: "text or list", accept: kWord | kItems}},
+			takesBlank: true,
+			summary:    "How many characters a text has, or how many items a list has.",
 			call: func(f *frame, a []any) (any, error) {
 				if kindOf(a[0])&kItems != 0 {
 					list, err := asList(a[0], f.options.Zone)
@@ -112,17 +127,21 @@ func textFunctions() []function {
 			examples: []Example{{`length("Zoë")`, `3`}, {`length([1, 2])`, `2`}, {`length("")`, `0`}},
 		},
 		{
-			name: "substring", group: group, gives: kText, params: []parameter{text, {name: "from", accept: kNumber}, {name: "to", accept: kNumber, optional: true}},
-			summary: "The characters from one position up to, not including, another; positions begin at 0, and negative ones count from the end. A text that is too short gives what there is.",
+			name: "substring", group: group, gives: kText,
+			params: []parameter{text, {name: "from", accept: kNumber}, {name: "to", accept: kNumber, optional: true}},
+			summary: "The characters from one position up to, not including, another; positions begin at 0, and negative " +
+				"ones count from the end. A text that is too short gives what there is.",
 			call: func(_ *frame, a []any) (any, error) {
 				runes := []rune(a[0].(string))
 				from, to, err := bounds(len(runes), a[1], a[2])
 				return string(runes[from:to]), err
 			},
-			examples: []Example{{`substring("KE-0042", 3)`, `"0042"`}, {`substring("KE-0042", 0, 2)`, `"KE"`}, {`substring("KE-0042", -2)`, `"42"`}, {`substring("K", 3, 9)`, `""`}},
+			examples: []Example{{`substring("KE-0042", 3)`, `"0042"`}, {`substring("KE-0042", 0, 2)`, `"KE"`},
+				{`substring("KE-0042", -2)`, `"42"`}, {`substring("K", 3, 9)`, `""`}},
 		},
 		{
-			name: "replace", group: group, gives: kText, params: []parameter{text, {name: "old", accept: kText, verbatim: true}, {name: "new", accept: kText, optional: true, verbatim: true}},
+			name: "replace", group: group, gives: kText, params: []parameter{text, {name: "old", accept: kText, verbatim: true},
+				{name: "new", accept: kText, optional: true, verbatim: true}},
 			summary: "The text with every occurrence of one text replaced by another, or taken out.",
 			call: func(f *frame, a []any) (any, error) {
 				s := a[0].(string)
@@ -139,9 +158,11 @@ func textFunctions() []function {
 			examples: []Example{{`replace("07 22 33", " ")`, `"072233"`}, {`replace("a/b", "/", "-")`, `"a-b"`}},
 		},
 		{
-			name: "split", group: group, gives: kList, params: []parameter{text, {name: "separator", accept: kText, optional: true, verbatim: true}},
-			summary: "The parts of a text between separators; without a separator, its words. [n] takes the n-th, from 0, blank if there is none.",
-			result:  func([]*Shape) *Shape { return listOf(plain(kText)) },
+			name: "split", group: group, gives: kList, params: []parameter{text,
+				{name: "separator", accept: kText, optional: true, verbatim: true}},
+			summary: "The parts of a text between separators; without a separator, its words. [n] takes the n-th, from 0, " +
+				"blank if there is none.",
+			result: func([]*Shape) *Shape { return listOf(plain(kText)) },
 			call: func(f *frame, a []any) (any, error) {
 				s := a[0].(string)
 				if s == "" {
@@ -163,17 +184,21 @@ func textFunctions() []function {
 				}
 				return list, f.makes(len(s))
 			},
-			examples: []Example{{`split("fever  cough")`, `["fever", "cough"]`}, {`split("KE/Nairobi", "/")[1]`, `"Nairobi"`}, {`split("a", "/")[3]`, `nil`}},
+			examples: []Example{{`split("fever  cough")`, `["fever", "cough"]`}, {`split("KE/Nairobi", "/")[1]`, `"Nairobi"`},
+				{`split("a", "/")[3]`, `nil`}},
 		},
 		{
-			name: "join", group: group, gives: kText, params: []parameter{{name: "list", accept: kItems}, {name: "separator", accept: kText, optional: true, verbatim: true}},
+			name: "join", group: group, gives: kText, params: []parameter{{name: "list", accept: kItems},
+				{name: "separator", accept: kText, optional: true, verbatim: true}},
 			summary: "The items of a list as one text, with a separator between them. Blank items are left out.",
 			call:    joined,
-			examples: []Example{{`join(["a", "", "b"], ", ")`, `"a, b"`}, {`join(split("fever cough"), " / ")`, `"fever / cough"`},
+			examples: []Example{{`join(["a", "", "b"], ", ")`, `"a, b"`},
+				{`join(split("fever cough"), " / ")`, `"fever / cough"`},
 				{`join(map([{n: 1}, {n: 2}], .n), "+")`, `"1+2"`}},
 		},
 		{
-			name: "format", group: group, gives: kText, params: []parameter{{name: "template", accept: kText, verbatim: true}, {name: "value", accept: kPlain, rest: true}},
+			name: "format", group: group, gives: kText, params: []parameter{{name: "template", accept: kText, verbatim: true},
+				{name: "value", accept: kPlain, rest: true}},
 			summary: "The template with each {} replaced by a value, in order.",
 			verify: func(args []term) error {
 				if template, ok := args[0].value.(string); ok {
@@ -181,11 +206,13 @@ func textFunctions() []function {
 				}
 				return nil
 			},
-			call:     formatted,
-			examples: []Example{{`format("{} {}", "Mary", "Otieno")`, `"Mary Otieno"`}, {`format("visit {} on {}", 2, date("2026-08-20"))`, `"visit 2 on 2026-08-20"`}},
+			call: formatted,
+			examples: []Example{{`format("{} {}", "Mary", "Otieno")`, `"Mary Otieno"`},
+				{`format("visit {} on {}", 2, date("2026-08-20"))`, `"visit 2 on 2026-08-20"`}},
 		},
 		{
-			name: "regex_extract", group: group, gives: kText, params: []parameter{text, pattern, {name: "group", accept: kNumber, optional: true}},
+			name: "regex_extract", group: group, gives: kText,
+			params:  []parameter{text, pattern, {name: "group", accept: kNumber, optional: true}},
 			summary: `The part of a text that a regular expression finds: its first group, or the group asked for, or all when it has none. "" when nothing is found. Whether a text fits is asked with: text matches "pattern".`,
 			verify: func(args []term) error {
 				if len(args) < 3 || !args[2].constant {
@@ -206,24 +233,29 @@ func textFunctions() []function {
 				}
 				return m[group], nil
 			},
-			examples: []Example{{`regex_extract("weight: 12kg", "([0-9]+)kg")`, `"12"`}, {`regex_extract("MFL 13023", "[0-9]+")`, `"13023"`}, {`"13023" matches "^[0-9]{5}$"`, `true`}},
+			examples: []Example{{`regex_extract("weight: 12kg", "([0-9]+)kg")`, `"12"`},
+				{`regex_extract("MFL 13023", "[0-9]+")`, `"13023"`}, {`"13023" matches "^[0-9]{5}$"`, `true`}},
 		},
 		{
-			name: "regex_replace", group: group, gives: kText, params: []parameter{text, pattern, {name: "replacement", accept: kText, optional: true, verbatim: true}},
-			summary:  "The text with everything that a regular expression finds replaced; $1 stands for its first group.",
-			call:     regexReplaced,
-			examples: []Example{{`regex_replace("+254 (0)722-000", "[^0-9]")`, `"2540722000"`}, {`regex_replace("Otieno, Mary", "(\\w+), (\\w+)", "$2 $1")`, `"Mary Otieno"`}},
+			name: "regex_replace", group: group, gives: kText,
+			params:  []parameter{text, pattern, {name: "replacement", accept: kText, optional: true, verbatim: true}},
+			summary: "The text with everything that a regular expression finds replaced; $1 stands for its first group.",
+			call:    regexReplaced,
+			examples: []Example{{`regex_replace("+254 (0)722-000", "[^0-9]")`, `"2540722000"`},
+				{`regex_replace("Otieno, Mary", "(\\w+), (\\w+)", "$2 $1")`, `"Mary Otieno"`}},
 		},
 		{
 			name: "similar", group: group, gives: kNumber, params: []parameter{text, {name: "other", accept: kWord}},
-			summary: "How alike two names are, from 0 to 1, whatever their capitals, accents and spaces (Jaro-Winkler). Names are never compared in this way unless a rule asks for it.",
+			summary: "How alike two names are, from 0 to 1, whatever their capitals, accents and spaces (Jaro-Winkler). " +
+				"Names are never compared in this way unless a rule asks for it.",
 			call: func(f *frame, a []any) (any, error) {
 				if err := f.reads(len(a[0].(string)) * len(a[1].(string)) / 4); err != nil {
 					return nil, err
 				}
 				return likeness(a[0].(string), a[1].(string))
 			},
-			examples: []Example{{`similar("Wanjiku", "wanjiku")`, `1`}, {`similar("Achieng", "Acheing") > 0.9`, `true`}, {`similar("Achieng", "Otieno") > 0.9`, `false`}},
+			examples: []Example{{`similar("Wanjiku", "wanjiku")`, `1`}, {`similar("Achieng", "Acheing") > 0.9`, `true`},
+				{`similar("Achieng", "Otieno") > 0.9`, `false`}},
 		},
 	}
 }
@@ -235,7 +267,8 @@ func groupOf(re *regexp.Regexp, number any) (int, error) {
 	}
 	n, ok := number.(int)
 	if !ok || n < 0 || n > re.NumSubexp() {
-		return 0, fail(CodeWrongValue, "the pattern has no such group", "groups are counted from 1; 0 is all that the pattern finds")
+		return 0, fail(CodeWrongValue, "the pattern has no such group",
+			"groups are counted from 1; 0 is all that the pattern finds")
 	}
 	return n, nil
 }
@@ -318,7 +351,8 @@ func formatted(f *frame, a []any) (any, error) {
 
 func checkPlaces(template string, values int) error {
 	if places := strings.Count(template, "{}"); places != values {
-		return fail(CodeWrongValue, fmt.Sprintf("the template has %d {}, and %d value%s to put there", places, values, plural(values)), "")
+		return fail(CodeWrongValue, fmt.Sprintf("the template has %d {}, and %d value%s to put there", places, values,
+			plural(values)), "")
 	}
 	return nil
 }
@@ -387,7 +421,8 @@ func likeness(a, b string) (any, error) {
 	return jaro + float64(prefix)*0.1*(1-jaro), nil
 }
 
-// folded leaves out what two spellings of a name differ in without being different: capitals, accents, spaces, hyphens, apostrophes.
+// folded leaves out what two spellings of a name differ in without being different: capitals,
+// accents, spaces, hyphens, apostrophes.
 func folded(s string) []rune {
 	var runes []rune
 	for _, r := range norm.NFD.String(s) {

@@ -27,7 +27,8 @@ func Groups() []string {
 	return []string{"Blanks", "Text", "Numbers", "Dates", "Periods", "Choices and places", "Lists", "Identifiers"}
 }
 
-// Functions describes every function, by group and name. Those of lists that take a condition, such as filter, are among them.
+// Functions describes every function, by group and name. Those of lists that take a condition, such
+// as filter, are among them.
 func Functions() []FunctionDoc {
 	docs := make([]FunctionDoc, 0, len(library())+len(predicates))
 	for _, fn := range library() {
@@ -64,19 +65,21 @@ type function struct {
 	name, group, summary string
 	params               []parameter
 	gives                kind
-	result               func(args []*Shape) *Shape    // instead of gives, where the result depends on the arguments
-	moves                bool                          // the result is another one at another time
-	takesBlank           bool                          // call is told of blanks; otherwise a blank first date or number gives a blank
-	imply                func(*checker, []term) []term // adds what the arguments say without being written
-	verify               func(args []term) error       // what can be said of arguments that are written out
-	call                 operation
-	examples             []Example
+	result               func(args []*Shape) *Shape // instead of gives, where the result depends on the arguments
+	moves                bool                       // the result is another one at another time
+	// call is told of blanks; otherwise a blank first date or number gives a blank
+	takesBlank bool
+	imply      func(*checker, []term) []term // adds what the arguments say without being written
+	verify     func(args []term) error       // what can be said of arguments that are written out
+	call       operation
+	examples   []Example
 }
 
 // library is the table of functions by name.
 var library = sync.OnceValue(func() map[string]*function {
 	table := map[string]*function{}
-	for _, group := range [][]function{blankFunctions(), textFunctions(), numberFunctions(), dateFunctions(), periodFunctions(), choiceFunctions(), listFunctions(), objectFunctions(), identifierFunctions()} {
+	for _, group := range [][]function{blankFunctions(), textFunctions(), numberFunctions(), dateFunctions(),
+		periodFunctions(), choiceFunctions(), listFunctions(), objectFunctions(), identifierFunctions()} {
 		for i := range group {
 			table[group[i].name] = &group[i]
 		}
@@ -120,14 +123,16 @@ func (fn *function) arity() (least, most int) {
 
 func (fn *function) param(i int) *parameter { return &fn.params[min(i, len(fn.params)-1)] }
 
-// callCost is what a call counts for, in bytes of text read, so that calls without text are bounded too. phoneCost is for what takes longer.
+// callCost is what a call counts for, in bytes of text read, so that calls without text are bounded
+// too. phoneCost is for what takes longer.
 const (
 	callCost  = 32
 	phoneCost = 4096
 )
 
-// invoke checks and converts the arguments, then calls the function: texts arrive as string ("" when blank), dates as time.Time, numbers as
-// int or float64, lists as []any, blanks as nil, and what prepare made as that.
+// invoke checks and converts the arguments, then calls the function: texts arrive as string (""
+// when blank), dates as time.Time, numbers as int or float64, lists as []any, blanks as nil, and
+// what prepare made as that.
 func (fn *function) invoke(f *frame, args []any) (any, error) {
 	if err := f.reads(callCost); err != nil {
 		return nil, err
@@ -181,7 +186,8 @@ func (p *parameter) convert(f *frame, v any, function string) (any, error) {
 	}
 	k := kindOf(v)
 	if k&p.accept == 0 {
-		return nil, fail(CodeWrongType, fmt.Sprintf("%s needs %s, and this is %s", function, p.accept.needed(), k.article()), conversionHint(p.accept, k))
+		return nil, fail(CodeWrongType, fmt.Sprintf("%s needs %s, and this is %s", function, p.accept.needed(), k.article()),
+			conversionHint(p.accept, k))
 	}
 	switch {
 	case p.raw:

@@ -10,7 +10,8 @@ import (
 // operation is what the machine calls for an operator or a function. The arguments must not be kept.
 type operation func(f *frame, a []any) (any, error)
 
-// operations are the operators of the language and what the compiler puts in by itself. Their names cannot be written in an expression.
+// operations are the operators of the language and what the compiler puts in by itself. Their names
+// cannot be written in an expression.
 var operations = map[string]operation{
 	"$path": func(f *frame, a []any) (any, error) {
 		s := a[0].(*staticPath)
@@ -59,7 +60,8 @@ var operations = map[string]operation{
 		case int, float64:
 			return v, nil
 		default:
-			return nil, fail(CodeWrongType, fmt.Sprintf("only numbers can be summed, and an item is %s", kindOf(v).article()), "sum(list, number(...)) reads numbers from text")
+			return nil, fail(CodeWrongType, fmt.Sprintf("only numbers can be summed, and an item is %s", kindOf(v).article()),
+				"sum(list, number(...)) reads numbers from text")
 		}
 	},
 	"$declared": func(f *frame, a []any) (any, error) { return readAs(f, a[0], a[1].(kind)) },
@@ -72,14 +74,15 @@ var operations = map[string]operation{
 	">":         comparison(func(c int) bool { return c > 0 }),
 	">=":        comparison(func(c int) bool { return c >= 0 }),
 	"+":         add,
-	"-":         arithmetic(func(a, b int) (int, bool) { c := a - b; return c, (c < a) == (b > 0) }, func(a, b float64) float64 { return a - b }),
-	"*":         arithmetic(multiplied, func(a, b float64) float64 { return a * b }),
-	"/":         divided,
-	"%":         remainder,
-	"**":        arithmetic(nil, math.Pow),
-	"$negate":   func(f *frame, a []any) (any, error) { return negated(f, a[0]) },
-	"in":        in,
-	"contains":  onTexts(strings.Contains),
+	"-": arithmetic(func(a, b int) (int, bool) { c := a - b; return c, (c < a) == (b > 0) },
+		func(a, b float64) float64 { return a - b }),
+	"*":        arithmetic(multiplied, func(a, b float64) float64 { return a * b }),
+	"/":        divided,
+	"%":        remainder,
+	"**":       arithmetic(nil, math.Pow),
+	"$negate":  func(f *frame, a []any) (any, error) { return negated(f, a[0]) },
+	"in":       in,
+	"contains": onTexts(strings.Contains),
 	// The names of these two are expr's; the functions starts_with and ends_with do the same.
 	"startsWith": onTexts(strings.HasPrefix),
 	"endsWith":   onTexts(strings.HasSuffix),
@@ -124,7 +127,8 @@ func readAs(f *frame, v any, as kind) (any, error) {
 			return false, nil
 		}
 	}
-	return nil, fail(CodeWrongType, fmt.Sprintf("the field is declared as %s, and this is %s that cannot be read so", as, kindOf(v).article()), "correct the value in the source, or the type that the rule declares")
+	return nil, fail(CodeWrongType, fmt.Sprintf("the field is declared as %s, and this is %s that cannot be read so", as,
+		kindOf(v).article()), "correct the value in the source, or the type that the rule declares")
 }
 
 func truth(v any) (bool, error) {
@@ -134,7 +138,8 @@ func truth(v any) (bool, error) {
 	if IsBlank(v) {
 		return false, nil
 	}
-	return false, fail(CodeWrongType, fmt.Sprintf("yes/no is needed, and this is %s", kindOf(v).article()), `compare it with something, such as == "yes"`)
+	return false, fail(CodeWrongType, fmt.Sprintf("yes/no is needed, and this is %s", kindOf(v).article()),
+		`compare it with something, such as == "yes"`)
 }
 
 func ranged(f *frame, a []any) (any, error) {

@@ -8,10 +8,14 @@ import (
 )
 
 var (
-	errPhone       = &fault{CodeWrongValue, "the text is not a phone number of the country", `give the country, as in phone(text, "KE"), or correct the number in the source`}
-	errPhoneText   = &fault{CodeWrongValue, "the phone number holds letters", "leave only the number in the source; words belong into a field of their own"}
-	errPhones      = &fault{CodeWrongValue, "the text holds several phone numbers", `take one of them in the rule, such as phone(split(text, "/")[0], "KE"), or give each a column of its own`}
-	errPhoneDigits = &fault{CodeWrongValue, "the phone number is written with an exponent, as spreadsheets do, and its last digits are lost",
+	errPhone = &fault{CodeWrongValue, "the text is not a phone number of the country",
+		`give the country, as in phone(text, "KE"), or correct the number in the source`}
+	errPhoneText = &fault{CodeWrongValue, "the phone number holds letters",
+		"leave only the number in the source; words belong into a field of their own"}
+	errPhones = &fault{CodeWrongValue, "the text holds several phone numbers",
+		`take one of them in the rule, such as phone(split(text, "/")[0], "KE"), or give each a column of its own`}
+	errPhoneDigits = &fault{CodeWrongValue,
+		"the phone number is written with an exponent, as spreadsheets do, and its last digits are lost",
 		"format the column as text and enter the number again"}
 )
 
@@ -47,8 +51,8 @@ func callPhone(f *frame, a []any) (any, error) {
 	return phonenumbers.Format(n, phonenumbers.E164), nil
 }
 
-// onePhone refuses what is more or less than one number: the library for phone numbers reads letters as the keys of a telephone, and takes the first
-// of several.
+// onePhone refuses what is more or less than one number: the library for phone numbers reads
+// letters as the keys of a telephone, and takes the first of several.
 func onePhone(s string) error {
 	digits, letters, long := 0, false, 0
 	for _, r := range s {

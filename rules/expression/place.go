@@ -13,7 +13,8 @@ const (
 	longitudeFirst = "longitude first"
 )
 
-// placeOrder adds the order of two numbers to a call of coordinate, where the name of the field tells it, and asks for it where a list needs it.
+// placeOrder adds the order of two numbers to a call of coordinate, where the name of the field
+// tells it, and asks for it where a list needs it.
 func placeOrder(c *checker, args []term) []term {
 	if len(args) != 1 || args[0].bad {
 		return args
@@ -60,7 +61,8 @@ func callCoordinate(_ *frame, a []any) (any, error) {
 	shape, err := geo.Read(a[0], order)
 	switch {
 	case errors.Is(err, geo.ErrOrder):
-		return nil, fail(CodeWrongValue, "of the two numbers either could be the latitude", `say which comes first, as in coordinate(place, "latitude first")`)
+		return nil, fail(CodeWrongValue, "of the two numbers either could be the latitude",
+			`say which comes first, as in coordinate(place, "latitude first")`)
 	case errors.Is(err, geo.ErrRange):
 		return nil, errFar
 	case err != nil, shape != nil && shape.Type != geo.Point:

@@ -77,7 +77,8 @@ func (f *frame) now() time.Time { return f.options.Now().In(f.options.Zone) }
 // makes counts text made by functions, so that a small expression cannot fill the memory.
 func (f *frame) makes(n int) error {
 	if n < 0 || n > maxMadeText || f.made+n > maxMadeText {
-		return fail(CodeTooLarge, fmt.Sprintf("the expression makes more than %d MiB of text for one record", maxMadeText>>20), "make shorter texts, or work on fewer items")
+		return fail(CodeTooLarge, fmt.Sprintf("the expression makes more than %d MiB of text for one record",
+			maxMadeText>>20), "make shorter texts, or work on fewer items")
 	}
 	f.made += n
 	return nil
@@ -86,18 +87,22 @@ func (f *frame) makes(n int) error {
 // goesThrough counts the items of a list that is about to be gone through.
 func (f *frame) goesThrough(n int) error {
 	if n > maxItems {
-		return fail(CodeTooLarge, fmt.Sprintf("a list of more than %d items cannot be gone through", maxItems), "use for_each, which handles one item after the other")
+		return fail(CodeTooLarge, fmt.Sprintf("a list of more than %d items cannot be gone through", maxItems),
+			"use for_each, which handles one item after the other")
 	}
 	if f.steps += n; f.steps > maxSteps {
-		return fail(CodeTooLarge, fmt.Sprintf("the expression goes through more than %d items for one record", maxSteps), "do not put lists of many items inside each other")
+		return fail(CodeTooLarge, fmt.Sprintf("the expression goes through more than %d items for one record", maxSteps),
+			"do not put lists of many items inside each other")
 	}
 	return nil
 }
 
-// reads counts text that functions look at, so that a small expression cannot take minutes on large texts in long lists.
+// reads counts text that functions look at, so that a small expression cannot take minutes on large
+// texts in long lists.
 func (f *frame) reads(n int) error {
 	if f.read += n; f.read > maxReadText || n > maxReadText {
-		return fail(CodeTooLarge, "the expression does more work than it may for one record", "work on fewer items, or on shorter texts")
+		return fail(CodeTooLarge, "the expression does more work than it may for one record",
+			"work on fewer items, or on shorter texts")
 	}
 	return nil
 }
@@ -190,7 +195,8 @@ func (p *Program) runError(err error, at file.Location, names []string) *RunErro
 	case errors.As(err, &added):
 		e.Code, e.Message, e.Cause = CodeWrongValue, "the function cannot be used on the value", added.err
 	default:
-		e.Code, e.Message, e.Hint = CodeInternal, "the expression cannot be evaluated", "report this as a defect, with the expression"
+		e.Code, e.Message, e.Hint = CodeInternal, "the expression cannot be evaluated",
+			"report this as a defect, with the expression"
 	}
 	return e
 }
@@ -215,11 +221,13 @@ func (p *Program) Uses() []string { return p.uses }
 // Paths lists the fields that the expression reads, as far as they are written out, sorted: trigger.form.visit_date.
 func (p *Program) Paths() []string { return p.paths }
 
-// Needs lists the fields that the expression reads, each as the names on the way to it. Of each entry one field is enough: those of a ?? b and of
-// coalesce(a, b) stand together, all others alone.
+// Needs lists the fields that the expression reads, each as the names on the way to it. Of each
+// entry one field is enough: those of a ?? b and of coalesce(a, b) stand together, all others
+// alone.
 func (p *Program) Needs() [][][]string { return p.needs }
 
-// ShapeOfResult is what is known of the result. Of a program compiled with List it is the shape of one item: what for_each calls item.
+// ShapeOfResult is what is known of the result. Of a program compiled with List it is the shape of
+// one item: what for_each calls item.
 func (p *Program) ShapeOfResult() *Shape { return p.shape }
 
 // Constant gives the value of an expression that is the same for every record.

@@ -14,9 +14,11 @@ import (
 func formEnv(t testing.TB) expression.Env {
 	t.Helper()
 	kenya := &orgUnit{ID: "u1", Name: "Kenya", Level: 1}
-	clinic := &orgUnit{ID: "u2", Name: "Kibera", Level: 2, Parent: kenya, Ancestors: []*orgUnit{kenya}, Attributes: map[string]string{"MFL code": "13023"}}
+	clinic := &orgUnit{ID: "u2", Name: "Kibera", Level: 2, Parent: kenya, Ancestors: []*orgUnit{kenya},
+		Attributes: map[string]string{"MFL code": "13023"}}
 	return expression.Env{
-		"trigger": formBody(t), "row": map[string]any{"Visit date": "2026-08-01", "form.age": "25"}, "clinic": clinic, "index": 2,
+		"trigger": formBody(t), "row": map[string]any{"Visit date": "2026-08-01", "form.age": "25"}, "clinic": clinic,
+		"index":        2,
 		"registration": map[string]any{"tracked_entity": "abc"},
 	}
 }
@@ -105,50 +107,54 @@ func TestRun(t *testing.T) {
 // Every operator and manipulation of MOTECH's tasks can be said.
 func TestWhatMotechCouldSay(t *testing.T) {
 	s := expression.NewScope(nairobi(t))
-	s.AddShape("trigger", expression.ShapeOf(map[string]any{"name": "", "n": "", "d": "", "ok": true, "words": "", "m": map[string]any{"a": ""}, "when": ""}))
-	env := expression.Env{"trigger": map[string]any{"name": "mary otieno", "n": "12", "d": "2026-08-10", "ok": true, "words": "fever cough", "m": map[string]any{"a": "1, 2=3"}, "when": "10/08/2026 14:30"}}
+	s.AddShape("trigger", expression.ShapeOf(map[string]any{"name": "", "n": "", "d": "", "ok": true, "words": "",
+		"m": map[string]any{"a": ""}, "when": ""}))
+	env := expression.Env{"trigger": map[string]any{"name": "mary otieno", "n": "12", "d": "2026-08-10", "ok": true,
+		"words": "fever cough", "m": map[string]any{"a": "1, 2=3"}, "when": "10/08/2026 14:30"}}
 	for motech, c := range map[string][2]string{
-		"exist":                             {`not_blank(trigger.name)`, `true`},
-		"equals":                            {`trigger.name == "mary otieno"`, `true`},
-		"contains":                          {`trigger.name contains "ote"`, `false`},
-		"startsWith":                        {`trigger.name startsWith "mary"`, `true`},
-		"endsWith":                          {`trigger.name endsWith "eno"`, `true`},
-		"equalsIgnoreCase":                  {`equals_ignore_case(trigger.name, "MARY Otieno")`, `true`},
-		"number.exist":                      {`is_number(trigger.n)`, `true`},
-		"number.equals":                     {`number(trigger.n) == 12`, `true`},
-		"gt":                                {`number(trigger.n) > 11`, `true`},
-		"lt":                                {`number(trigger.n) < 13`, `true`},
-		"isTrue":                            {`trigger.ok`, `true`},
-		"and, or":                           {`trigger.ok and true or false`, `true`},
-		"date equals":                       {`date(trigger.d) == "2026-08-10"`, `true`},
-		"after":                             {`trigger.d > date("2026-08-09")`, `true`},
-		"afterNow":                          {`trigger.d > now()`, `false`},
-		"before":                            {`trigger.d < date("2026-08-11")`, `true`},
-		"beforeNow":                         {`trigger.d < now()`, `true`},
-		"lessDaysFromNow":                   {`abs(days_between(now(), trigger.d)) < 11`, `true`},
-		"moreDaysFromNow":                   {`abs(days_between(now(), trigger.d)) > 10`, `false`},
-		"lessMonthsFromNow":                 {`abs(diff(now(), trigger.d, "months")) < 1`, `true`},
-		"moreMonthsFromNow":                 {`abs(diff(now(), trigger.d, "months")) > 1`, `false`},
-		"toUpper":                           {`upper(trigger.name)`, `"MARY OTIENO"`},
-		"toLower":                           {`lower("MARY")`, `"mary"`},
-		"capitalize":                        {`title(trigger.name)`, `"Mary Otieno"`},
-		"URLEncode":                         {`url_encode(trigger.name)`, `"mary+otieno"`},
-		"join":                              {`join(split(trigger.words), "-")`, `"fever-cough"`},
-		"split":                             {`split(trigger.words, " ")[1]`, `"cough"`},
-		"substring":                         {`substring(trigger.name, 0, 4)`, `"mary"`},
-		"format":                            {`format("{}/{}", trigger.n, trigger.d)`, `"12/2026-08-10"`},
-		"parseDate":                         {`date(trigger.when, "dd/MM/yyyy HH:mm")`, `date("2026-08-10T14:30:00")`},
-		"dateTime":                          {`format_date(trigger.d, "dd MMM yyyy")`, `"10 Aug 2026"`},
-		"beginningOfMonth":                  {`start_of(trigger.d, "month")`, `date("2026-08-01")`},
-		"endOfMonth, 23:59:59.999":          {`end_of(end_of(trigger.d, "month"), "day")`, `date("2026-08-31T23:59:59.999")`},
-		"plusMonths, minusMonths":           {`add(add(trigger.d, 7, "months"), -1, "month")`, `date("2027-02-10")`},
-		"plusDays, minusDays":               {`add(add(trigger.d, 7, "days"), -1, "day")`, `date("2026-08-16")`},
-		"plusHours, minusHours":             {`add(add(trigger.d, 7, "hours"), -1, "hour")`, `date("2026-08-10T06:00:00")`},
-		"plusMinutes, minusMinutes":         {`add(add(trigger.d, 7, "minutes"), -1, "minute")`, `date("2026-08-10T00:06:00")`},
-		"quarter":                           {`format("Q{}-{}", quarter(trigger.d), year(trigger.d))`, `"Q3-2026"`},
-		"getValue":                          {`trigger.m["a"]`, `"1, 2=3"`},
-		"Is not":                            {`not (trigger.name == "x")`, `true`},
-		"a template of texts and keys":      {`"Dear " + title(trigger.name) + ", aged " + trigger.n`, `"Dear Mary Otieno, aged 12"`},
+		"exist":                    {`not_blank(trigger.name)`, `true`},
+		"equals":                   {`trigger.name == "mary otieno"`, `true`},
+		"contains":                 {`trigger.name contains "ote"`, `false`},
+		"startsWith":               {`trigger.name startsWith "mary"`, `true`},
+		"endsWith":                 {`trigger.name endsWith "eno"`, `true`},
+		"equalsIgnoreCase":         {`equals_ignore_case(trigger.name, "MARY Otieno")`, `true`},
+		"number.exist":             {`is_number(trigger.n)`, `true`},
+		"number.equals":            {`number(trigger.n) == 12`, `true`},
+		"gt":                       {`number(trigger.n) > 11`, `true`},
+		"lt":                       {`number(trigger.n) < 13`, `true`},
+		"isTrue":                   {`trigger.ok`, `true`},
+		"and, or":                  {`trigger.ok and true or false`, `true`},
+		"date equals":              {`date(trigger.d) == "2026-08-10"`, `true`},
+		"after":                    {`trigger.d > date("2026-08-09")`, `true`},
+		"afterNow":                 {`trigger.d > now()`, `false`},
+		"before":                   {`trigger.d < date("2026-08-11")`, `true`},
+		"beforeNow":                {`trigger.d < now()`, `true`},
+		"lessDaysFromNow":          {`abs(days_between(now(), trigger.d)) < 11`, `true`},
+		"moreDaysFromNow":          {`abs(days_between(now(), trigger.d)) > 10`, `false`},
+		"lessMonthsFromNow":        {`abs(diff(now(), trigger.d, "months")) < 1`, `true`},
+		"moreMonthsFromNow":        {`abs(diff(now(), trigger.d, "months")) > 1`, `false`},
+		"toUpper":                  {`upper(trigger.name)`, `"MARY OTIENO"`},
+		"toLower":                  {`lower("MARY")`, `"mary"`},
+		"capitalize":               {`title(trigger.name)`, `"Mary Otieno"`},
+		"URLEncode":                {`url_encode(trigger.name)`, `"mary+otieno"`},
+		"join":                     {`join(split(trigger.words), "-")`, `"fever-cough"`},
+		"split":                    {`split(trigger.words, " ")[1]`, `"cough"`},
+		"substring":                {`substring(trigger.name, 0, 4)`, `"mary"`},
+		"format":                   {`format("{}/{}", trigger.n, trigger.d)`, `"12/2026-08-10"`},
+		"parseDate":                {`date(trigger.when, "dd/MM/yyyy HH:mm")`, `date("2026-08-10T14:30:00")`},
+		"dateTime":                 {`format_date(trigger.d, "dd MMM yyyy")`, `"10 Aug 2026"`},
+		"beginningOfMonth":         {`start_of(trigger.d, "month")`, `date("2026-08-01")`},
+		"endOfMonth, 23:59:59.999": {`end_of(end_of(trigger.d, "month"), "day")`, `date("2026-08-31T23:59:59.999")`},
+		"plusMonths, minusMonths":  {`add(add(trigger.d, 7, "months"), -1, "month")`, `date("2027-02-10")`},
+		"plusDays, minusDays":      {`add(add(trigger.d, 7, "days"), -1, "day")`, `date("2026-08-16")`},
+		"plusHours, minusHours":    {`add(add(trigger.d, 7, "hours"), -1, "hour")`, `date("2026-08-10T06:00:00")`},
+		"plusMinutes, minusMinutes": {`add(add(trigger.d, 7, "minutes"), -1, "minute")`,
+			`date("2026-08-10T00:06:00")`},
+		"quarter":  {`format("Q{}-{}", quarter(trigger.d), year(trigger.d))`, `"Q3-2026"`},
+		"getValue": {`trigger.m["a"]`, `"1, 2=3"`},
+		"Is not":   {`not (trigger.name == "x")`, `true`},
+		"a template of texts and keys": {`"Dear " + title(trigger.name) + ", aged " + trigger.n`,
+			`"Dear Mary Otieno, aged 12"`},
 		"chained, and what it did not have": {`trigger.name | trim() | replace("mary", "grace") | upper()`, `"GRACE OTIENO"`},
 	} {
 		v, err := eval(t, s, c[0], env)
@@ -166,7 +172,8 @@ func TestRunErrors(t *testing.T) {
 	s.AddFunction("outcome", func(any) (any, error) { return nil, cause })
 	secret := "Wanjiku-0722"
 	env := expression.Env{"trigger": map[string]any{
-		"form":                map[string]any{"age": secret, "visit_date": secret, "group_a": secret, "child": []any{1}, "gender": secret, "visits": []any{map[string]any{"kept": secret}, map[string]any{}}},
+		"form": map[string]any{"age": secret, "visit_date": secret, "group_a": secret, "child": []any{1},
+			"gender": secret, "visits": []any{map[string]any{"kept": secret}, map[string]any{}}},
 		"is_phone_submission": secret, "version": secret,
 	}, "extra": map[string]any{"list": make([]any, 10_001), "text": secret, "number": 5}}
 	for _, c := range []struct{ text, place, code, names string }{
@@ -175,16 +182,20 @@ func TestRunErrors(t *testing.T) {
 		{`trigger.form.group_a.bp`, `trigger.form.group_a.bp`, expression.CodeWrongType, "trigger.form.group_a"},
 		{`upper(trigger.form.group_a.bp)`, `trigger.form.group_a.bp`, expression.CodeWrongType, "trigger.form.group_a"},
 		{`trigger.form.visits.kept`, `trigger.form.visits.kept`, expression.CodeWrongType, "trigger.form.visits"},
-		{`trigger.form.visit_date > today()`, `trigger.form.visit_date > today()`, expression.CodeWrongValue, "trigger.form.visit_date"},
-		{`age(trigger.form.visit_date)`, `age(trigger.form.visit_date)`, expression.CodeWrongValue, "trigger.form.visit_date"},
+		{`trigger.form.visit_date > today()`, `trigger.form.visit_date > today()`, expression.CodeWrongValue,
+			"trigger.form.visit_date"},
+		{`age(trigger.form.visit_date)`, `age(trigger.form.visit_date)`, expression.CodeWrongValue,
+			"trigger.form.visit_date"},
 		{`trigger.version * 2`, `trigger.version * 2`, expression.CodeWrongType, "trigger.version"},
 		{`trigger.version > 5`, `trigger.version > 5`, expression.CodeWrongType, "trigger.version"},
-		{`trigger.is_phone_submission and true`, `trigger.is_phone_submission`, expression.CodeWrongType, "trigger.is_phone_submission"},
+		{`trigger.is_phone_submission and true`, `trigger.is_phone_submission`, expression.CodeWrongType,
+			"trigger.is_phone_submission"},
 		{`extra.number == extra.text`, `extra.number == extra.text`, expression.CodeWrongType, "extra.number extra.text"},
 		{`upper(extra.list)`, `upper(extra.list)`, expression.CodeWrongType, "extra.list"},
 		{`filter(extra.list, # == 1)`, `extra.list`, expression.CodeTooLarge, "extra.list"},
 		{`outcome(trigger.form.gender)`, `outcome(trigger.form.gender)`, expression.CodeWrongValue, "trigger.form.gender"},
-		{`phone(trigger.form.gender, "KE")`, `phone(trigger.form.gender, "KE")`, expression.CodeWrongValue, "trigger.form.gender"},
+		{`phone(trigger.form.gender, "KE")`, `phone(trigger.form.gender, "KE")`, expression.CodeWrongValue,
+			"trigger.form.gender"},
 		{`extra.number / (extra.number - 5)`, `extra.number / (extra.number - 5)`, expression.CodeWrongValue, "extra.number"},
 		{`map(1..3, pad_left(extra.text, 2000000))`, `pad_left(extra.text, 2000000)`, expression.CodeTooLarge, "extra.text"},
 		{`let a = extra.text + extra.text; let b = a + a; let c = b + b; let d = c + c; any(1..10000, any(1..10000, #index < 0))`, `1..10000`, expression.CodeTooLarge, ""},
@@ -201,10 +212,13 @@ func TestRunErrors(t *testing.T) {
 			t.Errorf("%s gives a %T, %v, want an error", c.text, v, err)
 			continue
 		}
-		if place := string([]rune(c.text)[e.From:e.To]); place != c.place || e.Code != c.code || strings.Join(e.Names, " ") != c.names {
-			t.Errorf("%s fails at %q with %s of %v, want %q with %s of %v (%v)", c.text, place, e.Code, e.Names, c.place, c.code, c.names, err)
+		if place := string([]rune(c.text)[e.From:e.To]); place != c.place || e.Code != c.code ||
+			strings.Join(e.Names, " ") != c.names {
+			t.Errorf("%s fails at %q with %s of %v, want %q with %s of %v (%v)", c.text, place, e.Code, e.Names, c.place,
+				c.code, c.names, err)
 		}
-		if text := e.Message + e.Hint + e.Error(); strings.Contains(text, "Wanjiku") || strings.Contains(text, "interface") || strings.Contains(text, "string") {
+		if text := e.Message + e.Hint + e.Error(); strings.Contains(text, "Wanjiku") ||
+			strings.Contains(text, "interface") || strings.Contains(text, "string") {
 			t.Errorf("%s: the message shows data or Go: %s", c.text, text)
 		}
 		if strings.HasPrefix(c.text, "outcome") && !errors.Is(err, cause) {
@@ -228,10 +242,12 @@ func TestRunsAtOnce(t *testing.T) {
 	for w := range 8 {
 		wg.Go(func() {
 			name := fmt.Sprint("n", w)
-			env := expression.Env{"trigger": map[string]any{"form": map[string]any{"gender": name, "child": []any{map[string]any{"name": name}, map[string]any{"name": "x"}}}}}
+			env := expression.Env{"trigger": map[string]any{"form": map[string]any{"gender": name,
+				"child": []any{map[string]any{"name": name}, map[string]any{"name": "x"}}}}}
 			for i := range 500 {
 				if i%100 == 0 {
-					if _, problems := expression.Compile(`upper(trigger.form.gender) == "F"`, s, expression.Condition); len(problems) > 0 {
+					if _, problems := expression.Compile(`upper(trigger.form.gender) == "F"`, s,
+						expression.Condition); len(problems) > 0 {
 						t.Error(problems)
 					}
 				}
@@ -251,11 +267,15 @@ func TestDaysWithoutMidnight(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := expression.NewScope(expression.Options{Zone: zone, Now: func() time.Time { return time.Date(2024, 4, 26, 9, 0, 0, 0, zone) }})
+	s := expression.NewScope(expression.Options{Zone: zone,
+		Now: func() time.Time { return time.Date(2024, 4, 26, 9, 0, 0, 0, zone) }})
 	for text, want := range map[string]string{
-		`text(today())`: "2024-04-26", `text(date("2024-04-26"))`: "2024-04-26", `text(add("2024-04-26", 1, "day"))`: "2024-04-27", `text(add("2024-04-25", 1, "day"))`: "2024-04-26",
-		`text(days_between("2024-04-25", "2024-04-27"))`: "2", `text(diff("2024-04-26", "2024-05-26", "months"))`: "1", `text(diff("2024-04-26", "2024-04-27", "days"))`: "1",
-		`text(diff("2024-04-26", "2024-04-27", "hours"))`: "23", `text(start_of(now(), "day"))`: "2024-04-26", `text(end_of("2024-04-26", "month"))`: "2024-04-30",
+		`text(today())`: "2024-04-26", `text(date("2024-04-26"))`: "2024-04-26",
+		`text(add("2024-04-26", 1, "day"))`: "2024-04-27", `text(add("2024-04-25", 1, "day"))`: "2024-04-26",
+		`text(days_between("2024-04-25", "2024-04-27"))`: "2", `text(diff("2024-04-26", "2024-05-26", "months"))`: "1",
+		`text(diff("2024-04-26", "2024-04-27", "days"))`:  "1",
+		`text(diff("2024-04-26", "2024-04-27", "hours"))`: "23", `text(start_of(now(), "day"))`: "2024-04-26",
+		`text(end_of("2024-04-26", "month"))`:         "2024-04-30",
 		`text(in_zone("2024-04-26T10:00:00", "UTC"))`: "2024-04-26T07:00:00.000Z",
 	} {
 		v, err := eval(t, s, text, nil)

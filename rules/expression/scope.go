@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Scope holds the names that an expression may use. Build it, then compile with it; it must not change while others compile with it.
+// Scope holds the names that an expression may use. Build it, then compile with it; it must not
+// change while others compile with it.
 type Scope struct {
 	options   Options
 	shapes    map[string]*Shape
@@ -23,18 +24,21 @@ func NewScope(o Options) *Scope {
 	if o.Zone == nil {
 		o.Zone = time.UTC
 	}
-	return &Scope{options: o, shapes: map[string]*Shape{}, functions: map[string]func(any) (any, error){}, types: map[reflect.Type]*Shape{}}
+	return &Scope{options: o, shapes: map[string]*Shape{}, functions: map[string]func(any) (any, error){},
+		types: map[reflect.Type]*Shape{}}
 }
 
 // Clone makes a scope with the same names, to which others can be added.
 func (s *Scope) Clone() *Scope {
-	return &Scope{options: s.options, shapes: maps.Clone(s.shapes), functions: maps.Clone(s.functions), types: maps.Clone(s.types)}
+	return &Scope{options: s.options, shapes: maps.Clone(s.shapes), functions: maps.Clone(s.functions),
+		types: maps.Clone(s.types)}
 }
 
 // AddShape adds a name with what is known of its value: trigger, item, source.
 func (s *Scope) AddShape(name string, sh *Shape) { s.shapes[name] = sh }
 
-// AddType adds a name whose value has the type of the example: a pointer to a struct, whose fields go by their `expr` tags, a number, a text.
+// AddType adds a name whose value has the type of the example: a pointer to a struct, whose fields
+// go by their `expr` tags, a number, a text.
 func (s *Scope) AddType(name string, example any) {
 	if example == nil {
 		s.shapes[name] = Dynamic()
@@ -62,7 +66,8 @@ func (s *Scope) Names() []string {
 	return slices.Compact(names)
 }
 
-// IsReserved tells that a name cannot be given to a lookup, a value map or an action, because the language uses it itself.
+// IsReserved tells that a name cannot be given to a lookup, a value map or an action, because the
+// language uses it itself.
 func IsReserved(name string) bool {
 	if _, ok := library()[name]; ok {
 		return true
@@ -72,4 +77,5 @@ func IsReserved(name string) bool {
 }
 
 // reservedWords are the words of the grammar.
-var reservedWords = []string{"and", "or", "not", "in", "matches", "contains", "startsWith", "endsWith", "let", "if", "else", "true", "false", "nil"}
+var reservedWords = []string{"and", "or", "not", "in", "matches", "contains", "startsWith", "endsWith", "let", "if",
+	"else", "true", "false", "nil"}

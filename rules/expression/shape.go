@@ -49,7 +49,8 @@ func (k kind) String() string {
 	return orList(names)
 }
 
-// needed names what a function asks for. Numbers do for text, one object for a list, and a text for a date, but are not what is meant.
+// needed names what a function asks for. Numbers do for text, one object for a list, and a text for
+// a date, but are not what is meant.
 func (k kind) needed() string {
 	switch k {
 	case kWord:
@@ -80,8 +81,8 @@ func (k kind) article() string {
 	return "a " + k.String()
 }
 
-// Shape is what is known of a value: its types and, for an object, its fields. It is built from samples, and from then on read only
-// except through Declare.
+// Shape is what is known of a value: its types and, for an object, its fields. It is built from
+// samples, and from then on read only except through Declare.
 type Shape struct {
 	kinds  kind
 	fields map[string]*Shape
@@ -98,8 +99,8 @@ func plain(k kind) *Shape { return &Shape{kinds: k, open: k&kObject != 0} }
 
 func listOf(elem *Shape) *Shape { return &Shape{kinds: kList, elem: elem} }
 
-// ShapeOf merges the bodies of samples into one shape. What is an object in one sample and a list of objects in another may be either. A
-// null tells nothing: such a field may be anything.
+// ShapeOf merges the bodies of samples into one shape. What is an object in one sample and a list
+// of objects in another may be either. A null tells nothing: such a field may be anything.
 func ShapeOf(samples ...any) *Shape {
 	if len(samples) == 0 {
 		return Dynamic()
@@ -188,7 +189,8 @@ func mergeTo(depth int, a, b *Shape) *Shape {
 	return s
 }
 
-// isOpen tells whether a leaves the merged object open. An object that was merely empty in one sample does not, when the other has fields.
+// isOpen tells whether a leaves the merged object open. An object that was merely empty in one
+// sample does not, when the other has fields.
 func isOpen(a, b *Shape) bool {
 	return a.open || a.kinds&kObject == 0 && b.open
 }
@@ -231,7 +233,8 @@ func (s *Shape) IsList() bool { return !s.isDynamic() && s.may() == kList }
 // IsObject tells whether the value is known to be an object.
 func (s *Shape) IsObject() bool { return !s.isDynamic() && s.may() == kObject }
 
-// Fields lists the names of the fields at a path, sorted; the empty path is the value itself. The items of a list count as the list's.
+// Fields lists the names of the fields at a path, sorted; the empty path is the value itself. The
+// items of a list count as the list's.
 func (s *Shape) Fields(path string) []string {
 	names, err := splitPath(path)
 	if err != nil {
@@ -251,7 +254,8 @@ func (s *Shape) fieldNames() []string { return slices.Sorted(maps.Keys(s.fields)
 var declarable = []struct {
 	name string
 	kind kind
-}{{"text", kText}, {"number", kNumber}, {"boolean", kBool}, {"date", kDate}, {"list", kList}, {"object", kObject}, {"any", kAny}}
+}{{"text", kText}, {"number", kNumber}, {"boolean", kBool}, {"date", kDate}, {"list", kList}, {"object", kObject},
+	{"any", kAny}}
 
 // DeclarableTypes lists the types that a field can be declared with.
 func DeclarableTypes() []string {
@@ -262,10 +266,12 @@ func DeclarableTypes() []string {
 	return names
 }
 
-// Declare adds a field that no sample has, by its path below this value, such as form.next_visit or form["@version"], and its type: text,
-// number, boolean, date, list, object or any. Objects on the way are made; a list on the way means its items. A field that is text in the
-// samples can be declared a number, boolean or date: forms and spreadsheets send everything as text. What arrives as text is then read as
-// number(...) and date(...) do, and true, yes and 1 as true, false, no and 0 as false; text that cannot be read fails the record.
+// Declare adds a field that no sample has, by its path below this value, such as form.next_visit or
+// form["@version"], and its type: text, number, boolean, date, list, object or any. Objects on the
+// way are made; a list on the way means its items. A field that is text in the samples can be
+// declared a number, boolean or date: forms and spreadsheets send everything as text. What arrives
+// as text is then read as number(...) and date(...) do, and true, yes and 1 as true, false, no and
+// 0 as false; text that cannot be read fails the record.
 func (s *Shape) Declare(path, typ string) error {
 	var k kind
 	for _, d := range declarable {

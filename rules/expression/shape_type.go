@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// shapeOfType reads the shape of a Go type, such as *rules.Object: struct fields go by their `expr` tag, or by their name. seen holds the
-// shapes under construction, since an org unit's parent is an org unit.
+// shapeOfType reads the shape of a Go type, such as *rules.Object: struct fields go by their `expr`
+// tag, or by their name. seen holds the shapes under construction, since an org unit's parent is an
+// org unit.
 func shapeOfType(t reflect.Type, seen map[reflect.Type]*Shape) *Shape {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()

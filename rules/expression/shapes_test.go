@@ -56,10 +56,12 @@ func TestWhatAProgramTells(t *testing.T) {
 	if diff := cmp.Diff([]string{"clinic", "sex", "trigger"}, p.Uses()); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]string{"clinic.parent.name", "trigger.form.gender", "trigger.form.visit_date", `trigger.form["@name"]`}, p.Paths()); diff != "" {
+	if diff := cmp.Diff([]string{"clinic.parent.name", "trigger.form.gender", "trigger.form.visit_date",
+		`trigger.form["@name"]`}, p.Paths()); diff != "" {
 		t.Error(diff)
 	}
-	for text, fields := range map[string]string{"trigger.form.child": "age name", "trigger.form.visits": "date kept", "filter(trigger.form.child, .age == '2')": "age name"} {
+	for text, fields := range map[string]string{"trigger.form.child": "age name", "trigger.form.visits": "date kept",
+		"filter(trigger.form.child, .age == '2')": "age name"} {
 		p, problems := expression.Compile(text, s, expression.List)
 		if len(problems) > 0 {
 			t.Fatal(problems)
@@ -68,8 +70,10 @@ func TestWhatAProgramTells(t *testing.T) {
 			t.Errorf("an item of %s has %s, want %s", text, got, fields)
 		}
 	}
-	for text, want := range map[string]string{`1 == 2`: "false", `true or trigger.form.age == ""`: "true", `"a" in ["a"]`: "true", `upper("a")`: "A",
-		`trigger.form.gender == "f" and trigger.form.age == "3" and "m" == trigger.form.gender`: "false", `trigger.form.gender == "f" and trigger.form.gender == ""`: "false"} {
+	for text, want := range map[string]string{`1 == 2`: "false", `true or trigger.form.age == ""`: "true",
+		`"a" in ["a"]`: "true", `upper("a")`: "A",
+		`trigger.form.gender == "f" and trigger.form.age == "3" and "m" == trigger.form.gender`: "false",
+		`trigger.form.gender == "f" and trigger.form.gender == ""`:                              "false"} {
 		p, problems := expression.Compile(text, s, expression.Anything)
 		if len(problems) > 0 {
 			t.Fatal(problems)
@@ -78,7 +82,9 @@ func TestWhatAProgramTells(t *testing.T) {
 			t.Errorf("%s is %v, %v, want %s", text, v, ok, want)
 		}
 	}
-	for _, text := range []string{"now()", "today() == '2026-08-20'", "trigger.form.age", "age('2020-01-01')", `trigger.form.gender == "f" and trigger.form.gender == "f"`, `trigger.form.gender == "f" or trigger.form.gender == "m"`} {
+	for _, text := range []string{"now()", "today() == '2026-08-20'", "trigger.form.age", "age('2020-01-01')",
+		`trigger.form.gender == "f" and trigger.form.gender == "f"`,
+		`trigger.form.gender == "f" or trigger.form.gender == "m"`} {
 		p, problems := expression.Compile(text, s, expression.Anything)
 		if len(problems) > 0 {
 			t.Fatal(problems)
@@ -91,10 +97,12 @@ func TestWhatAProgramTells(t *testing.T) {
 
 func TestShapes(t *testing.T) {
 	var one, many map[string]any
-	if err := json.Unmarshal([]byte(`{"child": {"name": "A"}, "n": 1, "maybe": null, "empty": {}, "only_one": "x"}`), &one); err != nil {
+	if err := json.Unmarshal([]byte(`{"child": {"name": "A"}, "n": 1, "maybe": null, "empty": {}, "only_one": "x"}`),
+		&one); err != nil {
 		t.Fatal(err)
 	}
-	if err := json.Unmarshal([]byte(`{"child": [{"name": "A", "age": "2"}], "n": "1", "maybe": "x", "empty": {"a": 1}}`), &many); err != nil {
+	if err := json.Unmarshal([]byte(`{"child": [{"name": "A", "age": "2"}], "n": "1", "maybe": "x", "empty": {"a": 1}}`),
+		&many); err != nil {
 		t.Fatal(err)
 	}
 	shape := expression.ShapeOf(one, many)
@@ -107,7 +115,8 @@ func TestShapes(t *testing.T) {
 	s := expression.NewScope(nairobi(t))
 	s.AddShape("trigger", shape)
 	for text, problem := range map[string]string{
-		"trigger.child[0].age": "", "trigger.n + 1": "", "upper(trigger.n)": "", "trigger.maybe + 'x'": "", "trigger.maybe + 1": expression.CodeWrongType, "trigger.empty.b": expression.CodeUnknownField,
+		"trigger.child[0].age": "", "trigger.n + 1": "", "upper(trigger.n)": "", "trigger.maybe + 'x'": "",
+		"trigger.maybe + 1": expression.CodeWrongType, "trigger.empty.b": expression.CodeUnknownField,
 		"trigger.child.name": expression.CodeWrongType, "first(trigger.child).name": "", "trigger.only_one": "",
 	} {
 		_, problems := expression.Compile(text, s, expression.Anything)
@@ -120,15 +129,18 @@ func TestShapes(t *testing.T) {
 		}
 	}
 	for _, c := range []struct{ path, typ, err string }{
-		{"child.weight", "number", ""}, {`new["@x"].y`, "text", ""}, {"n.x", "text", "can have no fields"}, {"only_one", "object", "is text in the sample"}, {"only_one", "number", ""},
-		{"x", "string", "is not a type"}, {"", "text", "needs a name"}, {"a..b", "text", "not a path"}, {"a.", "text", "ends with a dot"}, {`a["x`, "text", "not a path"},
+		{"child.weight", "number", ""}, {`new["@x"].y`, "text", ""}, {"n.x", "text", "can have no fields"},
+		{"only_one", "object", "is text in the sample"}, {"only_one", "number", ""},
+		{"x", "string", "is not a type"}, {"", "text", "needs a name"}, {"a..b", "text", "not a path"},
+		{"a.", "text", "ends with a dot"}, {`a["x`, "text", "not a path"},
 	} {
 		err := shape.Declare(c.path, c.typ)
 		if c.err == "" && err != nil || c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)) {
 			t.Errorf("%s as %s: %v, want %q", c.path, c.typ, err, c.err)
 		}
 	}
-	if _, problems := expression.Compile(`trigger.new["@x"].y + text(first(trigger.child).weight)`, s, expression.Text); len(problems) > 0 {
+	if _, problems := expression.Compile(`trigger.new["@x"].y + text(first(trigger.child).weight)`, s,
+		expression.Text); len(problems) > 0 {
 		t.Error(problems)
 	}
 }
@@ -137,18 +149,23 @@ func TestShapes(t *testing.T) {
 func TestDeclaredFields(t *testing.T) {
 	row := map[string]any{"age": "", "born": "", "kept": "", "code": 5, "list": []any{map[string]any{"n": ""}}}
 	shape := expression.ShapeOf(row)
-	for path, typ := range map[string]string{"age": "number", "born": "date", "kept": "boolean", "code": "number", "new": "number", "list.n": "number", "label": "text", "o.x": "date"} {
+	for path, typ := range map[string]string{"age": "number", "born": "date", "kept": "boolean", "code": "number",
+		"new": "number", "list.n": "number", "label": "text", "o.x": "date"} {
 		if err := shape.Declare(path, typ); err != nil {
 			t.Fatal(err)
 		}
 	}
 	s := expression.NewScope(nairobi(t))
 	s.AddShape("trigger", shape)
-	env := expression.Env{"trigger": map[string]any{"age": " 25", "born": "2001-02-03", "kept": "Yes", "code": 5, "list": []any{map[string]any{"n": "2.5"}, map[string]any{}}, "label": 7}}
+	env := expression.Env{"trigger": map[string]any{"age": " 25", "born": "2001-02-03", "kept": "Yes", "code": 5,
+		"list": []any{map[string]any{"n": "2.5"}, map[string]any{}}, "label": 7}}
 	for text, want := range map[string]string{
-		"trigger.age > 5 and trigger.age < 100": "true", "trigger.age": "25", "trigger['age'] + 1": "26", "trigger.born": `date("2001-02-03")`, "year(trigger.born)": "2001",
-		"trigger.born < '2020-01-01'": "true", "trigger.kept": "true", "not trigger.kept": "false", "trigger.new": "nil", "trigger.new > 5": "false", "sum(trigger.list, .n)": "2.5",
-		"trigger.list[0].n": "2.5", "trigger.label + 'x'": `"7x"`, "trigger.o.x": "nil", "let r = trigger; r.age + 1": "26", "sum(map(trigger.list, .n))": "2.5",
+		"trigger.age > 5 and trigger.age < 100": "true", "trigger.age": "25", "trigger['age'] + 1": "26",
+		"trigger.born": `date("2001-02-03")`, "year(trigger.born)": "2001",
+		"trigger.born < '2020-01-01'": "true", "trigger.kept": "true", "not trigger.kept": "false", "trigger.new": "nil",
+		"trigger.new > 5": "false", "sum(trigger.list, .n)": "2.5",
+		"trigger.list[0].n": "2.5", "trigger.label + 'x'": `"7x"`, "trigger.o.x": "nil", "let r = trigger; r.age + 1": "26",
+		"sum(map(trigger.list, .n))": "2.5",
 	} {
 		v, err := eval(t, s, text, env)
 		if err != nil || show(v) != want {
@@ -160,10 +177,12 @@ func TestDeclaredFields(t *testing.T) {
 		t.Fatal(problems)
 	}
 	var e *expression.RunError
-	if _, err := p.Run(expression.Env{"trigger": map[string]any{"age": "old"}}); !errors.As(err, &e) || e.Names[0] != "trigger.age" || e.To != len("trigger.age") {
+	if _, err := p.Run(expression.Env{"trigger": map[string]any{"age": "old"}}); !errors.As(err, &e) ||
+		e.Names[0] != "trigger.age" || e.To != len("trigger.age") {
 		t.Errorf("text in a number gives %#v", err)
 	}
-	if _, err := p.Run(expression.Env{"trigger": map[string]any{"age": true}}); !errors.As(err, &e) || e.Code != expression.CodeWrongType {
+	if _, err := p.Run(expression.Env{"trigger": map[string]any{"age": true}}); !errors.As(err, &e) ||
+		e.Code != expression.CodeWrongType {
 		t.Errorf("yes/no in a number gives %#v", err)
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"unicode"
 )
 
-// nearest gives the names that were probably meant, nearest first, three at most: those whose distance is no more than a third of the
-// length of the name.
+// nearest gives the names that were probably meant, nearest first, three at most: those whose
+// distance is no more than a third of the length of the name.
 func nearest(name string, known []string) []string {
 	type candidate struct {
 		name     string
@@ -32,8 +32,9 @@ func nearest(name string, known []string) []string {
 	return names
 }
 
-// distance is the optimal string alignment distance: insertions, deletions, replacements and swaps of neighbours cost one each. A difference
-// of case only is one in all. Beyond the limit the result is only sure to be larger than the limit.
+// distance is the optimal string alignment distance: insertions, deletions, replacements and swaps
+// of neighbours cost one each. A difference of case only is one in all. Beyond the limit the result
+// is only sure to be larger than the limit.
 func distance(a, b string, limit int) int {
 	if strings.EqualFold(a, b) {
 		if a == b {

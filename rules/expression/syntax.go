@@ -29,7 +29,8 @@ func syntaxProblem(text string, tokens []lexer.Token, err error, s *Scope) Probl
 	}
 	switch {
 	case strings.Contains(e.Message, "maximum allowed nodes"):
-		return Problem{0, len(runes), CodeTooComplex, fmt.Sprintf("the expression has more than %d parts", maxNodes), "split it, or use a value map"}
+		return Problem{0, len(runes), CodeTooComplex, fmt.Sprintf("the expression has more than %d parts", maxNodes),
+			"split it, or use a value map"}
 	case strings.Contains(text, "{{") || strings.Contains(text, "${"):
 		at := strings.Index(text, "{{")
 		if at < 0 {
@@ -37,17 +38,21 @@ func syntaxProblem(text string, tokens []lexer.Token, err error, s *Scope) Probl
 		}
 		p.From = len([]rune(text[:at]))
 		p.To = p.From + 2
-		p.Message, p.Hint = "a field is written without {{ }} or ${ }", "write trigger.name; texts and fields are joined with +"
+		p.Message, p.Hint = "a field is written without {{ }} or ${ }",
+			"write trigger.name; texts and fields are joined with +"
 	case strings.Contains(e.Message, "not terminated"):
 		p.From = openQuote(runes, tokens)
 		p.To = len(runes)
 		p.Message, p.Hint = "the text in quotes has no closing quote", ""
-	case strings.Contains(e.Message, "char escape"), strings.Contains(e.Message, "unable to unescape"), strings.Contains(e.Message, "invalid syntax"):
-		p.Message, p.Hint = `a backslash in quotes stands before n, t, ", \ or u and four digits`, `write \\ for a backslash itself`
+	case strings.Contains(e.Message, "char escape"), strings.Contains(e.Message, "unable to unescape"),
+		strings.Contains(e.Message, "invalid syntax"):
+		p.Message, p.Hint = `a backslash in quotes stands before n, t, ", \ or u and four digits`,
+			`write \\ for a backslash itself`
 	case strings.Contains(e.Message, "bad number"):
 		p.From, p.To = wordAround(runes, p.From)
 		word := strings.TrimPrefix(string(runes[p.From:p.To]), ".")
-		p.Message, p.Hint = "a name cannot begin with a digit, nor a number end with a letter", fmt.Sprintf("a field whose name begins with a digit is read with brackets: [%q]", word)
+		p.Message, p.Hint = "a name cannot begin with a digit, nor a number end with a letter",
+			fmt.Sprintf("a field whose name begins with a digit is read with brackets: [%q]", word)
 	case strings.Contains(e.Message, "unrecognized character"):
 		unknownCharacter(&p, runes)
 	case strings.Contains(e.Message, "(??) cannot be mixed"):
@@ -55,7 +60,8 @@ func syntaxProblem(text string, tokens []lexer.Token, err error, s *Scope) Probl
 	case strings.Contains(e.Message, "at least"):
 		p.Message, p.Hint = "the function needs more arguments", ""
 	default:
-		unexpected(&p, runes, tokens, strings.Contains(e.Message, "token EOF") || strings.Contains(e.Message, "end of expression"), s)
+		unexpected(&p, runes, tokens, strings.Contains(e.Message, "token EOF") || strings.Contains(e.Message,
+			"end of expression"), s)
 	}
 	return p
 }
@@ -77,7 +83,8 @@ func openQuote(runes []rune, tokens []lexer.Token) int {
 // wordAround is the stretch of letters, digits and dots around a place.
 func wordAround(runes []rune, at int) (from, to int) {
 	part := func(i int) bool {
-		return i >= 0 && i < len(runes) && (runes[i] == '.' || runes[i] == '_' || unicode.IsLetter(runes[i]) || unicode.IsDigit(runes[i]))
+		return i >= 0 && i < len(runes) && (runes[i] == '.' || runes[i] == '_' || unicode.IsLetter(runes[i]) ||
+			unicode.IsDigit(runes[i]))
 	}
 	from, to = at, at
 	for part(from-1) && runes[from] != '.' {

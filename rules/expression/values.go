@@ -13,8 +13,8 @@ import (
 	"github.com/culvert/culvert/rules/dateformat"
 )
 
-// IsBlank tells whether a value counts as no answer: nil, empty text, text of spaces only, "---" (what CommCare's exports write for a
-// question that was not asked), an empty list.
+// IsBlank tells whether a value counts as no answer: nil, empty text, text of spaces only, "---"
+// (what CommCare's exports write for a question that was not asked), an empty list.
 func IsBlank(v any) bool {
 	switch v := v.(type) {
 	case nil:
@@ -43,9 +43,10 @@ func isBlankText(s string) bool {
 	return s == "" || s == "---"
 }
 
-// AsText writes a value as text, the way expressions and conversions do: numbers without exponent and without needless zeros, yes/no as true
-// and false, dates as 2006-01-02 when they are the start of a day and else as 2006-01-02T15:04:05.000-07:00 (Z in UTC). A blank is "". Lists
-// and objects are JSON.
+// AsText writes a value as text, the way expressions and conversions do: numbers without exponent
+// and without needless zeros, yes/no as true and false, dates as 2006-01-02 when they are the start
+// of a day and else as 2006-01-02T15:04:05.000-07:00 (Z in UTC). A blank is "". Lists and objects
+// are JSON.
 func AsText(v any) string {
 	switch v := v.(type) {
 	case nil:
@@ -91,9 +92,10 @@ func isStartOfDay(t time.Time) bool {
 	return t.Equal(startOfDay(t))
 }
 
-// normal turns what sources and other packages deliver into what expressions compute with: string, int, float64, bool, time.Time, lists and
-// objects. A time at midnight UTC is a date without a zone (that is how databases and workbooks deliver dates) and becomes that day in the
-// zone; any other time is shown in the zone.
+// normal turns what sources and other packages deliver into what expressions compute with: string,
+// int, float64, bool, time.Time, lists and objects. A time at midnight UTC is a date without a zone
+// (that is how databases and workbooks deliver dates) and becomes that day in the zone; any other
+// time is shown in the zone.
 func normal(v any, zone *time.Location) any {
 	switch v := v.(type) {
 	case nil, string, bool, int, float64, []any, map[string]any:
@@ -174,8 +176,9 @@ func kindOf(v any) kind {
 	return kObject
 }
 
-// member reads a field of an object or an item of a list. What is not there is nil; so is any member of a blank. An object read by a number
-// is a list of one: that is what a repeat group with one repetition looks like.
+// member reads a field of an object or an item of a list. What is not there is nil; so is any
+// member of a blank. An object read by a number is a list of one: that is what a repeat group with
+// one repetition looks like.
 func member(from, key any, zone *time.Location) (any, error) {
 	name, byName := key.(string)
 	switch from := from.(type) {
@@ -227,9 +230,11 @@ func member(from, key any, zone *time.Location) (any, error) {
 		}
 		return nil, nil
 	case byName:
-		return nil, fail(CodeWrongType, fmt.Sprintf("a field is read from %s", kindOf(from).article()), "only an object has fields; of a list, use first(...), an index such as [0], or for_each")
+		return nil, fail(CodeWrongType, fmt.Sprintf("a field is read from %s", kindOf(from).article()),
+			"only an object has fields; of a list, use first(...), an index such as [0], or for_each")
 	}
-	return nil, fail(CodeWrongType, fmt.Sprintf("an item is read from %s", kindOf(from).article()), "only a list has items")
+	return nil, fail(CodeWrongType, fmt.Sprintf("an item is read from %s", kindOf(from).article()),
+		"only a list has items")
 }
 
 // at is the i-th item, from the end when negative; nil when there is none.
@@ -277,5 +282,6 @@ func asList(v any, zone *time.Location) ([]any, error) {
 		}
 		return list, nil
 	}
-	return nil, fail(CodeWrongType, fmt.Sprintf("a list is needed, and this is %s", kindOf(v).article()), `split(...) makes a list of a text`)
+	return nil, fail(CodeWrongType, fmt.Sprintf("a list is needed, and this is %s", kindOf(v).article()),
+		`split(...) makes a list of a text`)
 }

@@ -1,4 +1,5 @@
-// Package geo reads positions and shapes in the forms in which sources write them: the GPS text of phones, GeoJSON, WKT, pairs of numbers.
+// Package geo reads positions and shapes in the forms in which sources write them: the GPS text of
+// phones, GeoJSON, WKT, pairs of numbers.
 package geo
 
 import (
@@ -11,16 +12,16 @@ import (
 // Order says which of two bare numbers comes first.
 type Order int
 
-// Lists of two numbers come in both orders: KoboToolbox and Ona write [latitude, longitude] (_geolocation), GeoJSON (RFC 7946, 3.1.1) and DHIS2
-// [longitude, latitude].
+// Lists of two numbers come in both orders: KoboToolbox and Ona write [latitude, longitude]
+// (_geolocation), GeoJSON (RFC 7946, 3.1.1) and DHIS2 [longitude, latitude].
 const (
 	Unknown Order = iota
 	LatitudeFirst
 	LongitudeFirst
 )
 
-// OrderOf gives the order of two numbers by the path of the field that holds them, where its name tells: _geolocation of KoboToolbox and Ona,
-// coordinates of GeoJSON.
+// OrderOf gives the order of two numbers by the path of the field that holds them, where its name
+// tells: _geolocation of KoboToolbox and Ona, coordinates of GeoJSON.
 func OrderOf(path string) Order {
 	switch {
 	case hasLastName(path, "_geolocation"):
@@ -79,7 +80,8 @@ func (p Position) Text() string { return "[" + degrees(p.Longitude) + "," + degr
 
 func degrees(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 
-// As gives the shape as another kind: an area as several areas, several that are one as one. nil where it is not of the kind.
+// As gives the shape as another kind: an area as several areas, several that are one as one. nil
+// where it is not of the kind.
 func (s *Shape) As(kind string) *Shape {
 	switch {
 	case s.Type == kind:
@@ -137,8 +139,8 @@ func writeRing(b *strings.Builder, ring []Position) {
 	b.WriteByte(']')
 }
 
-// Read reads a position or shape; nil, nil for what is blank, such as the [null, null] of a form without GPS. order is that of two bare numbers.
-// The error is ErrPlace, ErrOrder or ErrRange.
+// Read reads a position or shape; nil, nil for what is blank, such as the [null, null] of a form
+// without GPS. order is that of two bare numbers. The error is ErrPlace, ErrOrder or ErrRange.
 func Read(v any, order Order) (*Shape, error) {
 	switch v := v.(type) {
 	case nil:

@@ -105,7 +105,8 @@ func parseJSON(text string, order Order) (*Shape, error) {
 	return nil, ErrPlace
 }
 
-// checked tells whether a shape is whole and on earth. Rings that do not end where they begin, as phones send them, are closed.
+// checked tells whether a shape is whole and on earth. Rings that do not end where they begin, as
+// phones send them, are closed.
 func (s *Shape) checked() (*Shape, error) {
 	for _, rings := range s.Polygons {
 		if len(rings) == 0 {

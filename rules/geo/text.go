@@ -27,7 +27,8 @@ func readText(s string, order Order) (*Shape, error) {
 	return readGPS(s, order)
 }
 
-// readGPS reads "latitude longitude altitude accuracy" as phones write it. Two numbers with a comma come in both orders.
+// readGPS reads "latitude longitude altitude accuracy" as phones write it. Two numbers with a comma
+// come in both orders.
 func readGPS(s string, order Order) (*Shape, error) {
 	if strings.Contains(s, ",") {
 		first, second, _ := strings.Cut(s, ",")
@@ -40,8 +41,9 @@ func readGPS(s string, order Order) (*Shape, error) {
 	return pair(parts[0], parts[1], LatitudeFirst)
 }
 
-// readTrace reads the places of a line or area as ODK and KoboToolbox write them, "lat lon alt acc; lat lon alt acc": what ends where it begins
-// is an area (geoshape), anything else a line (geotrace).
+// readTrace reads the places of a line or area as ODK and KoboToolbox write them, "lat lon alt acc;
+// lat lon alt acc": what ends where it begins is an area (geoshape), anything else a line
+// (geotrace).
 func readTrace(s string) (*Shape, error) {
 	var ring []Position
 	for part := range strings.SplitSeq(s, ";") {

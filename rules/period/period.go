@@ -1,6 +1,8 @@
-// Package period is the arithmetic of reporting periods: which month, week or financial year a date belongs to, and how it is written.
+// Package period is the arithmetic of reporting periods: which month, week or financial year a date
+// belongs to, and how it is written.
 //
-// Types and spellings are those of DHIS2 (its period types and ISO period identifiers, up to version 2.43), in the Gregorian calendar.
+// Types and spellings are those of DHIS2 (its period types and ISO period identifiers, up to
+// version 2.43), in the Gregorian calendar.
 package period
 
 import (
@@ -12,7 +14,8 @@ import (
 	"time"
 )
 
-// Period is one period. Start and End are its first and last day, at midnight UTC. Two periods are the same when they are ==.
+// Period is one period. Start and End are its first and last day, at midnight UTC. Two periods are
+// the same when they are ==.
 type Period struct {
 	Type       string // as DHIS2 names it: Monthly, WeeklySunday, FinancialApril
 	Start, End time.Time
@@ -39,8 +42,9 @@ type definition struct {
 	number  string       // how the number is written: "" when there is none, %d, %02d, %02dB
 }
 
-// definitions in the order of DHIS2's documentation. A type that ends in Nov is named after the year in which its year ends: 2024Nov is
-// November 2023 to October 2024. All others are named after the year in which they begin.
+// definitions in the order of DHIS2's documentation. A type that ends in Nov is named after the
+// year in which its year ends: 2024Nov is November 2023 to October 2024. All others are named after
+// the year in which they begin.
 var definitions = []definition{
 	{name: "Daily", family: days, length: 1},
 	{name: "Weekly", family: weeks, length: 1, weekday: time.Monday, mark: "W", number: "%d"},
@@ -73,7 +77,8 @@ const (
 	lastYear  = 9997
 )
 
-// Types lists the period types that have a spelling, as DHIS2 names them. TwoYearly is not among them: no value can be imported for it.
+// Types lists the period types that have a spelling, as DHIS2 names them. TwoYearly is not among
+// them: no value can be imported for it.
 func Types() []string {
 	names := make([]string, len(definitions))
 	for i, d := range definitions {
@@ -127,8 +132,8 @@ func (d *definition) monthly(year, n int) Period {
 	return Period{d.name, start, start.AddDate(0, d.length, -1)}
 }
 
-// weekly gives the n-th period, from 1, of a year. In a year of 53 weeks the last bi-week is a single week, since the next year's begins
-// after it.
+// weekly gives the n-th period, from 1, of a year. In a year of 53 weeks the last bi-week is a
+// single week, since the next year's begins after it.
 func (d *definition) weekly(year, n int) Period {
 	start := d.firstWeek(year).AddDate(0, 0, (n-1)*d.length*7)
 	end := start.AddDate(0, 0, d.length*7-1)
@@ -138,7 +143,8 @@ func (d *definition) weekly(year, n int) Period {
 	return Period{d.name, start, end}
 }
 
-// firstWeek is the first day of week 1 of a year: the week that has 4 January in it, and so most of its days in the year.
+// firstWeek is the first day of week 1 of a year: the week that has 4 January in it, and so most of
+// its days in the year.
 func (d *definition) firstWeek(year int) time.Time {
 	fourth := date(year, time.January, 4)
 	return fourth.AddDate(0, 0, -((int(fourth.Weekday()) - int(d.weekday) + 7) % 7))
@@ -240,7 +246,8 @@ func Parse(s string) (Period, error) {
 
 var errForm = fmt.Errorf("not a period as DHIS2 writes it, such as 202401, 2024W5, 2024Q1, 2024April or 20240131")
 
-// takes tells whether the number of a period is written as the type writes it. Weeks below ten may have a zero in front.
+// takes tells whether the number of a period is written as the type writes it. Weeks below ten may
+// have a zero in front.
 func (d *definition) takes(digits, suffix string) bool {
 	switch d.number {
 	case "":
@@ -268,7 +275,8 @@ func (d *definition) parse(yearText, digits string) (Period, error) {
 	if d.family == weeks {
 		_, count := d.week(d.firstWeek(year+1).AddDate(0, 0, -1))
 		if n < 1 || n > (count+d.length-1)/d.length {
-			return Period{}, fmt.Errorf("the year %d has no %s period with that number: it has %d", year, d.name, (count+d.length-1)/d.length)
+			return Period{}, fmt.Errorf("the year %d has no %s period with that number: it has %d", year, d.name,
+				(count+d.length-1)/d.length)
 		}
 		p = d.weekly(year, n)
 	} else {

@@ -76,7 +76,8 @@ func TestOf(t *testing.T) {
 			t.Errorf("%s is in the %s period %s, want %s", c.day, c.typ, got, c.iso)
 		}
 		if !p.Start.Equal(day(t, c.start)) || !p.End.Equal(day(t, c.end)) {
-			t.Errorf("%s goes from %s to %s, want %s to %s", c.iso, p.Start.Format(time.DateOnly), p.End.Format(time.DateOnly), c.start, c.end)
+			t.Errorf("%s goes from %s to %s, want %s to %s", c.iso, p.Start.Format(time.DateOnly), p.End.Format(time.DateOnly),
+				c.start, c.end)
 		}
 	}
 }
@@ -100,8 +101,10 @@ func TestParseAlsoTakes(t *testing.T) {
 
 func TestParseRefuses(t *testing.T) {
 	for _, in := range []string{
-		"", "24", "202413", "202400", "20240230", "2024-13-01", "2024W0", "2024W53", "2024W54", "2021BiW27", "2024Q0", "2024Q5", "2024Q01", "2024S3",
-		"202407B", "202400B", "2024B", "2024april", "2024Nov1", "2024NovS3", "2024AprilQ1", "2024Mar", "2024 01", "2024W", "2024-1", "last month",
+		"", "24", "202413", "202400", "20240230", "2024-13-01", "2024W0", "2024W53", "2024W54", "2021BiW27", "2024Q0",
+		"2024Q5", "2024Q01", "2024S3",
+		"202407B", "202400B", "2024B", "2024april", "2024Nov1", "2024NovS3", "2024AprilQ1", "2024Mar", "2024 01", "2024W",
+		"2024-1", "last month",
 		"0000", "0001", "9999", "2024011", "２０２４", "2024Q1 ",
 	} {
 		if p, err := period.Parse(in); err == nil {
@@ -111,7 +114,8 @@ func TestParseRefuses(t *testing.T) {
 }
 
 func TestOfRefuses(t *testing.T) {
-	if _, err := period.Of(day(t, "2024-01-01"), "TwoYearly"); err == nil || !strings.Contains(err.Error(), "no written form") {
+	if _, err := period.Of(day(t, "2024-01-01"), "TwoYearly"); err == nil ||
+		!strings.Contains(err.Error(), "no written form") {
 		t.Errorf("TwoYearly: %v", err)
 	}
 	if _, err := period.Of(day(t, "2024-01-01"), "monthly"); err == nil || !strings.Contains(err.Error(), "Monthly") {

@@ -6,10 +6,12 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// CutBy gives the comment behind a plain scalar that may have been meant as a part of it, such as #3 of "name: Ward #3": YAML takes " #" for the
-// beginning of a comment, and people write a space after the sign of one. It is empty for any other node.
+// CutBy gives the comment behind a plain scalar that may have been meant as a part of it, such as
+// #3 of "name: Ward #3": YAML takes " #" for the beginning of a comment, and people write a space
+// after the sign of one. It is empty for any other node.
 func (n *Node) CutBy() string {
-	if n == nil || n.Kind != Scalar || n.yaml == nil || n.yaml.Style != 0 || n.yaml.Kind != yaml.ScalarNode || n.Value == "" {
+	if n == nil || n.Kind != Scalar || n.yaml == nil || n.yaml.Style != 0 || n.yaml.Kind != yaml.ScalarNode ||
+		n.Value == "" {
 		return ""
 	}
 	line := []rune(n.doc.line(n.yaml.Line))
@@ -21,13 +23,15 @@ func (n *Node) CutBy() string {
 		return ""
 	}
 	comment := strings.TrimLeft(rest, " \t")
-	if comment == rest || len(comment) < 2 || comment[0] != '#' || comment[1] == ' ' && balanced(n.Value) || comment[1] == '#' || comment[1] == '!' {
+	if comment == rest || len(comment) < 2 || comment[0] != '#' || comment[1] == ' ' && balanced(n.Value) ||
+		comment[1] == '#' || comment[1] == '!' {
 		return ""
 	}
 	return comment
 }
 
-// balanced tells whether the quotes and brackets of a text have their partners. Inside of quotes the others are only letters.
+// balanced tells whether the quotes and brackets of a text have their partners. Inside of quotes
+// the others are only letters.
 func balanced(s string) bool {
 	var open []rune
 	closes := map[rune]rune{')': '(', ']': '['}

@@ -11,8 +11,9 @@ import (
 	"github.com/culvert/culvert/rules/diag"
 )
 
-// Format lays a YAML file out evenly: two blanks of indent, no trailing blanks, single empty lines where the author left some, comments where they
-// were. What the file says does not change; when that cannot be made sure the file is refused.
+// Format lays a YAML file out evenly: two blanks of indent, no trailing blanks, single empty lines
+// where the author left some, comments where they were. What the file says does not change; when
+// that cannot be made sure the file is refused.
 func Format(path string, text []byte) ([]byte, error) {
 	out, err := format(path, text, "")
 	for range maxLayouts { // comments below a nested mapping move once more
@@ -30,7 +31,8 @@ func Format(path string, text []byte) ([]byte, error) {
 // maxLayouts bounds how often a file is laid out until laying it out once more changes nothing.
 const maxLayouts = 4
 
-// FormatBlock is Format that also lays the list under a top-level key out as a block, and each of its items, so that lines can be put into them.
+// FormatBlock is Format that also lays the list under a top-level key out as a block, and each of
+// its items, so that lines can be put into them.
 func FormatBlock(path string, text []byte, key string) ([]byte, error) {
 	return format(path, text, key)
 }

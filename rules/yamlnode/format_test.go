@@ -8,8 +8,10 @@ import (
 )
 
 func TestFormat(t *testing.T) {
-	in := "# top\nrule:   a   # name\ntrigger:\n      webhook: {path:   /x}\n\n\n# the filter\nwhen:  x == 1\nactions:\n- dhis2.event:\n      program:  P\n\n- dhis2.event:\n      program: Q\n"
-	want := "# top\nrule: a # name\ntrigger:\n  webhook: {path: /x}\n\n# the filter\nwhen: x == 1\nactions:\n  - dhis2.event:\n      program: P\n\n  - dhis2.event:\n      program: Q\n"
+	in := "# top\nrule:   a   # name\ntrigger:\n      webhook: {path:   /x}\n\n\n# the filter\nwhen:  x == " +
+		"1\nactions:\n- dhis2.event:\n      program:  P\n\n- dhis2.event:\n      program: Q\n"
+	want := "# top\nrule: a # name\ntrigger:\n  webhook: {path: /x}\n\n# the filter\nwhen: x == 1\nactions:\n  - " +
+		"dhis2.event:\n      program: P\n\n  - dhis2.event:\n      program: Q\n"
 	got, err := Format("a.yaml", []byte(in))
 	if err != nil {
 		t.Fatal(err)
@@ -45,7 +47,8 @@ func FuzzFormat(f *testing.F) {
 }
 
 func TestMarshalPutsKeysInOrder(t *testing.T) {
-	got, err := Marshal([]map[string]any{{"b": "1", "event": "First", "values": map[string]any{"x": "yes", "a": nil}}}, []string{"event"})
+	got, err := Marshal([]map[string]any{{"b": "1", "event": "First", "values": map[string]any{"x": "yes", "a": nil}}},
+		[]string{"event"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -48,7 +48,8 @@ func TestPlacesInALongLine(t *testing.T) {
 	}
 }
 
-// BenchmarkManyKeys reads mappings of growing size in one line and looks at every key's place: the time for a key must not grow with their number.
+// BenchmarkManyKeys reads mappings of growing size in one line and looks at every key's place: the
+// time for a key must not grow with their number.
 func BenchmarkManyKeys(b *testing.B) {
 	for _, keys := range []int{1000, 10_000, 50_000} {
 		var text strings.Builder

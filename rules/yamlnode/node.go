@@ -85,7 +85,8 @@ func (n *Node) Key(key string) *Node {
 	return nil
 }
 
-// manyPairs is from how many pairs on a mapping keeps an index: looking through them for each of them would take too long.
+// manyPairs is from how many pairs on a mapping keeps an index: looking through them for each of
+// them would take too long.
 const manyPairs = 32
 
 // setPairs gives a mapping its entries.
@@ -127,7 +128,8 @@ func (n *Node) IsNull() bool { return n == nil || n.Kind == Scalar && n.Tag == "
 // IsText tells whether the node is a scalar written as, or read as, text.
 func (n *Node) IsText() bool { return n != nil && n.Kind == Scalar && n.Tag == "!!str" }
 
-// Made makes a scalar of what stands somewhere else than in YAML, such as in a CSV file that a rule names: whatever is said of it points there.
+// Made makes a scalar of what stands somewhere else than in YAML, such as in a CSV file that a rule
+// names: whatever is said of it points there.
 func Made(value string, at diag.Place) *Node {
 	return &Node{Kind: Scalar, Value: value, Tag: "!!str", at: &at, doc: &Document{Path: at.File}}
 }
@@ -152,11 +154,12 @@ func (n *Node) Place() diag.Place {
 	return n.token()
 }
 
-// Refused tells that the node stands for something that is not taken (an alias, too deep a nesting) and was reported when it was read.
+// Refused tells that the node stands for something that is not taken (an alias, too deep a nesting)
+// and was reported when it was read.
 func (n *Node) Refused() bool { return n != nil && n.refused }
 
-// Plain gives the value as encoding/json would: maps, lists, strings, numbers (json.Number, as written), booleans and nil.
-// Dates stay text.
+// Plain gives the value as encoding/json would: maps, lists, strings, numbers (json.Number, as
+// written), booleans and nil. Dates stay text.
 func (n *Node) Plain() any {
 	if n == nil {
 		return nil
@@ -193,8 +196,8 @@ func (n *Node) scalar() any {
 	return n.Value
 }
 
-// Merge lays a mapping over a base: keys of over win, mappings are merged key by key, and every node keeps the place where it really stands.
-// Other kinds of over replace the base as a whole.
+// Merge lays a mapping over a base: keys of over win, mappings are merged key by key, and every
+// node keeps the place where it really stands. Other kinds of over replace the base as a whole.
 func Merge(base, over *Node) *Node {
 	if base == nil || over == nil || base.Kind != Mapping || over.Kind != Mapping {
 		if over == nil {

@@ -21,9 +21,9 @@ const (
 	MaxDepth = 50
 )
 
-// Parse reads one YAML document. Findings (syntax, duplicate keys, anchors, size, depth) go to list;
-// the document is nil when nothing could be read. Scalars keep the text as it is written: 010, yes and 2024-01-31 are not turned into
-// numbers, booleans or dates.
+// Parse reads one YAML document. Findings (syntax, duplicate keys, anchors, size, depth) go to
+// list; the document is nil when nothing could be read. Scalars keep the text as it is written:
+// 010, yes and 2024-01-31 are not turned into numbers, booleans or dates.
 func Parse(path string, text []byte, list *diag.List) *Document {
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	doc := &Document{Path: path, Text: text, lines: splitLines(text)}
@@ -128,20 +128,23 @@ func (w *wrapper) wrap(y *yaml.Node, depth int) *Node {
 	if depth > MaxDepth {
 		if !w.deep {
 			w.deep = true
-			w.report("yaml-depth", fmt.Sprintf("mappings and lists nest deeper than %d", MaxDepth), "flatten the file", n.token())
+			w.report("yaml-depth", fmt.Sprintf("mappings and lists nest deeper than %d", MaxDepth), "flatten the file",
+				n.token())
 		}
 		return null(n)
 	}
 	if y.Kind == yaml.AliasNode {
 		w.report("yaml-alias", fmt.Sprintf("the alias *%s is not taken", y.Value),
-			"write the value out, or share it with defaults: or extends:", w.doc.span(y.Line, y.Column, y.Column+1+utf8.RuneCountInString(y.Value)))
+			"write the value out, or share it with defaults: or extends:",
+			w.doc.span(y.Line, y.Column, y.Column+1+utf8.RuneCountInString(y.Value)))
 		return null(n)
 	}
 	if y.Anchor != "" {
 		w.report("yaml-anchor", fmt.Sprintf("the anchor &%s is not taken", y.Anchor),
 			"remove it; what several places share goes into defaults: or a file named in extends:", n.token())
 	} else if y.Style&yaml.TaggedStyle != 0 {
-		w.report("yaml-tag", fmt.Sprintf("the tag %s is not taken", y.Tag), "remove it; to keep a value as text, put it in quotes", n.token())
+		w.report("yaml-tag", fmt.Sprintf("the tag %s is not taken", y.Tag),
+			"remove it; to keep a value as text, put it in quotes", n.token())
 	}
 	switch y.Kind {
 	case yaml.MappingNode:
@@ -164,12 +167,14 @@ func (w *wrapper) mapping(n *Node, y *yaml.Node, depth int) {
 		key := &Node{doc: w.doc, yaml: y.Content[i], Value: y.Content[i].Value, Tag: y.Content[i].ShortTag()}
 		switch {
 		case key.yaml.Kind == yaml.MappingNode && key.yaml.Style&yaml.FlowStyle != 0 && n.yaml.Style&yaml.FlowStyle != 0:
-			w.report("yaml-key", "{{ }} is not how expressions are written", "write the expression without braces, such as trigger.name", n.token())
+			w.report("yaml-key", "{{ }} is not how expressions are written",
+				"write the expression without braces, such as trigger.name", n.token())
 			null(n)
 			pairs = nil
 			return
 		case key.yaml.Kind == yaml.AliasNode || key.Tag == "!!merge":
-			w.report("yaml-alias", "keys cannot be merged with << or aliases", "share them with defaults: or extends:", key.token())
+			w.report("yaml-alias", "keys cannot be merged with << or aliases", "share them with defaults: or extends:",
+				key.token())
 			continue
 		case key.yaml.Kind != yaml.ScalarNode:
 			w.report("yaml-key", "a key must be text, not a list or a mapping", "put the key in quotes", key.token())

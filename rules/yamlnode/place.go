@@ -12,8 +12,9 @@ import (
 // PlaceOf gives the place in the source of the runes from (inclusive) to (exclusive) of a scalar's decoded value,
 // exact for plain, quoted, folded and literal scalars.
 //
-// A YAML node knows only where it starts, and folding, indentation and escapes change white space only in ways that leave every other rune in its
-// order: the k-th rune of the value that is not white space is the k-th one of the source.
+// A YAML node knows only where it starts, and folding, indentation and escapes change white space
+// only in ways that leave every other rune in its order: the k-th rune of the value that is not
+// white space is the k-th one of the source.
 func (n *Node) PlaceOf(from, to int) diag.Place {
 	if n == nil {
 		return diag.Place{}

@@ -8,11 +8,13 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Text writes a text, as a key or a value of a block, so that YAML reads the same text back: bare where that is possible.
+// Text writes a text, as a key or a value of a block, so that YAML reads the same text back: bare
+// where that is possible.
 func Text(s string) string {
 	var m map[string]string
 	line := s + ": " + s
-	if err := yaml.Unmarshal([]byte(line), &m); err == nil && len(m) == 1 && m[s] == s && !strings.ContainsAny(s, "\n\r\t") && isText(s) {
+	if err := yaml.Unmarshal([]byte(line), &m); err == nil && len(m) == 1 && m[s] == s &&
+		!strings.ContainsAny(s, "\n\r\t") && isText(s) {
 		return s
 	}
 	return quoted(s)
@@ -32,7 +34,8 @@ func isText(s string) bool {
 	if err := yaml.Unmarshal([]byte(s), &n); err != nil || len(n.Content) != 1 {
 		return false
 	}
-	return n.Content[0].ShortTag() == "!!str" && !slices.Contains([]string{"yes", "no", "on", "off", "y", "n"}, strings.ToLower(s))
+	return n.Content[0].ShortTag() == "!!str" && !slices.Contains([]string{"yes", "no", "on", "off", "y", "n"},
+		strings.ToLower(s))
 }
 
 func quoted(s string) string {

@@ -7,8 +7,10 @@ import (
 )
 
 var awkward = []string{
-	"", " ", "a", "a: b", "a #b", " #x", "#x", "x:", "- x", "-", "yes", "No", "null", "~", "1", "1.5", "0x1f", "2026-01-01", "true", "it's", `say "so"`, "a,b", "[x]", "{x}", "&a", "*a", "!t", "|", ">", "%", "@a", "`a`",
-	"é: à", "a\nb", "a\tb", `C:\x`, "'", `"`, "? x", "<<", "=", "trigger[\"Village: name\"]", "trigger[\" #x\"]", "\u00a0x", "\ufeffx", "x ", "10:30", "1_000", ".5", "+1", "a]", "---", "...",
+	"", " ", "a", "a: b", "a #b", " #x", "#x", "x:", "- x", "-", "yes", "No", "null", "~", "1", "1.5", "0x1f",
+	"2026-01-01", "true", "it's", `say "so"`, "a,b", "[x]", "{x}", "&a", "*a", "!t", "|", ">", "%", "@a", "`a`",
+	"é: à", "a\nb", "a\tb", `C:\x`, "'", `"`, "? x", "<<", "=", "trigger[\"Village: name\"]", "trigger[\" #x\"]",
+	"\u00a0x", "\ufeffx", "x ", "10:30", "1_000", ".5", "+1", "a]", "---", "...",
 }
 
 func TestTextReadsBackTheSame(t *testing.T) {
@@ -31,7 +33,8 @@ func checkText(t *testing.T, s string) {
 			return // not text
 		}
 	}
-	for _, text := range []string{"k: " + Text(s) + " # c\n" + Text(s+"x") + ": v\n", "k: {a: " + FlowText(s) + "} # c\n" + FlowText(s+"x") + ": v\n"} {
+	for _, text := range []string{"k: " + Text(s) + " # c\n" + Text(s+"x") + ": v\n",
+		"k: {a: " + FlowText(s) + "} # c\n" + FlowText(s+"x") + ": v\n"} {
 		var list diag.List
 		doc := Parse("t.yaml", []byte(text), &list)
 		if doc == nil || doc.Root == nil || list.HasErrors() {

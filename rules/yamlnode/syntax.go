@@ -11,8 +11,9 @@ import (
 
 // syntaxFinding says in our words, and at the right place, what the YAML parser could not read.
 //
-// The parser's own line is that of the construct in which it stood, often far above the mistake, or missing. So the place is searched for:
-// the mistake stands on the line after the longest beginning of the file that can be read.
+// The parser's own line is that of the construct in which it stood, often far above the mistake, or
+// missing. So the place is searched for: the mistake stands on the line after the longest beginning
+// of the file that can be read.
 func syntaxFinding(doc *Document, err error) diag.Diagnostic {
 	line := badLine(doc)
 	text := doc.line(line)
@@ -31,20 +32,24 @@ func syntaxFinding(doc *Document, err error) diag.Diagnostic {
 	value := valueOffset(text)
 	switch {
 	case indent < len(text) && text[indent] == '\t':
-		f.Code, f.Message, f.Hint, f.Place = "yaml-tab", "a tab stands in the indentation", "indent with spaces; YAML takes no tabs there", at(indent, 1)
+		f.Code, f.Message, f.Hint, f.Place = "yaml-tab", "a tab stands in the indentation",
+			"indent with spaces; YAML takes no tabs there", at(indent, 1)
 	case closedTooEarly(text, value):
 		f.Message, f.Place = "text follows a closing quote", at(closingQuote(text, value)+1, 1)
-		f.Hint = "put the whole value in single quotes, such as '" + strings.ReplaceAll(withoutComment(text, value), "'", "''") + "'"
+		f.Hint = "put the whole value in single quotes, such as '" +
+			strings.ReplaceAll(withoutComment(text, value), "'", "''") + "'"
 	case value < len(text) && strings.ContainsRune("@`%", rune(text[value])):
 		f.Message, f.Place = "a value cannot start with "+text[value:value+1], at(value, 1)
 		f.Hint = "put the value in quotes"
-	case strings.Contains(problem, "unexpected end of stream") || strings.Contains(problem, "unexpected document indicator"):
+	case strings.Contains(problem, "unexpected end of stream") ||
+		strings.Contains(problem, "unexpected document indicator"):
 		f.Message, f.Hint = "a quote is opened here and never closed", "close the quote"
 		if q := strings.IndexAny(text[value:], `"'`); q >= 0 {
 			f.Place = at(value+q, 1)
 		}
 	case strings.Contains(problem, "mapping values are not allowed"):
-		f.Message, f.Hint = "a second colon with a space after it stands in this line", `put the value in quotes when ": " belongs to it, or begin a new line for a new key`
+		f.Message, f.Hint = "a second colon with a space after it stands in this line",
+			`put the value in quotes when ": " belongs to it, or begin a new line for a new key`
 		if c := strings.Index(text[value:], ": "); c >= 0 {
 			f.Place = at(value+c, 1)
 		} else if c := strings.LastIndexByte(text, ':'); c >= 0 {
@@ -56,21 +61,26 @@ func syntaxFinding(doc *Document, err error) diag.Diagnostic {
 			f.Message, f.Hint, f.Place = message, hint, at(from, size)
 			break
 		}
-		f.Message, f.Hint = "the bracket opened here is never closed, or a comma is missing", "close it, put a comma between the entries, or put the value in quotes when the bracket belongs to it"
+		f.Message, f.Hint = "the bracket opened here is never closed, or a comma is missing",
+			"close it, put a comma between the entries, or put the value in quotes when the bracket belongs to it"
 		if b := strings.IndexAny(text[value:], "[{"); b >= 0 {
 			f.Place = at(value+b, 1)
 		}
 	case strings.Contains(problem, "could not find expected ':'"):
-		f.Message, f.Hint = "a key needs a colon and a space after it", `write "key: value", and put text that goes on over several lines under | or >`
+		f.Message, f.Hint = "a key needs a colon and a space after it",
+			`write "key: value", and put text that goes on over several lines under | or >`
 	case strings.Contains(problem, "unknown escape character"):
-		f.Message, f.Hint = "a backslash in double quotes begins an escape that YAML does not know", `write \\ for a backslash, or put the value in single quotes`
+		f.Message, f.Hint = "a backslash in double quotes begins an escape that YAML does not know",
+			`write \\ for a backslash, or put the value in single quotes`
 		if b := badEscape(text); b >= 0 {
 			f.Place = at(b, 2)
 		}
 	case strings.Contains(problem, "cannot start any token") && strings.Contains(text, "\t"):
-		f.Code, f.Message, f.Hint, f.Place = "yaml-tab", "a tab stands where YAML takes none", "use spaces", at(strings.IndexByte(text, '\t'), 1)
+		f.Code, f.Message, f.Hint, f.Place = "yaml-tab", "a tab stands where YAML takes none", "use spaces",
+			at(strings.IndexByte(text, '\t'), 1)
 	case strings.Contains(problem, "unknown anchor"):
-		f.Code, f.Message, f.Hint = "yaml-alias", "aliases with * are not taken", "write the value out, or put a text that starts with * in quotes"
+		f.Code, f.Message, f.Hint = "yaml-alias", "aliases with * are not taken",
+			"write the value out, or put a text that starts with * in quotes"
 		if b := strings.IndexByte(text, '*'); b >= 0 {
 			f.Place = at(b, 1)
 		}
@@ -143,7 +153,8 @@ func badLine(doc *Document) int {
 	return min(good+1, len(doc.lines))
 }
 
-// blocks gives the lines on which a key or item of the top level begins. Each such block can be read alone, because anchors are not taken.
+// blocks gives the lines on which a key or item of the top level begins. Each such block can be
+// read alone, because anchors are not taken.
 func blocks(doc *Document) []int {
 	starts := []int{1}
 	for number := 2; number <= len(doc.lines); number++ {

@@ -9,8 +9,8 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Marshal writes maps, lists and scalars as block YAML, two blanks deep. Keys named in first come first, the others in order. Text that would read
-// back as something else is quoted.
+// Marshal writes maps, lists and scalars as block YAML, two blanks deep. Keys named in first come
+// first, the others in order. Text that would read back as something else is quoted.
 func Marshal(v any, first []string) ([]byte, error) {
 	return encode(build(v, first))
 }

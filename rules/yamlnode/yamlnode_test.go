@@ -28,7 +28,8 @@ func TestScalarsKeepTheTextAsWritten(t *testing.T) {
 	for _, p := range doc.Root.Pairs() {
 		got[p.Key.Value] = p.Value.Value
 	}
-	want := map[string]string{"a": "010", "b": "yes", "c": "2024-01-31", "d": "1e3", "e": "0x1F", "f": "no", "g": "~", "h": "12:30", "i": "true"}
+	want := map[string]string{"a": "010", "b": "yes", "c": "2024-01-31", "d": "1e3", "e": "0x1F", "f": "no", "g": "~",
+		"h": "12:30", "i": "true"}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
@@ -112,7 +113,8 @@ wrapped: one
 		t.Fatal(list)
 	}
 	want := map[string]string{
-		"plain": "1:8-1:15", "single": "2:16-2:23", "double": "3:18-3:25", "literal": "6:12-6:19", "folded": "9:3-9:10", "wrapped": "11:7-11:14",
+		"plain": "1:8-1:15", "single": "2:16-2:23", "double": "3:18-3:25", "literal": "6:12-6:19", "folded": "9:3-9:10",
+		"wrapped": "11:7-11:14",
 	}
 	for key, place := range want {
 		n := doc.Root.Get(key)
@@ -211,7 +213,8 @@ func TestMergeKeepsPlaces(t *testing.T) {
 		}
 	}
 	walk("", merged)
-	want := []string{"/a/x=1@base.yaml:1", "/a/y=3@over.yaml:1", "/a/z=4@over.yaml:1", "/b/-=2@over.yaml:2", "/c=1@base.yaml:3"}
+	want := []string{"/a/x=1@base.yaml:1", "/a/y=3@over.yaml:1", "/a/z=4@over.yaml:1", "/b/-=2@over.yaml:2",
+		"/c=1@base.yaml:3"}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
@@ -225,7 +228,8 @@ func TestAbsentValuePointsToItsKey(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, seed := range []string{"a: 1\n", "a: [1, {b: 2}]\n", "a: |\n  x\n", "a: \"\\u00e9\n  b\"\n", "? a\n: b\n", "\ta: 1", "a: *b", "--- !x\n%YAML 1.2\n...", "'", "{{ a }}"} {
+	for _, seed := range []string{"a: 1\n", "a: [1, {b: 2}]\n", "a: |\n  x\n", "a: \"\\u00e9\n  b\"\n", "? a\n: b\n",
+		"\ta: 1", "a: *b", "--- !x\n%YAML 1.2\n...", "'", "{{ a }}"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {

@@ -1,4 +1,5 @@
-// Package changes tells that something happened in folders, sooner than whoever looks every so often. It knows files of any kind and touches none.
+// Package changes tells that something happened in folders, sooner than whoever looks every so
+// often. It knows files of any kind and touches none.
 package changes
 
 import (
@@ -26,8 +27,9 @@ func Watch() (*Watcher, error) {
 	return w, nil
 }
 
-// listen takes events and errors as they come. fsnotify holds its lock while it waits for somebody to take an error, and Add waits for that lock: whoever
-// adds folders must therefore not be the one who takes errors. An error may mean that events were lost, and so is a reason to look, too.
+// listen takes events and errors as they come. fsnotify holds its lock while it waits for somebody
+// to take an error, and Add waits for that lock: whoever adds folders must therefore not be the one
+// who takes errors. An error may mean that events were lost, and so is a reason to look, too.
 func (w *Watcher) listen() {
 	defer close(w.done)
 	for {
@@ -51,7 +53,8 @@ func (w *Watcher) listen() {
 	}
 }
 
-// Happened receives after something changed in a folder: files that came, went, were written or renamed. Many changes may come as one.
+// Happened receives after something changed in a folder: files that came, went, were written or
+// renamed. Many changes may come as one.
 func (w *Watcher) Happened() <-chan struct{} {
 	if w == nil {
 		return nil

@@ -54,8 +54,8 @@ func TestHappened(t *testing.T) {
 	}
 }
 
-// TestFoldersThatAreReplaced adds folders while they are renamed, removed and made anew by others, which fsnotify meets with errors. Nobody takes the
-// signals meanwhile, as when a runner is busy.
+// TestFoldersThatAreReplaced adds folders while they are renamed, removed and made anew by others,
+// which fsnotify meets with errors. Nobody takes the signals meanwhile, as when a runner is busy.
 func TestFoldersThatAreReplaced(t *testing.T) {
 	t.Parallel()
 	w, root := watch(t), t.TempDir()

@@ -1,5 +1,5 @@
-// Package charset reads text in the encoding that its sender names, and refuses what is not text in it. Nothing that it gives holds U+FFFD in the
-// place of a byte that was not understood.
+// Package charset reads text in the encoding that its sender names, and refuses what is not text in
+// it. Nothing that it gives holds U+FFFD in the place of a byte that was not understood.
 package charset
 
 import (
@@ -16,13 +16,14 @@ import (
 )
 
 // Examples are encodings that a person may have to name, for hints.
-const Examples = "utf-8, utf-16le, windows-1252 (Western Europe), windows-1256 (Arabic), windows-1251 (Cyrillic) or cp850 (DOS)"
+const Examples = "utf-8, utf-16le, windows-1252 (Western Europe), windows-1256 (Arabic), windows-1251 (Cyrillic) or " +
+	"cp850 (DOS)"
 
 // Common are names of encodings that editors complete; Find knows many more.
 var Common = []string{"utf-8", "utf-16le", "windows-1252", "windows-1256", "windows-1251", "cp850"}
 
-// Find gives the encoding of a name as the web or IANA knows it: utf-8, windows-1256, iso-8859-15, cp850, macintosh. It is nil for UTF-8.
-// ok is false where no encoding is named so.
+// Find gives the encoding of a name as the web or IANA knows it: utf-8, windows-1256, iso-8859-15,
+// cp850, macintosh. It is nil for UTF-8. ok is false where no encoding is named so.
 func Find(name string) (enc encoding.Encoding, ok bool) {
 	name = strings.TrimSpace(name)
 	enc, err := htmlindex.Get(name)
@@ -65,8 +66,8 @@ var (
 	lost        = []byte("\uFFFD")
 )
 
-// UTF8 gives text as UTF-8, without a byte order mark. A mark says more than the declared name; with neither, the text must be UTF-8. The error is
-// an *Error.
+// UTF8 gives text as UTF-8, without a byte order mark. A mark says more than the declared name;
+// with neither, the text must be UTF-8. The error is an *Error.
 func UTF8(text []byte, declared string) ([]byte, error) {
 	var enc encoding.Encoding
 	switch {

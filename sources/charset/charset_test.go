@@ -66,7 +66,8 @@ func TestWestern(t *testing.T) {
 		var w Western
 		w.Add(raw)
 		if w.Plausible() != test.want {
-			t.Errorf("%q in %s: plausible = %v (%d likely, %d unlikely)", test.text, test.enc, w.Plausible(), w.likely, w.unlikely)
+			t.Errorf("%q in %s: plausible = %v (%d likely, %d unlikely)", test.text, test.enc, w.Plausible(), w.likely,
+				w.unlikely)
 		}
 	}
 }

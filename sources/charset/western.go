@@ -1,8 +1,9 @@
 package charset
 
-// Western gathers evidence on whether bytes that are no UTF-8 are Windows-1252, the encoding of spreadsheets in Western Europe and of most
-// exports that do not say what they are in. In other encodings the same bytes are letters of other scripts, or other letters of the same one:
-// text read in the wrong one looks right to a program and is wrong for whoever it names.
+// Western gathers evidence on whether bytes that are no UTF-8 are Windows-1252, the encoding of
+// spreadsheets in Western Europe and of most exports that do not say what they are in. In other
+// encodings the same bytes are letters of other scripts, or other letters of the same one: text
+// read in the wrong one looks right to a program and is wrong for whoever it names.
 type Western struct {
 	likely, unlikely int
 	before           byte
@@ -46,8 +47,9 @@ func (w *Western) Plausible() bool { return w.unlikely == 0 || w.unlikely*4 <= w
 func isLetter(b byte) bool { return b|0x20 >= 'a' && b|0x20 <= 'z' }
 func isLower(b byte) bool  { return b >= 'a' && b <= 'z' }
 
-// isOdd tells whether a character of Windows-1252 does not follow a letter in a word: what is left are the apostrophes, quotes, dashes and dots that
-// writing programs put in, the letters of French, the ordinals of Spanish and Portuguese, and spaces.
+// isOdd tells whether a character of Windows-1252 does not follow a letter in a word: what is left
+// are the apostrophes, quotes, dashes and dots that writing programs put in, the letters of French,
+// the ordinals of Spanish and Portuguese, and spaces.
 func isOdd(b byte) bool {
 	switch b {
 	case 0x85, 0x91, 0x92, 0x93, 0x94, 0x95, 0x96, 0x97, 0x9A, 0x9C, 0x9E, 0x9F, // … ‘ ’ “ ” • – — š œ ž Ÿ

@@ -29,7 +29,8 @@ func newClient(c Connection, log *slog.Logger) (*client, error) {
 	text := strings.TrimRight(c.URL, "/")
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http" {
-		return nil, &httpget.Error{Message: fmt.Sprintf("the address of connection %q cannot be read", c.Name), Hint: "write commcare: https://www.commcarehq.org"}
+		return nil, &httpget.Error{Message: fmt.Sprintf("the address of connection %q cannot be read", c.Name),
+			Hint: "write commcare: https://www.commcarehq.org"}
 	}
 	if c.Domain == "" {
 		return nil, &httpget.Error{Message: fmt.Sprintf("connection %q names no project space", c.Name), Hint: "add domain:"}
@@ -45,7 +46,8 @@ func newClient(c Connection, log *slog.Logger) (*client, error) {
 	case c.Username != "" && c.Password != "":
 		out.get.Username, out.get.Password = c.Username, c.Password
 	default:
-		return nil, &httpget.Error{Message: fmt.Sprintf("connection %q has no credentials", c.Name), Hint: "give username and api_key, or username and password"}
+		return nil, &httpget.Error{Message: fmt.Sprintf("connection %q has no credentials", c.Name),
+			Hint: "give username and api_key, or username and password"}
 	}
 	return out, nil
 }

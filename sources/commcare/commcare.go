@@ -1,4 +1,5 @@
-// Package commcare pulls forms and cases from the API of CommCare HQ, in the order of their indexing, from where the last pull ended.
+// Package commcare pulls forms and cases from the API of CommCare HQ, in the order of their
+// indexing, from where the last pull ended.
 package commcare
 
 import (
@@ -35,14 +36,16 @@ func New(c Config) *Source {
 }
 
 const (
-	// overlap is read again on each pull: several processes index at once, so that what was indexed earlier may be seen later.
+	// overlap is read again on each pull: several processes index at once, so that what was indexed
+	// earlier may be seen later.
 	overlap = 5 * time.Minute
 	// progressEvery is how often a long pull says how far it is.
 	progressEvery = 15 * time.Second
 	maxPages      = 1_000_000
 )
 
-// Run pulls until ctx ends. Rules that share a connection are not pulled at once: CommCare HQ limits the rate of a project space.
+// Run pulls until ctx ends. Rules that share a connection are not pulled at once: CommCare HQ
+// limits the rate of a project space.
 func (s *Source) Run(ctx context.Context, sink sources.Sink) error {
 	turns := map[string]*sync.Mutex{}
 	for _, r := range s.c.Rules {
@@ -52,7 +55,8 @@ func (s *Source) Run(ctx context.Context, sink sources.Sink) error {
 	for _, r := range s.c.Rules {
 		turn := turns[r.Connection]
 		for _, only := range streamsOf(r) {
-			p := &pull{Source: s, stream: stream{rule: r, only: only}, sink: sink, log: s.c.Log.With("rule", r.Rule, "connection", r.Connection)}
+			p := &pull{Source: s, stream: stream{rule: r, only: only}, sink: sink,
+				log: s.c.Log.With("rule", r.Rule, "connection", r.Connection)}
 			if only != "" {
 				p.log = p.log.With("only", only)
 			}
@@ -243,7 +247,8 @@ func (p *pull) handOver(ctx context.Context, c *client, items []item, s state) (
 	if err != nil {
 		return 0, fmt.Errorf("save the cursor: %w", err)
 	}
-	receipts, err := poll.Accept(ctx, p.sink, sources.Batch{Records: records, Cursor: &sources.Cursor{Name: p.cursor(), Value: string(text)}}, p.log)
+	receipts, err := poll.Accept(ctx, p.sink, sources.Batch{Records: records,
+		Cursor: &sources.Cursor{Name: p.cursor(), Value: string(text)}}, p.log)
 	if err != nil {
 		return 0, fmt.Errorf("hand over records: %w", err)
 	}

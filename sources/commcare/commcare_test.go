@@ -37,13 +37,16 @@ func trigger(t *testing.T, text string) *rules.Trigger {
 func TestCheck(t *testing.T) {
 	for text, want := range map[string][]string{
 		"{connection: hq, forms: {}}": nil,
-		"{connection: hq, forms: {xmlns: [a, b], app_id: x, archived: true}, since: 2026-01-01, until: '2026-02-01T00:00:00Z', every: 5m, batch: 1000}": nil,
-		"{connection: hq, cases: {type: pregnancy, owner: o, closed: false}, batch: 5000}":                                                              nil,
-		"{connection: hq}":                                                  {"0:0 missing-key: commcare needs forms or cases"},
-		"{forms: {}}":                                                       {"0:0 missing-key: commcare needs connection"},
-		"{connection: hq, forms: {}, cases: {}}":                            {"1:29 two-feeds: the trigger pulls forms and cases"},
-		"{connection: hq, forms: {type: a}}":                                {`1:26 unknown-key: commcare.forms has no "type"`},
-		"{connection: hq, forms: {}, batch: 5000}":                          {"1:36 wrong-type: batch is a whole number from 1 to 1000"},
+		"{connection: hq, forms: {xmlns: [a, b], app_id: x, archived: true}, since: 2026-01-01, until: " +
+			"'2026-02-01T00:00:00Z', every: 5m, batch: 1000}": nil,
+		"{connection: hq, cases: {type: pregnancy, owner: o, closed: false}, batch: 5000}": nil,
+		"{connection: hq}": {"0:0 missing-key: commcare needs forms or cases"},
+		"{forms: {}}":      {"0:0 missing-key: commcare needs connection"},
+		"{connection: hq, forms: {}, cases: {}}": {"1:29 two-feeds: the trigger pulls forms " +
+			"and cases"},
+		"{connection: hq, forms: {type: a}}": {`1:26 unknown-key: commcare.forms has no "type"`},
+		"{connection: hq, forms: {}, batch: 5000}": {"1:36 wrong-type: batch is a whole number " +
+			"from 1 to 1000"},
 		"{connection: hq, forms: {}, since: yesterday}":                     {`1:36 since: since "yesterday" is no day`},
 		"{connection: hq, forms: {}, since: 2026-01-02, until: 2026-01-01}": {"1:55 until: until is not after since"},
 		"{connection: hq, forms: {}, every: 1s}":                            {`1:36 duration: every "1s" is no length of time from 10s to 31d`},
@@ -52,7 +55,8 @@ func TestCheck(t *testing.T) {
 	} {
 		var got []string
 		Kind{}.Check(trigger(t, text), func(d diag.Diagnostic) {
-			got = append(got, fmt.Sprintf("%d:%d %s: %s", d.Place.Range.Start.Line, d.Place.Range.Start.Column, d.Code, d.Message))
+			got = append(got, fmt.Sprintf("%d:%d %s: %s", d.Place.Range.Start.Line, d.Place.Range.Start.Column, d.Code,
+				d.Message))
 		})
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s\n%s", text, diff)
@@ -79,8 +83,10 @@ func idsOf(s *sourcetest.Sink) []string {
 func pullOf(h *hq, to *sourcetest.Sink, text string, t *testing.T) *pull {
 	t.Helper()
 	rule := ruleOf("anc", trigger(t, text))
-	source := New(Config{Rules: []Rule{rule}, Connect: func(string) (Connection, error) { return h.connection(), nil }, Log: slog.New(slog.DiscardHandler)})
-	return &pull{Source: source, stream: stream{rule: rule, only: streamsOf(rule)[0]}, sink: to, log: slog.New(slog.DiscardHandler)}
+	source := New(Config{Rules: []Rule{rule}, Connect: func(string) (Connection, error) { return h.connection(), nil },
+		Log: slog.New(slog.DiscardHandler)})
+	return &pull{Source: source, stream: stream{rule: rule, only: streamsOf(rule)[0]}, sink: to,
+		log: slog.New(slog.DiscardHandler)}
 }
 
 func TestFormsAreKeptInPlace(t *testing.T) {
@@ -165,11 +171,15 @@ func TestCasesLookAsForwarded(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]any{
-		"domain": "demo", "case_id": "case-0", "case_type": "pregnancy", "case_name": "Case case-0", "external_id": nil, "owner_id": "o1", "date_opened": moments(0),
-		"last_modified": moments(0), "server_last_modified": moments(0), "date_modified": moments(0), "server_date_modified": moments(0), "indexed_on": moments(0),
+		"domain": "demo", "case_id": "case-0", "case_type": "pregnancy", "case_name": "Case case-0", "external_id": nil,
+		"owner_id": "o1", "date_opened": moments(0),
+		"last_modified": moments(0), "server_last_modified": moments(0), "date_modified": moments(0),
+		"server_date_modified": moments(0), "indexed_on": moments(0),
 		"closed": false, "date_closed": nil,
-		"properties": map[string]any{"muac": "118", "case_name": "Case case-0", "case_type": "pregnancy", "external_id": nil, "owner_id": "o1", "date_opened": moments(0)},
-		"indices":    map[string]any{"parent": map[string]any{"case_id": "p1", "case_type": "household", "relationship": "child"}},
+		"properties": map[string]any{"muac": "118", "case_name": "Case case-0", "case_type": "pregnancy", "external_id": nil,
+			"owner_id": "o1", "date_opened": moments(0)},
+		"indices": map[string]any{"parent": map[string]any{"case_id": "p1", "case_type": "household",
+			"relationship": "child"}},
 	}
 	bodies := to.Bodies()
 	if diff := cmp.Diff(want, bodies[0]); diff != "" {
@@ -232,7 +242,8 @@ func TestPatienceAndRefusal(t *testing.T) {
 	}
 	h.refused, h.broken = false, true
 	h.addForm("b", "x", 900)
-	if err := pullOf(h, to, "{connection: hq, forms: {}, since: 2026-08-01T10:10:00Z}", t).once(t.Context()); err == nil || !strings.Contains(err.Error(), "order of indexing") {
+	if err := pullOf(h, to, "{connection: hq, forms: {}, since: 2026-08-01T10:10:00Z}",
+		t).once(t.Context()); err == nil || !strings.Contains(err.Error(), "order of indexing") {
 		t.Error(err)
 	}
 }
@@ -254,7 +265,8 @@ func TestConnections(t *testing.T) {
 		p := pullOf(h, to, "{connection: hq, forms: {}}", t)
 		p.c.Connect = func(string) (Connection, error) { return c, nil }
 		err := p.once(t.Context())
-		if good := name == "basic" || name == "with /a"; good != (err == nil) || err != nil && strings.Contains(err.Error(), "s3cret") {
+		if good := name == "basic" || name == "with /a"; good != (err == nil) || err != nil &&
+			strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -266,7 +278,8 @@ func TestRunPullsEveryStream(t *testing.T) {
 	h.addForm("b", "y", 0)
 	h.addForm("c", "z", 0)
 	rule := ruleOf("anc", trigger(t, "{connection: hq, forms: {xmlns: [x, y]}}"))
-	s := New(Config{Rules: []Rule{rule}, Connect: func(string) (Connection, error) { return h.connection(), nil }, Log: slog.New(slog.DiscardHandler)})
+	s := New(Config{Rules: []Rule{rule}, Connect: func(string) (Connection, error) { return h.connection(), nil },
+		Log: slog.New(slog.DiscardHandler)})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx, to) }()

@@ -54,20 +54,25 @@ func (Kind) Settings() settings.Spec {
 		Fields: []settings.Field{
 			{Name: "connection", Required: true, Hint: "name one of connections: in culvert.yaml",
 				Doc: "one of `connections:` in culvert.yaml: `commcare`, `domain`, `username` and `api_key` (or `password`)"},
-			{Name: "forms", Type: settings.Mapping, LeftOut: "forms or cases is needed", Doc: "forms are pulled; `{}` for all of them", Fields: []settings.Field{
-				{Name: "xmlns", Type: settings.Texts, LeftOut: "all forms", Doc: "forms of these namespaces, one or several"},
-				{Name: "app_id", LeftOut: "all applications", Doc: "forms of one application"},
-				{Name: "archived", Type: settings.Switch, Doc: "archived forms, too"},
-			}},
-			{Name: "cases", Type: settings.Mapping, LeftOut: "forms or cases is needed", Doc: "cases are pulled; `{}` for all of them", Fields: []settings.Field{
-				{Name: "type", Type: settings.Texts, LeftOut: "all types", Doc: "cases of these types, one or several"},
-				{Name: "owner", LeftOut: "all owners", Doc: "cases of one owner"},
-				{Name: "closed", Type: settings.Switch, LeftOut: "both", Doc: "only closed cases, or only open ones"},
-			}},
-			{Name: "since", LeftOut: "the beginning", Doc: "where the first pull begins, by the time of indexing: a day, or a time in UTC"},
+			{Name: "forms", Type: settings.Mapping, LeftOut: "forms or cases is needed",
+				Doc: "forms are pulled; `{}` for all of them", Fields: []settings.Field{
+					{Name: "xmlns", Type: settings.Texts, LeftOut: "all forms", Doc: "forms of these namespaces, one or several"},
+					{Name: "app_id", LeftOut: "all applications", Doc: "forms of one application"},
+					{Name: "archived", Type: settings.Switch, Doc: "archived forms, too"},
+				}},
+			{Name: "cases", Type: settings.Mapping, LeftOut: "forms or cases is needed",
+				Doc: "cases are pulled; `{}` for all of them", Fields: []settings.Field{
+					{Name: "type", Type: settings.Texts, LeftOut: "all types", Doc: "cases of these types, one or several"},
+					{Name: "owner", LeftOut: "all owners", Doc: "cases of one owner"},
+					{Name: "closed", Type: settings.Switch, LeftOut: "both", Doc: "only closed cases, or only open ones"},
+				}},
+			{Name: "since", LeftOut: "the beginning",
+				Doc: "where the first pull begins, by the time of indexing: a day, or a time in UTC"},
 			{Name: "until", LeftOut: "without end", Doc: "where pulling ends, for a back-fill of a span"},
-			{Name: "every", Type: settings.Duration, Default: "10m", Least: 10 * time.Second, Most: 31 * day, Doc: "how often CommCare is asked"},
-			{Name: "batch", Type: settings.Whole, Default: "100", Min: 1, Max: maxCases, Doc: "items of one page, up to 1,000 forms or 5,000 cases"},
+			{Name: "every", Type: settings.Duration, Default: "10m", Least: 10 * time.Second, Most: 31 * day,
+				Doc: "how often CommCare is asked"},
+			{Name: "batch", Type: settings.Whole, Default: "100", Min: 1, Max: maxCases,
+				Doc: "items of one page, up to 1,000 forms or 5,000 cases"},
 		},
 	}
 }
@@ -89,7 +94,8 @@ func (Kind) Connection() sources.ConnectionKind {
 			{Name: "username", LeftOut: "needed", Doc: "user name"},
 			{Name: "password", Type: settings.Secret, LeftOut: "api_key is needed", Doc: "password, as ${NAME} or {file: path}"},
 			{Name: "api_key", Type: settings.Secret, LeftOut: "password is needed", Doc: "API key, as ${NAME} or {file: path}"},
-			{Name: "locations", LeftOut: "none", Doc: "a reference table such as tables/locations.csv, which a sync writes CommCare's locations to"},
+			{Name: "locations", LeftOut: "none",
+				Doc: "a reference table such as tables/locations.csv, which a sync writes CommCare's locations to"},
 		},
 		Requires: func(has func(string) bool) (message, hint string) {
 			switch {
@@ -152,7 +158,8 @@ func read(t *rules.Trigger, report func(diag.Diagnostic)) Rule {
 	out.Connection = c.Text("connection")
 	switch {
 	case c.Has("forms") && c.Has("cases"):
-		c.Wrong(c.Config.Key("cases"), "two-feeds", "the trigger pulls forms and cases", "keep one, and make another rule for the other")
+		c.Wrong(c.Config.Key("cases"), "two-feeds", "the trigger pulls forms and cases",
+			"keep one, and make another rule for the other")
 	case c.Has("cases"):
 		out.Cases = true
 		out.readCases(c)
@@ -200,7 +207,8 @@ func moment(c settings.Reader, key string) (string, time.Time) {
 	}
 	t, err := parseTime(text)
 	if err != nil {
-		c.Wrong(c.Config.Get(key), key, fmt.Sprintf("%s %q is no day", key, text), "write "+key+": 2026-01-01, or a time such as 2026-01-01T06:00:00Z")
+		c.Wrong(c.Config.Get(key), key, fmt.Sprintf("%s %q is no day", key, text),
+			"write "+key+": 2026-01-01, or a time such as 2026-01-01T06:00:00Z")
 		return "", time.Time{}
 	}
 	return text, t

@@ -89,7 +89,8 @@ func (h *hq) formList(w http.ResponseWriter, r *http.Request) {
 	if offset+limit < len(all) {
 		next = "?" + r.URL.RawQuery + "&offset=" + strconv.Itoa(offset+limit)
 	}
-	reply(w, map[string]any{"meta": map[string]any{"limit": limit, "offset": offset, "next": next, "previous": nil, "total_count": len(all)}, "objects": page})
+	reply(w, map[string]any{"meta": map[string]any{"limit": limit, "offset": offset, "next": next, "previous": nil,
+		"total_count": len(all)}, "objects": page})
 }
 
 func (h *hq) caseList(w http.ResponseWriter, r *http.Request) {
@@ -111,13 +112,16 @@ func (h *hq) caseList(w http.ResponseWriter, r *http.Request) {
 func (h *hq) locationList(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Query().Get("offset") == "" {
 		reply(w, map[string]any{"meta": map[string]any{"next": "?limit=1000&offset=1000"}, "objects": []any{map[string]any{
-			"location_id": "l2", "id": 17, "name": "=Coral, Health Centre", "site_code": "coral", "external_id": "1001", "latitude": "-6.1700000000", "longitude": nil,
-			"location_type": "/a/demo/api/v0.5/location_type/9/", "parent": "/a/demo/api/v0.5/location/l1/", "location_data": map[string]any{"dhis_id": "O6uvpzGd5pu", "beds": 12.0},
+			"location_id": "l2", "id": 17, "name": "=Coral, Health Centre", "site_code": "coral", "external_id": "1001",
+			"latitude": "-6.1700000000", "longitude": nil,
+			"location_type": "/a/demo/api/v0.5/location_type/9/", "parent": "/a/demo/api/v0.5/location/l1/",
+			"location_data": map[string]any{"dhis_id": "O6uvpzGd5pu", "beds": 12.0},
 		}}})
 		return
 	}
 	reply(w, map[string]any{"meta": map[string]any{"next": nil}, "objects": []any{map[string]any{
-		"location_id": "l1", "name": "Bo", "site_code": "bo", "location_type_code": "district", "parent_location_id": "", "location_data": map[string]any{},
+		"location_id": "l1", "name": "Bo", "site_code": "bo", "location_type_code": "district", "parent_location_id": "",
+		"location_data": map[string]any{},
 	}}})
 }
 
@@ -134,8 +138,10 @@ func (h *hq) addForm(id, xmlns string, second int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.forms = append(h.forms, map[string]any{
-		"id": id, "domain": "demo", "app_id": "a1", "archived": false, "edited_on": nil, "received_on": moments(second), "indexed_on": moments(second),
-		"form": map[string]any{"@name": "ANC visit", "@xmlns": xmlns, "muac": "118", "case": map[string]any{"@case_id": "c-" + id}, "meta": map[string]any{"instanceID": id}},
+		"id": id, "domain": "demo", "app_id": "a1", "archived": false, "edited_on": nil, "received_on": moments(second),
+		"indexed_on": moments(second),
+		"form": map[string]any{"@name": "ANC visit", "@xmlns": xmlns, "muac": "118",
+			"case": map[string]any{"@case_id": "c-" + id}, "meta": map[string]any{"instanceID": id}},
 	})
 }
 
@@ -143,9 +149,12 @@ func (h *hq) addCase(id, kind string, second int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.cases = append(h.cases, map[string]any{
-		"domain": "demo", "case_id": id, "case_type": kind, "case_name": "Case " + id, "external_id": nil, "owner_id": "o1", "date_opened": moments(0),
-		"last_modified": moments(second), "server_last_modified": moments(second), "indexed_on": moments(second), "closed": false, "date_closed": nil,
-		"properties": map[string]any{"muac": "118"}, "indices": map[string]any{"parent": map[string]any{"case_id": "p1", "case_type": "household", "relationship": "child"}},
+		"domain": "demo", "case_id": id, "case_type": kind, "case_name": "Case " + id, "external_id": nil, "owner_id": "o1",
+		"date_opened":   moments(0),
+		"last_modified": moments(second), "server_last_modified": moments(second), "indexed_on": moments(second),
+		"closed": false, "date_closed": nil,
+		"properties": map[string]any{"muac": "118"}, "indices": map[string]any{"parent": map[string]any{"case_id": "p1",
+			"case_type": "household", "relationship": "child"}},
 	})
 }
 

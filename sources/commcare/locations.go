@@ -21,16 +21,19 @@ import (
 )
 
 // locationColumns are those that every location has; the custom fields of the project space follow them.
-var locationColumns = []string{"location_id", "name", "site_code", "external_id", "location_type", "parent", "latitude", "longitude"}
+var locationColumns = []string{"location_id", "name", "site_code", "external_id", "location_type", "parent",
+	"latitude", "longitude"}
 
 const (
 	locationPage = 1000
 	maxLocations = 1_000_000
 )
 
-// SyncLocations writes the locations of a project space as a reference table, for lookups that go from a location to an org unit. It tells how many there
-// are, and whether the table changed: one that did not is left as it is.
-func SyncLocations(ctx context.Context, connection Connection, path string, log *slog.Logger) (n int, changed bool, err error) {
+// SyncLocations writes the locations of a project space as a reference table, for lookups that go
+// from a location to an org unit. It tells how many there are, and whether the table changed: one
+// that did not is left as it is.
+func SyncLocations(ctx context.Context, connection Connection, path string, log *slog.Logger) (n int, changed bool,
+	err error) {
 	c, err := newClient(connection, log)
 	if err != nil {
 		return 0, false, err
@@ -74,7 +77,8 @@ func (c *client) locations(ctx context.Context) ([]map[string]string, error) {
 			return nil, err
 		}
 	}
-	return nil, &httpget.Error{Message: "the list of locations has no end", Hint: "report this to the administrators of CommCare HQ"}
+	return nil, &httpget.Error{Message: "the list of locations has no end",
+		Hint: "report this to the administrators of CommCare HQ"}
 }
 
 // decodeLocations reads a page of the location list (CommCare HQ's Location API), of its older and its newer form.
@@ -103,7 +107,8 @@ func decodeLocations(text []byte) (locations []map[string]string, next string, e
 	return locations, next, nil
 }
 
-// location gives the cells of one location. Type and parent are named by their code or id, which stand at the end of an address in the older form.
+// location gives the cells of one location. Type and parent are named by their code or id, which
+// stand at the end of an address in the older form.
 func location(o map[string]any) map[string]string {
 	first := func(keys ...string) string {
 		for _, key := range keys {
@@ -120,9 +125,11 @@ func location(o map[string]any) map[string]string {
 		return path.Base(s)
 	}
 	cells := map[string]string{
-		"location_id": first("location_id", "id"), "name": first("name"), "site_code": first("site_code"), "external_id": first("external_id"),
-		"location_type": end(first("location_type_code", "location_type")), "parent": end(first("parent_location_id", "parent")),
-		"latitude": first("latitude"), "longitude": first("longitude"),
+		"location_id": first("location_id", "id"), "name": first("name"), "site_code": first("site_code"),
+		"external_id":   first("external_id"),
+		"location_type": end(first("location_type_code", "location_type")),
+		"parent":        end(first("parent_location_id", "parent")),
+		"latitude":      first("latitude"), "longitude": first("longitude"),
 	}
 	custom, _ := o["location_data"].(map[string]any)
 	for name, v := range custom {
@@ -156,7 +163,10 @@ func locationTable(locations []map[string]string) ([]byte, error) {
 		}
 	}
 	columns := append(slices.Clone(locationColumns), slices.Sorted(maps.Keys(custom))...)
-	slices.SortStableFunc(locations, func(a, b map[string]string) int { return strings.Compare(a["location_id"], b["location_id"]) })
+	slices.SortStableFunc(locations, func(a, b map[string]string) int {
+		return strings.Compare(a["location_id"],
+			b["location_id"])
+	})
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
 	row := make([]string, len(columns))

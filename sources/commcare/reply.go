@@ -34,7 +34,8 @@ const maxDepth = 128
 
 // replyError says that a reply is not what CommCare HQ sends. It holds no data.
 func replyError(what string) error {
-	return fmt.Errorf("the reply is not a list of CommCare HQ: %s; check address and project space of the connection", what)
+	return fmt.Errorf("the reply is not a list of CommCare HQ: %s; check address and project space of the connection",
+		what)
 }
 
 func decode(text []byte) (map[string]any, error) {
@@ -103,12 +104,14 @@ func (p *page) take(list []any, key string, shape func(map[string]any) map[strin
 	return nil
 }
 
-// check finds lists that are not in the order of indexing, or that begin before what was asked for: the place of a pull would mean nothing then.
+// check finds lists that are not in the order of indexing, or that begin before what was asked for:
+// the place of a pull would mean nothing then.
 func (p page) check(from time.Time) error {
 	before := from.Truncate(time.Microsecond)
 	for _, it := range p.items {
 		if it.indexed.Before(before) {
-			return &httpget.Error{Message: "CommCare HQ does not list in the order of indexing from the time that it was asked for", Hint: "an older HQ cannot do so: update it"}
+			return &httpget.Error{Message: "CommCare HQ does not list in the order of indexing from the time that it was " +
+				"asked for", Hint: "an older HQ cannot do so: update it"}
 		}
 		before = it.indexed
 	}
@@ -123,8 +126,9 @@ func count(v any) int {
 	return int(n)
 }
 
-// forwarded gives a case the shape in which data forwarding sends it, so that one rule takes both: what the list keeps beside the properties stands among
-// them too, and times have the names that forwarding gives them.
+// forwarded gives a case the shape in which data forwarding sends it, so that one rule takes both:
+// what the list keeps beside the properties stands among them too, and times have the names that
+// forwarding gives them.
 func forwarded(c map[string]any) map[string]any {
 	properties, ok := c["properties"].(map[string]any)
 	if !ok {
@@ -138,7 +142,8 @@ func forwarded(c map[string]any) map[string]any {
 			}
 		}
 	}
-	for from, to := range map[string]string{"last_modified": "date_modified", "server_last_modified": "server_date_modified"} {
+	for from, to := range map[string]string{"last_modified": "date_modified",
+		"server_last_modified": "server_date_modified"} {
 		if _, there := c[to]; !there {
 			if v, ok := c[from]; ok {
 				c[to] = v

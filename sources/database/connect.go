@@ -61,7 +61,8 @@ func Open(c Connection) (*Database, error) {
 		if !strings.Contains(c.URL, "@") || !strings.Contains(c.URL, ")/") {
 			return nil, &Error{
 				Message: fmt.Sprintf("the address of connection %q names no database that can be read", c.Name),
-				Hint:    "it begins with postgres://, mysql://, sqlite: or sqlserver://, or is user:password@tcp(host:3306)/name for MySQL",
+				Hint: "it begins with postgres://, mysql://, sqlite: or sqlserver://, or is " +
+					"user:password@tcp(host:3306)/name for MySQL",
 			}
 		}
 		d.dialect = mySQL
@@ -80,7 +81,8 @@ func Open(c Connection) (*Database, error) {
 func (d *Database) Close() error { return d.db.Close() }
 
 func badAddress(c Connection, form string) *Error {
-	return &Error{Message: fmt.Sprintf("the address of connection %q cannot be read", c.Name), Hint: "write it as " + form + ", with signs of the password that an address cannot hold as %40 and the like"}
+	return &Error{Message: fmt.Sprintf("the address of connection %q cannot be read", c.Name),
+		Hint: "write it as " + form + ", with signs of the password that an address cannot hold as %40 and the like"}
 }
 
 func openPostgres(c Connection) (*sql.DB, error) {

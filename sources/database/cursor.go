@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// value is one column of a cursor, in a form that outlives a restart and is bound to a statement exactly as it was read.
+// value is one column of a cursor, in a form that outlives a restart and is bound to a statement
+// exactly as it was read.
 type value struct {
 	Type string `json:"t"` // time, integer, float, decimal, text or bytes
 	Text string `json:"v"`
@@ -44,12 +45,14 @@ func (c cursor) encode() (string, error) {
 		return "", fmt.Errorf("save the cursor: %w", err)
 	}
 	if len(text) > maxCursorText {
-		return "", &Error{Message: "the cursor column holds texts that are too long to be a cursor", Hint: "use a time or a number"}
+		return "", &Error{Message: "the cursor column holds texts that are too long to be a cursor",
+			Hint: "use a time or a number"}
 	}
 	return string(text), nil
 }
 
-// decodeCursor reads a saved cursor. known is false when there is none, or none that fits the query: it was saved for other columns or another start.
+// decodeCursor reads a saved cursor. known is false when there is none, or none that fits the
+// query: it was saved for other columns or another start.
 func decodeCursor(text string, q Query) (c cursor, known bool, err error) {
 	if text == "" {
 		return c, false, nil
@@ -88,7 +91,8 @@ func valueOf(v any, number bool) (value, error) {
 	case []byte:
 		return value{typeBytes, base64.StdEncoding.EncodeToString(v)}, nil
 	}
-	return value{}, &Error{Message: fmt.Sprintf("a cursor column holds values that have no order (%T)", v), Hint: "use a time, a number or a text"}
+	return value{}, &Error{Message: fmt.Sprintf("a cursor column holds values that have no order (%T)", v),
+		Hint: "use a time, a number or a text"}
 }
 
 // bind gives the value as a statement takes it.
@@ -177,15 +181,18 @@ func (v value) earlier(o Overlap) (_ value, moved bool, err error) {
 		}
 	}
 	if o.Given {
-		return v, false, &Error{Message: "the overlap does not fit the cursor column", Hint: "a length of time is for times, a number for numbers; leave overlap out where late commits cannot happen"}
+		return v, false, &Error{Message: "the overlap does not fit the cursor column",
+			Hint: "a length of time is for times, a number for numbers; leave overlap out where late commits cannot happen"}
 	}
 	return v, false, nil
 }
 
 // timeTexts are the forms in which databases without a type for times keep them. Each sorts as the times do.
-var timeTexts = []string{"2006-01-02T15:04:05Z07:00", "2006-01-02 15:04:05Z07:00", "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02"}
+var timeTexts = []string{"2006-01-02T15:04:05Z07:00", "2006-01-02 15:04:05Z07:00", "2006-01-02T15:04:05",
+	"2006-01-02 15:04:05", "2006-01-02"}
 
-// earlierText moves a time kept as text back, in the form that it has. A second more keeps texts with and without fractions in order.
+// earlierText moves a time kept as text back, in the form that it has. A second more keeps texts
+// with and without fractions in order.
 func earlierText(text string, by time.Duration) (string, bool) {
 	for _, layout := range timeTexts {
 		t, err := time.Parse(layout, strings.TrimSpace(text))

@@ -1,5 +1,6 @@
-// Package database makes records of the rows of a query, which is run again and again from where it was, and writes back how they were settled where a rule
-// asks for it. PostgreSQL, MySQL and MariaDB, SQLite and SQL Server are read, each in a read-only transaction where it has them.
+// Package database makes records of the rows of a query, which is run again and again from where it
+// was, and writes back how they were settled where a rule asks for it. PostgreSQL, MySQL and
+// MariaDB, SQLite and SQL Server are read, each in a read-only transaction where it has them.
 package database
 
 import (
@@ -26,7 +27,8 @@ type Rule struct {
 // Config is what a Source needs.
 type Config struct {
 	Rules []Rule
-	// Connect gives a connection by its name. It is asked when a rule begins, and again after it failed: a secret may be missing for a while.
+	// Connect gives a connection by its name. It is asked when a rule begins, and again after it
+	// failed: a secret may be missing for a while.
 	Connect func(name string) (Connection, error)
 	Log     *slog.Logger
 	Now     func() time.Time // nil: time.Now
@@ -75,7 +77,8 @@ func (s *Source) once(ctx context.Context, r Rule, sink sources.Sink, log *slog.
 	if err != nil {
 		return err
 	}
-	return d.Poll(ctx, r.Query, Delivery{Rule: r.Rule, Trigger: Kind{}.Name(), Cursor: "database/" + r.Rule, Sink: sink, Log: log, Now: s.c.Now})
+	return d.Poll(ctx, r.Query, Delivery{Rule: r.Rule, Trigger: Kind{}.Name(), Cursor: "database/" + r.Rule, Sink: sink,
+		Log: log, Now: s.c.Now})
 }
 
 // Pool keeps one open database for every connection that is used.
@@ -129,7 +132,8 @@ type Delivery struct {
 	Now     func() time.Time
 }
 
-// Poll reads what came since the saved cursor, page by page, and hands every page over together with the cursor behind it.
+// Poll reads what came since the saved cursor, page by page, and hands every page over together
+// with the cursor behind it.
 func (d *Database) Poll(ctx context.Context, q Query, to Delivery) error {
 	text, err := to.Sink.Cursor(ctx, to.Cursor)
 	if err != nil {
@@ -140,7 +144,8 @@ func (d *Database) Poll(ctx context.Context, q Query, to Delivery) error {
 		return err
 	}
 	if !known && text != "" {
-		to.Log.Warn("cursor or start of the query changed; it is read from its start, and rows that were seen before are recognised")
+		to.Log.Warn("cursor or start of the query changed; it is read from its start, and rows that were seen before are " +
+			"recognised")
 	}
 	at, err := begin(q, saved, known)
 	if err != nil {
@@ -161,7 +166,8 @@ func (d *Database) Poll(ctx context.Context, q Query, to Delivery) error {
 			d.report(to, rows, fresh)
 			return nil
 		case len(p.rows) == 0 && limit >= maxGroup:
-			return &Error{Message: fmt.Sprintf("more than %d rows share one place of the cursor, or one row is larger than %d MiB", maxGroup, maxPageBytes>>20), Hint: "name a unique second column: cursor: [updated_at, id]"}
+			return &Error{Message: fmt.Sprintf("more than %d rows share one place of the cursor, or one row is larger than "+
+				"%d MiB", maxGroup, maxPageBytes>>20), Hint: "name a unique second column: cursor: [updated_at, id]"}
 		case len(p.rows) == 0:
 			limit = min(4*limit, maxGroup)
 			continue
@@ -206,7 +212,8 @@ func (d *Database) handOver(ctx context.Context, to Delivery, rows []map[string]
 	b := sources.Batch{Records: make([]sources.Record, len(rows))}
 	now := to.Now()
 	for i, row := range rows {
-		b.Records[i] = sources.Record{Rule: to.Rule, Received: now, Origin: sources.Origin{Trigger: to.Trigger, Query: d.Name}, Body: row}
+		b.Records[i] = sources.Record{Rule: to.Rule, Received: now,
+			Origin: sources.Origin{Trigger: to.Trigger, Query: d.Name}, Body: row}
 	}
 	if c != nil {
 		text, err := c.encode()

@@ -46,7 +46,8 @@ func TestPollGoesOnWhereItWas(t *testing.T) {
 			t.Errorf("%d batches, %d rows read twice", s.Batches(), s.Again())
 		}
 		poll(nil)
-		e.exec(t, "INSERT INTO "+table+" VALUES (11, '2026-08-01 10:00:02', 'same time, greater id'), (12, '2026-08-02 00:00:00', 'later')")
+		e.exec(t, "INSERT INTO "+table+" VALUES (11, '2026-08-01 10:00:02', 'same time, greater id'), (12, '2026-08-02 "+
+			"00:00:00', 'later')")
 		e.exec(t, "UPDATE "+table+" SET updated_at = '2026-08-03 00:00:00', name = 'changed' WHERE id = 3")
 		poll([]any{11.0, 12.0, 3.0})
 		if s.Again() != 0 {
@@ -58,7 +59,8 @@ func TestPollGoesOnWhereItWas(t *testing.T) {
 func TestOverlapFindsLateCommits(t *testing.T) {
 	each(t, func(t *testing.T, e engine) {
 		table := e.table(t, "id INTEGER PRIMARY KEY, updated_at "+e.moment)
-		e.exec(t, "INSERT INTO "+table+" VALUES (1, '2026-08-01 10:00:00'), (2, '2026-08-01 10:20:00'), (3, '2026-08-01 10:30:00.250')")
+		e.exec(t, "INSERT INTO "+table+" VALUES (1, '2026-08-01 10:00:00'), (2, '2026-08-01 10:20:00'), (3, '2026-08-01 "+
+			"10:30:00.250')")
 		d, s := e.open(t), sourcetest.New()
 		q := query("SELECT * FROM "+table, "updated_at", "id")
 		q.Overlap = Overlap{Time: 15 * time.Minute, Given: true}
@@ -185,12 +187,15 @@ func TestValues(t *testing.T) {
 		t.Run(e.name, func(t *testing.T) {
 			var text string
 			want := map[string]any{
-				"small": 7.0, "big": "9007199254740993", "price": 12.5, "half": 0.5, "name": "Zoë", "day": "2026-08-01", "none": nil, "long": "1234567890.12345678901",
+				"small": 7.0, "big": "9007199254740993", "price": 12.5, "half": 0.5, "name": "Zoë", "day": "2026-08-01",
+				"none": nil, "long": "1234567890.12345678901",
 			}
 			switch e.name {
 			case "SQLite":
-				table := e.table(t, "small INTEGER, big BIGINT, price DECIMAL(9,2), half REAL, name TEXT, day DATE, none TEXT, long TEXT, at DATETIME, yes BOOLEAN")
-				e.exec(t, "INSERT INTO "+table+" VALUES (7, 9007199254740993, 12.50, 0.5, 'Zoë', '2026-08-01', NULL, '1234567890.12345678901', '2026-08-01 10:00:00+03:00', 1)")
+				table := e.table(t, "small INTEGER, big BIGINT, price DECIMAL(9,2), half REAL, name TEXT, day DATE, none TEXT, "+
+					"long TEXT, at DATETIME, yes BOOLEAN")
+				e.exec(t, "INSERT INTO "+table+" VALUES (7, 9007199254740993, 12.50, 0.5, 'Zoë', '2026-08-01', NULL, "+
+					"'1234567890.12345678901', '2026-08-01 10:00:00+03:00', 1)")
 				text = "SELECT * FROM " + table
 				want["at"], want["yes"] = "2026-08-01 10:00:00+03:00", 1.0
 			case "PostgreSQL":
@@ -200,13 +205,19 @@ func TestValues(t *testing.T) {
 					'NaN'::float8 AS nan, TIME '10:00' AS clock`
 				want["at"], want["local_at"], want["yes"] = "2026-08-01T07:00:00Z", "2026-08-01T10:00:00.5", true
 				want["form"] = map[string]any{"visits": []any{map[string]any{"bp": 120.0}}}
-				want["id"], want["raw"], want["blob"], want["nan"], want["clock"] = "6f2c9d3e-0000-4000-8000-000000000001", "yes", "/wA=", nil, "10:00:00"
+				want["id"], want["raw"], want["blob"], want["nan"], want["clock"] = "6f2c9d3e-0000-4000-8000-000000000001", "yes",
+					"/wA=", nil, "10:00:00"
 			case "MariaDB":
-				table := e.table(t, "small SMALLINT, big BIGINT UNSIGNED, price DECIMAL(9,2), half FLOAT, name VARCHAR(20) CHARACTER SET utf8mb4, day DATE, none TEXT, `long` DECIMAL(30,11), at TIMESTAMP, local_at DATETIME(3), yes BIT(1), form JSON, raw VARBINARY(10), zero DATETIME")
+				table := e.table(t, "small SMALLINT, big BIGINT UNSIGNED, price DECIMAL(9,2), half FLOAT, name VARCHAR(20) "+
+					"CHARACTER SET utf8mb4, day DATE, none TEXT, `long` DECIMAL(30,11), at TIMESTAMP, local_at DATETIME(3), yes "+
+					"BIT(1), form JSON, raw VARBINARY(10), zero DATETIME")
 				e.exec(t, "SET SESSION sql_mode=''")
-				e.exec(t, "INSERT INTO "+table+" VALUES (7, 9007199254740993, 12.50, 0.5, 'Zoë', '2026-08-01', NULL, 1234567890.12345678901, FROM_UNIXTIME(1785567600), '2026-08-01 10:00:00.5', b'1', '{\"visits\": 2}', x'ff00', NULL)")
+				e.exec(t, "INSERT INTO "+table+" VALUES (7, 9007199254740993, 12.50, 0.5, 'Zoë', '2026-08-01', NULL, "+
+					"1234567890.12345678901, FROM_UNIXTIME(1785567600), '2026-08-01 10:00:00.5', b'1', '{\"visits\": 2}', x'ff00', "+
+					"NULL)")
 				text = "SELECT * FROM " + table
-				want["at"], want["local_at"], want["yes"], want["form"], want["raw"], want["zero"] = "2026-08-01T07:00:00Z", "2026-08-01T10:00:00.5", true, `{"visits": 2}`, "/wA=", nil
+				want["at"], want["local_at"], want["yes"], want["form"], want["raw"], want["zero"] = "2026-08-01T07:00:00Z",
+					"2026-08-01T10:00:00.5", true, `{"visits": 2}`, "/wA=", nil
 			}
 			d, s := e.open(t), sourcetest.New()
 			if err := d.All(t.Context(), query(text), delivery(s)); err != nil {
@@ -225,7 +236,8 @@ func TestOnlyReading(t *testing.T) {
 			continue
 		}
 		t.Run(e.name, func(t *testing.T) {
-			text := map[string]string{"PostgreSQL": "SELECT set_config('culvert.test', txid_current()::text, false) AS id, nextval(pg_get_serial_sequence('%s', 'id')) AS n", "MariaDB": "SELECT NEXTVAL(%s_seq) AS id"}[e.name]
+			text := map[string]string{"PostgreSQL": "SELECT set_config('culvert.test', txid_current()::text, false) AS id, " +
+				"nextval(pg_get_serial_sequence('%s', 'id')) AS n", "MariaDB": "SELECT NEXTVAL(%s_seq) AS id"}[e.name]
 			table := e.table(t, map[string]string{"PostgreSQL": "id SERIAL", "MariaDB": "id INTEGER"}[e.name])
 			if e.name == "MariaDB" {
 				e.exec(t, "CREATE SEQUENCE "+table+"_seq")
@@ -287,8 +299,10 @@ func TestErrorsAreWords(t *testing.T) {
 func TestAddressesAreNeverPrinted(t *testing.T) {
 	const secret = "s3cret"
 	for _, url := range []string{
-		"postgres://u:s3cret@127.0.0.1:1/db", "postgres://u:s3cret@127.0.0.1:port/db", "mysql://u:s3cret@127.0.0.1:1/db", "u:s3cret@tcp(127.0.0.1:1)/db",
-		"u:s3cret@nowhere", "mysql://u:s3c%ret@h/db", "sqlserver://u:s3cret@127.0.0.1:1?database=x", "sqlserver://u:s3cret%zz@h", "oracle://u:s3cret@h/db",
+		"postgres://u:s3cret@127.0.0.1:1/db", "postgres://u:s3cret@127.0.0.1:port/db", "mysql://u:s3cret@127.0.0.1:1/db",
+		"u:s3cret@tcp(127.0.0.1:1)/db",
+		"u:s3cret@nowhere", "mysql://u:s3c%ret@h/db", "sqlserver://u:s3cret@127.0.0.1:1?database=x",
+		"sqlserver://u:s3cret%zz@h", "oracle://u:s3cret@h/db",
 		"sqlite:", "sqlite:/nowhere/s3cret.db", "postgres://u:s3cret@no-such-host.invalid/db?connect_timeout=2",
 	} {
 		d, err := Open(Connection{Name: "registry", URL: url})
@@ -307,7 +321,8 @@ func TestAddressesAreNeverPrinted(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d, err := Open(Connection{Name: "registry", URL: "mysql://" + c.Addr + "/" + c.DBName, Username: c.User, Password: secret})
+		d, err := Open(Connection{Name: "registry", URL: "mysql://" + c.Addr + "/" + c.DBName, Username: c.User,
+			Password: secret})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -322,7 +337,8 @@ func TestAddressesAreNeverPrinted(t *testing.T) {
 func TestManyRowsInSteadyMemory(t *testing.T) {
 	const rows = 100_000
 	each(t, func(t *testing.T, e engine) {
-		text := "WITH RECURSIVE c(id) AS (SELECT 1 UNION ALL SELECT id+1 FROM c WHERE id < 100000) SELECT id, 'a name that is not short' AS name FROM c"
+		text := "WITH RECURSIVE c(id) AS (SELECT 1 UNION ALL SELECT id+1 FROM c WHERE id < 100000) SELECT id, 'a name " +
+			"that is not short' AS name FROM c"
 		table := e.table(t, "id INTEGER PRIMARY KEY, name VARCHAR(50)")
 		insert := "INSERT INTO " + table + " " + text
 		if e.name == "MariaDB" {
@@ -394,8 +410,9 @@ func TestRunStopsAndHeals(t *testing.T) {
 	}
 }
 
-// SQLite keeps whatever bytes a program writes as text. What is not UTF-8 is read in the encoding that the rule declares; without one it carries the
-// mark of lost letters, with which a record fails where the text is used.
+// SQLite keeps whatever bytes a program writes as text. What is not UTF-8 is read in the encoding
+// that the rule declares; without one it carries the mark of lost letters, with which a record
+// fails where the text is used.
 func TestTextThatIsNotUTF8(t *testing.T) {
 	e := engines(t)[0]
 	table := e.table(t, "name TEXT")

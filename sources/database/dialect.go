@@ -26,18 +26,22 @@ var (
 	questionMark = func(int) string { return "?" }
 	backquotes   = [2]string{"`", "`"}
 
-	postgres = &dialect{name: "PostgreSQL", quote: [2]string{`"`, `"`}, placeholder: func(n int) string { return "$" + strconv.Itoa(n) }, readOnly: true,
+	postgres = &dialect{name: "PostgreSQL", quote: [2]string{`"`, `"`},
+		placeholder: func(n int) string { return "$" + strconv.Itoa(n) }, readOnly: true,
 		zoned: map[string]bool{"TIMESTAMPTZ": true},
 		prepare: func(ctx context.Context, _ *Database, tx *sql.Tx, limit time.Duration) error {
 			_, err := tx.ExecContext(ctx, fmt.Sprintf("SET LOCAL statement_timeout = %d", limit.Milliseconds()))
 			return err
 		}}
 	// In MySQL a TIMESTAMP is a moment, shown in the session's zone, which is UTC here; a DATETIME has no zone.
-	mySQL = &dialect{name: "MySQL", quote: backquotes, placeholder: questionMark, readOnly: true, zoned: map[string]bool{"TIMESTAMP": true}, prepare: prepareMySQL}
-	// SQLite keeps times as texts or numbers. Its driver makes times of texts where the column says so; a cursor needs them as they are stored.
-	// Back quotes, because a name in double quotes that does not exist is a text to SQLite.
+	mySQL = &dialect{name: "MySQL", quote: backquotes, placeholder: questionMark, readOnly: true,
+		zoned: map[string]bool{"TIMESTAMP": true}, prepare: prepareMySQL}
+	// SQLite keeps times as texts or numbers. Its driver makes times of texts where the column says
+	// so; a cursor needs them as they are stored. Back quotes, because a name in double quotes that
+	// does not exist is a text to SQLite.
 	sqLite    = &dialect{name: "SQLite", quote: backquotes, placeholder: questionMark, named: true}
-	sqlServer = &dialect{name: "SQL Server", quote: [2]string{"[", "]"}, placeholder: func(n int) string { return "@p" + strconv.Itoa(n) }, top: true,
+	sqlServer = &dialect{name: "SQL Server", quote: [2]string{"[", "]"},
+		placeholder: func(n int) string { return "@p" + strconv.Itoa(n) }, top: true,
 		zoned: map[string]bool{"DATETIMEOFFSET": true}}
 )
 
@@ -69,7 +73,8 @@ type position struct {
 	after []value // the columns come after these
 }
 
-// page gives the statement that reads the next rows of a query, and its arguments. columns are the result's, where the dialect needs them.
+// page gives the statement that reads the next rows of a query, and its arguments. columns are the
+// result's, where the dialect needs them.
 func (d *dialect) page(q Query, columns []string, at position, limit int) (string, []any, error) {
 	var b strings.Builder
 	var args []any
@@ -119,7 +124,8 @@ func (d *dialect) page(q Query, columns []string, at position, limit int) (strin
 	return b.String(), args, nil
 }
 
-// after is the condition for rows behind a place. The comparison of the first column alone is what every planner finds an index for.
+// after is the condition for rows behind a place. The comparison of the first column alone is what
+// every planner finds an index for.
 func (d *dialect) after(columns []string, at []value, bind func(value) (string, error)) (string, error) {
 	first, err := bind(at[0])
 	if err != nil {
@@ -136,7 +142,8 @@ func (d *dialect) after(columns []string, at []value, bind func(value) (string, 
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%[1]s >= %[2]s AND (%[1]s > %[3]s OR %[4]s > %[5]s)", columns[0], first, again, columns[1], second), nil
+	return fmt.Sprintf("%[1]s >= %[2]s AND (%[1]s > %[3]s OR %[4]s > %[5]s)", columns[0], first, again, columns[1],
+		second), nil
 }
 
 // whole gives the statement that reads all rows of a query, in no order.
@@ -144,7 +151,8 @@ func (d *dialect) whole(q Query, columns []string) string {
 	return fmt.Sprintf("SELECT %s FROM (%s\n) AS %s", d.selection(columns), q.Text, alias)
 }
 
-// selection lists the columns to read. A sign in front makes an expression of a column, which has no declared type and is left as it is stored.
+// selection lists the columns to read. A sign in front makes an expression of a column, which has
+// no declared type and is left as it is stored.
 func (d *dialect) selection(columns []string) string {
 	if !d.named {
 		return "*"

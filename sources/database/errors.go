@@ -47,11 +47,13 @@ func explain(ctx context.Context, doing string, err error) error {
 }
 
 func tooSlow() *Error {
-	return &Error{Message: "the database did not answer in time", Hint: "add an index on the cursor's columns, or set timeout: higher"}
+	return &Error{Message: "the database did not answer in time",
+		Hint: "add an index on the cursor's columns, or set timeout: higher"}
 }
 
 // saidBy asks the function for the kind of database that an error comes from; false when it comes from none.
-func saidBy[T any](err error, postgres func(*pgconn.PgError) T, my func(*mysql.MySQLError) T, sqlServer func(mssql.Error) T, lite func(*sqlite.Error) T) (said T, ok bool) {
+func saidBy[T any](err error, postgres func(*pgconn.PgError) T, my func(*mysql.MySQLError) T,
+	sqlServer func(mssql.Error) T, lite func(*sqlite.Error) T) (said T, ok bool) {
 	var pgErr *pgconn.PgError
 	var myErr *mysql.MySQLError
 	var msErr mssql.Error
@@ -76,7 +78,8 @@ func worded(err error) *Error {
 	var network *net.OpError
 	switch {
 	case errors.As(err, &network):
-		return &Error{Message: "the database cannot be reached: " + network.Err.Error(), Hint: "check address, port and firewall"}
+		return &Error{Message: "the database cannot be reached: " + network.Err.Error(),
+			Hint: "check address, port and firewall"}
 	case errors.Is(err, driver.ErrBadConn), errors.Is(err, mysql.ErrInvalidConn):
 		return &Error{Message: "the connection to the database was lost"}
 	}
@@ -88,8 +91,9 @@ func worded(err error) *Error {
 }
 
 var (
-	refusedLogin = &Error{Message: "the database refuses the user or the password", Hint: "check the connection's credentials"}
-	mayNotRead   = &Error{Message: "the user may not read what the query names", Hint: "grant SELECT on it"}
+	refusedLogin = &Error{Message: "the database refuses the user or the password",
+		Hint: "check the connection's credentials"}
+	mayNotRead = &Error{Message: "the user may not read what the query names", Hint: "grant SELECT on it"}
 )
 
 // postgresError goes by the class of the SQLSTATE (PostgreSQL's documentation, appendix A).
@@ -102,13 +106,15 @@ func postgresError(e *pgconn.PgError) *Error {
 	case e.Code == "25006":
 		return &Error{Message: "the query writes, which a read-only transaction refuses", Hint: "write a plain SELECT"}
 	case len(e.Code) == 5 && e.Code[:2] == "42":
-		return &Error{Message: "the database refuses the query: " + e.Message + " (" + e.Code + ")", Hint: "run the query by hand; the cursor must name columns of its result"}
+		return &Error{Message: "the database refuses the query: " + e.Message + " (" + e.Code + ")",
+			Hint: "run the query by hand; the cursor must name columns of its result"}
 	case len(e.Code) == 5 && e.Code[:2] == "28", e.Code == "3D000":
 		return refusedLogin
 	case len(e.Code) == 5 && (e.Code[:2] == "53" || e.Code[:2] == "57"):
 		return &Error{Message: "the database takes no more work now (" + e.Code + ")"}
 	}
-	return &Error{Message: "the database cannot run the query (SQLSTATE " + e.Code + ")", Hint: "run the query by hand to see why"}
+	return &Error{Message: "the database cannot run the query (SQLSTATE " + e.Code + ")",
+		Hint: "run the query by hand to see why"}
 }
 
 // mysqlError goes by the server's error numbers (MySQL's and MariaDB's reference manuals).
@@ -123,9 +129,11 @@ func mysqlError(e *mysql.MySQLError) *Error {
 	case 1792:
 		return &Error{Message: "the query writes, which a read-only transaction refuses", Hint: "write a plain SELECT"}
 	case 1054, 1060, 1064, 1146, 1052, 1305:
-		return &Error{Message: fmt.Sprintf("the database refuses the query: %s (%d)", e.Message, e.Number), Hint: "run the query by hand; the cursor must name columns of its result"}
+		return &Error{Message: fmt.Sprintf("the database refuses the query: %s (%d)", e.Message, e.Number),
+			Hint: "run the query by hand; the cursor must name columns of its result"}
 	}
-	return &Error{Message: fmt.Sprintf("the database cannot run the query (error %d)", e.Number), Hint: "run the query by hand to see why"}
+	return &Error{Message: fmt.Sprintf("the database cannot run the query (error %d)", e.Number),
+		Hint: "run the query by hand to see why"}
 }
 
 func sqlServerError(e mssql.Error) *Error {
@@ -135,15 +143,18 @@ func sqlServerError(e mssql.Error) *Error {
 	case 229, 230:
 		return mayNotRead
 	case 102, 156, 207, 208, 1033, 8156:
-		return &Error{Message: fmt.Sprintf("the database refuses the query: %s (%d)", e.Message, e.Number), Hint: "run the query by hand; on SQL Server it cannot begin with WITH"}
+		return &Error{Message: fmt.Sprintf("the database refuses the query: %s (%d)", e.Message, e.Number),
+			Hint: "run the query by hand; on SQL Server it cannot begin with WITH"}
 	}
-	return &Error{Message: fmt.Sprintf("the database cannot run the query (error %d)", e.Number), Hint: "run the query by hand to see why"}
+	return &Error{Message: fmt.Sprintf("the database cannot run the query (error %d)", e.Number),
+		Hint: "run the query by hand to see why"}
 }
 
 func sqliteError(e *sqlite.Error) *Error {
 	switch e.Code() & 0xff {
 	case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
-		return &Error{Message: "the database file cannot be opened", Hint: "check that the path exists, counted from the project's folder, and may be read"}
+		return &Error{Message: "the database file cannot be opened",
+			Hint: "check that the path exists, counted from the project's folder, and may be read"}
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
 		return &Error{Message: "the database file is locked by another program"}
 	case sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT:
@@ -153,7 +164,9 @@ func sqliteError(e *sqlite.Error) *Error {
 	case sqlite3.SQLITE_INTERRUPT:
 		return tooSlow()
 	case sqlite3.SQLITE_ERROR:
-		return &Error{Message: "the database refuses the query: " + e.Error(), Hint: "run the query by hand; the cursor must name columns of its result"}
+		return &Error{Message: "the database refuses the query: " + e.Error(),
+			Hint: "run the query by hand; the cursor must name columns of its result"}
 	}
-	return &Error{Message: fmt.Sprintf("the database cannot run the query (SQLite code %d)", e.Code()), Hint: "run the query by hand to see why"}
+	return &Error{Message: fmt.Sprintf("the database cannot run the query (SQLite code %d)", e.Code()),
+		Hint: "run the query by hand to see why"}
 }

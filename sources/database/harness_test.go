@@ -28,7 +28,8 @@ func engines(t *testing.T) []engine {
 	if _, err := lite.Exec("CREATE TABLE made (n INTEGER)"); err != nil {
 		t.Fatal(err)
 	}
-	out := []engine{{"SQLite", Connection{Name: "registry", URL: "sqlite:" + filepath.Base(path), Dir: filepath.Dir(path)}, lite, "DATETIME"}}
+	out := []engine{{"SQLite", Connection{Name: "registry", URL: "sqlite:" + filepath.Base(path),
+		Dir: filepath.Dir(path)}, lite, "DATETIME"}}
 	if url := server(t, "CULVERT_TEST_POSTGRES"); url != "" {
 		out = append(out, engine{"PostgreSQL", Connection{Name: "registry", URL: url}, open(t, "pgx", url), "TIMESTAMPTZ"})
 	}
@@ -112,7 +113,8 @@ func idsOf(s *sourcetest.Sink) []any {
 }
 
 func delivery(s *sourcetest.Sink) Delivery {
-	return Delivery{Rule: "anc", Trigger: "database", Cursor: "database/anc", Sink: s, Log: slog.New(slog.DiscardHandler), Now: time.Now}
+	return Delivery{Rule: "anc", Trigger: "database", Cursor: "database/anc", Sink: s, Log: slog.New(slog.DiscardHandler),
+		Now: time.Now}
 }
 
 func query(text string, cursor ...string) Query {

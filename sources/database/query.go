@@ -11,10 +11,12 @@ type problem struct {
 	message, hint string
 }
 
-// changing are the words of statements that change data or take locks. A read-only transaction refuses them too; SQL Server has none.
+// changing are the words of statements that change data or take locks. A read-only transaction
+// refuses them too; SQL Server has none.
 var changing = map[string]bool{
-	"INSERT": true, "UPDATE": true, "DELETE": true, "MERGE": true, "DROP": true, "ALTER": true, "CREATE": true, "TRUNCATE": true,
-	"INTO": true, "EXEC": true, "EXECUTE": true, "CALL": true, "GRANT": true, "REVOKE": true, "LOCK": true,
+	"INSERT": true, "UPDATE": true, "DELETE": true, "MERGE": true, "DROP": true, "ALTER": true, "CREATE": true,
+	"TRUNCATE": true,
+	"INTO":     true, "EXEC": true, "EXECUTE": true, "CALL": true, "GRANT": true, "REVOKE": true, "LOCK": true,
 }
 
 // checkQuery finds what keeps a text from being the one SELECT that can be read page by page.
@@ -54,9 +56,11 @@ func checkQuery(text string) []problem {
 			add(t, "the query holds a semicolon", "write one statement, without a semicolon at its end")
 			return found
 		case t.word && changing[word]:
-			add(t, fmt.Sprintf("the query holds %s: it must only read", word), "write a plain SELECT; quote the word if it names a column")
+			add(t, fmt.Sprintf("the query holds %s: it must only read", word),
+				"write a plain SELECT; quote the word if it names a column")
 		case t.word && depth == 0 && (word == "LIMIT" || word == "OFFSET" || word == "FETCH"):
-			add(t, fmt.Sprintf("the query has a %s of its own, so that later rows would never be read", word), "take it out: rows are read in batches anyway; see batch:")
+			add(t, fmt.Sprintf("the query has a %s of its own, so that later rows would never be read", word),
+				"take it out: rows are read in batches anyway; see batch:")
 		case t.word && depth == 0 && word == "ORDER":
 			add(t, "the query has an order of its own", "take ORDER BY out: rows are read in the order of the cursor")
 		}

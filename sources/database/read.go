@@ -23,8 +23,8 @@ type page struct {
 	more bool // the last row belongs to the next page
 }
 
-// cut takes away the last row and those that share its place: the next page begins behind a place, and must find all rows of the one after it. What is
-// left is empty when all rows share one place.
+// cut takes away the last row and those that share its place: the next page begins behind a place,
+// and must find all rows of the one after it. What is left is empty when all rows share one place.
 func (p *page) cut() {
 	n := len(p.keys) - 1
 	last := p.keys[n]
@@ -79,7 +79,8 @@ func bodyOf(columns []column, values []any) map[string]any {
 	return body
 }
 
-// read runs one statement in a read-only transaction and gives its rows to take until that says false. size is what was read so far, in bytes.
+// read runs one statement in a read-only transaction and gives its rows to take until that says
+// false. size is what was read so far, in bytes.
 func (d *Database) read(ctx context.Context, q Query, statement func(columns []string) (string, []any, error),
 	take func(columns []column, values []any, size int) (bool, error)) (err error) {
 	outer := ctx
@@ -127,7 +128,8 @@ func columnNames(ctx context.Context, tx *sql.Tx, q Query) ([]string, error) {
 	for _, name := range names {
 		// SQLite names the second of two columns of one name id:1.
 		if !isIdentifier(name) || strings.Contains(name, ":") {
-			return nil, &Error{Message: "a column of the query's result has no plain name of its own", Hint: "give it one with AS"}
+			return nil, &Error{Message: "a column of the query's result has no plain name of its own",
+				Hint: "give it one with AS"}
 		}
 	}
 	return names, rows.Err()

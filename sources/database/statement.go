@@ -65,10 +65,12 @@ func parseStatement(text string) (statement, []problem) {
 	}
 	out.sets = set.columns
 	if first {
-		found = append(found, problem{0, len(text), "the statement is empty", "write an UPDATE, such as UPDATE visits SET dhis2 = :outcome WHERE id = :id"})
+		found = append(found, problem{0, len(text), "the statement is empty",
+			"write an UPDATE, such as UPDATE visits SET dhis2 = :outcome WHERE id = :id"})
 	}
 	if len(found) == 0 && !slices.ContainsFunc(out.parameters, func(p parameter) bool { return p.column }) {
-		found = append(found, problem{0, len(text), "the statement names no column of the row, so that every outcome would be written to the same place",
+		found = append(found, problem{0, len(text),
+			"the statement names no column of the row, so that every outcome would be written to the same place",
 			"name the row: ... WHERE id = :id"})
 	}
 	return out, found
@@ -166,5 +168,6 @@ func (s *statement) bind(d *dialect) string {
 func unknownColumn(name string, columns []string) (message, hint string) {
 	known := append(slices.Clone(columns), outcomeParameters...)
 	slices.Sort(known)
-	return fmt.Sprintf("the statement names :%s, which is neither a column of the row nor part of its outcome", name), diag.Suggest(name, known, "names")
+	return fmt.Sprintf("the statement names :%s, which is neither a column of the row nor part of its outcome", name),
+		diag.Suggest(name, known, "names")
 }

@@ -152,7 +152,8 @@ func (t *teller) taken(news []telling, missed []int) []sources.Told {
 func (t *teller) refuse(told sources.Told, err error) sources.Told {
 	t.failing[told.Seq] = true
 	t.refused.Fails(fmt.Errorf("%d are refused, record %s: %w", len(t.failing), told.RecordID, err))
-	t.log.Error("the database refuses an outcome; it is tried again later", "record", told.RecordID, "wait", tellAgain, "error", err)
+	t.log.Error("the database refuses an outcome; it is tried again later", "record", told.RecordID, "wait", tellAgain,
+		"error", err)
 	told.Again = t.source.c.Now().Add(tellAgain)
 	return told
 }

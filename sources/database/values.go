@@ -35,7 +35,8 @@ func (d *dialect) columnsOf(types []*sql.ColumnType, q Query) ([]column, error) 
 	for i, t := range types {
 		name := t.Name()
 		if name == "" || seen[name] {
-			return nil, &Error{Message: fmt.Sprintf("column %d of the query's result has no name of its own", i+1), Hint: "give it one with AS"}
+			return nil, &Error{Message: fmt.Sprintf("column %d of the query's result has no name of its own", i+1),
+				Hint: "give it one with AS"}
 		}
 		seen[name] = true
 		kind := strings.TrimPrefix(t.DatabaseTypeName(), "UNSIGNED ")
@@ -45,11 +46,13 @@ func (d *dialect) columnsOf(types []*sql.ColumnType, q Query) ([]column, error) 
 				d == mySQL && (strings.HasSuffix(kind, "INT") || kind == "FLOAT" || kind == "DOUBLE" || kind == "YEAR"),
 			json: kind == "JSON" || kind == "JSONB",
 			bits: kind == "BIT" && d == mySQL,
-			binary: strings.Contains(kind, "BLOB") || strings.Contains(kind, "BINARY") || kind == "BYTEA" || kind == "UNIQUEIDENTIFIER" ||
+			binary: strings.Contains(kind, "BLOB") || strings.Contains(kind, "BINARY") || kind == "BYTEA" ||
+				kind == "UNIQUEIDENTIFIER" ||
 				d == sqlServer && (kind == "TIMESTAMP" || kind == "ROWVERSION"),
-			date:     kind == "DATE",
-			zoned:    d.zoned[kind],
-			letters:  d == mySQL && (strings.Contains(kind, "CHAR") || strings.Contains(kind, "TEXT") || kind == "ENUM" || kind == "SET"),
+			date:  kind == "DATE",
+			zoned: d.zoned[kind],
+			letters: d == mySQL && (strings.Contains(kind, "CHAR") || strings.Contains(kind, "TEXT") || kind == "ENUM" ||
+				kind == "SET"),
 			encoding: q.Encoding,
 		}
 		for n, c := range q.Cursor {
@@ -60,7 +63,8 @@ func (d *dialect) columnsOf(types []*sql.ColumnType, q Query) ([]column, error) 
 	}
 	for n, c := range q.Cursor {
 		if !hasCursor(out, n+1) {
-			return nil, &Error{Message: fmt.Sprintf("the query's result has no column %q", c), Hint: "name a column of it in cursor:, as the result names it"}
+			return nil, &Error{Message: fmt.Sprintf("the query's result has no column %q", c),
+				Hint: "name a column of it in cursor:, as the result names it"}
 		}
 	}
 	return out, nil
@@ -75,7 +79,8 @@ func hasCursor(columns []column, n int) bool {
 	return false
 }
 
-// normal gives what a driver read as one of the types that a cursor knows. Times are brought to one zone, so that equal moments are equal places.
+// normal gives what a driver read as one of the types that a cursor knows. Times are brought to one
+// zone, so that equal moments are equal places.
 func (c *column) normal(v any) any {
 	switch v := v.(type) {
 	case time.Time:
@@ -130,7 +135,8 @@ func (c *column) body(v any) any {
 	return fmt.Sprint(v)
 }
 
-// finite gives a number as JSON can hold it. A single precision number is read by its shortest form: 0.1 is 0.1, not 0.10000000149.
+// finite gives a number as JSON can hold it. A single precision number is read by its shortest
+// form: 0.1 is 0.1, not 0.10000000149.
 func finite(f float64, bits int) any {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return nil

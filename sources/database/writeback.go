@@ -26,8 +26,9 @@ type WriteBack struct {
 // errNoRow is that a record is told of whose row is not known any more.
 var errNoRow = errors.New("the row was erased")
 
-// digest gives a fingerprint of what would be written for an outcome; never 0. The time of settling and what the statement changes by itself are left out:
-// a row that comes again only because it was written back is not written again.
+// digest gives a fingerprint of what would be written for an outcome; never 0. The time of settling
+// and what the statement changes by itself are left out: a row that comes again only because it was
+// written back is not written again.
 func (w *WriteBack) digest(o *sources.Outcome) (uint64, error) {
 	row := maps.Clone(o.Body)
 	maps.DeleteFunc(row, func(name string, _ any) bool {
@@ -105,7 +106,8 @@ func blank(text string) any {
 	return text
 }
 
-// argument gives a value as a driver takes it. PostgreSQL reads every value from its text by the type of where it goes; the others convert by themselves.
+// argument gives a value as a driver takes it. PostgreSQL reads every value from its text by the
+// type of where it goes; the others convert by themselves.
 func (d *dialect) argument(v any) any {
 	if t, ok := v.(time.Time); ok {
 		if d == postgres || d == sqLite {

@@ -26,9 +26,12 @@ func TestStatementOfEveryDialect(t *testing.T) {
 		t.Fatal(found)
 	}
 	for d, want := range map[*dialect]string{
-		postgres:  `UPDATE "odd:name" SET a = $1, t.b = ':cause', c = $2::text, -- :note` + "\n\t\t" + `[d] = x[1:2], e := $3 /* :no */ WHERE id = $4`,
-		mySQL:     `UPDATE "odd:name" SET a = ?, t.b = ':cause', c = ?::text, -- :note` + "\n\t\t" + `[d] = x[1:2], e := ? /* :no */ WHERE id = ?`,
-		sqlServer: `UPDATE "odd:name" SET a = @p1, t.b = ':cause', c = @p2::text, -- :note` + "\n\t\t" + `[d] = x[1:2], e := @p3 /* :no */ WHERE id = @p4`,
+		postgres: `UPDATE "odd:name" SET a = $1, t.b = ':cause', c = $2::text, -- :note` + "\n\t\t" +
+			`[d] = x[1:2], e := $3 /* :no */ WHERE id = $4`,
+		mySQL: `UPDATE "odd:name" SET a = ?, t.b = ':cause', c = ?::text, -- :note` + "\n\t\t" +
+			`[d] = x[1:2], e := ? /* :no */ WHERE id = ?`,
+		sqlServer: `UPDATE "odd:name" SET a = @p1, t.b = ':cause', c = @p2::text, -- :note` + "\n\t\t" +
+			`[d] = x[1:2], e := @p3 /* :no */ WHERE id = @p4`,
 	} {
 		if diff := cmp.Diff(want, s.bind(d)); diff != "" {
 			t.Errorf("%s: %s", d.name, diff)
@@ -43,14 +46,16 @@ func TestStatementOfEveryDialect(t *testing.T) {
 }
 
 func TestMergeOfSQLServerEnds(t *testing.T) {
-	s, found := parseStatement("merge into told USING (SELECT :id AS id) r ON told.id = r.id WHEN MATCHED THEN UPDATE SET a = :outcome -- ok")
+	s, found := parseStatement("merge into told USING (SELECT :id AS id) r ON told.id = r.id WHEN MATCHED THEN UPDATE " +
+		"SET a = :outcome -- ok")
 	if len(found) > 0 || !strings.HasSuffix(s.bind(sqlServer), "-- ok\n;") || strings.Contains(s.bind(postgres), ";") {
 		t.Errorf("%v: %s", found, s.bind(sqlServer))
 	}
 }
 
 func FuzzParseStatement(f *testing.F) {
-	for _, text := range []string{"UPDATE v SET a = :outcome WHERE id = :id", "INSERT INTO v VALUES (:id, ':x', a::text)", "UPDATE v SET a := ':", ":", "::", "CALL p(:id)"} {
+	for _, text := range []string{"UPDATE v SET a = :outcome WHERE id = :id", "INSERT INTO v VALUES (:id, ':x', a::text)",
+		"UPDATE v SET a := ':", ":", "::", "CALL p(:id)"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -75,14 +80,18 @@ func TestCheckSample(t *testing.T) {
 	for statement, want := range map[string][]string{
 		"UPDATE v SET a = :outcome WHERE id = :id AND name = :NAME": nil,
 		"UPDATE v SET a = :outcom WHERE id = :id": {
-			"1:75 the statement names :outcom, which is neither a column of the row nor part of its outcome; did you mean \"outcome\"?"},
+			"1:75 the statement names :outcom, which is neither a column of the row nor part of its outcome; did you mean " +
+				"\"outcome\"?"},
 		"UPDATE v SET a = :cause WHERE id = :id": {
-			"1:75 :cause is part of the outcome, and the row has a column of that name too; give the column another name in the query: cause AS row_cause"},
+			"1:75 :cause is part of the outcome, and the row has a column of that name too; give the column another name in " +
+				"the query: cause AS row_cause"},
 	} {
 		var got []string
-		Kind{}.CheckSample(trigger(t, "{connection: w, query: SELECT 1, cursor: id, write_back: "+statement+"}"), rows, func(d diag.Diagnostic) {
-			got = append(got, fmt.Sprintf("%d:%d %s; %s", d.Place.Range.Start.Line, d.Place.Range.Start.Column, d.Message, d.Hint))
-		})
+		Kind{}.CheckSample(trigger(t, "{connection: w, query: SELECT 1, cursor: id, write_back: "+statement+"}"), rows,
+			func(d diag.Diagnostic) {
+				got = append(got, fmt.Sprintf("%d:%d %s; %s", d.Place.Range.Start.Line, d.Place.Range.Start.Column, d.Message,
+					d.Hint))
+			})
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s\n%s", statement, diff)
 		}
@@ -144,21 +153,24 @@ func delivered(seq int64, id int, more map[string]any) sources.Outcome {
 	for name, v := range more {
 		row[name] = v
 	}
-	return sources.Outcome{Seq: seq, RecordID: fmt.Sprint(id), Body: row, State: "delivered", Objects: []string{"abcdefghijk", "bcdefghijkl"},
+	return sources.Outcome{Seq: seq, RecordID: fmt.Sprint(id), Body: row, State: "delivered",
+		Objects: []string{"abcdefghijk", "bcdefghijkl"},
 		Settled: time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)}
 }
 
 // writeBack runs a source over a query that gives nothing until all outcomes are told.
 func writeBack(t *testing.T, e engine, table, statement string, l *ledger) *ledger {
 	t.Helper()
-	rule := ruleOf("anc", trigger(t, "{connection: registry, query: SELECT * FROM "+table+" WHERE 1 = 0, cursor: [updated_at, id], write_back: \""+statement+"\"}"))
+	rule := ruleOf("anc", trigger(t,
+		"{connection: registry, query: SELECT * FROM "+table+" WHERE 1 = 0, cursor: [updated_at, id], write_back: \""+statement+"\"}"))
 	if rule.WriteBack == nil {
 		t.Fatal("the statement is not taken: ", statement)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	l.stopped = cancel
-	s := New(Config{Rules: []Rule{rule}, Connect: func(string) (Connection, error) { return e.connection, nil }, Log: slog.New(slog.DiscardHandler)})
+	s := New(Config{Rules: []Rule{rule}, Connect: func(string) (Connection, error) { return e.connection, nil },
+		Log: slog.New(slog.DiscardHandler)})
 	if err := s.Run(ctx, l); err != nil {
 		t.Fatal(err)
 	}
@@ -202,13 +214,15 @@ func (e engine) text(t *testing.T, query string) string {
 
 func TestWriteBack(t *testing.T) {
 	each(t, func(t *testing.T, e engine) {
-		table := e.table(t, "id INTEGER PRIMARY KEY, updated_at "+e.moment+", name VARCHAR(40), outcome VARCHAR(9), uids VARCHAR(90), cause VARCHAR(200), told "+e.moment)
+		table := e.table(t, "id INTEGER PRIMARY KEY, updated_at "+e.moment+", name VARCHAR(40), outcome VARCHAR(9), uids "+
+			"VARCHAR(90), cause VARCHAR(200), told "+e.moment)
 		e.exec(t, "INSERT INTO "+table+" (id, name) VALUES (1, 'Amina'), (2, 'Asha'), (3, 'Adhiambo')")
 		failed := delivered(2, 2, map[string]any{"name": nil})
 		failed.State, failed.Objects, failed.Code, failed.Cause = "failed", nil, "E1064", "no date of the visit; it's needed"
 		gone, erased := delivered(4, 77, nil), delivered(5, 3, nil)
 		erased.Body = nil
-		l := writeBack(t, e, table, "UPDATE "+table+" SET outcome = :outcome, uids = :objects, cause = :cause, told = :settled WHERE id = :id",
+		l := writeBack(t, e, table,
+			"UPDATE "+table+" SET outcome = :outcome, uids = :objects, cause = :cause, told = :settled WHERE id = :id",
 			newLedger(delivered(1, 1, nil), failed, gone, erased))
 		want := "1 delivered abcdefghijk bcdefghijkl NULL 2 failed NULL no date of the visit; it's needed 3 NULL NULL NULL"
 		if got := e.text(t, "SELECT id, outcome, uids, cause FROM "+table+" ORDER BY id"); got != want {
@@ -225,14 +239,17 @@ func TestWriteBack(t *testing.T) {
 
 		// The same outcome is not written again when the row comes back only because it was written back; another one is.
 		e.exec(t, "UPDATE "+table+" SET outcome = NULL")
-		again := delivered(6, 1, map[string]any{"outcome": "delivered", "told": "2026-08-01T12:00:00Z", "uids": "abcdefghijk bcdefghijkl"})
+		again := delivered(6, 1, map[string]any{"outcome": "delivered", "told": "2026-08-01T12:00:00Z",
+			"uids": "abcdefghijk bcdefghijkl"})
 		l.untold = []sources.Outcome{again}
-		writeBack(t, e, table, "UPDATE "+table+" SET outcome = :outcome, uids = :objects, cause = :cause, told = :settled WHERE id = :id", l)
+		writeBack(t, e, table, "UPDATE "+table+" SET outcome = :outcome, uids = :objects, cause = :cause, told = :settled "+
+			"WHERE id = :id", l)
 		if got := e.text(t, "SELECT outcome FROM "+table+" WHERE id = 1"); got != "NULL" {
 			t.Errorf("it was written again: %s", got)
 		}
 		l.untold = []sources.Outcome{delivered(7, 1, map[string]any{"name": "Amina B."})}
-		writeBack(t, e, table, "UPDATE "+table+" SET outcome = :outcome, uids = :objects, cause = :cause, told = :settled WHERE id = :id", l)
+		writeBack(t, e, table, "UPDATE "+table+" SET outcome = :outcome, uids = :objects, cause = :cause, told = :settled "+
+			"WHERE id = :id", l)
 		if got := e.text(t, "SELECT outcome FROM "+table+" WHERE id = 1"); got != "delivered" {
 			t.Errorf("the change was not written back: %s", got)
 		}
@@ -245,8 +262,10 @@ func TestWriteBackRefused(t *testing.T) {
 		table := e.table(t, "id INTEGER PRIMARY KEY, updated_at "+e.moment+", outcome VARCHAR(200) CHECK (outcome <> 'Amina')")
 		e.exec(t, "INSERT INTO "+table+" (id) VALUES (1), (2), (3)")
 		l := writeBack(t, e, table, "UPDATE "+table+" SET outcome = :name WHERE id = :id",
-			newLedger(delivered(1, 1, map[string]any{"name": "Asha"}), delivered(2, 2, nil), delivered(3, 3, map[string]any{"name": "Akinyi"})))
-		if got := e.text(t, "SELECT outcome FROM "+table+" ORDER BY id"); got != "Asha NULL Akinyi" && got != "Asha Amina Akinyi" {
+			newLedger(delivered(1, 1, map[string]any{"name": "Asha"}), delivered(2, 2, nil),
+				delivered(3, 3, map[string]any{"name": "Akinyi"})))
+		if got := e.text(t, "SELECT outcome FROM "+table+" ORDER BY id"); got != "Asha NULL Akinyi" &&
+			got != "Asha Amina Akinyi" {
 			t.Errorf("the table holds %s", got)
 		}
 		var again []string
@@ -274,7 +293,8 @@ func TestWriteBackStands(t *testing.T) {
 			"INSERT INTO " + table + " SELECT * FROM nowhere WHERE x = :id": "refuses the statement",
 		} {
 			r := ruleOf("anc", trigger(t, "{connection: registry, query: SELECT 1, cursor: id, write_back: \""+statement+"\"}"))
-			s := New(Config{Connect: func(string) (Connection, error) { return e.connection, nil }, Log: slog.New(slog.DiscardHandler)})
+			s := New(Config{Connect: func(string) (Connection, error) { return e.connection, nil },
+				Log: slog.New(slog.DiscardHandler)})
 			teller := &teller{source: s, rule: "anc", back: r.WriteBack, outcomes: l, log: s.c.Log, failing: map[int64]bool{}}
 			if err := teller.all(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s: %v", statement, err)

@@ -36,7 +36,8 @@ func readWriteBack(c settings.Reader, r *Rule) *WriteBack {
 		return nil
 	}
 	if len(text) > maxQueryText {
-		c.Wrong(n, writeBackCode, fmt.Sprintf("the statement is longer than %d KiB", maxQueryText>>10), "make a procedure of it in the database, and CALL that")
+		c.Wrong(n, writeBackCode, fmt.Sprintf("the statement is longer than %d KiB", maxQueryText>>10),
+			"make a procedure of it in the database, and CALL that")
 		return nil
 	}
 	var problems []problem
@@ -50,7 +51,8 @@ func readWriteBack(c settings.Reader, r *Rule) *WriteBack {
 	}
 	for _, column := range r.Query.Cursor {
 		if out.statement.assigns(column) {
-			c.Warn(n, writeBackCode, fmt.Sprintf("the statement sets %s, the cursor: every row that is written back is read again", column), "leave that column as it is")
+			c.Warn(n, writeBackCode, fmt.Sprintf("the statement sets %s, the cursor: every row that is written back is read "+
+				"again", column), "leave that column as it is")
 		}
 	}
 	if len(problems) > 0 {

@@ -13,8 +13,9 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// Numbers of errors that concern one row: its values do not fit, or break a constraint, or a trigger refuses them (the manuals of MySQL, MariaDB and SQL
-// Server). All other errors would meet every row.
+// Numbers of errors that concern one row: its values do not fit, or break a constraint, or a
+// trigger refuses them (the manuals of MySQL, MariaDB and SQL Server). All other errors would meet
+// every row.
 var (
 	mysqlOfRow     = []uint16{1048, 1062, 1264, 1265, 1292, 1366, 1406, 1451, 1452, 1644, 3819, 4025}
 	sqlServerOfRow = []int32{245, 515, 547, 2601, 2627, 2628, 8114, 8115, 8152, 50000}
@@ -56,12 +57,15 @@ func wordedWrite(own *Error, err error) error {
 }
 
 var (
-	mayNotWrite    = &Error{Message: "the user may not change what the statement names", Hint: "grant it UPDATE on that table, or name another connection: write_back: {connection: ..., statement: ...}"}
-	tooSlowToWrite = &Error{Message: "the database did not run the statement in time", Hint: "add an index on the column that finds the row"}
-	byHand         = "run the statement by hand with the values of one row"
+	mayNotWrite = &Error{Message: "the user may not change what the statement names",
+		Hint: "grant it UPDATE on that table, or name another connection: write_back: {connection: ..., statement: ...}"}
+	tooSlowToWrite = &Error{Message: "the database did not run the statement in time",
+		Hint: "add an index on the column that finds the row"}
+	byHand = "run the statement by hand with the values of one row"
 )
 
-// refused words that one row is refused. Messages of databases may hold its values; names of constraints and columns do not.
+// refused words that one row is refused. Messages of databases may hold its values; names of
+// constraints and columns do not.
 func refused(what, code string) *Error {
 	return &Error{Message: fmt.Sprintf("the database refuses the values for the row: %s (%s)", what, code), Hint: byHand}
 }
@@ -77,11 +81,13 @@ func postgresWrite(e *pgconn.PgError) *Error {
 	case e.Code == "42501":
 		return mayNotWrite
 	case e.Code == "42P18":
-		return &Error{Message: "the database cannot tell which type a parameter has (" + e.Code + ")", Hint: "name it: :cause::text"}
+		return &Error{Message: "the database cannot tell which type a parameter has (" + e.Code + ")",
+			Hint: "name it: :cause::text"}
 	case e.Code[:min(2, len(e.Code))] == "42":
 		return &Error{Message: "the database refuses the statement: " + e.Message + " (" + e.Code + ")", Hint: byHand}
 	case e.Code == "25006":
-		return &Error{Message: "the database takes no changes", Hint: "write to the primary server: write_back: {connection: ..., statement: ...}"}
+		return &Error{Message: "the database takes no changes",
+			Hint: "write to the primary server: write_back: {connection: ..., statement: ...}"}
 	case e.Code == "57014":
 		return tooSlowToWrite
 	}
@@ -97,7 +103,8 @@ func mysqlWrite(e *mysql.MySQLError) *Error {
 	case e.Number == 1054, e.Number == 1064, e.Number == 1146, e.Number == 1305:
 		return &Error{Message: fmt.Sprintf("the database refuses the statement: %s (%d)", e.Message, e.Number), Hint: byHand}
 	case e.Number == 1290, e.Number == 1792, e.Number == 1836:
-		return &Error{Message: "the database takes no changes", Hint: "write to the primary server: write_back: {connection: ..., statement: ...}"}
+		return &Error{Message: "the database takes no changes",
+			Hint: "write to the primary server: write_back: {connection: ..., statement: ...}"}
 	case e.Number == 1969, e.Number == 3024, e.Number == 1317:
 		return tooSlowToWrite
 	}
@@ -121,7 +128,8 @@ func sqliteWrite(e *sqlite.Error) *Error {
 	case ofRow(e):
 		return refused("they break a constraint", fmt.Sprintf("SQLite code %d", e.Code()))
 	case e.Code()&0xff == sqlite3.SQLITE_READONLY:
-		return &Error{Message: "the database file may not be written", Hint: "let the user that runs Culvert write the file and its folder"}
+		return &Error{Message: "the database file may not be written",
+			Hint: "let the user that runs Culvert write the file and its folder"}
 	case e.Code()&0xff == sqlite3.SQLITE_ERROR:
 		return &Error{Message: "the database refuses the statement: " + e.Error(), Hint: byHand}
 	case e.Code()&0xff == sqlite3.SQLITE_INTERRUPT:

@@ -29,8 +29,10 @@ func (Kind) Describe() rules.TriggerKind { return rules.TriggerKind{Name: Kind{}
 func (Kind) Settings() settings.Spec {
 	fields := []settings.Field{
 		{Name: "folder", Required: true, Hint: "name the folder where files are dropped, such as drop/registrations",
-			Doc: "the watched folder; subfolders are not watched. A folder inside the project is made when it is missing, one outside of it is waited for"},
-		{Name: "glob", LeftOut: "all names of a known format, and documents (PDF, Word, old Excel, OpenDocument, Access...), which go to `failed/` with a sentence,",
+			Doc: "the watched folder; subfolders are not watched. A folder inside the project is made when it is missing, " +
+				"one outside of it is waited for"},
+		{Name: "glob", LeftOut: "all names of a known format, and documents (PDF, Word, old Excel, OpenDocument, " +
+			"Access...), which go to `failed/` with a sentence,",
 			Doc: "names to take, with `*` and `?`, such as registrations*.csv"},
 	}
 	fields = append(fields, tabular.Fields()...)
@@ -39,12 +41,15 @@ func (Kind) Settings() settings.Spec {
 		Example: "files: {folder: drop/registrations}",
 		Fields: append(fields,
 			settings.Field{Name: "marker", LeftOut: "none",
-				Doc: "a file is taken only when another says that it is complete: with `.done`, `a.csv` waits for `a.csv.done` or `a.done`"},
-			settings.Field{Name: "stable_for", Type: settings.Duration, Default: "2s", Least: time.Millisecond, Most: 24 * time.Hour,
-				Doc: "how long a file must not change before it is taken"},
+				Doc: "a file is taken only when another says that it is complete: with `.done`, `a.csv` waits for `a.csv.done` " +
+					"or `a.done`"},
+			settings.Field{Name: "stable_for", Type: settings.Duration, Default: "2s", Least: time.Millisecond,
+				Most: 24 * time.Hour,
+				Doc:  "how long a file must not change before it is taken"},
 			settings.Field{Name: "done", LeftOut: "`done` in the watched folder",
 				Doc: "where files go when every row has an outcome, with their results and the rows that failed beside them"},
-			settings.Field{Name: "failed", LeftOut: "`failed` in the watched folder", Doc: "where files go of which nothing could be read"},
+			settings.Field{Name: "failed", LeftOut: "`failed` in the watched folder",
+				Doc: "where files go of which nothing could be read"},
 		),
 	}
 }
@@ -74,7 +79,8 @@ func (Kind) New(bound []sources.Bound, env sources.Env) (sources.Source, error) 
 	return New(Config{Inbox: env.Inbox, Rules: list, Logger: env.Log}), nil
 }
 
-// Watched gives a rule's claim on a folder from its trigger, which has passed Check. root is the project folder, absolute.
+// Watched gives a rule's claim on a folder from its trigger, which has passed Check. root is the
+// project folder, absolute.
 func Watched(rule string, t *rules.Trigger, root string) WatchedRule {
 	s := read(t, func(diag.Diagnostic) {})
 	folder := filepath.FromSlash(s.folder)
@@ -118,7 +124,8 @@ func read(t *rules.Trigger, report func(diag.Diagnostic)) claim {
 	s.folder, s.done, s.failed = folder(c, "folder"), folder(c, "done"), folder(c, "failed")
 	for _, key := range []string{"done", "failed"} {
 		if p := map[string]string{"done": s.done, "failed": s.failed}[key]; p != "" && path.Clean(p) == path.Clean(s.folder) {
-			c.Wrong(t.Config.Get(key), "same-folder", key+" is the folder that is watched", "finished files would be taken again; name another folder")
+			c.Wrong(t.Config.Get(key), "same-folder", key+" is the folder that is watched",
+				"finished files would be taken again; name another folder")
 		}
 	}
 	s.glob, s.marker, s.stableFor = glob(c), markerOf(c), c.Duration("stable_for")
@@ -134,9 +141,11 @@ func folder(c settings.Reader, key string) string {
 	n := c.Config.Get(key)
 	switch {
 	case runtime.GOOS != "windows" && windowsPath.MatchString(p):
-		c.Wrong(n, "folder", fmt.Sprintf("%s %q is a path of Windows, and this machine is none", key, p), "write where the folder lies on this machine, such as /mnt/c/drop")
+		c.Wrong(n, "folder", fmt.Sprintf("%s %q is a path of Windows, and this machine is none", key, p),
+			"write where the folder lies on this machine, such as /mnt/c/drop")
 	case p != "" && !path.IsAbs(p) && !filepath.IsAbs(p) && !filepath.IsLocal(filepath.FromSlash(p)):
-		c.Wrong(n, "folder", fmt.Sprintf("%s %q leads out of the project", key, p), "give the whole path, from / on, for a folder outside the project")
+		c.Wrong(n, "folder", fmt.Sprintf("%s %q leads out of the project", key, p),
+			"give the whole path, from / on, for a folder outside the project")
 	}
 	return p
 }
@@ -147,7 +156,8 @@ func glob(c settings.Reader) string {
 	if strings.ContainsAny(g, `/\`) {
 		c.Wrong(n, "glob", "glob is for file names and holds a folder", "name the folder with folder:")
 	} else if _, err := path.Match(g, "a.csv"); err != nil {
-		c.Wrong(n, "glob", fmt.Sprintf("glob %q is not a pattern", g), `use * for any text and ? for one character, such as "anc-*.csv"`)
+		c.Wrong(n, "glob", fmt.Sprintf("glob %q is not a pattern", g),
+			`use * for any text and ? for one character, such as "anc-*.csv"`)
 	}
 	return g
 }
@@ -155,7 +165,8 @@ func glob(c settings.Reader) string {
 func markerOf(c settings.Reader) string {
 	m := c.Text("marker")
 	if m != "" && (!strings.HasPrefix(m, ".") || len(m) < 2 || strings.ContainsAny(m, `/\`)) {
-		c.Wrong(c.Config.Get("marker"), "marker", fmt.Sprintf("marker %q is no file ending", m), "use .done or .ok, as the program writes that drops the files")
+		c.Wrong(c.Config.Get("marker"), "marker", fmt.Sprintf("marker %q is no file ending", m),
+			"use .done or .ok, as the program writes that drops the files")
 	}
 	return m
 }

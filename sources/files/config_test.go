@@ -29,7 +29,8 @@ func trigger(t *testing.T, text string) *rules.Trigger {
 func TestCheck(t *testing.T) {
 	for text, want := range map[string][]string{
 		"folder: drop": nil,
-		"{folder: /mnt/share/anc, glob: 'anc-*.csv', format: csv, delimiter: semicolon, encoding: windows-1252, header: 3, columns: [a, b], marker: .done, stable_for: 10s, done: archive, failed: /mnt/bad}": nil,
+		"{folder: /mnt/share/anc, glob: 'anc-*.csv', format: csv, delimiter: semicolon, encoding: windows-1252, header: " +
+			"3, columns: [a, b], marker: .done, stable_for: 10s, done: archive, failed: /mnt/bad}": nil,
 		"{folder: drop, format: xlsx, sheet: Forms, items: a.b}": nil,
 		"foldr: drop":                       {`1:1 unknown-key: files has no "foldr"`, "0:0 missing-key: files needs folder"},
 		"{folder: ../drop}":                 {`1:10 folder: folder "../drop" leads out of the project`},
@@ -44,17 +45,22 @@ func TestCheck(t *testing.T) {
 		"{folder: drop, header: none, columns: [a, b], short_rows: blank}": nil,
 		"{folder: drop, columns: {required: [a], optional: [b]}}":          nil,
 		"{folder: drop, columns: optional}":                                nil,
-		"{folder: drop, header: none}":                                     {"1:24 missing-key: header: none says that the files begin with values, and nothing says what the columns are"},
-		"{folder: drop, columns: {needed: [a]}, short_rows: maybe}":        {"1:26 unknown-key: columns has no \"needed\"", "1:52 not-allowed: short_rows cannot be \"maybe\""},
-		"{folder: drop, header: 0}":                                        {"1:24 header: header is the number of the row that holds the column names, from 1 to 1000, or none"},
-		"{folder: drop, columns: a}":                                       {"1:25 wrong-type: columns is a list of column names that a file must have"},
-		"{folder: drop, marker: done}":                                     {`1:24 marker: marker "done" is no file ending`},
-		"{folder: drop, stable_for: soon}":                                 {`1:28 duration: stable_for "soon" is no length of time from 1ms to 24h`},
-		"{folder: [drop]}":                                                 {"1:10 wrong-type: folder is one text"},
+		"{folder: drop, header: none}": {"1:24 missing-key: header: none says that " +
+			"the files begin with values, and nothing says what the columns are"},
+		"{folder: drop, columns: {needed: [a]}, short_rows: maybe}": {"1:26 unknown-key: columns has no \"needed\"",
+			"1:52 not-allowed: short_rows cannot be \"maybe\""},
+		"{folder: drop, header: 0}": {"1:24 header: header is the number of the " +
+			"row that holds the column names, from 1 to 1000, or none"},
+		"{folder: drop, columns: a}": {"1:25 wrong-type: columns is a list of " +
+			"column names that a file must have"},
+		"{folder: drop, marker: done}":     {`1:24 marker: marker "done" is no file ending`},
+		"{folder: drop, stable_for: soon}": {`1:28 duration: stable_for "soon" is no length of time from 1ms to 24h`},
+		"{folder: [drop]}":                 {"1:10 wrong-type: folder is one text"},
 	} {
 		var got []string
 		Kind{}.Check(trigger(t, text), func(d diag.Diagnostic) {
-			got = append(got, fmt.Sprintf("%d:%d %s: %s", d.Place.Range.Start.Line, d.Place.Range.Start.Column, d.Code, d.Message))
+			got = append(got, fmt.Sprintf("%d:%d %s: %s", d.Place.Range.Start.Line, d.Place.Range.Start.Column, d.Code,
+				d.Message))
 		})
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s\n%s", text, diff)
@@ -63,13 +69,17 @@ func TestCheck(t *testing.T) {
 }
 
 func TestWatched(t *testing.T) {
-	got := Watched("anc", trigger(t, "{folder: drop/anc, glob: '*.csv', delimiter: tab, header: 2, marker: .ok, stable_for: 3s, done: archive}"), "/project")
-	want := WatchedRule{Rule: "anc", Folder: "/project/drop/anc", Create: true, Glob: "*.csv", Marker: ".ok", StableFor: 3 * time.Second,
-		Done: "/project/archive", Failed: "/project/drop/anc/failed", Format: tabular.Format{Delimiter: '\t', Header: 2}}
+	got := Watched("anc", trigger(t,
+		"{folder: drop/anc, glob: '*.csv', delimiter: tab, header: 2, marker: .ok, stable_for: 3s, done: archive}"),
+		"/project")
+	want := WatchedRule{Rule: "anc", Folder: "/project/drop/anc", Create: true, Glob: "*.csv", Marker: ".ok",
+		StableFor: 3 * time.Second,
+		Done:      "/project/archive", Failed: "/project/drop/anc/failed", Format: tabular.Format{Delimiter: '\t', Header: 2}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if got := Watched("anc", trigger(t, "{folder: /mnt/share}"), "/project"); got.Folder != "/mnt/share" || got.Create || got.Done != "/mnt/share/done" {
+	if got := Watched("anc", trigger(t, "{folder: /mnt/share}"), "/project"); got.Folder != "/mnt/share" || got.Create ||
+		got.Done != "/mnt/share/done" {
 		t.Errorf("an outside folder is %+v", got)
 	}
 }
@@ -80,7 +90,8 @@ func TestSample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []any{map[string]any{"form": map[string]any{"name": "Ada"}, "age": "30"}, map[string]any{"form": map[string]any{"name": "Bea"}, "age": "31"}}
+	want := []any{map[string]any{"form": map[string]any{"name": "Ada"}, "age": "30"},
+		map[string]any{"form": map[string]any{"name": "Bea"}, "age": "31"}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

@@ -15,7 +15,9 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// move renames a file, or reports errUnsettled when a program holds it, as Excel does with a workbook on Windows, or copies it where the target lies on another device; the copy is durable and whole before the original goes.
+// move renames a file, or reports errUnsettled when a program holds it, as Excel does with a
+// workbook on Windows, or copies it where the target lies on another device; the copy is durable
+// and whole before the original goes.
 func move(from, to string) error {
 	err := os.Rename(from, to)
 	if err == nil {
@@ -33,7 +35,8 @@ func move(from, to string) error {
 	return os.Remove(from)
 }
 
-// copyFile copies a regular file so that the copy appears whole or not at all. It reports errUnsettled when the file is written to meanwhile.
+// copyFile copies a regular file so that the copy appears whole or not at all. It reports
+// errUnsettled when the file is written to meanwhile.
 func copyFile(from, to string) (err error) {
 	src, err := os.Open(from)
 	if err != nil {
@@ -44,7 +47,8 @@ func copyFile(from, to string) (err error) {
 	if err != nil {
 		return err
 	}
-	// The name may be as long as names can be; that of the copy under way is always short, and the same when it is tried again.
+	// The name may be as long as names can be; that of the copy under way is always short, and the
+	// same when it is tried again.
 	sum := sha256.Sum256([]byte(filepath.Base(to)))
 	tmp := filepath.Join(filepath.Dir(to), fmt.Sprintf(".%x.tmp", sum[:8]))
 	dst, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
@@ -52,7 +56,8 @@ func copyFile(from, to string) (err error) {
 		return err
 	}
 	_, err = io.Copy(dst, src)
-	if after, serr := src.Stat(); err == nil && (serr != nil || after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime())) {
+	if after, serr := src.Stat(); err == nil && (serr != nil || after.Size() != before.Size() ||
+		!after.ModTime().Equal(before.ModTime())) {
 		err = errors.Join(errUnsettled, serr)
 	}
 	if err = errors.Join(err, dst.Chmod(before.Mode().Perm()|0o600), dst.Sync(), dst.Close()); err != nil {

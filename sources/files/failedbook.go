@@ -11,8 +11,8 @@ import (
 	"github.com/culvert/culvert/sources/tabular"
 )
 
-// xlsxWriter writes every cell as text, so that nothing becomes a number, a date or a formula on the way. Rows of repeat groups go to sheets of
-// their own, as they came.
+// xlsxWriter writes every cell as text, so that nothing becomes a number, a date or a formula on
+// the way. Rows of repeat groups go to sheets of their own, as they came.
 type xlsxWriter struct {
 	book    *excelize.File
 	path    string
@@ -62,7 +62,8 @@ func newXLSXWriter(dst string, l tabular.Layout) (_ *xlsxWriter, err error) {
 	return w, nil
 }
 
-// sheetName makes a name that a sheet can have: at most 31 characters, without those that formulas use, and not taken yet.
+// sheetName makes a name that a sheet can have: at most 31 characters, without those that formulas
+// use, and not taken yet.
 func sheetName(name, fallback string, taken map[string]bool) string {
 	name = strings.Trim(strings.Map(func(r rune) rune {
 		if strings.ContainsRune(`:\/?*[]`, r) || r < ' ' {

@@ -27,14 +27,17 @@ type notes struct{ cause, hint, link string }
 
 func (n notes) cells() []string { return []string{n.cause, n.hint, n.link} }
 
-// WriteFailed writes the rows of a file that its results call failed to dst, in the file's own format and columns, each with its cause and what to
-// do about it, and with what links it to the file of an id. Dropped again after fixing, the extra columns are no part of the record. It gives the number of rows; dst is not made when there are none.
+// WriteFailed writes the rows of a file that its results call failed to dst, in the file's own
+// format and columns, each with its cause and what to do about it, and with what links it to the
+// file of an id. Dropped again after fixing, the extra columns are no part of the record. It gives
+// the number of rows; dst is not made when there are none.
 func WriteFailed(ctx context.Context, path, id string, f tabular.Format, results, dst string) (n int, err error) {
 	n, _, err = writeFailed(ctx, path, id, f, results, dst)
 	return n, err
 }
 
-func writeFailed(ctx context.Context, path, id string, f tabular.Format, results, dst string) (n int, kind tabular.FormatKind, err error) {
+func writeFailed(ctx context.Context, path, id string, f tabular.Format, results, dst string) (n int,
+	kind tabular.FormatKind, err error) {
 	log, err := os.Open(results)
 	if errors.Is(err, os.ErrNotExist) {
 		return 0, "", nil

@@ -50,7 +50,8 @@ func TestFailedRowsOfAWorkbook(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, row := range []ResultRow{{Record: 1, Outcome: OutcomeFailed, Cause: "=no such clinic", Hint: "fix it"}, {Record: 2, Outcome: OutcomeFailed}, {Record: 2, Outcome: "delivered"}} {
+	for _, row := range []ResultRow{{Record: 1, Outcome: OutcomeFailed, Cause: "=no such clinic", Hint: "fix it"},
+		{Record: 2, Outcome: OutcomeFailed}, {Record: 2, Outcome: "delivered"}} {
 		if err := w.Write(row); err != nil {
 			t.Fatal(err)
 		}
@@ -111,11 +112,13 @@ func TestFailedRowsWithRepeats(t *testing.T) {
 	}
 }
 
-// TestLinks writes a failed row in every format and reads from it which row it stands for; the links are no part of the record.
+// TestLinks writes a failed row in every format and reads from it which row it stands for; the
+// links are no part of the record.
 func TestLinks(t *testing.T) {
 	for name, text := range map[string]string{
-		"a.csv": "name,age\nAda,x\nBo,4\n", "a.tsv": "name\tage\nAda\tx\n", "a.json": `[{"name": "Ada", "age": "x"}]`, "a.ndjson": `{"name": "Ada", "age": "x"}`,
-		"a.xlsx": tabulartest.CommCareBook(t),
+		"a.csv": "name,age\nAda,x\nBo,4\n", "a.tsv": "name\tage\nAda\tx\n", "a.json": `[{"name": "Ada", "age": "x"}]`,
+		"a.ndjson": `{"name": "Ada", "age": "x"}`,
+		"a.xlsx":   tabulartest.CommCareBook(t),
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -134,7 +137,8 @@ func TestLinks(t *testing.T) {
 				t.Fatal(err)
 			}
 			failed := filepath.Join(dir, "failed"+filepath.Ext(name))
-			if n, err := WriteFailed(context.Background(), path, "file-1", tabular.Format{}, results, failed); n != 1 || err != nil {
+			if n, err := WriteFailed(context.Background(), path, "file-1", tabular.Format{}, results, failed); n != 1 ||
+				err != nil {
 				t.Fatal(n, err)
 			}
 			r, err := tabular.Open(context.Background(), failed, tabular.Format{})
@@ -171,7 +175,8 @@ func FuzzResults(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := errors.Join(w.Write(ResultRow{Record: 1, Line: 2, Cause: cause, Hint: hint, Sheet: sheet}), w.Close()); err != nil {
+		if err := errors.Join(w.Write(ResultRow{Record: 1, Line: 2, Cause: cause, Hint: hint, Sheet: sheet}),
+			w.Close()); err != nil {
 			t.Fatal(err)
 		}
 		text, err := os.ReadFile(path)

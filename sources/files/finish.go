@@ -41,7 +41,8 @@ type Finished struct {
 	Rows                          int // in FailedRows
 }
 
-// finishPlan is what a finish has decided on, kept in the file's inbox folder so that a finish after a crash does the same.
+// finishPlan is what a finish has decided on, kept in the file's inbox folder so that a finish
+// after a crash does the same.
 type finishPlan struct {
 	Folder string `json:"folder"`
 	Name   string `json:"name"`
@@ -59,8 +60,9 @@ func ResultsPath(f sources.File) string { return filepath.Join(filepath.Dir(f.Pa
 // failedSuffixes are what files of failed rows end with.
 var failedSuffixes = []string{".failed.csv", ".failed.tsv", ".failed.xlsx", ".failed.json", ".failed.ndjson"}
 
-// Finish moves a taken file to its done or failed folder under a name that is free there, with its results and its failed rows beside it:
-// anc.csv, anc.results.csv and anc.failed.csv. Each appears whole or not at all. Repeated after a crash it goes on where it stopped.
+// Finish moves a taken file to its done or failed folder under a name that is free there, with its
+// results and its failed rows beside it: anc.csv, anc.results.csv and anc.failed.csv. Each appears
+// whole or not at all. Repeated after a crash it goes on where it stopped.
 func Finish(ctx context.Context, req FinishRequest) (Finished, error) {
 	dir := filepath.Dir(req.File.Path)
 	plan, err := readPlan(dir)
@@ -189,7 +191,8 @@ func companions(folder, stem string) bool {
 	return exists(filepath.Join(folder, stem+".results.csv"))
 }
 
-// reserve makes a file that says whom a name is for. It reports true when the name is this file's, from now or from before a crash.
+// reserve makes a file that says whom a name is for. It reports true when the name is this file's,
+// from now or from before a crash.
 func reserve(path, id string) (bool, error) {
 	mark := []byte("reserved for file " + id + "\n")
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)

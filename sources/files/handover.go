@@ -19,9 +19,11 @@ func (w *watcher) offer(ctx context.Context, id string, sink sources.Sink) {
 	var bad *tabular.FileError
 	switch {
 	case err == nil && duplicate:
-		err = w.refuse(ctx, f, "duplicate", "the same content was taken for this rule before", "nothing to do; its results are beside the first")
+		err = w.refuse(ctx, f, "duplicate", "the same content was taken for this rule before",
+			"nothing to do; its results are beside the first")
 	case errors.Is(err, sources.ErrFinal) && w.inbox.accepted(id):
-		// It was accepted before, and its rows are on their way: its rule is gone for now, and what becomes of it is for the sink to say.
+		// It was accepted before, and its rows are on their way: its rule is gone for now, and what
+		// becomes of it is for the sink to say.
 		w.say(id, slog.LevelWarn, "a taken file waits for its rule", err)
 		delete(w.waiting, id)
 		return

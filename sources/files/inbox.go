@@ -25,8 +25,8 @@ type inbox struct {
 	now func() time.Time
 }
 
-// tag is kept beside a taken file. It is on disk before the file arrives, so that a crash at any moment leaves either the dropped file where it
-// was or a file that can be accepted again.
+// tag is kept beside a taken file. It is on disk before the file arrives, so that a crash at any
+// moment leaves either the dropped file where it was or a file that can be accepted again.
 type tag struct {
 	Rule     string    `json:"rule"`
 	Name     string    `json:"name"`
@@ -83,8 +83,9 @@ func (in inbox) path(id string, t tag) string { return filepath.Join(in.dir, id,
 // leftover is how long a prepared folder without a file may belong to another runner that is still filling it.
 const leftover = time.Hour
 
-// taken lists the files that lie in the inbox. Which of them the sink knows is for the sink to say: a crash may have come between the move and the
-// acceptance, or the journal may have been restored from a backup. What a crash left half prepared is removed.
+// taken lists the files that lie in the inbox. Which of them the sink knows is for the sink to say:
+// a crash may have come between the move and the acceptance, or the journal may have been restored
+// from a backup. What a crash left half prepared is removed.
 //
 // Strays are folders that hold something and do not say what; a person must look.
 func (in inbox) taken() (ids, strays []string, err error) {
@@ -142,7 +143,8 @@ func (in inbox) describe(ctx context.Context, id string, t tag) (sources.File, e
 		return sources.File{}, fmt.Errorf("reading taken file: %w", err)
 	}
 	if !before.Mode().IsRegular() {
-		return sources.File{}, &tabular.FileError{Place: t.Name, Message: "it is not a regular file", Hint: "drop the file itself, not a link"}
+		return sources.File{}, &tabular.FileError{Place: t.Name, Message: "it is not a regular file",
+			Hint: "drop the file itself, not a link"}
 	}
 	sum := t.SHA256
 	if sum == "" {
@@ -157,7 +159,8 @@ func (in inbox) describe(ctx context.Context, id string, t tag) (sources.File, e
 	if before.Size() != after.Size() || !before.ModTime().Equal(after.ModTime()) {
 		return sources.File{}, errUnsettled
 	}
-	return sources.File{ID: id, Rule: t.Rule, Path: path, Name: t.Name, Folder: t.Folder, Size: after.Size(), SHA256: sum, Received: t.Received}, nil
+	return sources.File{ID: id, Rule: t.Rule, Path: path, Name: t.Name, Folder: t.Folder, Size: after.Size(), SHA256: sum,
+		Received: t.Received}, nil
 }
 
 func digest(ctx context.Context, path string) (string, error) {
@@ -228,14 +231,17 @@ func refuse(ctx context.Context, f sources.File, folder, outcome, cause, hint st
 	return err
 }
 
-// Take takes one file for a rule, as a watched folder would, but leaves the original where it is: the copy in the inbox is what rows are read
-// from. duplicate is true when the same content was accepted for the rule before; the copy is then removed.
-func Take(ctx context.Context, path, rule, inboxDir string, sink sources.Sink) (f sources.File, duplicate bool, err error) {
+// Take takes one file for a rule, as a watched folder would, but leaves the original where it is:
+// the copy in the inbox is what rows are read from. duplicate is true when the same content was
+// accepted for the rule before; the copy is then removed.
+func Take(ctx context.Context, path, rule, inboxDir string, sink sources.Sink) (f sources.File, duplicate bool,
+	err error) {
 	return TakeFor(ctx, path, rule, filepath.Dir(path), inboxDir, sink)
 }
 
 // TakeFor is Take for a file that counts as dropped into another folder than the one that it lies in.
-func TakeFor(ctx context.Context, path, rule, folder, inboxDir string, sink sources.Sink) (f sources.File, duplicate bool, err error) {
+func TakeFor(ctx context.Context, path, rule, folder, inboxDir string, sink sources.Sink) (f sources.File,
+	duplicate bool, err error) {
 	if folder, err = filepath.Abs(folder); err != nil {
 		return f, false, fmt.Errorf("taking %s: %w", path, err)
 	}
@@ -248,7 +254,8 @@ func TakeFor(ctx context.Context, path, rule, folder, inboxDir string, sink sour
 		return f, false, fmt.Errorf("taking file: %w", err)
 	}
 	if !info.Mode().IsRegular() {
-		return f, false, &tabular.FileError{Place: filepath.Base(path), Message: "it is not a regular file", Hint: "give the path of a file"}
+		return f, false, &tabular.FileError{Place: filepath.Base(path), Message: "it is not a regular file",
+			Hint: "give the path of a file"}
 	}
 	in := inbox{dir: inboxDir, now: time.Now}
 	t := tag{Rule: rule, Name: tabular.PlainName(filepath.Base(abs)), Folder: folder, Received: time.Now()}

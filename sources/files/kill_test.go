@@ -37,7 +37,8 @@ func openLedger(path string) (*ledger, error) {
 	lines := bufio.NewScanner(bytes.NewReader(text))
 	for lines.Scan() {
 		var f sources.File
-		if json.Unmarshal(lines.Bytes(), &f) == nil { // the last line may have been cut off by the kill; then it was not accepted
+		// the last line may have been cut off by the kill; then it was not accepted
+		if json.Unmarshal(lines.Bytes(), &f) == nil {
 			l.known[f.ID] = f.SHA256
 			l.files = append(l.files, f)
 		}
@@ -85,9 +86,11 @@ func (l *ledger) count() int {
 func (l *ledger) Accept(context.Context, sources.Batch) ([]sources.Receipt, error) { return nil, nil }
 func (l *ledger) Cursor(context.Context, string) (string, error)                   { return "", nil }
 
-// killConfig watches two folders: one where files appear under their name when they are complete, one where a marker says so.
+// killConfig watches two folders: one where files appear under their name when they are complete,
+// one where a marker says so.
 func killConfig(root string) Config {
-	renamed := WatchedRule{Rule: "renamed", Folder: filepath.Join(root, "renamed"), Create: true, StableFor: time.Millisecond}
+	renamed := WatchedRule{Rule: "renamed", Folder: filepath.Join(root, "renamed"), Create: true,
+		StableFor: time.Millisecond}
 	marked := WatchedRule{Rule: "marked", Folder: filepath.Join(root, "marked"), Create: true, Marker: ".done"}
 	for _, r := range []*WatchedRule{&renamed, &marked} {
 		r.Done, r.Failed = filepath.Join(r.Folder, "done"), filepath.Join(r.Folder, "failed")
@@ -105,7 +108,8 @@ func watchUntilKilled(root string) {
 	os.Exit(1)
 }
 
-// A writer drops files while the watcher is killed again and again. At the end every file is accepted once, whole, and nothing lies about.
+// A writer drops files while the watcher is killed again and again. At the end every file is
+// accepted once, whole, and nothing lies about.
 func TestNoFileIsLostWhenTheWatcherIsKilled(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts and kills processes")

@@ -43,7 +43,8 @@ func readable(name string) bool {
 	switch filepath.Ext(name) {
 	case ".txt", ".zip", ".gz":
 		return true
-	case ".xls", ".xlsb", ".ods", ".pdf", ".doc", ".docx", ".odt", ".rtf", ".html", ".htm", ".mdb", ".accdb", ".sav", ".dta":
+	case ".xls", ".xlsb", ".ods", ".pdf", ".doc", ".docx", ".odt", ".rtf", ".html", ".htm", ".mdb", ".accdb", ".sav",
+		".dta":
 		// They cannot be read. Whoever dropped them meant them to be, and is told so in the failed folder.
 		return true
 	}
@@ -57,13 +58,15 @@ func unfinishedName(name string) bool {
 		return true
 	}
 	switch filepath.Ext(lower) {
-	case ".tmp", ".temp", ".part", ".partial", ".filepart", ".crdownload", ".download", ".opdownload", ".swp", ".lock", ".lck", ".writing":
+	case ".tmp", ".temp", ".part", ".partial", ".filepart", ".crdownload", ".download", ".opdownload", ".swp", ".lock",
+		".lck", ".writing":
 		return true
 	}
 	return lower == "thumbs.db" || lower == "desktop.ini"
 }
 
-// marker gives the name of the file that marks another as complete: its name, or its name without the extension, with the marker's ending.
+// marker gives the name of the file that marks another as complete: its name, or its name without
+// the extension, with the marker's ending.
 func marker(names map[string]bool, name, ending string) string {
 	for _, m := range []string{name + ending, strings.TrimSuffix(name, filepath.Ext(name)) + ending} {
 		if names[m] {

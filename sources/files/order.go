@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// oldestFirst gives files in the order in which they were written, and those of one moment in the natural order of their names. What is gone comes last.
+// oldestFirst gives files in the order in which they were written, and those of one moment in the
+// natural order of their names. What is gone comes last.
 func oldestFirst(entries []fs.DirEntry) []fs.DirEntry {
 	type dated struct {
 		fs.DirEntry
@@ -47,7 +48,8 @@ func (in inbox) inOrder(ids []string) []string {
 	return ids
 }
 
-// compareNames orders names as people do: by their letters, and numbers in them by their size, so that export-9 comes before export-10.
+// compareNames orders names as people do: by their letters, and numbers in them by their size, so
+// that export-9 comes before export-10.
 func compareNames(a, b string) int {
 	x, y := a, b
 	for x != "" && y != "" {

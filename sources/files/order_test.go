@@ -13,7 +13,8 @@ import (
 )
 
 func TestCompareNames(t *testing.T) {
-	want := []string{"", "1.csv", "2.csv", "10.csv", "a.csv", "export-9.csv", "export-09b.csv", "export-10.csv", "export-10-2.csv", "export-10-10.csv", "export-99999999999999999999999.csv", "export.csv", "z"}
+	want := []string{"", "1.csv", "2.csv", "10.csv", "a.csv", "export-9.csv", "export-09b.csv", "export-10.csv",
+		"export-10-2.csv", "export-10-10.csv", "export-99999999999999999999999.csv", "export.csv", "z"}
 	got := slices.Clone(want)
 	rand.Shuffle(len(got), func(i, j int) { got[i], got[j] = got[j], got[i] })
 	slices.SortFunc(got, compareNames)
@@ -24,7 +25,8 @@ func TestCompareNames(t *testing.T) {
 			}
 		}
 	}
-	for _, pair := range [][2]string{{"export-9.csv", "export-10.csv"}, {"2026-1.csv", "2026-02.csv"}, {"a2b10", "a2b9a"}} {
+	for _, pair := range [][2]string{{"export-9.csv", "export-10.csv"}, {"2026-1.csv", "2026-02.csv"},
+		{"a2b10", "a2b9a"}} {
 		if pair[0] == "a2b10" {
 			pair[0], pair[1] = pair[1], pair[0]
 		}
@@ -34,7 +36,8 @@ func TestCompareNames(t *testing.T) {
 	}
 }
 
-// TestOrderOfFiles drops files of different times and names at once, and takes them up anew after a stop before they were accepted.
+// TestOrderOfFiles drops files of different times and names at once, and takes them up anew after a
+// stop before they were accepted.
 func TestOrderOfFiles(t *testing.T) {
 	for _, restarted := range []bool{false, true} {
 		t.Run(fmt.Sprint("restarted ", restarted), func(t *testing.T) {

@@ -13,8 +13,9 @@ import (
 	"github.com/culvert/culvert/sources/tabular"
 )
 
-// RenewResults puts what became of some rows, by their record number, in the place of what the results of a finished file said before. The file appears whole
-// or stays as it was; it keeps its rights. The error is fs.ErrNotExist when somebody has taken it away.
+// RenewResults puts what became of some rows, by their record number, in the place of what the
+// results of a finished file said before. The file appears whole or stays as it was; it keeps its
+// rights. The error is fs.ErrNotExist when somebody has taken it away.
 func RenewResults(path string, rows map[int64]ResultRow) (err error) {
 	old, err := os.Open(path)
 	if err != nil {
@@ -40,7 +41,8 @@ func RenewResults(path string, rows map[int64]ResultRow) (err error) {
 	return syncDir(filepath.Dir(path))
 }
 
-// copyRenewed copies results; the first line of a row that changed takes what became of it, and later ones of the same row go.
+// copyRenewed copies results; the first line of a row that changed takes what became of it, and
+// later ones of the same row go.
 func copyRenewed(old, fresh *os.File, rows map[int64]ResultRow) error {
 	buf := bufio.NewWriterSize(fresh, 64<<10)
 	w := csv.NewWriter(buf)
@@ -76,7 +78,8 @@ func copyRenewed(old, fresh *os.File, rows map[int64]ResultRow) error {
 // cells writes a row as results hold it.
 func (r ResultRow) cells() []string {
 	return []string{
-		strconv.Itoa(r.Line), tabular.Guard(r.Sheet), strconv.FormatInt(r.Record, 10), r.Outcome, strings.Join(r.Objects, " "),
+		strconv.Itoa(r.Line), tabular.Guard(r.Sheet), strconv.FormatInt(r.Record, 10), r.Outcome,
+		strings.Join(r.Objects, " "),
 		tabular.Guard(r.Cause), tabular.Guard(r.Hint), tabular.Guard(r.Column), tabular.Guard(r.Value),
 	}
 }

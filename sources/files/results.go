@@ -33,7 +33,8 @@ func UnusedColumns(names []string) ResultRow {
 	if more := len(names) - len(shown); more > 0 {
 		cause += fmt.Sprintf(" and %d more", more)
 	}
-	return ResultRow{Outcome: OutcomeNote, Cause: cause, Hint: "nothing to do, unless one of them was meant: name it in the rule"}
+	return ResultRow{Outcome: OutcomeNote, Cause: cause,
+		Hint: "nothing to do, unless one of them was meant: name it in the rule"}
 }
 
 // UnreadTables is the remark that some sheets or tables of a file were not read.
@@ -46,7 +47,8 @@ func UnreadTables(names []string) ResultRow {
 	if more := len(names) - len(shown); more > 0 {
 		cause += fmt.Sprintf(" and %d more", more)
 	}
-	return ResultRow{Outcome: OutcomeNote, Cause: cause, Hint: "nothing to do, unless one of them was meant: name it with sheet: in a rule of its own"}
+	return ResultRow{Outcome: OutcomeNote, Cause: cause,
+		Hint: "nothing to do, unless one of them was meant: name it with sheet: in a rule of its own"}
 }
 
 // ResultRow is what became of one row.
@@ -77,8 +79,9 @@ func (r *ResultRow) said() string {
 	return fmt.Sprintf("%s [column %s, value %s]", r.Cause, r.Column, r.Value)
 }
 
-// ResultsWriter appends to a results CSV. What lies before the offset that Sync gave survives a crash; what lies behind it is cut off when the
-// file is opened again at that offset. It is not safe for concurrent use.
+// ResultsWriter appends to a results CSV. What lies before the offset that Sync gave survives a
+// crash; what lies behind it is cut off when the file is opened again at that offset. It is not
+// safe for concurrent use.
 type ResultsWriter struct {
 	file   *os.File
 	buf    *bufio.Writer
@@ -97,8 +100,9 @@ func (c *countingWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// OpenResults opens or makes a results file and continues it at an offset that Sync gave, or at its beginning. What it continues is a file of its own: a
-// runner that was given up for dead and writes on does so into the one before.
+// OpenResults opens or makes a results file and continues it at an offset that Sync gave, or at its
+// beginning. What it continues is a file of its own: a runner that was given up for dead and writes
+// on does so into the one before.
 func OpenResults(path string, offset int64) (*ResultsWriter, error) {
 	if err := renew(path, offset); err != nil {
 		return nil, fmt.Errorf("opening results file: %w", err)
@@ -148,7 +152,8 @@ func continueResults(file *os.File, offset int64) (*ResultsWriter, error) {
 		return nil, fmt.Errorf("opening results file: %w", err)
 	}
 	if info.Size() < offset {
-		return nil, fmt.Errorf("results file %s is shorter (%d bytes) than what was written to it before (%d bytes)", file.Name(), info.Size(), offset)
+		return nil, fmt.Errorf("results file %s is shorter (%d bytes) than what was written to it before (%d bytes)",
+			file.Name(), info.Size(), offset)
 	}
 	if err := file.Truncate(offset); err != nil {
 		return nil, fmt.Errorf("cutting off unfinished results: %w", err)
@@ -200,7 +205,8 @@ func (w *ResultsWriter) Close() error {
 	return err
 }
 
-// ReadResults calls do for every row of a results file in its order, with the byte offset of the row. Do must not keep the row's slices.
+// ReadResults calls do for every row of a results file in its order, with the byte offset of the
+// row. Do must not keep the row's slices.
 func ReadResults(r io.Reader, do func(offset int64, row ResultRow) error) error {
 	c := csv.NewReader(r)
 	c.ReuseRecord = true
@@ -236,8 +242,10 @@ func resultOf(cells []string) (ResultRow, error) {
 	if err != nil {
 		return ResultRow{}, fmt.Errorf("reading results file: record number %q: %w", cells[2], err)
 	}
-	return ResultRow{Line: line, Sheet: tabular.Unguard(cells[1]), Record: record, Outcome: cells[3], Objects: strings.Fields(cells[4]),
-		Cause: tabular.Unguard(cells[5]), Hint: tabular.Unguard(cells[6]), Column: tabular.Unguard(cells[7]), Value: tabular.Unguard(cells[8])}, nil
+	return ResultRow{Line: line, Sheet: tabular.Unguard(cells[1]), Record: record, Outcome: cells[3],
+		Objects: strings.Fields(cells[4]),
+		Cause:   tabular.Unguard(cells[5]), Hint: tabular.Unguard(cells[6]), Column: tabular.Unguard(cells[7]),
+		Value: tabular.Unguard(cells[8])}, nil
 }
 
 // resultAt reads one row of a results file.

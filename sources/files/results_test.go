@@ -80,7 +80,8 @@ func TestResultsOfALateRunnerAreNotMixedIn(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	want := "row,sheet,record,outcome,dhis2 ids,cause,fix,column,value\n2,,1,delivered,,,,,\n3,,2,delivered,,,,,\n4,,3,delivered,,,,,\n"
+	want := "row,sheet,record,outcome,dhis2 " +
+		"ids,cause,fix,column,value\n2,,1,delivered,,,,,\n3,,2,delivered,,,,,\n4,,3,delivered,,,,,\n"
 	if diff := cmp.Diff(want, mustRead(t, path)); diff != "" {
 		t.Error(diff)
 	}
@@ -108,13 +109,15 @@ func TestResultsAreContinuedWhereTheyWereSynced(t *testing.T) {
 	if w, err = OpenResults(path, offset); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Write(ResultRow{Record: 2, Line: 3, Outcome: OutcomeFailed, Cause: "=bad, \"x\"", Hint: "-do"}); err != nil {
+	if err := w.Write(ResultRow{Record: 2, Line: 3, Outcome: OutcomeFailed, Cause: "=bad, \"x\"",
+		Hint: "-do"}); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	want := "row,sheet,record,outcome,dhis2 ids,cause,fix,column,value\n2,,1,delivered,a1 b2,,,,\n3,,2,failed,,\"'=bad, \"\"x\"\"\",'-do,,\n"
+	want := "row,sheet,record,outcome,dhis2 ids,cause,fix,column,value\n2,,1,delivered,a1 " +
+		"b2,,,,\n3,,2,failed,,\"'=bad, \"\"x\"\"\",'-do,,\n"
 	if diff := cmp.Diff(want, mustRead(t, path)); diff != "" {
 		t.Error(diff)
 	}
@@ -142,9 +145,11 @@ func TestUnreadTables(t *testing.T) {
 
 func TestGuard(t *testing.T) {
 	for in, want := range map[string]string{
-		"": "", "Ada": "Ada", "=1+1": "'=1+1", "+254712345678": "+254712345678", "-12.5": "-12.5", "-x": "'-x", "@SUM(A1)": "'@SUM(A1)",
-		"\tx": "'\tx", "---": "---", "'=x": "''=x", "'t": "'t", "+1 +2": "'+1 +2",
-		";=1+1": "';=1+1", "＝1+1": "'＝1+1", " =1": "' =1", "\u00a0@x": "'\u00a0@x", ",+x": "',+x", "\n=1": "'\n=1", "\"=1": "'\"=1", "\ufeff=1": "'\ufeff=1", "；": "；", " Ada": " Ada", " ": " ", "\xff": "\xff",
+		"": "", "Ada": "Ada", "=1+1": "'=1+1", "+254712345678": "+254712345678", "-12.5": "-12.5", "-x": "'-x",
+		"@SUM(A1)": "'@SUM(A1)",
+		"\tx":      "'\tx", "---": "---", "'=x": "''=x", "'t": "'t", "+1 +2": "'+1 +2",
+		";=1+1": "';=1+1", "＝1+1": "'＝1+1", " =1": "' =1", "\u00a0@x": "'\u00a0@x", ",+x": "',+x", "\n=1": "'\n=1",
+		"\"=1": "'\"=1", "\ufeff=1": "'\ufeff=1", "；": "；", " Ada": " Ada", " ": " ", "\xff": "\xff",
 	} {
 		if got := tabular.Guard(in); got != want {
 			t.Errorf("tabular.Guard(%q) = %q, want %q", in, got, want)
@@ -176,7 +181,8 @@ func taken(t *testing.T, root, name, text string) FinishRequest {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return FinishRequest{File: f, Results: ResultsPath(f), Done: filepath.Join(root, "done"), Failed: filepath.Join(root, "failed")}
+	return FinishRequest{File: f, Results: ResultsPath(f), Done: filepath.Join(root, "done"),
+		Failed: filepath.Join(root, "failed")}
 }
 
 func TestFinish(t *testing.T) {
@@ -195,14 +201,16 @@ func TestFinish(t *testing.T) {
 	if diff := cmp.Diff(text, mustRead(t, out.Original)); diff != "" {
 		t.Error(diff)
 	}
-	want := "\xef\xbb\xbfname;age;culvert cause;culvert fix;culvert row\n\"'=B;ob\";bad;age is no number;write a number;id-1:2\n" +
+	want := "\xef\xbb\xbfname;age;culvert cause;culvert fix;culvert row\n\"'=B;ob\";bad;age is no number;write a " +
+		"number;id-1:2\n" +
 		"Di;\"bad;1\";age is no number;write a number;id-1:4\n"
 	failed := mustRead(t, out.FailedRows)
 	if diff := cmp.Diff(want, failed); diff != "" {
 		t.Error(diff)
 	}
 	bodies, problems := readAll(t, "anc.failed.csv", failed, tabular.Format{})
-	if diff := cmp.Diff([]map[string]any{{"name": "=B;ob", "age": "bad"}, {"name": "Di", "age": "bad;1"}}, bodies); diff != "" || problems != nil {
+	if diff := cmp.Diff([]map[string]any{{"name": "=B;ob", "age": "bad"}, {"name": "Di", "age": "bad;1"}},
+		bodies); diff != "" || problems != nil {
 		t.Error(diff, problems)
 	}
 	if left := listDir(t, filepath.Join(root, "inbox")); left != nil {
@@ -211,7 +219,8 @@ func TestFinish(t *testing.T) {
 	if again, err := Finish(context.Background(), req); err != nil || again != (Finished{}) {
 		t.Errorf("finishing again gives %v, %v", again, err)
 	}
-	if out, err = Finish(context.Background(), taken(t, root, "anc.csv", "name,age\nEd,32\n")); err != nil || filepath.Base(out.Original) != "anc-2.csv" || out.FailedRows != "" {
+	if out, err = Finish(context.Background(), taken(t, root, "anc.csv", "name,age\nEd,32\n")); err != nil ||
+		filepath.Base(out.Original) != "anc-2.csv" || out.FailedRows != "" {
 		t.Errorf("a second file of the name goes to %+v, %v", out, err)
 	}
 }
@@ -321,7 +330,8 @@ func TestFinishedFilesHaveThePermissionsOfTheOriginal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for path, want := range map[string]os.FileMode{out.Original: 0o664, out.Results: 0o664, out.FailedRows: 0o664, req.Done: 0o770} {
+	for path, want := range map[string]os.FileMode{out.Original: 0o664, out.Results: 0o664, out.FailedRows: 0o664,
+		req.Done: 0o770} {
 		info, err := os.Stat(path)
 		if err != nil {
 			t.Fatal(err)

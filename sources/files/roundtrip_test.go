@@ -14,7 +14,8 @@ import (
 	"github.com/culvert/culvert/sources/tabular"
 )
 
-// A file of failed rows, dropped again under the same rule without a change, holds the same records as the original's rows did.
+// A file of failed rows, dropped again under the same rule without a change, holds the same records
+// as the original's rows did.
 func TestFailedRowsReadAsTheyWere(t *testing.T) {
 	latin, err := charmap.Windows1252.NewEncoder().String("name;age\nÉlise;bad\nNoël;30\n")
 	if err != nil {
@@ -32,8 +33,10 @@ func TestFailedRowsReadAsTheyWere(t *testing.T) {
 		{"tsv", "a.tsv", "name\tage\nA\tbad\n", "a.failed.tsv", tabular.Format{}},
 		{"own delimiter", "a.csv", "name^age\nA^bad\n", "a.failed.csv", tabular.Format{Delimiter: '^'}},
 		{"packed", "a.csv.gz", tabulartest.Packed(t, "name,age\nA,bad\n"), "a.failed.csv", tabular.Format{}},
-		{"json", "a.json", `{"data": [{"name": "A", "age": "bad"}, {"name": "B"}, {"name": "C", "age": "bad"}]}`, "a.failed.json", tabular.Format{Items: "data"}},
-		{"ndjson", "a.ndjson", "{\"name\": \"A\", \"age\": \"bad\"}\n{\"name\": \"B\"}\n", "a.failed.ndjson", tabular.Format{}},
+		{"json", "a.json", `{"data": [{"name": "A", "age": "bad"}, {"name": "B"}, {"name": "C", "age": "bad"}]}`,
+			"a.failed.json", tabular.Format{Items: "data"}},
+		{"ndjson", "a.ndjson", "{\"name\": \"A\", \"age\": \"bad\"}\n{\"name\": \"B\"}\n", "a.failed.ndjson",
+			tabular.Format{}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			root := t.TempDir()
@@ -59,7 +62,8 @@ func TestFailedRowsReadAsTheyWere(t *testing.T) {
 			if err := w.Close(); err != nil {
 				t.Fatal(err)
 			}
-			out, err := Finish(context.Background(), FinishRequest{File: f, Format: test.format, Results: ResultsPath(f), Done: filepath.Join(root, "done")})
+			out, err := Finish(context.Background(), FinishRequest{File: f, Format: test.format, Results: ResultsPath(f),
+				Done: filepath.Join(root, "done")})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -10,8 +10,9 @@ import (
 	"github.com/culvert/culvert/sources/tabular"
 )
 
-// Sample decodes a sample file into record bodies, at most limit of them. path names the file, relative to the project folder or absolute; text is
-// its content, nil when the file itself is to be read. A sample that is one JSON document is one record, or a list of them.
+// Sample decodes a sample file into record bodies, at most limit of them. path names the file,
+// relative to the project folder or absolute; text is its content, nil when the file itself is to
+// be read. A sample that is one JSON document is one record, or a list of them.
 func (Kind) Sample(t *rules.Trigger, path string, text []byte, limit int) ([]any, error) {
 	r, err := openSample(path, text, FormatOf(t))
 	if err != nil {
@@ -30,7 +31,8 @@ func (Kind) Sample(t *rules.Trigger, path string, text []byte, limit int) ([]any
 		bodies = append(bodies, row.Body)
 	}
 	if len(bodies) == 0 {
-		return nil, &tabular.FileError{Place: filepath.Base(path), Message: "the sample has no rows", Hint: "keep at least one row of a real export in it"}
+		return nil, &tabular.FileError{Place: filepath.Base(path), Message: "the sample has no rows",
+			Hint: "keep at least one row of a real export in it"}
 	}
 	return bodies, nil
 }

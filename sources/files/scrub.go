@@ -16,7 +16,8 @@ import (
 	"github.com/culvert/culvert/sources"
 )
 
-// shortestScrub is the shortest text that is looked for in files: a shorter one would be found where it means something else.
+// shortestScrub is the shortest text that is looked for in files: a shorter one would be found
+// where it means something else.
 const shortestScrub = 6
 
 // largestScrub bounds what is read of one packed file, unpacked, in bytes; what is larger is named as not looked at.
@@ -40,8 +41,9 @@ type Scrubbed struct {
 	Lines   int      // that are gone
 }
 
-// Scrub looks for a text in the files of a folder and of those in it. Lines that hold it can be taken out of tables with separators, results, and files of one
-// record a line; workbooks and archives only be removed. A folder that is not there holds nothing.
+// Scrub looks for a text in the files of a folder and of those in it. Lines that hold it can be
+// taken out of tables with separators, results, and files of one record a line; workbooks and
+// archives only be removed. A folder that is not there holds nothing.
 func Scrub(ctx context.Context, folder, text string, how Scrubbing) (Scrubbed, error) {
 	var out Scrubbed
 	if len(text) < shortestScrub {

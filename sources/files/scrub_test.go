@@ -79,7 +79,9 @@ func TestScrub(t *testing.T) {
 	if s := scrub(ScrubRemove); len(s.Removed) != 3 || len(s.Left) > 0 {
 		t.Errorf("removing: %+v", s)
 	}
-	for name, want := range map[string]string{"done/a.csv": "id,note\nNID-1,\"two\nlines\"\nNID-2,z\n", "failed/b.ndjson": `{"id":"NID-1","n":"a \"quote"}` + "\n" + `{"id":"NID-3"}`, "done/other.csv": "id\nNID-1\n", "failed/longer.csv": "id\nNID-770012\n"} {
+	for name, want := range map[string]string{"done/a.csv": "id,note\nNID-1,\"two\nlines\"\nNID-2,z\n",
+		"failed/b.ndjson": `{"id":"NID-1","n":"a \"quote"}` + "\n" + `{"id":"NID-3"}`, "done/other.csv": "id\nNID-1\n",
+		"failed/longer.csv": "id\nNID-770012\n"} {
 		path := filepath.Join(dir, filepath.FromSlash(name))
 		if text, err := os.ReadFile(path); err != nil || string(text) != want {
 			t.Errorf("%s holds %q: %v", name, text, err)

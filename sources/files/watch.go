@@ -50,7 +50,8 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// New makes the source that watches the folders of all rules. A file that several rules claim is taken for each of them.
+// New makes the source that watches the folders of all rules. A file that several rules claim is
+// taken for each of them.
 func New(c Config) sources.Source {
 	c.Scan = cmp.Or(c.Scan, DefaultScan)
 	if c.Now == nil {
@@ -108,7 +109,8 @@ func (w *watcher) Run(ctx context.Context, sink sources.Sink) error {
 		return err
 	}
 	for _, id := range strays {
-		w.Logger.Error("a folder of the inbox holds a file and does not say for which rule; drop the file again, and remove the folder", "path", filepath.Join(w.Inbox, id))
+		w.Logger.Error("a folder of the inbox holds a file and does not say for which rule; drop the file again, and "+
+			"remove the folder", "path", filepath.Join(w.Inbox, id))
 	}
 	for _, id := range ids {
 		w.waiting[id] = time.Time{}
@@ -273,7 +275,8 @@ func (w *watcher) create(folder string) bool {
 }
 
 // watchFile notes how a file looks and gives the time until it can be taken, 0 for now.
-func (w *watcher) watchFile(path string, info fs.FileInfo, claims []WatchedRule, names map[string]bool, n int) time.Duration {
+func (w *watcher) watchFile(path string, info fs.FileInfo, claims []WatchedRule, names map[string]bool,
+	n int) time.Duration {
 	now := w.Now()
 	s, known := w.seen[path]
 	if !known || s.size != info.Size() || !s.changed.Equal(info.ModTime()) {
@@ -298,7 +301,8 @@ func (w *watcher) watchFile(path string, info fs.FileInfo, claims []WatchedRule,
 	return max(wait, 0)
 }
 
-// take moves a dropped file into the inbox: a copy for every rule that claims it but the last, which gets the file itself.
+// take moves a dropped file into the inbox: a copy for every rule that claims it but the last,
+// which gets the file itself.
 func (w *watcher) take(path string, claims []WatchedRule) error {
 	// What cannot be read stays where its owner can fix it.
 	f, err := os.Open(path)
@@ -343,7 +347,8 @@ func (w *watcher) say(path string, level slog.Level, message string, err error) 
 	w.told[path] = err.Error()
 	w.Logger.Log(context.Background(), level, message, "path", path, "error", err)
 	if level >= slog.LevelError {
-		w.raise(path, fmt.Sprintf("%s: %s; give the user that Culvert runs as the right to read, write and move there", message, err))
+		w.raise(path, fmt.Sprintf("%s: %s; give the user that Culvert runs as the right to read, write and move there",
+			message, err))
 	}
 }
 

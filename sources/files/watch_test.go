@@ -39,7 +39,8 @@ type sink struct {
 }
 
 func newSink() *sink {
-	return &sink{files: map[string]sources.File{}, content: map[string]string{}, took: make(chan sources.File, 1000), offered: make(chan sources.File, 1000)}
+	return &sink{files: map[string]sources.File{}, content: map[string]string{}, took: make(chan sources.File, 1000),
+		offered: make(chan sources.File, 1000)}
 }
 
 func (s *sink) AcceptFile(_ context.Context, f sources.File) (bool, error) {
@@ -119,7 +120,8 @@ func TestDroppedFilesAreTaken(t *testing.T) {
 	}
 	mustWrite(t, filepath.Join(root, "drop", "ANC-may.csv"), "name\nAda\n")
 	f := await(t, s.took)
-	if f.Name != "ANC-may.csv" || f.Rule != "anc" || f.Folder != filepath.Join(root, "drop") || f.Size != 9 || len(f.SHA256) != 64 {
+	if f.Name != "ANC-may.csv" || f.Rule != "anc" || f.Folder != filepath.Join(root, "drop") || f.Size != 9 ||
+		len(f.SHA256) != 64 {
 		t.Errorf("took %+v", f)
 	}
 	if got := mustRead(t, f.Path); got != "name\nAda\n" {
@@ -128,7 +130,8 @@ func TestDroppedFilesAreTaken(t *testing.T) {
 	if f.Path != filepath.Join(root, "inbox", f.ID, "ANC-may.csv") {
 		t.Errorf("it lies at %s", f.Path)
 	}
-	if diff := cmp.Diff([]string{".anc-1.csv", "anc-1.csv.part", "anc-link.csv", "other.csv"}, listDir(t, filepath.Join(root, "drop"))); diff != "" {
+	if diff := cmp.Diff([]string{".anc-1.csv", "anc-1.csv.part", "anc-link.csv", "other.csv"},
+		listDir(t, filepath.Join(root, "drop"))); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -200,7 +203,8 @@ func TestTheSameContentIsTakenOnce(t *testing.T) {
 	await(t, s.offered)
 	stop()
 	results := mustRead(t, filepath.Join(drop, "done", "again.results.csv"))
-	want := "row,sheet,record,outcome,dhis2 ids,cause,fix,column,value\n0,,0,duplicate,,the same content was taken for this rule before,nothing to do; its results are beside the first,,\n"
+	want := "row,sheet,record,outcome,dhis2 ids,cause,fix,column,value\n0,,0,duplicate,,the same content was taken for " +
+		"this rule before,nothing to do; its results are beside the first,,\n"
 	if diff := cmp.Diff(want, results); diff != "" {
 		t.Error(diff)
 	}
@@ -245,7 +249,8 @@ func TestWhatTheSinkNeverTakesGoesToFailed(t *testing.T) {
 	mustWrite(t, filepath.Join(root, "drop", "a.csv"), "name\nAda\n")
 	await(t, s.offered)
 	stop()
-	if diff := cmp.Diff([]string{"a.csv", "a.results.csv"}, listDir(t, filepath.Join(root, "drop", "failed"))); diff != "" {
+	if diff := cmp.Diff([]string{"a.csv", "a.results.csv"},
+		listDir(t, filepath.Join(root, "drop", "failed"))); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -323,7 +328,8 @@ func TestTake(t *testing.T) {
 	if mustRead(t, path) != mustRead(t, f.Path) {
 		t.Error("the copy is not the file")
 	}
-	if _, duplicate, err = Take(context.Background(), path, "anc", filepath.Join(root, "inbox"), s); err != nil || !duplicate {
+	if _, duplicate, err = Take(context.Background(), path, "anc", filepath.Join(root, "inbox"), s); err != nil ||
+		!duplicate {
 		t.Errorf("taken again: %v, %v", duplicate, err)
 	}
 	if ids := listDir(t, filepath.Join(root, "inbox")); len(ids) != 1 {
@@ -387,7 +393,8 @@ func TestStraysAreKeptAndNamed(t *testing.T) {
 	}
 }
 
-// Names from old Windows shares are in no encoding that Linux knows; the file is read all the same, under a name that can be said.
+// Names from old Windows shares are in no encoding that Linux knows; the file is read all the same,
+// under a name that can be said.
 func TestNamesThatAreNotUTF8(t *testing.T) {
 	root := t.TempDir()
 	s := newSink()
@@ -406,7 +413,8 @@ func TestNamesThatAreNotUTF8(t *testing.T) {
 }
 
 func TestPlainName(t *testing.T) {
-	for name, want := range map[string]string{"a.csv": "a.csv", "é.csv": "é.csv", "No\xebl.csv": "Noël.csv", "\xe3\xcd\xe3\xcf.csv": "_.csv"} {
+	for name, want := range map[string]string{"a.csv": "a.csv", "é.csv": "é.csv", "No\xebl.csv": "Noël.csv",
+		"\xe3\xcd\xe3\xcf.csv": "_.csv"} {
 		if got := tabular.PlainName(name); got != want {
 			t.Errorf("%q: got %q, want %q", name, got, want)
 		}
@@ -439,7 +447,8 @@ func TestPeopleAreToldWhatIsNotTaken(t *testing.T) {
 	start(t, testConfig(root, WatchedRule{Rule: "anc", Glob: "*.csv"}), s)
 	note := filepath.Join(root, "drop", "note.docx")
 	mustWrite(t, note, "PK")
-	if got, want := awaitAlarm(t, s.alarms), "files "+note+": "+note+" was left where it is: no rule takes files of this name from this folder"; got != want {
+	if got, want := awaitAlarm(t,
+		s.alarms), "files "+note+": "+note+" was left where it is: no rule takes files of this name from this folder"; got != want {
 		t.Errorf("told %q, want %q", got, want)
 	}
 	if err := os.Remove(note); err != nil {

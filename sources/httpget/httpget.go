@@ -1,4 +1,5 @@
-// Package httpget reads from other systems' web APIs: with patience for those that are busy, within limits, and without ever printing a secret.
+// Package httpget reads from other systems' web APIs: with patience for those that are busy, within
+// limits, and without ever printing a secret.
 package httpget
 
 import (
@@ -49,7 +50,8 @@ func (r *Reply) Text() ([]byte, error) {
 	_, params, _ := mime.ParseMediaType(r.Header.Get("Content-Type")) // one that cannot be read names no encoding
 	text, err := charset.UTF8(r.Body, params["charset"])
 	if err != nil {
-		return nil, &Error{Message: "the answer is " + err.Error(), Hint: "have the other system answer in UTF-8, or name its encoding in Content-Type"}
+		return nil, &Error{Message: "the answer is " + err.Error(),
+			Hint: "have the other system answer in UTF-8, or name its encoding in Content-Type"}
 	}
 	return text, nil
 }
@@ -95,7 +97,8 @@ func (c *Client) Get(ctx context.Context, u *url.URL) (*Reply, error) {
 			return nil, failure
 		}
 		wait := max(poll.Backoff(n), failure.RetryAfter)
-		c.Log.Warn("the other system does not answer well; it is asked again", "host", u.Host, "tries", n, "wait", wait.Round(time.Millisecond), "reason", failure.Message)
+		c.Log.Warn("the other system does not answer well; it is asked again", "host", u.Host, "tries", n, "wait",
+			wait.Round(time.Millisecond), "reason", failure.Message)
 		pause := c.Wait
 		if pause == nil {
 			pause = poll.Sleep
@@ -151,7 +154,8 @@ func (c *Client) once(ctx context.Context, client *http.Client, u *url.URL) (*Re
 		return nil, unreachable(u, err)
 	}
 	if int64(len(body)) > most {
-		return nil, &Error{Status: answer.StatusCode, Message: fmt.Sprintf("%s answers with more than %d MiB", u.Host, most>>20), Hint: "ask for smaller pages"}
+		return nil, &Error{Status: answer.StatusCode, Message: fmt.Sprintf("%s answers with more than %d MiB", u.Host,
+			most>>20), Hint: "ask for smaller pages"}
 	}
 	return &Reply{Body: body, Header: answer.Header}, nil
 }
@@ -174,7 +178,8 @@ func unreachable(u *url.URL, err error) *Error {
 }
 
 func refused(u *url.URL, r *http.Response) *Error {
-	e := &Error{Status: r.StatusCode, Message: fmt.Sprintf("%s answers %d to %s", u.Host, r.StatusCode, u.Path), RetryAfter: retryAfter(r.Header)}
+	e := &Error{Status: r.StatusCode, Message: fmt.Sprintf("%s answers %d to %s", u.Host, r.StatusCode, u.Path),
+		RetryAfter: retryAfter(r.Header)}
 	switch code := r.StatusCode; {
 	case code == http.StatusUnauthorized:
 		e.Message, e.Hint = u.Host+" refuses the credentials", "check user, password or key"
@@ -185,7 +190,8 @@ func refused(u *url.URL, r *http.Response) *Error {
 	case code == http.StatusTooManyRequests, code == http.StatusRequestTimeout, code >= 500:
 		e.retry, e.Hint = true, "it may be busy"
 	case code/100 == 3:
-		e.Message, e.Hint = u.Host+" sends readers on to another address", "use that address, or check that a login is not asked for"
+		e.Message, e.Hint = u.Host+" sends readers on to another address",
+			"use that address, or check that a login is not asked for"
 	default:
 		e.Hint = "check the parameters"
 	}

@@ -26,10 +26,11 @@ func address(t *testing.T, text string) *url.URL {
 }
 
 func client(waits *[]time.Duration) *Client {
-	return &Client{Log: slog.New(slog.DiscardHandler), Header: http.Header{"X-Key": {"s3cret"}}, MaxBytes: 100, Tries: 3, Wait: func(_ context.Context, d time.Duration) bool {
-		*waits = append(*waits, d)
-		return true
-	}}
+	return &Client{Log: slog.New(slog.DiscardHandler), Header: http.Header{"X-Key": {"s3cret"}}, MaxBytes: 100, Tries: 3,
+		Wait: func(_ context.Context, d time.Duration) bool {
+			*waits = append(*waits, d)
+			return true
+		}}
 }
 
 func TestGet(t *testing.T) {
@@ -85,10 +86,12 @@ func TestGet(t *testing.T) {
 			t.Errorf("%s: %v", path, err)
 		case want.failure == "" && string(reply.Body) != want.body:
 			t.Errorf("%s: %q", path, reply.Body)
-		case want.failure != "" && (err == nil || !strings.Contains(err.Error(), want.failure) || strings.Contains(err.Error(), "s3cret") || strings.Contains(err.Error(), "Jane")):
+		case want.failure != "" && (err == nil || !strings.Contains(err.Error(), want.failure) ||
+			strings.Contains(err.Error(), "s3cret") || strings.Contains(err.Error(), "Jane")):
 			t.Errorf("%s: %v", path, err)
 		}
-		if asked[path] != want.tries || len(waits) != want.tries-1 || len(waits) > 0 && path == "/once-busy" && waits[0] < 30*time.Second {
+		if asked[path] != want.tries || len(waits) != want.tries-1 || len(waits) > 0 && path == "/once-busy" &&
+			waits[0] < 30*time.Second {
 			t.Errorf("%s: %d requests, waited %s", path, asked[path], waits)
 		}
 	}
@@ -100,7 +103,8 @@ func TestGet(t *testing.T) {
 func TestUnreachable(t *testing.T) {
 	var waits []time.Duration
 	_, err := client(&waits).Get(t.Context(), address(t, "http://127.0.0.1:1/a?key=s3cret"))
-	if err == nil || strings.Contains(err.Error(), "s3cret") || !strings.Contains(err.Error(), "cannot be reached") || len(waits) != 2 {
+	if err == nil || strings.Contains(err.Error(), "s3cret") || !strings.Contains(err.Error(), "cannot be reached") ||
+		len(waits) != 2 {
 		t.Error(err, waits)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -146,7 +150,8 @@ func TestLinkNext(t *testing.T) {
 }
 
 func TestRetryAfter(t *testing.T) {
-	for text, want := range map[string]time.Duration{"": 0, "7": 7 * time.Second, "1.5": 1500 * time.Millisecond, "-1": 0, "soon": 0, "NaN": 0, "Mon, 02 Jan 2006 15:04:05 GMT": 0} {
+	for text, want := range map[string]time.Duration{"": 0, "7": 7 * time.Second, "1.5": 1500 * time.Millisecond, "-1": 0,
+		"soon": 0, "NaN": 0, "Mon, 02 Jan 2006 15:04:05 GMT": 0} {
 		if got := retryAfter(http.Header{"Retry-After": {text}}); got != want {
 			t.Errorf("%q: %s", text, got)
 		}
@@ -166,7 +171,8 @@ func FuzzLinkNext(f *testing.F) {
 }
 
 func TestText(t *testing.T) {
-	for kind, want := range map[string]string{"application/json; charset=ISO-8859-1": "Zoé", "application/json": "", "": ""} {
+	for kind, want := range map[string]string{"application/json; charset=ISO-8859-1": "Zoé", "application/json": "",
+		"": ""} {
 		r := &Reply{Body: []byte("Zo\xe9"), Header: http.Header{"Content-Type": {kind}}}
 		text, err := r.Text()
 		if string(text) != want || (err == nil) != (want != "") {

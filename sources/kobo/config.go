@@ -47,23 +47,31 @@ var statuses = []string{"approved", "not_approved", "on_hold"}
 func (Kind) Settings() settings.Spec {
 	day := 24 * time.Hour
 	return settings.Spec{
-		Name: "kobo", Doc: "Records are the submissions of a KoboToolbox project, pulled by its API: new ones, edits and, if asked for, deletions.",
+		Name: "kobo", Doc: "Records are the submissions of a KoboToolbox project, pulled by its API: new ones, edits and, " +
+			"if asked for, deletions.",
 		Example: "kobo: {connection: kobo, asset: aQ2wE4rT6yU8iO0pA2sD4f}",
 		Fields: []settings.Field{
-			{Name: "connection", Required: true, Hint: "name one of connections: in culvert.yaml", Doc: "one of `connections:` in culvert.yaml: `kobo` and `api_key` (or `username` and `password`)"},
+			{Name: "connection", Required: true, Hint: "name one of connections: in culvert.yaml",
+				Doc: "one of `connections:` in culvert.yaml: `kobo` and `api_key` (or `username` and `password`)"},
 			{Name: "asset", Required: true, Hint: "write what stands behind /#/forms/ in the address of the project",
 				Doc: "the project: what stands behind `/#/forms/` in its address"},
-			{Name: "since", LeftOut: "the beginning", Doc: "the first submissions to pull, by the time of submission: a day, or a time in UTC"},
-			{Name: "every", Type: settings.Duration, Default: "10m", Least: 10 * time.Second, Most: 31 * day, Doc: "how often new submissions are asked for"},
+			{Name: "since", LeftOut: "the beginning",
+				Doc: "the first submissions to pull, by the time of submission: a day, or a time in UTC"},
+			{Name: "every", Type: settings.Duration, Default: "10m", Least: 10 * time.Second, Most: 31 * day,
+				Doc: "how often new submissions are asked for"},
 			{Name: "reconcile", Type: settings.Duration, Default: "1h", Least: time.Minute, Most: 31 * day,
 				Doc: "how often the whole project is compared with what was seen, for edits, validation and deletions"},
-			{Name: "validation", Type: settings.Texts, LeftOut: "all", Words: statuses, Doc: "only submissions that somebody has marked so: `approved`, `not_approved` or `on_hold`, one or several"},
-			{Name: "deletions", Type: settings.Switch, Doc: "a deleted submission comes as a record with `source.deleted`, for `dhis2.delete`"},
+			{Name: "validation", Type: settings.Texts, LeftOut: "all", Words: statuses,
+				Doc: "only submissions that somebody has marked so: `approved`, `not_approved` or `on_hold`, one or several"},
+			{Name: "deletions", Type: settings.Switch,
+				Doc: "a deleted submission comes as a record with `source.deleted`, for `dhis2.delete`"},
 			{Name: "max_deletions", Type: settings.Whole, Default: "100", Min: 1, Max: 1_000_000,
-				Doc: "more deletions at once are not believed: a user who lost rights sees fewer submissions. They are named in status and wait until this is raised"},
+				Doc: "more deletions at once are not believed: a user who lost rights sees fewer submissions. They are named in " +
+					"status and wait until this is raised"},
 			{Name: "batch", Type: settings.Whole, Default: "500", Min: 1, Max: 1000, Doc: "submissions of one page"},
 			{Name: "webhook", Type: settings.Mapping, LeftOut: "none", Fields: webhook.Kind{}.Settings().Fields,
-				Doc: "posts of the project's REST service are taken, too, so that submissions come at once; the keys of the [webhook](#webhook) trigger"},
+				Doc: "posts of the project's REST service are taken, too, so that submissions come at once; the keys of the " +
+					"[webhook](#webhook) trigger"},
 		},
 	}
 }
@@ -106,7 +114,8 @@ func (Kind) Connection() sources.ConnectionKind {
 	return sources.ConnectionKind{
 		Name: "kobo", Doc: "address of a KoboToolbox server", Example: "https://kf.kobotoolbox.org",
 		Keys: []settings.Field{
-			{Name: "api_key", Type: settings.Secret, LeftOut: "username and password are needed", Doc: "API key of Account Settings, Security, as ${NAME} or {file: path}"},
+			{Name: "api_key", Type: settings.Secret, LeftOut: "username and password are needed",
+				Doc: "API key of Account Settings, Security, as ${NAME} or {file: path}"},
 			{Name: "username", LeftOut: "api_key is needed", Doc: "user name"},
 			{Name: "password", Type: settings.Secret, LeftOut: "api_key is needed", Doc: "password, as ${NAME} or {file: path}"},
 		},
@@ -184,7 +193,8 @@ func read(t *rules.Trigger, report func(diag.Diagnostic)) Rule {
 	out.Deletions, out.MaxDeletions = c.Is("deletions"), c.Whole("max_deletions")
 	for _, word := range c.Texts("validation") {
 		if !slices.Contains(statuses, word) {
-			c.Wrong(c.Config.Get("validation"), "wrong-type", fmt.Sprintf("validation is %s, not %q", diag.Names(statuses, "or"), word), diag.Suggest(word, statuses, "words"))
+			c.Wrong(c.Config.Get("validation"), "wrong-type",
+				fmt.Sprintf("validation is %s, not %q", diag.Names(statuses, "or"), word), diag.Suggest(word, statuses, "words"))
 			continue
 		}
 		out.Validation = append(out.Validation, statusPrefix+word)

@@ -11,7 +11,8 @@ import (
 	"github.com/culvert/culvert/sources"
 )
 
-// buckets is over how many cursors the submissions that were seen are spread, so that a change writes a small part of them anew.
+// buckets is over how many cursors the submissions that were seen are spread, so that a change
+// writes a small part of them anew.
 const buckets = 64
 
 // seen is what is kept of a submission that was seen.
@@ -93,7 +94,8 @@ func (k *known) save(ctx context.Context) error {
 			s := k.byID[id]
 			fmt.Fprintf(&text, "%d\t%s\t%s\t%s\n", id, s.version, s.root, s.time)
 		}
-		if _, err := k.sink.Accept(ctx, sources.Batch{Cursor: &sources.Cursor{Name: k.cursor(i), Value: text.String()}}); err != nil {
+		if _, err := k.sink.Accept(ctx, sources.Batch{Cursor: &sources.Cursor{Name: k.cursor(i),
+			Value: text.String()}}); err != nil {
 			return fmt.Errorf("keep which submissions were seen: %w", err)
 		}
 		k.changed[i] = false

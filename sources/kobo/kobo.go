@@ -35,7 +35,8 @@ func New(c Config) *Source {
 }
 
 const (
-	// overlap is read again on each pull, by the time of submission: the server gives an id before the submission is stored, so that a higher one may be seen first.
+	// overlap is read again on each pull, by the time of submission: the server gives an id before the
+	// submission is stored, so that a higher one may be seen first.
 	overlap = time.Hour
 	// fetched is how many changed submissions are asked for at once, by their ids.
 	fetched  = 100
@@ -54,11 +55,12 @@ func (s *Source) Run(ctx context.Context, sink sources.Sink) error {
 		turn := turns[r.Connection]
 		p := &pull{source: s, rule: r, sink: sink, log: s.c.Log.With("rule", r.Rule, "connection", r.Connection)}
 		wg.Go(func() {
-			poll.Loop(ctx, min(r.Every, r.Reconcile), poll.Subject{Sink: sink, Name: p.name()}, p.log, func(ctx context.Context) error {
-				turn.Lock()
-				defer turn.Unlock()
-				return p.once(ctx)
-			})
+			poll.Loop(ctx, min(r.Every, r.Reconcile), poll.Subject{Sink: sink, Name: p.name()}, p.log,
+				func(ctx context.Context) error {
+					turn.Lock()
+					defer turn.Unlock()
+					return p.once(ctx)
+				})
 		})
 	}
 	wg.Wait()
@@ -184,7 +186,8 @@ func (p *pull) fresh(ctx context.Context, c *client, k *known, s *state) error {
 	return errEndless
 }
 
-var errEndless = &httpget.Error{Message: "the list of submissions has no end", Hint: "report this to the server's administrators"}
+var errEndless = &httpget.Error{Message: "the list of submissions has no end",
+	Hint: "report this to the server's administrators"}
 
 // compare lists the whole project and pulls what is not as it was seen; what is gone was deleted.
 func (p *pull) compare(ctx context.Context, c *client, k *known) error {
@@ -275,7 +278,8 @@ func (p *pull) gone(ctx context.Context, k *known, there map[uint64]bool, whole 
 		return nil
 	}
 	if len(ids) > p.rule.MaxDeletions {
-		say(fmt.Sprintf("%d submissions of rule %s are no longer listed by KoboToolbox: if they were deleted on purpose, raise max_deletions: of its trigger; else give the user the right to see them all", len(ids), p.rule.Rule))
+		say(fmt.Sprintf("%d submissions of rule %s are no longer listed by KoboToolbox: if they were deleted on purpose, "+
+			"raise max_deletions: of its trigger; else give the user the right to see them all", len(ids), p.rule.Rule))
 		return nil
 	}
 	say("")
@@ -284,7 +288,8 @@ func (p *pull) gone(ctx context.Context, k *known, there map[uint64]bool, whole 
 		for _, id := range part {
 			if was := k.byID[id]; p.rule.Deletions {
 				records = append(records, p.record(map[string]any{
-					"_id": float64(id), "meta/rootUuid": was.root, "_xform_id_string": p.rule.Asset, "_submission_time": was.time, "_deleted": true,
+					"_id": float64(id), "meta/rootUuid": was.root, "_xform_id_string": p.rule.Asset, "_submission_time": was.time,
+					"_deleted": true,
 				}, true))
 			}
 		}

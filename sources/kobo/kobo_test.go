@@ -31,17 +31,23 @@ func trigger(t *testing.T, text string) *rules.Trigger {
 func TestCheck(t *testing.T) {
 	for text, want := range map[string][]string{
 		"{connection: k, asset: " + asset + "}": nil,
-		"{connection: k, asset: " + asset + ", since: 2026-01-01, validation: [approved, on_hold], deletions: true, reconcile: 6h, webhook: {path: /kobo, auth: {none: true}}}": nil,
+		"{connection: k, asset: " + asset +
+			", since: 2026-01-01, validation: [approved, on_hold], deletions: true, reconcile: 6h, webhook: {path: /kobo, " +
+			"auth: {none: true}}}": nil,
 		"{asset: " + asset + "}":                                     {"0:0 missing-key: kobo needs connection"},
 		"{connection: k, asset: https://kf.kobotoolbox.org/#/forms}": {`1:24 asset: "https://kf.kobotoolbox.org/#/forms" names no project`},
 		"{connection: k, asset: " + asset + ", since: soon}":         {`1:55 since: since "soon" is no day`},
-		"{connection: k, asset: " + asset + ", validation: good}":    {`1:60 wrong-type: validation is "approved", "not_approved" or "on_hold", not "good"`},
-		"{connection: k, asset: " + asset + ", webhook: {pth: /a}}":  {`1:58 unknown-key: webhook has no "pth"`, "1:48 missing-key: webhook needs path"},
-		"{connection: k, asset: " + asset + ", batch: 5000}":         {"1:55 wrong-type: batch is a whole number from 1 to 1000"},
+		"{connection: k, asset: " + asset +
+			", validation: good}": {`1:60 wrong-type: validation is "approved", "not_approved" or "on_hold", not "good"`},
+		"{connection: k, asset: " + asset + ", webhook: {pth: /a}}": {`1:58 unknown-key: webhook has no "pth"`,
+			"1:48 missing-key: webhook needs path"},
+		"{connection: k, asset: " + asset +
+			", batch: 5000}": {"1:55 wrong-type: batch is a whole number from 1 to 1000"},
 	} {
 		var got []string
 		Kind{}.Check(trigger(t, text), func(d diag.Diagnostic) {
-			got = append(got, fmt.Sprintf("%d:%d %s: %s", d.Place.Range.Start.Line, d.Place.Range.Start.Column, d.Code, d.Message))
+			got = append(got, fmt.Sprintf("%d:%d %s: %s", d.Place.Range.Start.Line, d.Place.Range.Start.Column, d.Code,
+				d.Message))
 		})
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s\n%s", text, diff)
@@ -67,7 +73,8 @@ type project struct {
 
 func newProject(t *testing.T, text string) *project {
 	t.Helper()
-	p := &project{server: newServer(t), sink: &conditions{sourcetest.New(), map[string]string{}}, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
+	p := &project{server: newServer(t), sink: &conditions{sourcetest.New(), map[string]string{}},
+		now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 	source := New(Config{
 		Connect: func(name string) (sources.Connection, error) {
 			return sources.Connection{Name: name, URL: p.server.URL + "/#/forms/" + asset, APIKey: "s3cret"}, nil
@@ -129,7 +136,8 @@ func TestPull(t *testing.T) {
 	want(10*time.Minute, "600 u6")
 	// Edits, a validation and a deletion show when the whole project is compared.
 	p.server.submit(200, "2026-03-01T02:00:00", "u2b")
-	p.server.submit(300, "2026-03-01T03:00:00", "u3", "_validation_status", map[string]any{"uid": "validation_status_approved"})
+	p.server.submit(300, "2026-03-01T03:00:00", "u3", "_validation_status",
+		map[string]any{"uid": "validation_status_approved"})
 	p.server.remove(100)
 	want(10 * time.Minute)
 	want(30*time.Minute, "200 u2b", "300 u3", "100 deleted uuid:root-100")
@@ -185,18 +193,21 @@ func TestManyDeletionsAreNotBelieved(t *testing.T) {
 
 func TestValidationIsWaitedFor(t *testing.T) {
 	p := newProject(t, "{connection: k, asset: "+asset+", validation: approved, since: 2026-03-01}")
-	p.server.submit(1, "2026-02-01T01:00:00", "old", "_validation_status", map[string]any{"uid": "validation_status_approved"})
+	p.server.submit(1, "2026-02-01T01:00:00", "old", "_validation_status",
+		map[string]any{"uid": "validation_status_approved"})
 	p.server.submit(2, "2026-03-01T01:00:00", "u2")
 	if got := p.next(t, 0); len(got) > 0 {
 		t.Error(got)
 	}
-	p.server.submit(2, "2026-03-01T01:00:00", "u2", "_validation_status", map[string]any{"uid": "validation_status_approved"})
+	p.server.submit(2, "2026-03-01T01:00:00", "u2", "_validation_status",
+		map[string]any{"uid": "validation_status_approved"})
 	if diff := cmp.Diff([]string{"2 u2"}, p.next(t, time.Hour)); diff != "" {
 		t.Error(diff)
 	}
 }
 
-// TestACrashLosesNothing fails each batch in its turn: what was not kept comes with the next pull, and all comes in the end.
+// TestACrashLosesNothing fails each batch in its turn: what was not kept comes with the next pull,
+// and all comes in the end.
 func TestACrashLosesNothing(t *testing.T) {
 	crash := errors.New("gone")
 	for at := 1; at < 12; at++ {

@@ -11,7 +11,8 @@ import (
 	"testing"
 )
 
-// server is a KoboToolbox with one project, as kpi answers: pages of at most so many, the language of MongoDB as far as it is used here, an API key.
+// server is a KoboToolbox with one project, as kpi answers: pages of at most so many, the language
+// of MongoDB as far as it is used here, an API key.
 type server struct {
 	*httptest.Server
 	mu     sync.Mutex
@@ -36,7 +37,8 @@ func (s *server) submit(id int, at, uuid string, more ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	body := map[string]any{
-		"_id": id, "_uuid": uuid, "meta/instanceID": "uuid:" + uuid, "meta/rootUuid": fmt.Sprintf("uuid:root-%d", id), "_submission_time": at,
+		"_id": id, "_uuid": uuid, "meta/instanceID": "uuid:" + uuid, "meta/rootUuid": fmt.Sprintf("uuid:root-%d", id),
+		"_submission_time": at,
 		"_xform_id_string": asset, "_validation_status": map[string]any{}, "_attachments": []any{}, "facility": "KE-0417",
 		"children": []any{map[string]any{"children/child_name": "Amina"}},
 	}

@@ -24,15 +24,19 @@ type client struct {
 func newClient(c sources.Connection, log *slog.Logger) (*client, error) {
 	u, err := url.Parse(strings.TrimSpace(c.URL))
 	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http" {
-		return nil, &httpget.Error{Message: fmt.Sprintf("the address of connection %q cannot be read", c.Name), Hint: "write odk: https://central.example.org"}
+		return nil, &httpget.Error{Message: fmt.Sprintf("the address of connection %q cannot be read", c.Name),
+			Hint: "write odk: https://central.example.org"}
 	}
 	if ip := net.ParseIP(u.Hostname()); u.Scheme == "http" && u.Hostname() != "localhost" && !ip.IsLoopback() {
-		return nil, &httpget.Error{Message: fmt.Sprintf("connection %q would send a password without protection", c.Name), Hint: "write the address with https://"}
+		return nil, &httpget.Error{Message: fmt.Sprintf("connection %q would send a password without protection", c.Name),
+			Hint: "write the address with https://"}
 	}
 	if c.Username == "" || c.Password == "" {
-		return nil, &httpget.Error{Message: fmt.Sprintf("connection %q has no credentials", c.Name), Hint: "give username and password"}
+		return nil, &httpget.Error{Message: fmt.Sprintf("connection %q has no credentials", c.Name),
+			Hint: "give username and password"}
 	}
-	// People copy the address from their browser, where it goes on with /#/projects/..., or from a tool, where it goes on with /v1/...
+	// People copy the address from their browser, where it goes on with /#/projects/..., or from a
+	// tool, where it goes on with /v1/...
 	path, _, _ := strings.Cut(u.Path+"/", "/v1/")
 	u.Path, u.RawPath, u.RawQuery, u.Fragment = strings.TrimRight(path, "/"), "", "", ""
 	return &client{base: u, get: httpget.Client{Log: log, Username: c.Username, Password: c.Password}}, nil
@@ -85,7 +89,8 @@ func (c *client) page(ctx context.Context, at *url.URL) (page, error) {
 }
 
 func decodePage(text []byte) (page, error) {
-	strange := &httpget.Error{Message: "the answer is no page of an OData feed", Hint: "check the address of the connection, the number of the project and the id of the form"}
+	strange := &httpget.Error{Message: "the answer is no page of an OData feed",
+		Hint: "check the address of the connection, the number of the project and the id of the form"}
 	v, err := tree.JSON(text, tree.Limits{Depth: maxDepth})
 	if err != nil {
 		return page{}, strange
@@ -100,7 +105,8 @@ func decodePage(text []byte) (page, error) {
 	for _, item := range list {
 		s, ok := submissionOf(item)
 		if !ok {
-			return page{}, &httpget.Error{Message: "a submission of the answer has no __id or no time", Hint: "report this to the server's administrators"}
+			return page{}, &httpget.Error{Message: "a submission of the answer has no __id or no time",
+				Hint: "report this to the server's administrators"}
 		}
 		p.items = append(p.items, s)
 	}

@@ -43,18 +43,26 @@ var reviews = []string{received, "edited", "hasIssues", "rejected", "approved"}
 // Settings declares the keys of a trigger.
 func (Kind) Settings() settings.Spec {
 	return settings.Spec{
-		Name: "odk", Doc: "Records are the submissions of a form in ODK Central, pulled by its OData feed: new ones, edits, reviews and, if asked for, deletions.",
+		Name: "odk", Doc: "Records are the submissions of a form in ODK Central, pulled by its OData feed: new ones, " +
+			"edits, reviews and, if asked for, deletions.",
 		Example: "odk: {connection: central, project: 3, form: anc}",
 		Fields: []settings.Field{
-			{Name: "connection", Required: true, Hint: "name one of connections: in culvert.yaml", Doc: "one of `connections:` in culvert.yaml: `odk`, `username` and `password`"},
-			{Name: "project", Type: settings.Whole, Required: true, Min: 1, Max: 1<<31 - 1, Hint: "write the number behind /projects/ in the address of the form",
-				Doc: "number of the project: what stands behind `/projects/` in the address of the form"},
-			{Name: "form", Required: true, Hint: "write what stands behind /forms/ in the address of the form", Doc: "id of the form: what stands behind `/forms/` in its address"},
-			{Name: "since", LeftOut: "the beginning", Doc: "the first submissions to pull, by when they came or changed: a day, or a time in UTC"},
-			{Name: "every", Type: settings.Duration, Default: "10m", Least: 10 * time.Second, Most: 31 * 24 * time.Hour, Doc: "how often Central is asked"},
+			{Name: "connection", Required: true, Hint: "name one of connections: in culvert.yaml",
+				Doc: "one of `connections:` in culvert.yaml: `odk`, `username` and `password`"},
+			{Name: "project", Type: settings.Whole, Required: true, Min: 1, Max: 1<<31 - 1,
+				Hint: "write the number behind /projects/ in the address of the form",
+				Doc:  "number of the project: what stands behind `/projects/` in the address of the form"},
+			{Name: "form", Required: true, Hint: "write what stands behind /forms/ in the address of the form",
+				Doc: "id of the form: what stands behind `/forms/` in its address"},
+			{Name: "since", LeftOut: "the beginning",
+				Doc: "the first submissions to pull, by when they came or changed: a day, or a time in UTC"},
+			{Name: "every", Type: settings.Duration, Default: "10m", Least: 10 * time.Second, Most: 31 * 24 * time.Hour,
+				Doc: "how often Central is asked"},
 			{Name: "review", Type: settings.Texts, LeftOut: "all", Words: reviews,
-				Doc: "only submissions in this state of review: `received` (by nobody yet), `edited`, `hasIssues`, `rejected` or `approved`, one or several"},
-			{Name: "deletions", Type: settings.Switch, Doc: "a deleted submission comes as a record with `source.deleted`, for `dhis2.delete`"},
+				Doc: "only submissions in this state of review: `received` (by nobody yet), `edited`, `hasIssues`, `rejected` " +
+					"or `approved`, one or several"},
+			{Name: "deletions", Type: settings.Switch,
+				Doc: "a deleted submission comes as a record with `source.deleted`, for `dhis2.delete`"},
 			{Name: "batch", Type: settings.Whole, Default: "250", Min: 1, Max: 5000, Doc: "submissions of one page"},
 		},
 	}
@@ -148,7 +156,8 @@ func read(t *rules.Trigger, report func(diag.Diagnostic)) Rule {
 	out.Deletions, out.Batch = c.Is("deletions"), c.Whole("batch")
 	for _, word := range c.Texts("review") {
 		if !slices.Contains(reviews, word) {
-			c.Wrong(c.Config.Get("review"), "wrong-type", fmt.Sprintf("review is %s, not %q", diag.Names(reviews, "or"), word), diag.Suggest(word, reviews, "words"))
+			c.Wrong(c.Config.Get("review"), "wrong-type", fmt.Sprintf("review is %s, not %q", diag.Names(reviews, "or"), word),
+				diag.Suggest(word, reviews, "words"))
 			continue
 		}
 		out.Review = append(out.Review, word)

@@ -36,7 +36,8 @@ func New(c Config) *Source {
 }
 
 const (
-	// overlap is read again on each pull: Central's times are those of transactions, which may become visible later than others of a later time.
+	// overlap is read again on each pull: Central's times are those of transactions, which may become
+	// visible later than others of a later time.
 	overlap = 5 * time.Minute
 	// mostAtOnce bounds what one pull holds in memory before it hands over in the order of changes.
 	mostAtOnce = 200_000
@@ -56,11 +57,12 @@ func (s *Source) Run(ctx context.Context, sink sources.Sink) error {
 		turn := turns[r.Connection]
 		p := &pull{source: s, rule: r, sink: sink, log: s.c.Log.With("rule", r.Rule, "connection", r.Connection)}
 		wg.Go(func() {
-			poll.Loop(ctx, r.Every, poll.Subject{Sink: sink, Name: "pull from ODK Central for rule " + r.Rule}, p.log, func(ctx context.Context) error {
-				turn.Lock()
-				defer turn.Unlock()
-				return p.once(ctx)
-			})
+			poll.Loop(ctx, r.Every, poll.Subject{Sink: sink, Name: "pull from ODK Central for rule " + r.Rule}, p.log,
+				func(ctx context.Context) error {
+					turn.Lock()
+					defer turn.Unlock()
+					return p.once(ctx)
+				})
 		})
 	}
 	wg.Wait()
@@ -144,13 +146,15 @@ func (p *pull) list(ctx context.Context, c *client, since time.Time) ([]submissi
 		}
 		list = append(list, got.items...)
 		if len(list) > mostAtOnce {
-			return nil, &httpget.Error{Message: fmt.Sprintf("more than %d submissions are new at once", mostAtOnce), Hint: "write since: with a later day, and go back in steps"}
+			return nil, &httpget.Error{Message: fmt.Sprintf("more than %d submissions are new at once", mostAtOnce),
+				Hint: "write since: with a later day, and go back in steps"}
 		}
 		if got.next == "" {
 			break
 		}
 		if seen[got.next] {
-			return nil, &httpget.Error{Message: "the list of submissions has no end", Hint: "report this to the server's administrators"}
+			return nil, &httpget.Error{Message: "the list of submissions has no end",
+				Hint: "report this to the server's administrators"}
 		}
 		seen[got.next] = true
 		if at, err = httpget.Follow(at, got.next); err != nil {
@@ -184,7 +188,8 @@ func (p *pull) handOver(ctx context.Context, list []submission, s state) error {
 		if err != nil {
 			return fmt.Errorf("save the cursor: %w", err)
 		}
-		receipts, err := poll.Accept(ctx, p.sink, sources.Batch{Records: records, Cursor: &sources.Cursor{Name: p.cursor(), Value: string(text)}}, p.log)
+		receipts, err := poll.Accept(ctx, p.sink, sources.Batch{Records: records,
+			Cursor: &sources.Cursor{Name: p.cursor(), Value: string(text)}}, p.log)
 		if err != nil {
 			return fmt.Errorf("hand over records: %w", err)
 		}
@@ -219,5 +224,6 @@ func (p *pull) tellOfEncrypted(list []submission) {
 		return
 	}
 	c.SetCondition("encrypted submissions of rule "+p.rule.Rule,
-		fmt.Sprintf("%d submissions that ODK Central listed for rule %s are encrypted and were left out: decrypt them by an export of Central, and drop that", n, p.rule.Rule))
+		fmt.Sprintf("%d submissions that ODK Central listed for rule %s are encrypted and were left out: decrypt them by "+
+			"an export of Central, and drop that", n, p.rule.Rule))
 }

@@ -26,7 +26,8 @@ import (
 	"github.com/culvert/culvert/sources/sourcetest"
 )
 
-// central is an ODK Central with one form, as its backend answers: the newest first, a $skiptoken for the next page, deleted ones only when the filter names them.
+// central is an ODK Central with one form, as its backend answers: the newest first, a $skiptoken
+// for the next page, deleted ones only when the filter names them.
 type central struct {
 	*httptest.Server
 	mu    sync.Mutex
@@ -48,12 +49,14 @@ func (c *central) submit(id, at string) map[string]any {
 	body := map[string]any{
 		"__id": "uuid:" + id,
 		"__system": map[string]any{
-			"submissionDate": at, "updatedAt": nil, "deletedAt": nil, "status": nil, "reviewState": nil, "edits": 0, "submitterName": "tablet 7",
+			"submissionDate": at, "updatedAt": nil, "deletedAt": nil, "status": nil, "reviewState": nil, "edits": 0,
+			"submitterName": "tablet 7",
 		},
 		"facility_code": "KE-0417", "woman": map[string]any{"signs": "fever bleeding"},
 		"meta":                          map[string]any{"instanceID": "uuid:" + id, "deprecatedID": nil},
 		"children@odata.navigationLink": "Submissions('uuid%3A" + id + "')/children",
-		"children":                      []any{map[string]any{"child_name": "Amina", "__id": "5f0d", "doses@odata.navigationLink": "x", "doses": []any{}}},
+		"children": []any{map[string]any{"child_name": "Amina", "__id": "5f0d",
+			"doses@odata.navigationLink": "x", "doses": []any{}}},
 	}
 	c.items = append(c.items, body)
 	return body
@@ -142,15 +145,17 @@ func TestCheck(t *testing.T) {
 	for text, want := range map[string][]string{
 		"{connection: c, project: 3, form: anc}": nil,
 		"{connection: c, project: 3, form: anc, review: [approved, edited], since: 2026-01-01, deletions: true}": nil,
-		"{connection: c, form: anc}":                                   {"0:0 missing-key: odk needs project"},
-		"{connection: c, project: main, form: anc}":                    {"1:26 wrong-type: project is a whole number from 1 to 2147483647"},
+		"{connection: c, form: anc}": {"0:0 missing-key: odk needs project"},
+		"{connection: c, project: main, form: anc}": {"1:26 wrong-type: project is a whole number from " +
+			"1 to 2147483647"},
 		"{connection: c, project: 3, form: anc, review: good}":         {`1:48 wrong-type: review is "received", "edited", "hasIssues", "rejected" or "approved", not "good"`},
 		"{connection: c, project: 3, form: anc, delete: true}":         {`1:40 unknown-key: odk has no "delete"`},
 		"{connection: c, project: 3, form: anc, deletions: sometimes}": {`1:51 wrong-type: deletions is true or false, not "sometimes"`},
 	} {
 		var got []string
 		Kind{}.Check(trigger(t, text), func(d diag.Diagnostic) {
-			got = append(got, fmt.Sprintf("%d:%d %s: %s", d.Place.Range.Start.Line, d.Place.Range.Start.Column, d.Code, d.Message))
+			got = append(got, fmt.Sprintf("%d:%d %s: %s", d.Place.Range.Start.Line, d.Place.Range.Start.Column, d.Code,
+				d.Message))
 		})
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s\n%s", text, diff)
@@ -173,7 +178,8 @@ func newPull(t *testing.T, text string) (*pull, *central, *conditions) {
 	source := New(Config{
 		Rules: []Rule{rule}, Log: slog.New(slog.DiscardHandler),
 		Connect: func(name string) (sources.Connection, error) {
-			return sources.Connection{Name: name, URL: server.URL + "/#/projects/3/forms/anc", Username: "a@example.org", Password: "s3cret"}, nil
+			return sources.Connection{Name: name, URL: server.URL + "/#/projects/3/forms/anc", Username: "a@example.org",
+				Password: "s3cret"}, nil
 		},
 	})
 	return &pull{source: source, rule: &rule, sink: sink, log: source.c.Log}, server, sink
@@ -211,10 +217,12 @@ func TestPull(t *testing.T) {
 	}
 	pulls("uuid:1", "uuid:2", "uuid:3", "uuid:4", "uuid:5")
 	pulls()
-	if last := server.asked[len(server.asked)-1]; !strings.HasPrefix(last, "__system/submissionDate ge 2026-03-01T10:26:22.417Z or __system/updatedAt ge ") {
+	if last := server.asked[len(server.asked)-1]; !strings.HasPrefix(last,
+		"__system/submissionDate ge 2026-03-01T10:26:22.417Z or __system/updatedAt ge ") {
 		t.Errorf("it is asked for %q", last)
 	}
-	// An edit of the first, a review of the second, a deletion of the third, and one that is new, in the order of their times.
+	// An edit of the first, a review of the second, a deletion of the third, and one that is new, in
+	// the order of their times.
 	server.set(first, "updatedAt", "2026-03-04T11:02:09.120Z")
 	server.set(first, "reviewState", "edited")
 	server.set(server.items[1], "updatedAt", "2026-03-04T11:01:00.000Z")
@@ -314,9 +322,11 @@ func TestRun(t *testing.T) {
 
 func TestPasswordsAreProtected(t *testing.T) {
 	for address, want := range map[string]string{
-		"http://central.example.org": "without protection", "https://central.example.org/v1/projects": "", "http://127.0.0.1:8383": "", "central": "cannot be read",
+		"http://central.example.org": "without protection", "https://central.example.org/v1/projects": "",
+		"http://127.0.0.1:8383": "", "central": "cannot be read",
 	} {
-		_, err := newClient(sources.Connection{Name: "c", URL: address, Username: "u", Password: "p"}, slog.New(slog.DiscardHandler))
+		_, err := newClient(sources.Connection{Name: "c", URL: address, Username: "u", Password: "p"},
+			slog.New(slog.DiscardHandler))
 		if want == "" && err != nil || !strings.Contains(fmt.Sprint(err), want) {
 			t.Errorf("%s: %v", address, err)
 		}
@@ -324,7 +334,8 @@ func TestPasswordsAreProtected(t *testing.T) {
 }
 
 func TestSample(t *testing.T) {
-	for text, want := range map[string]int{`{"__id": "a", "x@odata.navigationLink": "y"}`: 1, `{"value": [{"__id": "a"}, {"__id": "b"}, {"__id": "c"}]}`: 2, `[{"__id": "a"}]`: 1} {
+	for text, want := range map[string]int{`{"__id": "a", "x@odata.navigationLink": "y"}`: 1,
+		`{"value": [{"__id": "a"}, {"__id": "b"}, {"__id": "c"}]}`: 2, `[{"__id": "a"}]`: 1} {
 		bodies, err := Kind{}.Sample(nil, "a.json", []byte(text), 2)
 		if err != nil || len(bodies) != want || len(bodies[0].(map[string]any)) != 1 {
 			t.Errorf("%s: %v, %v", text, bodies, err)

@@ -28,7 +28,8 @@ func Sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// Backoff gives how long to wait after so many failures in a row, from 1 on: a second, doubled up to five minutes, with jitter.
+// Backoff gives how long to wait after so many failures in a row, from 1 on: a second, doubled up
+// to five minutes, with jitter.
 func Backoff(failures int) time.Duration {
 	d := firstWait
 	for i := 1; i < failures && d < longest; i++ {
@@ -62,8 +63,10 @@ func (s Subject) Fails(err error) {
 	}
 }
 
-// Loop calls once, then again after every, until ctx ends. After an error it waits longer and longer, and people are told; the error must be fit for a log.
-func Loop(ctx context.Context, every time.Duration, subject Subject, log *slog.Logger, once func(context.Context) error) {
+// Loop calls once, then again after every, until ctx ends. After an error it waits longer and
+// longer, and people are told; the error must be fit for a log.
+func Loop(ctx context.Context, every time.Duration, subject Subject, log *slog.Logger,
+	once func(context.Context) error) {
 	defer subject.Fails(nil)
 	for failures := 0; ctx.Err() == nil; {
 		err := once(ctx)
@@ -79,7 +82,8 @@ func Loop(ctx context.Context, every time.Duration, subject Subject, log *slog.L
 				wait = max(wait, after.After())
 			}
 			subject.Fails(err)
-			log.Error("the "+subject.Name+" does not work; it is tried again", "failures", failures, "wait", wait.Round(time.Millisecond), "error", err)
+			log.Error("the "+subject.Name+" does not work; it is tried again", "failures", failures, "wait",
+				wait.Round(time.Millisecond), "error", err)
 		} else if failures > 0 {
 			subject.Fails(nil)
 			log.Info("the "+subject.Name+" works again", "failures", failures)

@@ -34,7 +34,8 @@ func TestLoop(t *testing.T) {
 			}
 			return nil
 		})
-		if len(at) != 5 || at[1] != time.Hour || at[2]-at[1] > time.Second || at[3]-at[2] != 30*time.Minute || at[4]-at[3] != time.Hour {
+		if len(at) != 5 || at[1] != time.Hour || at[2]-at[1] > time.Second || at[3]-at[2] != 30*time.Minute ||
+			at[4]-at[3] != time.Hour {
 			t.Error(at)
 		}
 	})
@@ -54,16 +55,18 @@ func TestLoopTellsPeople(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		sink := &alarmSink{}
 		n := 0
-		Loop(ctx, time.Hour, Subject{Sink: sink, Name: "poll of rule anc"}, slog.New(slog.DiscardHandler), func(context.Context) error {
-			switch n++; n {
-			case 2:
-				return errors.New("the database is away")
-			case 5:
-				cancel()
-			}
-			return nil
-		})
-		want := []string{"poll of rule anc: the poll of rule anc does not work: the database is away", "poll of rule anc: ", "poll of rule anc: "}
+		Loop(ctx, time.Hour, Subject{Sink: sink, Name: "poll of rule anc"}, slog.New(slog.DiscardHandler),
+			func(context.Context) error {
+				switch n++; n {
+				case 2:
+					return errors.New("the database is away")
+				case 5:
+					cancel()
+				}
+				return nil
+			})
+		want := []string{"poll of rule anc: the poll of rule anc does not work: the database is away", "poll of rule anc: ",
+			"poll of rule anc: "}
 		if !slices.Equal(sink.said, want) {
 			t.Errorf("people were told %q", sink.said)
 		}
@@ -71,7 +74,8 @@ func TestLoopTellsPeople(t *testing.T) {
 }
 
 func TestBackoffGrowsToALimit(t *testing.T) {
-	for failures, most := range map[int]time.Duration{1: time.Second, 3: 4 * time.Second, 20: 5 * time.Minute, 1 << 30: 5 * time.Minute} {
+	for failures, most := range map[int]time.Duration{1: time.Second, 3: 4 * time.Second, 20: 5 * time.Minute,
+		1 << 30: 5 * time.Minute} {
 		for range 100 {
 			if d := Backoff(failures); d < most/2 || d > most {
 				t.Fatalf("after %d failures %s", failures, d)
@@ -101,7 +105,8 @@ func TestAcceptWaitsWhileTheSinkIsBusy(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := Accept(ctx, &busySink{busy: 3}, sources.Batch{}, slog.New(slog.DiscardHandler)); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := Accept(ctx, &busySink{busy: 3}, sources.Batch{}, slog.New(slog.DiscardHandler)); !errors.Is(err,
+			context.DeadlineExceeded) {
 			t.Error(err)
 		}
 	})

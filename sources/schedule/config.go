@@ -81,17 +81,22 @@ var feeds = []string{"query", "http", "dhis2", "folder"}
 // Settings declares the keys of a trigger.
 func (Kind) Settings() settings.Spec {
 	fields := []settings.Field{
-		{Name: "cron", LeftOut: "cron or every is needed", Doc: "minute, hour, day of the month, month and day of the week, such as \"0 3 * * 1\" for Mondays at three; or @daily and the like"},
-		{Name: "every", Type: settings.Duration, Least: time.Second, Most: 366 * 24 * time.Hour, LeftOut: "cron or every is needed", Doc: "instead of cron: how long between runs, such as 1h"},
+		{Name: "cron", LeftOut: "cron or every is needed",
+			Doc: "minute, hour, day of the month, month and day of the week, such as \"0 3 * * 1\" for Mondays at three; or " +
+				"@daily and the like"},
+		{Name: "every", Type: settings.Duration, Least: time.Second, Most: 366 * 24 * time.Hour,
+			LeftOut: "cron or every is needed", Doc: "instead of cron: how long between runs, such as 1h"},
 		{Name: "time_zone", LeftOut: "time_zone of culvert.yaml", Doc: "time zone of cron, such as Africa/Nairobi"},
 		{Name: "missed", Type: settings.Word, Words: []string{"run", "skip"},
 			Doc: "runs that were missed while Culvert did not run: `run` makes up for one of them, `skip` waits for the next"},
-		{Name: "connection", LeftOut: "needed with query", Hint: "name one of connections: in culvert.yaml", Doc: "with query: one of `connections:` in culvert.yaml"},
+		{Name: "connection", LeftOut: "needed with query", Hint: "name one of connections: in culvert.yaml",
+			Doc: "with query: one of `connections:` in culvert.yaml"},
 	}
 	for _, f := range database.QueryFields("30m") {
 		switch f.Name {
 		case "query":
-			f.Doc, f.LeftOut = "a query that is read as a whole at each run, or from its cursor; as for database", "one of "+diag.Names(feeds, "or")+" is needed"
+			f.Doc, f.LeftOut = "a query that is read as a whole at each run, or from its cursor; as for database",
+				"one of "+diag.Names(feeds, "or")+" is needed"
 		case "cursor":
 			f.Doc, f.LeftOut = "with query: read only what came since the last run, by this column or these two", "all is read"
 		default:
@@ -103,14 +108,22 @@ func (Kind) Settings() settings.Spec {
 		Name: "schedule", Doc: "Records are what is read at fixed times: a query, a web API, a list of DHIS2, or a folder.",
 		Example: `schedule: {cron: "0 3 * * *", connection: warehouse, query: SELECT * FROM monthly}`,
 		Fields: append(fields,
-			settings.Field{Name: "http", Type: settings.Mapping, LeftOut: "none", Doc: "a web API that is read with GET", Fields: httpFields()},
-			settings.Field{Name: "dhis2", Type: settings.Mapping, LeftOut: "none", Doc: "a list of a DHIS2 server", Fields: []settings.Field{
-				{Name: "server", LeftOut: "the rule's", Doc: "a server of culvert.yaml"},
-				{Name: "path", Required: true, Hint: "write the part behind /api/, such as tracker/events", Doc: "the part behind /api/, such as tracker/events"},
-				{Name: "params", Type: settings.Mapping, LeftOut: "none", Doc: "parameters, in which {last}, {last_date}, {due} and {due_date} stand for the time of the run before, and of this one"},
-				{Name: "items", Type: settings.Expression, LeftOut: "as the path has them", Doc: "an expression on the reply that gives the records"},
-			}},
-			settings.Field{Name: "folder", LeftOut: "none", Doc: "a folder whose files are taken at the times of the schedule, as by the files trigger, when they have not changed for 5 seconds"},
+			settings.Field{Name: "http", Type: settings.Mapping, LeftOut: "none", Doc: "a web API that is read with GET",
+				Fields: httpFields()},
+			settings.Field{Name: "dhis2", Type: settings.Mapping, LeftOut: "none", Doc: "a list of a DHIS2 server",
+				Fields: []settings.Field{
+					{Name: "server", LeftOut: "the rule's", Doc: "a server of culvert.yaml"},
+					{Name: "path", Required: true, Hint: "write the part behind /api/, such as tracker/events",
+						Doc: "the part behind /api/, such as tracker/events"},
+					{Name: "params", Type: settings.Mapping, LeftOut: "none",
+						Doc: "parameters, in which {last}, {last_date}, {due} and {due_date} stand for the time of the run before, " +
+							"and of this one"},
+					{Name: "items", Type: settings.Expression, LeftOut: "as the path has them",
+						Doc: "an expression on the reply that gives the records"},
+				}},
+			settings.Field{Name: "folder", LeftOut: "none",
+				Doc: "a folder whose files are taken at the times of the schedule, as by the files trigger, when they have not " +
+					"changed for 5 seconds"},
 			settings.Field{Name: "glob", LeftOut: "all files", Doc: "with folder: which files, such as registrations*.csv"},
 		),
 	}
@@ -145,8 +158,8 @@ func (Kind) NextRun(t *rules.Trigger, zone *time.Location, after time.Time) time
 	return time.Time{}
 }
 
-// Sample decodes a sample into record bodies: for http and dhis2 a reply as the server gives it or one item, for a folder a file, for a query its rows as
-// JSON.
+// Sample decodes a sample into record bodies: for http and dhis2 a reply as the server gives it or
+// one item, for a folder a file, for a query its rows as JSON.
 func (Kind) Sample(t *rules.Trigger, path string, text []byte, limit int) ([]any, error) {
 	r := read(t, time.UTC, func(diag.Diagnostic) {})
 	if r.Folder != nil {
@@ -210,7 +223,8 @@ func (Kind) New(bound []sources.Bound, env sources.Env) (sources.Source, error) 
 	if len(list) == 0 {
 		return nil, nil
 	}
-	return New(Config{Rules: list, Connect: database.Connect(env), Resolve: env.Secret, Lists: env.Lists, Dir: env.Dir, Inbox: env.Inbox, Log: env.Log}), nil
+	return New(Config{Rules: list, Connect: database.Connect(env), Resolve: env.Secret, Lists: env.Lists, Dir: env.Dir,
+		Inbox: env.Inbox, Log: env.Log}), nil
 }
 
 // ruleOf reads a trigger that has passed Check. zone holds where it names none.
@@ -254,7 +268,8 @@ func feedOf(c settings.Reader) string {
 		switch {
 		case !slices.Contains(feeds, feed):
 		case found != "":
-			c.Wrong(p.Key, "two-feeds", fmt.Sprintf("the schedule reads two things, %s and %s", found, feed), "keep one, and make another rule for the other")
+			c.Wrong(p.Key, "two-feeds", fmt.Sprintf("the schedule reads two things, %s and %s", found, feed),
+				"keep one, and make another rule for the other")
 		default:
 			found = feed
 		}
@@ -282,8 +297,10 @@ func readDHIS2(c settings.Reader) *DHIS2 {
 	if !d.Has("items") {
 		out.Items = known(out.Path)
 	}
-	if n := d.Config.Get("path"); n != nil && (strings.ContainsAny(out.Path, "?#") || strings.Contains(out.Path, "..") || strings.Contains(out.Path, "://")) {
-		d.Wrong(n, "path", fmt.Sprintf("%q is no path below /api/", n.Value), "write tracker/events, and what follows the question mark under params:")
+	if n := d.Config.Get("path"); n != nil && (strings.ContainsAny(out.Path, "?#") || strings.Contains(out.Path, "..") ||
+		strings.Contains(out.Path, "://")) {
+		d.Wrong(n, "path", fmt.Sprintf("%q is no path below /api/", n.Value),
+			"write tracker/events, and what follows the question mark under params:")
 	}
 	for _, key := range []string{"page", "paging", "totalPages"} {
 		if _, ok := out.Params[key]; ok {
@@ -298,10 +315,12 @@ func readFolder(c settings.Reader) *Folder {
 	f := &Folder{Path: c.Text("folder"), Glob: c.Text("glob")}
 	n := c.Config.Get("folder")
 	if f.Path != "" && !filepath.IsAbs(f.Path) && !filepath.IsLocal(filepath.FromSlash(f.Path)) {
-		c.Wrong(n, "folder", fmt.Sprintf("folder %q leads out of the project", f.Path), "give the whole path, from / on, for a folder outside the project")
+		c.Wrong(n, "folder", fmt.Sprintf("folder %q leads out of the project", f.Path),
+			"give the whole path, from / on, for a folder outside the project")
 	}
 	if _, err := filepath.Match(f.Glob, "a.csv"); err != nil || strings.ContainsAny(f.Glob, `/\`) {
-		c.Wrong(c.Config.Get("glob"), "glob", fmt.Sprintf("glob %q is not a pattern for file names", f.Glob), `use * for any text and ? for one character, such as "anc-*.csv"`)
+		c.Wrong(c.Config.Get("glob"), "glob", fmt.Sprintf("glob %q is not a pattern for file names", f.Glob),
+			`use * for any text and ? for one character, such as "anc-*.csv"`)
 		f.Glob = ""
 	}
 	return f

@@ -14,7 +14,8 @@ import (
 // quiet is how long a file must not have changed: it may still be written.
 const quiet = 5 * time.Second
 
-// folder takes the files that lie in a folder. A file is copied to the inbox and then removed; after a crash between the two it is recognised.
+// folder takes the files that lie in a folder. A file is copied to the inbox and then removed;
+// after a crash between the two it is recognised.
 func (r *run) folder(ctx context.Context) (int, error) {
 	dir := filepath.FromSlash(r.rule.Folder.Path)
 	if !filepath.IsAbs(dir) {

@@ -33,7 +33,8 @@ func findings(t *testing.T, text string) []string {
 	t.Helper()
 	var got []string
 	Kind{}.Check(trigger(t, text), func(d diag.Diagnostic) {
-		got = append(got, fmt.Sprintf("%d:%d %s: %s", d.Place.Range.Start.Line, d.Place.Range.Start.Column, d.Code, d.Message))
+		got = append(got, fmt.Sprintf("%d:%d %s: %s", d.Place.Range.Start.Line, d.Place.Range.Start.Column, d.Code,
+			d.Message))
 	})
 	return got
 }
@@ -55,7 +56,8 @@ func (f listsFunc) Get(_ context.Context, _, path string, query url.Values) (jso
 }
 
 func config(r Rule) Config {
-	return Config{Rules: []Rule{r}, Log: slog.New(slog.DiscardHandler), Resolve: func(s string) (string, error) { return strings.ReplaceAll(s, "${KEY}", "s3cret"), nil }}
+	return Config{Rules: []Rule{r}, Log: slog.New(slog.DiscardHandler),
+		Resolve: func(s string) (string, error) { return strings.ReplaceAll(s, "${KEY}", "s3cret"), nil }}
 }
 
 // runOnce runs a schedule until its first run is done.

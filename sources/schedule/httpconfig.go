@@ -16,30 +16,38 @@ import (
 // httpFields declares the keys of http.
 func httpFields() []settings.Field {
 	return []settings.Field{
-		{Name: "url", Required: true, Hint: "write the address to read, such as https://registry.example.org/api/people", Doc: "the address to read; places as in params"},
+		{Name: "url", Required: true, Hint: "write the address to read, such as https://registry.example.org/api/people",
+			Doc: "the address to read; places as in params"},
 		{Name: "params", Type: settings.Mapping, LeftOut: "none",
-			Doc: "parameters, in which {last}, {last_date}, {due} and {due_date} stand for the time of the run before, and of this one"},
-		{Name: "auth", Type: settings.Mapping, LeftOut: "none", Doc: "how the request shows who asks, in one way", Fields: []settings.Field{
-			{Name: "basic", Type: settings.Mapping, LeftOut: "none", Doc: "a name and a password", Fields: []settings.Field{
-				{Name: "username", Required: true, Hint: "write username: ${NAME}", Doc: "the name"},
-				{Name: "password", Type: settings.Secret, Required: true, Hint: "write password: ${NAME}, and set NAME in the environment", Doc: "the password, as ${NAME}"},
+			Doc: "parameters, in which {last}, {last_date}, {due} and {due_date} stand for the time of the run before, and " +
+				"of this one"},
+		{Name: "auth", Type: settings.Mapping, LeftOut: "none", Doc: "how the request shows who asks, in one way",
+			Fields: []settings.Field{
+				{Name: "basic", Type: settings.Mapping, LeftOut: "none", Doc: "a name and a password", Fields: []settings.Field{
+					{Name: "username", Required: true, Hint: "write username: ${NAME}", Doc: "the name"},
+					{Name: "password", Type: settings.Secret, Required: true,
+						Hint: "write password: ${NAME}, and set NAME in the environment", Doc: "the password, as ${NAME}"},
+				}},
+				{Name: "bearer", Type: settings.Secret, LeftOut: "none", Doc: "a token, as ${NAME}"},
+				{Name: "header", Type: settings.Mapping, LeftOut: "none", Doc: "a header of its own", Fields: []settings.Field{
+					{Name: "name", Required: true, Hint: "write name: X-API-Key", Doc: "the header, such as X-API-Key"},
+					{Name: "value", Type: settings.Secret, Required: true,
+						Hint: "write value: ${NAME}, and set NAME in the environment", Doc: "its value, as ${NAME}"},
+				}},
 			}},
-			{Name: "bearer", Type: settings.Secret, LeftOut: "none", Doc: "a token, as ${NAME}"},
-			{Name: "header", Type: settings.Mapping, LeftOut: "none", Doc: "a header of its own", Fields: []settings.Field{
-				{Name: "name", Required: true, Hint: "write name: X-API-Key", Doc: "the header, such as X-API-Key"},
-				{Name: "value", Type: settings.Secret, Required: true, Hint: "write value: ${NAME}, and set NAME in the environment", Doc: "its value, as ${NAME}"},
-			}},
-		}},
-		{Name: "items", Type: settings.Expression, LeftOut: "the items of a list, or the reply itself", Doc: "an expression on the reply that gives the records"},
-		{Name: "next", Type: settings.Mapping, Schema: []string{"string", "object"}, Words: []string{"link"}, LeftOut: "there is one page",
-			Doc: "how the next page is found: `link` for the header Link, or in one of these ways", Fields: []settings.Field{
+		{Name: "items", Type: settings.Expression, LeftOut: "the items of a list, or the reply itself",
+			Doc: "an expression on the reply that gives the records"},
+		{Name: "next", Type: settings.Mapping, Schema: []string{"string", "object"}, Words: []string{"link"},
+			LeftOut: "there is one page",
+			Doc:     "how the next page is found: `link` for the header Link, or in one of these ways", Fields: []settings.Field{
 				{Name: "header", LeftOut: "none", Doc: "in a header of this name"},
 				{Name: "field", Type: settings.Expression, LeftOut: "none", Doc: "by an expression on the reply"},
 				{Name: "param", LeftOut: "it is an address", Doc: "what was found is the value of this parameter"},
 				{Name: "page", LeftOut: "none", Doc: "a parameter that counts pages, until one holds no items"},
 				{Name: "first", Type: settings.Whole, Default: "1", Min: 0, Max: 1, Doc: "the first value of page"},
 			}},
-		{Name: "timeout", Type: settings.Duration, Default: "2m", Least: time.Second, Most: time.Hour, Doc: "how long one request may take"},
+		{Name: "timeout", Type: settings.Duration, Default: "2m", Least: time.Second, Most: time.Hour,
+			Doc: "how long one request may take"},
 	}
 }
 
@@ -71,7 +79,8 @@ func checkPlaces(h settings.Reader, n *yamlnode.Node, u *url.URL) {
 		h.Wrong(n, "params", fmt.Sprintf("%s is a place that does not exist", place), "use "+diag.Names(places, "or"))
 	}
 	if needsLast(u.Path) || needsLast(u.Host) {
-		h.Wrong(n, "params", "the first run has no run before it, so {last} and {last_date} can stand behind the ? only, where they are left out then",
+		h.Wrong(n, "params", "the first run has no run before it, so {last} and {last_date} can stand behind the ? only, "+
+			"where they are left out then",
 			"put it into params:, such as params: {since: \"{last}\"}")
 	}
 }
@@ -104,7 +113,8 @@ func readNext(h settings.Reader) Next {
 	}
 	if node.Kind == yamlnode.Scalar {
 		if n.Link = node.Value == "link"; !n.Link {
-			h.Wrong(node, "next", fmt.Sprintf("next is not %q", node.Value), "write next: link, or next: {header: ...}, {field: ...} or {page: ...}")
+			h.Wrong(node, "next", fmt.Sprintf("next is not %q", node.Value),
+				"write next: link, or next: {header: ...}, {field: ...} or {page: ...}")
 		}
 		return n
 	}

@@ -14,7 +14,8 @@ import (
 // places are what values of params may hold: the time of the run before, and of this one.
 var places = []string{"{last}", "{last_date}", "{due}", "{due_date}"}
 
-// placePattern is what looks like a place: a word in braces. Other braces, such as those of JSON, are the address's own.
+// placePattern is what looks like a place: a word in braces. Other braces, such as those of JSON,
+// are the address's own.
 var placePattern = regexp.MustCompile(`\$?\{[A-Za-z_][A-Za-z0-9_ ]*\}`)
 
 // unknownPlaces lists what is written like a place of a time and is none.
@@ -36,7 +37,8 @@ func params(r settings.Reader) map[string]string {
 	for _, pair := range p.Config.Pairs() {
 		text := p.Text(pair.Key.Value)
 		for _, place := range unknownPlaces(text) {
-			p.Wrong(pair.Value, "params", fmt.Sprintf("%s is a place that does not exist", place), "use "+diag.Names(places, "or"))
+			p.Wrong(pair.Value, "params", fmt.Sprintf("%s is a place that does not exist", place),
+				"use "+diag.Names(places, "or"))
 		}
 		out[pair.Key.Value] = text
 	}

@@ -120,7 +120,8 @@ func (r *run) loop(ctx context.Context) {
 				wait = max(wait, after.After())
 			}
 			subject.Fails(err)
-			r.log.Error("the scheduled run failed; it is tried again", "due", due, "failures", failures, "wait", wait.Round(time.Millisecond), "error", err)
+			r.log.Error("the scheduled run failed; it is tried again", "due", due, "failures", failures, "wait",
+				wait.Round(time.Millisecond), "error", err)
 		}
 		if wait > 0 && !poll.Sleep(ctx, wait) {
 			return
@@ -128,8 +129,9 @@ func (r *run) loop(ctx context.Context) {
 	}
 }
 
-// due gives the run that comes next. Of runs that were missed only the newest is made up for, and none where the rule says skip. Without a run before, an
-// interval begins at once and a cron expression with its next time.
+// due gives the run that comes next. Of runs that were missed only the newest is made up for, and
+// none where the rule says skip. Without a run before, an interval begins at once and a cron
+// expression with its next time.
 func (r *run) due(last, began, now time.Time) time.Time {
 	if last.IsZero() {
 		if _, ok := r.rule.Times.(interval); ok {
@@ -221,7 +223,8 @@ func (r *run) query(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	counted := &counter{Sink: r.sink}
-	to := database.Delivery{Rule: r.rule.Rule, Trigger: Kind{}.Name(), Cursor: "schedule.query/" + r.rule.Rule, Sink: counted, Log: r.log, Now: r.c.Now}
+	to := database.Delivery{Rule: r.rule.Rule, Trigger: Kind{}.Name(), Cursor: "schedule.query/" + r.rule.Rule,
+		Sink: counted, Log: r.log, Now: r.c.Now}
 	if len(r.rule.Query.Cursor) > 0 {
 		err = d.Poll(ctx, *r.rule.Query, to)
 	} else {
@@ -252,7 +255,8 @@ func (r *run) handOver(ctx context.Context, remote string, items []any) error {
 		b := sources.Batch{Records: make([]sources.Record, n)}
 		now := r.c.Now()
 		for i, item := range items[:n] {
-			b.Records[i] = sources.Record{Rule: r.rule.Rule, Received: now, Origin: sources.Origin{Trigger: Kind{}.Name(), Remote: remote}, Body: item}
+			b.Records[i] = sources.Record{Rule: r.rule.Rule, Received: now,
+				Origin: sources.Origin{Trigger: Kind{}.Name(), Remote: remote}, Body: item}
 		}
 		if _, err := poll.Accept(ctx, r.sink, b, r.log); err != nil {
 			return fmt.Errorf("hand over items: %w", err)

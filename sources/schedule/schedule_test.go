@@ -31,32 +31,42 @@ func TestCheck(t *testing.T) {
 		`{every: 1h, http: {url: "${URL}", auth: {header: {name: x-key, value: "${K}"}}, next: link}}`:                                                              nil,
 		`{cron: "@daily", dhis2: {path: tracker/events, params: {program: abc, updatedAfter: "{last}"}}}`:                                                           nil,
 		`{cron: "@daily", folder: drop, glob: "*.csv"}`:                                                                                                             nil,
-		`{cron: "0 3 * *", folder: drop}`:                                                  {`1:9 cron: "0 3 * *" is no cron expression`},
-		`{cron: "TZ=UTC", folder: drop}`:                                                   {`1:9 cron: "TZ=UTC" is no cron expression`},
-		`{cron: "CRON_TZ=", folder: drop}`:                                                 {`1:9 cron: "CRON_TZ=" is no cron expression`},
-		`{cron: "0 0 30 2 *", folder: drop}`:                                               {`1:9 cron: "0 0 30 2 *" names a day that never comes`},
-		`{every: 1h}`:                                                                      {"0:0 missing-key: schedule needs something to read"},
-		`{folder: drop}`:                                                                   {"0:0 missing-key: schedule needs cron or every"},
-		`{every: 1h, cron: "@daily", folder: drop}`:                                        {"1:2 cron: the schedule has both cron and every"},
-		`{every: 1h, folder: drop, dhis2: {path: a}}`:                                      {"1:27 two-feeds: the schedule reads two things, folder and dhis2"},
-		`{every: 1h, time_zone: EAT, folder: drop}`:                                        {`1:24 unknown-zone: "EAT" is not a time zone`},
-		`{every: 1h, missed: later, folder: drop}`:                                         {`1:21 wrong-type: missed is "run" or "skip", not "later"`},
-		`{every: 1h, query: DELETE FROM v, connection: w}`:                                 {"1:20 query: the query does not begin with SELECT or WITH"},
-		`{every: 1h, folder: ../x}`:                                                        {`1:21 folder: folder "../x" leads out of the project`},
-		`{every: 1h, folder: x, batch: 5}`:                                                 {"1:24 unknown-key: batch belongs to query, which this schedule has not"},
-		`{every: 1h, http: {url: "a.example"}}`:                                            {`1:26 bad-url: "a.example" is no address`},
-		`{every: 1h, http: {url: "https://u:p@a.example"}}`:                                {"1:26 secret-in-file: the address holds credentials"},
-		`{every: 1h, http: {url: "https://a.example", auth: {bearer: abc}}}`:               {"1:61 secret-in-file: bearer stands in the file, where everyone who can read the repository sees it"},
-		`{every: 1h, http: {url: "https://a.example", auth: {bearer: "${A}", basic: {}}}}`: {"1:52 bad-auth: auth must name one way to log in"},
-		`{every: 1h, http: {url: "https://a.example", next: {header: X, page: p}}}`:        {"1:52 next: next says in one way how the next page is found"},
-		`{every: 1h, http: {url: "https://a.example", next: more}}`:                        {`1:52 next: next is not "more"`},
-		`{every: 1h, http: {url: "https://a.example", params: {a: "{lust}"}}}`:             {`1:59 params: {lust} is a place that does not exist`},
-		`{every: 1h, http: {url: "https://a.example?since={lust}"}}`:                       {`1:26 params: {lust} is a place that does not exist`},
-		`{every: 1h, http: {url: "https://a.example/since/{last}"}}`:                       {`1:26 params: the first run has no run before it, so {last} and {last_date} can stand behind the ? only, where they are left out then`},
-		`{every: 1h, http: {url: "https://a.example?since={last}&q={due_date}"}}`:          nil,
+		`{cron: "0 3 * *", folder: drop}`:    {`1:9 cron: "0 3 * *" is no cron expression`},
+		`{cron: "TZ=UTC", folder: drop}`:     {`1:9 cron: "TZ=UTC" is no cron expression`},
+		`{cron: "CRON_TZ=", folder: drop}`:   {`1:9 cron: "CRON_TZ=" is no cron expression`},
+		`{cron: "0 0 30 2 *", folder: drop}`: {`1:9 cron: "0 0 30 2 *" names a day that never comes`},
+		`{every: 1h}`: {"0:0 missing-key: schedule " +
+			"needs something to read"},
+		`{folder: drop}`: {"0:0 missing-key: schedule " +
+			"needs cron or every"},
+		`{every: 1h, cron: "@daily", folder: drop}`: {"1:2 cron: the schedule has " +
+			"both cron and every"},
+		`{every: 1h, folder: drop, dhis2: {path: a}}`: {"1:27 two-feeds: the " +
+			"schedule reads two things, folder and dhis2"},
+		`{every: 1h, time_zone: EAT, folder: drop}`: {`1:24 unknown-zone: "EAT" is not a time zone`},
+		`{every: 1h, missed: later, folder: drop}`:  {`1:21 wrong-type: missed is "run" or "skip", not "later"`},
+		`{every: 1h, query: DELETE FROM v, connection: w}`: {"1:20 query: the query does " +
+			"not begin with SELECT or WITH"},
+		`{every: 1h, folder: ../x}`: {`1:21 folder: folder "../x" leads out of the project`},
+		`{every: 1h, folder: x, batch: 5}`: {"1:24 unknown-key: batch " +
+			"belongs to query, which this schedule has not"},
+		`{every: 1h, http: {url: "a.example"}}`: {`1:26 bad-url: "a.example" is no address`},
+		`{every: 1h, http: {url: "https://u:p@a.example"}}`: {"1:26 secret-in-file: the " +
+			"address holds credentials"},
+		`{every: 1h, http: {url: "https://a.example", auth: {bearer: abc}}}`: {"1:61 secret-in-file: bearer " +
+			"stands in the file, where everyone who can read the repository sees it"},
+		`{every: 1h, http: {url: "https://a.example", auth: {bearer: "${A}", basic: {}}}}`: {"1:52 bad-auth: auth must " +
+			"name one way to log in"},
+		`{every: 1h, http: {url: "https://a.example", next: {header: X, page: p}}}`: {"1:52 next: next says in one " +
+			"way how the next page is found"},
+		`{every: 1h, http: {url: "https://a.example", next: more}}`:                                                                                {`1:52 next: next is not "more"`},
+		`{every: 1h, http: {url: "https://a.example", params: {a: "{lust}"}}}`:                                                                     {`1:59 params: {lust} is a place that does not exist`},
+		`{every: 1h, http: {url: "https://a.example?since={lust}"}}`:                                                                               {`1:26 params: {lust} is a place that does not exist`},
+		`{every: 1h, http: {url: "https://a.example/since/{last}"}}`:                                                                               {`1:26 params: the first run has no run before it, so {last} and {last_date} can stand behind the ? only, where they are left out then`},
+		`{every: 1h, http: {url: "https://a.example?since={last}&q={due_date}"}}`:                                                                  nil,
 		`{every: 1h, http: {url: "https://a.example", params: {query: '{"_submission_time":{"$gte":"{last}"}}', sort: '{"_id": 1}', none: "{}"}}}`: nil,
-		`{every: 1h, dhis2: {path: "a?b=c"}}`:              {`1:28 path: "a?b=c" is no path below /api/`},
-		`{every: 1h, dhis2: {path: a, params: {page: 2}}}`: {"1:39 params: page is set while reading, page by page"},
+		`{every: 1h, dhis2: {path: "a?b=c"}}`:                                                                                                      {`1:28 path: "a?b=c" is no path below /api/`},
+		`{every: 1h, dhis2: {path: a, params: {page: 2}}}`:                                                                                         {"1:39 params: page is set while reading, page by page"},
 	} {
 		if diff := cmp.Diff(want, findings(t, text)); diff != "" {
 			t.Errorf("%s\n%s", text, diff)
@@ -71,15 +81,24 @@ func TestDue(t *testing.T) {
 		last, began, now string
 		want             string
 	}{
-		"a first cron waits":               {daily, "run", "", "2026-08-01 12:00:00", "2026-08-01 12:00:00", "2026-08-02 03:00:00"},
-		"a first interval begins":          {hourly, "run", "", "2026-08-01 12:00:00", "2026-08-01 12:00:00", "2026-08-01 12:00:00"},
-		"the next one":                     {daily, "run", "2026-08-01 03:00:00", "2026-08-01 01:00:00", "2026-08-01 12:00:00", "2026-08-02 03:00:00"},
-		"a missed one is made up for":      {daily, "run", "2026-08-01 03:00:00", "2026-08-04 12:00:00", "2026-08-04 12:00:00", "2026-08-04 03:00:00"},
-		"a missed one is left":             {daily, "skip", "2026-08-01 03:00:00", "2026-08-04 12:00:00", "2026-08-04 12:00:00", "2026-08-05 03:00:00"},
-		"skip still runs when it is time":  {daily, "skip", "2026-08-01 03:00:00", "2026-08-01 12:00:00", "2026-08-02 03:00:01", "2026-08-02 03:00:00"},
-		"a missed interval is made up for": {hourly, "run", "2026-08-01 03:00:00", "2026-08-01 12:30:00", "2026-08-01 12:30:00", "2026-08-01 12:00:00"},
-		"a missed interval is left":        {hourly, "skip", "2026-08-01 03:00:00", "2026-08-01 12:30:00", "2026-08-01 12:30:00", "2026-08-01 13:00:00"},
-		"a slow run does not pile up":      {hourly, "run", "2026-08-01 03:00:00", "2026-08-01 03:00:00", "2026-08-01 06:10:00", "2026-08-01 06:00:00"},
+		"a first cron waits": {daily, "run", "", "2026-08-01 12:00:00", "2026-08-01 12:00:00",
+			"2026-08-02 03:00:00"},
+		"a first interval begins": {hourly, "run", "", "2026-08-01 12:00:00", "2026-08-01 12:00:00",
+			"2026-08-01 12:00:00"},
+		"the next one": {daily, "run", "2026-08-01 03:00:00", "2026-08-01 01:00:00",
+			"2026-08-01 12:00:00", "2026-08-02 03:00:00"},
+		"a missed one is made up for": {daily, "run", "2026-08-01 03:00:00", "2026-08-04 12:00:00",
+			"2026-08-04 12:00:00", "2026-08-04 03:00:00"},
+		"a missed one is left": {daily, "skip", "2026-08-01 03:00:00", "2026-08-04 12:00:00",
+			"2026-08-04 12:00:00", "2026-08-05 03:00:00"},
+		"skip still runs when it is time": {daily, "skip", "2026-08-01 03:00:00", "2026-08-01 12:00:00",
+			"2026-08-02 03:00:01", "2026-08-02 03:00:00"},
+		"a missed interval is made up for": {hourly, "run", "2026-08-01 03:00:00", "2026-08-01 12:30:00",
+			"2026-08-01 12:30:00", "2026-08-01 12:00:00"},
+		"a missed interval is left": {hourly, "skip", "2026-08-01 03:00:00", "2026-08-01 12:30:00",
+			"2026-08-01 12:30:00", "2026-08-01 13:00:00"},
+		"a slow run does not pile up": {hourly, "run", "2026-08-01 03:00:00", "2026-08-01 03:00:00",
+			"2026-08-01 06:10:00", "2026-08-01 06:00:00"},
 	} {
 		rule := ruleOf("anc", trigger(t, "{"+c.times+", missed: "+c.missed+", folder: drop}"), time.UTC)
 		r := &run{Source: New(config(rule)), rule: rule}
@@ -98,7 +117,8 @@ func TestTimeZone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for text, want := range map[string]string{`{cron: "0 3 * * *", folder: drop}`: "2026-08-01T00:00:00Z", `{cron: "0 3 * * *", time_zone: America/Lima, folder: drop}`: "2026-07-31T08:00:00Z"} {
+	for text, want := range map[string]string{`{cron: "0 3 * * *", folder: drop}`: "2026-08-01T00:00:00Z",
+		`{cron: "0 3 * * *", time_zone: America/Lima, folder: drop}`: "2026-07-31T08:00:00Z"} {
 		rule := ruleOf("anc", trigger(t, text), nairobi)
 		if got := rule.Times.Next(at("2026-07-31 01:00:00")).UTC().Format(time.RFC3339); got != want {
 			t.Errorf("%s: %s", text, got)
@@ -109,7 +129,8 @@ func TestTimeZone(t *testing.T) {
 func TestLoopKeepsTimeAndTriesAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var queries []string
-		c := config(ruleOf("anc", trigger(t, `{every: 1h, dhis2: {server: national, path: tracker/events, params: {updatedAfter: "{last}"}}}`), time.UTC))
+		c := config(ruleOf("anc", trigger(t,
+			`{every: 1h, dhis2: {server: national, path: tracker/events, params: {updatedAfter: "{last}"}}}`), time.UTC))
 		c.Lists = listsFunc(func(_ string, query url.Values) (json.RawMessage, error) {
 			queries = append(queries, query.Get("updatedAfter"))
 			if len(queries) == 2 {
@@ -128,7 +149,8 @@ func TestLoopKeepsTimeAndTriesAgain(t *testing.T) {
 		if took := time.Since(began); took != 2*time.Hour {
 			t.Errorf("three runs took %s", took)
 		}
-		want := []string{"", began.Format(time.RFC3339), began.Format(time.RFC3339), began.Add(time.Hour).Format(time.RFC3339)}
+		want := []string{"", began.Format(time.RFC3339), began.Format(time.RFC3339),
+			began.Add(time.Hour).Format(time.RFC3339)}
 		if diff := cmp.Diff(want, queries); diff != "" {
 			t.Error(diff)
 		}
@@ -193,7 +215,8 @@ func TestHTTPPaging(t *testing.T) {
 	}
 }
 
-// TestTimesInAddresses asks as KoboToolbox and others are asked for what came since: braces of JSON stay, and the first run has no time before it.
+// TestTimesInAddresses asks as KoboToolbox and others are asked for what came since: braces of JSON
+// stay, and the first run has no time before it.
 func TestTimesInAddresses(t *testing.T) {
 	text := `{every: 1h, http: {url: "https://kf.example/api/{due_date}?since={last}&a=1", params: {query: '{"_submission_time":{"$gte":"{last}"}}', sort: '{"_id": 1}'}}}`
 	if got := findings(t, text); got != nil {
@@ -233,11 +256,14 @@ func TestHTTPFailures(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	for path, want := range map[string]string{"/loop": "have no end", "/away": "another host", "/html": "not JSON", "/no": "answers 403"} {
-		rule := ruleOf("anc", trigger(t, fmt.Sprintf(`{every: 1h, http: {url: "%s%s?secret=s3cret", next: link}}`, server.URL, path)), time.UTC)
+	for path, want := range map[string]string{"/loop": "have no end", "/away": "another host", "/html": "not JSON",
+		"/no": "answers 403"} {
+		rule := ruleOf("anc", trigger(t, fmt.Sprintf(`{every: 1h, http: {url: "%s%s?secret=s3cret", next: link}}`,
+			server.URL, path)), time.UTC)
 		r := &run{Source: New(config(rule)), rule: rule, sink: newSink(), log: slog.New(slog.DiscardHandler)}
 		_, err := r.http(t.Context(), time.Time{}, time.Now())
-		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "s3cret") || strings.Contains(err.Error(), "Jane") {
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "s3cret") ||
+			strings.Contains(err.Error(), "Jane") {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
@@ -249,10 +275,18 @@ func TestDHIS2Lists(t *testing.T) {
 		pages  []string
 		want   []any
 	}{
-		"tracker":     {"{path: tracker/events}", []string{`{"page":1,"pageSize":2,"instances":[{"event":"a"},{"event":"b"}]}`, `{"page":2,"instances":[{"event":"c"}]}`, `{"page":3,"instances":[]}`}, []any{map[string]any{"event": "a"}, map[string]any{"event": "b"}, map[string]any{"event": "c"}}},
-		"metadata":    {"{path: /organisationUnits}", []string{`{"pager":{"page":1},"organisationUnits":[{"id":"x"}]}`, `{"pager":{"page":2},"organisationUnits":[]}`}, []any{map[string]any{"id": "x"}}},
-		"analytics":   {"{path: analytics}", []string{`{"headers":[{"name":"dx"},{"name":"value"}],"rows":[["abc","12.0"]]}`}, []any{map[string]any{"dx": "abc", "value": "12.0"}}},
-		"chosen":      {"{path: dataValueSets, items: trigger.dataValues}", []string{`{"dataValues":[{"value":"1"},{"value":"2"}]}`}, []any{map[string]any{"value": "1"}, map[string]any{"value": "2"}}},
+		"tracker": {"{path: tracker/events}",
+			[]string{`{"page":1,"pageSize":2,"instances":[{"event":"a"},{"event":"b"}]}`,
+				`{"page":2,"instances":[{"event":"c"}]}`, `{"page":3,"instances":[]}`},
+			[]any{map[string]any{"event": "a"}, map[string]any{"event": "b"}, map[string]any{"event": "c"}}},
+		"metadata": {"{path: /organisationUnits}", []string{`{"pager":{"page":1},"organisationUnits":[{"id":"x"}]}`,
+			`{"pager":{"page":2},"organisationUnits":[]}`}, []any{map[string]any{"id": "x"}}},
+		"analytics": {"{path: analytics}",
+			[]string{`{"headers":[{"name":"dx"},{"name":"value"}],"rows":[["abc","12.0"]]}`},
+			[]any{map[string]any{"dx": "abc", "value": "12.0"}}},
+		"chosen": {"{path: dataValueSets, items: trigger.dataValues}",
+			[]string{`{"dataValues":[{"value":"1"},{"value":"2"}]}`},
+			[]any{map[string]any{"value": "1"}, map[string]any{"value": "2"}}},
 		"no list":     {"{path: system/info}", []string{`{"version":"2.42"}`}, []any{map[string]any{"version": "2.42"}}},
 		"empty lists": {"{path: tracker/events}", []string{`{"instances":[]}`}, nil},
 	} {
@@ -316,7 +350,8 @@ func TestFolder(t *testing.T) {
 
 func TestQueryIsReadAsAWhole(t *testing.T) {
 	dir := t.TempDir()
-	c := config(ruleOf("anc", trigger(t, `{every: 1h, connection: w, query: "WITH RECURSIVE c(id) AS (SELECT 1 UNION ALL SELECT id+1 FROM c WHERE id < 1201) SELECT id FROM c"}`), time.UTC))
+	c := config(ruleOf("anc", trigger(t,
+		`{every: 1h, connection: w, query: "WITH RECURSIVE c(id) AS (SELECT 1 UNION ALL SELECT id+1 FROM c WHERE id < 1201) SELECT id FROM c"}`), time.UTC))
 	if err := os.WriteFile(filepath.Join(dir, "empty.db"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -365,7 +400,8 @@ func TestDayOfMonthOrWeek(t *testing.T) {
 
 // FuzzCron has no text end the process, and each schedule have a next time or none.
 func FuzzCron(f *testing.F) {
-	for _, s := range []string{"0 3 * * 1", "@daily", "TZ=UTC", "TZ=UTC ", "CRON_TZ=", "@every 1h", "@every -1s", "*/0 * * * *", "60 * * * *", "5-1 * * * *", "\x00", "* * * * 7", "H H * * *"} {
+	for _, s := range []string{"0 3 * * 1", "@daily", "TZ=UTC", "TZ=UTC ", "CRON_TZ=", "@every 1h", "@every -1s",
+		"*/0 * * * *", "60 * * * *", "5-1 * * * *", "\x00", "* * * * 7", "H H * * *"} {
 		f.Add(s)
 	}
 	now := time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)

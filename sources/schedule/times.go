@@ -52,7 +52,8 @@ func times(c settings.Reader, zone *time.Location) cron.Schedule {
 	if name := c.Text("time_zone"); name != "" {
 		z, err := time.LoadLocation(name)
 		if err != nil || name == "Local" {
-			c.Wrong(c.Config.Get("time_zone"), "unknown-zone", fmt.Sprintf("%q is not a time zone", name), "use a name such as Africa/Dar_es_Salaam")
+			c.Wrong(c.Config.Get("time_zone"), "unknown-zone", fmt.Sprintf("%q is not a time zone", name),
+				"use a name such as Africa/Dar_es_Salaam")
 		} else {
 			zone = z
 		}
@@ -70,7 +71,8 @@ func times(c settings.Reader, zone *time.Location) cron.Schedule {
 	case spec != "":
 		s, err := cronOf(spec, zone)
 		if err != nil {
-			c.Wrong(c.Config.Get("cron"), "cron", fmt.Sprintf("%q is no cron expression", spec), `write minute, hour, day of month, month, day of week, such as "0 3 * * 1" for Mondays at three; the zone goes into time_zone:`)
+			c.Wrong(c.Config.Get("cron"), "cron", fmt.Sprintf("%q is no cron expression", spec),
+				`write minute, hour, day of month, month, day of week, such as "0 3 * * 1" for Mondays at three; the zone goes into time_zone:`)
 			return nil
 		}
 		if s.Next(time.Now()).IsZero() {

@@ -216,11 +216,13 @@ func (r *run) dhis2(ctx context.Context, last, due time.Time) (int, error) {
 			return count, nil
 		}
 	}
-	return count, &httpget.Error{Message: fmt.Sprintf("%s has more than %d pages", d.Path, maxPages), Hint: "read less at once, with a parameter such as updatedAfter"}
+	return count, &httpget.Error{Message: fmt.Sprintf("%s has more than %d pages", d.Path, maxPages),
+		Hint: "read less at once, with a parameter such as updatedAfter"}
 }
 
-// listOf gives the items of one page, and whether the server counts pages. DHIS2 names the list `instances`, or like the resource; analytics answer with
-// headers and rows, of which each row becomes an object.
+// listOf gives the items of one page, and whether the server counts pages. DHIS2 names the list
+// `instances`, or like the resource; analytics answer with headers and rows, of which each row
+// becomes an object.
 func listOf(text json.RawMessage, d *DHIS2) (items []any, paged bool, err error) {
 	body, err := tree.JSON(text, tree.Limits{Depth: maxDepth})
 	if err != nil {

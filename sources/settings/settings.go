@@ -24,8 +24,8 @@ type Reader struct {
 	report func(diag.Diagnostic)
 }
 
-// Of reads a trigger's config, and reports keys that the spec does not have and those that it needs. ok is false when it is no mapping, which is then
-// reported with the spec's example.
+// Of reads a trigger's config, and reports keys that the spec does not have and those that it
+// needs. ok is false when it is no mapping, which is then reported with the spec's example.
 func Of(t *rules.Trigger, spec Spec, report func(diag.Diagnostic)) (r Reader, ok bool) {
 	if t == nil {
 		return Reader{}, false
@@ -33,7 +33,8 @@ func Of(t *rules.Trigger, spec Spec, report func(diag.Diagnostic)) (r Reader, ok
 	r = Reader{Label: spec.Name, Config: t.Config, fields: spec.Fields, place: t.Place, report: report}
 	if t.Config == nil || t.Config.Kind != yamlnode.Mapping {
 		report(diag.Diagnostic{
-			Code: "wrong-type", Message: fmt.Sprintf("the %s trigger is a mapping of keys", spec.Name), Hint: "write " + spec.Example, Place: t.Place,
+			Code: "wrong-type", Message: fmt.Sprintf("the %s trigger is a mapping of keys", spec.Name),
+			Hint: "write " + spec.Example, Place: t.Place,
 		})
 		return r, false
 	}
@@ -41,13 +42,15 @@ func Of(t *rules.Trigger, spec Spec, report func(diag.Diagnostic)) (r Reader, ok
 	return r, true
 }
 
-// Sub reads the mapping below a key, and reports what Of reports. ok is false when it is absent, or no mapping, which is then reported.
+// Sub reads the mapping below a key, and reports what Of reports. ok is false when it is absent, or
+// no mapping, which is then reported.
 func (r Reader) Sub(key string) (sub Reader, ok bool) {
 	n := r.Config.Get(key)
 	if n == nil {
 		return Reader{}, false
 	}
-	sub = Reader{Label: r.Label + "." + key, Config: n, fields: r.field(key).Fields, place: r.Config.Key(key).Place(), report: r.report}
+	sub = Reader{Label: r.Label + "." + key, Config: n, fields: r.field(key).Fields, place: r.Config.Key(key).Place(),
+		report: r.report}
 	if n.Kind != yamlnode.Mapping {
 		r.Wrong(n, "wrong-type", sub.Label+" is a mapping of keys", "write "+key+": {...}")
 		return sub, false
@@ -63,7 +66,8 @@ func (r Reader) check() {
 	keys := Keys(r.fields)
 	for _, p := range r.Config.Pairs() {
 		if !slices.Contains(keys, p.Key.Value) {
-			r.Wrong(p.Key, "unknown-key", fmt.Sprintf("%s has no %q", r.Label, p.Key.Value), diag.Suggest(p.Key.Value, keys, "keys"))
+			r.Wrong(p.Key, "unknown-key", fmt.Sprintf("%s has no %q", r.Label, p.Key.Value),
+				diag.Suggest(p.Key.Value, keys, "keys"))
 		}
 	}
 	for _, f := range r.fields {
@@ -158,7 +162,8 @@ func (r Reader) Duration(key string) time.Duration {
 		if hint == "" {
 			hint = "1h"
 		}
-		r.Wrong(r.Config.Get(key), "duration", fmt.Sprintf("%s %q is no length of time from %s to %s", key, text, short(f.Least), short(f.Most)),
+		r.Wrong(r.Config.Get(key), "duration", fmt.Sprintf("%s %q is no length of time from %s to %s", key, text,
+			short(f.Least), short(f.Most)),
 			"write "+key+": "+hint)
 		return fallback
 	}
@@ -219,7 +224,8 @@ func (r Reader) Number(key string) float64 {
 	most := float64(r.field(key).Max)
 	n, err := strconv.ParseFloat(text, 64)
 	if err != nil || !(n > 0 && n <= most) {
-		r.Wrong(r.Config.Get(key), "wrong-type", fmt.Sprintf("%s is a number above 0 and up to %.0f", key, most), "write "+key+": 100")
+		r.Wrong(r.Config.Get(key), "wrong-type", fmt.Sprintf("%s is a number above 0 and up to %.0f", key, most),
+			"write "+key+": 100")
 		return 0
 	}
 	return n
@@ -229,7 +235,8 @@ func (r Reader) Number(key string) float64 {
 func (r Reader) Is(key string) bool {
 	text := r.Text(key)
 	if text != "" && text != "true" && text != "false" {
-		r.Wrong(r.Config.Get(key), "wrong-type", fmt.Sprintf("%s is true or false, not %q", key, text), "write "+key+": true, or leave it out")
+		r.Wrong(r.Config.Get(key), "wrong-type", fmt.Sprintf("%s is true or false, not %q", key, text),
+			"write "+key+": true, or leave it out")
 	}
 	return text == "true"
 }
@@ -242,7 +249,8 @@ func (r Reader) Word(key string) string {
 		return words[0]
 	}
 	if !slices.Contains(words, text) {
-		r.Wrong(r.Config.Get(key), "wrong-type", fmt.Sprintf("%s is %s, not %q", key, diag.Names(words, "or"), text), diag.Suggest(text, words, "words"))
+		r.Wrong(r.Config.Get(key), "wrong-type", fmt.Sprintf("%s is %s, not %q", key, diag.Names(words, "or"), text),
+			diag.Suggest(text, words, "words"))
 		return words[0]
 	}
 	return text
@@ -294,7 +302,8 @@ func (r Reader) Time(key string) time.Time {
 			return t.UTC()
 		}
 	}
-	r.Wrong(r.Config.Get(key), key, fmt.Sprintf("%s %q is no day", key, text), "write "+key+": 2026-01-01, or a time such as 2026-01-01T06:00:00Z")
+	r.Wrong(r.Config.Get(key), key, fmt.Sprintf("%s %q is no day", key, text),
+		"write "+key+": 2026-01-01, or a time such as 2026-01-01T06:00:00Z")
 	return time.Time{}
 }
 
@@ -302,7 +311,8 @@ func (r Reader) Time(key string) time.Time {
 func (r Reader) Credential(key string) string {
 	text := r.Text(key)
 	if text != "" && !strings.Contains(text, "${") {
-		r.Wrong(r.Config.Get(key), "secret-in-file", key+" stands in the file, where everyone who can read the repository sees it",
+		r.Wrong(r.Config.Get(key), "secret-in-file",
+			key+" stands in the file, where everyone who can read the repository sees it",
 			"write "+key+": ${NAME}, and set NAME in the environment")
 	}
 	return text

@@ -1,5 +1,5 @@
-// Package sourcetest has the one Sink that tests of sources hand over to: it keeps what it is given as the journal would, knows again what it has seen, and
-// signals what it takes.
+// Package sourcetest has the one Sink that tests of sources hand over to: it keeps what it is given
+// as the journal would, knows again what it has seen, and signals what it takes.
 package sourcetest
 
 import (
@@ -33,8 +33,9 @@ type Sink struct {
 // New makes a sink to which records of the same rule with the same body are one.
 func New() *Sink {
 	return &Sink{
-		Took: make(chan struct{}, 1000), Saved: make(chan struct{}, 1000), Files: make(chan sources.File, 1000), Offered: make(chan sources.File, 1000),
-		seen: map[string]bool{}, cursors: map[string]string{}, content: map[string]string{},
+		Took: make(chan struct{}, 1000), Saved: make(chan struct{}, 1000), Files: make(chan sources.File, 1000),
+		Offered: make(chan sources.File, 1000),
+		seen:    map[string]bool{}, cursors: map[string]string{}, content: map[string]string{},
 		identify: func(r sources.Record) string { return fmt.Sprint(r.Rule, r.Body) },
 	}
 }

@@ -60,7 +60,8 @@ func (b blob) gunzip(f Format) blob {
 			src.Close()
 			return nil, err
 		}
-		return &unpacking{r: z, place: b.name, packed: func() int64 { return counted.n }, limit: f.MaxUnpacked, closers: []io.Closer{z, src}}, nil
+		return &unpacking{r: z, place: b.name, packed: func() int64 { return counted.n }, limit: f.MaxUnpacked,
+			closers: []io.Closer{z, src}}, nil
 	}}
 }
 
@@ -75,7 +76,8 @@ func (c *countingReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// What unpacks to more than ratioLimit times its size, beyond the first ratioFrom bytes, is a bomb: tables shrink by 5 to 50 times.
+// What unpacks to more than ratioLimit times its size, beyond the first ratioFrom bytes, is a bomb:
+// tables shrink by 5 to 50 times.
 const (
 	ratioLimit = 250
 	ratioFrom  = 32 << 20
@@ -95,11 +97,13 @@ func (u *unpacking) Read(p []byte) (int, error) {
 	n, err := u.r.Read(p)
 	u.n += int64(n)
 	if u.n > u.limit {
-		return 0, &FileError{Place: u.place, Message: fmt.Sprintf("it unpacks to more than %d bytes", u.limit), Hint: "split the export into smaller files"}
+		return 0, &FileError{Place: u.place, Message: fmt.Sprintf("it unpacks to more than %d bytes", u.limit),
+			Hint: "split the export into smaller files"}
 	}
 	if u.n > ratioFrom && u.n > ratioLimit*max(u.packed(), 1) {
-		return 0, &FileError{Place: u.place, Message: fmt.Sprintf("it unpacks to more than %d times its size, as only damaged or hostile files do", ratioLimit),
-			Hint: "export it again, and drop it unpacked if it is right"}
+		return 0, &FileError{Place: u.place,
+			Message: fmt.Sprintf("it unpacks to more than %d times its size, as only damaged or hostile files do", ratioLimit),
+			Hint:    "export it again, and drop it unpacked if it is right"}
 	}
 	return n, err
 }
@@ -124,8 +128,9 @@ func (r *Reader) openZip(b blob, f Format, unpack bool) (rowSource, error) {
 	}
 	z, err := zip.NewReader(b.at, b.size)
 	if err != nil {
-		return nil, &FileError{Place: b.name, Message: "it begins as a zip file or workbook and cannot be opened as one: part of it is missing or damaged",
-			Hint: "copy or export it again"}
+		return nil, &FileError{Place: b.name,
+			Message: "it begins as a zip file or workbook and cannot be opened as one: part of it is missing or damaged",
+			Hint:    "copy or export it again"}
 	}
 	for _, e := range z.File {
 		if strings.EqualFold(e.Name, "xl/workbook.xml") || strings.EqualFold(e.Name, "xl/workbook.bin") {
@@ -138,7 +143,8 @@ func (r *Reader) openZip(b blob, f Format, unpack bool) (rowSource, error) {
 		}
 	}
 	if f.Kind == XLSX || KindByName(b.name) == XLSX {
-		return nil, &FileError{Place: b.name, Message: "it is a zip file but no xlsx workbook", Hint: "save it as xlsx in a spreadsheet program"}
+		return nil, &FileError{Place: b.name, Message: "it is a zip file but no xlsx workbook",
+			Hint: "save it as xlsx in a spreadsheet program"}
 	}
 	if !unpack {
 		return nil, packedTwice(b.name)
@@ -171,14 +177,16 @@ func officeDocument(e *zip.File) string {
 	return ""
 }
 
-// zipTables lists the entries of a zip that may hold rows. Entries are only ever read, never written to disk; links and names that lead
-// elsewhere are left out all the same, for their content is not what they seem.
+// zipTables lists the entries of a zip that may hold rows. Entries are only ever read, never
+// written to disk; links and names that lead elsewhere are left out all the same, for their content
+// is not what they seem.
 func zipTables(z *zip.Reader) []*zip.File {
 	var tables []*zip.File
 	for _, e := range z.File {
 		name := strings.ReplaceAll(e.Name, `\`, "/")
 		base := path.Base(name)
-		if e.Mode()&fs.ModeType != 0 || strings.HasSuffix(name, "/") || !fs.ValidPath(PlainName(name)) || strings.HasPrefix(name, "__MACOSX/") || strings.HasPrefix(base, ".") ||
+		if e.Mode()&fs.ModeType != 0 || strings.HasSuffix(name, "/") || !fs.ValidPath(PlainName(name)) ||
+			strings.HasPrefix(name, "__MACOSX/") || strings.HasPrefix(base, ".") ||
 			strings.HasPrefix(name, "media/") && KindByName(base) == Auto { // the photos of ODK Central's export
 			continue
 		}
@@ -210,7 +218,8 @@ func openEntry(place string, e *zip.File, f Format) (io.ReadCloser, error) {
 		return nil, err
 	}
 	size := int64(e.CompressedSize64)
-	return &unpacking{r: src, place: place, packed: func() int64 { return size }, limit: f.MaxUnpacked, closers: []io.Closer{src}}, nil
+	return &unpacking{r: src, place: place, packed: func() int64 { return size }, limit: f.MaxUnpacked,
+		closers: []io.Closer{src}}, nil
 }
 
 // spilled is content that must be read out of order and so lies in a file of its own until the reader is closed.
@@ -247,7 +256,8 @@ func spill(b blob) (*spilled, error) {
 	return &spilled{File: file, size: n}, nil
 }
 
-// tempFile makes a file that only this user can read. Where the system allows it has no name any more, so that nothing is left behind.
+// tempFile makes a file that only this user can read. Where the system allows it has no name any
+// more, so that nothing is left behind.
 func tempFile() (*os.File, error) {
 	file, err := os.CreateTemp("", "culvert-*.tmp")
 	if err != nil {
@@ -282,5 +292,6 @@ func oleFinding(b blob) error {
 	if bytes.Contains(text, want.Bytes()) {
 		return &FileError{Place: b.name, Message: "it is protected by a password", Hint: "save it without one"}
 	}
-	return &FileError{Place: b.name, Message: "it is a workbook of the old .xls format, or another old Office file", Hint: "save it as xlsx or CSV"}
+	return &FileError{Place: b.name, Message: "it is a workbook of the old .xls format, or another old Office file",
+		Hint: "save it as xlsx or CSV"}
 }

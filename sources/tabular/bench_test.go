@@ -109,14 +109,16 @@ func writeXLSX(b *testing.B, path string, rows int) int64 {
 	})
 	part("xl/worksheets/sheet1.xml", func(w *bufio.Writer) {
 		fmt.Fprint(w, `<worksheet><sheetData><row r="1">`)
-		for i, h := range []string{"number", "formid", "form.first_name", "form.group_a.bp", "form.case.@case_id", "form.visit_date", "username"} {
+		for i, h := range []string{"number", "formid", "form.first_name", "form.group_a.bp", "form.case.@case_id",
+			"form.visit_date", "username"} {
 			fmt.Fprintf(w, `<c r="%s1" t="inlineStr"><is><t>%s</t></is></c>`, columnName(i), h)
 		}
 		fmt.Fprint(w, "</row>")
 		for i := range rows {
 			n := i + 2
 			fmt.Fprintf(w, `<row r="%d"><c r="A%d"><v>%d</v></c><c r="B%d" t="s"><v>%d</v></c><c r="C%d" t="s"><v>0</v></c><c r="D%d"><v>120</v></c>`+
-				`<c r="E%d" t="s"><v>%d</v></c><c r="F%d" s="1"><v>46082</v></c><c r="G%d" t="s"><v>1</v></c></row>`, n, n, i, n, 2+2*i, n, n, n, 3+2*i, n, n)
+				`<c r="E%d" t="s"><v>%d</v></c><c r="F%d" s="1"><v>46082</v></c><c r="G%d" t="s"><v>1</v></c></row>`, n, n, i, n,
+				2+2*i, n, n, n, 3+2*i, n, n)
 		}
 		fmt.Fprint(w, `</sheetData></worksheet>`)
 	})
@@ -137,8 +139,9 @@ func writeXLSX(b *testing.B, path string, rows int) int64 {
 	return info.Size()
 }
 
-// BenchmarkXLSX reads a workbook with two texts of its own in each row, and tells the memory in use after every tenth of it.
-// With CULVERT_BENCH_ROWS=1000000 it is the million rows that must stay within 150 MB.
+// BenchmarkXLSX reads a workbook with two texts of its own in each row, and tells the memory in use
+// after every tenth of it. With CULVERT_BENCH_ROWS=1000000 it is the million rows that must stay
+// within 150 MB.
 func BenchmarkXLSX(b *testing.B) {
 	rows := 20000
 	if n, err := strconv.Atoi(os.Getenv("CULVERT_BENCH_ROWS")); err == nil {

@@ -15,7 +15,8 @@ import (
 
 var update = flag.Bool("update", false, "write golden files anew")
 
-// TestBrokenFiles reads files that are wrong in the ways that real ones are, and compares what is said of them with findings.txt.
+// TestBrokenFiles reads files that are wrong in the ways that real ones are, and compares what is
+// said of them with findings.txt.
 func TestBrokenFiles(t *testing.T) {
 	paths, err := filepath.Glob("testdata/broken/*")
 	if err != nil {

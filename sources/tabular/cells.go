@@ -8,8 +8,9 @@ import (
 	"github.com/culvert/culvert/sources/charset"
 )
 
-// Guard makes a cell safe to open in a spreadsheet, which would run text that begins like a formula: such a cell gets an apostrophe in front.
-// Numbers and CommCare's mark for questions not asked stay as they are. Unguard takes the apostrophe off again.
+// Guard makes a cell safe to open in a spreadsheet, which would run text that begins like a
+// formula: such a cell gets an apostrophe in front. Numbers and CommCare's mark for questions not
+// asked stay as they are. Unguard takes the apostrophe off again.
 func Guard(cell string) string {
 	if !formulaLike(cell) || cell == notAsked {
 		return cell
@@ -28,8 +29,9 @@ func Unguard(cell string) string {
 	return cell
 }
 
-// formulaLike tells whether a cell begins like a formula, behind any apostrophes. Spreadsheets pass over blanks before it, those of some countries begin a
-// new cell at a semicolon, and those of others take the wide signs of East Asian keyboards.
+// formulaLike tells whether a cell begins like a formula, behind any apostrophes. Spreadsheets pass
+// over blanks before it, those of some countries begin a new cell at a semicolon, and those of
+// others take the wide signs of East Asian keyboards.
 func formulaLike(cell string) bool {
 	cell = strings.TrimLeft(cell, "'")
 	if cell == "" {
@@ -42,8 +44,8 @@ func formulaLike(cell string) bool {
 	return strings.ContainsRune("=+-@＝＋－＠", first) && first != utf8.RuneError
 }
 
-// PlainName gives a file's name as text. Names from old Windows shares and from zips may be in no encoding that the system knows; the journal,
-// results and messages need text.
+// PlainName gives a file's name as text. Names from old Windows shares and from zips may be in no
+// encoding that the system knows; the journal, results and messages need text.
 func PlainName(name string) string {
 	if utf8.ValidString(name) {
 		return name

@@ -54,7 +54,8 @@ func isShortInteger(raw string) bool {
 // plainNumber writes a number with the 15 digits that spreadsheets keep and without an exponent.
 func plainNumber(f float64) (string, error) {
 	if math.Abs(f) >= 1e15 {
-		return "", &cellFault{"it holds a number of more than 15 digits, of which spreadsheets keep only 15", "format the column as text and enter the value again"}
+		return "", &cellFault{"it holds a number of more than 15 digits, of which spreadsheets keep only 15",
+			"format the column as text and enter the value again"}
 	}
 	rounded, err := strconv.ParseFloat(strconv.FormatFloat(f, 'g', 15, 64), 64)
 	if err != nil {
@@ -69,7 +70,8 @@ func plainNumber(f float64) (string, error) {
 // maxSerial is 9999-12-31, the last day that spreadsheets know.
 const maxSerial = 2958466
 
-// date makes an ISO date or time of a day count. Workbooks count from 1900 with a 29 February 1900 that never was, or from 1904 (ECMA-376 part 1, 18.17.4.1).
+// date makes an ISO date or time of a day count. Workbooks count from 1900 with a 29 February 1900
+// that never was, or from 1904 (ECMA-376 part 1, 18.17.4.1).
 func (w *workbook) date(serial float64, kind styleKind) (string, error) {
 	if serial < 0 || serial >= maxSerial {
 		return "", &cellFault{"it is formatted as a date and holds no date", "enter the date again, such as 2026-03-01"}

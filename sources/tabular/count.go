@@ -21,8 +21,9 @@ func MostRows(name string, size int64) int64 {
 	return size/shortestRow + 1
 }
 
-// Count gives how many rows a file has, bad ones included, without making bodies of them. A file that cannot be read to its end gives the rows before
-// the break and no error: reading it for real says what is wrong.
+// Count gives how many rows a file has, bad ones included, without making bodies of them. A file
+// that cannot be read to its end gives the rows before the break and no error: reading it for real
+// says what is wrong.
 func Count(ctx context.Context, path string, f Format) (int64, error) {
 	r, err := Open(ctx, path, f)
 	if err != nil {

@@ -7,11 +7,12 @@ import (
 	"unicode/utf8"
 )
 
-// csvLexer splits CSV text into rows and cells. It differs from encoding/csv where dropped files need it: a row has a limit, a row that cannot
-// be told apart keeps its text, and a quote that is never closed costs its own line, not the rest of the file.
+// csvLexer splits CSV text into rows and cells. It differs from encoding/csv where dropped files
+// need it: a row has a limit, a row that cannot be told apart keeps its text, and a quote that is
+// never closed costs its own line, not the rest of the file.
 //
-// Cells are RFC 4180: a quoted cell may hold delimiters, line ends and doubled quotes. A quote inside an unquoted cell is an ordinary character,
-// as spreadsheets read it.
+// Cells are RFC 4180: a quoted cell may hold delimiters, line ends and doubled quotes. A quote
+// inside an unquoted cell is an ordinary character, as spreadsheets read it.
 type csvLexer struct {
 	src     io.Reader
 	buf     []byte
@@ -125,7 +126,8 @@ func (l *csvLexer) nextLine() (rowFault, error) {
 		fault = l.check()
 	}
 	if fault != faultNone && size > first {
-		// The row runs over line ends and is not right: its quote was most likely never closed. Only its first line is given up.
+		// The row runs over line ends and is not right: its quote was most likely never closed. Only its
+		// first line is given up.
 		size = first
 		if fault != faultOpenQuote && fault != faultAfterQuote {
 			fault = faultOpenQuote
@@ -152,7 +154,8 @@ func (l *csvLexer) check() rowFault {
 	return faultNone
 }
 
-// trailingDelimiters tells whether the cells beyond the header's are all empty, as some programs end their lines, and drops them.
+// trailingDelimiters tells whether the cells beyond the header's are all empty, as some programs
+// end their lines, and drops them.
 func (l *csvLexer) trailingDelimiters() bool {
 	if len(l.spans) < l.want {
 		return false
@@ -295,7 +298,8 @@ type spacedCell struct {
 	next int // where the next cell begins; -1 when it is the last
 }
 
-// spaced reads a quoted cell behind spaces. It is none, and the text is taken as it stands, when more than spaces follows the closing quote.
+// spaced reads a quoted cell behind spaces. It is none, and the text is taken as it stands, when
+// more than spaces follows the closing quote.
 func (l *csvLexer) spaced(pos, lineEnd int) (c spacedCell, ok bool) {
 	text := l.buf[l.start:l.end]
 	from := pos

@@ -15,7 +15,8 @@ import (
 	"github.com/culvert/culvert/rules/diag"
 )
 
-// rowSource gives the rows of one table or document. Rows that cannot be read are *RowError, and the next call goes on behind them.
+// rowSource gives the rows of one table or document. Rows that cannot be read are *RowError, and
+// the next call goes on behind them.
 type rowSource interface {
 	next(row *Row) error
 	// skip passes over one row, bad ones included.
@@ -57,7 +58,8 @@ func openCSV(open opener, place string, f Format) (_ *csvRows, err error) {
 			src.Close()
 		}
 	}()
-	c := &csvRows{src: src, place: place, rule: newColumns(f), format: f, limit: f.MaxRow, decoded: enc.decoder != nil, mixed: enc.mixed}
+	c := &csvRows{src: src, place: place, rule: newColumns(f), format: f, limit: f.MaxRow, decoded: enc.decoder != nil,
+		mixed: enc.mixed}
 	c.lex = newCSVLexer(src, ',', '\n', f.MaxRow)
 	c.lex.fill()
 	if c.lex.end == 0 {
@@ -70,7 +72,8 @@ func openCSV(open opener, place string, f Format) (_ *csvRows, err error) {
 	if err := c.readHeader(f); err != nil {
 		return nil, readError(place, err)
 	}
-	c.shape = Layout{Kind: CSV, Delimiter: c.lex.delim, BOM: enc.bom || enc.decoder != nil, Header: c.head, HeaderRow: f.Header}
+	c.shape = Layout{Kind: CSV, Delimiter: c.lex.delim, BOM: enc.bom || enc.decoder != nil, Header: c.head,
+		HeaderRow: f.Header}
 	if c.lex.delim == '\t' {
 		c.shape.Kind = TSV
 	}
@@ -111,7 +114,8 @@ func sepHint(text []byte) byte {
 
 var delimiters = []byte{',', ';', '\t', '|'}
 
-// sniffDelimiter picks the delimiter that splits the first rows most evenly: the same number of cells in all of them, and the most cells.
+// sniffDelimiter picks the delimiter that splits the first rows most evenly: the same number of
+// cells in all of them, and the most cells.
 func sniffDelimiter(text []byte, newline byte, headerRow int) byte {
 	best, bestScore := byte(','), 0
 	for _, d := range delimiters {
@@ -153,7 +157,8 @@ func (c *csvRows) readHeader(f Format) error {
 	for {
 		fault, err := c.lex.nextLine()
 		if err == io.EOF {
-			return &FileError{Place: c.place, Message: fmt.Sprintf("it ends before row %d, where the headers should be", f.Header),
+			return &FileError{Place: c.place, Message: fmt.Sprintf("it ends before row %d, where the headers should be",
+				f.Header),
 				Hint: "check header:, and that the file was written to its end"}
 		}
 		if err != nil {
@@ -200,8 +205,9 @@ func (c *csvRows) ownFile() bool {
 	return bytes.Contains(line, []byte(CauseColumn))
 }
 
-// endsEarly tells whether the current row, which has fewer cells than the header, may be taken: the rule reads none of the columns that it lacks, or
-// says that they are blank. Excel leaves out empty cells at the end of rows; but a line end inside a cell cuts rows in the same way.
+// endsEarly tells whether the current row, which has fewer cells than the header, may be taken: the
+// rule reads none of the columns that it lacks, or says that they are blank. Excel leaves out empty
+// cells at the end of rows; but a line end inside a cell cuts rows in the same way.
 func (c *csvRows) endsEarly() bool {
 	if c.format.ShortRows {
 		return true
@@ -302,7 +308,8 @@ func (c *csvRows) fault(f rowFault) *RowError {
 			e.Column = c.head[at]
 			e.Message += ": there is nothing for " + diag.Names(short(c.head[at:], 3), "and")
 		}
-		e.Hint = "fill the row in to its end, and put cells that hold line ends in quotes; if the program leaves out empty cells at the end, write short_rows: blank"
+		e.Hint = "fill the row in to its end, and put cells that hold line ends in quotes; if the program leaves out " +
+			"empty cells at the end, write short_rows: blank"
 	case faultNUL:
 		e.Message = "it holds a NUL byte"
 		e.Hint = "the row was damaged when it was written or copied; export it again"
@@ -317,7 +324,8 @@ func (c *csvRows) fault(f rowFault) *RowError {
 	return e
 }
 
-// rescued gives the cells of a bad row as far as they can be told apart, at most as many as the header has: what is too much goes to the last.
+// rescued gives the cells of a bad row as far as they can be told apart, at most as many as the
+// header has: what is too much goes to the last.
 func (c *csvRows) rescued() []string {
 	cells := c.lex.cells(nil)
 	for i, cell := range cells {
@@ -344,14 +352,17 @@ func readError(place string, err error) error {
 	return &FileError{Place: place, Message: "its packed content is damaged", Hint: "copy or export it again"}
 }
 
-// isOurs tells errors of the disk and of our own from those that the content of a file causes, of which unpackers have too many kinds to list.
+// isOurs tells errors of the disk and of our own from those that the content of a file causes, of
+// which unpackers have too many kinds to list.
 func isOurs(err error) bool {
 	var disk *fs.PathError
 	var system syscall.Errno
-	return errors.As(err, &disk) || errors.As(err, &system) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+	return errors.As(err, &disk) || errors.As(err, &system) || errors.Is(err, context.Canceled) ||
+		errors.Is(err, context.DeadlineExceeded)
 }
 
-// ASCIIDelimiter tells whether a delimiter can be used: one ASCII character that is no letter, digit, quote or line end.
+// ASCIIDelimiter tells whether a delimiter can be used: one ASCII character that is no letter,
+// digit, quote or line end.
 func ASCIIDelimiter(r rune) bool {
 	if r >= utf8.RuneSelf || r == '"' || r == '\n' || r == '\r' || r == 0 {
 		return false

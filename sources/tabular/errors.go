@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// FileError says why a file, or the rest of it, cannot be read. Its words hold names of files, sheets and columns, never values of rows.
+// FileError says why a file, or the rest of it, cannot be read. Its words hold names of files,
+// sheets and columns, never values of rows.
 type FileError struct {
 	Place   string // the file, and the sheet or part of it where that helps
 	Message string // what is wrong
@@ -16,8 +17,8 @@ type FileError struct {
 // Error gives place, cause and fix in one sentence.
 func (e *FileError) Error() string { return sentence(e.Place, e.Message, e.Hint) }
 
-// RowError says why one row cannot be read; reading goes on with the next row. Message and Fix hold no values of the row and may be logged;
-// Cells and Raw are the row's own data and may not.
+// RowError says why one row cannot be read; reading goes on with the next row. Message and Fix hold
+// no values of the row and may be logged; Cells and Raw are the row's own data and may not.
 type RowError struct {
 	Line    int    // as a spreadsheet counts rows
 	Sheet   string // of a workbook or zip, or empty

@@ -146,7 +146,8 @@ func kindByContent(head []byte) FormatKind {
 	case '{':
 		// One object that ends with its line is NDJSON, one that goes on is a document.
 		line, rest, more := bytes.Cut(head, []byte("\n"))
-		if more && bytes.HasSuffix(bytes.TrimSpace(line), []byte("}")) && (len(bytes.TrimSpace(rest)) == 0 || bytes.HasPrefix(bytes.TrimSpace(rest), []byte("{"))) {
+		if more && bytes.HasSuffix(bytes.TrimSpace(line), []byte("}")) &&
+			(len(bytes.TrimSpace(rest)) == 0 || bytes.HasPrefix(bytes.TrimSpace(rest), []byte("{"))) {
 			return NDJSON
 		}
 		return JSON

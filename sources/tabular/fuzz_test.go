@@ -15,8 +15,9 @@ import (
 	"github.com/culvert/culvert/sources/tabular/tabulartest"
 )
 
-// FuzzOpen reads any bytes under any name. Whatever they are, reading ends, within the time that their size allows, with rows and findings only, and
-// skipping leads to the same row numbers as reading.
+// FuzzOpen reads any bytes under any name. Whatever they are, reading ends, within the time that
+// their size allows, with rows and findings only, and skipping leads to the same row numbers as
+// reading.
 func FuzzOpen(f *testing.F) {
 	paths, err := filepath.Glob("testdata/broken/*")
 	if err != nil {
@@ -83,7 +84,8 @@ func count(t *testing.T, name string, text []byte, f Format, next func(*Reader) 
 
 // FuzzCSV compares with encoding/csv: what that reads without an error, the lexer reads alike.
 func FuzzCSV(f *testing.F) {
-	for _, text := range []string{"a,b\nc,d\n", "\"a\"\"b\",c\n", "\"a\nb\",c\r\n", "a,\"b\n", "\"a\"b,c\n", ",\n\n\"\"\n", "a\r\nb\r", "\"a\r\nb\"\r\n"} {
+	for _, text := range []string{"a,b\nc,d\n", "\"a\"\"b\",c\n", "\"a\nb\",c\r\n", "a,\"b\n", "\"a\"b,c\n",
+		",\n\n\"\"\n", "a\r\nb\r", "\"a\r\nb\"\r\n"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -133,9 +135,12 @@ func FuzzSheet(f *testing.F) {
 	f.Add([]byte(`<worksheet><sheetData/></worksheet>`))
 	f.Add([]byte(`<row r="1"><c r="ZZZZZZZ1" t="s"><v>0</v></c></row>`))
 	f.Fuzz(func(t *testing.T, sheet []byte) {
-		text := tabulartest.Archive(t, [2]string{"xl/workbook.xml", `<workbook xmlns:r="r"><sheets><sheet name="F" r:id="a"/></sheets></workbook>`},
-			[2]string{"xl/_rels/workbook.xml.rels", `<r><Relationship Id="a" Target="s.xml"/></r>`}, [2]string{"xl/s.xml", string(sheet)},
-			[2]string{"xl/styles.xml", `<s><cellXfs><xf/><xf numFmtId="14"/></cellXfs></s>`}, [2]string{"xl/sharedStrings.xml", `<sst><si><t>x_x000D_</t></si></sst>`})
+		text := tabulartest.Archive(t, [2]string{"xl/workbook.xml",
+			`<workbook xmlns:r="r"><sheets><sheet name="F" r:id="a"/></sheets></workbook>`},
+			[2]string{"xl/_rels/workbook.xml.rels", `<r><Relationship Id="a" Target="s.xml"/></r>`},
+			[2]string{"xl/s.xml", string(sheet)},
+			[2]string{"xl/styles.xml", `<s><cellXfs><xf/><xf numFmtId="14"/></cellXfs></s>`},
+			[2]string{"xl/sharedStrings.xml", `<sst><si><t>x_x000D_</t></si></sst>`})
 		count(t, "a.xlsx", []byte(text), Format{MaxRow: 1 << 16}, (*Reader).Next)
 	})
 }

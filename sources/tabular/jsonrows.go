@@ -70,8 +70,9 @@ func (b *budgetReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// enter moves to the first item of the list that the path leads to. A document that is a list stands for itself, whatever the path: files of failed
-// rows are such. A document without a list is one record.
+// enter moves to the first item of the list that the path leads to. A document that is a list
+// stands for itself, whatever the path: files of failed rows are such. A document without a list is
+// one record.
 func (j *jsonRows) enter(b blob, f Format, enc textEncoding) error {
 	path := strings.FieldsFunc(f.Items, func(r rune) bool { return r == '.' })
 	t, err := j.dec.Token()
@@ -207,7 +208,8 @@ func (j *jsonRows) line() ([]byte, error) {
 		}
 		j.number++
 		if long {
-			return nil, &RowError{Line: j.number, Message: fmt.Sprintf("the line is longer than %d bytes", j.limit), Hint: "look for a missing line end before it"}
+			return nil, &RowError{Line: j.number, Message: fmt.Sprintf("the line is longer than %d bytes", j.limit),
+				Hint: "look for a missing line end before it"}
 		}
 		if line = bytes.TrimSpace(line); len(line) > 0 {
 			return line, nil
@@ -230,7 +232,8 @@ func (j *jsonRows) next(row *Row) error {
 	}
 	object, ok := body.(map[string]any)
 	if !ok {
-		return &RowError{Line: j.number, Message: "the item is no JSON object", Hint: "each item of the list, or line, is one object", Raw: bytes.Clone(raw)}
+		return &RowError{Line: j.number, Message: "the item is no JSON object",
+			Hint: "each item of the list, or line, is one object", Raw: bytes.Clone(raw)}
 	}
 	row.Fixes, _ = object[LinkColumn].(string)
 	for _, column := range OurColumns {
@@ -256,7 +259,8 @@ func (j *jsonRows) failure(err error) error {
 		return &FileError{Place: j.place, Message: fmt.Sprintf("item %d is not JSON", max(j.number, 1)),
 			Hint: "check quotes, commas and brackets there"}
 	case err == io.EOF:
-		return &FileError{Place: j.place, Message: "it ends too early: part of it is missing", Hint: "copy or export it again"}
+		return &FileError{Place: j.place, Message: "it ends too early: part of it is missing",
+			Hint: "copy or export it again"}
 	}
 	return readError(j.place, err)
 }

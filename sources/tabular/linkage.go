@@ -47,7 +47,9 @@ func (j *join) group(name string, header []string) (*repeatGroup, error) {
 		j.link, j.number = link, slices.Index(j.main.header(), link.mainColumn())
 	}
 	if link != j.link || j.number < 0 {
-		return nil, &FileError{Place: name, Message: fmt.Sprintf("its rows say with %s to which form they belong, and the table of the forms has no column %s", link.parentColumn(), link.mainColumn()),
+		return nil, &FileError{Place: name,
+			Message: fmt.Sprintf("its rows say with %s to which form they belong, and the table of the forms has no column %s",
+				link.parentColumn(), link.mainColumn()),
 			Hint: "export the forms and their repeat groups together, with that column, or name one table with sheet:"}
 	}
 	g := &repeatGroup{name: name, header: header, own: -1, above: -1, table: -1}
@@ -69,7 +71,8 @@ func without(body map[string]any, columns ...string) map[string]any {
 	return item
 }
 
-// numbered is that of CommCare: the columns number__0, number__1... are the form's number, and the places in the groups around.
+// numbered is that of CommCare: the columns number__0, number__1... are the form's number, and the
+// places in the groups around.
 type numbered struct{}
 
 const (
@@ -91,7 +94,8 @@ func (numbered) prepare(g *repeatGroup) error {
 		g.levels = append(g.levels, column)
 	}
 	if len(g.levels) < 2 {
-		return &FileError{Place: g.name, Message: "it has a column number__0 and no number__1", Hint: "export the repeat group with its number columns"}
+		return &FileError{Place: g.name, Message: "it has a column number__0 and no number__1",
+			Hint: "export the repeat group with its number columns"}
 	}
 	g.path = repeatPath(g.name, g.header)
 	return nil
@@ -109,7 +113,8 @@ func (numbered) keys(_ *join, g *repeatGroup, cells []string) (parent, own strin
 
 func (numbered) item(g *repeatGroup, body map[string]any) map[string]any { return g.item(body) }
 
-// indexed is that of KoboToolbox and formpack: _parent_table_name and _parent_index name a sheet and the _index of a row there.
+// indexed is that of KoboToolbox and formpack: _parent_table_name and _parent_index name a sheet
+// and the _index of a row there.
 type indexed struct{}
 
 const (
@@ -126,7 +131,8 @@ func (indexed) recognises(header []string) bool {
 func (indexed) cell(text string) string { return wholeNumber(text) }
 
 func (indexed) prepare(g *repeatGroup) error {
-	g.own, g.above, g.table = slices.Index(g.header, indexColumn), slices.Index(g.header, parentIndexColumn), slices.Index(g.header, parentTableColumn)
+	g.own, g.above, g.table = slices.Index(g.header, indexColumn), slices.Index(g.header, parentIndexColumn),
+		slices.Index(g.header, parentTableColumn)
 	g.path = []string{g.name}
 	return nil
 }
@@ -152,8 +158,8 @@ func (indexed) item(_ *repeatGroup, body map[string]any) map[string]any {
 // sheetNameCut is how much of a long name a sheet surely keeps: 31 characters, of which "... (1)" may take some.
 const sheetNameCut = 24
 
-// tableNamed is the sheet of a repeat group that a name means; empty for the main table. Sheets have names that are cut to 31 characters and hold none
-// of []:*?/\.
+// tableNamed is the sheet of a repeat group that a name means; empty for the main table. Sheets
+// have names that are cut to 31 characters and hold none of []:*?/\.
 func (j *join) tableNamed(name string) string {
 	name = sheetSigns.Replace(name)
 	if strings.EqualFold(name, j.main.layout().Sheet) {
@@ -176,7 +182,8 @@ func (j *join) tableNamed(name string) string {
 
 var sheetSigns = strings.NewReplacer("[", "_", "]", "_", ":", "_", "*", "_", "?", "_", "/", "_", `\`, "_")
 
-// keyed is that of ODK Central and Briefcase: PARENT_KEY is the KEY of a row, such as uuid:1 or uuid:1/child[2], in whatever table that is.
+// keyed is that of ODK Central and Briefcase: PARENT_KEY is the KEY of a row, such as uuid:1 or
+// uuid:1/child[2], in whatever table that is.
 type keyed struct{}
 
 const (

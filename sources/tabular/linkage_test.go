@@ -16,7 +16,8 @@ func TestKoboSheets(t *testing.T) {
 	want := []map[string]any{
 		{"facility": "C1", "_uuid": "u-1", "_index": "1", "member": []any{
 			body{"name": "Ann", "_index": "1"},
-			body{"name": "Ben", "_index": "2", "dose": []any{body{"vaccine": "bcg", "_submission__uuid": "u-1"}, body{"vaccine": "opv", "_submission__uuid": "u-1"}}}}},
+			body{"name": "Ben", "_index": "2", "dose": []any{body{"vaccine": "bcg", "_submission__uuid": "u-1"},
+				body{"vaccine": "opv", "_submission__uuid": "u-1"}}}}},
 		{"facility": "C2", "_uuid": "u-2", "_index": "2", "member": []any{
 			body{"name": "Cat", "_index": "3", "dose": []any{body{"vaccine": "opv", "_submission__uuid": "u-2"}}}}},
 		{"facility": "C3", "_uuid": "u-3", "_index": "3", "member": []any{}},
@@ -38,7 +39,8 @@ func TestUnreadTables(t *testing.T) {
 	}{
 		{"a sheet of its own", "a.xlsx", tabulartest.KoboBook(t), Format{}, []string{"Notes"}},
 		{"a sheet that the rule names", "a.xlsx", tabulartest.KoboBook(t), Format{Sheet: "member"}, nil},
-		{"the log of forms", "a.zip", tabulartest.Archive(t, tabulartest.CentralForms, tabulartest.CentralMembers, audit), Format{}, []string{"household - audit"}},
+		{"the log of forms", "a.zip", tabulartest.Archive(t, tabulartest.CentralForms, tabulartest.CentralMembers, audit),
+			Format{}, []string{"household - audit"}},
 	} {
 		r, err := OpenBytes(context.Background(), c.file, []byte(c.text), c.format)
 		if err != nil {
@@ -57,14 +59,16 @@ func centralRows() []map[string]any {
 	return []map[string]any{
 		{"SubmissionDate": "2026-03-01T08:10:00.000Z", "facility": "C1", "KEY": "uuid:1", "mem-ber": []any{
 			body{"name": "Ann", "KEY": "uuid:1/g/mem-ber[1]"},
-			body{"name": "Ben", "KEY": "uuid:1/g/mem-ber[2]", "dose": []any{body{"vaccine": "bcg", "KEY": "uuid:1/g/mem-ber[2]/dose[1]"}}}}},
+			body{"name": "Ben", "KEY": "uuid:1/g/mem-ber[2]",
+				"dose": []any{body{"vaccine": "bcg", "KEY": "uuid:1/g/mem-ber[2]/dose[1]"}}}}},
 		{"SubmissionDate": "2026-03-02T08:10:00.000Z", "facility": "C2", "KEY": "uuid:2", "mem-ber": []any{}},
 	}
 }
 
 func TestCentralTables(t *testing.T) {
 	photo := [2]string{"media/1772345678901.jpg", "\xff\xd8\xff"}
-	bodies, problems := readAll(t, "a.zip", tabulartest.Archive(t, tabulartest.CentralDoses, tabulartest.CentralMembers, tabulartest.CentralForms, photo), Format{})
+	bodies, problems := readAll(t, "a.zip", tabulartest.Archive(t, tabulartest.CentralDoses, tabulartest.CentralMembers,
+		tabulartest.CentralForms, photo), Format{})
 	if diff := cmp.Diff(centralRows(), bodies); diff != "" || len(problems) > 0 {
 		t.Error(diff, problems)
 	}
@@ -76,9 +80,13 @@ func TestTablesThatDoNotGoTogether(t *testing.T) {
 		want    string
 	}{
 		"no column for the rows to name": {[][2]string{{"forms.csv", "a\n1\n"}, tabulartest.CentralMembers},
-			"house-hold-mem-ber: its rows say with PARENT_KEY to which form they belong, and the table of the forms has no column KEY; export the forms and their repeat groups together, with that column, or name one table with sheet:"},
-		"two ways of naming": {[][2]string{tabulartest.CentralForms, tabulartest.CentralMembers, {"x.csv", "a,_parent_index,_parent_table_name\n1,1,x\n"}}, "x: its rows say with _parent_index to which form they belong"},
-		"a blank parent":     {[][2]string{tabulartest.CentralForms, {"m.csv", "a,PARENT_KEY,KEY\n1,,k\n"}}, "PARENT_KEY is blank, so that nothing says which form the row belongs to"},
+			"house-hold-mem-ber: its rows say with PARENT_KEY to which form they belong, and the table of the forms has no " +
+				"column KEY; export the forms and their repeat groups together, with that column, or name one table with sheet:"},
+		"two ways of naming": {[][2]string{tabulartest.CentralForms, tabulartest.CentralMembers,
+			{"x.csv", "a,_parent_index,_parent_table_name\n1,1,x\n"}},
+			"x: its rows say with _parent_index to which form they belong"},
+		"a blank parent": {[][2]string{tabulartest.CentralForms, {"m.csv", "a,PARENT_KEY,KEY\n1,,k\n"}},
+			"PARENT_KEY is blank, so that nothing says which form the row belongs to"},
 	} {
 		r, err := OpenBytes(context.Background(), "a.zip", []byte(tabulartest.Archive(t, c.entries...)), Format{})
 		if err == nil {

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// LinkColumn says in a file of failed rows which row of which file each one is: once it is corrected and dropped again, the first failure is settled.
+// LinkColumn says in a file of failed rows which row of which file each one is: once it is
+// corrected and dropped again, the first failure is settled.
 const LinkColumn = "culvert row"
 
 // OurColumns are what Culvert adds to files of failed rows.
@@ -20,7 +21,8 @@ func isOurColumn(header string) bool {
 	return slices.Contains(OurColumns, header) || header == formerFixColumn
 }
 
-// hasOurColumns tells whether a table is one of failed rows that Culvert wrote: it has at least two of the columns at its end.
+// hasOurColumns tells whether a table is one of failed rows that Culvert wrote: it has at least two
+// of the columns at its end.
 func hasOurColumns(header []string) bool { return len(header)-len(withoutOurs(header)) >= 2 }
 
 // withoutOurs leaves out the columns that Culvert adds to files of failed rows.

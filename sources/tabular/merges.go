@@ -19,8 +19,8 @@ const maxMerges = 10000
 
 var mergeRef = regexp.MustCompile(`<(?:\w+:)?mergeCell\s[^>]*?ref="([A-Z]+)([0-9]+):([A-Z]+)([0-9]+)"`)
 
-// findMerges looks through a sheet for merged cells, which stand behind the rows that they concern. A less-than sign cannot stand in text, so that
-// looking for the element is enough.
+// findMerges looks through a sheet for merged cells, which stand behind the rows that they concern.
+// A less-than sign cannot stand in text, so that looking for the element is enough.
 func (s *sheetRows) findMerges(e *zip.File) ([]mergedCells, error) {
 	src, err := openEntry(s.book.place, e, s.book.format)
 	if err != nil {
@@ -40,7 +40,8 @@ func (s *sheetRows) findMerges(e *zip.File) ([]mergedCells, error) {
 					continue // wholly in what was looked at before
 				}
 				if len(list) == maxMerges {
-					return nil, &FileError{Place: s.place, Message: fmt.Sprintf("it has more than %d merged cells", maxMerges), Hint: "unmerge them"}
+					return nil, &FileError{Place: s.place, Message: fmt.Sprintf("it has more than %d merged cells", maxMerges),
+						Hint: "unmerge them"}
 				}
 				list = append(list, mergeOf(chunk, m))
 			}
@@ -64,7 +65,8 @@ func mergeOf(text []byte, m []int) mergedCells {
 	return mergedCells{firstRow: row(2), lastRow: row(4), firstColumn: first, lastColumn: last}
 }
 
-// touching lists the merged cells that the current row has part in. Rows come in order, so that each rectangle is looked at while it lasts.
+// touching lists the merged cells that the current row has part in. Rows come in order, so that
+// each rectangle is looked at while it lasts.
 func (s *sheetRows) touching() []mergedCells {
 	for len(s.merges) > 0 && s.merges[0].firstRow <= s.line {
 		s.active = append(s.active, s.merges[0])

@@ -19,9 +19,10 @@ const notAsked = "---"
 
 // plan turns the cells of a row into a record body. It is made once from the header.
 //
-// Headers that are paths of CommCare questions (form.group.question) become nested maps, so that a rule reads an export as it reads the same
-// forms from the webhook. One question split over several columns (the options of a multi-select, the parts of a place) becomes one value
-// again. Every other header is a key of the body as it stands.
+// Headers that are paths of CommCare questions (form.group.question) become nested maps, so that a
+// rule reads an export as it reads the same forms from the webhook. One question split over several
+// columns (the options of a multi-select, the parts of a place) becomes one value again. Every
+// other header is a key of the body as it stands.
 type plan struct {
 	objects []object // the first is the body itself
 	columns []columnPlan
@@ -65,7 +66,8 @@ var gpsParts = []string{"latitude", "longitude", "altitude", "accuracy"}
 // newPlan makes the plan for a header. headers are trimmed and distinct; empty ones are not read.
 func newPlan(headers []string) *plan {
 	p := &plan{objects: []object{{parent: -1}}, columns: make([]columnPlan, len(headers))}
-	b := planBuilder{plan: p, paths: map[string]int{"": 0}, leaves: map[string]bool{}, prefixes: map[string]bool{}, mergedAt: map[string]int{}}
+	b := planBuilder{plan: p, paths: map[string]int{"": 0}, leaves: map[string]bool{}, prefixes: map[string]bool{},
+		mergedAt: map[string]int{}}
 	for _, h := range headers {
 		if path := formPath(h); path != nil {
 			b.leaves[h] = true
@@ -258,7 +260,8 @@ func checkHeader(cells []string, f Format, place string) ([]string, error) {
 			Hint: "put the headers there, or say in which row they are with header:"}
 	}
 	if len(header) > f.MaxColumns {
-		return nil, &FileError{Place: place, Message: fmt.Sprintf("it has %d columns and at most %d can be read", len(header), f.MaxColumns),
+		return nil, &FileError{Place: place, Message: fmt.Sprintf("it has %d columns and at most %d can be read",
+			len(header), f.MaxColumns),
 			Hint: "export only the columns that the rule uses"}
 	}
 	if err := tellApart(header, newColumns(f), place); err != nil {
@@ -268,7 +271,8 @@ func checkHeader(cells []string, f Format, place string) ([]string, error) {
 		if !slices.ContainsFunc(header, func(h string) bool { return fold(h) == fold(want) }) {
 			hint := "it has " + listColumns(header) + "; add the column, or change the rule"
 			if near := nearestColumns(want, header); len(near) > 0 {
-				hint = fmt.Sprintf("did you mean %s? Rename the column, or change columns: in the rule", diag.Names(short(near, 3), "or"))
+				hint = fmt.Sprintf("did you mean %s? Rename the column, or change columns: in the rule",
+					diag.Names(short(near, 3), "or"))
 			}
 			return nil, &FileError{Place: place, Message: fmt.Sprintf("it has no column %q", want), Hint: hint}
 		}
@@ -276,7 +280,8 @@ func checkHeader(cells []string, f Format, place string) ([]string, error) {
 	return header, nil
 }
 
-// tellApart gives the second and later columns of one name a number: name, name.2. A name that the rule reads must say which of them is meant.
+// tellApart gives the second and later columns of one name a number: name, name.2. A name that the
+// rule reads must say which of them is meant.
 func tellApart(header []string, c *columns, place string) error {
 	first := make(map[string]int, len(header))
 	for i, h := range header {
@@ -294,7 +299,8 @@ func tellApart(header []string, c *columns, place string) error {
 			continue
 		}
 		if c.meansOne(h) {
-			return &FileError{Place: place, Message: fmt.Sprintf("columns %s and %s are both headed %q, which the rule reads", columnName(at), columnName(i), shorten(h)),
+			return &FileError{Place: place, Message: fmt.Sprintf("columns %s and %s are both headed %q, which the rule reads",
+				columnName(at), columnName(i), shorten(h)),
 				Hint: fmt.Sprintf("give each column a name of its own; or tell them apart in the rule: trigger[%q] and trigger[%q]", h, h+".2")}
 		}
 		n := 2

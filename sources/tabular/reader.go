@@ -36,8 +36,8 @@ type Layout struct {
 	Repeats   []Layout // tables of repeat groups whose rows belong to rows of this one
 }
 
-// Reader reads the rows of one file in order. Reading the same content again gives the same rows under the same numbers. It is not safe for
-// concurrent use.
+// Reader reads the rows of one file in order. Reading the same content again gives the same rows
+// under the same numbers. It is not safe for concurrent use.
 type Reader struct {
 	ctx     context.Context
 	source  rowSource
@@ -62,7 +62,8 @@ func Open(ctx context.Context, path string, f Format) (*Reader, error) {
 	}
 	if !info.Mode().IsRegular() {
 		file.Close()
-		return nil, &FileError{Place: filepath.Base(path), Message: "it is not a regular file", Hint: "drop the file itself, not a link or folder"}
+		return nil, &FileError{Place: filepath.Base(path), Message: "it is not a regular file",
+			Hint: "drop the file itself, not a link or folder"}
 	}
 	b := blob{
 		name: filepath.Base(path),
@@ -118,7 +119,8 @@ func memoryBlob(name string, text []byte) blob {
 		open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(text)), nil }}
 }
 
-// open picks the reader for a file by its first bytes, name and declared format. Packed files are opened one level deep.
+// open picks the reader for a file by its first bytes, name and declared format. Packed files are
+// opened one level deep.
 func (r *Reader) open(b blob, f Format, unpack bool) (rowSource, error) {
 	head, err := b.head()
 	if err != nil {
@@ -142,10 +144,14 @@ func (r *Reader) open(b blob, f Format, unpack bool) (rowSource, error) {
 		return r.openZip(b, f, unpack)
 	}
 	if ext := strings.ToLower(filepath.Ext(b.name)); ext == ".zip" || ext == ".gz" {
-		return nil, &FileError{Place: b.name, Message: "it is not packed though its name says so", Hint: "export it again, or give it the extension of its real format"}
+		return nil, &FileError{Place: b.name, Message: "it is not packed though its name says so",
+			Hint: "export it again, or give it the extension of its real format"}
 	}
-	if start := bytes.TrimLeft(bytes.TrimPrefix(head, bomUTF8), " \t\r\n"); len(start) > 1 && start[0] == '<' && strings.IndexByte("!?hHtT", start[1]) >= 0 {
-		return nil, &FileError{Place: b.name, Message: "it is a web page or XML document, as some programs write under the name of a workbook", Hint: "save it as xlsx or CSV in a spreadsheet program"}
+	if start := bytes.TrimLeft(bytes.TrimPrefix(head, bomUTF8), " \t\r\n"); len(start) > 1 && start[0] == '<' &&
+		strings.IndexByte("!?hHtT", start[1]) >= 0 {
+		return nil, &FileError{Place: b.name,
+			Message: "it is a web page or XML document, as some programs write under the name of a workbook",
+			Hint:    "save it as xlsx or CSV in a spreadsheet program"}
 	}
 	kind := f.Kind
 	if kind == Auto {
@@ -156,7 +162,8 @@ func (r *Reader) open(b blob, f Format, unpack bool) (rowSource, error) {
 	}
 	switch kind {
 	case XLSX:
-		return nil, &FileError{Place: b.name, Message: "it is no xlsx workbook", Hint: "save it as xlsx, or give it the extension of its real format"}
+		return nil, &FileError{Place: b.name, Message: "it is no xlsx workbook",
+			Hint: "save it as xlsx, or give it the extension of its real format"}
 	case JSON, NDJSON:
 		return openJSON(b, f, kind == NDJSON)
 	}
@@ -166,8 +173,8 @@ func (r *Reader) open(b blob, f Format, unpack bool) (rowSource, error) {
 	return openCSV(b.open, b.name, f)
 }
 
-// Next gives the next row. The error is io.EOF at the end; a *RowError when the row is bad, after which reading goes on; a *FileError when the
-// rest of the file cannot be read.
+// Next gives the next row. The error is io.EOF at the end; a *RowError when the row is bad, after
+// which reading goes on; a *FileError when the rest of the file cannot be read.
 func (r *Reader) Next() (Row, error) {
 	var row Row
 	if err := r.step(func() error { return r.source.next(&row) }); err != nil {

@@ -45,7 +45,8 @@ func (c *columns) wanted() []string {
 	return names
 }
 
-// rename gives headers the names by which the rule reads them, where they differ only in case and space and no other column could be meant.
+// rename gives headers the names by which the rule reads them, where they differ only in case and
+// space and no other column could be meant.
 func (c *columns) rename(header []string) []string {
 	out := slices.Clone(header)
 	for _, want := range c.wanted() {
@@ -111,7 +112,8 @@ func (c *columns) mayMiss(field []string) bool {
 	return c.anyway || len(field) == 0 || c.optional[fold(field[0])] || c.optional[fold(strings.Join(field, "."))]
 }
 
-// missing lists fields that the rule reads and no column holds, as a person would name them. groups are the fields of repeat groups.
+// missing lists fields that the rule reads and no column holds, as a person would name them. groups
+// are the fields of repeat groups.
 func (c *columns) missing(header []string, groups [][]string) (names []string, of int) {
 	if c.reading == nil {
 		return nil, 0
@@ -152,9 +154,11 @@ func (c *columns) check(header []string, groups [][]string, place string) error 
 	if len(names) > 1 {
 		word = "columns "
 	}
-	e := &FileError{Place: place, Message: "it has no " + word + diag.Names(short(names, 5), "and") + ", which the rule reads"}
+	e := &FileError{Place: place, Message: "it has no " + word + diag.Names(short(names, 5),
+		"and") + ", which the rule reads"}
 	if len(names) == of && looksLikeData(header) {
-		e.Message = "its first row holds no headers: none of the columns that the rule reads is there, but " + listColumns(header)
+		e.Message = "its first row holds no headers: none of the columns that the rule reads is there, but " +
+			listColumns(header)
 		e.Hint = "put the names of the columns into the first row; or name them in the trigger: header: none, columns: [...]"
 		return e
 	}
@@ -167,7 +171,9 @@ func (c *columns) check(header []string, groups [][]string, place string) error 
 	if len(hints) == 0 {
 		hints = append(hints, "it has "+listColumns(header))
 	}
-	e.Hint = strings.Join(hints, "; ") + ": rename the column, or the name in the rule; where files may lack it, write columns: {optional: [" + names[0] + "]}"
+	e.Hint = strings.Join(hints,
+		"; ") + ": rename the column, or the name in the rule; where files may lack it, write columns: {optional: [" +
+		names[0] + "]}"
 	return e
 }
 
@@ -176,7 +182,8 @@ func nearestColumns(name string, header []string) []string {
 	near := diag.Nearest(name, header)
 	for _, h := range header {
 		words, part := fold(strings.ReplaceAll(h, "_", " ")), fold(strings.ReplaceAll(name, "_", " "))
-		if part != "" && words != "" && !slices.Contains(near, h) && (strings.Contains(" "+words+" ", " "+part+" ") || strings.Contains(" "+part+" ", " "+words+" ")) {
+		if part != "" && words != "" && !slices.Contains(near, h) &&
+			(strings.Contains(" "+words+" ", " "+part+" ") || strings.Contains(" "+part+" ", " "+words+" ")) {
 			near = append(near, h)
 		}
 	}

@@ -29,7 +29,8 @@ func (g *repeatGroup) below(around *repeatGroup) []string {
 // wholeNumber gives the number of a row without the fraction that some programs add.
 func wholeNumber(cell string) string { return strings.TrimSuffix(strings.TrimSpace(cell), ".0") }
 
-// item takes what lies under the group's path out of a row's body: all of the row but its numbers where the columns are no paths.
+// item takes what lies under the group's path out of a row's body: all of the row but its numbers
+// where the columns are no paths.
 func (g *repeatGroup) item(body map[string]any) map[string]any {
 	at := body
 	for _, key := range g.path {
@@ -52,8 +53,8 @@ func (g *repeatGroup) item(body map[string]any) map[string]any {
 	return item
 }
 
-// repeatPath finds where a form has the group: the path that the columns share, ending with the group's name where the table is called after it
-// ("Repeat: child").
+// repeatPath finds where a form has the group: the path that the columns share, ending with the
+// group's name where the table is called after it ("Repeat: child").
 func repeatPath(name string, header []string) []string {
 	if i := strings.LastIndexAny(name, ":-"); i >= 0 {
 		name = name[i+1:]

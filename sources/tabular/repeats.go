@@ -13,8 +13,9 @@ import (
 	"slices"
 )
 
-// Exports have a sheet, or a table of a zip, for each repeat group, whose rows name the row that they belong to as their linkage says. A join puts them
-// back as a list: where the form has the group, or under the name of the sheet.
+// Exports have a sheet, or a table of a zip, for each repeat group, whose rows name the row that
+// they belong to as their linkage says. A join puts them back as a list: where the form has the
+// group, or under the name of the sheet.
 
 // ChildRow is a row of a repeat group, to write it back beside the row that it belongs to.
 type ChildRow struct {
@@ -100,14 +101,16 @@ func (j *join) keep(g *repeatGroup, table rowSource) error {
 	switch {
 	case errors.As(err, &bad):
 		row.Cells, row.Line = bad.Cells, bad.Line
-		c.Bad, c.Hint = fmt.Sprintf("row %d of %q, which belongs to it, cannot be read: %s", bad.Line, shorten(g.name), bad.Message), bad.Hint
+		c.Bad, c.Hint = fmt.Sprintf("row %d of %q, which belongs to it, cannot be read: %s", bad.Line, shorten(g.name),
+			bad.Message), bad.Hint
 	case err != nil:
 		return err
 	}
 	c.Parent, c.Number, err = j.link.keys(j, g, row.Cells)
 	if err != nil {
-		return &FileError{Place: fmt.Sprintf("%q, row %d", shorten(g.name), row.Line), Message: err.Error() + ", so that nothing says which form the row belongs to",
-			Hint: "export the repeat group again"}
+		return &FileError{Place: fmt.Sprintf("%q, row %d", shorten(g.name), row.Line),
+			Message: err.Error() + ", so that nothing says which form the row belongs to",
+			Hint:    "export the repeat group again"}
 	}
 	c.Line, c.Cells, c.Item = row.Line, row.Cells, j.link.item(g, row.Body)
 	line, err := json.Marshal(c)
@@ -130,7 +133,8 @@ func (j *join) source() rowSource {
 	}
 	for _, g := range j.groups {
 		for _, p := range j.groups {
-			if len(g.levels) > 0 && len(p.levels) == len(g.levels)-1 && len(p.path) < len(g.path) && slices.Equal(p.path, g.path[:len(p.path)]) {
+			if len(g.levels) > 0 && len(p.levels) == len(g.levels)-1 && len(p.path) < len(g.path) &&
+				slices.Equal(p.path, g.path[:len(p.path)]) {
 				g.parent, g.nested = p, true
 			}
 		}

@@ -18,8 +18,8 @@ const (
 	sharedMemory = 16 << 20 // bytes before the texts go to disk
 )
 
-// sharedStrings are the texts of a workbook, which its cells name by number. Big ones lie in a file; cells name texts mostly in the order in which they
-// come, so that few are read twice.
+// sharedStrings are the texts of a workbook, which its cells name by number. Big ones lie in a
+// file; cells name texts mostly in the order in which they come, so that few are read twice.
 type sharedStrings struct {
 	starts []int64 // of every group, and the end
 	count  int
@@ -63,7 +63,8 @@ func (s *sharedStrings) readAll(w *workbook, src io.Reader) error {
 			break
 		}
 		if errors.Is(err, errOverBudget) {
-			return &FileError{Place: w.place, Message: fmt.Sprintf("a cell holds more than %d bytes of text", w.format.MaxRow), Hint: "shorten it"}
+			return &FileError{Place: w.place, Message: fmt.Sprintf("a cell holds more than %d bytes of text", w.format.MaxRow),
+				Hint: "shorten it"}
 		}
 		if err != nil {
 			return w.damage(err)

@@ -117,7 +117,8 @@ func (s *sheetRows) put(c *cellParts) error {
 
 func (s *sheetRows) value(c *cellParts) (string, error) {
 	if c.formula && (!c.hasValue || len(c.value) == 0 && c.kind != "str") {
-		return "", &cellFault{"it holds a formula without a stored result", "open the file in a spreadsheet program and save it, or replace the formula by its value"}
+		return "", &cellFault{"it holds a formula without a stored result",
+			"open the file in a spreadsheet program and save it, or replace the formula by its value"}
 	}
 	switch c.kind {
 	case "s":

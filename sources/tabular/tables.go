@@ -8,11 +8,13 @@ import (
 	"strings"
 )
 
-// openTables opens a zip of tables, as CommCare's exports and its export tool write them: one table for each form, and one for each repeat group.
+// openTables opens a zip of tables, as CommCare's exports and its export tool write them: one table
+// for each form, and one for each repeat group.
 func (r *Reader) openTables(place string, z *zip.Reader, f Format) (rowSource, error) {
 	entries := zipTables(z)
 	if len(entries) == 0 {
-		return nil, &FileError{Place: place, Message: "there is no table in the zip", Hint: "put CSV, xlsx or JSON files into it, not links or folders only"}
+		return nil, &FileError{Place: place, Message: "there is no table in the zip",
+			Hint: "put CSV, xlsx or JSON files into it, not links or folders only"}
 	}
 	if f.Sheet == "" && len(entries) == 1 {
 		return r.openTable(place, entries[0], f)
@@ -25,7 +27,8 @@ func (r *Reader) openTables(place string, z *zip.Reader, f Format) (rowSource, e
 		}
 	}
 	if f.Sheet != "" {
-		return nil, &FileError{Place: place, Message: fmt.Sprintf("there is no table %q in the zip", f.Sheet), Hint: "it has " + listColumns(names)}
+		return nil, &FileError{Place: place, Message: fmt.Sprintf("there is no table %q in the zip", f.Sheet),
+			Hint: "it has " + listColumns(names)}
 	}
 	return r.joinTables(place, entries, names, f)
 }
@@ -61,7 +64,8 @@ func (r *Reader) joinTables(place string, entries []*zip.File, names []string, f
 		}
 	}
 	if main < 0 {
-		return nil, &FileError{Place: place, Message: "every table in the zip is one of a repeat group", Hint: "export the form together with them"}
+		return nil, &FileError{Place: place, Message: "every table in the zip is one of a repeat group",
+			Hint: "export the form together with them"}
 	}
 	source, err := r.openTable(place, entries[main], f)
 	if err != nil {

@@ -39,9 +39,11 @@ func CheckEncoding(name string) error {
 
 // findEncoding reads a text from its beginning to its end, or as far as needed, to say how it is encoded.
 //
-// Exports of spreadsheets carry no mark of their encoding: what is valid UTF-8 throughout is UTF-8; what has bytes that are not, no
-// multi-byte UTF-8 at all, and reads as Western European is Windows-1252; what has both is UTF-8 with damaged rows, which are reported one by
-// one. All else is refused until the rule declares an encoding: Arabic or DOS text read as Windows-1252 would be wrong and look right.
+// Exports of spreadsheets carry no mark of their encoding: what is valid UTF-8 throughout is UTF-8;
+// what has bytes that are not, no multi-byte UTF-8 at all, and reads as Western European is
+// Windows-1252; what has both is UTF-8 with damaged rows, which are reported one by one. All else
+// is refused until the rule declares an encoding: Arabic or DOS text read as Windows-1252 would be
+// wrong and look right.
 func findEncoding(open opener, declared, place string) (textEncoding, error) {
 	r, err := open()
 	if err != nil {
@@ -73,7 +75,8 @@ func findEncoding(open opener, declared, place string) (textEncoding, error) {
 		return textEncoding{decoder: enc}, nil
 	}
 	if !isText(head[:min(n, 4096)]) {
-		return textEncoding{}, &FileError{Place: place, Message: "it is not a text file", Hint: "export it again as CSV in UTF-8, or as xlsx"}
+		return textEncoding{}, &FileError{Place: place, Message: "it is not a text file",
+			Hint: "export it again as CSV in UTF-8, or as xlsx"}
 	}
 	return scanUTF8(io.MultiReader(bytes.NewReader(append([]byte(nil), head...)), r), buf, place)
 }
@@ -81,16 +84,21 @@ func findEncoding(open opener, declared, place string) (textEncoding, error) {
 func declaredEncoding(declared, place string) (textEncoding, error) {
 	enc, ok := charset.Find(declared)
 	if !ok {
-		return textEncoding{}, &FileError{Place: place, Message: fmt.Sprintf("no encoding is named %q", declared), Hint: "use " + charset.Examples}
+		return textEncoding{}, &FileError{Place: place, Message: fmt.Sprintf("no encoding is named %q", declared),
+			Hint: "use " + charset.Examples}
 	}
 	return textEncoding{decoder: enc}, nil // nil for UTF-8
 }
 
-// isText tells text with a damaged row or two from what is no text: most of its lines, or its first, hold bytes that no text has.
+// isText tells text with a damaged row or two from what is no text: most of its lines, or its
+// first, hold bytes that no text has.
 func isText(head []byte) bool {
 	lines, bad := 0, 0
 	for line := range bytes.Lines(head) {
-		damaged := bytes.ContainsFunc(line, func(r rune) bool { return r < ' ' && !strings.ContainsRune("\t\r\n\f\v\x1a\x1b", r) })
+		damaged := bytes.ContainsFunc(line, func(r rune) bool {
+			return r < ' ' &&
+				!strings.ContainsRune("\t\r\n\f\v\x1a\x1b", r)
+		})
 		if damaged && lines == 0 {
 			return false
 		}
@@ -169,8 +177,10 @@ func scanUTF8(r io.Reader, buf []byte, place string) (textEncoding, error) {
 		}
 	}
 	if bad && !western.Plausible() {
-		return textEncoding{}, &FileError{Place: place, Message: "it is not in UTF-8, and its letters fit no Western European encoding",
-			Hint: "save it as CSV UTF-8, or declare what it is in: encoding: windows-1256 (Arabic), windows-1251 (Cyrillic), cp850 (DOS) or macintosh"}
+		return textEncoding{}, &FileError{Place: place,
+			Message: "it is not in UTF-8, and its letters fit no Western European encoding",
+			Hint: "save it as CSV UTF-8, or declare what it is in: encoding: windows-1256 (Arabic), windows-1251 (Cyrillic), " +
+				"cp850 (DOS) or macintosh"}
 	}
 	if bad {
 		return textEncoding{decoder: charmap.Windows1252}, nil
@@ -209,5 +219,6 @@ func (e textEncoding) text(open opener) (io.ReadCloser, error) {
 }
 
 func emptyFile(place string) error {
-	return &FileError{Place: place, Message: "the file is empty", Hint: "export it again and check that it was written to its end"}
+	return &FileError{Place: place, Message: "the file is empty",
+		Hint: "export it again and check that it was written to its end"}
 }

@@ -14,7 +14,8 @@ import (
 // maxPart bounds the small parts of a workbook: the list of sheets, and styles.
 const maxPart = 32 << 20
 
-// workbook is an xlsx file (ECMA-376, Office Open XML). Its sheets are read as streams: nothing but what is needed to understand a cell is in memory.
+// workbook is an xlsx file (ECMA-376, Office Open XML). Its sheets are read as streams: nothing but
+// what is needed to understand a cell is in memory.
 type workbook struct {
 	place    string
 	format   Format
@@ -111,7 +112,8 @@ func (w *workbook) read() error {
 				}
 			}
 			state := attribute(t, "state")
-			w.sheets = append(w.sheets, sheetRef{name: attribute(t, "name"), part: targets[id], hidden: state == "hidden" || state == "veryHidden"})
+			w.sheets = append(w.sheets, sheetRef{name: attribute(t, "name"), part: targets[id],
+				hidden: state == "hidden" || state == "veryHidden"})
 		}
 	}); err != nil {
 		return err
@@ -171,7 +173,8 @@ func (w *workbook) part(name string, do func(xml.StartElement)) error {
 func (w *workbook) damage(err error) error {
 	var syntax *xml.SyntaxError
 	if errors.As(err, &syntax) {
-		return &FileError{Place: w.place, Message: "the workbook is damaged", Hint: "open it in a spreadsheet program and save it again"}
+		return &FileError{Place: w.place, Message: "the workbook is damaged",
+			Hint: "open it in a spreadsheet program and save it again"}
 	}
 	return readError(w.place, err)
 }
@@ -185,14 +188,16 @@ func (w *workbook) choose(name string) (sheetRef, error) {
 		names = append(names, s.name)
 	}
 	if name != "" {
-		return sheetRef{}, &FileError{Place: w.place, Message: fmt.Sprintf("there is no sheet %q", name), Hint: "it has " + listColumns(names)}
+		return sheetRef{}, &FileError{Place: w.place, Message: fmt.Sprintf("there is no sheet %q", name),
+			Hint: "it has " + listColumns(names)}
 	}
 	for _, s := range w.sheets {
 		if !s.hidden {
 			return s, nil
 		}
 	}
-	return sheetRef{}, &FileError{Place: w.place, Message: "the workbook has no visible sheet", Hint: "name one with sheet:"}
+	return sheetRef{}, &FileError{Place: w.place, Message: "the workbook has no visible sheet",
+		Hint: "name one with sheet:"}
 }
 
 func attribute(t xml.StartElement, name string) string {
@@ -286,8 +291,8 @@ func styleOfCode(code string) cellStyle {
 	return cellStyle{}
 }
 
-// bareFormat leaves the letters of a format that stand for something: its first section, without quoted text, escaped characters, colours and
-// conditions. Elapsed times such as [h] stay.
+// bareFormat leaves the letters of a format that stand for something: its first section, without
+// quoted text, escaped characters, colours and conditions. Elapsed times such as [h] stay.
 func bareFormat(code string) string {
 	var b strings.Builder
 	for i := 0; i < len(code); i++ {
@@ -307,7 +312,8 @@ func bareFormat(code string) string {
 			if end < 0 {
 				return b.String()
 			}
-			if inner := strings.ToLower(code[i+1 : i+end]); strings.Trim(inner, "h") == "" || strings.Trim(inner, "m") == "" || strings.Trim(inner, "s") == "" {
+			if inner := strings.ToLower(code[i+1 : i+end]); strings.Trim(inner, "h") == "" || strings.Trim(inner, "m") == "" ||
+				strings.Trim(inner, "s") == "" {
 				b.WriteString("h")
 			}
 			i += end

@@ -89,8 +89,10 @@ func TestWorkbookDates(t *testing.T) {
 		from   bool // 1904
 		want   string
 	}{
-		{1, false, "1900-01-01"}, {59, false, "1900-02-28"}, {60, false, "it holds 29 February 1900, a day that never was"}, {61, false, "1900-03-01"},
-		{46082, false, "2026-03-01"}, {2958465, false, "9999-12-31"}, {2958466, false, "it is formatted as a date and holds no date"},
+		{1, false, "1900-01-01"}, {59, false, "1900-02-28"}, {60, false, "it holds 29 February 1900, a day that never was"},
+		{61, false, "1900-03-01"},
+		{46082, false, "2026-03-01"}, {2958465, false, "9999-12-31"},
+		{2958466, false, "it is formatted as a date and holds no date"},
 		{-1, false, "it is formatted as a date and holds no date"}, {44620, true, "2026-03-01"}, {0, true, "1904-01-01"},
 		{46081.999999, false, "2026-03-01"},
 	} {
@@ -140,9 +142,12 @@ func TestWorkbookProblems(t *testing.T) {
 		{"long number", func(b *excelize.File) {
 			tabulartest.Rows(t, b, "Sheet1", header, []any{"Ada", 1234567890123456789})
 		}, Format{}, 0, []string{`sheet "Sheet1", row 2, column "age": it holds a number of more than 15 digits, of which spreadsheets keep only 15; format the column as text and enter the value again`}},
-		{"empty", func(*excelize.File) {}, Format{}, 0, []string{`a.xlsx, sheet "Sheet1": the sheet is empty; name the sheet that holds the rows with sheet:`}},
-		{"no such sheet", func(*excelize.File) {}, Format{Sheet: "Forms"}, 0, []string{`a.xlsx: there is no sheet "Forms"; it has "Sheet1"`}},
-		{"sheet by name", func(b *excelize.File) { tabulartest.Rows(t, b, "Forms", header, []any{"Ada", 1}) }, Format{Sheet: "forms"}, 1, nil},
+		{"empty", func(*excelize.File) {}, Format{}, 0,
+			[]string{`a.xlsx, sheet "Sheet1": the sheet is empty; name the sheet that holds the rows with sheet:`}},
+		{"no such sheet", func(*excelize.File) {}, Format{Sheet: "Forms"}, 0,
+			[]string{`a.xlsx: there is no sheet "Forms"; it has "Sheet1"`}},
+		{"sheet by name", func(b *excelize.File) { tabulartest.Rows(t, b, "Forms", header, []any{"Ada", 1}) },
+			Format{Sheet: "forms"}, 1, nil},
 		{"duplicate headers", func(b *excelize.File) { tabulartest.Rows(t, b, "Sheet1", []any{"a", "a"}) }, reads("a"), 0,
 			[]string{`a.xlsx, sheet "Sheet1": columns A and B are both headed "a", which the rule reads; give each column a name of its own; or tell them apart in the rule: trigger["a"] and trigger["a.2"]`}},
 		{"formula that the rule does not read", func(b *excelize.File) {
@@ -151,8 +156,12 @@ func TestWorkbookProblems(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, reads("name"), 1, nil},
-		{"blank rows", func(b *excelize.File) { tabulartest.Rows(t, b, "Sheet1", header, nil, []any{"Ada", 1}, []any{"", " "}) }, Format{}, 1, nil},
-		{"wide rows", func(b *excelize.File) { tabulartest.Rows(t, b, "Sheet1", header, []any{"Ada", 1, "note"}) }, Format{}, 1, nil},
+		{"blank rows", func(b *excelize.File) {
+			tabulartest.Rows(t, b, "Sheet1", header, nil, []any{"Ada", 1},
+				[]any{"", " "})
+		}, Format{}, 1, nil},
+		{"wide rows", func(b *excelize.File) { tabulartest.Rows(t, b, "Sheet1", header, []any{"Ada", 1, "note"}) }, Format{},
+			1, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			bodies, problems := readAll(t, "a.xlsx", tabulartest.Book(t, test.fill), test.format)
@@ -171,9 +180,11 @@ func TestRepeatSheets(t *testing.T) {
 	want := []map[string]any{
 		{"number": "1", "formid": "f-1", "form": body{"name": "Ada", "child": []any{
 			body{"name": "A", "info": body{"age": "2"}},
-			body{"name": "B", "info": body{"age": "4"}, "dose": []any{body{"date": "2026-01-01"}, body{"date": "2026-02-01"}}}}}},
+			body{"name": "B", "info": body{"age": "4"}, "dose": []any{body{"date": "2026-01-01"},
+				body{"date": "2026-02-01"}}}}}},
 		{"number": "2", "formid": "f-2", "form": body{"name": "Bea", "child": []any{}}},
-		{"number": "3", "formid": "f-3", "form": body{"name": "bad", "child": []any{body{"name": "Z", "info": body{"age": "9"}}}}},
+		{"number": "3", "formid": "f-3", "form": body{"name": "bad",
+			"child": []any{body{"name": "Z", "info": body{"age": "9"}}}}},
 	}
 	if diff := cmp.Diff(want, bodies); diff != "" {
 		t.Error(diff)
@@ -185,7 +196,8 @@ func TestRepeatSheets(t *testing.T) {
 
 func TestRepeatSheetAlone(t *testing.T) {
 	bodies, problems := readAll(t, "a.xlsx", tabulartest.CommCareBook(t), Format{Sheet: "Repeat- dose"})
-	want := body{"number": "1.1.0", "number__0": "1", "number__1": "1", "number__2": "0", "form": body{"child": body{"dose": body{"date": "2026-01-01"}}}}
+	want := body{"number": "1.1.0", "number__0": "1", "number__1": "1", "number__2": "0",
+		"form": body{"child": body{"dose": body{"date": "2026-01-01"}}}}
 	if diff := cmp.Diff(want, bodies[0]); diff != "" || len(problems) > 0 || len(bodies) != 2 {
 		t.Error(diff, problems, len(bodies))
 	}
@@ -224,33 +236,56 @@ func TestZips(t *testing.T) {
 		problem          string
 	}{
 		{"one table", "a.zip", tabulartest.Archive(t, [2]string{"x/a.csv", "a\nAda\n"}), Format{}, ada, ""},
-		{"table by name", "a.zip", tabulartest.Archive(t, [2]string{"one.csv", "a\nno\n"}, [2]string{"Two.csv", "a\nAda\n"}), Format{Sheet: "two"}, ada, ""},
-		{"several tables", "a.zip", tabulartest.Archive(t, [2]string{"one.csv", "a\nno\n"}, [2]string{"two.csv", "a\nAda\n"}), Format{}, nil,
+		{"table by name", "a.zip", tabulartest.Archive(t, [2]string{"one.csv", "a\nno\n"}, [2]string{"Two.csv", "a\nAda\n"}),
+			Format{Sheet: "two"}, ada, ""},
+		{"several tables", "a.zip", tabulartest.Archive(t, [2]string{"one.csv", "a\nno\n"},
+			[2]string{"two.csv", "a\nAda\n"}), Format{}, nil,
 			`a.zip: there are 2 tables in the zip; say which one with sheet: it has "one", "two"`},
-		{"no such table", "a.zip", tabulartest.Archive(t, [2]string{"one.csv", "a\nno\n"}), Format{Sheet: "two"}, nil, `a.zip: there is no table "two" in the zip; it has "one"`},
+		{"no such table", "a.zip", tabulartest.Archive(t, [2]string{"one.csv", "a\nno\n"}), Format{Sheet: "two"}, nil,
+			`a.zip: there is no table "two" in the zip; it has "one"`},
 		{"json", "a.zip", tabulartest.Archive(t, [2]string{"one.json", `[{"a": "Ada"}]`}), Format{}, ada, ""},
-		{"workbook in a zip", "a.zip", tabulartest.Archive(t, [2]string{"one.xlsx", tabulartest.Book(t, func(b *excelize.File) { tabulartest.Rows(t, b, "Sheet1", []any{"a"}, []any{"Ada"}) })}), Format{}, ada, ""},
-		{"zip in a zip", "a.zip", tabulartest.Archive(t, [2]string{"one.zip", tabulartest.Archive(t, [2]string{"one.csv", "a\nAda\n"})}), Format{}, nil, "one.zip: it is packed inside another packed file; drop the inner file"},
+		{"workbook in a zip", "a.zip", tabulartest.Archive(t,
+			[2]string{"one.xlsx", tabulartest.Book(t, func(b *excelize.File) {
+				tabulartest.Rows(t, b, "Sheet1", []any{"a"},
+					[]any{"Ada"})
+			})}), Format{}, ada, ""},
+		{"zip in a zip", "a.zip", tabulartest.Archive(t,
+			[2]string{"one.zip", tabulartest.Archive(t, [2]string{"one.csv", "a\nAda\n"})}), Format{}, nil,
+			"one.zip: it is packed inside another packed file; drop the inner file"},
 		{"gzip", "a.csv.gz", tabulartest.Packed(t, "a\nAda\n"), Format{}, ada, ""},
-		{"gzip of a zip", "a.zip.gz", tabulartest.Packed(t, tabulartest.Archive(t, [2]string{"one.csv", "a\nAda\n"})), Format{}, nil, "a.zip: it is packed inside another packed file; drop the inner file"},
-		{"gzip of a workbook", "a.xlsx.gz", tabulartest.Packed(t, tabulartest.Book(t, func(b *excelize.File) { tabulartest.Rows(t, b, "Sheet1", []any{"a"}, []any{"Ada"}) })), Format{}, ada, ""},
+		{"gzip of a zip", "a.zip.gz", tabulartest.Packed(t, tabulartest.Archive(t, [2]string{"one.csv", "a\nAda\n"})),
+			Format{}, nil, "a.zip: it is packed inside another packed file; drop the inner file"},
+		{"gzip of a workbook", "a.xlsx.gz", tabulartest.Packed(t,
+			tabulartest.Book(t, func(b *excelize.File) { tabulartest.Rows(t, b, "Sheet1", []any{"a"}, []any{"Ada"}) })),
+			Format{}, ada, ""},
 		{"repeat tables", "a.zip", tabulartest.Archive(t, child, forms), Format{}, []map[string]any{
 			{"number": "1", "form": body{"name": "Ada", "child": []any{body{"name": "A"}, body{"name": "B"}}}},
 			{"number": "2", "form": body{"name": "Bea", "child": []any{}}}}, ""},
-		{"names that lead elsewhere", "a.zip", tabulartest.Archive(t, [2]string{"../../a.csv", "a\nno\n"}, [2]string{"/b.csv", "a\nno\n"}, [2]string{"c.csv", "a\nAda\n"}), Format{}, ada, ""},
-		{"a link", "a.zip", link(), Format{}, nil, "a.zip: there is no table in the zip; put CSV, xlsx or JSON files into it, not links or folders only"},
+		{"names that lead elsewhere", "a.zip", tabulartest.Archive(t, [2]string{"../../a.csv", "a\nno\n"},
+			[2]string{"/b.csv", "a\nno\n"}, [2]string{"c.csv", "a\nAda\n"}), Format{}, ada, ""},
+		{"a link", "a.zip", link(), Format{}, nil,
+			"a.zip: there is no table in the zip; put CSV, xlsx or JSON files into it, not links or folders only"},
 		{"truncated", "a.zip", truncated[:len(truncated)-30], Format{}, nil,
-			"a.zip: it begins as a zip file or workbook and cannot be opened as one: part of it is missing or damaged; copy or export it again"},
-		{"truncated gzip", "a.csv.gz", tabulartest.Packed(t, "a\nAda\nBob\n")[:25], Format{}, nil, "a.csv: it ends too early: part of it is missing; copy or export it again"},
+			"a.zip: it begins as a zip file or workbook and cannot be opened as one: part of it is missing or damaged; copy " +
+				"or export it again"},
+		{"truncated gzip", "a.csv.gz", tabulartest.Packed(t, "a\nAda\nBob\n")[:25], Format{}, nil,
+			"a.csv: it ends too early: part of it is missing; copy or export it again"},
 		{"password", "a.zip", string(locked), Format{}, nil, "a.zip, a: it is protected by a password; save it without one"},
-		{"damaged directory", "a.zip", string(astray), Format{}, nil, "a.zip: it ends too early: part of it is missing; copy or export it again"},
-		{"workbook that is a zip", "a.xlsx", tabulartest.Archive(t, [2]string{"a.csv", "a\nAda\n"}), Format{}, nil, "a.xlsx: it is a zip file but no xlsx workbook; save it as xlsx in a spreadsheet program"},
-		{"encrypted workbook", "a.xlsx", "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "....E\x00n\x00c\x00r\x00y\x00p\x00t\x00e\x00d\x00P\x00a\x00c\x00k\x00a\x00g\x00e\x00", Format{}, nil,
+		{"damaged directory", "a.zip", string(astray), Format{}, nil,
+			"a.zip: it ends too early: part of it is missing; copy or export it again"},
+		{"workbook that is a zip", "a.xlsx", tabulartest.Archive(t, [2]string{"a.csv", "a\nAda\n"}), Format{}, nil,
+			"a.xlsx: it is a zip file but no xlsx workbook; save it as xlsx in a spreadsheet program"},
+		{"encrypted workbook", "a.xlsx",
+			"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" +
+				"....E\x00n\x00c\x00r\x00y\x00p\x00t\x00e\x00d\x00P\x00a\x00c\x00k\x00a\x00g\x00e\x00", Format{}, nil,
 			"a.xlsx: it is protected by a password; save it without one"},
-		{"old workbook", "a.xls", "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1....", Format{}, nil, "a.xls: it is a workbook of the old .xls format, or another old Office file; save it as xlsx or CSV"},
+		{"old workbook", "a.xls", "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1....", Format{}, nil,
+			"a.xls: it is a workbook of the old .xls format, or another old Office file; save it as xlsx or CSV"},
 		{"bomb", "a.zip", tabulartest.Archive(t, [2]string{"a.csv", "a\n" + strings.Repeat("0\n", 17<<20)}), Format{}, nil,
-			"a.zip, a: it unpacks to more than 250 times its size, as only damaged or hostile files do; export it again, and drop it unpacked if it is right"},
-		{"too big unpacked", "a.csv.gz", tabulartest.Packed(t, "a\n"+strings.Repeat("0\n", 1<<20)), Format{MaxUnpacked: 1 << 20}, nil,
+			"a.zip, a: it unpacks to more than 250 times its size, as only damaged or hostile files do; export it again, and " +
+				"drop it unpacked if it is right"},
+		{"too big unpacked", "a.csv.gz", tabulartest.Packed(t, "a\n"+strings.Repeat("0\n", 1<<20)),
+			Format{MaxUnpacked: 1 << 20}, nil,
 			"a.csv.gz: it unpacks to more than 1048576 bytes; split the export into smaller files"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

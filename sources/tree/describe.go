@@ -22,7 +22,8 @@ const maxChoices = 20
 // blankMark is what CommCare's exports hold where a question was not asked.
 const blankMark = "---"
 
-// Describe tells what records hold: every field with the type that its values have in common, text where they have none.
+// Describe tells what records hold: every field with the type that its values have in common, text
+// where they have none.
 func Describe(bodies []any) []Field {
 	d := description{fields: map[string]*fieldStats{}}
 	for _, b := range bodies {
@@ -105,7 +106,8 @@ func (s *fieldStats) add(v any) {
 	}
 }
 
-// kindOfText tells what a text looks like. Digits with a zero or plus in front are no number: they are phone numbers and codes.
+// kindOfText tells what a text looks like. Digits with a zero or plus in front are no number: they
+// are phone numbers and codes.
 func kindOfText(text string) string {
 	if _, err := strconv.ParseFloat(text, 64); err == nil {
 		if strings.HasPrefix(text, "+") || len(text) > 1 && text[0] == '0' && text[1] != '.' || len(text) > 15 {

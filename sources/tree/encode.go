@@ -9,8 +9,9 @@ import (
 	"unicode/utf8"
 )
 
-// AppendJSON appends a tree as encoding/json writes it, byte for byte, in half the time: every record is kept as such text and known again by its hash.
-// The error tells what cannot be written, such as a number that is not finite.
+// AppendJSON appends a tree as encoding/json writes it, byte for byte, in half the time: every
+// record is kept as such text and known again by its hash. The error tells what cannot be written,
+// such as a number that is not finite.
 func AppendJSON(to []byte, v any) ([]byte, error) {
 	switch v := v.(type) {
 	case nil:
@@ -71,7 +72,8 @@ func appendList(to []byte, list []any) ([]byte, error) {
 	return append(to, ']'), nil
 }
 
-// appendNumber writes what ECMAScript would, as encoding/json does: an exponent only where the plain number is very long.
+// appendNumber writes what ECMAScript would, as encoding/json does: an exponent only where the
+// plain number is very long.
 func appendNumber(to []byte, f float64) ([]byte, error) {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return nil, fmt.Errorf("%v is no number that JSON can hold", f)
@@ -89,7 +91,8 @@ func appendNumber(to []byte, f float64) ([]byte, error) {
 
 const hexDigits = "0123456789abcdef"
 
-// plain tells which bytes of a text stand for themselves. Those that HTML gives a meaning do not, as encoding/json has it.
+// plain tells which bytes of a text stand for themselves. Those that HTML gives a meaning do not,
+// as encoding/json has it.
 func plain(b byte) bool {
 	return b >= ' ' && b < utf8.RuneSelf && b != '"' && b != '\\' && b != '<' && b != '>' && b != '&'
 }

@@ -1,4 +1,5 @@
-// Package tree decodes JSON, XML and form bodies into the trees that records are made of: maps, lists, text, float64, bool and nil.
+// Package tree decodes JSON, XML and form bodies into the trees that records are made of: maps,
+// lists, text, float64, bool and nil.
 package tree
 
 import (
@@ -23,8 +24,8 @@ type Limits struct {
 	Room   func(bytes int64) bool // asked before a tree of about that size is made; nil: there is room
 }
 
-// DefaultMemory is how many bytes a decoded tree may take where nothing else is said. Small values cost much more than their text: `{}` takes thirty times
-// its two bytes.
+// DefaultMemory is how many bytes a decoded tree may take where nothing else is said. Small values
+// cost much more than their text: `{}` takes thirty times its two bytes.
 const DefaultMemory = 256 << 20
 
 // ErrNoRoom says that Limits.Room had none for a tree that is not too large by itself.
@@ -37,7 +38,8 @@ func (l Limits) allow(bytes int64) error {
 		limit = DefaultMemory
 	}
 	if bytes > limit {
-		return &Error{Message: fmt.Sprintf("it holds more values than are taken at once: they need about %d MB, and %d are allowed", bytes>>20, limit>>20), Hint: "send fewer records at once"}
+		return &Error{Message: fmt.Sprintf("it holds more values than are taken at once: they need about %d MB, and %d "+
+			"are allowed", bytes>>20, limit>>20), Hint: "send fewer records at once"}
 	}
 	if l.Room != nil && !l.Room(bytes) {
 		return ErrNoRoom
@@ -64,7 +66,8 @@ func (e *Error) Error() string {
 	return s
 }
 
-// JSON decodes one JSON value. Numbers become float64; integers that a float64 cannot hold exactly become text, so that long ids keep their digits.
+// JSON decodes one JSON value. Numbers become float64; integers that a float64 cannot hold exactly
+// become text, so that long ids keep their digits.
 func JSON(text []byte, limits Limits) (any, error) {
 	text, err := charset.UTF8(text, "")
 	if err != nil {
@@ -88,7 +91,8 @@ func JSON(text []byte, limits Limits) (any, error) {
 
 // notText says that a body is in another encoding than the one it was read in.
 func notText(what string, err error) error {
-	return &Error{Message: "the " + what + " is " + err.Error(), Hint: "send it in UTF-8, or name the encoding that it is in"}
+	return &Error{Message: "the " + what + " is " + err.Error(),
+		Hint: "send it in UTF-8, or name the encoding that it is in"}
 }
 
 // careful decodes one number at a time, and tells what is wrong with the text.
@@ -100,7 +104,8 @@ func careful(text []byte) (any, error) {
 		return nil, jsonError(text, err)
 	}
 	if _, err := d.Token(); err != io.EOF {
-		return nil, &Error{Line: lineAt(text, d.InputOffset()), Message: "more text follows the JSON value", Hint: "send one value, or a list of several"}
+		return nil, &Error{Line: lineAt(text, d.InputOffset()), Message: "more text follows the JSON value",
+			Hint: "send one value, or a list of several"}
 	}
 	return Exact(v), nil
 }
@@ -136,7 +141,8 @@ func number(n json.Number) any {
 // exactDigits is how many digits any number may have that a float64 holds exactly.
 const exactDigits = 15
 
-// Bytes that the parts of a decoded tree take beside their text, as measured: an empty map, what the first member adds, a member, a list, a further item.
+// Bytes that the parts of a decoded tree take beside their text, as measured: an empty map, what
+// the first member adds, a member, a list, a further item.
 const (
 	mapBytes    = 64
 	firstBytes  = 256
@@ -145,8 +151,8 @@ const (
 	itemBytes   = 32
 )
 
-// scan finds nesting beyond the limit before a decoder follows it down, and tells whether there is a number that a float64 may not hold, and about how
-// many bytes the decoded tree takes.
+// scan finds nesting beyond the limit before a decoder follows it down, and tells whether there is
+// a number that a float64 may not hold, and about how many bytes the decoded tree takes.
 func scan(text []byte, limit int) (long bool, memory int64, err error) {
 	depth, digits, quoted := 0, 0, false
 	memory = int64(len(text))
@@ -156,8 +162,9 @@ func scan(text []byte, limit int) (long bool, memory int64, err error) {
 			switch c {
 			case '\\':
 				if n := halfPair(text[i:]); n > 0 {
-					return long, memory, &Error{Line: lineAt(text, int64(i)), Message: "half of a character is written as \\u and its other half is missing",
-						Hint: "have the sender write whole characters, in UTF-8"}
+					return long, memory, &Error{Line: lineAt(text, int64(i)),
+						Message: "half of a character is written as \\u and its other half is missing",
+						Hint:    "have the sender write whole characters, in UTF-8"}
 				} else if n < 0 {
 					i += -n - 1
 					continue
@@ -184,7 +191,8 @@ func scan(text []byte, limit int) (long bool, memory int64, err error) {
 		case '{', '[':
 			memory += weighOpening(text[i:])
 			if depth++; limit > 0 && depth > limit {
-				return long, memory, &Error{Line: lineAt(text, int64(i)), Message: fmt.Sprintf("objects and lists are nested deeper than %d", limit), Hint: "send flatter data"}
+				return long, memory, &Error{Line: lineAt(text, int64(i)),
+					Message: fmt.Sprintf("objects and lists are nested deeper than %d", limit), Hint: "send flatter data"}
 			}
 		case '}', ']':
 			depth--
@@ -204,8 +212,9 @@ func weighOpening(text []byte) int64 {
 	return mapBytes + firstBytes
 }
 
-// halfPair looks at an escape in a string. It is above 0 for one half of a surrogate pair that stands alone, which decoders replace, below 0 for a
-// whole pair, of whose length it is the negative, and 0 for all else.
+// halfPair looks at an escape in a string. It is above 0 for one half of a surrogate pair that
+// stands alone, which decoders replace, below 0 for a whole pair, of whose length it is the
+// negative, and 0 for all else.
 func halfPair(text []byte) int {
 	first, ok := escaped(text)
 	if !ok || !utf16.IsSurrogate(first) {
@@ -232,13 +241,17 @@ func jsonError(text []byte, err error) error {
 	switch {
 	case errors.As(err, &syntax):
 		if syntax.Offset >= int64(len(text)) {
-			return &Error{Line: lineAt(text, syntax.Offset), Message: "the JSON ends too early", Hint: "check that all of it was sent"}
+			return &Error{Line: lineAt(text, syntax.Offset), Message: "the JSON ends too early",
+				Hint: "check that all of it was sent"}
 		}
-		return &Error{Line: lineAt(text, syntax.Offset), Message: fmt.Sprintf("this is not JSON at character %d", syntax.Offset), Hint: "check quotes, commas and brackets there"}
+		return &Error{Line: lineAt(text, syntax.Offset),
+			Message: fmt.Sprintf("this is not JSON at character %d", syntax.Offset),
+			Hint:    "check quotes, commas and brackets there"}
 	case err == io.EOF:
 		return &Error{Message: "the body is empty", Hint: "send a JSON object"}
 	case err == io.ErrUnexpectedEOF:
-		return &Error{Line: lineAt(text, int64(len(text))), Message: "the JSON ends too early", Hint: "check that all of it was sent"}
+		return &Error{Line: lineAt(text, int64(len(text))), Message: "the JSON ends too early",
+			Hint: "check that all of it was sent"}
 	}
 	return &Error{Message: "this is not JSON", Hint: "check quotes, commas and brackets"}
 }

@@ -15,7 +15,8 @@ func TestJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]any{"n": 1.5, "big": "12345678901234567890", "exact": 9007199254740992.0, "huge": "1e400", "l": []any{true, nil}}
+	want := map[string]any{"n": 1.5, "big": "12345678901234567890", "exact": 9007199254740992.0, "huge": "1e400",
+		"l": []any{true, nil}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -77,7 +78,8 @@ func TestCaseXMLIsTheTreeOfItsJSON(t *testing.T) {
 	}
 	want := map[string]any{"case_id": "c1", "date_modified": "2026-08-01T09:00:00Z", "user_id": "u1", "closed": true,
 		"properties": map[string]any{"case_type": "pregnancy", "case_name": "Ada", "owner_id": "o1", "muac": "118"},
-		"indices":    map[string]any{"parent": map[string]any{"case_id": "h1", "case_type": "household", "relationship": "child"}}}
+		"indices": map[string]any{"parent": map[string]any{"case_id": "h1", "case_type": "household",
+			"relationship": "child"}}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -92,7 +94,8 @@ func TestWhatIsNotXML(t *testing.T) {
 		"<a/><b/>":                "line 1: a second document follows; send one document",
 		"<a/>text":                "line 1: there is text outside of the XML document; send the document alone",
 		strings.Repeat("<a>", 50): "line 1: elements are nested deeper than 10; send flatter data",
-		"<a>\n\xe9</a>":           "the XML is not UTF-8: line 2 holds the byte 0xE9; send it in UTF-8, or name the encoding that it is in",
+		"<a>\n\xe9</a>": "the XML is not UTF-8: line 2 holds the byte 0xE9; send it in UTF-8, or name the " +
+			"encoding that it is in",
 		"<?xml version=\"1.0\" encoding=\"ebcdic\"?><a>\xe9</a>": `the XML is in the encoding "ebcdic", which is not known; send it in UTF-8, or name the encoding that it is in`,
 	} {
 		_, err := XML([]byte(text), Limits{Depth: 10})
@@ -119,7 +122,8 @@ func TestXMLInOtherEncodings(t *testing.T) {
 
 func TestJSONThatIsNotText(t *testing.T) {
 	for text, want := range map[string]string{
-		"{\n\"a\": \"Zo\xe9\"}": "the JSON is not UTF-8: line 2 holds the byte 0xE9; send it in UTF-8, or name the encoding that it is in",
+		"{\n\"a\": \"Zo\xe9\"}": "the JSON is not UTF-8: line 2 holds the byte 0xE9; send it in UTF-8, or name the " +
+			"encoding that it is in",
 		`{"a": "\ud83d"}`:       `line 1: half of a character is written as \u and its other half is missing; have the sender write whole characters, in UTF-8`,
 		`{"a": "\ud83d\u0041"}`: `line 1: half of a character is written as \u and its other half is missing; have the sender write whole characters, in UTF-8`,
 		`{"a": "x\udc00"}`:      `line 1: half of a character is written as \u and its other half is missing; have the sender write whole characters, in UTF-8`,
@@ -139,7 +143,8 @@ func TestJSONThatIsNotText(t *testing.T) {
 func TestDescribe(t *testing.T) {
 	type object = map[string]any
 	got := Describe([]any{
-		object{"n": 1.0, "mixed": "1", "form": object{"@name": "ANC", "seen": "2026-01-01"}, "child": []any{object{"a": "1"}}, "ok": true},
+		object{"n": 1.0, "mixed": "1", "form": object{"@name": "ANC", "seen": "2026-01-01"},
+			"child": []any{object{"a": "1"}}, "ok": true},
 		object{"n": 2.0, "mixed": "x", "form": object{"@name": "ANC", "seen": ""}, "child": []any{}, "ok": nil},
 		"not an object",
 	})

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// TestWeight compares what bodies are thought to take with what they do take: a limit of memory must hold whatever a body is made of.
+// TestWeight compares what bodies are thought to take with what they do take: a limit of memory
+// must hold whatever a body is made of.
 func TestWeight(t *testing.T) {
 	for name, text := range map[string]string{
 		"empty objects":   "[" + strings.Repeat("{},", 200_000) + "{}]",
@@ -71,13 +72,15 @@ func heapOf(do func() any) int64 {
 func TestMemoryLimit(t *testing.T) {
 	text := []byte("[" + strings.Repeat("{},", 100_000) + "{}]")
 	var bad *Error
-	if _, err := JSON(text, Limits{Memory: 1 << 20}); !errors.As(err, &bad) || !strings.Contains(bad.Message, "more values") {
+	if _, err := JSON(text, Limits{Memory: 1 << 20}); !errors.As(err, &bad) ||
+		!strings.Contains(bad.Message, "more values") {
 		t.Errorf("too many values: %v", err)
 	}
 	if _, err := JSON(text, Limits{Room: func(int64) bool { return false }}); !errors.Is(err, ErrNoRoom) {
 		t.Errorf("no room: %v", err)
 	}
-	if _, err := XML([]byte("<a>"+strings.Repeat("<b/>", 100_000)+"</a>"), Limits{Memory: 1 << 20}); !errors.As(err, &bad) {
+	if _, err := XML([]byte("<a>"+strings.Repeat("<b/>", 100_000)+"</a>"), Limits{Memory: 1 << 20}); !errors.As(err,
+		&bad) {
 		t.Errorf("too many elements: %v", err)
 	}
 	if _, err := JSON([]byte(`{"id": 1}`), Limits{Memory: 1 << 20}); err != nil {

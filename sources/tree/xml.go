@@ -18,11 +18,13 @@ const (
 	caseOld       = "http://commcarehq.org/case/transaction/v1"
 )
 
-// XML decodes an XML document. A CommCare case becomes the tree of its JSON form, and so does a form of CommCare or another OpenRosa tool (what has
-// meta/instanceID); any other document becomes an object with the root element's name as its only key.
+// XML decodes an XML document. A CommCare case becomes the tree of its JSON form, and so does a
+// form of CommCare or another OpenRosa tool (what has meta/instanceID); any other document becomes
+// an object with the root element's name as its only key.
 //
-// Elements become objects: children by their names without prefix, several of one name as a list, attributes as "@name", the namespace as "@xmlns"
-// where it changes; an element with nothing but text is that text, with attributes its text is "#text". Every value is text.
+// Elements become objects: children by their names without prefix, several of one name as a list,
+// attributes as "@name", the namespace as "@xmlns" where it changes; an element with nothing but
+// text is that text, with attributes its text is "#text". Every value is text.
 func XML(text []byte, limits Limits) (map[string]any, error) {
 	text, err := plainXML(text)
 	if err != nil {
@@ -47,7 +49,8 @@ func XML(text []byte, limits Limits) (map[string]any, error) {
 // declaration is the encoding that the first line of an XML document names.
 var declaration = regexp.MustCompile(`^\s*<\?xml[^>]*?\sencoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["']`)
 
-// plainXML gives a document as UTF-8. What is UTF-8 is taken as it is: servers that convert a document often leave its declaration.
+// plainXML gives a document as UTF-8. What is UTF-8 is taken as it is: servers that convert a
+// document often leave its declaration.
 func plainXML(text []byte) ([]byte, error) {
 	switch {
 	case bytes.HasPrefix(text, []byte("<\x00")):
@@ -73,7 +76,8 @@ const (
 
 // weighXML says about how many bytes a document takes when it is decoded.
 func weighXML(text []byte) int64 {
-	return int64(len(text)) + tagBytes*int64(bytes.Count(text, []byte("<"))) + attributeBytes*int64(bytes.Count(text, []byte("=")))
+	return int64(len(text)) + tagBytes*int64(bytes.Count(text, []byte("<"))) +
+		attributeBytes*int64(bytes.Count(text, []byte("=")))
 }
 
 type element struct {
@@ -99,10 +103,12 @@ func parseXML(text []byte, limits Limits) (*element, error) {
 		}
 		switch t := token.(type) {
 		case xml.Directive:
-			return nil, &Error{Line: lineAt(text, d.InputOffset()), Message: "the XML has a document type declaration", Hint: "send it without one"}
+			return nil, &Error{Line: lineAt(text, d.InputOffset()), Message: "the XML has a document type declaration",
+				Hint: "send it without one"}
 		case xml.StartElement:
 			if limits.Depth > 0 && len(stack) >= limits.Depth {
-				return nil, &Error{Line: lineAt(text, d.InputOffset()), Message: fmt.Sprintf("elements are nested deeper than %d", limits.Depth), Hint: "send flatter data"}
+				return nil, &Error{Line: lineAt(text, d.InputOffset()),
+					Message: fmt.Sprintf("elements are nested deeper than %d", limits.Depth), Hint: "send flatter data"}
 			}
 			e := &element{name: t.Name.Local, space: t.Name.Space, attrs: t.Attr}
 			if len(stack) > 0 {
@@ -111,7 +117,8 @@ func parseXML(text []byte, limits Limits) (*element, error) {
 			} else if root == nil {
 				root = e
 			} else {
-				return nil, &Error{Line: lineAt(text, d.InputOffset()), Message: "a second document follows", Hint: "send one document"}
+				return nil, &Error{Line: lineAt(text, d.InputOffset()), Message: "a second document follows",
+					Hint: "send one document"}
 			}
 			stack = append(stack, e)
 		case xml.EndElement:
@@ -120,7 +127,8 @@ func parseXML(text []byte, limits Limits) (*element, error) {
 			if len(stack) > 0 {
 				stack[len(stack)-1].text.Write(t)
 			} else if len(bytes.TrimSpace(t)) > 0 {
-				return nil, &Error{Line: lineAt(text, d.InputOffset()), Message: "there is text outside of the XML document", Hint: "send the document alone"}
+				return nil, &Error{Line: lineAt(text, d.InputOffset()), Message: "there is text outside of the XML document",
+					Hint: "send the document alone"}
 			}
 		}
 	}
@@ -142,7 +150,8 @@ func xmlError(text []byte, d *xml.Decoder, err error) error {
 		}
 		return &Error{Line: syntax.Line, Message: "this is not XML", Hint: "check tags, quotes and ampersands there"}
 	}
-	return &Error{Line: lineAt(text, d.InputOffset()), Message: "this is not XML that can be read", Hint: "send UTF-8 text in well-formed XML"}
+	return &Error{Line: lineAt(text, d.InputOffset()), Message: "this is not XML that can be read",
+		Hint: "send UTF-8 text in well-formed XML"}
 }
 
 func (e *element) child(name string) *element {
@@ -238,7 +247,8 @@ func caseTree(root *element) map[string]any {
 			if relationship == "" {
 				relationship = "child"
 			}
-			indices[c.name] = map[string]any{"case_id": c.content(), "case_type": c.attr("case_type"), "relationship": relationship}
+			indices[c.name] = map[string]any{"case_id": c.content(), "case_type": c.attr("case_type"),
+				"relationship": relationship}
 		}
 	}
 	return map[string]any{

@@ -92,7 +92,8 @@ func (a *Auth) admits(r *http.Request, from netip.Addr) bool {
 // forwarded are headers that a proxy adds: who calls is then not the one whose address we see.
 var forwarded = []string{"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Forwarded", "Via"}
 
-// local tells whether a request comes from a program on this machine: not by a proxy on it, and not from a page of some other site in a browser on it.
+// local tells whether a request comes from a program on this machine: not by a proxy on it, and not
+// from a page of some other site in a browser on it.
 func local(r *http.Request, from netip.Addr) bool {
 	if !from.IsLoopback() {
 		return false
@@ -106,7 +107,8 @@ func local(r *http.Request, from netip.Addr) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
-	if addr, err := netip.ParseAddr(strings.Trim(host, "[]")); host != "" && !strings.EqualFold(host, "localhost") && (err != nil || !addr.Unmap().IsLoopback()) {
+	if addr, err := netip.ParseAddr(strings.Trim(host, "[]")); host != "" && !strings.EqualFold(host, "localhost") &&
+		(err != nil || !addr.Unmap().IsLoopback()) {
 		return false
 	}
 	switch r.Header.Get("Sec-Fetch-Site") {
@@ -124,7 +126,8 @@ func (a *Auth) plausible(r *http.Request, now time.Time) bool {
 	return len(a.given(r)) == sha256.Size && (a.HMACTimestamp == "" || a.timely(r, now))
 }
 
-// given is the signature that a request carries: hex, with sha256= in front or not, or base64. It is nil when there is none.
+// given is the signature that a request carries: hex, with sha256= in front or not, or base64. It
+// is nil when there is none.
 func (a *Auth) given(r *http.Request) []byte {
 	text := strings.TrimPrefix(strings.TrimSpace(r.Header.Get(a.hmacHeader())), "sha256=")
 	if sum, err := hex.DecodeString(text); err == nil {

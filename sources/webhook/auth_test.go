@@ -62,13 +62,17 @@ func TestAuth(t *testing.T) {
 		{"hmac", Auth{HMACSecret: "zq-s"}, header("X-Hub-Signature-256", "sha256="+sign("zq-s", body)), 202},
 		{"hmac, other body", Auth{HMACSecret: "zq-s"}, header("X-Hub-Signature-256", "sha256="+sign("zq-s", body+" ")), 401},
 		{"hmac, none sent", Auth{HMACSecret: "zq-s"}, header(), 401},
-		{"hmac with time", Auth{HMACSecret: "zq-s", HMACHeader: "X-Sig", HMACTimestamp: "X-Time"}, header("X-Sig", sign("zq-s", stamp+"."+body), "X-Time", stamp), 202},
-		{"hmac with time, too old", Auth{HMACSecret: "zq-s", HMACHeader: "X-Sig", HMACTimestamp: "X-Time"}, header("X-Sig", sign("zq-s", late+"."+body), "X-Time", late), 401},
-		{"hmac with time, time changed", Auth{HMACSecret: "zq-s", HMACHeader: "X-Sig", HMACTimestamp: "X-Time"}, header("X-Sig", sign("zq-s", late+"."+body), "X-Time", stamp), 401},
+		{"hmac with time", Auth{HMACSecret: "zq-s", HMACHeader: "X-Sig", HMACTimestamp: "X-Time"},
+			header("X-Sig", sign("zq-s", stamp+"."+body), "X-Time", stamp), 202},
+		{"hmac with time, too old", Auth{HMACSecret: "zq-s", HMACHeader: "X-Sig", HMACTimestamp: "X-Time"},
+			header("X-Sig", sign("zq-s", late+"."+body), "X-Time", late), 401},
+		{"hmac with time, time changed", Auth{HMACSecret: "zq-s", HMACHeader: "X-Sig", HMACTimestamp: "X-Time"},
+			header("X-Sig", sign("zq-s", late+"."+body), "X-Time", stamp), 401},
 		{"nothing set, from here", Auth{}, here(), 202},
 		{"nothing set, from here by name", Auth{}, named("localhost:8080"), 202},
 		{"nothing set, from here by IPv6", Auth{}, named("[::1]:8080"), 202},
-		{"nothing set, from a page of our own", Auth{}, here("Origin", "http://127.0.0.1:8080", "Sec-Fetch-Site", "same-origin"), 202},
+		{"nothing set, from a page of our own", Auth{},
+			here("Origin", "http://127.0.0.1:8080", "Sec-Fetch-Site", "same-origin"), 202},
 		{"nothing set, from elsewhere", Auth{}, header(), 403},
 		{"nothing set, nginx as it is without settings", Auth{}, here("X-Forwarded-For", "192.0.2.7"), 403},
 		{"nothing set, a proxy that tells nothing but itself", Auth{}, here("Via", "1.1 gate"), 403},
@@ -107,9 +111,11 @@ func (u unread) Read([]byte) (int, error) {
 
 // TestSignatureIsLookedAtFirst has nothing read of whom no signature can be right.
 func TestSignatureIsLookedAtFirst(t *testing.T) {
-	h, _ := serve(t, Route{Rule: "anc", Path: "/forms", Auth: Auth{HMACSecret: "zq-s", HMACHeader: "X-Sig", HMACTimestamp: "X-Time"}})
+	h, _ := serve(t, Route{Rule: "anc", Path: "/forms",
+		Auth: Auth{HMACSecret: "zq-s", HMACHeader: "X-Sig", HMACTimestamp: "X-Time"}})
 	stamp := fmt.Sprint(now.Unix())
-	for name, pairs := range map[string][2]string{"none": {"", ""}, "too short": {"abcd", stamp}, "no time": {sign("zq-s", "x"), ""}, "old": {sign("zq-s", "x"), "1"}} {
+	for name, pairs := range map[string][2]string{"none": {"", ""}, "too short": {"abcd", stamp},
+		"no time": {sign("zq-s", "x"), ""}, "old": {sign("zq-s", "x"), "1"}} {
 		r := httptest.NewRequest(http.MethodPost, "/forms", unread{t})
 		r.Header.Set("X-Sig", pairs[0])
 		r.Header.Set("X-Time", pairs[1])
@@ -121,7 +127,8 @@ func TestSignatureIsLookedAtFirst(t *testing.T) {
 
 // TestSignedOnce repeats a signed request as somebody does who has listened.
 func TestSignedOnce(t *testing.T) {
-	h, s := serve(t, Route{Rule: "anc", Path: "/forms", Auth: Auth{HMACSecret: "zq-s", HMACHeader: "X-Sig", HMACTimestamp: "X-Time"}})
+	h, s := serve(t, Route{Rule: "anc", Path: "/forms",
+		Auth: Auth{HMACSecret: "zq-s", HMACHeader: "X-Sig", HMACTimestamp: "X-Time"}})
 	stamp := fmt.Sprint(now.Unix())
 	for n, want := range []int{202, 200, 200} {
 		r := post("/forms", "application/json", `{"a": 1}`, func(r *http.Request) {

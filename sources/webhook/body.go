@@ -22,11 +22,13 @@ const (
 	longestBody = 10 * time.Minute
 )
 
-// readStep is how much room is taken at a time while a body is read: a caller holds what it has sent, not what it says that it will send.
+// readStep is how much room is taken at a time while a body is read: a caller holds what it has
+// sent, not what it says that it will send.
 const readStep = 64 << 10
 
 func tooLarge(limit int64) error {
-	return &refusal{http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is larger than %d bytes", limit), "send fewer records at once"}
+	return &refusal{http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is larger than %d bytes", limit),
+		"send fewer records at once"}
 }
 
 // share is what one request holds of the room that all have.
@@ -88,7 +90,8 @@ func (s *steady) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// readBody reads and unpacks a request's body within the limit and the room there is. raw is as it was sent, which is what signatures are over.
+// readBody reads and unpacks a request's body within the limit and the room there is. raw is as it
+// was sent, which is what signatures are over.
 func readBody(w http.ResponseWriter, r *http.Request, limit int64, room *share) (raw, body []byte, err error) {
 	if r.ContentLength > limit {
 		return nil, nil, tooLarge(limit)
@@ -97,16 +100,19 @@ func readBody(w http.ResponseWriter, r *http.Request, limit int64, room *share) 
 	raw, err = readAll(in, r.ContentLength, limit, room)
 	_ = in.control.SetReadDeadline(time.Time{})
 	if err != nil {
-		return nil, nil, bodyError(w, err, limit, &refusal{http.StatusBadRequest, "the body ended before all of it was sent, or came too slowly", "send it again"})
+		return nil, nil, bodyError(w, err, limit, &refusal{http.StatusBadRequest,
+			"the body ended before all of it was sent, or came too slowly", "send it again"})
 	}
 	switch encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); encoding {
 	case "", "identity":
 		return raw, raw, nil
 	case "gzip", "x-gzip":
 	default:
-		return nil, nil, &refusal{http.StatusUnsupportedMediaType, fmt.Sprintf("the content encoding %q is not understood", short(encoding)), "send the body as it is, or with gzip"}
+		return nil, nil, &refusal{http.StatusUnsupportedMediaType,
+			fmt.Sprintf("the content encoding %q is not understood", short(encoding)), "send the body as it is, or with gzip"}
 	}
-	broken := &refusal{http.StatusBadRequest, "the body is no gzip though its headers say so", "send it again, or without Content-Encoding"}
+	broken := &refusal{http.StatusBadRequest, "the body is no gzip though its headers say so",
+		"send it again, or without Content-Encoding"}
 	z, err := gzip.NewReader(bytes.NewReader(raw))
 	if err != nil {
 		return nil, nil, broken

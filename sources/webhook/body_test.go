@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// TestSlowBodiesStopNobody has many callers send the beginning of a body and no more, each without saying how long it is.
+// TestSlowBodiesStopNobody has many callers send the beginning of a body and no more, each without
+// saying how long it is.
 func TestSlowBodiesStopNobody(t *testing.T) {
 	h, s := serve(t, open)
 	srv := httptest.NewServer(h)
@@ -23,7 +24,8 @@ func TestSlowBodiesStopNobody(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = c.Close() })
-		if _, err := fmt.Fprintf(c, "POST /forms HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"); err != nil {
+		if _, err := fmt.Fprintf(c,
+			"POST /forms HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -51,7 +53,8 @@ func TestSlowBodiesStopNobody(t *testing.T) {
 
 // TestDripIsCutOff has a body come at a byte now and then: the time it has does not grow with the bytes.
 func TestDripIsCutOff(t *testing.T) {
-	for bytes, want := range map[int64]time.Duration{0: bodyGrace, 100: bodyGrace, bodyRate: bodyGrace + time.Second, 100 * bodyRate: bodyGrace + 100*time.Second, 1 << 40: longestBody} {
+	for bytes, want := range map[int64]time.Duration{0: bodyGrace, 100: bodyGrace, bodyRate: bodyGrace + time.Second,
+		100 * bodyRate: bodyGrace + 100*time.Second, 1 << 40: longestBody} {
 		w := &deadlines{ResponseRecorder: httptest.NewRecorder()}
 		began := time.Now()
 		s := &steady{body: strings.NewReader("x"), control: http.NewResponseController(w), began: began, read: bytes}
@@ -80,7 +83,8 @@ func TestManyValuesInFewBytes(t *testing.T) {
 	codes := make(chan int, 12)
 	for range 12 {
 		wg.Go(func() {
-			codes <- send(h, post("/forms", "application/json", body, func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") })).Code
+			codes <- send(h, post("/forms", "application/json", body,
+				func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") })).Code
 		})
 	}
 	wg.Wait()

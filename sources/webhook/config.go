@@ -31,25 +31,36 @@ var authKeys = []string{"basic", "bearer", "hmac", "api_key", "none"}
 // Settings declares the keys of a trigger.
 func (Kind) Settings() settings.Spec {
 	return settings.Spec{
-		Name: "webhook", Doc: "Records come as HTTP requests with JSON, XML, a form or a table in their body.", Example: "webhook: {path: /commcare/forms}",
+		Name: "webhook", Doc: "Records come as HTTP requests with JSON, XML, a form or a table in their body.",
+		Example: "webhook: {path: /commcare/forms}",
 		Fields: []settings.Field{
 			{Name: "path", Required: true, Hint: "write path: /commcare/forms, or any other path of your own",
-				Doc: "the path of the URL, such as /commcare/forms. Several rules may share one: each gets every record whose sender it lets in, and chooses with `when`"},
+				Doc: "the path of the URL, such as /commcare/forms. Several rules may share one: each gets every record whose " +
+					"sender it lets in, and chooses with `when`"},
 			{Name: "auth", Type: settings.Mapping, LeftOut: "`webhook_auth` of culvert.yaml", Fields: authFields(),
 				Doc: "how senders show who they are, in one way: basic, bearer, hmac, api_key, or none: true. Secrets as ${NAME}"},
 			{Name: "items", Type: settings.Expression, LeftOut: "the body, or each of its items when it is a list,",
 				Doc: "an expression that picks the records out of a body, such as `trigger.data`"},
-			{Name: "networks", Type: settings.Texts, Schema: []string{"array"}, LeftOut: "everybody", Doc: "who may send: `[10.0.0.0/8, 192.0.2.7]`"},
-			{Name: "headers", Type: settings.Texts, Schema: []string{"array"}, LeftOut: "`received-on`, `server-modified-on`, `idempotency-key` and `x-request-id`",
-				Doc: "request headers that the rule reads as `source.headers[\"x-facility\"]`"},
-			{Name: "encoding", LeftOut: "UTF-8", Words: charset.Common, Doc: "the encoding of bodies that name none and are not UTF-8, such as `windows-1252`"},
-			{Name: "attachments", Type: settings.Switch, Doc: "keeps photos and other files that come with a form: attributes and data elements that hold files take them by the names in its answers. " +
-				"The journal keeps them as long as the record"},
-			{Name: "rate", Type: settings.Number, Max: 1e6, LeftOut: "no limit", Doc: "requests in a second that are taken; more are answered 429"},
-			{Name: "burst", Type: settings.Whole, Min: 1, Max: 1e6, LeftOut: "those of a second", Doc: "requests that may come at once before `rate` holds"},
-			{Name: "max_bytes", Type: settings.Whole, Min: 1, Max: 1 << 30, LeftOut: "10 MiB", Doc: "size of the body, unpacked, in bytes"},
+			{Name: "networks", Type: settings.Texts, Schema: []string{"array"}, LeftOut: "everybody",
+				Doc: "who may send: `[10.0.0.0/8, 192.0.2.7]`"},
+			{Name: "headers", Type: settings.Texts, Schema: []string{"array"},
+				LeftOut: "`received-on`, `server-modified-on`, `idempotency-key` and `x-request-id`",
+				Doc:     "request headers that the rule reads as `source.headers[\"x-facility\"]`"},
+			{Name: "encoding", LeftOut: "UTF-8", Words: charset.Common,
+				Doc: "the encoding of bodies that name none and are not UTF-8, such as `windows-1252`"},
+			{Name: "attachments", Type: settings.Switch,
+				Doc: "keeps photos and other files that come with a form: attributes and data elements that hold files take " +
+					"them by the names in its answers. " +
+					"The journal keeps them as long as the record"},
+			{Name: "rate", Type: settings.Number, Max: 1e6, LeftOut: "no limit",
+				Doc: "requests in a second that are taken; more are answered 429"},
+			{Name: "burst", Type: settings.Whole, Min: 1, Max: 1e6, LeftOut: "those of a second",
+				Doc: "requests that may come at once before `rate` holds"},
+			{Name: "max_bytes", Type: settings.Whole, Min: 1, Max: 1 << 30, LeftOut: "10 MiB",
+				Doc: "size of the body, unpacked, in bytes"},
 			{Name: "max_depth", Type: settings.Whole, Min: 1, Max: 1000, LeftOut: "64", Doc: "how deep a body may nest"},
-			{Name: "max_items", Type: settings.Whole, Min: 1, Max: 1e6, LeftOut: "10,000", Doc: "how many records one body may hold"},
+			{Name: "max_items", Type: settings.Whole, Min: 1, Max: 1e6, LeftOut: "10,000",
+				Doc: "how many records one body may hold"},
 		},
 	}
 }
@@ -57,16 +68,19 @@ func (Kind) Settings() settings.Spec {
 func authFields() []settings.Field {
 	return []settings.Field{
 		{Name: "basic", Type: settings.Mapping, LeftOut: "none", Doc: "a name and a password", Fields: []settings.Field{
-			{Name: "username", LeftOut: "needed", Doc: "the name"}, {Name: "password", Type: settings.Secret, LeftOut: "needed", Doc: "the password, as ${NAME}"},
+			{Name: "username", LeftOut: "needed", Doc: "the name"},
+			{Name: "password", Type: settings.Secret, LeftOut: "needed", Doc: "the password, as ${NAME}"},
 		}},
 		{Name: "bearer", Type: settings.Secret, LeftOut: "none", Doc: "a token, as ${NAME}"},
 		{Name: "hmac", Type: settings.Mapping, LeftOut: "none", Doc: "a signature of the body", Fields: []settings.Field{
 			{Name: "secret", Type: settings.Secret, LeftOut: "needed", Doc: "the key of the signature, as ${NAME}"},
 			{Name: "header", Default: DefaultHMACHeader, Doc: "the header that holds it"},
-			{Name: "timestamp_header", LeftOut: "none", Doc: "a header with the time that is signed in front of the body, and a dot"},
+			{Name: "timestamp_header", LeftOut: "none",
+				Doc: "a header with the time that is signed in front of the body, and a dot"},
 		}},
 		{Name: "api_key", Type: settings.Mapping, LeftOut: "none", Doc: "a key in a header", Fields: []settings.Field{
-			{Name: "key", Type: settings.Secret, LeftOut: "needed", Doc: "the key, as ${NAME}"}, {Name: "header", Default: DefaultAPIKeyHeader, Doc: "the header that holds it"},
+			{Name: "key", Type: settings.Secret, LeftOut: "needed", Doc: "the key, as ${NAME}"},
+			{Name: "header", Default: DefaultAPIKeyHeader, Doc: "the header that holds it"},
 		}},
 		{Name: "none", Type: settings.Switch, Doc: "everybody may send, on purpose"},
 	}
@@ -80,8 +94,8 @@ func (Kind) Describe() rules.TriggerKind {
 // Inherits tells whether a trigger leaves to culvert.yaml who may send.
 func (Kind) Inherits(t *rules.Trigger) bool { return t.Config.Get("auth") == nil }
 
-// New makes the handler that answers at the paths of the rules. One whose secret is missing answers that callers are to come again: nobody can be told from
-// anybody else.
+// New makes the handler that answers at the paths of the rules. One whose secret is missing answers
+// that callers are to come again: nobody can be told from anybody else.
 func (Kind) New(bound []sources.Bound, env sources.Env) (sources.Source, error) {
 	h, err := New(Config{Log: env.Log})
 	if err != nil {
@@ -108,7 +122,8 @@ func (Kind) New(bound []sources.Bound, env sources.Env) (sources.Source, error) 
 }
 
 // credentialHeaders never reach a rule or the journal.
-var credentialHeaders = []string{"Authorization", "Proxy-Authorization", "Cookie", DefaultAPIKeyHeader, DefaultHMACHeader}
+var credentialHeaders = []string{"Authorization", "Proxy-Authorization", "Cookie", DefaultAPIKeyHeader,
+	DefaultHMACHeader}
 
 // Check reads a trigger's config and reports what is wrong with it.
 func (Kind) Check(t *rules.Trigger, report func(diag.Diagnostic)) { read(t, report) }
@@ -156,8 +171,9 @@ func sampleLines(text []byte, limit int) ([]any, error) {
 	return bodies, nil
 }
 
-// routeOf makes the route of a rule from its trigger, which has passed Check. Where the trigger has no auth of its own, fallback holds. resolve gives the
-// value of a secret that the trigger names as ${NAME}.
+// routeOf makes the route of a rule from its trigger, which has passed Check. Where the trigger has
+// no auth of its own, fallback holds. resolve gives the value of a secret that the trigger names as
+// ${NAME}.
 func routeOf(rule string, t *rules.Trigger, fallback Auth, resolve func(text string) (string, error)) (Route, error) {
 	r := read(t, func(diag.Diagnostic) {})
 	r.Rule = rule
@@ -165,7 +181,8 @@ func routeOf(rule string, t *rules.Trigger, fallback Auth, resolve func(text str
 		r.Auth, r.Inherits = fallback, true
 		return r, nil
 	}
-	for _, secret := range []*string{&r.Auth.Username, &r.Auth.Password, &r.Auth.Bearer, &r.Auth.HMACSecret, &r.Auth.APIKey} {
+	for _, secret := range []*string{&r.Auth.Username, &r.Auth.Password, &r.Auth.Bearer, &r.Auth.HMACSecret,
+		&r.Auth.APIKey} {
 		value, err := resolve(*secret)
 		if err != nil {
 			return r, fmt.Errorf("webhook of rule %s: %w", rule, err)
@@ -196,7 +213,8 @@ func read(t *rules.Trigger, report func(diag.Diagnostic)) Route {
 	r.Headers = c.headers()
 	r.Encoding = c.Encoding("encoding")
 	r.Attachments = c.Config.Get("attachments") != nil && c.Config.Get("attachments").Value == "true"
-	r.Limits = Limits{MaxBody: int64(c.Whole("max_bytes")), MaxDepth: c.Whole("max_depth"), MaxItems: c.Whole("max_items"), Rate: c.Number("rate"), Burst: c.Whole("burst")}
+	r.Limits = Limits{MaxBody: int64(c.Whole("max_bytes")), MaxDepth: c.Whole("max_depth"),
+		MaxItems: c.Whole("max_items"), Rate: c.Number("rate"), Burst: c.Whole("burst")}
 	return r
 }
 
@@ -208,14 +226,17 @@ func (c *configReader) path() string {
 	switch {
 	case n == nil:
 		return ""
-	case n.Kind != yamlnode.Scalar || !strings.HasPrefix(n.Value, "/") || strings.ContainsAny(n.Value, "?# {}") || strings.Contains(n.Value, "://"):
-		c.Wrong(n, "path", fmt.Sprintf("%q is no path", n.Value), "write the part of the URL behind the host, such as /commcare/forms")
+	case n.Kind != yamlnode.Scalar || !strings.HasPrefix(n.Value, "/") || strings.ContainsAny(n.Value, "?# {}") ||
+		strings.Contains(n.Value, "://"):
+		c.Wrong(n, "path", fmt.Sprintf("%q is no path", n.Value),
+			"write the part of the URL behind the host, such as /commcare/forms")
 		return ""
 	}
 	p := cleanPath(n.Value)
 	for _, taken := range Reserved {
 		if p == taken || taken != "/" && strings.HasPrefix(p, taken+"/") {
-			c.Wrong(n, "path", fmt.Sprintf("the path %q is Culvert's own", n.Value), "choose another, such as /hooks"+strings.TrimSuffix(p, "/"))
+			c.Wrong(n, "path", fmt.Sprintf("the path %q is Culvert's own", n.Value),
+				"choose another, such as /hooks"+strings.TrimSuffix(p, "/"))
 			return ""
 		}
 	}
@@ -251,7 +272,8 @@ func (c *configReader) auth() Auth {
 		}
 		return a
 	default:
-		c.Wrong(ways[0].Key, "bad-auth", fmt.Sprintf("%q is not a way to log in", ways[0].Key.Value), "one of "+diag.Names(authKeys, "or"))
+		c.Wrong(ways[0].Key, "bad-auth", fmt.Sprintf("%q is not a way to log in", ways[0].Key.Value),
+			"one of "+diag.Names(authKeys, "or"))
 		return a
 	}
 	if a.empty() {
@@ -314,7 +336,8 @@ func (c *configReader) networks() []netip.Prefix {
 		if err != nil {
 			addr, aerr := netip.ParseAddr(item.Value)
 			if aerr != nil {
-				c.Wrong(item, "networks", fmt.Sprintf("%q is no network", item.Value), "write an address such as 192.0.2.7, or a network such as 10.0.0.0/8")
+				c.Wrong(item, "networks", fmt.Sprintf("%q is no network", item.Value),
+					"write an address such as 192.0.2.7, or a network such as 10.0.0.0/8")
 				continue
 			}
 			p = netip.PrefixFrom(addr, addr.BitLen())
@@ -338,7 +361,8 @@ func (c *configReader) headers() []string {
 		name := http.CanonicalHeaderKey(item.Value)
 		switch {
 		case item.Value == "" || strings.ContainsAny(item.Value, " :\t"):
-			c.Wrong(item, "headers", fmt.Sprintf("%q is no name of a header", item.Value), "write it as it is sent, such as X-Facility")
+			c.Wrong(item, "headers", fmt.Sprintf("%q is no name of a header", item.Value),
+				"write it as it is sent, such as X-Facility")
 		case slices.Contains(credentialHeaders, name) || name == http.CanonicalHeaderKey(DefaultAPIKeyHeader):
 			c.Wrong(item, "headers", fmt.Sprintf("%s holds credentials, which records must not keep", name), "take it out")
 		default:

@@ -26,7 +26,8 @@ func findings(t *testing.T, text string) []string {
 	t.Helper()
 	var got []string
 	Kind{}.Check(trigger(t, text), func(d diag.Diagnostic) {
-		got = append(got, fmt.Sprintf("%d:%d %s: %s", d.Place.Range.Start.Line, d.Place.Range.Start.Column, d.Code, d.Message))
+		got = append(got, fmt.Sprintf("%d:%d %s: %s", d.Place.Range.Start.Line, d.Place.Range.Start.Column, d.Code,
+			d.Message))
 	})
 	return got
 }
@@ -34,8 +35,10 @@ func findings(t *testing.T, text string) []string {
 func TestCheck(t *testing.T) {
 	for text, want := range map[string][]string{
 		"path: /commcare/forms": nil,
-		"{path: /a, auth: {hmac: {secret: '${S}', timestamp_header: X-Time}}, items: trigger.data, networks: [10.0.0.0/8, '::1'], headers: [X-Facility], rate: 0.5, max_bytes: 1000}": nil,
-		"paht: /a":                                 {"1:1 unknown-key: webhook has no \"paht\"", "0:0 missing-key: webhook needs path"},
+		"{path: /a, auth: {hmac: {secret: '${S}', timestamp_header: X-Time}}, items: trigger.data, networks: [10.0.0.0/8, " +
+			"'::1'], headers: [X-Facility], rate: 0.5, max_bytes: 1000}": nil,
+		"paht: /a": {"1:1 unknown-key: webhook has no \"paht\"",
+			"0:0 missing-key: webhook needs path"},
 		"path: forms":                              {"1:7 path: \"forms\" is no path"},
 		"path: /health":                            {"1:7 path: the path \"/health\" is Culvert's own"},
 		"{path: /a, auth: {digest: x}}":            {"1:19 bad-auth: \"digest\" is not a way to log in"},
@@ -45,9 +48,10 @@ func TestCheck(t *testing.T) {
 		"{path: /a, networks: [office]}":           {"1:23 networks: \"office\" is no network"},
 		"{path: /a, encoding: windows-1256}":       nil,
 		"{path: /a, encoding: klingon}":            {"1:22 encoding: no encoding is named \"klingon\""},
-		"{path: /a, headers: [Authorization]}":     {"1:22 headers: Authorization holds credentials, which records must not keep"},
-		"{path: /a, rate: fast}":                   {"1:18 wrong-type: rate is a number above 0 and up to 1000000"},
-		"{path: /a, items: [a]}":                   {"1:19 wrong-type: items is an expression"},
+		"{path: /a, headers: [Authorization]}": {"1:22 headers: Authorization holds credentials, which records must " +
+			"not keep"},
+		"{path: /a, rate: fast}": {"1:18 wrong-type: rate is a number above 0 and up to 1000000"},
+		"{path: /a, items: [a]}": {"1:19 wrong-type: items is an expression"},
 	} {
 		if diff := cmp.Diff(want, findings(t, text)); diff != "" {
 			t.Errorf("%s\n%s", text, diff)
@@ -87,7 +91,8 @@ func TestRouteOf(t *testing.T) {
 }
 
 func TestItems(t *testing.T) {
-	r, err := routeOf("anc", trigger(t, "{path: /a, items: trigger.data.rows}"), Auth{None: true}, func(s string) (string, error) { return s, nil })
+	r, err := routeOf("anc", trigger(t, "{path: /a, items: trigger.data.rows}"), Auth{None: true},
+		func(s string) (string, error) { return s, nil })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +110,8 @@ func TestItems(t *testing.T) {
 
 func TestSample(t *testing.T) {
 	k, tr := Kind{}, trigger(t, "path: /a")
-	for path, text := range map[string]string{"s.json": `{"a": "1"}`, "s.xml": "<r><a>1</a></r>", "s.ndjson": "{\"a\": \"1\"}\n{\"a\": \"2\"}\n", "list.json": `[{"a": "1"}, {"a": "2"}]`} {
+	for path, text := range map[string]string{"s.json": `{"a": "1"}`, "s.xml": "<r><a>1</a></r>",
+		"s.ndjson": "{\"a\": \"1\"}\n{\"a\": \"2\"}\n", "list.json": `[{"a": "1"}, {"a": "2"}]`} {
 		got, err := k.Sample(tr, path, []byte(text), 1)
 		if err != nil || len(got) != 1 {
 			t.Errorf("%s: %v, %v", path, got, err)

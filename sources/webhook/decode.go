@@ -36,8 +36,8 @@ func (e *refusal) Error() string {
 // openRosaPart is the part of a multipart submission that holds the form (OpenRosa form submission API).
 const openRosaPart = "xml_submission_file"
 
-// decode makes a tree of a body by its content type. fallback is the encoding of text where the request names none; empty for UTF-8. With attachments the files
-// of a form are kept.
+// decode makes a tree of a body by its content type. fallback is the encoding of text where the
+// request names none; empty for UTF-8. With attachments the files of a form are kept.
 func decode(header http.Header, body []byte, limits tree.Limits, fallback string, attachments bool) (v any, err error) {
 	if len(bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")))) == 0 {
 		return nil, &refusal{http.StatusUnprocessableEntity, "the body is empty", "send a record in JSON, XML or as a form"}
@@ -65,7 +65,8 @@ func decode(header http.Header, body []byte, limits tree.Limits, fallback string
 	case kind == "multipart/form-data":
 		v, err = decodeMultipart(body, params["boundary"], named, limits, attachments)
 	default:
-		return nil, &refusal{http.StatusUnsupportedMediaType, fmt.Sprintf("the content type %q is not understood", short(kind)),
+		return nil, &refusal{http.StatusUnsupportedMediaType,
+			fmt.Sprintf("the content type %q is not understood", short(kind)),
 			"send application/json, application/xml or application/x-www-form-urlencoded"}
 	}
 	var bad *tree.Error
@@ -80,11 +81,13 @@ func contentType(header http.Header, body []byte) (string, map[string]string, er
 	given := header.Get("Content-Type")
 	kind, params, err := mime.ParseMediaType(given)
 	if err != nil && given != "" {
-		return "", nil, &refusal{http.StatusUnsupportedMediaType, "the content type cannot be read", "send application/json or application/xml"}
+		return "", nil, &refusal{http.StatusUnsupportedMediaType, "the content type cannot be read",
+			"send application/json or application/xml"}
 	}
 	if name := params["charset"]; name != "" {
 		if _, ok := charset.Find(name); !ok {
-			return "", nil, &refusal{http.StatusUnsupportedMediaType, fmt.Sprintf("the character set %q is not understood", short(name)), "send UTF-8"}
+			return "", nil, &refusal{http.StatusUnsupportedMediaType,
+				fmt.Sprintf("the character set %q is not understood", short(name)), "send UTF-8"}
 		}
 	}
 	if kind != "" && kind != "text/plain" && kind != "application/octet-stream" {
@@ -122,7 +125,8 @@ func unfoldSubmission(v any, limits tree.Limits) error {
 	return nil
 }
 
-// addHeaders gives a CommCare form or case in XML the times that its JSON form has inside and that CommCare sends beside the XML in headers.
+// addHeaders gives a CommCare form or case in XML the times that its JSON form has inside and that
+// CommCare sends beside the XML in headers.
 func addHeaders(m map[string]any, header http.Header) {
 	if m == nil {
 		return
@@ -143,7 +147,8 @@ func plain(text []byte, declared, what string) ([]byte, error) {
 	if err == nil {
 		return out, nil
 	}
-	hint := "send it in UTF-8, or name its encoding: Content-Type: ...; charset=windows-1252, or encoding: in the webhook of the rule"
+	hint := "send it in UTF-8, or name its encoding: Content-Type: ...; charset=windows-1252, or encoding: in the " +
+		"webhook of the rule"
 	if declared != "" {
 		hint = "send it in the encoding that was declared, or declare the one that it is in"
 	}
@@ -163,12 +168,14 @@ func decodeXML(body []byte, declared string, limits tree.Limits) (map[string]any
 func decodeForm(body []byte, declared string) (any, error) {
 	values, err := url.ParseQuery(string(body))
 	if err != nil {
-		return nil, &refusal{http.StatusUnprocessableEntity, "this is no URL-encoded form", "encode the values with % and join them with &"}
+		return nil, &refusal{http.StatusUnprocessableEntity, "this is no URL-encoded form",
+			"encode the values with % and join them with &"}
 	}
 	return plainForm(values, declared)
 }
 
-// plainForm makes an object of form values in an encoding; a form may name it in a field of its own, _charset_ (HTML standard, 4.10.22.4).
+// plainForm makes an object of form values in an encoding; a form may name it in a field of its
+// own, _charset_ (HTML standard, 4.10.22.4).
 func plainForm(values url.Values, declared string) (any, error) {
 	if own := values.Get("_charset_"); own != "" && declared == "" {
 		declared = own
@@ -215,10 +222,12 @@ func formTree(values url.Values) map[string]any {
 	return m
 }
 
-// decodeMultipart reads an OpenRosa submission, whose form is one part of several, or an ordinary form. Files that come with it are left
-// out, or with attachments kept beside its answers: then the field of an ordinary form holds the file's name, as a submission's does.
+// decodeMultipart reads an OpenRosa submission, whose form is one part of several, or an ordinary
+// form. Files that come with it are left out, or with attachments kept beside its answers: then the
+// field of an ordinary form holds the file's name, as a submission's does.
 func decodeMultipart(body []byte, boundary, declared string, limits tree.Limits, attachments bool) (any, error) {
-	broken := &refusal{http.StatusUnprocessableEntity, "this is no multipart form", "check the boundary in the Content-Type header"}
+	broken := &refusal{http.StatusUnprocessableEntity, "this is no multipart form",
+		"check the boundary in the Content-Type header"}
 	if boundary == "" {
 		return nil, broken
 	}

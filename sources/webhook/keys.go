@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// What is remembered of idempotency keys. After that, and after a restart, the journal still recognises the same record by its id and content.
+// What is remembered of idempotency keys. After that, and after a restart, the journal still
+// recognises the same record by its id and content.
 const (
 	keysKept   = 10000
 	keyLife    = 24 * time.Hour
@@ -41,13 +42,15 @@ func newKeyMemory(now func() time.Time, life time.Duration) *keyMemory {
 	return &keyMemory{now: now, life: life, known: map[digest]*list.Element{}, order: list.New()}
 }
 
-// begin looks a key up. The receipt is that of the same request earlier; the error is a refusal when the key came with another body.
+// begin looks a key up. The receipt is that of the same request earlier; the error is a refusal
+// when the key came with another body.
 func (m *keyMemory) begin(key, path string, routes []*Route, body []byte) (*pendingKey, *receipt, error) {
 	if key == "" {
 		return nil, nil, nil
 	}
 	if len(key) > maxKeySize {
-		return nil, nil, &refusal{http.StatusBadRequest, "the idempotency key is longer than 255 characters", "send a shorter one, such as a UUID"}
+		return nil, nil, &refusal{http.StatusBadRequest, "the idempotency key is longer than 255 characters",
+			"send a shorter one, such as a UUID"}
 	}
 	scope := path + "\x00" + key
 	for i := range routes {
@@ -63,7 +66,8 @@ func (m *keyMemory) begin(key, path string, routes []*Route, body []byte) (*pend
 	}
 	e := found.Value.(*keyEntry)
 	if e.body != p.body {
-		return nil, nil, &refusal{http.StatusUnprocessableEntity, "the idempotency key came before with another body", "send a new key with new content"}
+		return nil, nil, &refusal{http.StatusUnprocessableEntity, "the idempotency key came before with another body",
+			"send a new key with new content"}
 	}
 	return p, e.receipt, nil
 }

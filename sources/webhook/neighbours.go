@@ -10,8 +10,9 @@ import (
 	"github.com/culvert/culvert/rules/yamlnode"
 )
 
-// CheckAll checks the rules of each path against each other: one request goes to all of them, each with a filter of its own. A rule without a filter among them is
-// probably a mistake, and two ways to log in cannot both hold.
+// CheckAll checks the rules of each path against each other: one request goes to all of them, each
+// with a filter of its own. A rule without a filter among them is probably a mistake, and two ways
+// to log in cannot both hold.
 func (Kind) CheckAll(all []*rules.Rule, report func(diag.Diagnostic)) {
 	byPath := map[string][]*rules.Rule{}
 	for _, r := range all {
@@ -30,7 +31,8 @@ func (Kind) CheckAll(all []*rules.Rule, report func(diag.Diagnostic)) {
 
 func checkPair(path string, r, first *rules.Rule, report func(diag.Diagnostic)) {
 	place, other := r.Trigger.Config.Get("path").Place(), first.Trigger.Config.Get("path").Place()
-	d := diag.Diagnostic{Code: "webhook-path", Place: place, Related: []diag.Related{{Place: other, Message: "the other rule"}}}
+	d := diag.Diagnostic{Code: "webhook-path", Place: place,
+		Related: []diag.Related{{Place: other, Message: "the other rule"}}}
 	switch {
 	case !r.Trigger.Config.Get("auth").Same(first.Trigger.Config.Get("auth")):
 		d.Message = fmt.Sprintf("two rules take requests at %s and ask for different log-ins", path)

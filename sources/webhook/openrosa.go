@@ -9,8 +9,9 @@ import (
 	"strconv"
 )
 
-// OpenRosa clients such as ODK Collect, KoboCollect and Enketo submit forms by themselves (OpenRosa form submission API 1.0). They ask with HEAD first,
-// and take 204 alone for yes; they take 201 and 202 alone for a form that was kept, also one that was kept before; and they show people the
+// OpenRosa clients such as ODK Collect, KoboCollect and Enketo submit forms by themselves (OpenRosa
+// form submission API 1.0). They ask with HEAD first, and take 204 alone for yes; they take 201 and
+// 202 alone for a form that was kept, also one that was kept before; and they show people the
 // message of an OpenRosaResponse.
 const (
 	openRosaVersion = "X-OpenRosa-Version"
@@ -30,7 +31,8 @@ func holdsSubmission(header http.Header, body []byte) bool {
 	return kind == "multipart/form-data" && bytes.Contains(body, []byte(openRosaPart))
 }
 
-// probed answers HEAD. A client of OpenRosa learns here already that it needs credentials, so that it asks for them before it sends a form.
+// probed answers HEAD. A client of OpenRosa learns here already that it needs credentials, so that
+// it asks for them before it sends a form.
 func (h *Handler) probed(a *answerer, r *http.Request, e *endpoint, routes []*Route) {
 	h.config.Log.Debug("asked whether a path takes forms", "path", e.path, "openrosa", a.openRosa)
 	from := Caller(r, *h.proxies.Load())

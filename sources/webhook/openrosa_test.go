@@ -23,7 +23,8 @@ func (knowing) Accept(_ context.Context, b sources.Batch) ([]sources.Receipt, er
 }
 
 func submission(more string) string {
-	return "--b\r\nContent-Disposition: form-data; name=\"xml_submission_file\"; filename=\"s.xml\"\r\nContent-Type: text/xml\r\n\r\n" +
+	return "--b\r\nContent-Disposition: form-data; name=\"xml_submission_file\"; filename=\"s.xml\"\r\nContent-Type: " +
+		"text/xml\r\n\r\n" +
 		"<data id=\"anc\"><name>Ada</name><meta><instanceID>uuid:1</instanceID></meta></data>\r\n" + more + "--b--\r\n"
 }
 
@@ -31,7 +32,8 @@ func collect(r *http.Request) { r.Header.Set("X-OpenRosa-Version", "1.0") }
 
 func TestOpenRosaSubmissions(t *testing.T) {
 	const multipart = "multipart/form-data; boundary=b"
-	incomplete := "--b\r\nContent-Disposition: form-data; name=\"p.jpg\"; filename=\"p.jpg\"\r\nContent-Type: image/jpeg\r\n\r\n\xff\xd8\r\n" +
+	incomplete := "--b\r\nContent-Disposition: form-data; name=\"p.jpg\"; filename=\"p.jpg\"\r\nContent-Type: " +
+		"image/jpeg\r\n\r\n\xff\xd8\r\n" +
 		"--b\r\nContent-Disposition: form-data; name=\"*isIncomplete*\"\r\n\r\nyes\r\n"
 	for _, c := range []struct {
 		name, kind, body string
@@ -44,8 +46,11 @@ func TestOpenRosaSubmissions(t *testing.T) {
 		{"again", multipart, submission(""), collect, true, 201, "submit_success"},
 		{"part with photos", multipart, submission(incomplete), collect, true, 201, "submit_success"},
 		{"without the header", multipart, submission(incomplete), func(*http.Request) {}, true, 201, "submit_success"},
-		{"cannot be read", multipart, "--b\r\nContent-Disposition: form-data; name=\"xml_submission_file\"\r\n\r\n<data>\r\n--b--\r\n", collect, false, 422, "submit_error"},
-		{"CommCare", "text/xml", "<data><meta><instanceID>f1</instanceID></meta></data>", func(*http.Request) {}, true, 200, ""},
+		{"cannot be read", multipart,
+			"--b\r\nContent-Disposition: form-data; name=\"xml_submission_file\"\r\n\r\n<data>\r\n--b--\r\n", collect, false,
+			422, "submit_error"},
+		{"CommCare", "text/xml", "<data><meta><instanceID>f1</instanceID></meta></data>", func(*http.Request) {}, true, 200,
+			""},
 		{"JSON", "application/json", `{"a": 1}`, func(*http.Request) {}, false, 202, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -65,7 +70,8 @@ func TestOpenRosaSubmissions(t *testing.T) {
 				}
 				return
 			}
-			if err != nil || response.Message.Nature != c.nature || response.Message.Text == "" || w.Header().Get("X-OpenRosa-Version") != "1.0" {
+			if err != nil || response.Message.Nature != c.nature || response.Message.Text == "" ||
+				w.Header().Get("X-OpenRosa-Version") != "1.0" {
 				t.Errorf("answered %s: %v", w.Body, err)
 			}
 		})

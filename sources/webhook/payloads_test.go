@@ -29,7 +29,8 @@ func TestPayloads(t *testing.T) {
 				t.Fatal(err)
 			}
 			h, s := serve(t, open)
-			if w := send(h, post("/forms", "application/"+strings.TrimPrefix(filepath.Ext(path), "."), string(text))); w.Code != 202 {
+			if w := send(h, post("/forms", "application/"+strings.TrimPrefix(filepath.Ext(path), "."),
+				string(text))); w.Code != 202 {
 				t.Fatalf("answered %d %s", w.Code, w.Body)
 			}
 			got, err := json.MarshalIndent(s.bodies(), "", "  ")

@@ -19,7 +19,8 @@ import (
 	"github.com/culvert/culvert/sources/tree"
 )
 
-// answerTime bounds how long a request waits for its records to be durable. CommCare waits for minutes, but slow answers make it send less.
+// answerTime bounds how long a request waits for its records to be durable. CommCare waits for
+// minutes, but slow answers make it send less.
 const answerTime = 30 * time.Second
 
 // passedHeaders are the request headers that every rule may use: CommCare's, and those that tell requests apart.
@@ -30,13 +31,15 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a := &answerer{w: w, openRosa: r.Header.Get(openRosaVersion) != ""}
 	e := h.routes.Load().paths[cleanPath(r.URL.Path)]
 	if e == nil {
-		a.refuse(&refusal{http.StatusNotFound, "no rule takes records at this path", "check the path against webhook: path in the rule"})
+		a.refuse(&refusal{http.StatusNotFound, "no rule takes records at this path",
+			"check the path against webhook: path in the rule"})
 		return
 	}
 	from := Caller(r, *h.proxies.Load())
 	routes := e.inNetwork(from)
 	if len(routes) == 0 {
-		h.refused(a, e, &refusal{http.StatusForbidden, "this address may not send to this path", "add its network to networks in the rule, if it should"})
+		h.refused(a, e, &refusal{http.StatusForbidden, "this address may not send to this path",
+			"add its network to networks in the rule, if it should"})
 		return
 	}
 	switch r.Method {
@@ -75,12 +78,14 @@ func (h *Handler) take(a *answerer, r *http.Request, e *endpoint, routes []*Rout
 	}
 	if e.limiter != nil && !e.limiter.AllowN(now, 1) {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(max(1, 1/e.limits.Rate)))))
-		return &refusal{http.StatusTooManyRequests, fmt.Sprintf("more than %g requests a second", e.limits.Rate), "send more slowly"}
+		return &refusal{http.StatusTooManyRequests, fmt.Sprintf("more than %g requests a second", e.limits.Rate),
+			"send more slowly"}
 	}
 	leave, ok := h.callers.enter(e.path, from)
 	if !ok {
 		w.Header().Set("Retry-After", "1")
-		return &refusal{http.StatusTooManyRequests, "too many requests of this sender are under way", "send fewer at the same time"}
+		return &refusal{http.StatusTooManyRequests, "too many requests of this sender are under way",
+			"send fewer at the same time"}
 	}
 	defer leave()
 	room := &share{all: h.held}
@@ -100,8 +105,10 @@ func (h *Handler) take(a *answerer, r *http.Request, e *endpoint, routes []*Rout
 	return h.once(a, r, e, routes, body, func() (*receipt, error) { return h.accept(w, r, routes, body, from, now, room) })
 }
 
-// once hands a request over unless it came before: under the same idempotency key, or with the same signature, which holds for one time.
-func (h *Handler) once(a *answerer, r *http.Request, e *endpoint, routes []*Route, body []byte, accept func() (*receipt, error)) error {
+// once hands a request over unless it came before: under the same idempotency key, or with the same
+// signature, which holds for one time.
+func (h *Handler) once(a *answerer, r *http.Request, e *endpoint, routes []*Route, body []byte,
+	accept func() (*receipt, error)) error {
 	signature, known, err := h.signed.begin(signatureOf(r, routes), e.path, routes, body)
 	if err != nil {
 		return err
@@ -141,14 +148,16 @@ func signatureOf(r *http.Request, routes []*Route) string {
 const bodyOverhead = 4 << 10
 
 // accept makes records of a body and waits until they are durable.
-func (h *Handler) accept(w http.ResponseWriter, r *http.Request, routes []*Route, body []byte, from netip.Addr, now time.Time, room *share) (*receipt, error) {
+func (h *Handler) accept(w http.ResponseWriter, r *http.Request, routes []*Route, body []byte, from netip.Addr,
+	now time.Time, room *share) (*receipt, error) {
 	ref := h.sink.Load()
 	if ref == nil {
 		return nil, busy(w, 5*time.Second, "the runner is starting or stopping")
 	}
 	var records []sources.Record
 	for i := range routes {
-		list, err := routes[i].records(r, body, from, now, tree.Limits{Depth: routes[i].Limits.MaxDepth, Memory: h.config.MaxHeld / 2, Room: room.take})
+		list, err := routes[i].records(r, body, from, now,
+			tree.Limits{Depth: routes[i].Limits.MaxDepth, Memory: h.config.MaxHeld / 2, Room: room.take})
 		if errors.Is(err, tree.ErrNoRoom) {
 			return nil, busy(w, time.Second, "too many requests are under way")
 		}
@@ -161,7 +170,8 @@ func (h *Handler) accept(w http.ResponseWriter, r *http.Request, routes []*Route
 		return receiptOf(nil, nil), nil
 	}
 	// The records are kept even when the caller hangs up meanwhile; it will send them again and they are recognised.
-	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(r.Context()), answerTime, errors.New("the records were not durable in time"))
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(r.Context()), answerTime,
+		errors.New("the records were not durable in time"))
 	defer cancel()
 	receipts, err := ref.sink.Accept(ctx, sources.Batch{Records: records})
 	var full *sources.ErrBusy
@@ -169,16 +179,19 @@ func (h *Handler) accept(w http.ResponseWriter, r *http.Request, routes []*Route
 	case errors.As(err, &full):
 		return nil, busy(w, full.RetryAfter, full.Reason)
 	case errors.Is(err, sources.ErrFinal):
-		return nil, &refusal{http.StatusUnprocessableEntity, "these records cannot be taken by the rules at this path", "ask who runs this Culvert"}
+		return nil, &refusal{http.StatusUnprocessableEntity, "these records cannot be taken by the rules at this path",
+			"ask who runs this Culvert"}
 	case err != nil:
-		h.config.Log.Error("cannot keep records of a webhook", "path", cleanPath(r.URL.Path), "records", len(records), "error", err)
+		h.config.Log.Error("cannot keep records of a webhook", "path", cleanPath(r.URL.Path), "records", len(records),
+			"error", err)
 		return nil, busy(w, 0, "the records cannot be kept now")
 	}
 	return receiptOf(records, receipts), nil
 }
 
 // records makes the records of one rule.
-func (x *Route) records(r *http.Request, body []byte, from netip.Addr, now time.Time, limits tree.Limits) ([]sources.Record, error) {
+func (x *Route) records(r *http.Request, body []byte, from netip.Addr, now time.Time,
+	limits tree.Limits) ([]sources.Record, error) {
 	if int64(len(body)) > x.Limits.MaxBody {
 		return nil, tooLarge(x.Limits.MaxBody)
 	}
@@ -201,7 +214,8 @@ func (x *Route) records(r *http.Request, body []byte, from netip.Addr, now time.
 	records := make([]sources.Record, len(items))
 	for i, item := range items {
 		if _, ok := item.(map[string]any); !ok {
-			return nil, &refusal{http.StatusUnprocessableEntity, fmt.Sprintf("item %d is no object", i+1), "each record is an object with its fields"}
+			return nil, &refusal{http.StatusUnprocessableEntity, fmt.Sprintf("item %d is no object", i+1),
+				"each record is an object with its fields"}
 		}
 		records[i] = sources.Record{Rule: x.Rule, Received: now, Origin: origin, Body: item}
 	}
@@ -214,13 +228,15 @@ func (x *Route) items(v any) (items []any, err error) {
 	switch {
 	case x.Items != nil:
 		if list, err = x.Items(v); err != nil {
-			return nil, &refusal{http.StatusUnprocessableEntity, "the records cannot be found in the body: " + err.Error(), "compare it with items: in the rule"}
+			return nil, &refusal{http.StatusUnprocessableEntity, "the records cannot be found in the body: " + err.Error(),
+				"compare it with items: in the rule"}
 		}
 	case !isList:
 		return []any{v}, nil
 	}
 	if len(list) > x.Limits.MaxItems {
-		return nil, &refusal{http.StatusRequestEntityTooLarge, fmt.Sprintf("the body holds more than %d records", x.Limits.MaxItems), "send fewer at once"}
+		return nil, &refusal{http.StatusRequestEntityTooLarge,
+			fmt.Sprintf("the body holds more than %d records", x.Limits.MaxItems), "send fewer at once"}
 	}
 	return list, nil
 }
@@ -268,7 +284,8 @@ func (e *endpoint) unauthorized(w http.ResponseWriter) error {
 		}
 	}
 	if open {
-		return &refusal{http.StatusForbidden, "only callers on the machine of this Culvert may send to this path", "set webhook_auth in culvert.yaml to let others in"}
+		return &refusal{http.StatusForbidden, "only callers on the machine of this Culvert may send to this path",
+			"set webhook_auth in culvert.yaml to let others in"}
 	}
 	return &refusal{http.StatusUnauthorized, "the credentials are missing or wrong", "send " + e.ways(e.routes)}
 }
@@ -296,9 +313,11 @@ func (e *endpoint) describe(w http.ResponseWriter, routes []*Route) {
 		Answers  string   `json:"answers"`
 	}{
 		Path: e.path, Send: "POST one record, or a list of records",
-		Accepts: []string{"application/json", "application/xml", "application/x-www-form-urlencoded", "multipart/form-data", "Content-Encoding: gzip"},
-		Auth:    e.ways(routes), MaxBytes: e.limits.MaxBody, MaxItems: e.limits.MaxItems, Rate: e.limits.Rate,
-		Answers: "200 or 202 when the records are kept; 429 or 503 with Retry-After: send again; any other: they will never be taken as they are",
+		Accepts: []string{"application/json", "application/xml", "application/x-www-form-urlencoded", "multipart/form-data",
+			"Content-Encoding: gzip"},
+		Auth: e.ways(routes), MaxBytes: e.limits.MaxBody, MaxItems: e.limits.MaxItems, Rate: e.limits.Rate,
+		Answers: "200 or 202 when the records are kept; 429 or 503 with Retry-After: send again; any other: they will " +
+			"never be taken as they are",
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	write(w, http.StatusOK, text)
@@ -346,12 +365,14 @@ func receiptOf(records []sources.Record, receipts []sources.Receipt) *receipt {
 		if i == receiptLimit || i >= len(records) {
 			break
 		}
-		out.Records = append(out.Records, receiptLine{Rule: records[i].Rule, ID: r.RecordID, Duplicate: r.Duplicate, Skipped: r.Skipped})
+		out.Records = append(out.Records, receiptLine{Rule: records[i].Rule, ID: r.RecordID, Duplicate: r.Duplicate,
+			Skipped: r.Skipped})
 	}
 	return out
 }
 
-// status is 202 for what will still be sent on, 200 for what was known or filtered out already. CommCare takes 204 for a failure, so it is never that.
+// status is 202 for what will still be sent on, 200 for what was known or filtered out already.
+// CommCare takes 204 for a failure, so it is never that.
 func (r *receipt) status() int {
 	for _, l := range r.Records {
 		if !l.Duplicate && !l.Skipped {

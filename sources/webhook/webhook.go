@@ -1,4 +1,5 @@
-// Package webhook takes records from HTTP requests. A request is answered with success only after its records are durable.
+// Package webhook takes records from HTTP requests. A request is answered with success only after
+// its records are durable.
 package webhook
 
 import (
@@ -49,17 +50,18 @@ func (l Limits) withDefaults() Limits {
 
 // Route is one rule's claim on a path. Several rules may share a path; each gets every record whose sender it lets in.
 type Route struct {
-	Rule        string
-	Path        string // as cleanPath gives it
-	Auth        Auth   // the zero Auth lets in callers on this machine only
-	Networks    []netip.Prefix
-	Limits      Limits
-	Items       func(body any) ([]any, error) // picks the records out of a body; nil: the body, or its items when it is a list
-	Headers     []string                      // request headers that the rule may use, besides those of CommCare
-	Encoding    string                        // of bodies that name none; empty: UTF-8
-	Attachments bool                          // the files of forms are kept
-	Inherits    bool                          // the rule names no auth of its own
-	Closed      bool                          // its secret is missing: callers are asked to come again
+	Rule     string
+	Path     string // as cleanPath gives it
+	Auth     Auth   // the zero Auth lets in callers on this machine only
+	Networks []netip.Prefix
+	Limits   Limits
+	// picks the records out of a body; nil: the body, or its items when it is a list
+	Items       func(body any) ([]any, error)
+	Headers     []string // request headers that the rule may use, besides those of CommCare
+	Encoding    string   // of bodies that name none; empty: UTF-8
+	Attachments bool     // the files of forms are kept
+	Inherits    bool     // the rule names no auth of its own
+	Closed      bool     // its secret is missing: callers are asked to come again
 }
 
 // Config is what a Handler needs.
@@ -69,7 +71,8 @@ type Config struct {
 	MaxHeld int64 // bytes; 0: DefaultMaxHeld
 }
 
-// Handler answers webhook requests. Its routes can be replaced while it serves. Until Run has given it a sink it answers 503.
+// Handler answers webhook requests. Its routes can be replaced while it serves. Until Run has given
+// it a sink it answers 503.
 type Handler struct {
 	config Config
 	routes atomic.Pointer[table]
@@ -109,7 +112,8 @@ func New(c Config) (*Handler, error) {
 	if c.MaxHeld < 0 {
 		return nil, fmt.Errorf("webhook: bodies may hold %d bytes", c.MaxHeld)
 	}
-	h := &Handler{config: c, held: semaphore.NewWeighted(c.MaxHeld), keys: newKeyMemory(c.Now, keyLife), signed: newKeyMemory(c.Now, 2*maxSkew)}
+	h := &Handler{config: c, held: semaphore.NewWeighted(c.MaxHeld), keys: newKeyMemory(c.Now, keyLife),
+		signed: newKeyMemory(c.Now, 2*maxSkew)}
 	h.routes.Store(&table{})
 	h.Trust(nil)
 	return h, nil
@@ -140,7 +144,8 @@ func (h *Handler) TakeOver(fresh sources.Source) {
 	h.install(f.routes.Load())
 }
 
-// Replace puts new routes in the place of the old ones. Requests under way are finished under the routes that they began with.
+// Replace puts new routes in the place of the old ones. Requests under way are finished under the
+// routes that they began with.
 func (h *Handler) Replace(routes []Route) {
 	fresh := &table{paths: map[string]*endpoint{}}
 	routes = slices.Clone(routes)
@@ -161,7 +166,8 @@ func (h *Handler) Replace(routes []Route) {
 	h.install(fresh)
 }
 
-// install puts a table in the place of the one that is served. Requests under way are finished under the routes that they began with.
+// install puts a table in the place of the one that is served. Requests under way are finished
+// under the routes that they began with.
 func (h *Handler) install(fresh *table) {
 	h.replacing.Lock()
 	defer h.replacing.Unlock()

@@ -20,18 +20,22 @@ import (
 	"github.com/culvert/culvert/sources"
 )
 
-const declare = "send it in UTF-8, or name its encoding: Content-Type: ...; charset=windows-1252, or encoding: in the webhook of the rule"
+const declare = "send it in UTF-8, or name its encoding: Content-Type: ...; charset=windows-1252, or encoding: in " +
+	"the webhook of the rule"
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // TestAttachments holds that files are kept where the rule asks for them, under the names in the answers.
 func TestAttachments(t *testing.T) {
 	type object = map[string]any
-	multi := "--b\r\nContent-Disposition: form-data; name=\"xml_submission_file\"; filename=\"s.xml\"\r\nContent-Type: text/xml\r\n\r\n" +
+	multi := "--b\r\nContent-Disposition: form-data; name=\"xml_submission_file\"; filename=\"s.xml\"\r\nContent-Type: " +
+		"text/xml\r\n\r\n" +
 		"<data id=\"anc\"><photo>p.jpg</photo><meta><instanceID>uuid:1</instanceID></meta></data>\r\n" +
-		"--b\r\nContent-Disposition: form-data; name=\"p.jpg\"; filename=\"p.jpg\"\r\nContent-Type: image/jpeg\r\n\r\n\xff\xd8\r\n--b--\r\n"
+		"--b\r\nContent-Disposition: form-data; name=\"p.jpg\"; filename=\"p.jpg\"\r\nContent-Type: " +
+		"image/jpeg\r\n\r\n\xff\xd8\r\n--b--\r\n"
 	plain := "--b\r\nContent-Disposition: form-data; name=\"case\"\r\n\r\nc1\r\n" +
-		"--b\r\nContent-Disposition: form-data; name=\"photo\"; filename=\"p.jpg\"\r\nContent-Type: image/jpeg\r\n\r\n\xff\xd8\r\n" +
+		"--b\r\nContent-Disposition: form-data; name=\"photo\"; filename=\"p.jpg\"\r\nContent-Type: " +
+		"image/jpeg\r\n\r\n\xff\xd8\r\n" +
 		"--b\r\nContent-Disposition: form-data; name=\"other\"; filename=\"\"\r\n\r\n\r\n--b--\r\n"
 	attachments := object{"p.jpg": object{"name": "p.jpg", "type": "image/jpeg", "base64": "/9g="}}
 	form := object{"#type": "data", "@id": "anc", "photo": "p.jpg", "meta": object{"instanceID": "uuid:1"}}
@@ -39,7 +43,8 @@ func TestAttachments(t *testing.T) {
 		name, body string
 		want       object
 	}{
-		{"submission", multi, object{"id": "uuid:1", "form": form, "metadata": object{"instanceID": "uuid:1"}, "attachments": attachments}},
+		{"submission", multi, object{"id": "uuid:1", "form": form, "metadata": object{"instanceID": "uuid:1"},
+			"attachments": attachments}},
 		{"form", plain, object{"case": "c1", "photo": "p.jpg", "other": "", "attachments": attachments}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -61,42 +66,55 @@ func TestAttachments(t *testing.T) {
 	route := open
 	route.Attachments = true
 	h, _ := serve(t, route)
-	if w := send(h, post("/forms", "multipart/form-data; boundary=b", many+"--b--\r\n")); w.Code != http.StatusRequestEntityTooLarge {
+	if w := send(h, post("/forms", "multipart/form-data; boundary=b",
+		many+"--b--\r\n")); w.Code != http.StatusRequestEntityTooLarge {
 		t.Errorf("101 files are answered %d", w.Code)
 	}
 }
 
 func TestBodies(t *testing.T) {
 	type object = map[string]any
-	multi := "--b\r\nContent-Disposition: form-data; name=\"xml_submission_file\"; filename=\"s.xml\"\r\nContent-Type: text/xml\r\n\r\n" +
+	multi := "--b\r\nContent-Disposition: form-data; name=\"xml_submission_file\"; filename=\"s.xml\"\r\nContent-Type: " +
+		"text/xml\r\n\r\n" +
 		"<data id=\"anc\"><name>Ada</name><meta><instanceID>uuid:1</instanceID></meta></data>\r\n" +
 		"--b\r\nContent-Disposition: form-data; name=\"photo.jpg\"; filename=\"photo.jpg\"\r\n\r\n\xff\xd8\r\n--b--\r\n"
-	form := object{"id": "uuid:1", "form": object{"#type": "data", "@id": "anc", "name": "Ada", "meta": object{"instanceID": "uuid:1"}}, "metadata": object{"instanceID": "uuid:1"}}
+	form := object{"id": "uuid:1", "form": object{"#type": "data", "@id": "anc", "name": "Ada",
+		"meta": object{"instanceID": "uuid:1"}}, "metadata": object{"instanceID": "uuid:1"}}
 	gz := func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") }
 	for _, test := range []struct {
 		name, contentType, body string
 		change                  func(*http.Request)
 		want                    []any
 	}{
-		{"json", "application/json; charset=utf-8", `{"a": 1, "id": 12345678901234567890}`, nil, []any{object{"a": 1.0, "id": "12345678901234567890"}}},
+		{"json", "application/json; charset=utf-8", `{"a": 1, "id": 12345678901234567890}`, nil,
+			[]any{object{"a": 1.0, "id": "12345678901234567890"}}},
 		{"json by look", "", ` {"a": true}`, nil, []any{object{"a": true}}},
 		{"list", "application/json", `[{"a": 1}, {"a": 2}]`, nil, []any{object{"a": 1.0}, object{"a": 2.0}}},
-		{"form", "application/x-www-form-urlencoded", "name=Ada+B&tag=x&tag=y", nil, []any{object{"name": "Ada B", "tag": []any{"x", "y"}}}},
+		{"form", "application/x-www-form-urlencoded", "name=Ada+B&tag=x&tag=y", nil,
+			[]any{object{"name": "Ada B", "tag": []any{"x", "y"}}}},
 		{"xml", "text/xml", "<v><a>1</a></v>", nil, []any{object{"v": object{"a": "1"}}}},
 		{"openrosa", "multipart/form-data; boundary=b", multi, nil, []any{form}},
 		{"gzip", "application/json", packed(t, `{"a": "x"}`), gz, []any{object{"a": "x"}}},
-		{"commcare form with its time", "text/xml", `<data xmlns="http://openrosa.org/formdesigner/1"><meta><instanceID>f1</instanceID></meta></data>`,
+		{"commcare form with its time", "text/xml",
+			`<data xmlns="http://openrosa.org/formdesigner/1"><meta><instanceID>f1</instanceID></meta></data>`,
 			func(r *http.Request) { r.Header.Set("received-on", "2026-03-01T08:00:00Z") },
 			[]any{object{"id": "f1", "received_on": "2026-03-01T08:00:00Z", "metadata": object{"instanceID": "f1"},
-				"form": object{"#type": "data", "@xmlns": "http://openrosa.org/formdesigner/1", "meta": object{"instanceID": "f1"}}}}},
+				"form": object{"#type": "data", "@xmlns": "http://openrosa.org/formdesigner/1",
+					"meta": object{"instanceID": "f1"}}}}},
 		{"empty list", "application/json", `[]`, nil, nil},
-		{"declared encoding", "application/json; charset=windows-1256", "{\"a\": \"\xe3\xcd\"}", nil, []any{object{"a": "مح"}}},
-		{"declared encoding of a form", "application/x-www-form-urlencoded; charset=ISO-8859-1", "a=Zo%E9", nil, []any{object{"a": "Zoé"}}},
-		{"form that names its encoding", "application/x-www-form-urlencoded", "a=Zo%E9&_charset_=windows-1252", nil, []any{object{"a": "Zoé", "_charset_": "windows-1252"}}},
-		{"declared encoding of a document", "text/xml; charset=ISO-8859-1", "<v><a>Zo\xe9</a></v>", nil, []any{object{"v": object{"a": "Zoé"}}}},
-		{"encoding in the document", "text/xml", "<?xml version='1.0' encoding='ISO-8859-1'?><v><a>Zo\xe9</a></v>", nil, []any{object{"v": object{"a": "Zoé"}}}},
+		{"declared encoding", "application/json; charset=windows-1256", "{\"a\": \"\xe3\xcd\"}", nil,
+			[]any{object{"a": "مح"}}},
+		{"declared encoding of a form", "application/x-www-form-urlencoded; charset=ISO-8859-1", "a=Zo%E9", nil,
+			[]any{object{"a": "Zoé"}}},
+		{"form that names its encoding", "application/x-www-form-urlencoded", "a=Zo%E9&_charset_=windows-1252", nil,
+			[]any{object{"a": "Zoé", "_charset_": "windows-1252"}}},
+		{"declared encoding of a document", "text/xml; charset=ISO-8859-1", "<v><a>Zo\xe9</a></v>", nil,
+			[]any{object{"v": object{"a": "Zoé"}}}},
+		{"encoding in the document", "text/xml", "<?xml version='1.0' encoding='ISO-8859-1'?><v><a>Zo\xe9</a></v>", nil,
+			[]any{object{"v": object{"a": "Zoé"}}}},
 		{"encoding of a part", "multipart/form-data; boundary=b",
-			"--b\r\nContent-Disposition: form-data; name=\"a\"\r\nContent-Type: text/plain; charset=windows-1252\r\n\r\nZo\xe9\r\n--b--\r\n", nil, []any{object{"a": "Zoé"}}},
+			"--b\r\nContent-Disposition: form-data; name=\"a\"\r\nContent-Type: text/plain; " +
+				"charset=windows-1252\r\n\r\nZo\xe9\r\n--b--\r\n", nil, []any{object{"a": "Zoé"}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h, s := serve(t, open)
@@ -124,32 +142,48 @@ func TestRefusals(t *testing.T) {
 		status  int
 		want    string
 	}{
-		{"unknown path", post("/other", "", "{}"), 404, "no rule takes records at this path; check the path against webhook: path in the rule"},
-		{"method", httptest.NewRequest(http.MethodDelete, "/forms", nil), 405, "records are sent with POST; send a POST request"},
+		{"unknown path", post("/other", "", "{}"), 404,
+			"no rule takes records at this path; check the path against webhook: path in the rule"},
+		{"method", httptest.NewRequest(http.MethodDelete, "/forms", nil), 405,
+			"records are sent with POST; send a POST request"},
 		{"empty", post("/forms", "application/json", " "), 422, "the body is empty; send a record in JSON, XML or as a form"},
-		{"only a mark", post("/forms", "", "\xef\xbb\xbf"), 422, "the body is empty; send a record in JSON, XML or as a form"},
-		{"not json", post("/forms", "application/json", "{\n'secret'}"), 422, "line 2: this is not JSON at character 3; check quotes, commas and brackets there"},
-		{"a number", post("/forms", "application/json", "5"), 422, "item 1 is no object; each record is an object with its fields"},
+		{"only a mark", post("/forms", "", "\xef\xbb\xbf"), 422,
+			"the body is empty; send a record in JSON, XML or as a form"},
+		{"not json", post("/forms", "application/json", "{\n'secret'}"), 422,
+			"line 2: this is not JSON at character 3; check quotes, commas and brackets there"},
+		{"a number", post("/forms", "application/json", "5"), 422,
+			"item 1 is no object; each record is an object with its fields"},
 		{"not xml", post("/forms", "text/xml", "<a>"), 422, "line 1: the XML ends too early; check that all of it was sent"},
-		{"content type", post("/forms", "image/png", "xx"), 415, `the content type "image/png" is not understood; send application/json, application/xml or application/x-www-form-urlencoded`},
-		{"charset", post("/forms", "application/json; charset=ebcdic", "{}"), 415, `the character set "ebcdic" is not understood; send UTF-8`},
-		{"too large", post("/forms", "application/json", `{"a": "`+strings.Repeat("x", 100)+`"}`), 413, "the body is larger than 100 bytes; send fewer records at once"},
+		{"content type", post("/forms", "image/png", "xx"), 415,
+			`the content type "image/png" is not understood; send application/json, application/xml or application/x-www-form-urlencoded`},
+		{"charset", post("/forms", "application/json; charset=ebcdic", "{}"), 415,
+			`the character set "ebcdic" is not understood; send UTF-8`},
+		{"too large", post("/forms", "application/json", `{"a": "`+strings.Repeat("x", 100)+`"}`), 413,
+			"the body is larger than 100 bytes; send fewer records at once"},
 		{"too large unpacked", post("/forms", "application/json", packed(t, `{"a": "`+strings.Repeat("x", 1000)+`"}`),
-			func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") }), 413, "the body is larger than 100 bytes; send fewer records at once"},
-		{"not UTF-8", post("/forms", "application/json", "{\n\"a\": \"Zo\xe9\"}"), 422, "the body is not UTF-8: line 2 holds the byte 0xE9; " + declare},
-		{"form not UTF-8", post("/forms", "application/x-www-form-urlencoded", "a=Zo%E9"), 422, `the value of "a" is not UTF-8: line 1 holds the byte 0xE9; ` + declare},
-		{"part not UTF-8", post("/forms", "multipart/form-data; boundary=b", "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nZo\xe9\r\n--b--\r\n"), 422,
+			func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") }), 413,
+			"the body is larger than 100 bytes; send fewer records at once"},
+		{"not UTF-8", post("/forms", "application/json", "{\n\"a\": \"Zo\xe9\"}"), 422,
+			"the body is not UTF-8: line 2 holds the byte 0xE9; " + declare},
+		{"form not UTF-8", post("/forms", "application/x-www-form-urlencoded", "a=Zo%E9"), 422,
+			`the value of "a" is not UTF-8: line 1 holds the byte 0xE9; ` + declare},
+		{"part not UTF-8", post("/forms", "multipart/form-data; boundary=b",
+			"--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nZo\xe9\r\n--b--\r\n"), 422,
 			`the value of "a" is not UTF-8: line 1 holds the byte 0xE9; ` + declare},
 		{"document not UTF-8", post("/forms", "text/xml", "<a>\xe9</a>"), 422,
 			"the XML is not UTF-8: line 1 holds the byte 0xE9; send it in UTF-8, or name the encoding that it is in"},
 		{"not what was declared", post("/forms", "application/json; charset=windows-1253", "{\"a\": \"\xaa\"}"), 422,
 			"the body is not windows-1253 at line 1; send it in the encoding that was declared, or declare the one that it is in"},
-		{"no gzip", post("/forms", "application/json", "{}", func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") }), 400,
+		{"no gzip", post("/forms", "application/json", "{}",
+			func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") }), 400,
 			"the body is no gzip though its headers say so; send it again, or without Content-Encoding"},
-		{"other encoding", post("/forms", "application/json", "{}", func(r *http.Request) { r.Header.Set("Content-Encoding", "br") }), 415,
+		{"other encoding", post("/forms", "application/json", "{}",
+			func(r *http.Request) { r.Header.Set("Content-Encoding", "br") }), 415,
 			`the content encoding "br" is not understood; send the body as it is, or with gzip`},
-		{"too deep", post("/forms", "application/json", `[[[[[1]]]]]`), 422, "line 1: objects and lists are nested deeper than 4; send flatter data"},
-		{"too many", post("/forms", "application/json", `[{}, {}, {}]`), 413, "the body holds more than 2 records; send fewer at once"},
+		{"too deep", post("/forms", "application/json", `[[[[[1]]]]]`), 422,
+			"line 1: objects and lists are nested deeper than 4; send flatter data"},
+		{"too many", post("/forms", "application/json", `[{}, {}, {}]`), 413,
+			"the body holds more than 2 records; send fewer at once"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h, s := serve(t, small)
@@ -353,7 +387,8 @@ func TestRunGivesTheSink(t *testing.T) {
 
 func FuzzServe(f *testing.F) {
 	f.Add("application/json", "", []byte(`[{"a": 1}]`))
-	f.Add("multipart/form-data; boundary=b", "", []byte("--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--b--"))
+	f.Add("multipart/form-data; boundary=b", "",
+		[]byte("--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--b--"))
 	f.Add("application/x-www-form-urlencoded", "gzip", []byte("a=1"))
 	h, err := New(Config{})
 	if err != nil {

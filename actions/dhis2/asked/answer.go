@@ -20,7 +20,8 @@ type Server interface {
 	EventsOf(ctx context.Context, people []string, program string) (map[string][]client.Event, error)
 }
 
-// Answerer answers the questions of many records at once, and keeps answers as long as their lookups allow. Safe for concurrent use.
+// Answerer answers the questions of many records at once, and keeps answers as long as their
+// lookups allow. Safe for concurrent use.
 type Answerer struct {
 	Server Server
 	Now    func() time.Time
@@ -93,7 +94,8 @@ func (a *Answerer) keep(q rules.Question, found []any, cache time.Duration) {
 }
 
 // people asks by the first field of each question; the others are compared here.
-func (a *Answerer) people(ctx context.Context, p *People, questions []rules.Question, which []int, answers []actions.Answer) error {
+func (a *Answerer) people(ctx context.Context, p *People, questions []rules.Question, which []int,
+	answers []actions.Answer) error {
 	byField := map[string][]int{}
 	for _, i := range which {
 		byField[questions[i].Fields[0]] = append(byField[questions[i].Fields[0]], i)
@@ -103,7 +105,9 @@ func (a *Answerer) people(ctx context.Context, p *People, questions []rules.Ques
 		for n, i := range list {
 			values[n] = questions[i].Values[0]
 		}
-		found, err := a.Server.FindTrackedEntities(ctx, client.FindQuery{Program: p.Program, TrackedEntityType: p.Type, Attribute: p.fields[name].uid, Values: values, AnyCase: true})
+		found, err := a.Server.FindTrackedEntities(ctx,
+			client.FindQuery{Program: p.Program, TrackedEntityType: p.Type, Attribute: p.fields[name].uid, Values: values,
+				AnyCase: true})
 		unread := &client.UnreadError{}
 		if err != nil && !errors.As(err, &unread) {
 			return err
@@ -125,11 +129,13 @@ func (a *Answerer) people(ctx context.Context, p *People, questions []rules.Ques
 	return nil
 }
 
-// fits compares what the server holds with what a record asks for, without regard to case and space around, as DHIS2 does.
+// fits compares what the server holds with what a record asks for, without regard to case and space
+// around, as DHIS2 does.
 func (p *People) fits(f client.Found, q rules.Question) bool {
 	for n, name := range q.Fields {
 		if !slices.ContainsFunc(f.Attributes, func(v client.AttributeValue) bool {
-			return v.Attribute == p.fields[name].uid && strings.EqualFold(strings.TrimSpace(v.Value), strings.TrimSpace(q.Values[n]))
+			return v.Attribute == p.fields[name].uid && strings.EqualFold(strings.TrimSpace(v.Value),
+				strings.TrimSpace(q.Values[n]))
 		}) {
 			return false
 		}
@@ -137,7 +143,8 @@ func (p *People) fits(f client.Found, q rules.Question) bool {
 	return true
 }
 
-func (a *Answerer) events(ctx context.Context, e *Events, questions []rules.Question, which []int, answers []actions.Answer) error {
+func (a *Answerer) events(ctx context.Context, e *Events, questions []rules.Question, which []int,
+	answers []actions.Answer) error {
 	whose := make([]string, len(which))
 	for n, i := range which {
 		whose[n] = questions[i].Values[0]
@@ -159,11 +166,16 @@ func (a *Answerer) events(ctx context.Context, e *Events, questions []rules.Ques
 	return nil
 }
 
-// taken chooses among the events of a person: by the day on which they happened, scheduled ones that have not by the day for which they are.
+// taken chooses among the events of a person: by the day on which they happened, scheduled ones
+// that have not by the day for which they are.
 func (e *Events) taken(list []client.Event, zone *time.Location) []any {
-	list = slices.DeleteFunc(slices.Clone(list), func(v client.Event) bool { return e.Stage != "" && v.ProgramStage != e.Stage })
+	list = slices.DeleteFunc(slices.Clone(list), func(v client.Event) bool {
+		return e.Stage != "" &&
+			v.ProgramStage != e.Stage
+	})
 	slices.SortStableFunc(list, func(x, y client.Event) int {
-		return cmp.Or(cmp.Compare(cmp.Or(x.OccurredAt, x.ScheduledAt), cmp.Or(y.OccurredAt, y.ScheduledAt)), cmp.Compare(x.Event, y.Event))
+		return cmp.Or(cmp.Compare(cmp.Or(x.OccurredAt, x.ScheduledAt), cmp.Or(y.OccurredAt, y.ScheduledAt)),
+			cmp.Compare(x.Event, y.Event))
 	})
 	switch {
 	case len(list) == 0:

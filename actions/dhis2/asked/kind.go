@@ -33,7 +33,8 @@ func (a kind) Keys(collection string) []string {
 }
 
 // Compile implements rules.AskedKind.
-func (a kind) Compile(collection string, n *yamlnode.Node, around func(string) (rules.Asked, bool), report func(diag.Diagnostic)) rules.Asked {
+func (a kind) Compile(collection string, n *yamlnode.Node, around func(string) (rules.Asked, bool),
+	report func(diag.Diagnostic)) rules.Asked {
 	c := &compiler{kind: a, node: n, report: report}
 	cache := c.cache()
 	if collection == people {
@@ -63,7 +64,8 @@ func (c *compiler) cache() time.Duration {
 	}
 	d, err := time.ParseDuration(n.Value)
 	if err != nil || d < 0 || d > 24*time.Hour {
-		c.fault(n, "bad-duration", "write a number with s, m or h, such as 10m", "%q is not a time of up to 24 hours", n.Value)
+		c.fault(n, "bad-duration", "write a number with s, m or h, such as 10m", "%q is not a time of up to 24 hours",
+			n.Value)
 	}
 	return d
 }
@@ -76,11 +78,13 @@ func (c *compiler) program() *metadata.Program {
 	p, ambiguous, suggestions := c.x.Program(n.Value)
 	switch {
 	case len(ambiguous) > 0:
-		c.fault(n, "ambiguous-name", "use a code or uid: "+diag.Names(ambiguous[:min(5, len(ambiguous))], "or"), "several programs are called %q", n.Value)
+		c.fault(n, "ambiguous-name", "use a code or uid: "+diag.Names(ambiguous[:min(5, len(ambiguous))], "or"),
+			"several programs are called %q", n.Value)
 	case p == nil:
 		c.fault(n, "unknown-program", diag.Suggest(n.Value, suggestions, "programs"), "there is no program %q", n.Value)
 	case p.TrackedEntityType == nil:
-		c.fault(n, "wrong-program-type", "name a program with registration", "%q is an event program: nobody is enrolled in it", p.Name)
+		c.fault(n, "wrong-program-type", "name a program with registration",
+			"%q is an event program: nobody is enrolled in it", p.Name)
 		return nil
 	}
 	return p
@@ -103,7 +107,8 @@ func (c *compiler) people(cache time.Duration) rules.Asked {
 	case typ != nil && program == nil:
 		t, ambiguous, suggestions := c.x.TrackedEntityType(typ.Value)
 		if t == nil {
-			c.fault(typ, "unknown-tracked-entity-type", diag.Suggest(typ.Value, append(ambiguous, suggestions...), "types"), "there is no tracked entity type %q", typ.Value)
+			c.fault(typ, "unknown-tracked-entity-type", diag.Suggest(typ.Value, append(ambiguous, suggestions...), "types"),
+				"there is no tracked entity type %q", typ.Value)
 			return nil
 		}
 		q.Type = t.ID
@@ -111,7 +116,8 @@ func (c *compiler) people(cache time.Duration) rules.Asked {
 			q.attribute(c.x.AttributeByID(a.Attribute.ID))
 		}
 	default:
-		c.fault(c.node, "lookup-where", "write program: or type:, one of the two", "the lookup does not say among whom to look")
+		c.fault(c.node, "lookup-where", "write program: or type:, one of the two",
+			"the lookup does not say among whom to look")
 		return nil
 	}
 	if c.failed {
@@ -124,7 +130,8 @@ func (c *compiler) people(cache time.Duration) rules.Asked {
 func (c *compiler) events(around func(string) (rules.Asked, bool), cache time.Duration) rules.Asked {
 	of := c.node.Get("of")
 	if of == nil {
-		c.fault(c.node, "lookup-where", "add of: with the name of a lookup in trackedEntities", "the lookup does not say whose events are meant")
+		c.fault(c.node, "lookup-where", "add of: with the name of a lookup in trackedEntities",
+			"the lookup does not say whose events are meant")
 		return nil
 	}
 	q := &Events{Cache: cache, Take: "last"}

@@ -42,11 +42,13 @@ func (p *People) IsList() bool { return false }
 // Shape implements rules.Asked: id, org_unit, attributes by name, enrollments.
 func (p *People) Shape() *expression.Shape {
 	enrollment := expression.Object(map[string]*expression.Shape{
-		"id": expression.TextShape(), "program": expression.TextShape(), "org_unit": expression.TextShape(), "status": expression.TextShape(),
+		"id": expression.TextShape(), "program": expression.TextShape(), "org_unit": expression.TextShape(),
+		"status":      expression.TextShape(),
 		"enrolled_at": expression.DateShape(), "occurred_at": expression.DateShape(), "follow_up": expression.BooleanShape(),
 	})
 	return expression.Object(map[string]*expression.Shape{
-		"id": expression.TextShape(), "org_unit": expression.TextShape(), "attributes": shapes(p.fields), "enrollments": expression.ListOf(enrollment),
+		"id": expression.TextShape(), "org_unit": expression.TextShape(), "attributes": shapes(p.fields),
+		"enrollments": expression.ListOf(enrollment),
 	})
 }
 
@@ -78,7 +80,8 @@ func (e *Events) IsList() bool { return e.Take == "all" }
 // Shape implements rules.Asked: id, org_unit, status, dates, values by the names of data elements.
 func (e *Events) Shape() *expression.Shape {
 	return expression.Object(map[string]*expression.Shape{
-		"id": expression.TextShape(), "stage": expression.TextShape(), "enrollment": expression.TextShape(), "org_unit": expression.TextShape(), "status": expression.TextShape(),
+		"id": expression.TextShape(), "stage": expression.TextShape(), "enrollment": expression.TextShape(),
+		"org_unit": expression.TextShape(), "status": expression.TextShape(),
 		"occurred_at": expression.DateShape(), "scheduled_at": expression.DateShape(), "values": shapes(e.fields),
 	})
 }
@@ -93,7 +96,8 @@ func shapes(fields map[string]field) *expression.Shape {
 
 func shapeOf(valueType string) *expression.Shape {
 	switch valueType {
-	case "NUMBER", "INTEGER", "INTEGER_POSITIVE", "INTEGER_NEGATIVE", "INTEGER_ZERO_OR_POSITIVE", "PERCENTAGE", "UNIT_INTERVAL":
+	case "NUMBER", "INTEGER", "INTEGER_POSITIVE", "INTEGER_NEGATIVE", "INTEGER_ZERO_OR_POSITIVE", "PERCENTAGE",
+		"UNIT_INTERVAL":
 		return expression.NumberShape()
 	case "BOOLEAN", "TRUE_ONLY":
 		return expression.BooleanShape()
@@ -103,10 +107,12 @@ func shapeOf(valueType string) *expression.Shape {
 	return expression.TextShape()
 }
 
-// typed reads a value of the server as expressions compute with it. What does not fit its type stays the text that it is.
+// typed reads a value of the server as expressions compute with it. What does not fit its type
+// stays the text that it is.
 func typed(valueType, text string, zone *time.Location) any {
 	switch valueType {
-	case "NUMBER", "INTEGER", "INTEGER_POSITIVE", "INTEGER_NEGATIVE", "INTEGER_ZERO_OR_POSITIVE", "PERCENTAGE", "UNIT_INTERVAL":
+	case "NUMBER", "INTEGER", "INTEGER_POSITIVE", "INTEGER_NEGATIVE", "INTEGER_ZERO_OR_POSITIVE", "PERCENTAGE",
+		"UNIT_INTERVAL":
 		if n, err := strconv.Atoi(text); err == nil {
 			return n
 		}
@@ -147,7 +153,8 @@ func (p *People) person(f client.Found, zone *time.Location) map[string]any {
 			"enrolled_at": moment(e.EnrolledAt, zone), "occurred_at": moment(e.OccurredAt, zone),
 		})
 	}
-	return map[string]any{"id": f.TrackedEntity, "org_unit": f.OrgUnit, "attributes": named(p.fields, values, zone), "enrollments": enrollments}
+	return map[string]any{"id": f.TrackedEntity, "org_unit": f.OrgUnit, "attributes": named(p.fields, values, zone),
+		"enrollments": enrollments}
 }
 
 func (e *Events) event(v client.Event, zone *time.Location) map[string]any {
@@ -157,7 +164,8 @@ func (e *Events) event(v client.Event, zone *time.Location) map[string]any {
 	}
 	return map[string]any{
 		"id": v.Event, "stage": v.ProgramStage, "enrollment": v.Enrollment, "org_unit": v.OrgUnit, "status": v.Status,
-		"occurred_at": moment(v.OccurredAt, zone), "scheduled_at": moment(v.ScheduledAt, zone), "values": named(e.fields, values, zone),
+		"occurred_at": moment(v.OccurredAt, zone), "scheduled_at": moment(v.ScheduledAt, zone),
+		"values": named(e.fields, values, zone),
 	}
 }
 

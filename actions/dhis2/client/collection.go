@@ -16,13 +16,16 @@ var ErrChanged = errors.New("changed while it was read")
 const maxPages = 100_000
 
 // Collection reads a metadata collection whole, page by page, calling each with every object.
-func (c *Client) Collection(ctx context.Context, name, fields string, filters []string, each func(json.RawMessage) error) error {
+func (c *Client) Collection(ctx context.Context, name, fields string, filters []string,
+	each func(json.RawMessage) error) error {
 	return c.Pages(ctx, name, fields, filters, 1000, each)
 }
 
-// Pages is Collection with a page size, smaller for collections of large objects. The error wraps ErrChanged when objects were added or
-// removed meanwhile: each has then seen some objects twice or not at all.
-func (c *Client) Pages(ctx context.Context, name, fields string, filters []string, size int, each func(json.RawMessage) error) error {
+// Pages is Collection with a page size, smaller for collections of large objects. The error wraps
+// ErrChanged when objects were added or removed meanwhile: each has then seen some objects twice or
+// not at all.
+func (c *Client) Pages(ctx context.Context, name, fields string, filters []string, size int,
+	each func(json.RawMessage) error) error {
 	query := url.Values{"fields": {fields}, "order": {"id:asc"}, "pageSize": {strconv.Itoa(size)}}
 	if len(filters) > 0 {
 		query["filter"] = filters
@@ -85,7 +88,8 @@ func (c *Client) ProgramOrgUnits(ctx context.Context, programs []string) (map[st
 	return units, nil
 }
 
-// SystemInfo reads what the server says of itself into out: version, calendar, serverDate, serverTimeZoneId, systemId, systemName.
+// SystemInfo reads what the server says of itself into out: version, calendar, serverDate,
+// serverTimeZoneId, systemId, systemName.
 func (c *Client) SystemInfo(ctx context.Context, out any) error {
 	return c.Get(ctx, "system/info", nil, out)
 }

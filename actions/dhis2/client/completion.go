@@ -7,7 +7,8 @@ import (
 	"net/url"
 )
 
-// Complete registers or withdraws a data set's completion. The error is an *Error; withdrawing what was not registered is none.
+// Complete registers or withdraws a data set's completion. The error is an *Error; withdrawing what
+// was not registered is none.
 func (c *Client) Complete(ctx context.Context, x Completion) error {
 	if _, err := c.writable(ctx); err != nil {
 		return err
@@ -44,7 +45,8 @@ func (c *Client) Complete(ctx context.Context, x Completion) error {
 func (x Completion) undoes() bool { return x.Undo && x.AttributeOptionCombo == "" }
 
 func encodeCompletion(x Completion) ([]byte, error) {
-	registration := map[string]any{"dataSet": x.DataSet, "period": x.Period, "organisationUnit": x.OrgUnit, "completed": !x.Undo}
+	registration := map[string]any{"dataSet": x.DataSet, "period": x.Period, "organisationUnit": x.OrgUnit,
+		"completed": !x.Undo}
 	if x.AttributeOptionCombo != "" {
 		registration["attributeOptionCombo"] = x.AttributeOptionCombo
 	}
@@ -71,7 +73,8 @@ func (c *Client) undoCompletion(ctx context.Context, x Completion) error {
 	return c.refused(a, webMessageOf(a))
 }
 
-// code is the code of a conflict. Those of completions have none: the thing that they name tells which of the codes of data values it is.
+// code is the code of a conflict. Those of completions have none: the thing that they name tells
+// which of the codes of data values it is.
 func (x Completion) code(f conflict) string {
 	switch f.Object {
 	case "":

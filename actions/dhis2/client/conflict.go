@@ -21,8 +21,9 @@ func (f *conflict) values(set *DataValueSet) []int {
 	return f.matching(set)
 }
 
-// named narrows a refusal of a whole group (2.43 and later) down to the values that hold what the server objects to. Such conflicts list
-// every value of the group, and in their arguments, in brackets, what did not fit.
+// named narrows a refusal of a whole group (2.43 and later) down to the values that hold what the
+// server objects to. Such conflicts list every value of the group, and in their arguments, in
+// brackets, what did not fit.
 func (f *conflict) named(set *DataValueSet) []int {
 	var of func(i int) string
 	switch f.Code {
@@ -74,7 +75,8 @@ func bracketed(args string) (before string, things []string, ok bool) {
 	return before, things, true
 }
 
-// numbered reads the position out of "Value #3 ..." (2.43 and later, where the request as a whole is refused and the index is -1).
+// numbered reads the position out of "Value #3 ..." (2.43 and later, where the request as a whole
+// is refused and the index is -1).
 func (f *conflict) numbered() (int, bool) {
 	_, rest, ok := strings.Cut(f.Value, "Value #")
 	if !ok {
@@ -88,8 +90,8 @@ func (f *conflict) numbered() (int, bool) {
 	return i, err == nil
 }
 
-// matching finds the values that hold what a conflict names, for servers that give no positions (2.38, early 2.39). Conflicts about the
-// data set match none.
+// matching finds the values that hold what a conflict names, for servers that give no positions
+// (2.38, early 2.39). Conflicts about the data set match none.
 func (f *conflict) matching(set *DataValueSet) []int {
 	if len(f.Objects) == 0 || f.Indexes != nil {
 		return nil
@@ -98,8 +100,10 @@ func (f *conflict) matching(set *DataValueSet) []int {
 	for i := range set.Values {
 		v := &set.Values[i]
 		held := map[string]string{
-			"dataElement": v.DataElement, "period": orElse(v.Period, set.Period), "organisationUnit": orElse(v.OrgUnit, set.OrgUnit),
-			"categoryOptionCombo": v.CategoryOptionCombo, "attributeOptionCombo": orElse(v.AttributeOptionCombo, set.AttributeOptionCombo),
+			"dataElement": v.DataElement, "period": orElse(v.Period, set.Period),
+			"organisationUnit":    orElse(v.OrgUnit, set.OrgUnit),
+			"categoryOptionCombo": v.CategoryOptionCombo, "attributeOptionCombo": orElse(v.AttributeOptionCombo,
+				set.AttributeOptionCombo),
 		}
 		fits, compared := true, false
 		for name, thing := range f.Objects {

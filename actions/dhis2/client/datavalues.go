@@ -11,9 +11,10 @@ import (
 
 // ImportDataValues sends one group of data values and reads its reply per value. The error is an *Error.
 //
-// To 2.42 the good values of a group are written and the bad ones reported (HTTP 409). From 2.43 on a value that does not fit its data set
-// refuses the whole group; Issues then names the values at fault as far as the server tells, and the others can be sent again. From 2.43
-// on DataSet must be given, or every data element must belong to one data set only.
+// To 2.42 the good values of a group are written and the bad ones reported (HTTP 409). From 2.43 on
+// a value that does not fit its data set refuses the whole group; Issues then names the values at
+// fault as far as the server tells, and the others can be sent again. From 2.43 on DataSet must be
+// given, or every data element must belong to one data set only.
 func (c *Client) ImportDataValues(ctx context.Context, s *DataValueSet, o DataValueOptions) (*DataValueReport, error) {
 	minor, err := c.writable(ctx)
 	if err != nil {
@@ -91,7 +92,8 @@ type conflict struct {
 	Indexes  []int             `json:"indexes"`
 }
 
-// readSummary reads the reply, inside a WebMessage or plain. A reply that reports neither counts nor conflicts is a refusal as a whole.
+// readSummary reads the reply, inside a WebMessage or plain. A reply that reports neither counts
+// nor conflicts is a refusal as a whole.
 func (c *Client) readSummary(a *answer) (*importSummary, error) {
 	if len(bytes.TrimSpace(a.body)) == 0 {
 		if a.status < 300 {

@@ -40,7 +40,8 @@ func TestDataValuesReplies(t *testing.T) {
 		"positions that do not exist": {`{"status":"WARNING","importCount":{"imported":3},"conflicts":[{"value":"m","errorCode":"E7619","indexes":[7,-3]}],"rejectedIndexes":[9]}`,
 			"im3 up0 ig0 de0 general E7619"},
 		"2.43, some good": {`{"status":"WARNING","importCount":{"updated":2,"ignored":1},"conflicts":[{"objects":{"args":"1-x-INTEGER-value_not_integer"},` +
-			`"value":"Value #1 value x is no valid INTEGER","errorCode":"E8122","indexes":[1]}],"rejectedIndexes":[1]}`, "im0 up2 ig1 de0\nvalue 1 of 3 E8122"},
+			`"value":"Value #1 value x is no valid INTEGER","errorCode":"E8122","indexes":[1]}],"rejectedIndexes":[1]}`,
+			"im0 up2 ig1 de0\nvalue 1 of 3 E8122"},
 		"2.43, one org unit": {`{"status":"ERROR","importCount":{"updated":0},"conflicts":[{"objects":{"args":"ds-[o2]"},"value":"m","errorCode":"E8022","indexes":[0,1,2]}],` +
 			`"rejectedIndexes":[0,1,2]}`, "im0 up0 ig0 de0 refused\nvalue 2 of 3 E8022"},
 		"2.43, two elements": {`{"status":"ERROR","importCount":{"updated":0},"conflicts":[{"objects":{"args":"ds-[d2, d9]"},"value":"m","errorCode":"E8020","indexes":[0,1,2]}]}`,

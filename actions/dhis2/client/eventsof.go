@@ -6,8 +6,9 @@ import (
 	"net/url"
 )
 
-// EventsOf reads the events of tracked entities in a program, by the uid of the tracked entity; who is not enrolled in it, is deleted or cannot be
-// seen is not in the answer. The error is an *UnreadError where the server refuses some, an *Error where it refuses all.
+// EventsOf reads the events of tracked entities in a program, by the uid of the tracked entity; who
+// is not enrolled in it, is deleted or cannot be seen is not in the answer. The error is an
+// *UnreadError where the server refuses some, an *Error where it refuses all.
 func (c *Client) EventsOf(ctx context.Context, people []string, program string) (map[string][]Event, error) {
 	type person struct {
 		uid    string
@@ -38,7 +39,8 @@ func (c *Client) EventsOf(ctx context.Context, people []string, program string) 
 		}
 		return p, nil
 	}
-	list, err := readByUID(ctx, c, "trackedEntities", "trackedEntity", "trackedEntity,enrollments[enrollment,program,events["+eventFields+"]]", people,
+	list, err := readByUID(ctx, c, "trackedEntities", "trackedEntity",
+		"trackedEntity,enrollments[enrollment,program,events["+eventFields+"]]", people,
 		url.Values{"program": {program}}, decode, func(p person) string { return p.uid })
 	unread := &UnreadError{}
 	if !unread.takes(err) {

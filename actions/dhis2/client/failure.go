@@ -92,15 +92,20 @@ func (c *Client) refused(a *answer, m *webMessage) *Error {
 	return e
 }
 
-// passing recognises failures of the server's own making that heal by themselves: its database is away, full or busy, or two requests met.
-// DHIS2 answers all of them with 500 and the words of the library that failed.
+// passing recognises failures of the server's own making that heal by themselves: its database is
+// away, full or busy, or two requests met. DHIS2 answers all of them with 500 and the words of the
+// library that failed.
 func passing(message string) bool {
 	low := strings.ToLower(message)
 	for _, sign := range []string{
-		"connection is not available", "unable to acquire jdbc connection", "could not open jpa entitymanager", "could not open jdbc connection",
-		"connection refused", "connection has been closed", "connection to", "terminating connection", "i/o error occurred while sending",
-		"deadlock", "could not serialize access", "lock timeout", "canceling statement", "row was updated or deleted by another transaction",
-		"no space left", "could not extend file", "outofmemory", "java heap space", "too many clients", "in recovery mode", "read-only transaction",
+		"connection is not available", "unable to acquire jdbc connection", "could not open jpa entitymanager",
+		"could not open jdbc connection",
+		"connection refused", "connection has been closed", "connection to", "terminating connection",
+		"i/o error occurred while sending",
+		"deadlock", "could not serialize access", "lock timeout", "canceling statement",
+		"row was updated or deleted by another transaction",
+		"no space left", "could not extend file", "outofmemory", "java heap space", "too many clients", "in recovery mode",
+		"read-only transaction",
 	} {
 		if strings.Contains(low, sign) {
 			return true
@@ -109,13 +114,15 @@ func passing(message string) bool {
 	return false
 }
 
-// Unreadable tells whether the server could not read what was sent, which it never will: 2.40 and before answer that with 500 too.
+// Unreadable tells whether the server could not read what was sent, which it never will: 2.40 and
+// before answer that with 500 too.
 func (e *Error) Unreadable() bool {
 	if e.Kind != Refused || e.Request {
 		return false
 	}
 	for _, sign := range []string{
-		"Cannot deserialize value", "JSON parse error", "Unexpected end-of-input", "Unexpected character", "Unrecognized token", "Invalid date format",
+		"Cannot deserialize value", "JSON parse error", "Unexpected end-of-input", "Unexpected character",
+		"Unrecognized token", "Invalid date format",
 	} {
 		if strings.Contains(e.Detail, sign) {
 			return true
@@ -126,7 +133,8 @@ func (e *Error) Unreadable() bool {
 
 func (c *Client) overloaded(a *answer) *Error {
 	e := &Error{Kind: Overloaded, Status: a.status, RetryAfter: c.retryAfter(a), Detail: plainDetail(a),
-		Message: fmt.Sprintf("%s is away or overloaded (HTTP %d)", c.name, a.status), Hint: "nothing is lost: it is tried again by itself"}
+		Message: fmt.Sprintf("%s is away or overloaded (HTTP %d)", c.name, a.status),
+		Hint:    "nothing is lost: it is tried again by itself"}
 	if a.status == http.StatusTooManyRequests {
 		e.Message = c.name + " asks for fewer requests (HTTP 429)"
 		e.Hint = "it is tried again by itself; set `limits: {requests_per_second: ...}` if this goes on"
@@ -135,10 +143,12 @@ func (c *Client) overloaded(a *answer) *Error {
 }
 
 func (c *Client) unauthorized(a *answer) *Error {
-	e := &Error{Kind: Unauthorized, Status: a.status, Message: fmt.Sprintf("%s refuses the credentials (HTTP %d)", c.name, a.status),
-		Hint: "check `username` and `password` in culvert.yaml; an account with two-factor login needs a `token`"}
+	e := &Error{Kind: Unauthorized, Status: a.status,
+		Message: fmt.Sprintf("%s refuses the credentials (HTTP %d)", c.name, a.status),
+		Hint:    "check `username` and `password` in culvert.yaml; an account with two-factor login needs a `token`"}
 	if c.credentials.Token != "" || c.credentials.Bearer != "" {
-		e.Hint = "check `token` in culvert.yaml: it may have expired, been deleted, or be limited to other addresses or methods"
+		e.Hint = "check `token` in culvert.yaml: it may have expired, been deleted, or be limited to other addresses or " +
+			"methods"
 	}
 	if m := webMessageOf(a); m != nil {
 		e.Code, e.Detail = m.ErrorCode, shorten(m.Message)
@@ -147,8 +157,9 @@ func (c *Client) unauthorized(a *answer) *Error {
 }
 
 func (c *Client) forbidden(a *answer) *Error {
-	e := &Error{Kind: Forbidden, Status: a.status, Message: "the user of " + c.name + " lacks the right to do this (HTTP 403)",
-		Hint: "have an administrator add the authority that the detail names to the user's role"}
+	e := &Error{Kind: Forbidden, Status: a.status,
+		Message: "the user of " + c.name + " lacks the right to do this (HTTP 403)",
+		Hint:    "have an administrator add the authority that the detail names to the user's role"}
 	if m := webMessageOf(a); m != nil {
 		e.Code, e.Detail = m.ErrorCode, shorten(m.Message)
 	}
@@ -179,7 +190,8 @@ func (c *Client) notDHIS2(status int, what, hint string) *Error {
 	if hint == "" {
 		hint = "check `url`, and any proxy, firewall or single sign-on before the server"
 	}
-	return &Error{Kind: NotDHIS2, Status: status, Message: fmt.Sprintf("%s: %s (HTTP %d)", c.name, what, status), Hint: hint}
+	return &Error{Kind: NotDHIS2, Status: status, Message: fmt.Sprintf("%s: %s (HTTP %d)", c.name, what, status),
+		Hint: hint}
 }
 
 // brokenReply is an answer that ends early or is no JSON: what was asked for may have been done or not.

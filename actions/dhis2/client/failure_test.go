@@ -27,7 +27,8 @@ var fixedNow = time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
 func real(t testing.TB, handler http.HandlerFunc, change func(*Options)) *Client {
 	t.Helper()
 	server := httptest.NewServer(handler)
-	o := Options{URL: server.URL, Credentials: Credentials{Username: "admin", Password: "s3cret"}, Now: func() time.Time { return fixedNow }}
+	o := Options{URL: server.URL, Credentials: Credentials{Username: "admin", Password: "s3cret"},
+		Now: func() time.Time { return fixedNow }}
 	if change != nil {
 		change(&o)
 	}
@@ -65,43 +66,79 @@ func TestImportAnswers(t *testing.T) {
 		retry   time.Duration
 		says    string
 	}{
-		"a proxy's page":                  {502, map[string]string{"Content-Type": "text/html"}, html, Overloaded, 0, "away or overloaded (HTTP 502)"},
-		"maintenance":                     {503, map[string]string{"Retry-After": "120"}, html, Overloaded, 2 * time.Minute, "HTTP 503"},
-		"maintenance until":               {503, map[string]string{"Retry-After": "Mon, 02 Mar 2026 10:05:00 GMT"}, "", Overloaded, 5 * time.Minute, "HTTP 503"},
-		"too many":                        {429, map[string]string{"Retry-After": "7"}, `{"message":"slow down"}`, Overloaded, 7 * time.Second, "fewer requests"},
-		"odd Retry-After":                 {429, map[string]string{"Retry-After": "soon"}, "", Overloaded, 0, "fewer requests"},
-		"far Retry-After":                 {429, map[string]string{"Retry-After": "999999999"}, "", Overloaded, time.Hour, "fewer requests"},
-		"gateway time-out":                {504, nil, "", Overloaded, 0, "HTTP 504"},
-		"a page with 200":                 {200, map[string]string{"Content-Type": "text/html"}, html, NotDHIS2, 0, "a web page came instead"},
-		"a page called JSON":              {200, nil, "\n  " + html, NotDHIS2, 0, "a web page came instead"},
-		"a page with 500":                 {500, map[string]string{"Content-Type": "text/html"}, html, Refused, 0, "with a web page (HTTP 500)"},
-		"a firewall":                      {403, map[string]string{"Content-Type": "text/html"}, html, Refused, 0, "with a web page (HTTP 403), though it answers other requests"},
-		"no right":                        {403, nil, `{"httpStatus":"Forbidden","httpStatusCode":403,"status":"ERROR","message":"Access is denied"}`, Forbidden, 0, "lacks the right"},
-		"wrong password":                  {401, nil, `{"httpStatus":"Unauthorized","httpStatusCode":401,"status":"ERROR","message":"Account locked"}`, Unauthorized, 0, "refuses the credentials"},
-		"wrong path":                      {404, map[string]string{"Content-Type": "text/html"}, html, Refused, 0, "there is no /api/tracker"},
-		"a parameter is missing (2.43)":   {400, map[string]string{"Content-Type": "text/html"}, tomcatPage, Refused, 0, "Required parameter 'program' is not present"},
-		"a program is missing (2.43)":     {400, nil, `{"httpStatus":"Bad Request","httpStatusCode":400,"status":"ERROR","message":"Program is mandatory","errorCode":"E1003"}`, Refused, 0, "Culvert asked"},
-		"a value of a parameter":          {400, nil, `{"httpStatus":"Bad Request","httpStatusCode":400,"status":"ERROR","message":"Value 'secret' is not valid for parameter events. UID must be so"}`, Refused, 0, "not valid for parameter events"},
-		"to a login page":                 {302, map[string]string{"Location": "/dhis-web-login/"}, "", NotDHIS2, 0, "it is a login page"},
-		"to another host":                 {301, map[string]string{"Location": "https://new.example.org/api/tracker?x=secret"}, "", NotDHIS2, 0, "moved to new.example.org"},
-		"empty with 200":                  {200, nil, "", Unreachable, 0, "cannot be read (HTTP 200)"},
-		"empty with 500":                  {500, nil, "", Overloaded, 0, "HTTP 500"},
-		"empty with 409":                  {409, nil, "", Unreachable, 0, "cannot be read (HTTP 409)"},
-		"a refusal cut off":               {409, nil, `{"httpStatus":"Conf`, Unreachable, 0, "cannot be read (HTTP 409)"},
-		"cut off":                         {200, nil, report[:60], Unreachable, 0, "cannot be read"},
-		"other JSON":                      {200, nil, `{"hello":"world"}`, NotDHIS2, 0, "not a report of an import"},
-		"a list":                          {200, nil, `[]`, Unreachable, 0, "cannot be read"},
-		"a WebMessage with 409":           {409, nil, `{"httpStatus":"Conflict","httpStatusCode":409,"status":"ERROR","message":"Import cancelled"}`, Refused, 0, "refused the request as a whole (HTTP 409)"},
-		"a WebMessage with 200":           {200, nil, `{"httpStatus":"OK","httpStatusCode":200,"status":"ERROR","message":"no"}`, Refused, 0, "refused the request"},
-		"a failure inside":                {500, nil, `{"httpStatus":"Internal Server Error","httpStatusCode":500,"status":"ERROR","message":"null"}`, Refused, 0, "failed while it worked"},
-		"its database is away":            {500, nil, `{"httpStatus":"x","httpStatusCode":500,"status":"ERROR","message":"HikariPool-1 - Connection is not available, request timed out"}`, Overloaded, 0, "HTTP 500"},
-		"its disk is full":                {500, nil, `{"httpStatus":"x","httpStatusCode":500,"status":"ERROR","message":"ERROR: could not extend file: No space left on device"}`, Overloaded, 0, "HTTP 500"},
-		"two imports met":                 {409, nil, `{"httpStatus":"x","httpStatusCode":409,"status":"ERROR","message":"ERROR: deadlock detected"}`, Overloaded, 0, "HTTP 409"},
-		"an exception told by 2.40":       {409, nil, `{"status":"ERROR","validationReport":{"errorReports":[],"warningReports":[]},"message":"Exception:null"}`, Refused, 0, "HTTP 409"},
-		"too large":                       {413, map[string]string{"Content-Type": "text/html"}, html, Refused, 0, "finds the request too large"},
-		"a method that is not allowed":    {405, nil, `{"httpStatus":"x","httpStatusCode":405,"status":"ERROR","message":"no"}`, Refused, 0, "HTTP 405"},
-		"larger than we read":             {200, nil, `{"x":"` + strings.Repeat("x", 5000) + `"}`, Refused, 0, "larger than allowed"},
-		"a token that is no token (2.42)": {400, map[string]string{"WWW-Authenticate": "ApiToken"}, `{"httpStatus":"Bad Request","httpStatusCode":400,"status":"ERROR","message":"Checksum validation failed"}`, Unauthorized, 0, "refuses the credentials"},
+		"a proxy's page": {502, map[string]string{"Content-Type": "text/html"}, html, Overloaded, 0,
+			"away or overloaded (HTTP 502)"},
+		"maintenance": {503, map[string]string{"Retry-After": "120"}, html, Overloaded, 2 * time.Minute,
+			"HTTP 503"},
+		"maintenance until": {503, map[string]string{"Retry-After": "Mon, 02 Mar 2026 10:05:00 GMT"}, "",
+			Overloaded, 5 * time.Minute, "HTTP 503"},
+		"too many": {429, map[string]string{"Retry-After": "7"}, `{"message":"slow down"}`,
+			Overloaded, 7 * time.Second, "fewer requests"},
+		"odd Retry-After": {429, map[string]string{"Retry-After": "soon"}, "", Overloaded, 0,
+			"fewer requests"},
+		"far Retry-After": {429, map[string]string{"Retry-After": "999999999"}, "", Overloaded, time.Hour,
+			"fewer requests"},
+		"gateway time-out": {504, nil, "", Overloaded, 0, "HTTP 504"},
+		"a page with 200": {200, map[string]string{"Content-Type": "text/html"}, html, NotDHIS2, 0,
+			"a web page came instead"},
+		"a page called JSON": {200, nil, "\n  " + html, NotDHIS2, 0, "a web page came instead"},
+		"a page with 500": {500, map[string]string{"Content-Type": "text/html"}, html, Refused, 0,
+			"with a web page (HTTP 500)"},
+		"a firewall": {403, map[string]string{"Content-Type": "text/html"}, html, Refused, 0,
+			"with a web page (HTTP 403), though it answers other requests"},
+		"no right": {403, nil,
+			`{"httpStatus":"Forbidden","httpStatusCode":403,"status":"ERROR","message":"Access is denied"}`, Forbidden, 0,
+			"lacks the right"},
+		"wrong password": {401, nil,
+			`{"httpStatus":"Unauthorized","httpStatusCode":401,"status":"ERROR","message":"Account locked"}`, Unauthorized, 0,
+			"refuses the credentials"},
+		"wrong path": {404, map[string]string{"Content-Type": "text/html"}, html, Refused, 0,
+			"there is no /api/tracker"},
+		"a parameter is missing (2.43)": {400, map[string]string{"Content-Type": "text/html"}, tomcatPage, Refused, 0,
+			"Required parameter 'program' is not present"},
+		"a program is missing (2.43)": {400, nil,
+			`{"httpStatus":"Bad Request","httpStatusCode":400,"status":"ERROR","message":"Program is mandatory","errorCode":"E1003"}`, Refused, 0, "Culvert asked"},
+		"a value of a parameter": {400, nil,
+			`{"httpStatus":"Bad Request","httpStatusCode":400,"status":"ERROR","message":"Value 'secret' is not valid for parameter events. UID must be so"}`, Refused, 0, "not valid for parameter events"},
+		"to a login page": {302, map[string]string{"Location": "/dhis-web-login/"}, "", NotDHIS2, 0,
+			"it is a login page"},
+		"to another host": {301,
+			map[string]string{"Location": "https://new.example.org/api/tracker?x=secret"}, "", NotDHIS2, 0,
+			"moved to new.example.org"},
+		"empty with 200":    {200, nil, "", Unreachable, 0, "cannot be read (HTTP 200)"},
+		"empty with 500":    {500, nil, "", Overloaded, 0, "HTTP 500"},
+		"empty with 409":    {409, nil, "", Unreachable, 0, "cannot be read (HTTP 409)"},
+		"a refusal cut off": {409, nil, `{"httpStatus":"Conf`, Unreachable, 0, "cannot be read (HTTP 409)"},
+		"cut off":           {200, nil, report[:60], Unreachable, 0, "cannot be read"},
+		"other JSON":        {200, nil, `{"hello":"world"}`, NotDHIS2, 0, "not a report of an import"},
+		"a list":            {200, nil, `[]`, Unreachable, 0, "cannot be read"},
+		"a WebMessage with 409": {409, nil,
+			`{"httpStatus":"Conflict","httpStatusCode":409,"status":"ERROR","message":"Import cancelled"}`, Refused, 0,
+			"refused the request as a whole (HTTP 409)"},
+		"a WebMessage with 200": {200, nil,
+			`{"httpStatus":"OK","httpStatusCode":200,"status":"ERROR","message":"no"}`, Refused, 0, "refused the request"},
+		"a failure inside": {500, nil,
+			`{"httpStatus":"Internal Server Error","httpStatusCode":500,"status":"ERROR","message":"null"}`, Refused, 0,
+			"failed while it worked"},
+		"its database is away": {500, nil,
+			`{"httpStatus":"x","httpStatusCode":500,"status":"ERROR","message":"HikariPool-1 - Connection is not available, request timed out"}`, Overloaded, 0, "HTTP 500"},
+		"its disk is full": {500, nil,
+			`{"httpStatus":"x","httpStatusCode":500,"status":"ERROR","message":"ERROR: could not extend file: No space left on device"}`, Overloaded, 0, "HTTP 500"},
+		"two imports met": {409, nil,
+			`{"httpStatus":"x","httpStatusCode":409,"status":"ERROR","message":"ERROR: deadlock detected"}`, Overloaded, 0,
+			"HTTP 409"},
+		"an exception told by 2.40": {409, nil,
+			`{"status":"ERROR","validationReport":{"errorReports":[],"warningReports":[]},"message":"Exception:null"}`, Refused,
+			0, "HTTP 409"},
+		"too large": {413, map[string]string{"Content-Type": "text/html"}, html, Refused, 0,
+			"finds the request too large"},
+		"a method that is not allowed": {405, nil,
+			`{"httpStatus":"x","httpStatusCode":405,"status":"ERROR","message":"no"}`, Refused, 0, "HTTP 405"},
+		"larger than we read": {200, nil, `{"x":"` + strings.Repeat("x", 5000) + `"}`, Refused, 0,
+			"larger than allowed"},
+		"a token that is no token (2.42)": {400, map[string]string{"WWW-Authenticate": "ApiToken"},
+			`{"httpStatus":"Bad Request","httpStatusCode":400,"status":"ERROR","message":"Checksum validation failed"}`,
+			Unauthorized, 0, "refuses the credentials"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			client := real(t, func(w http.ResponseWriter, r *http.Request) {
@@ -119,7 +156,8 @@ func TestImportAnswers(t *testing.T) {
 			_, err := client.ImportTracker(context.Background(), &TrackerPayload{}, TrackerOptions{})
 			e := asError(t, err)
 			if e.Kind != c.kind || e.RetryAfter != c.retry || !strings.Contains(e.Error(), c.says) {
-				t.Errorf("kind %d, retry after %v: %v\nwant kind %d, retry after %v: %s", e.Kind, e.RetryAfter, e, c.kind, c.retry, c.says)
+				t.Errorf("kind %d, retry after %v: %v\nwant kind %d, retry after %v: %s", e.Kind, e.RetryAfter, e, c.kind, c.retry,
+					c.says)
 			}
 			if e.Hint == "" || !strings.Contains(e.Message, client.URL()) {
 				t.Errorf("no fix, or the server is not named: %v", e)
@@ -184,7 +222,8 @@ func TestNoAnswer(t *testing.T) {
 		says   string
 	}{
 		"nothing listens": {real(t, nil, func(o *Options) { o.URL = "http://" + free }), "nothing listens at"},
-		"unknown name":    {real(t, nil, func(o *Options) { o.URL = "http://dhis2.invalid"; o.Proxy = "none" }), "the name dhis2.invalid is not known"},
+		"unknown name": {real(t, nil, func(o *Options) { o.URL = "http://dhis2.invalid"; o.Proxy = "none" }),
+			"the name dhis2.invalid is not known"},
 		"never begins to answer": {real(t, func(w http.ResponseWriter, r *http.Request) {
 			select {
 			case <-hang:
@@ -203,8 +242,10 @@ func TestNoAnswer(t *testing.T) {
 			w.Header().Set("Content-Length", "100")
 			fmt.Fprint(w, `{"id":`)
 		}, nil), "no answer from"},
-		"hangs up": {real(t, func(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) }, nil), "no answer from"},
-		"no TLS there": {real(t, func(w http.ResponseWriter, r *http.Request) {}, func(o *Options) { o.URL = strings.Replace(o.URL, "http:", "https:", 1) }),
+		"hangs up": {real(t, func(w http.ResponseWriter, r *http.Request) { panic(http.ErrAbortHandler) }, nil),
+			"no answer from"},
+		"no TLS there": {real(t, func(w http.ResponseWriter, r *http.Request) {},
+			func(o *Options) { o.URL = strings.Replace(o.URL, "http:", "https:", 1) }),
 			"does not speak TLS"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -225,8 +266,8 @@ func TestNoAnswer(t *testing.T) {
 	}
 }
 
-// A server or balancer may close a connection at the moment that the next request goes out on it. What is sent may be sent twice, so it
-// is, without anybody noticing.
+// A server or balancer may close a connection at the moment that the next request goes out on it.
+// What is sent may be sent twice, so it is, without anybody noticing.
 func TestConnectionClosedWhileIdle(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -312,17 +353,20 @@ func TestLogHoldsNoData(t *testing.T) {
 	}, func(o *Options) {
 		o.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	})
-	if _, err := c.FindTrackedEntities(context.Background(), FindQuery{Program: "p", Attribute: "a", Values: []string{"NID-77"}}); err != nil {
+	if _, err := c.FindTrackedEntities(context.Background(),
+		FindQuery{Program: "p", Attribute: "a", Values: []string{"NID-77"}}); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(log.String(), "tracker/trackedEntities") || strings.Contains(log.String(), "NID-77") || strings.Contains(log.String(), "s3cret") {
+	if !strings.Contains(log.String(), "tracker/trackedEntities") || strings.Contains(log.String(), "NID-77") ||
+		strings.Contains(log.String(), "s3cret") {
 		t.Error(log.String())
 	}
 }
 
 func TestVersion(t *testing.T) {
 	for full, want := range map[string]int{
-		"2.38.7": 38, "2.42.4.1": 42, "2.44-SNAPSHOT": 44, "42.1": 42, "43-SNAPSHOT": 43, "2": 0, "": 0, "x.y": 0, "2.x": 0, "3.1": 0,
+		"2.38.7": 38, "2.42.4.1": 42, "2.44-SNAPSHOT": 44, "42.1": 42, "43-SNAPSHOT": 43, "2": 0, "": 0, "x.y": 0, "2.x": 0,
+		"3.1": 0,
 	} {
 		if got, err := ParseVersion(full); got != want || (err == nil) != (want > 0) {
 			t.Errorf("%q: %d, %v, want %d", full, got, err, want)

@@ -25,8 +25,8 @@ const filesPath = "fileResources"
 
 func (u Upload) query() url.Values { return url.Values{"domain": {"DATA_VALUE"}, "uid": {u.UID}} }
 
-// UploadFile uploads a file and gives its uid, also when it is there already. The file may be used at once, though the server may store it later. The error is
-// an *Error.
+// UploadFile uploads a file and gives its uid, also when it is there already. The file may be used
+// at once, though the server may store it later. The error is an *Error.
 func (c *Client) UploadFile(ctx context.Context, u Upload) (uid string, err error) {
 	if _, err := c.writable(ctx); err != nil {
 		return "", err
@@ -55,7 +55,8 @@ func (c *Client) UploadFile(ctx context.Context, u Upload) (uid string, err erro
 		} `json:"response"`
 	}
 	if err := json.Unmarshal(a.body, &answer); err != nil || answer.Response.FileResource.ID == "" {
-		return "", &Error{Kind: NotDHIS2, Status: a.status, Message: c.name + " took a file and did not say under which uid", Err: err}
+		return "", &Error{Kind: NotDHIS2, Status: a.status, Message: c.name + " took a file and did not say under which uid",
+			Err: err}
 	}
 	return answer.Response.FileResource.ID, nil
 }

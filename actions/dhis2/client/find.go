@@ -20,9 +20,10 @@ const (
 	findColumns = "trackedEntity,orgUnit,attributes[attribute,value],enrollments[" + enrollmentFields + "]"
 )
 
-// FindTrackedEntities looks people up by a unique attribute, many values in one request; the comparison is exact in the answer even where
-// the server's is not (DHIS2 ignores letters' case). Where two people hold the same value both are in the answer. The error is an *UnreadError
-// when the server refuses to look for some of the values, which are asked for alone then.
+// FindTrackedEntities looks people up by a unique attribute, many values in one request; the
+// comparison is exact in the answer even where the server's is not (DHIS2 ignores letters' case).
+// Where two people hold the same value both are in the answer. The error is an *UnreadError when
+// the server refuses to look for some of the values, which are asked for alone then.
 func (c *Client) FindTrackedEntities(ctx context.Context, q FindQuery) ([]Found, error) {
 	_, minor, err := c.Version(ctx)
 	if err != nil {
@@ -72,9 +73,11 @@ func together(values []string) int {
 	return len(values)
 }
 
-// findHalving asks for a list, and for its halves where it is refused: the list may be what is refused (an operator that the attribute does not
-// allow, more hits than may be shown at once), or one value in it.
-func (c *Client) findHalving(ctx context.Context, q FindQuery, values []string, minor int, unread *UnreadError) ([]Found, error) {
+// findHalving asks for a list, and for its halves where it is refused: the list may be what is
+// refused (an operator that the attribute does not allow, more hits than may be shown at once), or
+// one value in it.
+func (c *Client) findHalving(ctx context.Context, q FindQuery, values []string, minor int,
+	unread *UnreadError) ([]Found, error) {
 	found, err := c.findSome(ctx, q, values, minor)
 	var failed *Error
 	if !errors.As(err, &failed) || failed.Kind != Refused || failed.Request && failed.Status == 0 {
@@ -95,10 +98,12 @@ func (c *Client) findHalving(ctx context.Context, q FindQuery, values []string, 
 	return append(left, right...), err
 }
 
-// findAlone is how short a refused list is for it to be likelier that lists as such are refused than that a half of it is not.
+// findAlone is how short a refused list is for it to be likelier that lists as such are refused
+// than that a half of it is not.
 const findAlone = 12
 
-func (c *Client) findEach(ctx context.Context, q FindQuery, values []string, minor int, unread *UnreadError) ([]Found, error) {
+func (c *Client) findEach(ctx context.Context, q FindQuery, values []string, minor int, unread *UnreadError) ([]Found,
+	error) {
 	var all []Found
 	for i := range values {
 		found, err := c.findHalving(ctx, q, values[i:i+1], minor, unread)
@@ -174,13 +179,15 @@ func (c *Client) foundBy(text json.RawMessage, q FindQuery, values []string) (Fo
 	}
 	for _, a := range e.Attributes {
 		if a.Attribute == q.Attribute {
-			f := Found{TrackedEntity: e.TrackedEntity, OrgUnit: e.OrgUnit, Value: a.Value, Enrollments: e.Enrollments, Attributes: e.Attributes}
+			f := Found{TrackedEntity: e.TrackedEntity, OrgUnit: e.OrgUnit, Value: a.Value, Enrollments: e.Enrollments,
+				Attributes: e.Attributes}
 			fits := slices.ContainsFunc(values, func(v string) bool {
 				return v == a.Value || q.AnyCase && strings.EqualFold(strings.TrimSpace(v), strings.TrimSpace(a.Value))
 			})
 			return f, fits, nil
 		}
 	}
-	return Found{}, false, &Error{Kind: Refused, Request: true, Message: "DHIS2 at " + c.name + " finds people by the attribute " + q.Attribute + " but does not show it",
-		Hint: "look it up in a program that has the attribute, or make it an attribute of the tracked entity type"}
+	return Found{}, false, &Error{Kind: Refused, Request: true,
+		Message: "DHIS2 at " + c.name + " finds people by the attribute " + q.Attribute + " but does not show it",
+		Hint:    "look it up in a program that has the attribute, or make it an attribute of the tracked entity type"}
 }

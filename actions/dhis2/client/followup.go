@@ -18,8 +18,9 @@ type FollowUp struct {
 
 const followUpPath = "dataValues/followups"
 
-// MarkFollowUps marks values that are there already. It takes all of them or none: the error is an *Error then. The mark has a request of its own because
-// servers up to 2.42 pass over one that comes with the value.
+// MarkFollowUps marks values that are there already. It takes all of them or none: the error is an
+// *Error then. The mark has a request of its own because servers up to 2.42 pass over one that
+// comes with the value.
 func (c *Client) MarkFollowUps(ctx context.Context, list []FollowUp) error {
 	if _, err := c.writable(ctx); err != nil {
 		return err

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// gate lets requests through as the budget allows. It gives way to an overloaded server: every refusal halves how many requests may be
-// under way, every good answer adds a little, as TCP does.
+// gate lets requests through as the budget allows. It gives way to an overloaded server: every
+// refusal halves how many requests may be under way, every good answer adds a little, as TCP does.
 type gate struct {
 	pace *rate.Limiter // nil: no bound
 

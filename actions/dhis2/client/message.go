@@ -14,7 +14,8 @@ type Message struct {
 
 // SendMessage starts a conversation (POST /api/messageConversations). The error is an *Error.
 func (c *Client) SendMessage(ctx context.Context, m Message) error {
-	body, err := json.Marshal(map[string]any{"subject": m.Subject, "text": m.Text, "users": references(m.Users), "userGroups": references(m.Groups)})
+	body, err := json.Marshal(map[string]any{"subject": m.Subject, "text": m.Text, "users": references(m.Users),
+		"userGroups": references(m.Groups)})
 	if err != nil {
 		return &Error{Kind: Refused, Message: "the message cannot be put as JSON", Err: err}
 	}

@@ -32,8 +32,8 @@ type Options struct {
 	Transport http.RoundTripper
 	Logger    *slog.Logger
 	Now       func() time.Time
-	// JobPoll is the first pause between questions about an asynchronous import, doubled up to ten times as long; 0: 500 ms. JobWait is
-	// when the client gives up on one; 0: 15 min.
+	// JobPoll is the first pause between questions about an asynchronous import, doubled up to ten
+	// times as long; 0: 500 ms. JobWait is when the client gives up on one; 0: 15 min.
 	JobPoll, JobWait time.Duration
 }
 
@@ -210,8 +210,9 @@ func trust(file string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// NormalizeURL gives the root of a DHIS2 server from any address of it that a person may copy: with /api, /api/42, or the address of a
-// login page or app. https is assumed where there is no scheme (http for this machine itself).
+// NormalizeURL gives the root of a DHIS2 server from any address of it that a person may copy: with
+// /api, /api/42, or the address of a login page or app. https is assumed where there is no scheme
+// (http for this machine itself).
 func NormalizeURL(text string) (*url.URL, error) {
 	text = strings.TrimSpace(text)
 	if text == "" {

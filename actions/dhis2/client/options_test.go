@@ -110,7 +110,8 @@ func TestCredentials(t *testing.T) {
 				}
 			}
 			for header, want := range map[string]string{
-				"Authorization": c.header, "X-Requested-With": "XMLHttpRequest", "Accept": "application/json", "Cookie": "JSESSIONID=x",
+				"Authorization": c.header, "X-Requested-With": "XMLHttpRequest", "Accept": "application/json",
+				"Cookie":     "JSESSIONID=x",
 				"User-Agent": "culvert/1.0", "Accept-Encoding": "gzip", "Idempotency-Key": "",
 			} {
 				if got.Get(header) != want {
@@ -125,18 +126,23 @@ func TestSecretsStayOut(t *testing.T) {
 	var log bytes.Buffer
 	c := Credentials{Username: "admin", Password: "s3cret"}
 	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "credentials", c)
-	text := log.String() + fmt.Sprint(c) + fmt.Sprintf("%v %+v %#v %s", c, c, c, c) + fmt.Sprint(Credentials{Token: "s3cret"}, Credentials{Bearer: "s3cret"})
+	text := log.String() + fmt.Sprint(c) + fmt.Sprintf("%v %+v %#v %s", c, c, c, c) +
+		fmt.Sprint(Credentials{Token: "s3cret"}, Credentials{Bearer: "s3cret"})
 	if strings.Contains(text, "s3cret") {
 		t.Error(text)
 	}
 }
 
 func TestOwnAuthority(t *testing.T) {
-	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, `{"id":"M5zQapPyTZI"}`) }))
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter,
+		r *http.Request) {
+		fmt.Fprint(w, `{"id":"M5zQapPyTZI"}`)
+	}))
 	defer server.Close()
 	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	ca := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600); err != nil {
+	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	empty := filepath.Join(t.TempDir(), "empty.pem")
@@ -163,7 +169,8 @@ func TestOwnAuthority(t *testing.T) {
 		t.Errorf("error %v, want one that names ca_file", err)
 	}
 	for file, want := range map[string]string{empty: "holds no certificate", ca + "x": "reading `ca_file`"} {
-		if _, err := New(Options{URL: server.URL, Credentials: credentials, CAFile: file}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := New(Options{URL: server.URL, Credentials: credentials, CAFile: file}); err == nil ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
 		}
 	}
@@ -184,7 +191,8 @@ func TestProxy(t *testing.T) {
 	if err := c.Ping(context.Background()); err != nil || asked != "http://dhis2.invalid/hmis/api/me?fields=id" {
 		t.Errorf("asked the proxy for %q, error %v", asked, err)
 	}
-	if _, err := New(Options{URL: "http://dhis2.invalid", Credentials: Credentials{Token: "x"}, Proxy: "nonsense"}); err == nil {
+	if _, err := New(Options{URL: "http://dhis2.invalid", Credentials: Credentials{Token: "x"},
+		Proxy: "nonsense"}); err == nil {
 		t.Error("a proxy that is no address is taken")
 	}
 }

@@ -17,7 +17,8 @@ type Transfer struct {
 // ErrAbsent is what errors wrap about an object that is not there yet.
 var ErrAbsent = errors.New("it is not there")
 
-// transferPath takes its parameters in the address. How they are called differs: TrackerOwnershipController of 2.40 to 2.43.
+// transferPath takes its parameters in the address. How they are called differs:
+// TrackerOwnershipController of 2.40 to 2.43.
 const transferPath = "tracker/ownership/transfer"
 
 func (x Transfer) query(minor int) url.Values {
@@ -35,8 +36,9 @@ func (x Transfer) ownerQuery() url.Values {
 	return url.Values{"program": {x.Program}, "fields": {"trackedEntity,programOwners[program,orgUnit]"}}
 }
 
-// Transfer makes an org unit the owner. It is no error when it is that already. The error wraps ErrAbsent when the person is not in the program; else it is an
-// *Error. Servers up to 2.42 answer that all went well even where nothing was done, so that the owner is read before and after.
+// Transfer makes an org unit the owner. It is no error when it is that already. The error wraps
+// ErrAbsent when the person is not in the program; else it is an *Error. Servers up to 2.42 answer
+// that all went well even where nothing was done, so that the owner is read before and after.
 func (c *Client) Transfer(ctx context.Context, x Transfer) error {
 	minor, err := c.writable(ctx)
 	if err != nil {
@@ -57,15 +59,17 @@ func (c *Client) Transfer(ctx context.Context, x Transfer) error {
 		return err
 	}
 	if owner, err = c.owner(ctx, x); err == nil && owner != x.OrgUnit {
-		return &Error{Kind: Refused, Status: http.StatusConflict, Code: "not-transferred", Message: c.name + " answered that all went well, and did not transfer the person",
-			Hint: "see that the org unit is assigned to the program and still there, then sync and replay the record"}
+		return &Error{Kind: Refused, Status: http.StatusConflict, Code: "not-transferred",
+			Message: c.name + " answered that all went well, and did not transfer the person",
+			Hint:    "see that the org unit is assigned to the program and still there, then sync and replay the record"}
 	}
 	return nil // one that may not be read any more has been given away
 }
 
 // owner gives the org unit that owns a tracked entity's data of a program; empty when none does.
 func (c *Client) owner(ctx context.Context, x Transfer) (string, error) {
-	a, err := c.do(ctx, request{method: http.MethodGet, path: "tracker/trackedEntities/" + x.TrackedEntity, query: x.ownerQuery()})
+	a, err := c.do(ctx, request{method: http.MethodGet, path: "tracker/trackedEntities/" + x.TrackedEntity,
+		query: x.ownerQuery()})
 	if err != nil {
 		return "", err
 	}

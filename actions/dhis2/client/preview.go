@@ -9,8 +9,9 @@ import (
 	"strconv"
 )
 
-// Preview stands for a server of one version that holds nothing, takes everything, and notes each request instead of having it sent: what it notes is made by the
-// same code as what a Client sends. Not safe for concurrent use.
+// Preview stands for a server of one version that holds nothing, takes everything, and notes each
+// request instead of having it sent: what it notes is made by the same code as what a Client sends.
+// Not safe for concurrent use.
 type Preview struct {
 	Minor int // 42 for DHIS2 2.42
 	Sent  []Sent
@@ -45,7 +46,8 @@ func (p *Preview) Ping(context.Context) error { return nil }
 func (p *Preview) ImportTracker(_ context.Context, payload *TrackerPayload, o TrackerOptions) (*TrackerReport, error) {
 	body, err := encodePayload(payload, p.Minor, o)
 	if err != nil {
-		return nil, &Error{Kind: Refused, Message: "a write cannot be put as JSON: " + err.Error(), Hint: "look for a geometry that is no GeoJSON", Err: err}
+		return nil, &Error{Kind: Refused, Message: "a write cannot be put as JSON: " + err.Error(),
+			Hint: "look for a geometry that is no GeoJSON", Err: err}
 	}
 	p.note(http.MethodPost, "tracker", o.query(), body)
 	if p.enrollments == nil {
@@ -116,7 +118,8 @@ func (p *Preview) TrackedEntities(context.Context, []string, string) ([]TrackedE
 	return nil, nil
 }
 
-// Enrollments notes the reading and gives what was written before, or an enrollment of which nothing is known but that it is there.
+// Enrollments notes the reading and gives what was written before, or an enrollment of which
+// nothing is known but that it is there.
 func (p *Preview) Enrollments(_ context.Context, list []InProgram) ([]Enrollment, error) {
 	out := make([]Enrollment, 0, len(list))
 	for _, x := range list {

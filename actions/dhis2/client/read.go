@@ -12,7 +12,8 @@ import (
 	"strings"
 )
 
-// readChunk is how many uids go into one address: about 5 KB of the 8 KB that servers take for an address and all headers.
+// readChunk is how many uids go into one address: about 5 KB of the 8 KB that servers take for an
+// address and all headers.
 const readChunk = 400
 
 const (
@@ -22,10 +23,12 @@ const (
 		"attributeOptionCombo,attributeCategoryOptions,assignedUser,geometry,dataValues[dataElement,value,providedElsewhere]"
 )
 
-// TrackedEntities reads tracked entities by uid, for what an update would otherwise reset; absent, deleted and inaccessible ones are not
-// in the answer. With a program, its attributes and enrollments are there too; without, only what belongs to the tracked entity type.
+// TrackedEntities reads tracked entities by uid, for what an update would otherwise reset; absent,
+// deleted and inaccessible ones are not in the answer. With a program, its attributes and
+// enrollments are there too; without, only what belongs to the tracked entity type.
 func (c *Client) TrackedEntities(ctx context.Context, uids []string, program string) ([]TrackedEntity, error) {
-	list, err := readByUID(ctx, c, "trackedEntities", "trackedEntity", entityFields+",enrollments["+enrollmentFields+"]", uids, nil, decodeEntity, entityUID)
+	list, err := readByUID(ctx, c, "trackedEntities", "trackedEntity", entityFields+",enrollments["+enrollmentFields+"]",
+		uids, nil, decodeEntity, entityUID)
 	unread := &UnreadError{}
 	if !unread.takes(err) {
 		return nil, err
@@ -38,7 +41,8 @@ func (c *Client) TrackedEntities(ctx context.Context, uids []string, program str
 	for i := range list {
 		found[i] = list[i].TrackedEntity
 	}
-	inside, err := readByUID(ctx, c, "trackedEntities", "trackedEntity", entityFields+",enrollments["+enrollmentFields+"]", found,
+	inside, err := readByUID(ctx, c, "trackedEntities", "trackedEntity",
+		entityFields+",enrollments["+enrollmentFields+"]", found,
 		url.Values{"program": {program}}, decodeEntity, entityUID)
 	if !unread.takes(err) {
 		return nil, err
@@ -62,7 +66,8 @@ func (c *Client) Enrollments(ctx context.Context, list []InProgram) ([]Enrollmen
 
 // Events reads events by uid; absent, deleted and inaccessible ones are not in the answer.
 func (c *Client) Events(ctx context.Context, list []InProgram) ([]Event, error) {
-	return readInPrograms(ctx, c, list, "events", "event", eventFields, decodeEvent, func(e Event) string { return e.Event })
+	return readInPrograms(ctx, c, list, "events", "event", eventFields, decodeEvent,
+		func(e Event) string { return e.Event })
 }
 
 func entityUID(e TrackedEntity) string { return e.TrackedEntity }
@@ -70,8 +75,9 @@ func entityUID(e TrackedEntity) string { return e.TrackedEntity }
 // programsAsked is the version from which lists of events and enrollments are refused without a program, even by uid.
 const programsAsked = 43
 
-// readInPrograms reads events or enrollments, together where the server's version allows it and by program where it does not. An object whose
-// program is not known is asked for alone there, which needs none.
+// readInPrograms reads events or enrollments, together where the server's version allows it and by
+// program where it does not. An object whose program is not known is asked for alone there, which
+// needs none.
 func readInPrograms[T any](ctx context.Context, c *Client, list []InProgram, collection, singular, fields string,
 	decode func(json.RawMessage) (T, error), uid func(T) string) ([]T, error) {
 	_, minor, err := c.Version(ctx)
@@ -103,9 +109,11 @@ func readInPrograms[T any](ctx context.Context, c *Client, list []InProgram, col
 	return all, unread.orNil()
 }
 
-// readByUID reads objects in bulk and gives them in the order of their uids. Where a server refuses a list for the sake of one uid in it, it is
-// halved until that one is alone; the error is an *UnreadError that names those, beside which the others are in the answer.
-func readByUID[T any](ctx context.Context, c *Client, collection, singular, fields string, uids []string, more url.Values,
+// readByUID reads objects in bulk and gives them in the order of their uids. Where a server refuses
+// a list for the sake of one uid in it, it is halved until that one is alone; the error is an
+// *UnreadError that names those, beside which the others are in the answer.
+func readByUID[T any](ctx context.Context, c *Client, collection, singular, fields string, uids []string,
+	more url.Values,
 	decode func(json.RawMessage) (T, error), uid func(T) string) ([]T, error) {
 	r := &reader{c: c, collection: collection, singular: singular, fields: fields, more: more}
 	uids = slices.Compact(slices.Sorted(slices.Values(uids)))

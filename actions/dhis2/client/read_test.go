@@ -14,14 +14,18 @@ import (
 
 func TestFindRequests(t *testing.T) {
 	person := func(uid, value string) string {
-		return `{"trackedEntity":"` + uid + `","orgUnit":"o","attributes":[{"attribute":"other","value":"x"},{"attribute":"nid","value":"` + value + `"}],` +
+		return `{"trackedEntity":"` + uid +
+			`","orgUnit":"o","attributes":[{"attribute":"other","value":"x"},{"attribute":"nid","value":"` + value + `"}],` +
 			`"enrollments":[{"enrollment":"e","program":"p","status":"ACTIVE","enrolledAt":"2026-03-02T00:00:00.000"}]}`
 	}
-	for version, c := range map[string]struct{ list, mode string }{"2.40.12": {"instances", "ouMode"}, "2.41.9": {"trackedEntities", "orgUnitMode"}, "2.43.1": {"trackedEntities", "orgUnitMode"}} {
+	for version, c := range map[string]struct{ list, mode string }{"2.40.12": {"instances", "ouMode"},
+		"2.41.9": {"trackedEntities", "orgUnitMode"}, "2.43.1": {"trackedEntities", "orgUnitMode"}} {
 		client, got := note(t, version, func(asked) *http.Response {
-			return text(200, `{"`+c.list+`":[`+person("t1", "A/1")+","+person("t2", "a/1")+","+person("t3", "B:2,x")+","+person("t4", "B:2,x")+`],"page":1}`)
+			return text(200, `{"`+c.list+`":[`+person("t1", "A/1")+","+person("t2", "a/1")+","+person("t3",
+				"B:2,x")+","+person("t4", "B:2,x")+`],"page":1}`)
 		})
-		found, err := client.FindTrackedEntities(context.Background(), FindQuery{Program: "p", Attribute: "nid", Values: []string{"B:2,x", "A/1", "", "A/1"}})
+		found, err := client.FindTrackedEntities(context.Background(),
+			FindQuery{Program: "p", Attribute: "nid", Values: []string{"B:2,x", "A/1", "", "A/1"}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -36,7 +40,8 @@ func TestFindRequests(t *testing.T) {
 			t.Errorf("%s: enrollments %+v", version, found[0].Enrollments)
 		}
 		q := (*got)[0].Query
-		if q.Get("filter") != "nid:in:A//1;B/:2/,x" || q.Get(c.mode) != "ACCESSIBLE" || q.Get("program") != "p" || q.Has("trackedEntityType") || len(*got) != 1 {
+		if q.Get("filter") != "nid:in:A//1;B/:2/,x" || q.Get(c.mode) != "ACCESSIBLE" || q.Get("program") != "p" ||
+			q.Has("trackedEntityType") || len(*got) != 1 {
 			t.Errorf("%s: asked %v", version, *got)
 		}
 	}
@@ -49,7 +54,8 @@ func TestFindSplits(t *testing.T) {
 	}
 	values = append(values, "a;b", strings.Repeat("x", 2500)+"1", strings.Repeat("x", 2500)+"2")
 	c, got := note(t, "2.42", func(a asked) *http.Response { return text(200, `{"trackedEntities":[]}`) })
-	if _, err := c.FindTrackedEntities(context.Background(), FindQuery{TrackedEntityType: "tt", Attribute: "nid", Values: values}); err != nil {
+	if _, err := c.FindTrackedEntities(context.Background(),
+		FindQuery{TrackedEntityType: "tt", Attribute: "nid", Values: values}); err != nil {
 		t.Fatal(err)
 	}
 	var asked []string
@@ -67,7 +73,8 @@ func TestFindSplits(t *testing.T) {
 			t.Errorf("an address of %d bytes", len(a.Query.Encode()))
 		}
 	}
-	if want := []string{"eq1", "eq1", "eq1", "in20", "in400"}; !slices.Equal(slices.Sorted(slices.Values(asked)), want) || seen != 423 {
+	if want := []string{"eq1", "eq1", "eq1", "in20", "in400"}; !slices.Equal(slices.Sorted(slices.Values(asked)), want) ||
+		seen != 423 {
 		t.Errorf("asked %q, want %q", asked, want)
 	}
 }
@@ -80,7 +87,8 @@ func TestFindOneByOneWhereListsAreRefused(t *testing.T) {
 		}
 		return text(200, `{"trackedEntities":[]}`)
 	})
-	if _, err := c.FindTrackedEntities(context.Background(), FindQuery{Program: "p", Attribute: "nid", Values: []string{"1", "2", "3"}}); err != nil || len(*got) != 4 {
+	if _, err := c.FindTrackedEntities(context.Background(),
+		FindQuery{Program: "p", Attribute: "nid", Values: []string{"1", "2", "3"}}); err != nil || len(*got) != 4 {
 		t.Errorf("%v after %d requests, want none after 4", err, len(*got))
 	}
 }
@@ -118,7 +126,8 @@ func TestReadByUID(t *testing.T) {
 		if err != nil || len(events) != 599 || len(*got) != 2 {
 			t.Fatalf("%s: %d events in %d requests, %v", version, len(events), len(*got), err)
 		}
-		want := Event{Event: uids[0], FollowUp: true, AttributeCategoryOptions: []string{"a", "b"}, DataValues: []EventValue{{DataElement: "d", Value: "1"}}}
+		want := Event{Event: uids[0], FollowUp: true, AttributeCategoryOptions: []string{"a", "b"},
+			DataValues: []EventValue{{DataElement: "d", Value: "1"}}}
 		if diff := cmp.Diff(want, events[0]); diff != "" {
 			t.Errorf("%s: %s", version, diff)
 		}
@@ -154,7 +163,8 @@ func TestReadPeopleOfAProgram(t *testing.T) {
 		return text(200, `{"trackedEntities":[{"trackedEntity":"t1","orgUnit":"o","attributes":[{"attribute":"a","value":"1"}]},{"trackedEntity":"t2","orgUnit":"o"}]}`)
 	})
 	list, err := c.TrackedEntities(context.Background(), []string{"t1", "t2", "t3"}, "p")
-	if err != nil || len(list) != 2 || len(list[0].Attributes) != 2 || len(list[0].Enrollments) != 1 || list[0].OrgUnit != "o" {
+	if err != nil || len(list) != 2 || len(list[0].Attributes) != 2 || len(list[0].Enrollments) != 1 ||
+		list[0].OrgUnit != "o" {
 		t.Errorf("%+v, %v", list, err)
 	}
 	if len(*got) != 2 || (*got)[1].Query.Get("trackedEntities") != "t1,t2" {

@@ -72,7 +72,8 @@ type roundTrip func(*http.Request) (*http.Response, error)
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func text(status int, body string) *http.Response {
-	return &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(strings.NewReader(body))}
+	return &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {"application/json"}},
+		Body: io.NopCloser(strings.NewReader(body))}
 }
 
 // against makes a client whose server has a version and answers everything else with the function.
@@ -93,7 +94,8 @@ func against(t testing.TB, version string, answer roundTrip) *Client {
 	return c
 }
 
-// TestRecorded feeds every recorded answer to the client and compares what it makes of it, in words, with a golden file.
+// TestRecorded feeds every recorded answer to the client and compares what it makes of it, in
+// words, with a golden file.
 func TestRecorded(t *testing.T) {
 	for _, version := range []string{"2.40", "2.42", "2.43"} {
 		t.Run(version, func(t *testing.T) {
@@ -119,13 +121,15 @@ func TestRecorded(t *testing.T) {
 	}
 }
 
-// In atomic mode OBJECT the reply says of every object what became of it, whatever it is called in the version's report.
+// In atomic mode OBJECT the reply says of every object what became of it, whatever it is called in
+// the version's report.
 func TestEveryObjectIsAccountedFor(t *testing.T) {
 	for _, version := range []string{"2.40", "2.42", "2.43"} {
 		checked := 0
 		for _, e := range exchanges(t, version) {
 			var p TrackerPayload
-			if e.Path != "/api/tracker" || e.Query["atomicMode"] != "OBJECT" || e.Scenario == "tracker/async" || json.Unmarshal(e.Sent, &p) != nil {
+			if e.Path != "/api/tracker" || e.Query["atomicMode"] != "OBJECT" || e.Scenario == "tracker/async" ||
+				json.Unmarshal(e.Sent, &p) != nil {
 				continue
 			}
 			if e.Scenario == "tracker/relationships" && e.Note == "again" {
@@ -139,7 +143,8 @@ func TestEveryObjectIsAccountedFor(t *testing.T) {
 			for key := range p.objects() {
 				checked++
 				if r.Written[key] == (len(r.Errors[key]) > 0) {
-					t.Errorf("%s: %s: %s: %v is written: %v, errors: %v", version, e.Scenario, e.Note, key, r.Written[key], r.Errors[key])
+					t.Errorf("%s: %s: %s: %v is written: %v, errors: %v", version, e.Scenario, e.Note, key, r.Written[key],
+						r.Errors[key])
 				}
 			}
 		}
@@ -156,7 +161,8 @@ func understand(c *Client, e exchange) string {
 	case e.Path == "/api/tracker" && e.Scenario != "tracker/async":
 		var p TrackerPayload
 		_ = json.Unmarshal(e.Sent, &p) // some are malformed on purpose
-		r, err := c.ImportTracker(ctx, &p, TrackerOptions{AllOrNothing: e.Query["atomicMode"] != "OBJECT", Rehearse: e.Query["importMode"] == "VALIDATE"})
+		r, err := c.ImportTracker(ctx, &p, TrackerOptions{AllOrNothing: e.Query["atomicMode"] != "OBJECT",
+			Rehearse: e.Query["importMode"] == "VALIDATE"})
 		if err != nil {
 			return failure(err)
 		}
@@ -180,13 +186,15 @@ func understand(c *Client, e exchange) string {
 		}
 		return valuesInWords(r, len(s.Values))
 	case e.Path == "/api/completeDataSetRegistrations" && e.Method != "GET":
-		if err := c.Complete(ctx, Completion{DataSet: "FSh2AafV4XC", Period: "202602", OrgUnit: "ygq0iefHYLW", Undo: e.Method == "DELETE"}); err != nil {
+		if err := c.Complete(ctx, Completion{DataSet: "FSh2AafV4XC", Period: "202602", OrgUnit: "ygq0iefHYLW",
+			Undo: e.Method == "DELETE"}); err != nil {
 			return failure(err)
 		}
 		return "done"
 	case e.Path == "/api/tracker/trackedEntities" && strings.HasPrefix(e.Query["filter"], "IcYmkidyP9K"):
 		_, _, asked := cut3(e.Query["filter"])
-		found, err := c.FindTrackedEntities(ctx, FindQuery{Program: "HKEoH96oH4U", Attribute: "IcYmkidyP9K", Values: strings.Split(asked, ";")})
+		found, err := c.FindTrackedEntities(ctx, FindQuery{Program: "HKEoH96oH4U", Attribute: "IcYmkidyP9K",
+			Values: strings.Split(asked, ";")})
 		if err != nil {
 			return failure(err)
 		}

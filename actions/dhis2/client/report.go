@@ -50,8 +50,9 @@ type reportLine struct {
 	Args        []json.RawMessage `json:"args"`
 }
 
-// readReport reads the reply to an import, in whichever of its forms: an ImportReport with 200 or 409, or a WebMessage when the import
-// failed inside. Neither the HTTP status nor the report's own status says what was written.
+// readReport reads the reply to an import, in whichever of its forms: an ImportReport with 200 or
+// 409, or a WebMessage when the import failed inside. Neither the HTTP status nor the report's own
+// status says what was written.
 func (c *Client) readReport(a *answer) (*TrackerReport, error) {
 	if len(bytes.TrimSpace(a.body)) == 0 {
 		if a.status < 300 {
@@ -157,8 +158,9 @@ func (r *TrackerReport) assumeWritten(p *TrackerPayload) {
 // codeParentFailed is what DHIS2 itself says of an object whose parent could not be written.
 const codeParentFailed = "E5000"
 
-// followParents adds what DHIS2 leaves out: it names an object whose parent fails, but not always the children of that object (the event of
-// an enrollment of a person who breaks a uniqueness is not mentioned at all by 2.40 to 2.43).
+// followParents adds what DHIS2 leaves out: it names an object whose parent fails, but not always
+// the children of that object (the event of an enrollment of a person who breaks a uniqueness is
+// not mentioned at all by 2.40 to 2.43).
 func (r *TrackerReport) followParents(p *TrackerPayload) {
 	for key, parents := range p.objects() {
 		if r.Written[key] || len(r.Errors[key]) > 0 {
@@ -166,15 +168,17 @@ func (r *TrackerReport) followParents(p *TrackerPayload) {
 		}
 		for _, parent := range parents {
 			if parent.UID != "" && len(r.Errors[parent]) > 0 {
-				r.Errors[key] = []Issue{{Code: codeParentFailed, Message: "not mentioned by the server; " + parent.Type + " " + parent.UID + " could not be written",
-					Args: []string{key.Type, key.UID, parent.Type, parent.UID}}}
+				r.Errors[key] = []Issue{{Code: codeParentFailed,
+					Message: "not mentioned by the server; " + parent.Type + " " + parent.UID + " could not be written",
+					Args:    []string{key.Type, key.UID, parent.Type, parent.UID}}}
 				break
 			}
 		}
 	}
 }
 
-// objects walks the keys of all objects of a payload, nested ones too, parents before children, each with those of its parents.
+// objects walks the keys of all objects of a payload, nested ones too, parents before children,
+// each with those of its parents.
 func (p *TrackerPayload) objects() iter.Seq2[ObjectKey, []ObjectKey] {
 	return func(yield func(ObjectKey, []ObjectKey) bool) {
 		events := func(list []Event, parent string) bool {
@@ -189,7 +193,8 @@ func (p *TrackerPayload) objects() iter.Seq2[ObjectKey, []ObjectKey] {
 		enrollments := func(list []Enrollment, parent string) bool {
 			for i := range list {
 				above := ObjectKey{TypeTrackedEntity, orElse(parent, list[i].TrackedEntity)}
-				if !yield(ObjectKey{TypeEnrollment, list[i].Enrollment}, []ObjectKey{above}) || !events(list[i].Events, list[i].Enrollment) {
+				if !yield(ObjectKey{TypeEnrollment, list[i].Enrollment}, []ObjectKey{above}) ||
+					!events(list[i].Events, list[i].Enrollment) {
 					return false
 				}
 			}

@@ -30,8 +30,8 @@ type answer struct {
 	session int // that the request went with, 0 for none
 }
 
-// do sends a request and judges what can be judged without knowing what was asked for: transport, redirects, credentials, overload,
-// pages that are no API. The error is an *Error.
+// do sends a request and judges what can be judged without knowing what was asked for: transport,
+// redirects, credentials, overload, pages that are no API. The error is an *Error.
 func (c *Client) do(ctx context.Context, r request) (*answer, error) {
 	a, failed := c.once(ctx, r)
 	if failed != nil && mayBeTheSession(a) {
@@ -102,8 +102,8 @@ func (c *Client) send(ctx context.Context, r request) (*answer, error) {
 	if r.body != nil {
 		req.Header.Set("Content-Type", cmp.Or(r.form, "application/json"))
 	}
-	// Everything sent may be sent again (ids are ours): an idle connection that the server has closed is not an error. The empty value
-	// tells net/http so and is not sent.
+	// Everything sent may be sent again (ids are ours): an idle connection that the server has closed
+	// is not an error. The empty value tells net/http so and is not sent.
 	req.Header["Idempotency-Key"] = nil
 	used := c.session.apply(req)
 	resp, err := c.http.Do(req)
@@ -176,7 +176,8 @@ func looksHTML(a *answer) bool {
 		strings.HasPrefix(a.header.Get("Content-Type"), "text/html")
 }
 
-// retryAfter reads the header of that name, seconds or a date; 0 when there is none. More than an hour is taken for a mistake.
+// retryAfter reads the header of that name, seconds or a date; 0 when there is none. More than an
+// hour is taken for a mistake.
 func (c *Client) retryAfter(a *answer) time.Duration {
 	text := strings.TrimSpace(a.header.Get("Retry-After"))
 	if text == "" {

@@ -47,12 +47,16 @@ const goodReport = `{"status":"OK","validationReport":{"errorReports":[],"warnin
 
 func TestTrackerRequest(t *testing.T) {
 	payload := &TrackerPayload{
-		TrackedEntities: []TrackedEntity{{TrackedEntity: "t1", TrackedEntityType: "tt", OrgUnit: "o", Attributes: []AttributeValue{{"a", ""}, {"b", `é "q" <x>`}}}},
-		Enrollments:     []Enrollment{{Enrollment: "e1", TrackedEntity: "t1", Program: "p", OrgUnit: "o", EnrolledAt: "2026-03-02", FollowUp: true}},
-		Events: []Event{{Event: "v1", ProgramStage: "s", Enrollment: "e1", FollowUp: true, AttributeCategoryOptions: []string{"c1", "c2"},
-			AssignedUser: &AssignedUser{Username: "clerk"}, DataValues: []EventValue{{DataElement: "d", Value: "1"}},
+		TrackedEntities: []TrackedEntity{{TrackedEntity: "t1", TrackedEntityType: "tt", OrgUnit: "o",
+			Attributes: []AttributeValue{{"a", ""}, {"b", `é "q" <x>`}}}},
+		Enrollments: []Enrollment{{Enrollment: "e1", TrackedEntity: "t1", Program: "p", OrgUnit: "o",
+			EnrolledAt: "2026-03-02", FollowUp: true}},
+		Events: []Event{{Event: "v1", ProgramStage: "s", Enrollment: "e1", FollowUp: true,
+			AttributeCategoryOptions: []string{"c1", "c2"},
+			AssignedUser:             &AssignedUser{Username: "clerk"}, DataValues: []EventValue{{DataElement: "d", Value: "1"}},
 			Geometry: json.RawMessage(`{"type":"Point","coordinates":[31.1,-5.2]}`)}},
-		Relationships: []Relationship{{Relationship: "r1", RelationshipType: "rt", From: RelationshipItem{TrackedEntity: "t1"}, To: RelationshipItem{Event: "v1"}}},
+		Relationships: []Relationship{{Relationship: "r1", RelationshipType: "rt",
+			From: RelationshipItem{TrackedEntity: "t1"}, To: RelationshipItem{Event: "v1"}}},
 	}
 	before := `{"trackedEntities":[{"trackedEntity":"t1","trackedEntityType":"tt","orgUnit":"o","attributes":[{"attribute":"a","value":""},` +
 		`{"attribute":"b","value":"é \"q\" \u003cx\u003e"}]}],"enrollments":[{"enrollment":"e1","trackedEntity":"t1","program":"p","orgUnit":"o","enrolledAt":"2026-03-02",` +
@@ -104,7 +108,8 @@ func TestRelationshipThatIsThere(t *testing.T) {
 
 func TestArgumentsAreShort(t *testing.T) {
 	long := strings.Repeat("é", 300)
-	l := reportLine{ErrorCode: "E1064", Args: []json.RawMessage{json.RawMessage(`"NID-7"`), json.RawMessage(`"` + long + `"`), json.RawMessage(`{"a":1}`)}}
+	l := reportLine{ErrorCode: "E1064", Args: []json.RawMessage{json.RawMessage(`"NID-7"`),
+		json.RawMessage(`"` + long + `"`), json.RawMessage(`{"a":1}`)}}
 	args := l.issue().Args
 	if args[0] != "NID-7" || len(args[1]) > maxArg || strings.ContainsRune(args[1], '\uFFFD') || args[2] != `{"a":1}` {
 		t.Errorf("%q", args)
@@ -118,9 +123,11 @@ func TestAsync(t *testing.T) {
 		report []string
 		says   string
 	}{
-		"at once":           {[]string{`[{"completed":true,"level":"INFO"}]`}, []string{goodReport}, ""},
-		"after a while":     {[]string{`[]`, `[{"completed":false,"level":"INFO"}]`, `[{"completed":true,"level":"INFO"},{"completed":false}]`}, []string{"404", goodReport}, ""},
-		"died":              {[]string{`[{"completed":false,"level":"ERROR"}]`}, []string{"404"}, "what became of the import job Kd4ZPQbfvOe"},
+		"at once": {[]string{`[{"completed":true,"level":"INFO"}]`}, []string{goodReport}, ""},
+		"after a while": {[]string{`[]`, `[{"completed":false,"level":"INFO"}]`,
+			`[{"completed":true,"level":"INFO"},{"completed":false}]`}, []string{"404", goodReport}, ""},
+		"died": {[]string{`[{"completed":false,"level":"ERROR"}]`}, []string{"404"},
+			"what became of the import job Kd4ZPQbfvOe"},
 		"never ends":        {[]string{`[]`}, []string{goodReport}, "what became of the import job Kd4ZPQbfvOe"},
 		"the server blinks": {[]string{"503", `[{"completed":true}]`}, []string{"503", goodReport}, ""},
 		"credentials end":   {[]string{"401"}, []string{goodReport}, "refuses the credentials"},
@@ -190,8 +197,10 @@ func bigReport(n int) []byte {
 		}
 		objects = append(objects, `{"trackerType":"EVENT","uid":"`+uid+`","errorReports":[]}`)
 	}
-	return []byte(`{"status":"OK","validationReport":{"errorReports":[` + strings.Join(errs, ",") + `],"warningReports":[]},"stats":{"created":1,"updated":0,"deleted":0,"ignored":0,"total":1},` +
-		`"bundleReport":{"typeReportMap":{"EVENT":{"trackerType":"EVENT","stats":{"created":1},"objectReports":[` + strings.Join(objects, ",") + `]}}}}`)
+	return []byte(`{"status":"OK","validationReport":{"errorReports":[` + strings.Join(errs, ",") +
+		`],"warningReports":[]},"stats":{"created":1,"updated":0,"deleted":0,"ignored":0,"total":1},` +
+		`"bundleReport":{"typeReportMap":{"EVENT":{"trackerType":"EVENT","stats":{"created":1},"objectReports":[` +
+		strings.Join(objects, ",") + `]}}}}`)
 }
 
 // One iteration is one object of a batch of 500: encoded, sent through a null transport, and its reply read.
@@ -206,7 +215,8 @@ func BenchmarkImport(b *testing.B) {
 	})
 	p := &TrackerPayload{}
 	for i := range batch {
-		e := Event{Event: fmt.Sprintf("e%010d", i), Program: "HKEoH96oH4U", ProgramStage: "SO9SciPUi24", OrgUnit: "ygq0iefHYLW", Status: "COMPLETED", OccurredAt: "2026-03-02"}
+		e := Event{Event: fmt.Sprintf("e%010d", i), Program: "HKEoH96oH4U", ProgramStage: "SO9SciPUi24",
+			OrgUnit: "ygq0iefHYLW", Status: "COMPLETED", OccurredAt: "2026-03-02"}
 		for j := range 8 {
 			e.DataValues = append(e.DataValues, EventValue{DataElement: fmt.Sprintf("d%010d", j), Value: "some value"})
 		}

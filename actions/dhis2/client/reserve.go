@@ -36,7 +36,8 @@ func (q ReserveQuery) query(n int) url.Values {
 	return query
 }
 
-// Reserve has DHIS2 generate values of an attribute and keep them for us: nobody else gets them, and it makes none twice.
+// Reserve has DHIS2 generate values of an attribute and keep them for us: nobody else gets them,
+// and it makes none twice.
 func (c *Client) Reserve(ctx context.Context, q ReserveQuery) ([]string, error) {
 	var all []string
 	for len(all) < q.Count {

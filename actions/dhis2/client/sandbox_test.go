@@ -33,7 +33,8 @@ func serve(t *testing.T, version string) *client.Client {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(s)
-	c, err := client.New(client.Options{URL: server.URL, Credentials: client.Credentials{Username: "admin", Password: "district"}, JobPoll: 5 * time.Millisecond})
+	c, err := client.New(client.Options{URL: server.URL,
+		Credentials: client.Credentials{Username: "admin", Password: "district"}, JobPoll: 5 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,13 +49,17 @@ func serve(t *testing.T, version string) *client.Client {
 }
 
 func woman(uid, national string) client.TrackedEntity {
-	return client.TrackedEntity{TrackedEntity: uid, TrackedEntityType: person, OrgUnit: coral, Attributes: []client.AttributeValue{
-		{Attribute: firstName, Value: "Amina"}, {Attribute: born, Value: "1990-01-01"}, {Attribute: nationalID, Value: national}}}
+	return client.TrackedEntity{TrackedEntity: uid, TrackedEntityType: person, OrgUnit: coral,
+		Attributes: []client.AttributeValue{
+			{Attribute: firstName, Value: "Amina"}, {Attribute: born, Value: "1990-01-01"},
+			{Attribute: nationalID, Value: national}}}
 }
 
 func visit(uid, enrollment, weighs string) client.Event {
-	return client.Event{Event: uid, Program: antenatal, ProgramStage: firstVisit, Enrollment: enrollment, OrgUnit: coral, OccurredAt: "2026-03-02", Status: "ACTIVE",
-		FollowUp: true, DataValues: []client.EventValue{{DataElement: "e5pDvtE1Wyq", Value: "14"}, {DataElement: weight, Value: weighs}}}
+	return client.Event{Event: uid, Program: antenatal, ProgramStage: firstVisit, Enrollment: enrollment, OrgUnit: coral,
+		OccurredAt: "2026-03-02", Status: "ACTIVE",
+		FollowUp: true, DataValues: []client.EventValue{{DataElement: "e5pDvtE1Wyq", Value: "14"},
+			{DataElement: weight, Value: weighs}}}
 }
 
 // inProgram names objects of the antenatal program, and the last of them once more without its program.
@@ -75,13 +80,18 @@ func TestTrackerLife(t *testing.T) {
 			}
 			payload := &client.TrackerPayload{
 				TrackedEntities: []client.TrackedEntity{woman("aaaaaaaaaa1", "NID-1"), woman("aaaaaaaaaa2", "NID-2")},
-				Enrollments: []client.Enrollment{{Enrollment: "bbbbbbbbbb1", TrackedEntity: "aaaaaaaaaa1", Program: antenatal, OrgUnit: coral, EnrolledAt: "2026-03-02",
+				Enrollments: []client.Enrollment{{Enrollment: "bbbbbbbbbb1", TrackedEntity: "aaaaaaaaaa1", Program: antenatal,
+					OrgUnit: coral, EnrolledAt: "2026-03-02",
 					OccurredAt: "2026-03-02", Status: "ACTIVE", FollowUp: true}},
-				Events:        []client.Event{visit("cccccccccc1", "bbbbbbbbbb1", "61.5")},
-				Relationships: []client.Relationship{{Relationship: "dddddddddd1", RelationshipType: motherOf, From: client.RelationshipItem{TrackedEntity: "aaaaaaaaaa1"}, To: client.RelationshipItem{TrackedEntity: "aaaaaaaaaa2"}}},
+				Events: []client.Event{visit("cccccccccc1", "bbbbbbbbbb1", "61.5")},
+				Relationships: []client.Relationship{{Relationship: "dddddddddd1", RelationshipType: motherOf,
+					From: client.RelationshipItem{TrackedEntity: "aaaaaaaaaa1"},
+					To:   client.RelationshipItem{TrackedEntity: "aaaaaaaaaa2"}}},
 			}
-			everything := []client.ObjectKey{{Type: client.TypeTrackedEntity, UID: "aaaaaaaaaa1"}, {Type: client.TypeTrackedEntity, UID: "aaaaaaaaaa2"},
-				{Type: client.TypeEnrollment, UID: "bbbbbbbbbb1"}, {Type: client.TypeEvent, UID: "cccccccccc1"}, {Type: client.TypeRelationship, UID: "dddddddddd1"}}
+			everything := []client.ObjectKey{{Type: client.TypeTrackedEntity, UID: "aaaaaaaaaa1"},
+				{Type: client.TypeTrackedEntity, UID: "aaaaaaaaaa2"},
+				{Type: client.TypeEnrollment, UID: "bbbbbbbbbb1"}, {Type: client.TypeEvent, UID: "cccccccccc1"},
+				{Type: client.TypeRelationship, UID: "dddddddddd1"}}
 			for i, o := range []client.TrackerOptions{{Rehearse: true}, {}, {}, {AllOrNothing: true}, {Async: true}} {
 				if i == 3 {
 					payload.Relationships = nil // with ALL the warning of one that is there already is all there is of it
@@ -97,20 +107,25 @@ func TestTrackerLife(t *testing.T) {
 					}
 				}
 			}
-			found, err := c.FindTrackedEntities(ctx, client.FindQuery{Program: antenatal, Attribute: nationalID, Values: []string{"NID-1", "nid-2", "NID-3"}})
-			if err != nil || len(found) != 1 || found[0].TrackedEntity != "aaaaaaaaaa1" || found[0].Value != "NID-1" || len(found[0].Enrollments) != 1 {
+			found, err := c.FindTrackedEntities(ctx, client.FindQuery{Program: antenatal, Attribute: nationalID,
+				Values: []string{"NID-1", "nid-2", "NID-3"}})
+			if err != nil || len(found) != 1 || found[0].TrackedEntity != "aaaaaaaaaa1" || found[0].Value != "NID-1" ||
+				len(found[0].Enrollments) != 1 {
 				t.Errorf("found %+v, %v", found, err)
 			}
-			found, err = c.FindTrackedEntities(ctx, client.FindQuery{TrackedEntityType: person, Attribute: nationalID, Values: []string{"NID-1", "NID-2"}})
+			found, err = c.FindTrackedEntities(ctx, client.FindQuery{TrackedEntityType: person, Attribute: nationalID,
+				Values: []string{"NID-1", "NID-2"}})
 			if err != nil || len(found) != 2 {
 				t.Errorf("found by type %+v, %v", found, err)
 			}
 			people, err := c.TrackedEntities(ctx, []string{"aaaaaaaaaa1", "aaaaaaaaaa2", "aaaaaaaaaa9"}, antenatal)
-			if err != nil || len(people) != 2 || people[0].OrgUnit != coral || len(people[0].Enrollments) != 1 || len(people[1].Enrollments) != 0 {
+			if err != nil || len(people) != 2 || people[0].OrgUnit != coral || len(people[0].Enrollments) != 1 ||
+				len(people[1].Enrollments) != 0 {
 				t.Errorf("read %+v, %v", people, err)
 			}
 			enrollments, err := c.Enrollments(ctx, inProgram("bbbbbbbbbb1", "bbbbbbbbbb9"))
-			if err != nil || len(enrollments) != 1 || enrollments[0].Status != "ACTIVE" || !enrollments[0].FollowUp || enrollments[0].EnrolledAt == "" {
+			if err != nil || len(enrollments) != 1 || enrollments[0].Status != "ACTIVE" || !enrollments[0].FollowUp ||
+				enrollments[0].EnrolledAt == "" {
 				t.Errorf("read %+v, %v", enrollments, err)
 			}
 			events, err := c.Events(ctx, inProgram("cccccccccc1", "cccccccccc9"))
@@ -118,11 +133,13 @@ func TestTrackerLife(t *testing.T) {
 				t.Fatalf("read %+v, %v", events, err)
 			}
 			of, err := c.EventsOf(ctx, []string{"aaaaaaaaaa1", "aaaaaaaaaa2", "aaaaaaaaaa9"}, antenatal)
-			if err != nil || len(of["aaaaaaaaaa1"]) != 1 || of["aaaaaaaaaa1"][0].Event != "cccccccccc1" || len(of["aaaaaaaaaa1"][0].DataValues) != 2 || len(of["aaaaaaaaaa2"]) != 0 {
+			if err != nil || len(of["aaaaaaaaaa1"]) != 1 || of["aaaaaaaaaa1"][0].Event != "cccccccccc1" ||
+				len(of["aaaaaaaaaa1"][0].DataValues) != 2 || len(of["aaaaaaaaaa2"]) != 0 {
 				t.Errorf("the events of people are %+v, %v", of, err)
 			}
 			refusedBesideGood(ctx, t, c)
-			r, err := c.ImportTracker(ctx, &client.TrackerPayload{Events: []client.Event{{Event: "cccccccccc1"}}}, client.TrackerOptions{Delete: true})
+			r, err := c.ImportTracker(ctx, &client.TrackerPayload{Events: []client.Event{{Event: "cccccccccc1"}}},
+				client.TrackerOptions{Delete: true})
 			if err != nil || r.Deleted != 1 {
 				t.Errorf("deleted %+v, %v", r, err)
 			}
@@ -130,7 +147,8 @@ func TestTrackerLife(t *testing.T) {
 			if err != nil || len(gone) != 0 {
 				t.Errorf("read after deletion: %+v, %v", gone, err)
 			}
-			again, err := c.ImportTracker(ctx, &client.TrackerPayload{Events: []client.Event{visit("cccccccccc1", "bbbbbbbbbb1", "60")}}, client.TrackerOptions{})
+			again, err := c.ImportTracker(ctx, &client.TrackerPayload{Events: []client.Event{visit("cccccccccc1", "bbbbbbbbbb1",
+				"60")}}, client.TrackerOptions{})
 			if err != nil || !hasCode(again.Errors[client.ObjectKey{Type: client.TypeEvent, UID: "cccccccccc1"}], "E1082") {
 				t.Errorf("written after deletion: %+v, %v", again, err)
 			}
@@ -142,17 +160,20 @@ func refusedBesideGood(ctx context.Context, t *testing.T, c *client.Client) {
 	t.Helper()
 	heavy, good := visit("cccccccccc2", "bbbbbbbbbb9", "61"), woman("aaaaaaaaaa3", "NID-3")
 	twice := woman("aaaaaaaaaa4", "NID-1")
-	r, err := c.ImportTracker(ctx, &client.TrackerPayload{TrackedEntities: []client.TrackedEntity{good, twice}, Events: []client.Event{heavy}}, client.TrackerOptions{})
+	r, err := c.ImportTracker(ctx, &client.TrackerPayload{TrackedEntities: []client.TrackedEntity{good, twice},
+		Events: []client.Event{heavy}}, client.TrackerOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	goodKey := client.ObjectKey{Type: client.TypeTrackedEntity, UID: "aaaaaaaaaa3"}
 	twiceKey := client.ObjectKey{Type: client.TypeTrackedEntity, UID: "aaaaaaaaaa4"}
 	eventKey := client.ObjectKey{Type: client.TypeEvent, UID: "cccccccccc2"}
-	if r.Refused || !r.Written[goodKey] || r.Written[twiceKey] || r.Written[eventKey] || !hasCode(r.Errors[twiceKey], "E1064") || len(r.Errors[eventKey]) == 0 {
+	if r.Refused || !r.Written[goodKey] || r.Written[twiceKey] || r.Written[eventKey] ||
+		!hasCode(r.Errors[twiceKey], "E1064") || len(r.Errors[eventKey]) == 0 {
 		t.Errorf("one good, two bad: %+v", r)
 	}
-	r, err = c.ImportTracker(ctx, &client.TrackerPayload{TrackedEntities: []client.TrackedEntity{good, twice}}, client.TrackerOptions{AllOrNothing: true})
+	r, err = c.ImportTracker(ctx, &client.TrackerPayload{TrackedEntities: []client.TrackedEntity{good, twice}},
+		client.TrackerOptions{AllOrNothing: true})
 	if err != nil || !r.Refused || len(r.Written) > 0 || !hasCode(r.Errors[twiceKey], "E1064") {
 		t.Errorf("one bad of two, all or nothing: %+v, %v", r, err)
 	}
@@ -232,7 +253,8 @@ func TestFaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(s)
-	c, err := client.New(client.Options{URL: server.URL, Credentials: client.Credentials{Username: "admin", Password: "district"}})
+	c, err := client.New(client.Options{URL: server.URL,
+		Credentials: client.Credentials{Username: "admin", Password: "district"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -251,8 +273,9 @@ func TestFaults(t *testing.T) {
 	for kind, want := range map[string]client.FailureKind{
 		sandbox.Fault500: client.Refused, sandbox.FaultBadGateway: client.Overloaded, sandbox.Fault503: client.Overloaded,
 		sandbox.Fault504: client.Overloaded, sandbox.Fault429: client.Overloaded, sandbox.FaultDisk: client.Overloaded,
-		sandbox.FaultDropBefore: client.Unreachable, sandbox.FaultDropAfter: client.Unreachable, sandbox.FaultTruncated: client.Unreachable,
-		sandbox.FaultEmpty: client.Unreachable,
+		sandbox.FaultDropBefore: client.Unreachable, sandbox.FaultDropAfter: client.Unreachable,
+		sandbox.FaultTruncated: client.Unreachable,
+		sandbox.FaultEmpty:     client.Unreachable,
 	} {
 		s.SetFaults(sandbox.Faults{Rate: 1, Kinds: []string{kind}})
 		_, err := c.ImportTracker(ctx, payload, client.TrackerOptions{})
@@ -268,12 +291,14 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// TestListsNeedAProgram holds that the sandbox refuses what 2.43 refuses, as the client names it: without that the suite above would pass with a client that no
-// real server of that version answers.
+// TestListsNeedAProgram holds that the sandbox refuses what 2.43 refuses, as the client names it:
+// without that the suite above would pass with a client that no real server of that version
+// answers.
 func TestListsNeedAProgram(t *testing.T) {
 	for version, refused := range map[string]bool{"2.40": false, "2.42": false, "2.43": true, "2.44": true} {
 		c := serve(t, version)
-		for collection, parameter := range map[string]string{"tracker/events": "events", "tracker/enrollments": "enrollments"} {
+		for collection, parameter := range map[string]string{"tracker/events": "events",
+			"tracker/enrollments": "enrollments"} {
 			if version == "2.40" {
 				parameter = strings.TrimSuffix(parameter, "s")
 			}
@@ -286,7 +311,8 @@ func TestListsNeedAProgram(t *testing.T) {
 				}
 				continue
 			}
-			if !errors.As(err, &e) || e.Kind != client.Refused || !e.Request || !strings.Contains(strings.ToLower(e.Message), "program") {
+			if !errors.As(err, &e) || e.Kind != client.Refused || !e.Request ||
+				!strings.Contains(strings.ToLower(e.Message), "program") {
 				t.Errorf("%s: %s: %v", version, collection, err)
 			}
 		}

@@ -8,13 +8,15 @@ import (
 	"time"
 )
 
-// sessionAge is how long a session is used. Rights that a user is given meanwhile may count from the next session on only.
+// sessionAge is how long a session is used. Rights that a user is given meanwhile may count from
+// the next session on only.
 const sessionAge = 5 * time.Minute
 
-// session keeps the cookies that a server gives, in memory: checking a password costs DHIS2 some 70 ms on every request without one. The
-// credentials go with every request all the same, so that a session that ended is followed by the next without a word. Cookies go to the
-// server that gave them and nowhere else: redirects are never followed, and a jar hands them out by host, path and scheme. Safe for
-// concurrent use.
+// session keeps the cookies that a server gives, in memory: checking a password costs DHIS2 some 70
+// ms on every request without one. The credentials go with every request all the same, so that a
+// session that ended is followed by the next without a word. Cookies go to the server that gave
+// them and nowhere else: redirects are never followed, and a jar hands them out by host, path and
+// scheme. Safe for concurrent use.
 type session struct {
 	now func() time.Time
 
@@ -46,7 +48,8 @@ func (s *session) apply(r *http.Request) (number int) {
 	return s.number
 }
 
-// keep takes the cookies of an answer. used is the session that went with the request: an answer to one that has ended since brings nothing.
+// keep takes the cookies of an answer. used is the session that went with the request: an answer to
+// one that has ended since brings nothing.
 func (s *session) keep(from *url.URL, cookies []*http.Cookie, used int) {
 	if len(cookies) == 0 {
 		return
@@ -83,7 +86,9 @@ func (s *session) refuse() {
 	s.refused, s.jar = true, nil
 }
 
-// mayBeTheSession tells whether an answer may be due to a session that ended, or that another protection of the server does not take.
+// mayBeTheSession tells whether an answer may be due to a session that ended, or that another
+// protection of the server does not take.
 func mayBeTheSession(a *answer) bool {
-	return a != nil && a.session != 0 && (a.status == http.StatusUnauthorized || a.status == http.StatusForbidden || a.status >= 300 && a.status < 400)
+	return a != nil && a.session != 0 && (a.status == http.StatusUnauthorized || a.status == http.StatusForbidden ||
+		a.status >= 300 && a.status < 400)
 }

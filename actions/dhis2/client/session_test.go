@@ -129,7 +129,8 @@ func TestCookiesStay(t *testing.T) {
 	if e := asError(t, c.Ping(context.Background())); e.Kind != NotDHIS2 {
 		t.Error(e)
 	}
-	if want := []string{"dhis2.example.org ", "dhis2.example.org plain=x", "dhis2.example.org "}; !slices.Equal(sent, want) {
+	if want := []string{"dhis2.example.org ", "dhis2.example.org plain=x", "dhis2.example.org "}; !slices.Equal(sent,
+		want) {
 		t.Errorf("sent %q, want %q", sent, want)
 	}
 }

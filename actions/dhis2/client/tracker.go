@@ -11,10 +11,12 @@ import (
 	"time"
 )
 
-// ImportTracker sends a tracker import and reads its reply per object. The error is an *Error when the request failed as a whole.
+// ImportTracker sends a tracker import and reads its reply per object. The error is an *Error when
+// the request failed as a whole.
 //
-// DHIS2 2.38 to 2.44 answer status OK in atomic mode OBJECT however many objects they refuse, so only the report per object counts. With
-// Rehearse, Written holds what would be written. A relationship that is there already counts as written.
+// DHIS2 2.38 to 2.44 answer status OK in atomic mode OBJECT however many objects they refuse, so
+// only the report per object counts. With Rehearse, Written holds what would be written. A
+// relationship that is there already counts as written.
 func (c *Client) ImportTracker(ctx context.Context, p *TrackerPayload, o TrackerOptions) (*TrackerReport, error) {
 	minor, err := c.writable(ctx)
 	if err != nil {
@@ -22,7 +24,8 @@ func (c *Client) ImportTracker(ctx context.Context, p *TrackerPayload, o Tracker
 	}
 	body, err := encodePayload(p, minor, o)
 	if err != nil {
-		return nil, &Error{Kind: Refused, Message: "a write cannot be put as JSON: " + err.Error(), Hint: "look for a geometry that is no GeoJSON", Err: err}
+		return nil, &Error{Kind: Refused, Message: "a write cannot be put as JSON: " + err.Error(),
+			Hint: "look for a geometry that is no GeoJSON", Err: err}
 	}
 	a, err := c.do(ctx, request{method: http.MethodPost, path: "tracker", query: o.query(), body: body})
 	if err != nil {
@@ -44,7 +47,8 @@ func (c *Client) ImportTracker(ctx context.Context, p *TrackerPayload, o Tracker
 	return report, nil
 }
 
-// query spells every mode out: defaults differ, and async=false is recognised by 2.41 and before only in exactly these letters.
+// query spells every mode out: defaults differ, and async=false is recognised by 2.41 and before
+// only in exactly these letters.
 func (o TrackerOptions) query() url.Values {
 	q := url.Values{
 		"async": {"false"}, "atomicMode": {"OBJECT"}, "importStrategy": {"CREATE_AND_UPDATE"}, "reportMode": {"WARNINGS"},
@@ -65,7 +69,8 @@ func (o TrackerOptions) query() url.Values {
 		q.Set("importMode", "VALIDATE")
 	}
 	for name, on := range map[string]bool{
-		"skipRuleEngine": o.SkipRuleEngine, "skipSideEffects": o.SkipSideEffects, "skipPatternValidation": o.SkipPatternValidation,
+		"skipRuleEngine": o.SkipRuleEngine, "skipSideEffects": o.SkipSideEffects,
+		"skipPatternValidation": o.SkipPatternValidation,
 	} {
 		if on {
 			q.Set(name, "true")
@@ -147,7 +152,8 @@ func fatal(err error) bool {
 }
 
 func (c *Client) jobUnknown(id string, err error) *Error {
-	return &Error{Kind: Unreachable, Err: err, Message: fmt.Sprintf("what became of the import job %s at %s is not known", id, c.name),
+	return &Error{Kind: Unreachable, Err: err, Message: fmt.Sprintf("what became of the import job %s at %s is not known",
+		id, c.name),
 		Hint: "it is sent again by itself, which changes nothing that has been written"}
 }
 
@@ -164,8 +170,9 @@ func sleep(ctx context.Context, d time.Duration) error {
 
 // encodePayload writes the payload as a server of the version takes it.
 func encodePayload(p *TrackerPayload, minor int, o TrackerOptions) ([]byte, error) {
-	w := wirePayload{TrackedEntities: wireEntities(p.TrackedEntities, minor), Enrollments: wireEnrollments(p.Enrollments, minor),
-		Events: wireEvents(p.Events, minor), Relationships: p.Relationships}
+	w := wirePayload{TrackedEntities: wireEntities(p.TrackedEntities, minor),
+		Enrollments: wireEnrollments(p.Enrollments, minor),
+		Events:      wireEvents(p.Events, minor), Relationships: p.Relationships}
 	if !o.Delete {
 		w.fillIn()
 	}
@@ -175,7 +182,8 @@ func encodePayload(p *TrackerPayload, minor int, o TrackerOptions) ([]byte, erro
 // statusByDefault is what DHIS2 means by an enrollment or event without a status.
 const statusByDefault = "ACTIVE"
 
-// fillIn says what DHIS2 would assume: 2.42 and 2.43 answer 500 to the whole request where the status is missing in some places.
+// fillIn says what DHIS2 would assume: 2.42 and 2.43 answer 500 to the whole request where the
+// status is missing in some places.
 func (w *wirePayload) fillIn() {
 	for i := range w.TrackedEntities {
 		fillInEnrollments(w.TrackedEntities[i].Enrollments)

@@ -1,4 +1,5 @@
-// Package client is DHIS2's HTTP API, version-aware for 2.38 to 2.44. Nothing above it knows an endpoint, a parameter or a version.
+// Package client is DHIS2's HTTP API, version-aware for 2.38 to 2.44. Nothing above it knows an
+// endpoint, a parameter or a version.
 package client
 
 import (
@@ -157,8 +158,9 @@ func (r *RelationshipItem) UnmarshalJSON(text []byte) error {
 
 // TrackerOptions are the import's parameters that an action decides on.
 type TrackerOptions struct {
-	Delete                bool // strategy DELETE instead of CREATE_AND_UPDATE
-	CreateOnly            bool // strategy CREATE: an object that is there already is refused (E1002, E1080, E1030) instead of overwritten
+	Delete bool // strategy DELETE instead of CREATE_AND_UPDATE
+	// strategy CREATE: an object that is there already is refused (E1002, E1080, E1030) instead of overwritten
+	CreateOnly            bool
 	Rehearse              bool // importMode VALIDATE
 	AllOrNothing          bool // atomicMode ALL; OBJECT otherwise
 	SkipRuleEngine        bool
@@ -181,7 +183,8 @@ type ObjectKey struct{ Type, UID string }
 // String is the name of the object in the journal. It must never change.
 func (k ObjectKey) String() string { return k.Type + ":" + k.UID }
 
-// TrackerReport is a tracker import's reply, per object. An object that is neither in Written nor in Errors was not confirmed.
+// TrackerReport is a tracker import's reply, per object. An object that is neither in Written nor
+// in Errors was not confirmed.
 type TrackerReport struct {
 	Status                             string // OK, ERROR
 	Written                            map[ObjectKey]bool
@@ -277,13 +280,15 @@ const (
 	Unauthorized
 	// Forbidden: the user lacks an authority for the whole request.
 	Forbidden
-	// Refused: the server works, but refused this request as a whole (4xx, or 500 with a message): splitting may find the culprit.
+	// Refused: the server works, but refused this request as a whole (4xx, or 500 with a message):
+	// splitting may find the culprit.
 	Refused
 	// NotDHIS2: what answered is not a DHIS2, or a proxy's or login page stands before it.
 	NotDHIS2
 )
 
-// Error is a request that failed as a whole. Its text names server, cause and fix and holds no data of records and no secret.
+// Error is a request that failed as a whole. Its text names server, cause and fix and holds no data
+// of records and no secret.
 type Error struct {
 	Kind       FailureKind
 	Status     int    // HTTP status, 0 when there was none
@@ -292,8 +297,8 @@ type Error struct {
 	Hint       string
 	Detail     string // the server's own words, shortened; may hold data: journal only
 	RetryAfter time.Duration
-	// Request: it is the request itself that is at fault (a parameter, or a page came in place of an answer while the server answers
-	// others), not what the records hold. Asking again is of no use.
+	// Request: it is the request itself that is at fault (a parameter, or a page came in place of an
+	// answer while the server answers others), not what the records hold. Asking again is of no use.
 	Request bool
 	Err     error
 

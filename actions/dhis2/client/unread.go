@@ -51,8 +51,9 @@ const (
 	readPause = 150 * time.Millisecond // before the second try, twice as long before the third
 )
 
-// patiently repeats a question that failed for what may have passed in a moment: a lost connection, an answer that broke off, an error inside
-// the server. A server that is away, asks for patience or refuses is not asked again: that is for the caller to judge.
+// patiently repeats a question that failed for what may have passed in a moment: a lost connection,
+// an answer that broke off, an error inside the server. A server that is away, asks for patience or
+// refuses is not asked again: that is for the caller to judge.
 func (c *Client) patiently(ctx context.Context, ask func() error) error {
 	for try := 1; ; try++ {
 		err := ask()

@@ -64,8 +64,8 @@ func (c *Client) knownVersion() version {
 // upgradeAge is how fresh the known version must be for a refused request to be no reason to ask for it again.
 const upgradeAge = 30 * time.Second
 
-// upgraded asks for the version again after a refusal, and tells whether it is another than before: servers are upgraded while we run, and
-// what one version wants the next one refuses.
+// upgraded asks for the version again after a refusal, and tells whether it is another than before:
+// servers are upgraded while we run, and what one version wants the next one refuses.
 func (c *Client) upgraded(ctx context.Context, minor int) bool {
 	c.mu.Lock()
 	if c.now().Sub(c.version.asked) < upgradeAge {

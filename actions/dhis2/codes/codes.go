@@ -1,9 +1,9 @@
-// Package codes explains the error codes that DHIS2 gives in the reports of its imports: what happened, in the words of whoever sets up
-// rules, and what to do. docs/errors.md is made from it.
+// Package codes explains the error codes that DHIS2 gives in the reports of its imports: what
+// happened, in the words of whoever sets up rules, and what to do. docs/errors.md is made from it.
 //
-// The codes are those of DHIS2 2.38 to 2.44: E1000 to E5000 and E9999 of the tracker import, E76xx of data values to 2.42, E8xxx of data
-// values from 2.43 on. The codes in the envelope of other replies (WebMessage) reuse some of the numbers with other meanings: they are not
-// explained here.
+// The codes are those of DHIS2 2.38 to 2.44: E1000 to E5000 and E9999 of the tracker import, E76xx
+// of data values to 2.42, E8xxx of data values from 2.43 on. The codes in the envelope of other
+// replies (WebMessage) reuse some of the numbers with other meanings: they are not explained here.
 package codes
 
 import (
@@ -22,8 +22,8 @@ type Entry struct {
 	Hint  string        // what to do: the same
 }
 
-// Explain gives the entry of a code. An unknown code is not ok, and its entry says so: it is treated as a mistake in the data, which no
-// retry heals.
+// Explain gives the entry of a code. An unknown code is not ok, and its entry says so: it is
+// treated as a mistake in the data, which no retry heals.
 func Explain(code string) (entry Entry, ok bool) {
 	if e, ok := byCode()[code]; ok {
 		return e, true

@@ -23,9 +23,12 @@ var classes = []struct {
 	text  string
 }{
 	{actions.ClassData, "Data", "The record must be fixed. It is `failed` at once; `culvert replay` sends it again."},
-	{actions.ClassMetadata, "Metadata", "The rule, or what is set up in DHIS2, must change. The record is `failed`; replay it afterwards."},
-	{actions.ClassRights, "Rights", "Culvert's user in DHIS2 lacks a right. The record is `failed`; replay it once the right is granted."},
-	{actions.ClassClosed, "Closed", "The period or the object is locked. The record is `failed`; replay it once it is open."},
+	{actions.ClassMetadata, "Metadata",
+		"The rule, or what is set up in DHIS2, must change. The record is `failed`; replay it afterwards."},
+	{actions.ClassRights, "Rights",
+		"Culvert's user in DHIS2 lacks a right. The record is `failed`; replay it once the right is granted."},
+	{actions.ClassClosed, "Closed",
+		"The period or the object is locked. The record is `failed`; replay it once it is open."},
 	{actions.ClassConflict, "Conflict", "It contradicts what DHIS2 holds. A person decides."},
 	{actions.ClassGone, "Gone", "The object was deleted in DHIS2. The rule's `when_deleted` says what happens."},
 	{actions.ClassParent, "Parent", "It waits for another object and is sent again by itself."},
@@ -35,7 +38,8 @@ var classes = []struct {
 
 func page() []byte {
 	var b bytes.Buffer
-	b.WriteString("# Errors of DHIS2\n\n<!-- Made from actions/dhis2/codes by `go test ./actions/dhis2/codes -update`. Do not edit by hand. -->\n\n" +
+	b.WriteString("# Errors of DHIS2\n\n<!-- Made from actions/dhis2/codes by `go test ./actions/dhis2/codes -update`. " +
+		"Do not edit by hand. -->\n\n" +
 		"Every code that DHIS2 2.38 to 2.44 gives in the report of an import, what it means, and what to do. " +
 		"`culvert explain CODE` says the same. A code that is not here is treated like a mistake in the data.\n")
 	for _, c := range classes {
@@ -81,7 +85,8 @@ func TestEntries(t *testing.T) {
 			if text == "" || strings.HasSuffix(text, ".") || strings.ContainsAny(text, "|\n") || len(text) > 200 {
 				t.Errorf("%s: %q is not a short sentence", e.Code, text)
 			}
-			if first := text[:1]; first != strings.ToLower(first) && !strings.HasPrefix(text, "Culvert") && !strings.HasPrefix(text, "DHIS2") {
+			if first := text[:1]; first != strings.ToLower(first) && !strings.HasPrefix(text, "Culvert") &&
+				!strings.HasPrefix(text, "DHIS2") {
 				t.Errorf("%s: %q does not start in lower case", e.Code, text)
 			}
 		}

@@ -15,7 +15,8 @@ func OfRequest(err error) actions.Outcome {
 	if !errors.As(err, &e) {
 		return Later("the request could not be made", err)
 	}
-	o := actions.Outcome{Status: actions.Retry, Code: e.Code, Cause: e.Message, Hint: e.Hint, Detail: e.Detail, RetryAfter: e.RetryAfter}
+	o := actions.Outcome{Status: actions.Retry, Code: e.Code, Cause: e.Message, Hint: e.Hint, Detail: e.Detail,
+		RetryAfter: e.RetryAfter}
 	switch e.Kind {
 	case client.Unauthorized:
 		o.Class, o.Code = actions.ClassCredentials, cmp.Or(o.Code, "credentials")
@@ -29,14 +30,16 @@ func OfRequest(err error) actions.Outcome {
 	return o
 }
 
-// refused is the outcome of a record that the server refuses even on its own. A server that stumbled (5xx, or 409 without a report) may do better
-// later; what it could not read it never will, nor what Culvert asks in a way that it does not take.
+// refused is the outcome of a record that the server refuses even on its own. A server that
+// stumbled (5xx, or 409 without a report) may do better later; what it could not read it never
+// will, nor what Culvert asks in a way that it does not take.
 func refused(e *client.Error, o actions.Outcome) actions.Outcome {
 	if e.Request {
 		o.Status, o.Class, o.Code = actions.Failed, actions.ClassMetadata, "request-refused"
 		return o
 	}
-	if e.Unreadable() || e.Status >= 400 && e.Status < 500 && e.Status != http.StatusConflict && e.Status != http.StatusNotFound {
+	if e.Unreadable() || e.Status >= 400 && e.Status < 500 && e.Status != http.StatusConflict &&
+		e.Status != http.StatusNotFound {
 		o.Status, o.Class, o.Code = actions.Failed, actions.ClassData, "refused"
 		return o
 	}
@@ -54,7 +57,8 @@ func refused(e *client.Error, o actions.Outcome) actions.Outcome {
 // Later is the outcome of what could not be tried for a reason of our own that passes.
 func Later(cause string, err error) actions.Outcome {
 	return actions.Outcome{
-		Status: actions.Retry, Class: actions.ClassTransient, Code: "not-ready", Cause: cause, Detail: err.Error(), Hint: "it is tried again by itself",
+		Status: actions.Retry, Class: actions.ClassTransient, Code: "not-ready", Cause: cause, Detail: err.Error(),
+		Hint: "it is tried again by itself",
 	}
 }
 

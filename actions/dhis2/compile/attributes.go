@@ -30,7 +30,8 @@ func (c *compiler) attributes(uses []attributeUse, of string) []*valued {
 		a, ambiguous, suggestions := c.x.TrackedEntityAttribute(pair.Key.Value, among)
 		if a == nil && len(ambiguous) == 0 {
 			if elsewhere, _, _ := c.x.TrackedEntityAttribute(pair.Key.Value, nil); elsewhere != nil {
-				c.errorAt(pair.Key.Place(), "attribute-not-in-program", c.attributeHint(uses), "the attribute %q is not one of %s", pair.Key.Value, of)
+				c.errorAt(pair.Key.Place(), "attribute-not-in-program", c.attributeHint(uses), "the attribute %q is not one of %s",
+					pair.Key.Value, of)
 				continue
 			}
 		}
@@ -40,13 +41,16 @@ func (c *compiler) attributes(uses []attributeUse, of string) []*valued {
 		}
 		c.use(a.ID, pair.Key.Place())
 		if first := seen[a.ID]; first != nil {
-			c.errorAt(pair.Key.Place(), "set-twice", "keep one of them", "the attribute %q is set twice; as %q before", a.Name, first.Value)
+			c.errorAt(pair.Key.Place(), "set-twice", "keep one of them", "the attribute %q is set twice; as %q before", a.Name,
+				first.Value)
 			continue
 		}
 		seen[a.ID] = pair.Key
 		use := uses[indexOfAttribute(uses, a.ID)]
 		if a.Generated {
-			c.warnAt(pair.Key.Place(), "generated-attribute", "leave it out: Culvert has DHIS2 reserve a value for everybody whom it creates", "DHIS2 generates the values of %q itself, and refuses those that do not fit its pattern", a.Name)
+			c.warnAt(pair.Key.Place(), "generated-attribute",
+				"leave it out: Culvert has DHIS2 reserve a value for everybody whom it creates",
+				"DHIS2 generates the values of %q itself, and refuses those that do not fit its pattern", a.Name)
 		}
 		if v := c.valued(pair.Value, a.ID, pair.Key.Value, c.attributeKind(a, use.future)); v != nil {
 			v.LeaveInvalid = v.LeaveInvalid && !use.mandatory
@@ -74,7 +78,8 @@ func indexOfAttribute(uses []attributeUse, id string) int {
 	return 0
 }
 
-func (c *compiler) mandatoryAttributes(uses []attributeUse, seen map[string]*yamlnode.Node, of string, n *yamlnode.Node) {
+func (c *compiler) mandatoryAttributes(uses []attributeUse, seen map[string]*yamlnode.Node, of string,
+	n *yamlnode.Node) {
 	if c.spec.Kind == KindEnroll {
 		return // the person may have them already
 	}
@@ -93,10 +98,13 @@ func (c *compiler) mandatoryAttributes(uses []attributeUse, seen map[string]*yam
 	case c.spec.Kind == KindTrackedEntity && c.spec.Body.Get("when_absent").IsNull():
 		// DHIS2 wants them of whom it creates, and takes a change of any attribute of whom it has.
 		c.update = true
-		c.warnAt(place, "updates-only", "if that is meant, say when_absent: wait; to register people too, set every mandatory attribute",
-			"nothing sets %s, mandatory for %s, so the action changes people who are in DHIS2 and registers nobody", diag.Names(missing, "and"), of)
+		c.warnAt(place, "updates-only",
+			"if that is meant, say when_absent: wait; to register people too, set every mandatory attribute",
+			"nothing sets %s, mandatory for %s, so the action changes people who are in DHIS2 and registers nobody",
+			diag.Names(missing, "and"), of)
 	default:
-		c.errorAt(place, "mandatory-attribute", "add it, or make it optional in DHIS2 and sync", "nothing sets %s, mandatory for %s", diag.Names(missing, "and"), of)
+		c.errorAt(place, "mandatory-attribute", "add it, or make it optional in DHIS2 and sync",
+			"nothing sets %s, mandatory for %s", diag.Names(missing, "and"), of)
 	}
 }
 
@@ -131,7 +139,8 @@ func (c *compiler) usesOf(t *metadata.TrackedEntityType, p *metadata.Program) []
 }
 
 // attributeValues gives the values of attributes on one record, and the files among them.
-func attributeValues(fields []*valued, s *rules.Scope, c *value.Context) ([]client.AttributeValue, object.Files, error) {
+func attributeValues(fields []*valued, s *rules.Scope, c *value.Context) ([]client.AttributeValue, object.Files,
+	error) {
 	values, files := make([]client.AttributeValue, 0, len(fields)), object.Files{}
 	for _, v := range fields {
 		out, st, err := v.evalFile(s, c)

@@ -18,7 +18,8 @@ func (v *valuesPlan) element(c *compiler, n *yamlnode.Node) (*metadata.DataEleme
 	e, ambiguous, suggestions := c.x.DataElement(n.Value, among)
 	if e == nil && len(ambiguous) == 0 {
 		if elsewhere, _, _ := c.x.DataElement(n.Value, nil); elsewhere != nil {
-			c.errorAt(n.Place(), "element-not-in-data-set", diag.Known(c.elementNames(among), "data elements"), "the data element %q is not one of the data set %q", n.Value, v.set.Name)
+			c.errorAt(n.Place(), "element-not-in-data-set", diag.Known(c.elementNames(among), "data elements"),
+				"the data element %q is not one of the data set %q", n.Value, v.set.Name)
 			return nil, ""
 		}
 	}
@@ -65,7 +66,8 @@ func (v *valuesPlan) comboOf(c *compiler, cell *cellField, n *yamlnode.Node) {
 func (v *valuesPlan) fixCombo(c *compiler, cell *cellField, n *yamlnode.Node) {
 	if cell.combos == "" || cell.combos == c.x.DefaultCombo() {
 		if n.Value != "default" {
-			c.errorAt(n.Place(), "unknown-category-option-combo", "leave the combination out", "the data element %q is not divided, so it has no combination %q", cell.element.Name, n.Value)
+			c.errorAt(n.Place(), "unknown-category-option-combo", "leave the combination out",
+				"the data element %q is not divided, so it has no combination %q", cell.element.Name, n.Value)
 		}
 		return
 	}
@@ -105,7 +107,8 @@ func (v *valuesPlan) readCells(c *compiler, n *yamlnode.Node) {
 			continue
 		}
 		if first := seen[e.ID]; first != nil {
-			c.errorAt(pair.Key.Place(), "set-twice", "keep one of them", "the data element %q is set twice; as %q before", e.Name, first.Value)
+			c.errorAt(pair.Key.Place(), "set-twice", "keep one of them", "the data element %q is set twice; as %q before",
+				e.Name, first.Value)
 			continue
 		}
 		seen[e.ID] = pair.Key
@@ -113,11 +116,14 @@ func (v *valuesPlan) readCells(c *compiler, n *yamlnode.Node) {
 		divided := combos != "" && combos != c.x.DefaultCombo()
 		if longForm(pair.Value) {
 			if divided {
-				c.errorAt(pair.Key.Place(), "combo-missing", "give each combination its own line below it: "+diag.Known(c.comboNames(combos), "combinations"), "the data element %q is divided, and nothing says which combination is meant", e.Name)
+				c.errorAt(pair.Key.Place(), "combo-missing",
+					"give each combination its own line below it: "+diag.Known(c.comboNames(combos), "combinations"),
+					"the data element %q is divided, and nothing says which combination is meant", e.Name)
 				continue
 			}
 			cell := v.newCell(e, combos, pair.Key.Place())
-			if cell.valued = c.valued(pair.Value, e.ID, pair.Key.Value, contributionKind(v.aggregate, c.elementKind(e, true))); cell.valued != nil {
+			if cell.valued = c.valued(pair.Value, e.ID, pair.Key.Value,
+				contributionKind(v.aggregate, c.elementKind(e, true))); cell.valued != nil {
 				v.cells = append(v.cells, cell)
 			}
 			continue
@@ -133,19 +139,22 @@ func (v *valuesPlan) divided(c *compiler, e *metadata.DataElement, combos string
 		cell := v.newCell(e, combos, part.Key.Place())
 		v.fixCombo(c, cell, part.Key)
 		if cell.combo != "" && seen[cell.combo] {
-			c.errorAt(part.Key.Place(), "set-twice", "keep one of them", "the combination %q of %q is set twice", part.Key.Value, e.Name)
+			c.errorAt(part.Key.Place(), "set-twice", "keep one of them", "the combination %q of %q is set twice",
+				part.Key.Value, e.Name)
 			continue
 		}
 		seen[cell.combo] = true
-		cell.valued = c.valued(part.Value, e.ID, pair.Key.Value+", "+part.Key.Value, contributionKind(v.aggregate, c.elementKind(e, true)))
+		cell.valued = c.valued(part.Value, e.ID, pair.Key.Value+", "+part.Key.Value,
+			contributionKind(v.aggregate, c.elementKind(e, true)))
 		if cell.valued != nil {
 			v.cells = append(v.cells, cell)
 		}
 	}
 }
 
-// readColumns compiles the key columns: a CSV file that says for columns of the record which data element and combination they are for, as wide files of
-// hundreds of columns need it. What values sets, columns may not set again.
+// readColumns compiles the key columns: a CSV file that says for columns of the record which data
+// element and combination they are for, as wide files of hundreds of columns need it. What values
+// sets, columns may not set again.
 func (v *valuesPlan) readColumns(c *compiler, values map[string]*yamlnode.Node) {
 	n := c.mapping("columns")
 	if n == nil {
@@ -153,7 +162,8 @@ func (v *valuesPlan) readColumns(c *compiler, values map[string]*yamlnode.Node) 
 	}
 	for _, pair := range n.Pairs() {
 		if pair.Key.Value != "file" {
-			c.errorAt(pair.Key.Place(), "unknown-key", diag.Suggest(pair.Key.Value, []string{"file"}, "keys"), "columns has no key %q", pair.Key.Value)
+			c.errorAt(pair.Key.Place(), "unknown-key", diag.Suggest(pair.Key.Value, []string{"file"}, "keys"),
+				"columns has no key %q", pair.Key.Value)
 		}
 	}
 	file := n.Get("file")
@@ -181,7 +191,8 @@ func (v *valuesPlan) readColumns(c *compiler, values map[string]*yamlnode.Node) 
 				continue
 			}
 		case divided:
-			c.errorAt(element.Place(), "combo-missing", diag.Known(c.comboNames(combos), "combinations"), "the data element %q is divided, and nothing says which combination is meant", e.Name)
+			c.errorAt(element.Place(), "combo-missing", diag.Known(c.comboNames(combos), "combinations"),
+				"the data element %q is divided, and nothing says which combination is meant", e.Name)
 			continue
 		}
 		first := seen[e.ID+"/"+cell.combo]
@@ -189,7 +200,8 @@ func (v *valuesPlan) readColumns(c *compiler, values map[string]*yamlnode.Node) 
 			first = values[e.ID]
 		}
 		if first != nil {
-			c.errorAt(element.Place(), "set-twice", "keep one of them", "the data element %q is set twice; as %q before", e.Name, first.Value)
+			c.errorAt(element.Place(), "set-twice", "keep one of them", "the data element %q is set twice; as %q before",
+				e.Name, first.Value)
 			continue
 		}
 		seen[e.ID+"/"+cell.combo] = element
@@ -198,13 +210,15 @@ func (v *valuesPlan) readColumns(c *compiler, values map[string]*yamlnode.Node) 
 		if combo != nil {
 			name += ", " + combo.Value
 		}
-		if cell.valued = c.valued(expr, e.ID, name, contributionKind(v.aggregate, c.elementKind(e, true))); cell.valued != nil {
+		if cell.valued = c.valued(expr, e.ID, name, contributionKind(v.aggregate,
+			c.elementKind(e, true))); cell.valued != nil {
 			v.cells = append(v.cells, cell)
 		}
 	}
 }
 
-// columnExpr is the expression that reads a column: by its whole name, or by its parts between dots where the samples show that it was parted.
+// columnExpr is the expression that reads a column: by its whole name, or by its parts between dots
+// where the samples show that it was parted.
 func columnExpr(column string, samples []any) string {
 	whole := "trigger" + step(column)
 	for _, sample := range samples {

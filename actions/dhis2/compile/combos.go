@@ -13,7 +13,8 @@ import (
 	"github.com/culvert/culvert/rules/yamlnode"
 )
 
-// attributeCombo is what an enrollment, event or data set is attributed to besides org unit and time, such as a funding partner.
+// attributeCombo is what an enrollment, event or data set is attributed to besides org unit and
+// time, such as a funding partner.
 type attributeCombo struct {
 	w     *env
 	combo string // category combo
@@ -28,14 +29,18 @@ type categoryPart struct {
 	field    *rules.Field
 }
 
-// attributeCombo reads attribute_category_options and attribute_option_combo. Where the metadata asks for more than the default one of them
-// must be there (E1055, E7630); required says whether its absence is a mistake.
+// attributeCombo reads attribute_category_options and attribute_option_combo. Where the metadata
+// asks for more than the default one of them must be there (E1055, E7630); required says whether
+// its absence is a mistake.
 func (c *compiler) attributeCombo(ref *metadata.Ref, required bool) *attributeCombo {
 	options, whole := c.mapping("attribute_category_options"), c.node("attribute_option_combo")
 	if ref == nil || ref.ID == c.x.DefaultCombo() {
-		for key, n := range map[string]*yamlnode.Node{"attribute_category_options": options, "attribute_option_combo": whole} {
+		for key, n := range map[string]*yamlnode.Node{"attribute_category_options": options,
+			"attribute_option_combo": whole} {
 			if n != nil && !c.isDefault(n) {
-				c.errorAt(c.spec.Body.Key(key).Place(), "no-attribute-combo", "leave it out, or give it a category combination in DHIS2 and sync", "%q does not fit: data here is not divided by categories", key)
+				c.errorAt(c.spec.Body.Key(key).Place(), "no-attribute-combo",
+					"leave it out, or give it a category combination in DHIS2 and sync",
+					"%q does not fit: data here is not divided by categories", key)
 			}
 		}
 		return nil
@@ -51,7 +56,8 @@ func (c *compiler) attributeCombo(ref *metadata.Ref, required bool) *attributeCo
 	case options != nil:
 		a.parts = c.categoryParts(ref.ID, options)
 	case required:
-		c.errorAt(c.spec.Place, "attribute-combo-missing", "add attribute_category_options: "+c.categoryNames(ref.ID), "data here is divided by %s, and nothing says which", c.categoryNames(ref.ID))
+		c.errorAt(c.spec.Place, "attribute-combo-missing", "add attribute_category_options: "+c.categoryNames(ref.ID),
+			"data here is divided by %s, and nothing says which", c.categoryNames(ref.ID))
 		return nil
 	default:
 		return nil
@@ -93,7 +99,8 @@ func (c *compiler) categoryParts(combo string, n *yamlnode.Node) []*categoryPart
 		}
 		i := slices.IndexFunc(categories, fits)
 		if i >= 0 && slices.ContainsFunc(categories[i+1:], fits) {
-			c.errorAt(pair.Key.Place(), "ambiguous-name", "use the code or uid of the category", "several categories are called %q here", pair.Key.Value)
+			c.errorAt(pair.Key.Place(), "ambiguous-name", "use the code or uid of the category",
+				"several categories are called %q here", pair.Key.Value)
 			continue
 		}
 		if i < 0 {
@@ -101,7 +108,8 @@ func (c *compiler) categoryParts(combo string, n *yamlnode.Node) []*categoryPart
 			for _, k := range categories {
 				names = append(names, k.Name)
 			}
-			c.errorAt(pair.Key.Place(), "unknown-category", diag.Suggest(pair.Key.Value, names, "categories"), "there is no category %q here", pair.Key.Value)
+			c.errorAt(pair.Key.Place(), "unknown-category", diag.Suggest(pair.Key.Value, names, "categories"),
+				"there is no category %q here", pair.Key.Value)
 			continue
 		}
 		f := c.fieldOf(pair.Key.Value, pair.Value)
@@ -121,7 +129,8 @@ func (c *compiler) categoryParts(combo string, n *yamlnode.Node) []*categoryPart
 		parts = append(parts, &categoryPart{pair.Key.Value, f})
 	}
 	if len(parts) < len(categories) && !c.failed {
-		c.errorAt(n.Place(), "attribute-combo-missing", "name one option for each of "+c.categoryNames(combo), "not every category has an option")
+		c.errorAt(n.Place(), "attribute-combo-missing", "name one option for each of "+c.categoryNames(combo),
+			"not every category has an option")
 	}
 	return parts
 }
@@ -159,7 +168,8 @@ func (a *attributeCombo) eval(s *rules.Scope, on time.Time) (uid, name string, e
 	if closed := a.w.closedOption(combo, on); closed != "" {
 		return "", "", &rules.Failure{
 			Code: "category-option-closed", Place: placeOf(place), Field: "attribute_category_options",
-			Message: fmt.Sprintf("the category option %q does not cover the day of the data", closed), Hint: "choose another option, or change its dates in DHIS2 and sync",
+			Message: fmt.Sprintf("the category option %q does not cover the day of the data", closed),
+			Hint:    "choose another option, or change its dates in DHIS2 and sync",
 		}
 	}
 	return combo.ID, combo.Name, nil
@@ -211,8 +221,9 @@ func comboOf(w *env, combo string, f *rules.Field, key string, s *rules.Scope) (
 // severalFit is the failure of a value that is the name of several objects.
 func severalFit(code string, f *rules.Field, key string, v any, ambiguous []string) *rules.Failure {
 	return &rules.Failure{
-		Code: code, Place: placeOf(f), Field: key, Value: private(v), Message: fmt.Sprintf("%q is the name of several objects of the last sync", key),
-		Hint: "use the code or uid of the one that is meant: " + diag.Names(ambiguous[:min(5, len(ambiguous))], "or"),
+		Code: code, Place: placeOf(f), Field: key, Value: private(v),
+		Message: fmt.Sprintf("%q is the name of several objects of the last sync", key),
+		Hint:    "use the code or uid of the one that is meant: " + diag.Names(ambiguous[:min(5, len(ambiguous))], "or"),
 	}
 }
 
@@ -231,19 +242,22 @@ func (a *attributeCombo) fromParts(s *rules.Scope) (*metadata.CategoryOptionComb
 		if option == nil {
 			return nil, nil, &rules.Failure{
 				Code: "unknown-category-option", Place: placeOf(part.field), Field: part.category, Value: private(r.Value),
-				Message: fmt.Sprintf("%q fits no single category option of the last sync", part.category), Hint: "map it to the name, code or uid of one",
+				Message: fmt.Sprintf("%q fits no single category option of the last sync", part.category),
+				Hint:    "map it to the name, code or uid of one",
 			}
 		}
 		chosen = append(chosen, option.ID)
 	}
 	for _, combo := range a.w.x.CombosOf(a.combo) {
-		if len(combo.CategoryOptions) == len(chosen) && !slices.ContainsFunc(combo.CategoryOptions, func(r metadata.Ref) bool { return !slices.Contains(chosen, r.ID) }) {
+		if len(combo.CategoryOptions) == len(chosen) &&
+			!slices.ContainsFunc(combo.CategoryOptions, func(r metadata.Ref) bool { return !slices.Contains(chosen, r.ID) }) {
 			return combo, a.parts[0].field, nil
 		}
 	}
 	return nil, nil, &rules.Failure{
 		Code: "unknown-category-option-combo", Place: placeOf(a.parts[0].field), Field: "attribute_category_options",
-		Message: "the category options do not make a combination of the last sync", Hint: "check them, or update category option combinations in DHIS2 and sync",
+		Message: "the category options do not make a combination of the last sync",
+		Hint:    "check them, or update category option combinations in DHIS2 and sync",
 	}
 }
 

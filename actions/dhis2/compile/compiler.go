@@ -16,8 +16,8 @@ import (
 // commonKeys may stand in every action; the rule language itself reads them.
 var commonKeys = []string{"id", "when", "for_each", "blank", "invalid"}
 
-// compiler reads one action's keys and reports what is wrong with them. A reader that reports an error gives nil or false; the others go on,
-// so that one run finds everything.
+// compiler reads one action's keys and reports what is wrong with them. A reader that reports an
+// error gives nil or false; the others go on, so that one run finds everything.
 type compiler struct {
 	*env
 	spec   *rules.ActionSpec
@@ -39,7 +39,8 @@ func (c *compiler) errorAt(place diag.Place, code, hint, format string, args ...
 }
 
 func (c *compiler) warnAt(place diag.Place, code, hint, format string, args ...any) {
-	c.spec.Report(diag.Diagnostic{Severity: diag.Warning, Code: code, Place: place, Hint: hint, Message: fmt.Sprintf(format, args...)})
+	c.spec.Report(diag.Diagnostic{Severity: diag.Warning, Code: code, Place: place, Hint: hint,
+		Message: fmt.Sprintf(format, args...)})
 }
 
 // node gives the value of a key, or nil when it is absent.
@@ -64,7 +65,8 @@ func (c *compiler) name(key string) *yamlnode.Node {
 		return nil
 	}
 	if n.Kind != yamlnode.Scalar || n.Value == "" {
-		c.errorAt(n.Place(), "wrong-shape", "write the name, code or uid of one object; names are never expressions", "%q must be one name", key)
+		c.errorAt(n.Place(), "wrong-shape", "write the name, code or uid of one object; names are never expressions",
+			"%q must be one name", key)
 		return nil
 	}
 	return n
@@ -130,7 +132,8 @@ func (c *compiler) choice(key string, words ...string) string {
 	if n.Kind == yamlnode.Scalar && slices.Contains(words, n.Value) {
 		return n.Value
 	}
-	c.errorAt(n.Place(), "wrong-choice", "write one of "+strings.Join(words, ", "), "%q is not understood for %q", n.Value, key)
+	c.errorAt(n.Place(), "wrong-choice", "write one of "+strings.Join(words, ", "), "%q is not understood for %q",
+		n.Value, key)
 	return ""
 }
 
@@ -141,7 +144,8 @@ func (c *compiler) mapping(key string) *yamlnode.Node {
 		return nil
 	}
 	if n.Kind != yamlnode.Mapping {
-		c.errorAt(n.Place(), "wrong-shape", "write one line for each name, indented below it", "%q must be a mapping of names to values", key)
+		c.errorAt(n.Place(), "wrong-shape", "write one line for each name, indented below it",
+			"%q must be a mapping of names to values", key)
 		return nil
 	}
 	return n
@@ -157,14 +161,16 @@ func (c *compiler) importOptions() object.ImportOptions {
 	}{
 		{"skip_rule_engine", "program rules do not run: nothing that they check, assign or send happens", &o.SkipRuleEngine},
 		{"skip_side_effects", "no notification is sent", &o.SkipSideEffects},
-		{"skip_pattern_validation", "generated attributes may hold values that do not fit their pattern", &o.SkipPatternValidation},
+		{"skip_pattern_validation", "generated attributes may hold values that do not fit their pattern",
+			&o.SkipPatternValidation},
 	} {
 		v := n.Get(skip.key)
 		if v == nil || v.Value != "true" {
 			continue
 		}
 		*skip.asked = true
-		c.warnAt(n.Key(skip.key).Place(), "checks-skipped", "leave it out unless the import is too slow", "%q gives something up: %s", skip.key, skip.gives)
+		c.warnAt(n.Key(skip.key).Place(), "checks-skipped", "leave it out unless the import is too slow",
+			"%q gives something up: %s", skip.key, skip.gives)
 	}
 	return o
 }
@@ -175,6 +181,7 @@ func (c *compiler) finish() {
 		if slices.Contains(commonKeys, pair.Key.Value) || slices.Contains(c.known, pair.Key.Value) {
 			continue
 		}
-		c.errorAt(pair.Key.Place(), "unknown-key", diag.Suggest(pair.Key.Value, append(c.known, commonKeys...), "keys"), "%s has no key %q", c.spec.Kind, pair.Key.Value)
+		c.errorAt(pair.Key.Place(), "unknown-key", diag.Suggest(pair.Key.Value, append(c.known, commonKeys...), "keys"),
+			"%s has no key %q", c.spec.Kind, pair.Key.Value)
 	}
 }

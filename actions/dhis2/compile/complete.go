@@ -32,7 +32,8 @@ func compileComplete(c *compiler) planner {
 	p := c.program()
 	c.typeNamed("tracked_entity_type")
 	if p == nil {
-		c.readAll("stage", "event_id", "external_id", "match_by", "several_ids", "when_deleted", "enrollment_id", "enrolled_at", "completed_at", "status", "import")
+		c.readAll("stage", "event_id", "external_id", "match_by", "several_ids", "when_deleted", "enrollment_id",
+			"enrolled_at", "completed_at", "status", "import")
 		return nil
 	}
 	e := &completePlan{env: c.env, program: p}
@@ -41,7 +42,8 @@ func compileComplete(c *compiler) planner {
 	if ofEvent {
 		stage := c.stage(p)
 		if stage == nil {
-			c.readAll("event_id", "external_id", "match_by", "several_ids", "when_deleted", "enrollment_id", "enrolled_at", "completed_at", "status", "import")
+			c.readAll("event_id", "external_id", "match_by", "several_ids", "when_deleted", "enrollment_id", "enrolled_at",
+				"completed_at", "status", "import")
 			return nil
 		}
 		e.event = &eventPlan{env: c.env, program: p, stage: stage, spec: c.spec}

@@ -28,7 +28,9 @@ func (c *compiler) checkAggregate(function string, e *metadata.DataElement) {
 	if function == "" || function == object.AggregateLast || isNumeric(e.ValueType) {
 		return
 	}
-	c.errorAt(c.spec.Body.Key("aggregate").Place(), "aggregate-of-text", "choose aggregate: last, or a data element that holds numbers", "%s makes a number, and %q holds %s", function, e.Name, e.ValueType)
+	c.errorAt(c.spec.Body.Key("aggregate").Place(), "aggregate-of-text",
+		"choose aggregate: last, or a data element that holds numbers", "%s makes a number, and %q holds %s", function,
+		e.Name, e.ValueType)
 }
 
 func isNumeric(typ string) bool {
@@ -45,7 +47,8 @@ func counts(text string) bool {
 }
 
 // newContribution makes what a record gives. text is its converted value, empty when it is blank.
-func newContribution(function, text string, s *rules.Scope, spec *rules.ActionSpec, part string, on time.Time) *object.Contribution {
+func newContribution(function, text string, s *rules.Scope, spec *rules.ActionSpec, part string,
+	on time.Time) *object.Contribution {
 	name := spec.ID
 	if name == "" {
 		name = strconv.Itoa(spec.Number)
@@ -59,7 +62,8 @@ func newContribution(function, text string, s *rules.Scope, spec *rules.ActionSp
 	}
 	return &object.Contribution{
 		Function: function, Value: text, At: on.UTC().Format(time.RFC3339),
-		Contributor: actions.ContributorOf(contributors(spec.Rule()), s.RecordID(), strings.Join([]string{name, s.Position(), part}, "/")),
+		Contributor: actions.ContributorOf(contributors(spec.Rule()), s.RecordID(),
+			strings.Join([]string{name, s.Position(), part}, "/")),
 	}
 }
 
@@ -81,6 +85,7 @@ func (v *valuesPlan) declareIDs(c *compiler) {
 		return
 	}
 	c.spec.DeclareIDs(rules.DeclaredIDs{
-		Object: "aggregate " + v.set.ID, Label: "aggregates in the data set \"" + v.set.Name + "\"", Creates: true, Place: c.spec.Place,
+		Object: "aggregate " + v.set.ID, Label: "aggregates in the data set \"" + v.set.Name + "\"", Creates: true,
+		Place: c.spec.Place,
 	})
 }

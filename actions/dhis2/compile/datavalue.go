@@ -25,7 +25,8 @@ func (c *compiler) oneValue(remove bool) planner {
 	element := c.requiredName("data_element", "data element", nil)
 	n := c.name("data_set")
 	if element == nil {
-		c.readAll("org_unit", "period", "value", "aggregate", "comment", "category_option_combo", "attribute_option_combo", "attribute_category_options", "follow_up")
+		c.readAll("org_unit", "period", "value", "aggregate", "comment", "category_option_combo", "attribute_option_combo",
+			"attribute_category_options", "follow_up")
 		return nil
 	}
 	var set *metadata.DataSet
@@ -35,7 +36,8 @@ func (c *compiler) oneValue(remove bool) planner {
 		set = c.onlySetOf(element)
 	}
 	if set == nil {
-		c.readAll("org_unit", "period", "value", "aggregate", "comment", "category_option_combo", "attribute_option_combo", "attribute_category_options", "follow_up")
+		c.readAll("org_unit", "period", "value", "aggregate", "comment", "category_option_combo", "attribute_option_combo",
+			"attribute_category_options", "follow_up")
 		return nil
 	}
 	v := c.valuesOf(set)
@@ -50,14 +52,16 @@ func (c *compiler) oneValue(remove bool) planner {
 	if combo := c.node("category_option_combo"); combo != nil {
 		v.comboOf(c, cell, combo)
 	} else if combos != c.x.DefaultCombo() && combos != "" {
-		c.errorAt(element.Place(), "combo-missing", "add category_option_combo: "+diag.Known(c.comboNames(combos), "combinations"), "the data element %q is divided, and nothing says which combination is meant", e.Name)
+		c.errorAt(element.Place(), "combo-missing", "add category_option_combo: "+diag.Known(c.comboNames(combos),
+			"combinations"), "the data element %q is divided, and nothing says which combination is meant", e.Name)
 	}
 	if !remove {
 		val := c.node("value")
 		if val == nil {
 			c.missing("value", "give the value")
 		} else {
-			v.aggregate = c.choice("aggregate", object.AggregateCount, object.AggregateSum, object.AggregateAverage, object.AggregateLast)
+			v.aggregate = c.choice("aggregate", object.AggregateCount, object.AggregateSum, object.AggregateAverage,
+				object.AggregateLast)
 			c.checkAggregate(v.aggregate, e)
 			v.declareIDs(c)
 			cell.valued = c.valued(val, e.ID, element.Value, contributionKind(v.aggregate, c.elementKind(e, true)))
@@ -90,7 +94,8 @@ func (c *compiler) onlySetOf(n *yamlnode.Node) *metadata.DataSet {
 	case 1:
 		return sets[0]
 	case 0:
-		c.errorAt(n.Place(), "element-not-in-data-set", "add it to a data set in DHIS2 and sync", "the data element %q is in no data set", e.Name)
+		c.errorAt(n.Place(), "element-not-in-data-set", "add it to a data set in DHIS2 and sync",
+			"the data element %q is in no data set", e.Name)
 	default:
 		c.missing("data_set", "name one of "+diag.Names(names[:min(5, len(names))], "or"))
 	}

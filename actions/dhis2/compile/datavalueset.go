@@ -53,12 +53,14 @@ func compileDataValueSet(c *compiler) planner {
 		set = c.dataSet(n)
 	}
 	if set == nil {
-		c.readAll("org_unit", "period", "values", "columns", "complete_date", "completion", "comment", "aggregate", "attribute_option_combo", "attribute_category_options", "import", "follow_up")
+		c.readAll("org_unit", "period", "values", "columns", "complete_date", "completion", "comment", "aggregate",
+			"attribute_option_combo", "attribute_category_options", "import", "follow_up")
 		return nil
 	}
 	v := c.valuesOf(set)
 	v.template = newTemplate("values of "+set.Name, set.Name, object.ImportOptions{})
-	v.aggregate = c.choice("aggregate", object.AggregateCount, object.AggregateSum, object.AggregateAverage, object.AggregateLast)
+	v.aggregate = c.choice("aggregate", object.AggregateCount, object.AggregateSum, object.AggregateAverage,
+		object.AggregateLast)
 	v.declareIDs(c)
 	v.comment = c.comment()
 	v.followUp = c.valueFollowUp(v.aggregate)
@@ -68,10 +70,12 @@ func compileDataValueSet(c *compiler) planner {
 		v.finish = "complete"
 	}
 	if v.complete != nil && v.finish != "complete" {
-		c.warnAt(c.spec.Body.Key("complete_date").Place(), "complete-date-unused", "leave it out", "complete_date has no effect with completion: %s", v.finish)
+		c.warnAt(c.spec.Body.Key("complete_date").Place(), "complete-date-unused", "leave it out",
+			"complete_date has no effect with completion: %s", v.finish)
 	}
 	values := c.mapping("values")
-	if values == nil && c.spec.Body.Get("values").IsNull() && c.spec.Body.Get("columns") == nil && (v.finish == "" || v.finish == "leave") {
+	if values == nil && c.spec.Body.Get("values").IsNull() && c.spec.Body.Get("columns") == nil &&
+		(v.finish == "" || v.finish == "leave") {
 		c.missing("values", "name data elements of the data set and their values, or say completion:")
 	}
 	v.readCells(c, values)
@@ -98,7 +102,8 @@ func (c *compiler) dataSetNames() []string {
 	return names
 }
 
-// valueFollowUp reads the key follow_up, which marks each value; a value that many records make together has no mark of one of them.
+// valueFollowUp reads the key follow_up, which marks each value; a value that many records make
+// together has no mark of one of them.
 func (c *compiler) valueFollowUp(aggregate string) *boolField {
 	f := c.boolean("follow_up")
 	if f != nil && aggregate != "" {
@@ -127,14 +132,16 @@ func (v *valuesPlan) compulsory(c *compiler) {
 	for _, operand := range v.set.Compulsory {
 		set := false
 		for _, cell := range v.cells {
-			set = set || cell.element.ID == operand.DataElement.ID && (operand.CategoryOptionCombo == nil || operand.CategoryOptionCombo.ID == cell.combo)
+			set = set || cell.element.ID == operand.DataElement.ID &&
+				(operand.CategoryOptionCombo == nil || operand.CategoryOptionCombo.ID == cell.combo)
 		}
 		if !set {
 			missing = append(missing, c.elementNames([]string{operand.DataElement.ID})...)
 		}
 	}
 	if len(missing) > 0 {
-		c.warnAt(c.spec.Place, "compulsory-element", "add it, or make it optional in DHIS2 and sync", "nothing sets %s, compulsory in the data set %q", diag.Names(missing, "and"), v.set.Name)
+		c.warnAt(c.spec.Place, "compulsory-element", "add it, or make it optional in DHIS2 and sync",
+			"nothing sets %s, compulsory in the data set %q", diag.Names(missing, "and"), v.set.Name)
 	}
 }
 
@@ -154,7 +161,8 @@ func (v *valuesPlan) plan(s *rules.Scope, p *plan) error {
 	if attCombo == "" || attCombo == v.x.DefaultOptionCombo() {
 		if v.combo.divides() {
 			return &rules.Failure{
-				Code: "attribute-combo-missing", Place: placeOf(v.combo.field), Field: "attribute_option_combo", Column: v.combo.field.Column(),
+				Code: "attribute-combo-missing", Place: placeOf(v.combo.field), Field: "attribute_option_combo",
+				Column:  v.combo.field.Column(),
 				Message: fmt.Sprintf(`"attribute_option_combo" is blank, and the data set %q is divided`, v.set.Name),
 				Hint:    "fill it in at the source, or give a default in the rule",
 			}
@@ -174,7 +182,8 @@ func (v *valuesPlan) plan(s *rules.Scope, p *plan) error {
 	base := object.Cell{DataSet: v.set.ID, OrgUnit: orgUnit.ID, Period: pe.ISO(), AttributeOptionCombo: attCombo}
 	for _, c := range v.cells {
 		w := &object.DataValue{
-			Template: c.label, Cell: base, OrgUnit: orgUnit, Set: v.set.Name, AttCombo: attName, Comment: comment, Place: c.rulePlace, Remove: v.remove,
+			Template: c.label, Cell: base, OrgUnit: orgUnit, Set: v.set.Name, AttCombo: attName, Comment: comment,
+			Place: c.rulePlace, Remove: v.remove,
 		}
 		if set {
 			w.FollowUp = &followUp
@@ -186,7 +195,8 @@ func (v *valuesPlan) plan(s *rules.Scope, p *plan) error {
 			p.add(w)
 		}
 	}
-	return v.finishPlan(s, p, client.Completion{DataSet: v.set.ID, Period: base.Period, OrgUnit: orgUnit.ID, AttributeOptionCombo: attCombo}, orgUnit, attName)
+	return v.finishPlan(s, p, client.Completion{DataSet: v.set.ID, Period: base.Period, OrgUnit: orgUnit.ID,
+		AttributeOptionCombo: attCombo}, orgUnit, attName)
 }
 
 // fillCell sets value and combination; the data element stays empty where there is nothing to send.
@@ -222,7 +232,8 @@ func (v *valuesPlan) fillCell(s *rules.Scope, c *cellField, w *object.DataValue,
 }
 
 // finishPlan adds the completion of the data set, after its values.
-func (v *valuesPlan) finishPlan(s *rules.Scope, p *plan, x client.Completion, orgUnit *metadata.OrgUnit, attName string) (err error) {
+func (v *valuesPlan) finishPlan(s *rules.Scope, p *plan, x client.Completion, orgUnit *metadata.OrgUnit,
+	attName string) (err error) {
 	if v.finish == "" || v.finish == "leave" {
 		return nil
 	}

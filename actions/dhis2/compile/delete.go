@@ -34,12 +34,14 @@ func (d *deletePlan) key() *rules.Expr {
 
 // compileDelete compiles dhis2.delete. It does nothing unless the rule says confirm: true.
 func compileDelete(c *compiler) planner {
-	d := &deletePlan{env: c.env, what: c.choice("what", "tracked_entity", "enrollment", "event", "relationship", "data_value")}
+	d := &deletePlan{env: c.env, what: c.choice("what", "tracked_entity", "enrollment", "event", "relationship",
+		"data_value")}
 	if d.what == "" && c.spec.Body.Get("what").IsNull() {
 		c.missing("what", "tracked_entity, enrollment, event, relationship or data_value")
 	}
 	if !c.flag("confirm") {
-		c.errorAt(c.spec.Place, "delete-unconfirmed", "add confirm: true when records are really meant to delete data", "%s deletes data for good and must say so", c.spec.Kind)
+		c.errorAt(c.spec.Place, "delete-unconfirmed", "add confirm: true when records are really meant to delete data",
+			"%s deletes data for good and must say so", c.spec.Kind)
 	}
 	ok := false
 	switch d.what {
@@ -56,8 +58,10 @@ func compileDelete(c *compiler) planner {
 	}
 	options := c.importOptions()
 	if !ok {
-		c.readAll("external_id", "match_by", "several_ids", "when_deleted", "program", "tracked_entity_type", "stage", "event_id", "enrollment_id", "enrolled_at",
-			"type", "from", "to", "data_set", "data_element", "category_option_combo", "attribute_option_combo", "org_unit", "period")
+		c.readAll("external_id", "match_by", "several_ids", "when_deleted", "program", "tracked_entity_type", "stage",
+			"event_id", "enrollment_id", "enrolled_at",
+			"type", "from", "to", "data_set", "data_element", "category_option_combo", "attribute_option_combo", "org_unit",
+			"period")
 		return nil
 	}
 	d.template = newTemplate("deletion of "+d.label(), d.label(), options)
@@ -110,7 +114,8 @@ func (d *deletePlan) ofProgram(c *compiler) bool {
 	if d.program == nil || stage == nil {
 		return false
 	}
-	d.event = &eventPlan{env: c.env, program: d.program, stage: stage, spec: c.spec, template: newTemplate("event "+stage.Name, stage.Name, object.ImportOptions{})}
+	d.event = &eventPlan{env: c.env, program: d.program, stage: stage, spec: c.spec,
+		template: newTemplate("event "+stage.Name, stage.Name, object.ImportOptions{})}
 	d.event.whose(c)
 	d.event.eventID = c.expr("event_id")
 	d.event.declareIDs(c)

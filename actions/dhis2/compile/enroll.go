@@ -44,7 +44,9 @@ func (c *compiler) enroll(create bool) planner {
 	c.typeNamed("tracked_entity_type")
 	t := c.entityType(p)
 	if p == nil || t == nil {
-		c.readAll("external_id", "match_by", "several_ids", "when_deleted", "org_unit", "geometry", "attributes", "import", "enrolled_at", "incident_at", "completed_at", "status", "follow_up", "notes", "attribute_category_options", "enrollment_id", "reenroll")
+		c.readAll("external_id", "match_by", "several_ids", "when_deleted", "org_unit", "geometry", "attributes", "import",
+			"enrolled_at", "incident_at", "completed_at", "status", "follow_up", "notes", "attribute_category_options",
+			"enrollment_id", "reenroll")
 		return nil
 	}
 	e := &enrollPlan{env: c.env, program: p, id: c.spec.ID}
@@ -63,7 +65,9 @@ func (c *compiler) enroll(create bool) planner {
 	label := "enrollment in " + p.Name
 	if create {
 		c.writable(t)
-		e.entity = &entityPlan{env: c.env, person: e.person, program: p.ID, attributes: attributes, generate: generated(c.usesOf(t, p), attributes), template: newTemplate("tracked entity "+t.Name, t.Name, options, attributes)}
+		e.entity = &entityPlan{env: c.env, person: e.person, program: p.ID, attributes: attributes,
+			generate: generated(c.usesOf(t, p), attributes),
+			template: newTemplate("tracked entity "+t.Name, t.Name, options, attributes)}
 		e.entity.geometry = c.geometry(t.FeatureType, fmt.Sprintf("the type %q", t.Name))
 		e.template = newTemplate(label, p.Name, options)
 	} else {
@@ -76,8 +80,8 @@ func (c *compiler) enroll(create bool) planner {
 	return e
 }
 
-// enrollUses are the attributes that the action may set: DHIS2 takes those of the type on the tracked entity, but an enrollment's must be
-// the program's (E1019).
+// enrollUses are the attributes that the action may set: DHIS2 takes those of the type on the
+// tracked entity, but an enrollment's must be the program's (E1019).
 func (c *compiler) enrollUses(t *metadata.TrackedEntityType, p *metadata.Program, create bool) []attributeUse {
 	if create {
 		return c.usesOf(t, p)

@@ -51,8 +51,10 @@ func compileEvent(c *compiler) planner {
 	stage := c.stage(p)
 	c.typeNamed("tracked_entity_type")
 	if p == nil || stage == nil {
-		c.readAll("external_id", "match_by", "several_ids", "when_deleted", "org_unit", "geometry", "import", "enrollment_id", "enrolled_at", "event_id", "occurred_at",
-			"scheduled_at", "completed_at", "status", "data_values", "follow_up", "notes", "attribute_category_options", "attribute_option_combo", "assigned_user")
+		c.readAll("external_id", "match_by", "several_ids", "when_deleted", "org_unit", "geometry", "import",
+			"enrollment_id", "enrolled_at", "event_id", "occurred_at",
+			"scheduled_at", "completed_at", "status", "data_values", "follow_up", "notes", "attribute_category_options",
+			"attribute_option_combo", "assigned_user")
 		return nil
 	}
 	e := &eventPlan{env: c.env, program: p, stage: stage, spec: c.spec}
@@ -64,7 +66,8 @@ func compileEvent(c *compiler) planner {
 	e.dates(c)
 	if n := c.node("follow_up"); n != nil {
 		c.spec.Field("follow_up", n)
-		c.errorAt(c.spec.Body.Key("follow_up").Place(), "follow-up-of-event", "mark the enrollment: follow_up: in dhis2.enroll or dhis2.create_and_enroll",
+		c.errorAt(c.spec.Body.Key("follow_up").Place(), "follow-up-of-event",
+			"mark the enrollment: follow_up: in dhis2.enroll or dhis2.create_and_enroll",
 			"an event has no follow-up mark of its own: DHIS2 keeps it for the enrollment and shows that one with the event")
 	}
 	e.notes = c.notes()
@@ -72,7 +75,9 @@ func compileEvent(c *compiler) planner {
 	e.combo = c.attributeCombo(p.CategoryCombo, true)
 	e.user = c.assignedUser()
 	if e.user != nil && !stage.EnableUserAssignment {
-		c.errorAt(c.spec.Body.Key("assigned_user").Place(), "no-user-assignment", "allow user assignment for the stage in DHIS2 and sync, or leave it out", "events of the stage %q cannot be assigned to users", stage.Name)
+		c.errorAt(c.spec.Body.Key("assigned_user").Place(), "no-user-assignment",
+			"allow user assignment for the stage in DHIS2 and sync, or leave it out",
+			"events of the stage %q cannot be assigned to users", stage.Name)
 	}
 	e.values = c.dataValues(stage, e.status.always())
 	e.repeats(c)
@@ -92,7 +97,8 @@ func (e *eventPlan) whose(c *compiler) {
 	if e.program.Type == metadata.WithoutRegistration {
 		for _, key := range []string{"external_id", "match_by", "enrollment_id", "enrolled_at"} {
 			if c.node(key) != nil {
-				c.errorAt(c.spec.Body.Key(key).Place(), "no-person", "leave it out; event_id tells events apart", "%q does not fit: %q is an event program, about nobody in particular", key, e.program.Name)
+				c.errorAt(c.spec.Body.Key(key).Place(), "no-person", "leave it out; event_id tells events apart",
+					"%q does not fit: %q is an event program, about nobody in particular", key, e.program.Name)
 			}
 		}
 		return
@@ -120,7 +126,9 @@ func (e *eventPlan) dates(c *compiler) {
 	e.completed = c.date("completed_at", true)
 	status := e.status.always()
 	if object.NotYetHeld(status) && e.program.Type == metadata.WithoutRegistration {
-		c.errorAt(c.spec.Body.Get("status").Place(), "wrong-choice", "leave the status out, or use a program with registration", "events of an event program cannot be planned: status %s does not fit", status)
+		c.errorAt(c.spec.Body.Get("status").Place(), "wrong-choice",
+			"leave the status out, or use a program with registration",
+			"events of an event program cannot be planned: status %s does not fit", status)
 	}
 	if status == "SCHEDULE" {
 		e.occurred = c.date("occurred_at", true)
@@ -138,10 +146,13 @@ func (e *eventPlan) repeats(c *compiler) {
 		return
 	}
 	if c.spec.ForEach != nil {
-		c.errorAt(c.spec.ForEach.Place, "stage-does-not-repeat", "make the stage repeatable in DHIS2 and sync, or send one event only", "the stage %q does not repeat, so for_each would write the same event again and again", e.stage.Name)
+		c.errorAt(c.spec.ForEach.Place, "stage-does-not-repeat",
+			"make the stage repeatable in DHIS2 and sync, or send one event only",
+			"the stage %q does not repeat, so for_each would write the same event again and again", e.stage.Name)
 	}
 	if e.eventID != nil {
-		c.warnAt(c.spec.Body.Key("event_id").Place(), "event-id-unused", "leave it out", "the stage %q does not repeat: an enrollment has one event of it, whatever event_id says", e.stage.Name)
+		c.warnAt(c.spec.Body.Key("event_id").Place(), "event-id-unused", "leave it out",
+			"the stage %q does not repeat: an enrollment has one event of it, whatever event_id says", e.stage.Name)
 	}
 }
 
@@ -158,7 +169,8 @@ func (c *compiler) dataValues(stage *metadata.ProgramStage, status string) []*va
 		e, ambiguous, suggestions := c.x.DataElement(pair.Key.Value, among)
 		if e == nil && len(ambiguous) == 0 {
 			if elsewhere, _, _ := c.x.DataElement(pair.Key.Value, nil); elsewhere != nil {
-				c.errorAt(pair.Key.Place(), "element-not-in-stage", diag.Known(c.elementNames(among), "data elements"), "the data element %q is not one of the stage %q", pair.Key.Value, stage.Name)
+				c.errorAt(pair.Key.Place(), "element-not-in-stage", diag.Known(c.elementNames(among), "data elements"),
+					"the data element %q is not one of the stage %q", pair.Key.Value, stage.Name)
 				continue
 			}
 		}
@@ -168,7 +180,8 @@ func (c *compiler) dataValues(stage *metadata.ProgramStage, status string) []*va
 		}
 		c.use(e.ID, pair.Key.Place())
 		if first := seen[e.ID]; first != nil {
-			c.errorAt(pair.Key.Place(), "set-twice", "keep one of them", "the data element %q is set twice; as %q before", e.Name, first.Value)
+			c.errorAt(pair.Key.Place(), "set-twice", "keep one of them", "the data element %q is set twice; as %q before",
+				e.Name, first.Value)
 			continue
 		}
 		seen[e.ID] = pair.Key
@@ -179,7 +192,8 @@ func (c *compiler) dataValues(stage *metadata.ProgramStage, status string) []*va
 		}
 	}
 	if n != nil && object.NotYetHeld(status) {
-		c.errorAt(c.spec.Body.Key("data_values").Place(), "values-of-planned-event", "leave data_values out, or use another status", "an event with the status %s cannot hold values", status)
+		c.errorAt(c.spec.Body.Key("data_values").Place(), "values-of-planned-event",
+			"leave data_values out, or use another status", "an event with the status %s cannot hold values", status)
 	}
 	c.compulsory(stage, seen, status, n)
 	return list
@@ -204,8 +218,10 @@ func (c *compiler) elementNames(ids []string) []string {
 	return names
 }
 
-// compulsory reports compulsory data elements that nothing sets, where DHIS2 checks them: on every write, or on completion (E1303).
-func (c *compiler) compulsory(stage *metadata.ProgramStage, seen map[string]*yamlnode.Node, status string, n *yamlnode.Node) {
+// compulsory reports compulsory data elements that nothing sets, where DHIS2 checks them: on every
+// write, or on completion (E1303).
+func (c *compiler) compulsory(stage *metadata.ProgramStage, seen map[string]*yamlnode.Node, status string,
+	n *yamlnode.Node) {
 	if object.NotYetHeld(status) || stage.ValidationStrategy != "ON_UPDATE_AND_INSERT" && status != "COMPLETED" {
 		return
 	}
@@ -222,7 +238,8 @@ func (c *compiler) compulsory(stage *metadata.ProgramStage, seen map[string]*yam
 	if n != nil {
 		place = c.spec.Body.Key("data_values").Place()
 	}
-	c.errorAt(place, "compulsory-element", "add it, or make it optional in DHIS2 and sync", "nothing sets %s, compulsory in the stage %q", diag.Names(missing, "and"), stage.Name)
+	c.errorAt(place, "compulsory-element", "add it, or make it optional in DHIS2 and sync",
+		"nothing sets %s, compulsory in the stage %q", diag.Names(missing, "and"), stage.Name)
 }
 
 func (e *eventPlan) plan(s *rules.Scope, p *plan) error {
@@ -230,7 +247,8 @@ func (e *eventPlan) plan(s *rules.Scope, p *plan) error {
 	if err != nil {
 		return err
 	}
-	w := &object.Event{Template: e.template, Ref: ref, Body: client.Event{Program: e.program.ID, ProgramStage: e.stage.ID}, Files: object.Files{}}
+	w := &object.Event{Template: e.template, Ref: ref,
+		Body: client.Event{Program: e.program.ID, ProgramStage: e.stage.ID}, Files: object.Files{}}
 	b := &w.Body
 	if b.Status, err = e.status.eval(s); err != nil {
 		return err
@@ -292,8 +310,8 @@ func (e *eventPlan) identify(s *rules.Scope) (*identity.Event, error) {
 	return ref, err
 }
 
-// eventID is what the rule says, or the record's id with action and index. The action is known by its id where it has one, so that actions
-// can be moved about.
+// eventID is what the rule says, or the record's id with action and index. The action is known by
+// its id where it has one, so that actions can be moved about.
 func eventID(e *rules.Expr, s *rules.Scope, spec *rules.ActionSpec) (string, error) {
 	if e == nil {
 		name := spec.ID
@@ -309,7 +327,8 @@ func eventID(e *rules.Expr, s *rules.Scope, spec *rules.ActionSpec) (string, err
 	if err == nil && id == "" {
 		err = &rules.Failure{
 			Code: "blank-value", Place: e.Place, Field: "event_id",
-			Message: `"event_id" is blank, so the event cannot be told from others`, Hint: "fill it in at the source, or leave event_id out",
+			Message: `"event_id" is blank, so the event cannot be told from others`,
+			Hint:    "fill it in at the source, or leave event_id out",
 		}
 	}
 	return id, err
@@ -358,8 +377,9 @@ func (e *eventPlan) result(s *rules.Scope, ref *identity.Event) {
 	s.SetResult(e.spec.ID, fields)
 }
 
-// scoped tells whether the events of an action are known by the namespace of the rule's records: all of an event program, and those of a person that are
-// known by the record's own id. An event_id that the rule gives is one person's business.
+// scoped tells whether the events of an action are known by the namespace of the rule's records:
+// all of an event program, and those of a person that are known by the record's own id. An event_id
+// that the rule gives is one person's business.
 func (e *eventPlan) scoped() bool {
 	return e.program.Type == metadata.WithoutRegistration || e.eventID == nil && e.stage.Repeatable
 }
@@ -374,6 +394,7 @@ func (e *eventPlan) declareIDs(c *compiler) {
 		place = e.eventID.Place
 	}
 	c.spec.DeclareIDs(rules.DeclaredIDs{
-		Object: "event " + e.stage.ID, Label: "events of the stage \"" + e.stage.Name + "\"", Creates: c.spec.Kind == KindEvent, ID: e.eventID, Place: place,
+		Object: "event " + e.stage.ID, Label: "events of the stage \"" + e.stage.Name + "\"",
+		Creates: c.spec.Kind == KindEvent, ID: e.eventID, Place: place,
 	})
 }

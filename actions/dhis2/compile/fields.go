@@ -80,8 +80,9 @@ func (v *valued) evalFile(s *rules.Scope, c *value.Context) (value.Result, state
 	return out, stateSet, nil
 }
 
-// attached gives the file that a source has sent with a record under the name that a value holds; the value itself when it is no such name. missing: files came
-// with the record, and this one is not among them.
+// attached gives the file that a source has sent with a record under the name that a value holds;
+// the value itself when it is no such name. missing: files came with the record, and this one is
+// not among them.
 func attached(s *rules.Scope, v any) (file any, missing bool) {
 	name, ok := v.(string)
 	if !ok {
@@ -95,8 +96,9 @@ func attached(s *rules.Scope, v any) (file any, missing bool) {
 	return v, some && !strings.HasPrefix(name, "data:") && strings.Contains(name, ".")
 }
 
-// notAttached is why a record goes on without a file. Phones send a form with many photos in several parts, each with the whole form and some of the photos, so
-// that a photo that is not there comes, or came, with another.
+// notAttached is why a record goes on without a file. Phones send a form with many photos in
+// several parts, each with the whole form and some of the photos, so that a photo that is not there
+// comes, or came, with another.
 func (v *valued) notAttached(name any) *rules.Failure {
 	return &rules.Failure{
 		Code: "file-not-attached", Place: v.place(), Field: v.name, Column: v.Column(), Value: private(name),
@@ -108,8 +110,9 @@ func (v *valued) notAttached(name any) *rules.Failure {
 // attachmentsKey is where sources put the files that come with a record: by their names, each {name, type, base64}.
 const attachmentsKey = "attachments"
 
-// unfit is what a value that does not fit does: it is left out with a remark where the rule says so, else the record fails. A value that is blank
-// where the rule asks for one is not one that does not fit.
+// unfit is what a value that does not fit does: it is left out with a remark where the rule says
+// so, else the record fails. A value that is blank where the rule asks for one is not one that does
+// not fit.
 func (v *valued) unfit(s *rules.Scope, err error) error {
 	var f *rules.Failure
 	if v.LeaveInvalid && errors.As(err, &f) && f.Code != "blank-value" {
@@ -126,7 +129,8 @@ func (v *valued) blank() (string, state, error) {
 	case rules.BlankFail:
 		return "", 0, &rules.Failure{
 			Code: "blank-value", Place: v.place(), Field: v.name, Column: v.Column(),
-			Message: fmt.Sprintf("%q is blank", v.name), Hint: "fill it in at the source, or say blank: omit or a default in the rule",
+			Message: fmt.Sprintf("%q is blank",
+				v.name), Hint: "fill it in at the source, or say blank: omit or a default in the rule",
 		}
 	}
 	return "", stateOmit, nil
@@ -163,7 +167,8 @@ func (v *valued) failure(p *value.Problem, r rules.Result) *rules.Failure {
 		Message: fmt.Sprintf("%q %s", v.name, p.Message), Hint: v.kind.Hint(p, r.Value),
 	}
 	if f.Value != "" && rules.IsNoAnswer(f.Value) {
-		f.Hint = "if this is how the source writes that there is no answer, declare it: missing: [...] on the trigger or the field makes it blank"
+		f.Hint = "if this is how the source writes that there is no answer, declare it: missing: [...] on the trigger or " +
+			"the field makes it blank"
 	}
 	return f
 }
@@ -181,11 +186,13 @@ func private(v any) string {
 
 // attributeKind and elementKind say what values of an attribute or data element must be.
 func (w *env) attributeKind(a *metadata.TrackedEntityAttribute, future bool) value.Kind {
-	return value.Kind{Type: a.ValueType, Options: w.optionsOf(a.OptionSet), Future: future, OneOption: w.oneOption(), Max: value.MaxAttribute, Files: true}
+	return value.Kind{Type: a.ValueType, Options: w.optionsOf(a.OptionSet), Future: future, OneOption: w.oneOption(),
+		Max: value.MaxAttribute, Files: true}
 }
 
 func (w *env) elementKind(e *metadata.DataElement, future bool) value.Kind {
-	return value.Kind{Type: e.ValueType, Options: w.optionsOf(e.OptionSet), Future: future, OneOption: w.oneOption(), Max: value.MaxDataValue}
+	return value.Kind{Type: e.ValueType, Options: w.optionsOf(e.OptionSet), Future: future, OneOption: w.oneOption(),
+		Max: value.MaxDataValue}
 }
 
 func (w *env) optionsOf(set *metadata.Ref) *value.Options {
@@ -212,8 +219,8 @@ func (w *env) oneOption() bool {
 	return major == 2 && minor < 41
 }
 
-// valued compiles the value of an attribute or data element and checks what can be checked without a record: literals, and every right-hand
-// side of its value map.
+// valued compiles the value of an attribute or data element and checks what can be checked without
+// a record: literals, and every right-hand side of its value map.
 func (c *compiler) valued(n *yamlnode.Node, uid, name string, kind value.Kind) *valued {
 	f := c.fieldOf(name, n)
 	if f == nil {
@@ -236,12 +243,14 @@ func (c *compiler) valued(n *yamlnode.Node, uid, name string, kind value.Kind) *
 	v := &valued{Field: f, uid: uid, name: name, kind: kind}
 	if literal, ok := f.Literal(); ok {
 		if kind.HoldsFile() {
-			c.errorAt(literalPlace(n), "wrong-literal", "take the file from the record: {from: ...}", "%q is a file, which cannot be written into a rule", name)
+			c.errorAt(literalPlace(n), "wrong-literal", "take the file from the record: {from: ...}",
+				"%q is a file, which cannot be written into a rule", name)
 			return nil
 		}
 		out, problem := kind.Convert(literal, c.context)
 		if problem != nil {
-			c.errorAt(literalPlace(n), literalCode(problem.Code), c.hint(&kind, problem, literal), "the value of %q %s", name, problem.Message)
+			c.errorAt(literalPlace(n), literalCode(problem.Code), c.hint(&kind, problem, literal), "the value of %q %s", name,
+				problem.Message)
 			return nil
 		}
 		v.literal, v.fixed = out.Text, !out.Blank
@@ -259,10 +268,12 @@ func (c *compiler) checkOne(name string, kind *value.Kind, f *rules.Field) {
 	shape, text := f.From.Shape(), f.From.Text
 	switch fields := shape.Fields(""); {
 	case shape.IsList() && kind.Type != "MULTI_TEXT":
-		c.errorAt(f.From.Place, "not-one-value", fmt.Sprintf(`write first(%s) for one item, join(%s, ", ") for all, or repeat the action with for_each:`, text, text),
+		c.errorAt(f.From.Place, "not-one-value",
+			fmt.Sprintf(`write first(%s) for one item, join(%s, ", ") for all, or repeat the action with for_each:`, text, text),
 			"%q takes one value, and %s is a list", name, text)
 	case shape.IsObject() && !slices.Contains(fields, "#text") && !slices.Contains(fields, "ancestors"):
-		c.errorAt(f.From.Place, "not-one-value", diag.Known(fields, "fields"), "%q takes one value, and %s is an object", name, text)
+		c.errorAt(f.From.Place, "not-one-value", diag.Known(fields, "fields"), "%q takes one value, and %s is an object",
+			name, text)
 	}
 }
 
@@ -319,7 +330,8 @@ func (c *compiler) checkMap(v *valued) {
 		}
 		sent, problem := v.kind.Convert(out.Out, c.context)
 		if problem != nil {
-			c.errorAt(out.Place, mapCode(problem.Code), c.hint(&v.kind, problem, out.Out), "%q in the map%s %s, so it cannot go into %q", out.Out, mapName(v.Map), problem.Message, v.name)
+			c.errorAt(out.Place, mapCode(problem.Code), c.hint(&v.kind, problem, out.Out),
+				"%q in the map%s %s, so it cannot go into %q", out.Out, mapName(v.Map), problem.Message, v.name)
 			continue
 		}
 		c.useOption(v.uid, sent.Text, out.Place)

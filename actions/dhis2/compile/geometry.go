@@ -28,7 +28,8 @@ func (c *compiler) geometry(feature, of string) *geometryField {
 	}
 	g := &geometryField{kind: geometryKinds[feature]}
 	if g.kind == "" {
-		c.errorAt(c.spec.Body.Key("geometry").Place(), "no-geometry", "choose the feature type Point or Polygon for it in DHIS2 and sync, or leave the key out",
+		c.errorAt(c.spec.Body.Key("geometry").Place(), "no-geometry",
+			"choose the feature type Point or Polygon for it in DHIS2 and sync, or leave the key out",
 			"%s has no geometry that can be written", of)
 		return nil
 	}
@@ -39,7 +40,8 @@ func (c *compiler) geometry(feature, of string) *geometryField {
 			c.errorAt(n.Place(), "wrong-shape", "give latitude and longitude", "a position needs both parts")
 			return nil
 		case g.kind != geo.Point:
-			c.errorAt(n.Place(), "no-geometry", "give the shape as GeoJSON, as WKT or as a form's area, or choose the feature type Point in DHIS2 and sync",
+			c.errorAt(n.Place(), "no-geometry",
+				"give the shape as GeoJSON, as WKT or as a form's area, or choose the feature type Point in DHIS2 and sync",
 				"%s has an area as its geometry, not a position", of)
 			return nil
 		}
@@ -71,7 +73,8 @@ func (c *compiler) orderOf(name string, f *rules.Field) geo.Order {
 		}
 	}
 	if order == geo.Unknown && f.From.Shape().IsList() {
-		c.errorAt(f.From.Place, "position-order", fmt.Sprintf(`write coordinate(%s, "latitude first") or "longitude first", as the source sends them`, f.From.Text),
+		c.errorAt(f.From.Place, "position-order",
+			fmt.Sprintf(`write coordinate(%s, "latitude first") or "longitude first", as the source sends them`, f.From.Text),
 			"%q is a list of two numbers, of which either could be the latitude", name)
 	}
 	return order
@@ -119,6 +122,7 @@ func (g *geometryField) eval(s *rules.Scope) (json.RawMessage, error) {
 
 func (g *geometryField) failure(f *rules.Field, in any, p *value.Problem) *rules.Failure {
 	return &rules.Failure{
-		Code: p.Code, Place: placeOf(f), Field: "geometry", Column: f.Column(), Value: private(in), Message: `"geometry" ` + p.Message, Hint: p.Hint,
+		Code: p.Code, Place: placeOf(f), Field: "geometry", Column: f.Column(), Value: private(in),
+		Message: `"geometry" ` + p.Message, Hint: p.Hint,
 	}
 }

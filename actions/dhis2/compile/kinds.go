@@ -1,4 +1,5 @@
-// Package compile checks the actions of rules against a snapshot of a server's metadata, one file an action, and turns records into writes.
+// Package compile checks the actions of rules against a snapshot of a server's metadata, one file
+// an action, and turns records into writes.
 package compile
 
 import (
@@ -58,7 +59,8 @@ func KindNames() []string {
 	return names
 }
 
-// Kinds gives the action kinds, which check and compile against one snapshot. With a nil index every action has the finding no-snapshot.
+// Kinds gives the action kinds, which check and compile against one snapshot. With a nil index
+// every action has the finding no-snapshot.
 func Kinds(x *metadata.Index, o actions.Options) []actions.Kind {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -79,9 +81,10 @@ func Kinds(x *metadata.Index, o actions.Options) []actions.Kind {
 
 // workshop is what all kinds share: the metadata and how values are converted.
 type env struct {
-	x       *metadata.Index
-	o       actions.Options
-	options sync.Map // uid of an option set -> *value.Options, made when a rule first needs it: some sets have tens of thousands
+	x *metadata.Index
+	o actions.Options
+	// uid of an option set -> *value.Options, made when a rule first needs it: some sets have tens of thousands
+	options sync.Map
 	context *value.Context
 }
 

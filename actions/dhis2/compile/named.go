@@ -15,8 +15,8 @@ import (
 	"github.com/culvert/culvert/rules/yamlnode"
 )
 
-// namedPlan writes or removes one aggregate value whose data element, or data set, is named by the data: rows of the long format, such as DHIS2's
-// own data value sets.
+// namedPlan writes or removes one aggregate value whose data element, or data set, is named by the
+// data: rows of the long format, such as DHIS2's own data value sets.
 type namedPlan struct {
 	*valuesPlan // what no name changes; its set is nil where the data name it
 	element     *rules.Field
@@ -31,12 +31,15 @@ type namedPlan struct {
 // expressionAsName reports an expression where a name is meant, and says how the data name an object.
 func (c *compiler) expressionAsName(key string) bool {
 	n := c.spec.Body.Get(key)
-	if n == nil || n.Kind != yamlnode.Scalar || !(strings.HasPrefix(n.Value, "trigger.") || strings.HasPrefix(n.Value, "item.")) {
+	if n == nil || n.Kind != yamlnode.Scalar || !(strings.HasPrefix(n.Value, "trigger.") ||
+		strings.HasPrefix(n.Value, "item.")) {
 		return false
 	}
-	c.readAll("data_element", "data_set", "org_unit", "period", "value", "aggregate", "comment", "category_option_combo", "attribute_option_combo",
+	c.readAll("data_element", "data_set", "org_unit", "period", "value", "aggregate", "comment", "category_option_combo",
+		"attribute_option_combo",
 		"attribute_category_options", "follow_up")
-	c.errorAt(n.Place(), "wrong-shape", "where the data name it, write "+key+": {from: "+n.Value+"}", "%q takes a name, and %s is an expression", key, n.Value)
+	c.errorAt(n.Place(), "wrong-shape", "where the data name it, write "+key+": {from: "+n.Value+"}",
+		"%q takes a name, and %s is an expression", key, n.Value)
 	return true
 }
 
@@ -65,7 +68,8 @@ func (c *compiler) namedValue(remove bool) planner {
 			set = c.dataSet(n)
 		}
 		if set == nil {
-			c.readAll("data_element", "org_unit", "period", "value", "aggregate", "comment", "category_option_combo", "attribute_option_combo",
+			c.readAll("data_element", "org_unit", "period", "value", "aggregate", "comment", "category_option_combo",
+				"attribute_option_combo",
 				"attribute_category_options", "follow_up")
 			return nil
 		}
@@ -90,7 +94,8 @@ func (c *compiler) namedValue(remove bool) planner {
 	} else {
 		p.val = c.fieldOf("value", n)
 	}
-	p.aggregate = c.choice("aggregate", object.AggregateCount, object.AggregateSum, object.AggregateAverage, object.AggregateLast)
+	p.aggregate = c.choice("aggregate", object.AggregateCount, object.AggregateSum, object.AggregateAverage,
+		object.AggregateLast)
 	p.declareIDs(c)
 	p.comment = c.comment()
 	p.followUp = c.valueFollowUp(p.aggregate)
@@ -175,18 +180,21 @@ func (p *namedPlan) elementOf(s *rules.Scope) (*metadata.DataElement, error) {
 		return nil, err
 	}
 	if ref == "" {
-		return nil, p.fail(p.element, "data_element", "blank-value", "is blank", "fill it in at the source, or leave such records out with when", nil)
+		return nil, p.fail(p.element, "data_element", "blank-value", "is blank",
+			"fill it in at the source, or leave such records out with when", nil)
 	}
 	e, ambiguous, near := p.x.DataElement(ref, p.among())
 	if e != nil {
 		return e, nil
 	}
 	if len(ambiguous) > 0 {
-		return nil, p.fail(p.element, "data_element", "ambiguous-name", "is the name of several data elements of the last sync",
+		return nil, p.fail(p.element, "data_element", "ambiguous-name",
+			"is the name of several data elements of the last sync",
 			"use the code or uid of the one that is meant: "+diag.Names(ambiguous[:min(5, len(ambiguous))], "or"), ref)
 	}
 	if elsewhere, _, _ := p.x.DataElement(ref, nil); elsewhere != nil {
-		return nil, p.fail(p.element, "data_element", "element-not-in-data-set", fmt.Sprintf("is not a data element of the data set %q", p.set.Name),
+		return nil, p.fail(p.element, "data_element", "element-not-in-data-set",
+			fmt.Sprintf("is not a data element of the data set %q", p.set.Name),
 			"add it to the data set in DHIS2 and sync, or leave such records out with when", ref)
 	}
 	return nil, p.fail(p.element, "data_element", "unknown-data-element", "fits no data element of the last sync",
@@ -194,7 +202,8 @@ func (p *namedPlan) elementOf(s *rules.Scope) (*metadata.DataElement, error) {
 }
 
 func (p *namedPlan) fail(f *rules.Field, key, code, message, hint string, in any) *rules.Failure {
-	failure := &rules.Failure{Code: code, Field: key, Place: p.spec.Place, Message: fmt.Sprintf("%q %s", key, message), Hint: hint}
+	failure := &rules.Failure{Code: code, Field: key, Place: p.spec.Place, Message: fmt.Sprintf("%q %s", key, message),
+		Hint: hint}
 	if f != nil {
 		failure.Place, failure.Column = placeOf(f), f.Column()
 	}
@@ -238,11 +247,13 @@ func (p *namedPlan) setNamed(ref string, e *metadata.DataElement) (*metadata.Dat
 }
 
 func holds(d *metadata.DataSet, e *metadata.DataElement) bool {
-	return slices.ContainsFunc(d.Elements, func(member metadata.DataSetElement) bool { return member.DataElement.ID == e.ID })
+	return slices.ContainsFunc(d.Elements,
+		func(member metadata.DataSetElement) bool { return member.DataElement.ID == e.ID })
 }
 
-// setWith finds the data set that has an element and is assigned to the record's org unit. A value belongs to no data set in DHIS2, so of
-// several that ask for it in the same periods and by the same categories any will do.
+// setWith finds the data set that has an element and is assigned to the record's org unit. A value
+// belongs to no data set in DHIS2, so of several that ask for it in the same periods and by the
+// same categories any will do.
 func (p *namedPlan) setWith(s *rules.Scope, e *metadata.DataElement) (*metadata.DataSet, error) {
 	var sets []*metadata.DataSet
 	for i := range p.x.Snapshot.DataSets {
@@ -251,7 +262,8 @@ func (p *namedPlan) setWith(s *rules.Scope, e *metadata.DataElement) (*metadata.
 		}
 	}
 	if len(sets) == 0 {
-		return nil, p.fail(p.element, "data_element", "element-not-in-data-set", fmt.Sprintf("is the data element %q, which is in no data set", e.Name),
+		return nil, p.fail(p.element, "data_element", "element-not-in-data-set",
+			fmt.Sprintf("is the data element %q, which is in no data set", e.Name),
 			"add it to a data set in DHIS2 and sync", nil)
 	}
 	if len(sets) == 1 {
@@ -261,7 +273,8 @@ func (p *namedPlan) setWith(s *rules.Scope, e *metadata.DataElement) (*metadata.
 	if err != nil {
 		return nil, err
 	}
-	assigned := slices.DeleteFunc(slices.Clone(sets), func(d *metadata.DataSet) bool { return !p.x.DataSetHasOrgUnit(d.ID, unit.ID) })
+	assigned := slices.DeleteFunc(slices.Clone(sets),
+		func(d *metadata.DataSet) bool { return !p.x.DataSetHasOrgUnit(d.ID, unit.ID) })
 	if len(assigned) == 0 {
 		return sets[0], nil // which says that the org unit is not assigned
 	}
@@ -277,7 +290,8 @@ func (p *namedPlan) setWith(s *rules.Scope, e *metadata.DataElement) (*metadata.
 	}
 	if !alike {
 		return nil, p.fail(p.element, "data_element", "several-data-sets",
-			fmt.Sprintf("is in several data sets that ask for it in different periods or by different categories: %s", diag.Names(names[:min(5, len(names))], "and")),
+			fmt.Sprintf("is in several data sets that ask for it in different periods or by different categories: %s",
+				diag.Names(names[:min(5, len(names))], "and")),
 			"say which with data_set: a name, or {from: ...} where the data name it", nil)
 	}
 	return assigned[0], nil
@@ -300,7 +314,8 @@ func (p *namedPlan) planFor(set *metadata.DataSet, e *metadata.DataElement) (*va
 		v.orgUnit, v.period = &unit, &period
 		if divided := comboID(set.CategoryCombo); p.whole != nil || divided != "" && divided != p.x.DefaultCombo() {
 			if p.whole == nil {
-				return nil, p.fail(nil, "attribute_option_combo", "attribute-combo-missing", fmt.Sprintf("is missing: the data set %q is divided", set.Name),
+				return nil, p.fail(nil, "attribute_option_combo", "attribute-combo-missing",
+					fmt.Sprintf("is missing: the data set %q is divided", set.Name),
 					"add attribute_option_combo: to the action", nil)
 			}
 			v.combo = &attributeCombo{w: p.env, combo: cmp.Or(divided, p.x.DefaultCombo()), field: p.whole}
@@ -319,14 +334,16 @@ func (p *namedPlan) planFor(set *metadata.DataSet, e *metadata.DataElement) (*va
 func (p *namedPlan) cellOf(v *valuesPlan, e *metadata.DataElement) (*cellField, error) {
 	cell := v.newCell(e, combosOf(v.set, e), p.spec.Place)
 	if cell.comboOf = p.option; p.option == nil && cell.combo == "" {
-		return nil, p.fail(p.element, "data_element", "combo-missing", fmt.Sprintf("is the data element %q, which is divided, and nothing says which combination is meant", e.Name),
+		return nil, p.fail(p.element, "data_element", "combo-missing",
+			fmt.Sprintf("is the data element %q, which is divided, and nothing says which combination is meant", e.Name),
 			"add category_option_combo: to the action", nil)
 	}
 	if p.val == nil {
 		return cell, nil
 	}
 	if p.aggregate != "" && p.aggregate != object.AggregateLast && !isNumeric(e.ValueType) {
-		return nil, p.fail(p.element, "data_element", "aggregate-of-text", fmt.Sprintf("is the data element %q, which holds no numbers", e.Name),
+		return nil, p.fail(p.element, "data_element", "aggregate-of-text",
+			fmt.Sprintf("is the data element %q, which holds no numbers", e.Name),
 			"choose aggregate: last, or leave such records out with when", nil)
 	}
 	kind := contributionKind(p.aggregate, p.elementKind(e, true))
@@ -335,7 +352,8 @@ func (p *namedPlan) cellOf(v *valuesPlan, e *metadata.DataElement) (*cellField, 
 	}
 	kind, err := kind.WithFormat(p.val.Format)
 	if err != nil {
-		return nil, p.fail(p.val, "value", "bad-format", "has a format that does not fit the data element "+e.Name+": "+err.Error(), formatHint(err), nil)
+		return nil, p.fail(p.val, "value", "bad-format",
+			"has a format that does not fit the data element "+e.Name+": "+err.Error(), formatHint(err), nil)
 	}
 	cell.valued = &valued{Field: p.val, uid: e.ID, name: e.Name, kind: kind}
 	return cell, nil

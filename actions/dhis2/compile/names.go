@@ -8,7 +8,8 @@ import (
 	"github.com/culvert/culvert/rules/yamlnode"
 )
 
-// found reports a name that fits no object or several. It is true when exactly one fits; a former name is then a warning with its fix.
+// found reports a name that fits no object or several. It is true when exactly one fits; a former
+// name is then a warning with its fix.
 func (c *compiler) found(n *yamlnode.Node, ok bool, collection, what string, ambiguous, suggestions []string) bool {
 	switch {
 	case ok:
@@ -22,7 +23,8 @@ func (c *compiler) found(n *yamlnode.Node, ok bool, collection, what string, amb
 		}
 		return true
 	case len(ambiguous) > 0:
-		c.errorAt(n.Place(), "ambiguous-name", "use a code or uid: "+diag.Names(ambiguous[:min(5, len(ambiguous))], "or"), "several objects are called %q as a %s", n.Value, what)
+		c.errorAt(n.Place(), "ambiguous-name", "use a code or uid: "+diag.Names(ambiguous[:min(5, len(ambiguous))], "or"),
+			"several objects are called %q as a %s", n.Value, what)
 	default:
 		hint := "run culvert sync when it is new"
 		if len(suggestions) > 0 {
@@ -45,7 +47,9 @@ func (c *compiler) program() *metadata.Program {
 	}
 	c.use(p.ID, n.Place())
 	if c.x.Snapshot.User.ID != "" && !p.Access.Data.Write && !c.superuser() {
-		c.warnAt(n.Place(), "no-write-access", "give the user data write access in the program's sharing settings, then sync", "the user %q may not write data of the program %q", c.x.Snapshot.User.Username, p.Name)
+		c.warnAt(n.Place(), "no-write-access",
+			"give the user data write access in the program's sharing settings, then sync",
+			"the user %q may not write data of the program %q", c.x.Snapshot.User.Username, p.Name)
 	}
 	return p
 }
@@ -54,11 +58,15 @@ func (c *compiler) program() *metadata.Program {
 func (c *compiler) trackerProgram() *metadata.Program {
 	p := c.program()
 	if p != nil && p.Type == metadata.WithoutRegistration {
-		c.errorAt(c.spec.Body.Get("program").Place(), "wrong-program-type", "use dhis2.event for it, or name a program with registration", "%q is an event program: nobody is enrolled in it", p.Name)
+		c.errorAt(c.spec.Body.Get("program").Place(), "wrong-program-type",
+			"use dhis2.event for it, or name a program with registration", "%q is an event program: nobody is enrolled in it",
+			p.Name)
 		return nil
 	}
 	if p != nil && (p.TrackedEntityType == nil || c.x.TrackedEntityTypeByID(p.TrackedEntityType.ID) == nil) {
-		c.errorAt(c.spec.Body.Get("program").Place(), "no-tracked-entity-type", "give the program a type in DHIS2 and share it with the syncing user, then sync", "the type of tracked entity of %q is not in the metadata", p.Name)
+		c.errorAt(c.spec.Body.Get("program").Place(), "no-tracked-entity-type",
+			"give the program a type in DHIS2 and share it with the syncing user, then sync",
+			"the type of tracked entity of %q is not in the metadata", p.Name)
 		return nil
 	}
 	return p
@@ -110,7 +118,8 @@ func (c *compiler) stage(p *metadata.Program) *metadata.ProgramStage {
 	}
 	c.use(s.ID, n.Place())
 	if c.x.Snapshot.User.ID != "" && !s.Access.Data.Write && !c.superuser() {
-		c.warnAt(n.Place(), "no-write-access", "give the user data write access in the stage's sharing settings, then sync", "the user %q may not write data of the stage %q", c.x.Snapshot.User.Username, s.Name)
+		c.warnAt(n.Place(), "no-write-access", "give the user data write access in the stage's sharing settings, then sync",
+			"the user %q may not write data of the stage %q", c.x.Snapshot.User.Username, s.Name)
 	}
 	return s
 }
@@ -123,7 +132,9 @@ func (c *compiler) dataSet(n *yamlnode.Node) *metadata.DataSet {
 	}
 	c.use(d.ID, n.Place())
 	if c.x.Snapshot.User.ID != "" && !d.Access.Data.Write && !c.superuser() {
-		c.warnAt(n.Place(), "no-write-access", "give the user data write access in the data set's sharing settings, then sync", "the user %q may not write data of the data set %q", c.x.Snapshot.User.Username, d.Name)
+		c.warnAt(n.Place(), "no-write-access",
+			"give the user data write access in the data set's sharing settings, then sync",
+			"the user %q may not write data of the data set %q", c.x.Snapshot.User.Username, d.Name)
 	}
 	return d
 }

@@ -16,15 +16,18 @@ type assignment struct {
 	has      func(orgUnit string) bool // nil: every org unit
 	what     string                    // the program "Antenatal care"
 	anywhere bool                      // also outside of what the user may capture
-	open     bool                      // data from before the opening date is refused: 2.43 refuses data values, the tracker takes any
+	// data from before the opening date is refused: 2.43 refuses data values, the tracker takes any
+	open bool
 }
 
 func (w *env) programUnits(p *metadata.Program) assignment {
-	return assignment{has: func(ou string) bool { return w.x.ProgramHasOrgUnit(p.ID, ou) }, what: fmt.Sprintf("the program %q", p.Name)}
+	return assignment{has: func(ou string) bool { return w.x.ProgramHasOrgUnit(p.ID, ou) },
+		what: fmt.Sprintf("the program %q", p.Name)}
 }
 
 func (w *env) dataSetUnits(d *metadata.DataSet) assignment {
-	return assignment{has: func(ou string) bool { return w.x.DataSetHasOrgUnit(d.ID, ou) }, what: fmt.Sprintf("the data set %q", d.Name), open: true}
+	return assignment{has: func(ou string) bool { return w.x.DataSetHasOrgUnit(d.ID, ou) },
+		what: fmt.Sprintf("the data set %q", d.Name), open: true}
 }
 
 // orgUnitField is the org unit of an action: a lookup, a value of the record, or a fixed one.
@@ -73,7 +76,8 @@ func (c *compiler) orgUnit(required bool, to assignment) *orgUnitField {
 			hint = "culvert metadata search finds org units by any part of their name"
 		}
 		if len(ambiguous) > 0 {
-			c.errorAt(place, "ambiguous-name", "use a code or uid: "+diag.Names(ambiguous[:min(5, len(ambiguous))], "or"), "several org units are called %q", ref)
+			c.errorAt(place, "ambiguous-name", "use a code or uid: "+diag.Names(ambiguous[:min(5, len(ambiguous))], "or"),
+				"several org units are called %q", ref)
 			return nil
 		}
 		c.errorAt(place, "unknown-org-unit", hint, "there is no org unit %q", ref)
@@ -133,31 +137,44 @@ func (f *orgUnitField) find(v any) (*metadata.OrgUnit, error) {
 	case o != nil:
 		return o, nil
 	case len(ambiguous) > 0:
-		return nil, f.fail("ambiguous-org-unit", "fits several org units of the last sync", "send the code or uid instead of the name: "+diag.Names(ambiguous[:min(5, len(ambiguous))], "or"), v)
+		return nil, f.fail("ambiguous-org-unit", "fits several org units of the last sync",
+			"send the code or uid instead of the name: "+diag.Names(ambiguous[:min(5, len(ambiguous))], "or"), v)
 	}
 	if len(near) > 0 {
-		return nil, f.fail("unknown-org-unit", "fits no org unit of the last sync", "did you mean "+diag.Names(near[:min(3, len(near))], "or")+"? Correct it at the source, or use a lookup", v)
+		return nil, f.fail("unknown-org-unit", "fits no org unit of the last sync",
+			"did you mean "+diag.Names(near[:min(3, len(near))], "or")+"? Correct it at the source, or use a lookup", v)
 	}
-	return nil, f.fail("unknown-org-unit", "fits no org unit of the last sync", "correct it at the source, add the org unit to DHIS2 and sync, or use a lookup", v)
+	return nil, f.fail("unknown-org-unit", "fits no org unit of the last sync",
+		"correct it at the source, add the org unit to DHIS2 and sync, or use a lookup", v)
 }
 
-// problem says why data of a day may not go to an org unit. The tracker takes data of closed org units without a word; Culvert does not.
+// problem says why data of a day may not go to an org unit. The tracker takes data of closed org
+// units without a word; Culvert does not.
 func (f *orgUnitField) problem(o *metadata.OrgUnit, on time.Time) *value.Problem {
 	switch {
 	case f.to.has != nil && !f.to.has(o.ID):
-		return &value.Problem{Code: "org-unit-not-assigned", Message: fmt.Sprintf("the org unit %q is not assigned to %s", o.Name, f.to.what), Hint: "assign it in DHIS2 and sync, or send the data elsewhere"}
+		return &value.Problem{Code: "org-unit-not-assigned",
+			Message: fmt.Sprintf("the org unit %q is not assigned to %s", o.Name, f.to.what),
+			Hint:    "assign it in DHIS2 and sync, or send the data elsewhere"}
 	case o.ClosedDate != "" && !on.Before(day(o.ClosedDate).AddDate(0, 0, 1)):
-		return &value.Problem{Code: "org-unit-closed", Message: fmt.Sprintf("the org unit %q was closed on %s", o.Name, o.ClosedDate[:min(10, len(o.ClosedDate))]), Hint: "send the data to the org unit that took over, or open it again in DHIS2 and sync"}
+		return &value.Problem{Code: "org-unit-closed",
+			Message: fmt.Sprintf("the org unit %q was closed on %s", o.Name, o.ClosedDate[:min(10, len(o.ClosedDate))]),
+			Hint:    "send the data to the org unit that took over, or open it again in DHIS2 and sync"}
 	case f.to.open && o.OpeningDate != "" && !on.IsZero() && on.Before(day(o.OpeningDate)):
-		return &value.Problem{Code: "org-unit-not-open", Message: fmt.Sprintf("the org unit %q opens on %s only", o.Name, o.OpeningDate[:min(10, len(o.OpeningDate))]), Hint: "check the date of the record, or the opening date in DHIS2"}
+		return &value.Problem{Code: "org-unit-not-open",
+			Message: fmt.Sprintf("the org unit %q opens on %s only", o.Name, o.OpeningDate[:min(10, len(o.OpeningDate))]),
+			Hint:    "check the date of the record, or the opening date in DHIS2"}
 	case !f.to.anywhere && f.w.x.Snapshot.User.ID != "" && !f.w.x.InCaptureScope(o.ID):
-		return &value.Problem{Code: "org-unit-out-of-scope", Message: fmt.Sprintf("the user %q may not capture data at the org unit %q", f.w.x.Snapshot.User.Username, o.Name), Hint: "give the user a capture org unit above it, then sync"}
+		return &value.Problem{Code: "org-unit-out-of-scope",
+			Message: fmt.Sprintf("the user %q may not capture data at the org unit %q", f.w.x.Snapshot.User.Username, o.Name),
+			Hint:    "give the user a capture org unit above it, then sync"}
 	}
 	return nil
 }
 
 func (f *orgUnitField) fail(code, message, hint string, in any) *rules.Failure {
-	failure := &rules.Failure{Code: code, Place: placeOf(f.Field), Field: "org_unit", Message: `"org_unit" ` + message, Hint: hint}
+	failure := &rules.Failure{Code: code, Place: placeOf(f.Field), Field: "org_unit", Message: `"org_unit" ` + message,
+		Hint: hint}
 	if in != nil {
 		failure.Value = private(in)
 	}

@@ -49,7 +49,8 @@ func (c *compiler) period(set *metadata.DataSet) *periodField {
 		return p // judged when the record says which data set it is
 	}
 	if _, err := period.Of(c.o.Now(), set.PeriodType); err != nil {
-		c.errorAt(n.Place(), "unknown-period-type", "update Culvert, or change the data set", "the data set %q has the period type %q, which is not known", set.Name, set.PeriodType)
+		c.errorAt(n.Place(), "unknown-period-type", "update Culvert, or change the data set",
+			"the data set %q has the period type %q, which is not known", set.Name, set.PeriodType)
 		return nil
 	}
 	if f.From != nil {
@@ -65,8 +66,8 @@ func (c *compiler) period(set *metadata.DataSet) *periodField {
 	return p
 }
 
-// eval gives the period of one record, and the moment within it that the record speaks of (the period's start when it names the period only).
-// The error is a *rules.Failure.
+// eval gives the period of one record, and the moment within it that the record speaks of (the
+// period's start when it names the period only). The error is a *rules.Failure.
 func (f *periodField) eval(s *rules.Scope) (period.Period, time.Time, error) {
 	if f.fixed != nil {
 		return *f.fixed, f.fixed.Start, f.open(*f.fixed, nil)
@@ -76,7 +77,8 @@ func (f *periodField) eval(s *rules.Scope) (period.Period, time.Time, error) {
 		return period.Period{}, time.Time{}, err
 	}
 	if r.Blank {
-		return period.Period{}, time.Time{}, f.fail(&value.Problem{Code: "blank-value", Message: "is blank", Hint: "fill it in at the source, or give a default in the rule"}, nil)
+		return period.Period{}, time.Time{}, f.fail(&value.Problem{Code: "blank-value", Message: "is blank",
+			Hint: "fill it in at the source, or give a default in the rule"}, nil)
 	}
 	p, problem := f.read(r.Value)
 	if problem != nil {
@@ -92,7 +94,8 @@ func (f *periodField) eval(s *rules.Scope) (period.Period, time.Time, error) {
 }
 
 func (f *periodField) fail(p *value.Problem, in any) *rules.Failure {
-	failure := &rules.Failure{Code: p.Code, Place: placeOf(f.Field), Field: "period", Message: `"period" ` + p.Message, Hint: p.Hint}
+	failure := &rules.Failure{Code: p.Code, Place: placeOf(f.Field), Field: "period", Message: `"period" ` + p.Message,
+		Hint: p.Hint}
 	if in != nil {
 		failure.Value = private(in)
 	}
@@ -101,7 +104,8 @@ func (f *periodField) fail(p *value.Problem, in any) *rules.Failure {
 
 // read takes a period of the data set's type, or a day.
 func (f *periodField) read(v any) (period.Period, *value.Problem) {
-	wrong := &value.Problem{Code: "wrong-period", Message: fmt.Sprintf("is neither a day nor a period of the type %s", f.set.PeriodType), Hint: "give a date, with format: when it is not ISO, or a period such as " + f.example()}
+	wrong := &value.Problem{Code: "wrong-period", Message: fmt.Sprintf("is neither a day nor a period of the type %s",
+		f.set.PeriodType), Hint: "give a date, with format: when it is not ISO, or a period such as " + f.example()}
 	if text, ok := value.Text(v, f.w.context); ok && f.layout == nil {
 		parsed, err := period.Parse(strings.TrimSpace(text))
 		switch {
@@ -134,8 +138,9 @@ func (f *periodField) example() string {
 	return p.Previous().ISO()
 }
 
-// open refuses periods that the data set does not take yet: without open future periods the running one is closed (E7641 before 2.43, which
-// takes any). Being strict everywhere keeps half a month's figures from passing as a month's.
+// open refuses periods that the data set does not take yet: without open future periods the running
+// one is closed (E7641 before 2.43, which takes any). Being strict everywhere keeps half a month's
+// figures from passing as a month's.
 func (f *periodField) open(p period.Period, in any) error {
 	last, err := period.Of(f.w.o.Now().In(f.w.o.Zone), f.set.PeriodType)
 	if err != nil {

@@ -27,11 +27,14 @@ type personRef struct {
 	several  bool // several ids may be one person
 }
 
-// personRef reads external_id, match_by and when_deleted. set are the attributes that the action sets, whose values match_by uses.
+// personRef reads external_id, match_by and when_deleted. set are the attributes that the action
+// sets, whose values match_by uses.
 func (c *compiler) personRef(t *metadata.TrackedEntityType, p *metadata.Program, set []*valued) *personRef {
-	w := &personRef{env: c.env, t: t, typ: identity.PersonType(t.ID, c.spec.Rule().People()), program: p, external: c.expr("external_id")}
+	w := &personRef{env: c.env, t: t, typ: identity.PersonType(t.ID, c.spec.Rule().People()), program: p,
+		external: c.expr("external_id")}
 	if w.external == nil && c.spec.Body.Get("external_id").IsNull() {
-		c.missing("external_id", "give the person's or case's id in the source system; the same id always reaches the same tracked entity")
+		c.missing("external_id", "give the person's or case's id in the source system; the same id always reaches the "+
+			"same tracked entity")
 	}
 	if c.spec.Kind != KindDelete {
 		w.recreate = c.choice("when_deleted", "recreate", "fail") == "recreate"
@@ -84,7 +87,9 @@ func (w *personRef) matchBy(c *compiler, set []*valued) {
 			}
 		}
 		if from == nil {
-			c.errorAt(name.Place(), "match-by-without-value", "set it under attributes, or give its value here: {"+a.Name+": expression}", "match_by names %q, but nothing gives its value", a.Name)
+			c.errorAt(name.Place(), "match-by-without-value",
+				"set it under attributes, or give its value here: {"+a.Name+": expression}",
+				"match_by names %q, but nothing gives its value", a.Name)
 			continue
 		}
 		w.match = append(w.match, from)
@@ -139,7 +144,8 @@ func (w *personRef) suggestMatch(c *compiler, set []*valued) {
 	}
 	for _, v := range set {
 		if a := c.x.AttributeByID(v.uid); a != nil && a.Unique {
-			c.warnAt(c.spec.Place, "no-match-by", "add match_by: "+a.Name+", so that people who are already in DHIS2 are found", "nothing finds people who are already in DHIS2, though %q is unique", a.Name)
+			c.warnAt(c.spec.Place, "no-match-by", "add match_by: "+a.Name+", so that people who are already in DHIS2 are found",
+				"nothing finds people who are already in DHIS2, though %q is unique", a.Name)
 			return
 		}
 	}
@@ -154,7 +160,8 @@ func (w *personRef) eval(s *rules.Scope) (*identity.Person, error) {
 	if id == "" {
 		return nil, &rules.Failure{
 			Code: "blank-value", Place: w.external.Place, Field: "external_id",
-			Message: `"external_id" is blank, so nobody can be told from others`, Hint: "fill it in at the source, or filter such records out with when",
+			Message: `"external_id" is blank, so nobody can be told from others`,
+			Hint:    "fill it in at the source, or filter such records out with when",
 		}
 	}
 	if rules.IsNoAnswer(id) {
@@ -164,7 +171,8 @@ func (w *personRef) eval(s *rules.Scope) (*identity.Person, error) {
 			Hint:    "fill the id in at the source and send the record again, or filter such records out with when",
 		}
 	}
-	if err := errors.Join(rules.TooLongID(w.external, "external_id", id), w.external.EditedID(s, "external_id", id)); err != nil {
+	if err := errors.Join(rules.TooLongID(w.external, "external_id", id),
+		w.external.EditedID(s, "external_id", id)); err != nil {
 		return nil, err
 	}
 	p := &identity.Person{
@@ -194,13 +202,16 @@ func (w *personRef) eval(s *rules.Scope) (*identity.Person, error) {
 func placeholder(v *valued, text string) *rules.Failure {
 	return &rules.Failure{
 		Code: "placeholder", Place: v.place(), Field: v.name, Value: text,
-		Message: fmt.Sprintf("%q holds what people write for \"no answer\", and match_by would take everybody with it for one person", v.name),
-		Hint:    "declare such words: missing: [n/a] on the trigger or the field makes them blank; a value that is real is let through by missing: [] on the field",
+		Message: fmt.Sprintf("%q holds what people write for \"no answer\", and match_by would take everybody with it for "+
+			"one person", v.name),
+		Hint: "declare such words: missing: [n/a] on the trigger or the field makes them blank; a value that is real " +
+			"is let through by missing: [] on the field",
 	}
 }
 
-// scope is the program in which people are searched by an attribute; empty for attributes of the type, by which people are found who are not
-// in the program: DHIS2 leaves them out when it is asked with one.
+// scope is the program in which people are searched by an attribute; empty for attributes of the
+// type, by which people are found who are not in the program: DHIS2 leaves them out when it is
+// asked with one.
 func (w *personRef) scope(attribute string) string {
 	for _, a := range w.t.Attributes {
 		if a.Attribute.ID == attribute {
@@ -213,7 +224,8 @@ func (w *personRef) scope(attribute string) string {
 	return w.program.ID
 }
 
-// again reads what tells a person's enrollments in one program apart: enrollment_id, or reenroll with the enrolled date.
+// again reads what tells a person's enrollments in one program apart: enrollment_id, or reenroll
+// with the enrolled date.
 type again struct {
 	id   *rules.Expr
 	date *dateField
@@ -272,7 +284,8 @@ func (c *compiler) textExpr(n *yamlnode.Node) *rules.Expr {
 func (w *personRef) declareIDs(c *compiler) {
 	kind := c.spec.Kind
 	c.spec.DeclareIDs(rules.DeclaredIDs{
-		Object: "tracked entity " + w.t.ID, Label: "tracked entities of the type \"" + w.t.Name + "\"", People: true, ID: w.external, Place: w.external.Place,
+		Object: "tracked entity " + w.t.ID, Label: "tracked entities of the type \"" + w.t.Name + "\"", People: true,
+		ID: w.external, Place: w.external.Place,
 		Creates: kind == KindCreateAndEnroll || kind == KindTrackedEntity, Found: len(w.match) > 0 || w.weighing != nil,
 	})
 }

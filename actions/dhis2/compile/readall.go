@@ -8,12 +8,14 @@ import (
 
 // notExpressions are keys whose values are names or choices.
 var notExpressions = []string{
-	"match_by", "several_ids", "when_deleted", "import", "status", "notes", "attribute_category_options", "attribute_option_combo", "reenroll", "completion", "aggregate",
+	"match_by", "several_ids", "when_deleted", "import", "status", "notes", "attribute_category_options",
+	"attribute_option_combo", "reenroll", "completion", "aggregate",
 	"program", "stage", "tracked_entity_type", "type", "from", "to", "data_set", "data_element",
 }
 
-// readAll marks keys as known where they cannot be checked for want of what they belong to. Their expressions are checked all the same, so that one
-// wrong name does not hide the other mistakes of the action.
+// readAll marks keys as known where they cannot be checked for want of what they belong to. Their
+// expressions are checked all the same, so that one wrong name does not hide the other mistakes of
+// the action.
 func (c *compiler) readAll(keys ...string) {
 	c.known = append(c.known, keys...)
 	for _, key := range keys {

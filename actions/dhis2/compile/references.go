@@ -10,7 +10,8 @@ import (
 )
 
 // checkOutputs reports right-hand sides of a field's value map, or its literal, that name nothing.
-func (c *compiler) checkOutputs(f *rules.Field, what string, find func(ref string) (id string, ambiguous, near []string)) {
+func (c *compiler) checkOutputs(f *rules.Field, what string,
+	find func(ref string) (id string, ambiguous, near []string)) {
 	if f == nil {
 		return
 	}

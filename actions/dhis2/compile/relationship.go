@@ -74,7 +74,9 @@ func (c *compiler) endpoint(n *yamlnode.Node, allowed metadata.Constraint) *endp
 		switch pair.Key.Value {
 		case "external_id", "enrollment_id", "event_id", "tracked_entity_type", "program", "stage":
 		default:
-			c.errorAt(pair.Key.Place(), "unknown-key", "external_id, enrollment_id, event_id, tracked_entity_type, program and stage are understood", "one side of a relationship has no key %q", pair.Key.Value)
+			c.errorAt(pair.Key.Place(), "unknown-key",
+				"external_id, enrollment_id, event_id, tracked_entity_type, program and stage are understood",
+				"one side of a relationship has no key %q", pair.Key.Value)
 		}
 	}
 	e.program = c.endpointProgram(n, allowed)
@@ -87,7 +89,8 @@ func (c *compiler) endpoint(n *yamlnode.Node, allowed metadata.Constraint) *endp
 	case about == "PROGRAM_STAGE_INSTANCE" && !c.endpointStage(n, allowed, e):
 		return nil
 	case about == "PROGRAM_INSTANCE" && e.program == nil:
-		c.errorAt(n.Place(), "missing-key", "add program: its name", "this side of the relationship is an enrollment and needs its program")
+		c.errorAt(n.Place(), "missing-key", "add program: its name",
+			"this side of the relationship is an enrollment and needs its program")
 		return nil
 	}
 	if about != "PROGRAM_INSTANCE" && about != "PROGRAM_STAGE_INSTANCE" {
@@ -95,12 +98,14 @@ func (c *compiler) endpoint(n *yamlnode.Node, allowed metadata.Constraint) *endp
 	}
 	if e.external == nil && (e.stage == nil || e.program.Type != metadata.WithoutRegistration) {
 		if n.Get("external_id") == nil {
-			c.errorAt(n.Place(), "missing-key", "add external_id: the person's or case's id in the source system", "this side of the relationship does not say who is meant")
+			c.errorAt(n.Place(), "missing-key", "add external_id: the person's or case's id in the source system",
+				"this side of the relationship does not say who is meant")
 		}
 		return nil
 	}
 	if e.t == nil && e.external != nil {
-		c.errorAt(n.Place(), "missing-key", "add tracked_entity_type: its name", "this side of the relationship does not say which type of tracked entity is meant")
+		c.errorAt(n.Place(), "missing-key", "add tracked_entity_type: its name",
+			"this side of the relationship does not say which type of tracked entity is meant")
 		return nil
 	}
 	return e
@@ -114,7 +119,8 @@ func (c *compiler) endpointProgram(n *yamlnode.Node, allowed metadata.Constraint
 		}
 		c.use(p.ID, name.Place())
 		if allowed.Program != nil && allowed.Program.ID != p.ID {
-			c.errorAt(name.Place(), "wrong-relationship-end", "name the program that the relationship type asks for", "the relationship type does not take %q here", p.Name)
+			c.errorAt(name.Place(), "wrong-relationship-end", "name the program that the relationship type asks for",
+				"the relationship type does not take %q here", p.Name)
 		}
 		return p
 	}
@@ -124,7 +130,8 @@ func (c *compiler) endpointProgram(n *yamlnode.Node, allowed metadata.Constraint
 	return nil
 }
 
-func (c *compiler) endpointType(n *yamlnode.Node, allowed metadata.Constraint, p *metadata.Program) *metadata.TrackedEntityType {
+func (c *compiler) endpointType(n *yamlnode.Node, allowed metadata.Constraint,
+	p *metadata.Program) *metadata.TrackedEntityType {
 	if name := n.Get("tracked_entity_type"); name != nil {
 		t, ambiguous, suggestions := c.x.TrackedEntityType(name.Value)
 		if !c.found(name, t != nil, metadata.TrackedEntityTypes, "tracked entity type", ambiguous, suggestions) {
@@ -132,7 +139,8 @@ func (c *compiler) endpointType(n *yamlnode.Node, allowed metadata.Constraint, p
 		}
 		c.use(t.ID, name.Place())
 		if allowed.TrackedEntityType != nil && allowed.TrackedEntityType.ID != t.ID {
-			c.errorAt(name.Place(), "wrong-relationship-end", "name the type that the relationship type asks for", "the relationship type does not take %q here", t.Name)
+			c.errorAt(name.Place(), "wrong-relationship-end", "name the type that the relationship type asks for",
+				"the relationship type does not take %q here", t.Name)
 		}
 		return t
 	}
@@ -145,7 +153,8 @@ func (c *compiler) endpointType(n *yamlnode.Node, allowed metadata.Constraint, p
 // endStage finds the stage of a side that is an event.
 func (c *compiler) endpointStage(n *yamlnode.Node, allowed metadata.Constraint, e *endpointPlan) bool {
 	if e.program == nil {
-		c.errorAt(n.Place(), "missing-key", "add program and stage: their names", "this side of the relationship is an event and needs its program")
+		c.errorAt(n.Place(), "missing-key", "add program and stage: their names",
+			"this side of the relationship is an event and needs its program")
 		return false
 	}
 	switch name := n.Get("stage"); {
@@ -162,11 +171,13 @@ func (c *compiler) endpointStage(n *yamlnode.Node, allowed metadata.Constraint, 
 		e.stage = &e.program.Stages[0]
 	}
 	if e.stage == nil {
-		c.errorAt(n.Place(), "missing-key", "add stage: its name", "this side of the relationship is an event and needs its stage")
+		c.errorAt(n.Place(), "missing-key", "add stage: its name",
+			"this side of the relationship is an event and needs its stage")
 		return false
 	}
 	if e.eventID == nil && (e.stage.Repeatable || e.program.Type == metadata.WithoutRegistration) {
-		c.errorAt(n.Place(), "missing-key", "add event_id, as the action that created the event has it", "this side of the relationship does not say which event is meant")
+		c.errorAt(n.Place(), "missing-key", "add event_id, as the action that created the event has it",
+			"this side of the relationship does not say which event is meant")
 		return false
 	}
 	return true

@@ -88,7 +88,8 @@ func (c *compiler) status(key string, words ...string) *statusField {
 			}
 		}
 		if literal != n || isWord(literal.Value) {
-			c.errorAt(literal.Place(), "wrong-choice", "write one of "+strings.Join(words, ", "), "%q is not a %s", literal.Value, key)
+			c.errorAt(literal.Place(), "wrong-choice", "write one of "+strings.Join(words, ", "), "%q is not a %s",
+				literal.Value, key)
 			return nil
 		}
 	}
@@ -99,7 +100,8 @@ func (c *compiler) status(key string, words ...string) *statusField {
 	if f.Map != nil {
 		for _, out := range f.Map.Outputs() {
 			if _, ok := word(out.Out, words); !ok {
-				c.errorAt(out.Place, "map-wrong-value", "write one of "+strings.Join(words, ", "), "%q in the map%s is not a %s", out.Out, mapName(f.Map), key)
+				c.errorAt(out.Place, "map-wrong-value", "write one of "+strings.Join(words, ", "), "%q in the map%s is not a %s",
+					out.Out, mapName(f.Map), key)
 			}
 		}
 	}
@@ -133,7 +135,8 @@ func (f *statusField) eval(s *rules.Scope) (string, error) {
 	if !ok {
 		return "", &rules.Failure{
 			Code: "wrong-choice", Place: placeOf(f.field), Field: f.key, Column: f.field.Column(), Value: private(r.Value),
-			Message: fmt.Sprintf("%q is none of the statuses that DHIS2 has", f.key), Hint: "map it to one of " + strings.Join(f.words, ", "),
+			Message: fmt.Sprintf("%q is none of the statuses that DHIS2 has", f.key),
+			Hint:    "map it to one of " + strings.Join(f.words, ", "),
 		}
 	}
 	return w, nil

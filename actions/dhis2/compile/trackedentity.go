@@ -47,7 +47,8 @@ func compileTrackedEntity(c *compiler) planner {
 		c.missing("tracked_entity_type", "name a tracked entity type, or a program that has one")
 	}
 	if t == nil {
-		c.readAll("external_id", "match_by", "several_ids", "when_deleted", "when_absent", "org_unit", "geometry", "attributes", "import")
+		c.readAll("external_id", "match_by", "several_ids", "when_deleted", "when_absent", "org_unit", "geometry",
+			"attributes", "import")
 		return nil
 	}
 	c.writable(t)
@@ -81,7 +82,9 @@ func compileTrackedEntity(c *compiler) planner {
 // writable warns when the syncing user may not write people of a type.
 func (c *compiler) writable(t *metadata.TrackedEntityType) {
 	if c.x.Snapshot.User.ID != "" && !t.Access.Data.Write && !c.superuser() {
-		c.warnAt(c.spec.Place, "no-write-access", "give the user data write access in the type's sharing settings, then sync", "the user %q may not write data of the type %q", c.x.Snapshot.User.Username, t.Name)
+		c.warnAt(c.spec.Place, "no-write-access",
+			"give the user data write access in the type's sharing settings, then sync",
+			"the user %q may not write data of the type %q", c.x.Snapshot.User.Username, t.Name)
 	}
 }
 
@@ -114,7 +117,8 @@ func (e *entityPlan) write(s *rules.Scope, p *plan, person *identity.Person, org
 		return err
 	}
 	p.add(&object.TrackedEntity{
-		Template: e.template, Person: person, Program: e.program, OrgUnit: orgUnit, Geometry: geometry, Values: values, Files: files, Generate: e.generate, Update: e.update,
+		Template: e.template, Person: person, Program: e.program, OrgUnit: orgUnit, Geometry: geometry, Values: values,
+		Files: files, Generate: e.generate, Update: e.update,
 	})
 	return nil
 }

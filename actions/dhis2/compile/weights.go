@@ -11,7 +11,8 @@ import (
 	"github.com/culvert/culvert/rules/yamlnode"
 )
 
-// weighing finds people by several attributes that together say enough: first name and date of birth, where there is no number. It is the part `or` of match_by.
+// weighing finds people by several attributes that together say enough: first name and date of
+// birth, where there is no number. It is the part `or` of match_by.
 type weighing struct {
 	parts   []weight
 	atLeast float64
@@ -37,12 +38,15 @@ func (w *personRef) matchRules(c *compiler, n *yamlnode.Node, set []*valued) {
 		case "or":
 			w.weights(c, pair.Value, set)
 		default:
-			c.errorAt(pair.Key.Place(), "unknown-key", "any: [National ID, Phone number] and or: {First name: 2, Date of birth: 3, at_least: 5} are understood", "match_by has no key %q", pair.Key.Value)
+			c.errorAt(pair.Key.Place(), "unknown-key",
+				"any: [National ID, Phone number] and or: {First name: 2, Date of birth: 3, at_least: 5} are understood",
+				"match_by has no key %q", pair.Key.Value)
 		}
 	}
 }
 
-// anyOf reads attributes of which each alone tells who somebody is. They need not be unique in DHIS2: where several people have the value, the record fails.
+// anyOf reads attributes of which each alone tells who somebody is. They need not be unique in
+// DHIS2: where several people have the value, the record fails.
 func (w *personRef) anyOf(c *compiler, n *yamlnode.Node, set []*valued) {
 	names := n.Items()
 	if n.Kind == yamlnode.Scalar {
@@ -66,7 +70,8 @@ func (w *personRef) anyOf(c *compiler, n *yamlnode.Node, set []*valued) {
 // weights reads how much each attribute says.
 func (w *personRef) weights(c *compiler, n *yamlnode.Node, set []*valued) {
 	if n.Kind != yamlnode.Mapping {
-		c.errorAt(n.Place(), "wrong-shape", "write or: {First name: 2, Date of birth: 3, at_least: 5}", "the weights of match_by are a mapping")
+		c.errorAt(n.Place(), "wrong-shape", "write or: {First name: 2, Date of birth: 3, at_least: 5}",
+			"the weights of match_by are a mapping")
 		return
 	}
 	out := &weighing{}
@@ -74,7 +79,8 @@ func (w *personRef) weights(c *compiler, n *yamlnode.Node, set []*valued) {
 	for _, pair := range n.Pairs() {
 		points, err := strconv.ParseFloat(pair.Value.Value, 64)
 		if pair.Value.Kind != yamlnode.Scalar || err != nil || !(points > 0) || points > 1e6 {
-			c.errorAt(pair.Value.Place(), "match-by-weights", "write a number above 0", "the weight of %q is not a number", pair.Key.Value)
+			c.errorAt(pair.Value.Place(), "match-by-weights", "write a number above 0", "the weight of %q is not a number",
+				pair.Key.Value)
 			continue
 		}
 		if pair.Key.Value == atLeastKey {
@@ -98,9 +104,11 @@ func (w *personRef) weights(c *compiler, n *yamlnode.Node, set []*valued) {
 	switch {
 	case c.failed:
 	case out.atLeast == 0:
-		c.errorAt(n.Place(), "match-by-weights", "add at_least: 5, the points that make the same person", "nothing says how many points make the same person")
+		c.errorAt(n.Place(), "match-by-weights", "add at_least: 5, the points that make the same person",
+			"nothing says how many points make the same person")
 	case out.atLeast > total:
-		c.errorAt(n.Key(atLeastKey).Place(), "match-by-weights", "write at most the sum of the weights", "all weights together are %v, so that nobody ever has %v", total, out.atLeast)
+		c.errorAt(n.Key(atLeastKey).Place(), "match-by-weights", "write at most the sum of the weights",
+			"all weights together are %v, so that nobody ever has %v", total, out.atLeast)
 	default:
 		w.weighing = out
 		parts := make([]*valued, len(out.parts))
@@ -110,7 +118,8 @@ func (w *personRef) weights(c *compiler, n *yamlnode.Node, set []*valued) {
 		w.mustBeSearched(c, parts, n)
 		for _, p := range out.parts {
 			if p.points >= out.atLeast && p.coarse > 0 {
-				c.warnAt(n.Place(), "match-by-weights", "raise at_least, or name it under any", "%q alone makes the same person, and many people share a value of it", p.name)
+				c.warnAt(n.Place(), "match-by-weights", "raise at_least, or name it under any",
+					"%q alone makes the same person, and many people share a value of it", p.name)
 			}
 		}
 	}
@@ -127,7 +136,9 @@ func (w *personRef) valueOf(c *compiler, name *yamlnode.Node, set []*valued) *va
 			return v
 		}
 	}
-	c.errorAt(name.Place(), "match-by-without-value", "set it under attributes, or give its value here: any: {"+a.Name+": expression}", "match_by names %q, but nothing gives its value", a.Name)
+	c.errorAt(name.Place(), "match-by-without-value",
+		"set it under attributes, or give its value here: any: {"+a.Name+": expression}",
+		"match_by names %q, but nothing gives its value", a.Name)
 	return nil
 }
 
@@ -163,16 +174,18 @@ func (w *personRef) coarseness(attribute string) int {
 // notSearched is added to the coarseness of attributes that DHIS2 may refuse to search by.
 const notSearched = 10
 
-// searchable tells whether DHIS2 finds people by an attribute for whoever may search beyond the org units of their own: it is marked so where it is searched, or
-// unique.
+// searchable tells whether DHIS2 finds people by an attribute for whoever may search beyond the org
+// units of their own: it is marked so where it is searched, or unique.
 func (w *personRef) searchable(attribute string) bool {
 	if a := w.env.x.AttributeByID(attribute); a == nil || a.Unique {
 		return true
 	}
 	if w.scope(attribute) == "" {
-		return slices.ContainsFunc(w.t.Attributes, func(a metadata.TypeAttribute) bool { return a.Attribute.ID == attribute && a.Searchable })
+		return slices.ContainsFunc(w.t.Attributes,
+			func(a metadata.TypeAttribute) bool { return a.Attribute.ID == attribute && a.Searchable })
 	}
-	return slices.ContainsFunc(w.program.Attributes, func(a metadata.ProgramAttribute) bool { return a.Attribute.ID == attribute && a.Searchable })
+	return slices.ContainsFunc(w.program.Attributes,
+		func(a metadata.ProgramAttribute) bool { return a.Attribute.ID == attribute && a.Searchable })
 }
 
 // mustBeSearched warns of attributes by which DHIS2 refuses to look people up.
@@ -180,7 +193,9 @@ func (w *personRef) mustBeSearched(c *compiler, list []*valued, n *yamlnode.Node
 	if len(list) == 0 || c.superuser() || slices.ContainsFunc(list, func(v *valued) bool { return w.searchable(v.uid) }) {
 		return
 	}
-	c.warnAt(n.Place(), "match-by-not-searchable", "mark it as searchable in DHIS2 (in the program, or the tracked entity type) and sync", "people cannot be looked up by %q: it is not searchable in DHIS2", list[0].name)
+	c.warnAt(n.Place(), "match-by-not-searchable",
+		"mark it as searchable in DHIS2 (in the program, or the tracked entity type) and sync",
+		"people cannot be looked up by %q: it is not searchable in DHIS2", list[0].name)
 }
 
 // eval gives what is to be weighed on one record; nil when it has too little.

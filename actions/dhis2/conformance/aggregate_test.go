@@ -12,7 +12,8 @@ import (
 )
 
 // cells are the data sets and periods that the suite writes to at Coral Health Centre.
-var cells = []struct{ dataSet, period string }{{malariaMonthly, "201503"}, {malariaMonthly, "201504"}, {hivQuarterly, "2015Q3"}}
+var cells = []struct{ dataSet, period string }{{malariaMonthly, "201503"}, {malariaMonthly, "201504"},
+	{hivQuarterly, "2015Q3"}}
 
 // readValues reads what a data set holds for a period, without the times and names.
 func (s *suite) readValues(t *testing.T, dataSet, period string) []client.DataValue {
@@ -74,7 +75,8 @@ func (s *suite) refuseOthersValues(t *testing.T) {
 	t.Helper()
 	for _, c := range cells {
 		if n := len(s.readValues(t, c.dataSet, c.period)); n > 0 || s.completed(t, c.dataSet, c.period) {
-			t.Fatalf("the server holds %d values of data set %s for %s at Coral Health Centre, or a completion, which the suite would overwrite and delete: use a server for tests, or remove them first", n, c.dataSet, c.period)
+			t.Fatalf("the server holds %d values of data set %s for %s at Coral Health Centre, or a completion, which the "+
+				"suite would overwrite and delete: use a server for tests, or remove them first", n, c.dataSet, c.period)
 		}
 	}
 }
@@ -110,7 +112,8 @@ func (s *suite) dataValue(t *testing.T) {
 }
 
 func (s *suite) dataValueSet(t *testing.T) {
-	sample := fields{"id": "s", "place": "TM-010202", "month": "2015-03", "done": "2015-04-02", "deaths": "4", "f": "11", "m": "12", "out": "no"}
+	sample := fields{"id": "s", "place": "TM-010202", "month": "2015-03", "done": "2015-04-02", "deaths": "4", "f": "11",
+		"m": "12", "out": "no"}
 	text := `
   - dhis2.data_value_set:
       data_set: Malaria monthly report
@@ -130,7 +133,8 @@ func (s *suite) dataValueSet(t *testing.T) {
 		sent{"wrong-type", sample.with("id", "s2", "month", "2015-04", "deaths", "x")},
 		sent{"org-unit-closed", sample.with("id", "s3", "place", "TM-040306", "month", "2024-03")},
 	)
-	want := map[string]string{"Malaria deaths": "4", "RDT stock-out this month": "false", "Malaria tests done / Under 5, Females": "11", "Malaria tests done / Under 5, Males": "12"}
+	want := map[string]string{"Malaria deaths": "4", "RDT stock-out this month": "false",
+		"Malaria tests done / Under 5, Females": "11", "Malaria tests done / Under 5, Males": "12"}
 	if got := s.readTexts(t, malariaMonthly, "201503"); !maps.Equal(got, want) {
 		t.Errorf("March holds %v", got)
 	}
@@ -169,7 +173,8 @@ func (s *suite) dataValueSetByPartner(t *testing.T) {
 	if !slices.Equal(got, []string{"2", "40"}) {
 		t.Errorf("the quarter holds %v", got)
 	}
-	f.twice(t, 0, sent{"ok", sample.with("tests", "41")}, sent{"ok", sample.with("id", "h2", "partner", "Government", "tests", "3")})
+	f.twice(t, 0, sent{"ok", sample.with("tests", "41")},
+		sent{"ok", sample.with("id", "h2", "partner", "Government", "tests", "3")})
 	got = slices.Sorted(maps.Values(s.readTexts(t, hivQuarterly, "2015Q3")))
 	if !slices.Equal(got, []string{"3", "41"}) {
 		t.Errorf("the corrected quarter holds %v", got)

@@ -14,9 +14,12 @@ func (s *suite) delete(t *testing.T) {
 	record := sample.with("id", s.external(1), "case", s.external(1), "child", s.external(20), "visit", "b")
 	remove := func(text string) *flow { return s.compile(t, "  - dhis2.delete:\n      confirm: true\n"+text, sample) }
 	for _, text := range []string{
-		"      what: relationship\n      type: Mother of\n      from: {external_id: trigger.case}\n      to: {external_id: trigger.child}\n",
-		"      what: event\n      program: Antenatal care\n      stage: Follow-up visit\n      external_id: trigger.case\n      event_id: trigger.visit\n",
-		"      what: data_value\n      data_element: Malaria deaths\n      data_set: Malaria monthly report\n      org_unit: {value: Coral Health Centre}\n      period: trigger.month\n",
+		"      what: relationship\n      type: Mother of\n      from: {external_id: trigger.case}\n      to: " +
+			"{external_id: trigger.child}\n",
+		"      what: event\n      program: Antenatal care\n      stage: Follow-up visit\n      external_id: " +
+			"trigger.case\n      event_id: trigger.visit\n",
+		"      what: data_value\n      data_element: Malaria deaths\n      data_set: Malaria monthly report\n      " +
+			"org_unit: {value: Coral Health Centre}\n      period: trigger.month\n",
 		"      what: enrollment\n      program: Child immunisation\n      external_id: trigger.child\n",
 		"      what: tracked_entity\n      tracked_entity_type: Person\n      external_id: trigger.child\n",
 	} {
@@ -26,7 +29,8 @@ func (s *suite) delete(t *testing.T) {
 		t.Error("the relationship is still there")
 	}
 	s.wantNobody(t, 20)
-	if list, err := s.client.Events(context.Background(), []client.InProgram{{UID: s.visit(followUp, 1, "b"), Program: antenatal}}); err != nil || len(list) > 0 {
+	if list, err := s.client.Events(context.Background(),
+		[]client.InProgram{{UID: s.visit(followUp, 1, "b"), Program: antenatal}}); err != nil || len(list) > 0 {
 		t.Errorf("the event is still there: %v", err)
 	}
 	s.readEvent(t, antenatal, s.visit(followUp, 1, "a"))
@@ -100,13 +104,16 @@ func (s *suite) cleanCell(t *testing.T, dataSet, period string) {
 		combos[values[i].AttributeOptionCombo] = true
 	}
 	if len(values) > 0 {
-		r, err := s.client.ImportDataValues(context.Background(), &client.DataValueSet{DataSet: dataSet, Values: values}, client.DataValueOptions{})
+		r, err := s.client.ImportDataValues(context.Background(), &client.DataValueSet{DataSet: dataSet, Values: values},
+			client.DataValueOptions{})
 		if err != nil || r.Refused || len(r.Issues)+len(r.General) > 0 {
 			t.Errorf("values of the run could not be deleted: %v %+v", err, r)
 		}
 	}
 	for combo := range combos {
-		if err := s.client.Complete(context.Background(), client.Completion{DataSet: dataSet, Period: period, OrgUnit: coral, AttributeOptionCombo: combo, Undo: true}); err != nil {
+		if err := s.client.Complete(context.Background(),
+			client.Completion{DataSet: dataSet, Period: period, OrgUnit: coral, AttributeOptionCombo: combo,
+				Undo: true}); err != nil {
 			t.Errorf("a completion of the run could not be withdrawn: %v", err)
 		}
 	}

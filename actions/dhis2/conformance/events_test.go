@@ -12,7 +12,8 @@ import (
 )
 
 func (s *suite) trackerEvent(t *testing.T) {
-	sample := fields{"id": "v", "case": "c", "visit": "1", "place": "TM-010202", "date": "2024-04-06", "weight": "61.5", "signs": "HEADACHE FEVER", "weeks": "14", "next": "2024-05-01", "gps": "-5.25 31.5"}
+	sample := fields{"id": "v", "case": "c", "visit": "1", "place": "TM-010202", "date": "2024-04-06", "weight": "61.5",
+		"signs": "HEADACHE FEVER", "weeks": "14", "next": "2024-05-01", "gps": "-5.25 31.5"}
 	first := s.compile(t, `
   - dhis2.event:
       program: Antenatal care
@@ -34,10 +35,12 @@ func (s *suite) trackerEvent(t *testing.T) {
 		sent{"org-unit-closed", visit(12, "place", "TM-040306")},
 	)
 	e := s.readEvent(t, antenatal, s.visit(firstVisit, 1, ""))
-	if got := s.valuesOf(e); !maps.Equal(got, map[string]string{"Gestational age (weeks)": "14", "Weight (kg)": "61.5", "Next visit date": "2024-05-01"}) {
+	if got := s.valuesOf(e); !maps.Equal(got, map[string]string{"Gestational age (weeks)": "14", "Weight (kg)": "61.5",
+		"Next visit date": "2024-05-01"}) {
 		t.Errorf("the first visit holds %v", got)
 	}
-	if e.Status != "ACTIVE" || e.OrgUnit != coral || !strings.HasPrefix(e.OccurredAt, "2024-04-06") || !strings.Contains(string(e.Geometry), "31.5") {
+	if e.Status != "ACTIVE" || e.OrgUnit != coral || !strings.HasPrefix(e.OccurredAt, "2024-04-06") ||
+		!strings.Contains(string(e.Geometry), "31.5") {
 		t.Errorf("the first visit is %+v", e)
 	}
 	// A correction that says nothing of the position leaves it, and what else it does not name.
@@ -50,12 +53,14 @@ func (s *suite) trackerEvent(t *testing.T) {
       occurred_at: trigger.date
       data_values: {Gestational age (weeks): trigger.weeks, Weight (kg): trigger.weight}
 `, sample)
-	corrected.twice(t, 0, sent{"ok", visit(1, "weight", "62.5", "date", "2024-04-07")}, sent{"ok", visit(3, "weight", "58")})
+	corrected.twice(t, 0, sent{"ok", visit(1, "weight", "62.5", "date", "2024-04-07")},
+		sent{"ok", visit(3, "weight", "58")})
 	e = s.readEvent(t, antenatal, s.visit(firstVisit, 1, ""))
 	if got := s.valuesOf(e); got["Weight (kg)"] != "62.5" || got["Next visit date"] != "2024-05-01" {
 		t.Errorf("the corrected first visit holds %v", got)
 	}
-	if e.Status != "ACTIVE" || !strings.HasPrefix(e.OccurredAt, "2024-04-07") || !strings.Contains(string(e.Geometry), "31.5") {
+	if e.Status != "ACTIVE" || !strings.HasPrefix(e.OccurredAt, "2024-04-07") ||
+		!strings.Contains(string(e.Geometry), "31.5") {
 		t.Errorf("the corrected first visit is %+v", e)
 	}
 	first.send(t, sent{"ok", visit(1)})
@@ -77,12 +82,15 @@ func (s *suite) trackerEvent(t *testing.T) {
 		sent{"E1303", visit(1, "visit", "d", "weight", "", "signs", "")},
 	)
 	e = s.readEvent(t, antenatal, s.visit(followUp, 1, "a"))
-	if got := s.valuesOf(e); e.Status != "COMPLETED" || got["Danger signs seen"] != strings.ReplaceAll(s.signs(), " ", ",") || got["Weight (kg)"] != "61.5" {
+	if got := s.valuesOf(e); e.Status != "COMPLETED" ||
+		got["Danger signs seen"] != strings.ReplaceAll(s.signs(), " ", ",") || got["Weight (kg)"] != "61.5" {
 		t.Errorf("the follow-up visit is %s with %v", e.Status, got)
 	}
-	again.twice(t, 0, sent{"ok", visit(1, "visit", "a", "weight", "63", "signs", "")}, sent{"ok", visit(1, "visit", "b", "id", s.external(1)+"b", "weight", "64", "signs", "")})
+	again.twice(t, 0, sent{"ok", visit(1, "visit", "a", "weight", "63", "signs", "")},
+		sent{"ok", visit(1, "visit", "b", "id", s.external(1)+"b", "weight", "64", "signs", "")})
 	for id, weight := range map[string]string{"a": "63", "b": "64"} {
-		if e = s.readEvent(t, antenatal, s.visit(followUp, 1, id)); e.Status != "COMPLETED" || s.valuesOf(e)["Weight (kg)"] != weight {
+		if e = s.readEvent(t, antenatal, s.visit(followUp, 1, id)); e.Status != "COMPLETED" ||
+			s.valuesOf(e)["Weight (kg)"] != weight {
 			t.Errorf("the corrected follow-up visit %s is %s with %v", id, e.Status, s.valuesOf(e))
 		}
 	}
@@ -97,7 +105,8 @@ func (s *suite) signs() string {
 }
 
 func (s *suite) eventProgram(t *testing.T) {
-	sample := fields{"id": "m", "place": "TM-010202", "date": "2024-04-06", "age": "4", "sex": "Female", "species": "PF", "act": "yes", "gps": "-5.25 31.5 12 3"}
+	sample := fields{"id": "m", "place": "TM-010202", "date": "2024-04-06", "age": "4", "sex": "Female", "species": "PF",
+		"act": "yes", "gps": "-5.25 31.5 12 3"}
 	f := s.compile(t, `
   - dhis2.event:
       program: Malaria case notification
@@ -123,14 +132,17 @@ func (s *suite) eventProgram(t *testing.T) {
 		sent{"out-of-range", record("z", "age", "-1")},
 	)
 	got := s.valuesOf(s.readEvent(t, malariaCase, uid("a")))
-	if !maps.Equal(got, map[string]string{"Case age (years)": "4", "Case sex": "FEMALE", "Malaria species found": "PF", "Treated with ACT": "true", "Case location": "[31.5,-5.25]"}) {
+	if !maps.Equal(got, map[string]string{"Case age (years)": "4", "Case sex": "FEMALE", "Malaria species found": "PF",
+		"Treated with ACT": "true", "Case location": "[31.5,-5.25]"}) {
 		t.Errorf("the case holds %v", got)
 	}
-	if got := s.valuesOf(s.readEvent(t, malariaCase, uid("b"))); got["Case age (years)"] != "0" || got["Malaria species found"] != "" || got["Treated with ACT"] != "false" {
+	if got := s.valuesOf(s.readEvent(t, malariaCase, uid("b"))); got["Case age (years)"] != "0" ||
+		got["Malaria species found"] != "" || got["Treated with ACT"] != "false" {
 		t.Errorf("the other case holds %v", got)
 	}
 	f.send(t, sent{"ok", record("a", "species", "")})
-	if got := s.valuesOf(s.readEvent(t, malariaCase, uid("a"))); got["Malaria species found"] != "" || got["Case sex"] != "FEMALE" {
+	if got := s.valuesOf(s.readEvent(t, malariaCase, uid("a"))); got["Malaria species found"] != "" ||
+		got["Case sex"] != "FEMALE" {
 		t.Errorf("the corrected case holds %v", got)
 	}
 }
@@ -172,7 +184,8 @@ func (s *suite) scheduled(t *testing.T) {
 `, sample)
 	came.twice(t, 0, sent{"ok", sample.with("id", "planned", "case", s.external(1), "planned", "2024-06-09")})
 	e = s.readEvent(t, antenatal, s.visit(followUp, 1, "planned"))
-	if e.Status != "ACTIVE" || !strings.HasPrefix(e.OccurredAt, "2024-06-09") || !strings.HasPrefix(e.ScheduledAt, "2024-06-08") || s.valuesOf(e)["Weight (kg)"] != "65" {
+	if e.Status != "ACTIVE" || !strings.HasPrefix(e.OccurredAt, "2024-06-09") ||
+		!strings.HasPrefix(e.ScheduledAt, "2024-06-08") || s.valuesOf(e)["Weight (kg)"] != "65" {
 		t.Errorf("the visit that took place is %+v", e)
 	}
 }
@@ -188,7 +201,8 @@ func (s *suite) complete(t *testing.T) {
 	}
 	record := func(n int) fields { return fields{"id": s.external(n), "case": s.external(n)} }
 	for _, step := range []struct{ text, want string }{
-		{"status: COMPLETED", "COMPLETED"}, {"status: ACTIVE", "ACTIVE"}, {"status: CANCELLED", "CANCELLED"}, {"status: ACTIVE", "ACTIVE"},
+		{"status: COMPLETED", "COMPLETED"}, {"status: ACTIVE", "ACTIVE"}, {"status: CANCELLED", "CANCELLED"},
+		{"status: ACTIVE", "ACTIVE"},
 	} {
 		status(step.text, "c").twice(t, 1, sent{"ok", record(1)}, sent{"not-there-yet", record(99)})
 		e := s.readEnrollment(t, antenatal, 1)
@@ -197,7 +211,8 @@ func (s *suite) complete(t *testing.T) {
 		}
 	}
 	status("stage: First visit", "c").twice(t, 1, sent{"ok", record(1)})
-	if e := s.readEvent(t, antenatal, s.visit(firstVisit, 1, "")); e.Status != "COMPLETED" || s.valuesOf(e)["Weight (kg)"] != "61.5" || len(e.Geometry) == 0 {
+	if e := s.readEvent(t, antenatal, s.visit(firstVisit, 1, "")); e.Status != "COMPLETED" ||
+		s.valuesOf(e)["Weight (kg)"] != "61.5" || len(e.Geometry) == 0 {
 		t.Errorf("the completed visit is %+v", e)
 	}
 }

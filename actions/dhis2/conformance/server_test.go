@@ -59,8 +59,10 @@ func connect(t *testing.T, o client.Options) (*client.Client, *metadata.Index) {
 	}
 	x := metadata.NewIndex(snapshot)
 	if missing := missingOf(x); len(missing) > 0 {
-		t.Fatalf("the server %s does not hold the metadata of Tamala, which the suite works with: there is no %s. Import %s into it (Import/Export app, or POST it to /api/metadata), "+
-			"give the user the org unit Tamala, and run again", c.URL(), strings.Join(missing, ", no "), strings.TrimPrefix(tamala, "../../../"))
+		t.Fatalf("the server %s does not hold the metadata of Tamala, which the suite works with: there is no %s. Import "+
+			"%s into it (Import/Export app, or POST it to /api/metadata), "+
+			"give the user the org unit Tamala, and run again", c.URL(), strings.Join(missing, ", no "),
+			strings.TrimPrefix(tamala, "../../../"))
 	}
 	return c, x
 }
@@ -75,10 +77,12 @@ func missingOf(x *metadata.Index) []string {
 	}
 	need("org unit Coral Health Centre", coral, x.OrgUnitByID(coral) != nil)
 	need("tracked entity type Person", person, x.TrackedEntityTypeByID(person) != nil)
-	for uid, name := range map[string]string{antenatal: "Antenatal care", immunisation: "Child immunisation", malariaCase: "Malaria case notification"} {
+	for uid, name := range map[string]string{antenatal: "Antenatal care", immunisation: "Child immunisation",
+		malariaCase: "Malaria case notification"} {
 		need("program "+name, uid, x.ProgramByID(uid) != nil)
 	}
-	for uid, name := range map[string]string{malariaMonthly: "Malaria monthly report", hivQuarterly: "HIV quarterly report"} {
+	for uid, name := range map[string]string{malariaMonthly: "Malaria monthly report",
+		hivQuarterly: "HIV quarterly report"} {
 		need("data set "+name, uid, x.DataSetByID(uid) != nil)
 	}
 	motherOf, _, _ := x.RelationshipType("Mother of")

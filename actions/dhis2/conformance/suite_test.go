@@ -77,13 +77,16 @@ func (f fields) with(changes ...any) fields {
 	return out
 }
 
-// compile makes a rule of actions against the server's metadata. The rule must be without mistakes: those are in the records.
+// compile makes a rule of actions against the server's metadata. The rule must be without mistakes:
+// those are in the records.
 func (s *suite) compile(t *testing.T, text string, sample fields) *flow {
 	t.Helper()
-	text = "rule: conformance\nnamespace: project\ntrigger:\n  webhook: {path: /conformance}\n  sample: sample.json\nid: trigger.id\nactions:\n" + strings.Trim(text, "\n") + "\n"
+	text = "rule: conformance\nnamespace: project\ntrigger:\n  webhook: {path: /conformance}\n  sample: " +
+		"sample.json\nid: trigger.id\nactions:\n" + strings.Trim(text, "\n") + "\n"
 	env := rules.Environment{
 		Samples: func(*rules.Trigger) ([]any, error) { return []any{map[string]any(sample)}, nil },
-		Now:     time.Now, Zone: time.UTC, Kinds: dhis2.KindNames(), TriggerKinds: []rules.TriggerKind{{Name: "webhook", Submissions: true}}, Directory: s.index.Directory(),
+		Now:     time.Now, Zone: time.UTC, Kinds: dhis2.KindNames(),
+		TriggerKinds: []rules.TriggerKind{{Name: "webhook", Submissions: true}}, Directory: s.index.Directory(),
 	}
 	rule, findings := rules.Load("rules/conformance.yaml", []byte(text), env)
 	f := &flow{suite: s, rule: rule}
@@ -134,7 +137,8 @@ func (f *flow) plan(body fields) ([]actions.Write, error) {
 	return writes, nil
 }
 
-// sent is a record with what must become of it: "ok" for delivered or unchanged, else the code of the first failure; alternatives are divided by "|".
+// sent is a record with what must become of it: "ok" for delivered or unchanged, else the code of
+// the first failure; alternatives are divided by "|".
 type sent struct {
 	want   string
 	record fields
@@ -157,7 +161,8 @@ func (f *flow) send(t *testing.T, batch ...sent) (written int) {
 		case err != nil:
 			t.Fatal(err)
 		default:
-			plans = append(plans, actions.Plan{Record: actions.Ref{Rule: f.rule.Name, RecordID: strconv.Itoa(n)}, Writes: writes})
+			plans = append(plans, actions.Plan{Record: actions.Ref{Rule: f.rule.Name, RecordID: strconv.Itoa(n)},
+				Writes: writes})
 			of = append(of, one)
 		}
 	}
@@ -193,8 +198,9 @@ func wanted(t *testing.T, n int, want, got, why string) {
 	t.Errorf("record %d came to %q, want %q: %s", n, got, want, why)
 }
 
-// twice sends records, sends them again, and sends them once more with nothing remembered: good ones must reach the same objects each time. repeats is how
-// many objects the second time may write: those whose state in DHIS2 is looked at every time.
+// twice sends records, sends them again, and sends them once more with nothing remembered: good
+// ones must reach the same objects each time. repeats is how many objects the second time may
+// write: those whose state in DHIS2 is looked at every time.
 func (f *flow) twice(t *testing.T, repeats int, batch ...sent) {
 	t.Helper()
 	if n := f.send(t, batch...); n == 0 {
@@ -218,7 +224,8 @@ func newMemory() *memory {
 	return &memory{identities: map[actions.IdentityKey]actions.Identity{}, digests: map[string]actions.Digest{}}
 }
 
-func (m *memory) Identities(_ context.Context, keys []actions.IdentityKey) (map[actions.IdentityKey]actions.Identity, error) {
+func (m *memory) Identities(_ context.Context, keys []actions.IdentityKey) (map[actions.IdentityKey]actions.Identity,
+	error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return pick(m.identities, keys), nil

@@ -14,8 +14,10 @@ import (
 // woman is the record of somebody of this run.
 func (s *suite) woman(n int) fields {
 	return fields{
-		"id": s.external(n), "case": s.external(n), "place": "TM-010202", "date": "2024-03-02", "first": "Fatou", "last": "Sarr", "dob": "1996-01-09", "sex": "Female",
-		"nid": "NID-" + s.external(n), "phone": "+221771234567", "gps": "-5.25 31.5", "weeks": "14", "note": "came on foot", "children": "2",
+		"id": s.external(n), "case": s.external(n), "place": "TM-010202", "date": "2024-03-02", "first": "Fatou",
+		"last": "Sarr", "dob": "1996-01-09", "sex": "Female",
+		"nid": "NID-" + s.external(n), "phone": "+221771234567", "gps": "-5.25 31.5", "weeks": "14", "note": "came on foot",
+		"children": "2",
 	}
 }
 
@@ -51,7 +53,8 @@ func (s *suite) createAndEnroll(t *testing.T) {
 		sent{"ok", s.woman(3).with("first", "Ndèye", "last", "O'Neill 漢")},
 		sent{"wrong-type", s.woman(95).with("children", "two")},
 	)
-	s.wantPerson(t, 1, map[string]string{"First name": "Fatou", "Last name": "Sarr", "Date of birth": "1996-01-09", "Sex": "FEMALE", "Phone number": "+221771234567", "Number of children": "2"})
+	s.wantPerson(t, 1, map[string]string{"First name": "Fatou", "Last name": "Sarr", "Date of birth": "1996-01-09",
+		"Sex": "FEMALE", "Phone number": "+221771234567", "Number of children": "2"})
 	s.wantPerson(t, 2, map[string]string{"First name": "Awa", "Phone number": ""})
 	s.wantPerson(t, 3, map[string]string{"First name": "Ndèye", "Last name": "O'Neill 漢"})
 	for _, n := range []int{90, 91, 92, 93, 94, 95} {
@@ -75,12 +78,15 @@ func (s *suite) createAndEnroll(t *testing.T) {
 // matchBy sends somebody who is there already under another external id.
 func (s *suite) matchBy(t *testing.T) {
 	known := s.woman(10).with("nid", "NID-"+s.external(2), "first", "Awa Marie")
-	s.compile(t, strings.Replace(registration, "MATCH", "match_by: National ID", 1), s.woman(0)).send(t, sent{"person-taken", known})
-	f := s.compile(t, strings.Replace(registration, "MATCH", "match_by: National ID\n      several_ids: same_person", 1), s.woman(0))
+	s.compile(t, strings.Replace(registration, "MATCH", "match_by: National ID", 1), s.woman(0)).send(t,
+		sent{"person-taken", known})
+	f := s.compile(t, strings.Replace(registration, "MATCH", "match_by: National ID\n      several_ids: same_person", 1),
+		s.woman(0))
 	f.twice(t, 0, sent{"ok", known})
 	s.wantNobody(t, 10)
 	s.wantPerson(t, 2, map[string]string{"First name": "Awa Marie"})
-	if list := s.readPerson(t, 2, antenatal).Enrollments; len(list) != 1 || list[0].Enrollment != s.enrollment(antenatal, 2) {
+	if list := s.readPerson(t, 2, antenatal).Enrollments; len(list) != 1 ||
+		list[0].Enrollment != s.enrollment(antenatal, 2) {
 		t.Errorf("she has the enrollments %+v", list)
 	}
 }
@@ -105,7 +111,8 @@ func (s *suite) trackedEntity(t *testing.T) {
         Sex: trigger.sex
 `, s.woman(0))
 	child := s.woman(20).with("first", "Moussa", "sex", "MALE")
-	f.twice(t, 0, sent{"ok", child}, sent{"E1090", s.woman(96).with("first", "---")}, sent{"unknown-option", s.woman(97).with("sex", "x")})
+	f.twice(t, 0, sent{"ok", child}, sent{"E1090", s.woman(96).with("first", "---")},
+		sent{"unknown-option", s.woman(97).with("sex", "x")})
 	s.wantPerson(t, 20, map[string]string{"First name": "Moussa", "Sex": "MALE"})
 	if g := string(s.readPerson(t, 20, "").Geometry); !strings.Contains(g, "31.5") || !strings.Contains(g, "-5.25") {
 		t.Errorf("the geometry is %s", g)
@@ -146,7 +153,8 @@ func (s *suite) enroll(t *testing.T) {
 		t.Errorf("the enrollment is %+v", e)
 	}
 	f.twice(t, 0, sent{"ok", child.with("date", "2024-03-05", "phone", "", "first", "Modou Lamine")})
-	if e := s.readEnrollment(t, immunisation, 20); !strings.HasPrefix(e.EnrolledAt, "2024-03-05") || e.FollowUp || e.Status != "ACTIVE" {
+	if e := s.readEnrollment(t, immunisation, 20); !strings.HasPrefix(e.EnrolledAt, "2024-03-05") || e.FollowUp ||
+		e.Status != "ACTIVE" {
 		t.Errorf("the corrected enrollment is %+v", e)
 	}
 	s.wantPerson(t, 20, map[string]string{"First name": "Modou Lamine", "Sex": "MALE"})
@@ -194,7 +202,8 @@ func (s *suite) wantPerson(t *testing.T, n int, want map[string]string) {
 
 func (s *suite) readEnrollment(t *testing.T, program string, n int) client.Enrollment {
 	t.Helper()
-	list, err := s.client.Enrollments(context.Background(), []client.InProgram{{UID: s.enrollment(program, n), Program: program}})
+	list, err := s.client.Enrollments(context.Background(),
+		[]client.InProgram{{UID: s.enrollment(program, n), Program: program}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,7 +217,8 @@ func (s *suite) readEnrollment(t *testing.T, program string, n int) client.Enrol
 func (s *suite) readNotes(t *testing.T, program string, n int) []string {
 	t.Helper()
 	var e client.Enrollment
-	if err := s.client.Get(context.Background(), "tracker/enrollments/"+s.enrollment(program, n), url.Values{"fields": {"enrollment,notes[note,value]"}}, &e); err != nil {
+	if err := s.client.Get(context.Background(), "tracker/enrollments/"+s.enrollment(program, n),
+		url.Values{"fields": {"enrollment,notes[note,value]"}}, &e); err != nil {
 		t.Fatal(err)
 	}
 	var texts []string

@@ -13,8 +13,9 @@ import (
 // maxTotals bounds how often totals are asked for again because others gave to them meanwhile.
 const maxTotals = 5
 
-// sum sends aggregates: first it notes durably what the records give, then it sends what their slots come to, and asks again: somebody else may have
-// given meanwhile and sent the larger total before ours. Whoever sends last asks last, so that the last total sent is the true one.
+// sum sends aggregates: first it notes durably what the records give, then it sends what their
+// slots come to, and asks again: somebody else may have given meanwhile and sent the larger total
+// before ours. Whoever sends last asks last, so that the last total sent is the true one.
 func (d *delivery) sum(ctx context.Context, items []*item) {
 	ledger, ok := d.memory.(actions.Contributions)
 	if !ok || d.rehearse {
@@ -52,13 +53,16 @@ func finishAll(items []*item, o actions.Outcome) {
 	}
 }
 
-// contribute notes what the records give. It answers every slot that has to be sent, and which of them each item touched.
-func contribute(ctx context.Context, ledger actions.Contributions, items []*item) (slots []string, touched map[*item][]string, err error) {
+// contribute notes what the records give. It answers every slot that has to be sent, and which of
+// them each item touched.
+func contribute(ctx context.Context, ledger actions.Contributions, items []*item) (slots []string,
+	touched map[*item][]string, err error) {
 	var list []actions.Contribution
 	for _, i := range items {
 		o := i.object.(*object.DataValue)
 		c := o.Contribution
-		list = append(list, actions.Contribution{Contributor: c.Contributor, Slot: o.AggregateCell(), Value: c.Value, At: c.At})
+		list = append(list, actions.Contribution{Contributor: c.Contributor, Slot: o.AggregateCell(), Value: c.Value,
+			At: c.At})
 	}
 	left, err := ledger.Contribute(ctx, list)
 	if err != nil {
@@ -82,7 +86,8 @@ func contribute(ctx context.Context, ledger actions.Contributions, items []*item
 }
 
 // sendTotals sends the slots whose totals are not what was sent last. It is true when any was sent.
-func (d *delivery) sendTotals(ctx context.Context, ledger actions.Contributions, slots []string, touched map[*item][]string, sent map[string]*item) (bool, error) {
+func (d *delivery) sendTotals(ctx context.Context, ledger actions.Contributions, slots []string,
+	touched map[*item][]string, sent map[string]*item) (bool, error) {
 	tallies, err := ledger.Tallies(ctx, slots)
 	if err != nil {
 		return false, err
@@ -129,7 +134,8 @@ func (d *delivery) totalOf(slot string, t actions.Tally, touched map[*item][]str
 		name = e.Name
 	}
 	w := &object.DataValue{
-		Template: object.NewTemplate("", name, object.ImportOptions{}, nil), Cell: c, OrgUnit: d.x.OrgUnitByID(c.OrgUnit), Value: object.Total(function, t, e),
+		Template: object.NewTemplate("", name, object.ImportOptions{}, nil), Cell: c, OrgUnit: d.x.OrgUnitByID(c.OrgUnit),
+		Value: object.Total(function, t, e),
 	}
 	w.Remove = w.Value == ""
 	if set := d.x.DataSetByID(c.DataSet); set != nil {
@@ -147,8 +153,10 @@ func (d *delivery) totalOf(slot string, t actions.Tally, touched map[*item][]str
 	return i
 }
 
-// settleContributions gives every record the worst of what became of the slots that it touched, and the journal the totals that were sent.
-func (d *delivery) settleContributions(ctx context.Context, ledger actions.Contributions, items []*item, touched map[*item][]string, sent map[string]*item) {
+// settleContributions gives every record the worst of what became of the slots that it touched, and
+// the journal the totals that were sent.
+func (d *delivery) settleContributions(ctx context.Context, ledger actions.Contributions, items []*item,
+	touched map[*item][]string, sent map[string]*item) {
 	var done []string
 	for _, i := range items {
 		o := actions.Outcome{Status: actions.Unchanged}
@@ -177,7 +185,8 @@ func (d *delivery) settleContributions(ctx context.Context, ledger actions.Contr
 
 // worse orders statuses: failures before what heals, before what was sent, before what was not needed.
 func worse(a, b actions.Status) bool {
-	rank := map[actions.Status]int{actions.Unchanged: 0, actions.Superseded: 0, actions.Delivered: 1, actions.NotTried: 2, actions.Retry: 3, actions.Failed: 4}
+	rank := map[actions.Status]int{actions.Unchanged: 0, actions.Superseded: 0, actions.Delivered: 1, actions.NotTried: 2,
+		actions.Retry: 3, actions.Failed: 4}
 	return rank[a] > rank[b]
 }
 
@@ -185,6 +194,7 @@ func worse(a, b actions.Status) bool {
 func noContributions(label string) actions.Outcome {
 	return actions.Outcome{
 		Status: actions.Failed, Class: actions.ClassMetadata, Code: "no-aggregates",
-		Cause: fmt.Sprintf("%s: what records give to aggregates cannot be kept in this journal", label), Hint: "leave aggregate out, or use a store that keeps contributions",
+		Cause: fmt.Sprintf("%s: what records give to aggregates cannot be kept in this journal", label),
+		Hint:  "leave aggregate out, or use a store that keeps contributions",
 	}
 }

@@ -31,7 +31,8 @@ func (d *delivery) assign(ctx context.Context, jobs []*job) error {
 	return nil
 }
 
-// rememberChildren finds out which uids the enrollments and events of the records have, enrollments first: those of events depend on them.
+// rememberChildren finds out which uids the enrollments and events of the records have, enrollments
+// first: those of events depend on them.
 func (d *delivery) rememberChildren(ctx context.Context, jobs []*job) error {
 	var enrollments, events []actions.IdentityKey
 	for _, j := range jobs {
@@ -80,8 +81,9 @@ func (d *delivery) same(i *item) bool {
 	return before.Sum != 0 && before.Sum == i.sum
 }
 
-// alwaysSent tells whether a digest says nothing: of a status somebody may have changed in DHIS2 since, so that it is read before it is written; what is
-// given to an aggregate is known where the totals are kept.
+// alwaysSent tells whether a digest says nothing: of a status somebody may have changed in DHIS2
+// since, so that it is read before it is written; what is given to an aggregate is known where the
+// totals are kept.
 func alwaysSent(w object.Write) bool {
 	if _, one := w.(object.OneField); one {
 		return true
@@ -90,7 +92,8 @@ func alwaysSent(w object.Write) bool {
 	return ok && v.Contribution != nil
 }
 
-// settleUnchanged settles items that would change nothing, but for those whose object somebody else may be changing now: they wait for their wave.
+// settleUnchanged settles items that would change nothing, but for those whose object somebody else
+// may be changing now: they wait for their wave.
 func (d *delivery) settleUnchanged(ctx context.Context, jobs []*job) {
 	writers := map[string]int{}
 	for _, j := range jobs {

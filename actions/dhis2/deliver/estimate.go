@@ -7,16 +7,19 @@ import (
 	"github.com/culvert/culvert/actions"
 )
 
-// What servers take by their version, as measured: 2.43 stores objects in bulk, so that a request costs more than hundreds of people in it; the versions before
-// store them one by one, and more so in very large requests.
+// What servers take by their version, as measured: 2.43 stores objects in bulk, so that a request
+// costs more than hundreds of people in it; the versions before store them one by one, and more so
+// in very large requests.
 var (
-	storesInBulk = actions.Estimate{Batch: 1000, Concurrency: 2, Fixed: 120 * time.Millisecond, Each: 600 * time.Microsecond}
+	storesInBulk = actions.Estimate{Batch: 1000, Concurrency: 2, Fixed: 120 * time.Millisecond,
+		Each: 600 * time.Microsecond}
 	storesSingly = actions.Estimate{Batch: 250, Concurrency: 4, Fixed: 350 * time.Millisecond, Each: 8 * time.Millisecond}
 )
 
 const (
-	bulkSince = 43                     // minor version
-	quickLine = 500 * time.Millisecond // for the version to come; a slower line or server gets smaller requests to begin with
+	bulkSince = 43 // minor version
+	// for the version to come; a slower line or server gets smaller requests to begin with
+	quickLine = 500 * time.Millisecond
 	leastSize = 20
 )
 

@@ -11,10 +11,12 @@ func TestEstimate(t *testing.T) {
 		took               time.Duration
 		batch, concurrency int
 	}{
-		{38, 50 * time.Millisecond, 250, 4}, {42, 400 * time.Millisecond, 250, 4}, {43, 50 * time.Millisecond, 1000, 2}, {44, 2 * time.Second, 250, 2},
+		{38, 50 * time.Millisecond, 250, 4}, {42, 400 * time.Millisecond, 250, 4}, {43, 50 * time.Millisecond, 1000, 2},
+		{44, 2 * time.Second, 250, 2},
 		{42, time.Minute, 20, 4},
 	} {
-		if e := estimateOf(c.minor, c.took); e.Batch != c.batch || e.Concurrency != c.concurrency || e.Fixed <= 0 || e.Each <= 0 {
+		if e := estimateOf(c.minor, c.took); e.Batch != c.batch || e.Concurrency != c.concurrency || e.Fixed <= 0 ||
+			e.Each <= 0 {
 			t.Errorf("2.%d after %v: %+v, want %dx%d", c.minor, c.took, e, c.batch, c.concurrency)
 		}
 	}

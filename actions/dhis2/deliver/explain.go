@@ -13,7 +13,8 @@ import (
 func (d *delivery) explain(i *item, issue client.Issue) actions.Outcome {
 	entry, _ := codes.Explain(issue.Code)
 	o := actions.Outcome{
-		Status: codes.StatusOf(entry.Class), Class: entry.Class, Code: cmp.Or(issue.Code, "refused"), Hint: entry.Hint, Detail: issue.Message,
+		Status: codes.StatusOf(entry.Class), Class: entry.Class, Code: cmp.Or(issue.Code, "refused"), Hint: entry.Hint,
+		Detail: issue.Message,
 	}
 	label := i.object.Label()
 	if name, place, ok := i.object.FieldAt(issue); ok {
@@ -22,7 +23,8 @@ func (d *delivery) explain(i *item, issue client.Issue) actions.Outcome {
 	o.Cause = label + ": " + entry.Cause
 	if r := ruleOf(d.x, issue); r != nil {
 		o.Cause = label + ": " + ruleCause(r)
-		o.Hint = "correct the record by what the rule asks; a rule of DHIS2 that is wrong is changed there, and all of them can be left out with `skip_rule_engine`"
+		o.Hint = "correct the record by what the rule asks; a rule of DHIS2 that is wrong is changed there, and all of " +
+			"them can be left out with `skip_rule_engine`"
 	}
 	if people := i.object.Refs().People; issue.Code == "E1064" && len(people) > 0 {
 		o.Hint = "add match_by to the rule, so that people who are already in DHIS2 are found"

@@ -10,7 +10,8 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/object"
 )
 
-// markFollowUps sets the follow-up marks of values that were written just now. A value whose mark is refused fails, and is sent again with it.
+// markFollowUps sets the follow-up marks of values that were written just now. A value whose mark
+// is refused fails, and is sent again with it.
 func (d *delivery) markFollowUps(ctx context.Context, items []*item) {
 	var marked []*item
 	for _, i := range items {
@@ -26,7 +27,8 @@ func (d *delivery) markFollowUps(ctx context.Context, items []*item) {
 	}
 }
 
-// markSome sends marks together. The server takes all of them or none, so that the one that it refuses is found by halving.
+// markSome sends marks together. The server takes all of them or none, so that the one that it
+// refuses is found by halving.
 func (d *delivery) markSome(ctx context.Context, items []*item) {
 	marks := make([]client.FollowUp, len(items))
 	for n, i := range items {

@@ -10,18 +10,20 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/object"
 )
 
-// Newest wins: what an older record says of an object is not sent where something newer was delivered. With every object is kept, in its digest, the order
-// of what was delivered last and which fields that set, its shape. An older record still sets what no newer one has set: a laboratory's form that failed
-// brings its values to the event that a visit has changed since. Fields that the last write did not set, and that another had set before, have a digest of
-// their own, named by object and field.
+// Newest wins: what an older record says of an object is not sent where something newer was
+// delivered. With every object is kept, in its digest, the order of what was delivered last and
+// which fields that set, its shape. An older record still sets what no newer one has set: a
+// laboratory's form that failed brings its values to the event that a visit has changed since.
+// Fields that the last write did not set, and that another had set before, have a digest of their
+// own, named by object and field.
 
 // The parts of a digest's mark.
 const (
 	shapeBits = actions.MaxShape
 	// markUnversioned: what was delivered last had no version, so that its place counts too.
 	markUnversioned = 1 << 14
-	// markApart: fields of the object were written by themselves, such as a status, or attributes with an enrollment. They have digests of their own, which
-	// may be newer.
+	// markApart: fields of the object were written by themselves, such as a status, or attributes with
+	// an enrollment. They have digests of their own, which may be newer.
 	markApart = 1 << 15
 )
 
@@ -37,7 +39,8 @@ func older(o actions.Order, last actions.Digest) bool {
 	return before
 }
 
-// merged gives the order and the mark of what was delivered, after what was delivered before: nothing makes an object older than it was.
+// merged gives the order and the mark of what was delivered, after what was delivered before:
+// nothing makes an object older than it was.
 func merged(o actions.Order, shape uint16, before actions.Digest) (actions.Order, uint16) {
 	last := before.Order
 	if older(o, before) { // a person insisted
@@ -72,8 +75,9 @@ func (i *item) personName() string {
 	return client.ObjectKey{Type: client.TypeTrackedEntity, UID: i.parents[0]}.String()
 }
 
-// allow decides what of an item is sent, as things stand now: all of it, what nothing newer has set, or nothing, and then the item is finished. The names
-// that guard it are in this delivery's hands.
+// allow decides what of an item is sent, as things stand now: all of it, what nothing newer has
+// set, or nothing, and then the item is finished. The names that guard it are in this delivery's
+// hands.
 func (d *delivery) allow(ctx context.Context, i *item) error {
 	i.object, i.left = i.whole, 0
 	if i.done {
@@ -129,7 +133,10 @@ func (d *delivery) unset(ctx context.Context, i *item, last actions.Digest, fiel
 	if err := d.Recall(ctx, names); err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(left, func(f string) bool { return older(i.job.plan.Order, d.digests[fieldName(i.name, f)]) }), nil
+	return slices.DeleteFunc(left, func(f string) bool {
+		return older(i.job.plan.Order,
+			d.digests[fieldName(i.name, f)])
+	}), nil
 }
 
 // withoutNewerFields leaves out of a write what was written by itself since.
@@ -156,7 +163,8 @@ func (d *delivery) withoutNewerFields(ctx context.Context, i *item, fields []str
 }
 
 // withoutNewer gives the fields that nothing newer has written by itself, and the last that did.
-func (d *delivery) withoutNewer(ctx context.Context, o actions.Order, fields []string, name func(string) string) (left []string, by int64, err error) {
+func (d *delivery) withoutNewer(ctx context.Context, o actions.Order, fields []string,
+	name func(string) string) (left []string, by int64, err error) {
 	names := make([]string, len(fields))
 	for n, f := range fields {
 		names[n] = name(f)
@@ -174,7 +182,8 @@ func (d *delivery) withoutNewer(ctx context.Context, o actions.Order, fields []s
 	return left, by, nil
 }
 
-// withoutNewerAttributes leaves out of an enrollment those attributes of its person that were written since, with the person or with another enrollment.
+// withoutNewerAttributes leaves out of an enrollment those attributes of its person that were
+// written since, with the person or with another enrollment.
 func (d *delivery) withoutNewerAttributes(ctx context.Context, i *item, fields []string) ([]string, error) {
 	w, ok := i.whole.(object.OfPerson)
 	if !ok || len(w.PersonAttributes()) == 0 {

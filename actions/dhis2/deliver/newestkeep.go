@@ -10,8 +10,8 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/object"
 )
 
-// keep notes what an item that was written, or equals what was written before, leaves behind: in this delivery, for others that are under way, and for the
-// journal.
+// keep notes what an item that was written, or equals what was written before, leaves behind: in
+// this delivery, for others that are under way, and for the journal.
 func (d *delivery) keep(ctx context.Context, i *item) {
 	sent := i.outcome.Status == actions.Delivered
 	if d.rehearse || i.name == "" || i.kept || !i.done || !sent && i.outcome.Status != actions.Unchanged {
@@ -102,7 +102,8 @@ func (d *delivery) keepLost(ctx context.Context, i *item, before actions.Digest)
 	fields := object.FieldsOf(i.whole)
 	for _, f := range set {
 		if !slices.Contains(fields, f) {
-			d.keepDigest(i.job, actions.Digest{Object: fieldName(i.name, f), Sum: 1, Order: before.Order, Mark: before.Mark & markUnversioned})
+			d.keepDigest(i.job, actions.Digest{Object: fieldName(i.name, f), Sum: 1, Order: before.Order,
+				Mark: before.Mark & markUnversioned})
 		}
 	}
 	return nil
@@ -114,7 +115,8 @@ func (d *delivery) keepDigest(j *job, digest actions.Digest) {
 	d.traffic.keep(digest)
 }
 
-// shapeOf numbers the fields of a write. When there are no numbers left, it is taken to set everything: no older record passes it then.
+// shapeOf numbers the fields of a write. When there are no numbers left, it is taken to set
+// everything: no older record passes it then.
 func (d *delivery) shapeOf(ctx context.Context, w object.Write) (uint16, error) {
 	fields := object.FieldsOf(w)
 	if len(fields) == 0 {

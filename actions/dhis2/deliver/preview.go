@@ -13,7 +13,8 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/object"
 )
 
-// Preview is what a delivery would do, were it the first of all: nothing is known of the person, and DHIS2 holds nothing.
+// Preview is what a delivery would do, were it the first of all: nothing is known of the person,
+// and DHIS2 holds nothing.
 type Preview struct {
 	Writes   []PreviewedWrite
 	Requests []client.Sent
@@ -43,7 +44,8 @@ func PreviewPlan(ctx context.Context, plan actions.Plan, x *metadata.Index, o Op
 	p := &Preview{Requests: server.Sent, Names: map[string]string{}}
 	for i, w := range plan.Writes {
 		done := result.Outcomes[i]
-		pw := PreviewedWrite{Label: w.Object.Label(), Effect: w.Object.(object.Write).Effect(), ID: done.ObjectID, Names: w.Object.Describe()}
+		pw := PreviewedWrite{Label: w.Object.Label(), Effect: w.Object.(object.Write).Effect(), ID: done.ObjectID,
+			Names: w.Object.Describe()}
 		if done.Status != actions.Delivered && done.Status != actions.Unchanged {
 			pw.Effect, pw.Reason = "not sent", done.Cause
 		}
@@ -98,7 +100,8 @@ type previewMemory struct {
 	tallies map[string]actions.Tally
 }
 
-func (*previewMemory) Identities(context.Context, []actions.IdentityKey) (map[actions.IdentityKey]actions.Identity, error) {
+func (*previewMemory) Identities(context.Context, []actions.IdentityKey) (map[actions.IdentityKey]actions.Identity,
+	error) {
 	return nil, nil
 }
 

@@ -22,8 +22,9 @@ func ruleOf(x *metadata.Index, issue client.Issue) *metadata.ProgramRule {
 	return nil
 }
 
-// ruleCause says which program rule refused an object, with the text that its author wrote for people: it stands in the metadata and holds nothing of the
-// record, so that failures can be grouped by it. What the rule adds of the record's values stands in the detail alone.
+// ruleCause says which program rule refused an object, with the text that its author wrote for
+// people: it stands in the metadata and holds nothing of the record, so that failures can be
+// grouped by it. What the rule adds of the record's values stands in the detail alone.
 func ruleCause(r *metadata.ProgramRule) string {
 	var texts []string
 	for _, a := range r.Actions {

@@ -12,8 +12,9 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/object"
 )
 
-// read fetches objects that are there already, since DHIS2 resets scalar fields that an update leaves out: geometry, status, completion,
-// follow-up, org unit of people registered elsewhere. It gives the items that can go on, with what was read kept for their payload.
+// read fetches objects that are there already, since DHIS2 resets scalar fields that an update
+// leaves out: geometry, status, completion, follow-up, org unit of people registered elsewhere. It
+// gives the items that can go on, with what was read kept for their payload.
 func (d *delivery) read(ctx context.Context, items []*item) []*item {
 	needs := object.Needs{People: map[string][]string{}}
 	for _, i := range items {
@@ -42,7 +43,8 @@ func (d *delivery) read(ctx context.Context, items []*item) []*item {
 	return rest
 }
 
-// unreadOf is why what an item needs could not be read: for all of them, or because the server refuses to tell of just this one.
+// unreadOf is why what an item needs could not be read: for all of them, or because the server
+// refuses to tell of just this one.
 func unreadOf(i *item, unread map[string]*client.Error, all error) error {
 	if all != nil {
 		return all
@@ -74,7 +76,8 @@ func (d *delivery) fetch(ctx context.Context, n *object.Needs) (unread map[strin
 	reads := []func() error{
 		func() error { return d.fetchPeople(ctx, n.People) },
 		func() error {
-			return fetchInto(ctx, d.server.Enrollments, n.Enrollments, func(e *client.Enrollment) { d.held.Enrollments[e.Enrollment] = e })
+			return fetchInto(ctx, d.server.Enrollments, n.Enrollments,
+				func(e *client.Enrollment) { d.held.Enrollments[e.Enrollment] = e })
 		},
 		func() error {
 			return fetchInto(ctx, d.server.Events, n.Events, func(e *client.Event) { d.held.Events[e.Event] = e })
@@ -123,7 +126,8 @@ func (d *delivery) fetchPeople(ctx context.Context, people map[string][]string) 
 }
 
 // fetchInto reads what is wanted, if anything is, and keeps it.
-func fetchInto[W, T any](ctx context.Context, read func(context.Context, []W) ([]T, error), want []W, keep func(*T)) error {
+func fetchInto[W, T any](ctx context.Context, read func(context.Context, []W) ([]T, error), want []W,
+	keep func(*T)) error {
 	if len(want) == 0 {
 		return nil
 	}
@@ -134,7 +138,8 @@ func fetchInto[W, T any](ctx context.Context, read func(context.Context, []W) ([
 	return err
 }
 
-// absent settles a change of what is there already whose object is not there: of a status, or of some attributes of a person.
+// absent settles a change of what is there already whose object is not there: of a status, or of
+// some attributes of a person.
 func (d *delivery) absent(i *item) bool {
 	if !i.changesOnly() || d.held.Has(i.key) {
 		return false
@@ -150,14 +155,16 @@ func (d *delivery) absent(i *item) bool {
 func notThereYet(i *item) actions.Outcome {
 	return actions.Outcome{
 		Status: actions.Retry, Class: actions.ClassParent, Code: "not-there-yet",
-		Cause: i.object.Label() + ": DHIS2 has no such object yet", Hint: "it is tried again by itself; see whether the record that creates it has arrived",
+		Cause: i.object.Label() + ": DHIS2 has no such object yet",
+		Hint:  "it is tried again by itself; see whether the record that creates it has arrived",
 	}
 }
 
 // current is what is known of an item when it is sent.
 func (d *delivery) current(i *item) object.Current {
 	return object.Current{
-		Held: d.held, Resolver: d.book, Key: i.key, Parents: i.parents, Adopted: i.object.Adopted(d.book, i.key), Reserved: d.reservedValues(i), Uploaded: i.uploaded,
+		Held: d.held, Resolver: d.book, Key: i.key, Parents: i.parents, Adopted: i.object.Adopted(d.book, i.key),
+		Reserved: d.reservedValues(i), Uploaded: i.uploaded,
 	}
 }
 

@@ -10,8 +10,8 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/object"
 )
 
-// missingParent tells whether a code says that an object is not there that ours belongs to. E1079 is what 2.42 and later say of an event whose
-// enrollment they do not find.
+// missingParent tells whether a code says that an object is not there that ours belongs to. E1079
+// is what 2.42 and later say of an event whose enrollment they do not find.
 func missingParent(code string) bool {
 	return slices.Contains([]string{"E1068", "E1033", "E1313", "E1079", "E1123", "E4012"}, code)
 }
@@ -19,8 +19,9 @@ func missingParent(code string) bool {
 // isThere tells whether a code says that an object that was to be created is there already.
 func isThere(code string) bool { return code == "E1002" || code == "E1080" || code == "E1030" }
 
-// recover does what heals an object at once: look a person up again, adopt an existing enrollment, give a deleted object a new uid, send parents that were
-// thought to be there. It is true when the record is to be tried again; every recovery is tried once.
+// recover does what heals an object at once: look a person up again, adopt an existing enrollment,
+// give a deleted object a new uid, send parents that were thought to be there. It is true when the
+// record is to be tried again; every recovery is tried once.
 func (d *delivery) recover(ctx context.Context, i *item, issue client.Issue) bool {
 	how := issue.Code
 	switch {
@@ -53,7 +54,8 @@ func (d *delivery) recover(ctx context.Context, i *item, issue client.Issue) boo
 	return how == "parents" && i.job.resend()
 }
 
-// renewFiles gives the files of a record new uids: DHIS2 has one of theirs for something that is gone by now, and gives none away twice.
+// renewFiles gives the files of a record new uids: DHIS2 has one of theirs for something that is
+// gone by now, and gives none away twice.
 func (d *delivery) renewFiles(i *item) bool {
 	if len(i.uploaded) == 0 {
 		return false
@@ -92,7 +94,8 @@ func (j *job) writes(typ string) bool {
 	})
 }
 
-// resend sends parents that were thought to be on the server: somebody may have deleted them, or the server was set back to a backup.
+// resend sends parents that were thought to be on the server: somebody may have deleted them, or
+// the server was set back to a backup.
 func (j *job) resend() bool {
 	if j.force {
 		return false

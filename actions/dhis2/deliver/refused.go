@@ -8,8 +8,8 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/codes"
 )
 
-// allRefused is how many records must be refused one by one, and none taken, for the reason not to be in the records: a firewall that lets no import
-// through, a proxy that was set up wrongly.
+// allRefused is how many records must be refused one by one, and none taken, for the reason not to
+// be in the records: a firewall that lets no import through, a proxy that was set up wrongly.
 const allRefused = 5
 
 // refusals are the records of a delivery that the server refused alone for the sake of the request itself.

@@ -14,13 +14,15 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/object"
 )
 
-// DHIS2's own apps fill in generated attributes, such as a System Case ID, before they send a person; the import does not (E1018, E1090). So values are reserved
-// for people who are about to be created, many in one request, and the journal keeps them: a retry takes the same ones.
+// DHIS2's own apps fill in generated attributes, such as a System Case ID, before they send a
+// person; the import does not (E1018, E1090). So values are reserved for people who are about to be
+// created, many in one request, and the journal keeps them: a retry takes the same ones.
 
 // request is one reservation: an attribute, and the code that its pattern takes from the org unit.
 type request struct{ attribute, code string }
 
-// reserve gives people who are about to be created the values that DHIS2 generates. Records whose values cannot be had are settled.
+// reserve gives people who are about to be created the values that DHIS2 generates. Records whose
+// values cannot be had are settled.
 func (d *delivery) reserve(ctx context.Context, fresh []*item) []*item {
 	var keys []actions.IdentityKey
 	for _, i := range fresh {
@@ -59,7 +61,8 @@ func (d *delivery) reserve(ctx context.Context, fresh []*item) []*item {
 }
 
 func (d *delivery) reserveFor(ctx context.Context, r request, items []*item) {
-	values, err := d.server.Reserve(ctx, client.ReserveQuery{Attribute: r.attribute, OrgUnitCode: r.code, Count: len(items), Rehearse: d.rehearse})
+	values, err := d.server.Reserve(ctx, client.ReserveQuery{Attribute: r.attribute, OrgUnitCode: r.code,
+		Count: len(items), Rehearse: d.rehearse})
 	for n, i := range items {
 		if err != nil {
 			i.finish(d.notReserved(r.attribute, err))
@@ -101,7 +104,8 @@ func (d *delivery) notReserved(attribute string, err error) actions.Outcome {
 	}
 	o.Cause = fmt.Sprintf("DHIS2 reserves no value of %q, which it generates: %s", name, o.Cause)
 	if o.Status == actions.Failed {
-		o.Hint = "look at the attribute's pattern in DHIS2 (all its values may be taken, or the org unit has no code), or have the rule set the attribute; then replay the record"
+		o.Hint = "look at the attribute's pattern in DHIS2 (all its values may be taken, or the org unit has no code), or " +
+			"have the rule set the attribute; then replay the record"
 	}
 	return o
 }

@@ -22,7 +22,8 @@ import (
 type Server interface {
 	Ping(ctx context.Context) error
 	ImportTracker(ctx context.Context, p *client.TrackerPayload, o client.TrackerOptions) (*client.TrackerReport, error)
-	ImportDataValues(ctx context.Context, s *client.DataValueSet, o client.DataValueOptions) (*client.DataValueReport, error)
+	ImportDataValues(ctx context.Context, s *client.DataValueSet, o client.DataValueOptions) (*client.DataValueReport,
+		error)
 	UploadFile(ctx context.Context, u client.Upload) (uid string, err error)
 	MarkFollowUps(ctx context.Context, list []client.FollowUp) error
 	object.Requests
@@ -62,8 +63,8 @@ type target struct {
 // maxRecords is how many records DHIS2 gains from in one request.
 const maxRecords = 1000
 
-// NewTarget gives the target that delivers to a server. x gives the metadata of its last sync, for the names in outcomes; m is what the journal
-// remembers of the server.
+// NewTarget gives the target that delivers to a server. x gives the metadata of its last sync, for
+// the names in outcomes; m is what the journal remembers of the server.
 func NewTarget(s Server, x func() *metadata.Index, m actions.Memory, o Options) actions.Target {
 	if o.Now == nil {
 		o.Now = time.Now

@@ -36,8 +36,9 @@ func firstRecords(items []*item, most int) int {
 	return len(items)
 }
 
-// importTogether sends one request for the writes of many records. A request that is refused as a whole is halved by record until the culprit is
-// alone: k bad records among n cost about k times log n requests.
+// importTogether sends one request for the writes of many records. A request that is refused as a
+// whole is halved by record until the culprit is alone: k bad records among n cost about k times
+// log n requests.
 func (d *delivery) importTogether(ctx context.Context, items []*item, o client.TrackerOptions) {
 	if e := d.refusals.general; e != nil {
 		finishAll(items, waitsForRequest(e))
@@ -53,7 +54,8 @@ func (d *delivery) importTogether(ctx context.Context, items []*item, o client.T
 	}
 	if err != nil {
 		outcome := codes.OfRequest(err)
-		d.log.Debug("tracker import failed as a whole", "objects", len(items), "code", outcome.Code, "class", string(outcome.Class))
+		d.log.Debug("tracker import failed as a whole", "objects", len(items), "code", outcome.Code, "class",
+			string(outcome.Class))
 		finishAll(items, outcome)
 		d.refusals.refusedAlone(items, err)
 		return
@@ -109,7 +111,8 @@ func (d *delivery) judge(ctx context.Context, i *item, report *client.TrackerRep
 			Cause: i.object.Label() + ": DHIS2 did not confirm that it was written", Hint: "it is tried again by itself",
 		})
 	case o.Delete && gone(issues):
-		i.finish(actions.Outcome{Status: actions.Delivered, Code: issues[0].Code, Warnings: []string{"it was not there any more"}})
+		i.finish(actions.Outcome{Status: actions.Delivered, Code: issues[0].Code,
+			Warnings: []string{"it was not there any more"}})
 	case allOf(issues, "E4018"):
 		i.finish(actions.Outcome{Status: actions.Delivered, Code: "E4018", Warnings: []string{"the two are linked already"}})
 	default:
@@ -135,7 +138,8 @@ func gone(issues []client.Issue) bool {
 	return allOf(issues, "E1063", "E1081", "E1032", "E4016", "E1114", "E1113", "E1082", "E4017")
 }
 
-// refuse settles an object that DHIS2 did not take, or recovers from the cause so that the record is tried again at once.
+// refuse settles an object that DHIS2 did not take, or recovers from the cause so that the record
+// is tried again at once.
 func (d *delivery) refuse(ctx context.Context, i *item, issues []client.Issue) {
 	issue := weightiest(issues)
 	if issue.Code == "E5000" {
@@ -151,15 +155,18 @@ func (d *delivery) refuse(ctx context.Context, i *item, issues []client.Issue) {
 	i.finish(d.explain(i, issue))
 }
 
-// weightiest picks the issue that explains the others. DHIS2 reports them as a set, in no order: the choice must not depend on one.
+// weightiest picks the issue that explains the others. DHIS2 reports them as a set, in no order:
+// the choice must not depend on one.
 func weightiest(issues []client.Issue) client.Issue {
 	return slices.MinFunc(issues, func(a, b client.Issue) int {
-		return cmp.Or(cmp.Compare(explains(a.Code), explains(b.Code)), strings.Compare(a.Code, b.Code), strings.Compare(a.Message, b.Message))
+		return cmp.Or(cmp.Compare(explains(a.Code), explains(b.Code)), strings.Compare(a.Code, b.Code),
+			strings.Compare(a.Message, b.Message))
 	})
 }
 
-// explains ranks a code by how much it explains: a wrong value most, a parent that is not there next. That an event's program is not its enrollment's (E1079)
-// is said beside it of an enrollment that is not there, and E5000 only that something else failed.
+// explains ranks a code by how much it explains: a wrong value most, a parent that is not there
+// next. That an event's program is not its enrollment's (E1079) is said beside it of an enrollment
+// that is not there, and E5000 only that something else failed.
 func explains(code string) int {
 	switch {
 	case code == "E5000":
@@ -177,7 +184,8 @@ func (d *delivery) orphan(i *item, issue client.Issue) actions.Outcome {
 	uids := append(append([]string{}, i.parents...), issue.Args...)
 	for _, uid := range uids {
 		for _, typ := range []string{client.TypeTrackedEntity, client.TypeEnrollment, client.TypeEvent} {
-			if parent := d.writtenBy[client.ObjectKey{Type: typ, UID: uid}]; parent != nil && parent != i && parent.done && !parent.succeeded() {
+			if parent := d.writtenBy[client.ObjectKey{Type: typ, UID: uid}]; parent != nil && parent != i && parent.done &&
+				!parent.succeeded() {
 				return notTried(parent)
 			}
 		}

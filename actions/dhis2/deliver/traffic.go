@@ -7,15 +7,17 @@ import (
 	"github.com/culvert/culvert/actions"
 )
 
-// traffic keeps two deliveries of one process from writing one object at once: of those with different keys several are under way. It also knows what was
-// delivered and is not in the journal yet.
+// traffic keeps two deliveries of one process from writing one object at once: of those with
+// different keys several are under way. It also knows what was delivered and is not in the journal
+// yet.
 type traffic struct {
 	mu    sync.Mutex
 	freed chan struct{} // closed when names are released, and made anew
 	busy  map[string]bool
 	live  map[string]unrecorded
 
-	// A delivery may have read the journal before what is in it now, so that what was recorded is known until all that had begun by then have ended.
+	// A delivery may have read the journal before what is in it now, so that what was recorded is
+	// known until all that had begun by then have ended.
 	step    uint64
 	begun   map[uint64]bool // deliveries under way, by when they began
 	retired []retired       // in order
@@ -33,7 +35,8 @@ type retired struct {
 }
 
 func newTraffic() *traffic {
-	return &traffic{freed: make(chan struct{}), busy: map[string]bool{}, live: map[string]unrecorded{}, begun: map[uint64]bool{}}
+	return &traffic{freed: make(chan struct{}), busy: map[string]bool{}, live: map[string]unrecorded{},
+		begun: map[uint64]bool{}}
 }
 
 // begin notes that a delivery has begun; what it gives notes its end.

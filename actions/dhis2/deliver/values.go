@@ -13,8 +13,9 @@ import (
 // maxValues bounds one request of data values.
 const maxValues = 5000
 
-// importValues sends the values of one data set, of many records, org units and periods. One bad value never takes good ones with it: DHIS2 2.43
-// refuses a group as a whole, so values that it names are set aside and the rest is sent again, and what it does not name is found by halving.
+// importValues sends the values of one data set, of many records, org units and periods. One bad
+// value never takes good ones with it: DHIS2 2.43 refuses a group as a whole, so values that it
+// names are set aside and the rest is sent again, and what it does not name is found by halving.
 func (d *delivery) importValues(ctx context.Context, set string, items []*item) {
 	for len(items) > maxValues {
 		d.importSome(ctx, set, items[:maxValues])
@@ -67,7 +68,8 @@ func (d *delivery) readValues(ctx context.Context, set string, items []*item, re
 		return
 	}
 	named := len(report.Issues)
-	if len(items) > 1 && (report.Refused && (named == 0 || named == len(items)) || !report.Refused && named == 0 && len(report.General) > 0) {
+	if len(items) > 1 && (report.Refused && (named == 0 || named == len(items)) || !report.Refused && named == 0 &&
+		len(report.General) > 0) {
 		d.split(ctx, set, items)
 		return
 	}

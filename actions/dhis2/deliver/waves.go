@@ -10,8 +10,8 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/object"
 )
 
-// waves sends what is left of the records. An object is in a wave once only, for DHIS2 2.43 refuses a whole request with the same object
-// twice; a record's writes keep their order.
+// waves sends what is left of the records. An object is in a wave once only, for DHIS2 2.43 refuses
+// a whole request with the same object twice; a record's writes keep their order.
 func (d *delivery) waves(ctx context.Context, jobs []*job) {
 	for {
 		wave := d.next(jobs)
@@ -79,8 +79,8 @@ func (d *delivery) next(jobs []*job) []*item {
 	return wave
 }
 
-// clash tells whether an item cannot be in one wave with those claimed: the same object, or another person with the same unique value, of
-// whom DHIS2 would refuse both.
+// clash tells whether an item cannot be in one wave with those claimed: the same object, or another
+// person with the same unique value, of whom DHIS2 would refuse both.
 func (d *delivery) clash(claimed map[string]bool, i *item) bool {
 	claims := i.object.Claims(i.key, d.x)
 	for _, c := range claims {
@@ -136,7 +136,8 @@ func (d *delivery) write(ctx context.Context, items []*item) {
 	for options, group := range byOptions(items, d.options.Import) {
 		o := client.TrackerOptions{
 			Rehearse: d.rehearse, Async: options.Async && !d.rehearse,
-			SkipRuleEngine: options.SkipRuleEngine, SkipSideEffects: options.SkipSideEffects, SkipPatternValidation: options.SkipPatternValidation,
+			SkipRuleEngine: options.SkipRuleEngine, SkipSideEffects: options.SkipSideEffects,
+			SkipPatternValidation: options.SkipPatternValidation,
 		}
 		changes, fresh, links := sorts(group)
 		d.importTracker(ctx, d.upload(ctx, changes), o)
@@ -196,9 +197,10 @@ func (d *delivery) sendable(items []*item) []*item {
 	return rest
 }
 
-// sorts parts what is on the server already from what is new, and both from relationships, whose ends may be among the new. What is new is
-// sent so that DHIS2 refuses it when it is there after all (a journal was lost, a crash came between the write and its record): then it is read
-// before it is written.
+// sorts parts what is on the server already from what is new, and both from relationships, whose
+// ends may be among the new. What is new is sent so that DHIS2 refuses it when it is there after
+// all (a journal was lost, a crash came between the write and its record): then it is read before
+// it is written.
 func sorts(items []*item) (changes, fresh, links []*item) {
 	for _, i := range items {
 		switch mode := i.object.Mode(); {

@@ -66,7 +66,8 @@ type mention struct {
 func NewBook(server Finder, m actions.Memory, d Deliveries, claims *Claims, o Options) *Book {
 	return &Book{
 		o: o, server: server, memory: m, deliveries: d, claims: claims,
-		known: map[actions.IdentityKey]actions.Identity{}, holders: map[string][]actions.IdentityKey{}, found: map[string]client.Found{},
+		known: map[actions.IdentityKey]actions.Identity{}, holders: map[string][]actions.IdentityKey{},
+		found: map[string]client.Found{},
 	}
 }
 

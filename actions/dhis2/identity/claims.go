@@ -7,8 +7,9 @@ import (
 	"github.com/culvert/culvert/actions"
 )
 
-// Claims are the people whom batches on their way create or have matched. The journal knows them only once a batch is recorded, and two batches are sent at a
-// time: without this, the second could take over whom the first has just made.
+// Claims are the people whom batches on their way create or have matched. The journal knows them
+// only once a batch is recorded, and two batches are sent at a time: without this, the second could
+// take over whom the first has just made.
 type Claims struct {
 	mu      sync.Mutex
 	people  map[string]claim // by uid

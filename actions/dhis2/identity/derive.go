@@ -6,22 +6,26 @@ import (
 	"strconv"
 )
 
-// The ids below are derived, so that the same record always reaches the same object: a retry, a crash or a second runner updates instead of
-// duplicating. How they are derived must never change: the golden test of this file holds it.
+// The ids below are derived, so that the same record always reaches the same object: a retry, a
+// crash or a second runner updates instead of duplicating. How they are derived must never change:
+// the golden test of this file holds it.
 
-// TrackedEntityUID derives the uid of a tracked entity. The generation goes up when DHIS2 says that the uid was deleted.
+// TrackedEntityUID derives the uid of a tracked entity. The generation goes up when DHIS2 says that
+// the uid was deleted.
 func TrackedEntityUID(project, trackedEntityType, externalID string, generation int) string {
 	return uidOf("tracked entity", project, trackedEntityType, externalID, generationText(generation))
 }
 
-// EnrollmentUID derives the uid of an enrollment. again tells the enrollments of a person in one program apart where a rule asks for that
-// (enrollment_id or reenroll); it is empty otherwise, so that a corrected date never makes a second enrollment.
+// EnrollmentUID derives the uid of an enrollment. again tells the enrollments of a person in one
+// program apart where a rule asks for that (enrollment_id or reenroll); it is empty otherwise, so
+// that a corrected date never makes a second enrollment.
 func EnrollmentUID(program, trackedEntity, again string, generation int) string {
 	return uidOf("enrollment", program, trackedEntity, again, generationText(generation))
 }
 
-// EventUID derives the uid of an event from its stage and its parent: the enrollment, or for an event program the project. eventID is empty
-// for a stage that does not repeat: an enrollment has one event of it.
+// EventUID derives the uid of an event from its stage and its parent: the enrollment, or for an
+// event program the project. eventID is empty for a stage that does not repeat: an enrollment has
+// one event of it.
 func EventUID(stage, parent, eventID string, generation int) string {
 	return uidOf("event", stage, parent, eventID, generationText(generation))
 }
@@ -34,8 +38,8 @@ func RelationshipUID(relationshipType, from, to string, generation int) string {
 // NoteUID derives the uid of a note, so that DHIS2 does not add the same remark twice.
 func NoteUID(object, text string) string { return uidOf("note", object, text) }
 
-// FileUID derives the uid of a file from the value that it is of and the SHA-256 of its content: the same file is uploaded once for a value, and another value
-// never shares it.
+// FileUID derives the uid of a file from the value that it is of and the SHA-256 of its content:
+// the same file is uploaded once for a value, and another value never shares it.
 func FileUID(object, field, sum string, generation int) string {
 	return uidOf("file", object, field, sum, generationText(generation))
 }
@@ -52,7 +56,8 @@ const (
 	alphabet = letters + "0123456789"
 )
 
-// uidOf maps the SHA-256 of the parts, each preceded by its length, to DHIS2's alphabet: a letter, then ten letters or digits.
+// uidOf maps the SHA-256 of the parts, each preceded by its length, to DHIS2's alphabet: a letter,
+// then ten letters or digits.
 func uidOf(parts ...string) string {
 	buffer := make([]byte, 0, 160)
 	for _, part := range parts {

@@ -19,7 +19,8 @@ func (b *Book) Reuse(e *Enrollment, r Record) {
 	b.adoptEnrollment(e, r, person.Enrollments)
 }
 
-// AdoptEnrollment asks DHIS2 for the enrollment that a person has in the program already. It is true when there is one under another uid than we thought.
+// AdoptEnrollment asks DHIS2 for the enrollment that a person has in the program already. It is
+// true when there is one under another uid than we thought.
 func (b *Book) AdoptEnrollment(ctx context.Context, e *Enrollment, r Record) bool {
 	list, err := b.server.TrackedEntities(ctx, []string{b.PersonUID(e.Person)}, e.Program)
 	if err != nil || len(list) == 0 {
@@ -38,7 +39,8 @@ func (b *Book) adoptEnrollment(e *Enrollment, r Record, list []client.Enrollment
 		if one.Program != e.Program || one.Status != "ACTIVE" && !e.Once {
 			continue
 		}
-		if best == nil || one.Status == "ACTIVE" && best.Status != "ACTIVE" || one.Status == best.Status && one.EnrolledAt > best.EnrolledAt {
+		if best == nil || one.Status == "ACTIVE" && best.Status != "ACTIVE" || one.Status == best.Status &&
+			one.EnrolledAt > best.EnrolledAt {
 			best = one
 		}
 	}

@@ -11,8 +11,9 @@ import (
 	"github.com/culvert/culvert/rules/diag"
 )
 
-// lookupFailed is the outcome of a record whose person could not be looked up. Only a refusal of the question itself, as of an attribute that
-// cannot be searched, stays; an error inside the server passes.
+// lookupFailed is the outcome of a record whose person could not be looked up. Only a refusal of
+// the question itself, as of an attribute that cannot be searched, stays; an error inside the
+// server passes.
 func lookupFailed(m Match, err error) actions.Outcome {
 	o := codes.OfRequest(err)
 	e, ok := errors.AsType[*client.Error](err)
@@ -23,7 +24,8 @@ func lookupFailed(m Match, err error) actions.Outcome {
 	}
 	o.Status, o.Class, o.Code = actions.Failed, actions.ClassMetadata, "lookup-refused"
 	o.Cause = fmt.Sprintf("DHIS2 refuses to look people up by %q: %s", m.Name, e.Message)
-	o.Hint = "make the attribute searchable in DHIS2 and give the user a search org unit that covers the people, then replay the record"
+	o.Hint = "make the attribute searchable in DHIS2 and give the user a search org unit that covers the people, then " +
+		"replay the record"
 	return o
 }
 
@@ -36,8 +38,10 @@ func (b *Book) personTaken(p *Person, uid string, other []string) actions.Outcom
 	return actions.Outcome{
 		Status: actions.Failed, Class: actions.ClassConflict, Code: "person-taken", ObjectID: uid,
 		Cause: "match_by finds a person who stands for another external id already: one of the two would overwrite the other",
-		Hint: fmt.Sprintf("the person %s stands for %s already, and %q is asked for: correct what match_by compares in the source and send the record again; "+
-			"if both ids are one person, write several_ids: same_person in the action and replay", b.link(uid), who, p.Key.ExternalID),
+		Hint: fmt.Sprintf("the person %s stands for %s already, and %q is asked for: correct what match_by compares in "+
+			"the source and send the record again; "+
+			"if both ids are one person, write several_ids: same_person in the action and replay", b.link(uid), who,
+			p.Key.ExternalID),
 		Detail: "the person: " + b.link(uid),
 	}
 }

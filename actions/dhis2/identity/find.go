@@ -151,7 +151,8 @@ func (b *Book) decide(p *Person, r Record, a answers) bool {
 	return false
 }
 
-// inOrder gives the people that are wanted in the order in which their records came: of two who claim the same person, the first is heard.
+// inOrder gives the people that are wanted in the order in which their records came: of two who
+// claim the same person, the first is heard.
 func (b *Book) inOrder(wanted map[*Person]Record) []*Person {
 	list := make([]*Person, 0, len(wanted))
 	seen := map[*Person]bool{}

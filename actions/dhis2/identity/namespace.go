@@ -6,8 +6,9 @@ import (
 	"github.com/culvert/culvert/rules"
 )
 
-// Scope is what a namespace adds to what ids are derived from: nothing for ids of the whole project, which is how all ids were derived before there were
-// namespaces. How it is written must never change.
+// Scope is what a namespace adds to what ids are derived from: nothing for ids of the whole
+// project, which is how all ids were derived before there were namespaces. How it is written must
+// never change.
 func Scope(namespace string) string {
 	if namespace == rules.ProjectNamespace {
 		return ""
@@ -15,8 +16,8 @@ func Scope(namespace string) string {
 	return "\x00" + namespace
 }
 
-// PersonType is the type under which the journal keeps who an external id stands for: that of the tracked entity, with the namespace of the id unless that is
-// the project's.
+// PersonType is the type under which the journal keeps who an external id stands for: that of the
+// tracked entity, with the namespace of the id unless that is the project's.
 func PersonType(trackedEntityType, namespace string) string {
 	if namespace == "" || namespace == rules.ProjectNamespace {
 		return trackedEntityType

@@ -6,8 +6,8 @@ import (
 	"github.com/culvert/culvert/actions"
 )
 
-// Person is whom a record is about. Which tracked entity that is, is known for certain on delivery only: somebody may have registered the person already, or
-// its uid may have been deleted.
+// Person is whom a record is about. Which tracked entity that is, is known for certain on delivery
+// only: somebody may have registered the person already, or its uid may have been deleted.
 type Person struct {
 	Key   actions.IdentityKey
 	Type  string // uid of the tracked entity type
@@ -45,7 +45,8 @@ func (p *Person) FoundBy() string {
 	return "; looked up first:" + text + " (who is found is updated, under the uid that is there)"
 }
 
-// ReservedKey is under which the journal keeps a value that was reserved for a person. The type is no uid, so that it meets no person's.
+// ReservedKey is under which the journal keeps a value that was reserved for a person. The type is
+// no uid, so that it meets no person's.
 func (p *Person) ReservedKey(attribute string) actions.IdentityKey {
 	_, namespace := TypeOfPerson(p.Key.Type)
 	return actions.IdentityKey{Type: PersonType("reserved:"+attribute, namespace), ExternalID: p.Key.ExternalID}
@@ -124,6 +125,7 @@ func Of(e *Endpoint) Refs {
 // And joins what two are about.
 func (r Refs) And(other Refs) Refs {
 	return Refs{
-		People: append(r.People, other.People...), Enrollments: append(r.Enrollments, other.Enrollments...), Events: append(r.Events, other.Events...),
+		People: append(r.People, other.People...), Enrollments: append(r.Enrollments, other.Enrollments...),
+		Events: append(r.Events, other.Events...),
 	}
 }

@@ -10,7 +10,8 @@ import (
 func (b *Book) RegeneratePerson(p *Person, r Record) {
 	next := b.known[p.Key].Generation + 1
 	b.Learn(r, actions.Identity{
-		IdentityKey: p.Key, Generation: next, Origin: OriginRecreated, UID: PersonUID(b.o.Project, p.Key.Type, p.Key.ExternalID, next),
+		IdentityKey: p.Key, Generation: next, Origin: OriginRecreated,
+		UID: PersonUID(b.o.Project, p.Key.Type, p.Key.ExternalID, next),
 	})
 }
 

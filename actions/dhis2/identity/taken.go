@@ -8,8 +8,9 @@ import (
 	"github.com/culvert/culvert/actions"
 )
 
-// Two external ids never come to stand for one person unless the rule says so: what one of them sends would overwrite what the other has sent, and two women
-// who gave the same number would become one.
+// Two external ids never come to stand for one person unless the rule says so: what one of them
+// sends would overwrite what the other has sent, and two women who gave the same number would
+// become one.
 
 // whose asks the journal for whom the people that were found stand already.
 func (b *Book) whose(ctx context.Context, a answers) error {
@@ -51,7 +52,8 @@ func (b *Book) learnHolders(ctx context.Context, uids []string) error {
 	return nil
 }
 
-// take makes a person who was found the one that an external id stands for, unless another external id of ours stands for the same person.
+// take makes a person who was found the one that an external id stands for, unless another external
+// id of ours stands for the same person.
 func (b *Book) take(p *Person, r Record, uid string) {
 	if uid == p.UID {
 		return
@@ -95,8 +97,8 @@ func (b *Book) ClaimNew(p *Person, uid string) {
 	}
 }
 
-// Created gives the identity of a person who was created by a rule with match_by, so that whoever is taken for that one can be told for whom he stands; false
-// when nothing is to be kept.
+// Created gives the identity of a person who was created by a rule with match_by, so that whoever
+// is taken for that one can be told for whom he stands; false when nothing is to be kept.
 func (b *Book) Created(p *Person) (actions.Identity, bool) {
 	if _, known := b.known[p.Key]; known || !p.LooksUp() {
 		return actions.Identity{}, false

@@ -29,7 +29,8 @@ type Weight struct {
 	Coarse int // how many people share a value: few for dates, many for names
 }
 
-// asked are the attributes by which people are looked up: whoever has enough points has at least one of them. What many people share is asked last.
+// asked are the attributes by which people are looked up: whoever has enough points has at least
+// one of them. What many people share is asked last.
 func (w *Weighed) asked() []Match {
 	parts := slices.Clone(w.Parts)
 	slices.SortStableFunc(parts, func(a, b Weight) int {
@@ -58,7 +59,8 @@ func (w *Weighed) points(held map[string]string) float64 {
 	return sum
 }
 
-// alike compares as people do: without regard to letters' case, accents and spaces; of times of day only the day counts.
+// alike compares as people do: without regard to letters' case, accents and spaces; of times of day
+// only the day counts.
 func alike(a, b string) bool {
 	return a != "" && plainText(a) == plainText(b)
 }

@@ -49,7 +49,8 @@ type collection interface {
 	arrange(s *Snapshot)
 	// query says what to ask a server for, and how many objects at a time; no fields: the server does not have it.
 	query() (fields string, page int)
-	// changes tells whether a server's lastUpdated covers every change of what is read, so that only changed objects need reading.
+	// changes tells whether a server's lastUpdated covers every change of what is read, so that only
+	// changed objects need reading.
 	changes() bool
 	// ids gives the uids that a snapshot holds of it.
 	ids(s *Snapshot) map[string]bool
@@ -125,8 +126,8 @@ func (c set[T]) arrange(s *Snapshot) {
 	*list = slices.CompactFunc(*list, func(a, b T) bool { return c.id(&a) == c.id(&b) })
 }
 
-// collections lists every collection, in the order that sync reads them: what others point to comes later, so that an object that is
-// added in the meantime is not pointed to and missing.
+// collections lists every collection, in the order that sync reads them: what others point to comes
+// later, so that an object that is added in the meantime is not pointed to and missing.
 func collections() []collection {
 	return []collection{
 		set[OrgUnitLevel]{name: OrgUnitLevels, fields: "id,name,level", page: 1000,
@@ -175,9 +176,10 @@ func collections() []collection {
 		set[CategoryCombo]{name: CategoryCombos, page: 500, fields: "id,code,name,dataDimensionType,isDefault,categories[id]",
 			of: func(s *Snapshot) *[]CategoryCombo { return &s.CategoryCombos },
 			id: func(x *CategoryCombo) string { return x.ID }},
-		set[CategoryOptionCombo]{name: CategoryOptionCombos, page: 1000, dated: true, fields: "id,code,name,categoryCombo[id],categoryOptions[id]",
-			of: func(s *Snapshot) *[]CategoryOptionCombo { return &s.CategoryOptionCombos },
-			id: func(x *CategoryOptionCombo) string { return x.ID }, tidy: (*CategoryOptionCombo).tidy},
+		set[CategoryOptionCombo]{name: CategoryOptionCombos, page: 1000, dated: true,
+			fields: "id,code,name,categoryCombo[id],categoryOptions[id]",
+			of:     func(s *Snapshot) *[]CategoryOptionCombo { return &s.CategoryOptionCombos },
+			id:     func(x *CategoryOptionCombo) string { return x.ID }, tidy: (*CategoryOptionCombo).tidy},
 		set[Category]{name: Categories, page: 200, fields: "id,code,name,categoryOptions[id]",
 			of: func(s *Snapshot) *[]Category { return &s.Categories },
 			id: func(x *Category) string { return x.ID }},
@@ -207,7 +209,8 @@ const programFields = "id,code,name,programType,trackedEntityType[id],onlyEnroll
 	"programStages[id,code,name,repeatable,validationStrategy,sortOrder,enableUserAssignment,featureType,access[data]," +
 	"programStageDataElements[sortOrder,compulsory,allowFutureDate,dataElement[id]]]"
 
-// The tidy methods give lists that DHIS2 answers in any order an order of their own, so that two syncs of the same metadata are equal.
+// The tidy methods give lists that DHIS2 answers in any order an order of their own, so that two
+// syncs of the same metadata are equal.
 
 func (p *Program) tidy() {
 	slices.Sort(p.OrgUnits)
@@ -235,7 +238,8 @@ func (d *DataSet) tidy() {
 	slices.SortFunc(d.OrgUnits, byRef)
 	slices.SortFunc(d.Elements, func(a, b DataSetElement) int { return byRef(a.DataElement, b.DataElement) })
 	slices.SortFunc(d.Compulsory, func(a, b Operand) int {
-		return cmp.Or(byRef(a.DataElement, b.DataElement), cmp.Compare(idOf(a.CategoryOptionCombo), idOf(b.CategoryOptionCombo)))
+		return cmp.Or(byRef(a.DataElement, b.DataElement),
+			cmp.Compare(idOf(a.CategoryOptionCombo), idOf(b.CategoryOptionCombo)))
 	})
 }
 

@@ -25,15 +25,17 @@ type Change struct {
 	Kind       ChangeKind `json:"kind"`
 	Collection string     `json:"collection"` // DHIS2's plural name; empty for the server and the user
 	ID         string     `json:"id"`
-	Name       string     `json:"name"`            // now, or before where it was removed
-	Was        string     `json:"was,omitempty"`   // former name or code
-	Now        string     `json:"now,omitempty"`   // present name or code
-	About      []string   `json:"about,omitempty"` // uids of other objects that the change is about, such as the data element that left a stage
-	Words      string     `json:"words"`           // "option Female of Sex: code F became FEMALE"
+	Name       string     `json:"name"`          // now, or before where it was removed
+	Was        string     `json:"was,omitempty"` // former name or code
+	Now        string     `json:"now,omitempty"` // present name or code
+	// uids of other objects that the change is about, such as the data element that left a stage
+	About []string `json:"about,omitempty"`
+	Words string   `json:"words"` // "option Female of Sex: code F became FEMALE"
 }
 
-// Diff tells what is different in the fresh snapshot, in an order that is the same every time: programs and what belongs to them first,
-// org units last, by name. There is no difference to nothing.
+// Diff tells what is different in the fresh snapshot, in an order that is the same every time:
+// programs and what belongs to them first, org units last, by name. There is no difference to
+// nothing.
 func Diff(old, fresh *Snapshot) []Change {
 	if old == nil || fresh == nil {
 		return nil
@@ -43,24 +45,28 @@ func Diff(old, fresh *Snapshot) []Change {
 	d.named()
 	pair(old.Programs, fresh.Programs, func(p *Program) string { return p.ID }, d.program)
 	pair(old.TrackedEntityTypes, fresh.TrackedEntityTypes, func(t *TrackedEntityType) string { return t.ID }, d.entityType)
-	pair(old.TrackedEntityAttributes, fresh.TrackedEntityAttributes, func(a *TrackedEntityAttribute) string { return a.ID }, d.attribute)
+	pair(old.TrackedEntityAttributes, fresh.TrackedEntityAttributes,
+		func(a *TrackedEntityAttribute) string { return a.ID }, d.attribute)
 	pair(old.DataElements, fresh.DataElements, func(e *DataElement) string { return e.ID }, d.element)
 	pair(old.DataSets, fresh.DataSets, func(s *DataSet) string { return s.ID }, d.dataSet)
 	pair(old.OptionSets, fresh.OptionSets, func(o *OptionSet) string { return o.ID }, d.optionSet)
 	pair(old.CategoryCombos, fresh.CategoryCombos, func(c *CategoryCombo) string { return c.ID }, d.combo)
 	pair(old.CategoryOptions, fresh.CategoryOptions, func(c *CategoryOption) string { return c.ID }, d.categoryOption)
-	pair(old.RelationshipTypes, fresh.RelationshipTypes, func(r *RelationshipType) string { return r.ID }, d.relationshipType)
+	pair(old.RelationshipTypes, fresh.RelationshipTypes, func(r *RelationshipType) string { return r.ID },
+		d.relationshipType)
 	d.programRules()
 	pair(old.OrgUnits, fresh.OrgUnits, func(o *OrgUnit) string { return o.ID }, d.orgUnit)
 	slices.SortStableFunc(d.changes, func(a, b Change) int {
-		return cmp.Or(cmp.Compare(rank(a.Collection), rank(b.Collection)), cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(cmp.Compare(rank(a.Collection), rank(b.Collection)), cmp.Compare(a.Name, b.Name),
+			cmp.Compare(a.ID, b.ID))
 	})
 	return d.changes
 }
 
 // rank orders collections as people think of them.
 func rank(collection string) int {
-	return slices.Index([]string{"", Programs, ProgramStages, TrackedEntityTypes, TrackedEntityAttributes, DataElements, DataSets, OptionSets,
+	return slices.Index([]string{"", Programs, ProgramStages, TrackedEntityTypes, TrackedEntityAttributes, DataElements,
+		DataSets, OptionSets,
 		OptionsInSets, CategoryCombos, CategoryOptionCombos, Categories, CategoryOptions, RelationshipTypes, ProgramRules,
 		ProgramRuleVariables, Constants, OrgUnitGroups, Attributes,
 		OrgUnitLevels, OrgUnits}, collection)
@@ -87,7 +93,8 @@ func pair[T any](old, fresh []T, id func(*T) string, do func(was, now *T)) {
 
 // alter adds a change of an object that both snapshots hold: what is said follows its name and a colon.
 func (d *differ) alter(o object, about []string, format string, args ...any) {
-	d.changes = append(d.changes, Change{Kind: Altered, Collection: o.collection, ID: o.named.ID, Name: o.named.Name, About: about,
+	d.changes = append(d.changes, Change{Kind: Altered, Collection: o.collection, ID: o.named.ID, Name: o.named.Name,
+		About: about,
 		Words: label(o) + ": " + fmt.Sprintf(format, args...)})
 }
 
@@ -150,23 +157,27 @@ func (d *differ) named() {
 		was := before[id]
 		is, stays := now[id]
 		if !stays {
-			d.changes = append(d.changes, Change{Kind: Removed, Collection: was.collection, ID: id, Name: was.named.Name, About: parentOf(was),
+			d.changes = append(d.changes, Change{Kind: Removed, Collection: was.collection, ID: id, Name: was.named.Name,
+				About: parentOf(was),
 				Words: label(was) + " was removed"})
 			continue
 		}
 		if was.named.Name != is.named.Name {
-			d.changes = append(d.changes, Change{Kind: Renamed, Collection: is.collection, ID: id, Name: is.named.Name, About: parentOf(is),
-				Was: was.named.Name, Now: is.named.Name, Words: label(was) + " was renamed to " + is.named.Name})
+			d.changes = append(d.changes, Change{Kind: Renamed, Collection: is.collection, ID: id, Name: is.named.Name,
+				About: parentOf(is),
+				Was:   was.named.Name, Now: is.named.Name, Words: label(was) + " was renamed to " + is.named.Name})
 		}
 		if was.named.Code != is.named.Code {
-			d.changes = append(d.changes, Change{Kind: Recoded, Collection: is.collection, ID: id, Name: is.named.Name, About: parentOf(is),
-				Was: was.named.Code, Now: is.named.Code, Words: label(is) + ": " + became("code", was.named.Code, is.named.Code)})
+			d.changes = append(d.changes, Change{Kind: Recoded, Collection: is.collection, ID: id, Name: is.named.Name,
+				About: parentOf(is),
+				Was:   was.named.Code, Now: is.named.Code, Words: label(is) + ": " + became("code", was.named.Code, is.named.Code)})
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(now)) {
 		if _, known := before[id]; !known {
 			o := now[id]
-			d.changes = append(d.changes, Change{Kind: Added, Collection: o.collection, ID: id, Name: o.named.Name, About: parentOf(o),
+			d.changes = append(d.changes, Change{Kind: Added, Collection: o.collection, ID: id, Name: o.named.Name,
+				About: parentOf(o),
 				Words: label(o) + " is new"})
 		}
 	}
@@ -217,7 +228,8 @@ func (d *differ) ref(o object, what, collection string, was, now *Ref) {
 
 // access reports rights of the syncing user.
 func (d *differ) access(o object, was, now DataAccess) {
-	d.flag(o, was.Data.Write, now.Data.Write, "its data may now be written by Culvert's user", "its data may no longer be written by Culvert's user")
+	d.flag(o, was.Data.Write, now.Data.Write, "its data may now be written by Culvert's user",
+		"its data may no longer be written by Culvert's user")
 }
 
 // nameOf is what an object is called now, or was; its uid when no snapshot holds it.

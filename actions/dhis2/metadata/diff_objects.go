@@ -47,13 +47,16 @@ func (d *differ) program(was, now *Program) {
 	d.field(o, "type", was.Type, now.Type)
 	d.ref(o, "tracked entity type", TrackedEntityTypes, was.TrackedEntityType, now.TrackedEntityType)
 	d.ref(o, "category combo", CategoryCombos, was.CategoryCombo, now.CategoryCombo)
-	d.flag(o, was.OnlyEnrollOnce, now.OnlyEnrollOnce, "a person can be enrolled only once now", "a person can be enrolled again now")
-	d.flag(o, was.SelectEnrollmentDatesInFuture, now.SelectEnrollmentDatesInFuture, "enrollment dates may be in the future now",
+	d.flag(o, was.OnlyEnrollOnce, now.OnlyEnrollOnce, "a person can be enrolled only once now",
+		"a person can be enrolled again now")
+	d.flag(o, was.SelectEnrollmentDatesInFuture, now.SelectEnrollmentDatesInFuture,
+		"enrollment dates may be in the future now",
 		"enrollment dates may no longer be in the future")
 	d.flag(o, was.SelectIncidentDatesInFuture, now.SelectIncidentDatesInFuture, "incident dates may be in the future now",
 		"incident dates may no longer be in the future")
 	d.field(o, "expiry days", fmt.Sprint(was.ExpiryDays), fmt.Sprint(now.ExpiryDays))
-	d.field(o, "days to change completed events", fmt.Sprint(was.CompleteEventsExpiryDays), fmt.Sprint(now.CompleteEventsExpiryDays))
+	d.field(o, "days to change completed events", fmt.Sprint(was.CompleteEventsExpiryDays),
+		fmt.Sprint(now.CompleteEventsExpiryDays))
 	d.field(o, "access level", was.AccessLevel, now.AccessLevel)
 	d.access(o, was.Access, now.Access)
 	before, after, demanded, demands := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
@@ -65,14 +68,16 @@ func (d *differ) program(was, now *Program) {
 	}
 	d.memberUses(o, TrackedEntityAttributes, before, after, demanded, demands)
 	d.units(o, was.OrgUnits, now.OrgUnits)
-	pair(was.Stages, now.Stages, func(s *ProgramStage) string { return s.ID }, func(was, is *ProgramStage) { d.stage(was, is, now) })
+	pair(was.Stages, now.Stages, func(s *ProgramStage) string { return s.ID },
+		func(was, is *ProgramStage) { d.stage(was, is, now) })
 }
 
 // memberUses compares which members an object has, and which of them it demands.
 func (d *differ) memberUses(o object, collection string, before, after, demanded, demands map[string]bool) {
 	what := singular(collection)
 	d.members(o, collection, before, after, what+" %s is new in it", what+" %s is no longer in it")
-	d.members(o, collection, both(demanded, before, after), both(demands, before, after), what+" %s is mandatory now", what+" %s is no longer mandatory")
+	d.members(o, collection, both(demanded, before, after), both(demands, before, after), what+" %s is mandatory now",
+		what+" %s is no longer mandatory")
 	d.members(o, collection, nil, fresh(demands, before), what+" %s is mandatory", "")
 }
 
@@ -101,7 +106,8 @@ func (d *differ) stage(was, now *ProgramStage, p *Program) {
 	o := object{ProgramStages, &now.Named, &p.Named}
 	d.flag(o, was.Repeatable, now.Repeatable, "it can be repeated now", "it can no longer be repeated")
 	d.field(o, "validation", was.ValidationStrategy, now.ValidationStrategy)
-	d.flag(o, was.EnableUserAssignment, now.EnableUserAssignment, "events can be assigned to users now", "events can no longer be assigned to users")
+	d.flag(o, was.EnableUserAssignment, now.EnableUserAssignment, "events can be assigned to users now",
+		"events can no longer be assigned to users")
 	d.access(o, was.Access, now.Access)
 	before, after, demanded, demands := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, e := range was.DataElements {
@@ -131,7 +137,8 @@ func (d *differ) attribute(was, now *TrackedEntityAttribute) {
 	d.field(o, "value type", was.ValueType, now.ValueType)
 	d.ref(o, "option set", OptionSets, was.OptionSet, now.OptionSet)
 	d.flag(o, was.Unique, now.Unique, "it is unique now", "it is no longer unique")
-	d.flag(o, was.OrgUnitScope, now.OrgUnitScope, "it is unique within an org unit now", "it is unique in the whole system now")
+	d.flag(o, was.OrgUnitScope, now.OrgUnitScope, "it is unique within an org unit now",
+		"it is unique in the whole system now")
 	d.flag(o, was.Generated, now.Generated, "DHIS2 generates its values now", "DHIS2 no longer generates its values")
 	d.field(o, "pattern", was.Pattern, now.Pattern)
 }
@@ -160,7 +167,8 @@ func (d *differ) dataSet(was, now *DataSet) {
 		return m
 	}
 	before, after := combos(was), combos(now)
-	d.members(o, DataElements, keys(before), keys(after), "data element %s is new in it", "data element %s is no longer in it")
+	d.members(o, DataElements, keys(before), keys(after), "data element %s is new in it",
+		"data element %s is no longer in it")
 	for _, e := range now.Elements {
 		id := e.DataElement.ID
 		if combo, stays := before[id]; stays && idOf(combo) != idOf(after[id]) {
@@ -192,7 +200,8 @@ func (d *differ) optionSet(was, now *OptionSet) {
 }
 
 func (d *differ) combo(was, now *CategoryCombo) {
-	d.members(object{CategoryCombos, &now.Named, nil}, Categories, refSet(was.Categories), refSet(now.Categories), "category %s is new in it",
+	d.members(object{CategoryCombos, &now.Named, nil}, Categories, refSet(was.Categories), refSet(now.Categories),
+		"category %s is new in it",
 		"category %s is no longer in it")
 }
 

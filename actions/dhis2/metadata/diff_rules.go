@@ -9,8 +9,8 @@ type part struct {
 	content         string
 }
 
-// programRules compares rules and what they use: variables, constants, org unit groups. They are compared whole, as nobody names their properties
-// in a rule file.
+// programRules compares rules and what they use: variables, constants, org unit groups. They are
+// compared whole, as nobody names their properties in a rule file.
 func (d *differ) programRules() {
 	for collection, list := range map[string]func(x *Index) []part{
 		ProgramRules: func(x *Index) []part {
@@ -58,7 +58,8 @@ func (d *differ) parts(collection string, old, fresh []part) {
 		if p.words != "" {
 			words += " of " + p.words
 		}
-		d.changes = append(d.changes, Change{Kind: kind, Collection: collection, ID: p.id, Name: p.name, About: p.about, Words: words + " " + what})
+		d.changes = append(d.changes, Change{Kind: kind, Collection: collection, ID: p.id, Name: p.name, About: p.about,
+			Words: words + " " + what})
 	}
 	before, after := make(map[string]part, len(old)), make(map[string]part, len(fresh))
 	for _, p := range old {

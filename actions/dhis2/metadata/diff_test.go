@@ -47,7 +47,8 @@ func change(t *testing.T, s *Snapshot) {
 	element := find(t, s.DataElements, func(e *DataElement) string { return e.Code }, "IRON")
 	element.ValueType = "BOOLEAN"
 	element.OptionSet = &Ref{sex.ID}
-	s.DataElements = append(s.DataElements, DataElement{Named: Named{ID: "dddddddddd1", Name: "Folic acid given"}, ValueType: "TRUE_ONLY"})
+	s.DataElements = append(s.DataElements, DataElement{Named: Named{ID: "dddddddddd1", Name: "Folic acid given"},
+		ValueType: "TRUE_ONLY"})
 	attribute := find(t, s.TrackedEntityAttributes, func(a *TrackedEntityAttribute) string { return a.Code }, "EMAIL")
 	attribute.Unique, attribute.Code = true, "MAIL"
 	typ := &s.TrackedEntityTypes[0]
@@ -62,7 +63,8 @@ func change(t *testing.T, s *Snapshot) {
 	s.CategoryCombos[0].Categories = s.CategoryCombos[0].Categories[:1]
 	s.RelationshipTypes[0].To.Program = &Ref{program.ID}
 	s.ProgramRules[0].Condition = "true"
-	s.ProgramRules = append(s.ProgramRules[:1], ProgramRule{ID: "rrrrrrrrrr1", Name: "No weight", Program: Ref{program.ID}})
+	s.ProgramRules = append(s.ProgramRules[:1], ProgramRule{ID: "rrrrrrrrrr1", Name: "No weight",
+		Program: Ref{program.ID}})
 
 	unit := find(t, s.OrgUnits, func(o *OrgUnit) string { return o.ID }, "ygq0iefHYLW")
 	unit.ClosedDate, unit.AttributeValues[0].Value = "2026-06-30", "9999"
@@ -113,7 +115,8 @@ func TestDiffOfNothing(t *testing.T) {
 
 func TestSearch(t *testing.T) {
 	s := country(t)
-	s.OrgUnits = append(s.OrgUnits, OrgUnit{Named: Named{ID: "zzzzzzzzzz1", Name: "Hôpital Général"}, Path: "/MZNBwjReCp4/zzzzzzzzzz1"})
+	s.OrgUnits = append(s.OrgUnits, OrgUnit{Named: Named{ID: "zzzzzzzzzz1", Name: "Hôpital Général"},
+		Path: "/MZNBwjReCp4/zzzzzzzzzz1"})
 	x := NewIndex(s)
 	for text, want := range map[string]string{
 		"HKEoH96oH4U":        "programs Antenatal care",

@@ -77,7 +77,8 @@ func (d *directory) add(name string, s source) {
 // Collections lists what lookups may search.
 func (d *directory) Collections() []string { return slices.Clone(d.names) }
 
-// Fields lists what a collection can be searched by: id, code, name, and for org units the short name and the metadata attributes.
+// Fields lists what a collection can be searched by: id, code, name, and for org units the short
+// name and the metadata attributes.
 func (d *directory) Fields(collection string) []string {
 	if _, ok := d.sources[collection]; !ok {
 		return nil
@@ -208,7 +209,8 @@ func (d *directory) fillOrgUnit(o *rules.Object, unit *OrgUnit) {
 	above, _ := strings.CutSuffix(strings.Trim(unit.Path, "/"), unit.ID)
 	for id := range strings.SplitSeq(strings.Trim(above, "/"), "/") {
 		i, ok := d.x.orgUnits.ids[id]
-		if !ok || !strings.HasPrefix(unit.Path, d.x.Snapshot.OrgUnits[i].Path) || len(d.x.Snapshot.OrgUnits[i].Path) >= len(unit.Path) {
+		if !ok || !strings.HasPrefix(unit.Path, d.x.Snapshot.OrgUnits[i].Path) ||
+			len(d.x.Snapshot.OrgUnits[i].Path) >= len(unit.Path) {
 			continue
 		}
 		o.Ancestors = append(o.Ancestors, d.object(OrgUnits, i))

@@ -52,8 +52,9 @@ func (e *ReadError) Unwrap() error { return e.Err }
 
 const hintRead = "restore the folder (git checkout) or run `culvert sync` to write it anew"
 
-// Read loads the snapshot in dir. It first finishes a Write that was interrupted. ErrNoSnapshot when there is none, a *ReadError when
-// it cannot be used. A Write at the same time is no trouble: Read gives the snapshot from before or from after it.
+// Read loads the snapshot in dir. It first finishes a Write that was interrupted. ErrNoSnapshot
+// when there is none, a *ReadError when it cannot be used. A Write at the same time is no trouble:
+// Read gives the snapshot from before or from after it.
 func Read(dir string) (*Snapshot, error) {
 	if err := recoverLeftover(dir); err != nil {
 		return nil, fmt.Errorf("recovering the snapshot in %s: %w", dir, err)
@@ -102,8 +103,9 @@ func readFrom(f *folder) (*Snapshot, error) {
 		return nil, err
 	}
 	if s.Server.Format != FormatVersion {
-		return nil, &ReadError{File: f.path(serverFile), Hint: "run `culvert sync` to write it anew, or use the Culvert that wrote it",
-			Err: fmt.Errorf("the snapshot has format %d and this Culvert reads format %d", s.Server.Format, FormatVersion)}
+		return nil, &ReadError{File: f.path(serverFile),
+			Hint: "run `culvert sync` to write it anew, or use the Culvert that wrote it",
+			Err:  fmt.Errorf("the snapshot has format %d and this Culvert reads format %d", s.Server.Format, FormatVersion)}
 	}
 	var work errgroup.Group
 	work.Go(func() error { return f.needed(userFile, f.info(userFile, &s.User)) })
@@ -181,7 +183,8 @@ func (f *folder) text(name string) (string, error) {
 		return "", err
 	}
 	if !info.Mode().IsRegular() || info.Size() > maxFile {
-		return "", &ReadError{File: f.path(name), Err: errors.New("not a file of a snapshot (a folder, or far too large)"), Hint: hintRead}
+		return "", &ReadError{File: f.path(name), Err: errors.New("not a file of a snapshot (a folder, or far too large)"),
+			Hint: hintRead}
 	}
 	var b strings.Builder
 	b.Grow(int(info.Size()))
@@ -191,8 +194,8 @@ func (f *folder) text(name string) (string, error) {
 	return b.String(), nil
 }
 
-// Write puts the snapshot into dir, whole or not at all: a new folder is written beside it, brought to disk, and swapped in. Files in dir
-// that are not Culvert's stay.
+// Write puts the snapshot into dir, whole or not at all: a new folder is written beside it, brought
+// to disk, and swapped in. Files in dir that are not Culvert's stay.
 func Write(dir string, s *Snapshot) error {
 	if err := recoverLeftover(dir); err != nil {
 		return fmt.Errorf("recovering the snapshot in %s: %w", dir, err)

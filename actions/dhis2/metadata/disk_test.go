@@ -124,16 +124,20 @@ func TestReadFaults(t *testing.T) {
 		harm func(*testing.T, string)
 		want string
 	}{
-		"another format":     {replace("server.json", `"format": 1`, `"format": 7`), "server.json: the snapshot has format 7 and this Culvert reads format 1; run `culvert sync`"},
+		"another format": {replace("server.json", `"format": 1`, `"format": 7`),
+			"server.json: the snapshot has format 7 and this Culvert reads format 1; run `culvert sync`"},
 		"no server file":     {remove("server.json"), "server.json: the file is missing; restore the folder"},
 		"no user file":       {remove("me.json"), "me.json: the file is missing"},
 		"no collection":      {remove("programs.json"), "programs.json: the file is missing"},
 		"broken server file": {replace("server.json", `"url":`, `"url"`), "server.json:2: not JSON"},
-		"merge conflict":     {replace("organisationUnits.json", "\n{\"id\":\"ACp", "\n<<<<<<< HEAD\n{\"id\":\"ACp"), "organisationUnits.json:3: not JSON"},
-		"cut off":            {replace("dataElements.json", "]\n", ""), "dataElements.json:"},
-		"wrong type":         {replace("organisationUnits.json", `"level":4`, `"level":"four"`), `organisationUnits.json:2: a string where "level" needs something else`},
-		"no id":              {replace("dataElements.json", `{"id":"AIKTsGqZii0"`, `{"id":""`), "dataElements.json:2: an object without an id"},
-		"not a list":         {replace("optionSets.json", "[\n", "{\n"), "optionSets.json:"},
+		"merge conflict": {replace("organisationUnits.json", "\n{\"id\":\"ACp", "\n<<<<<<< HEAD\n{\"id\":\"ACp"),
+			"organisationUnits.json:3: not JSON"},
+		"cut off": {replace("dataElements.json", "]\n", ""), "dataElements.json:"},
+		"wrong type": {replace("organisationUnits.json", `"level":4`, `"level":"four"`),
+			`organisationUnits.json:2: a string where "level" needs something else`},
+		"no id": {replace("dataElements.json", `{"id":"AIKTsGqZii0"`, `{"id":""`),
+			"dataElements.json:2: an object without an id"},
+		"not a list": {replace("optionSets.json", "[\n", "{\n"), "optionSets.json:"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "national")
@@ -284,7 +288,8 @@ func TestWriteKeepsOtherFiles(t *testing.T) {
 func TestParseOrgUnitAsEncodingJSON(t *testing.T) {
 	s := country(t)
 	s.OrgUnits = append(s.OrgUnits, manyUnits(20).OrgUnits...)
-	text, err := set[OrgUnit]{of: func(s *Snapshot) *[]OrgUnit { return &s.OrgUnits }, id: func(o *OrgUnit) string { return o.ID }}.encode(s)
+	text, err := set[OrgUnit]{of: func(s *Snapshot) *[]OrgUnit { return &s.OrgUnits },
+		id: func(o *OrgUnit) string { return o.ID }}.encode(s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -303,14 +308,15 @@ func FuzzParseOrgUnit(f *testing.F) {
 	f.Add(`{"id":"a","code":"c","name":"n","level":1,"path":"/a","parent":{"id":"b"},"attributeValues":[{"attribute":{"id":"x"},"value":"1"}]}`)
 	f.Add(`{"id":"a","level":-}`)
 	f.Add(`{"id":"a","attributeValues":[]}`)
-	collection := set[OrgUnit]{name: OrgUnits, of: func(s *Snapshot) *[]OrgUnit { return &s.OrgUnits }, id: func(o *OrgUnit) string { return o.ID }}
+	collection := set[OrgUnit]{name: OrgUnits, of: func(s *Snapshot) *[]OrgUnit { return &s.OrgUnits },
+		id: func(o *OrgUnit) string { return o.ID }}
 	f.Fuzz(func(t *testing.T, line string) {
 		var quick OrgUnit
 		if !parseOrgUnit(line, &quick) {
 			return
 		}
-		// What the quick way takes, encoding/json must take too and understand alike, unless it is text that is no UTF-8 or holds raw
-		// control characters, which encode never writes.
+		// What the quick way takes, encoding/json must take too and understand alike, unless it is text
+		// that is no UTF-8 or holds raw control characters, which encode never writes.
 		var slow Snapshot
 		if err := collection.decodeAny("["+line+"]", &slow); err != nil {
 			if strings.ContainsFunc(line, func(r rune) bool { return r < ' ' || r == '\uFFFD' }) {

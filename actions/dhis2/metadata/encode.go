@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// On disk a collection is a JSON array with one object per line: any JSON reader takes it, and git shows a changed object as one line. An
-// option set has a line for each of its options.
+// On disk a collection is a JSON array with one object per line: any JSON reader takes it, and git
+// shows a changed object as one line. An option set has a line for each of its options.
 
 func (c set[T]) encode(s *Snapshot) ([]byte, error) {
 	var out bytes.Buffer
@@ -69,8 +69,8 @@ func (e *lineError) Unwrap() error { return e.err }
 // minParallel is how many bytes a goroutine should at least have to do.
 const minParallel = 1 << 20
 
-// decode reads what encode writes, large files on every core. Lines may be laid out otherwise (a merge by hand, another tool): then the
-// file is read as plain JSON.
+// decode reads what encode writes, large files on every core. Lines may be laid out otherwise (a
+// merge by hand, another tool): then the file is read as plain JSON.
 func (c set[T]) decode(text string, s *Snapshot) error {
 	if c.parts != nil {
 		return c.decodeAny(text, s)

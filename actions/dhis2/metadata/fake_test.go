@@ -16,7 +16,8 @@ import (
 // thing is an object as the fake server holds it.
 type thing = map[string]any
 
-// fakeServer answers what a sync asks with the recorded objects of a real server, in pages, and lets tests change them meanwhile.
+// fakeServer answers what a sync asks with the recorded objects of a real server, in pages, and
+// lets tests change them meanwhile.
 type fakeServer struct {
 	mu       sync.Mutex
 	info, me thing

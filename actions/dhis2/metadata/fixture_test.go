@@ -27,7 +27,8 @@ func recorded(t testing.TB, version string) map[string]json.RawMessage {
 func country(t testing.TB) *Snapshot {
 	t.Helper()
 	answers := recorded(t, "2.42")
-	s := &Snapshot{Server: ServerInfo{URL: "https://dhis2.example.org", Version: "2.42.4.1", Synced: time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)}}
+	s := &Snapshot{Server: ServerInfo{URL: "https://dhis2.example.org", Version: "2.42.4.1",
+		Synced: time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)}}
 	for _, c := range collections() {
 		var body map[string]json.RawMessage
 		if answers[c.title()] == nil {
@@ -65,12 +66,14 @@ func country(t testing.TB) *Snapshot {
 // manyUnits is a snapshot with a hierarchy of n org units of realistic size.
 func manyUnits(n int) *Snapshot {
 	s := &Snapshot{
-		Server:     ServerInfo{URL: "https://dhis2.example.org", Version: "2.42.4.1"},
-		Attributes: []Attribute{{Named: Named{ID: "zhvK6cbXbfo", Code: "MFL_ID", Name: "Facility registry ID"}, Unique: true, OrgUnit: true}},
+		Server: ServerInfo{URL: "https://dhis2.example.org", Version: "2.42.4.1"},
+		Attributes: []Attribute{{Named: Named{ID: "zhvK6cbXbfo", Code: "MFL_ID", Name: "Facility registry ID"}, Unique: true,
+			OrgUnit: true}},
 	}
 	id := func(i int) string { return fmt.Sprintf("o%010d", i) }
 	for i := range n {
-		o := OrgUnit{Named: Named{ID: id(i), Code: fmt.Sprintf("OU-%06d", i), Name: fmt.Sprintf("Facility number %d of the country", i)}}
+		o := OrgUnit{Named: Named{ID: id(i), Code: fmt.Sprintf("OU-%06d", i),
+			Name: fmt.Sprintf("Facility number %d of the country", i)}}
 		o.ShortName, o.OpeningDate = o.Name, "2010-01-01"
 		o.Level, o.Path = 1, "/"+o.ID
 		if i > 0 {

@@ -111,8 +111,8 @@ func (x *Index) has(collection, ref string) bool {
 	return false
 }
 
-// remember adds to the former names of a snapshot what objects of the older one were called differently, and forgets objects that are
-// gone. The newer snapshot must be arranged.
+// remember adds to the former names of a snapshot what objects of the older one were called
+// differently, and forgets objects that are gone. The newer snapshot must be arranged.
 func remember(old, fresh *Snapshot) []FormerNames {
 	kept := map[string]FormerNames{}
 	for _, f := range old.Former {
@@ -135,7 +135,8 @@ func remember(old, fresh *Snapshot) []FormerNames {
 	return list
 }
 
-// push puts what was on top of a list of former names when it is not what is now; a name taken up again leaves the list.
+// push puts what was on top of a list of former names when it is not what is now; a name taken up
+// again leaves the list.
 func push(list []string, was, now string) []string {
 	list = slices.DeleteFunc(list, func(s string) bool { return s == now || s == was && was != now })
 	if was == "" || was == now {
@@ -145,7 +146,8 @@ func push(list []string, was, now string) []string {
 	return list[:min(len(list), maxFormer)]
 }
 
-// NameOf gives the name of whatever has the uid, be it an org unit, a data element, a program, a stage or another thing that the snapshot holds; "" when nothing has.
+// NameOf gives the name of whatever has the uid, be it an org unit, a data element, a program, a
+// stage or another thing that the snapshot holds; "" when nothing has.
 func (x *Index) NameOf(uid string) string {
 	if s := x.stages[uid].stage; s != nil {
 		return called(&s.Named)

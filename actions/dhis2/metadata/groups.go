@@ -29,7 +29,8 @@ func groupsAsked(rules []ProgramRule) map[string]bool {
 	return asked
 }
 
-// readUnitGroups reads the org unit groups that program rules ask about, and no other: with their members they can be large.
+// readUnitGroups reads the org unit groups that program rules ask about, and no other: with their
+// members they can be large.
 func (r *reading) readUnitGroups(ctx context.Context) error {
 	asked := groupsAsked(r.fresh.ProgramRules)
 	if len(asked) == 0 {
@@ -52,16 +53,17 @@ func (r *reading) readUnitGroups(ctx context.Context) error {
 		}
 		r.fresh.OrgUnitGroups = nil
 		filter := []string{"id:in:[" + strings.Join(ids, ",") + "]"}
-		return r.server.Pages(ctx, OrgUnitGroups, "id,code,name,organisationUnits[id]", filter, 10, func(o json.RawMessage) error {
-			var g OrgUnitGroup
-			if err := json.Unmarshal(o, &g); err != nil {
-				return plainJSON(err)
-			}
-			if slices.Contains(ids, g.ID) {
-				r.fresh.OrgUnitGroups = append(r.fresh.OrgUnitGroups, g)
-			}
-			return nil
-		})
+		return r.server.Pages(ctx, OrgUnitGroups, "id,code,name,organisationUnits[id]", filter, 10,
+			func(o json.RawMessage) error {
+				var g OrgUnitGroup
+				if err := json.Unmarshal(o, &g); err != nil {
+					return plainJSON(err)
+				}
+				if slices.Contains(ids, g.ID) {
+					r.fresh.OrgUnitGroups = append(r.fresh.OrgUnitGroups, g)
+				}
+				return nil
+			})
 	})
 	if err != nil {
 		return fmt.Errorf("reading %s: %w", OrgUnitGroups, err)

@@ -42,26 +42,30 @@ type stageOf struct {
 // NewIndex builds the index of a snapshot.
 func NewIndex(s *Snapshot) *Index {
 	x := &Index{
-		Snapshot:      s,
-		orgUnits:      newFinder(OrgUnits, s.OrgUnits, func(o *OrgUnit) *Named { return &o.Named }),
-		programs:      newFinder(Programs, s.Programs, func(o *Program) *Named { return &o.Named }),
-		types:         newFinder(TrackedEntityTypes, s.TrackedEntityTypes, func(o *TrackedEntityType) *Named { return &o.Named }),
-		attributes:    newFinder(TrackedEntityAttributes, s.TrackedEntityAttributes, func(o *TrackedEntityAttribute) *Named { return &o.Named }),
-		elements:      newFinder(DataElements, s.DataElements, func(o *DataElement) *Named { return &o.Named }),
-		dataSets:      newFinder(DataSets, s.DataSets, func(o *DataSet) *Named { return &o.Named }),
-		optionSets:    newFinder(OptionSets, s.OptionSets, func(o *OptionSet) *Named { return &o.Named }),
-		combos:        newFinder(CategoryCombos, s.CategoryCombos, func(o *CategoryCombo) *Named { return &o.Named }),
-		optionCombos:  newFinder(CategoryOptionCombos, s.CategoryOptionCombos, func(o *CategoryOptionCombo) *Named { return &o.Named }),
-		categories:    newFinder(Categories, s.Categories, func(o *Category) *Named { return &o.Named }),
-		options:       newFinder(CategoryOptions, s.CategoryOptions, func(o *CategoryOption) *Named { return &o.Named }),
-		relationships: newFinder(RelationshipTypes, s.RelationshipTypes, func(o *RelationshipType) *Named { return &o.Named }),
-		metaAttrs:     newFinder(Attributes, s.Attributes, func(o *Attribute) *Named { return &o.Named }),
-		stages:        map[string]stageOf{},
-		ofCombo:       map[string][]*CategoryOptionCombo{},
-		former:        newFormer(s.Former),
-		scope:         map[string]bool{},
-		programUnits:  map[string][]string{},
-		dataSetUnits:  map[string][]string{},
+		Snapshot: s,
+		orgUnits: newFinder(OrgUnits, s.OrgUnits, func(o *OrgUnit) *Named { return &o.Named }),
+		programs: newFinder(Programs, s.Programs, func(o *Program) *Named { return &o.Named }),
+		types: newFinder(TrackedEntityTypes, s.TrackedEntityTypes,
+			func(o *TrackedEntityType) *Named { return &o.Named }),
+		attributes: newFinder(TrackedEntityAttributes, s.TrackedEntityAttributes,
+			func(o *TrackedEntityAttribute) *Named { return &o.Named }),
+		elements:   newFinder(DataElements, s.DataElements, func(o *DataElement) *Named { return &o.Named }),
+		dataSets:   newFinder(DataSets, s.DataSets, func(o *DataSet) *Named { return &o.Named }),
+		optionSets: newFinder(OptionSets, s.OptionSets, func(o *OptionSet) *Named { return &o.Named }),
+		combos:     newFinder(CategoryCombos, s.CategoryCombos, func(o *CategoryCombo) *Named { return &o.Named }),
+		optionCombos: newFinder(CategoryOptionCombos, s.CategoryOptionCombos,
+			func(o *CategoryOptionCombo) *Named { return &o.Named }),
+		categories: newFinder(Categories, s.Categories, func(o *Category) *Named { return &o.Named }),
+		options:    newFinder(CategoryOptions, s.CategoryOptions, func(o *CategoryOption) *Named { return &o.Named }),
+		relationships: newFinder(RelationshipTypes, s.RelationshipTypes,
+			func(o *RelationshipType) *Named { return &o.Named }),
+		metaAttrs:    newFinder(Attributes, s.Attributes, func(o *Attribute) *Named { return &o.Named }),
+		stages:       map[string]stageOf{},
+		ofCombo:      map[string][]*CategoryOptionCombo{},
+		former:       newFormer(s.Former),
+		scope:        map[string]bool{},
+		programUnits: map[string][]string{},
+		dataSetUnits: map[string][]string{},
 	}
 	for i := range s.Programs {
 		p := &s.Programs[i]
@@ -98,9 +102,10 @@ func sorted(uids []string) []string {
 	return uids
 }
 
-// The finders below take what an implementer writes: a uid, a code or a name. Exactly one object must fit: ambiguous is non-empty (every
-// candidate, "name (code, uid)") when several do, and suggestions holds the nearest names when none does. An object that none fits by what
-// it is called now is still found by a name or code that it had at an earlier sync; Renamed tells.
+// The finders below take what an implementer writes: a uid, a code or a name. Exactly one object
+// must fit: ambiguous is non-empty (every candidate, "name (code, uid)") when several do, and
+// suggestions holds the nearest names when none does. An object that none fits by what it is called
+// now is still found by a name or code that it had at an earlier sync; Renamed tells.
 
 // Program finds a program.
 func (x *Index) Program(ref string) (p *Program, ambiguous, suggestions []string) {
@@ -122,7 +127,8 @@ func (x *Index) TrackedEntityType(ref string) (t *TrackedEntityType, ambiguous, 
 }
 
 // TrackedEntityAttribute finds an attribute among those of the uids given; nil uids: among all.
-func (x *Index) TrackedEntityAttribute(ref string, among []string) (a *TrackedEntityAttribute, ambiguous, suggestions []string) {
+func (x *Index) TrackedEntityAttribute(ref string, among []string) (a *TrackedEntityAttribute, ambiguous,
+	suggestions []string) {
 	return x.attributes.find(ref, among, x.former)
 }
 
@@ -152,7 +158,8 @@ func (x *Index) OrgUnit(ref string) (o *OrgUnit, ambiguous, suggestions []string
 }
 
 // CategoryOptionCombo finds a combo of a category combo, also by its options' names joined by a comma in any order.
-func (x *Index) CategoryOptionCombo(categoryCombo, ref string) (c *CategoryOptionCombo, ambiguous, suggestions []string) {
+func (x *Index) CategoryOptionCombo(categoryCombo, ref string) (c *CategoryOptionCombo, ambiguous,
+	suggestions []string) {
 	combos := x.ofCombo[categoryCombo]
 	among := make([]string, len(combos))
 	for i, c := range combos {
@@ -189,8 +196,8 @@ func (x *Index) optionNames(c *CategoryOptionCombo) string {
 	return strings.Join(names, ",")
 }
 
-// unorderedKey is the same for texts that differ only in the order of their comma separated parts. Names that hold a comma themselves are
-// split on both sides alike.
+// unorderedKey is the same for texts that differ only in the order of their comma separated parts.
+// Names that hold a comma themselves are split on both sides alike.
 func unorderedKey(s string) string {
 	parts := strings.Split(s, ",")
 	for i := range parts {
@@ -220,8 +227,9 @@ func (x *Index) RelationshipType(ref string) (r *RelationshipType, ambiguous, su
 	return x.relationships.find(ref, nil, x.former)
 }
 
-// Renamed tells whether ref is no current uid, code or name in a collection but the former name or code of exactly one object: then its
-// uid, and what takes ref's place (the new name for a name, the new code for a code, the name where there is no code).
+// Renamed tells whether ref is no current uid, code or name in a collection but the former name or
+// code of exactly one object: then its uid, and what takes ref's place (the new name for a name,
+// the new code for a code, the name where there is no code).
 func (x *Index) Renamed(collection, ref string) (uid, now string, ok bool) {
 	return x.former.renamed(x, collection, ref)
 }
@@ -249,8 +257,8 @@ func (x *Index) StageByID(id string) (*ProgramStage, *Program) {
 	return s.stage, s.program
 }
 
-// DefaultCombo is the uid of the default category combo, and DefaultOptionCombo of its only option combo; empty when the snapshot has
-// none.
+// DefaultCombo is the uid of the default category combo, and DefaultOptionCombo of its only option
+// combo; empty when the snapshot has none.
 func (x *Index) DefaultCombo() string {
 	for i := range x.Snapshot.CategoryCombos {
 		if c := &x.Snapshot.CategoryCombos[i]; c.Default || c.Name == "default" {

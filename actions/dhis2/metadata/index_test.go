@@ -9,7 +9,8 @@ import (
 
 func TestFinders(t *testing.T) {
 	s := country(t)
-	s.OrgUnits = append(s.OrgUnits, OrgUnit{Named: Named{ID: "zzzzzzzzzz1", Name: "Coral Health Centre"}, Path: "/MZNBwjReCp4/zzzzzzzzzz1"})
+	s.OrgUnits = append(s.OrgUnits, OrgUnit{Named: Named{ID: "zzzzzzzzzz1", Name: "Coral Health Centre"},
+		Path: "/MZNBwjReCp4/zzzzzzzzzz1"})
 	x := NewIndex(s)
 	anc, _, _ := x.Program("ANC")
 	if anc == nil {
@@ -105,7 +106,8 @@ func TestFinders(t *testing.T) {
 			t.Errorf("%s: %d suggestions", name, len(c.got.suggestions))
 		}
 	}
-	if _, ambiguous, _ := x.OrgUnit("Coral Health Centre"); !slices.Contains(ambiguous, "Coral Health Centre (TM-010202, ygq0iefHYLW)") {
+	if _, ambiguous, _ := x.OrgUnit("Coral Health Centre"); !slices.Contains(ambiguous,
+		"Coral Health Centre (TM-010202, ygq0iefHYLW)") {
 		t.Errorf("ambiguous is %q, want codes and uids in it", ambiguous)
 	}
 }
@@ -118,7 +120,8 @@ func TestScopes(t *testing.T) {
 	if len(x.CombosOf("PW4B8YOG0c5")) != 4 {
 		t.Errorf("%d combos of age and sex", len(x.CombosOf("PW4B8YOG0c5")))
 	}
-	if !x.ProgramHasOrgUnit("HKEoH96oH4U", "ygq0iefHYLW") || x.ProgramHasOrgUnit("HKEoH96oH4U", "z2zHQP1DzRX") || x.ProgramHasOrgUnit("nope", "ygq0iefHYLW") {
+	if !x.ProgramHasOrgUnit("HKEoH96oH4U", "ygq0iefHYLW") || x.ProgramHasOrgUnit("HKEoH96oH4U", "z2zHQP1DzRX") ||
+		x.ProgramHasOrgUnit("nope", "ygq0iefHYLW") {
 		t.Error("org units of a program")
 	}
 	if !x.DataSetHasOrgUnit("FSh2AafV4XC", "ygq0iefHYLW") || x.DataSetHasOrgUnit("FSh2AafV4XC", "z2zHQP1DzRX") {
@@ -127,7 +130,8 @@ func TestScopes(t *testing.T) {
 	clerk := country(t)
 	clerk.User.CaptureUnits = []Ref{{"Yq5tLlwvqpR"}}
 	y := NewIndex(clerk)
-	for id, want := range map[string]bool{"Yq5tLlwvqpR": true, "ygq0iefHYLW": true, "jdonbyIYZzR": false, "MZNBwjReCp4": false, "nope": false} {
+	for id, want := range map[string]bool{"Yq5tLlwvqpR": true, "ygq0iefHYLW": true, "jdonbyIYZzR": false,
+		"MZNBwjReCp4": false, "nope": false} {
 		if got := y.InCaptureScope(id); got != want {
 			t.Errorf("capture in %s: %v, want %v", id, got, want)
 		}
@@ -137,13 +141,15 @@ func TestScopes(t *testing.T) {
 func TestDirectory(t *testing.T) {
 	x := NewIndex(country(t))
 	d := x.Directory()
-	if fields := d.Fields(OrgUnits); !slices.Equal(fields, []string{"id", "code", "name", "shortName", "Facility registry ID"}) {
+	if fields := d.Fields(OrgUnits); !slices.Equal(fields,
+		[]string{"id", "code", "name", "shortName", "Facility registry ID"}) {
 		t.Errorf("fields %q", fields)
 	}
 	if d.Fields("nonsense") != nil || d.Find("nonsense", "id", "x") != nil || d.Names("nonsense", "id") != nil {
 		t.Error("an unknown collection has fields or objects")
 	}
-	for _, by := range [][2]string{{"id", "A7mEVqmiiGq"}, {"code", "TM-040205"}, {"name", "Kudu Market Dispensary"}, {"Facility registry ID", "1065"}} {
+	for _, by := range [][2]string{{"id", "A7mEVqmiiGq"}, {"code", "TM-040205"}, {"name", "Kudu Market Dispensary"},
+		{"Facility registry ID", "1065"}} {
 		found := d.Find(OrgUnits, by[0], by[1])
 		if len(found) != 1 || found[0].ID != "A7mEVqmiiGq" {
 			t.Fatalf("by %s: %v", by[0], found)
@@ -163,7 +169,8 @@ func TestDirectory(t *testing.T) {
 			t.Error("ancestors are not the objects that parents are")
 		}
 	}
-	if len(d.Find(OrgUnits, "code", "")) > 0 || len(d.Find(OrgUnits, "Facility registry ID", "nope")) > 0 || len(d.Find(OrgUnits, "nope", "1065")) > 0 {
+	if len(d.Find(OrgUnits, "code", "")) > 0 || len(d.Find(OrgUnits, "Facility registry ID", "nope")) > 0 ||
+		len(d.Find(OrgUnits, "nope", "1065")) > 0 {
 		t.Error("found what is not there")
 	}
 	if n := len(d.Names(OrgUnits, "Facility registry ID")); n != 72 {
@@ -209,7 +216,8 @@ func TestBrokenHierarchyEnds(t *testing.T) {
 func TestOptions(t *testing.T) {
 	x := NewIndex(country(t))
 	sex, _, _ := x.OptionSet("SEX")
-	for ref, want := range map[string]string{"FEMALE": "FEMALE", "Female": "FEMALE", "M7sSykGHEuI": "FEMALE", "female": ""} {
+	for ref, want := range map[string]string{"FEMALE": "FEMALE", "Female": "FEMALE", "M7sSykGHEuI": "FEMALE",
+		"female": ""} {
 		o, _, suggestions := x.Option(sex, ref)
 		if want == "" {
 			if o != nil || len(suggestions) == 0 {

@@ -1,5 +1,6 @@
-// Package metadata is what Culvert knows of one DHIS2 server: the sync that reads it, the snapshot on disk, the index that rules are checked
-// against, the differences between two snapshots, and the nearest names.
+// Package metadata is what Culvert knows of one DHIS2 server: the sync that reads it, the snapshot
+// on disk, the index that rules are checked against, the differences between two snapshots, and the
+// nearest names.
 package metadata
 
 import "time"
@@ -294,8 +295,8 @@ type Constraint struct {
 	ProgramStage      *Ref   `json:"programStage,omitempty"`
 }
 
-// ProgramRule is a check or effect that the server runs on data entry. Of those without a stage the condition holds for every event and for
-// enrollments; the lowest priority comes first, none last.
+// ProgramRule is a check or effect that the server runs on data entry. Of those without a stage the
+// condition holds for every event and for enrollments; the lowest priority comes first, none last.
 type ProgramRule struct {
 	ID        string              `json:"id"`
 	Name      string              `json:"name"`

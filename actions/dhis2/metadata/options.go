@@ -21,7 +21,8 @@ func (x *Index) optionIndex(set *OptionSet) *optionIndex {
 	return found.(*optionIndex)
 }
 
-// OptionByCode gives the option that data with this code means, exactly as DHIS2 compares: letters' case counts. nil when there is none.
+// OptionByCode gives the option that data with this code means, exactly as DHIS2 compares: letters'
+// case counts. nil when there is none.
 func (x *Index) OptionByCode(set *OptionSet, code string) *Option {
 	return x.optionIndex(set).codes[code]
 }

@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// parseOrgUnit reads an org unit from a line as encode writes it, several times as fast as encoding/json and without copying: a country
-// has tens of thousands. The strings stay part of the file's text. It gives up (false) on anything unusual, such as an escape.
+// parseOrgUnit reads an org unit from a line as encode writes it, several times as fast as
+// encoding/json and without copying: a country has tens of thousands. The strings stay part of the
+// file's text. It gives up (false) on anything unusual, such as an escape.
 func parseOrgUnit(line string, o *OrgUnit) bool {
 	p := lineParser{rest: line}
 	p.expect("{")

@@ -8,8 +8,9 @@ import (
 	"strings"
 )
 
-// fetchMissingReferences reads again what objects point to and was not there when its collection was read: somebody added it between two
-// collections. What stays missing is not for this user's eyes, which rules will stumble over: it is told.
+// fetchMissingReferences reads again what objects point to and was not there when its collection
+// was read: somebody added it between two collections. What stays missing is not for this user's
+// eyes, which rules will stumble over: it is told.
 func (r *reading) fetchMissingReferences(ctx context.Context) error {
 	missing := dangling(r.fresh)
 	for _, c := range collections() {
@@ -23,7 +24,8 @@ func (r *reading) fetchMissingReferences(ctx context.Context) error {
 	missing = dangling(r.fresh)
 	for _, name := range slices.Sorted(maps.Keys(missing)) {
 		users := missing[name]
-		r.warn("%d of the %s that others refer to cannot be read (by %s): the user may lack the right to see them", len(users), name,
+		r.warn("%d of the %s that others refer to cannot be read (by %s): the user may lack the right to see them",
+			len(users), name,
 			strings.Join(examples(users), ", "))
 	}
 	return nil
@@ -38,7 +40,8 @@ func examples(users map[string]string) []string {
 	return names
 }
 
-// dangling gives, by collection, the uids that objects refer to and that the snapshot does not hold, with the name of one that does.
+// dangling gives, by collection, the uids that objects refer to and that the snapshot does not
+// hold, with the name of one that does.
 func dangling(s *Snapshot) map[string]map[string]string {
 	have := map[string]map[string]bool{}
 	for _, c := range collections() {

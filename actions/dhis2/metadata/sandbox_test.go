@@ -30,12 +30,14 @@ func syncFrom(t *testing.T, from, version string, old *metadata.Snapshot, more .
 			t.Error(err)
 		}
 	}()
-	c, err := client.New(client.Options{URL: server.URL, Credentials: client.Credentials{Username: "admin", Password: "district"}})
+	c, err := client.New(client.Options{URL: server.URL,
+		Credentials: client.Credentials{Username: "admin", Password: "district"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	snapshot, err := metadata.Sync(context.Background(), c, old, metadata.Options{Warn: func(m string) { t.Errorf("%s: warned: %s", version, m) }})
+	snapshot, err := metadata.Sync(context.Background(), c, old,
+		metadata.Options{Warn: func(m string) { t.Errorf("%s: warned: %s", version, m) }})
 	if err != nil {
 		t.Fatalf("%s: %v", version, err)
 	}
@@ -53,7 +55,8 @@ func TestSyncAgain(t *testing.T) {
 	server := httptest.NewServer(s)
 	defer s.Close()
 	defer server.Close()
-	c, err := client.New(client.Options{URL: server.URL, Credentials: client.Credentials{Username: "admin", Password: "district"}})
+	c, err := client.New(client.Options{URL: server.URL,
+		Credentials: client.Credentials{Username: "admin", Password: "district"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,13 +74,15 @@ func TestSyncAgain(t *testing.T) {
 	}
 }
 
-// Servers of all versions that hold the same metadata differ in nothing but their version; nothing is lost on disk, nor when a sandbox is
-// made from a snapshot.
+// Servers of all versions that hold the same metadata differ in nothing but their version; nothing
+// is lost on disk, nor when a sandbox is made from a snapshot.
 func TestSyncSandboxes(t *testing.T) {
 	first := syncFrom(t, tamala, "2.42", nil)
 	x := metadata.NewIndex(first)
-	if len(first.OrgUnits) != 89 || !x.ProgramHasOrgUnit("HKEoH96oH4U", "ygq0iefHYLW") || !x.InCaptureScope("ygq0iefHYLW") || x.DefaultOptionCombo() == "" {
-		t.Errorf("%d org units; the program's org units, the user's scope or the default combo are missing", len(first.OrgUnits))
+	if len(first.OrgUnits) != 89 || !x.ProgramHasOrgUnit("HKEoH96oH4U", "ygq0iefHYLW") ||
+		!x.InCaptureScope("ygq0iefHYLW") || x.DefaultOptionCombo() == "" {
+		t.Errorf("%d org units; the program's org units, the user's scope or the default combo are missing",
+			len(first.OrgUnits))
 	}
 	for _, version := range []string{"2.38", "2.40", "2.41", "2.43", "2.44"} {
 		for _, c := range metadata.Diff(first, syncFrom(t, tamala, version, nil)) {
@@ -104,10 +109,12 @@ func TestSyncSandboxes(t *testing.T) {
 	}
 }
 
-// Rules come with what they need: variables, constants, and the org unit groups that they ask about, which a sandbox made of the snapshot has too.
+// Rules come with what they need: variables, constants, and the org unit groups that they ask
+// about, which a sandbox made of the snapshot has too.
 func TestSyncProgramRules(t *testing.T) {
 	s := syncFrom(t, tamala, "2.42", nil, "../sandbox/testdata/rules.json")
-	if len(s.ProgramRules) != 9 || len(s.ProgramRuleVariables) != 4 || len(s.Constants) != 1 || s.Constants[0].Value != 200 {
+	if len(s.ProgramRules) != 9 || len(s.ProgramRuleVariables) != 4 || len(s.Constants) != 1 ||
+		s.Constants[0].Value != 200 {
 		t.Errorf("%d rules, %d variables, constants %v", len(s.ProgramRules), len(s.ProgramRuleVariables), s.Constants)
 	}
 	if len(s.OrgUnitGroups) != 1 || len(s.OrgUnitGroups[0].OrgUnits) != 1 {

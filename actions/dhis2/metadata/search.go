@@ -17,9 +17,10 @@ type Hit struct {
 	ID         string `json:"id"`
 	Code       string `json:"code,omitempty"`
 	Name       string `json:"name"`
-	Path       string `json:"path,omitempty"` // what it lies in, from the top: "Tamala / Coast", the program of a stage, the set of an option
-	score      int
-	object     object
+	// what it lies in, from the top: "Tamala / Coast", the program of a stage, the set of an option
+	Path   string `json:"path,omitempty"`
+	score  int
+	object object
 }
 
 // maxHits bounds what a search gives.
@@ -35,9 +36,9 @@ const (
 	fitsNearly
 )
 
-// Search finds objects of all collections by uid, code or a part of the name, best first. Letters' case and accents count for nothing, the
-// words may come in any order, and a few wrong letters are forgiven
-// where nothing fits without.
+// Search finds objects of all collections by uid, code or a part of the name, best first. Letters'
+// case and accents count for nothing, the words may come in any order, and a few wrong letters are
+// forgiven where nothing fits without.
 func (x *Index) Search(text string) []Hit {
 	query := strings.TrimSpace(text)
 	words := strings.Fields(plain(query))
@@ -49,7 +50,8 @@ func (x *Index) Search(text string) []Hit {
 		hits = x.searchWith(func(n *Named) (int, bool) { return fit(n, query, words, nearlyWord) })
 	}
 	slices.SortStableFunc(hits, func(a, b Hit) int {
-		return cmp.Or(cmp.Compare(a.score, b.score), cmp.Compare(rank(a.Collection), rank(b.Collection)), cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(cmp.Compare(a.score, b.score), cmp.Compare(rank(a.Collection), rank(b.Collection)),
+			cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
 	})
 	hits = hits[:min(len(hits), maxHits)]
 	for i := range hits {
@@ -62,7 +64,8 @@ func (x *Index) searchWith(fit func(*Named) (int, bool)) []Hit {
 	var hits []Hit
 	for o := range everyObject(x.Snapshot) {
 		if score, fits := fit(o.named); fits {
-			hits = append(hits, Hit{Collection: o.collection, ID: o.named.ID, Code: o.named.Code, Name: o.named.Name, score: score, object: o})
+			hits = append(hits, Hit{Collection: o.collection, ID: o.named.ID, Code: o.named.Code, Name: o.named.Name,
+				score: score, object: o})
 		}
 	}
 	return hits

@@ -13,8 +13,8 @@ const maxSuggestions = 5
 // minPart is how many letters a part of a name needs to stand for the whole.
 const minPart = 4
 
-// nearest gives the names most like the one that was written: first those that differ by a few letters, then those that contain it or are
-// contained in it. None when nothing comes close.
+// nearest gives the names most like the one that was written: first those that differ by a few
+// letters, then those that contain it or are contained in it. None when nothing comes close.
 func nearest(written string, names []string) []string {
 	want := fold(written)
 	if want == "" {
@@ -29,7 +29,8 @@ func nearest(written string, names []string) []string {
 			break
 		}
 		part := fold(name)
-		if len(part) >= minPart && (strings.Contains(part, want) || strings.Contains(want, part)) && !slices.Contains(found, name) {
+		if len(part) >= minPart && (strings.Contains(part, want) || strings.Contains(want, part)) &&
+			!slices.Contains(found, name) {
 			found = append(found, name)
 		}
 	}

@@ -40,8 +40,8 @@ func swap(dir, fresh string) error {
 	return os.RemoveAll(old)
 }
 
-// recoverLeftover finishes a swap that was interrupted between its two renames. Where the folder itself is there, there is nothing to do:
-// Write clears leftovers away.
+// recoverLeftover finishes a swap that was interrupted between its two renames. Where the folder
+// itself is there, there is nothing to do: Write clears leftovers away.
 func recoverLeftover(dir string) error {
 	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
 		return err

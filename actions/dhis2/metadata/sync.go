@@ -33,7 +33,8 @@ type Options struct {
 	// Full reads everything, even where reading what has changed would do.
 	Full bool
 	Now  func() time.Time
-	// Pause is the first wait before a collection is read again that the server or the line failed on, doubled each time; 0: 2 s.
+	// Pause is the first wait before a collection is read again that the server or the line failed on,
+	// doubled each time; 0: 2 s.
 	Pause time.Duration
 }
 
@@ -55,9 +56,9 @@ const (
 	serverClock = "2006-01-02T15:04:05.000"
 )
 
-// Sync reads a server's metadata. With an older snapshot of the same server, version and user it reads of large collections only what has
-// changed, and the uids to see what is gone; everything at least once a week. The error says what could not be read; the older
-// snapshot stays as it is.
+// Sync reads a server's metadata. With an older snapshot of the same server, version and user it
+// reads of large collections only what has changed, and the uids to see what is gone; everything at
+// least once a week. The error says what could not be read; the older snapshot stays as it is.
 func Sync(ctx context.Context, server Server, old *Snapshot, o Options) (*Snapshot, error) {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -123,14 +124,17 @@ func (r *reading) greet(ctx context.Context) error {
 		return fmt.Errorf("%s does not say which version of DHIS2 it is: check `url`", r.server.URL())
 	}
 	if minor < client.OldestVersion {
-		return fmt.Errorf("%s is DHIS2 %s; Culvert works with 2.%d and newer: upgrade the server", r.server.URL(), info.Version, client.OldestVersion)
+		return fmt.Errorf("%s is DHIS2 %s; Culvert works with 2.%d and newer: upgrade the server", r.server.URL(),
+			info.Version, client.OldestVersion)
 	}
 	if minor > client.NewestVersion {
-		r.warn("%s is DHIS2 %s, newer than this Culvert knows (2.%d): try rules against a test server first", r.server.URL(), info.Version,
+		r.warn("%s is DHIS2 %s, newer than this Culvert knows (2.%d): try rules against a test server first", r.server.URL(),
+			info.Version,
 			client.NewestVersion)
 	}
 	if c := info.Calendar; c != "" && c != "iso8601" && c != "gregorian" {
-		r.warn("%s uses the calendar %q: it names periods in that calendar; period(date, type, %q) makes them, where Culvert knows it", r.server.URL(), c, c)
+		r.warn("%s uses the calendar %q: it names periods in that calendar; period(date, type, %q) makes them, where "+
+			"Culvert knows it", r.server.URL(), c, c)
 	}
 	s := r.fresh
 	s.Server = info.ServerInfo
@@ -151,7 +155,8 @@ func (r *reading) greet(ctx context.Context) error {
 func (r *reading) decide(old *Snapshot) {
 	now := &r.fresh.Server
 	now.Full = now.Synced
-	if old == nil || r.options.Full || old.Server.URL != now.URL || old.Server.Version != now.Version || old.Server.SystemID != now.SystemID ||
+	if old == nil || r.options.Full || old.Server.URL != now.URL || old.Server.Version != now.Version ||
+		old.Server.SystemID != now.SystemID ||
 		old.User.ID != r.fresh.User.ID || now.Synced.Sub(old.Server.Full) > fullEvery {
 		return
 	}
@@ -189,13 +194,15 @@ func (r *reading) readAll(ctx context.Context) error {
 	return work.Wait()
 }
 
-// patiently does something again that fails because the server is away for a moment: one lost answer in a thousand must not cost the rest.
+// patiently does something again that fails because the server is away for a moment: one lost
+// answer in a thousand must not cost the rest.
 func (r *reading) patiently(ctx context.Context, what string, do func() error) error {
 	pause := r.options.Pause
 	for try := 1; ; try++ {
 		err := do()
 		var failed *client.Error
-		if !errors.As(err, &failed) || failed.Kind != client.Overloaded && failed.Kind != client.Unreachable || try == retries || ctx.Err() != nil {
+		if !errors.As(err, &failed) || failed.Kind != client.Overloaded && failed.Kind != client.Unreachable ||
+			try == retries || ctx.Err() != nil {
 			return err
 		}
 		r.warn("reading %s again: %s", what, failed.Message)
@@ -244,15 +251,16 @@ func (r *reading) readWhole(ctx context.Context, c collection) error {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("it was changed each of the %d times it was read; sync when nobody works on metadata: %w", try, err)
+			return fmt.Errorf("it was changed each of the %d times it was read; sync when nobody works on metadata: %w", try,
+				err)
 		}
 		r.warn("the server lists %d of its %s twice; the first of each is kept", twice, c.title())
 		return nil
 	}
 }
 
-// readChanges takes the older snapshot's objects, replaces those that have changed and drops those that are gone. It is not complete when
-// the server lists objects that neither holds.
+// readChanges takes the older snapshot's objects, replaces those that have changed and drops those
+// that are gone. It is not complete when the server lists objects that neither holds.
 func (r *reading) readChanges(ctx context.Context, c collection) (complete bool, err error) {
 	fields, page := c.query()
 	c.clear(r.fresh)
@@ -316,8 +324,8 @@ func (r *reading) assignPrograms(ctx context.Context) error {
 	return nil
 }
 
-// repath makes paths and levels follow the parents: moving an org unit changes those of everything below it, which lastUpdated does not
-// tell.
+// repath makes paths and levels follow the parents: moving an org unit changes those of everything
+// below it, which lastUpdated does not tell.
 func repath(units []OrgUnit) {
 	at := make(map[string]int, len(units))
 	for i := range units {

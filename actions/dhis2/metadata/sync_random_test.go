@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// hierarchy lets a test work on the fake server's org units as people do in DHIS2: of a moved one only its own lastUpdated changes, though
-// the paths of everything below it do.
+// hierarchy lets a test work on the fake server's org units as people do in DHIS2: of a moved one
+// only its own lastUpdated changes, though the paths of everything below it do.
 type hierarchy struct {
 	f     *fakeServer
 	clock time.Time
@@ -49,7 +49,8 @@ func (h *hierarchy) step() string {
 	case 1:
 		h.made++
 		fresh := thing{"id": fmt.Sprintf("n%010d", h.made), "name": fmt.Sprint("New ", h.made), "parent": thing{"id": id}}
-		fresh["path"], fresh["level"] = unit["path"].(string)+"/"+fresh["id"].(string), strings.Count(unit["path"].(string), "/")+1
+		fresh["path"], fresh["level"] = unit["path"].(string)+"/"+fresh["id"].(string),
+			strings.Count(unit["path"].(string), "/")+1
 		h.f.lists[OrgUnits] = append(h.f.lists[OrgUnits], fresh)
 		h.touch(fresh)
 		return "add below " + id

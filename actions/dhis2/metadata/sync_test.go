@@ -82,7 +82,8 @@ func TestSyncIncremental(t *testing.T) {
 	f.object(OrgUnits, "A7mEVqmiiGq")["name"] = "Kudu Market Clinic"
 	f.updated["A7mEVqmiiGq"] = "2026-11-23T13:00:00.000"
 	f.remove(OrgUnits, "ACpDIcvh1Rs")
-	f.lists[OrgUnits] = append(f.lists[OrgUnits], thing{"id": "bbbbbbbbbb1", "name": "New post", "path": "/MZNBwjReCp4/bbbbbbbbbb1", "level": 2,
+	f.lists[OrgUnits] = append(f.lists[OrgUnits], thing{"id": "bbbbbbbbbb1", "name": "New post",
+		"path": "/MZNBwjReCp4/bbbbbbbbbb1", "level": 2,
 		"parent": thing{"id": "MZNBwjReCp4"}})
 	f.updated["bbbbbbbbbb1"] = "2026-11-23T13:00:00.000"
 	f.object(Programs, "HKEoH96oH4U")["name"] = "Pregnancy care"
@@ -102,7 +103,8 @@ func TestSyncIncremental(t *testing.T) {
 	if x.ProgramByID("HKEoH96oH4U").Name != "Pregnancy care" {
 		t.Error("a program without a change of lastUpdated is not read")
 	}
-	if slices.Contains(f.asked, OrgUnits+" all") || !slices.Contains(f.asked, OrgUnits+" changed") || !slices.Contains(f.asked, OrgUnits+" ids") {
+	if slices.Contains(f.asked, OrgUnits+" all") || !slices.Contains(f.asked, OrgUnits+" changed") ||
+		!slices.Contains(f.asked, OrgUnits+" ids") {
 		t.Errorf("asked %q", f.asked)
 	}
 	if old.OrgUnits[0].Name != "Kudu Market Dispensary" {
@@ -151,7 +153,8 @@ func TestSyncReadsEverythingWhen(t *testing.T) {
 
 func TestSyncWhileOthersWork(t *testing.T) {
 	add := func(f *fakeServer, i int) {
-		f.lists[OrgUnits] = append(f.lists[OrgUnits], thing{"id": fmt.Sprintf("a%010d", i), "name": "New", "path": "/MZNBwjReCp4/x", "level": 2})
+		f.lists[OrgUnits] = append(f.lists[OrgUnits], thing{"id": fmt.Sprintf("a%010d", i), "name": "New",
+			"path": "/MZNBwjReCp4/x", "level": 2})
 	}
 	t.Run("one is added between two pages", func(t *testing.T) {
 		f := newFake(t, "2.42")
@@ -170,9 +173,14 @@ func TestSyncWhileOthersWork(t *testing.T) {
 		f.before = func(f *fakeServer, collection string, page int) {
 			if collection == OrgUnits && page == 2 && !done {
 				done = true
-				// In the order of uids the new one comes first, so the last one of page 1 is on page 2 now; the number stays the same.
-				f.lists[OrgUnits] = append(f.lists[OrgUnits], thing{"id": "A0000000000", "name": "New", "path": "/MZNBwjReCp4/A0000000000", "level": 2})
-				last := slices.MaxFunc(f.lists[OrgUnits], func(a, b thing) int { return strings.Compare(a["id"].(string), b["id"].(string)) })
+				// In the order of uids the new one comes first, so the last one of page 1 is on page 2 now; the
+				// number stays the same.
+				f.lists[OrgUnits] = append(f.lists[OrgUnits], thing{"id": "A0000000000", "name": "New",
+					"path": "/MZNBwjReCp4/A0000000000", "level": 2})
+				last := slices.MaxFunc(f.lists[OrgUnits], func(a,
+					b thing) int {
+					return strings.Compare(a["id"].(string), b["id"].(string))
+				})
 				f.remove(OrgUnits, last["id"].(string))
 			}
 		}
@@ -219,10 +227,13 @@ func TestSyncWarnings(t *testing.T) {
 		change func(*fakeServer)
 		want   string
 	}{
-		"newer":       {func(f *fakeServer) { f.info["version"] = "2.46.0" }, "is DHIS2 2.46.0, newer than this Culvert knows (2.44)"},
-		"calendar":    {func(f *fakeServer) { f.info["calendar"] = "ethiopian" }, `uses the calendar "ethiopian"`},
-		"hidden":      {func(f *fakeServer) { f.remove(DataElements, "DSyKLVrDSl7") }, "1 of the dataElements that others refer to cannot be read (by program Antenatal care)"},
-		"listed once": {func(f *fakeServer) { f.lists[OptionSets] = append(f.lists[OptionSets], f.lists[OptionSets][0]) }, "the server lists 1 of its optionSets twice"},
+		"newer": {func(f *fakeServer) { f.info["version"] = "2.46.0" },
+			"is DHIS2 2.46.0, newer than this Culvert knows (2.44)"},
+		"calendar": {func(f *fakeServer) { f.info["calendar"] = "ethiopian" }, `uses the calendar "ethiopian"`},
+		"hidden": {func(f *fakeServer) { f.remove(DataElements, "DSyKLVrDSl7") },
+			"1 of the dataElements that others refer to cannot be read (by program Antenatal care)"},
+		"listed once": {func(f *fakeServer) { f.lists[OptionSets] = append(f.lists[OptionSets], f.lists[OptionSets][0]) },
+			"the server lists 1 of its optionSets twice"},
 	} {
 		f := newFake(t, "2.42")
 		c.change(f)
@@ -242,10 +253,13 @@ func TestSyncRefuses(t *testing.T) {
 		change func(*fakeServer)
 		want   string
 	}{
-		"too old":    {func(f *fakeServer) { f.info["version"] = "2.36.13" }, "is DHIS2 2.36.13; Culvert works with 2.38 and newer: upgrade the server"},
+		"too old": {func(f *fakeServer) { f.info["version"] = "2.36.13" },
+			"is DHIS2 2.36.13; Culvert works with 2.38 and newer: upgrade the server"},
 		"no version": {func(f *fakeServer) { delete(f.info, "version") }, "does not say which version of DHIS2 it is"},
-		"no id":      {func(f *fakeServer) { f.lists[OptionSets][0] = thing{"id": "", "name": "x"} }, "reading optionSets: an object of optionSets has no id"},
-		"odd type":   {func(f *fakeServer) { f.lists[Programs][0]["programStages"] = "none" }, `reading programs: an object of programs: a string where "programStages"`},
+		"no id": {func(f *fakeServer) { f.lists[OptionSets][0] = thing{"id": "", "name": "x"} },
+			"reading optionSets: an object of optionSets has no id"},
+		"odd type": {func(f *fakeServer) { f.lists[Programs][0]["programStages"] = "none" },
+			`reading programs: an object of programs: a string where "programStages"`},
 	} {
 		f := newFake(t, "2.42")
 		c.change(f)
@@ -267,7 +281,8 @@ func TestSyncIsPatient(t *testing.T) {
 	f = newFake(t, "2.42")
 	f.away = 1000
 	_, err := Sync(context.Background(), f.start(t), nil, Options{Pause: time.Millisecond})
-	if err == nil || !strings.Contains(err.Error(), "is away or overloaded (HTTP 503)") || strings.Contains(err.Error(), "html") {
+	if err == nil || !strings.Contains(err.Error(), "is away or overloaded (HTTP 503)") ||
+		strings.Contains(err.Error(), "html") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -300,7 +315,8 @@ func TestRepath(t *testing.T) {
 	}
 }
 
-// Attributes of a program and elements of a stage that share a sort order come in any order; nothing has changed for that.
+// Attributes of a program and elements of a stage that share a sort order come in any order;
+// nothing has changed for that.
 func TestSyncOfEqualOrder(t *testing.T) {
 	f := newFake(t, "2.42")
 	c := f.start(t)

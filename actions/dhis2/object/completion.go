@@ -32,7 +32,8 @@ func (*Completion) Phase() Phase { return PhaseComplete }
 
 // Name implements Write.
 func (o *Completion) Name(client.ObjectKey) string {
-	return strings.Join([]string{"COMPLETION:" + o.Body.DataSet, o.Body.Period, o.Body.OrgUnit, o.Body.AttributeOptionCombo}, ".")
+	return strings.Join([]string{"COMPLETION:" + o.Body.DataSet, o.Body.Period, o.Body.OrgUnit,
+		o.Body.AttributeOptionCombo}, ".")
 }
 
 // Digest implements Write.

@@ -25,13 +25,15 @@ type Contribution struct {
 	At          string
 }
 
-// AggregateCell names the aggregate value: the function and the cell, so that it can be sent anew when only its name is left. Empty: it gives nothing.
+// AggregateCell names the aggregate value: the function and the cell, so that it can be sent anew
+// when only its name is left. Empty: it gives nothing.
 func (o *DataValue) AggregateCell() string {
 	if o.Contribution.Value == "" {
 		return ""
 	}
 	c := o.Cell
-	return strings.Join([]string{o.Contribution.Function, c.DataSet, c.DataElement, c.Period, c.OrgUnit, c.CategoryOptionCombo, c.AttributeOptionCombo}, ".")
+	return strings.Join([]string{o.Contribution.Function, c.DataSet, c.DataElement, c.Period, c.OrgUnit,
+		c.CategoryOptionCombo, c.AttributeOptionCombo}, ".")
 }
 
 // CellOf reads the name of an aggregate value.
@@ -40,7 +42,8 @@ func CellOf(name string) (function string, c Cell, ok bool) {
 	if len(p) != 7 {
 		return "", c, false
 	}
-	return p[0], Cell{DataSet: p[1], DataElement: p[2], Period: p[3], OrgUnit: p[4], CategoryOptionCombo: p[5], AttributeOptionCombo: p[6]}, true
+	return p[0], Cell{DataSet: p[1], DataElement: p[2], Period: p[3], OrgUnit: p[4], CategoryOptionCombo: p[5],
+		AttributeOptionCombo: p[6]}, true
 }
 
 func (s *Contribution) describe(m map[string]any) {

@@ -45,7 +45,8 @@ func (o *DataValue) Label() string {
 
 // Describe gives the object by the names that the rule uses.
 func (o *DataValue) Describe() map[string]any {
-	m := map[string]any{"data_value": o.Called, "data_set": o.Set, "period": o.Cell.Period, "org_unit": orgUnitName(o.OrgUnit)}
+	m := map[string]any{"data_value": o.Called, "data_set": o.Set, "period": o.Cell.Period,
+		"org_unit": orgUnitName(o.OrgUnit)}
 	put(m, "category_option_combo", o.Combo)
 	put(m, "attribute_option_combo", o.AttCombo)
 	put(m, "comment", o.Comment)
@@ -114,7 +115,8 @@ func (o *DataValue) Body(x *metadata.Index) client.DataValue {
 	return v
 }
 
-// Mark is the follow-up mark of a value that is written; false when the rule says nothing of it, and of one that is removed.
+// Mark is the follow-up mark of a value that is written; false when the rule says nothing of it,
+// and of one that is removed.
 func (o *DataValue) Mark(x *metadata.Index) (client.FollowUp, bool) {
 	v := o.Body(x)
 	if o.FollowUp == nil || v.Deleted {
@@ -126,8 +128,10 @@ func (o *DataValue) Mark(x *metadata.Index) (client.FollowUp, bool) {
 	}, true
 }
 
-// zeroRemoves tells whether a value is a zero that DHIS2 does not store (dataValueIsZeroAndInsignificant): up to 2.41 it removes what was there, from
-// 2.42 on it is passed over and what was there stays, though the source says that it is nothing. So such a zero is sent as what it means.
+// zeroRemoves tells whether a value is a zero that DHIS2 does not store
+// (dataValueIsZeroAndInsignificant): up to 2.41 it removes what was there, from 2.42 on it is
+// passed over and what was there stays, though the source says that it is nothing. So such a zero
+// is sent as what it means.
 func zeroRemoves(e *metadata.DataElement, value string) bool {
 	if e == nil || e.ZeroIsSignificant || value == "" || strings.Trim(value, "-0.") != "" {
 		return false
@@ -137,7 +141,8 @@ func zeroRemoves(e *metadata.DataElement, value string) bool {
 		return false // zeros count in an average
 	}
 	switch e.ValueType {
-	case "NUMBER", "INTEGER", "INTEGER_POSITIVE", "INTEGER_NEGATIVE", "INTEGER_ZERO_OR_POSITIVE", "UNIT_INTERVAL", "PERCENTAGE":
+	case "NUMBER", "INTEGER", "INTEGER_POSITIVE", "INTEGER_NEGATIVE", "INTEGER_ZERO_OR_POSITIVE", "UNIT_INTERVAL",
+		"PERCENTAGE":
 		return true
 	}
 	return false

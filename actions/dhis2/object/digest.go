@@ -6,8 +6,8 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/client"
 )
 
-// digest is FNV-1a over the parts of an object, each preceded by its length so that no two lists of parts look alike. What it is of must never change: the
-// journal would take everything for changed.
+// digest is FNV-1a over the parts of an object, each preceded by its length so that no two lists of
+// parts look alike. What it is of must never change: the journal would take everything for changed.
 type digest uint64
 
 const (

@@ -78,7 +78,8 @@ func (o *Enrollment) AddTo(p *client.TrackerPayload, c Current) {
 	if now := c.Enrollments[c.Key.UID]; now != nil {
 		o.keep(&e, now, c.Adopted)
 	} else {
-		e.OccurredAt = cmp.Or(e.OccurredAt, e.EnrolledAt) // as DHIS2 does by itself, but for programs that show the incident date (E1023)
+		// as DHIS2 does by itself, but for programs that show the incident date (E1023)
+		e.OccurredAt = cmp.Or(e.OccurredAt, e.EnrolledAt)
 	}
 	p.Enrollments = append(p.Enrollments, e)
 }
@@ -107,7 +108,8 @@ func (o *Enrollment) keep(e, now *client.Enrollment, adopted bool) {
 
 // Uploads implements Filed. The files are the person's.
 func (o *Enrollment) Uploads(c Current, generation int) []Upload {
-	return o.Files.uploads(c.Parents[0], attributesOf(o.Body.Attributes), heldAttributes(c.Entities[c.Parents[0]]), generation)
+	return o.Files.uploads(c.Parents[0], attributesOf(o.Body.Attributes), heldAttributes(c.Entities[c.Parents[0]]),
+		generation)
 }
 
 // Fields implements Parted.

@@ -198,7 +198,8 @@ func (o *Event) Only(fields []string) Write {
 	if keep.drops(fieldAssigned) {
 		b.AssignedUser = nil
 	}
-	b.DataValues = slices.DeleteFunc(slices.Clone(b.DataValues), func(v client.EventValue) bool { return keep.drops(v.DataElement) })
+	b.DataValues = slices.DeleteFunc(slices.Clone(b.DataValues),
+		func(v client.EventValue) bool { return keep.drops(v.DataElement) })
 	return &c
 }
 

@@ -6,8 +6,8 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/value"
 )
 
-// Files are the files among the values of a write, by attribute or data element. The value itself is the file's sum until the file is uploaded, so that a
-// digest tells one file from another.
+// Files are the files among the values of a write, by attribute or data element. The value itself
+// is the file's sum until the file is uploaded, so that a digest tells one file from another.
 type Files map[string]*value.File
 
 // Add notes a file; nil is none.
@@ -38,7 +38,8 @@ type Upload struct {
 	File       *value.File
 }
 
-// generations is how many uids a file may have had: one that was given up, as DHIS2 had it for something else, is never used again.
+// generations is how many uids a file may have had: one that was given up, as DHIS2 had it for
+// something else, is never used again.
 const generations = 4
 
 // uploads gives the files that are not held already.
@@ -52,7 +53,8 @@ func (f Files) uploads(owner string, set []string, held map[string]string, gener
 	return list
 }
 
-// holds tells whether the server's value is the file already: a file belongs to one value for good, and is refused when it is sent again (E1009).
+// holds tells whether the server's value is the file already: a file belongs to one value for good,
+// and is refused when it is sent again (E1009).
 func (f Files) holds(owner, field, now string) bool {
 	for n := range generations {
 		if now == identity.FileUID(owner, field, f[field].Sum, n) {
@@ -62,7 +64,8 @@ func (f Files) holds(owner, field, now string) bool {
 	return false
 }
 
-// value gives what is sent for a value: the uid of its file. It is false for a file that is there already or, in a rehearsal, was not uploaded.
+// value gives what is sent for a value: the uid of its file. It is false for a file that is there
+// already or, in a rehearsal, was not uploaded.
 func (f Files) value(field, text string, uploaded map[string]string) (string, bool) {
 	if f[field] == nil {
 		return text, true

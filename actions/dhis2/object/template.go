@@ -34,7 +34,8 @@ type Field struct {
 	Place     diag.Place
 }
 
-// Template is what all writes of one action have in common, and what a write does that needs nothing special. It is read-only.
+// Template is what all writes of one action have in common, and what a write does that needs
+// nothing special. It is read-only.
 type Template struct {
 	Text     string // "event First visit of Antenatal care"
 	Called   string // what Describe calls the object: "First visit"
@@ -46,7 +47,8 @@ type Template struct {
 
 // NewTemplate gives the template of an action with the fields that it sets.
 func NewTemplate(label, name string, o ImportOptions, fields []Field) *Template {
-	t := &Template{Text: label, Called: name, Import: o, names: make(map[string]string, len(fields)), places: make(map[string]diag.Place, len(fields))}
+	t := &Template{Text: label, Called: name, Import: o, names: make(map[string]string, len(fields)),
+		places: make(map[string]diag.Place, len(fields))}
 	for _, f := range fields {
 		t.names[f.UID], t.places[f.UID] = f.Name, f.Place
 	}
@@ -91,7 +93,8 @@ func (*Template) Adopted(Resolver, client.ObjectKey) bool { return false }
 // AddTo adds nothing.
 func (*Template) AddTo(*client.TrackerPayload, Current) {}
 
-// FieldAt finds the field of the rule that an issue is about, by the uid of its attribute or data element in what DHIS2 says.
+// FieldAt finds the field of the rule that an issue is about, by the uid of its attribute or data
+// element in what DHIS2 says.
 func (t *Template) FieldAt(issue client.Issue) (name string, place diag.Place, ok bool) {
 	for uid, name := range t.names {
 		if strings.Contains(issue.Message, uid) {

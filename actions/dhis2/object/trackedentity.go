@@ -68,7 +68,8 @@ func (o *TrackedEntity) Claims(k client.ObjectKey, x *metadata.Index) []string {
 	return claims
 }
 
-// Needs the person, with the attributes of the program where values are to be removed or are files: DHIS2 from 2.41 on gives those only to whoever asks with the program.
+// Needs the person, with the attributes of the program where values are to be removed or are files:
+// DHIS2 from 2.41 on gives those only to whoever asks with the program.
 func (o *TrackedEntity) Needs(n *Needs, k client.ObjectKey, _ []string) {
 	program := ""
 	if removes(o.Values) || len(o.Files) > 0 {
@@ -82,8 +83,9 @@ func (o *TrackedEntity) Adopted(r Resolver, k client.ObjectKey) bool {
 	return r.AdoptedPerson(o.Person, k.UID)
 }
 
-// AddTo sets all scalars of a tracked entity, since DHIS2 resets those that an update leaves out: what the rule says, else what the server holds. Whoever was
-// registered by somebody else stays where that was.
+// AddTo sets all scalars of a tracked entity, since DHIS2 resets those that an update leaves out:
+// what the rule says, else what the server holds. Whoever was registered by somebody else stays
+// where that was.
 func (o *TrackedEntity) AddTo(p *client.TrackerPayload, c Current) {
 	e := client.TrackedEntity{TrackedEntity: c.Key.UID, TrackedEntityType: o.Person.Type, Geometry: o.Geometry}
 	if o.OrgUnit != nil {
@@ -138,7 +140,8 @@ func (o *TrackedEntity) Regenerate(code string, g Generations, writes func(strin
 // Effect implements Write.
 func (o *TrackedEntity) Effect() string {
 	if o.Update {
-		return "updated" + o.Person.FoundBy() + "; who is not there yet is waited for, all else of the person and the enrollments stay as they are"
+		return "updated" + o.Person.FoundBy() +
+			"; who is not there yet is waited for, all else of the person and the enrollments stay as they are"
 	}
 	return "created, or updated when it is there" + o.Person.FoundBy()
 }

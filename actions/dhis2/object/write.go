@@ -1,5 +1,6 @@
-// Package object is what rules write to DHIS2: one file a kind of object. Each kind knows when it is sent, what it is about, its key and digest, and its place
-// in a request; a new kind is one new file.
+// Package object is what rules write to DHIS2: one file a kind of object. Each kind knows when it
+// is sent, what it is about, its key and digest, and its place in a request; a new kind is one new
+// file.
 package object
 
 import (
@@ -23,7 +24,8 @@ type Write interface {
 	Refs() identity.Refs
 	// Key names the object in a tracker import; it is zero for what is sent otherwise.
 	Key(r Resolver) client.ObjectKey
-	// Name is under which the journal keeps its digest: unique on the server, and never to be changed. Empty: it is always sent.
+	// Name is under which the journal keeps its digest: unique on the server, and never to be changed.
+	// Empty: it is always sent.
 	Name(k client.ObjectKey) string
 	// Parents are the uids of the objects that it belongs to or links.
 	Parents(r Resolver) []string
@@ -93,7 +95,8 @@ type Held struct {
 
 // NewHeld gives what nothing is known of yet.
 func NewHeld() Held {
-	return Held{Entities: map[string]*client.TrackedEntity{}, Enrollments: map[string]*client.Enrollment{}, Events: map[string]*client.Event{}}
+	return Held{Entities: map[string]*client.TrackedEntity{}, Enrollments: map[string]*client.Enrollment{},
+		Events: map[string]*client.Event{}}
 }
 
 // Has tells whether the server holds an object.
@@ -181,7 +184,8 @@ type OfPerson interface {
 // Recoverable is a write whose object can get a new uid when DHIS2 says that its own was deleted.
 type Recoverable interface {
 	Write
-	// Regenerate gives what a code says was deleted its next uid, where the rule asks for that. writes tells whether the record writes an object of a type.
+	// Regenerate gives what a code says was deleted its next uid, where the rule asks for that. writes
+	// tells whether the record writes an object of a type.
 	Regenerate(code string, g Generations, writes func(typ string) bool) bool
 }
 

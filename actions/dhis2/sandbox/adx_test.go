@@ -6,15 +6,19 @@ import (
 	"testing"
 )
 
-// TestADX: values come and go in ADX, by codes up to 2.42, by what the parameters say from 2.43 on, as real servers of 2.42 and 2.43 answered.
+// TestADX: values come and go in ADX, by codes up to 2.42, by what the parameters say from 2.43 on,
+// as real servers of 2.42 and 2.43 answered.
 func TestADX(t *testing.T) {
 	t.Parallel()
 	const basic, kind = "Basic YWRtaW46ZGlzdHJpY3Q=", "application/adx+xml"
 	group := func(set, unit, values string) string {
-		return `<adx xmlns="urn:ihe:qrph:adx:2015"><group dataSet="` + set + `" period="2026-01-01/P1M" orgUnit="` + unit + `">` + values + `</group></adx>`
+		return `<adx xmlns="urn:ihe:qrph:adx:2015"><group dataSet="` + set + `" period="2026-01-01/P1M" orgUnit="` + unit +
+			`">` + values + `</group></adx>`
 	}
-	byCode := group("DS_MAL_M", "TM-010101", `<dataValue dataElement="MAL_TEST" AGE_GROUP="U5" CASE_SEX="CF" value="3"/><dataValue dataElement="MAL_NOTE" value="0"><annotation>word</annotation></dataValue>`)
-	byUID := group("FSh2AafV4XC", hospital, `<dataValue dataElement="ht5dzHrMOFb" l5D9Tu3KknX="ErDsDYv8EYf" uPWASYNNgI2="Qp25LIQgnZA" value="3"/><dataValue dataElement="kUncXZ9ti6k" value="0"><annotation>word</annotation></dataValue>`)
+	byCode := group("DS_MAL_M", "TM-010101",
+		`<dataValue dataElement="MAL_TEST" AGE_GROUP="U5" CASE_SEX="CF" value="3"/><dataValue dataElement="MAL_NOTE" value="0"><annotation>word</annotation></dataValue>`)
+	byUID := group("FSh2AafV4XC", hospital,
+		`<dataValue dataElement="ht5dzHrMOFb" l5D9Tu3KknX="ErDsDYv8EYf" uPWASYNNgI2="Qp25LIQgnZA" value="3"/><dataValue dataElement="kUncXZ9ti6k" value="0"><annotation>word</annotation></dataValue>`)
 	const codes = "?idScheme=CODE&dataSetIdScheme=CODE&dataElementIdScheme=CODE&orgUnitIdScheme=CODE&categoryIdScheme=CODE&categoryOptionIdScheme=CODE"
 	const uids = "?idScheme=UID"
 	named := func(body, combo string) string {
@@ -44,15 +48,18 @@ func TestADX(t *testing.T) {
 			continue
 		}
 		for query, want := range map[string]string{codes: `<dataValue dataElement="MAL_TEST" AGE_GROUP="U5" CASE_SEX="CF" value="3">`, uids: `<dataValue dataElement="ht5dzHrMOFb" l5D9Tu3KknX="ErDsDYv8EYf" uPWASYNNgI2="Qp25LIQgnZA" value="3">`} {
-			res, body, err := s.send(http.MethodGet, "/api/dataValueSets"+query+"&format=adx%2Bxml&dataSet=FSh2AafV4XC&period=202601&orgUnit="+hospital, nil)
-			if err != nil || res.StatusCode != http.StatusOK || !strings.Contains(string(body), want) || !strings.Contains(string(body), "<annotation>word</annotation>") {
+			res, body, err := s.send(http.MethodGet,
+				"/api/dataValueSets"+query+"&format=adx%2Bxml&dataSet=FSh2AafV4XC&period=202601&orgUnit="+hospital, nil)
+			if err != nil || res.StatusCode != http.StatusOK || !strings.Contains(string(body), want) ||
+				!strings.Contains(string(body), "<annotation>word</annotation>") {
 				t.Errorf("%s %s: %v %s", tc.version, query, err, body)
 			}
 		}
 	}
 }
 
-// TestFormsOfValues: text/csv is refused, columns are found by name from 2.43 on and by place before, and 2.43 passes over the Accept header.
+// TestFormsOfValues: text/csv is refused, columns are found by name from 2.43 on and by place
+// before, and 2.43 passes over the Accept header.
 func TestFormsOfValues(t *testing.T) {
 	t.Parallel()
 	const basic = "Basic YWRtaW46ZGlzdHJpY3Q="
@@ -62,13 +69,16 @@ func TestFormsOfValues(t *testing.T) {
 		kind    string
 	}{"2.42": {http.StatusConflict, "application/csv"}, "2.43": {http.StatusOK, "application/json"}} {
 		s := newSite(t, Options{Version: version})
-		if r := bare(t, s, http.MethodPost, "/api/dataValueSets", swapped, "Authorization", basic, "Content-Type", "text/csv"); r.StatusCode != http.StatusUnsupportedMediaType {
+		if r := bare(t, s, http.MethodPost, "/api/dataValueSets", swapped, "Authorization", basic, "Content-Type",
+			"text/csv"); r.StatusCode != http.StatusUnsupportedMediaType {
 			t.Errorf("%s: text/csv: %d", version, r.StatusCode)
 		}
-		if r := bare(t, s, http.MethodPost, "/api/dataValueSets", swapped, "Authorization", basic, "Content-Type", "application/csv"); r.StatusCode != want.swapped {
+		if r := bare(t, s, http.MethodPost, "/api/dataValueSets", swapped, "Authorization", basic, "Content-Type",
+			"application/csv"); r.StatusCode != want.swapped {
 			t.Errorf("%s: columns in another order: %d", version, r.StatusCode)
 		}
-		r := bare(t, s, http.MethodGet, "/api/dataValueSets?dataSet=FSh2AafV4XC&period=202601&orgUnit="+hospital, "", "Authorization", basic, "Accept", "application/csv")
+		r := bare(t, s, http.MethodGet, "/api/dataValueSets?dataSet=FSh2AafV4XC&period=202601&orgUnit="+hospital, "",
+			"Authorization", basic, "Accept", "application/csv")
 		if got := r.Header.Get("Content-Type"); r.StatusCode != http.StatusOK || !strings.HasPrefix(got, want.kind) {
 			t.Errorf("%s: asked for CSV by the header: %d %s", version, r.StatusCode, got)
 		}

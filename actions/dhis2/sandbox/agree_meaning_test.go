@@ -110,7 +110,8 @@ func setFrom(v any, fields ...string) []string {
 	return out
 }
 
-// meaningOf is what of an answer has meaning: statuses, counts, codes with the object each concerns, what was written, and the data of reads.
+// meaningOf is what of an answer has meaning: statuses, counts, codes with the object each
+// concerns, what was written, and the data of reads.
 func meaningOf(a answer) map[string]any {
 	contentType, _, _ := strings.Cut(a.Headers["content-type"], ";")
 	m := map[string]any{"status": a.Status, "type": ""}
@@ -150,7 +151,8 @@ func meaningOf(a answer) map[string]any {
 		if !ok {
 			r = b
 		}
-		m["result"], m["code"], m["inner"], m["counts"], m["rejected"], m["kind"] = b["status"], b["errorCode"], r["status"], countsOf(r["importCount"]), r["rejectedIndexes"], r["responseType"]
+		m["result"], m["code"], m["inner"], m["counts"], m["rejected"], m["kind"] = b["status"], b["errorCode"], r["status"],
+			countsOf(r["importCount"]), r["rejectedIndexes"], r["responseType"]
 		m["complete"] = r["dataSetComplete"]
 		m["conflicts"] = setFrom(r["conflicts"], "errorCode", "property", "indexes")
 		return m

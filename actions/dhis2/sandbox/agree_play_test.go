@@ -49,7 +49,8 @@ const boundary = "----tamala"
 func (e *exchange) body(swap map[string]string) []byte {
 	if f := e.Request.Multipart; f != nil {
 		var b bytes.Buffer
-		fmt.Fprintf(&b, "--%s\r\nContent-Disposition: form-data; name=%q; filename=%q\r\nContent-Type: %s\r\n\r\n", boundary, f.Field, f.FileName, f.ContentType)
+		fmt.Fprintf(&b, "--%s\r\nContent-Disposition: form-data; name=%q; filename=%q\r\nContent-Type: %s\r\n\r\n", boundary,
+			f.Field, f.FileName, f.ContentType)
 		b.Write(f.Content)
 		fmt.Fprintf(&b, "\r\n--%s--\r\n", boundary)
 		return b.Bytes()
@@ -74,7 +75,8 @@ type player struct {
 	swap  map[string]string // recorded values that the server made up -> ours
 }
 
-var accounts = map[string][2]string{"admin": {"admin", "district"}, "clerk": {"clerk", "Clerk#2026"}, "reader": {"reader", "Reader#2026"}, "wrong": {"admin", "nope"}}
+var accounts = map[string][2]string{"admin": {"admin", "district"}, "clerk": {"clerk", "Clerk#2026"},
+	"reader": {"reader", "Reader#2026"}, "wrong": {"admin", "nope"}}
 
 func (p *player) send(e *exchange) answer {
 	path := e.Request.Path
@@ -204,7 +206,8 @@ func tokenFor(t *testing.T, s *Server) string {
 	return answer.Response.Key
 }
 
-// replay sends exchanges in their order to a fresh sandbox of a version, and gives those in which the answers differ in meaning.
+// replay sends exchanges in their order to a fresh sandbox of a version, and gives those in which
+// the answers differ in meaning.
 func replay(t *testing.T, version string, metadata []string, exchanges []exchange) []disagreement {
 	t.Helper()
 	began := time.Now()

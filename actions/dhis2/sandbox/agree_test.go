@@ -18,11 +18,13 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/sandbox/catalog"
 )
 
-// recordedOn is the day on which the exchanges under testdata/agree were recorded: what lies in the future depends on it.
+// recordedOn is the day on which the exchanges under testdata/agree were recorded: what lies in the
+// future depends on it.
 var recordedOn = time.Date(2026, 11, 29, 20, 0, 0, 0, time.UTC)
 
-// recorded are the exchanges under testdata/agree by family and version, with how many of them must agree. Scenarios were written by hand; random work
-// is the first third of a day of it; more is about files, links, shapes, owners, flags and lists, on top of further metadata.
+// recorded are the exchanges under testdata/agree by family and version, with how many of them must
+// agree. Scenarios were written by hand; random work is the first third of a day of it; more is
+// about files, links, shapes, owners, flags and lists, on top of further metadata.
 var recorded = []struct {
 	family, version string
 	more            []string
@@ -40,7 +42,8 @@ var recorded = []struct {
 	{"more", "2.43", []string{"testdata/tamala-more-2.43.json"}, 211},
 }
 
-// TestAgreement replays recorded exchanges against fresh sandboxes, compares what has meaning in the answers, and fails where less agrees than did.
+// TestAgreement replays recorded exchanges against fresh sandboxes, compares what has meaning in
+// the answers, and fails where less agrees than did.
 func TestAgreement(t *testing.T) {
 	for _, r := range recorded {
 		t.Run(r.family+"/"+r.version, func(t *testing.T) {
@@ -48,7 +51,8 @@ func TestAgreement(t *testing.T) {
 			exchanges := readExchanges(t, "testdata/agree/"+r.family+"-"+r.version+".jsonl.gz")
 			differing := replay(t, r.version, append([]string{"testdata/tamala.json"}, r.more...), exchanges)
 			agreed := len(exchanges) - len(differing)
-			t.Logf("%s of DHIS2 %s: agreed %d of %d (%.1f %%)", r.family, r.version, agreed, len(exchanges), 100*float64(agreed)/float64(len(exchanges)))
+			t.Logf("%s of DHIS2 %s: agreed %d of %d (%.1f %%)", r.family, r.version, agreed, len(exchanges),
+				100*float64(agreed)/float64(len(exchanges)))
 			if agreed < r.least {
 				t.Errorf("at least %d must agree", r.least)
 				t.Log(describe(differing))
@@ -57,7 +61,8 @@ func TestAgreement(t *testing.T) {
 	}
 }
 
-// TestAgreementWith replays a folder of recordings that a variable names (make agree DIR=...), and groups the disagreements by kind.
+// TestAgreementWith replays a folder of recordings that a variable names (make agree DIR=...), and
+// groups the disagreements by kind.
 func TestAgreementWith(t *testing.T) {
 	dir := os.Getenv("CULVERT_AGREE_DIR")
 	if dir == "" {
@@ -72,7 +77,8 @@ func TestAgreementWith(t *testing.T) {
 		exchanges := byVersion[version]
 		differing := replay(t, version, metadata, exchanges)
 		agreed := len(exchanges) - len(differing)
-		fmt.Printf("DHIS2 %s: agreed %d of %d (%.1f %%)\n%s", version, agreed, len(exchanges), 100*float64(agreed)/float64(len(exchanges)), describe(differing))
+		fmt.Printf("DHIS2 %s: agreed %d of %d (%.1f %%)\n%s", version, agreed, len(exchanges),
+			100*float64(agreed)/float64(len(exchanges)), describe(differing))
 	}
 }
 
@@ -97,9 +103,11 @@ func describe(differing []disagreement) string {
 	for _, kind := range kinds {
 		fmt.Fprintf(&b, "%4d %s\n", len(groups[kind]), kind)
 		for _, d := range groups[kind][:min(3, len(groups[kind]))] {
-			fmt.Fprintf(&b, "       %s: %s: %s %s %v\n", d.exchange.Scenario, d.exchange.Note, d.exchange.Request.Method, d.exchange.Request.Path, d.exchange.Request.Query)
+			fmt.Fprintf(&b, "       %s: %s: %s %s %v\n", d.exchange.Scenario, d.exchange.Note, d.exchange.Request.Method,
+				d.exchange.Request.Path, d.exchange.Request.Query)
 			for _, field := range d.fields() {
-				fmt.Fprintf(&b, "         %-9s recorded %.300s\n         %-9s      got %.300s\n", field, keyOf(d.want[field]), "", keyOf(d.have[field]))
+				fmt.Fprintf(&b, "         %-9s recorded %.300s\n         %-9s      got %.300s\n", field, keyOf(d.want[field]), "",
+					keyOf(d.have[field]))
 			}
 		}
 	}
@@ -124,7 +132,8 @@ func (d disagreement) fields() []string {
 	return out
 }
 
-// kind names what was asked and what differs: the statuses, or the codes that are missing and those too many, or the fields.
+// kind names what was asked and what differs: the statuses, or the codes that are missing and those
+// too many, or the fields.
 func (d disagreement) kind() string {
 	r := d.exchange.Request
 	parts := strings.Split(strings.TrimPrefix(r.Path, "/api/"), "/")
@@ -182,7 +191,8 @@ func readExchanges(t *testing.T, path string) []exchange {
 	}
 }
 
-// readRecordings reads a folder of recordings, a scenario a file, and gives their exchanges in order by the version of the server that answered.
+// readRecordings reads a folder of recordings, a scenario a file, and gives their exchanges in
+// order by the version of the server that answered.
 func readRecordings(t *testing.T, dir string) map[string][]exchange {
 	t.Helper()
 	type scenario struct {

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// BenchmarkImport sends requests of 100 simple objects each (events of an event program with two values) and counts objects a second.
+// BenchmarkImport sends requests of 100 simple objects each (events of an event program with two
+// values) and counts objects a second.
 func BenchmarkImport(b *testing.B) {
 	s, err := New(Options{Metadata: "testdata/tamala.json"})
 	if err != nil {
@@ -52,9 +53,11 @@ func BenchmarkImportPeople(b *testing.B) {
 		var people, enrollments, events []any
 		for range size {
 			n++
-			people, enrollments, events = append(people, aPerson(n)), append(enrollments, enrolled(n)), append(events, visited(n))
+			people, enrollments, events = append(people, aPerson(n)), append(enrollments, enrolled(n)),
+				append(events, visited(n))
 		}
-		r := httptest.NewRequest("POST", "/api/tracker?async=false", strings.NewReader(flat(m{"trackedEntities": people, "enrollments": enrollments, "events": events})))
+		r := httptest.NewRequest("POST", "/api/tracker?async=false",
+			strings.NewReader(flat(m{"trackedEntities": people, "enrollments": enrollments, "events": events})))
 		r.SetBasicAuth("admin", "district")
 		r.Header.Set("Content-Type", "application/json")
 		w := httptest.NewRecorder()
@@ -82,7 +85,8 @@ func BenchmarkValues(b *testing.B) {
 	}
 	values := make([]any, 100)
 	for i := range values {
-		values[i] = m{"dataElement": "hDcgGqsTAYb", "period": []string{"202601", "202602"}[i/50], "orgUnit": units[i%50], "value": "3"}
+		values[i] = m{"dataElement": "hDcgGqsTAYb", "period": []string{"202601", "202602"}[i/50], "orgUnit": units[i%50],
+			"value": "3"}
 	}
 	body := flat(m{"dataSet": "FSh2AafV4XC", "dataValues": values})
 	for b.Loop() {
@@ -98,8 +102,8 @@ func BenchmarkValues(b *testing.B) {
 	b.ReportMetric(float64(b.N*len(values))/b.Elapsed().Seconds(), "values/s")
 }
 
-// TestHundredThousandPeople holds people with six attributes, an enrollment and a visit each, and finds one of them by a unique attribute without
-// looking at the others.
+// TestHundredThousandPeople holds people with six attributes, an enrollment and a visit each, and
+// finds one of them by a unique attribute without looking at the others.
 func TestHundredThousandPeople(t *testing.T) {
 	people := 20_000 // a fifth of them by default: what is allowed is a fifth too
 	if os.Getenv("CULVERT_SCALE") != "" {
@@ -125,11 +129,14 @@ func TestHundredThousandPeople(t *testing.T) {
 	for n := 0; n < people; n += size {
 		var list, enrollments, events []any
 		for i := n; i < n+size; i++ {
-			list = append(list, aPerson(i, m{"attributes": l(given(firstName, "Ama"), given(birth, "2000-02-29"), given(national, "N-"+strconv.Itoa(i)),
-				given("ia1Xt23YTtD", "Mensah "+strconv.Itoa(i)), given("x3UwJpfw8Ag", "+221 77 123 45 67"), given("VDFODHUoEXc", "FEMALE"))}))
+			list = append(list, aPerson(i, m{"attributes": l(given(firstName, "Ama"), given(birth, "2000-02-29"),
+				given(national, "N-"+strconv.Itoa(i)),
+				given("ia1Xt23YTtD", "Mensah "+strconv.Itoa(i)), given("x3UwJpfw8Ag", "+221 77 123 45 67"),
+				given("VDFODHUoEXc", "FEMALE"))}))
 			enrollments, events = append(enrollments, enrolled(i)), append(events, visited(i))
 		}
-		if w := ask("POST", "/api/tracker?async=false", flat(m{"trackedEntities": list, "enrollments": enrollments, "events": events})); w.Code != 200 {
+		if w := ask("POST", "/api/tracker?async=false",
+			flat(m{"trackedEntities": list, "enrollments": enrollments, "events": events})); w.Code != 200 {
 			t.Fatal(w.Body)
 		}
 	}

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// TestRealClients lets real client libraries of DHIS2 do their usual work. It needs a Python that has them: CULVERT_TEST_PYTHON names it.
+// TestRealClients lets real client libraries of DHIS2 do their usual work. It needs a Python that
+// has them: CULVERT_TEST_PYTHON names it.
 func TestRealClients(t *testing.T) {
 	t.Parallel()
 	python := os.Getenv("CULVERT_TEST_PYTHON")
@@ -14,14 +15,16 @@ func TestRealClients(t *testing.T) {
 	if !named {
 		python = "python3"
 	}
-	for module, script := range map[string]string{"dhis2": "work_with_dhis2_py.py", "dhis2_client": "work_with_dhis2_client.py"} {
+	for module, script := range map[string]string{"dhis2": "work_with_dhis2_py.py",
+		"dhis2_client": "work_with_dhis2_client.py"} {
 		t.Run(module, func(t *testing.T) {
 			t.Parallel()
 			if out, err := exec.Command(python, "-c", "import "+module).CombinedOutput(); err != nil {
 				if named {
 					t.Fatalf("CULVERT_TEST_PYTHON names %s, which has no module %s: %v %.200s", python, module, err, out)
 				}
-				t.Skipf("%s has no module %s, so this client is not tried; CULVERT_TEST_PYTHON may name a Python that has it: %v %.200s", python, module, err, out)
+				t.Skipf("%s has no module %s, so this client is not tried; CULVERT_TEST_PYTHON may name a Python that has it: "+
+					"%v %.200s", python, module, err, out)
 			}
 			for _, version := range []string{"2.41", "2.42", "2.43"} {
 				s := newSite(t, Options{Version: version})

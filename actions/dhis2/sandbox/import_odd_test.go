@@ -39,8 +39,9 @@ func TestOddRequests(t *testing.T) {
 	people := func(all ...any) m { return m{"trackedEntities": all} }
 	events := func(all ...any) m { return m{"events": all} }
 	typed := func(changes m) m {
-		return having(m{"event": testUID("tTyp", 1), "program": everyType, "programStage": everyStage, "orgUnit": hospital, "occurredAt": "2026-06-02",
-			"status": "ACTIVE"}, changes)
+		return having(m{"event": testUID("tTyp", 1), "program": everyType, "programStage": everyStage, "orgUnit": hospital,
+			"occurredAt": "2026-06-02",
+			"status":     "ACTIVE"}, changes)
 	}
 	value := func(id, v string) m { return typed(m{"dataValues": l(cell(id, v))}) }
 	item := func(n int) m { return m{"trackedEntity": m{"trackedEntity": testUID("tPer", n)}} }
@@ -58,51 +59,77 @@ func TestOddRequests(t *testing.T) {
 		body m
 		want map[string]string
 	}{
-		"attributes null":                       {people(null(aPerson(2), "attributes")), same("E1005 TRACKED_ENTITY, E1049 TRACKED_ENTITY")},
-		"values null":                           {events(null(typed(nil), "dataValues")), map[string]string{"2.42": "E1010 EVENT, E1011 EVENT, E1013 EVENT", "2.43": "E1123 EVENT"}},
-		"enrollments null":                      {people(null(aPerson(2), "enrollments")), same("500")},
-		"notes null":                            {events(null(typed(nil), "notes")), same("500")},
-		"all events null":                       {m{"events": nil}, same("500")},
-		"status null":                           {events(null(typed(nil), "status")), map[string]string{"2.42": "500", "2.43": "500"}},
-		"program of the stage":                  {events(typed(m{"program": nil})), same("")},
-		"stage of the program":                  {events(typed(m{"programStage": nil})), same("")},
-		"visited":                               {events(typed(m{"status": "VISITED"})), same("")},
-		"a person twice in one request":         {people(person, having(person, m{"orgUnit": centre})), map[string]string{"2.42": "E1064 TRACKED_ENTITY"}},
-		"one unique value of two":               {people(person, having(person, m{"trackedEntity": testUID("tPer", 3)})), map[string]string{"2.42": "E1064 TRACKED_ENTITY, E1064 TRACKED_ENTITY"}},
-		"the same twice hides all":              {people(person, person, aPerson(4, m{"attributes": l(given(firstName, "Ama"), given(national, "N-1"))})), map[string]string{"2.41": "", "2.42": ""}},
-		"enrollment without a person":           {m{"enrollments": l(enrolled(1, m{"enrollment": testUID("tNew", 1)}), enrolled(1, m{"enrollment": testUID("tNew", 2), "trackedEntity": nil}))}, same("500")},
-		"relationship without a side":           {m{"relationships": l(having(relates(1, 1, 5), m{"from": nil}), relates(2, 1, 5))}, same("409")},
-		"one-sided relationship last":           {m{"relationships": l(relates(2, 1, 5), having(relates(1, 1, 5), m{"from": nil}))}, same("E4001 RELATIONSHIP")},
-		"relationship said twice":               {m{"relationships": l(relates(1, 1, 5), relates(2, 1, 5))}, same("")},
-		"stage of events in a tracker":          {events(ancAt(m{"programStage": everyStage, "enrollment": nil})), map[string]string{"2.42": "E1079 EVENT, E1089 EVENT, E1313 EVENT", "2.43": "E1123 EVENT"}},
-		"ring of three":                         {people(aPerson(2, m{"geometry": shape("Polygon", ring(l(1, 1), l(2, 2), l(1, 1)))})), same("")},
-		"open ring":                             {people(aPerson(2, m{"geometry": shape("Polygon", ring(l(1, 1), l(2, 2), l(3, 1), l(4, 4)))})), map[string]string{"2.40": "500", "2.42": "400", "2.43": "400"}},
-		"collection of shapes":                  {people(aPerson(2, m{"geometry": m{"type": "GeometryCollection", "geometries": l(shape("Point", l(1, 2)))}})), same("")},
-		"unknown shape":                         {people(aPerson(2, m{"geometry": shape("Circle", l(1, 2))})), map[string]string{"2.40": "500", "2.42": "400", "2.43": "400"}},
-		"letter of another script":              {events(value("s7AwNtdQHIj", "é")), same("")},
-		"two letters":                           {events(value("s7AwNtdQHIj", "ab")), same("E1302 EVENT")},
-		"what is mandatory stands in the first": {people(person, aPerson(2, m{"attributes": nil})), map[string]string{"2.42": "", "2.43": ""}},
-		"an event of the other sort":            {events(typed(m{"event": testUID("tVis", 1)})), map[string]string{"2.42": "E1128 EVENT", "2.43": ""}},
-		"mail":                                  {events(value("XzJyKqHWGY5", "a@b.org")), same("")},
-		"mail with a dot at its end":            {events(value("XzJyKqHWGY5", "a@b.org.")), same("E1302 EVENT")},
-		"mail of no top level domain":           {events(value("XzJyKqHWGY5", "a@b.nowhere0")), same("E1302 EVENT")},
-		"web address":                           {events(value("rBQ3jGl3k2s", "https://dhis2.org/a?b=c")), same("")},
-		"no web address":                        {events(value("rBQ3jGl3k2s", "dhis2")), same("E1302 EVENT")},
-		"coordinate":                            {events(value("n0hYNUnXt9A", "[-11.41,8.12]")), same("")},
-		"coordinate off the world":              {events(value("n0hYNUnXt9A", "[-181,8.12]")), same("E1302 EVENT")},
-		"oneself as a user":                     {events(value("M6AyYw3K1tL", "admin")), map[string]string{"2.41": "E1302 EVENT", "2.42": "", "2.43": ""}},
-		"somebody as a user":                    {events(value("M6AyYw3K1tL", "clerk")), map[string]string{"2.41": "E1302 EVENT", "2.42": "", "2.43": "E1302 EVENT"}},
-		"a user who is assigned":                {events(having(value("M6AyYw3K1tL", "clerk"), m{"assignedUser": m{"username": "clerk"}})), map[string]string{"2.41": "", "2.43": ""}},
-		"a value that is an object":             {events(typed(m{"dataValues": l(m{"dataElement": "j90eeyEMdbM", "value": m{"dataElement": "l0NNs0kz84o"}})})), same("E1304 EVENT, E1305 EVENT")},
-		"a list where an object belongs":        {events(typed(m{"dataValues": l("x")})), map[string]string{"2.40": "500", "2.42": "400", "2.43": "400"}},
-		"unknown relationship of unknown":       {m{"relationships": l(having(relates(1, 1, 5), m{"relationshipType": "aaaaaaaaaaa"}), relates(2, 1, 5))}, same("E4006 RELATIONSHIP")},
+		"attributes null": {people(null(aPerson(2), "attributes")),
+			same("E1005 TRACKED_ENTITY, E1049 TRACKED_ENTITY")},
+		"values null": {events(null(typed(nil), "dataValues")),
+			map[string]string{"2.42": "E1010 EVENT, E1011 EVENT, E1013 EVENT", "2.43": "E1123 EVENT"}},
+		"enrollments null": {people(null(aPerson(2), "enrollments")), same("500")},
+		"notes null":       {events(null(typed(nil), "notes")), same("500")},
+		"all events null":  {m{"events": nil}, same("500")},
+		"status null": {events(null(typed(nil), "status")),
+			map[string]string{"2.42": "500", "2.43": "500"}},
+		"program of the stage": {events(typed(m{"program": nil})), same("")},
+		"stage of the program": {events(typed(m{"programStage": nil})), same("")},
+		"visited":              {events(typed(m{"status": "VISITED"})), same("")},
+		"a person twice in one request": {people(person, having(person, m{"orgUnit": centre})),
+			map[string]string{"2.42": "E1064 TRACKED_ENTITY"}},
+		"one unique value of two": {people(person, having(person, m{"trackedEntity": testUID("tPer", 3)})),
+			map[string]string{"2.42": "E1064 TRACKED_ENTITY, E1064 TRACKED_ENTITY"}},
+		"the same twice hides all": {people(person, person,
+			aPerson(4, m{"attributes": l(given(firstName, "Ama"), given(national, "N-1"))})),
+			map[string]string{"2.41": "", "2.42": ""}},
+		"enrollment without a person": {m{"enrollments": l(enrolled(1, m{"enrollment": testUID("tNew", 1)}),
+			enrolled(1, m{"enrollment": testUID("tNew", 2), "trackedEntity": nil}))}, same("500")},
+		"relationship without a side": {m{"relationships": l(having(relates(1, 1, 5), m{"from": nil}),
+			relates(2, 1, 5))}, same("409")},
+		"one-sided relationship last": {m{"relationships": l(relates(2, 1, 5),
+			having(relates(1, 1, 5), m{"from": nil}))}, same("E4001 RELATIONSHIP")},
+		"relationship said twice": {m{"relationships": l(relates(1, 1, 5), relates(2, 1, 5))}, same("")},
+		"stage of events in a tracker": {events(ancAt(m{"programStage": everyStage, "enrollment": nil})),
+			map[string]string{"2.42": "E1079 EVENT, E1089 EVENT, E1313 EVENT", "2.43": "E1123 EVENT"}},
+		"ring of three": {people(aPerson(2,
+			m{"geometry": shape("Polygon", ring(l(1, 1), l(2, 2), l(1, 1)))})), same("")},
+		"open ring": {people(aPerson(2,
+			m{"geometry": shape("Polygon", ring(l(1, 1), l(2, 2), l(3, 1), l(4, 4)))})),
+			map[string]string{"2.40": "500", "2.42": "400", "2.43": "400"}},
+		"collection of shapes": {people(aPerson(2,
+			m{"geometry": m{"type": "GeometryCollection", "geometries": l(shape("Point", l(1, 2)))}})), same("")},
+		"unknown shape": {people(aPerson(2, m{"geometry": shape("Circle", l(1, 2))})),
+			map[string]string{"2.40": "500", "2.42": "400", "2.43": "400"}},
+		"letter of another script": {events(value("s7AwNtdQHIj", "é")), same("")},
+		"two letters":              {events(value("s7AwNtdQHIj", "ab")), same("E1302 EVENT")},
+		"what is mandatory stands in the first": {people(person, aPerson(2, m{"attributes": nil})),
+			map[string]string{"2.42": "", "2.43": ""}},
+		"an event of the other sort": {events(typed(m{"event": testUID("tVis", 1)})),
+			map[string]string{"2.42": "E1128 EVENT", "2.43": ""}},
+		"mail":                        {events(value("XzJyKqHWGY5", "a@b.org")), same("")},
+		"mail with a dot at its end":  {events(value("XzJyKqHWGY5", "a@b.org.")), same("E1302 EVENT")},
+		"mail of no top level domain": {events(value("XzJyKqHWGY5", "a@b.nowhere0")), same("E1302 EVENT")},
+		"web address":                 {events(value("rBQ3jGl3k2s", "https://dhis2.org/a?b=c")), same("")},
+		"no web address":              {events(value("rBQ3jGl3k2s", "dhis2")), same("E1302 EVENT")},
+		"coordinate":                  {events(value("n0hYNUnXt9A", "[-11.41,8.12]")), same("")},
+		"coordinate off the world":    {events(value("n0hYNUnXt9A", "[-181,8.12]")), same("E1302 EVENT")},
+		"oneself as a user": {events(value("M6AyYw3K1tL", "admin")),
+			map[string]string{"2.41": "E1302 EVENT", "2.42": "", "2.43": ""}},
+		"somebody as a user": {events(value("M6AyYw3K1tL", "clerk")),
+			map[string]string{"2.41": "E1302 EVENT", "2.42": "", "2.43": "E1302 EVENT"}},
+		"a user who is assigned": {events(having(value("M6AyYw3K1tL", "clerk"),
+			m{"assignedUser": m{"username": "clerk"}})), map[string]string{"2.41": "", "2.43": ""}},
+		"a value that is an object": {events(typed(m{"dataValues": l(m{"dataElement": "j90eeyEMdbM",
+			"value": m{"dataElement": "l0NNs0kz84o"}})})), same("E1304 EVENT, E1305 EVENT")},
+		"a list where an object belongs": {events(typed(m{"dataValues": l("x")})),
+			map[string]string{"2.40": "500", "2.42": "400", "2.43": "400"}},
+		"unknown relationship of unknown": {m{"relationships": l(having(relates(1, 1, 5),
+			m{"relationshipType": "aaaaaaaaaaa"}), relates(2, 1, 5))}, same("E4006 RELATIONSHIP")},
 	} {
 		for version, want := range c.want {
 			t.Run(version+" "+name, func(t *testing.T) {
 				t.Parallel()
 				s := newSite(t, Options{Version: version})
-				s.load(m{"trackedEntities": l(aPerson(1, m{"attributes": l(given(firstName, "Ama"), given(birth, "2000-02-29"), given(national, "N-1"))}), aPerson(5)), "enrollments": l(enrolled(1)), "events": l(visited(1))})
-				if status, answer := s.do("POST", "/api/tracker?async=false&importMode=VALIDATE", c.body); summed(status, answer) != want {
+				s.load(m{"trackedEntities": l(aPerson(1, m{"attributes": l(given(firstName, "Ama"), given(birth, "2000-02-29"),
+					given(national, "N-1"))}), aPerson(5)), "enrollments": l(enrolled(1)), "events": l(visited(1))})
+				if status, answer := s.do("POST", "/api/tracker?async=false&importMode=VALIDATE", c.body); summed(status,
+					answer) != want {
 					t.Errorf("answered %q, want %q: %s", summed(status, answer), want, flat(answer))
 				}
 			})
@@ -110,17 +137,19 @@ func TestOddRequests(t *testing.T) {
 	}
 }
 
-// TestStopsAtTheFirst: with FAIL_FAST nothing is looked at after the first error, but what hangs on the object that has it is still told of, and the
-// rule engine's own checks of values follow.
+// TestStopsAtTheFirst: with FAIL_FAST nothing is looked at after the first error, but what hangs on
+// the object that has it is still told of, and the rule engine's own checks of values follow.
 func TestStopsAtTheFirst(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, Options{Version: "2.42"})
-	body := m{"trackedEntities": l(aPerson(2, m{"orgUnit": "aaaaaaaaaaa"})), "events": l(malariaCase(2, m{"programStage": "aaaaaaaaaaa"}))}
+	body := m{"trackedEntities": l(aPerson(2, m{"orgUnit": "aaaaaaaaaaa"})),
+		"events": l(malariaCase(2, m{"programStage": "aaaaaaaaaaa"}))}
 	status, answer := s.do("POST", "/api/tracker?async=false&validationMode=FAIL_FAST", body)
 	if got := summed(status, answer); got != "500" { // what nobody looked at meets the filter of what can be written
 		t.Errorf("reported %s: %s", got, flat(answer))
 	}
-	if status, answer = s.do("POST", "/api/tracker?async=false&validationMode=FAIL_FAST&atomicMode=OBJECT", body); status != 500 || answer["message"] == "Internal Server Error" {
+	if status, answer = s.do("POST", "/api/tracker?async=false&validationMode=FAIL_FAST&atomicMode=OBJECT",
+		body); status != 500 || answer["message"] == "Internal Server Error" {
 		t.Errorf("what nobody looked at cannot be written: %d %s", status, flat(answer))
 	}
 	body = full(2)
@@ -140,14 +169,17 @@ func TestSkippedValidation(t *testing.T) {
 		body m
 		want map[string]string
 	}{
-		"good":            {full(2), map[string]string{"2.42": "", "2.43": ""}},
-		"no org unit":     {m{"trackedEntities": l(aPerson(2, m{"orgUnit": nil}))}, map[string]string{"2.42": "500", "2.43": "500"}},
-		"unknown program": {m{"enrollments": l(enrolled(1, m{"enrollment": testUID("tNew", 1), "program": "aaaaaaaaaaa"}))}, map[string]string{"2.42": "500", "2.43": "500"}},
+		"good": {full(2), map[string]string{"2.42": "", "2.43": ""}},
+		"no org unit": {m{"trackedEntities": l(aPerson(2, m{"orgUnit": nil}))},
+			map[string]string{"2.42": "500", "2.43": "500"}},
+		"unknown program": {m{"enrollments": l(enrolled(1, m{"enrollment": testUID("tNew", 1), "program": "aaaaaaaaaaa"}))},
+			map[string]string{"2.42": "500", "2.43": "500"}},
 	} {
 		for version, want := range c.want {
 			s := newSite(t, Options{Version: version})
 			s.load(full(1))
-			if status, answer := s.do("POST", "/api/tracker?async=false&validationMode=SKIP", c.body); summed(status, answer) != want {
+			if status, answer := s.do("POST", "/api/tracker?async=false&validationMode=SKIP", c.body); summed(status,
+				answer) != want {
 				t.Errorf("%s %s: answered %q, want %q: %s", version, name, summed(status, answer), want, flat(answer))
 			}
 		}
@@ -159,7 +191,8 @@ func TestFindsByAnyAttribute(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, Options{Version: "2.42"})
 	find := func(filter string) []string {
-		_, answer := s.get("/api/tracker/trackedEntities?fields=trackedEntity&orgUnitMode=ACCESSIBLE&trackedEntityType=" + personTyp + "&filter=" + filter)
+		_, answer := s.get("/api/tracker/trackedEntities?fields=trackedEntity&orgUnitMode=ACCESSIBLE&trackedEntityType=" +
+			personTyp + "&filter=" + filter)
 		var out []string
 		for n := 0; dig(answer, "trackedEntities", n) != nil; n++ {
 			out = append(out, dig(answer, "trackedEntities", n, "trackedEntity").(string))
@@ -181,11 +214,13 @@ func TestFindsByAnyAttribute(t *testing.T) {
 		{"UPDATE", l(named(2, "Efua")), firstName + ":eq:AMA", []string{a}},
 		{"UPDATE", l(named(1, "Ama")), firstName + ":in:ama;efua", []string{a, b}},
 		{"UPDATE", l(named(1, "AMA")), firstName + ":eq:ama", []string{a}},
-		{"UPDATE", l(null(aPerson(1, m{"attributes": l(m{"attribute": national, "value": nil})}), "inactive")), national + ":eq:N-1", nil},
+		{"UPDATE", l(null(aPerson(1, m{"attributes": l(m{"attribute": national, "value": nil})}), "inactive")),
+			national + ":eq:N-1", nil},
 		{"DELETE", l(m{"trackedEntity": b}), firstName + ":eq:efua", nil},
 		{"UPDATE", l(named(1, "Ama")), firstName + ":ne:kofi", []string{a}},
 	} {
-		if status, answer := s.do("POST", "/api/tracker?async=false&importStrategy="+step.strategy, m{"trackedEntities": step.body}); status != 200 {
+		if status, answer := s.do("POST", "/api/tracker?async=false&importStrategy="+step.strategy,
+			m{"trackedEntities": step.body}); status != 200 {
 			t.Fatalf("%s: %s", step.strategy, flat(answer))
 		}
 		if got := find(step.filter); !slices.Equal(got, step.want) {
@@ -200,7 +235,8 @@ func TestNobodySchedules(t *testing.T) {
 	for _, version := range testedVersions {
 		s := newSite(t, Options{Version: version})
 		s.load(full(1))
-		if _, answer := s.get("/api/tracker/events/" + testUID("tVis", 1)); answer["scheduledAt"] != nil || answer["occurredAt"] == nil {
+		if _, answer := s.get("/api/tracker/events/" + testUID("tVis", 1)); answer["scheduledAt"] != nil ||
+			answer["occurredAt"] == nil {
 			t.Errorf("%s: %s", version, flat(answer))
 		}
 	}

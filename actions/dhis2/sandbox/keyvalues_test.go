@@ -41,7 +41,8 @@ func TestDataStore(t *testing.T) {
 	if status, _ := s.as("clerk:Clerk#2026").get("/api/userDataStore/app/mine"); status != http.StatusNotFound {
 		t.Errorf("one user sees another's store: %d", status)
 	}
-	if status, _ := s.as("clerk:Clerk#2026").do(http.MethodPost, "/api/systemSettings/applicationTitle?value=Mine", nil); status != http.StatusForbidden {
+	if status, _ := s.as("clerk:Clerk#2026").do(http.MethodPost, "/api/systemSettings/applicationTitle?value=Mine",
+		nil); status != http.StatusForbidden {
 		t.Errorf("a clerk set a system setting: %d", status)
 	}
 	if status, _ := s.do(http.MethodDelete, "/api/dataStore/app", nil); status != http.StatusOK {
@@ -59,12 +60,16 @@ func TestValuesInOtherForms(t *testing.T) {
 		s := newSite(t, Options{Version: version})
 		basic := "Basic YWRtaW46ZGlzdHJpY3Q="
 		read := "?dataSet=FSh2AafV4XC&period=202601&orgUnit=" + hospital
-		csv := "dataelement,period,orgunit,categoryoptioncombo,attributeoptioncombo,value\nhDcgGqsTAYb,202601," + hospital + ",,,7\n"
-		if r := bare(t, s, http.MethodPost, "/api/dataValueSets", csv, "Authorization", basic, "Content-Type", "application/csv"); r.StatusCode != http.StatusOK {
+		csv := "dataelement,period,orgunit,categoryoptioncombo,attributeoptioncombo,value\nhDcgGqsTAYb,202601," + hospital +
+			",,,7\n"
+		if r := bare(t, s, http.MethodPost, "/api/dataValueSets", csv, "Authorization", basic, "Content-Type",
+			"application/csv"); r.StatusCode != http.StatusOK {
 			t.Errorf("%s: CSV: %d", version, r.StatusCode)
 		}
-		xml := `<dataValueSet xmlns="http://dhis2.org/schema/dxf/2.0" dataSet="FSh2AafV4XC" period="202602" orgUnit="` + hospital + `"><dataValue dataElement="hDcgGqsTAYb" value="8"/></dataValueSet>`
-		if r := bare(t, s, http.MethodPost, "/api/dataValueSets", xml, "Authorization", basic, "Content-Type", "application/xml"); r.StatusCode != http.StatusOK {
+		xml := `<dataValueSet xmlns="http://dhis2.org/schema/dxf/2.0" dataSet="FSh2AafV4XC" period="202602" orgUnit="` +
+			hospital + `"><dataValue dataElement="hDcgGqsTAYb" value="8"/></dataValueSet>`
+		if r := bare(t, s, http.MethodPost, "/api/dataValueSets", xml, "Authorization", basic, "Content-Type",
+			"application/xml"); r.StatusCode != http.StatusOK {
 			t.Errorf("%s: XML: %d", version, r.StatusCode)
 		}
 		for path, want := range map[string]string{"/api/dataValueSets.csv" + read: "hDcgGqsTAYb,202601," + hospital,
@@ -74,7 +79,8 @@ func TestValuesInOtherForms(t *testing.T) {
 				t.Errorf("%s %s: %v %s", version, path, err, body)
 			}
 		}
-		if r := bare(t, s, http.MethodGet, "/api/programs", "", "Authorization", basic, "Accept", "application/xml"); r.StatusCode != http.StatusNotAcceptable {
+		if r := bare(t, s, http.MethodGet, "/api/programs", "", "Authorization", basic, "Accept",
+			"application/xml"); r.StatusCode != http.StatusNotAcceptable {
 			t.Errorf("%s: metadata in XML: %d", version, r.StatusCode)
 		}
 	}

@@ -21,8 +21,8 @@ func writeFile(t *testing.T, name, text string) string {
 	return path
 }
 
-// A package loads as it is: a country is laid under it, its programs are assigned, and what has no id is left out with a sentence. Options of one name
-// stay two.
+// A package loads as it is: a country is laid under it, its programs are assigned, and what has no
+// id is left out with a sentence. Options of one name stay two.
 func TestPackage(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
@@ -38,8 +38,10 @@ func TestPackage(t *testing.T) {
 	if flat(dig(options, "options")) != `[{"code":"COBRA","name":"HYPOXIA"},{"code":"VIPER","name":"HYPOXIA"}]` {
 		t.Errorf("options of one name: %s", flat(options))
 	}
-	_, answer := s.do("POST", "/api/tracker?async=false", m{"events": l(m{"event": testUID("tBite", 1), "program": "packProgram", "programStage": "packStage01",
-		"orgUnit": "cuLvRtNHosp", "occurredAt": "2026-06-02", "status": "COMPLETED", "dataValues": l(cell("packElement", "VIPER"))})})
+	_, answer := s.do("POST", "/api/tracker?async=false",
+		m{"events": l(m{"event": testUID("tBite", 1), "program": "packProgram", "programStage": "packStage01",
+			"orgUnit": "cuLvRtNHosp", "occurredAt": "2026-06-02", "status": "COMPLETED",
+			"dataValues": l(cell("packElement", "VIPER"))})})
 	if dig(answer, "stats", "created") != 1.0 {
 		t.Errorf("an event of the package: %s", flat(answer))
 	}
@@ -48,7 +50,8 @@ func TestPackage(t *testing.T) {
 // Of several files the later ones count; a package on top of a country is assigned to its org units.
 func TestMetadataMerged(t *testing.T) {
 	t.Parallel()
-	renamed := writeFile(t, "renamed.json", `{"dataElements": [{"id": "packElement", "name": "Snake"}], "programs": [{"id": "`+anc+`", "code": "ANC-2"}]}`)
+	renamed := writeFile(t, "renamed.json",
+		`{"dataElements": [{"id": "packElement", "name": "Snake"}], "programs": [{"id": "`+anc+`", "code": "ANC-2"}]}`)
 	s := newSite(t, Options{Metadata: "testdata/tamala.json", More: []string{aPackage, renamed}})
 	_, element := s.get("/api/dataElements/packElement?fields=name,valueType")
 	if flat(element) != `{"name":"Snake","valueType":"TEXT"}` {
@@ -56,7 +59,8 @@ func TestMetadataMerged(t *testing.T) {
 	}
 	_, program := s.get("/api/programs/packProgram?fields=organisationUnits[id]")
 	_, units := s.get("/api/organisationUnits?fields=id&paging=false")
-	if a, b := len(dig(program, "organisationUnits").([]any)), len(dig(units, "organisationUnits").([]any)); a != b || b < 80 {
+	if a, b := len(dig(program, "organisationUnits").([]any)),
+		len(dig(units, "organisationUnits").([]any)); a != b || b < 80 {
 		t.Errorf("the package is assigned to %d of %d org units", a, b)
 	}
 	if _, p := s.get("/api/programs/" + anc + "?fields=code,name"); flat(p) != `{"code":"ANC-2","name":"Antenatal care"}` {

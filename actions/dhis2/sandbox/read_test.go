@@ -31,30 +31,34 @@ func TestMetadataFilters(t *testing.T) {
 			bad = "status 400"
 		}
 		for query, want := range map[string]string{
-			"programs?fields=id&filter=code:eq:EPI":                                                                      epi,
-			"programs?fields=id&filter=code:ieq:epi":                                                                     epi,
-			"programs?fields=id&filter=name:like:Malaria":                                                                malaria,
-			"programs?fields=id&filter=name:ilike:MALARIA":                                                               malaria,
-			"programs?fields=id&filter=name:$like:Ante":                                                                  anc,
-			"programs?fields=id&filter=name:like$:immunisation":                                                          epi,
-			"programs?fields=id&filter=name:token:child immun":                                                           epi,
-			"programs?fields=id&filter=programType:eq:WITH_REGISTRATION&order=name:asc":                                  anc + " " + epi,
-			"programs?fields=id&filter=programType:eq:WITH_REGISTRATION&order=name:desc":                                 epi + " " + anc,
-			"programs?fields=id&filter=code:in:[EPI,ANC]&order=code:asc":                                                 anc + " " + epi,
-			"programs?fields=id&filter=code:!in:[EPI,ANC,MAL_CASE]":                                                      "Hrn8UG6NgrV",
-			"programs?fields=id&filter=programStages.code:eq:EPI_VAC":                                                    epi,
-			"programs?fields=id&filter=programStages.id:eq:" + ancFirst:                                                  anc,
-			"programs?fields=id&filter=programStages:gt:2":                                                               anc,
-			"programs?fields=id&filter=trackedEntityType:null&order=name:asc":                                            "Hrn8UG6NgrV " + malaria,
-			"programs?fields=id&filter=onlyEnrollOnce:eq:true":                                                           epi,
-			"programs?fields=id&filter=code:eq:EPI&filter=code:eq:ANC":                                                   "",
-			"programs?fields=id&filter=code:eq:EPI&filter=code:eq:ANC&rootJunction=OR":                                   anc + " " + epi,
-			"programs?fields=id&filter=none:eq:EPI":                                                                      bad,
-			"programs?fields=id&filter=code:none:EPI":                                                                    bad,
-			"programs?fields=id&filter=code":                                                                             bad,
-			"organisationUnits?fields=id&filter=level:eq:1":                                                              "MZNBwjReCp4",
-			"organisationUnits?fields=id&filter=level:lt:2":                                                              "MZNBwjReCp4",
-			"organisationUnits?fields=id&filter=code:eq:TM-010101":                                                       hospital,
+			"programs?fields=id&filter=code:eq:EPI":             epi,
+			"programs?fields=id&filter=code:ieq:epi":            epi,
+			"programs?fields=id&filter=name:like:Malaria":       malaria,
+			"programs?fields=id&filter=name:ilike:MALARIA":      malaria,
+			"programs?fields=id&filter=name:$like:Ante":         anc,
+			"programs?fields=id&filter=name:like$:immunisation": epi,
+			"programs?fields=id&filter=name:token:child immun":  epi,
+			"programs?fields=id&filter=programType:eq:WITH_REGISTRATION&order=name:asc": anc +
+				" " + epi,
+			"programs?fields=id&filter=programType:eq:WITH_REGISTRATION&order=name:desc": epi +
+				" " + anc,
+			"programs?fields=id&filter=code:in:[EPI,ANC]&order=code:asc": anc +
+				" " + epi,
+			"programs?fields=id&filter=code:!in:[EPI,ANC,MAL_CASE]":           "Hrn8UG6NgrV",
+			"programs?fields=id&filter=programStages.code:eq:EPI_VAC":         epi,
+			"programs?fields=id&filter=programStages.id:eq:" + ancFirst:       anc,
+			"programs?fields=id&filter=programStages:gt:2":                    anc,
+			"programs?fields=id&filter=trackedEntityType:null&order=name:asc": "Hrn8UG6NgrV " + malaria,
+			"programs?fields=id&filter=onlyEnrollOnce:eq:true":                epi,
+			"programs?fields=id&filter=code:eq:EPI&filter=code:eq:ANC":        "",
+			"programs?fields=id&filter=code:eq:EPI&filter=code:eq:ANC&rootJunction=OR": anc +
+				" " + epi,
+			"programs?fields=id&filter=none:eq:EPI":                bad,
+			"programs?fields=id&filter=code:none:EPI":              bad,
+			"programs?fields=id&filter=code":                       bad,
+			"organisationUnits?fields=id&filter=level:eq:1":        "MZNBwjReCp4",
+			"organisationUnits?fields=id&filter=level:lt:2":        "MZNBwjReCp4",
+			"organisationUnits?fields=id&filter=code:eq:TM-010101": hospital,
 			"organisationUnits?fields=id&filter=parent.parent.code:eq:TM-01&filter=name:eq:Baobab Bay District Hospital": hospital,
 			"organisationUnits?fields=id&filter=closedDate:!null":                                                        closedOne,
 			"organisationUnits?fields=id&paging=true&pageSize=1&page=1&order=level:asc":                                  "MZNBwjReCp4",
@@ -75,7 +79,9 @@ func TestMetadataFilters(t *testing.T) {
 func TestOrgUnitsAround(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, Options{})
-	for query, want := range map[string]int{"": 0, "?includeChildren=true": len(s.server.env.Catalog.OrgUnits[coast].Children) + 1, "?includeAncestors=true": 2, "?level=0": 1} {
+	for query, want := range map[string]int{"": 0,
+		"?includeChildren=true": len(s.server.env.Catalog.OrgUnits[coast].Children) + 1, "?includeAncestors=true": 2,
+		"?level=0": 1} {
 		_, answer := s.get("/api/organisationUnits/" + coast + query)
 		items, _ := answer["organisationUnits"].([]any)
 		if len(items) != want {
@@ -88,7 +94,8 @@ func TestOrgUnitsAround(t *testing.T) {
 	}
 }
 
-// TestMetadataListParameters: flags as Spring reads them, pages of nothing, levels, what a user is given, what is left out, and exports by collection.
+// TestMetadataListParameters: flags as Spring reads them, pages of nothing, levels, what a user is
+// given, what is left out, and exports by collection.
 func TestMetadataListParameters(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, Options{Version: "2.42"})
@@ -98,8 +105,11 @@ func TestMetadataListParameters(t *testing.T) {
 		"organisationUnits?maxLevel=1&paging=off": 1, "organisationUnits?userOnly=true": 1,
 		"organisationUnits/" + coast + "/children?level=0": 1, "organisationUnits/" + coast + "/parents": 1,
 		"categories?filter=name:eq:default": 1, "categories?filter=name:eq:default&defaults=EXCLUDE": 0,
-		"metadata?programs:fields=id&programs:filter=code:eq:ANC": 1, "metadata?programs=TRUE": len(s.server.env.Catalog.Objects[catalog.KindProgram]),
-		"organisationUnits?paging=maybe": -1, "organisationUnits?level=x": -1, "organisationUnits?page=x": -1, "categories?defaults=no": -1,
+		"metadata?programs:fields=id&programs:filter=code:eq:ANC": 1,
+		"metadata?programs=TRUE":                                  len(s.server.env.Catalog.Objects[catalog.KindProgram]),
+		"organisationUnits?paging=maybe":                          -1, "organisationUnits?level=x": -1,
+		"organisationUnits?page=x": -1,
+		"categories?defaults=no":   -1,
 	} {
 		status, answer := s.get("/api/" + query)
 		got := -1
@@ -127,7 +137,8 @@ func TestMetadataListParameters(t *testing.T) {
 		}
 	}
 	old := newSite(t, Options{Version: "2.41"})
-	if status, answer := old.get("/api/organisationUnits?paging=maybe&page=x"); status != http.StatusOK || answer["pager"] != nil {
+	if status, answer := old.get("/api/organisationUnits?paging=maybe&page=x"); status != http.StatusOK ||
+		answer["pager"] != nil {
 		t.Errorf("2.41: %d %s", status, flat(answer))
 	}
 }
@@ -172,7 +183,8 @@ func TestMetadataFields(t *testing.T) {
 				t.Errorf("%s %s: %s, want %s", version, fields, got, want)
 			}
 		}
-		if _, all := s.get("/api/programs/" + anc + "?fields=:all"); all["programStages"] == nil || all["name"] == nil || all["access"] == nil {
+		if _, all := s.get("/api/programs/" + anc + "?fields=:all"); all["programStages"] == nil || all["name"] == nil ||
+			all["access"] == nil {
 			t.Errorf("%s: :all gives %.300s", version, flat(all))
 		}
 	}
@@ -185,7 +197,8 @@ func TestTrackerReads(t *testing.T) {
 		for i := range 5 {
 			body := full(i)
 			body["enrollments"] = l(enrolled(i, m{"attributes": nil}))
-			body["trackedEntities"] = l(aPerson(i, m{"attributes": l(given(firstName, fmt.Sprint("Ama", i)), given(birth, fmt.Sprintf("200%d-01-01", i)))}))
+			body["trackedEntities"] = l(aPerson(i, m{"attributes": l(given(firstName, fmt.Sprint("Ama", i)),
+				given(birth, fmt.Sprintf("200%d-01-01", i)))}))
 			s.load(body)
 		}
 		s.load(m{"events": l(malariaCase(1), malariaCase(2, m{"orgUnit": centre, "status": "ACTIVE"}))})
@@ -232,7 +245,8 @@ func TestTrackerReads(t *testing.T) {
 				t.Errorf("%s %s: %d objects, want %d: %.300s", version, query, len(got), want, flat(got))
 			}
 		}
-		_, te := s.get("/api/tracker/trackedEntities/" + testUID("tPer", 1) + "?fields=trackedEntity,enrollments[enrollment,events[event,dataValues[value]]]")
+		_, te := s.get("/api/tracker/trackedEntities/" + testUID("tPer", 1) +
+			"?fields=trackedEntity,enrollments[enrollment,events[event,dataValues[value]]]")
 		want := `{"enrollments":[{"enrollment":"tEnr0000001","events":[{"dataValues":[{"value":"12"}],"event":"tVis0000001"}]}],"trackedEntity":"tPer0000001"}`
 		if flat(te) != want {
 			t.Errorf("%s: %s, want %s", version, flat(te), want)
@@ -283,7 +297,8 @@ func TestDataValues(t *testing.T) {
 			{"POST", key + "&value=1&cc=PW4B8YOG0c5", "409 E2040", "409 E2040"},
 			{"POST", key + "&value=1&ds=aaaaaaaaaaa", "409 E1105", "-"},
 			{"POST", key + "&value=1&ds=jbNaHKnS8l2", "409 E2021", "-"},
-			{"POST", "?de=hDcgGqsTAYb&pe=202705&ou=" + hospital + "&value=1", "409 E2022", "201"}, // later versions let a superuser
+			// later versions let a superuser
+			{"POST", "?de=hDcgGqsTAYb&pe=202705&ou=" + hospital + "&value=1", "409 E2022", "201"},
 			{"POST", "?de=hDcgGqsTAYb&pe=202605&ou=" + closedOne + "&value=1", "409 E2019", "-"},
 			{"DELETE", "?de=hDcgGqsTAYb&pe=202705&ou=" + hospital, "409 E2022", "204"},
 			{"POST", key + "&value=", "201", ""},
@@ -308,10 +323,12 @@ func TestDataValues(t *testing.T) {
 		if c := s.server.Counts(); c.DataValues != 0 {
 			t.Errorf("%s: %d values left", version, c.DataValues)
 		}
-		bad := m{"dataSet": "FSh2AafV4XC", "period": "202605", "orgUnit": hospital, "dataValues": l(m{"dataElement": "hDcgGqsTAYb", "value": "3"},
-			m{"dataElement": "w7JyGor7jNA", "value": "perhaps"})}
+		bad := m{"dataSet": "FSh2AafV4XC", "period": "202605", "orgUnit": hospital,
+			"dataValues": l(m{"dataElement": "hDcgGqsTAYb", "value": "3"},
+				m{"dataElement": "w7JyGor7jNA", "value": "perhaps"})}
 		status, answer := s.do("POST", "/api/dataValueSets", bad)
-		if dig(answer, "response", "importCount", "ignored") != 1.0 || s.server.Counts().DataValues != 1 || status == http.StatusOK && !newer {
+		if dig(answer, "response", "importCount", "ignored") != 1.0 || s.server.Counts().DataValues != 1 ||
+			status == http.StatusOK && !newer {
 			t.Errorf("%s: %d %s", version, status, flat(answer))
 		}
 	}

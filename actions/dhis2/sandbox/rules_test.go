@@ -24,7 +24,8 @@ func TestProgramRules(t *testing.T) {
 			if kg != "" {
 				values = append(values, cell(weight, kg))
 			}
-			return visited(1, append([]m{{"event": testUID("tRule", n), "status": "COMPLETED", "dataValues": values}}, changes...)...)
+			return visited(1, append([]m{{"event": testUID("tRule", n), "status": "COMPLETED", "dataValues": values}},
+				changes...)...)
 		}
 		send := func(body m) map[string]any {
 			_, answer := s.do("POST", "/api/tracker?async=false&atomicMode=OBJECT&reportMode=WARNINGS", body)
@@ -42,13 +43,15 @@ func TestProgramRules(t *testing.T) {
 		with := func(events ...any) m { return having(person, m{"events": events}) }
 		one := testUID("tRule", 1)
 		expect("assigned", send(with(visit(1, "13", ""))), "warning E1308 EVENT "+one)
-		if _, e := s.get("/api/tracker/events/" + one + "?fields=dataValues[dataElement,value]"); !strings.Contains(flat(e), `"60.5"`) {
+		if _, e := s.get("/api/tracker/events/" + one + "?fields=dataValues[dataElement,value]"); !strings.Contains(flat(e),
+			`"60.5"`) {
 			t.Errorf("what was assigned on %s: %s", version, flat(e))
 		}
 		expect("assigned as sent", send(with(visit(1, "13", "60.50"))), "warning E1308 EVENT "+one)
 		expect("sent otherwise", send(with(visit(1, "13", "61"))), "error E1307 EVENT "+one)
 		expect("assigned and validated", send(with(visit(1, "14", ""))), "error E1302 EVENT "+one, "warning E1308 EVENT "+one)
-		expect("a refused event feeds its sibling", send(with(visit(2, "20", "300"), visit(1, "15", "", m{"occurredAt": "2026-06-01"}))),
+		expect("a refused event feeds its sibling", send(with(visit(2, "20", "300"),
+			visit(1, "15", "", m{"occurredAt": "2026-06-01"}))),
 			"error E1300 EVENT "+one, "error E1300 EVENT "+testUID("tRule", 2))
 		expect("the person is told", send(with(visit(1, "16", ""))), "error E1300 EVENT "+one)
 		untold := "warning E1300 EVENT " + one // there is no date to count from
@@ -64,7 +67,8 @@ func TestProgramRules(t *testing.T) {
 		if !strings.Contains(flat(warned), "Weeks: 19 ("+weeks+")") {
 			t.Errorf("the warning on %s: %s", version, flat(warned))
 		}
-		expect("not complete", send(with(visit(3, "18", "", m{"status": "ACTIVE"}))), "warning E1300 EVENT "+testUID("tRule", 3))
+		expect("not complete", send(with(visit(3, "18", "", m{"status": "ACTIVE"}))),
+			"warning E1300 EVENT "+testUID("tRule", 3))
 	}
 }
 
@@ -75,7 +79,8 @@ func TestScheduledByRule(t *testing.T) {
 "condition": "true", "programRuleActions": [{"id": "ruleActSche"}]}],
 "programRuleActions": [{"id": "ruleActSche", "programRule": {"id": "ruleSchedul"}, "programRuleActionType": "SCHEDULEEVENT", "programStage": {"id": "`+ancFollow+`"},
 "data": "d2:addDays(V{event_date}, 28)"}]}`)
-	for version, want := range map[string]string{"2.42": "[]", "2.43": `["warning E1320 EVENT ` + testUID("tVis", 1) + `"]`} {
+	for version, want := range map[string]string{"2.42": "[]",
+		"2.43": `["warning E1320 EVENT ` + testUID("tVis", 1) + `"]`} {
 		s := newSite(t, Options{Version: version, More: []string{file}})
 		_, answer := s.do("POST", "/api/tracker?async=false&reportMode=WARNINGS", full(1))
 		if got := reported(answer); flat(append([]string{}, got...)) != want {

@@ -21,15 +21,17 @@ import (
 
 // Options say what a sandbox is made of. Only Metadata is required.
 type Options struct {
-	// Metadata is the path of a DHIS2 metadata export or package (a JSON file) or of a snapshot (a folder of <collection>.json files). Where there
-	// are no org units, an invented country is laid under it.
+	// Metadata is the path of a DHIS2 metadata export or package (a JSON file) or of a snapshot (a
+	// folder of <collection>.json files). Where there are no org units, an invented country is laid
+	// under it.
 	Metadata string
 	// More are further such files and folders, merged in their order: what a later one tells of an object counts.
 	More []string
 	// Version is which DHIS2 the sandbox answers as: "2.38" to "2.44", default "2.42".
 	Version string
-	// State is the file that keeps the data across restarts; empty keeps it in memory only. Every write is in the file before it is answered,
-	// so that killing the process loses nothing that was acknowledged; a power cut may lose the last moments, as nothing is forced to disk.
+	// State is the file that keeps the data across restarts; empty keeps it in memory only. Every
+	// write is in the file before it is answered, so that killing the process loses nothing that was
+	// acknowledged; a power cut may lose the last moments, as nothing is forced to disk.
 	State string
 	// Faults go wrong on purpose.
 	Faults Faults
@@ -47,7 +49,8 @@ type Server struct {
 	count  atomic.Int64
 }
 
-// New loads the metadata and, where a state file is given, the data that was kept. An error names the file and says what to do.
+// New loads the metadata and, where a state file is given, the data that was kept. An error names
+// the file and says what to do.
 func New(o Options) (*Server, error) {
 	m, err := version.Parse(o.Version)
 	if err != nil {
@@ -81,7 +84,8 @@ func New(o Options) (*Server, error) {
 	}
 	s.api = api.New(s.env, people, aggregate.New(s.env), metadata.New(s.env, people.RulesChanged), pages)
 	s.SetFaults(o.Faults)
-	log.Info("sandbox loaded", "version", m.Release(), "orgUnits", len(c.OrgUnits), "programs", len(c.Programs), "dataSets", len(c.DataSets))
+	log.Info("sandbox loaded", "version", m.Release(), "orgUnits", len(c.OrgUnits), "programs", len(c.Programs),
+		"dataSets", len(c.DataSets))
 	return s, nil
 }
 
@@ -95,7 +99,8 @@ func (s *Server) Counts() Counts {
 	return c
 }
 
-// Dump gives all live data as JSON without times and sorted, so that the outcomes of two runs can be compared byte for byte.
+// Dump gives all live data as JSON without times and sorted, so that the outcomes of two runs can
+// be compared byte for byte.
 func (s *Server) Dump() []byte { return s.env.Store.Dump() }
 
 // SetFaults changes what goes wrong from now on: a share of 1 takes the server down, zero Faults bring it back.

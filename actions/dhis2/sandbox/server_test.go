@@ -34,16 +34,23 @@ func TestNewSaysWhatIsWrong(t *testing.T) {
 		o    Options
 		want []string
 	}{
-		"nothing there": {Options{Metadata: filepath.Join(dir, "none.json")}, []string{"none.json", "give a DHIS2 metadata export"}},
-		"no JSON":       {Options{Metadata: write("bad.json", "{\n  \"programs\": [,]\n}")}, []string{"bad.json:2:", "export it anew"}},
-		"other JSON":    {Options{Metadata: write("other.json", `{"a":1}`)}, []string{"other.json", "holds no metadata"}},
-		"no id":         {Options{Metadata: write("noid.json", `{"organisationUnits":[{"name":"x"}]}`)}, []string{"noid.json", "holds no metadata"}},
-		"none of more":  {Options{Metadata: "testdata/tamala.json", More: []string{filepath.Join(dir, "more.json")}}, []string{"more.json", "give a DHIS2 metadata export"}},
-		"no objects":    {Options{Metadata: write("list.json", `{"organisationUnits":[1]}`)}, []string{"list.json", "not a list of objects"}},
-		"empty folder":  {Options{Metadata: filepath.Join(dir, "empty")}, []string{"empty", "run a sync first"}},
-		"version":       {Options{Metadata: "testdata/tamala.json", Version: "3.0"}, []string{"3.0", "2.38"}},
-		"foreign state": {Options{Metadata: "testdata/tamala.json", State: write("state", "hello\n")}, []string{"state", "not a state file"}},
-		"bad state":     {Options{Metadata: "testdata/tamala.json", State: write("state2", `{"culvert-sandbox":1}`+"\n{\"k\":1}\n")}, []string{"state2:2"}},
+		"nothing there": {Options{Metadata: filepath.Join(dir, "none.json")},
+			[]string{"none.json", "give a DHIS2 metadata export"}},
+		"no JSON": {Options{Metadata: write("bad.json", "{\n  \"programs\": [,]\n}")},
+			[]string{"bad.json:2:", "export it anew"}},
+		"other JSON": {Options{Metadata: write("other.json", `{"a":1}`)}, []string{"other.json", "holds no metadata"}},
+		"no id": {Options{Metadata: write("noid.json", `{"organisationUnits":[{"name":"x"}]}`)},
+			[]string{"noid.json", "holds no metadata"}},
+		"none of more": {Options{Metadata: "testdata/tamala.json", More: []string{filepath.Join(dir, "more.json")}},
+			[]string{"more.json", "give a DHIS2 metadata export"}},
+		"no objects": {Options{Metadata: write("list.json", `{"organisationUnits":[1]}`)},
+			[]string{"list.json", "not a list of objects"}},
+		"empty folder": {Options{Metadata: filepath.Join(dir, "empty")}, []string{"empty", "run a sync first"}},
+		"version":      {Options{Metadata: "testdata/tamala.json", Version: "3.0"}, []string{"3.0", "2.38"}},
+		"foreign state": {Options{Metadata: "testdata/tamala.json", State: write("state", "hello\n")},
+			[]string{"state", "not a state file"}},
+		"bad state": {Options{Metadata: "testdata/tamala.json",
+			State: write("state2", `{"culvert-sandbox":1}`+"\n{\"k\":1}\n")}, []string{"state2:2"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, err := New(c.o)
@@ -68,8 +75,9 @@ func TestStateSurvives(t *testing.T) {
 		s.load(full(1))
 		s.load(full(2))
 		s.do("POST", "/api/tracker?async=false&importStrategy=DELETE", m{"events": l(m{"event": testUID("tVis", 2)})})
-		s.do("POST", "/api/dataValueSets", m{"dataSet": "FSh2AafV4XC", "period": "202605", "orgUnit": hospital, "completeDate": "2026-06-01", "dataValues": l(
-			m{"dataElement": "hDcgGqsTAYb", "period": "202605", "orgUnit": hospital, "value": "3"})})
+		s.do("POST", "/api/dataValueSets", m{"dataSet": "FSh2AafV4XC", "period": "202605", "orgUnit": hospital,
+			"completeDate": "2026-06-01", "dataValues": l(
+				m{"dataElement": "hDcgGqsTAYb", "period": "202605", "orgUnit": hospital, "value": "3"})})
 		_, made := s.do("POST", "/api/apiToken", m{})
 		token, _ := dig(made, "response", "key").(string)
 		want, counts := string(s.server.Dump()), s.server.Counts()
@@ -108,11 +116,13 @@ func TestParseFaults(t *testing.T) {
 		"":   {},
 		"5%": {Rate: 0.05},
 		"1":  {Rate: 1},
-		"rate=0.5,latency=200ms,kinds=502+drop,seed=7": {Rate: 0.5, Latency: 200 * time.Millisecond, Seed: 7, Kinds: []string{FaultBadGateway, FaultDropAfter, FaultDropBefore}},
+		"rate=0.5,latency=200ms,kinds=502+drop,seed=7": {Rate: 0.5, Latency: 200 * time.Millisecond, Seed: 7,
+			Kinds: []string{FaultBadGateway, FaultDropAfter, FaultDropBefore}},
 	} {
 		got, err := ParseFaults(text)
 		slices.Sort(want.Kinds)
-		if err != nil || got.Rate != want.Rate || got.Latency != want.Latency || got.Seed != want.Seed || !slices.Equal(got.Kinds, want.Kinds) {
+		if err != nil || got.Rate != want.Rate || got.Latency != want.Latency || got.Seed != want.Seed ||
+			!slices.Equal(got.Kinds, want.Kinds) {
 			t.Errorf("%q: %+v %v", text, got, err)
 		}
 	}
@@ -134,7 +144,8 @@ func TestFaults(t *testing.T) {
 		if written != late {
 			t.Errorf("%s: written is %v", kind, written)
 		}
-		want := map[string]int{Fault500: 500, FaultDisk: 500, FaultBadGateway: 502, Fault503: 503, Fault504: 504, Fault429: 429, FaultSlow: 200, FaultEmpty: 200}[kind]
+		want := map[string]int{Fault500: 500, FaultDisk: 500, FaultBadGateway: 502, Fault503: 503, Fault504: 504,
+			Fault429: 429, FaultSlow: 200, FaultEmpty: 200}[kind]
 		switch {
 		case want == 0 && err == nil:
 			t.Errorf("%s: answered %d %q", kind, resp.StatusCode, body)
@@ -180,10 +191,12 @@ func TestPage(t *testing.T) {
 		admin := *s
 		admin.user = "admin:district"
 		admin.load(full(1))
-		admin.load(m{"trackedEntities": l(aPerson(2, m{"attributes": l(given(firstName, "<script>alert(1)</script>"))})), "events": l(malariaCase(1))})
+		admin.load(m{"trackedEntities": l(aPerson(2, m{"attributes": l(given(firstName, "<script>alert(1)</script>"))})),
+			"events": l(malariaCase(1))})
 		admin.do("POST", "/api/dataValues?de=hDcgGqsTAYb&pe=202605&ou="+hospital+"&value=3", nil)
 		for path, want := range map[string][]string{
-			"/":                             {"Ama", "Antenatal care", "First visit", "Malaria deaths", "Baobab Bay District Hospital", "&lt;script&gt;", `http-equiv="refresh"`},
+			"/": {"Ama", "Antenatal care", "First visit", "Malaria deaths",
+				"Baobab Bay District Hospital", "&lt;script&gt;", `http-equiv="refresh"`},
 			"/person/" + testUID("tPer", 1): {"Ama", "2000-02-29", "Gestational age", "12"},
 		} {
 			resp, body, err := s.send("GET", path, nil)
@@ -226,7 +239,8 @@ func TestAsync(t *testing.T) {
 	t.Parallel()
 	for _, version := range testedVersions {
 		s := newSite(t, Options{Version: version})
-		status, answer := s.do("POST", "/api/tracker", m{"trackedEntities": l(aPerson(1), aPerson(2, m{"trackedEntityType": "aaaaaaaaaaa"}))})
+		status, answer := s.do("POST", "/api/tracker",
+			m{"trackedEntities": l(aPerson(1), aPerson(2, m{"trackedEntityType": "aaaaaaaaaaa"}))})
 		id, _ := dig(answer, "response", "id").(string)
 		if status != http.StatusOK || id == "" {
 			t.Fatalf("%s: %d %s", version, status, flat(answer))
@@ -238,7 +252,8 @@ func TestAsync(t *testing.T) {
 		if _, report := s.get("/api/tracker/jobs/" + id + "/report"); len(reported(report)) != 1 {
 			t.Errorf("%s: report %s", version, flat(report))
 		}
-		if status, _ := s.get("/api/tracker/jobs/aaaaaaaaaaa/report"); status != http.StatusNotFound && status != http.StatusOK {
+		if status, _ := s.get("/api/tracker/jobs/aaaaaaaaaaa/report"); status != http.StatusNotFound &&
+			status != http.StatusOK {
 			t.Errorf("%s: an unknown job answers %d", version, status)
 		}
 		_, answer = s.do("POST", "/api/dataValueSets?async=true", m{"dataSet": "FSh2AafV4XC", "dataValues": l(
@@ -257,7 +272,8 @@ func TestAsync(t *testing.T) {
 // snapshotOf syncs from a sandbox and gives the folder of the snapshot.
 func snapshotOf(t *testing.T, from *site) string {
 	t.Helper()
-	c, err := client.New(client.Options{URL: from.web.URL, Credentials: client.Credentials{Username: "admin", Password: "district"}, Transport: &http.Transport{}})
+	c, err := client.New(client.Options{URL: from.web.URL,
+		Credentials: client.Credentials{Username: "admin", Password: "district"}, Transport: &http.Transport{}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -285,11 +301,15 @@ func TestSnapshotFolder(t *testing.T) {
 	if a, b := string(s.server.Dump()), string(from.server.Dump()); a != b {
 		t.Errorf("from a snapshot\n%s\nfrom an export\n%s", a, b)
 	}
-	_, p := s.get("/api/programs/" + anc + "?fields=organisationUnits[id,name],programStages[id,programStageDataElements[dataElement[name]]]")
-	if dig(p, "organisationUnits", 0, "name") == nil || dig(p, "programStages", 0, "programStageDataElements", 0, "dataElement", "name") == nil {
+	_, p := s.get("/api/programs/" + anc +
+		"?fields=organisationUnits[id,name],programStages[id,programStageDataElements[dataElement[name]]]")
+	if dig(p, "organisationUnits", 0, "name") == nil ||
+		dig(p, "programStages", 0, "programStageDataElements", 0, "dataElement", "name") == nil {
 		t.Errorf("program of a snapshot: %.300s", flat(p))
 	}
-	if _, answer := s.do("POST", "/api/tracker?async=false", m{"events": l(malariaCase(2, m{"dataValues": l(cell("Gy8dw06me68", "7"), cell("AnKshR9vP4W", "X"))}))}); len(reported(answer)) != 1 {
+	if _, answer := s.do("POST", "/api/tracker?async=false",
+		m{"events": l(malariaCase(2, m{"dataValues": l(cell("Gy8dw06me68", "7"),
+			cell("AnKshR9vP4W", "X"))}))}); len(reported(answer)) != 1 {
 		t.Errorf("options of a snapshot: %v", reported(answer))
 	}
 }
@@ -353,7 +373,8 @@ func TestDeepBodies(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	for _, body := range []string{strings.Repeat("[", 1<<20), strings.Repeat(`{"a":`, 1<<20), `{"events":` + strings.Repeat("[", 1<<20)} {
+	for _, body := range []string{strings.Repeat("[", 1<<20), strings.Repeat(`{"a":`, 1<<20),
+		`{"events":` + strings.Repeat("[", 1<<20)} {
 		for _, path := range []string{"/api/tracker?async=false", "/api/dataValueSets", "/api/completeDataSetRegistrations"} {
 			r := httptest.NewRequest("POST", path, strings.NewReader(body))
 			r.SetBasicAuth("admin", "district")

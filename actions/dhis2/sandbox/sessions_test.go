@@ -48,7 +48,8 @@ func TestSessions(t *testing.T) {
 	if cookie == "" {
 		t.Fatal("a password gave no session")
 	}
-	if r := bare(t, s, http.MethodGet, "/api/me", "", "Cookie", cookie); r.StatusCode != http.StatusOK || cookieOf(r) != "" {
+	if r := bare(t, s, http.MethodGet, "/api/me", "", "Cookie", cookie); r.StatusCode != http.StatusOK ||
+		cookieOf(r) != "" {
 		t.Errorf("with the cookie: %d, another cookie %q", r.StatusCode, cookieOf(r))
 	}
 	now = now.Add(59 * time.Minute)
@@ -59,14 +60,16 @@ func TestSessions(t *testing.T) {
 	if r := bare(t, s, http.MethodGet, "/api/me", "", "Cookie", cookie); r.StatusCode != http.StatusUnauthorized {
 		t.Errorf("after an hour: %d", r.StatusCode)
 	}
-	if r := bare(t, s, http.MethodGet, "/api/me", "", "Cookie", api.SessionCookie+"=0000"); r.StatusCode != http.StatusUnauthorized {
+	if r := bare(t, s, http.MethodGet, "/api/me", "", "Cookie",
+		api.SessionCookie+"=0000"); r.StatusCode != http.StatusUnauthorized {
 		t.Errorf("a made-up cookie: %d", r.StatusCode)
 	}
 	login := bare(t, s, http.MethodPost, "/api/auth/login", `{"username":"admin","password":"district"}`)
 	if login.StatusCode != http.StatusOK || cookieOf(login) == "" {
 		t.Errorf("login: %d %q", login.StatusCode, cookieOf(login))
 	}
-	if r := bare(t, s, http.MethodPost, "/api/auth/login", `{"username":"admin","password":"nope"}`); r.StatusCode != http.StatusUnauthorized {
+	if r := bare(t, s, http.MethodPost, "/api/auth/login",
+		`{"username":"admin","password":"nope"}`); r.StatusCode != http.StatusUnauthorized {
 		t.Errorf("wrong login: %d", r.StatusCode)
 	}
 	if r := bare(t, s, http.MethodGet, "/api/loginConfig", ""); r.StatusCode != http.StatusOK {
@@ -95,14 +98,17 @@ func TestTokensHaveLimits(t *testing.T) {
 		token, method string
 		want          int
 	}{
-		{reading, http.MethodGet, http.StatusOK}, {reading, http.MethodPost, http.StatusUnauthorized}, {elsewhere, http.MethodGet, http.StatusUnauthorized},
+		{reading, http.MethodGet, http.StatusOK}, {reading, http.MethodPost, http.StatusUnauthorized},
+		{elsewhere, http.MethodGet, http.StatusUnauthorized},
 		{short, http.MethodGet, http.StatusOK}, {free, http.MethodGet, http.StatusOK},
 	} {
-		if r := bare(t, s, c.method, "/api/dataValueSets?dataSet=FSh2AafV4XC&period=202601&orgUnit="+hospital, "{}", "Authorization", c.token); r.StatusCode != c.want {
+		if r := bare(t, s, c.method, "/api/dataValueSets?dataSet=FSh2AafV4XC&period=202601&orgUnit="+hospital, "{}",
+			"Authorization", c.token); r.StatusCode != c.want {
 			t.Errorf("%.20s %s: %d, want %d", c.token, c.method, r.StatusCode, c.want)
 		}
 	}
-	if r := bare(t, s, http.MethodGet, "/api/me", "", "Authorization", elsewhere, "X-Forwarded-For", "10.1.1.1"); r.StatusCode != http.StatusOK {
+	if r := bare(t, s, http.MethodGet, "/api/me", "", "Authorization", elsewhere, "X-Forwarded-For",
+		"10.1.1.1"); r.StatusCode != http.StatusOK {
 		t.Errorf("from the address allowed: %d", r.StatusCode)
 	}
 	now = now.Add(2 * time.Minute)
@@ -125,10 +131,12 @@ func TestEntityTags(t *testing.T) {
 	if tag == "" {
 		t.Fatal("metadata has no entity tag")
 	}
-	if r := bare(t, s, http.MethodGet, "/api/programs?fields=id", "", "Authorization", basic, "If-None-Match", tag); r.StatusCode != http.StatusNotModified {
+	if r := bare(t, s, http.MethodGet, "/api/programs?fields=id", "", "Authorization", basic, "If-None-Match",
+		tag); r.StatusCode != http.StatusNotModified {
 		t.Errorf("the same again: %d", r.StatusCode)
 	}
-	for _, path := range []string{"/api/dataValueSets?dataSet=FSh2AafV4XC&period=202601&orgUnit=" + hospital, "/api/system/info", "/api/42/dataValueSets"} {
+	for _, path := range []string{"/api/dataValueSets?dataSet=FSh2AafV4XC&period=202601&orgUnit=" + hospital,
+		"/api/system/info", "/api/42/dataValueSets"} {
 		if r := bare(t, s, http.MethodGet, path, "", "Authorization", basic); r.Header.Get("ETag") != "" {
 			t.Errorf("%s has an entity tag", path)
 		}
@@ -143,10 +151,12 @@ func TestHowRequestsAreTaken(t *testing.T) {
 	if r := bare(t, s, http.MethodHead, "/api/me", "", "Authorization", basic); r.StatusCode != http.StatusOK {
 		t.Errorf("HEAD: %d", r.StatusCode)
 	}
-	if r := bare(t, s, http.MethodOptions, "/api/tracker", "", "Authorization", basic); r.StatusCode != http.StatusOK || !strings.Contains(r.Header.Get("Allow"), "POST") {
+	if r := bare(t, s, http.MethodOptions, "/api/tracker", "", "Authorization", basic); r.StatusCode != http.StatusOK ||
+		!strings.Contains(r.Header.Get("Allow"), "POST") {
 		t.Errorf("OPTIONS: %d, allows %q", r.StatusCode, r.Header.Get("Allow"))
 	}
-	if r := bare(t, s, http.MethodGet, "/api/me?fields="+strings.Repeat("id,", 3000), "", "Authorization", basic); r.StatusCode != http.StatusBadRequest {
+	if r := bare(t, s, http.MethodGet, "/api/me?fields="+strings.Repeat("id,", 3000), "", "Authorization",
+		basic); r.StatusCode != http.StatusBadRequest {
 		t.Errorf("a long address: %d", r.StatusCode)
 	}
 	own := bare(t, s, http.MethodOptions, "/api/tracker", "", "Origin", s.web.URL, "Access-Control-Request-Method", "POST")

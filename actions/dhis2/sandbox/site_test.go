@@ -61,7 +61,8 @@ func newSite(t testing.TB, o Options) *site {
 		t.Fatal(err)
 	}
 	out := &site{t: t, server: s, web: httptest.NewServer(s), user: "admin:district"}
-	out.client = &http.Client{Transport: &http.Transport{}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	out.client = &http.Client{Transport: &http.Transport{},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	t.Cleanup(out.close)
 	return out
 }
@@ -240,8 +241,10 @@ func aPerson(n int, more ...m) m {
 }
 
 func enrolled(n int, more ...m) m {
-	out := m{"enrollment": testUID("tEnr", n), "trackedEntity": testUID("tPer", n), "program": anc, "orgUnit": hospital, "status": "ACTIVE",
-		"enrolledAt": "2026-06-01", "occurredAt": "2026-06-01", "attributes": l(given(firstName, "Ama"), given(birth, "2000-02-29"))}
+	out := m{"enrollment": testUID("tEnr", n), "trackedEntity": testUID("tPer", n), "program": anc, "orgUnit": hospital,
+		"status":     "ACTIVE",
+		"enrolledAt": "2026-06-01", "occurredAt": "2026-06-01",
+		"attributes": l(given(firstName, "Ama"), given(birth, "2000-02-29"))}
 	for _, c := range more {
 		out = having(out, c)
 	}
@@ -249,8 +252,9 @@ func enrolled(n int, more ...m) m {
 }
 
 func visited(n int, more ...m) m {
-	out := m{"event": testUID("tVis", n), "enrollment": testUID("tEnr", n), "program": anc, "programStage": ancFirst, "orgUnit": hospital,
-		"status": "ACTIVE", "occurredAt": "2026-06-02", "dataValues": l(cell(weeks, "12"))}
+	out := m{"event": testUID("tVis", n), "enrollment": testUID("tEnr", n), "program": anc, "programStage": ancFirst,
+		"orgUnit": hospital,
+		"status":  "ACTIVE", "occurredAt": "2026-06-02", "dataValues": l(cell(weeks, "12"))}
 	for _, c := range more {
 		out = having(out, c)
 	}
@@ -258,7 +262,8 @@ func visited(n int, more ...m) m {
 }
 
 func malariaCase(n int, more ...m) m {
-	out := m{"event": testUID("tMal", n), "program": malaria, "programStage": malCase, "orgUnit": hospital, "status": "COMPLETED",
+	out := m{"event": testUID("tMal", n), "program": malaria, "programStage": malCase, "orgUnit": hospital,
+		"status":     "COMPLETED",
 		"occurredAt": "2026-06-02", "dataValues": l(cell("Gy8dw06me68", "7"), cell("AnKshR9vP4W", "FEMALE"))}
 	for _, c := range more {
 		out = having(out, c)

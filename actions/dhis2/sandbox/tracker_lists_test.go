@@ -18,14 +18,17 @@ func TestListsByIDs(t *testing.T) {
 	}{
 		{"events?events=" + ids("tVis", ","), map[string]string{"2.41": "2", "2.42": "2", "2.43": "400 text/html"}},
 		{"events?events=" + ids("tVis", ",") + "&program=" + anc, map[string]string{"2.41": "2", "2.42": "2", "2.43": "2"}},
-		{"events?events=" + ids("tVis", ";") + "&program=" + anc, map[string]string{"2.41": "400 json", "2.42": "400 json", "2.43": "400 json"}},
+		{"events?events=" + ids("tVis", ";") + "&program=" + anc,
+			map[string]string{"2.41": "400 json", "2.42": "400 json", "2.43": "400 json"}},
 		{"events?event=" + ids("tVis", ";"), map[string]string{"2.41": "2", "2.42": "3", "2.43": "400 text/html"}},
 		{"events?event=" + ids("tVis", ","), map[string]string{"2.41": "400 json", "2.42": "3"}},
 		{"enrollments?enrollments=" + ids("tEnr", ","), map[string]string{"2.41": "2", "2.42": "2", "2.43": "400 json"}},
-		{"enrollments?enrollments=" + ids("tEnr", ",") + "&program=" + anc, map[string]string{"2.41": "2", "2.42": "2", "2.43": "2"}},
+		{"enrollments?enrollments=" + ids("tEnr", ",") + "&program=" + anc,
+			map[string]string{"2.41": "2", "2.42": "2", "2.43": "2"}},
 		{"enrollments?enrollment=" + ids("tEnr", ";"), map[string]string{"2.41": "2", "2.42": "3", "2.43": "400 json"}},
 		{"trackedEntities?trackedEntities=" + ids("tPer", ","), map[string]string{"2.41": "2", "2.42": "2", "2.43": "2"}},
-		{"trackedEntities?trackedEntity=" + ids("tPer", ";"), map[string]string{"2.41": "2", "2.42": "400 json", "2.43": "400 json"}},
+		{"trackedEntities?trackedEntity=" + ids("tPer", ";"),
+			map[string]string{"2.41": "2", "2.42": "400 json", "2.43": "400 json"}},
 		{"events?program=" + anc + "&orgUnit=" + centre, map[string]string{"2.41": "0", "2.42": "0", "2.43": "0"}},
 		{"events?program=" + anc + "&orgUnits=" + centre, map[string]string{"2.41": "3", "2.42": "3", "2.43": "3"}},
 		{"enrollments?program=" + anc + "&orgUnits=" + centre, map[string]string{"2.41": "0", "2.42": "0", "2.43": "0"}},
@@ -57,5 +60,6 @@ func listed(s *site, path string) string {
 		return flat(r.StatusCode) + " " + kind
 	}
 	name, _, _ := strings.Cut(path, "?")
-	return flat(strings.Count(string(body), `"`+map[string]string{"events": "event", "enrollments": "enrolledAt", "trackedEntities": "trackedEntityType"}[name]+`":`))
+	return flat(strings.Count(string(body), `"`+map[string]string{"events": "event", "enrollments": "enrolledAt",
+		"trackedEntities": "trackedEntityType"}[name]+`":`))
 }

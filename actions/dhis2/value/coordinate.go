@@ -15,7 +15,8 @@ func (k *Kind) coordinate(v any) (Result, *Problem) {
 	case shape == nil:
 		return Result{Blank: true}, nil
 	case shape.Type != geo.Point:
-		return Result{}, &Problem{"wrong-type", "is an area or a line, and a position is needed", "send one place, or put the shape into geometry: of a program stage with the feature type Polygon"}
+		return Result{}, &Problem{"wrong-type", "is an area or a line, and a position is needed",
+			"send one place, or put the shape into geometry: of a program stage with the feature type Polygon"}
 	}
 	return Result{Text: shape.Position().Text()}, nil
 }
@@ -36,9 +37,11 @@ func geoJSON(v any) (Result, *Problem) {
 func PlaceProblem(err error) *Problem {
 	switch {
 	case errors.Is(err, geo.ErrOrder):
-		return &Problem{"position-order", err.Error(), `say which comes first: coordinate(..., "latitude first") in the expression, or give latitude: and longitude: apart`}
+		return &Problem{"position-order", err.Error(),
+			`say which comes first: coordinate(..., "latitude first") in the expression, or give latitude: and longitude: apart`}
 	case errors.Is(err, geo.ErrRange):
 		return &Problem{"out-of-range", err.Error(), "check the two numbers in the source, and which of them comes first"}
 	}
-	return &Problem{"wrong-type", "is not a position", `"latitude longitude" with a space between, [longitude,latitude], GeoJSON and WKT are understood`}
+	return &Problem{"wrong-type", "is not a position",
+		`"latitude longitude" with a space between, [longitude,latitude], GeoJSON and WKT are understood`}
 }

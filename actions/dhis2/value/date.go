@@ -50,7 +50,8 @@ func Date(v any, layout *dateformat.Format, c *Context) (t time.Time, blank, ok 
 	return t, false, ok
 }
 
-// serial reads the day count of a spreadsheet (ECMA-376 part 1, 18.17.4.1), of five digits: 1927 to 2099. Shorter numbers may be years or ages.
+// serial reads the day count of a spreadsheet (ECMA-376 part 1, 18.17.4.1), of five digits: 1927 to
+// 2099. Shorter numbers may be years or ages.
 func serial(s string) (time.Time, bool) {
 	day, fraction, _ := strings.Cut(s, ".")
 	if len(day) != 5 || !digits(day) || !digits(fraction) {
@@ -94,7 +95,8 @@ func isoDate(s string) (time.Time, bool) {
 	return t, n[0] > 0 && t.Year() == n[0] && int(t.Month()) == n[1] && t.Day() == n[2]
 }
 
-// instant reads an ISO date with a time of day, in the context's zone unless it names its own. hasTime is false for a date alone.
+// instant reads an ISO date with a time of day, in the context's zone unless it names its own.
+// hasTime is false for a date alone.
 func instant(s string, c *Context) (t time.Time, hasTime, ok bool) {
 	day, rest := s, ""
 	if i := strings.IndexAny(s, "T "); i > 0 {
@@ -177,11 +179,14 @@ func (k *Kind) date(v any, c *Context) (Result, *Problem) {
 	case blank:
 		return Result{Blank: true}, nil
 	case !ok && k.layout != nil:
-		return Result{}, &Problem{"wrong-type", "is not a date in the format given", "write the format as the source writes its dates, such as dd/MM/yyyy"}
+		return Result{}, &Problem{"wrong-type", "is not a date in the format given",
+			"write the format as the source writes its dates, such as dd/MM/yyyy"}
 	case !ok && k.Type == "AGE":
-		return Result{}, &Problem{"wrong-type", "is not a date of birth", "DHIS2 keeps an age as the date of birth, 1990-01-31; compute it from an age in the expression"}
+		return Result{}, &Problem{"wrong-type", "is not a date of birth",
+			"DHIS2 keeps an age as the date of birth, 1990-01-31; compute it from an age in the expression"}
 	case !ok:
-		return Result{}, &Problem{"wrong-type", "is not a date", "2026-01-31 is understood; say format: for any other form, such as dd/MM/yyyy"}
+		return Result{}, &Problem{"wrong-type", "is not a date",
+			"2026-01-31 is understood; say format: for any other form, such as dd/MM/yyyy"}
 	}
 	if p := k.future(t, c); p != nil {
 		return Result{}, p
@@ -199,7 +204,8 @@ func (k *Kind) future(t time.Time, c *Context) *Problem {
 	if !t.After(today.AddDate(0, 0, 1)) {
 		return nil
 	}
-	return &Problem{"future-date", "lies in the future, which DHIS2 does not allow here", "check the date in the source, or allow future dates for it in DHIS2 and sync"}
+	return &Problem{"future-date", "lies in the future, which DHIS2 does not allow here",
+		"check the date in the source, or allow future dates for it in DHIS2 and sync"}
 }
 
 func (k *Kind) dateTime(v any, c *Context) (Result, *Problem) {
@@ -222,10 +228,12 @@ func (k *Kind) dateTime(v any, c *Context) (Result, *Problem) {
 		ok = false
 	}
 	if !ok {
-		return Result{}, &Problem{"wrong-type", "is not a date with a time", "2026-01-31T10:15:00 is understood; say format: for any other form"}
+		return Result{}, &Problem{"wrong-type", "is not a date with a time",
+			"2026-01-31T10:15:00 is understood; say format: for any other form"}
 	}
 	if !hasTime {
-		return Result{}, &Problem{"wrong-type", "is a date without a time of day, which DHIS2 refuses here", "add the time in the expression, or send it to a data element of the type DATE"}
+		return Result{}, &Problem{"wrong-type", "is a date without a time of day, which DHIS2 refuses here",
+			"add the time in the expression, or send it to a data element of the type DATE"}
 	}
 	if p := k.future(time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC), c); p != nil {
 		return Result{}, p

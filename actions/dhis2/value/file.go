@@ -28,10 +28,12 @@ func (f *File) String() string {
 	return fmt.Sprintf("%s (%s, %d bytes)", f.Name, f.Type, len(f.Content))
 }
 
-// imageTypes are the images that DHIS2 takes for IMAGE on every version; it goes by the type that the file is uploaded with.
+// imageTypes are the images that DHIS2 takes for IMAGE on every version; it goes by the type that
+// the file is uploaded with.
 var imageTypes = []string{"image/jpeg", "image/png", "image/gif", "image/bmp"}
 
-// Files that could be run, or shown by a browser as a page, are refused by DHIS2 by their type and by their name (FileResourceBlocklist).
+// Files that could be run, or shown by a browser as a page, are refused by DHIS2 by their type and
+// by their name (FileResourceBlocklist).
 var (
 	blockedTypes = strings.Fields(`text/html text/css text/javascript font/otf application/x-shockwave-flash application/vnd.debian.binary-package
 		application/x-rpm application/java-archive application/x-ms-dos-executable application/x-msdownload application/vnd.microsoft.portable-executable
@@ -42,8 +44,8 @@ var (
 // HoldsFile tells whether the values are files.
 func (k *Kind) HoldsFile() bool { return k.Type == "FILE_RESOURCE" || k.Type == "IMAGE" }
 
-// file reads a file: a data URL, an object with base64 and perhaps name and type (what a source makes of an attachment), or bare base64 of content whose type
-// shows in it.
+// file reads a file: a data URL, an object with base64 and perhaps name and type (what a source
+// makes of an attachment), or bare base64 of content whose type shows in it.
 func (k *Kind) file(v any) (Result, *Problem) {
 	f, p := readFile(v)
 	if p != nil || f == nil {
@@ -71,11 +73,15 @@ func (k *Kind) checkFile(f *File, sniffed string) *Problem {
 	ending := strings.TrimPrefix(strings.ToLower(path.Ext(f.Name)), ".")
 	switch {
 	case len(f.Content) > MaxFile:
-		return &Problem{"file-too-large", fmt.Sprintf("is a file of more than %d bytes, the most that DHIS2 takes", MaxFile), "make it smaller at the source: set a lower resolution of photos there"}
-	case slices.Contains(blockedTypes, f.Type), slices.Contains(blockedTypes, sniffed), slices.Contains(blockedEndings, ending):
-		return &Problem{"file-wrong-type", "is a kind of file that DHIS2 refuses: one that could be run, or shown as a page", "send images, documents or data"}
+		return &Problem{"file-too-large", fmt.Sprintf("is a file of more than %d bytes, the most that DHIS2 takes", MaxFile),
+			"make it smaller at the source: set a lower resolution of photos there"}
+	case slices.Contains(blockedTypes, f.Type), slices.Contains(blockedTypes, sniffed),
+		slices.Contains(blockedEndings, ending):
+		return &Problem{"file-wrong-type", "is a kind of file that DHIS2 refuses: one that could be run, or shown as a page",
+			"send images, documents or data"}
 	case k.Type == "IMAGE" && !slices.Contains(imageTypes, sniffed):
-		return &Problem{"file-wrong-type", "is not an image in a format that DHIS2 takes", "send JPEG, PNG, GIF or BMP, or use a data element or attribute of the type File"}
+		return &Problem{"file-wrong-type", "is not an image in a format that DHIS2 takes",
+			"send JPEG, PNG, GIF or BMP, or use a data element or attribute of the type File"}
 	}
 	return nil
 }
@@ -125,7 +131,8 @@ func readFile(v any) (*File, *Problem) {
 		return nil, unreadable(fileForms)
 	}
 	// Any word of four letters is base64: without a name or type the content itself must show what it is.
-	if sniffed := baseType(http.DetectContentType(content)); !declared && (sniffed == "application/octet-stream" || sniffed == "text/plain") {
+	if sniffed := baseType(http.DetectContentType(content)); !declared &&
+		(sniffed == "application/octet-stream" || sniffed == "text/plain") {
 		return nil, unreadable(fileForms)
 	}
 	f.Content = content

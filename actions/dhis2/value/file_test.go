@@ -23,9 +23,12 @@ func TestFiles(t *testing.T) {
 	}{
 		{"data URL", "IMAGE", "data:image/png;base64," + pngBase64, "file.png image/png"},
 		{"bare base64 of an image", "IMAGE", pngBase64, "file.png image/png"},
-		{"without padding, in lines", "IMAGE", pngBase64[:4] + "\n" + strings.TrimRight(pngBase64[4:], "="), "file.png image/png"},
-		{"object", "FILE_RESOURCE", map[string]any{"name": `C:\scans\report.txt`, "type": "text/plain; charset=utf-8", "base64": text}, "report.txt text/plain"},
-		{"the wrong type of an image", "IMAGE", map[string]any{"name": "p.jpg", "type": "image/jpg", "base64": pngBase64}, "p.jpg image/png"},
+		{"without padding, in lines", "IMAGE", pngBase64[:4] + "\n" + strings.TrimRight(pngBase64[4:], "="),
+			"file.png image/png"},
+		{"object", "FILE_RESOURCE", map[string]any{"name": `C:\scans\report.txt`, "type": "text/plain; charset=utf-8",
+			"base64": text}, "report.txt text/plain"},
+		{"the wrong type of an image", "IMAGE", map[string]any{"name": "p.jpg", "type": "image/jpg", "base64": pngBase64},
+			"p.jpg image/png"},
 		{"blank", "IMAGE", " ", ""},
 		{"empty object", "IMAGE", map[string]any{"name": "p.jpg", "base64": ""}, ""},
 		{"a name", "IMAGE", "1699-photo.jpg", "!file-unreadable"},
@@ -35,10 +38,14 @@ func TestFiles(t *testing.T) {
 		{"a URL", "IMAGE", "https://kobo.example.org/media/1.jpg", "!file-unreadable"},
 		{"percent encoding", "IMAGE", "data:image/png,%89PNG", "!file-unreadable"},
 		{"text as image", "IMAGE", "data:image/png;base64," + text, "!file-wrong-type"},
-		{"a page", "FILE_RESOURCE", "data:text/plain;base64," + base64.StdEncoding.EncodeToString([]byte("<html><script>")), "!file-wrong-type"},
-		{"a program by its name", "FILE_RESOURCE", map[string]any{"name": "setup.exe", "type": "application/pdf", "base64": text}, "!file-wrong-type"},
-		{"too large", "FILE_RESOURCE", "data:application/pdf;base64," + strings.Repeat("A", MaxFile/3*4+8), "!file-too-large"},
-		{"far too large", "FILE_RESOURCE", "data:application/pdf;base64," + strings.Repeat("A", 2*MaxFile), "!file-too-large"},
+		{"a page", "FILE_RESOURCE", "data:text/plain;base64," + base64.StdEncoding.EncodeToString([]byte("<html><script>")),
+			"!file-wrong-type"},
+		{"a program by its name", "FILE_RESOURCE", map[string]any{"name": "setup.exe", "type": "application/pdf",
+			"base64": text}, "!file-wrong-type"},
+		{"too large", "FILE_RESOURCE", "data:application/pdf;base64," + strings.Repeat("A", MaxFile/3*4+8),
+			"!file-too-large"},
+		{"far too large", "FILE_RESOURCE", "data:application/pdf;base64," + strings.Repeat("A", 2*MaxFile),
+			"!file-too-large"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			k := Kind{Type: c.typ, Files: true}
@@ -71,10 +78,12 @@ func FuzzFile(f *testing.F) {
 		k := Kind{Type: "FILE_RESOURCE", Files: true}
 		for _, in := range []any{text, map[string]any{"name": text, "type": text, "base64": pngBase64}} {
 			r, p := k.Convert(in, &Context{})
-			if p == nil && !r.Blank && (r.File == nil || len(r.File.Content) == 0 || strings.ContainsAny(r.File.Name, "/\\\"\r\n")) {
+			if p == nil && !r.Blank && (r.File == nil || len(r.File.Content) == 0 ||
+				strings.ContainsAny(r.File.Name, "/\\\"\r\n")) {
 				t.Errorf("%q: %+v", in, r)
 			}
-			if p == nil && r.File != nil && !bytes.Equal(r.File.Content, pngBytes) && strings.Contains(r.File.Name+r.File.Type, "\n") {
+			if p == nil && r.File != nil && !bytes.Equal(r.File.Content, pngBytes) &&
+				strings.Contains(r.File.Name+r.File.Type, "\n") {
 				t.Errorf("%q", in)
 			}
 		}

@@ -7,8 +7,9 @@ import (
 	"github.com/culvert/culvert/rules/diag"
 )
 
-// Hint says what to do about a problem with a value, in the words of whoever keeps the table that it stands in: the nearest option, or the format in
-// which a date is written. It may name an option of the metadata, and holds nothing of the value.
+// Hint says what to do about a problem with a value, in the words of whoever keeps the table that
+// it stands in: the nearest option, or the format in which a date is written. It may name an option
+// of the metadata, and holds nothing of the value.
 func (k *Kind) Hint(p *Problem, v any) string {
 	s, ok := Text(k.unwrap(v), nil)
 	if !ok {
@@ -25,8 +26,10 @@ func (k *Kind) Hint(p *Problem, v any) string {
 	case k.Type == "DATE" || k.Type == "AGE" || k.Type == "DATETIME":
 		return dateHint(s, k.layout != nil, p.Hint)
 	case strings.Contains(s, ",") && k.format == "" && isNumeric(k.Type):
-		if _, ok := canonical(strings.Replace(s, ",", ".", 1)); ok && strings.Count(s, ",") == 1 && !strings.Contains(s, ".") {
-			return "it is written with a decimal comma: write format: 1.234,5 (or format: 1,234.5 if the comma separates thousands)"
+		if _, ok := canonical(strings.Replace(s, ",", ".", 1)); ok && strings.Count(s, ",") == 1 &&
+			!strings.Contains(s, ".") {
+			return "it is written with a decimal comma: write format: 1.234,5 (or format: 1,234.5 if the comma separates " +
+				"thousands)"
 		}
 	}
 	return p.Hint
@@ -49,7 +52,8 @@ func nearestOptions(s string, names []string) []string {
 
 func isNumeric(kind string) bool {
 	switch kind {
-	case "NUMBER", "INTEGER", "INTEGER_POSITIVE", "INTEGER_NEGATIVE", "INTEGER_ZERO_OR_POSITIVE", "UNIT_INTERVAL", "PERCENTAGE":
+	case "NUMBER", "INTEGER", "INTEGER_POSITIVE", "INTEGER_NEGATIVE", "INTEGER_ZERO_OR_POSITIVE", "UNIT_INTERVAL",
+		"PERCENTAGE":
 		return true
 	}
 	return false
@@ -57,10 +61,13 @@ func isNumeric(kind string) bool {
 
 // datePatterns are how people write dates, with what to call them.
 var datePatterns = []struct{ pattern, words string }{
-	{"dd/MM/yyyy", "day/month/year"}, {"MM/dd/yyyy", "month/day/year"}, {"dd-MM-yyyy", "day, month, year"}, {"MM-dd-yyyy", "month, day, year"},
-	{"dd.MM.yyyy", "day, month, year"}, {"yyyy/MM/dd", "year/month/day"}, {"dd MMM yyyy", "day, month in letters, year"}, {"dd-MMM-yyyy", "day, month in letters, year"},
+	{"dd/MM/yyyy", "day/month/year"}, {"MM/dd/yyyy", "month/day/year"}, {"dd-MM-yyyy", "day, month, year"},
+	{"MM-dd-yyyy", "month, day, year"},
+	{"dd.MM.yyyy", "day, month, year"}, {"yyyy/MM/dd", "year/month/day"}, {"dd MMM yyyy", "day, month in letters, year"},
+	{"dd-MMM-yyyy", "day, month in letters, year"},
 	{"dd MMMM yyyy", "day, month in full, year"}, {"MMM dd, yyyy", "month in letters, day, year"},
-	{"dd/MM/yy{1930}", "day/month/year of two digits"}, {"MM/dd/yy{1930}", "month/day/year of two digits"}, {"dd-MM-yy{1930}", "day, month, year of two digits"},
+	{"dd/MM/yy{1930}", "day/month/year of two digits"}, {"MM/dd/yy{1930}", "month/day/year of two digits"},
+	{"dd-MM-yy{1930}", "day, month, year of two digits"},
 	{"dd.MM.yy{1930}", "day, month, year of two digits"}, {"dd-MMM-yy{1930}", "day, month in letters, year of two digits"},
 }
 
@@ -80,7 +87,8 @@ func fitting(day string, patterns []struct{ pattern, words string }) (fits []str
 
 // looseDates are forms with days and months of one digit, which fit whatever the strict ones fit.
 var looseDates = []struct{ pattern, words string }{
-	{"d/M/yyyy", "day/month/year"}, {"M/d/yyyy", "month/day/year"}, {"d.M.yyyy", "day, month, year"}, {"d-M-yyyy", "day, month, year"}, {"yyyy.MM.dd", "year, month, day"},
+	{"d/M/yyyy", "day/month/year"}, {"M/d/yyyy", "month/day/year"}, {"d.M.yyyy", "day, month, year"},
+	{"d-M-yyyy", "day, month, year"}, {"yyyy.MM.dd", "year, month, day"},
 	{"d/M/yy{1930}", "day/month/year of two digits"}, {"M/d/yy{1930}", "month/day/year of two digits"},
 }
 
@@ -99,9 +107,11 @@ func dateHint(s string, declared bool, otherwise string) string {
 	case len(fits) == 0:
 		return otherwise
 	case declared:
-		return "it is written " + words + ", and the rule says another format: correct it in the source, or split such rows off"
+		return "it is written " + words +
+			", and the rule says another format: correct it in the source, or split such rows off"
 	case len(fits) == 1:
 		return "it is " + words + ": write `format: " + fits[0] + "`"
 	}
-	return "its form is that of `format: " + fits[0] + "` and of `format: " + fits[1] + "`: write the one that the source means"
+	return "its form is that of `format: " + fits[0] + "` and of `format: " + fits[1] +
+		"`: write the one that the source means"
 }

@@ -24,7 +24,8 @@ func between(v any, format string, high float64, words string) (Result, *Problem
 		return Result{Blank: blank}, p
 	}
 	if f, err := strconv.ParseFloat(s, 64); err != nil || f < 0 || f > high {
-		return Result{}, &Problem{"out-of-range", "is not " + words, "check the value in the source, or convert its unit in the expression"}
+		return Result{}, &Problem{"out-of-range", "is not " + words,
+			"check the value in the source, or convert its unit in the expression"}
 	}
 	return Result{Text: s}, nil
 }
@@ -36,7 +37,8 @@ func integer(v any, format string, low, high int64, words string) (Result, *Prob
 	}
 	whole, fraction, _ := strings.Cut(s, ".")
 	if strings.Trim(fraction, "0") != "" {
-		return Result{}, &Problem{"wrong-type", "is not " + words + ": it has a fraction", "round it in the expression: round(...)"}
+		return Result{}, &Problem{"wrong-type", "is not " + words + ": it has a fraction",
+			"round it in the expression: round(...)"}
 	}
 	n, err := strconv.ParseInt(whole, 10, 64)
 	if err != nil || n < low || n > high {
@@ -53,7 +55,8 @@ func withoutPercent(v any) any {
 }
 
 func decimal(v any, format, words string) (s string, blank bool, p *Problem) {
-	refused := &Problem{"wrong-type", "is not " + words, "digits with a decimal point are understood; say format: for a decimal comma or thousands separators"}
+	refused := &Problem{"wrong-type", "is not " + words,
+		"digits with a decimal point are understood; say format: for a decimal comma or thousands separators"}
 	switch n := v.(type) {
 	case int:
 		return strconv.Itoa(n), false, nil
@@ -78,7 +81,8 @@ func decimal(v any, format, words string) (s string, blank bool, p *Problem) {
 	if format != "" {
 		text, ok = separators(text, format)
 		if !ok {
-			return "", false, &Problem{"wrong-type", "is not " + words + " in the format given", "check the format: it shows one number as the source writes it, such as 1.234,5"}
+			return "", false, &Problem{"wrong-type", "is not " + words + " in the format given",
+				"check the format: it shows one number as the source writes it, such as 1.234,5"}
 		}
 	}
 	if lost := expression.LostDigits(text); lost > 0 {
@@ -91,12 +95,14 @@ func decimal(v any, format, words string) (s string, blank bool, p *Problem) {
 }
 
 func lostProblem(lost int) *Problem {
-	return &Problem{"lost-digits", fmt.Sprintf("is written with an exponent, as spreadsheets do, and its last %d digits are lost", lost),
+	return &Problem{"lost-digits",
+		fmt.Sprintf("is written with an exponent, as spreadsheets do, and its last %d digits are lost", lost),
 		"format the column as text in the spreadsheet and enter the number again"}
 }
 
-// separators reads a number by an example such as "1.234,5" or "1 234.5": the last separator of the example, when digits follow it that are
-// not exactly three, is the decimal mark; the others separate thousands.
+// separators reads a number by an example such as "1.234,5" or "1 234.5": the last separator of the
+// example, when digits follow it that are not exactly three, is the decimal mark; the others
+// separate thousands.
 func separators(text, format string) (string, bool) {
 	mark, thousands := marks(format)
 	var b strings.Builder
@@ -104,7 +110,10 @@ func separators(text, format string) (string, bool) {
 	if mark != 0 {
 		whole, fraction, cut = strings.Cut(text, string(mark))
 	}
-	groups := strings.FieldsFunc(whole, func(r rune) bool { return r == thousands || thousands == ' ' && (r == '\u00a0' || r == '\u202f') })
+	groups := strings.FieldsFunc(whole, func(r rune) bool {
+		return r == thousands || thousands == ' ' &&
+			(r == '\u00a0' || r == '\u202f')
+	})
 	for i, g := range groups {
 		if i > 0 && len(g) != 3 {
 			return "", false
@@ -158,8 +167,8 @@ func marks(format string) (decimal, thousands rune) {
 	return last, thousands
 }
 
-// canonical rewrites a decimal number, also with a plus sign, leading zeros or an exponent, to the form that DHIS2 takes. It is false for
-// what is not a number or would be absurdly long.
+// canonical rewrites a decimal number, also with a plus sign, leading zeros or an exponent, to the
+// form that DHIS2 takes. It is false for what is not a number or would be absurdly long.
 func canonical(s string) (string, bool) {
 	if len(s) > 100 {
 		return "", false

@@ -44,8 +44,9 @@ func (o *Options) fold(text, code string) {
 	o.folded[key] = append(o.folded[key], code)
 }
 
-// Find gives the codes of the options that a text means: by its code, then by its name, then by either of them in other letters' case. Several fit where a set has
-// options of one name; which is meant is never guessed.
+// Find gives the codes of the options that a text means: by its code, then by its name, then by
+// either of them in other letters' case. Several fit where a set has options of one name; which is
+// meant is never guessed.
 func (o *Options) Find(text string) (codes []string) {
 	if code, ok := o.codes[text]; ok {
 		return []string{code}
@@ -76,14 +77,16 @@ func (o *Options) ambiguous(codes []string) *Problem {
 	for _, code := range codes[:min(maxCodes, len(codes))] {
 		quoted = append(quoted, quote(code))
 	}
-	return &Problem{"ambiguous-option", "is the name of several options of the option set " + quote(o.Name), "use the code of the one that is meant: " + strings.Join(quoted, ", ")}
+	return &Problem{"ambiguous-option", "is the name of several options of the option set " + quote(o.Name),
+		"use the code of the one that is meant: " + strings.Join(quoted, ", ")}
 }
 
 // Names gives codes and names, in the order of the option set, for suggestions.
 func (o *Options) Names() []string { return o.list }
 
 func (o *Options) unknown() *Problem {
-	return &Problem{"unknown-option", "is not an option of the option set " + quote(o.Name), "map it to the code or name of an option, or add the option in DHIS2 and sync"}
+	return &Problem{"unknown-option", "is not an option of the option set " + quote(o.Name),
+		"map it to the code or name of an option, or add the option in DHIS2 and sync"}
 }
 
 func (k *Kind) option(v any) (Result, *Problem) {
@@ -139,7 +142,8 @@ func (k *Kind) multi(v any) (Result, *Problem) {
 		return Result{}, problem
 	}
 	if k.OneOption && len(codes) > 1 {
-		return Result{}, &Problem{"several-options", "holds several options, which this version of DHIS2 refuses", "send the most important one, or use one data element for each option"}
+		return Result{}, &Problem{"several-options", "holds several options, which this version of DHIS2 refuses",
+			"send the most important one, or use one data element for each option"}
 	}
 	return Result{Text: strings.Join(codes, ",")}, nil
 }

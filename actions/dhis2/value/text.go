@@ -25,11 +25,13 @@ var (
 	hostPattern     = regexp.MustCompile(`^([a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?\.)+[a-zA-Z]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?$`)
 
 	textRules = map[string]textRule{
-		"LETTER":       {isLetter, "is not one single letter", "map it to one letter"},
-		"PHONE_NUMBER": {phonePattern.MatchString, "is not a phone number", "6 to 50 digits, spaces and + ( ) # . / - are understood"},
-		"EMAIL":        {isEmail, "is not an e-mail address", "check the address in the source"},
-		"URL":          {isURL, "is not a web address", "give the whole address, beginning with https://"},
-		"USERNAME":     {isUsername, "is not a DHIS2 user name", "give the name with which the user logs in, 4 to 255 letters and digits"},
+		"LETTER": {isLetter, "is not one single letter", "map it to one letter"},
+		"PHONE_NUMBER": {phonePattern.MatchString, "is not a phone number",
+			"6 to 50 digits, spaces and + ( ) # . / - are understood"},
+		"EMAIL": {isEmail, "is not an e-mail address", "check the address in the source"},
+		"URL":   {isURL, "is not a web address", "give the whole address, beginning with https://"},
+		"USERNAME": {isUsername, "is not a DHIS2 user name",
+			"give the name with which the user logs in, 4 to 255 letters and digits"},
 	}
 )
 

@@ -1,7 +1,9 @@
-// Package value turns what records hold into the text that DHIS2 takes for a value type, and refuses what the server would refuse.
+// Package value turns what records hold into the text that DHIS2 takes for a value type, and
+// refuses what the server would refuse.
 //
-// The forms are those that DHIS2 2.40, 2.42 and 2.43 accept in tracker imports and data value sets; where the versions differ the strictest
-// is followed, so that a rule behaves alike on every server.
+// The forms are those that DHIS2 2.40, 2.42 and 2.43 accept in tracker imports and data value sets;
+// where the versions differ the strictest is followed, so that a rule behaves alike on every
+// server.
 package value
 
 import (
@@ -20,7 +22,8 @@ import (
 	"github.com/culvert/culvert/rules/geo"
 )
 
-// The longest values that DHIS2 takes, in UTF-16 units as it counts them (E1077 for attributes; the column's width for data values).
+// The longest values that DHIS2 takes, in UTF-16 units as it counts them (E1077 for attributes; the
+// column's width for data values).
 const (
 	MaxAttribute = 1200
 	MaxDataValue = 50000
@@ -40,8 +43,9 @@ type Kind struct {
 	layout *dateformat.Format // of dates; nil means ISO
 }
 
-// WithFormat gives the kind for values that the source writes in a format: a pattern such as dd/MM/yyyy for dates and times, an example such as
-// 1.234,5 for numbers. The error says what is wrong with the format.
+// WithFormat gives the kind for values that the source writes in a format: a pattern such as
+// dd/MM/yyyy for dates and times, an example such as 1.234,5 for numbers. The error says what is
+// wrong with the format.
 func (k Kind) WithFormat(format string) (Kind, error) {
 	if format == "" {
 		return k, nil
@@ -56,7 +60,8 @@ func (k Kind) WithFormat(format string) (Kind, error) {
 			return k, err
 		}
 		k.layout = layout
-	case "NUMBER", "INTEGER", "INTEGER_POSITIVE", "INTEGER_NEGATIVE", "INTEGER_ZERO_OR_POSITIVE", "UNIT_INTERVAL", "PERCENTAGE":
+	case "NUMBER", "INTEGER", "INTEGER_POSITIVE", "INTEGER_NEGATIVE", "INTEGER_ZERO_OR_POSITIVE", "UNIT_INTERVAL",
+		"PERCENTAGE":
 		if !numberFormat(format) {
 			return k, errors.New("is no example of a number, such as 1.234,5")
 		}
@@ -71,7 +76,8 @@ func (k Kind) WithFormat(format string) (Kind, error) {
 type Context struct {
 	Now  func() time.Time
 	Zone *time.Location // where dates and times of day are meant; nil means UTC
-	// OrgUnit finds an org unit by uid, code or name: its uid, or why there is not exactly one ("no org unit", "several org units").
+	// OrgUnit finds an org unit by uid, code or name: its uid, or why there is not exactly one ("no
+	// org unit", "several org units").
 	OrgUnit func(ref string) (uid, problem string)
 }
 
@@ -112,13 +118,15 @@ func (k *Kind) Convert(v any, c *Context) (Result, *Problem) {
 		limit = MaxDataValue
 	}
 	if tooLong(r.Text, limit) {
-		return Result{}, &Problem{"value-too-long", fmt.Sprintf("is longer than the %d characters that DHIS2 takes", limit), "shorten it in the expression, or use several fields"}
+		return Result{}, &Problem{"value-too-long", fmt.Sprintf("is longer than the %d characters that DHIS2 takes", limit),
+			"shorten it in the expression, or use several fields"}
 	}
 	return r, nil
 }
 
-// unwrap takes a single value out of what some sources put around it: an element of XML with attributes is {"#text": ..., "@xmlns": ...}, and a
-// question that may be repeated is a list, also of one answer.
+// unwrap takes a single value out of what some sources put around it: an element of XML with
+// attributes is {"#text": ..., "@xmlns": ...}, and a question that may be repeated is a list, also
+// of one answer.
 func (k *Kind) unwrap(v any) any {
 	if list, ok := v.([]any); ok && len(list) == 1 && k.Type != "MULTI_TEXT" {
 		v = list[0]
@@ -187,9 +195,11 @@ func (k *Kind) Unsupported() *Problem {
 		if k.Files {
 			return nil
 		}
-		return &Problem{"files-not-sent", "holds a file, and files of aggregate data cannot be sent", "leave the field out; send files with tracked entities and events"}
+		return &Problem{"files-not-sent", "holds a file, and files of aggregate data cannot be sent",
+			"leave the field out; send files with tracked entities and events"}
 	case "TRACKER_ASSOCIATE":
-		return &Problem{"unsupported-type", "is of the type TRACKER_ASSOCIATE, which DHIS2 has given up", "use dhis2.relationship to link two tracked entities"}
+		return &Problem{"unsupported-type", "is of the type TRACKER_ASSOCIATE, which DHIS2 has given up",
+			"use dhis2.relationship to link two tracked entities"}
 	}
 	return nil
 }
@@ -205,7 +215,8 @@ func (k *Kind) text(v any, c *Context) (Result, *Problem) {
 		return Result{Blank: true}, nil
 	}
 	if !utf8.ValidString(s) || strings.ContainsRune(s, 0) {
-		return Result{}, &Problem{"wrong-type", "holds bytes that are not text", "check the encoding of the source; UTF-8 is expected"}
+		return Result{}, &Problem{"wrong-type", "holds bytes that are not text",
+			"check the encoding of the source; UTF-8 is expected"}
 	}
 	if strings.ContainsAny(s, "eE") && (k.Type == "TEXT" || k.Type == "LONG_TEXT" || k.Type == "PHONE_NUMBER") {
 		if lost := expression.LostDigits(s); lost > 0 {
@@ -253,7 +264,8 @@ func notOne(v any) *Problem {
 	if isList(v) {
 		what = "a list"
 	}
-	return &Problem{"wrong-type", "is " + what + " where one value is needed", "pick one part of it in the expression, or use for_each"}
+	return &Problem{"wrong-type", "is " + what + " where one value is needed",
+		"pick one part of it in the expression, or use for_each"}
 }
 
 func isList(v any) bool {
@@ -286,7 +298,8 @@ func zone(c *Context) *time.Location {
 func boolean(v any) (Result, *Problem) {
 	b, blank, ok := truth(v)
 	if !ok {
-		return Result{}, &Problem{"wrong-type", "is not yes or no", "yes, no, true, false, y, n, t, f, 1 and 0 are understood; use a map for other words"}
+		return Result{}, &Problem{"wrong-type", "is not yes or no",
+			"yes, no, true, false, y, n, t, f, 1 and 0 are understood; use a map for other words"}
 	}
 	if blank {
 		return Result{Blank: true}, nil
@@ -343,7 +356,8 @@ func orgUnit(v any, c *Context) (Result, *Problem) {
 	}
 	uid, problem := c.OrgUnit(s)
 	if problem != "" {
-		return Result{}, &Problem{"unknown-org-unit", "fits " + problem + " of the last sync", "give a uid, code or name that exists, or a lookup in organisationUnits; sync again when it is new"}
+		return Result{}, &Problem{"unknown-org-unit", "fits " + problem + " of the last sync",
+			"give a uid, code or name that exists, or a lookup in organisationUnits; sync again when it is new"}
 	}
 	return Result{Text: uid}, nil
 }

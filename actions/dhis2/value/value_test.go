@@ -55,8 +55,9 @@ func context() *Context {
 	}
 }
 
-// TestServersTakeWhatLeaves compares with the answers of DHIS2 2.40, 2.42 and 2.43: what they take leaves in a form that they take; what they
-// refuse is either refused here or rewritten to one of the forms below, which they take.
+// TestServersTakeWhatLeaves compares with the answers of DHIS2 2.40, 2.42 and 2.43: what they take
+// leaves in a form that they take; what they refuse is either refused here or rewritten to one of
+// the forms below, which they take.
 func TestServersTakeWhatLeaves(t *testing.T) {
 	rewritten := map[string]string{
 		`BOOLEAN "yes"`: "true", `BOOLEAN "1"`: "true", `BOOLEAN "0"`: "false", `BOOLEAN "t"`: "true",
@@ -64,7 +65,8 @@ func TestServersTakeWhatLeaves(t *testing.T) {
 		`DATE "2026-1-5"`: "2026-01-05", `DATE "20260131"`: "2026-01-31",
 		`DATETIME "2026-01-31 10:15"`: "2026-01-31T10:15:00",
 		`TIME "10:15:00"`:             "10:15",
-		`NUMBER "1e5"`:                "100000", `NUMBER "+1"`: "1", `NUMBER "01"`: "1", `NUMBER "1."`: "1", `NUMBER ".5"`: "0.5", `NUMBER " 1"`: "1",
+		`NUMBER "1e5"`:                "100000", `NUMBER "+1"`: "1", `NUMBER "01"`: "1", `NUMBER "1."`: "1",
+		`NUMBER ".5"`: "0.5", `NUMBER " 1"`: "1",
 		`PERCENTAGE "55%"`: "55",
 		`INTEGER "1.0"`:    "1", `INTEGER "01"`: "1", `INTEGER_ZERO_OR_POSITIVE "00"`: "0",
 		`COORDINATE "-5.2 31.1"`:        "[31.1,-5.2]",
@@ -97,7 +99,8 @@ func TestServersTakeWhatLeaves(t *testing.T) {
 func sexOptions() *Options {
 	return NewOptions(&metadata.OptionSet{Named: metadata.Named{Name: "Sex"}, Options: []metadata.Option{
 		{Named: metadata.Named{Code: "FEMALE", Name: "Female"}}, {Named: metadata.Named{Code: "MALE", Name: "Male"}},
-		{Named: metadata.Named{Code: "1", Name: "Unknown sex"}}, {Named: metadata.Named{Code: "x", Name: "Other"}}, {Named: metadata.Named{Code: "X", Name: "Refused"}},
+		{Named: metadata.Named{Code: "1", Name: "Unknown sex"}}, {Named: metadata.Named{Code: "x", Name: "Other"}},
+		{Named: metadata.Named{Code: "X", Name: "Refused"}},
 	}})
 }
 
@@ -153,15 +156,18 @@ func TestConvert(t *testing.T) {
 		{"no option", Kind{Type: "TEXT", Options: options}, "F", "", "!unknown-option"},
 		{"several by spaces", Kind{Type: "MULTI_TEXT", Options: options}, "female male", "", "FEMALE,MALE"},
 		{"several by commas", Kind{Type: "MULTI_TEXT", Options: options}, "Unknown sex, Male", "", "1,MALE"},
-		{"several from a list", Kind{Type: "MULTI_TEXT", Options: options}, []any{"Male", "Male", "Female"}, "", "MALE,FEMALE"},
-		{"several where one fits", Kind{Type: "MULTI_TEXT", Options: options, OneOption: true}, "female male", "", "!several-options"},
+		{"several from a list", Kind{Type: "MULTI_TEXT", Options: options}, []any{"Male", "Male", "Female"}, "",
+			"MALE,FEMALE"},
+		{"several where one fits", Kind{Type: "MULTI_TEXT", Options: options, OneOption: true}, "female male", "",
+			"!several-options"},
 		{"true only, no", Kind{Type: "TRUE_ONLY"}, "no", "", "blank"},
 		{"gps text", Kind{Type: "COORDINATE"}, "-5.2 31.1 1200 4.5", "", "[31.1,-5.2]"},
 		{"latitude out of range", Kind{Type: "COORDINATE"}, "95 31", "", "!out-of-range"},
 		{"Kobo's position", Kind{Type: "COORDINATE", Order: geo.LatitudeFirst}, []any{-5.21, 31.15}, "", "[31.15,-5.21]"},
 		{"Kobo's position without GPS", Kind{Type: "COORDINATE", Order: geo.LatitudeFirst}, []any{nil, nil}, "", "blank"},
 		{"two numbers in an order that nobody says", Kind{Type: "COORDINATE"}, []any{-5.21, 31.15}, "", "!position-order"},
-		{"GeoJSON", Kind{Type: "COORDINATE"}, map[string]any{"type": "Point", "coordinates": []any{31.15, -5.21, 1200.0}}, "", "[31.15,-5.21]"},
+		{"GeoJSON", Kind{Type: "COORDINATE"}, map[string]any{"type": "Point", "coordinates": []any{31.15, -5.21, 1200.0}},
+			"", "[31.15,-5.21]"},
 		{"WKT", Kind{Type: "COORDINATE"}, "POINT (31.15 -5.21)", "", "[31.15,-5.21]"},
 		{"area as a position", Kind{Type: "COORDINATE"}, "POLYGON((30 -1, 31 -1, 31 -2, 30 -1))", "", "!wrong-type"},
 		{"shape", Kind{Type: "GEOJSON"}, "POINT (31.15 -5.21)", "", `{"type":"Point","coordinates":[31.15,-5.21]}`},
@@ -233,7 +239,8 @@ func TestFormats(t *testing.T) {
 		typ, format string
 		ok          bool
 	}{
-		{"DATE", "dd/MM/yyyy", true}, {"DATE", "DD/MM/JJJJ", false}, {"NUMBER", "1.234,5", true}, {"NUMBER", "#,##0.00", true}, {"NUMBER", "dd", false}, {"TEXT", "dd/MM/yyyy", false}, {"TEXT", "", true},
+		{"DATE", "dd/MM/yyyy", true}, {"DATE", "DD/MM/JJJJ", false}, {"NUMBER", "1.234,5", true},
+		{"NUMBER", "#,##0.00", true}, {"NUMBER", "dd", false}, {"TEXT", "dd/MM/yyyy", false}, {"TEXT", "", true},
 	} {
 		if _, err := (Kind{Type: test.typ}).WithFormat(test.format); (err == nil) != test.ok {
 			t.Errorf("%s %q: %v", test.typ, test.format, err)

@@ -16,7 +16,8 @@ const searched = 1_000_000
 // searchedFrom is when the first of them was received: ten a second.
 var searchedFrom = time.Unix(1_772_438_400, 0)
 
-// FillForSearch keeps a million settled records of ten rules, 200,000 of them failed for forty causes, and a backlog of a thousand.
+// FillForSearch keeps a million settled records of ten rules, 200,000 of them failed for forty
+// causes, and a backlog of a thousand.
 func FillForSearch(b testing.TB, j journal.Journal) {
 	b.Helper()
 	const part = 5000
@@ -28,7 +29,8 @@ func FillForSearch(b testing.TB, j journal.Journal) {
 			r.Received = searchedFrom.Add(time.Duration(n) * 100 * time.Millisecond)
 			r.Rule, r.Body, r.Key = fmt.Sprintf("rule-%d", n%10), []byte(`{}`), fmt.Sprintf("case-%x", n%400_000)
 			if n%5 == 3 {
-				r.State, r.Problem = journal.Failed, &journal.Problem{Class: actions.ClassData, Code: fmt.Sprintf("E%d", 1000+n%40), Cause: "the value does not fit", Hint: "fix it"}
+				r.State, r.Problem = journal.Failed, &journal.Problem{Class: actions.ClassData,
+					Code: fmt.Sprintf("E%d", 1000+n%40), Cause: "the value does not fit", Hint: "fix it"}
 			} else {
 				r.State, r.Objects = journal.Delivered, []string{fmt.Sprintf("tei%08x", n%400_000), fmt.Sprintf("evt%08x", n)}
 			}
@@ -60,10 +62,12 @@ func BenchmarkSearch(b *testing.B, j journal.Journal) {
 		{"failed, deep page", journal.Filter{States: failed, Before: searched / 3}},
 		{"failed of a rule", journal.Filter{States: failed, Rule: "rule-3"}},
 		{"failed by code", journal.Filter{States: failed, Code: "E1013"}},
-		{"failed by code and rule, deep page", journal.Filter{States: failed, Code: "E1013", Rule: "rule-3", Before: searched / 3}},
+		{"failed by code and rule, deep page", journal.Filter{States: failed, Code: "E1013", Rule: "rule-3",
+			Before: searched / 3}},
 		{"pending", journal.Filter{States: []journal.State{journal.Pending}}},
 		{"an hour", journal.Filter{Since: searchedFrom.Add(10 * time.Hour), Until: searchedFrom.Add(11 * time.Hour)}},
-		{"failed in an hour", journal.Filter{States: failed, Since: searchedFrom.Add(10 * time.Hour), Until: searchedFrom.Add(11 * time.Hour)}},
+		{"failed in an hour", journal.Filter{States: failed, Since: searchedFrom.Add(10 * time.Hour),
+			Until: searchedFrom.Add(11 * time.Hour)}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			for b.Loop() {

@@ -15,7 +15,8 @@ import (
 func testAppend(t *testing.T, p Place) {
 	j := open(t, p)
 	a, b := record("anc", "a", "woman-1"), record("anc", "b", "woman-2")
-	a.Problem = &journal.Problem{Class: actions.ClassData, Code: "held", Cause: "the rule is paused", Detail: "because", Objects: []string{"abc", "def"}}
+	a.Problem = &journal.Problem{Class: actions.ClassData, Code: "held", Cause: "the rule is paused", Detail: "because",
+		Objects: []string{"abc", "def"}}
 	a.State = journal.Held
 	if _, err := j.Append(t.Context(), []*journal.Record{a, b}, &sources.Cursor{Name: "poll", Value: "17"}); err != nil {
 		t.Fatal(err)
@@ -107,7 +108,8 @@ func testDuplicates(t *testing.T, p Place) {
 
 func testOrder(t *testing.T, p Place) {
 	j := open(t, p)
-	appendAll(t, j, record("anc", "a1", "A"), record("anc", "b1", "B"), record("anc", "a2", "A"), record("anc", "c1", "C"), record("anc", "a3", "A"))
+	appendAll(t, j, record("anc", "a1", "A"), record("anc", "b1", "B"), record("anc", "a2", "A"),
+		record("anc", "c1", "C"), record("anc", "a3", "A"))
 	first := claim(t, j, 10)
 	wantIDs(t, "first claim", first, "a1 b1 c1")
 	if string(first[0].Body) != `{"id":"a1","name":"Amina"}` || first[0].Origin.Headers["X-Form"] != "anc" {
@@ -171,12 +173,15 @@ func testClaimOptions(t *testing.T, p Place) {
 		appendAll(t, j, record(name("rule-", i%2), name("r", i), name("key-", i)))
 	}
 	wantIDs(t, "limit", claim(t, j, 3), "r0 r1 r2")
-	wantIDs(t, "rules left out", claimAs(t, j, journal.Claim{Owner: "one", Limit: 2, Now: start, NotRules: []string{"rule-0"}}), "r3 r5")
+	wantIDs(t, "rules left out", claimAs(t, j, journal.Claim{Owner: "one", Limit: 2, Now: start,
+		NotRules: []string{"rule-0"}}), "r3 r5")
 	all, err := j.Select(t.Context(), journal.Filter{})
 	must(t, err)
-	wantIDs(t, "after a seq", claimAs(t, j, journal.Claim{Owner: "one", Limit: 10, Now: start, AfterSeq: all[7].Seq}), "r8 r9")
+	wantIDs(t, "after a seq", claimAs(t, j, journal.Claim{Owner: "one", Limit: 10, Now: start, AfterSeq: all[7].Seq}),
+		"r8 r9")
 	wantIDs(t, "no limit", claimAs(t, j, journal.Claim{Owner: "one", Now: start}), "")
-	wantIDs(t, "all rules left out", claimAs(t, j, journal.Claim{Owner: "one", Limit: 10, Now: start, NotRules: []string{"rule-0", "rule-1"}}), "")
+	wantIDs(t, "all rules left out", claimAs(t, j,
+		journal.Claim{Owner: "one", Limit: 10, Now: start, NotRules: []string{"rule-0", "rule-1"}}), "")
 	wantIDs(t, "the rest", claim(t, j, 10), "r4 r6 r7")
 }
 
@@ -203,7 +208,8 @@ func testRestart(t *testing.T, p Place) {
 	check(t, j)
 }
 
-// eventually asks until an answer is right; leases of the suite are short, and a store that never gives in fails by the deadline.
+// eventually asks until an answer is right; leases of the suite are short, and a store that never
+// gives in fails by the deadline.
 func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(20 * time.Second)
@@ -302,13 +308,16 @@ func testBadInput(t *testing.T, p Place) {
 	cursor, err := j.Cursor(t.Context(), "c")
 	must(t, err)
 	diff(t, "cursor of refused batches", cursor, "")
-	if err := j.Commit(t.Context(), &journal.Batch{Settlements: []journal.Settlement{{Seq: 1, State: journal.Delivered}}}); err == nil {
+	if err := j.Commit(t.Context(), &journal.Batch{Settlements: []journal.Settlement{{Seq: 1,
+		State: journal.Delivered}}}); err == nil {
 		t.Error("a batch of nobody was recorded")
 	}
-	if err := j.Commit(t.Context(), &journal.Batch{Owner: "one", Files: []journal.File{{File: sources.File{ID: "nowhere"}}}}); !errors.Is(err, journal.ErrNotOwner) {
+	if err := j.Commit(t.Context(), &journal.Batch{Owner: "one",
+		Files: []journal.File{{File: sources.File{ID: "nowhere"}}}}); !errors.Is(err, journal.ErrNotOwner) {
 		t.Errorf("progress of an unknown file: %v", err)
 	}
-	if _, err := j.Replay(t.Context(), journal.Filter{States: []journal.State{journal.Pending}}, "me", "", false); err == nil {
+	if _, err := j.Replay(t.Context(), journal.Filter{States: []journal.State{journal.Pending}}, "me", "",
+		false); err == nil {
 		t.Error("pending records were replayed")
 	}
 	if _, err := j.Select(t.Context(), journal.Filter{States: []journal.State{"lost"}}); err == nil {
@@ -338,7 +347,8 @@ func testClosed(t *testing.T, p Place) {
 	appendAll(t, j, record("anc", "a1", "A"))
 	must(t, j.Close())
 	must(t, j.Close())
-	if _, err := j.Append(t.Context(), []*journal.Record{record("anc", "a2", "A")}, nil); !errors.Is(err, journal.ErrClosed) {
+	if _, err := j.Append(t.Context(), []*journal.Record{record("anc", "a2", "A")}, nil); !errors.Is(err,
+		journal.ErrClosed) {
 		t.Errorf("append after close: %v", err)
 	}
 	if _, err := j.Summary(t.Context()); err == nil {

@@ -35,7 +35,8 @@ func testDigests(t *testing.T, p Place) {
 		}
 	}
 	diff(t, "objects of another server", len(look("district")), 0)
-	commit(t, j, journal.Batch{Server: "national", Digests: []actions.Digest{{Object: objects[5], Sum: 99}, {Object: objects[6]}}})
+	commit(t, j, journal.Batch{Server: "national",
+		Digests: []actions.Digest{{Object: objects[5], Sum: 99}, {Object: objects[6]}}})
 	must(t, j.Close())
 	j = open(t, p)
 	sums = look("national")
@@ -55,7 +56,8 @@ func testOrders(t *testing.T, p Place) {
 		{Object: "deleted", Order: actions.Order{Seq: 4}, Mark: 1 << 14},
 	}
 	for i := range 2000 { // so that some lie in pages
-		digests = append(digests, actions.Digest{Object: name("row ", i), Sum: uint64(i + 1), Order: actions.Order{Seq: int64(1000 + i)}, Mark: uint16(i % 5)})
+		digests = append(digests, actions.Digest{Object: name("row ", i), Sum: uint64(i + 1),
+			Order: actions.Order{Seq: int64(1000 + i)}, Mark: uint16(i % 5)})
 	}
 	commit(t, j, journal.Batch{Server: "national", Digests: digests})
 	must(t, j.Close())
@@ -98,12 +100,14 @@ func testShapes(t *testing.T, p Place) {
 func testIdentities(t *testing.T, p Place) {
 	j := open(t, p)
 	identity := func(external, uid string, generation int, origin string) actions.Identity {
-		return actions.Identity{IdentityKey: actions.IdentityKey{Type: "nEenWmSyUEp", ExternalID: external}, UID: uid, Generation: generation, Origin: origin}
+		return actions.Identity{IdentityKey: actions.IdentityKey{Type: "nEenWmSyUEp", ExternalID: external}, UID: uid,
+			Generation: generation, Origin: origin}
 	}
 	save := func(ids ...actions.Identity) { commit(t, j, journal.Batch{Server: "national", Identities: ids}) }
 	want := func(what string, id actions.Identity) {
 		t.Helper()
-		got, err := j.Memory("national").Identities(t.Context(), []actions.IdentityKey{id.IdentityKey, {Type: "x", ExternalID: "unknown"}})
+		got, err := j.Memory("national").Identities(t.Context(),
+			[]actions.IdentityKey{id.IdentityKey, {Type: "x", ExternalID: "unknown"}})
 		must(t, err)
 		diff(t, what, got, map[actions.IdentityKey]actions.Identity{id.IdentityKey: id})
 	}
@@ -163,7 +167,8 @@ func testChangeMeta(t *testing.T, p Place) {
 		t.Errorf("the audit trail is %+v", trail)
 	}
 	refused := errors.New("no")
-	if err := j.ChangeMeta(t.Context(), "controls", journal.AuditEntry{Who: "asha", Did: "pause"}, func(string) (string, error) { return "", refused }); !errors.Is(err, refused) {
+	if err := j.ChangeMeta(t.Context(), "controls", journal.AuditEntry{Who: "asha", Did: "pause"},
+		func(string) (string, error) { return "", refused }); !errors.Is(err, refused) {
 		t.Errorf("a change that is refused: %v", err)
 	}
 	got, err = j.Meta(t.Context(), "controls")

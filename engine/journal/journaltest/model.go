@@ -104,7 +104,8 @@ func newMachine(t *testing.T, rt *rapid.T, p Place) *machine {
 
 func (m *machine) open() {
 	m.clock.Store(m.at.UnixNano())
-	m.j = m.place.Open(m.t, journal.Options{Lease: time.Hour, Now: func() time.Time { return time.Unix(0, m.clock.Load()).In(start.Location()) }})
+	m.j = m.place.Open(m.t, journal.Options{Lease: time.Hour,
+		Now: func() time.Time { return time.Unix(0, m.clock.Load()).In(start.Location()) }})
 }
 
 func (m *machine) ok(err error) {
@@ -130,7 +131,8 @@ var (
 func (m *machine) draw(rt *rapid.T, state journal.State) *journal.Record {
 	r := &journal.Record{
 		Rule: rulesOf.Draw(rt, "rule"), ID: name("id-", rapid.IntRange(0, 5).Draw(rt, "id")), Key: keysOf.Draw(rt, "key"),
-		Content: rapid.Uint64Range(1, 2).Draw(rt, "content"), State: state, Received: m.at, Origin: sources.Origin{Trigger: "webhook"},
+		Content: rapid.Uint64Range(1, 2).Draw(rt, "content"), State: state, Received: m.at,
+		Origin: sources.Origin{Trigger: "webhook"},
 		Notify: rapid.Bool().Draw(rt, "notify"), Version: rapid.SampledFrom([]int64{0, 0, 2, 3, 4, 5}).Draw(rt, "version"),
 		Rank: rapid.SampledFrom([]int64{0, 0, 0, 1}).Draw(rt, "rank"),
 	}
@@ -140,7 +142,8 @@ func (m *machine) draw(rt *rapid.T, state journal.State) *journal.Record {
 
 func (m *machine) keep(r *journal.Record) {
 	m.last = max(m.last, r.Seq)
-	k := &known{seq: r.Seq, rule: r.Rule, id: r.ID, key: r.Key, content: r.Content, state: r.State, received: r.Received, touched: m.at, notify: r.Notify,
+	k := &known{seq: r.Seq, rule: r.Rule, id: r.ID, key: r.Key, content: r.Content, state: r.State, received: r.Received,
+		touched: m.at, notify: r.Notify,
 		body: string(r.Body), waits: waits(r.State, r.Problem), version: r.Version, rank: r.Rank, by: r.SupersededBy}
 	if r.Problem != nil {
 		k.code = r.Problem.Code
@@ -157,7 +160,8 @@ func (m *machine) append(rt *rapid.T) {
 		latest[k.rule+"/"+k.id] = k.content
 	}
 	for range rapid.IntRange(1, 4).Draw(rt, "records") {
-		r := m.draw(rt, rapid.SampledFrom([]journal.State{journal.Pending, journal.Pending, journal.Held, journal.Skipped, journal.Failed}).Draw(rt, "state"))
+		r := m.draw(rt, rapid.SampledFrom([]journal.State{journal.Pending, journal.Pending, journal.Held, journal.Skipped,
+			journal.Failed}).Draw(rt, "state"))
 		want = append(want, latest[r.Rule+"/"+r.ID] == r.Content)
 		latest[r.Rule+"/"+r.ID] = r.Content
 		records = append(records, r)
@@ -189,7 +193,8 @@ func (m *machine) claim(rt *rapid.T) {
 	}
 	possible := map[int64]*known{}
 	for _, k := range m.records {
-		if k.state == journal.Pending && !k.next.After(m.at) && k.seq > c.AfterSeq && !slices.Contains(c.NotRules, k.rule) && m.free(k) {
+		if k.state == journal.Pending && !k.next.After(m.at) && k.seq > c.AfterSeq && !slices.Contains(c.NotRules, k.rule) &&
+			m.free(k) {
 			possible[k.seq] = k
 		}
 	}
@@ -240,7 +245,8 @@ func (m *machine) settle(rt *rapid.T) {
 	var newest []newer
 	for _, k := range m.some(rt, m.claimed(b.Owner)) {
 		s := journal.Settlement{Seq: k.seq, Attempts: k.attempts + 1}
-		s.State = rapid.SampledFrom([]journal.State{journal.Delivered, journal.Failed, journal.Skipped, journal.Held, journal.Pending, journal.Superseded}).Draw(rt, "outcome")
+		s.State = rapid.SampledFrom([]journal.State{journal.Delivered, journal.Failed, journal.Skipped, journal.Held,
+			journal.Pending, journal.Superseded}).Draw(rt, "outcome")
 		if s.State == journal.Superseded {
 			s.SupersededBy = rapid.Int64Range(0, 3).Draw(rt, "by")
 		} else if s.State != journal.Delivered && s.State != journal.Skipped {
@@ -341,7 +347,8 @@ func (m *machine) compareSums() {
 	m.ok(err)
 	got := map[string]int64{}
 	for _, r := range sum.Rules {
-		for state, n := range map[journal.State]int64{journal.Pending: r.Pending, journal.Held: r.Held, journal.Delivered: r.Delivered, journal.Skipped: r.Skipped,
+		for state, n := range map[journal.State]int64{journal.Pending: r.Pending, journal.Held: r.Held,
+			journal.Delivered: r.Delivered, journal.Skipped: r.Skipped,
 			journal.Failed: r.Failed, journal.Dismissed: r.Dismissed, journal.Superseded: r.Superseded} {
 			if n != 0 {
 				got[r.Rule+" "+string(state)] = n

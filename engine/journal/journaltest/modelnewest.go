@@ -17,9 +17,11 @@ type newer struct {
 // drawDigests remembers objects; their orders only grow, as those of targets do.
 func (m *machine) drawDigests(rt *rapid.T, b *journal.Batch) {
 	for range rapid.IntRange(0, 3).Draw(rt, "digests") {
-		d := actions.Digest{Object: name("object-", rapid.IntRange(0, 9).Draw(rt, "object")), Sum: rapid.Uint64Range(0, 3).Draw(rt, "sum"),
+		d := actions.Digest{Object: name("object-", rapid.IntRange(0, 9).Draw(rt, "object")),
+			Sum:  rapid.Uint64Range(0, 3).Draw(rt, "sum"),
 			Mark: rapid.Uint16Range(0, 2).Draw(rt, "mark")}
-		d.Order = actions.Order{Version: rapid.Int64Range(-2, 2).Draw(rt, "version of an object"), Seq: m.digests[d.Object].Order.Seq + rapid.Int64Range(0, 2).Draw(rt, "later")}
+		d.Order = actions.Order{Version: rapid.Int64Range(-2, 2).Draw(rt, "version of an object"),
+			Seq: m.digests[d.Object].Order.Seq + rapid.Int64Range(0, 2).Draw(rt, "later")}
 		b.Digests = append(b.Digests, d)
 		m.digests[d.Object] = d
 		if d == (actions.Digest{Object: d.Object}) {

@@ -27,7 +27,8 @@ func (m *machine) notify(rt *rapid.T) {
 	var notifications []journal.Notification
 	for i, k := range known[:min(limit, len(known))] {
 		if i >= len(got) || got[i].Seq != k.seq {
-			m.rt.Fatalf("of %d records that rule %s's source does not know, %d came, and not record %d", len(known), rule, len(got), k.seq)
+			m.rt.Fatalf("of %d records that rule %s's source does not know, %d came, and not record %d", len(known), rule,
+				len(got), k.seq)
 		}
 		notifications = append(notifications, journal.Notification{Seq: k.seq, Settled: got[i].Settled})
 		k.told = true

@@ -27,8 +27,9 @@ func (m *machine) free(k *known) bool {
 	return m.first(k.key) == k
 }
 
-// first gives the unsettled record of a key that comes next: the first that neither waits for its parent nor stands behind one of its rule that does, or of
-// those that wait the one that is due first.
+// first gives the unsettled record of a key that comes next: the first that neither waits for its
+// parent nor stands behind one of its rule that does, or of those that wait the one that is due
+// first.
 func (m *machine) first(key string) *known {
 	var waiting []*known
 	for _, k := range m.records {
@@ -44,6 +45,7 @@ func (m *machine) first(key string) *known {
 		return nil
 	}
 	return slices.MinFunc(waiting, func(a, b *known) int {
-		return cmp.Or(-strings.Compare(string(a.state), string(b.state)), a.next.Compare(b.next), cmp.Compare(a.seq, b.seq)) // pending before held
+		// pending before held
+		return cmp.Or(-strings.Compare(string(a.state), string(b.state)), a.next.Compare(b.next), cmp.Compare(a.seq, b.seq))
 	})
 }

@@ -13,7 +13,10 @@ func (m *machine) hold(rt *rapid.T) {
 	rule := rulesOf.Draw(rt, "rule")
 	n, err := m.j.Hold(m.ctx(), rule, &journal.Problem{Code: "held", Cause: "the rule is invalid"})
 	m.ok(err)
-	m.same("held", n, m.change(func(k *known) bool { return k.rule == rule && k.state == journal.Pending && k.claimed == "" }, func(k *known) {
+	m.same("held", n, m.change(func(k *known) bool {
+		return k.rule == rule && k.state == journal.Pending &&
+			k.claimed == ""
+	}, func(k *known) {
 		k.state, k.code, k.next, k.by = journal.Held, "held", time.Time{}, 0
 	}))
 }
@@ -42,7 +45,8 @@ func (m *machine) change(when func(*known) bool, how func(*known)) int64 {
 
 func (m *machine) replay(rt *rapid.T) {
 	f := journal.Filter{Code: rapid.SampledFrom([]string{"", "E1"}).Draw(rt, "code")}
-	f.States = []journal.State{rapid.SampledFrom([]journal.State{journal.Failed, journal.Failed, journal.Delivered, journal.Dismissed, journal.Superseded}).Draw(rt, "state")}
+	f.States = []journal.State{rapid.SampledFrom([]journal.State{journal.Failed, journal.Failed, journal.Delivered,
+		journal.Dismissed, journal.Superseded}).Draw(rt, "state")}
 	force := rapid.Bool().Draw(rt, "force")
 	n, err := m.j.Replay(m.ctx(), f, "asha", "because", force)
 	m.ok(err)
@@ -54,7 +58,8 @@ func (m *machine) replay(rt *rapid.T) {
 }
 
 func (m *machine) dismiss(rt *rapid.T) {
-	f := journal.Filter{Rule: rulesOf.Draw(rt, "rule"), States: []journal.State{journal.Failed, journal.Held, journal.Pending}}
+	f := journal.Filter{Rule: rulesOf.Draw(rt, "rule"),
+		States: []journal.State{journal.Failed, journal.Held, journal.Pending}}
 	n, err := m.j.Dismiss(m.ctx(), f, "asha", "because")
 	m.ok(err)
 	m.same("dismissed", n, m.change(func(k *known) bool {
@@ -74,7 +79,8 @@ func (m *machine) correct(rt *rapid.T) {
 		m.ok(err)
 		k.state, k.touched, k.by = journal.Superseded, m.at, seq
 		k.told = false
-		next := &known{seq: seq, rule: k.rule, id: k.id, key: k.key, content: k.content, state: journal.Pending, received: m.at, touched: m.at, notify: k.notify,
+		next := &known{seq: seq, rule: k.rule, id: k.id, key: k.key, content: k.content, state: journal.Pending,
+			received: m.at, touched: m.at, notify: k.notify,
 			edited: true, body: `{"edited":true}`, version: k.version, rank: k.order().Seq}
 		m.records, m.last = append(m.records, next), max(m.last, seq)
 		return
@@ -118,7 +124,8 @@ func (m *machine) expire(rt *rapid.T) {
 	last := len(m.records) - 1
 	// The store need not look at records as young as the first that was received after the age.
 	for i, k := range m.records {
-		old := k.state != journal.Failed && !k.unsettled() && k.touched.Before(m.at.Add(-age)) && k.received.Before(m.at.Add(-age))
+		old := k.state != journal.Failed && !k.unsettled() && k.touched.Before(m.at.Add(-age)) &&
+			k.received.Before(m.at.Add(-age))
 		if old && k.body != "" && i < last {
 			want.Payloads++
 			k.body = ""
@@ -145,7 +152,8 @@ func (m *machine) restart(rt *rapid.T) {
 }
 
 func (m *machine) view(r *journal.Record) known {
-	k := known{seq: r.Seq, rule: r.Rule, id: r.ID, key: r.Key, content: r.Content, state: r.State, next: r.NextTry, received: r.Received, attempts: r.Attempts,
+	k := known{seq: r.Seq, rule: r.Rule, id: r.ID, key: r.Key, content: r.Content, state: r.State, next: r.NextTry,
+		received: r.Received, attempts: r.Attempts,
 		force: r.Force, edited: r.Edited, notify: r.Notify, body: string(r.Body),
 		version: r.Version, rank: r.Rank, by: r.SupersededBy}
 	if r.Problem != nil {

@@ -60,8 +60,10 @@ func testNewerVersions(t *testing.T, p Place) {
 	diff(t, "replayed", n, int64(1))
 	settle(t, j, journal.Delivered, claim(t, j, 10)...)
 	diff(t, "after the greater version", states(t, j), map[string]string{
-		"a1": "superseded by a2", "a2": "delivered", "a3": "failed", "b1": "failed", "c1": "delivered", "c2": "superseded by c1"})
-	commit(t, j, journal.Batch{Versions: []journal.Version{{Rule: "anc", ID: "b", Order: actions.Order{Seq: 99}, Seq: 99}, {Rule: "pnc", ID: "a", Order: actions.Order{Seq: 99}, Seq: 99}}})
+		"a1": "superseded by a2", "a2": "delivered", "a3": "failed", "b1": "failed", "c1": "delivered",
+		"c2": "superseded by c1"})
+	commit(t, j, journal.Batch{Versions: []journal.Version{{Rule: "anc", ID: "b", Order: actions.Order{Seq: 99}, Seq: 99},
+		{Rule: "pnc", ID: "a", Order: actions.Order{Seq: 99}, Seq: 99}}})
 	diff(t, "after a row", states(t, j)["b1"], "superseded by a row")
 	diff(t, "a record of another rule", states(t, j)["a3"], "failed")
 	sum, err := j.Summary(t.Context())
@@ -72,14 +74,16 @@ func testNewerVersions(t *testing.T, p Place) {
 	check(t, j)
 }
 
-// testLateOrders commits what a silent owner delivered after its records were given to another: the order of what was written last stays.
+// testLateOrders commits what a silent owner delivered after its records were given to another: the
+// order of what was written last stays.
 func testLateOrders(t *testing.T, p Place) {
 	j := open(t, p)
 	digest := func(sum uint64, seq int64) []actions.Digest {
 		return []actions.Digest{{Object: "event x", Sum: sum, Order: actions.Order{Seq: seq}}}
 	}
 	commit(t, j, journal.Batch{Server: "national", Digests: digest(2, 5)})
-	commit(t, j, journal.Batch{Server: "national", Digests: digest(1, 3), Settlements: []journal.Settlement{{Seq: 77, State: journal.Delivered}}})
+	commit(t, j, journal.Batch{Server: "national", Digests: digest(1, 3),
+		Settlements: []journal.Settlement{{Seq: 77, State: journal.Delivered}}})
 	got, err := j.Memory("national").Digests(t.Context(), []string{"event x"})
 	must(t, err)
 	diff(t, "digest", got, map[string]actions.Digest{"event x": {Object: "event x", Order: actions.Order{Seq: 5}}})
@@ -106,7 +110,8 @@ func testFixes(t *testing.T, p Place) {
 		{Rule: "pnc", Seq: 92, Fixes: all[2].Seq, File: "f1"},
 		{Rule: "anc", Seq: 92, Fixes: 4711, File: "f1"},
 	}})
-	diff(t, "states", states(t, j), map[string]string{"a": "superseded by a row", "b": "superseded by a row", "c": "failed", "d": "failed"})
+	diff(t, "states", states(t, j), map[string]string{"a": "superseded by a row", "b": "superseded by a row",
+		"c": "failed", "d": "failed"})
 	again, err := j.Select(t.Context(), journal.Filter{Key: "d"})
 	must(t, err)
 	if o := again[0].Order(); o.Seq != all[1].Seq {

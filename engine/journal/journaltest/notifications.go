@@ -26,13 +26,15 @@ func told(r *journal.Record, again time.Time) journal.Notification {
 	return journal.Notification{Seq: r.Seq, Settled: r.Settled, RetryAt: again}
 }
 
-// testNotifications keeps what sources do not know of their records until they were told, through restarts, replays and erasure.
+// testNotifications keeps what sources do not know of their records until they were told, through
+// restarts, replays and erasure.
 func testNotifications(t *testing.T, p Place) {
 	c := &clock{at: start}
 	o := journal.Options{Now: c.now}
 	j := p.Open(t, o)
 	skipped, failed := tellable("anc", "skipped"), tellable("anc", "refused")
-	skipped.State, failed.State, failed.Problem = journal.Skipped, journal.Failed, &journal.Problem{Code: "E1", Cause: "no id"}
+	skipped.State, failed.State, failed.Problem = journal.Skipped, journal.Failed,
+		&journal.Problem{Code: "E1", Cause: "no id"}
 	silent := record("anc", "silent", "silent")
 	appendAll(t, j, tellable("anc", "a"), tellable("anc", "b"), silent, skipped, failed, tellable("pnc", "other"))
 	got := untold(t, j, c.at, "skipped refused")
@@ -44,14 +46,16 @@ func testNotifications(t *testing.T, p Place) {
 	j = p.Open(t, o)
 	got = untold(t, j, c.at, "a b skipped refused")
 	again := c.at.Add(time.Hour)
-	must(t, j.Notified(t.Context(), []journal.Notification{told(got[0], time.Time{}), told(got[1], again), told(got[2], time.Time{})}))
+	must(t, j.Notified(t.Context(), []journal.Notification{told(got[0], time.Time{}), told(got[1], again),
+		told(got[2], time.Time{})}))
 	untold(t, j, c.at, "refused")
 	untold(t, j, again, "b refused")
 	if got, err := j.PendingNotifications(t.Context(), "anc", c.at, 0); err != nil || len(got) != 0 {
 		t.Errorf("none was asked for, and %d came: %v", len(got), err)
 	}
 
-	// Pending again it is not known how it ends; then it is told of anew, though somebody is late with the earlier outcome.
+	// Pending again it is not known how it ends; then it is told of anew, though somebody is late with
+	// the earlier outcome.
 	c.advance(time.Minute)
 	_, err := j.Replay(t.Context(), journal.Filter{ID: "refused"}, "me", "", false)
 	must(t, err)
@@ -66,7 +70,8 @@ func testNotifications(t *testing.T, p Place) {
 	_, err = j.Forget(t.Context(), "b", "me", "")
 	must(t, err)
 	c.advance(time.Hour)
-	_, err = j.Expire(t.Context(), journal.Retention{Payloads: time.Minute, Delivered: time.Minute, Failed: time.Minute}, c.at)
+	_, err = j.Expire(t.Context(), journal.Retention{Payloads: time.Minute, Delivered: time.Minute, Failed: time.Minute},
+		c.at)
 	must(t, err)
 	for _, r := range untoldAny(t, j, again) {
 		if len(r.Body) > 0 {

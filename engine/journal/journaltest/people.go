@@ -13,7 +13,8 @@ import (
 )
 
 func file(id, rule, sum string) *journal.File {
-	return &journal.File{File: sources.File{ID: id, Rule: rule, Path: "/inbox/" + id, Name: id + ".csv", Folder: "/drop", Size: 100, SHA256: sum, Received: start},
+	return &journal.File{File: sources.File{ID: id, Rule: rule, Path: "/inbox/" + id, Name: id + ".csv", Folder: "/drop",
+		Size: 100, SHA256: sum, Received: start},
 		State: journal.FileOpen, Next: 1, Owner: "one"}
 }
 
@@ -31,7 +32,8 @@ func testFiles(t *testing.T, p Place) {
 		}
 	}
 	a.Next, a.Offset, a.Rows, a.Delivered, a.Unchanged, a.Failed = 11, 400, 10, 7, 2, 1
-	a.RecordsDelivered, a.RecordsSkipped, a.Superseded, a.RecordsSuperseded, a.Results = 3, 0, 2, 1, "/drop/done/f1.results.csv"
+	a.RecordsDelivered, a.RecordsSkipped, a.Superseded, a.RecordsSuperseded, a.Results = 3, 0, 2, 1,
+		"/drop/done/f1.results.csv"
 	commit(t, j, journal.Batch{Files: []journal.File{*a}})
 	open, err := j.Files(t.Context(), journal.FileOpen)
 	must(t, err)
@@ -100,7 +102,8 @@ func testFileRows(t *testing.T, p Place) {
 	failed := row(7, "A", journal.Failed)
 	failed.Problem = &journal.Problem{
 		Code: "E1", Cause: "no date", Column: "Born", Value: "31.31.",
-		More: []journal.Fault{{Code: "E2", Cause: "no option", Hint: "map it", Field: "Sex", Column: "sex", Value: "femal", Place: "anc.yaml:4:1"}},
+		More: []journal.Fault{{Code: "E2", Cause: "no option", Hint: "map it", Field: "Sex", Column: "sex", Value: "femal",
+			Place: "anc.yaml:4:1"}},
 	}
 	waits := row(3, "B", journal.Pending)
 	again := row(9, "A", journal.Pending)
@@ -174,7 +177,8 @@ func testReplay(t *testing.T, p Place) {
 	wantIDs(t, "the first failed one", claim(t, j, 10), "b1")
 	trail, err := j.Audit(t.Context(), 10)
 	must(t, err)
-	if len(trail) != 3 || trail[2].Who != "asha" || trail[2].Did != "replay" || trail[2].Why != "the metadata was fixed" || trail[2].Count != 1 {
+	if len(trail) != 3 || trail[2].Who != "asha" || trail[2].Did != "replay" ||
+		trail[2].Why != "the metadata was fixed" || trail[2].Count != 1 {
 		t.Errorf("the audit trail is %+v", trail)
 	}
 	check(t, j)
@@ -216,7 +220,8 @@ func testDismiss(t *testing.T, p Place) {
 		t.Errorf("a dismissed record is %+v", r)
 	}
 	must(t, j.Release(t.Context(), "one", []int64{got[0].Seq}))
-	n, err = j.Dismiss(t.Context(), journal.Filter{ID: "a1", States: []journal.State{journal.Pending}}, "asha", "sent by hand")
+	n, err = j.Dismiss(t.Context(), journal.Filter{ID: "a1", States: []journal.State{journal.Pending}}, "asha",
+		"sent by hand")
 	must(t, err)
 	diff(t, "dismissed while pending", n, int64(1))
 	wantIDs(t, "the next of its key comes", claim(t, j, 10), "a2")
@@ -255,7 +260,8 @@ func testSelect(t *testing.T, p Place) {
 		{"all", journal.Filter{}, "r0 r1 r2 r3 r4 r5"},
 		{"newest first", journal.Filter{NewestOne: true, Limit: 2}, "r5 r4"},
 		{"by state", journal.Filter{States: []journal.State{journal.Failed, journal.Delivered}}, "r0 r1 r2"},
-		{"by one state, newest first", journal.Filter{States: []journal.State{journal.Pending}, NewestOne: true, Limit: 1}, "r5"},
+		{"by one state, newest first", journal.Filter{States: []journal.State{journal.Pending}, NewestOne: true, Limit: 1},
+			"r5"},
 		{"by rule", journal.Filter{Rule: "rule-1"}, "r1 r3 r5"},
 		{"by key", journal.Filter{Key: "key-4"}, "r4"},
 		{"by id", journal.Filter{ID: "r3"}, "r3"},
@@ -285,18 +291,21 @@ func testCauses(t *testing.T, p Place) {
 		appendAll(t, j, record("anc", name("r", i), name("key-", i)))
 	}
 	got := claim(t, j, 10)
-	date := journal.Problem{Class: actions.ClassData, Code: "E1", Cause: "no date", Hint: "give one", Place: "anc.yaml:3:1", Value: "31.31."}
+	date := journal.Problem{Class: actions.ClassData, Code: "E1", Cause: "no date", Hint: "give one",
+		Place: "anc.yaml:3:1", Value: "31.31."}
 	fail(t, j, date, got[0], got[1])
 	clk.advance(time.Hour)
 	fail(t, j, date, got[2])
 	fail(t, j, journal.Problem{Class: actions.ClassRights, Code: "E2", Cause: "no right"}, got[3])
 	causes, err := j.Causes(t.Context(), journal.Filter{Rule: "anc"})
 	must(t, err)
-	if len(causes) != 2 || causes[0].Example == nil || causes[0].Example.ID != "r2" || causes[0].Example.Problem.Value != "31.31." {
+	if len(causes) != 2 || causes[0].Example == nil || causes[0].Example.ID != "r2" ||
+		causes[0].Example.Problem.Value != "31.31." {
 		t.Fatalf("causes are %+v", causes)
 	}
 	causes[0].Example = nil
-	diff(t, "the first cause", causes[0], journal.Cause{Rule: "anc", Code: "E1", Cause: "no date", Hint: "give one", Place: "anc.yaml:3:1", Class: actions.ClassData,
+	diff(t, "the first cause", causes[0], journal.Cause{Rule: "anc", Code: "E1", Cause: "no date", Hint: "give one",
+		Place: "anc.yaml:3:1", Class: actions.ClassData,
 		Count: 3, First: start, Last: start.Add(time.Hour)})
 	causes, err = j.Causes(t.Context(), journal.Filter{Class: actions.ClassRights})
 	must(t, err)
@@ -319,7 +328,8 @@ func testSummary(t *testing.T, p Place) {
 	sum, err := j.Summary(t.Context())
 	must(t, err)
 	diff(t, "rules", sum.Rules, []journal.RuleSummary{
-		{Rule: "anc", Pending: 3, Delivered: 1, Oldest: start.Add(time.Minute), LastDelivered: clk.at, LastReceived: start.Add(3 * time.Minute)},
+		{Rule: "anc", Pending: 3, Delivered: 1, Oldest: start.Add(time.Minute), LastDelivered: clk.at,
+			LastReceived: start.Add(3 * time.Minute)},
 		{Rule: "pnc", Skipped: 1, LastReceived: start},
 	})
 	diff(t, "oldest", sum.Oldest, start.Add(time.Minute))

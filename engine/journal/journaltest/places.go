@@ -84,7 +84,8 @@ func wantOrder(t testing.TB, j journal.Journal, claims ...string) {
 	wantIDs(t, "what is left", claim(t, j, 10), "")
 }
 
-// testPlacesOfKeys has a row take its key from records that were accepted later, and not from those before it or in flight.
+// testPlacesOfKeys has a row take its key from records that were accepted later, and not from those
+// before it or in flight.
 func testPlacesOfKeys(t *testing.T, p Place) {
 	j := open(t, p)
 	appendAll(t, j, record("anc", "before", "A"))
@@ -92,8 +93,10 @@ func testPlacesOfKeys(t *testing.T, p Place) {
 	f.Places = 100
 	addFile(t, j, f)
 	appendAll(t, j, record("anc", "after", "B"), record("anc", "flying", "C"))
-	wantIDs(t, "claim", claimAs(t, j, journal.Claim{Owner: "two", Limit: 1, Now: start, AfterSeq: f.Seq(100) + 1}), "flying")
-	given, err := j.ClaimKeys(t.Context(), "one", []journal.RowKey{{Key: "A", Seq: f.Seq(1)}, {Key: "B", Seq: f.Seq(2)}, {Key: "C", Seq: f.Seq(3)}, {Key: "D", Seq: f.Seq(4)},
+	wantIDs(t, "claim", claimAs(t, j, journal.Claim{Owner: "two", Limit: 1, Now: start, AfterSeq: f.Seq(100) + 1}),
+		"flying")
+	given, err := j.ClaimKeys(t.Context(), "one", []journal.RowKey{{Key: "A", Seq: f.Seq(1)}, {Key: "B", Seq: f.Seq(2)},
+		{Key: "C", Seq: f.Seq(3)}, {Key: "D", Seq: f.Seq(4)},
 		{Key: "B", Seq: f.Seq(5)}})
 	must(t, err)
 	diff(t, "keys given", given, []bool{false, true, false, true, false})
@@ -104,7 +107,8 @@ func testPlacesOfKeys(t *testing.T, p Place) {
 	wantOrder(t, j, "row-2", "after")
 }
 
-// testPlacesTakenOver keeps what a dead runner's rows had in flight from later records until its file is read by another.
+// testPlacesTakenOver keeps what a dead runner's rows had in flight from later records until its
+// file is read by another.
 func testPlacesTakenOver(t *testing.T, p Place) {
 	j := p.Open(t, journal.Options{Lease: takeoverLease})
 	f := file("f1", "anc", "aaa")
@@ -121,8 +125,10 @@ func testPlacesTakenOver(t *testing.T, p Place) {
 		must(t, err)
 		return given[0]
 	})
-	commit(t, j, journal.Batch{Owner: "two", Server: "national", Keys: []string{"A"}, Digests: []actions.Digest{{Object: "event x", Sum: 2}}})
-	commit(t, j, journal.Batch{Owner: "one", Server: "national", Keys: []string{"A"}, Digests: []actions.Digest{{Object: "event x", Sum: 1}}})
+	commit(t, j, journal.Batch{Owner: "two", Server: "national", Keys: []string{"A"},
+		Digests: []actions.Digest{{Object: "event x", Sum: 2}}})
+	commit(t, j, journal.Batch{Owner: "one", Server: "national", Keys: []string{"A"},
+		Digests: []actions.Digest{{Object: "event x", Sum: 1}}})
 	sums, err := j.Memory("national").Digests(t.Context(), []string{"event x"})
 	must(t, err)
 	diff(t, "what the late row wrote is not known any more", sums, map[string]actions.Digest{})

@@ -18,13 +18,16 @@ func testForget(t *testing.T, p Place) {
 	mention.Body = []byte(`{"mother":"` + person + `"}`)
 	delivered := record("anc", "f1", person)
 	delivered.Problem = nil
-	appendAll(t, j, delivered, record("anc", "f2", person), record("anc", "f3", person), record("anc", "other", "case-9999"), mention)
+	appendAll(t, j, delivered, record("anc", "f2", person), record("anc", "f3", person),
+		record("anc", "other", "case-9999"), mention)
 	got := claim(t, j, 10)
 	wantIDs(t, "claim", got, "f1 other child")
 	settle(t, j, journal.Delivered, got...)
 	next := claim(t, j, 10)
 	fail(t, j, journal.Problem{Code: "E1", Cause: "x", Value: "Amina"}, next...)
-	commit(t, j, journal.Batch{Server: "national", Identities: []actions.Identity{{IdentityKey: actions.IdentityKey{Type: "t", ExternalID: person}, UID: "u", Origin: "matched"}}})
+	commit(t, j, journal.Batch{Server: "national",
+		Identities: []actions.Identity{{IdentityKey: actions.IdentityKey{Type: "t", ExternalID: person}, UID: "u",
+			Origin: "matched"}}})
 	out, err := j.Forget(t.Context(), person, "asha", "she asked for it")
 	must(t, err)
 	diff(t, "forgotten", out, journal.Forgotten{Records: 4, Payloads: 4, Identities: 1})
@@ -37,7 +40,8 @@ func testForget(t *testing.T, p Place) {
 			t.Errorf("%s still tells of the person: %s", r.ID, text)
 		}
 	}
-	diff(t, "undelivered records", []journal.State{all[1].State, all[2].State}, []journal.State{journal.Dismissed, journal.Dismissed})
+	diff(t, "undelivered records", []journal.State{all[1].State, all[2].State},
+		[]journal.State{journal.Dismissed, journal.Dismissed})
 	if all[3].Body == nil {
 		t.Error("another person was forgotten")
 	}
@@ -55,7 +59,8 @@ func testForget(t *testing.T, p Place) {
 	check(t, j)
 }
 
-// forgetTraces forgets somebody whose id is part of ids and keys, who is named in records of others that failed, wait or are held, and in reasons.
+// forgetTraces forgets somebody whose id is part of ids and keys, who is named in records of others
+// that failed, wait or are held, and in reasons.
 func forgetTraces(t *testing.T, j journal.Journal) {
 	t.Helper()
 	const person = "NID-77001"
@@ -64,7 +69,8 @@ func forgetTraces(t *testing.T, j journal.Journal) {
 		r.Body = []byte(`{"note":"sister of ` + person + `, calls often"}`)
 		return r
 	}
-	appendAll(t, j, record("reg", "visit/"+person+"/1", "k1"), record("reg", "r2", "clinic "+person), named("notes", "n1", "k3"), named("notes", "n2", "k4"), named("notes", "n3", "k4"))
+	appendAll(t, j, record("reg", "visit/"+person+"/1", "k1"), record("reg", "r2", "clinic "+person),
+		named("notes", "n1", "k3"), named("notes", "n2", "k4"), named("notes", "n3", "k4"))
 	other := record("reg", "visit/"+person+"5/1", "clinic "+person+"5") // a longer number is another person's
 	other.Body = []byte(`{"nid":"` + person + `5"}`)
 	appendAll(t, j, other)
@@ -81,14 +87,16 @@ func forgetTraces(t *testing.T, j journal.Journal) {
 	if len(list) != 1 {
 		t.Fatalf("%d records of the id n1", len(list))
 	}
-	must(t, j.ChangeMeta(t.Context(), "controls", journal.AuditEntry{Who: "asha", Did: "pause", Why: "asked by " + person, Subject: "rule " + person}, func(string) (string, error) { return "", nil }))
+	must(t, j.ChangeMeta(t.Context(), "controls", journal.AuditEntry{Who: "asha", Did: "pause", Why: "asked by " + person,
+		Subject: "rule " + person}, func(string) (string, error) { return "", nil }))
 	_, err = j.Forget(t.Context(), person, "asha", person+" asked for it")
 	must(t, err)
 	all, err := j.Select(t.Context(), journal.Filter{WithBody: true})
 	must(t, err)
 	for _, r := range all {
 		if r.ID == other.ID {
-			diff(t, "of a person with a longer number", []string{string(r.State), r.Key, string(r.Body)}, []string{string(journal.Pending), other.Key, string(other.Body)})
+			diff(t, "of a person with a longer number", []string{string(r.State), r.Key, string(r.Body)},
+				[]string{string(journal.Pending), other.Key, string(other.Body)})
 			continue
 		}
 		if text := fmt.Sprintf("%+v %+v %s", *r, r.Problem, r.Body); strings.Contains(text, person) {
@@ -134,7 +142,8 @@ func testExpire(t *testing.T, p Place) {
 	}
 	expire(journal.Retention{}, journal.Expired{})
 	expire(journal.Retention{Payloads: 24 * time.Hour}, journal.Expired{Payloads: 3})
-	if get(t, j, got[0].Seq).Body != nil || get(t, j, got[3].Seq).Body == nil || get(t, j, got[4].Seq).Body == nil || get(t, j, got[5].Seq).Body == nil {
+	if get(t, j, got[0].Seq).Body != nil || get(t, j, got[3].Seq).Body == nil || get(t, j, got[4].Seq).Body == nil ||
+		get(t, j, got[5].Seq).Body == nil {
 		t.Error("the wrong payloads went")
 	}
 	n, err := j.Replay(t.Context(), journal.Filter{States: []journal.State{journal.Delivered}, ID: "r0"}, "me", "", true)
@@ -148,7 +157,8 @@ func testExpire(t *testing.T, p Place) {
 	wantIDs(t, "what stays", all, "r4 r5 late")
 	sum, err := j.Summary(t.Context())
 	must(t, err)
-	diff(t, "counts", []int64{sum.Rules[0].Pending, sum.Rules[0].Delivered, sum.Rules[0].Skipped, sum.Rules[0].Failed}, []int64{2, 1, 0, 0})
+	diff(t, "counts", []int64{sum.Rules[0].Pending, sum.Rules[0].Delivered, sum.Rules[0].Skipped, sum.Rules[0].Failed},
+		[]int64{2, 1, 0, 0})
 	d, err := j.Append(t.Context(), []*journal.Record{record("anc", "r0", "key-0")}, nil)
 	must(t, err)
 	diff(t, "an expired record is not known any more", d, []bool{false})
@@ -167,11 +177,13 @@ func testEncryption(t *testing.T, p Place) {
 	j = p.Open(t, journal.Options{Key: key})
 	diff(t, "after a restart", get(t, j, a.Seq).Problem, a.Problem)
 	shares := j.Memory("national").(actions.Contributions)
-	_, err := shares.Contribute(t.Context(), []actions.Contribution{{Contributor: "a", Slot: "march", Value: "12", At: "1"}, {Contributor: "b", Slot: "march", Value: "of Amina", At: "2"}})
+	_, err := shares.Contribute(t.Context(), []actions.Contribution{{Contributor: "a", Slot: "march", Value: "12",
+		At: "1"}, {Contributor: "b", Slot: "march", Value: "of Amina", At: "2"}})
 	must(t, err)
 	tallies, err := shares.Tallies(t.Context(), []string{"march"})
 	must(t, err)
-	diff(t, "sealed contributions", tallies, map[string]actions.Tally{"march": {Slot: "march", Count: 2, Sum: 12, Last: "of Amina"}})
+	diff(t, "sealed contributions", tallies, map[string]actions.Tally{"march": {Slot: "march", Count: 2, Sum: 12,
+		Last: "of Amina"}})
 	n, err := j.Replay(t.Context(), journal.Filter{}, "me", "", false)
 	must(t, err)
 	diff(t, "replayed", n, int64(1))
@@ -186,7 +198,8 @@ func testRekey(t *testing.T, p Place) {
 		r := record("anc", id, id)
 		r.State, r.Problem = journal.Failed, &journal.Problem{Code: "E1", Cause: "x", Value: "Amina"}
 		appendAll(t, j, r)
-		_, err := j.Memory("national").(actions.Contributions).Contribute(t.Context(), []actions.Contribution{{Contributor: id, Slot: id, Value: "of " + id, At: "1"}})
+		_, err := j.Memory("national").(actions.Contributions).Contribute(t.Context(),
+			[]actions.Contribution{{Contributor: id, Slot: id, Value: "of " + id, At: "1"}})
 		must(t, err)
 		return r
 	}

@@ -29,7 +29,8 @@ func search(t testing.TB, j journal.Journal, f journal.Filter) string {
 // wrote delivers a record as objects.
 func wrote(t testing.TB, j journal.Journal, r *journal.Record, objects ...string) {
 	t.Helper()
-	commit(t, j, journal.Batch{Server: "national", Settlements: []journal.Settlement{{Seq: r.Seq, State: journal.Delivered, Attempts: 1, Objects: objects}}})
+	commit(t, j, journal.Batch{Server: "national",
+		Settlements: []journal.Settlement{{Seq: r.Seq, State: journal.Delivered, Attempts: 1, Objects: objects}}})
 }
 
 func testSearch(t *testing.T, p Place) {
@@ -43,12 +44,14 @@ func testSearch(t *testing.T, p Place) {
 	fail(t, j, journal.Problem{Code: "E1", Class: actions.ClassData, Cause: "no date"}, got[1])
 	fail(t, j, journal.Problem{Code: "E2", Class: actions.ClassData, Cause: "no unit"}, got[2])
 	row := record("pnc", "row-7", "D")
-	row.Origin, row.State, row.Problem = sources.Origin{Trigger: "files", File: "f1.csv", FileID: "f1", Row: 7}, journal.Failed, &journal.Problem{Code: "E1", Cause: "no date"}
+	row.Origin, row.State, row.Problem = sources.Origin{Trigger: "files", File: "f1.csv", FileID: "f1", Row: 7},
+		journal.Failed, &journal.Problem{Code: "E1", Cause: "no date"}
 	commit(t, j, journal.Batch{Files: []journal.File{*f}, New: []*journal.Record{row}})
 	later := record("anc", "late", "E")
 	later.Received = start.Add(48 * time.Hour)
 	appendAll(t, j, later)
-	must(t, j.SetIdentities(t.Context(), "national", []actions.Identity{{IdentityKey: actions.IdentityKey{Type: "person", ExternalID: "nid-1"}, UID: "teiA"}}, "asha", ""))
+	must(t, j.SetIdentities(t.Context(), "national",
+		[]actions.Identity{{IdentityKey: actions.IdentityKey{Type: "person", ExternalID: "nid-1"}, UID: "teiA"}}, "asha", ""))
 	both := func(j journal.Journal) {
 		t.Helper()
 		for _, c := range []struct {
@@ -72,7 +75,8 @@ func testSearch(t *testing.T, p Place) {
 			{"rule", journal.Filter{Rule: "pnc"}, "row-7 c1 a2"},
 			{"state and rule", journal.Filter{States: []journal.State{journal.Failed}, Rule: "pnc"}, "row-7 c1"},
 			{"code", journal.Filter{States: []journal.State{journal.Failed}, Code: "E1"}, "row-7 b1"},
-			{"code and class", journal.Filter{States: []journal.State{journal.Failed}, Code: "E1", Class: actions.ClassData}, "b1"},
+			{"code and class", journal.Filter{States: []journal.State{journal.Failed}, Code: "E1", Class: actions.ClassData},
+				"b1"},
 			{"code of whatever state", journal.Filter{Code: "E2"}, "c1"},
 			{"cause and rule", journal.Filter{States: []journal.State{journal.Failed}, Cause: "no date", Rule: "pnc"}, "row-7"},
 			{"file", journal.Filter{FileID: "f1"}, "row-7"},
@@ -120,7 +124,8 @@ func testPages(t *testing.T, p Place) {
 		}
 	}
 	for what, f := range map[string]journal.Filter{
-		"all": {}, "key": {Text: "key-1"}, "object": {Object: "shared"}, "rule": {Rule: "rule-1"}, "code": {Code: "E1", States: []journal.State{journal.Failed}},
+		"all": {}, "key": {Text: "key-1"}, "object": {Object: "shared"}, "rule": {Rule: "rule-1"},
+		"code":  {Code: "E1", States: []journal.State{journal.Failed}},
 		"state": {States: []journal.State{journal.Failed, journal.Delivered}}, "time": {Since: start},
 	} {
 		want, err := j.Select(t.Context(), f)
@@ -151,18 +156,22 @@ func testPages(t *testing.T, p Place) {
 
 func testStory(t *testing.T, p Place) {
 	j := open(t, p)
-	appendAll(t, j, record("anc", "a1", "case-A"), record("pnc", "a2", "case-A"), record("lab", "a3", "nid-A"), record("anc", "b1", "case-B"))
+	appendAll(t, j, record("anc", "a1", "case-A"), record("pnc", "a2", "case-A"), record("lab", "a3", "nid-A"),
+		record("anc", "b1", "case-B"))
 	got := claim(t, j, 10)
 	wrote(t, j, got[0], "teiA", "enrollmentA")
 	wrote(t, j, got[1], "teiA", "labA")
-	must(t, j.SetIdentities(t.Context(), "national", []actions.Identity{{IdentityKey: actions.IdentityKey{Type: "person", ExternalID: "nid-A"}, UID: "teiA", Generation: 1}}, "asha", ""))
+	must(t, j.SetIdentities(t.Context(), "national",
+		[]actions.Identity{{IdentityKey: actions.IdentityKey{Type: "person", ExternalID: "nid-A"}, UID: "teiA",
+			Generation: 1}}, "asha", ""))
 	for who, want := range map[string]string{
 		"teiA": "a1 a2 a3", "nid-A": "a1 a2 a3", "case-A": "a1 a2", "case-B": "b1", "labA": "a3", "nobody": "", "": "",
 	} {
 		story, err := j.Story(t.Context(), who, 10)
 		must(t, err)
 		wantIDs(t, "the story of "+who, story.Records, want)
-		if held := len(story.Holders) == 1 && story.Holders[0].UID == "teiA" && story.Holders[0].Server == "national"; held != strings.Contains(want, "a1 a2 a3") {
+		if held := len(story.Holders) == 1 && story.Holders[0].UID == "teiA" &&
+			story.Holders[0].Server == "national"; held != strings.Contains(want, "a1 a2 a3") {
 			t.Errorf("who stands for %s: %+v", who, story.Holders)
 		}
 	}
@@ -178,7 +187,8 @@ func testCorrect(t *testing.T, p Place) {
 	j := open(t, p)
 	refused := func(seq int64, why, want string) {
 		t.Helper()
-		if _, err := j.Correct(t.Context(), seq, []byte(`{}`), "asha", why); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := j.Correct(t.Context(), seq, []byte(`{}`), "asha", why); err == nil ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("correcting record %d: %v", seq, err)
 		}
 	}
@@ -198,7 +208,8 @@ func testCorrect(t *testing.T, p Place) {
 	if old.State != journal.Superseded || old.SupersededBy != seq || string(old.Body) != string(got[0].Body) {
 		t.Errorf("what was corrected is %+v", old)
 	}
-	if next.State != journal.Pending || !next.Edited || string(next.Body) != `{"date":"2026-01-01"}` || next.Order() != old.Order() || next.Key != "A" {
+	if next.State != journal.Pending || !next.Edited || string(next.Body) != `{"date":"2026-01-01"}` ||
+		next.Order() != old.Order() || next.Key != "A" {
 		t.Errorf("the correction is %+v", next)
 	}
 	versions, err := j.Versions(t.Context(), "anc", "a1")
@@ -259,8 +270,10 @@ func testFigures(t *testing.T, p Place) {
 	lag := time.Hour + 2*time.Minute
 	want := []journal.Figures{
 		{Start: start, Rule: "anc", Received: 3},
-		{Start: start.Add(time.Minute), Rule: "anc", Server: "national", Delivered: 1, LagSum: time.Minute, LagMax: time.Minute},
-		{Start: start.Add(2 * time.Minute), Rule: "anc", Server: "national", Delivered: 1, Failed: 1, LagSum: 90 * time.Second, LagMax: 90 * time.Second},
+		{Start: start.Add(time.Minute), Rule: "anc", Server: "national", Delivered: 1, LagSum: time.Minute,
+			LagMax: time.Minute},
+		{Start: start.Add(2 * time.Minute), Rule: "anc", Server: "national", Delivered: 1, Failed: 1,
+			LagSum: 90 * time.Second, LagMax: 90 * time.Second},
 		{Start: start.Add(lag), Rule: "anc", Received: 4, Failed: 1},
 		{Start: start.Add(lag), Rule: "anc", Server: "national", Delivered: 2, Skipped: 1, LagSum: 2 * lag, LagMax: lag},
 	}
@@ -271,12 +284,17 @@ func testFigures(t *testing.T, p Place) {
 		return got
 	}
 	diff(t, "by minute", figures(journal.FigureQuery{Width: journal.Minute}), want)
-	diff(t, "by hour of a server", figures(journal.FigureQuery{Width: journal.Hour, Server: "national"}), []journal.Figures{
-		{Start: start, Rule: "anc", Server: "national", Delivered: 2, Failed: 1, LagSum: 150 * time.Second, LagMax: 90 * time.Second},
-		{Start: start.Add(time.Hour), Rule: "anc", Server: "national", Delivered: 2, Skipped: 1, LagSum: 2 * lag, LagMax: lag},
-	})
-	diff(t, "by minute since", figures(journal.FigureQuery{Width: journal.Minute, Since: start.Add(90 * time.Second), Until: start.Add(time.Hour)}), want[1:3])
-	diff(t, "of a day of another rule", figures(journal.FigureQuery{Width: journal.Day, Rule: "pnc"}), []journal.Figures(nil))
+	diff(t, "by hour of a server", figures(journal.FigureQuery{Width: journal.Hour, Server: "national"}),
+		[]journal.Figures{
+			{Start: start, Rule: "anc", Server: "national", Delivered: 2, Failed: 1, LagSum: 150 * time.Second,
+				LagMax: 90 * time.Second},
+			{Start: start.Add(time.Hour), Rule: "anc", Server: "national", Delivered: 2, Skipped: 1, LagSum: 2 * lag,
+				LagMax: lag},
+		})
+	diff(t, "by minute since", figures(journal.FigureQuery{Width: journal.Minute, Since: start.Add(90 * time.Second),
+		Until: start.Add(time.Hour)}), want[1:3])
+	diff(t, "of a day of another rule", figures(journal.FigureQuery{Width: journal.Day, Rule: "pnc"}),
+		[]journal.Figures(nil))
 	if _, err := j.Figures(t.Context(), journal.FigureQuery{Width: time.Second}); err == nil {
 		t.Error("figures by second are given")
 	}

@@ -1,4 +1,5 @@
-// Package journaltest holds what every store of the journal must do: a suite of cases and a comparison with a model under random use.
+// Package journaltest holds what every store of the journal must do: a suite of cases and a
+// comparison with a model under random use.
 package journaltest
 
 import (
@@ -159,7 +160,8 @@ func fail(t testing.TB, j journal.Journal, p journal.Problem, records ...*journa
 	t.Helper()
 	b := journal.Batch{Server: "national"}
 	for _, r := range records {
-		b.Settlements = append(b.Settlements, journal.Settlement{Seq: r.Seq, State: journal.Failed, Attempts: r.Attempts + 1, Problem: &p})
+		b.Settlements = append(b.Settlements, journal.Settlement{Seq: r.Seq, State: journal.Failed, Attempts: r.Attempts + 1,
+			Problem: &p})
 	}
 	commit(t, j, b)
 }

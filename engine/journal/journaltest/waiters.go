@@ -13,18 +13,20 @@ func awaitParent(t testing.TB, j journal.Journal, d time.Duration, records ...*j
 	t.Helper()
 	b := journal.Batch{Server: "national"}
 	for _, r := range records {
-		b.Settlements = append(b.Settlements, journal.Settlement{Seq: r.Seq, State: journal.Pending, NextTry: start.Add(d), Attempts: r.Attempts + 1,
-			Problem: &journal.Problem{Class: actions.ClassParent, Code: "E1313", Cause: "the woman is not registered"}})
+		b.Settlements = append(b.Settlements, journal.Settlement{Seq: r.Seq, State: journal.Pending, NextTry: start.Add(d),
+			Attempts: r.Attempts + 1,
+			Problem:  &journal.Problem{Class: actions.ClassParent, Code: "E1313", Cause: "the woman is not registered"}})
 	}
 	commit(t, j, b)
 	check(t, j)
 }
 
-// testWaiters has a record that waits for its parent let those of other rules pass, its parent among them, and come back to its old place once something
-// of its key was delivered.
+// testWaiters has a record that waits for its parent let those of other rules pass, its parent
+// among them, and come back to its old place once something of its key was delivered.
 func testWaiters(t *testing.T, p Place) {
 	j := open(t, p)
-	appendAll(t, j, record("visit", "v1", "A"), record("visit", "v2", "A"), record("register", "r1", "A"), record("outcome", "o1", "A"))
+	appendAll(t, j, record("visit", "v1", "A"), record("visit", "v2", "A"), record("register", "r1", "A"),
+		record("outcome", "o1", "A"))
 	first := claim(t, j, 10)
 	wantIDs(t, "first claim", first, "v1")
 	wantIDs(t, "while it is in flight", claim(t, j, 10), "")
@@ -42,7 +44,8 @@ func testWaiters(t *testing.T, p Place) {
 // testWaitersAlone has the parent of a record accepted while that waits alone, or is being tried.
 func testWaitersAlone(t *testing.T, p Place) {
 	j := open(t, p)
-	appendAll(t, j, record("visit", "v1", "A"), record("visit", "v2", "B"), record("other", "o1", "C"), record("visit", "v3", "C"))
+	appendAll(t, j, record("visit", "v1", "A"), record("visit", "v2", "B"), record("other", "o1", "C"),
+		record("visit", "v3", "C"))
 	awaitParent(t, j, 0, claim(t, j, 10)...)
 	wantIDs(t, "v3 passes o1", claimAs(t, j, journal.Claim{Owner: "two", Limit: 10, Now: start, AfterSeq: 3}), "v3")
 	again := claimAs(t, j, journal.Claim{Owner: "one", Limit: 1, Now: start})
@@ -62,7 +65,8 @@ func testWaitersAlone(t *testing.T, p Place) {
 // testWaitersChanged has people change records that wait and those that stand behind them.
 func testWaitersChanged(t *testing.T, p Place) {
 	j := open(t, p)
-	appendAll(t, j, record("visit", "v1", "A"), record("visit", "v2", "A"), record("register", "r1", "A"), record("visit", "v3", "B"), record("register", "r2", "B"))
+	appendAll(t, j, record("visit", "v1", "A"), record("visit", "v2", "A"), record("register", "r1", "A"),
+		record("visit", "v3", "B"), record("register", "r2", "B"))
 	got := claim(t, j, 10)
 	wantIDs(t, "first claim", got, "v1 v3")
 	awaitParent(t, j, time.Hour, got...)
@@ -76,7 +80,8 @@ func testWaitersChanged(t *testing.T, p Place) {
 	_, err = j.Unhold(t.Context(), "visit")
 	must(t, err)
 	check(t, j)
-	n, err = j.Dismiss(t.Context(), journal.Filter{ID: "v1", States: []journal.State{journal.Pending}}, "asha", "a mistake")
+	n, err = j.Dismiss(t.Context(), journal.Filter{ID: "v1", States: []journal.State{journal.Pending}}, "asha",
+		"a mistake")
 	must(t, err)
 	diff(t, "dismissed", n, int64(1))
 	check(t, j)
@@ -97,7 +102,8 @@ func testWaitingRows(t *testing.T, p Place) {
 	addFile(t, j, f)
 	appendAll(t, j, record("register", "r1", "A"))
 	row := placed(f, 2, "A")
-	row.Attempts, row.NextTry, row.Problem = 1, start.Add(time.Hour), &journal.Problem{Class: actions.ClassParent, Code: "E1313", Cause: "the woman is not registered"}
+	row.Attempts, row.NextTry, row.Problem = 1, start.Add(time.Hour),
+		&journal.Problem{Class: actions.ClassParent, Code: "E1313", Cause: "the woman is not registered"}
 	commit(t, j, journal.Batch{New: []*journal.Record{row}})
 	check(t, j)
 	given, err := j.ClaimKeys(t.Context(), "one", []journal.RowKey{{Key: "A", Seq: f.Seq(3)}})

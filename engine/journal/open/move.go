@@ -20,8 +20,10 @@ type Moved struct {
 	Rows  int64
 }
 
-// Move copies a journal into another store, new or not filled to the end by an earlier move, and notes in the old one that it lies there now. Both stores are
-// as Journal takes them. A runner at work on the old one is answered with *journal.ErrInUse; nobody opens either meanwhile. progress is told of each part.
+// Move copies a journal into another store, new or not filled to the end by an earlier move, and
+// notes in the old one that it lies there now. Both stores are as Journal takes them. A runner at
+// work on the old one is answered with *journal.ErrInUse; nobody opens either meanwhile. progress
+// is told of each part.
 func Move(ctx context.Context, from, to string, o journal.Options, progress func(Moved)) (err error) {
 	if Redact(from) == Redact(to) {
 		return errors.New("the journal is to be moved to where it lies: name another store")
@@ -47,7 +49,8 @@ func fill(ctx context.Context, source shared.Source, to string, progress func(Mo
 	return shared.Move(ctx, source, target, func(t shared.Table, d shared.Digest) { progress(Moved{t.Name, d.Rows}) })
 }
 
-// Copy writes a consistent copy of a journal into a new file, while work goes on: a journal in SQLite, whatever the store.
+// Copy writes a consistent copy of a journal into a new file, while work goes on: a journal in
+// SQLite, whatever the store.
 func Copy(ctx context.Context, store, path string, o journal.Options) (err error) {
 	if file, ok := fileOf(store); ok {
 		j, err := sqlite.Open(ctx, file, o)
@@ -70,7 +73,8 @@ func Copy(ctx context.Context, store, path string, o journal.Options) (err error
 	return os.Remove(path + "-runner")
 }
 
-// Restore makes a journal of a copy in a store where none is yet. moved says where files lie now whose path the copy knows.
+// Restore makes a journal of a copy in a store where none is yet. moved says where files lie now
+// whose path the copy knows.
 func Restore(ctx context.Context, path, store string, moved func(path string) string) (err error) {
 	if file, ok := fileOf(store); ok {
 		there, err := sqlite.Exists(file)
@@ -162,5 +166,6 @@ func known(store string) error {
 }
 
 func notAStore(store string) error {
-	return fmt.Errorf("store: %q is not a store: write sqlite:state/culvert.db, or postgres://user@host/database", Redact(store))
+	return fmt.Errorf("store: %q is not a store: write sqlite:state/culvert.db, or postgres://user@host/database",
+		Redact(store))
 }

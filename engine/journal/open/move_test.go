@@ -89,7 +89,8 @@ func keep(t *testing.T, j journal.Journal) {
 	records[39].ID = "odd \x00 id \xff"
 	_, err := j.Append(ctx, records, &sources.Cursor{Name: "c", Value: "here"})
 	must(err)
-	f := &journal.File{File: sources.File{ID: "f1", Rule: "visits", Path: "/inbox/f1", Name: "f1.csv", SHA256: "aaa", Received: time.Now()}, Next: 1, Places: 100, Owner: "one"}
+	f := &journal.File{File: sources.File{ID: "f1", Rule: "visits", Path: "/inbox/f1", Name: "f1.csv", SHA256: "aaa",
+		Received: time.Now()}, Next: 1, Places: 100, Owner: "one"}
 	_, err = j.AddFile(ctx, f)
 	must(err)
 	for round := range 2 {
@@ -97,25 +98,34 @@ func keep(t *testing.T, j journal.Journal) {
 		must(err)
 		b := &journal.Batch{Owner: "one", Server: "national"}
 		for i, r := range got {
-			s := journal.Settlement{Seq: r.Seq, State: journal.Delivered, Attempts: 1, Objects: []string{fmt.Sprint("event", r.Seq)}}
+			s := journal.Settlement{Seq: r.Seq, State: journal.Delivered, Attempts: 1,
+				Objects: []string{fmt.Sprint("event", r.Seq)}}
 			switch i {
 			case 1:
-				s.State, s.Problem = journal.Failed, &journal.Problem{Class: actions.ClassData, Code: "E1", Cause: "no date", Value: "x"}
+				s.State, s.Problem = journal.Failed, &journal.Problem{Class: actions.ClassData, Code: "E1", Cause: "no date",
+					Value: "x"}
 			case 2:
-				s.State, s.Problem, s.NextTry = journal.Pending, &journal.Problem{Class: actions.ClassParent, Code: "E2", Cause: "no parent"}, time.Now().Add(time.Hour)
+				s.State, s.Problem, s.NextTry = journal.Pending,
+					&journal.Problem{Class: actions.ClassParent, Code: "E2", Cause: "no parent"}, time.Now().Add(time.Hour)
 			}
 			b.Settlements = append(b.Settlements, s)
-			b.Digests = append(b.Digests, actions.Digest{Object: fmt.Sprint("event ", r.Seq), Sum: 1<<31 + r.Content, Mark: 40_000, Order: actions.Order{Version: int64(round), Seq: r.Seq}})
+			b.Digests = append(b.Digests, actions.Digest{Object: fmt.Sprint("event ", r.Seq), Sum: 1<<31 + r.Content,
+				Mark: 40_000, Order: actions.Order{Version: int64(round), Seq: r.Seq}})
 		}
 		must(j.Commit(ctx, b))
 	}
 	f.Rows, f.Delivered, f.Next = 3, 2, 4
-	row := &journal.Record{Rule: "visits", ID: "row 3", Key: "key 3", State: journal.Failed, Received: time.Now(), Origin: sources.Origin{FileID: "f1", Row: 4}, Seq: f.Seq(3),
+	row := &journal.Record{Rule: "visits", ID: "row 3", Key: "key 3", State: journal.Failed, Received: time.Now(),
+		Origin: sources.Origin{FileID: "f1", Row: 4}, Seq: f.Seq(3),
 		Body: []byte(`{}`), Problem: &journal.Problem{Code: "E1", Cause: "no date"}}
-	must(j.Commit(ctx, &journal.Batch{Owner: "one", Server: "national", Files: []journal.File{*f}, New: []*journal.Record{row}}))
-	must(j.SetIdentities(ctx, "national", []actions.Identity{{IdentityKey: actions.IdentityKey{Type: "person", ExternalID: "nid-1"}, UID: "event1", Generation: 2}}, "asha", "why"))
+	must(j.Commit(ctx, &journal.Batch{Owner: "one", Server: "national", Files: []journal.File{*f},
+		New: []*journal.Record{row}}))
+	must(j.SetIdentities(ctx, "national", []actions.Identity{{IdentityKey: actions.IdentityKey{Type: "person",
+		ExternalID: "nid-1"}, UID: "event1", Generation: 2}}, "asha", "why"))
 	memory := j.Memory("national")
-	_, err = memory.(actions.Contributions).Contribute(ctx, []actions.Contribution{{Contributor: "a", Slot: "march", Value: "3.5", At: "1"}, {Contributor: "a", Slot: "april", Value: "4", At: "2"}})
+	_, err = memory.(actions.Contributions).Contribute(ctx,
+		[]actions.Contribution{{Contributor: "a", Slot: "march", Value: "3.5", At: "1"},
+			{Contributor: "a", Slot: "april", Value: "4", At: "2"}})
 	must(err)
 	_, err = memory.(actions.Shapes).ShapeNumbers(ctx, []string{"first,second"})
 	must(err)
@@ -169,7 +179,8 @@ func told(t *testing.T, j journal.Journal) map[string]any {
 	return out
 }
 
-// TestMove moves a journal from SQLite to PostgreSQL and back: all that can be seen of it stays, and it goes on as it would have.
+// TestMove moves a journal from SQLite to PostgreSQL and back: all that can be seen of it stays,
+// and it goes on as it would have.
 func TestMove(t *testing.T) {
 	t.Parallel()
 	database := schema(t)
@@ -206,7 +217,8 @@ func TestMove(t *testing.T) {
 			t.Errorf("moved %v", rows)
 		}
 		var moved *journal.ErrMoved
-		if _, err := open.Journal(t.Context(), from, key); !errors.As(err, &moved) || strings.Contains(err.Error(), "secret") {
+		if _, err := open.Journal(t.Context(), from, key); !errors.As(err, &moved) ||
+			strings.Contains(err.Error(), "secret") {
 			t.Errorf("a journal that was moved away: %v", err)
 		}
 		if err := open.Move(t.Context(), first, to, key, func(open.Moved) {}); err == nil {
@@ -252,7 +264,8 @@ func TestCopy(t *testing.T) {
 	dir := t.TempDir()
 	file := "sqlite:" + filepath.Join(dir, "journal.db")
 	other := schema(t)
-	for i, c := range []struct{ from, to string }{{file, database}, {other, "sqlite:" + filepath.Join(dir, "restored.db")}} {
+	for i, c := range []struct{ from, to string }{{file, database},
+		{other, "sqlite:" + filepath.Join(dir, "restored.db")}} {
 		j := opened(t, c.from)
 		keep(t, j)
 		path := filepath.Join(dir, fmt.Sprintf("copy-%d.db", i))
@@ -267,7 +280,8 @@ func TestCopy(t *testing.T) {
 		if err := open.Restore(t.Context(), path, c.to, func(path string) string { return path }); err != nil {
 			t.Fatal(err)
 		}
-		if err := open.Restore(t.Context(), path, c.to, func(path string) string { return path }); err == nil || !strings.Contains(err.Error(), "already") {
+		if err := open.Restore(t.Context(), path, c.to, func(path string) string { return path }); err == nil ||
+			!strings.Contains(err.Error(), "already") {
 			t.Errorf("a journal was overwritten: %v", err)
 		}
 		j = opened(t, c.to)

@@ -10,8 +10,9 @@ import (
 	"github.com/culvert/culvert/engine/journal/sqlite"
 )
 
-// Journal opens the journal that a store names: sqlite:PATH, with the path relative to the current folder unless it is absolute, or
-// postgres://USER:PASSWORD@HOST/DATABASE, with ?search_path=SCHEMA when it is not to be the schema culvert.
+// Journal opens the journal that a store names: sqlite:PATH, with the path relative to the current
+// folder unless it is absolute, or postgres://USER:PASSWORD@HOST/DATABASE, with ?search_path=SCHEMA
+// when it is not to be the schema culvert.
 func Journal(ctx context.Context, store string, o journal.Options) (journal.Journal, error) {
 	kind, rest, _ := strings.Cut(store, ":")
 	switch kind {

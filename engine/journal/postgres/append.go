@@ -45,7 +45,8 @@ func (s *Store) makeRow(ctx context.Context, r *journal.Record, now int64, alway
 	if err := shared.Whole(r); err != nil {
 		return nil, err
 	}
-	out := &row{rec: r, state: state, ident: codec.Ident(r.Rule, r.ID), chain: codec.Chain(r.Key), touched: now, always: always}
+	out := &row{rec: r, state: state, ident: codec.Ident(r.Rule, r.ID), chain: codec.Chain(r.Key), touched: now,
+		always: always}
 	if out.rule, err = s.rule(ctx, r.Rule); err != nil {
 		return nil, err
 	}
@@ -159,7 +160,8 @@ func (s *Store) appendLoop(ctx context.Context) {
 	}
 }
 
-// appendBatch keeps the records of some callers. When they cannot be kept together for a reason of one of them, each is tried alone.
+// appendBatch keeps the records of some callers. When they cannot be kept together for a reason of
+// one of them, each is tried alone.
 func (s *Store) appendBatch(batch []*appendOp) {
 	// Not the loop's context: what has begun is finished when the store closes.
 	ctx, cancel := context.WithTimeout(context.Background(), s.lease)
@@ -173,7 +175,8 @@ func (s *Store) appendBatch(batch []*appendOp) {
 		return
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		err = &journal.ErrUnavailable{Reason: fmt.Sprintf("%s did not answer in time", s.place), RetryAfter: retryAfter, Err: err}
+		err = &journal.ErrUnavailable{Reason: fmt.Sprintf("%s did not answer in time", s.place), RetryAfter: retryAfter,
+			Err: err}
 	}
 	if err != nil {
 		s.log.Error("the journal cannot be written", "error", err)
@@ -210,8 +213,9 @@ func (s *Store) appendTogether(ctx context.Context, batch []*appendOp) error {
 	return err
 }
 
-// appendRows keeps rows in the order given; known ones are marked instead. One append after the other, whichever runner makes it: so seqs come in
-// the order in which they become visible, and of two runners that get the same record at once one sees the other's.
+// appendRows keeps rows in the order given; known ones are marked instead. One append after the
+// other, whichever runner makes it: so seqs come in the order in which they become visible, and of
+// two runners that get the same record at once one sees the other's.
 func (t *tx) appendRows(ctx context.Context, rows []*row) error {
 	if _, err := t.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", t.s.lockID(appendLock)); err != nil {
 		return fmt.Errorf("wait for other appends: %w", err)
@@ -240,8 +244,9 @@ func (t *tx) appendRows(ctx context.Context, rows []*row) error {
 	return t.letPass(ctx, fresh)
 }
 
-// findDuplicates marks the rows whose identity's newest record has the same content. The seq of one that repeats a row of the same append is that
-// row's place among the fresh ones, from -1 downwards, until it has its own.
+// findDuplicates marks the rows whose identity's newest record has the same content. The seq of one
+// that repeats a row of the same append is that row's place among the fresh ones, from -1
+// downwards, until it has its own.
 func (t *tx) findDuplicates(ctx context.Context, rows []*row) error {
 	type knownRecord struct {
 		seq     int64
@@ -272,7 +277,8 @@ func (t *tx) findDuplicates(ctx context.Context, rows []*row) error {
 	fresh := int64(0)
 	for _, r := range rows {
 		k, ok := known[r.ident]
-		if r.duplicate = ok && !r.always && k.content == r.rec.Content && k.rule == r.rule && k.id == clean(r.rec.ID); r.duplicate {
+		if r.duplicate = ok && !r.always && k.content == r.rec.Content && k.rule == r.rule &&
+			k.id == clean(r.rec.ID); r.duplicate {
 			r.seq = k.seq
 			continue
 		}
@@ -291,7 +297,8 @@ func (t *tx) queue(ctx context.Context, rows []*row) error {
 	slices.SortFunc(heads, func(a, b *row) int { return cmp.Or(cmp.Compare(a.chain, b.chain), cmp.Compare(a.seq, b.seq)) })
 	heads = slices.CompactFunc(heads, func(a, b *row) bool { return a.chain == b.chain })
 	n := len(heads)
-	chains, seqs, dues, rules, states := make([]int64, n), make([]int64, n), make([]int64, n), make([]int32, n), make([]int16, n)
+	chains, seqs, dues, rules, states := make([]int64, n), make([]int64, n), make([]int64, n), make([]int32, n),
+		make([]int16, n)
 	for i, r := range heads {
 		chains[i], seqs[i], dues[i], rules[i], states[i] = r.chain, r.seq, r.due(), r.rule, int16(r.state)
 	}
@@ -315,7 +322,8 @@ func (r *row) due() int64 {
 func (t *tx) insertRows(ctx context.Context, rows []*row) error {
 	n := len(rows)
 	var (
-		seqs, idents, chains, contents, dues, touched, received = make([]int64, n), make([]int64, n), make([]int64, n), make([]int64, n), make([]int64, n),
+		seqs, idents, chains, contents, dues, touched, received = make([]int64, n), make([]int64, n), make([]int64, n),
+			make([]int64, n), make([]int64, n),
 			make([]int64, n), make([]int64, n)
 		states, flags   = make([]int16, n), make([]int16, n)
 		attempts, rules = make([]int32, n), make([]int32, n)
@@ -331,8 +339,10 @@ func (t *tx) insertRows(ctx context.Context, rows []*row) error {
 	)
 	for i, r := range rows {
 		seqs[i], idents[i], chains[i], contents[i], dues[i] = r.seq, r.ident, r.chain, int64(r.rec.Content), r.due()
-		touched[i], received[i], states[i], flags[i] = r.touched, codec.Micros(r.rec.Received), int16(r.state), int16(codec.Flags(r.rec))
-		attempts[i], rules[i], ids[i], keys[i], origins[i] = int32(r.rec.Attempts), r.rule, clean(r.rec.ID), clean(r.rec.Key), r.origin
+		touched[i], received[i], states[i], flags[i] = r.touched, codec.Micros(r.rec.Received), int16(r.state),
+			int16(codec.Flags(r.rec))
+		attempts[i], rules[i], ids[i], keys[i], origins[i] = int32(r.rec.Attempts), r.rule, clean(r.rec.ID),
+			clean(r.rec.Key), r.origin
 		versions[i], ranks[i] = r.rec.Version, r.rec.Rank
 		if o := &r.rec.Origin; o.FileID != "" {
 			place := int32(o.Row)
@@ -359,7 +369,8 @@ func (t *tx) insertRows(ctx context.Context, rows []*row) error {
 		b.Queue(`INSERT INTO records (seq, state, attempts, flags, rule, ident, chain, content, next_try, touched, received, id, key, file, row, origin, version, rank, cause)
 			SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::int[], $4::smallint[], $5::int[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[],
 			$10::bigint[], $11::bigint[], $12::text[], $13::text[], $14::text[], $15::int[], $16::bytea[], $17::bigint[], $18::bigint[], $19::bigint[])`,
-			seqs, states, attempts, flags, rules, idents, chains, contents, dues, touched, received, ids, keys, files, places, origins, versions, ranks, causes)
+			seqs, states, attempts, flags, rules, idents, chains, contents, dues, touched, received, ids, keys, files, places,
+			origins, versions, ranks, causes)
 		if len(bodySeqs) > 0 {
 			b.Queue("INSERT INTO payloads SELECT * FROM unnest($1::bigint[], $2::bytea[])", bodySeqs, bodies)
 		}
@@ -402,7 +413,8 @@ func (o *outcomes) add(seq int64, p *journal.Problem, private []byte, objects []
 		}
 	}
 	o.newer = append(o.newer, by)
-	o.seqs, o.ids, o.privates = append(o.seqs, seq), append(o.ids, clean(codec.Objects(objects))), append(o.privates, private)
+	o.seqs, o.ids, o.privates = append(o.seqs, seq), append(o.ids, clean(codec.Objects(objects))),
+		append(o.privates, private)
 	for i, list := range []*[]*string{&o.classes, &o.codes, &o.causes, &o.hints, &o.objects, &o.fields, &o.places} {
 		*list = append(*list, texts[i])
 	}

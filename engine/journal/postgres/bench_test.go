@@ -36,7 +36,8 @@ func BenchmarkAppend(b *testing.B) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "records/s")
 }
 
-// BenchmarkCopy is what the others are measured against: the same bytes copied into a bare table, 64 rows with one transaction each.
+// BenchmarkCopy is what the others are measured against: the same bytes copied into a bare table,
+// 64 rows with one transaction each.
 func BenchmarkCopy(b *testing.B) {
 	p := newPlace(b)
 	p.Open(b, journal.Options{})
@@ -45,15 +46,17 @@ func BenchmarkCopy(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer conn.Close(context.WithoutCancel(b.Context()))
-	if _, err := conn.Exec(b.Context(), "CREATE TABLE raw (seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, id text, key text, body bytea)"); err != nil {
+	if _, err := conn.Exec(b.Context(),
+		"CREATE TABLE raw (seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, id text, key text, body bytea)"); err != nil {
 		b.Fatal(err)
 	}
 	b.ResetTimer()
 	for i := 0; i < b.N; i += clients {
-		_, err := conn.CopyFrom(b.Context(), pgx.Identifier{"raw"}, []string{"id", "key", "body"}, pgx.CopyFromSlice(clients, func(k int) ([]any, error) {
-			r := journaltest.Form(int64(i + k))
-			return []any{r.ID, r.Key, r.Body}, nil
-		}))
+		_, err := conn.CopyFrom(b.Context(), pgx.Identifier{"raw"}, []string{"id", "key", "body"},
+			pgx.CopyFromSlice(clients, func(k int) ([]any, error) {
+				r := journaltest.Form(int64(i + k))
+				return []any{r.ID, r.Key, r.Body}, nil
+			}))
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -81,7 +84,8 @@ func BenchmarkDeliver(b *testing.B) {
 		}
 		batch := &journal.Batch{Owner: "one", Server: "national"}
 		for _, r := range records {
-			batch.Settlements = append(batch.Settlements, journal.Settlement{Seq: r.Seq, State: journal.Delivered, Attempts: 1, Objects: []string{"event " + r.ID[:11]}})
+			batch.Settlements = append(batch.Settlements, journal.Settlement{Seq: r.Seq, State: journal.Delivered, Attempts: 1,
+				Objects: []string{"event " + r.ID[:11]}})
 			batch.Digests = append(batch.Digests, actions.Digest{Object: "event " + r.ID, Sum: r.Content})
 		}
 		if err := j.Commit(context.Background(), batch); err != nil {

@@ -33,7 +33,9 @@ func (s *Store) signOfLife(ctx context.Context, owner string, always bool) error
 	}
 	s.mu.Unlock()
 	if !fresh {
-		_, err := s.pool.Exec(ctx, `INSERT INTO owners VALUES ($1, clock_timestamp()) ON CONFLICT (owner) DO UPDATE SET seen = clock_timestamp()`, owner)
+		_, err := s.pool.Exec(ctx,
+			`INSERT INTO owners VALUES ($1, clock_timestamp()) ON CONFLICT (owner) DO UPDATE SET seen = clock_timestamp()`,
+			owner)
 		if err != nil {
 			s.mu.Lock()
 			delete(s.seen, owner)
@@ -70,21 +72,24 @@ func (s *Store) silent(ctx context.Context) ([]string, error) {
 	return nil, fmt.Errorf("look for silent runners: %w", s.explain(err))
 }
 
-// rowLeases is for how many leases the keys of a silent owner's rows are kept from others than rows. Whoever takes its files over reads the rows again
-// and takes their keys; records of these keys that were accepted later must not come first meanwhile.
+// rowLeases is for how many leases the keys of a silent owner's rows are kept from others than
+// rows. Whoever takes its files over reads the rows again and takes their keys; records of these
+// keys that were accepted later must not come first meanwhile.
 const rowLeases = 4
 
 // dropSilent frees what an owner held, if it is still silent: it may have come back this moment.
 func (s *Store) dropSilent(ctx context.Context, owner string) error {
 	return s.tx(ctx, func(ctx context.Context, t *tx) error {
-		n, err := t.run(ctx, "DELETE FROM owners WHERE owner = $1 AND seen < clock_timestamp() - $2::interval", owner, rowLeases*s.lease)
+		n, err := t.run(ctx, "DELETE FROM owners WHERE owner = $1 AND seen < clock_timestamp() - $2::interval", owner,
+			rowLeases*s.lease)
 		if err != nil {
 			return err
 		}
 		if n > 0 {
 			return t.free(ctx, owner)
 		}
-		n, err = t.run(ctx, "UPDATE owners SET seen = seen WHERE owner = $1 AND seen < clock_timestamp() - $2::interval", owner, s.lease)
+		n, err = t.run(ctx, "UPDATE owners SET seen = seen WHERE owner = $1 AND seen < clock_timestamp() - $2::interval",
+			owner, s.lease)
 		if err != nil || n == 0 {
 			return err
 		}
@@ -153,7 +158,8 @@ func (s *Store) Claim(ctx context.Context, c journal.Claim) ([]*journal.Record, 
 	return out, nil
 }
 
-// claimKeys takes the first keys in order of seq among what every rule has to offer: keys never tried by seq, others by when they are due.
+// claimKeys takes the first keys in order of seq among what every rule has to offer: keys never
+// tried by seq, others by when they are due.
 const claimKeys = `WITH wanted AS (SELECT id FROM rules WHERE name <> ALL($1::text[])),
 	fresh AS (SELECT k.chain, k.seq FROM wanted w, LATERAL (SELECT chain, seq FROM keys WHERE rule = w.id AND owner IS NULL AND state = 0 AND due = 0
 		AND seq > $2 ORDER BY seq LIMIT $3 FOR UPDATE SKIP LOCKED) k),
@@ -212,8 +218,9 @@ func (s *Store) ClaimKeys(ctx context.Context, owner string, keys []journal.RowK
 	return given, nil
 }
 
-// takeKeys takes keys that are new, that have only records behind the row, or that a silent owner took for a row. What a row claims is its place, negative.
-// The head of a key may have passed records that wait for their parents, and those stand before the row, too.
+// takeKeys takes keys that are new, that have only records behind the row, or that a silent owner
+// took for a row. What a row claims is its place, negative. The head of a key may have passed
+// records that wait for their parents, and those stand before the row, too.
 const takeKeys = `INSERT INTO keys AS k (chain, owner, claimed) SELECT chain, $3, -place FROM unnest($1::bigint[], $2::bigint[]) w(chain, place)
 	ON CONFLICT (chain) DO UPDATE SET owner = excluded.owner, claimed = excluded.claimed
 	WHERE (k.seq IS NULL OR excluded.claimed < 0 AND k.seq >= -excluded.claimed
@@ -247,8 +254,9 @@ func (s *Store) Heartbeat(ctx context.Context, owner string) error {
 	return s.signOfLife(ctx, owner, true)
 }
 
-// Lead implements journal.Journal. The leader holds an advisory lock on a connection of its own, which ends with the process. One that is frozen
-// would keep it: when it has been silent for longer than the lease, its connection is ended for it.
+// Lead implements journal.Journal. The leader holds an advisory lock on a connection of its own,
+// which ends with the process. One that is frozen would keep it: when it has been silent for longer
+// than the lease, its connection is ended for it.
 func (s *Store) Lead(ctx context.Context, owner string) (bool, error) {
 	if err := s.signOfLife(ctx, owner, false); err != nil {
 		return false, err

@@ -215,7 +215,8 @@ func (t *tx) settle(ctx context.Context, all holding, server string, now int64) 
 		if h.to == codec.Pending {
 			due = codec.Micros(h.NextTry)
 		}
-		seqs, dues, states, attempts = append(seqs, h.Seq), append(dues, due), append(states, int16(h.to)), append(attempts, int32(h.Attempts))
+		seqs, dues, states, attempts = append(seqs, h.Seq), append(dues, due), append(states, int16(h.to)),
+			append(attempts, int32(h.Attempts))
 		waits = append(waits, 0)
 		if codec.Waits(h.State, h.Problem) {
 			waits[len(waits)-1] = codec.FlagWaits
@@ -292,11 +293,12 @@ func (t *tx) ruleNames(ctx context.Context, all []settlement) (map[int32]string,
 	return names, nil
 }
 
-// rehead sets the heads of keys, which the caller has locked, to their first unsettled records, or where some wait for their parents, to what may pass
-// them. Keys with nothing left are forgotten.
+// rehead sets the heads of keys, which the caller has locked, to their first unsettled records, or
+// where some wait for their parents, to what may pass them. Keys with nothing left are forgotten.
 //
-// It asks for the first record at or behind a place in the order of chain and seq, and not for the first of a chain: to that the planner may well go through
-// all records in the order of seq, when few keys have many of them.
+// It asks for the first record at or behind a place in the order of chain and seq, and not for the
+// first of a chain: to that the planner may well go through all records in the order of seq, when
+// few keys have many of them.
 func (t *tx) rehead(ctx context.Context, chains []int64) error {
 	err := t.batch(ctx, func(b *pgx.Batch) {
 		b.Queue(`UPDATE keys k SET seq = h.seq, rule = h.rule, due = h.next_try, state = h.state
@@ -321,8 +323,9 @@ func (t *tx) lockKeys(ctx context.Context, chains []int64) error {
 	return nil
 }
 
-// saveDigests remembers digests. Where another runner has written something later to an object meanwhile, that stays, but nobody knows which of the two
-// came last. Of those of a delivery that came too late only the order is kept, for what it wrote may have been overwritten since.
+// saveDigests remembers digests. Where another runner has written something later to an object
+// meanwhile, that stays, but nobody knows which of the two came last. Of those of a delivery that
+// came too late only the order is kept, for what it wrote may have been overwritten since.
 func (t *tx) saveDigests(ctx context.Context, server string, digests []actions.Digest, late bool) error {
 	if len(digests) == 0 {
 		return nil
@@ -339,7 +342,8 @@ func (t *tx) saveDigests(ctx context.Context, server string, digests []actions.D
 	sums, marks, versions, seqs := make([]int32, n), make([]int16, n), make([]int64, n), make([]int64, n)
 	for i, object := range objects {
 		d := latest[object]
-		sums[i], marks[i], versions[i], seqs[i] = int32(uint32(d.Sum&journal.SumMask)), int16(d.Mark), d.Order.Version, d.Order.Seq
+		sums[i], marks[i], versions[i], seqs[i] = int32(uint32(d.Sum&journal.SumMask)), int16(d.Mark), d.Order.Version,
+			d.Order.Seq
 	}
 	_, err := t.Exec(ctx, `INSERT INTO digests AS d (object, sum, mark, version, seq)
 		SELECT * FROM unnest($1::bigint[], $2::int[], $3::smallint[], $4::bigint[], $5::bigint[])
@@ -352,11 +356,13 @@ func (t *tx) saveDigests(ctx context.Context, server string, digests []actions.D
 	return nil
 }
 
-// saveIdentities keeps what was learned. A generation never goes back, for a runner that was taken over may come late with an older one, and what a
-// person entered gives way only to a new generation.
+// saveIdentities keeps what was learned. A generation never goes back, for a runner that was taken
+// over may come late with an older one, and what a person entered gives way only to a new
+// generation.
 func (t *tx) saveIdentities(ctx context.Context, server string, ids []actions.Identity) error {
 	sorted := slices.SortedFunc(slices.Values(ids), func(a, b actions.Identity) int {
-		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.ExternalID, b.ExternalID), cmp.Compare(a.Generation, b.Generation))
+		return cmp.Or(cmp.Compare(a.Type, b.Type), cmp.Compare(a.ExternalID, b.ExternalID),
+			cmp.Compare(a.Generation, b.Generation))
 	})
 	err := t.batch(ctx, func(b *pgx.Batch) {
 		for _, id := range sorted {

@@ -41,7 +41,8 @@ func (m memory) Contribute(ctx context.Context, list []actions.Contribution) (ma
 			err := rows.Scan(&contributor, &slot)
 			left[names[contributor]] = append(left[names[contributor]], slot)
 			return err
-		}, "SELECT contributor, slot FROM contributions_left WHERE server = $1 AND contributor = ANY($2) ORDER BY contributor, slot", m.server, contributors)
+		}, "SELECT contributor, slot FROM contributions_left WHERE server = $1 AND contributor = ANY($2) ORDER BY "+
+			"contributor, slot", m.server, contributors)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("keep what records give: %w", err)
@@ -57,7 +58,8 @@ func (m memory) queueContribution(b *pgx.Batch, c actions.Contribution) {
 		b.Queue("DELETE FROM contributions WHERE server = $1 AND contributor = $2", server, contributor)
 		return
 	}
-	b.Queue("DELETE FROM contributions_left WHERE server = $1 AND contributor = $2 AND slot = $3", server, contributor, slot)
+	b.Queue("DELETE FROM contributions_left WHERE server = $1 AND contributor = $2 AND slot = $3", server, contributor,
+		slot)
 	b.Queue(`INSERT INTO contributions (server, contributor, slot, value, number, at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (server, contributor)
 		DO UPDATE SET slot = excluded.slot, value = excluded.value, number = excluded.number, at = excluded.at`,
 		server, contributor, slot, m.s.sealer.Share(server, slot, value), codec.Number(value), clean(c.At))
@@ -98,7 +100,8 @@ func (m memory) Settle(ctx context.Context, contributors []string) error {
 	for i, c := range contributors {
 		cleaned[i] = clean(c)
 	}
-	if _, err := m.s.pool.Exec(ctx, "DELETE FROM contributions_left WHERE server = $1 AND contributor = ANY($2)", m.server, cleaned); err != nil {
+	if _, err := m.s.pool.Exec(ctx, "DELETE FROM contributions_left WHERE server = $1 AND contributor = ANY($2)",
+		m.server, cleaned); err != nil {
 		return fmt.Errorf("settle what records gave: %w", m.s.explain(err))
 	}
 	return nil

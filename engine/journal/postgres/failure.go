@@ -15,7 +15,8 @@ import (
 // retryAfter is when another try is worth it after the database refused.
 const retryAfter = 5 * time.Second
 
-// explain turns PostgreSQL's own error into words: an *journal.ErrUnavailable for what lies outside of the call, else the error as it is.
+// explain turns PostgreSQL's own error into words: an *journal.ErrUnavailable for what lies outside
+// of the call, else the error as it is.
 func (s *Store) explain(err error) error {
 	if err == nil {
 		return nil
@@ -56,7 +57,8 @@ func (s *Store) reason(err error) string {
 	var connect *pgconn.ConnectError
 	var network net.Error
 	var op *net.OpError
-	if errors.As(err, &connect) || errors.As(err, &network) || errors.As(err, &op) || pgconn.SafeToRetry(err) || errors.Is(err, net.ErrClosed) || pgconn.Timeout(err) {
+	if errors.As(err, &connect) || errors.As(err, &network) || errors.As(err, &op) || pgconn.SafeToRetry(err) ||
+		errors.Is(err, net.ErrClosed) || pgconn.Timeout(err) {
 		return fmt.Sprintf("%s cannot be reached: check that the server runs and that store names it rightly", s.place)
 	}
 	return ""

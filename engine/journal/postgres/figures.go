@@ -22,7 +22,8 @@ func (t *tx) flushFigures(ctx context.Context) error {
 			continue
 		}
 		rules, servers = append(rules, int32(of.Rule)), append(servers, clean(of.Server))
-		for i, n := range []int64{f.Received, f.Delivered, f.Failed, f.Skipped, f.Superseded, f.LagSum.Microseconds(), f.LagMax.Microseconds()} {
+		for i, n := range []int64{f.Received, f.Delivered, f.Failed, f.Skipped, f.Superseded, f.LagSum.Microseconds(),
+			f.LagMax.Microseconds()} {
 			columns[i] = append(columns[i], n)
 		}
 	}
@@ -38,7 +39,8 @@ func (t *tx) flushFigures(ctx context.Context) error {
 				ON CONFLICT (width, start, rule, server, slot) DO UPDATE SET received = f.received + excluded.received, delivered = f.delivered + excluded.delivered,
 				failed = f.failed + excluded.failed, skipped = f.skipped + excluded.skipped, superseded = f.superseded + excluded.superseded,
 				lag_sum = f.lag_sum + excluded.lag_sum, lag_max = greatest(f.lag_max, excluded.lag_max)`,
-				w.Minutes, shared.Stretch(now, w.Minutes), rules, servers, columns[0], columns[1], columns[2], columns[3], columns[4], columns[5], columns[6])
+				w.Minutes, shared.Stretch(now, w.Minutes), rules, servers, columns[0], columns[1], columns[2], columns[3],
+				columns[4], columns[5], columns[6])
 		}
 	})
 	if err != nil {
@@ -57,8 +59,10 @@ func (s *Store) Figures(ctx context.Context, q journal.FigureQuery) ([]journal.F
 	err = s.query(ctx, func(rows pgx.Rows) error {
 		var f journal.Figures
 		var start, sum, most int64
-		err := rows.Scan(&start, &f.Rule, &f.Server, &f.Received, &f.Delivered, &f.Failed, &f.Skipped, &f.Superseded, &sum, &most)
-		f.Start, f.LagSum, f.LagMax = shared.StretchTime(start), time.Duration(sum)*time.Microsecond, time.Duration(most)*time.Microsecond
+		err := rows.Scan(&start, &f.Rule, &f.Server, &f.Received, &f.Delivered, &f.Failed, &f.Skipped, &f.Superseded, &sum,
+			&most)
+		f.Start, f.LagSum, f.LagMax = shared.StretchTime(start), time.Duration(sum)*time.Microsecond,
+			time.Duration(most)*time.Microsecond
 		out = append(out, f)
 		return err
 	}, `SELECT f.start, n.name, f.server, sum(f.received)::bigint, sum(f.delivered)::bigint, sum(f.failed)::bigint, sum(f.skipped)::bigint,
@@ -74,7 +78,8 @@ func (s *Store) Figures(ctx context.Context, q journal.FigureQuery) ([]journal.F
 // expireFigures removes figures that are older than is kept of their width.
 func (s *Store) expireFigures(ctx context.Context, now time.Time) error {
 	for _, w := range shared.Widths {
-		if _, err := s.pool.Exec(ctx, "DELETE FROM figures WHERE width = $1 AND start < $2", w.Minutes, shared.Stretch(codec.Micros(now.Add(-w.Keep)), w.Minutes)); err != nil {
+		if _, err := s.pool.Exec(ctx, "DELETE FROM figures WHERE width = $1 AND start < $2", w.Minutes,
+			shared.Stretch(codec.Micros(now.Add(-w.Keep)), w.Minutes)); err != nil {
 			return err
 		}
 	}

@@ -40,7 +40,8 @@ func (s *Store) AddFile(ctx context.Context, f *journal.File) (bool, error) {
 		}
 		n, err := t.run(ctx, "INSERT INTO files ("+fileColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
 			ON CONFLICT (rule, sha256) DO NOTHING`, f.ID, f.Rule, clean(f.Path), clean(f.Name), clean(f.Folder), f.Size, f.SHA256, codec.Micros(f.Received),
-			string(state), f.Next, f.Offset, f.Rows, f.Delivered, f.Unchanged, f.Skipped, f.Failed, f.Owner, codec.Micros(f.Finished), place, f.Places,
+			string(state), f.Next, f.Offset, f.Rows, f.Delivered, f.Unchanged, f.Skipped, f.Failed, f.Owner,
+			codec.Micros(f.Finished), place, f.Places,
 			f.RecordsDelivered, f.RecordsSkipped, f.Superseded, f.RecordsSuperseded, clean(f.Results))
 		added = n > 0
 		if added {
@@ -84,10 +85,12 @@ func (s *Store) TakeFile(ctx context.Context, owner, fileID string) (bool, error
 	return tag.RowsAffected() == 1, nil
 }
 
-// saveFiles keeps the progress of files that the owner reads, or that nobody does. Their rows stay locked until the end, so that nobody takes one over.
+// saveFiles keeps the progress of files that the owner reads, or that nobody does. Their rows stay
+// locked until the end, so that nobody takes one over.
 func (t *tx) saveFiles(ctx context.Context, b *journal.Batch, now int64) error {
 	owner := b.Owner
-	for _, f := range slices.SortedFunc(slices.Values(b.Files), func(a, b journal.File) int { return cmp.Compare(a.ID, b.ID) }) {
+	for _, f := range slices.SortedFunc(slices.Values(b.Files),
+		func(a, b journal.File) int { return cmp.Compare(a.ID, b.ID) }) {
 		if err := t.countRows(ctx, &f, b.Server, now); err != nil {
 			return err
 		}
@@ -95,7 +98,8 @@ func (t *tx) saveFiles(ctx context.Context, b *journal.Batch, now int64) error {
 			unchanged = $7, skipped = $8, failed = $9, finished = $10, owner = $11, records_delivered = $13, records_skipped = $14,
 			superseded = $15, records_superseded = $16, results = $17
 			WHERE id = $12 AND owner IN ('', $11)`,
-			clean(f.Path), string(f.State), f.Next, f.Offset, f.Rows, f.Delivered, f.Unchanged, f.Skipped, f.Failed, codec.Micros(f.Finished), owner, f.ID,
+			clean(f.Path), string(f.State), f.Next, f.Offset, f.Rows, f.Delivered, f.Unchanged, f.Skipped, f.Failed,
+			codec.Micros(f.Finished), owner, f.ID,
 			f.RecordsDelivered, f.RecordsSkipped, f.Superseded, f.RecordsSuperseded, clean(f.Results))
 		if err != nil {
 			return fmt.Errorf("keep the progress of the file %s: %w", f.Name, err)
@@ -114,7 +118,8 @@ func (t *tx) countRows(ctx context.Context, f *journal.File, server string, now 
 	var received int64
 	err := t.QueryRow(ctx, `SELECT rule, received, rows, delivered, unchanged, skipped, superseded, records_delivered, records_skipped, records_superseded
 		FROM files WHERE id = $1 FOR UPDATE`, f.ID).
-		Scan(&name, &received, &was.Rows, &was.Delivered, &was.Unchanged, &was.Skipped, &was.Superseded, &was.RecordsDelivered, &was.RecordsSkipped, &was.RecordsSuperseded)
+		Scan(&name, &received, &was.Rows, &was.Delivered, &was.Unchanged, &was.Skipped, &was.Superseded,
+			&was.RecordsDelivered, &was.RecordsSkipped, &was.RecordsSuperseded)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil
 	}
@@ -136,8 +141,10 @@ func (s *Store) Files(ctx context.Context, state journal.FileState) ([]journal.F
 		var f journal.File
 		var state string
 		var received, finished int64
-		if err := rows.Scan(&f.ID, &f.Rule, &f.Path, &f.Name, &f.Folder, &f.Size, &f.SHA256, &received, &state, &f.Next, &f.Offset, &f.Rows,
-			&f.Delivered, &f.Unchanged, &f.Skipped, &f.Failed, &f.Owner, &finished, &f.Place, &f.Places, &f.RecordsDelivered, &f.RecordsSkipped,
+		if err := rows.Scan(&f.ID, &f.Rule, &f.Path, &f.Name, &f.Folder, &f.Size, &f.SHA256, &received, &state, &f.Next,
+			&f.Offset, &f.Rows,
+			&f.Delivered, &f.Unchanged, &f.Skipped, &f.Failed, &f.Owner, &finished, &f.Place, &f.Places, &f.RecordsDelivered,
+			&f.RecordsSkipped,
 			&f.Superseded, &f.RecordsSuperseded, &f.Results); err != nil {
 			return err
 		}

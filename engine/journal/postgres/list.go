@@ -90,7 +90,8 @@ func (s *Store) conditions(ctx context.Context, f journal.Filter) (*where, error
 	if f.Key != "" {
 		w.add("r.chain = ? AND r.key = ?", codec.Chain(f.Key), f.Key)
 	}
-	for column, value := range map[string]string{"r.id": f.ID, "o.code": f.Code, "o.class": string(f.Class), "o.cause": f.Cause, "r.file": f.FileID} {
+	for column, value := range map[string]string{"r.id": f.ID, "o.code": f.Code, "o.class": string(f.Class),
+		"o.cause": f.Cause, "r.file": f.FileID} {
 		if value != "" {
 			w.add(column+" = ?", value)
 		}
@@ -149,8 +150,9 @@ func (s *Store) selectSeqs(ctx context.Context, w *where, f journal.Filter) ([]i
 	if f.Limit > 0 {
 		limit = strconv.Itoa(f.Limit)
 	}
-	seqs, err := numbers(ctx, s.pool, fmt.Sprintf("SELECT r.seq FROM records r LEFT JOIN outcomes o ON o.seq = r.seq WHERE %s ORDER BY r.seq %s LIMIT %s",
-		w.text(), order, limit), w.args...)
+	seqs, err := numbers(ctx, s.pool,
+		fmt.Sprintf("SELECT r.seq FROM records r LEFT JOIN outcomes o ON o.seq = r.seq WHERE %s ORDER BY r.seq %s LIMIT %s",
+			w.text(), order, limit), w.args...)
 	if err != nil {
 		return nil, fmt.Errorf("select records: %w", s.explain(err))
 	}
@@ -201,7 +203,8 @@ func (s *Store) Causes(ctx context.Context, f journal.Filter) ([]journal.Cause, 
 		var c journal.Cause
 		var class string
 		var first, last, example int64
-		if err := rows.Scan(&c.Rule, &c.Code, &c.Cause, &c.Hint, &c.Place, &class, &c.Count, &first, &last, &example); err != nil {
+		if err := rows.Scan(&c.Rule, &c.Code, &c.Cause, &c.Hint, &c.Place, &class, &c.Count, &first, &last,
+			&example); err != nil {
 			return err
 		}
 		c.Class, c.First, c.Last = actions.Class(class), codec.Time(first), codec.Time(last)
@@ -236,14 +239,16 @@ func (s *Store) failedCauses(ctx context.Context, f journal.Filter) ([]journal.C
 	return shared.Causes(out, f), nil
 }
 
-// Summary implements journal.Journal. It reads counters and keys, not records, so that it is quick whatever the backlog.
+// Summary implements journal.Journal. It reads counters and keys, not records, so that it is quick
+// whatever the backlog.
 func (s *Store) Summary(ctx context.Context) (journal.Summary, error) {
 	var sum journal.Summary
 	err := s.query(ctx, func(rows pgx.Rows) error {
 		var r journal.RuleSummary
 		var received, delivered int64
 		var oldest, next *int64
-		if err := rows.Scan(&r.Rule, &r.Pending, &r.Delivered, &r.Held, &r.Skipped, &r.Failed, &r.Dismissed, &r.Superseded, &received, &delivered, &oldest, &next); err != nil {
+		if err := rows.Scan(&r.Rule, &r.Pending, &r.Delivered, &r.Held, &r.Skipped, &r.Failed, &r.Dismissed, &r.Superseded,
+			&received, &delivered, &oldest, &next); err != nil {
 			return err
 		}
 		r.LastReceived, r.LastDelivered = codec.Time(received), codec.Time(delivered)
@@ -268,8 +273,8 @@ func (s *Store) Summary(ctx context.Context) (journal.Summary, error) {
 	return sum, nil
 }
 
-// The first accepted pending record of a rule need not be the head of its key when an earlier one of another rule is; then the index of open records
-// gives it.
+// The first accepted pending record of a rule need not be the head of its key when an earlier one
+// of another rule is; then the index of open records gives it.
 const summaryQuery = `SELECT n.name, c.s0, c.s1, c.s2, c.s3, c.s4, c.s5, c.s6, c.received, c.delivered,
 	(SELECT CASE WHEN f.rule = n.id THEN f.received END FROM (SELECT r.rule, r.received FROM records r WHERE (r.state, r.rule, r.seq) > (0, n.id, 0)
 		AND r.state = 0 ORDER BY r.state, r.rule, r.seq LIMIT 1) f),

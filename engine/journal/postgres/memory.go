@@ -35,7 +35,8 @@ func (m memory) Digests(ctx context.Context, objects []string) (map[string]actio
 		d.Sum, d.Mark = uint64(uint32(sum)), uint16(mark)
 		found[hash] = d
 		return err
-	}, "SELECT object, sum, mark, version, seq FROM digests WHERE object = ANY($1) AND (sum <> 0 OR seq <> 0 OR version <> 0 OR mark <> 0)", hashes)
+	}, "SELECT object, sum, mark, version, seq FROM digests WHERE object = ANY($1) AND (sum <> 0 OR seq <> 0 OR "+
+		"version <> 0 OR mark <> 0)", hashes)
 	if err != nil {
 		return nil, fmt.Errorf("read digests: %w", m.s.explain(err))
 	}
@@ -106,7 +107,8 @@ func (m memory) shapes(ctx context.Context, query string, asked any) (map[string
 }
 
 // Identities implements actions.Memory.
-func (m memory) Identities(ctx context.Context, keys []actions.IdentityKey) (map[actions.IdentityKey]actions.Identity, error) {
+func (m memory) Identities(ctx context.Context, keys []actions.IdentityKey) (map[actions.IdentityKey]actions.Identity,
+	error) {
 	types, ids := make([]string, len(keys)), make([]string, len(keys))
 	for i, k := range keys {
 		types[i], ids[i] = clean(k.Type), clean(k.ExternalID)
@@ -131,7 +133,8 @@ func (m memory) Holders(ctx context.Context, uids []string) ([]actions.Identity,
 		id, err := scanIdentity(rows)
 		out = append(out, id)
 		return err
-	}, "SELECT type, external_id, uid, generation, origin FROM identities WHERE uid = ANY($2) AND server = $1", m.server, uids)
+	}, "SELECT type, external_id, uid, generation, origin FROM identities WHERE uid = ANY($2) AND server = $1", m.server,
+		uids)
 	if err != nil {
 		return nil, fmt.Errorf("look up who stands for people: %w", m.s.explain(err))
 	}

@@ -34,7 +34,8 @@ func migrations() ([]string, error) {
 	return steps, nil
 }
 
-// migrate brings the schema up to our format in one transaction, or refuses one that is newer. Runners that start together wait for each other.
+// migrate brings the schema up to our format in one transaction, or refuses one that is newer.
+// Runners that start together wait for each other.
 func (s *Store) migrate(ctx context.Context) error {
 	steps, err := migrations()
 	if err != nil {
@@ -76,7 +77,8 @@ func (s *Store) migrate(ctx context.Context) error {
 // makeSchema makes the schema when it is missing; a user who may not make one can have it made beforehand.
 func makeSchema(ctx context.Context, tx pgx.Tx, schema string) error {
 	var exists bool
-	if err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1)", schema).Scan(&exists); err != nil || exists {
+	if err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1)",
+		schema).Scan(&exists); err != nil || exists {
 		return err
 	}
 	_, err := tx.Exec(ctx, "CREATE SCHEMA "+pgx.Identifier{schema}.Sanitize())

@@ -50,7 +50,8 @@ func fillFormat(t *testing.T, p place, steps []string) {
 		}
 	}
 	var schema, from string
-	if err := conn.QueryRow(t.Context(), "SELECT setting FROM pg_settings WHERE name = 'search_path'").Scan(&schema); err != nil {
+	if err := conn.QueryRow(t.Context(),
+		"SELECT setting FROM pg_settings WHERE name = 'search_path'").Scan(&schema); err != nil {
 		t.Fatal(err)
 	}
 	from = schemaName(t, today)
@@ -93,7 +94,8 @@ func schemaName(t *testing.T, p place) string {
 
 var contributor = actions.ContributorOf("visits", "form/of Amina", "malaria/0/abcdefghijk/")
 
-// keepSome keeps three records that wait, one that was delivered, one that failed, a digest and what a record gives to an aggregate value.
+// keepSome keeps three records that wait, one that was delivered, one that failed, a digest and
+// what a record gives to an aggregate value.
 func keepSome(t *testing.T, p place) {
 	t.Helper()
 	s := p.Open(t, journal.Options{})
@@ -109,14 +111,16 @@ func keepSome(t *testing.T, p place) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = s.Commit(t.Context(), &journal.Batch{Owner: "one", Server: "national", Digests: []actions.Digest{{Object: "event a", Sum: 7}}, Settlements: []journal.Settlement{
-		{Seq: got[0].Seq, State: journal.Delivered, Attempts: 1, Objects: []string{"abcdefghijk"}},
-		{Seq: got[1].Seq, State: journal.Failed, Attempts: 1, Problem: &journal.Problem{Code: "E1064", Cause: "no date"}},
-	}})
+	err = s.Commit(t.Context(), &journal.Batch{Owner: "one", Server: "national",
+		Digests: []actions.Digest{{Object: "event a", Sum: 7}}, Settlements: []journal.Settlement{
+			{Seq: got[0].Seq, State: journal.Delivered, Attempts: 1, Objects: []string{"abcdefghijk"}},
+			{Seq: got[1].Seq, State: journal.Failed, Attempts: 1, Problem: &journal.Problem{Code: "E1064", Cause: "no date"}},
+		}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = s.Memory("national").(actions.Contributions).Contribute(t.Context(), []actions.Contribution{{Contributor: contributor, Slot: "march", Value: "3", At: "1"}})
+	_, err = s.Memory("national").(actions.Contributions).Contribute(t.Context(),
+		[]actions.Contribution{{Contributor: contributor, Slot: "march", Value: "3", At: "1"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +136,8 @@ func checkUpToDate(t *testing.T, p place) {
 		t.Error(err)
 	}
 	sum, err := s.Summary(t.Context())
-	if err != nil || len(sum.Rules) != 1 || sum.Rules[0].Pending != 3 || sum.Rules[0].Delivered != 1 || sum.Rules[0].Failed != 1 {
+	if err != nil || len(sum.Rules) != 1 || sum.Rules[0].Pending != 3 || sum.Rules[0].Delivered != 1 ||
+		sum.Rules[0].Failed != 1 {
 		t.Errorf("it holds %+v: %v", sum.Rules, err)
 	}
 	d, err := s.Append(t.Context(), []*journal.Record{journaltest.Form(2), journaltest.Form(9)}, nil)
@@ -149,11 +154,13 @@ func checkUpToDate(t *testing.T, p place) {
 		t.Errorf("its digest is not known: %v %v", sums, err)
 	}
 	shares := memory.(actions.Contributions)
-	if _, err := shares.Contribute(t.Context(), []actions.Contribution{{Contributor: contributor, Slot: "march", Value: "5", At: "1"}}); err != nil {
+	if _, err := shares.Contribute(t.Context(), []actions.Contribution{{Contributor: contributor, Slot: "march",
+		Value: "5", At: "1"}}); err != nil {
 		t.Fatal(err)
 	}
 	tallies, err := shares.Tallies(t.Context(), []string{"march"})
-	if diff := cmp.Diff(map[string]actions.Tally{"march": {Slot: "march", Count: 1, Sum: 5, Last: "5"}}, tallies); diff != "" || err != nil {
+	if diff := cmp.Diff(map[string]actions.Tally{"march": {Slot: "march", Count: 1, Sum: 5, Last: "5"}},
+		tallies); diff != "" || err != nil {
 		t.Error(diff, err)
 	}
 }

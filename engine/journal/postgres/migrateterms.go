@@ -15,7 +15,8 @@ import (
 // searchedRecords is the first format in which records are found by their terms, and failures by their cause.
 const searchedRecords = 12
 
-// nameRecords makes the records of an earlier journal known by their terms, and groups its failures: a part at a time, so that it needs little memory.
+// nameRecords makes the records of an earlier journal known by their terms, and groups its
+// failures: a part at a time, so that it needs little memory.
 func (s *Store) nameRecords(ctx context.Context, p pgx.Tx) error {
 	t := &tx{Tx: p, s: s, counts: map[countOf]countBy{}, figures: shared.Tally{}}
 	for after, more := int64(0), true; more; {
@@ -40,7 +41,8 @@ func (s *Store) nameRecords(ctx context.Context, p pgx.Tx) error {
 			err = t.saveTerms(ctx)
 		}
 		if err == nil {
-			_, err = t.Exec(ctx, "UPDATE records r SET cause = u.cause FROM unnest($1::bigint[], $2::bigint[]) u(seq, cause) WHERE r.seq = u.seq", failed, causes)
+			_, err = t.Exec(ctx, "UPDATE records r SET cause = u.cause FROM unnest($1::bigint[], $2::bigint[]) u(seq, cause) "+
+				"WHERE r.seq = u.seq", failed, causes)
 		}
 		if err != nil {
 			return fmt.Errorf("make records known by their terms: %w", err)

@@ -12,8 +12,10 @@ import (
 )
 
 // PendingNotifications implements journal.Journal.
-func (s *Store) PendingNotifications(ctx context.Context, rule string, now time.Time, limit int) ([]*journal.Record, error) {
-	seqs, err := numbers(ctx, s.pool, `SELECT seq FROM untold WHERE rule = (SELECT id FROM rules WHERE name = $1) AND due <= $2 ORDER BY due, seq LIMIT $3`,
+func (s *Store) PendingNotifications(ctx context.Context, rule string, now time.Time, limit int) ([]*journal.Record,
+	error) {
+	seqs, err := numbers(ctx, s.pool,
+		`SELECT seq FROM untold WHERE rule = (SELECT id FROM rules WHERE name = $1) AND due <= $2 ORDER BY due, seq LIMIT $3`,
 		clean(rule), codec.Micros(now), limit)
 	var out []*journal.Record
 	if err == nil && len(seqs) > 0 {
@@ -40,7 +42,8 @@ func (s *Store) Notified(ctx context.Context, notifications []journal.Notificati
 				if n.RetryAt.IsZero() {
 					b.Queue("DELETE FROM untold WHERE seq = $1 AND settled = $2", n.Seq, codec.Micros(n.Settled))
 				} else {
-					b.Queue("UPDATE untold SET due = $3 WHERE seq = $1 AND settled = $2", n.Seq, codec.Micros(n.Settled), codec.Micros(n.RetryAt))
+					b.Queue("UPDATE untold SET due = $3 WHERE seq = $1 AND settled = $2", n.Seq, codec.Micros(n.Settled),
+						codec.Micros(n.RetryAt))
 				}
 			}
 		})

@@ -15,7 +15,8 @@ import (
 )
 
 func (t *tx) audit(ctx context.Context, who, did, why string, count int64, subject string) error {
-	_, err := t.Exec(ctx, "INSERT INTO audit (at, who, did, why, count, subject) VALUES ($1, $2, $3, $4, $5, $6)", codec.Micros(t.s.now()), clean(who), did, clean(why), count, clean(subject))
+	_, err := t.Exec(ctx, "INSERT INTO audit (at, who, did, why, count, subject) VALUES ($1, $2, $3, $4, $5, $6)",
+		codec.Micros(t.s.now()), clean(who), did, clean(why), count, clean(subject))
 	if err != nil {
 		return fmt.Errorf("write the audit trail: %w", err)
 	}
@@ -43,7 +44,8 @@ func (s *Store) Audit(ctx context.Context, limit int) ([]journal.AuditEntry, err
 	return out, nil
 }
 
-// move brings the records that a filter selects from one state to another, some at a time, and writes one line of the audit trail for each part.
+// move brings the records that a filter selects from one state to another, some at a time, and
+// writes one line of the audit trail for each part.
 type move struct {
 	filter   journal.Filter
 	to       int
@@ -147,16 +149,19 @@ func chainsOf(records map[int64]standing) []int64 {
 	return slices.Compact(chains)
 }
 
-// Replay implements journal.Journal. Without states in the filter it takes the failed records. Records whose payload has expired stay as they are.
+// Replay implements journal.Journal. Without states in the filter it takes the failed records.
+// Records whose payload has expired stay as they are.
 func (s *Store) Replay(ctx context.Context, f journal.Filter, who, why string, force bool) (int64, error) {
 	f, err := shared.Replayable(f)
 	if err != nil {
 		return 0, err
 	}
 	flag := codec.ReplayFlags(f, force)
-	return s.move(ctx, move{filter: f, to: codec.Pending, who: who, did: "replay", why: why, keepBody: true, inFlight: true,
+	return s.move(ctx, move{filter: f, to: codec.Pending, who: who, did: "replay", why: why, keepBody: true,
+		inFlight: true,
 		change: func(ctx context.Context, t *tx, seqs []int64, _ map[int64]standing) error {
-			_, err := t.Exec(ctx, "UPDATE records SET state = 0, next_try = 0, attempts = 0, flags = flags & ~17 | $2, touched = $3 WHERE seq = ANY($1)",
+			_, err := t.Exec(ctx, "UPDATE records SET state = 0, next_try = 0, attempts = 0, flags = flags & ~17 | $2, "+
+				"touched = $3 WHERE seq = ANY($1)",
 				seqs, flag, codec.Micros(s.now()))
 			return err
 		}})
@@ -175,7 +180,8 @@ func (s *Store) Dismiss(ctx context.Context, f journal.Filter, who, why string) 
 }
 
 func (t *tx) dismiss(ctx context.Context, seqs []int64) error {
-	_, err := t.Exec(ctx, "UPDATE records SET state = 5, next_try = 0, flags = flags & ~8, touched = $2 WHERE seq = ANY($1)", seqs, codec.Micros(t.s.now()))
+	_, err := t.Exec(ctx, "UPDATE records SET state = 5, next_try = 0, flags = flags & ~8, touched = $2 WHERE seq = "+
+		"ANY($1)", seqs, codec.Micros(t.s.now()))
 	return err
 }
 
@@ -221,7 +227,8 @@ func (s *Store) correct(ctx context.Context, seq int64, body []byte, who, why st
 		}
 		if was.state == codec.Held {
 			err = t.batch(ctx, func(b *pgx.Batch) {
-				b.Queue("INSERT INTO payloads VALUES ($1, $2) ON CONFLICT (seq) DO UPDATE SET body = excluded.body", seq, s.sealer.Seal(codec.PurposeBody, was.ident, body))
+				b.Queue("INSERT INTO payloads VALUES ($1, $2) ON CONFLICT (seq) DO UPDATE SET body = excluded.body", seq,
+					s.sealer.Seal(codec.PurposeBody, was.ident, body))
 				b.Queue("UPDATE records SET flags = flags | $2 WHERE seq = $1", seq, codec.FlagEdited)
 			})
 		} else {
@@ -241,7 +248,8 @@ func (s *Store) correct(ctx context.Context, seq int64, body []byte, who, why st
 // putVersion keeps the corrected version of a settled record.
 func (t *tx) putVersion(ctx context.Context, seq int64, state int, r *row, now int64) (int64, error) {
 	var waiting *int64
-	err := t.QueryRow(ctx, "SELECT max(seq) FROM records WHERE chain = $1 AND state IN (0, 2) AND flags & $2 <> 0 AND ident = $3 AND rank = $4",
+	err := t.QueryRow(ctx, "SELECT max(seq) FROM records WHERE chain = $1 AND state IN (0, 2) AND flags & $2 <> 0 AND "+
+		"ident = $3 AND rank = $4",
 		r.chain, codec.FlagEdited, r.ident, r.rec.Rank).Scan(&waiting)
 	if err != nil {
 		return 0, err
@@ -260,7 +268,10 @@ func (t *tx) putVersion(ctx context.Context, seq int64, state int, r *row, now i
 
 // Note implements journal.Desk.
 func (s *Store) Note(ctx context.Context, e journal.AuditEntry) error {
-	err := s.tx(ctx, func(ctx context.Context, t *tx) error { return t.audit(ctx, e.Who, e.Did, e.Why, e.Count, e.Subject) })
+	err := s.tx(ctx, func(ctx context.Context, t *tx) error {
+		return t.audit(ctx, e.Who, e.Did, e.Why, e.Count,
+			e.Subject)
+	})
 	if err != nil {
 		return fmt.Errorf("write the audit trail: %w", err)
 	}
@@ -273,9 +284,11 @@ func (s *Store) Hold(ctx context.Context, rule string, p *journal.Problem) (int6
 	if p != nil {
 		why = p.Cause
 	}
-	return s.move(ctx, move{filter: journal.Filter{Rule: rule, States: []journal.State{journal.Pending}}, to: codec.Held, who: shared.Program, did: "hold", why: why,
+	return s.move(ctx, move{filter: journal.Filter{Rule: rule, States: []journal.State{journal.Pending}}, to: codec.Held,
+		who: shared.Program, did: "hold", why: why,
 		change: func(ctx context.Context, t *tx, seqs []int64, before map[int64]standing) error {
-			_, err := t.Exec(ctx, "UPDATE records SET state = 2, next_try = 0, touched = $2 WHERE seq = ANY($1)", seqs, codec.Micros(s.now()))
+			_, err := t.Exec(ctx, "UPDATE records SET state = 2, next_try = 0, touched = $2 WHERE seq = ANY($1)", seqs,
+				codec.Micros(s.now()))
 			if err != nil || p == nil {
 				return err
 			}
@@ -297,7 +310,8 @@ func (t *tx) setProblem(ctx context.Context, seqs []int64, before map[int64]stan
 
 // Unhold implements journal.Journal.
 func (s *Store) Unhold(ctx context.Context, rule string) (int64, error) {
-	return s.move(ctx, move{filter: journal.Filter{Rule: rule, States: []journal.State{journal.Held}}, to: codec.Pending, who: shared.Program, did: "unhold", inFlight: true,
+	return s.move(ctx, move{filter: journal.Filter{Rule: rule, States: []journal.State{journal.Held}}, to: codec.Pending,
+		who: shared.Program, did: "unhold", inFlight: true,
 		change: func(ctx context.Context, t *tx, seqs []int64, _ map[int64]standing) error {
 			return t.batch(ctx, func(b *pgx.Batch) {
 				b.Queue("DELETE FROM outcomes WHERE seq = ANY($1)", seqs)

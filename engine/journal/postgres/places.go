@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// reserve keeps the next places in the order of acceptance for the rows of a file and gives the one before them. Places that are kept for a file that turns
-// out to be known are never taken.
+// reserve keeps the next places in the order of acceptance for the rows of a file and gives the one
+// before them. Places that are kept for a file that turns out to be known are never taken.
 func (t *tx) reserve(ctx context.Context, places int64) (before int64, err error) {
 	if places <= 0 {
 		return 0, nil
@@ -25,7 +25,8 @@ func (t *tx) reserve(ctx context.Context, places int64) (before int64, err error
 	return before, nil
 }
 
-// unrecorded leaves out rows of files that are records already: the answer to the commit that made them was lost, or another runner read the file meanwhile.
+// unrecorded leaves out rows of files that are records already: the answer to the commit that made
+// them was lost, or another runner read the file meanwhile.
 func (t *tx) unrecorded(ctx context.Context, rows []*row) ([]*row, error) {
 	var places []int64
 	for _, r := range rows {
@@ -41,7 +42,10 @@ func (t *tx) unrecorded(ctx context.Context, rows []*row) ([]*row, error) {
 	if err != nil {
 		return nil, fmt.Errorf("look for rows that are recorded: %w", err)
 	}
-	return slices.DeleteFunc(slices.Clone(rows), func(r *row) bool { return r.rec.Seq > 0 && slices.Contains(known, r.seq) }), nil
+	return slices.DeleteFunc(slices.Clone(rows), func(r *row) bool {
+		return r.rec.Seq > 0 &&
+			slices.Contains(known, r.seq)
+	}), nil
 }
 
 // number gives rows their places in the order of acceptance: the next ones, unless their file has taken them a place.

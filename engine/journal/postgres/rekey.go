@@ -13,9 +13,11 @@ import (
 
 // resealed are what is sealed for a record: read with its identity, in order of seq, and written.
 var resealed = []struct{ purpose, read, write string }{
-	{codec.PurposeBody, "SELECT p.seq, r.ident, p.body FROM payloads p JOIN records r ON r.seq = p.seq WHERE p.seq > $1 ORDER BY p.seq LIMIT $2",
+	{codec.PurposeBody, "SELECT p.seq, r.ident, p.body FROM payloads p JOIN records r ON r.seq = p.seq WHERE p.seq > " +
+		"$1 ORDER BY p.seq LIMIT $2",
 		"UPDATE payloads t SET body = u.sealed FROM unnest($1::bigint[], $2::bytea[]) u(seq, sealed) WHERE t.seq = u.seq"},
-	{codec.PurposeOrigin, "SELECT seq, ident, origin FROM records WHERE seq > $1 AND origin IS NOT NULL ORDER BY seq LIMIT $2",
+	{codec.PurposeOrigin, "SELECT seq, ident, origin FROM records WHERE seq > $1 AND origin IS NOT NULL ORDER BY seq " +
+		"LIMIT $2",
 		"UPDATE records t SET origin = u.sealed FROM unnest($1::bigint[], $2::bytea[]) u(seq, sealed) WHERE t.seq = u.seq"},
 	{codec.PurposeProblem, `SELECT o.seq, r.ident, o.private FROM outcomes o JOIN records r ON r.seq = o.seq WHERE o.seq > $1 AND o.private IS NOT NULL
 		ORDER BY o.seq LIMIT $2`, "UPDATE outcomes t SET private = u.sealed FROM unnest($1::bigint[], $2::bytea[]) u(seq, sealed) WHERE t.seq = u.seq"},
@@ -33,7 +35,8 @@ func (s *Store) Rekey(ctx context.Context) (count int64, err error) {
 	defer conn.Release()
 	var alone bool
 	var owners int
-	err = conn.QueryRow(ctx, "SELECT pg_try_advisory_lock($1), (SELECT count(*) FROM owners WHERE seen >= clock_timestamp() - $2::interval)", s.lockID(moveLock), s.lease).
+	err = conn.QueryRow(ctx, "SELECT pg_try_advisory_lock($1), (SELECT count(*) FROM owners WHERE seen >= "+
+		"clock_timestamp() - $2::interval)", s.lockID(moveLock), s.lease).
 		Scan(&alone, &owners)
 	if alone {
 		defer func() {

@@ -17,8 +17,8 @@ import (
 	"github.com/culvert/culvert/sources"
 )
 
-// Expire implements journal.Journal, a part at a time. Delivered and skipped records go by Retention.Delivered, failed and dismissed ones by
-// Retention.Failed. The last record always stays.
+// Expire implements journal.Journal, a part at a time. Delivered and skipped records go by
+// Retention.Delivered, failed and dismissed ones by Retention.Failed. The last record always stays.
 func (s *Store) Expire(ctx context.Context, r journal.Retention, now time.Time) (journal.Expired, error) {
 	var out journal.Expired
 	err := s.expirePayloads(ctx, r.Payloads, now, &out.Payloads)
@@ -61,8 +61,10 @@ func (s *Store) expirePayloads(ctx context.Context, age time.Duration, now time.
 		})
 }
 
-func (s *Store) expireRecords(ctx context.Context, age time.Duration, now time.Time, states string, count *int64) error {
-	return s.expire(ctx, age, now, `SELECT seq FROM records WHERE state IN `+states+` AND touched < $1 AND seq > $2 AND seq < $3 ORDER BY seq LIMIT $4`,
+func (s *Store) expireRecords(ctx context.Context, age time.Duration, now time.Time, states string,
+	count *int64) error {
+	return s.expire(ctx, age, now,
+		`SELECT seq FROM records WHERE state IN `+states+` AND touched < $1 AND seq > $2 AND seq < $3 ORDER BY seq LIMIT $4`,
 		func(ctx context.Context, t *tx, seqs []int64, before map[int64]standing) error {
 			if err := t.dropTerms(ctx, seqs); err != nil {
 				return err
@@ -81,7 +83,8 @@ func (s *Store) expireRecords(ctx context.Context, age time.Duration, now time.T
 }
 
 // expire applies one kind of expiry to all that was settled longer ago than age, in parts.
-func (s *Store) expire(ctx context.Context, age time.Duration, now time.Time, query string, change func(context.Context, *tx, []int64, map[int64]standing) error) error {
+func (s *Store) expire(ctx context.Context, age time.Duration, now time.Time, query string,
+	change func(context.Context, *tx, []int64, map[int64]standing) error) error {
 	if age <= 0 {
 		return nil
 	}
@@ -118,8 +121,10 @@ func (s *Store) expire(ctx context.Context, age time.Duration, now time.Time, qu
 	}
 }
 
-// Forget implements journal.Journal. It erases what is kept of records whose key or id is the external id or holds it, the payloads of delivered records that
-// mention it, and all of others that do. What was not delivered yet is dismissed. Outcomes stay, without anything that tells whose they are.
+// Forget implements journal.Journal. It erases what is kept of records whose key or id is the
+// external id or holds it, the payloads of delivered records that mention it, and all of others
+// that do. What was not delivered yet is dismissed. Outcomes stay, without anything that tells
+// whose they are.
 func (s *Store) Forget(ctx context.Context, externalID, who, why string) (journal.Forgotten, error) {
 	var out journal.Forgotten
 	if externalID == "" {
@@ -135,7 +140,10 @@ func (s *Store) Forget(ctx context.Context, externalID, who, why string) (journa
 	}
 	own = append(own, mentions.open...)
 	for part := range slices.Chunk(own, shared.ChangeSize) {
-		if err := s.tx(ctx, func(ctx context.Context, t *tx) error { return t.forgetRecords(ctx, part, externalID, &out) }); err != nil {
+		if err := s.tx(ctx, func(ctx context.Context, t *tx) error {
+			return t.forgetRecords(ctx, part, externalID,
+				&out)
+		}); err != nil {
 			return out, fmt.Errorf("forget a person: %w", err)
 		}
 	}
@@ -149,7 +157,8 @@ func (s *Store) Forget(ctx context.Context, externalID, who, why string) (journa
 			return err
 		}
 		if len(externalID) >= shared.MinMention {
-			_, err := t.Exec(ctx, "UPDATE audit SET subject = replace(subject, $1, $2), why = replace(why, $1, $2) WHERE strpos(subject, $1) > 0 OR strpos(why, $1) > 0", clean(externalID), shared.ForgottenKey)
+			_, err := t.Exec(ctx, "UPDATE audit SET subject = replace(subject, $1, $2), why = replace(why, $1, $2) WHERE "+
+				"strpos(subject, $1) > 0 OR strpos(why, $1) > 0", clean(externalID), shared.ForgottenKey)
 			if err != nil {
 				return err
 			}
@@ -164,7 +173,8 @@ func (s *Store) Forget(ctx context.Context, externalID, who, why string) (journa
 			out.Records += n
 			out.Identities += ids
 		})
-		return t.audit(ctx, who, "forget", why, out.Records+n, "the person whose external id has the SHA-256 "+hex.EncodeToString(digest[:8])+"…")
+		return t.audit(ctx, who, "forget", why, out.Records+n,
+			"the person whose external id has the SHA-256 "+hex.EncodeToString(digest[:8])+"…")
 	})
 	if err != nil {
 		return out, fmt.Errorf("forget a person: %w", err)
@@ -174,9 +184,11 @@ func (s *Store) Forget(ctx context.Context, externalID, who, why string) (journa
 }
 
 func (s *Store) recordsOf(ctx context.Context, externalID string) (out []int64, err error) {
-	query, args := "SELECT seq, key, id FROM records WHERE chain = $1 AND key = $2 OR id = $2 ORDER BY seq", []any{codec.Chain(externalID), externalID}
+	query, args := "SELECT seq, key, id FROM records WHERE chain = $1 AND key = $2 OR id = $2 ORDER BY seq",
+		[]any{codec.Chain(externalID), externalID}
 	if len(externalID) >= shared.MinMention {
-		query, args = "SELECT seq, key, id FROM records WHERE strpos(key, $1) > 0 OR strpos(id, $1) > 0 ORDER BY seq", []any{clean(externalID)}
+		query, args = "SELECT seq, key, id FROM records WHERE strpos(key, $1) > 0 OR strpos(id, $1) > 0 ORDER BY seq",
+			[]any{clean(externalID)}
 	}
 	err = s.query(ctx, func(rows pgx.Rows) error {
 		var seq int64

@@ -29,7 +29,8 @@ func (s *Store) RowChangesNoted(ctx context.Context, records []*journal.Record) 
 		seqs[i], touched[i] = r.Seq, codec.Micros(r.Settled)
 	}
 	err := s.tx(ctx, func(ctx context.Context, t *tx) error {
-		_, err := t.Exec(ctx, "DELETE FROM row_changes c USING unnest($1::bigint[], $2::bigint[]) u(seq, touched) WHERE c.seq = u.seq AND c.touched = u.touched", seqs, touched)
+		_, err := t.Exec(ctx, "DELETE FROM row_changes c USING unnest($1::bigint[], $2::bigint[]) u(seq, touched) WHERE "+
+			"c.seq = u.seq AND c.touched = u.touched", seqs, touched)
 		return err
 	})
 	if err != nil {

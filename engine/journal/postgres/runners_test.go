@@ -45,7 +45,8 @@ func (f *flights) end(r *journal.Record) {
 	delete(f.keys, r.Key)
 }
 
-// TestRunners lets several runners accept, claim, retry and settle at once: no key is ever in flight twice, its order holds, and nothing is left over.
+// TestRunners lets several runners accept, claim, retry and settle at once: no key is ever in
+// flight twice, its order holds, and nothing is left over.
 func TestRunners(t *testing.T) {
 	t.Parallel()
 	const runners, records, keys = 3, 600, 40
@@ -165,8 +166,8 @@ func TestKeysOfRunners(t *testing.T) {
 	}
 }
 
-// TestLeaderTakenOver has a leader that is frozen: its connection lives, but it gives no sign of life. Another one leads soon, and the first one, woken
-// up, knows that it does not lead any more.
+// TestLeaderTakenOver has a leader that is frozen: its connection lives, but it gives no sign of
+// life. Another one leads soon, and the first one, woken up, knows that it does not lead any more.
 func TestLeaderTakenOver(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
@@ -219,7 +220,8 @@ func TestLostConnections(t *testing.T) {
 		t.Fatal(err)
 	}
 	var ended int
-	err = admin.QueryRow(t.Context(), "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = $1",
+	err = admin.QueryRow(t.Context(),
+		"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = $1",
 		dsn.Query().Get("application_name")).Scan(&ended)
 	if err != nil || ended < 2 {
 		t.Fatalf("%d connections were ended: %v", ended, err)
@@ -255,7 +257,8 @@ func TestOpenRefusals(t *testing.T) {
 	if _, err := postgres.Open(t.Context(), string(p), journal.Options{}); !errors.Is(err, journal.ErrKeyMissing) {
 		t.Errorf("without the key: %v", err)
 	}
-	if _, err := postgres.Open(t.Context(), string(p), journal.Options{Key: []byte("another key of 16")}); !errors.Is(err, journal.ErrKeyWrong) {
+	if _, err := postgres.Open(t.Context(), string(p), journal.Options{Key: []byte("another key of 16")}); !errors.Is(err,
+		journal.ErrKeyWrong) {
 		t.Errorf("with another key: %v", err)
 	}
 	conn, err := pgx.Connect(t.Context(), string(p))
@@ -267,7 +270,8 @@ func TestOpenRefusals(t *testing.T) {
 		t.Fatal(err)
 	}
 	var newer *journal.ErrNewer
-	if _, err := postgres.Open(t.Context(), string(p), journal.Options{Key: key}); !errors.As(err, &newer) || newer.Found != 99 {
+	if _, err := postgres.Open(t.Context(), string(p), journal.Options{Key: key}); !errors.As(err, &newer) ||
+		newer.Found != 99 {
 		t.Errorf("a newer journal: %v", err)
 	}
 }

@@ -15,7 +15,8 @@ import (
 	"github.com/culvert/culvert/engine/journal/shared"
 )
 
-// outOfOrder is how far apart the times of records may be that were accepted one after the other, by runners with several clocks, and stand in the wrong order.
+// outOfOrder is how far apart the times of records may be that were accepted one after the other,
+// by runners with several clocks, and stand in the wrong order.
 const outOfOrder = time.Minute
 
 // Search implements journal.Reader.
@@ -80,7 +81,8 @@ func (s *Store) candidates(ctx context.Context, f journal.Filter) (candidates, e
 	case len(texts) > 0:
 		return along(latestByTerms, termsOf(texts)), nil
 	case f.FileID != "":
-		return along("SELECT seq FROM records WHERE file = $3 AND ($4 = 0 OR row = $4) AND seq < $1 ORDER BY seq DESC LIMIT $2", clean(f.FileID), f.Row), nil
+		return along("SELECT seq FROM records WHERE file = $3 AND ($4 = 0 OR row = $4) AND seq < $1 ORDER BY seq DESC "+
+			"LIMIT $2", clean(f.FileID), f.Row), nil
 	case slices.Equal(f.States, []journal.State{journal.Failed}) && (f.Code != "" || f.Class != "" || f.Cause != ""):
 		causes, err := s.causesOf(ctx, f)
 		// In the order of the index, as in rehead.
@@ -149,15 +151,17 @@ func (s *Store) between(ctx context.Context, f journal.Filter) (low, high int64,
 	return max(low, f.AfterSeq+1), high, nil
 }
 
-// firstSince gives the first record that was received at a time or later, else the last one. Records are accepted nearly in order of time, so that
-// halving finds it.
+// firstSince gives the first record that was received at a time or later, else the last one.
+// Records are accepted nearly in order of time, so that halving finds it.
 func (s *Store) firstSince(ctx context.Context, micros int64) (int64, error) {
 	var low, high int64
-	if err := s.pool.QueryRow(ctx, "SELECT coalesce(min(seq), 0), coalesce(max(seq), 0) FROM records").Scan(&low, &high); err != nil {
+	if err := s.pool.QueryRow(ctx, "SELECT coalesce(min(seq), 0), coalesce(max(seq), 0) FROM records").Scan(&low,
+		&high); err != nil {
 		return 0, err
 	}
 	return shared.FirstSince(low, high, micros, func(from int64) (seq, received int64, err error) {
-		err = s.pool.QueryRow(ctx, "SELECT seq, received FROM records WHERE seq >= $1 ORDER BY seq LIMIT 1", from).Scan(&seq, &received)
+		err = s.pool.QueryRow(ctx, "SELECT seq, received FROM records WHERE seq >= $1 ORDER BY seq LIMIT 1", from).Scan(&seq,
+			&received)
 		return seq, received, err
 	})
 }
@@ -185,7 +189,8 @@ type causeGroup struct {
 }
 
 // countCauses counts the failed records, from their index alone.
-const countCauses = "SELECT cause, count(*), max(seq), min(touched), max(touched) FROM records WHERE state = 4 GROUP BY cause"
+const countCauses = "SELECT cause, count(*), max(seq), min(touched), max(touched) FROM records WHERE state = 4 " +
+	"GROUP BY cause"
 
 // causeGroups gives what a query groups failed records by.
 func (s *Store) causeGroups(ctx context.Context, query string) ([]causeGroup, error) {
@@ -268,7 +273,8 @@ func (t *tx) saveTerms(ctx context.Context) error {
 	for i, x := range t.terms {
 		hashes[i], seqs[i] = x.hash, x.seq
 	}
-	if _, err := t.Exec(ctx, "INSERT INTO terms SELECT * FROM unnest($1::bigint[], $2::bigint[]) ON CONFLICT DO NOTHING", hashes, seqs); err != nil {
+	if _, err := t.Exec(ctx, "INSERT INTO terms SELECT * FROM unnest($1::bigint[], $2::bigint[]) ON CONFLICT DO NOTHING",
+		hashes, seqs); err != nil {
 		return fmt.Errorf("make records known by their terms: %w", err)
 	}
 	return nil
@@ -294,11 +300,13 @@ func (t *tx) dropTerms(ctx context.Context, seqs []int64) error {
 			hashes, of = append(hashes, codec.Term(text)), append(of, seq)
 		}
 		return err
-	}, "SELECT r.seq, r.id, r.key, coalesce(o.objects, '') FROM records r LEFT JOIN outcomes o ON o.seq = r.seq WHERE r.seq = ANY($1)", seqs)
+	}, "SELECT r.seq, r.id, r.key, coalesce(o.objects, '') FROM records r LEFT JOIN outcomes o ON o.seq = r.seq WHERE "+
+		"r.seq = ANY($1)", seqs)
 	if err != nil {
 		return fmt.Errorf("read by what records are found: %w", err)
 	}
-	if _, err := t.Exec(ctx, "DELETE FROM terms t USING unnest($1::bigint[], $2::bigint[]) u(hash, seq) WHERE t.hash = u.hash AND t.seq = u.seq", hashes, of); err != nil {
+	if _, err := t.Exec(ctx, "DELETE FROM terms t USING unnest($1::bigint[], $2::bigint[]) u(hash, seq) WHERE t.hash = "+
+		"u.hash AND t.seq = u.seq", hashes, of); err != nil {
 		return fmt.Errorf("erase by what records are found: %w", err)
 	}
 	return nil

@@ -1,5 +1,5 @@
-// Package postgres keeps the journal in PostgreSQL, for several runners at once. Every change of a key's records locks the key's row, so that two
-// runners never have one key in flight.
+// Package postgres keeps the journal in PostgreSQL, for several runners at once. Every change of a
+// key's records locks the key's row, so that two runners never have one key in flight.
 package postgres
 
 import (
@@ -66,8 +66,9 @@ type Store struct {
 
 var _ journal.Journal = (*Store)(nil)
 
-// Open opens the journal in the database that a postgres:// URL names, in the schema of its search_path or in "culvert", and brings it up to date. A
-// journal of a newer version is refused with *journal.ErrNewer, a missing or wrong key with journal.ErrKeyMissing or ErrKeyWrong.
+// Open opens the journal in the database that a postgres:// URL names, in the schema of its
+// search_path or in "culvert", and brings it up to date. A journal of a newer version is refused
+// with *journal.ErrNewer, a missing or wrong key with journal.ErrKeyMissing or ErrKeyWrong.
 func Open(ctx context.Context, dsn string, o journal.Options) (*Store, error) {
 	s, err := connect(ctx, dsn, o)
 	if err != nil {
@@ -93,10 +94,12 @@ func connect(ctx context.Context, dsn string, o journal.Options) (*Store, error)
 	}
 	cfg, err := pgxpool.ParseConfig(dsn)
 	if err != nil {
-		return nil, errors.New("store: the address of PostgreSQL cannot be read: write postgres://user:password@host:5432/database")
+		return nil, errors.New("store: the address of PostgreSQL cannot be read: write " +
+			"postgres://user:password@host:5432/database")
 	}
 	s := &Store{
-		log: o.Logger, place: placeOf(cfg), schema: schemaOf(cfg), now: o.Now, lease: o.Lease, sealer: sealer, wake: make(chan struct{}, 1),
+		log: o.Logger, place: placeOf(cfg), schema: schemaOf(cfg), now: o.Now, lease: o.Lease, sealer: sealer,
+		wake:    make(chan struct{}, 1),
 		appends: make(chan *appendOp, maxGather), rules: map[string]int32{}, seen: map[string]time.Time{},
 	}
 	if s.pool, err = pgxpool.NewWithConfig(ctx, cfg); err != nil {
@@ -111,8 +114,9 @@ func placeOf(cfg *pgxpool.Config) string {
 	return (&url.URL{Scheme: "postgres", Host: fmt.Sprintf("%s:%d", c.Host, c.Port), Path: c.Database}).String()
 }
 
-// schemaOf gives the schema and sets what every session needs: a runner that freezes inside a transaction must not hold up the others for longer than
-// a lease, and one whose machine is gone must be noticed.
+// schemaOf gives the schema and sets what every session needs: a runner that freezes inside a
+// transaction must not hold up the others for longer than a lease, and one whose machine is gone
+// must be noticed.
 func schemaOf(cfg *pgxpool.Config) string {
 	params := cfg.ConnConfig.RuntimeParams
 	schema := strings.TrimSpace(strings.Split(params["search_path"], ",")[0])
@@ -154,14 +158,16 @@ func (s *Store) setUp(ctx context.Context) error {
 		return nil
 	}
 	// Of two runners that begin at once, the first decides; the second has to agree.
-	_, err = s.pool.Exec(ctx, "INSERT INTO meta AS m VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE m.value = $3", keyCheck, checks, check)
+	_, err = s.pool.Exec(ctx, "INSERT INTO meta AS m VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = "+
+		"excluded.value WHERE m.value = $3", keyCheck, checks, check)
 	if err != nil {
 		return fmt.Errorf("begin to encrypt the journal: %w", s.explain(err))
 	}
 	if check, err = s.Meta(ctx, keyCheck); err != nil {
 		return err
 	}
-	s.log.Info("payloads in the journal are encrypted with this key from now on; what it held before stays as it is until it expires, or until `culvert rekey`")
+	s.log.Info("payloads in the journal are encrypted with this key from now on; what it held before stays as it is " +
+		"until it expires, or until `culvert rekey`")
 	if _, err = s.sealer.Checks(check); err != nil {
 		return fmt.Errorf("open %s: %w", s.place, err)
 	}
@@ -187,7 +193,8 @@ func (s *Store) Close() error {
 		s.resign()
 		for owner := range s.seen {
 			if err := s.leave(ctx, owner); err != nil {
-				s.log.Warn("give back what was in flight; others take it over after the lease", "owner", owner, "error", s.explain(err))
+				s.log.Warn("give back what was in flight; others take it over after the lease", "owner", owner, "error",
+					s.explain(err))
 			}
 		}
 		s.pool.Close()
@@ -224,13 +231,15 @@ func (s *Store) SetMeta(ctx context.Context, name, value string) error {
 }
 
 // ChangeMeta implements journal.Journal.
-func (s *Store) ChangeMeta(ctx context.Context, name string, entry journal.AuditEntry, change func(string) (string, error)) error {
+func (s *Store) ChangeMeta(ctx context.Context, name string, entry journal.AuditEntry,
+	change func(string) (string, error)) error {
 	if err := shared.OwnName(name); err != nil {
 		return err
 	}
 	err := s.tx(ctx, func(ctx context.Context, t *tx) error {
 		// The row is made first, so that there is one to lock: two who change a new name come one after the other, too.
-		if _, err := t.Exec(ctx, "INSERT INTO meta (name, value) VALUES ($1, '') ON CONFLICT DO NOTHING", clean(name)); err != nil {
+		if _, err := t.Exec(ctx, "INSERT INTO meta (name, value) VALUES ($1, '') ON CONFLICT DO NOTHING",
+			clean(name)); err != nil {
 			return err
 		}
 		value := ""

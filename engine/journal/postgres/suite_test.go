@@ -18,7 +18,8 @@ import (
 	"github.com/culvert/culvert/engine/journal/postgres"
 )
 
-// modelChecks are fewer than rapid's hundred, for every check makes a schema; -rapid.checks on the command line says otherwise.
+// modelChecks are fewer than rapid's hundred, for every check makes a schema; -rapid.checks on the
+// command line says otherwise.
 const modelChecks = "15"
 
 func TestMain(m *testing.M) {
@@ -36,7 +37,8 @@ func server(t testing.TB) string {
 		if os.Getenv("CI") == "true" {
 			t.Fatal("CULVERT_TEST_POSTGRES is not set: it names the PostgreSQL that the journal is tested with")
 		}
-		t.Skip("CULVERT_TEST_POSTGRES is not set: it names a PostgreSQL, such as postgres://postgres@127.0.0.1:5432/postgres, to test the journal with")
+		t.Skip("CULVERT_TEST_POSTGRES is not set: it names a PostgreSQL, such as " +
+			"postgres://postgres@127.0.0.1:5432/postgres, to test the journal with")
 	}
 	return dsn
 }
@@ -63,7 +65,8 @@ func newPlace(t testing.TB) place {
 			return
 		}
 		defer conn.Close(ctx)
-		if _, err := conn.Exec(ctx, fmt.Sprintf("SET client_min_messages = warning; DROP SCHEMA IF EXISTS %s CASCADE", pgx.Identifier{schema}.Sanitize()),
+		if _, err := conn.Exec(ctx, fmt.Sprintf("SET client_min_messages = warning; DROP SCHEMA IF EXISTS %s CASCADE",
+			pgx.Identifier{schema}.Sanitize()),
 			pgx.QueryExecModeSimpleProtocol); err != nil {
 			t.Error(err)
 		}

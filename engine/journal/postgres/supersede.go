@@ -23,7 +23,8 @@ func (t *tx) supersede(ctx context.Context, versions []journal.Version, server s
 			continue
 		}
 		var seq int64
-		err := t.QueryRow(ctx, "SELECT seq FROM records WHERE seq = $1 AND rule = (SELECT id FROM rules WHERE name = $2) AND file = $3 AND state = 4",
+		err := t.QueryRow(ctx, "SELECT seq FROM records WHERE seq = $1 AND rule = (SELECT id FROM rules WHERE name = $2) "+
+			"AND file = $3 AND state = 4",
 			v.Fixes, v.Rule, clean(v.File)).Scan(&seq)
 		if errors.Is(err, pgx.ErrNoRows) {
 			continue
@@ -63,7 +64,8 @@ func (t *tx) supersedeFailed(ctx context.Context, all []shared.Newer, server str
 	return nil
 }
 
-// setSuperseded settles failed records for good: each by the record or row at a place. One that a person is just replaying is left alone.
+// setSuperseded settles failed records for good: each by the record or row at a place. One that a
+// person is just replaying is left alone.
 func (t *tx) setSuperseded(ctx context.Context, by map[int64]int64, server string, now int64) error {
 	seqs := make([]int64, 0, len(by))
 	for seq := range by {
@@ -88,5 +90,6 @@ func (t *tx) setSuperseded(ctx context.Context, by map[int64]int64, server strin
 	})
 }
 
-// rowLock keeps records from being changed by two at once: by a person, and by the delivery of a newer version. Keys are locked before.
+// rowLock keeps records from being changed by two at once: by a person, and by the delivery of a
+// newer version. Keys are locked before.
 const rowLock = "ORDER BY seq FOR UPDATE"

@@ -23,14 +23,16 @@ type Transfer struct {
 
 var _ shared.Target = (*Transfer)(nil)
 
-// OpenSource opens a journal to move it away: as it is now, while nobody else can open it. Runners at work are answered with *journal.ErrInUse.
+// OpenSource opens a journal to move it away: as it is now, while nobody else can open it. Runners
+// at work are answered with *journal.ErrInUse.
 func OpenSource(ctx context.Context, dsn string, o journal.Options) (*Transfer, error) {
 	x, err := openTransfer(ctx, dsn, o, true)
 	if err != nil {
 		return nil, err
 	}
 	var owners int
-	err = x.conn.QueryRow(ctx, "SELECT count(*) FROM owners WHERE seen >= clock_timestamp() - $1::interval", x.s.lease).Scan(&owners)
+	err = x.conn.QueryRow(ctx, "SELECT count(*) FROM owners WHERE seen >= clock_timestamp() - $1::interval",
+		x.s.lease).Scan(&owners)
 	switch {
 	case err != nil:
 		err = fmt.Errorf("look for runners: %w", x.s.explain(err))
@@ -57,7 +59,8 @@ func OpenSnapshot(ctx context.Context, dsn string, o journal.Options) (*Transfer
 	return x, nil
 }
 
-// OpenTarget opens a schema to fill it: a new one, or one that was not filled to the end. A journal with something in it is refused.
+// OpenTarget opens a schema to fill it: a new one, or one that was not filled to the end. A journal
+// with something in it is refused.
 func OpenTarget(ctx context.Context, dsn string) (*Transfer, error) {
 	x, err := openTransfer(ctx, dsn, journal.Options{}, true)
 	if err != nil {
@@ -120,9 +123,11 @@ func (x *Transfer) checkEmpty(ctx context.Context) error {
 		return err
 	}
 	var some bool
-	err = x.conn.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM records) OR EXISTS (SELECT 1 FROM files) OR EXISTS (SELECT 1 FROM meta)").Scan(&some)
+	err = x.conn.QueryRow(ctx,
+		"SELECT EXISTS (SELECT 1 FROM records) OR EXISTS (SELECT 1 FROM files) OR EXISTS (SELECT 1 FROM meta)").Scan(&some)
 	if err == nil && some {
-		return fmt.Errorf("there is a journal in the schema %s of %s already: it is not overwritten; name another with ?search_path=NAME, or drop that one",
+		return fmt.Errorf("there is a journal in the schema %s of %s already: it is not overwritten; name another with "+
+			"?search_path=NAME, or drop that one",
 			x.s.schema, x.s.place)
 	}
 	if err == nil {
@@ -210,7 +215,8 @@ func (x *Transfer) Loaded(ctx context.Context) (map[string]shared.Digest, error)
 }
 
 // Load implements shared.Target.
-func (x *Transfer) Load(ctx context.Context, t shared.Table, rows iter.Seq2[[]any, error], done func() shared.Digest) error {
+func (x *Transfer) Load(ctx context.Context, t shared.Table, rows iter.Seq2[[]any, error],
+	done func() shared.Digest) error {
 	loaded, err := x.Loaded(ctx)
 	if err != nil {
 		return err
@@ -275,10 +281,12 @@ func fillRules(ctx context.Context, tx pgx.Tx, rows iter.Seq2[[]any, error]) err
 		if err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, "INSERT INTO rules (id, name) OVERRIDING SYSTEM VALUE VALUES ($1, $2)", row[0], clean(row[1].(string))); err != nil {
+		if _, err := tx.Exec(ctx, "INSERT INTO rules (id, name) OVERRIDING SYSTEM VALUE VALUES ($1, $2)", row[0],
+			clean(row[1].(string))); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, "INSERT INTO counts SELECT $1, state, 0, 0, last FROM (VALUES (-1, $2::bigint), (1, $3::bigint)) v(state, last)", row[0], row[2], row[3])
+		_, err = tx.Exec(ctx, "INSERT INTO counts SELECT $1, state, 0, 0, last FROM (VALUES (-1, $2::bigint), (1, "+
+			"$3::bigint)) v(state, last)", row[0], row[2], row[3])
 		if err != nil {
 			return err
 		}
@@ -315,7 +323,8 @@ func (x *Transfer) Finish(ctx context.Context) error {
 	return nil
 }
 
-// checkMoved refuses a journal that lies somewhere else now, that was not filled to the end, or that is being moved this moment.
+// checkMoved refuses a journal that lies somewhere else now, that was not filled to the end, or
+// that is being moved this moment.
 func (s *Store) checkMoved(ctx context.Context) error {
 	var moved, moving string
 	var free bool
@@ -325,7 +334,8 @@ func (s *Store) checkMoved(ctx context.Context) error {
 		return fmt.Errorf("open the journal: %w", s.explain(err))
 	}
 	if !free {
-		return &journal.ErrUnavailable{Reason: s.place + " is being moved to another store or filled this moment", RetryAfter: retryAfter}
+		return &journal.ErrUnavailable{Reason: s.place + " is being moved to another store or filled this moment",
+			RetryAfter: retryAfter}
 	}
 	return shared.CheckMoved(s.place, moved, moving)
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/culvert/culvert/engine/journal/internal/codec"
 )
 
-// poke wakes this process; tell wakes the others too, at most some times a second, for a notification costs the whole server a lock.
+// poke wakes this process; tell wakes the others too, at most some times a second, for a
+// notification costs the whole server a lock.
 func (s *Store) poke() {
 	select {
 	case s.wake <- struct{}{}:
@@ -43,7 +44,8 @@ func (s *Store) Wake() <-chan struct{} { return s.wake }
 
 const pollEvery = time.Second
 
-// watch wakes this process when another one appended records, and every second when something is due: notifications are lost with a connection.
+// watch wakes this process when another one appended records, and every second when something is
+// due: notifications are lost with a connection.
 func (s *Store) watch(ctx context.Context) {
 	for ctx.Err() == nil {
 		if err := s.listen(ctx); err != nil && ctx.Err() == nil {

@@ -17,7 +17,8 @@ func Correctable(r *journal.Record, body []byte, why string) error {
 	case len(body) == 0:
 		return errors.New("the corrected content is empty")
 	case r.State == journal.Pending:
-		return fmt.Errorf("record %d is waiting to be sent or on its way: correct it once it is settled, or pause its rule and dismiss it", r.Seq)
+		return fmt.Errorf("record %d is waiting to be sent or on its way: correct it once it is settled, or pause its "+
+			"rule and dismiss it", r.Seq)
 	}
 	return nil
 }
@@ -27,8 +28,9 @@ func Correction(r *journal.Record, body []byte, now time.Time) *journal.Record {
 	origin := r.Origin
 	origin.FileID = "" // its file is finished without it
 	return &journal.Record{
-		Rule: r.Rule, ID: r.ID, Key: r.Key, Content: r.Content, Origin: origin, Body: body, State: journal.Pending, Received: now,
-		Edited: true, Notify: r.Notify, Version: r.Version, Rank: r.Order().Seq,
+		Rule: r.Rule, ID: r.ID, Key: r.Key, Content: r.Content, Origin: origin, Body: body, State: journal.Pending,
+		Received: now,
+		Edited:   true, Notify: r.Notify, Version: r.Version, Rank: r.Order().Seq,
 	}
 }
 

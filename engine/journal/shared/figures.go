@@ -1,4 +1,5 @@
-// Package shared holds what both stores of the journal need and neither SQL nor a database decides: guards, and how searches go.
+// Package shared holds what both stores of the journal need and neither SQL nor a database decides:
+// guards, and how searches go.
 package shared
 
 import (
@@ -58,8 +59,9 @@ func Lag(now, received int64) time.Duration {
 	return time.Duration(now-received) * time.Microsecond
 }
 
-// Progress counts what a file's progress adds: rows that were settled in the file, without those that stood as records of their own. Rows that failed
-// have records, which are counted by themselves.
+// Progress counts what a file's progress adds: rows that were settled in the file, without those
+// that stood as records of their own. Rows that failed have records, which are counted by
+// themselves.
 func Progress(received, f *journal.Figures, before, after *journal.File, lag time.Duration) {
 	received.Received += max(after.Rows-before.Rows, 0)
 	plain := func(x *journal.File) int64 { return x.Delivered + x.Unchanged - x.RecordsDelivered }

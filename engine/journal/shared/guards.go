@@ -16,14 +16,16 @@ import (
 // Program is who the audit trail names for what the program does by itself.
 const Program = "culvert"
 
-// ChangeSize is how many records one transaction changes on a person's word, so that intake does not wait for a large one.
+// ChangeSize is how many records one transaction changes on a person's word, so that intake does
+// not wait for a large one.
 const ChangeSize = 1000
 
 // ErrNoOwner answers a batch of work that nobody holds.
 var ErrNoOwner = errors.New("record what a delivery came to: the batch does not say whose it is")
 
 // ErrNoKey answers encrypting anew without a key.
-var ErrNoKey = errors.New("there is no key to encrypt the journal with: write encryption_key or encryption_keys in culvert.yaml")
+var ErrNoKey = errors.New("there is no key to encrypt the journal with: write encryption_key or encryption_keys in " +
+	"culvert.yaml")
 
 // Owned tells whether a batch says whose it is, where it must.
 func Owned(b *journal.Batch) error {
@@ -60,7 +62,8 @@ func Replayable(f journal.Filter) (journal.Filter, error) {
 	return f, nil
 }
 
-// Dismissable gives a filter the states that are dismissed, failed when it names none, and refuses those that cannot be.
+// Dismissable gives a filter the states that are dismissed, failed when it names none, and refuses
+// those that cannot be.
 func Dismissable(f journal.Filter) (journal.Filter, error) {
 	f = orFailed(f)
 	for _, state := range f.States {
@@ -143,7 +146,8 @@ func Newest(all []Newer) (byIdent map[int64]Newer, idents []int64) {
 const (
 	ForgottenKey   = "(forgotten)"
 	ForgottenChain = 1 // the hash of nobody's key
-	// MinMention is the shortest external id that is looked for inside of other records: a shorter one would be found where it means something else.
+	// MinMention is the shortest external id that is looked for inside of other records: a shorter one
+	// would be found where it means something else.
 	MinMention = 6
 )
 
@@ -168,5 +172,6 @@ func Quoted(externalID string) (string, error) {
 
 // BareOrigin gives a record's origin without what a sender added.
 func BareOrigin(o sources.Origin) sources.Origin {
-	return sources.Origin{Trigger: o.Trigger, File: o.File, FileID: o.FileID, Row: o.Row, DataRow: o.DataRow, Sheet: o.Sheet, Query: o.Query}
+	return sources.Origin{Trigger: o.Trigger, File: o.File, FileID: o.FileID, Row: o.Row, DataRow: o.DataRow,
+		Sheet: o.Sheet, Query: o.Query}
 }

@@ -33,16 +33,20 @@ type Stored struct {
 func (s *Stored) Into() []any {
 	r := &s.rec
 	return []any{
-		&r.Seq, &r.Rule, &r.ID, &r.Key, &s.content, &s.origin, &s.state, &s.received, &s.next, &r.Attempts, &s.flags, &s.touched, &s.ident, &s.Chain,
-		&s.class, &s.code, &s.cause, &s.hint, &s.object, &s.field, &s.place, &s.private, &s.ids, &r.Version, &r.Rank, &r.SupersededBy, &s.body,
+		&r.Seq, &r.Rule, &r.ID, &r.Key, &s.content, &s.origin, &s.state, &s.received, &s.next, &r.Attempts, &s.flags,
+		&s.touched, &s.ident, &s.Chain,
+		&s.class, &s.code, &s.cause, &s.hint, &s.object, &s.field, &s.place, &s.private, &s.ids, &r.Version, &r.Rank,
+		&r.SupersededBy, &s.body,
 	}
 }
 
 // Record gives the record of what was scanned.
 func (s *Stored) Record(sealer *codec.Sealer) (*journal.Record, error) {
 	r := &s.rec
-	r.Content, r.State, r.Received, r.NextTry = uint64(s.content), codec.StateOf(s.state), codec.Time(s.received), codec.Time(s.next)
-	r.Force, r.Edited, r.Notify = s.flags&codec.FlagForce != 0, s.flags&codec.FlagEdited != 0, s.flags&codec.FlagNotify != 0
+	r.Content, r.State, r.Received, r.NextTry = uint64(s.content), codec.StateOf(s.state), codec.Time(s.received),
+		codec.Time(s.next)
+	r.Force, r.Edited, r.Notify = s.flags&codec.FlagForce != 0, s.flags&codec.FlagEdited != 0,
+		s.flags&codec.FlagNotify != 0
 	r.Insist = s.flags&codec.FlagInsist != 0
 	r.Objects = codec.SplitObjects(text(s.ids))
 	if !codec.Unsettled(s.state) {
@@ -63,7 +67,8 @@ func (s *Stored) open(sealer *codec.Sealer, r *journal.Record) (err error) {
 	if r.Body, err = sealer.Open(codec.PurposeBody, s.ident, s.body); err != nil || s.code == nil {
 		return err
 	}
-	r.Problem = &journal.Problem{Class: actions.Class(text(s.class)), Code: text(s.code), Cause: text(s.cause), Hint: text(s.hint),
+	r.Problem = &journal.Problem{Class: actions.Class(text(s.class)), Code: text(s.code), Cause: text(s.cause),
+		Hint:   text(s.hint),
 		Object: text(s.object), Field: text(s.field), Place: text(s.place)}
 	return sealer.OpenPrivate(s.ident, s.private, r.Problem)
 }

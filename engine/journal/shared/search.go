@@ -13,7 +13,8 @@ const searchAtOnce = 20_000
 
 // Search is how a store finds a page of records.
 type Search struct {
-	// Candidates gives records that may be meant, in descending order, all of them before a Seq: at most n. Fewer than n are all.
+	// Candidates gives records that may be meant, in descending order, all of them before a Seq: at
+	// most n. Fewer than n are all.
 	Candidates func(ctx context.Context, before int64, n int) ([]int64, error)
 	// Match gives those that are meant.
 	Match func(ctx context.Context, seqs []int64) ([]int64, error)
@@ -93,11 +94,13 @@ func Terms(r *journal.Record) []string {
 type Story struct {
 	// Holders gives who stands for what: where one of the texts is an external id or a uid.
 	Holders func(ctx context.Context, texts []string) ([]journal.Holder, error)
-	// Records gives the latest records, at most n and before a Seq, of which one of the texts is the id, the key or an object.
+	// Records gives the latest records, at most n and before a Seq, of which one of the texts is the
+	// id, the key or an object.
 	Records func(ctx context.Context, texts []string, n int) ([]*journal.Record, error)
 }
 
-// maxKeys is how many keys a person may go by before records of these keys are not taken for hers: a key may be that of a facility.
+// maxKeys is how many keys a person may go by before records of these keys are not taken for hers:
+// a key may be that of a facility.
 const maxKeys = 8
 
 // Tell tells a person's story.
@@ -149,7 +152,10 @@ func (s Story) Tell(ctx context.Context, who string, limit int) (journal.Story, 
 
 // Known tells whether a record is known by one of some texts.
 func Known(r *journal.Record, texts []string) bool {
-	return slices.ContainsFunc(texts, func(text string) bool { return text == r.ID || text == r.Key || slices.Contains(r.Objects, text) })
+	return slices.ContainsFunc(texts, func(text string) bool {
+		return text == r.ID || text == r.Key ||
+			slices.Contains(r.Objects, text)
+	})
 }
 
 // Texts gives the text by which a filter finds records, when it is not Text.
@@ -173,8 +179,9 @@ func TextsHeld(text string, holders []journal.Holder) []string {
 	return texts
 }
 
-// FirstSince gives the first record that was received at a time or later, between the first and the last, else the last one. at gives the first record from
-// a Seq on. Records are accepted nearly in order of time, so that halving finds it.
+// FirstSince gives the first record that was received at a time or later, between the first and the
+// last, else the last one. at gives the first record from a Seq on. Records are accepted nearly in
+// order of time, so that halving finds it.
 func FirstSince(low, high, micros int64, at func(from int64) (seq, received int64, err error)) (int64, error) {
 	for low < high {
 		mid := low + (high-low)/2

@@ -13,8 +13,9 @@ import (
 	"github.com/culvert/culvert/engine/journal"
 )
 
-// Table is a part of a journal as it goes from one store to another. Both stores give and take the same columns in the same order; a value is nil, an
-// int64, a float64, a string or a []byte. What a store derives from these, such as counters and heads of keys, is not in any.
+// Table is a part of a journal as it goes from one store to another. Both stores give and take the
+// same columns in the same order; a value is nil, an int64, a float64, a string or a []byte. What a
+// store derives from these, such as counters and heads of keys, is not in any.
 type Table struct {
 	Name    string
 	Columns []string
@@ -24,12 +25,16 @@ type Table struct {
 var Tables = []Table{
 	{"meta", []string{"name", "value"}},
 	{"rules", []string{"id", "name", "last_received", "last_delivered"}},
-	{"records", []string{"seq", "state", "attempts", "flags", "next_try", "touched", "received", "rule", "ident", "chain", "content", "id", "key", "file", "row",
+	{"records", []string{"seq", "state", "attempts", "flags", "next_try", "touched", "received", "rule", "ident", "chain",
+		"content", "id", "key", "file", "row",
 		"origin", "version", "rank", "cause"}},
 	{"payloads", []string{"seq", "body"}},
-	{"outcomes", []string{"seq", "class", "code", "cause", "hint", "object", "field", "place", "private", "objects", "superseded_by"}},
-	{"files", []string{"id", "rule", "path", "name", "folder", "size", "sha256", "received", "state", "next", "offset", "rows", "delivered", "unchanged",
-		"skipped", "failed", "finished", "place", "places", "records_delivered", "records_skipped", "superseded", "records_superseded", "results"}},
+	{"outcomes", []string{"seq", "class", "code", "cause", "hint", "object", "field", "place", "private", "objects",
+		"superseded_by"}},
+	{"files", []string{"id", "rule", "path", "name", "folder", "size", "sha256", "received", "state", "next", "offset",
+		"rows", "delivered", "unchanged",
+		"skipped", "failed", "finished", "place", "places", "records_delivered", "records_skipped", "superseded",
+		"records_superseded", "results"}},
 	{"identities", []string{"server", "type", "external_id", "uid", "generation", "origin"}},
 	{"digests", []string{"object", "sum", "mark", "version", "seq"}},
 	{"shapes", []string{"server", "fields", "number"}},
@@ -38,7 +43,8 @@ var Tables = []Table{
 	{"terms", []string{"hash", "seq"}},
 	{"untold", []string{"seq", "rule", "settled", "due"}},
 	{"row_changes", []string{"seq", "touched"}},
-	{"figures", []string{"width", "start", "rule", "server", "received", "delivered", "failed", "skipped", "superseded", "lag_sum", "lag_max"}},
+	{"figures", []string{"width", "start", "rule", "server", "received", "delivered", "failed", "skipped", "superseded",
+		"lag_sum", "lag_max"}},
 	{"audit", []string{"at", "who", "did", "why", "count", "subject"}},
 }
 
@@ -106,8 +112,8 @@ func DigestOf(ctx context.Context, s Source, t Table) (d Digest, err error) {
 	return d, nil
 }
 
-// Move copies a journal table by table. What was loaded before a stop, and is in the source as it was, is not copied again. In the end both hold the same.
-// progress is told of each table.
+// Move copies a journal table by table. What was loaded before a stop, and is in the source as it
+// was, is not copied again. In the end both hold the same. progress is told of each table.
 func Move(ctx context.Context, from Source, to Target, progress func(t Table, d Digest)) error {
 	loaded, err := to.Loaded(ctx)
 	if err != nil {
@@ -150,7 +156,8 @@ func moveTable(ctx context.Context, from Source, to Target, t Table, loaded map[
 	}
 	kept, err := DigestOf(ctx, to, t)
 	if err == nil && kept != d {
-		err = fmt.Errorf("copy %s: there are %d rows and %d were copied, or they are not the same: nothing is lost, the old store is as it was", t.Name, kept.Rows, d.Rows)
+		err = fmt.Errorf("copy %s: there are %d rows and %d were copied, or they are not the same: nothing is lost, the "+
+			"old store is as it was", t.Name, kept.Rows, d.Rows)
 	}
 	return d, err
 }

@@ -17,7 +17,8 @@ const (
 	insertRecords = `INSERT INTO records (seq, state, head, next_try, attempts, flags, touched, received, rule, ident, chain, content, id, key,
 		file, place, origin, version, rank, cause)`
 	recordColumns = 20
-	insertOutcome = "INSERT OR REPLACE INTO outcomes (seq, class, code, cause, hint, object, field, place, private, objects, superseded_by)"
+	insertOutcome = "INSERT OR REPLACE INTO outcomes (seq, class, code, cause, hint, object, field, place, private, " +
+		"objects, superseded_by)"
 	outcomeFields = 11
 )
 
@@ -45,7 +46,8 @@ func (s *Store) makeRow(r *journal.Record, now int64, always bool) (*row, error)
 	if err := shared.Whole(r); err != nil {
 		return nil, err
 	}
-	out := &row{rec: r, state: state, ident: codec.Ident(r.Rule, r.ID), chain: codec.Chain(r.Key), touched: now, always: always,
+	out := &row{rec: r, state: state, ident: codec.Ident(r.Rule, r.ID), chain: codec.Chain(r.Key), touched: now,
+		always: always,
 		placed: always && r.Seq > 0}
 	if out.origin, err = s.sealer.Origin(out.ident, r.Origin); err != nil {
 		return nil, err
@@ -135,7 +137,8 @@ func (s *Store) appendRows(t *tx, rows []*row) error {
 	return s.insertPlaced(t, placed)
 }
 
-// indexed tells which identities and keys of rows the table of the finder has at all: of those of new people, which most are, none.
+// indexed tells which identities and keys of rows the table of the finder has at all: of those of
+// new people, which most are, none.
 func (t *tx) indexed(rows []*row) (map[int64]bool, error) {
 	hashes := make([]int64, 0, 2*len(rows))
 	for _, r := range rows {
@@ -150,7 +153,8 @@ func (t *tx) indexed(rows []*row) (map[int64]bool, error) {
 	if len(hashes) == 0 {
 		return out, nil
 	}
-	err := t.addChains(out, "SELECT j.value FROM json_each(?) j WHERE EXISTS (SELECT 1 FROM finder WHERE hash = j.value)", list(hashes))
+	err := t.addChains(out, "SELECT j.value FROM json_each(?) j WHERE EXISTS (SELECT 1 FROM finder WHERE hash = j.value)",
+		list(hashes))
 	if err != nil {
 		return nil, fmt.Errorf("look for known records: %w", err)
 	}
@@ -264,7 +268,8 @@ func (t *tx) insertRows(rows []*row) error {
 			withOutcome = append(withOutcome, r)
 		}
 	}
-	err := t.insert(insertRecords, recordColumns, len(rows), func(values []any, i int) []any { return rows[i].values(values, rules[i]) })
+	err := t.insert(insertRecords, recordColumns, len(rows),
+		func(values []any, i int) []any { return rows[i].values(values, rules[i]) })
 	if err != nil {
 		return err
 	}
@@ -290,7 +295,8 @@ func (r *row) values(values []any, rule int64) []any {
 	if r.rec.Origin.FileID != "" {
 		file, place = r.rec.Origin.FileID, r.rec.Origin.Row
 	}
-	return append(values, r.seq, r.state, number(r.head), next, r.rec.Attempts, codec.Flags(r.rec), r.touched, codec.Micros(r.rec.Received), rule, r.ident,
+	return append(values, r.seq, r.state, number(r.head), next, r.rec.Attempts, codec.Flags(r.rec), r.touched,
+		codec.Micros(r.rec.Received), rule, r.ident,
 		r.chain, int64(r.rec.Content), r.rec.ID, r.rec.Key, file, place, r.origin,
 		r.rec.Version, r.rec.Rank, r.cause())
 }
@@ -318,7 +324,8 @@ func outcomeValues(values []any, seq int64, p *journal.Problem, private []byte, 
 	if p == nil {
 		return append(values, seq, nil, nil, nil, nil, nil, nil, nil, nil, codec.Objects(objects), by)
 	}
-	return append(values, seq, string(p.Class), p.Code, p.Cause, p.Hint, p.Object, p.Field, p.Place, private, codec.Objects(objects), by)
+	return append(values, seq, string(p.Class), p.Code, p.Cause, p.Hint, p.Object, p.Field, p.Place, private,
+		codec.Objects(objects), by)
 }
 
 func number(b bool) int {

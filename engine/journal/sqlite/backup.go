@@ -13,8 +13,9 @@ import (
 	"strings"
 )
 
-// Backup writes a copy of the journal to a path. The copy is consistent and complete while work goes on; it appears under its name only when it is whole and has
-// been checked. An existing file is never overwritten.
+// Backup writes a copy of the journal to a path. The copy is consistent and complete while work
+// goes on; it appears under its name only when it is whole and has been checked. An existing file
+// is never overwritten.
 func (s *Store) Backup(ctx context.Context, path string) (err error) {
 	if _, err := os.Lstat(path); err == nil {
 		return fmt.Errorf("back the journal up: %s exists already: name a new file", path)
@@ -73,7 +74,8 @@ func checkCopy(ctx context.Context, path string) error {
 	return pragmaCheck(ctx, db, "PRAGMA quick_check(5)")
 }
 
-// flush waits until a file, or a folder's list of files, is on the disk. Windows flushes only what is open for writing, and folders not at all.
+// flush waits until a file, or a folder's list of files, is on the disk. Windows flushes only what
+// is open for writing, and folders not at all.
 func flush(path string) error {
 	flag := os.O_RDONLY
 	if runtime.GOOS == "windows" {
@@ -124,7 +126,8 @@ var invariants = []struct{ what, query string }{
 		WHERE w.flags & 8 AND w.chain = r.chain AND w.rule = r.rule AND w.seq < r.seq) THEN 2 ELSE 0 END,
 		CASE WHEN r.flags & 8 THEN r.state END, CASE WHEN r.flags & 8 THEN r.next_try END, r.seq) AS place
 		FROM records r WHERE r.state IN (0, 2) AND r.chain IN (SELECT chain FROM records WHERE flags & 8)) WHERE head <> (place = 1)`},
-	{"settled records are out of the way", `SELECT seq FROM records WHERE state NOT IN (0, 2) AND (head <> 0 OR next_try <> 0 OR flags & 8)`},
+	{"settled records are out of the way",
+		`SELECT seq FROM records WHERE state NOT IN (0, 2) AND (head <> 0 OR next_try <> 0 OR flags & 8)`},
 	{"counters agree with the records", `SELECT id FROM rules n WHERE
 		(n.pending, n.delivered, n.held, n.skipped, n.failed, n.dismissed) IS NOT (SELECT coalesce(sum(state = 0), 0), coalesce(sum(state = 1), 0),
 		coalesce(sum(state = 2), 0), coalesce(sum(state = 3), 0), coalesce(sum(state = 4), 0), coalesce(sum(state = 5), 0) FROM records WHERE rule = n.id)`},
@@ -136,7 +139,8 @@ var invariants = []struct{ what, query string }{
 // Check implements journal.Journal: the file's structure, its indexes, and what must hold between records.
 func (s *Store) Check(ctx context.Context) error {
 	if err := pragmaCheck(ctx, s.read.db, "PRAGMA integrity_check(20)"); err != nil {
-		return fmt.Errorf("%s is damaged: stop the program, keep a copy of the file, and restore the last backup: %w", s.place, explain(err, s.place))
+		return fmt.Errorf("%s is damaged: stop the program, keep a copy of the file, and restore the last backup: %w",
+			s.place, explain(err, s.place))
 	}
 	for _, inv := range invariants {
 		rows, err := s.read.db.QueryContext(ctx, inv.query)
@@ -151,7 +155,8 @@ func (s *Store) Check(ctx context.Context) error {
 			return fmt.Errorf("check the journal: %w", explain(err, s.place))
 		}
 		if len(first) > 0 {
-			return fmt.Errorf("the journal contradicts itself: that %s does not hold at %d places, the first is %d", inv.what, len(first), first[0])
+			return fmt.Errorf("the journal contradicts itself: that %s does not hold at %d places, the first is %d", inv.what,
+				len(first), first[0])
 		}
 	}
 	return nil

@@ -45,9 +45,11 @@ func BenchmarkAppend(b *testing.B) {
 	b.ReportMetric(float64(took[len(took)*99/100].Microseconds())/1000, "p99-ms")
 }
 
-// BenchmarkRawInsert is what BenchmarkAppend is measured against: the same bytes in a bare table, 64 rows with one transaction and one statement each.
+// BenchmarkRawInsert is what BenchmarkAppend is measured against: the same bytes in a bare table,
+// 64 rows with one transaction and one statement each.
 func BenchmarkRawInsert(b *testing.B) {
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(b.TempDir(), "raw.db")+"?_pragma=journal_mode(wal)&_pragma=synchronous(full)")
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(b.TempDir(),
+		"raw.db")+"?_pragma=journal_mode(wal)&_pragma=synchronous(full)")
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -98,7 +100,8 @@ func BenchmarkDeliver(b *testing.B) {
 		claiming += time.Since(began)
 		batch := &journal.Batch{Owner: "one", Server: "national"}
 		for _, r := range records {
-			batch.Settlements = append(batch.Settlements, journal.Settlement{Seq: r.Seq, State: journal.Delivered, Attempts: 1, Objects: []string{"event " + r.ID[:11]}})
+			batch.Settlements = append(batch.Settlements, journal.Settlement{Seq: r.Seq, State: journal.Delivered, Attempts: 1,
+				Objects: []string{"event " + r.ID[:11]}})
 			batch.Digests = append(batch.Digests, actions.Digest{Object: "event " + r.ID, Sum: r.Content})
 		}
 		began = time.Now()
@@ -146,7 +149,8 @@ func BenchmarkBacklog(b *testing.B) {
 		b.ReportMetric(float64(time.Since(began).Milliseconds()), "start-ms")
 		began = time.Now()
 		for range 20 {
-			if records, err = s.Claim(context.Background(), journal.Claim{Owner: "one", Limit: 500, Now: time.Now()}); err != nil || len(records) != 500 {
+			if records, err = s.Claim(context.Background(),
+				journal.Claim{Owner: "one", Limit: 500, Now: time.Now()}); err != nil || len(records) != 500 {
 				b.Fatal(len(records), err)
 			}
 		}
@@ -190,7 +194,8 @@ func BenchmarkDigests(b *testing.B) {
 	b.ResetTimer()
 	began := time.Now()
 	each(func(_ []string, digests []actions.Digest) {
-		if err := s.Commit(context.Background(), &journal.Batch{Owner: "one", Server: "national", Digests: digests}); err != nil {
+		if err := s.Commit(context.Background(), &journal.Batch{Owner: "one", Server: "national",
+			Digests: digests}); err != nil {
 			b.Fatal(err)
 		}
 	})

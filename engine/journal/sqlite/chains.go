@@ -2,7 +2,8 @@ package sqlite
 
 import "slices"
 
-// chains knows the unsettled records of keys by the keys' hashes. Nearly every key has one, which is kept without a pointer: the garbage collector passes over it.
+// chains knows the unsettled records of keys by the keys' hashes. Nearly every key has one, which
+// is kept without a pointer: the garbage collector passes over it.
 type chains struct {
 	one  map[int64]int64
 	more map[int64][]int64 // of keys with several, ascending; such a key is not in one

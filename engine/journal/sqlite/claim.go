@@ -14,7 +14,8 @@ import (
 	"github.com/culvert/culvert/engine/journal/internal/codec"
 )
 
-// claims is what is in flight. It lives in memory, because one runner owns the file: what a dead runner had in flight is free again.
+// claims is what is in flight. It lives in memory, because one runner owns the file: what a dead
+// runner had in flight is free again.
 type claims struct {
 	mu     sync.Mutex
 	seqs   map[int64]claim  // records
@@ -37,12 +38,13 @@ func newClaims() *claims {
 	return &claims{seqs: map[int64]claim{}, chains: map[int64]holder{}, owners: map[string]time.Time{}}
 }
 
-// rowLeases is for how many leases the keys of a silent owner's rows are kept from others than rows. Whoever takes its files over reads the rows again
-// and takes their keys; records of these keys that were accepted later must not come first meanwhile.
+// rowLeases is for how many leases the keys of a silent owner's rows are kept from others than
+// rows. Whoever takes its files over reads the rows again and takes their keys; records of these
+// keys that were accepted later must not come first meanwhile.
 const rowLeases = 4
 
-// alive notes a sign of life and frees what silent owners held. The caller holds the lock. It reads the process's own monotonic clock, so that a
-// changed wall clock frees nothing.
+// alive notes a sign of life and frees what silent owners held. The caller holds the lock. It reads
+// the process's own monotonic clock, so that a changed wall clock frees nothing.
 func (c *claims) alive(owner string, lease time.Duration) {
 	now := time.Now()
 	c.owners[owner] = now
@@ -94,8 +96,8 @@ func (c *claims) freeKey(owner string, chain int64) {
 	}
 }
 
-// Claim implements journal.Journal. The lock is held from before the file is read until the records are marked: a record that is settled
-// meanwhile is still marked, and so not given twice.
+// Claim implements journal.Journal. The lock is held from before the file is read until the records
+// are marked: a record that is settled meanwhile is still marked, and so not given twice.
 func (s *Store) Claim(ctx context.Context, c journal.Claim) ([]*journal.Record, error) {
 	err := s.own(ctx)
 	if err != nil {
@@ -126,7 +128,8 @@ func (s *Store) Claim(ctx context.Context, c journal.Claim) ([]*journal.Record, 
 }
 
 // claimSome adds records to out, up to the limit, and to busy those that have to wait because their key is in flight.
-func (s *Store) claimSome(ctx context.Context, c journal.Claim, out []*journal.Record, busy map[int64]bool) ([]*journal.Record, error) {
+func (s *Store) claimSome(ctx context.Context, c journal.Claim, out []*journal.Record,
+	busy map[int64]bool) ([]*journal.Record, error) {
 	due, err := s.due(ctx, c, busy)
 	if err != nil {
 		return out, err
@@ -138,7 +141,8 @@ func (s *Store) claimSome(ctx context.Context, c journal.Claim, out []*journal.R
 			busy[f.rec.Seq] = true
 			return
 		}
-		s.claims.seqs[f.rec.Seq] = claim{owner: c.Owner, chain: f.chain, hasProblem: f.rec.Problem != nil || f.rec.SupersededBy != 0}
+		s.claims.seqs[f.rec.Seq] = claim{owner: c.Owner, chain: f.chain,
+			hasProblem: f.rec.Problem != nil || f.rec.SupersededBy != 0}
 		s.claims.chains[f.chain] = holder{owner: c.Owner, seq: f.rec.Seq}
 		out = append(out, f.rec)
 	})
@@ -147,12 +151,14 @@ func (s *Store) claimSome(ctx context.Context, c journal.Claim, out []*journal.R
 
 // dueNew and dueLater give heads by rule: never tried ones by seq, others by when they are due.
 const (
-	dueNew   = "SELECT seq FROM records INDEXED BY work WHERE state = 0 AND head = 1 AND rule = ? AND next_try = 0 AND seq > ? ORDER BY seq"
+	dueNew = "SELECT seq FROM records INDEXED BY work WHERE state = 0 AND head = 1 AND rule = ? AND next_try = 0 AND " +
+		"seq > ? ORDER BY seq"
 	dueLater = `SELECT seq FROM records INDEXED BY work WHERE state = 0 AND head = 1 AND rule = ? AND next_try > 0 AND next_try <= ? AND seq > ?
 		ORDER BY next_try, seq`
 )
 
-// due gives records that may be claimed, not in flight, of every rule up to the limit: the first of them in order of seq are what was asked for.
+// due gives records that may be claimed, not in flight, of every rule up to the limit: the first of
+// them in order of seq are what was asked for.
 func (s *Store) due(ctx context.Context, c journal.Claim, busy map[int64]bool) ([]int64, error) {
 	names, err := s.ruleNames(ctx)
 	if err != nil {
@@ -268,7 +274,9 @@ func (s *Store) firstUnsettled(ctx context.Context, chains []int64) (map[int64]i
 		return err
 	}
 	if len(seqs) > 0 {
-		rows, err := s.read.query(ctx, "SELECT r.chain, r.seq FROM json_each(?) j CROSS JOIN records r ON r.seq = j.value WHERE r.state IN (0, 2)", list(seqs))
+		rows, err := s.read.query(ctx,
+			"SELECT r.chain, r.seq FROM json_each(?) j CROSS JOIN records r ON r.seq = j.value WHERE r.state IN (0, 2)",
+			list(seqs))
 		if err := scan(rows, err, each); err != nil {
 			return nil, err
 		}

@@ -59,7 +59,8 @@ type settlement struct {
 	hasProblem bool
 }
 
-// held gives the settlements of records that the owner still holds, and whether there were others, or keys that it lost.
+// held gives the settlements of records that the owner still holds, and whether there were others,
+// or keys that it lost.
 func (s *Store) held(b *journal.Batch) (held []settlement, lost bool) {
 	s.claims.mu.Lock()
 	defer s.claims.mu.Unlock()
@@ -184,7 +185,8 @@ func (s *Store) settle(t *tx, held []settlement, server string, now int64) error
 // standing reads how records stand.
 func (t *tx) standing(seqs []int64) (map[int64]standing, error) {
 	out := make(map[int64]standing, len(seqs))
-	rows, err := t.query("SELECT r.seq, r.rule, r.chain, r.ident, r.state, r.head, r.version, r.rank, r.received FROM json_each(?) j CROSS JOIN records r ON r.seq = j.value", list(seqs))
+	rows, err := t.query("SELECT r.seq, r.rule, r.chain, r.ident, r.state, r.head, r.version, r.rank, r.received FROM "+
+		"json_each(?) j CROSS JOIN records r ON r.seq = j.value", list(seqs))
 	err = scan(rows, err, func(rows *sql.Rows) error {
 		var seq int64
 		var st standing
@@ -216,7 +218,8 @@ func (s *Store) writeStates(t *tx, changed []settlement, before map[int64]standi
 				waits = codec.FlagWaits
 			}
 		}
-		if err := t.exec("UPDATE records SET state = ?, head = ?, next_try = ?, attempts = ?, flags = flags & ~8 | ?, touched = ? WHERE seq = ?",
+		if err := t.exec("UPDATE records SET state = ?, head = ?, next_try = ?, attempts = ?, flags = flags & ~8 | ?, "+
+			"touched = ? WHERE seq = ?",
 			h.state, head, next, h.Attempts, waits, now, h.Seq); err != nil {
 			return err
 		}
@@ -271,7 +274,8 @@ func (s *Store) writeOutcomes(t *tx, changed []settlement, before map[int64]stan
 	})
 }
 
-// promote lets the next record of every key come that a settled record was the head of, but for the keys that stand apart.
+// promote lets the next record of every key come that a settled record was the head of, but for the
+// keys that stand apart.
 func (s *Store) promote(t *tx, settled []int64, before map[int64]standing, apart map[int64]bool) error {
 	var heads []int64
 	for _, seq := range settled {

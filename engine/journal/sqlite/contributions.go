@@ -54,14 +54,16 @@ func (t *tx) contribute(server string, c actions.Contribution, stored string) er
 	if c.Slot == "" {
 		return t.exec("DELETE FROM contributions WHERE server = ? AND contributor = ?", server, c.Contributor)
 	}
-	if err := t.exec("DELETE FROM contributions_left WHERE server = ? AND contributor = ? AND slot = ?", server, c.Contributor, c.Slot); err != nil {
+	if err := t.exec("DELETE FROM contributions_left WHERE server = ? AND contributor = ? AND slot = ?", server,
+		c.Contributor, c.Slot); err != nil {
 		return err
 	}
 	var number any
 	if n := codec.Number(c.Value); n != nil {
 		number = *n
 	}
-	return t.exec("INSERT OR REPLACE INTO contributions (server, contributor, slot, value, number, at) VALUES (?, ?, ?, ?, ?, ?)",
+	return t.exec("INSERT OR REPLACE INTO contributions (server, contributor, slot, value, number, at) VALUES (?, ?, "+
+		"?, ?, ?, ?)",
 		server, c.Contributor, c.Slot, stored, number, c.At)
 }
 
@@ -95,7 +97,8 @@ func (m memory) Settle(ctx context.Context, contributors []string) error {
 	asked, err := json.Marshal(contributors)
 	if err == nil {
 		err = m.s.writer.change(ctx, 1, func(t *tx) error {
-			return t.exec("DELETE FROM contributions_left WHERE server = ? AND contributor IN (SELECT value FROM json_each(?))", m.server, string(asked))
+			return t.exec("DELETE FROM contributions_left WHERE server = ? AND contributor IN (SELECT value FROM json_each(?))",
+				m.server, string(asked))
 		})
 	}
 	if err != nil {

@@ -5,11 +5,13 @@ import (
 	"math/bits"
 )
 
-// A page of digests holds entries in ascending order of hash: how far each is from the page's first hash, its sum, mark, version and seq. Versions and seqs
-// are kept as what they are more than the least of the page. A head says how many bytes each takes. With ten million objects, which one after the other
-// was written, an entry takes thirteen bytes.
+// A page of digests holds entries in ascending order of hash: how far each is from the page's first
+// hash, its sum, mark, version and seq. Versions and seqs are kept as what they are more than the
+// least of the page. A head says how many bytes each takes. With ten million objects, which one
+// after the other was written, an entry takes thirteen bytes.
 //
-// Pages of formats before the eighth hold offsets and sums only, behind a byte that says how wide offsets are: it is below orderedPage.
+// Pages of formats before the eighth hold offsets and sums only, behind a byte that says how wide
+// offsets are: it is below orderedPage.
 const (
 	pageBytes   = 4040 // what fits into a page of the file of 4096 bytes, with its own bookkeeping
 	sumBytes    = 4
@@ -72,7 +74,8 @@ func fit(entries []digest) (n int, best pageHead) {
 		h.leastSeq, mostSeq = min(h.leastSeq, e.seq), max(mostSeq, e.seq)
 		mark |= e.mark
 		h.offset = max(minOffset, width(e.hash-first.hash))
-		h.mark, h.version, h.seq = width(uint64(mark)), width(uint64(mostVersion-h.leastVersion)), width(uint64(mostSeq-h.leastSeq))
+		h.mark, h.version, h.seq = width(uint64(mark)), width(uint64(mostVersion-h.leastVersion)),
+			width(uint64(mostSeq-h.leastSeq))
 		if headBytes+(i+1)*h.entry() > pageBytes {
 			break
 		}

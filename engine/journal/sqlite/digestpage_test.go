@@ -21,7 +21,8 @@ func TestPages(t *testing.T) {
 		known := map[uint64]entry{}
 		var all []digest
 		for hash, sum := range sums {
-			known[hash] = entry{sum: sum, mark: uint16(sum) & uint16(most), version: int64(sum)*97%(most+1) - most/2, seq: int64(sum) * 31 % (most + 1)}
+			known[hash] = entry{sum: sum, mark: uint16(sum) & uint16(most), version: int64(sum)*97%(most+1) - most/2,
+				seq: int64(sum) * 31 % (most + 1)}
 			all = append(all, digest{hash, known[hash]})
 		}
 		slices.SortFunc(all, func(a, b digest) int { return cmp.Compare(a.hash, b.hash) })
@@ -38,7 +39,8 @@ func TestPages(t *testing.T) {
 		}
 		for range 50 {
 			hash := rapid.Uint64Range(0, space-1).Draw(rt, "hash")
-			at, exact := slices.BinarySearchFunc(pages, hash, func(p digestPage, h uint64) int { return cmp.Compare(p.first, h) })
+			at, exact := slices.BinarySearchFunc(pages, hash,
+				func(p digestPage, h uint64) int { return cmp.Compare(p.first, h) })
 			if !exact {
 				at--
 			}
@@ -53,7 +55,8 @@ func TestPages(t *testing.T) {
 			}
 		}
 		for hash, want := range known {
-			at, exact := slices.BinarySearchFunc(pages, hash, func(p digestPage, h uint64) int { return cmp.Compare(p.first, h) })
+			at, exact := slices.BinarySearchFunc(pages, hash,
+				func(p digestPage, h uint64) int { return cmp.Compare(p.first, h) })
 			if !exact {
 				at--
 			}
@@ -80,15 +83,16 @@ func TestEarlierPage(t *testing.T) {
 	}
 }
 
-// TestPageDensity packs objects as densely as ten million of them lie, one row of a large file after the other: together they must stay far below two
-// hundred megabytes.
+// TestPageDensity packs objects as densely as ten million of them lie, one row of a large file
+// after the other: together they must stay far below two hundred megabytes.
 func TestPageDensity(t *testing.T) {
 	t.Parallel()
 	const objects, filePage = 300_000, 4096
 	random := rand.New(rand.NewPCG(1, 2))
 	all := make([]digest, objects)
 	for i := range all {
-		all[i] = digest{random.Uint64N((1 << codec.ObjectBits) / 10_000_000 * objects), entry{sum: random.Uint32(), mark: uint16(random.UintN(200)), seq: random.Int64N(1 << 24)}}
+		all[i] = digest{random.Uint64N((1 << codec.ObjectBits) / 10_000_000 * objects),
+			entry{sum: random.Uint32(), mark: uint16(random.UintN(200)), seq: random.Int64N(1 << 24)}}
 	}
 	slices.SortFunc(all, func(a, b digest) int { return cmp.Compare(a.hash, b.hash) })
 	if each := float64(len(pack(all))*filePage) / objects; each > 12.4 {
@@ -99,7 +103,8 @@ func TestPageDensity(t *testing.T) {
 // FuzzPage reads damaged pages: nothing but a missing digest may come of it.
 func FuzzPage(f *testing.F) {
 	f.Add([]byte{4, 0, 0, 0, 0, 0, 0, 0, 7}, uint64(0))
-	f.Add(pack([]digest{{5, entry{sum: 1, mark: 2, version: 3, seq: 4}}, {9, entry{sum: 1, version: -3}}})[0].entries, uint64(4))
+	f.Add(pack([]digest{{5, entry{sum: 1, mark: 2, version: 3, seq: 4}}, {9, entry{sum: 1, version: -3}}})[0].entries,
+		uint64(4))
 	f.Add([]byte{0x84, 1, 1, 1}, uint64(1))
 	f.Add([]byte{5}, uint64(1))
 	f.Add([]byte{9, 1, 2, 3}, uint64(1))

@@ -13,8 +13,9 @@ import (
 	"github.com/culvert/culvert/engine/journal/internal/codec"
 )
 
-// Ten million objects have to fit into two hundred megabytes, so that a row of SQLite per object is out of the question. The latest digests are kept in
-// memory and, for durability, in a log; from time to time they are merged into pages of sorted entries that fill a page of the file each.
+// Ten million objects have to fit into two hundred megabytes, so that a row of SQLite per object is
+// out of the question. The latest digests are kept in memory and, for durability, in a log; from
+// time to time they are merged into pages of sorted entries that fill a page of the file each.
 const (
 	plainForm, orderForm = 0, 1 // of the log's entries: those of formats before the eighth have no order
 
@@ -58,7 +59,8 @@ func entryOf(a actions.Digest) entry {
 }
 
 func (e entry) digest(object string) actions.Digest {
-	return actions.Digest{Object: object, Sum: uint64(e.sum), Mark: e.mark, Order: actions.Order{Version: e.version, Seq: e.seq}}
+	return actions.Digest{Object: object, Sum: uint64(e.sum), Mark: e.mark,
+		Order: actions.Order{Version: e.version, Seq: e.seq}}
 }
 
 // before tells whether an entry is of what was written earlier than another.
@@ -148,7 +150,8 @@ func (d *digests) add(t *tx, server string, all []actions.Digest, late bool) err
 	}
 	t.remembered += len(fresh)
 	var id int64
-	if err := t.queryRow("INSERT INTO digest_log (form, entries) VALUES (?, ?) RETURNING id", orderForm, entries).Scan(&id); err != nil {
+	if err := t.queryRow("INSERT INTO digest_log (form, entries) VALUES (?, ?) RETURNING id", orderForm,
+		entries).Scan(&id); err != nil {
 		return fmt.Errorf("remember digests: %w", err)
 	}
 	t.then(func() {
@@ -162,8 +165,8 @@ func (d *digests) add(t *tx, server string, all []actions.Digest, late bool) err
 	return nil
 }
 
-// forget makes of the digests of a delivery that came too late what is still true: what it wrote may have been overwritten since, but the newest of both
-// is the newest.
+// forget makes of the digests of a delivery that came too late what is still true: what it wrote
+// may have been overwritten since, but the newest of both is the newest.
 func (d *digests) forget(t *tx, fresh []digest) error {
 	hashes := make([]uint64, len(fresh))
 	for i, f := range fresh {
@@ -185,7 +188,8 @@ func (d *digests) forget(t *tx, fresh []digest) error {
 // pagesOf reads pages by their first hashes.
 func pagesOf(ask asker) func(firsts []int64, each func(first uint64, entries []byte)) error {
 	return func(firsts []int64, each func(uint64, []byte)) error {
-		rows, err := ask("SELECT p.first, p.entries FROM json_each(?) j CROSS JOIN digest_pages p ON p.first = j.value", list(firsts))
+		rows, err := ask("SELECT p.first, p.entries FROM json_each(?) j CROSS JOIN digest_pages p ON p.first = j.value",
+			list(firsts))
 		return scan(rows, err, func(rows *sql.Rows) error {
 			var first int64
 			var entries sql.RawBytes
@@ -223,7 +227,8 @@ func (d *digests) merge(t *tx) error {
 	}
 	pages := pack(merged)
 	if len(old) > 0 {
-		if err := t.exec("DELETE FROM digest_pages WHERE first BETWEEN ? AND ?", int64(old[0]), int64(old[len(old)-1])); err != nil {
+		if err := t.exec("DELETE FROM digest_pages WHERE first BETWEEN ? AND ?", int64(old[0]),
+			int64(old[len(old)-1])); err != nil {
 			return fmt.Errorf("merge digests: %w", err)
 		}
 	}
@@ -308,7 +313,8 @@ func (d *digests) mergedPages(t *tx, old []uint64, newer []digest) ([]digest, er
 }
 
 // lookup gives what is kept of hashes, nothing of unknown ones. read reads pages by their first hashes.
-func (d *digests) lookup(hashes []uint64, read func(firsts []int64, each func(first uint64, entries []byte)) error) ([]entry, error) {
+func (d *digests) lookup(hashes []uint64, read func(firsts []int64,
+	each func(first uint64, entries []byte)) error) ([]entry, error) {
 	d.pages.RLock()
 	defer d.pages.RUnlock()
 	d.mu.RLock()

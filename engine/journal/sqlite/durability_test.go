@@ -61,7 +61,8 @@ func TestChild(t *testing.T) {
 		}
 		b := &journal.Batch{Owner: "child", Server: "national"}
 		for _, r := range records {
-			b.Settlements = append(b.Settlements, journal.Settlement{Seq: r.Seq, State: journal.Delivered, Attempts: 1, Objects: []string{r.ID}})
+			b.Settlements = append(b.Settlements, journal.Settlement{Seq: r.Seq, State: journal.Delivered, Attempts: 1,
+				Objects: []string{r.ID}})
 		}
 		if err := s.Commit(context.Background(), b); err != nil {
 			t.Fatal(err)
@@ -72,7 +73,8 @@ func TestChild(t *testing.T) {
 	}
 }
 
-// TestKill kills a process that appends, claims and settles at random moments. Whatever it said is done is done, and the journal is sound.
+// TestKill kills a process that appends, claims and settles at random moments. Whatever it said is
+// done is done, and the journal is sound.
 func TestKill(t *testing.T) {
 	t.Parallel()
 	kills := 12
@@ -82,13 +84,14 @@ func TestKill(t *testing.T) {
 	p := newPlace(t)
 	kept, settled := map[int64]string{}, map[int64]bool{}
 	for n := range kills {
-		runChild(t, p, int64(n)*1_000_000, time.Duration(20+rand.IntN(250))*time.Millisecond, func(what string, seq int64, id string) {
-			if what == "kept" {
-				kept[seq] = id
-			} else {
-				settled[seq] = true
-			}
-		})
+		runChild(t, p, int64(n)*1_000_000, time.Duration(20+rand.IntN(250))*time.Millisecond,
+			func(what string, seq int64, id string) {
+				if what == "kept" {
+					kept[seq] = id
+				} else {
+					settled[seq] = true
+				}
+			})
 		s := smallPlace(p).Open(t, journal.Options{})
 		if err := s.Check(t.Context()); err != nil {
 			t.Fatalf("after kill %d: %v", n+1, err)

@@ -10,7 +10,8 @@ import (
 
 // OpenSmall opens a journal that merges what it keeps in memory after a few records, as a usual one does after many.
 func OpenSmall(ctx context.Context, path string, o journal.Options) (*Store, error) {
-	return open(ctx, path, o, sizes{generation: 5, slice: 2, questions: 3, presence: 64, log: 3, pages: 1, terms: 4, termSlice: 2})
+	return open(ctx, path, o, sizes{generation: 5, slice: 2, questions: 3, presence: 64, log: 3, pages: 1, terms: 4,
+		termSlice: 2})
 }
 
 // Pragma sets something of the writer's connection: how full the disk may be, whether it can be written.

@@ -26,7 +26,8 @@ func (s *Store) fetch(ctx context.Context, condition string, bodies bool, seqs [
 	if bodies {
 		fields, joins = recordFields+", p.body", recordJoins+withBody
 	}
-	query := "SELECT " + fields + " FROM json_each(?) j CROSS JOIN records r ON r.seq = j.value " + joins + " WHERE " + condition + " ORDER BY r.seq"
+	query := "SELECT " + fields + " FROM json_each(?) j CROSS JOIN records r ON r.seq = j.value " + joins + " WHERE " +
+		condition + " ORDER BY r.seq"
 	rows, err := s.read.query(ctx, query, list(seqs))
 	return scan(rows, err, func(rows *sql.Rows) error {
 		f, err := s.readRecord(rows)

@@ -26,7 +26,8 @@ func (t *tx) flushFigures() error {
 				VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (width, start, rule, server) DO UPDATE SET received = received + excluded.received,
 				delivered = delivered + excluded.delivered, failed = failed + excluded.failed, skipped = skipped + excluded.skipped,
 				superseded = superseded + excluded.superseded, lag_sum = lag_sum + excluded.lag_sum, lag_max = max(lag_max, excluded.lag_max)`,
-				w.Minutes, shared.Stretch(now, w.Minutes), of.Rule, of.Server, f.Received, f.Delivered, f.Failed, f.Skipped, f.Superseded,
+				w.Minutes, shared.Stretch(now, w.Minutes), of.Rule, of.Server, f.Received, f.Delivered, f.Failed, f.Skipped,
+				f.Superseded,
 				f.LagSum.Microseconds(), f.LagMax.Microseconds())
 			if err != nil {
 				return fmt.Errorf("count what became of records: %w", err)
@@ -49,8 +50,10 @@ func (s *Store) Figures(ctx context.Context, q journal.FigureQuery) ([]journal.F
 	err = scan(rows, err, func(rows *sql.Rows) error {
 		var f journal.Figures
 		var start, sum, most int64
-		err := rows.Scan(&start, &f.Rule, &f.Server, &f.Received, &f.Delivered, &f.Failed, &f.Skipped, &f.Superseded, &sum, &most)
-		f.Start, f.LagSum, f.LagMax = shared.StretchTime(start), time.Duration(sum)*time.Microsecond, time.Duration(most)*time.Microsecond
+		err := rows.Scan(&start, &f.Rule, &f.Server, &f.Received, &f.Delivered, &f.Failed, &f.Skipped, &f.Superseded, &sum,
+			&most)
+		f.Start, f.LagSum, f.LagMax = shared.StretchTime(start), time.Duration(sum)*time.Microsecond,
+			time.Duration(most)*time.Microsecond
 		out = append(out, f)
 		return err
 	})
@@ -64,7 +67,8 @@ func (s *Store) Figures(ctx context.Context, q journal.FigureQuery) ([]journal.F
 func (s *Store) expireFigures(ctx context.Context, now time.Time) error {
 	return s.writer.change(ctx, 1, func(t *tx) error {
 		for _, w := range shared.Widths {
-			if err := t.exec("DELETE FROM figures WHERE width = ? AND start < ?", w.Minutes, shared.Stretch(codec.Micros(now.Add(-w.Keep)), w.Minutes)); err != nil {
+			if err := t.exec("DELETE FROM figures WHERE width = ? AND start < ?", w.Minutes,
+				shared.Stretch(codec.Micros(now.Add(-w.Keep)), w.Minutes)); err != nil {
 				return err
 			}
 		}

@@ -25,7 +25,8 @@ func (s *Store) AddFile(ctx context.Context, f *journal.File) (bool, error) {
 		duplicate = false
 		n, err := t.execCount("INSERT INTO files ("+fileColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (rule, sha256) DO NOTHING`, f.ID, f.Rule, f.Path, f.Name, f.Folder, f.Size, f.SHA256, codec.Micros(f.Received),
-			string(state), f.Next, f.Offset, f.Rows, f.Delivered, f.Unchanged, f.Skipped, f.Failed, f.Owner, codec.Micros(f.Finished),
+			string(state), f.Next, f.Offset, f.Rows, f.Delivered, f.Unchanged, f.Skipped, f.Failed, f.Owner,
+			codec.Micros(f.Finished),
 			t.lastSeq(), f.Places, f.RecordsDelivered, f.RecordsSkipped, f.Superseded, f.RecordsSuperseded, f.Results)
 		if err != nil {
 			return err
@@ -94,7 +95,8 @@ func (t *tx) saveFiles(b *journal.Batch, now int64) error {
 			unchanged = ?7, skipped = ?8, failed = ?9, finished = ?10, owner = ?11, records_delivered = ?13, records_skipped = ?14,
 			superseded = ?15, records_superseded = ?16, results = ?17
 			WHERE id = ?12 AND owner IN ('', ?11)`,
-			f.Path, string(f.State), f.Next, f.Offset, f.Rows, f.Delivered, f.Unchanged, f.Skipped, f.Failed, codec.Micros(f.Finished), owner, f.ID,
+			f.Path, string(f.State), f.Next, f.Offset, f.Rows, f.Delivered, f.Unchanged, f.Skipped, f.Failed,
+			codec.Micros(f.Finished), owner, f.ID,
 			f.RecordsDelivered, f.RecordsSkipped, f.Superseded, f.RecordsSuperseded, f.Results)
 		if err != nil {
 			return fmt.Errorf("keep the progress of the file %s: %w", f.Name, err)
@@ -112,7 +114,8 @@ func (t *tx) countRows(f *journal.File, server string, now int64) error {
 	var name string
 	var received int64
 	err := t.queryRow(`SELECT rule, received, rows, delivered, unchanged, skipped, superseded, records_delivered, records_skipped, records_superseded FROM files WHERE id = ?`, f.ID).
-		Scan(&name, &received, &was.Rows, &was.Delivered, &was.Unchanged, &was.Skipped, &was.Superseded, &was.RecordsDelivered, &was.RecordsSkipped, &was.RecordsSuperseded)
+		Scan(&name, &received, &was.Rows, &was.Delivered, &was.Unchanged, &was.Skipped, &was.Superseded,
+			&was.RecordsDelivered, &was.RecordsSkipped, &was.RecordsSuperseded)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
@@ -129,14 +132,17 @@ func (t *tx) countRows(f *journal.File, server string, now int64) error {
 
 // Files implements journal.Journal.
 func (s *Store) Files(ctx context.Context, state journal.FileState) ([]journal.File, error) {
-	rows, err := s.read.query(ctx, "SELECT "+fileColumns+" FROM files WHERE ?1 = '' OR state = ?1 ORDER BY received DESC, id DESC", string(state))
+	rows, err := s.read.query(ctx,
+		"SELECT "+fileColumns+" FROM files WHERE ?1 = '' OR state = ?1 ORDER BY received DESC, id DESC", string(state))
 	var out []journal.File
 	err = scan(rows, err, func(rows *sql.Rows) error {
 		var f journal.File
 		var state string
 		var received, finished int64
-		if err := rows.Scan(&f.ID, &f.Rule, &f.Path, &f.Name, &f.Folder, &f.Size, &f.SHA256, &received, &state, &f.Next, &f.Offset, &f.Rows,
-			&f.Delivered, &f.Unchanged, &f.Skipped, &f.Failed, &f.Owner, &finished, &f.Place, &f.Places, &f.RecordsDelivered, &f.RecordsSkipped,
+		if err := rows.Scan(&f.ID, &f.Rule, &f.Path, &f.Name, &f.Folder, &f.Size, &f.SHA256, &received, &state, &f.Next,
+			&f.Offset, &f.Rows,
+			&f.Delivered, &f.Unchanged, &f.Skipped, &f.Failed, &f.Owner, &finished, &f.Place, &f.Places, &f.RecordsDelivered,
+			&f.RecordsSkipped,
 			&f.Superseded, &f.RecordsSuperseded, &f.Results); err != nil {
 			return err
 		}

@@ -11,12 +11,14 @@ import (
 	"github.com/culvert/culvert/engine/journal/internal/codec"
 )
 
-// An index by hash touches another page of the file for every record, which costs more than keeping the record itself. The finder therefore keeps
-// the latest records in memory, from where they are merged into the table in order of hash, a slice with each transaction: the same page takes
-// many of them. Nothing is lost in a crash: memory is read again from the records above the mark.
+// An index by hash touches another page of the file for every record, which costs more than keeping
+// the record itself. The finder therefore keeps the latest records in memory, from where they are
+// merged into the table in order of hash, a slice with each transaction: the same page takes many
+// of them. Nothing is lost in a crash: memory is read again from the records above the mark.
 const foundMark = "journal.found"
 
-// finder answers which records have an identity or a key. Its answers are candidates: whoever asks verifies them against the records.
+// finder answers which records have an identity or a key. Its answers are candidates: whoever asks
+// verifies them against the records.
 type finder struct {
 	sizes  sizes
 	mu     sync.RWMutex

@@ -14,7 +14,8 @@ import (
 
 var update = flag.Bool("update", false, "write the fixture of the current format anew")
 
-// TestEarlierFormats brings a journal of every format that ever was up to date. A new format adds its fixture with -update.
+// TestEarlierFormats brings a journal of every format that ever was up to date. A new format adds
+// its fixture with -update.
 func TestEarlierFormats(t *testing.T) {
 	t.Parallel()
 	if *update {
@@ -40,7 +41,8 @@ func TestEarlierFormats(t *testing.T) {
 				t.Error(err)
 			}
 			sum, err := s.Summary(t.Context())
-			if err != nil || len(sum.Rules) != 1 || sum.Rules[0].Pending != 3 || sum.Rules[0].Delivered != 1 || sum.Rules[0].Failed != 1 {
+			if err != nil || len(sum.Rules) != 1 || sum.Rules[0].Pending != 3 || sum.Rules[0].Delivered != 1 ||
+				sum.Rules[0].Failed != 1 {
 				t.Errorf("it holds %+v: %v", sum.Rules, err)
 			}
 			d, err := s.Append(t.Context(), []*journal.Record{journaltest.Form(2)}, nil)

@@ -43,8 +43,8 @@ func (s *Store) conditions(ctx context.Context, f journal.Filter) (*where, error
 	}
 	if len(f.States) > 0 {
 		codes := make([]int64, len(f.States))
-		// The index by state serves what is a small part of a full journal. A reader that keeps its place, and one that asks for what most records
-		// are, goes along the records instead.
+		// The index by state serves what is a small part of a full journal. A reader that keeps its
+		// place, and one that asks for what most records are, goes along the records instead.
 		column := "r.state"
 		for i, state := range f.States {
 			code, err := codec.StateCode(state)
@@ -133,7 +133,8 @@ func (s *Store) addTexts(ctx context.Context, w *where, f journal.Filter) error 
 	return nil
 }
 
-// selectSeqs gives the records that a filter's conditions select, in its order. Rows are read by seq afterwards, so that only numbers are sorted.
+// selectSeqs gives the records that a filter's conditions select, in its order. Rows are read by
+// seq afterwards, so that only numbers are sorted.
 func (s *Store) selectSeqs(ctx context.Context, w *where, f journal.Filter) ([]int64, error) {
 	order, limit := "ASC", -1
 	if f.NewestOne {
@@ -142,7 +143,8 @@ func (s *Store) selectSeqs(ctx context.Context, w *where, f journal.Filter) ([]i
 	if f.Limit > 0 {
 		limit = f.Limit
 	}
-	query := fmt.Sprintf("SELECT r.seq FROM records r CROSS JOIN rules n ON n.id = r.rule LEFT JOIN outcomes o ON o.seq = r.seq WHERE %s ORDER BY r.seq %s LIMIT %d",
+	query := fmt.Sprintf("SELECT r.seq FROM records r CROSS JOIN rules n ON n.id = r.rule LEFT JOIN outcomes o ON "+
+		"o.seq = r.seq WHERE %s ORDER BY r.seq %s LIMIT %d",
 		w.text(), order, limit)
 	rows, err := s.read.db.QueryContext(ctx, query, w.args...)
 	var out []int64
@@ -206,7 +208,8 @@ func (s *Store) Causes(ctx context.Context, f journal.Filter) ([]journal.Cause, 
 		var c journal.Cause
 		var class string
 		var first, last, example int64
-		if err := rows.Scan(&c.Rule, &c.Code, &c.Cause, &c.Hint, &c.Place, &class, &c.Count, &first, &last, &example); err != nil {
+		if err := rows.Scan(&c.Rule, &c.Code, &c.Cause, &c.Hint, &c.Place, &class, &c.Count, &first, &last,
+			&example); err != nil {
 			return err
 		}
 		c.Class, c.First, c.Last = actions.Class(class), codec.Time(first), codec.Time(last)
@@ -266,11 +269,13 @@ func (s *Store) Summary(ctx context.Context) (journal.Summary, error) {
 
 func (s *Store) ruleCounts(ctx context.Context, sum *journal.Summary) ([]int64, error) {
 	var ids []int64
-	rows, err := s.read.query(ctx, `SELECT id, name, pending, held, delivered, skipped, failed, dismissed, superseded, last_received, last_delivered FROM rules ORDER BY name`)
+	rows, err := s.read.query(ctx,
+		`SELECT id, name, pending, held, delivered, skipped, failed, dismissed, superseded, last_received, last_delivered FROM rules ORDER BY name`)
 	err = scan(rows, err, func(rows *sql.Rows) error {
 		var r journal.RuleSummary
 		var id, received, delivered int64
-		if err := rows.Scan(&id, &r.Rule, &r.Pending, &r.Held, &r.Delivered, &r.Skipped, &r.Failed, &r.Dismissed, &r.Superseded, &received, &delivered); err != nil {
+		if err := rows.Scan(&id, &r.Rule, &r.Pending, &r.Held, &r.Delivered, &r.Skipped, &r.Failed, &r.Dismissed,
+			&r.Superseded, &received, &delivered); err != nil {
 			return err
 		}
 		r.LastReceived, r.LastDelivered = codec.Time(received), codec.Time(delivered)

@@ -29,7 +29,10 @@ func (m memory) Digests(ctx context.Context, objects []string) (map[string]actio
 	for i, o := range objects {
 		hashes[i] = codec.Object(m.server, o)
 	}
-	found, err := d.lookup(hashes, pagesOf(func(query string, args ...any) (*sql.Rows, error) { return m.s.read.query(ctx, query, args...) }))
+	found, err := d.lookup(hashes, pagesOf(func(query string, args ...any) (*sql.Rows,
+		error) {
+		return m.s.read.query(ctx, query, args...)
+	}))
 	if err != nil {
 		return nil, fmt.Errorf("read digests: %w", explain(err, m.s.place))
 	}
@@ -42,7 +45,8 @@ func (m memory) Digests(ctx context.Context, objects []string) (map[string]actio
 	return out, nil
 }
 
-// currentDigests gives the digests as they are in memory. A process that is not the runner reads them from the file each time.
+// currentDigests gives the digests as they are in memory. A process that is not the runner reads
+// them from the file each time.
 func (s *Store) currentDigests(ctx context.Context) (*digests, error) {
 	s.owning.Lock()
 	owned := s.owned
@@ -55,7 +59,8 @@ func (s *Store) currentDigests(ctx context.Context) (*digests, error) {
 }
 
 // Identities implements actions.Memory.
-func (m memory) Identities(ctx context.Context, keys []actions.IdentityKey) (map[actions.IdentityKey]actions.Identity, error) {
+func (m memory) Identities(ctx context.Context, keys []actions.IdentityKey) (map[actions.IdentityKey]actions.Identity,
+	error) {
 	pairs := make([][2]string, len(keys))
 	for i, k := range keys {
 		pairs[i] = [2]string{k.Type, k.ExternalID}
@@ -102,8 +107,9 @@ func (m memory) Holders(ctx context.Context, uids []string) ([]actions.Identity,
 	return out, nil
 }
 
-// saveIdentities keeps what was learned. A generation never goes back, for a runner that was taken over may come late with an older one, and what a
-// person entered gives way only to a new generation.
+// saveIdentities keeps what was learned. A generation never goes back, for a runner that was taken
+// over may come late with an older one, and what a person entered gives way only to a new
+// generation.
 func (t *tx) saveIdentities(server string, ids []actions.Identity) error {
 	for _, id := range ids {
 		if err := t.exec(`INSERT INTO identities (server, type, external_id, uid, generation, origin) VALUES (?, ?, ?, ?, ?, ?)
@@ -121,7 +127,8 @@ func (t *tx) saveIdentities(server string, ids []actions.Identity) error {
 func (s *Store) SetIdentities(ctx context.Context, server string, ids []actions.Identity, who, why string) error {
 	err := s.writer.change(ctx, len(ids), func(t *tx) error {
 		for _, id := range ids {
-			if err := t.exec("INSERT OR REPLACE INTO identities (server, type, external_id, uid, generation, origin) VALUES (?, ?, ?, ?, ?, ?)",
+			if err := t.exec("INSERT OR REPLACE INTO identities (server, type, external_id, uid, generation, origin) VALUES "+
+				"(?, ?, ?, ?, ?, ?)",
 				server, id.Type, id.ExternalID, id.UID, id.Generation, id.Origin); err != nil {
 				return err
 			}

@@ -50,7 +50,8 @@ func migrate(ctx context.Context, conn *sql.Conn, place string) error {
 }
 
 // conversions are the parts of migrations that are not SQL, by the format that they lead to: SQLite has no hashes.
-var conversions = map[int]func(context.Context, *sql.Conn) error{hiddenContributors: hideContributors, searchedRecords: nameRecords}
+var conversions = map[int]func(context.Context, *sql.Conn) error{hiddenContributors: hideContributors,
+	searchedRecords: nameRecords}
 
 func migrateOnce(ctx context.Context, conn *sql.Conn, place string, steps []string) (done bool, err error) {
 	version, err := format(ctx, conn, place)
@@ -77,7 +78,8 @@ func migrateOnce(ctx context.Context, conn *sql.Conn, place string, steps []stri
 		return false, err
 	}
 	if now == version {
-		script := fmt.Sprintf("%s;\nPRAGMA application_id = %d;\nPRAGMA user_version = %d;", steps[version], applicationID, version+1)
+		script := fmt.Sprintf("%s;\nPRAGMA application_id = %d;\nPRAGMA user_version = %d;", steps[version], applicationID,
+			version+1)
 		_, err := conn.ExecContext(ctx, script)
 		if convert := conversions[version+1]; err == nil && convert != nil {
 			err = convert(ctx, conn)

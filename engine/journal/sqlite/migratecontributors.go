@@ -8,7 +8,8 @@ import (
 	"github.com/culvert/culvert/actions"
 )
 
-// hiddenContributors is the first format in which contributors do not tell which record they are. SQLite has no hashes, so that its migration is not all SQL.
+// hiddenContributors is the first format in which contributors do not tell which record they are.
+// SQLite has no hashes, so that its migration is not all SQL.
 const hiddenContributors = 5
 
 // hideContributors gives every contributor that still is rule/id/item its new name.
@@ -30,7 +31,8 @@ func hideContributors(ctx context.Context, conn *sql.Conn) error {
 			if !ok {
 				continue
 			}
-			if _, err := conn.ExecContext(ctx, "UPDATE "+table+" SET contributor = ? WHERE contributor = ?", hidden, name); err != nil {
+			if _, err := conn.ExecContext(ctx, "UPDATE "+table+" SET contributor = ? WHERE contributor = ?", hidden,
+				name); err != nil {
 				return err
 			}
 		}

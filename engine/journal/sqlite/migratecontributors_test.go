@@ -12,7 +12,8 @@ import (
 	"github.com/culvert/culvert/engine/journal"
 )
 
-// TestHiddenContributors brings contributions up to date that told which record they were of: what a record gives then takes the place of what it gave.
+// TestHiddenContributors brings contributions up to date that told which record they were of: what
+// a record gives then takes the place of what it gave.
 func TestHiddenContributors(t *testing.T) {
 	t.Parallel()
 	content, err := os.ReadFile("testdata/format-4.db")
@@ -45,7 +46,8 @@ func TestHiddenContributors(t *testing.T) {
 	}
 	tallies(actions.Tally{Slot: "march", Count: 2, Sum: 3, Last: "of old"})
 	name := actions.ContributorOf("visits", "form/of Amina", "malaria/0/abcdefghijk/")
-	left, err := shares.Contribute(t.Context(), []actions.Contribution{{Contributor: name, Slot: "march", Value: "5", At: "1"}})
+	left, err := shares.Contribute(t.Context(), []actions.Contribution{{Contributor: name, Slot: "march", Value: "5",
+		At: "1"}})
 	if diff := cmp.Diff(map[string][]string{name: {"february"}}, left); diff != "" || err != nil {
 		t.Error(diff, err)
 	}

@@ -14,7 +14,8 @@ import (
 // searchedRecords is the first format in which records are found by their terms, and failures by their cause.
 const searchedRecords = 12
 
-// nameRecords makes the records of an earlier journal known by their terms, and groups its failures. Terms are written in order of hash.
+// nameRecords makes the records of an earlier journal known by their terms, and groups its
+// failures. Terms are written in order of hash.
 func nameRecords(ctx context.Context, conn *sql.Conn) error {
 	all, err := termsOfAll(ctx, conn)
 	if err != nil {
@@ -36,7 +37,8 @@ func nameRecords(ctx context.Context, conn *sql.Conn) error {
 
 func termsOfAll(ctx context.Context, conn *sql.Conn) ([]found, error) {
 	var all []found
-	rows, err := conn.QueryContext(ctx, "SELECT r.seq, r.id, r.key, coalesce(o.objects, '') FROM records r LEFT JOIN outcomes o ON o.seq = r.seq")
+	rows, err := conn.QueryContext(ctx,
+		"SELECT r.seq, r.id, r.key, coalesce(o.objects, '') FROM records r LEFT JOIN outcomes o ON o.seq = r.seq")
 	err = scan(rows, err, func(rows *sql.Rows) error {
 		var seq int64
 		var id, key, objects string

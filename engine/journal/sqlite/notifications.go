@@ -11,9 +11,11 @@ import (
 )
 
 // PendingNotifications implements journal.Journal.
-func (s *Store) PendingNotifications(ctx context.Context, rule string, now time.Time, limit int) ([]*journal.Record, error) {
+func (s *Store) PendingNotifications(ctx context.Context, rule string, now time.Time, limit int) ([]*journal.Record,
+	error) {
 	var seqs []int64
-	rows, err := s.read.query(ctx, `SELECT seq FROM untold WHERE rule = (SELECT id FROM rules WHERE name = ?) AND due <= ? ORDER BY due, seq LIMIT ?`,
+	rows, err := s.read.query(ctx,
+		`SELECT seq FROM untold WHERE rule = (SELECT id FROM rules WHERE name = ?) AND due <= ? ORDER BY due, seq LIMIT ?`,
 		rule, codec.Micros(now), limit)
 	err = scan(rows, err, func(rows *sql.Rows) error {
 		var seq int64
@@ -42,7 +44,8 @@ func (s *Store) Notified(ctx context.Context, notifications []journal.Notificati
 			if n.RetryAt.IsZero() {
 				err = t.exec("DELETE FROM untold WHERE seq = ? AND settled = ?", n.Seq, codec.Micros(n.Settled))
 			} else {
-				err = t.exec("UPDATE untold SET due = ? WHERE seq = ? AND settled = ?", codec.Micros(n.RetryAt), n.Seq, codec.Micros(n.Settled))
+				err = t.exec("UPDATE untold SET due = ? WHERE seq = ? AND settled = ?", codec.Micros(n.RetryAt), n.Seq,
+					codec.Micros(n.Settled))
 			}
 			if err != nil {
 				return err

@@ -39,7 +39,8 @@ func (t *tx) findHeads(rows []*row, indexed map[int64]bool) ([]int64, error) {
 	return behind, nil
 }
 
-// blocked gives those of the keys that have an unsettled record. Only those that are indexed are looked for in the table.
+// blocked gives those of the keys that have an unsettled record. Only those that are indexed are
+// looked for in the table.
 func (t *tx) blocked(chains []int64, indexed map[int64]bool) (map[int64]bool, error) {
 	out := map[int64]bool{}
 	var ask []int64

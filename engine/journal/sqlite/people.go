@@ -13,7 +13,8 @@ import (
 )
 
 func (s *Store) audit(t *tx, who, did, why string, count int64, subject string) error {
-	err := t.exec("INSERT INTO audit (at, who, did, why, count, subject) VALUES (?, ?, ?, ?, ?, ?)", codec.Micros(s.now()), who, did, why, count, subject)
+	err := t.exec("INSERT INTO audit (at, who, did, why, count, subject) VALUES (?, ?, ?, ?, ?, ?)",
+		codec.Micros(s.now()), who, did, why, count, subject)
 	if err != nil {
 		return fmt.Errorf("write the audit trail: %w", err)
 	}
@@ -41,7 +42,8 @@ func (s *Store) Audit(ctx context.Context, limit int) ([]journal.AuditEntry, err
 	return out, nil
 }
 
-// move brings the records that a filter selects from one state to another, some at a time, and writes one line of the audit trail for each part.
+// move brings the records that a filter selects from one state to another, some at a time, and
+// writes one line of the audit trail for each part.
 type move struct {
 	filter   journal.Filter
 	to       int
@@ -111,7 +113,8 @@ func (s *Store) movePart(ctx context.Context, m move, seqs []int64) (int64, erro
 	return moved, nil
 }
 
-// Replay implements journal.Journal. Without states in the filter it takes the failed records. Records whose payload has expired stay as they are.
+// Replay implements journal.Journal. Without states in the filter it takes the failed records.
+// Records whose payload has expired stay as they are.
 func (s *Store) Replay(ctx context.Context, f journal.Filter, who, why string, force bool) (int64, error) {
 	f, err := shared.Replayable(f)
 	if err != nil {
@@ -190,7 +193,8 @@ func (s *Store) Dismiss(ctx context.Context, f journal.Filter, who, why string) 
 // dismiss settles records for good and lets the next of their keys come.
 func (s *Store) dismiss(t *tx, seqs []int64, before map[int64]standing) error {
 	return t.around(chainsOf(before), func(apart map[int64]bool) error {
-		err := t.exec("UPDATE records SET state = 5, head = 0, next_try = 0, flags = flags & ~8, touched = ? WHERE seq IN (SELECT value FROM json_each(?))",
+		err := t.exec("UPDATE records SET state = 5, head = 0, next_try = 0, flags = flags & ~8, touched = ? WHERE seq IN "+
+			"(SELECT value FROM json_each(?))",
 			codec.Micros(s.now()), list(seqs))
 		if err != nil {
 			return err
@@ -255,7 +259,8 @@ func (s *Store) correct(ctx context.Context, seq int64, body []byte, who, why st
 
 // rewrite gives a held record another content at its old place.
 func (s *Store) rewrite(t *tx, seq, ident int64, body []byte) error {
-	if err := t.exec("INSERT OR REPLACE INTO payloads (seq, body) VALUES (?, ?)", seq, s.sealer.Seal(codec.PurposeBody, ident, body)); err != nil {
+	if err := t.exec("INSERT OR REPLACE INTO payloads (seq, body) VALUES (?, ?)", seq,
+		s.sealer.Seal(codec.PurposeBody, ident, body)); err != nil {
 		return err
 	}
 	return t.exec("UPDATE records SET flags = flags | ? WHERE seq = ?", codec.FlagEdited, seq)
@@ -272,7 +277,8 @@ func (s *Store) putVersion(t *tx, seq int64, state int, r *row, now int64) (int6
 		seqs[i] = m.seq
 	}
 	var waiting sql.NullInt64
-	err = t.queryRow("SELECT max(seq) FROM records WHERE seq IN (SELECT value FROM json_each(?)) AND flags & ? AND ident = ? AND rank = ?",
+	err = t.queryRow("SELECT max(seq) FROM records WHERE seq IN (SELECT value FROM json_each(?)) AND flags & ? AND "+
+		"ident = ? AND rank = ?",
 		list(seqs), codec.FlagEdited, r.ident, r.rec.Rank).Scan(&waiting)
 	if err != nil {
 		return 0, err
@@ -306,10 +312,12 @@ func (s *Store) Hold(ctx context.Context, rule string, p *journal.Problem) (int6
 	if p != nil {
 		why = p.Cause
 	}
-	return s.move(ctx, move{filter: journal.Filter{Rule: rule, States: []journal.State{journal.Pending}}, to: codec.Held, who: shared.Program, did: "hold", why: why,
+	return s.move(ctx, move{filter: journal.Filter{Rule: rule, States: []journal.State{journal.Pending}}, to: codec.Held,
+		who: shared.Program, did: "hold", why: why,
 		skip: s.inFlight, change: func(t *tx, seqs []int64, before map[int64]standing) error {
 			err := t.around(chainsOf(before), func(map[int64]bool) error {
-				return t.exec("UPDATE records SET state = 2, next_try = 0, touched = ? WHERE seq IN (SELECT value FROM json_each(?))", codec.Micros(s.now()), list(seqs))
+				return t.exec("UPDATE records SET state = 2, next_try = 0, touched = ? WHERE seq IN (SELECT value FROM "+
+					"json_each(?))", codec.Micros(s.now()), list(seqs))
 			})
 			if err != nil || p == nil {
 				return err
@@ -333,13 +341,15 @@ func (s *Store) setProblem(t *tx, seqs []int64, before map[int64]standing, p *jo
 
 // Unhold implements journal.Journal.
 func (s *Store) Unhold(ctx context.Context, rule string) (int64, error) {
-	return s.move(ctx, move{filter: journal.Filter{Rule: rule, States: []journal.State{journal.Held}}, to: codec.Pending, who: shared.Program, did: "unhold",
+	return s.move(ctx, move{filter: journal.Filter{Rule: rule, States: []journal.State{journal.Held}}, to: codec.Pending,
+		who: shared.Program, did: "unhold",
 		change: func(t *tx, seqs []int64, before map[int64]standing) error {
 			if err := t.exec("DELETE FROM outcomes WHERE seq IN (SELECT value FROM json_each(?))", list(seqs)); err != nil {
 				return err
 			}
 			return t.around(chainsOf(before), func(map[int64]bool) error {
-				return t.exec("UPDATE records SET state = 0, next_try = 0, touched = ? WHERE seq IN (SELECT value FROM json_each(?))", codec.Micros(s.now()), list(seqs))
+				return t.exec("UPDATE records SET state = 0, next_try = 0, touched = ? WHERE seq IN (SELECT value FROM "+
+					"json_each(?))", codec.Micros(s.now()), list(seqs))
 			})
 		}})
 }

@@ -14,7 +14,8 @@ import (
 	"github.com/culvert/culvert/engine/journal"
 )
 
-// makePrivate makes the file before SQLite does, which would take the permissions from the umask; the files beside it get those of this one.
+// makePrivate makes the file before SQLite does, which would take the permissions from the umask;
+// the files beside it get those of this one.
 func makePrivate(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -23,7 +24,8 @@ func makePrivate(path string) error {
 	return f.Close()
 }
 
-// keepPrivate takes the right to read payloads from others than the owner of the journal, also where an earlier version or a copy gave it.
+// keepPrivate takes the right to read payloads from others than the owner of the journal, also
+// where an earlier version or a copy gave it.
 func keepPrivate(path string, log *slog.Logger) {
 	for _, file := range []string{path, path + "-wal", path + "-shm", path + "-runner"} {
 		info, err := os.Stat(file)
@@ -31,7 +33,8 @@ func keepPrivate(path string, log *slog.Logger) {
 			continue // not there, or private already
 		}
 		if err := os.Chmod(file, info.Mode().Perm()&^0o077); err != nil {
-			log.Warn("others than its owner can read a file of the journal: change its permissions to 0600", "file", file, "error", err)
+			log.Warn("others than its owner can read a file of the journal: change its permissions to 0600", "file", file,
+				"error", err)
 		}
 	}
 }
@@ -52,14 +55,16 @@ func placeAt(path string, log *slog.Logger) (*placeOf, error) {
 	return &placeOf{path: path, info: info, log: log}, nil
 }
 
-// check finds out that the file was deleted, or another put in its place, while the program runs: what it would write from now on nobody would find.
+// check finds out that the file was deleted, or another put in its place, while the program runs:
+// what it would write from now on nobody would find.
 func (p *placeOf) check(ctx context.Context, conn *sql.Conn) error {
 	info, err := os.Stat(p.path)
 	if err == nil && os.SameFile(info, p.info) {
 		p.lost = false
 		return nil
 	}
-	reason := fmt.Sprintf("%s was replaced by another file while Culvert runs: stop Culvert, put the right file there, and start it again", p.path)
+	reason := fmt.Sprintf("%s was replaced by another file while Culvert runs: stop Culvert, put the right file there, "+
+		"and start it again", p.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		reason = fmt.Sprintf("%s was deleted while Culvert runs: stop Culvert, put the file back, and start it again", p.path)
 	} else if err != nil {
@@ -83,7 +88,8 @@ func (p *placeOf) save(ctx context.Context, conn *sql.Conn, reason string) {
 		_, err = conn.ExecContext(ctx, "VACUUM INTO ?", to)
 	}
 	if err != nil {
-		p.log.Error("the journal's file is not there any more, and what it held could not be saved", "reason", reason, "error", err)
+		p.log.Error("the journal's file is not there any more, and what it held could not be saved", "reason", reason,
+			"error", err)
 		return
 	}
 	p.log.Error("the journal's file is not there any more; what it held was saved", "reason", reason, "saved", to)

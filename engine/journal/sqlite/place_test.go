@@ -25,7 +25,8 @@ func openAt(t *testing.T, path string) *sqlite.Store {
 	return s
 }
 
-// TestFileGoesWhileItRuns deletes or replaces the journal under a process: nothing more is acknowledged, and what a deleted one held is saved.
+// TestFileGoesWhileItRuns deletes or replaces the journal under a process: nothing more is
+// acknowledged, and what a deleted one held is saved.
 func TestFileGoesWhileItRuns(t *testing.T) {
 	for name, do := range map[string]func(path string) error{
 		"deleted": os.Remove,
@@ -44,7 +45,8 @@ func TestFileGoesWhileItRuns(t *testing.T) {
 			}
 			var gone *journal.ErrUnavailable
 			for range 2 {
-				if _, err := s.Append(t.Context(), []*journal.Record{journaltest.Form(2)}, nil); !errors.As(err, &gone) || !strings.Contains(gone.Reason, name) {
+				if _, err := s.Append(t.Context(), []*journal.Record{journaltest.Form(2)}, nil); !errors.As(err, &gone) ||
+					!strings.Contains(gone.Reason, name) {
 					t.Fatalf("a record was kept, or refused without the reason: %v", err)
 				}
 			}
@@ -64,7 +66,8 @@ func TestFileGoesWhileItRuns(t *testing.T) {
 	}
 }
 
-// TestPrivateWhateverTheMask makes journals under a mask that lets everybody read, and opens one that an earlier version left readable.
+// TestPrivateWhateverTheMask makes journals under a mask that lets everybody read, and opens one
+// that an earlier version left readable.
 func TestPrivateWhateverTheMask(t *testing.T) {
 	old := syscall.Umask(0)
 	t.Cleanup(func() { syscall.Umask(old) })

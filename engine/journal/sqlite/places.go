@@ -8,7 +8,8 @@ import (
 	"github.com/culvert/culvert/engine/journal/internal/codec"
 )
 
-// reservedMark is the last place that was kept for the rows of a file: records that come later stand behind it, whether or not a row has taken it.
+// reservedMark is the last place that was kept for the rows of a file: records that come later
+// stand behind it, whether or not a row has taken it.
 const reservedMark = "journal.reserved"
 
 // reserve keeps the next places for the rows of a file.

@@ -40,7 +40,8 @@ func (d *disk) apply(e event, length int) {
 	copy(d.durable[e.at:], e.data[:length])
 }
 
-// cut gives the files as a power loss behind some events may leave them: what was synced is there; of the rest each write may be there, or a part of it.
+// cut gives the files as a power loss behind some events may leave them: what was synced is there;
+// of the rest each write may be there, or a part of it.
 func cut(events []event, random *rand.Rand) map[string][]byte {
 	disks := map[string]*disk{"": {}, "-wal": {}}
 	for _, e := range events {
@@ -100,7 +101,8 @@ func work(t *testing.T, s *sqlite.Store, r *recorder, records int) {
 		}
 		b := &journal.Batch{Owner: "one", Server: "national"}
 		for _, c := range claimed {
-			b.Settlements = append(b.Settlements, journal.Settlement{Seq: c.Seq, State: journal.Delivered, Attempts: 1, Objects: []string{"abcdefghijk"}})
+			b.Settlements = append(b.Settlements, journal.Settlement{Seq: c.Seq, State: journal.Delivered, Attempts: 1,
+				Objects: []string{"abcdefghijk"}})
 			b.Digests = append(b.Digests, actions.Digest{Object: "event " + c.ID, Sum: uint64(c.Seq)})
 		}
 		if err := s.Commit(context.Background(), b); err != nil {
@@ -172,8 +174,9 @@ func recorded(t *testing.T, records int) []event {
 	return r.events[:len(r.events):len(r.events)]
 }
 
-// TestPowerLoss lets the power go at random moments of a journal's life. What was acknowledged is there afterwards, though every write that was not synced
-// may be missing, torn, or there without those before it. CULVERT_TEST_CUTS says how often.
+// TestPowerLoss lets the power go at random moments of a journal's life. What was acknowledged is
+// there afterwards, though every write that was not synced may be missing, torn, or there without
+// those before it. CULVERT_TEST_CUTS says how often.
 func TestPowerLoss(t *testing.T) {
 	t.Parallel()
 	records, cuts := 400, 50
@@ -204,10 +207,12 @@ func TestPowerLoss(t *testing.T) {
 			t.Fatalf("power lost at %d of %d events (cut %d, seed %d): %v", at, len(events), n, seed, err)
 		}
 	}
-	t.Logf("%d cuts of %d events: %d acknowledged, %d writes, %d syncs", cuts, len(events), count[acked], count[wrote], count[synced])
+	t.Logf("%d cuts of %d events: %d acknowledged, %d writes, %d syncs", cuts, len(events), count[acked], count[wrote],
+		count[synced])
 }
 
-// TestPowerLossIsNoticed has the same cuts find what is lost when the log is not synced before a record is acknowledged.
+// TestPowerLossIsNoticed has the same cuts find what is lost when the log is not synced before a
+// record is acknowledged.
 func TestPowerLossIsNoticed(t *testing.T) {
 	t.Parallel()
 	random := rand.New(rand.NewPCG(1, 2))

@@ -11,8 +11,8 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// A recorder notes in which order SQLite writes the files of one journal and syncs them. It stands between SQLite and the file layer of the system, which does
-// the work all the same.
+// A recorder notes in which order SQLite writes the files of one journal and syncs them. It stands
+// between SQLite and the file layer of the system, which does the work all the same.
 
 // event is one thing that happened to a file, or that was acknowledged.
 type event struct {
@@ -121,7 +121,8 @@ func call[F any](address uintptr) F {
 }
 
 func shimOpen(tls *libc.TLS, vfs, name, file uintptr, flags int32, out uintptr) int32 {
-	rc := call[func(*libc.TLS, uintptr, uintptr, uintptr, int32, uintptr) int32](shim.open)(tls, vfs, name, file, flags, out)
+	rc := call[func(*libc.TLS, uintptr, uintptr, uintptr, int32, uintptr) int32](shim.open)(tls, vfs, name, file, flags,
+		out)
 	if rc != sqlite3.SQLITE_OK || name == 0 {
 		return rc
 	}
@@ -137,7 +138,8 @@ func shimOpen(tls *libc.TLS, vfs, name, file uintptr, flags int32, out uintptr) 
 		ours := shim.methods[system]
 		if ours == 0 {
 			copied := *at[sqlite3.Tsqlite3_io_methods](system)
-			copied.FxWrite, copied.FxTruncate, copied.FxSync, copied.FxClose = function(shimWrite), function(shimTruncate), function(shimSync), function(shimClose)
+			copied.FxWrite, copied.FxTruncate, copied.FxSync, copied.FxClose = function(shimWrite), function(shimTruncate),
+				function(shimSync), function(shimClose)
 			ours = copyOf(tls, copied)
 			shim.methods[system] = ours
 		}

@@ -10,15 +10,19 @@ import (
 	"time"
 )
 
-// Most records are of people and forms never seen before, so that the finder's table is mostly asked for what it lacks: a page of the file is read for each, in a
-// large journal from the disk. A bit for every hash that is in the table, at the place that the hash's first bits name, answers nearly all of these questions.
+// Most records are of people and forms never seen before, so that the finder's table is mostly
+// asked for what it lacks: a page of the file is read for each, in a large journal from the disk. A
+// bit for every hash that is in the table, at the place that the hash's first bits name, answers
+// nearly all of these questions.
 const (
-	maxPresence  = 1 << 26 // bits: 8 MB, with which a fourth of the questions is still asked when the table has twenty million entries
+	// bits: 8 MB, with which a fourth of the questions is still asked when the table has twenty million entries
+	maxPresence  = 1 << 26
 	presenceBits = 8       // for each entry at least, below that: an eighth of the questions, or less
 	presenceRead = 1 << 14 // entries read at once
 )
 
-// presence tells which hashes the table surely lacks. The writer adds while another goroutine fills it, and asks when that has read the whole table.
+// presence tells which hashes the table surely lacks. The writer adds while another goroutine fills
+// it, and asks when that has read the whole table.
 type presence struct {
 	words []uint64
 	shift int
@@ -92,8 +96,9 @@ func (i *inspector) drop() {
 	i.stop, i.now, i.next, i.asked = nil, nil, nil, 0
 }
 
-// tend begins to read the table when many questions have been asked, or when more has been added than there is room for. It is called at the beginning of a
-// transaction: what was added before is durable, and is read; what comes is added here.
+// tend begins to read the table when many questions have been asked, or when more has been added
+// than there is room for. It is called at the beginning of a transaction: what was added before is
+// durable, and is read; what comes is added here.
 func (i *inspector) tend(t *tx) error {
 	if i.next != nil {
 		switch i.next.state.Load() {

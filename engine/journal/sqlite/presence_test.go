@@ -66,7 +66,8 @@ func TestPresence(t *testing.T) {
 func keepForm(t *testing.T, s *Store, id string) {
 	t.Helper()
 	now := time.Now()
-	form := &journal.Record{Rule: "cases", ID: id, Key: id, Content: 1, Received: now, State: journal.Pending, Body: []byte(`{}`)}
+	form := &journal.Record{Rule: "cases", ID: id, Key: id, Content: 1, Received: now, State: journal.Pending,
+		Body: []byte(`{}`)}
 	if _, err := s.Append(t.Context(), []*journal.Record{form}, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +122,8 @@ func checkPresence(t *testing.T, s *Store) {
 // An index that cannot be read in the background is asked for every record, and nothing is taken twice.
 func TestPresenceUnreadable(t *testing.T) {
 	var said bytes.Buffer
-	s, err := open(t.Context(), filepath.Join(t.TempDir(), "culvert.db"), journal.Options{Logger: slog.New(slog.NewTextHandler(&said, nil))},
+	s, err := open(t.Context(), filepath.Join(t.TempDir(), "culvert.db"),
+		journal.Options{Logger: slog.New(slog.NewTextHandler(&said, nil))},
 		sizes{generation: 5, slice: 2, questions: 3, presence: 64, log: 3, pages: 1, terms: 4, termSlice: 2})
 	if err != nil {
 		t.Fatal(err)

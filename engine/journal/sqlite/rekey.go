@@ -12,9 +12,11 @@ import (
 
 // resealed are what is sealed for a record: read with its identity, in order of seq, and written.
 var resealed = []struct{ purpose, read, write string }{
-	{codec.PurposeBody, "SELECT p.seq, r.ident, p.body FROM payloads p CROSS JOIN records r ON r.seq = p.seq WHERE p.seq > ? ORDER BY p.seq LIMIT ?",
+	{codec.PurposeBody, "SELECT p.seq, r.ident, p.body FROM payloads p CROSS JOIN records r ON r.seq = p.seq WHERE " +
+		"p.seq > ? ORDER BY p.seq LIMIT ?",
 		"UPDATE payloads SET body = ? WHERE seq = ?"},
-	{codec.PurposeOrigin, "SELECT seq, ident, origin FROM records WHERE seq > ? AND origin IS NOT NULL ORDER BY seq LIMIT ?", "UPDATE records SET origin = ? WHERE seq = ?"},
+	{codec.PurposeOrigin, "SELECT seq, ident, origin FROM records WHERE seq > ? AND origin IS NOT NULL ORDER BY seq " +
+		"LIMIT ?", "UPDATE records SET origin = ? WHERE seq = ?"},
 	{codec.PurposeProblem, `SELECT o.seq, r.ident, o.private FROM outcomes o CROSS JOIN records r ON r.seq = o.seq WHERE o.seq > ? AND o.private IS NOT NULL
 		ORDER BY o.seq LIMIT ?`, "UPDATE outcomes SET private = ? WHERE seq = ?"},
 }
@@ -96,7 +98,8 @@ func (s *Store) resealShares(t *tx) (int64, error) {
 		return err
 	})
 	for o, sealed := range fresh {
-		err = errors.Join(err, t.exec("UPDATE contributions SET value = ? WHERE server = ? AND contributor = ?", sealed, o.server, o.contributor))
+		err = errors.Join(err, t.exec("UPDATE contributions SET value = ? WHERE server = ? AND contributor = ?", sealed,
+			o.server, o.contributor))
 	}
 	return int64(len(fresh)), err
 }

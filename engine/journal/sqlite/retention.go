@@ -20,8 +20,9 @@ import (
 // vacuumPages is how many free pages are given back to the file system with one transaction of an expiry.
 const vacuumPages = 2000
 
-// Expire implements journal.Journal, a part at a time. Delivered, skipped and superseded records go by Retention.Delivered, failed and dismissed
-// ones by Retention.Failed. The last record always stays, so that its seq is not given out again.
+// Expire implements journal.Journal, a part at a time. Delivered, skipped and superseded records go
+// by Retention.Delivered, failed and dismissed ones by Retention.Failed. The last record always
+// stays, so that its seq is not given out again.
 func (s *Store) Expire(ctx context.Context, r journal.Retention, now time.Time) (journal.Expired, error) {
 	var out journal.Expired
 	err := s.expirePayloads(ctx, r.Payloads, now, &out.Payloads)
@@ -66,7 +67,8 @@ func (s *Store) expirePayloads(ctx context.Context, age time.Duration, now time.
 		})
 }
 
-func (s *Store) expireRecords(ctx context.Context, age time.Duration, now time.Time, states []int64, count *int64) error {
+func (s *Store) expireRecords(ctx context.Context, age time.Duration, now time.Time, states []int64,
+	count *int64) error {
 	query := fmt.Sprintf(`SELECT seq FROM records WHERE seq > ? AND seq < ? AND state IN (SELECT value FROM json_each('%s')) AND touched < ? ORDER BY seq LIMIT ?`,
 		list(states))
 	return s.expire(ctx, age, now, query, func(t *tx, seqs []int64, before map[int64]standing) error {
@@ -75,8 +77,10 @@ func (s *Store) expireRecords(ctx context.Context, age time.Duration, now time.T
 		}
 		gone := list(seqs)
 		for _, q := range []string{
-			"DELETE FROM finder WHERE (hash, seq) IN (SELECT ident, seq FROM records WHERE seq IN (SELECT value FROM json_each(?)))",
-			"DELETE FROM finder WHERE (hash, seq) IN (SELECT chain, seq FROM records WHERE seq IN (SELECT value FROM json_each(?)))",
+			"DELETE FROM finder WHERE (hash, seq) IN (SELECT ident, seq FROM records WHERE seq IN (SELECT value FROM " +
+				"json_each(?)))",
+			"DELETE FROM finder WHERE (hash, seq) IN (SELECT chain, seq FROM records WHERE seq IN (SELECT value FROM " +
+				"json_each(?)))",
 			"DELETE FROM payloads WHERE seq IN (SELECT value FROM json_each(?))",
 			"DELETE FROM outcomes WHERE seq IN (SELECT value FROM json_each(?))",
 			"DELETE FROM records WHERE seq IN (SELECT value FROM json_each(?))",
@@ -99,8 +103,10 @@ func (s *Store) expireRecords(ctx context.Context, age time.Duration, now time.T
 	})
 }
 
-// expire applies one kind of expiry to all that is older than age, in parts. query gives seqs between two, touched before a time, some of them.
-func (s *Store) expire(ctx context.Context, age time.Duration, now time.Time, query string, change func(*tx, []int64, map[int64]standing) error) error {
+// expire applies one kind of expiry to all that is older than age, in parts. query gives seqs
+// between two, touched before a time, some of them.
+func (s *Store) expire(ctx context.Context, age time.Duration, now time.Time, query string,
+	change func(*tx, []int64, map[int64]standing) error) error {
 	if age <= 0 {
 		return nil
 	}
@@ -144,11 +150,13 @@ func (s *Store) expire(ctx context.Context, age time.Duration, now time.Time, qu
 	}
 }
 
-// firstSince gives the first record that was received at a time or later, else the last one. Records are accepted nearly in order of time, so that
-// halving finds it; a record out of order merely expires a little later.
+// firstSince gives the first record that was received at a time or later, else the last one.
+// Records are accepted nearly in order of time, so that halving finds it; a record out of order
+// merely expires a little later.
 func (s *Store) firstSince(ctx context.Context, micros int64) (int64, error) {
 	var low, high int64
-	rows, err := s.read.query(ctx, "SELECT coalesce((SELECT min(seq) FROM records), 0), coalesce((SELECT max(seq) FROM records), 0)")
+	rows, err := s.read.query(ctx,
+		"SELECT coalesce((SELECT min(seq) FROM records), 0), coalesce((SELECT max(seq) FROM records), 0)")
 	if err := scan(rows, err, func(rows *sql.Rows) error { return rows.Scan(&low, &high) }); err != nil {
 		return 0, err
 	}
@@ -164,14 +172,17 @@ func (s *Store) expireFiles(ctx context.Context, age time.Duration, now time.Tim
 		return nil
 	}
 	return s.writer.change(ctx, 1, func(t *tx) error {
-		n, err := t.execCount("DELETE FROM files WHERE state = ? AND finished > 0 AND finished < ?", string(journal.FileFinished), codec.Micros(now.Add(-age)))
+		n, err := t.execCount("DELETE FROM files WHERE state = ? AND finished > 0 AND finished < ?",
+			string(journal.FileFinished), codec.Micros(now.Add(-age)))
 		t.then(func() { *count = n })
 		return err
 	})
 }
 
-// Forget implements journal.Journal. It erases what is kept of records whose key or id is the external id or holds it, the payloads of delivered records that
-// mention it, and all of others that do. What was not delivered yet is dismissed. Outcomes stay, without anything that tells whose they are.
+// Forget implements journal.Journal. It erases what is kept of records whose key or id is the
+// external id or holds it, the payloads of delivered records that mention it, and all of others
+// that do. What was not delivered yet is dismissed. Outcomes stay, without anything that tells
+// whose they are.
 func (s *Store) Forget(ctx context.Context, externalID, who, why string) (journal.Forgotten, error) {
 	var out journal.Forgotten
 	if externalID == "" {
@@ -187,7 +198,10 @@ func (s *Store) Forget(ctx context.Context, externalID, who, why string) (journa
 	}
 	own = append(own, mentions.open...)
 	for part := range slices.Chunk(own, shared.ChangeSize) {
-		if err := s.writer.change(ctx, len(part), func(t *tx) error { return s.forgetRecords(t, part, externalID, &out) }); err != nil {
+		if err := s.writer.change(ctx, len(part), func(t *tx) error {
+			return s.forgetRecords(t, part, externalID,
+				&out)
+		}); err != nil {
 			return out, fmt.Errorf("forget a person: %w", err)
 		}
 	}
@@ -197,11 +211,13 @@ func (s *Store) Forget(ctx context.Context, externalID, who, why string) (journa
 		if err != nil {
 			return err
 		}
-		if err := t.exec("UPDATE outcomes SET private = NULL WHERE seq IN (SELECT value FROM json_each(?))", list(mentions.settled)); err != nil {
+		if err := t.exec("UPDATE outcomes SET private = NULL WHERE seq IN (SELECT value FROM json_each(?))",
+			list(mentions.settled)); err != nil {
 			return err
 		}
 		if len(externalID) >= shared.MinMention {
-			if err := t.exec("UPDATE audit SET subject = replace(subject, ?1, ?2), why = replace(why, ?1, ?2) WHERE instr(subject, ?1) OR instr(why, ?1)", externalID, shared.ForgottenKey); err != nil {
+			if err := t.exec("UPDATE audit SET subject = replace(subject, ?1, ?2), why = replace(why, ?1, ?2) WHERE "+
+				"instr(subject, ?1) OR instr(why, ?1)", externalID, shared.ForgottenKey); err != nil {
 				return err
 			}
 			why = strings.ReplaceAll(why, externalID, shared.ForgottenKey)
@@ -215,7 +231,8 @@ func (s *Store) Forget(ctx context.Context, externalID, who, why string) (journa
 			out.Records += n
 			out.Identities += ids
 		})
-		return s.audit(t, who, "forget", why, out.Records+n, "the person whose external id has the SHA-256 "+hex.EncodeToString(digest[:8])+"…")
+		return s.audit(t, who, "forget", why, out.Records+n,
+			"the person whose external id has the SHA-256 "+hex.EncodeToString(digest[:8])+"…")
 	})
 	if err != nil {
 		return out, fmt.Errorf("forget a person: %w", err)
@@ -225,9 +242,11 @@ func (s *Store) Forget(ctx context.Context, externalID, who, why string) (journa
 }
 
 func (s *Store) recordsOf(ctx context.Context, externalID string) ([]int64, error) {
-	query, args := "SELECT seq, key, id FROM records WHERE chain = ? AND key = ? OR id = ? ORDER BY seq", []any{codec.Chain(externalID), externalID, externalID}
+	query, args := "SELECT seq, key, id FROM records WHERE chain = ? AND key = ? OR id = ? ORDER BY seq",
+		[]any{codec.Chain(externalID), externalID, externalID}
 	if len(externalID) >= shared.MinMention {
-		query, args = "SELECT seq, key, id FROM records WHERE instr(key, ?) OR instr(id, ?) ORDER BY seq", []any{externalID, externalID}
+		query, args = "SELECT seq, key, id FROM records WHERE instr(key, ?) OR instr(id, ?) ORDER BY seq",
+			[]any{externalID, externalID}
 	}
 	rows, err := s.read.query(ctx, query, args...)
 	var out []int64
@@ -254,7 +273,8 @@ func (s *Store) mentions(ctx context.Context, externalID string) (out mentioning
 	if err != nil {
 		return out, err
 	}
-	rows, err := s.read.query(ctx, "SELECT p.seq, r.ident, r.state, r.key, r.id, p.body FROM payloads p CROSS JOIN records r ON r.seq = p.seq")
+	rows, err := s.read.query(ctx,
+		"SELECT p.seq, r.ident, r.state, r.key, r.id, p.body FROM payloads p CROSS JOIN records r ON r.seq = p.seq")
 	err = scan(rows, err, func(rows *sql.Rows) error {
 		var seq, ident int64
 		var state int
@@ -302,14 +322,16 @@ func (s *Store) forgetRecords(t *tx, seqs []int64, externalID string, out *journ
 		return err
 	}
 	gone := list(seqs)
-	if err := t.exec("DELETE FROM finder WHERE (hash, seq) IN (SELECT chain, seq FROM records WHERE seq IN (SELECT value FROM json_each(?)))", gone); err != nil {
+	if err := t.exec("DELETE FROM finder WHERE (hash, seq) IN (SELECT chain, seq FROM records WHERE seq IN (SELECT "+
+		"value FROM json_each(?)))", gone); err != nil {
 		return err
 	}
 	payloads, err := t.execCount("DELETE FROM payloads WHERE seq IN (SELECT value FROM json_each(?))", gone)
 	if err != nil {
 		return err
 	}
-	if err := t.exec("UPDATE outcomes SET private = NULL, object = '', objects = '' WHERE seq IN (SELECT value FROM json_each(?))", gone); err != nil {
+	if err := t.exec("UPDATE outcomes SET private = NULL, object = '', objects = '' WHERE seq IN (SELECT value FROM "+
+		"json_each(?))", gone); err != nil {
 		return err
 	}
 	for _, seq := range seqs {
@@ -317,13 +339,16 @@ func (s *Store) forgetRecords(t *tx, seqs []int64, externalID string, out *journ
 		if err != nil {
 			return err
 		}
-		if err := t.exec("UPDATE records SET key = ?, chain = 1, id = CASE WHEN id = ? OR length(?) >= ? AND instr(id, ?) THEN ? ELSE id END, origin = ? WHERE seq = ?",
-			shared.ForgottenKey, externalID, externalID, shared.MinMention, externalID, shared.ForgottenKey, origin, seq); err != nil {
+		if err := t.exec("UPDATE records SET key = ?, chain = 1, id = CASE WHEN id = ? OR length(?) >= ? AND instr(id, ?) "+
+			"THEN ? ELSE id END, origin = ? WHERE seq = ?",
+			shared.ForgottenKey, externalID, externalID, shared.MinMention, externalID, shared.ForgottenKey, origin,
+			seq); err != nil {
 			return err
 		}
 	}
 	why := shared.Forgotten()
-	err = t.insert(insertOutcome, outcomeFields, len(open), func(values []any, i int) []any { return outcomeValues(values, open[i], why, nil, nil, 0) })
+	err = t.insert(insertOutcome, outcomeFields, len(open),
+		func(values []any, i int) []any { return outcomeValues(values, open[i], why, nil, nil, 0) })
 	if err != nil {
 		return err
 	}

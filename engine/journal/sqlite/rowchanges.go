@@ -34,7 +34,8 @@ func (s *Store) RowChanges(ctx context.Context, limit int) ([]*journal.Record, e
 func (s *Store) RowChangesNoted(ctx context.Context, records []*journal.Record) error {
 	err := s.writer.change(ctx, len(records), func(t *tx) error {
 		for _, r := range records {
-			if err := t.exec("DELETE FROM row_changes WHERE seq = ? AND touched = ?", r.Seq, codec.Micros(r.Settled)); err != nil {
+			if err := t.exec("DELETE FROM row_changes WHERE seq = ? AND touched = ?", r.Seq,
+				codec.Micros(r.Settled)); err != nil {
 				return err
 			}
 		}

@@ -14,8 +14,9 @@ import (
 	"github.com/culvert/culvert/engine/journal"
 )
 
-// own makes this process the one runner on the file, the first time that it acts as one. The right is an open transaction on a file beside the
-// journal, which the operating system ends with the process.
+// own makes this process the one runner on the file, the first time that it acts as one. The right
+// is an open transaction on a file beside the journal, which the operating system ends with the
+// process.
 func (s *Store) own(ctx context.Context) error {
 	s.owning.Lock()
 	defer s.owning.Unlock()
@@ -52,13 +53,15 @@ func (s *Store) own(ctx context.Context) error {
 	go func() {
 		defer s.watching.Done()
 		if err := s.quickCheck(watch); err != nil && watch.Err() == nil {
-			s.log.Error("the journal is damaged: stop the program, keep a copy of the file, and restore the last backup", "file", s.place, "error", err)
+			s.log.Error("the journal is damaged: stop the program, keep a copy of the file, and restore the last backup",
+				"file", s.place, "error", err)
 		}
 	}()
 	return nil
 }
 
-// openLock opens the file beside the journal whose lock is the right to run. It waits a little for it: whoever asks for a runner holds it for a moment.
+// openLock opens the file beside the journal whose lock is the right to run. It waits a little for
+// it: whoever asks for a runner holds it for a moment.
 func (s *Store) openLock() (*sql.DB, error) {
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: filepath.ToSlash(s.path + "-runner")}).EscapedPath()+
 		"?_pragma=busy_timeout(300)&_pragma=journal_mode(memory)")
@@ -70,7 +73,8 @@ func (s *Store) openLock() (*sql.DB, error) {
 	return db, nil
 }
 
-// Vacant tells whether no process runs on the journal, also right after one was killed. What cannot be found out counts as running.
+// Vacant tells whether no process runs on the journal, also right after one was killed. What cannot
+// be found out counts as running.
 func (s *Store) Vacant(ctx context.Context) bool {
 	s.owning.Lock()
 	defer s.owning.Unlock()
@@ -86,5 +90,6 @@ func (s *Store) Vacant(ctx context.Context) bool {
 	}
 	defer db.Close()
 	var n int
-	return db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_master").Scan(&n) == nil // denied while another process holds it exclusively
+	// denied while another process holds it exclusively
+	return db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_master").Scan(&n) == nil
 }

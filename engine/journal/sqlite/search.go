@@ -14,7 +14,8 @@ import (
 	"github.com/culvert/culvert/engine/journal/shared"
 )
 
-// outOfOrder is how far apart the times of records may be that were accepted one after the other, with several clocks, and stand in the wrong order.
+// outOfOrder is how far apart the times of records may be that were accepted one after the other,
+// with several clocks, and stand in the wrong order.
 const outOfOrder = time.Minute
 
 // Search implements journal.Reader.
@@ -27,7 +28,8 @@ func (s *Store) Search(ctx context.Context, f journal.Filter) (journal.Page, err
 	if err != nil {
 		return journal.Page{}, fmt.Errorf("search records: %w", explain(err, s.place))
 	}
-	query := "SELECT r.seq FROM json_each(?) j CROSS JOIN records r ON r.seq = j.value CROSS JOIN rules n ON n.id = r.rule LEFT JOIN outcomes o ON o.seq = r.seq WHERE " + w.text()
+	query := "SELECT r.seq FROM json_each(?) j CROSS JOIN records r ON r.seq = j.value CROSS JOIN rules n ON n.id = " +
+		"r.rule LEFT JOIN outcomes o ON o.seq = r.seq WHERE " + w.text()
 	page, err := shared.Search{
 		Candidates: candidates,
 		Match: func(ctx context.Context, seqs []int64) ([]int64, error) {
@@ -124,7 +126,8 @@ func (s *Store) between(ctx context.Context, f journal.Filter) (low, high int64,
 	return max(low, f.AfterSeq+1), high, nil
 }
 
-// alongCauses goes along the failed records of the causes that a filter names. It steps from one cause to the next in the index.
+// alongCauses goes along the failed records of the causes that a filter names. It steps from one
+// cause to the next in the index.
 func (s *Store) alongCauses(ctx context.Context, f journal.Filter) (candidates, error) {
 	groups, err := s.causeGroups(ctx, `WITH RECURSIVE c(cause) AS (SELECT min(cause) FROM records INDEXED BY failed_causes WHERE state = 4
 		UNION ALL SELECT (SELECT min(cause) FROM records INDEXED BY failed_causes WHERE state = 4 AND cause > c.cause) FROM c WHERE cause IS NOT NULL)
@@ -141,7 +144,9 @@ func (s *Store) alongCauses(ctx context.Context, f journal.Filter) (candidates, 
 	return func(ctx context.Context, before int64, n int) ([]int64, error) {
 		lists := make([][]int64, len(causes))
 		for i, cause := range causes {
-			if lists[i], err = s.numbers(ctx, "SELECT seq FROM records INDEXED BY failed_causes WHERE state = 4 AND cause = ? AND seq < ? ORDER BY seq DESC LIMIT ?",
+			if lists[i], err = s.numbers(ctx,
+				"SELECT seq FROM records INDEXED BY failed_causes WHERE state = 4 AND cause = ? AND seq < ? ORDER BY seq DESC "+
+					"LIMIT ?",
 				cause, before, n); err != nil {
 				return nil, err
 			}
@@ -158,7 +163,8 @@ type causeGroup struct {
 }
 
 // countCauses counts the failed records, from their index alone.
-const countCauses = "SELECT cause, count(*), max(seq), min(touched), max(touched) FROM records INDEXED BY failed_causes WHERE state = 4 GROUP BY cause"
+const countCauses = "SELECT cause, count(*), max(seq), min(touched), max(touched) FROM records INDEXED BY " +
+	"failed_causes WHERE state = 4 GROUP BY cause"
 
 // causeGroups gives what a query groups failed records by.
 func (s *Store) causeGroups(ctx context.Context, query string) ([]causeGroup, error) {
@@ -184,7 +190,8 @@ func (s *Store) causeGroups(ctx context.Context, query string) ([]causeGroup, er
 	return slices.DeleteFunc(out, func(g causeGroup) bool { return g.example == nil }), nil // settled this moment
 }
 
-// alongStates goes along the records of some states and rules: each has its part of the index "work", in order of seq but for records that are tried again.
+// alongStates goes along the records of some states and rules: each has its part of the index
+// "work", in order of seq but for records that are tried again.
 func (s *Store) alongStates(ctx context.Context, f journal.Filter) (candidates, error) {
 	states := f.States
 	if len(states) == 0 {
@@ -212,8 +219,9 @@ func (s *Store) alongStates(ctx context.Context, f journal.Filter) (candidates, 
 		for _, rule := range rules {
 			for _, state := range codes {
 				for _, part := range partsOf(state) {
-					seqs, err := s.numbers(ctx, "SELECT seq FROM records INDEXED BY work WHERE state = ? AND head = ? AND rule = ? AND next_try "+part.due+
-						" AND seq < ? ORDER BY seq DESC LIMIT ?", state, part.head, rule, before, n)
+					seqs, err := s.numbers(ctx,
+						"SELECT seq FROM records INDEXED BY work WHERE state = ? AND head = ? AND rule = ? AND next_try "+part.due+
+							" AND seq < ? ORDER BY seq DESC LIMIT ?", state, part.head, rule, before, n)
 					if err != nil {
 						return nil, err
 					}

@@ -11,7 +11,8 @@ import (
 
 // ShapeNumbers implements actions.Shapes.
 func (m memory) ShapeNumbers(ctx context.Context, shapes []string) (map[string]uint16, error) {
-	out, err := m.shapes(ctx, "SELECT s.number, s.fields FROM json_each(?) j CROSS JOIN shapes s ON s.server = ? AND s.fields = j.value", shapes)
+	out, err := m.shapes(ctx, "SELECT s.number, s.fields FROM json_each(?) j CROSS JOIN shapes s ON s.server = ? AND "+
+		"s.fields = j.value", shapes)
 	if err != nil || len(out) == len(shapes) {
 		return out, err
 	}
@@ -31,12 +32,14 @@ func (m memory) ShapeNumbers(ctx context.Context, shapes []string) (map[string]u
 	if err != nil {
 		return nil, fmt.Errorf("keep sets of fields: %w", err)
 	}
-	return m.shapes(ctx, "SELECT s.number, s.fields FROM json_each(?) j CROSS JOIN shapes s ON s.server = ? AND s.fields = j.value", shapes)
+	return m.shapes(ctx, "SELECT s.number, s.fields FROM json_each(?) j CROSS JOIN shapes s ON s.server = ? AND "+
+		"s.fields = j.value", shapes)
 }
 
 // ShapeNames implements actions.Shapes.
 func (m memory) ShapeNames(ctx context.Context, numbers []uint16) (map[uint16]string, error) {
-	found, err := m.shapes(ctx, "SELECT s.number, s.fields FROM json_each(?) j CROSS JOIN shapes s ON s.server = ? AND s.number = j.value", numbers)
+	found, err := m.shapes(ctx,
+		"SELECT s.number, s.fields FROM json_each(?) j CROSS JOIN shapes s ON s.server = ? AND s.number = j.value", numbers)
 	out := make(map[uint16]string, len(found))
 	for fields, number := range found {
 		out[number] = fields

@@ -1,4 +1,5 @@
-// Package sqlite keeps the journal in one SQLite file, for one runner at a time. Other processes may read it and act on failed records meanwhile.
+// Package sqlite keeps the journal in one SQLite file, for one runner at a time. Other processes
+// may read it and act on failed records meanwhile.
 package sqlite
 
 import (
@@ -41,8 +42,10 @@ type sizes struct {
 	termSlice  int   // of them with one transaction
 }
 
-// Of the log, 200,000 fill 256 of the tables of 1,024 places that Go's maps are made of by four fifths; a few more would take twice as many tables.
-var usualSizes = sizes{generation: 1 << 15, slice: 1024, questions: 1 << 14, presence: 1 << 20, log: 200_000, pages: 64, terms: 1 << 16, termSlice: 2048}
+// Of the log, 200,000 fill 256 of the tables of 1,024 places that Go's maps are made of by four
+// fifths; a few more would take twice as many tables.
+var usualSizes = sizes{generation: 1 << 15, slice: 1024, questions: 1 << 14, presence: 1 << 20, log: 200_000,
+	pages: 64, terms: 1 << 16, termSlice: 2048}
 
 // Store is the journal in a file.
 type Store struct {
@@ -73,8 +76,9 @@ type Store struct {
 
 var _ journal.Journal = (*Store)(nil)
 
-// Open opens the journal in the file at path, making it when it is missing, and brings it up to date. A file of a newer version is refused with
-// *journal.ErrNewer, a missing or wrong key with journal.ErrKeyMissing or ErrKeyWrong.
+// Open opens the journal in the file at path, making it when it is missing, and brings it up to
+// date. A file of a newer version is refused with *journal.ErrNewer, a missing or wrong key with
+// journal.ErrKeyMissing or ErrKeyWrong.
 func Open(ctx context.Context, path string, o journal.Options) (*Store, error) {
 	return open(ctx, path, o, usualSizes)
 }
@@ -93,7 +97,8 @@ func open(ctx context.Context, path string, o journal.Options, size sizes) (*Sto
 		finder: newFinder(size), digests: newDigests(size), claims: newClaims(), wake: make(chan struct{}, 1),
 	}
 	s.writing, err = sql.Open("sqlite", dsn(path,
-		"auto_vacuum(incremental)", "journal_mode(wal)", "synchronous(full)", "cache_size(-4000)", "secure_delete(on)", "journal_size_limit(67108864)"))
+		"auto_vacuum(incremental)", "journal_mode(wal)", "synchronous(full)", "cache_size(-4000)", "secure_delete(on)",
+		"journal_size_limit(67108864)"))
 	if err != nil {
 		return nil, fmt.Errorf("open the journal: %w", err)
 	}
@@ -111,8 +116,10 @@ func open(ctx context.Context, path string, o journal.Options, size sizes) (*Sto
 	db.SetMaxIdleConns(readers)
 	s.read = reader{db: db, stmts: map[string]*sql.Stmt{}, mu: &sync.Mutex{}}
 	s.writer = &writer{
-		log: s.log, place: s.place, open: s.writing.Conn, ops: make(chan *op, maxOps), stop: make(chan struct{}), gone: make(chan struct{}),
-		inserts: map[inserting]string{}, rules: map[string]int64{}, finder: s.finder, digests: s.digests, terms: &terms{most: size.terms, slice: size.termSlice}, now: s.now, appended: s.appendRows, settled: s.poke,
+		log: s.log, place: s.place, open: s.writing.Conn, ops: make(chan *op, maxOps), stop: make(chan struct{}),
+		gone:    make(chan struct{}),
+		inserts: map[inserting]string{}, rules: map[string]int64{}, finder: s.finder, digests: s.digests,
+		terms: &terms{most: size.terms, slice: size.termSlice}, now: s.now, appended: s.appendRows, settled: s.poke,
 		linger: usualLinger,
 	}
 	s.finder.table.fill = s.fill
@@ -198,7 +205,8 @@ func (s *Store) setUp(ctx context.Context) error {
 	if _, err := conn.ExecContext(ctx, setMeta, keyCheck, checks); err != nil {
 		return fmt.Errorf("begin to encrypt the journal: %w", explain(err, s.place))
 	}
-	s.log.Info("payloads in the journal are encrypted with this key from now on; what it held before stays as it is until it expires, or until `culvert rekey`")
+	s.log.Info("payloads in the journal are encrypted with this key from now on; what it held before stays as it is " +
+		"until it expires, or until `culvert rekey`")
 	return nil
 }
 
@@ -251,7 +259,8 @@ func (s *Store) poke() {
 // Wake implements journal.Journal.
 func (s *Store) Wake() <-chan struct{} { return s.wake }
 
-// Close implements journal.Journal. Changes that callers wait for are answered with journal.ErrClosed unless they are durable already.
+// Close implements journal.Journal. Changes that callers wait for are answered with
+// journal.ErrClosed unless they are durable already.
 func (s *Store) Close() error {
 	s.closing.Do(func() {
 		close(s.writer.stop)
@@ -345,7 +354,8 @@ func (s *Store) SetMeta(ctx context.Context, name, value string) error {
 }
 
 // ChangeMeta implements journal.Journal.
-func (s *Store) ChangeMeta(ctx context.Context, name string, entry journal.AuditEntry, change func(string) (string, error)) error {
+func (s *Store) ChangeMeta(ctx context.Context, name string, entry journal.AuditEntry,
+	change func(string) (string, error)) error {
 	if err := shared.OwnName(name); err != nil {
 		return err
 	}

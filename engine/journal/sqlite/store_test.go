@@ -36,8 +36,8 @@ func count(t testing.TB, j journal.Journal) int {
 	return len(all)
 }
 
-// TestOutOfRoom has a disk that is full and one that cannot be written: nothing is kept by halves, the error says what to do, and work goes on by
-// itself once there is room.
+// TestOutOfRoom has a disk that is full and one that cannot be written: nothing is kept by halves,
+// the error says what to do, and work goes on by itself once there is room.
 func TestOutOfRoom(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ name, begin, end, reason string }{
@@ -116,7 +116,8 @@ func TestOneRunner(t *testing.T) {
 		t.Fatal(ok, err)
 	}
 	var inUse *journal.ErrInUse
-	if _, err := second.Claim(t.Context(), journal.Claim{Owner: "second", Limit: 1, Now: time.Now()}); !errors.As(err, &inUse) {
+	if _, err := second.Claim(t.Context(), journal.Claim{Owner: "second", Limit: 1, Now: time.Now()}); !errors.As(err,
+		&inUse) {
 		t.Fatalf("a second runner: %v", err)
 	}
 	if ok, err := second.Lead(t.Context(), "second"); ok || !errors.As(err, &inUse) {
@@ -132,7 +133,8 @@ func TestOneRunner(t *testing.T) {
 	}
 	b := &journal.Batch{Owner: "first"}
 	for _, r := range got {
-		b.Settlements = append(b.Settlements, journal.Settlement{Seq: r.Seq, State: journal.Failed, Attempts: 1, Problem: &journal.Problem{Code: "E1", Cause: "x"}})
+		b.Settlements = append(b.Settlements, journal.Settlement{Seq: r.Seq, State: journal.Failed, Attempts: 1,
+			Problem: &journal.Problem{Code: "E1", Cause: "x"}})
 	}
 	if err := first.Commit(t.Context(), b); err != nil {
 		t.Fatal(err)
@@ -140,7 +142,8 @@ func TestOneRunner(t *testing.T) {
 	if n, err := second.Replay(t.Context(), journal.Filter{}, "asha", "fixed", false); n != 6 || err != nil {
 		t.Fatalf("replayed %d: %v", n, err)
 	}
-	if got, err = first.Claim(t.Context(), journal.Claim{Owner: "first", Limit: 10, Now: time.Now()}); len(got) != 6 || err != nil {
+	if got, err = first.Claim(t.Context(), journal.Claim{Owner: "first", Limit: 10, Now: time.Now()}); len(got) != 6 ||
+		err != nil {
 		t.Fatalf("claimed %d of 6 replayed records: %v", len(got), err)
 	}
 	if err := first.Close(); err != nil {
@@ -185,7 +188,8 @@ func TestOpenRefusals(t *testing.T) {
 		{"folder", func(t *testing.T) string { return t.TempDir() }, "is a folder"},
 		{"file as folder", func(t *testing.T) string { return filepath.Join(at(t, "x"), "culvert.db") }, "not a directory"},
 		{"text", func(t *testing.T) string { return at(t, strings.Repeat("not a database ", 400)) }, "is not a journal"},
-		{"another database", func(t *testing.T) string { return database(t, "CREATE TABLE patients (id)") }, "not a journal of culvert"},
+		{"another database", func(t *testing.T) string { return database(t, "CREATE TABLE patients (id)") },
+			"not a journal of culvert"},
 		{"newer", func(t *testing.T) string {
 			return database(t, "CREATE TABLE x (id); PRAGMA application_id = 1129663574; PRAGMA user_version = 99")
 		}, "written by a newer version of culvert (journal format 99"},
@@ -209,7 +213,8 @@ func TestEncryption(t *testing.T) {
 	key := bytes.Repeat([]byte{42}, 32)
 	s := p.open(t, journal.Options{Key: key})
 	r := journaltest.Form(1)
-	r.State, r.Problem = journal.Failed, &journal.Problem{Code: "E1", Cause: "no date", Value: "Amina Njeri", Detail: "of Amina Njeri"}
+	r.State, r.Problem = journal.Failed, &journal.Problem{Code: "E1", Cause: "no date", Value: "Amina Njeri",
+		Detail: "of Amina Njeri"}
 	r.Body, r.Origin.Headers = []byte(`{"name":"Amina Njeri"}`), map[string]string{"X-Name": "Amina Njeri"}
 	if _, err := s.Append(t.Context(), []*journal.Record{r}, nil); err != nil {
 		t.Fatal(err)
@@ -217,7 +222,8 @@ func TestEncryption(t *testing.T) {
 	if _, err := s.Correct(t.Context(), r.Seq, []byte(`{"name":"Amina Njeri M"}`), "asha", "name"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Memory("national").(actions.Contributions).Contribute(t.Context(), []actions.Contribution{{Contributor: "a", Slot: "march", Value: "Amina Njeri", At: "1"}}); err != nil {
+	if _, err := s.Memory("national").(actions.Contributions).Contribute(t.Context(),
+		[]actions.Contribution{{Contributor: "a", Slot: "march", Value: "Amina Njeri", At: "1"}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {
@@ -238,7 +244,8 @@ func TestEncryption(t *testing.T) {
 			t.Errorf("got %v, want %v", err, c.want)
 		}
 	}
-	if _, err := sqlite.Open(t.Context(), string(p), journal.Options{Key: []byte("short")}); err == nil || !strings.Contains(err.Error(), "at least 16") {
+	if _, err := sqlite.Open(t.Context(), string(p), journal.Options{Key: []byte("short")}); err == nil ||
+		!strings.Contains(err.Error(), "at least 16") {
 		t.Errorf("a short key: %v", err)
 	}
 }

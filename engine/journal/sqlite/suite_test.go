@@ -12,7 +12,8 @@ import (
 	"github.com/culvert/culvert/engine/journal/sqlite"
 )
 
-// modelChecks are fewer than rapid's hundred, for every step waits for the disk; -rapid.checks on the command line says otherwise.
+// modelChecks are fewer than rapid's hundred, for every step waits for the disk; -rapid.checks on
+// the command line says otherwise.
 const modelChecks = "40"
 
 func TestMain(m *testing.M) {

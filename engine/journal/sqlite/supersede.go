@@ -26,7 +26,8 @@ func (s *Store) supersede(t *tx, versions []journal.Version, server string, now 
 			continue
 		}
 		var seq int64
-		err := t.queryRow("SELECT r.seq FROM records r JOIN rules n ON n.id = r.rule WHERE r.seq = ? AND r.state = 4 AND n.name = ? AND r.file IS ?",
+		err := t.queryRow("SELECT r.seq FROM records r JOIN rules n ON n.id = r.rule WHERE r.seq = ? AND r.state = 4 AND "+
+			"n.name = ? AND r.file IS ?",
 			v.Fixes, v.Rule, v.File).Scan(&seq)
 		if err == sql.ErrNoRows {
 			continue
@@ -59,7 +60,8 @@ func (s *Store) supersedeFailed(t *tx, all []shared.Newer, server string, now in
 	}
 	byIdent, idents := shared.Newest(all)
 	by := map[int64]int64{}
-	rows, err := t.query("SELECT r.seq, r.ident, r.version, r.rank FROM json_each(?) j CROSS JOIN records r INDEXED BY failures ON r.ident = j.value AND r.state = 4", list(idents))
+	rows, err := t.query("SELECT r.seq, r.ident, r.version, r.rank FROM json_each(?) j CROSS JOIN records r INDEXED BY "+
+		"failures ON r.ident = j.value AND r.state = 4", list(idents))
 	err = scan(rows, err, func(rows *sql.Rows) error {
 		var seq int64
 		var st standing
@@ -92,7 +94,8 @@ func (s *Store) setSuperseded(t *tx, by map[int64]int64, server string, now int6
 		if err := t.exec("UPDATE records SET state = ?, touched = ? WHERE seq = ?", codec.Superseded, now, seq); err != nil {
 			return err
 		}
-		if err := t.exec("INSERT INTO outcomes (seq, superseded_by) VALUES (?, ?) ON CONFLICT (seq) DO UPDATE SET superseded_by = excluded.superseded_by",
+		if err := t.exec("INSERT INTO outcomes (seq, superseded_by) VALUES (?, ?) ON CONFLICT (seq) DO UPDATE SET "+
+			"superseded_by = excluded.superseded_by",
 			seq, newer); err != nil {
 			return err
 		}

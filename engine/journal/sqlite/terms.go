@@ -12,9 +12,10 @@ import (
 	"github.com/culvert/culvert/engine/journal/shared"
 )
 
-// Records are searched by their ids, keys and the objects that they wrote. As with the finder, an index by hash would touch a page of the file for each of
-// these. A transaction writes its terms into a log, in one row; when the log has many, they are merged into the table in order of hash, a slice with each
-// transaction. A search reads the log and the table.
+// Records are searched by their ids, keys and the objects that they wrote. As with the finder, an
+// index by hash would touch a page of the file for each of these. A transaction writes its terms
+// into a log, in one row; when the log has many, they are merged into the table in order of hash, a
+// slice with each transaction. A search reads the log and the table.
 
 const termBytes = codec.TermBits/8 + 1 + 8 // hash, seq
 
@@ -37,7 +38,8 @@ func (x *terms) distrust() { x.plan, x.ready = nil, false }
 // load counts what the log holds. What others changed may have been erased from the log, so that the plan is made anew.
 func (x *terms) load(t *tx) error {
 	x.reset()
-	err := t.queryRow("SELECT coalesce(sum(length(entries)), 0), coalesce(max(id), 0) FROM term_log").Scan(&x.logged, &x.last)
+	err := t.queryRow("SELECT coalesce(sum(length(entries)), 0), coalesce(max(id), 0) FROM term_log").Scan(&x.logged,
+		&x.last)
 	if err != nil {
 		return fmt.Errorf("read how many terms of records wait: %w", err)
 	}
@@ -120,7 +122,8 @@ func (x *terms) merge(t *tx) error {
 	return nil
 }
 
-// freeze takes what the log holds into the plan. What this transaction wrote may be in it, and is again should the transaction fail.
+// freeze takes what the log holds into the plan. What this transaction wrote may be in it, and is
+// again should the transaction fail.
 func (x *terms) freeze(t *tx) error {
 	x.plan, x.upTo = make([]found, 0, x.logged), 0
 	rows, err := t.query("SELECT id, entries FROM term_log ORDER BY id")
@@ -168,7 +171,8 @@ func (s *Store) recordsBy(ctx context.Context, texts []string, before int64, n i
 	}
 	lists := [][]int64{logged}
 	for hash := range hashes {
-		seqs, err := s.numbers(ctx, "SELECT seq FROM terms WHERE hash = ? AND seq < ? ORDER BY seq DESC LIMIT ?", hash, before, n)
+		seqs, err := s.numbers(ctx, "SELECT seq FROM terms WHERE hash = ? AND seq < ? ORDER BY seq DESC LIMIT ?", hash,
+			before, n)
 		if err != nil {
 			return nil, err
 		}
@@ -197,7 +201,8 @@ func (t *tx) dropTerms(seqs []int64) error {
 	for _, seq := range seqs {
 		gone[seq] = true
 	}
-	rows, err := t.query("SELECT r.seq, r.id, r.key, coalesce(o.objects, '') FROM json_each(?) j CROSS JOIN records r ON r.seq = j.value LEFT JOIN outcomes o ON o.seq = r.seq",
+	rows, err := t.query("SELECT r.seq, r.id, r.key, coalesce(o.objects, '') FROM json_each(?) j CROSS JOIN records r "+
+		"ON r.seq = j.value LEFT JOIN outcomes o ON o.seq = r.seq",
 		list(seqs))
 	err = scan(rows, err, func(rows *sql.Rows) error {
 		var seq int64

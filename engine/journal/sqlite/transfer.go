@@ -25,7 +25,8 @@ type Transfer struct {
 
 var _ shared.Target = (*Transfer)(nil)
 
-// OpenSource opens a file to read it as it is now, and keeps everybody from changing it meanwhile. A runner at work is answered with *journal.ErrInUse.
+// OpenSource opens a file to read it as it is now, and keeps everybody from changing it meanwhile.
+// A runner at work is answered with *journal.ErrInUse.
 func OpenSource(ctx context.Context, path string, o journal.Options) (*Transfer, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("open the journal: %w", err)
@@ -63,7 +64,8 @@ func OpenCopy(ctx context.Context, path string) (*Transfer, error) {
 	return x, nil
 }
 
-// OpenTarget opens a new file to fill it, or one that was not filled to the end. A journal with something in it is refused.
+// OpenTarget opens a new file to fill it, or one that was not filled to the end. A journal with
+// something in it is refused.
 func OpenTarget(ctx context.Context, path string) (*Transfer, error) {
 	if err := checkPlace(path); err != nil {
 		return nil, err
@@ -92,7 +94,8 @@ func openTransfer(ctx context.Context, path string) (*Transfer, error) {
 	if _, err := x.runner.ExecContext(ctx, "BEGIN EXCLUSIVE"); err != nil {
 		return nil, errors.Join(&journal.ErrInUse{Place: path}, x.Close())
 	}
-	x.db, err = sql.Open("sqlite", dsn(path, "auto_vacuum(incremental)", "journal_mode(wal)", "synchronous(full)", "secure_delete(on)"))
+	x.db, err = sql.Open("sqlite", dsn(path, "auto_vacuum(incremental)", "journal_mode(wal)", "synchronous(full)",
+		"secure_delete(on)"))
 	if err == nil {
 		x.db.SetMaxOpenConns(1)
 		x.conn, err = x.db.Conn(ctx)
@@ -110,9 +113,11 @@ func (x *Transfer) checkEmpty(ctx context.Context) error {
 		return err
 	}
 	var some bool
-	err = x.conn.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM records) OR EXISTS (SELECT 1 FROM files) OR EXISTS (SELECT 1 FROM meta)").Scan(&some)
+	err = x.conn.QueryRowContext(ctx,
+		"SELECT EXISTS (SELECT 1 FROM records) OR EXISTS (SELECT 1 FROM files) OR EXISTS (SELECT 1 FROM meta)").Scan(&some)
 	if err == nil && some {
-		err = fmt.Errorf("there is a journal at %s already: it is not overwritten; name another file, or move that one away", x.path)
+		err = fmt.Errorf("there is a journal at %s already: it is not overwritten; name another file, or move that one away",
+			x.path)
 	}
 	if err == nil {
 		err = x.exec(ctx, setMeta, shared.MetaMoving, "{}")
@@ -202,7 +207,8 @@ func (x *Transfer) dumpDigests(ctx context.Context, f func(row []any) error) err
 	}
 	for part := 0; part < len(d.firsts); part++ {
 		var entries []byte
-		if err := x.conn.QueryRowContext(ctx, "SELECT entries FROM digest_pages WHERE first = ?", int64(d.firsts[part])).Scan(&entries); err != nil {
+		if err := x.conn.QueryRowContext(ctx, "SELECT entries FROM digest_pages WHERE first = ?",
+			int64(d.firsts[part])).Scan(&entries); err != nil {
 			return explain(err, x.path)
 		}
 		for _, e := range unpack(d.firsts[part], entries) {
@@ -280,7 +286,8 @@ func (x *Transfer) Loaded(ctx context.Context) (map[string]shared.Digest, error)
 }
 
 // Load implements shared.Target.
-func (x *Transfer) Load(ctx context.Context, t shared.Table, rows iter.Seq2[[]any, error], done func() shared.Digest) (err error) {
+func (x *Transfer) Load(ctx context.Context, t shared.Table, rows iter.Seq2[[]any, error],
+	done func() shared.Digest) (err error) {
 	loaded, err := x.Loaded(ctx)
 	if err != nil {
 		return err
@@ -325,7 +332,8 @@ func (x *Transfer) fill(ctx context.Context, t shared.Table, rows iter.Seq2[[]an
 	case "files":
 		columns, values = columns+", owner", values+", ''"
 	}
-	insert, err := x.conn.PrepareContext(ctx, "INSERT OR REPLACE INTO "+t.Name+" ("+columns+") VALUES ("+values+")") //nolint:sqlclosecheck // deferred below
+	insert, err := x.conn.PrepareContext(ctx,
+		"INSERT OR REPLACE INTO "+t.Name+" ("+columns+") VALUES ("+values+")") //nolint:sqlclosecheck // deferred below
 	if err != nil {
 		return explain(err, x.path)
 	}
@@ -351,7 +359,8 @@ func (x *Transfer) fillDigests(ctx context.Context, rows iter.Seq2[[]any, error]
 	var waiting []digest
 	keep := func(all []digest) error {
 		for _, p := range pack(all) {
-			if err := x.exec(ctx, "INSERT INTO digest_pages (first, entries) VALUES (?, ?)", int64(p.first), p.entries); err != nil {
+			if err := x.exec(ctx, "INSERT INTO digest_pages (first, entries) VALUES (?, ?)", int64(p.first),
+				p.entries); err != nil {
 				return err
 			}
 		}
@@ -361,7 +370,8 @@ func (x *Transfer) fillDigests(ctx context.Context, rows iter.Seq2[[]any, error]
 		if err != nil {
 			return err
 		}
-		waiting = append(waiting, digest{uint64(row[0].(int64)), entry{uint32(row[1].(int64)), uint16(row[2].(int64)), row[3].(int64), row[4].(int64)}})
+		waiting = append(waiting, digest{uint64(row[0].(int64)),
+			entry{uint32(row[1].(int64)), uint16(row[2].(int64)), row[3].(int64), row[4].(int64)}})
 		if len(waiting) >= 200*perPage {
 			if err := keep(waiting); err != nil {
 				return err
@@ -392,9 +402,12 @@ func (x *Transfer) Finish(ctx context.Context) (err error) {
 			WHEN EXISTS (SELECT 1 FROM records w INDEXED BY waiters WHERE w.flags & 8 AND w.chain = r.chain AND w.rule = r.rule AND w.seq < r.seq) THEN 2 ELSE 0 END,
 			CASE WHEN r.flags & 8 THEN r.state END, CASE WHEN r.flags & 8 THEN r.next_try END, r.seq) AS place FROM records r WHERE r.state IN (0, 2)) WHERE place = 1)`,
 		"DELETE FROM finder",
-		"INSERT OR IGNORE INTO finder SELECT hash, seq FROM (SELECT ident AS hash, seq FROM records UNION ALL SELECT chain, seq FROM records WHERE state IN (0, 2)) ORDER BY hash, seq",
-		"INSERT OR REPLACE INTO meta (name, value) SELECT '" + foundMark + "', CAST(coalesce(max(seq), 0) AS TEXT) FROM records",
-		"INSERT OR REPLACE INTO meta (name, value) SELECT '" + reservedMark + "', CAST(coalesce(max(place + places), 0) AS TEXT) FROM files",
+		"INSERT OR IGNORE INTO finder SELECT hash, seq FROM (SELECT ident AS hash, seq FROM records UNION ALL SELECT " +
+			"chain, seq FROM records WHERE state IN (0, 2)) ORDER BY hash, seq",
+		"INSERT OR REPLACE INTO meta (name, value) SELECT '" + foundMark +
+			"', CAST(coalesce(max(seq), 0) AS TEXT) FROM records",
+		"INSERT OR REPLACE INTO meta (name, value) SELECT '" + reservedMark +
+			"', CAST(coalesce(max(place + places), 0) AS TEXT) FROM files",
 		"DELETE FROM meta WHERE name = '" + shared.MetaMoving + "'",
 	} {
 		if err := x.exec(ctx, q); err != nil {
@@ -407,7 +420,8 @@ func (x *Transfer) Finish(ctx context.Context) (err error) {
 // movedAway reads what a journal notes of a move.
 func movedAway(ctx context.Context, conn *sql.Conn, place string) error {
 	notes := map[string]string{}
-	rows, err := conn.QueryContext(ctx, "SELECT name, value FROM meta WHERE name IN (?, ?)", shared.MetaMoved, shared.MetaMoving)
+	rows, err := conn.QueryContext(ctx, "SELECT name, value FROM meta WHERE name IN (?, ?)", shared.MetaMoved,
+		shared.MetaMoving)
 	err = scan(rows, err, func(rows *sql.Rows) error {
 		var name, value string
 		err := rows.Scan(&name, &value)

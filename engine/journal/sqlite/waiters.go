@@ -9,12 +9,13 @@ import (
 	"slices"
 )
 
-// A record that waits for its parent would hold its own parent up when that was accepted later. It lets records of other rules pass, therefore; those of
-// its own rule stay behind it, for they may write the same object. Keys with such records are few, and their heads are found by looking at all records
-// of the key.
+// A record that waits for its parent would hold its own parent up when that was accepted later. It
+// lets records of other rules pass, therefore; those of its own rule stay behind it, for they may
+// write the same object. Keys with such records are few, and their heads are found by looking at
+// all records of the key.
 
-// around runs a change of records of some keys, and then finds the heads of those keys anew that had or have a record that waits for its parent. The
-// change leaves those alone that had one.
+// around runs a change of records of some keys, and then finds the heads of those keys anew that
+// had or have a record that waits for its parent. The change leaves those alone that had one.
 func (t *tx) around(chains []int64, change func(apart map[int64]bool) error) error {
 	before, err := t.withWaiters(chains)
 	if err != nil {
@@ -49,8 +50,9 @@ func (t *tx) withWaiters(chains []int64) (map[int64]bool, error) {
 	return out, nil
 }
 
-// wake has the records of keys that wait for their parents tried again at their old places, now that something of their key was delivered. That try is
-// not counted: much may be delivered before their parents are.
+// wake has the records of keys that wait for their parents tried again at their old places, now
+// that something of their key was delivered. That try is not counted: much may be delivered before
+// their parents are.
 func (t *tx) wake(chains []int64) error {
 	if len(chains) == 0 {
 		return nil
@@ -92,8 +94,9 @@ func (t *tx) straighten(chains map[int64]bool) error {
 	return t.setHeads(up, down)
 }
 
-// headOf gives the record of a key that comes next: the first that neither waits for its parent nor stands behind one of its own rule that does. When all
-// do, it is the one of the waiting that is due first.
+// headOf gives the record of a key that comes next: the first that neither waits for its parent nor
+// stands behind one of its own rule that does. When all do, it is the one of the waiting that is
+// due first.
 func headOf(all []member) int64 {
 	waiting := map[int64]bool{} // rules
 	var standIn *member
@@ -140,7 +143,8 @@ func (t *tx) setHeads(up, down []int64) error {
 		if len(some) == 0 {
 			continue
 		}
-		if err := t.exec("UPDATE records SET head = ? WHERE seq IN (SELECT value FROM json_each(?))", head, list(some)); err != nil {
+		if err := t.exec("UPDATE records SET head = ? WHERE seq IN (SELECT value FROM json_each(?))", head,
+			list(some)); err != nil {
 			return fmt.Errorf("put records in order: %w", err)
 		}
 	}

@@ -20,14 +20,16 @@ const (
 	maxWeight = 8192
 )
 
-// A transaction costs about as much as twenty records in it, whose callers share a processor with it. While many call, it therefore waits a little for half of them;
-// the other half is on its way meanwhile. It is what PostgreSQL does with commit_delay and commit_siblings.
+// A transaction costs about as much as twenty records in it, whose callers share a processor with
+// it. While many call, it therefore waits a little for half of them; the other half is on its way
+// meanwhile. It is what PostgreSQL does with commit_delay and commit_siblings.
 const (
 	manyCallers = 8
 	usualLinger = 2 * time.Millisecond
 )
 
-// op is one caller's change. It may be run more than once: when another change of the same transaction fails, the rest starts over.
+// op is one caller's change. It may be run more than once: when another change of the same
+// transaction fails, the rest starts over.
 type op struct {
 	rows   []*row // to append; nil for other changes
 	do     func(*tx) error
@@ -36,8 +38,8 @@ type op struct {
 	done   chan error
 }
 
-// writer is the only one that changes the file. It puts the changes of all callers that wait into one transaction, so that they share one wait for
-// the disk, and answers each of them.
+// writer is the only one that changes the file. It puts the changes of all callers that wait into
+// one transaction, so that they share one wait for the disk, and answers each of them.
 type writer struct {
 	log   *slog.Logger
 	place string
@@ -68,7 +70,8 @@ type writer struct {
 	settled   func() // something may have become claimable
 }
 
-// run hands a change to the writer and waits until it is durable. When the context ends before the writer took it, nothing is changed.
+// run hands a change to the writer and waits until it is durable. When the context ends before the
+// writer took it, nothing is changed.
 func (w *writer) run(ctx context.Context, o *op) error {
 	o.done = make(chan error, 1)
 	select {
@@ -184,7 +187,8 @@ func (w *writer) gather(first *op) []*op {
 	return batch
 }
 
-// transact makes a batch durable. A change that cannot be done is answered with its error and left out; the others start over without it.
+// transact makes a batch durable. A change that cannot be done is answered with its error and left
+// out; the others start over without it.
 func (w *writer) transact(batch []*op) {
 	for {
 		failed, err := w.attempt(batch)
@@ -217,7 +221,8 @@ func (w *writer) attempt(batch []*op) (failed *op, err error) {
 	if err := w.at.check(ctx, w.conn); err != nil {
 		return nil, err
 	}
-	t := &tx{w: w, ctx: ctx, counts: map[int64]*delta{}, chains: map[int64][]int64{}, idents: map[int64]int64{}, figures: shared.Tally{}}
+	t := &tx{w: w, ctx: ctx, counts: map[int64]*delta{}, chains: map[int64][]int64{}, idents: map[int64]int64{},
+		figures: shared.Tally{}}
 	if err := t.exec("BEGIN IMMEDIATE"); err != nil {
 		w.mistrust(err)
 		return nil, fmt.Errorf("begin to write the journal: %w", err)

@@ -55,7 +55,8 @@ func TestGatherGivesUp(t *testing.T) {
 
 // gathering is a writer after a transaction of so many callers, which waits as long as it takes.
 func gathering(callers int) *writer {
-	w := &writer{ops: make(chan *op, maxOps), stop: make(chan struct{}), callers: callers, linger: time.Hour, lingering: time.NewTimer(time.Hour)}
+	w := &writer{ops: make(chan *op, maxOps), stop: make(chan struct{}), callers: callers, linger: time.Hour,
+		lingering: time.NewTimer(time.Hour)}
 	w.lingering.Stop()
 	return w
 }

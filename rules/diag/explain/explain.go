@@ -1,7 +1,9 @@
-// Package explain holds a page for every code that a finding or a failure can have: what it means, an example that has it, and one that has not.
+// Package explain holds a page for every code that a finding or a failure can have: what it means,
+// an example that has it, and one that has not.
 //
-// Pages are Markdown files named after their code. Fenced blocks marked "yaml bad" and "yaml good" are rule files, or parts of them, and are
-// checked by the tests of the package that reports the code.
+// Pages are Markdown files named after their code. Fenced blocks marked "yaml bad" and "yaml good"
+// are rule files, or parts of them, and are checked by the tests of the package that reports the
+// code.
 package explain
 
 import (
@@ -89,7 +91,8 @@ func Find(code string) (Entry, bool) {
 			end++
 		}
 		if marks := strings.Fields(info); len(marks) > 0 {
-			e.Blocks = append(e.Blocks, Block{Language: marks[0], Marks: marks[1:], Text: strings.Join(lines[i+1:end], "\n") + "\n"})
+			e.Blocks = append(e.Blocks, Block{Language: marks[0], Marks: marks[1:],
+				Text: strings.Join(lines[i+1:end], "\n") + "\n"})
 		}
 		i = end
 	}

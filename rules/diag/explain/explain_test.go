@@ -12,7 +12,8 @@ func TestPagesAreComplete(t *testing.T) {
 	}
 	for _, code := range codes {
 		text, ok := Page(code)
-		if !ok || !strings.HasPrefix(text, "# "+code+"\n\n") || strings.Contains(text, "yaml bad") || len(text) < len(code)+40 {
+		if !ok || !strings.HasPrefix(text, "# "+code+"\n\n") || strings.Contains(text, "yaml bad") ||
+			len(text) < len(code)+40 {
 			t.Errorf("%s: %q", code, text)
 		}
 		e, ok := Find(code)

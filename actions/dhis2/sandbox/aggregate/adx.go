@@ -19,7 +19,8 @@ import (
 // adxSpace is the namespace of ADX (IHE Aggregate Data Exchange).
 const adxSpace = "urn:ihe:qrph:adx:2015"
 
-// adxDocument is a body in ADX: groups of values of one data set, period and org unit, whose breakdown stands in attributes named after categories.
+// adxDocument is a body in ADX: groups of values of one data set, period and org unit, whose
+// breakdown stands in attributes named after categories.
 type adxDocument struct {
 	XMLName xml.Name   `xml:"adx"`
 	Space   string     `xml:"xmlns,attr,omitempty"`
@@ -64,22 +65,26 @@ func adxPeriod(text string) (period.Period, error) {
 }
 
 // adxKinds are the durations that stand for one type of period each.
-var adxKinds = map[string]string{"P1D": "Daily", "P14D": "BiWeekly", "P1M": "Monthly", "P2M": "BiMonthly", "P3M": "Quarterly"}
+var adxKinds = map[string]string{"P1D": "Daily", "P14D": "BiWeekly", "P1M": "Monthly", "P2M": "BiMonthly",
+	"P3M": "Quarterly"}
 
 // adxKind names the type of period of a duration that begins on a day.
 func adxKind(span string, t time.Time) string {
 	switch span {
 	case "P7D":
-		return map[time.Weekday]string{time.Monday: "Weekly", time.Wednesday: "WeeklyWednesday", time.Thursday: "WeeklyThursday", time.Friday: "WeeklyFriday",
+		return map[time.Weekday]string{time.Monday: "Weekly", time.Wednesday: "WeeklyWednesday",
+			time.Thursday: "WeeklyThursday", time.Friday: "WeeklyFriday",
 			time.Saturday: "WeeklySaturday", time.Sunday: "WeeklySunday"}[t.Weekday()]
 	case "P6M":
-		return map[time.Month]string{time.January: "SixMonthly", time.July: "SixMonthly", time.April: "SixMonthlyApril", time.October: "SixMonthlyApril",
+		return map[time.Month]string{time.January: "SixMonthly", time.July: "SixMonthly", time.April: "SixMonthlyApril",
+			time.October:  "SixMonthlyApril",
 			time.November: "SixMonthlyNov", time.May: "SixMonthlyNov"}[t.Month()]
 	case "P1Y":
 		if t.Month() == time.January {
 			return "Yearly"
 		}
-		return map[time.Month]string{time.February: "FinancialFeb", time.April: "FinancialApril", time.July: "FinancialJuly", time.August: "FinancialAug",
+		return map[time.Month]string{time.February: "FinancialFeb", time.April: "FinancialApril", time.July: "FinancialJuly",
+			time.August:    "FinancialAug",
 			time.September: "FinancialSep", time.October: "FinancialOct", time.November: "FinancialNov"}[t.Month()]
 	}
 	return adxKinds[span]
@@ -87,7 +92,8 @@ func adxKind(span string, t time.Time) string {
 
 // adxText writes a period as ADX does.
 func adxText(p period.Period) string {
-	span := map[string]string{"Daily": "P1D", "BiWeekly": "P14D", "Monthly": "P1M", "BiMonthly": "P2M", "Quarterly": "P3M", "QuarterlyNov": "P3M", "Yearly": "P1Y"}[p.Kind]
+	span := map[string]string{"Daily": "P1D", "BiWeekly": "P14D", "Monthly": "P1M", "BiMonthly": "P2M",
+		"Quarterly": "P3M", "QuarterlyNov": "P3M", "Yearly": "P1Y"}[p.Kind]
 	switch {
 	case span != "":
 	case strings.HasPrefix(p.Kind, "Weekly"):
@@ -114,7 +120,8 @@ func (c *call) adxSchemes() adxSchemes {
 	}
 }
 
-// readADX reads a body in ADX. Up to 2.42 all of it is told by uids afterwards; from 2.43 on each group stands for itself and is told as it came.
+// readADX reads a body in ADX. Up to 2.42 all of it is told by uids afterwards; from 2.43 on each
+// group stands for itself and is told as it came.
 func (c *call) readADX(body []byte, o *dataOptions) ([]*valueSet, error) {
 	var doc adxDocument
 	if err := xml.Unmarshal(body, &doc); err != nil {
@@ -198,7 +205,8 @@ func (c *call) adxCombo(combo string, attrs map[string]string, schemes adxScheme
 		name := cat.Identifier(category, schemes("categoryIdScheme"))
 		given, ok := attrs[name]
 		if !ok {
-			return "", rest.Verbatim(fmt.Sprintf("Category combo %s must have %s", catalog.Str(e.Obj, "name"), catalog.Str(cat.ByID[category].Obj, "name")))
+			return "", rest.Verbatim(fmt.Sprintf("Category combo %s must have %s", catalog.Str(e.Obj, "name"),
+				catalog.Str(cat.ByID[category].Obj, "name")))
 		}
 		for _, option := range catalog.Refs(cat.ByID[category].Obj, "categoryOptions") {
 			if cat.Identifier(option, schemes("categoryOptionIdScheme")) == given {
@@ -212,7 +220,8 @@ func (c *call) adxCombo(combo string, attrs map[string]string, schemes adxScheme
 	return "", rest.Verbatim("Invalid attributes: " + attributesText(attrs))
 }
 
-// entryGroups takes the groups for what 2.43 and later enter one after the other; neighbours of one data set are one (DHIS2 DataEntryInput).
+// entryGroups takes the groups for what 2.43 and later enter one after the other; neighbours of one
+// data set are one (DHIS2 DataEntryInput).
 func entryGroups(doc *adxDocument) ([]*valueSet, error) {
 	var sets []*valueSet
 	for _, g := range doc.Groups {
@@ -221,7 +230,8 @@ func entryGroups(doc *adxDocument) ([]*valueSet, error) {
 		if err != nil {
 			return nil, rest.Refuse(http.StatusBadRequest, "", "%s", err.Error())
 		}
-		set := &valueSet{dataSet: of["dataSet"], completeDate: of["completeDate"], period: p.ISO, orgUnit: of["orgUnit"], combo: of["attributeOptionCombo"]}
+		set := &valueSet{dataSet: of["dataSet"], completeDate: of["completeDate"], period: p.ISO, orgUnit: of["orgUnit"],
+			combo: of["attributeOptionCombo"]}
 		if set.combo == "" {
 			set.attributeOptions = without(of, "orgUnit", "period", "dataSet")
 		}
@@ -241,7 +251,8 @@ func entryGroups(doc *adxDocument) ([]*valueSet, error) {
 func entryValue(v *adxValue, set *valueSet) datumIn {
 	in := attributes(v.Attrs)
 	value := in["value"]
-	d := datumIn{element: in["dataElement"], period: set.period, orgUnit: set.orgUnit, combo: in["categoryOptionCombo"], deleted: strings.EqualFold(in["deleted"], "true")}
+	d := datumIn{element: in["dataElement"], period: set.period, orgUnit: set.orgUnit, combo: in["categoryOptionCombo"],
+		deleted: strings.EqualFold(in["deleted"], "true")}
 	if v.Annotation != nil {
 		value = *v.Annotation
 	}
@@ -261,7 +272,8 @@ func entryValue(v *adxValue, set *valueSet) datumIn {
 
 // joins tells whether the values of two neighbouring groups are entered as one.
 func (s *valueSet) joins(o *valueSet) bool {
-	return s.dataSet == o.dataSet && s.completeDate == "" && o.completeDate == "" && s.combo == o.combo && maps.Equal(s.attributeOptions, o.attributeOptions)
+	return s.dataSet == o.dataSet && s.completeDate == "" && o.completeDate == "" && s.combo == o.combo &&
+		maps.Equal(s.attributeOptions, o.attributeOptions)
 }
 
 // attributesText writes attributes as DHIS2 writes a map.
@@ -305,7 +317,8 @@ func (c *call) answerADX(q *valueQuery, found []*store.DataValue) {
 	doc := adxDocument{Space: adxSpace}
 	for _, at := range places {
 		p, _ := period.Parse(at.period)
-		g := adxGroup{Attrs: []xml.Attr{attr("dataSet", c.Catalog.Identifier(at.set, schemes("dataSetIdScheme"))), attr("period", adxText(p)),
+		g := adxGroup{Attrs: []xml.Attr{attr("dataSet", c.Catalog.Identifier(at.set, schemes("dataSetIdScheme"))),
+			attr("period", adxText(p)),
 			attr("orgUnit", c.Catalog.Identifier(at.unit, schemes("orgUnitIdScheme")))}}
 		g.Attrs = append(g.Attrs, c.adxOptions(at.combo, schemes)...)
 		for _, v := range groups[at] {
@@ -335,7 +348,8 @@ func (c *call) adxOptions(combo string, schemes adxSchemes) []xml.Attr {
 		options := catalog.SetOf(catalog.Refs(c.Catalog.ByID[category].Obj, "categoryOptions"))
 		for _, option := range oc.Options {
 			if options[option] {
-				out = append(out, attr(c.Catalog.Identifier(category, schemes("categoryIdScheme")), c.Catalog.Identifier(option, schemes("categoryOptionIdScheme"))))
+				out = append(out, attr(c.Catalog.Identifier(category, schemes("categoryIdScheme")),
+					c.Catalog.Identifier(option, schemes("categoryOptionIdScheme"))))
 			}
 		}
 	}
@@ -345,7 +359,8 @@ func (c *call) adxOptions(combo string, schemes adxSchemes) []xml.Attr {
 
 // adxValue writes one value; one that is no number stands in an annotation.
 func (c *call) adxValue(v *store.DataValue, schemes adxSchemes) adxValue {
-	out := adxValue{Attrs: []xml.Attr{attr("dataElement", c.Catalog.Identifier(v.Element, schemes("dataElementIdScheme")))}}
+	out := adxValue{Attrs: []xml.Attr{attr("dataElement",
+		c.Catalog.Identifier(v.Element, schemes("dataElementIdScheme")))}}
 	out.Attrs = append(out.Attrs, c.adxOptions(v.Combo, schemes)...)
 	value := v.Value
 	if de := c.Catalog.DataElements[v.Element]; de != nil && isText(de.ValueType) {

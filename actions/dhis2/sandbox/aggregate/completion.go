@@ -85,16 +85,19 @@ func (c *call) writeCompletions() {
 	c.summarised(s)
 }
 
-// register takes one registration or says why not (DefaultCompleteDataSetRegistrationExchangeService.batchImport). What is added shows to no
-// other registration of the request. An error breaks off the import.
-func (c *call) register(d *rest.Decoder, n *jsontree.Node, o *dataOptions, s *summary, added map[store.CompletionKey]bool) error {
+// register takes one registration or says why not
+// (DefaultCompleteDataSetRegistrationExchangeService.batchImport). What is added shows to no other
+// registration of the request. An error breaks off the import.
+func (c *call) register(d *rest.Decoder, n *jsontree.Node, o *dataOptions, s *summary,
+	added map[store.CompletionKey]bool) error {
 	cat := c.Catalog
 	refused := func(id, text string) error {
 		s.add(conflict{Object: id, Value: text})
 		return nil
 	}
 	find := func(kind, name string) string { return cat.Find(kind, o.scheme(kind), d.Text(n, name)) }
-	ds, unit := cat.DataSets[find(catalog.KindDataSet, "dataSet")], cat.OrgUnits[find(catalog.KindOrgUnit, "organisationUnit")]
+	ds, unit := cat.DataSets[find(catalog.KindDataSet, "dataSet")],
+		cat.OrgUnits[find(catalog.KindOrgUnit, "organisationUnit")]
 	period, ok := period.Parse(d.Text(n, "period"))
 	combo := d.Text(n, "attributeOptionCombo")
 	if combo == "" {
@@ -122,8 +125,10 @@ func (c *call) register(d *rest.Decoder, n *jsontree.Node, o *dataOptions, s *su
 		return refused(period.ISO, "Period type of the period is not that of the data set")
 	}
 	now := c.Now().UTC()
-	r := &store.Completion{DataSet: ds.UID, Period: period.ISO, OrgUnit: unit.UID, AttributeCombo: combo, StoredBy: d.Text(n, "storedBy"), Completed: true,
-		Date: now.Format("2006-01-02"), Made: store.Made{Created: now, Updated: now, CreatedBy: c.User.Username, UpdatedBy: c.User.Username, Seq: c.Store.Next()}}
+	r := &store.Completion{DataSet: ds.UID, Period: period.ISO, OrgUnit: unit.UID, AttributeCombo: combo,
+		StoredBy: d.Text(n, "storedBy"), Completed: true,
+		Date: now.Format("2006-01-02"), Made: store.Made{Created: now, Updated: now, CreatedBy: c.User.Username,
+			UpdatedBy: c.User.Username, Seq: c.Store.Next()}}
 	if r.StoredBy == "" {
 		r.StoredBy = c.User.Username
 	}
@@ -193,7 +198,8 @@ func (c *call) removeCompletion() {
 	if unit == nil {
 		bad("organisation unit", c.Query.Get("ou"))
 	}
-	combo, wrong := c.AttributeCombo(c.Query.Get("cc"), strings.FieldsFunc(c.Query.Get("cp"), func(r rune) bool { return r == ';' }))
+	combo, wrong := c.AttributeCombo(c.Query.Get("cc"),
+		strings.FieldsFunc(c.Query.Get("cp"), func(r rune) bool { return r == ';' }))
 	if combo == "" {
 		combo = catalog.DefaultOptionCombo
 	}
@@ -264,7 +270,8 @@ func (c *call) readCompletions() {
 		c.Fail(http.StatusConflict, "E2006", "At least one organisation unit or organisation unit group must be specified")
 		return
 	case len(periods) == 0 && (from.IsZero() || to.IsZero()) && since.IsZero():
-		c.Fail(http.StatusConflict, "E2002", "At least one period, start/end dates, last updated or last updated duration must be specified")
+		c.Fail(http.StatusConflict, "E2002",
+			"At least one period, start/end dates, last updated or last updated duration must be specified")
 		return
 	}
 	st := c.Store
@@ -284,8 +291,9 @@ func (c *call) readCompletions() {
 	sort.Slice(found, func(i, j int) bool { return found[i].Seq < found[j].Seq })
 	items := []any{}
 	for _, r := range found {
-		items = append(items, object{"period": r.Period, "dataSet": r.DataSet, "organisationUnit": r.OrgUnit, "attributeOptionCombo": r.AttributeCombo,
-			"date": r.Date, "storedBy": r.StoredBy, "completed": r.Completed})
+		items = append(items, object{"period": r.Period, "dataSet": r.DataSet, "organisationUnit": r.OrgUnit,
+			"attributeOptionCombo": r.AttributeCombo,
+			"date":                 r.Date, "storedBy": r.StoredBy, "completed": r.Completed})
 	}
 	answer := object{}
 	if len(items) > 0 { // without any, the object is empty

@@ -13,8 +13,9 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/sandbox/store"
 )
 
-// dataEntry is an import of data values as DHIS2 does it from 2.43 on: the values of a data set are looked at as a whole, and what is wrong
-// with their dimensions refuses all of them; only a value that does not fit its element is left out alone.
+// dataEntry is an import of data values as DHIS2 does it from 2.43 on: the values of a data set are
+// looked at as a whole, and what is wrong with their dimensions refuses all of them; only a value
+// that does not fit its element is left out alone.
 type dataEntry struct {
 	srv  *Service
 	c    *catalog.Catalog
@@ -83,7 +84,8 @@ func (g *groupError) text() string {
 }
 
 func (g *groupError) conflict() conflict {
-	return conflict{Objects: map[string]string{"args": strings.Join(g.args, "-")}, Value: g.text(), Code: g.code, Indexes: g.indexes}
+	return conflict{Objects: map[string]string{"args": strings.Join(g.args, "-")}, Value: g.text(), Code: g.code,
+		Indexes: g.indexes}
 }
 
 // datumEntry is one decoded value. Combos are empty where none was given.
@@ -227,7 +229,8 @@ func (e *dataEntry) decode(set *valueSet) (entries []*datumEntry, ds string, ge 
 	}
 	for i, in := range set.values {
 		n := strconv.Itoa(i)
-		x := &datumEntry{index: i, period: outer, attributeCombo: attributeCombo, value: in.value, comment: in.comment, followUp: in.followUp, deleted: in.deleted}
+		x := &datumEntry{index: i, period: outer, attributeCombo: attributeCombo, value: in.value, comment: in.comment,
+			followUp: in.followUp, deleted: in.deleted}
 		if in.period != "" {
 			var ok bool
 			if x.period, ok = period.Parse(in.period); !ok {
@@ -310,8 +313,10 @@ func normalEntry(value, valueType string) string {
 
 func (e *dataEntry) write(valid []*datumEntry, sum *summary) {
 	for _, x := range valid {
-		n := &store.DataValue{Element: x.element, Period: x.period.ISO, OrgUnit: x.unit, Combo: x.combo, AttributeCombo: x.attributeCombo, FollowUp: x.followUp,
-			Made: store.Made{Created: e.now, Updated: e.now, CreatedBy: e.user.Username, UpdatedBy: e.user.Username, Deleted: x.deleted}}
+		n := &store.DataValue{Element: x.element, Period: x.period.ISO, OrgUnit: x.unit, Combo: x.combo,
+			AttributeCombo: x.attributeCombo, FollowUp: x.followUp,
+			Made: store.Made{Created: e.now, Updated: e.now, CreatedBy: e.user.Username, UpdatedBy: e.user.Username,
+				Deleted: x.deleted}}
 		if n.Combo == "" {
 			n.Combo = catalog.DefaultOptionCombo
 		}
@@ -359,9 +364,11 @@ func (e *dataEntry) complete(set *valueSet, ds string, sum *summary) {
 		combo = catalog.DefaultOptionCombo
 	}
 	if !e.o.dryRun {
-		e.st.PutCompletion(&store.Completion{DataSet: ds, Period: p.ISO, OrgUnit: unit, AttributeCombo: combo, Date: date.Format("2006-01-02"),
+		e.st.PutCompletion(&store.Completion{DataSet: ds, Period: p.ISO, OrgUnit: unit, AttributeCombo: combo,
+			Date:     date.Format("2006-01-02"),
 			StoredBy: e.user.Username, Completed: true,
-			Made: store.Made{Created: e.now, Updated: e.now, CreatedBy: e.user.Username, UpdatedBy: e.user.Username, Seq: e.st.Next()}})
+			Made: store.Made{Created: e.now, Updated: e.now, CreatedBy: e.user.Username, UpdatedBy: e.user.Username,
+				Seq: e.st.Next()}})
 	}
 	sum.Complete = date.Format("2006-01-02")
 }

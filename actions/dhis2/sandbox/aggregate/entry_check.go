@@ -14,7 +14,8 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/sandbox/valuetype"
 )
 
-// check looks at the dimensions of all values of a data set (validateUserAccess, validateKeyConsistency, validateEntryTimeliness).
+// check looks at the dimensions of all values of a data set (validateUserAccess,
+// validateKeyConsistency, validateEntryTimeliness).
 func (e *dataEntry) check(uid string, entries []*datumEntry) (string, *groupError) {
 	if uid == "" {
 		sets, names := map[string]bool{}, []string{}
@@ -28,7 +29,8 @@ func (e *dataEntry) check(uid string, entries []*datumEntry) (string, *groupErro
 		}
 		switch len(names) {
 		case 0:
-			return "", &groupError{code: "E8003", args: []string{bracket(distinct(entries, func(x *datumEntry) string { return x.element }))}}
+			return "", &groupError{code: "E8003", args: []string{bracket(distinct(entries,
+				func(x *datumEntry) string { return x.element }))}}
 		case 1:
 			uid = names[0]
 		default:
@@ -170,7 +172,8 @@ func duplicates(entries []*datumEntry) *groupError {
 	byKey := map[store.ValueKey][]string{}
 	var first store.ValueKey
 	for _, x := range entries {
-		k := store.ValueKey{Element: x.element, Period: x.period.ISO, OrgUnit: x.unit, Combo: x.combo, AttributeCombo: x.attributeCombo}
+		k := store.ValueKey{Element: x.element, Period: x.period.ISO, OrgUnit: x.unit, Combo: x.combo,
+			AttributeCombo: x.attributeCombo}
 		byKey[k] = append(byKey[k], strconv.Itoa(x.index))
 		if len(byKey[k]) == 2 && first == (store.ValueKey{}) {
 			first = k
@@ -179,7 +182,8 @@ func duplicates(entries []*datumEntry) *groupError {
 	if first == (store.ValueKey{}) {
 		return nil
 	}
-	return &groupError{code: "E8128", args: []string{bracket(byKey[first]), fmt.Sprintf("%s %s %s", first.Element, first.OrgUnit, first.Period)}}
+	return &groupError{code: "E8128", args: []string{bracket(byKey[first]),
+		fmt.Sprintf("%s %s %s", first.Element, first.OrgUnit, first.Period)}}
 }
 
 // checkSpans: a period must begin while its org unit is open.
@@ -187,7 +191,8 @@ func (e *dataEntry) checkSpans(entries []*datumEntry) *groupError {
 	unit, periods := "", []string{}
 	for _, x := range entries {
 		u := e.c.OrgUnits[x.unit]
-		outside := !u.Opening.IsZero() && x.period.Start.Before(u.Opening) || !u.Closed.IsZero() && x.period.Start.After(u.Closed)
+		outside := !u.Opening.IsZero() && x.period.Start.Before(u.Opening) || !u.Closed.IsZero() &&
+			x.period.Start.After(u.Closed)
 		if !outside || unit != "" && unit != u.UID {
 			continue
 		}
@@ -234,7 +239,8 @@ func (e *dataEntry) checkTimes(uid string, entries []*datumEntry) *groupError {
 			continue
 		}
 		for _, id := range oc.Options {
-			if o := e.c.CatOptions[id]; o != nil && (!o.Start.IsZero() && o.Start.After(x.period.Start) || !o.End.IsZero() && o.End.Before(x.period.End)) {
+			if o := e.c.CatOptions[id]; o != nil && (!o.Start.IsZero() && o.Start.After(x.period.Start) || !o.End.IsZero() &&
+				o.End.Before(x.period.End)) {
 				return &groupError{code: "E8032", args: []string{oc.UID, bracket([]string{x.period.ISO})}}
 			}
 		}

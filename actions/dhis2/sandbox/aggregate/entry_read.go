@@ -5,16 +5,19 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/sandbox/rest"
 )
 
-// entryReader reads a data value set as 2.43 and later do (DataEntryInput.fromJson): every identifier, value and comment is a string, every flag
-// a boolean; anything else breaks off the request.
+// entryReader reads a data value set as 2.43 and later do (DataEntryInput.fromJson): every
+// identifier, value and comment is a string, every flag a boolean; anything else breaks off the
+// request.
 type entryReader struct{ err error }
 
 func (r *entryReader) wrong(name, wants string, v *jsontree.Node) {
 	if r.err != nil {
 		return
 	}
-	kinds := map[jsontree.Kind]string{jsontree.Number: "NUMBER", jsontree.Bool: "BOOLEAN", jsontree.Array: "ARRAY", jsontree.Object: "OBJECT", jsontree.String: "STRING"}
-	r.err = rest.Verbatim("Path `$." + name + "` does not contain an " + wants + " but a(n) " + kinds[v.Kind] + ": " + v.Text)
+	kinds := map[jsontree.Kind]string{jsontree.Number: "NUMBER", jsontree.Bool: "BOOLEAN", jsontree.Array: "ARRAY",
+		jsontree.Object: "OBJECT", jsontree.String: "STRING"}
+	r.err = rest.Verbatim("Path `$." + name + "` does not contain an " + wants + " but a(n) " + kinds[v.Kind] + ": " +
+		v.Text)
 }
 
 // text reads a string; nil where there is none.
@@ -67,7 +70,8 @@ func (r *entryReader) combo(n *jsontree.Node, name string) string {
 }
 
 func (r *entryReader) set(root *jsontree.Node, o *dataOptions) *valueSet {
-	s := &valueSet{dataSet: r.must(root, "dataSet"), completeDate: r.must(root, "completeDate"), period: r.must(root, "period"), orgUnit: r.must(root, "orgUnit"),
+	s := &valueSet{dataSet: r.must(root, "dataSet"), completeDate: r.must(root, "completeDate"),
+		period: r.must(root, "period"), orgUnit: r.must(root, "orgUnit"),
 		combo: r.combo(root, "attributeOptionCombo")}
 	if root.Get("dryRun") != nil {
 		o.dryRun = r.flag(root, "dryRun")
@@ -90,8 +94,10 @@ func (r *entryReader) set(root *jsontree.Node, o *dataOptions) *valueSet {
 			r.wrong("dataValues", "OBJECT", v)
 			return s
 		}
-		s.values = append(s.values, datumIn{element: r.must(v, "dataElement"), period: r.must(v, "period"), orgUnit: r.must(v, "orgUnit"),
-			combo: r.combo(v, "categoryOptionCombo"), attributeCombo: r.must(v, "attributeOptionCombo"), value: rest.EmptyIsNil(r.text(v, "value")),
+		s.values = append(s.values, datumIn{element: r.must(v, "dataElement"), period: r.must(v, "period"),
+			orgUnit: r.must(v, "orgUnit"),
+			combo:   r.combo(v, "categoryOptionCombo"), attributeCombo: r.must(v, "attributeOptionCombo"),
+			value:   rest.EmptyIsNil(r.text(v, "value")),
 			comment: rest.EmptyIsNil(r.text(v, "comment")), followUp: r.maybe(v, "followUp"), deleted: r.flag(v, "deleted")})
 	}
 	return s

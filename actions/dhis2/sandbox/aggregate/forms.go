@@ -18,8 +18,8 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/sandbox/store"
 )
 
-// wantedForm gives the form that a request wants its answer in: by the parameter format, the end of its address, and up to 2.42 its Accept header.
-// Empty: one that there is not.
+// wantedForm gives the form that a request wants its answer in: by the parameter format, the end of
+// its address, and up to 2.42 its Accept header. Empty: one that there is not.
 func (c *call) wantedForm(ending string) string {
 	if c.Query.Has("format") {
 		switch format := c.Query.Get("format"); format {
@@ -69,10 +69,12 @@ func (c *call) sentForm() string {
 }
 
 // columns are those of a CSV file of data values, in their order (DHIS2 CsvDataValueSetReader and Writer).
-var columns = []string{"dataelement", "period", "orgunit", "categoryoptioncombo", "attributeoptioncombo", "value", "storedby", "lastupdated", "comment", "followup", "deleted"}
+var columns = []string{"dataelement", "period", "orgunit", "categoryoptioncombo", "attributeoptioncombo", "value",
+	"storedby", "lastupdated", "comment", "followup", "deleted"}
 
-// readCSVValues reads data values from CSV. Up to 2.42 columns count by their place, and the first row names them unless firstRowIsHeader=false; from
-// 2.43 on they count by their names, and what is no column of values is a category.
+// readCSVValues reads data values from CSV. Up to 2.42 columns count by their place, and the first
+// row names them unless firstRowIsHeader=false; from 2.43 on they count by their names, and what is
+// no column of values is a category.
 func (c *call) readCSVValues(body []byte) (*valueSet, error) {
 	r := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(body, []byte("\ufeff"))))
 	r.FieldsPerRecord = -1
@@ -183,7 +185,8 @@ func readXMLValues(body []byte) (*valueSet, error) {
 	}
 	s := &valueSet{dataSet: x.DataSet, completeDate: x.CompleteDate, period: x.Period, orgUnit: x.OrgUnit, combo: x.Combo}
 	for _, v := range x.Values {
-		in := datumIn{element: v.Element, period: v.Period, orgUnit: v.OrgUnit, combo: v.Combo, attributeCombo: v.AttributeCombo, storedBy: v.StoredBy,
+		in := datumIn{element: v.Element, period: v.Period, orgUnit: v.OrgUnit, combo: v.Combo,
+			attributeCombo: v.AttributeCombo, storedBy: v.StoredBy,
 			deleted: rest.IsTrue(v.Deleted)}
 		in.value, in.comment = rest.EmptyIsNil(&v.Value), rest.EmptyIsNil(&v.Comment)
 		if f, ok := rest.ParseFlag(v.FollowUp); ok {
@@ -221,26 +224,32 @@ func (c *call) answerCSV(found []*store.DataValue) {
 		if v.Deleted {
 			deleted = "true"
 		}
-		rows = append(rows, []string{v.Element, v.Period, v.OrgUnit, v.Combo, v.AttributeCombo, v.Value, v.UpdatedBy, v.Updated.Format(dates.Zoned), v.Comment, followUp, deleted})
+		rows = append(rows, []string{v.Element, v.Period, v.OrgUnit, v.Combo, v.AttributeCombo, v.Value, v.UpdatedBy,
+			v.Updated.Format(dates.Zoned), v.Comment, followUp, deleted})
 	}
 	_ = w.WriteAll(rows) // a client that has gone is no fault of the sandbox
 }
 
-// answerXML writes dxf 2.0. What all values have in common stands at the set: up to 2.42 also there, from 2.43 on only there.
+// answerXML writes dxf 2.0. What all values have in common stands at the set: up to 2.42 also
+// there, from 2.43 on only there.
 func (c *call) answerXML(found []*store.DataValue, q *valueQuery) {
 	once := c.Version.DataEntry()
-	x := xmlValues{Space: "http://dhis2.org/schema/dxf/2.0", DataSet: q.set, Period: q.period, OrgUnit: q.unit, Combo: q.combo}
+	x := xmlValues{Space: "http://dhis2.org/schema/dxf/2.0", DataSet: q.set, Period: q.period, OrgUnit: q.unit,
+		Combo: q.combo}
 	if p, ok := period.Parse(q.period); ok && once {
 		x.Period = adxText(p)
 	}
 	for _, v := range found {
-		one := xmlValue{Element: v.Element, Period: v.Period, OrgUnit: v.OrgUnit, Combo: v.Combo, AttributeCombo: v.AttributeCombo, Value: v.Value,
-			StoredBy: v.UpdatedBy, Created: v.Created.Format(dates.Zoned), LastUpdated: v.Updated.Format(dates.Zoned), Comment: v.Comment}
+		one := xmlValue{Element: v.Element, Period: v.Period, OrgUnit: v.OrgUnit, Combo: v.Combo,
+			AttributeCombo: v.AttributeCombo, Value: v.Value,
+			StoredBy: v.UpdatedBy, Created: v.Created.Format(dates.Zoned), LastUpdated: v.Updated.Format(dates.Zoned),
+			Comment: v.Comment}
 		if !once || v.FollowUp != nil {
 			one.FollowUp = strconv.FormatBool(isTrue(v.FollowUp))
 		}
 		if once {
-			for shared, name := range map[*string]string{&one.Period: q.period, &one.OrgUnit: q.unit, &one.AttributeCombo: q.combo} {
+			for shared, name := range map[*string]string{&one.Period: q.period, &one.OrgUnit: q.unit,
+				&one.AttributeCombo: q.combo} {
 				if name != "" {
 					*shared = ""
 				}

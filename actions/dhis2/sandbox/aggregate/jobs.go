@@ -28,7 +28,8 @@ func (c *call) valuesLater(o *dataOptions, sets []*valueSet) {
 		s.Jobs.Finish(j, s.Now(), sum, "Import complete", nil)
 	})
 	name, status := fmt.Sprintf("DATAVALUE_IMPORT (%d)", j.Started.UnixMilli()), "NOT_STARTED"
-	response := object{"id": j.ID, "created": dates.Stamp(j.Started), "jobType": valueJobKind, "relativeNotifierEndpoint": "/api/system/tasks/DATAVALUE_IMPORT/" + j.ID}
+	response := object{"id": j.ID, "created": dates.Stamp(j.Started), "jobType": valueJobKind,
+		"relativeNotifierEndpoint": "/api/system/tasks/DATAVALUE_IMPORT/" + j.ID}
 	switch {
 	case s.Version <= 40:
 		name, status = "dataValueImport", "SCHEDULED"

@@ -27,7 +27,8 @@ func (c *call) oneValue() (datumIn, *rest.Problem) {
 			return in, rest.Refuse(http.StatusBadRequest, "", "JSON parse error")
 		}
 		d := rest.Decoder{Version: c.Version}
-		in = datumIn{element: d.Text(root, "dataElement"), period: d.Text(root, "period"), orgUnit: d.Text(root, "orgUnit"), combo: d.Text(root, "categoryOptionCombo"),
+		in = datumIn{element: d.Text(root, "dataElement"), period: d.Text(root, "period"), orgUnit: d.Text(root, "orgUnit"),
+			combo:   d.Text(root, "categoryOptionCombo"),
 			dataSet: d.Text(root, "dataSet"),
 			value:   d.Optional(root, "value"), comment: d.Optional(root, "comment"), followUp: d.Maybe(root, "followUp")}
 		if a := root.Get("attribute"); a != nil {
@@ -63,7 +64,8 @@ func (c *call) oneValue() (datumIn, *rest.Problem) {
 		v := given.Get("comment")
 		in.comment = &v
 	}
-	in.attributeCombo, in.attributeProblem = c.AttributeCombo(get("cc"), strings.FieldsFunc(get("cp"), func(r rune) bool { return r == ';' }))
+	in.attributeCombo, in.attributeProblem = c.AttributeCombo(get("cc"),
+		strings.FieldsFunc(get("cp"), func(r rune) bool { return r == ';' }))
 	return in, nil
 }
 
@@ -77,7 +79,8 @@ func maybeFlag(given url.Values, name string) *bool {
 }
 
 func (in datumIn) key() store.ValueKey {
-	k := store.ValueKey{Element: in.element, Period: in.period, OrgUnit: in.orgUnit, Combo: in.combo, AttributeCombo: in.attributeCombo}
+	k := store.ValueKey{Element: in.element, Period: in.period, OrgUnit: in.orgUnit, Combo: in.combo,
+		AttributeCombo: in.attributeCombo}
 	if p, ok := period.Parse(in.period); ok {
 		k.Period = p.ISO
 	}

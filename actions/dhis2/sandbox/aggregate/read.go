@@ -32,7 +32,8 @@ type valueQuery struct {
 }
 
 func (c *call) valueQuery() (*valueQuery, *rest.Problem) {
-	q := &valueQuery{elements: map[string]bool{}, units: map[string]bool{}, periods: map[string]bool{}, combos: catalog.SetOf(c.ListOf("attributeOptionCombo")),
+	q := &valueQuery{elements: map[string]bool{}, units: map[string]bool{}, periods: map[string]bool{},
+		combos:  catalog.SetOf(c.ListOf("attributeOptionCombo")),
 		deleted: c.Query.Get("includeDeleted") == "true"}
 	cat := c.Catalog
 	conflict := func(code, format string, args ...any) *rest.Problem {
@@ -86,7 +87,8 @@ func (c *call) valueQuery() (*valueQuery, *rest.Problem) {
 	case len(q.elements) == 0:
 		return nil, conflict("E2001", "At least one data element, data set or data element group must be specified")
 	case len(q.periods) == 0 && (q.from.IsZero() || q.to.IsZero()) && q.since.IsZero():
-		return nil, conflict("E2002", "At least one period, start/end dates, last updated or last updated duration must be specified")
+		return nil, conflict("E2002",
+			"At least one period, start/end dates, last updated or last updated duration must be specified")
 	case !q.from.IsZero() && !q.to.IsZero() && q.to.Before(q.from):
 		return nil, conflict("E2004", "Start date must be before end date")
 	case len(q.units) == 0:
@@ -132,7 +134,8 @@ func onlyKey(set map[string]bool) string {
 }
 
 func (q *valueQuery) holds(v *store.DataValue) bool {
-	if v.Deleted && !q.deleted || !q.elements[v.Element] || !q.units[v.OrgUnit] || len(q.combos) > 0 && !q.combos[v.AttributeCombo] || v.Updated.Before(q.since) {
+	if v.Deleted && !q.deleted || !q.elements[v.Element] || !q.units[v.OrgUnit] || len(q.combos) > 0 &&
+		!q.combos[v.AttributeCombo] || v.Updated.Before(q.since) {
 		return false
 	}
 	if len(q.periods) > 0 {
@@ -188,13 +191,15 @@ func (c *call) readValues(form string) {
 		items[i] = c.shownValue(v, q)
 	}
 	answer := object{"dataValues": items}
-	for name, uid := range map[string]string{"dataSet": q.set, "period": q.period, "orgUnit": q.unit, "attributeOptionCombo": q.combo} {
+	for name, uid := range map[string]string{"dataSet": q.set, "period": q.period, "orgUnit": q.unit,
+		"attributeOptionCombo": q.combo} {
 		if uid != "" {
 			answer[name] = uid
 		}
 	}
 	if q.onlyOne {
-		done := st.Completions[store.CompletionKey{DataSet: q.set, Period: q.period, OrgUnit: q.unit, AttributeCombo: catalog.DefaultOptionCombo}]
+		done := st.Completions[store.CompletionKey{DataSet: q.set, Period: q.period, OrgUnit: q.unit,
+			AttributeCombo: catalog.DefaultOptionCombo}]
 		answer["completeDate"] = nil
 		if done != nil && !done.Deleted {
 			answer["completeDate"] = dates.Day(done.Date).Format(dates.Zoned)
@@ -226,8 +231,10 @@ func sortForExport(values []*store.DataValue) {
 }
 
 func (c *call) shownValue(v *store.DataValue, q *valueQuery) object {
-	o := object{"dataElement": v.Element, "period": v.Period, "orgUnit": v.OrgUnit, "categoryOptionCombo": v.Combo, "attributeOptionCombo": v.AttributeCombo,
-		"value": v.Value, "storedBy": v.UpdatedBy, "created": v.Created.Format(dates.Zoned), "lastUpdated": v.Updated.Format(dates.Zoned)}
+	o := object{"dataElement": v.Element, "period": v.Period, "orgUnit": v.OrgUnit, "categoryOptionCombo": v.Combo,
+		"attributeOptionCombo": v.AttributeCombo,
+		"value":                v.Value, "storedBy": v.UpdatedBy, "created": v.Created.Format(dates.Zoned),
+		"lastUpdated": v.Updated.Format(dates.Zoned)}
 	if v.Deleted {
 		o["deleted"] = true
 	}

@@ -87,7 +87,8 @@ func unpack(body []byte) ([]byte, *rest.Problem) {
 	}
 	out, err := io.ReadAll(io.LimitReader(z, jsontree.MaxBody+1))
 	if err != nil || len(out) > jsontree.MaxBody {
-		return nil, rest.Refuse(http.StatusConflict, "", "The import process failed: the compressed body cannot be read or is too large")
+		return nil, rest.Refuse(http.StatusConflict, "",
+			"The import process failed: the compressed body cannot be read or is too large")
 	}
 	return out, nil
 }
@@ -141,10 +142,11 @@ type valueImport struct {
 
 	dataSet *catalog.DataSet
 	outer   *catalog.OptionCombo
-	period  string                  // the period and the org unit of the set, which go before those of its values
-	unit    *catalog.OrgUnit        //
-	added   map[store.ValueKey]bool // what this import created: it goes to the database in one piece at the end, so that nothing finds it before
-	failed  error                   // the import broke off
+	period  string           // the period and the org unit of the set, which go before those of its values
+	unit    *catalog.OrgUnit //
+	// what this import created: it goes to the database in one piece at the end, so that nothing finds it before
+	added  map[store.ValueKey]bool
+	failed error // the import broke off
 }
 
 func (v *valueImport) find(kind, id string) string { return v.c.Find(kind, v.o.scheme(kind), id) }
@@ -169,7 +171,8 @@ func (v *valueImport) run(set *valueSet) {
 		v.sum.Complete = ""
 		v.complete(set, date)
 	}
-	v.period, v.unit, v.added = set.period, v.c.OrgUnits[v.find(catalog.KindOrgUnit, set.orgUnit)], map[store.ValueKey]bool{}
+	v.period, v.unit, v.added = set.period, v.c.OrgUnits[v.find(catalog.KindOrgUnit, set.orgUnit)],
+		map[store.ValueKey]bool{}
 	if _, ok := period.Parse(set.period); !ok {
 		v.period = "" // one that cannot be read leaves each value its own
 	}
@@ -213,26 +216,31 @@ func (v *valueImport) dataSetIsFine(set *valueSet) bool {
 	}
 	if set.dataSet != "" {
 		if v.dataSet = v.c.DataSets[v.find(catalog.KindDataSet, set.dataSet)]; v.dataSet == nil {
-			bad("E7600", "dataSet", "dataSet", set.dataSet, fmt.Sprintf("Data set not found or not accessible: `%s`", set.dataSet))
+			bad("E7600", "dataSet", "dataSet", set.dataSet,
+				fmt.Sprintf("Data set not found or not accessible: `%s`", set.dataSet))
 		} else if !v.dataSet.Sharing.DataWrite(v.user) {
-			bad("E7601", "dataSet", "dataSet", set.dataSet, fmt.Sprintf("User does not have write access for data set: `%s`", set.dataSet))
+			bad("E7601", "dataSet", "dataSet", set.dataSet,
+				fmt.Sprintf("User does not have write access for data set: `%s`", set.dataSet))
 		}
 	} else if v.o.strictElements {
 		bad("E7602", "dataSet", "dataSet", "", "A valid dataset is required")
 	}
 	if set.orgUnit != "" && v.find(catalog.KindOrgUnit, set.orgUnit) == "" {
-		bad("E7603", "orgUnit", "organisationUnit", set.orgUnit, fmt.Sprintf("Org unit not found or not accessible: `%s`", set.orgUnit))
+		bad("E7603", "orgUnit", "organisationUnit", set.orgUnit,
+			fmt.Sprintf("Org unit not found or not accessible: `%s`", set.orgUnit))
 	}
 	if set.combo != "" {
 		if v.outer = v.c.OptionCombos[v.findAttributeCombo(set.combo)]; v.outer == nil {
-			bad("E7604", "attributeOptionCombo", "attributeOptionCombo", set.combo, fmt.Sprintf("Attribute option combo not found or not accessible: `%s`", set.combo))
+			bad("E7604", "attributeOptionCombo", "attributeOptionCombo", set.combo,
+				fmt.Sprintf("Attribute option combo not found or not accessible: `%s`", set.combo))
 		}
 	}
 	return len(v.sum.Conflicts) == 0
 }
 
-// complete registers that a data set is complete, before and whatever becomes of its values, also in a dry run, and always for the default
-// attribute option combo (DefaultDataValueSetService.handleComplete).
+// complete registers that a data set is complete, before and whatever becomes of its values, also
+// in a dry run, and always for the default attribute option combo
+// (DefaultDataValueSetService.handleComplete).
 func (v *valueImport) complete(set *valueSet, date string) {
 	p, ok := period.Parse(set.period)
 	unit := v.find(catalog.KindOrgUnit, set.orgUnit)
@@ -244,13 +252,15 @@ func (v *valueImport) complete(set *valueSet, date string) {
 		v.sum.add(conflict{Object: "Period", Value: "ERROR_OBJECT_NEEDED_TO_COMPLETE"})
 		return
 	}
-	v.st.PutCompletion(&store.Completion{DataSet: v.dataSet.UID, Period: p.ISO, OrgUnit: unit, AttributeCombo: catalog.DefaultOptionCombo, Date: date,
+	v.st.PutCompletion(&store.Completion{DataSet: v.dataSet.UID, Period: p.ISO, OrgUnit: unit,
+		AttributeCombo: catalog.DefaultOptionCombo, Date: date,
 		StoredBy: v.user.Username, Completed: true, Made: v.born()})
 	v.sum.Complete = date
 }
 
 func (v *valueImport) born() store.Made {
-	return store.Made{Created: v.now, Updated: v.now, CreatedBy: v.user.Username, UpdatedBy: v.user.Username, Seq: v.st.Next()}
+	return store.Made{Created: v.now, Updated: v.now, CreatedBy: v.user.Username, UpdatedBy: v.user.Username,
+		Seq: v.st.Next()}
 }
 
 // datum is one value with what it names resolved.
@@ -299,8 +309,9 @@ func (v *valueImport) refuse(i int) {
 
 // write counts a value and, unless it is a dry run, keeps it (DefaultDataValueSetService.importDataValue).
 func (v *valueImport) write(d *datum) {
-	n := &store.DataValue{Element: d.element.UID, Period: d.period.ISO, OrgUnit: d.unit.UID, Combo: d.combo.UID, AttributeCombo: d.attributeCombo.UID,
-		Value: strings.TrimSpace(d.value), FollowUp: d.in.followUp, Made: v.born()}
+	n := &store.DataValue{Element: d.element.UID, Period: d.period.ISO, OrgUnit: d.unit.UID, Combo: d.combo.UID,
+		AttributeCombo: d.attributeCombo.UID,
+		Value:          strings.TrimSpace(d.value), FollowUp: d.in.followUp, Made: v.born()}
 	n.Deleted = d.in.deleted
 	if d.in.comment != nil {
 		n.Comment = strings.TrimSpace(*d.in.comment)
@@ -313,7 +324,8 @@ func (v *valueImport) write(d *datum) {
 		n.Created, n.CreatedBy = old.Created, old.CreatedBy
 	}
 	zero := d.insignificant()
-	creates, updates := v.o.strategy != "UPDATE" && v.o.strategy != "DELETE", v.o.strategy == "UPDATE" || v.o.strategy == "CREATE_AND_UPDATE"
+	creates, updates := v.o.strategy != "UPDATE" && v.o.strategy != "DELETE",
+		v.o.strategy == "UPDATE" || v.o.strategy == "CREATE_AND_UPDATE"
 	switch {
 	case zero && (old == nil || v.o.strategy == "CREATE"): // passed over without a word
 	case old == nil || old.Deleted:

@@ -40,7 +40,8 @@ type conflict struct {
 }
 
 func newSummary(options object) *summary {
-	return &summary{ResponseType: "ImportSummary", Status: "SUCCESS", Options: options, Conflicts: []*conflict{}, Rejected: []int{}}
+	return &summary{ResponseType: "ImportSummary", Status: "SUCCESS", Options: options, Conflicts: []*conflict{},
+		Rejected: []int{}}
 }
 
 // add puts a conflict in, joining it with the same one about other values.
@@ -92,29 +93,38 @@ type dataOptions struct {
 	dataSet                               string
 }
 
-var dataSchemes = map[string]string{"idScheme": "", "dataElementIdScheme": catalog.KindDataElement, "orgUnitIdScheme": catalog.KindOrgUnit,
-	"categoryOptionComboIdScheme": catalog.KindOptionCombo, "dataSetIdScheme": catalog.KindDataSet, "attributeOptionComboIdScheme": "attributeOptionCombos",
-	"categoryIdScheme": catalog.KindCategory, "categoryOptionIdScheme": catalog.KindCategoryOption}
+var dataSchemes = map[string]string{"idScheme": "", "dataElementIdScheme": catalog.KindDataElement,
+	"orgUnitIdScheme":             catalog.KindOrgUnit,
+	"categoryOptionComboIdScheme": catalog.KindOptionCombo, "dataSetIdScheme": catalog.KindDataSet,
+	"attributeOptionComboIdScheme": "attributeOptionCombos",
+	"categoryIdScheme":             catalog.KindCategory, "categoryOptionIdScheme": catalog.KindCategoryOption}
 
 func (c *call) dataOptions() (*dataOptions, *rest.Problem) {
 	o := &dataOptions{strategy: "CREATE_AND_UPDATE", schemes: map[string]string{}, dataSet: c.Query.Get("dataSet")}
-	for name, into := range map[string]*bool{"dryRun": &o.dryRun, "async": &o.async, "force": &o.force, "atomic": &o.atomic, "strictPeriods": &o.strictPeriods,
-		"strictDataElements": &o.strictElements, "strictCategoryOptionCombos": &o.strictCombos, "strictAttributeOptionCombos": &o.strictAttributeCombos,
-		"strictOrganisationUnits": &o.strictUnits, "requireCategoryOptionCombo": &o.needCombo, "requireAttributeOptionCombo": &o.needAttribute,
-		"skipExistingCheck": &o.skipExisting} {
+	for name, into := range map[string]*bool{"dryRun": &o.dryRun, "async": &o.async, "force": &o.force,
+		"atomic": &o.atomic, "strictPeriods": &o.strictPeriods,
+		"strictDataElements": &o.strictElements, "strictCategoryOptionCombos": &o.strictCombos,
+		"strictAttributeOptionCombos": &o.strictAttributeCombos,
+		"strictOrganisationUnits":     &o.strictUnits, "requireCategoryOptionCombo": &o.needCombo,
+		"requireAttributeOptionCombo": &o.needAttribute,
+		"skipExistingCheck":           &o.skipExisting} {
 		if text := c.Query.Get(name); text != "" {
 			b, ok := rest.ParseFlag(text)
 			if !ok {
-				return nil, rest.Refuse(http.StatusBadRequest, "", "Value '%s' is not valid for parameter %s. It should be of type boolean", text, name)
+				return nil, rest.Refuse(http.StatusBadRequest, "",
+					"Value '%s' is not valid for parameter %s. It should be of type boolean", text, name)
 			}
 			*into = b
 		}
 	}
 	if s := c.Query.Get("importStrategy"); s != "" {
-		known := map[string]string{"CREATE": "CREATE", "NEW": "CREATE", "UPDATE": "UPDATE", "UPDATES": "UPDATE", "CREATE_AND_UPDATE": "CREATE_AND_UPDATE",
-			"NEW_AND_UPDATES": "CREATE_AND_UPDATE", "DELETE": "DELETE", "DELETES": "DELETE"}
+		known := map[string]string{"CREATE": "CREATE", "NEW": "CREATE", "UPDATE": "UPDATE", "UPDATES": "UPDATE",
+			"CREATE_AND_UPDATE": "CREATE_AND_UPDATE",
+			"NEW_AND_UPDATES":   "CREATE_AND_UPDATE", "DELETE": "DELETE", "DELETES": "DELETE"}
 		if o.strategy = known[s]; o.strategy == "" {
-			return nil, rest.Refuse(http.StatusBadRequest, "", "Value '%s' is not valid for parameter importStrategy. Valid values are: [CREATE, UPDATE, CREATE_AND_UPDATE, DELETE]", s)
+			return nil, rest.Refuse(http.StatusBadRequest, "",
+				"Value '%s' is not valid for parameter importStrategy. Valid values are: [CREATE, UPDATE, CREATE_AND_UPDATE, "+
+					"DELETE]", s)
 		}
 	}
 	for name, kind := range dataSchemes {
@@ -147,7 +157,8 @@ func (o *dataOptions) scheme(kind string) string {
 
 // shown is what an answer tells of the options.
 func (o *dataOptions) shown() object {
-	return object{"idSchemes": object{}, "dryRun": o.dryRun, "async": o.async, "importStrategy": o.strategy, "force": o.force}
+	return object{"idSchemes": object{}, "dryRun": o.dryRun, "async": o.async, "importStrategy": o.strategy,
+		"force": o.force}
 }
 
 // valueSet is a body of data values.
@@ -166,7 +177,8 @@ type datumIn struct {
 	storedBy                                        string
 	followUp                                        *bool // nil: nothing is said
 	deleted                                         bool
-	attributeProblem                                *rest.Problem // what was wrong with the options that were given instead of a combo
+	// what was wrong with the options that were given instead of a combo
+	attributeProblem *rest.Problem
 }
 
 // readValueSet reads a body of data values; schemes and the dry run may be told inside it.
@@ -188,7 +200,8 @@ func (c *call) readValueSet(body []byte, o *dataOptions) (*valueSet, error) {
 		}
 		return s, r.err
 	}
-	s := &valueSet{dataSet: d.Text(root, "dataSet"), completeDate: d.Text(root, "completeDate"), period: d.Text(root, "period"),
+	s := &valueSet{dataSet: d.Text(root, "dataSet"), completeDate: d.Text(root, "completeDate"),
+		period:  d.Text(root, "period"),
 		orgUnit: d.Text(root, "orgUnit"), combo: d.Text(root, "attributeOptionCombo")}
 	if s.dataSet == "" {
 		s.dataSet = o.dataSet
@@ -202,8 +215,10 @@ func (c *call) readValueSet(body []byte, o *dataOptions) (*valueSet, error) {
 		}
 	}
 	for _, v := range d.List(root, "dataValues") {
-		in := datumIn{element: d.Text(v, "dataElement"), period: d.Text(v, "period"), orgUnit: d.Text(v, "orgUnit"), combo: d.Text(v, "categoryOptionCombo"),
-			attributeCombo: d.Text(v, "attributeOptionCombo"), value: rest.EmptyIsNil(d.Optional(v, "value")), comment: rest.EmptyIsNil(d.Optional(v, "comment")),
+		in := datumIn{element: d.Text(v, "dataElement"), period: d.Text(v, "period"), orgUnit: d.Text(v, "orgUnit"),
+			combo:          d.Text(v, "categoryOptionCombo"),
+			attributeCombo: d.Text(v, "attributeOptionCombo"), value: rest.EmptyIsNil(d.Optional(v, "value")),
+			comment:  rest.EmptyIsNil(d.Optional(v, "comment")),
 			followUp: d.Maybe(v, "followup"), deleted: d.Flag(v, "deleted"), storedBy: d.Text(v, "storedBy")}
 		s.values = append(s.values, in)
 	}

@@ -59,7 +59,8 @@ func (c *call) dataValue() {
 	}
 }
 
-// followUps answers PUT /api/dataValues/followup, which marks one value, and /api/dataValues/followups, which marks several.
+// followUps answers PUT /api/dataValues/followup, which marks one value, and
+// /api/dataValues/followups, which marks several.
 func (c *call) followUps() {
 	if !c.Method(http.MethodPut) || !c.Authorised("F_DATAVALUE_ADD") {
 		return
@@ -79,7 +80,8 @@ func (c *call) followUps() {
 	defer st.Unlock()
 	var marked []*store.DataValue
 	for _, it := range items {
-		in := datumIn{element: d.Text(it, "dataElement"), period: d.Text(it, "period"), orgUnit: d.Text(it, "orgUnit"), combo: d.Text(it, "categoryOptionCombo"),
+		in := datumIn{element: d.Text(it, "dataElement"), period: d.Text(it, "period"), orgUnit: d.Text(it, "orgUnit"),
+			combo:          d.Text(it, "categoryOptionCombo"),
 			attributeCombo: d.Text(it, "attributeOptionCombo")}
 		old := st.Values[in.key()]
 		switch {
@@ -187,7 +189,8 @@ func (c *call) valueTime(in datumIn, de *catalog.DataElement, p period.Period) *
 			open = max(open, s.OpenFuture)
 		}
 		if latest, ok := period.LatestOpen(sets[0].PeriodType, open, c.Now()); ok && p.Start.After(latest.End) {
-			return rest.Conflicting("E2022", "Period: `%s` is after latest open future period: `%s` for data element: `%s`", p.ISO, latest.ISO, de.UID)
+			return rest.Conflicting("E2022", "Period: `%s` is after latest open future period: `%s` for data element: `%s`",
+				p.ISO, latest.ISO, de.UID)
 		}
 	}
 	if oc := cat.OptionCombos[in.attributeCombo]; oc != nil {
@@ -196,9 +199,11 @@ func (c *call) valueTime(in datumIn, de *catalog.DataElement, p period.Period) *
 			switch {
 			case o == nil:
 			case !o.Start.IsZero() && p.End.Before(o.Start):
-				return rest.Conflicting("E2023", "Period: `%s` is before start date: %s for attribute option: `%s`", p.ISO, o.Start.Format("2006-01-02"), o.UID)
+				return rest.Conflicting("E2023", "Period: `%s` is before start date: %s for attribute option: `%s`", p.ISO,
+					o.Start.Format("2006-01-02"), o.UID)
 			case !o.End.IsZero() && p.Start.After(o.End):
-				return rest.Conflicting("E2024", "Period: `%s` is after start date: %s for attribute option: `%s`", p.ISO, o.End.Format("2006-01-02"), o.UID)
+				return rest.Conflicting("E2024", "Period: `%s` is after start date: %s for attribute option: `%s`", p.ISO,
+					o.End.Format("2006-01-02"), o.UID)
 			}
 		}
 	}
@@ -240,11 +245,14 @@ func (c *call) notLocked(in datumIn, de *catalog.DataElement, p period.Period) *
 	return nil
 }
 
-// keepValue writes a value: what is not given stays as it was, what is given empty is cleared, and a value that says nothing is removed.
+// keepValue writes a value: what is not given stays as it was, what is given empty is cleared, and
+// a value that says nothing is removed.
 func (c *call) keepValue(in datumIn, de *catalog.DataElement) {
 	k, now := in.key(), c.Now().UTC()
-	n := &store.DataValue{Element: k.Element, Period: k.Period, OrgUnit: k.OrgUnit, Combo: k.Combo, AttributeCombo: k.AttributeCombo, FollowUp: in.followUp,
-		Made: store.Made{Created: now, Updated: now, CreatedBy: c.User.Username, UpdatedBy: c.User.Username, Seq: c.Store.Next()}}
+	n := &store.DataValue{Element: k.Element, Period: k.Period, OrgUnit: k.OrgUnit, Combo: k.Combo,
+		AttributeCombo: k.AttributeCombo, FollowUp: in.followUp,
+		Made: store.Made{Created: now, Updated: now, CreatedBy: c.User.Username, UpdatedBy: c.User.Username,
+			Seq: c.Store.Next()}}
 	old := c.Store.Values[k]
 	if old != nil && old.Deleted {
 		n.Created, n.CreatedBy = old.Created, old.CreatedBy
@@ -365,7 +373,8 @@ func (c *call) decodable(in datumIn) *rest.Problem {
 	if in.attributeProblem != nil {
 		return in.attributeProblem
 	}
-	e := &dataEntry{srv: c.srv, c: c.Catalog, st: c.Store, user: c.User, o: &dataOptions{schemes: map[string]string{}}, now: c.Now().UTC()}
+	e := &dataEntry{srv: c.srv, c: c.Catalog, st: c.Store, user: c.User, o: &dataOptions{schemes: map[string]string{}},
+		now: c.Now().UTC()}
 	_, _, ge, err := e.decode(&valueSet{values: []datumIn{in}})
 	switch {
 	case err != nil:

@@ -181,7 +181,8 @@ func shownToken(g *store.TokenState) object {
 	for _, l := range []struct {
 		kind, name string
 		items      []string
-	}{{"MethodAllowedList", "allowedMethods", g.Methods}, {"IpAllowedList", "allowedIps", g.IPs}, {"RefererAllowedList", "allowedReferrers", g.Referers}} {
+	}{{"MethodAllowedList", "allowedMethods", g.Methods}, {"IpAllowedList", "allowedIps", g.IPs},
+		{"RefererAllowedList", "allowedReferrers", g.Referers}} {
 		if len(l.items) > 0 {
 			limits = append(limits, object{"type": l.kind, l.name: l.items})
 		}
@@ -225,7 +226,8 @@ func (c *call) createToken() {
 		c.Fail(http.StatusInternalServerError, "", err.Error())
 		return
 	}
-	c.Say(http.StatusCreated, "OK", "", object{"responseType": "ApiTokenCreationResponse", "key": given.Token, "uid": given.UID})
+	c.Say(http.StatusCreated, "OK", "", object{"responseType": "ApiTokenCreationResponse", "key": given.Token,
+		"uid": given.UID})
 }
 
 // limit reads what a token may be used for.
@@ -234,7 +236,8 @@ func limit(g *store.TokenState, attributes *jsontree.Node) {
 		return
 	}
 	for _, a := range attributes.Items {
-		for name, into := range map[string]*[]string{"allowedMethods": &g.Methods, "allowedIps": &g.IPs, "allowedReferrers": &g.Referers} {
+		for name, into := range map[string]*[]string{"allowedMethods": &g.Methods, "allowedIps": &g.IPs,
+			"allowedReferrers": &g.Referers} {
 			if l := a.Get(name); l != nil {
 				for _, it := range l.Items {
 					*into = append(*into, it.Text)

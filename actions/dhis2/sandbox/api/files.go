@@ -19,7 +19,8 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/sandbox/store"
 )
 
-// Limits on uploaded files: DHIS2's own on one file (max.file_upload_size), and one on all of them, because the sandbox holds them in memory.
+// Limits on uploaded files: DHIS2's own on one file (max.file_upload_size), and one on all of them,
+// because the sandbox holds them in memory.
 const (
 	maxFile     = 10_000_000
 	maxAllFiles = 256 << 20
@@ -30,7 +31,8 @@ var (
 	blockedTypes = catalog.SetOf(strings.Fields(`text/html text/css text/javascript font/otf application/x-shockwave-flash application/vnd.debian.binary-package
 		application/x-rpm application/java-archive application/x-ms-dos-executable application/vnd.microsoft.portable-executable
 		application/vnd.apple.installer+xml application/vnd.mozilla.xul+xml application/x-httpd-php application/x-sh application/x-csh`))
-	blockedExtensions = catalog.SetOf(strings.Fields("html htm css js mjs otf swf deb rpm jar jsp exe msi mpkg xul php bin sh csh bat"))
+	blockedExtensions = catalog.SetOf(strings.Fields("html htm css js mjs otf swf deb rpm jar jsp exe msi mpkg xul php " +
+		"bin sh csh bat"))
 )
 
 // files answers what is below /api/fileResources.
@@ -60,7 +62,8 @@ func (c *call) files() {
 	case c.At(2) == "":
 		c.JSON(http.StatusOK, c.fileObject(f, false))
 	case c.At(2) == "data" && (f.Domain == "DATA_VALUE" || f.Domain == "PUSH_ANALYSIS"):
-		text := fmt.Sprintf("You don't have access to fileResource '%s' or this fileResource is not available from this endpoint", f.UID)
+		text := fmt.Sprintf("You don't have access to fileResource '%s' or this fileResource is not available from this "+
+			"endpoint", f.UID)
 		c.Refused(rest.Refuse(http.StatusForbidden, "E1006", "%s", text))
 	case c.At(2) == "data":
 		c.content(f)
@@ -85,7 +88,8 @@ func (c *call) upload() {
 	}
 	f := &store.FileResource{UID: c.Query.Get("uid"), Domain: domain, By: c.User.Username, Created: c.Now().UTC()}
 	if all := c.Version.FileDomains(); !slices.Contains(all, domain) {
-		c.Refused(rest.Refuse(http.StatusBadRequest, "", "Value '%s' is not valid for parameter domain. Valid values are: [%s]", domain, strings.Join(all, ", ")))
+		c.Refused(rest.Refuse(http.StatusBadRequest, "",
+			"Value '%s' is not valid for parameter domain. Valid values are: [%s]", domain, strings.Join(all, ", ")))
 		return
 	}
 	if p := c.readFile(f); p != nil {
@@ -105,7 +109,8 @@ func (c *call) readFile(f *store.FileResource) *rest.Problem {
 	c.R.Body = http.MaxBytesReader(c.W, c.R.Body, maxFile+1<<20)
 	form, err := c.R.MultipartReader()
 	if err != nil {
-		return rest.Refuse(http.StatusUnsupportedMediaType, "", "Content-Type '%s' is not supported", c.R.Header.Get("Content-Type"))
+		return rest.Refuse(http.StatusUnsupportedMediaType, "", "Content-Type '%s' is not supported",
+			c.R.Header.Get("Content-Type"))
 	}
 	for {
 		part, err := form.NextPart()
@@ -125,7 +130,8 @@ func (c *call) readFile(f *store.FileResource) *rest.Problem {
 		case err != nil || len(f.Content) == 0:
 			return rest.Refuse(http.StatusConflict, "E1004", "Could not read file or file is empty.")
 		case len(f.Content) > maxFile:
-			return rest.Refuse(http.StatusConflict, "E1004", "File size can't be bigger than %d, current file size is larger", maxFile)
+			return rest.Refuse(http.StatusConflict, "E1004", "File size can't be bigger than %d, current file size is larger",
+				maxFile)
 		}
 		break
 	}
@@ -135,7 +141,8 @@ func (c *call) readFile(f *store.FileResource) *rest.Problem {
 	if _, _, err := mime.ParseMediaType(f.ContentType); err != nil {
 		f.ContentType = "application/octet-stream"
 	}
-	if blockedTypes[strings.ToLower(f.ContentType)] || blockedExtensions[strings.TrimPrefix(path.Ext(strings.ToLower(f.Name)), ".")] {
+	if blockedTypes[strings.ToLower(f.ContentType)] ||
+		blockedExtensions[strings.TrimPrefix(path.Ext(strings.ToLower(f.Name)), ".")] {
 		return rest.Refuse(http.StatusConflict, "E6101", "File type not allowed")
 	}
 	sum := md5.Sum(f.Content)
@@ -154,7 +161,8 @@ func keepFile(st *store.Store, f *store.FileResource) *rest.Problem {
 	case st.Files[f.UID] != nil:
 		return rest.Refuse(http.StatusConflict, "E1119", "FileResource already exists: `%s`", f.UID)
 	case st.FileBytes+len(f.Content) > maxAllFiles:
-		return rest.Refuse(http.StatusConflict, "E1004", "The sandbox holds %d MB of files and takes no more: start it anew", maxAllFiles>>20)
+		return rest.Refuse(http.StatusConflict, "E1004", "The sandbox holds %d MB of files and takes no more: start it anew",
+			maxAllFiles>>20)
 	}
 	st.PutFile(f)
 	if err := st.Flush(); err != nil {
@@ -173,8 +181,11 @@ func (c *call) fileObject(f *store.FileResource, fresh bool) object {
 	if fresh {
 		sharing["owner"], sharing["public"] = by["id"], "--------"
 	}
-	return object{"id": f.UID, "name": f.Name, "displayName": f.Name, "created": dates.Stamp(f.Created), "lastUpdated": dates.Stamp(f.Created), "createdBy": by,
-		"lastUpdatedBy": by, "user": by, "translations": []any{}, "favorites": []any{}, "favorite": false, "attributeValues": []any{}, "sharing": sharing,
-		"contentType": f.ContentType, "contentLength": len(f.Content), "contentMd5": f.MD5, "assigned": f.Assigned, "domain": f.Domain,
+	return object{"id": f.UID, "name": f.Name, "displayName": f.Name, "created": dates.Stamp(f.Created),
+		"lastUpdated": dates.Stamp(f.Created), "createdBy": by,
+		"lastUpdatedBy": by, "user": by, "translations": []any{}, "favorites": []any{}, "favorite": false,
+		"attributeValues": []any{}, "sharing": sharing,
+		"contentType": f.ContentType, "contentLength": len(f.Content), "contentMd5": f.MD5, "assigned": f.Assigned,
+		"domain":                  f.Domain,
 		"hasMultipleStorageFiles": c.Version >= 43 && f.Image(), "storageStatus": "PENDING"}
 }

@@ -7,8 +7,9 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/sandbox/rest"
 )
 
-// forbidden are parts of an address, as it was sent and in lower case, that Spring's StrictHttpFirewall or the servlet container refuse: ids joined by
-// a semicolon never get through to DHIS2.
+// forbidden are parts of an address, as it was sent and in lower case, that Spring's
+// StrictHttpFirewall or the servlet container refuse: ids joined by a semicolon never get through
+// to DHIS2.
 var forbidden = []string{";", "%3b", "%2f", "%5c", "\\", "%25", "%00", "%0a", "%0d", "%2e", "/./", "/../"}
 
 // suspicious tells whether an address is one that no server looks at.

@@ -21,9 +21,11 @@ const maxKeys = 100_000
 func (c *call) setKey(at store.KeyPlace, value json.RawMessage) *rest.Problem {
 	now := c.Now().UTC()
 	if len(c.Store.Keys) >= maxKeys && c.Store.Keys[at] == nil {
-		return rest.Refuse(http.StatusConflict, "", "The sandbox keeps at most %d entries of the data store and settings.", maxKeys)
+		return rest.Refuse(http.StatusConflict, "", "The sandbox keeps at most %d entries of the data store and settings.",
+			maxKeys)
 	}
-	k := &store.KeyValue{Space: at.Space, Namespace: at.Namespace, Key: at.Key, UID: ids.New(), Value: value, Created: now, Updated: now, UpdatedBy: c.User.Username}
+	k := &store.KeyValue{Space: at.Space, Namespace: at.Namespace, Key: at.Key, UID: ids.New(), Value: value,
+		Created: now, Updated: now, UpdatedBy: c.User.Username}
 	if old := c.Store.Entry(at); old != nil {
 		k.UID, k.Created = old.UID, old.Created
 	}
@@ -204,19 +206,26 @@ func (c *call) entryAbout(at store.KeyPlace) *rest.Problem {
 	if k == nil {
 		return rest.Refuse(http.StatusNotFound, "E1005", "Key '%s' not found in namespace '%s'", at.Key, at.Namespace)
 	}
-	c.JSON(http.StatusOK, object{"id": k.UID, "namespace": k.Namespace, "key": k.Key, "created": dates.Stamp(k.Created), "lastUpdated": dates.Stamp(k.Updated)})
+	c.JSON(http.StatusOK, object{"id": k.UID, "namespace": k.Namespace, "key": k.Key, "created": dates.Stamp(k.Created),
+		"lastUpdated": dates.Stamp(k.Updated)})
 	return nil
 }
 
 // usualSettings are what a server has that nobody set anything on.
 var usualSettings = map[string]map[string]any{
-	"systemSettings": {"applicationTitle": "DHIS 2", "keyUiLocale": "en", "keyCalendar": "iso8601", "keyDateFormat": "yyyy-MM-dd", "keyFlag": "dhis2",
-		"startModule": "dhis-web-dashboard", "keyAnalysisRelativePeriod": "LAST_12_MONTHS", "keyAnalysisDisplayProperty": "name",
-		"keyTrackedEntityMaxLimit": 50000, "keyAccountRecovery": false, "keyEmailPort": 587, "helpPageLink": "https://dhis2.github.io/dhis2-docs/master/en/user/html/dhis2_user_manual_en.html",
-		"infrastructuralDataElements": nil, "keyCacheStrategy": "CACHE_1_MINUTE", "keyAcceptanceRequiredForApproval": false, "keyIgnoreAnalyticsApprovalYearThreshold": -1,
-		"maxPasswordLength": 72, "minPasswordLength": 8, "multiOrganisationUnitForms": false, "keyCustomLoginPageLogo": false, "keyCustomTopMenuLogo": false},
-	"userSettings": {"keyUiLocale": "en", "keyDbLocale": nil, "keyStyle": nil, "keyAnalysisDisplayProperty": "name", "keyMessageEmailNotification": true,
-		"keyMessageSmsNotification": false, "keyTrackerDashboardLayout": nil},
+	"systemSettings": {"applicationTitle": "DHIS 2", "keyUiLocale": "en", "keyCalendar": "iso8601",
+		"keyDateFormat": "yyyy-MM-dd", "keyFlag": "dhis2",
+		"startModule": "dhis-web-dashboard", "keyAnalysisRelativePeriod": "LAST_12_MONTHS",
+		"keyAnalysisDisplayProperty": "name",
+		"keyTrackedEntityMaxLimit":   50000, "keyAccountRecovery": false, "keyEmailPort": 587,
+		"helpPageLink":                "https://dhis2.github.io/dhis2-docs/master/en/user/html/dhis2_user_manual_en.html",
+		"infrastructuralDataElements": nil, "keyCacheStrategy": "CACHE_1_MINUTE", "keyAcceptanceRequiredForApproval": false,
+		"keyIgnoreAnalyticsApprovalYearThreshold": -1,
+		"maxPasswordLength":                       72, "minPasswordLength": 8, "multiOrganisationUnitForms": false,
+		"keyCustomLoginPageLogo": false, "keyCustomTopMenuLogo": false},
+	"userSettings": {"keyUiLocale": "en", "keyDbLocale": nil, "keyStyle": nil, "keyAnalysisDisplayProperty": "name",
+		"keyMessageEmailNotification": true,
+		"keyMessageSmsNotification":   false, "keyTrackerDashboardLayout": nil},
 }
 
 // settings answers /api/systemSettings and /api/userSettings, and one setting at /api/systemSettings/<key>.

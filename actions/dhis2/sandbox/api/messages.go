@@ -26,7 +26,8 @@ func (c *call) messageConversation() {
 	for _, kind := range []string{"users", "userGroups", "organisationUnits"} {
 		if n := root.Get(kind); n != nil && len(n.Items) > 0 {
 			c.W.Header().Set("Location", c.Base()+"/api/messageConversations/"+ids.New())
-			c.JSON(http.StatusCreated, rest.Message{HTTPStatus: "Created", HTTPStatusCode: http.StatusCreated, Status: "OK", Message: "Message conversation created"})
+			c.JSON(http.StatusCreated, rest.Message{HTTPStatus: "Created", HTTPStatusCode: http.StatusCreated, Status: "OK",
+				Message: "Message conversation created"})
 			return
 		}
 	}
@@ -34,7 +35,8 @@ func (c *call) messageConversation() {
 	c.Fail(http.StatusConflict, "E1004", "No recipients selected.")
 }
 
-// resourceTables answers POST and PUT /api/resourceTables and /api/resourceTables/analytics: the tables that the sandbox does not have are done at once.
+// resourceTables answers POST and PUT /api/resourceTables and /api/resourceTables/analytics: the
+// tables that the sandbox does not have are done at once.
 func (c *call) resourceTables() {
 	kind := "RESOURCE_TABLE"
 	if c.At(1) == "analytics" {
@@ -50,7 +52,8 @@ func (c *call) resourceTables() {
 	j := c.Jobs.Start(kind, c.Now())
 	c.Jobs.Finish(j, c.Now(), nil, "Import complete", nil)
 	name := fmt.Sprintf("%s (%d)", kind, j.Started.UnixMilli())
-	response := object{"name": name, "id": j.ID, "created": dates.Stamp(j.Started), "jobType": kind, "jobStatus": "NOT_STARTED",
+	response := object{"name": name, "id": j.ID, "created": dates.Stamp(j.Started), "jobType": kind,
+		"jobStatus":                "NOT_STARTED",
 		"relativeNotifierEndpoint": "/api/system/tasks/" + kind + "/" + j.ID}
 	switch {
 	case c.Version == 42:

@@ -110,7 +110,8 @@ func (c *call) cutEnding() string {
 	return "." + ending
 }
 
-// jsonOnly tells whether an address has its answer in JSON alone. DHIS2 has some in CSV and XML too, which the sandbox says it cannot give.
+// jsonOnly tells whether an address has its answer in JSON alone. DHIS2 has some in CSV and XML
+// too, which the sandbox says it cannot give.
 func (c *call) jsonOnly() bool {
 	switch c.At(0) {
 	case "dataValueSets", "fileResources", "systemSettings", "userSettings", "system", "me":

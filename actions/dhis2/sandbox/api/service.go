@@ -24,8 +24,10 @@ type Service struct {
 	pages    http.Handler // what is outside of /api
 }
 
-func New(e *rest.Env, tracker *tracker.Service, values *aggregate.Service, metadata *metadata.Service, pages http.Handler) *Service {
-	return &Service{Env: e, tokens: newTokens(e.Store), sessions: newSessions(), tracker: tracker, values: values, metadata: metadata, pages: pages}
+func New(e *rest.Env, tracker *tracker.Service, values *aggregate.Service, metadata *metadata.Service,
+	pages http.Handler) *Service {
+	return &Service{Env: e, tokens: newTokens(e.Store), sessions: newSessions(), tracker: tracker, values: values,
+		metadata: metadata, pages: pages}
 }
 
 // call is one request that the API answers itself.

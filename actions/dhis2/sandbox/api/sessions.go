@@ -13,7 +13,8 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/sandbox/rest"
 )
 
-// sessionIdle is how long a session lives without a request (DHIS2's system.session.timeout), maxSessions how many are kept at all.
+// sessionIdle is how long a session lives without a request (DHIS2's system.session.timeout),
+// maxSessions how many are kept at all.
 const (
 	sessionIdle   = time.Hour
 	maxSessions   = 10_000
@@ -73,7 +74,8 @@ func (s *sessions) of(r *http.Request, now time.Time) string {
 
 // giveSession begins a session and sets its cookie.
 func (c *call) giveSession(u *catalog.User) {
-	http.SetCookie(c.W, &http.Cookie{Name: SessionCookie, Value: c.srv.sessions.begin(u.Username, c.Now()), Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
+	http.SetCookie(c.W, &http.Cookie{Name: SessionCookie, Value: c.srv.sessions.begin(u.Username, c.Now()), Path: "/",
+		HttpOnly: true, SameSite: http.SameSiteLaxMode})
 }
 
 // login answers POST /api/auth/login, which needs nobody to be logged in.
@@ -101,10 +103,14 @@ func (c *call) loginConfig() {
 	if !c.Method(http.MethodGet) {
 		return
 	}
-	c.JSON(http.StatusOK, object{"apiVersion": c.Version.Release(), "applicationTitle": "DHIS 2", "applicationDescription": "", "applicationNotification": "",
-		"applicationLeftSideFooter": "", "applicationRightSideFooter": "", "countryFlag": "dhis2", "uiLocale": "en", "loginPageLogo": nil, "loginPopup": "",
-		"loginPageLayout": "DEFAULT", "minPasswordLength": "8", "maxPasswordLength": "72", "emailConfigured": false, "selfRegistrationEnabled": false,
-		"selfRegistrationNoRecaptcha": false, "allowAccountRecovery": false, "useCustomLogoFront": false, "oidcProviders": []any{}})
+	c.JSON(http.StatusOK, object{"apiVersion": c.Version.Release(), "applicationTitle": "DHIS 2",
+		"applicationDescription": "", "applicationNotification": "",
+		"applicationLeftSideFooter": "", "applicationRightSideFooter": "", "countryFlag": "dhis2", "uiLocale": "en",
+		"loginPageLogo": nil, "loginPopup": "",
+		"loginPageLayout": "DEFAULT", "minPasswordLength": "8", "maxPasswordLength": "72", "emailConfigured": false,
+		"selfRegistrationEnabled":     false,
+		"selfRegistrationNoRecaptcha": false, "allowAccountRecovery": false, "useCustomLogoFront": false,
+		"oidcProviders": []any{}})
 }
 
 // public answers what DHIS2 tells anybody; false when the address is none of these.
@@ -122,7 +128,8 @@ func (c *call) public() bool {
 	return true
 }
 
-// cors does what DHIS2 does about other origins: with none allowed, their requests get an empty answer. It tells whether the request goes on.
+// cors does what DHIS2 does about other origins: with none allowed, their requests get an empty
+// answer. It tells whether the request goes on.
 func cors(w http.ResponseWriter, r *http.Request) bool {
 	origin := r.Header.Get("Origin")
 	if origin == "" {

@@ -60,12 +60,14 @@ func (c *call) aboutMe() {
 
 func (c *call) info() {
 	now := c.Now()
-	answer := object{"contextPath": c.Base(), "calendar": "iso8601", "dateFormat": "yyyy-mm-dd", "serverDate": dates.Stamp(now), "serverTimeZoneId": "Etc/UTC",
+	answer := object{"contextPath": c.Base(), "calendar": "iso8601", "dateFormat": "yyyy-mm-dd",
+		"serverDate": dates.Stamp(now), "serverTimeZoneId": "Etc/UTC",
 		"serverTimeZoneDisplayName": "Coordinated Universal Time", "version": c.Version.Release(), "systemName": "DHIS 2",
 		"systemId": "culvert-sandbox", "instanceBaseUrl": c.Base(), "isMetadataVersionEnabled": false, "readReplicaCount": 0}
 	if c.User.Super {
 		answer["revision"], answer["buildTime"] = "sandbox", dates.Stamp(c.Catalog.Loaded)
-		answer["encryption"], answer["emailConfigured"], answer["redisEnabled"], answer["readOnlyMode"] = true, false, false, "off"
+		answer["encryption"], answer["emailConfigured"], answer["redisEnabled"], answer["readOnlyMode"] = true, false, false,
+			"off"
 		answer["environmentVariable"], answer["fileStoreProvider"] = "DHIS2_HOME", "filesystem"
 	}
 	if len(c.Query["fields"]) > 0 {

@@ -9,7 +9,8 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/sandbox/ids"
 )
 
-// Personal access tokens carry a checksum (DHIS2 ApiTokenType): the newer form is d2p_, 44 characters and the CRC-32 of them in base 62.
+// Personal access tokens carry a checksum (DHIS2 ApiTokenType): the newer form is d2p_, 44
+// characters and the CRC-32 of them in base 62.
 const (
 	tokenPrefix    = "d2p_"
 	oldTokenPrefix = "d2pat_"

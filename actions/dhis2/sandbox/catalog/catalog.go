@@ -42,7 +42,8 @@ const (
 	KindMetaAttribute  = "attributes"
 )
 
-// The objects that every DHIS2 has for data without a breakdown; their uids are the same everywhere (DHIS2 CategoryService).
+// The objects that every DHIS2 has for data without a breakdown; their uids are the same everywhere
+// (DHIS2 CategoryService).
 const (
 	DefaultCombo          = "bjDvmb4bfuf"
 	DefaultOptionCombo    = "HllvX50cXC0"
@@ -50,8 +51,9 @@ const (
 	DefaultCategoryOption = "xYerKDKCefk"
 )
 
-// Catalog is the metadata: the objects as they are shown, and what validation needs of them in a form that is quick to ask.
-// It does not change once it is made: a write of metadata makes another (with).
+// Catalog is the metadata: the objects as they are shown, and what validation needs of them in a
+// form that is quick to ask. It does not change once it is made: a write of metadata makes another
+// (with).
 type Catalog struct {
 	Kinds   []string            // in the order of the export
 	Objects map[string][]object // by collection
@@ -205,7 +207,8 @@ type RelationshipType struct {
 
 type Constraint struct{ Entity, EntityType, Program, Stage string }
 
-// str, boolean, number and the like read a property of an object, giving the zero value when it is absent or of another kind.
+// str, boolean, number and the like read a property of an object, giving the zero value when it is
+// absent or of another kind.
 func Str(o object, name string) string {
 	s, _ := o[name].(string)
 	return s
@@ -290,7 +293,8 @@ func (c *Catalog) ComboOf(combo string, options []string) *OptionCombo {
 	return nil
 }
 
-// Find gives the uid of an object by an identifier of some scheme: UID, CODE, NAME or ATTRIBUTE:uid. Empty when there is none.
+// Find gives the uid of an object by an identifier of some scheme: UID, CODE, NAME or
+// ATTRIBUTE:uid. Empty when there is none.
 func (c *Catalog) Find(kind, scheme, identifier string) string {
 	if identifier == "" {
 		return ""

@@ -8,7 +8,8 @@ import (
 
 // With gives a catalog in which some objects are new, otherwise than before, or gone.
 func (c *Catalog) With(changes []*Change) *Catalog {
-	n := &Catalog{Kinds: append([]string{}, c.Kinds...), Objects: make(map[string][]object, len(c.Objects)), ByID: make(map[string]Entry, len(c.ByID)+len(changes)), Loaded: c.Loaded}
+	n := &Catalog{Kinds: append([]string{}, c.Kinds...), Objects: make(map[string][]object, len(c.Objects)),
+		ByID: make(map[string]Entry, len(c.ByID)+len(changes)), Loaded: c.Loaded}
 	for kind, objs := range c.Objects {
 		n.Objects[kind] = objs
 	}

@@ -1,6 +1,7 @@
 package catalog
 
-// laidUnits is the country that is laid under metadata without org units, such as a package that is to be installed anywhere.
+// laidUnits is the country that is laid under metadata without org units, such as a package that is
+// to be installed anywhere.
 var laidUnits = []struct{ uid, code, name, parent string }{
 	{"cuLvRtCntry", "COUNTRY", "Country", ""},
 	{"cuLvRtNorth", "NORTH", "North District", "cuLvRtCntry"},
@@ -12,11 +13,13 @@ var laidUnits = []struct{ uid, code, name, parent string }{
 }
 
 // laidLevels are the names of its levels.
-var laidLevels = []struct{ uid, name string }{{"cuLvRtLvl01", "Country"}, {"cuLvRtLvl02", "District"}, {"cuLvRtLvl03", "Facility"}}
+var laidLevels = []struct{ uid, name string }{{"cuLvRtLvl01", "Country"}, {"cuLvRtLvl02", "District"},
+	{"cuLvRtLvl03", "Facility"}}
 
 func (c *Catalog) layCountry() {
 	for _, u := range laidUnits {
-		o := object{"id": u.uid, "code": u.code, "name": u.name, "shortName": u.name, "openingDate": "2000-01-01T00:00:00.000"}
+		o := object{"id": u.uid, "code": u.code, "name": u.name, "shortName": u.name,
+			"openingDate": "2000-01-01T00:00:00.000"}
 		if u.parent != "" {
 			o["parent"] = object{"id": u.parent}
 		}
@@ -30,7 +33,8 @@ func (c *Catalog) layCountry() {
 	}
 }
 
-// assignUnits gives the programs and data sets of a package to every org unit: until somebody does that, nothing can be imported for them.
+// assignUnits gives the programs and data sets of a package to every org unit: until somebody does
+// that, nothing can be imported for them.
 func (c *Catalog) assignUnits(unassigned []object) {
 	for _, o := range unassigned {
 		units := make([]any, 0, len(c.Objects[KindOrgUnit]))

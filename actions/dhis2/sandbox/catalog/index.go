@@ -74,7 +74,8 @@ func ParseSharing(o object) Sharing {
 func (c *Catalog) indexValues() {
 	c.OptionSets = map[string]*OptionSet{}
 	for _, o := range c.Objects[KindOptionSet] {
-		s := &OptionSet{UID: Str(o, "id"), ValueType: Str(o, "valueType"), Codes: map[string]bool{}, Lowered: map[string]bool{}, NameOf: map[string]string{}}
+		s := &OptionSet{UID: Str(o, "id"), ValueType: Str(o, "valueType"), Codes: map[string]bool{},
+			Lowered: map[string]bool{}, NameOf: map[string]string{}}
 		s.Multi = s.ValueType == "MULTI_TEXT"
 		for _, id := range Refs(o, "options") {
 			opt := c.ByID[id].Obj
@@ -85,14 +86,17 @@ func (c *Catalog) indexValues() {
 	}
 	c.Attributes = map[string]*Attribute{}
 	for _, o := range c.Objects[KindAttribute] {
-		a := &Attribute{UID: Str(o, "id"), Code: Str(o, "code"), Name: Str(o, "name"), ValueType: Str(o, "valueType"), Unique: Boolean(o, "unique"),
-			OrgUnitScope: Boolean(o, "orgunitScope"), Generated: Boolean(o, "generated"), Confidential: Boolean(o, "confidential"),
-			Pattern: Str(o, "pattern"), OptionSet: Ref(o, "optionSet")}
+		a := &Attribute{UID: Str(o, "id"), Code: Str(o, "code"), Name: Str(o, "name"), ValueType: Str(o, "valueType"),
+			Unique:       Boolean(o, "unique"),
+			OrgUnitScope: Boolean(o, "orgunitScope"), Generated: Boolean(o, "generated"),
+			Confidential: Boolean(o, "confidential"),
+			Pattern:      Str(o, "pattern"), OptionSet: Ref(o, "optionSet")}
 		c.Attributes[a.UID] = a
 	}
 	c.DataElements = map[string]*DataElement{}
 	for _, o := range c.Objects[KindDataElement] {
-		e := &DataElement{UID: Str(o, "id"), Code: Str(o, "code"), Name: Str(o, "name"), ValueType: Str(o, "valueType"), Combo: Ref(o, "categoryCombo"),
+		e := &DataElement{UID: Str(o, "id"), Code: Str(o, "code"), Name: Str(o, "name"), ValueType: Str(o, "valueType"),
+			Combo:     Ref(o, "categoryCombo"),
 			OptionSet: Ref(o, "optionSet"), CommentSet: Ref(o, "commentOptionSet"), Aggregation: Str(o, "aggregationType"),
 			ZeroIsSignificant: Boolean(o, "zeroIsSignificant")}
 		if e.Combo == "" {
@@ -102,7 +106,8 @@ func (c *Catalog) indexValues() {
 	}
 	c.Types = map[string]*EntityType{}
 	for _, o := range c.Objects[KindTEType] {
-		t := &EntityType{UID: Str(o, "id"), Name: Str(o, "name"), FeatureType: Str(o, "featureType"), Sharing: ParseSharing(o), Has: map[string]bool{},
+		t := &EntityType{UID: Str(o, "id"), Name: Str(o, "name"), FeatureType: Str(o, "featureType"),
+			Sharing: ParseSharing(o), Has: map[string]bool{},
 			MinSearch: int(Number(o, "minAttributesRequiredToSearch"))}
 		for _, a := range List(o, "trackedEntityTypeAttributes") {
 			pa := ProgramAttribute{Ref(a, "trackedEntityAttribute"), Boolean(a, "mandatory"), Boolean(a, "searchable")}
@@ -119,14 +124,16 @@ func (c *Catalog) indexValues() {
 func (c *Catalog) indexCategories() {
 	c.CatOptions = map[string]*CategoryOption{}
 	for _, o := range c.Objects[KindCategoryOption] {
-		co := &CategoryOption{UID: Str(o, "id"), Code: Str(o, "code"), Name: Str(o, "name"), Start: dates.Day(Str(o, "startDate")), End: dates.Day(Str(o, "endDate")),
+		co := &CategoryOption{UID: Str(o, "id"), Code: Str(o, "code"), Name: Str(o, "name"),
+			Start: dates.Day(Str(o, "startDate")), End: dates.Day(Str(o, "endDate")),
 			OrgUnits: Refs(o, "organisationUnits"), Sharing: ParseSharing(o)}
 		c.CatOptions[co.UID] = co
 	}
 	c.OptionCombos = map[string]*OptionCombo{}
 	c.CombosOf = map[string][]*OptionCombo{}
 	for _, o := range c.Objects[KindOptionCombo] {
-		oc := &OptionCombo{UID: Str(o, "id"), Code: Str(o, "code"), Name: Str(o, "name"), Combo: Ref(o, "categoryCombo"), Options: Refs(o, "categoryOptions")}
+		oc := &OptionCombo{UID: Str(o, "id"), Code: Str(o, "code"), Name: Str(o, "name"), Combo: Ref(o, "categoryCombo"),
+			Options: Refs(o, "categoryOptions")}
 		c.OptionCombos[oc.UID] = oc
 		c.CombosOf[oc.Combo] = append(c.CombosOf[oc.Combo], oc)
 	}
@@ -134,10 +141,12 @@ func (c *Catalog) indexCategories() {
 	for _, o := range c.Objects[KindRelType] {
 		read := func(name string) Constraint {
 			m, _ := o[name].(object)
-			return Constraint{Str(m, "relationshipEntity"), Ref(m, "trackedEntityType"), Ref(m, "program"), Ref(m, "programStage")}
+			return Constraint{Str(m, "relationshipEntity"), Ref(m, "trackedEntityType"), Ref(m, "program"),
+				Ref(m, "programStage")}
 		}
-		t := &RelationshipType{UID: Str(o, "id"), Name: Str(o, "name"), Bidirectional: Boolean(o, "bidirectional"), From: read("fromConstraint"),
-			To: read("toConstraint"), Sharing: ParseSharing(o)}
+		t := &RelationshipType{UID: Str(o, "id"), Name: Str(o, "name"), Bidirectional: Boolean(o, "bidirectional"),
+			From: read("fromConstraint"),
+			To:   read("toConstraint"), Sharing: ParseSharing(o)}
 		c.RelTypes[t.UID] = t
 	}
 }
@@ -147,8 +156,9 @@ func (c *Catalog) indexPrograms() {
 	for _, o := range c.Objects[KindStage] {
 		s := &Stage{UID: Str(o, "id"), Name: Str(o, "name"), Program: Ref(o, "program"), Repeatable: Boolean(o, "repeatable"),
 			OnUpdate: Str(o, "validationStrategy") == "ON_UPDATE_AND_INSERT", FeatureType: Str(o, "featureType"),
-			UserAssignment: Boolean(o, "enableUserAssignment"), BlockEntry: Boolean(o, "blockEntryForm"), Elements: map[string]bool{},
-			Sharing: ParseSharing(o), SortOrder: int(Number(o, "sortOrder"))}
+			UserAssignment: Boolean(o, "enableUserAssignment"), BlockEntry: Boolean(o, "blockEntryForm"),
+			Elements: map[string]bool{},
+			Sharing:  ParseSharing(o), SortOrder: int(Number(o, "sortOrder"))}
 		for _, e := range List(o, "programStageDataElements") {
 			de := Ref(e, "dataElement")
 			s.Elements[de] = true
@@ -161,12 +171,15 @@ func (c *Catalog) indexPrograms() {
 	c.Programs = map[string]*Program{}
 	for _, o := range c.Objects[KindProgram] {
 		p := &Program{UID: Str(o, "id"), Name: Str(o, "name"), Registration: Str(o, "programType") == "WITH_REGISTRATION",
-			EntityType: Ref(o, "trackedEntityType"), OnlyOnce: Boolean(o, "onlyEnrollOnce"), FutureEnrollment: Boolean(o, "selectEnrollmentDatesInFuture"),
-			FutureIncident: Boolean(o, "selectIncidentDatesInFuture"), IncidentDate: o["displayIncidentDate"] == nil || Boolean(o, "displayIncidentDate"),
-			ExpiryDays: int(Number(o, "expiryDays")), CompleteExpiry: int(Number(o, "completeEventsExpiryDays")),
+			EntityType: Ref(o, "trackedEntityType"), OnlyOnce: Boolean(o, "onlyEnrollOnce"),
+			FutureEnrollment: Boolean(o, "selectEnrollmentDatesInFuture"),
+			FutureIncident:   Boolean(o, "selectIncidentDatesInFuture"),
+			IncidentDate:     o["displayIncidentDate"] == nil || Boolean(o, "displayIncidentDate"),
+			ExpiryDays:       int(Number(o, "expiryDays")), CompleteExpiry: int(Number(o, "completeEventsExpiryDays")),
 			ExpiryPeriodType: Str(o, "expiryPeriodType"), AccessLevel: Str(o, "accessLevel"), FeatureType: Str(o, "featureType"),
-			Combo: Ref(o, "categoryCombo"), OrgUnitList: Refs(o, "organisationUnits"), Sharing: ParseSharing(o), AttributeOf: map[string]ProgramAttribute{},
-			MinSearch: int(Number(o, "minAttributesRequiredToSearch")), MaxHit: int(Number(o, "maxTeiCountToReturn"))}
+			Combo: Ref(o, "categoryCombo"), OrgUnitList: Refs(o, "organisationUnits"), Sharing: ParseSharing(o),
+			AttributeOf: map[string]ProgramAttribute{},
+			MinSearch:   int(Number(o, "minAttributesRequiredToSearch")), MaxHit: int(Number(o, "maxTeiCountToReturn"))}
 		if p.Combo == "" {
 			p.Combo = DefaultCombo
 		}
@@ -185,7 +198,10 @@ func (c *Catalog) indexPrograms() {
 				p.Stages = append(p.Stages, id)
 			}
 		}
-		sort.SliceStable(p.Stages, func(i, j int) bool { return c.Stages[p.Stages[i]].SortOrder < c.Stages[p.Stages[j]].SortOrder })
+		sort.SliceStable(p.Stages, func(i,
+			j int) bool {
+			return c.Stages[p.Stages[i]].SortOrder < c.Stages[p.Stages[j]].SortOrder
+		})
 		c.Programs[p.UID] = p
 	}
 }
@@ -194,9 +210,12 @@ func (c *Catalog) indexDataSets() {
 	c.DataSets = map[string]*DataSet{}
 	c.DataSetsOf = map[string][]*DataSet{}
 	for _, o := range c.Objects[KindDataSet] {
-		d := &DataSet{UID: Str(o, "id"), Name: Str(o, "name"), PeriodType: Str(o, "periodType"), Combo: Ref(o, "categoryCombo"),
-			Elements: map[string]string{}, OrgUnits: SetOf(Refs(o, "organisationUnits")), OpenFuture: int(Number(o, "openFuturePeriods")),
-			ExpiryDays: Number(o, "expiryDays"), EmptyWithComment: Boolean(o, "noValueRequiresComment"), Sharing: ParseSharing(o)}
+		d := &DataSet{UID: Str(o, "id"), Name: Str(o, "name"), PeriodType: Str(o, "periodType"),
+			Combo:    Ref(o, "categoryCombo"),
+			Elements: map[string]string{}, OrgUnits: SetOf(Refs(o, "organisationUnits")),
+			OpenFuture: int(Number(o, "openFuturePeriods")),
+			ExpiryDays: Number(o, "expiryDays"), EmptyWithComment: Boolean(o, "noValueRequiresComment"),
+			Sharing: ParseSharing(o)}
 		if d.Combo == "" {
 			d.Combo = DefaultCombo
 		}
@@ -216,9 +235,11 @@ func (c *Catalog) indexDataSets() {
 func (c *Catalog) indexUsers() {
 	c.Users, c.UsersByID = map[string]*User{}, map[string]*User{}
 	for _, o := range c.Objects[KindUser] {
-		u := &User{UID: Str(o, "id"), Username: Str(o, "username"), FirstName: Str(o, "firstName"), Surname: Str(o, "surname"),
+		u := &User{UID: Str(o, "id"), Username: Str(o, "username"), FirstName: Str(o, "firstName"),
+			Surname:  Str(o, "surname"),
 			Password: Str(o, "password"), Authorities: map[string]bool{}, Capture: Refs(o, "organisationUnits"),
-			View: Refs(o, "dataViewOrganisationUnits"), Search: Refs(o, "teiSearchOrganisationUnits"), Groups: SetOf(Refs(o, "userGroups"))}
+			View: Refs(o, "dataViewOrganisationUnits"), Search: Refs(o, "teiSearchOrganisationUnits"),
+			Groups: SetOf(Refs(o, "userGroups"))}
 		if cred, ok := o["userCredentials"].(object); ok && u.Username == "" { // exports before 2.38
 			u.Username, u.Password = Str(cred, "username"), Str(cred, "password")
 			o["username"] = u.Username

@@ -17,8 +17,9 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/sandbox/dates"
 )
 
-// Load reads metadata exports (JSON files) and snapshot directories (one file a collection). Of an object that several hold the later
-// one's properties count, as when one is imported after the other.
+// Load reads metadata exports (JSON files) and snapshot directories (one file a collection). Of an
+// object that several hold the later one's properties count, as when one is imported after the
+// other.
 func Load(paths []string, now time.Time, log *slog.Logger) (*Catalog, error) {
 	c := &Catalog{Objects: map[string][]object{}, ByID: map[string]Entry{}, Loaded: now}
 	l := &loader{Catalog: c}
@@ -28,7 +29,8 @@ func Load(paths []string, now time.Time, log *slog.Logger) (*Catalog, error) {
 		}
 	}
 	if len(c.ByID) == 0 {
-		return nil, fmt.Errorf("sandbox: %s holds no metadata, so it is not a metadata export of DHIS2: export it with /api/metadata, or run a sync",
+		return nil, fmt.Errorf("sandbox: %s holds no metadata, so it is not a metadata export of DHIS2: export it with "+
+			"/api/metadata, or run a sync",
 			strings.Join(paths, ", "))
 	}
 	for _, sentence := range l.leftOut {
@@ -36,7 +38,8 @@ func Load(paths []string, now time.Time, log *slog.Logger) (*Catalog, error) {
 	}
 	if len(c.Objects[KindOrgUnit]) == 0 {
 		c.layCountry()
-		log.Info("the metadata holds no org units: an invented country is laid under it", "orgUnits", len(c.Objects[KindOrgUnit]))
+		log.Info("the metadata holds no org units: an invented country is laid under it", "orgUnits",
+			len(c.Objects[KindOrgUnit]))
 	}
 	c.assignUnits(l.unassigned)
 	c.harvest()
@@ -57,7 +60,8 @@ func (l *loader) read(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("sandbox: there is no metadata at %s: give a DHIS2 metadata export (a JSON file) or the folder of a snapshot", path)
+			return fmt.Errorf("sandbox: there is no metadata at %s: give a DHIS2 metadata export (a JSON file) or the folder "+
+				"of a snapshot", path)
 		}
 		return fmt.Errorf("sandbox: reading the metadata: %w", err)
 	}
@@ -85,7 +89,8 @@ func (l *loader) readFile(path string) error {
 	}
 	root := map[string]json.RawMessage{}
 	if err := json.Unmarshal(data, &root); err != nil {
-		return fmt.Errorf("sandbox: %s is not a metadata export: %w; export it anew with /api/metadata", place(path, data, err), err)
+		return fmt.Errorf("sandbox: %s is not a metadata export: %w; export it anew with /api/metadata",
+			place(path, data, err), err)
 	}
 	for _, kind := range orderOf(data) {
 		raw := root[kind]
@@ -186,7 +191,8 @@ func (l *loader) addCollection(kind string, raw []byte, file string) error {
 	d.UseNumber()
 	var objs []object
 	if err := d.Decode(&objs); err != nil {
-		return fmt.Errorf("sandbox: %s: %s is not a list of objects: %w; export the metadata anew", place(file, raw, err), kind, err)
+		return fmt.Errorf("sandbox: %s: %s is not a list of objects: %w; export the metadata anew", place(file, raw, err),
+			kind, err)
 	}
 	nameless := 0
 	for _, o := range objs {
@@ -201,7 +207,9 @@ func (l *loader) addCollection(kind string, raw []byte, file string) error {
 		l.put(kind, o)
 	}
 	if nameless > 0 {
-		l.leftOut = append(l.leftOut, fmt.Sprintf("%s: %d of the %d %s have no id and are left out: export the metadata with ids", file, nameless, len(objs), kind))
+		l.leftOut = append(l.leftOut,
+			fmt.Sprintf("%s: %d of the %d %s have no id and are left out: export the metadata with ids", file, nameless,
+				len(objs), kind))
 	}
 	if _, ok := l.Objects[kind]; !ok {
 		l.Objects[kind] = []object{}
@@ -225,7 +233,8 @@ func (l *loader) put(kind string, o object) {
 }
 
 // references are lists that a snapshot may shorten to uids.
-var references = []string{"organisationUnits", "categoryOptions", "categories", "options", "userRoles", "userGroups", "users"}
+var references = []string{"organisationUnits", "categoryOptions", "categories", "options", "userRoles", "userGroups",
+	"users"}
 
 // SpellOut writes shortened references as DHIS2 does: {"id": …}.
 func SpellOut(o object) {
@@ -262,7 +271,8 @@ func (c *Catalog) add(kind string, o object) {
 	}
 }
 
-// nested are the properties in which an object may hold others whole, with the collection these belong to and the property that points back.
+// nested are the properties in which an object may hold others whole, with the collection these
+// belong to and the property that points back.
 var nested = []struct{ kind, property, child, back string }{
 	{KindProgram, "programStages", KindStage, "program"},
 	{KindOptionSet, "options", KindOption, "optionSet"},
@@ -316,12 +326,15 @@ func (c *Catalog) addDefaults() {
 		kind string
 		obj  object
 	}{
-		{KindCategoryOption, object{"id": DefaultCategoryOption, "name": "default", "code": "default", "shortName": "default", "sharing": data}},
+		{KindCategoryOption, object{"id": DefaultCategoryOption, "name": "default", "code": "default",
+			"shortName": "default", "sharing": data}},
 		{KindCategory, object{"id": DefaultCategory, "name": "default", "code": "default", "shortName": "default",
 			"dataDimensionType": "DISAGGREGATION", "dataDimension": false, "categoryOptions": []any{id(DefaultCategoryOption)}}},
-		{KindCombo, object{"id": DefaultCombo, "name": "default", "code": "default", "dataDimensionType": "DISAGGREGATION", "isDefault": true,
+		{KindCombo, object{"id": DefaultCombo, "name": "default", "code": "default", "dataDimensionType": "DISAGGREGATION",
+			"isDefault": true,
 			"skipTotal": false, "categories": []any{id(DefaultCategory)}}},
-		{KindOptionCombo, object{"id": DefaultOptionCombo, "name": "default", "code": "default", "categoryCombo": id(DefaultCombo),
+		{KindOptionCombo, object{"id": DefaultOptionCombo, "name": "default", "code": "default",
+			"categoryCombo":   id(DefaultCombo),
 			"categoryOptions": []any{id(DefaultCategoryOption)}}},
 	} {
 		if _, ok := c.ByID[Str(d.obj, "id")]; !ok {
@@ -345,8 +358,10 @@ func (c *Catalog) addDefaults() {
 			roots = append(roots, id(Str(o, "id")))
 		}
 	}
-	c.add(KindUser, object{"id": adminID, "username": AdminName, "firstName": "admin", "surname": "admin", "name": "admin admin",
-		"organisationUnits": roots, "dataViewOrganisationUnits": roots, "teiSearchOrganisationUnits": roots, "userRoles": []any{id(superRole)}})
+	c.add(KindUser, object{"id": adminID, "username": AdminName, "firstName": "admin", "surname": "admin",
+		"name":              "admin admin",
+		"organisationUnits": roots, "dataViewOrganisationUnits": roots, "teiSearchOrganisationUnits": roots,
+		"userRoles": []any{id(superRole)}})
 	if _, ok := c.ByID[superRole]; !ok {
 		c.add(KindRole, object{"id": superRole, "name": "Superuser", "code": "Superuser", "authorities": []any{"ALL"}})
 	}

@@ -14,9 +14,11 @@ const (
 
 func Stamp(t time.Time) string { return t.UTC().Format(Format) }
 
-// dateForms are those that DHIS2 reads (DateUtils): a date as a whole or in part, with a time as a whole or in part, with a zone or without.
+// dateForms are those that DHIS2 reads (DateUtils): a date as a whole or in part, with a time as a
+// whole or in part, with a zone or without.
 var dateForms = []string{
-	"2006-01-02T15:04:05.999999999Z07:00", "2006-01-02T15:04:05.999999999Z0700", "2006-01-02T15:04:05.999999999Z07", "2006-01-02T15:04:05.999999999",
+	"2006-01-02T15:04:05.999999999Z07:00", "2006-01-02T15:04:05.999999999Z0700", "2006-01-02T15:04:05.999999999Z07",
+	"2006-01-02T15:04:05.999999999",
 	"2006-01-02T15:04Z07:00", "2006-01-02T15:04Z0700", "2006-01-02T15:04Z07", "2006-01-02T15:04",
 	"2006-01-02T15Z07:00", "2006-01-02T15Z0700", "2006-01-02T15Z07", "2006-01-02T15",
 	"2006-01-02", "20060102", "2006-01", "2006",

@@ -25,7 +25,8 @@ type Faults struct {
 	Seed int64
 }
 
-// Ways to fail. Those up to FaultDropBefore fail before anything is done; the others do what was asked and then spoil the answer.
+// Ways to fail. Those up to FaultDropBefore fail before anything is done; the others do what was
+// asked and then spoil the answer.
 const (
 	Fault500        = "500"              // an internal server error
 	FaultBadGateway = "502html"          // a proxy's page
@@ -38,17 +39,20 @@ const (
 	FaultSlow       = "slow-body"        // the answer dribbles in
 	FaultTruncated  = "truncated"        // half of the answer
 	FaultEmpty      = "empty"            // a status without the answer
-	FaultRestart    = "restart"          // nothing answers for a while, as if the server restarted; only when it is asked for by name
+	// nothing answers for a while, as if the server restarted; only when it is asked for by name
+	FaultRestart = "restart"
 )
 
 // restartTime is how long a restart takes.
 const restartTime = 2 * time.Second
 
 // Kinds are the ways to fail that are drawn where none is named.
-var Kinds = []string{Fault500, FaultBadGateway, Fault503, Fault504, Fault429, FaultDisk, FaultDropBefore, FaultDropAfter, FaultSlow, FaultTruncated, FaultEmpty}
+var Kinds = []string{Fault500, FaultBadGateway, Fault503, Fault504, Fault429, FaultDisk, FaultDropBefore,
+	FaultDropAfter, FaultSlow, FaultTruncated, FaultEmpty}
 
 // faultNames are short names that stand for one or several kinds.
-var faultNames = map[string][]string{"502": {FaultBadGateway}, "drop": {FaultDropBefore, FaultDropAfter}, "slow": {FaultSlow}, "disk": {FaultDisk},
+var faultNames = map[string][]string{"502": {FaultBadGateway}, "drop": {FaultDropBefore, FaultDropAfter},
+	"slow": {FaultSlow}, "disk": {FaultDisk},
 	"proxy": {FaultBadGateway, Fault503, Fault504}}
 
 // Parse reads the form of a command line: 5%,latency=200ms,kinds=502+drop,seed=7.
@@ -74,7 +78,8 @@ func Parse(text string) (Faults, error) {
 			err = fmt.Errorf("unknown")
 		}
 		if err != nil {
-			return Faults{}, fmt.Errorf("sandbox: the faults %q cannot be read at %q: write a share and options, as 5%%,latency=200ms,kinds=502+drop,seed=7; kinds are %s",
+			return Faults{}, fmt.Errorf("sandbox: the faults %q cannot be read at %q: write a share and options, as "+
+				"5%%,latency=200ms,kinds=502+drop,seed=7; kinds are %s",
 				text, part, strings.Join(Kinds, ", ")+", "+FaultRestart)
 		}
 	}
@@ -177,13 +182,15 @@ func failBefore(w http.ResponseWriter, kind string) {
 	switch kind {
 	case FaultBadGateway:
 		status, contentType = http.StatusBadGateway, "text/html"
-		body = "<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center><hr><center>nginx</center></body></html>"
+		body = "<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad " +
+			"Gateway</h1></center><hr><center>nginx</center></body></html>"
 	case Fault503:
 		status = http.StatusServiceUnavailable
 		w.Header().Set("Retry-After", "1")
 	case Fault504:
 		status, contentType = http.StatusGatewayTimeout, "text/html"
-		body = "<html><head><title>504 Gateway Time-out</title></head><body><center><h1>504 Gateway Time-out</h1></center></body></html>"
+		body = "<html><head><title>504 Gateway Time-out</title></head><body><center><h1>504 Gateway " +
+			"Time-out</h1></center></body></html>"
 	case Fault429:
 		status = http.StatusTooManyRequests
 		w.Header().Set("Retry-After", "1")
@@ -193,7 +200,8 @@ func failBefore(w http.ResponseWriter, kind string) {
 		if kind == FaultDisk {
 			text = "could not extend file: No space left on device"
 		}
-		body = fmt.Sprintf(`{"httpStatus":%q,"httpStatusCode":%d,"status":"ERROR","message":%q}`, http.StatusText(status), status, text)
+		body = fmt.Sprintf(`{"httpStatus":%q,"httpStatusCode":%d,"status":"ERROR","message":%q}`, http.StatusText(status),
+			status, text)
 	}
 	w.Header().Set("Content-Type", contentType)
 	w.WriteHeader(status)

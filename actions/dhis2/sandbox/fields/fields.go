@@ -10,10 +10,12 @@ type Set struct {
 	Presets []string // "all" for * and :all, "owner", "simple", "identifiable", "nameable", "persisted"
 	Fields  []*Spec
 	Exclude map[string]bool
-	Clashes bool // one property is asked for in two ways, which breaks off lists of metadata (FieldPathHelper.apply: a duplicate key)
+	// one property is asked for in two ways, which breaks off lists of metadata (FieldPathHelper.apply: a duplicate key)
+	Clashes bool
 }
 
-// Spec is one property with what is asked of its value (nil: its usual short form) and how it is changed on the way out.
+// Spec is one property with what is asked of its value (nil: its usual short form) and how it is
+// changed on the way out.
 type Spec struct {
 	Name       string
 	Sub        *Set

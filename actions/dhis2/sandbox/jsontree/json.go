@@ -8,7 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// Limits on what a request body may be: DHIS2's parser has the same kind of limits, and a rehearsal must not be able to exhaust the machine.
+// Limits on what a request body may be: DHIS2's parser has the same kind of limits, and a rehearsal
+// must not be able to exhaust the machine.
 const (
 	MaxBody  = 256 << 20
 	maxDepth = 200
@@ -29,7 +30,8 @@ func (k Kind) String() string {
 	return [...]string{"null", "Boolean value", "number", "String value", "Array value", "Object value"}[k]
 }
 
-// Node is one JSON value. Field names are compared exactly, as DHIS2 does and encoding/json does not; that is why it is parsed here.
+// Node is one JSON value. Field names are compared exactly, as DHIS2 does and encoding/json does
+// not; that is why it is parsed here.
 type Node struct {
 	Kind   Kind
 	Bool   bool

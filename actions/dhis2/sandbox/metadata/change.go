@@ -11,7 +11,9 @@ import (
 )
 
 // ruleKinds are the collections that program rules are made of.
-var ruleKinds = catalog.SetOf([]string{catalog.KindProgram, catalog.KindStage, catalog.KindRule, catalog.KindRuleAction, catalog.KindRuleVariable, catalog.KindConstant, catalog.KindDataElement, catalog.KindAttribute, catalog.KindOptionSet,
+var ruleKinds = catalog.SetOf([]string{catalog.KindProgram, catalog.KindStage, catalog.KindRule,
+	catalog.KindRuleAction, catalog.KindRuleVariable, catalog.KindConstant, catalog.KindDataElement,
+	catalog.KindAttribute, catalog.KindOptionSet,
 	catalog.KindOption, catalog.KindUnitGroup})
 
 // apply makes changes the metadata of the server. The server's metadata must be locked.
@@ -83,7 +85,8 @@ func (w *metadataWrite) fault(v *verdict, code string, args ...string) {
 	for i, a := range args {
 		text = strings.ReplaceAll(text, fmt.Sprintf("{%d}", i), a)
 	}
-	v.errors = append(v.errors, objectError{Message: text, Args: args, MainKlass: klass(v.kind), ErrorCode: code, Properties: args})
+	v.errors = append(v.errors, objectError{Message: text, Args: args, MainKlass: klass(v.kind), ErrorCode: code,
+		Properties: args})
 }
 
 // named tells which object is meant, in DHIS2's form.
@@ -102,7 +105,8 @@ func (w *metadataWrite) judge(kind string, o object) *verdict {
 	v.exists = old.Kind == kind
 	add := "F_" + strings.ToUpper(strings.TrimSuffix(kind, "s")) + "_ADD"
 	switch {
-	case !v.exists && w.strategy != "DELETE" && w.strategy != "UPDATE" && !w.user.May(add) && !w.user.May("F_METADATA_IMPORT"):
+	case !v.exists && w.strategy != "DELETE" && w.strategy != "UPDATE" && !w.user.May(add) &&
+		!w.user.May("F_METADATA_IMPORT"):
 		w.fault(v, "E3000", w.user.Username, singular(kind))
 	case v.exists && w.strategy != "CREATE" && !catalog.ParseSharing(old.Obj).Update(w.user):
 		w.fault(v, "E3001", w.user.Username, named(kind, old.Obj))
@@ -154,7 +158,8 @@ func (w *metadataWrite) finished(kind string, o, old object) object {
 }
 
 // shortNamed are the collections whose objects need a short name.
-var shortNamed = catalog.SetOf([]string{catalog.KindOrgUnit, catalog.KindDataElement, catalog.KindDataSet, catalog.KindProgram, catalog.KindAttribute, catalog.KindCategoryOption, "indicators", "categories"})
+var shortNamed = catalog.SetOf([]string{catalog.KindOrgUnit, catalog.KindDataElement, catalog.KindDataSet,
+	catalog.KindProgram, catalog.KindAttribute, catalog.KindCategoryOption, "indicators", "categories"})
 
 func (w *metadataWrite) checkProperties(v *verdict, o object) {
 	need := []string{"name"}
@@ -183,7 +188,8 @@ func (w *metadataWrite) checkProperties(v *verdict, o object) {
 }
 
 // notReferences are properties that hold an id but are the server's own.
-var notReferences = catalog.SetOf([]string{"createdBy", "lastUpdatedBy", "user", "sharing", "access", "geometry", "style", "userAccesses", "userGroupAccesses"})
+var notReferences = catalog.SetOf([]string{"createdBy", "lastUpdatedBy", "user", "sharing", "access", "geometry",
+	"style", "userAccesses", "userGroupAccesses"})
 
 // checkReferences: what an object points to must exist or come with it.
 func (w *metadataWrite) checkReferences(v *verdict, o object) {
@@ -227,7 +233,8 @@ func uniqueNames(kind string) []string {
 		return []string{"username"}
 	case catalog.KindDataElement, catalog.KindAttribute:
 		return []string{"code", "name", "shortName"}
-	case catalog.KindOptionSet, catalog.KindCategory, catalog.KindCombo, catalog.KindRole, catalog.KindGroup, catalog.KindTEType:
+	case catalog.KindOptionSet, catalog.KindCategory, catalog.KindCombo, catalog.KindRole, catalog.KindGroup,
+		catalog.KindTEType:
 		return []string{"code", "name"}
 	}
 	return []string{"code"}

@@ -1,5 +1,5 @@
-// Package metadata answers what is about metadata: objects and lists of them with fields, filters, order and pages, exports, imports,
-// schemas, the user that asks, and generated values.
+// Package metadata answers what is about metadata: objects and lists of them with fields, filters,
+// order and pages, exports, imports, schemas, the user that asks, and generated values.
 package metadata
 
 // object is a JSON object.

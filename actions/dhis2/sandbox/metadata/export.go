@@ -13,7 +13,8 @@ import (
 // exportWish is what GET /api/metadata is asked for of one collection.
 type exportWish struct{ fields, filters, orders []string }
 
-// exported reads which collections are asked for: programs=true, programs:fields=..., programs:filter=..., programs:order=...; none means all.
+// exported reads which collections are asked for: programs=true, programs:fields=...,
+// programs:filter=..., programs:order=...; none means all.
 func (c *call) exported() map[string]*exportWish {
 	out := map[string]*exportWish{}
 	for name, values := range c.Query {
@@ -88,7 +89,8 @@ func (c *call) exportOf(kind string, w *exportWish, set *fields.Set, src exportS
 	return items, nil
 }
 
-// exportSource shows metadata with or without what every server has: the default category with its option, combo and option combo.
+// exportSource shows metadata with or without what every server has: the default category with its
+// option, combo and option combo.
 type exportSource struct {
 	metadataView
 	without     bool
@@ -97,20 +99,23 @@ type exportSource struct {
 
 // withoutDefaults reads what is to be left out.
 func (c *call) withoutDefaults(v metadataView) (exportSource, *rest.Problem) {
-	src := exportSource{metadataView: v, skipSharing: c.At(0) == "metadata" && strings.EqualFold(c.Query.Get("skipSharing"), "true")}
+	src := exportSource{metadataView: v,
+		skipSharing: c.At(0) == "metadata" && strings.EqualFold(c.Query.Get("skipSharing"), "true")}
 	switch text := c.Query.Get("defaults"); {
 	case text == "EXCLUDE":
 		src.without = true
 	case text == "" || text == "INCLUDE":
 	case c.Version >= 42 && c.At(0) != "metadata":
-		return src, rest.Refuse(http.StatusBadRequest, "", "Value '%s' is not valid for parameter defaults. Valid values are: [INCLUDE, EXCLUDE]", text)
+		return src, rest.Refuse(http.StatusBadRequest, "",
+			"Value '%s' is not valid for parameter defaults. Valid values are: [INCLUDE, EXCLUDE]", text)
 	default:
 		return src, rest.Refuse(http.StatusBadRequest, "", "No enum constant org.hisp.dhis.fieldfilter.Defaults.%s", text)
 	}
 	return src, nil
 }
 
-var withDefault = catalog.SetOf([]string{catalog.KindCategory, catalog.KindCategoryOption, catalog.KindCombo, catalog.KindOptionCombo})
+var withDefault = catalog.SetOf([]string{catalog.KindCategory, catalog.KindCategoryOption, catalog.KindCombo,
+	catalog.KindOptionCombo})
 
 // hides tells whether an object is one of those that are left out.
 func (s exportSource) hides(o object) bool {
@@ -163,7 +168,8 @@ func (s exportSource) shown(o object) object {
 	return o
 }
 
-// metadata answers /api/metadata: an export of all that the sandbox holds, or of the collections asked for with <collection>=true.
+// metadata answers /api/metadata: an export of all that the sandbox holds, or of the collections
+// asked for with <collection>=true.
 func (c *call) metadata() {
 	if !c.Method(http.MethodGet, http.MethodPost) {
 		return
@@ -182,7 +188,8 @@ func (c *call) metadata() {
 		return
 	}
 	wanted := c.exported()
-	answer := object{"system": object{"id": "culvert-sandbox", "rev": "sandbox", "version": c.Version.Release(), "date": dates.Stamp(c.Now())}}
+	answer := object{"system": object{"id": "culvert-sandbox", "rev": "sandbox", "version": c.Version.Release(),
+		"date": dates.Stamp(c.Now())}}
 	for _, kind := range c.Catalog.Kinds {
 		w := wanted[kind]
 		if len(wanted) > 0 && w == nil {

@@ -24,9 +24,11 @@ type condition struct {
 
 // operators of DHIS2's metadata filters, with whether each takes a value.
 var operators = map[string]bool{
-	"eq": true, "ne": true, "neq": true, "ieq": true, "gt": true, "ge": true, "gte": true, "lt": true, "le": true, "lte": true,
-	"null": false, "empty": false, "in": true, "like": true, "ilike": true, "$like": true, "like$": true, "$ilike": true, "ilike$": true,
-	"token": true, "startsWith": true, "endsWith": true,
+	"eq": true, "ne": true, "neq": true, "ieq": true, "gt": true, "ge": true, "gte": true, "lt": true, "le": true,
+	"lte":  true,
+	"null": false, "empty": false, "in": true, "like": true, "ilike": true, "$like": true, "like$": true, "$ilike": true,
+	"ilike$": true,
+	"token":  true, "startsWith": true, "endsWith": true,
 }
 
 // parseFilter reads one filter. The problem says what is wrong in DHIS2's words, with the status of the version.

@@ -25,7 +25,8 @@ func (c *call) filtered(kind string, among []object, view metadataView) ([]objec
 		if !catalog.ParseSharing(o).Read(c.User) {
 			continue
 		}
-		if search != "" && !strings.Contains(strings.ToLower(catalog.Str(o, "name")), search) && strings.ToLower(catalog.Str(o, "code")) != search && catalog.Str(o, "id") != c.Query.Get("query") {
+		if search != "" && !strings.Contains(strings.ToLower(catalog.Str(o, "name")), search) &&
+			strings.ToLower(catalog.Str(o, "code")) != search && catalog.Str(o, "id") != c.Query.Get("query") {
 			continue
 		}
 		if c.passesAll(conditions, anyOf, o, view) {

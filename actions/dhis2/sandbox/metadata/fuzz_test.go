@@ -9,7 +9,8 @@ import (
 )
 
 func FuzzFilter(f *testing.F) {
-	for _, s := range []string{"code:eq:x", "a.b:in:[1,2]", "a:!null", "a:notIn:[x]", ":", "a:like", "a:$ilike:x", "b:gt:1"} {
+	for _, s := range []string{"code:eq:x", "a.b:in:[1,2]", "a:!null", "a:notIn:[x]", ":", "a:like", "a:$ilike:x",
+		"b:gt:1"} {
 		f.Add(s)
 	}
 	o := object{"code": "x", "a": []any{object{"b": 1}}, "b": json.Number("2")}

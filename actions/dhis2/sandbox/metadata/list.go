@@ -10,7 +10,8 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/sandbox/rest"
 )
 
-// listFlag reads a parameter of a metadata list that is true or false. From 2.42 on it is what Spring takes for one, before that all but true is false.
+// listFlag reads a parameter of a metadata list that is true or false. From 2.42 on it is what
+// Spring takes for one, before that all but true is false.
 func (c *call) listFlag(name string, usual bool) (bool, *rest.Problem) {
 	text := c.Query.Get(name)
 	if !c.Query.Has(name) || text == "" && c.Version >= 42 {
@@ -42,7 +43,8 @@ func (c *call) listNumber(name string, usual int) (int, *rest.Problem) {
 }
 
 func (c *call) badListParam(name, text, kind string) *rest.Problem {
-	return rest.Refuse(http.StatusBadRequest, "", "Value '%s' is not valid for parameter %s. It should be of type %s", text, name, kind)
+	return rest.Refuse(http.StatusBadRequest, "", "Value '%s' is not valid for parameter %s. It should be of type %s",
+		text, name, kind)
 }
 
 // unitLimits are the parameters of lists of org units beside filters.
@@ -74,7 +76,8 @@ func (c *call) unitsOf(among []*catalog.OrgUnit, l *unitLimits) []object {
 	in, view := c.allowedUnits(l)
 	var out []object
 	for _, o := range c.unitsAmong(among) {
-		if l.level >= 0 && o.Level != l.below+l.level || l.max >= 0 && o.Level > l.max || in != nil && !in(o) || view != nil && !view(o) {
+		if l.level >= 0 && o.Level != l.below+l.level || l.max >= 0 && o.Level > l.max || in != nil && !in(o) ||
+			view != nil && !view(o) {
 			continue
 		}
 		out = append(out, c.Catalog.ByID[o.UID].Obj)
@@ -100,8 +103,8 @@ func (c *call) unitsAmong(among []*catalog.OrgUnit) []*catalog.OrgUnit {
 	return out
 }
 
-// allowedUnits gives the two limits by what a user is given: below some org units, and some org units themselves. There are no org units of their
-// own for looking at data in the sandbox.
+// allowedUnits gives the two limits by what a user is given: below some org units, and some org
+// units themselves. There are no org units of their own for looking at data in the sandbox.
 func (c *call) allowedUnits(l *unitLimits) (in, these func(*catalog.OrgUnit) bool) {
 	roots := map[string]bool{}
 	if l.flags["withinUserHierarchy"] {
@@ -133,8 +136,8 @@ func (c *call) allowedUnits(l *unitLimits) (in, these func(*catalog.OrgUnit) boo
 	return in, these
 }
 
-// relatives answers what is around an org unit: {uid}/children, ancestors, descendants, parents, or the parameters that say the same. It tells
-// whether it was asked for.
+// relatives answers what is around an org unit: {uid}/children, ancestors, descendants, parents, or
+// the parameters that say the same. It tells whether it was asked for.
 func (c *call) relatives(u *catalog.OrgUnit) bool {
 	what := c.At(2)
 	for _, name := range []string{"children", "descendants", "ancestors"} {

@@ -37,8 +37,10 @@ func (c *call) me() {
 			dataSets = append(dataSets, catalog.Str(o, "id"))
 		}
 	}
-	me["username"], me["authorities"], me["programs"], me["dataSets"] = c.User.Username, c.AuthorityNames(), programs, dataSets
-	me["organisationUnits"], me["dataViewOrganisationUnits"], me["teiSearchOrganisationUnits"] = idsOf(c.User.Capture), idsOf(c.User.View), idsOf(c.User.Search)
+	me["username"], me["authorities"], me["programs"], me["dataSets"] = c.User.Username, c.AuthorityNames(), programs,
+		dataSets
+	me["organisationUnits"], me["dataViewOrganisationUnits"], me["teiSearchOrganisationUnits"] = idsOf(c.User.Capture),
+		idsOf(c.User.View), idsOf(c.User.Search)
 	me["name"] = strings.TrimSpace(c.User.FirstName + " " + c.User.Surname)
 	me["displayName"] = me["name"]
 	set, ok := c.Fields("*")

@@ -132,7 +132,8 @@ func (c *call) single(kind string) {
 		return
 	}
 	if !catalog.ParseSharing(e.Obj).Read(c.User) {
-		c.Fail(http.StatusForbidden, "", fmt.Sprintf("You don't have the proper permissions to read objects of type %s.", singular(kind)))
+		c.Fail(http.StatusForbidden, "", fmt.Sprintf("You don't have the proper permissions to read objects of type %s.",
+			singular(kind)))
 		return
 	}
 	set, ok := c.Fields("*")
@@ -229,7 +230,8 @@ func (c *call) programOrgUnits() {
 		}
 	}
 	if len(unknown) > 0 {
-		c.Fail(http.StatusConflict, "E1112", "Objects of type `Program` not found or not accessible: `["+strings.Join(unknown, ", ")+"]`")
+		c.Fail(http.StatusConflict, "E1112",
+			"Objects of type `Program` not found or not accessible: `["+strings.Join(unknown, ", ")+"]`")
 		return
 	}
 	c.JSON(http.StatusOK, out)

@@ -15,7 +15,8 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/sandbox/rest"
 )
 
-// reserved answers the resources of generated attributes: generate, generateAndReserve and requiredValues. It tells whether it did.
+// reserved answers the resources of generated attributes: generate, generateAndReserve and
+// requiredValues. It tells whether it did.
 func (c *call) reserved() bool {
 	what := c.At(2)
 	if what != "generate" && what != "generateAndReserve" && what != "requiredValues" {
@@ -53,7 +54,8 @@ func (c *call) reserved() bool {
 			c.Fail(http.StatusConflict, "", err.Error())
 			return true
 		}
-		out = append(out, object{"ownerObject": "TRACKEDENTITYATTRIBUTE", "ownerUid": a.UID, "key": a.Pattern, "value": value, "created": dates.Stamp(now),
+		out = append(out, object{"ownerObject": "TRACKEDENTITYATTRIBUTE", "ownerUid": a.UID, "key": a.Pattern,
+			"value": value, "created": dates.Stamp(now),
 			"expiryDate": dates.Stamp(now.AddDate(0, 0, days))})
 	}
 	if what == "generate" {
@@ -121,7 +123,8 @@ func (c *call) fromPattern(a *catalog.Attribute, now time.Time) (string, error) 
 			}
 			b.WriteString(strings.Repeat("0", len(m[3])-len(digits)) + digits)
 		case "CURRENT_DATE":
-			b.WriteString(now.Format(strings.NewReplacer("yyyy", "2006", "YYYY", "2006", "yy", "06", "MM", "01", "dd", "02").Replace(m[3])))
+			b.WriteString(now.Format(strings.NewReplacer("yyyy", "2006", "YYYY", "2006", "yy", "06", "MM", "01", "dd",
+				"02").Replace(m[3])))
 		case "ORG_UNIT_CODE":
 			code := c.Query.Get("ORG_UNIT_CODE")
 			if code == "" {

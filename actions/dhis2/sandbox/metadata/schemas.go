@@ -11,7 +11,8 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/sandbox/fields"
 )
 
-// schemas answers /api/schemas and /api/schemas/<name>: the collections that the sandbox has, with the properties that their objects tell.
+// schemas answers /api/schemas and /api/schemas/<name>: the collections that the sandbox has, with
+// the properties that their objects tell.
 func (c *call) schemas() {
 	if !c.Method(http.MethodGet) {
 		return
@@ -53,10 +54,13 @@ func schemaName(kind string) string {
 func (c *call) schema(kind string) object {
 	name := schemaName(kind)
 	_, held := c.Catalog.Objects[kind]
-	return object{"klass": klass(kind), "name": name, "displayName": spaced(singular(kind)), "singular": name, "plural": kind, "collectionName": kind,
-		"relativeApiEndpoint": "/" + kind, "apiEndpoint": c.Base() + "/api/" + kind, "href": c.Base() + "/api/schemas/" + name, "metadata": true,
-		"identifiableObject": true, "nameableObject": shortNamed[kind], "shareable": held, "persisted": true, "translatable": true,
-		"properties": c.schemaProperties(kind)}
+	return object{"klass": klass(kind), "name": name, "displayName": spaced(singular(kind)), "singular": name,
+		"plural": kind, "collectionName": kind,
+		"relativeApiEndpoint": "/" + kind, "apiEndpoint": c.Base() + "/api/" + kind,
+		"href": c.Base() + "/api/schemas/" + name, "metadata": true,
+		"identifiableObject": true, "nameableObject": shortNamed[kind], "shareable": held, "persisted": true,
+		"translatable": true,
+		"properties":   c.schemaProperties(kind)}
 }
 
 // spaced writes a name in words: Organisation Unit.
@@ -71,10 +75,13 @@ func spaced(name string) string {
 	return b.String()
 }
 
-// schemaProperties are those that DHIS2 gives every object, those that the sandbox derives, and those that the metadata tells.
+// schemaProperties are those that DHIS2 gives every object, those that the sandbox derives, and
+// those that the metadata tells.
 func (c *call) schemaProperties(kind string) []any {
-	types := map[string]string{"id": "IDENTIFIER", "code": "IDENTIFIER", "name": "TEXT", "displayName": "TEXT", "created": "DATE", "lastUpdated": "DATE", "href": "URL",
-		"sharing": "COMPLEX", "access": "COMPLEX", "attributeValues": "COLLECTION", "translations": "COLLECTION", "createdBy": "REFERENCE", "lastUpdatedBy": "REFERENCE"}
+	types := map[string]string{"id": "IDENTIFIER", "code": "IDENTIFIER", "name": "TEXT", "displayName": "TEXT",
+		"created": "DATE", "lastUpdated": "DATE", "href": "URL",
+		"sharing": "COMPLEX", "access": "COMPLEX", "attributeValues": "COLLECTION", "translations": "COLLECTION",
+		"createdBy": "REFERENCE", "lastUpdatedBy": "REFERENCE"}
 	note := func(name string, v any) {
 		if _, ok := types[name]; !ok {
 			types[name] = propertyType(v)
@@ -99,8 +106,10 @@ func (c *call) schemaProperties(kind string) []any {
 	required := catalog.SetOf([]string{"name", "shortName", "openingDate"})
 	out := make([]any, 0, len(names))
 	for _, name := range names {
-		p := object{"name": name, "fieldName": name, "propertyType": types[name], "collection": types[name] == "COLLECTION", "readable": true, "persisted": true,
-			"required": required[name] && (name == "name" || shortNamed[kind]), "simple": !slices.Contains([]string{"COMPLEX", "COLLECTION", "REFERENCE"}, types[name])}
+		p := object{"name": name, "fieldName": name, "propertyType": types[name], "collection": types[name] == "COLLECTION",
+			"readable": true, "persisted": true,
+			"required": required[name] && (name == "name" || shortNamed[kind]),
+			"simple":   !slices.Contains([]string{"COMPLEX", "COLLECTION", "REFERENCE"}, types[name])}
 		if types[name] == "COLLECTION" {
 			p["collectionName"], p["name"] = name, strings.TrimSuffix(name, "s")
 		}

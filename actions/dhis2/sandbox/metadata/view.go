@@ -18,11 +18,14 @@ type metadataView struct {
 	base    string
 }
 
-// embedded are properties whose objects belong to the object that holds them and come whole; all others come as references.
+// embedded are properties whose objects belong to the object that holds them and come whole; all
+// others come as references.
 var embedded = map[string]bool{
-	"programTrackedEntityAttributes": true, "programStageDataElements": true, "dataSetElements": true, "trackedEntityTypeAttributes": true,
-	"compulsoryDataElementOperands": true, "dataInputPeriods": true, "fromConstraint": true, "toConstraint": true, "attributeValues": true,
-	"access": true, "sharing": true, "geometry": true, "style": true, "translations": true, "interests": true,
+	"programTrackedEntityAttributes": true, "programStageDataElements": true, "dataSetElements": true,
+	"trackedEntityTypeAttributes":   true,
+	"compulsoryDataElementOperands": true, "dataInputPeriods": true, "fromConstraint": true, "toConstraint": true,
+	"attributeValues": true,
+	"access":          true, "sharing": true, "geometry": true, "style": true, "translations": true, "interests": true,
 }
 
 var (
@@ -33,40 +36,58 @@ var (
 // absent are the values that DHIS2 gives properties an object does not tell (the defaults of its model).
 var absent = map[string]object{
 	"": {"attributeValues": []any{}, "translations": []any{}, "favorite": false, "favorites": []any{}},
-	catalog.KindProgram: {"onlyEnrollOnce": false, "selectEnrollmentDatesInFuture": false, "selectIncidentDatesInFuture": false, "displayIncidentDate": true,
-		"expiryDays": 0, "completeEventsExpiryDays": 0, "accessLevel": "OPEN", "programTrackedEntityAttributes": []any{}, "programStages": []any{},
-		"organisationUnits": []any{}, "minAttributesRequiredToSearch": 1, "maxTeiCountToReturn": 0, "openDaysAfterCoEndDate": 0,
-		"useFirstStageDuringRegistration": false, "displayFrontPageList": false, "skipOffline": false, "ignoreOverdueEvents": false, "version": 0,
-		"notificationTemplates": []any{}, "programSections": []any{}, "userRoles": []any{}, "programIndicators": []any{}, "programRuleVariables": []any{},
-		"categoryCombo": object{"id": catalog.DefaultCombo}},
-	catalog.KindStage: {"repeatable": false, "validationStrategy": "ON_COMPLETE", "enableUserAssignment": false, "blockEntryForm": false, "autoGenerateEvent": true,
-		"minDaysFromStart": 0, "hideDueDate": false, "preGenerateUID": false, "remindCompleted": false, "generatedByEnrollmentDate": false,
-		"allowGenerateNextVisit": false, "displayGenerateEventBox": true, "openAfterEnrollment": false, "referral": false,
+	catalog.KindProgram: {"onlyEnrollOnce": false, "selectEnrollmentDatesInFuture": false,
+		"selectIncidentDatesInFuture": false, "displayIncidentDate": true,
+		"expiryDays": 0, "completeEventsExpiryDays": 0, "accessLevel": "OPEN", "programTrackedEntityAttributes": []any{},
+		"programStages":     []any{},
+		"organisationUnits": []any{}, "minAttributesRequiredToSearch": 1, "maxTeiCountToReturn": 0,
+		"openDaysAfterCoEndDate":          0,
+		"useFirstStageDuringRegistration": false, "displayFrontPageList": false, "skipOffline": false,
+		"ignoreOverdueEvents": false, "version": 0,
+		"notificationTemplates": []any{}, "programSections": []any{}, "userRoles": []any{}, "programIndicators": []any{},
+		"programRuleVariables": []any{},
+		"categoryCombo":        object{"id": catalog.DefaultCombo}},
+	catalog.KindStage: {"repeatable": false, "validationStrategy": "ON_COMPLETE", "enableUserAssignment": false,
+		"blockEntryForm": false, "autoGenerateEvent": true,
+		"minDaysFromStart": 0, "hideDueDate": false, "preGenerateUID": false, "remindCompleted": false,
+		"generatedByEnrollmentDate": false,
+		"allowGenerateNextVisit":    false, "displayGenerateEventBox": true, "openAfterEnrollment": false, "referral": false,
 		"programStageDataElements": []any{}, "programStageSections": []any{}, "notificationTemplates": []any{}},
-	catalog.KindAttribute: {"generated": false, "pattern": "", "orgunitScope": false, "unique": false, "inherit": false, "confidential": false,
-		"skipSynchronization": false, "displayInListNoProgram": false, "displayOnVisitSchedule": false, "legendSets": []any{}},
-	catalog.KindDataElement: {"zeroIsSignificant": false, "aggregationLevels": []any{}, "legendSets": []any{}, "dataElementGroups": []any{},
+	catalog.KindAttribute: {"generated": false, "pattern": "", "orgunitScope": false, "unique": false, "inherit": false,
+		"confidential":        false,
+		"skipSynchronization": false, "displayInListNoProgram": false, "displayOnVisitSchedule": false,
+		"legendSets": []any{}},
+	catalog.KindDataElement: {"zeroIsSignificant": false, "aggregationLevels": []any{}, "legendSets": []any{},
+		"dataElementGroups": []any{},
+		"categoryCombo":     object{"id": catalog.DefaultCombo}},
+	catalog.KindDataSet: {"openFuturePeriods": 0, "expiryDays": 0, "compulsoryDataElementOperands": []any{},
+		"timelyDays": 15, "version": 0,
+		"dataInputPeriods": []any{}, "mobile": false, "validCompleteOnly": false, "noValueRequiresComment": false,
+		"fieldCombinationRequired": false,
+		"skipOffline":              false, "dataElementDecoration": false, "renderAsTabs": false, "renderHorizontally": false,
+		"compulsoryFieldsCompleteOnly": false,
+		"notifyCompletingUser":         false, "openPeriodsAfterCoEndDate": 0, "sections": []any{}, "indicators": []any{},
+		"legendSets": []any{},
+		"formType":   "DEFAULT", "organisationUnits": []any{}, "dataSetElements": []any{},
 		"categoryCombo": object{"id": catalog.DefaultCombo}},
-	catalog.KindDataSet: {"openFuturePeriods": 0, "expiryDays": 0, "compulsoryDataElementOperands": []any{}, "timelyDays": 15, "version": 0,
-		"dataInputPeriods": []any{}, "mobile": false, "validCompleteOnly": false, "noValueRequiresComment": false, "fieldCombinationRequired": false,
-		"skipOffline": false, "dataElementDecoration": false, "renderAsTabs": false, "renderHorizontally": false, "compulsoryFieldsCompleteOnly": false,
-		"notifyCompletingUser": false, "openPeriodsAfterCoEndDate": 0, "sections": []any{}, "indicators": []any{}, "legendSets": []any{},
-		"formType": "DEFAULT", "organisationUnits": []any{}, "dataSetElements": []any{}, "categoryCombo": object{"id": catalog.DefaultCombo}},
 	catalog.KindOptionSet:      {"version": 0, "options": []any{}},
 	catalog.KindCombo:          {"skipTotal": false, "categories": []any{}},
 	catalog.KindOptionCombo:    {"ignoreApproval": false, "categoryOptions": []any{}},
 	catalog.KindCategory:       {"dataDimension": true, "categoryOptions": []any{}},
 	catalog.KindCategoryOption: {"organisationUnits": []any{}},
-	catalog.KindTEType:         {"trackedEntityTypeAttributes": []any{}, "minAttributesRequiredToSearch": 1, "maxTeiCountToReturn": 0, "allowAuditLog": false},
-	catalog.KindRelType:        {"bidirectional": false, "referral": false},
-	catalog.KindMetaAttribute:  {"unique": false, "mandatory": false},
-	catalog.KindRule:           {"programRuleActions": []any{}},
-	catalog.KindOrgUnit:        {"organisationUnitGroups": []any{}},
+	catalog.KindTEType: {"trackedEntityTypeAttributes": []any{}, "minAttributesRequiredToSearch": 1,
+		"maxTeiCountToReturn": 0, "allowAuditLog": false},
+	catalog.KindRelType:       {"bidirectional": false, "referral": false},
+	catalog.KindMetaAttribute: {"unique": false, "mandatory": false},
+	catalog.KindRule:          {"programRuleActions": []any{}},
+	catalog.KindOrgUnit:       {"organisationUnitGroups": []any{}},
 }
 
 // absentInside are the same for objects that belong to another.
-var absentInside = object{"compulsory": false, "allowFutureDate": false, "mandatory": false, "searchable": false, "displayInList": false,
-	"allowProvidedElsewhere": false, "displayInReports": false, "skipSynchronization": false, "skipAnalytics": false, "renderOptionsAsRadio": false}
+var absentInside = object{"compulsory": false, "allowFutureDate": false, "mandatory": false, "searchable": false,
+	"displayInList":          false,
+	"allowProvidedElsewhere": false, "displayInReports": false, "skipSynchronization": false, "skipAnalytics": false,
+	"renderOptionsAsRadio": false}
 
 func (v metadataView) kindOf(o object) string {
 	if e, ok := v.c.ByID[catalog.Str(o, "id")]; ok {
@@ -123,7 +144,8 @@ func (v metadataView) Names(o object, preset string) []string {
 
 // derived are properties that are computed, by collection.
 var derived = map[string][]string{
-	catalog.KindOrgUnit:     {"level", "path", "children", "ancestors", "leaf", "programs", "dataSets", "displayShortName"},
+	catalog.KindOrgUnit: {"level", "path", "children", "ancestors", "leaf", "programs", "dataSets",
+		"displayShortName"},
 	catalog.KindProgram:     {"displayShortName", "registration", "withoutRegistration"},
 	catalog.KindDataElement: {"displayShortName", "displayFormName", "optionSetValue", "dataSetElements"},
 	catalog.KindAttribute:   {"displayShortName", "displayFormName", "optionSetValue"},
@@ -199,7 +221,8 @@ func (v metadataView) override(kind string, o object, name string) (any, bool) {
 
 func (v metadataView) access(o object) object {
 	s := catalog.ParseSharing(o)
-	return object{"read": s.Read(v.user), "update": s.Update(v.user), "write": s.Update(v.user), "delete": s.Update(v.user), "externalize": v.user.Super,
+	return object{"read": s.Read(v.user), "update": s.Update(v.user), "write": s.Update(v.user),
+		"delete": s.Update(v.user), "externalize": v.user.Super,
 		"manage": s.Update(v.user), "data": object{"read": s.DataRead(v.user), "write": s.DataWrite(v.user)}}
 }
 
@@ -233,7 +256,8 @@ func (v metadataView) derive(kind string, o object, name string) (any, bool) {
 			return (catalog.Str(o, "programType") == "WITH_REGISTRATION") == (name == "registration"), true
 		}
 	case "isDefault":
-		return uid == catalog.DefaultCombo || uid == catalog.DefaultOptionCombo || uid == catalog.DefaultCategory || uid == catalog.DefaultCategoryOption, true
+		return uid == catalog.DefaultCombo || uid == catalog.DefaultOptionCombo || uid == catalog.DefaultCategory ||
+			uid == catalog.DefaultCategoryOption, true
 	case "categoryOptionCombos":
 		if kind == catalog.KindCombo {
 			out := []any{}

@@ -78,7 +78,8 @@ func (c *call) objectBody() (object, *rest.Problem) {
 
 // answerObject keeps what is right, and says what became of one object.
 func (c *call) answerObject(w *metadataWrite, v *verdict) {
-	answer := object{"uid": v.uid, "klass": klass(v.kind), "errorReports": v.errors, "responseType": c.Version.ReportType("ObjectReport")}
+	answer := object{"uid": v.uid, "klass": klass(v.kind), "errorReports": v.errors,
+		"responseType": c.Version.ReportType("ObjectReport")}
 	if v.errors == nil {
 		answer["errorReports"] = []any{}
 	}
@@ -168,7 +169,8 @@ func without(items []any, uid string) []any {
 	return out
 }
 
-// member adds an object to a list of another or takes it out: /api/organisationUnitGroups/<uid>/organisationUnits/<uid>.
+// member adds an object to a list of another or takes it out:
+// /api/organisationUnitGroups/<uid>/organisationUnits/<uid>.
 func (c *call) member(kind string) (object, *rest.Problem) {
 	e := c.Catalog.ByID[c.At(1)]
 	if e.Kind != kind {
@@ -212,14 +214,17 @@ func (c *call) importMetadata() {
 		c.Refused(p)
 		return
 	}
-	b, p := c.Bind([]rest.Param{{Name: "importStrategy", Kind: rest.Enum, Values: []string{"CREATE", "UPDATE", "CREATE_AND_UPDATE", "DELETE"}},
-		{Name: "importMode", Kind: rest.Enum, Values: []string{"COMMIT", "VALIDATE"}}, {Name: "atomicMode", Kind: rest.Enum, Values: []string{"ALL", "NONE"}},
+	b, p := c.Bind([]rest.Param{{Name: "importStrategy", Kind: rest.Enum,
+		Values: []string{"CREATE", "UPDATE", "CREATE_AND_UPDATE", "DELETE"}},
+		{Name: "importMode", Kind: rest.Enum, Values: []string{"COMMIT", "VALIDATE"}},
+		{Name: "atomicMode", Kind: rest.Enum, Values: []string{"ALL", "NONE"}},
 		{Name: "importReportMode", Kind: rest.Enum, Values: []string{"FULL", "ERRORS", "ERRORS_NOT_OWNER", "DEBUG"}}})
 	if p != nil {
 		c.Refused(p)
 		return
 	}
-	w := &metadataWrite{srv: c.srv, user: c.User, strategy: b.Text["importStrategy"], now: c.Now().UTC(), coming: map[string]catalog.Entry{}}
+	w := &metadataWrite{srv: c.srv, user: c.User, strategy: b.Text["importStrategy"], now: c.Now().UTC(),
+		coming: map[string]catalog.Entry{}}
 	if w.strategy == "" {
 		w.strategy = "CREATE_AND_UPDATE"
 	}
@@ -290,7 +295,8 @@ func (c *call) answerImport(w *metadataWrite, b *rest.Bound, verdicts []*verdict
 			changes = append(changes, v.change)
 		}
 	}
-	answer := object{"responseType": c.Version.ReportType("ImportReport"), "status": "OK", "typeReports": types, "stats": total}
+	answer := object{"responseType": c.Version.ReportType("ImportReport"), "status": "OK", "typeReports": types,
+		"stats": total}
 	if faulty > 0 {
 		answer["status"] = "WARNING"
 		if nothing {
@@ -308,23 +314,34 @@ func (c *call) answerImport(w *metadataWrite, b *rest.Bound, verdicts []*verdict
 		}
 	}
 	if faulty > 0 {
-		c.Say(http.StatusConflict, "WARNING", "One or more errors occurred, please see full details in import report.", answer)
+		c.Say(http.StatusConflict, "WARNING", "One or more errors occurred, please see full details in import report.",
+			answer)
 		return
 	}
 	c.Say(http.StatusOK, "OK", "", answer)
 }
 
 // klasses are the names of DHIS2's classes, by collection.
-var klasses = map[string]string{catalog.KindOrgUnit: "organisationunit.OrganisationUnit", "organisationUnitGroups": "organisationunit.OrganisationUnitGroup",
-	"organisationUnitGroupSets": "organisationunit.OrganisationUnitGroupSet", "organisationUnitLevels": "organisationunit.OrganisationUnitLevel",
-	catalog.KindDataElement: "dataelement.DataElement", "dataElementGroups": "dataelement.DataElementGroup", catalog.KindDataSet: "dataset.DataSet", "sections": "dataset.Section",
-	catalog.KindProgram: "program.Program", catalog.KindStage: "program.ProgramStage", "programIndicators": "program.ProgramIndicator", catalog.KindRule: "programrule.ProgramRule",
-	catalog.KindRuleAction: "programrule.ProgramRuleAction", catalog.KindRuleVariable: "programrule.ProgramRuleVariable", catalog.KindTEType: "trackedentity.TrackedEntityType",
-	catalog.KindAttribute: "trackedentity.TrackedEntityAttribute", catalog.KindOptionSet: "option.OptionSet", catalog.KindOption: "option.Option", "optionGroups": "option.OptionGroup",
-	catalog.KindCategory: "category.Category", catalog.KindCombo: "category.CategoryCombo", catalog.KindCategoryOption: "category.CategoryOption",
-	catalog.KindOptionCombo: "category.CategoryOptionCombo", catalog.KindRelType: "relationship.RelationshipType", catalog.KindUser: "user.User", catalog.KindRole: "user.UserRole",
-	catalog.KindGroup: "user.UserGroup", catalog.KindMetaAttribute: "attribute.Attribute", catalog.KindConstant: "constant.Constant", "indicators": "indicator.Indicator",
-	"indicatorTypes": "indicator.IndicatorType", "legendSets": "legend.LegendSet", "validationRules": "validation.ValidationRule"}
+var klasses = map[string]string{catalog.KindOrgUnit: "organisationunit.OrganisationUnit",
+	"organisationUnitGroups":    "organisationunit.OrganisationUnitGroup",
+	"organisationUnitGroupSets": "organisationunit.OrganisationUnitGroupSet",
+	"organisationUnitLevels":    "organisationunit.OrganisationUnitLevel",
+	catalog.KindDataElement:     "dataelement.DataElement", "dataElementGroups": "dataelement.DataElementGroup",
+	catalog.KindDataSet: "dataset.DataSet", "sections": "dataset.Section",
+	catalog.KindProgram: "program.Program", catalog.KindStage: "program.ProgramStage",
+	"programIndicators": "program.ProgramIndicator", catalog.KindRule: "programrule.ProgramRule",
+	catalog.KindRuleAction: "programrule.ProgramRuleAction", catalog.KindRuleVariable: "programrule.ProgramRuleVariable",
+	catalog.KindTEType:    "trackedentity.TrackedEntityType",
+	catalog.KindAttribute: "trackedentity.TrackedEntityAttribute", catalog.KindOptionSet: "option.OptionSet",
+	catalog.KindOption: "option.Option", "optionGroups": "option.OptionGroup",
+	catalog.KindCategory: "category.Category", catalog.KindCombo: "category.CategoryCombo",
+	catalog.KindCategoryOption: "category.CategoryOption",
+	catalog.KindOptionCombo:    "category.CategoryOptionCombo", catalog.KindRelType: "relationship.RelationshipType",
+	catalog.KindUser: "user.User", catalog.KindRole: "user.UserRole",
+	catalog.KindGroup: "user.UserGroup", catalog.KindMetaAttribute: "attribute.Attribute",
+	catalog.KindConstant: "constant.Constant", "indicators": "indicator.Indicator",
+	"indicatorTypes": "indicator.IndicatorType", "legendSets": "legend.LegendSet",
+	"validationRules": "validation.ValidationRule"}
 
 func klass(kind string) string {
 	if k, ok := klasses[kind]; ok {

@@ -123,7 +123,8 @@ func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (p *Pages) render(w http.ResponseWriter, name string, data any) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	h.Set("Content-Security-Policy",
+		"default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cache-Control", "no-store")
 	if err := p.templates.ExecuteTemplate(w, name, data); err != nil {
@@ -163,7 +164,8 @@ func (p *Pages) overview() *overview {
 		}
 	}
 	sort.Slice(values, func(i, j int) bool {
-		return values[i].Updated.After(values[j].Updated) || values[i].Updated.Equal(values[j].Updated) && values[i].Seq > values[j].Seq
+		return values[i].Updated.After(values[j].Updated) || values[i].Updated.Equal(values[j].Updated) &&
+			values[i].Seq > values[j].Seq
 	})
 	for _, v := range values[:min(len(values), shownRows)] {
 		o.Values = append(o.Values, p.valueRow(v))
@@ -205,7 +207,8 @@ func (p *Pages) personRow(t *store.TrackedEntity) personRow {
 			programs = append(programs, of.Name)
 		}
 	}
-	row := personRow{UID: t.UID, Name: p.personName(t.UID), Unit: p.unitName(t.OrgUnit), Programs: strings.Join(programs, ", "), At: t.Updated}
+	row := personRow{UID: t.UID, Name: p.personName(t.UID), Unit: p.unitName(t.OrgUnit),
+		Programs: strings.Join(programs, ", "), At: t.Updated}
 	if kind := p.Catalog.Types[t.Type]; kind != nil {
 		row.Type = kind.Name
 	}
@@ -213,7 +216,8 @@ func (p *Pages) personRow(t *store.TrackedEntity) personRow {
 }
 
 func (p *Pages) enrollmentRow(e *store.Enrollment) enrollmentRow {
-	row := enrollmentRow{UID: e.UID, Entity: e.Entity, Person: p.personName(e.Entity), Unit: p.unitName(e.OrgUnit), Status: e.Status, Enrolled: &e.Enrolled, At: e.Updated}
+	row := enrollmentRow{UID: e.UID, Entity: e.Entity, Person: p.personName(e.Entity), Unit: p.unitName(e.OrgUnit),
+		Status: e.Status, Enrolled: &e.Enrolled, At: e.Updated}
 	if of := p.Catalog.Programs[e.Program]; of != nil {
 		row.Program = of.Name
 	}
@@ -292,7 +296,8 @@ func (p *Pages) personPage(uid string) *personPage {
 	}
 	for _, r := range st.RelationsOf[uid] {
 		if kind := p.Catalog.RelTypes[r.Type]; !r.Deleted && kind != nil {
-			page.Relationships = append(page.Relationships, labelled{kind.Name, p.personName(r.From.Entity) + " → " + p.personName(r.To.Entity)})
+			page.Relationships = append(page.Relationships,
+				labelled{kind.Name, p.personName(r.From.Entity) + " → " + p.personName(r.To.Entity)})
 		}
 	}
 	return page

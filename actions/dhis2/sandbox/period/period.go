@@ -30,7 +30,8 @@ var periodForms = []struct {
 	{regexp.MustCompile(`^(\d{4})(Feb|April|July|Aug|Sep|Oct|Nov)$`), readFinancial},
 }
 
-// Parse reads a period in its ISO form, as DHIS2 writes it: 20240131, 2024W5, 202401, 2024Q1, 2024S1, 2024, 2024April and the like.
+// Parse reads a period in its ISO form, as DHIS2 writes it: 20240131, 2024W5, 202401, 2024Q1,
+// 2024S1, 2024, 2024April and the like.
 func Parse(s string) (Period, bool) {
 	for _, f := range periodForms {
 		if m := f.form.FindStringSubmatch(s); m != nil {
@@ -59,9 +60,11 @@ func readDay(m []string) (Period, bool) {
 	return Period{"Daily", m[1] + m[2] + m[3], t, t}, err == nil
 }
 
-var weekStarts = map[string]time.Weekday{"": time.Monday, "Wed": time.Wednesday, "Thu": time.Thursday, "Fri": time.Friday, "Sat": time.Saturday, "Sun": time.Sunday}
+var weekStarts = map[string]time.Weekday{"": time.Monday, "Wed": time.Wednesday, "Thu": time.Thursday,
+	"Fri": time.Friday, "Sat": time.Saturday, "Sun": time.Sunday}
 
-var weekKinds = map[string]string{"": "Weekly", "Wed": "WeeklyWednesday", "Thu": "WeeklyThursday", "Fri": "WeeklyFriday", "Sat": "WeeklySaturday", "Sun": "WeeklySunday"}
+var weekKinds = map[string]string{"": "Weekly", "Wed": "WeeklyWednesday", "Thu": "WeeklyThursday",
+	"Fri": "WeeklyFriday", "Sat": "WeeklySaturday", "Sun": "WeeklySunday"}
 
 // firstWeek gives the start of week 1: the week that has most of its days in the year.
 func firstWeek(year int, start time.Weekday) time.Time {
@@ -79,7 +82,8 @@ func readWeek(m []string) (Period, bool) {
 func readBiWeek(m []string) (Period, bool) {
 	year, n := num(m[1]), num(m[2])
 	start := firstWeek(year, time.Monday).AddDate(0, 0, 14*(n-1))
-	return Period{"BiWeekly", fmt.Sprintf("%04dBiW%d", year, n), start, start.AddDate(0, 0, 13)}, n >= 1 && n <= 27 && start.Before(firstWeek(year+1, time.Monday))
+	return Period{"BiWeekly", fmt.Sprintf("%04dBiW%d", year, n), start, start.AddDate(0, 0, 13)},
+		n >= 1 && n <= 27 && start.Before(firstWeek(year+1, time.Monday))
 }
 
 func readMonth(m []string) (Period, bool) {
@@ -147,7 +151,8 @@ func At(kind string, t time.Time) (Period, bool) {
 		}
 	case kind == "BiWeekly":
 		for n := 1; n <= 27; n++ {
-			candidates = append(candidates, fmt.Sprintf("%dBiW%d", y, n), fmt.Sprintf("%dBiW%d", y-1, n), fmt.Sprintf("%dBiW%d", y+1, n))
+			candidates = append(candidates, fmt.Sprintf("%dBiW%d", y, n), fmt.Sprintf("%dBiW%d", y-1, n),
+				fmt.Sprintf("%dBiW%d", y+1, n))
 		}
 	case kind == "Monthly":
 		candidates = []string{t.Format("200601")}
@@ -156,7 +161,8 @@ func At(kind string, t time.Time) (Period, bool) {
 	case kind == "Yearly":
 		candidates = []string{t.Format("2006")}
 	default:
-		suffixes := []string{"Q1", "Q2", "Q3", "Q4", "NovQ1", "NovQ2", "NovQ3", "NovQ4", "S1", "S2", "AprilS1", "AprilS2", "NovS1", "NovS2",
+		suffixes := []string{"Q1", "Q2", "Q3", "Q4", "NovQ1", "NovQ2", "NovQ3", "NovQ4", "S1", "S2", "AprilS1", "AprilS2",
+			"NovS1", "NovS2",
 			"Feb", "April", "July", "Aug", "Sep", "Oct", "Nov"}
 		for _, s := range suffixes {
 			candidates = append(candidates, fmt.Sprintf("%d%s", y-1, s), fmt.Sprintf("%d%s", y, s), fmt.Sprintf("%d%s", y+1, s))
@@ -189,7 +195,8 @@ func (p Period) shift(n int) Period {
 	return p
 }
 
-// LatestOpen gives the last period of a type that may be written to: the one before the current, and as many more as are open to the future.
+// LatestOpen gives the last period of a type that may be written to: the one before the current,
+// and as many more as are open to the future.
 func LatestOpen(kind string, openFuture int, now time.Time) (Period, bool) {
 	current, ok := At(kind, now)
 	if !ok {

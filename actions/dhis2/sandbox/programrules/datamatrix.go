@@ -5,14 +5,17 @@ import (
 	"strings"
 )
 
-// fixedLengths are the lengths of the element strings, with their identifier, that need no separator after them (GS1 General
-// Specifications, predefined length table).
-var fixedLengths = map[string]int{"00": 20, "01": 16, "02": 16, "03": 16, "04": 18, "11": 8, "12": 8, "13": 8, "14": 8, "15": 8, "16": 8,
+// fixedLengths are the lengths of the element strings, with their identifier, that need no
+// separator after them (GS1 General Specifications, predefined length table).
+var fixedLengths = map[string]int{"00": 20, "01": 16, "02": 16, "03": 16, "04": 18, "11": 8, "12": 8, "13": 8, "14": 8,
+	"15": 8, "16": 8,
 	"17": 8, "18": 8, "19": 8, "20": 4, "31": 10, "32": 10, "33": 10, "34": 10, "35": 10, "36": 10, "41": 16}
 
 // matrixKeys are words for application identifiers.
-var matrixKeys = map[string]string{"gtin": "01", "lotnumber": "10", "batchnumber": "10", "productiondate": "11", "proddate": "11",
-	"bestbeforedate": "15", "expirationdate": "17", "expdate": "17", "serialnumber": "21", "sscc": "00", "content": "02", "duedate": "12",
+var matrixKeys = map[string]string{"gtin": "01", "lotnumber": "10", "batchnumber": "10", "productiondate": "11",
+	"proddate":       "11",
+	"bestbeforedate": "15", "expirationdate": "17", "expdate": "17", "serialnumber": "21", "sscc": "00", "content": "02",
+	"duedate":  "12",
 	"packdate": "13", "sellby": "16", "variant": "20"}
 
 // extractDataMatrix finds the value of an application identifier in the text of a GS1 data matrix or QR code.
@@ -53,10 +56,12 @@ func extractDataMatrix(m *machine, n *node) (any, error) {
 	return nil, fmt.Errorf("the value does not hold what is sought")
 }
 
-// identifierLength is how many digits the application identifier at the start of a text has (GS1 General Specifications).
+// identifierLength is how many digits the application identifier at the start of a text has (GS1
+// General Specifications).
 func identifierLength(s string) int {
 	switch two := s[:2]; {
-	case two >= "31" && two <= "36", two == "39", two >= "43" && two <= "43", two >= "70" && two <= "70", two >= "80" && two <= "82":
+	case two >= "31" && two <= "36", two == "39", two >= "43" && two <= "43", two >= "70" && two <= "70",
+		two >= "80" && two <= "82":
 		return 4
 	case two >= "23" && two <= "25", two >= "40" && two <= "42", two == "71":
 		return 3

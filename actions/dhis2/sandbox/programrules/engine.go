@@ -36,9 +36,11 @@ type compiledAction struct {
 // Skipped is a rule that DHIS2 evaluates and this package does not, with the reason.
 type Skipped struct{ UID, Name, Reason string }
 
-// Compile reads the rules of a program for a version of DHIS2, 42 for 2.42. Rules that a server has nothing to do for are left out.
+// Compile reads the rules of a program for a version of DHIS2, 42 for 2.42. Rules that a server has
+// nothing to do for are left out.
 func Compile(d Definition, version int) (*Set, []Skipped) {
-	s := &Set{version: version, variables: map[string]*Variable{}, types: map[string]valueType{}, constants: d.Constants, groups: d.Groups}
+	s := &Set{version: version, variables: map[string]*Variable{}, types: map[string]valueType{}, constants: d.Constants,
+		groups: d.Groups}
 	for i := range d.Variables {
 		v := &d.Variables[i]
 		s.variables[v.Name], s.types[v.Name] = v, typeOf(v.ValueType)
@@ -63,8 +65,9 @@ func Compile(d Definition, version int) (*Set, []Skipped) {
 // groupInCondition finds an org unit group that a condition asks about.
 var groupInCondition = regexp.MustCompile(`d2:inOrgUnitGroup\( *'([^']*)' *\)`)
 
-// groupsInConditions gives the groups that 2.42 and the versions up to 2.40 load: those that a condition names; what the data of an action names alone
-// has no org units (DHIS2 SupplementaryDataProvider).
+// groupsInConditions gives the groups that 2.42 and the versions up to 2.40 load: those that a
+// condition names; what the data of an action names alone has no org units (DHIS2
+// SupplementaryDataProvider).
 func groupsInConditions(rules []*compiled, groups map[string]map[string]bool) map[string]map[string]bool {
 	named := map[string]map[string]bool{}
 	for _, r := range rules {
@@ -119,13 +122,14 @@ func compileRule(r *Rule, version int) (*compiled, error) {
 	return c, nil
 }
 
-// Evaluate gives the effects of the rules on an enrollment with its events, or, without one, on the events of an event program that are
-// imported together. now is the server's time in its time zone.
+// Evaluate gives the effects of the rules on an enrollment with its events, or, without one, on the
+// events of an event program that are imported together. now is the server's time in its time zone.
 func (s *Set) Evaluate(en *Enrollment, events []*Event, user User, now time.Time) Effects {
 	history := newHistory(events, s.version)
 	out := Effects{Events: map[string][]Effect{}}
 	scopeOf := func(ev *Event) *scope {
-		return &scope{set: s, enrollment: en, event: ev, history: history, user: user, today: dateOf(now).String(), assigned: map[string]*held{}}
+		return &scope{set: s, enrollment: en, event: ev, history: history, user: user, today: dateOf(now).String(),
+			assigned: map[string]*held{}}
 	}
 	if en != nil {
 		sc := scopeOf(nil)
@@ -151,7 +155,8 @@ func (s *Set) Evaluate(en *Enrollment, events []*Event, user User, now time.Time
 	return out
 }
 
-// apply evaluates one rule. What cannot be evaluated is an effect of its own; the other actions of the rule still count.
+// apply evaluates one rule. What cannot be evaluated is an effect of its own; the other actions of
+// the rule still count.
 func (s *Set) apply(r *compiled, actions []*compiledAction, sc *scope) []Effect {
 	m := &machine{version: s.version, scope: sc}
 	holds, err := (*string)(nil), r.broken
@@ -178,7 +183,8 @@ func (s *Set) apply(r *compiled, actions []*compiledAction, sc *scope) []Effect 
 }
 
 func failed(r *compiled, what string, err error) Effect {
-	return Effect{Rule: r.UID, Kind: Failed, Content: fmt.Sprintf("Rule %s (%s) could not be evaluated: %s: %v", r.Name, r.UID, what, err)}
+	return Effect{Rule: r.UID, Kind: Failed, Content: fmt.Sprintf("Rule %s (%s) could not be evaluated: %s: %v", r.Name,
+		r.UID, what, err)}
 }
 
 // act gives the effect of an action; one that sets a calculated value has none beyond that.
@@ -233,8 +239,9 @@ func emptied(e *Effect) *Effect {
 	return e
 }
 
-// backed gives the effect of assigning to a variable: none up to 2.43. From 2.44 on its data element or attribute is assigned too, an attribute with
-// the enrollment where that is evaluated by the same rule.
+// backed gives the effect of assigning to a variable: none up to 2.43. From 2.44 on its data
+// element or attribute is assigned too, an attribute with the enrollment where that is evaluated by
+// the same rule.
 func (m *machine) backed(r *compiled, e *Effect, name string) *Effect {
 	v := m.scope.set.variables[name]
 	if m.version < 44 || v == nil || v.Source == Calculated || v.Field == "" {

@@ -135,7 +135,8 @@ func (m *machine) binary(n *node) (any, error) {
 	return calculate(n.text, a, b)
 }
 
-// logic: the right side counts only where the left one does not decide; no value with a value that does not decide is no value.
+// logic: the right side counts only where the left one does not decide; no value with a value that
+// does not decide is no value.
 func (m *machine) logic(n *node) (any, error) {
 	decides := n.text == "||"
 	var sides [2]*bool
@@ -164,8 +165,8 @@ func (m *machine) logic(n *node) (any, error) {
 	return *b, nil
 }
 
-// equal: up to 2.40 and on 2.42 a boolean makes a boolean of the other side, so that 2 == true; else numbers come first, and what is no number
-// is not equal to one.
+// equal: up to 2.40 and on 2.42 a boolean makes a boolean of the other side, so that 2 == true;
+// else numbers come first, and what is no number is not equal to one.
 func (m *machine) equal(a, b any) (bool, error) {
 	if a == nil || b == nil {
 		return a == nil && b == nil, nil

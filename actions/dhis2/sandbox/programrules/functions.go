@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// function is one of DHIS2's d2: functions. takes has a letter for each argument (see parser.argument); + lets the last one repeat.
+// function is one of DHIS2's d2: functions. takes has a letter for each argument (see
+// parser.argument); + lets the last one repeat.
 type function struct {
 	name, takes string
 	from        int  // the version of DHIS2 that it came with, 41 for 2.41; 0: always there
@@ -52,7 +53,8 @@ func table() map[string]*function {
 		{name: "d2:weeksBetween", takes: "ee", run: between(func(a, b date) int { return int(b-a) / 7 })},
 		{name: "d2:monthsBetween", takes: "ee", run: between(date.monthsTo)},
 		{name: "d2:yearsBetween", takes: "ee", run: between(func(a, b date) int { return a.monthsTo(b) / 12 })},
-		{name: "d2:minutesBetween", takes: "ee", newer: true, run: between(func(a, b date) int { return int(b-a) * 24 * 60 })},
+		{name: "d2:minutesBetween", takes: "ee", newer: true,
+			run: between(func(a, b date) int { return int(b-a) * 24 * 60 })},
 		{name: "d2:addDays", takes: "ee", run: addDays},
 		{name: "d2:ceil", takes: "e", run: ofNumber(math.Ceil)},
 		{name: "d2:floor", takes: "e", run: ofNumber(math.Floor)},

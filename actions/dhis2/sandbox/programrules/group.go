@@ -1,6 +1,7 @@
 package programrules
 
-// precedence is the order in which operators take their operands, each before all that follow: DHIS2 groups 1 - 2 + 3 as 1 - (2 + 3).
+// precedence is the order in which operators take their operands, each before all that follow:
+// DHIS2 groups 1 - 2 + 3 as 1 - (2 + 3).
 var precedence = []string{"^", "*", "/", "%", "+", "-", "<", ">", "<=", ">=", "==", "!=", "&&", "||"}
 
 var unaryOrder = []string{"+", "-", "!"}

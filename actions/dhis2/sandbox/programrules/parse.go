@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// The grammar is that of DHIS2's expression-parser in its mode for program rules: operands and operators in a row, grouped afterwards one
-// operator at a time, so that each operator has a precedence of its own.
+// The grammar is that of DHIS2's expression-parser in its mode for program rules: operands and
+// operators in a row, grouped afterwards one operator at a time, so that each operator has a
+// precedence of its own.
 
 type nodeKind uint8
 
@@ -233,12 +234,17 @@ func (p *parser) system(known bool) (*node, error) {
 }
 
 // systemVariables are the names that V{...} may hold; a rule engine has no value for some of them.
-var systemVariables = map[string]bool{"analytics_period_end": true, "analytics_period_start": true, "completed_date": true,
-	"creation_date": true, "current_date": true, "due_date": true, "enrollment_count": true, "enrollment_date": true, "enrollment_id": true,
+var systemVariables = map[string]bool{"analytics_period_end": true, "analytics_period_start": true,
+	"completed_date": true,
+	"creation_date":  true, "current_date": true, "due_date": true, "enrollment_count": true, "enrollment_date": true,
+	"enrollment_id":     true,
 	"enrollment_status": true, "environment": true, "event_count": true, "scheduled_event_count": true, "event_date": true,
-	"scheduled_date": true, "event_id": true, "event_status": true, "execution_date": true, "incident_date": true, "org_unit_count": true,
-	"org_unit": true, "orgunit_code": true, "program_name": true, "program_stage_id": true, "program_stage_name": true, "sync_date": true,
-	"tei_count": true, "value_count": true, "zero_pos_value_count": true}
+	"scheduled_date": true, "event_id": true, "event_status": true, "execution_date": true, "incident_date": true,
+	"org_unit_count": true,
+	"org_unit":       true, "orgunit_code": true, "program_name": true, "program_stage_id": true,
+	"program_stage_name": true,
+	"sync_date":          true,
+	"tei_count":          true, "value_count": true, "zero_pos_value_count": true}
 
 // arguments reads (a, b, ...) as the function wants them.
 func (p *parser) arguments(fn *function, depth int) (*node, error) {

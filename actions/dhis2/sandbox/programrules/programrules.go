@@ -1,9 +1,10 @@
-// Package programrules evaluates DHIS2's program rules as the server's own rule engine of each version does: the expression language with
-// its coercions and its errors, the variables of a program, and the effects of the rules that hold. It knows nothing of HTTP, of a store or of
-// a clock; whoever calls it gives the facts and acts on the effects.
+// Package programrules evaluates DHIS2's program rules as the server's own rule engine of each
+// version does: the expression language with its coercions and its errors, the variables of a
+// program, and the effects of the rules that hold. It knows nothing of HTTP, of a store or of a
+// clock; whoever calls it gives the facts and acts on the effects.
 //
-// What it does follows dhis2-rule-engine and DHIS2's expression-parser: 3.4 for 2.42, 3.8 for 2.41 (as of its latest patches), 2.43 and
-// later, 2.1 for 2.38 to 2.40.
+// What it does follows dhis2-rule-engine and DHIS2's expression-parser: 3.4 for 2.42, 3.8 for 2.41
+// (as of its latest patches), 2.43 and later, 2.1 for 2.38 to 2.40.
 package programrules
 
 import "time"
@@ -55,7 +56,8 @@ type Rule struct {
 	Actions   []Action
 }
 
-// Action is a program rule action. Field is the uid of a data element or attribute, by Target; that of a ScheduleEvent is a stage.
+// Action is a program rule action. Field is the uid of a data element or attribute, by Target; that
+// of a ScheduleEvent is a stage.
 type Action struct {
 	Kind          Kind
 	Content, Data string
@@ -77,7 +79,8 @@ const (
 	OfAttribute     Source = "TEI_ATTRIBUTE"
 )
 
-// Variable is a program rule variable. Field is the uid of its data element or attribute, ValueType DHIS2's value type of that.
+// Variable is a program rule variable. Field is the uid of its data element or attribute, ValueType
+// DHIS2's value type of that.
 type Variable struct {
 	Name         string
 	Source       Source

@@ -31,7 +31,8 @@ type past struct {
 }
 
 func newHistory(events []*Event, version int) *history {
-	h := &history{events: append([]*Event(nil), events...), byDay: version == 41 || version >= 43, byDate: version <= 40, values: map[string][]past{}}
+	h := &history{events: append([]*Event(nil), events...), byDay: version == 41 || version >= 43, byDate: version <= 40,
+		values: map[string][]past{}}
 	sort.SliceStable(h.events, func(i, j int) bool { return h.after(h.events[i], h.events[j]) })
 	return h
 }

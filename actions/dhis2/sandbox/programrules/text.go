@@ -150,7 +150,8 @@ func validatePattern(m *machine, n *node) (any, error) {
 	return re.MatchString(*s), nil
 }
 
-// pattern: 2.42 and 2.43 resolve escapes before they read a pattern, so that \d is a d to them; 2.41 and from 2.44 on do not.
+// pattern: 2.42 and 2.43 resolve escapes before they read a pattern, so that \d is a d to them;
+// 2.41 and from 2.44 on do not.
 func (m *machine) pattern(arg *node) (*string, error) {
 	if raw, ok := rawPattern(arg, m.version); ok {
 		return &raw, nil

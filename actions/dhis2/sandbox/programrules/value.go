@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// During evaluation a value is nil, a bool, a float64, a string, a date, or a *held: the value of a variable before it is converted.
+// During evaluation a value is nil, a bool, a float64, a string, a date, or a *held: the value of a
+// variable before it is converted.
 
 type valueType uint8
 
@@ -27,7 +28,8 @@ func typeOf(valueType string) valueType {
 		return booleanType
 	case valueType == "DATE" || valueType == "DATETIME" || valueType == "AGE":
 		return dateType
-	case valueType == "NUMBER" || valueType == "UNIT_INTERVAL" || valueType == "PERCENTAGE" || strings.HasPrefix(valueType, "INTEGER"):
+	case valueType == "NUMBER" || valueType == "UNIT_INTERVAL" || valueType == "PERCENTAGE" ||
+		strings.HasPrefix(valueType, "INTEGER"):
 		return numberType
 	}
 	return textType
@@ -218,7 +220,8 @@ func parseDouble(s string) (float64, error) {
 	case "Infinity":
 		return math.Inf(1 - 2*strings.Count(t[:len(t)-len(bare)], "-")), nil
 	}
-	if n := len(bare); n > 1 && strings.IndexByte("dDfF", bare[n-1]) >= 0 && !strings.HasPrefix(strings.ToLower(bare), "0x") {
+	if n := len(bare); n > 1 && strings.IndexByte("dDfF", bare[n-1]) >= 0 &&
+		!strings.HasPrefix(strings.ToLower(bare), "0x") {
 		bare, t = bare[:n-1], t[:len(t)-1]
 	}
 	if strings.ContainsAny(strings.ToLower(bare), "in_") { // words and separators that Go knows and Java does not

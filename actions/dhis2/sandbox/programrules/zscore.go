@@ -10,10 +10,11 @@ import (
 	"sync"
 )
 
-// growthText holds the standard deviations of the WHO Child Growth Standards (2006): weight for age (wfa) and height for age (hfa) by month,
-// weight for height (wfh) by half a centimetre; female or male; from three below the median to three above it. It was computed from
-// the WHO's LMS values, and keeps two slips of DHIS2's own table: boys of 28 months are missing from wfa, and girls of 112 cm have a number at the
-// start of their row in wfh that does not belong there.
+// growthText holds the standard deviations of the WHO Child Growth Standards (2006): weight for age
+// (wfa) and height for age (hfa) by month, weight for height (wfh) by half a centimetre; female or
+// male; from three below the median to three above it. It was computed from the WHO's LMS values,
+// and keeps two slips of DHIS2's own table: boys of 28 months are missing from wfa, and girls of
+// 112 cm have a number at the start of their row in wfh that does not belong there.
 //
 //go:embed growth.txt
 var growthText string
@@ -65,8 +66,8 @@ func zScore(table string) func(*machine, *node) (any, error) {
 	}
 }
 
-// deviation is how far a value is from the median of a row, in standard deviations, which are interpolated and cut to two decimals. It computes with
-// the precision that DHIS2 does.
+// deviation is how far a value is from the median of a row, in standard deviations, which are
+// interpolated and cut to two decimals. It computes with the precision that DHIS2 does.
 func deviation(row []float32, value float32) float64 {
 	median := row[3]
 	sign := 1.0

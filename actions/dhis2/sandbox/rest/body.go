@@ -14,7 +14,8 @@ import (
 func (c *Call) ReadBody() ([]byte, *Problem) {
 	body, err := io.ReadAll(http.MaxBytesReader(c.W, c.R.Body, jsontree.MaxBody))
 	if err != nil {
-		return nil, Refuse(http.StatusRequestEntityTooLarge, "", "The request could not be read, or is larger than %d MB", jsontree.MaxBody>>20)
+		return nil, Refuse(http.StatusRequestEntityTooLarge, "", "The request could not be read, or is larger than %d MB",
+			jsontree.MaxBody>>20)
 	}
 	return body, nil
 }

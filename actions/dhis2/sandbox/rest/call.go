@@ -42,7 +42,8 @@ func NewEnv(m version.Profile, c *catalog.Catalog, st *store.Store, log *slog.Lo
 	return e
 }
 
-// Background runs a job beside the requests, once turn comes where one is given. The metadata does not change meanwhile.
+// Background runs a job beside the requests, once turn comes where one is given. The metadata does
+// not change meanwhile.
 func (e *Env) Background(turn <-chan time.Time, job func()) {
 	e.Work.Add(1)
 	go func() {

@@ -55,7 +55,8 @@ func (d *Decoder) UID(n *jsontree.Node, name string) string {
 		return ""
 	}
 	if d.Version.TypedUIDs() && !ids.Valid(*p) {
-		d.Fail("Cannot construct instance of `org.hisp.dhis.common.UID`, problem: UID must be an alphanumeric string of 11 characters starting with a letter, but was: %s", *p)
+		d.Fail("Cannot construct instance of `org.hisp.dhis.common.UID`, problem: UID must be an alphanumeric string of "+
+			"11 characters starting with a letter, but was: %s", *p)
 	}
 	return *p
 }
@@ -78,7 +79,8 @@ func (d *Decoder) Flag(n *jsontree.Node, name string) bool {
 			return true
 		}
 	}
-	d.Fail("Cannot deserialize value of type `boolean` from %s: only \"true\"/\"false\" recognized (field %q)", v.Kind, name)
+	d.Fail("Cannot deserialize value of type `boolean` from %s: only \"true\"/\"false\" recognized (field %q)", v.Kind,
+		name)
 	return false
 }
 
@@ -101,7 +103,8 @@ func (d *Decoder) Enum(n *jsontree.Node, name string, values ...string) string {
 		return ""
 	}
 	if !slices.Contains(values, *p) {
-		d.Fail("Cannot deserialize value of type %s from String %q: not one of the values accepted for Enum class: %v", name, *p, values)
+		d.Fail("Cannot deserialize value of type %s from String %q: not one of the values accepted for Enum class: %v", name,
+			*p, values)
 	}
 	return *p
 }

@@ -28,8 +28,9 @@ const (
 	Order
 )
 
-// Param is one parameter of a list with the versions that know it; 0 stands for the first and the last. What a version does not know it
-// overlooks (DHIS2 EventRequestParams, EnrollmentRequestParams, TrackedEntityRequestParams of each version).
+// Param is one parameter of a list with the versions that know it; 0 stands for the first and the
+// last. What a version does not know it overlooks (DHIS2 EventRequestParams,
+// EnrollmentRequestParams, TrackedEntityRequestParams of each version).
 type Param struct {
 	Name        string
 	Kind        paramKind
@@ -56,7 +57,8 @@ func (b *Bound) Has(name string) bool {
 
 // Bind reads the parameters of a list. One that cannot be read refuses the request.
 func (c *Call) Bind(declared ...[]Param) (*Bound, *Problem) {
-	b := &Bound{Text: map[string]string{}, IDs: map[string][]string{}, Numbers: map[string]int{}, Flags: map[string]bool{}, Times: map[string]time.Time{}}
+	b := &Bound{Text: map[string]string{}, IDs: map[string][]string{}, Numbers: map[string]int{},
+		Flags: map[string]bool{}, Times: map[string]time.Time{}}
 	for _, group := range declared {
 		for _, p := range group {
 			given := c.Query[p.Name]
@@ -156,7 +158,8 @@ func (b *Bound) bindOrder(all string, invalid func(value, should string) *Proble
 		}
 		field := strings.TrimSpace(props[0])
 		if len(props) > 2 || field == "" || direction != "asc" && direction != "desc" {
-			return invalid(part, "Valid formats are 'field:direction' or 'field'. Valid directions are 'asc' or 'desc'. Direction defaults to 'asc'.")
+			return invalid(part, "Valid formats are 'field:direction' or 'field'. Valid directions are 'asc' or 'desc'. "+
+				"Direction defaults to 'asc'.")
 		}
 		b.Order = append(b.Order, SortKey{field, direction == "desc"})
 	}
@@ -166,7 +169,8 @@ func (b *Bound) bindOrder(all string, invalid func(value, should string) *Proble
 // Either gives the parameter that replaced another, or that other; both at once are refused.
 func (c *Call) Either(b *Bound, name, old string) (string, *Problem) {
 	if b.Has(name) && b.Has(old) {
-		return "", c.Invalid("Only one parameter of '%s' and '%s' must be specified. Prefer '%s' as '%s' will be removed.", old, name, name, old)
+		return "", c.Invalid("Only one parameter of '%s' and '%s' must be specified. Prefer '%s' as '%s' will be removed.",
+			old, name, name, old)
 	}
 	if b.Has(old) {
 		return old, nil
@@ -183,7 +187,8 @@ func (c *Call) EitherIDs(b *Bound, name, old string) ([]string, *Problem) {
 	return b.IDs[name], nil
 }
 
-// CheckOrder refuses orders that a list does not know, and the same one twice. uids stand for attributes or data elements.
+// CheckOrder refuses orders that a list does not know, and the same one twice. uids stand for
+// attributes or data elements.
 func (c *Call) CheckOrder(b *Bound, known map[string]bool, uids bool) *Problem {
 	seen := map[string]bool{}
 	for _, k := range b.Order {
@@ -245,7 +250,8 @@ func (c *Call) Paging(b *Bound, entities bool) (Paging, *Problem) {
 	skip, saidSkip := b.Flags["skipPaging"]
 	switch {
 	case said && saidSkip && on == skip:
-		return Paging{}, c.Invalid("Paging can either be enabled or disabled. Prefer 'paging' as 'skipPaging' will be removed.")
+		return Paging{}, c.Invalid("Paging can either be enabled or disabled. Prefer 'paging' as 'skipPaging' will be " +
+			"removed.")
 	case !said && saidSkip:
 		on = !skip
 	case !said:
@@ -253,13 +259,15 @@ func (c *Call) Paging(b *Bound, entities bool) (Paging, *Problem) {
 	}
 	switch {
 	case !on && m >= 41 && (hasPage || hasSize || b.Flags["totalPages"]):
-		return Paging{}, c.Invalid("Paging cannot be disabled with paging=false while also requesting a paginated response with page, pageSize and/or totalPages=true")
+		return Paging{}, c.Invalid("Paging cannot be disabled with paging=false while also requesting a paginated " +
+			"response with page, pageSize and/or totalPages=true")
 	case m >= 41 && hasPage && page < 1:
 		return Paging{}, c.Invalid("page must be greater than or equal to 1 if specified")
 	case m >= 41 && hasSize && size < 1:
 		return Paging{}, c.Invalid("pageSize must be greater than or equal to 1 if specified")
 	case m >= 41 && entities && size > maxEntities:
-		return Paging{}, c.Invalid("Invalid page size: %d. It must not exceed the system limit of KeyTrackedEntityMaxLimit %d.", size, maxEntities)
+		return Paging{}, c.Invalid("Invalid page size: %d. It must not exceed the system limit of "+
+			"KeyTrackedEntityMaxLimit %d.", size, maxEntities)
 	case !on:
 		return Paging{}, nil
 	}

@@ -20,8 +20,9 @@ type Message struct {
 	Response       any    `json:"response,omitempty"`
 }
 
-// Problem is a request that is refused: the status and the sentence with which, and a code where DHIS2 has one. A page is what the servlet
-// container says itself, in HTML and without a WebMessage.
+// Problem is a request that is refused: the status and the sentence with which, and a code where
+// DHIS2 has one. A page is what the servlet container says itself, in HTML and without a
+// WebMessage.
 type Problem struct {
 	Status int
 	Code   string
@@ -40,15 +41,18 @@ func Refuse(status int, code, format string, args ...any) *Problem {
 	return &Problem{Status: status, Code: code, Text: fmt.Sprintf(format, args...)}
 }
 
-// MissingParameter is a request without a parameter that its address requires (Spring's MissingServletRequestParameterException, which DHIS2
-// from 2.41 on leaves to the servlet container).
+// MissingParameter is a request without a parameter that its address requires (Spring's
+// MissingServletRequestParameterException, which DHIS2 from 2.41 on leaves to the servlet
+// container).
 func MissingParameter(name string) *Problem {
-	return &Problem{Status: http.StatusBadRequest, Text: fmt.Sprintf("Required parameter '%s' is not present.", name), Page: true}
+	return &Problem{Status: http.StatusBadRequest, Text: fmt.Sprintf("Required parameter '%s' is not present.", name),
+		Page: true}
 }
 
 func (c *Call) Fail(status int, code, text string) {
 	c.W.Header().Set("Content-Type", "application/json")
-	c.write(status, Message{HTTPStatus: http.StatusText(status), HTTPStatusCode: status, Status: "ERROR", ErrorCode: code, Message: text})
+	c.write(status, Message{HTTPStatus: http.StatusText(status), HTTPStatusCode: status, Status: "ERROR", ErrorCode: code,
+		Message: text})
 }
 
 func (c *Call) Refused(p *Problem) {
@@ -73,12 +77,14 @@ func (c *Call) containerPage(status int, text string) {
 	c.W.Header().Set("Content-Type", "text/html;charset=utf-8")
 	c.W.Header().Set("Content-Language", "en")
 	c.W.WriteHeader(status)
-	_, _ = c.W.Write([]byte("<!doctype html><html lang=\"en\"><head><title>" + title + "</title></head><body><h1>" + title + "</h1>" + detail + "</body></html>"))
+	_, _ = c.W.Write([]byte("<!doctype html><html lang=\"en\"><head><title>" + title + "</title></head><body><h1>" +
+		title + "</h1>" + detail + "</body></html>"))
 }
 
 // Say answers with a WebMessage.
 func (c *Call) Say(status int, result, text string, response any) {
-	c.JSON(status, Message{HTTPStatus: http.StatusText(status), HTTPStatusCode: status, Status: result, Message: text, Response: response})
+	c.JSON(status, Message{HTTPStatus: http.StatusText(status), HTTPStatusCode: status, Status: result, Message: text,
+		Response: response})
 }
 
 func (c *Call) JSON(status int, v any) {
@@ -135,8 +141,9 @@ func (c *Call) NotFound() {
 func (c *Call) jettyError(status int, text string) {
 	c.W.Header().Set("Content-Type", "application/json")
 	c.W.Header().Set("Cache-Control", "must-revalidate,no-cache,no-store")
-	c.write(status, map[string]string{"servlet": "dispatcher", "message": strings.ReplaceAll(html.EscapeString(text), "&#39;", "&apos;"),
-		"url": c.R.URL.Path, "status": strconv.Itoa(status)})
+	c.write(status, map[string]string{"servlet": "dispatcher",
+		"message": strings.ReplaceAll(html.EscapeString(text), "&#39;", "&apos;"),
+		"url":     c.R.URL.Path, "status": strconv.Itoa(status)})
 }
 
 func (c *Call) MethodNotAllowed(allow ...string) {
@@ -193,5 +200,7 @@ func (c *Call) Nonsense(format string, args ...any) *Problem {
 
 // notUID is the refusal of an identifier that is none.
 func (c *Call) notUID(text, parameter string) *Problem {
-	return Refuse(http.StatusBadRequest, "", "Value '%s' is not valid for parameter %s. UID must be an alphanumeric string of 11 characters starting with a letter, but was: %s", text, parameter, text)
+	return Refuse(http.StatusBadRequest, "",
+		"Value '%s' is not valid for parameter %s. UID must be an alphanumeric string of 11 characters starting with a "+
+			"letter, but was: %s", text, parameter, text)
 }

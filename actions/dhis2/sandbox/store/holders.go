@@ -57,8 +57,8 @@ type NamedValues struct {
 	Values    []string
 }
 
-// Fewest gives the tracked entities among which those that are wanted are: those who hold the values that the fewest hold. The second result is
-// false where nothing is asked.
+// Fewest gives the tracked entities among which those that are wanted are: those who hold the
+// values that the fewest hold. The second result is false where nothing is asked.
 func (st *Store) Fewest(asked []NamedValues) ([]*TrackedEntity, bool) {
 	var best [][]*TrackedEntity
 	size, named := 0, false

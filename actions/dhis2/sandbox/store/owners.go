@@ -4,7 +4,8 @@ import (
 	"time"
 )
 
-// programOwner is the org unit that owns a tracked entity in a program: that of its first enrollment there, until it is transferred.
+// programOwner is the org unit that owns a tracked entity in a program: that of its first
+// enrollment there, until it is transferred.
 type programOwner struct {
 	Program string `json:"program"`
 	OrgUnit string `json:"orgUnit"`

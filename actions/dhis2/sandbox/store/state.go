@@ -16,8 +16,9 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/sandbox/catalog"
 )
 
-// The state file is a log: one JSON object a line, {"k": kind, "o": object as it is now}; a later line about an object replaces an earlier one.
-// What one request changed is written with one call before the request is answered. The log is rewritten in short form at every start.
+// The state file is a log: one JSON object a line, {"k": kind, "o": object as it is now}; a later
+// line about an object replaces an earlier one. What one request changed is written with one call
+// before the request is answered. The log is rewritten in short form at every start.
 const stateHeader = `{"culvert-sandbox":1}`
 
 type stateLog struct {
@@ -103,7 +104,8 @@ func (st *Store) read(path string) error {
 		}
 		if n == 1 {
 			if !bytes.Equal(bytes.TrimSpace(line), []byte(stateHeader)) {
-				return fmt.Errorf("sandbox: %s is not a state file of the sandbox: give another --state, or move that file away", path)
+				return fmt.Errorf("sandbox: %s is not a state file of the sandbox: give another --state, or move that file away",
+					path)
 			}
 			continue
 		}
@@ -121,7 +123,9 @@ func (st *Store) replay(line []byte) error {
 	if err := json.Unmarshal(line, &l); err != nil {
 		return err
 	}
-	into := map[string]any{"te": &TrackedEntity{}, "en": &Enrollment{}, "ev": &Event{}, "re": &Relationship{}, "dv": &DataValue{}, "co": &Completion{}, "to": &TokenState{}, "fi": &FileResource{}, "pd": &DuplicatePair{}, "md": &catalog.Change{}, "kv": &KeyValue{}}[l.Kind]
+	into := map[string]any{"te": &TrackedEntity{}, "en": &Enrollment{}, "ev": &Event{}, "re": &Relationship{},
+		"dv": &DataValue{}, "co": &Completion{}, "to": &TokenState{}, "fi": &FileResource{}, "pd": &DuplicatePair{},
+		"md": &catalog.Change{}, "kv": &KeyValue{}}[l.Kind]
 	if into == nil {
 		return fmt.Errorf("unknown kind %q", l.Kind)
 	}
@@ -250,7 +254,8 @@ func (st *Store) sortedValues() []*DataValue {
 	return out
 }
 
-// rewrite puts the state in its short form in place of the file, never leaving half a file behind, and gives it open for appending.
+// rewrite puts the state in its short form in place of the file, never leaving half a file behind,
+// and gives it open for appending.
 func (st *Store) rewrite(path string) (*os.File, error) {
 	fail := func(err error) (*os.File, error) {
 		return nil, fmt.Errorf("sandbox: writing the state: %w; give --state a place that can be written", err)
@@ -296,7 +301,8 @@ func (st *Store) Close() error {
 	return err
 }
 
-// Dump gives the live data in a canonical form: sorted, without times, users and places in the order. It locks by itself.
+// Dump gives the live data in a canonical form: sorted, without times, users and places in the
+// order. It locks by itself.
 func (st *Store) Dump() []byte {
 	st.RLock()
 	defer st.RUnlock()
@@ -328,7 +334,8 @@ func (st *Store) Dump() []byte {
 }
 
 // passing are the fields that differ between two runs that did the same.
-var passing = catalog.SetOf([]string{"created", "updated", "createdBy", "updatedBy", "storedAt", "storedBy", "by", "seq", "completedBy", "createdAtClient", "updatedAtClient"})
+var passing = catalog.SetOf([]string{"created", "updated", "createdBy", "updatedBy", "storedAt", "storedBy", "by",
+	"seq", "completedBy", "createdAtClient", "updatedAtClient"})
 
 func timeless(v any) any {
 	switch x := v.(type) {

@@ -8,8 +8,9 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/sandbox/catalog"
 )
 
-// Store is the data: tracker objects, data values and completions, in memory, with a log behind it where a state file was asked for.
-// Whoever asks or changes it locks it, but for methods that say otherwise.
+// Store is the data: tracker objects, data values and completions, in memory, with a log behind it
+// where a state file was asked for. Whoever asks or changes it locks it, but for methods that say
+// otherwise.
 type Store struct {
 	sync.RWMutex
 	Catalog *catalog.Catalog
@@ -187,10 +188,14 @@ func (c *Completion) Key() CompletionKey {
 }
 
 func New(c *catalog.Catalog, now func() time.Time) *Store {
-	return &Store{Catalog: c, Now: now, Entities: map[string]*TrackedEntity{}, Enrollments: map[string]*Enrollment{}, Events: map[string]*Event{},
+	return &Store{Catalog: c, Now: now, Entities: map[string]*TrackedEntity{}, Enrollments: map[string]*Enrollment{},
+		Events:        map[string]*Event{},
 		Relationships: map[string]*Relationship{}, EnrollmentsOf: map[string][]*Enrollment{}, EventsOf: map[string][]*Event{},
-		RelationsOf: map[string][]*Relationship{}, holders: map[heldValue][]*TrackedEntity{}, Notes: map[string]bool{}, Values: map[ValueKey]*DataValue{},
-		ValuesAt: map[[2]string][]*DataValue{}, Periods: map[string]bool{}, Pairs: map[string]*DuplicatePair{}, Keys: map[KeyPlace]*KeyValue{}, Metadata: map[string]*catalog.Change{}, Completions: map[CompletionKey]*Completion{}, Tokens: map[string]*TokenState{}, ReservedCount: map[string]int{},
+		RelationsOf: map[string][]*Relationship{}, holders: map[heldValue][]*TrackedEntity{}, Notes: map[string]bool{},
+		Values:   map[ValueKey]*DataValue{},
+		ValuesAt: map[[2]string][]*DataValue{}, Periods: map[string]bool{}, Pairs: map[string]*DuplicatePair{},
+		Keys: map[KeyPlace]*KeyValue{}, Metadata: map[string]*catalog.Change{}, Completions: map[CompletionKey]*Completion{},
+		Tokens: map[string]*TokenState{}, ReservedCount: map[string]int{},
 		Files: map[string]*FileResource{}}
 }
 
@@ -206,7 +211,8 @@ func (st *Store) Next() int64 {
 	return st.sequel
 }
 
-// A new object is put in place with put…; every later change of it goes through changed, which keeps indexes, counts and the log right.
+// A new object is put in place with put…; every later change of it goes through changed, which
+// keeps indexes, counts and the log right.
 
 func (st *Store) PutEntity(t *TrackedEntity) {
 	st.Entities[t.UID] = t

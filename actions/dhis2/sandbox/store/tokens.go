@@ -4,7 +4,8 @@ import (
 	"time"
 )
 
-// TokenState is a personal access token: whose it is, until when, and what it may be used for. What is empty limits nothing.
+// TokenState is a personal access token: whose it is, until when, and what it may be used for. What
+// is empty limits nothing.
 type TokenState struct {
 	Token    string     `json:"token"`
 	User     string     `json:"user"`

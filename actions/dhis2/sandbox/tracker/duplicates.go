@@ -15,7 +15,8 @@ import (
 )
 
 // pairOrders are the properties that pairs can be ordered by.
-var pairOrders = catalog.SetOf(strings.Fields("id created lastUpdated original duplicate status createdByUserName lastUpdatedByUserName"))
+var pairOrders = catalog.SetOf(strings.Fields("id created lastUpdated original duplicate status createdByUserName " +
+	"lastUpdatedByUserName"))
 
 var pairStatuses = []string{"OPEN", "INVALID", "MERGED", "ALL"}
 
@@ -94,7 +95,8 @@ func (c *call) flagPair() (any, *rest.Problem) {
 		return nil, rest.Refuse(http.StatusBadRequest, "", "JSON parse error")
 	}
 	d := rest.Decoder{Version: c.Version}
-	pair := &store.DuplicatePair{UID: ids.New(), Original: d.UID(root, "original"), Duplicate: d.UID(root, "duplicate"), Status: "OPEN"}
+	pair := &store.DuplicatePair{UID: ids.New(), Original: d.UID(root, "original"), Duplicate: d.UID(root, "duplicate"),
+		Status: "OPEN"}
 	status := d.Enum(root, "status", pairStatuses...)
 	if d.Err != nil {
 		return nil, rest.Refuse(http.StatusBadRequest, "", "JSON parse error: %s", d.Err)
@@ -106,8 +108,10 @@ func (c *call) flagPair() (any, *rest.Problem) {
 	}
 	st := c.Store
 	for _, old := range st.Pairs {
-		if old.Original == pair.Original && old.Duplicate == pair.Duplicate || old.Original == pair.Duplicate && old.Duplicate == pair.Original {
-			return nil, rest.Refuse(http.StatusConflict, "E1004", "'%s' and '%s is already marked as a potential duplicate", pair.Original, pair.Duplicate)
+		if old.Original == pair.Original && old.Duplicate == pair.Duplicate || old.Original == pair.Duplicate &&
+			old.Duplicate == pair.Original {
+			return nil, rest.Refuse(http.StatusConflict, "E1004", "'%s' and '%s is already marked as a potential duplicate",
+				pair.Original, pair.Duplicate)
 		}
 	}
 	for _, uid := range []string{pair.Original, pair.Duplicate} {
@@ -119,7 +123,8 @@ func (c *call) flagPair() (any, *rest.Problem) {
 		return nil, conflict("Invalid status %s, creating potential duplicate is allowed using: OPEN", status)
 	}
 	now := c.Now().UTC()
-	pair.Made = store.Made{Created: now, Updated: now, CreatedBy: c.User.Username, UpdatedBy: c.User.Username, Seq: st.Next()}
+	pair.Made = store.Made{Created: now, Updated: now, CreatedBy: c.User.Username, UpdatedBy: c.User.Username,
+		Seq: st.Next()}
 	st.PutPair(pair)
 	return c.shownPair(pair), nil
 }
@@ -137,13 +142,16 @@ func (c *call) mergeable(uid string) *rest.Problem {
 }
 
 func (c *call) shownPair(p *store.DuplicatePair) object {
-	o := object{"id": p.UID, "original": p.Original, "duplicate": p.Duplicate, "status": p.Status, "created": dates.Stamp(p.Created), "lastUpdated": dates.Stamp(p.Updated),
-		"createdByUserName": p.CreatedBy, "lastUpdatedByUserName": p.UpdatedBy, "translations": []any{}, "attributeValues": []any{}}
+	o := object{"id": p.UID, "original": p.Original, "duplicate": p.Duplicate, "status": p.Status,
+		"created": dates.Stamp(p.Created), "lastUpdated": dates.Stamp(p.Updated),
+		"createdByUserName": p.CreatedBy, "lastUpdatedByUserName": p.UpdatedBy, "translations": []any{},
+		"attributeValues": []any{}}
 	sharing := object{"users": object{}, "userGroups": object{}}
 	if c.Version <= 42 {
 		by := c.UserObject(p.CreatedBy)
 		sharing["public"], sharing["owner"] = "--------", by["id"]
-		o["favorites"], o["favorite"], o["createdBy"], o["lastUpdatedBy"], o["user"] = []any{}, false, by, c.UserObject(p.UpdatedBy), by
+		o["favorites"], o["favorite"], o["createdBy"], o["lastUpdatedBy"], o["user"] = []any{}, false, by,
+			c.UserObject(p.UpdatedBy), by
 	}
 	if c.Version == 42 {
 		sharing["external"] = false
@@ -153,7 +161,8 @@ func (c *call) shownPair(p *store.DuplicatePair) object {
 }
 
 func (c *call) listPairs(set *fields.Set) (any, *rest.Problem) {
-	b, p := c.Bind(pageParams, []rest.Param{{Name: "status", Kind: rest.Enum, Values: pairStatuses}, {Name: "trackedEntities", Kind: rest.UIDs}, {Name: "teis", Kind: rest.UIDs, Until: 41}})
+	b, p := c.Bind(pageParams, []rest.Param{{Name: "status", Kind: rest.Enum, Values: pairStatuses},
+		{Name: "trackedEntities", Kind: rest.UIDs}, {Name: "teis", Kind: rest.UIDs, Until: 41}})
 	if p != nil {
 		return nil, p
 	}
@@ -164,7 +173,8 @@ func (c *call) listPairs(set *fields.Set) (any, *rest.Problem) {
 	pages.Totals = false // nobody counts them
 	for _, k := range b.Order {
 		if !pairOrders[k.Field] {
-			return nil, rest.Refuse(http.StatusBadRequest, "", "Unable to locate Attribute with the given name [%s] on this ManagedType", k.Field)
+			return nil, rest.Refuse(http.StatusBadRequest, "",
+				"Unable to locate Attribute with the given name [%s] on this ManagedType", k.Field)
 		}
 	}
 	entities, p := c.EitherIDs(b, "trackedEntities", "teis")
@@ -177,7 +187,8 @@ func (c *call) listPairs(set *fields.Set) (any, *rest.Problem) {
 	}
 	var found []*store.DuplicatePair
 	for _, pair := range c.Store.Pairs {
-		if (status == "ALL" || pair.Status == status) && (len(wanted) == 0 || wanted[pair.Original] || wanted[pair.Duplicate]) {
+		if (status == "ALL" || pair.Status == status) &&
+			(len(wanted) == 0 || wanted[pair.Original] || wanted[pair.Duplicate]) {
 			found = append(found, pair)
 		}
 	}
@@ -202,7 +213,8 @@ func (c *call) settlePair() *rest.Problem {
 	}
 	switch {
 	case !slices.Contains(pairStatuses, status):
-		return rest.Refuse(http.StatusBadRequest, "", "Value '%s' is not valid for parameter status. Valid values are: [ALL, OPEN, INVALID, MERGED]", status)
+		return rest.Refuse(http.StatusBadRequest, "",
+			"Value '%s' is not valid for parameter status. Valid values are: [ALL, OPEN, INVALID, MERGED]", status)
 	case status == "MERGED":
 		return c.Invalid("Can't update a potential duplicate to MERGED")
 	case pair.Status == "MERGED":

@@ -20,7 +20,8 @@ type valueTest struct {
 	negated   bool
 }
 
-var valueOperators = catalog.SetOf([]string{"eq", "ieq", "ne", "neq", "gt", "ge", "lt", "le", "like", "sw", "ew", "in", "ilike", "null"})
+var valueOperators = catalog.SetOf([]string{"eq", "ieq", "ne", "neq", "gt", "ge", "lt", "le", "like", "sw", "ew", "in",
+	"ilike", "null"})
 
 // splitEscaped splits at a separator that no / stands before.
 func splitEscaped(s string, sep byte) []string {

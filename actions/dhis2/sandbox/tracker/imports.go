@@ -86,7 +86,8 @@ func (c *call) importTracker() {
 		return
 	}
 	if b.NullList != "" {
-		c.Refused(rest.Refuse(http.StatusInternalServerError, "", "Cannot invoke \"java.util.List.stream()\" because %q is null", b.NullList))
+		c.Refused(rest.Refuse(http.StatusInternalServerError, "",
+			"Cannot invoke \"java.util.List.stream()\" because %q is null", b.NullList))
 		return
 	}
 	if params.Async {

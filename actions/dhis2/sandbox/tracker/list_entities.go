@@ -31,7 +31,8 @@ type entityQuery struct {
 	assigned   *assignment
 }
 
-var entityOrders = catalog.SetOf(strings.Fields("trackedEntity createdAt createdAtClient updatedAt updatedAtClient enrolledAt inactive"))
+var entityOrders = catalog.SetOf(strings.Fields("trackedEntity createdAt createdAtClient updatedAt updatedAtClient " +
+	"enrolledAt inactive"))
 
 // entityQuery reads and checks what is asked (TrackedEntityRequestParamsMapper, TrackedEntityOperationParamsMapper).
 func (c *call) entityQuery(b *rest.Bound) (*entityQuery, *rest.Problem) {
@@ -83,7 +84,8 @@ func (c *call) entityQuery(b *rest.Bound) (*entityQuery, *rest.Problem) {
 			*into = &f
 		}
 	}
-	q.updated, q.enrolled, q.occurred, q.event = b.Span("updated"), b.Span("enrollmentEnrolled"), b.Span("enrollmentOccurred"), b.Span("eventOccurred")
+	q.updated, q.enrolled, q.occurred, q.event = b.Span("updated"), b.Span("enrollmentEnrolled"),
+		b.Span("enrollmentOccurred"), b.Span("eventOccurred")
 	return q, c.entityTargets(b, q, units)
 }
 
@@ -98,7 +100,8 @@ func (c *call) entityCombinations(b *rest.Bound, byID bool) *rest.Problem {
 	case c.Version.PlainLists():
 		return nil
 	}
-	for _, name := range []string{"programStatus", "enrollmentStatus", "followUp", "enrollmentEnrolledAfter", "enrollmentEnrolledBefore",
+	for _, name := range []string{"programStatus", "enrollmentStatus", "followUp", "enrollmentEnrolledAfter",
+		"enrollmentEnrolledBefore",
 		"enrollmentOccurredAfter", "enrollmentOccurredBefore"} {
 		if !hasProgram && b.Has(name) {
 			return c.Invalid("`program` must be defined when `%s` is defined", name)
@@ -142,7 +145,8 @@ func (c *call) entityTargets(b *rest.Bound, q *entityQuery, units []string) (p *
 	}
 	for _, k := range b.Order {
 		if !entityOrders[k.Field] && c.Catalog.Attributes[k.Field] == nil {
-			return c.Invalid("Cannot order by '%s' as its not a tracked entity attribute. Tracked entities can be ordered by fields and tracked entity attributes.", k.Field)
+			return c.Invalid("Cannot order by '%s' as its not a tracked entity attribute. Tracked entities can be ordered by "+
+				"fields and tracked entity attributes.", k.Field)
 		}
 	}
 	if q.program == nil && q.entityType == nil && len(units) == 0 {
@@ -155,7 +159,8 @@ func (c *call) entityTargets(b *rest.Bound, q *entityQuery, units []string) (p *
 	return c.globalSearch(q)
 }
 
-// globalSearch: who looks beyond the org units it may write to must look by searchable attributes, and by enough of them.
+// globalSearch: who looks beyond the org units it may write to must look by searchable attributes,
+// and by enough of them.
 func (c *call) globalSearch(q *entityQuery) *rest.Problem {
 	if c.searchIsLocal(q.scope) {
 		return nil
@@ -180,11 +185,13 @@ func (c *call) globalSearch(q *entityQuery) *rest.Problem {
 		a := c.Catalog.Attributes[f.uid]
 		unique = unique || a.Unique
 		if !searchable[f.uid] && !(a.Unique && (!limited || c.Version.PlainLists())) {
-			return rest.Refuse(http.StatusConflict, "", "Non-searchable attribute(s) can not be used during global search:  [%s]", f.uid)
+			return rest.Refuse(http.StatusConflict, "",
+				"Non-searchable attribute(s) can not be used during global search:  [%s]", f.uid)
 		}
 	}
 	if len(q.ids) == 0 && !unique && len(q.filters) < least {
-		return rest.Refuse(http.StatusConflict, "", "At least %d attributes should be mentioned in the search criteria.", least)
+		return rest.Refuse(http.StatusConflict, "", "At least %d attributes should be mentioned in the search criteria.",
+			least)
 	}
 	return nil
 }
@@ -246,7 +253,8 @@ func (c *call) listEntities(set *fields.Set) (any, *rest.Problem) {
 	if q.program != nil {
 		program = q.program.UID
 	}
-	sortBy(found, b.Order, c.Version.OldestFirst(), func(t *store.TrackedEntity) int64 { return t.Seq }, v.entityText(program))
+	sortBy(found, b.Order, c.Version.OldestFirst(), func(t *store.TrackedEntity) int64 { return t.Seq },
+		v.entityText(program))
 	items := make([]any, len(found))
 	for i := range found {
 		items[i] = lazy{func() any { return fields.Project(v.entity(found[i], set, program), set, fields.Plain{}) }}
@@ -322,8 +330,8 @@ func (c *call) entityMatches(v view, q *entityQuery, t *store.TrackedEntity) boo
 	return c.somewhereAtHome(v, q, t)
 }
 
-// somewhereAtHome: without a program a tracked entity is found where a program of its type that the user may read has its home, which is its
-// own org unit while it is not enrolled there.
+// somewhereAtHome: without a program a tracked entity is found where a program of its type that the
+// user may read has its home, which is its own org unit while it is not enrolled there.
 func (c *call) somewhereAtHome(v view, q *entityQuery, t *store.TrackedEntity) bool {
 	own := v.c.OrgUnits[t.OrgUnit]
 	if kind := v.c.Types[t.Type]; kind != nil && !kind.Sharing.DataRead(c.User) {
@@ -349,7 +357,8 @@ func (c *call) somewhereAtHome(v view, q *entityQuery, t *store.TrackedEntity) b
 
 func (c *call) enrolledAsAsked(v view, q *entityQuery, t *store.TrackedEntity) bool {
 	for _, e := range v.st.EnrollmentsOf[t.UID] {
-		if e.Program != q.program.UID || e.Deleted && !q.deleted || q.status != "" && e.Status != q.status || q.followUp != nil && e.FollowUp != *q.followUp {
+		if e.Program != q.program.UID || e.Deleted && !q.deleted || q.status != "" && e.Status != q.status ||
+			q.followUp != nil && e.FollowUp != *q.followUp {
 			continue
 		}
 		if q.enrolled.Holds(&e.Enrolled) && q.occurred.Holds(e.Occurred) && c.visitedAsAsked(v, q, e) {
@@ -368,7 +377,8 @@ func (c *call) visitedAsAsked(v view, q *entityQuery, e *store.Enrollment) bool 
 		if ev.Deleted && !q.deleted || q.stage != "" && ev.Stage != q.stage || q.assigned != nil && !q.assigned.holds(ev) {
 			continue
 		}
-		if q.events == "" || c.eventInState(ev, q.events) && (q.event.Holds(ev.Occurred) || ev.Occurred == nil && q.event.Holds(ev.Scheduled)) {
+		if q.events == "" || c.eventInState(ev, q.events) &&
+			(q.event.Holds(ev.Occurred) || ev.Occurred == nil && q.event.Holds(ev.Scheduled)) {
 			return true
 		}
 	}

@@ -30,7 +30,8 @@ updatedAt updatedAtClient updatedBy`))
 
 // eventQuery reads and checks what is asked (EventRequestParamsMapper, EventOperationParamsMapper).
 func (c *call) eventQuery(kind string, b *rest.Bound) (*eventQuery, *rest.Problem) {
-	q := &eventQuery{program: b.Text["program"], stage: b.Text["programStage"], entity: b.Text["trackedEntity"], status: b.Text["status"], kind: kind,
+	q := &eventQuery{program: b.Text["program"], stage: b.Text["programStage"], entity: b.Text["trackedEntity"],
+		status: b.Text["status"], kind: kind,
 		deleted: b.Flags["includeDeleted"]}
 	if q.program == "" && c.Version.ProgramRequired() {
 		if kind == "events" {
@@ -162,9 +163,11 @@ func (c *call) assignment(b *rest.Bound) (*assignment, *rest.Problem) {
 	mode := b.Text["assignedUserMode"]
 	switch {
 	case mode == "PROVIDED" && len(users) == 0:
-		return nil, rest.Refuse(http.StatusConflict, "", "Assigned User uid(s) must be specified if selectionMode is PROVIDED")
+		return nil, rest.Refuse(http.StatusConflict, "",
+			"Assigned User uid(s) must be specified if selectionMode is PROVIDED")
 	case mode != "" && mode != "PROVIDED" && len(users) > 0:
-		return nil, rest.Refuse(http.StatusConflict, "", "Assigned User uid(s) cannot be specified if selectionMode is not PROVIDED")
+		return nil, rest.Refuse(http.StatusConflict, "",
+			"Assigned User uid(s) cannot be specified if selectionMode is not PROVIDED")
 	case mode == "CURRENT":
 		return &assignment{users: map[string]bool{c.User.UID: true}}, nil
 	case len(users) > 0:
@@ -199,7 +202,8 @@ func (c *call) listEvents(kind string, set *fields.Set) (any, *rest.Problem) {
 	if prog := v.c.Programs[q.program]; len(order) == 0 && c.Version.SplitEvents() && prog != nil && !prog.Registration {
 		order = []rest.SortKey{{Field: "occurredAt", Down: true}}
 	}
-	sortBy(found, order, c.Version.PlainLists() && len(order) > 0, func(e *store.Event) int64 { return e.Seq }, v.eventText)
+	sortBy(found, order, c.Version.PlainLists() && len(order) > 0, func(e *store.Event) int64 { return e.Seq },
+		v.eventText)
 	items := make([]any, len(found))
 	for i := range found {
 		items[i] = lazy{func() any { return fields.Project(v.event(found[i], set), set, fields.Plain{}) }}
@@ -245,7 +249,8 @@ func (v view) eventText(e *store.Event, field string) string {
 		if en == nil {
 			return ""
 		}
-		return map[string]string{"enrolledAt": dates.Stamp(en.Enrolled), "trackedEntity": en.Entity, "enrollmentStatus": en.Status}[field]
+		return map[string]string{"enrolledAt": dates.Stamp(en.Enrolled), "trackedEntity": en.Entity,
+			"enrollmentStatus": en.Status}[field]
 	}
 	if value, ok := e.Value(field); ok || en == nil || v.st.Entities[en.Entity] == nil {
 		return value
@@ -254,8 +259,8 @@ func (v view) eventText(e *store.Event, field string) string {
 	return value
 }
 
-// eventInState compares a status as DHIS2's lists do: a visited event is an active one that occurred, an overdue one is scheduled for a day
-// that is past.
+// eventInState compares a status as DHIS2's lists do: a visited event is an active one that
+// occurred, an overdue one is scheduled for a day that is past.
 func (c *call) eventInState(e *store.Event, status string) bool {
 	switch status {
 	case "VISITED":
@@ -269,10 +274,12 @@ func (c *call) eventInState(e *store.Event, status string) bool {
 
 func (c *call) eventMatches(v view, q *eventQuery, e *store.Event) bool {
 	p := v.c.Programs[e.Program]
-	if e.Deleted && !q.deleted || p == nil || !p.Sharing.DataRead(c.User) || q.kind == "trackerEvents" && !p.Registration || q.kind == "singleEvents" && p.Registration {
+	if e.Deleted && !q.deleted || p == nil || !p.Sharing.DataRead(c.User) || q.kind == "trackerEvents" &&
+		!p.Registration || q.kind == "singleEvents" && p.Registration {
 		return false
 	}
-	if q.program != "" && e.Program != q.program || q.stage != "" && e.Stage != q.stage || q.status != "" && !c.eventInState(e, q.status) ||
+	if q.program != "" && e.Program != q.program || q.stage != "" && e.Stage != q.stage || q.status != "" &&
+		!c.eventInState(e, q.status) ||
 		q.assigned != nil && !q.assigned.holds(e) || q.combo != "" && e.OptionCombo != q.combo {
 		return false
 	}
@@ -291,17 +298,20 @@ func (c *call) eventMatches(v view, q *eventQuery, e *store.Event) bool {
 	return q.scope.covers(home, c.User) && c.reaches(home, p, v.personOf(e))
 }
 
-// enrolledFor tells whether an event belongs to an enrollment as the list wants it. Single events of 2.43 and later have none to ask about.
+// enrolledFor tells whether an event belongs to an enrollment as the list wants it. Single events
+// of 2.43 and later have none to ask about.
 func (c *call) enrolledFor(v view, q *eventQuery, e *store.Event) bool {
 	if len(q.enrollments) > 0 && !q.enrollments[e.Enrollment] || !q.scheduled.Holds(e.Scheduled) {
 		return false
 	}
 	en := v.st.Enrollments[e.Enrollment]
 	if en == nil {
-		asked := q.entity != "" || q.enrollmentStatus != "" || q.followUp != nil || q.enrolled != (rest.Span{}) || q.incident != (rest.Span{}) || len(q.attributes) > 0
+		asked := q.entity != "" || q.enrollmentStatus != "" || q.followUp != nil || q.enrolled != (rest.Span{}) ||
+			q.incident != (rest.Span{}) || len(q.attributes) > 0
 		return !asked
 	}
-	if q.entity != "" && en.Entity != q.entity || q.enrollmentStatus != "" && en.Status != q.enrollmentStatus || q.followUp != nil && en.FollowUp != *q.followUp ||
+	if q.entity != "" && en.Entity != q.entity || q.enrollmentStatus != "" && en.Status != q.enrollmentStatus ||
+		q.followUp != nil && en.FollowUp != *q.followUp ||
 		!q.enrolled.Holds(&en.Enrolled) || !q.incident.Holds(en.Occurred) {
 		return false
 	}

@@ -42,8 +42,9 @@ func unfolded(items []any) []any {
 	return out
 }
 
-// sortBy puts objects in order; among equals, and without keys, newest first, or up to 2.40 in that of their making. What an object does not
-// have comes last, and first when the order is descending, as in PostgreSQL.
+// sortBy puts objects in order; among equals, and without keys, newest first, or up to 2.40 in that
+// of their making. What an object does not have comes last, and first when the order is descending,
+// as in PostgreSQL.
 func sortBy[T any](items []T, keys []rest.SortKey, oldestFirst bool, seq func(T) int64, text func(T, string) string) {
 	sort.SliceStable(items, func(i, j int) bool {
 		for _, k := range keys {
@@ -73,7 +74,8 @@ func timeText(t *time.Time) string {
 // bornText is what orders by the time of making: objects of one request are made one after the other.
 func bornText(m store.Made) string { return fmt.Sprintf("%s#%012d", dates.Stamp(m.Created), m.Seq) }
 
-var enrollmentOrders = catalog.SetOf(strings.Fields("enrolledAt createdAt createdAtClient updatedAt updatedAtClient completedAt"))
+var enrollmentOrders = catalog.SetOf(strings.Fields("enrolledAt createdAt createdAtClient updatedAt updatedAtClient " +
+	"completedAt"))
 
 // enrollmentQuery is which enrollments are wanted.
 type enrollmentQuery struct {
@@ -87,7 +89,8 @@ type enrollmentQuery struct {
 
 // enrollmentQuery reads and checks what is asked (EnrollmentRequestParamsMapper, EnrollmentOperationParamsMapper).
 func (c *call) enrollmentQuery(b *rest.Bound) (*enrollmentQuery, *rest.Problem) {
-	q := &enrollmentQuery{program: b.Text["program"], entityType: b.Text["trackedEntityType"], entity: b.Text["trackedEntity"], combo: b.Text["attributeOptionCombo"],
+	q := &enrollmentQuery{program: b.Text["program"], entityType: b.Text["trackedEntityType"],
+		entity: b.Text["trackedEntity"], combo: b.Text["attributeOptionCombo"],
 		deleted: b.Flags["includeDeleted"]}
 	if c.Version.ProgramRequired() && q.program == "" {
 		return nil, c.Invalid("Program is mandatory")
@@ -165,7 +168,8 @@ func (c *call) listEnrollments(set *fields.Set) (any, *rest.Problem) {
 	}
 	for _, k := range b.Order { // the tables that are joined have both of these columns
 		if c.Version.AmbiguousOrder() && (k.Field == "createdAt" || k.Field == "updatedAt") {
-			return nil, rest.Refuse(http.StatusConflict, "", "ERROR: column reference \"%s\" is ambiguous", map[string]string{"createdAt": "created", "updatedAt": "lastupdated"}[k.Field])
+			return nil, rest.Refuse(http.StatusConflict, "", "ERROR: column reference \"%s\" is ambiguous",
+				map[string]string{"createdAt": "created", "updatedAt": "lastupdated"}[k.Field])
 		}
 	}
 	v := c.trackerView(b.Flags["includeDeleted"])
@@ -175,21 +179,22 @@ func (c *call) listEnrollments(set *fields.Set) (any, *rest.Problem) {
 			found = append(found, e)
 		}
 	}
-	sortBy(found, b.Order, c.Version.PlainLists() && len(b.Order) > 0, func(e *store.Enrollment) int64 { return e.Seq }, func(e *store.Enrollment, field string) string {
-		switch field {
-		case "enrolledAt":
-			return dates.Stamp(e.Enrolled)
-		case "createdAt":
-			return bornText(e.Made)
-		case "completedAt":
-			return timeText(e.Completed)
-		case "createdAtClient":
-			return timeText(e.CreatedAtClient)
-		case "updatedAtClient":
-			return timeText(e.UpdatedAtClient)
-		}
-		return dates.Stamp(e.Updated)
-	})
+	sortBy(found, b.Order, c.Version.PlainLists() && len(b.Order) > 0, func(e *store.Enrollment) int64 { return e.Seq },
+		func(e *store.Enrollment, field string) string {
+			switch field {
+			case "enrolledAt":
+				return dates.Stamp(e.Enrolled)
+			case "createdAt":
+				return bornText(e.Made)
+			case "completedAt":
+				return timeText(e.Completed)
+			case "createdAtClient":
+				return timeText(e.CreatedAtClient)
+			case "updatedAtClient":
+				return timeText(e.UpdatedAtClient)
+			}
+			return dates.Stamp(e.Updated)
+		})
 	items := make([]any, len(found))
 	for i := range found {
 		items[i] = lazy{func() any { return fields.Project(v.enrollment(found[i], set), set, fields.Plain{}) }}
@@ -198,8 +203,10 @@ func (c *call) listEnrollments(set *fields.Set) (any, *rest.Problem) {
 }
 
 func (c *call) enrollmentMatches(v view, q *enrollmentQuery, e *store.Enrollment) bool {
-	if e.Deleted && !q.deleted || len(q.ids) > 0 && !q.ids[e.UID] || q.program != "" && e.Program != q.program || q.entity != "" && e.Entity != q.entity ||
-		q.status != "" && e.Status != q.status || q.followUp != nil && e.FollowUp != *q.followUp || q.combo != "" && e.OptionCombo != q.combo {
+	if e.Deleted && !q.deleted || len(q.ids) > 0 && !q.ids[e.UID] || q.program != "" && e.Program != q.program ||
+		q.entity != "" && e.Entity != q.entity ||
+		q.status != "" && e.Status != q.status || q.followUp != nil && e.FollowUp != *q.followUp || q.combo != "" &&
+		e.OptionCombo != q.combo {
 		return false
 	}
 	if t := v.st.Entities[e.Entity]; q.entityType != "" && (t == nil || t.Type != q.entityType) {
@@ -212,7 +219,8 @@ func (c *call) enrollmentMatches(v view, q *enrollmentQuery, e *store.Enrollment
 	return q.scope.covers(home, c.User) && c.reaches(home, v.c.Programs[e.Program], v.st.Entities[e.Entity])
 }
 
-var relationshipParams = []rest.Param{{Name: "trackedEntity", Kind: rest.UID}, {Name: "tei", Kind: rest.UID, Until: 41}, {Name: "enrollment", Kind: rest.UID}, {Name: "event", Kind: rest.UID}}
+var relationshipParams = []rest.Param{{Name: "trackedEntity", Kind: rest.UID},
+	{Name: "tei", Kind: rest.UID, Until: 41}, {Name: "enrollment", Kind: rest.UID}, {Name: "event", Kind: rest.UID}}
 
 func (c *call) listRelationships(set *fields.Set) (any, *rest.Problem) {
 	b, p := c.Bind(pageParams, relationshipParams)
@@ -247,7 +255,8 @@ func (c *call) listRelationships(set *fields.Set) (any, *rest.Problem) {
 		name = "trackedEntity"
 	}
 	known := map[string]bool{"trackedEntity": v.st.Entities[uid] != nil && !v.st.Entities[uid].Deleted,
-		"enrollment": v.st.Enrollments[uid] != nil && !v.st.Enrollments[uid].Deleted, "event": v.st.Events[uid] != nil && !v.st.Events[uid].Deleted}
+		"enrollment": v.st.Enrollments[uid] != nil && !v.st.Enrollments[uid].Deleted,
+		"event":      v.st.Events[uid] != nil && !v.st.Events[uid].Deleted}
 	if !known[name] && !v.deleted {
 		return nil, c.Unknown(strings.ToUpper(name[:1])+name[1:], uid)
 	}

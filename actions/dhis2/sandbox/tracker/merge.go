@@ -10,7 +10,8 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/sandbox/store"
 )
 
-// merge is one merge of two tracked entities: what the original takes over of the duplicate, which is deleted then with all that it keeps.
+// merge is one merge of two tracked entities: what the original takes over of the duplicate, which
+// is deleted then with all that it keeps.
 type merge struct {
 	c                                      *call
 	original, duplicate                    *store.TrackedEntity
@@ -30,7 +31,8 @@ func (c *call) mergePair() *rest.Problem {
 		strategy = "AUTO"
 	}
 	if !slices.Contains(mergeStrategies, strategy) {
-		return rest.Refuse(http.StatusBadRequest, "", "Value '%s' is not valid for parameter mergeStrategy. Valid values are: [%s]", c.Query.Get("mergeStrategy"),
+		return rest.Refuse(http.StatusBadRequest, "",
+			"Value '%s' is not valid for parameter mergeStrategy. Valid values are: [%s]", c.Query.Get("mergeStrategy"),
 			strings.Join(mergeStrategies, ", "))
 	}
 	m := &merge{c: c}
@@ -72,7 +74,8 @@ func (m *merge) read() *rest.Problem {
 	if err != nil || root == nil || root.Kind != jsontree.Object {
 		return rest.Refuse(http.StatusBadRequest, "", "JSON parse error")
 	}
-	for name, into := range map[string]*[]string{"trackedEntityAttributes": &m.attributes, "relationships": &m.relationships, "enrollments": &m.enrollments} {
+	for name, into := range map[string]*[]string{"trackedEntityAttributes": &m.attributes,
+		"relationships": &m.relationships, "enrollments": &m.enrollments} {
 		list := root.Get(name)
 		if list == nil {
 			continue
@@ -88,7 +91,8 @@ func conflict(format string, args ...any) *rest.Problem {
 	return rest.Refuse(http.StatusConflict, "", format, args...)
 }
 
-// choose finds what can be moved, unless something stands against merging without asking (DHIS2 DeduplicationHelper.generateMergeObject).
+// choose finds what can be moved, unless something stands against merging without asking (DHIS2
+// DeduplicationHelper.generateMergeObject).
 func (m *merge) choose() *rest.Problem {
 	m.attributes, m.relationships, m.enrollments = nil, nil, nil
 	no := func(reason string) *rest.Problem {
@@ -124,7 +128,8 @@ func (m *merge) choose() *rest.Problem {
 	return nil
 }
 
-// check refuses what the duplicate does not have and what the original has already (DeduplicationHelper.getInvalidReferenceErrors).
+// check refuses what the duplicate does not have and what the original has already
+// (DeduplicationHelper.getInvalidReferenceErrors).
 func (m *merge) check() *rest.Problem {
 	no := func(format string, args ...any) *rest.Problem {
 		return conflict("Merging conflict: "+format, args...)
@@ -185,7 +190,8 @@ func (m *merge) live(entity string) []*store.Relationship {
 	return out
 }
 
-// sameAs gives the relationship of the original that says the same as one of the duplicate does; those between the two do not count.
+// sameAs gives the relationship of the original that says the same as one of the duplicate does;
+// those between the two do not count.
 func (m *merge) sameAs(r *store.Relationship) string {
 	kind := m.c.Catalog.RelTypes[r.Type]
 	for _, o := range m.live(m.original.UID) {

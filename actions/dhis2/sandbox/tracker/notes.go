@@ -26,7 +26,8 @@ func (c *call) addNote(kind string) {
 		return
 	}
 	d := rest.Decoder{Version: c.Version}
-	n := store.Note{UID: ids.OrNew(d.UID(root, "note")), Value: d.Text(root, "value"), Stored: c.Now().UTC(), By: c.User.Username}
+	n := store.Note{UID: ids.OrNew(d.UID(root, "note")), Value: d.Text(root, "value"), Stored: c.Now().UTC(),
+		By: c.User.Username}
 	if d.Err != nil {
 		c.Unreadable("JSON parse error: " + d.Err.Error())
 		return

@@ -10,7 +10,8 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/sandbox/tracker/access"
 )
 
-// noAccess refuses a single object of the tracker: from 2.42 on it is as if it were not there, before that the reasons are told.
+// noAccess refuses a single object of the tracker: from 2.42 on it is as if it were not there,
+// before that the reasons are told.
 func (c *call) noAccess(name, uid string, reasons []string) *rest.Problem {
 	if c.Version >= 42 {
 		return c.Unknown(name, uid)

@@ -36,7 +36,8 @@ func (c *call) answerOwnership(act func(entity, program string) *rest.Problem, d
 	if c.Version <= 42 && (unit == "" || c.Version <= 41) {
 		unit = c.Query.Get("ou")
 	}
-	if entity == "" || program == "" || c.At(2) == "transfer" && unit == "" || c.At(2) == "override" && !c.Query.Has("reason") {
+	if entity == "" || program == "" || c.At(2) == "transfer" && unit == "" || c.At(2) == "override" &&
+		!c.Query.Has("reason") {
 		c.W.WriteHeader(http.StatusBadRequest) // a parameter is missing: the framework says no more
 		return
 	}
@@ -70,15 +71,22 @@ func (c *call) transfer(entity, programID string) *rest.Problem {
 	case t == nil || t.Deleted || p == nil || unit == nil:
 		return nil
 	case c.Version != 42 && !c.User.Searches(unit):
-		return rest.Refuse(http.StatusForbidden, "E1006", "Tracked entity not transferred. Org unit supplied is not in the user scope.")
+		return rest.Refuse(http.StatusForbidden, "E1006",
+			"Tracked entity not transferred. Org unit supplied is not in the user scope.")
 	case !access.NewAccess(c.Version, cat, st, c.User).Owns(t, p) || !p.Sharing.DataWrite(c.User):
-		return rest.Refuse(http.StatusForbidden, "E1006", "User does not have access to change ownership for the entity-program combination")
+		return rest.Refuse(http.StatusForbidden, "E1006",
+			"User does not have access to change ownership for the entity-program combination")
 	case !p.OrgUnits[unit.UID]:
-		return rest.Refuse(http.StatusForbidden, "E1006", "The program %s is not associated to the org unit %s", p.UID, unit.UID)
+		return rest.Refuse(http.StatusForbidden, "E1006", "The program %s is not associated to the org unit %s", p.UID,
+			unit.UID)
 	case strict && t.Owner(p.UID) == "":
-		return rest.Refuse(http.StatusBadRequest, "E1003", "Tracked entity not transferred. No owner found for the combination of tracked entity %s and program %s", t.UID, p.UID)
+		return rest.Refuse(http.StatusBadRequest, "E1003",
+			"Tracked entity not transferred. No owner found for the combination of tracked entity %s and program %s", t.UID,
+			p.UID)
 	case strict && t.Owner(p.UID) == unit.UID:
-		return rest.Refuse(http.StatusBadRequest, "E1003", "Tracked entity not transferred. The owner of the tracked entity %s and program %s is already %s", t.UID, p.UID, unit.UID)
+		return rest.Refuse(http.StatusBadRequest, "E1003",
+			"Tracked entity not transferred. The owner of the tracked entity %s and program %s is already %s", t.UID, p.UID,
+			unit.UID)
 	case t.Owner(p.UID) == "":
 		return nil
 	}
@@ -98,7 +106,8 @@ func (c *call) override(entity, programID string) *rest.Problem {
 	case p == nil:
 		return no("Program supplied does not exist.")
 	case (t == nil || t.Deleted) && c.Version >= 43:
-		return rest.Refuse(http.StatusNotFound, "E1005", "Temporary ownership not created. Tracked entity supplied does not exist.")
+		return rest.Refuse(http.StatusNotFound, "E1005",
+			"Temporary ownership not created. Tracked entity supplied does not exist.")
 	case t == nil || t.Deleted:
 		return no("Tracked entity supplied does not exist.")
 	case c.User.Super:
@@ -106,9 +115,11 @@ func (c *call) override(entity, programID string) *rest.Problem {
 	case !p.Registration:
 		return no("Program supplied is not a tracker program.")
 	case p.AccessLevel != "PROTECTED":
-		return no("Temporary ownership can only be granted to protected programs. %s access level is %s.", p.UID, p.AccessLevel)
+		return no("Temporary ownership can only be granted to protected programs. %s access level is %s.", p.UID,
+			p.AccessLevel)
 	case p.EntityType != t.Type:
-		return no("The tracked entity type of the program %s differs from that of the tracked entity %s.", p.EntityType, t.Type)
+		return no("The tracked entity type of the program %s differs from that of the tracked entity %s.", p.EntityType,
+			t.Type)
 	case !p.Sharing.DataRead(c.User):
 		return no("User has no data read access to program: %s", p.UID)
 	}

@@ -151,6 +151,7 @@ func (c *call) trackerLink(page int) string {
 
 // badPathUID is the refusal of an address with something else than a uid.
 func (c *call) badPathUID(uid string) *rest.Problem {
-	return rest.Refuse(http.StatusBadRequest, "", "Value '%s' is not valid for path parameter uid. UID must be an alphanumeric string of 11 characters "+
-		"starting with a letter, but was: %s", uid, uid)
+	return rest.Refuse(http.StatusBadRequest, "",
+		"Value '%s' is not valid for path parameter uid. UID must be an alphanumeric string of 11 characters "+
+			"starting with a letter, but was: %s", uid, uid)
 }

@@ -19,8 +19,9 @@ func (s *scope) needsUnits() bool {
 	return s.mode == "SELECTED" || s.mode == "CHILDREN" || s.mode == "DESCENDANTS"
 }
 
-// scopeMode reads where to look and checks that mode and org units suit each other; ids are those of the parameter that names org units in
-// this list. exempt lists need no org unit although the mode does.
+// scopeMode reads where to look and checks that mode and org units suit each other; ids are those
+// of the parameter that names org units in this list. exempt lists need no org unit although the
+// mode does.
 func (c *call) scopeMode(b *rest.Bound, ids []string, exempt bool) (*scope, *rest.Problem) {
 	name, p := c.Either(b, "orgUnitMode", "ouMode")
 	if p != nil {
@@ -33,9 +34,11 @@ func (c *call) scopeMode(b *rest.Bound, ids []string, exempt bool) (*scope, *res
 	case s.mode == "":
 		s.mode = "ACCESSIBLE"
 	case s.needsUnits() && len(ids) == 0 && !exempt:
-		return nil, c.Nonsense("At least one org unit is required for orgUnitMode: %s. Please add one org unit or use a different orgUnitMode.", s.mode)
+		return nil, c.Nonsense("At least one org unit is required for orgUnitMode: %s. Please add one org unit or use a "+
+			"different orgUnitMode.", s.mode)
 	case !s.needsUnits() && len(ids) > 0 && c.Version >= 41:
-		return nil, c.Invalid("orgUnitMode %s cannot be used with orgUnits. Please remove the orgUnit parameter and try again.", s.mode)
+		return nil, c.Invalid("orgUnitMode %s cannot be used with orgUnits. Please remove the orgUnit parameter and try "+
+			"again.", s.mode)
 	}
 	return s, nil
 }
@@ -96,7 +99,8 @@ func (s *scope) covers(o *catalog.OrgUnit, u *catalog.User) bool {
 	return false
 }
 
-// reaches tells whether the user may see data of a program that are at home in an org unit, and about a tracked entity if any.
+// reaches tells whether the user may see data of a program that are at home in an org unit, and
+// about a tracked entity if any.
 func (c *call) reaches(unit *catalog.OrgUnit, p *catalog.Program, t *store.TrackedEntity) bool {
 	if unit == nil || p == nil {
 		return true
@@ -123,7 +127,8 @@ func (v view) personOf(e *store.Event) *store.TrackedEntity {
 	return nil
 }
 
-// homeOf gives the org unit at which an event is found: that which owns its tracked entity, and its own where there is none.
+// homeOf gives the org unit at which an event is found: that which owns its tracked entity, and its
+// own where there is none.
 func (v view) homeOf(e *store.Event) *catalog.OrgUnit {
 	if en := v.st.Enrollments[e.Enrollment]; en != nil {
 		if u := v.home(en.Entity, e.Program); u != nil {
@@ -133,8 +138,8 @@ func (v view) homeOf(e *store.Event) *catalog.OrgUnit {
 	return v.c.OrgUnits[e.OrgUnit]
 }
 
-// readableProgram finds the program that a list is about and checks that the user may read its data; nil without one. tracker asks for one
-// with registration.
+// readableProgram finds the program that a list is about and checks that the user may read its
+// data; nil without one. tracker asks for one with registration.
 func (c *call) readableProgram(id string, tracker bool) (*catalog.Program, *rest.Problem) {
 	if id == "" {
 		return nil, nil
@@ -149,7 +154,8 @@ func (c *call) readableProgram(id string, tracker bool) (*catalog.Program, *rest
 		return nil, c.Invalid("Program specified is not a tracker program: %s", id)
 	}
 	if t := c.Catalog.Types[p.EntityType]; t != nil && tracker && !t.Sharing.DataRead(c.User) {
-		return nil, rest.Refuse(http.StatusForbidden, "", "User is not authorized to read data from selected program's tracked entity type: %s", t.UID)
+		return nil, rest.Refuse(http.StatusForbidden, "",
+			"User is not authorized to read data from selected program's tracked entity type: %s", t.UID)
 	}
 	return p, nil
 }
@@ -165,7 +171,8 @@ func (c *call) readableEntity(b *rest.Bound) *rest.Problem {
 		return c.Invalid("Tracked entity is specified but does not exist: %s", id)
 	}
 	if kind := c.Catalog.Types[t.Type]; kind != nil && !kind.Sharing.DataRead(c.User) {
-		return rest.Refuse(http.StatusForbidden, "", "User is not authorized to read data from type of selected tracked entity: %s", kind.UID)
+		return rest.Refuse(http.StatusForbidden, "",
+			"User is not authorized to read data from type of selected tracked entity: %s", kind.UID)
 	}
 	return nil
 }
@@ -180,7 +187,8 @@ func (c *call) readableType(id string) (*catalog.EntityType, *rest.Problem) {
 		return nil, c.Invalid("Tracked entity type is specified but does not exist: %s", id)
 	}
 	if !t.Sharing.DataRead(c.User) {
-		return nil, rest.Refuse(http.StatusForbidden, "", "User is not authorized to read data from selected tracked entity type: %s", id)
+		return nil, rest.Refuse(http.StatusForbidden, "",
+			"User is not authorized to read data from selected tracked entity type: %s", id)
 	}
 	return t, nil
 }

@@ -96,8 +96,10 @@ func (v view) made(o object, m store.Made) {
 
 // entity shows a tracked entity with what is asked of it; program limits attributes and enrollments to one program.
 func (v view) entity(t *store.TrackedEntity, set *fields.Set, program string) object {
-	o := object{"trackedEntity": t.UID, "trackedEntityType": v.id(catalog.KindTEType, t.Type), "orgUnit": v.id(catalog.KindOrgUnit, t.OrgUnit), "inactive": t.Inactive,
-		"potentialDuplicate": t.Duplicate, "geometry": rawOrNothing(t.Geometry), "createdAtClient": timeOrNothing(t.CreatedAtClient),
+	o := object{"trackedEntity": t.UID, "trackedEntityType": v.id(catalog.KindTEType, t.Type),
+		"orgUnit": v.id(catalog.KindOrgUnit, t.OrgUnit), "inactive": t.Inactive,
+		"potentialDuplicate": t.Duplicate, "geometry": rawOrNothing(t.Geometry),
+		"createdAtClient": timeOrNothing(t.CreatedAtClient),
 		"updatedAtClient": timeOrNothing(t.UpdatedAtClient)}
 	v.made(o, t.Made)
 	if set.Wants("attributes") {
@@ -175,8 +177,10 @@ func (v view) attributes(t *store.TrackedEntity, visible map[string]bool) []any 
 		if !visible[a.Attribute] || def == nil {
 			continue
 		}
-		items = append(items, object{"attribute": v.id(catalog.KindAttribute, a.Attribute), "code": orNothing(def.Code), "displayName": def.Name, "value": a.Value,
-			"valueType": def.ValueType, "createdAt": dates.Stamp(a.Created), "updatedAt": dates.Stamp(a.Updated), "storedBy": a.StoredBy})
+		items = append(items, object{"attribute": v.id(catalog.KindAttribute, a.Attribute), "code": orNothing(def.Code),
+			"displayName": def.Name, "value": a.Value,
+			"valueType": def.ValueType, "createdAt": dates.Stamp(a.Created), "updatedAt": dates.Stamp(a.Updated),
+			"storedBy": a.StoredBy})
 	}
 	return items
 }
@@ -188,16 +192,20 @@ func (v view) owners(t *store.TrackedEntity, program string) []any {
 		if !v.listing && program != "" && program != o.Program {
 			continue
 		}
-		items = append(items, object{"orgUnit": v.id(catalog.KindOrgUnit, o.OrgUnit), "program": v.id(catalog.KindProgram, o.Program), "trackedEntity": t.UID})
+		items = append(items, object{"orgUnit": v.id(catalog.KindOrgUnit, o.OrgUnit),
+			"program": v.id(catalog.KindProgram, o.Program), "trackedEntity": t.UID})
 	}
 	return items
 }
 
 func (v view) enrollment(e *store.Enrollment, set *fields.Set) object {
-	o := object{"enrollment": e.UID, "trackedEntity": e.Entity, "program": v.id(catalog.KindProgram, e.Program), "orgUnit": v.id(catalog.KindOrgUnit, e.OrgUnit),
-		"status": e.Status, "enrolledAt": dates.Stamp(e.Enrolled), "occurredAt": timeOrNothing(e.Occurred), "completedAt": timeOrNothing(e.Completed),
+	o := object{"enrollment": e.UID, "trackedEntity": e.Entity, "program": v.id(catalog.KindProgram, e.Program),
+		"orgUnit": v.id(catalog.KindOrgUnit, e.OrgUnit),
+		"status":  e.Status, "enrolledAt": dates.Stamp(e.Enrolled), "occurredAt": timeOrNothing(e.Occurred),
+		"completedAt": timeOrNothing(e.Completed),
 		"completedBy": orNothing(e.CompletedBy), "followUp": e.FollowUp, "geometry": rawOrNothing(e.Geometry),
-		"createdAtClient": timeOrNothing(e.CreatedAtClient), "updatedAtClient": timeOrNothing(e.UpdatedAtClient), "notes": v.notes(e.Notes)}
+		"createdAtClient": timeOrNothing(e.CreatedAtClient), "updatedAtClient": timeOrNothing(e.UpdatedAtClient),
+		"notes": v.notes(e.Notes)}
 	v.made(o, e.Made)
 	if v.version <= 40 {
 		if u := v.c.OrgUnits[e.OrgUnit]; u != nil {
@@ -238,17 +246,22 @@ func (v view) ofProgram(program string) map[string]bool {
 func (v view) notes(notes []store.Note) []any {
 	items := []any{}
 	for _, n := range notes {
-		items = append(items, object{"note": n.UID, "value": n.Value, "storedAt": dates.Stamp(n.Stored), "storedBy": n.By, "createdBy": v.person(n.By)})
+		items = append(items, object{"note": n.UID, "value": n.Value, "storedAt": dates.Stamp(n.Stored), "storedBy": n.By,
+			"createdBy": v.person(n.By)})
 	}
 	return items
 }
 
 func (v view) event(e *store.Event, set *fields.Set) object {
-	o := object{"event": e.UID, "program": v.id(catalog.KindProgram, e.Program), "programStage": v.id(catalog.KindStage, e.Stage), "enrollment": orNothing(e.Enrollment),
-		"orgUnit": v.id(catalog.KindOrgUnit, e.OrgUnit), "status": e.Status, "occurredAt": timeOrNothing(e.Occurred), "scheduledAt": timeOrNothing(e.Scheduled),
-		"completedAt": timeOrNothing(e.Completed), "completedBy": orNothing(e.CompletedBy), "attributeOptionCombo": v.id(catalog.KindOptionCombo, e.OptionCombo),
-		"geometry": rawOrNothing(e.Geometry), "createdAtClient": timeOrNothing(e.CreatedAtClient), "updatedAtClient": timeOrNothing(e.UpdatedAtClient),
-		"storedBy": e.CreatedBy, "notes": v.notes(e.Notes)}
+	o := object{"event": e.UID, "program": v.id(catalog.KindProgram, e.Program),
+		"programStage": v.id(catalog.KindStage, e.Stage), "enrollment": orNothing(e.Enrollment),
+		"orgUnit": v.id(catalog.KindOrgUnit, e.OrgUnit), "status": e.Status, "occurredAt": timeOrNothing(e.Occurred),
+		"scheduledAt": timeOrNothing(e.Scheduled),
+		"completedAt": timeOrNothing(e.Completed), "completedBy": orNothing(e.CompletedBy),
+		"attributeOptionCombo": v.id(catalog.KindOptionCombo, e.OptionCombo),
+		"geometry":             rawOrNothing(e.Geometry), "createdAtClient": timeOrNothing(e.CreatedAtClient),
+		"updatedAtClient": timeOrNothing(e.UpdatedAtClient),
+		"storedBy":        e.CreatedBy, "notes": v.notes(e.Notes)}
 	v.made(o, e.Made)
 	followUp := false
 	if en := v.st.Enrollments[e.Enrollment]; en != nil {
@@ -285,8 +298,10 @@ func (v view) event(e *store.Event, set *fields.Set) object {
 	if set.Wants("dataValues") {
 		items := []any{}
 		for _, d := range e.Values {
-			items = append(items, object{"dataElement": v.id(catalog.KindDataElement, d.Element), "value": d.Value, "providedElsewhere": d.Elsewhere,
-				"createdAt": dates.Stamp(d.Created), "updatedAt": dates.Stamp(d.Updated), "storedBy": d.StoredBy, "createdBy": v.person(d.StoredBy), "updatedBy": v.person(d.StoredBy)})
+			items = append(items, object{"dataElement": v.id(catalog.KindDataElement, d.Element), "value": d.Value,
+				"providedElsewhere": d.Elsewhere,
+				"createdAt":         dates.Stamp(d.Created), "updatedAt": dates.Stamp(d.Updated), "storedBy": d.StoredBy,
+				"createdBy": v.person(d.StoredBy), "updatedBy": v.person(d.StoredBy)})
 		}
 		o["dataValues"] = items
 	}
@@ -310,7 +325,8 @@ func (v view) relationships(uid string, set *fields.Set) []any {
 }
 
 func (v view) relationship(r *store.Relationship, set *fields.Set) object {
-	o := object{"relationship": r.UID, "relationshipType": v.id(catalog.KindRelType, r.Type), "from": v.side(r.From, inner(set, "from")), "to": v.side(r.To, inner(set, "to"))}
+	o := object{"relationship": r.UID, "relationshipType": v.id(catalog.KindRelType, r.Type),
+		"from": v.side(r.From, inner(set, "from")), "to": v.side(r.To, inner(set, "to"))}
 	v.made(o, r.Made)
 	if t := v.c.RelTypes[r.Type]; t != nil {
 		o["relationshipName"], o["bidirectional"] = t.Name, t.Bidirectional
@@ -331,11 +347,13 @@ func (v view) side(it store.Item, set *fields.Set) object {
 	switch {
 	case it.Entity != "":
 		if t := v.st.Entities[it.Entity]; t != nil {
-			return object{"trackedEntity": fields.Project(v.entity(t, without("trackedEntity"), ""), without("trackedEntity"), fields.Plain{})}
+			return object{"trackedEntity": fields.Project(v.entity(t, without("trackedEntity"), ""), without("trackedEntity"),
+				fields.Plain{})}
 		}
 	case it.Enrollment != "":
 		if e := v.st.Enrollments[it.Enrollment]; e != nil {
-			return object{"enrollment": fields.Project(v.enrollment(e, without("enrollment")), without("enrollment"), fields.Plain{})}
+			return object{"enrollment": fields.Project(v.enrollment(e, without("enrollment")), without("enrollment"),
+				fields.Plain{})}
 		}
 	case it.Event != "":
 		if e := v.st.Events[it.Event]; e != nil {

@@ -40,7 +40,8 @@ var (
 	stampForm    = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}T\d{2}(:\d{2}(:\d{2}(\.\d+)?)?)?(Z|[+-]\d{2}(:?\d{2})?)?$|^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}(Z|[+-]\d{2}:?\d{2})$`)
 )
 
-// Misfit says why a value does not have its type, as DHIS2 names it; empty when it fits. An empty value fits every type (DHIS2 ValidationUtils.valueIsValid).
+// Misfit says why a value does not have its type, as DHIS2 names it; empty when it fits. An empty
+// value fits every type (DHIS2 ValidationUtils.valueIsValid).
 func Misfit(value, valueType string) string {
 	if strings.TrimSpace(value) == "" || valueType == "" {
 		return ""
@@ -58,28 +59,32 @@ var valueChecks = map[string]struct {
 	fits   func(string) bool
 	reason string
 }{
-	"LETTER":                   {isLetter, "value_not_valid_letter"},
-	"NUMBER":                   {isNumeric, "value_not_numeric"},
-	"UNIT_INTERVAL":            {func(s string) bool { return within(s, 0, 1) }, "value_not_unit_interval"},
-	"PERCENTAGE":               {func(s string) bool { return within(s, 0, 100) }, "value_not_percentage"},
-	"INTEGER":                  {func(s string) bool { return isInteger(s, integerForm) }, "value_not_integer"},
-	"INTEGER_POSITIVE":         {func(s string) bool { return isInteger(s, positiveForm) }, "value_not_positive_integer"},
-	"INTEGER_NEGATIVE":         {func(s string) bool { return isInteger(s, negativeForm) }, "value_not_negative_integer"},
-	"INTEGER_ZERO_OR_POSITIVE": {func(s string) bool { return isInteger(s, zeroUpForm) }, "value_not_zero_or_positive_integer"},
-	"BOOLEAN":                  {func(s string) bool { return strings.EqualFold(s, "true") || strings.EqualFold(s, "false") }, "value_not_bool"},
-	"TRUE_ONLY":                {func(s string) bool { return strings.EqualFold(s, "true") }, "value_not_true_only"},
-	"DATE":                     {isDate, "value_not_valid_date"},
-	"AGE":                      {isDate, "value_not_valid_age"},
-	"DATETIME":                 {isStamp, "value_not_valid_datetime"},
-	"TIME":                     {timeForm.MatchString, "value_not_valid_time"},
-	"PHONE_NUMBER":             {phoneForm.MatchString, "value_not_phone_number"},
-	"EMAIL":                    {isEmail, "value_not_valid_email"},
-	"URL":                      {isURL, "value_not_url"},
-	"USERNAME":                 {isUsername, "value_not_valid_username"},
-	"COORDINATE":               {isCoordinate, "value_not_coordinate"},
-	"ORGANISATION_UNIT":        {ids.Valid, "value_not_valid_organisation_unit"},
-	"FILE_RESOURCE":            {ids.Valid, "value_not_valid_file_resource_uid"},
-	"IMAGE":                    {ids.Valid, "value_not_valid_image_uid"},
+	"LETTER":           {isLetter, "value_not_valid_letter"},
+	"NUMBER":           {isNumeric, "value_not_numeric"},
+	"UNIT_INTERVAL":    {func(s string) bool { return within(s, 0, 1) }, "value_not_unit_interval"},
+	"PERCENTAGE":       {func(s string) bool { return within(s, 0, 100) }, "value_not_percentage"},
+	"INTEGER":          {func(s string) bool { return isInteger(s, integerForm) }, "value_not_integer"},
+	"INTEGER_POSITIVE": {func(s string) bool { return isInteger(s, positiveForm) }, "value_not_positive_integer"},
+	"INTEGER_NEGATIVE": {func(s string) bool { return isInteger(s, negativeForm) }, "value_not_negative_integer"},
+	"INTEGER_ZERO_OR_POSITIVE": {func(s string) bool { return isInteger(s, zeroUpForm) },
+		"value_not_zero_or_positive_integer"},
+	"BOOLEAN": {func(s string) bool {
+		return strings.EqualFold(s, "true") ||
+			strings.EqualFold(s, "false")
+	}, "value_not_bool"},
+	"TRUE_ONLY":         {func(s string) bool { return strings.EqualFold(s, "true") }, "value_not_true_only"},
+	"DATE":              {isDate, "value_not_valid_date"},
+	"AGE":               {isDate, "value_not_valid_age"},
+	"DATETIME":          {isStamp, "value_not_valid_datetime"},
+	"TIME":              {timeForm.MatchString, "value_not_valid_time"},
+	"PHONE_NUMBER":      {phoneForm.MatchString, "value_not_phone_number"},
+	"EMAIL":             {isEmail, "value_not_valid_email"},
+	"URL":               {isURL, "value_not_url"},
+	"USERNAME":          {isUsername, "value_not_valid_username"},
+	"COORDINATE":        {isCoordinate, "value_not_coordinate"},
+	"ORGANISATION_UNIT": {ids.Valid, "value_not_valid_organisation_unit"},
+	"FILE_RESOURCE":     {ids.Valid, "value_not_valid_file_resource_uid"},
+	"IMAGE":             {ids.Valid, "value_not_valid_image_uid"},
 }
 
 func isLetter(s string) bool {
@@ -173,7 +178,8 @@ func isUsername(s string) bool {
 	return len(s) >= 4 && len(s) <= 255 && userForm.MatchString(s)
 }
 
-// isCoordinate: longitude and latitude in brackets; blanks anywhere and what follows a second comma are not looked at (DHIS2 MathUtils).
+// isCoordinate: longitude and latitude in brackets; blanks anywhere and what follows a second comma
+// are not looked at (DHIS2 MathUtils).
 func isCoordinate(s string) bool {
 	s = strings.Join(strings.Fields(s), "")
 	if len(s) < 5 || s[0] != '[' || strings.IndexByte(s, ']') != len(s)-1 {
@@ -188,7 +194,8 @@ func isCoordinate(s string) bool {
 	return err1 == nil && err2 == nil && x >= -180 && x <= 180 && y >= -90 && y <= 90
 }
 
-// SplitMulti splits the value of a MULTI_TEXT element as Java does: empty parts at its end are none (DHIS2 ValueType.splitMultiText).
+// SplitMulti splits the value of a MULTI_TEXT element as Java does: empty parts at its end are none
+// (DHIS2 ValueType.splitMultiText).
 func SplitMulti(value string) []string {
 	if value == "" {
 		return []string{""}

@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// Profile is whose habits the sandbox takes on: the second number of a DHIS2 version, 42 for 2.42. What differs between versions is asked of it
-// by name, so that the code that uses it says what it is about.
+// Profile is whose habits the sandbox takes on: the second number of a DHIS2 version, 42 for 2.42.
+// What differs between versions is asked of it by name, so that the code that uses it says what it
+// is about.
 type Profile int
 
 const (
@@ -24,7 +25,8 @@ func Parse(version string) (Profile, error) {
 	minor, _, _ = strings.Cut(minor, "-")
 	n, err := strconv.Atoi(minor)
 	if !ok || err != nil || n < oldestManners || n > newestManners {
-		return 0, fmt.Errorf("sandbox: version %q is not one it can act as: give 2.%d to 2.%d", version, oldestManners, newestManners)
+		return 0, fmt.Errorf("sandbox: version %q is not one it can act as: give 2.%d to 2.%d", version, oldestManners,
+			newestManners)
 	}
 	return Profile(n), nil
 }
@@ -55,16 +57,19 @@ func (m Profile) StrictBody() bool { return m >= 41 }
 // TypedUIDs: from 2.42 on a malformed uid anywhere refuses the whole request, before it is an error of one object.
 func (m Profile) TypedUIDs() bool { return m >= 42 }
 
-// LooseOptions: up to 2.40 an option's code is compared without regard to case, and the value of a MULTI_TEXT element as a whole.
+// LooseOptions: up to 2.40 an option's code is compared without regard to case, and the value of a
+// MULTI_TEXT element as a whole.
 func (m Profile) LooseOptions() bool { return m <= 40 }
 
-// EnrollmentDefaultsActive: from 2.41 on an enrollment without a status is active already while it is validated; before only once it is stored.
+// EnrollmentDefaultsActive: from 2.41 on an enrollment without a status is active already while it
+// is validated; before only once it is stored.
 func (m Profile) EnrollmentDefaultsActive() bool { return m >= 41 }
 
 // StatusRequired: up to 2.42 a server fails inside itself at an event whose status is null.
 func (m Profile) StatusRequired() bool { return m <= 42 }
 
-// SizesLate: from 2.43 on a request that is refused counts what is valid and what is not, each uid of those once; before, what was sent.
+// SizesLate: from 2.43 on a request that is refused counts what is valid and what is not, each uid
+// of those once; before, what was sent.
 func (m Profile) SizesLate() bool { return m >= 43 }
 
 // RepeatsInvalid: up to 2.41 an event that is invalid already is still told that its stage does not repeat.
@@ -73,14 +78,15 @@ func (m Profile) RepeatsInvalid() bool { return m <= 41 }
 // SplitEvents: from 2.43 on events of tracker programs and single events are different things.
 func (m Profile) SplitEvents() bool { return m >= 43 }
 
-// OneValueTypeCheck: in 2.41 and from 2.43 on one check of the value type covers references (org units, users, files) too, beside the check of
-// options.
+// OneValueTypeCheck: in 2.41 and from 2.43 on one check of the value type covers references (org
+// units, users, files) too, beside the check of options.
 func (m Profile) OneValueTypeCheck() bool { return m == 41 || m >= 43 }
 
 // EditExpired: only 2.42 holds a closed period against those who may edit what has expired.
 func (m Profile) EditExpired() bool { return m != 42 }
 
-// MovesInCapture: to move an enrollment or an event to another org unit the user must capture there; 2.42 and what is before 2.41 do not ask.
+// MovesInCapture: to move an enrollment or an event to another org unit the user must capture
+// there; 2.42 and what is before 2.41 do not ask.
 func (m Profile) MovesInCapture() bool { return m == 41 || m >= 43 }
 
 // ProgramRequired: from 2.43 on lists of events and enrollments must name their program.
@@ -89,28 +95,33 @@ func (m Profile) ProgramRequired() bool { return m >= 43 }
 // CompletedOnly: from 2.42 on completedAt may only be given with a status that is complete.
 func (m Profile) CompletedOnly() bool { return m >= 42 }
 
-// UniqueStorage: from 2.43 on an object that is twice in a request violates a constraint of the database; before it is written twice.
+// UniqueStorage: from 2.43 on an object that is twice in a request violates a constraint of the
+// database; before it is written twice.
 func (m Profile) UniqueStorage() bool { return m >= 43 }
 
 // DataEntry: from 2.43 on data values are checked and written data set by data set.
 func (m Profile) DataEntry() bool { return m >= 43 }
 
-// QueuedJobs: from 2.41 on an asynchronous import of data values waits for its turn; what is asked right after it does not find its values.
+// QueuedJobs: from 2.41 on an asynchronous import of data values waits for its turn; what is asked
+// right after it does not find its values.
 func (m Profile) QueuedJobs() bool { return m >= 41 }
 
-// BornPeriods: from 2.43 on a data set can be completed only for a period that the database has already, as data values bring it there.
+// BornPeriods: from 2.43 on a data set can be completed only for a period that the database has
+// already, as data values bring it there.
 func (m Profile) BornPeriods() bool { return m >= 43 }
 
 // PlainLists: up to 2.40 lists of tracker objects come as "instances" with the page beside them.
 func (m Profile) PlainLists() bool { return m <= 40 }
 
-// AmbiguousOrder: in 2.41 and 2.42 enrollments cannot be ordered by when they were created or updated, as a table that is joined has these columns too.
+// AmbiguousOrder: in 2.41 and 2.42 enrollments cannot be ordered by when they were created or
+// updated, as a table that is joined has these columns too.
 func (m Profile) AmbiguousOrder() bool { return m == 41 || m == 42 }
 
 // OldestFirst: up to 2.40 tracker lists come in the order in which objects were created, from 2.41 on newest first.
 func (m Profile) OldestFirst() bool { return m <= 40 }
 
-// AllAttributes: up to 2.40 a tracked entity read without a program shows the attributes of all its programs, after that of its type alone.
+// AllAttributes: up to 2.40 a tracked entity read without a program shows the attributes of all its
+// programs, after that of its type alone.
 func (m Profile) AllAttributes() bool { return m <= 40 }
 
 // HTMLNotFound: from 2.42 on an unknown address is answered with a page of HTML, by Tomcat; before with JSON, by Jetty.

@@ -26,7 +26,8 @@ func sealer(t testing.TB, key string) *codec.Sealer {
 
 func TestStates(t *testing.T) {
 	t.Parallel()
-	for _, state := range []journal.State{journal.Pending, journal.Held, journal.Delivered, journal.Skipped, journal.Failed, journal.Dismissed} {
+	for _, state := range []journal.State{journal.Pending, journal.Held, journal.Delivered, journal.Skipped,
+		journal.Failed, journal.Dismissed} {
 		code, err := codec.StateCode(state)
 		if err != nil || codec.StateOf(code) != state {
 			t.Errorf("%s becomes %d, %s: %v", state, code, codec.StateOf(code), err)

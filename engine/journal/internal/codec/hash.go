@@ -1,4 +1,5 @@
-// Package codec turns what the journal keeps into what its stores hold: numbers for states, hashes of names, sealed payloads.
+// Package codec turns what the journal keeps into what its stores hold: numbers for states, hashes
+// of names, sealed payloads.
 package codec
 
 import (
@@ -9,7 +10,8 @@ import (
 	"github.com/culvert/culvert/engine/journal"
 )
 
-// The kinds of name that are hashed. The lowest bit of a hash tells identities from keys, so that both can share one index.
+// The kinds of name that are hashed. The lowest bit of a hash tells identities from keys, so that
+// both can share one index.
 const (
 	identKind = "\x01"
 	chainKind = "\x02"
@@ -24,8 +26,9 @@ func Ident(rule, id string) int64 { return int64(hash(identKind, rule, id) &^ 1)
 // Chain is the hash of a key. Two keys of one hash, which is next to impossible, merely wait for each other.
 func Chain(key string) int64 { return int64(hash(chainKind, "", key) | 1) }
 
-// ObjectBits is the length of an object's hash. With ten million objects about one pair shares a hash; they are sent again more often than needed,
-// and never taken for unchanged, because their sums differ too.
+// ObjectBits is the length of an object's hash. With ten million objects about one pair shares a
+// hash; they are sent again more often than needed, and never taken for unchanged, because their
+// sums differ too.
 const ObjectBits = 46
 
 // Object is the hash of an object on a server, in the low ObjectBits.
@@ -40,7 +43,8 @@ func hash(kind, a, b string) uint64 {
 	return binary.BigEndian.Uint64(sum[:])
 }
 
-// Term is the hash of a text that records are searched by: an id, a key, an object. Records of one hash are compared with the text itself.
+// Term is the hash of a text that records are searched by: an id, a key, an object. Records of one
+// hash are compared with the text itself.
 func Term(text string) int64 { return int64(hash(termKind, "", text) >> (64 - TermBits)) }
 
 // TermBits is the length of such a hash: few, for there are several to a record.

@@ -72,7 +72,8 @@ func (s *Sealer) Private(ident int64, p *journal.Problem) ([]byte, error) {
 	if p == nil || p.Detail == "" && p.Value == "" && p.Column == "" && len(p.Objects) == 0 && len(p.More) == 0 {
 		return nil, nil
 	}
-	text, err := json.Marshal(private{Detail: p.Detail, Column: p.Column, Value: p.Value, Objects: p.Objects, More: storeFaults(p.More)})
+	text, err := json.Marshal(private{Detail: p.Detail, Column: p.Column, Value: p.Value, Objects: p.Objects,
+		More: storeFaults(p.More)})
 	if err != nil {
 		return nil, fmt.Errorf("encode a problem: %w", err)
 	}

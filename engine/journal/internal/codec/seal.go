@@ -14,7 +14,8 @@ import (
 	"github.com/culvert/culvert/engine/journal"
 )
 
-// The first byte of every stored payload says how the rest is to be read, so that a journal may become encrypted while it holds clear payloads.
+// The first byte of every stored payload says how the rest is to be read, so that a journal may
+// become encrypted while it holds clear payloads.
 const (
 	formClear  = 0
 	formSealed = 1
@@ -40,7 +41,8 @@ type Sealer struct {
 	older []cipher.AEAD // of keys that were in use before: they only open
 }
 
-// NewSealer makes a sealer from the operator's key and those that were in use before; an empty key keeps payloads in clear.
+// NewSealer makes a sealer from the operator's key and those that were in use before; an empty key
+// keeps payloads in clear.
 func NewSealer(key []byte, older ...[]byte) (*Sealer, error) {
 	if len(key) == 0 {
 		return &Sealer{}, nil
@@ -94,7 +96,8 @@ func (s *Sealer) Seal(purpose string, ident int64, payload []byte) []byte {
 	return s.aead.Seal(out, nil, payload, bound(purpose, ident))
 }
 
-// Open gives the payload of what is stored. The error is journal.ErrKeyMissing or ErrKeyWrong when it is sealed and cannot be opened.
+// Open gives the payload of what is stored. The error is journal.ErrKeyMissing or ErrKeyWrong when
+// it is sealed and cannot be opened.
 func (s *Sealer) Open(purpose string, ident int64, stored []byte) ([]byte, error) {
 	if len(stored) == 0 {
 		return nil, nil
@@ -161,7 +164,8 @@ func (s *Sealer) Share(server, slot, value string) string {
 	if s.aead == nil {
 		return shareClear + value
 	}
-	return shareSealed + base64.StdEncoding.EncodeToString(s.Seal(purposeShare, int64(Object(server, slot)), []byte(value)))
+	return shareSealed + base64.StdEncoding.EncodeToString(s.Seal(purposeShare, int64(Object(server, slot)),
+		[]byte(value)))
 }
 
 // OpenShare gives the value of what Share stored; empty for nothing.
@@ -186,8 +190,9 @@ func (s *Sealer) Check() string {
 	return base64.StdEncoding.EncodeToString(s.Seal(purposeCheck, 0, []byte(checkText)))
 }
 
-// Checks compares the keys with a journal's check texts, one for each key in use, the newest first; none means that the journal was never encrypted. It
-// gives the texts as they are to be kept from now on: with one of the newest key.
+// Checks compares the keys with a journal's check texts, one for each key in use, the newest first;
+// none means that the journal was never encrypted. It gives the texts as they are to be kept from
+// now on: with one of the newest key.
 func (s *Sealer) Checks(kept string) (string, error) {
 	current := false
 	for _, check := range strings.Fields(kept) {

@@ -7,8 +7,8 @@ import (
 	"github.com/culvert/culvert/engine/journal"
 )
 
-// The numbers of states. Pending and Delivered are 0 and 1 because SQLite keeps those two in no space at all: settling a record does not make
-// its row longer.
+// The numbers of states. Pending and Delivered are 0 and 1 because SQLite keeps those two in no
+// space at all: settling a record does not make its row longer.
 const (
 	Pending   = 0
 	Delivered = 1
@@ -21,7 +21,8 @@ const (
 )
 
 // states are all of them, by number.
-var states = [...]journal.State{journal.Pending, journal.Delivered, journal.Held, journal.Skipped, journal.Failed, journal.Dismissed, journal.Superseded}
+var states = [...]journal.State{journal.Pending, journal.Delivered, journal.Held, journal.Skipped, journal.Failed,
+	journal.Dismissed, journal.Superseded}
 
 // States are all states.
 func States() []journal.State { return states[:] }
@@ -88,8 +89,8 @@ func Waits(s journal.State, p *journal.Problem) bool {
 	return s == journal.Pending && p != nil && p.Class == actions.ClassParent
 }
 
-// ReplayFlags are the flags of records that a person replays; the stores' statements clear what an earlier replay set. Only a record that is named may
-// overwrite what is newer.
+// ReplayFlags are the flags of records that a person replays; the stores' statements clear what an
+// earlier replay set. Only a record that is named may overwrite what is newer.
 func ReplayFlags(f journal.Filter, force bool) int {
 	switch {
 	case force && (f.Seq != 0 || f.ID != ""):

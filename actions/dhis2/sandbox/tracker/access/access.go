@@ -6,7 +6,8 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/sandbox/version"
 )
 
-// Access answers what a user may do with stored tracker objects (DHIS2 TrackerAccessManager and TrackerOwnershipManager). The store must be locked.
+// Access answers what a user may do with stored tracker objects (DHIS2 TrackerAccessManager and
+// TrackerOwnershipManager). The store must be locked.
 type Access struct {
 	version version.Profile
 	Catalog *catalog.Catalog
@@ -14,8 +15,9 @@ type Access struct {
 	User    *catalog.User
 }
 
-// Reaches tells whether a user may work with a tracked entity in a program that an org unit owns it in: whoever captures there, and in an open
-// program whoever may search there; in a protected one also who was let in for some hours.
+// Reaches tells whether a user may work with a tracked entity in a program that an org unit owns it
+// in: whoever captures there, and in an open program whoever may search there; in a protected one
+// also who was let in for some hours.
 func (a Access) Reaches(owner *catalog.OrgUnit, p *catalog.Program, t *store.TrackedEntity) bool {
 	if a.User.Super || owner == nil || !p.Registration {
 		return true
@@ -135,7 +137,8 @@ func (a Access) updatesEvent(e *store.Event) bool {
 		return p.Sharing.DataWrite(a.User)
 	}
 	unit := a.Catalog.OrgUnits[e.OrgUnit]
-	return st.Sharing.DataWrite(a.User) && p.Sharing.DataRead(a.User) && (unit == nil || a.User.Searches(unit)) && a.ofEvent(e, p)
+	return st.Sharing.DataWrite(a.User) && p.Sharing.DataRead(a.User) && (unit == nil || a.User.Searches(unit)) &&
+		a.ofEvent(e, p)
 }
 
 // ofEvent checks the tracked entity that an event is about.
@@ -164,14 +167,17 @@ func (a Access) options(combo string, right func(catalog.Sharing) bool) bool {
 
 // updatesItem and readsItem check one endpoint of a relationship; what is not stored yet is not asked about.
 func (a Access) updatesItem(it store.Item) bool {
-	return a.WritesEntity(a.Store.Entities[it.Entity]) && a.updatesEnrollment(a.Store.Enrollments[it.Enrollment]) && a.updatesEvent(a.Store.Events[it.Event])
+	return a.WritesEntity(a.Store.Entities[it.Entity]) && a.updatesEnrollment(a.Store.Enrollments[it.Enrollment]) &&
+		a.updatesEvent(a.Store.Events[it.Event])
 }
 
 func (a Access) ReadsItem(it store.Item) bool {
-	return a.ReadsEntity(a.Store.Entities[it.Entity]) && a.ReadsEnrollment(a.Store.Enrollments[it.Enrollment]) && a.ReadsEvent(a.Store.Events[it.Event])
+	return a.ReadsEntity(a.Store.Entities[it.Entity]) && a.ReadsEnrollment(a.Store.Enrollments[it.Enrollment]) &&
+		a.ReadsEvent(a.Store.Events[it.Event])
 }
 
-// Links tells whether a user may make a relationship, or delete one: both endpoints of one that goes both ways must be writable, else the first.
+// Links tells whether a user may make a relationship, or delete one: both endpoints of one that
+// goes both ways must be writable, else the first.
 func (a Access) Links(kind *catalog.RelationshipType, from, to store.Item, remove bool) bool {
 	if a.User.Super {
 		return true

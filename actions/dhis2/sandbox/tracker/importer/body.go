@@ -8,7 +8,8 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/sandbox/store"
 )
 
-// What a tracker request holds, flattened: children that stood inside their parents carry the parent's uid (DHIS2 BodyConverter).
+// What a tracker request holds, flattened: children that stood inside their parents carry the
+// parent's uid (DHIS2 BodyConverter).
 
 type entityIn struct {
 	uid                              string
@@ -115,7 +116,8 @@ func (b *Bundle) size() int {
 
 // sizes counts the objects of each kind.
 func (b *Bundle) sizes() map[string]int {
-	return map[string]int{trackedEntityKind: len(b.entities), enrollmentKind: len(b.enrollments), eventKind: len(b.events), relationshipKind: len(b.relationships)}
+	return map[string]int{trackedEntityKind: len(b.entities), enrollmentKind: len(b.enrollments),
+		eventKind: len(b.events), relationshipKind: len(b.relationships)}
 }
 
 // index finds objects by their uid; of several with one uid the first counts.

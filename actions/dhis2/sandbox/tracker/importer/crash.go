@@ -9,8 +9,9 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/sandbox/valuetype"
 )
 
-// Where a real server fails inside itself, so that nothing is written and the answer is 500 (409 up to 2.40): at what its own code or its database
-// does not stand. Whoever skips validation meets most of them.
+// Where a real server fails inside itself, so that nothing is written and the answer is 500 (409 up
+// to 2.40): at what its own code or its database does not stand. Whoever skips validation meets
+// most of them.
 
 // collides finds what a DHIS2 of some version fails at while it writes.
 func (im *importer) collides(a *accepted) (*Report, *rest.Problem) {
@@ -22,7 +23,8 @@ func (im *importer) collides(a *accepted) (*Report, *rest.Problem) {
 	}
 	if im.version.UniqueStorage() {
 		if uid := a.twice(); uid != "" {
-			return nil, rest.Refuse(http.StatusInternalServerError, "", "ERROR: duplicate key value violates unique constraint\n  Detail: Key (uid)=(%s) already exists.", uid)
+			return nil, rest.Refuse(http.StatusInternalServerError, "",
+				"ERROR: duplicate key value violates unique constraint\n  Detail: Key (uid)=(%s) already exists.", uid)
 		}
 		return nil, nil
 	}
@@ -41,7 +43,8 @@ func (im *importer) collides(a *accepted) (*Report, *rest.Problem) {
 
 func (im *importer) collision(kind, uid string) (*Report, *rest.Problem) {
 	if im.version >= 41 {
-		return nil, rest.Refuse(http.StatusInternalServerError, "", "A different object with the same identifier value was already associated with the session : [%s %s]", kind, uid)
+		return nil, rest.Refuse(http.StatusInternalServerError, "",
+			"A different object with the same identifier value was already associated with the session : [%s %s]", kind, uid)
 	}
 	return &Report{Status: "ERROR", Validation: validationOf(im.version, im.r, "ERRORS"),
 		Message: fmt.Sprintf("Exception:A Tracker Entity of type '%s' (%s) failed to persist.", kind, uid)}, nil
@@ -163,7 +166,8 @@ func (im *importer) unwritable(a *accepted) (kind, uid string) {
 		}
 	}
 	for _, e := range a.enrollments {
-		if e.program == nil || e.orgUnit == nil || e.enrolled == nil || !im.known(parent{trackedEntityKind, e.entity}) || unknownOrLong(e.attributes) {
+		if e.program == nil || e.orgUnit == nil || e.enrolled == nil || !im.known(parent{trackedEntityKind, e.entity}) ||
+			unknownOrLong(e.attributes) {
 			return "enrollment", e.uid
 		}
 	}
@@ -173,7 +177,8 @@ func (im *importer) unwritable(a *accepted) (kind, uid string) {
 		}
 	}
 	for _, r := range a.relationships {
-		if r.strategy == create && (r.relType == nil || r.from == nil || r.to == nil || !im.known(parent{itemKind(r.from), r.from.UID()}) ||
+		if r.strategy == create && (r.relType == nil || r.from == nil || r.to == nil ||
+			!im.known(parent{itemKind(r.from), r.from.UID()}) ||
 			!im.known(parent{itemKind(r.to), r.to.UID()})) {
 			return "relationship", r.uid
 		}
@@ -222,13 +227,15 @@ func (im *importer) known(p parent) bool {
 	return im.b.eventBy[p.uid] != nil
 }
 
-// rulesFail finds what a rule engine fails at: in 2.42 an event that has no date at all, and everywhere what nobody validated (DHIS2
-// DefaultProgramRuleService). From 2.43 on it is asked about programs that have rules alone, and about those that are not known.
+// rulesFail finds what a rule engine fails at: in 2.42 an event that has no date at all, and
+// everywhere what nobody validated (DHIS2 DefaultProgramRuleService). From 2.43 on it is asked
+// about programs that have rules alone, and about those that are not known.
 func (im *importer) rulesFail(a *accepted) {
 	if im.version == 42 {
 		for _, e := range a.events {
 			if e.occurred == nil && e.scheduled == nil {
-				im.crash("Parameter specified as non-null is null: method org.hisp.dhis.rules.DateUtils$Companion.toRuleInstant, parameter instant")
+				im.crash("Parameter specified as non-null is null: method " +
+					"org.hisp.dhis.rules.DateUtils$Companion.toRuleInstant, parameter instant")
 			}
 		}
 	}
@@ -247,11 +254,13 @@ func (im *importer) rulesFail(a *accepted) {
 		evaluated[e.uid] = true
 		switch {
 		case e.orgUnit == nil:
-			im.crash("Cannot invoke \"org.hisp.dhis.organisationunit.OrganisationUnit.getUid()\" because \"organisationUnit\" is null")
+			im.crash("Cannot invoke \"org.hisp.dhis.organisationunit.OrganisationUnit.getUid()\" because " +
+				"\"organisationUnit\" is null")
 		case e.entity == "":
 			im.crash("trackedEntity is marked non-null but is null")
 		case e.enrolled == nil:
-			im.crash("Parameter specified as non-null is null: method org.hisp.dhis.rules.DateUtils$Companion.toRuleLocalDate, parameter instant")
+			im.crash("Parameter specified as non-null is null: method " +
+				"org.hisp.dhis.rules.DateUtils$Companion.toRuleLocalDate, parameter instant")
 		}
 	}
 	for _, e := range a.events {
@@ -262,7 +271,8 @@ func (im *importer) rulesFail(a *accepted) {
 			im.crash("Cannot invoke \"org.hisp.dhis.program.Program.getUid()\" because \"program\" is null")
 		}
 		old := im.st.Enrollments[e.enrollment]
-		if evaluated[e.enrollment] || old != nil && im.evaluates(old.Program) || !e.tracker && e.program != nil && im.evaluates(e.program.UID) {
+		if evaluated[e.enrollment] || old != nil && im.evaluates(old.Program) || !e.tracker && e.program != nil &&
+			im.evaluates(e.program.UID) {
 			im.ruleEventFails(e)
 		}
 	}
@@ -278,9 +288,11 @@ func (im *importer) ruleEventFails(e *eventIn) {
 	case e.stage == nil:
 		im.crash("Cannot invoke \"org.hisp.dhis.program.ProgramStage.getUid()\" because \"programStage\" is null")
 	case e.orgUnit == nil:
-		im.crash("Cannot invoke \"org.hisp.dhis.organisationunit.OrganisationUnit.getUid()\" because \"organisationUnit\" is null")
+		im.crash("Cannot invoke \"org.hisp.dhis.organisationunit.OrganisationUnit.getUid()\" because \"organisationUnit\" " +
+			"is null")
 	case e.occurred == nil && e.scheduled == nil && im.version >= 42:
-		im.crash("Parameter specified as non-null is null: method org.hisp.dhis.rules.DateUtils$Companion.toRuleLocalDate, parameter instant")
+		im.crash("Parameter specified as non-null is null: method " +
+			"org.hisp.dhis.rules.DateUtils$Companion.toRuleLocalDate, parameter instant")
 	}
 	for _, v := range e.values {
 		if v.uid == "" {

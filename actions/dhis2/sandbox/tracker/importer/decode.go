@@ -70,9 +70,11 @@ func (r *relations) read(d *bundleDecoder, n *jsontree.Node) {
 }
 
 func (d *bundleDecoder) entity(n *jsontree.Node) *entityIn {
-	return &entityIn{uid: ids.OrNew(d.UID(n, "trackedEntity")), typeID: d.Text(n, "trackedEntityType"), orgUnitID: d.Text(n, "orgUnit"),
-		inactive: d.Flag(n, "inactive"), duplicate: d.Flag(n, "potentialDuplicate"), geometry: d.geometry(n),
-		createdAtClient: d.Date(n, "createdAtClient"), updatedAtClient: d.Date(n, "updatedAtClient"), attributes: d.attributes(n)}
+	return &entityIn{uid: ids.OrNew(d.UID(n, "trackedEntity")), typeID: d.Text(n, "trackedEntityType"),
+		orgUnitID: d.Text(n, "orgUnit"),
+		inactive:  d.Flag(n, "inactive"), duplicate: d.Flag(n, "potentialDuplicate"), geometry: d.geometry(n),
+		createdAtClient: d.Date(n, "createdAtClient"), updatedAtClient: d.Date(n, "updatedAtClient"),
+		attributes: d.attributes(n)}
 }
 
 func (d *bundleDecoder) attributes(n *jsontree.Node) []attributeIn {
@@ -93,17 +95,22 @@ func (d *bundleDecoder) values(n *jsontree.Node, name string) []*jsontree.Node {
 	return d.List(n, name)
 }
 
-// brokenApart gives the items of a list as DHIS2's parser sees them where the value of one is an object: it reads no value, takes the fields of that
-// object for fields of the item, ends the item where the object ends, and begins another with what follows (EmptyStringToNullStdDeserializer).
+// brokenApart gives the items of a list as DHIS2's parser sees them where the value of one is an
+// object: it reads no value, takes the fields of that object for fields of the item, ends the item
+// where the object ends, and begins another with what follows (EmptyStringToNullStdDeserializer).
 func brokenApart(items []*jsontree.Node) []*jsontree.Node {
 	out := make([]*jsontree.Node, 0, len(items))
 	for _, it := range items {
 		for {
-			at := slices.IndexFunc(it.Fields, func(f jsontree.Field) bool { return f.Name == "value" && f.Value.Kind == jsontree.Object })
+			at := slices.IndexFunc(it.Fields, func(f jsontree.Field) bool {
+				return f.Name == "value" &&
+					f.Value.Kind == jsontree.Object
+			})
 			if at < 0 {
 				break
 			}
-			first := &jsontree.Node{Kind: jsontree.Object, Fields: append(append([]jsontree.Field{}, it.Fields[:at]...), it.Fields[at].Value.Fields...)}
+			first := &jsontree.Node{Kind: jsontree.Object,
+				Fields: append(append([]jsontree.Field{}, it.Fields[:at]...), it.Fields[at].Value.Fields...)}
 			out = append(out, first)
 			it = &jsontree.Node{Kind: jsontree.Object, Fields: it.Fields[at+1:]}
 		}
@@ -115,7 +122,8 @@ func brokenApart(items []*jsontree.Node) []*jsontree.Node {
 func (d *bundleDecoder) notes(n *jsontree.Node) []noteIn {
 	var out []noteIn
 	for _, x := range d.List(n, "notes") {
-		if it := (noteIn{ids.OrNew(d.UID(x, "note")), d.Text(x, "value")}); it.value != "" { // one without a text is not looked at
+		// one without a text is not looked at
+		if it := (noteIn{ids.OrNew(d.UID(x, "note")), d.Text(x, "value")}); it.value != "" {
 			out = append(out, it)
 		}
 	}
@@ -123,10 +131,13 @@ func (d *bundleDecoder) notes(n *jsontree.Node) []noteIn {
 }
 
 func (d *bundleDecoder) enrollment(n *jsontree.Node) *enrollmentIn {
-	e := &enrollmentIn{uid: ids.OrNew(d.UID(n, "enrollment")), entity: d.UID(n, "trackedEntity"), programID: d.Text(n, "program"),
-		orgUnitID: d.Text(n, "orgUnit"), status: d.Enum(n, "status", "ACTIVE", "COMPLETED", "CANCELLED"), enrolled: d.Date(n, "enrolledAt"),
+	e := &enrollmentIn{uid: ids.OrNew(d.UID(n, "enrollment")), entity: d.UID(n, "trackedEntity"),
+		programID: d.Text(n, "program"),
+		orgUnitID: d.Text(n, "orgUnit"), status: d.Enum(n, "status", "ACTIVE", "COMPLETED", "CANCELLED"),
+		enrolled: d.Date(n, "enrolledAt"),
 		occurred: d.Date(n, "occurredAt"), completed: d.Date(n, "completedAt"), createdAtClient: d.Date(n, "createdAtClient"),
-		updatedAtClient: d.Date(n, "updatedAtClient"), followUp: d.Flag(n, "followUp"), geometry: d.geometry(n), attributes: d.attributes(n), notes: d.notes(n)}
+		updatedAtClient: d.Date(n, "updatedAtClient"), followUp: d.Flag(n, "followUp"), geometry: d.geometry(n),
+		attributes: d.attributes(n), notes: d.notes(n)}
 	if d.Version >= 43 {
 		e.comboID = d.Text(n, "attributeOptionCombo")
 	}
@@ -137,10 +148,13 @@ func (d *bundleDecoder) enrollment(n *jsontree.Node) *enrollmentIn {
 }
 
 func (d *bundleDecoder) event(n *jsontree.Node) *eventIn {
-	e := &eventIn{uid: ids.OrNew(d.UID(n, "event")), enrollment: d.UID(n, "enrollment"), programID: d.Text(n, "program"), stageID: d.Text(n, "programStage"),
-		orgUnitID: d.Text(n, "orgUnit"), status: d.Enum(n, "status", "ACTIVE", "COMPLETED", "VISITED", "SCHEDULE", "OVERDUE", "SKIPPED"),
+	e := &eventIn{uid: ids.OrNew(d.UID(n, "event")), enrollment: d.UID(n, "enrollment"), programID: d.Text(n, "program"),
+		stageID:   d.Text(n, "programStage"),
+		orgUnitID: d.Text(n, "orgUnit"), status: d.Enum(n, "status", "ACTIVE", "COMPLETED", "VISITED", "SCHEDULE", "OVERDUE",
+			"SKIPPED"),
 		occurred: d.Date(n, "occurredAt"), scheduled: d.Date(n, "scheduledAt"), completed: d.Date(n, "completedAt"),
-		createdAtClient: d.Date(n, "createdAtClient"), updatedAtClient: d.Date(n, "updatedAtClient"), comboID: d.Text(n, "attributeOptionCombo"),
+		createdAtClient: d.Date(n, "createdAtClient"), updatedAtClient: d.Date(n, "updatedAtClient"),
+		comboID:  d.Text(n, "attributeOptionCombo"),
 		geometry: d.geometry(n), notes: d.notes(n)}
 	d.UID(n, "trackedEntity") // taken from the enrollment, but it must be a uid all the same
 	if !n.Has("status") {
@@ -164,7 +178,8 @@ func (d *bundleDecoder) event(n *jsontree.Node) *eventIn {
 	items := brokenApart(d.values(n, "dataValues"))
 	e.values = make([]valueIn, 0, len(items))
 	for _, v := range items {
-		e.values = append(e.values, valueIn{id: d.Text(v, "dataElement"), value: rest.EmptyIsNil(d.Optional(v, "value")), elsewhere: d.Flag(v, "providedElsewhere")})
+		e.values = append(e.values, valueIn{id: d.Text(v, "dataElement"), value: rest.EmptyIsNil(d.Optional(v, "value")),
+			elsewhere: d.Flag(v, "providedElsewhere")})
 	}
 	return e
 }

@@ -10,7 +10,8 @@ import (
 )
 
 // geometryDepth is how deep the coordinates of each type of geometry are nested.
-var geometryDepth = map[string]int{"Point": 0, "MultiPoint": 1, "LineString": 1, "MultiLineString": 2, "Polygon": 2, "MultiPolygon": 3}
+var geometryDepth = map[string]int{"Point": 0, "MultiPoint": 1, "LineString": 1, "MultiLineString": 2, "Polygon": 2,
+	"MultiPolygon": 3}
 
 func (d *bundleDecoder) geometry(n *jsontree.Node) json.RawMessage {
 	v := n.Get("geometry")
@@ -61,7 +62,8 @@ func (d *bundleDecoder) coordinates(n *jsontree.Node, depth int, closed bool) (a
 	}
 	if depth == 0 {
 		if len(n.Items) < 2 {
-			d.Fail("Cannot invoke \"com.fasterxml.jackson.databind.JsonNode.asDouble()\" because the return value of \"com.fasterxml.jackson.databind.JsonNode.get(int)\" is null")
+			d.Fail("Cannot invoke \"com.fasterxml.jackson.databind.JsonNode.asDouble()\" because the return value of " +
+				"\"com.fasterxml.jackson.databind.JsonNode.get(int)\" is null")
 			return nil, false
 		}
 		out := make([]float64, 2)

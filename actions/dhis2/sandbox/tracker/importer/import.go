@@ -30,7 +30,8 @@ type Params struct {
 	Strategy, AtomicMode, Mode, Validation, ReportMode string
 	SkipRules                                          bool
 	Async                                              bool
-	Schemes                                            map[string]string // by collection; "" for what has no scheme of its own
+	// by collection; "" for what has no scheme of its own
+	Schemes map[string]string
 }
 
 // importEnums are the parameters with a closed list of values, the first of which is the default.
@@ -39,7 +40,8 @@ var importEnums = []struct {
 	values []string
 	set    func(p *Params, v string)
 }{
-	{"importStrategy", []string{"CREATE_AND_UPDATE", "CREATE", "UPDATE", "DELETE"}, func(p *Params, v string) { p.Strategy = v }},
+	{"importStrategy", []string{"CREATE_AND_UPDATE", "CREATE", "UPDATE", "DELETE"},
+		func(p *Params, v string) { p.Strategy = v }},
 	{"atomicMode", []string{"ALL", "OBJECT"}, func(p *Params, v string) { p.AtomicMode = v }},
 	{"importMode", []string{"COMMIT", "VALIDATE"}, func(p *Params, v string) { p.Mode = v }},
 	{"validationMode", []string{"FULL", "FAIL_FAST", "SKIP"}, func(p *Params, v string) { p.Validation = v }},
@@ -48,8 +50,10 @@ var importEnums = []struct {
 }
 
 // Schemes are the parameters that say how objects are identified; what is not said follows idScheme.
-var Schemes = map[string]string{"idScheme": "", "orgUnitIdScheme": catalog.KindOrgUnit, "programIdScheme": catalog.KindProgram, "programStageIdScheme": catalog.KindStage,
-	"dataElementIdScheme": catalog.KindDataElement, "categoryOptionIdScheme": catalog.KindCategoryOption, "categoryOptionComboIdScheme": catalog.KindOptionCombo}
+var Schemes = map[string]string{"idScheme": "", "orgUnitIdScheme": catalog.KindOrgUnit,
+	"programIdScheme": catalog.KindProgram, "programStageIdScheme": catalog.KindStage,
+	"dataElementIdScheme": catalog.KindDataElement, "categoryOptionIdScheme": catalog.KindCategoryOption,
+	"categoryOptionComboIdScheme": catalog.KindOptionCombo}
 
 func ReadParams(m version.Profile, q url.Values) (*Params, *rest.Problem) {
 	p := &Params{Schemes: map[string]string{}}
@@ -59,7 +63,8 @@ func ReadParams(m version.Profile, q url.Values) (*Params, *rest.Problem) {
 			v = e.values[0]
 		}
 		if !slices.Contains(e.values, v) {
-			return nil, rest.Refuse(http.StatusBadRequest, "", "Value '%s' is not valid for parameter %s. Valid values are: [%s]", v, e.name, strings.Join(e.values, ", "))
+			return nil, rest.Refuse(http.StatusBadRequest, "",
+				"Value '%s' is not valid for parameter %s. Valid values are: [%s]", v, e.name, strings.Join(e.values, ", "))
 		}
 		e.set(p, v)
 	}
@@ -69,11 +74,13 @@ func ReadParams(m version.Profile, q url.Values) (*Params, *rest.Problem) {
 			continue
 		}
 		if id, ok := strings.CutPrefix(v, "ATTRIBUTE:"); v != "UID" && v != "CODE" && v != "NAME" && !(ok && ids.Valid(id)) {
-			return nil, rest.Refuse(http.StatusBadRequest, "", "Value '%s' is not valid for parameter %s. Valid values are: [UID, CODE, NAME, ATTRIBUTE:attributeUid]", v, name)
+			return nil, rest.Refuse(http.StatusBadRequest, "",
+				"Value '%s' is not valid for parameter %s. Valid values are: [UID, CODE, NAME, ATTRIBUTE:attributeUid]", v, name)
 		}
 		p.Schemes[kind] = v
 	}
-	flags := map[string]*bool{"skipRuleEngine": &p.SkipRules, "skipSideEffects": new(bool), "skipPatternValidation": new(bool)}
+	flags := map[string]*bool{"skipRuleEngine": &p.SkipRules, "skipSideEffects": new(bool),
+		"skipPatternValidation": new(bool)}
 	p.Async = true
 	if m >= 42 {
 		flags["async"] = &p.Async
@@ -86,7 +93,8 @@ func ReadParams(m version.Profile, q url.Values) (*Params, *rest.Problem) {
 		}
 		b, ok := rest.ParseFlag(q.Get(name))
 		if !ok {
-			return nil, rest.Refuse(http.StatusBadRequest, "", "Value '%s' is not valid for parameter %s. It should be of type boolean", q.Get(name), name)
+			return nil, rest.Refuse(http.StatusBadRequest, "",
+				"Value '%s' is not valid for parameter %s. It should be of type boolean", q.Get(name), name)
 		}
 		*into = b
 	}
@@ -141,7 +149,8 @@ type importer struct {
 
 // Run carries out an import. The problem is an import that failed as a whole inside the server.
 func (s *Engine) Run(u *catalog.User, params *Params, b *Bundle) (*Report, *rest.Problem) {
-	im := &importer{srv: s, version: s.Version, c: s.Catalog, st: s.Store, user: u, params: params, b: b, r: newReporter(params.Validation == "FAIL_FAST")}
+	im := &importer{srv: s, version: s.Version, c: s.Catalog, st: s.Store, user: u, params: params, b: b,
+		r: newReporter(params.Validation == "FAIL_FAST")}
 	if b.blind {
 		im.c, im.st = &catalog.Catalog{}, store.New(s.Catalog, s.Now)
 	}
@@ -196,7 +205,8 @@ func (s *Engine) Run(u *catalog.User, params *Params, b *Bundle) (*Report, *rest
 // skipsValidation: only a superuser may.
 func (im *importer) skipsValidation() bool { return im.params.Validation == "SKIP" && im.user.Super }
 
-// endedEarly tells whether validation stopped at its first error, after which rules bring validators of their own. Who skips validation meets none.
+// endedEarly tells whether validation stopped at its first error, after which rules bring
+// validators of their own. Who skips validation meets none.
 func (im *importer) endedEarly() bool { return im.unseen && !im.skipsValidation() }
 
 // mustStop: with atomicMode ALL one error stops everything.
@@ -210,7 +220,8 @@ func (im *importer) stopped(valid *accepted) *Report {
 	if im.version.SizesLate() {
 		n = valid.size() + im.r.unique("")
 	}
-	return &Report{Status: "ERROR", Validation: validationOf(im.version, im.r, im.params.ReportMode), Stats: &stats{Ignored: n, Total: n}, Timings: im.timings()}
+	return &Report{Status: "ERROR", Validation: validationOf(im.version, im.r, im.params.ReportMode),
+		Stats: &stats{Ignored: n, Total: n}, Timings: im.timings()}
 }
 
 func (im *importer) completed(types map[string]*typeReport) *Report {
@@ -232,7 +243,8 @@ func (im *importer) completed(types map[string]*typeReport) *Report {
 		t.Stats.Total = t.Stats.Created + t.Stats.Updated + t.Stats.Deleted + t.Stats.Ignored
 	}
 	total.Total = total.Created + total.Updated + total.Deleted + total.Ignored
-	return &Report{Status: "OK", Validation: validationOf(im.version, im.r, im.params.ReportMode), Stats: &total, Bundle: &bundleReport{Types: types}, Timings: im.timings()}
+	return &Report{Status: "OK", Validation: validationOf(im.version, im.r, im.params.ReportMode), Stats: &total,
+		Bundle: &bundleReport{Types: types}, Timings: im.timings()}
 }
 
 // timings: up to 2.40 a full report tells how long things took.

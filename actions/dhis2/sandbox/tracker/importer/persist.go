@@ -22,8 +22,9 @@ func (a *accepted) size() int {
 	return len(a.entities) + len(a.enrollments) + len(a.events) + len(a.relationships)
 }
 
-// persistable picks the objects that can be written, and tells valid children of parents with errors that they cannot be either. A child of
-// such a child is left out without a word (DHIS2 PersistablesFilter).
+// persistable picks the objects that can be written, and tells valid children of parents with
+// errors that they cannot be either. A child of such a child is left out without a word (DHIS2
+// PersistablesFilter).
 func (im *importer) persistable(from *accepted) *accepted {
 	if im.skipsValidation() {
 		return from
@@ -91,7 +92,8 @@ func (im *importer) persistable(from *accepted) *accepted {
 	return out
 }
 
-// parentless: where validation ended at its first error, what nobody validated may name no parent, which a server fails to look for.
+// parentless: where validation ended at its first error, what nobody validated may name no parent,
+// which a server fails to look for.
 func (im *importer) parentless(from *accepted) {
 	for _, e := range from.enrollments {
 		if e.entity == "" && !im.r.isInvalid(enrollmentKind, e.uid) {
@@ -173,7 +175,8 @@ func (im *importer) persist(a *accepted) map[string]*typeReport {
 	return types
 }
 
-// wrote counts an object. Up to 2.41 what counts is whether it was there when it was written, after that what was decided at first.
+// wrote counts an object. Up to 2.41 what counts is whether it was there when it was written, after
+// that what was decided at first.
 func (im *importer) wrote(types map[string]*typeReport, kind, uid string, what strategy, isNew bool) {
 	t := types[kind]
 	if im.version > 41 {

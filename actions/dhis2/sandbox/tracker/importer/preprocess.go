@@ -10,7 +10,8 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/sandbox/store"
 )
 
-// What a server does to a request before it validates it, in DHIS2's order (its BundlePreProcessors). What is to be deleted is left as it is.
+// What a server does to a request before it validates it, in DHIS2's order (its
+// BundlePreProcessors). What is to be deleted is left as it is.
 
 func (im *importer) preprocess() {
 	if im.params.Strategy != "DELETE" {
@@ -26,8 +27,9 @@ func (im *importer) preprocess() {
 	}
 }
 
-// completeEvents fills in what an event may leave out: the program of its stage, the stage of an event program. A program that was filled in is
-// known from then on, to the whole request, as the program of a stage only, which is less than the program.
+// completeEvents fills in what an event may leave out: the program of its stage, the stage of an
+// event program. A program that was filled in is known from then on, to the whole request, as the
+// program of a stage only, which is less than the program.
 func (im *importer) completeEvents() {
 	partial := map[string]*catalog.Program{}
 	known := func(p *catalog.Program) *catalog.Program {
@@ -62,11 +64,14 @@ func (im *importer) completeEvents() {
 	}
 }
 
-// ofStage is what a server knows of a program that it came to by one of its stages (DHIS2 ProgramStageMapper): neither its attributes nor its
-// stages, and every setting as it is in a new program.
+// ofStage is what a server knows of a program that it came to by one of its stages (DHIS2
+// ProgramStageMapper): neither its attributes nor its stages, and every setting as it is in a new
+// program.
 func ofStage(p *catalog.Program) *catalog.Program {
-	return &catalog.Program{UID: p.UID, Name: p.Name, Registration: p.Registration, EntityType: p.EntityType, Combo: p.Combo, Sharing: p.Sharing,
-		AccessLevel: p.AccessLevel, IncidentDate: true, AttributeOf: map[string]catalog.ProgramAttribute{}, OrgUnits: p.OrgUnits, OrgUnitList: p.OrgUnitList}
+	return &catalog.Program{UID: p.UID, Name: p.Name, Registration: p.Registration, EntityType: p.EntityType,
+		Combo: p.Combo, Sharing: p.Sharing,
+		AccessLevel: p.AccessLevel, IncidentDate: true, AttributeOf: map[string]catalog.ProgramAttribute{},
+		OrgUnits: p.OrgUnits, OrgUnitList: p.OrgUnitList}
 }
 
 // lendEnrollments: up to 2.42 every event program has one enrollment of its own, which all events of its stages are in.
@@ -103,7 +108,8 @@ func (im *importer) chooseCombos() {
 	}
 }
 
-// visitedIsActive: the status VISITED is an older name of ACTIVE. Up to 2.42 a status that was sent as null fails here, and with it everything.
+// visitedIsActive: the status VISITED is an older name of ACTIVE. Up to 2.42 a status that was sent
+// as null fails here, and with it everything.
 func (im *importer) visitedIsActive() {
 	for _, e := range im.b.events {
 		if e.status == "" && im.version.StatusRequired() {
@@ -130,8 +136,8 @@ func (im *importer) programOf(e *store.Event) *catalog.Program {
 	return im.c.Programs[e.Program]
 }
 
-// findAssignedUsers completes the users of events by their uid or their name, and stops at the first event without one, as DHIS2 does. Whoever
-// has no name after that is not found.
+// findAssignedUsers completes the users of events by their uid or their name, and stops at the
+// first event without one, as DHIS2 does. Whoever has no name after that is not found.
 func (im *importer) findAssignedUsers() {
 	byUID := map[string]bool{}
 	for _, e := range im.b.events {
@@ -188,8 +194,9 @@ func (im *importer) dropRepeatedRelationships() {
 	im.b.relationships = kept
 }
 
-// tellEventsApart decides which events are of tracker programs. From 2.43 on the others come first, and an event of an event program that names the
-// stage of a tracker program is both (DHIS2 ParamsConverter).
+// tellEventsApart decides which events are of tracker programs. From 2.43 on the others come first,
+// and an event of an event program that names the stage of a tracker program is both (DHIS2
+// ParamsConverter).
 func (im *importer) tellEventsApart() {
 	var single, tracker []*eventIn
 	for _, e := range im.b.events {
@@ -204,7 +211,8 @@ func (im *importer) tellEventsApart() {
 		default:
 			e.tracker = im.version.SplitEvents() || e.enrollment != ""
 		}
-		if im.version.SplitEvents() && !e.tracker && im.params.Strategy != "UPDATE" && im.params.Strategy != "DELETE" && e.stage != nil && im.ofTracker(e.stage) {
+		if im.version.SplitEvents() && !e.tracker && im.params.Strategy != "UPDATE" && im.params.Strategy != "DELETE" &&
+			e.stage != nil && im.ofTracker(e.stage) {
 			both := *e
 			both.tracker = true
 			im.keepApart(&both)

@@ -18,7 +18,8 @@ const (
 var trackerKinds = []string{trackedEntityKind, enrollmentKind, eventKind, relationshipKind}
 
 // kindName names a kind inside a sentence.
-var kindName = map[string]string{trackedEntityKind: "trackedEntity", enrollmentKind: "enrollment", eventKind: "event", relationshipKind: "relationship"}
+var kindName = map[string]string{trackedEntityKind: "trackedEntity", enrollmentKind: "enrollment", eventKind: "event",
+	relationshipKind: "relationship"}
 
 // Report is DHIS2's ImportReport.
 type Report struct {
@@ -333,6 +334,7 @@ func (r *Report) InAWord() string {
 	if r.Stats == nil {
 		return "Import complete"
 	}
-	return fmt.Sprintf("Import complete with status %s, %d created, %d updated, %d deleted, %d ignored", r.Status, r.Stats.Created, r.Stats.Updated, r.Stats.Deleted,
+	return fmt.Sprintf("Import complete with status %s, %d created, %d updated, %d deleted, %d ignored", r.Status,
+		r.Stats.Created, r.Stats.Updated, r.Stats.Deleted,
 		r.Stats.Ignored)
 }

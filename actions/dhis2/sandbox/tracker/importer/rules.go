@@ -31,7 +31,8 @@ func newRuleEngine(c *catalog.Catalog, m version.Profile, log *slog.Logger) *rul
 	for i, s := range e.skipped {
 		names[i] = s.Name + " (" + s.UID + "): " + s.Reason
 	}
-	log.Warn("program rules that DHIS2 evaluates are not evaluated here: what they would refuse or assign is not", "count", len(names),
+	log.Warn("program rules that DHIS2 evaluates are not evaluated here: what they would refuse or assign is not",
+		"count", len(names),
 		"rules", strings.Join(names, "; "))
 	return e
 }
@@ -61,11 +62,13 @@ func definitions(c *catalog.Catalog, m version.Profile) map[string]*programrules
 }
 
 func ruleOf(c *catalog.Catalog, o object) programrules.Rule {
-	r := programrules.Rule{UID: catalog.Str(o, "id"), Name: catalog.Str(o, "name"), Stage: catalog.Ref(o, "programStage"), Condition: catalog.Str(o, "condition"),
-		Priority: priorityOf(o)}
+	r := programrules.Rule{UID: catalog.Str(o, "id"), Name: catalog.Str(o, "name"), Stage: catalog.Ref(o, "programStage"),
+		Condition: catalog.Str(o, "condition"),
+		Priority:  priorityOf(o)}
 	for _, id := range catalog.Refs(o, "programRuleActions") {
 		a := c.ByID[id].Obj
-		action := programrules.Action{Kind: programrules.Kind(catalog.Str(a, "programRuleActionType")), Content: catalog.Str(a, "content"), Data: catalog.Str(a, "data"),
+		action := programrules.Action{Kind: programrules.Kind(catalog.Str(a, "programRuleActionType")),
+			Content: catalog.Str(a, "content"), Data: catalog.Str(a, "data"),
 			Priority: priorityOf(a)}
 		switch de, at := catalog.Ref(a, "dataElement"), catalog.Ref(a, "trackedEntityAttribute"); {
 		case action.Kind == programrules.ScheduleEvent:
@@ -89,8 +92,9 @@ func priorityOf(o object) *int {
 }
 
 func variableOf(c *catalog.Catalog, o object) programrules.Variable {
-	v := programrules.Variable{Name: catalog.Str(o, "name"), Source: programrules.Source(catalog.Str(o, "programRuleVariableSourceType")),
-		Field: catalog.Ref(o, "dataElement"), Stage: catalog.Ref(o, "programStage"), ValueType: catalog.Str(o, "valueType")}
+	v := programrules.Variable{Name: catalog.Str(o, "name"),
+		Source: programrules.Source(catalog.Str(o, "programRuleVariableSourceType")),
+		Field:  catalog.Ref(o, "dataElement"), Stage: catalog.Ref(o, "programStage"), ValueType: catalog.Str(o, "valueType")}
 	set := ""
 	if v.Source == programrules.OfAttribute {
 		v.Field = catalog.Ref(o, "trackedEntityAttribute")

@@ -9,15 +9,17 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/sandbox/valuetype"
 )
 
-// runRules evaluates the program rules on what is about to be written and acts on their effects: errors, warnings, values assigned, events
-// scheduled. What is assigned is validated as what is sent (DHIS2 RuleEngineValidator).
+// runRules evaluates the program rules on what is about to be written and acts on their effects:
+// errors, warnings, values assigned, events scheduled. What is assigned is validated as what is
+// sent (DHIS2 RuleEngineValidator).
 func (im *importer) runRules(a *accepted) {
 	enrollments, events := im.evaluateRules(a)
 	sc := im.newScheduler()
 	if im.endedEarly() { // what was validated is not found anything new in
 		for _, t := range a.entities {
 			if t.entityType == nil {
-				im.crash("Cannot invoke \"org.hisp.dhis.trackedentity.TrackedEntityType.getUid()\" because \"trackedEntityType\" is null")
+				im.crash("Cannot invoke \"org.hisp.dhis.trackedentity.TrackedEntityType.getUid()\" because " +
+					"\"trackedEntityType\" is null")
 				return
 			}
 			im.entityAttributes(im.r.about(trackedEntityKind, t.uid), t)
@@ -55,7 +57,8 @@ func (im *importer) runRules(a *accepted) {
 func (im *importer) applyToEvent(e *eventIn, effects []programrules.Effect, sc *scheduler) {
 	s := im.r.about(eventKind, e.uid)
 	if e.stage == nil {
-		im.crash("Cannot invoke \"org.hisp.dhis.program.ProgramStage.getProgramStageDataElements()\" because \"programStage\" is null")
+		im.crash("Cannot invoke \"org.hisp.dhis.program.ProgramStage.getProgramStageDataElements()\" because " +
+			"\"programStage\" is null")
 		return
 	}
 	if !checksValues(e.status, e.stage) {
@@ -146,7 +149,8 @@ func (im *importer) mandatoryAttribute(s *subject, e *enrollmentIn, effect progr
 	}
 }
 
-// assignValue sets a value that was not sent; another one than what was sent is an error. No value is one too: it takes away what is stored.
+// assignValue sets a value that was not sent; another one than what was sent is an error. No value
+// is one too: it takes away what is stored.
 func (im *importer) assignValue(s *subject, e *eventIn, effect programrules.Effect) {
 	de := im.c.DataElements[effect.Field]
 	if de == nil {
@@ -158,7 +162,8 @@ func (im *importer) assignValue(s *subject, e *eventIn, effect programrules.Effe
 			sent = &e.values[i]
 		}
 	}
-	if set := im.c.OptionSets[de.OptionSet]; im.version <= 40 && set != nil && (effect.Data == nil || !set.Codes[*effect.Data]) {
+	if set := im.c.OptionSets[de.OptionSet]; im.version <= 40 && set != nil &&
+		(effect.Data == nil || !set.Codes[*effect.Data]) {
 		// up to 2.40 what is no option is not assigned
 		if sent != nil && sent.value != nil {
 			s.error("E1307", effect.Rule, effect.Field, "")

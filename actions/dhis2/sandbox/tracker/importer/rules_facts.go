@@ -8,8 +8,9 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/sandbox/store"
 )
 
-// evaluateRules gives the effects of program rules on what is about to be written. All are known before the first is acted on, so that what
-// a rule refuses still counts for the rules of its siblings.
+// evaluateRules gives the effects of program rules on what is about to be written. All are known
+// before the first is acted on, so that what a rule refuses still counts for the rules of its
+// siblings.
 func (im *importer) evaluateRules(a *accepted) (enrollments, events map[string][]programrules.Effect) {
 	enrollments, events = map[string][]programrules.Effect{}, map[string][]programrules.Effect{}
 	payload := map[string][]*eventIn{} // of tracker programs, by enrollment
@@ -74,8 +75,9 @@ func (im *importer) ruleUser() programrules.User {
 }
 
 func (im *importer) enrollmentFacts(e *enrollmentIn) *programrules.Enrollment {
-	f := &programrules.Enrollment{UID: e.uid, Program: e.program.Name, Status: e.status, OrgUnit: e.orgUnit.UID, OrgUnitCode: e.orgUnit.Code,
-		Attributes: im.attributeFacts(e.entity, e.attributes)}
+	f := &programrules.Enrollment{UID: e.uid, Program: e.program.Name, Status: e.status, OrgUnit: e.orgUnit.UID,
+		OrgUnitCode: e.orgUnit.Code,
+		Attributes:  im.attributeFacts(e.entity, e.attributes)}
 	if f.Status == "" {
 		f.Status = "ACTIVE"
 	}
@@ -100,9 +102,11 @@ func (im *importer) storedEnrollmentFacts(e *store.Enrollment) *programrules.Enr
 	return f
 }
 
-// attributeFacts: what is sent goes before what is stored; a value that is taken away still counts with what is stored. Up to 2.41 what is
-// stored goes before what comes with the enrollment, unless it comes with the tracked entity too. Stored values count only where the request
-// names the tracked entity: for an event alone DHIS2 does not load it (TrackerPreheat), so that its attributes have no values.
+// attributeFacts: what is sent goes before what is stored; a value that is taken away still counts
+// with what is stored. Up to 2.41 what is stored goes before what comes with the enrollment, unless
+// it comes with the tracked entity too. Stored values count only where the request names the
+// tracked entity: for an event alone DHIS2 does not load it (TrackerPreheat), so that its
+// attributes have no values.
 func (im *importer) attributeFacts(entity string, ofEnrollment []attributeIn) map[string]string {
 	values := map[string]string{}
 	put := func(attrs []attributeIn) {
@@ -151,8 +155,10 @@ func (im *importer) names(entity string) bool {
 
 // eventFacts is what rules see of an event that was sent: its own values alone, not those that are stored.
 func (im *importer) eventFacts(e *eventIn) *programrules.Event {
-	f := &programrules.Event{UID: e.uid, Stage: e.stage.UID, StageName: e.stage.Name, Status: e.status, OrgUnit: e.orgUnit.UID,
-		OrgUnitCode: e.orgUnit.Code, Due: e.scheduled, Completed: e.completed, Created: im.srv.Now(), Values: map[string]string{}, Asked: true}
+	f := &programrules.Event{UID: e.uid, Stage: e.stage.UID, StageName: e.stage.Name, Status: e.status,
+		OrgUnit:     e.orgUnit.UID,
+		OrgUnitCode: e.orgUnit.Code, Due: e.scheduled, Completed: e.completed, Created: im.srv.Now(),
+		Values: map[string]string{}, Asked: true}
 	f.Date = dateOfEvent(e.occurred, e.scheduled)
 	if e.old != nil {
 		f.Created = e.old.Created
@@ -190,8 +196,9 @@ func (im *importer) eventsOfEnrollment(enrollment string, payload []*eventIn) []
 		if e.Deleted || sent[e.UID] || unit != nil && !im.user.Searches(unit) && !im.user.Captures(unit) {
 			continue
 		}
-		f := &programrules.Event{UID: e.UID, Stage: e.Stage, Status: e.Status, OrgUnit: e.OrgUnit, Due: e.Scheduled, Completed: e.Completed,
-			Date: dateOfEvent(e.Occurred, e.Scheduled), Created: e.Created, Values: map[string]string{}}
+		f := &programrules.Event{UID: e.UID, Stage: e.Stage, Status: e.Status, OrgUnit: e.OrgUnit, Due: e.Scheduled,
+			Completed: e.Completed,
+			Date:      dateOfEvent(e.Occurred, e.Scheduled), Created: e.Created, Values: map[string]string{}}
 		if im.version >= 43 && e.CreatedAtClient != nil {
 			f.Created = *e.CreatedAtClient
 		}

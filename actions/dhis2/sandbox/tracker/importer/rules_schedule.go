@@ -9,10 +9,11 @@ import (
 
 // scheduler makes the events that rules schedule, from 2.43 on: one a stage in a request (DHIS2 ScheduleEventHelper).
 type scheduler struct {
-	im      *importer
-	events  []*eventIn
-	stages  map[string]bool
-	withOwn map[string]bool // enrollments that the request brings events for; of these alone is known what they hold already
+	im     *importer
+	events []*eventIn
+	stages map[string]bool
+	// enrollments that the request brings events for; of these alone is known what they hold already
+	withOwn map[string]bool
 }
 
 func (im *importer) newScheduler() *scheduler {

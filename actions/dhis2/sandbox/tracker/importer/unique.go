@@ -11,8 +11,9 @@ type exactValue struct{ attribute, value string }
 // holder is a tracked entity that holds a value of a unique attribute.
 type holder struct{ uid, unit string }
 
-// taken tells whether another tracked entity holds a value of a unique attribute, in the store or in the same request. A tracked entity that is
-// new is another than all that the request holds, even where it stands there twice (DHIS2 UniqueAttributesSupplier, AttributeValidator).
+// taken tells whether another tracked entity holds a value of a unique attribute, in the store or
+// in the same request. A tracked entity that is new is another than all that the request holds,
+// even where it stands there twice (DHIS2 UniqueAttributesSupplier, AttributeValidator).
 func (im *importer) taken(a *catalog.Attribute, value, entity, orgUnit string) bool {
 	if im.payloadHolders() == nil {
 		return false
@@ -31,8 +32,9 @@ func (im *importer) taken(a *catalog.Attribute, value, entity, orgUnit string) b
 	return false
 }
 
-// payloadHolders gives, for each value of a unique attribute that several tracked entities of the request hold, who they are. It is nil where one
-// tracked entity stands in the request twice with all that it holds: there a server finds neither these nor those in its database.
+// payloadHolders gives, for each value of a unique attribute that several tracked entities of the
+// request hold, who they are. It is nil where one tracked entity stands in the request twice with
+// all that it holds: there a server finds neither these nor those in its database.
 func (im *importer) payloadHolders() map[exactValue][]holder {
 	if im.holdersRead {
 		return im.holders
@@ -86,7 +88,8 @@ func (im *importer) payloadHolders() map[exactValue][]holder {
 
 // sameAs tells whether a request says twice the same about a tracked entity.
 func (t *entityIn) sameAs(o *entityIn) bool {
-	return t.uid == o.uid && t.typeID == o.typeID && t.orgUnitID == o.orgUnitID && t.inactive == o.inactive && t.duplicate == o.duplicate &&
+	return t.uid == o.uid && t.typeID == o.typeID && t.orgUnitID == o.orgUnitID && t.inactive == o.inactive &&
+		t.duplicate == o.duplicate &&
 		string(t.geometry) == string(o.geometry) && reflect.DeepEqual(t.createdAtClient, o.createdAtClient) &&
 		reflect.DeepEqual(t.updatedAtClient, o.updatedAtClient) && reflect.DeepEqual(t.attributes, o.attributes)
 }

@@ -13,8 +13,9 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/sandbox/version"
 )
 
-// The checks and their order follow DHIS2's validators: for each object a sequence that ends at the first check that finds something, then
-// a group of checks that all run. Objects are checked in the order tracked entities, enrollments, events, relationships.
+// The checks and their order follow DHIS2's validators: for each object a sequence that ends at the
+// first check that finds something, then a group of checks that all run. Objects are checked in the
+// order tracked entities, enrollments, events, relationships.
 
 func (im *importer) validate() {
 	for _, t := range im.b.entities {
@@ -106,8 +107,10 @@ func featureOf(geometry []byte) string {
 	return ""
 }
 
-// attributeValue checks one value of a tracked entity attribute, which an object of the request with a strategy of its own brings.
-func (im *importer) attributeValue(s *subject, what strategy, a *catalog.Attribute, value, entity string, orgUnit string) {
+// attributeValue checks one value of a tracked entity attribute, which an object of the request
+// with a strategy of its own brings.
+func (im *importer) attributeValue(s *subject, what strategy, a *catalog.Attribute, value, entity string,
+	orgUnit string) {
 	if len(utf16.Encode([]rune(value))) > valuetype.MaxAttributeValue {
 		s.error("E1077", strconv.Itoa(valuetype.MaxAttributeValue))
 	}
@@ -171,8 +174,9 @@ func (im *importer) fileTaken(s *subject, what strategy, valueType, value string
 	}
 }
 
-// attributeTypeFails is the second of the two checks that attribute values went through in 2.42 and up to 2.40: it covers some types only, and takes
-// booleans and true-only values in lower case alone (DHIS2 TrackedAttributeValidationService).
+// attributeTypeFails is the second of the two checks that attribute values went through in 2.42 and
+// up to 2.40: it covers some types only, and takes booleans and true-only values in lower case
+// alone (DHIS2 TrackedAttributeValidationService).
 func (im *importer) attributeTypeFails(valueType, value string) bool {
 	switch valueType {
 	case "NUMBER", "DATE", "DATETIME":

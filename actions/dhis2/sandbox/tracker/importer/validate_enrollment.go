@@ -41,7 +41,8 @@ func (im *importer) validateEnrollment(e *enrollmentIn) {
 }
 
 func (im *importer) enrollmentMandatory(s *subject, e *enrollmentIn) {
-	for _, f := range []struct{ value, name string }{{e.orgUnitID, "orgUnit"}, {e.programID, "program"}, {e.entity, "trackedEntity"}} {
+	for _, f := range []struct{ value, name string }{{e.orgUnitID, "orgUnit"}, {e.programID, "program"},
+		{e.entity, "trackedEntity"}} {
 		if f.value == "" {
 			s.error("E1122", f.name)
 		}
@@ -238,7 +239,8 @@ func (im *importer) enrollmentDates(s *subject, e *enrollmentIn) {
 	}
 }
 
-// enrollmentAttributes: those of the program alone; the mandatory ones may come with the tracked entity or be stored already.
+// enrollmentAttributes: those of the program alone; the mandatory ones may come with the tracked
+// entity or be stored already.
 func (im *importer) enrollmentAttributes(s *subject, e *enrollmentIn) {
 	given := map[string]string{}
 	for _, a := range e.attributes {

@@ -75,7 +75,8 @@ func (im *importer) entityAccess(s *subject, t *entityIn) {
 }
 
 // entityAccessNew: from 2.43 on an existing tracked entity is reached through a program that the user may write to.
-func (im *importer) entityAccessNew(s *subject, t *entityIn, kind *catalog.EntityType, unit *catalog.OrgUnit, writes bool) {
+func (im *importer) entityAccessNew(s *subject, t *entityIn, kind *catalog.EntityType, unit *catalog.OrgUnit,
+	writes bool) {
 	if !writes {
 		s.error("E1001", im.user.UID, kind.UID)
 	}
@@ -105,7 +106,8 @@ func (im *importer) hasLiveEnrollment(entity string) bool {
 	return false
 }
 
-// entityAttributes: mandatory attributes of the type may be in the request or stored already; a mandatory one cannot be cleared.
+// entityAttributes: mandatory attributes of the type may be in the request or stored already; a
+// mandatory one cannot be cleared.
 func (im *importer) entityAttributes(s *subject, t *entityIn) {
 	has := map[string]bool{}
 	for _, a := range im.b.entityBy[t.uid].attributes { // of the first, where one is in the request twice

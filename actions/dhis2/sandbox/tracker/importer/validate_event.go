@@ -16,7 +16,8 @@ func (im *importer) validateEvent(e *eventIn) {
 	s := im.r.about(eventKind, e.uid)
 	exists := func() { s.exists(e.old != nil, e.old != nil && e.old.Deleted, e.strategy, "E1082", "E1030", "E1032") }
 	if e.strategy == remove {
-		im.inOrder(func() { s.uidForm(im.version, e.uid) }, exists, func() { im.eventAccess(s, e) }, func() { im.eventDeletable(s, e) })
+		im.inOrder(func() { s.uidForm(im.version, e.uid) }, exists, func() { im.eventAccess(s, e) },
+			func() { im.eventDeletable(s, e) })
 		return
 	}
 	im.inOrder(
@@ -37,7 +38,8 @@ func (im *importer) validateEvent(e *eventIn) {
 			}
 		},
 		func() {
-			if im.version >= 43 && e.strategy == update && e.stage.BlockEntry && e.status == "COMPLETED" && e.old.Status == "COMPLETED" {
+			if im.version >= 43 && e.strategy == update && e.stage.BlockEntry && e.status == "COMPLETED" &&
+				e.old.Status == "COMPLETED" {
 				s.error("E1326", e.uid)
 			}
 		},
@@ -65,7 +67,8 @@ func (im *importer) validateEvent(e *eventIn) {
 	)
 }
 
-// singleStatus: from 2.43 on an event of an event program cannot be one that has not taken place, and a server fails where it has no status.
+// singleStatus: from 2.43 on an event of an event program cannot be one that has not taken place,
+// and a server fails where it has no status.
 func (im *importer) singleStatus(s *subject, e *eventIn) {
 	switch {
 	case !im.version.SplitEvents() || e.tracker:
@@ -125,7 +128,8 @@ func (im *importer) eventFixed(s *subject, e *eventIn) {
 	}
 }
 
-// enrollmentOf finds what an event's enrollment leads to, in the store or in the request: its program, and whether it has a tracked entity.
+// enrollmentOf finds what an event's enrollment leads to, in the store or in the request: its
+// program, and whether it has a tracked entity.
 func (im *importer) enrollmentOf(e *eventIn) (program string, hasEntity bool) {
 	if e.lent != "" {
 		return e.lent, false
@@ -252,7 +256,8 @@ func (im *importer) eventAccess(s *subject, e *eventIn) {
 		s.error("E1091", im.user.UID, p.UID)
 	}
 	im.comboAccess(s, combo)
-	if e.strategy == update && e.old.Status == "COMPLETED" && e.status != "COMPLETED" && !im.user.May("F_UNCOMPLETE_EVENT") {
+	if e.strategy == update && e.old.Status == "COMPLETED" && e.status != "COMPLETED" &&
+		!im.user.May("F_UNCOMPLETE_EVENT") {
 		s.error("E1083", im.user.UID)
 	}
 }

@@ -8,7 +8,8 @@ import (
 func (im *importer) validateRelationship(r *relationshipIn) {
 	s := im.r.about(relationshipKind, r.uid)
 	if r.strategy == remove {
-		im.inOrder(func() { s.uidForm(im.version, r.uid) }, func() { im.relationshipExists(s, r) }, func() { im.relationshipAccess(s, r) })
+		im.inOrder(func() { s.uidForm(im.version, r.uid) }, func() { im.relationshipExists(s, r) },
+			func() { im.relationshipAccess(s, r) })
 		return
 	}
 	im.inOrder(
@@ -129,7 +130,8 @@ func (im *importer) typeOf(entity string) string {
 	return ""
 }
 
-// linked tells whether a relationship of the type between the two exists; for a type that goes both ways, in either direction.
+// linked tells whether a relationship of the type between the two exists; for a type that goes both
+// ways, in either direction.
 func (im *importer) linked(r *relationshipIn) bool {
 	for _, o := range im.st.RelationsOf[r.from.UID()] {
 		if o.Deleted || o.Type != r.relType.UID {

@@ -51,14 +51,16 @@ func (im *importer) eventValues(s *subject, e *eventIn) {
 	}
 }
 
-// eventValue checks one value: up to 2.42 an element with options is checked against these alone, and references have codes of their own.
+// eventValue checks one value: up to 2.42 an element with options is checked against these alone,
+// and references have codes of their own.
 func (im *importer) eventValue(s *subject, what strategy, de *catalog.DataElement, value string) {
 	set := im.c.OptionSets[de.OptionSet]
 	if set != nil && !set.Allows(im.version, value, de.ValueType) {
 		s.error("E1125", value, set.UID)
 	}
 	if im.version.OneValueTypeCheck() {
-		if valuetype.Misfit(value, de.ValueType) != "" || im.missingReference(de.ValueType, value) || de.ValueType == "USERNAME" && !im.meets(value) {
+		if valuetype.Misfit(value, de.ValueType) != "" || im.missingReference(de.ValueType, value) ||
+			de.ValueType == "USERNAME" && !im.meets(value) {
 			s.error("E1302", de.UID, "value type "+de.ValueType+" does not fit")
 		}
 		im.fileTaken(s, what, de.ValueType, value)
@@ -80,8 +82,8 @@ func (im *importer) eventValue(s *subject, what strategy, de *catalog.DataElemen
 	}
 }
 
-// meets tells whether a server finds a user whom a data value names: it looks only among those whom the request names as assigned, or in
-// attributes, and from 2.43 on it knows who asks.
+// meets tells whether a server finds a user whom a data value names: it looks only among those whom
+// the request names as assigned, or in attributes, and from 2.43 on it knows who asks.
 func (im *importer) meets(username string) bool {
 	if im.version >= 43 && username == im.user.Username {
 		return true
@@ -112,7 +114,8 @@ func (im *importer) meets(username string) bool {
 	return false
 }
 
-// validateRepeats: a stage that does not repeat takes one event an enrollment, within the request and with what is stored.
+// validateRepeats: a stage that does not repeat takes one event an enrollment, within the request
+// and with what is stored.
 func (im *importer) validateRepeats() {
 	if im.r.stopped {
 		return

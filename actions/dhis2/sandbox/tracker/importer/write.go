@@ -8,17 +8,20 @@ import (
 )
 
 func (im *importer) born(now time.Time) store.Made {
-	return store.Made{Created: now, Updated: now, CreatedBy: im.user.Username, UpdatedBy: im.user.Username, Seq: im.st.Next()}
+	return store.Made{Created: now, Updated: now, CreatedBy: im.user.Username, UpdatedBy: im.user.Username,
+		Seq: im.st.Next()}
 }
 
-// writeEntity replaces what is single and merges attributes, as every update does: what is not sent falls back, but attributes stay.
+// writeEntity replaces what is single and merges attributes, as every update does: what is not sent
+// falls back, but attributes stay.
 func (im *importer) writeEntity(in *entityIn, now time.Time) (isNew bool) {
 	t := im.st.Entities[in.uid]
 	if t == nil {
 		isNew = true
 		t = &store.TrackedEntity{UID: in.uid, Made: im.born(now)}
 	}
-	t.Type, t.OrgUnit, t.Inactive, t.Duplicate, t.Geometry = in.entityType.UID, in.orgUnit.UID, in.inactive, in.duplicate, in.geometry
+	t.Type, t.OrgUnit, t.Inactive, t.Duplicate, t.Geometry = in.entityType.UID, in.orgUnit.UID, in.inactive, in.duplicate,
+		in.geometry
 	t.CreatedAtClient, t.UpdatedAtClient = in.createdAtClient, in.updatedAtClient
 	t.Touch(now, im.user.Username)
 	im.writeAttributes(t, in.attributes, now)
@@ -202,7 +205,8 @@ func (im *importer) writeValues(e *store.Event, values []valueIn, now time.Time)
 				im.assignFile(e, v)
 			}
 		default:
-			e.Values = append(e.Values, store.EventValue{Element: v.uid, Value: *v.value, Elsewhere: v.elsewhere, Created: now, Updated: now,
+			e.Values = append(e.Values, store.EventValue{Element: v.uid, Value: *v.value, Elsewhere: v.elsewhere, Created: now,
+				Updated:  now,
 				StoredBy: im.user.Username})
 			im.assignFile(e, v)
 		}
@@ -217,5 +221,6 @@ func (im *importer) assignFile(e *store.Event, v valueIn) {
 }
 
 func (im *importer) writeRelationship(in *relationshipIn, now time.Time) {
-	im.st.PutRelationship(&store.Relationship{UID: in.uid, Type: in.relType.UID, From: *in.from, To: *in.to, Made: im.born(now)})
+	im.st.PutRelationship(&store.Relationship{UID: in.uid, Type: in.relType.UID, From: *in.from, To: *in.to,
+		Made: im.born(now)})
 }
