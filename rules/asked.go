@@ -142,11 +142,6 @@ func (l *Lookup) asks(r *Rule) bool {
 	})
 }
 
-// Asks tells whether evaluating a record of the rule may have to ask.
-func (r *Rule) Asks() bool {
-	return slices.ContainsFunc(r.Lookups, func(l *Lookup) bool { return l.asked != nil })
-}
-
 // runAsked finds what is asked for.
 func (l *Lookup) runAsked(s *Scope) (v any, values string, err error) {
 	var searched []string

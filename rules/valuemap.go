@@ -63,9 +63,6 @@ type MapOutput struct {
 // Outputs gives every right-hand side with its place, for checks against option sets.
 func (m *ValueMap) Outputs() []MapOutput { return m.outputs }
 
-// Passes tells whether values that are not in the map pass as they are.
-func (m *ValueMap) Passes() bool { return m.policy == policyPass }
-
 // numberRange is a key such as "0-4" or ">=5".
 type numberRange struct {
 	low, high         float64

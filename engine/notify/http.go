@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -70,6 +71,7 @@ type SMS struct {
 	To      []string
 	Headers map[string]string
 	Client  *http.Client
+	Log     *slog.Logger // of numbers that were not reached though others were
 }
 
 // longestSMS is how many characters are sent: two messages as phones count them.
@@ -87,19 +89,21 @@ func (s *SMS) Send(ctx context.Context, m Message) error {
 	if runes := []rune(text); len(runes) > longestSMS {
 		text = string(runes[:longestSMS])
 	}
-	var failed error
-	sent := 0
+	var failed []error
 	for _, to := range s.To {
 		if err := s.sendTo(ctx, to, text); err != nil {
-			failed = err
-			continue
+			failed = append(failed, err)
 		}
-		sent++
 	}
-	if sent > 0 {
-		return nil // some were told; to send again would tell those twice
+	if len(failed) == len(s.To) {
+		return errors.Join(failed...)
 	}
-	return failed
+	if len(failed) > 0 && s.Log != nil {
+		// Some were told, whom another attempt would tell twice.
+		s.Log.Error("an SMS could not be sent to everybody", "channel", s.Channel, "failed", len(failed),
+			"of", len(s.To), "error", errors.Join(failed...))
+	}
+	return nil
 }
 
 func (s *SMS) sendTo(ctx context.Context, to, text string) error {
@@ -139,7 +143,7 @@ func request(ctx context.Context, c *http.Client, method, address, contentType s
 		r.Header.Set(name, value)
 	}
 	if c == nil {
-		c = http.DefaultClient
+		c = &http.Client{CheckRedirect: stayAtHost}
 	}
 	answer, err := c.Do(r)
 	if err != nil {
@@ -155,6 +159,14 @@ func request(ctx context.Context, c *http.Client, method, address, contentType s
 	}
 	if answer.StatusCode/100 != 2 {
 		return fmt.Errorf("%s answered %s", r.URL.Host, answer.Status)
+	}
+	return nil
+}
+
+// stayAtHost refuses redirects to another host: headers that are secrets would go there.
+func stayAtHost(r *http.Request, via []*http.Request) error {
+	if len(via) >= 5 || r.URL.Host != via[0].URL.Host || r.URL.Scheme != via[0].URL.Scheme {
+		return errors.New("the address redirects to another host: write that one")
 	}
 	return nil
 }

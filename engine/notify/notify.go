@@ -140,6 +140,9 @@ func (n *Notifier) tell(ctx context.Context, s Settings, ch Channel, at time.Tim
 func difference(known map[string]Condition, now []Condition) (fresh, over []Condition) {
 	seen := map[string]bool{}
 	for _, c := range now {
+		if seen[c.key()] {
+			continue // several runners say the same
+		}
 		seen[c.key()] = true
 		if before, ok := known[c.key()]; !ok || c.Level > before.Level {
 			fresh = append(fresh, c)

@@ -165,6 +165,13 @@ func TestChannelsOverHTTP(t *testing.T) {
 		!strings.Contains(err.Error(), "403") {
 		t.Errorf("a refusal is %v", err)
 	}
+	elsewhere := httptest.NewServer(http.RedirectHandler(server.URL, http.StatusTemporaryRedirect))
+	defer elsewhere.Close()
+	before := len(got)
+	moved := &notify.Webhook{Channel: "hook", URL: elsewhere.URL, Headers: headers}
+	if err := moved.Send(t.Context(), m); err == nil || len(got) != before {
+		t.Errorf("secret headers went to another host: %v", err)
+	}
 	server.Close()
 	if err := secret.Send(t.Context(), m); err == nil || strings.Contains(err.Error(), "secret") {
 		t.Errorf("a server that is away gives %v", err)

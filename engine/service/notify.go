@@ -1,9 +1,11 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"time"
 
@@ -45,7 +47,7 @@ func (s *Service) notifyLoop(ctx context.Context) error {
 }
 
 func (s *Service) notifyOnce(ctx context.Context, n *notify.Notifier, config *project.Config) error {
-	settings, err := NotifySettings(config, s.clients.get)
+	settings, err := NotifySettings(config, s.clients.get, s.o.Log)
 	if err != nil {
 		s.o.Log.Error("a channel of notify: cannot be used", "error", err)
 	}
@@ -59,7 +61,7 @@ func (s *Service) notifyOnce(ctx context.Context, n *notify.Notifier, config *pr
 
 // NotifySettings makes the channels of a project, with the clients of its servers. The error names
 // those that cannot be used; the others are there beside it.
-func NotifySettings(config *project.Config, server func(name string) *client.Client) (notify.Settings, error) {
+func NotifySettings(config *project.Config, server func(name string) *client.Client, log *slog.Logger) (notify.Settings, error) {
 	n := config.Notify
 	s := notify.Settings{Project: config.Project, Digest: n.Digest, Link: n.Console, Zone: config.Zone}
 	if w, err := project.ParseWindow(n.Quiet); n.Quiet != "" && err == nil {
@@ -67,7 +69,7 @@ func NotifySettings(config *project.Config, server func(name string) *client.Cli
 	}
 	var failed []error
 	for _, ch := range n.To {
-		made, err := channel(config, ch, server)
+		made, err := channel(config, ch, server, log)
 		if err != nil {
 			failed = append(failed, fmt.Errorf("%s: %w", ch.Name, err))
 			continue
@@ -77,7 +79,8 @@ func NotifySettings(config *project.Config, server func(name string) *client.Cli
 	return s, errors.Join(failed...)
 }
 
-func channel(config *project.Config, ch project.NotifyChannel, server func(string) *client.Client) (notify.Channel,
+func channel(config *project.Config, ch project.NotifyChannel, server func(string) *client.Client,
+	log *slog.Logger) (notify.Channel,
 	error) {
 	if ch.Kind == "dhis2" {
 		return inbox(config, ch, server)
@@ -104,7 +107,8 @@ func channel(config *project.Config, ch project.NotifyChannel, server func(strin
 		return &notify.Email{Channel: ch.Name, Server: secrets[0], TLS: ch.TLS, Username: secrets[1], Password: secrets[2],
 			From: ch.From, To: ch.To}, nil
 	case "sms":
-		return &notify.SMS{Channel: ch.Name, URL: secrets[0], Body: ch.Body, Type: ch.Type, To: ch.To, Headers: headers}, nil
+		return &notify.SMS{Channel: ch.Name, URL: secrets[0], Body: ch.Body, Type: ch.Type, To: ch.To, Headers: headers,
+			Log: log}, nil
 	case "webhook":
 		return &notify.Webhook{Channel: ch.Name, URL: secrets[0], Shape: "json", Headers: headers}, nil
 	default: // slack, teams
@@ -166,7 +170,7 @@ func (f *found) ofRunners(o status.Overview, n *project.Notify) (started time.Ti
 			}
 		}
 		for _, c := range r.Conditions {
-			f.add("condition", c.What, 0, c.Since, "%s", c.What)
+			f.add("condition", cmp.Or(c.Subject, c.What), 0, c.Since, "%s", c.What)
 		}
 	}
 	return started, stopped

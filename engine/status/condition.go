@@ -10,8 +10,9 @@ import (
 
 // Condition is something that is wrong and that a person should know of, in words.
 type Condition struct {
-	What  string    `json:"what"`
-	Since time.Time `json:"since"`
+	What    string    `json:"what"`
+	Since   time.Time `json:"since"`
+	Subject string    `json:"subject,omitempty"` // what it is about: the same while its words change
 }
 
 // Conditions are what is wrong now, by subject. The zero value is ready. Safe for concurrent use.
@@ -31,7 +32,7 @@ func (c *Conditions) Set(subject, what string, at time.Time) bool {
 	if ok {
 		at = known.Since
 	}
-	c.now[subject] = Condition{What: what, Since: at}
+	c.now[subject] = Condition{What: what, Since: at, Subject: subject}
 	return !ok
 }
 

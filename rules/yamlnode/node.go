@@ -125,9 +125,6 @@ func (n *Node) Flow() bool { return n != nil && n.yaml != nil && n.yaml.Style&ya
 // IsNull tells whether the value is absent or null.
 func (n *Node) IsNull() bool { return n == nil || n.Kind == Scalar && n.Tag == "!!null" }
 
-// IsText tells whether the node is a scalar written as, or read as, text.
-func (n *Node) IsText() bool { return n != nil && n.Kind == Scalar && n.Tag == "!!str" }
-
 // Made makes a scalar of what stands somewhere else than in YAML, such as in a CSV file that a rule
 // names: whatever is said of it points there.
 func Made(value string, at diag.Place) *Node {

@@ -105,13 +105,6 @@ func (s *Sink) Cursor(_ context.Context, name string) (string, error) {
 	return s.cursors[name], nil
 }
 
-// SetCursor puts a cursor in place.
-func (s *Sink) SetCursor(name, value string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.cursors[name] = value
-}
-
 // Cursors gives the saved cursors.
 func (s *Sink) Cursors() map[string]string {
 	s.mu.Lock()

@@ -29,14 +29,6 @@ type textEncoding struct {
 	mixed   bool              // found out that it is mostly, but not all, UTF-8
 }
 
-// CheckEncoding tells whether a declared encoding is known.
-func CheckEncoding(name string) error {
-	if _, ok := charset.Find(name); !ok {
-		return fmt.Errorf("no encoding is named %q", name)
-	}
-	return nil
-}
-
 // findEncoding reads a text from its beginning to its end, or as far as needed, to say how it is encoded.
 //
 // Exports of spreadsheets carry no mark of their encoding: what is valid UTF-8 throughout is UTF-8;
