@@ -3,6 +3,7 @@ package dispatch
 import (
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/culvert/culvert/actions"
@@ -20,7 +21,7 @@ const MaxUnanswered = 5
 // deliver sends one batch and hands on what became of it.
 func (d *Dispatcher) deliver(items []*item, s Setting, full bool) {
 	items = d.claim(items)
-	if len(items) == 0 || d.Gate.LeaseLost() {
+	if len(items) == 0 || !d.held(items) {
 		d.cancelProbe()
 		d.batchDone(items)
 		return
@@ -73,6 +74,14 @@ func (d *Dispatcher) claim(items []*item) []*item {
 		items = append(items, byWork[w])
 	}
 	return items
+}
+
+// held tells whether claimed items are still ours. To claim them can take long: the lease may have
+// been lost and renewed meanwhile. It is asked for the loss first, since what was lost is called
+// stale before the lease counts as renewed.
+func (d *Dispatcher) held(items []*item) bool {
+	return !d.Gate.LeaseLost() &&
+		!slices.ContainsFunc(items, func(it *item) bool { return d.Gate.Stale(it.Work) })
 }
 
 // decided is a work with what its result means.

@@ -66,13 +66,18 @@ func (l *Lease) Run(ctx context.Context) {
 }
 
 // renewed notes a sign of life that the journal took. After too long a silence our claims may be
-// with another runner: everything in memory is given back before anything else is sent.
+// with another runner: everything in memory is given back before anything else is sent. The lease
+// counts as lost until what is held is called stale, however long claiming keeps that waiting.
 func (l *Lease) renewed(at time.Time) {
-	last := l.Gate.lastBeat.Swap(&at)
+	last := l.Gate.lastBeat.Load()
 	if last == nil || at.Sub(*last) <= l.Gate.silence {
+		l.Gate.lastBeat.Store(&at)
 		return
 	}
 	l.Log.Warn("this runner was silent for too long; it gives back what it held", "silent",
 		at.Sub(*last).Round(time.Millisecond))
-	l.Expired(func() { l.Gate.leaseEpoch.Add(1) })
+	l.Expired(func() {
+		l.Gate.leaseEpoch.Add(1)
+		l.Gate.lastBeat.Store(&at)
+	})
 }
