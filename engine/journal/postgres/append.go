@@ -191,7 +191,7 @@ func (s *Store) appendTogether(ctx context.Context, batch []*appendOp) error {
 	for _, o := range batch {
 		rows = append(rows, o.rows...)
 	}
-	err := s.beginTx(ctx, func(ctx context.Context, t *tx) error {
+	err := s.guardedTx(ctx, func(ctx context.Context, t *tx) error {
 		if len(rows) > 0 {
 			if err := t.appendRows(ctx, rows); err != nil {
 				return err

@@ -33,14 +33,16 @@ func (s *Store) signOfLife(ctx context.Context, owner string, always bool) error
 	}
 	s.mu.Unlock()
 	if !fresh {
-		_, err := s.pool.Exec(ctx,
-			`INSERT INTO owners VALUES ($1, clock_timestamp()) ON CONFLICT (owner) DO UPDATE SET seen = clock_timestamp()`,
-			owner)
+		err := s.tx(ctx, func(ctx context.Context, t *tx) error {
+			_, err := t.Exec(ctx, `INSERT INTO owners VALUES ($1, clock_timestamp())
+				ON CONFLICT (owner) DO UPDATE SET seen = clock_timestamp()`, owner)
+			return err
+		})
 		if err != nil {
 			s.mu.Lock()
 			delete(s.seen, owner)
 			s.mu.Unlock()
-			return fmt.Errorf("tell that this runner is alive: %w", s.explain(err))
+			return fmt.Errorf("tell that this runner is alive: %w", err)
 		}
 	}
 	if !sweep {

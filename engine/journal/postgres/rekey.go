@@ -23,7 +23,8 @@ var resealed = []struct{ purpose, read, write string }{
 		ORDER BY o.seq LIMIT $2`, "UPDATE outcomes t SET private = u.sealed FROM unnest($1::bigint[], $2::bytea[]) u(seq, sealed) WHERE t.seq = u.seq"},
 }
 
-// Rekey implements journal.Maintenance. Nobody else opens the journal meanwhile.
+// Rekey implements journal.Maintenance. Nobody else opens the journal or writes
+// into it meanwhile.
 func (s *Store) Rekey(ctx context.Context) (count int64, err error) {
 	if !s.sealer.Sealing() {
 		return 0, shared.ErrNoKey
@@ -33,25 +34,26 @@ func (s *Store) Rekey(ctx context.Context) (count int64, err error) {
 		return 0, fmt.Errorf("encrypt the journal anew: %w", s.explain(err))
 	}
 	defer conn.Release()
-	var alone bool
-	var owners int
-	err = conn.QueryRow(ctx, "SELECT pg_try_advisory_lock($1), (SELECT count(*) FROM owners WHERE seen >= "+
-		"clock_timestamp() - $2::interval)", s.lockID(moveLock), s.lease).
-		Scan(&alone, &owners)
+	err = s.idle(ctx, conn.Conn())
+	alone := false
+	if err == nil {
+		alone, err = s.shut(ctx, conn.Conn())
+	}
 	if alone {
 		defer func() {
 			_, _ = conn.Exec(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", s.lockID(moveLock))
 		}()
+		err = s.idle(ctx, conn.Conn()) // a runner may have come in the meantime
+	}
+	if err == nil && !alone {
+		err = &journal.ErrInUse{Place: s.place}
 	}
 	if err != nil {
 		return 0, fmt.Errorf("encrypt the journal anew: %w", s.explain(err))
 	}
-	if !alone || owners > 0 {
-		return 0, &journal.ErrInUse{Place: s.place}
-	}
 	for _, r := range resealed {
 		for after := int64(0); after >= 0; {
-			err := s.tx(ctx, func(ctx context.Context, t *tx) error {
+			err := s.beginTx(ctx, func(ctx context.Context, t *tx) error {
 				n, last, err := t.reseal(ctx, r.purpose, r.read, r.write, after)
 				t.then(func() { count, after = count+n, last })
 				return err
@@ -61,7 +63,7 @@ func (s *Store) Rekey(ctx context.Context) (count int64, err error) {
 			}
 		}
 	}
-	err = s.tx(ctx, func(ctx context.Context, t *tx) error {
+	err = s.beginTx(ctx, func(ctx context.Context, t *tx) error {
 		n, err := t.resealShares(ctx)
 		if err != nil {
 			return err

@@ -62,6 +62,7 @@ type Store struct {
 	notified time.Time
 	leading  *pgxpool.Conn // holds the leader's lock
 	leader   string
+	keyNote  string // of the journal, as it was found to fit last
 }
 
 var _ journal.Journal = (*Store)(nil)
@@ -224,8 +225,12 @@ func (s *Store) SetMeta(ctx context.Context, name, value string) error {
 	if err := shared.OwnName(name); err != nil {
 		return err
 	}
-	if _, err := s.pool.Exec(ctx, setMeta, clean(name), clean(value)); err != nil {
-		return fmt.Errorf("keep %q in the journal: %w", name, s.explain(err))
+	err := s.tx(ctx, func(ctx context.Context, t *tx) error {
+		_, err := t.Exec(ctx, setMeta, clean(name), clean(value))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("keep %q in the journal: %w", name, err)
 	}
 	return nil
 }

@@ -7,12 +7,16 @@ import (
 	"fmt"
 	"iter"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/journal/shared"
 )
+
+// closeWait is how long a server may take to take leave.
+const closeWait = 5 * time.Second
 
 // Transfer reads or fills a schema as a whole.
 type Transfer struct {
@@ -23,22 +27,20 @@ type Transfer struct {
 
 var _ shared.Target = (*Transfer)(nil)
 
-// OpenSource opens a journal to move it away: as it is now, while nobody else can open it. Runners
-// at work are answered with *journal.ErrInUse.
+// OpenSource opens a journal to move it away: as it is now, while nobody else can open it, and who
+// has it open cannot write. Runners at work are answered with *journal.ErrInUse.
 func OpenSource(ctx context.Context, dsn string, o journal.Options) (*Transfer, error) {
-	x, err := openTransfer(ctx, dsn, o, true)
+	x, err := openTransfer(ctx, dsn, o)
 	if err != nil {
 		return nil, err
 	}
-	var owners int
-	err = x.conn.QueryRow(ctx, "SELECT count(*) FROM owners WHERE seen >= clock_timestamp() - $1::interval",
-		x.s.lease).Scan(&owners)
-	switch {
-	case err != nil:
-		err = fmt.Errorf("look for runners: %w", x.s.explain(err))
-	case owners > 0:
-		err = &journal.ErrInUse{Place: x.s.place}
-	default:
+	if err = x.s.idle(ctx, x.conn); err == nil {
+		err = x.shut(ctx)
+	}
+	if err == nil {
+		err = x.s.idle(ctx, x.conn) // a runner may have come in the meantime
+	}
+	if err == nil {
 		err = x.freeze(ctx)
 	}
 	if err != nil {
@@ -49,7 +51,7 @@ func OpenSource(ctx context.Context, dsn string, o journal.Options) (*Transfer, 
 
 // OpenSnapshot opens a journal to read it as it is now, while work goes on.
 func OpenSnapshot(ctx context.Context, dsn string, o journal.Options) (*Transfer, error) {
-	x, err := openTransfer(ctx, dsn, o, false)
+	x, err := openTransfer(ctx, dsn, o)
 	if err != nil {
 		return nil, err
 	}
@@ -62,18 +64,21 @@ func OpenSnapshot(ctx context.Context, dsn string, o journal.Options) (*Transfer
 // OpenTarget opens a schema to fill it: a new one, or one that was not filled to the end. A journal
 // with something in it is refused.
 func OpenTarget(ctx context.Context, dsn string) (*Transfer, error) {
-	x, err := openTransfer(ctx, dsn, journal.Options{}, true)
+	x, err := openTransfer(ctx, dsn, journal.Options{})
 	if err != nil {
 		return nil, err
 	}
-	if err := x.checkEmpty(ctx); err != nil {
+	if err = x.shut(ctx); err == nil {
+		err = x.checkEmpty(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(err, x.Close())
 	}
 	return x, nil
 }
 
-// openTransfer connects and brings the schema up to date. alone keeps others from opening the journal until Close.
-func openTransfer(ctx context.Context, dsn string, o journal.Options, alone bool) (*Transfer, error) {
+// openTransfer connects and brings the schema up to date.
+func openTransfer(ctx context.Context, dsn string, o journal.Options) (*Transfer, error) {
 	s, err := connect(ctx, dsn, o)
 	if err != nil {
 		return nil, err
@@ -89,17 +94,19 @@ func openTransfer(ctx context.Context, dsn string, o journal.Options, alone bool
 	if x.conn, err = pgx.ConnectConfig(ctx, config); err != nil {
 		return nil, fmt.Errorf("open the journal: %w", s.explain(err))
 	}
-	free := true
-	if alone {
-		err = x.conn.QueryRow(ctx, "SELECT pg_try_advisory_lock($1)", s.lockID(moveLock)).Scan(&free)
-	}
+	return x, nil
+}
+
+// shut keeps others from opening the journal, and from writing into it, until Close.
+func (x *Transfer) shut(ctx context.Context) error {
+	free, err := x.s.shut(ctx, x.conn)
 	if err == nil && !free {
 		err = errors.New("it is being moved by another `culvert`: wait until that has ended")
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open the journal: %w", s.explain(err)), x.Close())
+		return fmt.Errorf("open the journal: %w", x.s.explain(err))
 	}
-	return x, nil
+	return nil
 }
 
 // freeze begins a transaction that sees the journal as it is now.
@@ -144,8 +151,17 @@ func (x *Transfer) meta(ctx context.Context, name string) (value string, err err
 	return value, x.s.explain(err)
 }
 
-// Close ends the connection, and with it what kept others out.
-func (x *Transfer) Close() error { return x.conn.Close(context.Background()) }
+// Close lets others in again and ends the connection.
+func (x *Transfer) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), closeWait)
+	defer cancel()
+	if x.tx != nil {
+		_ = x.tx.Rollback(ctx) // what it read is read
+	}
+	// The server notices the end of a connection a moment later. When this fails it ends the lock then.
+	_, _ = x.conn.Exec(ctx, "SELECT pg_advisory_unlock_all()")
+	return x.conn.Close(ctx)
+}
 
 // quoted gives the columns of a table; offset is a word of SQL.
 func quoted(columns []string) string {
@@ -321,21 +337,4 @@ func (x *Transfer) Finish(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// checkMoved refuses a journal that lies somewhere else now, that was not filled to the end, or
-// that is being moved this moment.
-func (s *Store) checkMoved(ctx context.Context) error {
-	var moved, moving string
-	var free bool
-	err := s.pool.QueryRow(ctx, `SELECT coalesce((SELECT value FROM meta WHERE name = $1), ''), coalesce((SELECT value FROM meta WHERE name = $2), ''),
-		pg_try_advisory_xact_lock_shared($3)`, shared.MetaMoved, shared.MetaMoving, s.lockID(moveLock)).Scan(&moved, &moving, &free)
-	if err != nil {
-		return fmt.Errorf("open the journal: %w", s.explain(err))
-	}
-	if !free {
-		return &journal.ErrUnavailable{Reason: s.place + " is being moved to another store or filled this moment",
-			RetryAfter: retryAfter}
-	}
-	return shared.CheckMoved(s.place, moved, moving)
 }

@@ -10,12 +10,22 @@ import (
 	"github.com/culvert/culvert/engine/journal/shared"
 )
 
-// tx runs a transaction unless the store is closed.
+// tx runs a transaction unless the store is closed, or the journal is not to be written here.
 func (s *Store) tx(ctx context.Context, do func(context.Context, *tx) error) error {
 	if s.life.Err() != nil {
 		return journal.ErrClosed
 	}
-	return s.beginTx(ctx, do)
+	return s.guardedTx(ctx, do)
+}
+
+// guardedTx runs a transaction unless the journal is not to be written here.
+func (s *Store) guardedTx(ctx context.Context, do func(context.Context, *tx) error) error {
+	return s.beginTx(ctx, func(ctx context.Context, t *tx) error {
+		if err := t.guard(ctx); err != nil {
+			return err
+		}
+		return do(ctx, t)
+	})
 }
 
 // beginTx runs a transaction, again when it met another one.

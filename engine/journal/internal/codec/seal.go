@@ -9,6 +9,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/culvert/culvert/engine/journal"
@@ -194,19 +195,23 @@ func (s *Sealer) Check() string {
 // none means that the journal was never encrypted. It gives the texts as they are to be kept from
 // now on: with one of the newest key.
 func (s *Sealer) Checks(kept string) (string, error) {
-	current := false
 	for _, check := range strings.Fields(kept) {
 		if err := s.verify(check); err != nil {
 			return "", err
 		}
-		if s.aead != nil && (&Sealer{aead: s.aead}).verify(check) == nil {
-			current = true
-		}
 	}
-	if current || s.aead == nil {
+	if s.Fits(kept) {
 		return kept, nil
 	}
 	return strings.TrimSpace(s.Check() + " " + kept), nil
+}
+
+// Fits tells whether a journal with these check texts takes what is sealed with the newest key:
+// those who open it have that key. What is not sealed it always takes.
+func (s *Sealer) Fits(kept string) bool {
+	return s.aead == nil || slices.ContainsFunc(strings.Fields(kept), func(check string) bool {
+		return (&Sealer{aead: s.aead}).verify(check) == nil
+	})
 }
 
 func (s *Sealer) verify(check string) error {
