@@ -143,7 +143,10 @@ func startWith(tb testing.TB, o service.Options) (s *service.Service, address st
 	tb.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, ended := make(chan string, 1), make(chan error, 1)
-	o.Loader, o.Log, o.Version = &project.Loader{Sources: project.SourceKinds()}, slog.New(slog.DiscardHandler), "bench"
+	o.Loader, o.Version = &project.Loader{Sources: project.SourceKinds()}, "bench"
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
 	o.Ready = func(a string) { ready <- a }
 	s, err := service.Open(ctx, o)
 	if err != nil {

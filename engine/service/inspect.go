@@ -178,7 +178,7 @@ func (s *inspection) Upload(ctx context.Context, rule, name string, content io.R
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(filepath.Dir(path))) }()
-	_, duplicate, err := files.TakeFor(ctx, path, flow.Rule.Name, folder, s.inbox(p), journalSink{s.journal})
+	_, duplicate, err := files.TakeFor(ctx, path, flow.Rule.Name, folder, s.inbox(p), s.runner)
 	if duplicate {
 		return ErrDuplicate
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"log/slog"
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
@@ -19,6 +20,7 @@ import (
 	"github.com/culvert/culvert/engine/access"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/project"
+	"github.com/culvert/culvert/engine/service"
 	"github.com/culvert/culvert/rules/examples"
 )
 
@@ -50,7 +52,15 @@ func consoleOf(t *testing.T) (dir string, ask func(method, path string, form url
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, address := runService(t, dir)
+	log, err := os.Create(filepath.Join(dir, "state", "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, address, stop := startWith(t, service.Options{Dir: dir, Log: slog.New(slog.NewTextHandler(log, nil))})
+	t.Cleanup(func() {
+		stop()
+		_ = log.Close()
+	})
 	do := func(method, path, kind string, body io.Reader) (int, string) {
 		t.Helper()
 		req, err := http.NewRequestWithContext(context.Background(), method, "http://"+address+path, body)
@@ -155,6 +165,11 @@ func TestCorrectInTheConsole(t *testing.T) {
 	if status := upload("anc-registration-export", "again.csv", wrong); status != http.StatusUnprocessableEntity {
 		t.Errorf("the same content once more: %d", status)
 	}
+	log, err := os.ReadFile(filepath.Join(dir, "state", "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wants(t, "the log of the intake, whose later records wait for the file", string(log), "file accepted", "women.csv")
 	var rec *journal.Record
 	until(t, func() bool {
 		list, err := j().Select(context.Background(), journal.Filter{States: []journal.State{journal.Failed}, WithBody: true})
