@@ -104,9 +104,9 @@ func (s *Console) api(do func(*http.Request) (any, error), params ...string) htt
 		switch {
 		case errors.As(err, &bad):
 			apiFail(w, http.StatusBadRequest, bad.Error())
-		case err != nil && statusOf(err) == http.StatusInternalServerError:
+		case err != nil && statusOf(err) == http.StatusServiceUnavailable:
 			s.c.Log.Error("a request of the API failed", "path", r.URL.Path, "error", err)
-			apiFail(w, http.StatusServiceUnavailable, "this is not possible now; the log says why")
+			apiFail(w, http.StatusServiceUnavailable, notNow(err))
 		case err != nil:
 			apiFail(w, statusOf(err), err.Error())
 		default:

@@ -163,7 +163,16 @@ func statusOf(err error) int {
 	case errors.Is(err, errRole):
 		return http.StatusForbidden
 	}
-	return http.StatusInternalServerError
+	return http.StatusServiceUnavailable
+}
+
+// notNow is what a person is told of an error that is none of hers: why, where that is known in
+// plain words. The log has all of it.
+func notNow(err error) string {
+	if away, ok := errors.AsType[*journal.ErrUnavailable](err); ok {
+		return away.Error()
+	}
+	return "this is not possible now; the log says why"
 }
 
 // page answers with a page, or with the error page.
@@ -173,8 +182,8 @@ func (s *Console) page(make func(*http.Request) (view, error)) http.HandlerFunc 
 		if err != nil {
 			v = view{Title: "Not possible", Page: "error", Status: statusOf(err), Data: err.Error()}
 			switch v.Status {
-			case http.StatusInternalServerError:
-				v.Title = "Not possible now"
+			case http.StatusServiceUnavailable:
+				v.Title, v.Data = "Not possible now", notNow(err)
 				s.c.Log.Error("console page failed", "path", r.URL.Path, "error", err)
 			case http.StatusNotFound:
 				v.Title = "Not found"

@@ -155,7 +155,7 @@ func (s *Console) takeUpload(r *http.Request) (name string, err error) {
 				return "", refused("the form names no rule")
 			}
 			if err := s.c.Running.Upload(r.Context(), rule, part.FileName(), part); err != nil {
-				return "", refusal{err}
+				return "", err
 			}
 			return part.FileName(), nil
 		}

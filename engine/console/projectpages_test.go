@@ -65,7 +65,7 @@ func TestSetGoing(t *testing.T) {
 		"same-origin"); status != http.StatusOK || !strings.Contains(text, "Synced. Changes: 1") {
 		t.Errorf("sync: %d %s", status, text)
 	}
-	if status := upload(t, srv.URL, "anc", "visits.csv", "id\n1\n"); status != http.StatusSeeOther {
+	if status, _ := upload(t, srv.URL, "anc", "visits.csv", "id\n1\n"); status != http.StatusSeeOther {
 		t.Errorf("upload: %d", status)
 	}
 	if got, want := strings.Join(p.asked, "|"), "test national|sync national|upload anc visits.csv id\n1\n"; got != want {
@@ -80,15 +80,21 @@ func TestSetGoing(t *testing.T) {
 		"same-origin"); status != http.StatusOK || !strings.Contains(text, "the last snapshot stays") {
 		t.Errorf("a sync that fails: %d %s", status, text)
 	}
-	if status := upload(t, srv.URL, "anc", "visits.csv", "id\n1\n"); status != http.StatusUnprocessableEntity {
-		t.Errorf("an upload that is refused: %d", status)
+	if status, text := upload(t, srv.URL, "anc", "visits.csv", "id\n1\n"); status != http.StatusServiceUnavailable ||
+		strings.Contains(text, "connection refused") {
+		t.Errorf("an upload that cannot be taken now: %d %s", status, text)
 	}
-	if status := upload(t, srv.URL, "", "visits.csv", "id\n1\n"); status != http.StatusUnprocessableEntity {
+	p.fails = Refuse(errors.New("it was taken before"))
+	if status, text := upload(t, srv.URL, "anc", "visits.csv", "id\n1\n"); status != http.StatusUnprocessableEntity ||
+		!strings.Contains(text, "it was taken before") {
+		t.Errorf("an upload that is refused: %d %s", status, text)
+	}
+	if status, _ := upload(t, srv.URL, "", "visits.csv", "id\n1\n"); status != http.StatusUnprocessableEntity {
 		t.Errorf("an upload without a rule: %d", status)
 	}
 }
 
-func upload(t *testing.T, address, rule, name, content string) int {
+func upload(t *testing.T, address, rule, name, content string) (int, string) {
 	t.Helper()
 	var body bytes.Buffer
 	w := multipart.NewWriter(&body)
@@ -114,8 +120,8 @@ func upload(t *testing.T, address, rule, name, content string) int {
 	req.Header.Set("Content-Type", w.FormDataContentType())
 	req.Header.Set("Sec-Fetch-Site", "same-origin")
 	req.SetBasicAuth("otto", "of-the-operator")
-	status, _, _ := do(t, req)
-	return status
+	status, text, _ := do(t, req)
+	return status, text
 }
 
 // TestDownloads gives results and failed rows to operators, and nothing that is not there.

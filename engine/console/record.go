@@ -238,10 +238,10 @@ func (s *Console) saveCorrection(w http.ResponseWriter, r *http.Request) {
 // the record that holds it.
 func (s *Console) send(r *http.Request, rec *journal.Record, body []byte, why string) (int64, error) {
 	seq, err := s.c.Journal.Correct(r.Context(), rec.Seq, body, who(r), why)
-	if err != nil {
-		return 0, refusal{err}
+	if no, ok := errors.AsType[*journal.ErrRefused](err); ok {
+		return 0, refusal{no}
 	}
-	return seq, nil
+	return seq, err
 }
 
 // compact reads a content that a person wrote. The error says where it is no JSON.

@@ -1,7 +1,11 @@
 package console
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -86,5 +90,39 @@ func TestCorrect(t *testing.T) {
 	}
 	if status, _, _ := get(t, srv.URL+"/console/records/2/correct", nil); status != http.StatusUnprocessableEntity {
 		t.Errorf("a record that waits: %d", status)
+	}
+}
+
+// uncorrectable is a journal that corrects nothing.
+type uncorrectable struct {
+	journal.Journal
+	err error
+}
+
+func (j uncorrectable) Correct(context.Context, int64, []byte, string, string) (int64, error) {
+	return 0, j.err
+}
+
+// TestCorrectionNotKept tells what is for the person from what is for the log.
+func TestCorrectionNotKept(t *testing.T) {
+	for name, c := range map[string]struct {
+		err    error
+		status int
+	}{
+		"refused": {fmt.Errorf("correct a record: %w", journal.Refuse("it waits")), http.StatusUnprocessableEntity},
+		"away":    {&journal.ErrUnavailable{Reason: "the disk is full"}, http.StatusServiceUnavailable},
+		"broken":  {errors.New("no such column: rank"), http.StatusServiceUnavailable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &Console{c: Config{Journal: uncorrectable{err: c.err}}}
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil)
+			_, err := s.send(r, &journal.Record{Seq: 1}, []byte("{}"), "typing error")
+			if got := statusOf(err); got != c.status {
+				t.Errorf("%d for %v", got, err)
+			}
+			if text := notNow(err); strings.Contains(text, "column") {
+				t.Errorf("the person reads %q", text)
+			}
+		})
 	}
 }

@@ -87,4 +87,11 @@ func (e notFound) Error() string { return e.what }
 // refusal is what a person asked for and cannot have; it is answered by 422.
 type refusal struct{ error }
 
+// Unwrap gives what it is made of.
+func (e refusal) Unwrap() error { return e.error }
+
 func refused(text string) error { return refusal{errors.New(text)} }
+
+// Refuse marks an error of a Project as one for the person who asked: nothing is wrong with the
+// program. Others are logged, and answered with "not possible now".
+func Refuse(err error) error { return refusal{err} }

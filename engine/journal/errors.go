@@ -22,6 +22,16 @@ func (e *ErrUnavailable) Error() string { return "the journal is not available: 
 // Unwrap gives the store's own error.
 func (e *ErrUnavailable) Unwrap() error { return e.Err }
 
+// ErrRefused says why what a person asked for is not done. Nothing is wrong with the store, and
+// asking again changes nothing.
+type ErrRefused struct{ Reason string } // fit for that person
+
+// Error gives the reason.
+func (e *ErrRefused) Error() string { return e.Reason }
+
+// Refuse makes an ErrRefused.
+func Refuse(format string, args ...any) error { return &ErrRefused{fmt.Sprintf(format, args...)} }
+
 var (
 	// ErrNotOwner answers a commit for a file that another runner has taken over.
 	ErrNotOwner = errors.New("another runner has taken this file over")

@@ -278,6 +278,14 @@ func (journalSink) Cursor(context.Context, string) (string, error) { return "", 
 // disk that the journal needs.
 const SpoolLimit = tabular.DefaultMaxUnpacked
 
+// tooLarge says that more came than Spool keeps.
+type tooLarge struct{ limit int64 } // bytes
+
+// Error says what to do.
+func (e *tooLarge) Error() string {
+	return fmt.Sprintf("more than %d MB came; write it to a file and import that, or import it in parts", e.limit>>20)
+}
+
 // Spool keeps what comes from a stream, up to a limit in bytes, as a file that can be taken; the
 // caller removes the folder when it is done.
 func Spool(dir, name string, in io.Reader, limit int64) (path string, err error) {
@@ -300,7 +308,7 @@ func Spool(dir, name string, in io.Reader, limit int64) (path string, err error)
 	}
 	n, err := io.Copy(f, io.LimitReader(in, limit+1))
 	if err == nil && n > limit {
-		err = fmt.Errorf("more than %d MB came; write it to a file and import that, or import it in parts", limit>>20)
+		err = &tooLarge{limit}
 	}
 	return path, errors.Join(err, f.Close())
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/files"
+	"github.com/culvert/culvert/sources/tabular"
 )
 
 // inspection shows the running project to the console.
@@ -156,7 +157,7 @@ func (s *inspection) Upload(ctx context.Context, rule, name string, content io.R
 	p := s.current.Load()
 	flow, r, err := Flow(p, rule)
 	if err != nil {
-		return err
+		return console.Refuse(err)
 	}
 	uploads, err := filepath.Abs(filepath.Join(s.o.Dir, p.Config.StateDir, "uploads"))
 	if err != nil {
@@ -171,16 +172,28 @@ func (s *inspection) Upload(ctx context.Context, rule, name string, content io.R
 		folder = files.Watched(rule, &r.Trigger, root).Folder
 	}
 	if name = cleanName(name); name == "" {
-		return errors.New("the file has no name")
+		return console.Refuse(errors.New("the file has no name"))
 	}
 	path, err := Spool(uploads, name, content, maxUpload)
+	if large, ok := errors.AsType[*tooLarge](err); ok {
+		return console.Refuse(large)
+	}
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(filepath.Dir(path))) }()
 	_, duplicate, err := files.TakeFor(ctx, path, flow.Rule.Name, folder, s.inbox(p), s.runner)
-	if duplicate {
-		return ErrDuplicate
+	bad, unreadable := errors.AsType[*tabular.FileError](err)
+	busy, away := errors.AsType[*sources.ErrBusy](err)
+	switch {
+	case away:
+		return &journal.ErrUnavailable{Reason: busy.Reason, RetryAfter: busy.RetryAfter, Err: err}
+	case unreadable:
+		return console.Refuse(bad)
+	case errors.Is(err, sources.ErrFinal): // the rule went while the file came
+		return console.Refuse(err)
+	case err == nil && duplicate:
+		return console.Refuse(ErrDuplicate)
 	}
 	return err
 }

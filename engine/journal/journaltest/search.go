@@ -1,6 +1,7 @@
 package journaltest
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -187,7 +188,8 @@ func testCorrect(t *testing.T, p Place) {
 	j := open(t, p)
 	refused := func(seq int64, why, want string) {
 		t.Helper()
-		if _, err := j.Correct(t.Context(), seq, []byte(`{}`), "asha", why); err == nil ||
+		var no *journal.ErrRefused
+		if _, err := j.Correct(t.Context(), seq, []byte(`{}`), "asha", why); !errors.As(err, &no) ||
 			!strings.Contains(err.Error(), want) {
 			t.Errorf("correcting record %d: %v", seq, err)
 		}

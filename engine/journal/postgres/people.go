@@ -201,7 +201,7 @@ func (s *Store) correct(ctx context.Context, seq int64, body []byte, who, why st
 		return 0, err
 	}
 	if old == nil {
-		return 0, fmt.Errorf("there is no record %d", seq)
+		return 0, journal.Refuse("there is no record %d", seq)
 	}
 	if err := shared.Correctable(old, body, why); err != nil {
 		return 0, err
@@ -223,7 +223,7 @@ func (s *Store) correct(ctx context.Context, seq int64, body []byte, who, why st
 		}
 		was := before[seq]
 		if codec.StateOf(was.state) != old.State {
-			return fmt.Errorf("record %d changed this moment: look at it again", seq)
+			return journal.Refuse("record %d changed this moment: look at it again", seq)
 		}
 		if was.state == codec.Held {
 			err = t.batch(ctx, func(b *pgx.Batch) {

@@ -1,8 +1,6 @@
 package shared
 
 import (
-	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -13,11 +11,11 @@ import (
 func Correctable(r *journal.Record, body []byte, why string) error {
 	switch {
 	case strings.TrimSpace(why) == "":
-		return errors.New("say why the content is corrected: the audit trail keeps it")
+		return journal.Refuse("say why the content is corrected: the audit trail keeps it")
 	case len(body) == 0:
-		return errors.New("the corrected content is empty")
+		return journal.Refuse("the corrected content is empty")
 	case r.State == journal.Pending:
-		return fmt.Errorf("record %d is waiting to be sent or on its way: correct it once it is settled, or pause its "+
+		return journal.Refuse("record %d is waiting to be sent or on its way: correct it once it is settled, or pause its "+
 			"rule and dismiss it", r.Seq)
 	}
 	return nil
@@ -36,5 +34,5 @@ func Correction(r *journal.Record, body []byte, now time.Time) *journal.Record {
 
 // ErrCorrected answers a second correction while the first still waits.
 func ErrCorrected(seq, by int64) error {
-	return fmt.Errorf("record %d has been corrected already: record %d is waiting to be sent", seq, by)
+	return journal.Refuse("record %d has been corrected already: record %d is waiting to be sent", seq, by)
 }

@@ -226,7 +226,7 @@ func (s *Store) correct(ctx context.Context, seq int64, body []byte, who, why st
 		return 0, err
 	}
 	if old == nil {
-		return 0, fmt.Errorf("there is no record %d", seq)
+		return 0, journal.Refuse("there is no record %d", seq)
 	}
 	if err := shared.Correctable(old.rec, body, why); err != nil {
 		return 0, err
@@ -243,7 +243,7 @@ func (s *Store) correct(ctx context.Context, seq int64, body []byte, who, why st
 			return err
 		}
 		if codec.StateOf(before[seq].state) != old.rec.State {
-			return fmt.Errorf("record %d changed this moment: look at it again", seq)
+			return journal.Refuse("record %d changed this moment: look at it again", seq)
 		}
 		if before[seq].state == codec.Held {
 			if err := s.rewrite(t, seq, before[seq].ident, body); err != nil {
