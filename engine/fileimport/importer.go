@@ -180,6 +180,9 @@ func (m *Importer) scan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	m.forgetTries(func(id string) bool {
+		return !slices.ContainsFunc(open, func(f journal.File) bool { return f.ID == id })
+	})
 	slices.SortStableFunc(open, func(a, b journal.File) int { return a.Received.Compare(b.Received) })
 	// servers whose later files must not start: an earlier one has to wait, or another runner reads it
 	blocked := map[string]bool{}
@@ -314,6 +317,7 @@ func (m *Importer) ended(run *fileRun, err error) {
 	f := run.file
 	switch {
 	case err == nil:
+		m.forgetTries(func(id string) bool { return id == f.ID })
 		m.Conditions.Clear("file " + f.Name)
 		m.finalizer.add(f)
 	case errors.Is(err, context.Canceled), errors.Is(err, journal.ErrNotOwner):
@@ -329,6 +333,19 @@ func (m *Importer) ended(run *fileRun, err error) {
 	m.Notify()
 }
 
+// forgetTries drops what is kept of tries to read files that were read or are not open any more.
+func (m *Importer) forgetTries(gone func(id string) bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for id := range m.tries {
+		if gone(id) {
+			delete(m.tries, id)
+			delete(m.later, id)
+		}
+	}
+}
+
+// putOff has a file that could not be read tried again later.
 func (m *Importer) putOff(id string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -98,3 +98,26 @@ func TestFileDoesNotPassTheOneBeforeIt(t *testing.T) {
 	cancel()
 	m.running.Wait()
 }
+
+// TestTriesAreForgotten keeps how often a file could not be read for as long as it is open and unread.
+func TestTriesAreForgotten(t *testing.T) {
+	t.Parallel()
+	m, j := newImporter(t)
+	m.putOff("gone")
+	f := journal.File{File: sources.File{ID: "open", Rule: "no such rule", Name: "open.csv", SHA256: "open"},
+		State: journal.FileOpen, Next: 1}
+	if _, err := j.AddFile(t.Context(), &f); err != nil {
+		t.Fatal(err)
+	}
+	m.putOff("open")
+	if err := m.scan(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(m.tries) != 1 || len(m.later) != 1 || m.tries["open"] != 1 {
+		t.Errorf("after a look at the open files: tries %v, later %v", m.tries, m.later)
+	}
+	m.ended(&fileRun{file: f, dispatcher: fakes{}}, nil)
+	if len(m.tries) != 0 || len(m.later) != 0 {
+		t.Errorf("after the file was read: tries %v, later %v", m.tries, m.later)
+	}
+}
