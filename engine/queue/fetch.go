@@ -20,6 +20,10 @@ import (
 // claimLimit is how many records are claimed at once.
 const claimLimit = 500
 
+// firstClaim is how many records are claimed while it is not known how large they are: one may have
+// attachments of many megabytes.
+const firstClaim = 8
+
 // fetchDelay is how long the first record of many waits for others, so that one look at the journal serves them all.
 const fetchDelay = 2 * time.Millisecond
 
@@ -46,6 +50,15 @@ type fetched struct {
 	records map[int64]size // by their place in the journal
 	count   map[string]int // of them by server
 	bytes   int64
+	latest  int64 // bytes of a record, on average, in the latest claim that gave any; 0: none did yet
+}
+
+// average is how large a record is expected to be; 0: not known.
+func (f *fetched) average() int64 {
+	if n := int64(len(f.records)); n > 0 {
+		return max(f.latest, f.bytes/n)
+	}
+	return f.latest
 }
 
 type size struct {
@@ -141,9 +154,10 @@ func (q *Queue) room(prog *program.Program) (limit int, not []string) {
 		return 0, nil
 	}
 	limit = min(claimLimit, q.Window)
-	if n := int64(len(f.records)); n > 0 {
-		average := max(f.bytes/n, 1)
+	if average := f.average(); average > 0 {
 		limit = min(limit, int(max((q.Memory-f.bytes)/average, 1)))
+	} else {
+		limit = min(limit, firstClaim)
 	}
 	for _, name := range prog.Names() {
 		flow := prog.Rules[name]
@@ -169,6 +183,7 @@ func (q *Queue) keep(prog *program.Program, records []*journal.Record) (kept []*
 	var wait []int64
 	kept = make([]*journal.Record, 0, len(records))
 	q.mu.Lock()
+	before := q.fetched.bytes
 	for _, rec := range records {
 		server := ""
 		if flow := prog.Flow(rec.Rule); flow != nil {
@@ -180,6 +195,9 @@ func (q *Queue) keep(prog *program.Program, records []*journal.Record) (kept []*
 		} else {
 			kept = append(kept, rec)
 		}
+	}
+	if n := int64(len(records)); n > 0 {
+		q.fetched.latest = (q.fetched.bytes - before) / n
 	}
 	q.mu.Unlock()
 	if len(wait) == 0 {
