@@ -1,12 +1,15 @@
 package dispatch
 
 import (
+	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/program"
+	"github.com/culvert/culvert/engine/work"
 )
 
 // answered is what a batch came to: a result for every plan, and a verdict for those that were
@@ -33,19 +36,12 @@ func (d *Dispatcher) sendItems(items []*item) answered {
 	for i, it := range items {
 		plans[i] = *it.Plan()
 	}
-	asked, fault := d.ask(plans)
+	asked := d.ask(plans)
 	var ready []actions.Plan
 	var at []int
 	for i, it := range items {
-		if fault != nil && plans[i].Pending != nil {
-			a.verdicts[i] = &verdict{state: journal.Failed,
-				problem: program.ProblemOf(d.Log, it.Flow(), plans[i].Record.RecordID, fault)}
-			continue
-		}
 		*it.Plan() = plans[i]
-		if fault == nil {
-			a.verdicts[i] = d.verdictOf(it, asked[i])
-		}
+		a.verdicts[i] = d.verdictOf(it, asked[i])
 		if a.verdicts[i] == nil && len(plans[i].Writes) > 0 {
 			ready, at = append(ready, plans[i]), append(at, i)
 		}
@@ -58,22 +54,50 @@ func (d *Dispatcher) sendItems(items []*item) answered {
 	return a
 }
 
-// ask completes pending plans. A fault of the target is an error, and the plans stay as they were.
-func (d *Dispatcher) ask(plans []actions.Plan) (asked []program.Asked, fault error) {
+// ask completes pending plans. As with sendPlans, a target that breaks down when it is asked has the
+// batch halved until the culprit is alone. Asking changes nothing, so that it can be done again.
+func (d *Dispatcher) ask(plans []actions.Plan) []program.Asked {
+	tried := slices.Clone(plans)
+	asked, fault := d.tryAsk(tried)
+	switch {
+	case fault == nil:
+		copy(plans, tried)
+		return asked
+	case len(plans) > 1:
+		half := len(plans) / 2
+		return append(d.ask(plans[:half]), d.ask(plans[half:])...)
+	}
+	return []program.Asked{{Err: fault}}
+}
+
+// tryAsk asks and turns a panic, or answers to another number of questions, into a fault.
+func (d *Dispatcher) tryAsk(plans []actions.Plan) (asked []program.Asked, fault error) {
 	defer func() {
 		if p := recover(); p != nil {
 			fault = fmt.Errorf("%s\n%s", program.PanicText(p), debug.Stack())
 		}
 	}()
-	return program.Ask(d.End, d.server().Target, plans), nil
+	asked = program.Ask(d.End, d.server().Target, plans)
+	for _, a := range asked {
+		if errors.Is(a.Err, program.ErrAnswers) {
+			return nil, a.Err
+		}
+	}
+	return asked, nil
 }
 
 // verdictOf says what becomes of a record whose lookups were answered; nil where it is to be sent.
 func (d *Dispatcher) verdictOf(it *item, a program.Asked) *verdict {
 	switch {
 	case a.Err != nil:
-		return &verdict{state: journal.Failed, problem: program.ProblemOf(d.Log, it.Flow(), it.Plan().Record.RecordID, a.Err)}
+		return &verdict{state: journal.Failed,
+			problem: program.ProblemOf(d.Log, it.Flow(), it.Plan().Record.RecordID, a.Err)}
 	case a.Failure != nil:
+		plan := it.Plan()
+		by := work.NewerDelivered(d.End, d.Versions, it.Flow().Rule.Name, plan.Record.RecordID, plan.Order)
+		if by != 0 {
+			return &verdict{state: journal.Superseded, by: by}
+		}
 		return &verdict{state: journal.Failed, problem: program.FailureProblem(a.Failure)}
 	case a.Skipped:
 		return &verdict{state: journal.Skipped}

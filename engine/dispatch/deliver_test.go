@@ -4,11 +4,37 @@ import (
 	"testing"
 	"time"
 
-	"github.com/culvert/culvert/internal/await"
-
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/work"
+	"github.com/culvert/culvert/internal/await"
 )
+
+// renewing loses the lease and renews it while keys are locked.
+type renewing struct {
+	Queue
+	Gate
+	stale bool
+}
+
+func (r *renewing) Claim(works []work.Work) ([]work.Work, error) {
+	r.stale = true
+	return works, nil
+}
+
+func (r *renewing) Stale(work.Work) bool { return r.stale }
+func (r *renewing) LeaseLost() bool      { return false }
+
+// TestBatchThatIsLostWhileKeysAreLocked must not be sent: another runner may hold its records.
+func TestBatchThatIsLostWhileKeysAreLocked(t *testing.T) {
+	r := &renewing{}
+	d := New("national", Server{}, Config{Queue: r, Gate: r, End: t.Context(), Now: time.Now})
+	d.inFlight = 1
+	d.deliver([]*item{{Work: &asked{name: "a"}}}, Setting{Batch: 1}, false)
+	if len(d.retry) != 1 || d.inFlight != 0 {
+		t.Errorf("%d wait to be looked at again, %d in flight", len(d.retry), d.inFlight)
+	}
+}
 
 func TestClassify(t *testing.T) {
 	out := func(s actions.Status, c actions.Class) actions.Outcome {

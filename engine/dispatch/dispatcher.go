@@ -58,18 +58,20 @@ type Meta interface {
 
 // Config is what dispatchers have in common.
 type Config struct {
-	Queue   Queue
-	Gate    Gate
-	Meta    Meta
-	Retry   Retry
-	Away    await.Backoff // between probes of a server that is away
-	Refusal await.Backoff // between probes of a server that refuses our credentials
-	Window  int           // records in memory
-	Backlog func() int64  // roughly how many accepted records wait
-	Metrics *status.Metrics
-	Log     *slog.Logger
-	Now     func() time.Time
-	Zone    *time.Location // of delivery windows
+	Queue Queue
+	Gate  Gate
+	Meta  Meta
+	// Versions finds what was delivered of a record that cannot be used.
+	Versions work.Versions
+	Retry    Retry
+	Away     await.Backoff // between probes of a server that is away
+	Refusal  await.Backoff // between probes of a server that refuses our credentials
+	Window   int           // records in memory
+	Backlog  func() int64  // roughly how many accepted records wait
+	Metrics  *status.Metrics
+	Log      *slog.Logger
+	Now      func() time.Time
+	Zone     *time.Location // of delivery windows
 	// End ends deliveries. It outlives the context of Run by the drain.
 	End context.Context
 }

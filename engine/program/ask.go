@@ -2,6 +2,8 @@ package program
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"maps"
 
 	"github.com/culvert/culvert/actions"
@@ -41,8 +43,12 @@ type Asked struct {
 	Skipped bool
 	Failure *rules.Failure
 	Outcome *actions.Outcome // what could not be asked, or has to wait
-	Err     error            // a fault of the program
+	Err     error            // a fault of the program, or of the target: ErrAnswers
 }
+
+// ErrAnswers is the fault of a target that answered another number of questions than it was asked:
+// which of them it answered cannot be told.
+var ErrAnswers = errors.New("the target did not answer one by one what it was asked")
 
 // Ask completes plans that are pending: their questions are answered together, and their records
 // evaluated with the answers, until nothing is asked any more. Plans that are not pending stay as
@@ -101,6 +107,13 @@ func (a *asking) round(asker actions.Asker) {
 		}
 	}
 	answers, err := asker.Answer(a.ctx, questions)
+	if err == nil && len(answers) != len(questions) {
+		for _, i := range a.open {
+			a.done[i].Err = fmt.Errorf("%w: %d answers to %d questions", ErrAnswers, len(answers), len(questions))
+		}
+		a.open = nil
+		return
+	}
 	var still []int
 	for _, i := range a.open {
 		failed := err
