@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"mime"
 	"mime/multipart"
@@ -40,8 +41,14 @@ func (c *Client) UploadFile(ctx context.Context, u Upload) (uid string, err erro
 		return "", err
 	}
 	if a.status < 200 || a.status > 299 {
-		if a.status == http.StatusConflict && c.hasFile(ctx, u.UID) {
-			return u.UID, nil
+		if a.status == http.StatusConflict {
+			there, err := c.hasFile(ctx, u.UID)
+			if err != nil {
+				return "", err
+			}
+			if there {
+				return u.UID, nil
+			}
 		}
 		e := c.refused(a, webMessageOf(a))
 		e.Message = fmt.Sprintf("%s does not take the file: %s", c.name, e.Message)
@@ -62,9 +69,25 @@ func (c *Client) UploadFile(ctx context.Context, u Upload) (uid string, err erro
 }
 
 // hasFile tells whether a file is there: an upload that was refused may have come through before.
-func (c *Client) hasFile(ctx context.Context, uid string) bool {
+// The error is that the server did not say, so that nothing is known of the upload.
+func (c *Client) hasFile(ctx context.Context, uid string) (bool, error) {
 	a, err := c.do(ctx, request{method: http.MethodGet, path: filesPath + "/" + uid, query: url.Values{"fields": {"id"}}})
-	return err == nil && a.status == http.StatusOK
+	switch {
+	case forbids(err):
+		return false, nil // a file that cannot be read back is not taken for ours
+	case err != nil:
+		return false, err
+	case a.status == http.StatusOK:
+		return true, nil
+	case a.status >= 500:
+		return false, c.refused(a, webMessageOf(a))
+	}
+	return false, nil
+}
+
+func forbids(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Kind == Forbidden
 }
 
 // encode gives the form that carries the file.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
@@ -16,7 +17,7 @@ const (
 	findLength  = 4500 // bytes of values in one address, escaped
 	findPage    = 1000 // people to a page; more than values, since the server also finds other spellings
 	findAtOnce  = 3    // questions under way
-	findPages   = 200  // bounds what one question may make us read
+	findPages   = 20   // bounds what one question may make us read
 	findColumns = "trackedEntity,orgUnit,attributes[attribute,value],enrollments[" + enrollmentFields + "]"
 )
 
@@ -141,7 +142,8 @@ func findQuery(q FindQuery, values []string, minor int) url.Values {
 	return query
 }
 
-// findSome asks for one value or a list that fits into one address.
+// findSome asks for one value or a list that fits into one address. More people than may be read
+// are a refusal of the list, as if the server had refused it.
 func (c *Client) findSome(ctx context.Context, q FindQuery, values []string, minor int) ([]Found, error) {
 	query := findQuery(q, values, minor)
 	var all []Found
@@ -161,10 +163,14 @@ func (c *Client) findSome(ctx context.Context, q FindQuery, values []string, min
 			}
 		}
 		if len(objects) < findPage {
-			break
+			return all, nil
 		}
 	}
-	return all, nil
+	// Who is on the pages that follow is not known, and must not pass for nobody.
+	return nil, &Error{Kind: Refused,
+		Message: fmt.Sprintf("DHIS2 at %s finds more than %d people by the attribute %s", c.name, findPages*findPage-1,
+			q.Attribute),
+		Hint: "narrow the search: look people up by an attribute whose values are unique, or in one program"}
 }
 
 // escapeFilter writes a value so that its commas, colons and slashes do not end it.

@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -90,6 +91,27 @@ func TestFindOneByOneWhereListsAreRefused(t *testing.T) {
 	if _, err := c.FindTrackedEntities(context.Background(),
 		FindQuery{Program: "p", Attribute: "nid", Values: []string{"1", "2", "3"}}); err != nil || len(*got) != 4 {
 		t.Errorf("%v after %d requests, want none after 4", err, len(*got))
+	}
+}
+
+// Of a value that more people have than may be read nothing is said but that; the others are found.
+func TestFindMoreThanCanBeRead(t *testing.T) {
+	const person = `{"trackedEntity":"t1","attributes":[{"attribute":"village","value":"Coral"}]}`
+	full := `{"trackedEntities":[` + strings.Repeat(person+",", findPage-1) + person + `]}`
+	c, got := note(t, "2.43", func(a asked) *http.Response {
+		if strings.Contains(a.Query.Get("filter"), "Coral") {
+			return text(200, full)
+		}
+		return text(200, `{"trackedEntities":[{"trackedEntity":"t2","attributes":[{"attribute":"village","value":"Reef"}]}]}`)
+	})
+	found, err := c.FindTrackedEntities(context.Background(),
+		FindQuery{Program: "p", Attribute: "village", Values: []string{"Coral", "Reef"}})
+	var unread *UnreadError
+	if !errors.As(err, &unread) || len(found) != 1 || found[0].TrackedEntity != "t2" || len(*got) != 2*findPages+1 {
+		t.Fatalf("%d found after %d requests, %v", len(found), len(*got), err)
+	}
+	if err := unread.Of("Coral"); err == nil || !strings.Contains(err.Error(), "attribute village: narrow the search") {
+		t.Error(err)
 	}
 }
 
