@@ -32,6 +32,9 @@ func newClient(c Connection, log *slog.Logger) (*client, error) {
 		return nil, &httpget.Error{Message: fmt.Sprintf("the address of connection %q cannot be read", c.Name),
 			Hint: "write commcare: https://www.commcarehq.org"}
 	}
+	if err := httpget.Protected(u, c.Name); err != nil {
+		return nil, err
+	}
 	if c.Domain == "" {
 		return nil, &httpget.Error{Message: fmt.Sprintf("connection %q names no project space", c.Name), Hint: "add domain:"}
 	}

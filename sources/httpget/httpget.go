@@ -76,6 +76,16 @@ func (e *Error) Error() string {
 // After says when it is worth trying again.
 func (e *Error) After() time.Duration { return e.RetryAfter }
 
+// Protected refuses an address to which the credentials of a connection would go unencrypted:
+// http to another machine.
+func Protected(u *url.URL, connection string) error {
+	if u.Scheme != "http" || u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback() {
+		return nil
+	}
+	return &Error{Message: fmt.Sprintf("connection %q would send its credentials without protection", connection),
+		Hint: "write the address with https://"}
+}
+
 // Get reads one address. What may heal is tried again: an answer of 429 or 503 after the time that it names.
 func (c *Client) Get(ctx context.Context, u *url.URL) (*Reply, error) {
 	tries := c.Tries

@@ -27,6 +27,9 @@ func newClient(c sources.Connection, log *slog.Logger) (*client, error) {
 		return nil, &httpget.Error{Message: fmt.Sprintf("the address of connection %q cannot be read", c.Name),
 			Hint: "write kobo: https://kf.kobotoolbox.org"}
 	}
+	if err := httpget.Protected(u, c.Name); err != nil {
+		return nil, err
+	}
 	// People copy the address from their browser, where it goes on with /#/forms/...; of the API's own
 	// pages only the host matters.
 	path, _, _ := strings.Cut(u.Path+"/", "/api/")

@@ -287,3 +287,15 @@ func FuzzPage(f *testing.F) {
 		}
 	})
 }
+
+func TestCredentialsAreProtected(t *testing.T) {
+	for address, want := range map[string]string{
+		"http://kobo.example.org": "without protection", "https://kobo.example.org/#/forms": "", "http://127.0.0.1:8383": "",
+		"http://localhost:8383": "", "kobo": "cannot be read",
+	} {
+		_, err := newClient(sources.Connection{Name: "k", URL: address, APIKey: "s3cret"}, slog.New(slog.DiscardHandler))
+		if want == "" && err != nil || !strings.Contains(fmt.Sprint(err), want) {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/url"
 	"strconv"
 	"strings"
@@ -27,9 +26,8 @@ func newClient(c sources.Connection, log *slog.Logger) (*client, error) {
 		return nil, &httpget.Error{Message: fmt.Sprintf("the address of connection %q cannot be read", c.Name),
 			Hint: "write odk: https://central.example.org"}
 	}
-	if ip := net.ParseIP(u.Hostname()); u.Scheme == "http" && u.Hostname() != "localhost" && !ip.IsLoopback() {
-		return nil, &httpget.Error{Message: fmt.Sprintf("connection %q would send a password without protection", c.Name),
-			Hint: "write the address with https://"}
+	if err := httpget.Protected(u, c.Name); err != nil {
+		return nil, err
 	}
 	if c.Username == "" || c.Password == "" {
 		return nil, &httpget.Error{Message: fmt.Sprintf("connection %q has no credentials", c.Name),

@@ -146,8 +146,7 @@ func (p *pull) list(ctx context.Context, c *client, since time.Time) ([]submissi
 		}
 		list = append(list, got.items...)
 		if len(list) > mostAtOnce {
-			return nil, &httpget.Error{Message: fmt.Sprintf("more than %d submissions are new at once", mostAtOnce),
-				Hint: "write since: with a later day, and go back in steps"}
+			return nil, tooMany(list)
 		}
 		if got.next == "" {
 			break
@@ -164,6 +163,14 @@ func (p *pull) list(ctx context.Context, c *client, since time.Time) ([]submissi
 	slices.Reverse(list) // the newest come first, and those of one time stay in their order
 	slices.SortStableFunc(list, func(a, b submission) int { return a.changed.Compare(b.changed) })
 	return list, nil
+}
+
+// tooMany says from which day on a pull can hold what came, for the list goes back from the newest.
+func tooMany(list []submission) error {
+	oldest := slices.MinFunc(list, func(a, b submission) int { return a.changed.Compare(b.changed) }).changed
+	return &httpget.Error{Message: fmt.Sprintf("more than %d submissions came or changed since then", mostAtOnce),
+		Hint: fmt.Sprintf("write since: %s or a later day, and drop what is older as a CSV file that Central exports, with "+
+			"a rule for it", oldest.UTC().AddDate(0, 0, 1).Format(time.DateOnly))}
 }
 
 // handOver gives what is wanted to the sink, with the place behind it.
@@ -211,7 +218,7 @@ func (p *pull) wanted(s submission) bool {
 	return len(p.rule.Review) == 0 || slices.Contains(p.rule.Review, s.review)
 }
 
-// tellOfEncrypted says that submissions cannot be read, as long as some come.
+// tellOfEncrypted says that submissions cannot be read, until a pull in which none came.
 func (p *pull) tellOfEncrypted(list []submission) {
 	n := 0
 	for _, s := range list {
@@ -219,11 +226,13 @@ func (p *pull) tellOfEncrypted(list []submission) {
 			n++
 		}
 	}
-	c, ok := p.sink.(sources.Conditions)
-	if !ok || n == 0 {
-		return
+	what := ""
+	if n > 0 {
+		p.log.Warn("encrypted submissions were left out", "submissions", n)
+		what = fmt.Sprintf("%d submissions that ODK Central listed for rule %s are encrypted and were left out: decrypt "+
+			"them by an export of Central, and drop that", n, p.rule.Rule)
 	}
-	c.SetCondition("encrypted submissions of rule "+p.rule.Rule,
-		fmt.Sprintf("%d submissions that ODK Central listed for rule %s are encrypted and were left out: decrypt them by "+
-			"an export of Central, and drop that", n, p.rule.Rule))
+	if c, ok := p.sink.(sources.Conditions); ok {
+		c.SetCondition("encrypted submissions of rule "+p.rule.Rule, what)
+	}
 }

@@ -280,6 +280,21 @@ func TestReviewsAreWaitedFor(t *testing.T) {
 	if diff := cmp.Diff([]string{"uuid:1"}, came(sink)); diff != "" {
 		t.Error(diff)
 	}
+	// No encrypted one is listed any more: nothing is wrong.
+	if err := p.once(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if said, ok := sink.said["encrypted submissions of rule anc"]; !ok || said != "" {
+		t.Errorf("%q", sink.said)
+	}
+}
+
+func TestTooManyAtOnce(t *testing.T) {
+	at := time.Date(2026, 3, 1, 6, 0, 0, 0, time.UTC)
+	err := tooMany([]submission{{changed: at.AddDate(0, 1, 0)}, {changed: at}, {changed: at.AddDate(0, 0, 9)}})
+	if !strings.Contains(err.Error(), "since: 2026-03-02 or a later day") {
+		t.Error(err)
+	}
 }
 
 func TestACrashLosesNothing(t *testing.T) {
