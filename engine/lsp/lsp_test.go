@@ -1,11 +1,14 @@
 package lsp
 
 import (
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 const registration = "rules/anc-registration.yaml"
@@ -63,6 +66,18 @@ func TestFindings(t *testing.T) {
 	e.notify("workspace/didChangeWatchedFiles",
 		map[string]any{"changes": []map[string]any{{"uri": e.uri("rules/anc-visit.yaml"), "type": 2}}})
 	e.codes("rules/anc-visit.yaml", "unknown-stage")
+}
+
+// TestAFailedCheckEndsNothing: neither the check nor what takes its findings may end the server or keep its lock.
+func TestAFailedCheckEndsNothing(t *testing.T) {
+	var said strings.Builder
+	s := &server{ctx: t.Context(), log: slog.New(slog.NewTextHandler(&said, nil))}
+	s.settle(&workspace{}, 0, func() diag.List { panic("a mistake in a check") })
+	s.settle(&workspace{}, 0, func() diag.List { return nil }) // there is no session to take it
+	s.prepare(&workspace{}, 0)
+	if !s.mu.TryLock() || strings.Count(said.String(), "level=ERROR") != 3 {
+		t.Error(said.String())
+	}
 }
 
 func TestCompletion(t *testing.T) {

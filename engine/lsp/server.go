@@ -17,6 +17,7 @@ import (
 	"github.com/sourcegraph/jsonrpc2"
 
 	"github.com/culvert/culvert/engine/project"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // Options of a server.
@@ -210,23 +211,42 @@ func (s *server) checkLater(w *workspace, round int) {
 			return
 		case <-time.After(settleAfter):
 		}
-		s.mu.Lock()
-		stale := w.round != round || w.failure != "" || w.session.Project() == nil
-		check := w.session.Check
-		if stale {
-			s.mu.Unlock()
-			return
-		}
-		run := check()
-		s.mu.Unlock()
-		found := run()
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if w.round == round && s.ctx.Err() == nil {
-			w.session.Settle(found)
-			s.publish(w)
+		if run := s.prepare(w, round); run != nil {
+			s.settle(w, round, run)
 		}
 	})
+}
+
+// prepare gives what checks the rules as they are now; nil when there is nothing to check, or they
+// have changed since.
+func (s *server) prepare(w *workspace, round int) (run func() diag.List) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer s.survive()
+	if w.round != round || w.failure != "" || w.session.Project() == nil {
+		return nil
+	}
+	return w.session.Check()
+}
+
+// settle checks the rules, and publishes what was found unless they have changed meanwhile.
+func (s *server) settle(w *workspace, round int, run func() diag.List) {
+	defer s.survive()
+	found := run()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if w.round == round && s.ctx.Err() == nil {
+		w.session.Settle(found)
+		s.publish(w)
+	}
+}
+
+// survive keeps a mistake of ours in a check from ending the server, as answer does with one in a
+// request. It is deferred.
+func (s *server) survive() {
+	if failure := recover(); failure != nil {
+		s.log.Error("checking the rules against each other failed", "failure", fmt.Sprint(failure))
+	}
 }
 
 // syncParams are the parameters of all notifications about files.
