@@ -68,7 +68,8 @@ func TestFindings(t *testing.T) {
 	e.codes("rules/anc-visit.yaml", "unknown-stage")
 }
 
-// TestAFailedCheckEndsNothing: neither the check nor what takes its findings may end the server or keep its lock.
+// TestAFailedCheckEndsNothing: neither the check nor what takes its findings may end the server or
+// keep its lock.
 func TestAFailedCheckEndsNothing(t *testing.T) {
 	var said strings.Builder
 	s := &server{ctx: t.Context(), log: slog.New(slog.NewTextHandler(&said, nil))}

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// TestARefusedUploadThatMayHaveComeThrough: only what the server says of the file makes a refusal of the record.
+// TestARefusedUploadThatMayHaveComeThrough: only what the server says of the file makes a refusal of
+// the record.
 func TestARefusedUploadThatMayHaveComeThrough(t *testing.T) {
 	const conflict = `{"httpStatus":"Conflict","httpStatusCode":409,"status":"ERROR","message":"no"}`
 	for name, c := range map[string]struct {

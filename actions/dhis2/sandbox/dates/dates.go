@@ -3,6 +3,7 @@ package dates
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -32,6 +33,17 @@ func Parse(s string) (time.Time, bool) {
 		}
 	}
 	return time.Time{}, false
+}
+
+// ParseEpoch reads milliseconds since 1970, which bodies may give in place of a date, as a number or
+// as text (ParseInstantStdDeserializer). Up to nine digits are a year or a day to DHIS2.
+func ParseEpoch(s string) (time.Time, bool) {
+	const shortest, longest = 10, 15 // up to the year 33658
+	if len(s) < shortest || len(s) > longest || strings.Trim(s, "0123456789") != "" {
+		return time.Time{}, false
+	}
+	ms, err := strconv.ParseInt(s, 10, 64)
+	return time.UnixMilli(ms).UTC(), err == nil
 }
 
 func Day(s string) time.Time {

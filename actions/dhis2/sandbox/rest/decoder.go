@@ -84,6 +84,7 @@ func (d *Decoder) Flag(n *jsontree.Node, name string) bool {
 	return false
 }
 
+// Date reads a day or time; nil when there is none.
 func (d *Decoder) Date(n *jsontree.Node, name string) *time.Time {
 	s := d.Text(n, name)
 	if s == "" {
@@ -91,7 +92,11 @@ func (d *Decoder) Date(n *jsontree.Node, name string) *time.Time {
 	}
 	t, ok := dates.Parse(s)
 	if !ok {
-		d.Fail("Invalid date format '%s', only 'yyyy-MM-dd'T'HH:mm:ss.SSS' format is supported (field %q)", s, name)
+		t, ok = dates.ParseEpoch(s)
+	}
+	if !ok {
+		d.Fail("Invalid date format '%s', only 'yyyy-MM-dd'T'HH:mm:ss.SSS' format end epoch milliseconds are supported. "+
+			"(field %q)", s, name)
 		return nil
 	}
 	return &t
