@@ -2,6 +2,7 @@ package journaltest
 
 import (
 	"errors"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -88,6 +89,8 @@ func testSearch(t *testing.T, p Place) {
 			{"a selection", journal.Filter{Seqs: []int64{got[1].Seq, row.Seq}}, "row-7 b1"},
 			{"an empty selection", journal.Filter{Seqs: []int64{}}, ""},
 			{"before", journal.Filter{Before: got[2].Seq}, "a2 b1 a1"},
+			{"a row that no file has", journal.Filter{FileID: "f1", Row: math.MaxInt64}, ""},
+			{"a row that no file has, of whatever file", journal.Filter{Row: math.MaxInt64}, ""},
 		} {
 			if found := search(t, j, c.f); found != c.want {
 				t.Errorf("%s: found %q, want %q", c.what, found, c.want)
@@ -105,6 +108,59 @@ func testSearch(t *testing.T, p Place) {
 	must(t, err)
 	diff(t, "of who was forgotten", search(t, j, journal.Filter{Text: "A"})+search(t, j, journal.Filter{Text: "teiA"}), "")
 	check(t, j)
+}
+
+// testOddTexts asks for texts that no store holds as they are: they find nothing, and that is no error.
+func testOddTexts(t *testing.T, p Place) {
+	j := open(t, p)
+	appendAll(t, j, record("anc", "a1", "A"), record("anc", "b1", "B"))
+	fail(t, j, journal.Problem{Code: "E1", Class: actions.ClassData, Cause: "no date"}, claim(t, j, 1)...)
+	failed := []journal.State{journal.Failed}
+	for _, odd := range []string{"\x00", "a1\x00", "\xff", "a\xffb"} {
+		for what, f := range map[string]journal.Filter{
+			"rule": {Rule: odd}, "state and rule": {Rule: odd, States: failed}, "key": {Key: odd}, "id": {ID: odd},
+			"code": {Code: odd}, "failed with a code": {Code: odd, States: failed}, "class": {Class: actions.Class(odd)},
+			"cause": {Cause: odd}, "failed of a cause": {Cause: odd, States: failed}, "file": {FileID: odd},
+			"text": {Text: odd}, "object": {Object: odd},
+		} {
+			if found := search(t, j, f); found != "" {
+				t.Errorf("%s %q: found %q", what, odd, found)
+			}
+			causes, err := j.Causes(t.Context(), f)
+			if err != nil || len(causes) > 0 {
+				t.Errorf("causes of %s %q: %v, %v", what, odd, causes, err)
+			}
+		}
+		figures, err := j.Figures(t.Context(), journal.FigureQuery{Width: journal.Minute, Rule: odd, Server: odd})
+		if err != nil || len(figures) > 0 {
+			t.Errorf("figures of %q: %v, %v", odd, figures, err)
+		}
+		if story, err := j.Story(t.Context(), odd, 10); err != nil {
+			t.Errorf("the story of %q: %v, %v", odd, story, err)
+		}
+		if versions, err := j.Versions(t.Context(), odd, odd); err != nil || len(versions) > 0 {
+			t.Errorf("versions of %q: %v, %v", odd, versions, err)
+		}
+		if cursor, err := j.Cursor(t.Context(), odd); err != nil || cursor != "" {
+			t.Errorf("the cursor %q: %q, %v", odd, cursor, err)
+		}
+		if n, err := j.Dismiss(t.Context(), journal.Filter{Rule: odd, ID: odd}, odd, odd); err != nil || n > 0 {
+			t.Errorf("dismissed %d of %q: %v", n, odd, err)
+		}
+		if _, err := j.Forget(t.Context(), odd, odd, odd); err != nil {
+			t.Errorf("forget %q: %v", odd, err)
+		}
+	}
+	odd := record("anc", "odd\x00\xff", "ODD\x00\xff") // what came so is found by what it came with
+	appendAll(t, j, odd)
+	for what, f := range map[string]journal.Filter{"id": {ID: odd.ID}, "key": {Key: odd.Key}, "text": {Text: odd.ID}} {
+		if page, err := j.Search(t.Context(), f); err != nil || len(page.Records) != 1 {
+			t.Errorf("%s: found %q, %v", what, ids(page.Records), err)
+		}
+	}
+	if _, err := j.Forget(t.Context(), odd.Key, "asha", "asked for"); err != nil {
+		t.Error(err)
+	}
 }
 
 // testPages goes through many records page by page, however they are found.

@@ -55,6 +55,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Place) {
 		{"dismiss", testDismiss},
 		{"correct", testCorrect},
 		{"search", testSearch},
+		{"odd texts", testOddTexts},
 		{"search by page", testPages},
 		{"story", testStory},
 		{"figures", testFigures},

@@ -68,7 +68,8 @@ func (s *Store) Figures(ctx context.Context, q journal.FigureQuery) ([]journal.F
 	}, `SELECT f.start, n.name, f.server, sum(f.received)::bigint, sum(f.delivered)::bigint, sum(f.failed)::bigint, sum(f.skipped)::bigint,
 		sum(f.superseded)::bigint, sum(f.lag_sum)::bigint, max(f.lag_max) FROM figures f JOIN rules n ON n.id = f.rule
 		WHERE f.width = $1 AND f.start BETWEEN $2 AND $3 AND ($4 = '' OR n.name = $4) AND ($5 = '' OR f.server = $5)
-		GROUP BY f.start, n.name, f.server ORDER BY f.start, n.name COLLATE "C", f.server COLLATE "C"`, width, first, last, q.Rule, q.Server)
+		GROUP BY f.start, n.name, f.server ORDER BY f.start, n.name COLLATE "C", f.server COLLATE "C"`, width, first, last,
+		clean(q.Rule), clean(q.Server))
 	if err != nil {
 		return nil, fmt.Errorf("read what became of records: %w", s.explain(err))
 	}

@@ -67,7 +67,18 @@ func (w *where) text() string {
 	return strings.Join(w.parts, " AND ")
 }
 
+// cleaned is a filter that looks for texts as they are stored. A key stays as it is for its chain,
+// which is of the key as it came.
+func cleaned(f journal.Filter) journal.Filter {
+	for _, text := range []*string{&f.Rule, &f.ID, &f.Code, &f.Cause, &f.FileID, &f.Object, &f.Text} {
+		*text = clean(*text)
+	}
+	f.Class = actions.Class(clean(string(f.Class)))
+	return f
+}
+
 func (s *Store) conditions(ctx context.Context, f journal.Filter) (*where, error) {
+	f = cleaned(f)
 	w := &where{}
 	if err := s.addTexts(ctx, w, f); err != nil {
 		return nil, err
@@ -88,7 +99,7 @@ func (s *Store) conditions(ctx context.Context, f journal.Filter) (*where, error
 		w.add("r.rule = (SELECT id FROM rules WHERE name = ?)", f.Rule)
 	}
 	if f.Key != "" {
-		w.add("r.chain = ? AND r.key = ?", codec.Chain(f.Key), f.Key)
+		w.add("r.chain = ? AND r.key = ?", codec.Chain(f.Key), clean(f.Key))
 	}
 	for column, value := range map[string]string{"r.id": f.ID, "o.code": f.Code, "o.class": string(f.Class),
 		"o.cause": f.Cause, "r.file": f.FileID} {
@@ -97,7 +108,7 @@ func (s *Store) conditions(ctx context.Context, f journal.Filter) (*where, error
 		}
 	}
 	if f.Row != 0 {
-		w.add("r.row = ?", f.Row)
+		w.add("r.row = ?::bigint", f.Row)
 	}
 	if f.Seq != 0 {
 		w.add("r.seq = ?", f.Seq)
@@ -130,13 +141,13 @@ func (s *Store) addTexts(ctx context.Context, w *where, f journal.Filter) error 
 		w.add("r.seq = ANY(ARRAY(SELECT seq FROM terms WHERE hash = ANY(?)))", termsOf(texts))
 	}
 	if f.Object != "" {
-		w.add("? = ANY(string_to_array(o.objects, E'\\n'))", clean(f.Object))
+		w.add("? = ANY(string_to_array(o.objects, E'\\n'))", f.Object)
 	}
 	if f.Text != "" {
 		for i := range texts {
 			texts[i] = clean(texts[i])
 		}
-		w.add("(r.id = ? OR r.key = ? OR string_to_array(o.objects, E'\\n') && ?)", clean(f.Text), clean(f.Text), texts)
+		w.add("(r.id = ? OR r.key = ? OR string_to_array(o.objects, E'\\n') && ?)", f.Text, f.Text, texts)
 	}
 	return nil
 }
@@ -186,6 +197,7 @@ func (s *Store) Causes(ctx context.Context, f journal.Filter) ([]journal.Cause, 
 	if len(f.States) == 0 {
 		f.States = []journal.State{journal.Failed}
 	}
+	f = cleaned(f)
 	if shared.OnlyFailed(f) {
 		return s.failedCauses(ctx, f)
 	}

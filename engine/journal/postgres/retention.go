@@ -164,7 +164,7 @@ func (s *Store) Forget(ctx context.Context, externalID, who, why string) (journa
 			}
 			why = strings.ReplaceAll(why, externalID, shared.ForgottenKey)
 		}
-		ids, err := t.run(ctx, "DELETE FROM identities WHERE external_id = $1", externalID)
+		ids, err := t.run(ctx, "DELETE FROM identities WHERE external_id = $1", clean(externalID))
 		if err != nil {
 			return err
 		}
@@ -185,7 +185,7 @@ func (s *Store) Forget(ctx context.Context, externalID, who, why string) (journa
 
 func (s *Store) recordsOf(ctx context.Context, externalID string) (out []int64, err error) {
 	query, args := "SELECT seq, key, id FROM records WHERE chain = $1 AND key = $2 OR id = $2 ORDER BY seq",
-		[]any{codec.Chain(externalID), externalID}
+		[]any{codec.Chain(externalID), clean(externalID)}
 	if len(externalID) >= shared.MinMention {
 		query, args = "SELECT seq, key, id FROM records WHERE strpos(key, $1) > 0 OR strpos(id, $1) > 0 ORDER BY seq",
 			[]any{clean(externalID)}

@@ -53,6 +53,7 @@ type candidates = func(ctx context.Context, before int64, n int) ([]int64, error
 
 // candidates chooses what a search goes along: what leaves the fewest records to look at.
 func (s *Store) candidates(ctx context.Context, f journal.Filter) (candidates, error) {
+	f = cleaned(f)
 	low, high, err := s.between(ctx, f)
 	if err != nil {
 		return nil, err
@@ -81,8 +82,8 @@ func (s *Store) candidates(ctx context.Context, f journal.Filter) (candidates, e
 	case len(texts) > 0:
 		return along(latestByTerms, termsOf(texts)), nil
 	case f.FileID != "":
-		return along("SELECT seq FROM records WHERE file = $3 AND ($4 = 0 OR row = $4) AND seq < $1 ORDER BY seq DESC "+
-			"LIMIT $2", clean(f.FileID), f.Row), nil
+		return along("SELECT seq FROM records WHERE file = $3 AND ($4::bigint = 0 OR row = $4::bigint) AND seq < $1 "+
+			"ORDER BY seq DESC LIMIT $2", f.FileID, f.Row), nil
 	case slices.Equal(f.States, []journal.State{journal.Failed}) && (f.Code != "" || f.Class != "" || f.Cause != ""):
 		causes, err := s.causesOf(ctx, f)
 		// In the order of the index, as in rehead.

@@ -211,7 +211,7 @@ func (s *Store) Cursor(ctx context.Context, name string) (string, error) {
 // Meta implements journal.Journal.
 func (s *Store) Meta(ctx context.Context, name string) (string, error) {
 	var value string
-	err := s.pool.QueryRow(ctx, "SELECT value FROM meta WHERE name = $1", name).Scan(&value)
+	err := s.pool.QueryRow(ctx, "SELECT value FROM meta WHERE name = $1", clean(name)).Scan(&value)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return "", fmt.Errorf("read %q from the journal: %w", name, s.explain(err))
 	}
