@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -212,20 +211,24 @@ func (s *Console) apiFilter(r *http.Request) (journal.Filter, error) {
 			}
 		}
 	}
-	if f.Limit, err = number64(q, "limit", pageSize, 1, journal.MaxPage); err != nil {
+	limit, err := number64(q, "limit", pageSize, 1, journal.MaxPage)
+	if err != nil {
 		return f, err
 	}
-	before, err := number64(q, "before", 0, 1, math.MaxInt)
-	f.Before = int64(before)
+	f.Limit = int(limit)
+	f.Before, err = number64(q, "before", 0, 1, maxSeq)
 	return f, err
 }
 
+// maxSeq is the greatest number of a record that the API takes, as its description says.
+const maxSeq = 1 << 62
+
 // number64 reads a whole number of the address.
-func number64(q url.Values, name string, fallback, least, most int) (int, error) {
+func number64(q url.Values, name string, fallback, least, most int64) (int64, error) {
 	if !q.Has(name) {
 		return fallback, nil
 	}
-	n, err := strconv.Atoi(q.Get(name))
+	n, err := strconv.ParseInt(q.Get(name), 10, 64)
 	if err != nil || n < least || n > most {
 		return 0, malformed{fmt.Errorf("%s: write a whole number from %d to %d", name, least, most)}
 	}

@@ -133,7 +133,7 @@ func (s *Console) apiAudit(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := s.c.Journal.Audit(r.Context(), limit)
+	list, err := s.c.Journal.Audit(r.Context(), int(limit))
 	if list == nil {
 		list = []journal.AuditEntry{}
 	}
