@@ -11,7 +11,7 @@ import "time"
 //     The clocks of phones (date_modified, timeEnd) are not used.
 //   - a submission of Kobo: _submission_time, in UTC and without a zone. An edit does not move it, but names in meta/deprecatedID what it was made from: it is
 //     later by a microsecond than that, and of several edits the one that comes later wins.
-//     One that was deleted is later than all of its edits.
+//     One that was deleted is later than all of its edits, and one that comes back later than its deletion.
 //   - a submission or entity of ODK Central: __system.updatedAt, null until the first edit, else submissionDate or createdAt.
 func VersionOf(body any) time.Time {
 	record, ok := body.(map[string]any)
@@ -42,6 +42,9 @@ func VersionOf(body any) time.Time {
 		}
 		if gone, _ := record["_deleted"].(bool); gone && !at.IsZero() {
 			at = at.Add(time.Second)
+		}
+		if n, _ := record["_returned"].(float64); n > 0 && !at.IsZero() {
+			at = at.Add(time.Duration(n) * 2 * time.Second)
 		}
 		return at
 	}

@@ -68,7 +68,7 @@ func (v *view) slotOf(path []*entry) slot {
 		if len(keys) == 3 && last == "file" {
 			return slotFile
 		}
-		return v.mapSlot(keys[2:])
+		return v.mapSlot(keys[min(2, len(keys)):])
 	case "lookups":
 		return lookupSlot(keys, last)
 	case "actions", "defaults":

@@ -17,7 +17,8 @@ const buckets = 64
 
 // seen is what is kept of a submission that was seen.
 type seen struct {
-	version string // of uuid and validation status, in hexadecimal
+	version string // of uuid and validation status, in hexadecimal; deleted: it was said to be gone
+	turns   int    // how often it came back after it was said to be gone
 	root    string // uuid of the first version
 	time    string // _submission_time
 }
@@ -29,6 +30,9 @@ type known struct {
 	byID    map[uint64]seen
 	changed [buckets]bool
 }
+
+// deleted is the version of a submission that was said to be gone. Should it come back, it is newer than its deletion.
+const deleted = "gone"
 
 // versionOf tells versions of a submission apart.
 func versionOf(s submission) string {
@@ -50,7 +54,9 @@ func loadKnown(ctx context.Context, rule *Rule, sink sources.Sink) (*known, erro
 				continue // what is not understood is asked for again
 			}
 			if id, err := strconv.ParseUint(parts[0], 10, 64); err == nil {
-				k.byID[id] = seen{version: parts[1], root: parts[2], time: parts[3]}
+				version, turns, _ := strings.Cut(parts[1], "+")
+				n, _ := strconv.Atoi(turns) // absent is none
+				k.byID[id] = seen{version: version, turns: n, root: parts[2], time: parts[3]}
 			}
 		}
 	}
@@ -62,7 +68,7 @@ func (k *known) cursor(bucket int) string { return k.rule.cursor("seen", strconv
 // put keeps a submission as seen.
 func (k *known) put(s submission) {
 	clean := strings.NewReplacer("\t", "", "\n", "")
-	now := seen{version: versionOf(s), root: clean.Replace(s.root), time: clean.Replace(s.time)}
+	now := seen{version: versionOf(s), turns: k.turnsOf(s.id), root: clean.Replace(s.root), time: clean.Replace(s.time)}
 	if k.byID[s.id] == now {
 		return
 	}
@@ -70,9 +76,20 @@ func (k *known) put(s submission) {
 	k.changed[s.id%buckets] = true
 }
 
-// remove forgets a submission.
+// turnsOf is how often a submission has come back, this time counted.
+func (k *known) turnsOf(id uint64) int {
+	was := k.byID[id]
+	if was.version == deleted {
+		return was.turns + 1
+	}
+	return was.turns
+}
+
+// remove keeps of a submission that it is gone.
 func (k *known) remove(id uint64) {
-	delete(k.byID, id)
+	was := k.byID[id]
+	was.version = deleted
+	k.byID[id] = was
 	k.changed[id%buckets] = true
 }
 
@@ -92,7 +109,7 @@ func (k *known) save(ctx context.Context) error {
 		var text strings.Builder
 		for _, id := range lines[i] {
 			s := k.byID[id]
-			fmt.Fprintf(&text, "%d\t%s\t%s\t%s\n", id, s.version, s.root, s.time)
+			fmt.Fprintf(&text, "%d\t%s+%d\t%s\t%s\n", id, s.version, s.turns, s.root, s.time)
 		}
 		if _, err := k.sink.Accept(ctx, sources.Batch{Cursor: &sources.Cursor{Name: k.cursor(i),
 			Value: text.String()}}); err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -159,13 +160,16 @@ func (p *pull) fresh(ctx context.Context, c *client, k *known, s *state) error {
 			return err
 		}
 		var records []sources.Record
+		if err := behind(got.items, after); err != nil {
+			return err
+		}
 		for _, item := range got.items {
 			after = item.id
 			if item.time != "" && item.time < settled {
 				s.Settled = item.id
 			}
 			if k.byID[item.id].version != versionOf(item) && p.rule.wanted(item.status) {
-				records = append(records, p.record(item.body, false))
+				records = append(records, p.record(k.returned(item), false))
 				kept++
 			}
 		}
@@ -189,6 +193,17 @@ func (p *pull) fresh(ctx context.Context, c *client, k *known, s *state) error {
 var errEndless = &httpget.Error{Message: "the list of submissions has no end",
 	Hint: "report this to the server's administrators"}
 
+// behind refuses a page that does not lie behind the last id that was asked for: it would be asked for without end.
+func behind(items []submission, after uint64) error {
+	for _, item := range items {
+		if item.id <= after {
+			return &httpget.Error{Message: fmt.Sprintf("the list of submissions behind %d begins at %d: the server does not "+
+				"take the query", after, item.id), Hint: "report this to the server's administrators"}
+		}
+	}
+	return nil
+}
+
 // compare lists the whole project and pulls what is not as it was seen; what is gone was deleted.
 func (p *pull) compare(ctx context.Context, c *client, k *known) error {
 	var changed []uint64
@@ -205,6 +220,9 @@ func (p *pull) compare(ctx context.Context, c *client, k *known) error {
 		}
 		if n == 0 {
 			whole = got.count
+		}
+		if err := behind(got.items, after); err != nil {
+			return err
 		}
 		for _, item := range got.items {
 			after = item.id
@@ -238,7 +256,7 @@ func (p *pull) changed(ctx context.Context, c *client, k *known, ids []uint64) e
 		var records []sources.Record
 		for _, item := range got.items {
 			if p.rule.wanted(item.status) {
-				records = append(records, p.record(item.body, false))
+				records = append(records, p.record(k.returned(item), false))
 			}
 		}
 		if err := p.handOver(ctx, records, nil); err != nil {
@@ -254,6 +272,9 @@ func (p *pull) changed(ctx context.Context, c *client, k *known, ids []uint64) e
 	return nil
 }
 
+// fewDeletions may be more than half of what is known: projects begin small.
+const fewDeletions = 10
+
 // gone takes what is no longer listed for deleted, unless that is more than can be believed.
 func (p *pull) gone(ctx context.Context, k *known, there map[uint64]bool, whole int) error {
 	subject := "deletions in KoboToolbox of rule " + p.rule.Rule
@@ -267,8 +288,13 @@ func (p *pull) gone(ctx context.Context, k *known, there map[uint64]bool, whole 
 	if !p.rule.Since.IsZero() {
 		since = p.rule.Since.UTC().Format(timeForm)
 	}
+	asked := 0
 	for id, was := range k.byID {
-		if !there[id] && was.time >= since { // those before are not asked for
+		if was.version == deleted || was.time < since { // told before, or not asked for
+			continue
+		}
+		asked++
+		if !there[id] {
 			ids = append(ids, id)
 		}
 	}
@@ -282,6 +308,12 @@ func (p *pull) gone(ctx context.Context, k *known, there map[uint64]bool, whole 
 			"raise max_deletions: of its trigger; else give the user the right to see them all", len(ids), p.rule.Rule))
 		return nil
 	}
+	if len(ids) > 1 && (len(ids) == asked || len(ids) > fewDeletions && len(ids) > asked/2) {
+		say(fmt.Sprintf("%d of %d submissions of rule %s are no longer listed by KoboToolbox, which is taken for a lost "+
+			"right or a fault, not for deletions: give the user the right to see them; what was deleted on purpose is "+
+			"deleted in DHIS2 by hand", len(ids), asked, p.rule.Rule))
+		return nil
+	}
 	say("")
 	for part := range slices.Chunk(ids, fetched) {
 		var records []sources.Record
@@ -289,7 +321,7 @@ func (p *pull) gone(ctx context.Context, k *known, there map[uint64]bool, whole 
 			if was := k.byID[id]; p.rule.Deletions {
 				records = append(records, p.record(map[string]any{
 					"_id": float64(id), "meta/rootUuid": was.root, "_xform_id_string": p.rule.Asset, "_submission_time": was.time,
-					"_deleted": true,
+					"_deleted": true, "_returned": float64(was.turns),
 				}, true))
 			}
 		}
@@ -304,6 +336,17 @@ func (p *pull) gone(ctx context.Context, k *known, there map[uint64]bool, whole 
 		p.log.Info("submissions were deleted in KoboToolbox", "deleted", len(ids))
 	}
 	return nil
+}
+
+// returned is the body of a submission; one that was said to be gone says how often it came back, which makes it the newest version.
+func (k *known) returned(s submission) map[string]any {
+	n := k.turnsOf(s.id)
+	if n == 0 {
+		return s.body
+	}
+	body := maps.Clone(s.body)
+	body["_returned"] = float64(n)
+	return body
 }
 
 func (p *pull) record(body map[string]any, deleted bool) sources.Record {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -166,8 +167,33 @@ func TestADeletionIsTheNewestVersion(t *testing.T) {
 	look()
 	p.server.remove(100)
 	look()
-	if len(times) != 3 || times[0].IsZero() || !times[1].After(times[0]) || !times[2].After(times[1]) {
+	p.server.submit(100, "2026-03-01T01:00:00", "u1b") // it was not deleted after all
+	look()
+	p.server.remove(100)
+	look()
+	if len(times) != 5 || times[0].IsZero() || !slices.IsSortedFunc(times, time.Time.Compare) {
 		t.Error(times)
+	}
+	for i := 1; i < len(times); i++ {
+		if !times[i].After(times[i-1]) {
+			t.Errorf("turn %d is not newer: %v", i, times)
+		}
+	}
+}
+
+// A listing that is empty all at once is a lost right or a fault, however small the project.
+func TestNeverIsAllDeleted(t *testing.T) {
+	p := newProject(t, "{connection: k, asset: "+asset+", deletions: true, reconcile: 1h}")
+	for i := 1; i <= 4; i++ {
+		p.server.submit(i, fmt.Sprintf("2026-03-01T0%d:00:00", i), fmt.Sprintf("u%d", i))
+	}
+	p.next(t, 0)
+	p.server.hidden = true
+	if got := p.next(t, 2*time.Hour); len(got) > 0 {
+		t.Error(got)
+	}
+	if !strings.Contains(p.sink.said["deletions in KoboToolbox of rule anc"], "4 of 4 submissions") {
+		t.Errorf("people are told %q", p.sink.said)
 	}
 }
 
