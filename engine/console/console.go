@@ -109,18 +109,17 @@ func (s *Console) routes() {
 	s.mux.HandleFunc("GET "+Prefix+"audit", as(access.Admin, s.page(s.audit)))
 	s.mux.HandleFunc("GET "+Prefix+"events", as(access.Viewer, s.events))
 	s.apiRoutes()
-	s.mux.HandleFunc("GET "+Prefix+"failures/download", as(access.Operator, s.downloadFailed))
-	s.mux.HandleFunc("GET "+Prefix+"files/{id}/{what}", as(access.Operator, s.download))
+	s.mux.HandleFunc("GET "+Prefix+"failures/download", as(access.Operator, long(fileTime, s.downloadFailed)))
+	s.mux.HandleFunc("GET "+Prefix+"files/{id}/{what}", as(access.Operator, long(fileTime, s.download)))
 	for name, do := range map[string]func(context.Context, *http.Request) error{"replay": s.replay, "dismiss": s.dismiss,
 		"pause": s.pause, "resume": s.resume} {
 		s.mux.HandleFunc("POST "+Prefix+name, as(access.Operator, s.act(do)))
 	}
-	for name, page := range map[string]func(*http.Request) (view, error){"test": s.test, "sync": s.sync} {
-		s.mux.HandleFunc("POST "+Prefix+name, as(access.Operator, s.form(s.page(page))))
-	}
+	s.mux.HandleFunc("POST "+Prefix+"test", as(access.Operator, s.form(s.page(s.test))))
+	s.mux.HandleFunc("POST "+Prefix+"sync", as(access.Operator, s.form(long(syncTime+time.Minute, s.page(s.sync)))))
 	s.mux.HandleFunc("GET "+Prefix+"records/{seq}/correct", as(access.Operator, s.page(s.correct)))
 	s.mux.HandleFunc("POST "+Prefix+"records/{seq}/correct", as(access.Operator, s.saveCorrection))
-	s.mux.HandleFunc("POST "+Prefix+"upload", as(access.Operator, s.upload))
+	s.mux.HandleFunc("POST "+Prefix+"upload", as(access.Operator, long(fileTime, s.upload)))
 	for name, kind := range static {
 		s.mux.HandleFunc("GET "+Prefix+name, asset(name, kind))
 	}

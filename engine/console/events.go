@@ -12,16 +12,19 @@ import (
 
 const (
 	lookEvery  = 2 * time.Second  // how soon somebody who watches sees a change
+	lookLimit  = 10 * time.Second // how long one look may take
 	mostEvents = 100              // browsers that watch at once; others load pages as they are
 	longEvents = 15 * time.Minute // a browser connects anew after that
 )
 
 // watching lets many browsers watch at the cost of one look.
 type watching struct {
-	mu    sync.Mutex
-	n     int
-	at    time.Time
-	stamp [sha256.Size]byte
+	mu      sync.Mutex
+	n       int
+	looking chan struct{} // closed when the look that is under way ends; nil: none is
+	at      time.Time     // when the last look ended
+	stamp   [sha256.Size]byte
+	err     error // of the last look
 }
 
 // events tells a browser when there is something new to load, as server-sent events.
@@ -36,7 +39,7 @@ func (s *Console) events(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	last, err := s.stamp(ctx) // before the browser hears anything: what changes from then on is told
 	control := http.NewResponseController(w)
-	_ = control.SetWriteDeadline(time.Now().Add(longEvents + time.Minute)) // a writer that has none keeps the server's own
+	extend(w, longEvents)
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no")
 	if _, err := fmt.Fprint(w, "retry: 5000\n\n"); err != nil || control.Flush() != nil {
@@ -87,17 +90,53 @@ func (x *watching) leave() {
 	x.n--
 }
 
-// stamp is another one when pages show something else. It looks at most once in a while, for all who watch.
+// stamp is another one when pages show something else. It looks at most once in a while, for all
+// who watch, and what went wrong is not asked again before either.
 func (s *Console) stamp(ctx context.Context) ([sha256.Size]byte, error) {
 	x := &s.watching
 	x.mu.Lock()
-	defer x.mu.Unlock()
-	if time.Since(x.at) < lookEvery/2 {
-		return x.stamp, nil
+	fresh := lookEvery / 2
+	if x.err != nil {
+		fresh = lookEvery
 	}
+	if time.Since(x.at) < fresh {
+		defer x.mu.Unlock()
+		return x.stamp, x.err
+	}
+	if x.looking == nil {
+		x.looking = make(chan struct{})
+		go s.refresh(ctx, x.looking)
+	}
+	ended := x.looking
+	x.mu.Unlock()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		return [sha256.Size]byte{}, ctx.Err()
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.stamp, x.err
+}
+
+// refresh looks for all who watch: no visitor who goes ends it.
+func (s *Console) refresh(ctx context.Context, ended chan struct{}) {
+	ctx, cancel := s.detached(ctx, lookLimit)
+	defer cancel()
+	stamp, err := s.current(ctx)
+	x := &s.watching
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.at, x.err, x.looking = time.Now(), err, nil; err == nil {
+		x.stamp = stamp
+	}
+	close(ended)
+}
+
+func (s *Console) current(ctx context.Context) ([sha256.Size]byte, error) {
 	o, err := s.read(ctx)
 	if err != nil {
-		return x.stamp, err
+		return [sha256.Size]byte{}, err
 	}
 	o.At, o.Drain, o.Size = time.Time{}, 0, 0
 	for i := range o.Runners {
@@ -105,8 +144,7 @@ func (s *Console) stamp(ctx context.Context) ([sha256.Size]byte, error) {
 	}
 	text, err := json.Marshal(o)
 	if err != nil {
-		return x.stamp, fmt.Errorf("word the overview: %w", err)
+		return [sha256.Size]byte{}, fmt.Errorf("word the overview: %w", err)
 	}
-	x.at, x.stamp = time.Now(), sha256.Sum256(text)
-	return x.stamp, nil
+	return sha256.Sum256(text), nil
 }

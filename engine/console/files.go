@@ -59,7 +59,7 @@ func there(path string) bool {
 }
 
 // download answers with the results of a file, or its failed rows. That somebody took them is
-// logged: they hold what people said.
+// logged and stands in the audit trail: they hold what people said.
 func (s *Console) download(w http.ResponseWriter, r *http.Request) {
 	list, err := s.c.Journal.Files(r.Context(), "")
 	if err != nil {
@@ -87,6 +87,10 @@ func (s *Console) download(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		defer content.Close()
+		if err := s.note(r, "download", journal.Filter{Rule: f.Rule, FileID: f.ID}.Subject()); err != nil {
+			s.fail(w, r, err)
+			return
+		}
 		s.c.Log.Info("a file was downloaded", "file", filepath.Base(path), "rule", f.Rule, "who", who(r))
 		name := filepath.Base(path)
 		if name[0] == '.' {
@@ -100,18 +104,16 @@ func (s *Console) download(w http.ResponseWriter, r *http.Request) {
 	s.fail(w, r, errNoFile)
 }
 
-// maxUpload bounds what a browser may send, in bytes, and uploadTime how long it may take: the lines are slow.
+// maxUpload bounds what a browser may send, in bytes, and fileTime how long a file may take either
+// way: the lines are slow.
 const (
-	maxUpload  = 200 << 20
-	uploadTime = 30 * time.Minute
+	maxUpload = 200 << 20
+	fileTime  = 30 * time.Minute
 )
 
 // upload takes a file for a rule. The form's rule comes before its file, so that nothing is kept of
 // a file that nobody wants.
 func (s *Console) upload(w http.ResponseWriter, r *http.Request) {
-	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Now().Add(uploadTime)) // a writer that has none keeps the server's own
-	_ = control.SetWriteDeadline(time.Now().Add(uploadTime + time.Minute))
 	r.Body = http.MaxBytesReader(w, r.Body, maxUpload+maxForm)
 	name, err := s.takeUpload(r)
 	var large *http.MaxBytesError
@@ -154,8 +156,13 @@ func (s *Console) takeUpload(r *http.Request) (name string, err error) {
 			if rule == "" {
 				return "", refused("the form names no rule")
 			}
-			if err := s.c.Running.Upload(r.Context(), rule, part.FileName(), part); err != nil {
+			id, err := s.c.Running.Upload(r.Context(), rule, part.FileName(), part)
+			if err != nil {
 				return "", err
+			}
+			// The file is taken, whatever comes of the entry.
+			if err := s.note(r, "upload", journal.Filter{Rule: rule, FileID: id}.Subject()); err != nil {
+				s.c.Log.Error("an upload is missing in the audit trail", "rule", rule, "who", who(r), "error", err)
 			}
 			return part.FileName(), nil
 		}

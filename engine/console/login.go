@@ -3,13 +3,16 @@ package console
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/culvert/culvert/engine/access"
+	"github.com/culvert/culvert/engine/journal"
 )
 
 // loginPath is the page on which people log in.
@@ -29,6 +32,20 @@ func who(r *http.Request) string {
 		return u.Name + " (console)"
 	}
 	return "console"
+}
+
+// noteLimit bounds how long an entry of the audit trail may take.
+const noteLimit = 10 * time.Second
+
+// note writes into the audit trail what a visitor does, also when she has gone meanwhile.
+func (s *Console) note(r *http.Request, did, subject string) error {
+	ctx, cancel := s.detached(r.Context(), noteLimit)
+	defer cancel()
+	entry := journal.AuditEntry{At: s.c.Now(), Who: who(r), Did: did, Subject: subject}
+	if err := s.c.Journal.Note(ctx, entry); err != nil {
+		return fmt.Errorf("note in the audit trail (%s, %s): %w", did, subject, err)
+	}
+	return nil
 }
 
 // admit finds out who asks: by a session, or by a name and password with each request, as programs

@@ -34,8 +34,8 @@ type Project interface {
 	// Sync reads the metadata of a server anew and puts its rules to work with it; the answer says what changed.
 	Sync(ctx context.Context, server string) (changes []string, err error)
 	// Upload takes a file for a rule, as if it had been dropped. Errors made with Refuse are for the
-	// person: a file that was taken before, a rule that takes none.
-	Upload(ctx context.Context, rule, name string, content io.Reader) error
+	// person: a file that was taken before, a rule that takes none. It gives the file's id.
+	Upload(ctx context.Context, rule, name string, content io.Reader) (fileID string, err error)
 	// Outputs tells where the results of a finished file lie, and its failed rows; empty for what there is none of.
 	Outputs(f journal.File) (results, failed string)
 }

@@ -141,9 +141,9 @@ func (p *project) Sync(_ context.Context, server string) ([]string, error) {
 	return []string{"program Malaria was added"}, p.note("sync " + server)
 }
 
-func (p *project) Upload(_ context.Context, rule, name string, content io.Reader) error {
+func (p *project) Upload(_ context.Context, rule, name string, content io.Reader) (string, error) {
 	text, err := io.ReadAll(content)
-	return errors.Join(err, p.note("upload "+rule+" "+name+" "+string(text)))
+	return "f1", errors.Join(err, p.note("upload "+rule+" "+name+" "+string(text)))
 }
 
 func (p *project) Outputs(journal.File) (results, failed string) { return p.results, p.failed }

@@ -56,7 +56,7 @@ func TestPagesOfTheProject(t *testing.T) {
 // TestSetGoing tests a connection, syncs, and sends a file.
 func TestSetGoing(t *testing.T) {
 	p := newProject()
-	srv, _ := fixture(t, Config{Running: p})
+	srv, j := fixture(t, Config{Running: p})
 	if status, text := post(t, srv.URL+"/console/test", url.Values{"name": {"national"}},
 		"same-origin"); status != http.StatusOK || !strings.Contains(text, "national answers") {
 		t.Errorf("test: %d %s", status, text)
@@ -70,6 +70,11 @@ func TestSetGoing(t *testing.T) {
 	}
 	if got, want := strings.Join(p.asked, "|"), "test national|sync national|upload anc visits.csv id\n1\n"; got != want {
 		t.Errorf("asked %q, want %q", got, want)
+	}
+	audit, err := j.Audit(t.Context(), 10)
+	if err != nil || len(audit) != 2 || audit[0].Did != "upload" || audit[1].Did != "sync" ||
+		audit[1].Subject != "server national" || audit[1].Who != "otto (console)" {
+		t.Errorf("audit = %+v, %v", audit, err)
 	}
 	p.fails = errors.New("connection refused")
 	if status, text := post(t, srv.URL+"/console/test", url.Values{"name": {"national"}},

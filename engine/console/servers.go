@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/culvert/culvert/engine/status"
@@ -125,10 +126,21 @@ func (s *Console) test(r *http.Request) (view, error) {
 	return v, nil
 }
 
-// sync reads the metadata of a server anew.
+// syncTime bounds a sync that somebody asked for.
+const syncTime = 15 * time.Minute
+
+// sync reads the metadata of a server anew, also when the visitor does not wait for it.
 func (s *Console) sync(r *http.Request) (view, error) {
 	name := r.PostFormValue("server")
-	changes, err := s.c.Running.Sync(r.Context(), name)
+	if !slices.ContainsFunc(s.c.Running.Servers(), func(x Server) bool { return x.Name == name }) {
+		return view{}, errNoServer
+	}
+	if err := s.note(r, "sync", "server "+name); err != nil {
+		return view{}, err
+	}
+	ctx, cancel := s.detached(r.Context(), syncTime)
+	defer cancel()
+	changes, err := s.c.Running.Sync(ctx, name)
 	s.c.Log.Info("a sync was asked for", "server", name, "who", who(r), "changes", len(changes), "error", err)
 	r.SetPathValue("name", name)
 	v, other := s.server(r)

@@ -152,50 +152,51 @@ func (s *inspection) Sync(ctx context.Context, server string) ([]string, error) 
 // maxUpload bounds a file that is sent by a browser, in bytes; larger ones are dropped into the folder.
 const maxUpload = 200 << 20
 
-// Upload takes a file for a rule, as if it had been dropped.
-func (s *inspection) Upload(ctx context.Context, rule, name string, content io.Reader) (err error) {
+// Upload takes a file for a rule, as if it had been dropped, and gives its id.
+func (s *inspection) Upload(ctx context.Context, rule, name string, content io.Reader) (id string,
+	err error) {
 	p := s.current.Load()
 	flow, r, err := Flow(p, rule)
 	if err != nil {
-		return console.Refuse(err)
+		return "", console.Refuse(err)
 	}
 	uploads, err := filepath.Abs(filepath.Join(s.o.Dir, p.Config.StateDir, "uploads"))
 	if err != nil {
-		return fmt.Errorf("find where uploads go: %w", err)
+		return "", fmt.Errorf("find where uploads go: %w", err)
 	}
 	folder := uploads
 	if (r.Trigger.Kind == files.Kind{}.Name()) {
 		root, err := filepath.Abs(p.Dir)
 		if err != nil {
-			return fmt.Errorf("find the project's folder: %w", err)
+			return "", fmt.Errorf("find the project's folder: %w", err)
 		}
 		folder = files.Watched(rule, &r.Trigger, root).Folder
 	}
 	if name = cleanName(name); name == "" {
-		return console.Refuse(errors.New("the file has no name"))
+		return "", console.Refuse(errors.New("the file has no name"))
 	}
 	path, err := Spool(uploads, name, content, maxUpload)
 	if large, ok := errors.AsType[*tooLarge](err); ok {
-		return console.Refuse(large)
+		return "", console.Refuse(large)
 	}
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(filepath.Dir(path))) }()
-	_, duplicate, err := files.TakeFor(ctx, path, flow.Rule.Name, folder, s.inbox(p), s.runner)
+	f, duplicate, err := files.TakeFor(ctx, path, flow.Rule.Name, folder, s.inbox(p), s.runner)
 	bad, unreadable := errors.AsType[*tabular.FileError](err)
 	busy, away := errors.AsType[*sources.ErrBusy](err)
 	switch {
 	case away:
-		return &journal.ErrUnavailable{Reason: busy.Reason, RetryAfter: busy.RetryAfter, Err: err}
+		return "", &journal.ErrUnavailable{Reason: busy.Reason, RetryAfter: busy.RetryAfter, Err: err}
 	case unreadable:
-		return console.Refuse(bad)
+		return "", console.Refuse(bad)
 	case errors.Is(err, sources.ErrFinal): // the rule went while the file came
-		return console.Refuse(err)
+		return "", console.Refuse(err)
 	case err == nil && duplicate:
-		return console.Refuse(ErrDuplicate)
+		return "", console.Refuse(ErrDuplicate)
 	}
-	return err
+	return f.ID, err
 }
 
 // cleanName gives the last part of a file's name as a browser sends it, "" when it names no file.
