@@ -297,3 +297,25 @@ func TestCopy(t *testing.T) {
 		closed(t, j)
 	}
 }
+
+// TestRestoreGivenUp asks for a store without filling it: nothing was written, so it can be opened.
+func TestRestoreGivenUp(t *testing.T) {
+	t.Parallel()
+	for name, store := range map[string]func(*testing.T) string{
+		"postgres": schema,
+		"sqlite":   func(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir(), "journal.db") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			to := store(t)
+			if err := open.Free(t.Context(), to); err != nil {
+				t.Fatal(err)
+			}
+			missing := filepath.Join(t.TempDir(), "missing.db")
+			if err := open.Restore(t.Context(), missing, to, func(path string) string { return path }); err == nil {
+				t.Fatal("a copy that is not there was restored")
+			}
+			closed(t, opened(t, to))
+		})
+	}
+}

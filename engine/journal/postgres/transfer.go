@@ -137,9 +137,6 @@ func (x *Transfer) checkEmpty(ctx context.Context) error {
 			"?search_path=NAME, or drop that one",
 			x.s.schema, x.s.place)
 	}
-	if err == nil {
-		_, err = x.conn.Exec(ctx, setMeta, shared.MetaMoving, "{}")
-	}
 	return x.s.explain(err)
 }
 
@@ -223,8 +220,8 @@ func (x *Transfer) Moved(ctx context.Context, to string) error {
 // Loaded implements shared.Target.
 func (x *Transfer) Loaded(ctx context.Context) (map[string]shared.Digest, error) {
 	text, err := x.meta(ctx, shared.MetaMoving)
-	if err != nil {
-		return nil, err
+	if err != nil || text == "" {
+		return map[string]shared.Digest{}, err
 	}
 	out := map[string]shared.Digest{}
 	return out, json.Unmarshal([]byte(text), &out)

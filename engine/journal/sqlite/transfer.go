@@ -119,9 +119,6 @@ func (x *Transfer) checkEmpty(ctx context.Context) error {
 		err = fmt.Errorf("there is a journal at %s already: it is not overwritten; name another file, or move that one away",
 			x.path)
 	}
-	if err == nil {
-		err = x.exec(ctx, setMeta, shared.MetaMoving, "{}")
-	}
 	return err
 }
 
@@ -278,8 +275,8 @@ func (x *Transfer) Moved(ctx context.Context, to string) error {
 // Loaded implements shared.Target.
 func (x *Transfer) Loaded(ctx context.Context) (map[string]shared.Digest, error) {
 	text, err := x.meta(ctx, shared.MetaMoving)
-	if err != nil {
-		return nil, err
+	if err != nil || text == "" {
+		return map[string]shared.Digest{}, err
 	}
 	out := map[string]shared.Digest{}
 	return out, json.Unmarshal([]byte(text), &out)
