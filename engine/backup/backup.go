@@ -42,7 +42,7 @@ type Manifest struct {
 	Project string    `json:"project"`
 	At      time.Time `json:"at"`
 	Version string    `json:"culvert"`
-	Dir     string    `json:"dir"`
+	Dir     string    `json:"dir"` // with slashes, as is State
 	State   string    `json:"state"`
 	Files   []Entry   `json:"files"`
 }
@@ -138,7 +138,8 @@ type writer struct {
 // that the journal speaks of is there, whether it was taken before the journal was copied or is
 // finished since.
 func (w *writer) all(ctx context.Context, p Project, copied string) (Manifest, error) {
-	m := Manifest{Format: format, Project: p.Name, At: time.Now().UTC(), Version: p.Version, Dir: p.Dir, State: p.State}
+	m := Manifest{Format: format, Project: p.Name, At: time.Now().UTC(), Version: p.Version,
+		Dir: filepath.ToSlash(p.Dir), State: filepath.ToSlash(p.State)}
 	if err := w.state(ctx, p); err != nil {
 		return m, err
 	}

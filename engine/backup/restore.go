@@ -90,14 +90,39 @@ func (p Project) place(ctx context.Context, m Manifest, temp string) error {
 	return os.Rename(state, p.State)
 }
 
-// moved gives where a file lies now that lay in the project's folder when the backup was made.
+// moved gives where a file lies now that lay in the project's folder when the backup was made,
+// whichever system that was.
 func (p Project) moved(m Manifest, old string) string {
 	for _, d := range []struct{ from, to string }{{m.State, p.State}, {m.Dir, p.Dir}} {
-		if rel, ok := strings.CutPrefix(old, d.from+"/"); ok && d.from != "" {
-			return filepath.Join(d.to, filepath.FromSlash(rel))
+		if rel, ok := below(d.from, old); ok {
+			return filepath.Join(d.to, rel)
 		}
 	}
 	return old
+}
+
+// below gives the path of a file in a folder, as this system writes it, when it lies there. Both
+// are paths of the system that the backup was made on: on Windows a backslash separates, elsewhere
+// it may be part of a name.
+func below(folder, file string) (string, bool) {
+	same := func(a, b string) bool { return a == b }
+	if onWindows(folder) {
+		folder, file, same = strings.ReplaceAll(folder, `\`, "/"), strings.ReplaceAll(file, `\`, "/"), strings.EqualFold
+	}
+	if folder == "" {
+		return "", false
+	}
+	folder = strings.TrimSuffix(folder, "/") + "/"
+	if len(file) <= len(folder) || !same(file[:len(folder)], folder) {
+		return "", false
+	}
+	rel := filepath.FromSlash(file[len(folder):])
+	return rel, filepath.IsLocal(rel)
+}
+
+// onWindows tells whether an absolute path is one of Windows: C:\… or \\server\share\….
+func onWindows(path string) bool {
+	return len(path) > 1 && path[1] == ':' || strings.HasPrefix(path, `\\`) || strings.HasPrefix(path, "//")
 }
 
 // unpack reads an archive into a folder and compares every file with the manifest.
