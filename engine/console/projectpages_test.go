@@ -147,6 +147,10 @@ func TestDownloads(t *testing.T) {
 		t.Errorf("the page of files offers other downloads:\n%s", text)
 	}
 	status, text, header := get(t, srv.URL+"/console/files/f1/results", nil)
+	if audit, err := j.Audit(t.Context(), 1); err != nil || len(audit) != 1 || audit[0].Did != "download" ||
+		!strings.Contains(audit[0].Subject, "f1") {
+		t.Errorf("audit = %+v, %v", audit, err)
+	}
 	if status != http.StatusOK || !strings.Contains(text, "2,failed") ||
 		header.Get("Content-Disposition") != "attachment; filename=visits.results.csv" {
 		t.Errorf("results: %d %q %v", status, text, header)
