@@ -137,6 +137,8 @@ func (s *Console) apiCorrect(r *http.Request) (any, error) {
 		return nil, refused(why)
 	case t.Status == "failed":
 		return nil, refused("it would fail again: " + t.Faults[0].Message)
+	case t.Status == "skipped":
+		return nil, refused(skippedCorrection)
 	case strings.TrimSpace(x.Why) == "":
 		return nil, refused("say why, for the audit trail")
 	}

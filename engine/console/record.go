@@ -186,6 +186,9 @@ func (s *Console) correcting(data correctView) view {
 	}
 }
 
+// skippedCorrection is why a correction is refused that nothing would come of: the failed record would be settled by it.
+const skippedCorrection = "the filter (when:) refuses this content, so that nothing would be sent; dismiss the record if that is meant"
+
 // saveCorrection shows what would come of a corrected content, or has it sent.
 func (s *Console) saveCorrection(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 3*maxContent) // as a form writes it
@@ -220,6 +223,8 @@ func (s *Console) saveCorrection(w http.ResponseWriter, r *http.Request) {
 		v.Alert = "Not sent: " + data.Refused + "."
 	case data.Trace.Status == "failed":
 		v.Alert = "Not sent: it would fail again, for the causes below."
+	case data.Trace.Status == "skipped":
+		v.Alert = "Not sent: " + skippedCorrection + "."
 	case data.Why == "":
 		v.Alert = "Not sent: say why, for the audit trail."
 	default:

@@ -22,7 +22,9 @@ func Example() {
 	// A form that left the question out gives a blank, not an error.
 	value, err = program.Run(expression.Env{"trigger": map[string]any{}})
 	fmt.Println(value, err)
-	// Output: 13 unknown field "visitdate" of trigger.form - did you mean "visit_date"? 0 > compares
-	// two values of one type, and trigger.form.age is text while 18 is a number - write
-	// number(trigger.form.age) 2026Q3 <nil> <nil> <nil>
+	// Output:
+	// 13 unknown field "visitdate" of trigger.form - did you mean "visit_date"?
+	// 0 > compares two values of one type, and trigger.form.age is text while 18 is a number - write number(trigger.form.age)
+	// 2026Q3 <nil>
+	// <nil> <nil>
 }

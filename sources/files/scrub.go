@@ -16,6 +16,9 @@ import (
 	"github.com/culvert/culvert/sources"
 )
 
+// Searched tells whether files are looked through for a text. Shorter ones stand in too many other values.
+func Searched(text string) bool { return len(text) >= shortestScrub }
+
 // shortestScrub is the shortest text that is looked for in files: a shorter one would be found
 // where it means something else.
 const shortestScrub = 6
@@ -46,7 +49,7 @@ type Scrubbed struct {
 // archives only be removed. A folder that is not there holds nothing.
 func Scrub(ctx context.Context, folder, text string, how Scrubbing) (Scrubbed, error) {
 	var out Scrubbed
-	if len(text) < shortestScrub {
+	if !Searched(text) {
 		return out, nil
 	}
 	err := filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
