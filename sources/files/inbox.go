@@ -207,8 +207,14 @@ func (in inbox) offer(ctx context.Context, id string, sink sources.Sink) (f sour
 		return f, duplicate, err
 	}
 	t.SHA256 = f.SHA256
-	return f, false, in.writeTag(id, t)
+	if err := in.writeTag(id, t); err != nil {
+		return f, false, fmt.Errorf("%w: %w", errAccepted, err)
+	}
+	return f, false, nil
 }
+
+// errAccepted is the error of a file that the sink has accepted: its copy is what its rows are read from.
+var errAccepted = errors.New("the file is accepted, and what is kept beside it could not be written")
 
 // accepted tells whether the sink has accepted a file at some time.
 func (in inbox) accepted(id string) bool {
@@ -269,7 +275,11 @@ func TakeFor(ctx context.Context, path, rule, folder, inboxDir string, sink sour
 	if err := copyFile(abs, in.path(id, t)); err != nil {
 		return f, false, errors.Join(fmt.Errorf("taking %s: %w", t.Name, err), removeInbox(filepath.Join(in.dir, id)))
 	}
-	f, duplicate, err = in.offer(ctx, id, sink)
+	// Whoever sends a file may go while it is accepted: then the answer is lost, not the file.
+	f, duplicate, err = in.offer(context.WithoutCancel(ctx), id, sink)
+	if errors.Is(err, errAccepted) {
+		return f, false, nil // it is accepted once more at the next start, and recognised
+	}
 	if duplicate || err != nil {
 		err = errors.Join(err, removeInbox(filepath.Join(in.dir, id)))
 	}
