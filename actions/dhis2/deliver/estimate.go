@@ -18,7 +18,7 @@ var (
 
 const (
 	bulkSince = 43 // minor version
-	// for the version to come; a slower line or server gets smaller requests to begin with
+	// For the version to come; a slower line or server gets smaller requests to begin with.
 	quickLine = 500 * time.Millisecond
 	leastSize = 20
 )

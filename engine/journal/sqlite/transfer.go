@@ -329,8 +329,8 @@ func (x *Transfer) fill(ctx context.Context, t shared.Table, rows iter.Seq2[[]an
 	case "files":
 		columns, values = columns+", owner", values+", ''"
 	}
-	insert, err := x.conn.PrepareContext(ctx,
-		"INSERT OR REPLACE INTO "+t.Name+" ("+columns+") VALUES ("+values+")") //nolint:sqlclosecheck // deferred below
+	text := "INSERT OR REPLACE INTO " + t.Name + " (" + columns + ") VALUES (" + values + ")"
+	insert, err := x.conn.PrepareContext(ctx, text) //nolint:sqlclosecheck // deferred below
 	if err != nil {
 		return explain(err, x.path)
 	}

@@ -39,7 +39,7 @@ const (
 	FaultSlow       = "slow-body"        // the answer dribbles in
 	FaultTruncated  = "truncated"        // half of the answer
 	FaultEmpty      = "empty"            // a status without the answer
-	// nothing answers for a while, as if the server restarted; only when it is asked for by name
+	// FaultRestart has nothing answer for a while, as if the server restarted; only when it is asked for by name.
 	FaultRestart = "restart"
 )
 
