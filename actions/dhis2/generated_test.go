@@ -11,7 +11,7 @@ import (
 
 const caseID = "x6vzbnyGvVj"
 
-// generatedIndex is the country with a case id that DHIS2 generates and the program demands.
+// generatedIndex is the country with a case id that DHIS2 generates and the program requires.
 func generatedIndex(t testing.TB, pattern string) *metadata.Index {
 	s := snapshot(t)
 	for i := range s.TrackedEntityAttributes {

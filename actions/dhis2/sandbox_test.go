@@ -85,7 +85,7 @@ func (s *site) deliver(plans ...actions.Plan) []actions.Result {
 
 var versions = []string{"2.40", "2.42", "2.43"}
 
-// everyVersion runs a test against each of the versions whose manners are known from real servers.
+// everyVersion runs a test against each of the versions whose answers are known from real servers.
 func everyVersion(t *testing.T, test func(*testing.T, *site)) {
 	for _, v := range versions {
 		t.Run(v, func(t *testing.T) { test(t, newSite(t, v)) })

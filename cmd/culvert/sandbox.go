@@ -56,7 +56,7 @@ The user admin with the password district is always there. A page at / shows wha
 	c.Flags().StringArrayVar(&metadata, "metadata", nil,
 		"a DHIS2 metadata export or package, or a snapshot folder; again for more on top of it")
 	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8085", "address to listen on")
-	c.Flags().StringVar(&o.Version, "version", "2.42", "whose manners: 2.38 to 2.44")
+	c.Flags().StringVar(&o.Version, "version", "2.42", "which DHIS2 it answers as: 2.38 to 2.44")
 	c.Flags().StringVar(&o.State, "state", "", "file that keeps the data across restarts; default: memory only")
 	c.Flags().StringVar(&fail, "fail", "", "faults on demand: a share of requests, and latency=, kinds=")
 	return c

@@ -286,7 +286,7 @@ func (c *csvRows) close() error     { return c.src.Close() }
 func (c *csvRows) fault(f rowFault) *RowError {
 	e := &RowError{Line: c.lex.line}
 	if f != faultTooLong {
-		e.Cells = c.rescued()
+		e.Cells = c.salvaged()
 	}
 	switch f {
 	case faultOpenQuote:
@@ -324,9 +324,9 @@ func (c *csvRows) fault(f rowFault) *RowError {
 	return e
 }
 
-// rescued gives the cells of a bad row as far as they can be told apart, at most as many as the
+// salvaged gives the cells of a bad row as far as they can be told apart, at most as many as the
 // header has: what is too much goes to the last.
-func (c *csvRows) rescued() []string {
+func (c *csvRows) salvaged() []string {
 	cells := c.lex.cells(nil)
 	for i, cell := range cells {
 		cells[i] = strings.ToValidUTF8(strings.ReplaceAll(cell, "\x00", ""), "\uFFFD")

@@ -79,7 +79,7 @@ func Kinds(x *metadata.Index, o actions.Options) []actions.Kind {
 	return kinds
 }
 
-// workshop is what all kinds share: the metadata and how values are converted.
+// env is what all kinds share: the metadata and how values are converted.
 type env struct {
 	x *metadata.Index
 	o actions.Options

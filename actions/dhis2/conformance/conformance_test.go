@@ -9,7 +9,7 @@ import (
 var versions = []string{"2.38", "2.39", "2.40", "2.41", "2.42", "2.43", "2.44"}
 
 // TestConformance runs the suite against the server that the environment names, or else against the
-// sandbox in the manners of every version.
+// sandbox as every version.
 func TestConformance(t *testing.T) {
 	if o, ok := realServer(); ok {
 		conform(t, o)

@@ -28,7 +28,7 @@ func realServer() (client.Options, bool) {
 	return o, o.URL != ""
 }
 
-// startSandbox serves Tamala in the manners of a version.
+// startSandbox serves Tamala as a version does.
 func startSandbox(t *testing.T, version string) (client.Options, *sandbox.Server) {
 	t.Helper()
 	s, err := sandbox.New(sandbox.Options{Metadata: tamala, Version: version})

@@ -59,26 +59,26 @@ func (d *differ) program(was, now *Program) {
 		fmt.Sprint(now.CompleteEventsExpiryDays))
 	d.field(o, "access level", was.AccessLevel, now.AccessLevel)
 	d.access(o, was.Access, now.Access)
-	before, after, demanded, demands := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
+	before, after, required, requires := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, a := range was.Attributes {
-		before[a.Attribute.ID], demanded[a.Attribute.ID] = true, a.Mandatory
+		before[a.Attribute.ID], required[a.Attribute.ID] = true, a.Mandatory
 	}
 	for _, a := range now.Attributes {
-		after[a.Attribute.ID], demands[a.Attribute.ID] = true, a.Mandatory
+		after[a.Attribute.ID], requires[a.Attribute.ID] = true, a.Mandatory
 	}
-	d.memberUses(o, TrackedEntityAttributes, before, after, demanded, demands)
+	d.memberUses(o, TrackedEntityAttributes, before, after, required, requires)
 	d.units(o, was.OrgUnits, now.OrgUnits)
 	pair(was.Stages, now.Stages, func(s *ProgramStage) string { return s.ID },
 		func(was, is *ProgramStage) { d.stage(was, is, now) })
 }
 
-// memberUses compares which members an object has, and which of them it demands.
-func (d *differ) memberUses(o object, collection string, before, after, demanded, demands map[string]bool) {
+// memberUses compares which members an object has, and which of them it requires.
+func (d *differ) memberUses(o object, collection string, before, after, required, requires map[string]bool) {
 	what := singular(collection)
 	d.members(o, collection, before, after, what+" %s is new in it", what+" %s is no longer in it")
-	d.members(o, collection, both(demanded, before, after), both(demands, before, after), what+" %s is mandatory now",
+	d.members(o, collection, both(required, before, after), both(requires, before, after), what+" %s is mandatory now",
 		what+" %s is no longer mandatory")
-	d.members(o, collection, nil, fresh(demands, before), what+" %s is mandatory", "")
+	d.members(o, collection, nil, fresh(requires, before), what+" %s is mandatory", "")
 }
 
 // both keeps the marked members that are in both lists; fresh those that are not in the former one.
@@ -109,27 +109,27 @@ func (d *differ) stage(was, now *ProgramStage, p *Program) {
 	d.flag(o, was.EnableUserAssignment, now.EnableUserAssignment, "events can be assigned to users now",
 		"events can no longer be assigned to users")
 	d.access(o, was.Access, now.Access)
-	before, after, demanded, demands := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
+	before, after, required, requires := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, e := range was.DataElements {
-		before[e.DataElement.ID], demanded[e.DataElement.ID] = true, e.Compulsory
+		before[e.DataElement.ID], required[e.DataElement.ID] = true, e.Compulsory
 	}
 	for _, e := range now.DataElements {
-		after[e.DataElement.ID], demands[e.DataElement.ID] = true, e.Compulsory
+		after[e.DataElement.ID], requires[e.DataElement.ID] = true, e.Compulsory
 	}
-	d.memberUses(o, DataElements, before, after, demanded, demands)
+	d.memberUses(o, DataElements, before, after, required, requires)
 }
 
 func (d *differ) entityType(was, now *TrackedEntityType) {
 	o := object{TrackedEntityTypes, &now.Named, nil}
 	d.access(o, was.Access, now.Access)
-	before, after, demanded, demands := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
+	before, after, required, requires := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, a := range was.Attributes {
-		before[a.Attribute.ID], demanded[a.Attribute.ID] = true, a.Mandatory
+		before[a.Attribute.ID], required[a.Attribute.ID] = true, a.Mandatory
 	}
 	for _, a := range now.Attributes {
-		after[a.Attribute.ID], demands[a.Attribute.ID] = true, a.Mandatory
+		after[a.Attribute.ID], requires[a.Attribute.ID] = true, a.Mandatory
 	}
-	d.memberUses(o, TrackedEntityAttributes, before, after, demanded, demands)
+	d.memberUses(o, TrackedEntityAttributes, before, after, required, requires)
 }
 
 func (d *differ) attribute(was, now *TrackedEntityAttribute) {

@@ -10,9 +10,9 @@ import (
 	"github.com/culvert/culvert/engine/journal/internal/codec"
 )
 
-// poke wakes this process; tell wakes the others too, at most some times a second, for a
+// notify wakes this process; tell wakes the others too, at most some times a second, for a
 // notification costs the whole server a lock.
-func (s *Store) poke() {
+func (s *Store) notify() {
 	select {
 	case s.wake <- struct{}{}:
 	default:
@@ -22,7 +22,7 @@ func (s *Store) poke() {
 const notifyEvery = 100 * time.Millisecond
 
 func (s *Store) tell(ctx context.Context) {
-	s.poke()
+	s.notify()
 	s.mu.Lock()
 	due := time.Since(s.notified) >= notifyEvery
 	if due {
@@ -51,7 +51,7 @@ func (s *Store) watch(ctx context.Context) {
 		if err := s.listen(ctx); err != nil && ctx.Err() == nil {
 			s.log.Warn("listen to the other runners", "error", s.explain(err))
 		}
-		s.poke()
+		s.notify()
 		select {
 		case <-ctx.Done():
 		case <-time.After(pollEvery):
@@ -82,7 +82,7 @@ func (s *Store) listen(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case err == nil:
-			s.poke()
+			s.notify()
 			continue
 		case !pgconn.Timeout(err):
 			return err
@@ -94,7 +94,7 @@ func (s *Store) listen(ctx context.Context) error {
 			return err
 		}
 		if ready {
-			s.poke()
+			s.notify()
 		}
 	}
 }

@@ -216,7 +216,7 @@ func (s *Store) Release(_ context.Context, owner string, seqs []int64) error {
 		s.claims.free(owner, seq)
 	}
 	s.claims.mu.Unlock()
-	s.poke()
+	s.notify()
 	return nil
 }
 
@@ -302,7 +302,7 @@ func (s *Store) ReleaseKeys(_ context.Context, owner string, keys []string) erro
 		s.claims.freeKey(owner, codec.Chain(key))
 	}
 	s.claims.mu.Unlock()
-	s.poke()
+	s.notify()
 	return nil
 }
 

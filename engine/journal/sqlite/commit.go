@@ -48,7 +48,7 @@ func (s *Store) Commit(ctx context.Context, b *journal.Batch) error {
 		s.claims.freeKey(b.Owner, codec.Chain(key))
 	}
 	s.claims.mu.Unlock()
-	s.poke()
+	s.notify()
 	return nil
 }
 

@@ -46,7 +46,7 @@ func (s *Store) AddFile(ctx context.Context, f *journal.File) (bool, error) {
 	}
 	if !duplicate {
 		f.State = state
-		s.poke()
+		s.notify()
 	}
 	return duplicate, nil
 }

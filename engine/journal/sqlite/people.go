@@ -74,7 +74,7 @@ func (s *Store) move(ctx context.Context, m move) (int64, error) {
 			return total, err
 		}
 	}
-	s.poke()
+	s.notify()
 	return total, nil
 }
 
@@ -216,7 +216,7 @@ func (s *Store) Correct(ctx context.Context, seq int64, body []byte, who, why st
 	if err != nil {
 		return 0, fmt.Errorf("correct a record: %w", explain(err, s.place))
 	}
-	s.poke()
+	s.notify()
 	return corrected, nil
 }
 

@@ -237,7 +237,7 @@ func (s *Store) Forget(ctx context.Context, externalID, who, why string) (journa
 	if err != nil {
 		return out, fmt.Errorf("forget a person: %w", err)
 	}
-	s.poke()
+	s.notify()
 	return out, s.scrub(ctx)
 }
 

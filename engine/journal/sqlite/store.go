@@ -119,7 +119,7 @@ func open(ctx context.Context, path string, o journal.Options, size sizes) (*Sto
 		log: s.log, place: s.place, open: s.writing.Conn, ops: make(chan *op, maxOps), stop: make(chan struct{}),
 		gone:    make(chan struct{}),
 		inserts: map[inserting]string{}, rules: map[string]int64{}, finder: s.finder, digests: s.digests,
-		terms: &terms{most: size.terms, slice: size.termSlice}, now: s.now, appended: s.appendRows, settled: s.poke,
+		terms: &terms{most: size.terms, slice: size.termSlice}, now: s.now, appended: s.appendRows, settled: s.notify,
 		linger: usualLinger,
 	}
 	s.finder.table.fill = s.fill
@@ -224,14 +224,14 @@ func (s *Store) watch(ctx context.Context) {
 		var version int64
 		if err := conn.QueryRowContext(ctx, "PRAGMA data_version").Scan(&version); err == nil && version != last {
 			last = version
-			s.poke()
+			s.notify()
 		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 			if s.someDue(ctx) {
-				s.poke()
+				s.notify()
 			}
 		}
 	}
@@ -248,8 +248,8 @@ func (s *Store) someDue(ctx context.Context) bool {
 	return due
 }
 
-// poke wakes the engine; it never blocks.
-func (s *Store) poke() {
+// notify wakes the engine; it never blocks.
+func (s *Store) notify() {
 	select {
 	case s.wake <- struct{}{}:
 	default:
