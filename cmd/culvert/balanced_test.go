@@ -24,6 +24,9 @@ import (
 func TestBalancedRunnersOutliveAKill(t *testing.T) {
 	admin := os.Getenv("CULVERT_TEST_POSTGRES")
 	if admin == "" {
+		if os.Getenv("CI") != "" {
+			t.Fatal("CULVERT_TEST_POSTGRES names no PostgreSQL")
+		}
 		t.Skip("CULVERT_TEST_POSTGRES names no PostgreSQL")
 	}
 	dir := exampleProject(t, "anc")

@@ -110,6 +110,9 @@ func TestLanguageServer(t *testing.T) {
 func TestNeovim(t *testing.T) {
 	nvim, err := exec.LookPath("nvim")
 	if err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal("nvim is not installed")
+		}
 		t.Skip("nvim is not installed")
 	}
 	dir := syncedExample(t, "anc")

@@ -30,6 +30,9 @@ func schema(t *testing.T) string {
 	t.Helper()
 	dsn := os.Getenv("CULVERT_TEST_POSTGRES")
 	if dsn == "" {
+		if os.Getenv("CI") != "" {
+			t.Fatal("CULVERT_TEST_POSTGRES is not set: it names the PostgreSQL that the journal is tested with")
+		}
 		t.Skip("CULVERT_TEST_POSTGRES is not set: it names the PostgreSQL that the journal is tested with")
 	}
 	at, err := url.Parse(dsn)
