@@ -242,6 +242,10 @@ func (m *Importer) start(ctx context.Context, f journal.File, blocked map[string
 		blocked[flow.Server] = true // the rows of later files may be of the same people
 		return err
 	}
+	// What is known of its progress is of before it was ours: whoever had it may have recorded more since.
+	if f, mine, err = m.taken(ctx, f); err != nil || !mine {
+		return err
+	}
 	if !f.Finished.IsZero() {
 		m.finalizer.add(f) // it was being moved when the last run ended
 		return nil
@@ -255,6 +259,19 @@ func (m *Importer) start(ctx context.Context, f journal.File, blocked map[string
 	}
 	m.begin(ctx, f, flow, plan, before, epoch)
 	return nil
+}
+
+// taken reads a file that is ours now; false when it is not open any more.
+func (m *Importer) taken(ctx context.Context, f journal.File) (journal.File, bool, error) {
+	open, err := m.Journal.Files(ctx, journal.FileOpen)
+	if err != nil {
+		return f, false, err
+	}
+	i := slices.IndexFunc(open, func(o journal.File) bool { return o.ID == f.ID })
+	if i < 0 {
+		return f, false, nil
+	}
+	return open[i], true, nil
 }
 
 // turn tells whether another file of the server may be read now, and gives what its outcomes must wait for.

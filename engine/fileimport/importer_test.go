@@ -1,10 +1,12 @@
 package fileimport
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -119,5 +121,31 @@ func TestTriesAreForgotten(t *testing.T) {
 	m.ended(&fileRun{file: f, dispatcher: fakes{}}, nil)
 	if len(m.tries) != 0 || len(m.later) != 0 {
 		t.Errorf("after the file was read: tries %v, later %v", m.tries, m.later)
+	}
+}
+
+// TestTakesAFileAsItStands begins where the runner that had the file before stopped, though it
+// recorded rows after this one had listed the files: else those rows would be counted twice.
+func TestTakesAFileAsItStands(t *testing.T) {
+	t.Parallel()
+	m, j := newImporter(t)
+	listed := journal.File{File: sources.File{ID: "f", Rule: "visits", Name: "visits.csv", SHA256: "f", Path: "gone.csv"},
+		State: journal.FileOpen, Next: 1}
+	if _, err := j.AddFile(t.Context(), &listed); err != nil {
+		t.Fatal(err)
+	}
+	later := listed
+	later.Next, later.Rows, later.Delivered = 8, 7, 7
+	if err := j.Commit(t.Context(), &journal.Batch{Owner: m.Owner, Files: []journal.File{later}}); err != nil {
+		t.Fatal(err)
+	}
+	var said bytes.Buffer
+	m.Log = slog.New(slog.NewTextHandler(&said, nil))
+	if err := m.start(t.Context(), listed, map[string]bool{}); err != nil {
+		t.Fatal(err)
+	}
+	m.running.Wait()
+	if !strings.Contains(said.String(), "from_row=8") {
+		t.Errorf("7 rows are recorded, and it is said: %s", said.String())
 	}
 }
