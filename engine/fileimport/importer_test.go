@@ -129,7 +129,8 @@ func TestTriesAreForgotten(t *testing.T) {
 func TestTakesAFileAsItStands(t *testing.T) {
 	t.Parallel()
 	m, j := newImporter(t)
-	listed := journal.File{File: sources.File{ID: "f", Rule: "visits", Name: "visits.csv", SHA256: "f", Path: "gone.csv"},
+	listed := journal.File{File: sources.File{ID: "f", Rule: "visits", Name: "visits.csv", SHA256: "f",
+		Path: filepath.Join(t.TempDir(), "gone.csv")},
 		State: journal.FileOpen, Next: 1}
 	if _, err := j.AddFile(t.Context(), &listed); err != nil {
 		t.Fatal(err)
