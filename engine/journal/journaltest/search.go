@@ -89,8 +89,8 @@ func testSearch(t *testing.T, p Place) {
 			{"a selection", journal.Filter{Seqs: []int64{got[1].Seq, row.Seq}}, "row-7 b1"},
 			{"an empty selection", journal.Filter{Seqs: []int64{}}, ""},
 			{"before", journal.Filter{Before: got[2].Seq}, "a2 b1 a1"},
-			{"a row that no file has", journal.Filter{FileID: "f1", Row: math.MaxInt64}, ""},
-			{"a row that no file has, of whatever file", journal.Filter{Row: math.MaxInt64}, ""},
+			{"a row that no file has", journal.Filter{FileID: "f1", Row: math.MaxInt}, ""},
+			{"a row that no file has, of whatever file", journal.Filter{Row: math.MaxInt}, ""},
 		} {
 			if found := search(t, j, c.f); found != c.want {
 				t.Errorf("%s: found %q, want %q", c.what, found, c.want)
