@@ -78,8 +78,8 @@ type function struct {
 // library is the table of functions by name.
 var library = sync.OnceValue(func() map[string]*function {
 	table := map[string]*function{}
-	for _, group := range [][]function{blankFunctions(), textFunctions(), numberFunctions(), dateFunctions(),
-		periodFunctions(), choiceFunctions(), listFunctions(), objectFunctions(), identifierFunctions()} {
+	for _, group := range [][]function{blankFunctions(), textFunctions(), matchFunctions(), numberFunctions(),
+		dateFunctions(), periodFunctions(), choiceFunctions(), listFunctions(), objectFunctions(), identifierFunctions()} {
 		for i := range group {
 			table[group[i].name] = &group[i]
 		}
