@@ -55,7 +55,8 @@ func benchCSV(path string, rows int) error {
 	}
 	defer file.Close()
 	var b strings.Builder
-	b.WriteString("id,person,n,keep,first_name,last_name,birth,sex,phone,facility,visited,state,pressure,temperature,remarks,received_on\n")
+	b.WriteString("id,person,n,keep,first_name,last_name,birth,sex,phone,facility,visited,state,pressure,temperature," +
+		"remarks,received_on\n")
 	for i := range rows {
 		fmt.Fprintf(&b, benchRow, i, i%50_000, i, i%9+1, i%1_000_000)
 		if b.Len() > 1<<20 {

@@ -137,7 +137,8 @@ func actionTables(root *schemas.Schema) string {
 }
 
 // formWithChildren is a form with a repeat group inside of another.
-const formWithChildren = `{"form": {"meta": {"instanceID": "uuid-1"}, "visits": [{"date": "2026-01-07", "children": [{"number": "1"}]}]}}`
+const formWithChildren = `{"form": {"meta": {"instanceID": "uuid-1"}, "visits": [{"date": "2026-01-07", ` +
+	`"children": [{"number": "1"}]}]}}`
 
 // TestReferenceExamplesLoad loads every rule of the reference without a finding.
 func TestReferenceExamplesLoad(t *testing.T) {

@@ -110,6 +110,7 @@ func (e *Expr) EditedID(s *Scope, field, id string) error {
 		Code: "edited-submission", Place: e.Place, Field: field,
 		Message: "this is an edit of an earlier submission, and " + e.Text +
 			" is an id that only this version has: it would become a second object",
-		Hint: `name what stays the same: trigger._id or trigger["meta/rootUuid"] in KoboToolbox, trigger.__id in ODK's OData; then replay the record`,
+		Hint: `name what stays the same: trigger._id or trigger["meta/rootUuid"] in KoboToolbox, trigger.__id in ODK's ` +
+			`OData; then replay the record`,
 	}
 }

@@ -77,9 +77,11 @@ func (f files) read(name string) ([]byte, error) {
 	return []byte(text), nil
 }
 
-const formSample = `{"form": {"@name": "ANC registration", "facility_code": "KAN", "facility": "Kanyama Clinic", "first_name": "Amina", "gender": "f", "age": "7",
+const formSample = `{"form": {"@name": "ANC registration", "facility_code": "KAN", "facility": "Kanyama Clinic",
+ "first_name": "Amina", "gender": "f", "age": "7",
   "symptoms": "fever cough", "phone": "", "visit_date": "2024-05-01",
-  "visits": [{"date": "2024-05-02", "kept": "yes", "clinic": "CHI"}, {"date": "2024-05-03", "kept": "no", "clinic": "KAN"}],
+  "visits": [{"date": "2024-05-02", "kept": "yes", "clinic": "CHI"}, {"date": "2024-05-03", "kept": "no",
+   "clinic": "KAN"}],
   "case": {"@case_id": "c-1"}, "meta": {"instanceID": "uuid-1"}}}`
 
 func testEnvironment(f files) Environment {

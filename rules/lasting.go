@@ -8,9 +8,11 @@ import (
 
 // changing are fields of collecting tools that do not stay the same for a submission, with what does.
 var changing = map[string]string{
-	"_uuid":             `KoboToolbox and Ona give an edited submission a new one: use trigger._id, or trigger["meta/rootUuid"]`,
-	"meta/instanceID":   `an edited submission gets a new one: use trigger._id, or trigger["meta/rootUuid"]`,
-	"meta/deprecatedID": `it is the id of the version before, and only edits have one: use trigger._id, or trigger["meta/rootUuid"]`,
+	"_uuid": `KoboToolbox and Ona give an edited submission a new one: use trigger._id, or ` +
+		`trigger["meta/rootUuid"]`,
+	"meta/instanceID": `an edited submission gets a new one: use trigger._id, or trigger["meta/rootUuid"]`,
+	"meta/deprecatedID": `it is the id of the version before, and only edits have one: use trigger._id, or ` +
+		`trigger["meta/rootUuid"]`,
 	"deprecatedID": "it is the id of the version before, and only edits have one: use what all versions have, " +
 		"such as trigger.__id in ODK's OData",
 	"_submission__uuid": "KoboToolbox gives an edited submission a new one: use trigger._submission__id",

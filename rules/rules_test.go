@@ -146,7 +146,8 @@ func TestFailures(t *testing.T) {
 			`3:11 lookup-blank clinic: the lookup "clinic" has nothing to look for: the value is blank`},
 		{"several", "lookups: {clinic: {in: organisationUnits, name: trigger.form.facility}}\nactions:\n  - dhis2.event: " +
 			"{org_unit: clinic}\n", `{"form":{"facility":"Hope"}}`,
-			`3:11 lookup-many clinic: the lookup "clinic" found 2 in organisationUnits: Hope (HN, hopeNorth11), Hope (HS, hopeSouth11)`},
+			`3:11 lookup-many clinic: the lookup "clinic" found 2 in organisationUnits: Hope (HN, hopeNorth11), Hope (HS, ` +
+				`hopeSouth11)`},
 		{"blank: fail", "actions:\n  - dhis2.event: {data_values: {A: {from: trigger.form.phone, blank: fail}}}\n",
 			`{"form":{"phone":" "}}`, `4:43 blank-value A: A is blank`},
 		{"blank: fail for all", "actions:\n  - dhis2.event: {blank: fail, data_values: {A: trigger.form.phone}}\n",
@@ -200,7 +201,9 @@ func TestInheritance(t *testing.T) {
 		"server: national\nmaps: {sex: {f: F, m: M}}\ndefaults:\n  actions: {org_unit: clinic, program: All, period: x}\n",
 		&list), parseDoc("rules/anc/_defaults.yaml", "defaults:\n  dhis2.event: {program: ANC, blank: fail}\n", &list)
 	f := files{"shared.yaml": "extends: deep.yaml\nlookups: {clinic: {in: organisationUnits, code: " +
-		"trigger.form.facility_code}, parent: {parent_of: clinic}, foreign: {in: organisationUnits, code: trigger.nowhere}}\n", "deep.yaml": "when: true != false\nid: trigger.form.meta.instanceID\n", "samples/form.json": formSample}
+		"trigger.form.facility_code}, parent: {parent_of: clinic}, foreign: {in: organisationUnits, code: " +
+		"trigger.nowhere}}\n", "deep.yaml": "when: true != false\nid: trigger.form.meta.instanceID\n",
+		"samples/form.json": formSample}
 	env := testEnvironment(f)
 	env.Defaults = append(env.Defaults, outer, inner)
 	r, findings := Load("rules/anc/a.yaml", []byte(`trigger: {webhook: {path: /x}, sample: samples/form.json}

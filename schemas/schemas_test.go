@@ -21,27 +21,33 @@ func TestCheck(t *testing.T) {
 		{"action", Rule, "actions:\n  - dhis2.evnt: {program: X}\n",
 			`2:5 unknown-action unknown action "dhis2.evnt" | did you mean "dhis2.event"?`},
 		{"key beside an action", Rule, "actions:\n  - dhis2.event: {program: X}\n    stage: Y\n",
-			`3:5 unknown-key the key "stage" stands beside the action instead of below it | indent it further, so that it belongs to the action`},
+			`3:5 unknown-key the key "stage" stands beside the action instead of below it | indent it further, so that it ` +
+				`belongs to the action`},
 		{"two actions in one item", Rule, "actions:\n  - dhis2.event: {program: X}\n    dhis2.enroll: {program: X}\n",
 			`3:5 wrong-shape item 1 of actions has more than one key | begin a new item with - for each`},
 		{"trigger", Rule, "trigger: {webhok: {path: /x}}\n",
 			`1:11 unknown-trigger unknown trigger "webhok" | did you mean "webhook"?`},
 		{"shape", Rule, "lookups: [a]\n",
-			`1:10 wrong-shape "lookups" must be a mapping, not a list | Objects of the synced metadata, and rows of reference tables, by the names that expressions use`},
+			`1:10 wrong-shape "lookups" must be a mapping, not a list | Objects of the synced metadata, and rows of ` +
+				`reference tables, by the names that expressions use`},
 		{"empty", Rule, "when:\nrule: x\n",
 			`1:1 wrong-shape "when" is empty | write a value after the colon, or remove the key`},
 		{"enum", Rule, "actions:\n  - dhis2.event: {data_values: {A: {from: x, blank: clera}}}\n",
-			`2:53 not-allowed "dhis2.event.data_values.A.blank" must be "omit", "clear" or "fail", not "clera" | did you mean "clear"?`},
+			`2:53 not-allowed "dhis2.event.data_values.A.blank" must be "omit", "clear" or "fail", not "clera" | did you ` +
+				`mean "clear"?`},
 		{"long form", Rule, "actions:\n  - dhis2.event: {data_values: {A: {form: x}}}\n",
 			`2:37 unknown-key unknown key "form" in dhis2.event.data_values.A | did you mean "from"?`},
 		{"no actions", Rule, "actions: []\n",
 			`1:10 wrong-shape "actions" is empty | give it at least one entry, or remove it`},
 		{"test without a record", Rule, "tests:\n  - name: x\n",
-			`2:5 missing-key item 1 of tests has no "given" | add given: The record: a sample file of the project, or the record itself.`},
+			`2:5 missing-key item 1 of tests has no "given" | add given: The record: a sample file of the project, or the ` +
+				`record itself.`},
 		{"not a mapping", Rule, "- a\n",
-			`1:1 wrong-shape the file must be a mapping of keys to values, not a list | known keys: "actions", "defaults", "description", "extends", "id" and 10 more`},
+			`1:1 wrong-shape the file must be a mapping of keys to values, not a list | known keys: "actions", "defaults", ` +
+				`"description", "extends", "id" and 10 more`},
 		{"config", Config, "project: a\nservers: {x: {ulr: https://x}}\n",
-			`2:11 missing-key servers.x has no "url" | add url: Address of DHIS2; a trailing slash, /api or a login page is understood.; ` +
+			`2:11 missing-key servers.x has no "url" | add url: Address of DHIS2; a trailing slash, /api or a login page is ` +
+				`understood.; ` +
 				`2:15 unknown-key unknown key "ulr" in servers.x | did you mean "url"?`},
 		{"config with variables", Config, "project: a\nservers: {x: {url: https://x, token: '${T}', password: {file: s}}}\n",
 			""},

@@ -7,12 +7,14 @@ import "time"
 // Of two versions of a record, and of two records about one person, the later one is newer,
 // whichever comes first.
 //
-//   - a form of CommCare, forwarded or read by its API: server_modified_on, which an edit moves, else received_on; a case: server_date_modified.
-//     The clocks of phones (date_modified, timeEnd) are not used.
-//   - a submission of Kobo: _submission_time, in UTC and without a zone. An edit does not move it, but names in meta/deprecatedID what it was made from: it is
-//     later by a microsecond than that, and of several edits the one that comes later wins.
-//     One that was deleted is later than all of its edits, and one that comes back later than its deletion.
-//   - a submission or entity of ODK Central: __system.updatedAt, null until the first edit, else submissionDate or createdAt.
+//   - a form of CommCare, forwarded or read by its API: server_modified_on, which an edit moves, else
+//     received_on; a case: server_date_modified. The clocks of phones (date_modified, timeEnd) are not used.
+//   - a submission of Kobo: _submission_time, in UTC and without a zone. An edit does not move it, but names
+//     in meta/deprecatedID what it was made from: it is later by a microsecond than that, and of several
+//     edits the one that comes later wins. One that was deleted is later than all of its edits, and one that
+//     comes back later than its deletion.
+//   - a submission or entity of ODK Central: __system.updatedAt, null until the first edit, else
+//     submissionDate or createdAt.
 func VersionOf(body any) time.Time {
 	record, ok := body.(map[string]any)
 	if !ok {

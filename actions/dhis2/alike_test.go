@@ -22,7 +22,8 @@ func TestOptionsNamedAlike(t *testing.T) {
 	x := metadata.NewIndex(s)
 	rule := func(sex string) *compiled {
 		return loadRule(t, x, ruleText("\n  - dhis2.event:\n      program: Malaria case notification\n      org_unit: "+
-			"trigger.place\n      occurred_at: trigger.date\n      data_values: {Case age (years): trigger.weeks, Case sex: "+sex+"}"), womanSample)
+			"trigger.place\n      occurred_at: trigger.date\n      data_values: {Case age (years): trigger.weeks, Case sex: "+
+			sex+"}"), womanSample)
 	}
 	lists := func(text string) bool { return strings.Contains(text, `"FEMALE", "F2"`) }
 	for _, word := range []string{"Female", "female"} {

@@ -38,10 +38,14 @@ func TestTheExamplesOfTheReferenceCompile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const sample = `{"id": "x", "form": {"case": {"@case_id": "c"}, "visit_date": "2026-03-02", "first_name": "F", "dob": "1996-01-09", "national_id": "N", "gender": "f", "phone": "",
-		"date": "2026-03-02", "outcome": "", "visits": [{"id": "v", "date": "2026-03-02", "weight": 1, "signs": "BLEED"}]}, "child": {"id": "k", "name": "N"}, "place": "TM-010202",
-		"month": "2026-03", "reported_on": "2026-04-01", "deaths": 0, "tests_u5_f": 1, "tests_u5_m": 2, "mother": "m", "action": "", "case": "c", "visit": "v", "group": "boy", "tested_on": "2026-03-02", "tested": "yes",
-		"orgUnit": "TM-010202", "period": "202603", "dataValues": [{"dataElement": "MAL_DEATH", "categoryOptionCombo": "", "value": "1"}]}`
+	const sample = `{"id": "x", "form": {"case": {"@case_id": "c"}, "visit_date": "2026-03-02", "first_name": "F",
+	 "dob": "1996-01-09", "national_id": "N", "gender": "f", "phone": "",
+		"date": "2026-03-02", "outcome": "", "visits": [{"id": "v", "date": "2026-03-02", "weight": 1, "signs": "BLEED"}]},
+		  "child": {"id": "k", "name": "N"}, "place": "TM-010202",
+		"month": "2026-03", "reported_on": "2026-04-01", "deaths": 0, "tests_u5_f": 1, "tests_u5_m": 2, "mother": "m",
+		  "action": "", "case": "c", "visit": "v", "group": "boy", "tested_on": "2026-03-02", "tested": "yes",
+		"orgUnit": "TM-010202", "period": "202603", "dataValues": [{"dataElement": "MAL_DEATH", "categoryOptionCombo": "",
+		  "value": "1"}]}`
 	blocks := regexp.MustCompile("(?s)```yaml\n(- dhis2.*?)```").FindAllStringSubmatch(string(raw), -1)
 	if len(blocks) < 9 {
 		t.Fatalf("only %d examples", len(blocks))

@@ -75,7 +75,8 @@ func png(n byte) string {
 
 func fileRecord(first, photo, report string) string {
 	attachments := fmt.Sprintf(`{"photo.png": {"name": "photo.png", "type": "image/png", "base64": %q}}`, png(9))
-	return fmt.Sprintf(`{"id": "f", "case": "case-1", "place": "TM-010202", "date": "2026-03-02", "first": %q, "photo": %q, "report": %s, "attachments": %s}`,
+	return fmt.Sprintf(`{"id": "f", "case": "case-1", "place": "TM-010202", "date": "2026-03-02", "first": %q, `+
+		`"photo": %q, "report": %s, "attachments": %s}`,
 		first, photo, report, attachments)
 }
 
@@ -179,7 +180,8 @@ func (s *site) countUploads() {
 			if s.refuseUploads.Load() {
 				w.Header().Set("Content-Type", "application/json")
 				w.WriteHeader(http.StatusConflict)
-				_, _ = w.Write([]byte(`{"httpStatus":"Conflict","httpStatusCode":409,"status":"ERROR","message":"File type not allowed","errorCode":"E6101"}`))
+				_, _ = w.Write([]byte(`{"httpStatus":"Conflict","httpStatusCode":409,"status":"ERROR","message":"File type not ` +
+					`allowed","errorCode":"E6101"}`))
 				return
 			}
 			recorded := httptest.NewRecorder()

@@ -10,7 +10,8 @@ import (
 	"github.com/culvert/culvert/rules"
 )
 
-const longSample = `{"id": "r1", "dataelement": "MAL_DEATH", "period": "202601", "orgunit": "TM-010202", "coc": "", "aoc": "", "set": "", "value": "3"}`
+const longSample = `{"id": "r1", "dataelement": "MAL_DEATH", "period": "202601", "orgunit": "TM-010202", "coc": "",` +
+	` "aoc": "", "set": "", "value": "3"}`
 
 const longRule = `
   - dhis2.data_value:

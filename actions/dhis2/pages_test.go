@@ -13,8 +13,10 @@ import (
 	"github.com/culvert/culvert/rules/diag/explain"
 )
 
-const pageSample = `{"form": {"meta": {"instanceID": "form-1"}, "case": {"@case_id": "case-1"}, "first_name": "Fatou", "last_name": "Sarr", "gender": "f", "dob": "1996-01-09",
- "national_id": "NID-1", "phone": "771234567", "village": "Old", "visit_date": "2026-03-02", "facility_code": "TM-010202", "weeks": "14", "weight": "61.5", "gps": "-5.2 31.1",
+const pageSample = `{"form": {"meta": {"instanceID": "form-1"}, "case": {"@case_id": "case-1"}, "first_name": "Fatou",
+ "last_name": "Sarr", "gender": "f", "dob": "1996-01-09",
+ "national_id": "NID-1", "phone": "771234567", "village": "Old", "visit_date": "2026-03-02",
+  "facility_code": "TM-010202", "weeks": "14", "weight": "61.5", "gps": "-5.2 31.1",
  "child": "case-2", "deaths": "0", "visits": [{"id": "v1"}]}}`
 
 // TestPagesSayTheTruth runs the examples of the pages: the wrong one has the code, the right one
@@ -30,7 +32,8 @@ func TestPagesSayTheTruth(t *testing.T) {
 		t.Run(code, func(t *testing.T) {
 			for _, b := range e.Blocks {
 				list := loadRule(t, country(),
-					"rule: page\ntrigger:\n  webhook: {path: /forms}\n  sample: sample.json\nid: trigger.form.meta.instanceID\n"+b.Text, pageSample).findings.List
+					"rule: page\ntrigger:\n  webhook: {path: /forms}\n  sample: sample.json\nid: trigger.form.meta.instanceID\n"+
+						b.Text, pageSample).findings.List
 				has := false
 				for _, d := range list {
 					has = has || d.Code == code

@@ -10,9 +10,12 @@ import (
 	"github.com/culvert/culvert/rules"
 )
 
-const womanSample = `{"id": "form-1", "case": "case-1", "date": "2026-03-02", "first": "Fatou", "last": "Sarr", "sex": "f", "dob": "1996-01-09", "nid": "NID-1",
- "phone": "+221 77 123 45 67", "village": "Old", "place": "TM-010202", "weeks": "14", "weight": "61.5", "hiv": "yes", "iron": "no", "next": "2026-04-06",
- "gps": "-5.2 31.1 12 4", "visits": [{"id": "v1", "on": "2026-04-06", "weight": 60, "signs": "headache fever"}, {"id": "v2", "on": "2026-05-04", "weight": "61", "signs": ""}]}`
+const womanSample = `{"id": "form-1", "case": "case-1", "date": "2026-03-02", "first": "Fatou", "last": "Sarr",
+ "sex": "f", "dob": "1996-01-09", "nid": "NID-1",
+ "phone": "+221 77 123 45 67", "village": "Old", "place": "TM-010202", "weeks": "14", "weight": "61.5", "hiv": "yes",
+  "iron": "no", "next": "2026-04-06",
+ "gps": "-5.2 31.1 12 4", "visits": [{"id": "v1", "on": "2026-04-06", "weight": 60, "signs": "headache fever"},
+  {"id": "v2", "on": "2026-05-04", "weight": "61", "signs": ""}]}`
 
 const womanRule = `rule: test
 trigger:
@@ -97,7 +100,8 @@ func TestPlanOfARegistration(t *testing.T) {
 	}
 }
 
-const reportSample = `{"id": "r1", "site": "TM-010202", "month": "2026-03", "tests_f": "12", "tests_m": 3, "deaths": "0", "out": "no", "on": "2026-04-03", "partner": "Global Fund", "hiv": "7"}`
+const reportSample = `{"id": "r1", "site": "TM-010202", "month": "2026-03", "tests_f": "12", "tests_m": 3, ` +
+	`"deaths": "0", "out": "no", "on": "2026-04-03", "partner": "Global Fund", "hiv": "7"}`
 
 func TestPlanOfAReport(t *testing.T) {
 	rule := mustCompile(t, ruleText(`

@@ -20,9 +20,10 @@ func (a *app) backupCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "backup FILE",
 		Short: "Write a consistent backup of journal and state, while they are in use",
-		Long: `Write the journal, whatever its store, and the files of the state folder into one archive, as they are at one moment, while a runner works. It holds
-everything that cannot be got again; rules and culvert.yaml are in git. Secrets and the encryption key are not in it: keep them, and keep them elsewhere.
-A FILE that ends with .db gets a copy of the journal alone.`,
+		Long: `Write the journal, whatever its store, and the files of the state folder into one archive, as they
+are at one moment, while a runner works. It holds everything that cannot be got again; rules and
+culvert.yaml are in git. Secrets and the encryption key are not in it: keep them, and keep them
+elsewhere. A FILE that ends with .db gets a copy of the journal alone.`,
 		Example: "  culvert backup /backup/culvert-$(date +%F).tar.gz",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -51,8 +52,9 @@ func (a *app) restoreCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "restore FILE",
 		Short: "Make journal and state of a backup, where nothing is yet",
-		Long: `Make the journal and the state folder of a backup, in the store and the folder that culvert.yaml names. Nothing is overwritten: there must be none yet. The
-backup is checked before anything of it appears. What was sent after the backup was made is sent again and updates the same objects.`,
+		Long: `Make the journal and the state folder of a backup, in the store and the folder that culvert.yaml
+names. Nothing is overwritten: there must be none yet. The backup is checked before anything of it
+appears. What was sent after the backup was made is sent again and updates the same objects.`,
 		Example: "  culvert restore /backup/culvert-2026-03-01.tar.gz",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -96,8 +98,10 @@ func (a *app) rekeyCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "rekey",
 		Short: "Encrypt what the journal holds with the newest key",
-		Long: `Encrypt all payloads of the journal with the newest of encryption_keys: those that were encrypted with an older one, and those that are in clear because they
-were kept before there was a key. The older keys can be taken out of culvert.yaml then. Stop all runners first. Backups made before need the older keys.`,
+		Long: `Encrypt all payloads of the journal with the newest of encryption_keys: those that were encrypted
+with an older one, and those that are in clear because they were kept before there was a key. The
+older keys can be taken out of culvert.yaml then. Stop all runners first. Backups made before need
+the older keys.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withJournal(c.Context(), func(j journal.Journal) error {
@@ -131,9 +135,11 @@ func (a *app) migrateStoreCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "migrate-store --to STORE",
 		Short: "Move the journal to another store: from SQLite to PostgreSQL or back",
-		Long: `Copy everything that the journal holds into another store, compare both, and note in the old one that it lies there now, so that nothing works on it by mistake.
-Stop all runners first: with one at work the move is refused. A move that was stopped goes on where it was when it is started again. Nothing is removed from
-the old store. STORE may be ${NAME} of the environment, to keep a password off the command line.`,
+		Long: `Copy everything that the journal holds into another store, compare both, and note in the old one
+that it lies there now, so that nothing works on it by mistake. Stop all runners first: with one
+at work the move is refused. A move that was stopped goes on where it was when it is started
+again. Nothing is removed from the old store. STORE may be ${NAME} of the environment, to keep a
+password off the command line.`,
 		Example: "  culvert migrate-store --to postgres://culvert@db.example.org/culvert\n  culvert migrate-store --to " +
 			"'${NEW_STORE}'\n  culvert migrate-store --to sqlite:state/culvert.db",
 		Args: cobra.NoArgs,

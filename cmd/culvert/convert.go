@@ -17,16 +17,20 @@ func (a *app) convertCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "convert",
 		Short: "Turn the configuration of MOTECH or of CommCare HQ's DHIS2 integration into rules",
-		Long: `Read what another tool exported and write rules, lookups and tables into the project, with a report, line by line, of what was translated, what is different
-now and what is left to a person. Nothing that is there is overwritten. docs/migrating.md has the table of what becomes of what, and a guide for OpenFn jobs.`,
+		Long: `Read what another tool exported and write rules, lookups and tables into the project, with a
+report, line by line, of what was translated, what is different now and what is left to a person.
+Nothing that is there is overwritten. docs/migrating.md has the table of what becomes of what, and
+a guide for OpenFn jobs.`,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(
 		a.conversion("motech FILE...", "Convert the JSON exports of MOTECH tasks",
-			`Convert exports of MOTECH tasks (Tasks > Export): triggers, filters, data sources, all manipulations, the actions of the DHIS2 module and the settings of retries.`,
+			`Convert exports of MOTECH tasks (Tasks > Export): triggers, filters, data sources, all manipulations, the `+
+				`actions of the DHIS2 module and the settings of retries.`,
 			"  culvert convert motech exports/*.json", convert.Motech),
 		a.conversion("commcare-dhis2 FILE...", "Convert CommCare HQ's DHIS2 repeater and data set configurations",
-			`Convert the JSON configurations of CommCare HQ's DHIS2 integration: anonymous events, tracked entities, and data sets from reports.`,
+			`Convert the JSON configurations of CommCare HQ's DHIS2 integration: anonymous events, tracked entities, and `+
+				`data sets from reports.`,
 			"  culvert convert commcare-dhis2 repeaters.json datasets.json", convert.CommCare),
 	)
 	return c

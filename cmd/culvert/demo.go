@@ -15,8 +15,9 @@ func (a *app) demoCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "demo",
 		Short: "Show the main job: a DHIS2 look-alike, exports dropped, forms posted, a summary",
-		Long: `Lay down an example project, start a DHIS2 look-alike with the metadata of an invented country, sync, validate, drop CommCare exports into the
-watched folder, post forms to the webhook, and say what became of them. It needs no network and no account. The project stays, to look around in.`,
+		Long: `Lay down an example project, start a DHIS2 look-alike with the metadata of an invented country,
+sync, validate, drop CommCare exports into the watched folder, post forms to the webhook, and say
+what became of them. It needs no network and no account. The project stays, to look around in.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			log := slog.New(slog.DiscardHandler)

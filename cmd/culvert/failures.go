@@ -21,9 +21,10 @@ func (a *app) failuresCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "failures",
 		Short: "Say which records failed, by cause, and what to do about each",
-		Long: `Group the records that failed by cause: how many, since when, what to do, and one of them as an example.
-With --list every record is shown; with --waiting those that wait for another try. Exit code 1 when there are any.
-With --superseded the records for which something newer left nothing to do, each with what superseded it: no failures, and exit code 0.`,
+		Long: `Group the records that failed by cause: how many, since when, what to do, and one of them as an
+example. With --list every record is shown; with --waiting those that wait for another try. Exit
+code 1 when there are any. With --superseded the records for which something newer left nothing to
+do, each with what superseded it: no failures, and exit code 0.`,
 		Example: "  culvert failures\n  culvert failures --rule anc-registration --list",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -113,7 +114,9 @@ func (a *app) printCauses(causes []journal.Cause, format string, waiting bool) e
 		return nil
 	}
 	if format == "text" && !waiting {
-		fmt.Fprintf(a.stdout, "\n%s failed. When the cause is fixed: culvert replay --rule NAME (or --code, --cause, --id)\n", count(total, "record", "records"))
+		fmt.Fprintf(a.stdout,
+			"\n%s failed. When the cause is fixed: culvert replay --rule NAME (or --code, --cause, --id)\n",
+			count(total, "record", "records"))
 	}
 	return errFindings
 }

@@ -25,8 +25,10 @@ func (a *app) healthCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "health",
 		Short: "Ask the run on this machine whether it does its work",
-		Long: `Ask the run on this machine at /health, and print what it answers: a probe for containers and service managers that needs no other program. The address is that of
-listen: in culvert.yaml, or the one given with --url. Exit code 0 when all is well, 1 when the run says that it cannot do its work, 2 when nothing answers.`,
+		Long: `Ask the run on this machine at /health, and print what it answers: a probe for containers and
+service managers that needs no other program. The address is that of listen: in culvert.yaml, or
+the one given with --url. Exit code 0 when all is well, 1 when the run says that it cannot do its
+work, 2 when nothing answers.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if base == "" {

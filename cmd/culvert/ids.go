@@ -22,9 +22,10 @@ func (a *app) idsCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "ids",
 		Short: "List, look up and correct which DHIS2 object an external id stands for",
-		Long: `Most external ids need no entry: their UID is derived from project, tracked entity type and external id.
-Listed are the ones that differ: people found in DHIS2 by a unique attribute, ids that were deleted there and made anew, and entries by hand.
-With --external-id the UID is shown also where it is derived; with --set it is corrected; --import reads a CSV with the columns
+		Long: `Most external ids need no entry: their UID is derived from project, tracked entity type and
+external id. Listed are the ones that differ: people found in DHIS2 by a unique attribute, ids
+that were deleted there and made anew, and entries by hand. With --external-id the UID is shown
+also where it is derived; with --set it is corrected; --import reads a CSV with the columns
 tracked_entity_type, external_id, uid, and namespace where ids have one.`,
 		Example: "  culvert ids\n  culvert ids --type Person --external-id case-1001\n  culvert ids --type Person " +
 			"--external-id case-1001 --set Gu3J5dpZwt6 --why \"merged by the district\"",

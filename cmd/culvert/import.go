@@ -23,10 +23,13 @@ func (a *app) importCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "import FILE --rule RULE",
 		Short: "Send one file through a rule, once, and say what became of its rows",
-		Long: `Take a file as if it had been dropped into the rule's folder, follow it until every row has an outcome, and say what became of them. The original
-stays where it is; results and failed rows go to done/ beside it. FILE may be - for standard input (NDJSON, or CSV with --as csv).
-It ends when all that is left waits for another try, such as visits of a person who is not registered yet, and says how many wait and for what;
-with --wait it stays until those have an outcome too. When a runner is at work it does the sending, otherwise this command does. Interrupted, it goes on with the next run.`,
+		Long: `Take a file as if it had been dropped into the rule's folder, follow it until every row has an
+outcome, and say what became of them. The original stays where it is; results and failed rows go
+to done/ beside it. FILE may be - for standard input (NDJSON, or CSV with --as csv). It ends when
+all that is left waits for another try, such as visits of a person who is not registered yet, and
+says how many wait and for what; with --wait it stays until those have an outcome too. When a
+runner is at work it does the sending, otherwise this command does. Interrupted, it goes on with
+the next run.`,
 		Example: "  culvert import old-export.xlsx --rule anc-registration-export\n  cat forms.ndjson | culvert import - " +
 			"--rule anc-registration",
 		Args: cobra.ExactArgs(1),

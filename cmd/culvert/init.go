@@ -21,8 +21,10 @@ func (a *app) initCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "init [FOLDER]",
 		Short: "Begin a project: culvert.yaml, a first rule, checks for CI, schemas for the editor",
-		Long: `Make a project folder with a culvert.yaml, a first rule with its sample and test, the metadata of a practice server that it fits (culvert sandbox), checks for
-CI and pre-commit, and the JSON Schemas with which an editor completes and checks rule files. With --example a whole working project is laid down instead. Nothing that is there already is overwritten.`,
+		Long: `Make a project folder with a culvert.yaml, a first rule with its sample and test, the metadata of
+a practice server that it fits (culvert sandbox), checks for CI and pre-commit, and the JSON
+Schemas with which an editor completes and checks rule files. With --example a whole working
+project is laid down instead. Nothing that is there already is overwritten.`,
 		Example: "  culvert init my-project\n  culvert init --example anc demo-project",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {

@@ -19,8 +19,9 @@ func (a *app) forgetCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "forget --external-id ID --why REASON",
 		Short: "Erase what Culvert holds of a person",
-		Long: `Erase a person or case: from the journal every record of theirs, what other records say of them, and their entries in the map of external ids; from
-files in done/ and failed/ the lines that hold the external id. Workbooks and archives that hold it are named, and removed with --remove-files.
+		Long: `Erase a person or case: from the journal every record of theirs, what other records say of them,
+and their entries in the map of external ids; from files in done/ and failed/ the lines that hold
+the external id. Workbooks and archives that hold it are named, and removed with --remove-files.
 DHIS2 is not touched, nor are backups made before: say so to whoever asked.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {

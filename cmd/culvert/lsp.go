@@ -14,8 +14,9 @@ func (a *app) lspCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "lsp",
 		Short: "Serve an editor: findings, completion and hover while a rule is written",
-		Long: `Speak the Language Server Protocol with an editor over stdin and stdout. Editors start it themselves: docs/editors.md shows how for VS Code, Neovim, Helix,
-Emacs and Zed. What it says of a rule is what validate says. It needs no network and changes nothing.`,
+		Long: `Speak the Language Server Protocol with an editor over stdin and stdout. Editors start it
+themselves: docs/editors.md shows how for VS Code, Neovim, Helix, Emacs and Zed. What it says of a
+rule is what validate says. It needs no network and changes nothing.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			level := slog.LevelWarn

@@ -28,9 +28,10 @@ func (a *app) newCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "new NAME --program PROGRAM | --data-set DATA SET",
 		Short: "Begin a rule file from a program or data set and a sample",
-		Long: `Write rules/NAME.yaml with every attribute and data element of a program or data set. A field of the sample is joined where its name, the type and the
-choices of what it holds say that it is meant, and a comment says why; the rest stands there as comments, the mandatory first, to be filled in. Then the
-rule is checked, and a test is written of what it makes of the sample.`,
+		Long: `Write rules/NAME.yaml with every attribute and data element of a program or data set. A field of
+the sample is joined where its name, the type and the choices of what it holds say that it is
+meant, and a comment says why; the rest stands there as comments, the mandatory first, to be
+filled in. Then the rule is checked, and a test is written of what it makes of the sample.`,
 		Example: "  culvert new anc-registration --program \"Antenatal care\" --sample samples/form.json --path " +
 			"/commcare/forms\n  culvert new malaria --data-set \"Malaria monthly report\" --sample samples/malaria.csv " +
 			"--folder drop/malaria",

@@ -15,8 +15,8 @@ func (a *app) planCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "plan RULE FILE...",
 		Short: "Ask the server to check every record of a file, without writing anything",
-		Long: `Evaluate every record of the files and have the server validate the writes (importMode VALIDATE, dryRun). Nothing is written.
-Exit code 1 when any record would fail.`,
+		Long: `Evaluate every record of the files and have the server validate the writes (importMode VALIDATE,
+dryRun). Nothing is written. Exit code 1 when any record would fail.`,
 		Example: "  culvert plan anc-registration-export old-export.csv",
 		Args:    cobra.MinimumNArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {

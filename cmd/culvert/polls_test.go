@@ -35,14 +35,16 @@ func TestTriggersThatAsk(t *testing.T) {
 			"monthly SET outcome = :outcome, cause = :cause, told = :settled WHERE n = :n\"}")
 	edit(t, dir, "rules/malaria-monthly.yaml", "sample: samples/malaria-monthly.csv",
 		"sample: samples/malaria-monthly.json")
-	sample := `[{"n": 1, "facility": "1001", "month": "2026-03", "tests_u5_f": "1", "tests_u5_m": "1", "tests_5plus_f": "1", "tests_5plus_m": "1", "deaths": "0", "rdt_stockout": "yes", "reported_on": "2026-04-01"}]`
+	sample := `[{"n": 1, "facility": "1001", "month": "2026-03", "tests_u5_f": "1", "tests_u5_m": "1", ` +
+		`"tests_5plus_f": "1", "tests_5plus_m": "1", "deaths": "0", "rdt_stockout": "yes", "reported_on": "2026-04-01"}]`
 	if err := os.WriteFile(filepath.Join(dir, "samples", "malaria-monthly.json"), []byte(sample), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	edit(t, dir, "rules/anc-registration.yaml", "webhook: {path: /commcare/forms}",
 		"commcare: {connection: hq, forms: {}, batch: 7}")
 	edit(t, dir, "rules/anc-visit.yaml", "webhook: {path: /commcare/forms}",
-		`schedule: {every: 1h, http: {url: "${HQ_URL}/visits", items: trigger.objects, auth: {header: {name: X-Key, value: "${HQ_KEY}"}}}}`)
+		`schedule: {every: 1h, http: {url: "${HQ_URL}/visits", items: trigger.objects, auth: {header: {name: X-Key, `+
+			`value: "${HQ_KEY}"}}}}`)
 	culvert(t, env, dir, "sync")
 	culvert(t, env, dir, "validate", "rules/malaria-monthly.yaml", "rules/anc-registration.yaml", "rules/anc-visit.yaml")
 	c := start(t, env, dir)

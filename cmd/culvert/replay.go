@@ -22,11 +22,13 @@ func (a *app) replayCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "replay",
 		Short: "Send failed records again, once their cause is fixed",
-		Long: `Put failed records back in line: by rule, cause, code, time, key or id, or --all of them. A runner sends them.
-With --delivered also records that went through before; what would change nothing is not sent again, unless --force.
-What is newer in DHIS2 is never overwritten, unless --force names one record by --number or --id: then that one is sent, superseded or not.
-With --body FILE, --number N and --why REASON a corrected content is sent as a new version of the record, which supersedes a failed one. It overwrites
-nothing newer, and is not undone when the source delivers the old content once more.`,
+		Long: `Put failed records back in line: by rule, cause, code, time, key or id, or --all of them. A runner
+sends them. With --delivered also records that went through before; what would change nothing is
+not sent again, unless --force. What is newer in DHIS2 is never overwritten, unless --force names
+one record by --number or --id: then that one is sent, superseded or not. With --body FILE,
+--number N and --why REASON a corrected content is sent as a new version of the record, which
+supersedes a failed one. It overwrites nothing newer, and is not undone when the source delivers
+the old content once more.`,
 		Example: "  culvert replay --rule anc-registration\n  culvert replay --code E1018 --since 2d\n  culvert replay " +
 			"--number 42 --body fixed.json --why \"typing error in the date\"",
 		Args: cobra.NoArgs,

@@ -15,9 +15,11 @@ func (a *app) runCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "run",
 		Short: "Take records and send them, until told to stop",
-		Long: `Run the project: listen for webhooks, watch folders, and send what arrives to DHIS2. Rules that change are live within a second; a broken one is
-refused, with its findings in the log, and its last good version keeps running. The console is at the address of listen:, /health and /metrics beside it.
-SIGHUP has everything read again. SIGTERM or Ctrl-C ends it when what is under way is done; a second one ends it at once, and loses nothing either.`,
+		Long: `Run the project: listen for webhooks, watch folders, and send what arrives to DHIS2. Rules that
+change are live within a second; a broken one is refused, with its findings in the log, and its
+last good version keeps running. The console is at the address of listen:, /health and /metrics
+beside it. SIGHUP has everything read again. SIGTERM or Ctrl-C ends it when what is under way is
+done; a second one ends it at once, and loses nothing either.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			log := a.logger()

@@ -16,8 +16,9 @@ func (a *app) schemaCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "schema [rule|config]",
 		Short: "Print the JSON Schema of rule files or of culvert.yaml, for editors",
-		Long: `Print a JSON Schema that a YAML language server completes and checks with. --from-metadata adds the names of your own programs, stages, attributes,
-data elements and data sets to what it completes.`,
+		Long: `Print a JSON Schema that a YAML language server completes and checks with. --from-metadata adds
+the names of your own programs, stages, attributes, data elements and data sets to what it
+completes.`,
 		Example: "  culvert schema --from-metadata > schemas/rule.schema.json",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {

@@ -17,8 +17,9 @@ func (a *app) showCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "show RECORD",
 		Short: "Show one record with its content and what DHIS2 said",
-		Long: `Show a record by its number or its id: where it came from, what became of it, every cause with column and value, what DHIS2 said, and its content. It holds
-what a person told somebody: look at it where nobody else can.`,
+		Long: `Show a record by its number or its id: where it came from, what became of it, every cause with
+column and value, what DHIS2 said, and its content. It holds what a person told somebody: look at
+it where nobody else can.`,
 		Example: "  culvert show 4711\n  culvert show uuid:5b1c8c9e-…",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {

@@ -20,8 +20,10 @@ func (a *app) testCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "test [RULE...]",
 		Short: "Run the tests that rule files carry; nothing is sent",
-		Long: `Evaluate the sample of every test and compare the writes with what the test expects, by the names that the rule uses.
-now() and today() are what now: of a test says, else 2026-07-01. --update writes what happened into the tests that do not pass, failures too: read the diff before you commit it.`,
+		Long: `Evaluate the sample of every test and compare the writes with what the test expects, by the names
+that the rule uses. now() and today() are what now: of a test says, else 2026-07-01. --update
+writes what happened into the tests that do not pass, failures too: read the diff before you
+commit it.`,
 		Example: "  culvert test\n  culvert test anc-registration\n  culvert test --update",
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := oneOf("--format", format, "text", "json", "junit"); err != nil {

@@ -21,8 +21,11 @@ func (a *app) tryCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "try RULE SAMPLE",
 		Short: "Show each step of a rule on one record, and what would be sent; nothing is",
-		Long: `Evaluate one record of a sample file: the filter, id and key, each lookup, map and field with the value going in and coming out, and the
-exact DHIS2 objects with their names and uids: what would be looked up, created and updated, for somebody whom Culvert has not sent before. On a mistake the line of the rule is shown with the values involved. The sample's data is printed: use invented people.`,
+		Long: `Evaluate one record of a sample file: the filter, id and key, each lookup, map and field with the
+value going in and coming out, and the exact DHIS2 objects with their names and uids: what would
+be looked up, created and updated, for somebody whom Culvert has not sent before. On a mistake the
+line of the rule is shown with the values involved. The sample's data is printed: use invented
+people.`,
 		Example: "  culvert try anc-registration samples/anc-registration.json\n  culvert try anc-registration-export " +
 			"samples/anc-registrations.csv --record 3",
 		Args: cobra.RangeArgs(1, 2),

@@ -14,8 +14,9 @@ func (a *app) userCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "user",
 		Short: "Say who may log in to the console",
-		Long: `Users of the web console are kept in the project's state folder, as hashes of their passwords. A viewer sees counts, causes and rules; an operator
-also what records say, and sends, dismisses and pauses; an admin also who did what. culvert.yaml can name users too: console_users.`,
+		Long: `Users of the web console are kept in the project's state folder, as hashes of their passwords. A
+viewer sees counts, causes and rules; an operator also what records say, and sends, dismisses and
+pauses; an admin also who did what. culvert.yaml can name users too: console_users.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}

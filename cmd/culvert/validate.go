@@ -17,8 +17,9 @@ func (a *app) validateCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "validate [RULE FILE...]",
 		Short: "Check every rule against the synced metadata, without network",
-		Long: `Check culvert.yaml and every rule file: syntax, expressions, value maps, and every DHIS2 name against the last sync.
-Findings print as file:line:col: error: what is wrong [code]. Exit code 1 when there are errors.`,
+		Long: `Check culvert.yaml and every rule file: syntax, expressions, value maps, and every DHIS2 name
+against the last sync. Findings print as file:line:col: error: what is wrong [code]. Exit code 1
+when there are errors.`,
 		Example: "  culvert validate\n  culvert validate --format sarif --output findings.sarif\n  culvert validate " +
 			"rules/anc-registration.yaml",
 		RunE: func(c *cobra.Command, args []string) error {

@@ -182,7 +182,8 @@ func (l *looker) listen(t *testing.T) {
 		return
 	}
 	var found string
-	run := `axe.run(document, {resultTypes: ["violations"]}).then(r => JSON.stringify(r.violations.map(v => ({id: v.id, help: v.help, at: v.nodes.map(n => n.html)}))))`
+	run := `axe.run(document, {resultTypes: ["violations"]}).then(r => JSON.stringify(r.violations.map(v => ({id: ` +
+		`v.id, help: v.help, at: v.nodes.map(n => n.html)}))))`
 	if err := chromedp.Run(l.ctx, chromedp.Evaluate(l.axe+";0", nil),
 		chromedp.Evaluate(run, &found,
 			func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) })); err != nil {

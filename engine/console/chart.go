@@ -65,7 +65,8 @@ func (s series) spark() template.HTML {
 func (s series) chart() template.HTML {
 	const width, height = 600.0, 120.0
 	var b strings.Builder
-	fmt.Fprintf(&b, `<div class="plot"><span class="most" aria-hidden="true">%s</span><svg class="chart" viewBox="0 0 %g %g" preserveAspectRatio="none" role="img" aria-label="%s">`,
+	fmt.Fprintf(&b, `<div class="plot"><span class="most" aria-hidden="true">%s</span><svg class="chart" viewBox="0 0 `+
+		`%g %g" preserveAspectRatio="none" role="img" aria-label="%s">`,
 		short(s.top()), width, height, template.HTMLEscapeString(s.Name+": "+s.sentence()))
 	for _, share := range []float64{0, 0.5} {
 		fmt.Fprintf(&b, `<line class="axis" x1="0" y1="%g" x2="%g" y2="%g"/>`, share*height+.5, width, share*height+.5)

@@ -186,8 +186,10 @@ func (s *Console) correcting(data correctView) view {
 	}
 }
 
-// skippedCorrection is why a correction is refused that nothing would come of: the failed record would be settled by it.
-const skippedCorrection = "the filter (when:) refuses this content, so that nothing would be sent; dismiss the record if that is meant"
+// skippedCorrection is why a correction is refused that nothing would come of: the failed record would be
+// settled by it.
+const skippedCorrection = "the filter (when:) refuses this content, so that nothing would be sent; dismiss the " +
+	"record if that is meant"
 
 // saveCorrection shows what would come of a corrected content, or has it sent.
 func (s *Console) saveCorrection(w http.ResponseWriter, r *http.Request) {

@@ -16,7 +16,8 @@ type Limits struct {
 type Sample struct {
 	Epoch   int // of the setting it was sent under
 	Records int // in the batch
-	// records on their way to the server on the average while it was, this one's included; 0: Records times the batches asked for
+	// records on their way to the server on the average while it was, this one's included; 0: Records times the
+	// batches asked for
 	Load       float64
 	Took       time.Duration // until the server's answer
 	Full       bool          // it was as large as asked for, and as many batches as asked for were on their way

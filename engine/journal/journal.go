@@ -48,7 +48,8 @@ type Record struct {
 	Version int64 // as its source gives it (actions.Order); 0: none
 	Rank    int64 // the place among what writes the same objects, of a record that stands for an earlier one; 0: Seq
 	Insist  bool  // a person named it: it may overwrite what is newer
-	// of a superseded record, and of one of which something newer kept a part from being sent: the place of that; 0: not known
+	// of a superseded record, and of one of which something newer kept a part from being sent: the place of
+	// that; 0: not known
 	SupersededBy int64
 }
 

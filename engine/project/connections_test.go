@@ -12,22 +12,24 @@ import (
 func TestConnections(t *testing.T) {
 	const base = "project: p\nservers: {national: {url: https://a.example, token: '${T}'}}\nconnections:\n"
 	for text, want := range map[string]string{
-		"  a: {database: '${URL}'}":                                                                                "",
-		"  a: {database: 'sqlite:data/a.db'}":                                                                      "",
-		"  a: {database: 'postgres://reader@db.example/a'}":                                                        "",
-		"  a: {database: 'postgres://reader:secret@db.example/a'}":                                                 "secret-in-file",
-		"  a: {database: 'reader:secret@tcp(db.example:3306)/a'}":                                                  "secret-in-file",
-		"  a: {commcare: https://hq.example, domain: d, username: u, api_key: '${K}'}":                             "",
-		"  a: {commcare: https://hq.example, domain: d, username: u, password: '${K}'}":                            "",
-		"  a: {commcare: https://hq.example, username: u, api_key: '${K}'}":                                        "bad-connection",
-		"  a: {commcare: https://hq.example, domain: d, api_key: '${K}'}":                                          "bad-connection",
-		"  a: {commcare: https://hq.example, domain: d, username: u}":                                              "bad-connection",
-		"  a: {commcare: https://hq.example, domain: d, username: u, api_key: k}":                                  "secret-in-file",
-		"  a: {database: '${URL}', locations: tables/l.csv}":                                                       "unknown-key",
-		"  a: {database: '${URL}', commcare: https://hq.example}":                                                  "bad-connection",
-		"  a: {commcare: https://hq.example, domain: d, username: u, api_key: '${K}', locations: ../secrets.csv}":  "bad-value",
-		"  a: {commcare: https://hq.example, domain: d, username: u, api_key: '${K}', locations: tables/../x.csv}": "bad-value",
-		"  a: {commcare: https://hq.example, domain: d, username: u, api_key: '${K}', locations: tables/l.csv}":    "",
+		"  a: {database: '${URL}'}":                                                     "",
+		"  a: {database: 'sqlite:data/a.db'}":                                           "",
+		"  a: {database: 'postgres://reader@db.example/a'}":                             "",
+		"  a: {database: 'postgres://reader:secret@db.example/a'}":                      "secret-in-file",
+		"  a: {database: 'reader:secret@tcp(db.example:3306)/a'}":                       "secret-in-file",
+		"  a: {commcare: https://hq.example, domain: d, username: u, api_key: '${K}'}":  "",
+		"  a: {commcare: https://hq.example, domain: d, username: u, password: '${K}'}": "",
+		"  a: {commcare: https://hq.example, username: u, api_key: '${K}'}":             "bad-connection",
+		"  a: {commcare: https://hq.example, domain: d, api_key: '${K}'}":               "bad-connection",
+		"  a: {commcare: https://hq.example, domain: d, username: u}":                   "bad-connection",
+		"  a: {commcare: https://hq.example, domain: d, username: u, api_key: k}":       "secret-in-file",
+		"  a: {database: '${URL}', locations: tables/l.csv}":                            "unknown-key",
+		"  a: {database: '${URL}', commcare: https://hq.example}":                       "bad-connection",
+		"  a: {commcare: https://hq.example, domain: d, username: u, " +
+			"api_key: '${K}', locations: ../secrets.csv}": "bad-value",
+		"  a: {commcare: https://hq.example, domain: d, username: u, " +
+			"api_key: '${K}', locations: tables/../x.csv}": "bad-value",
+		"  a: {commcare: https://hq.example, domain: d, username: u, api_key: '${K}', locations: tables/l.csv}": "",
 	} {
 		_, findings := ParseConfig(t.TempDir(), ConfigFile, []byte(base+text+"\n"))
 		var codes []string

@@ -71,7 +71,8 @@ func (p *parser) config(c *Config, root *yamlnode.Node) {
 		case "console_auth":
 			if c.Console = p.auth("console_auth", v); !c.Console.Username.IsSet() && !p.findings.HasErrors() {
 				p.report(v, "bad-auth", "people log in to the console with a name and a password",
-					"console_auth: {basic: {username: admin, password: ${CONSOLE_PASSWORD}}}, or console_users:, or `culvert user add`")
+					"console_auth: {basic: {username: admin, password: ${CONSOLE_PASSWORD}}}, or console_users:, or `culvert user "+
+						"add`")
 			}
 		case "console_users":
 			for _, u := range v.Pairs() {

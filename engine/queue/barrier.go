@@ -15,12 +15,15 @@ import (
 // in the journal, so that four things stand in the way of a later record or row of its key until
 // the row has its outcome:
 //
-//   - Before the file is read, the keys of its rows are not known: records for its server that were accepted later are not fetched (unread).
-//   - Once a row is in memory, its key is locked in the journal, and the lock passes from row to row of the key without being free in between (locked). A record
-//     that was claimed in the moment in which nobody held the key is withdrawn, and comes behind the row (withdrawLater).
-//   - A row that must be tried again, or whose key is not free, becomes a record of the journal at its place. Until that record is written, later rows of its
-//     key become records too, behind it (awaitingRequeue).
-//   - After a start, nothing is fetched until the rows that may have been in flight when the last run ended are in memory again (caughtUp).
+//   - Before the file is read, the keys of its rows are not known: records for its server that were accepted
+//     later are not fetched (unread).
+//   - Once a row is in memory, its key is locked in the journal, and the lock passes from row to row of the
+//     key without being free in between (locked). A record that was claimed in the moment in which nobody
+//     held the key is withdrawn, and comes behind the row (withdrawLater).
+//   - A row that must be tried again, or whose key is not free, becomes a record of the journal at its place.
+//     Until that record is written, later rows of its key become records too, behind it (awaitingRequeue).
+//   - After a start, nothing is fetched until the rows that may have been in flight when the last run ended
+//     are in memory again (caughtUp).
 //
 // Its fields are guarded by the queue's mu.
 type barrier struct {

@@ -110,7 +110,8 @@ func confirming(box http.Handler) http.Handler {
 		var b bytes.Buffer
 		found := eventUID.FindAllSubmatch(body, -1)
 		n := len(found)
-		fmt.Fprintf(&b, `{"status":"OK","validationReport":{"errorReports":[],"warningReports":[]},"stats":{"created":%d,"updated":0,"deleted":0,"ignored":0,"total":%d},`, n, n)
+		fmt.Fprintf(&b, `{"status":"OK","validationReport":{"errorReports":[],"warningReports":[]},"stats":{"created":%d,`+
+			`"updated":0,"deleted":0,"ignored":0,"total":%d},`, n, n)
 		b.WriteString(`"bundleReport":{"typeReportMap":{"EVENT":{"trackerType":"EVENT","objectReports":[`)
 		for i, f := range found {
 			if i > 0 {

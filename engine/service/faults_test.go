@@ -171,7 +171,8 @@ func syncProject(t *testing.T, dir string) {
 func registrations(t *testing.T, dir string, rows int) string {
 	t.Helper()
 	var b strings.Builder
-	b.WriteString("formid,form.facility_code,form.case.@case_id,form.visit_date,form.first_name,form.last_name,form.gender,form.dob,form.national_id,form.phone,form.village," +
+	b.WriteString("formid,form.facility_code,form.case.@case_id,form.visit_date,form.first_name,form.last_name," +
+		"form.gender,form.dob,form.national_id,form.phone,form.village," +
 		"form.gestational_age,form.weight,form.muac,form.hiv_test,form.iron,form.next_visit\n")
 	for n := range rows {
 		who, phone, place := n, "771234567", "TM-010202"
@@ -181,7 +182,8 @@ func registrations(t *testing.T, dir string, rows int) string {
 		if n%100 == 42 {
 			place = "TM-999999"
 		}
-		fmt.Fprintf(&b, "form-%d,%s,case-%d,2026-03-%02d,Fatou,Sarr,f,1996-01-09,NID-%d,%s,kaolack,%d,61.5,250,yes,yes,2026-04-20\n", n, place, who, n%28+1, who, phone, n%30+8)
+		fmt.Fprintf(&b, "form-%d,%s,case-%d,2026-03-%02d,Fatou,Sarr,f,1996-01-09,NID-%d,%s,kaolack,%d,61.5,250,yes,yes,"+
+			"2026-04-20\n", n, place, who, n%28+1, who, phone, n%30+8)
 	}
 	path := filepath.Join(dir, "registrations.csv")
 	write(t, path, b.String())

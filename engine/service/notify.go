@@ -61,7 +61,8 @@ func (s *Service) notifyOnce(ctx context.Context, n *notify.Notifier, config *pr
 
 // NotifySettings makes the channels of a project, with the clients of its servers. The error names
 // those that cannot be used; the others are there beside it.
-func NotifySettings(config *project.Config, server func(name string) *client.Client, log *slog.Logger) (notify.Settings, error) {
+func NotifySettings(config *project.Config, server func(name string) *client.Client,
+	log *slog.Logger) (notify.Settings, error) {
 	n := config.Notify
 	s := notify.Settings{Project: config.Project, Digest: n.Digest, Link: n.Console, Zone: config.Zone}
 	if w, err := project.ParseWindow(n.Quiet); n.Quiet != "" && err == nil {

@@ -30,7 +30,8 @@ func TestPeopleAreTold(t *testing.T) {
 		if locked.Load() {
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(http.StatusUnauthorized)
-			_, _ = w.Write([]byte(`{"httpStatus":"Unauthorized","httpStatusCode":401,"status":"ERROR","message":"Unauthorized"}`))
+			_, _ = w.Write([]byte(
+				`{"httpStatus":"Unauthorized","httpStatusCode":401,"status":"ERROR","message":"Unauthorized"}`))
 			return
 		}
 		box.ServeHTTP(w, r)

@@ -51,7 +51,8 @@ func BenchmarkWebhook(b *testing.B) {
 	b.Run("delivered", func(b *testing.B) { benchmarkWebhook(b, false) })
 }
 
-const benchForm = `{"id":"%d","site":"TM-010202","day":"2026-03-02","age":"7","sex":"FEMALE","remarks":"nothing to remark on this case, which is as long as such remarks are"}`
+const benchForm = `{"id":"%d","site":"TM-010202","day":"2026-03-02","age":"7","sex":"FEMALE","remarks":"nothing to ` +
+	`remark on this case, which is as long as such remarks are"}`
 
 // load is what the clients saw.
 type load struct {
@@ -86,7 +87,8 @@ func benchmarkWebhook(b *testing.B, paused bool) {
 	}
 	b.ReportMetric(float64(b.N)/seen.Elapsed.Seconds(), "accepts/s")
 	b.ReportMetric(float64(own.Microseconds())/float64(b.N), "cpu-µs/accept")
-	b.ReportMetric(float64((clients.ProcessState.UserTime()+clients.ProcessState.SystemTime()).Microseconds())/float64(b.N), "client-µs/accept")
+	b.ReportMetric(float64((clients.ProcessState.UserTime()+clients.ProcessState.SystemTime()).Microseconds())/float64(
+		b.N), "client-µs/accept")
 	b.ReportMetric(float64(seen.P99.Microseconds())/1000, "p99-ms")
 }
 

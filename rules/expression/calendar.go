@@ -120,7 +120,8 @@ func startOf(t time.Time, u unit) time.Time {
 	case "minute":
 		return t.Truncate(time.Minute)
 	case "hour":
-		return t.Add(-time.Duration(t.Minute())*time.Minute - time.Duration(t.Second())*time.Second - time.Duration(t.Nanosecond()))
+		return t.Add(-time.Duration(t.Minute())*time.Minute - time.Duration(t.Second())*time.Second - time.Duration(
+			t.Nanosecond()))
 	case "week":
 		d -= (int(t.Weekday()) + 6) % 7
 	case "month":

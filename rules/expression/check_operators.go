@@ -311,7 +311,8 @@ func (c *checker) ordering(op string, at file.Location, left, right term) term {
 			if dayFirst.MatchString(s) {
 				return c.report(pair[1].span, CodeWrongType,
 					fmt.Sprintf("%s compares texts letter by letter, which is the order of dates only when the year comes first", op),
-					fmt.Sprintf(`write date(%s, "dd/MM/yyyy"), with the format that the source sends, and the other date as "2026-08-20"`, c.source(pair[1])))
+					fmt.Sprintf(`write date(%s, "dd/MM/yyyy"), with the format that the source sends, and the other date as `+
+						`"2026-08-20"`, c.source(pair[1])))
 			}
 		}
 	}

@@ -45,7 +45,8 @@ var predicates = map[string]predicateDoc{
 	"findLast": {"findLast(list, condition)", "The last item for which the condition holds; blank if there is none.",
 		[]Example{{`findLast([1, 7, 9], # > 5)`, `9`}}, kBool, kAny, false},
 	"sortBy": {"sortBy(list, value[, order])",
-		`The items in the order of a value worked out from each: blanks, then numbers, dates, texts. The order is "asc" or "desc".`,
+		`The items in the order of a value worked out from each: blanks, then numbers, dates, texts. The order is "asc" ` +
+			`or "desc".`,
 		[]Example{{`sortBy([{d: "2026-03-01"}, {d: "2026-01-01"}], .d)[0].d`, `"2026-01-01"`},
 			{`sortBy([2, 10, 1], #, "desc")`, `[10, 2, 1]`}}, kPlain, kList, false},
 	"groupBy": {"groupBy(list, value)",

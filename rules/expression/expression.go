@@ -9,7 +9,8 @@
 // instead of being an error.
 //
 //   - Reading a field of something blank is blank. So is arithmetic with a blank.
-//   - Missing, empty, only spaces, and "---" are all blank, and all equal to each other: x == "" is true of every one of them.
+//   - Missing, empty, only spaces, and "---" are all blank, and all equal to each other: x == "" is true of
+//     every one of them.
 //   - A comparison (<, <=, >, >=, in, contains, startsWith, endsWith, matches) with a blank is false.
 //   - A condition that is blank is false.
 //   - Text functions read a blank as empty text, date and number functions give a blank for a blank.

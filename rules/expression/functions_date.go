@@ -42,8 +42,11 @@ func dateFunctions() []function {
 		{
 			name: "date", group: group, gives: kDate, params: []parameter{{name: "text", accept: kTime, raw: true},
 				formatToRead, variant}, verify: verifyVariant,
-			summary: `A date read from text: 2026-08-20, with a time and zone or without, or in the format given. The format has y M d E H h m s S a Z X, as in dd/MM/yyyy; other letters stand between apostrophes. A blank gives a blank; what is not a date is a failure of the record. The names of months are English, or of the language given (en, es, fr, pt); years, months and days are Gregorian, or of the calendar given (ethiopian, nepali).`,
-			call:    readDate,
+			summary: `A date read from text: 2026-08-20, with a time and zone or without, or in the format given. The ` +
+				`format has y M d E H h m s S a Z X, as in dd/MM/yyyy; other letters stand between apostrophes. A blank gives ` +
+				`a blank; what is not a date is a failure of the record. The names of months are English, or of the language ` +
+				`given (en, es, fr, pt); years, months and days are Gregorian, or of the calendar given (ethiopian, nepali).`,
+			call: readDate,
 			examples: []Example{{`date("2026-08-20")`, `date("2026-08-20")`},
 				{`date("20/08/2026", "dd/MM/yyyy")`, `date("2026-08-20")`},
 				{`date("Aug 5, 2026 3:07 PM", "MMM d, yyyy h:mm a")`, `date("2026-08-05T15:07:00")`},

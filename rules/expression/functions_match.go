@@ -15,8 +15,9 @@ func matchFunctions() []function {
 	return []function{
 		{
 			name: "regex_extract", group: group, gives: kText,
-			params:  []parameter{text, pattern, {name: "group", accept: kNumber, optional: true}},
-			summary: `The part of a text that a regular expression finds: its first group, or the group asked for, or all when it has none. "" when nothing is found. Whether a text fits is asked with: text matches "pattern".`,
+			params: []parameter{text, pattern, {name: "group", accept: kNumber, optional: true}},
+			summary: `The part of a text that a regular expression finds: its first group, or the group asked for, or all ` +
+				`when it has none. "" when nothing is found. Whether a text fits is asked with: text matches "pattern".`,
 			verify: func(args []term) error {
 				if len(args) < 3 || !args[2].constant {
 					return nil

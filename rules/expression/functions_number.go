@@ -49,7 +49,9 @@ func numberFunctions() []function {
 	return []function{
 		{
 			name: "number", group: group, gives: kNumber, params: []parameter{{name: "text", accept: kWord}, mark},
-			summary: `A number read from text. Spaces between digits are skipped. A decimal comma, and marks between thousands, are read only when the decimal mark is given: "1,234" could be either. A blank gives a blank; what is not a number is a failure of the record.`,
+			summary: `A number read from text. Spaces between digits are skipped. A decimal comma, and marks between ` +
+				`thousands, are read only when the decimal mark is given: "1,234" could be either. A blank gives a blank; what ` +
+				`is not a number is a failure of the record.`,
 			call: func(_ *frame, a []any) (any, error) {
 				m, _ := a[1].(decimal)
 				return readNumber(a[0].(string), m)
@@ -69,7 +71,8 @@ func numberFunctions() []function {
 		},
 		{
 			name: "int", group: group, gives: kNumber, params: []parameter{{name: "number or text", accept: kWord}},
-			summary: "A whole number. 12.5 is a failure of the record: use round, floor or ceil to say what becomes of the rest.",
+			summary: "A whole number. 12.5 is a failure of the record: use round, floor or ceil to say what becomes of the " +
+				"rest.",
 			call: func(_ *frame, a []any) (any, error) {
 				n, err := readNumber(a[0].(string), 0)
 				if f, broken := n.(float64); broken && err == nil {
@@ -215,7 +218,8 @@ func readNumber(s string, mark decimal) (any, error) {
 	if !form.MatchString(s) || !strings.ContainsAny(s, "0123456789") {
 		hint := "is_number(...) tells whether a text is a number"
 		if mark == 0 && (commaForm.MatchString(s) || pointForm.MatchString(s)) {
-			hint = `say what the comma means: number(text, ",") reads a decimal comma, number(text, ".") a comma between thousands`
+			hint = `say what the comma means: number(text, ",") reads a decimal comma, number(text, ".") a comma between ` +
+				`thousands`
 		}
 		return nil, fail(CodeWrongValue, "the text is not a number", hint)
 	}

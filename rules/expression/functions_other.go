@@ -76,9 +76,11 @@ func choiceFunctions() []function {
 			name: "coordinate", group: group, gives: kText,
 			params: []parameter{{name: "place or latitude", accept: kAny},
 				{name: "longitude or order", accept: kWord, optional: true}},
-			summary: `A place as DHIS2 writes it, [longitude,latitude]: from what a form sends, from GeoJSON or WKT, from a latitude and a longitude, or from a list of the two, of which the second argument says which comes first ("latitude first" or "longitude first"; of _geolocation it is known).`,
-			imply:   placeOrder,
-			call:    callCoordinate,
+			summary: `A place as DHIS2 writes it, [longitude,latitude]: from what a form sends, from GeoJSON or WKT, from a ` +
+				`latitude and a longitude, or from a list of the two, of which the second argument says which comes first ` +
+				`("latitude first" or "longitude first"; of _geolocation it is known).`,
+			imply: placeOrder,
+			call:  callCoordinate,
 			examples: []Example{{`coordinate("-1.28 36.82 1690 5")`, `"[36.82,-1.28]"`},
 				{`coordinate(-1.28, 36.82)`, `"[36.82,-1.28]"`}, {`coordinate("POINT (36.82 -1.28)")`, `"[36.82,-1.28]"`},
 				{`coordinate([-1.28, 36.82], "latitude first")`, `"[36.82,-1.28]"`}, {`coordinate("")`, `nil`}},

@@ -128,7 +128,8 @@ worked out from them. All examples on this page are run as tests, with the clock
 - **Numbers** are written 12 or 12.5, **yes/no** is ` + "`true`" + ` or ` + "`false`" + `, nothing is ` + "`nil`" + `.
 - **Lists** are written ` + "`[1, 2]`" + `, **objects** ` + "`{name: \"A\"}`" + `.
 - **Dates** are made by ` + "`date(...)`" + `. Where a date is needed, a text such as ` + "`\"2026-08-20\"`" + ` or a field that holds one does as well.
-- A field whose name is not one word is read with brackets: ` + "`trigger.form[\"@name\"]`" + `, ` + "`trigger[\"Visit date\"]`" + `.
+- A field whose name is not one word is read with brackets: ` + "`trigger.form[\"@name\"]`" + `, ` +
+	"`trigger[\"Visit date\"]`" + `.
 - A field that is declared with a type in the rule is read as that type: a declared number needs no ` + "`number(...)`" + `.
 - A field that a record does not have is **blank**, and so is every field below it; no ` + "`?.`" + ` is needed.
 

@@ -198,7 +198,8 @@ func TestRunErrors(t *testing.T) {
 			"trigger.form.gender"},
 		{`extra.number / (extra.number - 5)`, `extra.number / (extra.number - 5)`, expression.CodeWrongValue, "extra.number"},
 		{`map(1..3, pad_left(extra.text, 2000000))`, `pad_left(extra.text, 2000000)`, expression.CodeTooLarge, "extra.text"},
-		{`let a = extra.text + extra.text; let b = a + a; let c = b + b; let d = c + c; any(1..10000, any(1..10000, #index < 0))`, `1..10000`, expression.CodeTooLarge, ""},
+		{`let a = extra.text + extra.text; let b = a + a; let c = b + b; let d = c + c; any(1..10000, any(1..10000, ` +
+			`#index < 0))`, `1..10000`, expression.CodeTooLarge, ""},
 		{`count(1..extra.number * 100000)`, `1..extra.number * 100000`, expression.CodeTooLarge, "extra.number"},
 	} {
 		p, problems := expression.Compile(c.text, s, expression.Anything)
@@ -234,7 +235,8 @@ func TestRunErrors(t *testing.T) {
 // Programs are shared by many workers.
 func TestRunsAtOnce(t *testing.T) {
 	s := formScope(t)
-	p, problems := expression.Compile(`upper(trim(trigger.form.gender)) + text(count(filter(trigger.form.child, .name == trigger.form.gender)))`, s, expression.Text)
+	p, problems := expression.Compile(`upper(trim(trigger.form.gender)) + text(count(filter(trigger.form.child, .name `+
+		`== trigger.form.gender)))`, s, expression.Text)
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}

@@ -49,7 +49,8 @@ func TestWants(t *testing.T) {
 
 func TestWhatAProgramTells(t *testing.T) {
 	s := formScope(t)
-	p, problems := expression.Compile(`sex(trigger.form.gender) + clinic.parent.name + trigger.form["@name"] + trigger.form.visit_date`, s, expression.Text)
+	p, problems := expression.Compile(`sex(trigger.form.gender) + clinic.parent.name + trigger.form["@name"] + `+
+		`trigger.form.visit_date`, s, expression.Text)
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}

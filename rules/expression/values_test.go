@@ -243,7 +243,8 @@ func TestLimits(t *testing.T) {
 		e.Code != expression.CodeTooLarge {
 		t.Errorf("100 MB of text: %v", err)
 	}
-	p, problems = expression.Compile(`count(extra.items, any(extra.items, phone("0722000123", "K" + "E") == phone(extra.number, "KE")))`, s, expression.Anything)
+	p, problems = expression.Compile(`count(extra.items, any(extra.items, phone("0722000123", "K" + "E") == `+
+		`phone(extra.number, "KE")))`, s, expression.Anything)
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}

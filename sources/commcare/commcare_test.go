@@ -47,10 +47,11 @@ func TestCheck(t *testing.T) {
 		"{connection: hq, forms: {type: a}}": {`1:26 unknown-key: commcare.forms has no "type"`},
 		"{connection: hq, forms: {}, batch: 5000}": {"1:36 wrong-type: batch is a whole number " +
 			"from 1 to 1000"},
-		"{connection: hq, forms: {}, since: yesterday}":                     {`1:36 since: since "yesterday" is no day`},
-		"{connection: hq, forms: {}, since: 2026-01-02, until: 2026-01-01}": {"1:55 until: until is not after since"},
-		"{connection: hq, forms: {}, every: 1s}":                            {`1:36 duration: every "1s" is no length of time from 10s to 31d`},
-		"{connection: hq, cases: {closed: maybe}}":                          {`1:34 wrong-type: closed is true or false, not "maybe"`},
+		"{connection: hq, forms: {}, since: yesterday}": {`1:36 since: since "yesterday" is no day`},
+		"{connection: hq, forms: {}, since: " +
+			"2026-01-02, until: 2026-01-01}": {"1:55 until: until is not after since"},
+		"{connection: hq, forms: {}, every: 1s}":   {`1:36 duration: every "1s" is no length of time from 10s to 31d`},
+		"{connection: hq, cases: {closed: maybe}}": {`1:34 wrong-type: closed is true or false, not "maybe"`},
 		"hq": {"0:0 wrong-type: the commcare trigger is a mapping of keys"},
 	} {
 		var got []string
@@ -329,8 +330,9 @@ func TestLocationsBecomeATable(t *testing.T) {
 func TestSample(t *testing.T) {
 	for text, want := range map[string]int{
 		`{"id": "a", "form": {}}`: 1,
-		`{"meta": {"total_count": 9}, "objects": [{"id": "a", "indexed_on": "2026-08-01T10:00:00.000000Z"}, {"id": "b", "indexed_on": "2026-08-01T10:00:00"}]}`: 2,
-		`{"matching_records": 1, "cases": [{"case_id": "a", "indexed_on": "2026-08-01T10:00:00.000000Z"}]}`:                                                     1,
+		`{"meta": {"total_count": 9}, "objects": [{"id": "a", "indexed_on": ` +
+			`"2026-08-01T10:00:00.000000Z"}, {"id": "b", "indexed_on": "2026-08-01T10:00:00"}]}`: 2,
+		`{"matching_records": 1, "cases": [{"case_id": "a", "indexed_on": "2026-08-01T10:00:00.000000Z"}]}`: 1,
 	} {
 		if got, err := (Kind{}).Sample(nil, "samples/a.json", []byte(text), 10); err != nil || len(got) != want {
 			t.Errorf("%s: %v, %v", text, got, err)
@@ -339,8 +341,10 @@ func TestSample(t *testing.T) {
 }
 
 func FuzzReplies(f *testing.F) {
-	f.Add(`{"meta": {"total_count": 1, "next": "?offset=1"}, "objects": [{"id": "a", "indexed_on": "2026-08-01T10:00:00.000000Z"}]}`)
-	f.Add(`{"matching_records": 1, "cases": [{"case_id": "a", "indexed_on": "2026-08-01T10:00:00Z", "properties": null}], "next": "https://x"}`)
+	f.Add(`{"meta": {"total_count": 1, "next": "?offset=1"}, "objects": [{"id": "a", "indexed_on": ` +
+		`"2026-08-01T10:00:00.000000Z"}]}`)
+	f.Add(`{"matching_records": 1, "cases": [{"case_id": "a", "indexed_on": "2026-08-01T10:00:00Z", "properties": ` +
+		`null}], "next": "https://x"}`)
 	f.Add(`{"meta": {}, "objects": [1]}`)
 	f.Add(`{"meta": {}, "objects": [{"location_id": "a", "location_data": {"x": "=1"}}]}`)
 	f.Add(`{"since":"2026","at":"2026-08-01T10:00:00Z"}`)

@@ -39,35 +39,51 @@ func TestCheck(t *testing.T) {
 	for text, want := range map[string][]string{
 		"{connection: w, query: SELECT * FROM v, cursor: [updated_at, id], start: 2026-01-01, every: 5m, overlap: 10m, " +
 			"batch: 500, timeout: 60s}": nil,
-		"{connection: w, query: \"WITH a AS (SELECT ';' AS x) SELECT * FROM a -- b;\", cursor: id, overlap: 100}": nil,
-		"{conection: w, query: SELECT 1, cursor: id}":                                                             {`1:2 unknown-key: database has no "conection"`, "0:0 missing-key: database needs connection"},
-		"{connection: w, query: SELECT 1, cursor: id, encoding: windows-1256}":                                    nil,
+		"{connection: w, query: \"WITH a AS (SELECT ';' AS x) SELECT " +
+			"* FROM a -- b;\", cursor: id, overlap: 100}": nil,
+		"{conection: w, query: SELECT 1, cursor: id}": {`1:2 unknown-key: database has no "conection"`, "0:0 missing-key: database needs connection"},
+		"{connection: w, query: SELECT 1, " +
+			"cursor: id, encoding: windows-1256}": nil,
 		"{connection: w, query: SELECT 1, cursor: id, encoding: klingon}": {"1:56 encoding: no encoding is named " +
 			"\"klingon\""},
 		"{connection: w}": {"0:0 missing-key: database needs query", "0:0 missing-key: database needs cursor"},
-		"{connection: w, query: SELECT 1;, cursor: id}":                                                      {"1:32 query: the query holds a semicolon"},
-		"{connection: w, query: delete from v, cursor: id}":                                                  {"1:24 query: the query does not begin with SELECT or WITH"},
-		"{connection: w, query: SELECT * INTO x FROM v, cursor: id}":                                         {"1:33 query: the query holds INTO: it must only read"},
-		"{connection: w, query: SELECT * FROM v ORDER BY id LIMIT 5, cursor: id}":                            {"1:40 query: the query has an order of its own", "1:52 query: the query has a LIMIT of its own, so that later rows would never be read"},
-		"{connection: w, query: \"SELECT (1, cursor\", cursor: id}":                                          {"1:32 query: this ( is not closed"},
-		"{connection: w, query: \"SELECT 1) UNION (SELECT 2\", cursor: id}":                                  {"1:33 query: this ) closes nothing"},
-		"{connection: w, query: \"SELECT 'a\", cursor: id}":                                                  {"1:32 query: this quote is not closed"},
-		"{connection: w, query: SELECT 1, cursor: [a, b, c]}":                                                {"1:42 cursor: the cursor has 3 columns"},
-		"{connection: w, query: SELECT 1, cursor: v.id}":                                                     {`1:42 cursor: "v.id" is no column of the query's result`},
-		"{connection: w, query: SELECT 1, cursor: id, every: soon}":                                          {`1:53 duration: every "soon" is no length of time from 1s to 31d`},
-		"{connection: w, query: SELECT 1, cursor: id, overlap: some}":                                        {`1:55 overlap: overlap "some" is neither a length of time up to 90d nor a number`},
-		"{connection: w, query: SELECT 1, cursor: id, batch: 0}":                                             {"1:53 wrong-type: batch is a whole number from 1 to 20000"},
-		"{connection: w, query: SELECT 1, cursor: id, write_back: UPDATE v SET a = :outcome WHERE id = :id}": nil,
+		"{connection: w, query: SELECT 1;, cursor: id}":     {"1:32 query: the query holds a semicolon"},
+		"{connection: w, query: delete from v, cursor: id}": {"1:24 query: the query does not begin with SELECT or WITH"},
+		"{connection: w, query: SELECT * " +
+			"INTO x FROM v, cursor: id}": {"1:33 query: the query holds INTO: it must only read"},
+		"{connection: w, query: SELECT * FROM v " +
+			"ORDER BY id LIMIT 5, cursor: id}": {"1:40 query: the query has an order of its own",
+			"1:52 query: the query has a LIMIT of its own, so that later rows would never be read"},
+		"{connection: w, query: \"SELECT " +
+			"(1, cursor\", cursor: id}": {"1:32 query: this ( is not closed"},
+		"{connection: w, query: \"SELECT 1) " +
+			"UNION (SELECT 2\", cursor: id}": {"1:33 query: this ) closes nothing"},
+		"{connection: w, query: \"SELECT 'a\", cursor: id}":   {"1:32 query: this quote is not closed"},
+		"{connection: w, query: SELECT 1, cursor: [a, b, c]}": {"1:42 cursor: the cursor has 3 columns"},
+		"{connection: w, query: SELECT 1, cursor: v.id}":      {`1:42 cursor: "v.id" is no column of the query's result`},
+		"{connection: w, query: SELECT 1, " +
+			"cursor: id, every: soon}": {`1:53 duration: every "soon" is no length of time from 1s to 31d`},
+		"{connection: w, query: SELECT 1, " +
+			"cursor: id, overlap: some}": {`1:55 overlap: overlap "some" is neither a length of time up to 90d nor a number`},
+		"{connection: w, query: SELECT 1, cursor: id, batch: 0}": {"1:53 wrong-type: batch is a whole number from 1 to 20000"},
+		"{connection: w, query: SELECT 1, cursor: id, write_back: " +
+			"UPDATE v SET a = :outcome WHERE id = :id}": nil,
 		"{connection: w, query: SELECT 1, cursor: id, write_back: {connection: x, statement: UPDATE v SET a = :outcome " +
 			"WHERE id = :id}}": nil,
-		"{connection: w, query: SELECT 1, cursor: id, write_back: UPDATE v SET a = 1}":                        {"1:58 write-back: the statement names no column of the row, so that every outcome would be written to the same place"},
-		"{connection: w, query: SELECT 1, cursor: id, write_back: SELECT :id}":                                {"1:58 write-back: the statement does not begin with a word that writes"},
-		"{connection: w, query: SELECT 1, cursor: id, write_back: UPDATE v SET a = :outcome WHERE id = :id;}": {"1:98 write-back: the statement holds a semicolon"},
-		"{connection: w, query: SELECT 1, cursor: id, write_back: \"UPDATE v SET a = 'x WHERE id = :id\"}":    {"1:76 write-back: this quote is not closed"},
+		"{connection: w, query: SELECT 1, cursor: id, write_back: UPDATE v SET a = 1}": {"1:58 write-back: the statement " +
+			"names no column of the row, so that every outcome would be written to the same place"},
+		"{connection: w, query: SELECT 1, cursor: id, write_back: SELECT :id}": {"1:58 write-back: the statement does " +
+			"not begin with a word that writes"},
+		"{connection: w, query: SELECT 1, cursor: id, write_back: " +
+			"UPDATE v SET a = :outcome WHERE id = :id;}": {"1:98 write-back: the statement holds a semicolon"},
+		"{connection: w, query: SELECT 1, cursor: id, write_back: " +
+			"\"UPDATE v SET a = 'x WHERE id = :id\"}": {"1:76 write-back: this quote is not closed"},
 		"{connection: w, query: SELECT 1, cursor: [at, id], write_back: \"UPDATE v SET a = :outcome, AT = now() WHERE id " +
 			"= :id\"}": {"1:65 write-back: the statement sets at, the cursor: every row that is written back is read again"},
-		"{connection: w, query: SELECT 1, cursor: id, write_back: {conection: x}}": {`1:59 unknown-key: database.write_back has no "conection"`, "1:46 missing-key: database.write_back needs statement"},
-		"{connection: w, query: SELECT 1, cursor: id, write_back: [a]}":            {"1:58 wrong-type: write_back is one text"},
+		"{connection: w, query: SELECT 1, cursor: " +
+			"id, write_back: {conection: x}}": {`1:59 unknown-key: database.write_back has no "conection"`,
+			"1:46 missing-key: database.write_back needs statement"},
+		"{connection: w, query: SELECT 1, cursor: id, write_back: [a]}": {"1:58 wrong-type: write_back is one text"},
 		"[a]": {"0:0 wrong-type: the database trigger is a mapping of keys"},
 	} {
 		if diff := cmp.Diff(want, findings(t, text)); diff != "" {

@@ -160,7 +160,8 @@ func TestNumberCursorStartAndCrash(t *testing.T) {
 
 func TestCursorOfAnExpression(t *testing.T) {
 	each(t, func(t *testing.T, e engine) {
-		table := e.table(t, "id INTEGER PRIMARY KEY, at "+map[string]string{"MariaDB": "DOUBLE"}[e.name]+map[string]string{"SQLite": "REAL", "PostgreSQL": "FLOAT8"}[e.name])
+		table := e.table(t, "id INTEGER PRIMARY KEY, at "+map[string]string{"MariaDB": "DOUBLE"}[e.name]+
+			map[string]string{"SQLite": "REAL", "PostgreSQL": "FLOAT8"}[e.name])
 		for i := 1; i <= 8; i++ {
 			e.exec(t, fmt.Sprintf("INSERT INTO %s VALUES (%d, %d.1)", table, i, i))
 		}
@@ -199,9 +200,12 @@ func TestValues(t *testing.T) {
 				text = "SELECT * FROM " + table
 				want["at"], want["yes"] = "2026-08-01 10:00:00+03:00", 1.0
 			case "PostgreSQL":
-				text = `SELECT 7::int2 AS small, 9007199254740993::int8 AS big, 12.50::numeric AS price, 0.5::float4 AS half, 'Zoë'::varchar AS name, DATE '2026-08-01' AS day,
-					NULL::text AS none, 1234567890.12345678901::numeric AS long, TIMESTAMPTZ '2026-08-01 10:00:00+03' AS at, TIMESTAMP '2026-08-01 10:00:00.5' AS local_at,
-					true AS yes, '{"visits": [{"bp": 120}]}'::jsonb AS form, '6f2c9d3e-0000-4000-8000-000000000001'::uuid AS id, 'yes'::bytea AS raw, '\xff00'::bytea AS blob,
+				text = `SELECT 7::int2 AS small, 9007199254740993::int8 AS big, 12.50::numeric AS price, 0.5::float4 AS half,
+					'Zoë'::varchar AS name, DATE '2026-08-01' AS day,
+					NULL::text AS none, 1234567890.12345678901::numeric AS long, TIMESTAMPTZ '2026-08-01 10:00:00+03' AS at,
+					TIMESTAMP '2026-08-01 10:00:00.5' AS local_at,
+					true AS yes, '{"visits": [{"bp": 120}]}'::jsonb AS form, '6f2c9d3e-0000-4000-8000-000000000001'::uuid AS id,
+					'yes'::bytea AS raw, '\xff00'::bytea AS blob,
 					'NaN'::float8 AS nan, TIME '10:00' AS clock`
 				want["at"], want["local_at"], want["yes"] = "2026-08-01T07:00:00Z", "2026-08-01T10:00:00.5", true
 				want["form"] = map[string]any{"visits": []any{map[string]any{"bp": 120.0}}}

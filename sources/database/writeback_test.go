@@ -162,7 +162,8 @@ func delivered(seq int64, id int, more map[string]any) sources.Outcome {
 func writeBack(t *testing.T, e engine, table, statement string, l *ledger) *ledger {
 	t.Helper()
 	rule := ruleOf("anc", trigger(t,
-		"{connection: registry, query: SELECT * FROM "+table+" WHERE 1 = 0, cursor: [updated_at, id], write_back: \""+statement+"\"}"))
+		"{connection: registry, query: SELECT * FROM "+table+" WHERE 1 = 0, cursor: [updated_at, id], write_back: \""+
+			statement+"\"}"))
 	if rule.WriteBack == nil {
 		t.Fatal("the statement is not taken: ", statement)
 	}
@@ -228,7 +229,8 @@ func TestWriteBack(t *testing.T) {
 		if got := e.text(t, "SELECT id, outcome, uids, cause FROM "+table+" ORDER BY id"); got != want {
 			t.Errorf("the table holds %s\nwant %s", got, want)
 		}
-		if got := e.text(t, "SELECT count(*) FROM "+table+" WHERE told >= '2026-08-01 11:59:59' AND told < '2026-08-02'"); got != "2" {
+		if got := e.text(t, "SELECT count(*) FROM "+table+
+			" WHERE told >= '2026-08-01 11:59:59' AND told < '2026-08-02'"); got != "2" {
 			t.Errorf("%s rows hold the time", got)
 		}
 		for subject, what := range l.alarms {
@@ -259,7 +261,8 @@ func TestWriteBack(t *testing.T) {
 // A row that the database refuses is tried again later, keeps no other row out, and is told of without its values.
 func TestWriteBackRefused(t *testing.T) {
 	each(t, func(t *testing.T, e engine) {
-		table := e.table(t, "id INTEGER PRIMARY KEY, updated_at "+e.moment+", outcome VARCHAR(200) CHECK (outcome <> 'Amina')")
+		table := e.table(t, "id INTEGER PRIMARY KEY, updated_at "+e.moment+", outcome VARCHAR(200) CHECK (outcome <> "+
+			"'Amina')")
 		e.exec(t, "INSERT INTO "+table+" (id) VALUES (1), (2), (3)")
 		l := writeBack(t, e, table, "UPDATE "+table+" SET outcome = :name WHERE id = :id",
 			newLedger(delivered(1, 1, map[string]any{"name": "Asha"}), delivered(2, 2, nil),
@@ -286,9 +289,10 @@ func TestWriteBackStands(t *testing.T) {
 		table := e.table(t, "id INTEGER PRIMARY KEY, updated_at "+e.moment)
 		l := newLedger(delivered(1, 1, nil), delivered(2, 2, nil))
 		for statement, want := range map[string]string{
-			"UPDATE no_such_table SET a = :outcome WHERE id = :id":          "refuses the statement",
-			"UPDATE " + table + " SET nothing = :outcome WHERE id = :id":    "refuses the statement",
-			"UPDATE " + table + " SET id = :idd WHERE id = :id":             `:idd, which is neither a column of the row nor part of its outcome; did you mean "id"?`,
+			"UPDATE no_such_table SET a = :outcome WHERE id = :id":       "refuses the statement",
+			"UPDATE " + table + " SET nothing = :outcome WHERE id = :id": "refuses the statement",
+			"UPDATE " + table + " SET id = :idd WHERE id = :id": `:idd, which is neither a column of the row ` +
+				`nor part of its outcome; did you mean "id"?`,
 			"UPDATE " + table + " SETT id = :id WHERE id = :id":             "refuses the statement",
 			"INSERT INTO " + table + " SELECT * FROM nowhere WHERE x = :id": "refuses the statement",
 		} {

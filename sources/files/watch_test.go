@@ -448,7 +448,8 @@ func TestPeopleAreToldWhatIsNotTaken(t *testing.T) {
 	note := filepath.Join(root, "drop", "note.docx")
 	mustWrite(t, note, "PK")
 	if got, want := awaitAlarm(t,
-		s.alarms), "files "+note+": "+note+" was left where it is: no rule takes files of this name from this folder"; got != want {
+		s.alarms), "files "+note+": "+note+
+		" was left where it is: no rule takes files of this name from this folder"; got != want {
 		t.Errorf("told %q, want %q", got, want)
 	}
 	if err := os.Remove(note); err != nil {

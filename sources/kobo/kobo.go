@@ -338,7 +338,8 @@ func (p *pull) gone(ctx context.Context, k *known, there map[uint64]bool, whole 
 	return nil
 }
 
-// returned is the body of a submission; one that was said to be gone says how often it came back, which makes it the newest version.
+// returned is the body of a submission; one that was said to be gone says how often it came back, which makes
+// it the newest version.
 func (k *known) returned(s submission) map[string]any {
 	n := k.turnsOf(s.id)
 	if n == 0 {

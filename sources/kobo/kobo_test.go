@@ -35,9 +35,10 @@ func TestCheck(t *testing.T) {
 		"{connection: k, asset: " + asset +
 			", since: 2026-01-01, validation: [approved, on_hold], deletions: true, reconcile: 6h, webhook: {path: /kobo, " +
 			"auth: {none: true}}}": nil,
-		"{asset: " + asset + "}":                                     {"0:0 missing-key: kobo needs connection"},
-		"{connection: k, asset: https://kf.kobotoolbox.org/#/forms}": {`1:24 asset: "https://kf.kobotoolbox.org/#/forms" names no project`},
-		"{connection: k, asset: " + asset + ", since: soon}":         {`1:55 since: since "soon" is no day`},
+		"{asset: " + asset + "}": {"0:0 missing-key: kobo needs connection"},
+		"{connection: k, asset: https://kf.kobotoolbox.org/#/forms}": {`1:24 asset: "https://kf.kobotoolbox.org/#/forms" ` +
+			`names no project`},
+		"{connection: k, asset: " + asset + ", since: soon}": {`1:55 since: since "soon" is no day`},
 		"{connection: k, asset: " + asset +
 			", validation: good}": {`1:60 wrong-type: validation is "approved", "not_approved" or "on_hold", not "good"`},
 		"{connection: k, asset: " + asset + ", webhook: {pth: /a}}": {`1:58 unknown-key: webhook has no "pth"`,

@@ -148,9 +148,11 @@ func TestCheck(t *testing.T) {
 		"{connection: c, form: anc}": {"0:0 missing-key: odk needs project"},
 		"{connection: c, project: main, form: anc}": {"1:26 wrong-type: project is a whole number from " +
 			"1 to 2147483647"},
-		"{connection: c, project: 3, form: anc, review: good}":         {`1:48 wrong-type: review is "received", "edited", "hasIssues", "rejected" or "approved", not "good"`},
-		"{connection: c, project: 3, form: anc, delete: true}":         {`1:40 unknown-key: odk has no "delete"`},
-		"{connection: c, project: 3, form: anc, deletions: sometimes}": {`1:51 wrong-type: deletions is true or false, not "sometimes"`},
+		"{connection: c, project: 3, form: anc, review: good}": {`1:48 wrong-type: review is "received", "edited", ` +
+			`"hasIssues", "rejected" or "approved", not "good"`},
+		"{connection: c, project: 3, form: anc, delete: true}": {`1:40 unknown-key: odk has no "delete"`},
+		"{connection: c, project: 3, form: " +
+			"anc, deletions: sometimes}": {`1:51 wrong-type: deletions is true or false, not "sometimes"`},
 	} {
 		var got []string
 		Kind{}.Check(trigger(t, text), func(d diag.Diagnostic) {
@@ -359,7 +361,8 @@ func TestSample(t *testing.T) {
 }
 
 func FuzzPage(f *testing.F) {
-	f.Add([]byte(`{"value": [{"__id": "uuid:1", "__system": {"submissionDate": "2026-03-01T06:31:22.417Z"}}], "@odata.nextLink": "x"}`))
+	f.Add([]byte(`{"value": [{"__id": "uuid:1", "__system": {"submissionDate": "2026-03-01T06:31:22.417Z"}}], ` +
+		`"@odata.nextLink": "x"}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		p, _ := decodePage(text)
 		for _, s := range p.items {

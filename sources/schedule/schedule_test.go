@@ -26,15 +26,17 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestCheck(t *testing.T) {
 	for text, want := range map[string][]string{
-		`{cron: "0 3 * * 1", time_zone: Africa/Nairobi, missed: skip, connection: w, query: SELECT * FROM v}`:                                                       nil,
-		`{every: 1h, http: {url: "https://a.example/people", params: {since: "{last}"}, auth: {bearer: "${T}"}, items: trigger.data, next: {field: trigger.next}}}`: nil,
-		`{every: 1h, http: {url: "${URL}", auth: {header: {name: x-key, value: "${K}"}}, next: link}}`:                                                              nil,
-		`{cron: "@daily", dhis2: {path: tracker/events, params: {program: abc, updatedAfter: "{last}"}}}`:                                                           nil,
-		`{cron: "@daily", folder: drop, glob: "*.csv"}`:                                                                                                             nil,
-		`{cron: "0 3 * *", folder: drop}`:    {`1:9 cron: "0 3 * *" is no cron expression`},
-		`{cron: "TZ=UTC", folder: drop}`:     {`1:9 cron: "TZ=UTC" is no cron expression`},
-		`{cron: "CRON_TZ=", folder: drop}`:   {`1:9 cron: "CRON_TZ=" is no cron expression`},
-		`{cron: "0 0 30 2 *", folder: drop}`: {`1:9 cron: "0 0 30 2 *" names a day that never comes`},
+		`{cron: "0 3 * * 1", time_zone: Africa/Nairobi, missed: skip, connection: w, query: SELECT * FROM v}`: nil,
+		`{every: 1h, http: {url: "https://a.example/people", params: {since: "{last}"}, auth: ` +
+			`{bearer: "${T}"}, items: trigger.data, next: {field: trigger.next}}}`: nil,
+		`{every: 1h, http: {url: "${URL}", auth: {header: {name: x-key, value: "${K}"}}, next: link}}`: nil,
+		`{cron: "@daily", dhis2: {path: tracker/events, params: ` +
+			`{program: abc, updatedAfter: "{last}"}}}`: nil,
+		`{cron: "@daily", folder: drop, glob: "*.csv"}`: nil,
+		`{cron: "0 3 * *", folder: drop}`:               {`1:9 cron: "0 3 * *" is no cron expression`},
+		`{cron: "TZ=UTC", folder: drop}`:                {`1:9 cron: "TZ=UTC" is no cron expression`},
+		`{cron: "CRON_TZ=", folder: drop}`:              {`1:9 cron: "CRON_TZ=" is no cron expression`},
+		`{cron: "0 0 30 2 *", folder: drop}`:            {`1:9 cron: "0 0 30 2 *" names a day that never comes`},
 		`{every: 1h}`: {"0:0 missing-key: schedule " +
 			"needs something to read"},
 		`{folder: drop}`: {"0:0 missing-key: schedule " +
@@ -59,14 +61,18 @@ func TestCheck(t *testing.T) {
 			"name one way to log in"},
 		`{every: 1h, http: {url: "https://a.example", next: {header: X, page: p}}}`: {"1:52 next: next says in one " +
 			"way how the next page is found"},
-		`{every: 1h, http: {url: "https://a.example", next: more}}`:                                                                                {`1:52 next: next is not "more"`},
-		`{every: 1h, http: {url: "https://a.example", params: {a: "{lust}"}}}`:                                                                     {`1:59 params: {lust} is a place that does not exist`},
-		`{every: 1h, http: {url: "https://a.example?since={lust}"}}`:                                                                               {`1:26 params: {lust} is a place that does not exist`},
-		`{every: 1h, http: {url: "https://a.example/since/{last}"}}`:                                                                               {`1:26 params: the first run has no run before it, so {last} and {last_date} can stand behind the ? only, where they are left out then`},
-		`{every: 1h, http: {url: "https://a.example?since={last}&q={due_date}"}}`:                                                                  nil,
-		`{every: 1h, http: {url: "https://a.example", params: {query: '{"_submission_time":{"$gte":"{last}"}}', sort: '{"_id": 1}', none: "{}"}}}`: nil,
-		`{every: 1h, dhis2: {path: "a?b=c"}}`:                                                                                                      {`1:28 path: "a?b=c" is no path below /api/`},
-		`{every: 1h, dhis2: {path: a, params: {page: 2}}}`:                                                                                         {"1:39 params: page is set while reading, page by page"},
+		`{every: 1h, http: {url: "https://a.example", next: more}}`: {`1:52 next: next is not "more"`},
+		`{every: 1h, http: {url: ` +
+			`"https://a.example", params: {a: "{lust}"}}}`: {`1:59 params: {lust} is a place that does not exist`},
+		`{every: 1h, http: {url: "https://a.example?since={lust}"}}`: {`1:26 params: {lust} is a place that does not exist`},
+		`{every: 1h, http: {url: "https://a.example/since/{last}"}}`: {`1:26 params: the first run has no run before it, ` +
+			`so {last} and {last_date} can stand behind the ? only, where they are left out then`},
+		`{every: 1h, http: {url: ` +
+			`"https://a.example?since={last}&q={due_date}"}}`: nil,
+		`{every: 1h, http: {url: "https://a.example", params: {query: ` +
+			`'{"_submission_time":{"$gte":"{last}"}}', sort: '{"_id": 1}', none: "{}"}}}`: nil,
+		`{every: 1h, dhis2: {path: "a?b=c"}}`:              {`1:28 path: "a?b=c" is no path below /api/`},
+		`{every: 1h, dhis2: {path: a, params: {page: 2}}}`: {"1:39 params: page is set while reading, page by page"},
 	} {
 		if diff := cmp.Diff(want, findings(t, text)); diff != "" {
 			t.Errorf("%s\n%s", text, diff)
@@ -200,7 +206,8 @@ func TestHTTPPaging(t *testing.T) {
 		if strings.Contains(next, "{page") {
 			path = "/pages"
 		}
-		text := fmt.Sprintf(`{every: 1h, http: {url: "%s%s", params: {q: 1, since: "{last}"}, auth: {header: {name: X-Key, value: "${KEY}"}}, items: trigger.data, next: %s}}`, server.URL, path, next)
+		text := fmt.Sprintf(`{every: 1h, http: {url: "%s%s", params: {q: 1, since: "{last}"}, auth: {header: {name: `+
+			`X-Key, value: "${KEY}"}}, items: trigger.data, next: %s}}`, server.URL, path, next)
 		if got := findings(t, text); got != nil {
 			t.Fatal(got)
 		}
@@ -218,7 +225,8 @@ func TestHTTPPaging(t *testing.T) {
 // TestTimesInAddresses asks as KoboToolbox and others are asked for what came since: braces of JSON
 // stay, and the first run has no time before it.
 func TestTimesInAddresses(t *testing.T) {
-	text := `{every: 1h, http: {url: "https://kf.example/api/{due_date}?since={last}&a=1", params: {query: '{"_submission_time":{"$gte":"{last}"}}', sort: '{"_id": 1}'}}}`
+	text := `{every: 1h, http: {url: "https://kf.example/api/{due_date}?since={last}&a=1", params: {query: ` +
+		`'{"_submission_time":{"$gte":"{last}"}}', sort: '{"_id": 1}'}}}`
 	if got := findings(t, text); got != nil {
 		t.Fatal(got)
 	}
@@ -226,8 +234,9 @@ func TestTimesInAddresses(t *testing.T) {
 	r := &run{Source: New(config(rule)), rule: rule, sink: newSink(), log: slog.New(slog.DiscardHandler)}
 	due := time.Date(2026, 8, 2, 10, 0, 0, 0, time.UTC)
 	for last, want := range map[time.Time]string{
-		{}:                  `/api/2026-08-02 map[a:[1] sort:[{"_id": 1}]]`,
-		due.Add(-time.Hour): `/api/2026-08-02 map[a:[1] query:[{"_submission_time":{"$gte":"2026-08-02T09:00:00Z"}}] since:[2026-08-02T09:00:00Z] sort:[{"_id": 1}]]`,
+		{}: `/api/2026-08-02 map[a:[1] sort:[{"_id": 1}]]`,
+		due.Add(-time.Hour): `/api/2026-08-02 map[a:[1] query:[{"_submission_time":{"$gte":"2026-08-02T09:00:00Z"}}] ` +
+			`since:[2026-08-02T09:00:00Z] sort:[{"_id": 1}]]`,
 	} {
 		u, err := r.address(rule.HTTP, last, due)
 		if err != nil {
@@ -351,7 +360,8 @@ func TestFolder(t *testing.T) {
 func TestQueryIsReadAsAWhole(t *testing.T) {
 	dir := t.TempDir()
 	c := config(ruleOf("anc", trigger(t,
-		`{every: 1h, connection: w, query: "WITH RECURSIVE c(id) AS (SELECT 1 UNION ALL SELECT id+1 FROM c WHERE id < 1201) SELECT id FROM c"}`), time.UTC))
+		`{every: 1h, connection: w, query: "WITH RECURSIVE c(id) AS (SELECT 1 UNION ALL SELECT id+1 FROM c WHERE id < `+
+			`1201) SELECT id FROM c"}`), time.UTC))
 	if err := os.WriteFile(filepath.Join(dir, "empty.db"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}

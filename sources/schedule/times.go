@@ -72,7 +72,8 @@ func times(c settings.Reader, zone *time.Location) cron.Schedule {
 		s, err := cronOf(spec, zone)
 		if err != nil {
 			c.Wrong(c.Config.Get("cron"), "cron", fmt.Sprintf("%q is no cron expression", spec),
-				`write minute, hour, day of month, month, day of week, such as "0 3 * * 1" for Mondays at three; the zone goes into time_zone:`)
+				`write minute, hour, day of month, month, day of week, such as "0 3 * * 1" for Mondays at three; the zone goes `+
+					`into time_zone:`)
 			return nil
 		}
 		if s.Next(time.Now()).IsZero() {

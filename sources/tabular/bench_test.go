@@ -21,9 +21,11 @@ func writeCSV(b *testing.B, path string, rows int) int64 {
 	if err != nil {
 		b.Fatal(err)
 	}
-	fmt.Fprintln(f, "number,formid,form.first_name,form.last_name,form.group_a.bp,form.group_a.weight,form.case.@case_id,form.visit_date,form.notes,username,received_on")
+	fmt.Fprintln(f, "number,formid,form.first_name,form.last_name,form.group_a.bp,form.group_a.weight,"+
+		"form.case.@case_id,form.visit_date,form.notes,username,received_on")
 	for i := range rows {
-		fmt.Fprintf(f, "%d,0f8fad5b-d9cb-469f-a165-%012d,Amina,Otieno,120,61.5,7c9e6679-7425-40de-944b-%012d,2026-03-%02d,\"well, no danger signs\",chw%d,2026-03-01T08:00:00Z\n",
+		fmt.Fprintf(f, "%d,0f8fad5b-d9cb-469f-a165-%012d,Amina,Otieno,120,61.5,7c9e6679-7425-40de-944b-%012d,"+
+			"2026-03-%02d,\"well, no danger signs\",chw%d,2026-03-01T08:00:00Z\n",
 			i, i, i, i%28+1, i%50)
 	}
 	info, err := f.Stat()
@@ -116,7 +118,8 @@ func writeXLSX(b *testing.B, path string, rows int) int64 {
 		fmt.Fprint(w, "</row>")
 		for i := range rows {
 			n := i + 2
-			fmt.Fprintf(w, `<row r="%d"><c r="A%d"><v>%d</v></c><c r="B%d" t="s"><v>%d</v></c><c r="C%d" t="s"><v>0</v></c><c r="D%d"><v>120</v></c>`+
+			fmt.Fprintf(w, `<row r="%d"><c r="A%d"><v>%d</v></c><c r="B%d" t="s"><v>%d</v></c><c r="C%d" `+
+				`t="s"><v>0</v></c><c r="D%d"><v>120</v></c>`+
 				`<c r="E%d" t="s"><v>%d</v></c><c r="F%d" s="1"><v>46082</v></c><c r="G%d" t="s"><v>1</v></c></row>`, n, n, i, n,
 				2+2*i, n, n, n, 3+2*i, n, n)
 		}

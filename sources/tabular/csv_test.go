@@ -145,16 +145,19 @@ func TestBadRowsDoNotStopTheRest(t *testing.T) {
 		problems   []string
 	}{
 		{"cell too few", "name,age\nAda\nBob,31\n", Format{}, []string{"Bob"},
-			[]string{`row 2, column "age": it ends after 1 of 2 cells: there is nothing for "age"; fill the row in to its end, and put cells that hold line ends in quotes; ` +
+			[]string{`row 2, column "age": it ends after 1 of 2 cells: there is nothing for "age"; fill the row in to its ` +
+				`end, and put cells that hold line ends in quotes; ` +
 				`if the program leaves out empty cells at the end, write short_rows: blank`}},
 		{"cell too many", "name,age\nAda,30,x\nBob,31\n", Format{}, []string{"Bob"},
 			[]string{"row 2: it has 3 cells and the header has 2; put cells that hold the delimiter or line ends in quotes"}},
 		{"quote never closed", "name,age\n\"Ada,30\nBob,31\nCy,32\n", Format{}, []string{"Bob", "Cy"},
 			[]string{`row 2: a quote is opened and not closed; close it; a quote inside quoted text is written twice ("")`}},
 		{"quote closed rows later", "name,age\n\"Ada,30\nBob,31\n\"Cy\",32\nDi,33\n", Format{}, []string{"Bob", "Cy", "Di"},
-			[]string{`row 2: text follows a closing quote; quote the whole cell; a quote inside quoted text is written twice ("")`}},
+			[]string{`row 2: text follows a closing quote; quote the whole cell; a quote inside quoted text is written ` +
+				`twice ("")`}},
 		{"text after a quote", "name,age\n\"Ada\"x,30\nBob,31\n", Format{}, []string{"Bob"},
-			[]string{`row 2: text follows a closing quote; quote the whole cell; a quote inside quoted text is written twice ("")`}},
+			[]string{`row 2: text follows a closing quote; quote the whole cell; a quote inside quoted text is written ` +
+				`twice ("")`}},
 		{"nul", "name,age\nAda,30\nB\x00b,31\nCy,32\n", Format{Encoding: "utf-8"}, []string{"Ada", "Cy"},
 			[]string{"row 3: it holds a NUL byte; the row was damaged when it was written or copied; export it again"}},
 		{"two encodings", "name,age\nÉlise,30\nNo\xebl,31\nCy,32\n", Format{}, []string{"Élise", "Cy"},
@@ -325,12 +328,15 @@ func TestBadFiles(t *testing.T) {
 				`or tell them apart in the rule: trigger["name"] and trigger["name.2"]`},
 		{"column that the rule reads", "a.csv", "Village name,age\nA,1\n", reads("village", "age"),
 			`a.csv: it has no column "village", which the rule reads; ` +
-				`"village" may be the column "Village name": rename the column, or the name in the rule; where files may lack it, write columns: {optional: [village]}`},
+				`"village" may be the column "Village name": rename the column, or the name in the rule; where files may lack ` +
+				`it, write columns: {optional: [village]}`},
 		{"columns that the rule reads", "a.csv", "a,b\nA,1\n", reads("village", "age"),
 			`a.csv: it has no columns "village" and "age", which the rule reads; ` +
-				`it has "a", "b": rename the column, or the name in the rule; where files may lack it, write columns: {optional: [village]}`},
+				`it has "a", "b": rename the column, or the name in the rule; where files may lack it, write columns: ` +
+				`{optional: [village]}`},
 		{"no header", "a.csv", "Ada,3,2026-01-02\nBob,4,2026-01-03\n", reads("name", "age"),
-			`a.csv: its first row holds no headers: none of the columns that the rule reads is there, but "Ada", "3", "2026-01-02"; ` +
+			`a.csv: its first row holds no headers: none of the columns that the rule reads is there, but "Ada", "3", ` +
+				`"2026-01-02"; ` +
 				`put the names of the columns into the first row; or name them in the trigger: header: none, columns: [...]`},
 		{"missing column", "a.csv", "name,age\nA,1\n", Format{Columns: []string{"case_id"}},
 			`a.csv: it has no column "case_id"; it has "name", "age"; add the column, or change the rule`},
@@ -341,7 +347,8 @@ func TestBadFiles(t *testing.T) {
 		{"binary", "a.csv", "\x00\x01\x02\x00\x00\x00\x07binary\xff", Format{},
 			"a.csv: it is not a text file; export it again as CSV in UTF-8, or as xlsx"},
 		{"quoting of the header", "a.csv", "\"na\"me,age\nA,1\n", Format{},
-			`a.csv: the header row cannot be read: text follows a closing quote; quote the whole cell; a quote inside quoted text is written twice ("")`},
+			`a.csv: the header row cannot be read: text follows a closing quote; quote the whole cell; a quote inside ` +
+				`quoted text is written twice ("")`},
 		{"no workbook", "a.xlsx", "name,age\nA,1\n", Format{},
 			"a.xlsx: it is no xlsx workbook; save it as xlsx, or give it the extension of its real format"},
 		{"broken json", "a.json", `[{"a": 1}, {"a" 2}]`, Format{},

@@ -131,7 +131,8 @@ func (o iotestOneByte) Read(p []byte) (int, error) {
 
 // FuzzSheet reads any XML as the sheet of a workbook.
 func FuzzSheet(f *testing.F) {
-	f.Add([]byte(`<worksheet><sheetData><row r="1"><c r="A1" t="inlineStr"><is><t>a</t></is></c></row><row><c s="1"><v>46082</v></c></row></sheetData><mergeCells><mergeCell ref="A1:B2"/></mergeCells></worksheet>`))
+	f.Add([]byte(`<worksheet><sheetData><row r="1"><c r="A1" t="inlineStr"><is><t>a</t></is></c></row><row><c ` +
+		`s="1"><v>46082</v></c></row></sheetData><mergeCells><mergeCell ref="A1:B2"/></mergeCells></worksheet>`))
 	f.Add([]byte(`<worksheet><sheetData/></worksheet>`))
 	f.Add([]byte(`<row r="1"><c r="ZZZZZZZ1" t="s"><v>0</v></c></row>`))
 	f.Fuzz(func(t *testing.T, sheet []byte) {

@@ -25,7 +25,8 @@ func TestKoboSheets(t *testing.T) {
 	if diff := cmp.Diff(want, bodies); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]string{`sheet "member", row 5, column "_parent_index": there is no form with its number; export the forms and their repeat groups together`}, problems); diff != "" {
+	if diff := cmp.Diff([]string{`sheet "member", row 5, column "_parent_index": there is no form with its number; ` +
+		`export the forms and their repeat groups together`}, problems); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -120,19 +120,22 @@ func TestWorkbookProblems(t *testing.T) {
 			if err := b.SetCellFormula("Sheet1", "B3", "B2+1"); err != nil {
 				t.Fatal(err)
 			}
-		}, Format{}, 1, []string{`sheet "Sheet1", row 3, column "age": it holds a formula without a stored result; open the file in a spreadsheet program and save it, or replace the formula by its value`}},
+		}, Format{}, 1, []string{`sheet "Sheet1", row 3, column "age": it holds a formula without a stored result; open ` +
+			`the file in a spreadsheet program and save it, or replace the formula by its value`}},
 		{"merged rows", func(b *excelize.File) {
 			tabulartest.Rows(t, b, "Sheet1", header, []any{"Ada", 1}, []any{"Bob", 2}, []any{"Cy", 3})
 			if err := b.MergeCell("Sheet1", "B2", "B3"); err != nil {
 				t.Fatal(err)
 			}
-		}, Format{}, 2, []string{`sheet "Sheet1", row 3, column "age": the cells B2 to B3 are merged, so that only the first has a value; unmerge them and fill in each row`}},
+		}, Format{}, 2, []string{`sheet "Sheet1", row 3, column "age": the cells B2 to B3 are merged, so that only the ` +
+			`first has a value; unmerge them and fill in each row`}},
 		{"merged headers", func(b *excelize.File) {
 			tabulartest.Rows(t, b, "Sheet1", header, []any{"Ada", 1})
 			if err := b.MergeCell("Sheet1", "A1", "B1"); err != nil {
 				t.Fatal(err)
 			}
-		}, Format{}, 0, []string{`a.xlsx, sheet "Sheet1": the headers in columns A to B are merged into one; unmerge them and give each column a name`}},
+		}, Format{}, 0, []string{`a.xlsx, sheet "Sheet1": the headers in columns A to B are merged into one; unmerge ` +
+			`them and give each column a name`}},
 		{"merged title", func(b *excelize.File) {
 			tabulartest.Rows(t, b, "Sheet1", []any{"Export"}, header, []any{"Ada", 1})
 			if err := b.MergeCell("Sheet1", "A1", "B1"); err != nil {
@@ -141,7 +144,8 @@ func TestWorkbookProblems(t *testing.T) {
 		}, Format{Header: 2}, 1, nil},
 		{"long number", func(b *excelize.File) {
 			tabulartest.Rows(t, b, "Sheet1", header, []any{"Ada", 1234567890123456789})
-		}, Format{}, 0, []string{`sheet "Sheet1", row 2, column "age": it holds a number of more than 15 digits, of which spreadsheets keep only 15; format the column as text and enter the value again`}},
+		}, Format{}, 0, []string{`sheet "Sheet1", row 2, column "age": it holds a number of more than 15 digits, of ` +
+			`which spreadsheets keep only 15; format the column as text and enter the value again`}},
 		{"empty", func(*excelize.File) {}, Format{}, 0,
 			[]string{`a.xlsx, sheet "Sheet1": the sheet is empty; name the sheet that holds the rows with sheet:`}},
 		{"no such sheet", func(*excelize.File) {}, Format{Sheet: "Forms"}, 0,
@@ -149,7 +153,8 @@ func TestWorkbookProblems(t *testing.T) {
 		{"sheet by name", func(b *excelize.File) { tabulartest.Rows(t, b, "Forms", header, []any{"Ada", 1}) },
 			Format{Sheet: "forms"}, 1, nil},
 		{"duplicate headers", func(b *excelize.File) { tabulartest.Rows(t, b, "Sheet1", []any{"a", "a"}) }, reads("a"), 0,
-			[]string{`a.xlsx, sheet "Sheet1": columns A and B are both headed "a", which the rule reads; give each column a name of its own; or tell them apart in the rule: trigger["a"] and trigger["a.2"]`}},
+			[]string{`a.xlsx, sheet "Sheet1": columns A and B are both headed "a", which the rule reads; give each column a ` +
+				`name of its own; or tell them apart in the rule: trigger["a"] and trigger["a.2"]`}},
 		{"formula that the rule does not read", func(b *excelize.File) {
 			tabulartest.Rows(t, b, "Sheet1", []any{"name", "note"}, []any{"Ada", nil})
 			if err := b.SetCellFormula("Sheet1", "B2", "=1+1"); err != nil {
@@ -189,7 +194,8 @@ func TestRepeatSheets(t *testing.T) {
 	if diff := cmp.Diff(want, bodies); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]string{`sheet "Repeat- child", row 5, column "number__0": there is no form with its number; export the forms and their repeat groups together`}, problems); diff != "" {
+	if diff := cmp.Diff([]string{`sheet "Repeat- child", row 5, column "number__0": there is no form with its number; ` +
+		`export the forms and their repeat groups together`}, problems); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -11,7 +11,8 @@ import (
 )
 
 func TestJSON(t *testing.T) {
-	got, err := JSON([]byte("\xef\xbb\xbf"+`{"n": 1.5, "big": 12345678901234567890, "exact": 9007199254740992, "huge": 1e400, "l": [true, null]}`), Limits{})
+	got, err := JSON([]byte("\xef\xbb\xbf"+`{"n": 1.5, "big": 12345678901234567890, "exact": 9007199254740992, `+
+		`"huge": 1e400, "l": [true, null]}`), Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,9 +57,12 @@ func TestFormXMLIsTheTreeOfItsJSON(t *testing.T) {
 	}
 	want, err := JSON([]byte(`{"id": "f-1",
 	 "metadata": {"username": "chw1", "instanceID": "f-1", "appVersion": "v2.53"},
-	 "form": {"#type": "data", "@name": "ANC visit", "@uiVersion": "1", "@version": "186", "@xmlns": "http://openrosa.org/formdesigner/A1",
-	  "visit_date": "2026-08-01", "notes": "", "symptoms": "fever cough", "group_a": {"bp": "120 < 130"}, "child": [{"name": "A"}, {"name": "B"}],
-	  "case": {"@case_id": "8f8f", "@user_id": "f4c6", "@date_modified": "2026-08-01T09:00:00Z", "@xmlns": "http://commcarehq.org/case/transaction/v2", "update": {"muac": "118"}},
+	 "form": {"#type": "data", "@name": "ANC visit", "@uiVersion": "1", "@version": "186",
+	  "@xmlns": "http://openrosa.org/formdesigner/A1",
+	  "visit_date": "2026-08-01", "notes": "", "symptoms": "fever cough", "group_a": {"bp": "120 < 130"},
+	   "child": [{"name": "A"}, {"name": "B"}],
+	  "case": {"@case_id": "8f8f", "@user_id": "f4c6", "@date_modified": "2026-08-01T09:00:00Z",
+	   "@xmlns": "http://commcarehq.org/case/transaction/v2", "update": {"muac": "118"}},
 	  "meta": {"@xmlns": "http://openrosa.org/jr/xforms", "username": "chw1", "instanceID": "f-1",
 	   "appVersion": {"#text": "v2.53", "@xmlns": "http://commcarehq.org/xforms"}}}}`), Limits{})
 	if err != nil {
@@ -96,7 +100,8 @@ func TestWhatIsNotXML(t *testing.T) {
 		strings.Repeat("<a>", 50): "line 1: elements are nested deeper than 10; send flatter data",
 		"<a>\n\xe9</a>": "the XML is not UTF-8: line 2 holds the byte 0xE9; send it in UTF-8, or name the " +
 			"encoding that it is in",
-		"<?xml version=\"1.0\" encoding=\"ebcdic\"?><a>\xe9</a>": `the XML is in the encoding "ebcdic", which is not known; send it in UTF-8, or name the encoding that it is in`,
+		"<?xml version=\"1.0\" encoding=\"ebcdic\"?><a>\xe9</a>": `the XML is in the encoding "ebcdic", which is not ` +
+			`known; send it in UTF-8, or name the encoding that it is in`,
 	} {
 		_, err := XML([]byte(text), Limits{Depth: 10})
 		if err == nil || err.Error() != want {
@@ -124,9 +129,12 @@ func TestJSONThatIsNotText(t *testing.T) {
 	for text, want := range map[string]string{
 		"{\n\"a\": \"Zo\xe9\"}": "the JSON is not UTF-8: line 2 holds the byte 0xE9; send it in UTF-8, or name the " +
 			"encoding that it is in",
-		`{"a": "\ud83d"}`:       `line 1: half of a character is written as \u and its other half is missing; have the sender write whole characters, in UTF-8`,
-		`{"a": "\ud83d\u0041"}`: `line 1: half of a character is written as \u and its other half is missing; have the sender write whole characters, in UTF-8`,
-		`{"a": "x\udc00"}`:      `line 1: half of a character is written as \u and its other half is missing; have the sender write whole characters, in UTF-8`,
+		`{"a": "\ud83d"}`: `line 1: half of a character is written as \u and its other half is missing; have the ` +
+			`sender write whole characters, in UTF-8`,
+		`{"a": "\ud83d\u0041"}`: `line 1: half of a character is written as \u and its other half is missing; have the ` +
+			`sender write whole characters, in UTF-8`,
+		`{"a": "x\udc00"}`: `line 1: half of a character is written as \u and its other half is missing; have the sender ` +
+			`write whole characters, in UTF-8`,
 	} {
 		_, err := JSON([]byte(text), Limits{})
 		if err == nil || err.Error() != want {

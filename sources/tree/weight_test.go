@@ -17,8 +17,9 @@ func TestWeight(t *testing.T) {
 		"zeros":           "[" + strings.Repeat("0,", 200_000) + "0]",
 		"texts":           "[" + strings.Repeat(`"ab",`, 200_000) + `""]`,
 		"one-key objects": "[" + strings.Repeat(`{"a":1},`, 100_000) + "{}]",
-		"records":         "[" + strings.Repeat(`{"name":"Amina","facility":"TML-001","visit_date":"2026-01-01","weight":61.5,"kept":true,"group":{"bp":"120/70","signs":["a","b"]}},`, 20_000) + "{}]",
-		"keys":            "{" + strings.Repeat(`"%d":"",`, 100_000) + `"z":0}`,
+		"records": "[" + strings.Repeat(`{"name":"Amina","facility":"TML-001","visit_date":"2026-01-01",`+
+			`"weight":61.5,"kept":true,"group":{"bp":"120/70","signs":["a","b"]}},`, 20_000) + "{}]",
+		"keys": "{" + strings.Repeat(`"%d":"",`, 100_000) + `"z":0}`,
 	} {
 		if name == "keys" {
 			numbers := make([]any, 100_000)

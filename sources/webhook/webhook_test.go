@@ -155,7 +155,8 @@ func TestRefusals(t *testing.T) {
 			"item 1 is no object; each record is an object with its fields"},
 		{"not xml", post("/forms", "text/xml", "<a>"), 422, "line 1: the XML ends too early; check that all of it was sent"},
 		{"content type", post("/forms", "image/png", "xx"), 415,
-			`the content type "image/png" is not understood; send application/json, application/xml or application/x-www-form-urlencoded`},
+			`the content type "image/png" is not understood; send application/json, application/xml or ` +
+				`application/x-www-form-urlencoded`},
 		{"charset", post("/forms", "application/json; charset=ebcdic", "{}"), 415,
 			`the character set "ebcdic" is not understood; send UTF-8`},
 		{"too large", post("/forms", "application/json", `{"a": "`+strings.Repeat("x", 100)+`"}`), 413,
@@ -173,7 +174,8 @@ func TestRefusals(t *testing.T) {
 		{"document not UTF-8", post("/forms", "text/xml", "<a>\xe9</a>"), 422,
 			"the XML is not UTF-8: line 1 holds the byte 0xE9; send it in UTF-8, or name the encoding that it is in"},
 		{"not what was declared", post("/forms", "application/json; charset=windows-1253", "{\"a\": \"\xaa\"}"), 422,
-			"the body is not windows-1253 at line 1; send it in the encoding that was declared, or declare the one that it is in"},
+			"the body is not windows-1253 at line 1; send it in the encoding that was declared, or declare the one that it " +
+				"is in"},
 		{"no gzip", post("/forms", "application/json", "{}",
 			func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") }), 400,
 			"the body is no gzip though its headers say so; send it again, or without Content-Encoding"},
@@ -306,9 +308,12 @@ func TestIdempotencyKeys(t *testing.T) {
 func TestDescription(t *testing.T) {
 	h, s := serve(t, Route{Rule: "anc", Path: "/forms", Auth: Auth{Username: "commcare", Password: "hush"}})
 	w := send(h, httptest.NewRequest(http.MethodGet, "/forms", nil))
-	want := `{"path":"/forms","send":"POST one record, or a list of records","accepts":["application/json","application/xml",` +
-		`"application/x-www-form-urlencoded","multipart/form-data","Content-Encoding: gzip"],"auth":"basic authentication","max_bytes":10485760,"max_items":10000,` +
-		`"answers":"200 or 202 when the records are kept; 429 or 503 with Retry-After: send again; any other: they will never be taken as they are"}` + "\n"
+	want := `{"path":"/forms","send":"POST one record, or a list of records","accepts":["application/json",` +
+		`"application/xml",` +
+		`"application/x-www-form-urlencoded","multipart/form-data","Content-Encoding: gzip"],"auth":"basic ` +
+		`authentication","max_bytes":10485760,"max_items":10000,` +
+		`"answers":"200 or 202 when the records are kept; 429 or 503 with Retry-After: send again; any other: they will ` +
+		`never be taken as they are"}` + "\n"
 	if diff := cmp.Diff(want, w.Body.String()); diff != "" || w.Code != 200 {
 		t.Error(w.Code, diff)
 	}
@@ -415,7 +420,8 @@ func BenchmarkJSON(b *testing.B) {
 	}
 	h.Replace([]Route{open})
 	h.sink.Store(&sinkRef{discard{}})
-	body := `{"id": "f1", "form": {"@name": "ANC", "visit_date": "2026-03-01", "case": {"@case_id": "c1"}, "group": {"bp": "120", "weight": "61.5"}}}`
+	body := `{"id": "f1", "form": {"@name": "ANC", "visit_date": "2026-03-01", "case": {"@case_id": "c1"}, "group": ` +
+		`{"bp": "120", "weight": "61.5"}}}`
 	for b.Loop() {
 		if w := send(h, post("/forms", "application/json", body)); w.Code != 202 && w.Code != 200 {
 			b.Fatal(w.Code, w.Body)

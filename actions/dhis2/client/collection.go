@@ -96,5 +96,6 @@ func (c *Client) SystemInfo(ctx context.Context, out any) error {
 
 // Me reads the account that the credentials belong to into out, with its rights.
 func (c *Client) Me(ctx context.Context, out any) error {
-	return c.Get(ctx, "me", url.Values{"fields": {"id,username,authorities,organisationUnits[id],teiSearchOrganisationUnits[id],programs,dataSets"}}, out)
+	return c.Get(ctx, "me", url.Values{"fields": {"id,username,authorities,organisationUnits[id]," +
+		"teiSearchOrganisationUnits[id],programs,dataSets"}}, out)
 }

@@ -50,14 +50,17 @@ func asError(t *testing.T, err error) *Error {
 }
 
 // tomcatPage is what the servlet container says itself.
-const tomcatPage = `<!doctype html><html lang="en"><head><title>HTTP Status 400 – Bad Request</title><style type="text/css">body {font-family:Tahoma}</style></head><body>` +
-	`<h1>HTTP Status 400 – Bad Request</h1><hr class="line" /><p><b>Type</b> Status Report</p><p><b>Message</b> Required parameter &#39;program&#39; is not present.</p>` +
+const tomcatPage = `<!doctype html><html lang="en"><head><title>HTTP Status 400 – Bad Request</title><style ` +
+	`type="text/css">body {font-family:Tahoma}</style></head><body>` +
+	`<h1>HTTP Status 400 – Bad Request</h1><hr class="line" /><p><b>Type</b> Status Report</p><p><b>Message</b> ` +
+	`Required parameter &#39;program&#39; is not present.</p>` +
 	`<p><b>Description</b> The server cannot or will not process the request.</p></body></html>`
 
 // What may answer an import instead of DHIS2's report, and what DHIS2 may answer instead of one.
 func TestImportAnswers(t *testing.T) {
 	html := "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head></html>"
-	report := `{"status":"OK","validationReport":{"errorReports":[],"warningReports":[]},"stats":{"created":1},"bundleReport":{"typeReportMap":{}}}`
+	report := `{"status":"OK","validationReport":{"errorReports":[],"warningReports":[]},"stats":{"created":1},` +
+		`"bundleReport":{"typeReportMap":{}}}`
 	for name, c := range map[string]struct {
 		status  int
 		headers map[string]string
@@ -97,9 +100,11 @@ func TestImportAnswers(t *testing.T) {
 		"a parameter is missing (2.43)": {400, map[string]string{"Content-Type": "text/html"}, tomcatPage, Refused, 0,
 			"Required parameter 'program' is not present"},
 		"a program is missing (2.43)": {400, nil,
-			`{"httpStatus":"Bad Request","httpStatusCode":400,"status":"ERROR","message":"Program is mandatory","errorCode":"E1003"}`, Refused, 0, "Culvert asked"},
+			`{"httpStatus":"Bad Request","httpStatusCode":400,"status":"ERROR","message":"Program is mandatory",` +
+				`"errorCode":"E1003"}`, Refused, 0, "Culvert asked"},
 		"a value of a parameter": {400, nil,
-			`{"httpStatus":"Bad Request","httpStatusCode":400,"status":"ERROR","message":"Value 'secret' is not valid for parameter events. UID must be so"}`, Refused, 0, "not valid for parameter events"},
+			`{"httpStatus":"Bad Request","httpStatusCode":400,"status":"ERROR","message":"Value 'secret' is not valid for ` +
+				`parameter events. UID must be so"}`, Refused, 0, "not valid for parameter events"},
 		"to a login page": {302, map[string]string{"Location": "/dhis-web-login/"}, "", NotDHIS2, 0,
 			"it is a login page"},
 		"to another host": {301,
@@ -121,9 +126,11 @@ func TestImportAnswers(t *testing.T) {
 			`{"httpStatus":"Internal Server Error","httpStatusCode":500,"status":"ERROR","message":"null"}`, Refused, 0,
 			"failed while it worked"},
 		"its database is away": {500, nil,
-			`{"httpStatus":"x","httpStatusCode":500,"status":"ERROR","message":"HikariPool-1 - Connection is not available, request timed out"}`, Overloaded, 0, "HTTP 500"},
+			`{"httpStatus":"x","httpStatusCode":500,"status":"ERROR","message":"HikariPool-1 - Connection is not available, ` +
+				`request timed out"}`, Overloaded, 0, "HTTP 500"},
 		"its disk is full": {500, nil,
-			`{"httpStatus":"x","httpStatusCode":500,"status":"ERROR","message":"ERROR: could not extend file: No space left on device"}`, Overloaded, 0, "HTTP 500"},
+			`{"httpStatus":"x","httpStatusCode":500,"status":"ERROR","message":"ERROR: could not extend file: No space left ` +
+				`on device"}`, Overloaded, 0, "HTTP 500"},
 		"two imports met": {409, nil,
 			`{"httpStatus":"x","httpStatusCode":409,"status":"ERROR","message":"ERROR: deadlock detected"}`, Overloaded, 0,
 			"HTTP 409"},

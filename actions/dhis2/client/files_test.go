@@ -16,9 +16,11 @@ func TestARefusedUploadThatMayHaveComeThrough(t *testing.T) {
 		there  bool
 		kind   FailureKind
 	}{
-		"it is there":        {200, `{"id":"f1"}`, true, 0},
-		"it is not":          {404, `{"httpStatus":"Not Found","httpStatusCode":404,"status":"ERROR","message":"no"}`, false, Refused},
-		"it is not shown":    {403, `{"httpStatus":"Forbidden","httpStatusCode":403,"status":"ERROR","message":"no"}`, false, Refused},
+		"it is there": {200, `{"id":"f1"}`, true, 0},
+		"it is not": {404, `{"httpStatus":"Not Found","httpStatusCode":404,"status":"ERROR","message":"no"}`, false,
+			Refused},
+		"it is not shown": {403, `{"httpStatus":"Forbidden","httpStatusCode":403,"status":"ERROR","message":"no"}`, false,
+			Refused},
 		"the server is away": {503, "", false, Overloaded},
 		"the server failed":  {500, "", false, Overloaded},
 	} {

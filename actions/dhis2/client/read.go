@@ -17,9 +17,12 @@ import (
 const readChunk = 400
 
 const (
-	entityFields     = "trackedEntity,trackedEntityType,orgUnit,inactive,potentialDuplicate,geometry,attributes[attribute,value]"
-	enrollmentFields = "enrollment,trackedEntity,program,orgUnit,status,enrolledAt,occurredAt,completedAt,followUp,attributeOptionCombo,geometry"
-	eventFields      = "event,program,programStage,enrollment,orgUnit,status,occurredAt,scheduledAt,completedAt,followUp,followup," +
+	entityFields = "trackedEntity,trackedEntityType,orgUnit,inactive,potentialDuplicate,geometry," +
+		"attributes[attribute,value]"
+	enrollmentFields = "enrollment,trackedEntity,program,orgUnit,status,enrolledAt,occurredAt,completedAt,followUp," +
+		"attributeOptionCombo,geometry"
+	eventFields = "event,program,programStage,enrollment,orgUnit,status,occurredAt,scheduledAt,completedAt,followUp," +
+		"followup," +
 		"attributeOptionCombo,attributeCategoryOptions,assignedUser,geometry,dataValues[dataElement,value,providedElsewhere]"
 )
 

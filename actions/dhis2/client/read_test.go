@@ -84,7 +84,8 @@ func TestFindSplits(t *testing.T) {
 func TestFindOneByOneWhereListsAreRefused(t *testing.T) {
 	c, got := note(t, "2.43", func(a asked) *http.Response {
 		if strings.Contains(a.Query.Get("filter"), ":in:") {
-			return text(400, `{"httpStatus":"Bad Request","httpStatusCode":400,"status":"ERROR","message":"Operator IN is blocked","errorCode":"E1003"}`)
+			return text(400, `{"httpStatus":"Bad Request","httpStatusCode":400,"status":"ERROR","message":"Operator IN is `+
+				`blocked","errorCode":"E1003"}`)
 		}
 		return text(200, `{"trackedEntities":[]}`)
 	})
@@ -139,7 +140,8 @@ func TestReadByUID(t *testing.T) {
 			var out []string
 			for uid := range strings.SplitSeq(a.Query.Get(c.parameter), c.by) {
 				if uid != "t0000000007" {
-					out = append(out, `{"event":"`+uid+`","followup":true,"attributeCategoryOptions":"a`+c.by+`b","dataValues":[{"dataElement":"d","value":"1"}]}`)
+					out = append(out, `{"event":"`+uid+`","followup":true,"attributeCategoryOptions":"a`+c.by+
+						`b","dataValues":[{"dataElement":"d","value":"1"}]}`)
 				}
 			}
 			return text(200, `{"`+c.list+`":[`+strings.Join(out, ",")+`]}`)
@@ -169,7 +171,8 @@ func TestReadOneByOneWhereOneSpoilsTheList(t *testing.T) {
 		case "/api/tracker/enrollments/e2":
 			return text(403, `{"httpStatus":"Forbidden","httpStatusCode":403,"status":"ERROR","message":"no"}`)
 		}
-		return text(404, `{"httpStatus":"Not Found","httpStatusCode":404,"status":"ERROR","message":"no","errorCode":"E1005"}`)
+		return text(404, `{"httpStatus":"Not Found","httpStatusCode":404,"status":"ERROR","message":"no",`+
+			`"errorCode":"E1005"}`)
 	})
 	list, err := c.Enrollments(context.Background(), []InProgram{{UID: "e1"}, {UID: "e2"}, {UID: "e3"}})
 	if err != nil || len(list) != 1 || list[0].Status != "ACTIVE" || len(*got) != 5 {
@@ -180,9 +183,11 @@ func TestReadOneByOneWhereOneSpoilsTheList(t *testing.T) {
 func TestReadPeopleOfAProgram(t *testing.T) {
 	c, got := note(t, "2.42", func(a asked) *http.Response {
 		if a.Query.Get("program") == "p" {
-			return text(200, `{"trackedEntities":[{"trackedEntity":"t1","attributes":[{"attribute":"a","value":"1"},{"attribute":"b","value":"2"}],"enrollments":[{"enrollment":"e1"}]}]}`)
+			return text(200, `{"trackedEntities":[{"trackedEntity":"t1","attributes":[{"attribute":"a","value":"1"},`+
+				`{"attribute":"b","value":"2"}],"enrollments":[{"enrollment":"e1"}]}]}`)
 		}
-		return text(200, `{"trackedEntities":[{"trackedEntity":"t1","orgUnit":"o","attributes":[{"attribute":"a","value":"1"}]},{"trackedEntity":"t2","orgUnit":"o"}]}`)
+		return text(200, `{"trackedEntities":[{"trackedEntity":"t1","orgUnit":"o","attributes":[{"attribute":"a",`+
+			`"value":"1"}]},{"trackedEntity":"t2","orgUnit":"o"}]}`)
 	})
 	list, err := c.TrackedEntities(context.Background(), []string{"t1", "t2", "t3"}, "p")
 	if err != nil || len(list) != 2 || len(list[0].Attributes) != 2 || len(list[0].Enrollments) != 1 ||

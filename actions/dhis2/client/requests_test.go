@@ -43,7 +43,8 @@ func note(t testing.TB, version string, answers func(asked) *http.Response) (*Cl
 	return c, &all
 }
 
-const goodReport = `{"status":"OK","validationReport":{"errorReports":[],"warningReports":[]},"stats":{},"bundleReport":{"typeReportMap":{}}}`
+const goodReport = `{"status":"OK","validationReport":{"errorReports":[],"warningReports":[]},"stats":{},` +
+	`"bundleReport":{"typeReportMap":{}}}`
 
 func TestTrackerRequest(t *testing.T) {
 	payload := &TrackerPayload{
@@ -58,11 +59,16 @@ func TestTrackerRequest(t *testing.T) {
 		Relationships: []Relationship{{Relationship: "r1", RelationshipType: "rt",
 			From: RelationshipItem{TrackedEntity: "t1"}, To: RelationshipItem{Event: "v1"}}},
 	}
-	before := `{"trackedEntities":[{"trackedEntity":"t1","trackedEntityType":"tt","orgUnit":"o","attributes":[{"attribute":"a","value":""},` +
-		`{"attribute":"b","value":"é \"q\" \u003cx\u003e"}]}],"enrollments":[{"enrollment":"e1","trackedEntity":"t1","program":"p","orgUnit":"o","enrolledAt":"2026-03-02",` +
-		`"followUp":true,"status":"ACTIVE"}],"events":[{"event":"v1","programStage":"s","enrollment":"e1","assignedUser":{"username":"clerk"},` +
-		`"geometry":{"type":"Point","coordinates":[31.1,-5.2]},"dataValues":[{"dataElement":"d","value":"1"}],"status":"ACTIVE",`
-	after := `}],"relationships":[{"relationship":"r1","relationshipType":"rt","from":{"trackedEntity":{"trackedEntity":"t1"}},"to":{"event":{"event":"v1"}}}]}`
+	before := `{"trackedEntities":[{"trackedEntity":"t1","trackedEntityType":"tt","orgUnit":"o",` +
+		`"attributes":[{"attribute":"a","value":""},` +
+		`{"attribute":"b","value":"é \"q\" \u003cx\u003e"}]}],"enrollments":[{"enrollment":"e1","trackedEntity":"t1",` +
+		`"program":"p","orgUnit":"o","enrolledAt":"2026-03-02",` +
+		`"followUp":true,"status":"ACTIVE"}],"events":[{"event":"v1","programStage":"s","enrollment":"e1",` +
+		`"assignedUser":{"username":"clerk"},` +
+		`"geometry":{"type":"Point","coordinates":[31.1,-5.2]},"dataValues":[{"dataElement":"d","value":"1"}],` +
+		`"status":"ACTIVE",`
+	after := `}],"relationships":[{"relationship":"r1","relationshipType":"rt",` +
+		`"from":{"trackedEntity":{"trackedEntity":"t1"}},"to":{"event":{"event":"v1"}}}]}`
 	for version, middle := range map[string]string{
 		"2.38.7": `"followup":true,"attributeCategoryOptions":"c1;c2"`,
 		"2.40.1": `"followup":true,"attributeCategoryOptions":"c1;c2"`,
@@ -81,9 +87,11 @@ func TestTrackerRequest(t *testing.T) {
 
 func TestTrackerOptions(t *testing.T) {
 	for want, o := range map[string]TrackerOptions{
-		"async=false&atomicMode=OBJECT&importStrategy=CREATE_AND_UPDATE&reportMode=WARNINGS":                     {},
-		"async=false&atomicMode=ALL&importStrategy=DELETE&reportMode=WARNINGS":                                   {Delete: true, AllOrNothing: true},
-		"async=false&atomicMode=OBJECT&importMode=VALIDATE&importStrategy=CREATE_AND_UPDATE&reportMode=WARNINGS": {Rehearse: true},
+		"async=false&atomicMode=OBJECT" +
+			"&importStrategy=CREATE_AND_UPDATE&reportMode=WARNINGS": {},
+		"async=false&atomicMode=ALL&importStrategy=DELETE&reportMode=WARNINGS": {Delete: true, AllOrNothing: true},
+		"async=false&atomicMode=OBJECT&importMode=VALIDATE" +
+			"&importStrategy=CREATE_AND_UPDATE&reportMode=WARNINGS": {Rehearse: true},
 		"async=false&atomicMode=OBJECT&importStrategy=CREATE_AND_UPDATE&reportMode=WARNINGS&skipPatternValidation=true&skipRuleEngine=true&skipSideEffects=true": {
 			SkipRuleEngine: true, SkipSideEffects: true, SkipPatternValidation: true},
 	} {
@@ -96,8 +104,10 @@ func TestTrackerOptions(t *testing.T) {
 // A relationship that is there already is reported as ignored, with a warning.
 func TestRelationshipThatIsThere(t *testing.T) {
 	c, _ := note(t, "2.42", func(asked) *http.Response {
-		return text(200, `{"status":"OK","validationReport":{"errorReports":[],"warningReports":[{"message":"Relationship: r1 already exists","warningCode":"E4015",`+
-			`"trackerType":"RELATIONSHIP","uid":"r1"}]},"stats":{"ignored":1},"bundleReport":{"typeReportMap":{"RELATIONSHIP":{"objectReports":[]}}}}`)
+		return text(200, `{"status":"OK","validationReport":{"errorReports":[],`+
+			`"warningReports":[{"message":"Relationship: r1 already exists","warningCode":"E4015",`+
+			`"trackerType":"RELATIONSHIP","uid":"r1"}]},"stats":{"ignored":1},`+
+			`"bundleReport":{"typeReportMap":{"RELATIONSHIP":{"objectReports":[]}}}}`)
 	})
 	r, err := c.ImportTracker(context.Background(), &TrackerPayload{}, TrackerOptions{})
 	key := ObjectKey{TypeRelationship, "r1"}
@@ -117,7 +127,8 @@ func TestArgumentsAreShort(t *testing.T) {
 }
 
 func TestAsync(t *testing.T) {
-	accepted := `{"httpStatus":"OK","httpStatusCode":200,"status":"OK","message":"Tracker job added","response":{"responseType":"TrackerJob","id":"Kd4ZPQbfvOe"}}`
+	accepted := `{"httpStatus":"OK","httpStatusCode":200,"status":"OK","message":"Tracker job added",` +
+		`"response":{"responseType":"TrackerJob","id":"Kd4ZPQbfvOe"}}`
 	for name, c := range map[string]struct {
 		states []string // answers about the job, the last repeated
 		report []string
@@ -140,7 +151,8 @@ func TestAsync(t *testing.T) {
 				}
 				switch next {
 				case "404":
-					return text(404, `{"httpStatus":"Not Found","httpStatusCode":404,"status":"ERROR","message":"Summary does not exist"}`)
+					return text(404, `{"httpStatus":"Not Found","httpStatusCode":404,"status":"ERROR","message":"Summary does not `+
+						`exist"}`)
 				case "401", "503":
 					return text(map[string]int{"401": 401, "503": 503}[next], "")
 				}
@@ -191,7 +203,8 @@ func bigReport(n int) []byte {
 	for i := range n {
 		uid := fmt.Sprintf("e%010d", i)
 		if i%10 == 0 {
-			errs = append(errs, `{"message":"DataElement `+"`e5pDvtE1Wyq`"+` is not valid: `+"`value_not_positive_integer`"+`.","errorCode":"E1302","trackerType":"EVENT","uid":"`+uid+
+			errs = append(errs, `{"message":"DataElement `+"`e5pDvtE1Wyq`"+` is not valid: `+"`value_not_positive_integer`"+
+				`.","errorCode":"E1302","trackerType":"EVENT","uid":"`+uid+
 				`","args":["e5pDvtE1Wyq","value_not_positive_integer"]}`)
 			continue
 		}

@@ -47,7 +47,9 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func TestSession(t *testing.T) {
 	now := atomic.Int64{}
 	d := &door{valid: map[string]bool{}}
-	c := real(t, d.ServeHTTP, func(o *Options) { o.Now = func() time.Time { return fixedNow.Add(time.Duration(now.Load())) } })
+	c := real(t, d.ServeHTTP, func(o *Options) {
+		o.Now = func() time.Time { return fixedNow.Add(time.Duration(now.Load())) }
+	})
 	ping := func(what string, checked int) {
 		t.Helper()
 		if err := c.Ping(context.Background()); err != nil {

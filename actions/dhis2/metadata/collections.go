@@ -137,25 +137,29 @@ func collections() []collection {
 			id: func(x *Program) string { return x.ID }, tidy: (*Program).tidy},
 		set[ProgramRule]{name: ProgramRules, page: 500,
 			fields: "id,name,program[id],programStage[id],priority,condition," +
-				"programRuleActions[id,programRuleActionType,content,data,priority,dataElement[id],trackedEntityAttribute[id],programStage[id]]",
+				"programRuleActions[id,programRuleActionType,content,data,priority,dataElement[id],trackedEntityAttribute[id]," +
+				"programStage[id]]",
 			of: func(s *Snapshot) *[]ProgramRule { return &s.ProgramRules },
 			id: func(x *ProgramRule) string { return x.ID }, tidy: (*ProgramRule).tidy},
 		set[ProgramRuleVariable]{name: ProgramRuleVariables, page: 1000,
-			fields: "id,name,program[id],programRuleVariableSourceType,dataElement[id],trackedEntityAttribute[id],programStage[id],valueType,useCodeForOptionSet",
-			of:     func(s *Snapshot) *[]ProgramRuleVariable { return &s.ProgramRuleVariables },
-			id:     func(x *ProgramRuleVariable) string { return x.ID }},
+			fields: "id,name,program[id],programRuleVariableSourceType,dataElement[id],trackedEntityAttribute[id]," +
+				"programStage[id],valueType,useCodeForOptionSet",
+			of: func(s *Snapshot) *[]ProgramRuleVariable { return &s.ProgramRuleVariables },
+			id: func(x *ProgramRuleVariable) string { return x.ID }},
 		set[Constant]{name: Constants, page: 1000, fields: "id,code,name,value",
 			of: func(s *Snapshot) *[]Constant { return &s.Constants },
 			id: func(x *Constant) string { return x.ID }},
 		set[RelationshipType]{name: RelationshipTypes, page: 200,
-			fields: "id,code,name,bidirectional,fromConstraint[relationshipEntity,trackedEntityType[id],program[id],programStage[id]]," +
+			fields: "id,code,name,bidirectional,fromConstraint[relationshipEntity,trackedEntityType[id],program[id]," +
+				"programStage[id]]," +
 				"toConstraint[relationshipEntity,trackedEntityType[id],program[id],programStage[id]]",
 			of: func(s *Snapshot) *[]RelationshipType { return &s.RelationshipTypes },
 			id: func(x *RelationshipType) string { return x.ID }},
 		set[TrackedEntityType]{name: TrackedEntityTypes, page: 200,
-			fields: "id,code,name,featureType,trackedEntityTypeAttributes[mandatory,searchable,trackedEntityAttribute[id]],access[data]",
-			of:     func(s *Snapshot) *[]TrackedEntityType { return &s.TrackedEntityTypes },
-			id:     func(x *TrackedEntityType) string { return x.ID }},
+			fields: "id,code,name,featureType,trackedEntityTypeAttributes[mandatory,searchable,trackedEntityAttribute[id]]," +
+				"access[data]",
+			of: func(s *Snapshot) *[]TrackedEntityType { return &s.TrackedEntityTypes },
+			id: func(x *TrackedEntityType) string { return x.ID }},
 		set[TrackedEntityAttribute]{name: TrackedEntityAttributes, page: 500, dated: true,
 			fields: "id,code,name,valueType,unique,orgunitScope,generated,pattern,confidential,optionSet[id]",
 			of:     func(s *Snapshot) *[]TrackedEntityAttribute { return &s.TrackedEntityAttributes },
@@ -203,7 +207,8 @@ func collections() []collection {
 }
 
 const programFields = "id,code,name,programType,trackedEntityType[id],onlyEnrollOnce,selectEnrollmentDatesInFuture," +
-	"selectIncidentDatesInFuture,displayIncidentDate,expiryDays,expiryPeriodType,completeEventsExpiryDays,accessLevel,featureType," +
+	"selectIncidentDatesInFuture,displayIncidentDate,expiryDays,expiryPeriodType,completeEventsExpiryDays,accessLevel," +
+	"featureType," +
 	"categoryCombo[id],access[data]," +
 	"programTrackedEntityAttributes[sortOrder,mandatory,allowFutureDate,searchable,trackedEntityAttribute[id]]," +
 	"programStages[id,code,name,repeatable,validationStrategy,sortOrder,enableUserAssignment,featureType,access[data]," +

@@ -305,7 +305,8 @@ func TestParseOrgUnitAsEncodingJSON(t *testing.T) {
 }
 
 func FuzzParseOrgUnit(f *testing.F) {
-	f.Add(`{"id":"a","code":"c","name":"n","level":1,"path":"/a","parent":{"id":"b"},"attributeValues":[{"attribute":{"id":"x"},"value":"1"}]}`)
+	f.Add(`{"id":"a","code":"c","name":"n","level":1,"path":"/a","parent":{"id":"b"},` +
+		`"attributeValues":[{"attribute":{"id":"x"},"value":"1"}]}`)
 	f.Add(`{"id":"a","level":-}`)
 	f.Add(`{"id":"a","attributeValues":[]}`)
 	collection := set[OrgUnit]{name: OrgUnits, of: func(s *Snapshot) *[]OrgUnit { return &s.OrgUnits },

@@ -16,9 +16,11 @@ func TestADX(t *testing.T) {
 			`">` + values + `</group></adx>`
 	}
 	byCode := group("DS_MAL_M", "TM-010101",
-		`<dataValue dataElement="MAL_TEST" AGE_GROUP="U5" CASE_SEX="CF" value="3"/><dataValue dataElement="MAL_NOTE" value="0"><annotation>word</annotation></dataValue>`)
+		`<dataValue dataElement="MAL_TEST" AGE_GROUP="U5" CASE_SEX="CF" value="3"/><dataValue dataElement="MAL_NOTE" `+
+			`value="0"><annotation>word</annotation></dataValue>`)
 	byUID := group("FSh2AafV4XC", hospital,
-		`<dataValue dataElement="ht5dzHrMOFb" l5D9Tu3KknX="ErDsDYv8EYf" uPWASYNNgI2="Qp25LIQgnZA" value="3"/><dataValue dataElement="kUncXZ9ti6k" value="0"><annotation>word</annotation></dataValue>`)
+		`<dataValue dataElement="ht5dzHrMOFb" l5D9Tu3KknX="ErDsDYv8EYf" uPWASYNNgI2="Qp25LIQgnZA" value="3"/><dataValue `+
+			`dataElement="kUncXZ9ti6k" value="0"><annotation>word</annotation></dataValue>`)
 	const codes = "?idScheme=CODE&dataSetIdScheme=CODE&dataElementIdScheme=CODE&orgUnitIdScheme=CODE&categoryIdScheme=CODE&categoryOptionIdScheme=CODE"
 	const uids = "?idScheme=UID"
 	named := func(body, combo string) string {
@@ -47,7 +49,9 @@ func TestADX(t *testing.T) {
 		if tc.status != http.StatusOK {
 			continue
 		}
-		for query, want := range map[string]string{codes: `<dataValue dataElement="MAL_TEST" AGE_GROUP="U5" CASE_SEX="CF" value="3">`, uids: `<dataValue dataElement="ht5dzHrMOFb" l5D9Tu3KknX="ErDsDYv8EYf" uPWASYNNgI2="Qp25LIQgnZA" value="3">`} {
+		for query, want := range map[string]string{codes: `<dataValue dataElement="MAL_TEST" AGE_GROUP="U5" ` +
+			`CASE_SEX="CF" value="3">`, uids: `<dataValue dataElement="ht5dzHrMOFb" l5D9Tu3KknX="ErDsDYv8EYf" ` +
+			`uPWASYNNgI2="Qp25LIQgnZA" value="3">`} {
 			res, body, err := s.send(http.MethodGet,
 				"/api/dataValueSets"+query+"&format=adx%2Bxml&dataSet=FSh2AafV4XC&period=202601&orgUnit="+hospital, nil)
 			if err != nil || res.StatusCode != http.StatusOK || !strings.Contains(string(body), want) ||

@@ -11,8 +11,9 @@ import (
 )
 
 // timesOfServers are fields that are a server's own.
-var timesOfServers = catalog.SetOf(strings.Fields(`lastUpdated created createdAt updatedAt createdAtClient updatedAtClient lastupdated time jobConfiguration href
-lastUpdatedBy createdBy updatedBy storedBy etag devMessage timingsStats`))
+var timesOfServers = catalog.SetOf(strings.Fields(`lastUpdated created createdAt updatedAt createdAtClient
+updatedAtClient lastupdated time jobConfiguration href lastUpdatedBy createdBy updatedBy storedBy etag devMessage
+timingsStats`))
 
 // plainOf is a value without what is a server's own, its lists as sorted sets.
 func plainOf(v any) any {

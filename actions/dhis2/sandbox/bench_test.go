@@ -147,12 +147,14 @@ func TestHundredThousandPeople(t *testing.T) {
 	if each > 5000 {
 		t.Errorf("a person takes %d bytes, 100,000 of them must fit into 500 MB", each)
 	}
-	w := ask("GET", "/api/tracker/trackedEntities?program="+anc+"&orgUnitMode=ACCESSIBLE&fields=trackedEntity&filter="+national+":eq:N-7", "")
+	w := ask("GET", "/api/tracker/trackedEntities?program="+anc+"&orgUnitMode=ACCESSIBLE&fields=trackedEntity&filter="+
+		national+":eq:N-7", "")
 	if !strings.Contains(w.Body.String(), testUID("tPer", 7)) {
 		t.Errorf("the person was not found: %s", w.Body)
 	}
 	if testing.AllocsPerRun(3, func() {
-		ask("GET", "/api/tracker/trackedEntities?program="+anc+"&orgUnitMode=ACCESSIBLE&fields=trackedEntity&filter="+national+":eq:N-7", "")
+		ask("GET", "/api/tracker/trackedEntities?program="+anc+"&orgUnitMode=ACCESSIBLE&fields=trackedEntity&filter="+
+			national+":eq:N-7", "")
 	}) > float64(people) {
 		t.Error("everybody was looked at to find one by a unique attribute")
 	}

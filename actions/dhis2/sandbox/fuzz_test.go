@@ -16,7 +16,8 @@ func FuzzImport(f *testing.F) {
 		m{"completeDataSetRegistrations": l(m{"dataSet": "x"})}} {
 		f.Add(flat(b), "importStrategy=CREATE")
 	}
-	f.Add(`{"trackedEntities":[null,{"attributes":[null],"enrollments":[{"events":[{"notes":[null],"dataValues":[{}]}]}]}],"events":[{"geometry":{"type":"Point"}}]}`, "atomicMode=OBJECT")
+	f.Add(`{"trackedEntities":[null,{"attributes":[null],"enrollments":[{"events":[{"notes":[null],`+
+		`"dataValues":[{}]}]}]}],"events":[{"geometry":{"type":"Point"}}]}`, "atomicMode=OBJECT")
 	f.Add(`{"trackedEntities":[{"trackedEntity":"tPer0000001"}]}`, "importStrategy=DELETE&idScheme=CODE")
 	var servers []*Server
 	for _, v := range testedVersions {

@@ -59,9 +59,10 @@ func TestMetadataFilters(t *testing.T) {
 			"organisationUnits?fields=id&filter=level:eq:1":        "MZNBwjReCp4",
 			"organisationUnits?fields=id&filter=level:lt:2":        "MZNBwjReCp4",
 			"organisationUnits?fields=id&filter=code:eq:TM-010101": hospital,
-			"organisationUnits?fields=id&filter=parent.parent.code:eq:TM-01&filter=name:eq:Baobab Bay District Hospital": hospital,
-			"organisationUnits?fields=id&filter=closedDate:!null":                                                        closedOne,
-			"organisationUnits?fields=id&paging=true&pageSize=1&page=1&order=level:asc":                                  "MZNBwjReCp4",
+			"organisationUnits?fields=id&filter=parent.parent.code:eq:TM-01" +
+				"&filter=name:eq:Baobab Bay District Hospital": hospital,
+			"organisationUnits?fields=id&filter=closedDate:!null":                       closedOne,
+			"organisationUnits?fields=id&paging=true&pageSize=1&page=1&order=level:asc": "MZNBwjReCp4",
 		} {
 			status, answer := s.get("/api/" + strings.ReplaceAll(query, " ", "%20"))
 			list, _, _ := strings.Cut(query, "?")
@@ -169,10 +170,11 @@ func TestMetadataFields(t *testing.T) {
 			"programStages~isNotEmpty~rename(any)": `{"any":true}`,
 			"programStages~pluck(code)":            `{"programStages":["ANC_1ST","ANC_FUP","ANC_DEL"]}`,
 			"programStages~paging(1;2)":            `{"programStages":[{"id":"SO9SciPUi24"},{"id":"qgrv8l2KyHh"}]}`,
-			"programStages[code]":                  `{"programStages":[{"code":"ANC_1ST"},{"code":"ANC_FUP"},{"code":"ANC_DEL"}]}`,
-			"trackedEntityType":                    `{"trackedEntityType":{"id":"DEEHBfgFvHr"}}`,
-			"trackedEntityType[id,name]":           `{"trackedEntityType":{"id":"DEEHBfgFvHr","name":"Person"}}`,
-			"trackedEntityType.name":               `{"trackedEntityType":{"name":"Person"}}`,
+			"programStages[code]": `{"programStages":[{"code":"ANC_1ST"},{"code":"ANC_FUP"},` +
+				`{"code":"ANC_DEL"}]}`,
+			"trackedEntityType":                                  `{"trackedEntityType":{"id":"DEEHBfgFvHr"}}`,
+			"trackedEntityType[id,name]":                         `{"trackedEntityType":{"id":"DEEHBfgFvHr","name":"Person"}}`,
+			"trackedEntityType.name":                             `{"trackedEntityType":{"name":"Person"}}`,
 			":identifiable,!created,!lastUpdated,!lastUpdatedBy": `{"code":"ANC","id":"HKEoH96oH4U","name":"Antenatal care"}`,
 			"id],code":                `{"code":"ANC","id":"HKEoH96oH4U"}`,
 			"id,trackedEntityType[id": `{"id":"HKEoH96oH4U","trackedEntityType":{"id":"DEEHBfgFvHr"}}`,
@@ -247,7 +249,8 @@ func TestTrackerReads(t *testing.T) {
 		}
 		_, te := s.get("/api/tracker/trackedEntities/" + testUID("tPer", 1) +
 			"?fields=trackedEntity,enrollments[enrollment,events[event,dataValues[value]]]")
-		want := `{"enrollments":[{"enrollment":"tEnr0000001","events":[{"dataValues":[{"value":"12"}],"event":"tVis0000001"}]}],"trackedEntity":"tPer0000001"}`
+		want := `{"enrollments":[{"enrollment":"tEnr0000001","events":[{"dataValues":[{"value":"12"}],` +
+			`"event":"tVis0000001"}]}],"trackedEntity":"tPer0000001"}`
 		if flat(te) != want {
 			t.Errorf("%s: %s, want %s", version, flat(te), want)
 		}

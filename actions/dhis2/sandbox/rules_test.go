@@ -75,9 +75,11 @@ func TestProgramRules(t *testing.T) {
 // From 2.43 on rules schedule events, one a stage, and not where there is one.
 func TestScheduledByRule(t *testing.T) {
 	t.Parallel()
-	file := writeFile(t, "schedule.json", `{"programRules": [{"id": "ruleSchedul", "name": "Schedules", "program": {"id": "`+anc+`"}, "programStage": {"id": "`+ancFirst+`"},
+	file := writeFile(t, "schedule.json", `{"programRules": [{"id": "ruleSchedul", "name": "Schedules", "program": `+
+		`{"id": "`+anc+`"}, "programStage": {"id": "`+ancFirst+`"},
 "condition": "true", "programRuleActions": [{"id": "ruleActSche"}]}],
-"programRuleActions": [{"id": "ruleActSche", "programRule": {"id": "ruleSchedul"}, "programRuleActionType": "SCHEDULEEVENT", "programStage": {"id": "`+ancFollow+`"},
+"programRuleActions": [{"id": "ruleActSche", "programRule": {"id": "ruleSchedul"},
+  "programRuleActionType": "SCHEDULEEVENT", "programStage": {"id": "`+ancFollow+`"},
 "data": "d2:addDays(V{event_date}, 28)"}]}`)
 	for version, want := range map[string]string{"2.42": "[]",
 		"2.43": `["warning E1320 EVENT ` + testUID("tVis", 1) + `"]`} {

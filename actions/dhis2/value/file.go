@@ -35,9 +35,10 @@ var imageTypes = []string{"image/jpeg", "image/png", "image/gif", "image/bmp"}
 // Files that could be run, or shown by a browser as a page, are refused by DHIS2 by their type and
 // by their name (FileResourceBlocklist).
 var (
-	blockedTypes = strings.Fields(`text/html text/css text/javascript font/otf application/x-shockwave-flash application/vnd.debian.binary-package
-		application/x-rpm application/java-archive application/x-ms-dos-executable application/x-msdownload application/vnd.microsoft.portable-executable
-		application/vnd.apple.installer+xml application/vnd.mozilla.xul+xml application/x-httpd-php application/x-sh application/x-csh`)
+	blockedTypes = strings.Fields(`text/html text/css text/javascript font/otf application/x-shockwave-flash
+		application/vnd.debian.binary-package application/x-rpm application/java-archive application/x-ms-dos-executable
+		application/x-msdownload application/vnd.microsoft.portable-executable application/vnd.apple.installer+xml
+		application/vnd.mozilla.xul+xml application/x-httpd-php application/x-sh application/x-csh`)
 	blockedEndings = strings.Fields("html htm css js mjs otf swf deb rpm jar jsp exe msi mpkg xul php bin sh csh bat")
 )
 
@@ -91,7 +92,8 @@ func unreadable(hint string) *Problem {
 	return &Problem{"file-unreadable", "is not a file", hint}
 }
 
-const fileForms = `give data:image/jpeg;base64,... or {name: ..., type: ..., base64: ...}; the name of a file is understood where the file comes with the record (attachments: true in the trigger of a webhook)`
+const fileForms = `give data:image/jpeg;base64,... or {name: ..., type: ..., base64: ...}; the name of a file is ` +
+	`understood where the file comes with the record (attachments: true in the trigger of a webhook)`
 
 // readFile gives the file in a value, nil when it is blank.
 func readFile(v any) (*File, *Problem) {

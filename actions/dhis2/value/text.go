@@ -22,7 +22,8 @@ var (
 	phonePattern    = regexp.MustCompile(`^[0-9+()#.\s/ext-]{6,50}$`)
 	usernamePattern = regexp.MustCompile(`^[a-zA-Z0-9]([-_.@]?[a-zA-Z0-9]+)*$`)
 	localPattern    = regexp.MustCompile("^[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]+(\\.[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]+)*$")
-	hostPattern     = regexp.MustCompile(`^([a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?\.)+[a-zA-Z]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?$`)
+	hostPattern     = regexp.MustCompile(`^([a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?\.)+[a-zA-Z]([a-zA-Z0-9-]{0,` +
+		`61}[a-zA-Z0-9])?$`)
 
 	textRules = map[string]textRule{
 		"LETTER": {isLetter, "is not one single letter", "map it to one letter"},

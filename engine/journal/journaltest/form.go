@@ -16,6 +16,7 @@ func Form(n int64) *journal.Record {
 		Key:     fmt.Sprintf("case-%012x", n*7919),
 		Content: uint64(n) + 1, State: journal.Pending, Received: time.Unix(1_772_438_400, n*1000),
 		Origin: sources.Origin{Trigger: "webhook", Remote: "192.0.2.10"},
-		Body:   fmt.Appendf(nil, `{"form":{"@name":"ANC registration","case":{"@case_id":"case-%012x"},"visit_date":"2026-03-02","notes":"%s"}}`, n*7919, strings.Repeat("x", 480)),
+		Body: fmt.Appendf(nil, `{"form":{"@name":"ANC registration","case":{"@case_id":"case-%012x"},`+
+			`"visit_date":"2026-03-02","notes":"%s"}}`, n*7919, strings.Repeat("x", 480)),
 	}
 }

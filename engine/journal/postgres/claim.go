@@ -63,7 +63,8 @@ func (s *Store) signOfLife(ctx context.Context, owner string, always bool) error
 
 // silent gives the owners that hold something which is to be given to others.
 func (s *Store) silent(ctx context.Context) ([]string, error) {
-	rows, err := s.pool.Query(ctx, `SELECT owner FROM owners o WHERE seen < clock_timestamp() - $2::interval OR seen < clock_timestamp() - $1::interval
+	rows, err := s.pool.Query(ctx, `SELECT owner FROM owners o WHERE seen < clock_timestamp() - $2::interval
+		OR seen < clock_timestamp() - $1::interval
 		AND EXISTS (SELECT 1 FROM keys k WHERE k.owner = o.owner AND k.claimed > 0)`, s.lease, rowLeases*s.lease)
 	if err == nil {
 		var out []string
@@ -163,9 +164,11 @@ func (s *Store) Claim(ctx context.Context, c journal.Claim) ([]*journal.Record, 
 // claimKeys takes the first keys in order of seq among what every rule has to offer: keys never
 // tried by seq, others by when they are due.
 const claimKeys = `WITH wanted AS (SELECT id FROM rules WHERE name <> ALL($1::text[])),
-	fresh AS (SELECT k.chain, k.seq FROM wanted w, LATERAL (SELECT chain, seq FROM keys WHERE rule = w.id AND owner IS NULL AND state = 0 AND due = 0
+	fresh AS (SELECT k.chain, k.seq FROM wanted w, LATERAL (SELECT chain, seq FROM keys WHERE rule = w.id
+	AND owner IS NULL AND state = 0 AND due = 0
 		AND seq > $2 ORDER BY seq LIMIT $3 FOR UPDATE SKIP LOCKED) k),
-	later AS (SELECT k.chain, k.seq FROM wanted w, LATERAL (SELECT chain, seq FROM keys WHERE rule = w.id AND owner IS NULL AND state = 0 AND due > 0
+	later AS (SELECT k.chain, k.seq FROM wanted w, LATERAL (SELECT chain, seq FROM keys WHERE rule = w.id
+	AND owner IS NULL AND state = 0 AND due > 0
 		AND due <= $4 AND seq > $2 ORDER BY due, seq LIMIT $3 FOR UPDATE SKIP LOCKED) k),
 	chosen AS (SELECT chain, seq FROM (SELECT * FROM fresh UNION ALL SELECT * FROM later) a ORDER BY seq LIMIT $3)
 	UPDATE keys k SET owner = $5, claimed = k.seq FROM chosen c WHERE k.chain = c.chain RETURNING k.seq`
@@ -223,10 +226,12 @@ func (s *Store) ClaimKeys(ctx context.Context, owner string, keys []journal.RowK
 // takeKeys takes keys that are new, that have only records behind the row, or that a silent owner
 // took for a row. What a row claims is its place, negative. The head of a key may have passed
 // records that wait for their parents, and those stand before the row, too.
-const takeKeys = `INSERT INTO keys AS k (chain, owner, claimed) SELECT chain, $3, -place FROM unnest($1::bigint[], $2::bigint[]) w(chain, place)
+const takeKeys = `INSERT INTO keys AS k (chain, owner, claimed) SELECT chain, $3, -place
+	FROM unnest($1::bigint[], $2::bigint[]) w(chain, place)
 	ON CONFLICT (chain) DO UPDATE SET owner = excluded.owner, claimed = excluded.claimed
 	WHERE (k.seq IS NULL OR excluded.claimed < 0 AND k.seq >= -excluded.claimed
-		AND NOT EXISTS (SELECT 1 FROM records w WHERE w.flags & 8 <> 0 AND w.chain = k.chain AND w.seq < -excluded.claimed)) AND (k.owner IS NULL OR k.claimed <= 0
+		AND NOT EXISTS (SELECT 1 FROM records w WHERE w.flags & 8 <> 0 AND w.chain = k.chain AND w.seq < -excluded.claimed))
+		AND (k.owner IS NULL OR k.claimed <= 0
 		AND NOT EXISTS (SELECT 1 FROM owners o WHERE o.owner = k.owner AND o.seen >= clock_timestamp() - $4::interval))
 	RETURNING chain`
 
@@ -291,7 +296,8 @@ func (s *Store) elect(ctx context.Context, owner string) (bool, error) {
 	}
 	var won bool
 	if err = conn.QueryRow(ctx, "SELECT pg_try_advisory_lock($1)", s.lockID(leaderLock)).Scan(&won); err == nil && won {
-		_, err = conn.Exec(ctx, `INSERT INTO leader (owner, pid) VALUES ($1, pg_backend_pid()) ON CONFLICT (one) DO UPDATE SET owner = excluded.owner, pid = excluded.pid`, owner)
+		_, err = conn.Exec(ctx, `INSERT INTO leader (owner, pid) VALUES ($1, pg_backend_pid()) ON CONFLICT (one)
+			DO UPDATE SET owner = excluded.owner, pid = excluded.pid`, owner)
 		if err == nil {
 			s.leading, s.leader = conn, owner
 			return true, nil
@@ -299,8 +305,8 @@ func (s *Store) elect(ctx context.Context, owner string) (bool, error) {
 	}
 	if err == nil {
 		// Only a session that holds our lock is ended: the number of a process that is gone may be another's by now.
-		_, err = conn.Exec(ctx, `SELECT pg_terminate_backend(l.pid) FROM leader l JOIN pg_locks k ON k.pid = l.pid AND k.locktype = 'advisory'
-			AND k.granted AND (k.classid::bigint << 32 | k.objid::bigint) = $1
+		_, err = conn.Exec(ctx, `SELECT pg_terminate_backend(l.pid) FROM leader l JOIN pg_locks k ON k.pid = l.pid
+			AND k.locktype = 'advisory' AND k.granted AND (k.classid::bigint << 32 | k.objid::bigint) = $1
 			WHERE NOT EXISTS (SELECT 1 FROM owners o WHERE o.owner = l.owner AND o.seen >= clock_timestamp() - $2::interval)`, s.lockID(leaderLock), s.lease)
 	}
 	if err != nil {

@@ -150,7 +150,8 @@ func (t *tx) held(ctx context.Context, b *journal.Batch, rows []*row) (holding, 
 			}
 		}
 		return err
-	}, `SELECT chain, CASE WHEN owner = $1 THEN claimed END FROM keys WHERE owner = $1 AND claimed = ANY($2) OR chain = ANY($3) ORDER BY chain FOR UPDATE`,
+	}, `SELECT chain, CASE WHEN owner = $1 THEN claimed END FROM keys WHERE owner = $1 AND claimed = ANY($2)
+		OR chain = ANY($3) ORDER BY chain FOR UPDATE`,
 		b.Owner, seqs, others)
 	if err != nil {
 		return h, fmt.Errorf("lock keys: %w", err)
@@ -250,8 +251,10 @@ func (t *tx) settle(ctx context.Context, all holding, server string, now int64) 
 		keep.add(h.Seq, h.Problem, private, h.Objects, h.SupersededBy)
 	}
 	err = t.batch(ctx, func(b *pgx.Batch) {
-		b.Queue(`UPDATE records r SET state = u.state, next_try = u.due, attempts = u.attempts, flags = r.flags & ~8 | u.waits, touched = $6, cause = u.cause
-			FROM unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::int[], $5::smallint[], $7::bigint[]) u(seq, state, due, attempts, waits, cause) WHERE r.seq = u.seq`,
+		b.Queue(`UPDATE records r SET state = u.state, next_try = u.due, attempts = u.attempts,
+			flags = r.flags & ~8 | u.waits, touched = $6, cause = u.cause
+			FROM unnest($1::bigint[], $2::smallint[], $3::bigint[], $4::int[], $5::smallint[], $7::bigint[]) u(seq, state, due,
+			attempts, waits, cause) WHERE r.seq = u.seq`,
 			seqs, states, dues, attempts, waits, now, causes)
 		wake(b, moved)
 		b.Queue("DELETE FROM outcomes WHERE seq = ANY($1)", clear)
@@ -303,7 +306,8 @@ func (t *tx) rehead(ctx context.Context, chains []int64) error {
 	err := t.batch(ctx, func(b *pgx.Batch) {
 		b.Queue(`UPDATE keys k SET seq = h.seq, rule = h.rule, due = h.next_try, state = h.state
 			FROM unnest($1::bigint[]) u(chain) LEFT JOIN LATERAL (SELECT chain, seq, rule, next_try, state FROM records r
-			WHERE (r.chain, r.seq) > (u.chain, 0) AND r.state IN (0, 2) ORDER BY r.chain, r.seq LIMIT 1) h ON h.chain = u.chain WHERE k.chain = u.chain`, chains)
+			WHERE (r.chain, r.seq) > (u.chain, 0) AND r.state IN (0, 2) ORDER BY r.chain, r.seq LIMIT 1) h
+			ON h.chain = u.chain WHERE k.chain = u.chain`, chains)
 		b.Queue(passWaiters, chains)
 		b.Queue("DELETE FROM keys WHERE chain = ANY($1) AND seq IS NULL AND owner IS NULL", chains)
 	})
@@ -315,7 +319,8 @@ func (t *tx) rehead(ctx context.Context, chains []int64) error {
 
 // lockKeys locks keys, in order, making them known where they are not: for records that become unsettled again.
 func (t *tx) lockKeys(ctx context.Context, chains []int64) error {
-	_, err := t.Exec(ctx, `INSERT INTO keys AS k (chain) SELECT u FROM unnest($1::bigint[]) u ON CONFLICT (chain) DO UPDATE SET seq = k.seq`,
+	_, err := t.Exec(ctx, `INSERT INTO keys AS k (chain) SELECT u FROM unnest($1::bigint[]) u ON CONFLICT (chain)
+		DO UPDATE SET seq = k.seq`,
 		slices.Compact(slices.Sorted(slices.Values(chains))))
 	if err != nil {
 		return fmt.Errorf("lock keys: %w", err)
@@ -349,7 +354,8 @@ func (t *tx) saveDigests(ctx context.Context, server string, digests []actions.D
 		SELECT * FROM unnest($1::bigint[], $2::int[], $3::smallint[], $4::bigint[], $5::bigint[])
 		ON CONFLICT (object) DO UPDATE SET sum = CASE WHEN d.seq > excluded.seq THEN 0 ELSE excluded.sum END,
 		mark = CASE WHEN d.seq > excluded.seq THEN d.mark ELSE excluded.mark END,
-		version = CASE WHEN d.seq > excluded.seq THEN d.version ELSE excluded.version END, seq = greatest(d.seq, excluded.seq)`, objects, sums, marks, versions, seqs)
+		version = CASE WHEN d.seq > excluded.seq THEN d.version ELSE excluded.version END, seq = greatest(d.seq,
+		excluded.seq)`, objects, sums, marks, versions, seqs)
 	if err != nil {
 		return fmt.Errorf("remember digests: %w", err)
 	}
@@ -366,9 +372,11 @@ func (t *tx) saveIdentities(ctx context.Context, server string, ids []actions.Id
 	})
 	err := t.batch(ctx, func(b *pgx.Batch) {
 		for _, id := range sorted {
-			b.Queue(`INSERT INTO identities AS i VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (server, type, external_id) DO UPDATE SET uid = excluded.uid,
+			b.Queue(`INSERT INTO identities AS i VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (server, type, external_id)
+				DO UPDATE SET uid = excluded.uid,
 				generation = excluded.generation, origin = excluded.origin WHERE excluded.generation > i.generation
-				OR excluded.generation = i.generation AND i.origin <> 'manual'`, server, clean(id.Type), clean(id.ExternalID), clean(id.UID), id.Generation, id.Origin)
+				OR excluded.generation = i.generation AND i.origin <> 'manual'`, server, clean(id.Type), clean(id.ExternalID),
+				clean(id.UID), id.Generation, id.Origin)
 		}
 	})
 	if err != nil {

@@ -52,7 +52,8 @@ func (m memory) Contribute(ctx context.Context, list []actions.Contribution) (ma
 
 func (m memory) queueContribution(b *pgx.Batch, c actions.Contribution) {
 	server, contributor, slot, value := m.server, clean(c.Contributor), clean(c.Slot), clean(c.Value)
-	b.Queue(`INSERT INTO contributions_left SELECT server, contributor, slot FROM contributions WHERE server = $1 AND contributor = $2 AND slot <> $3
+	b.Queue(`INSERT INTO contributions_left SELECT server, contributor, slot FROM contributions WHERE server = $1
+		AND contributor = $2 AND slot <> $3
 		ON CONFLICT DO NOTHING`, server, contributor, slot)
 	if slot == "" {
 		b.Queue("DELETE FROM contributions WHERE server = $1 AND contributor = $2", server, contributor)
@@ -60,7 +61,8 @@ func (m memory) queueContribution(b *pgx.Batch, c actions.Contribution) {
 	}
 	b.Queue("DELETE FROM contributions_left WHERE server = $1 AND contributor = $2 AND slot = $3", server, contributor,
 		slot)
-	b.Queue(`INSERT INTO contributions (server, contributor, slot, value, number, at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (server, contributor)
+	b.Queue(`INSERT INTO contributions (server, contributor, slot, value, number, at) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (server, contributor)
 		DO UPDATE SET slot = excluded.slot, value = excluded.value, number = excluded.number, at = excluded.at`,
 		server, contributor, slot, m.s.sealer.Share(server, slot, value), codec.Number(value), clean(c.At))
 }

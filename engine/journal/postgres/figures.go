@@ -33,11 +33,15 @@ func (t *tx) flushFigures(ctx context.Context) error {
 	now := codec.Micros(t.s.now())
 	err := t.batch(ctx, func(b *pgx.Batch) {
 		for _, w := range shared.Widths {
-			b.Queue(`INSERT INTO figures AS f SELECT $1, $2, u.rule, u.server, pg_backend_pid() % 64, u.received, u.delivered, u.failed, u.skipped, u.superseded, u.lag_sum, u.lag_max
-				FROM unnest($3::int[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[])
+			b.Queue(`INSERT INTO figures AS f SELECT $1, $2, u.rule, u.server, pg_backend_pid() % 64, u.received, u.delivered,
+				u.failed, u.skipped, u.superseded, u.lag_sum, u.lag_max
+				FROM unnest($3::int[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[],
+				$10::bigint[], $11::bigint[])
 				u(rule, server, received, delivered, failed, skipped, superseded, lag_sum, lag_max) ORDER BY u.rule, u.server
-				ON CONFLICT (width, start, rule, server, slot) DO UPDATE SET received = f.received + excluded.received, delivered = f.delivered + excluded.delivered,
-				failed = f.failed + excluded.failed, skipped = f.skipped + excluded.skipped, superseded = f.superseded + excluded.superseded,
+				ON CONFLICT (width, start, rule, server, slot) DO UPDATE SET received = f.received + excluded.received,
+				delivered = f.delivered + excluded.delivered,
+				failed = f.failed + excluded.failed, skipped = f.skipped + excluded.skipped, superseded = f.superseded +
+				excluded.superseded,
 				lag_sum = f.lag_sum + excluded.lag_sum, lag_max = greatest(f.lag_max, excluded.lag_max)`,
 				w.Minutes, shared.Stretch(now, w.Minutes), rules, servers, columns[0], columns[1], columns[2], columns[3],
 				columns[4], columns[5], columns[6])
@@ -65,7 +69,8 @@ func (s *Store) Figures(ctx context.Context, q journal.FigureQuery) ([]journal.F
 			time.Duration(most)*time.Microsecond
 		out = append(out, f)
 		return err
-	}, `SELECT f.start, n.name, f.server, sum(f.received)::bigint, sum(f.delivered)::bigint, sum(f.failed)::bigint, sum(f.skipped)::bigint,
+	}, `SELECT f.start, n.name, f.server, sum(f.received)::bigint, sum(f.delivered)::bigint, sum(f.failed)::bigint,
+		sum(f.skipped)::bigint,
 		sum(f.superseded)::bigint, sum(f.lag_sum)::bigint, max(f.lag_max) FROM figures f JOIN rules n ON n.id = f.rule
 		WHERE f.width = $1 AND f.start BETWEEN $2 AND $3 AND ($4 = '' OR n.name = $4) AND ($5 = '' OR f.server = $5)
 		GROUP BY f.start, n.name, f.server ORDER BY f.start, n.name COLLATE "C", f.server COLLATE "C"`, width, first, last,

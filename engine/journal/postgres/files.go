@@ -38,8 +38,10 @@ func (s *Store) AddFile(ctx context.Context, f *journal.File) (bool, error) {
 		if err != nil {
 			return err
 		}
-		n, err := t.run(ctx, "INSERT INTO files ("+fileColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
-			ON CONFLICT (rule, sha256) DO NOTHING`, f.ID, f.Rule, clean(f.Path), clean(f.Name), clean(f.Folder), f.Size, f.SHA256, codec.Micros(f.Received),
+		n, err := t.run(ctx, "INSERT INTO files ("+fileColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
+			$13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)
+			ON CONFLICT (rule, sha256) DO NOTHING`, f.ID, f.Rule, clean(f.Path), clean(f.Name), clean(f.Folder), f.Size,
+			f.SHA256, codec.Micros(f.Received),
 			string(state), f.Next, f.Offset, f.Rows, f.Delivered, f.Unchanged, f.Skipped, f.Failed, f.Owner,
 			codec.Micros(f.Finished), place, f.Places,
 			f.RecordsDelivered, f.RecordsSkipped, f.Superseded, f.RecordsSuperseded, clean(f.Results))
@@ -94,9 +96,10 @@ func (t *tx) saveFiles(ctx context.Context, b *journal.Batch, now int64) error {
 		if err := t.countRows(ctx, &f, b.Server, now); err != nil {
 			return err
 		}
-		n, err := t.run(ctx, `UPDATE files SET path = CASE WHEN $1 = '' THEN path ELSE $1 END, state = $2, next = $3, "offset" = $4, rows = $5, delivered = $6,
-			unchanged = $7, skipped = $8, failed = $9, finished = $10, owner = $11, records_delivered = $13, records_skipped = $14,
-			superseded = $15, records_superseded = $16, results = $17
+		n, err := t.run(ctx, `UPDATE files SET path = CASE WHEN $1 = '' THEN path ELSE $1 END, state = $2, next = $3,
+			"offset" = $4, rows = $5, delivered = $6,
+			unchanged = $7, skipped = $8, failed = $9, finished = $10, owner = $11, records_delivered = $13,
+			records_skipped = $14, superseded = $15, records_superseded = $16, results = $17
 			WHERE id = $12 AND owner IN ('', $11)`,
 			clean(f.Path), string(f.State), f.Next, f.Offset, f.Rows, f.Delivered, f.Unchanged, f.Skipped, f.Failed,
 			codec.Micros(f.Finished), owner, f.ID,
@@ -116,7 +119,8 @@ func (t *tx) countRows(ctx context.Context, f *journal.File, server string, now 
 	var was journal.File
 	var name string
 	var received int64
-	err := t.QueryRow(ctx, `SELECT rule, received, rows, delivered, unchanged, skipped, superseded, records_delivered, records_skipped, records_superseded
+	err := t.QueryRow(ctx, `SELECT rule, received, rows, delivered, unchanged, skipped, superseded, records_delivered,
+		records_skipped, records_superseded
 		FROM files WHERE id = $1 FOR UPDATE`, f.ID).
 		Scan(&name, &received, &was.Rows, &was.Delivered, &was.Unchanged, &was.Skipped, &was.Superseded,
 			&was.RecordsDelivered, &was.RecordsSkipped, &was.RecordsSuperseded)

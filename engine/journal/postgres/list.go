@@ -222,9 +222,12 @@ func (s *Store) Causes(ctx context.Context, f journal.Filter) ([]journal.Cause, 
 		c.Class, c.First, c.Last = actions.Class(class), codec.Time(first), codec.Time(last)
 		out, examples = append(out, c), append(examples, example)
 		return nil
-	}, fmt.Sprintf(`SELECT n.name, coalesce(o.code, ''), coalesce(o.cause, ''), max(coalesce(o.hint, '')), coalesce(o.place, ''), coalesce(o.class, ''),
-		count(*), min(r.touched), max(r.touched), max(r.seq) FROM records r JOIN rules n ON n.id = r.rule LEFT JOIN outcomes o ON o.seq = r.seq
-		WHERE %s GROUP BY n.name, o.class, o.code, o.cause, o.place ORDER BY count(*) DESC, n.name, o.code, o.cause, o.place LIMIT %s`, w.text(), limit), w.args...)
+	}, fmt.Sprintf(`SELECT n.name, coalesce(o.code, ''), coalesce(o.cause, ''), max(coalesce(o.hint, '')),
+		coalesce(o.place, ''), coalesce(o.class, ''),
+		count(*), min(r.touched), max(r.touched), max(r.seq) FROM records r JOIN rules n ON n.id = r.rule
+		LEFT JOIN outcomes o ON o.seq = r.seq
+		WHERE %s GROUP BY n.name, o.class, o.code, o.cause, o.place ORDER BY count(*) DESC, n.name, o.code, o.cause,
+		o.place LIMIT %s`, w.text(), limit), w.args...)
 	if err != nil {
 		return nil, fmt.Errorf("group failures: %w", s.explain(err))
 	}
@@ -275,8 +278,10 @@ func (s *Store) Summary(ctx context.Context) (journal.Summary, error) {
 		return nil
 	}, summaryQuery)
 	if err == nil {
-		err = s.pool.QueryRow(ctx, `SELECT (SELECT count(*) FROM files WHERE state = $1), (SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint
-			FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $2 AND c.relkind = 'r')`, string(journal.FileOpen), s.schema).
+		err = s.pool.QueryRow(ctx, `SELECT (SELECT count(*) FROM files
+			WHERE state = $1), (SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint
+			FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $2 AND c.relkind = 'r')`, string(
+			journal.FileOpen), s.schema).
 			Scan(&sum.Files, &sum.Size)
 	}
 	if err != nil {
@@ -288,11 +293,15 @@ func (s *Store) Summary(ctx context.Context) (journal.Summary, error) {
 // The first accepted pending record of a rule need not be the head of its key when an earlier one
 // of another rule is; then the index of open records gives it.
 const summaryQuery = `SELECT n.name, c.s0, c.s1, c.s2, c.s3, c.s4, c.s5, c.s6, c.received, c.delivered,
-	(SELECT CASE WHEN f.rule = n.id THEN f.received END FROM (SELECT r.rule, r.received FROM records r WHERE (r.state, r.rule, r.seq) > (0, n.id, 0)
+	(SELECT CASE WHEN f.rule = n.id THEN f.received END FROM (SELECT r.rule, r.received FROM records r
+	WHERE (r.state, r.rule, r.seq) > (0, n.id, 0)
 		AND r.state = 0 ORDER BY r.state, r.rule, r.seq LIMIT 1) f),
 	(SELECT min(k.due) FROM keys k WHERE k.rule = n.id AND k.owner IS NULL AND k.state = 0 AND k.due > 0)
-	FROM rules n, LATERAL (SELECT coalesce(sum(n) FILTER (WHERE state = 0), 0)::bigint s0, coalesce(sum(n) FILTER (WHERE state = 1), 0)::bigint s1,
+	FROM rules n, LATERAL (SELECT coalesce(sum(n) FILTER (WHERE state = 0), 0)::bigint s0,
+	coalesce(sum(n) FILTER (WHERE state = 1), 0)::bigint s1,
 		coalesce(sum(n) FILTER (WHERE state = 2), 0)::bigint s2, coalesce(sum(n) FILTER (WHERE state = 3), 0)::bigint s3,
-		coalesce(sum(n) FILTER (WHERE state = 4), 0)::bigint s4, coalesce(sum(n) FILTER (WHERE state = 5), 0)::bigint s5, coalesce(sum(n) FILTER (WHERE state = 6), 0)::bigint s6,
-		coalesce(max(last) FILTER (WHERE state = -1), 0)::bigint received, coalesce(max(last) FILTER (WHERE state = 1), 0)::bigint delivered
+		coalesce(sum(n) FILTER (WHERE state = 4), 0)::bigint s4, coalesce(sum(n) FILTER (WHERE state = 5), 0)::bigint s5,
+		coalesce(sum(n) FILTER (WHERE state = 6), 0)::bigint s6,
+		coalesce(max(last) FILTER (WHERE state = -1), 0)::bigint received, coalesce(max(last) FILTER (WHERE state = 1),
+		0)::bigint delivered
 		FROM counts WHERE rule = n.id) c ORDER BY n.name COLLATE "C"`

@@ -66,7 +66,8 @@ func (m memory) ShapeNumbers(ctx context.Context, shapes []string) (map[string]u
 		}
 		return t.batch(ctx, func(b *pgx.Batch) {
 			for _, fields := range texts {
-				b.Queue(`INSERT INTO shapes (server, fields, number) SELECT $1, $2, n FROM (SELECT coalesce(max(number), 0) + 1 AS n FROM shapes WHERE server = $1) s
+				b.Queue(`INSERT INTO shapes (server, fields, number) SELECT $1, $2, n
+					FROM (SELECT coalesce(max(number), 0) + 1 AS n FROM shapes WHERE server = $1) s
 					WHERE n <= $3 ON CONFLICT DO NOTHING`, m.server, fields, actions.MaxShape)
 			}
 		})
@@ -118,7 +119,8 @@ func (m memory) Identities(ctx context.Context, keys []actions.IdentityKey) (map
 		id, err := scanIdentity(rows)
 		out[id.IdentityKey] = id
 		return err
-	}, `SELECT i.type, i.external_id, i.uid, i.generation, i.origin FROM unnest($2::text[], $3::text[]) u(type, external_id)
+	}, `SELECT i.type, i.external_id, i.uid, i.generation, i.origin FROM unnest($2::text[], $3::text[]) u(type,
+		external_id)
 		JOIN identities i ON i.server = $1 AND i.type = u.type AND i.external_id = u.external_id`, m.server, types, ids)
 	if err != nil {
 		return nil, fmt.Errorf("look up identities: %w", m.s.explain(err))
@@ -152,8 +154,10 @@ func (s *Store) SetIdentities(ctx context.Context, server string, ids []actions.
 	err := s.tx(ctx, func(ctx context.Context, t *tx) error {
 		err := t.batch(ctx, func(b *pgx.Batch) {
 			for _, id := range ids {
-				b.Queue(`INSERT INTO identities VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (server, type, external_id) DO UPDATE SET uid = excluded.uid,
-					generation = excluded.generation, origin = excluded.origin`, server, clean(id.Type), clean(id.ExternalID), clean(id.UID), id.Generation, id.Origin)
+				b.Queue(`INSERT INTO identities VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (server, type, external_id)
+					DO UPDATE SET uid = excluded.uid,
+					generation = excluded.generation, origin = excluded.origin`, server, clean(id.Type), clean(id.ExternalID),
+					clean(id.UID), id.Generation, id.Origin)
 			}
 		})
 		if err != nil {
@@ -178,7 +182,8 @@ func (s *Store) ListIdentities(ctx context.Context, server, externalID string, l
 		id, err := scanIdentity(rows)
 		out = append(out, id)
 		return err
-	}, `SELECT type, external_id, uid, generation, origin FROM identities WHERE server = $1 AND ($2 = '' OR external_id = $2)
+	}, `SELECT type, external_id, uid, generation, origin FROM identities WHERE server = $1 AND ($2 = ''
+		OR external_id = $2)
 		ORDER BY type, external_id LIMIT $3`, server, externalID, most)
 	if err != nil {
 		return nil, fmt.Errorf("list identities: %w", s.explain(err))

@@ -64,9 +64,13 @@ func fillFormat(t *testing.T, p place, steps []string) {
 		}
 		exec(string(text))
 	}
-	rows, err := conn.Query(t.Context(), `SELECT format('INSERT INTO %I.%I (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %I.%I ON CONFLICT DO NOTHING', table_schema, table_name,
-		string_agg(quote_ident(column_name), ', '), string_agg(CASE column_name WHEN 'mend' THEN 'hint' ELSE quote_ident(column_name) END, ', '), $2::text, table_name)
-		FROM information_schema.columns WHERE table_schema = $1 AND table_name <> 'journal_format' GROUP BY table_schema, table_name`, schema, from)
+	rows, err := conn.Query(t.Context(), `SELECT
+		format('INSERT INTO %I.%I (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %I.%I ON CONFLICT DO NOTHING', table_schema,
+		table_name,
+		string_agg(quote_ident(column_name), ', '), string_agg(CASE column_name WHEN 'mend' THEN 'hint'
+		ELSE quote_ident(column_name) END, ', '), $2::text, table_name)
+		FROM information_schema.columns WHERE table_schema = $1 AND table_name <> 'journal_format'
+		GROUP BY table_schema, table_name`, schema, from)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,8 +35,10 @@ func (s *Store) nameRecords(ctx context.Context, p pgx.Tx) error {
 			}
 			more = true
 			return err
-		}, `SELECT r.seq, r.state, r.id, r.key, coalesce(o.objects, ''), n.name, coalesce(o.class, ''), coalesce(o.code, ''), coalesce(o.cause, ''), coalesce(o.place, '')
-			FROM records r JOIN rules n ON n.id = r.rule LEFT JOIN outcomes o ON o.seq = r.seq WHERE r.seq > $1 ORDER BY r.seq LIMIT 20000`, after)
+		}, `SELECT r.seq, r.state, r.id, r.key, coalesce(o.objects, ''), n.name, coalesce(o.class, ''), coalesce(o.code,
+			''), coalesce(o.cause, ''), coalesce(o.place, '')
+			FROM records r JOIN rules n ON n.id = r.rule LEFT JOIN outcomes o ON o.seq = r.seq WHERE r.seq > $1
+			ORDER BY r.seq LIMIT 20000`, after)
 		if err == nil {
 			err = t.saveTerms(ctx)
 		}

@@ -36,8 +36,10 @@ func (o *outcomes) queue(b *pgx.Batch) {
 		return
 	}
 	b.Queue(`INSERT INTO outcomes (seq, class, code, cause, hint, object, field, place, private, objects, superseded_by)
-		SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bytea[], $10::text[], $11::bigint[])
-		ON CONFLICT (seq) DO UPDATE SET class = excluded.class, code = excluded.code, cause = excluded.cause, hint = excluded.hint, object = excluded.object,
+		SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+		$8::text[], $9::bytea[], $10::text[], $11::bigint[])
+		ON CONFLICT (seq) DO UPDATE SET class = excluded.class, code = excluded.code, cause = excluded.cause,
+		hint = excluded.hint, object = excluded.object,
 		field = excluded.field, place = excluded.place, private = excluded.private, objects = excluded.objects,
 		superseded_by = excluded.superseded_by`,
 		o.seqs, o.classes, o.codes, o.causes, o.hints, o.objects, o.fields, o.places, o.privates, o.ids, o.newer)

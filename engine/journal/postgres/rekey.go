@@ -19,8 +19,10 @@ var resealed = []struct{ purpose, read, write string }{
 	{codec.PurposeOrigin, "SELECT seq, ident, origin FROM records WHERE seq > $1 AND origin IS NOT NULL ORDER BY seq " +
 		"LIMIT $2",
 		"UPDATE records t SET origin = u.sealed FROM unnest($1::bigint[], $2::bytea[]) u(seq, sealed) WHERE t.seq = u.seq"},
-	{codec.PurposeProblem, `SELECT o.seq, r.ident, o.private FROM outcomes o JOIN records r ON r.seq = o.seq WHERE o.seq > $1 AND o.private IS NOT NULL
-		ORDER BY o.seq LIMIT $2`, "UPDATE outcomes t SET private = u.sealed FROM unnest($1::bigint[], $2::bytea[]) u(seq, sealed) WHERE t.seq = u.seq"},
+	{codec.PurposeProblem, `SELECT o.seq, r.ident, o.private FROM outcomes o JOIN records r ON r.seq = o.seq
+		WHERE o.seq > $1 AND o.private IS NOT NULL
+		ORDER BY o.seq LIMIT $2`, "UPDATE outcomes t SET private = u.sealed FROM unnest($1::bigint[], $2::bytea[]) " +
+		"u(seq, sealed) WHERE t.seq = u.seq"},
 }
 
 // Rekey implements journal.Maintenance. Nobody else opens the journal or writes
@@ -116,7 +118,8 @@ func (t *tx) resealShares(ctx context.Context) (int64, error) {
 		return err
 	}, "SELECT server, contributor, slot, value FROM contributions")
 	if err == nil && len(fresh) > 0 {
-		_, err = t.Exec(ctx, `UPDATE contributions c SET value = u.value FROM unnest($1::text[], $2::text[], $3::text[]) u(server, contributor, value)
+		_, err = t.Exec(ctx, `UPDATE contributions c SET value = u.value
+			FROM unnest($1::text[], $2::text[], $3::text[]) u(server, contributor, value)
 			WHERE c.server = u.server AND c.contributor = u.contributor`, servers, contributors, fresh)
 	}
 	return int64(len(fresh)), err

@@ -49,7 +49,8 @@ func (s *Store) Expire(ctx context.Context, r journal.Retention, now time.Time) 
 }
 
 func (s *Store) expirePayloads(ctx context.Context, age time.Duration, now time.Time, count *int64) error {
-	return s.expire(ctx, age, now, `SELECT r.seq FROM payloads p JOIN records r ON r.seq = p.seq WHERE r.state IN (1, 3, 5, 6) AND r.touched < $1
+	return s.expire(ctx, age, now, `SELECT r.seq FROM payloads p JOIN records r ON r.seq = p.seq
+		WHERE r.state IN (1, 3, 5, 6) AND r.touched < $1
 		AND p.seq > $2 AND p.seq < $3 ORDER BY p.seq LIMIT $4`,
 		func(ctx context.Context, t *tx, seqs []int64, _ map[int64]standing) error {
 			if _, err := t.Exec(ctx, "UPDATE outcomes SET private = NULL WHERE seq = ANY($1)", seqs); err != nil {
@@ -278,8 +279,10 @@ func (t *tx) forgetRecords(ctx context.Context, seqs []int64, externalID string,
 	}
 	err = t.batch(ctx, func(b *pgx.Batch) {
 		b.Queue("UPDATE outcomes SET private = NULL, object = '', objects = '' WHERE seq = ANY($1)", seqs)
-		b.Queue(`UPDATE records r SET key = $3, chain = $4, id = CASE WHEN id = $5 OR length($5) >= $6 AND strpos(id, $5) > 0 THEN $3 ELSE id END, origin = u.origin
-			FROM unnest($1::bigint[], $2::bytea[]) u(seq, origin) WHERE r.seq = u.seq`, seqs, origins, shared.ForgottenKey, shared.ForgottenChain, clean(externalID), shared.MinMention)
+		b.Queue(`UPDATE records r SET key = $3, chain = $4, id = CASE WHEN id = $5 OR length($5) >= $6
+			AND strpos(id, $5) > 0 THEN $3 ELSE id END, origin = u.origin
+			FROM unnest($1::bigint[], $2::bytea[]) u(seq, origin) WHERE r.seq = u.seq`, seqs, origins, shared.ForgottenKey,
+			shared.ForgottenChain, clean(externalID), shared.MinMention)
 		notes.queue(b)
 	})
 	if err != nil {

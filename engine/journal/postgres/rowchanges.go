@@ -10,7 +10,8 @@ import (
 
 // RowChanges implements journal.Journal.
 func (s *Store) RowChanges(ctx context.Context, limit int) ([]*journal.Record, error) {
-	seqs, err := numbers(ctx, s.pool, `SELECT c.seq FROM row_changes c JOIN records r ON r.seq = c.seq JOIN files f ON f.id = r.file AND f.state = $1
+	seqs, err := numbers(ctx, s.pool, `SELECT c.seq FROM row_changes c JOIN records r ON r.seq = c.seq
+		JOIN files f ON f.id = r.file AND f.state = $1
 		WHERE r.state NOT IN (0, 2) ORDER BY c.seq LIMIT $2`, string(journal.FileFinished), limit)
 	var out []*journal.Record
 	if err == nil && len(seqs) > 0 {

@@ -111,6 +111,7 @@ func (t *tx) findDuplicates(ctx context.Context, rows []*row) error {
 		}
 	}
 	known := map[int64]knownRecord{}
+	// The newest is found in the order of the index; see rehead.
 	err := each(ctx, t, func(rows pgx.Rows) error {
 		var ident, content int64
 		var k knownRecord
@@ -120,7 +121,7 @@ func (t *tx) findDuplicates(ctx context.Context, rows []*row) error {
 		return err
 	}, `SELECT u.ident, r.seq, r.content, r.rule, r.id FROM unnest($1::bigint[]) u(ident),
 		LATERAL (SELECT ident, seq, content, rule, id FROM records r WHERE (r.ident, r.seq) <= (u.ident, 9223372036854775807)
-		ORDER BY r.ident DESC, r.seq DESC LIMIT 1) r WHERE r.ident = u.ident`, idents) // in the order of the index; see rehead
+		ORDER BY r.ident DESC, r.seq DESC LIMIT 1) r WHERE r.ident = u.ident`, idents)
 	if err != nil {
 		return err
 	}
@@ -155,8 +156,10 @@ func (t *tx) queue(ctx context.Context, rows []*row) error {
 	// Updating a key whose head stays changes nothing but locks it, so that nobody takes it away meanwhile.
 	_, err := t.Exec(ctx, `INSERT INTO keys AS k (chain, seq, rule, due, state)
 		SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::int[], $4::bigint[], $5::smallint[])
-		ON CONFLICT (chain) DO UPDATE SET seq = least(k.seq, excluded.seq), rule = CASE WHEN k.seq < excluded.seq THEN k.rule ELSE excluded.rule END,
-		due = CASE WHEN k.seq < excluded.seq THEN k.due ELSE excluded.due END, state = CASE WHEN k.seq < excluded.seq THEN k.state ELSE excluded.state END`,
+		ON CONFLICT (chain) DO UPDATE SET seq = least(k.seq, excluded.seq), rule = CASE
+		WHEN k.seq < excluded.seq THEN k.rule ELSE excluded.rule END,
+		due = CASE WHEN k.seq < excluded.seq THEN k.due ELSE excluded.due END, state = CASE
+		WHEN k.seq < excluded.seq THEN k.state ELSE excluded.state END`,
 		chains, seqs, rules, dues, states)
 	return err
 }
@@ -216,9 +219,12 @@ func (t *tx) insertRows(ctx context.Context, rows []*row) error {
 		}
 	}
 	return t.batch(ctx, func(b *pgx.Batch) {
-		b.Queue(`INSERT INTO records (seq, state, attempts, flags, rule, ident, chain, content, next_try, touched, received, id, key, file, row, origin, version, rank, cause)
-			SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::int[], $4::smallint[], $5::int[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[],
-			$10::bigint[], $11::bigint[], $12::text[], $13::text[], $14::text[], $15::int[], $16::bytea[], $17::bigint[], $18::bigint[], $19::bigint[])`,
+		b.Queue(`INSERT INTO records (seq, state, attempts, flags, rule, ident, chain, content, next_try, touched, received,
+			id, key, file, row, origin, version, rank, cause)
+			SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::int[], $4::smallint[], $5::int[], $6::bigint[],
+			$7::bigint[], $8::bigint[], $9::bigint[],
+			$10::bigint[], $11::bigint[], $12::text[], $13::text[], $14::text[], $15::int[], $16::bytea[], $17::bigint[],
+			$18::bigint[], $19::bigint[])`,
 			seqs, states, attempts, flags, rules, idents, chains, contents, dues, touched, received, ids, keys, files, places,
 			origins, versions, ranks, causes)
 		if len(bodySeqs) > 0 {

@@ -87,11 +87,13 @@ func (s *Store) candidates(ctx context.Context, f journal.Filter) (candidates, e
 	case slices.Equal(f.States, []journal.State{journal.Failed}) && (f.Code != "" || f.Class != "" || f.Cause != ""):
 		causes, err := s.causesOf(ctx, f)
 		// In the order of the index, as in rehead.
-		return along(`SELECT r.seq FROM unnest($3::bigint[]) u(cause), LATERAL (SELECT cause, seq FROM records r WHERE state = 4 AND cause = u.cause
+		return along(`SELECT r.seq FROM unnest($3::bigint[]) u(cause), LATERAL (SELECT cause, seq FROM records r
+			WHERE state = 4 AND cause = u.cause
 			AND (r.cause, r.seq) < (u.cause, $1) ORDER BY r.cause DESC, r.seq DESC LIMIT $2) r ORDER BY r.seq DESC LIMIT $2`, causes), err
 	case len(f.States) > 0 || f.Rule != "":
 		states, err := stateCodes(f.States)
-		return along(`SELECT r.seq FROM unnest($3::smallint[]) u(state), (SELECT id FROM rules WHERE $4 = '' OR name = $4) n, LATERAL (SELECT seq FROM records r
+		return along(`SELECT r.seq FROM unnest($3::smallint[]) u(state), (SELECT id FROM rules WHERE $4 = ''
+			OR name = $4) n, LATERAL (SELECT seq FROM records r
 			WHERE r.state = u.state AND r.rule = n.id AND (r.state, r.rule, r.seq) < (u.state, n.id, $1)
 			ORDER BY r.state DESC, r.rule DESC, r.seq DESC LIMIT $2) r ORDER BY r.seq DESC LIMIT $2`, states, f.Rule), err
 	default:
@@ -99,7 +101,8 @@ func (s *Store) candidates(ctx context.Context, f journal.Filter) (candidates, e
 	}
 }
 
-const latestByTerms = `SELECT DISTINCT t.seq FROM unnest($3::bigint[]) u(hash), LATERAL (SELECT seq FROM terms t WHERE t.hash = u.hash AND t.seq < $1
+const latestByTerms = `SELECT DISTINCT t.seq FROM unnest($3::bigint[]) u(hash), LATERAL (SELECT seq FROM terms t
+	WHERE t.hash = u.hash AND t.seq < $1
 	ORDER BY t.hash DESC, t.seq DESC LIMIT $2) t ORDER BY t.seq DESC LIMIT $2`
 
 func termsOf(texts []string) []int64 {
@@ -169,9 +172,12 @@ func (s *Store) firstSince(ctx context.Context, micros int64) (int64, error) {
 
 // causesOf gives the causes of failed records that a filter selects. It steps from one cause to the next in the index.
 func (s *Store) causesOf(ctx context.Context, f journal.Filter) ([]int64, error) {
-	groups, err := s.causeGroups(ctx, `WITH RECURSIVE c(cause) AS ((SELECT cause FROM records WHERE state = 4 ORDER BY cause LIMIT 1)
-		UNION ALL SELECT (SELECT r.cause FROM records r WHERE state = 4 AND r.cause > c.cause ORDER BY r.cause LIMIT 1) FROM c WHERE c.cause IS NOT NULL)
-		SELECT c.cause, 0::bigint, (SELECT r.seq FROM records r WHERE state = 4 AND (r.cause, r.seq) <= (c.cause, 9223372036854775807)
+	groups, err := s.causeGroups(ctx, `WITH RECURSIVE c(cause) AS ((SELECT cause FROM records WHERE state = 4
+		ORDER BY cause LIMIT 1)
+		UNION ALL SELECT (SELECT r.cause FROM records r WHERE state = 4 AND r.cause > c.cause ORDER BY r.cause LIMIT 1)
+		FROM c WHERE c.cause IS NOT NULL)
+		SELECT c.cause, 0::bigint, (SELECT r.seq FROM records r WHERE state = 4 AND (r.cause, r.seq) <= (c.cause,
+		9223372036854775807)
 		ORDER BY r.cause DESC, r.seq DESC LIMIT 1), 0::bigint, 0::bigint FROM c WHERE c.cause IS NOT NULL`)
 	causes := []int64{}
 	for _, g := range groups {
@@ -229,7 +235,8 @@ func (s *Store) holders(ctx context.Context, texts []string) ([]journal.Holder, 
 		out = append(out, h)
 		return err
 	}, `SELECT server, type, external_id, uid, generation, origin FROM identities WHERE external_id = ANY($1)
-		UNION SELECT server, type, external_id, uid, generation, origin FROM identities WHERE uid = ANY($1) ORDER BY 1, 2, 3`, cleaned)
+		UNION SELECT server, type, external_id, uid, generation, origin FROM identities WHERE uid = ANY($1)
+		ORDER BY 1, 2, 3`, cleaned)
 	return out, err
 }
 

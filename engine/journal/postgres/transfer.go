@@ -173,7 +173,8 @@ func (x *Transfer) Dump(ctx context.Context, t shared.Table, f func(row []any) e
 		query = `SELECT id, name, coalesce((SELECT max(last) FROM counts WHERE rule = id AND state = -1), 0),
 			coalesce((SELECT max(last) FROM counts WHERE rule = id AND state = 1), 0) FROM rules ORDER BY id`
 	case "figures":
-		query = `SELECT width, start, rule, server, sum(received)::bigint, sum(delivered)::bigint, sum(failed)::bigint, sum(skipped)::bigint, sum(superseded)::bigint,
+		query = `SELECT width, start, rule, server, sum(received)::bigint, sum(delivered)::bigint, sum(failed)::bigint,
+			sum(skipped)::bigint, sum(superseded)::bigint,
 			sum(lag_sum)::bigint, max(lag_max) FROM figures GROUP BY width, start, rule, server ORDER BY 1, 2, 3, 4`
 	case "digests":
 		query += " WHERE sum <> 0 OR seq <> 0 OR version <> 0 OR mark <> 0 ORDER BY object"
@@ -311,9 +312,11 @@ func fillRules(ctx context.Context, tx pgx.Tx, rows iter.Seq2[[]any, error]) err
 func (x *Transfer) Finish(ctx context.Context) error {
 	err := pgx.BeginFunc(ctx, x.conn, func(tx pgx.Tx) error {
 		for _, q := range []string{
-			`INSERT INTO counts AS c SELECT rule, state, 0, count(*), 0 FROM records GROUP BY rule, state ON CONFLICT (rule, state, slot) DO UPDATE SET n = excluded.n`,
+			`INSERT INTO counts AS c SELECT rule, state, 0, count(*), 0 FROM records GROUP BY rule, state
+				ON CONFLICT (rule, state, slot) DO UPDATE SET n = excluded.n`,
 			"DELETE FROM keys",
-			`INSERT INTO keys (chain, seq, rule, due, state) SELECT DISTINCT ON (chain) chain, seq, rule, next_try, state FROM records r WHERE state IN (0, 2)
+			`INSERT INTO keys (chain, seq, rule, due, state) SELECT DISTINCT ON (chain) chain, seq, rule, next_try, state
+				FROM records r WHERE state IN (0, 2)
 				ORDER BY chain, ` + linePlace,
 			"SELECT setval('record_seq', greatest(1, (SELECT max(seq) FROM records), (SELECT max(place + places) FROM files)))",
 			"SELECT setval(pg_get_serial_sequence('rules', 'id'), greatest(1, (SELECT max(id) FROM rules)))",

@@ -157,7 +157,8 @@ func (t *tx) flushCounts(ctx context.Context) error {
 	}
 	_, err := t.Exec(ctx, `INSERT INTO counts SELECT rule, state, pg_backend_pid() % 64, n, last
 		FROM unnest($1::int[], $2::smallint[], $3::bigint[], $4::bigint[]) u(rule, state, n, last) ORDER BY rule, state
-		ON CONFLICT (rule, state, slot) DO UPDATE SET n = counts.n + excluded.n, last = greatest(counts.last, excluded.last)`, rules, states, ns, lasts)
+		ON CONFLICT (rule, state, slot) DO UPDATE SET n = counts.n + excluded.n, last = greatest(counts.last,
+		excluded.last)`, rules, states, ns, lasts)
 	if err != nil {
 		return fmt.Errorf("count records: %w", err)
 	}

@@ -16,13 +16,16 @@ import (
 // linePlace orders the unsettled records r of a key: first those that neither wait for their
 // parents nor stand behind one of their own rule that does, in order; then those that wait, by when
 // they are due.
-const linePlace = `CASE WHEN r.flags & 8 <> 0 THEN 1 WHEN EXISTS (SELECT 1 FROM records w WHERE w.flags & 8 <> 0 AND w.chain = r.chain AND w.rule = r.rule
-	AND w.seq < r.seq) THEN 2 ELSE 0 END, CASE WHEN r.flags & 8 <> 0 THEN r.state END, CASE WHEN r.flags & 8 <> 0 THEN r.next_try END, r.seq`
+const linePlace = `CASE WHEN r.flags & 8 <> 0 THEN 1 WHEN EXISTS (SELECT 1 FROM records w WHERE w.flags & 8 <> 0
+	AND w.chain = r.chain AND w.rule = r.rule
+	AND w.seq < r.seq) THEN 2 ELSE 0 END, CASE WHEN r.flags & 8 <> 0 THEN r.state END, CASE
+	WHEN r.flags & 8 <> 0 THEN r.next_try END, r.seq`
 
 // waitersOf gives the records of keys that wait for their parents. It asks key by key: the planner
 // believes that most records have the flag, and would rather read all of them for many keys at
 // once.
-const waitersOf = `unnest($1::bigint[]) c(chain), LATERAL (SELECT seq FROM records w WHERE w.flags & 8 <> 0 AND w.chain = c.chain OFFSET 0) w`
+const waitersOf = `unnest($1::bigint[]) c(chain), LATERAL (SELECT seq FROM records w WHERE w.flags & 8 <> 0
+	AND w.chain = c.chain OFFSET 0) w`
 
 // passWaiters sets the heads of those keys that have a record which waits for its parent. The
 // caller has locked the keys.

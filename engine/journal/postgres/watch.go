@@ -88,7 +88,8 @@ func (s *Store) listen(ctx context.Context) error {
 			return err
 		}
 		var ready bool
-		err = raw.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM rules r, LATERAL (SELECT 1 FROM keys k WHERE k.rule = r.id AND k.owner IS NULL AND k.state = 0
+		err = raw.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM rules r, LATERAL (SELECT 1 FROM keys k WHERE k.rule = r.id
+			AND k.owner IS NULL AND k.state = 0
 			AND k.due <= $1 LIMIT 1) d)`, codec.Micros(s.now())).Scan(&ready)
 		if err != nil {
 			return err

@@ -14,7 +14,8 @@ import (
 const (
 	setMeta       = "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 	cursorPrefix  = "cursor:"
-	insertRecords = `INSERT INTO records (seq, state, head, next_try, attempts, flags, touched, received, rule, ident, chain, content, id, key,
+	insertRecords = `INSERT INTO records (seq, state, head, next_try, attempts, flags, touched, received, rule, ident,
+		chain, content, id, key,
 		file, place, origin, version, rank, cause)`
 	recordColumns = 20
 	insertOutcome = "INSERT OR REPLACE INTO outcomes (seq, class, code, cause, hint, object, field, place, private, " +
@@ -217,7 +218,8 @@ func (t *tx) newest(rows []*row, indexed map[int64]bool) (map[int64]knownRecord,
 		}
 	}
 	if len(ask) > 0 {
-		found, err := t.query(`SELECT (SELECT seq FROM finder WHERE hash = j.value ORDER BY seq DESC LIMIT 1) AS s FROM json_each(?) j WHERE s IS NOT NULL`, list(ask))
+		found, err := t.query(`SELECT (SELECT seq FROM finder WHERE hash = j.value ORDER BY seq DESC LIMIT 1) AS s
+			FROM json_each(?) j WHERE s IS NOT NULL`, list(ask))
 		err = scan(found, err, func(rows *sql.Rows) error {
 			var seq int64
 			err := rows.Scan(&seq)
@@ -232,7 +234,8 @@ func (t *tx) newest(rows []*row, indexed map[int64]bool) (map[int64]knownRecord,
 	if len(seqs) == 0 {
 		return known, nil
 	}
-	found, err := t.query(`SELECT r.seq, r.ident, r.content, r.id, n.name FROM json_each(?) j CROSS JOIN records r ON r.seq = j.value
+	found, err := t.query(`SELECT r.seq, r.ident, r.content, r.id, n.name FROM json_each(?) j CROSS JOIN records r
+		ON r.seq = j.value
 		JOIN rules n ON n.id = r.rule`, list(seqs))
 	err = scan(found, err, func(rows *sql.Rows) error {
 		var k knownRecord

@@ -119,21 +119,27 @@ func pragmaCheck(ctx context.Context, db *sql.DB, pragma string) error {
 
 // invariants are what must hold in every journal; each query gives nothing when it does.
 var invariants = []struct{ what, query string }{
-	{"every key's first unsettled record, and no other, comes next", `SELECT min(seq) FROM records WHERE state IN (0, 2) GROUP BY chain
+	{"every key's first unsettled record, and no other, comes next", `SELECT min(seq) FROM records
+		WHERE state IN (0, 2) GROUP BY chain
 		HAVING sum(head) <> 1 OR max(flags & 8) = 0 AND max(CASE WHEN head = 1 THEN seq END) <> min(seq)`},
 	{"records that wait for their parents let those of other rules pass, and no others", `SELECT seq FROM (
-		SELECT r.seq, r.head, row_number() OVER (PARTITION BY r.chain ORDER BY CASE WHEN r.flags & 8 THEN 1 WHEN EXISTS (SELECT 1 FROM records w
+		SELECT r.seq, r.head, row_number() OVER (PARTITION BY r.chain ORDER BY CASE WHEN r.flags & 8 THEN 1
+		WHEN EXISTS (SELECT 1 FROM records w
 		WHERE w.flags & 8 AND w.chain = r.chain AND w.rule = r.rule AND w.seq < r.seq) THEN 2 ELSE 0 END,
 		CASE WHEN r.flags & 8 THEN r.state END, CASE WHEN r.flags & 8 THEN r.next_try END, r.seq) AS place
-		FROM records r WHERE r.state IN (0, 2) AND r.chain IN (SELECT chain FROM records WHERE flags & 8)) WHERE head <> (place = 1)`},
+		FROM records r WHERE r.state IN (0, 2) AND r.chain IN (SELECT chain FROM records WHERE flags & 8))
+		WHERE head <> (place = 1)`},
 	{"settled records are out of the way",
 		`SELECT seq FROM records WHERE state NOT IN (0, 2) AND (head <> 0 OR next_try <> 0 OR flags & 8)`},
 	{"counters agree with the records", `SELECT id FROM rules n WHERE
-		(n.pending, n.delivered, n.held, n.skipped, n.failed, n.dismissed) IS NOT (SELECT coalesce(sum(state = 0), 0), coalesce(sum(state = 1), 0),
-		coalesce(sum(state = 2), 0), coalesce(sum(state = 3), 0), coalesce(sum(state = 4), 0), coalesce(sum(state = 5), 0) FROM records WHERE rule = n.id)`},
+		(n.pending, n.delivered, n.held, n.skipped, n.failed, n.dismissed) IS NOT (SELECT coalesce(sum(state = 0), 0),
+		coalesce(sum(state = 1), 0),
+		coalesce(sum(state = 2), 0), coalesce(sum(state = 3), 0), coalesce(sum(state = 4), 0), coalesce(sum(state = 5),
+		0) FROM records WHERE rule = n.id)`},
 	{"payloads belong to records", `SELECT seq FROM payloads WHERE seq NOT IN (SELECT seq FROM records)`},
 	{"unsettled records can be found by their key", `SELECT seq FROM records r WHERE state IN (0, 2) AND
-		seq <= (SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'journal.found') AND NOT EXISTS (SELECT 1 FROM finder f WHERE f.hash = r.chain AND f.seq = r.seq)`},
+		seq <= (SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'journal.found') AND NOT EXISTS (SELECT 1
+		FROM finder f WHERE f.hash = r.chain AND f.seq = r.seq)`},
 }
 
 // Check implements journal.Journal: the file's structure, its indexes, and what must hold between records.

@@ -153,7 +153,8 @@ func (s *Store) claimSome(ctx context.Context, c journal.Claim, out []*journal.R
 const (
 	dueNew = "SELECT seq FROM records INDEXED BY work WHERE state = 0 AND head = 1 AND rule = ? AND next_try = 0 AND " +
 		"seq > ? ORDER BY seq"
-	dueLater = `SELECT seq FROM records INDEXED BY work WHERE state = 0 AND head = 1 AND rule = ? AND next_try > 0 AND next_try <= ? AND seq > ?
+	dueLater = `SELECT seq FROM records INDEXED BY work WHERE state = 0 AND head = 1 AND rule = ? AND next_try > 0
+		AND next_try <= ? AND seq > ?
 		ORDER BY next_try, seq`
 )
 
@@ -254,7 +255,8 @@ func (s *Store) ClaimKeys(ctx context.Context, owner string, keys []journal.RowK
 }
 
 // firstInTable gives the first unsettled record of keys of which something waits.
-const firstInTable = `SELECT f.hash, min(f.seq) FROM json_each(?) j CROSS JOIN finder f ON f.hash = j.value CROSS JOIN records r ON r.seq = f.seq
+const firstInTable = `SELECT f.hash, min(f.seq) FROM json_each(?) j CROSS JOIN finder f ON f.hash = j.value
+	CROSS JOIN records r ON r.seq = f.seq
 	WHERE r.state IN (0, 2) GROUP BY f.hash`
 
 // firstUnsettled gives the first unsettled records of the keys that have any, as the file stands now.

@@ -30,7 +30,8 @@ func (m memory) Contribute(ctx context.Context, list []actions.Contribution) (ma
 			}
 		}
 		left = map[string][]string{}
-		rows, err := t.query(`SELECT l.contributor, l.slot FROM contributions_left l WHERE l.server = ? AND l.contributor IN (SELECT value FROM json_each(?))
+		rows, err := t.query(`SELECT l.contributor, l.slot FROM contributions_left l WHERE l.server = ?
+			AND l.contributor IN (SELECT value FROM json_each(?))
 			ORDER BY l.contributor, l.slot`, m.server, string(asked))
 		return scan(rows, err, func(rows *sql.Rows) error {
 			var contributor, slot string
@@ -46,7 +47,8 @@ func (m memory) Contribute(ctx context.Context, list []actions.Contribution) (ma
 }
 
 func (t *tx) contribute(server string, c actions.Contribution, stored string) error {
-	err := t.exec(`INSERT OR IGNORE INTO contributions_left SELECT server, contributor, slot FROM contributions WHERE server = ? AND contributor = ? AND slot <> ?`,
+	err := t.exec(`INSERT OR IGNORE INTO contributions_left SELECT server, contributor, slot FROM contributions
+		WHERE server = ? AND contributor = ? AND slot <> ?`,
 		server, c.Contributor, c.Slot)
 	if err != nil {
 		return err
@@ -74,8 +76,10 @@ func (m memory) Tallies(ctx context.Context, slots []string) (map[string]actions
 		return nil, fmt.Errorf("add up what records give: %w", err)
 	}
 	out := map[string]actions.Tally{}
-	rows, err := m.s.read.query(ctx, `SELECT j.value, count(c.contributor), total(c.number), coalesce((SELECT value FROM contributions l WHERE l.server = ?1 AND l.slot = j.value
-		ORDER BY l.at DESC, l.contributor DESC LIMIT 1), '') FROM json_each(?2) j LEFT JOIN contributions c ON c.server = ?1 AND c.slot = j.value GROUP BY j.value`,
+	rows, err := m.s.read.query(ctx, `SELECT j.value, count(c.contributor), total(c.number), coalesce((SELECT value
+		FROM contributions l WHERE l.server = ?1 AND l.slot = j.value
+		ORDER BY l.at DESC, l.contributor DESC LIMIT 1), '') FROM json_each(?2) j LEFT JOIN contributions c
+		ON c.server = ?1 AND c.slot = j.value GROUP BY j.value`,
 		m.server, string(asked))
 	err = scan(rows, err, func(rows *sql.Rows) error {
 		var t actions.Tally

@@ -22,10 +22,13 @@ func (t *tx) flushFigures() error {
 			continue
 		}
 		for _, w := range shared.Widths {
-			err := t.exec(`INSERT INTO figures (width, start, rule, server, received, delivered, failed, skipped, superseded, lag_sum, lag_max)
-				VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (width, start, rule, server) DO UPDATE SET received = received + excluded.received,
+			err := t.exec(`INSERT INTO figures (width, start, rule, server, received, delivered, failed, skipped, superseded,
+				lag_sum, lag_max)
+				VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (width, start, rule, server)
+				DO UPDATE SET received = received + excluded.received,
 				delivered = delivered + excluded.delivered, failed = failed + excluded.failed, skipped = skipped + excluded.skipped,
-				superseded = superseded + excluded.superseded, lag_sum = lag_sum + excluded.lag_sum, lag_max = max(lag_max, excluded.lag_max)`,
+				superseded = superseded + excluded.superseded, lag_sum = lag_sum + excluded.lag_sum, lag_max = max(lag_max,
+				excluded.lag_max)`,
 				w.Minutes, shared.Stretch(now, w.Minutes), of.Rule, of.Server, f.Received, f.Delivered, f.Failed, f.Skipped,
 				f.Superseded,
 				f.LagSum.Microseconds(), f.LagMax.Microseconds())
@@ -43,8 +46,10 @@ func (s *Store) Figures(ctx context.Context, q journal.FigureQuery) ([]journal.F
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.read.query(ctx, `SELECT f.start, n.name, f.server, f.received, f.delivered, f.failed, f.skipped, f.superseded, f.lag_sum, f.lag_max
-		FROM figures f JOIN rules n ON n.id = f.rule WHERE f.width = ?1 AND f.start BETWEEN ?2 AND ?3 AND (?4 = '' OR n.name = ?4) AND (?5 = '' OR f.server = ?5)
+	rows, err := s.read.query(ctx, `SELECT f.start, n.name, f.server, f.received, f.delivered, f.failed, f.skipped,
+		f.superseded, f.lag_sum, f.lag_max
+		FROM figures f JOIN rules n ON n.id = f.rule WHERE f.width = ?1 AND f.start BETWEEN ?2 AND ?3 AND (?4 = ''
+		OR n.name = ?4) AND (?5 = '' OR f.server = ?5)
 		ORDER BY f.start, n.name, f.server`, width, first, last, q.Rule, q.Server)
 	var out []journal.Figures
 	err = scan(rows, err, func(rows *sql.Rows) error {

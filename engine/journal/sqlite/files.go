@@ -23,8 +23,10 @@ func (s *Store) AddFile(ctx context.Context, f *journal.File) (bool, error) {
 	duplicate := false
 	err := s.writer.change(ctx, 1, func(t *tx) error {
 		duplicate = false
-		n, err := t.execCount("INSERT INTO files ("+fileColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-			ON CONFLICT (rule, sha256) DO NOTHING`, f.ID, f.Rule, f.Path, f.Name, f.Folder, f.Size, f.SHA256, codec.Micros(f.Received),
+		n, err := t.execCount("INSERT INTO files ("+fileColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+			?, ?, ?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT (rule, sha256) DO NOTHING`, f.ID, f.Rule, f.Path, f.Name, f.Folder, f.Size, f.SHA256,
+			codec.Micros(f.Received),
 			string(state), f.Next, f.Offset, f.Rows, f.Delivered, f.Unchanged, f.Skipped, f.Failed, f.Owner,
 			codec.Micros(f.Finished),
 			t.lastSeq(), f.Places, f.RecordsDelivered, f.RecordsSkipped, f.Superseded, f.RecordsSuperseded, f.Results)
@@ -91,9 +93,10 @@ func (t *tx) saveFiles(b *journal.Batch, now int64) error {
 		if err := t.countRows(f, b.Server, now); err != nil {
 			return err
 		}
-		n, err := t.execCount(`UPDATE files SET path = CASE WHEN ?1 = '' THEN path ELSE ?1 END, state = ?2, next = ?3, offset = ?4, rows = ?5, delivered = ?6,
-			unchanged = ?7, skipped = ?8, failed = ?9, finished = ?10, owner = ?11, records_delivered = ?13, records_skipped = ?14,
-			superseded = ?15, records_superseded = ?16, results = ?17
+		n, err := t.execCount(`UPDATE files SET path = CASE WHEN ?1 = '' THEN path ELSE ?1 END, state = ?2, next = ?3,
+			offset = ?4, rows = ?5, delivered = ?6,
+			unchanged = ?7, skipped = ?8, failed = ?9, finished = ?10, owner = ?11, records_delivered = ?13,
+			records_skipped = ?14, superseded = ?15, records_superseded = ?16, results = ?17
 			WHERE id = ?12 AND owner IN ('', ?11)`,
 			f.Path, string(f.State), f.Next, f.Offset, f.Rows, f.Delivered, f.Unchanged, f.Skipped, f.Failed,
 			codec.Micros(f.Finished), owner, f.ID,
@@ -113,7 +116,8 @@ func (t *tx) countRows(f *journal.File, server string, now int64) error {
 	var was journal.File
 	var name string
 	var received int64
-	err := t.queryRow(`SELECT rule, received, rows, delivered, unchanged, skipped, superseded, records_delivered, records_skipped, records_superseded FROM files WHERE id = ?`, f.ID).
+	err := t.queryRow(`SELECT rule, received, rows, delivered, unchanged, skipped, superseded, records_delivered,
+		records_skipped, records_superseded FROM files WHERE id = ?`, f.ID).
 		Scan(&name, &received, &was.Rows, &was.Delivered, &was.Unchanged, &was.Skipped, &was.Superseded,
 			&was.RecordsDelivered, &was.RecordsSkipped, &was.RecordsSuperseded)
 	if errors.Is(err, sql.ErrNoRows) {

@@ -198,9 +198,12 @@ func (s *Store) Causes(ctx context.Context, f journal.Filter) ([]journal.Cause, 
 	if f.Limit > 0 {
 		limit = f.Limit
 	}
-	query := fmt.Sprintf(`SELECT n.name, coalesce(o.code, ''), coalesce(o.cause, ''), max(coalesce(o.hint, '')), coalesce(o.place, ''), coalesce(o.class, ''),
-		count(*), min(r.touched), max(r.touched), max(r.seq) FROM records r CROSS JOIN rules n ON n.id = r.rule LEFT JOIN outcomes o ON o.seq = r.seq
-		WHERE %s GROUP BY n.name, o.class, o.code, o.cause, o.place ORDER BY count(*) DESC, n.name, o.code, o.cause, o.place LIMIT %d`, w.text(), limit)
+	query := fmt.Sprintf(`SELECT n.name, coalesce(o.code, ''), coalesce(o.cause, ''), max(coalesce(o.hint, '')),
+		coalesce(o.place, ''), coalesce(o.class, ''),
+		count(*), min(r.touched), max(r.touched), max(r.seq) FROM records r CROSS JOIN rules n ON n.id = r.rule
+		LEFT JOIN outcomes o ON o.seq = r.seq
+		WHERE %s GROUP BY n.name, o.class, o.code, o.cause, o.place ORDER BY count(*) DESC, n.name, o.code, o.cause,
+		o.place LIMIT %d`, w.text(), limit)
 	rows, err := s.read.db.QueryContext(ctx, query, w.args...)
 	var out []journal.Cause
 	var examples []int64
@@ -270,7 +273,8 @@ func (s *Store) Summary(ctx context.Context) (journal.Summary, error) {
 func (s *Store) ruleCounts(ctx context.Context, sum *journal.Summary) ([]int64, error) {
 	var ids []int64
 	rows, err := s.read.query(ctx,
-		`SELECT id, name, pending, held, delivered, skipped, failed, dismissed, superseded, last_received, last_delivered FROM rules ORDER BY name`)
+		`SELECT id, name, pending, held, delivered, skipped, failed, dismissed, superseded, last_received,
+			last_delivered FROM rules ORDER BY name`)
 	err = scan(rows, err, func(rows *sql.Rows) error {
 		var r journal.RuleSummary
 		var id, received, delivered int64
@@ -293,7 +297,8 @@ func (s *Store) oldest(ctx context.Context, sum *journal.Summary, ids []int64) e
 			continue
 		}
 		rows, err := s.read.query(ctx, `SELECT (SELECT received FROM records WHERE seq = (SELECT min(s) FROM (
-				SELECT min(seq) AS s FROM records INDEXED BY work WHERE state = 0 AND head = 1 AND rule = ?1 AND next_try = 0 UNION ALL
+				SELECT min(seq) AS s FROM records INDEXED BY work WHERE state = 0 AND head = 1 AND rule = ?1 AND next_try = 0
+				UNION ALL
 				SELECT min(seq) FROM records INDEXED BY work WHERE state = 0 AND head = 0 AND rule = ?1 AND next_try = 0 UNION ALL
 				SELECT min(seq) FROM records INDEXED BY work WHERE state = 0 AND head = 1 AND rule = ?1 AND next_try > 0 UNION ALL
 				SELECT min(seq) FROM records INDEXED BY work WHERE state = 0 AND head = 0 AND rule = ?1 AND next_try > 0))),

@@ -71,7 +71,8 @@ func (m memory) Identities(ctx context.Context, keys []actions.IdentityKey) (map
 	}
 	out := map[actions.IdentityKey]actions.Identity{}
 	rows, err := m.s.read.query(ctx, `SELECT i.type, i.external_id, i.uid, i.generation, i.origin FROM json_each(?) j
-		CROSS JOIN identities i ON i.server = ? AND i.type = j.value ->> 0 AND i.external_id = j.value ->> 1`, string(text), m.server)
+		CROSS JOIN identities i ON i.server = ? AND i.type = j.value ->> 0 AND i.external_id = j.value ->> 1`, string(text),
+		m.server)
 	err = scan(rows, err, func(rows *sql.Rows) error {
 		var id actions.Identity
 		if err := rows.Scan(&id.Type, &id.ExternalID, &id.UID, &id.Generation, &id.Origin); err != nil {
@@ -112,9 +113,10 @@ func (m memory) Holders(ctx context.Context, uids []string) ([]actions.Identity,
 // generation.
 func (t *tx) saveIdentities(server string, ids []actions.Identity) error {
 	for _, id := range ids {
-		if err := t.exec(`INSERT INTO identities (server, type, external_id, uid, generation, origin) VALUES (?, ?, ?, ?, ?, ?)
-			ON CONFLICT (server, type, external_id) DO UPDATE SET uid = excluded.uid, generation = excluded.generation, origin = excluded.origin
-			WHERE excluded.generation > identities.generation
+		if err := t.exec(`INSERT INTO identities (server, type, external_id, uid, generation, origin)
+			VALUES (?, ?, ?, ?, ?, ?)
+			ON CONFLICT (server, type, external_id) DO UPDATE SET uid = excluded.uid, generation = excluded.generation,
+			origin = excluded.origin WHERE excluded.generation > identities.generation
 				OR excluded.generation = identities.generation AND identities.origin <> 'manual'`,
 			server, id.Type, id.ExternalID, id.UID, id.Generation, id.Origin); err != nil {
 			return fmt.Errorf("keep an identity: %w", err)
@@ -147,7 +149,8 @@ func (s *Store) ListIdentities(ctx context.Context, server, externalID string, l
 		limit = -1
 	}
 	rows, err := s.read.query(ctx, `SELECT type, external_id, uid, generation, origin FROM identities
-		WHERE server = ? AND (? = '' OR external_id = ?) ORDER BY type, external_id LIMIT ?`, server, externalID, externalID, limit)
+		WHERE server = ? AND (? = '' OR external_id = ?) ORDER BY type, external_id LIMIT ?`, server, externalID, externalID,
+		limit)
 	var out []actions.Identity
 	err = scan(rows, err, func(rows *sql.Rows) error {
 		var id actions.Identity

@@ -28,8 +28,8 @@ func TestHiddenContributors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.Exec(`INSERT INTO contributions VALUES ('national', 'visits/form/of Amina/malaria/0/abcdefghijk/', 'march', 'of old', NULL, '1'),
-		('national', 'odd', 'march', '3', 3, '0');
+	if _, err := db.Exec(`INSERT INTO contributions VALUES ('national', 'visits/form/of Amina/malaria/0/abcdefghijk/',
+		'march', 'of old', NULL, '1'), ('national', 'odd', 'march', '3', 3, '0');
 		INSERT INTO contributions_left VALUES ('national', 'visits/form/of Amina/malaria/0/abcdefghijk/', 'february')`); err != nil {
 		t.Fatal(err)
 	}

@@ -53,7 +53,8 @@ func termsOfAll(ctx context.Context, conn *sql.Conn) ([]found, error) {
 
 func groupFailures(ctx context.Context, conn *sql.Conn) error {
 	causes := map[int64]int64{}
-	rows, err := conn.QueryContext(ctx, `SELECT r.seq, n.name, coalesce(o.class, ''), coalesce(o.code, ''), coalesce(o.cause, ''), coalesce(o.place, '')
+	rows, err := conn.QueryContext(ctx, `SELECT r.seq, n.name, coalesce(o.class, ''), coalesce(o.code, ''),
+		coalesce(o.cause, ''), coalesce(o.place, '')
 		FROM records r JOIN rules n ON n.id = r.rule LEFT JOIN outcomes o ON o.seq = r.seq WHERE r.state = 4`)
 	err = scan(rows, err, func(rows *sql.Rows) error {
 		var seq int64

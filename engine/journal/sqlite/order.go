@@ -76,7 +76,8 @@ func (t *tx) addChains(to map[int64]bool, query string, args ...any) error {
 }
 
 // blockedInTable begins with the newest, because an earlier one is settled whenever a later one is, but for replays.
-const blockedInTable = `SELECT j.value FROM json_each(?) j WHERE (SELECT f.seq FROM finder f CROSS JOIN records r ON r.seq = f.seq
+const blockedInTable = `SELECT j.value FROM json_each(?) j WHERE (SELECT f.seq FROM finder f CROSS JOIN records r
+	ON r.seq = f.seq
 	WHERE f.hash = j.value AND r.state IN (0, 2) ORDER BY f.seq DESC LIMIT 1) IS NOT NULL`
 
 // inMemory gives the first unsettled record of a key after a seq, among those that are not in the table; 0 for none.
@@ -139,7 +140,8 @@ func (t *tx) next(chain, after int64) (int64, error) {
 		return first, err
 	}
 	var seq int64
-	err = t.queryRow(`SELECT coalesce((SELECT f.seq FROM finder f CROSS JOIN records r ON r.seq = f.seq WHERE f.hash = ? AND f.seq > ? AND r.state IN (0, 2)
+	err = t.queryRow(`SELECT coalesce((SELECT f.seq FROM finder f CROSS JOIN records r ON r.seq = f.seq
+		WHERE f.hash = ? AND f.seq > ? AND r.state IN (0, 2)
 		ORDER BY f.seq LIMIT 1), 0)`, chain, after).Scan(&seq)
 	if err != nil {
 		return 0, fmt.Errorf("look for the next record of a key: %w", err)

@@ -127,7 +127,8 @@ func (s *Store) Replay(ctx context.Context, f journal.Filter, who, why string, f
 			if err != nil {
 				return err
 			}
-			err = t.exec(`UPDATE records SET state = 0, head = 0, next_try = 0, attempts = 0, flags = flags & ~17 | ?, touched = ? WHERE seq IN (SELECT value FROM json_each(?))`,
+			err = t.exec(`UPDATE records SET state = 0, head = 0, next_try = 0, attempts = 0, flags = flags & ~17 | ?,
+				touched = ? WHERE seq IN (SELECT value FROM json_each(?))`,
 				flag, codec.Micros(s.now()), list(seqs))
 			if err != nil {
 				return err

@@ -17,7 +17,8 @@ var resealed = []struct{ purpose, read, write string }{
 		"UPDATE payloads SET body = ? WHERE seq = ?"},
 	{codec.PurposeOrigin, "SELECT seq, ident, origin FROM records WHERE seq > ? AND origin IS NOT NULL ORDER BY seq " +
 		"LIMIT ?", "UPDATE records SET origin = ? WHERE seq = ?"},
-	{codec.PurposeProblem, `SELECT o.seq, r.ident, o.private FROM outcomes o CROSS JOIN records r ON r.seq = o.seq WHERE o.seq > ? AND o.private IS NOT NULL
+	{codec.PurposeProblem, `SELECT o.seq, r.ident, o.private FROM outcomes o CROSS JOIN records r ON r.seq = o.seq
+		WHERE o.seq > ? AND o.private IS NOT NULL
 		ORDER BY o.seq LIMIT ?`, "UPDATE outcomes SET private = ? WHERE seq = ?"},
 }
 

@@ -69,7 +69,8 @@ func (s *Store) expirePayloads(ctx context.Context, age time.Duration, now time.
 
 func (s *Store) expireRecords(ctx context.Context, age time.Duration, now time.Time, states []int64,
 	count *int64) error {
-	query := fmt.Sprintf(`SELECT seq FROM records WHERE seq > ? AND seq < ? AND state IN (SELECT value FROM json_each('%s')) AND touched < ? ORDER BY seq LIMIT ?`,
+	query := fmt.Sprintf(`SELECT seq FROM records WHERE seq > ? AND seq < ? AND state IN (SELECT value
+		FROM json_each('%s')) AND touched < ? ORDER BY seq LIMIT ?`,
 		list(states))
 	return s.expire(ctx, age, now, query, func(t *tx, seqs []int64, before map[int64]standing) error {
 		if err := t.dropTerms(seqs); err != nil {

@@ -12,7 +12,8 @@ import (
 // RowChanges implements journal.Journal.
 func (s *Store) RowChanges(ctx context.Context, limit int) ([]*journal.Record, error) {
 	var seqs []int64
-	rows, err := s.read.query(ctx, `SELECT c.seq FROM row_changes c CROSS JOIN records r ON r.seq = c.seq CROSS JOIN files f ON f.id = r.file AND f.state = ?
+	rows, err := s.read.query(ctx, `SELECT c.seq FROM row_changes c CROSS JOIN records r ON r.seq = c.seq
+		CROSS JOIN files f ON f.id = r.file AND f.state = ?
 		WHERE r.state NOT IN (0, 2) ORDER BY c.seq LIMIT ?`, string(journal.FileFinished), limit)
 	err = scan(rows, err, func(rows *sql.Rows) error {
 		var seq int64

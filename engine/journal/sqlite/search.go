@@ -77,7 +77,8 @@ func (s *Store) candidates(ctx context.Context, f journal.Filter) (candidates, e
 		}), nil
 	case f.FileID != "":
 		return above(func(ctx context.Context, before int64, n int) ([]int64, error) {
-			return s.numbers(ctx, `SELECT seq FROM records INDEXED BY record_files WHERE file = ? AND (? = 0 OR place = ?) AND seq < ? ORDER BY seq DESC LIMIT ?`,
+			return s.numbers(ctx, `SELECT seq FROM records INDEXED BY record_files WHERE file = ? AND (? = 0 OR place = ?)
+				AND seq < ? ORDER BY seq DESC LIMIT ?`,
 				f.FileID, f.Row, f.Row, before, n)
 		}), nil
 	case slices.Equal(f.States, []journal.State{journal.Failed}) && (f.Code != "" || f.Class != "" || f.Cause != ""):
@@ -129,9 +130,12 @@ func (s *Store) between(ctx context.Context, f journal.Filter) (low, high int64,
 // alongCauses goes along the failed records of the causes that a filter names. It steps from one
 // cause to the next in the index.
 func (s *Store) alongCauses(ctx context.Context, f journal.Filter) (candidates, error) {
-	groups, err := s.causeGroups(ctx, `WITH RECURSIVE c(cause) AS (SELECT min(cause) FROM records INDEXED BY failed_causes WHERE state = 4
-		UNION ALL SELECT (SELECT min(cause) FROM records INDEXED BY failed_causes WHERE state = 4 AND cause > c.cause) FROM c WHERE cause IS NOT NULL)
-		SELECT cause, 0, (SELECT max(seq) FROM records INDEXED BY failed_causes WHERE state = 4 AND cause = c.cause), 0, 0 FROM c WHERE cause IS NOT NULL`)
+	groups, err := s.causeGroups(ctx, `WITH RECURSIVE c(cause) AS (SELECT min(cause)
+		FROM records INDEXED BY failed_causes WHERE state = 4
+		UNION ALL SELECT (SELECT min(cause) FROM records INDEXED BY failed_causes WHERE state = 4 AND cause > c.cause)
+		FROM c WHERE cause IS NOT NULL)
+		SELECT cause, 0, (SELECT max(seq) FROM records INDEXED BY failed_causes WHERE state = 4 AND cause = c.cause), 0,
+		0 FROM c WHERE cause IS NOT NULL`)
 	if err != nil {
 		return nil, err
 	}
@@ -256,8 +260,10 @@ func (s *Store) holders(ctx context.Context, texts []string) ([]journal.Holder, 
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.read.query(ctx, `SELECT server, type, external_id, uid, generation, origin FROM identities WHERE external_id IN (SELECT value FROM json_each(?1))
-		UNION SELECT server, type, external_id, uid, generation, origin FROM identities WHERE uid IN (SELECT value FROM json_each(?1)) ORDER BY 1, 2, 3`, string(text))
+	rows, err := s.read.query(ctx, `SELECT server, type, external_id, uid, generation, origin FROM identities
+		WHERE external_id IN (SELECT value FROM json_each(?1))
+		UNION SELECT server, type, external_id, uid, generation, origin FROM identities WHERE uid IN (SELECT value
+		FROM json_each(?1)) ORDER BY 1, 2, 3`, string(text))
 	var out []journal.Holder
 	err = scan(rows, err, func(rows *sql.Rows) error {
 		var h journal.Holder

@@ -240,7 +240,8 @@ func (s *Store) watch(ctx context.Context) {
 // someDue tells whether a record waits whose time has come.
 func (s *Store) someDue(ctx context.Context) bool {
 	var due bool
-	rows, err := s.read.query(ctx, `SELECT EXISTS (SELECT 1 FROM rules n WHERE n.pending > 0 AND EXISTS (SELECT 1 FROM records INDEXED BY work
+	rows, err := s.read.query(ctx, `SELECT EXISTS (SELECT 1 FROM rules n WHERE n.pending > 0 AND EXISTS (SELECT 1
+		FROM records INDEXED BY work
 		WHERE state = 0 AND head = 1 AND rule = n.id AND next_try > 0 AND next_try <= ?))`, codec.Micros(s.now()))
 	if err := scan(rows, err, func(r *sql.Rows) error { return r.Scan(&due) }); err != nil && ctx.Err() == nil {
 		s.log.Warn("look for records that became due", "error", err)

@@ -277,13 +277,18 @@ func (x *Transfer) Finish(ctx context.Context) (err error) {
 	}()
 	for _, q := range []string{
 		`UPDATE rules SET pending = 0, delivered = 0, held = 0, skipped = 0, failed = 0, dismissed = 0, superseded = 0`,
-		`UPDATE rules SET pending = c.s0, delivered = c.s1, held = c.s2, skipped = c.s3, failed = c.s4, dismissed = c.s5, superseded = c.s6 FROM (SELECT rule,
-			sum(state = 0) AS s0, sum(state = 1) AS s1, sum(state = 2) AS s2, sum(state = 3) AS s3, sum(state = 4) AS s4, sum(state = 5) AS s5, sum(state = 6) AS s6
+		`UPDATE rules SET pending = c.s0, delivered = c.s1, held = c.s2, skipped = c.s3, failed = c.s4, dismissed = c.s5,
+			superseded = c.s6 FROM (SELECT rule,
+			sum(state = 0) AS s0, sum(state = 1) AS s1, sum(state = 2) AS s2, sum(state = 3) AS s3, sum(state = 4) AS s4,
+			sum(state = 5) AS s5, sum(state = 6) AS s6
 			FROM records GROUP BY rule) c WHERE c.rule = rules.id`,
 		"UPDATE records SET head = 0 WHERE head <> 0",
-		`UPDATE records SET head = 1 WHERE seq IN (SELECT seq FROM (SELECT r.seq, row_number() OVER (PARTITION BY r.chain ORDER BY CASE WHEN r.flags & 8 THEN 1
-			WHEN EXISTS (SELECT 1 FROM records w INDEXED BY waiters WHERE w.flags & 8 AND w.chain = r.chain AND w.rule = r.rule AND w.seq < r.seq) THEN 2 ELSE 0 END,
-			CASE WHEN r.flags & 8 THEN r.state END, CASE WHEN r.flags & 8 THEN r.next_try END, r.seq) AS place FROM records r WHERE r.state IN (0, 2)) WHERE place = 1)`,
+		`UPDATE records SET head = 1 WHERE seq IN (SELECT seq
+			FROM (SELECT r.seq, row_number() OVER (PARTITION BY r.chain ORDER BY CASE WHEN r.flags & 8 THEN 1
+			WHEN EXISTS (SELECT 1 FROM records w INDEXED BY waiters WHERE w.flags & 8 AND w.chain = r.chain
+			AND w.rule = r.rule AND w.seq < r.seq) THEN 2 ELSE 0 END,
+			CASE WHEN r.flags & 8 THEN r.state END, CASE WHEN r.flags & 8 THEN r.next_try END, r.seq) AS place
+			FROM records r WHERE r.state IN (0, 2)) WHERE place = 1)`,
 		"DELETE FROM finder",
 		"INSERT OR IGNORE INTO finder SELECT hash, seq FROM (SELECT ident AS hash, seq FROM records UNION ALL SELECT " +
 			"chain, seq FROM records WHERE state IN (0, 2)) ORDER BY hash, seq",

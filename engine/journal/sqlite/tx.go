@@ -168,8 +168,10 @@ func (t *tx) flush() error {
 func (t *tx) flushCounts() error {
 	for rule, d := range t.counts {
 		s := d.states
-		if err := t.exec(`UPDATE rules SET pending = pending + ?, delivered = delivered + ?, held = held + ?, skipped = skipped + ?, failed = failed + ?,
-			dismissed = dismissed + ?, superseded = superseded + ?, last_received = max(last_received, ?), last_delivered = max(last_delivered, ?) WHERE id = ?`,
+		if err := t.exec(`UPDATE rules SET pending = pending + ?, delivered = delivered + ?, held = held + ?,
+			skipped = skipped + ?, failed = failed + ?,
+			dismissed = dismissed + ?, superseded = superseded + ?, last_received = max(last_received, ?),
+			last_delivered = max(last_delivered, ?) WHERE id = ?`,
 			s[codec.Pending], s[codec.Delivered], s[codec.Held], s[codec.Skipped], s[codec.Failed], s[codec.Dismissed],
 			s[codec.Superseded],
 			d.lastReceived, d.delivered, rule); err != nil {

@@ -58,7 +58,8 @@ func (t *tx) wake(chains []int64) error {
 		return nil
 	}
 	err := t.exec(`UPDATE records SET flags = flags & ~8, next_try = 0, attempts = max(attempts - 1, 0)
-		WHERE seq IN (SELECT r.seq FROM json_each(?) j CROSS JOIN records r INDEXED BY waiters ON r.chain = j.value WHERE r.flags & 8)`, list(chains))
+		WHERE seq IN (SELECT r.seq FROM json_each(?) j CROSS JOIN records r INDEXED BY waiters ON r.chain = j.value
+		WHERE r.flags & 8)`, list(chains))
 	if err != nil {
 		return fmt.Errorf("wake records that wait for their parents: %w", err)
 	}
@@ -121,8 +122,10 @@ func headOf(all []member) int64 {
 // members gives the unsettled records of a key in order.
 func (t *tx) members(chain int64) ([]member, error) {
 	known := append(t.w.finder.chain(chain, 0, math.MaxInt32), t.chains[chain]...)
-	rows, err := t.query(`SELECT r.seq, r.rule, r.state, r.next_try, r.flags & 8 <> 0, r.head FROM (SELECT value AS seq FROM json_each(?)
-		UNION SELECT seq FROM finder WHERE hash = ?) u CROSS JOIN records r ON r.seq = u.seq WHERE r.chain = ? AND r.state IN (0, 2)`, list(known), chain, chain)
+	rows, err := t.query(`SELECT r.seq, r.rule, r.state, r.next_try, r.flags & 8 <> 0, r.head
+		FROM (SELECT value AS seq FROM json_each(?)
+		UNION SELECT seq FROM finder WHERE hash = ?) u CROSS JOIN records r ON r.seq = u.seq WHERE r.chain = ?
+		AND r.state IN (0, 2)`, list(known), chain, chain)
 	var out []member
 	err = scan(rows, err, func(rows *sql.Rows) error {
 		var m member

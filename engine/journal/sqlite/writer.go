@@ -308,7 +308,8 @@ func (w *writer) refresh(t *tx) error {
 	if w.loaded && version == w.version {
 		return w.finder.table.tend(t)
 	}
-	err := t.queryRow(`SELECT max(coalesce((SELECT max(seq) FROM records), 0), coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE name = ?), 0))`,
+	err := t.queryRow(`SELECT max(coalesce((SELECT max(seq) FROM records), 0),
+		coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE name = ?), 0))`,
 		reservedMark).Scan(&w.lastSeq)
 	if err != nil {
 		return fmt.Errorf("find the journal's end: %w", err)

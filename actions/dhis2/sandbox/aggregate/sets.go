@@ -105,7 +105,8 @@ func (c *call) unreadableValues(o *dataOptions, err error) {
 }
 
 // errNothing is the failure of 2.43 and later at a period that cannot be read: it breaks off inside the server.
-var errNothing error = rest.Verbatim(`Cannot invoke "org.hisp.dhis.datavalue.DataEntryGroup.deletion()" because "group" is null`)
+var errNothing error = rest.Verbatim(`Cannot invoke "org.hisp.dhis.datavalue.DataEntryGroup.deletion()" because ` +
+	`"group" is null`)
 
 // importValues takes sets of data values in the way of the version.
 func (s *Service) importValues(u *catalog.User, o *dataOptions, sets []*valueSet) (*summary, *rest.Problem) {

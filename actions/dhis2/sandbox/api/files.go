@@ -28,9 +28,10 @@ const (
 
 // Files that could be run or shown by a browser are refused (DHIS2 FileResourceBlocklist).
 var (
-	blockedTypes = catalog.SetOf(strings.Fields(`text/html text/css text/javascript font/otf application/x-shockwave-flash application/vnd.debian.binary-package
-		application/x-rpm application/java-archive application/x-ms-dos-executable application/vnd.microsoft.portable-executable
-		application/vnd.apple.installer+xml application/vnd.mozilla.xul+xml application/x-httpd-php application/x-sh application/x-csh`))
+	blockedTypes = catalog.SetOf(strings.Fields(`text/html text/css text/javascript font/otf
+		application/x-shockwave-flash application/vnd.debian.binary-package application/x-rpm application/java-archive
+		application/x-ms-dos-executable application/vnd.microsoft.portable-executable application/vnd.apple.installer+xml
+		application/vnd.mozilla.xul+xml application/x-httpd-php application/x-sh application/x-csh`))
 	blockedExtensions = catalog.SetOf(strings.Fields("html htm css js mjs otf swf deb rpm jar jsp exe msi mpkg xul php " +
 		"bin sh csh bat"))
 )

@@ -77,8 +77,9 @@ func (s *Service) newCall(w http.ResponseWriter, r *http.Request) *call {
 }
 
 // dataEndpoints are the resources below /api whose writes leave the metadata as it is.
-var dataEndpoints = catalog.SetOf(strings.Fields(`tracker dataValueSets dataValues completeDataSetRegistrations potentialDuplicates messageConversations fileResources
-apiToken apiTokens auth resourceTables dataStore userDataStore systemSettings userSettings system me`))
+var dataEndpoints = catalog.SetOf(strings.Fields(`tracker dataValueSets dataValues completeDataSetRegistrations
+potentialDuplicates messageConversations fileResources apiToken apiTokens auth resourceTables dataStore userDataStore
+systemSettings userSettings system me`))
 
 // writesMetadata tells whether a request may change the metadata, for which it has to be alone.
 func writesMetadata(r *http.Request) bool {

@@ -79,13 +79,16 @@ func badFilter(m version.Profile, format string, args ...any) *rest.Problem {
 }
 
 // usualNames are properties that an object may be asked about although no object of the metadata tells them.
-var usualNames = catalog.SetOf(strings.Fields(`id uid name displayName shortName displayShortName formName displayFormName description displayDescription code created
-lastUpdated lastUpdatedBy createdBy user publicAccess externalAccess favorites sharing access path level leaf parent children ancestors openingDate closedDate
-comment contactPerson address email phoneNumber url featureType geometry programs dataSets users groups organisationUnitGroups organisationUnits identifiable
-query valueType domainType aggregationType optionSet commentOptionSet categoryCombo programType trackedEntityType programStages program programStage
-relatedProgram sortOrder style periodType sections indicators legendSets categoryOptions categories options optionGroups startDate endDate username surname
-firstName userRoles userGroups lastLogin disabled authorities condition priority programRule programRuleActions programRuleActionType dataElement
-trackedEntityAttribute content data location dataElementGroups dataSetElements href translations version expiryDays dimensionType`))
+var usualNames = catalog.SetOf(strings.Fields(`id uid name displayName shortName displayShortName formName
+displayFormName description displayDescription code created lastUpdated lastUpdatedBy createdBy user publicAccess
+externalAccess favorites sharing access path level leaf parent children ancestors openingDate closedDate comment
+contactPerson address email phoneNumber url featureType geometry programs dataSets users groups organisationUnitGroups
+organisationUnits identifiable query valueType domainType aggregationType optionSet commentOptionSet categoryCombo
+programType trackedEntityType programStages program programStage relatedProgram sortOrder style periodType sections
+indicators legendSets categoryOptions categories options optionGroups startDate endDate username surname firstName
+userRoles userGroups lastLogin disabled authorities condition priority programRule programRuleActions
+programRuleActionType dataElement trackedEntityAttribute content data location dataElementGroups dataSetElements href
+translations version expiryDays dimensionType`))
 
 // knows tells whether a path begins with a property that DHIS2's objects have, or is the uid of an attribute.
 func knows(c *catalog.Catalog, path []string) bool {

@@ -56,8 +56,8 @@ type unitLimits struct {
 func (c *call) unitLimits() (*unitLimits, *rest.Problem) {
 	l := &unitLimits{flags: map[string]bool{}, below: 0}
 	var p *rest.Problem
-	for _, name := range strings.Fields(`withinUserHierarchy withinDataViewUserHierarchy withinUserSearchHierarchy userOnly userDataViewOnly userDataViewFallback
-		levelSorted`) {
+	for _, name := range strings.Fields(`withinUserHierarchy withinDataViewUserHierarchy withinUserSearchHierarchy
+		userOnly userDataViewOnly userDataViewFallback levelSorted`) {
 		if l.flags[name], p = c.listFlag(name, false); p != nil {
 			return nil, p
 		}

@@ -22,7 +22,8 @@ type FileResource struct {
 }
 
 // imageFormats are what DHIS2 takes for an image by the second half of its content type.
-var imageFormats = catalog.SetOf(strings.Fields("jpg JPG jpeg JPEG png PNG gif GIF bmp BMP wbmp WBMP tif TIF tiff TIFF"))
+var imageFormats = catalog.SetOf(strings.Fields(
+	"jpg JPG jpeg JPEG png PNG gif GIF bmp BMP wbmp WBMP tif TIF tiff TIFF"))
 
 func (f *FileResource) Image() bool {
 	_, format, _ := strings.Cut(f.ContentType, "/")

@@ -24,9 +24,10 @@ type eventQuery struct {
 	deleted                                                 bool
 }
 
-var eventOrders = catalog.SetOf(strings.Fields(`assignedUser assignedUserDisplayName attributeOptionCombo completedAt completedBy createdAt createdAtClient createdBy
-deleted enrolledAt enrollment enrollmentStatus event followUp followup occurredAt orgUnit program programStage scheduledAt status storedBy trackedEntity
-updatedAt updatedAtClient updatedBy`))
+var eventOrders = catalog.SetOf(strings.Fields(`assignedUser assignedUserDisplayName attributeOptionCombo completedAt
+completedBy createdAt createdAtClient createdBy deleted enrolledAt enrollment enrollmentStatus event followUp followup
+occurredAt orgUnit program programStage scheduledAt status storedBy trackedEntity updatedAt updatedAtClient
+updatedBy`))
 
 // eventQuery reads and checks what is asked (EventRequestParamsMapper, EventOperationParamsMapper).
 func (c *call) eventQuery(kind string, b *rest.Bound) (*eventQuery, *rest.Problem) {

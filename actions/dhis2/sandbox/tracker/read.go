@@ -16,7 +16,8 @@ var usualFields = map[string]string{
 	"trackedEntities": "*,!relationships,!enrollments,!events,!programOwners",
 	"enrollments":     "*,!relationships,!events,!attributes",
 	"events":          "*,!relationships",
-	"relationships": "relationship,relationshipType,createdAtClient,from[trackedEntity[trackedEntity],enrollment[enrollment],event[event]]," +
+	"relationships": "relationship,relationshipType,createdAtClient,from[trackedEntity[trackedEntity]," +
+		"enrollment[enrollment],event[event]]," +
 		"to[trackedEntity[trackedEntity],enrollment[enrollment],event[event]]",
 }
 
