@@ -21,7 +21,7 @@ import (
 
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/journal/open"
-	"github.com/culvert/culvert/sources/files"
+	"github.com/culvert/culvert/sources/results"
 )
 
 // The crash test kills a runner at random moments while forms and files flow, and counts
@@ -338,7 +338,7 @@ func resultLines(t *testing.T, path string) int {
 	}
 	defer file.Close()
 	seen := map[int64]bool{}
-	err = files.ReadResults(file, func(_ int64, row files.ResultRow) error {
+	err = results.Read(file, func(_ int64, row results.Row) error {
 		if seen[row.Record] {
 			t.Errorf("%s names row %d twice", filepath.Base(path), row.Record)
 		}

@@ -21,7 +21,7 @@ import (
 	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/engine/status"
 	"github.com/culvert/culvert/sources"
-	"github.com/culvert/culvert/sources/files"
+	"github.com/culvert/culvert/sources/results"
 )
 
 // drop puts a file into the inbox as the watcher does and makes it known.
@@ -78,7 +78,7 @@ func (w *world) results(name string) (outcomes map[int64]string, lines int) {
 	}
 	defer file.Close()
 	outcomes = map[int64]string{}
-	err = files.ReadResults(file, func(_ int64, row files.ResultRow) error {
+	err = results.Read(file, func(_ int64, row results.Row) error {
 		outcomes[row.Record] = row.Outcome
 		lines++
 		return nil

@@ -37,7 +37,7 @@ dryRun). Nothing is written. Exit code 1 when any record would fail.`,
 			}
 			t := tally{app: a, format: format, all: all, count: map[string]int{}}
 			for _, file := range args[1:] {
-				if err := rehearsal.Plan(c.Context(), flow, target, file, t.report); err != nil {
+				if err := rehearsal.Plan(c.Context(), flow, target, file, service.FormatFor(flow.Rule), t.report); err != nil {
 					return err
 				}
 			}

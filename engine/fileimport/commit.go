@@ -6,7 +6,7 @@ import (
 
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/internal/await"
-	"github.com/culvert/culvert/sources/files"
+	"github.com/culvert/culvert/sources/results"
 )
 
 // commitRows is the most rows that are recorded at once.
@@ -16,11 +16,11 @@ const commitRows = 5000
 // up. Lines of the results file are on disk before the progress that counts them. When the runner
 // ends, what is under way is recorded first.
 func (run *fileRun) commitAll(ctx context.Context) error {
-	results, err := files.OpenResults(files.ResultsPath(run.source), run.file.Offset)
+	out, err := results.Open(results.Path(run.source), run.file.Offset)
 	if err != nil {
 		return err
 	}
-	defer results.Close()
+	defer out.Close()
 	select {
 	case <-run.before:
 	case <-ctx.Done():
@@ -29,7 +29,7 @@ func (run *fileRun) commitAll(ctx context.Context) error {
 	for ending := false; ; {
 		rows, all := run.next(commitRows)
 		if len(rows) > 0 {
-			if err := run.commit(results, rows); err != nil {
+			if err := run.commit(out, rows); err != nil {
 				return err
 			}
 			continue
@@ -64,7 +64,7 @@ func (run *fileRun) gather(ctx context.Context) {
 }
 
 // commit records a run of settled rows.
-func (run *fileRun) commit(results *files.ResultsWriter, rows []*fileRow) error {
+func (run *fileRun) commit(out *results.Writer, rows []*fileRow) error {
 	m := run.m
 	b := &journal.Batch{Owner: m.Owner, Server: run.flow.Server}
 	progress := run.file
@@ -73,7 +73,7 @@ func (run *fileRun) commit(results *files.ResultsWriter, rows []*fileRow) error 
 	var awaited []string // keys whose later rows wait for one of these to be in the journal
 	if progress.Offset == 0 {
 		for _, note := range run.notes() {
-			if err := results.Write(note); err != nil {
+			if err := out.Write(note); err != nil {
 				return err
 			}
 		}
@@ -83,11 +83,11 @@ func (run *fileRun) commit(results *files.ResultsWriter, rows []*fileRow) error 
 		if row.outcome.AwaitingRequeue {
 			awaited = append(awaited, row.key)
 		}
-		if err := run.add(b, &progress, results, row, now); err != nil {
+		if err := run.add(b, &progress, out, row, now); err != nil {
 			return err
 		}
 	}
-	offset, err := results.Sync()
+	offset, err := out.Sync()
 	if err != nil {
 		return err
 	}
@@ -108,7 +108,7 @@ func (run *fileRun) commit(results *files.ResultsWriter, rows []*fileRow) error 
 }
 
 // add counts a row, writes its result, and makes a record of it where it needs one.
-func (run *fileRun) add(b *journal.Batch, progress *journal.File, results *files.ResultsWriter, row *fileRow,
+func (run *fileRun) add(b *journal.Batch, progress *journal.File, out *results.Writer, row *fileRow,
 	now time.Time) error {
 	o := &row.outcome
 	progress.Next = row.number + 1
@@ -139,7 +139,7 @@ func (run *fileRun) add(b *journal.Batch, progress *journal.File, results *files
 		b.Keys = append(b.Keys, row.key)
 	}
 	if line, ok := row.result(); ok {
-		return results.Write(line)
+		return out.Write(line)
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/engine/status"
 	"github.com/culvert/culvert/internal/await"
-	"github.com/culvert/culvert/sources/files"
+	"github.com/culvert/culvert/sources/results"
 )
 
 // finalizer finishes files of which every row is recorded: once the rows that stand as records have
@@ -157,8 +157,8 @@ func (c *finalizer) finish(ctx context.Context, f *journal.File) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	out, err := files.Finish(ctx, files.FinishRequest{
-		File: f.File, Format: plan.Format, Results: files.ResultsPath(f.File), Done: plan.Done, Failed: plan.Failed,
+	out, err := results.Finish(ctx, results.FinishRequest{
+		File: f.File, Format: plan.Format, Results: results.Path(f.File), Done: plan.Done, Failed: plan.Failed,
 		Unreadable: unreadable != nil && unreadable.Origin.DataRow == 1,
 	})
 	if err != nil {
@@ -207,22 +207,22 @@ func (c *finalizer) complete(ctx context.Context, f *journal.File, server string
 	if err != nil {
 		return err
 	}
-	results, err := files.OpenResults(files.ResultsPath(f.File), f.Offset)
+	out, err := results.Open(results.Path(f.File), f.Offset)
 	if err != nil {
 		return err
 	}
-	defer results.Close()
+	defer out.Close()
 	done := *f
 	err = eachRecord(ctx, c.m.Journal, f.ID, func(rec *journal.Record) error {
 		if !addRecord(&done, rec, failed[rec.Origin.DataRow]) {
 			return nil
 		}
-		return results.Write(recordResult(rec))
+		return out.Write(recordResult(rec))
 	})
 	if err != nil {
 		return err
 	}
-	if done.Offset, err = results.Sync(); err != nil {
+	if done.Offset, err = out.Sync(); err != nil {
 		return err
 	}
 	done.Finished = c.m.Now()
@@ -282,8 +282,8 @@ func addRecord(f *journal.File, rec *journal.Record, knownFailed bool) bool {
 	return true
 }
 
-func recordResult(rec *journal.Record) files.ResultRow {
-	row := files.ResultRow{
+func recordResult(rec *journal.Record) results.Row {
+	row := results.Row{
 		Record: rec.Origin.DataRow, Line: rec.Origin.Row, Sheet: rec.Origin.Sheet, Outcome: status.Outcome(rec.State, false),
 		Objects: rec.Objects,
 	}
@@ -296,7 +296,7 @@ func recordResult(rec *journal.Record) files.ResultRow {
 // failedLines gives the rows that the results call failed so far.
 func failedLines(f *journal.File) (map[int64]bool, error) {
 	failed := map[int64]bool{}
-	file, err := os.Open(files.ResultsPath(f.File))
+	file, err := os.Open(results.Path(f.File))
 	if errors.Is(err, fs.ErrNotExist) && f.Offset == 0 {
 		return failed, nil
 	}
@@ -304,8 +304,8 @@ func failedLines(f *journal.File) (map[int64]bool, error) {
 		return nil, err
 	}
 	defer file.Close()
-	err = files.ReadResults(io.LimitReader(file, f.Offset), func(_ int64, row files.ResultRow) error {
-		if row.Outcome == files.OutcomeFailed {
+	err = results.Read(io.LimitReader(file, f.Offset), func(_ int64, row results.Row) error {
+		if row.Outcome == results.Failed {
 			failed[row.Record] = true
 		}
 		return nil

@@ -11,7 +11,7 @@ import (
 	"github.com/culvert/culvert/engine/work"
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/sources"
-	"github.com/culvert/culvert/sources/files"
+	"github.com/culvert/culvert/sources/results"
 	"github.com/culvert/culvert/sources/tabular"
 )
 
@@ -79,15 +79,15 @@ func (run *fileRun) noteUnused(reader *tabular.Reader) {
 }
 
 // notes is what the results file says of the file as a whole, before its rows.
-func (run *fileRun) notes() []files.ResultRow {
+func (run *fileRun) notes() []results.Row {
 	run.mu.Lock()
 	defer run.mu.Unlock()
-	var rows []files.ResultRow
+	var rows []results.Row
 	if len(run.unused) > 0 {
-		rows = append(rows, files.UnusedColumns(run.unused))
+		rows = append(rows, results.UnusedColumns(run.unused))
 	}
 	if len(run.unread) > 0 {
-		rows = append(rows, files.UnreadTables(run.unread))
+		rows = append(rows, results.UnreadTables(run.unread))
 	}
 	return rows
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/status"
 	"github.com/culvert/culvert/internal/await"
-	"github.com/culvert/culvert/sources/files"
+	"github.com/culvert/culvert/sources/results"
 )
 
 const (
@@ -56,7 +56,7 @@ func (m *Importer) renew(ctx context.Context, changed []*journal.Record) (elsewh
 	if err != nil {
 		return false, err
 	}
-	n := renewal{m: m, files: map[string]*journal.File{}, rows: map[string]map[int64]files.ResultRow{},
+	n := renewal{m: m, files: map[string]*journal.File{}, rows: map[string]map[int64]results.Row{},
 		missing: map[string]bool{}}
 	for i := range list {
 		n.files[list[i].ID] = &list[i]
@@ -91,7 +91,7 @@ func (m *Importer) renew(ctx context.Context, changed []*journal.Record) (elsewh
 type renewal struct {
 	m     *Importer
 	files map[string]*journal.File
-	rows  map[string]map[int64]files.ResultRow // by file
+	rows  map[string]map[int64]results.Row // by file
 
 	missing map[string]bool // whether the results of a file are elsewhere
 }
@@ -135,14 +135,14 @@ func (n *renewal) put(ctx context.Context, rec *journal.Record) error {
 	}
 	id := rec.Origin.FileID
 	if n.rows[id] == nil {
-		n.rows[id] = map[int64]files.ResultRow{}
+		n.rows[id] = map[int64]results.Row{}
 	}
 	n.rows[id][row.Record] = row
 	return nil
 }
 
 // follow says of a superseded row what became of it in the end: of the row or record that stands in its place.
-func (n *renewal) follow(ctx context.Context, rec *journal.Record, row *files.ResultRow) error {
+func (n *renewal) follow(ctx context.Context, rec *journal.Record, row *results.Row) error {
 	by := rec.SupersededBy
 	for range maxSuccession {
 		next, err := n.m.anyRecord(ctx, journal.Filter{Seq: by})
@@ -158,7 +158,7 @@ func (n *renewal) follow(ctx context.Context, rec *journal.Record, row *files.Re
 			by = next.SupersededBy
 			continue
 		case next.State == journal.Failed:
-			row.Outcome = files.OutcomeFailed
+			row.Outcome = results.Failed
 			row.Cause, row.Hint = "as "+where+" it failed again", ""
 			if p := next.Problem; p != nil {
 				row.Cause, row.Hint = fmt.Sprintf("as %s: %s", where, p.Cause), p.Hint
@@ -184,12 +184,12 @@ func (n *renewal) where(seq int64, rec *journal.Record) string {
 }
 
 // write renews the results of one file; false when they are not here.
-func (n *renewal) write(id string, rows map[int64]files.ResultRow) (bool, error) {
+func (n *renewal) write(id string, rows map[int64]results.Row) (bool, error) {
 	f := n.files[id]
 	if f == nil || f.State != journal.FileFinished || f.Results == "" {
 		return f == nil || f.State == journal.FileFinished, nil
 	}
-	err := files.RenewResults(f.Results, rows)
+	err := results.Renew(f.Results, rows)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/culvert/culvert/engine/status"
 	"github.com/culvert/culvert/engine/work"
 	"github.com/culvert/culvert/sources"
-	"github.com/culvert/culvert/sources/files"
+	"github.com/culvert/culvert/sources/results"
 )
 
 // fileRow is one row of an open file that is not recorded yet.
@@ -106,9 +106,9 @@ func (row *fileRow) origin() sources.Origin {
 }
 
 // result is the row's line in the results file; false while it goes on as a record.
-func (row *fileRow) result() (files.ResultRow, bool) {
+func (row *fileRow) result() (results.Row, bool) {
 	o := &row.outcome
-	res := files.ResultRow{Record: row.number, Line: row.line, Sheet: row.sheet,
+	res := results.Row{Record: row.number, Line: row.line, Sheet: row.sheet,
 		Outcome: status.Outcome(o.State, o.Unchanged), Objects: o.Objects}
 	if o.Problem != nil && (o.State == journal.Failed || o.Problem.Code == program.CodeLeftOut) {
 		res.Cause, res.Column, res.Value, res.Hint = allFaults(o.Problem)

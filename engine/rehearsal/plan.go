@@ -11,7 +11,6 @@ import (
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/rules"
-	"github.com/culvert/culvert/sources/files"
 	"github.com/culvert/culvert/sources/tabular"
 )
 
@@ -29,10 +28,10 @@ type Planned struct {
 }
 
 // Plan evaluates every record of a file and asks the server to validate the writes without writing
-// them. Every record is reported.
-func Plan(ctx context.Context, flow *program.Flow, target actions.Target, file string,
+// them. The format says how the file is read. Every record is reported.
+func Plan(ctx context.Context, flow *program.Flow, target actions.Target, file string, format tabular.Format,
 	report func(Planned) error) error {
-	r, err := tabular.Open(ctx, file, files.FormatFor(flow.Rule))
+	r, err := tabular.Open(ctx, file, format)
 	if err != nil {
 		return err
 	}

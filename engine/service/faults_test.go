@@ -23,7 +23,7 @@ import (
 	"github.com/culvert/culvert/engine/service"
 	"github.com/culvert/culvert/internal/await"
 	"github.com/culvert/culvert/rules/examples"
-	"github.com/culvert/culvert/sources/files"
+	"github.com/culvert/culvert/sources/results"
 )
 
 // TestEveryFault drops a file of 10,000 registrations onto a project whose server plays every fault
@@ -105,7 +105,7 @@ func outcomesOf(t *testing.T, path string, rows int) map[int64]string {
 	}
 	defer func() { _ = f.Close() }()
 	outcomes := map[int64]string{}
-	err = files.ReadResults(f, func(_ int64, r files.ResultRow) error {
+	err = results.Read(f, func(_ int64, r results.Row) error {
 		if _, twice := outcomes[r.Record]; twice {
 			t.Errorf("row %d has two outcomes", r.Record)
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/engine/status"
+	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/files"
 	"github.com/culvert/culvert/sources/tabular"
@@ -312,3 +313,6 @@ func Spool(dir, name string, in io.Reader, limit int64) (path string, err error)
 	}
 	return path, errors.Join(err, f.Close())
 }
+
+// FormatFor gives how files of a rule are read.
+func FormatFor(r *rules.Rule) tabular.Format { return files.FormatFor(r) }

@@ -17,6 +17,7 @@ import (
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/files"
+	"github.com/culvert/culvert/sources/results"
 	"github.com/culvert/culvert/sources/tabular"
 )
 
@@ -235,11 +236,11 @@ func (h *syncHistory) of(server string) []string {
 }
 
 // Outputs tells where the results of a file lie, and its failed rows once it is finished.
-func (s *inspection) Outputs(f journal.File) (results, failed string) {
+func (s *inspection) Outputs(f journal.File) (outcomes, failed string) {
 	if f.State == journal.FileOpen {
-		return files.ResultsPath(f.File), ""
+		return results.Path(f.File), ""
 	}
-	return f.Results, files.FailedRowsBeside(f.Results)
+	return f.Results, results.FailedRowsBeside(f.Results)
 }
 
 // wait notes when the next sync is due.

@@ -12,6 +12,7 @@ import (
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/yamlnode"
+	"github.com/culvert/culvert/sources/sourcetest"
 	"github.com/culvert/culvert/sources/tabular"
 	"github.com/culvert/culvert/sources/tree"
 )
@@ -104,7 +105,7 @@ func TestSample(t *testing.T) {
 
 func TestDescribe(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.csv")
-	mustWrite(t, path, "form.name,form.case.@case_id,form.kept,age,phone,visited,village\nAda,c1,yes,30,0712,"+
+	sourcetest.WriteFile(t, path, "form.name,form.case.@case_id,form.kept,age,phone,visited,village\nAda,c1,yes,30,0712,"+
 		"2026-03-01,Kilo\nBea,c2,no,31.5,+254,2026-03-02,Kilo\nCy,c3,yes,,0713,---,Moto\nDi,c4,no,33,0714,,Moto\n")
 	got, err := tabular.Describe(context.Background(), path, tabular.Format{})
 	if err != nil {

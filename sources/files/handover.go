@@ -8,7 +8,9 @@ import (
 	"log/slog"
 	"path/filepath"
 
+	"github.com/culvert/culvert/internal/disk"
 	"github.com/culvert/culvert/sources"
+	"github.com/culvert/culvert/sources/results"
 	"github.com/culvert/culvert/sources/tabular"
 )
 
@@ -28,14 +30,14 @@ func (w *watcher) offer(ctx context.Context, id string, sink sources.Sink) {
 		delete(w.waiting, id)
 		return
 	case errors.Is(err, sources.ErrFinal):
-		err = w.refuse(ctx, f, OutcomeFailed, err.Error(), "fix the rule and drop the file again")
+		err = w.refuse(ctx, f, results.Failed, err.Error(), "fix the rule and drop the file again")
 	case errors.As(err, &bad):
 		err = w.drop(id, bad)
 	case errors.As(err, &busy):
 		w.waiting[id] = w.Now().Add(cmp.Or(busy.RetryAfter, retryAfter))
 		w.say(id, slog.LevelWarn, "a taken file waits", err)
 		return
-	case errors.Is(err, errUnsettled):
+	case errors.Is(err, disk.ErrUnsettled):
 		w.waiting[id] = w.Now().Add(w.Scan)
 		return
 	}
@@ -55,10 +57,10 @@ func (w *watcher) offer(ctx context.Context, id string, sink sources.Sink) {
 func (w *watcher) refuse(ctx context.Context, f sources.File, outcome, cause, hint string) error {
 	done, failed := w.ends(f.Rule, f.Folder)
 	folder := failed
-	if outcome != OutcomeFailed {
+	if outcome != results.Failed {
 		folder = done
 	}
-	return refuse(ctx, f, folder, outcome, cause, hint)
+	return results.Refuse(ctx, f, folder, outcome, cause, hint)
 }
 
 // ends gives the folders for finished files of a rule, which may be gone by now.
@@ -77,9 +79,9 @@ func (w *watcher) drop(id string, why *tabular.FileError) error {
 	if err != nil {
 		return err
 	}
-	if err := removeQuietly(w.inbox.path(id, t)); err != nil {
+	if err := disk.Remove(w.inbox.path(id, t)); err != nil {
 		return fmt.Errorf("removing a link from the inbox: %w", err)
 	}
 	w.Logger.Warn("left out what was dropped", "rule", t.Rule, "file", t.Name, "cause", why.Message)
-	return removeInbox(filepath.Join(w.Inbox, id))
+	return results.RemoveInbox(filepath.Join(w.Inbox, id))
 }

@@ -15,7 +15,9 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/culvert/culvert/internal/disk"
 	"github.com/culvert/culvert/sources"
+	"github.com/culvert/culvert/sources/results"
 	"github.com/culvert/culvert/sources/tabular"
 )
 
@@ -57,7 +59,7 @@ func (in inbox) writeTag(id string, t tag) error {
 	if err != nil {
 		return fmt.Errorf("tagging taken file: %w", err)
 	}
-	if err := writeFile(filepath.Join(in.dir, id, tagFile), text); err != nil {
+	if err := disk.WriteFile(filepath.Join(in.dir, id, tagFile), text); err != nil {
 		return fmt.Errorf("tagging taken file: %w", err)
 	}
 	return nil
@@ -102,7 +104,7 @@ func (in inbox) taken() (ids, strays []string, err error) {
 		}
 		id := e.Name()
 		t, err := in.readTag(id)
-		if err == nil && exists(in.path(id, t)) {
+		if err == nil && disk.Exists(in.path(id, t)) {
 			ids = append(ids, id)
 			continue
 		}
@@ -111,7 +113,7 @@ func (in inbox) taken() (ids, strays []string, err error) {
 			continue
 		}
 		if info, ierr := e.Info(); ierr == nil && in.now().Sub(info.ModTime()) > leftover {
-			if err := removeInbox(filepath.Join(in.dir, id)); err != nil {
+			if err := results.RemoveInbox(filepath.Join(in.dir, id)); err != nil {
 				return nil, nil, err
 			}
 		}
@@ -133,9 +135,7 @@ func (in inbox) onlyOurs(id string) bool {
 	return true
 }
 
-var errUnsettled = errors.New("the file is still being written")
-
-// describe makes the sink's view of a taken file. It reports errUnsettled when the file changes while it is read.
+// describe makes the sink's view of a taken file. It reports disk.ErrUnsettled when the file changes while it is read.
 func (in inbox) describe(ctx context.Context, id string, t tag) (sources.File, error) {
 	path := in.path(id, t)
 	before, err := os.Lstat(path)
@@ -157,7 +157,7 @@ func (in inbox) describe(ctx context.Context, id string, t tag) (sources.File, e
 		return sources.File{}, fmt.Errorf("reading taken file: %w", err)
 	}
 	if before.Size() != after.Size() || !before.ModTime().Equal(after.ModTime()) {
-		return sources.File{}, errUnsettled
+		return sources.File{}, disk.ErrUnsettled
 	}
 	return sources.File{ID: id, Rule: t.Rule, Path: path, Name: t.Name, Folder: t.Folder, Size: after.Size(), SHA256: sum,
 		Received: t.Received}, nil
@@ -195,7 +195,7 @@ func (in inbox) offer(ctx context.Context, id string, sink sources.Sink) (f sour
 		return f, false, err
 	}
 	if t.Marker != "" {
-		if err := removeQuietly(t.Marker); err != nil {
+		if err := disk.Remove(t.Marker); err != nil {
 			return f, false, fmt.Errorf("removing marker: %w", err)
 		}
 	}
@@ -220,21 +220,6 @@ var errAccepted = errors.New("the file is accepted, and what is kept beside it c
 func (in inbox) accepted(id string) bool {
 	t, err := in.readTag(id)
 	return err == nil && t.SHA256 != ""
-}
-
-// refuse moves a taken file whose rows will not be read to a folder, with results that say why.
-func refuse(ctx context.Context, f sources.File, folder, outcome, cause, hint string) error {
-	if !exists(filepath.Join(filepath.Dir(f.Path), planFile)) {
-		w, err := OpenResults(ResultsPath(f), 0)
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(w.Write(ResultRow{Outcome: outcome, Cause: cause, Hint: hint}), w.Close()); err != nil {
-			return err
-		}
-	}
-	_, err := Finish(ctx, FinishRequest{File: f, Results: ResultsPath(f), Failed: folder, Unreadable: true})
-	return err
 }
 
 // Take takes one file for a rule, as a watched folder would, but leaves the original where it is:
@@ -272,8 +257,8 @@ func TakeFor(ctx context.Context, path, rule, folder, inboxDir string, sink sour
 	if err != nil {
 		return f, false, err
 	}
-	if err := copyFile(abs, in.path(id, t)); err != nil {
-		return f, false, errors.Join(fmt.Errorf("taking %s: %w", t.Name, err), removeInbox(filepath.Join(in.dir, id)))
+	if err := disk.Copy(abs, in.path(id, t)); err != nil {
+		return f, false, errors.Join(fmt.Errorf("taking %s: %w", t.Name, err), results.RemoveInbox(filepath.Join(in.dir, id)))
 	}
 	// Whoever sends a file may go while it is accepted: then the answer is lost, not the file.
 	f, duplicate, err = in.offer(context.WithoutCancel(ctx), id, sink)
@@ -281,7 +266,7 @@ func TakeFor(ctx context.Context, path, rule, folder, inboxDir string, sink sour
 		return f, false, nil // it is accepted once more at the next start, and recognised
 	}
 	if duplicate || err != nil {
-		err = errors.Join(err, removeInbox(filepath.Join(in.dir, id)))
+		err = errors.Join(err, results.RemoveInbox(filepath.Join(in.dir, id)))
 	}
 	return f, duplicate, err
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/culvert/culvert/sources"
+	"github.com/culvert/culvert/sources/sourcetest"
 )
 
 // watchEnv makes the test program a watcher of a folder, to be killed.
@@ -165,7 +166,7 @@ func TestNoFileIsLostWhenTheWatcherIsKilled(t *testing.T) {
 	got := map[string]int{}
 	for _, f := range l.files {
 		got[f.Name]++
-		if text := mustRead(t, f.Path); text != fileText(f.Name) {
+		if text := sourcetest.ReadFile(t, f.Path); text != fileText(f.Name) {
 			t.Errorf("%s was taken with %d of %d bytes", f.Name, len(text), len(fileText(f.Name)))
 		}
 	}
@@ -175,7 +176,7 @@ func TestNoFileIsLostWhenTheWatcherIsKilled(t *testing.T) {
 		}
 	}
 	for _, dir := range []string{"renamed", "marked"} {
-		if left := listDir(t, filepath.Join(root, dir)); left != nil {
+		if left := sourcetest.Names(t, filepath.Join(root, dir)); left != nil {
 			t.Errorf("left in %s: %v", dir, left)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/culvert/culvert/internal/disk"
 	"github.com/culvert/culvert/sources/tabular"
 )
 
@@ -78,7 +79,7 @@ func marker(names map[string]bool, name, ending string) string {
 
 func (w *watcher) markerPath(folder, name, ending string) string {
 	for _, m := range []string{name + ending, strings.TrimSuffix(name, filepath.Ext(name)) + ending} {
-		if path := filepath.Join(folder, m); exists(path) {
+		if path := filepath.Join(folder, m); disk.Exists(path) {
 			return path
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/culvert/culvert/internal/disk"
 	"github.com/culvert/culvert/sources"
 )
 
@@ -213,9 +214,9 @@ func cutLines(path, text string) (cut int, err error) {
 		return 0, err
 	}
 	if err := os.Rename(tmp, path); err != nil {
-		return 0, errors.Join(err, removeQuietly(tmp))
+		return 0, errors.Join(err, disk.Remove(tmp))
 	}
-	return cut, syncDir(filepath.Dir(path))
+	return cut, disk.Sync(filepath.Dir(path))
 }
 
 // recordEnd gives where the first record of a text ends, its line end included.

@@ -14,8 +14,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/culvert/culvert/internal/disk"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/changes"
+	"github.com/culvert/culvert/sources/results"
 	"github.com/culvert/culvert/sources/tabular"
 )
 
@@ -232,7 +234,7 @@ func (w *watcher) scanFolder(folder string, events *changes.Watcher, n int) time
 			}
 			continue
 		}
-		if err := w.take(path, claims); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errUnsettled) {
+		if err := w.take(path, claims); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, disk.ErrUnsettled) {
 			w.say(path, slog.LevelError, "cannot take the dropped file", err)
 		}
 	}
@@ -323,12 +325,12 @@ func (w *watcher) take(path string, claims []WatchedRule) error {
 		if err != nil {
 			return err
 		}
-		carry := move
+		carry := disk.Move
 		if !last {
-			carry = copyFile
+			carry = disk.Copy
 		}
 		if err := carry(path, w.inbox.path(id, t)); err != nil {
-			return errors.Join(err, removeInbox(filepath.Join(w.Inbox, id)))
+			return errors.Join(err, results.RemoveInbox(filepath.Join(w.Inbox, id)))
 		}
 		w.waiting[id] = time.Time{}
 		w.Logger.Info("took a dropped file", "rule", r.Rule, "file", name, "file_id", id)
@@ -336,7 +338,7 @@ func (w *watcher) take(path string, claims []WatchedRule) error {
 	delete(w.seen, path)
 	delete(w.told, path)
 	w.calm(path)
-	return syncDir(folder)
+	return disk.Sync(folder)
 }
 
 // say logs what is wrong with a path once, until it changes.

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/culvert/culvert/internal/disk"
+	"github.com/culvert/culvert/sources/sourcetest"
 	"github.com/culvert/culvert/sources/tabular"
 
 	"github.com/google/go-cmp/cmp"
@@ -111,27 +113,27 @@ func TestDroppedFilesAreTaken(t *testing.T) {
 	root := t.TempDir()
 	s := newSink()
 	start(t, testConfig(root, WatchedRule{Rule: "anc", Glob: "anc-*.csv"}), s)
-	mustWrite(t, filepath.Join(root, "drop", "other.csv"), "not for us")
-	mustWrite(t, filepath.Join(root, "drop", "anc-1.csv.part"), "not yet")
-	mustWrite(t, filepath.Join(root, "drop", ".anc-1.csv"), "hidden")
-	mustWrite(t, filepath.Join(root, "secret.csv"), "elsewhere")
+	sourcetest.WriteFile(t, filepath.Join(root, "drop", "other.csv"), "not for us")
+	sourcetest.WriteFile(t, filepath.Join(root, "drop", "anc-1.csv.part"), "not yet")
+	sourcetest.WriteFile(t, filepath.Join(root, "drop", ".anc-1.csv"), "hidden")
+	sourcetest.WriteFile(t, filepath.Join(root, "secret.csv"), "elsewhere")
 	if err := os.Symlink(filepath.Join(root, "secret.csv"), filepath.Join(root, "drop", "anc-link.csv")); err != nil {
 		t.Fatal(err)
 	}
-	mustWrite(t, filepath.Join(root, "drop", "ANC-may.csv"), "name\nAda\n")
+	sourcetest.WriteFile(t, filepath.Join(root, "drop", "ANC-may.csv"), "name\nAda\n")
 	f := await(t, s.took)
 	if f.Name != "ANC-may.csv" || f.Rule != "anc" || f.Folder != filepath.Join(root, "drop") || f.Size != 9 ||
 		len(f.SHA256) != 64 {
 		t.Errorf("took %+v", f)
 	}
-	if got := mustRead(t, f.Path); got != "name\nAda\n" {
+	if got := sourcetest.ReadFile(t, f.Path); got != "name\nAda\n" {
 		t.Errorf("the taken file holds %q", got)
 	}
 	if f.Path != filepath.Join(root, "inbox", f.ID, "ANC-may.csv") {
 		t.Errorf("it lies at %s", f.Path)
 	}
 	if diff := cmp.Diff([]string{".anc-1.csv", "anc-1.csv.part", "anc-link.csv", "other.csv"},
-		listDir(t, filepath.Join(root, "drop"))); diff != "" {
+		sourcetest.Names(t, filepath.Join(root, "drop"))); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -145,7 +147,7 @@ func TestGrowingFilesAreLeftAlone(t *testing.T) {
 	s := newSink()
 	w := New(c).(*watcher)
 	path := filepath.Join(root, "drop", "a.csv")
-	mustWrite(t, path, "name\n")
+	sourcetest.WriteFile(t, path, "name\n")
 	ctx := context.Background()
 	round := 0
 	look := func(after time.Duration) {
@@ -155,7 +157,7 @@ func TestGrowingFilesAreLeftAlone(t *testing.T) {
 	}
 	look(0)
 	look(4 * time.Second)
-	mustWrite(t, path, "name\nAda\n")
+	sourcetest.WriteFile(t, path, "name\nAda\n")
 	look(4 * time.Second)
 	look(4 * time.Second)
 	if len(s.took) > 0 {
@@ -175,18 +177,18 @@ func TestMarkers(t *testing.T) {
 	root := t.TempDir()
 	s := newSink()
 	drop := filepath.Join(root, "drop")
-	mustWrite(t, filepath.Join(drop, "b.csv"), "name\nBob\n")
-	mustWrite(t, filepath.Join(drop, "a.csv"), "name\nAda\n")
-	mustWrite(t, filepath.Join(drop, "a.csv.done"), "")
+	sourcetest.WriteFile(t, filepath.Join(drop, "b.csv"), "name\nBob\n")
+	sourcetest.WriteFile(t, filepath.Join(drop, "a.csv"), "name\nAda\n")
+	sourcetest.WriteFile(t, filepath.Join(drop, "a.csv.done"), "")
 	start(t, testConfig(root, WatchedRule{Rule: "anc", Marker: ".done", Glob: "*"}), s)
 	if f := await(t, s.took); f.Name != "a.csv" {
 		t.Errorf("took %s", f.Name)
 	}
-	mustWrite(t, filepath.Join(drop, "b.done"), "")
+	sourcetest.WriteFile(t, filepath.Join(drop, "b.done"), "")
 	if f := await(t, s.took); f.Name != "b.csv" {
 		t.Errorf("took %s", f.Name)
 	}
-	if left := listDir(t, drop); left != nil {
+	if left := sourcetest.Names(t, drop); left != nil {
 		t.Errorf("left behind: %v", left)
 	}
 }
@@ -196,19 +198,19 @@ func TestTheSameContentIsTakenOnce(t *testing.T) {
 	s := newSink()
 	stop := start(t, testConfig(root, WatchedRule{Rule: "anc"}), s)
 	drop := filepath.Join(root, "drop")
-	mustWrite(t, filepath.Join(drop, "a.csv"), "name\nAda\n")
+	sourcetest.WriteFile(t, filepath.Join(drop, "a.csv"), "name\nAda\n")
 	await(t, s.took)
-	mustWrite(t, filepath.Join(drop, "again.csv"), "name\nAda\n")
+	sourcetest.WriteFile(t, filepath.Join(drop, "again.csv"), "name\nAda\n")
 	await(t, s.offered)
 	await(t, s.offered)
 	stop()
-	results := mustRead(t, filepath.Join(drop, "done", "again.results.csv"))
+	results := sourcetest.ReadFile(t, filepath.Join(drop, "done", "again.results.csv"))
 	want := "row,sheet,record,outcome,dhis2 ids,cause,fix,column,value\n0,,0,duplicate,,the same content was taken for " +
 		"this rule before,nothing to do; its results are beside the first,,\n"
 	if diff := cmp.Diff(want, results); diff != "" {
 		t.Error(diff)
 	}
-	if ids := listDir(t, filepath.Join(root, "inbox")); len(ids) != 1 {
+	if ids := sourcetest.Names(t, filepath.Join(root, "inbox")); len(ids) != 1 {
 		t.Errorf("the inbox holds %v", ids)
 	}
 }
@@ -217,7 +219,7 @@ func TestEveryRuleGetsTheFile(t *testing.T) {
 	root := t.TempDir()
 	s := newSink()
 	start(t, testConfig(root, WatchedRule{Rule: "anc"}, WatchedRule{Rule: "visits"}), s)
-	mustWrite(t, filepath.Join(root, "drop", "a.csv"), "name\nAda\n")
+	sourcetest.WriteFile(t, filepath.Join(root, "drop", "a.csv"), "name\nAda\n")
 	got := map[string]bool{await(t, s.took).Rule: true, await(t, s.took).Rule: true}
 	if !got["anc"] || !got["visits"] {
 		t.Errorf("taken for %v", got)
@@ -235,7 +237,7 @@ func TestABusySinkIsAskedAgain(t *testing.T) {
 		return nil
 	}
 	start(t, testConfig(root, WatchedRule{Rule: "anc"}), s)
-	mustWrite(t, filepath.Join(root, "drop", "a.csv"), "name\nAda\n")
+	sourcetest.WriteFile(t, filepath.Join(root, "drop", "a.csv"), "name\nAda\n")
 	if f := await(t, s.took); f.Name != "a.csv" {
 		t.Errorf("took %s", f.Name)
 	}
@@ -246,11 +248,11 @@ func TestWhatTheSinkNeverTakesGoesToFailed(t *testing.T) {
 	s := newSink()
 	s.refuse = func(sources.File) error { return fmt.Errorf("no rule is named anc: %w", sources.ErrFinal) }
 	stop := start(t, testConfig(root, WatchedRule{Rule: "anc"}), s)
-	mustWrite(t, filepath.Join(root, "drop", "a.csv"), "name\nAda\n")
+	sourcetest.WriteFile(t, filepath.Join(root, "drop", "a.csv"), "name\nAda\n")
 	await(t, s.offered)
 	stop()
 	if diff := cmp.Diff([]string{"a.csv", "a.results.csv"},
-		listDir(t, filepath.Join(root, "drop", "failed"))); diff != "" {
+		sourcetest.Names(t, filepath.Join(root, "drop", "failed"))); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -270,8 +272,8 @@ func TestCrashesWhileTaking(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			mustWrite(t, tg.Marker, "")
-			if err := move(filepath.Join(drop, "a.csv"), in.path(id, tg)); err != nil {
+			sourcetest.WriteFile(t, tg.Marker, "")
+			if err := disk.Move(filepath.Join(drop, "a.csv"), in.path(id, tg)); err != nil {
 				t.Fatal(err)
 			}
 		},
@@ -281,7 +283,7 @@ func TestCrashesWhileTaking(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := move(filepath.Join(drop, "a.csv"), in.path(id, tg)); err != nil {
+			if err := disk.Move(filepath.Join(drop, "a.csv"), in.path(id, tg)); err != nil {
 				t.Fatal(err)
 			}
 			f, err := in.describe(context.Background(), id, tg)
@@ -297,19 +299,19 @@ func TestCrashesWhileTaking(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			root := t.TempDir()
 			drop := filepath.Join(root, "drop")
-			mustWrite(t, filepath.Join(drop, "a.csv"), text)
+			sourcetest.WriteFile(t, filepath.Join(drop, "a.csv"), text)
 			s := newSink()
 			c := testConfig(root, WatchedRule{Rule: "anc"})
 			crash(t, inbox{dir: c.Inbox, now: time.Now}, drop, s)
 			start(t, c, s)
 			f := await(t, s.took)
-			if got := mustRead(t, f.Path); got != text {
+			if got := sourcetest.ReadFile(t, f.Path); got != text {
 				t.Errorf("the file holds %q", got)
 			}
 			if len(s.files) != 1 {
 				t.Errorf("accepted as %d files", len(s.files))
 			}
-			if left := listDir(t, drop); left != nil {
+			if left := sourcetest.Names(t, drop); left != nil {
 				t.Errorf("left in the folder: %v", left)
 			}
 		})
@@ -320,19 +322,19 @@ func TestTake(t *testing.T) {
 	root := t.TempDir()
 	s := newSink()
 	path := filepath.Join(root, "export.csv")
-	mustWrite(t, path, "name\nAda\n")
+	sourcetest.WriteFile(t, path, "name\nAda\n")
 	f, duplicate, err := Take(context.Background(), path, "anc", filepath.Join(root, "inbox"), s)
 	if err != nil || duplicate || f.Rule != "anc" || f.Name != "export.csv" {
 		t.Fatalf("took %+v, %v, %v", f, duplicate, err)
 	}
-	if mustRead(t, path) != mustRead(t, f.Path) {
+	if sourcetest.ReadFile(t, path) != sourcetest.ReadFile(t, f.Path) {
 		t.Error("the copy is not the file")
 	}
 	if _, duplicate, err = Take(context.Background(), path, "anc", filepath.Join(root, "inbox"), s); err != nil ||
 		!duplicate {
 		t.Errorf("taken again: %v, %v", duplicate, err)
 	}
-	if ids := listDir(t, filepath.Join(root, "inbox")); len(ids) != 1 {
+	if ids := sourcetest.Names(t, filepath.Join(root, "inbox")); len(ids) != 1 {
 		t.Errorf("the inbox holds %v", ids)
 	}
 }
@@ -343,7 +345,7 @@ func TestAForgetfulSinkIsToldAgain(t *testing.T) {
 	c := testConfig(root, WatchedRule{Rule: "anc"})
 	s := newSink()
 	stop := start(t, c, s)
-	mustWrite(t, filepath.Join(root, "drop", "a.csv"), "name\nAda\n")
+	sourcetest.WriteFile(t, filepath.Join(root, "drop", "a.csv"), "name\nAda\n")
 	first := await(t, s.took)
 	stop()
 	s = newSink()
@@ -359,7 +361,7 @@ func TestAnAcceptedFileOutlivesItsRule(t *testing.T) {
 	c := testConfig(root, WatchedRule{Rule: "anc"})
 	s := newSink()
 	stop := start(t, c, s)
-	mustWrite(t, filepath.Join(root, "drop", "a.csv"), "name\nAda\n")
+	sourcetest.WriteFile(t, filepath.Join(root, "drop", "a.csv"), "name\nAda\n")
 	f := await(t, s.took)
 	stop()
 	s = newSink()
@@ -367,7 +369,7 @@ func TestAnAcceptedFileOutlivesItsRule(t *testing.T) {
 	stop = start(t, c, s)
 	await(t, s.offered)
 	stop()
-	if got := mustRead(t, f.Path); got != "name\nAda\n" {
+	if got := sourcetest.ReadFile(t, f.Path); got != "name\nAda\n" {
 		t.Errorf("the file holds %q", got)
 	}
 }
@@ -379,16 +381,16 @@ func TestStraysAreKeptAndNamed(t *testing.T) {
 	var log bytes.Buffer
 	c.Logger = slog.New(slog.NewTextHandler(&log, nil))
 	stray := filepath.Join(c.Inbox, "id-1", "a.csv")
-	mustWrite(t, stray, "name\nAda\n")
-	mustWrite(t, filepath.Join(c.Inbox, "id-1", tagFile), "{broken")
+	sourcetest.WriteFile(t, stray, "name\nAda\n")
+	sourcetest.WriteFile(t, filepath.Join(c.Inbox, "id-1", tagFile), "{broken")
 	s := newSink()
 	stop := start(t, c, s)
-	mustWrite(t, filepath.Join(root, "drop", "b.csv"), "name\nBea\n")
+	sourcetest.WriteFile(t, filepath.Join(root, "drop", "b.csv"), "name\nBea\n")
 	if f := await(t, s.took); f.Name != "b.csv" {
 		t.Errorf("took %s", f.Name)
 	}
 	stop()
-	if mustRead(t, stray) == "" || !strings.Contains(log.String(), "id-1") {
+	if sourcetest.ReadFile(t, stray) == "" || !strings.Contains(log.String(), "id-1") {
 		t.Errorf("the log says %s", log.String())
 	}
 }
@@ -407,7 +409,7 @@ func TestNamesThatAreNotUTF8(t *testing.T) {
 		t.Skipf("this file system takes no such names: %v", err)
 	}
 	f := await(t, s.took)
-	if f.Name != "enregistré.csv" || mustRead(t, f.Path) != "name\nAda\n" {
+	if f.Name != "enregistré.csv" || sourcetest.ReadFile(t, f.Path) != "name\nAda\n" {
 		t.Errorf("took %q at %q", f.Name, f.Path)
 	}
 }
@@ -446,7 +448,7 @@ func TestPeopleAreToldWhatIsNotTaken(t *testing.T) {
 	s := alarmSink{newSink(), make(chan string, 100)}
 	start(t, testConfig(root, WatchedRule{Rule: "anc", Glob: "*.csv"}), s)
 	note := filepath.Join(root, "drop", "note.docx")
-	mustWrite(t, note, "PK")
+	sourcetest.WriteFile(t, note, "PK")
 	if got, want := awaitAlarm(t,
 		s.alarms), "files "+note+": "+note+
 		" was left where it is: no rule takes files of this name from this folder"; got != want {
@@ -465,7 +467,7 @@ func TestDocumentsAreTaken(t *testing.T) {
 	root := t.TempDir()
 	s := newSink()
 	start(t, testConfig(root, WatchedRule{Rule: "anc"}), s)
-	mustWrite(t, filepath.Join(root, "drop", "report.PDF"), "%PDF-1.7\n")
+	sourcetest.WriteFile(t, filepath.Join(root, "drop", "report.PDF"), "%PDF-1.7\n")
 	f := await(t, s.took)
 	_, err := tabular.Open(t.Context(), f.Path, tabular.Format{})
 	if err == nil || !strings.Contains(err.Error(), "it is a PDF document") {

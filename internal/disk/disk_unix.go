@@ -1,6 +1,6 @@
 //go:build unix
 
-package files
+package disk
 
 import (
 	"errors"
@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// syncDir makes renames in a folder durable.
-func syncDir(dir string) error {
+// Sync makes renames in a folder durable.
+func Sync(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {
 		return fmt.Errorf("syncing folder: %w", err)

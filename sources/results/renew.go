@@ -1,4 +1,4 @@
-package files
+package results
 
 import (
 	"bufio"
@@ -10,13 +10,14 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/culvert/culvert/internal/disk"
 	"github.com/culvert/culvert/sources/tabular"
 )
 
-// RenewResults puts what became of some rows, by their record number, in the place of what the
+// Renew puts what became of some rows, by their record number, in the place of what the
 // results of a finished file said before. The file appears whole or stays as it was; it keeps its
 // rights. The error is fs.ErrNotExist when somebody has taken it away.
-func RenewResults(path string, rows map[int64]ResultRow) (err error) {
+func Renew(path string, rows map[int64]Row) (err error) {
 	old, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("renewing results: %w", err)
@@ -36,21 +37,21 @@ func RenewResults(path string, rows map[int64]ResultRow) (err error) {
 		err = os.Rename(tmp, path)
 	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("renewing results: %w", err), removeQuietly(tmp))
+		return errors.Join(fmt.Errorf("renewing results: %w", err), disk.Remove(tmp))
 	}
-	return syncDir(filepath.Dir(path))
+	return disk.Sync(filepath.Dir(path))
 }
 
 // copyRenewed copies results; the first line of a row that changed takes what became of it, and
 // later ones of the same row go.
-func copyRenewed(old, fresh *os.File, rows map[int64]ResultRow) error {
+func copyRenewed(old, fresh *os.File, rows map[int64]Row) error {
 	buf := bufio.NewWriterSize(fresh, 64<<10)
 	w := csv.NewWriter(buf)
 	if err := w.Write(resultsHeader); err != nil {
 		return err
 	}
 	said := map[int64]bool{}
-	err := ReadResults(bufio.NewReaderSize(old, 64<<10), func(_ int64, row ResultRow) error {
+	err := Read(bufio.NewReaderSize(old, 64<<10), func(_ int64, row Row) error {
 		now, changed := rows[row.Record]
 		switch {
 		case !changed:
@@ -76,7 +77,7 @@ func copyRenewed(old, fresh *os.File, rows map[int64]ResultRow) error {
 }
 
 // cells writes a row as results hold it.
-func (r ResultRow) cells() []string {
+func (r Row) cells() []string {
 	return []string{
 		strconv.Itoa(r.Line), tabular.Guard(r.Sheet), strconv.FormatInt(r.Record, 10), r.Outcome,
 		strings.Join(r.Objects, " "),

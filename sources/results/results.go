@@ -1,4 +1,4 @@
-package files
+package results
 
 import (
 	"bufio"
@@ -12,19 +12,20 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/culvert/culvert/internal/disk"
 	"github.com/culvert/culvert/sources/tabular"
 
 	"github.com/culvert/culvert/rules/diag"
 )
 
-// OutcomeFailed in a result row sends the row to the file of failed rows.
-const OutcomeFailed = "failed"
+// Failed in a result row sends the row to the file of failed rows.
+const Failed = "failed"
 
-// OutcomeNote in a result row is a remark about the file, not about a row.
-const OutcomeNote = "note"
+// Note in a result row is a remark about the file, not about a row.
+const Note = "note"
 
 // UnusedColumns is the remark that the rule does not read some columns.
-func UnusedColumns(names []string) ResultRow {
+func UnusedColumns(names []string) Row {
 	shown := names[:min(len(names), 20)]
 	cause := "the rule does not read the column " + diag.Names(shown, "and")
 	if len(names) > 1 {
@@ -33,12 +34,12 @@ func UnusedColumns(names []string) ResultRow {
 	if more := len(names) - len(shown); more > 0 {
 		cause += fmt.Sprintf(" and %d more", more)
 	}
-	return ResultRow{Outcome: OutcomeNote, Cause: cause,
+	return Row{Outcome: Note, Cause: cause,
 		Hint: "nothing to do, unless one of them was meant: name it in the rule"}
 }
 
 // UnreadTables is the remark that some sheets or tables of a file were not read.
-func UnreadTables(names []string) ResultRow {
+func UnreadTables(names []string) Row {
 	shown := names[:min(len(names), 20)]
 	cause := "nothing was read of the sheet or table " + diag.Names(shown, "and")
 	if len(names) > 1 {
@@ -47,12 +48,12 @@ func UnreadTables(names []string) ResultRow {
 	if more := len(names) - len(shown); more > 0 {
 		cause += fmt.Sprintf(" and %d more", more)
 	}
-	return ResultRow{Outcome: OutcomeNote, Cause: cause,
+	return Row{Outcome: Note, Cause: cause,
 		Hint: "nothing to do, unless one of them was meant: name it with sheet: in a rule of its own"}
 }
 
-// ResultRow is what became of one row.
-type ResultRow struct {
+// Row is what became of one row.
+type Row struct {
 	Record  int64    // number of the data row, as Row.Number
 	Line    int      // row as a spreadsheet shows it
 	Sheet   string   // or empty
@@ -67,7 +68,7 @@ type ResultRow struct {
 var resultsHeader = []string{"row", "sheet", "record", "outcome", "dhis2 ids", "cause", "fix", "column", "value"}
 
 // said is the cause with the column and value that are to blame, for the row itself.
-func (r *ResultRow) said() string {
+func (r *Row) said() string {
 	switch {
 	case r.Column == "" && r.Value == "":
 		return r.Cause
@@ -79,10 +80,10 @@ func (r *ResultRow) said() string {
 	return fmt.Sprintf("%s [column %s, value %s]", r.Cause, r.Column, r.Value)
 }
 
-// ResultsWriter appends to a results CSV. What lies before the offset that Sync gave survives a
+// Writer appends to a results CSV. What lies before the offset that Sync gave survives a
 // crash; what lies behind it is cut off when the file is opened again at that offset. It is not
 // safe for concurrent use.
-type ResultsWriter struct {
+type Writer struct {
 	file   *os.File
 	buf    *bufio.Writer
 	csv    *csv.Writer
@@ -100,10 +101,10 @@ func (c *countingWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// OpenResults opens or makes a results file and continues it at an offset that Sync gave, or at its
+// Open opens or makes a results file and continues it at an offset that Sync gave, or at its
 // beginning. What it continues is a file of its own: a runner that was given up for dead and writes
 // on does so into the one before.
-func OpenResults(path string, offset int64) (*ResultsWriter, error) {
+func Open(path string, offset int64) (*Writer, error) {
 	if err := renew(path, offset); err != nil {
 		return nil, fmt.Errorf("opening results file: %w", err)
 	}
@@ -138,15 +139,15 @@ func renew(path string, size int64) (err error) {
 	}
 	_, err = io.CopyN(file, old, size)
 	if err = errors.Join(err, file.Sync(), file.Close(), old.Close()); err != nil {
-		return errors.Join(err, removeQuietly(fresh))
+		return errors.Join(err, disk.Remove(fresh))
 	}
 	if err := os.Rename(fresh, path); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	return disk.Sync(filepath.Dir(path))
 }
 
-func continueResults(file *os.File, offset int64) (*ResultsWriter, error) {
+func continueResults(file *os.File, offset int64) (*Writer, error) {
 	info, err := file.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("opening results file: %w", err)
@@ -161,7 +162,7 @@ func continueResults(file *os.File, offset int64) (*ResultsWriter, error) {
 	if _, err := file.Seek(offset, io.SeekStart); err != nil {
 		return nil, fmt.Errorf("continuing results file: %w", err)
 	}
-	w := &ResultsWriter{file: file, buf: bufio.NewWriterSize(file, 64<<10)}
+	w := &Writer{file: file, buf: bufio.NewWriterSize(file, 64<<10)}
 	w.offset = &countingWriter{w: w.buf, n: offset}
 	w.csv = csv.NewWriter(w.offset)
 	if offset == 0 {
@@ -173,7 +174,7 @@ func continueResults(file *os.File, offset int64) (*ResultsWriter, error) {
 }
 
 // Write adds one row. It is safe on disk only after Sync.
-func (w *ResultsWriter) Write(r ResultRow) error {
+func (w *Writer) Write(r Row) error {
 	err := w.csv.Write(r.cells())
 	if err != nil {
 		return fmt.Errorf("writing results file: %w", err)
@@ -182,7 +183,7 @@ func (w *ResultsWriter) Write(r ResultRow) error {
 }
 
 // Sync makes everything written so far durable and gives the offset to continue at.
-func (w *ResultsWriter) Sync() (offset int64, err error) {
+func (w *Writer) Sync() (offset int64, err error) {
 	w.csv.Flush()
 	if err := w.csv.Error(); err != nil {
 		return 0, fmt.Errorf("writing results file: %w", err)
@@ -197,7 +198,7 @@ func (w *ResultsWriter) Sync() (offset int64, err error) {
 }
 
 // Close syncs and closes the file.
-func (w *ResultsWriter) Close() error {
+func (w *Writer) Close() error {
 	_, err := w.Sync()
 	if cerr := w.file.Close(); err == nil && cerr != nil {
 		err = fmt.Errorf("closing results file: %w", cerr)
@@ -205,9 +206,9 @@ func (w *ResultsWriter) Close() error {
 	return err
 }
 
-// ReadResults calls do for every row of a results file in its order, with the byte offset of the
+// Read calls do for every row of a results file in its order, with the byte offset of the
 // row. Do must not keep the row's slices.
-func ReadResults(r io.Reader, do func(offset int64, row ResultRow) error) error {
+func Read(r io.Reader, do func(offset int64, row Row) error) error {
 	c := csv.NewReader(r)
 	c.ReuseRecord = true
 	c.FieldsPerRecord = len(resultsHeader)
@@ -233,30 +234,30 @@ func ReadResults(r io.Reader, do func(offset int64, row ResultRow) error) error 
 	}
 }
 
-func resultOf(cells []string) (ResultRow, error) {
+func resultOf(cells []string) (Row, error) {
 	line, err := strconv.Atoi(cells[0])
 	if err != nil {
-		return ResultRow{}, fmt.Errorf("reading results file: row number %q: %w", cells[0], err)
+		return Row{}, fmt.Errorf("reading results file: row number %q: %w", cells[0], err)
 	}
 	record, err := strconv.ParseInt(cells[2], 10, 64)
 	if err != nil {
-		return ResultRow{}, fmt.Errorf("reading results file: record number %q: %w", cells[2], err)
+		return Row{}, fmt.Errorf("reading results file: record number %q: %w", cells[2], err)
 	}
-	return ResultRow{Line: line, Sheet: tabular.Unguard(cells[1]), Record: record, Outcome: cells[3],
+	return Row{Line: line, Sheet: tabular.Unguard(cells[1]), Record: record, Outcome: cells[3],
 		Objects: strings.Fields(cells[4]),
 		Cause:   tabular.Unguard(cells[5]), Hint: tabular.Unguard(cells[6]), Column: tabular.Unguard(cells[7]),
 		Value: tabular.Unguard(cells[8])}, nil
 }
 
 // resultAt reads one row of a results file.
-func resultAt(f io.ReaderAt, offset int64) (ResultRow, error) {
+func resultAt(f io.ReaderAt, offset int64) (Row, error) {
 	c := csv.NewReader(bufio.NewReaderSize(io.NewSectionReader(f, offset, 1<<20), 512))
 	cells, err := c.Read()
 	if err != nil {
-		return ResultRow{}, fmt.Errorf("reading results file: %w", err)
+		return Row{}, fmt.Errorf("reading results file: %w", err)
 	}
 	if len(cells) != len(resultsHeader) {
-		return ResultRow{}, fmt.Errorf("reading results file: a row has %d cells", len(cells))
+		return Row{}, fmt.Errorf("reading results file: a row has %d cells", len(cells))
 	}
 	return resultOf(cells)
 }

@@ -1,10 +1,12 @@
-package files
+package disk
 
 import (
 	"errors"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/culvert/culvert/sources/sourcetest"
 )
 
 // Files move between devices too: the shared memory of Linux is one, the folder of temporary files mostly another.
@@ -15,17 +17,17 @@ func TestMoveBetweenDevices(t *testing.T) {
 		other = dir
 	}
 	from, to := filepath.Join(other, "a.csv"), filepath.Join(t.TempDir(), "a.csv")
-	mustWrite(t, from, "name\nAda\n")
-	if err := move(from, to); err != nil {
+	sourcetest.WriteFile(t, from, "name\nAda\n")
+	if err := Move(from, to); err != nil {
 		t.Fatal(err)
 	}
-	if got := mustRead(t, to); got != "name\nAda\n" {
+	if got := sourcetest.ReadFile(t, to); got != "name\nAda\n" {
 		t.Errorf("it has become %q", got)
 	}
-	if left := listDir(t, other); left != nil {
+	if left := sourcetest.Names(t, other); left != nil {
 		t.Errorf("left behind: %v", left)
 	}
-	if err := move(from, to); !errors.Is(err, os.ErrNotExist) {
+	if err := Move(from, to); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("moving what is gone: %v", err)
 	}
 }
@@ -33,14 +35,14 @@ func TestMoveBetweenDevices(t *testing.T) {
 func TestCopyLeavesNothingHalf(t *testing.T) {
 	dir := t.TempDir()
 	from := filepath.Join(dir, "a.csv")
-	mustWrite(t, from, "name\nAda\n")
-	if err := copyFile(from, filepath.Join(dir, "missing", "a.csv")); err == nil {
+	sourcetest.WriteFile(t, from, "name\nAda\n")
+	if err := Copy(from, filepath.Join(dir, "missing", "a.csv")); err == nil {
 		t.Error("a copy into nowhere gives no error")
 	}
-	if err := copyFile(from, filepath.Join(dir, "b.csv")); err != nil {
+	if err := Copy(from, filepath.Join(dir, "b.csv")); err != nil {
 		t.Fatal(err)
 	}
-	if got := listDir(t, dir); len(got) != 2 || mustRead(t, from) != mustRead(t, filepath.Join(dir, "b.csv")) {
+	if got := sourcetest.Names(t, dir); len(got) != 2 || sourcetest.ReadFile(t, from) != sourcetest.ReadFile(t, filepath.Join(dir, "b.csv")) {
 		t.Errorf("the folder holds %v", got)
 	}
 }

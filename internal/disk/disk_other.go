@@ -1,6 +1,6 @@
 //go:build !unix
 
-package files
+package disk
 
 import (
 	"errors"
@@ -14,8 +14,8 @@ const (
 	lockViolation    = syscall.Errno(33) // ERROR_LOCK_VIOLATION
 )
 
-// syncDir does nothing where folders cannot be synced.
-func syncDir(string) error { return nil }
+// Sync does nothing where folders cannot be synced.
+func Sync(string) error { return nil }
 
 func crossDevice(err error) bool { return errors.Is(err, notSameDevice) }
 

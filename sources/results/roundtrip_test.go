@@ -1,10 +1,11 @@
-package files
+package results
 
 import (
 	"context"
 	"path/filepath"
 	"testing"
 
+	"github.com/culvert/culvert/sources/sourcetest"
 	"github.com/culvert/culvert/sources/tabular/tabulartest"
 
 	"github.com/google/go-cmp/cmp"
@@ -41,12 +42,12 @@ func TestFailedRowsReadAsTheyWere(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			root := t.TempDir()
 			f := sources.File{ID: "id-1", Rule: "anc", Name: test.file, Path: filepath.Join(root, "inbox", "id-1", test.file)}
-			mustWrite(t, f.Path, test.text)
+			sourcetest.WriteFile(t, f.Path, test.text)
 			before, problems := readAll(t, test.file, test.text, test.format)
 			if len(problems) > 0 {
 				t.Fatal(problems)
 			}
-			w, err := OpenResults(ResultsPath(f), 0)
+			w, err := Open(Path(f), 0)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -54,7 +55,7 @@ func TestFailedRowsReadAsTheyWere(t *testing.T) {
 			for i, b := range before {
 				if b["age"] == "bad" {
 					want = append(want, b)
-					if err := w.Write(ResultRow{Record: int64(i + 1), Outcome: OutcomeFailed, Cause: "no number"}); err != nil {
+					if err := w.Write(Row{Record: int64(i + 1), Outcome: Failed, Cause: "no number"}); err != nil {
 						t.Fatal(err)
 					}
 				}
@@ -62,7 +63,7 @@ func TestFailedRowsReadAsTheyWere(t *testing.T) {
 			if err := w.Close(); err != nil {
 				t.Fatal(err)
 			}
-			out, err := Finish(context.Background(), FinishRequest{File: f, Format: test.format, Results: ResultsPath(f),
+			out, err := Finish(context.Background(), FinishRequest{File: f, Format: test.format, Results: Path(f),
 				Done: filepath.Join(root, "done")})
 			if err != nil {
 				t.Fatal(err)
@@ -70,7 +71,7 @@ func TestFailedRowsReadAsTheyWere(t *testing.T) {
 			if filepath.Base(out.FailedRows) != test.failed || out.Rows != len(want) {
 				t.Errorf("failed rows are %+v", out)
 			}
-			after, problems := readAll(t, test.failed, mustRead(t, out.FailedRows), test.format)
+			after, problems := readAll(t, test.failed, sourcetest.ReadFile(t, out.FailedRows), test.format)
 			if diff := cmp.Diff(want, after); diff != "" || len(problems) > 0 {
 				t.Error(diff, problems)
 			}

@@ -1,4 +1,4 @@
-package files
+package results
 
 import (
 	"context"
@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/culvert/culvert/internal/disk"
+	"github.com/culvert/culvert/sources/sourcetest"
 	"github.com/culvert/culvert/sources/tabular"
 
 	"github.com/google/go-cmp/cmp"
@@ -14,52 +16,20 @@ import (
 	"github.com/culvert/culvert/sources"
 )
 
-func mustWrite(t *testing.T, path, text string) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func mustRead(t *testing.T, path string) string {
-	t.Helper()
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
-func listDir(t *testing.T, dir string) []string {
-	t.Helper()
-	entries, err := os.ReadDir(dir)
-	if err != nil && !os.IsNotExist(err) {
-		t.Fatal(err)
-	}
-	var names []string
-	for _, e := range entries {
-		names = append(names, e.Name())
-	}
-	return names
-}
-
 // A runner that was frozen, and whose file was taken over, writes on when it wakes: not into what the other one wrote.
 func TestResultsOfALateRunnerAreNotMixedIn(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "r.csv")
-	open := func(offset int64) *ResultsWriter {
+	open := func(offset int64) *Writer {
 		t.Helper()
-		w, err := OpenResults(path, offset)
+		w, err := Open(path, offset)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return w
 	}
-	write := func(w *ResultsWriter, record int64, outcome string) (offset int64) {
+	write := func(w *Writer, record int64, outcome string) (offset int64) {
 		t.Helper()
-		err := w.Write(ResultRow{Record: record, Line: int(record) + 1, Outcome: outcome})
+		err := w.Write(Row{Record: record, Line: int(record) + 1, Outcome: outcome})
 		if err == nil {
 			offset, err = w.Sync()
 		}
@@ -75,41 +45,41 @@ func TestResultsOfALateRunnerAreNotMixedIn(t *testing.T) {
 	write(heir, 2, "delivered")
 	write(frozen, 3, "late")
 	write(heir, 3, "delivered")
-	for _, w := range []*ResultsWriter{frozen, heir} {
+	for _, w := range []*Writer{frozen, heir} {
 		if err := w.Close(); err != nil {
 			t.Fatal(err)
 		}
 	}
 	want := "row,sheet,record,outcome,dhis2 " +
 		"ids,cause,fix,column,value\n2,,1,delivered,,,,,\n3,,2,delivered,,,,,\n4,,3,delivered,,,,,\n"
-	if diff := cmp.Diff(want, mustRead(t, path)); diff != "" {
+	if diff := cmp.Diff(want, sourcetest.ReadFile(t, path)); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func TestResultsAreContinuedWhereTheyWereSynced(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "r.csv")
-	w, err := OpenResults(path, 0)
+	w, err := Open(path, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Write(ResultRow{Record: 1, Line: 2, Outcome: "delivered", Objects: []string{"a1", "b2"}}); err != nil {
+	if err := w.Write(Row{Record: 1, Line: 2, Outcome: "delivered", Objects: []string{"a1", "b2"}}); err != nil {
 		t.Fatal(err)
 	}
 	offset, err := w.Sync()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Write(ResultRow{Record: 2, Line: 3, Outcome: "lost in the crash"}); err != nil {
+	if err := w.Write(Row{Record: 2, Line: 3, Outcome: "lost in the crash"}); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if w, err = OpenResults(path, offset); err != nil {
+	if w, err = Open(path, offset); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Write(ResultRow{Record: 2, Line: 3, Outcome: OutcomeFailed, Cause: "=bad, \"x\"",
+	if err := w.Write(Row{Record: 2, Line: 3, Outcome: Failed, Cause: "=bad, \"x\"",
 		Hint: "-do"}); err != nil {
 		t.Fatal(err)
 	}
@@ -118,11 +88,11 @@ func TestResultsAreContinuedWhereTheyWereSynced(t *testing.T) {
 	}
 	want := "row,sheet,record,outcome,dhis2 ids,cause,fix,column,value\n2,,1,delivered,a1 " +
 		"b2,,,,\n3,,2,failed,,\"'=bad, \"\"x\"\"\",'-do,,\n"
-	if diff := cmp.Diff(want, mustRead(t, path)); diff != "" {
+	if diff := cmp.Diff(want, sourcetest.ReadFile(t, path)); diff != "" {
 		t.Error(diff)
 	}
-	var rows []ResultRow
-	err = ReadResults(strings.NewReader(mustRead(t, path)), func(_ int64, r ResultRow) error {
+	var rows []Row
+	err = Read(strings.NewReader(sourcetest.ReadFile(t, path)), func(_ int64, r Row) error {
 		rows = append(rows, r)
 		return nil
 	})
@@ -132,13 +102,13 @@ func TestResultsAreContinuedWhereTheyWereSynced(t *testing.T) {
 	if rows[1].Cause != "=bad, \"x\"" || rows[1].Hint != "-do" {
 		t.Errorf("guarded cells come back as %+v", rows[1])
 	}
-	if _, err := OpenResults(path, 1<<20); err == nil {
+	if _, err := Open(path, 1<<20); err == nil {
 		t.Error("a results file that lost its end opens without an error")
 	}
 }
 
 func TestUnreadTables(t *testing.T) {
-	if row := UnreadTables([]string{"Notes"}); row.Outcome != OutcomeNote || !strings.Contains(row.Cause, `"Notes"`) {
+	if row := UnreadTables([]string{"Notes"}); row.Outcome != Note || !strings.Contains(row.Cause, `"Notes"`) {
 		t.Error(row)
 	}
 }
@@ -164,15 +134,15 @@ func TestGuard(t *testing.T) {
 func taken(t *testing.T, root, name, text string) FinishRequest {
 	t.Helper()
 	f := sources.File{ID: "id-1", Rule: "anc", Name: name, Path: filepath.Join(root, "inbox", "id-1", name)}
-	mustWrite(t, f.Path, text)
-	w, err := OpenResults(ResultsPath(f), 0)
+	sourcetest.WriteFile(t, f.Path, text)
+	w, err := Open(Path(f), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i, line := range strings.Split(strings.TrimSpace(text), "\n")[1:] {
-		row := ResultRow{Record: int64(i + 1), Line: i + 2, Outcome: "delivered"}
+		row := Row{Record: int64(i + 1), Line: i + 2, Outcome: "delivered"}
 		if strings.Contains(line, "bad") {
-			row.Outcome, row.Cause, row.Hint = OutcomeFailed, "age is no number", "write a number"
+			row.Outcome, row.Cause, row.Hint = Failed, "age is no number", "write a number"
 		}
 		if err := w.Write(row); err != nil {
 			t.Fatal(err)
@@ -181,7 +151,7 @@ func taken(t *testing.T, root, name, text string) FinishRequest {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return FinishRequest{File: f, Results: ResultsPath(f), Done: filepath.Join(root, "done"),
+	return FinishRequest{File: f, Results: Path(f), Done: filepath.Join(root, "done"),
 		Failed: filepath.Join(root, "failed")}
 }
 
@@ -198,13 +168,13 @@ func TestFinish(t *testing.T) {
 		FailedRows: filepath.Join(done, "anc.failed.csv"), Rows: 2}, out); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff(text, mustRead(t, out.Original)); diff != "" {
+	if diff := cmp.Diff(text, sourcetest.ReadFile(t, out.Original)); diff != "" {
 		t.Error(diff)
 	}
 	want := "\xef\xbb\xbfname;age;culvert cause;culvert fix;culvert row\n\"'=B;ob\";bad;age is no number;write a " +
 		"number;id-1:2\n" +
 		"Di;\"bad;1\";age is no number;write a number;id-1:4\n"
-	failed := mustRead(t, out.FailedRows)
+	failed := sourcetest.ReadFile(t, out.FailedRows)
 	if diff := cmp.Diff(want, failed); diff != "" {
 		t.Error(diff)
 	}
@@ -213,7 +183,7 @@ func TestFinish(t *testing.T) {
 		bodies); diff != "" || problems != nil {
 		t.Error(diff, problems)
 	}
-	if left := listDir(t, filepath.Join(root, "inbox")); left != nil {
+	if left := sourcetest.Names(t, filepath.Join(root, "inbox")); left != nil {
 		t.Errorf("the inbox still holds %v", left)
 	}
 	if again, err := Finish(context.Background(), req); err != nil || again != (Finished{}) {
@@ -254,7 +224,7 @@ func TestFinishAfterACrash(t *testing.T) {
 			if err := finishFailed(context.Background(), req, req.Done, "anc", 0o600, &Finished{}); err != nil {
 				t.Fatal(err)
 			}
-			if err := move(req.Results, filepath.Join(req.Done, "anc.results.csv")); err != nil {
+			if err := disk.Move(req.Results, filepath.Join(req.Done, "anc.results.csv")); err != nil {
 				t.Fatal(err)
 			}
 		},
@@ -265,10 +235,10 @@ func TestFinishAfterACrash(t *testing.T) {
 			if err := finishFailed(context.Background(), req, req.Done, "anc", 0o600, &Finished{}); err != nil {
 				t.Fatal(err)
 			}
-			if err := move(req.Results, filepath.Join(req.Done, "anc.results.csv")); err != nil {
+			if err := disk.Move(req.Results, filepath.Join(req.Done, "anc.results.csv")); err != nil {
 				t.Fatal(err)
 			}
-			if err := move(req.File.Path, filepath.Join(req.Done, "anc.csv")); err != nil {
+			if err := disk.Move(req.File.Path, filepath.Join(req.Done, "anc.csv")); err != nil {
 				t.Fatal(err)
 			}
 		},
@@ -284,13 +254,13 @@ func TestFinishAfterACrash(t *testing.T) {
 			if _, err := Finish(context.Background(), req); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff([]string{"anc.csv", "anc.failed.csv", "anc.results.csv"}, listDir(t, req.Done)); diff != "" {
+			if diff := cmp.Diff([]string{"anc.csv", "anc.failed.csv", "anc.results.csv"}, sourcetest.Names(t, req.Done)); diff != "" {
 				t.Error(diff)
 			}
-			if got := mustRead(t, filepath.Join(req.Done, "anc.csv")); got != text {
+			if got := sourcetest.ReadFile(t, filepath.Join(req.Done, "anc.csv")); got != text {
 				t.Errorf("the original has become %q", got)
 			}
-			if left := listDir(t, filepath.Join(root, "inbox")); left != nil {
+			if left := sourcetest.Names(t, filepath.Join(root, "inbox")); left != nil {
 				t.Errorf("the inbox still holds %v", left)
 			}
 		})

@@ -1,4 +1,4 @@
-package files
+package disk
 
 import (
 	"crypto/sha256"
@@ -10,34 +10,38 @@ import (
 	"path/filepath"
 )
 
-func exists(path string) bool {
+// ErrUnsettled says that a program still writes to a file, or holds it.
+var ErrUnsettled = errors.New("the file is still being written")
+
+// Exists tells whether something lies at a path, a link to nowhere too.
+func Exists(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil
 }
 
-// move renames a file, or reports errUnsettled when a program holds it, as Excel does with a
+// Move renames a file, or reports ErrUnsettled when a program holds it, as Excel does with a
 // workbook on Windows, or copies it where the target lies on another device; the copy is durable
 // and whole before the original goes.
-func move(from, to string) error {
+func Move(from, to string) error {
 	err := os.Rename(from, to)
 	if err == nil {
-		return syncDir(filepath.Dir(to))
+		return Sync(filepath.Dir(to))
 	}
 	if inUse(err) {
-		return errors.Join(errUnsettled, err)
+		return errors.Join(ErrUnsettled, err)
 	}
 	if !crossDevice(err) {
 		return err
 	}
-	if err := copyFile(from, to); err != nil {
+	if err := Copy(from, to); err != nil {
 		return err
 	}
 	return os.Remove(from)
 }
 
-// copyFile copies a regular file so that the copy appears whole or not at all. It reports
-// errUnsettled when the file is written to meanwhile.
-func copyFile(from, to string) (err error) {
+// Copy copies a regular file so that the copy appears whole or not at all. It reports
+// ErrUnsettled when the file is written to meanwhile.
+func Copy(from, to string) (err error) {
 	src, err := os.Open(from)
 	if err != nil {
 		return err
@@ -58,19 +62,19 @@ func copyFile(from, to string) (err error) {
 	_, err = io.Copy(dst, src)
 	if after, serr := src.Stat(); err == nil && (serr != nil || after.Size() != before.Size() ||
 		!after.ModTime().Equal(before.ModTime())) {
-		err = errors.Join(errUnsettled, serr)
+		err = errors.Join(ErrUnsettled, serr)
 	}
 	if err = errors.Join(err, dst.Chmod(before.Mode().Perm()|0o600), dst.Sync(), dst.Close()); err != nil {
-		return errors.Join(err, removeQuietly(tmp))
+		return errors.Join(err, Remove(tmp))
 	}
 	if err := os.Rename(tmp, to); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(to))
+	return Sync(filepath.Dir(to))
 }
 
-// writeFile writes a small file that is on disk, whole, when it comes back.
-func writeFile(path string, text []byte) error {
+// WriteFile writes a small file that is on disk, whole, when it comes back.
+func WriteFile(path string, text []byte) error {
 	tmp := path + ".tmp"
 	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
@@ -83,17 +87,17 @@ func writeFile(path string, text []byte) error {
 	if err := os.Rename(tmp, path); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	return Sync(filepath.Dir(path))
 }
 
-// makeFolder makes a folder with the permissions of the one that it lies in.
-func makeFolder(folder string) error {
-	if exists(folder) {
+// MakeFolder makes a folder with the permissions of the one that it lies in.
+func MakeFolder(folder string) error {
+	if Exists(folder) {
 		return nil
 	}
 	parent := filepath.Dir(folder)
 	if parent != folder {
-		if err := makeFolder(parent); err != nil {
+		if err := MakeFolder(parent); err != nil {
 			return err
 		}
 	}
@@ -107,8 +111,8 @@ func makeFolder(folder string) error {
 	return os.Chmod(folder, info.Mode().Perm())
 }
 
-// modeOf gives the permissions of the first of some files that is there.
-func modeOf(paths ...string) fs.FileMode {
+// ModeOf gives the permissions of the first of some files that is there.
+func ModeOf(paths ...string) fs.FileMode {
 	for _, p := range paths {
 		if info, err := os.Lstat(p); err == nil && info.Mode().IsRegular() {
 			return info.Mode().Perm() | 0o600
@@ -117,7 +121,8 @@ func modeOf(paths ...string) fs.FileMode {
 	return 0o600
 }
 
-func removeQuietly(name string) error {
+// Remove removes a file or an empty folder; one that is gone is removed.
+func Remove(name string) error {
 	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

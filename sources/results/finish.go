@@ -1,4 +1,4 @@
-package files
+package results
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/culvert/culvert/internal/disk"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/tabular"
 )
@@ -18,7 +19,7 @@ import (
 func FailedRowsBeside(results string) string {
 	stem, ok := strings.CutSuffix(results, ".results.csv")
 	for _, ext := range failedSuffixes {
-		if ok && exists(stem+ext) {
+		if ok && disk.Exists(stem+ext) {
 			return stem + ext
 		}
 	}
@@ -29,7 +30,7 @@ func FailedRowsBeside(results string) string {
 type FinishRequest struct {
 	File       sources.File
 	Format     tabular.Format
-	Results    string // path of the results file, such as ResultsPath gives; it may be missing
+	Results    string // path of the results file, such as Path gives; it may be missing
 	Done       string // folder for files whose rows all have an outcome
 	Failed     string // folder for files of which nothing could be read
 	Unreadable bool   // goes to Failed
@@ -54,8 +55,8 @@ const (
 	resultsFile = ".results.csv"
 )
 
-// ResultsPath is where the results of a taken file are kept until it is finished.
-func ResultsPath(f sources.File) string { return filepath.Join(filepath.Dir(f.Path), resultsFile) }
+// Path is where the results of a taken file are kept until it is finished.
+func Path(f sources.File) string { return filepath.Join(filepath.Dir(f.Path), resultsFile) }
 
 // failedSuffixes are what files of failed rows end with.
 var failedSuffixes = []string{".failed.csv", ".failed.tsv", ".failed.xlsx", ".failed.json", ".failed.ndjson"}
@@ -79,7 +80,7 @@ func Finish(ctx context.Context, req FinishRequest) (Finished, error) {
 	}
 	out := Finished{Original: filepath.Join(plan.Folder, plan.Name)}
 	// Who may read the original may read what became of it.
-	mode := modeOf(req.File.Path, out.Original)
+	mode := disk.ModeOf(req.File.Path, out.Original)
 	stem := strings.TrimSuffix(plan.Name, suffix(plan.Name))
 	if !req.Unreadable {
 		if err := finishFailed(ctx, req, plan.Folder, stem, mode, &out); err != nil {
@@ -91,34 +92,34 @@ func Finish(ctx context.Context, req FinishRequest) (Finished, error) {
 		if err := os.Chmod(req.Results, mode); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return Finished{}, fmt.Errorf("moving results of %s: %w", req.File.Name, err)
 		}
-		if err := move(req.Results, dst); err == nil || errors.Is(err, fs.ErrNotExist) && exists(dst) {
+		if err := disk.Move(req.Results, dst); err == nil || errors.Is(err, fs.ErrNotExist) && disk.Exists(dst) {
 			out.Results = dst
 		} else if !errors.Is(err, fs.ErrNotExist) {
 			return Finished{}, fmt.Errorf("moving results of %s: %w", req.File.Name, err)
 		}
 	}
-	if err := move(req.File.Path, out.Original); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := disk.Move(req.File.Path, out.Original); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return Finished{}, fmt.Errorf("moving %s to %s: %w", req.File.Name, plan.Folder, err)
 	}
-	return out, removeInbox(dir)
+	return out, RemoveInbox(dir)
 }
 
 // finishFailed writes the failed rows while the results and the original are still in the inbox.
 func finishFailed(ctx context.Context, req FinishRequest, folder, stem string, mode fs.FileMode, out *Finished) error {
 	for _, ext := range failedSuffixes {
-		if path := filepath.Join(folder, stem+ext); exists(path) {
+		if path := filepath.Join(folder, stem+ext); disk.Exists(path) {
 			out.FailedRows = path
 			return nil
 		}
 	}
-	if req.Results == "" || !exists(req.Results) || !exists(req.File.Path) {
+	if req.Results == "" || !disk.Exists(req.Results) || !disk.Exists(req.File.Path) {
 		return nil
 	}
 	tmp := filepath.Join(folder, "."+stem+".failed.tmp")
 	n, kind, err := writeFailed(ctx, req.File.Path, req.File.ID, req.Format, req.Results, tmp)
 	var unreadable *tabular.FileError
 	if errors.As(err, &unreadable) && n == 0 {
-		return removeQuietly(tmp)
+		return disk.Remove(tmp)
 	}
 	if err != nil || n == 0 {
 		return err
@@ -131,7 +132,7 @@ func finishFailed(ctx context.Context, req FinishRequest, folder, stem string, m
 		return fmt.Errorf("writing failed rows: %w", err)
 	}
 	out.FailedRows, out.Rows = dst, n
-	return syncDir(folder)
+	return disk.Sync(folder)
 }
 
 // choose finds a free name and reserves it with a file that holds the file's id.
@@ -140,7 +141,7 @@ func choose(dir string, req FinishRequest) (*finishPlan, error) {
 	if req.Unreadable {
 		plan.Folder = req.Failed
 	}
-	if err := makeFolder(plan.Folder); err != nil {
+	if err := disk.MakeFolder(plan.Folder); err != nil {
 		return nil, fmt.Errorf("making folder for finished files: %w", err)
 	}
 	ext := suffix(req.File.Name)
@@ -166,7 +167,7 @@ func choose(dir string, req FinishRequest) (*finishPlan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("planning the finish of %s: %w", req.File.Name, err)
 	}
-	if err := writeFile(filepath.Join(dir, planFile), text); err != nil {
+	if err := disk.WriteFile(filepath.Join(dir, planFile), text); err != nil {
 		return nil, fmt.Errorf("planning the finish of %s: %w", req.File.Name, err)
 	}
 	return plan, nil
@@ -184,11 +185,11 @@ func shortStem(stem string) string {
 // companions tells whether results or failed rows of an earlier file lie under a name.
 func companions(folder, stem string) bool {
 	for _, ext := range failedSuffixes {
-		if exists(filepath.Join(folder, stem+ext)) {
+		if disk.Exists(filepath.Join(folder, stem+ext)) {
 			return true
 		}
 	}
-	return exists(filepath.Join(folder, stem+".results.csv"))
+	return disk.Exists(filepath.Join(folder, stem+".results.csv"))
 }
 
 // reserve makes a file that says whom a name is for. It reports true when the name is this file's,
@@ -226,8 +227,8 @@ func readPlan(dir string) (*finishPlan, error) {
 	return &plan, nil
 }
 
-// removeInbox removes what is left in the folder of a finished file, last of all the plan.
-func removeInbox(dir string) error {
+// RemoveInbox removes what is left in the folder of a finished file, last of all the plan.
+func RemoveInbox(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -237,15 +238,15 @@ func removeInbox(dir string) error {
 	}
 	for _, e := range entries {
 		if e.Name() != planFile {
-			if err := removeQuietly(filepath.Join(dir, e.Name())); err != nil {
+			if err := disk.Remove(filepath.Join(dir, e.Name())); err != nil {
 				return fmt.Errorf("tidying the inbox: %w", err)
 			}
 		}
 	}
-	if err := removeQuietly(filepath.Join(dir, planFile)); err != nil {
+	if err := disk.Remove(filepath.Join(dir, planFile)); err != nil {
 		return fmt.Errorf("tidying the inbox: %w", err)
 	}
-	if err := removeQuietly(dir); err != nil {
+	if err := disk.Remove(dir); err != nil {
 		return fmt.Errorf("tidying the inbox: %w", err)
 	}
 	return nil
@@ -260,4 +261,19 @@ func suffix(name string) string {
 		}
 	}
 	return ext
+}
+
+// Refuse moves a taken file whose rows will not be read to a folder, with results that say why.
+func Refuse(ctx context.Context, f sources.File, folder, outcome, cause, hint string) error {
+	if !disk.Exists(filepath.Join(filepath.Dir(f.Path), planFile)) {
+		w, err := Open(Path(f), 0)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(w.Write(Row{Outcome: outcome, Cause: cause, Hint: hint}), w.Close()); err != nil {
+			return err
+		}
+	}
+	_, err := Finish(ctx, FinishRequest{File: f, Results: Path(f), Failed: folder, Unreadable: true})
+	return err
 }

@@ -1,4 +1,4 @@
-package files
+package results
 
 import (
 	"bytes"
@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/xuri/excelize/v2"
 
+	"github.com/culvert/culvert/sources/sourcetest"
 	"github.com/culvert/culvert/sources/tabular"
 	"github.com/culvert/culvert/sources/tabular/tabulartest"
 )
@@ -45,13 +46,13 @@ func readAll(t *testing.T, name, text string, f tabular.Format) (bodies []map[st
 func TestFailedRowsOfAWorkbook(t *testing.T) {
 	dir := t.TempDir()
 	path, results, dst := filepath.Join(dir, "a.xlsx"), filepath.Join(dir, "r.csv"), filepath.Join(dir, "failed.xlsx")
-	mustWrite(t, path, tabulartest.CommCareBook(t))
-	w, err := OpenResults(results, 0)
+	sourcetest.WriteFile(t, path, tabulartest.CommCareBook(t))
+	w, err := Open(results, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, row := range []ResultRow{{Record: 1, Outcome: OutcomeFailed, Cause: "=no such clinic", Hint: "fix it"},
-		{Record: 2, Outcome: OutcomeFailed}, {Record: 2, Outcome: "delivered"}} {
+	for _, row := range []Row{{Record: 1, Outcome: Failed, Cause: "=no such clinic", Hint: "fix it"},
+		{Record: 2, Outcome: Failed}, {Record: 2, Outcome: "delivered"}} {
 		if err := w.Write(row); err != nil {
 			t.Fatal(err)
 		}
@@ -59,11 +60,11 @@ func TestFailedRowsOfAWorkbook(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := WriteFailed(context.Background(), path, "f1", tabular.Format{}, results, dst); n != 1 || err != nil {
+	if n, err := writeFailedRows(context.Background(), path, "f1", tabular.Format{}, results, dst); n != 1 || err != nil {
 		t.Fatal(n, err)
 	}
 	before, _ := readAll(t, "a.xlsx", tabulartest.CommCareBook(t), tabular.Format{})
-	after, problems := readAll(t, "failed.xlsx", mustRead(t, dst), tabular.Format{})
+	after, problems := readAll(t, "failed.xlsx", sourcetest.ReadFile(t, dst), tabular.Format{})
 	if diff := cmp.Diff(before[:1], after); diff != "" || len(problems) > 0 {
 		t.Error(diff, problems)
 	}
@@ -90,22 +91,22 @@ func TestFailedRowsWithRepeats(t *testing.T) {
 	} {
 		dir := t.TempDir()
 		path, results, dst := filepath.Join(dir, c.file), filepath.Join(dir, "r.csv"), filepath.Join(dir, "failed.xlsx")
-		mustWrite(t, path, c.text)
-		w, err := OpenResults(results, 0)
+		sourcetest.WriteFile(t, path, c.text)
+		w, err := Open(results, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := w.Write(ResultRow{Record: 1, Outcome: OutcomeFailed, Cause: "no such clinic", Hint: "fix it"}); err != nil {
+		if err := w.Write(Row{Record: 1, Outcome: Failed, Cause: "no such clinic", Hint: "fix it"}); err != nil {
 			t.Fatal(err)
 		}
 		if err := w.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if n, err := WriteFailed(context.Background(), path, "f1", tabular.Format{}, results, dst); n != 1 || err != nil {
+		if n, err := writeFailedRows(context.Background(), path, "f1", tabular.Format{}, results, dst); n != 1 || err != nil {
 			t.Fatal(n, err)
 		}
 		before, _ := readAll(t, c.file, c.text, tabular.Format{})
-		after, problems := readAll(t, "failed.xlsx", mustRead(t, dst), tabular.Format{})
+		after, problems := readAll(t, "failed.xlsx", sourcetest.ReadFile(t, dst), tabular.Format{})
 		if diff := cmp.Diff(before[:1], after); diff != "" || len(problems) > 0 {
 			t.Error(c.file, diff, problems)
 		}
@@ -126,18 +127,18 @@ func TestLinks(t *testing.T) {
 			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			w, err := OpenResults(results, 0)
+			w, err := Open(results, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := w.Write(ResultRow{Record: 1, Line: 2, Outcome: OutcomeFailed, Cause: "no number"}); err != nil {
+			if err := w.Write(Row{Record: 1, Line: 2, Outcome: Failed, Cause: "no number"}); err != nil {
 				t.Fatal(err)
 			}
 			if err := w.Close(); err != nil {
 				t.Fatal(err)
 			}
 			failed := filepath.Join(dir, "failed"+filepath.Ext(name))
-			if n, err := WriteFailed(context.Background(), path, "file-1", tabular.Format{}, results, failed); n != 1 ||
+			if n, err := writeFailedRows(context.Background(), path, "file-1", tabular.Format{}, results, failed); n != 1 ||
 				err != nil {
 				t.Fatal(n, err)
 			}
@@ -171,11 +172,11 @@ func FuzzResults(f *testing.F) {
 			return // encoding/csv reads CR LF as LF
 		}
 		path := filepath.Join(t.TempDir(), "r.csv")
-		w, err := OpenResults(path, 0)
+		w, err := Open(path, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := errors.Join(w.Write(ResultRow{Record: 1, Line: 2, Cause: cause, Hint: hint, Sheet: sheet}),
+		if err := errors.Join(w.Write(Row{Record: 1, Line: 2, Cause: cause, Hint: hint, Sheet: sheet}),
 			w.Close()); err != nil {
 			t.Fatal(err)
 		}
@@ -183,7 +184,7 @@ func FuzzResults(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = ReadResults(bytes.NewReader(text), func(_ int64, r ResultRow) error {
+		err = Read(bytes.NewReader(text), func(_ int64, r Row) error {
 			if r.Cause != cause || r.Hint != hint || r.Sheet != sheet {
 				t.Errorf("%q %q %q came back as %+v", cause, hint, sheet, r)
 			}

@@ -1,4 +1,4 @@
-package files
+package results
 
 import (
 	"errors"

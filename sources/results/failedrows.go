@@ -1,4 +1,4 @@
-package files
+package results
 
 import (
 	"bufio"
@@ -27,11 +27,11 @@ type notes struct{ cause, hint, link string }
 
 func (n notes) cells() []string { return []string{n.cause, n.hint, n.link} }
 
-// WriteFailed writes the rows of a file that its results call failed to dst, in the file's own
+// writeFailedRows writes the rows of a file that its results call failed to dst, in the file's own
 // format and columns, each with its cause and what to do about it, and with what links it to the
 // file of an id. Dropped again after fixing, the extra columns are no part of the record. It gives
 // the number of rows; dst is not made when there are none.
-func WriteFailed(ctx context.Context, path, id string, f tabular.Format, results, dst string) (n int, err error) {
+func writeFailedRows(ctx context.Context, path, id string, f tabular.Format, results, dst string) (n int, err error) {
 	n, _, err = writeFailed(ctx, path, id, f, results, dst)
 	return n, err
 }
@@ -70,8 +70,8 @@ type placed struct{ record, offset int64 }
 func failedRows(results io.Reader) ([]placed, error) {
 	const settled = -1
 	var list []placed
-	err := ReadResults(bufio.NewReaderSize(results, 64<<10), func(offset int64, row ResultRow) error {
-		if row.Outcome == OutcomeFailed {
+	err := Read(bufio.NewReaderSize(results, 64<<10), func(offset int64, row Row) error {
+		if row.Outcome == Failed {
 			list = append(list, placed{row.Record, offset})
 		} else if len(list) > 0 {
 			list = append(list, placed{row.Record, settled})
