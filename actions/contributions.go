@@ -7,12 +7,12 @@ import (
 )
 
 // Contribution is what one item of one record gives to an aggregate value. The same contributor
-// gives to one slot at a time.
+// gives to one cell at a time.
 type Contribution struct {
 	Contributor string // the item, as ContributorOf names it: stable for a record, however often it is corrected
-	Slot        string // the aggregate value that it gives to; empty when it gives nothing any more
+	Cell        string // the aggregate value that it gives to; empty when it gives nothing any more
 	Value       string // a number, or for the last value any text
-	At          string // orders the contributions of a slot: the later text is the later contribution
+	At          string // orders the contributions of a cell: the later text is the later contribution
 }
 
 // ContributorOf names an item of a record, without telling which record that is: a hash stands for
@@ -22,9 +22,9 @@ func ContributorOf(rule, recordID, item string) string {
 	return hex.EncodeToString(sum[:16]) + "/" + item
 }
 
-// Tally is what all contributors of a slot give together.
-type Tally struct {
-	Slot  string
+// CellTotal is what all contributors of a cell give together.
+type CellTotal struct {
+	Cell  string
 	Count int
 	Sum   float64 // of the values that are numbers
 	Last  string  // the value with the latest At; of several the one whose contributor comes last in the alphabet
@@ -33,15 +33,15 @@ type Tally struct {
 // Contributions is what records gave to aggregate values of one server. A Memory that implements it
 // makes aggregation possible.
 //
-// Every method is durable when it returns. Two runners may call it at once: a tally is of one
+// Every method is durable when it returns. Two runners may call it at once: a total is of one
 // moment, and whoever sends it asks again afterwards.
 type Contributions interface {
 	// Contribute puts what the contributors give in the place of what they gave before. It tells for
-	// each contributor the slots that it has left since the last Settle, which have to be sent anew
+	// each contributor the cells that it has left since the last Settle, which have to be sent anew
 	// too.
 	Contribute(ctx context.Context, list []Contribution) (left map[string][]string, err error)
-	// Tallies gives what the slots come to; one that nobody gives to has Count 0.
-	Tallies(ctx context.Context, slots []string) (map[string]Tally, error)
-	// Settle forgets which slots the contributors have left, once those were sent.
+	// Totals gives what the cells come to; one that nobody gives to has Count 0.
+	Totals(ctx context.Context, cells []string) (map[string]CellTotal, error)
+	// Settle forgets which cells the contributors have left, once those were sent.
 	Settle(ctx context.Context, contributors []string) error
 }

@@ -113,6 +113,7 @@ func (w *world) inOrder(people int) {
 }
 
 func TestFileIsDeliveredByReference(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, testProgram(t, "visits"))
 	w.run()
 	const rows = 3000
@@ -148,6 +149,7 @@ func TestFileIsDeliveredByReference(t *testing.T) {
 
 // TestFileWithEveryOutcome has rows that fail, are skipped, are refused, must be tried again, and cannot be read.
 func TestFileWithEveryOutcome(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, testProgram(t, "visits"))
 	var tries atomic.Int64
 	w.target.answer = func(_ actions.Plan, v visit) actions.Outcome {
@@ -210,6 +212,7 @@ func TestFileWithEveryOutcome(t *testing.T) {
 // TestFileRowsWaitBehindTheirKey has records of the journal that cannot go yet; rows of the same
 // people must not overtake them.
 func TestFileRowsWaitBehindTheirKey(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, testProgram(t, "visits"))
 	var open atomic.Bool
 	w.target.answer = func(_ actions.Plan, v visit) actions.Outcome {
@@ -239,6 +242,7 @@ func TestFileRowsWaitBehindTheirKey(t *testing.T) {
 
 // TestFileRowsInterrupted stops the runner in the middle of a file, again and again, with a target that hiccups.
 func TestFileRowsInterrupted(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, testProgram(t, "visits"))
 	var calls atomic.Int64
 	w.target.answer = func(actions.Plan, visit) actions.Outcome {
@@ -274,6 +278,7 @@ func TestFileRowsInterrupted(t *testing.T) {
 
 // TestFileWhileTheRuleChanges swaps the rule while its file is read, makes it invalid for a while, and pauses it.
 func TestFileWhileTheRuleChanges(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, testProgram(t, "visits"))
 	w.run()
 	const rows = 5000
@@ -293,6 +298,7 @@ func TestFileWhileTheRuleChanges(t *testing.T) {
 }
 
 func TestManyFilesInTurn(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, testProgram(t, "visits", "others"))
 	w.run()
 	var all []sources.File
@@ -327,6 +333,7 @@ func TestRowsThatFillMemory(t *testing.T) {
 }
 
 func TestUnreadableFiles(t *testing.T) {
+	t.Parallel()
 	tests := map[string]string{
 		"empty.csv":      "",
 		"not-a-zip.xlsx": "PK\x03\x04 and then nothing of the kind",
@@ -352,6 +359,7 @@ func TestUnreadableFiles(t *testing.T) {
 // TestCorrectedFileSettlesTheUnreadableOne has a file that could not be read be dropped again under
 // its name, put right; one of another name settles nothing.
 func TestCorrectedFileSettlesTheUnreadableOne(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, testProgram(t, "visits"))
 	w.run()
 	bad, other := w.drop("visits", "visits.csv", ""),
@@ -376,6 +384,7 @@ func TestCorrectedFileSettlesTheUnreadableOne(t *testing.T) {
 // TestFileThatFailedAlike has status say of a file, not only of its rows, that all is wrong with
 // it; no longer once somebody has decided.
 func TestFileThatFailedAlike(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, testProgram(t, "visits"))
 	w.run()
 	nan := func(_ int, cells []string) { cells[2] = "many" }
@@ -407,6 +416,7 @@ func TestFileThatFailedAlike(t *testing.T) {
 
 // TestFileForAServerThatIsAway does not read further than the window while nothing can be sent.
 func TestFileForAServerThatIsAway(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, testProgram(t, "visits"))
 	var away atomic.Bool
 	away.Store(true)
@@ -444,6 +454,7 @@ func TestFileForAServerThatIsAway(t *testing.T) {
 
 // TestNightlyExportSendsWhatChanged drops everything twice; of the second file only the changed rows reach the server.
 func TestNightlyExportSendsWhatChanged(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, testProgram(t, "visits"))
 	w.run()
 	const rows = 6000

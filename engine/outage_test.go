@@ -20,6 +20,7 @@ import (
 // TestServerAwayLosesNothing takes the server away for a while: nothing fails, no try is counted,
 // everything arrives when it is back.
 func TestServerAwayLosesNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, testProgram(t, "visits"))
 	var away atomic.Bool
 	var probes atomic.Int64
@@ -75,6 +76,7 @@ func byNumber(a, b string) int {
 }
 
 func TestRefusedCredentialsStopEverythingLoudly(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, testProgram(t, "visits"))
 	var refused atomic.Bool
 	refused.Store(true)
@@ -105,6 +107,7 @@ func TestRefusedCredentialsStopEverythingLoudly(t *testing.T) {
 
 // TestPoisonDoesNotBlock has a record that the server never answers for, though it answers probes and other records.
 func TestPoisonDoesNotBlock(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, testProgram(t, "visits"))
 	w.target.answer = func(p actions.Plan, v visit) actions.Outcome {
 		if v.ID == "poison" {
@@ -154,6 +157,7 @@ func (g *chokingTarget) Deliver(ctx context.Context, plans []actions.Plan) []act
 // TestPoisonOfABatchIsFound has a record for which the server leaves whole batches unanswered: they
 // become smaller until it is alone, in few tries.
 func TestPoisonOfABatchIsFound(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, testProgram(t, "visits"))
 	choking := &chokingTarget{target: w.target}
 	w.config.Servers = map[string]dispatch.Server{"national": {Target: choking}}
@@ -182,6 +186,7 @@ func TestPoisonOfABatchIsFound(t *testing.T) {
 }
 
 func TestGivesUpWaitingForAParent(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, testProgram(t, "visits"))
 	w.config.Limits.ParentFor = 4
 	w.target.answer = func(actions.Plan, visit) actions.Outcome {
@@ -199,6 +204,7 @@ func TestGivesUpWaitingForAParent(t *testing.T) {
 
 // TestStopsThoughTheServerHangs ends a run whose server does not answer, within its limit, and gives the records back.
 func TestStopsThoughTheServerHangs(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, testProgram(t, "visits"))
 	hangs := &hangingTarget{began: make(chan struct{}, 8)}
 	w.config.Servers = map[string]dispatch.Server{"national": {Target: hangs}}
@@ -218,6 +224,7 @@ func TestStopsThoughTheServerHangs(t *testing.T) {
 
 // TestStopsThoughSomethingNeverEnds ends a run in bounded time though a request does not even end when it is told to.
 func TestStopsThoughSomethingNeverEnds(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, testProgram(t, "visits"))
 	deaf := &deafTarget{began: make(chan struct{}, 8), ended: make(chan struct{})}
 	t.Cleanup(func() { close(deaf.ended) })
@@ -258,6 +265,7 @@ func (h *hangingTarget) Probe(ctx context.Context) error { return nil }
 
 // TestTargetThatBreaksDown panics on one record: that one fails alone, the run goes on.
 func TestTargetThatBreaksDown(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, testProgram(t, "visits"))
 	w.target.answer = func(_ actions.Plan, v visit) actions.Outcome {
 		if v.ID == "v13" {

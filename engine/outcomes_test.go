@@ -11,6 +11,7 @@ import (
 
 // TestOutcomes tells a source of every record once, whatever became of it, and of a record again that was settled anew.
 func TestOutcomes(t *testing.T) {
+	t.Parallel()
 	p := testProgram(t, "visits", "quiet")
 	p.Rules["visits"].Notify = true
 	w := newWorld(t, p)
@@ -75,6 +76,7 @@ func TestOutcomes(t *testing.T) {
 }
 
 func TestAlarm(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, testProgram(t, "visits"))
 	w.make()
 	w.runner.Alarm("database of rule visits", "it is away")

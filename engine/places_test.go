@@ -27,6 +27,7 @@ func wantDelivered(t *testing.T, w *world, person string, want ...string) {
 // TestRowThatIsTriedAgainStaysBeforeLaterRecords has a form come while a row of the same person is
 // under way and has to be tried again.
 func TestRowThatIsTriedAgainStaysBeforeLaterRecords(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, testProgram(t, "visits"))
 	under, goOn := make(chan struct{}), make(chan struct{})
 	var tries atomic.Int64
@@ -76,6 +77,7 @@ func (w *world) serverIsAway() (comeBack func()) {
 // TestRowsOfAFileComeBeforeRecordsAcceptedWhileTheServerWasAway is Monday's file and Tuesday's
 // forms for a server that comes back on Wednesday.
 func TestRowsOfAFileComeBeforeRecordsAcceptedWhileTheServerWasAway(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, testProgram(t, "visits"))
 	comeBack := w.serverIsAway()
 	w.run()
@@ -95,6 +97,7 @@ func TestRowsOfAFileComeBeforeRecordsAcceptedWhileTheServerWasAway(t *testing.T)
 // TestRowsComeBeforeLaterRecordsAfterACrash has a process end while rows are under way that the
 // journal knows nothing of; later records wait in the journal.
 func TestRowsComeBeforeLaterRecordsAfterACrash(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, testProgram(t, "visits"))
 	w.make()
 	f := w.drop("visits", "visits.csv", visitsCSV(3000, 1000, nil))
@@ -134,6 +137,7 @@ func (j *slowAnswer) Commit(ctx context.Context, b *journal.Batch) error {
 // TestRowComesBeforeARecordClaimedAheadOfIt has a later record claimed in the moment in which the
 // journal has freed the key of one row and the next one does not know yet that its turn has come.
 func TestRowComesBeforeARecordClaimedAheadOfIt(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, testProgram(t, "visits"))
 	slow := &slowAnswer{Journal: w.journal, key: "p0", committed: make(chan struct{}), goOn: make(chan struct{})}
 	w.config.Journal = slow
@@ -212,6 +216,7 @@ func (j *heldFiles) AddFile(ctx context.Context, f *journal.File) (bool, error) 
 // TestRecordsWaitForAFileThatIsNotReadYet has forms come right behind a file, before its first row
 // is read. What was accepted before the file goes on.
 func TestRecordsWaitForAFileThatIsNotReadYet(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, testProgram(t, "visits"))
 	slow := holdFiles(w)
 	w.run()
@@ -233,6 +238,7 @@ func TestRecordsWaitForAFileThatIsNotReadYet(t *testing.T) {
 // TestRecordsBeforeAFileDoNotWaitForIt has a record claimed while a file is being accepted, before
 // it is known which of them comes first.
 func TestRecordsBeforeAFileDoNotWaitForIt(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, testProgram(t, "visits"))
 	slow := holdFiles(w)
 	w.run()
@@ -258,6 +264,7 @@ func TestRecordsBeforeAFileDoNotWaitForIt(t *testing.T) {
 // TestRecordsDoNotWaitForAFileWhoseTurnHasNotCome lets forms pass a file that stands behind a long
 // one, and one that is longer than what is read ahead.
 func TestRecordsDoNotWaitForAFileWhoseTurnHasNotCome(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, testProgram(t, "visits"))
 	w.config.Limits.Window = 8
 	comeBack := w.serverIsAway()
@@ -276,6 +283,7 @@ func TestRecordsDoNotWaitForAFileWhoseTurnHasNotCome(t *testing.T) {
 
 // TestRowsWithoutAPlace keeps files that an earlier version accepted in order behind what waits.
 func TestRowsWithoutAPlace(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, testProgram(t, "visits"))
 	w.make()
 	w.accept(item("visits", "before", "p0", 500))

@@ -18,6 +18,7 @@ import (
 )
 
 func TestPauseAndResume(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, testProgram(t, "visits"))
 	ctx := context.Background()
 	if err := controls.PauseRule(ctx, w.journal, "visits",
@@ -53,6 +54,7 @@ type closedWindow struct{ open atomic.Bool }
 func (c *closedWindow) Open(time.Time) bool { return c.open.Load() }
 
 func TestDeliveryWindow(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, testProgram(t, "visits"))
 	window := &closedWindow{}
 	w.config.Servers["national"] = dispatch.Server{Target: w.target, Window: window}
@@ -69,6 +71,7 @@ func TestDeliveryWindow(t *testing.T) {
 }
 
 func TestSwapHoldsWhatDoesNotFit(t *testing.T) {
+	t.Parallel()
 	valid := testProgram(t, "visits", "others")
 	w := newWorld(t, valid)
 	w.run()
@@ -89,6 +92,7 @@ func TestSwapHoldsWhatDoesNotFit(t *testing.T) {
 
 // TestSwapWhileRecordsFlow changes the rule all the time; nothing may be lost, doubled or reordered.
 func TestSwapWhileRecordsFlow(t *testing.T) {
+	t.Parallel()
 	programs := []*program.Program{testProgram(t, "visits"), testProgram(t, "visits"), testProgram(t, "visits")}
 	w := newWorld(t, programs[0])
 	w.run()
@@ -108,6 +112,7 @@ func TestSwapWhileRecordsFlow(t *testing.T) {
 }
 
 func TestRecordsOfAServerThatIsNotConfiguredAreHeld(t *testing.T) {
+	t.Parallel()
 	p := testProgram(t, "visits")
 	p.Rules["visits"].Server = "regional"
 	w := newWorld(t, p)

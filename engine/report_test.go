@@ -48,6 +48,7 @@ func (b *brokenJournal) Commit(ctx context.Context, batch *journal.Batch) error 
 // TestFullDisk breaks the journal after records were delivered and before that is recorded: intake
 // is told to wait, nothing is sent twice, and all goes on by itself.
 func TestFullDisk(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, testProgram(t, "visits"))
 	broken := &brokenJournal{Journal: w.journal}
 	w.config.Journal = broken
@@ -86,6 +87,7 @@ func (*brokenSource) Run(context.Context, sources.Sink) error {
 }
 
 func TestSourceThatGivesUpIsSaidSo(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, testProgram(t, "visits"))
 	w.config.Intakes = []program.Intake{{Name: "files", Source: &brokenSource{}}}
 	w.run()

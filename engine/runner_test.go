@@ -23,6 +23,7 @@ import (
 // TestDeliversInOrder lets visits of many people come in with a target that fails at random for
 // passing reasons, and checks that each person's visits arrive in the order accepted, once.
 func TestDeliversInOrder(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, testProgram(t, "visits"))
 	random := rand.New(rand.NewPCG(7, 7))
 	var mu sync.Mutex
@@ -56,6 +57,7 @@ func TestDeliversInOrder(t *testing.T) {
 }
 
 func TestReceipts(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, testProgram(t, "visits"))
 	w.run()
 	first := w.accept(item("visits", "a", "p", 1))
@@ -82,6 +84,7 @@ func TestReceipts(t *testing.T) {
 }
 
 func TestBadRecordFailsAloneAndSaysWhy(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, testProgram(t, "visits"))
 	w.run()
 	bad := item("visits", "bad", "p1", 0)
@@ -103,6 +106,7 @@ func TestBadRecordFailsAloneAndSaysWhy(t *testing.T) {
 }
 
 func TestRefusedWriteFailsWithItsPlace(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, testProgram(t, "visits"))
 	w.target.answer = func(_ actions.Plan, v visit) actions.Outcome {
 		if v.ID == "b" {
@@ -129,6 +133,7 @@ func TestRefusedWriteFailsWithItsPlace(t *testing.T) {
 }
 
 func TestBusyWhenTheBacklogIsFull(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, testProgram(t, "visits"))
 	w.config.Limits.Backlog = 2
 	w.make()
@@ -148,6 +153,7 @@ func TestBusyWhenTheBacklogIsFull(t *testing.T) {
 
 // TestStopsAndGoesOn stops the runner in the middle and starts another on the same journal.
 func TestStopsAndGoesOn(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, testProgram(t, "visits"))
 	w.run()
 	for n := range 100 {
@@ -167,6 +173,7 @@ func TestStopsAndGoesOn(t *testing.T) {
 
 // TestStopBeforeItBegan is told to stop while it still starts: that is no fault.
 func TestStopBeforeItBegan(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, testProgram(t, "visits"))
 	w.make()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -191,6 +198,7 @@ func (f *feedOnce) Run(ctx context.Context, sink sources.Sink) error {
 }
 
 func TestSourcesRunWithTheirProgram(t *testing.T) {
+	t.Parallel()
 	source := &feedOnce{began: make(chan struct{}, 1), ended: make(chan struct{}, 1)}
 	p := testProgram(t, "visits")
 	p.Intakes = []program.Intake{{Name: "once", Source: source, Once: true}}
@@ -206,6 +214,7 @@ func TestSourcesRunWithTheirProgram(t *testing.T) {
 }
 
 func TestMetricsHoldNoRecords(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, testProgram(t, "visits"))
 	reg := prometheus.NewRegistry()
 	w.config.Metrics = reg
@@ -235,6 +244,7 @@ func TestMetricsHoldNoRecords(t *testing.T) {
 // TestTwoRunnersShareAJournal has two runners on one journal and one server: never one key on its
 // way twice, each in order, none lost.
 func TestTwoRunnersShareAJournal(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, testProgram(t, "visits"))
 	w.run()
 	other := *w
@@ -273,6 +283,7 @@ func TestTwoRunnersShareAJournal(t *testing.T) {
 // delivered, with values that fail: there is nothing to do for anybody, neither for a form nor for
 // a row. One that is newer and fails is for a person.
 func TestLateOldVersionThatCannotBeUsedIsSuperseded(t *testing.T) {
+	t.Parallel()
 	rule := strings.Replace(fmt.Sprintf(visitRule, "visits"), "keep: text}", "keep: text, revision: number}", 1)
 	rule = strings.Replace(rule, "id: trigger.id\n", "id: trigger.id\nversion: trigger.revision\n", 1)
 	w := newWorld(t, &program.Program{Rules: map[string]*program.Flow{"visits": testFlow(t, rule)}})

@@ -30,6 +30,7 @@ func (m *mutedJournal) Heartbeat(ctx context.Context, owner string) error {
 // while records flow. The target fails the test when a key is on its way twice; afterwards
 // everything is delivered once and in order.
 func TestSilentRunnerSendsNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, testProgram(t, "visits"))
 	if err := w.journal.Close(); err != nil {
 		t.Fatal(err)

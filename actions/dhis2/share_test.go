@@ -32,8 +32,8 @@ func (l *ledger) Contribute(_ context.Context, list []actions.Contribution) (map
 	defer l.mu.Unlock()
 	left := map[string][]string{}
 	for _, c := range list {
-		if before := l.given[c.Contributor]; before.Slot != "" && before.Slot != c.Slot {
-			l.owed[c.Contributor] = append(l.owed[c.Contributor], before.Slot)
+		if before := l.given[c.Contributor]; before.Cell != "" && before.Cell != c.Cell {
+			l.owed[c.Contributor] = append(l.owed[c.Contributor], before.Cell)
 		}
 		l.given[c.Contributor] = c
 		left[c.Contributor] = slices.Clone(l.owed[c.Contributor])
@@ -41,15 +41,15 @@ func (l *ledger) Contribute(_ context.Context, list []actions.Contribution) (map
 	return left, nil
 }
 
-func (l *ledger) Tallies(_ context.Context, slots []string) (map[string]actions.Tally, error) {
+func (l *ledger) Totals(_ context.Context, cells []string) (map[string]actions.CellTotal, error) {
 	l.mu.Lock()
-	tallies := map[string]actions.Tally{}
-	for _, s := range slots {
-		tally := actions.Tally{Slot: s}
+	totals := map[string]actions.CellTotal{}
+	for _, s := range cells {
+		tally := actions.CellTotal{Cell: s}
 		at := ""
 		for _, name := range slices.Sorted(maps.Keys(l.given)) {
 			c := l.given[name]
-			if c.Slot != s {
+			if c.Cell != s {
 				continue
 			}
 			tally.Count++
@@ -59,7 +59,7 @@ func (l *ledger) Tallies(_ context.Context, slots []string) (map[string]actions.
 				at, tally.Last = c.At, c.Value
 			}
 		}
-		tallies[s] = tally
+		totals[s] = tally
 	}
 	between := l.between
 	l.between = nil
@@ -67,7 +67,7 @@ func (l *ledger) Tallies(_ context.Context, slots []string) (map[string]actions.
 	if between != nil {
 		between()
 	}
-	return tallies, nil
+	return totals, nil
 }
 
 func (l *ledger) Settle(_ context.Context, contributors []string) error {
@@ -79,7 +79,7 @@ func (l *ledger) Settle(_ context.Context, contributors []string) error {
 	return nil
 }
 
-// tally is a target that aggregates, on a fake server.
+// aggregating is a target that aggregates, on a fake server.
 type tallyBench struct {
 	*bench
 	ledger *ledger

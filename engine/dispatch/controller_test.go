@@ -33,7 +33,7 @@ func (s *server) rate(batch, concurrency int) float64 {
 	return float64(min(concurrency, s.workers)) * n / (s.fixed + s.each*n + s.square*n*n)
 }
 
-// best sweeps over all settings within the limits.
+// best tries all settings within the limits.
 func (s *server) best(l Limits) (rate float64) {
 	for b := l.MinBatch; b <= l.MaxBatch; b++ {
 		for c := 1; c <= l.MaxConcurrency; c++ {
@@ -113,7 +113,7 @@ func TestControllerFindsTheServersBest(t *testing.T) {
 				drive(c, &s, 400_000, nil)
 				got := s.rate(c.base.batch, c.base.concurrency)
 				if best := s.best(limits); got < 0.95*best {
-					t.Errorf("ended at %d x %d: %.1f records/s, the best of a sweep is %.1f", c.base.batch, c.base.concurrency, got,
+					t.Errorf("ended at %d x %d: %.1f records/s, the best setting gives %.1f", c.base.batch, c.base.concurrency, got,
 						best)
 				}
 			})

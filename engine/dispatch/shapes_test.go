@@ -66,8 +66,8 @@ func (s shape) deliver(records int, setting func() Setting, part func(waiting, f
 	return now
 }
 
-// sweep gives the best time of all fixed settings.
-func (s shape) sweep(records int) (best float64, at Setting) {
+// bestFixed gives the best time of all fixed settings.
+func (s shape) bestFixed(records int) (best float64, at Setting) {
 	best = math.Inf(1)
 	for _, batch := range []int{10, 25, 50, 100, 150, 200, 250, 300, 400, 500, 700, 1000} {
 		for concurrency := 1; concurrency <= 4; concurrency++ {
@@ -111,7 +111,7 @@ func TestShapes(t *testing.T) {
 				if c.start == (Start{}) {
 					run.cold -= 0.2
 				}
-				best, at := c.shape.sweep(run.records)
+				best, at := c.shape.bestFixed(run.records)
 				cold := NewController(limits, c.start)
 				took := c.shape.deliver(run.records, cold.Setting, cold.Part, cold.Observe)
 				t.Logf("%d women: %.2f s, %.0f %% of the best, %.2f s at %dx%d; at %dx%d in the end", run.records, took,
@@ -125,7 +125,7 @@ func TestShapes(t *testing.T) {
 				}
 			}
 			for _, records := range []int{600, 6000} {
-				best, _ := c.shape.sweep(records)
+				best, _ := c.shape.bestFixed(records)
 				again := NewController(limits, warm)
 				took := c.shape.deliver(records, again.Setting, again.Part, again.Observe)
 				t.Logf("%d women, warm from %+v: %.0f %% of the best", records, warm, 100*best/took)

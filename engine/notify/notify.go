@@ -63,8 +63,8 @@ type Notifier struct {
 	Now    func() time.Time
 }
 
-// told is what a channel knows.
-type told struct {
+// sent is what a channel knows.
+type sent struct {
 	Conditions map[string]Condition `json:"conditions"`
 	Digest     string               `json:"digest,omitempty"` // the day of the last one
 	Attempts   int                  `json:"attempts,omitempty"`
@@ -88,14 +88,14 @@ func (n *Notifier) Step(ctx context.Context, s Settings, now []Condition,
 		return nil
 	}
 	for _, ch := range s.Channels {
-		if err := n.tell(ctx, s, ch, at, now, digest); err != nil {
+		if err := n.notify(ctx, s, ch, at, now, digest); err != nil {
 			return fmt.Errorf("notify %s: %w", ch.Name(), err)
 		}
 	}
 	return nil
 }
 
-func (n *Notifier) tell(ctx context.Context, s Settings, ch Channel, at time.Time, now []Condition,
+func (n *Notifier) notify(ctx context.Context, s Settings, ch Channel, at time.Time, now []Condition,
 	digest func(context.Context) ([]string, error)) error {
 	known, err := n.load(ctx, ch.Name())
 	if err != nil || at.Before(known.Next) {
@@ -159,12 +159,12 @@ func difference(known map[string]Condition, now []Condition) (fresh, over []Cond
 	return fresh, over
 }
 
-func (n *Notifier) load(ctx context.Context, channel string) (*told, error) {
+func (n *Notifier) load(ctx context.Context, channel string) (*sent, error) {
 	text, err := n.Memory.Meta(ctx, metaName+channel)
 	if err != nil {
 		return nil, fmt.Errorf("read what was told: %w", err)
 	}
-	t := &told{}
+	t := &sent{}
 	if text != "" {
 		if err := json.Unmarshal([]byte(text), t); err != nil {
 			return nil, fmt.Errorf("read what was told: %w", err)
@@ -173,7 +173,7 @@ func (n *Notifier) load(ctx context.Context, channel string) (*told, error) {
 	return t, nil
 }
 
-func (n *Notifier) save(ctx context.Context, channel string, t *told) error {
+func (n *Notifier) save(ctx context.Context, channel string, t *sent) error {
 	text, err := json.Marshal(t)
 	if err != nil {
 		return fmt.Errorf("keep what was told: %w", err)

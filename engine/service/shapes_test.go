@@ -77,7 +77,7 @@ func (s *shaped) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // BenchmarkShapes has a service that knows nothing of a server deliver a file to it, then one that
-// has delivered to it before, and compares both with the best plain loop of a sweep over fixed
+// has delivered to it before, and compares both with the best plain loop of all fixed
 // batches and numbers of workers on the same server. The times are from the first request to the
 // last answer. best-% is how much of the best loop's rate it comes to.
 func BenchmarkShapes(b *testing.B) {
@@ -118,7 +118,7 @@ func measureShape(b *testing.B, s shape, records int) {
 		}
 		b.Logf("%s: requests of %v records", run, sizes)
 	}
-	best, at := sweep(b, web.URL, server, objects)
+	best, at := bestFixed(b, web.URL, server, objects)
 	for n, run := range []string{"cold", "warm"} {
 		b.ReportMetric(100*best.Seconds()/took[n].Seconds(), run+"-best-%")
 		b.ReportMetric(float64(records)/took[n].Seconds(), run+"-records/s")
@@ -127,8 +127,8 @@ func measureShape(b *testing.B, s shape, records int) {
 	b.Logf("the best loop was %s", at)
 }
 
-// sweep posts the objects with every fixed setting and gives the least time.
-func sweep(b *testing.B, address string, server *shaped, objects []json.RawMessage) (best time.Duration, at string) {
+// bestFixed posts the objects with every fixed setting and gives the least time.
+func bestFixed(b *testing.B, address string, server *shaped, objects []json.RawMessage) (best time.Duration, at string) {
 	b.Helper()
 	for _, batch := range []int{50, 100, 200, 250, 500, 1000} {
 		var bodies [][]byte

@@ -14,7 +14,7 @@ import (
 const maxTotals = 5
 
 // sum sends aggregates: first it notes durably what the records give, then it sends what their
-// slots come to, and asks again: somebody else may have given meanwhile and sent the larger total
+// cells come to, and asks again: somebody else may have given meanwhile and sent the larger total
 // before ours. Whoever sends last asks last, so that the last total sent is the true one.
 func (d *delivery) sum(ctx context.Context, items []*item) {
 	ledger, ok := d.memory.(actions.Contributions)
@@ -28,14 +28,14 @@ func (d *delivery) sum(ctx context.Context, items []*item) {
 		}
 		return
 	}
-	slots, touched, err := contribute(ctx, ledger, items)
+	cells, touched, err := contribute(ctx, ledger, items)
 	if err != nil {
 		finishAll(items, codes.Later("the journal could not keep what the record gives", err))
 		return
 	}
 	sent := map[string]*item{}
 	for range maxTotals {
-		changed, err := d.sendTotals(ctx, ledger, slots, touched, sent)
+		changed, err := d.sendTotals(ctx, ledger, cells, touched, sent)
 		if err != nil {
 			finishAll(items, codes.Later("the journal could not be read", err))
 			return
@@ -53,15 +53,15 @@ func finishAll(items []*item, o actions.Outcome) {
 	}
 }
 
-// contribute notes what the records give. It answers every slot that has to be sent, and which of
+// contribute notes what the records give. It answers every cell that has to be sent, and which of
 // them each item touched.
-func contribute(ctx context.Context, ledger actions.Contributions, items []*item) (slots []string,
+func contribute(ctx context.Context, ledger actions.Contributions, items []*item) (cells []string,
 	touched map[*item][]string, err error) {
 	var list []actions.Contribution
 	for _, i := range items {
 		o := i.object.(*object.DataValue)
 		c := o.Contribution
-		list = append(list, actions.Contribution{Contributor: c.Contributor, Slot: o.AggregateCell(), Value: c.Value,
+		list = append(list, actions.Contribution{Contributor: c.Contributor, Cell: o.AggregateCell(), Value: c.Value,
 			At: c.At})
 	}
 	left, err := ledger.Contribute(ctx, list)
@@ -71,31 +71,31 @@ func contribute(ctx context.Context, ledger actions.Contributions, items []*item
 	touched, seen := map[*item][]string{}, map[string]bool{}
 	for n, i := range items {
 		own := left[list[n].Contributor]
-		if list[n].Slot != "" {
-			own = append([]string{list[n].Slot}, own...)
+		if list[n].Cell != "" {
+			own = append([]string{list[n].Cell}, own...)
 		}
 		touched[i] = own
 		for _, s := range own {
 			if !seen[s] {
 				seen[s] = true
-				slots = append(slots, s)
+				cells = append(cells, s)
 			}
 		}
 	}
-	return slots, touched, nil
+	return cells, touched, nil
 }
 
-// sendTotals sends the slots whose totals are not what was sent last. It is true when any was sent.
-func (d *delivery) sendTotals(ctx context.Context, ledger actions.Contributions, slots []string,
+// sendTotals sends the cells whose totals are not what was sent last. It is true when any was sent.
+func (d *delivery) sendTotals(ctx context.Context, ledger actions.Contributions, cells []string,
 	touched map[*item][]string, sent map[string]*item) (bool, error) {
-	tallies, err := ledger.Tallies(ctx, slots)
+	totals, err := ledger.Totals(ctx, cells)
 	if err != nil {
 		return false, err
 	}
 	var names []string
 	values := map[string]*item{}
-	for _, s := range slots {
-		if i := d.totalOf(s, tallies[s], touched); i != nil {
+	for _, s := range cells {
+		if i := d.totalOf(s, totals[s], touched); i != nil {
 			values[s] = i
 			names = append(names, i.name)
 		}
@@ -122,9 +122,9 @@ func (d *delivery) sendTotals(ctx context.Context, ledger actions.Contributions,
 	return len(groups) > 0, nil
 }
 
-// totalOf is the write of a slot's total, in the name of a record that touched it.
-func (d *delivery) totalOf(slot string, t actions.Tally, touched map[*item][]string) *item {
-	function, c, ok := object.CellOf(slot)
+// totalOf is the write of a cell's total, in the name of a record that touched it.
+func (d *delivery) totalOf(cell string, t actions.CellTotal, touched map[*item][]string) *item {
+	function, c, ok := object.CellOf(cell)
 	if !ok {
 		return nil
 	}
@@ -144,7 +144,7 @@ func (d *delivery) totalOf(slot string, t actions.Tally, touched map[*item][]str
 	i := &item{object: w, whole: w, name: w.Name(client.ObjectKey{})}
 	for real, own := range touched {
 		for _, s := range own {
-			if s == slot {
+			if s == cell {
 				i.job, i.place, w.Place = real.job, real.place, real.object.(*object.DataValue).Place
 			}
 		}
@@ -153,7 +153,7 @@ func (d *delivery) totalOf(slot string, t actions.Tally, touched map[*item][]str
 	return i
 }
 
-// settleContributions gives every record the worst of what became of the slots that it touched, and
+// settleContributions gives every record the worst of what became of the cells that it touched, and
 // the journal the totals that were sent.
 func (d *delivery) settleContributions(ctx context.Context, ledger actions.Contributions, items []*item,
 	touched map[*item][]string, sent map[string]*item) {
@@ -179,7 +179,7 @@ func (d *delivery) settleContributions(ctx context.Context, ledger actions.Contr
 		}
 	}
 	if err := ledger.Settle(ctx, done); err != nil {
-		d.log.Warn("slots that were left will be sent once more", "error", err)
+		d.log.Warn("cells that were left will be sent once more", "error", err)
 	}
 }
 

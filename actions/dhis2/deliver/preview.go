@@ -39,7 +39,7 @@ func PreviewPlan(ctx context.Context, plan actions.Plan, x *metadata.Index, o Op
 	}
 	server := &client.Preview{Minor: minor}
 	o.Log, o.Import.Async = slog.New(slog.DiscardHandler), false
-	t := NewTarget(server, func() *metadata.Index { return x }, &previewMemory{tallies: map[string]actions.Tally{}}, o)
+	t := NewTarget(server, func() *metadata.Index { return x }, &previewMemory{totals: map[string]actions.CellTotal{}}, o)
 	result := t.Deliver(ctx, []actions.Plan{plan})[0]
 	p := &Preview{Requests: server.Sent, Names: map[string]string{}}
 	for i, w := range plan.Writes {
@@ -97,7 +97,7 @@ func uidWords(s client.Sent) []string {
 
 // previewMemory knows of no earlier delivery, and of what one record gives to aggregates.
 type previewMemory struct {
-	tallies map[string]actions.Tally
+	totals map[string]actions.CellTotal
 }
 
 func (*previewMemory) Identities(context.Context, []actions.IdentityKey) (map[actions.IdentityKey]actions.Identity,
@@ -114,23 +114,23 @@ func (*previewMemory) Digests(context.Context, []string) (map[string]actions.Dig
 // Contribute implements actions.Contributions.
 func (m *previewMemory) Contribute(_ context.Context, list []actions.Contribution) (map[string][]string, error) {
 	for _, c := range list {
-		if c.Slot == "" {
+		if c.Cell == "" {
 			continue
 		}
-		t := m.tallies[c.Slot]
-		t.Slot, t.Last = c.Slot, c.Value
+		t := m.totals[c.Cell]
+		t.Cell, t.Last = c.Cell, c.Value
 		t.Count++
 		if n, err := strconv.ParseFloat(c.Value, 64); err == nil {
 			t.Sum += n
 		}
-		m.tallies[c.Slot] = t
+		m.totals[c.Cell] = t
 	}
 	return nil, nil
 }
 
-// Tallies implements actions.Contributions.
-func (m *previewMemory) Tallies(context.Context, []string) (map[string]actions.Tally, error) {
-	return m.tallies, nil
+// Totals implements actions.Contributions.
+func (m *previewMemory) Totals(context.Context, []string) (map[string]actions.CellTotal, error) {
+	return m.totals, nil
 }
 
 // Settle implements actions.Contributions.

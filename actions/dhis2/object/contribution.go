@@ -53,8 +53,8 @@ func (s *Contribution) describe(m map[string]any) {
 	}
 }
 
-// Total is what a tally comes to as DHIS2 takes it; empty when nobody gives anything.
-func Total(function string, t actions.Tally, e *metadata.DataElement) string {
+// Total is what a total comes to as DHIS2 takes it; empty when nobody gives anything.
+func Total(function string, t actions.CellTotal, e *metadata.DataElement) string {
 	if t.Count == 0 {
 		return ""
 	}

@@ -173,7 +173,7 @@ func TestStrategies(t *testing.T) {
 						t.Errorf("step %d: reported %q, want %q", i, got, step.want)
 					}
 				}
-				if got := tally(answer); got != step.stats {
+				if got := statsOf(answer); got != step.stats {
 					t.Errorf("step %d: stats %s, want %s: %s", i, got, step.stats, flat(answer))
 				}
 			}

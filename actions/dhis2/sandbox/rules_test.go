@@ -54,11 +54,11 @@ func TestProgramRules(t *testing.T) {
 			visit(1, "15", "", m{"occurredAt": "2026-06-01"}))),
 			"error E1300 EVENT "+one, "error E1300 EVENT "+testUID("tRule", 2))
 		expect("the person is told", send(with(visit(1, "16", ""))), "error E1300 EVENT "+one)
-		untold := "warning E1300 EVENT " + one // there is no date to count from
+		unsaid := "warning E1300 EVENT " + one // there is no date to count from
 		if version == "2.40" {
-			untold = "error E1300 EVENT " + one // which up to 2.40 is the first day of 2020
+			unsaid = "error E1300 EVENT " + one // which up to 2.40 is the first day of 2020
 		}
-		expect("the person is not told", send(m{"events": l(visit(1, "16", ""))}), untold)
+		expect("the person is not told", send(m{"events": l(visit(1, "16", ""))}), unsaid)
 		expect("aimed at an attribute", send(with(visit(1, "17", ""))))
 		expect("in a group", send(with(visit(1, "19", ""))), "error E1300 EVENT "+one)
 		expect("in no group", send(with(visit(1, "19", "", m{"orgUnit": centre}))))

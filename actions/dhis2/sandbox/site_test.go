@@ -175,8 +175,8 @@ func reported(answer map[string]any) []string {
 	return out
 }
 
-// tally gives created/updated/deleted/ignored of an import report.
-func tally(answer map[string]any) string {
+// statsOf gives created/updated/deleted/ignored of an import report.
+func statsOf(answer map[string]any) string {
 	m, _ := answer["stats"].(map[string]any)
 	return fmt.Sprintf("%v/%v/%v/%v", m["created"], m["updated"], m["deleted"], m["ignored"])
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // untold gives what the model knows to be settled and not told of, of one rule.
-func (m *machine) untold(rule string) []*known {
+func (m *machine) pendingOf(rule string) []*known {
 	var out []*known
 	for _, k := range m.records {
 		if k.rule == rule && k.notify && !k.told && !k.unsettled() {
@@ -20,7 +20,7 @@ func (m *machine) untold(rule string) []*known {
 // notify tells a source of some outcomes.
 func (m *machine) notify(rt *rapid.T) {
 	rule := rulesOf.Draw(rt, "rule")
-	known := m.untold(rule)
+	known := m.pendingOf(rule)
 	limit := rapid.IntRange(0, 3).Draw(rt, "limit")
 	got, err := m.j.PendingNotifications(m.ctx(), rule, m.at, limit)
 	m.ok(err)
@@ -39,7 +39,7 @@ func (m *machine) notify(rt *rapid.T) {
 func (m *machine) compareNotifications() {
 	for _, rule := range []string{"anc", "pnc"} {
 		var want, got []int64
-		for _, k := range m.untold(rule) {
+		for _, k := range m.pendingOf(rule) {
 			want = append(want, k.seq)
 		}
 		records, err := m.j.PendingNotifications(m.ctx(), rule, m.at, 1000)

@@ -14,7 +14,7 @@ func tellable(rule, id string) *journal.Record {
 	return r
 }
 
-func untold(t testing.TB, j journal.Journal, at time.Time, want string) []*journal.Record {
+func pendingOf(t testing.TB, j journal.Journal, at time.Time, want string) []*journal.Record {
 	t.Helper()
 	got, err := j.PendingNotifications(t.Context(), "anc", at, 10)
 	must(t, err)
@@ -22,7 +22,7 @@ func untold(t testing.TB, j journal.Journal, at time.Time, want string) []*journ
 	return got
 }
 
-func told(r *journal.Record, again time.Time) journal.Notification {
+func notificationOf(r *journal.Record, again time.Time) journal.Notification {
 	return journal.Notification{Seq: r.Seq, Settled: r.Settled, RetryAt: again}
 }
 
@@ -37,19 +37,19 @@ func testNotifications(t *testing.T, p Place) {
 		&journal.Problem{Code: "E1", Cause: "no id"}
 	silent := record("anc", "silent", "silent")
 	appendAll(t, j, tellable("anc", "a"), tellable("anc", "b"), silent, skipped, failed, tellable("pnc", "other"))
-	got := untold(t, j, c.at, "skipped refused")
+	got := pendingOf(t, j, c.at, "skipped refused")
 	if len(got[0].Body) == 0 || got[0].State != journal.Skipped || got[1].Problem == nil || got[1].Problem.Code != "E1" {
 		t.Errorf("they came as %+v and %+v", got[0], got[1])
 	}
 	settle(t, j, journal.Delivered, claim(t, j, 10)...)
 	must(t, j.Close())
 	j = p.Open(t, o)
-	got = untold(t, j, c.at, "a b skipped refused")
+	got = pendingOf(t, j, c.at, "a b skipped refused")
 	again := c.at.Add(time.Hour)
-	must(t, j.Notified(t.Context(), []journal.Notification{told(got[0], time.Time{}), told(got[1], again),
-		told(got[2], time.Time{})}))
-	untold(t, j, c.at, "refused")
-	untold(t, j, again, "b refused")
+	must(t, j.Notified(t.Context(), []journal.Notification{notificationOf(got[0], time.Time{}), notificationOf(got[1], again),
+		notificationOf(got[2], time.Time{})}))
+	pendingOf(t, j, c.at, "refused")
+	pendingOf(t, j, again, "b refused")
 	if got, err := j.PendingNotifications(t.Context(), "anc", c.at, 0); err != nil || len(got) != 0 {
 		t.Errorf("none was asked for, and %d came: %v", len(got), err)
 	}
@@ -59,10 +59,10 @@ func testNotifications(t *testing.T, p Place) {
 	c.advance(time.Minute)
 	_, err := j.Replay(t.Context(), journal.Filter{ID: "refused"}, "me", "", false)
 	must(t, err)
-	untold(t, j, again, "b")
+	pendingOf(t, j, again, "b")
 	settle(t, j, journal.Delivered, claim(t, j, 10)...)
-	must(t, j.Notified(t.Context(), []journal.Notification{told(got[3], time.Time{})}))
-	got = untold(t, j, again, "b refused")
+	must(t, j.Notified(t.Context(), []journal.Notification{notificationOf(got[3], time.Time{})}))
+	got = pendingOf(t, j, again, "b refused")
 	if !got[1].Notify || got[1].State != journal.Delivered {
 		t.Errorf("it came as %+v", got[1])
 	}
@@ -73,7 +73,7 @@ func testNotifications(t *testing.T, p Place) {
 	_, err = j.Expire(t.Context(), journal.Retention{Payloads: time.Minute, Delivered: time.Minute, Failed: time.Minute},
 		c.at)
 	must(t, err)
-	for _, r := range untoldAny(t, j, again) {
+	for _, r := range pendingOfAny(t, j, again) {
 		if len(r.Body) > 0 {
 			t.Errorf("record %s was erased and has a body", r.ID)
 		}
@@ -81,7 +81,7 @@ func testNotifications(t *testing.T, p Place) {
 	check(t, j)
 }
 
-func untoldAny(t testing.TB, j journal.Journal, at time.Time) []*journal.Record {
+func pendingOfAny(t testing.TB, j journal.Journal, at time.Time) []*journal.Record {
 	t.Helper()
 	got, err := j.PendingNotifications(t.Context(), "anc", at, 10)
 	must(t, err)

@@ -177,12 +177,12 @@ func testEncryption(t *testing.T, p Place) {
 	j = p.Open(t, journal.Options{Key: key})
 	diff(t, "after a restart", get(t, j, a.Seq).Problem, a.Problem)
 	shares := j.Memory("national").(actions.Contributions)
-	_, err := shares.Contribute(t.Context(), []actions.Contribution{{Contributor: "a", Slot: "march", Value: "12",
-		At: "1"}, {Contributor: "b", Slot: "march", Value: "of Amina", At: "2"}})
+	_, err := shares.Contribute(t.Context(), []actions.Contribution{{Contributor: "a", Cell: "march", Value: "12",
+		At: "1"}, {Contributor: "b", Cell: "march", Value: "of Amina", At: "2"}})
 	must(t, err)
-	tallies, err := shares.Tallies(t.Context(), []string{"march"})
+	totals, err := shares.Totals(t.Context(), []string{"march"})
 	must(t, err)
-	diff(t, "sealed contributions", tallies, map[string]actions.Tally{"march": {Slot: "march", Count: 2, Sum: 12,
+	diff(t, "sealed contributions", totals, map[string]actions.CellTotal{"march": {Cell: "march", Count: 2, Sum: 12,
 		Last: "of Amina"}})
 	n, err := j.Replay(t.Context(), journal.Filter{}, "me", "", false)
 	must(t, err)
@@ -199,7 +199,7 @@ func testRekey(t *testing.T, p Place) {
 		r.State, r.Problem = journal.Failed, &journal.Problem{Code: "E1", Cause: "x", Value: "Amina"}
 		appendAll(t, j, r)
 		_, err := j.Memory("national").(actions.Contributions).Contribute(t.Context(),
-			[]actions.Contribution{{Contributor: id, Slot: id, Value: "of " + id, At: "1"}})
+			[]actions.Contribution{{Contributor: id, Cell: id, Value: "of " + id, At: "1"}})
 		must(t, err)
 		return r
 	}
@@ -208,9 +208,9 @@ func testRekey(t *testing.T, p Place) {
 		for _, r := range records {
 			got := get(t, j, r.Seq)
 			diff(t, "record "+r.ID, []any{got.Body, got.Origin, got.Problem}, []any{r.Body, r.Origin, r.Problem})
-			tallies, err := j.Memory("national").(actions.Contributions).Tallies(t.Context(), []string{r.ID})
+			totals, err := j.Memory("national").(actions.Contributions).Totals(t.Context(), []string{r.ID})
 			must(t, err)
-			diff(t, "what it gives", tallies[r.ID].Last, "of "+r.ID)
+			diff(t, "what it gives", totals[r.ID].Last, "of "+r.ID)
 		}
 	}
 	j := open(t, p)

@@ -127,8 +127,8 @@ func keep(t *testing.T, j journal.Journal) {
 		ExternalID: "nid-1"}, UID: "event1", Generation: 2}}, "asha", "why"))
 	memory := j.Memory("national")
 	_, err = memory.(actions.Contributions).Contribute(ctx,
-		[]actions.Contribution{{Contributor: "a", Slot: "march", Value: "3.5", At: "1"},
-			{Contributor: "a", Slot: "april", Value: "4", At: "2"}})
+		[]actions.Contribution{{Contributor: "a", Cell: "march", Value: "3.5", At: "1"},
+			{Contributor: "a", Cell: "april", Value: "4", At: "2"}})
 	must(err)
 	_, err = memory.(actions.Shapes).ShapeNumbers(ctx, []string{"first,second"})
 	must(err)
@@ -136,7 +136,7 @@ func keep(t *testing.T, j journal.Journal) {
 }
 
 // told is what can be seen of a journal.
-func told(t *testing.T, j journal.Journal) map[string]any {
+func contentsOf(t *testing.T, j journal.Journal) map[string]any {
 	t.Helper()
 	ctx := t.Context()
 	out := map[string]any{}
@@ -177,8 +177,8 @@ func told(t *testing.T, j journal.Journal) map[string]any {
 	}
 	digests, err := j.Memory("national").Digests(ctx, objects)
 	put("digests", digests, err)
-	tallies, err := j.Memory("national").(actions.Contributions).Tallies(ctx, []string{"march", "april"})
-	put("tallies", tallies, err)
+	totals, err := j.Memory("national").(actions.Contributions).Totals(ctx, []string{"march", "april"})
+	put("totals", totals, err)
 	return out
 }
 
@@ -191,7 +191,7 @@ func TestMove(t *testing.T) {
 	first, last := "sqlite:"+filepath.Join(dir, "first.db"), "sqlite:"+filepath.Join(dir, "last.db")
 	j := opened(t, first)
 	keep(t, j)
-	want := told(t, j)
+	want := contentsOf(t, j)
 	var inUse *journal.ErrInUse
 	if err := open.Move(t.Context(), first, database, key, func(open.Moved) {}); !errors.As(err, &inUse) {
 		t.Fatalf("a journal on which a runner works was moved: %v", err)
@@ -234,7 +234,7 @@ func TestMove(t *testing.T) {
 		odd := cmpopts.AcyclicTransformer("clean", func(s string) string {
 			return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
 		})
-		if diff := cmp.Diff(want, told(t, j), cmpopts.EquateEmpty(), odd); diff != "" {
+		if diff := cmp.Diff(want, contentsOf(t, j), cmpopts.EquateEmpty(), odd); diff != "" {
 			t.Errorf("at %s (-before +after):\n%s", open.Redact(to), diff)
 		}
 		closed(t, j)
@@ -275,7 +275,7 @@ func TestCopy(t *testing.T) {
 		if err := open.Copy(t.Context(), c.from, path, key); err != nil {
 			t.Fatal(err)
 		}
-		want := told(t, j)
+		want := contentsOf(t, j)
 		closed(t, j)
 		if err := open.Copy(t.Context(), c.from, path, key); err == nil {
 			t.Error("a copy was overwritten")
@@ -294,7 +294,7 @@ func TestCopy(t *testing.T) {
 		odd := cmpopts.AcyclicTransformer("clean", func(s string) string {
 			return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
 		})
-		if diff := cmp.Diff(want, told(t, j), cmpopts.EquateEmpty(), odd); diff != "" {
+		if diff := cmp.Diff(want, contentsOf(t, j), cmpopts.EquateEmpty(), odd); diff != "" {
 			t.Errorf("restored (-before +after):\n%s", diff)
 		}
 		closed(t, j)

@@ -47,7 +47,7 @@ func (s *Store) Append(ctx context.Context, records []*journal.Record, cursor *s
 	duplicates := make([]bool, len(o.rows))
 	for i, r := range o.rows {
 		duplicates[i] = r.duplicate
-		r.tell()
+		r.fillRecord()
 	}
 	return duplicates, nil
 }
@@ -153,7 +153,7 @@ func (s *Store) appendTogether(ctx context.Context, batch []*appendOp) error {
 		return nil
 	})
 	if err == nil {
-		s.tell(ctx)
+		s.notifyAll(ctx)
 	}
 	return err
 }

@@ -24,12 +24,12 @@ func (s *Store) signOfLife(ctx context.Context, owner string, always bool) error
 	seen, known := s.seen[owner]
 	now := time.Now()
 	fresh := known && now.Sub(seen) < s.lease/4 && !always
-	sweep := now.Sub(s.swept) >= s.lease/4
+	evict := now.Sub(s.evicted) >= s.lease/4
 	if !fresh {
 		s.seen[owner] = now
 	}
-	if sweep {
-		s.swept = now
+	if evict {
+		s.evicted = now
 	}
 	s.mu.Unlock()
 	if !fresh {
@@ -42,10 +42,10 @@ func (s *Store) signOfLife(ctx context.Context, owner string, always bool) error
 			s.mu.Lock()
 			delete(s.seen, owner)
 			s.mu.Unlock()
-			return fmt.Errorf("tell that this runner is alive: %w", err)
+			return fmt.Errorf("say that this runner is alive: %w", err)
 		}
 	}
-	if !sweep {
+	if !evict {
 		return nil
 	}
 	silent, err := s.silent(ctx)
@@ -181,7 +181,7 @@ func (s *Store) Release(ctx context.Context, owner string, seqs []int64) error {
 	if err != nil {
 		return fmt.Errorf("give records back: %w", err)
 	}
-	s.tell(ctx)
+	s.notifyAll(ctx)
 	return nil
 }
 
@@ -241,7 +241,7 @@ func (s *Store) ReleaseKeys(ctx context.Context, owner string, keys []string) er
 	if err != nil {
 		return fmt.Errorf("free keys: %w", err)
 	}
-	s.tell(ctx)
+	s.notifyAll(ctx)
 	return nil
 }
 

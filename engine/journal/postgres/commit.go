@@ -41,9 +41,9 @@ func (s *Store) Commit(ctx context.Context, b *journal.Batch) error {
 		s.log.Warn("a delivery came too late: its records were given to another runner", "owner", b.Owner, "records", lost)
 	}
 	for _, r := range rows {
-		r.tell()
+		r.fillRecord()
 	}
-	s.tell(ctx)
+	s.notifyAll(ctx)
 	return nil
 }
 

@@ -51,7 +51,7 @@ func (m memory) Contribute(ctx context.Context, list []actions.Contribution) (ma
 }
 
 func (m memory) queueContribution(b *pgx.Batch, c actions.Contribution) {
-	server, contributor, slot, value := m.server, clean(c.Contributor), clean(c.Slot), clean(c.Value)
+	server, contributor, slot, value := m.server, clean(c.Contributor), clean(c.Cell), clean(c.Value)
 	b.Queue(`INSERT INTO contributions_left SELECT server, contributor, slot FROM contributions WHERE server = $1
 		AND contributor = $2 AND slot <> $3
 		ON CONFLICT DO NOTHING`, server, contributor, slot)
@@ -67,30 +67,30 @@ func (m memory) queueContribution(b *pgx.Batch, c actions.Contribution) {
 		server, contributor, slot, m.s.sealer.Share(server, slot, value), codec.Number(value), clean(c.At))
 }
 
-// Tallies implements actions.Contributions.
-func (m memory) Tallies(ctx context.Context, slots []string) (map[string]actions.Tally, error) {
+// Totals implements actions.Contributions.
+func (m memory) Totals(ctx context.Context, slots []string) (map[string]actions.CellTotal, error) {
 	cleaned := make([]string, len(slots))
 	for i, s := range slots {
 		cleaned[i] = clean(s)
 	}
-	found := map[string]actions.Tally{}
+	found := map[string]actions.CellTotal{}
 	err := m.s.query(ctx, func(rows pgx.Rows) error {
-		var t actions.Tally
-		err := rows.Scan(&t.Slot, &t.Count, &t.Sum, &t.Last)
+		var t actions.CellTotal
+		err := rows.Scan(&t.Cell, &t.Count, &t.Sum, &t.Last)
 		if err == nil {
-			t.Last, err = m.s.sealer.OpenShare(m.server, t.Slot, t.Last)
+			t.Last, err = m.s.sealer.OpenShare(m.server, t.Cell, t.Last)
 		}
-		found[t.Slot] = t
+		found[t.Cell] = t
 		return err
 	}, `SELECT slot, count(*), coalesce(sum(number), 0), (array_agg(value ORDER BY at DESC, contributor DESC))[1]
 		FROM contributions WHERE server = $1 AND slot = ANY($2) GROUP BY slot`, m.server, cleaned)
 	if err != nil {
 		return nil, fmt.Errorf("add up what records give: %w", m.s.explain(err))
 	}
-	out := make(map[string]actions.Tally, len(slots))
+	out := make(map[string]actions.CellTotal, len(slots))
 	for i, slot := range slots {
 		t := found[cleaned[i]]
-		t.Slot = slot
+		t.Cell = slot
 		out[slot] = t
 	}
 	return out, nil

@@ -64,8 +64,8 @@ func (s *Store) reason(err error) string {
 	return ""
 }
 
-// again tells whether a transaction met another one in a way that a second try resolves.
-func again(err error) bool {
+// retriable tells whether a transaction met another one in a way that a second try resolves.
+func retriable(err error) bool {
 	var e *pgconn.PgError
 	return errors.As(err, &e) && (e.Code == "40P01" || e.Code == "40001")
 }

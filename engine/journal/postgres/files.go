@@ -59,7 +59,7 @@ func (s *Store) AddFile(ctx context.Context, f *journal.File) (bool, error) {
 		return known != f.ID, err
 	}
 	f.State = state
-	s.tell(ctx)
+	s.notifyAll(ctx)
 	return false, nil
 }
 

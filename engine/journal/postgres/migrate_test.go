@@ -124,7 +124,7 @@ func keepSome(t *testing.T, p place) {
 		t.Fatal(err)
 	}
 	_, err = s.Memory("national").(actions.Contributions).Contribute(t.Context(),
-		[]actions.Contribution{{Contributor: contributor, Slot: "march", Value: "3", At: "1"}})
+		[]actions.Contribution{{Contributor: contributor, Cell: "march", Value: "3", At: "1"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,13 +158,13 @@ func checkUpToDate(t *testing.T, p place) {
 		t.Errorf("its digest is not known: %v %v", sums, err)
 	}
 	shares := memory.(actions.Contributions)
-	if _, err := shares.Contribute(t.Context(), []actions.Contribution{{Contributor: contributor, Slot: "march",
+	if _, err := shares.Contribute(t.Context(), []actions.Contribution{{Contributor: contributor, Cell: "march",
 		Value: "5", At: "1"}}); err != nil {
 		t.Fatal(err)
 	}
-	tallies, err := shares.Tallies(t.Context(), []string{"march"})
-	if diff := cmp.Diff(map[string]actions.Tally{"march": {Slot: "march", Count: 1, Sum: 5, Last: "5"}},
-		tallies); diff != "" || err != nil {
+	totals, err := shares.Totals(t.Context(), []string{"march"})
+	if diff := cmp.Diff(map[string]actions.CellTotal{"march": {Cell: "march", Count: 1, Sum: 5, Last: "5"}},
+		totals); diff != "" || err != nil {
 		t.Error(diff, err)
 	}
 }

@@ -18,7 +18,7 @@ const searchedRecords = 12
 // nameRecords makes the records of an earlier journal known by their terms, and groups its
 // failures: a part at a time, so that it needs little memory.
 func (s *Store) nameRecords(ctx context.Context, p pgx.Tx) error {
-	t := &tx{Tx: p, s: s, counts: map[countOf]countBy{}, figures: shared.Tally{}}
+	t := &tx{Tx: p, s: s, counts: map[countOf]countBy{}, figures: shared.FigureSums{}}
 	for after, more := int64(0), true; more; {
 		more = false
 		var failed, causes []int64

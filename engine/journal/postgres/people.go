@@ -76,7 +76,7 @@ func (s *Store) move(ctx context.Context, m move) (int64, error) {
 			return total, err
 		}
 	}
-	s.tell(ctx)
+	s.notifyAll(ctx)
 	return total, nil
 }
 
@@ -191,7 +191,7 @@ func (s *Store) Correct(ctx context.Context, seq int64, body []byte, who, why st
 	if err != nil {
 		return 0, fmt.Errorf("correct a record: %w", s.explain(err))
 	}
-	s.tell(ctx)
+	s.notifyAll(ctx)
 	return corrected, nil
 }
 

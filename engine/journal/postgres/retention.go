@@ -180,7 +180,7 @@ func (s *Store) Forget(ctx context.Context, externalID, who, why string) (journa
 	if err != nil {
 		return out, fmt.Errorf("forget a person: %w", err)
 	}
-	s.tell(ctx)
+	s.notifyAll(ctx)
 	return out, nil
 }
 

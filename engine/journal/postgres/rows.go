@@ -51,8 +51,8 @@ func (s *Store) makeRow(ctx context.Context, r *journal.Record, now int64, alway
 	return out, nil
 }
 
-// tell writes into the caller's record what the journal gave it.
-func (r *row) tell() {
+// fillRecord writes into the caller's record what the journal gave it.
+func (r *row) fillRecord() {
 	r.rec.Seq = r.seq
 	if r.duplicate {
 		return

@@ -58,7 +58,7 @@ type Store struct {
 	mu       sync.Mutex
 	rules    map[string]int32
 	seen     map[string]time.Time // owners of this process, when they last gave a sign of life
-	swept    time.Time
+	evicted  time.Time
 	notified time.Time
 	leading  *pgxpool.Conn // holds the leader's lock
 	leader   string

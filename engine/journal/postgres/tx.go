@@ -32,7 +32,7 @@ func (s *Store) guardedTx(ctx context.Context, do func(context.Context, *tx) err
 func (s *Store) beginTx(ctx context.Context, do func(context.Context, *tx) error) error {
 	var err error
 	for range tries {
-		t := &tx{s: s, counts: map[countOf]countBy{}, figures: shared.Tally{}}
+		t := &tx{s: s, counts: map[countOf]countBy{}, figures: shared.FigureSums{}}
 		err = pgx.BeginFunc(ctx, s.pool, func(p pgx.Tx) error {
 			t.Tx = p
 			if err := do(ctx, t); err != nil {
@@ -46,7 +46,7 @@ func (s *Store) beginTx(ctx context.Context, do func(context.Context, *tx) error
 			}
 			return nil
 		}
-		if !again(err) {
+		if !retriable(err) {
 			break
 		}
 	}
@@ -90,7 +90,7 @@ type tx struct {
 	pgx.Tx
 	s       *Store
 	counts  map[countOf]countBy
-	figures shared.Tally
+	figures shared.FigureSums
 	terms   []term // by which records become known
 	after   []func()
 }

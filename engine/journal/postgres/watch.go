@@ -21,7 +21,7 @@ func (s *Store) notify() {
 
 const notifyEvery = 100 * time.Millisecond
 
-func (s *Store) tell(ctx context.Context) {
+func (s *Store) notifyAll(ctx context.Context) {
 	s.notify()
 	s.mu.Lock()
 	due := time.Since(s.notified) >= notifyEvery

@@ -22,11 +22,11 @@ type FigureOf struct {
 	Server string
 }
 
-// Tally collects the figures of a transaction. The zero value is empty.
-type Tally map[FigureOf]*journal.Figures
+// FigureSums collects the figures of a transaction. The zero value is empty.
+type FigureSums map[FigureOf]*journal.Figures
 
 // Of gives the figures of a rule and server, to count in.
-func (t Tally) Of(rule int64, server string) *journal.Figures {
+func (t FigureSums) Of(rule int64, server string) *journal.Figures {
 	f := t[FigureOf{rule, server}]
 	if f == nil {
 		f = &journal.Figures{}

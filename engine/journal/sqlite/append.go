@@ -88,13 +88,13 @@ func (s *Store) Append(ctx context.Context, records []*journal.Record, cursor *s
 	duplicates := make([]bool, len(rows))
 	for i, r := range rows {
 		duplicates[i] = r.duplicate
-		r.tell()
+		r.fillRecord()
 	}
 	return duplicates, nil
 }
 
-// tell writes into the caller's record what the journal gave it.
-func (r *row) tell() {
+// fillRecord writes into the caller's record what the journal gave it.
+func (r *row) fillRecord() {
 	r.rec.Seq = r.seq
 	if r.duplicate {
 		return

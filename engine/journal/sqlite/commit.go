@@ -38,7 +38,7 @@ func (s *Store) Commit(ctx context.Context, b *journal.Batch) error {
 		return fmt.Errorf("record what a delivery came to: %w", err)
 	}
 	for _, r := range rows {
-		r.tell()
+		r.fillRecord()
 	}
 	s.claims.mu.Lock()
 	for i := range held {

@@ -25,7 +25,7 @@ func (m memory) Contribute(ctx context.Context, list []actions.Contribution) (ma
 	var left map[string][]string
 	err = m.s.writer.change(ctx, len(list), func(t *tx) error {
 		for _, c := range list {
-			if err := t.contribute(m.server, c, m.s.sealer.Share(m.server, c.Slot, c.Value)); err != nil {
+			if err := t.contribute(m.server, c, m.s.sealer.Share(m.server, c.Cell, c.Value)); err != nil {
 				return err
 			}
 		}
@@ -49,15 +49,15 @@ func (m memory) Contribute(ctx context.Context, list []actions.Contribution) (ma
 func (t *tx) contribute(server string, c actions.Contribution, stored string) error {
 	err := t.exec(`INSERT OR IGNORE INTO contributions_left SELECT server, contributor, slot FROM contributions
 		WHERE server = ? AND contributor = ? AND slot <> ?`,
-		server, c.Contributor, c.Slot)
+		server, c.Contributor, c.Cell)
 	if err != nil {
 		return err
 	}
-	if c.Slot == "" {
+	if c.Cell == "" {
 		return t.exec("DELETE FROM contributions WHERE server = ? AND contributor = ?", server, c.Contributor)
 	}
 	if err := t.exec("DELETE FROM contributions_left WHERE server = ? AND contributor = ? AND slot = ?", server,
-		c.Contributor, c.Slot); err != nil {
+		c.Contributor, c.Cell); err != nil {
 		return err
 	}
 	var number any
@@ -66,28 +66,28 @@ func (t *tx) contribute(server string, c actions.Contribution, stored string) er
 	}
 	return t.exec("INSERT OR REPLACE INTO contributions (server, contributor, slot, value, number, at) VALUES (?, ?, "+
 		"?, ?, ?, ?)",
-		server, c.Contributor, c.Slot, stored, number, c.At)
+		server, c.Contributor, c.Cell, stored, number, c.At)
 }
 
-// Tallies implements actions.Contributions.
-func (m memory) Tallies(ctx context.Context, slots []string) (map[string]actions.Tally, error) {
+// Totals implements actions.Contributions.
+func (m memory) Totals(ctx context.Context, slots []string) (map[string]actions.CellTotal, error) {
 	asked, err := json.Marshal(slots)
 	if err != nil {
 		return nil, fmt.Errorf("add up what records give: %w", err)
 	}
-	out := map[string]actions.Tally{}
+	out := map[string]actions.CellTotal{}
 	rows, err := m.s.read.query(ctx, `SELECT j.value, count(c.contributor), total(c.number), coalesce((SELECT value
 		FROM contributions l WHERE l.server = ?1 AND l.slot = j.value
 		ORDER BY l.at DESC, l.contributor DESC LIMIT 1), '') FROM json_each(?2) j LEFT JOIN contributions c
 		ON c.server = ?1 AND c.slot = j.value GROUP BY j.value`,
 		m.server, string(asked))
 	err = scan(rows, err, func(rows *sql.Rows) error {
-		var t actions.Tally
-		err := rows.Scan(&t.Slot, &t.Count, &t.Sum, &t.Last)
+		var t actions.CellTotal
+		err := rows.Scan(&t.Cell, &t.Count, &t.Sum, &t.Last)
 		if err == nil {
-			t.Last, err = m.s.sealer.OpenShare(m.server, t.Slot, t.Last)
+			t.Last, err = m.s.sealer.OpenShare(m.server, t.Cell, t.Last)
 		}
-		out[t.Slot] = t
+		out[t.Cell] = t
 		return err
 	})
 	if err != nil {

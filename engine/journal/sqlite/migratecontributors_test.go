@@ -37,19 +37,19 @@ func TestHiddenContributors(t *testing.T) {
 		t.Fatal(err)
 	}
 	shares := p.open(t, journal.Options{}).Memory("national").(actions.Contributions)
-	tallies := func(want actions.Tally) {
+	totals := func(want actions.CellTotal) {
 		t.Helper()
-		got, err := shares.Tallies(t.Context(), []string{"march"})
-		if diff := cmp.Diff(map[string]actions.Tally{"march": want}, got); diff != "" || err != nil {
+		got, err := shares.Totals(t.Context(), []string{"march"})
+		if diff := cmp.Diff(map[string]actions.CellTotal{"march": want}, got); diff != "" || err != nil {
 			t.Error(diff, err)
 		}
 	}
-	tallies(actions.Tally{Slot: "march", Count: 2, Sum: 3, Last: "of old"})
+	totals(actions.CellTotal{Cell: "march", Count: 2, Sum: 3, Last: "of old"})
 	name := actions.ContributorOf("visits", "form/of Amina", "malaria/0/abcdefghijk/")
-	left, err := shares.Contribute(t.Context(), []actions.Contribution{{Contributor: name, Slot: "march", Value: "5",
+	left, err := shares.Contribute(t.Context(), []actions.Contribution{{Contributor: name, Cell: "march", Value: "5",
 		At: "1"}})
 	if diff := cmp.Diff(map[string][]string{name: {"february"}}, left); diff != "" || err != nil {
 		t.Error(diff, err)
 	}
-	tallies(actions.Tally{Slot: "march", Count: 2, Sum: 8, Last: "5"})
+	totals(actions.CellTotal{Cell: "march", Count: 2, Sum: 8, Last: "5"})
 }

@@ -120,7 +120,7 @@ func open(ctx context.Context, path string, o journal.Options, size sizes) (*Sto
 		gone:    make(chan struct{}),
 		inserts: map[inserting]string{}, rules: map[string]int64{}, finder: s.finder, digests: s.digests,
 		terms: &terms{most: size.terms, slice: size.termSlice}, now: s.now, appended: s.appendRows, settled: s.notify,
-		linger: usualLinger,
+		batchDelay: usualBatchDelay,
 	}
 	s.finder.table.fill = s.fill
 	if s.writer.at, err = placeAt(path, s.log); err != nil {

@@ -223,7 +223,7 @@ func TestEncryption(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := s.Memory("national").(actions.Contributions).Contribute(t.Context(),
-		[]actions.Contribution{{Contributor: "a", Slot: "march", Value: "Amina Njeri", At: "1"}}); err != nil {
+		[]actions.Contribution{{Contributor: "a", Cell: "march", Value: "Amina Njeri", At: "1"}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {

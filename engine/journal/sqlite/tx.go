@@ -29,7 +29,7 @@ type tx struct {
 	chains  map[int64][]int64
 	idents  map[int64]int64
 	terms   []found // by which records become known
-	figures shared.Tally
+	figures shared.FigureSums
 	after   []func()
 	commit  []sync.Locker // held from before the commit until memory says the same as the file
 	// How much it adds sets the pace of merging.

@@ -24,8 +24,8 @@ const (
 // it. While many call, it therefore waits a little for half of them; the other half is on its way
 // meanwhile. It is what PostgreSQL does with commit_delay and commit_siblings.
 const (
-	manyCallers = 8
-	usualLinger = 2 * time.Millisecond
+	manyCallers     = 8
+	usualBatchDelay = 2 * time.Millisecond
 )
 
 // op is one caller's change. It may be run more than once: when another change of the same
@@ -50,24 +50,24 @@ type writer struct {
 	gone  chan struct{} // closed when it has ended
 
 	// Only the writer's goroutine uses what follows.
-	conn      *sql.Conn
-	stmts     map[string]*sql.Stmt
-	inserts   map[inserting]string // their texts
-	values    []any                // of an insert; kept for its room
-	rules     map[string]int64
-	lastSeq   int64
-	version   int64 // of the file, as other processes change it
-	loaded    bool
-	tired     bool // the last transaction failed: merging waits for one that succeeds
-	callers   int  // of the last transaction, and those who came meanwhile
-	linger    time.Duration
-	lingering *time.Timer // for more callers
-	finder    *finder
-	digests   *digests
-	terms     *terms
-	now       func() time.Time
-	appended  func(*tx, []*row) error
-	settled   func() // something may have become claimable
+	conn       *sql.Conn
+	stmts      map[string]*sql.Stmt
+	inserts    map[inserting]string // their texts
+	values     []any                // of an insert; kept for its room
+	rules      map[string]int64
+	lastSeq    int64
+	version    int64 // of the file, as other processes change it
+	loaded     bool
+	tired      bool // the last transaction failed: merging waits for one that succeeds
+	callers    int  // of the last transaction, and those who came meanwhile
+	batchDelay time.Duration
+	delay      *time.Timer // for more callers
+	finder     *finder
+	digests    *digests
+	terms      *terms
+	now        func() time.Time
+	appended   func(*tx, []*row) error
+	settled    func() // something may have become claimable
 }
 
 // run hands a change to the writer and waits until it is durable. When the context ends before the
@@ -111,8 +111,8 @@ func (w *writer) change(ctx context.Context, weight int, do func(*tx) error) err
 func (w *writer) loop() {
 	defer close(w.gone)
 	defer w.close()
-	w.lingering = time.NewTimer(w.linger)
-	w.lingering.Stop()
+	w.delay = time.NewTimer(w.batchDelay)
+	w.delay.Stop()
 	for {
 		var first *op
 		if w.working() {
@@ -171,9 +171,9 @@ func (w *writer) gather(first *op) []*op {
 			break
 		}
 		if over == nil {
-			w.lingering.Reset(w.linger)
-			defer w.lingering.Stop()
-			over = w.lingering.C
+			w.delay.Reset(w.batchDelay)
+			defer w.delay.Stop()
+			over = w.delay.C
 		}
 		select {
 		case o := <-w.ops:
@@ -222,7 +222,7 @@ func (w *writer) attempt(batch []*op) (failed *op, err error) {
 		return nil, err
 	}
 	t := &tx{w: w, ctx: ctx, counts: map[int64]*delta{}, chains: map[int64][]int64{}, idents: map[int64]int64{},
-		figures: shared.Tally{}}
+		figures: shared.FigureSums{}}
 	if err := t.exec("BEGIN IMMEDIATE"); err != nil {
 		w.mistrust(err)
 		return nil, fmt.Errorf("begin to write the journal: %w", err)

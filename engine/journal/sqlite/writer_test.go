@@ -42,7 +42,7 @@ func TestGather(t *testing.T) {
 // What does not come is not waited for: for ever neither when the time is over nor when the journal is closed.
 func TestGatherGivesUp(t *testing.T) {
 	w := gathering(64)
-	w.linger = time.Millisecond
+	w.batchDelay = time.Millisecond
 	if got := len(w.gather(&op{})); got != 1 {
 		t.Errorf("%d callers share the transaction, want the one that came", got)
 	}
@@ -55,8 +55,8 @@ func TestGatherGivesUp(t *testing.T) {
 
 // gathering is a writer after a transaction of so many callers, which waits as long as it takes.
 func gathering(callers int) *writer {
-	w := &writer{ops: make(chan *op, maxOps), stop: make(chan struct{}), callers: callers, linger: time.Hour,
-		lingering: time.NewTimer(time.Hour)}
-	w.lingering.Stop()
+	w := &writer{ops: make(chan *op, maxOps), stop: make(chan struct{}), callers: callers, batchDelay: time.Hour,
+		delay: time.NewTimer(time.Hour)}
+	w.delay.Stop()
 	return w
 }

@@ -12,8 +12,8 @@ import (
 type Profile int
 
 const (
-	oldestManners = 38
-	newestManners = 44
+	oldestProfile = 38
+	newestProfile = 44
 )
 
 func Parse(version string) (Profile, error) {
@@ -24,9 +24,9 @@ func Parse(version string) (Profile, error) {
 	minor, _, _ := strings.Cut(rest, ".")
 	minor, _, _ = strings.Cut(minor, "-")
 	n, err := strconv.Atoi(minor)
-	if !ok || err != nil || n < oldestManners || n > newestManners {
-		return 0, fmt.Errorf("sandbox: version %q is not one it can act as: give 2.%d to 2.%d", version, oldestManners,
-			newestManners)
+	if !ok || err != nil || n < oldestProfile || n > newestProfile {
+		return 0, fmt.Errorf("sandbox: version %q is not one it can act as: give 2.%d to 2.%d", version, oldestProfile,
+			newestProfile)
 	}
 	return Profile(n), nil
 }
