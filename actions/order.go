@@ -20,10 +20,8 @@ func TimeVersion(t time.Time) int64 {
 	return t.UnixMicro() << 1
 }
 
-// MaxVersion is the greatest number that NumberVersion takes, and -MaxVersion the least.
-const MaxVersion = 1<<61 - 1
-
-// NumberVersion is the version that a number stands for, which counts for records of one rule.
+// NumberVersion is the version that a number stands for, which counts for records of one rule. It
+// takes numbers from -(1<<61 - 1) to 1<<61 - 1.
 func NumberVersion(n int64) int64 { return n<<1 | numberBit }
 
 // Comparable tells whether two versions say which one is newer.

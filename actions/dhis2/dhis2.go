@@ -21,9 +21,6 @@ import (
 // every action has the finding no-snapshot.
 func Kinds(x *metadata.Index, o actions.Options) []actions.Kind { return compile.Kinds(x, o) }
 
-// KindNames lists the action kinds, for suggestions where there is no metadata yet.
-func KindNames() []string { return compile.KindNames() }
-
 // Asked compiles lookups in what the server holds, which are asked for while records are evaluated.
 func Asked(x *metadata.Index) rules.AskedKind { return asked.Kind(x) }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/schemas"
 )
@@ -19,7 +20,8 @@ func TestTheReferenceNamesEveryKey(t *testing.T) {
 	}
 	text := string(raw)
 	root := schemas.Root(schemas.Rule)
-	for _, kind := range KindNames() {
+	for _, k := range Kinds(nil, actions.Options{}) {
+		kind := k.Name()
 		if !strings.Contains(text, "\n## "+kind+"\n") {
 			t.Errorf("no section on %s", kind)
 		}

@@ -83,8 +83,10 @@ func loadRule(t testing.TB, x *metadata.Index, text, sample string) *compiled {
 	t.Helper()
 	kinds := Kinds(x, kindOptions())
 	byName := map[string]actions.Kind{}
+	var names []string
 	for _, k := range kinds {
 		byName[k.Name()] = k
+		names = append(names, k.Name())
 	}
 	var body any
 	if err := json.Unmarshal([]byte(sample), &body); err != nil {
@@ -92,7 +94,7 @@ func loadRule(t testing.TB, x *metadata.Index, text, sample string) *compiled {
 	}
 	env := rules.Environment{
 		Samples: func(*rules.Trigger) ([]any, error) { return []any{body}, nil },
-		Now:     testOptions().Now, Zone: time.UTC, Kinds: KindNames(),
+		Now:     testOptions().Now, Zone: time.UTC, Kinds: names,
 		TriggerKinds: []rules.TriggerKind{{Name: "webhook", Submissions: true}},
 	}
 	if x != nil {

@@ -2,10 +2,15 @@ package main
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/culvert/culvert/engine/project"
 )
@@ -71,4 +76,76 @@ func TestShellCompletion(t *testing.T) {
 			t.Errorf("%q completes (%d) %q%s, without %q", c.args, code, out.String(), errors.String(), c.want)
 		}
 	}
+}
+
+// reference writes docs/commands.md: every command with its flags, from the text of --help.
+func reference(root *cobra.Command) string {
+	var b strings.Builder
+	b.WriteString("# Commands\n\n<!-- Made from the commands by `go test ./cmd/culvert -run Reference -update`. Do not " +
+		"edit by hand. -->\n\n" +
+		"Every command takes these flags:\n\n")
+	flags(&b, root.PersistentFlags())
+	b.WriteString("\nThey end with 0 when all is fine, 1 when there are findings (invalid rules, failed tests, " +
+		"differences, failures), and 2 when something could not be done.\n" +
+		"Results go to stdout, progress and logs to stderr. `culvert man FOLDER` writes the same as manual pages.\n\n" +
+		"`culvert completion bash|zsh|fish|powershell` prints a script that completes commands, flags, the names of rules " +
+		"and servers, codes and files.\n\n" +
+		"| command | what it does |\n| --- | --- |\n")
+	var all []*cobra.Command
+	var visit func(c *cobra.Command)
+	visit = func(c *cobra.Command) {
+		for _, sub := range c.Commands() {
+			if sub.IsAvailableCommand() && sub.Name() != "completion" && sub.Name() != "help" {
+				all = append(all, sub)
+				visit(sub)
+			}
+		}
+	}
+	visit(root)
+	slices.SortStableFunc(all, func(x, y *cobra.Command) int { return strings.Compare(x.CommandPath(), y.CommandPath()) })
+	for _, c := range all {
+		fmt.Fprintf(&b, "| [%s](#%s) | %s |\n", c.CommandPath(), strings.ReplaceAll(c.CommandPath(), " ", "-"), c.Short)
+	}
+	for _, c := range all {
+		fmt.Fprintf(&b, "\n## %s\n\n%s\n", c.CommandPath(), about(c))
+		if c.Runnable() && !c.HasAvailableSubCommands() {
+			fmt.Fprintf(&b, "\n```\n%s\n```\n", strings.TrimSuffix(c.UseLine(), " [flags]"))
+		}
+		if c.Example != "" {
+			fmt.Fprintf(&b, "\n```\n%s\n```\n", strings.ReplaceAll(strings.TrimPrefix(c.Example, "  "), "\n  ", "\n"))
+		}
+		if c.NonInheritedFlags().HasAvailableFlags() {
+			b.WriteString("\n")
+			flags(&b, c.NonInheritedFlags())
+		}
+	}
+	return b.String()
+}
+
+func about(c *cobra.Command) string {
+	if c.Long != "" {
+		return c.Long
+	}
+	return c.Short + "."
+}
+
+// flags writes a table of flags.
+func flags(b *strings.Builder, set *pflag.FlagSet) {
+	b.WriteString("| flag | what it does | default |\n| --- | --- | --- |\n")
+	set.VisitAll(func(f *pflag.Flag) {
+		if f.Hidden || f.Name == "help" {
+			return
+		}
+		name := "`--" + f.Name + "`"
+		if f.Shorthand != "" {
+			name = "`-" + f.Shorthand + "`, " + name
+		}
+		value := f.DefValue
+		if value != "" && value != "false" && value != "0" && value != "[]" && value != "0s" {
+			value = "`" + value + "`"
+		} else {
+			value = ""
+		}
+		fmt.Fprintf(b, "| %s | %s | %s |\n", name, strings.ReplaceAll(f.Usage, "|", `\|`), value)
+	})
 }

@@ -148,7 +148,7 @@ func schemaOf(t *testing.T, doc string, fields []settings.Field, indent string) 
 }
 
 func fieldSchema(t *testing.T, f *settings.Field, indent string) string {
-	types := f.SchemaTypes()
+	types := schemaTypes(f)
 	if f.Type == settings.Mapping && len(types) == 1 {
 		return schemaOf(t, f.Description(), f.Fields, indent)
 	}
@@ -304,4 +304,23 @@ func schemaTable(root, s *schemas.Schema, prefix string) string {
 		}
 	}
 	return b.String()
+}
+
+// schemaTypes lists the types of JSON Schema that a value may have; the kind says more exactly what is wrong with it.
+func schemaTypes(f *settings.Field) []string {
+	switch {
+	case len(f.Schema) > 0:
+		return f.Schema
+	case f.Type == settings.Texts:
+		return []string{"string", "array"}
+	case f.Type == settings.Whole:
+		return []string{"integer"}
+	case f.Type == settings.Number:
+		return []string{"number"}
+	case f.Type == settings.Switch:
+		return []string{"boolean"}
+	case f.Type == settings.Mapping:
+		return []string{"object"}
+	}
+	return []string{"string"}
 }

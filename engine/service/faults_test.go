@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/culvert/culvert/actions/dhis2/sandbox"
+	"github.com/culvert/culvert/actions/dhis2/sandbox/faults"
 	"github.com/culvert/culvert/engine"
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/engine/service"
@@ -268,7 +269,7 @@ func (s *stormy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.one.Unlock()
-	kind := sandbox.FaultKinds[s.drawn%len(sandbox.FaultKinds)]
+	kind := faults.Kinds[s.drawn%len(faults.Kinds)]
 	s.drawn++
 	s.met[kind]++
 	s.box.SetFaults(sandbox.Faults{Rate: 1, Kinds: []string{kind}})
@@ -291,7 +292,7 @@ func (s *stormy) restart() {
 
 func (s *stormy) wantEverything(t *testing.T) {
 	t.Helper()
-	for _, kind := range sandbox.FaultKinds {
+	for _, kind := range faults.Kinds {
 		if s.met[kind] == 0 {
 			t.Errorf("the fault %s was not met", kind)
 		}

@@ -132,17 +132,6 @@ func (s *scanner) parameter(colon token) (parameter, bool) {
 	return parameter{name: name, from: colon.from, to: s.at, column: !slices.Contains(outcomeParameters, name)}, true
 }
 
-// columns gives the columns of the row that the statement names.
-func (s *statement) columns() []string {
-	var out []string
-	for _, p := range s.parameters {
-		if p.column && !slices.Contains(out, p.name) {
-			out = append(out, p.name)
-		}
-	}
-	return out
-}
-
 // assigns tells whether the statement sets a column.
 func (s *statement) assigns(column string) bool {
 	return slices.ContainsFunc(s.sets, func(name string) bool { return strings.EqualFold(name, column) })

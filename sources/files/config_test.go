@@ -1,9 +1,7 @@
 package files
 
 import (
-	"context"
 	"fmt"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -12,9 +10,7 @@ import (
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/yamlnode"
-	"github.com/culvert/culvert/sources/sourcetest"
 	"github.com/culvert/culvert/sources/tabular"
-	"github.com/culvert/culvert/sources/tree"
 )
 
 func trigger(t *testing.T, text string) *rules.Trigger {
@@ -100,27 +96,5 @@ func TestSample(t *testing.T) {
 		if _, err := k.Sample(tr, "samples/a.csv", []byte(text), 2); err == nil {
 			t.Errorf("%s: no error", name)
 		}
-	}
-}
-
-func TestDescribe(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "a.csv")
-	sourcetest.WriteFile(t, path, "form.name,form.case.@case_id,form.kept,age,phone,visited,village\nAda,c1,yes,30,0712,"+
-		"2026-03-01,Kilo\nBea,c2,no,31.5,+254,2026-03-02,Kilo\nCy,c3,yes,,0713,---,Moto\nDi,c4,no,33,0714,,Moto\n")
-	got, err := tabular.Describe(context.Background(), path, tabular.Format{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := []tree.Field{
-		{Path: "age", Type: "number", Filled: 3},
-		{Path: `form.case["@case_id"]`, Type: "text", Filled: 4},
-		{Path: "form.kept", Type: "boolean", Filled: 4},
-		{Path: "form.name", Type: "text", Filled: 4},
-		{Path: "phone", Type: "text", Filled: 4},
-		{Path: "village", Type: "text", Filled: 4, Choices: []string{"Kilo", "Moto"}},
-		{Path: "visited", Type: "date", Filled: 2},
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
 	}
 }

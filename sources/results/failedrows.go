@@ -27,15 +27,10 @@ type notes struct{ cause, hint, link string }
 
 func (n notes) cells() []string { return []string{n.cause, n.hint, n.link} }
 
-// writeFailedRows writes the rows of a file that its results call failed to dst, in the file's own
+// writeFailed writes the rows of a file that its results call failed to dst, in the file's own
 // format and columns, each with its cause and what to do about it, and with what links it to the
 // file of an id. Dropped again after fixing, the extra columns are no part of the record. It gives
-// the number of rows; dst is not made when there are none.
-func writeFailedRows(ctx context.Context, path, id string, f tabular.Format, results, dst string) (n int, err error) {
-	n, _, err = writeFailed(ctx, path, id, f, results, dst)
-	return n, err
-}
-
+// the number of rows and the format; dst is not made when there are none.
 func writeFailed(ctx context.Context, path, id string, f tabular.Format, results, dst string) (n int,
 	kind tabular.FormatKind, err error) {
 	log, err := os.Open(results)

@@ -60,7 +60,7 @@ func TestFailedRowsOfAWorkbook(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := writeFailedRows(context.Background(), path, "f1", tabular.Format{}, results, dst); n != 1 || err != nil {
+	if n, _, err := writeFailed(context.Background(), path, "f1", tabular.Format{}, results, dst); n != 1 || err != nil {
 		t.Fatal(n, err)
 	}
 	before, _ := readAll(t, "a.xlsx", tabulartest.CommCareBook(t), tabular.Format{})
@@ -102,7 +102,7 @@ func TestFailedRowsWithRepeats(t *testing.T) {
 		if err := w.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if n, err := writeFailedRows(context.Background(), path, "f1", tabular.Format{}, results, dst); n != 1 || err != nil {
+		if n, _, err := writeFailed(context.Background(), path, "f1", tabular.Format{}, results, dst); n != 1 || err != nil {
 			t.Fatal(n, err)
 		}
 		before, _ := readAll(t, c.file, c.text, tabular.Format{})
@@ -138,7 +138,7 @@ func TestLinks(t *testing.T) {
 				t.Fatal(err)
 			}
 			failed := filepath.Join(dir, "failed"+filepath.Ext(name))
-			if n, err := writeFailedRows(context.Background(), path, "file-1", tabular.Format{}, results, failed); n != 1 ||
+			if n, _, err := writeFailed(context.Background(), path, "file-1", tabular.Format{}, results, failed); n != 1 ||
 				err != nil {
 				t.Fatal(n, err)
 			}

@@ -93,22 +93,3 @@ func (f *Field) Description() string {
 	}
 	return strings.ToUpper(text[:1]) + text[1:] + "."
 }
-
-// SchemaTypes lists the types of JSON Schema that a value may have; the kind says more exactly what is wrong with it.
-func (f *Field) SchemaTypes() []string {
-	switch {
-	case len(f.Schema) > 0:
-		return f.Schema
-	case f.Type == Texts:
-		return []string{"string", "array"}
-	case f.Type == Whole:
-		return []string{"integer"}
-	case f.Type == Number:
-		return []string{"number"}
-	case f.Type == Switch:
-		return []string{"boolean"}
-	case f.Type == Mapping:
-		return []string{"object"}
-	}
-	return []string{"string"}
-}

@@ -3,7 +3,6 @@ package tree
 import (
 	"bytes"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 
@@ -145,28 +144,6 @@ func TestJSONThatIsNotText(t *testing.T) {
 		if got, err := JSON([]byte(text), Limits{}); err != nil || got != want {
 			t.Errorf("%s: got %q, %v, want %q", text, got, err, want)
 		}
-	}
-}
-
-func TestDescribe(t *testing.T) {
-	type object = map[string]any
-	got := Describe([]any{
-		object{"n": 1.0, "mixed": "1", "form": object{"@name": "ANC", "seen": "2026-01-01"},
-			"child": []any{object{"a": "1"}}, "ok": true},
-		object{"n": 2.0, "mixed": "x", "form": object{"@name": "ANC", "seen": ""}, "child": []any{}, "ok": nil},
-		"not an object",
-	})
-	want := []Field{
-		{Path: "child", Type: "list", Filled: 1},
-		{Path: `form["@name"]`, Type: "text", Filled: 2, Choices: []string{"ANC"}},
-		{Path: "form.seen", Type: "date", Filled: 1},
-		{Path: "mixed", Type: "text", Filled: 2},
-		{Path: "n", Type: "number", Filled: 2},
-		{Path: "ok", Type: "boolean", Filled: 1},
-	}
-	slices.SortFunc(want, func(a, b Field) int { return strings.Compare(a.Path, b.Path) })
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
 	}
 }
 

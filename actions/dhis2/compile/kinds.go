@@ -50,15 +50,6 @@ func definitions() []definition {
 	}
 }
 
-// KindNames lists the action kinds, for suggestions where there is no metadata yet.
-func KindNames() []string {
-	var names []string
-	for _, d := range definitions() {
-		names = append(names, d.name)
-	}
-	return names
-}
-
 // Kinds gives the action kinds, which check and compile against one snapshot. With a nil index
 // every action has the finding no-snapshot.
 func Kinds(x *metadata.Index, o actions.Options) []actions.Kind {

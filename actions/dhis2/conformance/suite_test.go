@@ -83,18 +83,18 @@ func (s *suite) compile(t *testing.T, text string, sample fields) *flow {
 	t.Helper()
 	text = "rule: conformance\nnamespace: project\ntrigger:\n  webhook: {path: /conformance}\n  sample: " +
 		"sample.json\nid: trigger.id\nactions:\n" + strings.Trim(text, "\n") + "\n"
+	kinds, names := map[string]actions.Kind{}, []string{}
+	for _, k := range dhis2.Kinds(s.index, actions.Options{Project: s.project, Zone: time.UTC}) {
+		kinds[k.Name()], names = k, append(names, k.Name())
+	}
 	env := rules.Environment{
 		Samples: func(*rules.Trigger) ([]any, error) { return []any{map[string]any(sample)}, nil },
-		Now:     time.Now, Zone: time.UTC, Kinds: dhis2.KindNames(),
+		Now:     time.Now, Zone: time.UTC, Kinds: names,
 		TriggerKinds: []rules.TriggerKind{{Name: "webhook", Submissions: true}}, Directory: s.index.Directory(),
 	}
 	rule, findings := rules.Load("rules/conformance.yaml", []byte(text), env)
 	f := &flow{suite: s, rule: rule}
 	if rule != nil {
-		kinds := map[string]actions.Kind{}
-		for _, k := range dhis2.Kinds(s.index, actions.Options{Project: s.project, Zone: time.UTC}) {
-			kinds[k.Name()] = k
-		}
 		for _, spec := range rule.Actions {
 			f.actions = append(f.actions, kinds[spec.Kind].Compile(spec))
 		}

@@ -24,9 +24,6 @@ const (
 	FaultRestart    = faults.FaultRestart
 )
 
-// FaultKinds are the ways to fail that are drawn where none is named.
-var FaultKinds = faults.Kinds
-
 // ParseFaults reads the form of a command line: 5%,latency=200ms,kinds=502+drop,seed=7.
 func ParseFaults(text string) (Faults, error) { return faults.Parse(text) }
 

@@ -136,7 +136,7 @@ func TestParseFaults(t *testing.T) {
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, Options{})
-	for i, kind := range FaultKinds {
+	for i, kind := range faults.Kinds {
 		s.server.SetFaults(Faults{Rate: 1, Kinds: []string{kind}})
 		resp, body, err := s.send("POST", "/api/tracker?async=false", m{"trackedEntities": l(aPerson(i))})
 		written := strings.Contains(string(s.server.Dump()), testUID("tPer", i))

@@ -32,8 +32,6 @@ type groupError struct {
 	indexes []int
 }
 
-func (g *groupError) Error() string { return g.text() }
-
 var groupSentences = map[string]string{
 	"E8002": "Data set detection failed, found several sets: `{0}`",
 	"E8003": "Data set detection failed, found no set for data element(s): `{0}`",
