@@ -38,6 +38,17 @@ type Bound struct {
 	Invalid bool // the rule has mistakes: what is sent to it is kept and held, and nothing is asked for
 }
 
+// Valid gives what read makes of the triggers that have no mistakes.
+func Valid[R any](bound []Bound, read func(Bound) R) []R {
+	var list []R
+	for _, b := range bound {
+		if !b.Invalid {
+			list = append(list, read(b))
+		}
+	}
+	return list
+}
+
 // Env is what a source may need of the project that it runs in.
 type Env struct {
 	Dir     string         // the project's folder, absolute

@@ -134,12 +134,7 @@ func (Kind) Sample(_ *rules.Trigger, path string, text []byte, limit int) ([]any
 
 // New makes the source of the rules that poll.
 func (Kind) New(bound []sources.Bound, env sources.Env) (sources.Source, error) {
-	var list []Rule
-	for _, b := range bound {
-		if !b.Invalid {
-			list = append(list, ruleOf(b.Rule, b.Trigger))
-		}
-	}
+	list := sources.Valid(bound, func(b sources.Bound) Rule { return ruleOf(b.Rule, b.Trigger) })
 	if len(list) == 0 {
 		return nil, nil
 	}

@@ -160,14 +160,11 @@ func (Kind) Sample(_ *rules.Trigger, path string, text []byte, limit int) ([]any
 
 // New makes the source of the rules that pull.
 func (Kind) New(bound []sources.Bound, env sources.Env) (sources.Source, error) {
-	var list []Rule
-	for _, b := range bound {
-		if !b.Invalid {
-			r := read(b.Trigger, func(diag.Diagnostic) {})
-			r.Rule = b.Rule
-			list = append(list, r)
-		}
-	}
+	list := sources.Valid(bound, func(b sources.Bound) Rule {
+		r := read(b.Trigger, func(diag.Diagnostic) {})
+		r.Rule = b.Rule
+		return r
+	})
 	if len(list) == 0 {
 		return nil, nil
 	}
@@ -191,12 +188,7 @@ func read(t *rules.Trigger, report func(diag.Diagnostic)) Rule {
 	out.Since = c.Time("since")
 	out.Every, out.Reconcile, out.Batch = c.Duration("every"), c.Duration("reconcile"), c.Whole("batch")
 	out.Deletions, out.MaxDeletions = c.Is("deletions"), c.Whole("max_deletions")
-	for _, word := range c.Texts("validation") {
-		if !slices.Contains(statuses, word) {
-			c.Wrong(c.Config.Get("validation"), "wrong-type",
-				fmt.Sprintf("validation is %s, not %q", diag.Names(statuses, "or"), word), diag.Suggest(word, statuses, "words"))
-			continue
-		}
+	for _, word := range c.Words("validation", statuses) {
 		out.Validation = append(out.Validation, statusPrefix+word)
 	}
 	return out

@@ -3,7 +3,6 @@ package kobo
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -90,16 +89,9 @@ func (p *pull) state(ctx context.Context) (state, error) {
 	if !p.rule.Since.IsZero() {
 		s.Since = p.rule.Since.Format(time.RFC3339)
 	}
-	text, err := p.sink.Cursor(ctx, p.rule.cursor())
-	if err != nil {
-		return s, fmt.Errorf("read the saved cursor: %w", err)
-	}
-	if text == "" {
-		return s, nil
-	}
-	var kept state
-	if err := json.Unmarshal([]byte(text), &kept); err != nil {
-		return s, errors.New("the saved cursor cannot be read")
+	kept, ok, err := poll.Restore[state](ctx, p.sink, p.rule.cursor())
+	if err != nil || !ok {
+		return s, err
 	}
 	if kept.Since != s.Since {
 		p.log.Warn("since changed; all from there is pulled again, and what was seen before is recognised")

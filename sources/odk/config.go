@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/culvert/culvert/rules"
@@ -131,14 +130,11 @@ func (Kind) Sample(_ *rules.Trigger, path string, text []byte, limit int) ([]any
 
 // New makes the source of the rules that pull.
 func (Kind) New(bound []sources.Bound, env sources.Env) (sources.Source, error) {
-	var list []Rule
-	for _, b := range bound {
-		if !b.Invalid {
-			r := read(b.Trigger, func(diag.Diagnostic) {})
-			r.Rule = b.Rule
-			list = append(list, r)
-		}
-	}
+	list := sources.Valid(bound, func(b sources.Bound) Rule {
+		r := read(b.Trigger, func(diag.Diagnostic) {})
+		r.Rule = b.Rule
+		return r
+	})
 	if len(list) == 0 {
 		return nil, nil
 	}
@@ -154,13 +150,6 @@ func read(t *rules.Trigger, report func(diag.Diagnostic)) Rule {
 	out.Connection, out.Project, out.Form = c.Text("connection"), c.Whole("project"), c.Text("form")
 	out.Since, out.Every = c.Time("since"), c.Duration("every")
 	out.Deletions, out.Batch = c.Is("deletions"), c.Whole("batch")
-	for _, word := range c.Texts("review") {
-		if !slices.Contains(reviews, word) {
-			c.Wrong(c.Config.Get("review"), "wrong-type", fmt.Sprintf("review is %s, not %q", diag.Names(reviews, "or"), word),
-				diag.Suggest(word, reviews, "words"))
-			continue
-		}
-		out.Review = append(out.Review, word)
-	}
+	out.Review = c.Words("review", reviews)
 	return out
 }

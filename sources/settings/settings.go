@@ -148,6 +148,20 @@ func (r Reader) Texts(key string) []string {
 	return list
 }
 
+// Words gives the value of a key that is one or several of some words; others are reported.
+func (r Reader) Words(key string, known []string) []string {
+	var list []string
+	for _, word := range r.Texts(key) {
+		if !slices.Contains(known, word) {
+			r.Wrong(r.Config.Get(key), "wrong-type", fmt.Sprintf("%s is %s, not %q", key, diag.Names(known, "or"), word),
+				diag.Suggest(word, known, "words"))
+			continue
+		}
+		list = append(list, word)
+	}
+	return list
+}
+
 // Duration gives the value of a key within the bounds of its declaration, and its default when it is absent or wrong.
 func (r Reader) Duration(key string) time.Duration {
 	f := r.field(key)

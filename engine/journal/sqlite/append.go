@@ -40,24 +40,12 @@ type row struct {
 }
 
 func (s *Store) makeRow(r *journal.Record, now int64, always bool) (*row, error) {
-	state, err := codec.StateCode(r.State)
+	p, err := shared.Prepare(s.sealer, r)
 	if err != nil {
 		return nil, err
 	}
-	if err := shared.Whole(r); err != nil {
-		return nil, err
-	}
-	out := &row{rec: r, state: state, ident: codec.Ident(r.Rule, r.ID), chain: codec.Chain(r.Key), touched: now,
-		always: always,
-		placed: always && r.Seq > 0}
-	if out.origin, err = s.sealer.Origin(out.ident, r.Origin); err != nil {
-		return nil, err
-	}
-	if out.private, err = s.sealer.Private(out.ident, r.Problem); err != nil {
-		return nil, err
-	}
-	out.body = s.sealer.Seal(codec.PurposeBody, out.ident, r.Body)
-	return out, nil
+	return &row{rec: r, state: p.State, ident: p.Ident, chain: p.Chain, touched: now, origin: p.Origin, body: p.Body,
+		private: p.Private, always: always, placed: always && r.Seq > 0}, nil
 }
 
 // Append implements journal.Journal.
@@ -94,16 +82,7 @@ func (s *Store) Append(ctx context.Context, records []*journal.Record, cursor *s
 }
 
 // fillRecord writes into the caller's record what the journal gave it.
-func (r *row) fillRecord() {
-	r.rec.Seq = r.seq
-	if r.duplicate {
-		return
-	}
-	r.rec.State = codec.StateOf(r.state)
-	if !codec.Unsettled(r.state) {
-		r.rec.Settled = codec.Time(r.touched)
-	}
-}
+func (r *row) fillRecord() { shared.Appended(r.rec, r.seq, r.duplicate, r.state, r.touched) }
 
 // appendRows keeps rows in the order given; known ones are marked instead.
 func (s *Store) appendRows(t *tx, rows []*row) error {
