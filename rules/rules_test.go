@@ -263,7 +263,8 @@ func TestAnIDThatLostDigits(t *testing.T) {
 }
 
 func TestIdentityWithoutAnID(t *testing.T) {
-	r, _ := load(t, "trigger: {webhook: {path: /x}, sample: samples/form.json}\nactions:\n  - dhis2.event: {program: X}\n", nil)
+	r, _ := load(t, "trigger: {webhook: {path: /x}, sample: samples/form.json}\n"+
+		"actions:\n  - dhis2.event: {program: X}\n", nil)
 	id := func(text string) string {
 		s := r.Begin(Input{Body: body(t, text)})
 		id, key, err := r.Identify(s)

@@ -16,8 +16,10 @@ var (
 		"client_secret"}
 	// secretValues are the forms of well-known secrets: DHIS2 and GitHub access tokens, keys,
 	// addresses and headers with credentials.
-	secretValues = regexp.MustCompile(`\bd2p(at|bt)?_[A-Za-z0-9]{20,}|\bgh[pousr]_[A-Za-z0-9]{20,}|-----BEGIN [A-Z ]*PRIVATE KEY-----|\b[a-z][a-z0-9+.-]*://[^\s/:@"']+:[^\s/@"'${}]+@|\b(Basic|Bearer|ApiToken) [A-Za-z0-9+/_=.-]{16,}`)
-	variable     = regexp.MustCompile(`^\$\{[A-Za-z_][A-Za-z0-9_]*\}$`)
+	secretValues = regexp.MustCompile(`\bd2p(at|bt)?_[A-Za-z0-9]{20,}|\bgh[pousr]_[A-Za-z0-9]{20,}|` +
+		`-----BEGIN [A-Z ]*PRIVATE KEY-----|` +
+		`\b[a-z][a-z0-9+.-]*://[^\s/:@"']+:[^\s/@"'${}]+@|\b(Basic|Bearer|ApiToken) [A-Za-z0-9+/_=.-]{16,}`)
+	variable = regexp.MustCompile(`^\$\{[A-Za-z_][A-Za-z0-9_]*\}$`)
 )
 
 // findSecrets reports secrets that are written in a rule file. Secrets belong into culvert.yaml,

@@ -121,9 +121,12 @@ func registryDatabase(t *testing.T, dir string) string {
 		t.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
-	_, err = db.Exec(`CREATE TABLE cases (id INTEGER PRIMARY KEY, updated_at TEXT, facility TEXT, day TEXT, age INTEGER, sex TEXT, dhis2 TEXT, dhis2_why TEXT, dhis2_event TEXT);
-		INSERT INTO cases (id, updated_at, facility, day, age, sex) VALUES (1, '2026-03-05T10:00:00', 'TM-010202', '2026-03-05', 17, 'female'),
-		(2, '2026-03-05T10:00:00', 'NOWHERE', '2026-03-05', 99, 'female'), (3, '2026-03-05T11:00:00', 'TM-010202', '2026-03-05', 18, 'male');
+	_, err = db.Exec(`CREATE TABLE cases (id INTEGER PRIMARY KEY, updated_at TEXT, facility TEXT, day TEXT, age INTEGER, sex TEXT,
+		dhis2 TEXT, dhis2_why TEXT, dhis2_event TEXT);
+		INSERT INTO cases (id, updated_at, facility, day, age, sex)
+		VALUES (1, '2026-03-05T10:00:00', 'TM-010202', '2026-03-05', 17, 'female'),
+		(2, '2026-03-05T10:00:00', 'NOWHERE', '2026-03-05', 99, 'female'),
+		(3, '2026-03-05T11:00:00', 'TM-010202', '2026-03-05', 18, 'male');
 		CREATE TABLE archive (id INTEGER PRIMARY KEY, facility TEXT, day TEXT, age INTEGER, sex TEXT);
 		INSERT INTO archive VALUES (1, 'TM-010202', '2026-03-05', 19, 'female')`)
 	if err != nil {

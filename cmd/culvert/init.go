@@ -192,10 +192,12 @@ const (
 
 // credentials are the ways in which a project signs in at its server.
 var credentials = map[string]string{
-	"token": `    token: ${DHIS2_TOKEN} # a personal access token of an account for Culvert alone: DHIS2, profile, Personal access tokens
+	"token": `    # a personal access token of an account for Culvert alone: DHIS2, profile, Personal access tokens
+    token: ${DHIS2_TOKEN}
 `,
 	"user": `    username: ${DHIS2_USERNAME}
-    password: ${DHIS2_PASSWORD} # a token (culvert init --auth token) is checked faster, and works where login has a second factor
+    # a token (culvert init --auth token) is checked faster, and works where login has a second factor
+    password: ${DHIS2_PASSWORD}
 `,
 }
 
@@ -232,7 +234,8 @@ jobs:
     runs-on: ubuntu-latest
     steps:
       - uses: actions/checkout@v4
-      - run: curl -sSfL -o culvert "$CULVERT_DOWNLOAD" && chmod +x culvert # where you keep the binary: a variable of the repository
+      # CULVERT_DOWNLOAD is where you keep the binary: a variable of the repository
+      - run: curl -sSfL -o culvert "$CULVERT_DOWNLOAD" && chmod +x culvert
         env: {CULVERT_DOWNLOAD: "${{ vars.CULVERT_DOWNLOAD }}"}
       - run: ./culvert fmt --check
       - run: ./culvert validate --format github
@@ -244,9 +247,24 @@ jobs:
 const preCommit = `repos:
   - repo: local
     hooks:
-      - {id: culvert-fmt, name: culvert fmt, entry: culvert fmt --check, language: system, pass_filenames: false, files: '^(rules|maps|samples|metadata)/|^culvert\.yaml$'}
-      - {id: culvert-validate, name: culvert validate, entry: culvert validate, language: system, pass_filenames: false, files: '^(rules|maps|samples|metadata)/|^culvert\.yaml$'}
-      - {id: culvert-test, name: culvert test, entry: culvert test, language: system, pass_filenames: false, files: '^(rules|maps|samples|metadata)/|^culvert\.yaml$'}
+      - id: culvert-fmt
+        name: culvert fmt
+        entry: culvert fmt --check
+        language: system
+        pass_filenames: false
+        files: '^(rules|maps|samples|metadata)/|^culvert\.yaml$'
+      - id: culvert-validate
+        name: culvert validate
+        entry: culvert validate
+        language: system
+        pass_filenames: false
+        files: '^(rules|maps|samples|metadata)/|^culvert\.yaml$'
+      - id: culvert-test
+        name: culvert test
+        entry: culvert test
+        language: system
+        pass_filenames: false
+        files: '^(rules|maps|samples|metadata)/|^culvert\.yaml$'
 `
 
 // writeMissing writes a file unless it is there: a project may be begun in a repository that has checks of its own.

@@ -22,7 +22,8 @@ func (a *app) sandboxCommand() *cobra.Command {
 		Use:   "sandbox --metadata FILE|DIR",
 		Short: "Serve a DHIS2 look-alike from metadata, for demos, rehearsal and tests",
 		Long: `Serve a server that answers as DHIS2 does, from a metadata export (FILE) or a snapshot that sync wrote (DIR).
-A package without org units gets an invented country. --metadata may be given several times: what a later one tells of an object counts.
+A package without org units gets an invented country. --metadata may be given several times: what
+a later one says of an object counts.
 The user admin with the password district is always there. A page at / shows what has arrived.
 --fail makes it misbehave for rehearsals, for instance --fail 5%,latency=200ms.`,
 		Args: cobra.NoArgs,

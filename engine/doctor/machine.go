@@ -126,7 +126,8 @@ func (d *doctor) folders() {
 			continue
 		}
 		if err := writable(f.Path); err != nil {
-			d.fail("folder", of, "give the user of the service the right to write it: files that have been taken are moved away", "files cannot be moved out of it: %v", err)
+			d.fail("folder", of, "give the user of the service the right to write it: files that have been taken are moved away",
+				"files cannot be moved out of it: %v", err)
 			continue
 		}
 		d.ok("folder", of, "files can be taken")

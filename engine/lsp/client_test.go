@@ -110,7 +110,8 @@ func newEditor(t testing.TB, dir string) *editor {
 		Capabilities map[string]any `json:"capabilities"`
 	}
 	e.call("initialize", map[string]any{"rootUri": uriOf(dir),
-		"capabilities": map[string]any{"workspace": map[string]any{"didChangeWatchedFiles": map[string]any{"dynamicRegistration": true}}}}, &answer)
+		"capabilities": map[string]any{"workspace": map[string]any{
+			"didChangeWatchedFiles": map[string]any{"dynamicRegistration": true}}}}, &answer)
 	if answer.Capabilities["hoverProvider"] != true {
 		t.Fatalf("capabilities: %v", answer.Capabilities)
 	}

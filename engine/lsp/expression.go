@@ -13,7 +13,8 @@ import (
 // chain matches the names at the end of an expression that is being typed: what is read of, and the
 // beginning of a field.
 var (
-	chainEnd  = regexp.MustCompile(`([A-Za-z_]\w*(?:\??\.[A-Za-z_]\w*|\[(?:"[^"]*"|'[^']*'|\d+)\])*)(\??\.|\[["']?)([^"'.\[\]()\s]*)$`)
+	chainEnd = regexp.MustCompile(`([A-Za-z_]\w*(?:\??\.[A-Za-z_]\w*|\[(?:"[^"]*"|'[^']*'|\d+)\])*)` +
+		`(\??\.|\[["']?)([^"'.\[\]()\s]*)$`)
 	chainTail = regexp.MustCompile(`[A-Za-z_]\w*(?:\??\.[A-Za-z_]\w*|\[(?:"[^"]*"|'[^']*'|\d+)\])*$`)
 	wordEnd   = regexp.MustCompile(`[A-Za-z_]\w*$`)
 	isWord    = regexp.MustCompile(`^[A-Za-z_]\w*$`)

@@ -75,7 +75,8 @@ func TestConnectionsAreResolvedWhenUsed(t *testing.T) {
 func TestTriggersNameConnectionsThatExist(t *testing.T) {
 	c, findings := ParseConfig(t.TempDir(), ConfigFile,
 		[]byte("project: p\nservers: {national: {url: https://a.example, token: '${T}'}}\nconnections:\n"+
-			"  warehouse: {database: '${URL}'}\n  hq: {commcare: https://hq.example, domain: d, username: u, api_key: '${K}'}\n"))
+			"  warehouse: {database: '${URL}'}\n  hq: {commcare: https://hq.example, domain: d, username: u, api_key: "+
+			"'${K}'}\n"))
 	if findings.HasErrors() {
 		t.Fatal(findings)
 	}

@@ -66,7 +66,8 @@ func knownIn(line string, names map[string]string) string {
 
 var (
 	uidInText = regexp.MustCompile(`\b[A-Za-z][A-Za-z0-9]{10}\b`)
-	flatLine  = regexp.MustCompile(`\{\n\s*("[^"]*": (?:"(?:[^"\\]|\\.)*"|[^\s{}\[\]"]+)),\n\s*("[^"]*": (?:"(?:[^"\\]|\\.)*"|[^\s{}\[\]"]+))\n\s*\}`)
+	flatLine  = regexp.MustCompile(`\{\n\s*("[^"]*": (?:"(?:[^"\\]|\\.)*"|[^\s{}\[\]"]+)),\n` +
+		`\s*("[^"]*": (?:"(?:[^"\\]|\\.)*"|[^\s{}\[\]"]+))\n\s*\}`)
 )
 
 // Annotated lays a body out and says behind each line what its uids are called. A pair, such as a

@@ -128,7 +128,8 @@ func measureShape(b *testing.B, s shape, records int) {
 }
 
 // bestFixed posts the objects with every fixed setting and gives the least time.
-func bestFixed(b *testing.B, address string, server *shaped, objects []json.RawMessage) (best time.Duration, at string) {
+func bestFixed(b *testing.B, address string, server *shaped, objects []json.RawMessage) (best time.Duration,
+	at string) {
 	b.Helper()
 	for _, batch := range []int{50, 100, 200, 250, 500, 1000} {
 		var bodies [][]byte

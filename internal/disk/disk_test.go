@@ -42,7 +42,8 @@ func TestCopyLeavesNothingHalf(t *testing.T) {
 	if err := Copy(from, filepath.Join(dir, "b.csv")); err != nil {
 		t.Fatal(err)
 	}
-	if got := sourcetest.Names(t, dir); len(got) != 2 || sourcetest.ReadFile(t, from) != sourcetest.ReadFile(t, filepath.Join(dir, "b.csv")) {
+	if got := sourcetest.Names(t, dir); len(got) != 2 ||
+		sourcetest.ReadFile(t, from) != sourcetest.ReadFile(t, filepath.Join(dir, "b.csv")) {
 		t.Errorf("the folder holds %v", got)
 	}
 }

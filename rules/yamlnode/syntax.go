@@ -98,8 +98,9 @@ func withoutComment(text string, value int) string {
 }
 
 var (
-	bracketInBraces = regexp.MustCompile(`[{,]\s*[\w "'-]+: +([^\s"'{}\[,][^"'{},]*\[["'][^"']*["']\][^{},]*?)\s*(?:,|\}|$)`)
-	colonInBraces   = regexp.MustCompile(`[{,]\s*[\w -]+: +([^\s"'{}\[,][^"'{}\[\],]*: [^"'{}\[\],]*?)\s*(?:,|\}|$)`)
+	bracketInBraces = regexp.MustCompile(`[{,]\s*[\w "'-]+: +` +
+		`([^\s"'{}\[,][^"'{},]*\[["'][^"']*["']\][^{},]*?)\s*(?:,|\}|$)`)
+	colonInBraces = regexp.MustCompile(`[{,]\s*[\w -]+: +([^\s"'{}\[,][^"'{}\[\],]*: [^"'{}\[\],]*?)\s*(?:,|\}|$)`)
 )
 
 // inBraces tells what a bare value inside of braces holds that means something there, and where it stands.

@@ -109,7 +109,8 @@ func TestFormsAreKeptInPlace(t *testing.T) {
 	if diff := cmp.Diff(want, idsOf(to)); diff != "" || to.Again() != 0 {
 		t.Error(to.Again(), diff)
 	}
-	if first := h.asked()[0]; first != "/a/demo/api/v0.5/form/?indexed_on_start=2026-01-01T00%3A00%3A00.000000Z&limit=4&order_by=indexed_on&xmlns=x" {
+	if first := h.asked()[0]; first != "/a/demo/api/v0.5/form/?indexed_on_start=2026-01-01T00%3A00%3A00.000000Z"+
+		"&limit=4&order_by=indexed_on&xmlns=x" {
 		t.Error(first)
 	}
 	h.addForm("late", "x", 20)    // indexed earlier, seen later

@@ -41,7 +41,8 @@ func TestCheck(t *testing.T) {
 			"batch: 500, timeout: 60s}": nil,
 		"{connection: w, query: \"WITH a AS (SELECT ';' AS x) SELECT " +
 			"* FROM a -- b;\", cursor: id, overlap: 100}": nil,
-		"{conection: w, query: SELECT 1, cursor: id}": {`1:2 unknown-key: database has no "conection"`, "0:0 missing-key: database needs connection"},
+		"{conection: w, query: SELECT 1, cursor: id}": {`1:2 unknown-key: database has no "conection"`,
+			"0:0 missing-key: database needs connection"},
 		"{connection: w, query: SELECT 1, " +
 			"cursor: id, encoding: windows-1256}": nil,
 		"{connection: w, query: SELECT 1, cursor: id, encoding: klingon}": {"1:56 encoding: no encoding is named " +
@@ -65,7 +66,8 @@ func TestCheck(t *testing.T) {
 			"cursor: id, every: soon}": {`1:53 duration: every "soon" is no length of time from 1s to 31d`},
 		"{connection: w, query: SELECT 1, " +
 			"cursor: id, overlap: some}": {`1:55 overlap: overlap "some" is neither a length of time up to 90d nor a number`},
-		"{connection: w, query: SELECT 1, cursor: id, batch: 0}": {"1:53 wrong-type: batch is a whole number from 1 to 20000"},
+		"{connection: w, query: SELECT 1, cursor: id, batch: 0}": {
+			"1:53 wrong-type: batch is a whole number from 1 to 20000"},
 		"{connection: w, query: SELECT 1, cursor: id, write_back: " +
 			"UPDATE v SET a = :outcome WHERE id = :id}": nil,
 		"{connection: w, query: SELECT 1, cursor: id, write_back: {connection: x, statement: UPDATE v SET a = :outcome " +

@@ -254,7 +254,8 @@ func TestFinishAfterACrash(t *testing.T) {
 			if _, err := Finish(context.Background(), req); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff([]string{"anc.csv", "anc.failed.csv", "anc.results.csv"}, sourcetest.Names(t, req.Done)); diff != "" {
+			if diff := cmp.Diff([]string{"anc.csv", "anc.failed.csv", "anc.results.csv"},
+				sourcetest.Names(t, req.Done)); diff != "" {
 				t.Error(diff)
 			}
 			if got := sourcetest.ReadFile(t, filepath.Join(req.Done, "anc.csv")); got != text {

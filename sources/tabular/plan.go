@@ -301,7 +301,8 @@ func tellApart(header []string, c *columns, place string) error {
 		if c.meansOne(h) {
 			return &FileError{Place: place, Message: fmt.Sprintf("columns %s and %s are both headed %q, which the rule reads",
 				columnName(at), columnName(i), shorten(h)),
-				Hint: fmt.Sprintf("give each column a name of its own; or tell them apart in the rule: trigger[%q] and trigger[%q]", h, h+".2")}
+				Hint: fmt.Sprintf("give each column a name of its own; or tell them apart in the rule: trigger[%q] and trigger[%q]",
+					h, h+".2")}
 		}
 		n := 2
 		for numbered[numberedName(h, n)] || hasName(first, numberedName(h, n)) {

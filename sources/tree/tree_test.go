@@ -38,11 +38,13 @@ func TestWhatIsNotJSON(t *testing.T) {
 }
 
 const formXML = `<?xml version='1.0' ?>
-<data uiVersion="1" version="186" name="ANC visit" xmlns:jrm="http://dev.commcarehq.org/jr/xforms" xmlns="http://openrosa.org/formdesigner/A1">
+<data uiVersion="1" version="186" name="ANC visit" xmlns:jrm="http://dev.commcarehq.org/jr/xforms"
+ xmlns="http://openrosa.org/formdesigner/A1">
   <visit_date>2026-08-01</visit_date><notes/><symptoms>fever cough</symptoms>
   <group_a><bp>120 &lt; 130</bp></group_a>
   <child><name>A</name></child><child><name>B</name></child>
-  <n0:case case_id="8f8f" user_id="f4c6" date_modified="2026-08-01T09:00:00Z" xmlns:n0="http://commcarehq.org/case/transaction/v2">
+  <n0:case case_id="8f8f" user_id="f4c6" date_modified="2026-08-01T09:00:00Z"
+   xmlns:n0="http://commcarehq.org/case/transaction/v2">
     <n0:update><n0:muac>118</n0:muac></n0:update>
   </n0:case>
   <n1:meta xmlns:n1="http://openrosa.org/jr/xforms"><n1:username>chw1</n1:username><n1:instanceID>f-1</n1:instanceID>
@@ -73,7 +75,8 @@ func TestFormXMLIsTheTreeOfItsJSON(t *testing.T) {
 }
 
 func TestCaseXMLIsTheTreeOfItsJSON(t *testing.T) {
-	got, err := XML([]byte(`<case case_id="c1" date_modified="2026-08-01T09:00:00Z" user_id="u1" xmlns="http://commcarehq.org/case/transaction/v2">
+	got, err := XML([]byte(`<case case_id="c1" date_modified="2026-08-01T09:00:00Z"
+	 user_id="u1" xmlns="http://commcarehq.org/case/transaction/v2">
 	<create><case_type>pregnancy</case_type><case_name>Ada</case_name><owner_id>o1</owner_id></create><update><muac>118</muac></update>
 	<index><parent case_type="household">h1</parent></index><close/></case>`), Limits{})
 	if err != nil {

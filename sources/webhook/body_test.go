@@ -25,7 +25,8 @@ func TestSlowBodiesStopNobody(t *testing.T) {
 		}
 		t.Cleanup(func() { _ = c.Close() })
 		if _, err := fmt.Fprintf(c,
-			"POST /forms HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"); err != nil {
+			"POST /forms HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"+
+				"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"); err != nil {
 			t.Fatal(err)
 		}
 	}

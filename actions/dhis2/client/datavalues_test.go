@@ -40,7 +40,8 @@ func TestDataValuesReplies(t *testing.T) {
 			`"property":"value"},` +
 			`{"object":"o2","objects":{"organisationUnit":"o2"},"value":"m","errorCode":"E7612","property":"orgUnit"}]}`,
 			"im1 up0 ig2 de0\nvalue 1 of 3 E7619\nvalue 2 of 3 E7612"},
-		"rejected without a conflict": {`{"status":"WARNING","importCount":{"imported":2,"ignored":1},"rejectedIndexes":[1]}`, "im2 up0 ig1 de0\nvalue 1 of 3 "},
+		"rejected without a conflict": {`{"status":"WARNING","importCount":{"imported":2,"ignored":1},"rejectedIndexes":[1]}`,
+			"im2 up0 ig1 de0\nvalue 1 of 3 "},
 		"positions that do not exist": {`{"status":"WARNING","importCount":{"imported":3},"conflicts":[{"value":"m",` +
 			`"errorCode":"E7619","indexes":[7,-3]}],"rejectedIndexes":[9]}`,
 			"im3 up0 ig0 de0 general E7619"},

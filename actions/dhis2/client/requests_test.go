@@ -92,7 +92,8 @@ func TestTrackerOptions(t *testing.T) {
 		"async=false&atomicMode=ALL&importStrategy=DELETE&reportMode=WARNINGS": {Delete: true, AllOrNothing: true},
 		"async=false&atomicMode=OBJECT&importMode=VALIDATE" +
 			"&importStrategy=CREATE_AND_UPDATE&reportMode=WARNINGS": {Rehearse: true},
-		"async=false&atomicMode=OBJECT&importStrategy=CREATE_AND_UPDATE&reportMode=WARNINGS&skipPatternValidation=true&skipRuleEngine=true&skipSideEffects=true": {
+		"async=false&atomicMode=OBJECT&importStrategy=CREATE_AND_UPDATE&reportMode=WARNINGS&" +
+			"skipPatternValidation=true&skipRuleEngine=true&skipSideEffects=true": {
 			SkipRuleEngine: true, SkipSideEffects: true, SkipPatternValidation: true},
 	} {
 		if got := o.query().Encode(); got != want {

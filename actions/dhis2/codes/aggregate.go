@@ -33,7 +33,8 @@ func dataValues() []Entry {
 		{"E7616", actions.ClassRights, "Culvert's user may not write data of an attribute option",
 			"grant data write access in the sharing of the category option"},
 		{"E7617", actions.ClassRights, "Culvert's user may not capture data in this org unit",
-			"add the org unit, or one above it, to the user's data capture org units in DHIS2, or correct the record's org unit"},
+			"add the org unit, or one above it, to the user's data capture org units in DHIS2, or correct the record's " +
+				"org unit"},
 		{"E7618", actions.ClassData, "the data value is empty",
 			"fill it in the record; use `blank: clear` where a value is to be removed"},
 		{"E7619", actions.ClassData, "the value does not fit the data element's value type",
@@ -89,7 +90,8 @@ func dataEntry() []Entry {
 		{"E8010", actions.ClassRights, "Culvert's user may not write data of this data set",
 			"grant data write access in the sharing of the data set"},
 		{"E8011", actions.ClassRights, "Culvert's user may not capture data in this org unit",
-			"add the org unit, or one above it, to the user's data capture org units in DHIS2, or correct the record's org unit"},
+			"add the org unit, or one above it, to the user's data capture org units in DHIS2, or correct the record's " +
+				"org unit"},
 		{"E8012", actions.ClassRights, "Culvert's user may not write data of a category option",
 			"grant data write access in the sharing of the category option"},
 		{"E8020", actions.ClassMetadata, "the data element is not one of the data set's, or one of the two does not exist",

@@ -12,7 +12,8 @@ const (
 func tracker() []Entry {
 	return []Entry{
 		{"E1000", actions.ClassRights, "Culvert's user may not capture data in this org unit",
-			"add the org unit, or one above it, to the user's data capture org units in DHIS2, or correct the record's org unit"},
+			"add the org unit, or one above it, to the user's data capture org units in DHIS2, or correct the record's " +
+				"org unit"},
 		{"E1001", actions.ClassRights, "Culvert's user may not write data of this tracked entity type",
 			"grant data write access in the sharing of the tracked entity type"},
 		{"E1002", actions.ClassConflict, "the tracked entity exists already", "replay the record: it becomes an update"},

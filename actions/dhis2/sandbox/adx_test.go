@@ -21,7 +21,8 @@ func TestADX(t *testing.T) {
 	byUID := group("FSh2AafV4XC", hospital,
 		`<dataValue dataElement="ht5dzHrMOFb" l5D9Tu3KknX="ErDsDYv8EYf" uPWASYNNgI2="Qp25LIQgnZA" value="3"/><dataValue `+
 			`dataElement="kUncXZ9ti6k" value="0"><annotation>word</annotation></dataValue>`)
-	const codes = "?idScheme=CODE&dataSetIdScheme=CODE&dataElementIdScheme=CODE&orgUnitIdScheme=CODE&categoryIdScheme=CODE&categoryOptionIdScheme=CODE"
+	const codes = "?idScheme=CODE&dataSetIdScheme=CODE&dataElementIdScheme=CODE&orgUnitIdScheme=CODE" +
+		"&categoryIdScheme=CODE&categoryOptionIdScheme=CODE"
 	const uids = "?idScheme=UID"
 	named := func(body, combo string) string {
 		return strings.Replace(body, ` value="0"`, ` value="0" categoryOptionCombo="`+combo+`"`, 1)

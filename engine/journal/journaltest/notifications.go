@@ -46,7 +46,8 @@ func testNotifications(t *testing.T, p Place) {
 	j = p.Open(t, o)
 	got = pendingOf(t, j, c.at, "a b skipped refused")
 	again := c.at.Add(time.Hour)
-	must(t, j.Notified(t.Context(), []journal.Notification{notificationOf(got[0], time.Time{}), notificationOf(got[1], again),
+	must(t, j.Notified(t.Context(), []journal.Notification{notificationOf(got[0], time.Time{}),
+		notificationOf(got[1], again),
 		notificationOf(got[2], time.Time{})}))
 	pendingOf(t, j, c.at, "refused")
 	pendingOf(t, j, again, "b refused")

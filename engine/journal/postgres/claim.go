@@ -307,7 +307,8 @@ func (s *Store) elect(ctx context.Context, owner string) (bool, error) {
 		// Only a session that holds our lock is ended: the number of a process that is gone may be another's by now.
 		_, err = conn.Exec(ctx, `SELECT pg_terminate_backend(l.pid) FROM leader l JOIN pg_locks k ON k.pid = l.pid
 			AND k.locktype = 'advisory' AND k.granted AND (k.classid::bigint << 32 | k.objid::bigint) = $1
-			WHERE NOT EXISTS (SELECT 1 FROM owners o WHERE o.owner = l.owner AND o.seen >= clock_timestamp() - $2::interval)`, s.lockID(leaderLock), s.lease)
+			WHERE NOT EXISTS (SELECT 1 FROM owners o WHERE o.owner = l.owner AND o.seen >= clock_timestamp() - $2::interval)`,
+			s.lockID(leaderLock), s.lease)
 	}
 	if err != nil {
 		// The lock may be held: it goes with the connection.

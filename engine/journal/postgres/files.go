@@ -14,7 +14,8 @@ import (
 	"github.com/culvert/culvert/engine/journal/shared"
 )
 
-const fileColumns = `id, rule, path, name, folder, size, sha256, received, state, next, "offset", rows, delivered, unchanged, skipped, failed, owner, finished, place, places,
+const fileColumns = `id, rule, path, name, folder, size, sha256, received, state, next, "offset", rows,
+	delivered, unchanged, skipped, failed, owner, finished, place, places,
 	records_delivered, records_skipped, superseded, records_superseded, results`
 
 // AddFile implements journal.Journal.

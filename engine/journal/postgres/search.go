@@ -89,7 +89,8 @@ func (s *Store) candidates(ctx context.Context, f journal.Filter) (candidates, e
 		// In the order of the index, as in rehead.
 		return along(`SELECT r.seq FROM unnest($3::bigint[]) u(cause), LATERAL (SELECT cause, seq FROM records r
 			WHERE state = 4 AND cause = u.cause
-			AND (r.cause, r.seq) < (u.cause, $1) ORDER BY r.cause DESC, r.seq DESC LIMIT $2) r ORDER BY r.seq DESC LIMIT $2`, causes), err
+			AND (r.cause, r.seq) < (u.cause, $1) ORDER BY r.cause DESC, r.seq DESC LIMIT $2) r
+			ORDER BY r.seq DESC LIMIT $2`, causes), err
 	case len(f.States) > 0 || f.Rule != "":
 		states, err := stateCodes(f.States)
 		return along(`SELECT r.seq FROM unnest($3::smallint[]) u(state), (SELECT id FROM rules WHERE $4 = ''

@@ -9,8 +9,10 @@ import (
 )
 
 // RecordColumns are what Stored takes but for the body, which comes last: of records r, rules n and outcomes o.
-const RecordColumns = `r.seq, n.name, r.id, r.key, r.content, r.origin, r.state, r.received, r.next_try, r.attempts, r.flags, r.touched, r.ident, r.chain,
-	o.class, o.code, o.cause, o.hint, o.object, o.field, o.place, o.private, o.objects, r.version, r.rank, coalesce(o.superseded_by, 0)`
+const RecordColumns = `r.seq, n.name, r.id, r.key, r.content, r.origin, r.state, r.received,
+	r.next_try, r.attempts, r.flags, r.touched, r.ident, r.chain,
+	o.class, o.code, o.cause, o.hint, o.object, o.field, o.place, o.private, o.objects,
+	r.version, r.rank, coalesce(o.superseded_by, 0)`
 
 // RecordJoins join what RecordColumns need, and BodyJoin the payloads p.
 const (

@@ -30,7 +30,8 @@ func TestHiddenContributors(t *testing.T) {
 	}
 	if _, err := db.Exec(`INSERT INTO contributions VALUES ('national', 'visits/form/of Amina/malaria/0/abcdefghijk/',
 		'march', 'of old', NULL, '1'), ('national', 'odd', 'march', '3', 3, '0');
-		INSERT INTO contributions_left VALUES ('national', 'visits/form/of Amina/malaria/0/abcdefghijk/', 'february')`); err != nil {
+		INSERT INTO contributions_left 
+			VALUES ('national', 'visits/form/of Amina/malaria/0/abcdefghijk/', 'february')`); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.Close(); err != nil {

@@ -113,7 +113,8 @@ func (i *inspector) tend(t *tx) error {
 		return nil
 	}
 	var records int64
-	err := t.queryRow("SELECT coalesce(sum(pending + delivered + held + skipped + failed + dismissed), 0) FROM rules").Scan(&records)
+	err := t.queryRow(`SELECT coalesce(sum(pending + delivered + held + skipped + failed + dismissed), 0)
+		FROM rules`).Scan(&records)
 	if err != nil {
 		return fmt.Errorf("count what the index of records has: %w", err)
 	}

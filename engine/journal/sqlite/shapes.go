@@ -22,7 +22,8 @@ func (m memory) ShapeNumbers(ctx context.Context, shapes []string) (map[string]u
 				continue
 			}
 			err := t.exec(`INSERT OR IGNORE INTO shapes (server, fields, number)
-				SELECT ?1, ?2, n FROM (SELECT coalesce(max(number), 0) + 1 AS n FROM shapes WHERE server = ?1) WHERE n <= ?3`, m.server, fields, actions.MaxShape)
+				SELECT ?1, ?2, n FROM (SELECT coalesce(max(number), 0) + 1 AS n FROM shapes WHERE server = ?1)
+				WHERE n <= ?3`, m.server, fields, actions.MaxShape)
 			if err != nil {
 				return err
 			}

@@ -10,7 +10,8 @@ import (
 )
 
 // untagged are the addresses whose answers get no entity tag (DHIS2 ExcludableShallowEtagHeaderFilter).
-var untagged = regexp.MustCompile(`^/api/(\d{2}/)?(dataValueSets|dataValues|fileResources|dataEntry/metadata|tracker/events/[a-zA-Z][a-zA-Z0-9]{10}/dataValues/.*/(file|image)|` +
+var untagged = regexp.MustCompile(`^/api/(\d{2}/)?(dataValueSets|dataValues|fileResources|dataEntry/metadata|` +
+	`tracker/events/[a-zA-Z][a-zA-Z0-9]{10}/dataValues/.*/(file|image)|` +
 	`tracker/trackedEntities/[a-zA-Z][a-zA-Z0-9]{10}/attributes/.*/(file|image)|metadata/version/.*/data)`)
 
 // tagging holds an answer back until its entity tag is known (Spring's ShallowEtagHeaderFilter).

@@ -35,9 +35,11 @@ var (
 	timeForm     = regexp.MustCompile(`^([0-9]|0[0-9]|1[0-9]|2[0-3]):[0-5][0-9]$`)
 	phoneForm    = regexp.MustCompile(`^[0-9+\(\)#\.\s\/ext-]{6,50}$`)
 	userForm     = regexp.MustCompile(`^[a-zA-Z0-9]([-_.@]?[a-zA-Z0-9]+)*$`)
-	mailboxForm  = regexp.MustCompile(`^(((\\.|[^\s\x00-\x1f\x7f()<>@,;:'\\".\[\]])|')+|"(\\"|[^"])*")(\.(((\\.|[^\s\x00-\x1f\x7f()<>@,;:'\\".\[\]])|')+|"(\\"|[^"])*"))*$`)
-	hostForm     = regexp.MustCompile(`^([a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?\.)+[a-zA-Z]{2,}\.?$`)
-	stampForm    = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}T\d{2}(:\d{2}(:\d{2}(\.\d+)?)?)?(Z|[+-]\d{2}(:?\d{2})?)?$|^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}(Z|[+-]\d{2}:?\d{2})$`)
+	mailboxForm  = regexp.MustCompile(`^(((\\.|[^\s\x00-\x1f\x7f()<>@,;:'\\".\[\]])|')+|"(\\"|[^"])*")` +
+		`(\.(((\\.|[^\s\x00-\x1f\x7f()<>@,;:'\\".\[\]])|')+|"(\\"|[^"])*"))*$`)
+	hostForm  = regexp.MustCompile(`^([a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?\.)+[a-zA-Z]{2,}\.?$`)
+	stampForm = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}T\d{2}(:\d{2}(:\d{2}(\.\d+)?)?)?(Z|[+-]\d{2}(:?\d{2})?)?$|` +
+		`^\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}(Z|[+-]\d{2}:?\d{2})$`)
 )
 
 // Misfit says why a value does not have its type, as DHIS2 names it; empty when it fits. An empty
