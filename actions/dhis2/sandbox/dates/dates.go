@@ -35,6 +35,39 @@ func Parse(s string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
+// ParseLoose reads a date of a body or a query, in which months, days and the like may have one digit.
+func ParseLoose(s string) (time.Time, bool) {
+	if t, ok := Parse(s); ok {
+		return t, true
+	}
+	one := strings.NewReplacer("01", "1", "02", "2", "04", "4", "05", "5")
+	for _, form := range dateForms {
+		if !strings.Contains(form, "-") {
+			continue
+		}
+		year, rest, _ := strings.Cut(form, "-")
+		zone := strings.IndexByte(rest, 'Z')
+		if zone < 0 {
+			zone = len(rest)
+		}
+		if t, err := time.Parse(year+"-"+one.Replace(rest[:zone])+rest[zone:], s); err == nil {
+			return t.UTC(), true
+		}
+	}
+	return time.Time{}, false
+}
+
+// BeyondStorage tells whether a text is a date to DHIS2 in a year that its database does not take:
+// before the first, or of more than four digits.
+func BeyondStorage(s string) bool {
+	year := strings.TrimPrefix(s, "-")
+	if at := strings.IndexByte(year, '-'); at >= 0 {
+		year = year[:at]
+	}
+	n, err := strconv.Atoi(year)
+	return err == nil && len(year) <= 9 && (n == 0 || strings.HasPrefix(s, "-") || n > 9999 && strings.Contains(s, "-"))
+}
+
 // ParseEpoch reads milliseconds since 1970, which bodies may give in place of a date, as a number or
 // as text (ParseInstantStdDeserializer). Up to nine digits are a year or a day to DHIS2.
 func ParseEpoch(s string) (time.Time, bool) {

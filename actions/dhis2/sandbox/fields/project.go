@@ -167,4 +167,23 @@ func (Plain) Property(o object, name string) (any, bool) {
 	return v, ok && v != nil
 }
 
-func (Plain) Short(_ string, v any) any { return v }
+// Short gives the whole of a value, without what it has not.
+func (p Plain) Short(name string, v any) any {
+	switch x := v.(type) {
+	case object:
+		out := make(object, len(x))
+		for k, part := range x {
+			if part != nil {
+				out[k] = p.Short(k, part)
+			}
+		}
+		return out
+	case []any:
+		out := make([]any, len(x))
+		for i, it := range x {
+			out[i] = p.Short(name, it)
+		}
+		return out
+	}
+	return v
+}

@@ -18,11 +18,20 @@ type Decoder struct {
 	Version  version.Profile
 	Err      error
 	NullList string // the first list that is null
+	Crashes  bool   // the server fails inside itself at what is not there, instead of refusing the body
+	Crash    string // at what it does, having read the body to its end
 }
 
 func (d *Decoder) Fail(format string, args ...any) {
 	if d.Err == nil {
 		d.Err = fmt.Errorf(format, args...)
+	}
+}
+
+// Fails keeps the first thing at which a real server fails inside itself.
+func (d *Decoder) Fails(message string) {
+	if d.Crash == "" {
+		d.Crash = message
 	}
 }
 
@@ -87,12 +96,16 @@ func (d *Decoder) Flag(n *jsontree.Node, name string) bool {
 // Date reads a day or time; nil when there is none.
 func (d *Decoder) Date(n *jsontree.Node, name string) *time.Time {
 	s := d.Text(n, name)
-	if s == "" {
+	if strings.TrimSpace(s) == "" {
 		return nil
 	}
-	t, ok := dates.Parse(s)
+	t, ok := dates.ParseLoose(s)
 	if !ok {
 		t, ok = dates.ParseEpoch(s)
+	}
+	if !ok && dates.BeyondStorage(s) {
+		d.Fails("ERROR: date/time field value out of range: " + strconv.Quote(s))
+		return nil
 	}
 	if !ok {
 		d.Fail("Invalid date format '%s', only 'yyyy-MM-dd'T'HH:mm:ss.SSS' format end epoch milliseconds are supported. "+
@@ -102,10 +115,14 @@ func (d *Decoder) Date(n *jsontree.Node, name string) *time.Time {
 	return &t
 }
 
+// Enum reads one of some values, by its name or by its number among them.
 func (d *Decoder) Enum(n *jsontree.Node, name string, values ...string) string {
 	p := d.Optional(n, name)
 	if p == nil {
 		return ""
+	}
+	if i, err := strconv.Atoi(*p); err == nil && i >= 0 && i < len(values) {
+		return values[i]
 	}
 	if !slices.Contains(values, *p) {
 		d.Fail("Cannot deserialize value of type %s from String %q: not one of the values accepted for Enum class: %v", name,
@@ -128,6 +145,10 @@ func (d *Decoder) List(n *jsontree.Node, name string) []*jsontree.Node {
 		return nil
 	}
 	for i, it := range v.Items {
+		if it.Kind == jsontree.Null && d.Crashes {
+			d.Fails("Cannot invoke a method of an item of " + name + " because it is null")
+			return nil
+		}
 		if it.Kind != jsontree.Object {
 			d.Fail("Cannot deserialize item %d of %q from %s", i, name, it.Kind)
 			return nil

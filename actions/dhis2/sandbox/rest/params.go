@@ -110,9 +110,11 @@ func (c *Call) bindOne(b *Bound, p Param, given []string) *Problem {
 		}
 		b.Flags[p.Name] = f
 	case Enum:
-		if !slices.Contains(p.Values, first) {
+		known, ok := OneOf(p.Values, first)
+		if !ok {
 			return invalid(first, "Valid values are: ["+strings.Join(p.Values, ", ")+"]")
 		}
+		first = known
 	case Time, End:
 		t, ok := dates.Parse(first)
 		if !ok {
@@ -125,6 +127,15 @@ func (c *Call) bindOne(b *Bound, p Param, given []string) *Problem {
 	}
 	b.Text[p.Name] = first
 	return nil
+}
+
+// OneOf finds a value among those of an enum, in whatever case it is written (CrudControllerAdvice).
+func OneOf(values []string, text string) (string, bool) {
+	at := slices.IndexFunc(values, func(v string) bool { return strings.EqualFold(v, text) })
+	if at < 0 {
+		return "", false
+	}
+	return values[at], true
 }
 
 func (c *Call) bindUIDs(b *Bound, p Param, all string) *Problem {

@@ -1,9 +1,12 @@
 package tracker
 
 import (
+	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/culvert/culvert/actions/dhis2/sandbox/catalog"
+	"github.com/culvert/culvert/actions/dhis2/sandbox/rest"
 	"github.com/culvert/culvert/actions/dhis2/sandbox/store"
 	"github.com/culvert/culvert/actions/dhis2/sandbox/valuetype"
 )
@@ -61,12 +64,11 @@ func parseValueFilters(params []string) ([]valueFilter, string) {
 			parts := splitEscaped(text, ':')
 			f := valueFilter{uid: parts[0]}
 			for i := 1; i < len(parts); {
-				op := strings.ToLower(parts[i])
-				t := valueTest{op: strings.TrimPrefix(op, "!"), negated: strings.HasPrefix(op, "!")}
-				if op == "ne" || op == "neq" {
-					t.op, t.negated = "eq", true
+				if parts[i] == "" && i == 1 && len(parts) == 2 { // uid: is the same as uid
+					break
 				}
-				if !valueOperators[t.op] {
+				t, ok := operatorOf(parts[i])
+				if !ok {
 					return nil, "Query item or filter is invalid: " + text
 				}
 				if t.op == "null" {
@@ -89,6 +91,59 @@ func parseValueFilters(params []string) ([]valueFilter, string) {
 	}
 	return out, ""
 }
+
+// operatorOf reads an operator (DHIS2 QueryOperator.fromString).
+func operatorOf(text string) (valueTest, bool) {
+	op := strings.ToLower(text)
+	t := valueTest{op: op}
+	switch op {
+	case "ne", "neq", "!eq", "!ieq", "nieq":
+		t.op, t.negated = "eq", true
+	case "!like", "nlike", "!ilike", "nilike":
+		t.op, t.negated = "like", true
+	case "!null", "nnull":
+		t.op, t.negated = "null", true
+	case "!in", "!sw", "!ew":
+		return t, false
+	}
+	return t, valueOperators[t.op]
+}
+
+// fits tells whether what a filter compares with is of the kind that it is compared as: a number
+// where values are numbers.
+func (f valueFilter) fits(kind string) bool {
+	if !numericKinds[kind] {
+		return true
+	}
+	for _, t := range f.tests {
+		values := []string{t.value}
+		switch t.op {
+		case "null", "like", "ilike", "sw", "ew", "ieq":
+			continue
+		case "in":
+			values = strings.Split(t.value, ";")
+		}
+		for _, v := range values {
+			if _, err := strconv.ParseFloat(strings.TrimSpace(v), 64); err != nil {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// filtersFit refuses filters that compare numbers with what is none, from 2.42 on.
+func (c *call) filtersFit(filters []valueFilter, kind func(uid string) string) *rest.Problem {
+	for _, f := range filters {
+		if c.Version >= 42 && !f.fits(kind(f.uid)) {
+			return rest.Refuse(http.StatusBadRequest, "", "filter is invalid: the values of %s are numbers", f.uid)
+		}
+	}
+	return nil
+}
+
+var numericKinds = catalog.SetOf(strings.Fields("NUMBER INTEGER INTEGER_POSITIVE INTEGER_NEGATIVE " +
+	"INTEGER_ZERO_OR_POSITIVE PERCENTAGE UNIT_INTERVAL"))
 
 // passes compares without regard to case, as DHIS2 does.
 func (f valueFilter) passes(value string, has bool) bool {

@@ -90,6 +90,10 @@ func (c *call) importTracker() {
 			"Cannot invoke \"java.util.List.stream()\" because %q is null", b.NullList))
 		return
 	}
+	if b.Crash != "" {
+		c.Refused(rest.Refuse(http.StatusInternalServerError, "", "%s", b.Crash))
+		return
+	}
 	if params.Async {
 		c.importLater(params, b)
 		return

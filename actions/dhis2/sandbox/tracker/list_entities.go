@@ -62,6 +62,9 @@ func (c *call) entityQuery(b *rest.Bound) (*entityQuery, *rest.Problem) {
 	if p := c.CheckOrder(b, entityOrders, true); p != nil {
 		return nil, p
 	}
+	if p := c.ambiguous(b, "trackedEntity", "uid"); p != nil {
+		return nil, p
+	}
 	if p := c.entityCombinations(b, len(ids) > 0); p != nil {
 		return nil, p
 	}
@@ -87,6 +90,14 @@ func (c *call) entityQuery(b *rest.Bound) (*entityQuery, *rest.Problem) {
 	q.updated, q.enrolled, q.occurred, q.event = b.Span("updated"), b.Span("enrollmentEnrolled"),
 		b.Span("enrollmentOccurred"), b.Span("eventOccurred")
 	return q, c.entityTargets(b, q, units)
+}
+
+// ambiguous: from 2.43 on the query of a list in some orders names a column that two tables have.
+func (c *call) ambiguous(b *rest.Bound, field, column string) *rest.Problem {
+	if c.Version < 43 || !slices.ContainsFunc(b.Order, func(k rest.SortKey) bool { return k.Field == field }) {
+		return nil
+	}
+	return rest.Conflicting("E7145", "Query failed because of a syntax error: column reference \"%s\" is ambiguous", column)
 }
 
 // entityCombinations refuses parameters that do not go together.
@@ -142,6 +153,9 @@ func (c *call) entityTargets(b *rest.Bound, q *entityQuery, units []string) (p *
 		if c.Catalog.Attributes[f.uid] == nil {
 			return c.Invalid("attribute filters are invalid. Tracked entity attribute '%s' does not exist.", f.uid)
 		}
+	}
+	if p := c.filtersFit(q.filters, func(uid string) string { return c.Catalog.Attributes[uid].ValueType }); p != nil {
+		return p
 	}
 	for _, k := range b.Order {
 		if !entityOrders[k.Field] && c.Catalog.Attributes[k.Field] == nil {
@@ -243,52 +257,84 @@ func (c *call) listEntities(set *fields.Set) (any, *rest.Problem) {
 	}
 	v := c.trackerView(q.deleted)
 	v.listing = true
-	var found []*store.TrackedEntity
+	var found []entityRow
 	for _, t := range c.candidates(q) {
 		if c.entityMatches(v, q, t) {
-			found = append(found, t)
+			found = append(found, c.entityRows(v, q, b.Order, t)...)
 		}
 	}
 	program := ""
 	if q.program != nil {
 		program = q.program.UID
 	}
-	sortBy(found, b.Order, c.Version.OldestFirst(), func(t *store.TrackedEntity) int64 { return t.Seq },
-		v.entityText(program))
+	sortBy(found, b.Order, c.oldestFirst(b.Order, c.Version.OldestFirst()), func(r entityRow) int64 { return r.Seq },
+		v.entityText)
 	items := make([]any, len(found))
-	for i := range found {
-		items[i] = lazy{func() any { return fields.Project(v.entity(found[i], set, program), set, fields.Plain{}) }}
+	for i, r := range found {
+		items[i] = lazy{r.UID, func() any { return fields.Project(v.entity(r.TrackedEntity, set, program), set, fields.Plain{}) }}
 	}
 	return c.page("trackedEntities", items, pages), nil
 }
 
-// entityText gives what tracked entities are ordered by.
-func (v view) entityText(program string) func(t *store.TrackedEntity, field string) string {
-	return func(t *store.TrackedEntity, field string) string {
-		switch field {
-		case "trackedEntity":
-			return t.UID
-		case "createdAt":
-			return bornText(t.Made)
-		case "updatedAt":
-			return dates.Stamp(t.Updated)
-		case "createdAtClient":
-			return timeText(t.CreatedAtClient)
-		case "updatedAtClient":
-			return timeText(t.UpdatedAtClient)
-		case "inactive":
-			return map[bool]string{false: "f", true: "t"}[t.Inactive]
-		case "enrolledAt":
-			for _, e := range v.st.EnrollmentsOf[t.UID] {
-				if program == "" || e.Program == program {
-					return dates.Stamp(e.Enrolled)
-				}
-			}
-			return ""
-		}
-		value, _ := t.Attribute(field)
-		return strings.ToLower(value)
+// entityRow is a tracked entity in a list, with when it was enrolled where the list is in that order.
+type entityRow struct {
+	*store.TrackedEntity
+	enrolled string
+}
+
+// entityRows gives the rows of a list that a tracked entity takes: one, but in the order of
+// enrollments as many as enrollments, where the version lists these (TrackedEntityStore.getQuery).
+func (c *call) entityRows(v view, q *entityQuery, order []rest.SortKey, t *store.TrackedEntity) []entityRow {
+	at := slices.IndexFunc(order, func(k rest.SortKey) bool { return k.Field == "enrolledAt" })
+	if at < 0 {
+		return []entityRow{{TrackedEntity: t}}
 	}
+	var days []string
+	for _, e := range v.st.EnrollmentsOf[t.UID] {
+		if q.program != nil && e.Program != q.program.UID {
+			continue
+		}
+		if c.Version.RowsOfEnrollments() || c.Version.PlainLists() || c.enrollmentAsAsked(v, q, e) {
+			days = append(days, dates.Stamp(e.Enrolled))
+		}
+	}
+	slices.Sort(days)
+	days = slices.Compact(days)
+	switch {
+	case c.Version.RowsOfEnrollments():
+		rows := make([]entityRow, len(days))
+		for i, day := range days {
+			rows[i] = entityRow{t, day}
+		}
+		return rows
+	case len(days) == 0:
+		return []entityRow{{TrackedEntity: t}}
+	case order[at].Down:
+		return []entityRow{{t, days[len(days)-1]}}
+	}
+	return []entityRow{{t, days[0]}}
+}
+
+// entityText gives what tracked entities are ordered by.
+func (v view) entityText(t entityRow, field string) string {
+	switch field {
+	case "trackedEntity":
+		return t.UID
+	case "createdAt":
+		return v.bornText(t.Made)
+	case "updatedAt":
+		return dates.Stamp(t.Updated)
+	case "createdAtClient":
+		return timeText(t.CreatedAtClient)
+	case "updatedAtClient":
+		return timeText(t.UpdatedAtClient)
+	case "inactive":
+		return map[bool]string{false: "f", true: "t"}[t.Inactive]
+	case "enrolledAt":
+		return t.enrolled
+	}
+	value, _ := t.Attribute(field)
+	return strings.ToLower(value)
 }
 
 // candidates are the tracked entities among which a search looks.
@@ -357,15 +403,20 @@ func (c *call) somewhereAtHome(v view, q *entityQuery, t *store.TrackedEntity) b
 
 func (c *call) enrolledAsAsked(v view, q *entityQuery, t *store.TrackedEntity) bool {
 	for _, e := range v.st.EnrollmentsOf[t.UID] {
-		if e.Program != q.program.UID || e.Deleted && !q.deleted || q.status != "" && e.Status != q.status ||
-			q.followUp != nil && e.FollowUp != *q.followUp {
-			continue
-		}
-		if q.enrolled.Holds(&e.Enrolled) && q.occurred.Holds(e.Occurred) && c.visitedAsAsked(v, q, e) {
+		if e.Program == q.program.UID && c.enrollmentAsAsked(v, q, e) {
 			return true
 		}
 	}
 	return false
+}
+
+// enrollmentAsAsked tells whether an enrollment is as a search wants one.
+func (c *call) enrollmentAsAsked(v view, q *entityQuery, e *store.Enrollment) bool {
+	if e.Deleted && !q.deleted || q.status != "" && e.Status != q.status ||
+		q.followUp != nil && e.FollowUp != *q.followUp {
+		return false
+	}
+	return q.enrolled.Holds(&e.Enrolled) && q.occurred.Holds(e.Occurred) && c.visitedAsAsked(v, q, e)
 }
 
 // visitedAsAsked tells whether an enrollment has an event as the search wants one.

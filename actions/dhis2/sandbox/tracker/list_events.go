@@ -114,6 +114,9 @@ func (c *call) eventTargets(b *rest.Bound, q *eventQuery, units []string) *rest.
 			return c.Invalid("filter is invalid. Data element '%s' does not exist.", f.uid)
 		}
 	}
+	if p := c.filtersFit(q.filters, func(uid string) string { return c.Catalog.DataElements[uid].ValueType }); p != nil {
+		return p
+	}
 	for _, f := range q.attributes {
 		if c.Catalog.Attributes[f.uid] == nil {
 			return c.Invalid("attribute filters are invalid. Tracked entity attribute '%s' does not exist.", f.uid)
@@ -192,6 +195,12 @@ func (c *call) listEvents(kind string, set *fields.Set) (any, *rest.Problem) {
 	if p != nil {
 		return nil, p
 	}
+	if p := c.ambiguous(b, "program", "uid"); p != nil {
+		return nil, p
+	}
+	if p := c.singleOrders(b, q); p != nil {
+		return nil, p
+	}
 	v := c.trackerView(q.deleted)
 	var found []*store.Event
 	for _, e := range v.st.EventOrder {
@@ -203,13 +212,27 @@ func (c *call) listEvents(kind string, set *fields.Set) (any, *rest.Problem) {
 	if prog := v.c.Programs[q.program]; len(order) == 0 && c.Version.SplitEvents() && prog != nil && !prog.Registration {
 		order = []rest.SortKey{{Field: "occurredAt", Down: true}}
 	}
-	sortBy(found, order, c.Version.PlainLists() && len(order) > 0, func(e *store.Event) int64 { return e.Seq },
-		v.eventText)
+	oldest := c.oldestFirst(order, c.Version.PlainLists() && len(order) > 0)
+	sortBy(found, order, oldest, func(e *store.Event) int64 { return e.Seq }, v.eventText)
 	items := make([]any, len(found))
 	for i := range found {
-		items[i] = lazy{func() any { return fields.Project(v.event(found[i], set), set, fields.Plain{}) }}
+		items[i] = lazy{found[i].UID, func() any { return fields.Project(v.event(found[i], set), set, fields.Plain{}) }}
 	}
 	return c.page(kind, items, pages), nil
+}
+
+// singleOrders: from 2.43 on single events have no enrollment to be ordered by.
+func (c *call) singleOrders(b *rest.Bound, q *eventQuery) *rest.Problem {
+	p := c.Catalog.Programs[q.program]
+	if !c.Version.SplitEvents() || p == nil || p.Registration {
+		return nil
+	}
+	for _, k := range b.Order {
+		if k.Field == "enrolledAt" || k.Field == "enrollment" || k.Field == "enrollmentStatus" || k.Field == "trackedEntity" {
+			return c.Invalid("order parameter is invalid. Cannot order by '%s'.", k.Field)
+		}
+	}
+	return nil
 }
 
 // eventText gives what events are ordered by.
@@ -225,7 +248,7 @@ func (v view) eventText(e *store.Event, field string) string {
 	case "completedAt":
 		return timeText(e.Completed)
 	case "createdAt":
-		return bornText(e.Made)
+		return v.bornText(e.Made)
 	case "updatedAt":
 		return dates.Stamp(e.Updated)
 	case "createdAtClient":
@@ -246,6 +269,10 @@ func (v view) eventText(e *store.Event, field string) string {
 		return e.OptionCombo
 	case "assignedUser", "assignedUserDisplayName":
 		return e.AssignedUser
+	case "completedBy":
+		return e.CompletedBy
+	case "followUp", "followup":
+		return map[bool]string{false: "f", true: "t"}[en != nil && en.FollowUp]
 	case "enrolledAt", "trackedEntity", "enrollmentStatus":
 		if en == nil {
 			return ""

@@ -16,6 +16,9 @@ import (
 )
 
 func (c *call) readMany(kind, family string, set *fields.Set) (any, *rest.Problem) {
+	if p := c.schemesKnown(); p != nil && family != "trackedEntities" {
+		return nil, p
+	}
 	switch family {
 	case "trackedEntities":
 		return c.listEntities(set)
@@ -28,22 +31,39 @@ func (c *call) readMany(kind, family string, set *fields.Set) (any, *rest.Proble
 }
 
 // lazy is an item that is made only when it is on the page.
-type lazy struct{ make func() any }
+type lazy struct {
+	uid  string
+	make func() any
+}
 
-// unfolded makes the items of a page.
+// unfolded makes the items of a page, each object once.
 func unfolded(items []any) []any {
-	out := make([]any, len(items))
-	for i, it := range items {
+	out := make([]any, 0, len(items))
+	seen := map[string]bool{}
+	for _, it := range items {
 		if l, ok := it.(lazy); ok {
+			if seen[l.uid] {
+				continue
+			}
+			seen[l.uid] = true
 			it = l.make()
 		}
-		out[i] = it
+		out = append(out, it)
 	}
 	return out
 }
 
-// sortBy puts objects in order; among equals, and without keys, newest first, or up to 2.40 in that
-// of their making. What an object does not have comes last, and first when the order is descending,
+// oldestFirst tells whether equal objects of a list come in the order of their making; usual is what
+// holds where the version does not look at the orders asked for.
+func (c *call) oldestFirst(keys []rest.SortKey, usual bool) bool {
+	if len(keys) > 0 && c.Version.TiesFollowOrder() {
+		return !keys[0].Down
+	}
+	return usual
+}
+
+// sortBy puts objects in order; among equals, and without keys, newest first, or in that of their
+// making. What an object does not have comes last, and first when the order is descending,
 // as in PostgreSQL.
 func sortBy[T any](items []T, keys []rest.SortKey, oldestFirst bool, seq func(T) int64, text func(T, string) string) {
 	sort.SliceStable(items, func(i, j int) bool {
@@ -71,8 +91,14 @@ func timeText(t *time.Time) string {
 	return dates.Stamp(*t)
 }
 
-// bornText is what orders by the time of making: objects of one request are made one after the other.
-func bornText(m store.Made) string { return fmt.Sprintf("%s#%012d", dates.Stamp(m.Created), m.Seq) }
+// bornText is what orders by the time of making: objects of one request are made one after the
+// other, from 2.43 on all at once.
+func (v view) bornText(m store.Made) string {
+	if v.version.TiesFollowOrder() {
+		return dates.Stamp(m.Created)
+	}
+	return fmt.Sprintf("%s#%012d", dates.Stamp(m.Created), m.Seq)
+}
 
 var enrollmentOrders = catalog.SetOf(strings.Fields("enrolledAt createdAt createdAtClient updatedAt updatedAtClient " +
 	"completedAt"))
@@ -132,8 +158,10 @@ func (c *call) enrollmentQuery(b *rest.Bound) (*enrollmentQuery, *rest.Problem) 
 	if _, p := c.readableType(q.entityType); p != nil {
 		return nil, p
 	}
-	if p := c.readableEntity(b); p != nil {
-		return nil, p
+	if c.Version < 43 || c.Store.Entities[b.Text["trackedEntity"]] != nil {
+		if p := c.readableEntity(b); p != nil {
+			return nil, p
+		}
 	}
 	return q, c.resolve(q.scope, units, prog)
 }
@@ -179,13 +207,14 @@ func (c *call) listEnrollments(set *fields.Set) (any, *rest.Problem) {
 			found = append(found, e)
 		}
 	}
-	sortBy(found, b.Order, c.Version.PlainLists() && len(b.Order) > 0, func(e *store.Enrollment) int64 { return e.Seq },
+	oldest := c.oldestFirst(b.Order, c.Version.PlainLists() && len(b.Order) > 0)
+	sortBy(found, b.Order, oldest, func(e *store.Enrollment) int64 { return e.Seq },
 		func(e *store.Enrollment, field string) string {
 			switch field {
 			case "enrolledAt":
 				return dates.Stamp(e.Enrolled)
 			case "createdAt":
-				return bornText(e.Made)
+				return v.bornText(e.Made)
 			case "completedAt":
 				return timeText(e.Completed)
 			case "createdAtClient":
@@ -197,7 +226,7 @@ func (c *call) listEnrollments(set *fields.Set) (any, *rest.Problem) {
 		})
 	items := make([]any, len(found))
 	for i := range found {
-		items[i] = lazy{func() any { return fields.Project(v.enrollment(found[i], set), set, fields.Plain{}) }}
+		items[i] = lazy{found[i].UID, func() any { return fields.Project(v.enrollment(found[i], set), set, fields.Plain{}) }}
 	}
 	return c.page("enrollments", items, pages), nil
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/culvert/culvert/actions/dhis2/sandbox/catalog"
+	"github.com/culvert/culvert/actions/dhis2/sandbox/ids"
 	"github.com/culvert/culvert/actions/dhis2/sandbox/rest"
 	"github.com/culvert/culvert/actions/dhis2/sandbox/store"
 	"github.com/culvert/culvert/actions/dhis2/sandbox/tracker/access"
@@ -26,6 +27,13 @@ func (v view) access() access.Access { return access.NewAccess(v.version, v.c, v
 func (c *call) mayReadOne(v view, t *store.TrackedEntity) *rest.Problem {
 	p, id := (*catalog.Program)(nil), c.Query.Get("program")
 	if id != "" {
+		if c.Version >= 42 && !ids.Valid(id) {
+			return rest.Refuse(http.StatusBadRequest, "", "Value '%s' is not valid for parameter program. "+
+				"UID must be an alphanumeric string of 11 characters starting with a letter.", id)
+		}
+		if known := v.c.Programs[id]; c.Version == 42 && known != nil && !known.Registration {
+			return rest.Refuse(http.StatusBadRequest, "", "Program specified is not a tracker program: %s", id)
+		}
 		if p = v.c.Programs[id]; p == nil || c.Version >= 43 && !p.Registration {
 			return rest.Refuse(http.StatusNotFound, "E1005", "Program with id %s could not be found.", id)
 		}

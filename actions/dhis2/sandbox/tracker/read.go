@@ -38,6 +38,9 @@ func (c *call) readTracker(kind string) {
 	if !ok {
 		return
 	}
+	if asked := c.Query["fields"]; c.Version.EmptyFields() && len(asked) > 0 && strings.Join(asked, "") == "" {
+		set = &fields.Set{}
+	}
 	if len(c.Path) > 3 {
 		c.NotFound()
 		return

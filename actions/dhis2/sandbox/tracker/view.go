@@ -2,12 +2,15 @@ package tracker
 
 import (
 	"encoding/json"
+	"net/http"
 	"strings"
 	"time"
 
 	"github.com/culvert/culvert/actions/dhis2/sandbox/catalog"
 	"github.com/culvert/culvert/actions/dhis2/sandbox/dates"
 	"github.com/culvert/culvert/actions/dhis2/sandbox/fields"
+	"github.com/culvert/culvert/actions/dhis2/sandbox/ids"
+	"github.com/culvert/culvert/actions/dhis2/sandbox/rest"
 	"github.com/culvert/culvert/actions/dhis2/sandbox/store"
 	"github.com/culvert/culvert/actions/dhis2/sandbox/tracker/importer"
 	"github.com/culvert/culvert/actions/dhis2/sandbox/version"
@@ -22,6 +25,27 @@ type view struct {
 	schemes map[string]string // by collection, from 2.42 on
 	deleted bool              // deleted children are shown too
 	listing bool              // a list is shown, not one object
+}
+
+// schemesKnown checks the schemes that a read asks for: one that is none is refused from 2.42 on, and an
+// attribute that nobody knows.
+func (c *call) schemesKnown() *rest.Problem {
+	if c.Version < 42 {
+		return nil
+	}
+	for name := range importer.Schemes {
+		s := c.Query.Get(name)
+		id, ofAttribute := strings.CutPrefix(s, "ATTRIBUTE:")
+		switch {
+		case s == "" || s == "UID" || s == "CODE" || s == "NAME":
+		case !ofAttribute || !ids.Valid(id):
+			return rest.Refuse(http.StatusBadRequest, "",
+				"Value '%s' is not valid for parameter %s. Valid values are: [UID, CODE, NAME, ATTRIBUTE:attributeUid]", s, name)
+		case c.Catalog.ByID[id].Obj == nil:
+			return rest.Refuse(http.StatusUnprocessableEntity, "", "No attribute has the id %s of %s", id, name)
+		}
+	}
+	return nil
 }
 
 func (c *call) trackerView(deleted bool) view {
@@ -331,6 +355,9 @@ func (v view) relationship(r *store.Relationship, set *fields.Set) object {
 	if t := v.c.RelTypes[r.Type]; t != nil {
 		o["relationshipName"], o["bidirectional"] = t.Name, t.Bidirectional
 	}
+	if v.version >= 42 {
+		delete(o, "deleted")
+	}
 	return o
 }
 
@@ -338,7 +365,10 @@ func (v view) relationship(r *store.Relationship, set *fields.Set) object {
 func (v view) side(it store.Item, set *fields.Set) object {
 	without := func(name string) *fields.Set {
 		s := *inner(set, name)
-		s.Exclude = map[string]bool{"relationships": true, "enrollments": true, "events": true}
+		s.Exclude = map[string]bool{"relationships": true}
+		if v.version < 42 {
+			s.Exclude["enrollments"], s.Exclude["events"] = true, true
+		}
 		for _, f := range s.Fields {
 			delete(s.Exclude, f.Name)
 		}
@@ -347,8 +377,15 @@ func (v view) side(it store.Item, set *fields.Set) object {
 	switch {
 	case it.Entity != "":
 		if t := v.st.Entities[it.Entity]; t != nil {
-			return object{"trackedEntity": fields.Project(v.entity(t, without("trackedEntity"), ""), without("trackedEntity"),
-				fields.Plain{})}
+			o := v.entity(t, without("trackedEntity"), "")
+			if _, shown := o["attributes"]; shown && v.version >= 42 {
+				all := map[string]bool{}
+				for _, a := range t.Attributes {
+					all[a.Attribute] = true
+				}
+				o["attributes"] = v.attributes(t, all)
+			}
+			return object{"trackedEntity": fields.Project(o, without("trackedEntity"), fields.Plain{})}
 		}
 	case it.Enrollment != "":
 		if e := v.st.Enrollments[it.Enrollment]; e != nil {

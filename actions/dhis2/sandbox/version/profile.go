@@ -130,6 +130,17 @@ func (m Profile) HTMLNotFound() bool { return m >= 42 }
 // BadFilters: from 2.42 on a filter of metadata that makes no sense is answered with 400, before with 409.
 func (m Profile) BadFilters() bool { return m >= 42 }
 
+// TiesFollowOrder: from 2.43 on, what is equal in a tracker list comes in the direction of its first
+// order; before it comes newest first.
+func (m Profile) TiesFollowOrder() bool { return m >= 43 }
+
+// RowsOfEnrollments: in 2.41 and 2.42 a list of tracked entities in the order of their enrollments is
+// one of enrollments, deleted ones too: who has none is left out, and who has two counts twice.
+func (m Profile) RowsOfEnrollments() bool { return m == 41 || m == 42 }
+
+// EmptyFields: from 2.42 on who asks for no field gets none, before those that are usual.
+func (m Profile) EmptyFields() bool { return m >= 42 }
+
 // LastPage: up to 2.41 a page of users beyond the last is the last.
 func (m Profile) LastPage() bool { return m <= 41 }
 

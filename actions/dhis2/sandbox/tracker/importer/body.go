@@ -103,6 +103,7 @@ type Bundle struct {
 	relationships []*relationshipIn
 
 	NullList string // a list that was sent as null, which a real server fails on
+	Crash    string // what else it fails on
 	blind    bool   // attributes or data values were sent as null: a real server finds nothing that the request names
 
 	entityBy     map[string]*entityIn

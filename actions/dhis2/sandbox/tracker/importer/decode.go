@@ -69,7 +69,30 @@ func (r *relations) read(d *bundleDecoder, n *jsontree.Node) {
 	}
 }
 
+// unused reads what a server keeps itself and takes from nobody: it must be of its kind all the same.
+func (d *bundleDecoder) unused(n *jsontree.Node) {
+	d.Date(n, "createdAt")
+	d.Date(n, "updatedAt")
+	for _, name := range []string{"createdBy", "updatedBy"} {
+		d.user(n, name)
+	}
+}
+
+// user reads a person of the server, who is given as an object.
+func (d *bundleDecoder) user(n *jsontree.Node, name string) *userRef {
+	a := n.Get(name)
+	if a == nil {
+		return nil
+	}
+	if a.Kind != jsontree.Object {
+		d.Fail("Cannot construct instance of `org.hisp.dhis.webapi.controller.tracker.view.User` from %s", a.Kind)
+		return nil
+	}
+	return &userRef{uid: d.Text(a, "uid"), username: d.Text(a, "username")}
+}
+
 func (d *bundleDecoder) entity(n *jsontree.Node) *entityIn {
+	d.unused(n)
 	return &entityIn{uid: ids.OrNew(d.UID(n, "trackedEntity")), typeID: d.Text(n, "trackedEntityType"),
 		orgUnitID: d.Text(n, "orgUnit"),
 		inactive:  d.Flag(n, "inactive"), duplicate: d.Flag(n, "potentialDuplicate"), geometry: d.geometry(n),
@@ -81,18 +104,28 @@ func (d *bundleDecoder) attributes(n *jsontree.Node) []attributeIn {
 	items := brokenApart(d.values(n, "attributes"))
 	out := make([]attributeIn, 0, len(items))
 	for _, a := range items {
-		out = append(out, attributeIn{id: d.Text(a, "attribute"), value: rest.EmptyIsNil(d.Optional(a, "value"))})
+		out = append(out, attributeIn{id: d.Text(a, "attribute"), value: d.value(a)})
 	}
 	return out
 }
 
-// values reads a list of values. When one is null a real server's look-up of what a request names fails without a word.
+// values reads a list of values. When it or one of it is null a real server's look-up of what a request names fails without a word.
 func (d *bundleDecoder) values(n *jsontree.Node, name string) []*jsontree.Node {
-	if n.Has(name) && n.Get(name) == nil {
+	v := n.Get(name)
+	isNull := func(it *jsontree.Node) bool { return it.Kind == jsontree.Null }
+	if n.Has(name) && v == nil || v != nil && v.Kind == jsontree.Array && slices.ContainsFunc(v.Items, isNull) {
 		d.blind = true
 		return nil
 	}
 	return d.List(n, name)
+}
+
+// value reads the value of an attribute or data element; a list is none to DHIS2.
+func (d *bundleDecoder) value(n *jsontree.Node) *string {
+	if v := n.Get("value"); v != nil && v.Kind == jsontree.Array {
+		return nil
+	}
+	return rest.EmptyIsNil(d.Optional(n, "value"))
 }
 
 // brokenApart gives the items of a list as DHIS2's parser sees them where the value of one is an
@@ -131,6 +164,7 @@ func (d *bundleDecoder) notes(n *jsontree.Node) []noteIn {
 }
 
 func (d *bundleDecoder) enrollment(n *jsontree.Node) *enrollmentIn {
+	d.unused(n)
 	e := &enrollmentIn{uid: ids.OrNew(d.UID(n, "enrollment")), entity: d.UID(n, "trackedEntity"),
 		programID: d.Text(n, "program"),
 		orgUnitID: d.Text(n, "orgUnit"), status: d.Enum(n, "status", "ACTIVE", "COMPLETED", "CANCELLED"),
@@ -148,6 +182,7 @@ func (d *bundleDecoder) enrollment(n *jsontree.Node) *enrollmentIn {
 }
 
 func (d *bundleDecoder) event(n *jsontree.Node) *eventIn {
+	d.unused(n)
 	e := &eventIn{uid: ids.OrNew(d.UID(n, "event")), enrollment: d.UID(n, "enrollment"), programID: d.Text(n, "program"),
 		stageID:   d.Text(n, "programStage"),
 		orgUnitID: d.Text(n, "orgUnit"), status: d.Enum(n, "status", "ACTIVE", "COMPLETED", "VISITED", "SCHEDULE", "OVERDUE",
@@ -169,16 +204,11 @@ func (d *bundleDecoder) event(n *jsontree.Node) *eventIn {
 			e.optionIDs = append(e.optionIDs, o)
 		}
 	}
-	if a := n.Get("assignedUser"); a != nil {
-		if a.Kind != jsontree.Object {
-			d.Fail("Cannot construct instance of `org.hisp.dhis.webapi.controller.tracker.view.User` from %s", a.Kind)
-		}
-		e.assignedUser = &userRef{uid: d.Text(a, "uid"), username: d.Text(a, "username")}
-	}
+	e.assignedUser = d.user(n, "assignedUser")
 	items := brokenApart(d.values(n, "dataValues"))
 	e.values = make([]valueIn, 0, len(items))
 	for _, v := range items {
-		e.values = append(e.values, valueIn{id: d.Text(v, "dataElement"), value: rest.EmptyIsNil(d.Optional(v, "value")),
+		e.values = append(e.values, valueIn{id: d.Text(v, "dataElement"), value: d.value(v),
 			elsewhere: d.Flag(v, "providedElsewhere")})
 	}
 	return e

@@ -76,6 +76,10 @@ func (d *bundleDecoder) coordinates(n *jsontree.Node, depth int, closed bool) (a
 		}
 		return out, true
 	}
+	if len(n.Items) == 0 && closed {
+		d.Fail("The coordinates of a polygon have no ring")
+		return nil, false
+	}
 	out := make([]any, 0, len(n.Items))
 	for _, it := range n.Items {
 		v, ok := d.coordinates(it, depth-1, closed)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/culvert/culvert/actions/dhis2/sandbox/catalog"
@@ -62,11 +61,12 @@ func ReadParams(m version.Profile, q url.Values) (*Params, *rest.Problem) {
 		if v == "" {
 			v = e.values[0]
 		}
-		if !slices.Contains(e.values, v) {
+		known, ok := rest.OneOf(e.values, v)
+		if !ok {
 			return nil, rest.Refuse(http.StatusBadRequest, "",
 				"Value '%s' is not valid for parameter %s. Valid values are: [%s]", v, e.name, strings.Join(e.values, ", "))
 		}
-		e.set(p, v)
+		e.set(p, known)
 	}
 	for name, kind := range Schemes {
 		v := q.Get(name)
@@ -118,12 +118,12 @@ func ReadBundle(m version.Profile, body []byte) (*Bundle, error) {
 	if root == nil || root.Kind == jsontree.Null {
 		return nil, rest.Verbatim("Required request body is missing")
 	}
-	d := bundleDecoder{Decoder: rest.Decoder{Version: m}}
+	d := bundleDecoder{Decoder: rest.Decoder{Version: m, Crashes: true}}
 	b := d.bundle(root)
 	if d.Err != nil {
 		return nil, fmt.Errorf("JSON parse error: %w", d.Err)
 	}
-	b.NullList, b.blind = d.NullList, d.blind
+	b.NullList, b.Crash, b.blind = d.NullList, d.Crash, d.blind
 	return b, nil
 }
 
