@@ -14,6 +14,9 @@ type Input struct {
 	Source   map[string]any // what `source` shows: file, row, received, headers...
 	RecordID string         // known id, when the record comes back from the journal
 	Answers  Answers        // to what lookups ask; nil where nobody can be asked
+	FileID   string         // of the dropped file that the record is a row of; empty: of none, or a sample
+	// the files that it names; nil: those that its rule's trigger finds
+	Attachments Attachments
 }
 
 // Scope is what expressions see while one record is evaluated. Not safe for concurrent use.

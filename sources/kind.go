@@ -146,6 +146,24 @@ type Telling interface {
 	Tells(t *rules.Trigger) bool
 }
 
+// Attaching is a Kind whose records may name files that lie at their source, or beside them.
+type Attaching interface {
+	// Attachments gives what finds the files of the records of a trigger; nil when it has none.
+	Attachments(rule string, t *rules.Trigger, env AttachmentEnv) AttachmentFinder
+}
+
+// AttachmentFinder finds the files that a record names by what it holds, or by the dropped file that
+// it is a row of. It asks nobody: what it gives is fetched later. It is safe for concurrent use.
+type AttachmentFinder func(body any, fileID string) rules.Attachments
+
+// AttachmentEnv is what finding and fetching files may need of a project.
+type AttachmentEnv struct {
+	Dir        string // the project's folder, absolute
+	Inbox      string // where taken files lie, absolute
+	Log        *slog.Logger
+	Connection func(name string) (Connection, error) // with its secrets
+}
+
 // Neighbouring is a Kind whose triggers must not get in each other's way.
 type Neighbouring interface {
 	// CheckAll reports what is wrong with the triggers of all rules of the kind together, in the order of their files.

@@ -73,9 +73,10 @@ func kindOptions() actions.Options {
 
 // compiled is a rule with its actions.
 type compiled struct {
-	rule     *rules.Rule
-	actions  []actions.Action
-	findings *rules.Findings
+	attachments rules.Attachments // of the records; nil: none
+	rule        *rules.Rule
+	actions     []actions.Action
+	findings    *rules.Findings
 }
 
 // compile loads a rule whose trigger is a webhook with the sample given, in the country's metadata.
@@ -129,7 +130,7 @@ func mustCompile(t testing.TB, text, sample string) *compiled {
 
 // plan gives a record's writes.
 func (c *compiled) plan(body any) ([]actions.Write, error) {
-	s := c.rule.Begin(rules.Input{Body: body})
+	s := c.rule.Begin(rules.Input{Body: body, Attachments: c.attachments})
 	id, key, err := c.rule.Identify(s)
 	if err != nil {
 		return nil, err

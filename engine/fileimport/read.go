@@ -183,7 +183,7 @@ func (run *fileRun) evaluate(c *chunk) {
 		if row.line > 0 {
 			source["row"] = row.line
 		}
-		e, err := evaluator.Evaluate(rules.Input{Body: row.body, Source: source})
+		e, err := evaluator.Evaluate(rules.Input{Body: row.body, Source: source, FileID: run.source.ID})
 		row.id, row.key = e.ID, e.Key
 		row.order = row.place(e.Version)
 		e.Plan.Order = row.order

@@ -54,6 +54,9 @@ func NewEvaluator(flow *Flow) *Evaluator { return &Evaluator{flow: flow} }
 // Evaluate does what the function of that name does.
 func (v *Evaluator) Evaluate(in rules.Input) (e Evaluation, err error) {
 	flow, scope := v.flow, v.scope
+	if in.Attachments == nil && flow.Attachments != nil {
+		in.Attachments = flow.Attachments(in.Body, in.FileID)
+	}
 	v.scope = nil // not used again when this breaks down
 	defer recovered(flow, &err)
 	if scope == nil {
@@ -235,7 +238,7 @@ func InputOf(rec *journal.Record, body any) rules.Input {
 	if strings.HasPrefix(id, Unidentified) {
 		id = ""
 	}
-	return rules.Input{Body: body, Source: SourceFields(rec.Origin, rec.Received), RecordID: id}
+	return rules.Input{Body: body, Source: SourceFields(rec.Origin, rec.Received), RecordID: id, FileID: rec.Origin.FileID}
 }
 
 // SourceFields is what expressions see as `source`.

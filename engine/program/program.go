@@ -26,6 +26,8 @@ type Flow struct {
 	Server  string           // by the name it has in culvert.yaml
 	Invalid *journal.Problem // why the rule cannot run now; its records are held
 	Notify  bool             // the source of its records is notified of how they were settled
+	// Attachments finds the files that records of the rule name; nil: the trigger has none.
+	Attachments sources.AttachmentFinder
 }
 
 // Intake is a source with what the engine must know to run it.

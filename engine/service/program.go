@@ -30,6 +30,7 @@ func Flows(p *project.Project) map[string]*program.Flow {
 		}
 		flows[r.Name] = f
 	}
+	findAttachments(p, flows)
 	return flows
 }
 

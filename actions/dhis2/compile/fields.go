@@ -57,9 +57,15 @@ func (v *valued) evalFile(s *rules.Scope, c *value.Context) (value.Result, state
 	}
 	in := r.Value
 	if v.kind.HoldsFile() {
-		var missing bool
-		if in, missing = attached(s, in); missing {
+		later, missing, err := v.attached(s, &in)
+		switch {
+		case err != nil:
+			return value.Result{}, stateOmit, v.unfit(s, err)
+		case missing:
 			return value.Result{}, stateOmit, s.Leave(v.notAttached(r.Value))
+		case later.File != nil:
+			v.trace(s, r.Value, later.File.String(), nil)
+			return later, stateSet, nil
 		}
 	}
 	out, problem := v.kind.Convert(in, c)
@@ -80,20 +86,30 @@ func (v *valued) evalFile(s *rules.Scope, c *value.Context) (value.Result, state
 	return out, stateSet, nil
 }
 
-// attached gives the file that a source has sent with a record under the name that a value holds;
-// the value itself when it is no such name. missing: files came with the record, and this one is
-// not among them.
-func attached(s *rules.Scope, v any) (file any, missing bool) {
-	name, ok := v.(string)
+// attached finds the file that a value names: one that the source has sent with the record takes
+// the value's place, one that lies elsewhere is fetched when it is sent. missing: files came with
+// the record, and this one is not among them. The error is a *rules.Failure.
+func (v *valued) attached(s *rules.Scope, in *any) (later value.Result, missing bool, err error) {
+	text, ok := v.kind.Unwrap(*in).(string)
 	if !ok {
-		return v, false
+		return value.Result{}, false, nil
 	}
+	name := strings.TrimSpace(text)
 	body, _ := s.Body().(map[string]any)
 	files, some := body[attachmentsKey].(map[string]any)
-	if file, ok := files[strings.TrimSpace(name)].(map[string]any); ok {
-		return file, false
+	if file, ok := files[name].(map[string]any); ok && file["base64"] != nil {
+		*in = file
+		return value.Result{}, false, nil
 	}
-	return v, some && !strings.HasPrefix(name, "data:") && strings.Contains(name, ".")
+	a, err := s.Attachment(name)
+	if e, ok := errors.AsType[*rules.AttachmentError](err); ok {
+		return value.Result{}, false, &rules.Failure{Code: e.Code, Place: v.place(), Field: v.name, Column: v.Column(),
+			Value: private(name), Message: fmt.Sprintf("%q %s", v.name, e.Message), Hint: e.Hint}
+	}
+	if a != nil {
+		return v.kind.Later(a.Name, a.Key, a.Fetch), false, nil
+	}
+	return value.Result{}, some && rules.NamesFile(name), nil
 }
 
 // notAttached is why a record goes on without a file. Phones send a form with many photos in

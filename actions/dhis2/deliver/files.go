@@ -9,6 +9,9 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/client"
 	"github.com/culvert/culvert/actions/dhis2/codes"
 	"github.com/culvert/culvert/actions/dhis2/object"
+	"github.com/culvert/culvert/actions/dhis2/value"
+	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // upload uploads the files of objects that are about to be written: DHIS2 deletes files that no
@@ -22,8 +25,13 @@ func (d *delivery) upload(ctx context.Context, items []*item) []*item {
 			continue
 		}
 		for _, u := range o.Uploads(d.current(i), i.job.fileGeneration) {
-			uid, err := d.server.UploadFile(ctx, client.Upload{UID: u.UID, Name: u.File.Name, Type: u.File.Type,
-				Content: u.File.Content})
+			file, err := d.load(ctx, u.File)
+			if err != nil {
+				i.finish(d.notLoaded(i, u, err))
+				break
+			}
+			uid, err := d.server.UploadFile(ctx, client.Upload{UID: u.UID, Name: file.Name, Type: file.Type,
+				Content: file.Content})
 			if err != nil {
 				i.finish(d.notUploaded(i, u, err))
 				break
@@ -37,12 +45,51 @@ func (d *delivery) upload(ctx context.Context, items []*item) []*item {
 	return open(items)
 }
 
+// load gives a file with its content. A preview asks nobody for it.
+func (d *delivery) load(ctx context.Context, f *value.File) (*value.File, error) {
+	if _, preview := d.server.(*client.Preview); preview {
+		return f, nil
+	}
+	return f.Load(ctx)
+}
+
+// notLoaded is the outcome of a record one of whose files cannot be had, or is none that DHIS2 takes.
+// What may come by itself is waited for as for an object that is not there yet.
+func (d *delivery) notLoaded(i *item, u object.Upload, err error) actions.Outcome {
+	label, place := d.fieldLabel(i, u)
+	o := actions.Outcome{Status: actions.Retry, Class: actions.ClassTransient, Code: "file-source-away", Place: place,
+		Cause: label + ": the file was not fetched", Hint: "it is tried again by itself"}
+	if p, ok := errors.AsType[*value.Problem](err); ok {
+		o.Status, o.Class, o.Code, o.Cause, o.Hint = actions.Failed, actions.ClassData, p.Code, label+" "+p.Message, p.Hint
+	}
+	if e, ok := errors.AsType[*rules.AttachmentError](err); ok {
+		o.Status, o.Class, o.Code = actions.Failed, actions.ClassData, e.Code
+		o.Cause, o.Hint, o.RetryAfter = label+" "+e.Message, e.Hint, e.After
+		switch {
+		case e.Later && e.Code == "file-not-there":
+			o.Status, o.Class = actions.Retry, actions.ClassParent
+		case e.Later:
+			o.Status, o.Class = actions.Retry, actions.ClassTransient
+		}
+	}
+	return o
+}
+
+// fieldLabel names the value that a file is of.
+func (d *delivery) fieldLabel(i *item, u object.Upload) (label string, place diag.Place) {
+	label = i.object.Label()
+	if name, place, ok := i.object.FieldAt(client.Issue{Message: u.Field}); ok {
+		return fmt.Sprintf("%q of %s", name, label), place
+	}
+	return label, place
+}
+
 // notUploaded is the outcome of a record one of whose files the server does not take.
 func (d *delivery) notUploaded(i *item, u object.Upload, err error) actions.Outcome {
 	o := codes.OfRequest(err)
-	label := i.object.Label()
-	if name, place, ok := i.object.FieldAt(client.Issue{Message: u.Field}); ok {
-		label, o.Place = fmt.Sprintf("%q of %s", name, label), place
+	label, place := d.fieldLabel(i, u)
+	if place.File != "" {
+		o.Place = place
 	}
 	if e, ok := errors.AsType[*client.Error](err); ok && e.Kind == client.Refused && !e.Request && e.Status < 500 {
 		o.Status, o.Class, o.Code = actions.Failed, actions.ClassData, "file-refused"

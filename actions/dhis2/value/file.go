@@ -1,6 +1,7 @@
 package value
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -20,11 +21,48 @@ type File struct {
 	Name    string // without a folder
 	Type    string // image/jpeg
 	Content []byte
-	Sum     string // SHA-256 of the content, in hex
+	Sum     string // SHA-256 of the content, in hex; of a file to be fetched, that of its key
+
+	kind  Kind
+	fetch func(ctx context.Context, limit int64) (content []byte, mediaType string, err error)
+}
+
+// Later gives a file that is fetched when it is sent. key says which content it is.
+func (k *Kind) Later(name, key string,
+	fetch func(ctx context.Context, limit int64) (content []byte, mediaType string, err error)) Result {
+	sum := sha256.Sum256([]byte("key:" + key))
+	f := &File{Name: baseName(name), Sum: hex.EncodeToString(sum[:]), kind: *k, fetch: fetch}
+	return Result{Text: "file:" + f.Sum, File: f}
+}
+
+// Load gives the file with its content, fetched where it is not there yet. The error is a *Problem
+// of what came, or of whoever fetches.
+func (f *File) Load(ctx context.Context) (*File, error) {
+	if f.fetch == nil {
+		return f, nil
+	}
+	content, mediaType, err := f.fetch(ctx, MaxFile)
+	if err != nil {
+		return nil, err
+	}
+	if len(content) == 0 {
+		return nil, &Problem{"file-unreadable", "is an empty file", "see that the source holds the file"}
+	}
+	loaded := &File{Name: f.Name, Type: baseType(mediaType), Content: content, Sum: f.Sum}
+	if loaded.Type == "application/octet-stream" {
+		loaded.Type = "" // what servers say of what they do not know
+	}
+	if p := f.kind.settle(loaded); p != nil {
+		return nil, p
+	}
+	return loaded, nil
 }
 
 // String tells what the file is, not what it holds.
 func (f *File) String() string {
+	if f.fetch != nil {
+		return f.Name + " (fetched when it is sent)"
+	}
 	return fmt.Sprintf("%s (%s, %d bytes)", f.Name, f.Type, len(f.Content))
 }
 
@@ -52,6 +90,16 @@ func (k *Kind) file(v any) (Result, *Problem) {
 	if p != nil || f == nil {
 		return Result{Blank: p == nil}, p
 	}
+	if p := k.settle(f); p != nil {
+		return Result{}, p
+	}
+	sum := sha256.Sum256(f.Content)
+	f.Sum = hex.EncodeToString(sum[:])
+	return Result{Text: "sha256:" + f.Sum, File: f}, nil
+}
+
+// settle gives a file the type that its content shows, and a name, and checks it.
+func (k *Kind) settle(f *File) *Problem {
 	sniffed := baseType(http.DetectContentType(f.Content))
 	switch {
 	case f.Type == "":
@@ -59,15 +107,10 @@ func (k *Kind) file(v any) (Result, *Problem) {
 	case k.Type == "IMAGE" && slices.Contains(imageTypes, sniffed):
 		f.Type = sniffed // a phone that calls every photo image/jpg
 	}
-	if p := k.checkFile(f, sniffed); p != nil {
-		return Result{}, p
-	}
 	if f.Name == "" {
 		f.Name = "file" + endingOf(f.Type)
 	}
-	sum := sha256.Sum256(f.Content)
-	f.Sum = hex.EncodeToString(sum[:])
-	return Result{Text: "sha256:" + f.Sum, File: f}, nil
+	return k.checkFile(f, sniffed)
 }
 
 func (k *Kind) checkFile(f *File, sniffed string) *Problem {
@@ -93,7 +136,8 @@ func unreadable(hint string) *Problem {
 }
 
 const fileForms = `give data:image/jpeg;base64,... or {name: ..., type: ..., base64: ...}; the name of a file is ` +
-	`understood where the file comes with the record (attachments: true in the trigger of a webhook)`
+	`understood of forms that are pulled, of rows of dropped files, and where files come with the record ` +
+	`(attachments: true in the trigger of a webhook)`
 
 // readFile gives the file in a value, nil when it is blank.
 func readFile(v any) (*File, *Problem) {

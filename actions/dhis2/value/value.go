@@ -124,6 +124,9 @@ func (k *Kind) Convert(v any, c *Context) (Result, *Problem) {
 	return r, nil
 }
 
+// Unwrap takes a single value out of what some sources put around it.
+func (k *Kind) Unwrap(v any) any { return k.unwrap(v) }
+
 // unwrap takes a single value out of what some sources put around it: an element of XML with
 // attributes is {"#text": ..., "@xmlns": ...}, and a question that may be repeated is a list, also
 // of one answer.

@@ -42,7 +42,7 @@ func answers(t testing.TB) (list []answer, taken map[string]map[string]bool) {
 	return list, taken
 }
 
-func context() *Context {
+func newContext() *Context {
 	return &Context{
 		Now:  func() time.Time { return time.Date(2026, 6, 15, 12, 0, 0, 0, time.UTC) },
 		Zone: time.UTC,
@@ -79,7 +79,7 @@ func TestServersTakeWhatLeaves(t *testing.T) {
 	for _, a := range list {
 		name := a.Type + ` "` + a.Value + `"`
 		kind := Kind{Type: a.Type}
-		r, problem := kind.Convert(a.Value, context())
+		r, problem := kind.Convert(a.Value, newContext())
 		if taken[a.Type][a.Value] {
 			if problem != nil || r.Blank {
 				t.Errorf("%s: servers take it, we say %v", name, problem)
@@ -106,7 +106,7 @@ func sexOptions() *Options {
 
 func TestConvert(t *testing.T) {
 	nairobi := time.FixedZone("EAT", 3*3600)
-	local := context()
+	local := newContext()
 	local.Zone = nairobi
 	options := sexOptions()
 	tests := []struct {
@@ -189,7 +189,7 @@ func TestConvert(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			c := context()
+			c := newContext()
 			if strings.HasSuffix(test.name, "in the zone") {
 				c = local
 			}
@@ -223,11 +223,11 @@ func FuzzConvert(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, typ, in string) {
 		kind := Kind{Type: typ, Future: true}
-		r, problem := kind.Convert(in, context())
+		r, problem := kind.Convert(in, newContext())
 		if problem != nil || r.Blank {
 			return
 		}
-		again, problem := kind.Convert(r.Text, context())
+		again, problem := kind.Convert(r.Text, newContext())
 		if problem != nil || again != r {
 			t.Fatalf("%s %q gives %q, which gives %q, %v", typ, in, r.Text, again.Text, problem)
 		}

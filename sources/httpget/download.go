@@ -1,0 +1,129 @@
+package httpget
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/culvert/culvert/rules"
+)
+
+// What a download may take: photos come over poor lines, and whoever waits for them sends nothing meanwhile.
+const (
+	downloadTimeout   = 90 * time.Second
+	downloadRedirects = 5
+)
+
+// Download fetches a file of at most limit bytes, with the media type that the system names. The
+// credentials go to the host of the address alone: a redirect to the storage behind it is followed
+// without them, and never from https to http. It is asked once, for whoever wants the file tries
+// again. The error is a *rules.AttachmentError, or that ctx ended.
+func (c *Client) Download(ctx context.Context, u *url.URL, limit int64) (content []byte, mediaType string, err error) {
+	within, cancel := context.WithTimeout(ctx, downloadTimeout)
+	defer cancel()
+	content, mediaType, err = c.download(within, u, limit)
+	if ctx.Err() != nil {
+		return nil, "", ctx.Err()
+	}
+	return content, mediaType, err
+}
+
+func (c *Client) download(ctx context.Context, u *url.URL, limit int64) ([]byte, string, error) {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	defer transport.CloseIdleConnections()
+	client := &http.Client{Transport: transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	at := u
+	for range downloadRedirects + 1 {
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
+		if err != nil {
+			return nil, "", away(u, "names an address that cannot be asked", "report it to the server's administrators")
+		}
+		r.Header.Set("User-Agent", "culvert")
+		r.Header.Set("Accept", "*/*")
+		if at.Scheme == u.Scheme && at.Host == u.Host {
+			for name, values := range c.Header {
+				r.Header[name] = values
+			}
+			if c.Username != "" {
+				r.SetBasicAuth(c.Username, c.Password)
+			}
+		}
+		answer, err := client.Do(r)
+		if err != nil {
+			return nil, "", AttachmentError(unreachable(at, err))
+		}
+		next, err := answer.Location()
+		if answer.StatusCode/100 == 3 && err == nil {
+			_ = answer.Body.Close()
+			if next.Scheme != "https" && (next.Scheme != "http" || u.Scheme == "https") {
+				return nil, "", away(u, "sends readers of the file on to an address without protection",
+					"have it name storage with https")
+			}
+			at = next
+			continue
+		}
+		content, err := readFile(answer, at, limit)
+		return content, answer.Header.Get("Content-Type"), err
+	}
+	return nil, "", away(u, "sends readers of the file on and on", "report it to the server's administrators")
+}
+
+func readFile(answer *http.Response, at *url.URL, limit int64) ([]byte, error) {
+	defer func() { _ = answer.Body.Close() }()
+	if answer.StatusCode != http.StatusOK {
+		_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, 64<<10)) // what it says is not the file
+		return nil, AttachmentError(refused(at, answer))
+	}
+	if strings.HasPrefix(answer.Header.Get("Content-Type"), "text/html") && !strings.Contains(path.Ext(at.Path), "htm") {
+		return nil, away(at, "answers with a page, perhaps one to log in, and not with the file",
+			"check user, password or key of the connection")
+	}
+	content, err := io.ReadAll(io.LimitReader(answer.Body, limit+1))
+	if err != nil {
+		return nil, AttachmentError(unreachable(at, err))
+	}
+	if int64(len(content)) > limit {
+		return nil, &rules.AttachmentError{Code: "file-too-large",
+			Message: fmt.Sprintf("is a file of more than %d bytes, the most that is taken", limit),
+			Hint:    "make it smaller at the source: set a lower resolution of photos there"}
+	}
+	return content, nil
+}
+
+func away(u *url.URL, message, hint string) error {
+	return &rules.AttachmentError{Code: "file-source-away", Message: "is not fetched: " + u.Host + " " + message,
+		Hint: hint + "; it is tried again by itself", Later: true}
+}
+
+// NotThere is the error of a file that a system does not have yet: photos come after the form.
+func NotThere(host string) error {
+	return &rules.AttachmentError{Code: "file-not-there", Later: true,
+		Message: "names a file that " + host + " does not have yet",
+		Hint: "it is asked for again by itself: phones send photos after the form; have the phone finish sending, or edit the " +
+			"form if the photo is lost"}
+}
+
+// AttachmentError says of why a system cannot be read what it means for a file. Other errors stay.
+func AttachmentError(err error) error {
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		return err
+	}
+	out := &rules.AttachmentError{Code: "file-source-away", Message: "is not fetched: " + e.Message, Hint: e.Hint,
+		Later: true, After: e.RetryAfter}
+	switch {
+	case e.Status == http.StatusNotFound, e.Status == http.StatusGone:
+		host, _, _ := strings.Cut(e.Message, " ")
+		return NotThere(host)
+	case e.Status == http.StatusBadRequest:
+		out.Code, out.Later = "file-not-there", false
+	}
+	return out
+}

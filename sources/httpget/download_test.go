@@ -1,0 +1,96 @@
+package httpget
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"testing"
+
+	"github.com/culvert/culvert/rules"
+)
+
+// TestDownload fetches files as servers give them: from themselves, from a storage behind them, not yet, not at all.
+func TestDownload(t *testing.T) {
+	t.Parallel()
+	leaked := make(chan string, 10)
+	storage := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "" || r.Header.Get("X-Key") != "" {
+			leaked <- r.URL.Path
+		}
+		_, _ = w.Write([]byte("stored"))
+	}))
+	t.Cleanup(storage.Close)
+	var server *httptest.Server
+	server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if user, password, _ := r.BasicAuth(); user != "u" || password != "p" || r.Header.Get("X-Key") != "k" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		switch r.URL.Path {
+		case "/here.jpg":
+			w.Header().Set("Content-Type", "image/jpeg")
+			_, _ = w.Write([]byte("here"))
+		case "/moved.jpg":
+			http.Redirect(w, r, "/here.jpg", http.StatusFound)
+		case "/stored.jpg":
+			http.Redirect(w, r, storage.URL+"/bucket/stored.jpg?signature=x", http.StatusTemporaryRedirect)
+		case "/loop.jpg":
+			http.Redirect(w, r, server.URL+"/loop.jpg", http.StatusFound)
+		case "/odd.jpg":
+			w.Header().Set("Location", "file:///etc/passwd")
+			w.WriteHeader(http.StatusFound)
+		case "/login.jpg":
+			w.Header().Set("Content-Type", "text/html; charset=utf-8")
+			_, _ = w.Write([]byte("<html>log in"))
+		case "/large.jpg":
+			_, _ = w.Write(make([]byte, 101))
+		case "/busy.jpg":
+			w.Header().Set("Retry-After", "7")
+			w.WriteHeader(http.StatusTooManyRequests)
+		case "/forbidden.jpg":
+			w.WriteHeader(http.StatusForbidden)
+		default:
+			w.WriteHeader(http.StatusNotFound)
+		}
+	}))
+	t.Cleanup(server.Close)
+	client := Client{Username: "u", Password: "p", Header: http.Header{"X-Key": {"k"}}, Log: slog.New(slog.DiscardHandler)}
+	for _, c := range []struct {
+		path, want, code string
+		later            bool
+	}{
+		{"/here.jpg", "here", "", false},
+		{"/moved.jpg", "here", "", false},
+		{"/stored.jpg", "stored", "", false},
+		{"/loop.jpg", "", "file-source-away", true},
+		{"/odd.jpg", "", "file-source-away", true},
+		{"/login.jpg", "", "file-source-away", true},
+		{"/large.jpg", "", "file-too-large", false},
+		{"/busy.jpg", "", "file-source-away", true},
+		{"/forbidden.jpg", "", "file-source-away", true},
+		{"/later.jpg", "", "file-not-there", true},
+	} {
+		u, err := url.Parse(server.URL + c.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, _, err := client.Download(t.Context(), u, 100)
+		e, _ := errors.AsType[*rules.AttachmentError](err)
+		switch {
+		case c.code == "" && (err != nil || string(content) != c.want):
+			t.Errorf("%s: %q %v", c.path, content, err)
+		case c.code != "" && (e == nil || e.Code != c.code || e.Later != c.later || e.Hint == ""):
+			t.Errorf("%s: %+v %v", c.path, e, err)
+		}
+		if c.path == "/busy.jpg" && (e == nil || e.After.Seconds() != 7) {
+			t.Errorf("%+v", e)
+		}
+	}
+	select {
+	case path := <-leaked:
+		t.Errorf("credentials went to the storage at %s", path)
+	default:
+	}
+}
