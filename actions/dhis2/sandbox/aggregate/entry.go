@@ -1,7 +1,6 @@
 package aggregate
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -23,67 +22,6 @@ type dataEntry struct {
 	user *catalog.User
 	o    *dataOptions
 	now  time.Time
-}
-
-// groupError refuses values together.
-type groupError struct {
-	code    string
-	args    []string
-	indexes []int
-}
-
-var groupSentences = map[string]string{
-	"E8002": "Data set detection failed, found several sets: `{0}`",
-	"E8003": "Data set detection failed, found no set for data element(s): `{0}`",
-	"E8004": "Data set is no valid uid: `{0}`",
-	"E8005": "Data set not found: `{0}`",
-	"E8008": "Completion date is no valid date: `{0}`",
-	"E8009": "Completion requires a data set, an org unit and a period",
-	"E8010": "Current user cannot enter data for data set: `{0}`",
-	"E8011": "Current user cannot enter data for org unit(s): `{0}`",
-	"E8012": "Current user cannot enter data for category option(s): `{0}`",
-	"E8020": "Data set {0} not usable with data element(s): `{1}`",
-	"E8021": "Data set {0} not usable with period(s): `{1}`",
-	"E8022": "Data set {0} not usable with org unit(s): `{1}`",
-	"E8023": "Data set {0} not usable with attribute option combo(s): `{1}`",
-	"E8024": "Data set {0} + data element {1} not usable with category option combo(s): `{2}`",
-	"E8025": "Attribute option combo {0} not usable with org unit(s): `{1}`",
-	"E8030": "Untimely data entry for data set {0} and period(s): `{1}`",
-	"E8031": "Untimely data entry for org unit {0} and period(s): `{1}`",
-	"E8032": "Untimely data entry for attribute option combo {0} and period(s): `{1}`",
-	"E8000": "Only {0} of {1} values are valid: {2}",
-	"E8100": "Value #{0} period not defined in group or value",
-	"E8101": "Value #{0} data set is required to decode category options: `{1}`",
-	"E8102": "Value #{0} data element not defined",
-	"E8103": "Value #{0} data element not found: `{1}`",
-	"E8104": "Value #{0} data element is no valid uid: `{1}`",
-	"E8105": "Value #{0} org unit not defined",
-	"E8106": "Value #{0} org unit is no valid uid: `{1}`",
-	"E8107": "Value #{0} org unit not found: `{1}`",
-	"E8108": "Value #{0} category option combo not found: `{1}`",
-	"E8109": "Value #{0} category option combo is no valid uid: `{1}`",
-	"E8110": "Value #{0} attribute option combo not found: `{1}`",
-	"E8111": "Value #{0} attribute option combo is no valid uid: `{1}`",
-	"E8120": "Value #{0} value is required",
-	"E8121": "Value #{0} value or comment is required",
-	"E8122": "Value #{0} value `{1}` is no valid {2}: {3}",
-	"E8123": "Value #{0} value `{1}` is no option of data element {2}",
-	"E8124": "Value #{0} comment `{1}` is no option",
-	"E8125": "Value #{0} comment is longer than {1} characters",
-	"E8128": "Value #{0} all affect the same data value: `{1}`",
-}
-
-func (g *groupError) text() string {
-	out := groupSentences[g.code]
-	for i, a := range g.args {
-		out = strings.ReplaceAll(out, fmt.Sprintf("{%d}", i), a)
-	}
-	return out
-}
-
-func (g *groupError) conflict() conflict {
-	return conflict{Objects: map[string]string{"args": strings.Join(g.args, "-")}, Value: g.text(), Code: g.code,
-		Indexes: g.indexes}
 }
 
 // datumEntry is one decoded value. Combos are empty where none was given.
@@ -215,9 +153,10 @@ func (e *dataEntry) decode(set *valueSet) (entries []*datumEntry, ds string, ge 
 			return bad("E8009")
 		}
 	}
-	outer, outerOK := period.Period{}, false
+	outer := period.Period{}
 	if set.period != "" {
-		if outer, outerOK = period.Parse(set.period); !outerOK {
+		var ok bool
+		if outer, ok = period.Parse(set.period); !ok {
 			return nil, "", nil, errNothing
 		}
 	}
@@ -226,63 +165,74 @@ func (e *dataEntry) decode(set *valueSet) (entries []*datumEntry, ds string, ge 
 		attributeCombo = e.comboBy(e.c.DataSets[ds].Combo, set.attributeOptions)
 	}
 	for i, in := range set.values {
-		n := strconv.Itoa(i)
 		x := &datumEntry{index: i, period: outer, attributeCombo: attributeCombo, value: in.value, comment: in.comment,
 			followUp: in.followUp, deleted: in.deleted}
-		if in.period != "" {
-			var ok bool
-			if x.period, ok = period.Parse(in.period); !ok {
-				return nil, "", nil, errNothing
-			}
-		} else if !outerOK {
-			return bad("E8100", n)
-		}
-		unit := in.orgUnit
-		if unit == "" {
-			unit = set.orgUnit
-		}
-		combo := in.attributeCombo
-		if combo == "" {
-			combo = set.combo
-		}
-		if in.options != nil {
-			if ds == "" {
-				return bad("E8101", n, attributesText(in.options))
-			}
-			known, element := e.c.DataSets[ds], e.uid(catalog.KindDataElement, catalog.KindDataElement, in.element)
-			if known == nil || known.Elements[element] == "" {
-				return nil, "", nil, errNothing
-			}
-			if x.combo = e.comboBy(known.Elements[element], in.options); x.combo == "" {
-				return bad("E8108", n, attributesText(in.options))
-			}
-		}
-		for _, f := range []struct {
-			text, kind, scheme          string
-			into                        *string
-			missing, unknown, malformed string
-		}{
-			{in.element, catalog.KindDataElement, catalog.KindDataElement, &x.element, "E8102", "E8103", "E8104"},
-			{unit, catalog.KindOrgUnit, catalog.KindOrgUnit, &x.unit, "E8105", "E8107", "E8106"},
-			{in.combo, catalog.KindOptionCombo, catalog.KindOptionCombo, &x.combo, "", "E8108", "E8109"},
-			{combo, catalog.KindOptionCombo, "attributeOptionCombos", &x.attributeCombo, "", "E8110", "E8111"},
-		} {
-			if f.text == "" {
-				if f.missing != "" {
-					return bad(f.missing, n)
-				}
-				continue
-			}
-			if *f.into = e.uid(f.kind, f.scheme, f.text); *f.into == "" {
-				return bad(f.unknown, n, f.text)
-			}
-			if !ids.Valid(*f.into) {
-				return bad(f.malformed, n, f.text)
-			}
+		if ge, err := e.decodeValue(set, ds, in, x); ge != nil || err != nil {
+			return nil, "", ge, err
 		}
 		entries = append(entries, x)
 	}
 	return entries, ds, nil, nil
+}
+
+// decodeValue decodes what one value is about; what the set says of all its values is in x already.
+func (e *dataEntry) decodeValue(set *valueSet, ds string, in datumIn, x *datumEntry) (*groupError, error) {
+	refuse := func(code string, args ...string) (*groupError, error) {
+		return &groupError{code: code, args: args}, nil
+	}
+	n := strconv.Itoa(x.index)
+	if in.period != "" {
+		var ok bool
+		if x.period, ok = period.Parse(in.period); !ok {
+			return nil, errNothing
+		}
+	} else if set.period == "" {
+		return refuse("E8100", n)
+	}
+	unit := in.orgUnit
+	if unit == "" {
+		unit = set.orgUnit
+	}
+	combo := in.attributeCombo
+	if combo == "" {
+		combo = set.combo
+	}
+	if in.options != nil {
+		if ds == "" {
+			return refuse("E8101", n, attributesText(in.options))
+		}
+		known, element := e.c.DataSets[ds], e.uid(catalog.KindDataElement, catalog.KindDataElement, in.element)
+		if known == nil || known.Elements[element] == "" {
+			return nil, errNothing
+		}
+		if x.combo = e.comboBy(known.Elements[element], in.options); x.combo == "" {
+			return refuse("E8108", n, attributesText(in.options))
+		}
+	}
+	for _, f := range []struct {
+		text, kind, scheme          string
+		into                        *string
+		missing, unknown, malformed string
+	}{
+		{in.element, catalog.KindDataElement, catalog.KindDataElement, &x.element, "E8102", "E8103", "E8104"},
+		{unit, catalog.KindOrgUnit, catalog.KindOrgUnit, &x.unit, "E8105", "E8107", "E8106"},
+		{in.combo, catalog.KindOptionCombo, catalog.KindOptionCombo, &x.combo, "", "E8108", "E8109"},
+		{combo, catalog.KindOptionCombo, "attributeOptionCombos", &x.attributeCombo, "", "E8110", "E8111"},
+	} {
+		if f.text == "" {
+			if f.missing != "" {
+				return refuse(f.missing, n)
+			}
+			continue
+		}
+		if *f.into = e.uid(f.kind, f.scheme, f.text); *f.into == "" {
+			return refuse(f.unknown, n, f.text)
+		}
+		if !ids.Valid(*f.into) {
+			return refuse(f.malformed, n, f.text)
+		}
+	}
+	return nil, nil
 }
 
 // uid decodes an identifier; one in the scheme UID stands for itself, known or not.

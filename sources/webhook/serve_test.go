@@ -1,0 +1,122 @@
+package webhook
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestRate(t *testing.T) {
+	route := open
+	route.Limits = Limits{Rate: 2, Burst: 2}
+	h, _ := serve(t, route)
+	var codes []int
+	for range 3 {
+		codes = append(codes, send(h, post("/forms", "", `{"a": 1}`)).Code)
+	}
+	h.Replace([]Route{route}) // a reload gives no fresh allowance
+	w := send(h, post("/forms", "", `{"a": 1}`))
+	codes = append(codes, w.Code)
+	if diff := cmp.Diff([]int{202, 202, 429, 429}, codes); diff != "" {
+		t.Error(diff)
+	}
+	if w.Header().Get("Retry-After") != "1" {
+		t.Errorf("retry after %q", w.Header().Get("Retry-After"))
+	}
+}
+
+func TestIdempotencyKeys(t *testing.T) {
+	h, s := serve(t, open)
+	keyed := func(body string) *httptest.ResponseRecorder {
+		return send(h, post("/forms", "", body, func(r *http.Request) { r.Header.Set("Idempotency-Key", "k1") }))
+	}
+	first, second, other := keyed(`{"a": 1}`), keyed(`{"a": 1}`), keyed(`{"a": 2}`)
+	if first.Code != 202 || second.Code != 200 || first.Body.String() != second.Body.String() {
+		t.Errorf("answered %d %s and %d %s", first.Code, first.Body, second.Code, second.Body)
+	}
+	if other.Code != 422 {
+		t.Errorf("the key with another body: answered %d", other.Code)
+	}
+	if len(s.records) != 1 {
+		t.Errorf("%d records", len(s.records))
+	}
+	if got := s.records[0].Origin.Headers; got["idempotency-key"] != "k1" {
+		t.Errorf("the rule sees the headers %v", got)
+	}
+}
+
+// Every request that comes while routes are replaced is answered under the old routes or the new ones.
+func TestReplaceWhileServing(t *testing.T) {
+	h, s := serve(t, open)
+	srv := httptest.NewServer(h)
+	defer srv.Close()
+	client := srv.Client()
+	defer client.CloseIdleConnections()
+	var senders sync.WaitGroup
+	for range 4 {
+		senders.Go(func() {
+			for i := range 50 {
+				res, err := client.Post(srv.URL+"/forms", "application/json", strings.NewReader(fmt.Sprintf(`{"i": %d}`, i)))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				_, _ = io.Copy(io.Discard, res.Body)
+				res.Body.Close()
+				if res.StatusCode != http.StatusAccepted {
+					t.Errorf("answered %d", res.StatusCode)
+				}
+			}
+		})
+	}
+	stop := make(chan struct{})
+	var replacer sync.WaitGroup
+	replacer.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				h.Replace([]Route{open, {Rule: "other", Path: "/other", Auth: Auth{None: true}}})
+			}
+		}
+	})
+	senders.Wait()
+	close(stop)
+	replacer.Wait()
+	if len(s.records) != 200 {
+		t.Errorf("%d of 200 records", len(s.records))
+	}
+}
+
+func TestRunGivesTheSink(t *testing.T) {
+	h, err := New(Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Replace([]Route{open})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error)
+	go func() { done <- h.Run(ctx, &sink{}) }()
+	deadline := time.Now().Add(10 * time.Second)
+	for send(h, post("/forms", "", `{"a": 1}`)).Code != 202 {
+		if time.Now().After(deadline) {
+			t.Fatal("the sink is never used")
+		}
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if w := send(h, post("/forms", "", `{"a": 1}`)); w.Code != 503 {
+		t.Errorf("after the end: answered %d", w.Code)
+	}
+}
