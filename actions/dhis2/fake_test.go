@@ -70,6 +70,12 @@ func (f *fake) Reserve(_ context.Context, q client.ReserveQuery) ([]string, erro
 	return values, nil
 }
 
+func (f *fake) PlanOrgUnit(context.Context, client.OrgUnit) (*client.OrgUnitPlan, error) {
+	return &client.OrgUnitPlan{}, nil
+}
+
+func (f *fake) ApplyOrgUnit(context.Context, *client.OrgUnitPlan) error { return nil }
+
 func (f *fake) Transfer(context.Context, client.Transfer) error { return nil }
 
 func (f *fake) UploadFile(_ context.Context, u client.Upload) (string, error) { return u.UID, nil }

@@ -64,6 +64,7 @@ type Service struct {
 	current     atomic.Pointer[project.Project]
 	reload      reloadState
 	synced      syncHistory
+	unitSync    unitSync
 }
 
 // Open reads the project and makes everything ready, without taking or sending anything. Mistakes
@@ -218,6 +219,8 @@ func (s *Service) target(c *project.Config, server *project.Server, cl *client.C
 		Import:  dhis2.ImportOptions(server.Import),
 
 		MaxRecords: server.Limits.BatchMax,
+
+		OrgUnitsChanged: func() { s.unitSync.changed(server.Name) },
 	})
 }
 
@@ -238,6 +241,7 @@ func (s *Service) Run(ctx context.Context) (err error) {
 		start("web server", s.serve)
 		start("watch the rules", s.watch)
 		start("sync", s.syncLoop)
+		start("sync of org units", s.syncChangedUnits)
 		start("notify", s.notifyLoop)
 		start("announce", s.announce)
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/value"
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/geo"
+	"github.com/culvert/culvert/rules/yamlnode"
 )
 
 // geometryField is where an object lies: a position or an area.
@@ -33,13 +34,18 @@ func (c *compiler) geometry(feature, of string) *geometryField {
 			"%s has no geometry that can be written", of)
 		return nil
 	}
+	return c.shapeOf(n, g, of)
+}
+
+// shapeOf compiles what gives a shape. Without a kind any is right.
+func (c *compiler) shapeOf(n *yamlnode.Node, g *geometryField, of string) *geometryField {
 	lat, lon := n.Get("latitude"), n.Get("longitude")
 	if lat != nil || lon != nil {
 		switch {
 		case lat == nil || lon == nil:
 			c.errorAt(n.Place(), "wrong-shape", "give latitude and longitude", "a position needs both parts")
 			return nil
-		case g.kind != geo.Point:
+		case g.kind != geo.Point && g.kind != "":
 			c.errorAt(n.Place(), "no-geometry",
 				"give the shape as GeoJSON, as WKT or as a form's area, or choose the feature type Point in DHIS2 and sync",
 				"%s has an area as its geometry, not a position", of)
@@ -110,6 +116,9 @@ func (g *geometryField) eval(s *rules.Scope) (json.RawMessage, error) {
 		return nil, g.failure(f, in, value.PlaceProblem(err))
 	case shape == nil:
 		return nil, nil
+	}
+	if g.kind == "" {
+		return shape.GeoJSON(), nil
 	}
 	if shape = shape.As(g.kind); shape == nil {
 		return nil, g.failure(f, in, &value.Problem{

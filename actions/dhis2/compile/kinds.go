@@ -25,6 +25,7 @@ const (
 	KindDataValueSet    = "dhis2.data_value_set"
 	KindRelationship    = "dhis2.relationship"
 	KindTransfer        = "dhis2.transfer"
+	KindOrgUnit         = "dhis2.org_unit"
 	KindDelete          = "dhis2.delete"
 )
 
@@ -46,6 +47,7 @@ func definitions() []definition {
 		{KindDataValueSet, compileDataValueSet},
 		{KindRelationship, compileRelationship},
 		{KindTransfer, compileTransfer},
+		{KindOrgUnit, compileOrgUnit},
 		{KindDelete, compileDelete},
 	}
 }

@@ -26,6 +26,8 @@ type Server interface {
 		error)
 	UploadFile(ctx context.Context, u client.Upload) (uid string, err error)
 	MarkFollowUps(ctx context.Context, list []client.FollowUp) error
+	PlanOrgUnit(ctx context.Context, w client.OrgUnit) (*client.OrgUnitPlan, error)
+	ApplyOrgUnit(ctx context.Context, p *client.OrgUnitPlan) error
 	object.Requests
 	Reserve(ctx context.Context, q client.ReserveQuery) ([]string, error)
 	FindTrackedEntities(ctx context.Context, q client.FindQuery) ([]client.Found, error)
@@ -45,6 +47,8 @@ type Options struct {
 	Import  object.ImportOptions // of every import; a rule may ask for more
 	// MaxRecords is how many records of a batch go into one tracker request; 0 means 1,000.
 	MaxRecords int
+	// OrgUnitsChanged is called after org units were written: the snapshot is older than they are.
+	OrgUnitsChanged func()
 }
 
 // target delivers to one server; see actions.Target.
@@ -58,6 +62,7 @@ type target struct {
 	shapes  *shapes
 	claims  identity.Claims
 	asked   *asked.Answerer
+	changed unitCounts
 }
 
 // maxRecords is how many records DHIS2 gains from in one request.

@@ -64,7 +64,7 @@ func (d *delivery) next(jobs []*job) []*item {
 		if j.requeue {
 			continue
 		}
-		reached := object.PhaseWrite
+		reached := object.Phase(0)
 		for _, i := range j.items {
 			if i.done {
 				continue
@@ -110,6 +110,8 @@ func (d *delivery) send(ctx context.Context, p object.Phase, items []*item) {
 		return
 	}
 	switch p {
+	case object.PhaseOrgUnit:
+		d.orgUnits(ctx, items)
 	case object.PhaseWrite, object.PhaseStatus:
 		d.write(ctx, items)
 	case object.PhaseDelete:

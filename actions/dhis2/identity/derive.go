@@ -44,6 +44,9 @@ func FileUID(object, field, sum string, generation int) string {
 	return uidOf("file", object, field, sum, generationText(generation))
 }
 
+// OrgUnitUID derives the uid of an org unit that a registry brings, from its code.
+func OrgUnitUID(project, code string) string { return uidOf("org unit", project, code) }
+
 func generationText(n int) string {
 	if n == 0 {
 		return ""

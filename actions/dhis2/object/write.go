@@ -52,7 +52,8 @@ type Phase int
 
 // The phases, in their order.
 const (
-	PhaseWrite Phase = iota
+	PhaseOrgUnit Phase = iota
+	PhaseWrite
 	PhaseTransfer
 	PhaseStatus
 	PhaseValues

@@ -304,6 +304,8 @@ func (v metadataView) deriveOrgUnit(uid, name string) (any, bool) {
 		return v.pointing(catalog.KindProgram, "organisationUnits", uid), true
 	case "dataSets":
 		return v.pointing(catalog.KindDataSet, "organisationUnits", uid), true
+	case "organisationUnitGroups":
+		return v.pointing(catalog.KindUnitGroup, "organisationUnits", uid), true
 	}
 	return nil, false
 }

@@ -1,0 +1,160 @@
+package dhis2
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+const unitRule = `
+  - dhis2.org_unit:
+      code: trigger.code
+      parent: trigger.parent
+      name: trigger.name
+      opening_date: {value: "2020-01-01"}
+      close: trigger.closed
+      geometry: {from: trigger.shape}
+      data_sets: {MAL_MONTHLY: trigger.malaria}
+      groups: {Posts: trigger.post}
+      dry_run: false
+      max_changes: 4
+`
+
+const unitSample = `{"id": "x", "code": "R-1", "parent": "TM-0102", "name": "N", "closed": "", "malaria": "", "post": "",
+ "shape": "", "date": "2026-03-02"}`
+
+// facility is a row of a registry.
+func facility(code, parent, name string, changes ...string) string {
+	row := map[string]string{"id": code + name + strings.Join(changes, ""), "code": code, "parent": parent, "name": name,
+		"closed": "", "malaria": "", "post": "", "shape": ""}
+	for n := 0; n < len(changes); n += 2 {
+		row[changes[n]] = changes[n+1]
+	}
+	text, _ := json.Marshal(row)
+	return string(text)
+}
+
+// ask sends a request to the sandbox and gives what it answers.
+func (s *site) ask(method, path, body string) map[string]any {
+	s.t.Helper()
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	r.SetBasicAuth("admin", "district")
+	r.Header.Set("Content-Type", "application/json")
+	w := httptest.NewRecorder()
+	s.sandbox.ServeHTTP(w, r)
+	var answer map[string]any
+	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || w.Code > 299 {
+		s.t.Fatal(method, path, w.Code, w.Body, err)
+	}
+	return answer
+}
+
+// unit is what the server has of an org unit, by its code.
+func (s *site) unit(code string) map[string]any {
+	s.t.Helper()
+	list := s.ask(http.MethodGet, "/api/organisationUnits?fields=id,name,shortName,closedDate,geometry,parent[code],"+
+		"dataSets[code],organisationUnitGroups[name]&filter=code:eq:"+code, "")["organisationUnits"].([]any)
+	if len(list) != 1 {
+		return nil
+	}
+	return list[0].(map[string]any)
+}
+
+// TestOrgUnits holds that org units are created, renamed, moved, closed, opened again, given a
+// shape, put into groups and data sets, each once; that a child may come before its parent; and that
+// no more of them change in a day than may.
+func TestOrgUnits(t *testing.T) {
+	everyVersion(t, func(t *testing.T, s *site) {
+		s.ask(http.MethodPost, "/api/organisationUnitGroups", `{"id": "newGroup001", "name": "Posts", "shortName": "Posts"}`)
+		text := strings.Replace(unitRule, "MAL_MONTHLY", s.index.Snapshot.DataSets[0].Name, 1)
+		limited := s.loadRule(ruleText(text), unitSample)
+		rule := s.loadRule(ruleText(strings.Replace(text, "max_changes: 4", "max_changes: 400", 1)), unitSample)
+		dry := s.loadRule(ruleText(strings.Replace(text, "dry_run: false", "dry_run: true", 1)), unitSample)
+		first := facility("R-1", "TM-0102", "Post")
+
+		results := s.deliver(dry.plans(t, first)...)
+		want(t, results, "F")
+		if o := results[0].Outcomes[0]; o.Code != "org-unit-dry-run" || !strings.Contains(o.Cause, `created as "Post"`) {
+			t.Errorf("a dry run: %s", o.Cause)
+		}
+		if s.unit("R-1") != nil {
+			t.Error("a dry run created it")
+		}
+		want(t, s.deliver(rule.plans(t, facility("R-2", "R-1", "Below"), first)...), "D D")
+		want(t, s.deliver(rule.plans(t, first)...), "U")
+		want(t, s.deliver(rule.plans(t, facility("R-3", "R-9", "Orphan"))...), "R")
+		want(t, s.deliver(rule.plans(t, facility("R-1", "R-2", "Post"))...), "F") // below itself
+
+		want(t, s.deliver(rule.plans(t, facility("R-1", "TM-0101", "Clinic", "closed", "yes", "malaria", "yes", "post",
+			"yes", "shape", "POINT (36.8 -1.3)"))...), "D")
+		u := s.unit("R-1")
+		if u["name"] != "Clinic" || u["shortName"] != "Clinic" || u["closedDate"] == nil || u["geometry"] == nil ||
+			u["parent"].(map[string]any)["code"] != "TM-0101" || len(u["dataSets"].([]any)) != 1 ||
+			len(u["organisationUnitGroups"].([]any)) != 1 {
+			t.Errorf("changed to %v", u)
+		}
+		want(t, s.deliver(rule.plans(t, facility("R-1", "TM-0101", "Clinic", "closed", "no", "malaria", "no", "post",
+			"no"))...), "D")
+		u = s.unit("R-1")
+		if u["closedDate"] != nil || u["geometry"] == nil || len(u["dataSets"].([]any)) != 0 ||
+			len(u["organisationUnitGroups"].([]any)) != 0 {
+			t.Errorf("changed back to %v", u)
+		}
+		s.memory = newMemory() // lost: compared again, nothing has to be done
+		s.target = NewTarget(s.client, s.current, s.memory, testOptions())
+		want(t, s.deliver(rule.plans(t, facility("R-2", "R-1", "Below"))...), "D")
+
+		var rows, expected []string
+		for _, code := range strings.Fields("A B C D E F") {
+			rows, expected = append(rows, facility("L-"+code, "TM-0101", code)), append(expected, "D")
+		}
+		expected[4], expected[5] = "F", "F"
+		results = s.deliver(limited.plans(t, rows...)...)
+		want(t, results, strings.Join(expected, " "))
+		if code := results[5].Outcomes[0].Code; code != "too-many-org-units" {
+			t.Errorf("beyond the limit: %s", code)
+		}
+		s.target = NewTarget(s.client, s.current, s.memory, testOptions()) // a restart forgets nothing
+		want(t, s.deliver(limited.plans(t, rows[4])...), "F")
+		plans := limited.plans(t, rows[5])
+		plans[0].Insist = true
+		want(t, s.deliver(plans...), "D")
+	})
+}
+
+// TestOrgUnitsMadeByHand holds that an org unit of the name without a code is not made twice.
+func TestOrgUnitsMadeByHand(t *testing.T) {
+	everyVersion(t, func(t *testing.T, s *site) {
+		parent, _, _ := s.index.OrgUnit("TM-0101")
+		s.ask(http.MethodPost, "/api/organisationUnits", `{"id": "handMade001", "name": "By hand", "shortName": "By hand",
+			"openingDate": "2020-01-01", "parent": {"id": "`+parent.ID+`"}}`)
+		text := ruleText(strings.Replace(unitRule, "      data_sets: {MAL_MONTHLY: trigger.malaria}\n", "", 1))
+		row := facility("H-1", "TM-0101", "BY HAND")
+		want(t, s.deliver(s.loadRule(text, unitSample).plans(t, row)...), "F")
+		adopting := strings.Replace(text, "dry_run: false", "dry_run: false\n      adopt: true", 1)
+		want(t, s.deliver(s.loadRule(adopting, unitSample).plans(t, row)...), "D")
+		if u := s.unit("H-1"); u["id"] != "handMade001" || u["name"] != "BY HAND" {
+			t.Errorf("adopted as %v", u)
+		}
+	})
+}
+
+// TestOrgUnitFindings holds what validate says of org units.
+func TestOrgUnitFindings(t *testing.T) {
+	for name, test := range map[string]struct{ change, with, code string }{
+		"nothing to know it by": {"      code: trigger.code\n", "", "missing-key"},
+		"unknown parent":        {"parent: trigger.parent", "parent: {value: Nowhere}", "unknown-org-unit"},
+		"unknown data set":      {"MAL_MONTHLY", "Nothing", "unknown-data-set"},
+		"no number":             {"max_changes: 4", "max_changes: many", "wrong-shape"},
+		"another key":           {"dry_run: false", "delete: true", "unknown-key"},
+	} {
+		text := strings.Replace(unitRule, test.change, test.with, 1)
+		text = strings.Replace(text, "MAL_MONTHLY", country().Snapshot.DataSets[0].Name, 1)
+		list := loadRule(t, country(), ruleText(text), unitSample).findings.List
+		if len(list) == 0 || list[0].Code != test.code {
+			t.Errorf("%s: %s", name, printed(list))
+		}
+	}
+}
