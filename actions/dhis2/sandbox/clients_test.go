@@ -1,9 +1,12 @@
 package sandbox
 
 import (
+	"context"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
+	"time"
 )
 
 // TestRealClients lets real client libraries of DHIS2 do their usual work. It needs a Python that
@@ -33,5 +36,31 @@ func TestRealClients(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestJavaClient lets dhis2-java-client do its usual work. It needs a JDK, and a folder with the
+// client and what it needs: CULVERT_TEST_JAVA_CLIENT names it (testdata/clients/pom.xml fetches it).
+func TestJavaClient(t *testing.T) {
+	t.Parallel()
+	jars := os.Getenv("CULVERT_TEST_JAVA_CLIENT")
+	if jars == "" {
+		t.Skip("CULVERT_TEST_JAVA_CLIENT names no folder of dhis2-java-client, so this client is not tried")
+	}
+	if found, err := filepath.Glob(filepath.Join(jars, "dhis2-java-client-*.jar")); err != nil || len(found) == 0 {
+		t.Fatalf("CULVERT_TEST_JAVA_CLIENT names %s, which holds no dhis2-java-client (%v)", jars, err)
+	}
+	java, err := exec.LookPath("java")
+	if err != nil {
+		t.Skip("no java, so this client is not tried")
+	}
+	for _, version := range []string{"2.41", "2.42", "2.43"} {
+		s := newSite(t, Options{Version: version})
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, java, "-cp", filepath.Join(jars, "*"), "testdata/clients/WorkWithJavaClient.java", s.web.URL, version)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", version, err, out)
+		}
 	}
 }
