@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/culvert/culvert/engine/language"
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/rules/diag"
 )
@@ -36,6 +37,8 @@ type app struct {
 	verbose        bool
 	logFormat      string
 	loader         *project.Loader
+	lang           string             // as --lang says
+	language       *language.Language // what people are told in; nil: English
 }
 
 // run executes one command line and gives the exit code; tests call it in-process.
@@ -48,7 +51,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	err := root.ExecuteContext(ctx)
+	err := errors.Join(root.ExecuteContext(ctx), a.finish())
 	switch {
 	case err == nil:
 		return exitFine
@@ -56,8 +59,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		return exitFindings
 	default:
 		// What is told of a server says that it is tried again, which a run does and a command that has ended does not.
-		fmt.Fprintf(a.stderr, "culvert: %s\n", strings.ReplaceAll(err.Error(), "it is tried again by itself",
-			"run this command again then"))
+		fmt.Fprintf(a.stderr, "culvert: %s\n", a.language.Text(strings.ReplaceAll(err.Error(),
+			"it is tried again by itself", "run this command again then")))
 		return exitCannot
 	}
 }
@@ -82,7 +85,11 @@ func (a *app) root() *cobra.Command {
 	var envFiles []string
 	root.PersistentFlags().StringArrayVar(&envFiles, "env-file", nil,
 		"read variables from a file of NAME=value lines; those that are set already stay")
-	root.PersistentPreRunE = func(*cobra.Command, []string) error { return readEnvFiles(envFiles) }
+	root.PersistentFlags().StringVar(&a.lang, "lang", "",
+		"the language of what people are told: en, fr or pt; default: that of the environment (LANG)")
+	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
+		return errors.Join(readEnvFiles(envFiles), a.speak(c))
+	}
 	for _, add := range a.commands() {
 		root.AddCommand(add())
 	}
@@ -126,7 +133,7 @@ func (a *app) loadConfig() (*project.Config, error) {
 
 // printFindings prints findings as text with their source lines.
 func (a *app) printFindings(w io.Writer, list diag.List, texts map[string][]byte) error {
-	return diag.Render(w, "text", diag.Report{Findings: list, Source: sourceOf(texts), Colour: a.colour(w)})
+	return diag.Render(w, "text", diag.Report{Findings: a.translated(list), Source: sourceOf(texts), Colour: a.colour(w)})
 }
 
 // sourceOf gives renderers the text of files.

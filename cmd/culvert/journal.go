@@ -104,6 +104,13 @@ func (a *app) knownRule(ctx context.Context, j journal.Journal, name string) err
 
 // table prints rows in columns.
 func table(w io.Writer, rows [][]string) {
+	if l := languageOf(w); l != nil {
+		for _, r := range rows {
+			for i := range r {
+				r[i] = l.Text(r[i])
+			}
+		}
+	}
 	widths := map[int]int{}
 	for _, r := range rows {
 		for i, cell := range r {

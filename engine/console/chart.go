@@ -6,6 +6,8 @@ import (
 	"math"
 	"strings"
 	"time"
+
+	"github.com/culvert/culvert/engine/language"
 )
 
 // bar is what happened in one stretch of time.
@@ -37,6 +39,10 @@ func (s series) sentence() string {
 	if t == (bar{}) {
 		return "nothing happened"
 	}
+	return t.sentence()
+}
+
+func (t bar) sentence() string {
 	return fmt.Sprintf("%s received, %s delivered, %s failed", number(t.Received), number(t.Delivered), number(t.Failed))
 }
 
@@ -49,56 +55,54 @@ func (s series) top() float64 {
 }
 
 // spark draws a series small, to stand in a row of a table.
-func (s series) spark() template.HTML {
+func (s series) spark(l *language.Language) template.HTML {
 	const width, height = 144.0, 24.0
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg class="chart spark" viewBox="0 0 %g %g" preserveAspectRatio="none" role="img" aria-label="%s">`,
 		width, height,
-		template.HTMLEscapeString(s.Name+": "+s.sentence()))
-	s.draw(&b, 0, width, height-1)
+		template.HTMLEscapeString(s.Name+": "+l.Text(s.sentence())))
+	s.draw(&b, l, width, height-1)
 	fmt.Fprintf(&b, `<line class="axis" x1="0" y1="%g" x2="%g" y2="%g"/></svg>`, height-.5, width, height-.5)
 	return template.HTML(b.String()) //nolint:gosec // numbers, and a text that is escaped
 }
 
 // chart draws a series large, with times and the height of the tallest bar. Letters stand beside
 // the drawing, which stretches with the page.
-func (s series) chart() template.HTML {
+func (s series) chart(l *language.Language) template.HTML {
 	const width, height = 600.0, 120.0
 	var b strings.Builder
 	fmt.Fprintf(&b, `<div class="plot"><span class="most" aria-hidden="true">%s</span><svg class="chart" viewBox="0 0 `+
 		`%g %g" preserveAspectRatio="none" role="img" aria-label="%s">`,
-		short(s.top()), width, height, template.HTMLEscapeString(s.Name+": "+s.sentence()))
+		short(s.top()), width, height, template.HTMLEscapeString(s.Name+": "+l.Text(s.sentence())))
 	for _, share := range []float64{0, 0.5} {
 		fmt.Fprintf(&b, `<line class="axis" x1="0" y1="%g" x2="%g" y2="%g"/>`, share*height+.5, width, share*height+.5)
 	}
-	s.draw(&b, 0, width, height-1)
+	s.draw(&b, l, width, height-1)
 	fmt.Fprintf(&b, `<line class="axis" x1="0" y1="%g" x2="%g" y2="%g"/></svg><div class="times" aria-hidden="true">`,
 		height-.5, width, height-.5)
 	for i := 0; i < len(s.Bars); i += s.labelEvery() {
-		fmt.Fprintf(&b, `<span>%s</span>`, s.Bars[i].At.Local().Format(s.layout()))
+		fmt.Fprintf(&b, `<span>%s</span>`, s.Bars[i].At.Local().Format(s.layout(l)))
 	}
 	b.WriteString(`</div></div>`)
 	return template.HTML(b.String()) //nolint:gosec // numbers, and a text that is escaped
 }
 
 // draw draws the bars: what was received behind, what came of records before it.
-func (s series) draw(b *strings.Builder, left, width, height float64) {
+func (s series) draw(b *strings.Builder, l *language.Language, width, height float64) {
 	each := width / float64(max(1, len(s.Bars)))
 	top := s.top()
 	piece := func(class string, i int, from, to, thin float64) {
 		if to > from {
 			y, h := height-to/top*height, math.Max(1, (to-from)/top*height)
 			fmt.Fprintf(b, `<rect class="%s" x="%.1f" y="%.1f" width="%.1f" height="%.1f"/>`, class,
-				left+float64(i)*each+each*thin/2, y, each*(1-thin), h)
+				float64(i)*each+each*thin/2, y, each*(1-thin), h)
 		}
 	}
 	for i, x := range s.Bars {
 		if x == (bar{At: x.At}) {
 			continue
 		}
-		fmt.Fprintf(b, `<g><title>%s: %s received, %s delivered, %s failed</title>`, x.At.Local().Format("Mon 2 Jan 15:04"),
-			number(x.Received), number(x.Delivered),
-			number(x.Failed))
+		fmt.Fprintf(b, `<g><title>%s: %s</title>`, l.Moment(x.At.Local()), template.HTMLEscapeString(l.Text(x.sentence())))
 		piece("received", i, 0, float64(x.Received), .1)
 		piece("delivered", i, 0, float64(x.Delivered), .4)
 		piece("failed", i, float64(x.Delivered), float64(x.Delivered+x.Failed), .4)
@@ -109,12 +113,17 @@ func (s series) draw(b *strings.Builder, left, width, height float64) {
 // labelEvery says how many bars apart times are written.
 func (s series) labelEvery() int { return max(1, (len(s.Bars)+5)/6) }
 
-func (s series) layout() string {
+// layout is how times stand below a chart; a language other than English has no names of months and days here.
+func (s series) layout(l *language.Language) string {
+	day, hour := "2 Jan", "Mon 15:04"
+	if l != nil {
+		day, hour = "02/01", "02/01 15:04"
+	}
 	switch {
 	case s.Each >= 12*time.Hour:
-		return "2 Jan"
+		return day
 	case s.Each*time.Duration(len(s.Bars)) > 24*time.Hour:
-		return "Mon 15:04"
+		return hour
 	}
 	return "15:04"
 }

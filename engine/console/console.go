@@ -25,6 +25,7 @@ import (
 	"github.com/culvert/culvert/engine/access"
 	"github.com/culvert/culvert/engine/controls"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/language"
 )
 
 // Prefix begins the path of every page but the first, which is /.
@@ -43,6 +44,8 @@ type Config struct {
 	Project string
 	// Access says who is let in, and as what.
 	Access *access.Guard
+	// Language is that of whoever's browser names none that there is; nil: English.
+	Language *language.Language
 	// From gives the address that a request comes from, for log and throttle; nil: that of the connection.
 	From func(*http.Request) string
 	// Done ends what would go on for as long as somebody watches, when the process stops; nil: nothing does.
@@ -52,7 +55,7 @@ type Config struct {
 // Console serves the pages.
 type Console struct {
 	c     Config
-	pages map[string]*template.Template
+	pages map[string]map[string]*template.Template // by the code of a language, and by name
 	mux   *http.ServeMux
 
 	watching watching
@@ -75,25 +78,39 @@ func New(c Config) (*Console, error) {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Console{c: c, pages: map[string]*template.Template{}, mux: http.NewServeMux()}
+	s := &Console{c: c, pages: map[string]map[string]*template.Template{}, mux: http.NewServeMux()}
+	for _, tag := range language.Tags() {
+		l, _ := language.Find(tag)
+		pages, err := s.parse(l)
+		if err != nil {
+			return nil, err
+		}
+		s.pages[tag] = pages
+	}
+	s.routes()
+	return s, nil
+}
+
+// parse reads the templates of all pages, with functions that write numbers and times as a language does.
+func (s *Console) parse(l *language.Language) (map[string]*template.Template, error) {
 	names, err := fs.Glob(assets, "templates/*.html")
 	if err != nil {
 		return nil, fmt.Errorf("list the pages: %w", err)
 	}
+	pages := map[string]*template.Template{}
 	for _, file := range names {
 		name := strings.TrimSuffix(path.Base(file), ".html")
 		if name == "layout" || name == "parts" {
 			continue
 		}
-		t, err := template.New("layout.html").Funcs(s.functions()).ParseFS(assets, "templates/layout.html",
+		t, err := template.New("layout.html").Funcs(s.functions(l)).ParseFS(assets, "templates/layout.html",
 			"templates/parts.html", file)
 		if err != nil {
 			return nil, fmt.Errorf("read the page %s: %w", name, err)
 		}
-		s.pages[name] = t
+		pages[name] = t
 	}
-	s.routes()
-	return s, nil
+	return pages, nil
 }
 
 func (s *Console) routes() {
@@ -126,6 +143,7 @@ func (s *Console) routes() {
 	s.mux.HandleFunc("GET "+loginPath, s.page(s.loginPage))
 	s.mux.HandleFunc("POST "+loginPath, s.login)
 	s.mux.HandleFunc("POST "+Prefix+"logout", s.logout)
+	s.mux.HandleFunc("POST "+Prefix+"language", s.form(s.chooseLanguage))
 }
 
 // ServeHTTP lets in who may, and answers.
@@ -192,8 +210,9 @@ func (s *Console) page(make func(*http.Request) (view, error)) http.HandlerFunc 
 		v.Path = r.URL.Path
 		v.Notice = cmp.Or(v.Notice, notices[r.URL.Query().Get("did")])
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.Header().Set("Vary", "Accept-Language, Cookie")
 		w.WriteHeader(cmp.Or(v.Status, http.StatusOK))
-		if err := s.pages[v.Page].Execute(w, v); err != nil {
+		if err := s.write(w, s.languageOf(r), v); err != nil {
 			s.c.Log.Debug("console page not read to its end", "path", r.URL.Path, "error", err)
 		}
 	}

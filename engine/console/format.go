@@ -12,39 +12,42 @@ import (
 	"unicode/utf8"
 
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/language"
 )
 
 // functions are what templates may call.
-func (s *Console) functions() template.FuncMap {
+func (s *Console) functions(l *language.Language) template.FuncMap {
+	number := func(n int64) string { return localNumber(l, n) }
 	return template.FuncMap{
 		"time": func(t time.Time) string {
 			if t.IsZero() {
 				return "–"
 			}
-			return t.Local().Format("2006-01-02 15:04:05")
+			return l.Moment(t.Local())
 		},
 		"ago": func(t time.Time) string {
 			if t.IsZero() {
 				return "–"
 			}
-			return words(s.c.Now().Sub(t)) + " ago"
+			return l.Text(words(s.c.Now().Sub(t)) + " ago")
 		},
-		"length":  words,
-		"lag":     lag,
-		"rows":    func(text string) int { return min(max(strings.Count(text, "\n")+2, 8), 30) },
-		"iso":     func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-		"number":  number,
-		"segment": url.PathEscape,
-		"chart":   series.chart,
-		"spark":   series.spark,
-		"capital": capital,
-		"prose":   prose,
-		"add":     func(a, b int) int { return a + b },
-		"fields":  func(title string, fields []Field, t *Trace) fieldTable { return fieldTable{title, fields, t != nil} },
-		"parts":   func(server, title string, parts []Object) partTable { return partTable{server, title, parts} },
-		"leaves":  leaves,
-		"target":  func(kind, name string, paused bool) target { return target{kind, name, paused} },
-		"states":  func() []journal.State { return states },
+		"length":    func(d time.Duration) string { return l.Text(words(d)) },
+		"languages": func() []choice { return languages(l) },
+		"lag":       lag,
+		"rows":      func(text string) int { return min(max(strings.Count(text, "\n")+2, 8), 30) },
+		"iso":       func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"number":    number,
+		"segment":   url.PathEscape,
+		"chart":     series.chart,
+		"spark":     series.spark,
+		"capital":   func(text string) string { return capital(l.Text(text)) },
+		"prose":     func(text string) template.HTML { return prose(l.Text(text)) },
+		"add":       func(a, b int) int { return a + b },
+		"fields":    func(title string, fields []Field, t *Trace) fieldTable { return fieldTable{title, fields, t != nil} },
+		"parts":     func(server, title string, parts []Object) partTable { return partTable{server, title, parts} },
+		"leaves":    leaves,
+		"target":    func(kind, name string, paused bool) target { return target{kind, name, paused} },
+		"states":    func() []journal.State { return states },
 	}
 }
 
@@ -85,11 +88,14 @@ type target struct {
 	Paused     bool
 }
 
-// number writes a count with its thousands apart.
-func number(n int64) string {
+// number writes a count with its thousands apart, as English does.
+func number(n int64) string { return localNumber(nil, n) }
+
+// localNumber writes a count with its thousands apart.
+func localNumber(l *language.Language, n int64) string {
 	text := strconv.FormatInt(n, 10)
 	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
-		text = text[:i] + "\u202f" + text[i:]
+		text = text[:i] + l.Thousand() + text[i:]
 	}
 	return text
 }

@@ -64,7 +64,7 @@ func (s *Console) admit(w http.ResponseWriter, r *http.Request) (*http.Request, 
 	switch {
 	case user != nil:
 		return r.WithContext(context.WithValue(r.Context(), visitorKey{}, user)), true
-	case r.URL.Path == loginPath || static[strings.TrimPrefix(r.URL.Path, Prefix)] != "":
+	case r.URL.Path == loginPath || r.URL.Path == Prefix+"language" || static[strings.TrimPrefix(r.URL.Path, Prefix)] != "":
 		return r, true
 	case r.Header.Get("Authorization") != "" || strings.HasPrefix(r.URL.Path, APIPrefix) || r.Method != http.MethodGet:
 		w.Header().Set("WWW-Authenticate", `Basic realm="Culvert", charset="UTF-8"`)

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/culvert/culvert/engine/language"
+	"github.com/culvert/culvert/rules/diag"
+)
+
+// spoken are the commands whose output is for people alone, line by line.
+var spoken = []string{"status", "failures", "show", "health", "replay", "dismiss", "pause", "resume"}
+
+// speak finds the language of a command: --lang, else that of the environment (LC_ALL, LC_MESSAGES, LANG).
+func (a *app) speak(c *cobra.Command) error {
+	if a.lang != "" {
+		l, ok := language.Find(a.lang)
+		if !ok {
+			return fmt.Errorf("--lang %q is not known: use one of %s", a.lang, strings.Join(language.Tags(), ", "))
+		}
+		a.language = l
+	} else {
+		a.language, _ = language.Find(cmp.Or(os.Getenv("LC_ALL"), os.Getenv("LC_MESSAGES"), os.Getenv("LANG")))
+	}
+	format := c.Flags().Lookup("format")
+	if a.language != nil && slices.Contains(spoken, c.Name()) && (format == nil || format.Value.String() == "text") {
+		a.stdout = &language.Writer{To: a.stdout, Language: a.language}
+	}
+	return nil
+}
+
+// finish passes on what a translated output has kept.
+func (a *app) finish() error {
+	if w, ok := a.stdout.(*language.Writer); ok {
+		return w.Flush()
+	}
+	return nil
+}
+
+// languageOf gives the language that what is printed to a writer is in.
+func languageOf(w io.Writer) *language.Language {
+	if l, ok := w.(*language.Writer); ok {
+		return l.Language
+	}
+	return nil
+}
+
+// translated gives findings in the language of the command.
+func (a *app) translated(list diag.List) diag.List {
+	if a.language == nil {
+		return list
+	}
+	said := slices.Clone(list)
+	for i, d := range said {
+		said[i].Message, said[i].Hint = a.language.Text(d.Message), a.language.Text(d.Hint)
+		said[i].Related = slices.Clone(d.Related)
+		for k, r := range said[i].Related {
+			said[i].Related[k].Message = a.language.Text(r.Message)
+		}
+	}
+	return said
+}

@@ -1,0 +1,235 @@
+package language
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"golang.org/x/net/html"
+)
+
+// root is the top of the repository, from this package.
+const root = "../.."
+
+// rooms are where texts are made that people read while Culvert runs, and when they check their rules. What is written
+// for whoever writes rules in English anyway (pages of explain, help of commands, generated files) is not among them.
+var rooms = []string{
+	"rules", "actions", "sources",
+	"engine/console", "engine/status", "engine/notify", "engine/program", "engine/project", "engine/fileimport",
+	"engine/intake", "engine/queue", "engine/dispatch", "engine/supervise", "engine/work", "engine/controls",
+	"engine/service", "engine/access",
+	"cmd/culvert/status.go", "cmd/culvert/failures.go", "cmd/culvert/show.go", "cmd/culvert/validate.go",
+}
+
+// apart are folders below those rooms whose texts nobody reads in another language: the practice server speaks as DHIS2
+// does, and the others are for developers.
+var apart = []string{"sandbox", "conformance", "explain", "examples", "sourcetest", "tabulartest", "testdata", "static"}
+
+// mute are calls whose texts go to the log or to a machine.
+var mute = []string{
+	"Debug", "Info", "Warn", "Error", "DebugContext", "InfoContext", "WarnContext", "ErrorContext", "With", "Log",
+	"MustCompile", "HasPrefix", "HasSuffix", "Contains", "ContainsAny", "Exec", "Query", "QueryRow", "panic",
+	"StringVar", "BoolVar", "IntVar", "DurationVar", "StringSliceVar", "StringArrayVar", "Int64Var", "VarP",
+}
+
+// described are the fields of declarations from which the reference and the editor's help come.
+var described = []string{"Doc", "LeftOut", "Example", "Summary", "Help"}
+
+// more are texts that are put together from words, so that no literal of the code has them whole.
+var more = []string{
+	"pending", "delivered", "held", "skipped", "failed", "dismissed", "superseded",
+	"%d second", "%d seconds", "%d minute", "%d minutes", "%d hour", "%d hours", "%d day", "%d days", "%s ago",
+	"%d record", "%d records", "%d row", "%d rows", "%d rule", "%d rules", "%d file", "%d files",
+	"rule", "waiting", "oldest waiting", "last received", "look", "fix", "since", "example", "cause", "value", "column", "state",
+	"key", "tries", "content", "also", "never", "all", "none", "overview", "failures", "records", "files", "rules", "servers", "audit",
+	"viewer", "operator", "admin",
+	"%d error", "%d errors", "%d warning", "%d warnings", "error", "warning",
+}
+
+// extracted gives all texts of the code, with where each stands first.
+func extracted(t *testing.T) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	for _, key := range more {
+		found[key] = "put together"
+	}
+	for _, room := range rooms {
+		err := filepath.WalkDir(filepath.Join(root, room), func(p string, d fs.DirEntry, err error) error {
+			switch {
+			case err != nil:
+				return err
+			case d.IsDir() && slices.Contains(apart, d.Name()):
+				return filepath.SkipDir
+			case strings.HasSuffix(p, "_test.go"):
+			case strings.HasSuffix(p, ".go"):
+				return ofGo(p, found)
+			case strings.HasSuffix(p, ".html"):
+				return ofTemplate(p, found)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return found
+}
+
+// sentence tells whether a literal is something that people read: two words at least.
+var sentence = regexp.MustCompile(`\p{L}{2,}[,;:]? ["(%\p{L}]|%[a-z] \p{L}{2,}|\p{L}{3,}:? %`)
+
+// ofGo collects the texts of a source file.
+func ofGo(path string, found map[string]string) error {
+	set := token.NewFileSet()
+	f, err := parser.ParseFile(set, path, nil, 0)
+	if err != nil {
+		return err
+	}
+	var visit func(ast.Node) bool
+	visit = func(n ast.Node) bool {
+		switch x := n.(type) {
+		case *ast.ImportSpec:
+			return false
+		case *ast.Field:
+			ast.Inspect(x.Type, visit)
+			return false
+		case *ast.KeyValueExpr:
+			if key, ok := x.Key.(*ast.Ident); ok && slices.Contains(described, key.Name) {
+				return false
+			}
+		case *ast.CallExpr:
+			if slices.Contains(mute, called(x)) {
+				return false
+			}
+		case *ast.BinaryExpr, *ast.BasicLit:
+			text, literal := format(n.(ast.Expr))
+			if literal {
+				keep(found, text, set.Position(n.Pos()).String())
+			}
+			return !literal
+		}
+		return true
+	}
+	ast.Inspect(f, visit)
+	return nil
+}
+
+func called(x *ast.CallExpr) string {
+	switch f := x.Fun.(type) {
+	case *ast.SelectorExpr:
+		return f.Sel.Name
+	case *ast.Ident:
+		return f.Name
+	}
+	return ""
+}
+
+// format gives an expression as one format: literals that are joined, with %s for what is joined between them.
+func format(e ast.Expr) (text string, literal bool) {
+	switch x := e.(type) {
+	case *ast.BasicLit:
+		if x.Kind == token.STRING {
+			text, err := strconv.Unquote(x.Value)
+			return text, err == nil
+		}
+	case *ast.ParenExpr:
+		return format(x.X)
+	case *ast.CallExpr:
+		if called(x) == "Sprintf" && len(x.Args) > 0 {
+			return format(x.Args[0])
+		}
+	case *ast.BinaryExpr:
+		if x.Op == token.ADD {
+			a, first := format(x.X)
+			b, second := format(x.Y)
+			return a + b, first || second
+		}
+	}
+	return "%s", false
+}
+
+// spokenAt are the rooms whose texts are whole sentences; elsewhere they are put together and end without a full stop.
+var spokenAt = regexp.MustCompile(`engine/(console|notify)/|cmd/`)
+
+var sql = regexp.MustCompile(`\b(SELECT|INSERT|UPDATE|DELETE|CREATE|SESSION|LIMIT|NOT NULL|ORDER BY)\b.*[A-Z%*]$|^(SELECT|SET|WITH) `)
+
+// keep adds a text of the code, without the space around it.
+func keep(found map[string]string, text, place string) {
+	text = strings.TrimSpace(text)
+	if strings.HasSuffix(text, ".") && !spokenAt.MatchString(place) {
+		return // a description of a function or a metric
+	}
+	if !sentence.MatchString(text) || sql.MatchString(text) || !recognised(text) {
+		return
+	}
+	if _, ok := found[text]; !ok {
+		found[text] = place
+	}
+}
+
+// recognised tells whether a finished sentence can be told to be of the format.
+func recognised(text string) bool {
+	p, ok := newPattern(&entry{key: text})
+	return ok || !slices.ContainsFunc(p.pieces, func(p piece) bool { return p.kind != 0 })
+}
+
+var (
+	comment = regexp.MustCompile(`(?s)\{\{-?\s*/\*.*?\*/\s*-?\}\}`)
+	control = regexp.MustCompile(`\{\{-?\s*(if|else|end|range|with|define|template|block|\$\w+ *:?=|break|continue)\b?[^}]*\}\}|\{\{-?\s*\$\w+ *:?= [^}]*\}\}`)
+	value   = regexp.MustCompile(`\{\{[^}]*\}\}`)
+	letters = regexp.MustCompile(`\p{L}{2,}`)
+)
+
+// ofTemplate collects the texts of a page's template: those between tags, and the attributes that are read.
+func ofTemplate(path string, found map[string]string) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	const divide = "\x00"
+	page := comment.ReplaceAllString(string(text), "")
+	page = control.ReplaceAllString(page, divide)
+	page = value.ReplaceAllString(page, "%s")
+	add := func(run string) {
+		for part := range strings.SplitSeq(run, divide) {
+			part = strings.TrimSpace(html.UnescapeString(part))
+			if letters.MatchString(strings.ReplaceAll(part, "%s", "")) && recognised(part) {
+				if _, ok := found[part]; !ok {
+					found[part] = path
+				}
+			}
+		}
+	}
+	z := html.NewTokenizer(strings.NewReader(page))
+	quiet := 0
+	for {
+		switch kind := z.Next(); kind {
+		case html.ErrorToken:
+			return nil
+		case html.TextToken:
+			if quiet == 0 {
+				add(string(z.Raw()))
+			}
+		case html.StartTagToken, html.SelfClosingTagToken:
+			t := z.Token()
+			if kind == html.StartTagToken && !slices.Contains(voids, t.DataAtom) && (quiet > 0 || keeps(t)) {
+				quiet++
+			}
+			for _, a := range t.Attr {
+				if slices.Contains(spoken, a.Key) {
+					add(a.Val)
+				}
+			}
+		case html.EndTagToken:
+			quiet = max(quiet-1, 0)
+		}
+	}
+}

@@ -1,0 +1,271 @@
+package language
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// verb is a place in a format where a value is written: %s, %q, %[2]d, %.1f.
+var verb = regexp.MustCompile(`%(?:\[(\d+)\])?[-+# 0]*(?:\d+|\*)?(?:\.\d+)?([a-zA-Z%])`)
+
+// piece is a stretch of literal text, or a value.
+type piece struct {
+	text string // literal, where kind is 0
+	kind byte   // of the verb: 'q' quoted, 'd' digits, 's' anything
+	arg  int    // which value, from 0
+}
+
+// parseFormat parts a format of fmt into pieces; %% becomes literal.
+func parseFormat(format string) []piece {
+	var pieces []piece
+	var literal strings.Builder
+	flush := func() {
+		if literal.Len() > 0 {
+			pieces = append(pieces, piece{text: literal.String()})
+			literal.Reset()
+		}
+	}
+	next, at := 0, 0
+	for _, m := range verb.FindAllStringSubmatchIndex(format, -1) {
+		literal.WriteString(format[at:m[0]])
+		at = m[1]
+		kind := format[m[4]]
+		if kind == '%' {
+			literal.WriteByte('%')
+			continue
+		}
+		flush()
+		if m[2] >= 0 {
+			number, err := strconv.Atoi(format[m[2]:m[3]])
+			if err == nil && number > 0 {
+				next = number - 1
+			}
+		}
+		if kind != 'q' && kind != 'd' {
+			kind = 's'
+		}
+		pieces = append(pieces, piece{kind: kind, arg: next})
+		next++
+	}
+	literal.WriteString(format[at:])
+	flush()
+	return pieces
+}
+
+// pattern recognises sentences that were made with one format.
+type pattern struct {
+	pieces []piece
+	weight int // letters of its literals: the more, the surer
+	entry  *entry
+}
+
+// leastWeight is how many letters a format needs so that a finished sentence is recognised by it: "%s of %s" fits too much.
+const leastWeight = 3
+
+func newPattern(e *entry) (pattern, bool) {
+	p := pattern{pieces: parseFormat(e.key), entry: e}
+	values := 0
+	for i, piece := range p.pieces {
+		if piece.kind != 0 {
+			values++
+			if i > 0 && p.pieces[i-1].kind == 's' {
+				return p, false // two values side by side cannot be told apart
+			}
+			continue
+		}
+		for _, r := range piece.text {
+			if unicode.IsLetter(r) {
+				p.weight++
+			}
+		}
+	}
+	return p, values > 0 && p.weight >= leastWeight
+}
+
+// head is what a sentence of the pattern begins with, or "".
+func (p pattern) head() string {
+	if p.pieces[0].kind == 0 {
+		return firstWord(p.pieces[0].text)
+	}
+	return ""
+}
+
+// firstWord gives the letters that a text begins with, if something that is no letter follows them.
+func firstWord(text string) string {
+	for i, r := range text {
+		if !unicode.IsLetter(r) {
+			return text[:i]
+		}
+	}
+	return ""
+}
+
+// match gives the values that stand in a sentence where the pattern has its verbs.
+func (p pattern) match(text string) ([]string, bool) {
+	values := make([]string, len(p.pieces))
+	failed := map[[2]int]bool{}
+	var from func(i, at int) bool
+	from = func(i, at int) bool {
+		if i == len(p.pieces) {
+			return at == len(text)
+		}
+		state := [2]int{i, at}
+		if failed[state] {
+			return false
+		}
+		piece := p.pieces[i]
+		if piece.kind == 0 {
+			if strings.HasPrefix(text[at:], piece.text) && from(i+1, at+len(piece.text)) {
+				return true
+			}
+			failed[state] = true
+			return false
+		}
+		for _, end := range p.ends(i, text, at) {
+			if from(i+1, end) {
+				values[piece.arg] = text[at:end]
+				return true
+			}
+		}
+		failed[state] = true
+		return false
+	}
+	if !from(0, 0) {
+		return nil, false
+	}
+	return values, true
+}
+
+// ends lists where a value that begins at a place may end, the likeliest first.
+func (p pattern) ends(i int, text string, at int) []int {
+	switch p.pieces[i].kind {
+	case 'd':
+		end := at
+		for end < len(text) && (text[end] >= '0' && text[end] <= '9' || end == at && text[end] == '-') {
+			end++
+		}
+		if end == at {
+			return nil
+		}
+		return []int{end}
+	case 'q':
+		quoted, err := strconv.QuotedPrefix(text[at:])
+		if err != nil {
+			return nil
+		}
+		return []int{at + len(quoted)}
+	}
+	if i == len(p.pieces)-1 {
+		return []int{len(text)}
+	}
+	next := p.pieces[i+1].text
+	var ends []int
+	for end := at; end <= len(text); {
+		if next == "" {
+			ends = append(ends, end)
+			end++
+			continue
+		}
+		found := strings.Index(text[end:], next)
+		if found < 0 {
+			break
+		}
+		ends = append(ends, end+found)
+		_, size := utf8.DecodeRuneInString(text[end+found:])
+		end += found + max(size, 1)
+	}
+	return ends
+}
+
+// fill writes values into a format, each as it stands; %[2]s names the second.
+func fill(format string, values []string) string {
+	var b strings.Builder
+	for _, piece := range parseFormat(format) {
+		switch {
+		case piece.kind == 0:
+			b.WriteString(piece.text)
+		case piece.arg < len(values):
+			b.WriteString(values[piece.arg])
+		}
+	}
+	return b.String()
+}
+
+// patterns finds the pattern of a sentence.
+type patterns struct {
+	byHead map[string][]pattern // by the word that it begins with
+	others []pattern            // begin with a value
+}
+
+func newPatterns(entries map[string]*entry) patterns {
+	ps := patterns{byHead: map[string][]pattern{}}
+	for _, e := range entries {
+		p, ok := newPattern(e)
+		switch head := ""; {
+		case !ok:
+		case p.pieces[0].kind == 0 && p.head() != "":
+			head = p.head()
+			ps.byHead[head] = append(ps.byHead[head], p)
+		default:
+			ps.others = append(ps.others, p)
+		}
+	}
+	surest := func(a, b pattern) int {
+		return cmp.Or(cmp.Compare(b.weight, a.weight), cmp.Compare(a.entry.key, b.entry.key))
+	}
+	for _, list := range ps.byHead {
+		slices.SortFunc(list, surest)
+	}
+	slices.SortFunc(ps.others, surest)
+	return ps
+}
+
+// find gives the surest pattern of a sentence, and its values.
+func (ps patterns) find(text string) (*entry, []string) {
+	var best *entry
+	var values []string
+	weight := 0
+	for _, list := range [][]pattern{ps.byHead[firstWord(text)], ps.others} {
+		for _, p := range list {
+			if p.weight <= weight {
+				break
+			}
+			if found, ok := p.match(text); ok {
+				best, values, weight = p.entry, found, p.weight
+				break
+			}
+		}
+	}
+	return best, values
+}
+
+// checkFormat says what a translation's verbs lack against those of the English text.
+func checkFormat(english, translated string) error {
+	of := func(format string) map[int]byte {
+		kinds := map[int]byte{}
+		for _, p := range parseFormat(format) {
+			if p.kind != 0 {
+				kinds[p.arg] = p.kind
+			}
+		}
+		return kinds
+	}
+	want, got := of(english), of(translated)
+	for arg := range got {
+		if _, ok := want[arg]; !ok {
+			return fmt.Errorf("%q has a value %d that %q has not", translated, arg+1, english)
+		}
+	}
+	for arg := range want {
+		if _, ok := got[arg]; !ok {
+			return fmt.Errorf("%q lacks value %d of %q", translated, arg+1, english)
+		}
+	}
+	return nil
+}
