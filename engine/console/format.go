@@ -37,6 +37,7 @@ func (s *Console) functions(l *language.Language) template.FuncMap {
 		"rows":      func(text string) int { return min(max(strings.Count(text, "\n")+2, 8), 30) },
 		"iso":       func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"number":    number,
+		"rate":      func(f float64) string { return strings.Replace(fmt.Sprintf("%.1f", f), ".", l.Decimal(), 1) },
 		"segment":   url.PathEscape,
 		"chart":     series.chart,
 		"spark":     series.spark,

@@ -19,13 +19,13 @@ import (
 // root is the top of the repository, from this package.
 const root = "../.."
 
-// rooms are where texts are made that people read while Culvert runs, and when they check their rules. What is written
-// for whoever writes rules in English anyway (pages of explain, help of commands, generated files) is not among them.
+// rooms are where texts are made that people read who keep Culvert running: what waits, what failed and why, and what to
+// do. Findings about rule files, help of commands and generated files are for whoever writes rules, and are in English.
 var rooms = []string{
-	"rules", "actions", "sources",
-	"engine/console", "engine/status", "engine/notify", "engine/program", "engine/project", "engine/fileimport",
-	"engine/intake", "engine/queue", "engine/dispatch", "engine/supervise", "engine/work", "engine/controls",
-	"engine/service", "engine/access",
+	"actions/dhis2/asked", "actions/dhis2/codes", "actions/dhis2/deliver", "actions/dhis2/identity", "actions/dhis2/object",
+	"actions/dhis2/value",
+	"engine/access", "engine/console", "engine/controls", "engine/dispatch", "engine/fileimport", "engine/intake", "engine/notify",
+	"engine/program", "engine/queue", "engine/status", "engine/supervise", "engine/work",
 	"cmd/culvert/status.go", "cmd/culvert/failures.go", "cmd/culvert/show.go", "cmd/culvert/validate.go",
 }
 
@@ -41,7 +41,7 @@ var mute = []string{
 }
 
 // described are the fields of declarations from which the reference and the editor's help come.
-var described = []string{"Doc", "LeftOut", "Example", "Summary", "Help"}
+var described = []string{"Use", "Short", "Long", "Doc", "LeftOut", "Example", "Summary", "Help"}
 
 // more are texts that are put together from words, so that no literal of the code has them whole.
 var more = []string{
@@ -159,6 +159,10 @@ func format(e ast.Expr) (text string, literal bool) {
 // spokenAt are the rooms whose texts are whole sentences; elsewhere they are put together and end without a full stop.
 var spokenAt = regexp.MustCompile(`engine/(console|notify)/|cmd/`)
 
+// notation is what a machine reads: HTML, headers of HTTP, examples within quotes.
+var notation = regexp.MustCompile(`^<[a-z]|realm=|^(Bearer|ApiKey|ApiToken|Basic|GET|POST) |^[A-Z][a-z]+(-[A-Z][a-z]+)+[:,]|^#+ ` +
+	`|^"[^"]*"( matches "[^"]*")?$|^[a-z]+/[a-z]|^event: |^[A-Z ]+$|^[dMy/ .,-]+$|^html htm `)
+
 var sql = regexp.MustCompile(`\b(SELECT|INSERT|UPDATE|DELETE|CREATE|SESSION|LIMIT|NOT NULL|ORDER BY)\b.*[A-Z%*]$|^(SELECT|SET|WITH) `)
 
 // keep adds a text of the code, without the space around it.
@@ -167,7 +171,7 @@ func keep(found map[string]string, text, place string) {
 	if strings.HasSuffix(text, ".") && !spokenAt.MatchString(place) {
 		return // a description of a function or a metric
 	}
-	if !sentence.MatchString(text) || sql.MatchString(text) || !recognised(text) {
+	if !sentence.MatchString(text) || notation.MatchString(text) || sql.MatchString(text) || !recognised(text) {
 		return
 	}
 	if _, ok := found[text]; !ok {
@@ -201,7 +205,7 @@ func ofTemplate(path string, found map[string]string) error {
 	add := func(run string) {
 		for part := range strings.SplitSeq(run, divide) {
 			part = strings.TrimSpace(html.UnescapeString(part))
-			if letters.MatchString(strings.ReplaceAll(part, "%s", "")) && recognised(part) {
+			if !notation.MatchString(part) && letters.MatchString(strings.ReplaceAll(part, "%s", "")) && recognised(part) {
 				if _, ok := found[part]; !ok {
 					found[part] = path
 				}
