@@ -45,8 +45,8 @@ func TestPagesOfTheProject(t *testing.T) {
 	vera := func(r *http.Request) { r.SetBasicAuth("vera", "of-the-viewer") }
 	for _, path := range []string{"/console/rules", "/console/rules/anc", "/console/servers", "/console/servers/national",
 		"/console/files", "/", "/console/failures", "/console/records/1"} {
-		// to log out
-		if _, text, _ := get(t, srv.URL+path, vera); strings.Count(text, `method="post"`) != 1 ||
+		// to log out, and to choose a language
+		if _, text, _ := get(t, srv.URL+path, vera); strings.Count(text, `method="post"`) != 2 ||
 			strings.Contains(text, "/correct") {
 			t.Errorf("%s offers a viewer what a viewer may not do", path)
 		}

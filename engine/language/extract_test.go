@@ -45,13 +45,14 @@ var described = []string{"Use", "Short", "Long", "Doc", "LeftOut", "Example", "S
 
 // more are texts that are put together from words, so that no literal of the code has them whole.
 var more = []string{
-	"pending", "delivered", "held", "skipped", "failed", "dismissed", "superseded",
-	"%d second", "%d seconds", "%d minute", "%d minutes", "%d hour", "%d hours", "%d day", "%d days", "%s ago",
-	"%d record", "%d records", "%d row", "%d rows", "%d rule", "%d rules", "%d file", "%d files",
-	"rule", "waiting", "oldest waiting", "last received", "look", "fix", "since", "example", "cause", "value", "column", "state",
-	"key", "tries", "content", "also", "never", "all", "none", "overview", "failures", "records", "files", "rules", "servers", "audit",
-	"viewer", "operator", "admin",
-	"%d error", "%d errors", "%d warning", "%d warnings", "error", "warning",
+	"pending", "delivered", "held", "skipped", "failed", "dismissed", "superseded", "%d second", "%d seconds",
+	"%d minute", "%d minutes", "%d hour", "%d hours", "%d day", "%d days", "%s ago", "%d record", "%d records",
+	"%d row", "%d rows", "%d rule", "%d rules", "%d file", "%d files", "rule", "waiting", "oldest waiting",
+	"last received", "look", "fix", "since", "example", "cause", "value", "column", "state", "key", "tries",
+	"content", "also", "never", "all", "none", "overview", "failures", "records", "files", "rules", "servers",
+	"audit", "open", "away", "closed", "credentials", "paused", "trying", "unusable", "viewer", "operator",
+	"admin", "hour", "day", "week", "month", "%d error", "%d errors", "%d warning", "%d warnings", "error",
+	"warning",
 }
 
 // extracted gives all texts of the code, with where each stands first.

@@ -22,6 +22,7 @@ texts:
   "the server is away": le serveur ne répond pas
   "%s needs %s": "%s a besoin de %s"
   "write it as %s": écrivez-le sous la forme %s
+  "; %.1f records/s": "; %.1f fiches/s"
   "more than 10%% of the rows fail": plus de 10 %% des lignes échouent
 `
 
@@ -52,6 +53,7 @@ func TestText(t *testing.T) {
 		{"something else: the server is away", "something else: le serveur ne répond pas"},
 		{"nobody knows this", "nobody knows this"},
 		{"", ""},
+		{"server x: waiting; 0.5 records/s", "server x: en attente; 0.5 fiches/s"},
 		{"write it as `a: b`", "écrivez-le sous la forme `a: b`"},
 		{"look: waiting; the server is away", "look: en attente; le serveur ne répond pas"},
 	} {

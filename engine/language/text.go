@@ -101,7 +101,7 @@ func (l *Language) parts(text string, depth int) (string, bool) {
 		}
 		any := false
 		for i, part := range stretches {
-			said, ok := l.text(part, depth+1)
+			said, ok := l.joined(i, joint, part, depth+1)
 			stretches[i] = said
 			any = any || ok
 		}
@@ -110,6 +110,16 @@ func (l *Language) parts(text string, depth int) (string, bool) {
 		}
 	}
 	return text, false
+}
+
+// joined translates a part; what the code adds to a sentence begins with its joint, as in "; %d waiting".
+func (l *Language) joined(i int, joint, part string, depth int) (string, bool) {
+	if i > 0 {
+		if said, ok := l.known(joint+part, depth); ok {
+			return strings.TrimPrefix(said, joint), true
+		}
+	}
+	return l.text(part, depth)
 }
 
 // cut parts a text at a joint, but not within quotes or backticks.
