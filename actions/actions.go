@@ -152,6 +152,7 @@ type Result struct {
 	Outcomes   []Outcome
 	Digests    []Digest   // of objects now known to be on the server in this form
 	Identities []Identity // learned: matched people, new generations
+	Locks      []string   // the target's own: held until the result is recorded
 }
 
 // Digest is the fingerprint of an object's last delivered form, and what of it stands there.
@@ -198,6 +199,21 @@ type Shapes interface {
 	// ShapeNames gives the shapes of numbers.
 	ShapeNames(ctx context.Context, numbers []uint16) (map[uint16]string, error)
 }
+
+// Locks keeps the targets of several processes from writing one object, or creating one person, at
+// once. A Memory that several processes share implements it.
+type Locks interface {
+	// Lock takes those of the names that no other process has, and says which: it waits for nobody.
+	// What is taken again has to be given back as often. A process that ends without giving back
+	// holds nothing for longer than its lease.
+	Lock(ctx context.Context, names []string) (taken []bool, err error)
+	// Unlock gives names back.
+	Unlock(ctx context.Context, names []string) error
+}
+
+// ObjectBusy is the code of a write that was put off because another delivery wrote the same object,
+// or looked for the same person. It does not count as a try: whoever was first ends soon.
+const ObjectBusy = "object-busy"
 
 // MaxShape is the highest number of a shape.
 const MaxShape = 1<<14 - 1

@@ -21,7 +21,7 @@ func TestEventsOfNamespaces(t *testing.T) {
 		{"namespace: {records: project, people: north}\n", before},
 	} {
 		w := mustCompile(t, test.head+text, womanSample).plans(t, woman(1))[0].Writes[0].Object.(*object.Event)
-		book := identity.NewBook(nil, nil, nil, nil, identity.Options{Project: "test"})
+		book := identity.NewBook(nil, nil, nil, nil, nil, identity.Options{Project: "test"})
 		if got := book.EventUID(w.Ref); got != test.want {
 			t.Errorf("%q: %s of %s, want %s", test.head, got, w.Ref.Stage, test.want)
 		}

@@ -291,6 +291,11 @@ func (r Retry) settlement(v verdict, attempts int, now time.Time) journal.Settle
 	if v.state != journal.Pending {
 		return s
 	}
+	if v.problem.Code == actions.ObjectBusy {
+		s.Attempts = attempts
+		s.NextTry = now.Add(max(v.wait, time.Second))
+		return s
+	}
 	backoff, most := r.Transient, r.MaxTransient
 	if v.problem.Class == actions.ClassParent {
 		backoff, most = r.Parent, r.MaxParent

@@ -271,7 +271,12 @@ func (p *people) stop() {
 
 func (p *people) post(body string) {
 	p.t.Helper()
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "http://"+p.addr+"/people",
+	p.postTo("/people", body)
+}
+
+func (p *people) postTo(path, body string) {
+	p.t.Helper()
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodPost, "http://"+p.addr+path,
 		bytes.NewReader([]byte(body)))
 	if err != nil {
 		p.t.Fatal(err)

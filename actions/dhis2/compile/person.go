@@ -22,6 +22,7 @@ type personRef struct {
 	program  *metadata.Program
 	external *rules.Expr
 	match    []*valued
+	shared   map[string]bool // uids of those of match that several people may have
 	weighing *weighing
 	recreate bool
 	several  bool // several ids may be one person
@@ -192,7 +193,8 @@ func (w *personRef) eval(s *rules.Scope) (*identity.Person, error) {
 			return nil, placeholder(v, text)
 		}
 		if st == stateSet {
-			p.Match = append(p.Match, identity.Match{Attribute: v.uid, Value: text, Name: v.name, Program: w.scope(v.uid)})
+			p.Match = append(p.Match, identity.Match{Attribute: v.uid, Value: text, Name: v.name,
+				Program: w.scope(v.uid), Shared: w.shared[v.uid]})
 		}
 	}
 	return p, nil

@@ -65,6 +65,11 @@ func (w *personRef) anyOf(c *compiler, n *yamlnode.Node, set []*valued) {
 			}
 		}
 	}
+	w.shared = map[string]bool{}
+	for _, v := range w.match {
+		a := c.x.AttributeByID(v.uid)
+		w.shared[v.uid] = a == nil || !a.Unique
+	}
 }
 
 // weights reads how much each attribute says.

@@ -19,6 +19,9 @@ func (d *delivery) assign(ctx context.Context, jobs []*job) error {
 			names = append(names, i.guards()...)
 		}
 	}
+	if err := d.lockObjects(ctx, jobs); err != nil {
+		return err
+	}
 	if err := d.Recall(ctx, names); err != nil {
 		return err
 	}

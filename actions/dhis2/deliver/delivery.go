@@ -23,6 +23,7 @@ type delivery struct {
 	held      object.Held // what the server holds of the objects of this wave
 	refusals  refusals
 	writtenBy map[client.ObjectKey]*item // whose outcome explains those of its children
+	locked    map[string]bool            // held against other runners
 }
 
 // job is one record's writes.
@@ -36,6 +37,7 @@ type job struct {
 	fileGeneration  int              // of the uids of its files: goes up when DHIS2 has one for something else
 	digests         []actions.Digest // of what was written or found unchanged
 	totals          []actions.Digest // aggregates that were sent in the record's name
+	locks           []string         // held against other runners in the record's name
 	recoveriesTried map[string]bool  // what was tried already, so that nothing is tried for ever
 }
 
@@ -61,8 +63,9 @@ func newDelivery(t *target, plans []actions.Plan, rehearse bool) *delivery {
 	d := &delivery{
 		target: t, x: t.index(), rehearse: rehearse, digests: map[string]actions.Digest{},
 		rehearsed: map[client.ObjectKey]bool{}, writtenBy: map[client.ObjectKey]*item{},
+		locked: map[string]bool{},
 	}
-	d.book = identity.NewBook(t.server, t.memory, d, &t.claims, identity.Options{
+	d.book = identity.NewBook(t.server, t.memory, d, d, &t.claims, identity.Options{
 		Project: t.options.Project, Address: t.options.Address, Now: t.options.Now, Rehearse: rehearse,
 	})
 	for n := range plans {
@@ -236,6 +239,7 @@ func (d *delivery) results() []actions.Result {
 		if !d.rehearse {
 			r.Identities = append(j.learned, d.created(j)...)
 			r.Digests = append(j.digests, j.totals...)
+			r.Locks = j.locks
 		}
 		results[n] = r
 	}

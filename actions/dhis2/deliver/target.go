@@ -61,6 +61,7 @@ type target struct {
 	traffic *traffic
 	shapes  *shapes
 	claims  identity.Claims
+	persons persons
 	asked   *asked.Answerer
 	changed unitCounts
 }
@@ -111,6 +112,7 @@ func (t *target) Recorded(results []actions.Result) {
 	for _, r := range results {
 		t.traffic.recorded(r.Digests)
 	}
+	t.unlockShared(context.Background(), results)
 }
 
 // Rehearse asks the server to validate without writing; see actions.Target.
@@ -124,9 +126,24 @@ const maxAttempts = 5
 func (t *target) run(ctx context.Context, plans []actions.Plan, rehearse bool) []actions.Result {
 	d := newDelivery(t, plans, rehearse)
 	defer t.traffic.begin()()
+	defer t.persons.end(d)
+	answered := false
+	defer func() {
+		if !answered { // it broke down
+			t.unlockShared(ctx, d.results())
+		}
+	}()
+	d.run(ctx)
+	results := d.results()
+	answered = true
+	return results
+}
+
+// run delivers what can be, and tries records again whose people were looked up again or got new ids.
+func (d *delivery) run(ctx context.Context) {
 	if err := d.book.Resolve(ctx); err != nil {
 		failAll(d.jobs, codes.Later("the journal could not be read", err))
-		return d.results()
+		return
 	}
 	active := unsettled(d.jobs)
 	for range maxAttempts {
@@ -137,8 +154,7 @@ func (t *target) run(ctx context.Context, plans []actions.Plan, rehearse bool) [
 			failAll(active, codes.Later("the journal could not be read", err))
 			break
 		}
-		d.waves(ctx, active)
+		d.waves(ctx, unsettled(active))
 		active = requeued(active)
 	}
-	return d.results()
 }

@@ -35,6 +35,12 @@ type Record interface {
 	Learn(id actions.Identity) // for the journal
 }
 
+// Locks keeps others from looking for the same people, or creating them, while a batch does. Records
+// whose people others look for are settled. The names are compared with those of all records.
+type Locks interface {
+	LockPeople(ctx context.Context, names map[Record][]string) error
+}
+
 // Options are what the book needs besides the server.
 type Options struct {
 	Project  string
@@ -49,9 +55,11 @@ type Book struct {
 	server     Finder
 	memory     actions.Memory
 	deliveries Deliveries
+	locks      Locks
 	claims     *Claims
 	known      map[actions.IdentityKey]actions.Identity
 	people     []mention                        // of the batch, in the order of its records
+	creating   map[string]*Person               // of the batch, whom DHIS2 does not know, by what they are looked up
 	unmatched  []*Person                        // of the batch, whom DHIS2 does not know by what is weighed
 	holders    map[string][]actions.IdentityKey // external ids that stand for people that were found, by uid
 	found      map[string]client.Found          // matched people, by uid
@@ -63,9 +71,9 @@ type mention struct {
 }
 
 // NewBook gives the book of one batch.
-func NewBook(server Finder, m actions.Memory, d Deliveries, claims *Claims, o Options) *Book {
+func NewBook(server Finder, m actions.Memory, d Deliveries, l Locks, claims *Claims, o Options) *Book {
 	return &Book{
-		o: o, server: server, memory: m, deliveries: d, claims: claims,
+		o: o, server: server, memory: m, deliveries: d, locks: l, claims: claims, creating: map[string]*Person{},
 		known: map[actions.IdentityKey]actions.Identity{}, holders: map[string][]actions.IdentityKey{},
 		found: map[string]client.Found{},
 	}

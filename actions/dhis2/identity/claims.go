@@ -24,6 +24,9 @@ type claim struct {
 // claimLasts is longer than any batch is on its way; by then the journal knows.
 const claimLasts = 15 * time.Minute
 
+// aMoment is after which a record is tried again that met another one about the same person.
+const aMoment = time.Second
+
 // claim notes that an external id stands for a person. The first one stays.
 func (c *Claims) claim(uid string, key actions.IdentityKey, now time.Time) {
 	c.mu.Lock()

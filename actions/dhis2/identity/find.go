@@ -20,10 +20,13 @@ func (b *Book) Resolve(ctx context.Context) error {
 	if err := b.Remember(ctx, keys); err != nil {
 		return err
 	}
+	if err := b.lock(ctx); err != nil {
+		return err
+	}
 	var unmatched []mention
 	var names []string
 	for _, m := range b.people {
-		if _, known := b.known[m.person.Key]; !known && m.person.LooksUp() {
+		if b.unknown(m) {
 			unmatched = append(unmatched, m)
 			names = append(names, nameOf(m.person.UID))
 		}
@@ -39,6 +42,32 @@ func (b *Book) Resolve(ctx context.Context) error {
 	}
 	b.match(ctx, wanted)
 	return nil
+}
+
+// unknown tells whether somebody has to be looked up.
+func (b *Book) unknown(m mention) bool {
+	_, known := b.known[m.person.Key]
+	return !known && m.person.LooksUp() && !m.record.Settled()
+}
+
+// lock keeps others from looking for the people whom the batch looks for, and asks the journal once
+// more what became of those whom somebody looked for until now.
+func (b *Book) lock(ctx context.Context) error {
+	names := map[Record][]string{}
+	var keys []actions.IdentityKey
+	for _, m := range b.people {
+		if b.unknown(m) {
+			names[m.record] = append(names[m.record], m.person.names()...)
+			keys = append(keys, m.person.Key)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	if err := b.locks.LockPeople(ctx, names); err != nil {
+		return err
+	}
+	return b.Remember(ctx, keys)
 }
 
 // Rematch finds a person whom somebody created between our look-up and our write. It is true when somebody was found.
@@ -140,7 +169,7 @@ func (b *Book) decide(p *Person, r Record, a answers) bool {
 	}
 	switch len(uids) {
 	case 0:
-		return true
+		return b.firstOfBatch(p, r)
 	case 1:
 		for uid := range uids {
 			b.take(p, r, uid)
@@ -149,6 +178,22 @@ func (b *Book) decide(p *Person, r Record, a answers) bool {
 	}
 	r.Fail(b.severalPeople(slices.Sorted(maps.Keys(uids))))
 	return false
+}
+
+// firstOfBatch notes that a person is about to be created. It is false when another of the batch is
+// to be created who is looked up by the same value, which DHIS2 does not keep unique: the record waits
+// until that one is there.
+func (b *Book) firstOfBatch(p *Person, r Record) bool {
+	for _, m := range p.Match {
+		if other := b.creating[p.nameBy(m)]; m.Shared && other != nil && other.Key != p.Key {
+			r.Fail(alsoCreated(m))
+			return false
+		}
+	}
+	for _, m := range p.Match {
+		b.creating[p.nameBy(m)] = p
+	}
+	return true
 }
 
 // inOrder gives the people that are wanted in the order in which their records came: of two who

@@ -25,6 +25,7 @@ type Person struct {
 type Match struct {
 	Attribute, Value, Name string
 	Program                string // in whose scope to search; empty: among all of the type
+	Shared                 bool   // DHIS2 lets several people have one value
 }
 
 // LooksUp tells whether somebody is looked up before being created.

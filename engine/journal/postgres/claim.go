@@ -28,6 +28,9 @@ func (s *Store) signOfLife(ctx context.Context, owner string, always bool) error
 	if !fresh {
 		s.seen[owner] = now
 	}
+	if s.self == "" {
+		s.self = owner
+	}
 	if evict {
 		s.evicted = now
 	}
@@ -111,6 +114,9 @@ func (s *Store) leave(ctx context.Context, owner string) error {
 }
 
 func (t *tx) free(ctx context.Context, owner string) error {
+	if _, err := t.Exec(ctx, "DELETE FROM locks WHERE owner = $1", owner); err != nil {
+		return err
+	}
 	return t.release(ctx, "owner = $1", owner)
 }
 

@@ -130,13 +130,17 @@ func (m memory) Identities(ctx context.Context, keys []actions.IdentityKey) (map
 
 // Holders implements actions.Memory.
 func (m memory) Holders(ctx context.Context, uids []string) ([]actions.Identity, error) {
+	asked := make([]string, len(uids))
+	for i, uid := range uids {
+		asked[i] = clean(uid)
+	}
 	var out []actions.Identity
 	err := m.s.query(ctx, func(rows pgx.Rows) error {
 		id, err := scanIdentity(rows)
 		out = append(out, id)
 		return err
 	}, "SELECT type, external_id, uid, generation, origin FROM identities WHERE uid = ANY($2) AND server = $1", m.server,
-		uids)
+		asked)
 	if err != nil {
 		return nil, fmt.Errorf("look up who stands for people: %w", m.s.explain(err))
 	}

@@ -63,6 +63,10 @@ type Store struct {
 	leading  *pgxpool.Conn // holds the leader's lock
 	leader   string
 	keyNote  string // of the journal, as it was found to fit last
+	self     string // the first owner of this process, in whose name locks are held
+
+	lockMu sync.Mutex
+	locks  map[int64]int // names that this process has locked, and how often
 }
 
 var _ journal.Journal = (*Store)(nil)
@@ -102,6 +106,7 @@ func connect(ctx context.Context, dsn string, o journal.Options) (*Store, error)
 		log: o.Logger, place: placeOf(cfg), schema: schemaOf(cfg), now: o.Now, lease: o.Lease, sealer: sealer,
 		wake:    make(chan struct{}, 1),
 		appends: make(chan *appendOp, maxGather), rules: map[string]int32{}, seen: map[string]time.Time{},
+		locks: map[int64]int{},
 	}
 	if s.pool, err = pgxpool.NewWithConfig(ctx, cfg); err != nil {
 		return nil, fmt.Errorf("open the journal: %w", s.explain(err))

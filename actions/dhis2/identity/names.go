@@ -1,0 +1,69 @@
+package identity
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/culvert/culvert/actions"
+)
+
+// names are under which somebody is locked while being looked for: two records that could be about
+// one person have one in common.
+func (p *Person) names() []string {
+	list := make([]string, 0, len(p.Match)+1)
+	for _, m := range p.Match {
+		list = append(list, p.nameBy(m))
+	}
+	if p.Weighed != nil {
+		for _, parts := range p.Weighed.enough() {
+			list = append(list, "weighed:"+p.Type+" "+strings.Join(parts, " "))
+		}
+	}
+	return list
+}
+
+func (p *Person) nameBy(m Match) string {
+	return "matched:" + p.Type + " " + m.Attribute + "=" + plainText(m.Value)
+}
+
+// maxWeighed is of how many weighed attributes all combinations are listed.
+const maxWeighed = 8
+
+// enough lists the smallest sets of values that have enough points: whoever is taken for the same
+// person has all of one of them.
+func (w *Weighed) enough() [][]string {
+	parts := slices.Clone(w.Parts)
+	if len(parts) > maxWeighed { // rarely: by what people are asked for, which is coarser
+		list := make([][]string, 0, len(parts))
+		for _, m := range w.asked() {
+			list = append(list, []string{m.Attribute + "=" + plainText(m.Value)})
+		}
+		return list
+	}
+	slices.SortFunc(parts, func(a, b Weight) int { return strings.Compare(a.Attribute, b.Attribute) })
+	var list [][]string
+	for set := 1; set < 1<<len(parts); set++ {
+		sum, least := 0.0, w.AtLeast
+		var names []string
+		for n, part := range parts {
+			if set&(1<<n) != 0 {
+				sum += part.Points
+				least = min(least, part.Points)
+				names = append(names, part.Attribute+"="+plainText(part.Value))
+			}
+		}
+		if sum >= w.AtLeast && sum-least < w.AtLeast {
+			list = append(list, names)
+		}
+	}
+	return list
+}
+
+// alsoCreated is the outcome of a record about somebody whom another record of its batch creates.
+func alsoCreated(m Match) actions.Outcome {
+	return actions.Outcome{
+		Status: actions.Retry, Class: actions.ClassTransient, Code: actions.ObjectBusy,
+		Cause: "another record that is sent now creates a person with the same " + m.Name,
+		Hint:  "it is tried again by itself in a moment", RetryAfter: aMoment,
+	}
+}
