@@ -58,7 +58,8 @@ func TestJavaClient(t *testing.T) {
 		s := newSite(t, Options{Version: version})
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 		defer cancel()
-		cmd := exec.CommandContext(ctx, java, "-cp", filepath.Join(jars, "*"), "testdata/clients/WorkWithJavaClient.java", s.web.URL, version)
+		cmd := exec.CommandContext(ctx, java, "-cp", filepath.Join(jars, "*"),
+			"testdata/clients/WorkWithJavaClient.java", s.web.URL, version)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Errorf("%s: %v\n%s", version, err, out)
 		}

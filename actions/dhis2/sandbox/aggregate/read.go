@@ -9,6 +9,7 @@ import (
 
 	"github.com/culvert/culvert/actions/dhis2/sandbox/catalog"
 	"github.com/culvert/culvert/actions/dhis2/sandbox/dates"
+	"github.com/culvert/culvert/actions/dhis2/sandbox/ids"
 	"github.com/culvert/culvert/actions/dhis2/sandbox/period"
 	"github.com/culvert/culvert/actions/dhis2/sandbox/rest"
 	"github.com/culvert/culvert/actions/dhis2/sandbox/store"
@@ -38,6 +39,9 @@ func (c *call) valueQuery() (*valueQuery, *rest.Problem) {
 	cat := c.Catalog
 	conflict := func(code, format string, args ...any) *rest.Problem {
 		return rest.Refuse(http.StatusConflict, code, format, args...)
+	}
+	if p := c.malformed(); p != nil {
+		return nil, p
 	}
 	for _, id := range c.ListOf("dataSet") {
 		ds := cat.DataSets[id]
@@ -86,7 +90,7 @@ func (c *call) valueQuery() (*valueQuery, *rest.Problem) {
 	switch {
 	case len(q.elements) == 0:
 		return nil, conflict("E2001", "At least one data element, data set or data element group must be specified")
-	case len(q.periods) == 0 && (q.from.IsZero() || q.to.IsZero()) && q.since.IsZero():
+	case len(q.periods) == 0 && (q.from.IsZero() || q.to.IsZero()) && (q.since.IsZero() || c.Version.DataEntry()):
 		return nil, conflict("E2002",
 			"At least one period, start/end dates, last updated or last updated duration must be specified")
 	case !q.from.IsZero() && !q.to.IsZero() && q.to.Before(q.from):
@@ -101,6 +105,26 @@ func (c *call) valueQuery() (*valueQuery, *rest.Problem) {
 	}
 	q.nameOnce(c)
 	return q, nil
+}
+
+// malformed: from 2.43 on ids and periods that can be none refuse a read as such.
+func (c *call) malformed() *rest.Problem {
+	if !c.Version.DataEntry() {
+		return nil
+	}
+	for _, name := range []string{"dataSet", "orgUnit", "dataElementGroup"} {
+		for _, id := range c.ListOf(name) {
+			if !ids.Valid(id) {
+				return rest.Refuse(http.StatusBadRequest, "", "Value '%s' is not valid for parameter %s", id, name)
+			}
+		}
+	}
+	for _, text := range c.ListOf("period") {
+		if _, ok := period.Parse(text); !ok {
+			return rest.Refuse(http.StatusBadRequest, "", "Value '%s' is not valid for parameter period", text)
+		}
+	}
+	return nil
 }
 
 // nameOnce finds what all values have in common by what was asked for.
