@@ -79,6 +79,7 @@ func TestOrgUnits(t *testing.T) {
 		if o := results[0].Outcomes[0]; o.Code != "org-unit-dry-run" || !strings.Contains(o.Cause, `created as "Post"`) {
 			t.Errorf("a dry run: %s", o.Cause)
 		}
+		want(t, s.deliver(dry.plans(t, facility("R-2", "R-1", "Below"))...), "F") // it waits for nothing
 		if s.unit("R-1") != nil {
 			t.Error("a dry run created it")
 		}

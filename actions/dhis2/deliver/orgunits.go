@@ -70,6 +70,11 @@ func (d *delivery) orgUnits(ctx context.Context, items []*item) {
 		o := notThereYet(i)
 		o.Cause = i.object.Label() + ": DHIS2 does not have its parent yet"
 		o.Hint = "it is tried again by itself; see whether the parent is among what the registry sends, or its code is right"
+		if w := i.object.(*object.OrgUnit); w.DryRun && !d.rehearse {
+			o = dryRun(w, "created or moved once its parent is there")
+		} else if d.rehearse {
+			o = actions.Outcome{Status: actions.Delivered, Warnings: []string{"would wait for its parent"}}
+		}
 		i.finish(o)
 	}
 	if written > 0 && d.options.OrgUnitsChanged != nil {
@@ -99,9 +104,7 @@ func (d *delivery) orgUnit(ctx context.Context, i *item) (written bool, err erro
 		i.finish(actions.Outcome{Status: actions.Delivered, ObjectID: plan.UID, Warnings: []string{"would be " + changes}})
 		return false, nil
 	case o.DryRun:
-		i.finish(actions.Outcome{Status: actions.Failed, Class: actions.ClassData, Code: "org-unit-dry-run",
-			Cause: fmt.Sprintf("%s is not written in a dry run; it would be %s", o.Label(), changes),
-			Hint:  "see whether all of them are right, then say dry_run: false in the rule and replay them"})
+		i.finish(dryRun(o, changes))
 		return false, nil
 	}
 	name := d.countName(i)
@@ -123,6 +126,13 @@ func (d *delivery) orgUnit(ctx context.Context, i *item) (written bool, err erro
 	d.log.InfoContext(ctx, "org unit changed", "rule", i.job.plan.Record.Rule, "org_unit", plan.UID, "what", changes)
 	i.finish(actions.Outcome{Status: actions.Delivered, ObjectID: plan.UID, Warnings: plan.Changes})
 	return true, nil
+}
+
+// dryRun is the outcome of an org unit that would change and is not written.
+func dryRun(o *object.OrgUnit, changes string) actions.Outcome {
+	return actions.Outcome{Status: actions.Failed, Class: actions.ClassData, Code: "org-unit-dry-run",
+		Cause: fmt.Sprintf("%s is not written in a dry run; it would be %s", o.Label(), changes),
+		Hint:  "see whether all of them are right, then say dry_run: false in the rule and replay them"}
 }
 
 // orgUnitFailed settles an item that could not be written; one that waits for its parent is left, and so is the error.
