@@ -3,10 +3,13 @@ package codes
 import "github.com/culvert/culvert/actions"
 
 const (
-	closedHint = "correct the period, or have somebody with the right to edit expired data open it in DHIS2"
-	comboHint  = "name the options of the data element's own categories"
-	unitHint   = runSync + "; correct the record's org unit if it is wrong"
-	assignHint = "assign the data set to the org unit in DHIS2, or correct the record's org unit"
+	closedHint = "correct the period; or whoever manages data sets gives the org unit a lock exception for it, or gives " +
+		"Culvert's user the authority F_EDIT_EXPIRED; then replay"
+	inputHint    = "correct the period, or have whoever maintains the data set open it among its data input periods; then replay"
+	approvedHint = "have whoever approved it, or a higher level, take the approval back in the Data Approval app; then replay"
+	comboHint    = "name the options of the data element's own categories"
+	unitHint     = runSync + "; correct the record's org unit if it is wrong"
+	assignHint   = "assign the data set to the org unit in DHIS2, or correct the record's org unit"
 )
 
 // dataValues explains what a data value can be refused for to 2.42.
@@ -62,9 +65,9 @@ func dataValues() []Entry {
 		{"E7641", actions.ClassClosed, "the period is in the future and not open yet",
 			"send it when the period is over, or let the data set open future periods in DHIS2"},
 		{"E7642", actions.ClassClosed, "the data of this period and org unit is approved",
-			"have the approval taken back in DHIS2, then replay"},
-		{"E7643", actions.ClassClosed, "the period is not open for the data set at this time", closedHint},
-		{"E7644", actions.ClassClosed, "the period is none of those that the data set is open for", closedHint},
+			approvedHint},
+		{"E7643", actions.ClassClosed, "the period is not open for the data set at this time", inputHint},
+		{"E7644", actions.ClassClosed, "the period is none of those that the data set is open for", inputHint},
 		{"E7645", actions.ClassData, "the file that the value points to does not exist", "upload the file first"},
 	}
 }
@@ -110,7 +113,7 @@ func dataEntry() []Entry {
 			"correct the period or the org unit"},
 		{"E8032", actions.ClassClosed, "the attribute option is not valid in the period", "correct the period or the option"},
 		{"E8033", actions.ClassClosed, "the data of this period and org unit is approved",
-			"have the approval taken back in DHIS2, then replay"},
+			approvedHint},
 		decode("E8100", "a value has no period", actions.ClassData, "map `period` in the rule"),
 		decode("E8101", "a value lacks its org unit", actions.ClassData, "map `org_unit` in the rule"),
 		decode("E8102", "a value lacks its data element", actions.ClassData, "see the detail"),
