@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -196,9 +197,13 @@ func lookupWords(n *yamlnode.Node) []string {
 	return words
 }
 
-// rootNames gives the words of an expression that do not follow a dot.
+// keyInBrackets is the name of a member, as in trigger["place/site"].
+var keyInBrackets = regexp.MustCompile(`\[\s*("[^"\\]*"|'[^'\\]*')\s*\]`)
+
+// rootNames gives the words of an expression that do not follow a dot, nor stand in the name of a member.
 func rootNames(text string) []string {
 	var names []string
+	text = keyInBrackets.ReplaceAllString(text, "[]")
 	for _, at := range wordPattern.FindAllStringIndex(text, -1) {
 		if at[0] == 0 || text[at[0]-1] != '.' {
 			names = append(names, text[at[0]:at[1]])

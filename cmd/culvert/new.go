@@ -25,13 +25,18 @@ import (
 
 func (a *app) newCommand() *cobra.Command {
 	var program, stage, dataSet, sample, server, address, folder string
+	var definition formFlags
 	c := &cobra.Command{
 		Use:   "new NAME --program PROGRAM | --data-set DATA SET",
 		Short: "Begin a rule file from a program or data set and a sample",
 		Long: `Write rules/NAME.yaml with every attribute and data element of a program or data set. A field of
 the sample is joined where its name, the type and the choices of what it holds say that it is
 meant, and a comment says why; the rest stands there as comments, the mandatory first, to be
-filled in. Then the rule is checked, and a test is written of what it makes of the sample.`,
+filled in. Then the rule is checked, and a test is written of what it makes of the sample.
+
+With --form, the definition of the form says what questions ask, in each of its languages, what they
+may be answered with, and which groups repeat: an XLSForm (.xlsx), an XForm (.xml), an asset of
+KoboToolbox or the structure of a CommCare app (JSON). Without a sample one is made from it.`,
 		Example: "  culvert new anc-registration --program \"Antenatal care\" --sample samples/form.json --path " +
 			"/commcare/forms\n  culvert new malaria --data-set \"Malaria monthly report\" --sample samples/malaria.csv " +
 			"--folder drop/malaria",
@@ -60,14 +65,18 @@ filled in. Then the rule is checked, and a test is written of what it makes of t
 			if err := aim(p, &r, server, program, stage, dataSet); err != nil {
 				return err
 			}
+			file := filepath.Join(p.Dir, project.RulesDir, args[0]+".yaml")
+			if _, err := os.Stat(file); err == nil {
+				return fmt.Errorf("%s is there already; nothing was changed", file)
+			}
+			if err := a.readForm(p.Dir, definition, &r); err != nil {
+				return err
+			}
+			sample = r.Sample
 			if sample != "" {
 				if r.Bodies, err = a.loader.Sample(p.Dir, &rules.Trigger{Kind: r.Trigger}, sample); err != nil {
 					return err
 				}
-			}
-			file := filepath.Join(p.Dir, project.RulesDir, args[0]+".yaml")
-			if _, err := os.Stat(file); err == nil {
-				return fmt.Errorf("%s is there already; nothing was changed", file)
 			}
 			draft, err := scaffold.Rule(r)
 			if err != nil {
@@ -89,6 +98,7 @@ filled in. Then the rule is checked, and a test is written of what it makes of t
 	f.StringVar(&sample, "sample", "", "a sample file, relative to the project: JSON for webhooks, CSV or xlsx for files")
 	f.StringVar(&address, "path", "", "the webhook's path")
 	f.StringVar(&folder, "folder", "", "the folder where files are dropped")
+	definition.add(f)
 	f.StringVar(&server, "server", "", "a server of culvert.yaml; default: the default one")
 	return c
 }

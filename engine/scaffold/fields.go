@@ -9,6 +9,8 @@ import (
 	"unicode"
 
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/culvert/culvert/engine/scaffold/form"
 )
 
 // Limits on what of a sample is looked at.
@@ -24,10 +26,16 @@ type field struct {
 	path  []string
 	own   bool     // the collecting tool's, such as the name of the form: no answer to a question
 	texts []string // what it holds, blank ones left out
+
+	// Of the question, where the form is known:
+	labels  []string
+	choices map[string][]string // labels of each choice
+	open    form.Type           // it takes anything, so that what the invented sample holds proves nothing
 }
 
-// fieldsOf gives the leaves of the records, in the order of their paths. Lists are left to for_each.
-func fieldsOf(bodies []any) []*field {
+// fieldsOf gives the leaves of the records, in the order of their paths, as expressions that begin
+// with root. Lists are left to for_each.
+func fieldsOf(root string, bodies []any) []*field {
 	found := map[string]*field{}
 	var walk func(v any, expr string, path []string)
 	walk = func(v any, expr string, path []string) {
@@ -58,7 +66,7 @@ func fieldsOf(bodies []any) []*field {
 		if i == maxRecords {
 			break
 		}
-		walk(body, "trigger", nil)
+		walk(body, root, nil)
 	}
 	list := make([]*field, 0, len(found))
 	for _, e := range slices.Sorted(maps.Keys(found)) {

@@ -96,9 +96,9 @@ var submitted = []string{"today", "completed_time", "end", "timeEnd", "_submissi
 
 // findDate finds the day of a visit: a field that is called so, else the only day that nothing else
 // takes, else when the form was filled in.
-func (w *writer) findDate() guess {
+func (w *writer) findDate(fields []*field, targets []*target) guess {
 	taken := map[*field]bool{}
-	for _, t := range append(slices.Clone(w.attributes), w.elements...) {
+	for _, t := range targets {
 		taken[t.field] = true
 	}
 	day := func(f *field) (string, bool) {
@@ -111,7 +111,7 @@ func (w *writer) findDate() guess {
 	}
 	for _, names := range [][]string{dateNames, submitted} {
 		for _, name := range names {
-			for _, f := range w.fields {
+			for _, f := range fields {
 				if format, ok := day(f); ok && alike(f.name()) == alike(name) {
 					return guess{expr: f.expr, format: format,
 						reason: fmt.Sprintf("a date called %q; is it the day that the record is about?", f.name())}
@@ -120,7 +120,7 @@ func (w *writer) findDate() guess {
 		}
 	}
 	var free []*field
-	for _, f := range w.fields {
+	for _, f := range fields {
 		if _, ok := day(f); ok && !f.own && !taken[f] && !ofBirth(f) {
 			free = append(free, f)
 		}

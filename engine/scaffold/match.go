@@ -43,7 +43,7 @@ type matcher struct {
 // taken for something less likely later.
 func (m *matcher) join() {
 	open := slices.DeleteFunc(slices.Clone(m.fields), func(f *field) bool { return f.own })
-	for _, level := range []func(*target, *field) string{m.sameName, m.nearlySameName} {
+	for _, level := range []func(*target, *field) string{m.sameName, m.nearlySameName, m.anotherWord} {
 		type pair struct {
 			t      *target
 			f      *field
@@ -105,6 +105,10 @@ func (m *matcher) take(t *target, f *field, reason string) {
 		t.ask = p.Message
 		return
 	}
+	if f.open != "" && (t.set != nil || !slices.Contains(textTypes, t.kind.Type)) {
+		t.ask = fmt.Sprintf("%s is %s, but in the form it is a %s, of which anything can come", f.expr, reason, f.open)
+		return
+	}
 	if t.set != nil {
 		c := m.choicesOf(t, f)
 		if len(c.unknown) > 0 {
@@ -162,7 +166,10 @@ func (m *matcher) fits(k value.Kind, f *field) (ok bool, format, ask string) {
 // sameName says why a field is surely meant: it is called like the target, or like its code.
 func (m *matcher) sameName(t *target, f *field) string {
 	full := t.title + " " + t.combo
-	for _, name := range []string{f.name(), f.fullName()} {
+	for i, name := range f.names() {
+		if i > 1 && alike(name) == alike(full) {
+			return "labelled the same in the form"
+		}
 		switch a := alike(name); {
 		case a == "":
 		case a == alike(full):
@@ -198,7 +205,7 @@ func (m *matcher) nearlySameName(t *target, f *field) string {
 	}
 	w := words(name + " " + t.combo)
 	bare := slices.DeleteFunc(slices.Clone(w), func(s string) bool { return slices.Contains(m.common, s) })
-	for _, of := range []string{f.name(), f.fullName()} {
+	for _, of := range f.names() {
 		have := words(of)
 		switch {
 		case len(have) == 0:
@@ -272,7 +279,7 @@ func (m *matcher) choicesOf(t *target, f *field) *choices {
 	for _, text := range list {
 		o, _, _ := m.x.Option(t.set, text)
 		if o == nil {
-			o = m.like(t.set, text)
+			o = m.likeChoice(t.set, text, f.choices[text])
 			c.needed = true
 		}
 		if o == nil || strings.ContainsAny(text, "|*") {
@@ -307,6 +314,10 @@ func (m *matcher) like(set *metadata.OptionSet, text string) *metadata.Option {
 		func(s string) bool { return alike(s) == want },
 		func(s string) bool { return strings.HasPrefix(alike(s), want) && (len(want) == 1 || len(want) > 3) },
 		func(s string) bool { return len(want) > 3 && slices.Contains(words(s), want) },
+		func(s string) bool {
+			c := conceptOf(words(text), answers)
+			return c != "" && c == conceptOf(words(s), answers)
+		},
 	} {
 		var found *metadata.Option
 		several := false

@@ -10,6 +10,7 @@ import (
 
 	"github.com/culvert/culvert/actions/dhis2/metadata"
 	"github.com/culvert/culvert/actions/dhis2/value"
+	"github.com/culvert/culvert/engine/scaffold/form"
 	"github.com/culvert/culvert/rules/yamlnode"
 )
 
@@ -24,6 +25,8 @@ type Request struct {
 	Stage   *metadata.ProgramStage // nil: the program's first
 	DataSet *metadata.DataSet      // instead of a program
 	Index   *metadata.Index
+	Form    *form.Form // the definition of the form, where it is known
+	Made    bool       // the sample is made from the form: its answers are invented
 }
 
 // Draft is a rule file and what a person has to see to.
@@ -42,7 +45,8 @@ func ColumnsFile(rule string) string { return "maps/" + rule + ".csv" }
 // Rule writes the text of a rule file, laid out as `culvert fmt` does. The error is a fault of this
 // package: what it wrote is no YAML.
 func Rule(r Request) (Draft, error) {
-	w := &writer{Request: r, fields: fieldsOf(r.Bodies)}
+	w := &writer{Request: r, fields: fieldsOf("trigger", r.Bodies), repeats: repeatsOf(r.Bodies, r.Form)}
+	w.useForm()
 	w.context = newContext(r.Index)
 	w.plan()
 	w.write()
@@ -57,6 +61,7 @@ func Rule(r Request) (Draft, error) {
 type writer struct {
 	Request
 	fields  []*field
+	repeats []*repeat
 	context *value.Context
 	text    strings.Builder
 	draft   Draft
@@ -66,6 +71,9 @@ type writer struct {
 	external, id         guess
 	match                *target // the unique attribute by which people are found
 	maps                 []namedMap
+
+	each  *repeat // what the event is made of once an item; nil: of the record
+	extra []itemEvents
 }
 
 // guess is an expression with its reason; without one, why there is none.
@@ -98,7 +106,7 @@ func (w *writer) plan() {
 			w.attributes = w.programAttributes()
 		}
 		if w.Stage != nil {
-			w.elements = w.stageElements()
+			w.elements = w.stageElements(w.Stage)
 		}
 	}
 	w.place = w.findPlace()
@@ -110,7 +118,31 @@ func (w *writer) plan() {
 	m := &matcher{fields: free, targets: append(slices.Clone(w.attributes), w.elements...), common: words(subject),
 		x: w.Index, context: w.context}
 	m.join()
-	for _, t := range m.targets {
+	w.planRepeats(words(subject))
+	w.count(w.attributes)
+	w.count(w.elements)
+	for _, e := range w.extra {
+		w.count(e.elements)
+	}
+	for _, t := range w.attributes {
+		if a, _, _ := w.Index.TrackedEntityAttribute(t.name, nil); w.match == nil && t.field != nil && a != nil &&
+			a.Unique && !a.Generated {
+			w.match = t
+		}
+	}
+	if w.DataSet == nil {
+		w.date = w.findDate(w.fields, append(slices.Clone(w.attributes), w.elements...))
+		w.datesOfItems()
+	}
+	if w.registered() {
+		w.external = w.findPerson()
+	}
+	w.id = w.findID()
+}
+
+// count counts what is joined, and notes which maps it takes.
+func (w *writer) count(targets []*target) {
+	for _, t := range targets {
 		w.draft.Of++
 		switch {
 		case t.field != nil:
@@ -122,19 +154,6 @@ func (w *writer) plan() {
 			w.draft.Question++
 		}
 	}
-	for _, t := range w.attributes {
-		if a, _, _ := w.Index.TrackedEntityAttribute(t.name, nil); w.match == nil && t.field != nil && a != nil &&
-			a.Unique && !a.Generated {
-			w.match = t
-		}
-	}
-	if w.DataSet == nil {
-		w.date = w.findDate()
-	}
-	if w.registered() {
-		w.external = w.findPerson()
-	}
-	w.id = w.findID()
 }
 
 // mapName is a name for a value map: of the question, in small letters.
@@ -186,13 +205,13 @@ func (w *writer) programAttributes() []*target {
 	return list
 }
 
-func (w *writer) stageElements() []*target {
+func (w *writer) stageElements(stage *metadata.ProgramStage) []*target {
 	var among []string
-	for _, e := range w.Stage.DataElements {
+	for _, e := range stage.DataElements {
 		among = append(among, e.DataElement.ID)
 	}
 	var list []*target
-	for _, e := range w.Stage.DataElements {
+	for _, e := range stage.DataElements {
 		x := w.Index.DataElementByID(e.DataElement.ID)
 		if x == nil {
 			continue

@@ -44,6 +44,7 @@ func (w *writer) write() {
 		w.enroll()
 		w.event(true)
 	}
+	w.itemActions()
 }
 
 func (w *writer) missing(what string) { w.draft.Missing = append(w.draft.Missing, what) }
@@ -156,7 +157,7 @@ func (w *writer) event(registered bool) {
 	if w.Stage == nil {
 		return
 	}
-	if registered && !slices.ContainsFunc(w.elements, func(t *target) bool { return t.field != nil }) {
+	if registered && !joinedAny(w.elements) {
 		w.line("  # nothing of the sample is surely of the stage %s; for an event add:", comment(w.Stage.Name))
 		w.asComments(func() { w.eventBody(registered) })
 		return
@@ -181,6 +182,9 @@ func (w *writer) asComments(body func()) {
 
 func (w *writer) eventBody(registered bool) {
 	w.line("  - dhis2.event:")
+	if w.each != nil {
+		w.line("      for_each: %s # %s", yamlnode.Text(w.each.expr), w.each.reason)
+	}
 	w.line("      program: %s", yamlnode.Text(w.programName()))
 	w.line("      stage: %s", yamlnode.Text(w.stageName()))
 	if registered {
