@@ -42,12 +42,12 @@ do, each with what superseded it: no failures, and exit code 0.`,
 			f.Limit = limit
 			if superseded {
 				f.States, f.NewestOne = []journal.State{journal.Superseded}, true
-				return a.withJournal(c.Context(), func(j journal.Journal) error {
+				return a.readJournal(c.Context(), func(j journal.Journal) error {
 					return a.listSuperseded(c.Context(), j, f,
 						format)
 				})
 			}
-			return a.withJournal(c.Context(), func(j journal.Journal) error {
+			return a.readJournal(c.Context(), func(j journal.Journal) error {
 				if err := a.knownRule(c.Context(), j, s.rule); err != nil {
 					return err
 				}

@@ -40,7 +40,11 @@ tracked_entity_type, external_id, uid, and namespace where ids have one.`,
 				return errors.New("name a server of culvert.yaml with --server")
 			}
 			w := idWork{app: a, project: p, server: s.Name, namespace: namespace, why: why}
-			return a.withJournal(c.Context(), func(j journal.Journal) error {
+			with := a.readJournal
+			if importFile != "" || set != "" {
+				with = a.withJournal
+			}
+			return with(c.Context(), func(j journal.Journal) error {
 				switch {
 				case importFile != "":
 					return w.importCSV(c, j, importFile)

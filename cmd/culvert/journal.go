@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/user"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -13,6 +15,7 @@ import (
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/journal/open"
 	"github.com/culvert/culvert/engine/service"
 	"github.com/culvert/culvert/rules/diag"
 )
@@ -24,6 +27,34 @@ func (a *app) withJournal(ctx context.Context, do func(journal.Journal) error) e
 		return err
 	}
 	j, err := service.OpenJournal(ctx, config, a.dir, a.logger())
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(j), j.Close())
+}
+
+// readJournal opens the journal as withJournal does, for a command that changes nothing in it: where
+// there is none yet it makes none, for a look must not leave something that `culvert restore` then
+// refuses to overwrite. do reads an empty journal instead, which goes again.
+func (a *app) readJournal(ctx context.Context, do func(journal.Journal) error) (err error) {
+	config, err := a.loadConfig()
+	if err != nil {
+		return err
+	}
+	missing, err := service.JournalMissing(config, a.dir)
+	if err != nil {
+		return err
+	}
+	if missing == "" {
+		return a.withJournal(ctx, do)
+	}
+	fmt.Fprintf(a.stderr, "there is no journal at %s yet: nothing has been received\n", missing)
+	temp, err := os.MkdirTemp("", "culvert-")
+	if err != nil {
+		return fmt.Errorf("read a journal that is not there yet: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(temp)) }()
+	j, err := open.Journal(ctx, "sqlite:"+filepath.Join(temp, "empty.db"), journal.Options{Logger: a.logger()})
 	if err != nil {
 		return err
 	}

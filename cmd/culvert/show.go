@@ -23,7 +23,7 @@ it where nobody else can.`,
 		Example: "  culvert show 4711\n  culvert show uuid:5b1c8c9e-…",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.withJournal(c.Context(), func(j journal.Journal) error { return a.show(c.Context(), j, args[0]) })
+			return a.readJournal(c.Context(), func(j journal.Journal) error { return a.show(c.Context(), j, args[0]) })
 		},
 	}
 }

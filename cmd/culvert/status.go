@@ -25,7 +25,7 @@ func (a *app) statusCommand() *cobra.Command {
 			if err := oneOf("--format", format, "text", "json"); err != nil {
 				return err
 			}
-			return a.withJournal(c.Context(), func(j journal.Journal) error {
+			return a.readJournal(c.Context(), func(j journal.Journal) error {
 				o, err := status.Read(c.Context(), j, time.Now())
 				if err != nil {
 					return err

@@ -22,6 +22,9 @@ import (
 
 const largestManifest = 64 << 20
 
+// sqliteHead is how every database of SQLite begins.
+const sqliteHead = "SQLite format 3\x00"
+
 // Restore makes a project's state of a backup: where nothing is yet, for it never overwrites. What
 // is in the backup is checked before anything of it appears.
 func Restore(ctx context.Context, p Project, file string) (m Manifest, err error) {
@@ -132,7 +135,13 @@ func unpack(ctx context.Context, file, dir string) (m Manifest, err error) {
 		return m, err
 	}
 	defer func() { _ = f.Close() }() // only read
-	z, err := gzip.NewReader(bufio.NewReader(f))
+	in := bufio.NewReader(f)
+	if head, _ := in.Peek(len(sqliteHead)); string(head) == sqliteHead {
+		return m, errors.New("it is a copy of the journal alone, as `culvert backup FILE.db` writes it: put it where `store:` " +
+			"of culvert.yaml says while no runner is at work; to restore journal and state, back up to a file that ends with " +
+			".tar.gz")
+	}
+	z, err := gzip.NewReader(in)
 	if err != nil {
 		return m, errors.New("it is no backup that `culvert backup` has written")
 	}

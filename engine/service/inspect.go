@@ -153,6 +153,10 @@ func (s *inspection) Sync(ctx context.Context, server string) ([]string, error) 
 // maxUpload bounds a file that is sent by a browser, in bytes; larger ones are dropped into the folder.
 const maxUpload = 200 << 20
 
+// longestName bounds the name of such a file, in bytes: file systems take 255, and a number or an
+// ending may come to it where it is kept.
+const longestName = 200
+
 // Upload takes a file for a rule, as if it had been dropped, and gives its id.
 func (s *inspection) Upload(ctx context.Context, rule, name string, content io.Reader) (id string,
 	err error) {
@@ -175,6 +179,10 @@ func (s *inspection) Upload(ctx context.Context, rule, name string, content io.R
 	}
 	if name = cleanName(name); name == "" {
 		return "", console.Refuse(errors.New("the file has no name"))
+	}
+	if len(name) > longestName {
+		return "", console.Refuse(fmt.Errorf("the file's name has %d bytes, and at most %d can be kept: give it a shorter one",
+			len(name), longestName))
 	}
 	path, err := Spool(uploads, name, content, maxUpload)
 	if large, ok := errors.AsType[*tooLarge](err); ok {
@@ -211,7 +219,7 @@ func cleanName(name string) string {
 
 // syncHistory keeps what the last sync of each server changed, as far as this process has seen it.
 type syncHistory struct {
-	one     sync.Mutex // held while a server is synced
+	one     chan struct{} // full while a server is synced
 	mu      sync.Mutex
 	changes map[string][]string
 	next    time.Time // when all servers are synced; zero: by hand alone

@@ -165,6 +165,10 @@ func TestCorrectInTheConsole(t *testing.T) {
 	if status := upload("anc-registration-export", "again.csv", wrong); status != http.StatusUnprocessableEntity {
 		t.Errorf("the same content once more: %d", status)
 	}
+	long := strings.Repeat("w", 300) + ".csv"
+	if status := upload("anc-registration-export", long, wrong); status != http.StatusUnprocessableEntity {
+		t.Errorf("a name that no file can have: %d", status)
+	}
 	log, err := os.ReadFile(filepath.Join(dir, "state", "log"))
 	if err != nil {
 		t.Fatal(err)

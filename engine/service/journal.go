@@ -14,6 +14,7 @@ import (
 
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/journal/open"
+	"github.com/culvert/culvert/engine/journal/sqlite"
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/internal/await"
 )
@@ -76,21 +77,45 @@ func AddKeys(c *project.Config, o *journal.Options) error {
 
 // StoreAt makes the path of a store absolute, as seen from a project's folder, and its folder when it is missing.
 func StoreAt(store, dir string) (string, error) {
-	path, ok := strings.CutPrefix(store, "sqlite:")
-	if !ok {
-		return store, nil
-	}
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(dir, path)
-	}
-	path, err := filepath.Abs(path)
-	if err == nil {
-		err = os.MkdirAll(filepath.Dir(path), 0o700)
+	path, ok, err := fileAt(store, dir)
+	if err == nil && ok {
+		store, err = "sqlite:"+path, os.MkdirAll(filepath.Dir(path), 0o700)
 	}
 	if err != nil {
 		return "", fmt.Errorf("make the journal's folder: %w", err)
 	}
-	return "sqlite:" + path, nil
+	return store, nil
+}
+
+// fileAt gives the absolute path of a store that is a file.
+func fileAt(store, dir string) (path string, ok bool, err error) {
+	if path, ok = strings.CutPrefix(store, "sqlite:"); !ok {
+		return "", false, nil
+	}
+	path = strings.TrimPrefix(path, "//")
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(dir, path)
+	}
+	path, err = filepath.Abs(path)
+	return path, true, err
+}
+
+// JournalMissing gives the path of the journal's file where there is none yet, and "" where there
+// is one, or where the store is no file.
+func JournalMissing(c *project.Config, dir string) (string, error) {
+	store, err := c.Store.Resolve()
+	if err != nil {
+		return "", err
+	}
+	path, ok, err := fileAt(store, dir)
+	if err != nil || !ok {
+		return "", err
+	}
+	there, err := sqlite.Exists(path)
+	if err != nil || there {
+		return "", err
+	}
+	return path, nil
 }
 
 // storeBackoff is how long to wait for a database that is away at the start: a machine that starts

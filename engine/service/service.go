@@ -70,7 +70,8 @@ type Service struct {
 // Open reads the project and makes everything ready, without taking or sending anything. Mistakes
 // in culvert.yaml are an error; mistakes in rules are not: those rules are held and the others run.
 func Open(ctx context.Context, o Options) (_ *Service, err error) {
-	s := &Service{o: o, indexes: map[string]*atomic.Pointer[metadata.Index]{}, registry: prometheus.NewRegistry(),
+	s := &Service{o: o, synced: syncHistory{one: make(chan struct{}, 1)},
+		indexes: map[string]*atomic.Pointer[metadata.Index]{}, registry: prometheus.NewRegistry(),
 		secretsUsed: map[string][]byte{}}
 	p, err := s.load(ctx)
 	if err != nil {

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"time"
 
@@ -48,8 +49,12 @@ func (s *Service) syncOne(ctx context.Context, name string) {
 
 // syncServer reads the metadata of a server anew and says what changed, with the rules that use it.
 func (s *Service) syncServer(ctx context.Context, name string) ([]string, error) {
-	s.synced.one.Lock()
-	defer s.synced.one.Unlock()
+	select {
+	case s.synced.one <- struct{}{}:
+		defer func() { <-s.synced.one }()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait for the sync that is under way: %w", ctx.Err())
+	}
 	r, err := project.Sync(ctx, s.clients.get(name), filepath.Join(s.o.Dir, project.MetadataDir, name), true, nil)
 	if err != nil {
 		return nil, err
