@@ -29,9 +29,9 @@ type itemEvents struct {
 	date     guess
 }
 
-// repeatsOf finds the lists of objects in the records. A group that was filled in once is one object
-// where the form says that it repeats. Lists inside of lists are left to a person.
-func repeatsOf(bodies []any, f *form.Form) []*repeat {
+// repeatsOf finds the lists of objects in the records. Lists inside of lists are
+// left to a person.
+func repeatsOf(bodies []any) []*repeat {
 	found := map[string]*repeat{}
 	items := map[string][]any{}
 	var walk func(v any, expr string, path []string)

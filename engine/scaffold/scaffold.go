@@ -45,7 +45,7 @@ func ColumnsFile(rule string) string { return "maps/" + rule + ".csv" }
 // Rule writes the text of a rule file, laid out as `culvert fmt` does. The error is a fault of this
 // package: what it wrote is no YAML.
 func Rule(r Request) (Draft, error) {
-	w := &writer{Request: r, fields: fieldsOf("trigger", r.Bodies), repeats: repeatsOf(r.Bodies, r.Form)}
+	w := &writer{Request: r, fields: fieldsOf("trigger", r.Bodies), repeats: repeatsOf(r.Bodies)}
 	w.useForm()
 	w.context = newContext(r.Index)
 	w.plan()

@@ -32,7 +32,7 @@ var concepts = []concept{
 	{"weight", []string{"weight", "poids", "peso"}},
 	{"height", []string{"height", "estatura", "altura"}},
 	{"national id", []string{"national id", "national id number", "national identity number", "nid", "cni",
-		"numero national d identite", "bilhete de identidade", "documento nacional de identidad"}},
+		"bilhete de identidade", "documento nacional de identidad"}},
 	{"e-mail", []string{"email", "e mail", "email address", "courriel", "correo electronico"}},
 	{"address", []string{"address", "adresse", "endereco", "morada", "direccion"}},
 	{"temperature", []string{"temperature", "temperatura"}},
