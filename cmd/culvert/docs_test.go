@@ -312,7 +312,7 @@ func runPage(t *testing.T, bash, page string) {
 	}
 	ports := strings.NewReplacer("127.0.0.1:8080", web, "127.0.0.1:8085", practice)
 	var script strings.Builder
-	script.WriteString("set -eu\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n")
+	script.WriteString("set -eu\ntrap 'kill $(jobs -p) 2>/dev/null || true; wait || true' EXIT\n")
 	lines := 0
 	for _, b := range blocksOf(t, page) {
 		if b.language != "console" {
