@@ -22,6 +22,14 @@ const root = "../.."
 // rooms are where texts are made that people read who keep Culvert running: what waits, what failed and why, and what to
 // do. Findings about rule files, help of commands and generated files are for whoever writes rules, and are in English.
 var rooms = []string{
+	"rules/diag/nearest.go", "rules/dateformat/read.go", "rules/geo", "rules/period", "rules/calendar",
+	"rules/edited.go", "rules/expr.go", "rules/field.go", "rules/foreach.go", "rules/lookup_run.go", "rules/scope.go",
+	"rules/valuemap.go", "rules/version.go",
+	"rules/expression/arithmetic.go", "rules/expression/compare.go", "rules/expression/operators.go",
+	"rules/expression/phone.go", "rules/expression/place.go", "rules/expression/run.go", "rules/expression/values.go",
+	"rules/expression/functions_blank.go", "rules/expression/functions_date.go", "rules/expression/functions_list.go",
+	"rules/expression/functions_match.go", "rules/expression/functions_number.go", "rules/expression/functions_object.go",
+	"rules/expression/functions_other.go", "rules/expression/functions_period.go", "rules/expression/functions_text.go",
 	"actions/dhis2/asked", "actions/dhis2/codes", "actions/dhis2/deliver", "actions/dhis2/identity", "actions/dhis2/object",
 	"actions/dhis2/value",
 	"engine/access", "engine/console", "engine/controls", "engine/dispatch", "engine/fileimport", "engine/intake", "engine/notify",
@@ -162,7 +170,7 @@ var spokenAt = regexp.MustCompile(`engine/(console|notify)/|cmd/`)
 
 // notation is what a machine reads: HTML, headers of HTTP, examples within quotes.
 var notation = regexp.MustCompile(`^<[a-z]|realm=|^(Bearer|ApiKey|ApiToken|Basic|GET|POST) |^[A-Z][a-z]+(-[A-Z][a-z]+)+[:,]|^#+ ` +
-	`|^"[^"]*"( matches "[^"]*")?$|^[a-z]+/[a-z]|^event: |^[A-Z ]+$|^[dMy/ .,-]+$|^html htm `)
+	`|^[a-z_]+\(.*[)}](\.[a-z]+)?$|^"[^"]*"( matches "[^"]*")?$|^[a-z]+/[a-z]|^event: |^[A-Z ]+$|^[dMy/ .,-]+$|^html htm `)
 
 var sql = regexp.MustCompile(`\b(SELECT|INSERT|UPDATE|DELETE|CREATE|SESSION|LIMIT|NOT NULL|ORDER BY)\b.*[A-Z%*]$|^(SELECT|SET|WITH) `)
 
