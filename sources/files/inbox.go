@@ -35,6 +35,7 @@ type tag struct {
 	Folder   string    `json:"folder"`
 	Marker   string    `json:"marker,omitempty"` // path of the marker file to remove
 	Received time.Time `json:"received"`
+	Keep     bool      `json:"keep,omitempty"`   // it was copied: the files beside it stay, too
 	SHA256   string    `json:"sha256,omitempty"` // once the sink has accepted the file
 }
 
@@ -249,7 +250,7 @@ func TakeFor(ctx context.Context, path, rule, folder, inboxDir string, sink sour
 			Hint: "give the path of a file"}
 	}
 	in := inbox{dir: inboxDir, now: time.Now}
-	t := tag{Rule: rule, Name: tabular.PlainName(filepath.Base(abs)), Folder: folder, Received: time.Now()}
+	t := tag{Rule: rule, Name: tabular.PlainName(filepath.Base(abs)), Folder: folder, Received: time.Now(), Keep: true}
 	if t.Name[0] == '.' {
 		t.Name = "_" + t.Name[1:] // names with a dot in front are Culvert's own in the inbox
 	}

@@ -101,6 +101,9 @@ func Finish(ctx context.Context, req FinishRequest) (Finished, error) {
 	if err := disk.Move(req.File.Path, out.Original); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return Finished{}, fmt.Errorf("moving %s to %s: %w", req.File.Name, plan.Folder, err)
 	}
+	if err := finishBeside(dir, plan.Folder, stem); err != nil {
+		return Finished{}, fmt.Errorf("moving the files that %s names to %s: %w", req.File.Name, plan.Folder, err)
+	}
 	return out, RemoveInbox(dir)
 }
 
@@ -189,7 +192,8 @@ func companions(folder, stem string) bool {
 			return true
 		}
 	}
-	return disk.Exists(filepath.Join(folder, stem+".results.csv"))
+	return disk.Exists(filepath.Join(folder, stem+".results.csv")) ||
+		disk.Exists(filepath.Join(folder, FilesOf(stem)))
 }
 
 // reserve makes a file that says whom a name is for. It reports true when the name is this file's,
@@ -237,7 +241,11 @@ func RemoveInbox(dir string) error {
 		return fmt.Errorf("tidying the inbox: %w", err)
 	}
 	for _, e := range entries {
-		if e.Name() != planFile {
+		if e.Name() == BesideDir {
+			if err := os.RemoveAll(filepath.Join(dir, BesideDir)); err != nil {
+				return fmt.Errorf("tidying the inbox: %w", err)
+			}
+		} else if e.Name() != planFile {
 			if err := disk.Remove(filepath.Join(dir, e.Name())); err != nil {
 				return fmt.Errorf("tidying the inbox: %w", err)
 			}

@@ -187,12 +187,23 @@ func zipTables(z *zip.Reader) []*zip.File {
 		base := path.Base(name)
 		if e.Mode()&fs.ModeType != 0 || strings.HasSuffix(name, "/") || !fs.ValidPath(PlainName(name)) ||
 			strings.HasPrefix(name, "__MACOSX/") || strings.HasPrefix(base, ".") ||
-			strings.HasPrefix(name, "media/") && KindByName(base) == Auto { // the photos of ODK Central's export
+			strings.HasPrefix(name, "media/") && KindByName(base) == Auto || // the photos of ODK Central's export
+			mediaName(base) {
 			continue
 		}
 		tables = append(tables, e)
 	}
 	return tables
+}
+
+// mediaName tells whether a name is that of a photo, a recording or a document, which rows may name.
+func mediaName(base string) bool {
+	switch strings.ToLower(path.Ext(base)) {
+	case ".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".heic", ".tif", ".tiff", ".svg", ".pdf", ".mp3", ".mp4",
+		".m4a", ".amr", ".wav", ".ogg", ".3gp", ".3gpp", ".mov", ".avi", ".webm":
+		return true
+	}
+	return false
 }
 
 func tableName(e *zip.File) string {

@@ -1,0 +1,270 @@
+package files
+
+import (
+	"archive/zip"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/culvert/culvert/internal/disk"
+	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/sources"
+	"github.com/culvert/culvert/sources/results"
+)
+
+const (
+	// maxBeside bounds a file that a row names; what is sent is bounded closer.
+	maxBeside = 100 << 20
+	// longestWrite is how long a file that is still being written is waited for.
+	longestWrite = 30 * time.Second
+)
+
+// Attachments finds the files that rows name: those in the zip that the table came in, or those beside
+// the dropped file, which are taken with it.
+func (Kind) Attachments(rule string, t *rules.Trigger, env sources.AttachmentEnv) sources.AttachmentFinder {
+	w := Watched(rule, t, env.Dir)
+	if w.Folder == "" {
+		return nil
+	}
+	in := inbox{dir: env.Inbox, now: time.Now}
+	return func(_ any, fileID string) rules.Attachments {
+		return func(name string) (*rules.Attachment, error) {
+			rel := strings.TrimPrefix(path.Clean(strings.ReplaceAll(name, `\`, "/")), "./")
+			if !fs.ValidPath(rel) || !filepath.IsLocal(filepath.FromSlash(rel)) || strings.Contains("/"+rel, "/.") {
+				return nil, noFile("names a file outside of the folder of the dropped file",
+					"name it as it lies beside the table, such as photos/1.jpg")
+			}
+			if fileID == "" { // a sample: nothing was dropped
+				return &rules.Attachment{Name: rel, Key: "sample/" + rel,
+					Fetch: func(context.Context, int64) ([]byte, string, error) {
+						return nil, "", noFile("is of a sample, beside which nothing was dropped", "drop the table with its files")
+					}}, nil
+			}
+			b := beside{in: in, rule: w, id: fileID, rel: rel}
+			return b.find()
+		}
+	}
+}
+
+func noFile(message, hint string) error {
+	return &rules.AttachmentError{Code: "file-not-there", Message: message, Hint: hint}
+}
+
+// beside is a file that a row of a taken file names.
+type beside struct {
+	in   inbox
+	rule WatchedRule
+	id   string // of the taken file
+	rel  string // path with slashes, from the dropped file on
+}
+
+// find takes the file, and reads it for what it is.
+func (b beside) find() (*rules.Attachment, error) {
+	t, err := b.in.readTag(b.id)
+	if err != nil {
+		return nil, noFile("names a file that came with a table which is finished",
+			"drop the rows that failed again, with their files beside them")
+	}
+	open := b.inFolder
+	if strings.EqualFold(filepath.Ext(t.Name), ".zip") {
+		open = b.inZip
+	}
+	content, err := open(t, maxBeside)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(content)
+	// Many rows wait at once: the file is read again when it is sent.
+	return &rules.Attachment{Name: b.rel, Key: "content/" + hex.EncodeToString(sum[:]),
+		Fetch: func(_ context.Context, limit int64) ([]byte, string, error) {
+			again, err := open(t, limit)
+			return again, "", err
+		}}, nil
+}
+
+func tooLarge(limit int64) error {
+	return &rules.AttachmentError{Code: "file-too-large",
+		Message: fmt.Sprintf("is a file of more than %d bytes, the most that is taken", limit),
+		Hint:    "make it smaller: set a lower resolution of photos at the source"}
+}
+
+// inZip reads the file from the zip that the table came in. Exports keep photos in a folder, such as
+// media/, which the answers do not name.
+func (b beside) inZip(t tag, limit int64) ([]byte, error) {
+	z, err := zip.OpenReader(b.in.path(b.id, t))
+	if err != nil {
+		return nil, noFile("names a file in a zip that cannot be opened", "drop the zip again")
+	}
+	defer z.Close()
+	var found *zip.File
+	var names []string
+	for _, e := range z.File {
+		name := strings.ReplaceAll(e.Name, `\`, "/")
+		if !e.Mode().IsRegular() || strings.HasPrefix(name, "__MACOSX/") || strings.HasSuffix(name, "/") {
+			continue
+		}
+		names = append(names, path.Base(name))
+		switch {
+		case name == b.rel:
+			found = e
+		case strings.HasSuffix(name, "/"+b.rel) && found == nil:
+			found = e
+		case strings.HasSuffix(name, "/"+b.rel) && strings.ReplaceAll(found.Name, `\`, "/") != b.rel:
+			return nil, noFile("names a file that is in the zip several times", "name it with its folder")
+		}
+	}
+	if found == nil {
+		return nil, b.missing("the zip", names)
+	}
+	if found.UncompressedSize64 > uint64(limit) {
+		return nil, tooLarge(limit)
+	}
+	if found.Flags&1 != 0 {
+		return nil, noFile("names a file in the zip that is protected by a password", "save the zip without one")
+	}
+	src, err := found.Open()
+	if err != nil {
+		return nil, noFile("names a file in the zip that is damaged", "make the zip again")
+	}
+	defer src.Close()
+	return readAtMost(src, limit)
+}
+
+func readAtMost(src io.Reader, limit int64) ([]byte, error) {
+	content, err := io.ReadAll(io.LimitReader(src, limit+1))
+	if err != nil {
+		return nil, noFile("names a file that cannot be read: it is damaged", "save it again")
+	}
+	if int64(len(content)) > limit {
+		return nil, tooLarge(limit)
+	}
+	return content, nil
+}
+
+// inFolder reads the file that lies beside the taken file, and takes it from where it was dropped first.
+func (b beside) inFolder(t tag, limit int64) ([]byte, error) {
+	taken := filepath.Join(b.in.dir, b.id, results.BesideDir)
+	content, err := readBeside(taken, b.rel, limit)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return content, err
+	}
+	// Failed rows are dropped again where the photos no longer are: those lie with what was finished.
+	stem := strings.TrimSuffix(results.Stem(t.Name), ".failed")
+	for _, from := range []string{t.Folder, filepath.Join(b.rule.Done, results.FilesOf(stem))} {
+		if err := settled(from, b.rel, b.rule.StableFor); err != nil {
+			continue
+		}
+		if err := b.carry(from, taken, t.Keep || from != t.Folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, &rules.AttachmentError{Code: "file-not-there", Message: "names a file that cannot be taken",
+				Hint: "give the user that Culvert runs as the right to read and move it"}
+		}
+		break
+	}
+	content, err = readBeside(taken, b.rel, limit)
+	if errors.Is(err, fs.ErrNotExist) {
+		folder := filepath.Dir(filepath.FromSlash(b.rel))
+		return nil, b.missing("the folder", append(namesIn(filepath.Join(t.Folder, folder)),
+			namesIn(filepath.Join(taken, folder))...))
+	}
+	return content, err
+}
+
+// readBeside reads a file below a folder, and follows no link.
+func readBeside(folder, rel string, limit int64) ([]byte, error) {
+	root, err := regular(folder, rel)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	src, err := root.Open(filepath.FromSlash(rel))
+	if err != nil {
+		return nil, err
+	}
+	defer src.Close()
+	return readAtMost(src, limit)
+}
+
+// regular opens a folder in which a path leads to a regular file without any link.
+func regular(folder, rel string) (*os.Root, error) {
+	root, err := os.OpenRoot(folder)
+	if err != nil {
+		return nil, err
+	}
+	parts := strings.Split(rel, "/")
+	for n := range parts {
+		info, err := root.Lstat(filepath.Join(parts[:n+1]...))
+		last := n == len(parts)-1
+		if err == nil && (last && !info.Mode().IsRegular() || !last && !info.IsDir()) {
+			err = fs.ErrNotExist // a link, or something else that is no file
+		}
+		if err != nil {
+			return nil, errors.Join(err, root.Close())
+		}
+	}
+	return root, nil
+}
+
+// settled waits until a file is no longer written to.
+func settled(folder, rel string, stable time.Duration) error {
+	root, err := regular(folder, rel)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	for deadline := time.Now().Add(longestWrite); time.Now().Before(deadline); {
+		info, err := root.Lstat(filepath.FromSlash(rel))
+		if err != nil {
+			return err
+		}
+		rest := stable - time.Since(info.ModTime())
+		if rest <= 0 || rest > stable {
+			return nil
+		}
+		time.Sleep(rest)
+	}
+	return nil
+}
+
+// carry moves the file, or copies it, into the taken file's inbox folder.
+func (b beside) carry(from, taken string, keep bool) error {
+	src, dst := filepath.Join(from, filepath.FromSlash(b.rel)), filepath.Join(taken, filepath.FromSlash(b.rel))
+	if err := os.MkdirAll(filepath.Dir(dst), 0o700); err != nil {
+		return fmt.Errorf("taking a file beside a table: %w", err)
+	}
+	if keep {
+		return disk.Copy(src, dst)
+	}
+	return disk.Move(src, dst)
+}
+
+func (b beside) missing(where string, names []string) error {
+	hint := "put it there before the table, under the name that the row gives"
+	if near := diag.Nearest(path.Base(b.rel), names); len(near) > 0 {
+		hint = "there is " + diag.Names(near, "and") + ": correct the name, or put the file there before the table"
+	}
+	return noFile(fmt.Sprintf("names %q, which is not in %s", b.rel, where), hint)
+}
+
+func namesIn(folder string) []string {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, e := range entries[:min(len(entries), 5000)] {
+		if e.Type().IsRegular() {
+			names = append(names, e.Name())
+		}
+	}
+	return names
+}
