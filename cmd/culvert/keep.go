@@ -21,7 +21,7 @@ func (a *app) forgetCommand() *cobra.Command {
 		Short: "Erase what Culvert holds of a person",
 		Long: `Erase a person or case: from the journal every record of theirs, what other records say of them,
 and their entries in the map of external ids; from files in done/ and failed/ the lines that hold
-the external id. Workbooks and archives that hold it are named, and removed with --remove-files.
+the external id, with the photos and other files that only these lines name. Workbooks and archives that hold it are named, and removed with --remove-files.
 DHIS2 is not touched, nor are backups made before: say so to whoever asked.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -95,7 +95,11 @@ func (a *app) scrub(ctx context.Context, p *project.Project, j journal.Journal, 
 		for _, path := range s.Left {
 			fmt.Fprintf(a.stdout, "%s holds the id, or cannot be read: --remove-files removes it\n", path)
 		}
-		left = append(left, s.Left...)
+		for _, path := range s.Unsure {
+			fmt.Fprintf(a.stdout, "%s lies beside a table that lines were taken out of, and may be of the person: "+
+				"look, and remove it by hand\n", path)
+		}
+		left = append(append(left, s.Left...), s.Unsure...)
 	}
 	s, err := files.Scrub(ctx, service.Inbox(p.Dir, p.Config), external, files.ScrubLook)
 	if err != nil {

@@ -42,12 +42,14 @@ type Scrubbed struct {
 	Cut     []string // lines that held it are gone
 	Removed []string // gone as a whole
 	Left    []string // hold it, or could not be looked at, and are as they were
+	Unsure  []string // lie beside a table that lines were taken out of, and may be of those lines
 	Lines   int      // that are gone
 }
 
 // Scrub looks for a text in the files of a folder and of those in it. Lines that hold it can be
 // taken out of tables with separators, results, and files of one record a line; workbooks and
-// archives only be removed. A folder that is not there holds nothing.
+// archives only be removed. Files that only the lines taken out named, such as photos, go with them.
+// A folder that is not there holds nothing.
 func Scrub(ctx context.Context, folder, text string, how Scrubbing) (Scrubbed, error) {
 	var out Scrubbed
 	if !Searched(text) {
@@ -64,7 +66,7 @@ func Scrub(ctx context.Context, folder, text string, how Scrubbing) (Scrubbed, e
 		case !d.Type().IsRegular():
 			return nil
 		}
-		return out.file(path, text, how)
+		return out.file(filepath.Clean(folder), path, text, how)
 	})
 	if err != nil {
 		return out, fmt.Errorf("look for the person in %s: %w", folder, err)
@@ -72,7 +74,15 @@ func Scrub(ctx context.Context, folder, text string, how Scrubbing) (Scrubbed, e
 	return out, nil
 }
 
-func (s *Scrubbed) file(path, text string, how Scrubbing) error {
+func (s *Scrubbed) file(root, path, text string, how Scrubbing) error {
+	if folder := besideFolder(root, path); folder != "" && namedAfter(path, folder, text) {
+		if how == ScrubLook {
+			s.Left = append(s.Left, path)
+			return nil
+		}
+		s.Removed = append(s.Removed, path)
+		return removeBeside(path, folder)
+	}
 	holds, err := holdsText(path, text)
 	if err != nil {
 		s.Left = append(s.Left, path)
@@ -82,7 +92,7 @@ func (s *Scrubbed) file(path, text string, how Scrubbing) error {
 	case !holds:
 		return nil
 	case how != ScrubLook && byLines(path):
-		n, err := cutLines(path, text)
+		n, err := s.cutLines(path, text)
 		if err != nil {
 			return err
 		}
@@ -91,14 +101,26 @@ func (s *Scrubbed) file(path, text string, how Scrubbing) error {
 			s.Cut = append(s.Cut, path)
 		}
 	case how == ScrubRemove:
-		if err := os.Remove(path); err != nil {
-			return err
-		}
-		s.Removed = append(s.Removed, path)
+		return s.removeWhole(path)
 	default:
 		s.Left = append(s.Left, path)
 	}
 	return nil
+}
+
+// removeWhole removes a file, and those that its rows named.
+func (s *Scrubbed) removeWhole(path string) error {
+	beside, err := filesBeside(path)
+	if err != nil {
+		return err
+	}
+	if err := os.Remove(path); err != nil {
+		return err
+	}
+	s.Removed = append(s.Removed, path)
+	gone, err := beside.removeAll()
+	s.Removed = append(s.Removed, gone...)
+	return err
 }
 
 // byLines tells whether a file is one record a line, quoted line ends aside.
@@ -182,8 +204,9 @@ func streamHolds(r io.Reader, text string) (bool, error) {
 	return false, errors.New("it is too large to look through")
 }
 
-// cutLines writes a file anew without the records that hold a text. A line end inside of quotes ends no record.
-func cutLines(path, text string) (cut int, err error) {
+// cutLines writes a file anew without the records that hold a text, and removes what only these name.
+// A line end inside of quotes ends no record.
+func (s *Scrubbed) cutLines(path, text string) (cut int, err error) {
 	before, err := os.Stat(path)
 	if err != nil {
 		return 0, err
@@ -195,11 +218,17 @@ func cutLines(path, text string) (cut int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	beside, err := filesBeside(path)
+	if err != nil {
+		return 0, err
+	}
 	quotes := !jsonLines(path)
 	kept := make([]byte, 0, len(all))
 	for len(all) > 0 {
 		end := recordEnd(all, quotes)
-		if sources.Mentions(string(all[:end]), text) {
+		theirs := sources.Mentions(string(all[:end]), text)
+		beside.row(string(all[:end]), theirs)
+		if theirs {
 			cut++
 		} else {
 			kept = append(kept, all[:end]...)
@@ -213,7 +242,13 @@ func cutLines(path, text string) (cut int, err error) {
 	if err := os.WriteFile(tmp, kept, before.Mode().Perm()); err != nil {
 		return 0, err
 	}
-	if err := os.Rename(tmp, path); err != nil {
+	// The table goes last: done again after a crash, it still says which files are the person's.
+	removed, unsure, err := beside.remove()
+	s.Removed, s.Unsure = append(s.Removed, removed...), append(s.Unsure, unsure...)
+	if err == nil {
+		err = os.Rename(tmp, path)
+	}
+	if err != nil {
 		return 0, errors.Join(err, disk.Remove(tmp))
 	}
 	return cut, disk.Sync(filepath.Dir(path))
