@@ -89,7 +89,11 @@ func startSandbox(t *testing.T) string {
 	if err := examples.Write("anc", dir, func(p string) bool { return p == "input/tamala.json" }); err != nil {
 		t.Fatal(err)
 	}
-	s, err := sandbox.New(sandbox.Options{Metadata: filepath.Join(dir, "input", "tamala.json")})
+	if err := examples.Write("photos", dir, func(p string) bool { return p == "input/wounds.json" }); err != nil {
+		t.Fatal(err)
+	}
+	s, err := sandbox.New(sandbox.Options{Metadata: filepath.Join(dir, "input", "tamala.json"),
+		More: []string{filepath.Join(dir, "input", "wounds.json")}})
 	if err != nil {
 		t.Fatal(err)
 	}

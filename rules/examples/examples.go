@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 )
 
-//go:embed all:anc all:tour all:cookbook all:triggers
+//go:embed all:anc all:tour all:cookbook all:triggers all:photos
 var files embed.FS
 
 // Names lists the examples.
