@@ -11,13 +11,15 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/culvert/culvert/engine/language"
+	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/rules/diag"
 )
 
 // spoken are the commands whose output is for people alone, line by line.
 var spoken = []string{"status", "failures", "show", "health", "replay", "dismiss", "pause", "resume"}
 
-// speak finds the language of a command: --lang, else that of the environment (LC_ALL, LC_MESSAGES, LANG).
+// speak finds the language of a command: --lang, else that of the environment (LC_ALL, LC_MESSAGES, LANG), else that of
+// culvert.yaml.
 func (a *app) speak(c *cobra.Command) error {
 	if a.lang != "" {
 		l, ok := language.Find(a.lang)
@@ -25,8 +27,12 @@ func (a *app) speak(c *cobra.Command) error {
 			return fmt.Errorf("--lang %q is not known: use one of %s", a.lang, strings.Join(language.Tags(), ", "))
 		}
 		a.language = l
-	} else {
-		a.language, _ = language.Find(cmp.Or(os.Getenv("LC_ALL"), os.Getenv("LC_MESSAGES"), os.Getenv("LANG")))
+	} else if l, ok := language.Find(cmp.Or(os.Getenv("LC_ALL"), os.Getenv("LC_MESSAGES"), os.Getenv("LANG"))); ok {
+		a.language = l
+	} else if slices.Contains(spoken, c.Name()) {
+		if config, _, _, err := project.ReadConfig(a.dir); err == nil {
+			a.language = config.Language
+		}
 	}
 	format := c.Flags().Lookup("format")
 	if a.language != nil && slices.Contains(spoken, c.Name()) && (format == nil || format.Value.String() == "text") {

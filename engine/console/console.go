@@ -44,8 +44,8 @@ type Config struct {
 	Project string
 	// Access says who is let in, and as what.
 	Access *access.Guard
-	// Language is that of whoever's browser names none that there is; nil: English.
-	Language *language.Language
+	// Language gives the one for whoever's browser names none that there is; nil: English.
+	Language func() *language.Language
 	// From gives the address that a request comes from, for log and throttle; nil: that of the connection.
 	From func(*http.Request) string
 	// Done ends what would go on for as long as somebody watches, when the process stops; nil: nothing does.

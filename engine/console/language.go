@@ -23,7 +23,10 @@ func (s *Console) languageOf(r *http.Request) *language.Language {
 	if l, ok := language.Accept(r.Header.Get("Accept-Language")); ok {
 		return l
 	}
-	return s.c.Language
+	if s.c.Language != nil {
+		return s.c.Language()
+	}
+	return nil
 }
 
 // write writes a page in a language.

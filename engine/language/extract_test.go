@@ -23,17 +23,25 @@ const root = "../.."
 // do. Findings about rule files, help of commands and generated files are for whoever writes rules, and are in English.
 var rooms = []string{
 	"rules/diag/nearest.go", "rules/dateformat/read.go", "rules/geo", "rules/period", "rules/calendar",
-	"rules/edited.go", "rules/expr.go", "rules/field.go", "rules/foreach.go", "rules/lookup_run.go", "rules/scope.go",
+	"rules/edited.go", "rules/expr.go", "rules/field.go", "rules/foreach.go", "rules/lookup_run.go",
+	"rules/scope.go",
 	"rules/valuemap.go", "rules/version.go",
 	"rules/expression/arithmetic.go", "rules/expression/compare.go", "rules/expression/operators.go",
-	"rules/expression/phone.go", "rules/expression/place.go", "rules/expression/run.go", "rules/expression/values.go",
-	"rules/expression/functions_blank.go", "rules/expression/functions_date.go", "rules/expression/functions_list.go",
-	"rules/expression/functions_match.go", "rules/expression/functions_number.go", "rules/expression/functions_object.go",
-	"rules/expression/functions_other.go", "rules/expression/functions_period.go", "rules/expression/functions_text.go",
-	"actions/dhis2/asked", "actions/dhis2/codes", "actions/dhis2/deliver", "actions/dhis2/identity", "actions/dhis2/object",
+	"rules/expression/phone.go", "rules/expression/place.go", "rules/expression/run.go",
+	"rules/expression/values.go",
+	"rules/expression/functions_blank.go", "rules/expression/functions_date.go",
+	"rules/expression/functions_list.go",
+	"rules/expression/functions_match.go", "rules/expression/functions_number.go",
+	"rules/expression/functions_object.go",
+	"rules/expression/functions_other.go", "rules/expression/functions_period.go",
+	"rules/expression/functions_text.go",
+	"actions/dhis2/asked", "actions/dhis2/codes", "actions/dhis2/deliver", "actions/dhis2/identity",
+	"actions/dhis2/object",
 	"actions/dhis2/value",
-	"engine/access", "engine/console", "engine/controls", "engine/dispatch", "engine/fileimport", "engine/intake", "engine/notify",
+	"engine/access", "engine/console", "engine/controls", "engine/dispatch", "engine/fileimport",
+	"engine/intake", "engine/notify",
 	"engine/program", "engine/queue", "engine/status", "engine/supervise", "engine/work",
+	"engine/service/notify.go",
 	"cmd/culvert/status.go", "cmd/culvert/failures.go", "cmd/culvert/show.go", "cmd/culvert/validate.go",
 }
 
@@ -59,7 +67,8 @@ var more = []string{
 	"last received", "look", "fix", "since", "example", "cause", "value", "column", "state", "key", "tries",
 	"content", "also", "never", "all", "none", "overview", "failures", "records", "files", "rules", "servers",
 	"audit", "open", "away", "closed", "credentials", "paused", "trying", "unusable", "viewer", "operator",
-	"admin", "hour", "day", "week", "month", "%d error", "%d errors", "%d warning", "%d warnings", "error",
+	"admin", "Resolved:", "The last day:", "hour", "day", "week", "month", "%d error", "%d errors",
+	"%d warning", "%d warnings", "error",
 	"warning",
 }
 

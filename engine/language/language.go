@@ -229,6 +229,14 @@ func (l *Language) Moment(t time.Time) string {
 	return t.Format(l.moment)
 }
 
+// Minute writes a day and a time without seconds as the language does.
+func (l *Language) Minute(t time.Time) string {
+	if l == nil {
+		return t.Format("2006-01-02 15:04")
+	}
+	return t.Format(strings.TrimSuffix(l.moment, ":05"))
+}
+
 // Thousand is what parts the thousands of a number, Decimal what stands before its decimals.
 func (l *Language) Thousand() string {
 	if l == nil {

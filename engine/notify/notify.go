@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/culvert/culvert/engine/language"
 )
 
 // Condition is something that is not well, or was not.
@@ -30,6 +32,8 @@ type Message struct {
 	Resolved []Condition `json:"resolved"` // that are over
 	Digest   []string    `json:"digest,omitempty"`
 	Link     string      `json:"link,omitempty"` // of the console
+
+	Language *language.Language `json:"-"` // that people are told in; nil: English
 }
 
 // Channel carries messages to people.
@@ -54,6 +58,7 @@ type Settings struct {
 	Digest   time.Duration          // after midnight; negative: none
 	Link     string
 	Zone     *time.Location
+	Language *language.Language
 }
 
 // Notifier compares what is not well with what was told.
@@ -101,7 +106,7 @@ func (n *Notifier) notify(ctx context.Context, s Settings, ch Channel, at time.T
 	if err != nil || at.Before(known.Next) {
 		return err
 	}
-	m := Message{Project: s.Project, At: at, Link: s.Link}
+	m := Message{Project: s.Project, At: at, Link: s.Link, Language: s.Language}
 	m.New, m.Resolved = difference(known.Conditions, now)
 	day := at.Format(time.DateOnly)
 	if s.Digest >= 0 && known.Digest != day && at.Sub(startOfDay(at)) >= s.Digest {

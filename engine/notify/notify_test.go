@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/culvert/culvert/engine/language"
 	"github.com/culvert/culvert/engine/notify"
 )
 
@@ -176,5 +177,26 @@ func TestChannelsOverHTTP(t *testing.T) {
 	server.Close()
 	if err := secret.Send(t.Context(), m); err == nil || strings.Contains(err.Error(), "secret") {
 		t.Errorf("a server that is away gives %v", err)
+	}
+}
+
+// A project's language is that of its messages; what people named stays.
+func TestMessageInALanguage(t *testing.T) {
+	french, ok := language.Find("fr")
+	if !ok {
+		t.Fatal("no French")
+	}
+	m := notify.Message{Project: "anc", Language: french, At: time.Date(2026, 3, 9, 12, 0, 0, 0, time.UTC),
+		New: []notify.Condition{{Text: "12 records of rule anc-visit have failed: see `culvert failures`",
+			Since: time.Date(2026, 3, 9, 9, 30, 0, 0, time.UTC)}},
+		Digest: []string{"anc-visit: 40 delivered, 12 failed, 0 waiting, 0 held"}}
+	if got, want := m.Subject(), "Culvert anc: 12 fiches de la règle anc-visit ont échoué: voyez `culvert failures`"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	for _, want := range []string{"Demande votre attention :\n", "(depuis 09/03/2026 09:30)", "Le dernier jour :\n",
+		"anc-visit : 40 livrées, 12 en échec, 0 en attente, 0 retenues"} {
+		if !strings.Contains(m.Text(), want) {
+			t.Errorf("no %q in\n%s", want, m.Text())
+		}
 	}
 }

@@ -11,15 +11,15 @@ func (m Message) Subject() string {
 	what := ""
 	switch {
 	case len(m.New) == 1:
-		what = m.New[0].Text
+		what = m.Language.Text(m.New[0].Text)
 	case len(m.New) > 1:
-		what = fmt.Sprintf("%d things need attention", len(m.New))
+		what = m.Language.Sprintf("%d things need attention", len(m.New))
 	case len(m.Resolved) == 1:
-		what = "resolved: " + m.Resolved[0].Text
+		what = m.Language.Sprintf("resolved: %s", m.Language.Text(m.Resolved[0].Text))
 	case len(m.Resolved) > 1:
-		what = fmt.Sprintf("%d things are resolved", len(m.Resolved))
+		what = m.Language.Sprintf("%d things are resolved", len(m.Resolved))
 	default:
-		what = "daily summary"
+		what = m.Language.Text("daily summary")
 	}
 	return oneLine("Culvert " + m.Project + ": " + what)
 }
@@ -43,14 +43,18 @@ func (m Message) Text() string {
 		}
 		fmt.Fprintf(&b, "%s\n", title)
 		for _, c := range list {
-			fmt.Fprintf(&b, "- %s%s\n", c.Text, m.since(c))
+			fmt.Fprintf(&b, "- %s%s\n", m.Language.Text(c.Text), m.since(c))
 		}
 		b.WriteString("\n")
 	}
-	part("Needs attention:", m.New)
-	part("Resolved:", m.Resolved)
+	part(m.Language.Text("Needs attention:"), m.New)
+	part(m.Language.Text("Resolved:"), m.Resolved)
 	if len(m.Digest) > 0 {
-		fmt.Fprintf(&b, "The last day:\n- %s\n\n", strings.Join(m.Digest, "\n- "))
+		fmt.Fprintf(&b, "%s\n", m.Language.Text("The last day:"))
+		for _, line := range m.Digest {
+			fmt.Fprintf(&b, "- %s\n", m.Language.Text(line))
+		}
+		b.WriteString("\n")
 	}
 	if m.Link != "" {
 		fmt.Fprintf(&b, "%s\n", m.Link)
@@ -63,7 +67,7 @@ func (m Message) since(c Condition) string {
 	if c.Since.IsZero() {
 		return ""
 	}
-	return fmt.Sprintf(" (since %s)", c.Since.In(m.At.Location()).Format("2006-01-02 15:04"))
+	return m.Language.Sprintf(" (since %s)", m.Language.Minute(c.Since.In(m.At.Location())))
 }
 
 // Span writes how long something takes in whole hours or days, and below two hours in minutes.

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/culvert/culvert/engine/language"
 	"github.com/culvert/culvert/rules/diag"
 )
 
@@ -22,11 +23,12 @@ type Config struct {
 	WebhookAuth *Auth
 	SyncEvery   time.Duration // 0: only by hand
 	Retention   Retention
-	Zone        *time.Location // of dates without one; UTC when the file says nothing
-	StateDir    string         // where taken files and the sandbox's and journal's files lie, relative to the project
-	Encryption  *Text          // key for payloads at rest, the newest; or nil
-	OldKeys     []Text         // keys that were in use before, until `culvert rekey`
-	Connections []Connection   // named databases and CommCare projects that triggers use
+	Zone        *time.Location     // of dates without one; UTC when the file says nothing
+	Language    *language.Language // of notifications, and of console and commands where nobody names one; nil: English
+	StateDir    string             // where taken files and the sandbox's and journal's files lie, relative to the project
+	Encryption  *Text              // key for payloads at rest, the newest; or nil
+	OldKeys     []Text             // keys that were in use before, until `culvert rekey`
+	Connections []Connection       // named databases and CommCare projects that triggers use
 	// one admin of the web console, by name and password; nil: none beside ConsoleUsers and those of UsersFile
 	Console *Auth
 	// ConsoleUsers are further users of the console; their passwords are secrets of the environment or of files.

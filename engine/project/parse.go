@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/culvert/culvert/engine/language"
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/yamlnode"
 	"github.com/culvert/culvert/schemas"
@@ -89,6 +90,8 @@ func (p *parser) config(c *Config, root *yamlnode.Node) {
 				Delivered: p.duration(v.Get("delivered")),
 				Failed:    p.duration(v.Get("failed")),
 			}
+		case "language":
+			c.Language, _ = language.Find(v.Value)
 		case "time_zone":
 			c.Zone = p.zone(v)
 		case "state":

@@ -64,7 +64,8 @@ func (s *Service) notifyOnce(ctx context.Context, n *notify.Notifier, config *pr
 func NotifySettings(config *project.Config, server func(name string) *client.Client,
 	log *slog.Logger) (notify.Settings, error) {
 	n := config.Notify
-	s := notify.Settings{Project: config.Project, Digest: n.Digest, Link: n.Console, Zone: config.Zone}
+	s := notify.Settings{Project: config.Project, Digest: n.Digest, Link: n.Console, Zone: config.Zone,
+		Language: config.Language}
 	if w, err := project.ParseWindow(n.Quiet); n.Quiet != "" && err == nil {
 		s.Quiet = w.Open
 	}
