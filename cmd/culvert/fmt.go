@@ -15,18 +15,12 @@ import (
 func (a *app) fmtCommand() *cobra.Command {
 	var check bool
 	c := &cobra.Command{
-		Use:   "fmt [FILE...]",
+		Use:   "fmt [FILE|FOLDER...]",
 		Short: "Lay out rule files and culvert.yaml evenly; comments stay",
 		RunE: func(_ *cobra.Command, args []string) error {
-			files := args
-			if len(files) == 0 {
-				found, err := project.RuleFiles(a.dir)
-				if err != nil {
-					return err
-				}
-				for _, f := range append(found, project.ConfigFile) {
-					files = append(files, filepath.Join(a.dir, filepath.FromSlash(f)))
-				}
+			files, err := a.filesToFormat(args)
+			if err != nil {
+				return err
 			}
 			changed := 0
 			for _, f := range files {
@@ -47,6 +41,50 @@ func (a *app) fmtCommand() *cobra.Command {
 	c.Flags().BoolVar(&check, "check", false,
 		"change nothing; list the files that would change and end with 1 when there are any")
 	return c
+}
+
+// filesToFormat lists the files named, and of folders the rule files below them; without names those of the project.
+func (a *app) filesToFormat(args []string) ([]string, error) {
+	if len(args) == 0 {
+		return projectFiles(a.dir)
+	}
+	var files []string
+	for _, arg := range args {
+		info, err := os.Stat(arg)
+		if err != nil {
+			return nil, fmt.Errorf("read the file: %w", err)
+		}
+		if !info.IsDir() {
+			files = append(files, arg)
+			continue
+		}
+		below := project.RuleFilesBelow
+		if _, err := os.Stat(filepath.Join(arg, project.ConfigFile)); err == nil {
+			below = projectFiles // its other YAML is no rule
+		}
+		found, err := below(arg)
+		if err != nil {
+			return nil, err
+		}
+		if len(found) == 0 {
+			return nil, fmt.Errorf("the folder %s has no rule files: their names end in .yaml, and do not begin with _ or a dot", arg)
+		}
+		files = append(files, found...)
+	}
+	return files, nil
+}
+
+// projectFiles are the rule files of a project and its culvert.yaml.
+func projectFiles(dir string) ([]string, error) {
+	found, err := project.RuleFiles(dir)
+	if err != nil {
+		return nil, err
+	}
+	var files []string
+	for _, f := range append(found, project.ConfigFile) {
+		files = append(files, filepath.Join(dir, filepath.FromSlash(f)))
+	}
+	return files, nil
 }
 
 func (a *app) formatFile(file string, check bool) (bool, error) {

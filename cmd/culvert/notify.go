@@ -51,17 +51,8 @@ The exit code is 1 when one was not. What is really not well is told by ` + "`cu
 }
 
 // serverClient connects to servers when they are asked for.
-func (a *app) serverClient(config *project.Config) func(name string) *client.Client {
-	return func(name string) *client.Client {
-		s := config.ServerNamed(name)
-		if s == nil {
-			return nil
-		}
-		cl, err := project.Connect(config, s, a.dir, a.logger(), version)
-		if err != nil {
-			fmt.Fprintf(a.stderr, "%v\n", err)
-			return nil
-		}
-		return cl
+func (a *app) serverClient(config *project.Config) service.Connected {
+	return func(s *project.Server) (*client.Client, error) {
+		return project.Connect(config, s, a.dir, a.logger(), version)
 	}
 }

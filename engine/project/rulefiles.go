@@ -20,21 +20,35 @@ func RuleFiles(dir string) ([]string, error) {
 		return nil, fmt.Errorf("the project has no folder %s/ with rule files: make one, or run `culvert new`: %w", RulesDir,
 			err)
 	}
+	below, err := RuleFilesBelow(root)
+	if err != nil {
+		return nil, err
+	}
+	files := make([]string, 0, len(below))
+	for _, file := range below {
+		rel, err := filepath.Rel(dir, file)
+		if err != nil {
+			return nil, fmt.Errorf("list the rule files in %s: %w", root, err)
+		}
+		files = append(files, filepath.ToSlash(rel))
+	}
+	slices.Sort(files)
+	return files, nil
+}
+
+// RuleFilesBelow lists the rule files of a folder and of those in it, sorted, as paths that begin with the folder's.
+func RuleFilesBelow(root string) ([]string, error) {
 	var files []string
 	err := Walk(root, func(file string, d fs.DirEntry) error {
 		name := filepath.Base(file)
-		if d.IsDir() && strings.HasPrefix(name, ".") {
+		if d.IsDir() && strings.HasPrefix(name, ".") && file != root {
 			return fs.SkipDir
 		}
 		if d.IsDir() || strings.HasPrefix(name, "_") || strings.HasPrefix(name, ".") || !strings.HasSuffix(name, ".yaml") &&
 			!strings.HasSuffix(name, ".yml") {
 			return nil
 		}
-		rel, err := filepath.Rel(dir, file)
-		if err != nil {
-			return err
-		}
-		files = append(files, filepath.ToSlash(rel))
+		files = append(files, file)
 		return nil
 	})
 	if err != nil {

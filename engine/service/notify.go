@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/culvert/culvert/actions/dhis2/client"
@@ -47,7 +48,7 @@ func (s *Service) notifyLoop(ctx context.Context) error {
 }
 
 func (s *Service) notifyOnce(ctx context.Context, n *notify.Notifier, config *project.Config) error {
-	settings, err := NotifySettings(config, s.clients.get, s.o.Log)
+	settings, err := NotifySettings(config, s.connected(config), s.o.Log)
 	if err != nil {
 		s.o.Log.Error("a channel of notify: cannot be used", "error", err)
 	}
@@ -59,10 +60,25 @@ func (s *Service) notifyOnce(ctx context.Context, n *notify.Notifier, config *pr
 	return n.Step(ctx, settings, conditions(o, config.Notify, s.current.Load()), digest)
 }
 
+// Connected gives the client of a server of culvert.yaml, or why there is none, such as a secret that is not set.
+type Connected func(c *project.Server) (*client.Client, error)
+
+// connected gives the clients that the service has.
+func (s *Service) connected(config *project.Config) Connected {
+	return func(c *project.Server) (*client.Client, error) {
+		if cl := s.clients.get(c.Name); cl != nil {
+			return cl, nil
+		}
+		if _, err := project.Connect(config, c, s.o.Dir, s.o.Log, s.o.Version); err != nil {
+			return nil, err
+		}
+		return nil, errors.New("it is not in use yet: start `culvert run` again")
+	}
+}
+
 // NotifySettings makes the channels of a project, with the clients of its servers. The error names
 // those that cannot be used; the others are there beside it.
-func NotifySettings(config *project.Config, server func(name string) *client.Client,
-	log *slog.Logger) (notify.Settings, error) {
+func NotifySettings(config *project.Config, server Connected, log *slog.Logger) (notify.Settings, error) {
 	n := config.Notify
 	s := notify.Settings{Project: config.Project, Digest: n.Digest, Link: n.Console, Zone: config.Zone,
 		Language: config.Language}
@@ -81,8 +97,7 @@ func NotifySettings(config *project.Config, server func(name string) *client.Cli
 	return s, errors.Join(failed...)
 }
 
-func channel(config *project.Config, ch project.NotifyChannel, server func(string) *client.Client,
-	log *slog.Logger) (notify.Channel,
+func channel(config *project.Config, ch project.NotifyChannel, server Connected, log *slog.Logger) (notify.Channel,
 	error) {
 	if ch.Kind == "dhis2" {
 		return inbox(config, ch, server)
@@ -118,15 +133,19 @@ func channel(config *project.Config, ch project.NotifyChannel, server func(strin
 	}
 }
 
-func inbox(config *project.Config, ch project.NotifyChannel, server func(string) *client.Client) (notify.Channel,
-	error) {
-	name := ch.Server
-	if c := config.ServerNamed(name); c != nil {
-		name = c.Name
+func inbox(config *project.Config, ch project.NotifyChannel, server Connected) (notify.Channel, error) {
+	c := config.ServerNamed(ch.Server)
+	switch {
+	case c == nil && ch.Server == "":
+		return nil, fmt.Errorf("none of the servers (%s) is the default: name one with server:",
+			strings.Join(config.ServerNames(), ", "))
+	case c == nil:
+		return nil, fmt.Errorf("culvert.yaml has no server %q; it has %s", ch.Server,
+			strings.Join(config.ServerNames(), ", "))
 	}
-	cl := server(name)
-	if cl == nil {
-		return nil, fmt.Errorf("there is no server %q, or it cannot be used", ch.Server)
+	cl, err := server(c)
+	if err != nil {
+		return nil, fmt.Errorf("server %s cannot be used: %w", c.Name, err)
 	}
 	return &notify.Inbox{Channel: ch.Name, Post: func(ctx context.Context, subject, text string) error {
 		return cl.SendMessage(ctx, client.Message{Subject: subject, Text: text, Users: ch.To, Groups: ch.Groups})
