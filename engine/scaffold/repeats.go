@@ -18,6 +18,7 @@ type repeat struct {
 	expr   string
 	path   []string
 	fields []*field // of its items
+	inner  []string // lists in its items
 	reason string
 }
 
@@ -30,7 +31,7 @@ type itemEvents struct {
 }
 
 // repeatsOf finds the lists of objects in the records. Lists inside of lists are
-// left to a person.
+// named, and left to a person.
 func repeatsOf(bodies []any) []*repeat {
 	found := map[string]*repeat{}
 	items := map[string][]any{}
@@ -69,10 +70,40 @@ func repeatsOf(bodies []any) []*repeat {
 	for _, e := range slices.Sorted(maps.Keys(found)) {
 		r := found[e]
 		r.fields = fieldsOf("item", items[e])
+		r.inner = innerLists(items[e])
 		out = append(out, r)
 	}
 	return out
 }
+
+// innerLists gives the lists of objects that stand in the items of a repeat, as expressions.
+func innerLists(items []any) []string {
+	found := map[string]bool{}
+	var walk func(v any, expr string, depth int)
+	walk = func(v any, expr string, depth int) {
+		m, ok := v.(map[string]any)
+		if !ok || depth > maxDepth {
+			return
+		}
+		for key, v := range m {
+			list, ok := v.([]any)
+			if !ok {
+				walk(v, expr+member(key), depth+1)
+			} else if len(list) > 0 {
+				if _, ok := list[0].(map[string]any); ok {
+					found[expr+member(key)] = true
+				}
+			}
+		}
+	}
+	for _, item := range items[:min(len(items), maxRecords)] {
+		walk(item, "item", 0)
+	}
+	return slices.Sorted(maps.Keys(found))
+}
+
+// inFlow is an expression as an item of a list of YAML.
+func inFlow(expr string) string { return "'" + strings.ReplaceAll(expr, "'", "''") + "'" }
 
 // useForm adds to the fields what the form says of their questions.
 func (w *writer) useForm() {
@@ -199,6 +230,12 @@ func (w *writer) itemActions() {
 			}
 			w.line("  # %s is a list, of %s: an action with for_each: %s runs once for each of its items",
 				comment(r.expr), comment(strings.TrimSpace(some(names))), comment(r.expr))
+		}
+		for _, inner := range r.inner {
+			if w.DataSet == nil {
+				w.line("  # each item of %s holds a list: an action with for_each: [%s, %s] runs once for each of its items",
+					comment(r.expr), comment(inFlow(r.expr)), comment(inFlow(inner)))
+			}
 		}
 	}
 }

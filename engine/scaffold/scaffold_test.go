@@ -143,3 +143,18 @@ func TestWideDataSet(t *testing.T) {
 		t.Errorf("%d cells are joined", joined)
 	}
 }
+
+// A repeat in a repeat is named with both levels, as YAML takes them.
+func TestRepeatInRepeatIsNamed(t *testing.T) {
+	s := &metadata.Snapshot{Programs: []metadata.Program{{Type: metadata.WithoutRegistration,
+		Named:  metadata.Named{ID: "ppppppppppp", Name: "Doses"},
+		Stages: []metadata.ProgramStage{{Named: metadata.Named{ID: "sssssssssss", Name: "Dose"}}}}}}
+	body := map[string]any{"_id": 1, "visits": []any{map[string]any{"visits/day": "2026-01-01",
+		"visits/doses": []any{map[string]any{"visits/doses/n": "1"}}}}}
+	text := draft(t, Request{Name: "doses", Trigger: "webhook", Address: "/d", Bodies: []any{body},
+		Program: &s.Programs[0], Index: metadata.NewIndex(s)})
+	want := `# each item of trigger.visits holds a list: an action with for_each: ['trigger.visits', 'item["visits/doses"]'] runs`
+	if !strings.Contains(text, want) {
+		t.Errorf("no %q in\n%s", want, text)
+	}
+}

@@ -44,7 +44,7 @@ type Form struct {
 // Question is one question, calculation or hidden value.
 type Question struct {
 	Path    []string // groups and repeats, then its name
-	Repeat  int      // so many of Path are the innermost repeat that it is in; 0: it is in none
+	Repeats []int    // so many of Path are each repeat that it is in, the outermost first
 	Type    Type
 	Labels  []string // in each language
 	Choices []Choice
@@ -133,7 +133,7 @@ func (f *Form) Sample(tool Tool) map[string]any {
 	}
 	for _, q := range f.Questions {
 		if tool == Kobo {
-			placeFlat(answers, q)
+			placeFlat(answers, q, q.Repeats)
 		} else {
 			placeNested(answers, q.Path, q)
 		}
@@ -148,16 +148,9 @@ func placeNested(into map[string]any, path []string, q Question) {
 		into[path[0]] = q.answer()
 		return
 	}
-	if q.Repeat > done && q.isRepeat(done+1) {
-		list, ok := into[path[0]].([]any)
-		if !ok {
-			list = []any{map[string]any{}, map[string]any{}}
-			into[path[0]] = list
-		}
-		for _, item := range list {
-			if m, ok := item.(map[string]any); ok {
-				placeNested(m, path[1:], q)
-			}
+	if slices.Contains(q.Repeats, done+1) {
+		for _, item := range itemsOf(into, path[0], q.Repeats[0] <= done) {
+			placeNested(item, path[1:], q)
 		}
 		return
 	}
@@ -169,27 +162,36 @@ func placeNested(into map[string]any, path []string, q Question) {
 	placeNested(m, path[1:], q)
 }
 
-// isRepeat tells whether the first n parts of the path are the repeat. Of repeats within each other
-// only the innermost is known, which is enough for a sample.
-func (q Question) isRepeat(n int) bool { return n == q.Repeat }
-
-// placeFlat puts an answer under its whole path, as KoboToolbox does, also within a repeat.
-func placeFlat(into map[string]any, q Question) {
-	name := strings.Join(q.Path, "/")
-	if q.Repeat == 0 {
-		into[name] = q.answer()
-		return
-	}
-	repeat := strings.Join(q.Path[:q.Repeat], "/")
-	list, ok := into[repeat].([]any)
+// itemsOf gives the items of a repeat: two, or one of a repeat in a repeat, lest many within each
+// other become more than a sample can hold.
+func itemsOf(into map[string]any, name string, inner bool) []map[string]any {
+	list, ok := into[name].([]any)
 	if !ok {
-		list = []any{map[string]any{}, map[string]any{}}
-		into[repeat] = list
+		list = []any{map[string]any{}}
+		if !inner {
+			list = append(list, map[string]any{})
+		}
+		into[name] = list
 	}
+	items := make([]map[string]any, 0, len(list))
 	for _, item := range list {
 		if m, ok := item.(map[string]any); ok {
-			m[name] = q.answer()
+			items = append(items, m)
 		}
+	}
+	return items
+}
+
+// placeFlat puts an answer under its whole path, as KoboToolbox does, also within repeats: a repeat
+// in a repeat is a list in each item of the outer one.
+func placeFlat(into map[string]any, q Question, repeats []int) {
+	if len(repeats) == 0 {
+		into[strings.Join(q.Path, "/")] = q.answer()
+		return
+	}
+	for _, item := range itemsOf(into, strings.Join(q.Path[:repeats[0]], "/"),
+		len(repeats) < len(q.Repeats)) {
+		placeFlat(item, q, repeats[1:])
 	}
 }
 

@@ -2,6 +2,7 @@ package form
 
 import (
 	"bytes"
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -65,8 +66,8 @@ func TestXLSForm(t *testing.T) {
 	var got []string
 	for _, q := range f.Questions {
 		line := strings.Join(q.Path, "/") + ": " + string(q.Type) + " [" + strings.Join(q.Labels, "|") + "]"
-		if q.Repeat > 0 {
-			line += " in " + strings.Join(q.Path[:q.Repeat], "/")
+		for _, n := range q.Repeats {
+			line += " in " + strings.Join(q.Path[:n], "/")
 		}
 		for _, c := range q.Choices {
 			line += " " + c.Name + "=" + strings.Join(c.Labels, "|")
@@ -96,6 +97,44 @@ func TestXLSForm(t *testing.T) {
 	}
 	if q := f.Find([]string{"data", "form", "who", "sex"}); q == nil || q.Path[1] != "sex" {
 		t.Errorf("found %v", q)
+	}
+}
+
+// A repeat in a repeat is a list in each item of the outer one, whatever says that it is there.
+func TestRepeatInRepeat(t *testing.T) {
+	for name, text := range map[string]string{
+		"asset": `{"survey": [{"type": "begin_repeat", "name": "visits"}, {"type": "date", "name": "day"},
+			{"type": "begin_group", "name": "g"}, {"type": "begin_repeat", "name": "doses"},
+			{"type": "integer", "name": "n"}, {"type": "end_repeat"}, {"type": "end_group"},
+			{"type": "text", "name": "last"}, {"type": "end_repeat"}]}`,
+		"xform": `<h><model><instance><d><visits><day/><g><doses><n/></doses></g><last/></visits></d></instance>
+			<bind nodeset="/d/visits/day" type="date"/><bind nodeset="/d/visits/g/doses/n" type="int"/>
+			<bind nodeset="/d/visits/last" type="string"/></model>
+			<repeat nodeset="/d/visits"><input ref="/d/visits/day"/><repeat nodeset="/d/visits/g/doses">
+			<input ref="/d/visits/g/doses/n"/></repeat><input ref="/d/visits/last"/></repeat></h>`,
+		"app": `{"modules": [{"forms": [{"questions": [{"value": "/d/visits", "tag": "repeat", "type": "Repeat"},
+			{"value": "/d/visits/day", "type": "Date", "repeat": "/d/visits"},
+			{"value": "/d/visits/g/doses/n", "type": "Int", "repeat": "/d/visits/g/doses"},
+			{"value": "/d/visits/last", "type": "Text", "repeat": "/d/visits"}]}]}]}`,
+	} {
+		f, err := Read(name, []byte(text), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for tool, want := range map[Tool]string{
+			Kobo: `[{"visits/day":"2026-01-15","visits/g/doses":[{"visits/g/doses/n":"7"}],"visits/last":"example"},` +
+				`{"visits/day":"2026-01-15","visits/g/doses":[{"visits/g/doses/n":"7"}],"visits/last":"example"}]`,
+			CommCare: `[{"day":"2026-01-15","g":{"doses":[{"n":"7"}]},"last":"example"},` +
+				`{"day":"2026-01-15","g":{"doses":[{"n":"7"}]},"last":"example"}]`,
+		} {
+			body := f.Sample(tool)
+			if tool == CommCare {
+				body, _ = body["form"].(map[string]any)
+			}
+			if got, _ := json.Marshal(body["visits"]); string(got) != want {
+				t.Errorf("%s for %s:\n%s\nwant %s", name, tool, got, want)
+			}
+		}
 	}
 }
 

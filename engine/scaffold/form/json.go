@@ -136,8 +136,15 @@ func appForm(modules []module, name string) (*Form, error) {
 			strings.Join(names[:min(len(names), 30)], ", "))
 	}
 	form := &Form{Name: text(fits[0].Name), Tool: CommCare}
+	repeats := map[string]bool{}
 	for _, q := range fits[0].Questions {
-		if one, ok := q.question(); ok {
+		repeats[strings.Trim(q.Repeat, "/")] = true
+		if q.Tag == "repeat" || strings.EqualFold(q.Type, "repeat") {
+			repeats[strings.Trim(q.Value, "/")] = true
+		}
+	}
+	for _, q := range fits[0].Questions {
+		if one, ok := q.question(repeats); ok {
 			form.Questions = append(form.Questions, one)
 		}
 	}
@@ -155,7 +162,8 @@ var appTypes = map[string]Type{
 var tags = map[string]Type{"input": Text, "select1": One, "select": Several, "hidden": Hidden, "upload": File,
 	"secret": Text}
 
-func (q appQuestion) question() (Question, bool) {
+// question reads one; repeats are the paths of all repeats of the form.
+func (q appQuestion) question(repeats map[string]bool) (Question, bool) {
 	t, ok := appTypes[strings.ToLower(q.Type)]
 	if !ok {
 		t, ok = tags[q.Tag]
@@ -165,9 +173,9 @@ func (q appQuestion) question() (Question, bool) {
 		return Question{}, false // a group, a label, a menu
 	}
 	out := Question{Path: parts[1:], Type: t} // the first is the form itself
-	if repeat := strings.Trim(q.Repeat, "/"); repeat != "" {
-		if n := strings.Count(repeat, "/"); n > 0 && n < len(out.Path) {
-			out.Repeat = n
+	for n := 1; n < len(out.Path); n++ {
+		if repeats[strings.Join(parts[:n+1], "/")] {
+			out.Repeats = append(out.Repeats, n)
 		}
 	}
 	out.Labels = labelsOf(q.Label, q.Translations)

@@ -152,9 +152,9 @@ func (x *xform) readBinds(doc *node) {
 			return
 		}
 		q.Type = t
-		for n := len(parts) - 1; n > 1 && q.Repeat == 0; n-- {
+		for n := 2; n < len(parts); n++ {
 			if x.repeats["/"+strings.Join(parts[:n], "/")] {
-				q.Repeat = n - 1
+				q.Repeats = append(q.Repeats, n-1)
 			}
 		}
 		control := x.controls[ref]

@@ -197,7 +197,7 @@ func (b *builder) line(r row, kind, list string) error {
 	for i, g := range b.open {
 		q.Path = append(q.Path, g.name)
 		if g.kind == "repeat" {
-			q.Repeat = i + 1
+			q.Repeats = append(q.Repeats, i+1)
 		}
 	}
 	q.Path = append(q.Path, name)
