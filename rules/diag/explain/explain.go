@@ -67,8 +67,10 @@ func (b Block) Is(mark string) bool { return slices.Contains(b.Marks, mark) }
 
 // Entry is a page with its examples, for tests.
 type Entry struct {
-	Code    string
-	Checked string // the package whose tests run the examples, such as rules; "none" where there is nothing to run
+	Code string
+	// Checked is the package whose tests run the examples, such as rules; "whole" where those of
+	// engine/project lay out a project around them; "none" where there is nothing to run.
+	Checked string
 	Blocks  []Block
 }
 

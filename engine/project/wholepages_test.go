@@ -1,0 +1,133 @@
+package project
+
+import (
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/culvert/culvert/actions/dhis2/client"
+	"github.com/culvert/culvert/actions/dhis2/sandbox"
+	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/diag/explain"
+)
+
+const pageConfig = `project: pages
+servers: {national: {url: "https://dhis2.example.org", token: "${DHIS2_TOKEN}"}}
+connections:
+  warehouse: {database: "${WAREHOUSE_URL}"}
+  kobo: {kobo: "https://kf.example.org", api_key: "${KOBO_KEY}"}
+  hq: {commcare: "https://hq.example.org", domain: tamala, username: reader, api_key: "${HQ_KEY}"}
+`
+
+// wholeRule makes a rule that could run of the part that a page shows.
+func wholeRule(snippet string) string {
+	if !strings.Contains(snippet, ":") {
+		return snippet // nothing but comments
+	}
+	has := func(key string) bool { return strings.Contains("\n"+snippet, "\n"+key+":") }
+	text := ""
+	switch {
+	case !has("trigger"):
+		text += "trigger: {webhook: {path: /forms}, sample: samples/form.json}\n"
+		if !has("id") {
+			text += "id: trigger.form.meta.instanceID\n"
+		}
+	case !has("id"):
+		text += "id: trigger.id\n"
+	}
+	if text += snippet; !has("actions") {
+		text += "actions:\n  - dhis2.event: {program: Malaria case notification, org_unit: {value: Coral North Clinic}, " +
+			"occurred_at: {value: 2026-03-01}, data_values: {Case age (years): {value: 4}, Case sex: {value: Male}}}\n"
+	}
+	return text
+}
+
+// syncTamala writes the metadata of the invented country as that of a project's server.
+func syncTamala(t *testing.T, dir string) {
+	t.Helper()
+	box, err := sandbox.New(sandbox.Options{Metadata: "../../actions/dhis2/sandbox/testdata/tamala.json"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(box)
+	c, err := client.New(client.Options{URL: server.URL,
+		Credentials: client.Credentials{Username: "admin", Password: "district"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		c.Close()
+		server.Close()
+		if err := box.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if _, err := Sync(t.Context(), c, filepath.Join(dir, MetadataDir, "national"), true, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// pageProject lays out the project of a page's example: the part of a rule, and the files that the page names.
+func pageProject(t *testing.T, dir string, e explain.Entry, wrong bool) {
+	t.Helper()
+	for _, folder := range []string{RulesDir, "samples", "maps"} {
+		if err := os.RemoveAll(filepath.Join(dir, folder)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	form, err := os.ReadFile("../../rules/examples/anc/samples/anc-registration.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string]string{ConfigFile: pageConfig, "samples/form.json": string(form)}
+	for _, b := range e.Blocks {
+		switch {
+		case b.Is("bad") && wrong, b.Is("good") && !wrong:
+			files["rules/page.yaml"] = wholeRule(b.Text)
+		case b.Is("bad"), b.Is("good"), len(b.Marks) == 0:
+		case strings.HasPrefix(b.Marks[0], RulesDir+"/"):
+			files[b.Marks[0]] = wholeRule(b.Text)
+		default:
+			files[b.Marks[0]] = b.Text
+		}
+	}
+	write(t, dir, files)
+}
+
+// TestWholePagesSayTheTruth loads whole projects with the examples of pages: the wrong one has the
+// code, the right one has nothing that keeps it from running.
+func TestWholePagesSayTheTruth(t *testing.T) {
+	dir := t.TempDir()
+	syncTamala(t, dir)
+	l := &Loader{Sources: SourceKinds()}
+	checked := 0
+	for _, code := range explain.Codes() {
+		e, _ := explain.Find(code)
+		if e.Checked != "whole" {
+			continue
+		}
+		checked++
+		for _, wrong := range []bool{true, false} {
+			pageProject(t, dir, e, wrong)
+			p, err := l.Load(t.Context(), dir)
+			if err != nil {
+				t.Errorf("%s: %v", code, err)
+				continue
+			}
+			found := slices.Clone(p.Findings)
+			for _, r := range p.Rules {
+				found = append(found, r.Findings...)
+			}
+			has := slices.ContainsFunc(found, func(d diag.Diagnostic) bool { return d.Code == code })
+			if has != wrong || !wrong && found.HasErrors() {
+				t.Errorf("%s: the example that is wrong (%v) has %v", code, wrong, found)
+			}
+		}
+	}
+	if checked < 30 {
+		t.Errorf("only %d pages were checked", checked)
+	}
+}
