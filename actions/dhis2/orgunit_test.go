@@ -87,6 +87,7 @@ func TestOrgUnits(t *testing.T) {
 		want(t, s.deliver(rule.plans(t, first)...), "U")
 		want(t, s.deliver(rule.plans(t, facility("R-3", "R-9", "Orphan"))...), "R")
 		want(t, s.deliver(rule.plans(t, facility("R-1", "R-2", "Post"))...), "F") // below itself
+		want(t, s.deliver(rule.plans(t, facility("R-9", "R-9", "Post"))...), "F") // a new one, its own parent
 
 		want(t, s.deliver(rule.plans(t, facility("R-1", "TM-0101", "Clinic", "closed", "yes", "malaria", "yes", "post",
 			"yes", "shape", "POINT (36.8 -1.3)"))...), "D")

@@ -35,7 +35,7 @@ var rooms = []string{
 	"rules/expression/functions_object.go",
 	"rules/expression/functions_other.go", "rules/expression/functions_period.go",
 	"rules/expression/functions_text.go",
-	"actions/dhis2/asked", "actions/dhis2/codes", "actions/dhis2/deliver", "actions/dhis2/identity",
+	"actions/dhis2/asked", "actions/dhis2/client/orgunit.go", "actions/dhis2/client/orgunitdiff.go", "actions/dhis2/codes", "actions/dhis2/deliver", "actions/dhis2/identity",
 	"actions/dhis2/object",
 	"actions/dhis2/value",
 	"engine/access", "engine/console", "engine/controls", "engine/dispatch", "engine/fileimport",
@@ -62,7 +62,7 @@ var described = []string{"Use", "Short", "Long", "Doc", "LeftOut", "Example", "S
 // more are texts that are put together from words, so that no literal of the code has them whole.
 var more = []string{
 	"pending", "delivered", "held", "skipped", "failed", "dismissed", "superseded", "%d second", "%d seconds",
-	"%d minute", "%d minutes", "%d hour", "%d hours", "%d day", "%d days", "%s ago", "%d record", "%d records",
+	"%d minute", "%d minutes", "%d hour", "%d hours", "%d day", "%d days", "%s ago", "%d record", "%d records", "program", "group",
 	"%d row", "%d rows", "%d rule", "%d rules", "%d file", "%d files", "rule", "waiting", "oldest waiting",
 	"last received", "look", "fix", "since", "example", "cause", "value", "column", "state", "key", "tries",
 	"content", "also", "never", "all", "none", "overview", "failures", "records", "files", "rules", "servers",

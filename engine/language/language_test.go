@@ -20,6 +20,9 @@ texts:
   "the file %q has no column %q": "la colonne %[2]q manque au fichier %[1]q"
   "read %s of the server: %w": "lecture de %s du serveur : %w"
   "the server is away": le serveur ne répond pas
+  "is not a date": "n'est pas une date"
+  "yes and no, as words; no others": "yes et no, comme mots ; pas d'autres"
+  "as words": en mots
   "%s needs %s": "%s a besoin de %s"
   "write it as %s": écrivez-le sous la forme %s
   "; %.1f records/s": "; %.1f fiches/s"
@@ -56,6 +59,9 @@ func TestText(t *testing.T) {
 		{"server x: waiting; 0.5 records/s", "server x: en attente; 0.5 fiches/s"},
 		{"write it as `a: b`", "écrivez-le sous la forme `a: b`"},
 		{"look: waiting; the server is away", "look: en attente; le serveur ne répond pas"},
+		{`"Day: x" is not a date`, `"Day: x" n'est pas une date`},
+		{`2 records: "Day: x" is not a date [wrong-type]`, `2 fiches: "Day: x" n'est pas une date [wrong-type]`},
+		{"  fix:   yes and no, as words; no others", "  fix:   yes et no, comme mots ; pas d'autres"},
 	} {
 		if got := l.Text(c.english); got != c.want {
 			t.Errorf("%q: %q, want %q", c.english, got, c.want)

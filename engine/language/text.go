@@ -1,6 +1,11 @@
 package language
 
-import "strings"
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
 
 const (
 	longest = 2 << 10 // a text of more bytes is no sentence of ours
@@ -32,10 +37,77 @@ func (l *Language) text(english string, depth int) (string, bool) {
 			return before + said + "." + after, true
 		}
 	}
-	if said, ok := l.parts(core, depth); ok {
-		return before + said + after, true
+	for _, way := range []func(string, int) (string, bool){l.coded, l.ofField, l.labelled, l.parts} {
+		if said, ok := way(core, depth); ok {
+			return before + said + after, true
+		}
 	}
 	return english, false
+}
+
+// code is that of a cause, as commands write it behind the cause.
+var code = regexp.MustCompile(` \[[a-z0-9-]+\]$`)
+
+// coded translates a cause that its code follows.
+func (l *Language) coded(text string, depth int) (string, bool) {
+	at := code.FindStringIndex(text)
+	if at == nil {
+		return text, false
+	}
+	said, ok := l.text(text[:at[0]], depth)
+	return said + text[at[0]:], ok
+}
+
+// ofField translates what is said of a field, which stands in front in quotes: "Weight" is not a number.
+func (l *Language) ofField(text string, depth int) (string, bool) {
+	name, err := strconv.QuotedPrefix(text)
+	if err != nil || !strings.HasPrefix(text[len(name):], " ") {
+		return text, false
+	}
+	said, ok := l.sure(text[len(name)+1:], depth)
+	return name + " " + said, ok
+}
+
+// labelled translates a sentence that is known as a whole behind what it is said of, though it may
+// hold joints itself, at which it would fall into parts that mean something else.
+func (l *Language) labelled(text string, depth int) (string, bool) {
+	parts := cut(text, ": ")
+	for i := 1; i < len(parts); i++ {
+		rest := strings.Join(parts[i:], ": ")
+		if said, ok := l.whole(rest, depth); ok {
+			label, _ := l.text(strings.Join(parts[:i], ": "), depth+1)
+			return label + ": " + said, true
+		}
+	}
+	return text, false
+}
+
+// sure translates what the catalog has, unless a value of its pattern would reach over a joint.
+func (l *Language) sure(text string, depth int) (string, bool) {
+	if _, values := l.patterns.find(text); l.entries[text] == nil {
+		for _, v := range values {
+			if slices.ContainsFunc(joints, func(joint string) bool { return len(cut(v, joint)) > 1 }) {
+				return text, false
+			}
+		}
+	}
+	return l.known(text, depth)
+}
+
+// whole translates what is one sentence, with its code or the space around it.
+func (l *Language) whole(text string, depth int) (string, bool) {
+	core := strings.TrimSpace(text)
+	at := strings.Index(text, core)
+	end := ""
+	if m := code.FindStringIndex(core); m != nil {
+		core, end = core[:m[0]], core[m[0]:]
+	}
+	for _, way := range []func(string, int) (string, bool){l.sure, l.ofField} {
+		if said, ok := way(core, depth+1); ok && core != "" {
+			return text[:at] + said + end + text[at+len(core)+len(end):], true
+		}
+	}
+	return text, false
 }
 
 // sentence translates a whole text: as it stands, by its pattern, or with its first letter small.
@@ -68,7 +140,7 @@ func (l *Language) known(text string, depth int) (string, bool) {
 	n := int64(-1)
 	for _, p := range parseFormat(e.key) {
 		if p.kind == 'd' && n < 0 {
-			n = whole(values[p.arg])
+			n = countIn(values[p.arg])
 		}
 		if p.kind == 's' {
 			values[p.arg], _ = l.text(values[p.arg], depth+1)
@@ -77,8 +149,8 @@ func (l *Language) known(text string, depth int) (string, bool) {
 	return fill(l.say(e, n), values), true
 }
 
-// whole reads a count; -1 is none.
-func whole(text string) int64 {
+// countIn reads a count; -1 is none.
+func countIn(text string) int64 {
 	var n int64
 	for _, r := range text {
 		if r < '0' || r > '9' || n > 1<<40 {

@@ -130,6 +130,10 @@ func (c *Client) PlanOrgUnit(ctx context.Context, w OrgUnit) (*OrgUnitPlan, erro
 		return nil, err
 	}
 	var parent *heldOrgUnit
+	if held == nil && w.Parent != "" && (w.Parent == w.Code || w.Parent == w.New) {
+		return nil, &OrgUnitProblem{Code: "org-unit-cycle", Message: "it is its own parent",
+			Hint: "correct the parent at the source"}
+	}
 	if w.Parent != "" {
 		if parent, err = c.parentOf(ctx, w.Parent); err != nil {
 			return nil, err
