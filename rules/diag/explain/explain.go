@@ -2,8 +2,8 @@
 // an example that has it, and one that has not.
 //
 // Pages are Markdown files named after their code. Fenced blocks marked "yaml bad" and "yaml good"
-// are rule files, or parts of them, and are checked by the tests of the package that reports the
-// code.
+// are rule files, or parts of them; "json bad" and "json good" are records for the rule that the
+// page shows. They are checked by the tests of the package that reports the code.
 package explain
 
 import (
