@@ -137,7 +137,7 @@ func inbox(config *project.Config, ch project.NotifyChannel, server Connected) (
 	c := config.ServerNamed(ch.Server)
 	switch {
 	case c == nil && ch.Server == "":
-		return nil, fmt.Errorf("none of the servers (%s) is the default: name one with server:",
+		return nil, fmt.Errorf("none of the servers (%s) is the default: write server: NAME into the channel",
 			strings.Join(config.ServerNames(), ", "))
 	case c == nil:
 		return nil, fmt.Errorf("culvert.yaml has no server %q; it has %s", ch.Server,
