@@ -52,6 +52,8 @@ type Config struct {
 	Metrics   prometheus.Registerer // nil: none
 	Now       func() time.Time
 	Zone      *time.Location // of delivery windows
+	// Say gives what results files say in the language of the project; nil: as it was said.
+	Say func(string) string
 }
 
 func (c *Config) prepare() error {

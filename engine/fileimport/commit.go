@@ -139,7 +139,7 @@ func (run *fileRun) add(b *journal.Batch, progress *journal.File, out *results.W
 		b.Keys = append(b.Keys, row.key)
 	}
 	if line, ok := row.result(); ok {
-		return out.Write(line)
+		return out.Write(run.m.said(line))
 	}
 	return nil
 }

@@ -217,7 +217,7 @@ func (c *finalizer) complete(ctx context.Context, f *journal.File, server string
 		if !addRecord(&done, rec, failed[rec.Origin.DataRow]) {
 			return nil
 		}
-		return out.Write(recordResult(rec))
+		return out.Write(c.m.said(recordResult(rec)))
 	})
 	if err != nil {
 		return err
@@ -280,6 +280,14 @@ func addRecord(f *journal.File, rec *journal.Record, knownFailed bool) bool {
 		f.RecordsSkipped++
 	}
 	return true
+}
+
+// said gives a row's result in the language of the project; the journal keeps it as it was said first.
+func (m *Importer) said(row results.Row) results.Row {
+	if m.Say != nil {
+		row.Cause, row.Hint = m.Say(row.Cause), m.Say(row.Hint)
+	}
+	return row
 }
 
 func recordResult(rec *journal.Record) results.Row {

@@ -90,6 +90,8 @@ type Config struct {
 	Metrics    *status.Metrics
 	Log        *slog.Logger
 	Now        func() time.Time
+	// Say gives what results say of a row in the language of the project; nil: as it was said.
+	Say func(string) string
 }
 
 // Importer reads open files, those of one server one after the other in the order in which they

@@ -137,7 +137,7 @@ func (n *renewal) put(ctx context.Context, rec *journal.Record) error {
 	if n.rows[id] == nil {
 		n.rows[id] = map[int64]results.Row{}
 	}
-	n.rows[id][row.Record] = row
+	n.rows[id][row.Record] = n.m.said(row)
 	return nil
 }
 

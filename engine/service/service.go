@@ -115,6 +115,7 @@ func Open(ctx context.Context, o Options) (_ *Service, err error) {
 		Log:       o.Log,
 		Metrics:   s.registry,
 		Zone:      p.Config.Zone,
+		Say:       func(text string) string { return s.current.Load().Config.Language.Text(text) },
 	})
 	if err != nil {
 		return nil, err

@@ -40,11 +40,13 @@ func (s *Service) syncLoop(ctx context.Context) error {
 	}
 }
 
-// syncOne syncs one server; a server that is away is tried again at the next turn.
-func (s *Service) syncOne(ctx context.Context, name string) {
-	if _, err := s.syncServer(ctx, name); err != nil && ctx.Err() == nil {
+// syncOne syncs one server and tells whether that succeeded; a server that is away is tried again at the next turn.
+func (s *Service) syncOne(ctx context.Context, name string) (synced bool) {
+	_, err := s.syncServer(ctx, name)
+	if err != nil && ctx.Err() == nil {
 		s.o.Log.Warn("metadata could not be synced; the last snapshot stays", "server", name, "error", err)
 	}
+	return err == nil
 }
 
 // syncServer reads the metadata of a server anew and says what changed, with the rules that use it.

@@ -39,6 +39,15 @@ func (u *unitSync) changed(server string) {
 	u.servers[server] = c
 }
 
+// again notes that the sync of a server did not succeed: its turn comes anew, after a while.
+func (u *unitSync) again(server string, now time.Time) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if _, ok := u.servers[server]; !ok { // else it was written to meanwhile
+		u.servers[server] = changedUnits{first: now, last: now.Add(unitsAtMost)}
+	}
+}
+
 // due takes the servers whose turn it is.
 func (u *unitSync) due(now time.Time) []string {
 	u.mu.Lock()
@@ -67,7 +76,9 @@ func (s *Service) syncChangedUnits(ctx context.Context) error {
 		}
 		due := s.unitSync.due(time.Now())
 		for _, name := range due {
-			s.syncOne(ctx, name)
+			if !s.syncOne(ctx, name) {
+				s.unitSync.again(name, time.Now())
+			}
 		}
 		if len(due) > 0 {
 			s.Reload(ctx)

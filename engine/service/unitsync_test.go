@@ -20,6 +20,13 @@ func TestUnitSync(t *testing.T) {
 	if list := u.due(now.Add(time.Hour)); len(list) > 0 {
 		t.Errorf("synced again: %v", list)
 	}
+	u.again("national", now)
+	if list := u.due(now.Add(unitsQuiet)); len(list) > 0 {
+		t.Errorf("a sync that failed is tried again at once: %v", list)
+	}
+	if list := u.due(now.Add(unitsAtMost)); len(list) != 1 {
+		t.Error("a sync that failed is not tried again")
+	}
 	u.servers["national"] = changedUnits{first: now, last: now.Add(unitsAtMost)}
 	if list := u.due(now.Add(unitsAtMost)); len(list) != 1 {
 		t.Error("changes without an end keep the sync away")
