@@ -136,9 +136,11 @@ func (a *app) knownRule(ctx context.Context, j journal.Journal, name string) err
 // table prints rows in columns.
 func table(w io.Writer, rows [][]string) {
 	if l := languageOf(w); l != nil {
-		for _, r := range rows {
+		for n, r := range rows {
 			for i := range r {
-				r[i] = l.Text(r[i])
+				if n == 0 || i > 0 { // what begins a row is a name
+					r[i] = l.Text(r[i])
+				}
 			}
 		}
 	}

@@ -188,3 +188,17 @@ func BenchmarkText(b *testing.B) {
 		l.Text("the rule \"anc\" has failed 3 times since yesterday: the server does not answer; nothing is lost")
 	}
 }
+
+// What people named stays as they named it, also where the catalog has the word.
+func TestNamesStay(t *testing.T) {
+	l, _ := Find("fr")
+	for english, want := range map[string]string{
+		"2 records of rule open have failed":          "2 fiches de la règle open ont échoué",
+		"Child under 5, Yes":                          "Child under 5, Yes",
+		"file failed of rules: 3 rows read, 1 failed": "fichier failed de rules : 3 lignes lues, 1 en échec",
+	} {
+		if got := l.Text(english); got != want {
+			t.Errorf("%q: %q, want %q", english, got, want)
+		}
+	}
+}

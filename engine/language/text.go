@@ -8,8 +8,9 @@ import (
 )
 
 const (
-	longest = 2 << 10 // a text of more bytes is no sentence of ours
+	longest = 1 << 10 // a text of more bytes is no sentence of ours
 	deepest = 4       // a value of a sentence may be a sentence, which has values
+	most    = 64      // how often a text or a part of it is looked for
 )
 
 // Text gives a text that the code made, in the language. What is not known stays as it is.
@@ -17,12 +18,21 @@ func (l *Language) Text(english string) string {
 	if l == nil || len(english) > longest {
 		return english
 	}
-	text, _ := l.text(english, 0)
+	text, _ := (&search{l, most}).text(english, 0)
 	return text
 }
 
+// search translates one text; it looks for it and its parts a bounded number of times.
+type search struct {
+	*Language
+	left int
+}
+
+// single tells whether a text is one word. A word alone, within a sentence, is as likely a name that somebody gave.
+func single(text string) bool { return !strings.ContainsAny(strings.TrimSpace(text), " \t") }
+
 // text tells whether any of it was translated.
-func (l *Language) text(english string, depth int) (string, bool) {
+func (l *search) text(english string, depth int) (string, bool) {
 	core := strings.TrimSpace(english)
 	if core == "" || depth > deepest {
 		return english, false
@@ -49,7 +59,7 @@ func (l *Language) text(english string, depth int) (string, bool) {
 var code = regexp.MustCompile(` \[[a-z0-9-]+\]$`)
 
 // coded translates a cause that its code follows.
-func (l *Language) coded(text string, depth int) (string, bool) {
+func (l *search) coded(text string, depth int) (string, bool) {
 	at := code.FindStringIndex(text)
 	if at == nil {
 		return text, false
@@ -59,7 +69,7 @@ func (l *Language) coded(text string, depth int) (string, bool) {
 }
 
 // ofField translates what is said of a field, which stands in front in quotes: "Weight" is not a number.
-func (l *Language) ofField(text string, depth int) (string, bool) {
+func (l *search) ofField(text string, depth int) (string, bool) {
 	name, err := strconv.QuotedPrefix(text)
 	if err != nil || !strings.HasPrefix(text[len(name):], " ") {
 		return text, false
@@ -70,7 +80,7 @@ func (l *Language) ofField(text string, depth int) (string, bool) {
 
 // labelled translates a sentence that is known as a whole behind what it is said of, though it may
 // hold joints itself, at which it would fall into parts that mean something else.
-func (l *Language) labelled(text string, depth int) (string, bool) {
+func (l *search) labelled(text string, depth int) (string, bool) {
 	parts := cut(text, ": ")
 	for i := 1; i < len(parts); i++ {
 		rest := strings.Join(parts[i:], ": ")
@@ -83,7 +93,7 @@ func (l *Language) labelled(text string, depth int) (string, bool) {
 }
 
 // sure translates what the catalog has, unless a value of its pattern would reach over a joint.
-func (l *Language) sure(text string, depth int) (string, bool) {
+func (l *search) sure(text string, depth int) (string, bool) {
 	if _, values := l.patterns.find(text); l.entries[text] == nil {
 		for _, v := range values {
 			if slices.ContainsFunc(joints, func(joint string) bool { return len(cut(v, joint)) > 1 }) {
@@ -95,7 +105,7 @@ func (l *Language) sure(text string, depth int) (string, bool) {
 }
 
 // whole translates what is one sentence, with its code or the space around it.
-func (l *Language) whole(text string, depth int) (string, bool) {
+func (l *search) whole(text string, depth int) (string, bool) {
 	core := strings.TrimSpace(text)
 	at := strings.Index(text, core)
 	end := ""
@@ -111,7 +121,7 @@ func (l *Language) whole(text string, depth int) (string, bool) {
 }
 
 // sentence translates a whole text: as it stands, by its pattern, or with its first letter small.
-func (l *Language) sentence(text string, depth int) (string, bool) {
+func (l *search) sentence(text string, depth int) (string, bool) {
 	if said, ok := l.known(text, depth); ok {
 		return said, true
 	}
@@ -129,7 +139,10 @@ func (l *Language) sentence(text string, depth int) (string, bool) {
 }
 
 // known translates what the catalog has.
-func (l *Language) known(text string, depth int) (string, bool) {
+func (l *search) known(text string, depth int) (string, bool) {
+	if l.left--; l.left < 0 {
+		return text, false
+	}
 	if e, ok := l.entries[text]; ok {
 		return strings.ReplaceAll(e.other, "%%", "%"), true
 	}
@@ -142,7 +155,7 @@ func (l *Language) known(text string, depth int) (string, bool) {
 		if p.kind == 'd' && n < 0 {
 			n = countIn(values[p.arg])
 		}
-		if p.kind == 's' {
+		if p.kind == 's' && !single(values[p.arg]) {
 			values[p.arg], _ = l.text(values[p.arg], depth+1)
 		}
 	}
@@ -165,7 +178,7 @@ func countIn(text string) int64 {
 var joints = []string{"\n", ". ", "; ", ": ", ", "}
 
 // parts translates a text that was put together from several, if at least one of them is known.
-func (l *Language) parts(text string, depth int) (string, bool) {
+func (l *search) parts(text string, depth int) (string, bool) {
 	for _, joint := range joints {
 		stretches := cut(text, joint)
 		if len(stretches) < 2 {
@@ -185,11 +198,14 @@ func (l *Language) parts(text string, depth int) (string, bool) {
 }
 
 // joined translates a part; what the code adds to a sentence begins with its joint, as in "; %d waiting".
-func (l *Language) joined(i int, joint, part string, depth int) (string, bool) {
+func (l *search) joined(i int, joint, part string, depth int) (string, bool) {
 	if i > 0 {
 		if said, ok := l.known(joint+part, depth); ok {
 			return strings.TrimPrefix(said, joint), true
 		}
+	}
+	if single(part) && joint != ": " && joint != "\n" {
+		return part, false
 	}
 	return l.text(part, depth)
 }

@@ -13,6 +13,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/culvert/culvert/internal/disk"
@@ -37,6 +38,7 @@ func (Kind) Attachments(rule string, t *rules.Trigger, env sources.AttachmentEnv
 		return nil
 	}
 	in := inbox{dir: env.Inbox, now: time.Now}
+	taking := new(sync.Mutex)
 	return func(_ any, fileID string) rules.Attachments {
 		return func(name string) (*rules.Attachment, error) {
 			rel := strings.TrimPrefix(path.Clean(strings.ReplaceAll(name, `\`, "/")), "./")
@@ -50,7 +52,7 @@ func (Kind) Attachments(rule string, t *rules.Trigger, env sources.AttachmentEnv
 						return nil, "", noFile("is of a sample, beside which nothing was dropped", "drop the table with its files")
 					}}, nil
 			}
-			b := beside{in: in, rule: w, id: fileID, rel: rel}
+			b := beside{in: in, rule: w, id: fileID, rel: rel, taking: taking}
 			return b.find()
 		}
 	}
@@ -66,6 +68,8 @@ type beside struct {
 	rule WatchedRule
 	id   string // of the taken file
 	rel  string // path with slashes, from the dropped file on
+
+	taking *sync.Mutex // two rows may name one file
 }
 
 // find takes the file, and reads it for what it is.
@@ -153,6 +157,8 @@ func readAtMost(src io.Reader, limit int64) ([]byte, error) {
 
 // inFolder reads the file that lies beside the taken file, and takes it from where it was dropped first.
 func (b beside) inFolder(t tag, limit int64) ([]byte, error) {
+	b.taking.Lock()
+	defer b.taking.Unlock()
 	taken := filepath.Join(b.in.dir, b.id, results.BesideDir)
 	content, err := readBeside(taken, b.rel, limit)
 	if !errors.Is(err, fs.ErrNotExist) {
@@ -164,7 +170,7 @@ func (b beside) inFolder(t tag, limit int64) ([]byte, error) {
 		if err := settled(from, b.rel, b.rule.StableFor); err != nil {
 			continue
 		}
-		if err := b.carry(from, taken, t.Keep || from != t.Folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := b.carry(from, taken, t.Keep || from != t.Folder || b.isOthers(from)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, &rules.AttachmentError{Code: "file-not-there", Message: "names a file that cannot be taken",
 				Hint: "give the user that Culvert runs as the right to read and move it"}
 		}
@@ -233,6 +239,21 @@ func settled(folder, rel string, stable time.Duration) error {
 		time.Sleep(rest)
 	}
 	return nil
+}
+
+// isOthers tells whether the file may be more than what this row names: a table that is still to be
+// read, or what lies with finished ones. It stays where it is, and is copied.
+func (b beside) isOthers(from string) bool {
+	if readable(strings.ToLower(b.rel)) || b.rule.wants(path.Base(b.rel)) || b.rule.isMarker(b.rel) {
+		return true
+	}
+	full := filepath.Join(from, filepath.FromSlash(b.rel))
+	for _, folder := range []string{b.rule.Done, b.rule.Failed} {
+		if rel, err := filepath.Rel(folder, full); err == nil && filepath.IsLocal(rel) {
+			return true
+		}
+	}
+	return false
 }
 
 // carry moves the file, or copies it, into the taken file's inbox folder.

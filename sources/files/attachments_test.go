@@ -177,6 +177,25 @@ func TestFilesBesideAnImportedOne(t *testing.T) {
 	}
 }
 
+// TestTablesAreNotTakenAsPhotos holds that a row which names another table, or what is finished, leaves it where it is.
+func TestTablesAreNotTakenAsPhotos(t *testing.T) {
+	t.Parallel()
+	d := newDropped(t)
+	others := []string{"drop/other.csv", "drop/book.xlsx", "drop/done/x.jpg"}
+	for _, name := range others {
+		d.write(name, "rows")
+	}
+	f := d.take(d.write("drop/wounds.csv", "id,photo\n1,other.csv\n"))
+	for _, name := range others {
+		if got := d.content(f.ID, strings.TrimPrefix(name, "drop/")); got != "rows" {
+			t.Errorf("%s: %s", name, got)
+		}
+		if _, err := os.Stat(filepath.Join(d.dir, filepath.FromSlash(name))); err != nil {
+			t.Errorf("%s was taken: %v", name, err)
+		}
+	}
+}
+
 // TestFilesInADroppedZip holds that photos are read from the zip that the table came in.
 func TestFilesInADroppedZip(t *testing.T) {
 	t.Parallel()

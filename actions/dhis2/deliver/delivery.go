@@ -24,6 +24,7 @@ type delivery struct {
 	refusals  refusals
 	writtenBy map[client.ObjectKey]*item // whose outcome explains those of its children
 	locked    map[string]bool            // held against other runners
+	fetching  fetching
 }
 
 // job is one record's writes.

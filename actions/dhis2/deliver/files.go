@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/actions/dhis2/client"
@@ -45,12 +46,36 @@ func (d *delivery) upload(ctx context.Context, items []*item) []*item {
 	return open(items)
 }
 
-// load gives a file with its content. A preview asks nobody for it.
+// longestFetching bounds how long a batch fetches files in all: others wait behind it, and what holds
+// its records for this runner ends after minutes.
+const longestFetching = 2 * time.Minute
+
+// fetching is how a batch gets on with files that other systems hold.
+type fetching struct {
+	spent time.Duration
+	away  error // of a system that did not answer: nothing more is asked for in this batch
+}
+
+// load gives a file with its content. A preview asks nobody for it. Where a source is away, or files
+// take long, what is left of the batch waits for its next try.
 func (d *delivery) load(ctx context.Context, f *value.File) (*value.File, error) {
-	if _, preview := d.server.(*client.Preview); preview {
+	if _, preview := d.server.(*client.Preview); preview || !f.Fetched() {
 		return f, nil
 	}
-	return f.Load(ctx)
+	switch {
+	case d.fetching.away != nil:
+		return nil, d.fetching.away
+	case d.fetching.spent > longestFetching:
+		return nil, &rules.AttachmentError{Code: "file-source-away", Later: true,
+			Message: "waits, for the files of other records took long", Hint: "it is tried again by itself"}
+	}
+	begun := time.Now()
+	loaded, err := f.Load(ctx)
+	d.fetching.spent += time.Since(begun)
+	if e, ok := errors.AsType[*rules.AttachmentError](err); ok && e.Later && e.Code == "file-source-away" {
+		d.fetching.away = err
+	}
+	return loaded, err
 }
 
 // notLoaded is the outcome of a record one of whose files cannot be had, or is none that DHIS2 takes.

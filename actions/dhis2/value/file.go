@@ -58,6 +58,9 @@ func (f *File) Load(ctx context.Context) (*File, error) {
 	return loaded, nil
 }
 
+// Fetched tells whether Load asks another system for the content.
+func (f *File) Fetched() bool { return f.fetch != nil }
+
 // String tells what the file is, not what it holds.
 func (f *File) String() string {
 	if f.fetch != nil {
