@@ -160,3 +160,15 @@ func TestOrgUnitFindings(t *testing.T) {
 		}
 	}
 }
+
+// TestLimitOfAWholeBatch holds that the journal keeps how many changed in all, also where a unit comes before its parent.
+func TestLimitOfAWholeBatch(t *testing.T) {
+	everyVersion(t, func(t *testing.T, s *site) {
+		text := strings.Replace(strings.Replace(unitRule, "      data_sets: {MAL_MONTHLY: trigger.malaria}\n", "", 1),
+			"max_changes: 4", "max_changes: 2", 1)
+		rule := s.loadRule(ruleText(text), unitSample)
+		want(t, s.deliver(rule.plans(t, facility("L-2", "L-1", "Below"), facility("L-1", "TM-0102", "Above"))...), "D D")
+		s.target = NewTarget(s.client, s.current, s.memory, testOptions())
+		want(t, s.deliver(rule.plans(t, facility("L-3", "TM-0102", "Beyond"))...), "F")
+	})
+}

@@ -203,3 +203,20 @@ func BenchmarkPlan(b *testing.B) {
 		}
 	}
 }
+
+// TestHalfAPosition holds that one of latitude and longitude is no position, and none of them is a blank.
+func TestHalfAPosition(t *testing.T) {
+	sample := strings.Replace(womanSample, "{", `{"lat": -5.2, "lon": 31.1, `, 1)
+	rule := mustCompile(t, strings.Replace(womanRule, "geometry: trigger.gps",
+		"geometry: {latitude: trigger.lat, longitude: trigger.lon}", 1), sample)
+	for lat, fails := range map[string]bool{`"lat": -5.2`: false, `"lat": ""`: true, `"lat": "", "lon": ""`: false} {
+		text := strings.Replace(sample, `"lat": -5.2`, lat, 1)
+		if strings.Contains(lat, "lon") {
+			text = strings.Replace(text, `, "lon": 31.1`, "", 1)
+		}
+		_, err := rule.plan(decode(t, text))
+		if fails != (err != nil) || fails && !strings.Contains(err.Error(), "one of latitude and longitude") {
+			t.Errorf("%s: %v", lat, err)
+		}
+	}
+}

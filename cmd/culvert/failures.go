@@ -98,16 +98,17 @@ func (a *app) printCauses(causes []journal.Cause, format string, waiting bool) e
 		if i > 0 {
 			fmt.Fprintln(a.stdout)
 		}
-		fmt.Fprintf(a.stdout, "%s of %s: %s\n", count(c.Count, "record", "records"), c.Rule, worded(c.Cause, c.Code))
+		fmt.Fprintln(asIs(a.stdout), a.language.Sprintf("%s of %s: %s", a.language.Text(count(c.Count, "record", "records")), c.Rule,
+			a.language.Text(worded(c.Cause, c.Code))))
 		if c.Place != "" {
-			fmt.Fprintf(a.stdout, "  rule:    %s\n", c.Place)
+			a.labelled("rule", c.Place)
 		}
 		if c.Hint != "" {
-			fmt.Fprintf(a.stdout, "  fix:     %s\n", c.Hint)
+			a.labelled("fix", a.language.Text(c.Hint))
 		}
-		fmt.Fprintf(a.stdout, "  since:   %s\n", c.First.Local().Format("2006-01-02 15:04:05"))
+		a.labelled("since", c.First.Local().Format("2006-01-02 15:04:05"))
 		if e := c.Example; e != nil {
-			fmt.Fprintf(a.stdout, "  example: %s\n", nameOf(e))
+			a.labelled("example", a.language.Text(nameOf(e)))
 		}
 	}
 	if total == 0 {
@@ -210,13 +211,24 @@ func (a *app) showFaults(p *journal.Problem) {
 		if len(faults) > 1 {
 			fmt.Fprintf(a.stdout, "  %d. %s\n", i+1, worded(f.Cause, f.Code))
 		}
-		for _, line := range []struct{ label, text string }{{"column:", f.Column}, {"value: ", f.Value},
-			{"rule:  ", f.Place}, {"fix:   ", f.Hint}} {
-			if line.text != "" {
-				fmt.Fprintf(a.stdout, "  %s %s\n", line.label, line.text)
-			}
-		}
+		a.labelled("column", f.Column)
+		a.labelled("value", f.Value)
+		a.labelled("rule", f.Place)
+		a.labelled("fix", a.language.Text(f.Hint))
 	}
+}
+
+// labelled prints what is said of one thing on a line, with its label in front; a blank is left out.
+// The label is translated, the text is not: it may be what somebody wrote.
+func (a *app) labelled(label, text string) {
+	if text == "" {
+		return
+	}
+	width := len("example: ")
+	if a.language != nil {
+		width = len("correction: ") // the longest of them
+	}
+	fmt.Fprintf(asIs(a.stdout), "  %-*s%s\n", width, a.language.Text(label)+":", text)
 }
 
 // json prints a value for programs.

@@ -49,6 +49,14 @@ func (a *app) finish() error {
 	return nil
 }
 
+// asIs gives a writer that passes on whole lines without translating them: what people wrote stands in them.
+func asIs(w io.Writer) io.Writer {
+	if l, ok := w.(*language.Writer); ok {
+		return l.To
+	}
+	return w
+}
+
 // languageOf gives the language that what is printed to a writer is in.
 func languageOf(w io.Writer) *language.Language {
 	if l, ok := w.(*language.Writer); ok {

@@ -69,16 +69,16 @@ func (a *app) showRecord(r *journal.Record) {
 		fmt.Fprintf(a.stdout, "  tries:   %d\n", r.Attempts)
 	}
 	if p := r.Problem; p != nil {
-		fmt.Fprintf(a.stdout, "  cause:   %s\n", worded(p.Cause, p.Code))
+		a.labelled("cause", a.language.Text(worded(p.Cause, p.Code)))
 		if p.Place != "" {
-			fmt.Fprintf(a.stdout, "  rule:    %s\n", p.Place)
+			a.labelled("rule", p.Place)
 		}
 		a.showFaults(p)
 		if p.Detail != "" {
-			fmt.Fprintf(a.stdout, "  DHIS2:   %s\n", p.Detail)
+			a.labelled("DHIS2", p.Detail)
 		}
 		if p.Hint != "" {
-			fmt.Fprintf(a.stdout, "  fix:     %s\n", p.Hint)
+			a.labelled("fix", a.language.Text(p.Hint))
 		}
 	}
 	var content bytes.Buffer
@@ -88,6 +88,6 @@ func (a *app) showRecord(r *journal.Record) {
 	case err != nil:
 		fmt.Fprintln(a.stdout, errors.Join(errors.New("  content: is not JSON"), err))
 	default:
-		fmt.Fprintf(a.stdout, "  content:\n  %s\n", content.String())
+		fmt.Fprintf(asIs(a.stdout), "  %s:\n  %s\n", a.language.Text("content"), content.String())
 	}
 }

@@ -35,7 +35,8 @@ var rooms = []string{
 	"rules/expression/functions_object.go",
 	"rules/expression/functions_other.go", "rules/expression/functions_period.go",
 	"rules/expression/functions_text.go",
-	"actions/dhis2/asked", "actions/dhis2/client/orgunit.go", "actions/dhis2/client/orgunitdiff.go", "actions/dhis2/codes", "actions/dhis2/deliver", "actions/dhis2/identity",
+	"actions/dhis2/asked", "actions/dhis2/client/orgunit.go", "actions/dhis2/client/orgunitdiff.go",
+	"actions/dhis2/codes", "actions/dhis2/deliver", "actions/dhis2/identity",
 	"actions/dhis2/object",
 	"actions/dhis2/value",
 	"engine/access", "engine/console", "engine/controls", "engine/dispatch", "engine/fileimport",
@@ -61,6 +62,7 @@ var described = []string{"Use", "Short", "Long", "Doc", "LeftOut", "Example", "S
 
 // more are texts that are put together from words, so that no literal of the code has them whole.
 var more = []string{
+	"%s of %s: %s",
 	"pending", "delivered", "held", "skipped", "failed", "dismissed", "superseded", "%d second", "%d seconds",
 	"%d minute", "%d minutes", "%d hour", "%d hours", "%d day", "%d days", "%s ago", "%d record", "%d records", "program", "group",
 	"%d row", "%d rows", "%d rule", "%d rules", "%d file", "%d files", "rule", "waiting", "oldest waiting",
@@ -179,10 +181,12 @@ func format(e ast.Expr) (text string, literal bool) {
 var spokenAt = regexp.MustCompile(`engine/(console|notify)/|cmd/`)
 
 // notation is what a machine reads: HTML, headers of HTTP, examples within quotes.
-var notation = regexp.MustCompile(`^<[a-z]|realm=|^(Bearer|ApiKey|ApiToken|Basic|GET|POST) |^[A-Z][a-z]+(-[A-Z][a-z]+)+[:,]|^#+ ` +
+var notation = regexp.MustCompile(`^<[a-z]|realm=|^(Bearer|ApiKey|ApiToken|Basic|GET|POST) ` +
+	`|^[A-Z][a-z]+(-[A-Z][a-z]+)+[:,]|^#+ ` +
 	`|^[a-z_]+\(.*[)}](\.[a-z]+)?$|^"[^"]*"( matches "[^"]*")?$|^[a-z]+/[a-z]|^event: |^[A-Z ]+$|^[dMy/ .,-]+$|^html htm `)
 
-var sql = regexp.MustCompile(`\b(SELECT|INSERT|UPDATE|DELETE|CREATE|SESSION|LIMIT|NOT NULL|ORDER BY)\b.*[A-Z%*]$|^(SELECT|SET|WITH) `)
+var sql = regexp.MustCompile(`\b(SELECT|INSERT|UPDATE|DELETE|CREATE|SESSION|LIMIT|NOT NULL|ORDER BY)\b.*[A-Z%*]$` +
+	`|^(SELECT|SET|WITH) `)
 
 // keep adds a text of the code, without the space around it.
 func keep(found map[string]string, text, place string) {
@@ -206,7 +210,8 @@ func recognised(text string) bool {
 
 var (
 	comment = regexp.MustCompile(`(?s)\{\{-?\s*/\*.*?\*/\s*-?\}\}`)
-	control = regexp.MustCompile(`\{\{-?\s*(if|else|end|range|with|define|template|block|\$\w+ *:?=|break|continue)\b?[^}]*\}\}|\{\{-?\s*\$\w+ *:?= [^}]*\}\}`)
+	control = regexp.MustCompile(`\{\{-?\s*(if|else|end|range|with|define|template|block|\$\w+ *:?=|break|continue)\b?[^}]*\}\}` +
+		`|\{\{-?\s*\$\w+ *:?= [^}]*\}\}`)
 	value   = regexp.MustCompile(`\{\{[^}]*\}\}`)
 	letters = regexp.MustCompile(`\p{L}{2,}`)
 )

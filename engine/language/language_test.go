@@ -89,12 +89,13 @@ func TestSprintf(t *testing.T) {
 func TestPage(t *testing.T) {
 	l := french(t)
 	for page, want := range map[string]string{
-		`<html lang="en"><p title="waiting">The server is away</p>`:         `<html lang="fr"><p title="en attente">Le serveur ne répond pas</p>`,
-		`<code>waiting</code> <b>waiting</b>`:                               `<code>waiting</code> <b>en attente</b>`,
-		`<td translate="no"><i>waiting</i><br>waiting</td><td>waiting</td>`: `<td translate="no"><i>waiting</i><br>waiting</td><td>en attente</td>`,
-		`<p>2 records &lt;waiting&gt;</p>`:                                  `<p>2 records &lt;waiting&gt;</p>`,
-		`<script>waiting</script><input placeholder="waiting">`:             `<script>waiting</script><input placeholder="en attente">`,
-		`<pre>waiting <b>waiting</b></pre>waiting`:                          `<pre>waiting <b>waiting</b></pre>en attente`,
+		`<html lang="en"><p title="waiting">The server is away</p>`: `<html lang="fr"><p title="en attente">Le serveur ne répond pas</p>`,
+		`<code>waiting</code> <b>waiting</b>`:                       `<code>waiting</code> <b>en attente</b>`,
+		`<td translate="no"><i>waiting</i><br>waiting</td><td>waiting</td>`: "" +
+			`<td translate="no"><i>waiting</i><br>waiting</td><td>en attente</td>`,
+		`<p>2 records &lt;waiting&gt;</p>`:                      `<p>2 records &lt;waiting&gt;</p>`,
+		`<script>waiting</script><input placeholder="waiting">`: `<script>waiting</script><input placeholder="en attente">`,
+		`<pre>waiting <b>waiting</b></pre>waiting`:              `<pre>waiting <b>waiting</b></pre>en attente`,
 	} {
 		var b bytes.Buffer
 		if err := l.Page(&b, []byte(page)); err != nil {

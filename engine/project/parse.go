@@ -1,12 +1,8 @@
 package project
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"net"
-	"net/netip"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -158,35 +154,6 @@ func (p *parser) listen(n *yamlnode.Node) Text {
 	return t
 }
 
-// authorities reads the name of a file of certificates. One outside of the project is looked for where it is used.
-func (p *parser) authorities(n *yamlnode.Node) string {
-	if filepath.IsAbs(n.Value) {
-		return n.Value
-	}
-	if _, err := os.Stat(filepath.Join(p.dir, filepath.FromSlash(n.Value))); errors.Is(err, fs.ErrNotExist) {
-		p.report(n, "missing-file", fmt.Sprintf("the file %q does not exist", n.Value),
-			"paths count from the folder that holds culvert.yaml")
-	}
-	return n.Value
-}
-
-// networks reads a list of addresses and networks.
-func (p *parser) networks(n *yamlnode.Node) (list []netip.Prefix) {
-	for _, item := range n.Items() {
-		prefix, err := netip.ParsePrefix(item.Value)
-		if addr, aerr := netip.ParseAddr(item.Value); err != nil && aerr == nil {
-			prefix, err = netip.PrefixFrom(addr, addr.BitLen()), nil
-		}
-		if err != nil {
-			p.report(item, "networks", fmt.Sprintf("%q is no network", item.Value),
-				"write an address such as 127.0.0.1, or a network such as 10.0.0.0/8")
-			continue
-		}
-		list = append(list, prefix.Masked())
-	}
-	return list
-}
-
 // defaults checks that exactly one server is the default one.
 func (p *parser) defaults(c *Config, servers *yamlnode.Node) {
 	var first *Server
@@ -291,116 +258,6 @@ func (p *parser) limits(n *yamlnode.Node) Limits {
 	return l
 }
 
-func (p *parser) url(key string, n *yamlnode.Node) Text {
-	t := p.text(key, n)
-	if !t.Literal() {
-		return t
-	}
-	u, err := url.Parse(t.raw)
-	switch {
-	case err != nil || u.Host == "":
-		p.report(n, "bad-url", fmt.Sprintf("%q is not the address of a server", t.raw),
-			"write it as https://dhis2.example.org/path")
-	case u.User != nil:
-		p.report(n, "secret-in-file", "the server's address holds credentials",
-			"move them to `username:` and `password: ${NAME}`")
-	case u.Scheme != "http" && u.Scheme != "https":
-		p.report(n, "bad-url", fmt.Sprintf("%q is not an address that DHIS2 answers at", u.Scheme+"://"),
-			"it starts with https://")
-	}
-	return t
-}
-
-func (p *parser) text(key string, n *yamlnode.Node) Text {
-	if n == nil {
-		return Text{}
-	}
-	if n.Kind == yamlnode.Mapping {
-		if f := n.Get("file"); f != nil {
-			return Text{file: f.Value, dir: p.dir, key: key}
-		}
-		p.report(n, "bad-value", key+" is neither text nor {file: path}",
-			"write `"+last(key)+": ${NAME}` or `"+last(key)+": {file: path}`")
-		return Text{}
-	}
-	return Text{raw: n.Value, key: key}
-}
-
-// secret is a text that must not stand in the file itself.
-func (p *parser) secret(key string, n *yamlnode.Node) Text {
-	t := p.text(key, n)
-	if t.Literal() {
-		name := strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(strings.TrimPrefix(key, "servers.")))
-		p.report(n, "secret-in-file", key+" stands in the file, where everyone who can read the repository sees it",
-			"write `"+last(key)+": ${"+name+"}` and set that variable where Culvert runs, or {file: path}; and change the "+
-				"secret, for it is known now")
-	}
-	return t
-}
-
-// encryptionKeys reads the list of keys, the newest first.
-func (p *parser) encryptionKeys(c *Config, n *yamlnode.Node) {
-	if c.Encryption != nil {
-		p.report(n, "two-keys", "encryption_key and encryption_keys are both given",
-			"write all keys in encryption_keys, the newest first")
-	}
-	for i, item := range n.Items() {
-		t := p.secret("encryption_keys", item)
-		if i == 0 {
-			c.Encryption = &t
-			continue
-		}
-		c.OldKeys = append(c.OldKeys, t)
-	}
-}
-
-func last(key string) string { return key[strings.LastIndexByte(key, '.')+1:] }
-
-func (p *parser) integer(n *yamlnode.Node) int {
-	if n == nil {
-		return 0
-	}
-	i, err := strconv.Atoi(n.Value)
-	if err != nil || i < 0 {
-		p.report(n, "bad-number", fmt.Sprintf("%q is not a whole number from 0", n.Value), "write digits only")
-	}
-	return i
-}
-
-func (p *parser) duration(n *yamlnode.Node) time.Duration {
-	if n == nil {
-		return 0
-	}
-	d, err := ParseDuration(n.Value)
-	if err != nil {
-		p.report(n, "bad-duration", err.Error(), "write a number with s, m, h or d: 90s, 30m, 6h, 180d")
-	}
-	return d
-}
-
-func (p *parser) zone(n *yamlnode.Node) *time.Location {
-	z, err := time.LoadLocation(n.Value)
-	if err != nil {
-		p.report(n, "unknown-zone", fmt.Sprintf("%q is not a time zone", n.Value), "use a name such as Africa/Dar_es_Salaam")
-		return time.UTC
-	}
-	return z
-}
-
-// ParseDuration reads 90s, 30m, 6h, 30d, and Go's own forms.
-func ParseDuration(s string) (time.Duration, error) {
-	if days, ok := strings.CutSuffix(s, "d"); ok {
-		if n, err := strconv.Atoi(days); err == nil && n >= 0 && n <= 36500 {
-			return time.Duration(n) * 24 * time.Hour, nil
-		}
-	}
-	d, err := time.ParseDuration(s)
-	if err != nil || d < 0 {
-		return 0, fmt.Errorf("%q is not a length of time", s)
-	}
-	return d, nil
-}
-
 // ReadConfig reads culvert.yaml of a project folder. The error is for a file that cannot be read at all.
 func ReadConfig(dir string) (*Config, []byte, diag.List, error) {
 	path := filepath.Join(dir, ConfigFile)
@@ -421,19 +278,4 @@ func show(dir string) string {
 		return "this folder"
 	}
 	return dir
-}
-
-// secretURL is an address that may carry a password only through the environment.
-func (p *parser) secretURL(key string, n *yamlnode.Node) Text {
-	t := p.text(key, n)
-	if !t.Literal() {
-		return t
-	}
-	if u, err := url.Parse(t.raw); err == nil && u.User != nil {
-		if _, has := u.User.Password(); has {
-			p.report(n, "secret-in-file", key+" holds a password, where everyone who can read the repository sees it",
-				"put the whole address into a variable: `"+last(key)+": ${DATABASE_URL}`")
-		}
-	}
-	return t
 }

@@ -39,8 +39,8 @@ func (u *unitSync) changed(server string) {
 	u.servers[server] = c
 }
 
-// again notes that the sync of a server did not succeed: its turn comes anew, after a while.
-func (u *unitSync) again(server string, now time.Time) {
+// retry notes that the sync of a server did not succeed: its turn comes anew, after a while.
+func (u *unitSync) retry(server string, now time.Time) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if _, ok := u.servers[server]; !ok { // else it was written to meanwhile
@@ -77,7 +77,7 @@ func (s *Service) syncChangedUnits(ctx context.Context) error {
 		due := s.unitSync.due(time.Now())
 		for _, name := range due {
 			if !s.syncOne(ctx, name) {
-				s.unitSync.again(name, time.Now())
+				s.unitSync.retry(name, time.Now())
 			}
 		}
 		if len(due) > 0 {

@@ -20,7 +20,7 @@ func TestUnitSync(t *testing.T) {
 	if list := u.due(now.Add(time.Hour)); len(list) > 0 {
 		t.Errorf("synced again: %v", list)
 	}
-	u.again("national", now)
+	u.retry("national", now)
 	if list := u.due(now.Add(unitsQuiet)); len(list) > 0 {
 		t.Errorf("a sync that failed is tried again at once: %v", list)
 	}

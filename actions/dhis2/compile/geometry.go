@@ -100,13 +100,13 @@ func (g *geometryField) eval(s *rules.Scope) (json.RawMessage, error) {
 		in = r.Value
 	} else {
 		f = g.lat
-		parts := map[string]any{}
-		for name, part := range map[string]*rules.Field{"latitude": g.lat, "longitude": g.lon} {
-			r, err := part.Eval(s)
-			if err != nil || r.Blank {
-				return nil, err
-			}
-			parts[name], _ = value.Text(r.Value, nil) // a list is no number, and is refused below
+		parts, err := g.halves(s)
+		switch {
+		case err != nil || len(parts) == 0:
+			return nil, err
+		case len(parts) == 1:
+			return nil, g.failure(f, parts, &value.Problem{Code: "wrong-type",
+				Message: "has one of latitude and longitude, and not the other", Hint: "give both in the source, or none"})
 		}
 		in = parts
 	}
@@ -127,6 +127,21 @@ func (g *geometryField) eval(s *rules.Scope) (json.RawMessage, error) {
 		})
 	}
 	return shape.GeoJSON(), nil
+}
+
+// halves gives those of latitude and longitude that are not blank.
+func (g *geometryField) halves(s *rules.Scope) (map[string]any, error) {
+	parts := map[string]any{}
+	for name, part := range map[string]*rules.Field{"latitude": g.lat, "longitude": g.lon} {
+		r, err := part.Eval(s)
+		if err != nil {
+			return nil, err
+		}
+		if !r.Blank {
+			parts[name], _ = value.Text(r.Value, nil) // a list is no number, and is refused below
+		}
+	}
+	return parts, nil
 }
 
 func (g *geometryField) failure(f *rules.Field, in any, p *value.Problem) *rules.Failure {

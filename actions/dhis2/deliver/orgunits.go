@@ -36,6 +36,13 @@ func (u *unitCounts) take(name string, known uint64, limit int) (count uint64, o
 	return count + 1, true
 }
 
+// giveBack takes one off again that was counted and not written.
+func (u *unitCounts) giveBack(name string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.counts[name]--
+}
+
 // orgUnits writes org units one by one. One whose parent comes later in the same batch is tried
 // again once others were written.
 func (d *delivery) orgUnits(ctx context.Context, items []*item) {
@@ -49,7 +56,7 @@ func (d *delivery) orgUnits(ctx context.Context, items []*item) {
 		}
 		return
 	}
-	written := 0
+	all, written := items, 0
 	for {
 		var waiting []*item
 		before := written
@@ -77,8 +84,21 @@ func (d *delivery) orgUnits(ctx context.Context, items []*item) {
 		}
 		i.finish(o)
 	}
+	d.count(all)
 	if written > 0 && d.options.OrgUnitsChanged != nil {
 		d.options.OrgUnitsChanged()
+	}
+}
+
+// count says with every record how many org units changed in all: whichever the journal keeps last.
+func (d *delivery) count(items []*item) {
+	for _, i := range items {
+		name := d.countName(i)
+		for k, t := range i.job.totals {
+			if t.Object == name {
+				i.job.totals[k].Sum = max(t.Sum, d.digests[name].Sum)
+			}
+		}
 	}
 }
 
@@ -117,6 +137,9 @@ func (d *delivery) orgUnit(ctx context.Context, i *item) (written bool, err erro
 		return false, nil
 	}
 	if err := d.server.ApplyOrgUnit(ctx, plan); err != nil {
+		if ok {
+			d.changed.giveBack(name)
+		}
 		return false, d.orgUnitFailed(i, err)
 	}
 	counted := d.digests[name]

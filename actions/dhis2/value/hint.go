@@ -99,10 +99,12 @@ func dateHint(s string, declared bool, otherwise string) string {
 	if len(fits) == 0 {
 		fits, words = fitting(day, looseDates)
 	}
-	switch parts := strings.Split(day, "-"); {
+	parts := strings.FieldsFunc(day, func(r rune) bool { return r == '-' || r == '/' || r == '.' })
+	switch {
 	case len(s) == 4 && digits(s):
 		return "it is a year alone: give the whole date, such as 1995-01-01 where only the year is known"
-	case len(fits) == 0 && len(parts) == 3 && len(parts[0]) == 4 && digits(strings.Join(parts, "")):
+	case len(fits) == 0 && len(parts) == 3 && (len(parts[0]) == 4 || len(parts[2]) == 4) &&
+		digits(strings.Join(parts, "")):
 		return "the calendar has no such day: correct it in the source"
 	case len(fits) == 0:
 		return otherwise

@@ -1,0 +1,304 @@
+package project
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/actions/dhis2/metadata"
+	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/yamlnode"
+	"github.com/culvert/culvert/sources"
+)
+
+// rules loads every rule file, several at once, and checks them against each other.
+func (l *Loader) rules(ctx context.Context, p *Project) error {
+	paths, err := RuleFiles(p.Dir)
+	if err != nil {
+		return err
+	}
+	p.count(paths)
+	defaults := l.defaultsFiles(p)
+	loaded := make([]*Rule, len(paths))
+	texts := make([][]byte, len(paths))
+	errs := make([]error, len(paths))
+	kinds := l.kinds(p)
+	var wg sync.WaitGroup
+	next := make(chan int)
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for i := range next {
+				loaded[i], texts[i], errs[i] = l.rule(p, paths[i], defaults, kinds)
+			}
+		})
+	}
+	for i := range paths {
+		if ctx.Err() != nil {
+			break
+		}
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+	if err := errors.Join(append(errs, ctx.Err())...); err != nil {
+		return err
+	}
+	for i, r := range loaded {
+		p.Texts[paths[i]] = texts[i]
+		if r.Rule != nil {
+			p.Rules = append(p.Rules, r)
+		}
+		p.Findings.Add(r.Findings...)
+	}
+	p.together()
+	return nil
+}
+
+// count notes how many rule files there are, and reports that there are none.
+func (p *Project) count(paths []string) {
+	if p.Checked = len(paths); p.Checked > 0 {
+		return
+	}
+	start := diag.Position{Line: 1, Column: 1}
+	p.Findings.Add(diag.Diagnostic{
+		Severity: diag.Warning, Code: "no-rules", Message: "the project has no rules: nothing is taken and nothing is sent",
+		Place: diag.Place{File: ConfigFile, Range: diag.Range{Start: start, End: start}},
+		Hint:  "put rule files, whose names end in .yaml, into " + RulesDir + "/, or run `culvert new`",
+	})
+}
+
+// together checks the rules against each other.
+func (p *Project) together() {
+	plain := make([]*rules.Rule, 0, len(p.Rules))
+	for _, r := range p.Rules {
+		plain = append(plain, r.Rule)
+	}
+	p.merge(checkTogether(plain, p.Sources))
+}
+
+// merge adds what the check of the rules against each other found.
+func (p *Project) merge(across diag.List) {
+	byFile := map[string]*Rule{}
+	for _, r := range p.Rules {
+		byFile[r.Path] = r
+	}
+	for _, d := range across {
+		p.Findings.Add(d)
+		if r := byFile[d.Place.File]; r != nil {
+			r.Findings.Add(d)
+		}
+	}
+}
+
+// checkTogether checks rules against each other. A mistake of ours in it is a warning: every rule
+// has been checked by itself.
+func checkTogether(plain []*rules.Rule, kinds []sources.Kind) (found diag.List) {
+	defer func() {
+		if failure := recover(); failure != nil {
+			d := internalError(ConfigFile, failure)
+			d.Severity, d.Message = diag.Warning,
+				fmt.Sprintf("Culvert itself failed when it checked the rules against each other: %v", failure)
+			found = diag.List{d}
+		}
+	}()
+	found = rules.CheckProject(plain)
+	for _, k := range kinds {
+		n, ok := k.(sources.Neighbouring)
+		if !ok {
+			continue
+		}
+		var own []*rules.Rule
+		for _, r := range plain {
+			if r.Trigger.Kind == k.Name() && r.Trigger.Config != nil {
+				own = append(own, r)
+			}
+		}
+		slices.SortStableFunc(own, func(a, b *rules.Rule) int { return strings.Compare(a.Path, b.Path) })
+		n.CheckAll(own, func(d diag.Diagnostic) { found.Add(d) })
+	}
+	found.Sort()
+	return found
+}
+
+// kinds makes the action kinds of every server, by its name.
+func (l *Loader) kinds(p *Project) map[string]map[string]actions.Kind {
+	out := map[string]map[string]actions.Kind{}
+	for name, index := range p.Indexes {
+		byName := map[string]actions.Kind{}
+		for _, k := range l.actionKinds(index, actions.Options{Project: p.Config.Project, Now: l.now(), Zone: p.Config.Zone,
+			Legacy: l.isLegacy}) {
+			byName[k.Name()] = k
+		}
+		out[name] = byName
+	}
+	return out
+}
+
+// actionKinds gives the kinds of all packages of actions.
+func (l *Loader) actionKinds(x *metadata.Index, o actions.Options) []actions.Kind {
+	makers := l.Actions
+	if makers == nil {
+		makers = ActionKinds()
+	}
+	var kinds []actions.Kind
+	for _, kindsOf := range makers {
+		kinds = append(kinds, kindsOf(x, o)...)
+	}
+	return kinds
+}
+
+func (l *Loader) rule(p *Project, file string, defaults []*yamlnode.Document,
+	kinds map[string]map[string]actions.Kind) (out *Rule, text []byte, err error) {
+	if text, err = p.read(file); err != nil {
+		return nil, nil, err
+	}
+	out = &Rule{}
+	defer func() {
+		if failure := recover(); failure != nil { // a mistake of ours that one rule meets must not end what runs the others
+			out.Findings.Add(internalError(file, failure))
+		}
+	}()
+	l.load(p, out, file, text, defaults, kinds)
+	return out, text, nil
+}
+
+func internalError(file string, failure any) diag.Diagnostic {
+	start := diag.Position{Line: 1, Column: 1}
+	return diag.Diagnostic{
+		Code: "internal-error", Message: fmt.Sprintf("Culvert itself failed on this rule: %v", failure),
+		Place: diag.Place{File: file, Range: diag.Range{Start: start, End: start}},
+		Hint: "take out what was changed last in the rule, and report it to Culvert's developers with the rule file; the " +
+			"other rules run",
+	}
+}
+
+// load compiles a rule file into out.
+func (l *Loader) load(p *Project, out *Rule, file string, text []byte, defaults []*yamlnode.Document,
+	kinds map[string]map[string]actions.Kind) {
+	env := l.environment(p, file, defaults)
+	server := p.Config.ServerNamed(rules.ServerOf(text, env.Defaults...))
+	if server != nil && p.Indexes[server.Name] != nil {
+		env.Directory = p.Indexes[server.Name].Directory()
+		env.Asked = AskedKind(p.Indexes[server.Name])
+	}
+	r, findings := rules.Load(file, text, env)
+	out.Rule = r
+	defer func() {
+		out.Findings = findings.List
+		out.Findings.Sort()
+	}()
+	if r != nil {
+		l.compile(p, out, server, kinds)
+		r.Finish()
+	}
+}
+
+// compile has the action kinds and the trigger's kind make sense of their parts of a rule.
+func (l *Loader) compile(p *Project, out *Rule, server *Server, kinds map[string]map[string]actions.Kind) {
+	r := out.Rule
+	for _, k := range l.Sources {
+		if k.Name() == r.Trigger.Kind {
+			k.Check(&r.Trigger, r.Report)
+			p.Config.checkConnections(k, r)
+			l.checkSample(p, k, r)
+		}
+	}
+	out.Actions = make([]actions.Action, len(r.Actions))
+	switch {
+	case server == nil:
+		r.Report(diag.Diagnostic{
+			Code: "unknown-server", Message: fmt.Sprintf("server %q is not in culvert.yaml", r.Server), Place: r.ServerPlace(),
+			Hint: "known: " + strings.Join(p.Config.ServerNames(), ", "),
+		})
+		return
+	case p.Indexes[server.Name] == nil:
+		out.Server = server.Name
+		r.Report(diag.Diagnostic{
+			Code: "no-snapshot", Message: fmt.Sprintf("there is no metadata of server %q to check the rule against",
+				server.Name), Place: r.ServerPlace(),
+			Hint: "run `culvert sync` and commit the folder metadata/" + server.Name,
+		})
+		return
+	}
+	out.Server = server.Name
+	for i, spec := range r.Actions {
+		kind, ok := kinds[server.Name][spec.Kind]
+		if !ok {
+			continue // the schema names the kinds that exist
+		}
+		out.Actions[i] = kind.Compile(spec)
+		if r.Key == nil && out.Actions[i] != nil {
+			r.Key = out.Actions[i].Key()
+		}
+	}
+}
+
+func (l *Loader) checkSample(p *Project, k sources.Kind, r *rules.Rule) {
+	s, ok := k.(sources.Sampled)
+	if !ok || r.Trigger.Sample == "" || r.Trigger.Config == nil {
+		return
+	}
+	// A sample that cannot be read has its finding already.
+	if rows, err := l.samples(p, &r.Trigger); err == nil {
+		s.CheckSample(&r.Trigger, rows, r.Report)
+	}
+}
+
+func (l *Loader) environment(p *Project, file string, defaults []*yamlnode.Document) rules.Environment {
+	env := rules.Environment{
+		Samples:  func(t *rules.Trigger) ([]any, error) { return l.samples(p, t) },
+		ReadFile: p.read,
+		Now:      l.now(),
+		Zone:     p.Config.Zone,
+		Missing:  p.Config.Missing,
+	}
+	for _, k := range l.actionKinds(nil, actions.Options{}) {
+		env.Kinds = append(env.Kinds, k.Name())
+	}
+	for _, k := range l.Sources {
+		env.TriggerKinds = append(env.TriggerKinds, sources.TriggerKind(k))
+	}
+	for _, d := range defaults {
+		if under(path.Dir(d.Path), file) {
+			env.Defaults = append(env.Defaults, d)
+		}
+	}
+	return env
+}
+
+// defaultsFiles reads the _defaults.yaml of the rule folders, outermost first.
+func (l *Loader) defaultsFiles(p *Project) []*yamlnode.Document {
+	var docs []*yamlnode.Document
+	root := filepath.Join(p.Dir, RulesDir)
+	_ = Walk(root, func(file string, d fs.DirEntry) error { // a folder that cannot be read is an error of the rules in it
+		if d.IsDir() || d.Name() != "_defaults.yaml" {
+			return nil
+		}
+		rel, err := filepath.Rel(p.Dir, file)
+		if err != nil {
+			return nil
+		}
+		name := filepath.ToSlash(rel)
+		text, err := p.read(name)
+		if err != nil {
+			p.Findings.Add(diag.Diagnostic{Code: "unreadable-file", Message: err.Error(), Place: diag.Place{File: name}})
+			return nil
+		}
+		p.Texts[name] = text
+		if doc := yamlnode.Parse(name, text, &p.Findings); doc != nil {
+			docs = append(docs, doc)
+		}
+		return nil
+	})
+	slices.SortFunc(docs, func(a, b *yamlnode.Document) int { return len(a.Path) - len(b.Path) })
+	return docs
+}
