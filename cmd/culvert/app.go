@@ -133,7 +133,7 @@ func (a *app) loadConfig() (*project.Config, error) {
 
 // printFindings prints findings as text with their source lines.
 func (a *app) printFindings(w io.Writer, list diag.List, texts map[string][]byte) error {
-	return diag.Render(w, "text", diag.Report{Findings: a.translated(list), Source: sourceOf(texts), Colour: a.colour(w)})
+	return diag.Render(w, "text", diag.Report{Findings: list, Source: sourceOf(texts), Colour: a.colour(w)})
 }
 
 // sourceOf gives renderers the text of files.

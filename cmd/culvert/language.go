@@ -12,7 +12,6 @@ import (
 
 	"github.com/culvert/culvert/engine/language"
 	"github.com/culvert/culvert/engine/project"
-	"github.com/culvert/culvert/rules/diag"
 )
 
 // spoken are the commands whose output is for people alone, line by line.
@@ -63,20 +62,4 @@ func languageOf(w io.Writer) *language.Language {
 		return l.Language
 	}
 	return nil
-}
-
-// translated gives findings in the language of the command.
-func (a *app) translated(list diag.List) diag.List {
-	if a.language == nil {
-		return list
-	}
-	said := slices.Clone(list)
-	for i, d := range said {
-		said[i].Message, said[i].Hint = a.language.Text(d.Message), a.language.Text(d.Hint)
-		said[i].Related = slices.Clone(d.Related)
-		for k, r := range said[i].Related {
-			said[i].Related[k].Message = a.language.Text(r.Message)
-		}
-	}
-	return said
 }

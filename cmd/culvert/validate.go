@@ -109,7 +109,7 @@ func (a *app) report(p *project.Project, findings diag.List, format, output stri
 		}()
 		w = f
 	}
-	r := diag.Report{Findings: a.translated(findings), Files: p.Files(), Source: sourceOf(p.Texts), Colour: output == "" && a.colour(w),
+	r := diag.Report{Findings: findings, Files: p.Files(), Source: sourceOf(p.Texts), Colour: output == "" && a.colour(w),
 		Version: version}
 	if format == "github" || format == "sarif" || format == "junit" {
 		r = r.Under(a.inRepository())
@@ -124,7 +124,7 @@ func (a *app) report(p *project.Project, findings diag.List, format, output stri
 		}
 		return summarise(r)
 	case "text":
-		fmt.Fprintln(w, a.language.Text(verdict(p, findings)))
+		fmt.Fprintln(w, verdict(p, findings))
 	}
 	return nil
 }
