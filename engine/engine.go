@@ -237,6 +237,7 @@ func (r *Runner) settled(records []*journal.Record, settlements []journal.Settle
 		}
 	}
 	r.files.Settled(records)
+	r.Settled(settlements)
 }
 
 // leaseExpired gives back everything in memory before anything else is sent.

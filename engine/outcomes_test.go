@@ -1,7 +1,11 @@
 package engine
 
 import (
+	"context"
+	"slices"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -86,5 +90,59 @@ func TestAlarm(t *testing.T) {
 	w.runner.Alarm("database of rule visits", "")
 	if got := w.runner.Status().Conditions; len(got) != 0 {
 		t.Errorf("status still tells %v", got)
+	}
+}
+
+// A sender that waits hears what became of its records as soon as DHIS2 has answered, and when its
+// time is over how they stand.
+func TestAwait(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, testProgram(t, "visits"))
+	answer := make(chan struct{})
+	w.target.answer = func(_ actions.Plan, v visit) actions.Outcome {
+		if v.N == "3" {
+			<-answer
+		}
+		if v.N == "2" {
+			return actions.Outcome{Status: actions.Failed, Class: actions.ClassData, Code: "E1064", Cause: "no date",
+				Hint: "give one"}
+		}
+		return actions.Outcome{}
+	}
+	t.Cleanup(sync.OnceFunc(func() { close(answer) }))
+	w.run()
+	seqsOf := func(items ...sources.Record) (seqs []int64) {
+		receipts, err := w.runner.Accept(t.Context(), sources.Batch{Records: items})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range receipts {
+			seqs = append(seqs, r.Seq)
+		}
+		return seqs
+	}
+	states := func(ctx context.Context, seqs []int64) (states []string) {
+		list, err := w.runner.Await(ctx, seqs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range list {
+			states = append(states, o.State+" "+o.Cause)
+		}
+		return states
+	}
+	bounded, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	seqs := seqsOf(item("visits", "a", "amina", 1), item("visits", "b", "adhiambo", 2))
+	if diff := cmp.Diff([]string{"delivered ", "failed no date"}, states(bounded, seqs)); diff != "" || bounded.Err() != nil {
+		t.Error(diff, bounded.Err())
+	}
+	if again := seqsOf(item("visits", "a", "amina", 1)); !slices.Equal(again, seqs[:1]) {
+		t.Errorf("a record that is known already is %v, not %v", again, seqs[:1])
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if diff := cmp.Diff([]string{"pending "}, states(ended, seqsOf(item("visits", "slow", "asha", 3)))); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -38,6 +38,14 @@ type Outcomes interface {
 	Told(ctx context.Context, rule string, told []Told) error
 }
 
+// Awaiter is a Sink that says what became of records while their sender waits.
+type Awaiter interface {
+	// Await gives how records stand, as soon as nothing more will happen to any of them by itself, or
+	// when ctx ends: at most those that the journal still keeps, in the order of their Seq and without
+	// bodies. State is also pending or held.
+	Await(ctx context.Context, seqs []int64) ([]Outcome, error)
+}
+
 // Alarm is a Sink that tells people what is wrong with a source.
 type Alarm interface {
 	// Alarm says what is wrong with a subject, such as the database of a rule; nothing any more when what is empty.

@@ -47,8 +47,9 @@ var ErrFinal = errors.New("the record cannot be taken")
 // Receipt tells what became of one accepted record.
 type Receipt struct {
 	RecordID  string
-	Duplicate bool // the same id with the same content was accepted before
-	Skipped   bool // the rule's filter said no
+	Duplicate bool  // the same id with the same content was accepted before
+	Skipped   bool  // the rule's filter said no
+	Seq       int64 // of the record in the journal; of a duplicate, of the one that is kept
 }
 
 // Batch is what a source hands over at once. When Accept returns nil all of it is durable, the cursor with it.

@@ -167,12 +167,16 @@ func postCommand(known bool) func(*testscript.TestScript, bool, []string) {
 	return func(ts *testscript.TestScript, _ bool, args []string) { ts.Check(postFile(ts, args, known)) }
 }
 
+// postFile wants an answer whose status begins with the third argument, and which holds the fourth.
 func postFile(ts *testscript.TestScript, args []string, known bool) error {
 	want := "2"
 	if len(args) > 2 {
 		want = args[2]
 	}
 	status, text, err := request(ts, http.MethodPost, args[0], []byte(ts.ReadFile(args[1])), known)
+	if len(args) > 3 && err == nil && !strings.Contains(text, args[3]) {
+		err = fmt.Errorf("answer %d %s, which does not say %s", status, text, args[3])
+	}
 	if err == nil && (!strings.HasPrefix(strconv.Itoa(status), want) || status == http.StatusNoContent) {
 		err = fmt.Errorf("answer %d %s, want %s", status, text, want)
 	}

@@ -48,7 +48,8 @@ func (in *Intake) Accept(ctx context.Context, b sources.Batch) ([]sources.Receip
 	receipts := make([]sources.Receipt, len(records))
 	for i, rec := range records {
 		duplicate := i < len(duplicates) && duplicates[i]
-		receipts[i] = sources.Receipt{RecordID: rec.ID, Duplicate: duplicate, Skipped: rec.State == journal.Skipped}
+		receipts[i] = sources.Receipt{RecordID: rec.ID, Duplicate: duplicate, Skipped: rec.State == journal.Skipped,
+			Seq: rec.Seq}
 		in.Metrics.Accepted(rec.Rule, rec.State, duplicate)
 		if rec.State == journal.Pending && !duplicate {
 			in.Backlog.Add(1)

@@ -67,11 +67,13 @@ type Config struct {
 type Intake struct {
 	Config
 	accepting chan struct{}
+	watch     watch
 }
 
 var (
 	_ sources.Sink       = (*Intake)(nil)
 	_ sources.Outcomes   = (*Intake)(nil)
+	_ sources.Awaiter    = (*Intake)(nil)
 	_ sources.Alarm      = (*Intake)(nil)
 	_ sources.Conditions = (*Intake)(nil)
 )

@@ -32,11 +32,8 @@ func (in *Intake) Outcomes(ctx context.Context, rule string, limit int) ([]sourc
 		if rec, err = in.successor(ctx, rec); err != nil {
 			return nil, err
 		}
-		o := sources.Outcome{Seq: rec.Seq, RecordID: rec.ID, State: string(rec.State), Objects: rec.Objects,
-			Settled: rec.Settled, Known: known[rec.ID].Sum}
-		if p := rec.Problem; p != nil {
-			o.Code, o.Cause, o.Hint = p.Code, p.Cause, p.Hint
-		}
+		o := outcomeOf(rec)
+		o.Known = known[rec.ID].Sum
 		if len(rec.Body) > 0 {
 			if err := json.Unmarshal(rec.Body, &o.Body); err != nil {
 				in.Log.Warn("a record is no row any more; its source is not told of it", "rule", rule, "record", rec.ID)

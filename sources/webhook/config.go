@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
@@ -52,6 +53,11 @@ func (Kind) Settings() settings.Spec {
 				Doc: "keeps photos and other files that come with a form: attributes and data elements that hold files take " +
 					"them by the names in its answers. " +
 					"The journal keeps them as long as the record"},
+			{Name: "reply", Type: settings.Word, Words: []string{replyKept, replyOutcome},
+				Doc: "`kept`: the answer says that the records are safe here. `outcome`: it waits for DHIS2 and says what " +
+					"became of each record: the ids that were written, or what is wrong and how to fix it"},
+			{Name: "wait", Type: settings.Duration, Default: "20s", Least: time.Second, Most: longestWait,
+				Doc: "how long `reply: outcome` waits. After that the answer is 202, and the records go on"},
 			{Name: "rate", Type: settings.Number, Max: 1e6, LeftOut: "no limit",
 				Doc: "requests in a second that are taken; more are answered 429"},
 			{Name: "burst", Type: settings.Whole, Min: 1, Max: 1e6, LeftOut: "those of a second",
@@ -213,6 +219,7 @@ func read(t *rules.Trigger, report func(diag.Diagnostic)) Route {
 	r.Headers = c.headers()
 	r.Encoding = c.Encoding("encoding")
 	r.Attachments = c.Config.Get("attachments") != nil && c.Config.Get("attachments").Value == "true"
+	r.Wait = c.wait()
 	r.Limits = Limits{MaxBody: int64(c.Whole("max_bytes")), MaxDepth: c.Whole("max_depth"),
 		MaxItems: c.Whole("max_items"), Rate: c.Number("rate"), Burst: c.Whole("burst")}
 	return r
@@ -241,6 +248,19 @@ func (c *configReader) path() string {
 		}
 	}
 	return p
+}
+
+// wait gives how long an answer waits for the outcome; zero where it does not.
+func (c *configReader) wait() time.Duration {
+	wait := c.Duration("wait")
+	if c.Word("reply") == replyOutcome {
+		return wait
+	}
+	if n := c.Config.Get("wait"); n != nil {
+		c.Wrong(n, "bad-value", "`wait` is for an answer with the outcome, and this one says at once that records are kept",
+			"write reply: outcome too, or take wait out")
+	}
+	return 0
 }
 
 func (c *configReader) auth() Auth {

@@ -66,7 +66,7 @@ func serve(t *testing.T, routes ...Route) (*Handler, *sink) {
 	h.Trust([]netip.Prefix{netip.MustParsePrefix("10.9.0.0/16")})
 	h.Replace(routes)
 	s := &sink{}
-	h.sink.Store(&sinkRef{s})
+	h.sink.Store(&sinkRef{s, t.Context()})
 	return h, s
 }
 

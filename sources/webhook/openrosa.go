@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // OpenRosa clients such as ODK Collect, KoboCollect and Enketo submit forms by themselves (OpenRosa
@@ -54,7 +55,7 @@ func (a *answerer) kept(status int, known *receipt) {
 		write(a.w, status, known)
 		return
 	}
-	a.message(http.StatusCreated, "submit_success", "The form was received.")
+	a.message(http.StatusCreated, "submit_success", strings.TrimSpace("The form was received. "+known.sentence()))
 }
 
 // refuse says no.

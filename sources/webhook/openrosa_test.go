@@ -56,7 +56,7 @@ func TestOpenRosaSubmissions(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			h, s := serve(t, open)
 			if c.known {
-				h.sink.Store(&sinkRef{knowing{s}})
+				h.sink.Store(&sinkRef{knowing{s}, t.Context()})
 			}
 			w := send(h, post("/forms?deviceID=x", c.kind, c.body, c.change))
 			if w.Code != c.status {

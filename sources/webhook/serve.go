@@ -64,74 +64,95 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// take reads a request and hands its records over. The error is a *refusal.
+// take reads a request, hands its records over and answers. The error is a *refusal.
 func (h *Handler) take(a *answerer, r *http.Request, e *endpoint, routes []*Route, from netip.Addr) error {
+	k, err := h.keep(a, r, e, routes, from)
+	if err != nil {
+		return err
+	}
+	if k.again {
+		a.w.Header().Set("Idempotent-Replayed", "true")
+	}
+	h.reply(a, r, routes, k)
+	return nil
+}
+
+// kept is what a request came to: a receipt, and whether the same request came before.
+type kept struct {
+	*receipt
+	again bool
+}
+
+// keep reads a request and hands its records over. The error is a *refusal.
+func (h *Handler) keep(a *answerer, r *http.Request, e *endpoint, routes []*Route, from netip.Addr) (kept, error) {
 	now, w := h.config.Now(), a.w
-	routes = slices.DeleteFunc(routes, func(x *Route) bool {
+	routes = without(routes, func(x *Route) bool {
 		if x.Auth.signed() {
 			return !x.Auth.plausible(r, now)
 		}
 		return !x.Auth.admits(r, from)
 	})
 	if len(routes) == 0 {
-		return e.unauthorized(w)
+		return kept{}, e.unauthorized(w)
 	}
 	if e.limiter != nil && !e.limiter.AllowN(now, 1) {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(max(1, 1/e.limits.Rate)))))
-		return &refusal{http.StatusTooManyRequests, fmt.Sprintf("more than %g requests a second", e.limits.Rate),
+		return kept{}, &refusal{http.StatusTooManyRequests, fmt.Sprintf("more than %g requests a second", e.limits.Rate),
 			"send more slowly"}
 	}
 	leave, ok := h.callers.enter(e.path, from)
 	if !ok {
 		w.Header().Set("Retry-After", "1")
-		return &refusal{http.StatusTooManyRequests, "too many requests of this sender are under way",
+		return kept{}, &refusal{http.StatusTooManyRequests, "too many requests of this sender are under way",
 			"send fewer at the same time"}
 	}
 	defer leave()
 	room := &share{all: h.held}
 	defer room.release()
 	if !room.take(bodyOverhead) {
-		return busy(w, time.Second, "too many requests are under way")
+		return kept{}, busy(w, time.Second, "too many requests are under way")
 	}
 	raw, body, err := readBody(w, r, e.limits.MaxBody, room)
 	if err != nil {
-		return err
+		return kept{}, err
 	}
 	a.openRosa = a.openRosa || holdsSubmission(r.Header, body)
-	routes = slices.DeleteFunc(routes, func(x *Route) bool { return x.Auth.signed() && !x.Auth.verifies(r, raw, now) })
+	routes = without(routes, func(x *Route) bool { return x.Auth.signed() && !x.Auth.verifies(r, raw, now) })
 	if len(routes) == 0 {
-		return e.unauthorized(w)
+		return kept{}, e.unauthorized(w)
 	}
-	return h.once(a, r, e, routes, body, func() (*receipt, error) { return h.accept(w, r, routes, body, from, now, room) })
+	return h.once(r, e, routes, body, func() (*receipt, error) { return h.accept(w, r, routes, body, from, now, room) })
+}
+
+// without gives the routes that drop does not tell of; the list stays as it is.
+func without(routes []*Route, drop func(*Route) bool) []*Route {
+	return slices.DeleteFunc(slices.Clone(routes), drop)
 }
 
 // once hands a request over unless it came before: under the same idempotency key, or with the same
 // signature, which holds for one time.
-func (h *Handler) once(a *answerer, r *http.Request, e *endpoint, routes []*Route, body []byte,
-	accept func() (*receipt, error)) error {
+func (h *Handler) once(r *http.Request, e *endpoint, routes []*Route, body []byte,
+	accept func() (*receipt, error)) (kept, error) {
 	signature, known, err := h.signed.begin(signatureOf(r, routes), e.path, routes, body)
 	if err != nil {
-		return err
+		return kept{}, err
 	}
 	var key *pendingKey
 	if known == nil {
 		if key, known, err = h.keys.begin(r.Header.Get("Idempotency-Key"), e.path, routes, body); err != nil {
-			return err
+			return kept{}, err
 		}
 	}
 	if known != nil {
-		a.w.Header().Set("Idempotent-Replayed", "true")
-		a.kept(http.StatusOK, known)
-		return nil
+		return kept{receipt: known, again: true}, nil
 	}
 	receipt, err := accept()
 	if err != nil {
-		return err
+		return kept{}, err
 	}
 	h.keys.end(key, receipt)
 	h.signed.end(signature, receipt)
-	a.kept(receipt.status(), receipt)
-	return nil
+	return kept{receipt: receipt}, nil
 }
 
 // signatureOf gives the signature of a request where a time is part of it; empty for all others.
@@ -341,45 +362,6 @@ func busy(w http.ResponseWriter, after time.Duration, reason string) error {
 	}
 	w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(after.Seconds()))))
 	return &refusal{http.StatusServiceUnavailable, reason, "send it again later"}
-}
-
-// receipt is what a sender gets for records that are durable.
-type receipt struct {
-	Accepted int           `json:"accepted"` // records that are durable now, whether new or known
-	Records  []receiptLine `json:"records"`
-}
-
-type receiptLine struct {
-	Rule      string `json:"rule"`
-	ID        string `json:"id,omitempty"`
-	Duplicate bool   `json:"duplicate,omitempty"`
-	Skipped   bool   `json:"skipped,omitempty"`
-}
-
-// receiptLimit is how many records a receipt lists; more are only counted.
-const receiptLimit = 1000
-
-func receiptOf(records []sources.Record, receipts []sources.Receipt) *receipt {
-	out := &receipt{Accepted: len(records), Records: []receiptLine{}}
-	for i, r := range receipts {
-		if i == receiptLimit || i >= len(records) {
-			break
-		}
-		out.Records = append(out.Records, receiptLine{Rule: records[i].Rule, ID: r.RecordID, Duplicate: r.Duplicate,
-			Skipped: r.Skipped})
-	}
-	return out
-}
-
-// status is 202 for what will still be sent on, 200 for what was known or filtered out already.
-// CommCare takes 204 for a failure, so it is never that.
-func (r *receipt) status() int {
-	for _, l := range r.Records {
-		if !l.Duplicate && !l.Skipped {
-			return http.StatusAccepted
-		}
-	}
-	return http.StatusOK
 }
 
 func answer(w http.ResponseWriter, no *refusal) {

@@ -60,8 +60,10 @@ type Route struct {
 	Headers     []string // request headers that the rule may use, besides those of CommCare
 	Encoding    string   // of bodies that name none; empty: UTF-8
 	Attachments bool     // the files of forms are kept
-	Inherits    bool     // the rule names no auth of its own
-	Closed      bool     // its secret is missing: callers are asked to come again
+	// how long the answer waits for what becomes of the records; 0: it says that they are kept
+	Wait     time.Duration
+	Inherits bool // the rule names no auth of its own
+	Closed   bool // its secret is missing: callers are asked to come again
 }
 
 // Config is what a Handler needs.
@@ -83,11 +85,15 @@ type Handler struct {
 
 	proxies   atomic.Pointer[[]netip.Prefix]
 	callers   crowd
+	waiting   *semaphore.Weighted // requests that wait for the outcome of their records
 	replacing sync.Mutex
 }
 
 // sinkRef is a sink that can be swapped as one word.
-type sinkRef struct{ sink sources.Sink }
+type sinkRef struct {
+	sink    sources.Sink
+	running context.Context // ends with the run
+}
 
 // table is what is served at a moment; it does not change.
 type table struct{ paths map[string]*endpoint }
@@ -113,7 +119,7 @@ func New(c Config) (*Handler, error) {
 		return nil, fmt.Errorf("webhook: bodies may hold %d bytes", c.MaxHeld)
 	}
 	h := &Handler{config: c, held: semaphore.NewWeighted(c.MaxHeld), keys: newKeyMemory(c.Now, keyLife),
-		signed: newKeyMemory(c.Now, 2*maxSkew)}
+		signed: newKeyMemory(c.Now, 2*maxSkew), waiting: semaphore.NewWeighted(maxWaiting)}
 	h.routes.Store(&table{})
 	h.Trust(nil)
 	return h, nil
@@ -124,7 +130,7 @@ func (h *Handler) Trust(proxies []netip.Prefix) { h.proxies.Store(&proxies) }
 
 // Run hands records to the sink until ctx ends. Requests that come before or afterwards are answered with 503.
 func (h *Handler) Run(ctx context.Context, sink sources.Sink) error {
-	ref := &sinkRef{sink}
+	ref := &sinkRef{sink, ctx}
 	h.sink.Store(ref)
 	<-ctx.Done()
 	h.sink.CompareAndSwap(ref, nil)

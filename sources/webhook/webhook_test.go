@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -291,7 +292,7 @@ func FuzzServe(f *testing.F) {
 	}
 	h.Replace([]Route{open})
 	s := &sink{}
-	h.sink.Store(&sinkRef{s})
+	h.sink.Store(&sinkRef{s, context.Background()})
 	f.Fuzz(func(t *testing.T, contentType, encoding string, body []byte) {
 		r := httptest.NewRequest(http.MethodPost, "/forms", bytes.NewReader(body))
 		r.Header["Content-Type"], r.Header["Content-Encoding"] = []string{contentType}, []string{encoding}
@@ -309,7 +310,7 @@ func BenchmarkJSON(b *testing.B) {
 		b.Fatal(err)
 	}
 	h.Replace([]Route{open})
-	h.sink.Store(&sinkRef{discard{}})
+	h.sink.Store(&sinkRef{discard{}, context.Background()})
 	body := `{"id": "f1", "form": {"@name": "ANC", "visit_date": "2026-03-01", "case": {"@case_id": "c1"}, "group": ` +
 		`{"bp": "120", "weight": "61.5"}}}`
 	for b.Loop() {
