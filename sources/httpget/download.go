@@ -16,8 +16,7 @@ import (
 
 // What a download may take: photos come over poor lines, and whoever waits for them sends nothing meanwhile.
 const (
-	downloadTimeout   = 90 * time.Second
-	downloadRedirects = 5
+	downloadTimeout = 90 * time.Second
 )
 
 // Download fetches a file of at most limit bytes, with the media type that the system names. The
@@ -35,55 +34,18 @@ func (c *Client) Download(ctx context.Context, u *url.URL, limit int64) (content
 }
 
 func (c *Client) download(ctx context.Context, u *url.URL, limit int64) ([]byte, string, error) {
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	defer transport.CloseIdleConnections()
-	client := &http.Client{Transport: transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	at := u
-	for range downloadRedirects + 1 {
-		r, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
-		if err != nil {
-			return nil, "", away(u, "names an address that cannot be asked", "report it to the server's administrators")
-		}
-		r.Header.Set("User-Agent", "culvert")
-		r.Header.Set("Accept", "*/*")
-		if at.Scheme == u.Scheme && at.Host == u.Host {
-			for name, values := range c.Header {
-				r.Header[name] = values
-			}
-			if c.Username != "" {
-				r.SetBasicAuth(c.Username, c.Password)
-			}
-		}
-		answer, err := client.Do(r)
-		if err != nil {
-			return nil, "", AttachmentError(unreachable(at, err))
-		}
-		next, err := answer.Location()
-		if answer.StatusCode/100 == 3 && err == nil {
-			_ = answer.Body.Close()
-			if next.Scheme != "https" && (next.Scheme != "http" || u.Scheme == "https") {
-				return nil, "", away(u, "sends readers of the file on to an address without protection",
-					"have it name storage with https")
-			}
-			at = next
-			continue
-		}
-		content, err := readFile(answer, at, limit)
-		return content, answer.Header.Get("Content-Type"), err
+	answer, at, err := c.open(ctx, u)
+	if err != nil {
+		return nil, "", AttachmentError(err)
 	}
-	return nil, "", away(u, "sends readers of the file on and on", "report it to the server's administrators")
+	content, err := readFile(answer, at, limit)
+	return content, answer.Header.Get("Content-Type"), err
 }
 
 func readFile(answer *http.Response, at *url.URL, limit int64) ([]byte, error) {
 	defer func() { _ = answer.Body.Close() }()
-	if answer.StatusCode != http.StatusOK {
-		_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, 64<<10)) // what it says is not the file
-		return nil, AttachmentError(refused(at, answer))
-	}
 	if strings.HasPrefix(answer.Header.Get("Content-Type"), "text/html") && !strings.Contains(path.Ext(at.Path), "htm") {
-		return nil, away(at, "answers with a page, perhaps one to log in, and not with the file",
-			"check user, password or key of the connection")
+		return nil, AttachmentError(notTheFile(at))
 	}
 	content, err := io.ReadAll(io.LimitReader(answer.Body, limit+1))
 	if err != nil {
@@ -95,11 +57,6 @@ func readFile(answer *http.Response, at *url.URL, limit int64) ([]byte, error) {
 			Hint:    "make it smaller at the source: set a lower resolution of photos there"}
 	}
 	return content, nil
-}
-
-func away(u *url.URL, message, hint string) error {
-	return &rules.AttachmentError{Code: "file-source-away", Message: "is not fetched: " + u.Host + " " + message,
-		Hint: hint + "; it is tried again by itself", Later: true}
 }
 
 // NotThere is the error of a file that a system does not have yet: photos come after the form.
