@@ -21,7 +21,8 @@ type jsonRows struct {
 	lines  *bufio.Reader // of NDJSON
 	dec    *json.Decoder // of a list
 	budget *budgetReader
-	single bool // the document is one record
+	within []string // names of the objects around the list, from the outermost
+	single bool     // the document is one record
 	done   bool
 }
 
@@ -103,6 +104,7 @@ func (j *jsonRows) enter(b blob, f Format, enc textEncoding) error {
 		if !found {
 			return j.noItems(f, fmt.Sprintf("it has no %q", strings.Join(path[:depth+1], ".")))
 		}
+		j.within = path[:depth+1]
 		if t, err = j.dec.Token(); err != nil {
 			return err
 		}
@@ -164,16 +166,16 @@ func (j *jsonRows) raw() ([]byte, error) {
 	if j.lines != nil {
 		return j.line()
 	}
-	if j.done || !j.single && !j.dec.More() {
-		if !j.done && !j.single {
-			j.done = true
-			if _, err := j.dec.Token(); err != nil {
-				return nil, j.failure(err)
-			}
+	if j.done {
+		return nil, io.EOF
+	}
+	if j.single && j.number > 0 || !j.single && !j.dec.More() {
+		j.done = true
+		if err := j.leave(); err != nil {
+			return nil, j.failure(err)
 		}
 		return nil, io.EOF
 	}
-	j.done = j.single
 	j.number++
 	j.budget.allow(j.limit)
 	var raw json.RawMessage
@@ -181,6 +183,43 @@ func (j *jsonRows) raw() ([]byte, error) {
 		return nil, j.failure(err)
 	}
 	return raw, nil
+}
+
+// leave reads what follows the items: nothing of it may be a second list of them.
+func (j *jsonRows) leave() error {
+	if !j.single {
+		if _, err := j.dec.Token(); err != nil { // the end of the list
+			return err
+		}
+	}
+	for depth := len(j.within) - 1; depth >= 0; depth-- {
+		for j.dec.More() {
+			name, err := j.dec.Token()
+			if err != nil {
+				return err
+			}
+			if name == j.within[depth] {
+				return &FileError{Place: j.place,
+					Message: fmt.Sprintf("it gives %q twice, and only the first was read", strings.Join(j.within[:depth+1], ".")),
+					Hint:    "put all records into one list"}
+			}
+			if err := j.passOver(); err != nil {
+				return err
+			}
+		}
+		if _, err := j.dec.Token(); err != nil { // the end of the object around it
+			return err
+		}
+	}
+	j.budget.allow(j.limit)
+	switch _, err := j.dec.Token(); {
+	case err == io.EOF:
+		return nil
+	case err != nil:
+		return err
+	}
+	return &FileError{Place: j.place, Message: "more follows its end, which was not read",
+		Hint: "put all records into one list, or one on each line"}
 }
 
 // line gives the next line of NDJSON that is not blank.
@@ -222,7 +261,7 @@ func (j *jsonRows) next(row *Row) error {
 	if err != nil {
 		return err
 	}
-	body, err := tree.JSON(raw, tree.Limits{Depth: maxJSONDepth})
+	body, err := tree.JSON(raw, tree.Limits{Depth: maxJSONDepth, Once: true})
 	if err != nil {
 		var e *tree.Error
 		if !errors.As(err, &e) {
@@ -251,7 +290,10 @@ func (j *jsonRows) skip() error {
 
 func (j *jsonRows) failure(err error) error {
 	var syntax *json.SyntaxError
+	var own *FileError
 	switch {
+	case errors.As(err, &own):
+		return err
 	case errors.Is(err, errOverBudget):
 		return &FileError{Place: j.place, Message: fmt.Sprintf("item %d is longer than %d bytes", max(j.number, 1), j.limit),
 			Hint: "name the list of records with items:, or split the file"}

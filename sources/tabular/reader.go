@@ -157,8 +157,9 @@ func (r *Reader) open(b blob, f Format, unpack bool) (rowSource, error) {
 	if kind == Auto {
 		kind = KindByName(b.name)
 	}
-	if kind == Auto {
-		kind = kindByContent(head)
+	if byContent := kindByContent(head); kind == Auto ||
+		kind == JSON && f.Kind == Auto && f.Items == "" && byContent == NDJSON {
+		kind = byContent // one record on each line is often named .json
 	}
 	switch kind {
 	case XLSX:

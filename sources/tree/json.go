@@ -22,6 +22,7 @@ type Limits struct {
 	Depth  int                    // of nested objects and lists
 	Memory int64                  // bytes that the decoded tree may take, roughly
 	Room   func(bytes int64) bool // asked before a tree of about that size is made; nil: there is room
+	Once   bool                   // refuse an object of JSON that gives one name twice
 }
 
 // DefaultMemory is how many bytes a decoded tree may take where nothing else is said. Small values
@@ -73,13 +74,23 @@ func JSON(text []byte, limits Limits) (any, error) {
 	if err != nil {
 		return nil, notText("JSON", err)
 	}
-	long, memory, err := scan(text, limits.Depth)
+	found, err := scan(text, limits.Depth)
 	if err != nil {
 		return nil, err
 	}
-	if err := limits.allow(memory); err != nil {
+	if err := limits.allow(found.memory); err != nil {
 		return nil, err
 	}
+	v, err := decode(text, found.long)
+	if err == nil && limits.Once && members(v) != found.members {
+		if err := repeated(text); err != nil {
+			return nil, err
+		}
+	}
+	return v, err
+}
+
+func decode(text []byte, long bool) (any, error) {
 	if !long {
 		var v any
 		if err := json.Unmarshal(text, &v); err == nil {
@@ -151,18 +162,24 @@ const (
 	itemBytes   = 32
 )
 
-// scan finds nesting beyond the limit before a decoder follows it down, and tells whether there is
-// a number that a float64 may not hold, and about how many bytes the decoded tree takes.
-func scan(text []byte, limit int) (long bool, memory int64, err error) {
+// scanned is what a look at a text finds.
+type scanned struct {
+	long    bool  // there is a number that a float64 may not hold
+	memory  int64 // bytes that the decoded tree takes, about
+	members int   // of all its objects
+}
+
+// scan looks at a text, and finds nesting beyond the limit before a decoder follows it down.
+func scan(text []byte, limit int) (found scanned, err error) {
 	depth, digits, quoted := 0, 0, false
-	memory = int64(len(text))
+	long, names, memory := false, 0, int64(len(text))
 	for i := 0; i < len(text); i++ {
 		c := text[i]
 		if quoted {
 			switch c {
 			case '\\':
 				if n := halfPair(text[i:]); n > 0 {
-					return long, memory, &Error{Line: lineAt(text, int64(i)),
+					return found, &Error{Line: lineAt(text, int64(i)),
 						Message: "half of a character is written as \\u and its other half is missing",
 						Hint:    "have the sender write whole characters, in UTF-8"}
 				} else if n < 0 {
@@ -185,20 +202,20 @@ func scan(text []byte, limit int) (long bool, memory int64, err error) {
 		case '"':
 			quoted = true
 		case ':':
-			memory += memberBytes
+			names++
 		case ',':
 			memory += itemBytes
 		case '{', '[':
 			memory += weighOpening(text[i:])
 			if depth++; limit > 0 && depth > limit {
-				return long, memory, &Error{Line: lineAt(text, int64(i)),
+				return found, &Error{Line: lineAt(text, int64(i)),
 					Message: fmt.Sprintf("objects and lists are nested deeper than %d", limit), Hint: "send flatter data"}
 			}
 		case '}', ']':
 			depth--
 		}
 	}
-	return long, memory, nil
+	return scanned{long, memory + int64(names)*memberBytes, names}, nil
 }
 
 // weighOpening weighs a map or list that begins here.

@@ -87,6 +87,22 @@ type element struct {
 	text        strings.Builder
 }
 
+// attributeTwice gives the name of an attribute that an element has twice, which no XML has (section
+// 3.1 of the specification) and the decoder lets pass.
+func attributeTwice(attrs []xml.Attr) string {
+	if len(attrs) < 2 {
+		return ""
+	}
+	seen := make(map[xml.Name]bool, len(attrs))
+	for _, a := range attrs {
+		if seen[a.Name] {
+			return a.Name.Local
+		}
+		seen[a.Name] = true
+	}
+	return ""
+}
+
 func parseXML(text []byte, limits Limits) (*element, error) {
 	d := xml.NewDecoder(bytes.NewReader(text))
 	// The text is UTF-8 by now, whatever its declaration says.
@@ -109,6 +125,11 @@ func parseXML(text []byte, limits Limits) (*element, error) {
 			if limits.Depth > 0 && len(stack) >= limits.Depth {
 				return nil, &Error{Line: lineAt(text, d.InputOffset()),
 					Message: fmt.Sprintf("elements are nested deeper than %d", limits.Depth), Hint: "send flatter data"}
+			}
+			if name := attributeTwice(t.Attr); name != "" {
+				return nil, &Error{Line: lineAt(text, d.InputOffset()),
+					Message: fmt.Sprintf("the attribute %s is given twice in %s", step(false, name), step(false, t.Name.Local)),
+					Hint:    "have the sender give every attribute once: it cannot be told which of the two values is meant"}
 			}
 			e := &element{name: t.Name.Local, space: t.Name.Space, attrs: t.Attr}
 			if len(stack) > 0 {

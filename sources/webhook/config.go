@@ -146,7 +146,7 @@ func (Kind) Sample(t *rules.Trigger, path string, text []byte, limit int) ([]any
 		return sampleLines(text, limit)
 	}
 	route := read(t, func(diag.Diagnostic) {})
-	v, err := decode(header, text, tree.Limits{Depth: DefaultMaxDepth}, route.Encoding, route.Attachments)
+	v, err := decode(header, text, tree.Limits{Depth: DefaultMaxDepth, Once: true}, route.Encoding, route.Attachments)
 	if err != nil {
 		return nil, fmt.Errorf("sample %s: %w", filepath.Base(path), err)
 	}
@@ -168,7 +168,7 @@ func sampleLines(text []byte, limit int) ([]any, error) {
 		if len(bytes.TrimSpace(line)) == 0 {
 			continue
 		}
-		v, err := tree.JSON(line, tree.Limits{Depth: DefaultMaxDepth})
+		v, err := tree.JSON(line, tree.Limits{Depth: DefaultMaxDepth, Once: true})
 		if err != nil {
 			return nil, fmt.Errorf("sample, line %d: %w", n+1, err)
 		}

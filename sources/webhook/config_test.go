@@ -117,7 +117,10 @@ func TestSample(t *testing.T) {
 			t.Errorf("%s: %v, %v", path, got, err)
 		}
 	}
-	if _, err := k.Sample(tr, "s.json", []byte("{"), 1); err == nil {
-		t.Error("a broken sample gives no error")
+	for path, text := range map[string]string{"s.json": "{", "twice.json": `{"a": 1, "a": 2}`,
+		"twice.ndjson": "{\"a\": 1, \"a\": 2}\n"} {
+		if _, err := k.Sample(tr, path, []byte(text), 1); err == nil {
+			t.Errorf("%s gives no error", path)
+		}
 	}
 }

@@ -249,6 +249,8 @@ func decodeMultipart(body []byte, boundary, declared string, limits tree.Limits,
 		_, params, _ := mime.ParseMediaType(part.Header.Get("Content-Type")) // one that cannot be read names no encoding
 		own := cmp.Or(params["charset"], declared)
 		switch {
+		case part.FormName() == openRosaPart && submission != nil:
+			return nil, &refusal{http.StatusUnprocessableEntity, "the request holds two forms", "send one form at a time"}
 		case part.FormName() == openRosaPart:
 			if submission, err = decodeXML(text, own, limits); err != nil {
 				return nil, err

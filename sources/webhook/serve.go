@@ -178,7 +178,7 @@ func (h *Handler) accept(w http.ResponseWriter, r *http.Request, routes []*Route
 	var records []sources.Record
 	for i := range routes {
 		list, err := routes[i].records(r, body, from, now,
-			tree.Limits{Depth: routes[i].Limits.MaxDepth, Memory: h.config.MaxHeld / 2, Room: room.take})
+			tree.Limits{Depth: routes[i].Limits.MaxDepth, Memory: h.config.MaxHeld / 2, Room: room.take, Once: true})
 		if errors.Is(err, tree.ErrNoRoom) {
 			return nil, busy(w, time.Second, "too many requests are under way")
 		}

@@ -149,6 +149,12 @@ func TestRefusals(t *testing.T) {
 			"the body is empty; send a record in JSON, XML or as a form"},
 		{"not json", post("/forms", "application/json", "{\n'secret'}"), 422,
 			"line 2: this is not JSON at character 3; check quotes, commas and brackets there"},
+		{"a name twice", post("/forms", "application/json", "{\"form\": {\n\"age\": 4, \"age\": 40}}"), 422,
+			"line 2: form.age is given twice, at line 2 character 1 and line 2 character 11; have the sender give every name " +
+				"once: it cannot be told which of the two values is meant"},
+		{"an attribute twice", post("/forms", "text/xml", `<form age="4" age="40"/>`), 422,
+			"line 1: the attribute age is given twice in form; have the sender give every attribute once: it cannot be told " +
+				"which of the two values is meant"},
 		{"a number", post("/forms", "application/json", "5"), 422,
 			"item 1 is no object; each record is an object with its fields"},
 		{"not xml", post("/forms", "text/xml", "<a>"), 422, "line 1: the XML ends too early; check that all of it was sent"},
