@@ -173,6 +173,8 @@ func statusOf(err error) int {
 	var missing notFound
 	var no refusal
 	switch {
+	case errors.Is(err, errCutOff):
+		return http.StatusBadRequest
 	case errors.As(err, &missing):
 		return http.StatusNotFound
 	case errors.As(err, &no):

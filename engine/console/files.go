@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"mime/multipart"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -115,10 +116,20 @@ const (
 // a file that nobody wants.
 func (s *Console) upload(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxUpload+maxForm)
-	name, err := s.takeUpload(r)
+	parts, err := r.MultipartReader()
+	if err != nil {
+		s.fail(w, r, refused("the form could not be read"))
+		return
+	}
+	form := &arriving{parts: parts}
+	name, err := s.takeUpload(r, form)
 	var large *http.MaxBytesError
-	if errors.As(err, &large) {
+	switch {
+	case errors.As(form.broken, &large):
 		err = refused(fmt.Sprintf("the file is larger than %d MB: drop it into the rule's folder instead", maxUpload>>20))
+	case form.broken != nil:
+		s.c.Log.Info("an upload was cut off", "who", who(r), "error", form.broken)
+		err = errCutOff
 	}
 	if err != nil {
 		s.fail(w, r, err)
@@ -128,35 +139,54 @@ func (s *Console) upload(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, Prefix+"files?did=upload", http.StatusSeeOther)
 }
 
-func (s *Console) takeUpload(r *http.Request) (name string, err error) {
-	parts, err := r.MultipartReader()
-	if err != nil {
-		return "", refused("the form could not be read")
+// errCutOff answers 400.
+var errCutOff = errors.New("no file arrived, or not all of it, and nothing was kept; send it again")
+
+// arriving is a form of several parts that comes over the line, and notes what broke it.
+type arriving struct {
+	parts  *multipart.Reader
+	part   *multipart.Part
+	broken error // nil: nothing yet
+}
+
+// next goes to the next part. The end is too early as long as no file came: browsers send one
+// without a name where none was chosen.
+func (a *arriving) next() error {
+	a.part, a.broken = a.parts.NextPart()
+	return a.broken
+}
+
+// Read reads the part that the form is at.
+func (a *arriving) Read(p []byte) (int, error) {
+	n, err := a.part.Read(p)
+	if err != nil && err != io.EOF {
+		a.broken = err
 	}
+	return n, err
+}
+
+func (s *Console) takeUpload(r *http.Request, form *arriving) (name string, err error) {
 	rule := ""
 	for {
-		part, err := parts.NextPart()
-		if errors.Is(err, io.EOF) {
-			return "", refused("choose a file first")
-		}
-		if err != nil {
+		if err := form.next(); err != nil {
 			return "", fmt.Errorf("read the upload: %w", err)
 		}
-		switch part.FormName() {
+		switch form.part.FormName() {
 		case "rule":
-			text, err := io.ReadAll(io.LimitReader(part, 1000))
+			text, err := io.ReadAll(io.LimitReader(form, 1000))
 			if err != nil {
 				return "", fmt.Errorf("read the upload: %w", err)
 			}
 			rule = string(text)
 		case "file":
-			if part.FileName() == "" {
+			name := form.part.FileName()
+			if name == "" {
 				return "", refused("choose a file first")
 			}
 			if rule == "" {
 				return "", refused("the form names no rule")
 			}
-			id, err := s.c.Running.Upload(r.Context(), rule, part.FileName(), part)
+			id, err := s.c.Running.Upload(r.Context(), rule, name, form)
 			if err != nil {
 				return "", err
 			}
@@ -164,7 +194,7 @@ func (s *Console) takeUpload(r *http.Request) (name string, err error) {
 			if err := s.note(r, "upload", journal.Filter{Rule: rule, FileID: id}.Subject()); err != nil {
 				s.c.Log.Error("an upload is missing in the audit trail", "rule", rule, "who", who(r), "error", err)
 			}
-			return part.FileName(), nil
+			return name, nil
 		}
 	}
 }

@@ -1,14 +1,19 @@
 package console
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
+	"fmt"
 	"mime/multipart"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -96,6 +101,51 @@ func TestSetGoing(t *testing.T) {
 	}
 	if status, _ := upload(t, srv.URL, "", "visits.csv", "id\n1\n"); status != http.StatusUnprocessableEntity {
 		t.Errorf("an upload without a rule: %d", status)
+	}
+}
+
+// TestUploadsThatAreCutOff are told from a console that cannot take them: nothing of them is kept.
+func TestUploadsThatAreCutOff(t *testing.T) {
+	p := newProject()
+	srv, _ := fixture(t, Config{Running: p})
+	const head = "--b\r\nContent-Disposition: form-data; name=\"rule\"\r\n\r\nanc\r\n--b\r\nContent-Disposition: " +
+		"form-data; name=\"file\"; filename=\"a.csv\"\r\n\r\nid\r\n1"
+	for name, body := range map[string]string{"in the file": head, "in the rule": head[:60], "in a header": head[:90],
+		"at once": ""} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, srv.URL+"/console/upload",
+			strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "multipart/form-data; boundary=b")
+		req.SetBasicAuth("otto", "of-the-operator")
+		if status, text, _ := do(t, req); status != http.StatusBadRequest || !strings.Contains(text, "not all of it") {
+			t.Errorf("cut off %s: %d %s", name, status, text)
+		}
+	}
+	if slices.ContainsFunc(p.asked, func(what string) bool { return !strings.HasPrefix(what, "upload anc a.csv") }) {
+		t.Errorf("asked %q", p.asked)
+	}
+	c, err := net.Dial("tcp", srv.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	if _, err := fmt.Fprintf(c, "POST /console/upload HTTP/1.1\r\nHost: %s\r\nAuthorization: Basic %s\r\nContent-Type: "+
+		"multipart/form-data; boundary=b\r\nContent-Length: 999\r\n\r\n%s", srv.Listener.Addr(),
+		base64.StdEncoding.EncodeToString([]byte("otto:of-the-operator")), head); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusBadRequest {
+		t.Errorf("a line that broke: %s", resp.Status)
 	}
 }
 

@@ -110,6 +110,9 @@ func FormatOf(t *rules.Trigger) tabular.Format {
 // FormatFor gives how the files of a rule are read, with what the rule reads of them.
 func FormatFor(r *rules.Rule) tabular.Format {
 	f := FormatOf(&r.Trigger)
+	if r.Trigger.Kind != (Kind{}).Name() {
+		f.Trigger = r.Trigger.Kind
+	}
 	reading := r.Reading()
 	f.Reading = &reading
 	return f

@@ -115,6 +115,11 @@ func TestCSVBodies(t *testing.T) {
 	}
 }
 
+func ofWebhook(f Format) Format {
+	f.Trigger = "webhook"
+	return f
+}
+
 func TestCommCareHeaders(t *testing.T) {
 	text := "number,formid,form.name,form.group_a.bp,form.case.@case_id,form.symptoms | fever,form.symptoms | " +
 		"cough,form.symptoms | extra," +
@@ -336,6 +341,9 @@ func TestBadFiles(t *testing.T) {
 			`a.csv: it has no columns "village" and "age", which the rule reads; ` +
 				`it has "a", "b": rename the column, or the name in the rule; where files may lack it, write columns: ` +
 				`{optional: [village]}`},
+		{"columns of another trigger", "a.csv", "a,b\nA,1\n", ofWebhook(reads("village")),
+			`a.csv: it has no column "village", which the rule reads; it has "a", "b": rename the column, or the name in the ` +
+				`rule; the rule takes its records by webhook: send most files to a rule that has the trigger files`},
 		{"no header", "a.csv", "Ada,3,2026-01-02\nBob,4,2026-01-03\n", reads("name", "age"),
 			`a.csv: its first row holds no headers: none of the columns that the rule reads is there, but "Ada", "3", ` +
 				`"2026-01-02"; ` +

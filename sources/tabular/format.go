@@ -43,6 +43,7 @@ type Format struct {
 	ShortRows bool     // rows may end before the last columns, which are blank then
 
 	AllOptional bool           // every column may be missing
+	Trigger     string         // kind of the rule's trigger where that takes no files, and so declares nothing of them
 	Reading     *rules.Reading // what the rule reads; nil: not known, and nothing is refused for it
 	Items       string         // path of the list inside a JSON object, such as data.rows; empty: the document is the list
 

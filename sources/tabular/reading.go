@@ -14,10 +14,11 @@ type columns struct {
 	reading  *rules.Reading
 	optional map[string]bool // declared so, by their names in comparison
 	anyway   bool            // every column may be missing
+	trigger  string          // as Format.Trigger
 }
 
 func newColumns(f Format) *columns {
-	c := &columns{reading: f.Reading, optional: map[string]bool{}, anyway: f.AllOptional}
+	c := &columns{reading: f.Reading, optional: map[string]bool{}, anyway: f.AllOptional, trigger: f.Trigger}
 	for _, name := range f.Optional {
 		c.optional[fold(name)] = true
 	}
@@ -171,9 +172,12 @@ func (c *columns) check(header []string, groups [][]string, place string) error 
 	if len(hints) == 0 {
 		hints = append(hints, "it has "+listColumns(header))
 	}
-	e.Hint = strings.Join(hints,
-		"; ") + ": rename the column, or the name in the rule; where files may lack it, write columns: {optional: [" +
-		names[0] + "]}"
+	e.Hint = strings.Join(hints, "; ") + ": rename the column, or the name in the rule; "
+	if c.trigger == "" {
+		e.Hint += "where files may lack it, write columns: {optional: [" + names[0] + "]}"
+	} else {
+		e.Hint += "the rule takes its records by " + c.trigger + ": send most files to a rule that has the trigger files"
+	}
 	return e
 }
 

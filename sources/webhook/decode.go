@@ -231,6 +231,9 @@ func decodeMultipart(body []byte, boundary, declared string, limits tree.Limits,
 	if boundary == "" {
 		return nil, broken
 	}
+	if !bytes.Contains(body, []byte("--"+boundary+"--")) {
+		return nil, &refusal{http.StatusUnprocessableEntity, "the multipart form ends too early", "check that all of it was sent"}
+	}
 	values, attached := url.Values{}, sources.Attachments{}
 	var submission map[string]any
 	parts := multipart.NewReader(bytes.NewReader(body), boundary)

@@ -49,6 +49,8 @@ func TestOpenRosaSubmissions(t *testing.T) {
 		{"cannot be read", multipart,
 			"--b\r\nContent-Disposition: form-data; name=\"xml_submission_file\"\r\n\r\n<data>\r\n--b--\r\n", collect, false,
 			422, "submit_error"},
+		{"cut off", multipart, strings.TrimSuffix(submission(""), "--b--\r\n") + "--b\r\nContent-Disp", collect, false, 422,
+			"submit_error"},
 		{"two forms", multipart, submission(strings.TrimSuffix(submission(""), "--b--\r\n")), collect, false, 422,
 			"submit_error"},
 		{"CommCare", "text/xml", "<data><meta><instanceID>f1</instanceID></meta></data>", func(*http.Request) {}, true, 200,
