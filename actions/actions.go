@@ -59,7 +59,9 @@ type Plan struct {
 	Writes []Write
 	// Pending is set while it is not known what the record writes: its lookups have to be answered first.
 	Pending Pending
-	Left    []*rules.Failure // of values that did not fit and were left out, as the rule says (invalid: omit)
+	// Left are remarks: on values that did not fit and were left out, as the rule says (invalid: omit),
+	// and on those that are doubtful though they are sent
+	Left []*rules.Failure
 }
 
 // Empty tells that there is nothing to write, and nothing to find out.

@@ -50,15 +50,27 @@ func (s *Scope) Leave(err error) error {
 	if err == nil || !errors.As(err, &f) || f.Skip {
 		return err
 	}
-	own := *f
-	s.rule.NameColumn(&own)
-	if len(s.left) < maxFaults {
-		s.left = append(s.left, &own)
-	}
+	s.leave(f, f.Note)
 	return nil
 }
 
-// Left lists the values that were left out because they did not fit.
+// Remark keeps what is doubtful about a value that is sent all the same.
+func (s *Scope) Remark(f *Failure) { s.leave(f, true) }
+
+func (s *Scope) leave(f *Failure, note bool) {
+	own := *f
+	own.Note = note
+	s.rule.NameColumn(&own)
+	if len(s.path) > 0 && !strings.Contains(own.Message, "(item ") {
+		own.Message = s.inItem(own.Message)
+	}
+	if len(s.left) < maxFaults {
+		s.left = append(s.left, &own)
+	}
+}
+
+// Left lists the values that were left out because they did not fit, and those of which something
+// is to be said though they were sent (Failure.Note).
 func (s *Scope) Left() []*Failure { return s.left }
 
 // KeptCount tells how many failures were taken so far.

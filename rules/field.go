@@ -51,6 +51,9 @@ type Field struct {
 	Default *Expr
 	// FormatPlace is where Format is written.
 	FormatPlace diag.Place
+	// TryOnSample, where the action's kind sets it, tells what is doubtful about the value of a record
+	// of the sample: Finish makes it a warning.
+	TryOnSample func(*Scope) *Failure
 
 	valueNode *yamlnode.Node
 	mapPlace  diag.Place // where the field names its map

@@ -127,39 +127,35 @@ func (c *compiler) markWords(n *yamlnode.Node) {
 	}
 }
 
-// trySamples evaluates conditions and mapped fields on the records of the sample.
+// trySamples evaluates conditions, mapped fields and those that their kind doubts on the records of
+// the sample.
 func (c *compiler) trySamples() {
 	r := c.rule
-	mapped := slices.ContainsFunc(c.fields, func(f *Field) bool { return f.Map != nil && f.From != nil })
-	if len(c.samples) == 0 || r.When == nil && !mapped {
+	tried := slices.DeleteFunc(slices.Clone(c.fields), func(f *Field) bool {
+		return f.From == nil || f.Map == nil && f.TryOnSample == nil
+	})
+	if len(c.samples) == 0 || r.When == nil && len(tried) == 0 {
 		return
 	}
-	uncovered := map[*Field][]string{}
+	uncovered, doubted := map[*Field][]string{}, map[*Field]bool{}
 	taken := 0
-	for _, body := range c.samples {
+	for i, body := range c.samples {
 		s := r.Begin(Input{Body: body})
 		if ok, err := r.Filter(s); err != nil || !ok {
 			continue
 		}
 		taken++
-		if !mapped {
+		if len(tried) == 0 {
 			break
 		}
-		for _, f := range c.fields {
-			if f.Map == nil || f.From == nil {
-				continue
-			}
+		for _, f := range tried {
 			// What fails here for other reasons is the matter of `try` and of the tests.
 			_ = f.action.Each(s, func(s *Scope) error {
-				v, err := f.From.Eval(s)
-				if err != nil {
-					return nil
+				if f.Map != nil {
+					uncovered[f] = f.uncovered(s, uncovered[f])
 				}
-				for _, one := range asList(v) {
-					if text := textOf(one); !f.Map.isCovered(one) && len(uncovered[f]) < maxSampleValues &&
-						!slices.Contains(uncovered[f], text) {
-						uncovered[f] = append(uncovered[f], text)
-					}
+				if f.TryOnSample != nil && !doubted[f] {
+					doubted[f] = c.doubt(f, s, i)
 				}
 				return nil
 			})
@@ -180,6 +176,30 @@ func (c *compiler) trySamples() {
 			})
 		}
 	}
+}
+
+// uncovered adds the values of a record of the sample that the field's map does not have.
+func (f *Field) uncovered(s *Scope, known []string) []string {
+	v, err := f.From.Eval(s)
+	if err != nil {
+		return known
+	}
+	for _, one := range asList(v) {
+		if text := textOf(one); !f.Map.isCovered(one) && len(known) < maxSampleValues && !slices.Contains(known, text) {
+			known = append(known, text)
+		}
+	}
+	return known
+}
+
+// doubt reports what the field's kind doubts in a record of the sample, and whether there is something.
+func (c *compiler) doubt(f *Field, s *Scope, record int) bool {
+	d := f.TryOnSample(s)
+	if d == nil {
+		return false
+	}
+	c.warn(d.Place, d.Code, fmt.Sprintf("in record %d of the sample, %s", record+1, d.Message), d.Hint)
+	return true
 }
 
 func asList(v any) []any {

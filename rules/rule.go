@@ -165,6 +165,7 @@ type Failure struct {
 	Value   string // private
 	Skip    bool   // the rule says that such a record is skipped: it has not failed
 	Wait    bool   // the rule says that such a record waits: what it looks for may come
+	Note    bool   // what is doubted was sent all the same: the record has not failed
 
 	More []*Failure // what else is wrong with the record
 }

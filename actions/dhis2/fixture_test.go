@@ -15,6 +15,7 @@ import (
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/actions/dhis2/metadata"
 	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/rules/geo"
 )
 
 var update = flag.Bool("update", false, "write golden files anew")
@@ -30,7 +31,8 @@ func snapshot(t testing.TB) *metadata.Snapshot {
 	if err := json.Unmarshal(text, &answers); err != nil {
 		t.Fatal(err)
 	}
-	s := &metadata.Snapshot{Server: metadata.ServerInfo{Version: "2.42.4.1", Calendar: "iso8601"}}
+	s := &metadata.Snapshot{Server: metadata.ServerInfo{Version: "2.42.4.1", Calendar: "iso8601",
+		Area: &geo.Area{West: 29.52, South: -5.98, East: 33.94, North: -4.46, Margin: 1.11}}}
 	for name, into := range map[string]any{
 		"organisationUnits": &s.OrgUnits, "organisationUnitLevels": &s.OrgUnitLevels, "attributes": &s.Attributes,
 		"trackedEntityTypes":      &s.TrackedEntityTypes,

@@ -135,11 +135,29 @@ func (t tracer) result(ctx context.Context, e program.Evaluation) error {
 		return nil
 	}
 	fmt.Fprintf(t.stdout, "id %s, key %s: %s\n", e.ID, e.Key, count(len(e.Plan.Writes), "write", "writes"))
+	t.remarks(e.Plan.Left)
 	preview, err := service.Preview(ctx, t.project, t.server, e.Plan)
 	if err != nil {
 		return err
 	}
 	return t.preview(preview)
+}
+
+// remarks shows what would be said of the record though it is sent.
+func (t tracer) remarks(left []*rules.Failure) {
+	for _, f := range left {
+		what := "left out"
+		if f.Note {
+			what = "note"
+		}
+		fmt.Fprintf(t.stdout, "%s: %s\n", what, f.Message)
+		if f.Value != "" {
+			fmt.Fprintf(t.stdout, "  value: %q\n", f.Value)
+		}
+		if f.Hint != "" {
+			fmt.Fprintf(t.stdout, "  fix: %s\n", f.Hint)
+		}
+	}
 }
 
 // failure shows why a record cannot be used: the rule's line and the value involved.

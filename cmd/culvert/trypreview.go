@@ -51,6 +51,7 @@ type tried struct {
 	ID       string                 `json:"id,omitempty"`
 	Key      string                 `json:"key,omitempty"`
 	Failure  *rules.Failure         `json:"failure,omitempty"`
+	Remarks  []*rules.Failure       `json:"remarks,omitempty"` // on values that are left out, or sent though doubtful
 	Writes   []dhis2.PreviewedWrite `json:"writes,omitempty"`
 	Requests []client.Sent          `json:"requests,omitempty"`
 }
@@ -67,7 +68,7 @@ func (t tracer) resultJSON(ctx context.Context, e program.Evaluation) error {
 		if err != nil {
 			return err
 		}
-		out.Writes, out.Requests = p.Writes, p.Requests
+		out.Writes, out.Requests, out.Remarks = p.Writes, p.Requests, e.Plan.Left
 	}
 	if err := t.json(out); err != nil {
 		return err

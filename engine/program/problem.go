@@ -32,7 +32,8 @@ const CodeUnreadableFile = "unreadable-file"
 // CodeLeftOut marks what is said of a delivered record that went without some of its values.
 const CodeLeftOut = "left-out"
 
-// LeftOut describes which values a delivered record went without; nil when there is none.
+// LeftOut describes what is to be said of a delivered record: which values it went without, and
+// which are doubtful though they were sent; nil when there is nothing.
 func LeftOut(left []*rules.Failure) *journal.Problem {
 	if len(left) == 0 {
 		return nil
@@ -40,11 +41,19 @@ func LeftOut(left []*rules.Failure) *journal.Problem {
 	first := *left[0]
 	first.More = left[1:]
 	p := FailureProblem(&first)
-	p.Code, p.Cause = CodeLeftOut, "left out: "+p.Cause
+	p.Code, p.Cause = remark(&first, p.Code, p.Cause)
 	for i := range p.More {
-		p.More[i].Code, p.More[i].Cause = CodeLeftOut, "left out: "+p.More[i].Cause
+		m := &p.More[i]
+		m.Code, m.Cause = remark(left[1+i], m.Code, m.Cause)
 	}
 	return p
+}
+
+func remark(f *rules.Failure, code, cause string) (newCode, said string) {
+	if f.Note {
+		return code, cause
+	}
+	return CodeLeftOut, "left out: " + cause
 }
 
 // InternalProblem stands for a fault of the program; its particulars are in the log.

@@ -45,6 +45,8 @@ const (
 const (
 	CodeTooLarge = "too-large" // a list or a text is larger than an expression may handle
 	CodeInternal = "internal"  // a defect of this package
+	// CodePositionOrder: of two numbers either could be the latitude
+	CodePositionOrder = "position-order"
 )
 
 // Want says which type of result an expression must have.

@@ -2,7 +2,6 @@ package expression
 
 import (
 	"errors"
-	"strings"
 
 	"github.com/culvert/culvert/rules/geo"
 )
@@ -11,6 +10,8 @@ import (
 const (
 	latitudeFirst  = "latitude first"
 	longitudeFirst = "longitude first"
+	// listLongitudeFirst is what a field called coordinates implies; nobody writes it.
+	listLongitudeFirst = "longitude first in lists"
 )
 
 // placeOrder adds the order of two numbers to a call of coordinate, where the name of the field
@@ -27,10 +28,10 @@ func placeOrder(c *checker, args []term) []term {
 	switch {
 	case order == geo.LatitudeFirst:
 		return append(args, c.known(latitudeFirst, plain(kText), place.span))
-	case order == geo.LongitudeFirst:
-		return append(args, c.known(longitudeFirst, plain(kText), place.span))
+	case order == geo.LongitudeFirstInLists:
+		return append(args, c.known(listLongitudeFirst, plain(kText), place.span))
 	case place.shape.IsList() && !place.constant:
-		args[0] = c.report(place.span, CodeWrongValue, "of these two numbers either could be the latitude",
+		args[0] = c.report(place.span, CodePositionOrder, "of these two numbers either could be the latitude",
 			"write coordinate("+c.source(place)+`, "latitude first") or "longitude first", as the source sends them`)
 	}
 	return args
@@ -51,17 +52,16 @@ func callCoordinate(_ *frame, a []any) (any, error) {
 		order = geo.LatitudeFirst
 	case longitudeFirst:
 		order = geo.LongitudeFirst
+	case listLongitudeFirst:
+		order = geo.LongitudeFirstInLists
 	case "":
 	default:
 		return placeText(readGPS(AsText(a[0]) + " " + second))
 	}
-	if text, ok := a[0].(string); ok && order == geo.Unknown && isGPS(text) {
-		return placeText(readGPS(text))
-	}
 	shape, err := geo.Read(a[0], order)
 	switch {
 	case errors.Is(err, geo.ErrOrder):
-		return nil, fail(CodeWrongValue, "of the two numbers either could be the latitude",
+		return nil, fail(CodePositionOrder, "of the two numbers either could be the latitude",
 			`say which comes first, as in coordinate(place, "latitude first")`)
 	case errors.Is(err, geo.ErrRange):
 		return nil, errFar
@@ -72,11 +72,6 @@ func callCoordinate(_ *frame, a []any) (any, error) {
 	}
 	p := shape.Position()
 	return placeText([]float64{p.Latitude, p.Longitude}, nil)
-}
-
-// isGPS tells whether a text is numbers only, as phones send a place.
-func isGPS(s string) bool {
-	return strings.Trim(s, "0123456789+-.,eE \t") == ""
 }
 
 func placeText(parts []float64, err error) (any, error) {

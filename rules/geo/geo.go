@@ -18,6 +18,9 @@ const (
 	Unknown Order = iota
 	LatitudeFirst
 	LongitudeFirst
+	// LongitudeFirstInLists is that of GeoJSON's coordinates. Nothing is said of text: people call a
+	// column or a question coordinates, too, and write into it what a map shows.
+	LongitudeFirstInLists
 )
 
 // OrderOf gives the order of two numbers by the path of the field that holds them, where its name
@@ -27,7 +30,7 @@ func OrderOf(path string) Order {
 	case hasLastName(path, "_geolocation"):
 		return LatitudeFirst
 	case hasLastName(path, "coordinates"):
-		return LongitudeFirst
+		return LongitudeFirstInLists
 	}
 	return Unknown
 }
@@ -165,6 +168,9 @@ func readList(list []any, order Order) (*Shape, error) {
 	}
 	if len(list) > 4 {
 		return nil, ErrPlace
+	}
+	if order == LongitudeFirstInLists {
+		order = LongitudeFirst
 	}
 	return pair(textOf(list[0]), textOf(list[1]), order)
 }

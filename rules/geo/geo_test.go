@@ -25,6 +25,17 @@ func TestRead(t *testing.T) {
 		{name: "empty list", in: []any{}},
 		{name: "GPS of a phone", in: "-5.21 31.15 1200.5 4.2", want: `{"type":"Point","coordinates":[31.15,-5.21]}`},
 		{name: "two numbers with a comma", in: "-5.21, 31.15", err: ErrOrder},
+		{name: "two numbers with a comma, order told", in: "31.15, -5.21", order: LongitudeFirst,
+			want: `{"type":"Point","coordinates":[31.15,-5.21]}`},
+		{name: "two numbers with a space, order told", in: "31.15 -5.21", order: LongitudeFirst,
+			want: `{"type":"Point","coordinates":[31.15,-5.21]}`},
+		{name: "GPS with commas", in: "-5.21,31.15,1200.5,4.2", want: `{"type":"Point","coordinates":[31.15,-5.21]}`},
+		{name: "decimal commas", in: "-5,21,31,15", err: ErrPlace},
+		{name: "list called coordinates", in: []any{31.15, -5.21}, order: LongitudeFirstInLists,
+			want: `{"type":"Point","coordinates":[31.15,-5.21]}`},
+		{name: "text called coordinates", in: "-5.21, 31.15", order: LongitudeFirstInLists, err: ErrOrder},
+		{name: "GPS called coordinates", in: "-5.21 31.15 0 4", order: LongitudeFirstInLists,
+			want: `{"type":"Point","coordinates":[31.15,-5.21]}`},
 		{name: "DHIS2", in: "[31.15,-5.21]", want: `{"type":"Point","coordinates":[31.15,-5.21]}`},
 		{name: "parts", in: map[string]any{"lat": "-5.21", "lng": 31.15},
 			want: `{"type":"Point","coordinates":[31.15,-5.21]}`},
@@ -74,6 +85,65 @@ func TestRead(t *testing.T) {
 				t.Errorf("Read() = %s, want %s", got, test.want)
 			}
 		})
+	}
+}
+
+func TestDoubt(t *testing.T) {
+	country := &Area{West: 29, South: -6, East: 34, North: -4, Margin: 1}
+	for _, test := range []struct {
+		place any
+		want  Doubt
+	}{
+		{"-5.2 31.1", NoDoubt}, {"-6.9 28.1", NoDoubt}, {"-7.1 31", Elsewhere}, {"31.1 -5.2", Exchanged},
+		{"5.2 31.1", SignLost}, {"-5.2 -31.1", SignLost}, {"0 0", NoPosition}, {"51.5 -0.1", Elsewhere},
+		{"POLYGON((30 -5, 31 -5, 31 -50, 30 -5))", Elsewhere}, {"-5 30;-5 31;-5.5 31;-5 30", NoDoubt},
+	} {
+		s, err := Read(test.place, Unknown)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := country.Doubt(s); got != test.want {
+			t.Errorf("Doubt(%v) = %v, want %v", test.place, got, test.want)
+		}
+		if got := (*Area)(nil).Doubt(s); got != NoDoubt {
+			t.Errorf("without an area: Doubt(%v) = %v", test.place, got)
+		}
+	}
+}
+
+func TestSurveyor(t *testing.T) {
+	survey := func(places ...any) *Area {
+		var v Surveyor
+		for _, place := range places {
+			s, err := Read(place, Unknown)
+			if err != nil {
+				t.Fatal(err)
+			}
+			v.Add(s)
+		}
+		return v.Area()
+	}
+	if got := survey(); got != nil {
+		t.Errorf("the area of nothing is %v", got)
+	}
+	if got := survey("0 0"); got != nil {
+		t.Errorf("the area of a clinic at 0, 0 is %v", got)
+	}
+	outline := survey("POLYGON((29.001 -6, 34 -6, 34 -4.009, 29.001 -6))")
+	if want := (Area{West: 29, South: -6, East: 34, North: -4, Margin: 0.5}); *outline != want {
+		t.Errorf("the area of an outline is %+v", *outline)
+	}
+	var clinics []any
+	for i := range 40 {
+		clinics = append(clinics, PointAt(Position{30 + float64(i)/20, -5 + float64(i)/40}).Position().Text())
+	}
+	want := Area{West: 30, South: -5, East: 31.95, North: -4.02, Margin: 1}
+	if got := survey(clinics...); *got != want {
+		t.Errorf("the area of clinics is %+v", *got)
+	}
+	// one that was exchanged, one without a position
+	if got := survey(append(clinics, "[-5,30]", "[0,0]")...); *got != want {
+		t.Errorf("the area of clinics, two of them wrong, is %+v", *got)
 	}
 }
 

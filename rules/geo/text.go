@@ -7,6 +7,9 @@ import (
 // readText reads GPS text, WKT, GeoJSON, or [longitude,latitude].
 func readText(s string, order Order) (*Shape, error) {
 	s = strings.TrimSpace(s)
+	if order == LongitudeFirstInLists {
+		order = Unknown
+	}
 	switch {
 	case s == "" || s == "---":
 		return nil, nil
@@ -27,18 +30,23 @@ func readText(s string, order Order) (*Shape, error) {
 	return readGPS(s, order)
 }
 
-// readGPS reads "latitude longitude altitude accuracy" as phones write it. Two numbers with a comma
-// come in both orders.
+// readGPS reads "latitude longitude altitude accuracy" as phones write it, with spaces or commas
+// between. Two numbers with a comma alone come in both orders.
 func readGPS(s string, order Order) (*Shape, error) {
-	if strings.Contains(s, ",") {
-		first, second, _ := strings.Cut(s, ",")
-		return pair(first, second, order)
-	}
 	parts := strings.Fields(s)
+	if strings.Contains(s, ",") {
+		parts = strings.Split(s, ",")
+	}
 	if len(parts) < 2 || len(parts) > 4 {
 		return nil, ErrPlace
 	}
-	return pair(parts[0], parts[1], LatitudeFirst)
+	if len(parts) > 2 && strings.Contains(s, ",") && !strings.Contains(parts[0]+parts[1], ".") {
+		return nil, ErrPlace // -1,28,36,82: commas that may be decimal ones
+	}
+	if order == Unknown && (len(parts) > 2 || !strings.Contains(s, ",")) {
+		order = LatitudeFirst
+	}
+	return pair(parts[0], parts[1], order)
 }
 
 // readTrace reads the places of a line or area as ODK and KoboToolbox write them, "lat lon alt acc;

@@ -83,7 +83,30 @@ func (v *valued) evalFile(s *rules.Scope, c *value.Context) (value.Result, state
 		return out, stateSet, nil
 	}
 	v.trace(s, r.Value, out.Text, nil)
+	if out.Remark != nil {
+		s.Remark(v.failure(out.Remark, r))
+	}
 	return out, stateSet, nil
+}
+
+// doubt is what is to be said of where the value of a record lies; nil when nothing is, or there is
+// no value.
+func (v *valued) doubt(s *rules.Scope, c *value.Context) *rules.Failure {
+	r, err := v.Field.Eval(s)
+	if f := orderUnknown(err); f != nil {
+		return f
+	}
+	if err != nil || r.Blank {
+		return nil
+	}
+	out, problem := v.kind.Convert(r.Value, c)
+	switch {
+	case problem != nil && problem.Code == "position-order":
+		return v.failure(problem, r)
+	case problem == nil && out.Remark != nil:
+		return v.failure(out.Remark, r)
+	}
+	return nil
 }
 
 // attached finds the file that a value names: one that the source has sent with the record takes
@@ -251,23 +274,29 @@ func (c *compiler) valued(n *yamlnode.Node, uid, name string, kind value.Kind) *
 		c.errorAt(f.FormatPlace, "bad-format", formatHint(err), "the format of %q %s", name, err.Error())
 		return nil
 	}
+	v := &valued{Field: f, uid: uid, name: name, kind: kind}
 	if kind.Type == "COORDINATE" {
-		kind.Order = c.orderOf(name, f)
+		v.kind.Order = c.orderOf(name, f)
 	} else {
 		c.checkOne(name, &kind, f)
 	}
-	v := &valued{Field: f, uid: uid, name: name, kind: kind}
+	if kind.Type == "COORDINATE" || kind.Type == "GEOJSON" {
+		f.TryOnSample = func(s *rules.Scope) *rules.Failure { return v.doubt(s, c.context) }
+	}
 	if literal, ok := f.Literal(); ok {
 		if kind.HoldsFile() {
 			c.errorAt(literalPlace(n), "wrong-literal", "take the file from the record: {from: ...}",
 				"%q is a file, which cannot be written into a rule", name)
 			return nil
 		}
-		out, problem := kind.Convert(literal, c.context)
+		out, problem := v.kind.Convert(literal, c.context)
 		if problem != nil {
 			c.errorAt(literalPlace(n), literalCode(problem.Code), c.hint(&kind, problem, literal), "the value of %q %s", name,
 				problem.Message)
 			return nil
+		}
+		if out.Remark != nil {
+			c.warnAt(literalPlace(n), out.Remark.Code, out.Remark.Hint, "the value of %q %s", name, out.Remark.Message)
 		}
 		v.literal, v.fixed = out.Text, !out.Blank
 		c.useOption(uid, out.Text, literalPlace(n))
@@ -349,6 +378,10 @@ func (c *compiler) checkMap(v *valued) {
 			c.errorAt(out.Place, mapCode(problem.Code), c.hint(&v.kind, problem, out.Out),
 				"%q in the map%s %s, so it cannot go into %q", out.Out, mapName(v.Map), problem.Message, v.name)
 			continue
+		}
+		if sent.Remark != nil {
+			c.warnAt(out.Place, sent.Remark.Code, sent.Remark.Hint, "%q in the map%s %s", out.Out, mapName(v.Map),
+				sent.Remark.Message)
 		}
 		c.useOption(v.uid, sent.Text, out.Place)
 	}

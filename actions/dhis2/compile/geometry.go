@@ -2,10 +2,13 @@ package compile
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/culvert/culvert/actions/dhis2/value"
 	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/expression"
 	"github.com/culvert/culvert/rules/geo"
 	"github.com/culvert/culvert/rules/yamlnode"
 )
@@ -16,6 +19,7 @@ type geometryField struct {
 	field    *rules.Field // any form of shape
 	order    geo.Order    // of two bare numbers in it
 	lat, lon *rules.Field // or the parts of a position
+	country  *geo.Area    // nil: not known
 }
 
 // geometryKinds are the shapes of GeoJSON by the feature types that DHIS2 takes them for (GeoValidator, E1012).
@@ -39,6 +43,46 @@ func (c *compiler) geometry(feature, of string) *geometryField {
 
 // shapeOf compiles what gives a shape. Without a kind any is right.
 func (c *compiler) shapeOf(n *yamlnode.Node, g *geometryField, of string) *geometryField {
+	if g = c.partsOf(n, g, of); g == nil {
+		return nil
+	}
+	g.country = c.context.Area
+	first := g.field
+	if first == nil {
+		first = g.lat
+	}
+	if in, ok := g.literal(); ok {
+		c.checkShape(first.Place, g, in)
+	} else {
+		first.TryOnSample = g.doubt
+	}
+	return g
+}
+
+// literal gives a shape that the rule itself writes.
+func (g *geometryField) literal() (in any, ok bool) {
+	if g.field != nil {
+		return g.field.Literal()
+	}
+	lat, ok1 := g.lat.Literal()
+	lon, ok2 := g.lon.Literal()
+	return map[string]any{"latitude": lat, "longitude": lon}, ok1 && ok2
+}
+
+// checkShape checks a shape that the rule itself writes, which needs no record.
+func (c *compiler) checkShape(at diag.Place, g *geometryField, in any) {
+	shape, err := geo.Read(in, g.order)
+	if err != nil {
+		p := value.PlaceProblem(err)
+		c.errorAt(at, literalCode(p.Code), p.Hint, `the value of "geometry" %s`, p.Message)
+		return
+	}
+	if p := value.PlaceRemark(shape, g.country); p != nil {
+		c.warnAt(at, p.Code, p.Hint, `the value of "geometry" %s`, p.Message)
+	}
+}
+
+func (c *compiler) partsOf(n *yamlnode.Node, g *geometryField, of string) *geometryField {
 	lat, lon := n.Get("latitude"), n.Get("longitude")
 	if lat != nil || lon != nil {
 		switch {
@@ -91,42 +135,72 @@ func (g *geometryField) eval(s *rules.Scope) (json.RawMessage, error) {
 	if g == nil {
 		return nil, nil
 	}
-	f, in := g.field, any(nil)
-	if f != nil {
-		r, err := f.Eval(s)
+	shape, in, err := g.read(s)
+	if err != nil || shape == nil {
+		return nil, err
+	}
+	if g.kind != "" {
+		if shape = shape.As(g.kind); shape == nil {
+			return nil, g.failure(in, &value.Problem{
+				Code: "wrong-type", Message: "is another kind of shape than the " + g.kind + " that DHIS2 asks for here",
+				Hint: "send a " + g.kind + ", or choose another feature type in DHIS2 and sync",
+			})
+		}
+	}
+	if remark := value.PlaceRemark(shape, g.country); remark != nil {
+		s.Remark(g.failure(in, remark))
+	}
+	return shape.GeoJSON(), nil
+}
+
+// read gives the shape, nil when it is blank, and what it was read from.
+func (g *geometryField) read(s *rules.Scope) (shape *geo.Shape, in any, err error) {
+	if g.field != nil {
+		r, err := g.field.Eval(s)
 		if err != nil || r.Blank {
-			return nil, err
+			return nil, nil, err
 		}
 		in = r.Value
 	} else {
-		f = g.lat
 		parts, err := g.halves(s)
 		switch {
 		case err != nil || len(parts) == 0:
-			return nil, err
+			return nil, nil, err
 		case len(parts) == 1:
-			return nil, g.failure(f, parts, &value.Problem{Code: "wrong-type",
+			return nil, nil, g.failure(parts, &value.Problem{Code: "wrong-type",
 				Message: "has one of latitude and longitude, and not the other", Hint: "give both in the source, or none"})
 		}
 		in = parts
 	}
-	shape, err := geo.Read(in, g.order)
-	switch {
-	case err != nil:
-		return nil, g.failure(f, in, value.PlaceProblem(err))
-	case shape == nil:
-		return nil, nil
+	if shape, err = geo.Read(in, g.order); err != nil {
+		return nil, nil, g.failure(in, value.PlaceProblem(err))
 	}
-	if g.kind == "" {
-		return shape.GeoJSON(), nil
+	return shape, in, nil
+}
+
+// doubt is what is to be said of where the shape of a record lies; nil when nothing is, or there is
+// no shape.
+func (g *geometryField) doubt(s *rules.Scope) *rules.Failure {
+	shape, in, err := g.read(s)
+	if f := orderUnknown(err); f != nil {
+		return f
 	}
-	if shape = shape.As(g.kind); shape == nil {
-		return nil, g.failure(f, in, &value.Problem{
-			Code: "wrong-type", Message: "is another kind of shape than the " + g.kind + " that DHIS2 asks for here",
-			Hint: "send a " + g.kind + ", or choose another feature type in DHIS2 and sync",
-		})
+	if err != nil {
+		return nil
 	}
-	return shape.GeoJSON(), nil
+	if remark := value.PlaceRemark(shape, g.country); remark != nil {
+		return g.failure(in, remark)
+	}
+	return nil
+}
+
+// orderUnknown is the failure of a position of which nobody can tell which number is the latitude;
+// nil for all others.
+func orderUnknown(err error) *rules.Failure {
+	if f, ok := errors.AsType[*rules.Failure](err); ok && f.Code == expression.CodePositionOrder {
+		return f
+	}
+	return nil
 }
 
 // halves gives those of latitude and longitude that are not blank.
@@ -144,7 +218,11 @@ func (g *geometryField) halves(s *rules.Scope) (map[string]any, error) {
 	return parts, nil
 }
 
-func (g *geometryField) failure(f *rules.Field, in any, p *value.Problem) *rules.Failure {
+func (g *geometryField) failure(in any, p *value.Problem) *rules.Failure {
+	f := g.field
+	if f == nil {
+		f = g.lat
+	}
 	return &rules.Failure{
 		Code: p.Code, Place: placeOf(f), Field: "geometry", Column: f.Column(), Value: private(in),
 		Message: `"geometry" ` + p.Message, Hint: p.Hint,

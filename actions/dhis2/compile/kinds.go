@@ -63,7 +63,7 @@ func Kinds(x *metadata.Index, o actions.Options) []actions.Kind {
 	}
 	e := &env{x: x, o: o, context: &value.Context{Now: o.Now, Zone: o.Zone}}
 	if x != nil {
-		e.context.OrgUnit = e.orgUnitUID
+		e.context.OrgUnit, e.context.Area = e.orgUnitUID, x.Snapshot.Server.Area
 	}
 	var kinds []actions.Kind
 	for _, d := range definitions() {

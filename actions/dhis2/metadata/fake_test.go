@@ -2,6 +2,7 @@ package metadata
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -26,7 +27,8 @@ type fakeServer struct {
 	updated  map[string]string // uid -> lastUpdated
 	asked    []string          // collection, and what was asked of it
 	before   func(f *fakeServer, collection string, page int)
-	away     int // answers still to be refused with 503
+	away     int    // answers still to be refused with 503
+	refuses  string // a filter that it does not know
 }
 
 func newFake(t testing.TB, version string) *fakeServer {
@@ -71,13 +73,19 @@ func (f *fakeServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			http.Error(w, "<html>back soon</html>", http.StatusServiceUnavailable)
 			return
 		}
+		if slices.Contains(q["filter"], f.refuses) {
+			http.Error(w, `{"httpStatusCode": 400, "status": "ERROR", "message": "no such filter"}`, http.StatusBadRequest)
+			return
+		}
 		page, _ := strconv.Atoi(q.Get("page"))
 		if f.before != nil {
 			f.before(f, name, page)
 		}
-		body = f.page(name, page, q.Get("pageSize"), q.Get("filter"))
+		body = f.page(name, page, q.Get("pageSize"), q["filter"])
 		what := "all"
-		if q.Get("filter") != "" {
+		if slices.Contains(q["filter"], "geometry:!null") {
+			what = q.Get("fields") + " " + q.Get("filter")
+		} else if q.Get("filter") != "" {
 			what = "changed"
 		} else if q.Get("fields") == "id" {
 			what = "ids"
@@ -88,11 +96,19 @@ func (f *fakeServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(body)
 }
 
-func (f *fakeServer) page(name string, page int, size, filter string) any {
+func (f *fakeServer) page(name string, page int, size string, filters []string) any {
 	objects := slices.Clone(f.lists[name])
 	slices.SortFunc(objects, func(a, b thing) int { return strings.Compare(a["id"].(string), b["id"].(string)) })
-	if since, ok := strings.CutPrefix(filter, "lastUpdated:gt:"); ok {
-		objects = slices.DeleteFunc(objects, func(o thing) bool { return f.updated[o["id"].(string)] <= since })
+	for _, filter := range filters {
+		if since, ok := strings.CutPrefix(filter, "lastUpdated:gt:"); ok {
+			objects = slices.DeleteFunc(objects, func(o thing) bool { return f.updated[o["id"].(string)] <= since })
+		}
+		if level, ok := strings.CutPrefix(filter, "level:eq:"); ok {
+			objects = slices.DeleteFunc(objects, func(o thing) bool { return fmt.Sprint(o["level"]) != level })
+		}
+		if filter == "geometry:!null" {
+			objects = slices.DeleteFunc(objects, func(o thing) bool { return o["geometry"] == nil })
+		}
 	}
 	n, _ := strconv.Atoi(size)
 	n = min(n, 40) // more pages than the sync asks for

@@ -3,7 +3,11 @@
 // nearest names.
 package metadata
 
-import "time"
+import (
+	"time"
+
+	"github.com/culvert/culvert/rules/geo"
+)
 
 // Snapshot is the metadata of one server as of the last sync. It is read-only once built; NewIndex makes it searchable.
 type Snapshot struct {
@@ -53,6 +57,7 @@ type ServerInfo struct {
 	Format   int       `json:"format"`         // of the snapshot on disk
 	Hash     string    `json:"hash,omitempty"` // of its content
 	Full     time.Time `json:"full,omitzero"`  // when every object was last read, not only changed ones
+	Area     *geo.Area `json:"area,omitempty"` // where the country lies; nil when the org units do not tell
 }
 
 // User is the account that syncs and delivers, with what it may do.

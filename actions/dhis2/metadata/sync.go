@@ -80,6 +80,9 @@ func Sync(ctx context.Context, server Server, old *Snapshot, o Options) (*Snapsh
 	if err := r.fetchMissingReferences(ctx); err != nil {
 		return nil, err
 	}
+	if err := r.readArea(ctx); err != nil {
+		return nil, err
+	}
 	for _, c := range collections() {
 		c.arrange(r.fresh)
 	}

@@ -2,12 +2,13 @@ package value
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/culvert/culvert/rules/geo"
 )
 
 // coordinate gives [longitude,latitude], from a position in any form that geo understands.
-func (k *Kind) coordinate(v any) (Result, *Problem) {
+func (k *Kind) coordinate(v any, c *Context) (Result, *Problem) {
 	shape, err := geo.Read(v, k.Order)
 	switch {
 	case err != nil:
@@ -18,11 +19,11 @@ func (k *Kind) coordinate(v any) (Result, *Problem) {
 		return Result{}, &Problem{"wrong-type", "is an area or a line, and a position is needed",
 			"send one place, or put the shape into geometry: of a program stage with the feature type Polygon"}
 	}
-	return Result{Text: shape.Position().Text()}, nil
+	return Result{Text: shape.Position().Text(), Remark: PlaceRemark(shape, c.Area)}, nil
 }
 
 // geoJSON gives a shape as GeoJSON.
-func geoJSON(v any) (Result, *Problem) {
+func geoJSON(v any, c *Context) (Result, *Problem) {
 	shape, err := geo.Read(v, geo.Unknown)
 	switch {
 	case err != nil:
@@ -30,7 +31,7 @@ func geoJSON(v any) (Result, *Problem) {
 	case shape == nil:
 		return Result{Blank: true}, nil
 	}
-	return Result{Text: string(shape.GeoJSON())}, nil
+	return Result{Text: string(shape.GeoJSON()), Remark: PlaceRemark(shape, c.Area)}, nil
 }
 
 // PlaceProblem says what is wrong with a position or shape by the error of geo.Read.
@@ -44,4 +45,26 @@ func PlaceProblem(err error) *Problem {
 	}
 	return &Problem{"wrong-type", "is not a position",
 		`"latitude longitude" with a space between, [longitude,latitude], GeoJSON and WKT are understood`}
+}
+
+// PlaceRemark says what is doubtful about where a shape lies; nil when nothing is, or when nobody
+// knows where the country lies. Such a value is sent all the same.
+func PlaceRemark(shape *geo.Shape, country *geo.Area) *Problem {
+	const code = "outside-country"
+	switch country.Doubt(shape) {
+	case geo.Exchanged:
+		return &Problem{code, fmt.Sprintf("lies far outside the country (%s) and looks exchanged: the other way round "+
+			"it lies inside", country),
+			`see which of the two the source sends first, and say it: coordinate(..., "latitude first")`}
+	case geo.SignLost:
+		return &Problem{code, fmt.Sprintf("lies far outside the country (%s), and a minus looks lost: with the "+
+			"other sign it lies inside", country), "correct the position in the source: south and west have a minus"}
+	case geo.NoPosition:
+		return &Problem{code, "is 0, 0, which devices write that know no position",
+			"leave the position out in the source when it is not known"}
+	case geo.Elsewhere:
+		return &Problem{code, fmt.Sprintf("lies far outside the country (%s)", country),
+			"check the position in the source; where it is right, nothing need be done"}
+	}
+	return nil
 }

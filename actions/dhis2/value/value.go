@@ -79,6 +79,7 @@ type Context struct {
 	// OrgUnit finds an org unit by uid, code or name: its uid, or why there is not exactly one ("no
 	// org unit", "several org units").
 	OrgUnit func(ref string) (uid, problem string)
+	Area    *geo.Area // where the country lies; nil when that is not known
 }
 
 // Problem is why a value does not fit. Its texts never hold the value itself.
@@ -96,6 +97,8 @@ type Result struct {
 	Text  string // of a file its sum, which stands for the file until it is uploaded
 	Blank bool
 	File  *File
+	// Remark is what is doubtful about a value that is sent all the same, or nil
+	Remark *Problem
 }
 
 // Convert gives the text that DHIS2 takes.
@@ -179,9 +182,9 @@ func (k *Kind) convert(v any, c *Context) (Result, *Problem) {
 	case "TIME":
 		return k.timeOfDay(v, c)
 	case "COORDINATE":
-		return k.coordinate(v)
+		return k.coordinate(v, c)
 	case "GEOJSON":
-		return geoJSON(v)
+		return geoJSON(v, c)
 	case "ORGANISATION_UNIT":
 		return orgUnit(v, c)
 	}
