@@ -303,3 +303,22 @@ func BenchmarkDeliver(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/100, "ns/record")
 }
+
+// TestDeliveringIsTold holds that a batch says when it is sent and whether the server took anything of it.
+func TestDeliveringIsTold(t *testing.T) {
+	b := newBench(t)
+	var said []string
+	o := testOptions()
+	o.Delivering = func(context.Context) func(bool) {
+		said = append(said, "begins")
+		return func(wrote bool) { said = append(said, fmt.Sprint(wrote)) }
+	}
+	b.target = NewTarget(b.server, countryIndex, b.memory, o)
+	plans := registrationRule(t, "fail").plans(t, woman(1))
+	b.target.Rehearse(t.Context(), plans)
+	b.deliver(plans...)
+	b.deliver(registrationRule(t, "fail").plans(t, woman(1))...)
+	if got, want := strings.Join(said, " "), "begins true begins false"; got != want {
+		t.Errorf("%s; want %s", got, want)
+	}
+}

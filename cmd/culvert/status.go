@@ -59,6 +59,9 @@ func printOverview(w io.Writer, o status.Overview) {
 	}
 	fmt.Fprintln(w)
 	printRunners(w, o)
+	for _, a := range o.Analytics {
+		fmt.Fprintf(w, "analytics tables of %s: %s\n\n", a.Server, a.Describe())
+	}
 	rows := [][]string{{"RULE", "WAITING", "HELD", "DELIVERED", "SKIPPED", "FAILED", "OLDEST WAITING", "LAST RECEIVED"}}
 	for _, r := range o.Rules {
 		oldest := "-"

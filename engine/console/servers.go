@@ -22,6 +22,7 @@ type serverRow struct {
 	Server
 	Status *status.Server // nil: no runner sends to it
 	Pause  *pauseView
+	Tables string // how its analytics tables stand; empty where nobody asks for that
 }
 
 type pauseView struct {
@@ -56,6 +57,11 @@ func (s *Console) serverRows(ctx context.Context) ([]serverRow, error) {
 	var rows []serverRow
 	for _, x := range s.c.Running.Servers() {
 		row := serverRow{Server: x, Status: known[x.Name]}
+		for _, a := range o.Analytics {
+			if a.Server == x.Name {
+				row.Tables = a.Describe()
+			}
+		}
 		if p := o.Paused.Servers[x.Name]; p != nil {
 			row.Pause = &pauseView{p.Since, p.Who, p.Why}
 		}

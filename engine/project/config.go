@@ -52,7 +52,9 @@ type Server struct {
 	Proxy    Text
 	Limits   Limits
 	Import   ImportOptions
-	Place    diag.Place
+	// Analytics says when the analytics tables are made anew after records were delivered; nil: never.
+	Analytics *Analytics
+	Place     diag.Place
 }
 
 // Limits are how hard a server may be worked.
@@ -71,6 +73,13 @@ type ImportOptions struct {
 	SkipSideEffects       bool
 	SkipPatternValidation bool
 	Async                 bool
+}
+
+// Analytics says when the analytics tables of a server are made anew.
+type Analytics struct {
+	After       time.Duration // once nothing was delivered for so long
+	AtMostEvery time.Duration // from start to start
+	LastYears   int           // how far back the data go; 0: all
 }
 
 // Retention says how long things stay in the journal; zero keeps for ever.

@@ -113,6 +113,7 @@ func TestParseConfigFindings(t *testing.T) {
 		"another scheme": {"project: p\nservers:\n  a:\n    url: ftp://x.org\n    token: ${T}\n", "4:10", "bad-url",
 			"https://"},
 		"bad duration": {base + "sync: {every: often}\n", "6:15", "bad-duration", "6h"},
+		"analytics too soon": {base + "    analytics: {after: 30s}\n", "6:24", "bad-duration", "after: 15m"},
 		"bad window": {"project: p\nservers:\n  a:\n" + server + "    limits: {window: nights}\n", "6:22",
 			"bad-window", "18:00-06:00"},
 		"unknown zone": {base + "time_zone: Mars\n", "6:12", "unknown-zone", "Africa/Dar_es_Salaam"},

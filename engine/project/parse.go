@@ -209,6 +209,8 @@ func (p *parser) server(key, n *yamlnode.Node) Server {
 				SkipPatternValidation: v.Get("skip_pattern_validation").IsTrue(),
 				Async:                 v.Get("async").IsTrue(),
 			}
+		case "analytics":
+			s.Analytics = p.analytics(v)
 		}
 	}
 	p.credentials(key, s)
@@ -256,6 +258,26 @@ func (p *parser) limits(n *yamlnode.Node) Limits {
 		}
 	}
 	return l
+}
+
+// minAnalyticsAfter keeps pauses between two batches from being taken for the end of a load.
+const minAnalyticsAfter = time.Minute
+
+// analytics reads when the analytics tables of a server are made anew.
+func (p *parser) analytics(n *yamlnode.Node) *Analytics {
+	a := &Analytics{After: 15 * time.Minute, AtMostEvery: 24 * time.Hour, LastYears: p.integer(n.Get("last_years"))}
+	for key, d := range map[string]*time.Duration{"after": &a.After, "at_most_every": &a.AtMostEvery} {
+		v := n.Get(key)
+		if v == nil {
+			continue
+		}
+		if *d = p.duration(v); *d < minAnalyticsAfter {
+			p.report(v, "bad-duration", fmt.Sprintf("%s of analytics is shorter than a minute", key),
+				"DHIS2 works on its analytics tables for minutes to hours: write for instance `after: 15m` and "+
+					"`at_most_every: 24h`")
+		}
+	}
+	return a
 }
 
 // ReadConfig reads culvert.yaml of a project folder. The error is for a file that cannot be read at all.

@@ -64,7 +64,8 @@ type Service struct {
 	current     atomic.Pointer[project.Project]
 	reload      reloadState
 	synced      syncHistory
-	unitSync    unitSync
+	unitSync    *unitSync
+	analytics   *analytics
 }
 
 // Open reads the project and makes everything ready, without taking or sending anything. Mistakes
@@ -89,6 +90,7 @@ func Open(ctx context.Context, o Options) (_ *Service, err error) {
 	if err := s.takeNamespaces(ctx, p); err != nil {
 		return nil, err
 	}
+	s.unitSync, s.analytics = newUnitSync(s.journal, o), newAnalytics(s.journal, o)
 	servers, err := s.servers(p)
 	if err != nil {
 		return nil, err
@@ -213,7 +215,7 @@ func (s *Service) engineServer(config *project.Config, c *project.Server, cl *cl
 
 func (s *Service) target(c *project.Config, server *project.Server, cl *client.Client,
 	index *atomic.Pointer[metadata.Index]) actions.Target {
-	return dhis2.NewTarget(cl, index.Load, s.journal.Memory(server.Name), dhis2.Options{
+	o := dhis2.Options{
 		Project: c.Project,
 		Address: strings.TrimRight(cl.URL(), "/"),
 		Zone:    c.Zone,
@@ -222,8 +224,12 @@ func (s *Service) target(c *project.Config, server *project.Server, cl *client.C
 
 		MaxRecords: server.Limits.BatchMax,
 
-		OrgUnitsChanged: func() { s.unitSync.changed(server.Name) },
-	})
+		OrgUnitsChanged: func(ctx context.Context) { s.unitSync.changed.set(ctx, server.Name, time.Now()) },
+	}
+	if server.Analytics != nil {
+		o.Delivering = func(ctx context.Context) func(bool) { return s.analytics.delivering(ctx, server.Name) }
+	}
+	return dhis2.NewTarget(cl, index.Load, s.journal.Memory(server.Name), o)
 }
 
 // Run takes and sends records until ctx ends, then lets what is under way finish.
@@ -244,6 +250,7 @@ func (s *Service) Run(ctx context.Context) (err error) {
 		start("watch the rules", s.watch)
 		start("sync", s.syncLoop)
 		start("sync of org units", s.syncChangedUnits)
+		start("analytics tables", s.analyticsLoop)
 		start("notify", s.notifyLoop)
 		start("announce", s.announce)
 	}

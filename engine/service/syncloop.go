@@ -57,6 +57,7 @@ func (s *Service) syncServer(ctx context.Context, name string) ([]string, error)
 	case <-ctx.Done():
 		return nil, fmt.Errorf("wait for the sync that is under way: %w", ctx.Err())
 	}
+	began := time.Now()
 	r, err := project.Sync(ctx, s.clients.get(name), filepath.Join(s.o.Dir, project.MetadataDir, name), true, nil)
 	if err != nil {
 		return nil, err
@@ -68,6 +69,7 @@ func (s *Service) syncServer(ctx context.Context, name string) ([]string, error)
 		s.o.Log.Info("metadata changed", "server", name, "change", c.Words+uses.Of(c.ID))
 	}
 	s.synced.set(name, changes)
+	s.unitSync.synced.set(ctx, name, began)
 	return changes, nil
 }
 

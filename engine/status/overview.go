@@ -24,7 +24,9 @@ type Overview struct {
 	// at the present rate; 0 when nothing waits or nothing moves
 	Drain time.Duration `json:"time_to_drain,omitempty"`
 	Size  int64         `json:"journal_bytes,omitempty"`
-	Alike []FailedAlike `json:"failed_alike,omitempty"` // files of which every row failed for one reason
+	// of the servers for which that is asked for
+	Analytics []Analytics   `json:"analytics,omitempty"`
+	Alike     []FailedAlike `json:"failed_alike,omitempty"` // files of which every row failed for one reason
 	// what a person should look at, and what to do; empty: all is well
 	Concerns []Concern          `json:"concerns"`
 	Paused   *controls.Controls `json:"paused,omitempty"`
@@ -79,6 +81,9 @@ func Read(ctx context.Context, j Reader, now time.Time) (Overview, error) {
 	o.Oldest, o.NextTry, o.Size = summary.Oldest, summary.NextTry, summary.Size
 	o.addWaiting(summary)
 	if o.Alike, err = failedAlike(ctx, j, o.Files); err != nil {
+		return o, err
+	}
+	if err := o.addAnalytics(ctx, j); err != nil {
 		return o, err
 	}
 	o.Concerns = o.concerns(summary)

@@ -86,7 +86,7 @@ func (d *delivery) orgUnits(ctx context.Context, items []*item) {
 	}
 	d.count(all)
 	if written > 0 && d.options.OrgUnitsChanged != nil {
-		d.options.OrgUnitsChanged()
+		d.options.OrgUnitsChanged(ctx)
 	}
 }
 

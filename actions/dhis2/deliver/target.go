@@ -48,7 +48,10 @@ type Options struct {
 	// MaxRecords is how many records of a batch go into one tracker request; 0 means 1,000.
 	MaxRecords int
 	// OrgUnitsChanged is called after org units were written: the snapshot is older than they are.
-	OrgUnitsChanged func()
+	OrgUnitsChanged func(context.Context)
+	// Delivering is called when a batch begins to be sent, and what it gives when it has been: wrote
+	// tells whether the server took anything. nil: nobody wants to know.
+	Delivering func(context.Context) (done func(wrote bool))
 }
 
 // target delivers to one server; see actions.Target.
@@ -133,10 +136,29 @@ func (t *target) run(ctx context.Context, plans []actions.Plan, rehearse bool) [
 			t.unlockShared(ctx, d.results())
 		}
 	}()
+	done := func(bool) {}
+	if t.options.Delivering != nil && !rehearse {
+		done = t.options.Delivering(ctx)
+	}
+	wrote := false
+	defer func() { done(wrote) }()
 	d.run(ctx)
 	results := d.results()
 	answered = true
+	wrote = anyWritten(results)
 	return results
+}
+
+// anyWritten tells whether the server took anything.
+func anyWritten(results []actions.Result) bool {
+	for _, r := range results {
+		for _, o := range r.Outcomes {
+			if o.Status == actions.Delivered {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // run delivers what can be, and tries records again whose people were looked up again or got new ids.

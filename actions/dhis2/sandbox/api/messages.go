@@ -50,7 +50,7 @@ func (c *call) resourceTables() {
 		return
 	}
 	j := c.Jobs.Start(kind, c.Now())
-	c.Jobs.Finish(j, c.Now(), nil, "Import complete", nil)
+	c.Jobs.Finish(j, c.Now(), nil, "Analytics tables updated: 00:00:00.000", nil)
 	name := fmt.Sprintf("%s (%d)", kind, j.Started.UnixMilli())
 	response := object{"name": name, "id": j.ID, "created": dates.Stamp(j.Started), "jobType": kind,
 		"jobStatus":                "NOT_STARTED",

@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/culvert/culvert/actions/dhis2/sandbox/dates"
 	"github.com/culvert/culvert/actions/dhis2/sandbox/fields"
@@ -64,6 +65,11 @@ func (c *call) info() {
 		"serverDate": dates.Stamp(now), "serverTimeZoneId": "Etc/UTC",
 		"serverTimeZoneDisplayName": "Coordinated Universal Time", "version": c.Version.Release(), "systemName": "DHIS 2",
 		"systemId": "culvert-sandbox", "instanceBaseUrl": c.Base(), "isMetadataVersionEnabled": false, "readReplicaCount": 0}
+	answer["lastAnalyticsTableSuccess"], answer["lastAnalyticsTableRuntime"] = dates.Stamp(time.UnixMilli(0)), ""
+	if began, took, ok := c.Jobs.LastSuccess("ANALYTICS_TABLE"); ok {
+		answer["lastAnalyticsTableSuccess"] = dates.Stamp(began)
+		answer["lastAnalyticsTableRuntime"] = time.UnixMilli(0).UTC().Add(took).Format("15:04:05.000")
+	}
 	if c.User.Super {
 		answer["revision"], answer["buildTime"] = "sandbox", dates.Stamp(c.Catalog.Loaded)
 		answer["encryption"], answer["emailConfigured"], answer["redisEnabled"], answer["readOnlyMode"] = true, false, false,

@@ -21,6 +21,7 @@ const rememberedJobs = 1000
 type Job struct {
 	ID, Kind string
 	Started  time.Time
+	Ended    time.Time // zero while it goes on
 	Notes    []jobNote
 	Outcome  any   // what the import says of itself; nil where it has nothing to say, or failed
 	Failure  error // why it failed as a whole
@@ -62,7 +63,7 @@ func newJobNote(kind string, now time.Time, text string, done bool) jobNote {
 func (j *List) Finish(b *Job, now time.Time, outcome any, text string, failure error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	b.Outcome, b.Failure = outcome, failure
+	b.Outcome, b.Failure, b.Ended = outcome, failure, now
 	if failure != nil {
 		text = "Import failed: " + failure.Error()
 	}
@@ -82,4 +83,33 @@ func (j *List) Find(id string) (Job, bool) {
 		return Job{}, false
 	}
 	return *b, true
+}
+
+// OfKind gives the first and the last note of every job of a kind, the newest first, by the ids of the jobs.
+func (j *List) OfKind(kind string) map[string][]jobNote {
+	j.mu.RLock()
+	defer j.mu.RUnlock()
+	of := map[string][]jobNote{}
+	for id, b := range j.byID {
+		if b.Kind != kind {
+			continue
+		}
+		of[id] = b.Notes
+		if n := len(b.Notes); n > 2 {
+			of[id] = []jobNote{b.Notes[0], b.Notes[n-1]}
+		}
+	}
+	return of
+}
+
+// LastSuccess tells when the last job of a kind that succeeded began, and how long it took; false when none did.
+func (j *List) LastSuccess(kind string) (began time.Time, took time.Duration, ok bool) {
+	j.mu.RLock()
+	defer j.mu.RUnlock()
+	for _, id := range j.order {
+		if b := j.byID[id]; b != nil && b.Kind == kind && b.Failure == nil && !b.Ended.IsZero() {
+			began, took, ok = b.Started, b.Ended.Sub(b.Started), true
+		}
+	}
+	return began, took, ok
 }
