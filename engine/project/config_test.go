@@ -112,7 +112,7 @@ func TestParseConfigFindings(t *testing.T) {
 		"not an address": {"project: p\nservers:\n  a:\n    url: dhis2\n    token: ${T}\n", "4:10", "bad-url", "https://"},
 		"another scheme": {"project: p\nservers:\n  a:\n    url: ftp://x.org\n    token: ${T}\n", "4:10", "bad-url",
 			"https://"},
-		"bad duration": {base + "sync: {every: often}\n", "6:15", "bad-duration", "6h"},
+		"bad duration":       {base + "sync: {every: often}\n", "6:15", "bad-duration", "6h"},
 		"analytics too soon": {base + "    analytics: {after: 30s}\n", "6:24", "bad-duration", "after: 15m"},
 		"bad window": {"project: p\nservers:\n  a:\n" + server + "    limits: {window: nights}\n", "6:22",
 			"bad-window", "18:00-06:00"},

@@ -25,7 +25,9 @@ const analyticsSkew = 10 * time.Second
 func (a *Analytics) Running() bool { return !a.Started.IsZero() && a.Ended.IsZero() }
 
 // Wanted tells whether the tables lack something that was written.
-func (a *Analytics) Wanted() bool { return !a.Written.IsZero() && a.Written.After(a.Covers.Add(-analyticsSkew)) }
+func (a *Analytics) Wanted() bool {
+	return !a.Written.IsZero() && a.Written.After(a.Covers.Add(-analyticsSkew))
+}
 
 // Describe says how the tables stand.
 func (a *Analytics) Describe() string {
