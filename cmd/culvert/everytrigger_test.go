@@ -37,7 +37,7 @@ func TestEveryTrigger(t *testing.T) {
 	defer outside.Close()
 	listen := freePort(t)
 	env := append(environ(url), "CULVERT_LISTEN="+listen, "ODK_KEY=odk", "LAB_SECRET=lab-secret", "LAB_TOKEN=token",
-		"LAB_URL="+outside.URL+"/lab", "HQ_URL="+outside.URL, "HQ_KEY=key", "KOBO_URL="+outside.URL, "KOBO_KEY=key",
+		"LAB_URL="+outside.URL+"/lab", "SHEET_URL="+outside.URL+"/sheet?output=csv", "HQ_URL="+outside.URL, "HQ_KEY=key", "KOBO_URL="+outside.URL, "KOBO_KEY=key",
 		"ODK_URL="+outside.URL, "ODK_PASSWORD=key")
 	// What the clock would begin at night begins at once.
 	edit(t, dir, "rules/schedule-query.yaml", `cron: "15 2 * * *"`, "every: 1h")
@@ -82,6 +82,7 @@ var wantedEvents = map[string]int{
 	"21": 1, "22": 1, "23": 1, "24": 1, // web API, share
 	"25": 1, "26": 1, // CommCare's forms and cases
 	"27": 1, "28": 1, // KoboToolbox, ODK Central
+	"29": 1, "30": 1, // sheet
 }
 
 func lay(t *testing.T, path string, text []byte) {
@@ -272,6 +273,13 @@ func outsideWorld(w http.ResponseWriter, r *http.Request) {
 			item["uuid"] = "w-2"
 		}
 		out = map[string]any{"data": []any{item}, "next": next}
+	case r.URL.Path == "/sheet": // as published sheets do, it sends readers on to its storage
+		http.Redirect(w, r, strings.Replace("http://"+r.Host, "127.0.0.1", "localhost", 1)+"/storage", http.StatusTemporaryRedirect)
+		return
+	case r.URL.Path == "/storage":
+		w.Header().Set("Content-Type", "text/csv")
+		_, _ = io.WriteString(w, "case,facility,day,age,sex\nd-1,TM-010202,2026-03-05,29,female\nd-2,TM-010203,2026-03-06,30,male\n")
+		return
 	case strings.HasPrefix(r.URL.Path, "/api/v2/assets/") && r.Header.Get("Authorization") == "Token key":
 		results := []any{}
 		if strings.Contains(r.URL.Query().Get("query"), `{"$gt":0}`) {

@@ -126,6 +126,8 @@ state/
 drop/
 inbox/
 incoming/
+fetched/
+received/
 done/
 failed/
 *.results.csv

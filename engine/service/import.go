@@ -19,6 +19,7 @@ import (
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/files"
+	"github.com/culvert/culvert/sources/schedule"
 	"github.com/culvert/culvert/sources/tabular"
 )
 
@@ -83,7 +84,7 @@ func (im Importer) Import(ctx context.Context, path, rule string) (_ journal.Fil
 	if duplicate {
 		return journal.File{File: f}, Waiting{}, ErrDuplicate
 	}
-	rows, err := tabular.Count(ctx, f.Path, files.FormatFor(flow.Rule))
+	rows, err := tabular.Count(ctx, f.Path, FormatFor(flow.Rule))
 	if err != nil {
 		im.Log.Debug("the file's rows cannot be counted; its results will say why", "file", f.Name)
 	}
@@ -315,4 +316,12 @@ func Spool(dir, name string, in io.Reader, limit int64) (path string, err error)
 }
 
 // FormatFor gives how files of a rule are read.
-func FormatFor(r *rules.Rule) tabular.Format { return files.FormatFor(r) }
+func FormatFor(r *rules.Rule) tabular.Format {
+	f := files.FormatFor(r)
+	if r.Trigger.Kind == (schedule.Kind{}).Name() {
+		reading := f.Reading
+		f = schedule.FormatOf(&r.Trigger)
+		f.Reading = reading
+	}
+	return f
+}

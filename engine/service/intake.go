@@ -182,7 +182,7 @@ func FinishedFolders(ctx context.Context, p *project.Project, j journal.Journal)
 func filePlan(root string) fileimport.Planner {
 	return func(flow *program.Flow, f sources.File) (fileimport.Plan, error) {
 		plan := fileimport.Plan{
-			Format: files.FormatFor(flow.Rule),
+			Format: FormatFor(flow.Rule),
 			Done:   filepath.Join(f.Folder, "done"),
 			Failed: filepath.Join(f.Folder, "failed"),
 		}

@@ -36,6 +36,7 @@ type tag struct {
 	Marker   string    `json:"marker,omitempty"` // path of the marker file to remove
 	Received time.Time `json:"received"`
 	Keep     bool      `json:"keep,omitempty"`   // it was copied: the files beside it stay, too
+	After    string    `json:"after,omitempty"`  // SHA256 of the file that it follows, of which its own is made too
 	SHA256   string    `json:"sha256,omitempty"` // once the sink has accepted the file
 }
 
@@ -149,7 +150,7 @@ func (in inbox) describe(ctx context.Context, id string, t tag) (sources.File, e
 	}
 	sum := t.SHA256
 	if sum == "" {
-		if sum, err = digest(ctx, path); err != nil {
+		if sum, err = digest(ctx, path, t.After); err != nil {
 			return sources.File{}, fmt.Errorf("reading taken file: %w", err)
 		}
 	}
@@ -164,7 +165,8 @@ func (in inbox) describe(ctx context.Context, id string, t tag) (sources.File, e
 		Received: t.Received}, nil
 }
 
-func digest(ctx context.Context, path string) (string, error) {
+// digest is the SHA-256 of a file's content, and of what it follows.
+func digest(ctx context.Context, path, after string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return "", err
@@ -174,6 +176,7 @@ func digest(ctx context.Context, path string) (string, error) {
 	if _, err := io.Copy(h, contextReader{ctx, f}); err != nil {
 		return "", err
 	}
+	_, _ = io.WriteString(h, after) // a hash takes everything
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
@@ -234,6 +237,13 @@ func Take(ctx context.Context, path, rule, inboxDir string, sink sources.Sink) (
 // TakeFor is Take for a file that counts as dropped into another folder than the one that it lies in.
 func TakeFor(ctx context.Context, path, rule, folder, inboxDir string, sink sources.Sink) (f sources.File,
 	duplicate bool, err error) {
+	return TakeAfter(ctx, path, rule, folder, inboxDir, "", sink)
+}
+
+// TakeAfter is TakeFor for a file that is read again and again: after is the SHA256 of the one that
+// was taken before it. Content that was there before that one, and is back, is no duplicate.
+func TakeAfter(ctx context.Context, path, rule, folder, inboxDir, after string, sink sources.Sink) (f sources.File,
+	duplicate bool, err error) {
 	if folder, err = filepath.Abs(folder); err != nil {
 		return f, false, fmt.Errorf("taking %s: %w", path, err)
 	}
@@ -250,7 +260,8 @@ func TakeFor(ctx context.Context, path, rule, folder, inboxDir string, sink sour
 			Hint: "give the path of a file"}
 	}
 	in := inbox{dir: inboxDir, now: time.Now}
-	t := tag{Rule: rule, Name: tabular.PlainName(filepath.Base(abs)), Folder: folder, Received: time.Now(), Keep: true}
+	t := tag{Rule: rule, Name: tabular.PlainName(filepath.Base(abs)), Folder: folder, Received: time.Now(), Keep: true,
+		After: after}
 	if t.Name[0] == '.' {
 		t.Name = "_" + t.Name[1:] // names with a dot in front are Culvert's own in the inbox
 	}

@@ -15,8 +15,8 @@ import (
 const fetchRedirects = 5
 
 // Fetch writes the file at an address to w: at most limit bytes, within the client's Timeout. It is
-// asked once. Credentials and redirects are as for Download.
-func (c *Client) Fetch(ctx context.Context, u *url.URL, w io.Writer, limit int64) error {
+// asked once. Credentials and redirects are as for Download. It gives the media type that the system names.
+func (c *Client) Fetch(ctx context.Context, u *url.URL, w io.Writer, limit int64) (mediaType string, err error) {
 	timeout := c.Timeout
 	if timeout == 0 {
 		timeout = defaultTimeout
@@ -25,24 +25,24 @@ func (c *Client) Fetch(ctx context.Context, u *url.URL, w io.Writer, limit int64
 	defer cancel()
 	answer, at, err := c.open(within, u)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer func() { _ = answer.Body.Close() }()
 	if strings.HasPrefix(answer.Header.Get("Content-Type"), "text/html") && !strings.Contains(path.Ext(at.Path), "htm") {
-		return notTheFile(at)
+		return "", notTheFile(at)
 	}
 	n, err := io.Copy(&body{w}, io.LimitReader(answer.Body, limit+1))
 	if failed, ok := errors.AsType[*writeError](err); ok {
-		return failed.err
+		return "", failed.err
 	}
 	if err != nil {
-		return unreachable(at, err)
+		return "", unreachable(at, err)
 	}
 	if n > limit {
-		return &Error{Message: fmt.Sprintf("%s gives more than %d MiB, the most that is taken", at.Host, limit>>20),
+		return "", &Error{Message: fmt.Sprintf("%s gives more than %d MiB, the most that is taken", at.Host, limit>>20),
 			Hint: "ask for less, such as what is new"}
 	}
-	return nil
+	return answer.Header.Get("Content-Type"), nil
 }
 
 // body tells what cannot be written here from what cannot be read there.

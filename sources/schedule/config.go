@@ -27,7 +27,7 @@ type Kind struct{}
 // Name is how rule files name the trigger.
 func (Kind) Name() string { return "schedule" }
 
-// Rule is one rule's schedule and what it reads. Exactly one of Query, HTTP, DHIS2 and Folder is set.
+// Rule is one rule's schedule and what it reads. Exactly one of Query, HTTP, File, DHIS2 and Folder is set.
 type Rule struct {
 	Rule       string
 	Times      cron.Schedule
@@ -35,18 +35,31 @@ type Rule struct {
 	Connection string
 	Query      *database.Query
 	HTTP       *HTTP
+	File       *File
 	DHIS2      *DHIS2
 	Folder     *Folder
 }
 
-// HTTP is a GET with paging.
-type HTTP struct {
+// Request is what is asked for with GET.
+type Request struct {
 	URL     string
 	Params  map[string]string
 	Auth    Auth
-	Items   func(any) ([]any, error) // nil: a list's items, or the whole reply
-	Next    Next
 	Timeout time.Duration
+}
+
+// HTTP is a web API with paging.
+type HTTP struct {
+	Request
+	Items func(any) ([]any, error) // nil: a list's items, or the whole reply
+	Next  Next
+}
+
+// File is a table at an address, whose rows are read as those of a dropped file.
+type File struct {
+	Request
+	Folder string // where its results go; empty: fetched/ and the name of the rule
+	Format tabular.Format
 }
 
 // Auth is how a request shows who asks; secrets as they stand in the rule.
@@ -76,7 +89,7 @@ type DHIS2 struct {
 // Folder is where files are taken from at the times of the schedule.
 type Folder struct{ Path, Glob string }
 
-var feeds = []string{"query", "http", "dhis2", "folder"}
+var feeds = []string{"query", "http", "file", "dhis2", "folder"}
 
 // Settings declares the keys of a trigger.
 func (Kind) Settings() settings.Spec {
@@ -105,11 +118,14 @@ func (Kind) Settings() settings.Spec {
 		fields = append(fields, f)
 	}
 	return settings.Spec{
-		Name: "schedule", Doc: "Records are what is read at fixed times: a query, a web API, a list of DHIS2, or a folder.",
+		Name: "schedule", Doc: "Records are what is read at fixed times: a query, a web API, a table on the web, a list of DHIS2, or a folder.",
 		Example: `schedule: {cron: "0 3 * * *", connection: warehouse, query: SELECT * FROM monthly}`,
 		Fields: append(fields,
 			settings.Field{Name: "http", Type: settings.Mapping, LeftOut: "none", Doc: "a web API that is read with GET",
 				Fields: httpFields()},
+			settings.Field{Name: "file", Type: settings.Mapping, LeftOut: "none",
+				Doc: "a table on the web, such as a published sheet or an export as CSV, xlsx or JSON, that is read as a dropped " +
+					"file is, when it has changed", Fields: fileFields()},
 			settings.Field{Name: "dhis2", Type: settings.Mapping, LeftOut: "none", Doc: "a list of a DHIS2 server",
 				Fields: []settings.Field{
 					{Name: "server", LeftOut: "the rule's", Doc: "a server of culvert.yaml"},
@@ -162,8 +178,11 @@ func (Kind) NextRun(t *rules.Trigger, zone *time.Location, after time.Time) time
 // one item, for a folder a file, for a query its rows as JSON.
 func (Kind) Sample(t *rules.Trigger, path string, text []byte, limit int) ([]any, error) {
 	r := read(t, time.UTC, func(diag.Diagnostic) {})
-	if r.Folder != nil {
-		return sampleRows(path, text, limit)
+	switch {
+	case r.Folder != nil:
+		return sampleRows(path, text, limit, tabular.Format{})
+	case r.File != nil:
+		return sampleRows(path, text, limit, sampleFormat(path, r.File.Format))
 	}
 	bodies, err := tree.Records(text, limit)
 	if err != nil {
@@ -190,8 +209,16 @@ func itemsOf(r Rule) func(any) ([]any, error) {
 	return nil
 }
 
-func sampleRows(path string, text []byte, limit int) ([]any, error) {
-	rows, err := tabular.OpenBytes(context.Background(), filepath.Base(path), text, tabular.Format{})
+// sampleFormat is the declared format but for a sample that is kept in another one.
+func sampleFormat(path string, f tabular.Format) tabular.Format {
+	if kind := tabular.KindByName(path); kind != tabular.Auto && kind != f.Kind {
+		f.Kind, f.Delimiter = kind, 0
+	}
+	return f
+}
+
+func sampleRows(path string, text []byte, limit int, f tabular.Format) ([]any, error) {
+	rows, err := tabular.OpenBytes(context.Background(), filepath.Base(path), text, f)
 	if err != nil {
 		return nil, err
 	}
@@ -252,6 +279,8 @@ func read(t *rules.Trigger, zone *time.Location, report func(diag.Diagnostic)) R
 		out.Query = &q
 	case "http":
 		out.HTTP = readHTTP(c)
+	case "file":
+		out.File = readFile(c)
 	case "dhis2":
 		out.DHIS2 = readDHIS2(c)
 	case "folder":

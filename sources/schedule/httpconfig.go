@@ -13,8 +13,8 @@ import (
 	"github.com/culvert/culvert/sources/settings"
 )
 
-// httpFields declares the keys of http.
-func httpFields() []settings.Field {
+// requestFields declares the keys of what is asked for with GET.
+func requestFields() []settings.Field {
 	return []settings.Field{
 		{Name: "url", Required: true, Hint: "write the address to read, such as https://registry.example.org/api/people",
 			Doc: "the address to read; places as in params"},
@@ -35,6 +35,14 @@ func httpFields() []settings.Field {
 						Hint: "write value: ${NAME}, and set NAME in the environment", Doc: "its value, as ${NAME}"},
 				}},
 			}},
+		{Name: "timeout", Type: settings.Duration, Default: "2m", Least: time.Second, Most: time.Hour,
+			Doc: "how long one request may take"},
+	}
+}
+
+// httpFields declares the keys of http.
+func httpFields() []settings.Field {
+	return append(requestFields(), []settings.Field{
 		{Name: "items", Type: settings.Expression, LeftOut: "the items of a list, or the reply itself",
 			Doc: "an expression on the reply that gives the records"},
 		{Name: "next", Type: settings.Mapping, Schema: []string{"string", "object"}, Words: []string{"link"},
@@ -46,9 +54,7 @@ func httpFields() []settings.Field {
 				{Name: "page", LeftOut: "none", Doc: "a parameter that counts pages, until one holds no items"},
 				{Name: "first", Type: settings.Whole, Default: "1", Min: 0, Max: 1, Doc: "the first value of page"},
 			}},
-		{Name: "timeout", Type: settings.Duration, Default: "2m", Least: time.Second, Most: time.Hour,
-			Doc: "how long one request may take"},
-	}
+	}...)
 }
 
 func readHTTP(c settings.Reader) *HTTP {
@@ -56,20 +62,23 @@ func readHTTP(c settings.Reader) *HTTP {
 	if !ok {
 		return nil
 	}
-	out := &HTTP{Params: params(h), Items: items(h), Timeout: h.Duration("timeout"), URL: h.Text("url")}
-	if out.URL != "" && !strings.HasPrefix(out.URL, "${") {
-		u, err := url.Parse(out.URL)
-		switch n := h.Config.Get("url"); {
-		case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
-			h.Wrong(n, "bad-url", fmt.Sprintf("%q is no address", out.URL), "write it as https://host/path")
-		case u.User != nil:
-			h.Wrong(n, "secret-in-file", "the address holds credentials", "move them to auth:, as ${NAME}")
-		default:
-			checkPlaces(h, n, u)
-		}
+	return &HTTP{Request: readRequest(h), Items: items(h), Next: readNext(h)}
+}
+
+func readRequest(h settings.Reader) Request {
+	out := Request{Params: params(h), Timeout: h.Duration("timeout"), URL: h.Text("url"), Auth: readAuth(h)}
+	if out.URL == "" || strings.HasPrefix(out.URL, "${") {
+		return out
 	}
-	out.Auth = readAuth(h)
-	out.Next = readNext(h)
+	u, err := url.Parse(out.URL)
+	switch n := h.Config.Get("url"); {
+	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
+		h.Wrong(n, "bad-url", fmt.Sprintf("%q is no address", out.URL), "write it as https://host/path")
+	case u.User != nil:
+		h.Wrong(n, "secret-in-file", "the address holds credentials", "move them to auth:, as ${NAME}")
+	default:
+		checkPlaces(h, n, u)
+	}
 	return out
 }
 

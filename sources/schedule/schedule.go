@@ -1,4 +1,5 @@
-// Package schedule reads at fixed times: a query, a web API page by page, a list of DHIS2 itself, or a folder.
+// Package schedule reads at fixed times: a query, a web API page by page, a
+// table on the web, a list of DHIS2 itself, or a folder.
 package schedule
 
 import (
@@ -208,6 +209,8 @@ func (r *run) read(ctx context.Context, last, due time.Time) (int, error) {
 		return r.query(ctx)
 	case r.rule.HTTP != nil:
 		return r.http(ctx, last, due)
+	case r.rule.File != nil:
+		return r.file(ctx, last, due)
 	case r.rule.DHIS2 != nil:
 		return r.dhis2(ctx, last, due)
 	case r.rule.Folder != nil:

@@ -25,13 +25,16 @@ const (
 // http reads a web API page by page. What was handed over stays when a later page fails: the next try recognises it.
 func (r *run) http(ctx context.Context, last, due time.Time) (int, error) {
 	h := r.rule.HTTP
-	client, err := r.client(h)
+	client, err := r.client(h.Request)
 	if err != nil {
 		return 0, err
 	}
-	at, err := r.address(h, last, due)
+	at, err := r.address(h.Request, last, due)
 	if err != nil {
 		return 0, err
+	}
+	if page := h.Next.Page; page != "" && !at.Query().Has(page) {
+		at = with(at, page, strconv.Itoa(h.Next.First))
 	}
 	seen, count := map[string]bool{}, 0
 	for page := 0; ; page++ {
@@ -100,7 +103,7 @@ func with(u *url.URL, param, value string) *url.URL {
 	return &next
 }
 
-func (r *run) client(h *HTTP) (*httpget.Client, error) {
+func (r *run) client(h Request) (*httpget.Client, error) {
 	c := &httpget.Client{Timeout: h.Timeout, Log: r.log, Header: http.Header{}}
 	var bearer, key string
 	for _, f := range []struct {
@@ -125,8 +128,8 @@ func (r *run) client(h *HTTP) (*httpget.Client, error) {
 	return c, nil
 }
 
-// address gives the address of the first page.
-func (r *run) address(h *HTTP, last, due time.Time) (*url.URL, error) {
+// address gives the address that is asked first.
+func (r *run) address(h Request, last, due time.Time) (*url.URL, error) {
 	text, err := r.c.Resolve(h.URL)
 	if err != nil {
 		return nil, err
@@ -154,9 +157,6 @@ func (r *run) address(h *HTTP, last, due time.Time) (*url.URL, error) {
 			return nil, err
 		}
 		q.Set(name, value)
-	}
-	if h.Next.Page != "" && !q.Has(h.Next.Page) {
-		q.Set(h.Next.Page, strconv.Itoa(h.Next.First))
 	}
 	u.RawQuery = q.Encode()
 	return u, nil

@@ -85,7 +85,7 @@ func TestTimesInAddresses(t *testing.T) {
 		due.Add(-time.Hour): `/api/2026-08-02 map[a:[1] query:[{"_submission_time":{"$gte":"2026-08-02T09:00:00Z"}}] ` +
 			`since:[2026-08-02T09:00:00Z] sort:[{"_id": 1}]]`,
 	} {
-		u, err := r.address(rule.HTTP, last, due)
+		u, err := r.address(rule.HTTP.Request, last, due)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,0 +1,191 @@
+package schedule
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/sources"
+	"github.com/culvert/culvert/sources/files"
+	"github.com/culvert/culvert/sources/poll"
+	"github.com/culvert/culvert/sources/settings"
+	"github.com/culvert/culvert/sources/tabular"
+)
+
+// maxFile bounds a fetched file, in bytes.
+const maxFile = 1 << 30
+
+// fileFields declares the keys of file.
+func fileFields() []settings.Field {
+	fields := requestFields()
+	for i := range fields {
+		if f := &fields[i]; f.Name == "url" {
+			f.Hint = "write the address of the file, such as https://example.org/export.csv"
+			f.Doc = "the address of the file; of a Google sheet the one that File, Share, Publish to web gives for CSV. " +
+				"Places as in params"
+		}
+	}
+	fields = append(fields, settings.Field{Name: "folder", LeftOut: "`fetched/` and the name of the rule",
+		Doc: "the folder below which `done/` and `failed/` hold the files that were read, with their results"})
+	return append(fields, tabular.Fields()...)
+}
+
+func readFile(c settings.Reader) *File {
+	h, ok := c.Sub("file")
+	if !ok {
+		return nil
+	}
+	f := &File{Request: readRequest(h), Folder: h.Text("folder"), Format: tabular.ReadFormat(h)}
+	if f.Folder != "" && !filepath.IsAbs(f.Folder) && !filepath.IsLocal(filepath.FromSlash(f.Folder)) {
+		h.Wrong(h.Config.Get("folder"), "folder", fmt.Sprintf("folder %q leads out of the project", f.Folder),
+			"give the whole path, from / on, for a folder outside the project")
+	}
+	return f
+}
+
+// FormatOf gives how the files of a trigger are read; the zero format where it fetches none.
+func FormatOf(t *rules.Trigger) tabular.Format {
+	if t.Kind != (Kind{}).Name() {
+		return tabular.Format{}
+	}
+	if f := read(t, time.UTC, func(diag.Diagnostic) {}).File; f != nil {
+		return f.Format
+	}
+	return tabular.Format{}
+}
+
+// fetched is what is kept of the file that was taken last.
+type fetched struct {
+	Content string `json:"content"` // SHA-256 of its bytes
+	File    string `json:"file"`    // its SHA256 in the journal, which is made of the one before it too
+}
+
+// file fetches a file, and takes it when it is not as it was the last time.
+func (r *run) file(ctx context.Context, last, due time.Time) (int, error) {
+	cursor := "schedule.file/" + r.rule.Rule
+	var before fetched
+	text, err := r.sink.Cursor(ctx, cursor)
+	if err != nil {
+		return 0, err
+	}
+	if text != "" {
+		if err := json.Unmarshal([]byte(text), &before); err != nil {
+			return 0, errors.New("what is saved of the last file cannot be read")
+		}
+	}
+	at := filepath.Join(filepath.Dir(r.c.Inbox), "fetching", url.PathEscape(r.rule.Rule))
+	if err := errors.Join(os.RemoveAll(at), os.MkdirAll(at, 0o700)); err != nil { // of a run that was cut off
+		return 0, fmt.Errorf("make room for the file: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(at) }()
+	name, content, err := r.fetch(ctx, at, last, due)
+	if err != nil {
+		return 0, err
+	}
+	if content == before.Content {
+		r.log.Info("the file is as it was", "file", name)
+		return 0, nil
+	}
+	taken, _, err := files.TakeAfter(ctx, filepath.Join(at, name), r.rule.Rule, r.results(), r.c.Inbox, before.File,
+		r.sink)
+	if err != nil {
+		return 0, fmt.Errorf("take the file: %w", err)
+	}
+	now, err := json.Marshal(fetched{Content: content, File: taken.SHA256})
+	if err != nil {
+		return 0, fmt.Errorf("save which file was taken: %w", err)
+	}
+	saved := sources.Batch{Cursor: &sources.Cursor{Name: cursor, Value: string(now)}}
+	if _, err := poll.Accept(ctx, r.sink, saved, r.log); err != nil {
+		return 0, fmt.Errorf("save which file was taken: %w", err)
+	}
+	return 1, nil
+}
+
+// results gives the folder below which the results of fetched files lie.
+func (r *run) results() string {
+	folder := filepath.FromSlash(r.rule.File.Folder)
+	switch {
+	case folder == "":
+		return filepath.Join(r.c.Dir, "fetched", url.PathEscape(r.rule.Rule))
+	case filepath.IsAbs(folder):
+		return folder
+	}
+	return filepath.Join(r.c.Dir, folder)
+}
+
+// fetch writes the file into a folder. It gives the file's name there and the SHA-256 of its content.
+func (r *run) fetch(ctx context.Context, folder string, last, due time.Time) (name, content string, err error) {
+	f := r.rule.File
+	client, err := r.client(f.Request)
+	if err != nil {
+		return "", "", err
+	}
+	u, err := r.address(f.Request, last, due)
+	if err != nil {
+		return "", "", err
+	}
+	to, err := os.OpenFile(filepath.Join(folder, "part"), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if err != nil {
+		return "", "", fmt.Errorf("write the file: %w", err)
+	}
+	sum := sha256.New()
+	media, err := client.Fetch(ctx, u, io.MultiWriter(to, sum), maxFile)
+	var head []byte
+	if err == nil {
+		head = make([]byte, 4096)
+		var n int
+		if n, err = to.ReadAt(head, 0); err == io.EOF {
+			err = nil
+		}
+		head = head[:n]
+	}
+	if err := errors.Join(err, to.Close()); err != nil {
+		return "", "", err
+	}
+	name = path.Base(r.rule.Rule) + "-" + due.Format("20060102-1504") + extension(f.Format.Kind, u, media, head)
+	if err := os.Rename(to.Name(), filepath.Join(folder, name)); err != nil {
+		return "", "", fmt.Errorf("write the file: %w", err)
+	}
+	return name, hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// mediaTypes are those of tables.
+var mediaTypes = map[string]string{
+	"text/csv": ".csv", "text/tab-separated-values": ".tsv", "application/json": ".json",
+	"application/x-ndjson": ".ndjson", "application/jsonl": ".jsonl", "application/zip": ".zip",
+	"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
+}
+
+// extension gives the extension for a file: of what it is packed as, of the declared format, else as
+// its server, its address or its content says.
+func extension(kind tabular.FormatKind, u *url.URL, media string, head []byte) string {
+	media, _, _ = mime.ParseMediaType(media) // one that cannot be read says nothing
+	named, packed := mediaTypes[media], tabular.PackedExtension(head)
+	switch ext := strings.ToLower(path.Ext(u.Path)); {
+	case packed != "" && (named == ".xlsx" || named == ".zip"):
+		return named
+	case packed != "":
+		return packed
+	case kind != tabular.Auto:
+		return "." + string(kind)
+	case named != "":
+		return named
+	case tabular.KindByName(ext) != tabular.Auto:
+		return ext
+	}
+	return "." + string(tabular.KindByContent(head))
+}

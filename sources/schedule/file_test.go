@@ -1,0 +1,189 @@
+package schedule
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/culvert/culvert/sources"
+	"github.com/culvert/culvert/sources/sourcetest"
+	"github.com/culvert/culvert/sources/tabular"
+)
+
+// sheet is a file on the web that changes.
+type sheet struct {
+	mu      sync.Mutex
+	content string
+	media   string
+	status  int
+}
+
+func (s *sheet) set(content string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.content = content
+}
+
+func (s *sheet) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, password, _ := r.BasicAuth(); password != "s3cret" {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	w.Header().Set("Content-Type", s.media)
+	if s.status != 0 {
+		w.WriteHeader(s.status)
+	}
+	fmt.Fprint(w, s.content)
+}
+
+// fetching makes a run of a rule that fetches a file.
+func fetching(t *testing.T, s *sheet, more string) (*run, *sourcetest.Sink) {
+	t.Helper()
+	server := httptest.NewServer(s)
+	t.Cleanup(server.Close)
+	text := fmt.Sprintf(`{every: 1h, file: {url: "%s/export", auth: {basic: {username: a, password: "${KEY}"}}%s}}`,
+		server.URL, more)
+	if got := findings(t, text); got != nil {
+		t.Fatal(got)
+	}
+	rule := ruleOf("anc/visits", trigger(t, text), time.UTC)
+	c := config(rule)
+	c.Dir = t.TempDir()
+	c.Inbox = filepath.Join(c.Dir, "state", "inbox")
+	sink := newSink()
+	return &run{Source: New(c), rule: rule, sink: sink, log: c.Log}, sink
+}
+
+func (r *run) fetchOnce(t *testing.T) (int, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	return r.file(ctx, time.Time{}, at("2026-03-05 10:00:00"))
+}
+
+// TestFileIsTakenWhenItHasChanged: what is as it was is left alone, and what is back after a change is taken anew.
+func TestFileIsTakenWhenItHasChanged(t *testing.T) {
+	s := &sheet{media: "text/csv; charset=utf-8"}
+	r, sink := fetching(t, s, "")
+	for i, step := range []struct {
+		content string
+		taken   int
+	}{{"id\n1\n", 1}, {"id\n1\n", 0}, {"id\n2\n", 1}, {"id\n1\n", 1}, {"id\n1\n", 0}} {
+		s.set(step.content)
+		n, err := r.fetchOnce(t)
+		if err != nil || n != step.taken || len(sink.Files) != n {
+			t.Fatalf("step %d: %d files are taken, %d arrived, %v", i+1, n, len(sink.Files), err)
+		}
+		if n == 0 {
+			continue
+		}
+		f := <-sink.Files
+		if got := sourcetest.ReadFile(t, f.Path); got != step.content {
+			t.Errorf("step %d: the file holds %q", i+1, got)
+		}
+		want := sources.File{Rule: "anc/visits", Name: "visits-20260305-1000.csv",
+			Folder: filepath.Join(r.c.Dir, "fetched", "anc%2Fvisits")}
+		if diff := cmp.Diff(want, sources.File{Rule: f.Rule, Name: f.Name, Folder: f.Folder}); diff != "" {
+			t.Error(diff)
+		}
+	}
+	if left := sourcetest.Names(t, filepath.Join(r.c.Dir, "state", "fetching")); left != nil {
+		t.Errorf("%v is left behind", left)
+	}
+}
+
+// TestFileAfterACrash: a file that was taken, with the note of it lost, is not taken twice.
+func TestFileAfterACrash(t *testing.T) {
+	s := &sheet{media: "text/csv", content: "id\n1\n"}
+	r, sink := fetching(t, s, "")
+	sink.Refuse = refuseFirst
+	if _, err := r.fetchOnce(t); err == nil {
+		t.Fatal("the note of the file was saved")
+	}
+	if _, err := r.fetchOnce(t); err != nil {
+		t.Fatal(err)
+	}
+	if len(sink.Files) != 1 || len(sink.Offered) != 2 {
+		t.Errorf("%d files are kept of %d", len(sink.Files), len(sink.Offered))
+	}
+}
+
+func TestFileRefused(t *testing.T) {
+	for name, c := range map[string]struct {
+		sheet *sheet
+		want  string
+	}{
+		"a page to log in":  {&sheet{media: "text/html; charset=utf-8", content: "<html>"}, "a page, perhaps one to log in"},
+		"it is not there":   {&sheet{status: http.StatusNotFound}, "answers 404 to /export; check the address"},
+		"busy":              {&sheet{status: http.StatusServiceUnavailable}, "answers 503 to /export; it may be busy"},
+		"an answer to none": {&sheet{status: http.StatusNoContent}, "answers 204 to /export"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, sink := fetching(t, c.sheet, "")
+			_, err := r.fetchOnce(t)
+			if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "s3cret") {
+				t.Errorf("the error is %v", err)
+			}
+			if len(sink.Offered) > 0 {
+				t.Error("a file is taken all the same")
+			}
+			if _, err := os.Stat(filepath.Join(r.c.Dir, "fetched")); err == nil {
+				t.Error("there is a folder for results of nothing")
+			}
+		})
+	}
+}
+
+func TestFileExtension(t *testing.T) {
+	for _, c := range []struct{ kind, address, media, head, want string }{
+		{"csv", "https://h/e?output=csv", "application/octet-stream", "a,b", ".csv"},
+		{"csv", "https://h/e", "text/csv", "\x1f\x8b\x08", ".gz"},
+		{"", "https://h/e", "text/tab-separated-values", "a\tb", ".tsv"},
+		{"", "https://h/export.NDJSON?x=1", "", `{"a": 1}`, ".ndjson"},
+		{"", "https://h/e", "application/octet-stream", "PK\x03\x04....[Content_Types].xml", ".xlsx"},
+		{"", "https://h/e", "", "PK\x03\x04....forms.csv", ".zip"},
+		{"", "https://h/e", "", `[{"a": 1}]`, ".json"},
+		{"", "https://h/e.php", "text/plain", "a;b\n", ".csv"},
+	} {
+		u := mustParse(t, c.address)
+		if got := extension(tabular.FormatKind(c.kind), u, c.media, []byte(c.head)); got != c.want {
+			t.Errorf("%v: %s", c, got)
+		}
+	}
+}
+
+func TestFileFindings(t *testing.T) {
+	for text, want := range map[string]string{
+		`{every: 1h, file: {format: csv}}`:                                  "missing-key",
+		`{every: 1h, file: {url: "ftp://h/a.csv"}}`:                         "bad-url",
+		`{every: 1h, file: {url: "https://u:p@h/a.csv"}}`:                   "secret-in-file",
+		`{every: 1h, file: {url: "https://h/a", format: doc}}`:              "format",
+		`{every: 1h, file: {url: "https://h/a", folder: ../b}}`:             "folder",
+		`{every: 1h, file: {url: "https://h/a"}, http: {url: "https://h"}}`: "two-feeds",
+	} {
+		if got := findings(t, text); len(got) != 1 || !strings.Contains(got[0], " "+want+": ") {
+			t.Errorf("%s: %v", text, got)
+		}
+	}
+}
+
+func mustParse(t *testing.T, address string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
