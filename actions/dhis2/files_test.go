@@ -20,6 +20,12 @@ import (
 // withFiles is the country's metadata with a photo of people and a report of an event.
 func withFiles(t testing.TB) string {
 	t.Helper()
+	return withTypes(t, "IMAGE", "FILE_RESOURCE")
+}
+
+// withTypes is the country's metadata with other types of an attribute of people and a data element of events.
+func withTypes(t testing.TB, ofPeople, ofEvents string) string {
+	t.Helper()
 	text, err := os.ReadFile("sandbox/testdata/tamala.json")
 	if err != nil {
 		t.Fatal(err)
@@ -37,8 +43,8 @@ func withFiles(t testing.TB) string {
 		}
 		t.Fatalf("no %s", name)
 	}
-	change("trackedEntityAttributes", "Phone number", "IMAGE")
-	change("dataElements", "Value of type text", "FILE_RESOURCE")
+	change("trackedEntityAttributes", "Phone number", ofPeople)
+	change("dataElements", "Value of type text", ofEvents)
 	if text, err = json.Marshal(m); err != nil {
 		t.Fatal(err)
 	}

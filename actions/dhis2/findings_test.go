@@ -133,6 +133,7 @@ func unit(s *metadata.Snapshot, name string) *metadata.OrgUnit {
 func TestTypesThatCannotBeSent(t *testing.T) {
 	for kind, code := range map[string]string{"TRACKER_ASSOCIATE": "unsupported-type"} {
 		s := snapshot(t)
+		s.Server.Version = "2.43.1"
 		for i := range s.DataElements {
 			if s.DataElements[i].Name == "Value of type text" {
 				s.DataElements[i].ValueType = kind

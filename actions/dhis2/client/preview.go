@@ -113,9 +113,14 @@ func (p *Preview) FindTrackedEntities(_ context.Context, q FindQuery) ([]Found, 
 	return nil, nil
 }
 
-// TrackedEntities finds nothing.
-func (p *Preview) TrackedEntities(context.Context, []string, string) ([]TrackedEntity, error) {
-	return nil, nil
+// TrackedEntities notes the reading and gives people of whom nothing is known but that they are there.
+func (p *Preview) TrackedEntities(_ context.Context, uids []string, _ string) ([]TrackedEntity, error) {
+	list := make([]TrackedEntity, len(uids))
+	for n, uid := range uids {
+		p.note(http.MethodGet, "tracker/trackedEntities/"+uid, nil, nil)
+		list[n].TrackedEntity = uid
+	}
+	return list, nil
 }
 
 // Enrollments notes the reading and gives what was written before, or an enrollment of which

@@ -138,21 +138,22 @@ func (c *compiler) usesOf(t *metadata.TrackedEntityType, p *metadata.Program) []
 	return uses
 }
 
-// attributeValues gives the values of attributes on one record, and the files among them.
+// attributeValues gives the values of attributes on one record, and the files and people among them.
 func attributeValues(fields []*valued, s *rules.Scope, c *value.Context) ([]client.AttributeValue, object.Files,
-	error) {
-	values, files := make([]client.AttributeValue, 0, len(fields)), object.Files{}
+	object.Associates, error) {
+	values, files, people := make([]client.AttributeValue, 0, len(fields)), object.Files{}, object.Associates{}
 	for _, v := range fields {
 		out, st, err := v.evalFile(s, c)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 		if st != stateOmit {
 			values = append(values, client.AttributeValue{Attribute: v.uid, Value: out.Text})
 			files.Add(v.uid, out.File)
+			people.Add(v.uid, v.named(out, st))
 		}
 	}
-	return values, files, nil
+	return values, files, people, nil
 }
 
 // generated lists the attributes whose values DHIS2 generates and that the rule does not set.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/actions/dhis2/metadata"
 	"github.com/culvert/culvert/actions/dhis2/object"
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
@@ -24,7 +25,9 @@ type compiler struct {
 	known  []string
 	uses   []actions.Use
 	failed bool
-	update bool // the action changes a person who is there and registers nobody
+	// whose people values of the type TRACKER_ASSOCIATE name; nil: not known
+	associated *metadata.TrackedEntityType
+	update     bool // the action changes a person who is there and registers nobody
 }
 
 // use notes that the rule names an object, for the effect of a sync on rules.

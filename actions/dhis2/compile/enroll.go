@@ -50,6 +50,7 @@ func (c *compiler) enroll(create bool) planner {
 		return nil
 	}
 	e := &enrollPlan{env: c.env, program: p, id: c.spec.ID}
+	c.associated = t
 	attributes := c.attributes(c.enrollUses(t, p, create), fmt.Sprintf("the program %q", p.Name))
 	e.person = c.personRef(t, p, attributes)
 	e.orgUnit = c.orgUnit(true, c.programUnits(p))
@@ -141,7 +142,7 @@ func (e *enrollPlan) fill(s *rules.Scope, w *object.Enrollment) (err error) {
 	if b.Geometry, err = e.geometry.eval(s); err != nil {
 		return err
 	}
-	if b.Attributes, w.Files, err = attributeValues(e.attributes, s, e.context); err != nil {
+	if b.Attributes, w.Files, w.People, err = attributeValues(e.attributes, s, e.context); err != nil {
 		return err
 	}
 	if len(b.Attributes) == 0 {

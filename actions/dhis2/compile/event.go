@@ -79,6 +79,7 @@ func compileEvent(c *compiler) planner {
 			"allow user assignment for the stage in DHIS2 and sync, or leave it out",
 			"events of the stage %q cannot be assigned to users", stage.Name)
 	}
+	c.associated = c.entityType(p)
 	e.values = c.dataValues(stage, e.status.always())
 	e.repeats(c)
 	e.template = newTemplate(fmt.Sprintf("event %s of %s", stage.Name, p.Name), stage.Name, c.importOptions(), e.values)
@@ -186,7 +187,7 @@ func (c *compiler) dataValues(stage *metadata.ProgramStage, status string) []*va
 		}
 		seen[e.ID] = pair.Key
 		kind := c.elementKind(e, futureIn(stage, e.ID))
-		kind.Files = true
+		kind.Files, kind.People = true, true
 		if v := c.valued(pair.Value, e.ID, pair.Key.Value, kind); v != nil {
 			list = append(list, v)
 		}
@@ -248,7 +249,7 @@ func (e *eventPlan) plan(s *rules.Scope, p *plan) error {
 		return err
 	}
 	w := &object.Event{Template: e.template, Ref: ref,
-		Body: client.Event{Program: e.program.ID, ProgramStage: e.stage.ID}, Files: object.Files{}}
+		Body: client.Event{Program: e.program.ID, ProgramStage: e.stage.ID}, Files: object.Files{}, People: object.Associates{}}
 	b := &w.Body
 	if b.Status, err = e.status.eval(s); err != nil {
 		return err
@@ -357,6 +358,7 @@ func (e *eventPlan) fill(s *rules.Scope, w *object.Event) (err error) {
 		if st != stateOmit {
 			b.DataValues = append(b.DataValues, client.EventValue{DataElement: v.uid, Value: out.Text})
 			w.Files.Add(v.uid, out.File)
+			w.People.Add(v.uid, v.named(out, st))
 		}
 	}
 	return nil

@@ -20,7 +20,8 @@ type valued struct {
 	uid     string // of the attribute or data element
 	name    string // as the rule calls it
 	kind    value.Kind
-	literal string // the converted literal of {value: ...}
+	people  *associatedType // whose people it names; nil: it names nobody
+	literal string          // the converted literal of {value: ...}
 	fixed   bool
 }
 
@@ -81,6 +82,9 @@ func (v *valued) evalFile(s *rules.Scope, c *value.Context) (value.Result, state
 	if out.File != nil {
 		v.trace(s, "(a file)", out.File.String(), nil)
 		return out, stateSet, nil
+	}
+	if failure := v.nobody(out, r); failure != nil {
+		return value.Result{}, stateOmit, v.unfit(s, failure)
 	}
 	v.trace(s, r.Value, out.Text, nil)
 	if out.Remark != nil {
@@ -226,7 +230,7 @@ func private(v any) string {
 // attributeKind and elementKind say what values of an attribute or data element must be.
 func (w *env) attributeKind(a *metadata.TrackedEntityAttribute, future bool) value.Kind {
 	return value.Kind{Type: a.ValueType, Options: w.optionsOf(a.OptionSet), Future: future, OneOption: w.oneOption(),
-		Max: value.MaxAttribute, Files: true}
+		Max: value.MaxAttribute, Files: true, People: true}
 }
 
 func (w *env) elementKind(e *metadata.DataElement, future bool) value.Kind {
@@ -251,11 +255,8 @@ func (w *env) optionsOf(set *metadata.Ref) *value.Options {
 
 // oneOption holds for servers that refuse several options in a tracker value, which 2.41 was the first to take.
 func (w *env) oneOption() bool {
-	var major, minor int
-	if n, err := fmt.Sscanf(w.x.Snapshot.Server.Version, "%d.%d", &major, &minor); n < 2 || err != nil {
-		return false
-	}
-	return major == 2 && minor < 41
+	minor := w.minor()
+	return minor > 0 && minor < 41
 }
 
 // valued compiles the value of an attribute or data element and checks what can be checked without
@@ -275,6 +276,11 @@ func (c *compiler) valued(n *yamlnode.Node, uid, name string, kind value.Kind) *
 		return nil
 	}
 	v := &valued{Field: f, uid: uid, name: name, kind: kind}
+	if kind.NamesPerson() {
+		if v.people = c.associates(f.Place, name); v.people == nil {
+			return nil
+		}
+	}
 	if kind.Type == "COORDINATE" {
 		v.kind.Order = c.orderOf(name, f)
 	} else {
@@ -307,7 +313,7 @@ func (c *compiler) valued(n *yamlnode.Node, uid, name string, kind value.Kind) *
 
 // checkOne reports an expression that gives a list or an object where one value is needed.
 func (c *compiler) checkOne(name string, kind *value.Kind, f *rules.Field) {
-	if f.From == nil || kind.Type == "GEOJSON" || kind.HoldsFile() {
+	if f.From == nil || kind.Type == "GEOJSON" || kind.HoldsFile() || kind.NamesPerson() {
 		return
 	}
 	shape, text := f.From.Shape(), f.From.Text

@@ -59,6 +59,7 @@ func compileTrackedEntity(c *compiler) planner {
 	}
 	whenAbsent := c.choice("when_absent", whenAbsentWait, whenAbsentCreate)
 	c.update = whenAbsent == whenAbsentWait
+	c.associated = t
 	e.attributes = c.attributes(c.usesOf(t, p), of)
 	e.update = c.update
 	label := "update of tracked entity "
@@ -112,13 +113,13 @@ func (e *entityPlan) write(s *rules.Scope, p *plan, person *identity.Person, org
 	if err != nil {
 		return err
 	}
-	values, files, err := attributeValues(e.attributes, s, e.context)
+	values, files, people, err := attributeValues(e.attributes, s, e.context)
 	if err != nil {
 		return err
 	}
 	p.add(&object.TrackedEntity{
 		Template: e.template, Person: person, Program: e.program, OrgUnit: orgUnit, Geometry: geometry, Values: values,
-		Files: files, Generate: e.generate, Update: e.update,
+		Files: files, People: people, Generate: e.generate, Update: e.update,
 	})
 	return nil
 }

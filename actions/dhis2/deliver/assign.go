@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"context"
+	"slices"
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/actions/dhis2/object"
@@ -69,7 +70,10 @@ func (d *delivery) label(i *item) {
 	i.key = i.object.Key(d.book)
 	i.name = i.object.Name(i.key)
 	i.parents = i.object.Parents(d.book)
-	i.sum = i.object.Digest(i.parents)
+	if o, ok := i.object.(object.Associated); ok {
+		i.named = o.Associates(d.book)
+	}
+	i.sum = i.object.Digest(append(slices.Clip(i.parents), i.named...))
 	if i.done && i.key != before {
 		i.done, i.kept, i.outcome = false, false, actions.Outcome{}
 	}

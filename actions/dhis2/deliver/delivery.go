@@ -54,6 +54,7 @@ type item struct {
 	name     string           // under which its digest is kept
 	sum      uint64
 	parents  []string          // uids of the objects that it belongs to or links
+	named    []string          // uids of the people whom its values name
 	known    bool              // it is on the server as far as we know
 	uploaded map[string]string // uids of the files that were uploaded for it, by attribute or data element
 	done     bool

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 	"sync"
 
 	"github.com/culvert/culvert/actions"
@@ -24,19 +25,22 @@ func (d *delivery) read(ctx context.Context, items []*item) []*item {
 		if i.needsReading() {
 			i.object.Needs(&needs, i.key, i.parents)
 		}
+		needs.People[""] = append(needs.People[""], i.named...)
 	}
+	slices.Sort(needs.People[""])
+	needs.People[""] = slices.Compact(needs.People[""])
 	d.held = object.NewHeld()
 	unread, err := d.fetch(ctx, &needs)
 	var rest []*item
 	for _, i := range items {
-		if i.needsReading() {
+		if i.needsReading() || len(i.named) > 0 {
 			if cause := unreadOf(i, unread, err); cause != nil {
 				i.finish(codes.OfRequest(cause))
 				continue
 			}
 		}
 		i.known = i.known || (i.job.probe || i.changesOnly()) && d.held.Has(i.key)
-		if !d.absent(i) {
+		if !d.absent(i) && !d.namesNobody(i) {
 			rest = append(rest, i)
 		}
 	}
@@ -49,7 +53,7 @@ func unreadOf(i *item, unread map[string]*client.Error, all error) error {
 	if all != nil {
 		return all
 	}
-	for _, uid := range append([]string{i.key.UID}, i.parents...) {
+	for _, uid := range slices.Concat([]string{i.key.UID}, i.parents, i.named) {
 		if err := unread[uid]; err != nil {
 			return err
 		}
@@ -150,6 +154,22 @@ func (d *delivery) absent(i *item) bool {
 	}
 	i.finish(notThereYet(i))
 	return true
+}
+
+// namesNobody settles an item whose values name somebody who is not there yet: DHIS2 would take any text.
+func (d *delivery) namesNobody(i *item) bool {
+	for _, uid := range i.named {
+		person := client.ObjectKey{Type: client.TypeTrackedEntity, UID: uid}
+		by := d.writtenBy[person]
+		if uid == i.key.UID || d.held.Entities[uid] != nil || d.rehearsed[person] || by != nil && by.succeeded() {
+			continue
+		}
+		o := notThereYet(i)
+		o.Cause = i.object.Label() + ": DHIS2 does not have the person yet whom one of its values names"
+		i.finish(o)
+		return true
+	}
+	return false
 }
 
 func notThereYet(i *item) actions.Outcome {

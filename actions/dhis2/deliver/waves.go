@@ -80,9 +80,14 @@ func (d *delivery) next(jobs []*job) []*item {
 }
 
 // clash tells whether an item cannot be in one wave with those claimed: the same object, or another
-// person with the same unique value, of whom DHIS2 would refuse both.
+// person with the same unique value, of whom DHIS2 would refuse both, or a person whom its values name.
 func (d *delivery) clash(claimed map[string]bool, i *item) bool {
 	claims := i.object.Claims(i.key, d.x)
+	for _, uid := range i.named { // known to be there once they are written
+		if claimed[client.TypeTrackedEntity+uid] && uid != i.key.UID {
+			return true
+		}
+	}
 	for _, c := range claims {
 		if claimed[c] {
 			return true

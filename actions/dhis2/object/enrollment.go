@@ -16,6 +16,7 @@ type Enrollment struct {
 	Body     client.Enrollment
 	FollowUp bool  // whether the rule says follow_up
 	Files    Files // among the attributes
+	People   Associates
 }
 
 // Describe gives the object by the names that the rule uses.
@@ -37,7 +38,14 @@ func (o *Enrollment) Describe() map[string]any {
 }
 
 // Refs implements Write.
-func (o *Enrollment) Refs() identity.Refs { return identity.OfEnrollment(o.Ref) }
+func (o *Enrollment) Refs() identity.Refs {
+	return identity.OfEnrollment(o.Ref).And(identity.Refs{People: o.People.people(attributesOf(o.Body.Attributes))})
+}
+
+// Associates implements Associated.
+func (o *Enrollment) Associates(r Resolver) []string {
+	return o.People.uids(attributesOf(o.Body.Attributes), r)
+}
 
 // Key implements Write.
 func (o *Enrollment) Key(r Resolver) client.ObjectKey {
@@ -74,7 +82,8 @@ func (o *Enrollment) AddTo(p *client.TrackerPayload, c Current) {
 	e := o.Body
 	e.Enrollment, e.TrackedEntity = c.Key.UID, c.Parents[0]
 	e.Notes = withIDs(c.Key.UID, o.Body.Notes)
-	e.Attributes = o.Files.attributes(dropRedundantClears(o.Body.Attributes, c.Entities[c.Parents[0]]), c.Uploaded)
+	values := o.People.attributes(dropRedundantClears(o.Body.Attributes, c.Entities[c.Parents[0]]), c)
+	e.Attributes = o.Files.attributes(values, c.Uploaded)
 	if now := c.Enrollments[c.Key.UID]; now != nil {
 		o.keep(&e, now, c.Adopted)
 	} else {

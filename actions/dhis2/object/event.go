@@ -18,6 +18,7 @@ type Event struct {
 	Body    client.Event
 	Combo   string // name of the attribute option combination
 	Files   Files  // among the data values
+	People  Associates
 }
 
 // NotYetHeld tells whether a status means that the event has not taken place: it may hold no values (E1315).
@@ -55,7 +56,21 @@ func (o *Event) Describe() map[string]any {
 }
 
 // Refs implements Write.
-func (o *Event) Refs() identity.Refs { return identity.OfEvent(o.Ref) }
+func (o *Event) Refs() identity.Refs {
+	return identity.OfEvent(o.Ref).And(identity.Refs{People: o.People.people(o.elements())})
+}
+
+// Associates implements Associated.
+func (o *Event) Associates(r Resolver) []string { return o.People.uids(o.elements(), r) }
+
+// elements are the data elements that it sets.
+func (o *Event) elements() []string {
+	list := make([]string, len(o.Body.DataValues))
+	for n, v := range o.Body.DataValues {
+		list[n] = v.DataElement
+	}
+	return list
+}
 
 // Key implements Write.
 func (o *Event) Key(r Resolver) client.ObjectKey { return eventKey(o.Ref, r) }
@@ -122,7 +137,7 @@ func (o *Event) body(c Current) client.Event {
 	}
 	values := make([]client.EventValue, 0, len(e.DataValues))
 	for _, v := range e.DataValues {
-		text, ok := o.Files.value(v.DataElement, v.Value, c.Uploaded)
+		text, ok := o.Files.value(v.DataElement, o.People.value(v.DataElement, v.Value, c), c.Uploaded)
 		if v.Value = text; ok && (text != "" || held[v.DataElement]) {
 			values = append(values, v)
 		}
@@ -133,16 +148,13 @@ func (o *Event) body(c Current) client.Event {
 
 // Uploads implements Filed.
 func (o *Event) Uploads(c Current, generation int) []Upload {
-	held, set := map[string]string{}, make([]string, len(o.Body.DataValues))
+	held := map[string]string{}
 	if now := c.Events[c.Key.UID]; now != nil {
 		for _, v := range now.DataValues {
 			held[v.DataElement] = v.Value
 		}
 	}
-	for n, v := range o.Body.DataValues {
-		set[n] = v.DataElement
-	}
-	return o.Files.uploads(c.Key.UID, set, held, generation)
+	return o.Files.uploads(c.Key.UID, o.elements(), held, generation)
 }
 
 // keepEvent takes from the server what the rule does not say. A planned event that now holds values has taken place.

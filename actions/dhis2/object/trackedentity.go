@@ -18,6 +18,7 @@ type TrackedEntity struct {
 	Values   []client.AttributeValue
 	Files    Files                              // among the values
 	Generate []*metadata.TrackedEntityAttribute // whose values are reserved when the person is created
+	People   Associates                         // whom values name
 	Update   bool                               // only a person who is there is written; nobody is created
 }
 
@@ -39,7 +40,14 @@ func (o *TrackedEntity) Mode() Mode {
 }
 
 // Refs implements Write.
-func (o *TrackedEntity) Refs() identity.Refs { return identity.OfPerson(o.Person) }
+func (o *TrackedEntity) Refs() identity.Refs {
+	return identity.OfPerson(o.Person).And(identity.Refs{People: o.People.people(attributesOf(o.Values))})
+}
+
+// Associates implements Associated.
+func (o *TrackedEntity) Associates(r Resolver) []string {
+	return o.People.uids(attributesOf(o.Values), r)
+}
 
 // Key implements Write.
 func (o *TrackedEntity) Key(r Resolver) client.ObjectKey {
@@ -101,7 +109,7 @@ func (o *TrackedEntity) AddTo(p *client.TrackerPayload, c Current) {
 			e.OrgUnit = now.OrgUnit
 		}
 	}
-	e.Attributes = append(o.Files.attributes(dropRedundantClears(o.Values, now), c.Uploaded), c.Reserved...)
+	e.Attributes = append(o.Files.attributes(o.People.attributes(dropRedundantClears(o.Values, now), c), c.Uploaded), c.Reserved...)
 	p.TrackedEntities = append(p.TrackedEntities, e)
 }
 

@@ -38,6 +38,7 @@ type Kind struct {
 	Order     geo.Order // of the two numbers of a position, where the field's name tells it
 	Max       int       // longest value, 0 for MaxDataValue
 	Files     bool      // files can be sent, as values of tracked entities and events
+	People    bool      // tracked entities can be named, as values of tracked entities and events
 
 	format string             // of numbers, an example such as 1.234,5
 	layout *dateformat.Format // of dates; nil means ISO
@@ -97,6 +98,7 @@ type Result struct {
 	Text  string // of a file its sum, which stands for the file until it is uploaded
 	Blank bool
 	File  *File
+	Found bool // of a person who is named: the text is the uid, not the external id
 	// Remark is what is doubtful about a value that is sent all the same, or nil
 	Remark *Problem
 }
@@ -187,6 +189,8 @@ func (k *Kind) convert(v any, c *Context) (Result, *Problem) {
 		return geoJSON(v, c)
 	case "ORGANISATION_UNIT":
 		return orgUnit(v, c)
+	case "TRACKER_ASSOCIATE":
+		return k.associate(v, c)
 	}
 	if p := k.Unsupported(); p != nil {
 		return Result{}, p
@@ -204,10 +208,29 @@ func (k *Kind) Unsupported() *Problem {
 		return &Problem{"files-not-sent", "holds a file, and files of aggregate data cannot be sent",
 			"leave the field out; send files with tracked entities and events"}
 	case "TRACKER_ASSOCIATE":
-		return &Problem{"unsupported-type", "is of the type TRACKER_ASSOCIATE, which DHIS2 has given up",
-			"use dhis2.relationship to link two tracked entities"}
+		if k.People {
+			return nil
+		}
+		return &Problem{"unsupported-type", "names a tracked entity, which aggregate data cannot",
+			"leave the field out; use dhis2.relationship to link two tracked entities"}
 	}
 	return nil
+}
+
+// NamesPerson tells whether the values name tracked entities.
+func (k *Kind) NamesPerson() bool { return k.Type == "TRACKER_ASSOCIATE" }
+
+// associate reads who is named: by an external id, or as what a lookup of people has found.
+func (k *Kind) associate(v any, c *Context) (Result, *Problem) {
+	if found, ok := v.(map[string]any); ok {
+		id, _ := found["id"].(string)
+		if _, person := found["enrollments"]; !person || id == "" {
+			return Result{}, &Problem{"wrong-type", "is an object that is no person of DHIS2",
+				"give the person's external id, or a lookup in trackedEntities"}
+		}
+		return Result{Text: id, Found: true}, nil
+	}
+	return k.text(v, c)
 }
 
 // text converts the types that DHIS2 checks by their characters.
