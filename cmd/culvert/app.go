@@ -93,6 +93,7 @@ func (a *app) root() *cobra.Command {
 	for _, add := range a.commands() {
 		root.AddCommand(add())
 	}
+	root.InitDefaultCompletionCmd()
 	answerUnknown(root)
 	a.completes(root)
 	return root

@@ -70,7 +70,7 @@ func (a *app) conversion(use, short, long, example string,
 			if p, err := a.load(c.Context()); err == nil && p.Config != nil {
 				s := p.Config.ServerNamed(server)
 				if s == nil && server != "" {
-					return fmt.Errorf("server %q is not in culvert.yaml", server)
+					return fmt.Errorf("server %q is not in culvert.yaml%s", server, didYouMean(server, p.Config.ServerNames()))
 				}
 				if s != nil {
 					o.Index = p.Indexes[s.Name]

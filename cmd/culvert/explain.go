@@ -32,7 +32,7 @@ func (a *app) explainCommand() *cobra.Command {
 				return nil
 			}
 			hint := ""
-			if near := diag.Nearest(args[0], explain.Codes()); len(near) > 0 {
+			if near := diag.Nearest(args[0], allCodes()); len(near) > 0 {
 				hint = fmt.Sprintf(": did you mean %s?", near[0])
 			}
 			return fmt.Errorf("there is no code %q%s", args[0], hint)

@@ -17,6 +17,9 @@ func (a *app) fmtCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "fmt [FILE|FOLDER...]",
 		Short: "Lay out rule files and culvert.yaml evenly; comments stay",
+		Long: `Lay out rule files and culvert.yaml evenly; comments stay. Files and folders are named as seen from
+the current folder, or from the project's; without any, the whole project is laid out.`,
+		Example: "  culvert fmt\n  culvert fmt --check rules/anc-registration.yaml",
 		RunE: func(_ *cobra.Command, args []string) error {
 			files, err := a.filesToFormat(args)
 			if err != nil {
@@ -51,6 +54,11 @@ func (a *app) filesToFormat(args []string) ([]string, error) {
 	var files []string
 	for _, arg := range args {
 		info, err := os.Stat(arg)
+		if inProject := filepath.Join(a.dir, arg); err != nil && !filepath.IsAbs(arg) {
+			if there, missing := os.Stat(inProject); missing == nil {
+				arg, info, err = inProject, there, nil
+			}
+		}
 		if err != nil {
 			return nil, fmt.Errorf("read the file: %w", err)
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/culvert/culvert/actions/dhis2/sandbox"
 	"github.com/culvert/culvert/engine/access"
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/rules/examples"
@@ -72,10 +74,13 @@ project is laid down instead. Nothing that is there already is overwritten.`,
 
 // nextSteps are the commands that come after init.
 func (a *app) nextSteps(example, auth string) []string {
-	variables := "export DHIS2_URL=… DHIS2_TOKEN=…        # of your server, or of the practice server (it has no " +
-		"token: init --auth user)"
-	if auth == "user" || example != "" {
-		variables = "export DHIS2_URL=… DHIS2_USERNAME=… DHIS2_PASSWORD=…   # of your server, or of the practice server"
+	const practice, later = "http://127.0.0.1:8085", "   # the practice server's; later those of your own"
+	variables := "export DHIS2_URL=" + practice + " DHIS2_TOKEN=" + sandbox.PracticeToken() + later
+	switch {
+	case example != "":
+		variables = "export DHIS2_URL=… DHIS2_USERNAME=… DHIS2_PASSWORD=…   # of your server, or of a sandbox"
+	case auth == "user":
+		variables = "export DHIS2_URL=" + practice + " DHIS2_USERNAME=admin DHIS2_PASSWORD=district" + later
 	}
 	steps := []string{
 		variables,
@@ -160,12 +165,6 @@ func blank(dir, auth string) error {
 	if err := writeFile(filepath.Join(dir, project.ConfigFile), []byte(config)); err != nil {
 		return err
 	}
-	if err := examples.Write(firstExample, dir, func(file string) bool {
-		_, err := os.Stat(filepath.Join(dir, filepath.FromSlash(file)))
-		return err != nil && (file == "rules/"+firstRule+".yaml" || file == "samples/"+firstRule+".json")
-	}); err != nil {
-		return err
-	}
 	practice, err := examples.Files(firstExample)
 	if err != nil {
 		return err
@@ -174,15 +173,38 @@ func blank(dir, auth string) error {
 	if err != nil {
 		return fmt.Errorf("read the practice server's metadata: %w", err)
 	}
+	rule, err := practiceRule(practice)
+	if err != nil {
+		return err
+	}
+	sample, err := fs.ReadFile(practice, "samples/"+firstRule+".json")
+	if err != nil {
+		return fmt.Errorf("read the practice rule's sample: %w", err)
+	}
 	for file, text := range map[string]string{
 		practiceFile: string(metadata), ".github/workflows/culvert.yml": workflow, ".pre-commit-config.yaml": preCommit,
-		"maps/.gitkeep": "",
+		"maps/.gitkeep": "", "rules/" + firstRule + ".yaml": rule, "samples/" + firstRule + ".json": string(sample),
 	} {
 		if err := writeMissing(filepath.Join(dir, filepath.FromSlash(file)), []byte(text)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// practiceRule is the rule that a project begins with: that of the example, with ids of its own, so
+// that what is practised never meets what the rules of somebody new write.
+func practiceRule(example fs.FS) (string, error) {
+	text, err := fs.ReadFile(example, "rules/"+firstRule+".yaml")
+	if err != nil {
+		return "", fmt.Errorf("read the practice rule: %w", err)
+	}
+	before, after, found := strings.Cut(string(text), "\ntrigger:")
+	if !found {
+		return "", errors.New("the practice rule has no trigger")
+	}
+	return before + "\nnamespace: practice # ids of its own: what is practised never meets what your rules write" +
+		"\ntrigger:" + after, nil
 }
 
 // What a new project begins with, of which example.

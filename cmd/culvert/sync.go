@@ -27,7 +27,7 @@ With --check nothing is written, and the exit code is 1 when the server differs 
 				return err
 			}
 			if only != "" && config.ServerNamed(only) == nil {
-				return fmt.Errorf("server %q is not in culvert.yaml", only)
+				return fmt.Errorf("server %q is not in culvert.yaml%s", only, didYouMean(only, config.ServerNames()))
 			}
 			differs := false
 			for i := range config.Servers {

@@ -72,11 +72,12 @@ func (a *app) sampleBodies(t *rules.Trigger, file []string) ([]any, error) {
 	if len(file) == 0 {
 		return samples.Sample(t, "")
 	}
-	if bodies, err := samples.Sample(t, file[0]); err == nil {
+	bodies, err := samples.Sample(t, file[0])
+	if err == nil {
 		return bodies, nil
 	}
-	text, err := os.ReadFile(file[0])
-	if err != nil {
+	text, elsewhere := os.ReadFile(file[0])
+	if elsewhere != nil {
 		return nil, fmt.Errorf("read the sample: %w", err)
 	}
 	return a.loader.Decode(t, file[0], text)

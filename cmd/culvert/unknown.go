@@ -24,6 +24,9 @@ func answerUnknown(c *cobra.Command) {
 		answerArguments(c)
 		return
 	}
+	if !c.Runnable() {
+		c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() } // else no argument is looked at
+	}
 	c.Args = func(c *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			return nil

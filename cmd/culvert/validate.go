@@ -72,7 +72,8 @@ when there are errors.`,
 	return c
 }
 
-// only keeps the findings of the files named; none named keeps all.
+// only keeps the findings of the files named, and those of the tables that their rules read; none
+// named keeps all.
 func only(p *project.Project, files []string) (diag.List, error) {
 	if len(files) == 0 {
 		return p.Findings, nil
@@ -85,9 +86,17 @@ func only(p *project.Project, files []string) (diag.List, error) {
 		}
 		keep[name] = true
 	}
+	ofRule := map[string]bool{}
+	for _, r := range p.Rules {
+		for _, d := range r.Findings {
+			if keep[r.Path] {
+				ofRule[d.String()] = true
+			}
+		}
+	}
 	var out diag.List
 	for _, d := range p.Findings {
-		if keep[d.Place.File] {
+		if keep[d.Place.File] || ofRule[d.String()] {
 			out.Add(d)
 		}
 	}

@@ -190,7 +190,10 @@ func (l *Loader) samples(p *Project, t *rules.Trigger) ([]any, error) {
 // Sample decodes a sample file of the project as the trigger would.
 func (l *Loader) Sample(dir string, t *rules.Trigger, file string) ([]any, error) {
 	text, err := readFile(dir, file)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%w%s", err, nearFile(dir, file))
+	case err != nil:
 		return nil, err
 	}
 	return l.Decode(t, file, text)

@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // maxFile bounds what is read of a rule, map, table or sample.
@@ -76,4 +79,25 @@ func readFile(dir, name string) ([]byte, error) {
 		return nil, fmt.Errorf("%s cannot be read: %w", name, errors.Unwrap(err))
 	}
 	return b, nil
+}
+
+// nearFile names the files of the folder that are called nearly so, for the end of a message.
+func nearFile(dir, file string) string {
+	folder := path.Dir(filepath.ToSlash(file))
+	entries, err := os.ReadDir(filepath.Join(dir, filepath.FromSlash(folder)))
+	if err != nil {
+		return ""
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	near := diag.Nearest(path.Base(file), names)
+	if len(near) == 0 {
+		return ""
+	}
+	for i := range near {
+		near[i] = path.Join(folder, near[i])
+	}
+	return "; did you mean " + diag.Names(near, "or") + "?"
 }

@@ -2,10 +2,14 @@ package project
 
 import (
 	"fmt"
+	"maps"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // Uses tells where rules use metadata objects, by the object's uid.
@@ -63,6 +67,11 @@ func (p *Project) Relative(file string) (string, error) {
 	}
 	rel = filepath.ToSlash(rel)
 	if _, ok := p.Texts[rel]; !ok {
+		if _, err := os.Stat(file); err != nil {
+			if near := diag.Nearest(rel, slices.Sorted(maps.Keys(p.Texts))); len(near) > 0 {
+				return "", fmt.Errorf("there is no file %s; did you mean %s?", file, diag.Names(near, "or"))
+			}
+		}
 		return "", fmt.Errorf("%s is not a rule file of this project: rule files lie in %s/", file, RulesDir)
 	}
 	return rel, nil

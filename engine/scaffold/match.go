@@ -19,6 +19,7 @@ type target struct {
 	kind       value.Kind
 	set        *metadata.OptionSet
 	mandatory  bool
+	generated  bool // DHIS2 makes the value: nobody is to join it
 
 	field  *field
 	reason string
@@ -270,23 +271,26 @@ func (m *matcher) choicesOf(t *target, f *field) *choices {
 	used := map[string]bool{}
 	list := f.distinct()
 	if t.kind.Type == "MULTI_TEXT" {
-		var parts []string
-		for _, text := range list {
-			parts = append(parts, strings.Fields(text)...)
-		}
-		list = slices.Compact(slices.Sorted(slices.Values(parts)))
+		list = m.severalChoices(t.set, list)
 	}
+	var unwritable []string // that no key of a map can be
 	for _, text := range list {
 		o, _, _ := m.x.Option(t.set, text)
 		if o == nil {
 			o = m.likeChoice(t.set, text, f.choices[text])
 			c.needed = true
 		}
-		if o == nil || strings.ContainsAny(text, "|*") {
+		if o == nil {
 			c.unknown = append(c.unknown, text)
 			continue
 		}
+		if strings.ContainsAny(text, "|*") {
+			unwritable = append(unwritable, text)
+		}
 		c.options[text], used[o.ID] = m.optionName(t.set, o), true
+	}
+	if c.needed {
+		c.unknown = append(c.unknown, unwritable...)
 	}
 	for i := range t.set.Options {
 		if o := &t.set.Options[i]; !used[o.ID] {
@@ -294,6 +298,26 @@ func (m *matcher) choicesOf(t *target, f *field) *choices {
 		}
 	}
 	return c
+}
+
+// severalChoices parts what holds several choices, as the conversion does: at commas, and at spaces
+// where that gives no option.
+func (m *matcher) severalChoices(set *metadata.OptionSet, list []string) []string {
+	var parts []string
+	for _, text := range list {
+		pieces := strings.Split(text, ",")
+		for i := range pieces {
+			pieces[i] = strings.TrimSpace(pieces[i])
+		}
+		if len(pieces) == 1 {
+			if o, _, _ := m.x.Option(set, pieces[0]); o == nil && m.like(set, pieces[0]) == nil {
+				pieces = strings.Fields(text)
+			}
+		}
+		parts = append(parts, pieces...)
+	}
+	return slices.DeleteFunc(slices.Compact(slices.Sorted(slices.Values(parts))),
+		func(s string) bool { return s == "" })
 }
 
 func (m *matcher) optionName(set *metadata.OptionSet, o *metadata.Option) string {

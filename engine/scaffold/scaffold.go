@@ -143,6 +143,9 @@ func (w *writer) plan() {
 // count counts what is joined, and notes which maps it takes.
 func (w *writer) count(targets []*target) {
 	for _, t := range targets {
+		if t.generated {
+			continue
+		}
 		w.draft.Of++
 		switch {
 		case t.field != nil:
@@ -198,7 +201,7 @@ func (w *writer) programAttributes() []*target {
 			mandatory: a.Mandatory}
 		t.kind, t.set = w.kind(x.ValueType, x.OptionSet)
 		if x.Generated {
-			t.ask, t.mandatory = "DHIS2 generates it", false
+			t.ask, t.mandatory, t.generated = "DHIS2 generates it", false, true
 		}
 		list = append(list, t)
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 )
 
 //go:embed all:anc all:tour all:cookbook all:triggers all:photos
@@ -31,7 +32,7 @@ func Names() []string {
 // Files gives the files of one example; the error says that there is no such example.
 func Files(name string) (fs.FS, error) {
 	if _, err := fs.Stat(files, name); err != nil {
-		return nil, fmt.Errorf("there is no example %q; there are %v", name, Names())
+		return nil, fmt.Errorf("there is no example %q; there are %s", name, strings.Join(Names(), ", "))
 	}
 	return fs.Sub(files, name)
 }

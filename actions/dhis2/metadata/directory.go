@@ -32,6 +32,7 @@ type source interface {
 	byID(id string) *Named
 	byCode(code string) []int32
 	byName(name string) []int32
+	likeSpelled(ref string) []int32
 }
 
 // anySource hides a finder's type.
@@ -96,7 +97,8 @@ func (d *directory) Fields(collection string) []string {
 	return fields
 }
 
-// Find gives every object of a collection whose field has the value, exactly.
+// Find gives every object of a collection whose field has the value: exactly, or, where none has,
+// a code or name that differs in nothing that is seen, such as a space at its end.
 func (d *directory) Find(collection, field, value string) []*rules.Object {
 	s, ok := d.sources[collection]
 	if !ok || value == "" {
@@ -109,9 +111,13 @@ func (d *directory) Find(collection, field, value string) []*rules.Object {
 			fit = []int32{i}
 		}
 	case "code":
-		fit = s.byCode(value)
+		if fit = s.byCode(value); len(fit) == 0 {
+			fit = spelledAs(s, value, func(n *Named) string { return n.Code })
+		}
 	case "name":
-		fit = s.byName(value)
+		if fit = s.byName(value); len(fit) == 0 {
+			fit = spelledAs(s, value, func(n *Named) string { return n.Name })
+		}
 	default:
 		if collection == OrgUnits {
 			d.attributes()
@@ -123,6 +129,12 @@ func (d *directory) Find(collection, field, value string) []*rules.Object {
 		found[i] = d.object(collection, at)
 	}
 	return found
+}
+
+// spelledAs gives those of which a text is spelled as value is.
+func spelledAs(s source, value string, text func(*Named) string) []int32 {
+	want := spelled(value)
+	return slices.DeleteFunc(s.likeSpelled(value), func(i int32) bool { return spelled(text(s.at(i))) != want })
 }
 
 // Names gives the values of a field for suggestions.

@@ -3,7 +3,10 @@ package metadata
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // finder finds objects of one collection by uid, code or name.
@@ -17,6 +20,10 @@ type finder[T any] struct {
 	// codes and names hold the positions of the objects; more those of a code or name that several share, by the same key.
 	codes, names         map[string]int32
 	moreCodes, moreNames map[string][]int32
+
+	// spaced holds those whose code or name differs from spelled of it, by that: none in most
+	// collections.
+	spaced map[string][]int32
 }
 
 func newFinder[T any](collection string, items []T, named func(*T) *Named) *finder[T] {
@@ -43,8 +50,28 @@ func (f *finder[T]) prepare() {
 			n := f.named(&f.items[i])
 			note(f.codes, f.moreCodes, n.Code, int32(i))
 			note(f.names, f.moreNames, n.Name, int32(i))
+			for _, text := range [...]string{n.Code, n.Name} {
+				if s := spelled(text); s != text {
+					if f.spaced == nil {
+						f.spaced = map[string][]int32{}
+					}
+					f.spaced[s] = append(f.spaced[s], int32(i))
+				}
+			}
 		}
 	})
+}
+
+// spelled is a name as people see it. DHIS2 keeps spaces at the ends of names and several between
+// words, which no editor, spreadsheet or YAML file shows or keeps; and an accent can be written as a
+// letter of its own or as a sign behind one.
+func spelled(name string) string { return norm.NFC.String(strings.Join(strings.Fields(name), " ")) }
+
+// likeSpelled gives those whose code or name is spelled as ref is.
+func (f *finder[T]) likeSpelled(ref string) []int32 {
+	f.prepare()
+	ref = spelled(ref)
+	return slices.Concat(f.byCode(ref), f.byName(ref), f.spaced[ref])
 }
 
 func note(first map[string]int32, more map[string][]int32, key string, i int32) {
@@ -79,7 +106,11 @@ func (f *finder[T]) find(ref string, among []string, old *former) (one *T, ambig
 	if i, ok := f.ids[ref]; ok && allowed(i) {
 		return &f.items[i], nil, nil
 	}
-	fit := slices.DeleteFunc(append(f.byCode(ref), f.byName(ref)...), func(i int32) bool { return !allowed(i) })
+	other := func(i int32) bool { return !allowed(i) }
+	fit := slices.DeleteFunc(append(f.byCode(ref), f.byName(ref)...), other)
+	if len(fit) == 0 {
+		fit = slices.DeleteFunc(f.likeSpelled(ref), other)
+	}
 	slices.Sort(fit)
 	fit = slices.Compact(fit)
 	if len(fit) == 0 {

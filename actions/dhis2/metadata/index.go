@@ -201,7 +201,7 @@ func (x *Index) optionNames(c *CategoryOptionCombo) string {
 func unorderedKey(s string) string {
 	parts := strings.Split(s, ",")
 	for i := range parts {
-		parts[i] = strings.TrimSpace(parts[i])
+		parts[i] = spelled(parts[i])
 	}
 	slices.Sort(parts)
 	return strings.Join(parts, ",")

@@ -292,6 +292,46 @@ func TestRenamed(t *testing.T) {
 	}
 }
 
+// Real servers hold names with spaces that nobody sees; tables and lookups trim what they read.
+func TestNamesAsTheyAreSeen(t *testing.T) {
+	s := &Snapshot{
+		DataElements: []DataElement{
+			{Named: Named{ID: "aaaaaaaaaa1", Name: "Route: several "}},
+			{Named: Named{ID: "aaaaaaaaaa2", Name: "Cas  confirmés"}},
+			{Named: Named{ID: "aaaaaaaaaa3", Name: "Deaths"}},
+			{Named: Named{ID: "aaaaaaaaaa4", Name: "Deaths "}},
+		},
+		OrgUnits: []OrgUnit{{Named: Named{ID: "bbbbbbbbbb1", Name: "Poste  de santé ", Code: " P 1"},
+			Path: "/bbbbbbbbbb1"}},
+		OptionSets: []OptionSet{{Named: Named{ID: "cccccccccc1", Name: "Culture"},
+			Options: []Option{{Named: Named{ID: "dddddddddd1", Code: "NTM", Name: "NTM: "}}}}},
+	}
+	x := NewIndex(s)
+	for ref, want := range map[string]string{
+		"Route: several": "aaaaaaaaaa1", "Route: several ": "aaaaaaaaaa1", "Cas confirme\u0301s": "aaaaaaaaaa2",
+		"Deaths": "aaaaaaaaaa3", "Deaths ": "aaaaaaaaaa4", "Deaths  ": "", "deaths": "",
+	} {
+		found, _, _ := x.DataElement(ref, nil)
+		if want == "" && found != nil || want != "" && (found == nil || found.ID != want) {
+			t.Errorf("data element %q: %v, want %q", ref, found, want)
+		}
+	}
+	if found, _, _ := x.DataElement("Deaths", []string{"aaaaaaaaaa4"}); found == nil || found.ID != "aaaaaaaaaa4" {
+		t.Errorf("of those that count: %v", found)
+	}
+	for field, value := range map[string]string{"name": "Poste de santé", "code": "P 1"} {
+		if found := x.Directory().Find(OrgUnits, field, value); len(found) != 1 || found[0].ID != "bbbbbbbbbb1" {
+			t.Errorf("org unit by %s: %v", field, found)
+		}
+	}
+	if found := x.Directory().Find(OrgUnits, "code", "Poste de santé"); len(found) != 0 {
+		t.Errorf("a name is taken for a code: %v", found)
+	}
+	if o, _, _ := x.Option(&s.OptionSets[0], "NTM:"); o == nil {
+		t.Error("the option is not found")
+	}
+}
+
 func TestNearest(t *testing.T) {
 	names := []string{"First name", "Last name", "Date of birth", "National ID", "Phone number", "Sex"}
 	for written, want := range map[string]string{

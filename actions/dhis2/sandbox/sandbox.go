@@ -41,6 +41,9 @@ type Options struct {
 	Clock func() time.Time
 }
 
+// PracticeToken is a personal access token that signs in as admin on every sandbox.
+func PracticeToken() string { return api.PracticeToken }
+
 // Server is a running sandbox. It is an http.Handler and safe for concurrent use.
 type Server struct {
 	env    *rest.Env

@@ -17,6 +17,12 @@ const (
 	tokenLength    = 44
 )
 
+// PracticeToken signs in as admin on every sandbox, as the password that everybody knows does, so
+// that a project which signs in with a token can practise.
+var PracticeToken = tokenPrefix + practiceCode + checksum(practiceCode)
+
+const practiceCode = "PracticeServerOnlyPracticeServerOnlyPractice"
+
 func newToken() string {
 	var seed [32]byte
 	_, _ = rand.Read(seed[:]) // never fails, see crypto/rand
