@@ -249,6 +249,15 @@ type Summary struct {
 	Size    int64     // bytes on disk; 0 when not known
 }
 
+// Encryption says what of a journal is encrypted.
+type Encryption struct {
+	Payloads bool `json:"payloads"` // of records that were kept since there is a key
+	// Names are ids, keys, external ids and the texts of the audit trail: all of them or none. When
+	// they are hidden, no payload is in clear.
+	Names   bool `json:"names"`
+	OldKeys bool `json:"old_keys,omitempty"` // something is still encrypted with an older key
+}
+
 // RuleSummary counts the records of one rule. File rows that were plainly delivered are counted through their files.
 type RuleSummary struct {
 	Rule                                                             string

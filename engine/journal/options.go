@@ -13,8 +13,9 @@ const DefaultLease = 10 * time.Second
 // Options are what both stores take.
 type Options struct {
 	Logger *slog.Logger
-	// Key encrypts what records hold of people: bodies, origins, values and details of problems. At
-	// least 16 bytes; nil keeps them in clear.
+	// Key encrypts what records hold of people: bodies, origins, values and details of problems, and
+	// from the beginning or from Rekey on also ids, keys, external ids and the texts of the audit
+	// trail. At least 16 bytes; nil keeps them in clear.
 	Key []byte
 	// OldKeys open what was encrypted before Key was in use, until Rekey.
 	OldKeys [][]byte

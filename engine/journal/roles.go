@@ -161,6 +161,8 @@ type Reader interface {
 	Story(ctx context.Context, who string, limit int) (Story, error)
 	// Figures are in order of time, rule and server; a stretch in which nothing happened has none.
 	Figures(ctx context.Context, q FigureQuery) ([]Figures, error)
+	// Encryption says what of the journal is encrypted.
+	Encryption(ctx context.Context) (Encryption, error)
 	// Summary counts records; Causes groups the failed ones, the most frequent first.
 	Summary(ctx context.Context) (Summary, error)
 	Causes(ctx context.Context, f Filter) ([]Cause, error)
@@ -177,8 +179,9 @@ type Maintenance interface {
 	// newest record always stays.
 	Expire(ctx context.Context, r Retention, now time.Time) (Expired, error)
 	// Rekey encrypts all payloads that are in clear or were encrypted with an older key with the
-	// newest one, and says how many; the older keys are not needed any more then. A runner at work is
-	// answered with *ErrInUse. It may be stopped and started again.
+	// newest one, and says how many; ids, keys, external ids and what the audit trail says are hidden
+	// with it, too. The older keys are not needed any more then. A runner at work is answered with
+	// *ErrInUse. It may be stopped and started again.
 	Rekey(ctx context.Context) (int64, error)
 	// Check verifies the store's integrity and what must hold between its records. It reads all of them.
 	Check(ctx context.Context) error

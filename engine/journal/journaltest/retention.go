@@ -229,7 +229,7 @@ func testRekey(t *testing.T, p Place) {
 	intact(j, a, b, c)
 	n, err := j.Rekey(t.Context())
 	must(t, err)
-	diff(t, "encrypted anew: body, origin, problem and share of two records", n, int64(8))
+	diff(t, "encrypted anew: body, origin and problem of three records, share of two", n, int64(11))
 	n, err = j.Rekey(t.Context())
 	must(t, err)
 	diff(t, "once more", n, int64(0))

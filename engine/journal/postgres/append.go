@@ -146,7 +146,7 @@ func (s *Store) appendTogether(ctx context.Context, batch []*appendOp) error {
 			if o.cursor == nil {
 				continue
 			}
-			if _, err := t.Exec(ctx, setMeta, clean(cursorPrefix+o.cursor.Name), clean(o.cursor.Value)); err != nil {
+			if _, err := t.Exec(ctx, setMeta, clean(cursorPrefix+o.cursor.Name), t.s.hide(o.cursor.Value)); err != nil {
 				return fmt.Errorf("keep the place in %s: %w", o.cursor.Name, err)
 			}
 		}

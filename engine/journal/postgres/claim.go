@@ -199,7 +199,7 @@ func (s *Store) ClaimKeys(ctx context.Context, owner string, keys []journal.RowK
 	chains := make([]int64, len(keys))
 	first := map[int64]int64{} // the place of a key's first row
 	for i, key := range keys {
-		chains[i] = codec.Chain(key.Key)
+		chains[i] = s.sealer.Chain(key.Key)
 		if _, known := first[chains[i]]; !known {
 			first[chains[i]] = key.Seq
 		}
@@ -257,7 +257,7 @@ func (t *tx) releaseKeys(ctx context.Context, owner string, keys []string) error
 	}
 	chains := make([]int64, len(keys))
 	for i, key := range keys {
-		chains[i] = codec.Chain(key)
+		chains[i] = t.s.sealer.Chain(key)
 	}
 	return t.release(ctx, "owner = $1 AND claimed <= 0 AND chain = ANY($2)", owner, chains)
 }

@@ -131,8 +131,8 @@ func (t *tx) held(ctx context.Context, b *journal.Batch, rows []*row) (holding, 
 	taken := map[int64]bool{} // by rows of this batch
 	for _, keys := range [][]string{b.Keys, b.Holding} {
 		for _, key := range keys {
-			others = append(others, codec.Chain(key))
-			taken[codec.Chain(key)] = true
+			others = append(others, t.s.sealer.Chain(key))
+			taken[t.s.sealer.Chain(key)] = true
 		}
 	}
 	if len(seqs)+len(others) == 0 {
@@ -375,7 +375,7 @@ func (t *tx) saveIdentities(ctx context.Context, server string, ids []actions.Id
 			b.Queue(`INSERT INTO identities AS i VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (server, type, external_id)
 				DO UPDATE SET uid = excluded.uid,
 				generation = excluded.generation, origin = excluded.origin WHERE excluded.generation > i.generation
-				OR excluded.generation = i.generation AND i.origin <> 'manual'`, server, clean(id.Type), clean(id.ExternalID),
+				OR excluded.generation = i.generation AND i.origin <> 'manual'`, server, clean(id.Type), t.s.hide(id.ExternalID),
 				clean(id.UID), id.Generation, id.Origin)
 		}
 	})

@@ -19,8 +19,9 @@ func (m memory) Contribute(ctx context.Context, list []actions.Contribution) (ma
 	names := map[string]string{}
 	var contributors []string
 	for _, c := range list {
-		names[clean(c.Contributor)] = c.Contributor
-		contributors = append(contributors, clean(c.Contributor))
+		hidden := m.s.hide(c.Contributor)
+		names[hidden] = c.Contributor
+		contributors = append(contributors, hidden)
 	}
 	// In one order, so that two runners do not wait for each other in a circle; of one contributor, as they came.
 	sorted := slices.Clone(list)
@@ -51,7 +52,7 @@ func (m memory) Contribute(ctx context.Context, list []actions.Contribution) (ma
 }
 
 func (m memory) queueContribution(b *pgx.Batch, c actions.Contribution) {
-	server, contributor, slot, value := m.server, clean(c.Contributor), clean(c.Cell), clean(c.Value)
+	server, contributor, slot, value := m.server, m.s.hide(c.Contributor), clean(c.Cell), clean(c.Value)
 	b.Queue(`INSERT INTO contributions_left SELECT server, contributor, slot FROM contributions WHERE server = $1
 		AND contributor = $2 AND slot <> $3
 		ON CONFLICT DO NOTHING`, server, contributor, slot)
@@ -100,7 +101,7 @@ func (m memory) Totals(ctx context.Context, slots []string) (map[string]actions.
 func (m memory) Settle(ctx context.Context, contributors []string) error {
 	cleaned := make([]string, len(contributors))
 	for i, c := range contributors {
-		cleaned[i] = clean(c)
+		cleaned[i] = m.s.hide(c)
 	}
 	if _, err := m.s.pool.Exec(ctx, "DELETE FROM contributions_left WHERE server = $1 AND contributor = ANY($2)",
 		m.server, cleaned); err != nil {

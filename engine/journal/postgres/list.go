@@ -99,9 +99,9 @@ func (s *Store) conditions(ctx context.Context, f journal.Filter) (*where, error
 		w.add("r.rule = (SELECT id FROM rules WHERE name = ?)", f.Rule)
 	}
 	if f.Key != "" {
-		w.add("r.chain = ? AND r.key = ?", codec.Chain(f.Key), clean(f.Key))
+		w.add("r.chain = ? AND r.key = ?", s.sealer.Chain(f.Key), s.hide(f.Key))
 	}
-	for column, value := range map[string]string{"r.id": f.ID, "o.code": f.Code, "o.class": string(f.Class),
+	for column, value := range map[string]string{"r.id": s.hide(f.ID), "o.code": f.Code, "o.class": string(f.Class),
 		"o.cause": f.Cause, "r.file": f.FileID} {
 		if value != "" {
 			w.add(column+" = ?", value)
@@ -138,7 +138,7 @@ func (s *Store) addTexts(ctx context.Context, w *where, f journal.Filter) error 
 		return err
 	}
 	if f.Seq == 0 && f.Seqs == nil {
-		w.add("r.seq = ANY(ARRAY(SELECT seq FROM terms WHERE hash = ANY(?)))", termsOf(texts))
+		w.add("r.seq = ANY(ARRAY(SELECT seq FROM terms WHERE hash = ANY(?)))", s.termsOf(texts))
 	}
 	if f.Object != "" {
 		w.add("? = ANY(string_to_array(o.objects, E'\\n'))", f.Object)
@@ -147,7 +147,7 @@ func (s *Store) addTexts(ctx context.Context, w *where, f journal.Filter) error 
 		for i := range texts {
 			texts[i] = clean(texts[i])
 		}
-		w.add("(r.id = ? OR r.key = ? OR string_to_array(o.objects, E'\\n') && ?)", f.Text, f.Text, texts)
+		w.add("(r.id = ? OR r.key = ? OR string_to_array(o.objects, E'\\n') && ?)", s.hide(f.Text), s.hide(f.Text), texts)
 	}
 	return nil
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/culvert/culvert/actions"
-	"github.com/culvert/culvert/engine/journal/internal/codec"
 )
 
 var _ actions.Locks = memory{}
@@ -99,7 +98,7 @@ func (s *Store) lockTx(ctx context.Context, do func(context.Context, *tx) error)
 func (m memory) lockHashes(names []string) []int64 {
 	hashes := make([]int64, len(names))
 	for i, name := range names {
-		hashes[i] = int64(codec.Object(m.server, name))
+		hashes[i] = m.s.sealer.Lock(m.server, name)
 	}
 	return hashes
 }

@@ -112,11 +112,11 @@ func (m memory) Identities(ctx context.Context, keys []actions.IdentityKey) (map
 	error) {
 	types, ids := make([]string, len(keys)), make([]string, len(keys))
 	for i, k := range keys {
-		types[i], ids[i] = clean(k.Type), clean(k.ExternalID)
+		types[i], ids[i] = clean(k.Type), m.s.hide(k.ExternalID)
 	}
 	out := map[actions.IdentityKey]actions.Identity{}
 	err := m.s.query(ctx, func(rows pgx.Rows) error {
-		id, err := scanIdentity(rows)
+		id, err := m.s.scanIdentity(rows)
 		out[id.IdentityKey] = id
 		return err
 	}, `SELECT i.type, i.external_id, i.uid, i.generation, i.origin FROM unnest($2::text[], $3::text[]) u(type,
@@ -136,7 +136,7 @@ func (m memory) Holders(ctx context.Context, uids []string) ([]actions.Identity,
 	}
 	var out []actions.Identity
 	err := m.s.query(ctx, func(rows pgx.Rows) error {
-		id, err := scanIdentity(rows)
+		id, err := m.s.scanIdentity(rows)
 		out = append(out, id)
 		return err
 	}, "SELECT type, external_id, uid, generation, origin FROM identities WHERE uid = ANY($2) AND server = $1", m.server,
@@ -147,9 +147,12 @@ func (m memory) Holders(ctx context.Context, uids []string) ([]actions.Identity,
 	return out, nil
 }
 
-func scanIdentity(rows pgx.Rows) (actions.Identity, error) {
+func (s *Store) scanIdentity(rows pgx.Rows) (actions.Identity, error) {
 	var id actions.Identity
 	err := rows.Scan(&id.Type, &id.ExternalID, &id.UID, &id.Generation, &id.Origin)
+	if err == nil {
+		err = s.sealer.ShowAll(&id.ExternalID)
+	}
 	return id, err
 }
 
@@ -160,7 +163,7 @@ func (s *Store) SetIdentities(ctx context.Context, server string, ids []actions.
 			for _, id := range ids {
 				b.Queue(`INSERT INTO identities VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (server, type, external_id)
 					DO UPDATE SET uid = excluded.uid,
-					generation = excluded.generation, origin = excluded.origin`, server, clean(id.Type), clean(id.ExternalID),
+					generation = excluded.generation, origin = excluded.origin`, server, clean(id.Type), s.hide(id.ExternalID),
 					clean(id.UID), id.Generation, id.Origin)
 			}
 		})
@@ -183,12 +186,12 @@ func (s *Store) ListIdentities(ctx context.Context, server, externalID string, l
 	}
 	var out []actions.Identity
 	err := s.query(ctx, func(rows pgx.Rows) error {
-		id, err := scanIdentity(rows)
+		id, err := s.scanIdentity(rows)
 		out = append(out, id)
 		return err
 	}, `SELECT type, external_id, uid, generation, origin FROM identities WHERE server = $1 AND ($2 = ''
 		OR external_id = $2)
-		ORDER BY type, external_id LIMIT $3`, server, externalID, most)
+		ORDER BY type, external_id LIMIT $3`, server, s.hide(externalID), most)
 	if err != nil {
 		return nil, fmt.Errorf("list identities: %w", s.explain(err))
 	}

@@ -16,7 +16,7 @@ import (
 
 func (t *tx) audit(ctx context.Context, who, did, why string, count int64, subject string) error {
 	_, err := t.Exec(ctx, "INSERT INTO audit (at, who, did, why, count, subject) VALUES ($1, $2, $3, $4, $5, $6)",
-		codec.Micros(t.s.now()), clean(who), did, clean(why), count, clean(subject))
+		codec.Micros(t.s.now()), clean(who), did, t.s.hide(why), count, t.s.hide(subject))
 	if err != nil {
 		return fmt.Errorf("write the audit trail: %w", err)
 	}
@@ -34,6 +34,9 @@ func (s *Store) Audit(ctx context.Context, limit int) ([]journal.AuditEntry, err
 		var e journal.AuditEntry
 		var at int64
 		err := rows.Scan(&at, &e.Who, &e.Did, &e.Why, &e.Count, &e.Subject)
+		if err == nil {
+			err = s.sealer.ShowAll(&e.Why, &e.Subject)
+		}
 		e.At = codec.Time(at)
 		out = append(out, e)
 		return err

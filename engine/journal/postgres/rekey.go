@@ -25,6 +25,12 @@ var resealed = []struct{ purpose, read, write string }{
 		"u(seq, sealed) WHERE t.seq = u.seq"},
 }
 
+// Encryption implements journal.Reader.
+func (s *Store) Encryption(ctx context.Context) (journal.Encryption, error) {
+	note, err := s.Meta(ctx, keyCheck)
+	return codec.Encryption(note), err
+}
+
 // Rekey implements journal.Maintenance. Nobody else opens the journal or writes
 // into it meanwhile.
 func (s *Store) Rekey(ctx context.Context) (count int64, err error) {
@@ -53,6 +59,12 @@ func (s *Store) Rekey(ctx context.Context) (count int64, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("encrypt the journal anew: %w", s.explain(err))
 	}
+	if to := s.sealer.Renew(); to != nil {
+		if count, err = s.rename(ctx, conn.Conn(), to); err != nil {
+			err = fmt.Errorf("encrypt the journal anew: %w", s.explain(err))
+		}
+		return count, err
+	}
 	for _, r := range resealed {
 		for after := int64(0); after >= 0; {
 			err := s.beginTx(ctx, func(ctx context.Context, t *tx) error {
@@ -71,7 +83,7 @@ func (s *Store) Rekey(ctx context.Context) (count int64, err error) {
 			return err
 		}
 		t.then(func() { count += n })
-		_, err = t.Exec(ctx, setMeta, keyCheck, s.sealer.Check())
+		_, err = t.Exec(ctx, setMeta, keyCheck, s.sealer.HiddenNote())
 		return err
 	})
 	if err != nil {

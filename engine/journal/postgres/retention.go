@@ -158,14 +158,12 @@ func (s *Store) Forget(ctx context.Context, externalID, who, why string) (journa
 			return err
 		}
 		if len(externalID) >= shared.MinMention {
-			_, err := t.Exec(ctx, "UPDATE audit SET subject = replace(subject, $1, $2), why = replace(why, $1, $2) WHERE "+
-				"strpos(subject, $1) > 0 OR strpos(why, $1) > 0", clean(externalID), shared.ForgottenKey)
-			if err != nil {
+			if err := t.forgetInAudit(ctx, clean(externalID)); err != nil {
 				return err
 			}
 			why = strings.ReplaceAll(why, externalID, shared.ForgottenKey)
 		}
-		ids, err := t.run(ctx, "DELETE FROM identities WHERE external_id = $1", clean(externalID))
+		ids, err := t.run(ctx, "DELETE FROM identities WHERE external_id = $1", s.hide(externalID))
 		if err != nil {
 			return err
 		}
@@ -186,8 +184,12 @@ func (s *Store) Forget(ctx context.Context, externalID, who, why string) (journa
 
 func (s *Store) recordsOf(ctx context.Context, externalID string) (out []int64, err error) {
 	query, args := "SELECT seq, key, id FROM records WHERE chain = $1 AND key = $2 OR id = $2 ORDER BY seq",
-		[]any{codec.Chain(externalID), clean(externalID)}
-	if len(externalID) >= shared.MinMention {
+		[]any{s.sealer.Chain(externalID), s.hide(externalID)}
+	switch {
+	case len(externalID) < shared.MinMention:
+	case s.sealer.Hides():
+		query, args = "SELECT seq, key, id FROM records ORDER BY seq", nil
+	default:
 		query, args = "SELECT seq, key, id FROM records WHERE strpos(key, $1) > 0 OR strpos(id, $1) > 0 ORDER BY seq",
 			[]any{clean(externalID)}
 	}
@@ -195,7 +197,10 @@ func (s *Store) recordsOf(ctx context.Context, externalID string) (out []int64, 
 		var seq int64
 		var key, id string
 		err := rows.Scan(&seq, &key, &id)
-		if named(key, id, externalID) {
+		if err == nil {
+			err = s.sealer.ShowAll(&key, &id)
+		}
+		if err == nil && named(key, id, externalID) {
 			out = append(out, seq)
 		}
 		return err
@@ -226,6 +231,9 @@ func (s *Store) mentions(ctx context.Context, externalID string) (out mentioning
 		var key, id string
 		var stored []byte
 		if err := rows.Scan(&seq, &ident, &state, &key, &id, &stored); err != nil {
+			return err
+		}
+		if err := s.sealer.ShowAll(&key, &id); err != nil {
 			return err
 		}
 		if named(key, id, externalID) {
@@ -269,7 +277,7 @@ func (t *tx) forgetRecords(ctx context.Context, seqs []int64, externalID string,
 	if err := t.dismiss(ctx, open); err != nil {
 		return err
 	}
-	origins, err := t.bareOrigins(ctx, seqs, before)
+	ids, origins, err := t.bare(ctx, seqs, before, clean(externalID))
 	if err != nil {
 		return err
 	}
@@ -279,10 +287,9 @@ func (t *tx) forgetRecords(ctx context.Context, seqs []int64, externalID string,
 	}
 	err = t.batch(ctx, func(b *pgx.Batch) {
 		b.Queue("UPDATE outcomes SET private = NULL, object = '', objects = '' WHERE seq = ANY($1)", seqs)
-		b.Queue(`UPDATE records r SET key = $3, chain = $4, id = CASE WHEN id = $5 OR length($5) >= $6
-			AND strpos(id, $5) > 0 THEN $3 ELSE id END, origin = u.origin
-			FROM unnest($1::bigint[], $2::bytea[]) u(seq, origin) WHERE r.seq = u.seq`, seqs, origins, shared.ForgottenKey,
-			shared.ForgottenChain, clean(externalID), shared.MinMention)
+		b.Queue(`UPDATE records r SET key = $4, chain = $5, id = u.id, origin = u.origin
+			FROM unnest($1::bigint[], $2::text[], $3::bytea[]) u(seq, id, origin) WHERE r.seq = u.seq`, seqs, ids, origins,
+			t.s.hide(shared.ForgottenKey), shared.ForgottenChain)
 		notes.queue(b)
 	})
 	if err != nil {
@@ -295,25 +302,57 @@ func (t *tx) forgetRecords(ctx context.Context, seqs []int64, externalID string,
 	return t.rehead(ctx, chainsOf(before))
 }
 
-// bareOrigins gives the origins of records without what a sender added.
-func (t *tx) bareOrigins(ctx context.Context, seqs []int64, before map[int64]standing) ([][]byte, error) {
-	bySeq := map[int64][]byte{}
-	err := each(ctx, t, func(rows pgx.Rows) error {
+// bare gives the ids of records without a person's, and their origins without what a sender added.
+func (t *tx) bare(ctx context.Context, seqs []int64, before map[int64]standing, externalID string) (ids []string,
+	origins [][]byte, err error) {
+	at := make(map[int64]int, len(seqs))
+	for i, seq := range seqs {
+		at[seq] = i
+	}
+	ids, origins = make([]string, len(seqs)), make([][]byte, len(seqs))
+	err = each(ctx, t, func(rows pgx.Rows) error {
 		var seq int64
+		var id string
 		var stored []byte
-		if err := rows.Scan(&seq, &stored); err != nil {
+		if err := rows.Scan(&seq, &id, &stored); err != nil {
+			return err
+		}
+		if err := t.s.sealer.ShowAll(&id); err != nil {
 			return err
 		}
 		o, err := t.s.sealer.OpenOrigin(before[seq].ident, stored)
 		if err != nil {
 			return err
 		}
-		bySeq[seq], err = t.s.sealer.Origin(before[seq].ident, shared.BareOrigin(o))
+		ids[at[seq]] = t.s.hide(shared.BareID(id, externalID))
+		origins[at[seq]], err = t.s.sealer.Origin(before[seq].ident, shared.BareOrigin(o))
 		return err
-	}, "SELECT seq, origin FROM records WHERE seq = ANY($1)", seqs)
-	out := make([][]byte, len(seqs))
-	for i, seq := range seqs {
-		out[i] = bySeq[seq]
+	}, "SELECT seq, id, origin FROM records WHERE seq = ANY($1)", seqs)
+	return ids, origins, err
+}
+
+// forgetInAudit takes an external id out of the audit trail.
+func (t *tx) forgetInAudit(ctx context.Context, externalID string) error {
+	var found []int64
+	var whys, subjects []string
+	err := each(ctx, t, func(rows pgx.Rows) error {
+		var id int64
+		var why, subject string
+		err := rows.Scan(&id, &why, &subject)
+		if err == nil {
+			err = t.s.sealer.ShowAll(&why, &subject)
+		}
+		if strings.Contains(why, externalID) || strings.Contains(subject, externalID) {
+			found = append(found, id)
+			whys = append(whys, t.s.hide(strings.ReplaceAll(why, externalID, shared.ForgottenKey)))
+			subjects = append(subjects, t.s.hide(strings.ReplaceAll(subject, externalID, shared.ForgottenKey)))
+		}
+		return err
+	}, "SELECT id, why, subject FROM audit")
+	if err != nil || len(found) == 0 {
+		return err
 	}
-	return out, err
+	_, err = t.Exec(ctx, `UPDATE audit a SET why = u.why, subject = u.subject
+		FROM unnest($1::bigint[], $2::text[], $3::text[]) u(id, why, subject) WHERE a.id = u.id`, found, whys, subjects)
+	return err
 }

@@ -16,6 +16,7 @@ import (
 // row is a record made ready for the database.
 type row struct {
 	rec          *journal.Record
+	id, key      string // as they are stored
 	state        int
 	rule         int32
 	ident, chain int64
@@ -37,7 +38,7 @@ func (s *Store) makeRow(ctx context.Context, r *journal.Record, now int64, alway
 	if err != nil {
 		return nil, err
 	}
-	return &row{rec: r, rule: rule, state: p.State, ident: p.Ident, chain: p.Chain, touched: now, origin: p.Origin,
+	return &row{rec: r, id: s.hide(r.ID), key: s.hide(r.Key), rule: rule, state: p.State, ident: p.Ident, chain: p.Chain, touched: now, origin: p.Origin,
 		body: p.Body, private: p.Private, always: always}, nil
 }
 
@@ -98,6 +99,9 @@ func (t *tx) findDuplicates(ctx context.Context, rows []*row) error {
 		var k knownRecord
 		err := rows.Scan(&ident, &k.seq, &content, &k.rule, &k.id)
 		k.content = uint64(content)
+		if err == nil {
+			k.id, err = t.s.sealer.Show(k.id)
+		}
 		known[ident] = k
 		return err
 	}, `SELECT u.ident, r.seq, r.content, r.rule, r.id FROM unnest($1::bigint[]) u(ident),
@@ -110,7 +114,7 @@ func (t *tx) findDuplicates(ctx context.Context, rows []*row) error {
 	for _, r := range rows {
 		k, ok := known[r.ident]
 		if r.duplicate = ok && !r.always && k.content == r.rec.Content && k.rule == r.rule &&
-			k.id == clean(r.rec.ID); r.duplicate {
+			clean(k.id) == clean(r.rec.ID); r.duplicate {
 			r.seq = k.seq
 			continue
 		}
@@ -175,8 +179,8 @@ func (t *tx) insertRows(ctx context.Context, rows []*row) error {
 		seqs[i], idents[i], chains[i], contents[i], dues[i] = r.seq, r.ident, r.chain, int64(r.rec.Content), r.due()
 		touched[i], received[i], states[i], flags[i] = r.touched, codec.Micros(r.rec.Received), int16(r.state),
 			int16(codec.Flags(r.rec))
-		attempts[i], rules[i], ids[i], keys[i], origins[i] = int32(r.rec.Attempts), r.rule, clean(r.rec.ID),
-			clean(r.rec.Key), r.origin
+		attempts[i], rules[i], ids[i], keys[i], origins[i] = int32(r.rec.Attempts), r.rule, r.id,
+			r.key, r.origin
 		versions[i], ranks[i] = r.rec.Version, r.rec.Rank
 		if o := &r.rec.Origin; o.FileID != "" {
 			place := int32(o.Row)

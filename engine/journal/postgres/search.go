@@ -80,7 +80,7 @@ func (s *Store) candidates(ctx context.Context, f journal.Filter) (candidates, e
 			return shared.Latest(n, slices.DeleteFunc(slices.Clone(seqs), func(seq int64) bool { return seq >= before })), nil
 		}, nil
 	case len(texts) > 0:
-		return along(latestByTerms, termsOf(texts)), nil
+		return along(latestByTerms, s.termsOf(texts)), nil
 	case f.FileID != "":
 		return along("SELECT seq FROM records WHERE file = $3 AND ($4::bigint = 0 OR row = $4::bigint) AND seq < $1 "+
 			"ORDER BY seq DESC LIMIT $2", f.FileID, f.Row), nil
@@ -106,10 +106,10 @@ const latestByTerms = `SELECT DISTINCT t.seq FROM unnest($3::bigint[]) u(hash), 
 	WHERE t.hash = u.hash AND t.seq < $1
 	ORDER BY t.hash DESC, t.seq DESC LIMIT $2) t ORDER BY t.seq DESC LIMIT $2`
 
-func termsOf(texts []string) []int64 {
+func (s *Store) termsOf(texts []string) []int64 {
 	hashes := make([]int64, len(texts))
 	for i, text := range texts {
-		hashes[i] = codec.Term(clean(text))
+		hashes[i] = s.sealer.Term(clean(text))
 	}
 	return hashes
 }
@@ -225,19 +225,22 @@ func (s *Store) causeGroups(ctx context.Context, query string) ([]causeGroup, er
 
 // holders gives which objects stand for external ids, where one of the texts is the one or the other.
 func (s *Store) holders(ctx context.Context, texts []string) ([]journal.Holder, error) {
-	cleaned := make([]string, len(texts))
+	cleaned, hidden := make([]string, len(texts)), make([]string, len(texts))
 	for i, text := range texts {
-		cleaned[i] = clean(text)
+		cleaned[i], hidden[i] = clean(text), s.hide(text)
 	}
 	var out []journal.Holder
 	err := s.query(ctx, func(rows pgx.Rows) error {
 		var h journal.Holder
 		err := rows.Scan(&h.Server, &h.Type, &h.ExternalID, &h.UID, &h.Generation, &h.Origin)
+		if err == nil {
+			err = s.sealer.ShowAll(&h.ExternalID)
+		}
 		out = append(out, h)
 		return err
-	}, `SELECT server, type, external_id, uid, generation, origin FROM identities WHERE external_id = ANY($1)
+	}, `SELECT server, type, external_id, uid, generation, origin FROM identities WHERE external_id = ANY($2)
 		UNION SELECT server, type, external_id, uid, generation, origin FROM identities WHERE uid = ANY($1)
-		ORDER BY 1, 2, 3`, cleaned)
+		ORDER BY 1, 2, 3`, cleaned, hidden)
 	return out, err
 }
 
@@ -246,7 +249,7 @@ func (s *Store) Story(ctx context.Context, who string, limit int) (journal.Story
 	story, err := shared.Story{
 		Holders: s.holders,
 		Records: func(ctx context.Context, texts []string, n int) ([]*journal.Record, error) {
-			seqs, err := numbers(ctx, s.pool, latestByTerms, int64(math.MaxInt64), n, termsOf(texts))
+			seqs, err := numbers(ctx, s.pool, latestByTerms, int64(math.MaxInt64), n, s.termsOf(texts))
 			if err != nil {
 				return nil, err
 			}
@@ -294,7 +297,7 @@ type term struct{ hash, seq int64 }
 // term makes a record known by a text once the transaction ends.
 func (t *tx) term(text string, seq int64) {
 	if text = clean(text); text != "" {
-		t.terms = append(t.terms, term{codec.Term(text), seq})
+		t.terms = append(t.terms, term{t.s.sealer.Term(text), seq})
 	}
 }
 
@@ -305,8 +308,11 @@ func (t *tx) dropTerms(ctx context.Context, seqs []int64) error {
 		var seq int64
 		var id, key, objects string
 		err := rows.Scan(&seq, &id, &key, &objects)
+		if err == nil {
+			err = t.s.sealer.ShowAll(&id, &key)
+		}
 		for _, text := range append(codec.SplitObjects(objects), id, key) {
-			hashes, of = append(hashes, codec.Term(text)), append(of, seq)
+			hashes, of = append(hashes, t.s.sealer.Term(clean(text))), append(of, seq)
 		}
 		return err
 	}, "SELECT r.seq, r.id, r.key, coalesce(o.objects, '') FROM records r LEFT JOIN outcomes o ON o.seq = r.seq WHERE "+

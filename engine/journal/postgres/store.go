@@ -152,32 +152,69 @@ func (s *Store) setUp(ctx context.Context) error {
 	if err := s.checkMoved(ctx); err != nil {
 		return err
 	}
-	check, err := s.Meta(ctx, keyCheck)
-	if err != nil {
+	note, want, err := s.note(ctx, s.pool)
+	if err != nil || note == want {
 		return err
 	}
-	checks, err := s.sealer.Checks(check)
-	if err != nil {
-		return fmt.Errorf("open %s: %w", s.place, err)
-	}
-	if checks == check {
-		return nil
-	}
-	// Of two runners that begin at once, the first decides; the second has to agree.
-	_, err = s.pool.Exec(ctx, "INSERT INTO meta AS m VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = "+
-		"excluded.value WHERE m.value = $3", keyCheck, checks, check)
-	if err != nil {
-		return fmt.Errorf("begin to encrypt the journal: %w", s.explain(err))
-	}
-	if check, err = s.Meta(ctx, keyCheck); err != nil {
+	if want, err = s.takeKey(ctx, codec.Hidden(want) && !codec.Hidden(note)); err != nil {
 		return err
 	}
-	s.log.Info("payloads in the journal are encrypted with this key from now on; what it held before stays as it is " +
-		"until it expires, or until `culvert rekey`")
-	if _, err = s.sealer.Checks(check); err != nil {
-		return fmt.Errorf("open %s: %w", s.place, err)
+	_, err = s.sealer.Checks(want)
+	return err
+}
+
+// takeKey notes a key that is new and gives the note. Of two runners that begin at once, the first
+// decides; the second has to agree. Where names are hidden from now on, nobody may write anything in
+// clear meanwhile.
+func (s *Store) takeKey(ctx context.Context, hides bool) (want string, err error) {
+	note := ""
+	err = pgx.BeginFunc(ctx, s.pool, func(t pgx.Tx) error {
+		locks := []int{migrationLock}
+		if hides {
+			locks = append(locks, moveLock)
+		}
+		for _, lock := range locks {
+			if _, err := t.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", s.lockID(lock)); err != nil {
+				return err
+			}
+		}
+		if note, want, err = s.note(ctx, t); err != nil || note == want {
+			return err
+		}
+		_, err := t.Exec(ctx, setMeta, keyCheck, want)
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("begin to encrypt the journal: %w", s.explain(err))
 	}
-	return nil
+	if note != want {
+		s.log.Info(shared.BeginsToEncrypt(want))
+	}
+	return want, nil
+}
+
+// note reads the journal's note about its keys, and gives it as it is to be from now on.
+func (s *Store) note(ctx context.Context, q interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}) (note, want string, err error) {
+	err = q.QueryRow(ctx, "SELECT coalesce((SELECT value FROM meta WHERE name = $1), '')", keyCheck).Scan(&note)
+	if err != nil {
+		return "", "", fmt.Errorf("open the journal: %w", s.explain(err))
+	}
+	if want, err = s.sealer.Checks(note); err != nil {
+		return "", "", fmt.Errorf("open %s: %w", s.place, err)
+	}
+	if !s.sealer.Sealing() || codec.Hidden(want) {
+		return note, want, nil
+	}
+	var empty bool
+	if err := q.QueryRow(ctx, shared.IsEmpty).Scan(&empty); err != nil {
+		return "", "", fmt.Errorf("open the journal: %w", s.explain(err))
+	}
+	if empty {
+		want = s.sealer.HiddenNote()
+	}
+	return note, want, nil
 }
 
 // lockID makes an advisory lock of this schema's own.
@@ -217,7 +254,13 @@ func (s *Store) Cursor(ctx context.Context, name string) (string, error) {
 func (s *Store) Meta(ctx context.Context, name string) (string, error) {
 	var value string
 	err := s.pool.QueryRow(ctx, "SELECT value FROM meta WHERE name = $1", clean(name)).Scan(&value)
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", nil
+	}
+	if err == nil && shared.OwnName(name) == nil {
+		value, err = s.sealer.Show(value)
+	}
+	if err != nil {
 		return "", fmt.Errorf("read %q from the journal: %w", name, s.explain(err))
 	}
 	return value, nil
@@ -231,7 +274,7 @@ func (s *Store) SetMeta(ctx context.Context, name, value string) error {
 		return err
 	}
 	err := s.tx(ctx, func(ctx context.Context, t *tx) error {
-		_, err := t.Exec(ctx, setMeta, clean(name), clean(value))
+		_, err := t.Exec(ctx, setMeta, clean(name), s.hide(value))
 		return err
 	})
 	if err != nil {
@@ -256,11 +299,14 @@ func (s *Store) ChangeMeta(ctx context.Context, name string, entry journal.Audit
 		if err := t.QueryRow(ctx, "SELECT value FROM meta WHERE name = $1 FOR UPDATE", clean(name)).Scan(&value); err != nil {
 			return err
 		}
-		value, err := change(value)
+		value, err := s.sealer.Show(value)
+		if err == nil {
+			value, err = change(value)
+		}
 		if err != nil {
 			return err
 		}
-		if _, err := t.Exec(ctx, setMeta, clean(name), clean(value)); err != nil {
+		if _, err := t.Exec(ctx, setMeta, clean(name), s.hide(value)); err != nil {
 			return err
 		}
 		return t.audit(ctx, entry.Who, entry.Did, entry.Why, entry.Count, entry.Subject)
@@ -272,7 +318,10 @@ func (s *Store) ChangeMeta(ctx context.Context, name string, entry journal.Audit
 }
 
 // clean makes a text one that PostgreSQL takes.
-func clean(text string) string { return shared.Clean(text) }
+func clean(text string) string { return codec.Clean(text) }
+
+// hide gives what is stored of a text that is hidden once there is a key.
+func (s *Store) hide(text string) string { return s.sealer.Hide(clean(text)) }
 
 // rule gives the number of a rule, making it known when it is new.
 func (s *Store) rule(ctx context.Context, name string) (int32, error) {

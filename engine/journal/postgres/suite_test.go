@@ -88,9 +88,64 @@ func (p place) Open(t testing.TB, o journal.Options) journal.Journal {
 	return s
 }
 
+// Bytes gives all that the tables hold, as text and as bytes, and their files as the server keeps them.
+func (p place) Bytes(t testing.TB) (all []byte) {
+	t.Helper()
+	ctx := t.Context()
+	conn, err := pgx.Connect(ctx, string(p))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(ctx)
+	text := func(query string, args ...any) (out []string) {
+		rows, err := conn.Query(ctx, query, args...)
+		if err == nil {
+			out, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		}
+		if err != nil {
+			t.Fatal(query, err)
+		}
+		return out
+	}
+	for _, table := range text("SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema()") {
+		for _, row := range text("SELECT t::text FROM " + table + " t") {
+			all = append(all, row...)
+		}
+	}
+	for _, column := range text(`SELECT table_name || '.' || column_name FROM information_schema.columns
+		WHERE table_schema = current_schema() AND data_type = 'bytea'`) {
+		table, name, _ := strings.Cut(column, ".")
+		for _, row := range text("SELECT encode(" + name + ", 'escape') FROM " + table + " WHERE " + name +
+			" IS NOT NULL") {
+			all = append(all, row...)
+		}
+	}
+	if text("SELECT rolsuper::text FROM pg_roles WHERE rolname = current_user")[0] != "true" {
+		return all // who may not read the server's files
+	}
+	if _, err := conn.Exec(ctx, "CHECKPOINT"); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range text(`SELECT encode(pg_read_binary_file(pg_relation_filepath(c.oid)), 'escape') FROM pg_class c
+		WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'i') AND relpersistence = 'p'`) {
+		all = append(all, file...)
+	}
+	return all
+}
+
 func TestSuite(t *testing.T) {
 	t.Parallel()
 	journaltest.Run(t, func(t *testing.T) journaltest.Place { return newPlace(t) })
+}
+
+func TestSuiteSealed(t *testing.T) {
+	t.Parallel()
+	journaltest.Run(t, func(t *testing.T) journaltest.Place { return journaltest.Sealed(newPlace(t)) })
+}
+
+func TestModelSealed(t *testing.T) {
+	t.Parallel()
+	journaltest.Model(t, func(t *testing.T) journaltest.Place { return journaltest.Sealed(newPlace(t)) })
 }
 
 func TestModel(t *testing.T) {

@@ -17,7 +17,7 @@ func (t *tx) supersede(ctx context.Context, versions []journal.Version, server s
 	var all []shared.Newer
 	for _, v := range versions {
 		if v.ID != "" {
-			all = append(all, shared.Newer{Ident: codec.Ident(v.Rule, v.ID), Order: v.Order, Seq: v.Seq})
+			all = append(all, shared.Newer{Ident: t.s.sealer.Ident(v.Rule, v.ID), Order: v.Order, Seq: v.Seq})
 		}
 		if v.Fixes == 0 {
 			continue

@@ -315,9 +315,7 @@ func (x *Transfer) Finish(ctx context.Context) error {
 			`INSERT INTO counts AS c SELECT rule, state, 0, count(*), 0 FROM records GROUP BY rule, state
 				ON CONFLICT (rule, state, slot) DO UPDATE SET n = excluded.n`,
 			"DELETE FROM keys",
-			`INSERT INTO keys (chain, seq, rule, due, state) SELECT DISTINCT ON (chain) chain, seq, rule, next_try, state
-				FROM records r WHERE state IN (0, 2)
-				ORDER BY chain, ` + linePlace,
+			fillKeys,
 			"SELECT setval('record_seq', greatest(1, (SELECT max(seq) FROM records), (SELECT max(place + places) FROM files)))",
 			"SELECT setval(pg_get_serial_sequence('rules', 'id'), greatest(1, (SELECT max(id) FROM rules)))",
 			"DELETE FROM meta WHERE name = '" + shared.MetaMoving + "'",

@@ -21,6 +21,10 @@ const linePlace = `CASE WHEN r.flags & 8 <> 0 THEN 1 WHEN EXISTS (SELECT 1 FROM 
 	AND w.seq < r.seq) THEN 2 ELSE 0 END, CASE WHEN r.flags & 8 <> 0 THEN r.state END, CASE
 	WHEN r.flags & 8 <> 0 THEN r.next_try END, r.seq`
 
+// fillKeys makes the keys of all unsettled records known.
+const fillKeys = `INSERT INTO keys (chain, seq, rule, due, state) SELECT DISTINCT ON (chain) chain, seq, rule, next_try,
+	state FROM records r WHERE state IN (0, 2) ORDER BY chain, ` + linePlace
+
 // waitersOf gives the records of keys that wait for their parents. It asks key by key: the planner
 // believes that most records have the flag, and would rather read all of them for many keys at
 // once.

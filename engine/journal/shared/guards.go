@@ -161,6 +161,14 @@ func Names(key, id, externalID string) bool {
 	return sources.Mentions(key, externalID) || sources.Mentions(id, externalID)
 }
 
+// BareID gives a record's id as it stays when a person is forgotten.
+func BareID(id, externalID string) string {
+	if id == externalID || len(externalID) >= MinMention && strings.Contains(id, externalID) {
+		return ForgottenKey
+	}
+	return id
+}
+
 // Quoted gives an external id as it stands inside of a JSON text.
 func Quoted(externalID string) (string, error) {
 	quoted, err := json.Marshal(externalID)

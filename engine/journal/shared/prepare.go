@@ -21,7 +21,7 @@ func Prepare(sealer *codec.Sealer, r *journal.Record) (p Prepared, err error) {
 	if err := Whole(r); err != nil {
 		return p, err
 	}
-	p.Ident, p.Chain = codec.Ident(r.Rule, r.ID), codec.Chain(r.Key)
+	p.Ident, p.Chain = sealer.Ident(r.Rule, r.ID), sealer.Chain(r.Key)
 	if p.Origin, err = sealer.Origin(p.Ident, r.Origin); err != nil {
 		return p, err
 	}

@@ -63,6 +63,9 @@ func (s *Stored) Record(sealer *codec.Sealer) (*journal.Record, error) {
 
 // open opens what may be sealed.
 func (s *Stored) open(sealer *codec.Sealer, r *journal.Record) (err error) {
+	if err := sealer.ShowAll(&r.ID, &r.Key); err != nil {
+		return err
+	}
 	if r.Origin, err = sealer.OpenOrigin(s.ident, s.origin); err != nil {
 		return err
 	}

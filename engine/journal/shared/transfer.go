@@ -8,9 +8,9 @@ import (
 	"hash/fnv"
 	"iter"
 	"math"
-	"strings"
 
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/journal/internal/codec"
 )
 
 // Table is a part of a journal as it goes from one store to another. Both stores give and take the
@@ -87,7 +87,7 @@ func (d *Digest) Add(row []any) error {
 		case float64:
 			text = binary.BigEndian.AppendUint64(append(text, 'f'), math.Float64bits(v))
 		case string:
-			v = Clean(v)
+			v = codec.Clean(v)
 			text = append(binary.BigEndian.AppendUint64(append(text, 's'), uint64(len(v))), v...)
 		case []byte:
 			text = append(binary.BigEndian.AppendUint64(append(text, 'b'), uint64(len(v))), v...)
@@ -160,11 +160,6 @@ func moveTable(ctx context.Context, from Source, to Target, t Table, loaded map[
 			"old store is as it was", t.Name, kept.Rows, d.Rows)
 	}
 	return d, err
-}
-
-// Clean makes a text one that PostgreSQL takes: a NUL or broken UTF-8 in one record must not keep all others out.
-func Clean(text string) string {
-	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
 }
 
 var errStopped = errors.New("stopped")

@@ -26,6 +26,7 @@ const (
 // row is a record made ready for the file outside of the writer, so that sealing runs on all cores.
 type row struct {
 	rec          *journal.Record
+	id, key      string // as they are stored
 	state        int
 	ident, chain int64
 	touched      int64
@@ -44,7 +45,7 @@ func (s *Store) makeRow(r *journal.Record, now int64, always bool) (*row, error)
 	if err != nil {
 		return nil, err
 	}
-	return &row{rec: r, state: p.State, ident: p.Ident, chain: p.Chain, touched: now, origin: p.Origin, body: p.Body,
+	return &row{rec: r, id: s.sealer.Hide(r.ID), key: s.sealer.Hide(r.Key), state: p.State, ident: p.Ident, chain: p.Chain, touched: now, origin: p.Origin, body: p.Body,
 		private: p.Private, always: always, placed: always && r.Seq > 0}, nil
 }
 
@@ -64,7 +65,7 @@ func (s *Store) Append(ctx context.Context, records []*journal.Record, cursor *s
 	o := &op{rows: rows, weight: len(rows)}
 	if cursor != nil {
 		o.do = func(t *tx) error {
-			if err := t.exec(setMeta, cursorPrefix+cursor.Name, cursor.Value); err != nil {
+			if err := t.exec(setMeta, cursorPrefix+cursor.Name, s.sealer.Hide(cursor.Value)); err != nil {
 				return fmt.Errorf("keep the place in %s: %w", cursor.Name, err)
 			}
 			return nil
@@ -155,12 +156,12 @@ func (t *tx) findDuplicates(rows []*row, indexed map[int64]bool) error {
 			continue
 		}
 		if before := latest[r.ident]; before != nil && !r.always {
-			if before.rec.Content == r.rec.Content && before.rec.ID == r.rec.ID && before.rec.Rule == r.rec.Rule {
+			if before.rec.Content == r.rec.Content && before.id == r.id && before.rec.Rule == r.rec.Rule {
 				r.duplicate, r.seq = true, before.seq
 				continue
 			}
 		} else if k, ok := known[r.ident]; ok && !r.always {
-			if k.content == r.rec.Content && k.id == r.rec.ID && k.rule == r.rec.Rule {
+			if k.content == r.rec.Content && k.id == r.id && k.rule == r.rec.Rule {
 				r.duplicate, r.seq = true, k.seq
 				continue
 			}
@@ -279,7 +280,7 @@ func (r *row) values(values []any, rule int64) []any {
 	}
 	return append(values, r.seq, r.state, number(r.head), next, r.rec.Attempts, codec.Flags(r.rec), r.touched,
 		codec.Micros(r.rec.Received), rule, r.ident,
-		r.chain, int64(r.rec.Content), r.rec.ID, r.rec.Key, file, place, r.origin,
+		r.chain, int64(r.rec.Content), r.id, r.key, file, place, r.origin,
 		r.rec.Version, r.rec.Rank, r.cause())
 }
 

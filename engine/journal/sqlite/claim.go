@@ -231,7 +231,7 @@ func (s *Store) ClaimKeys(ctx context.Context, owner string, keys []journal.RowK
 	s.claims.mu.Lock()
 	s.claims.alive(owner, s.lease)
 	for i, key := range keys {
-		chains[i] = codec.Chain(key.Key)
+		chains[i] = s.sealer.Chain(key.Key)
 		if !s.claims.busy(chains[i], s.lease) {
 			s.claims.chains[chains[i]] = holder{owner: owner}
 			given[i] = true
@@ -301,7 +301,7 @@ func (s *Store) firstUnsettled(ctx context.Context, chains []int64) (map[int64]i
 func (s *Store) ReleaseKeys(_ context.Context, owner string, keys []string) error {
 	s.claims.mu.Lock()
 	for _, key := range keys {
-		s.claims.freeKey(owner, codec.Chain(key))
+		s.claims.freeKey(owner, s.sealer.Chain(key))
 	}
 	s.claims.mu.Unlock()
 	s.notify()

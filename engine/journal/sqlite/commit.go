@@ -45,7 +45,7 @@ func (s *Store) Commit(ctx context.Context, b *journal.Batch) error {
 		s.claims.free(b.Owner, held[i].Seq)
 	}
 	for _, key := range b.Keys {
-		s.claims.freeKey(b.Owner, codec.Chain(key))
+		s.claims.freeKey(b.Owner, s.sealer.Chain(key))
 	}
 	s.claims.mu.Unlock()
 	s.notify()
@@ -76,7 +76,7 @@ func (s *Store) held(b *journal.Batch) (held []settlement, lost bool) {
 	}
 	for _, keys := range [][]string{b.Keys, b.Holding} {
 		for _, key := range keys {
-			h := s.claims.chains[codec.Chain(key)]
+			h := s.claims.chains[s.sealer.Chain(key)]
 			lost = lost || h.owner != b.Owner || h.seq != 0
 		}
 	}

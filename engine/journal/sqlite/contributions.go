@@ -16,7 +16,7 @@ var _ actions.Contributions = memory{}
 func (m memory) Contribute(ctx context.Context, list []actions.Contribution) (map[string][]string, error) {
 	contributors := make([]string, len(list))
 	for i, c := range list {
-		contributors[i] = c.Contributor
+		contributors[i] = m.s.sealer.Hide(c.Contributor)
 	}
 	asked, err := json.Marshal(contributors)
 	if err != nil {
@@ -24,7 +24,8 @@ func (m memory) Contribute(ctx context.Context, list []actions.Contribution) (ma
 	}
 	var left map[string][]string
 	err = m.s.writer.change(ctx, len(list), func(t *tx) error {
-		for _, c := range list {
+		for i, c := range list {
+			c.Contributor = contributors[i]
 			if err := t.contribute(m.server, c, m.s.sealer.Share(m.server, c.Cell, c.Value)); err != nil {
 				return err
 			}
@@ -36,6 +37,9 @@ func (m memory) Contribute(ctx context.Context, list []actions.Contribution) (ma
 		return scan(rows, err, func(rows *sql.Rows) error {
 			var contributor, slot string
 			err := rows.Scan(&contributor, &slot)
+			if err == nil {
+				err = m.s.sealer.ShowAll(&contributor)
+			}
 			left[contributor] = append(left[contributor], slot)
 			return err
 		})
@@ -98,7 +102,7 @@ func (m memory) Totals(ctx context.Context, slots []string) (map[string]actions.
 
 // Settle implements actions.Contributions.
 func (m memory) Settle(ctx context.Context, contributors []string) error {
-	asked, err := json.Marshal(contributors)
+	asked, err := json.Marshal(m.s.sealer.HideAll(contributors))
 	if err == nil {
 		err = m.s.writer.change(ctx, 1, func(t *tx) error {
 			return t.exec("DELETE FROM contributions_left WHERE server = ? AND contributor IN (SELECT value FROM json_each(?))",

@@ -17,6 +17,15 @@ import (
 // of them. Nothing is lost in a crash: memory is read again from the records above the mark.
 const foundMark = "journal.found"
 
+// reindex fills the table with all records.
+var reindex = []string{
+	"DELETE FROM finder",
+	"INSERT OR IGNORE INTO finder SELECT hash, seq FROM (SELECT ident AS hash, seq FROM records UNION ALL SELECT " +
+		"chain, seq FROM records WHERE state IN (0, 2)) ORDER BY hash, seq",
+	"INSERT OR REPLACE INTO meta (name, value) SELECT '" + foundMark +
+		"', CAST(coalesce(max(seq), 0) AS TEXT) FROM records",
+}
+
 // finder answers which records have an identity or a key. Its answers are candidates: whoever asks
 // verifies them against the records.
 type finder struct {

@@ -62,10 +62,10 @@ func (s *Store) conditions(ctx context.Context, f journal.Filter) (*where, error
 		w.add("n.name = ?", f.Rule)
 	}
 	if f.Key != "" {
-		w.add("r.chain = ? AND r.key = ?", codec.Chain(f.Key), f.Key)
+		w.add("r.chain = ? AND r.key = ?", s.sealer.Chain(f.Key), s.sealer.Hide(f.Key))
 	}
 	if f.ID != "" {
-		w.add("r.id = ?", f.ID)
+		w.add("r.id = ?", s.sealer.Hide(f.ID))
 	}
 	if f.Code != "" {
 		w.add("o.code = ?", f.Code)
@@ -125,7 +125,7 @@ func (s *Store) addTexts(ctx context.Context, w *where, f journal.Filter) error 
 	if f.Text == "" {
 		return nil
 	}
-	any, args := "r.id = ? OR r.key = ?", []any{f.Text, f.Text}
+	any, args := "r.id = ? OR r.key = ?", []any{s.sealer.Hide(f.Text), s.sealer.Hide(f.Text)}
 	for _, text := range texts {
 		any, args = any+" OR "+isObject, append(args, text)
 	}

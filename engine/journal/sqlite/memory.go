@@ -63,7 +63,7 @@ func (m memory) Identities(ctx context.Context, keys []actions.IdentityKey) (map
 	error) {
 	pairs := make([][2]string, len(keys))
 	for i, k := range keys {
-		pairs[i] = [2]string{k.Type, k.ExternalID}
+		pairs[i] = [2]string{k.Type, m.s.sealer.Hide(k.ExternalID)}
 	}
 	text, err := json.Marshal(pairs)
 	if err != nil {
@@ -74,12 +74,9 @@ func (m memory) Identities(ctx context.Context, keys []actions.IdentityKey) (map
 		CROSS JOIN identities i ON i.server = ? AND i.type = j.value ->> 0 AND i.external_id = j.value ->> 1`, string(text),
 		m.server)
 	err = scan(rows, err, func(rows *sql.Rows) error {
-		var id actions.Identity
-		if err := rows.Scan(&id.Type, &id.ExternalID, &id.UID, &id.Generation, &id.Origin); err != nil {
-			return err
-		}
+		id, err := m.s.scanIdentity(rows)
 		out[id.IdentityKey] = id
-		return nil
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("look up identities: %w", explain(err, m.s.place))
@@ -97,8 +94,7 @@ func (m memory) Holders(ctx context.Context, uids []string) ([]actions.Identity,
 	rows, err := m.s.read.query(ctx, `SELECT i.type, i.external_id, i.uid, i.generation, i.origin FROM json_each(?) j
 		CROSS JOIN identities i INDEXED BY identity_objects ON i.uid = j.value AND i.server = ?`, string(text), m.server)
 	err = scan(rows, err, func(rows *sql.Rows) error {
-		var id actions.Identity
-		err := rows.Scan(&id.Type, &id.ExternalID, &id.UID, &id.Generation, &id.Origin)
+		id, err := m.s.scanIdentity(rows)
 		out = append(out, id)
 		return err
 	})
@@ -106,6 +102,13 @@ func (m memory) Holders(ctx context.Context, uids []string) ([]actions.Identity,
 		return nil, fmt.Errorf("look up who stands for people: %w", explain(err, m.s.place))
 	}
 	return out, nil
+}
+
+func (s *Store) scanIdentity(rows *sql.Rows) (id actions.Identity, err error) {
+	if err = rows.Scan(&id.Type, &id.ExternalID, &id.UID, &id.Generation, &id.Origin); err == nil {
+		err = s.sealer.ShowAll(&id.ExternalID)
+	}
+	return id, err
 }
 
 // saveIdentities keeps what was learned. A generation never goes back, for a runner that was taken
@@ -118,7 +121,7 @@ func (t *tx) saveIdentities(server string, ids []actions.Identity) error {
 			ON CONFLICT (server, type, external_id) DO UPDATE SET uid = excluded.uid, generation = excluded.generation,
 			origin = excluded.origin WHERE excluded.generation > identities.generation
 				OR excluded.generation = identities.generation AND identities.origin <> 'manual'`,
-			server, id.Type, id.ExternalID, id.UID, id.Generation, id.Origin); err != nil {
+			server, id.Type, t.w.sealer.Hide(id.ExternalID), id.UID, id.Generation, id.Origin); err != nil {
 			return fmt.Errorf("keep an identity: %w", err)
 		}
 	}
@@ -131,7 +134,7 @@ func (s *Store) SetIdentities(ctx context.Context, server string, ids []actions.
 		for _, id := range ids {
 			if err := t.exec("INSERT OR REPLACE INTO identities (server, type, external_id, uid, generation, origin) VALUES "+
 				"(?, ?, ?, ?, ?, ?)",
-				server, id.Type, id.ExternalID, id.UID, id.Generation, id.Origin); err != nil {
+				server, id.Type, s.sealer.Hide(id.ExternalID), id.UID, id.Generation, id.Origin); err != nil {
 				return err
 			}
 		}
@@ -148,13 +151,13 @@ func (s *Store) ListIdentities(ctx context.Context, server, externalID string, l
 	if limit <= 0 {
 		limit = -1
 	}
+	externalID = s.sealer.Hide(externalID)
 	rows, err := s.read.query(ctx, `SELECT type, external_id, uid, generation, origin FROM identities
 		WHERE server = ? AND (? = '' OR external_id = ?) ORDER BY type, external_id LIMIT ?`, server, externalID, externalID,
 		limit)
 	var out []actions.Identity
 	err = scan(rows, err, func(rows *sql.Rows) error {
-		var id actions.Identity
-		err := rows.Scan(&id.Type, &id.ExternalID, &id.UID, &id.Generation, &id.Origin)
+		id, err := s.scanIdentity(rows)
 		out = append(out, id)
 		return err
 	})

@@ -37,6 +37,7 @@ func nameRecords(ctx context.Context, conn *sql.Conn) error {
 
 func termsOfAll(ctx context.Context, conn *sql.Conn) ([]found, error) {
 	var all []found
+	clear := &codec.Sealer{} // no journal of those formats hides names
 	rows, err := conn.QueryContext(ctx,
 		"SELECT r.seq, r.id, r.key, coalesce(o.objects, '') FROM records r LEFT JOIN outcomes o ON o.seq = r.seq")
 	err = scan(rows, err, func(rows *sql.Rows) error {
@@ -44,7 +45,7 @@ func termsOfAll(ctx context.Context, conn *sql.Conn) ([]found, error) {
 		var id, key, objects string
 		err := rows.Scan(&seq, &id, &key, &objects)
 		for _, text := range append(codec.SplitObjects(objects), id, key) {
-			all = append(all, found{codec.Term(text), seq})
+			all = append(all, found{clear.Term(text), seq})
 		}
 		return err
 	})

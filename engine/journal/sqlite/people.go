@@ -14,7 +14,7 @@ import (
 
 func (s *Store) audit(t *tx, who, did, why string, count int64, subject string) error {
 	err := t.exec("INSERT INTO audit (at, who, did, why, count, subject) VALUES (?, ?, ?, ?, ?, ?)",
-		codec.Micros(s.now()), who, did, why, count, subject)
+		codec.Micros(s.now()), who, did, s.sealer.Hide(why), count, s.sealer.Hide(subject))
 	if err != nil {
 		return fmt.Errorf("write the audit trail: %w", err)
 	}
@@ -32,6 +32,9 @@ func (s *Store) Audit(ctx context.Context, limit int) ([]journal.AuditEntry, err
 		var e journal.AuditEntry
 		var at int64
 		err := rows.Scan(&at, &e.Who, &e.Did, &e.Why, &e.Count, &e.Subject)
+		if err == nil {
+			err = s.sealer.ShowAll(&e.Why, &e.Subject)
+		}
 		e.At = codec.Time(at)
 		out = append(out, e)
 		return err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/journal/internal/codec"
 	"github.com/culvert/culvert/engine/journal/shared"
 )
@@ -22,6 +23,12 @@ var resealed = []struct{ purpose, read, write string }{
 		ORDER BY o.seq LIMIT ?`, "UPDATE outcomes SET private = ? WHERE seq = ?"},
 }
 
+// Encryption implements journal.Reader.
+func (s *Store) Encryption(ctx context.Context) (journal.Encryption, error) {
+	note, err := s.Meta(ctx, keyCheck)
+	return codec.Encryption(note), err
+}
+
 // Rekey implements journal.Maintenance.
 func (s *Store) Rekey(ctx context.Context) (int64, error) {
 	if !s.sealer.Sealing() {
@@ -29,6 +36,13 @@ func (s *Store) Rekey(ctx context.Context) (int64, error) {
 	}
 	if err := s.own(ctx); err != nil {
 		return 0, err
+	}
+	if to := s.sealer.Renew(); to != nil {
+		count, err := s.rename(ctx, to)
+		if err != nil {
+			return count, fmt.Errorf("encrypt the journal anew: %w", err)
+		}
+		return count, s.scrub(ctx)
 	}
 	var count int64
 	for _, r := range resealed {
@@ -49,7 +63,7 @@ func (s *Store) Rekey(ctx context.Context) (int64, error) {
 			return err
 		}
 		t.then(func() { count += n })
-		return t.exec(setMeta, keyCheck, s.sealer.Check())
+		return t.exec(setMeta, keyCheck, s.sealer.HiddenNote())
 	})
 	if err != nil {
 		return count, fmt.Errorf("encrypt the journal anew: %w", err)

@@ -217,13 +217,12 @@ func (s *Store) Forget(ctx context.Context, externalID, who, why string) (journa
 			return err
 		}
 		if len(externalID) >= shared.MinMention {
-			if err := t.exec("UPDATE audit SET subject = replace(subject, ?1, ?2), why = replace(why, ?1, ?2) WHERE "+
-				"instr(subject, ?1) OR instr(why, ?1)", externalID, shared.ForgottenKey); err != nil {
+			if err := s.forgetInAudit(t, externalID); err != nil {
 				return err
 			}
 			why = strings.ReplaceAll(why, externalID, shared.ForgottenKey)
 		}
-		ids, err := t.execCount("DELETE FROM identities WHERE external_id = ?", externalID)
+		ids, err := t.execCount("DELETE FROM identities WHERE external_id = ?", s.sealer.Hide(externalID))
 		if err != nil {
 			return err
 		}
@@ -244,8 +243,12 @@ func (s *Store) Forget(ctx context.Context, externalID, who, why string) (journa
 
 func (s *Store) recordsOf(ctx context.Context, externalID string) ([]int64, error) {
 	query, args := "SELECT seq, key, id FROM records WHERE chain = ? AND key = ? OR id = ? ORDER BY seq",
-		[]any{codec.Chain(externalID), externalID, externalID}
-	if len(externalID) >= shared.MinMention {
+		[]any{s.sealer.Chain(externalID), s.sealer.Hide(externalID), s.sealer.Hide(externalID)}
+	switch {
+	case len(externalID) < shared.MinMention:
+	case s.sealer.Hides():
+		query, args = "SELECT seq, key, id FROM records ORDER BY seq", nil
+	default:
 		query, args = "SELECT seq, key, id FROM records WHERE instr(key, ?) OR instr(id, ?) ORDER BY seq",
 			[]any{externalID, externalID}
 	}
@@ -255,7 +258,10 @@ func (s *Store) recordsOf(ctx context.Context, externalID string) ([]int64, erro
 		var seq int64
 		var key, id string
 		err := rows.Scan(&seq, &key, &id)
-		if shared.Names(key, id, externalID) {
+		if err == nil {
+			err = s.sealer.ShowAll(&key, &id)
+		}
+		if err == nil && shared.Names(key, id, externalID) {
 			out = append(out, seq)
 		}
 		return err
@@ -282,6 +288,9 @@ func (s *Store) mentions(ctx context.Context, externalID string) (out mentioning
 		var key, id string
 		var stored sql.RawBytes
 		if err := rows.Scan(&seq, &ident, &state, &key, &id, &stored); err != nil {
+			return err
+		}
+		if err := s.sealer.ShowAll(&key, &id); err != nil {
 			return err
 		}
 		if shared.Names(key, id, externalID) {
@@ -336,14 +345,12 @@ func (s *Store) forgetRecords(t *tx, seqs []int64, externalID string, out *journ
 		return err
 	}
 	for _, seq := range seqs {
-		origin, err := s.bareOrigin(t, seq, before[seq].ident)
+		id, origin, err := s.bare(t, seq, before[seq].ident, externalID)
 		if err != nil {
 			return err
 		}
-		if err := t.exec("UPDATE records SET key = ?, chain = 1, id = CASE WHEN id = ? OR length(?) >= ? AND instr(id, ?) "+
-			"THEN ? ELSE id END, origin = ? WHERE seq = ?",
-			shared.ForgottenKey, externalID, externalID, shared.MinMention, externalID, shared.ForgottenKey, origin,
-			seq); err != nil {
+		if err := t.exec("UPDATE records SET key = ?, chain = ?, id = ?, origin = ? WHERE seq = ?",
+			s.sealer.Hide(shared.ForgottenKey), shared.ForgottenChain, s.sealer.Hide(id), origin, seq); err != nil {
 			return err
 		}
 	}
@@ -360,17 +367,45 @@ func (s *Store) forgetRecords(t *tx, seqs []int64, externalID string, out *journ
 	return nil
 }
 
-// bareOrigin gives a record's origin without what a sender added.
-func (s *Store) bareOrigin(t *tx, seq, ident int64) ([]byte, error) {
-	var stored []byte
-	if err := t.queryRow("SELECT origin FROM records WHERE seq = ?", seq).Scan(&stored); err != nil {
-		return nil, err
+// bare gives a record's id without a person's, and its origin without what a sender added.
+func (s *Store) bare(t *tx, seq, ident int64, externalID string) (id string, origin []byte, err error) {
+	if err := t.queryRow("SELECT id, origin FROM records WHERE seq = ?", seq).Scan(&id, &origin); err != nil {
+		return "", nil, err
 	}
-	o, err := s.sealer.OpenOrigin(ident, stored)
+	if err := s.sealer.ShowAll(&id); err != nil {
+		return "", nil, err
+	}
+	o, err := s.sealer.OpenOrigin(ident, origin)
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
-	return s.sealer.Origin(ident, shared.BareOrigin(o))
+	origin, err = s.sealer.Origin(ident, shared.BareOrigin(o))
+	return shared.BareID(id, externalID), origin, err
+}
+
+// forgetInAudit takes an external id out of the audit trail.
+func (s *Store) forgetInAudit(t *tx, externalID string) error {
+	type texts struct{ why, subject string }
+	found := map[int64]texts{}
+	rows, err := t.query("SELECT id, why, subject FROM audit")
+	err = scan(rows, err, func(rows *sql.Rows) error {
+		var id int64
+		var x texts
+		err := rows.Scan(&id, &x.why, &x.subject)
+		if err == nil {
+			err = s.sealer.ShowAll(&x.why, &x.subject)
+		}
+		if strings.Contains(x.why, externalID) || strings.Contains(x.subject, externalID) {
+			found[id] = x
+		}
+		return err
+	})
+	for id, x := range found {
+		err = errors.Join(err, t.exec("UPDATE audit SET why = ?, subject = ? WHERE id = ?",
+			s.sealer.Hide(strings.ReplaceAll(x.why, externalID, shared.ForgottenKey)),
+			s.sealer.Hide(strings.ReplaceAll(x.subject, externalID, shared.ForgottenKey)), id))
+	}
+	return err
 }
 
 // scrub empties the write-ahead log, in which what was erased would be readable until it is overwritten.

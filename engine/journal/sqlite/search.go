@@ -256,18 +256,25 @@ func partsOf(state int) []workPart {
 
 // holders gives which objects stand for external ids, where one of the texts is the one or the other.
 func (s *Store) holders(ctx context.Context, texts []string) ([]journal.Holder, error) {
-	text, err := json.Marshal(texts)
-	if err != nil {
-		return nil, err
+	asked := make([]string, 2)
+	for i, list := range [][]string{s.sealer.HideAll(texts), texts} {
+		text, err := json.Marshal(list)
+		if err != nil {
+			return nil, err
+		}
+		asked[i] = string(text)
 	}
 	rows, err := s.read.query(ctx, `SELECT server, type, external_id, uid, generation, origin FROM identities
 		WHERE external_id IN (SELECT value FROM json_each(?1))
 		UNION SELECT server, type, external_id, uid, generation, origin FROM identities WHERE uid IN (SELECT value
-		FROM json_each(?1)) ORDER BY 1, 2, 3`, string(text))
+		FROM json_each(?2)) ORDER BY 1, 2, 3`, asked[0], asked[1])
 	var out []journal.Holder
 	err = scan(rows, err, func(rows *sql.Rows) error {
 		var h journal.Holder
 		err := rows.Scan(&h.Server, &h.Type, &h.ExternalID, &h.UID, &h.Generation, &h.Origin)
+		if err == nil {
+			err = s.sealer.ShowAll(&h.ExternalID)
+		}
 		out = append(out, h)
 		return err
 	})

@@ -119,7 +119,7 @@ func open(ctx context.Context, path string, o journal.Options, size sizes) (*Sto
 		log: s.log, place: s.place, open: s.writing.Conn, ops: make(chan *op, maxOps), stop: make(chan struct{}),
 		gone:    make(chan struct{}),
 		inserts: map[inserting]string{}, rules: map[string]int64{}, finder: s.finder, digests: s.digests,
-		terms: &terms{most: size.terms, slice: size.termSlice}, now: s.now, appended: s.appendRows, settled: s.notify,
+		terms: &terms{most: size.terms, slice: size.termSlice}, sealer: s.sealer, now: s.now, appended: s.appendRows, settled: s.notify,
 		batchDelay: usualBatchDelay,
 	}
 	s.finder.table.fill = s.fill
@@ -190,24 +190,65 @@ func (s *Store) setUp(ctx context.Context) error {
 	if err := movedAway(ctx, conn, s.place); err != nil {
 		return err
 	}
-	var check string
-	err = conn.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = ?", keyCheck).Scan(&check)
-	if err != nil && !errors.Is(err, sql.ErrNoRows) {
-		return fmt.Errorf("open the journal: %w", explain(err, s.place))
+	return s.takeKey(ctx, conn)
+}
+
+// takeKey compares the key with the journal's note, and notes a key that is new.
+func (s *Store) takeKey(ctx context.Context, conn *sql.Conn) (err error) {
+	note, want, err := s.note(ctx, conn)
+	if err != nil || note == want {
+		return err
 	}
-	checks, err := s.sealer.Checks(check)
+	exec := func(query string, args ...any) {
+		if err == nil {
+			_, err = conn.ExecContext(ctx, query, args...)
+		}
+	}
+	exec("BEGIN IMMEDIATE")
 	if err != nil {
-		return fmt.Errorf("open %s: %w", s.place, err)
-	}
-	if checks == check {
-		return nil
-	}
-	if _, err := conn.ExecContext(ctx, setMeta, keyCheck, checks); err != nil {
 		return fmt.Errorf("begin to encrypt the journal: %w", explain(err, s.place))
 	}
-	s.log.Info("payloads in the journal are encrypted with this key from now on; what it held before stays as it is " +
-		"until it expires, or until `culvert rekey`")
-	return nil
+	defer func() {
+		if err != nil {
+			_, _ = conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+		}
+	}()
+	// Another process may have begun while this one waited for the lock.
+	if note, want, err = s.note(ctx, conn); err != nil {
+		return err
+	}
+	exec(setMeta, keyCheck, want)
+	exec("COMMIT")
+	if err != nil {
+		return fmt.Errorf("begin to encrypt the journal: %w", explain(err, s.place))
+	}
+	if note != want {
+		s.log.Info(shared.BeginsToEncrypt(want))
+	}
+	_, err = s.sealer.Checks(want)
+	return err
+}
+
+// note reads the journal's note about its keys, and gives it as it is to be from now on.
+func (s *Store) note(ctx context.Context, conn *sql.Conn) (note, want string, err error) {
+	err = conn.QueryRowContext(ctx, "SELECT value FROM meta WHERE name = ?", keyCheck).Scan(&note)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return "", "", fmt.Errorf("open the journal: %w", explain(err, s.place))
+	}
+	if want, err = s.sealer.Checks(note); err != nil {
+		return "", "", fmt.Errorf("open %s: %w", s.place, err)
+	}
+	if !s.sealer.Sealing() || codec.Hidden(want) {
+		return note, want, nil
+	}
+	var empty bool
+	if err := conn.QueryRowContext(ctx, shared.IsEmpty).Scan(&empty); err != nil {
+		return "", "", fmt.Errorf("open the journal: %w", explain(err, s.place))
+	}
+	if empty {
+		want = s.sealer.HiddenNote()
+	}
+	return note, want, nil
 }
 
 // watch wakes the engine when another process changed the file, and when a record becomes due.
@@ -336,7 +377,11 @@ func (s *Store) Cursor(ctx context.Context, name string) (string, error) {
 func (s *Store) Meta(ctx context.Context, name string) (string, error) {
 	value := ""
 	rows, err := s.read.query(ctx, "SELECT value FROM meta WHERE name = ?", name)
-	if err := scan(rows, err, func(rows *sql.Rows) error { return rows.Scan(&value) }); err != nil {
+	err = scan(rows, err, func(rows *sql.Rows) error { return rows.Scan(&value) })
+	if err == nil && shared.OwnName(name) == nil {
+		value, err = s.sealer.Show(value)
+	}
+	if err != nil {
 		return "", fmt.Errorf("read %s from the journal: %w", strconv.Quote(name), explain(err, s.place))
 	}
 	return value, nil
@@ -347,7 +392,9 @@ func (s *Store) SetMeta(ctx context.Context, name, value string) error {
 	if err := shared.OwnName(name); err != nil {
 		return err
 	}
-	err := s.writer.change(ctx, 1, func(t *tx) error { return t.exec(setMeta, name, value) })
+	err := s.writer.change(ctx, 1, func(t *tx) error {
+		return t.exec(setMeta, name, s.sealer.Hide(value))
+	})
 	if err != nil {
 		return fmt.Errorf("keep %q in the journal: %w", name, err)
 	}
@@ -366,10 +413,13 @@ func (s *Store) ChangeMeta(ctx context.Context, name string, entry journal.Audit
 		if err := scan(rows, err, func(rows *sql.Rows) error { return rows.Scan(&value) }); err != nil {
 			return err
 		}
-		if value, err = change(value); err != nil {
+		if value, err = s.sealer.Show(value); err == nil {
+			value, err = change(value)
+		}
+		if err != nil {
 			return err
 		}
-		if err := t.exec(setMeta, name, value); err != nil {
+		if err := t.exec(setMeta, name, s.sealer.Hide(value)); err != nil {
 			return err
 		}
 		return s.audit(t, entry.Who, entry.Did, entry.Why, entry.Count, entry.Subject)

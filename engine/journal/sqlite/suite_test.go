@@ -2,6 +2,7 @@ package sqlite_test
 
 import (
 	"flag"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -32,6 +33,26 @@ func (p place) Open(t testing.TB, o journal.Options) journal.Journal {
 	t.Helper()
 	return p.open(t, o)
 }
+
+// Bytes gives every byte that the journal has on disk.
+func (p place) Bytes(t testing.TB) (all []byte) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(filepath.Dir(string(p)), "*"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, name := range files {
+		content, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, content...)
+	}
+	return all
+}
+
+// Bytes gives every byte that the journal has on disk.
+func (p smallPlace) Bytes(t testing.TB) []byte { return place(p).Bytes(t) }
 
 // smallPlace is a file whose journal merges what it keeps in memory all the time.
 type smallPlace string
@@ -72,6 +93,16 @@ func TestSuite(t *testing.T) {
 func TestSuiteWhileMerging(t *testing.T) {
 	t.Parallel()
 	journaltest.Run(t, func(t *testing.T) journaltest.Place { return smallPlace(newPlace(t)) })
+}
+
+func TestSuiteSealed(t *testing.T) {
+	t.Parallel()
+	journaltest.Run(t, func(t *testing.T) journaltest.Place { return journaltest.Sealed(smallPlace(newPlace(t))) })
+}
+
+func TestModelSealed(t *testing.T) {
+	t.Parallel()
+	journaltest.Model(t, func(t *testing.T) journaltest.Place { return journaltest.Sealed(smallPlace(newPlace(t))) })
 }
 
 func TestModelWhileMerging(t *testing.T) {

@@ -20,7 +20,7 @@ func (s *Store) supersede(t *tx, versions []journal.Version, server string, now 
 	var all []shared.Newer
 	for _, v := range versions {
 		if v.ID != "" {
-			all = append(all, shared.Newer{Ident: codec.Ident(v.Rule, v.ID), Order: v.Order, Seq: v.Seq})
+			all = append(all, shared.Newer{Ident: s.sealer.Ident(v.Rule, v.ID), Order: v.Order, Seq: v.Seq})
 		}
 		if v.Fixes == 0 {
 			continue

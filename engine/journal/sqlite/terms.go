@@ -53,7 +53,7 @@ func (x *terms) merging() bool { return x.plan != nil || x.logged >= x.most }
 // term makes a record known by a text once the transaction ends.
 func (t *tx) term(text string, seq int64) {
 	if text != "" {
-		t.terms = append(t.terms, found{codec.Term(text), seq})
+		t.terms = append(t.terms, found{t.w.sealer.Term(text), seq})
 	}
 }
 
@@ -151,7 +151,7 @@ func byTerm(a, b found) int { return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Com
 func (s *Store) recordsBy(ctx context.Context, texts []string, before int64, n int) ([]int64, error) {
 	hashes := make(map[int64]bool, len(texts))
 	for _, text := range texts {
-		hashes[codec.Term(text)] = true
+		hashes[s.sealer.Term(text)] = true
 	}
 	var logged []int64
 	// The log first: what is merged meanwhile is found in both.
@@ -208,8 +208,11 @@ func (t *tx) dropTerms(seqs []int64) error {
 		var seq int64
 		var id, key, objects string
 		err := rows.Scan(&seq, &id, &key, &objects)
+		if err == nil {
+			err = t.w.sealer.ShowAll(&id, &key)
+		}
 		for _, text := range append(codec.SplitObjects(objects), id, key) {
-			drop = append(drop, found{codec.Term(text), seq})
+			drop = append(drop, found{t.w.sealer.Term(text), seq})
 		}
 		return err
 	})

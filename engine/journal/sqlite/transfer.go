@@ -275,7 +275,7 @@ func (x *Transfer) Finish(ctx context.Context) (err error) {
 			_, _ = x.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
 		}
 	}()
-	for _, q := range []string{
+	for _, q := range append([]string{
 		`UPDATE rules SET pending = 0, delivered = 0, held = 0, skipped = 0, failed = 0, dismissed = 0, superseded = 0`,
 		`UPDATE rules SET pending = c.s0, delivered = c.s1, held = c.s2, skipped = c.s3, failed = c.s4, dismissed = c.s5,
 			superseded = c.s6 FROM (SELECT rule,
@@ -289,15 +289,10 @@ func (x *Transfer) Finish(ctx context.Context) (err error) {
 			AND w.rule = r.rule AND w.seq < r.seq) THEN 2 ELSE 0 END,
 			CASE WHEN r.flags & 8 THEN r.state END, CASE WHEN r.flags & 8 THEN r.next_try END, r.seq) AS place
 			FROM records r WHERE r.state IN (0, 2)) WHERE place = 1)`,
-		"DELETE FROM finder",
-		"INSERT OR IGNORE INTO finder SELECT hash, seq FROM (SELECT ident AS hash, seq FROM records UNION ALL SELECT " +
-			"chain, seq FROM records WHERE state IN (0, 2)) ORDER BY hash, seq",
-		"INSERT OR REPLACE INTO meta (name, value) SELECT '" + foundMark +
-			"', CAST(coalesce(max(seq), 0) AS TEXT) FROM records",
 		"INSERT OR REPLACE INTO meta (name, value) SELECT '" + reservedMark +
 			"', CAST(coalesce(max(place + places), 0) AS TEXT) FROM files",
 		"DELETE FROM meta WHERE name = '" + shared.MetaMoving + "'",
-	} {
+	}, reindex...) {
 		if err := x.exec(ctx, q); err != nil {
 			return fmt.Errorf("put the journal in order: %w", err)
 		}

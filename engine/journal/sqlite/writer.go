@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/engine/journal/internal/codec"
 	"github.com/culvert/culvert/engine/journal/shared"
 )
 
@@ -65,6 +66,7 @@ type writer struct {
 	finder     *finder
 	digests    *digests
 	terms      *terms
+	sealer     *codec.Sealer
 	now        func() time.Time
 	appended   func(*tx, []*row) error
 	settled    func() // something may have become claimable
@@ -308,6 +310,9 @@ func (w *writer) refresh(t *tx) error {
 	if w.loaded && version == w.version {
 		return w.finder.table.tend(t)
 	}
+	if err := w.checkKey(t); err != nil {
+		return err
+	}
 	err := t.queryRow(`SELECT max(coalesce((SELECT max(seq) FROM records), 0),
 		coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE name = ?), 0))`,
 		reservedMark).Scan(&w.lastSeq)
@@ -322,6 +327,19 @@ func (w *writer) refresh(t *tx) error {
 	}
 	clear(w.rules)
 	w.version, w.loaded = version, true
+	return nil
+}
+
+// checkKey refuses to write into a journal that another process has encrypted anew since it was opened.
+func (w *writer) checkKey(t *tx) error {
+	var note string
+	err := t.queryRow("SELECT coalesce((SELECT value FROM meta WHERE name = ?), '')", keyCheck).Scan(&note)
+	if err != nil {
+		return fmt.Errorf("read with which key the journal is encrypted: %w", err)
+	}
+	if !w.sealer.Fits(note) {
+		return &journal.ErrUnavailable{Reason: journal.ErrKeyWrong.Error(), RetryAfter: retryAfter, Err: journal.ErrKeyWrong}
+	}
 	return nil
 }
 

@@ -20,12 +20,6 @@ const (
 	causeKind = "\x05"
 )
 
-// Ident is the hash of a record's identity: its rule and its id.
-func Ident(rule, id string) int64 { return int64(hash(identKind, rule, id) &^ 1) }
-
-// Chain is the hash of a key. Two keys of one hash, which is next to impossible, merely wait for each other.
-func Chain(key string) int64 { return int64(hash(chainKind, "", key) | 1) }
-
 // ObjectBits is the length of an object's hash. With ten million objects about one pair shares a
 // hash; they are sent again more often than needed, and never taken for unchanged, because their
 // sums differ too.
@@ -33,19 +27,24 @@ const ObjectBits = 46
 
 // Object is the hash of an object on a server, in the low ObjectBits.
 func Object(server, object string) uint64 {
-	return hash(thingKind, server, object) >> (64 - ObjectBits)
+	return hash64(thingKind, server, object) >> (64 - ObjectBits)
 }
 
-func hash(kind, a, b string) uint64 {
+func hash64(kind, a, b string) uint64 {
 	var short [256]byte
-	text := append(append(append(append(short[:0], kind...), a...), 0), b...)
-	sum := sha256.Sum256(text)
+	sum := sha256.Sum256(named(short[:0], kind, a, b))
 	return binary.BigEndian.Uint64(sum[:])
 }
 
-// Term is the hash of a text that records are searched by: an id, a key, an object. Records of one
-// hash are compared with the text itself.
-func Term(text string) int64 { return int64(hash(termKind, "", text) >> (64 - TermBits)) }
+// named adds what is hashed of a name.
+func named(to []byte, kind, a, b string) []byte {
+	return append(append(append(append(to, kind...), a...), 0), b...)
+}
+
+// Clean makes a text one that PostgreSQL takes: a NUL or broken UTF-8 in one record must not keep all others out.
+func Clean(text string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
+}
 
 // TermBits is the length of such a hash: few, for there are several to a record.
 const TermBits = 46
@@ -55,5 +54,5 @@ func CauseOf(rule string, p *journal.Problem) int64 {
 	if p == nil {
 		p = &journal.Problem{}
 	}
-	return int64(hash(causeKind, rule, strings.Join([]string{string(p.Class), p.Code, p.Cause, p.Place}, "\x00"))>>1 | 1)
+	return int64(hash64(causeKind, rule, strings.Join([]string{string(p.Class), p.Code, p.Cause, p.Place}, "\x00"))>>1 | 1)
 }

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/culvert/culvert/engine/journal"
 )
@@ -29,6 +30,7 @@ const (
 	PurposeProblem = "problem"
 	purposeShare   = "contribution"
 	purposeCheck   = "check"
+	purposeNames   = "names"
 )
 
 const (
@@ -40,6 +42,10 @@ const (
 type Sealer struct {
 	aead  cipher.AEAD
 	older []cipher.AEAD // of keys that were in use before: they only open
+	// What names are hidden with: by each of the keys, the newest first; and by the one that the
+	// journal's note says. None while they are in clear.
+	namesOf []*names
+	names   atomic.Pointer[names]
 }
 
 // NewSealer makes a sealer from the operator's key and those that were in use before; an empty key
@@ -49,14 +55,19 @@ func NewSealer(key []byte, older ...[]byte) (*Sealer, error) {
 		return &Sealer{}, nil
 	}
 	s := &Sealer{}
-	var err error
-	if s.aead, err = newAEAD(key); err != nil {
-		return nil, err
-	}
-	for _, k := range older {
+	for i, k := range append([][]byte{key}, older...) {
 		aead, err := newAEAD(k)
 		if err != nil {
 			return nil, err
+		}
+		n, err := newNames(k)
+		if err != nil {
+			return nil, err
+		}
+		s.namesOf = append(s.namesOf, n)
+		if i == 0 {
+			s.aead = aead
+			continue
 		}
 		s.older = append(s.older, aead)
 	}
@@ -122,10 +133,15 @@ func (s *Sealer) Open(purpose string, ident int64, stored []byte) ([]byte, error
 
 // Reseal gives what is stored for a payload once it is sealed with the newest key; changed is false when it is already.
 func (s *Sealer) Reseal(purpose string, ident int64, stored []byte) (fresh []byte, changed bool, err error) {
+	return s.Rebind(purpose, ident, ident, stored)
+}
+
+// Rebind is Reseal for a record that gets another identity.
+func (s *Sealer) Rebind(purpose string, ident, newIdent int64, stored []byte) (fresh []byte, changed bool, err error) {
 	if len(stored) == 0 || s.aead == nil {
 		return stored, false, nil
 	}
-	if stored[0] == formSealed {
+	if stored[0] == formSealed && ident == newIdent {
 		if _, err := s.aead.Open(nil, nil, stored[1:], bound(purpose, ident)); err == nil {
 			return stored, false, nil
 		}
@@ -134,7 +150,7 @@ func (s *Sealer) Reseal(purpose string, ident int64, stored []byte) (fresh []byt
 	if err != nil {
 		return nil, false, err
 	}
-	return s.Seal(purpose, ident, payload), true, nil
+	return s.Seal(purpose, newIdent, payload), true, nil
 }
 
 // ResealShare is Reseal of what Share stored.
@@ -191,33 +207,102 @@ func (s *Sealer) Check() string {
 	return base64.StdEncoding.EncodeToString(s.Seal(purposeCheck, 0, []byte(checkText)))
 }
 
-// Checks compares the keys with a journal's check texts, one for each key in use, the newest first;
-// none means that the journal was never encrypted. It gives the texts as they are to be kept from
-// now on: with one of the newest key.
-func (s *Sealer) Checks(kept string) (string, error) {
-	for _, check := range strings.Fields(kept) {
+// Checks compares the keys with a journal's note: a check text for each key in use, the newest
+// first, and which of them hides names; none means that the journal was never encrypted. From then on
+// names are hidden as the journal's are. It gives the note as it is to be kept from now on: with a
+// check text of the newest key.
+func (s *Sealer) Checks(note string) (string, error) {
+	hidden, err := s.hiddenWith(note)
+	if err != nil {
+		return "", err
+	}
+	for _, check := range checksOf(note) {
 		if err := s.verify(check); err != nil {
 			return "", err
 		}
 	}
-	if s.Fits(kept) {
-		return kept, nil
+	s.names.Store(hidden)
+	if s.seals(note) {
+		return note, nil
 	}
-	return strings.TrimSpace(s.Check() + " " + kept), nil
+	return strings.TrimSpace(s.Check() + " " + note), nil
 }
 
-// Fits tells whether a journal with these check texts takes what is sealed with the newest key:
-// those who open it have that key. What is not sealed it always takes.
-func (s *Sealer) Fits(kept string) bool {
-	return s.aead == nil || slices.ContainsFunc(strings.Fields(kept), func(check string) bool {
+// Fits tells whether a journal with this note takes what is sealed with the newest key, and hides
+// names as this sealer does: those who open it have that key. Payloads that are not sealed it always
+// takes.
+func (s *Sealer) Fits(note string) bool {
+	hidden, err := s.hiddenWith(note)
+	return err == nil && hidden == s.names.Load() && s.seals(note)
+}
+
+func (s *Sealer) seals(note string) bool {
+	return s.aead == nil || slices.ContainsFunc(checksOf(note), func(check string) bool {
 		return (&Sealer{aead: s.aead}).verify(check) == nil
 	})
+}
+
+// hiddenNote begins the part of a journal's note that says which key hides its names.
+const hiddenNote = "names:"
+
+func checksOf(note string) []string {
+	return slices.DeleteFunc(strings.Fields(note), func(part string) bool { return strings.HasPrefix(part, hiddenNote) })
+}
+
+// Encryption says what is encrypted in a journal with this note.
+func Encryption(note string) journal.Encryption {
+	return journal.Encryption{Payloads: note != "", Names: Hidden(note), OldKeys: len(checksOf(note)) > 1}
+}
+
+// Hidden tells whether a journal with this note hides names.
+func Hidden(note string) bool { return len(checksOf(note)) < len(strings.Fields(note)) }
+
+// hiddenWith gives what the names of a journal with this note are hidden with, nil when they are in clear.
+func (s *Sealer) hiddenWith(note string) (*names, error) {
+	for _, part := range strings.Fields(note) {
+		text, ok := strings.CutPrefix(part, hiddenNote)
+		if !ok {
+			continue
+		}
+		if s.aead == nil {
+			return nil, journal.ErrKeyMissing
+		}
+		stored, err := base64.StdEncoding.DecodeString(text)
+		if err != nil || len(stored) == 0 {
+			return nil, errBadNote
+		}
+		for i, aead := range append([]cipher.AEAD{s.aead}, s.older...) {
+			if _, err := aead.Open(nil, nil, stored[1:], bound(purposeNames, 0)); err == nil {
+				return s.namesOf[i], nil
+			}
+		}
+		return nil, journal.ErrKeyWrong
+	}
+	return nil, nil
+}
+
+var errBadNote = errors.New("the journal's note about its encryption cannot be read: restore a backup")
+
+// HiddenNote gives the note of a journal of which all is sealed with the newest key, and names are hidden with it.
+func (s *Sealer) HiddenNote() string {
+	return s.Check() + " " + hiddenNote +
+		base64.StdEncoding.EncodeToString(s.Seal(purposeNames, 0, []byte(checkText)))
+}
+
+// Renew gives a sealer that hides names with the newest key; nil when this one does, or when there is no key.
+func (s *Sealer) Renew() *Sealer {
+	if s.aead == nil || s.names.Load() == s.namesOf[0] {
+		return nil
+	}
+	fresh := &Sealer{aead: s.aead, older: s.older, namesOf: s.namesOf}
+	fresh.names.Store(s.namesOf[0])
+	return fresh
 }
 
 func (s *Sealer) verify(check string) error {
 	stored, err := base64.StdEncoding.DecodeString(check)
 	if err != nil {
-		return errors.New("the journal's note about its encryption cannot be read: restore a backup")
+		return errBadNote
 	}
 	text, err := s.Open(purposeCheck, 0, stored)
 	if err != nil {

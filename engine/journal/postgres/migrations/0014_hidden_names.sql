@@ -1,0 +1,2 @@
+-- With a key, ids, keys, external ids, the audit trail, contributors and named values are hidden, and ident, chain and terms are keyed hashes, once
+-- "journal.key" says so: an earlier program would take what is hidden for the texts themselves.
