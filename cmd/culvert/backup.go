@@ -98,10 +98,12 @@ func (a *app) rekeyCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "rekey",
 		Short: "Encrypt what the journal holds with the newest key",
-		Long: `Encrypt all payloads of the journal with the newest of encryption_keys: those that were encrypted
-with an older one, and those that are in clear because they were kept before there was a key. The
-older keys can be taken out of culvert.yaml then. Stop all runners first. Backups made before need
-the older keys.`,
+		Long: `Encrypt the journal with the newest of encryption_keys: payloads, record ids, keys, external ids, the
+texts of the audit trail and places in sources, whether they were encrypted with an older key or are
+in clear because they were kept before there was one. The older keys can be taken out of
+culvert.yaml then. Stop all runners first. With another key everything is written anew in one step:
+it may take minutes and needs as much free disk as the journal has; stopped in between, all is as it
+was. Backups made before need the older keys.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return a.withJournal(c.Context(), func(j journal.Journal) error {
@@ -113,7 +115,8 @@ the older keys.`,
 				if err != nil {
 					return err
 				}
-				fmt.Fprintf(a.stdout, "%s encrypted with the newest key; older ones can be taken out of encryption_keys\n",
+				fmt.Fprintf(a.stdout, "%s encrypted with the newest key, with all ids, keys and external ids; "+
+					"older ones can be taken out of encryption_keys\n",
 					count(n, "payload", "payloads"))
 				return nil
 			})

@@ -57,6 +57,7 @@ func printOverview(w io.Writer, o status.Overview) {
 		fmt.Fprintf(w, "rule %s is paused since %s (culvert resume --rule %s)\n", name,
 			o.Paused.Rules[name].Since.Local().Format("2006-01-02 15:04"), name)
 	}
+	printEncryption(w, o.Encryption)
 	fmt.Fprintln(w)
 	printRunners(w, o)
 	for _, a := range o.Analytics {
@@ -91,6 +92,18 @@ func printOverview(w io.Writer, o status.Overview) {
 			fmt.Fprintf(w, "; next try in %s, and `culvert failures --waiting` says why", length(o.NextTry.Sub(o.At)))
 		}
 		fmt.Fprintln(w)
+	}
+}
+
+// printEncryption says what of an encrypted journal is still in clear, or encrypted with an older key.
+func printEncryption(w io.Writer, e journal.Encryption) {
+	switch {
+	case e.Payloads && !e.Names:
+		fmt.Fprintln(w, "record ids, keys and external ids are in clear in the journal: "+
+			"stop the runner, `culvert rekey`, start it")
+	case e.OldKeys:
+		fmt.Fprintln(w, "an older key of encryption_keys is still in use: "+
+			"stop the runner, `culvert rekey`, take it out, start")
 	}
 }
 

@@ -30,6 +30,8 @@ type Overview struct {
 	// what a person should look at, and what to do; empty: all is well
 	Concerns []Concern          `json:"concerns"`
 	Paused   *controls.Controls `json:"paused,omitempty"`
+	// what of the journal is encrypted
+	Encryption journal.Encryption `json:"encryption"`
 }
 
 // Counts adds up records of all rules, rows of files included.
@@ -74,6 +76,9 @@ func Read(ctx context.Context, j Reader, now time.Time) (Overview, error) {
 	}
 	if o.Runners, o.Last, err = Runners(ctx, j, now); err != nil {
 		return o, err
+	}
+	if o.Encryption, err = j.Encryption(ctx); err != nil {
+		return o, fmt.Errorf("read what is encrypted: %w", err)
 	}
 	if o.Files, err = j.Files(ctx, ""); err != nil {
 		return o, fmt.Errorf("list the files: %w", err)

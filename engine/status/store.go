@@ -25,6 +25,7 @@ const expired = 20 * time.Second
 type Reader interface {
 	Meta(ctx context.Context, name string) (string, error)
 	Summary(ctx context.Context) (journal.Summary, error)
+	Encryption(ctx context.Context) (journal.Encryption, error)
 	Files(ctx context.Context, state journal.FileState) ([]journal.File, error)
 	Causes(ctx context.Context, f journal.Filter) ([]journal.Cause, error)
 }

@@ -21,8 +21,17 @@ import (
 const clients = 64
 
 // BenchmarkAppend measures durable appends of single records by 64 callers at once.
-func BenchmarkAppend(b *testing.B) {
-	s := newPlace(b).open(b, journal.Options{})
+func BenchmarkAppend(b *testing.B) { clearAndSealed(b, benchmarkAppend) }
+
+// clearAndSealed measures a journal in clear and one that is encrypted.
+func clearAndSealed(b *testing.B, run func(b *testing.B, o journal.Options)) {
+	b.Helper()
+	b.Run("clear", func(b *testing.B) { run(b, journal.Options{}) })
+	b.Run("sealed", func(b *testing.B) { run(b, journal.Options{Key: []byte("the key of a sealed benchmark")}) })
+}
+
+func benchmarkAppend(b *testing.B, o journal.Options) {
+	s := newPlace(b).open(b, o)
 	var n atomic.Int64
 	took := make([]time.Duration, b.N)
 	b.ResetTimer()
@@ -86,8 +95,10 @@ func BenchmarkRawInsert(b *testing.B) {
 }
 
 // BenchmarkDeliver measures claiming and settling batches of 500 records with a digest each.
-func BenchmarkDeliver(b *testing.B) {
-	s := newPlace(b).open(b, journal.Options{})
+func BenchmarkDeliver(b *testing.B) { clearAndSealed(b, benchmarkDeliver) }
+
+func benchmarkDeliver(b *testing.B, o journal.Options) {
+	s := newPlace(b).open(b, o)
 	fill(b, s, int64(b.N))
 	b.ResetTimer()
 	var claiming, committing time.Duration
@@ -224,4 +235,20 @@ func BenchmarkSearch(b *testing.B) {
 	s := newPlace(b).open(b, journal.Options{})
 	journaltest.FillForSearch(b, s)
 	journaltest.BenchmarkSearch(b, s)
+}
+
+// BenchmarkRekey measures taking a key into use in a journal that was kept in clear.
+func BenchmarkRekey(b *testing.B) {
+	p := newPlace(b)
+	s := p.open(b, journal.Options{})
+	fill(b, s, int64(b.N))
+	if err := s.Close(); err != nil {
+		b.Fatal(err)
+	}
+	s = p.open(b, journal.Options{Key: []byte("the key of a sealed benchmark")})
+	b.ResetTimer()
+	if _, err := s.Rekey(context.Background()); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "records/s")
 }
