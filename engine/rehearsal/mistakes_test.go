@@ -190,7 +190,9 @@ func TestMistakes(t *testing.T) {
 func sayAll(t *testing.T, flow *program.Flow, name string, text []byte) string {
 	t.Helper()
 	var b strings.Builder
-	r, err := tabular.OpenBytes(context.Background(), name, text, files.FormatFor(flow.Rule))
+	format, reading := files.FormatOf(&flow.Rule.Trigger), flow.Rule.Reading()
+	format.Reading = &reading
+	r, err := tabular.OpenBytes(context.Background(), name, text, format)
 	if err != nil {
 		return fmt.Sprintf("  %s\n", err)
 	}

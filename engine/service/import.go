@@ -21,6 +21,7 @@ import (
 	"github.com/culvert/culvert/sources/files"
 	"github.com/culvert/culvert/sources/schedule"
 	"github.com/culvert/culvert/sources/tabular"
+	"github.com/culvert/culvert/sources/webhook"
 )
 
 // ErrDuplicate says that a file with the same content was taken for the same rule before.
@@ -315,13 +316,18 @@ func Spool(dir, name string, in io.Reader, limit int64) (path string, err error)
 	return path, errors.Join(err, f.Close())
 }
 
-// FormatFor gives how files of a rule are read.
+// FormatFor gives how files of a rule are read, with what the rule reads of them.
 func FormatFor(r *rules.Rule) tabular.Format {
-	f := files.FormatFor(r)
-	if r.Trigger.Kind == (schedule.Kind{}).Name() {
-		reading := f.Reading
+	var f tabular.Format
+	switch r.Trigger.Kind {
+	case files.Kind{}.Name():
+		f = files.FormatOf(&r.Trigger)
+	case schedule.Kind{}.Name():
 		f = schedule.FormatOf(&r.Trigger)
-		f.Reading = reading
+	case webhook.Kind{}.Name():
+		f = webhook.FormatOf(&r.Trigger)
 	}
+	reading := r.Reading()
+	f.Reading = &reading
 	return f
 }

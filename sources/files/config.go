@@ -107,17 +107,6 @@ func FormatOf(t *rules.Trigger) tabular.Format {
 	return read(t, func(diag.Diagnostic) {}).format
 }
 
-// FormatFor gives how the files of a rule are read, with what the rule reads of them.
-func FormatFor(r *rules.Rule) tabular.Format {
-	f := FormatOf(&r.Trigger)
-	if r.Trigger.Kind != (Kind{}).Name() {
-		f.Trigger = r.Trigger.Kind
-	}
-	reading := r.Reading()
-	f.Reading = &reading
-	return f
-}
-
 func read(t *rules.Trigger, report func(diag.Diagnostic)) claim {
 	var s claim
 	c, ok := settings.Of(t, Kind{}.Settings(), report)

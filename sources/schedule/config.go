@@ -180,9 +180,9 @@ func (Kind) Sample(t *rules.Trigger, path string, text []byte, limit int) ([]any
 	r := read(t, time.UTC, func(diag.Diagnostic) {})
 	switch {
 	case r.Folder != nil:
-		return sampleRows(path, text, limit, tabular.Format{})
+		return tabular.Sample(path, text, tabular.Format{}, limit)
 	case r.File != nil:
-		return sampleRows(path, text, limit, sampleFormat(path, r.File.Format))
+		return tabular.Sample(path, text, r.File.Format, limit)
 	}
 	bodies, err := tree.Records(text, limit)
 	if err != nil {
@@ -207,31 +207,6 @@ func itemsOf(r Rule) func(any) ([]any, error) {
 		return r.DHIS2.Items
 	}
 	return nil
-}
-
-// sampleFormat is the declared format but for a sample that is kept in another one.
-func sampleFormat(path string, f tabular.Format) tabular.Format {
-	if kind := tabular.KindByName(path); kind != tabular.Auto && kind != f.Kind {
-		f.Kind, f.Delimiter = kind, 0
-	}
-	return f
-}
-
-func sampleRows(path string, text []byte, limit int, f tabular.Format) ([]any, error) {
-	rows, err := tabular.OpenBytes(context.Background(), filepath.Base(path), text, f)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
-	var bodies []any
-	for len(bodies) < limit {
-		row, err := rows.Next()
-		if err != nil {
-			break
-		}
-		bodies = append(bodies, row.Body)
-	}
-	return bodies, nil
 }
 
 // New makes the source of the rules that run at fixed times.

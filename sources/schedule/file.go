@@ -8,12 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/url"
 	"os"
 	"path"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/culvert/culvert/rules"
@@ -156,36 +154,9 @@ func (r *run) fetch(ctx context.Context, folder string, last, due time.Time) (na
 	if err := errors.Join(err, to.Close()); err != nil {
 		return "", "", err
 	}
-	name = path.Base(r.rule.Rule) + "-" + due.Format("20060102-1504") + extension(f.Format.Kind, u, media, head)
+	name = path.Base(r.rule.Rule) + "-" + due.Format("20060102-1504") + tabular.Extension(f.Format.Kind, media, path.Ext(u.Path), head)
 	if err := os.Rename(to.Name(), filepath.Join(folder, name)); err != nil {
 		return "", "", fmt.Errorf("write the file: %w", err)
 	}
 	return name, hex.EncodeToString(sum.Sum(nil)), nil
-}
-
-// mediaTypes are those of tables.
-var mediaTypes = map[string]string{
-	"text/csv": ".csv", "text/tab-separated-values": ".tsv", "application/json": ".json",
-	"application/x-ndjson": ".ndjson", "application/jsonl": ".jsonl", "application/zip": ".zip",
-	"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
-}
-
-// extension gives the extension for a file: of what it is packed as, of the declared format, else as
-// its server, its address or its content says.
-func extension(kind tabular.FormatKind, u *url.URL, media string, head []byte) string {
-	media, _, _ = mime.ParseMediaType(media) // one that cannot be read says nothing
-	named, packed := mediaTypes[media], tabular.PackedExtension(head)
-	switch ext := strings.ToLower(path.Ext(u.Path)); {
-	case packed != "" && (named == ".xlsx" || named == ".zip"):
-		return named
-	case packed != "":
-		return packed
-	case kind != tabular.Auto:
-		return "." + string(kind)
-	case named != "":
-		return named
-	case tabular.KindByName(ext) != tabular.Auto:
-		return ext
-	}
-	return "." + string(tabular.KindByContent(head))
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,7 +16,6 @@ import (
 
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/sourcetest"
-	"github.com/culvert/culvert/sources/tabular"
 )
 
 // sheet is a file on the web that changes.
@@ -146,24 +144,6 @@ func TestFileRefused(t *testing.T) {
 	}
 }
 
-func TestFileExtension(t *testing.T) {
-	for _, c := range []struct{ kind, address, media, head, want string }{
-		{"csv", "https://h/e?output=csv", "application/octet-stream", "a,b", ".csv"},
-		{"csv", "https://h/e", "text/csv", "\x1f\x8b\x08", ".gz"},
-		{"", "https://h/e", "text/tab-separated-values", "a\tb", ".tsv"},
-		{"", "https://h/export.NDJSON?x=1", "", `{"a": 1}`, ".ndjson"},
-		{"", "https://h/e", "application/octet-stream", "PK\x03\x04....[Content_Types].xml", ".xlsx"},
-		{"", "https://h/e", "", "PK\x03\x04....forms.csv", ".zip"},
-		{"", "https://h/e", "", `[{"a": 1}]`, ".json"},
-		{"", "https://h/e.php", "text/plain", "a;b\n", ".csv"},
-	} {
-		u := mustParse(t, c.address)
-		if got := extension(tabular.FormatKind(c.kind), u, c.media, []byte(c.head)); got != c.want {
-			t.Errorf("%v: %s", c, got)
-		}
-	}
-}
-
 func TestFileFindings(t *testing.T) {
 	for text, want := range map[string]string{
 		`{every: 1h, file: {format: csv}}`:                                  "missing-key",
@@ -177,13 +157,4 @@ func TestFileFindings(t *testing.T) {
 			t.Errorf("%s: %v", text, got)
 		}
 	}
-}
-
-func mustParse(t *testing.T, address string) *url.URL {
-	t.Helper()
-	u, err := url.Parse(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return u
 }

@@ -93,20 +93,6 @@ func containerOf(head []byte) container {
 	return plain
 }
 
-// PackedExtension gives the extension of a file that begins so: of a workbook, a zip or a gzip; empty for text.
-func PackedExtension(head []byte) string {
-	switch containerOf(head) {
-	case gzipped:
-		return ".gz"
-	case zipped:
-		if bytes.Contains(head, []byte("[Content_Types].xml")) || bytes.Contains(head, []byte("xl/")) {
-			return ".xlsx"
-		}
-		return ".zip"
-	}
-	return ""
-}
-
 // documents are formats that hold no rows, by their first bytes, with what to do instead.
 var documents = []struct{ head, what, hint string }{
 	{"%PDF-", "it is a PDF document", "save the table as xlsx or CSV in the program that it comes from"},
@@ -149,8 +135,8 @@ func KindByName(name string) FormatKind {
 	return Auto
 }
 
-// KindByContent tells text formats apart by how they begin.
-func KindByContent(head []byte) FormatKind {
+// kindByContent tells text formats apart by how they begin.
+func kindByContent(head []byte) FormatKind {
 	head = bytes.TrimLeft(bytes.TrimPrefix(head, bomUTF8), " \t\r\n")
 	if len(head) == 0 {
 		return CSV

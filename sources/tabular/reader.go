@@ -157,7 +157,7 @@ func (r *Reader) open(b blob, f Format, unpack bool) (rowSource, error) {
 	if kind == Auto {
 		kind = KindByName(b.name)
 	}
-	if byContent := KindByContent(head); kind == Auto ||
+	if byContent := kindByContent(head); kind == Auto ||
 		kind == JSON && f.Kind == Auto && f.Items == "" && byContent == NDJSON {
 		kind = byContent // one record on each line is often named .json
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/charset"
 	"github.com/culvert/culvert/sources/settings"
+	"github.com/culvert/culvert/sources/tabular"
 	"github.com/culvert/culvert/sources/tree"
 )
 
@@ -58,6 +59,9 @@ func (Kind) Settings() settings.Spec {
 					"became of each record: the ids that were written, or what is wrong and how to fix it"},
 			{Name: "wait", Type: settings.Duration, Default: "20s", Least: time.Second, Most: longestWait,
 				Doc: "how long `reply: outcome` waits. After that the answer is 202, and the records go on"},
+			{Name: "table", Type: settings.Mapping, LeftOut: "none", Fields: tableFields(),
+				Doc: "the body is a table (CSV, xlsx, NDJSON, JSON, packed or not), whose rows are read as those of a dropped " +
+					"file: `table: {}`, or how it is read"},
 			{Name: "rate", Type: settings.Number, Max: 1e6, LeftOut: "no limit",
 				Doc: "requests in a second that are taken; more are answered 429"},
 			{Name: "burst", Type: settings.Whole, Min: 1, Max: 1e6, LeftOut: "those of a second",
@@ -103,7 +107,7 @@ func (Kind) Inherits(t *rules.Trigger) bool { return t.Config.Get("auth") == nil
 // New makes the handler that answers at the paths of the rules. One whose secret is missing answers
 // that callers are to come again: nobody can be told from anybody else.
 func (Kind) New(bound []sources.Bound, env sources.Env) (sources.Source, error) {
-	h, err := New(Config{Log: env.Log})
+	h, err := New(Config{Dir: env.Dir, Inbox: env.Inbox, Log: env.Log})
 	if err != nil {
 		return nil, err
 	}
@@ -136,6 +140,10 @@ func (Kind) Check(t *rules.Trigger, report func(diag.Diagnostic)) { read(t, repo
 
 // Sample decodes a sample into record bodies as a request with it would, at most limit of them.
 func (Kind) Sample(t *rules.Trigger, path string, text []byte, limit int) ([]any, error) {
+	route := read(t, func(diag.Diagnostic) {})
+	if route.Table != nil {
+		return tabular.Sample(path, text, route.Table.Format, limit)
+	}
 	header := http.Header{}
 	switch strings.ToLower(filepath.Ext(path)) {
 	case ".json":
@@ -145,7 +153,6 @@ func (Kind) Sample(t *rules.Trigger, path string, text []byte, limit int) ([]any
 	case ".ndjson", ".jsonl":
 		return sampleLines(text, limit)
 	}
-	route := read(t, func(diag.Diagnostic) {})
 	v, err := decode(header, text, tree.Limits{Depth: DefaultMaxDepth, Once: true}, route.Encoding, route.Attachments)
 	if err != nil {
 		return nil, fmt.Errorf("sample %s: %w", filepath.Base(path), err)
@@ -220,6 +227,7 @@ func read(t *rules.Trigger, report func(diag.Diagnostic)) Route {
 	r.Encoding = c.Encoding("encoding")
 	r.Attachments = c.Config.Get("attachments") != nil && c.Config.Get("attachments").Value == "true"
 	r.Wait = c.wait()
+	r.Table = c.table()
 	r.Limits = Limits{MaxBody: int64(c.Whole("max_bytes")), MaxDepth: c.Whole("max_depth"),
 		MaxItems: c.Whole("max_items"), Rate: c.Number("rate"), Burst: c.Whole("burst")}
 	return r

@@ -47,7 +47,16 @@ func TestCheck(t *testing.T) {
 		"{path: /a, auth: {basic: {username: u}}}": {"1:26 bad-auth: auth needs password"},
 		"{path: /a, networks: [office]}":           {"1:23 networks: \"office\" is no network"},
 		"{path: /a, encoding: windows-1256}":       nil,
-		"{path: /a, encoding: klingon}":            {"1:22 encoding: no encoding is named \"klingon\""},
+		"{path: /a, reply: outcome, wait: 5s}":     nil,
+		"{path: /a, reply: maybe}":                 {"1:19 wrong-type: reply is \"kept\" or \"outcome\", not \"maybe\""},
+		"{path: /a, wait: 5s}": {"1:18 bad-value: `wait` is for an answer with the outcome, and this one says at once " +
+			"that records are kept"},
+		"{path: /a, reply: outcome, wait: 5m}":            {"1:34 duration: wait \"5m\" is no length of time from 1s to 1m"},
+		"{path: /a, table: {format: csv, columns: [id]}}": nil,
+		"{path: /a, table: {folder: ../b}}":               {"1:28 folder: folder \"../b\" leads out of the project"},
+		"{path: /a, table: {}, items: trigger.data}": {"1:23 not-allowed: items is for requests that hold records, and this " +
+			"rule takes tables"},
+		"{path: /a, encoding: klingon}": {"1:22 encoding: no encoding is named \"klingon\""},
 		"{path: /a, headers: [Authorization]}": {"1:22 headers: Authorization holds credentials, which records must " +
 			"not keep"},
 		"{path: /a, rate: fast}": {"1:18 wrong-type: rate is a number above 0 and up to 1000000"},

@@ -37,6 +37,9 @@ func checkPair(path string, r, first *rules.Rule, report func(diag.Diagnostic)) 
 	case !r.Trigger.Config.Get("auth").Same(first.Trigger.Config.Get("auth")):
 		d.Message = fmt.Sprintf("two rules take requests at %s and ask for different log-ins", path)
 		d.Hint = "give them the same auth:, or paths of their own"
+	case (r.Trigger.Config.Get("table") == nil) != (first.Trigger.Config.Get("table") == nil):
+		d.Message = fmt.Sprintf("two rules take requests at %s, and only one of them takes tables", path)
+		d.Hint = "give both table:, or paths of their own"
 	case r.When == nil, first.When == nil:
 		if r.When != nil {
 			d.Place, d.Related[0].Place = other, place

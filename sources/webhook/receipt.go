@@ -10,6 +10,7 @@ import (
 type receipt struct {
 	Accepted int           `json:"accepted"` // records that are durable now, whether new or known
 	Records  []receiptLine `json:"records"`
+	Files    []fileLine    `json:"files,omitempty"` // tables that were taken
 }
 
 type receiptLine struct {
@@ -47,6 +48,11 @@ func (r *receipt) status(again bool) int {
 				return http.StatusAccepted
 			}
 		case !again && !l.Duplicate && !l.Skipped:
+			return http.StatusAccepted
+		}
+	}
+	for _, f := range r.Files {
+		if !again && !f.Duplicate {
 			return http.StatusAccepted
 		}
 	}

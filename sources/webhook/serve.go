@@ -175,6 +175,9 @@ func (h *Handler) accept(w http.ResponseWriter, r *http.Request, routes []*Route
 	if ref == nil {
 		return nil, busy(w, 5*time.Second, "the runner is starting or stopping")
 	}
+	if tables := without(routes, func(x *Route) bool { return x.Table == nil }); len(tables) > 0 {
+		return h.takeTables(w, r, ref, tables, body, now)
+	}
 	var records []sources.Record
 	for i := range routes {
 		list, err := routes[i].records(r, body, from, now,
@@ -339,6 +342,11 @@ func (e *endpoint) describe(w http.ResponseWriter, routes []*Route) {
 		Auth: e.ways(routes), MaxBytes: e.limits.MaxBody, MaxItems: e.limits.MaxItems, Rate: e.limits.Rate,
 		Answers: "200 or 202 when the records are kept; 429 or 503 with Retry-After: send again; any other: they will " +
 			"never be taken as they are",
+	}
+	if slices.ContainsFunc(routes, func(x *Route) bool { return x.Table != nil }) {
+		text.Send = "POST one table"
+		text.Accepts = []string{"text/csv", "application/x-ndjson", "application/json", "xlsx, zip or gzip of them",
+			"multipart/form-data with one file", "Content-Encoding: gzip"}
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	write(w, http.StatusOK, text)

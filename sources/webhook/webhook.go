@@ -62,12 +62,15 @@ type Route struct {
 	Attachments bool     // the files of forms are kept
 	// how long the answer waits for what becomes of the records; 0: it says that they are kept
 	Wait     time.Duration
-	Inherits bool // the rule names no auth of its own
-	Closed   bool // its secret is missing: callers are asked to come again
+	Table    *Table // the body is a table, whose rows are read as those of a dropped file; nil: it holds records
+	Inherits bool   // the rule names no auth of its own
+	Closed   bool   // its secret is missing: callers are asked to come again
 }
 
 // Config is what a Handler needs.
 type Config struct {
+	Dir     string // of the project, that folders count from
+	Inbox   string // where taken tables are kept
 	Log     *slog.Logger
 	Now     func() time.Time
 	MaxHeld int64 // bytes; 0: DefaultMaxHeld

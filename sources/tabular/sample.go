@@ -1,0 +1,46 @@
+package tabular
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+)
+
+// Sample decodes a sample of a table into record bodies, at most limit of them. text is its content,
+// nil when the file at path is to be read.
+func Sample(path string, text []byte, f Format, limit int) ([]any, error) {
+	r, err := openSample(path, text, f)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	var bodies []any
+	for len(bodies) < limit {
+		row, err := r.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("sample %s: %w", filepath.Base(path), err)
+		}
+		bodies = append(bodies, row.Body)
+	}
+	if len(bodies) == 0 {
+		return nil, &FileError{Place: filepath.Base(path), Message: "the sample has no rows",
+			Hint: "keep at least one row of a real export in it"}
+	}
+	return bodies, nil
+}
+
+func openSample(path string, text []byte, f Format) (*Reader, error) {
+	ctx := context.Background()
+	if text == nil {
+		return Open(ctx, path, f)
+	}
+	// A declared format is that of dropped files; a sample may be kept in another one.
+	if kind := KindByName(path); kind != Auto && kind != f.Kind {
+		f.Kind, f.Delimiter = kind, 0
+	}
+	return OpenBytes(ctx, filepath.Base(path), text, f)
+}
