@@ -20,10 +20,6 @@ import (
 // claimLimit is how many records are claimed at once.
 const claimLimit = 500
 
-// firstClaim is how many records are claimed while it is not known how large they are: one may have
-// attachments of many megabytes.
-const firstClaim = 8
-
 // fetchDelay is how long the first record of many waits for others, so that one look at the journal serves them all.
 const fetchDelay = 2 * time.Millisecond
 
@@ -50,15 +46,6 @@ type fetched struct {
 	records map[int64]size // by their place in the journal
 	count   map[string]int // of them by server
 	bytes   int64
-	latest  int64 // bytes of a record, on average, in the latest claim that gave any; 0: none did yet
-}
-
-// average is how large a record is expected to be; 0: not known.
-func (f *fetched) average() int64 {
-	if n := int64(len(f.records)); n > 0 {
-		return max(f.latest, f.bytes/n)
-	}
-	return f.latest
 }
 
 type size struct {
@@ -67,7 +54,7 @@ type size struct {
 }
 
 func (f *fetched) add(rec *journal.Record, server string) {
-	s := size{server: server, bytes: int64(len(rec.Body)) + 512}
+	s := size{server: server, bytes: weigh(rec)}
 	f.records[rec.Seq] = s
 	f.count[server]++
 	f.bytes += s.bytes
@@ -126,17 +113,11 @@ func (q *Queue) fetch(ctx context.Context) (more bool, err error) {
 	q.claiming.Lock()
 	defer q.claiming.Unlock()
 	prog := q.Gate.Program()
-	limit, not := q.room(prog)
-	if limit <= 0 {
-		return false, nil
-	}
 	epoch := q.Gate.LeaseEpoch()
-	records, err := q.Journal.Claim(ctx, journal.Claim{Owner: q.Owner, Limit: limit, Now: q.Now(), NotRules: not})
-	if err != nil {
+	records, more, err := q.claim(ctx, prog)
+	if err != nil || len(records) == 0 {
 		return false, err
 	}
-	q.Conditions.Clear(durable.Subject)
-	more = len(records) == limit
 	prog = q.Gate.Program()
 	if records, err = q.keep(prog, records); err == nil && len(records) > 0 {
 		q.evaluate(prog, records, epoch)
@@ -144,21 +125,39 @@ func (q *Queue) fetch(ctx context.Context) (more bool, err error) {
 	return more, err
 }
 
-// room says how many records fit, and the rules whose records must not come: they cannot run, or
-// their server has its share, or waits for a file.
-func (q *Queue) room(prog *program.Program) (limit int, not []string) {
+// claim claims what fits and tells whether limits cut it.
+func (q *Queue) claim(ctx context.Context, prog *program.Program) (records []*journal.Record, more bool, err error) {
+	limit, bytes, not := q.room(prog)
+	if limit <= 0 {
+		return nil, false, nil
+	}
+	records, err = q.Journal.Claim(ctx, journal.Claim{Owner: q.Owner, Limit: limit, Bytes: bytes, Now: q.Now(), NotRules: not})
+	if err != nil {
+		return nil, false, err
+	}
+	q.Conditions.Clear(durable.Subject)
+	return records, len(records) == limit || weigh(records...) >= bytes, nil
+}
+
+// weigh gives about how many bytes records take up in memory.
+func weigh(records ...*journal.Record) int64 {
+	n := 0
+	for _, rec := range records {
+		n += len(rec.Body) + 512
+	}
+	return int64(n)
+}
+
+// room says how many records fit, how many bytes of them, and the rules whose records must not
+// come: they cannot run, or their server has its share, or waits for a file.
+func (q *Queue) room(prog *program.Program) (limit int, bytes int64, not []string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	f := &q.fetched
-	if f.bytes >= q.Memory {
-		return 0, nil
+	if bytes = q.Memory - f.bytes; bytes <= 0 {
+		return 0, 0, nil
 	}
 	limit = min(claimLimit, q.Window)
-	if average := f.average(); average > 0 {
-		limit = min(limit, int(max((q.Memory-f.bytes)/average, 1)))
-	} else {
-		limit = min(limit, firstClaim)
-	}
 	for _, name := range prog.Names() {
 		flow := prog.Rules[name]
 		if !q.Gate.Runnable(flow) || f.count[flow.Server] >= q.Window || q.barrier.awaited(flow.Server) {
@@ -173,9 +172,9 @@ func (q *Queue) room(prog *program.Program) (limit int, not []string) {
 		}
 	}
 	if len(not) == len(prog.Rules)+len(prog.Former) && len(not) > 0 {
-		return 0, nil
+		return 0, 0, nil
 	}
-	return limit, not
+	return limit, bytes, not
 }
 
 // keep notes claimed records, and gives those of them back that must wait for a file to be read.
@@ -183,7 +182,6 @@ func (q *Queue) keep(prog *program.Program, records []*journal.Record) (kept []*
 	var wait []int64
 	kept = make([]*journal.Record, 0, len(records))
 	q.mu.Lock()
-	before := q.fetched.bytes
 	for _, rec := range records {
 		server := ""
 		if flow := prog.Flow(rec.Rule); flow != nil {
@@ -195,9 +193,6 @@ func (q *Queue) keep(prog *program.Program, records []*journal.Record) (kept []*
 		} else {
 			kept = append(kept, rec)
 		}
-	}
-	if n := int64(len(records)); n > 0 {
-		q.fetched.latest = (q.fetched.bytes - before) / n
 	}
 	q.mu.Unlock()
 	if len(wait) == 0 {

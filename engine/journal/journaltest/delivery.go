@@ -1,8 +1,10 @@
 package journaltest
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -183,6 +185,26 @@ func testClaimOptions(t *testing.T, p Place) {
 	wantIDs(t, "all rules left out", claimAs(t, j,
 		journal.Claim{Owner: "one", Limit: 10, Now: start, NotRules: []string{"rule-0", "rule-1"}}), "")
 	wantIDs(t, "the rest", claim(t, j, 10), "r4 r6 r7")
+}
+
+// testClaimBytes claims records with photos: what comes at once is bounded by bytes, and never nothing.
+func testClaimBytes(t *testing.T, p Place) {
+	j := open(t, p)
+	for i := range 6 {
+		large := record(name("rule-", i%2), name("r", i), name("key-", i))
+		large.Body = slices.Concat([]byte(`{"photo":"`), bytes.Repeat([]byte("A"), 5<<20), []byte(`"}`))
+		appendAll(t, j, large)
+	}
+	appendAll(t, j, record("rule-0", "small", "small"))
+	within := func(n int64) []*journal.Record {
+		return claimAs(t, j, journal.Claim{Owner: "one", Limit: 500, Bytes: n, Now: start})
+	}
+	got := within(12 << 20)
+	wantIDs(t, "up to the bytes and over them by one", got, "r0 r1 r2")
+	wantIDs(t, "always one", within(1), "r3")
+	must(t, j.Release(t.Context(), "one", []int64{got[0].Seq, got[1].Seq}))
+	wantIDs(t, "given back", within(10<<20), "r0 r1")
+	wantIDs(t, "the rest", within(1<<40), "r4 r5 small")
 }
 
 func testRelease(t *testing.T, p Place) {

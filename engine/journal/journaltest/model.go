@@ -191,6 +191,9 @@ func (m *machine) claim(rt *rapid.T) {
 	if len(m.records) > 0 && rapid.IntRange(0, 3).Draw(rt, "go on") == 0 {
 		c.AfterSeq = rapid.SampledFrom(m.records).Draw(rt, "after").seq
 	}
+	if rapid.IntRange(0, 3).Draw(rt, "bound bytes") == 0 {
+		c.Bytes = rapid.Int64Range(1, 120).Draw(rt, "bytes")
+	}
 	possible := map[int64]*known{}
 	for _, k := range m.records {
 		if k.state == journal.Pending && !k.next.After(m.at) && k.seq > c.AfterSeq && !slices.Contains(c.NotRules, k.rule) &&
@@ -200,8 +203,14 @@ func (m *machine) claim(rt *rapid.T) {
 	}
 	got, err := m.j.Claim(m.ctx(), c)
 	m.ok(err)
-	if len(got) != min(c.Limit, len(possible)) {
-		m.rt.Fatalf("%d records were claimed, %d could be, the limit is %d", len(got), len(possible), c.Limit)
+	var before, bytes int64 // the last one may pass the bound
+	for _, r := range got {
+		before, bytes = bytes, bytes+int64(len(r.Body))
+	}
+	full := c.Bytes > 0 && bytes >= c.Bytes
+	if len(got) != min(c.Limit, len(possible)) && !full || c.Bytes > 0 && before >= c.Bytes {
+		m.rt.Fatalf("%d records of %d bytes were claimed, %d could be, the limits are %d and %d", len(got), bytes,
+			len(possible), c.Limit, c.Bytes)
 	}
 	if !slices.IsSortedFunc(got, func(a, b *journal.Record) int { return cmp.Compare(a.Seq, b.Seq) }) {
 		m.rt.Fatal("the claimed records are not in order")

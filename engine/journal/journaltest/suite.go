@@ -38,6 +38,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Place) {
 		{"waiting for a parent and people", testWaitersChanged},
 		{"rows waiting for a parent", testWaitingRows},
 		{"claim what is asked for", testClaimOptions},
+		{"claim so many bytes", testClaimBytes},
 		{"release", testRelease},
 		{"restart", testRestart},
 		{"lease", testLease},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -154,7 +155,8 @@ func (s *Store) Claim(ctx context.Context, c journal.Claim) ([]*journal.Record, 
 		if c.NotRules == nil {
 			c.NotRules = []string{}
 		}
-		seqs, err := numbers(ctx, t, claimKeys, c.NotRules, c.AfterSeq, c.Limit, codec.Micros(c.Now), c.Owner)
+		seqs, err := numbers(ctx, t, claimKeys, c.NotRules, c.AfterSeq, c.Limit, codec.Micros(c.Now), c.Owner,
+			cmp.Or(max(c.Bytes, 0), math.MaxInt64))
 		if err != nil || len(seqs) == 0 {
 			return err
 		}
@@ -168,7 +170,8 @@ func (s *Store) Claim(ctx context.Context, c journal.Claim) ([]*journal.Record, 
 }
 
 // claimKeys takes the first keys in order of seq among what every rule has to offer: keys never
-// tried by seq, others by when they are due.
+// tried by seq, others by when they are due. It stops once the bodies taken have enough bytes; to
+// tell how long one is reads nothing of it.
 const claimKeys = `WITH wanted AS (SELECT id FROM rules WHERE name <> ALL($1::text[])),
 	fresh AS (SELECT k.chain, k.seq FROM wanted w, LATERAL (SELECT chain, seq FROM keys WHERE rule = w.id
 	AND owner IS NULL AND state = 0 AND due = 0
@@ -176,8 +179,11 @@ const claimKeys = `WITH wanted AS (SELECT id FROM rules WHERE name <> ALL($1::te
 	later AS (SELECT k.chain, k.seq FROM wanted w, LATERAL (SELECT chain, seq FROM keys WHERE rule = w.id
 	AND owner IS NULL AND state = 0 AND due > 0
 		AND due <= $4 AND seq > $2 ORDER BY due, seq LIMIT $3 FOR UPDATE SKIP LOCKED) k),
-	chosen AS (SELECT chain, seq FROM (SELECT * FROM fresh UNION ALL SELECT * FROM later) a ORDER BY seq LIMIT $3)
-	UPDATE keys k SET owner = $5, claimed = k.seq FROM chosen c WHERE k.chain = c.chain RETURNING k.seq`
+	first AS (SELECT chain, seq FROM (SELECT * FROM fresh UNION ALL SELECT * FROM later) a ORDER BY seq LIMIT $3),
+	sized AS (SELECT f.chain, f.seq, coalesce((SELECT octet_length(p.body) FROM payloads p WHERE p.seq = f.seq), 0) AS bytes
+		FROM first f),
+	chosen AS (SELECT chain, sum(bytes) OVER (ORDER BY seq) - bytes AS before FROM sized)
+	UPDATE keys k SET owner = $5, claimed = k.seq FROM chosen c WHERE k.chain = c.chain AND c.before < $6 RETURNING k.seq`
 
 // Release implements journal.Journal.
 func (s *Store) Release(ctx context.Context, owner string, seqs []int64) error {

@@ -109,44 +109,54 @@ func (s *Store) Claim(ctx context.Context, c journal.Claim) ([]*journal.Record, 
 	s.claims.mu.Lock()
 	defer s.claims.mu.Unlock()
 	s.claims.alive(c.Owner, s.lease)
-	var out []*journal.Record
-	busy := map[int64]bool{}
-	for len(out) < c.Limit {
-		n := len(out) + len(busy)
-		if out, err = s.claimSome(ctx, c, out, busy); err != nil {
-			for _, r := range out {
+	got := claiming{Claim: c, busy: map[int64]bool{}}
+	for !got.full() {
+		n := len(got.records) + len(got.busy)
+		if err := s.claimSome(ctx, &got); err != nil {
+			for _, r := range got.records {
 				s.claims.free(c.Owner, r.Seq)
 			}
 			return nil, fmt.Errorf("look for records to send: %w", explain(err, s.place))
 		}
-		if n == len(out)+len(busy) {
+		if n == len(got.records)+len(got.busy) {
 			break
 		}
 	}
-	slices.SortFunc(out, func(a, b *journal.Record) int { return cmp.Compare(a.Seq, b.Seq) })
-	return out, nil
+	slices.SortFunc(got.records, func(a, b *journal.Record) int { return cmp.Compare(a.Seq, b.Seq) })
+	return got.records, nil
 }
 
-// claimSome adds records to out, up to the limit, and to busy those that have to wait because their key is in flight.
-func (s *Store) claimSome(ctx context.Context, c journal.Claim, out []*journal.Record,
-	busy map[int64]bool) ([]*journal.Record, error) {
-	due, err := s.due(ctx, c, busy)
+// claiming is a claim with what it has taken so far.
+type claiming struct {
+	journal.Claim
+	records []*journal.Record
+	bytes   int64          // of their bodies
+	busy    map[int64]bool // records that have to wait because their key is in flight
+}
+
+func (c *claiming) full() bool {
+	return len(c.records) >= c.Limit || c.Bytes > 0 && c.bytes >= c.Bytes
+}
+
+// claimSome takes more records until the claim is full.
+func (s *Store) claimSome(ctx context.Context, c *claiming) error {
+	due, err := s.due(ctx, c.Claim, c.busy)
 	if err != nil {
-		return out, err
+		return err
 	}
 	slices.Sort(due)
-	due = due[:min(len(due), c.Limit-len(out))]
-	err = s.fetch(ctx, "r.state = 0 AND r.head = 1", true, due, func(f *fetched) {
+	due = due[:min(len(due), c.Limit-len(c.records))]
+	return s.fetchSome(ctx, "r.state = 0 AND r.head = 1", due, func(f *fetched) (more bool) {
 		if _, taken := s.claims.chains[f.chain]; taken {
-			busy[f.rec.Seq] = true
-			return
+			c.busy[f.rec.Seq] = true
+			return true
 		}
 		s.claims.seqs[f.rec.Seq] = claim{owner: c.Owner, chain: f.chain,
 			hasProblem: f.rec.Problem != nil || f.rec.SupersededBy != 0}
 		s.claims.chains[f.chain] = holder{owner: c.Owner, seq: f.rec.Seq}
-		out = append(out, f.rec)
+		c.records, c.bytes = append(c.records, f.rec), c.bytes+int64(len(f.rec.Body))
+		return !c.full()
 	})
-	return out, err
 }
 
 // dueNew and dueLater give heads by rule: never tried ones by seq, others by when they are due.

@@ -26,16 +26,28 @@ func (s *Store) fetch(ctx context.Context, condition string, bodies bool, seqs [
 	if bodies {
 		fields, joins = recordFields+", p.body", recordJoins+withBody
 	}
+	return s.fetchOf(ctx, fields, joins, condition, seqs, func(f *fetched) bool {
+		each(f)
+		return true
+	})
+}
+
+// fetchSome reads records with their bodies as fetch does, until each has enough.
+func (s *Store) fetchSome(ctx context.Context, condition string, seqs []int64, each func(*fetched) (more bool)) error {
+	return s.fetchOf(ctx, recordFields+", p.body", recordJoins+withBody, condition, seqs, each)
+}
+
+func (s *Store) fetchOf(ctx context.Context, fields, joins, condition string, seqs []int64,
+	each func(*fetched) (more bool)) error {
 	query := "SELECT " + fields + " FROM json_each(?) j CROSS JOIN records r ON r.seq = j.value " + joins + " WHERE " +
 		condition + " ORDER BY r.seq"
 	rows, err := s.read.query(ctx, query, list(seqs))
-	return scan(rows, err, func(rows *sql.Rows) error {
+	return scanSome(rows, err, func(rows *sql.Rows) (bool, error) {
 		f, err := s.readRecord(rows)
 		if err != nil {
-			return err
+			return false, err
 		}
-		each(f)
-		return nil
+		return each(f), nil
 	})
 }
 
