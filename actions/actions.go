@@ -135,16 +135,13 @@ const (
 
 // Outcome is what the target said of one write.
 type Outcome struct {
-	Status     Status
-	Class      Class
-	Code       string        // the target's own code, E1064, or ours, kebab-case
-	Cause      string        // plain words, without data of the record
-	Detail     string        // the target's own words; may hold data: journal only
-	Hint       string        // what to do
-	ObjectID   string        // DHIS2 uid, or what identifies the value
-	Place      diag.Place    // in the rule, as exact as known
-	RetryAfter time.Duration // asked for by the server; 0 when it did not say
-	Warnings   []string      // the server's remarks on a delivered object
+	Status       Status
+	Class        Class
+	diag.Problem               // what is wrong; its code is the target's own, E1064, or ours
+	Detail       string        // the target's own words; may hold data: journal only
+	ObjectID     string        // DHIS2 uid, or what identifies the value
+	RetryAfter   time.Duration // asked for by the server; 0 when it did not say
+	Warnings     []string      // the server's remarks on a delivered object
 	// of Superseded, or of what was delivered but for what is newer: the Order.Seq of that; 0: nothing, or not known
 	By int64
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/culvert/culvert/engine/journal/open"
 	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/internal/await"
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/files"
 )
@@ -63,8 +64,9 @@ func (h *httpTarget) Deliver(ctx context.Context, plans []actions.Plan) []action
 	for k, i := range at {
 		v := visit(writes[k])
 		if answers[k] == "retry" {
-			results[i].Outcomes = []actions.Outcome{{Status: actions.Retry, Class: actions.ClassTransient, Code: "E5000",
-				Cause: "a lock"}}
+			results[i].Outcomes = []actions.Outcome{{Status: actions.Retry, Class: actions.ClassTransient,
+				Problem: diag.Problem{Code: "E5000",
+					Message: "a lock"}}}
 			continue
 		}
 		results[i].Outcomes = []actions.Outcome{{ObjectID: v.ID}}
@@ -97,8 +99,9 @@ func (h *httpTarget) post(ctx context.Context, writes []crashWrite) ([]string, e
 func allAway(n int, err error) []actions.Result {
 	results := make([]actions.Result, n)
 	for i := range results {
-		results[i].Outcomes = []actions.Outcome{{Status: actions.Retry, Class: actions.ClassServer, Code: "unreachable",
-			Cause: err.Error()}}
+		results[i].Outcomes = []actions.Outcome{{Status: actions.Retry, Class: actions.ClassServer,
+			Problem: diag.Problem{Code: "unreachable",
+				Message: err.Error()}}}
 	}
 	return results
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/engine/status"
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources"
 )
 
@@ -64,10 +65,12 @@ func TestFileWithEveryOutcome(t *testing.T) {
 	w.target.answer = func(_ actions.Plan, v visit) actions.Outcome {
 		switch {
 		case v.ID == "v6":
-			return actions.Outcome{Status: actions.Failed, Class: actions.ClassData, Code: "E1302",
-				Cause: "refused by the server", Hint: "fix it"}
+			return actions.Outcome{Status: actions.Failed, Class: actions.ClassData,
+				Problem: diag.Problem{Code: "E1302",
+					Message: "refused by the server", Hint: "fix it"}}
 		case v.ID == "v7" && tries.Add(1) < 4:
-			return actions.Outcome{Status: actions.Retry, Class: actions.ClassTransient, Code: "E5000", Cause: "a lock"}
+			return actions.Outcome{Status: actions.Retry, Class: actions.ClassTransient,
+				Problem: diag.Problem{Code: "E5000", Message: "a lock"}}
 		}
 		return actions.Outcome{}
 	}
@@ -126,7 +129,8 @@ func TestFileRowsWaitBehindTheirKey(t *testing.T) {
 	var open atomic.Bool
 	w.target.answer = func(_ actions.Plan, v visit) actions.Outcome {
 		if !open.Load() && v.ID == "first" {
-			return actions.Outcome{Status: actions.Retry, Class: actions.ClassParent, Code: "E1313", Cause: "no enrollment yet"}
+			return actions.Outcome{Status: actions.Retry, Class: actions.ClassParent,
+				Problem: diag.Problem{Code: "E1313", Message: "no enrollment yet"}}
 		}
 		return actions.Outcome{}
 	}
@@ -156,7 +160,8 @@ func TestFileRowsInterrupted(t *testing.T) {
 	var calls atomic.Int64
 	w.target.answer = func(actions.Plan, visit) actions.Outcome {
 		if calls.Add(1)%17 == 0 {
-			return actions.Outcome{Status: actions.Retry, Class: actions.ClassTransient, Code: "E5000", Cause: "a lock"}
+			return actions.Outcome{Status: actions.Retry, Class: actions.ClassTransient,
+				Problem: diag.Problem{Code: "E5000", Message: "a lock"}}
 		}
 		return actions.Outcome{}
 	}
@@ -195,7 +200,8 @@ func TestFileWhileTheRuleChanges(t *testing.T) {
 	for n := 1; n <= 5; n++ {
 		w.until("it has got further", func() bool { return w.target.count() >= n*500 })
 		invalid := testProgram(t, "visits")
-		invalid.Rules["visits"].Invalid = &journal.Problem{Code: "unknown-stage", Cause: "the stage is gone"}
+		invalid.Rules["visits"].Invalid = &journal.Problem{Problem: diag.Problem{Code: "unknown-stage",
+			Message: "the stage is gone"}}
 		w.runner.Swap(invalid)
 		w.runner.Swap(testProgram(t, "visits"))
 	}
@@ -257,7 +263,7 @@ func TestUnreadableFiles(t *testing.T) {
 				t.Errorf("it is not in failed/: %v", err)
 			}
 			records, _ := w.journal.Select(context.Background(), journal.Filter{FileID: f.ID, WithBody: true})
-			if len(records) != 1 || records[0].Problem.Code != program.CodeUnreadableFile || records[0].Problem.Cause == "" ||
+			if len(records) != 1 || records[0].Problem.Code != program.CodeUnreadableFile || records[0].Problem.Message == "" ||
 				records[0].Problem.Hint == "" {
 				t.Errorf("records: %+v", records)
 			}
@@ -331,7 +337,8 @@ func TestFileForAServerThatIsAway(t *testing.T) {
 	away.Store(true)
 	w.target.answer = func(actions.Plan, visit) actions.Outcome {
 		if away.Load() {
-			return actions.Outcome{Status: actions.Retry, Class: actions.ClassServer, Code: "unreachable", Cause: "away"}
+			return actions.Outcome{Status: actions.Retry, Class: actions.ClassServer,
+				Problem: diag.Problem{Code: "unreachable", Message: "away"}}
 		}
 		return actions.Outcome{}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/culvert/culvert/engine/dispatch"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/status"
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources"
 )
 
@@ -27,8 +28,9 @@ func TestServerAwayLosesNothing(t *testing.T) {
 	away.Store(true)
 	w.target.answer = func(actions.Plan, visit) actions.Outcome {
 		if away.Load() {
-			return actions.Outcome{Status: actions.Retry, Class: actions.ClassServer, Code: "unreachable",
-				Cause: "the server cannot be reached"}
+			return actions.Outcome{Status: actions.Retry, Class: actions.ClassServer,
+				Problem: diag.Problem{Code: "unreachable",
+					Message: "the server cannot be reached"}}
 		}
 		return actions.Outcome{}
 	}
@@ -82,8 +84,9 @@ func TestRefusedCredentialsStopEverythingLoudly(t *testing.T) {
 	refused.Store(true)
 	w.target.answer = func(actions.Plan, visit) actions.Outcome {
 		if refused.Load() {
-			return actions.Outcome{Status: actions.Retry, Class: actions.ClassCredentials, Code: "credentials",
-				Cause: "the server answers 401 to our token"}
+			return actions.Outcome{Status: actions.Retry, Class: actions.ClassCredentials,
+				Problem: diag.Problem{Code: "credentials",
+					Message: "the server answers 401 to our token"}}
 		}
 		return actions.Outcome{}
 	}
@@ -111,8 +114,9 @@ func TestPoisonDoesNotBlock(t *testing.T) {
 	w := newWorld(t, testProgram(t, "visits"))
 	w.target.answer = func(p actions.Plan, v visit) actions.Outcome {
 		if v.ID == "poison" {
-			return actions.Outcome{Status: actions.Retry, Class: actions.ClassServer, Code: "timeout",
-				Cause: "no answer in time"}
+			return actions.Outcome{Status: actions.Retry, Class: actions.ClassServer,
+				Problem: diag.Problem{Code: "timeout",
+					Message: "no answer in time"}}
 		}
 		return actions.Outcome{}
 	}
@@ -146,7 +150,8 @@ func (g *chokingTarget) Deliver(ctx context.Context, plans []actions.Plan) []act
 		for i, p := range plans {
 			for range p.Writes {
 				results[i].Outcomes = append(results[i].Outcomes,
-					actions.Outcome{Status: actions.Retry, Class: actions.ClassServer, Code: "timeout", Cause: "no answer in time"})
+					actions.Outcome{Status: actions.Retry, Class: actions.ClassServer,
+						Problem: diag.Problem{Code: "timeout", Message: "no answer in time"}})
 			}
 		}
 		return results
@@ -190,8 +195,8 @@ func TestGivesUpWaitingForAParent(t *testing.T) {
 	w := newWorld(t, testProgram(t, "visits"))
 	w.config.Limits.ParentFor = 4
 	w.target.answer = func(actions.Plan, visit) actions.Outcome {
-		return actions.Outcome{Status: actions.Retry, Class: actions.ClassParent, Code: "E1313",
-			Cause: "the enrollment is not there"}
+		return actions.Outcome{Status: actions.Retry, Class: actions.ClassParent, Problem: diag.Problem{Code: "E1313",
+			Message: "the enrollment is not there"}}
 	}
 	w.run()
 	w.accept(item("visits", "a", "p", 1))
@@ -284,7 +289,7 @@ func TestTargetThatBreaksDown(t *testing.T) {
 		s := w.states()
 		return s[journal.Delivered] == 39 && s[journal.Failed] == 1
 	})
-	if p := w.record("v13").Problem; p.Code != "internal" || p.Place == "" {
+	if p := w.record("v13").Problem; p.Code != "internal" || p.Place.String() == "" {
 		t.Errorf("problem: %+v", p)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources"
 )
 
@@ -21,8 +22,9 @@ func TestOutcomes(t *testing.T) {
 	w := newWorld(t, p)
 	w.target.answer = func(_ actions.Plan, v visit) actions.Outcome {
 		if v.N == "2" {
-			return actions.Outcome{Status: actions.Failed, Class: actions.ClassData, Code: "E1064", Cause: "no date",
-				Hint: "give one"}
+			return actions.Outcome{Status: actions.Failed, Class: actions.ClassData,
+				Problem: diag.Problem{Code: "E1064", Message: "no date",
+					Hint: "give one"}}
 		}
 		return actions.Outcome{}
 	}
@@ -104,8 +106,9 @@ func TestAwait(t *testing.T) {
 			<-answer
 		}
 		if v.N == "2" {
-			return actions.Outcome{Status: actions.Failed, Class: actions.ClassData, Code: "E1064", Cause: "no date",
-				Hint: "give one"}
+			return actions.Outcome{Status: actions.Failed, Class: actions.ClassData, Problem: diag.Problem{Code: "E1064",
+				Message: "no date",
+				Hint:    "give one"}}
 		}
 		return actions.Outcome{}
 	}
@@ -127,7 +130,7 @@ func TestAwait(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, o := range list {
-			states = append(states, o.State+" "+o.Cause)
+			states = append(states, o.State+" "+o.Message)
 		}
 		return states
 	}

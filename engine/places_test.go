@@ -11,6 +11,7 @@ import (
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources"
 )
 
@@ -40,7 +41,8 @@ func TestRowThatIsTriedAgainStaysBeforeLaterRecords(t *testing.T) {
 			<-goOn
 		}
 		if tries.Load() < 4 {
-			return actions.Outcome{Status: actions.Retry, Class: actions.ClassParent, Code: "E1079", Cause: "not enrolled yet"}
+			return actions.Outcome{Status: actions.Retry, Class: actions.ClassParent,
+				Problem: diag.Problem{Code: "E1079", Message: "not enrolled yet"}}
 		}
 		return actions.Outcome{}
 	}
@@ -67,7 +69,8 @@ func (w *world) serverIsAway() (comeBack func()) {
 	}
 	w.target.answer = func(actions.Plan, visit) actions.Outcome {
 		if !back.Load() {
-			return actions.Outcome{Status: actions.Retry, Class: actions.ClassServer, Code: "no-route", Cause: "no route"}
+			return actions.Outcome{Status: actions.Retry, Class: actions.ClassServer,
+				Problem: diag.Problem{Code: "no-route", Message: "no route"}}
 		}
 		return actions.Outcome{}
 	}

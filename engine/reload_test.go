@@ -15,6 +15,7 @@ import (
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/engine/status"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 func TestPauseAndResume(t *testing.T) {
@@ -28,7 +29,7 @@ func TestPauseAndResume(t *testing.T) {
 	w.run()
 	w.until("it knows the pause", func() bool { return len(w.runner.gate.Controls().Rules) == 1 })
 	w.accept(item("visits", "a", "p", 1))
-	if r := w.record("a"); r.State != journal.Held || !strings.Contains(r.Problem.Cause, "amina") {
+	if r := w.record("a"); r.State != journal.Held || !strings.Contains(r.Problem.Message, "amina") {
 		t.Errorf("record of a paused rule: %s %+v", r.State, r.Problem)
 	}
 	if err := controls.ResumeRule(ctx, w.journal, "visits", controls.Pause{}); err != nil {
@@ -77,7 +78,8 @@ func TestSwapHoldsWhatDoesNotFit(t *testing.T) {
 	w.run()
 	broken := testProgram(t, "others")
 	invalid := testFlow(t, fmt.Sprintf(visitRule, "visits"))
-	invalid.Invalid = &journal.Problem{Class: actions.ClassMetadata, Code: "unknown-stage", Cause: "the stage is gone"}
+	invalid.Invalid = &journal.Problem{Class: actions.ClassMetadata, Problem: diag.Problem{Code: "unknown-stage",
+		Message: "the stage is gone"}}
 	broken.Rules["visits"] = invalid
 	w.runner.Swap(broken)
 	w.accept(item("visits", "a", "p", 1), item("others", "b", "q", 1))

@@ -17,6 +17,7 @@ import (
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/engine/status"
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources"
 )
 
@@ -31,7 +32,8 @@ func TestDeliversInOrder(t *testing.T) {
 		mu.Lock()
 		defer mu.Unlock()
 		if random.IntN(5) == 0 {
-			return actions.Outcome{Status: actions.Retry, Class: actions.ClassTransient, Code: "E9999", Cause: "a hiccup"}
+			return actions.Outcome{Status: actions.Retry, Class: actions.ClassTransient,
+				Problem: diag.Problem{Code: "E9999", Message: "a hiccup"}}
 		}
 		return actions.Outcome{}
 	}
@@ -97,11 +99,12 @@ func TestBadRecordFailsAloneAndSaysWhy(t *testing.T) {
 		return s[journal.Delivered] == 2 && s[journal.Failed] == 2
 	})
 	p := w.record("bad").Problem
-	if p == nil || p.Class != actions.ClassData || p.Cause == "" || !strings.HasPrefix(p.Place, "rules/visits.yaml:") {
+	if p == nil || p.Class != actions.ClassData || p.Message == "" || !strings.HasPrefix(p.Place.String(),
+		"rules/visits.yaml:") {
 		t.Errorf("problem: %+v", p)
 	}
-	if strings.Contains(p.Cause, "many") {
-		t.Errorf("the cause holds the record's data: %s", p.Cause)
+	if strings.Contains(p.Message, "many") {
+		t.Errorf("the cause holds the record's data: %s", p.Message)
 	}
 }
 
@@ -110,8 +113,9 @@ func TestRefusedWriteFailsWithItsPlace(t *testing.T) {
 	w := newWorld(t, testProgram(t, "visits"))
 	w.target.answer = func(_ actions.Plan, v visit) actions.Outcome {
 		if v.ID == "b" {
-			return actions.Outcome{Status: actions.Failed, Class: actions.ClassRights, Code: "E1000", Cause: "the user may not",
-				Hint: "grant it"}
+			return actions.Outcome{Status: actions.Failed, Class: actions.ClassRights,
+				Problem: diag.Problem{Code: "E1000", Message: "the user may not",
+					Hint: "grant it"}}
 		}
 		return actions.Outcome{}
 	}
@@ -122,7 +126,7 @@ func TestRefusedWriteFailsWithItsPlace(t *testing.T) {
 		return s[journal.Delivered] == 2 && s[journal.Failed] == 1
 	})
 	p := w.record("b").Problem
-	if p.Code != "E1000" || p.Object != "event First visit of Antenatal care" || p.Place == "" || p.Hint != "grant it" {
+	if p.Code != "E1000" || p.Object != "event First visit of Antenatal care" || p.Place.String() == "" || p.Hint != "grant it" {
 		t.Errorf("problem: %+v", p)
 	}
 	if _, err := w.journal.Replay(context.Background(), journal.Filter{ID: "b"}, "test", "the right was granted",

@@ -247,12 +247,12 @@ func sampleOf(n *yamlnode.Node) []any {
 
 // NoSample is why a record cannot be tried: a lookup asks the server, and nothing says what it would find.
 func (r *Rule) NoSample(q Question) *Failure {
-	f := &Failure{
+	f := &Failure{Problem: diag.Problem{
 		Code: "no-sample", Message: fmt.Sprintf("the lookup %q asks the server, which is not asked on trial", q.Lookup),
 		Field: q.Lookup,
 		Hint: "write sample: into the lookup, or found: into the test, with what it finds, such as {id: ..., attributes: " +
 			"{First name: Amina}}, or null for nothing",
-	}
+	}}
 	for _, l := range r.Lookups {
 		if l.Name == q.Lookup {
 			f.Place = l.Place

@@ -27,7 +27,8 @@ type projectCheck struct{ findings diag.List }
 
 func (p *projectCheck) add(severity diag.Severity, code, message, hint string, place, other diag.Place,
 	related string) {
-	p.findings.Add(diag.Diagnostic{Severity: severity, Code: code, Message: message, Hint: hint, Place: place,
+	p.findings.Add(diag.Diagnostic{Severity: severity, Problem: diag.Problem{Code: code, Message: message, Hint: hint,
+		Place: place},
 		Related: []diag.Related{{Place: other, Message: related}}})
 }
 

@@ -1,6 +1,7 @@
 package rules
 
 import "strings"
+import "github.com/culvert/culvert/rules/diag"
 
 // Submission is what a form of an OpenRosa tool (ODK Collect, KoboToolbox, Enketo, Ona) says of
 // which submission it is. Every edit gets an instance id of its own and names the one before;
@@ -106,11 +107,11 @@ func (e *Expr) EditedID(s *Scope, field, id string) error {
 	if !submission.Edit() || !submission.Is(id) || bare(submission.Root) == bare(id) {
 		return nil
 	}
-	return &Failure{
+	return &Failure{Problem: diag.Problem{
 		Code: "edited-submission", Place: e.Place, Field: field,
 		Message: "this is an edit of an earlier submission, and " + e.Text +
 			" is an id that only this version has: it would become a second object",
 		Hint: `name what stays the same: trigger._id or trigger["meta/rootUuid"] in KoboToolbox, trigger.__id in ODK's ` +
 			`OData; then replay the record`,
-	}
+	}}
 }

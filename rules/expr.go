@@ -105,12 +105,12 @@ func (e *Expr) Eval(s *Scope) (any, error) {
 		return nil, s.explain(e, err)
 	}
 	if text, ok := v.(string); ok && strings.ContainsRune(text, utf8.RuneError) {
-		return nil, &Failure{
+		return nil, &Failure{Problem: diag.Problem{
 			Code: "lost-letters", Place: e.Place, Column: e.Column(), Value: s.values(e.program.Paths()),
 			Message: "the text holds \uFFFD, which stands for a letter that was lost before it came here",
 			Hint: "enter it again in the source; if this happens to many, have the source send UTF-8, or name its " +
 				"encoding in the trigger (encoding: windows-1252)",
-		}
+		}}
 	}
 	return v, nil
 }
@@ -125,12 +125,12 @@ func (e *Expr) EvalText(s *Scope) (string, error) {
 	text := textOf(v)
 	if lost := expression.LostDigits(text); lost > 0 {
 		// As an id it would be that of everybody whose first digits are the same.
-		return "", &Failure{
+		return "", &Failure{Problem: diag.Problem{
 			Code: "lost-digits", Place: e.Place, Column: e.Column(), Value: text,
 			Message: fmt.Sprintf("the value is written with an exponent, as spreadsheets do, and its last %d digits are lost",
 				lost),
 			Hint: "format the column as text in the spreadsheet and enter the number again",
-		}
+		}}
 	}
 	return text, nil
 }
@@ -226,7 +226,8 @@ func (s *Scope) explain(e *Expr, err error) error {
 	var inner *Failure
 	var run *expression.RunError
 	if !errors.As(err, &run) {
-		return &Failure{Code: expression.CodeInternal, Message: "the expression cannot be evaluated", Place: e.Place}
+		return &Failure{Problem: diag.Problem{Code: expression.CodeInternal,
+			Message: "the expression cannot be evaluated", Place: e.Place}}
 	}
 	place := e.node.PlaceOf(run.From, run.To)
 	if errors.As(run.Cause, &inner) {
@@ -234,8 +235,9 @@ func (s *Scope) explain(e *Expr, err error) error {
 		own.Place, own.Column = place, e.Column()
 		return &own
 	}
-	f := &Failure{Code: run.Code, Message: run.Error(), Hint: run.Hint, Place: place, Column: e.Column(),
-		Value: s.values(run.Names)}
+	f := &Failure{Problem: diag.Problem{Code: run.Code, Message: run.Error(), Hint: run.Hint, Place: place,
+		Column: e.Column(),
+		Value:  s.values(run.Names)}}
 	if f.Hint == "" {
 		f.Hint = "fix the value in the source and send the record again, or have the rule take such values"
 	}

@@ -119,8 +119,8 @@ func (a *ActionSpec) longForm(f *Field, n *yamlnode.Node) bool {
 	switch {
 	case from != nil && value != nil:
 		c.report(diag.Diagnostic{
-			Code: "from-and-value", Message: fmt.Sprintf("%q has both from: and value:", f.Name),
-			Hint: "keep from: for an expression, or value: for a fixed value", Place: n.Key("value").Place(),
+			Problem: diag.Problem{Code: "from-and-value", Message: fmt.Sprintf("%q has both from: and value:", f.Name),
+				Hint: "keep from: for an expression, or value: for a fixed value", Place: n.Key("value").Place()},
 			Related: []diag.Related{{Place: n.Key("from").Place(), Message: "from stands here"}},
 		})
 		return false
@@ -251,10 +251,10 @@ func (f *Field) eval(s *Scope) (Result, error) {
 	}
 	r.Value, r.Blank, r.Clear = nil, true, f.Blank == BlankClear
 	if f.Blank == BlankFail {
-		return r, &Failure{
+		return r, &Failure{Problem: diag.Problem{
 			Code: "blank-value", Message: fmt.Sprintf("%s is blank", f.Name), Field: f.Name, Column: f.Column(), Place: f.Place,
 			Hint: "give the value in the source and send the record again, or choose blank: omit",
-		}
+		}}
 	}
 	return r, nil
 }

@@ -168,10 +168,11 @@ func (c *compiler) trySamples() {
 	for _, f := range c.fields {
 		if values := uncovered[f]; len(values) > 0 {
 			c.report(diag.Diagnostic{
-				Severity: diag.Warning, Code: "map-not-covering",
-				Message: fmt.Sprintf("%s does not cover %s, which %q has in the sample", f.Map.label(), diag.Names(values, "and"),
-					f.Name),
-				Hint: "add a line for each, or say with other: what becomes of such values", Place: f.mapPlace,
+				Severity: diag.Warning, Problem: diag.Problem{Code: "map-not-covering",
+					Message: fmt.Sprintf("%s does not cover %s, which %q has in the sample", f.Map.label(),
+						diag.Names(values, "and"),
+						f.Name),
+					Hint: "add a line for each, or say with other: what becomes of such values", Place: f.mapPlace},
 				Related: []diag.Related{{Place: f.Map.Place, Message: "the map stands here"}},
 			})
 		}

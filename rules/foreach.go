@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/expression"
 	"github.com/culvert/culvert/rules/yamlnode"
 )
@@ -131,11 +132,11 @@ func (a *ActionSpec) eachOf(s *Scope, path []step, seen *int, do func(*Scope) er
 	}
 	items, _ := v.([]any) // List makes it one, blank an empty one
 	if *seen += len(items); *seen > maxItems {
-		return &Failure{
+		return &Failure{Problem: diag.Problem{
 			Code:    expression.CodeTooLarge,
 			Message: fmt.Sprintf("the list has %d items; %d is the most that one record may have", *seen, maxItems),
 			Field:   "for_each", Place: list.Place, Hint: "send the record in parts",
-		}
+		}}
 	}
 	inner := len(path) + 1
 	var open Unanswered // what all items ask for is asked together

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 const householdSample = `{"id": "h1", "visits": [
@@ -64,7 +66,7 @@ func TestNestedForEachNamesTheItem(t *testing.T) {
 	s := r.Begin(Input{Body: body(t, householdSample)})
 	err := r.Actions[0].Each(s, func(s *Scope) error {
 		if s.Position() == "0.1" {
-			return &Failure{Message: "no"}
+			return &Failure{Problem: diag.Problem{Message: "no"}}
 		}
 		return nil
 	})

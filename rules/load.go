@@ -45,11 +45,11 @@ func Load(path string, text []byte, env Environment) (*Rule, *Findings) {
 		return nil, findings
 	}
 	if doc.Root == nil {
-		c.report(diag.Diagnostic{
+		c.report(diag.Diagnostic{Problem: diag.Problem{
 			Code: "empty-file", Message: "the rule file is empty",
 			Hint:  "write at least trigger: and actions:, or run `culvert new`",
 			Place: startOf(path),
-		})
+		}})
 		return nil, findings
 	}
 	if doc.Root.Kind != yamlnode.Mapping {
@@ -100,12 +100,13 @@ func (c *compiler) report(d diag.Diagnostic) { c.findings.Report(d) }
 
 // fault reports an error about a node.
 func (c *compiler) fault(place diag.Place, code, message, hint string) {
-	c.report(diag.Diagnostic{Code: code, Message: message, Hint: hint, Place: place})
+	c.report(diag.Diagnostic{Problem: diag.Problem{Code: code, Message: message, Hint: hint, Place: place}})
 }
 
 // warn reports a warning about a node.
 func (c *compiler) warn(place diag.Place, code, message, hint string) {
-	c.report(diag.Diagnostic{Severity: diag.Warning, Code: code, Message: message, Hint: hint, Place: place})
+	c.report(diag.Diagnostic{Severity: diag.Warning, Problem: diag.Problem{Code: code, Message: message, Hint: hint,
+		Place: place}})
 }
 
 // startOf is the first place of a file.
@@ -302,8 +303,9 @@ func (c *compiler) name(n *yamlnode.Node, what string) bool {
 			n.Value, what), "choose another name, such as my_"+n.Value)
 	case taken:
 		c.report(diag.Diagnostic{
-			Code: "name-taken", Message: fmt.Sprintf("%q is the name of something else in this rule", n.Value),
-			Hint: "choose another name", Place: n.Place(),
+			Problem: diag.Problem{Code: "name-taken",
+				Message: fmt.Sprintf("%q is the name of something else in this rule", n.Value),
+				Hint:    "choose another name", Place: n.Place()},
 			Related: []diag.Related{{Place: first, Message: "named here"}},
 		})
 	default:

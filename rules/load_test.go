@@ -121,7 +121,8 @@ actions:
 			if giveUp {
 				for _, a := range r.Actions {
 					a.Expression(a.Body.Get("org_unit"), expression.Anything)
-					a.Report(diag.Diagnostic{Code: "unknown-program", Message: "x", Place: a.Body.Get("org_unit").Place()})
+					a.Report(diag.Diagnostic{Problem: diag.Problem{Code: "unknown-program", Message: "x",
+						Place: a.Body.Get("org_unit").Place()}})
 				}
 			}
 			r.Finish()

@@ -231,11 +231,11 @@ func (l *Lookup) runWithin(s *Scope) (*Object, error) {
 	}
 	o, ok := v.(*Object)
 	if !ok || o == nil {
-		return nil, &Failure{
+		return nil, &Failure{Problem: diag.Problem{
 			Code: "lookup-missing", Message: fmt.Sprintf("the lookup %q has no org unit to search within", l.Name),
 			Field: l.Name, Place: l.within.Place,
 			Hint: "within: needs a lookup that finds an org unit",
-		}
+		}}
 	}
 	return o, nil
 }
@@ -265,12 +265,12 @@ func (l *Lookup) runKin(s *Scope) (any, string, error) {
 
 // missing is what happens when nothing is found; nil when the rule goes on without.
 func (l *Lookup) missing(values string, blank bool) error {
-	f := &Failure{
+	f := &Failure{Problem: diag.Problem{
 		Code: "lookup-missing", Message: fmt.Sprintf("the lookup %q found nothing in %s", l.Name, l.where()), Field: l.Name,
 		Place: l.Place, Value: values,
 		Hint: "correct the value in the source, or add it where it is looked up (then sync); on_missing: skip or blank " +
 			"lets such records pass",
-	}
+	}}
 	if blank {
 		f.Code, f.Message = "lookup-blank", fmt.Sprintf("the lookup %q has nothing to look for: the value is blank", l.Name)
 		f.Hint = "give the value in the source; on_missing: skip or blank lets such records pass"
@@ -295,11 +295,11 @@ func (l *Lookup) where() string {
 
 // many is what happens when several are found.
 func (l *Lookup) many(hits []any, values string) (any, error) {
-	f := &Failure{
+	f := &Failure{Problem: diag.Problem{
 		Code: "lookup-many", Message: fmt.Sprintf("the lookup %q found %d in %s%s", l.Name, len(hits), l.where(),
 			nameSome(hits)), Field: l.Name, Place: l.Place, Value: values,
 		Hint: "look up by id or code, add level: or within:, or say on_many: first",
-	}
+	}}
 	switch l.onMany {
 	case lookupBlank:
 		return nil, nil

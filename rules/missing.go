@@ -205,9 +205,9 @@ func eachText(v any, field string, do func(field, text string)) {
 
 // noAnswerID is the failure of a record whose id is a word for "no answer": all such records would be taken for one.
 func noAnswerID(e *Expr, field, id string) *Failure {
-	return &Failure{
+	return &Failure{Problem: diag.Problem{
 		Code: "placeholder", Field: field, Value: id, Place: e.Place,
 		Message: "the record has no id: what " + e.Text + ` holds is a word for "no answer"`,
 		Hint:    "fill the id in at the source and send the record again, or name another field in " + field + ":",
-	}
+	}}
 }

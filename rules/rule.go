@@ -156,17 +156,10 @@ type Environment struct {
 // the rule and what to do. Message and Fix are safe to log; Value is the record's own data and is
 // kept in the journal only.
 type Failure struct {
-	Code    string
-	Message string // without the record's data
-	Hint    string
-	Place   diag.Place
-	Field   string // the DHIS2 field or rule field concerned
-	Column  string // what the record calls the field whose value is wrong: a column of a table, a path in a form
-	Value   string // private
-	Skip    bool   // the rule says that such a record is skipped: it has not failed
-	Wait    bool   // the rule says that such a record waits: what it looks for may come
-	Note    bool   // what is doubted was sent all the same: the record has not failed
-
+	diag.Problem
+	Skip bool       // the rule says that such a record is skipped: it has not failed
+	Wait bool       // the rule says that such a record waits: what it looks for may come
+	Note bool       // what is doubted was sent all the same: the record has not failed
 	More []*Failure // what else is wrong with the record
 }
 

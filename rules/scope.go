@@ -115,11 +115,11 @@ func TooLongID(e *Expr, field, id string) error {
 	if len(id) <= LongestID {
 		return nil
 	}
-	return &Failure{
+	return &Failure{Problem: diag.Problem{
 		Code: "long-id", Message: fmt.Sprintf("the %s has %d bytes; %d is the most that one may have", field, len(id),
 			LongestID), Field: field, Place: e.Place,
 		Hint: "name a field that identifies the record, not one that describes it: " + e.Text + " gives a long text",
-	}
+	}}
 }
 
 func (r *Rule) recordID(s *Scope) (string, error) {
@@ -137,10 +137,10 @@ func (r *Rule) recordID(s *Scope) (string, error) {
 		err = noAnswerID(r.ID, "id", id)
 		id = ""
 	case err == nil && id == "":
-		err = &Failure{
+		err = &Failure{Problem: diag.Problem{
 			Code: "blank-id", Message: "the record has no id: " + r.ID.Text + " is blank", Field: "id", Place: r.ID.Place,
 			Hint: "send the record with its id, or name another field in id:",
-		}
+		}}
 	case err == nil:
 		if err = TooLongID(r.ID, "id", id); err != nil {
 			id = ""

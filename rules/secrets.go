@@ -45,9 +45,11 @@ func findSecrets(doc *yamlnode.Document, list *diag.List) {
 			what = "the " + key
 		}
 		list.Add(diag.Diagnostic{
-			Code: "secret-in-file", Message: fmt.Sprintf("%s stands in the file, where everyone who can read the repository "+
-				"sees it", what),
-			Hint: "move it to culvert.yaml as ${NAME}, and change it, for it is known now", Place: n.Place(), Secret: true,
+			Problem: diag.Problem{Code: "secret-in-file",
+				Message: fmt.Sprintf("%s stands in the file, where everyone who can read the repository "+
+					"sees it", what),
+				Hint: "move it to culvert.yaml as ${NAME}, and change it, for it is known now", Place: n.Place()},
+			Secret: true,
 		})
 	}
 	walk(doc.Root, "", false)

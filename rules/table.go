@@ -50,7 +50,7 @@ func (t *csvTable) column(name string) int { return slices.Index(t.header, name)
 func readTable(file string, text []byte, report func(diag.Diagnostic)) *csvTable {
 	t := &csvTable{file: file}
 	fault := func(at diag.Position, code, message, hint string) *csvTable {
-		report(diag.Diagnostic{Code: code, Message: message, Hint: hint, Place: t.place(at, "")})
+		report(diag.Diagnostic{Problem: diag.Problem{Code: code, Message: message, Hint: hint, Place: t.place(at, "")}})
 		return nil
 	}
 	first := diag.Position{Line: 1, Column: 1}
@@ -97,11 +97,11 @@ func readTable(file string, text []byte, report func(diag.Diagnostic)) *csvTable
 			}
 			t.header, t.places = cells, row.places
 		case len(cells) != len(t.header) && !trailingBlanks(cells, len(t.header)):
-			report(diag.Diagnostic{
+			report(diag.Diagnostic{Problem: diag.Problem{
 				Code: "bad-csv", Message: fmt.Sprintf("the row has %d cells and the header %d", len(cells), len(t.header)),
 				Hint:  "put a cell that holds the separator in double quotes, and write empty cells too",
 				Place: t.place(row.places[0], cells[0]),
-			})
+			}})
 		case len(t.rows) >= maxTableRows:
 			return fault(row.places[0], "bad-csv", fmt.Sprintf("the file has more than %d rows", maxTableRows),
 				"keep only the rows that the rule needs")
@@ -192,11 +192,11 @@ func (a *ActionSpec) Table(n *yamlnode.Node, what string, columns ...string) []m
 		plain := strings.TrimSuffix(column, "?")
 		number[plain] = t.column(plain)
 		if number[plain] < 0 && plain == column {
-			a.Report(diag.Diagnostic{
+			a.Report(diag.Diagnostic{Problem: diag.Problem{
 				Code: "unknown-column", Message: fmt.Sprintf("%s has no column %q", name, plain),
 				Hint:  diag.Suggest(plain, t.header, "columns"),
 				Place: t.place(diag.Position{Line: 1, Column: 1}, ""),
-			})
+			}})
 			ok = false
 		}
 	}

@@ -87,8 +87,9 @@ func (c *compiler) tests() {
 			t.Name, t.Place = v.Value, v.Place()
 			if first, ok := names[v.Value]; ok {
 				c.report(diag.Diagnostic{
-					Code: "duplicate-test", Message: fmt.Sprintf("two tests are named %q", v.Value), Hint: "rename one of them",
-					Place:   v.Place(),
+					Problem: diag.Problem{Code: "duplicate-test",
+						Message: fmt.Sprintf("two tests are named %q", v.Value), Hint: "rename one of them",
+						Place: v.Place()},
 					Related: []diag.Related{{Place: first, Message: "the other test"}},
 				})
 			}

@@ -33,8 +33,10 @@ func (c *compiler) trigger() {
 		case slices.Contains(notKinds, kind):
 		case first != nil:
 			c.report(diag.Diagnostic{
-				Code: "two-triggers", Message: fmt.Sprintf("the rule has two triggers, %q and %q", first.Value, kind),
-				Hint: "keep one; what the rules share can go into a file that both name in extends:", Place: p.Key.Place(),
+				Problem: diag.Problem{Code: "two-triggers",
+					Message: fmt.Sprintf("the rule has two triggers, %q and %q", first.Value, kind),
+					Hint:    "keep one; what the rules share can go into a file that both name in extends:",
+					Place:   p.Key.Place()},
 				Related: []diag.Related{{Place: first.Place(), Message: "the first trigger"}},
 			})
 		default:

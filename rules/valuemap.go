@@ -135,10 +135,10 @@ func (m *ValueMap) Map(v any) (any, error) {
 	case policyValue:
 		return m.other, nil
 	}
-	f := &Failure{
+	f := &Failure{Problem: diag.Problem{
 		Code: "unmapped-value", Message: fmt.Sprintf("the value is not in %s", m.label()), Place: m.Place, Value: clip(in),
 		Hint: "add the value to the map, or say with other: what becomes of such values; then replay the record",
-	}
+	}}
 	if near := diag.Nearest(in, slices.Sorted(maps.Keys(m.exact))); len(near) > 0 {
 		f.Hint = "did you mean " + diag.Names(near, "or") + "? Correct it in the source, or " + f.Hint
 	}

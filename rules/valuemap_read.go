@@ -189,8 +189,9 @@ func (b *mapBuilder) key(in, out string, place diag.Place) {
 	if first, ok := b.keys[key]; ok {
 		b.broken = true
 		b.report(diag.Diagnostic{
-			Code: "duplicate-map-key", Message: fmt.Sprintf("the value %q stands in the map a second time", in),
-			Hint: "remove one of the two", Place: place,
+			Problem: diag.Problem{Code: "duplicate-map-key",
+				Message: fmt.Sprintf("the value %q stands in the map a second time", in),
+				Hint:    "remove one of the two", Place: place},
 			Related: []diag.Related{{Place: first, Message: "first written here"}},
 		})
 		return
@@ -209,9 +210,10 @@ func (b *mapBuilder) key(in, out string, place diag.Place) {
 	for _, o := range b.m.ranges {
 		if r.overlaps(o) {
 			b.report(diag.Diagnostic{
-				Code: "overlapping-ranges", Message: fmt.Sprintf("the ranges %q and %q overlap", o.text, in),
-				Hint:  "both ends of a range belong to it: write 0-4 and 5-9",
-				Place: place, Related: []diag.Related{{Place: o.place, Message: "the other range"}},
+				Problem: diag.Problem{Code: "overlapping-ranges",
+					Message: fmt.Sprintf("the ranges %q and %q overlap", o.text, in),
+					Hint:    "both ends of a range belong to it: write 0-4 and 5-9",
+					Place:   place}, Related: []diag.Related{{Place: o.place, Message: "the other range"}},
 			})
 			return
 		}

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // Version is what tells a newer version of a record from an older one, as the rule says: a time, or
@@ -29,12 +31,12 @@ func (r *Rule) RecordVersion(s *Scope) (Version, error) {
 	value, err := r.Version.Eval(s)
 	v, ok := versionOf(value, r.zone)
 	if err == nil && !ok {
-		err = &Failure{
+		err = &Failure{Problem: diag.Problem{
 			Code: "bad-version", Place: r.Version.Place, Field: "version", Value: textOf(value),
 			Message: "the record's version is neither a time nor a whole number",
 			Hint: "name a field in version: that counts up or says when the record was changed; date(…) with its format " +
 				"reads a date of another form",
-		}
+		}}
 	}
 	s.step(Step{What: "version", Expr: r.Version.Text, Out: value, Place: r.Version.Place}, err)
 	return v, err

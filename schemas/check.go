@@ -20,16 +20,17 @@ func Check(doc *yamlnode.Document, schema string, list *diag.List) bool {
 	}
 	c := lookup(schema)
 	if doc.Root.Kind != yamlnode.Mapping {
-		list.Add(diag.Diagnostic{
+		list.Add(diag.Diagnostic{Problem: diag.Problem{
 			Code: "wrong-shape", Message: "the file must be a mapping of keys to values, not " + kindOf(doc.Root),
 			Hint: diag.Known(c.root.Properties.Names, "keys"), Place: doc.Root.Place(),
-		})
+		}})
 		return false
 	}
 	result, err := c.validator.Validate(gojsonschema.NewRawLoader(doc.Root.Plain()))
 	if err != nil {
-		list.Add(diag.Diagnostic{Code: "wrong-shape", Message: "the file cannot be checked: " + err.Error(),
-			Hint: "simplify the file", Place: doc.Root.Place()})
+		list.Add(diag.Diagnostic{Problem: diag.Problem{Code: "wrong-shape",
+			Message: "the file cannot be checked: " + err.Error(),
+			Hint:    "simplify the file", Place: doc.Root.Place()}})
 		return false
 	}
 	t := translator{root: c.root, seen: map[diag.Place]bool{}}
@@ -105,7 +106,7 @@ func (t *translator) finding(root *yamlnode.Node, e gojsonschema.ResultError) (d
 	if p.node.Refused() {
 		return diag.Diagnostic{}, false
 	}
-	d := diag.Diagnostic{Code: "not-allowed", Place: p.node.Place()}
+	d := diag.Diagnostic{Problem: diag.Problem{Code: "not-allowed", Place: p.node.Place()}}
 	switch e.Type() {
 	case "additional_property_not_allowed":
 		t.unknownKey(&d, p, fmt.Sprint(e.Details()["property"]))

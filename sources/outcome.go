@@ -3,20 +3,20 @@ package sources
 import (
 	"context"
 	"time"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // Outcome is how a record that a source delivered was settled.
 type Outcome struct {
-	Seq      int64 // of the record in the journal
-	RecordID string
-	Body     map[string]any // as the source delivered it; nil once it was erased
-	State    string         // delivered, superseded, skipped, failed or dismissed
-	Objects  []string       // UIDs in DHIS2 that hold its data
-	Code     string         // of what is wrong with it
-	Cause    string
-	Hint     string
-	Settled  time.Time
-	Known    uint64 // digest of what the source was last told of the record's id; 0: nothing
+	Seq          int64 // of the record in the journal
+	RecordID     string
+	Body         map[string]any // as the source delivered it; nil once it was erased
+	State        string         // delivered, superseded, skipped, failed or dismissed
+	Objects      []string       // UIDs in DHIS2 that hold its data
+	diag.Problem                // what is wrong with it: code, message and hint
+	Settled      time.Time
+	Known        uint64 // digest of what the source was last told of the record's id; 0: nothing
 }
 
 // Told is what came of telling a source of an outcome.

@@ -14,6 +14,7 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/client"
 	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // askingRule asks for a woman by her National ID and for her last visit.
@@ -94,14 +95,15 @@ type fakePeople struct {
 func (f *fakePeople) FindTrackedEntities(_ context.Context, q client.FindQuery) ([]client.Found, error) {
 	f.requests = append(f.requests, fmt.Sprintf("find %d", len(q.Values)))
 	if f.away {
-		return nil, &client.Error{Kind: client.Unreachable, Message: "no answer"}
+		return nil, &client.Error{Kind: client.Unreachable, Problem: diag.Problem{Message: "no answer"}}
 	}
 	var list []client.Found
 	unread := &client.UnreadError{}
 	for _, v := range q.Values {
 		switch {
 		case v == f.refused:
-			unread.Failed = map[string]*client.Error{v: {Kind: client.Refused, Status: 400, Message: "not searchable"}}
+			unread.Failed = map[string]*client.Error{v: {Kind: client.Refused, Status: 400,
+				Problem: diag.Problem{Message: "not searchable"}}}
 		case strings.HasPrefix(v, "N"):
 			list = append(list, client.Found{TrackedEntity: "uid" + v, OrgUnit: "ou", Value: v,
 				Attributes: []client.AttributeValue{{Attribute: nationalID, Value: v}}})

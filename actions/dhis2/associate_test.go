@@ -48,7 +48,7 @@ func TestAssociates(t *testing.T) {
 				}
 			}
 			results := s.deliver(rule.plans(t, child(1, `"case-2"`, "case-2"))...)
-			if o := results[0].Outcomes[0]; o.Class != actions.ClassParent || !strings.Contains(o.Cause, "whom one of its values") {
+			if o := results[0].Outcomes[0]; o.Class != actions.ClassParent || !strings.Contains(o.Message, "whom one of its values") {
 				t.Errorf("the mother is not there: %+v", o)
 			}
 			// A mother who comes with the first of her children, and another who comes after.

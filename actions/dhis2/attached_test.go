@@ -50,7 +50,8 @@ func TestFetchedFiles(t *testing.T) {
 	}
 	failure = &rules.AttachmentError{Code: "file-not-there", Message: "is not there", Hint: "wait", Later: true}
 	late := s.deliver(rule.plans(t, none(fileRecord("A", "a.png", `""`)))...)[0].Outcomes[0]
-	if late.Status != actions.Retry || late.Class != actions.ClassParent || !strings.Contains(late.Cause, "Phone number") {
+	if late.Status != actions.Retry || late.Class != actions.ClassParent || !strings.Contains(late.Message,
+		"Phone number") {
 		t.Errorf("a photo that comes later: %+v", late)
 	}
 	failure = &rules.AttachmentError{Code: "file-source-away", Message: "is not fetched", Hint: "wait", Later: true,

@@ -11,6 +11,7 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/client"
 	"github.com/culvert/culvert/actions/dhis2/identity"
 	"github.com/culvert/culvert/actions/dhis2/metadata"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 const (
@@ -117,14 +118,14 @@ func TestOneBadObject(t *testing.T) {
 	want(t, results, "DDD DDF DDD")
 	o := results[1].Outcomes[2]
 	if o.Code != "E1302" || o.Class != actions.ClassData || o.Place.Range.Start.Line != 26 ||
-		!strings.Contains(o.Cause, "Gestational age (weeks)") || o.Hint == "" {
+		!strings.Contains(o.Message, "Gestational age (weeks)") || o.Hint == "" {
 		t.Errorf("%+v", o)
 	}
 	// Its parent failed: the cause is the parent's.
 	b.server.deleted[uidOf(4)] = true
 	results = b.deliver(rule.plans(t, woman(4))...)
 	want(t, results, "FNN")
-	if o := results[0].Outcomes[2]; o.Code != "E1114" || !strings.Contains(o.Cause, "tracked entity Person") {
+	if o := results[0].Outcomes[2]; o.Code != "E1114" || !strings.Contains(o.Message, "tracked entity Person") {
 		t.Errorf("child: %+v", o)
 	}
 }
@@ -170,11 +171,11 @@ func TestAWholeRequestFails(t *testing.T) {
 	for _, test := range tests {
 		b, rule := newBench(t), registrationRule(t, "fail")
 		b.server.before = func(*client.TrackerPayload) error {
-			return &client.Error{Kind: test.kind, Message: "no", Hint: "wait", RetryAfter: 7}
+			return &client.Error{Kind: test.kind, Problem: diag.Problem{Message: "no", Hint: "wait"}, RetryAfter: 7}
 		}
 		results := b.deliver(rule.plans(t, woman(1), woman(2))...)
 		want(t, results, test.state+" "+test.state)
-		if o := results[1].Outcomes[2]; o.Class != test.class || o.RetryAfter != 7 || o.Cause != "no" {
+		if o := results[1].Outcomes[2]; o.Class != test.class || o.RetryAfter != 7 || o.Message != "no" {
 			t.Errorf("%d: %+v", test.kind, o)
 		}
 		if len(b.server.requests) != 1 {
@@ -190,7 +191,8 @@ func TestTheCulpritIsAlone(t *testing.T) {
 	b.server.before = func(p *client.TrackerPayload) error {
 		for _, e := range p.TrackedEntities {
 			if slices.Contains(bad, e.TrackedEntity) {
-				return &client.Error{Kind: client.Refused, Status: 400, Message: "JSON parse error", Hint: "see the detail"}
+				return &client.Error{Kind: client.Refused, Status: 400,
+					Problem: diag.Problem{Message: "JSON parse error", Hint: "see the detail"}}
 			}
 		}
 		return nil

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/culvert/culvert/actions/dhis2/client"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 const (
@@ -102,8 +103,9 @@ func (f *fake) ImportTracker(_ context.Context, p *client.TrackerPayload,
 		Errors: map[client.ObjectKey][]client.Issue{}, Warnings: map[client.ObjectKey][]client.Issue{}}
 	for _, k := range keysOf(p) {
 		if seen[k] {
-			return nil, &client.Error{Kind: client.Refused, Status: 500, Message: "duplicate key",
-				Detail: "the same object twice"}
+			return nil, &client.Error{Kind: client.Refused, Status: 500,
+				Problem: diag.Problem{Message: "duplicate key"},
+				Detail:  "the same object twice"}
 		}
 		seen[k] = true
 	}

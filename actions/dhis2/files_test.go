@@ -170,7 +170,7 @@ func TestFiles(t *testing.T) {
 			results := s.deliver(rule.plans(t, strings.ReplaceAll(fileRecord("C", png(2), report), "case-1", "case-3"),
 				strings.ReplaceAll(fileRecord("D", "", `""`), "case-1", "case-4"))...)
 			if o := results[0].Outcomes[0]; o.Code != "file-refused" || o.Status != actions.Failed ||
-				!strings.Contains(o.Cause, "Phone number") {
+				!strings.Contains(o.Message, "Phone number") {
 				t.Errorf("%+v", o)
 			}
 			want(t, results[1:], "DDD")

@@ -7,6 +7,7 @@ import (
 
 	"github.com/culvert/culvert/actions/dhis2/client"
 	"github.com/culvert/culvert/actions/dhis2/metadata"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 const caseID = "x6vzbnyGvVj"
@@ -44,7 +45,7 @@ func TestGeneratedValues(t *testing.T) {
 	away := true
 	b.server.before = func(*client.TrackerPayload) error {
 		if away {
-			return &client.Error{Kind: client.Unreachable, Message: "away"}
+			return &client.Error{Kind: client.Unreachable, Problem: diag.Problem{Message: "away"}}
 		}
 		return nil
 	}
@@ -80,10 +81,11 @@ func TestGeneratedValues(t *testing.T) {
 		t.Errorf("%d reservations", b.server.reservations)
 	}
 	// No value to be had: the record says why.
-	b.server.noReserve = &client.Error{Kind: client.Refused, Status: 400, Message: "all values of the pattern are taken"}
+	b.server.noReserve = &client.Error{Kind: client.Refused, Status: 400,
+		Problem: diag.Problem{Message: "all values of the pattern are taken"}}
 	results := b.deliver(rule.plans(t, woman(9))...)
 	want(t, results, "FNN")
-	if o := results[0].Outcomes[0]; o.Code != "not-reserved" || !strings.Contains(o.Cause, "CommCare case ID") {
+	if o := results[0].Outcomes[0]; o.Code != "not-reserved" || !strings.Contains(o.Message, "CommCare case ID") {
 		t.Errorf("%+v", o)
 	}
 	b.server.noReserve = errors.New("the line broke")

@@ -58,7 +58,7 @@ func want(t testing.TB, results []actions.Result, expected string) {
 		t.Errorf("outcomes %s, want %s", got, expected)
 		for n, r := range results {
 			for _, o := range r.Outcomes {
-				t.Logf("  %d: %d %s %s %s | %s", n, o.Status, o.Class, o.Code, o.Cause, o.Detail)
+				t.Logf("  %d: %d %s %s %s | %s", n, o.Status, o.Class, o.Code, o.Message, o.Detail)
 			}
 		}
 	}

@@ -76,8 +76,9 @@ func TestOrgUnits(t *testing.T) {
 
 		results := s.deliver(dry.plans(t, first)...)
 		want(t, results, "F")
-		if o := results[0].Outcomes[0]; o.Code != "org-unit-dry-run" || !strings.Contains(o.Cause, `created as "Post"`) {
-			t.Errorf("a dry run: %s", o.Cause)
+		if o := results[0].Outcomes[0]; o.Code != "org-unit-dry-run" || !strings.Contains(o.Message,
+			`created as "Post"`) {
+			t.Errorf("a dry run: %s", o.Message)
 		}
 		want(t, s.deliver(dry.plans(t, facility("R-2", "R-1", "Below"))...), "F") // it waits for nothing
 		if s.unit("R-1") != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/client"
 	"github.com/culvert/culvert/actions/dhis2/codes"
 	"github.com/culvert/culvert/actions/dhis2/sandbox"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // TestOneIsNotReadable is somebody of whom the server refuses to tell: her correction fails, in the
@@ -22,7 +23,7 @@ func TestOneIsNotReadable(t *testing.T) {
 			return nil
 		}
 		return &client.UnreadError{Failed: map[string]*client.Error{uidOf(2): {Kind: client.Refused, Status: 403,
-			Request: true, Message: "a page", Hint: "ask"}}}
+			Request: true, Problem: diag.Problem{Message: "a page", Hint: "ask"}}}}
 	}
 	results := b.deliver(rule.plans(t, woman(1, "first", "A"), woman(2, "first", "B"), woman(3, "first", "C"))...)
 	// The fake answers nothing beside, so the others are written as if they were new.
@@ -43,13 +44,17 @@ func TestLookUpsThatFail(t *testing.T) {
 		class actions.Class
 		code  string
 	}{
-		"an error inside": {&client.Error{Kind: client.Refused, Status: 500, Message: "failed"}, "RRR DDD",
+		"an error inside": {&client.Error{Kind: client.Refused, Status: 500,
+			Problem: diag.Problem{Message: "failed"}}, "RRR DDD",
 			actions.ClassTransient, "refused"},
-		"not searchable": {&client.Error{Kind: client.Refused, Status: 400, Message: "not searchable"}, "FFF DDD",
+		"not searchable": {&client.Error{Kind: client.Refused, Status: 400,
+			Problem: diag.Problem{Message: "not searchable"}}, "FFF DDD",
 			actions.ClassMetadata, "lookup-refused"},
-		"a parameter": {&client.Error{Kind: client.Refused, Status: 400, Request: true, Message: "a parameter"},
+		"a parameter": {&client.Error{Kind: client.Refused, Status: 400, Request: true,
+			Problem: diag.Problem{Message: "a parameter"}},
 			"FFF DDD", actions.ClassMetadata, "request-refused"},
-		"a conflict by 2.40": {&client.Error{Kind: client.Refused, Status: 409, Message: "null"}, "RRR DDD",
+		"a conflict by 2.40": {&client.Error{Kind: client.Refused, Status: 409,
+			Problem: diag.Problem{Message: "null"}}, "RRR DDD",
 			actions.ClassTransient, "refused"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -131,7 +136,7 @@ func onceMore(t *testing.T, plans []actions.Plan, results []actions.Result) (res
 		settled := true
 		for _, o := range r.Outcomes {
 			if o.Status == actions.Failed {
-				t.Fatalf("a good record failed: %s: %s (%s)", o.Code, o.Cause, o.Detail)
+				t.Fatalf("a good record failed: %s: %s (%s)", o.Code, o.Message, o.Detail)
 			}
 			settled = settled && (o.Status == actions.Delivered || o.Status == actions.Unchanged)
 		}
@@ -168,7 +173,8 @@ func TestRequestsHoldSoManyRecords(t *testing.T) {
 // it is clear that they are not the reason, and all wait. One record that it dislikes among good
 // ones fails alone.
 func TestNothingGetsThrough(t *testing.T) {
-	page := &client.Error{Kind: client.Refused, Status: 403, Request: true, Message: "a page", Hint: "ask"}
+	page := &client.Error{Kind: client.Refused, Status: 403, Request: true, Problem: diag.Problem{Message: "a page",
+		Hint: "ask"}}
 	b, rule := newBench(t), registrationRule(t, "fail")
 	b.server.before = func(*client.TrackerPayload) error { return page }
 	var plans []actions.Plan

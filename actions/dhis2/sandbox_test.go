@@ -169,7 +169,8 @@ func TestValuesTheServerTakes(t *testing.T) {
 				results := s.deliver(actions.Plan{Writes: writes})
 				if o := results[0].Outcomes[0]; o.Status != actions.Delivered &&
 					!(o.Code == "E1302" && s.index.DataElementByID(e.DataElement.ID).ValueType == "USERNAME") {
-					t.Errorf("%s %v: %s %s %s", s.index.DataElementByID(e.DataElement.ID).ValueType, v, o.Code, o.Cause, o.Detail)
+					t.Errorf("%s %v: %s %s %s", s.index.DataElementByID(e.DataElement.ID).ValueType, v, o.Code,
+						o.Message, o.Detail)
 				}
 			}
 		}

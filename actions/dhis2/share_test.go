@@ -11,6 +11,7 @@ import (
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/actions/dhis2/client"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // ledger is a memory that keeps contributions.
@@ -195,7 +196,7 @@ func TestASlotThatWasLeftIsNotForgotten(t *testing.T) {
 	rule := mustCompile(t, ruleText(countRule), caseSample)
 	b.deliver(rule.plans(t, caseRecord("1", "2026-03-02", "f", "yes"), caseRecord("2", "2026-03-02", "f", "yes"))...)
 	b.server.beforeValues = func(*client.DataValueSet) (*client.DataValueReport, error) {
-		return nil, &client.Error{Kind: client.Unreachable, Message: "away"}
+		return nil, &client.Error{Kind: client.Unreachable, Problem: diag.Problem{Message: "away"}}
 	}
 	moved := rule.plans(t, caseRecord("1", "2026-02-02", "f", "yes"))
 	want(t, b.deliver(moved...), "R")

@@ -25,8 +25,8 @@ func TestAPersonOfAnotherId(t *testing.T) {
 				t.Errorf("%q is not named: %s", id, o.Hint)
 			}
 		}
-		if strings.Contains(o.Cause, "case-") || strings.Contains(o.Cause+o.Hint, "NID-1") {
-			t.Errorf("it tells of the person: %s; %s", o.Cause, o.Hint)
+		if strings.Contains(o.Message, "case-") || strings.Contains(o.Message+o.Hint, "NID-1") {
+			t.Errorf("it tells of the person: %s; %s", o.Message, o.Hint)
 		}
 	}
 	// In one batch.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/culvert/culvert/actions/dhis2/client"
 	"github.com/culvert/culvert/actions/dhis2/metadata"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 const (
@@ -57,7 +58,7 @@ func TestPeopleFoundByWhatHasWeight(t *testing.T) {
 		results := b.deliver(rule.plans(t, record)...)
 		o := results[0].Outcomes[0]
 		if got := o.ObjectID; o.Code != "" || got != want {
-			t.Errorf("it is %s, want %s: %s %s", got, want, o.Code, o.Cause)
+			t.Errorf("it is %s, want %s: %s %s", got, want, o.Code, o.Message)
 		}
 	}
 	who("bbbbbbbbbbb", woman(2, "dob", "1999-09-09", "first", "Nobody"))
@@ -69,7 +70,7 @@ func TestPeopleFoundByWhatHasWeight(t *testing.T) {
 	want(t, results, "FFF")
 	o := results[0].Outcomes[0]
 	if o.Code != "several-matches" || !strings.Contains(o.Hint, "ddddddddddd") ||
-		!strings.Contains(o.Hint, "eeeeeeeeeee") || strings.Contains(o.Cause+o.Hint, "1991") {
+		!strings.Contains(o.Hint, "eeeeeeeeeee") || strings.Contains(o.Message+o.Hint, "1991") {
 		t.Errorf("%+v", o)
 	}
 	// Two records of one batch about one person whom nobody knows yet.
@@ -131,7 +132,7 @@ func TestSearchByWhatIsNotSearchable(t *testing.T) {
 	}
 	b := newBench(t)
 	b.server.beforeFind = func([]string) error {
-		return &client.Error{Kind: client.Refused, Status: 409, Message: "refused",
+		return &client.Error{Kind: client.Refused, Status: 409, Problem: diag.Problem{Message: "refused"},
 			Detail: "Non-searchable attribute(s) can not be used during global search: [x3UwJpfw8Ag]"}
 	}
 	results := b.deliver(weighedRule(t, "{any: [Phone number]}").plans(t, woman(1))...)

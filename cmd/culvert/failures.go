@@ -154,7 +154,7 @@ func (a *app) listFailures(records []*journal.Record, format string, show bool) 
 			if r.Problem != nil {
 				p = *r.Problem
 			}
-			fmt.Fprintf(a.stdout, "%s: %s\n", r.Rule, worded(p.Cause, p.Code))
+			fmt.Fprintf(a.stdout, "%s: %s\n", r.Rule, worded(p.Message, p.Code))
 			fmt.Fprintf(a.stdout, "  %s\n", nameOf(r))
 			switch {
 			case r.Problem == nil:
@@ -163,7 +163,7 @@ func (a *app) listFailures(records []*journal.Record, format string, show bool) 
 			case r.Problem.Hint != "":
 				fmt.Fprintf(a.stdout, "  %s\n", r.Problem.Hint)
 				for _, f := range r.Problem.More {
-					fmt.Fprintf(a.stdout, "  also: %s\n", worded(f.Cause, f.Code))
+					fmt.Fprintf(a.stdout, "  also: %s\n", worded(f.Message, f.Code))
 				}
 			}
 		}
@@ -195,7 +195,7 @@ func (a *app) listSuperseded(ctx context.Context, j journal.Journal, f journal.F
 	for i, r := range records {
 		fmt.Fprintf(a.stdout, "%s: superseded by %s\n  %s\n", r.Rule, cmp.Or(list[i].By, "a newer record"), nameOf(r))
 		if r.Problem != nil {
-			fmt.Fprintf(a.stdout, "  it had failed: %s\n", worded(r.Problem.Cause, r.Problem.Code))
+			fmt.Fprintf(a.stdout, "  it had failed: %s\n", worded(r.Problem.Message, r.Problem.Code))
 		}
 	}
 	if len(records) == 0 {
@@ -209,11 +209,11 @@ func (a *app) showFaults(p *journal.Problem) {
 	faults := p.Faults()
 	for i, f := range faults {
 		if len(faults) > 1 {
-			fmt.Fprintf(a.stdout, "  %d. %s\n", i+1, worded(f.Cause, f.Code))
+			fmt.Fprintf(a.stdout, "  %d. %s\n", i+1, worded(f.Message, f.Code))
 		}
 		a.labelled("column", f.Column)
 		a.labelled("value", f.Value)
-		a.labelled("rule", f.Place)
+		a.labelled("rule", f.Place.String())
 		a.labelled("fix", a.language.Text(f.Hint))
 	}
 }

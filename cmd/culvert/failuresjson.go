@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // failedCause is a group of records for programs.
@@ -43,7 +44,7 @@ type failedRecord struct {
 	ByNumber int64     `json:"superseded_by_number,omitempty"`
 	Object   string    `json:"object,omitempty"` // in DHIS2 that it concerns, in words
 
-	Faults []journal.Fault `json:"faults,omitempty"` // all that is wrong, with values; only where they are asked for
+	Faults []diag.Problem `json:"faults,omitempty"` // all that is wrong, with values; only where they are asked for
 }
 
 func causesForPrograms(causes []journal.Cause) []failedCause {
@@ -77,7 +78,8 @@ func recordForPrograms(r *journal.Record) failedRecord {
 		Attempts: r.Attempts, NextTry: r.NextTry, ByNumber: r.SupersededBy,
 	}
 	if p := r.Problem; p != nil {
-		out.Code, out.Class, out.Cause, out.Hint, out.Place, out.Object = p.Code, string(p.Class), p.Cause, p.Hint, p.Place,
+		out.Code, out.Class, out.Cause, out.Hint, out.Place, out.Object = p.Code, string(p.Class), p.Message, p.Hint,
+			p.Place.String(),
 			p.Object
 		out.Column = p.Column
 	}

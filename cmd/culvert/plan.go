@@ -75,7 +75,7 @@ func (t *tally) report(p rehearsal.Planned) error {
 		}
 	}
 	for _, o := range p.Problems {
-		fmt.Fprintf(t.stdout, "    %s [%s] %s\n", o.Cause, o.Code, o.Place.String())
+		fmt.Fprintf(t.stdout, "    %s [%s] %s\n", o.Message, o.Code, o.Place.String())
 		if o.Hint != "" {
 			fmt.Fprintf(t.stdout, "    %s\n", o.Hint)
 		}

@@ -69,9 +69,9 @@ func (a *app) showRecord(r *journal.Record) {
 		fmt.Fprintf(a.stdout, "  tries:   %d\n", r.Attempts)
 	}
 	if p := r.Problem; p != nil {
-		a.labelled("cause", a.language.Text(worded(p.Cause, p.Code)))
-		if p.Place != "" {
-			a.labelled("rule", p.Place)
+		a.labelled("cause", a.language.Text(worded(p.Message, p.Code)))
+		if p.Place.File != "" {
+			a.labelled("rule", p.Place.String())
 		}
 		a.showFaults(p)
 		if p.Detail != "" {

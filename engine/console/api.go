@@ -150,7 +150,8 @@ func forPrograms(rec *journal.Record) apiRecordOf {
 		out.NextTry = rec.NextTry
 	}
 	if p := rec.Problem; p != nil {
-		out.Code, out.Class, out.Cause, out.Hint, out.Place = p.Code, string(p.Class), p.Cause, p.Hint, p.Place
+		out.Code, out.Class, out.Cause, out.Hint, out.Place = p.Code, string(p.Class), p.Message, p.Hint,
+			p.Place.String()
 	}
 	return out
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/culvert/culvert/engine/journal"
 )
 
-// apiCause is a cause of failures for programs.
+// apiCause is a cause of failures for programs: the answer of the API, whose names stay what they are.
 type apiCause struct {
 	Rule    string    `json:"rule"`
 	Code    string    `json:"code"`
@@ -71,7 +71,7 @@ func (s *Console) apiFiles(r *http.Request) (any, error) {
 	return map[string]any{"files": out}, nil
 }
 
-// apiFinding is a finding about a rule for programs.
+// apiFinding is a finding about a rule for programs: the answer of the API calls the message so.
 type apiFinding struct {
 	Severity string `json:"severity"`
 	Code     string `json:"code"`

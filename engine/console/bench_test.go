@@ -15,6 +15,7 @@ import (
 	"github.com/culvert/culvert/engine/access"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/journal/open"
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources"
 )
 
@@ -80,8 +81,9 @@ func fill(b *testing.B, j journal.Journal, records int) {
 			}
 			if n%5 == 0 {
 				rec.State = journal.Failed
-				rec.Problem = &journal.Problem{Class: actions.ClassData, Code: "E1007", Cause: fmt.Sprint("cause ", n/5%50),
-					Hint: "correct it", Place: "rules/anc.yaml:3:4"}
+				rec.Problem = &journal.Problem{Class: actions.ClassData, Problem: diag.Problem{Code: "E1007",
+					Message: fmt.Sprint("cause ", n/5%50),
+					Hint:    "correct it", Place: diag.ParsePlace("rules/anc.yaml:3:4")}}
 			}
 			list = append(list, rec)
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/culvert/culvert/engine/controls"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/journal/open"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // fixture is a console over a real journal with a failed record that holds personal data.
@@ -28,8 +29,9 @@ func fixture(t *testing.T, c Config) (*httptest.Server, journal.Journal) {
 	records := []*journal.Record{
 		{Rule: "anc", ID: "form-1", Key: "case-1", Body: []byte(`{"name":"Fatou"}`), State: journal.Failed,
 			Received: time.Now(),
-			Problem: &journal.Problem{Class: "data", Code: "unmapped-value", Cause: "the value is not in the map <sex>",
-				Hint: "add it", Place: "rules/anc.yaml:3:4", Value: "Fatou's secret"}},
+			Problem: &journal.Problem{Class: "data", Problem: diag.Problem{Code: "unmapped-value",
+				Message: "the value is not in the map <sex>",
+				Hint:    "add it", Place: diag.ParsePlace("rules/anc.yaml:3:4"), Value: "Fatou's secret"}}},
 		{Rule: "anc", ID: "form-2", Key: "case-2", Body: []byte(`{"name":"Awa"}`), State: journal.Pending,
 			Received: time.Now(), NextTry: time.Now()},
 	}

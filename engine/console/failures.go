@@ -96,7 +96,7 @@ func (s *Console) cause(r *http.Request) (view, error) {
 			strconv.FormatInt(data.List[len(data.List)-1].Seq, 10)
 	}
 	if len(data.List) > 0 && data.List[0].Problem != nil {
-		data.Hint, data.Place = data.List[0].Problem.Hint, data.List[0].Problem.Place
+		data.Hint, data.Place = data.List[0].Problem.Hint, data.List[0].Problem.Place.String()
 	}
 	data.Download = Prefix + "failures/download?" +
 		url.Values{"rule": {data.Rule}, "code": {data.Code}, "cause": {data.Cause}}.Encode()

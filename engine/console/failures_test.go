@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // withFailures adds records that failed on values of a map.
@@ -20,8 +21,9 @@ func withFailures(t *testing.T, j journal.Journal) {
 		list = append(list, &journal.Record{
 			Rule: "anc", ID: fmt.Sprint("m-", n), Key: fmt.Sprint("k-", n), Body: []byte(`{"sex":"w"}`), State: journal.Failed,
 			Received: time.Now(),
-			Problem: &journal.Problem{Class: "data", Code: "unmapped-value", Cause: "not in the map", Hint: "add it to `maps:`",
-				Column: "sex", Value: []string{"w", "yes"}[n/3]},
+			Problem: &journal.Problem{Class: "data", Problem: diag.Problem{Code: "unmapped-value",
+				Message: "not in the map", Hint: "add it to `maps:`",
+				Column: "sex", Value: []string{"w", "yes"}[n/3]}},
 		})
 	}
 	if _, err := j.Append(t.Context(), list, nil); err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/controls"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources"
 )
 
@@ -38,8 +39,9 @@ func TestOverviewOfARun(t *testing.T) {
 	for i, rec := range claimed {
 		s := journal.Settlement{Seq: rec.Seq, State: journal.Delivered, Attempts: 1}
 		if i == 0 {
-			s.State, s.Problem = journal.Failed, &journal.Problem{Class: actions.ClassData, Code: "E1007",
-				Cause: "a value does not fit"}
+			s.State, s.Problem = journal.Failed, &journal.Problem{Class: actions.ClassData,
+				Problem: diag.Problem{Code: "E1007",
+					Message: "a value does not fit"}}
 		}
 		b.Settlements = append(b.Settlements, s)
 	}

@@ -25,8 +25,9 @@ type project struct {
 }
 
 func newProject() *project {
-	finding := diag.Diagnostic{Code: "no-id", Severity: diag.Warning, Message: "the rule has no id", Hint: "add id:",
-		Place: diag.Place{File: "rules/anc.yaml"}}
+	finding := diag.Diagnostic{Problem: diag.Problem{Code: "no-id", Message: "the rule has no id", Hint: "add id:",
+		Place: diag.Place{File: "rules/anc.yaml"}},
+		Severity: diag.Warning}
 	return &project{
 		rules: []Rule{
 			{Name: "anc", Description: "Registers", File: "rules/anc.yaml", Server: "national", Trigger: "webhook",

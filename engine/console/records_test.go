@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources"
 )
 
@@ -26,7 +27,8 @@ func TestSearch(t *testing.T) {
 			Rule: "visits", ID: fmt.Sprintf("visit-%d", n), Key: "case-9", Body: []byte(`{}`), State: journal.Failed,
 			Received: time.Now(),
 			Origin:   sources.Origin{Trigger: "files", File: "Visits.csv", FileID: "f1", Row: n + 2, DataRow: int64(n + 1)},
-			Problem:  &journal.Problem{Class: "data", Code: "blank-value", Cause: "a value is blank"},
+			Problem: &journal.Problem{Class: "data", Problem: diag.Problem{Code: "blank-value",
+				Message: "a value is blank"}},
 		})
 	}
 	if _, err := j.Append(t.Context(), list, nil); err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // name is under which name the journal keeps what is paused.
@@ -52,7 +53,8 @@ func (c *Controls) PausedRule(rule string) *journal.Problem {
 	if p.Why != "" {
 		cause += ": " + p.Why
 	}
-	return &journal.Problem{Class: actions.ClassMetadata, Code: "paused", Cause: cause, Hint: "culvert resume " + rule}
+	return &journal.Problem{Class: actions.ClassMetadata, Problem: diag.Problem{Code: "paused", Message: cause,
+		Hint: "culvert resume " + rule}}
 }
 
 // Equal tells whether the same is paused, by the same people, for the same reasons.

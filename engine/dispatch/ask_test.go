@@ -12,6 +12,7 @@ import (
 	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/engine/work"
 	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // asked is a work that asks for its own name.
@@ -30,7 +31,7 @@ func (a *asked) Questions() []rules.Question {
 
 func (a *asked) Resume(rules.Answers) actions.Resumed {
 	if a.name == "late" || a.name == "missing" {
-		return actions.Resumed{Failure: &rules.Failure{Code: "lookup-missing"}}
+		return actions.Resumed{Failure: &rules.Failure{Problem: diag.Problem{Code: "lookup-missing"}}}
 	}
 	return actions.Resumed{Plan: actions.Plan{Writes: make([]actions.Write, 1)}}
 }

@@ -155,9 +155,9 @@ func (d *Dispatcher) sendPlans(plans []actions.Plan) []actions.Result {
 		place = plans[0].Writes[0].Place
 	}
 	return []actions.Result{{Outcomes: []actions.Outcome{{
-		Status: actions.Failed, Class: actions.ClassData, Code: "internal", Place: place,
-		Cause: "Culvert itself broke down while it sent this record; the log tells more",
-		Hint:  "report the log line; replay the record once it is fixed",
+		Status: actions.Failed, Class: actions.ClassData, Problem: diag.Problem{Code: "internal", Place: place,
+			Message: "Culvert itself broke down while it sent this record; the log tells more",
+			Hint:    "report the log line; replay the record once it is fixed"},
 	}}}}
 }
 
@@ -262,8 +262,9 @@ func hasUntried(outcomes []actions.Outcome) bool {
 func unanswered(v verdict) verdict {
 	v.state, v.unchanged = journal.Pending, false
 	v.problem = &journal.Problem{
-		Class: actions.ClassTransient, Code: "no-answer", Cause: "the server's answer said nothing of this record",
-		Hint: "it is tried again by itself; when it goes on, look at the server's log",
+		Class: actions.ClassTransient, Problem: diag.Problem{Code: "no-answer",
+			Message: "the server's answer said nothing of this record",
+			Hint:    "it is tried again by itself; when it goes on, look at the server's log"},
 	}
 	return v
 }

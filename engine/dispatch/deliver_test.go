@@ -8,6 +8,7 @@ import (
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/work"
 	"github.com/culvert/culvert/internal/await"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // renewing loses the lease and renews it while keys are locked.
@@ -38,7 +39,7 @@ func TestBatchThatIsLostWhileKeysAreLocked(t *testing.T) {
 
 func TestClassify(t *testing.T) {
 	out := func(s actions.Status, c actions.Class) actions.Outcome {
-		return actions.Outcome{Status: s, Class: c, Code: string(c), Cause: "because"}
+		return actions.Outcome{Status: s, Class: c, Problem: diag.Problem{Code: string(c), Message: "because"}}
 	}
 	none := actions.ClassNone
 	tests := map[string]struct {

@@ -153,11 +153,11 @@ func (d *Dispatcher) learn(sample Sample, worst *verdict, fresh float64) {
 		closed = d.breaker.Worked(now)
 	} else {
 		refused = worst.problem.Class == actions.ClassCredentials
-		news = d.breaker.Trip(now, refused, worst.wait, worst.problem.Cause)
+		news = d.breaker.Trip(now, refused, worst.wait, worst.problem.Message)
 	}
 	d.mu.Unlock()
 	if news {
-		d.announce(refused, worst.problem.Cause)
+		d.announce(refused, worst.problem.Message)
 	}
 	if closed {
 		d.Log.Info("the server takes records again", "server", d.name)

@@ -78,6 +78,6 @@ func (d *Dispatcher) count(s journal.Settlement) {
 	now := d.Now()
 	d.stats.add(s.State, now)
 	if s.State == journal.Failed {
-		d.stats.lastError, d.stats.lastErrorAt = fmt.Sprintf("%s: %s", s.Problem.Code, s.Problem.Cause), now
+		d.stats.lastError, d.stats.lastErrorAt = fmt.Sprintf("%s: %s", s.Problem.Code, s.Problem.Message), now
 	}
 }

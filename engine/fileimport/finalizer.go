@@ -285,7 +285,7 @@ func addRecord(f *journal.File, rec *journal.Record, knownFailed bool) bool {
 // said gives a row's result in the language of the project; the journal keeps it as it was said first.
 func (m *Importer) said(row results.Row) results.Row {
 	if m.Say != nil {
-		row.Cause, row.Hint = m.Say(row.Cause), m.Say(row.Hint)
+		row.Message, row.Hint = m.Say(row.Message), m.Say(row.Hint)
 	}
 	return row
 }
@@ -296,7 +296,7 @@ func recordResult(rec *journal.Record) results.Row {
 		Objects: rec.Objects,
 	}
 	if rec.State == journal.Failed && rec.Problem != nil {
-		row.Cause, row.Column, row.Value, row.Hint = allFaults(rec.Problem)
+		row.Message, row.Column, row.Value, row.Hint = allFaults(rec.Problem)
 	}
 	return row
 }

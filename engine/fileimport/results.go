@@ -152,20 +152,20 @@ func (n *renewal) follow(ctx context.Context, rec *journal.Record, row *results.
 		where := n.where(by, next)
 		switch {
 		case next == nil:
-			row.Cause = "delivered as " + where
+			row.Message = "delivered as " + where
 			return nil
 		case next.State == journal.Superseded && next.SupersededBy != 0:
 			by = next.SupersededBy
 			continue
 		case next.State == journal.Failed:
 			row.Outcome = results.Failed
-			row.Cause, row.Hint = "as "+where+" it failed again", ""
+			row.Message, row.Hint = "as "+where+" it failed again", ""
 			if p := next.Problem; p != nil {
-				row.Cause, row.Hint = fmt.Sprintf("as %s: %s", where, p.Cause), p.Hint
+				row.Message, row.Hint = fmt.Sprintf("as %s: %s", where, p.Message), p.Hint
 			}
 		default:
 			row.Objects = next.Objects
-			row.Cause = string(next.State) + " as " + where
+			row.Message = string(next.State) + " as " + where
 		}
 		return nil
 	}

@@ -111,7 +111,7 @@ func (row *fileRow) result() (results.Row, bool) {
 	res := results.Row{Record: row.number, Line: row.line, Sheet: row.sheet,
 		Outcome: status.Outcome(o.State, o.Unchanged), Objects: o.Objects}
 	if o.Problem != nil && (o.State == journal.Failed || o.State == journal.Delivered) {
-		res.Cause, res.Column, res.Value, res.Hint = allFaults(o.Problem)
+		res.Message, res.Column, res.Value, res.Hint = allFaults(o.Problem)
 	}
 	return res, o.State != journal.Pending
 }

@@ -108,7 +108,7 @@ func outcomeOf(rec *journal.Record) sources.Outcome {
 	o := sources.Outcome{Seq: rec.Seq, RecordID: rec.ID, State: string(rec.State), Objects: rec.Objects,
 		Settled: rec.Settled}
 	if p := rec.Problem; p != nil {
-		o.Code, o.Cause, o.Hint = p.Code, p.Cause, p.Hint
+		o.Code, o.Message, o.Hint = p.Code, p.Message, p.Hint
 	}
 	return o
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources"
 )
 
@@ -63,36 +64,17 @@ func (r *Record) Order() actions.Order {
 
 // Problem is why a record did not go through.
 type Problem struct {
-	Class   actions.Class `json:"class"`
-	Code    string        `json:"code"`
-	Cause   string        `json:"cause"`            // safe to print in a list
-	Detail  string        `json:"detail,omitempty"` // may hold data
-	Hint    string        `json:"hint,omitempty"`
-	Object  string        `json:"object,omitempty"` // what in DHIS2 it concerns, in words
-	Field   string        `json:"field,omitempty"`
-	Column  string        `json:"column,omitempty"` // what the record calls the field whose value is wrong
-	Value   string        `json:"value,omitempty"`  // private
-	Place   string        `json:"place,omitempty"`  // rule file:line:col
-	Objects []string      `json:"objects,omitempty"`
-	More    []Fault       `json:"more,omitempty"` // what else is wrong with the record
-}
-
-// Fault is one thing that is wrong with a record.
-type Fault struct {
-	Code   string `json:"code"`
-	Cause  string `json:"cause"`
-	Hint   string `json:"hint,omitempty"`
-	Field  string `json:"field,omitempty"`
-	Column string `json:"column,omitempty"`
-	Value  string `json:"value,omitempty"` // private
-	Place  string `json:"place,omitempty"`
+	Class actions.Class `json:"class"`
+	diag.Problem
+	Detail  string         `json:"detail,omitempty"` // may hold data
+	Object  string         `json:"object,omitempty"` // what in DHIS2 it concerns, in words
+	Objects []string       `json:"objects,omitempty"`
+	More    []diag.Problem `json:"more,omitempty"` // what else is wrong with the record
 }
 
 // Faults lists all that is wrong with the record, the first of which the problem itself tells.
-func (p *Problem) Faults() []Fault {
-	first := Fault{Code: p.Code, Cause: p.Cause, Hint: p.Hint, Field: p.Field, Column: p.Column, Value: p.Value,
-		Place: p.Place}
-	return append([]Fault{first}, p.More...)
+func (p *Problem) Faults() []diag.Problem {
+	return append([]diag.Problem{p.Problem}, p.More...)
 }
 
 // FileState is where a dropped file stands.

@@ -77,8 +77,8 @@ func (s *server) publish(w *workspace) {
 			}
 		}
 	} else if w.failure != "" {
-		byFile[project.ConfigFile] = diag.List{{Code: "unreadable-project", Message: w.failure,
-			Place: diag.Place{File: project.ConfigFile}}}
+		byFile[project.ConfigFile] = diag.List{{Problem: diag.Problem{Code: "unreadable-project", Message: w.failure,
+			Place: diag.Place{File: project.ConfigFile}}}}
 	}
 	for file := range w.published {
 		if _, ok := byFile[file]; !ok {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // maxRounds bounds how often a record asks: each round answers lookups that read what the round before found.
@@ -72,9 +73,10 @@ func Ask(ctx context.Context, target actions.Target, plans []actions.Plan) []Ask
 		a.round(asker)
 	}
 	for _, i := range a.open {
-		o := actions.Outcome{Status: actions.Failed, Class: actions.ClassData, Code: "too-complex",
-			Cause: "the record's lookups ask again and again",
-			Hint:  "have fewer lookups read one another"}
+		o := actions.Outcome{Status: actions.Failed, Class: actions.ClassData,
+			Problem: diag.Problem{Code: "too-complex",
+				Message: "the record's lookups ask again and again",
+				Hint:    "have fewer lookups read one another"}}
 		a.done[i].Outcome = &o
 	}
 	return a.done
@@ -147,9 +149,12 @@ func (a *asking) resume(i int) bool {
 	case r.Err != nil:
 		a.done[i].Err = r.Err
 	case r.Failure != nil && r.Failure.Wait:
-		a.done[i].Outcome = &actions.Outcome{Status: actions.Retry, Class: actions.ClassParent, Code: r.Failure.Code,
-			Cause: r.Failure.Message, Detail: r.Failure.Value,
-			Hint: "it is asked for again by itself; register it, or correct the value in the source", Place: r.Failure.Place}
+		a.done[i].Outcome = &actions.Outcome{Status: actions.Retry, Class: actions.ClassParent,
+			Problem: diag.Problem{Code: r.Failure.Code,
+				Message: r.Failure.Message,
+				Hint:    "it is asked for again by itself; register it, or correct the value in the source",
+				Place:   r.Failure.Place},
+			Detail: r.Failure.Value}
 	case r.Failure != nil:
 		a.done[i].Failure = r.Failure
 	case r.Skipped:

@@ -14,14 +14,10 @@ import (
 // FailureProblem describes a record's own failure.
 func FailureProblem(f *rules.Failure) *journal.Problem {
 	p := &journal.Problem{
-		Class: actions.ClassData, Code: f.Code, Cause: f.Message, Hint: f.Hint,
-		Field: f.Field, Column: f.Column, Value: f.Value, Place: PlaceText(f.Place),
+		Class: actions.ClassData, Problem: f.Problem,
 	}
 	for _, m := range f.More {
-		p.More = append(p.More, journal.Fault{
-			Code: m.Code, Cause: m.Message, Hint: m.Hint, Field: m.Field, Column: m.Column, Value: m.Value,
-			Place: PlaceText(m.Place),
-		})
+		p.More = append(p.More, m.Problem)
 	}
 	return p
 }
@@ -41,10 +37,10 @@ func LeftOut(left []*rules.Failure) *journal.Problem {
 	first := *left[0]
 	first.More = left[1:]
 	p := FailureProblem(&first)
-	p.Code, p.Cause = remark(&first, p.Code, p.Cause)
+	p.Code, p.Message = remark(&first, p.Code, p.Message)
 	for i := range p.More {
 		m := &p.More[i]
-		m.Code, m.Cause = remark(left[1+i], m.Code, m.Cause)
+		m.Code, m.Message = remark(left[1+i], m.Code, m.Message)
 	}
 	return p
 }
@@ -59,43 +55,37 @@ func remark(f *rules.Failure, code, cause string) (newCode, said string) {
 // InternalProblem stands for a fault of the program; its particulars are in the log.
 func InternalProblem(flow *Flow) *journal.Problem {
 	return &journal.Problem{
-		Class: actions.ClassData, Code: "internal", Cause: "Culvert itself broke down on this record; the log tells more",
-		Hint: "report the log line with the rule; replay the record once it is fixed", Place: flow.Rule.Path,
+		Class: actions.ClassData, Problem: diag.Problem{Code: "internal",
+			Message: "Culvert itself broke down on this record; the log tells more",
+			Hint:    "report the log line with the rule; replay the record once it is fixed",
+			Place:   diag.Place{File: flow.Rule.Path}},
 	}
-}
-
-// PlaceText prints a place as file:line:col.
-func PlaceText(p diag.Place) string {
-	if p.File == "" {
-		return ""
-	}
-	if p.Range.Start.Line == 0 {
-		return p.File
-	}
-	return fmt.Sprintf("%s:%d:%d", p.File, p.Range.Start.Line, p.Range.Start.Column)
 }
 
 // MissingRule is why the records of a rule that is gone are held.
 func MissingRule(rule string) *journal.Problem {
 	return &journal.Problem{
-		Class: actions.ClassMetadata, Code: "rule-missing", Cause: fmt.Sprintf("there is no rule %q any more", rule),
-		Hint: "bring the rule file back, or dismiss the records",
+		Class: actions.ClassMetadata, Problem: diag.Problem{Code: "rule-missing",
+			Message: fmt.Sprintf("there is no rule %q any more", rule),
+			Hint:    "bring the rule file back, or dismiss the records"},
 	}
 }
 
 // NoPayload is why a record without its body fails.
 func NoPayload() *journal.Problem {
 	return &journal.Problem{
-		Class: actions.ClassData, Code: "no-payload", Cause: "the record's payload is not kept (any more)",
-		Hint: "send the record again from its source",
+		Class: actions.ClassData, Problem: diag.Problem{Code: "no-payload",
+			Message: "the record's payload is not kept (any more)",
+			Hint:    "send the record again from its source"},
 	}
 }
 
 // BrokenPayload is why a record whose body is no JSON fails.
 func BrokenPayload() *journal.Problem {
 	return &journal.Problem{
-		Class: actions.ClassData, Code: "broken-payload", Cause: "the record's payload is not JSON",
-		Hint: "edit the payload, or send the record again from its source",
+		Class: actions.ClassData, Problem: diag.Problem{Code: "broken-payload",
+			Message: "the record's payload is not JSON",
+			Hint:    "edit the payload, or send the record again from its source"},
 	}
 }
 

@@ -50,14 +50,14 @@ func (c *Config) checkConnection(r *rules.Rule, at *yamlnode.Node, kind string) 
 		if len(names) > 0 {
 			hint = diag.Suggest(at.Value, names, "connections")
 		}
-		r.Report(diag.Diagnostic{Code: "unknown-connection",
-			Message: fmt.Sprintf("connection %q is not in culvert.yaml", at.Value), Hint: hint, Place: at.Place()})
+		r.Report(diag.Diagnostic{Problem: diag.Problem{Code: "unknown-connection",
+			Message: fmt.Sprintf("connection %q is not in culvert.yaml", at.Value), Hint: hint, Place: at.Place()}})
 	case found.Kind != kind:
-		r.Report(diag.Diagnostic{
+		r.Report(diag.Diagnostic{Problem: diag.Problem{
 			Code: "unknown-connection", Message: fmt.Sprintf("connection %q is of kind %s; this trigger needs one of kind %s",
 				at.Value, found.Kind, kind),
 			Hint: "name another connection", Place: at.Place(),
-		})
+		}})
 	}
 }
 

@@ -124,9 +124,9 @@ func reportUnset(t Text, place diag.Place, found *diag.List) {
 }
 
 func reportMissing(message string, place diag.Place, found *diag.List) {
-	found.Add(diag.Diagnostic{
+	found.Add(diag.Diagnostic{Problem: diag.Problem{
 		Code: missingSecret, Message: message, Place: place,
 		Hint: "set it where `culvert run` is started (for a service: in its unit or environment file); the other rules " +
 			"run meanwhile",
-	})
+	}})
 }

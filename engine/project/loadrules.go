@@ -70,9 +70,10 @@ func (p *Project) count(paths []string) {
 	}
 	start := diag.Position{Line: 1, Column: 1}
 	p.Findings.Add(diag.Diagnostic{
-		Severity: diag.Warning, Code: "no-rules", Message: "the project has no rules: nothing is taken and nothing is sent",
-		Place: diag.Place{File: ConfigFile, Range: diag.Range{Start: start, End: start}},
-		Hint:  "put rule files, whose names end in .yaml, into " + RulesDir + "/, or run `culvert new`",
+		Severity: diag.Warning, Problem: diag.Problem{Code: "no-rules",
+			Message: "the project has no rules: nothing is taken and nothing is sent",
+			Place:   diag.Place{File: ConfigFile, Range: diag.Range{Start: start, End: start}},
+			Hint:    "put rule files, whose names end in .yaml, into " + RulesDir + "/, or run `culvert new`"},
 	})
 }
 
@@ -173,12 +174,12 @@ func (l *Loader) rule(p *Project, file string, defaults []*yamlnode.Document,
 
 func internalError(file string, failure any) diag.Diagnostic {
 	start := diag.Position{Line: 1, Column: 1}
-	return diag.Diagnostic{
+	return diag.Diagnostic{Problem: diag.Problem{
 		Code: "internal-error", Message: fmt.Sprintf("Culvert itself failed on this rule: %v", failure),
 		Place: diag.Place{File: file, Range: diag.Range{Start: start, End: start}},
 		Hint: "take out what was changed last in the rule, and report it to Culvert's developers with the rule file; the " +
 			"other rules run",
-	}
+	}}
 }
 
 // load compiles a rule file into out.
@@ -215,18 +216,18 @@ func (l *Loader) compile(p *Project, out *Rule, server *Server, kinds map[string
 	out.Actions = make([]actions.Action, len(r.Actions))
 	switch {
 	case server == nil:
-		r.Report(diag.Diagnostic{
+		r.Report(diag.Diagnostic{Problem: diag.Problem{
 			Code: "unknown-server", Message: fmt.Sprintf("server %q is not in culvert.yaml", r.Server), Place: r.ServerPlace(),
 			Hint: "known: " + strings.Join(p.Config.ServerNames(), ", "),
-		})
+		}})
 		return
 	case p.Indexes[server.Name] == nil:
 		out.Server = server.Name
-		r.Report(diag.Diagnostic{
+		r.Report(diag.Diagnostic{Problem: diag.Problem{
 			Code: "no-snapshot", Message: fmt.Sprintf("there is no metadata of server %q to check the rule against",
 				server.Name), Place: r.ServerPlace(),
 			Hint: "run `culvert sync` and commit the folder metadata/" + server.Name,
-		})
+		}})
 		return
 	}
 	out.Server = server.Name
@@ -290,7 +291,8 @@ func (l *Loader) defaultsFiles(p *Project) []*yamlnode.Document {
 		name := filepath.ToSlash(rel)
 		text, err := p.read(name)
 		if err != nil {
-			p.Findings.Add(diag.Diagnostic{Code: "unreadable-file", Message: err.Error(), Place: diag.Place{File: name}})
+			p.Findings.Add(diag.Diagnostic{Problem: diag.Problem{Code: "unreadable-file", Message: err.Error(),
+				Place: diag.Place{File: name}}})
 			return nil
 		}
 		p.Texts[name] = text

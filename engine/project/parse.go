@@ -24,12 +24,12 @@ func ParseConfig(dir, path string, text []byte) (*Config, diag.List) {
 		return c, p.findings
 	}
 	if doc.Root == nil {
-		p.findings.Add(diag.Diagnostic{
+		p.findings.Add(diag.Diagnostic{Problem: diag.Problem{
 			Code: "empty-file", Message: "culvert.yaml is empty",
 			Hint: "write at least `project:` and `servers:`, or run `culvert init`",
 			Place: diag.Place{File: path, Range: diag.Range{Start: diag.Position{Line: 1, Column: 1},
 				End: diag.Position{Line: 1, Column: 2}}},
-		})
+		}})
 		return c, p.findings
 	}
 	schemas.Check(doc, schemas.Config, &p.findings)
@@ -45,7 +45,7 @@ type parser struct {
 }
 
 func (p *parser) report(n *yamlnode.Node, code, message, hint string) {
-	p.findings.Add(diag.Diagnostic{Code: code, Message: message, Hint: hint, Place: n.Place()})
+	p.findings.Add(diag.Diagnostic{Problem: diag.Problem{Code: code, Message: message, Hint: hint, Place: n.Place()}})
 }
 
 func (p *parser) config(c *Config, root *yamlnode.Node) {
@@ -164,9 +164,10 @@ func (p *parser) defaults(c *Config, servers *yamlnode.Node) {
 		}
 		if first != nil {
 			p.findings.Add(diag.Diagnostic{
-				Code: "two-defaults", Message: fmt.Sprintf("servers %q and %q are both the default", first.Name, s.Name),
-				Hint:  "keep `default: true` on one of them",
-				Place: s.Place, Related: []diag.Related{{Place: first.Place, Message: "the other default"}},
+				Problem: diag.Problem{Code: "two-defaults",
+					Message: fmt.Sprintf("servers %q and %q are both the default", first.Name, s.Name),
+					Hint:    "keep `default: true` on one of them",
+					Place:   s.Place}, Related: []diag.Related{{Place: first.Place, Message: "the other default"}},
 			})
 			continue
 		}

@@ -87,7 +87,7 @@ func TestUpdateWritesWhatHappened(t *testing.T) {
 	differs := []string{"differs"}
 	writes := Outcome{Test: "one", Evaluated: true, Problems: differs, Got: []map[string]any{{"event": "New"}}}
 	failure := Outcome{Test: "one", Problems: differs,
-		Failure: &rules.Failure{Code: "wrong-type", Message: "is no number"}}
+		Failure: &rules.Failure{Problem: diag.Problem{Code: "wrong-type", Message: "is no number"}}}
 	skipped := Outcome{Test: "one", Evaluated: true, Skipped: true, Problems: differs}
 	for name, c := range map[string]struct {
 		file, want string

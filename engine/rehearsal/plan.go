@@ -11,6 +11,7 @@ import (
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources/tabular"
 )
 
@@ -45,7 +46,8 @@ func Plan(ctx context.Context, flow *program.Flow, target actions.Target, file s
 		var bad *tabular.RowError
 		if errors.As(err, &bad) {
 			p.add(Planned{File: p.file, Row: bad.Line, Status: "failed",
-				Failure: &rules.Failure{Code: "unreadable-row", Message: bad.Message, Hint: bad.Hint, Column: bad.Column}}, nil)
+				Failure: &rules.Failure{Problem: diag.Problem{Code: "unreadable-row", Message: bad.Message,
+					Hint: bad.Hint, Column: bad.Column}}}, nil)
 			continue
 		}
 		if err != nil {
@@ -108,7 +110,7 @@ func (p *planner) take(x *Planned, o actions.Outcome) error {
 		x.Problems = append(x.Problems, o)
 	}
 	if o.Class == actions.ClassServer || o.Class == actions.ClassCredentials {
-		return fmt.Errorf("the server cannot be asked: %s", strings.TrimSuffix(o.Cause+": "+o.Hint, ": "))
+		return fmt.Errorf("the server cannot be asked: %s", strings.TrimSuffix(o.Message+": "+o.Hint, ": "))
 	}
 	return nil
 }

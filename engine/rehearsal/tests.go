@@ -180,5 +180,5 @@ func (f FileSamples) Sample(t *rules.Trigger, file string) ([]any, error) {
 
 // Finding makes a finding of a record's failure, to be shown with the rule's line.
 func Finding(f *rules.Failure) diag.List {
-	return diag.List{{Code: f.Code, Message: f.Message, Hint: f.Hint, Place: f.Place}}
+	return diag.List{{Problem: f.Problem}}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/culvert/culvert/actions/dhis2/metadata"
 	"github.com/culvert/culvert/actions/dhis2/value"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // target is one field of DHIS2 that the rule may set.
@@ -134,7 +135,7 @@ var dateFormats = []string{"dd/MM/yyyy", "MM/dd/yyyy", "dd-MM-yyyy", "MM-dd-yyyy
 // fits tells whether all that a field holds can be converted to a type, and with which format.
 func (m *matcher) fits(k value.Kind, f *field) (ok bool, format, ask string) {
 	k.Future = true
-	all := func(k value.Kind) *value.Problem {
+	all := func(k value.Kind) *diag.Problem {
 		for _, text := range f.distinct() {
 			if _, p := k.Convert(text, m.context); p != nil {
 				return p

@@ -201,13 +201,13 @@ func (n *namespaces) check(p *project.Project, r *project.Rule) (diag.Diagnostic
 			!slices.ContainsFunc(objects, func(o string) bool { return slices.Contains(old.Objects, o) }) {
 			continue
 		}
-		return diag.Diagnostic{
+		return diag.Diagnostic{Problem: diag.Problem{
 			Code: codeRenamed, Place: r.Place(),
 			Message: fmt.Sprintf("the rule %q, which has sent records to the same place, is gone: if this is the same rule "+
 				"under a new name, its records would become second objects", name),
 			Hint: fmt.Sprintf("write namespace: {records: %s} if it is the same rule, or namespace: {records: %s} if it "+
 				"is another", name, r.Name),
-		}, true
+		}}, true
 	}
 	return diag.Diagnostic{}, false
 }
@@ -218,7 +218,7 @@ func taken(p *project.Project, name string) bool {
 }
 
 func (n *namespaces) changed(r *project.Rule, was ruleNamespace) (diag.Diagnostic, bool) {
-	d := diag.Diagnostic{Code: "namespace-changed", Place: r.NamespacePlace()}
+	d := diag.Diagnostic{Problem: diag.Problem{Code: "namespace-changed", Place: r.NamespacePlace()}}
 	switch {
 	case n.scope(was.Records) != n.scope(r.Records()) && len(was.Objects) > 0:
 		d.Message = fmt.Sprintf("the rule has sent records under the namespace %q and has %q now: every record would "+

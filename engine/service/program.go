@@ -18,12 +18,8 @@ func Flows(p *project.Project) map[string]*program.Flow {
 	for _, r := range p.Rules {
 		f := &program.Flow{Rule: r.Rule, Actions: r.Actions, Server: r.Server, Notify: tells(p.Sources, &r.Trigger)}
 		if d, bad := firstError(r.Findings); bad {
-			f.Invalid = &journal.Problem{
-				Code:  d.Code,
-				Cause: "the rule is invalid: " + d.Message,
-				Hint:  d.Hint,
-				Place: d.Place.String(),
-			}
+			f.Invalid = &journal.Problem{Problem: d.Problem}
+			f.Invalid.Message = "the rule is invalid: " + d.Message
 		}
 		if _, taken := flows[r.Name]; taken {
 			continue // two rules of one name: both have a finding, the first one stands for it

@@ -8,7 +8,7 @@ import (
 )
 
 // FailedAlike is a file of which every row failed for one reason: most likely the file or the rule
-// is wrong, not the rows.
+// is wrong, not the rows. It is printed as JSON, and a group has no column and no value.
 type FailedAlike struct {
 	File  string `json:"file"`
 	Rule  string `json:"rule"`

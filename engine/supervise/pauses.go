@@ -13,6 +13,7 @@ import (
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/internal/await"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // Holder holds records of rules.
@@ -96,8 +97,9 @@ func (p *Pauses) read(ctx context.Context) error {
 
 func missingServer(flow *program.Flow) *journal.Problem {
 	return &journal.Problem{
-		Class: actions.ClassMetadata, Code: "unknown-server", Cause: fmt.Sprintf("this run knows no server %q", flow.Server),
-		Hint: "add the server to culvert.yaml and start culvert again", Place: flow.Rule.Path,
+		Class: actions.ClassMetadata, Problem: diag.Problem{Code: "unknown-server",
+			Message: fmt.Sprintf("this run knows no server %q", flow.Server),
+			Hint:    "add the server to culvert.yaml and start culvert again", Place: diag.Place{File: flow.Rule.Path}},
 	}
 }
 
@@ -118,7 +120,7 @@ func (p *Pauses) reconcile(ctx context.Context) error {
 			if err != nil {
 				return fmt.Errorf("hold records of rule %s: %w", s.Rule, err)
 			}
-			p.log.Warn("records are held", "rule", s.Rule, "records", n, "reason", reason.Cause)
+			p.log.Warn("records are held", "rule", s.Rule, "records", n, "reason", reason.Message)
 		case reason == nil && s.Held > 0:
 			n, err := p.journal.Unhold(ctx, s.Rule)
 			if err != nil {

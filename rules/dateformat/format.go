@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/culvert/culvert/rules/calendar"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // Format is a compiled date format: a pattern of letters such as dd/MM/yyyy, as in Java and spreadsheets.
@@ -204,9 +205,9 @@ func (tok token) format(t time.Time, date calendar.Date, w *words) string {
 }
 
 // Error is a format that cannot be used, or a text that is not a date. Its words hold nothing of the text.
-type Error struct{ Message, Hint string }
+type Error struct{ diag.Problem }
 
-// Error gives the message.
+// Error gives the message alone, for it stands in the middle of a sentence.
 func (e *Error) Error() string { return e.Message }
 
-func fail(message, hint string) error { return &Error{message, hint} }
+func fail(message, hint string) error { return &Error{diag.Problem{Message: message, Hint: hint}} }

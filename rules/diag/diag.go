@@ -5,7 +5,6 @@ package diag
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 )
 
@@ -39,14 +38,6 @@ type Place struct {
 	Range Range
 }
 
-// String gives file:line:col, leaving out what is not known.
-func (p Place) String() string {
-	if p.Range.Start.Line == 0 {
-		return p.File
-	}
-	return fmt.Sprintf("%s:%d:%d", p.File, p.Range.Start.Line, p.Range.Start.Column)
-}
-
 // Related points to a second place that a finding is about, such as the first of two duplicates.
 type Related struct {
 	Place   Place
@@ -59,17 +50,18 @@ type Fix struct {
 	Text  string
 }
 
-// Diagnostic is one finding. Message says what is wrong, Hint what to do about it.
+// Diagnostic is one finding in a file that a person wrote. Its hint names at most five names that
+// exist, the nearest first.
 type Diagnostic struct {
+	Problem
 	Severity Severity
-	Code     string // stable, kebab-case: "unknown-field"
-	Message  string // lower case, no full stop, names in quotes
-	Hint     string // one line; names at most five that exist, nearest first
-	Place    Place
 	Related  []Related
 	Fix      *Fix
 	Secret   bool // the source line must not be shown: it holds a secret
 }
+
+// Error gives the finding in one line, as it is printed first.
+func (d *Diagnostic) Error() string { return d.String() }
 
 // String gives the finding in one line, as it is printed first.
 func (d Diagnostic) String() string {

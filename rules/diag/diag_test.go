@@ -27,18 +27,23 @@ func sample() Report {
 	}
 	return Report{
 		Findings: List{
-			{Severity: Warning, Code: "no-id", Message: `100% of records have no id, "a" too`,
-				Place: at("rules/b.yaml", 1, 1, 2)},
-			{Code: "unknown-field", Message: `unknown field "facilty" on trigger`, Hint: `did you mean "facility"?`,
-				Place: at("rules/a.yaml", 2, 15, 22),
-				Fix:   &Fix{Place: at("rules/a.yaml", 2, 15, 22), Text: "facility"}},
-			{Code: "duplicate-key", Message: "the key\nstands twice", Place: at("rules/a.yaml", 3, 10, 17),
+			{Severity: Warning, Problem: Problem{Code: "no-id", Message: `100% of records have no id, "a" too`,
+				Place: at("rules/b.yaml", 1, 1, 2)}},
+			{Problem: Problem{Code: "unknown-field", Message: `unknown field "facilty" on trigger`,
+				Hint:  `did you mean "facility"?`,
+				Place: at("rules/a.yaml", 2, 15, 22)},
+				Fix: &Fix{Place: at("rules/a.yaml", 2, 15, 22), Text: "facility"}},
+			{Problem: Problem{Code: "duplicate-key", Message: "the key\nstands twice",
+				Place: at("rules/a.yaml", 3, 10, 17)},
 				Related: []Related{{at("rules/a.yaml", 1, 1, 5), "first written here"}}},
-			{Code: "secret-in-file", Message: "a password stands in the file", Hint: "use ${NAME}",
-				Place: at("rules/a.yaml", 4, 11, 18), Secret: true},
-			{Code: "unknown-name", Message: `unknown name "wrong"`, Place: at("rules/c.yaml", 1, 206, 211)},
-			{Code: "wrong-shape", Message: "two lines", Place: Place{"rules/a.yaml", Range{Position{2, 1}, Position{3, 4}}}},
-			{Code: "no-rules", Message: "the project has no rules", Place: Place{File: "culvert.yaml"}},
+			{Problem: Problem{Code: "secret-in-file", Message: "a password stands in the file", Hint: "use ${NAME}",
+				Place: at("rules/a.yaml", 4, 11, 18)}, Secret: true},
+			{Problem: Problem{Code: "unknown-name", Message: `unknown name "wrong"`,
+				Place: at("rules/c.yaml", 1, 206, 211)}},
+			{Problem: Problem{Code: "wrong-shape", Message: "two lines",
+				Place: Place{"rules/a.yaml", Range{Position{2, 1}, Position{3, 4}}}}},
+			{Problem: Problem{Code: "no-rules", Message: "the project has no rules",
+				Place: Place{File: "culvert.yaml"}}},
 		},
 		Files:   []string{"rules/a.yaml", "rules/b.yaml", "rules/c.yaml", "rules/d.yaml", "culvert.yaml"},
 		Version: "1.2.3",
@@ -121,7 +126,7 @@ func TestRenderKeepsTheOrderOfItsInput(t *testing.T) {
 func TestTextStopsAtFiftyPerFile(t *testing.T) {
 	var l List
 	for i := range 60 {
-		l.Add(Diagnostic{Code: "x", Message: "m", Place: at("a.yaml", i+1, 1, 2)})
+		l.Add(Diagnostic{Problem: Problem{Code: "x", Message: "m", Place: at("a.yaml", i+1, 1, 2)}})
 	}
 	var b bytes.Buffer
 	if err := Render(&b, "text", Report{Findings: l}); err != nil {
@@ -158,8 +163,9 @@ func TestNearest(t *testing.T) {
 }
 
 func TestSortDropsRepeats(t *testing.T) {
-	l := List{{Code: "b", Place: at("f", 2, 1, 2)}, {Code: "a", Place: at("f", 1, 1, 2)},
-		{Code: "b", Place: at("f", 2, 1, 2)}}
+	l := List{{Problem: Problem{Code: "b", Place: at("f", 2, 1, 2)}}, {Problem: Problem{Code: "a",
+		Place: at("f", 1, 1, 2)}},
+		{Problem: Problem{Code: "b", Place: at("f", 2, 1, 2)}}}
 	l.Sort()
 	if len(l) != 2 || l[0].Code != "a" || !l.HasErrors() {
 		t.Errorf("%+v", l)

@@ -5,9 +5,10 @@ import "testing"
 func TestReportUnderAFolder(t *testing.T) {
 	place := Place{File: "rules/a.yaml", Range: Range{Start: Position{1, 2}, End: Position{1, 3}}}
 	r := Report{
-		Findings: List{{Code: "x", Place: place, Related: []Related{{Place: place}}, Fix: &Fix{Place: place}}},
-		Files:    []string{"rules/a.yaml"},
-		Source:   func(file string) ([]byte, bool) { return []byte("text"), file == "rules/a.yaml" },
+		Findings: List{{Problem: Problem{Code: "x", Place: place}, Related: []Related{{Place: place}},
+			Fix: &Fix{Place: place}}},
+		Files:  []string{"rules/a.yaml"},
+		Source: func(file string) ([]byte, bool) { return []byte("text"), file == "rules/a.yaml" },
 	}
 	if got := r.Under("."); got.Findings[0].Place.File != "rules/a.yaml" {
 		t.Errorf("the same folder gives %q", got.Findings[0].Place.File)

@@ -64,8 +64,8 @@ func finite(n float64) (any, error) {
 	return n, nil
 }
 
-var errDivision = &fault{CodeWrongValue, "a number is divided by zero",
-	"check for zero first: n == 0 ? nil : total / n"}
+var errDivision = fail(CodeWrongValue, "a number is divided by zero",
+	"check for zero first: n == 0 ? nil : total / n")
 
 func divided(f *frame, a []any) (any, error) {
 	if kindOf(a[1]) == kNumber && float(a[1]) == 0 {

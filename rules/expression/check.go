@@ -8,6 +8,8 @@ import (
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/parser/lexer"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // checker goes through the syntax tree once: it finds the type of every part, reports what is
@@ -52,7 +54,8 @@ type term struct {
 }
 
 func (c *checker) report(at file.Location, code, message, hint string) term {
-	c.problems = append(c.problems, Problem{at.From, at.To, code, message, hint})
+	c.problems = append(c.problems, Problem{From: at.From, To: at.To, Problem: diag.Problem{Code: code,
+		Message: message, Hint: hint}})
 	return c.broken(at)
 }
 

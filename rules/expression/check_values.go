@@ -8,6 +8,8 @@ import (
 
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/file"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // identifier is a name: made by let, or of the scope.
@@ -251,12 +253,14 @@ func (c *checker) field(base term, name string) (*Shape, *Problem) {
 		if s.kinds&kObject != 0 {
 			what = "is a list when there is more than one"
 		}
-		return nil, &Problem{Code: CodeWrongType, Message: fmt.Sprintf("%s %s, so a field of it cannot be read",
-			c.call(base), what), Hint: hint}
+		return nil, &Problem{Problem: diag.Problem{Code: CodeWrongType,
+			Message: fmt.Sprintf("%s %s, so a field of it cannot be read",
+				c.call(base), what), Hint: hint}}
 	}
 	if s.kinds&kObject == 0 {
-		return nil, &Problem{Code: CodeWrongType, Message: fmt.Sprintf("%s is %s, so it has no field %q", c.call(base),
-			s.kinds.article(), name)}
+		return nil, &Problem{Problem: diag.Problem{Code: CodeWrongType,
+			Message: fmt.Sprintf("%s is %s, so it has no field %q", c.call(base),
+				s.kinds.article(), name)}}
 	}
 	if f, ok := s.fields[name]; ok {
 		return f, nil
@@ -273,8 +277,9 @@ func (c *checker) field(base term, name string) (*Shape, *Problem) {
 			hint = "did you mean " + orList(places[:min(3, len(places))]) + "?"
 		}
 	}
-	return nil, &Problem{Code: CodeUnknownField, Message: fmt.Sprintf("unknown field %q of %s", name, c.call(base)),
-		Hint: hint}
+	return nil, &Problem{Problem: diag.Problem{Code: CodeUnknownField,
+		Message: fmt.Sprintf("unknown field %q of %s", name, c.call(base)),
+		Hint:    hint}}
 }
 
 // indexed is x[i] where i is not a text that is written out.

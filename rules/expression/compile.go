@@ -14,6 +14,8 @@ import (
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/parser"
 	"github.com/expr-lang/expr/parser/lexer"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // Compile checks an expression against the names of a scope and compiles it. It reports every
@@ -22,12 +24,13 @@ import (
 func Compile(text string, s *Scope, w Want) (*Program, []Problem) {
 	length := utf8.RuneCountInString(text)
 	if length > maxText {
-		return nil, []Problem{{0, length, CodeTooComplex,
-			fmt.Sprintf("the expression is longer than %d characters", maxText),
-			"work part of it out in a lookup or a value map, or send it from the source"}}
+		return nil, []Problem{{From: 0, To: length, Problem: diag.Problem{Code: CodeTooComplex,
+			Message: fmt.Sprintf("the expression is longer than %d characters", maxText),
+			Hint:    "work part of it out in a lookup or a value map, or send it from the source"}}}
 	}
 	if !utf8.ValidString(text) {
-		return nil, []Problem{{0, length, CodeSyntax, "the expression is not valid UTF-8 text", "save the file as UTF-8"}}
+		return nil, []Problem{{From: 0, To: length, Problem: diag.Problem{Code: CodeSyntax,
+			Message: "the expression is not valid UTF-8 text", Hint: "save the file as UTF-8"}}}
 	}
 	root, tokens, problem := parse(text, s)
 	if problem != nil {
@@ -64,8 +67,9 @@ func Compile(text string, s *Scope, w Want) (*Program, []Problem) {
 	var err error
 	p.code, err = compiler.Compile(&parser.Tree{Node: result.node, Source: file.NewSource(text)}, machineConfig())
 	if err != nil {
-		return nil, []Problem{{0, length, CodeInternal, "the expression cannot be compiled",
-			"write it in another way, and report it as a defect with the expression"}}
+		return nil, []Problem{{From: 0, To: length, Problem: diag.Problem{Code: CodeInternal,
+			Message: "the expression cannot be compiled",
+			Hint:    "write it in another way, and report it as a defect with the expression"}}}
 	}
 	return p, nil
 }

@@ -19,14 +19,14 @@ package expression
 
 import (
 	"time"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // Problem is a mistake in an expression. From and To are rune offsets into its text; To is after the last rune.
 type Problem struct {
-	From, To int
-	Code     string // one of the Code constants
-	Message  string // what is wrong: lower case, no full stop
-	Hint     string // what to do about it; may be empty
+	diag.Problem // its code is one of the Code constants
+	From, To     int
 }
 
 // Codes of problems, found when an expression is compiled.

@@ -121,10 +121,10 @@ func answers(f *frame, v any) ([]string, error) {
 }
 
 var (
-	errFar = &fault{CodeWrongValue, "the place is not on earth: a latitude is at most 90, a longitude at most 180",
-		"the latitude comes first"}
-	errPlace = &fault{CodeWrongValue, "the text is not a place: latitude and longitude in degrees, with a space between",
-		`such as "-1.28 36.82", with altitude and accuracy after it or without`}
+	errFar = fail(CodeWrongValue, "the place is not on earth: a latitude is at most 90, a longitude at most 180",
+		"the latitude comes first")
+	errPlace = fail(CodeWrongValue, "the text is not a place: latitude and longitude in degrees, with a space between",
+		`such as "-1.28 36.82", with altitude and accuracy after it or without`)
 )
 
 // readGPS reads the latitude, longitude, altitude and accuracy that a form sends; nil from a blank.

@@ -8,15 +8,15 @@ import (
 )
 
 var (
-	errPhone = &fault{CodeWrongValue, "the text is not a phone number of the country",
-		`give the country, as in phone(text, "KE"), or correct the number in the source`}
-	errPhoneText = &fault{CodeWrongValue, "the phone number holds letters",
-		"leave only the number in the source; words belong into a field of their own"}
-	errPhones = &fault{CodeWrongValue, "the text holds several phone numbers",
-		`take one of them in the rule, such as phone(split(text, "/")[0], "KE"), or give each a column of its own`}
-	errPhoneDigits = &fault{CodeWrongValue,
+	errPhone = fail(CodeWrongValue, "the text is not a phone number of the country",
+		`give the country, as in phone(text, "KE"), or correct the number in the source`)
+	errPhoneText = fail(CodeWrongValue, "the phone number holds letters",
+		"leave only the number in the source; words belong into a field of their own")
+	errPhones = fail(CodeWrongValue, "the text holds several phone numbers",
+		`take one of them in the rule, such as phone(split(text, "/")[0], "KE"), or give each a column of its own`)
+	errPhoneDigits = fail(CodeWrongValue,
 		"the phone number is written with an exponent, as spreadsheets do, and its last digits are lost",
-		"format the column as text and enter the number again"}
+		"format the column as text and enter the number again")
 )
 
 // callPhone gives a phone number in its international form.

@@ -11,6 +11,7 @@ import (
 	"github.com/expr-lang/expr/vm"
 
 	"github.com/culvert/culvert/rules/dateformat"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // Program is a compiled expression. It does not change and is safe for concurrent use.
@@ -36,10 +37,8 @@ type staticPath struct{ names []string }
 
 // RunError tells why an expression has no value for one record. Its message holds no data of the record.
 type RunError struct {
-	From, To int // the part of the expression that failed, in runes
-	Code     string
-	Message  string   // lower case, no full stop
-	Hint     string   // what to do about it; may be empty
+	diag.Problem
+	From, To int      // the part of the expression that failed, in runes
 	Names    []string // the fields involved, as the expression writes them
 	Cause    error    // of an added function; nil otherwise
 }
@@ -55,12 +54,10 @@ func (e *RunError) Error() string {
 // Unwrap gives the error of an added function, such as a value map.
 func (e *RunError) Unwrap() error { return e.Cause }
 
-// fault is a RunError whose place is not known yet.
-type fault struct{ code, message, hint string }
-
-func (f *fault) Error() string { return f.message }
-
-func fail(code, message, hint string) error { return &fault{code, message, hint} }
+// fail is what becomes a RunError once its place in the expression is known.
+func fail(code, message, hint string) error {
+	return &diag.Problem{Code: code, Message: message, Hint: hint}
+}
 
 // frame is what the functions of one run share. It is the environment that the machine sees.
 type frame struct {
@@ -179,7 +176,7 @@ func (p *Program) explain(err error) error {
 
 func (p *Program) runError(err error, at file.Location, names []string) *RunError {
 	e := &RunError{From: at.From, To: at.To, Names: names}
-	var f *fault
+	var f *diag.Problem
 	var read *readError
 	var added *addedError
 	var format *dateformat.Error
@@ -189,7 +186,7 @@ func (p *Program) runError(err error, at file.Location, names []string) *RunErro
 		errors.As(read.err, &f)
 		fallthrough
 	case errors.As(err, &f):
-		e.Code, e.Message, e.Hint = f.code, f.message, f.hint
+		e.Problem = *f
 	case errors.As(err, &format):
 		e.Code, e.Message, e.Hint = CodeWrongValue, format.Message, format.Hint
 	case errors.As(err, &added):

@@ -9,12 +9,14 @@ import (
 
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/parser/lexer"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // syntaxProblem says in plain words where an expression stops being one.
 func syntaxProblem(text string, tokens []lexer.Token, err error, s *Scope) Problem {
 	runes := []rune(text)
-	p := Problem{From: 0, To: len(runes), Code: CodeSyntax, Message: "this is not an expression"}
+	p := Problem{From: 0, To: len(runes), Problem: diag.Problem{Code: CodeSyntax, Message: "this is not an expression"}}
 	if strings.TrimSpace(text) == "" {
 		p.Message, p.Hint = "the expression is empty", "write a field such as trigger.name, or a text in quotes"
 		return p
@@ -29,8 +31,9 @@ func syntaxProblem(text string, tokens []lexer.Token, err error, s *Scope) Probl
 	}
 	switch {
 	case strings.Contains(e.Message, "maximum allowed nodes"):
-		return Problem{0, len(runes), CodeTooComplex, fmt.Sprintf("the expression has more than %d parts", maxNodes),
-			"split it, or use a value map"}
+		return Problem{From: 0, To: len(runes), Problem: diag.Problem{Code: CodeTooComplex,
+			Message: fmt.Sprintf("the expression has more than %d parts", maxNodes),
+			Hint:    "split it, or use a value map"}}
 	case strings.Contains(text, "{{") || strings.Contains(text, "${"):
 		at := strings.Index(text, "{{")
 		if at < 0 {

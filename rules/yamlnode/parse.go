@@ -37,12 +37,12 @@ func Parse(path string, text []byte, list *diag.List) *Document {
 		return nil
 	}
 	if len(roots) > 1 {
-		list.Add(diag.Diagnostic{
+		list.Add(diag.Diagnostic{Problem: diag.Problem{
 			Code:    "yaml-documents",
 			Message: "the file holds more than one YAML document",
 			Hint:    "remove the line --- or move what follows it into a file of its own",
 			Place:   doc.secondDocument(roots[1]),
-		})
+		}})
 	}
 	if len(roots) > 0 && len(roots[0].Content) > 0 {
 		w := wrapper{doc: doc, list: list}
@@ -57,7 +57,8 @@ func Parse(path string, text []byte, list *diag.List) *Document {
 // readable refuses what would make a parser slow or its positions wrong.
 func readable(doc *Document, list *diag.List) bool {
 	refuse := func(code, message, hint string, at diag.Position) bool {
-		list.Add(diag.Diagnostic{Code: code, Message: message, Hint: hint, Place: doc.placeAt(at)})
+		list.Add(diag.Diagnostic{Problem: diag.Problem{Code: code, Message: message, Hint: hint,
+			Place: doc.placeAt(at)}})
 		return false
 	}
 	if len(doc.Text) > MaxSize {
@@ -188,10 +189,10 @@ func (w *wrapper) mapping(n *Node, y *yaml.Node, depth int) {
 		}
 		if first := seen[key.Value]; first != nil {
 			w.list.Add(diag.Diagnostic{
-				Code:    "duplicate-key",
-				Message: fmt.Sprintf("the key %q stands here a second time", key.Value),
-				Hint:    "remove one of the two, or rename it",
-				Place:   key.Place(),
+				Problem: diag.Problem{Code: "duplicate-key",
+					Message: fmt.Sprintf("the key %q stands here a second time", key.Value),
+					Hint:    "remove one of the two, or rename it",
+					Place:   key.Place()},
 				Related: []diag.Related{{Place: first.Place(), Message: "first written here"}},
 			})
 			continue
@@ -206,7 +207,7 @@ func (w *wrapper) mapping(n *Node, y *yaml.Node, depth int) {
 }
 
 func (w *wrapper) report(code, message, hint string, place diag.Place) {
-	w.list.Add(diag.Diagnostic{Code: code, Message: message, Hint: hint, Place: place})
+	w.list.Add(diag.Diagnostic{Problem: diag.Problem{Code: code, Message: message, Hint: hint, Place: place}})
 }
 
 // null makes a node of what is not taken, so that nothing after it has to know.

@@ -18,12 +18,12 @@ func syntaxFinding(doc *Document, err error) diag.Diagnostic {
 	line := badLine(doc)
 	text := doc.line(line)
 	indent := len(text) - len(strings.TrimLeft(text, " "))
-	f := diag.Diagnostic{
+	f := diag.Diagnostic{Problem: diag.Problem{
 		Code:    "yaml-syntax",
 		Message: "this line does not fit what stands above it",
 		Hint:    "check its indentation, and that the line above ends as it should",
 		Place:   doc.span(line, indent+1, utf8.RuneCountInString(strings.TrimRight(text, " \t"))+1),
-	}
+	}}
 	at := func(offset, size int) diag.Place {
 		from := utf8.RuneCountInString(text[:offset]) + 1
 		return doc.span(line, from, from+size)

@@ -28,7 +28,8 @@ func (Kind) Attachments(rule string, t *rules.Trigger, env sources.AttachmentEnv
 				Fetch: func(ctx context.Context, limit int64) ([]byte, string, error) {
 					connection, err := env.Connection(r.Connection)
 					if err != nil {
-						return nil, "", httpget.AttachmentError(&httpget.Error{Message: err.Error(), Hint: "check the connection"})
+						return nil, "", httpget.AttachmentError(&httpget.Error{Problem: diag.Problem{
+							Message: err.Error(), Hint: "check the connection"}})
 					}
 					c, err := newClient(connection, env.Log.With("rule", rule))
 					if err != nil {
@@ -54,7 +55,8 @@ func (c *client) attachment(ctx context.Context, form map[string]any, id, name s
 		v, err := tree.JSON(reply.Body, tree.Limits{Depth: maxDepth})
 		now, ok := v.(map[string]any)
 		if err != nil || !ok {
-			return nil, "", httpget.AttachmentError(&httpget.Error{Message: c.base.Host + " answers with no form"})
+			return nil, "", httpget.AttachmentError(&httpget.Error{Problem: diag.Problem{Message: c.base.Host +
+				" answers with no form"}})
 		}
 		if at = c.addressOf(now, name); at == nil {
 			return nil, "", httpget.NotThere(c.base.Host)

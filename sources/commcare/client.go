@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources"
 
 	"github.com/culvert/culvert/sources/httpget"
@@ -29,14 +30,16 @@ func newClient(c Connection, log *slog.Logger) (*client, error) {
 	text := strings.TrimRight(c.URL, "/")
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http" {
-		return nil, &httpget.Error{Message: fmt.Sprintf("the address of connection %q cannot be read", c.Name),
-			Hint: "write commcare: https://www.commcarehq.org"}
+		return nil, &httpget.Error{Problem: diag.Problem{
+			Message: fmt.Sprintf("the address of connection %q cannot be read", c.Name),
+			Hint:    "write commcare: https://www.commcarehq.org"}}
 	}
 	if err := httpget.Protected(u, c.Name); err != nil {
 		return nil, err
 	}
 	if c.Domain == "" {
-		return nil, &httpget.Error{Message: fmt.Sprintf("connection %q names no project space", c.Name), Hint: "add domain:"}
+		return nil, &httpget.Error{Problem: diag.Problem{Message: fmt.Sprintf("connection %q names no project space",
+			c.Name), Hint: "add domain:"}}
 	}
 	// People copy the address from their browser, where it goes on with /a/ and the project space.
 	path, _, _ := strings.Cut(u.Path+"/", "/a/")
@@ -49,8 +52,9 @@ func newClient(c Connection, log *slog.Logger) (*client, error) {
 	case c.Username != "" && c.Password != "":
 		out.get.Username, out.get.Password = c.Username, c.Password
 	default:
-		return nil, &httpget.Error{Message: fmt.Sprintf("connection %q has no credentials", c.Name),
-			Hint: "give username and api_key, or username and password"}
+		return nil, &httpget.Error{Problem: diag.Problem{Message: fmt.Sprintf("connection %q has no credentials",
+			c.Name),
+			Hint: "give username and api_key, or username and password"}}
 	}
 	return out, nil
 }

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/httpget"
 	"github.com/culvert/culvert/sources/poll"
@@ -230,7 +231,8 @@ func (p *pull) pages(ctx context.Context, c *client, s *state) error {
 		}
 		at = next
 	}
-	return &httpget.Error{Message: "the list of CommCare HQ has no end", Hint: "report this to its administrators"}
+	return &httpget.Error{Problem: diag.Problem{Message: "the list of CommCare HQ has no end",
+		Hint: "report this to its administrators"}}
 }
 
 // handOver gives items to the sink as records, together with the cursor behind them. It tells how many were new.

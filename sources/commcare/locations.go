@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources/httpget"
 )
 
@@ -77,8 +78,8 @@ func (c *client) locations(ctx context.Context) ([]map[string]string, error) {
 			return nil, err
 		}
 	}
-	return nil, &httpget.Error{Message: "the list of locations has no end",
-		Hint: "report this to the administrators of CommCare HQ"}
+	return nil, &httpget.Error{Problem: diag.Problem{Message: "the list of locations has no end",
+		Hint: "report this to the administrators of CommCare HQ"}}
 }
 
 // decodeLocations reads a page of the location list (CommCare HQ's Location API), of its older and its newer form.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources/httpget"
 	"github.com/culvert/culvert/sources/tree"
 )
@@ -110,8 +111,9 @@ func (p page) check(from time.Time) error {
 	before := from.Truncate(time.Microsecond)
 	for _, it := range p.items {
 		if it.indexed.Before(before) {
-			return &httpget.Error{Message: "CommCare HQ does not list in the order of indexing from the time that it was " +
-				"asked for", Hint: "an older HQ cannot do so: update it"}
+			return &httpget.Error{Problem: diag.Problem{
+				Message: "CommCare HQ does not list in the order of indexing from the time that it was " +
+					"asked for", Hint: "an older HQ cannot do so: update it"}}
 		}
 		before = it.indexed
 	}

@@ -15,6 +15,8 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 	mssql "github.com/microsoft/go-mssqldb"
 	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // Connection says how to reach a database.
@@ -59,7 +61,7 @@ func Open(c Connection) (*Database, error) {
 		d.db, err = openSQLServer(c)
 	default:
 		if !strings.Contains(c.URL, "@") || !strings.Contains(c.URL, ")/") {
-			return nil, &Error{
+			return nil, &diag.Problem{
 				Message: fmt.Sprintf("the address of connection %q names no database that can be read", c.Name),
 				Hint: "it begins with postgres://, mysql://, sqlite: or sqlserver://, or is " +
 					"user:password@tcp(host:3306)/name for MySQL",
@@ -80,8 +82,8 @@ func Open(c Connection) (*Database, error) {
 // Close closes the connections.
 func (d *Database) Close() error { return d.db.Close() }
 
-func badAddress(c Connection, form string) *Error {
-	return &Error{Message: fmt.Sprintf("the address of connection %q cannot be read", c.Name),
+func badAddress(c Connection, form string) *diag.Problem {
+	return &diag.Problem{Message: fmt.Sprintf("the address of connection %q cannot be read", c.Name),
 		Hint: "write it as " + form + ", with signs of the password that an address cannot hold as %40 and the like"}
 }
 
@@ -155,13 +157,13 @@ func openMySQL(c Connection) (*sql.DB, error) {
 func openSQLite(c Connection, path string) (*sql.DB, error) {
 	path = strings.TrimPrefix(path, "//")
 	if path == "" {
-		return nil, &Error{Message: "the address names no SQLite file", Hint: "write sqlite:data/registry.db"}
+		return nil, &diag.Problem{Message: "the address names no SQLite file", Hint: "write sqlite:data/registry.db"}
 	}
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(c.Dir, filepath.FromSlash(path))
 	}
 	if info, err := os.Stat(path); err != nil || info.IsDir() {
-		return nil, &Error{
+		return nil, &diag.Problem{
 			Message: fmt.Sprintf("the SQLite file of connection %q is not there", c.Name),
 			Hint:    "check the path; it counts from the project's folder",
 		}
@@ -173,7 +175,7 @@ func openSQLite(c Connection, path string) (*sql.DB, error) {
 	dsn := "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath() + "?" + mode + "&_pragma=busy_timeout(5000)"
 	db, err := sql.Open("sqlite", dsn)
 	if err != nil {
-		return nil, &Error{Message: "the SQLite file of the connection cannot be opened", Hint: "check the path"}
+		return nil, &diag.Problem{Message: "the SQLite file of the connection cannot be opened", Hint: "check the path"}
 	}
 	return db, nil
 }

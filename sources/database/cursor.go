@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // value is one column of a cursor, in a form that outlives a restart and is bound to a statement
@@ -45,7 +47,7 @@ func (c cursor) encode() (string, error) {
 		return "", fmt.Errorf("save the cursor: %w", err)
 	}
 	if len(text) > maxCursorText {
-		return "", &Error{Message: "the cursor column holds texts that are too long to be a cursor",
+		return "", &diag.Problem{Message: "the cursor column holds texts that are too long to be a cursor",
 			Hint: "use a time or a number"}
 	}
 	return string(text), nil
@@ -91,7 +93,7 @@ func valueOf(v any, number bool) (value, error) {
 	case []byte:
 		return value{typeBytes, base64.StdEncoding.EncodeToString(v)}, nil
 	}
-	return value{}, &Error{Message: fmt.Sprintf("a cursor column holds values that have no order (%T)", v),
+	return value{}, &diag.Problem{Message: fmt.Sprintf("a cursor column holds values that have no order (%T)", v),
 		Hint: "use a time, a number or a text"}
 }
 
@@ -181,7 +183,7 @@ func (v value) earlier(o Overlap) (_ value, moved bool, err error) {
 		}
 	}
 	if o.Given {
-		return v, false, &Error{Message: "the overlap does not fit the cursor column",
+		return v, false, &diag.Problem{Message: "the overlap does not fit the cursor column",
 			Hint: "a length of time is for times, a number for numbers; leave overlap out where late commits cannot happen"}
 	}
 	return v, false, nil

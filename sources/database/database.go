@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/poll"
 )
@@ -166,7 +167,7 @@ func (d *Database) Poll(ctx context.Context, q Query, to Delivery) error {
 			d.report(to, rows, fresh)
 			return nil
 		case len(p.rows) == 0 && limit >= maxGroup:
-			return &Error{Message: fmt.Sprintf("more than %d rows share one place of the cursor, or one row is larger than "+
+			return &diag.Problem{Message: fmt.Sprintf("more than %d rows share one place of the cursor, or one row is larger than "+
 				"%d MiB", maxGroup, maxPageBytes>>20), Hint: "name a unique second column: cursor: [updated_at, id]"}
 		case len(p.rows) == 0:
 			limit = min(4*limit, maxGroup)

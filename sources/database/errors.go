@@ -12,28 +12,16 @@ import (
 	mssql "github.com/microsoft/go-mssqldb"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/culvert/culvert/rules/diag"
 )
-
-// Error says what is wrong with a database or a query and what to do. It holds neither data nor secrets.
-type Error struct {
-	Message string
-	Hint    string
-}
-
-// Error gives cause and fix in one sentence.
-func (e *Error) Error() string {
-	if e.Hint == "" {
-		return e.Message
-	}
-	return e.Message + "; " + e.Hint
-}
 
 // explain words what a driver says. Databases put data into some of their messages; those are replaced by their code.
 func explain(ctx context.Context, doing string, err error) error {
 	if err == nil {
 		return nil
 	}
-	var own *Error
+	var own *diag.Problem
 	if errors.As(err, &own) {
 		return fmt.Errorf("%s: %w", doing, own)
 	}
@@ -46,8 +34,8 @@ func explain(ctx context.Context, doing string, err error) error {
 	return fmt.Errorf("%s: %w", doing, worded(err))
 }
 
-func tooSlow() *Error {
-	return &Error{Message: "the database did not answer in time",
+func tooSlow() *diag.Problem {
+	return &diag.Problem{Message: "the database did not answer in time",
 		Hint: "add an index on the cursor's columns, or set timeout: higher"}
 }
 
@@ -71,54 +59,57 @@ func saidBy[T any](err error, postgres func(*pgconn.PgError) T, my func(*mysql.M
 	return said, false
 }
 
-func worded(err error) *Error {
+func worded(err error) *diag.Problem {
 	if own, said := saidBy(err, postgresError, mysqlError, sqlServerError, sqliteError); said {
 		return own
 	}
 	var network *net.OpError
 	switch {
 	case errors.As(err, &network):
-		return &Error{Message: "the database cannot be reached: " + network.Err.Error(),
+		return &diag.Problem{Message: "the database cannot be reached: " + network.Err.Error(),
 			Hint: "check address, port and firewall"}
 	case errors.Is(err, driver.ErrBadConn), errors.Is(err, mysql.ErrInvalidConn):
-		return &Error{Message: "the connection to the database was lost"}
+		return &diag.Problem{Message: "the connection to the database was lost"}
 	}
 	var dns *net.DNSError
 	if errors.As(err, &dns) {
-		return &Error{Message: "the database's host is not known", Hint: "check the name in the connection's address"}
+		return &diag.Problem{Message: "the database's host is not known",
+			Hint: "check the name in the connection's address"}
 	}
-	return &Error{Message: fmt.Sprintf("the database cannot be read (%T)", err), Hint: "look into the database's own log"}
+	return &diag.Problem{Message: fmt.Sprintf("the database cannot be read (%T)", err),
+		Hint: "look into the database's own log"}
 }
 
 var (
-	refusedLogin = &Error{Message: "the database refuses the user or the password",
+	refusedLogin = &diag.Problem{Message: "the database refuses the user or the password",
 		Hint: "check the connection's credentials"}
-	mayNotRead = &Error{Message: "the user may not read what the query names", Hint: "grant SELECT on it"}
+	mayNotRead = &diag.Problem{Message: "the user may not read what the query names", Hint: "grant SELECT on it"}
 )
 
 // postgresError goes by the class of the SQLSTATE (PostgreSQL's documentation, appendix A).
-func postgresError(e *pgconn.PgError) *Error {
+func postgresError(e *pgconn.PgError) *diag.Problem {
 	switch {
 	case e.Code == "57014":
 		return tooSlow()
 	case e.Code == "42501":
 		return mayNotRead
 	case e.Code == "25006":
-		return &Error{Message: "the query writes, which a read-only transaction refuses", Hint: "write a plain SELECT"}
+		return &diag.Problem{Message: "the query writes, which a read-only transaction refuses",
+			Hint: "write a plain SELECT"}
 	case len(e.Code) == 5 && e.Code[:2] == "42":
-		return &Error{Message: "the database refuses the query: " + e.Message + " (" + e.Code + ")",
+		return &diag.Problem{Message: "the database refuses the query: " + e.Message + " (" + e.Code + ")",
 			Hint: "run the query by hand; the cursor must name columns of its result"}
 	case len(e.Code) == 5 && e.Code[:2] == "28", e.Code == "3D000":
 		return refusedLogin
 	case len(e.Code) == 5 && (e.Code[:2] == "53" || e.Code[:2] == "57"):
-		return &Error{Message: "the database takes no more work now (" + e.Code + ")"}
+		return &diag.Problem{Message: "the database takes no more work now (" + e.Code + ")"}
 	}
-	return &Error{Message: "the database cannot run the query (SQLSTATE " + e.Code + ")",
+	return &diag.Problem{Message: "the database cannot run the query (SQLSTATE " + e.Code + ")",
 		Hint: "run the query by hand to see why"}
 }
 
 // mysqlError goes by the server's error numbers (MySQL's and MariaDB's reference manuals).
-func mysqlError(e *mysql.MySQLError) *Error {
+func mysqlError(e *mysql.MySQLError) *diag.Problem {
 	switch e.Number {
 	case 1044, 1045, 1049, 1698:
 		return refusedLogin
@@ -127,46 +118,47 @@ func mysqlError(e *mysql.MySQLError) *Error {
 	case 1969, 3024, 1317:
 		return tooSlow()
 	case 1792:
-		return &Error{Message: "the query writes, which a read-only transaction refuses", Hint: "write a plain SELECT"}
+		return &diag.Problem{Message: "the query writes, which a read-only transaction refuses",
+			Hint: "write a plain SELECT"}
 	case 1054, 1060, 1064, 1146, 1052, 1305:
-		return &Error{Message: fmt.Sprintf("the database refuses the query: %s (%d)", e.Message, e.Number),
+		return &diag.Problem{Message: fmt.Sprintf("the database refuses the query: %s (%d)", e.Message, e.Number),
 			Hint: "run the query by hand; the cursor must name columns of its result"}
 	}
-	return &Error{Message: fmt.Sprintf("the database cannot run the query (error %d)", e.Number),
+	return &diag.Problem{Message: fmt.Sprintf("the database cannot run the query (error %d)", e.Number),
 		Hint: "run the query by hand to see why"}
 }
 
-func sqlServerError(e mssql.Error) *Error {
+func sqlServerError(e mssql.Error) *diag.Problem {
 	switch e.Number {
 	case 18456, 4060:
 		return refusedLogin
 	case 229, 230:
 		return mayNotRead
 	case 102, 156, 207, 208, 1033, 8156:
-		return &Error{Message: fmt.Sprintf("the database refuses the query: %s (%d)", e.Message, e.Number),
+		return &diag.Problem{Message: fmt.Sprintf("the database refuses the query: %s (%d)", e.Message, e.Number),
 			Hint: "run the query by hand; on SQL Server it cannot begin with WITH"}
 	}
-	return &Error{Message: fmt.Sprintf("the database cannot run the query (error %d)", e.Number),
+	return &diag.Problem{Message: fmt.Sprintf("the database cannot run the query (error %d)", e.Number),
 		Hint: "run the query by hand to see why"}
 }
 
-func sqliteError(e *sqlite.Error) *Error {
+func sqliteError(e *sqlite.Error) *diag.Problem {
 	switch e.Code() & 0xff {
 	case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
-		return &Error{Message: "the database file cannot be opened",
+		return &diag.Problem{Message: "the database file cannot be opened",
 			Hint: "check that the path exists, counted from the project's folder, and may be read"}
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
-		return &Error{Message: "the database file is locked by another program"}
+		return &diag.Problem{Message: "the database file is locked by another program"}
 	case sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT:
-		return &Error{Message: "the file is no SQLite database, or is damaged", Hint: "check the path"}
+		return &diag.Problem{Message: "the file is no SQLite database, or is damaged", Hint: "check the path"}
 	case sqlite3.SQLITE_READONLY:
-		return &Error{Message: "the query writes, which is refused", Hint: "write a plain SELECT"}
+		return &diag.Problem{Message: "the query writes, which is refused", Hint: "write a plain SELECT"}
 	case sqlite3.SQLITE_INTERRUPT:
 		return tooSlow()
 	case sqlite3.SQLITE_ERROR:
-		return &Error{Message: "the database refuses the query: " + e.Error(),
+		return &diag.Problem{Message: "the database refuses the query: " + e.Error(),
 			Hint: "run the query by hand; the cursor must name columns of its result"}
 	}
-	return &Error{Message: fmt.Sprintf("the database cannot run the query (SQLite code %d)", e.Code()),
+	return &diag.Problem{Message: fmt.Sprintf("the database cannot run the query (SQLite code %d)", e.Code()),
 		Hint: "run the query by hand to see why"}
 }

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"strings"
 	"time"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 const (
@@ -128,7 +130,7 @@ func columnNames(ctx context.Context, tx *sql.Tx, q Query) ([]string, error) {
 	for _, name := range names {
 		// SQLite names the second of two columns of one name id:1.
 		if !isIdentifier(name) || strings.Contains(name, ":") {
-			return nil, &Error{Message: "a column of the query's result has no plain name of its own",
+			return nil, &diag.Problem{Message: "a column of the query's result has no plain name of its own",
 				Hint: "give it one with AS"}
 		}
 	}

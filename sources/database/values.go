@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources/charset"
 	"github.com/culvert/culvert/sources/tree"
 )
@@ -35,7 +36,8 @@ func (d *dialect) columnsOf(types []*sql.ColumnType, q Query) ([]column, error) 
 	for i, t := range types {
 		name := t.Name()
 		if name == "" || seen[name] {
-			return nil, &Error{Message: fmt.Sprintf("column %d of the query's result has no name of its own", i+1),
+			return nil, &diag.Problem{Message: fmt.Sprintf("column %d of the query's result has no name of its own",
+				i+1),
 				Hint: "give it one with AS"}
 		}
 		seen[name] = true
@@ -63,7 +65,7 @@ func (d *dialect) columnsOf(types []*sql.ColumnType, q Query) ([]column, error) 
 	}
 	for n, c := range q.Cursor {
 		if !hasCursor(out, n+1) {
-			return nil, &Error{Message: fmt.Sprintf("the query's result has no column %q", c),
+			return nil, &diag.Problem{Message: fmt.Sprintf("the query's result has no column %q", c),
 				Hint: "name a column of it in cursor:, as the result names it"}
 		}
 	}

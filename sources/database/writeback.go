@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources"
 )
 
@@ -34,7 +35,7 @@ func (w *WriteBack) digest(o *sources.Outcome) (uint64, error) {
 	maps.DeleteFunc(row, func(name string, _ any) bool {
 		return slices.ContainsFunc(w.ignored, func(other string) bool { return strings.EqualFold(name, other) })
 	})
-	text, err := json.Marshal([]any{w.statement.text, w.Connection, o.State, o.Objects, o.Code, o.Cause, o.Hint, row})
+	text, err := json.Marshal([]any{w.statement.text, w.Connection, o.State, o.Objects, o.Code, o.Message, o.Hint, row})
 	if err != nil {
 		return 0, err
 	}
@@ -74,7 +75,7 @@ func (w *WriteBack) value(p parameter, o *sources.Outcome) (any, error) {
 			}
 		}
 		message, hint := unknownColumn(p.name, slices.Sorted(maps.Keys(o.Body)))
-		return nil, &Error{Message: message, Hint: hint}
+		return nil, &diag.Problem{Message: message, Hint: hint}
 	}
 	switch p.name {
 	case "outcome":
@@ -91,7 +92,7 @@ func (w *WriteBack) value(p parameter, o *sources.Outcome) (any, error) {
 	case "code":
 		return blank(o.Code), nil
 	case "cause":
-		return blank(o.Cause), nil
+		return blank(o.Message), nil
 	case "hint":
 		return blank(o.Hint), nil
 	}

@@ -225,7 +225,8 @@ func TestWriteBack(t *testing.T) {
 			"VARCHAR(90), cause VARCHAR(200), told "+e.moment)
 		e.exec(t, "INSERT INTO "+table+" (id, name) VALUES (1, 'Amina'), (2, 'Asha'), (3, 'Adhiambo')")
 		failed := delivered(2, 2, map[string]any{"name": nil})
-		failed.State, failed.Objects, failed.Code, failed.Cause = "failed", nil, "E1064", "no date of the visit; it's needed"
+		failed.State, failed.Objects, failed.Code, failed.Message = "failed", nil, "E1064",
+			"no date of the visit; it's needed"
 		gone, erased := delivered(4, 77, nil), delivered(5, 3, nil)
 		erased.Body = nil
 		l := writeBack(t, e, table,

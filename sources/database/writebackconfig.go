@@ -93,6 +93,7 @@ func (Kind) CheckSample(t *rules.Trigger, rows []any, report func(diag.Diagnosti
 		n = n.Get("statement")
 	}
 	r.WriteBack.fits(columns, func(from, to int, message, hint string) {
-		report(diag.Diagnostic{Code: writeBackCode, Message: message, Hint: hint, Place: n.PlaceOf(from, to)})
+		report(diag.Diagnostic{Problem: diag.Problem{Code: writeBackCode, Message: message, Hint: hint,
+			Place: n.PlaceOf(from, to)}})
 	})
 }

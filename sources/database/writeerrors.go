@@ -11,6 +11,8 @@ import (
 	mssql "github.com/microsoft/go-mssqldb"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // Numbers of errors that concern one row: its values do not fit, or break a constraint, or a
@@ -49,7 +51,7 @@ func explainWrite(ctx context.Context, err error) error {
 }
 
 // wordedWrite is the error in words, or what is said of a query when there are none of its own.
-func wordedWrite(own *Error, err error) error {
+func wordedWrite(own *diag.Problem, err error) error {
 	if own == nil {
 		own = worded(err)
 	}
@@ -57,20 +59,21 @@ func wordedWrite(own *Error, err error) error {
 }
 
 var (
-	mayNotWrite = &Error{Message: "the user may not change what the statement names",
+	mayNotWrite = &diag.Problem{Message: "the user may not change what the statement names",
 		Hint: "grant it UPDATE on that table, or name another connection: write_back: {connection: ..., statement: ...}"}
-	tooSlowToWrite = &Error{Message: "the database did not run the statement in time",
+	tooSlowToWrite = &diag.Problem{Message: "the database did not run the statement in time",
 		Hint: "add an index on the column that finds the row"}
 	byHand = "run the statement by hand with the values of one row"
 )
 
 // refused words that one row is refused. Messages of databases may hold its values; names of
 // constraints and columns do not.
-func refused(what, code string) *Error {
-	return &Error{Message: fmt.Sprintf("the database refuses the values for the row: %s (%s)", what, code), Hint: byHand}
+func refused(what, code string) *diag.Problem {
+	return &diag.Problem{Message: fmt.Sprintf("the database refuses the values for the row: %s (%s)", what, code),
+		Hint: byHand}
 }
 
-func postgresWrite(e *pgconn.PgError) *Error {
+func postgresWrite(e *pgconn.PgError) *diag.Problem {
 	switch {
 	case ofRow(e) && e.ConstraintName != "":
 		return refused("constraint "+e.ConstraintName, e.Code)
@@ -81,12 +84,13 @@ func postgresWrite(e *pgconn.PgError) *Error {
 	case e.Code == "42501":
 		return mayNotWrite
 	case e.Code == "42P18":
-		return &Error{Message: "the database cannot tell which type a parameter has (" + e.Code + ")",
+		return &diag.Problem{Message: "the database cannot tell which type a parameter has (" + e.Code + ")",
 			Hint: "name it: :cause::text"}
 	case e.Code[:min(2, len(e.Code))] == "42":
-		return &Error{Message: "the database refuses the statement: " + e.Message + " (" + e.Code + ")", Hint: byHand}
+		return &diag.Problem{Message: "the database refuses the statement: " + e.Message + " (" + e.Code + ")",
+			Hint: byHand}
 	case e.Code == "25006":
-		return &Error{Message: "the database takes no changes",
+		return &diag.Problem{Message: "the database takes no changes",
 			Hint: "write to the primary server: write_back: {connection: ..., statement: ...}"}
 	case e.Code == "57014":
 		return tooSlowToWrite
@@ -94,16 +98,17 @@ func postgresWrite(e *pgconn.PgError) *Error {
 	return nil
 }
 
-func mysqlWrite(e *mysql.MySQLError) *Error {
+func mysqlWrite(e *mysql.MySQLError) *diag.Problem {
 	switch {
 	case ofRow(e):
 		return refused("they do not fit, or break a constraint", fmt.Sprint(e.Number))
 	case e.Number == 1142, e.Number == 1143, e.Number == 1370:
 		return mayNotWrite
 	case e.Number == 1054, e.Number == 1064, e.Number == 1146, e.Number == 1305:
-		return &Error{Message: fmt.Sprintf("the database refuses the statement: %s (%d)", e.Message, e.Number), Hint: byHand}
+		return &diag.Problem{Message: fmt.Sprintf("the database refuses the statement: %s (%d)", e.Message, e.Number),
+			Hint: byHand}
 	case e.Number == 1290, e.Number == 1792, e.Number == 1836:
-		return &Error{Message: "the database takes no changes",
+		return &diag.Problem{Message: "the database takes no changes",
 			Hint: "write to the primary server: write_back: {connection: ..., statement: ...}"}
 	case e.Number == 1969, e.Number == 3024, e.Number == 1317:
 		return tooSlowToWrite
@@ -111,27 +116,28 @@ func mysqlWrite(e *mysql.MySQLError) *Error {
 	return nil
 }
 
-func sqlServerWrite(e mssql.Error) *Error {
+func sqlServerWrite(e mssql.Error) *diag.Problem {
 	switch {
 	case ofRow(e):
 		return refused("they do not fit, or break a constraint", fmt.Sprint(e.Number))
 	case e.Number == 229, e.Number == 230:
 		return mayNotWrite
 	case e.Number == 102, e.Number == 156, e.Number == 207, e.Number == 208:
-		return &Error{Message: fmt.Sprintf("the database refuses the statement: %s (%d)", e.Message, e.Number), Hint: byHand}
+		return &diag.Problem{Message: fmt.Sprintf("the database refuses the statement: %s (%d)", e.Message, e.Number),
+			Hint: byHand}
 	}
 	return nil
 }
 
-func sqliteWrite(e *sqlite.Error) *Error {
+func sqliteWrite(e *sqlite.Error) *diag.Problem {
 	switch {
 	case ofRow(e):
 		return refused("they break a constraint", fmt.Sprintf("SQLite code %d", e.Code()))
 	case e.Code()&0xff == sqlite3.SQLITE_READONLY:
-		return &Error{Message: "the database file may not be written",
+		return &diag.Problem{Message: "the database file may not be written",
 			Hint: "let the user that runs Culvert write the file and its folder"}
 	case e.Code()&0xff == sqlite3.SQLITE_ERROR:
-		return &Error{Message: "the database refuses the statement: " + e.Error(), Hint: byHand}
+		return &diag.Problem{Message: "the database refuses the statement: " + e.Error(), Hint: byHand}
 	case e.Code()&0xff == sqlite3.SQLITE_INTERRUPT:
 		return tooSlowToWrite
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/culvert/culvert/internal/disk"
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/results"
 	"github.com/culvert/culvert/sources/tabular"
@@ -145,8 +146,9 @@ func (in inbox) describe(ctx context.Context, id string, t tag) (sources.File, e
 		return sources.File{}, fmt.Errorf("reading taken file: %w", err)
 	}
 	if !before.Mode().IsRegular() {
-		return sources.File{}, &tabular.FileError{Place: t.Name, Message: "it is not a regular file",
-			Hint: "drop the file itself, not a link"}
+		return sources.File{}, &tabular.FileError{Problem: diag.Problem{Place: diag.Place{File: t.Name},
+			Message: "it is not a regular file",
+			Hint:    "drop the file itself, not a link"}}
 	}
 	sum := t.SHA256
 	if sum == "" {
@@ -256,8 +258,9 @@ func TakeAfter(ctx context.Context, path, rule, folder, inboxDir, after string, 
 		return f, false, fmt.Errorf("taking file: %w", err)
 	}
 	if !info.Mode().IsRegular() {
-		return f, false, &tabular.FileError{Place: filepath.Base(path), Message: "it is not a regular file",
-			Hint: "give the path of a file"}
+		return f, false, &tabular.FileError{Problem: diag.Problem{Place: diag.Place{File: filepath.Base(path)},
+			Message: "it is not a regular file",
+			Hint:    "give the path of a file"}}
 	}
 	in := inbox{dir: inboxDir, now: time.Now}
 	t := tag{Rule: rule, Name: tabular.PlainName(filepath.Base(abs)), Folder: folder, Received: time.Now(), Keep: true,

@@ -22,9 +22,10 @@ func (Kind) CheckAll(all []*rules.Rule, report func(diag.Diagnostic)) {
 		}
 		if o := first[key]; o != nil {
 			report(diag.Diagnostic{
-				Code: "watched-twice", Message: "another rule watches the same files, and a file goes to one rule only",
-				Place:   folder.Place(),
-				Hint:    "give each rule a folder: or a glob: of its own",
+				Problem: diag.Problem{Code: "watched-twice",
+					Message: "another rule watches the same files, and a file goes to one rule only",
+					Place:   folder.Place(),
+					Hint:    "give each rule a folder: or a glob: of its own"},
 				Related: []diag.Related{{Place: o.Trigger.Config.Get("folder").Place(), Message: "the other rule"}},
 			})
 			continue

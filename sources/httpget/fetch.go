@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"path"
 	"strings"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // fetchRedirects is how often a reader of a file is sent on, to the storage behind the system.
@@ -39,8 +41,9 @@ func (c *Client) Fetch(ctx context.Context, u *url.URL, w io.Writer, limit int64
 		return "", unreachable(at, err)
 	}
 	if n > limit {
-		return "", &Error{Message: fmt.Sprintf("%s gives more than %d MiB, the most that is taken", at.Host, limit>>20),
-			Hint: "ask for less, such as what is new"}
+		return "", &Error{Problem: diag.Problem{
+			Message: fmt.Sprintf("%s gives more than %d MiB, the most that is taken", at.Host, limit>>20),
+			Hint:    "ask for less, such as what is new"}}
 	}
 	return answer.Header.Get("Content-Type"), nil
 }
@@ -81,8 +84,8 @@ func (c *Client) open(ctx context.Context, u *url.URL) (*http.Response, *url.URL
 		if answer.StatusCode/100 == 3 && err == nil {
 			_ = answer.Body.Close()
 			if next.Scheme != "https" && (next.Scheme != "http" || u.Scheme == "https") {
-				return nil, nil, &Error{Message: u.Host + " sends readers of the file on to an address without protection",
-					Hint: "have it name storage with https"}
+				return nil, nil, &Error{Problem: diag.Problem{Message: u.Host + " sends readers of the file on to an address without protection",
+					Hint: "have it name storage with https"}}
 			}
 			at = next
 			continue
@@ -94,8 +97,8 @@ func (c *Client) open(ctx context.Context, u *url.URL) (*http.Response, *url.URL
 		}
 		return answer, at, nil
 	}
-	return nil, nil, &Error{Message: u.Host + " sends readers of the file on and on",
-		Hint: "report it to the server's administrators"}
+	return nil, nil, &Error{Problem: diag.Problem{Message: u.Host + " sends readers of the file on and on",
+		Hint: "report it to the server's administrators"}}
 }
 
 // transport makes connections that end with their answer, so that nothing is left open behind a reader.
@@ -109,8 +112,8 @@ func (c *Client) transport() http.RoundTripper {
 func (c *Client) request(ctx context.Context, first, at *url.URL) (*http.Request, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
 	if err != nil {
-		return nil, &Error{Message: first.Host + " names an address that cannot be asked",
-			Hint: "report it to the server's administrators"}
+		return nil, &Error{Problem: diag.Problem{Message: first.Host + " names an address that cannot be asked",
+			Hint: "report it to the server's administrators"}}
 	}
 	r.Header.Set("User-Agent", "culvert")
 	r.Header.Set("Accept", "*/*")
@@ -127,6 +130,6 @@ func (c *Client) request(ctx context.Context, first, at *url.URL) (*http.Request
 
 // notTheFile is the error of a page in the place of a file.
 func notTheFile(at *url.URL) error {
-	return &Error{Message: at.Host + " answers with a page, perhaps one to log in, and not with the file",
-		Hint: "check user, password or key"}
+	return &Error{Problem: diag.Problem{Message: at.Host + " answers with a page, perhaps one to log in, and not with the file",
+		Hint: "check user, password or key"}}
 }

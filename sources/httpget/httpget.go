@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources/charset"
 	"github.com/culvert/culvert/sources/poll"
 )
@@ -50,27 +51,18 @@ func (r *Reply) Text() ([]byte, error) {
 	_, params, _ := mime.ParseMediaType(r.Header.Get("Content-Type")) // one that cannot be read names no encoding
 	text, err := charset.UTF8(r.Body, params["charset"])
 	if err != nil {
-		return nil, &Error{Message: "the answer is " + err.Error(),
-			Hint: "have the other system answer in UTF-8, or name its encoding in Content-Type"}
+		return nil, &Error{Problem: diag.Problem{Message: "the answer is " + err.Error(),
+			Hint: "have the other system answer in UTF-8, or name its encoding in Content-Type"}}
 	}
 	return text, nil
 }
 
 // Error says why a system cannot be read. It holds no data, no secret and nothing of a query.
 type Error struct {
+	diag.Problem
 	Status     int // 0: no answer
-	Message    string
-	Hint       string
 	RetryAfter time.Duration
 	retry      bool
-}
-
-// Error gives cause and fix in one sentence.
-func (e *Error) Error() string {
-	if e.Hint == "" {
-		return e.Message
-	}
-	return e.Message + "; " + e.Hint
 }
 
 // After says when it is worth trying again.
@@ -82,8 +74,8 @@ func Protected(u *url.URL, connection string) error {
 	if u.Scheme != "http" || u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback() {
 		return nil
 	}
-	return &Error{Message: fmt.Sprintf("connection %q would send its credentials without protection", connection),
-		Hint: "write the address with https://"}
+	return &Error{Problem: diag.Problem{Message: fmt.Sprintf("connection %q would send its credentials without protection", connection),
+		Hint: "write the address with https://"}}
 }
 
 // Get reads one address. What may heal is tried again: an answer of 429 or 503 after the time that it names.
@@ -136,7 +128,7 @@ func (c *Client) once(ctx context.Context, client *http.Client, u *url.URL) (*Re
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
-		return nil, &Error{Message: "the address cannot be asked", Hint: "check it"}
+		return nil, &Error{Problem: diag.Problem{Message: "the address cannot be asked", Hint: "check it"}}
 	}
 	r.Header.Set("Accept", "application/json")
 	r.Header.Set("User-Agent", "culvert")
@@ -164,14 +156,16 @@ func (c *Client) once(ctx context.Context, client *http.Client, u *url.URL) (*Re
 		return nil, unreachable(u, err)
 	}
 	if int64(len(body)) > most {
-		return nil, &Error{Status: answer.StatusCode, Message: fmt.Sprintf("%s answers with more than %d MiB", u.Host,
-			most>>20), Hint: "ask for smaller pages"}
+		return nil, &Error{Status: answer.StatusCode,
+			Problem: diag.Problem{Message: fmt.Sprintf("%s answers with more than %d MiB", u.Host,
+				most>>20), Hint: "ask for smaller pages"}}
 	}
 	return &Reply{Body: body, Header: answer.Header}, nil
 }
 
 func unreachable(u *url.URL, err error) *Error {
-	e := &Error{Message: u.Host + " cannot be reached", Hint: "check the address and the network", retry: true}
+	e := &Error{Problem: diag.Problem{Message: u.Host + " cannot be reached",
+		Hint: "check the address and the network"}, retry: true}
 	var network *net.OpError
 	var dns *net.DNSError
 	switch {
@@ -188,7 +182,8 @@ func unreachable(u *url.URL, err error) *Error {
 }
 
 func refused(u *url.URL, r *http.Response) *Error {
-	e := &Error{Status: r.StatusCode, Message: fmt.Sprintf("%s answers %d to %s", u.Host, r.StatusCode, u.Path),
+	e := &Error{Status: r.StatusCode, Problem: diag.Problem{Message: fmt.Sprintf("%s answers %d to %s", u.Host,
+		r.StatusCode, u.Path)},
 		RetryAfter: retryAfter(r.Header)}
 	switch code := r.StatusCode; {
 	case code == http.StatusUnauthorized:
@@ -224,13 +219,15 @@ func retryAfter(h http.Header) time.Duration {
 func Follow(from *url.URL, next string) (*url.URL, error) {
 	u, err := from.Parse(next)
 	if err != nil {
-		return nil, &Error{Message: from.Host + " names a next page that is no address", Hint: "check next:"}
+		return nil, &Error{Problem: diag.Problem{Message: from.Host + " names a next page that is no address",
+			Hint: "check next:"}}
 	}
 	if u.Host == from.Host && u.Scheme == "http" && from.Scheme == "https" {
 		u.Scheme = "https" // proxies that end TLS let systems believe that they are asked over http
 	}
 	if u.Host != from.Host || u.Scheme != from.Scheme {
-		return nil, &Error{Message: from.Host + " names a next page on another host", Hint: "ask that host directly"}
+		return nil, &Error{Problem: diag.Problem{Message: from.Host + " names a next page on another host",
+			Hint: "ask that host directly"}}
 	}
 	return u, nil
 }

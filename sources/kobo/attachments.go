@@ -49,7 +49,8 @@ func (m *media) named(name string) (*rules.Attachment, error) {
 func (m *media) fetch(ctx context.Context, name string, limit int64) ([]byte, string, error) {
 	connection, err := m.env.Connection(m.rule.Connection)
 	if err != nil {
-		return nil, "", httpget.AttachmentError(&httpget.Error{Message: err.Error(), Hint: "check the connection"})
+		return nil, "", httpget.AttachmentError(&httpget.Error{Problem: diag.Problem{Message: err.Error(),
+			Hint: "check the connection"}})
 	}
 	c, err := newClient(connection, m.env.Log.With("rule", m.ruleName))
 	if err != nil {
@@ -66,7 +67,8 @@ func (m *media) fetch(ctx context.Context, name string, limit int64) ([]byte, st
 		now, err := tree.JSON(reply.Body, tree.Limits{Depth: maxDepth})
 		form, ok := now.(map[string]any)
 		if err != nil || !ok {
-			return nil, "", httpget.AttachmentError(&httpget.Error{Message: c.base.Host + " answers with no submission"})
+			return nil, "", httpget.AttachmentError(&httpget.Error{Problem: diag.Problem{Message: c.base.Host +
+				" answers with no submission"}})
 		}
 		if entry = attachmentOf(form, name); entry == nil {
 			return nil, "", httpget.NotThere(c.base.Host)

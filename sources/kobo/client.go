@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/httpget"
 	"github.com/culvert/culvert/sources/tree"
@@ -24,8 +25,9 @@ type client struct {
 func newClient(c sources.Connection, log *slog.Logger) (*client, error) {
 	u, err := url.Parse(strings.TrimSpace(c.URL))
 	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http" {
-		return nil, &httpget.Error{Message: fmt.Sprintf("the address of connection %q cannot be read", c.Name),
-			Hint: "write kobo: https://kf.kobotoolbox.org"}
+		return nil, &httpget.Error{Problem: diag.Problem{
+			Message: fmt.Sprintf("the address of connection %q cannot be read", c.Name),
+			Hint:    "write kobo: https://kf.kobotoolbox.org"}}
 	}
 	if err := httpget.Protected(u, c.Name); err != nil {
 		return nil, err
@@ -41,8 +43,9 @@ func newClient(c sources.Connection, log *slog.Logger) (*client, error) {
 	case c.Username != "" && c.Password != "":
 		out.get.Username, out.get.Password = c.Username, c.Password
 	default:
-		return nil, &httpget.Error{Message: fmt.Sprintf("connection %q has no credentials", c.Name),
-			Hint: "give api_key, or username and password"}
+		return nil, &httpget.Error{Problem: diag.Problem{Message: fmt.Sprintf("connection %q has no credentials",
+			c.Name),
+			Hint: "give api_key, or username and password"}}
 	}
 	return out, nil
 }
@@ -89,8 +92,8 @@ func (c *client) submissions(ctx context.Context, asset, query string, limit int
 }
 
 func decodePage(text []byte) (page, error) {
-	strange := &httpget.Error{Message: "the answer is no page of submissions",
-		Hint: "check that the address is that of the server where the project is edited, such as https://kf.kobotoolbox.org"}
+	strange := &httpget.Error{Problem: diag.Problem{Message: "the answer is no page of submissions",
+		Hint: "check that the address is that of the server where the project is edited, such as https://kf.kobotoolbox.org"}}
 	v, err := tree.JSON(text, tree.Limits{Depth: maxDepth})
 	if err != nil {
 		return page{}, strange
@@ -107,12 +110,13 @@ func decodePage(text []byte) (page, error) {
 	for _, item := range list {
 		s, ok := submissionOf(item)
 		if !ok {
-			return page{}, &httpget.Error{Message: "a submission of the answer has no _id",
-				Hint: "look at the API's answer with a browser"}
+			return page{}, &httpget.Error{Problem: diag.Problem{Message: "a submission of the answer has no _id",
+				Hint: "look at the API's answer with a browser"}}
 		}
 		if n := len(p.items); n > 0 && p.items[n-1].id >= s.id {
-			return page{}, &httpget.Error{Message: "the submissions of the answer are not in the order of their _id",
-				Hint: "report this to the server's administrators"}
+			return page{}, &httpget.Error{Problem: diag.Problem{
+				Message: "the submissions of the answer are not in the order of their _id",
+				Hint:    "report this to the server's administrators"}}
 		}
 		p.items = append(p.items, s)
 	}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/httpget"
 	"github.com/culvert/culvert/sources/poll"
@@ -182,15 +183,16 @@ func (p *pull) fresh(ctx context.Context, c *client, k *known, s *state) error {
 	return errEndless
 }
 
-var errEndless = &httpget.Error{Message: "the list of submissions has no end",
-	Hint: "report this to the server's administrators"}
+var errEndless = &httpget.Error{Problem: diag.Problem{Message: "the list of submissions has no end",
+	Hint: "report this to the server's administrators"}}
 
 // behind refuses a page that does not lie behind the last id that was asked for: it would be asked for without end.
 func behind(items []submission, after uint64) error {
 	for _, item := range items {
 		if item.id <= after {
-			return &httpget.Error{Message: fmt.Sprintf("the list of submissions behind %d begins at %d: the server does not "+
-				"take the query", after, item.id), Hint: "report this to the server's administrators"}
+			return &httpget.Error{Problem: diag.Problem{
+				Message: fmt.Sprintf("the list of submissions behind %d begins at %d: the server does not "+
+					"take the query", after, item.id), Hint: "report this to the server's administrators"}}
 		}
 	}
 	return nil

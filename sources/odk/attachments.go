@@ -29,7 +29,8 @@ func (Kind) Attachments(rule string, t *rules.Trigger, env sources.AttachmentEnv
 				Fetch: func(ctx context.Context, limit int64) ([]byte, string, error) {
 					connection, err := env.Connection(r.Connection)
 					if err != nil {
-						return nil, "", httpget.AttachmentError(&httpget.Error{Message: err.Error(), Hint: "check the connection"})
+						return nil, "", httpget.AttachmentError(&httpget.Error{Problem: diag.Problem{
+							Message: err.Error(), Hint: "check the connection"}})
 					}
 					c, err := newClient(connection, env.Log.With("rule", rule))
 					if err != nil {

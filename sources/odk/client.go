@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/httpget"
 	"github.com/culvert/culvert/sources/tree"
@@ -23,15 +24,17 @@ type client struct {
 func newClient(c sources.Connection, log *slog.Logger) (*client, error) {
 	u, err := url.Parse(strings.TrimSpace(c.URL))
 	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && u.Scheme != "http" {
-		return nil, &httpget.Error{Message: fmt.Sprintf("the address of connection %q cannot be read", c.Name),
-			Hint: "write odk: https://central.example.org"}
+		return nil, &httpget.Error{Problem: diag.Problem{
+			Message: fmt.Sprintf("the address of connection %q cannot be read", c.Name),
+			Hint:    "write odk: https://central.example.org"}}
 	}
 	if err := httpget.Protected(u, c.Name); err != nil {
 		return nil, err
 	}
 	if c.Username == "" || c.Password == "" {
-		return nil, &httpget.Error{Message: fmt.Sprintf("connection %q has no credentials", c.Name),
-			Hint: "give username and password"}
+		return nil, &httpget.Error{Problem: diag.Problem{Message: fmt.Sprintf("connection %q has no credentials",
+			c.Name),
+			Hint: "give username and password"}}
 	}
 	// People copy the address from their browser, where it goes on with /#/projects/..., or from a
 	// tool, where it goes on with /v1/...
@@ -87,8 +90,8 @@ func (c *client) page(ctx context.Context, at *url.URL) (page, error) {
 }
 
 func decodePage(text []byte) (page, error) {
-	strange := &httpget.Error{Message: "the answer is no page of an OData feed",
-		Hint: "check the address of the connection, the number of the project and the id of the form"}
+	strange := &httpget.Error{Problem: diag.Problem{Message: "the answer is no page of an OData feed",
+		Hint: "check the address of the connection, the number of the project and the id of the form"}}
 	v, err := tree.JSON(text, tree.Limits{Depth: maxDepth})
 	if err != nil {
 		return page{}, strange
@@ -103,8 +106,9 @@ func decodePage(text []byte) (page, error) {
 	for _, item := range list {
 		s, ok := submissionOf(item)
 		if !ok {
-			return page{}, &httpget.Error{Message: "a submission of the answer has no __id or no time",
-				Hint: "report this to the server's administrators"}
+			return page{}, &httpget.Error{Problem: diag.Problem{
+				Message: "a submission of the answer has no __id or no time",
+				Hint:    "report this to the server's administrators"}}
 		}
 		p.items = append(p.items, s)
 	}

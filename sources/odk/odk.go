@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/httpget"
 	"github.com/culvert/culvert/sources/poll"
@@ -144,8 +145,8 @@ func (p *pull) list(ctx context.Context, c *client, since time.Time) ([]submissi
 			break
 		}
 		if seen[got.next] {
-			return nil, &httpget.Error{Message: "the list of submissions has no end",
-				Hint: "report this to the server's administrators"}
+			return nil, &httpget.Error{Problem: diag.Problem{Message: "the list of submissions has no end",
+				Hint: "report this to the server's administrators"}}
 		}
 		seen[got.next] = true
 		if at, err = httpget.Follow(at, got.next); err != nil {
@@ -160,9 +161,10 @@ func (p *pull) list(ctx context.Context, c *client, since time.Time) ([]submissi
 // tooMany says from which day on a pull can hold what came, for the list goes back from the newest.
 func tooMany(list []submission) error {
 	oldest := slices.MinFunc(list, func(a, b submission) int { return a.changed.Compare(b.changed) }).changed
-	return &httpget.Error{Message: fmt.Sprintf("more than %d submissions came or changed since then", mostAtOnce),
+	return &httpget.Error{Problem: diag.Problem{
+		Message: fmt.Sprintf("more than %d submissions came or changed since then", mostAtOnce),
 		Hint: fmt.Sprintf("write since: %s or a later day, and drop what is older as a CSV file that Central exports, with "+
-			"a rule for it", oldest.UTC().AddDate(0, 0, 1).Format(time.DateOnly))}
+			"a rule for it", oldest.UTC().AddDate(0, 0, 1).Format(time.DateOnly))}}
 }
 
 // handOver gives what is wanted to the sink, with the place behind it.

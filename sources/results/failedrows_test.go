@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/xuri/excelize/v2"
 
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources/sourcetest"
 	"github.com/culvert/culvert/sources/tabular"
 	"github.com/culvert/culvert/sources/tabular/tabulartest"
@@ -51,7 +52,8 @@ func TestFailedRowsOfAWorkbook(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, row := range []Row{{Record: 1, Outcome: Failed, Cause: "=no such clinic", Hint: "fix it"},
+	for _, row := range []Row{{Record: 1, Outcome: Failed, Problem: diag.Problem{Message: "=no such clinic",
+		Hint: "fix it"}},
 		{Record: 2, Outcome: Failed}, {Record: 2, Outcome: "delivered"}} {
 		if err := w.Write(row); err != nil {
 			t.Fatal(err)
@@ -96,7 +98,8 @@ func TestFailedRowsWithRepeats(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := w.Write(Row{Record: 1, Outcome: Failed, Cause: "no such clinic", Hint: "fix it"}); err != nil {
+		if err := w.Write(Row{Record: 1, Outcome: Failed, Problem: diag.Problem{Message: "no such clinic",
+			Hint: "fix it"}}); err != nil {
 			t.Fatal(err)
 		}
 		if err := w.Close(); err != nil {
@@ -131,7 +134,8 @@ func TestLinks(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := w.Write(Row{Record: 1, Line: 2, Outcome: Failed, Cause: "no number"}); err != nil {
+			if err := w.Write(Row{Record: 1, Line: 2, Outcome: Failed,
+				Problem: diag.Problem{Message: "no number"}}); err != nil {
 				t.Fatal(err)
 			}
 			if err := w.Close(); err != nil {
@@ -176,7 +180,8 @@ func FuzzResults(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := errors.Join(w.Write(Row{Record: 1, Line: 2, Cause: cause, Hint: hint, Sheet: sheet}),
+		if err := errors.Join(w.Write(Row{Record: 1, Line: 2, Problem: diag.Problem{Message: cause, Hint: hint},
+			Sheet: sheet}),
 			w.Close()); err != nil {
 			t.Fatal(err)
 		}
@@ -185,7 +190,7 @@ func FuzzResults(f *testing.F) {
 			t.Fatal(err)
 		}
 		err = Read(bytes.NewReader(text), func(_ int64, r Row) error {
-			if r.Cause != cause || r.Hint != hint || r.Sheet != sheet {
+			if r.Message != cause || r.Hint != hint || r.Sheet != sheet {
 				t.Errorf("%q %q %q came back as %+v", cause, hint, sheet, r)
 			}
 			return nil

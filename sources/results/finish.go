@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/culvert/culvert/internal/disk"
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/tabular"
 )
@@ -278,7 +279,8 @@ func Refuse(ctx context.Context, f sources.File, folder, outcome, cause, hint st
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(w.Write(Row{Outcome: outcome, Cause: cause, Hint: hint}), w.Close()); err != nil {
+		if err := errors.Join(w.Write(Row{Outcome: outcome, Problem: diag.Problem{Message: cause,
+			Hint: hint}}), w.Close()); err != nil {
 			return err
 		}
 	}

@@ -81,6 +81,6 @@ func (r Row) cells() []string {
 	return []string{
 		strconv.Itoa(r.Line), tabular.Guard(r.Sheet), strconv.FormatInt(r.Record, 10), r.Outcome,
 		strings.Join(r.Objects, " "),
-		tabular.Guard(r.Cause), tabular.Guard(r.Hint), tabular.Guard(r.Column), tabular.Guard(r.Value),
+		tabular.Guard(r.Message), tabular.Guard(r.Hint), tabular.Guard(r.Column), tabular.Guard(r.Value),
 	}
 }

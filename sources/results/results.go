@@ -34,8 +34,8 @@ func UnusedColumns(names []string) Row {
 	if more := len(names) - len(shown); more > 0 {
 		cause += fmt.Sprintf(" and %d more", more)
 	}
-	return Row{Outcome: Note, Cause: cause,
-		Hint: "nothing to do, unless one of them was meant: name it in the rule"}
+	return Row{Outcome: Note, Problem: diag.Problem{Message: cause,
+		Hint: "nothing to do, unless one of them was meant: name it in the rule"}}
 }
 
 // UnreadTables is the remark that some sheets or tables of a file were not read.
@@ -48,21 +48,18 @@ func UnreadTables(names []string) Row {
 	if more := len(names) - len(shown); more > 0 {
 		cause += fmt.Sprintf(" and %d more", more)
 	}
-	return Row{Outcome: Note, Cause: cause,
-		Hint: "nothing to do, unless one of them was meant: name it with sheet: in a rule of its own"}
+	return Row{Outcome: Note, Problem: diag.Problem{Message: cause,
+		Hint: "nothing to do, unless one of them was meant: name it with sheet: in a rule of its own"}}
 }
 
 // Row is what became of one row.
 type Row struct {
-	Record  int64    // number of the data row, as Row.Number
-	Line    int      // row as a spreadsheet shows it
-	Sheet   string   // or empty
-	Outcome string   // delivered, unchanged, skipped, failed...
-	Objects []string // UIDs in DHIS2
-	Cause   string
-	Hint    string
-	Column  string // header of the column whose value is to blame
-	Value   string // that value
+	Record       int64    // number of the data row, as Row.Number
+	Line         int      // row as a spreadsheet shows it
+	Sheet        string   // or empty
+	Outcome      string   // delivered, unchanged, skipped, failed...
+	Objects      []string // UIDs in DHIS2
+	diag.Problem          // message, hint, and the column whose value is to blame, with that value
 }
 
 var resultsHeader = []string{"row", "sheet", "record", "outcome", "dhis2 ids", "cause", "fix", "column", "value"}
@@ -71,13 +68,13 @@ var resultsHeader = []string{"row", "sheet", "record", "outcome", "dhis2 ids", "
 func (r *Row) said() string {
 	switch {
 	case r.Column == "" && r.Value == "":
-		return r.Cause
+		return r.Message
 	case r.Value == "":
-		return fmt.Sprintf("%s [column %s]", r.Cause, r.Column)
+		return fmt.Sprintf("%s [column %s]", r.Message, r.Column)
 	case r.Column == "":
-		return fmt.Sprintf("%s [value %s]", r.Cause, r.Value)
+		return fmt.Sprintf("%s [value %s]", r.Message, r.Value)
 	}
-	return fmt.Sprintf("%s [column %s, value %s]", r.Cause, r.Column, r.Value)
+	return fmt.Sprintf("%s [column %s, value %s]", r.Message, r.Column, r.Value)
 }
 
 // Writer appends to a results CSV. What lies before the offset that Sync gave survives a
@@ -245,8 +242,9 @@ func resultOf(cells []string) (Row, error) {
 	}
 	return Row{Line: line, Sheet: tabular.Unguard(cells[1]), Record: record, Outcome: cells[3],
 		Objects: strings.Fields(cells[4]),
-		Cause:   tabular.Unguard(cells[5]), Hint: tabular.Unguard(cells[6]), Column: tabular.Unguard(cells[7]),
-		Value: tabular.Unguard(cells[8])}, nil
+		Problem: diag.Problem{Message: tabular.Unguard(cells[5]), Hint: tabular.Unguard(cells[6]),
+			Column: tabular.Unguard(cells[7]),
+			Value:  tabular.Unguard(cells[8])}}, nil
 }
 
 // resultAt reads one row of a results file.

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/culvert/culvert/internal/disk"
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources/sourcetest"
 	"github.com/culvert/culvert/sources/tabular"
 
@@ -79,8 +80,8 @@ func TestResultsAreContinuedWhereTheyWereSynced(t *testing.T) {
 	if w, err = Open(path, offset); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Write(Row{Record: 2, Line: 3, Outcome: Failed, Cause: "=bad, \"x\"",
-		Hint: "-do"}); err != nil {
+	if err := w.Write(Row{Record: 2, Line: 3, Outcome: Failed, Problem: diag.Problem{Message: "=bad, \"x\"",
+		Hint: "-do"}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {
@@ -99,7 +100,7 @@ func TestResultsAreContinuedWhereTheyWereSynced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if rows[1].Cause != "=bad, \"x\"" || rows[1].Hint != "-do" {
+	if rows[1].Message != "=bad, \"x\"" || rows[1].Hint != "-do" {
 		t.Errorf("guarded cells come back as %+v", rows[1])
 	}
 	if _, err := Open(path, 1<<20); err == nil {
@@ -108,7 +109,7 @@ func TestResultsAreContinuedWhereTheyWereSynced(t *testing.T) {
 }
 
 func TestUnreadTables(t *testing.T) {
-	if row := UnreadTables([]string{"Notes"}); row.Outcome != Note || !strings.Contains(row.Cause, `"Notes"`) {
+	if row := UnreadTables([]string{"Notes"}); row.Outcome != Note || !strings.Contains(row.Message, `"Notes"`) {
 		t.Error(row)
 	}
 }
@@ -142,7 +143,7 @@ func taken(t *testing.T, root, name, text string) FinishRequest {
 	for i, line := range strings.Split(strings.TrimSpace(text), "\n")[1:] {
 		row := Row{Record: int64(i + 1), Line: i + 2, Outcome: "delivered"}
 		if strings.Contains(line, "bad") {
-			row.Outcome, row.Cause, row.Hint = Failed, "age is no number", "write a number"
+			row.Outcome, row.Message, row.Hint = Failed, "age is no number", "write a number"
 		}
 		if err := w.Write(row); err != nil {
 			t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources/sourcetest"
 	"github.com/culvert/culvert/sources/tabular/tabulartest"
 
@@ -55,7 +56,8 @@ func TestFailedRowsReadAsTheyWere(t *testing.T) {
 			for i, b := range before {
 				if b["age"] == "bad" {
 					want = append(want, b)
-					if err := w.Write(Row{Record: int64(i + 1), Outcome: Failed, Cause: "no number"}); err != nil {
+					if err := w.Write(Row{Record: int64(i + 1), Outcome: Failed,
+						Problem: diag.Problem{Message: "no number"}}); err != nil {
 						t.Fatal(err)
 					}
 				}

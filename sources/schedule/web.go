@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources/httpget"
 	"github.com/culvert/culvert/sources/tree"
 )
@@ -39,7 +40,8 @@ func (r *run) http(ctx context.Context, last, due time.Time) (int, error) {
 	seen, count := map[string]bool{}, 0
 	for page := 0; ; page++ {
 		if page == maxPages || seen[at.String()] {
-			return count, &httpget.Error{Message: fmt.Sprintf("the pages of %s have no end", at.Host), Hint: "check next:"}
+			return count, &httpget.Error{Problem: diag.Problem{Message: fmt.Sprintf("the pages of %s have no end",
+				at.Host), Hint: "check next:"}}
 		}
 		seen[at.String()] = true
 		reply, err := client.Get(ctx, at)
@@ -136,7 +138,8 @@ func (r *run) address(h Request, last, due time.Time) (*url.URL, error) {
 	}
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" {
-		return nil, &httpget.Error{Message: "url is no address", Hint: "write it as https://host/path"}
+		return nil, &httpget.Error{Problem: diag.Problem{Message: "url is no address",
+			Hint: "write it as https://host/path"}}
 	}
 	times := replacer(last, due)
 	u.Path, u.RawPath = times.Replace(u.Path), ""
@@ -216,8 +219,9 @@ func (r *run) dhis2(ctx context.Context, last, due time.Time) (int, error) {
 			return count, nil
 		}
 	}
-	return count, &httpget.Error{Message: fmt.Sprintf("%s has more than %d pages", d.Path, maxPages),
-		Hint: "read less at once, with a parameter such as updatedAfter"}
+	return count, &httpget.Error{Problem: diag.Problem{Message: fmt.Sprintf("%s has more than %d pages", d.Path,
+		maxPages),
+		Hint: "read less at once, with a parameter such as updatedAfter"}}
 }
 
 // listOf gives the items of one page, and whether the server counts pages. DHIS2 names the list

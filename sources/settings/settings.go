@@ -32,10 +32,10 @@ func Of(t *rules.Trigger, spec Spec, report func(diag.Diagnostic)) (r Reader, ok
 	}
 	r = Reader{Label: spec.Name, Config: t.Config, fields: spec.Fields, place: t.Place, report: report}
 	if t.Config == nil || t.Config.Kind != yamlnode.Mapping {
-		report(diag.Diagnostic{
+		report(diag.Diagnostic{Problem: diag.Problem{
 			Code: "wrong-type", Message: fmt.Sprintf("the %s trigger is a mapping of keys", spec.Name),
 			Hint: "write " + spec.Example, Place: t.Place,
-		})
+		}})
 		return r, false
 	}
 	r.check()
@@ -90,22 +90,25 @@ func (r Reader) Has(key string) bool { return r.Config.Get(key) != nil }
 
 // Wrong reports a mistake at a node.
 func (r Reader) Wrong(n *yamlnode.Node, code, message, hint string) {
-	r.report(diag.Diagnostic{Code: code, Message: message, Hint: hint, Place: n.Place()})
+	r.report(diag.Diagnostic{Problem: diag.Problem{Code: code, Message: message, Hint: hint, Place: n.Place()}})
 }
 
 // Warn reports at a node what is most likely not meant.
 func (r Reader) Warn(n *yamlnode.Node, code, message, hint string) {
-	r.report(diag.Diagnostic{Code: code, Severity: diag.Warning, Message: message, Hint: hint, Place: n.Place()})
+	r.report(diag.Diagnostic{Problem: diag.Problem{Code: code, Message: message, Hint: hint, Place: n.Place()},
+		Severity: diag.Warning})
 }
 
 // Problem reports a mistake at a range of a node's text, in bytes.
 func (r Reader) Problem(n *yamlnode.Node, from, to int, code, message, hint string) {
-	r.report(diag.Diagnostic{Code: code, Message: message, Hint: hint, Place: n.PlaceOf(from, to)})
+	r.report(diag.Diagnostic{Problem: diag.Problem{Code: code, Message: message, Hint: hint,
+		Place: n.PlaceOf(from, to)}})
 }
 
 // Missing reports that a key is not written.
 func (r Reader) Missing(key, hint string) {
-	r.report(diag.Diagnostic{Code: "missing-key", Message: r.Label + " needs " + key, Hint: hint, Place: r.place})
+	r.report(diag.Diagnostic{Problem: diag.Problem{Code: "missing-key", Message: r.Label + " needs " + key, Hint: hint,
+		Place: r.place}})
 }
 
 // Text gives the value of a key, "" when it is absent or no text.

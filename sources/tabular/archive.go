@@ -12,6 +12,8 @@ import (
 	"path"
 	"strings"
 	"unicode/utf16"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // opener opens some content from its beginning.
@@ -97,13 +99,14 @@ func (u *unpacking) Read(p []byte) (int, error) {
 	n, err := u.r.Read(p)
 	u.n += int64(n)
 	if u.n > u.limit {
-		return 0, &FileError{Place: u.place, Message: fmt.Sprintf("it unpacks to more than %d bytes", u.limit),
-			Hint: "split the export into smaller files"}
+		return 0, &FileError{Problem: diag.Problem{Place: diag.Place{File: u.place},
+			Message: fmt.Sprintf("it unpacks to more than %d bytes", u.limit),
+			Hint:    "split the export into smaller files"}}
 	}
 	if u.n > ratioFrom && u.n > ratioLimit*max(u.packed(), 1) {
-		return 0, &FileError{Place: u.place,
+		return 0, &FileError{Problem: diag.Problem{Place: diag.Place{File: u.place},
 			Message: fmt.Sprintf("it unpacks to more than %d times its size, as only damaged or hostile files do", ratioLimit),
-			Hint:    "export it again, and drop it unpacked if it is right"}
+			Hint:    "export it again, and drop it unpacked if it is right"}}
 	}
 	return n, err
 }
@@ -128,9 +131,9 @@ func (r *Reader) openZip(b blob, f Format, unpack bool) (rowSource, error) {
 	}
 	z, err := zip.NewReader(b.at, b.size)
 	if err != nil {
-		return nil, &FileError{Place: b.name,
+		return nil, &FileError{Problem: diag.Problem{Place: diag.Place{File: b.name},
 			Message: "it begins as a zip file or workbook and cannot be opened as one: part of it is missing or damaged",
-			Hint:    "copy or export it again"}
+			Hint:    "copy or export it again"}}
 	}
 	for _, e := range z.File {
 		if strings.EqualFold(e.Name, "xl/workbook.xml") || strings.EqualFold(e.Name, "xl/workbook.bin") {
@@ -139,12 +142,14 @@ func (r *Reader) openZip(b blob, f Format, unpack bool) (rowSource, error) {
 	}
 	for _, e := range z.File {
 		if what := officeDocument(e); what != "" {
-			return nil, &FileError{Place: b.name, Message: "it is " + what, Hint: "save the table as xlsx or CSV"}
+			return nil, &FileError{Problem: diag.Problem{Place: diag.Place{File: b.name}, Message: "it is " + what,
+				Hint: "save the table as xlsx or CSV"}}
 		}
 	}
 	if f.Kind == XLSX || KindByName(b.name) == XLSX {
-		return nil, &FileError{Place: b.name, Message: "it is a zip file but no xlsx workbook",
-			Hint: "save it as xlsx in a spreadsheet program"}
+		return nil, &FileError{Problem: diag.Problem{Place: diag.Place{File: b.name},
+			Message: "it is a zip file but no xlsx workbook",
+			Hint:    "save it as xlsx in a spreadsheet program"}}
 	}
 	if !unpack {
 		return nil, packedTwice(b.name)
@@ -222,7 +227,8 @@ func (r *Reader) zipBlob(place string, e *zip.File, f Format) blob {
 // openEntry opens one entry of a zip within the limits.
 func openEntry(place string, e *zip.File, f Format) (io.ReadCloser, error) {
 	if e.Flags&1 != 0 {
-		return nil, &FileError{Place: place, Message: "it is protected by a password", Hint: "save it without one"}
+		return nil, &FileError{Problem: diag.Problem{Place: diag.Place{File: place},
+			Message: "it is protected by a password", Hint: "save it without one"}}
 	}
 	src, err := e.Open()
 	if err != nil {
@@ -280,7 +286,8 @@ func tempFile() (*os.File, error) {
 }
 
 func packedTwice(place string) error {
-	return &FileError{Place: place, Message: "it is packed inside another packed file", Hint: "drop the inner file"}
+	return &FileError{Problem: diag.Problem{Place: diag.Place{File: place},
+		Message: "it is packed inside another packed file", Hint: "drop the inner file"}}
 }
 
 // oleFinding tells old and encrypted workbooks apart; both lie in the same container.
@@ -301,8 +308,10 @@ func oleFinding(b blob) error {
 		return readError(b.name, err)
 	}
 	if bytes.Contains(text, want.Bytes()) {
-		return &FileError{Place: b.name, Message: "it is protected by a password", Hint: "save it without one"}
+		return &FileError{Problem: diag.Problem{Place: diag.Place{File: b.name},
+			Message: "it is protected by a password", Hint: "save it without one"}}
 	}
-	return &FileError{Place: b.name, Message: "it is a workbook of the old .xls format, or another old Office file",
-		Hint: "save it as xlsx or CSV"}
+	return &FileError{Problem: diag.Problem{Place: diag.Place{File: b.name},
+		Message: "it is a workbook of the old .xls format, or another old Office file",
+		Hint:    "save it as xlsx or CSV"}}
 }

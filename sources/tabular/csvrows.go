@@ -157,9 +157,10 @@ func (c *csvRows) readHeader(f Format) error {
 	for {
 		fault, err := c.lex.nextLine()
 		if err == io.EOF {
-			return &FileError{Place: c.place, Message: fmt.Sprintf("it ends before row %d, where the headers should be",
-				f.Header),
-				Hint: "check header:, and that the file was written to its end"}
+			return &FileError{Problem: diag.Problem{Place: diag.Place{File: c.place},
+				Message: fmt.Sprintf("it ends before row %d, where the headers should be",
+					f.Header),
+				Hint: "check header:, and that the file was written to its end"}}
 		}
 		if err != nil {
 			return err
@@ -170,7 +171,8 @@ func (c *csvRows) readHeader(f Format) error {
 		}
 		if fault != faultNone {
 			e := c.fault(fault)
-			return &FileError{Place: c.place, Message: "the header row cannot be read: " + e.Message, Hint: e.Hint}
+			return &FileError{Problem: diag.Problem{Place: diag.Place{File: c.place},
+				Message: "the header row cannot be read: " + e.Message, Hint: e.Hint}}
 		}
 		// A file may begin with blank lines; the header is then the first row that is not blank.
 		if c.lex.blank() && f.Header == 1 {
@@ -345,11 +347,13 @@ func readError(place string, err error) error {
 	case err == nil || err == io.EOF || errors.As(err, &fe):
 		return err
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return &FileError{Place: place, Message: "it ends too early: part of it is missing", Hint: "copy or export it again"}
+		return &FileError{Problem: diag.Problem{Place: diag.Place{File: place},
+			Message: "it ends too early: part of it is missing", Hint: "copy or export it again"}}
 	case isOurs(err):
 		return fmt.Errorf("reading %s: %w", place, err)
 	}
-	return &FileError{Place: place, Message: "its packed content is damaged", Hint: "copy or export it again"}
+	return &FileError{Problem: diag.Problem{Place: diag.Place{File: place}, Message: "its packed content is damaged",
+		Hint: "copy or export it again"}}
 }
 
 // isOurs tells errors of the disk and of our own from those that the content of a file causes, of

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // FormatKind names a file format.
@@ -112,7 +113,7 @@ var documents = []struct{ head, what, hint string }{
 func documentFinding(place string, head []byte) error {
 	for _, d := range documents {
 		if bytes.HasPrefix(head, []byte(d.head)) {
-			return &FileError{Place: place, Message: d.what, Hint: d.hint}
+			return &FileError{Problem: diag.Problem{Place: diag.Place{File: place}, Message: d.what, Hint: d.hint}}
 		}
 	}
 	return nil

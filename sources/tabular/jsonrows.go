@@ -9,6 +9,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources/tree"
 )
 
@@ -123,7 +124,7 @@ func (j *jsonRows) noItems(f Format, what string) error {
 	if f.Items != "" {
 		hint = "check items: against the file"
 	}
-	return &FileError{Place: j.place, Message: what, Hint: hint}
+	return &FileError{Problem: diag.Problem{Place: diag.Place{File: j.place}, Message: what, Hint: hint}}
 }
 
 // whole starts again on a document that is one object.
@@ -199,9 +200,9 @@ func (j *jsonRows) leave() error {
 				return err
 			}
 			if name == j.within[depth] {
-				return &FileError{Place: j.place,
+				return &FileError{Problem: diag.Problem{Place: diag.Place{File: j.place},
 					Message: fmt.Sprintf("it gives %q twice, and only the first was read", strings.Join(j.within[:depth+1], ".")),
-					Hint:    "put all records into one list"}
+					Hint:    "put all records into one list"}}
 			}
 			if err := j.passOver(); err != nil {
 				return err
@@ -218,8 +219,9 @@ func (j *jsonRows) leave() error {
 	case err != nil:
 		return err
 	}
-	return &FileError{Place: j.place, Message: "more follows its end, which was not read",
-		Hint: "put all records into one list, or one on each line"}
+	return &FileError{Problem: diag.Problem{Place: diag.Place{File: j.place},
+		Message: "more follows its end, which was not read",
+		Hint:    "put all records into one list, or one on each line"}}
 }
 
 // line gives the next line of NDJSON that is not blank.
@@ -247,8 +249,9 @@ func (j *jsonRows) line() ([]byte, error) {
 		}
 		j.number++
 		if long {
-			return nil, &RowError{Line: j.number, Message: fmt.Sprintf("the line is longer than %d bytes", j.limit),
-				Hint: "look for a missing line end before it"}
+			return nil, &RowError{Line: j.number,
+				Problem: diag.Problem{Message: fmt.Sprintf("the line is longer than %d bytes", j.limit),
+					Hint: "look for a missing line end before it"}}
 		}
 		if line = bytes.TrimSpace(line); len(line) > 0 {
 			return line, nil
@@ -263,16 +266,16 @@ func (j *jsonRows) next(row *Row) error {
 	}
 	body, err := tree.JSON(raw, tree.Limits{Depth: maxJSONDepth, Once: true})
 	if err != nil {
-		var e *tree.Error
+		var e *diag.Problem
 		if !errors.As(err, &e) {
 			return fmt.Errorf("reading %s: %w", j.place, err)
 		}
-		return &RowError{Line: j.number, Message: e.Message, Hint: e.Hint, Raw: bytes.Clone(raw)}
+		return &RowError{Line: j.number, Problem: diag.Problem{Message: e.Message, Hint: e.Hint}, Raw: bytes.Clone(raw)}
 	}
 	object, ok := body.(map[string]any)
 	if !ok {
-		return &RowError{Line: j.number, Message: "the item is no JSON object",
-			Hint: "each item of the list, or line, is one object", Raw: bytes.Clone(raw)}
+		return &RowError{Line: j.number, Problem: diag.Problem{Message: "the item is no JSON object",
+			Hint: "each item of the list, or line, is one object"}, Raw: bytes.Clone(raw)}
 	}
 	row.Fixes, _ = object[LinkColumn].(string)
 	for _, column := range OurColumns {
@@ -295,14 +298,17 @@ func (j *jsonRows) failure(err error) error {
 	case errors.As(err, &own):
 		return err
 	case errors.Is(err, errOverBudget):
-		return &FileError{Place: j.place, Message: fmt.Sprintf("item %d is longer than %d bytes", max(j.number, 1), j.limit),
-			Hint: "name the list of records with items:, or split the file"}
+		return &FileError{Problem: diag.Problem{Place: diag.Place{File: j.place},
+			Message: fmt.Sprintf("item %d is longer than %d bytes", max(j.number, 1), j.limit),
+			Hint:    "name the list of records with items:, or split the file"}}
 	case errors.As(err, &syntax):
-		return &FileError{Place: j.place, Message: fmt.Sprintf("item %d is not JSON", max(j.number, 1)),
-			Hint: "check quotes, commas and brackets there"}
+		return &FileError{Problem: diag.Problem{Place: diag.Place{File: j.place},
+			Message: fmt.Sprintf("item %d is not JSON", max(j.number, 1)),
+			Hint:    "check quotes, commas and brackets there"}}
 	case err == io.EOF:
-		return &FileError{Place: j.place, Message: "it ends too early: part of it is missing",
-			Hint: "copy or export it again"}
+		return &FileError{Problem: diag.Problem{Place: diag.Place{File: j.place},
+			Message: "it ends too early: part of it is missing",
+			Hint:    "copy or export it again"}}
 	}
 	return readError(j.place, err)
 }

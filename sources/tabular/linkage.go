@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // linkage is how the rows of a repeat group name the row that they belong to.
@@ -47,10 +49,10 @@ func (j *join) group(name string, header []string) (*repeatGroup, error) {
 		j.link, j.number = link, slices.Index(j.main.header(), link.mainColumn())
 	}
 	if link != j.link || j.number < 0 {
-		return nil, &FileError{Place: name,
+		return nil, &FileError{Problem: diag.Problem{Place: diag.Place{File: name},
 			Message: fmt.Sprintf("its rows say with %s to which form they belong, and the table of the forms has no column %s",
 				link.parentColumn(), link.mainColumn()),
-			Hint: "export the forms and their repeat groups together, with that column, or name one table with sheet:"}
+			Hint: "export the forms and their repeat groups together, with that column, or name one table with sheet:"}}
 	}
 	g := &repeatGroup{name: name, header: header, own: -1, above: -1, table: -1}
 	return g, link.prepare(g)
@@ -94,8 +96,9 @@ func (numbered) prepare(g *repeatGroup) error {
 		g.levels = append(g.levels, column)
 	}
 	if len(g.levels) < 2 {
-		return &FileError{Place: g.name, Message: "it has a column number__0 and no number__1",
-			Hint: "export the repeat group with its number columns"}
+		return &FileError{Problem: diag.Problem{Place: diag.Place{File: g.name},
+			Message: "it has a column number__0 and no number__1",
+			Hint:    "export the repeat group with its number columns"}}
 	}
 	g.path = repeatPath(g.name, g.header)
 	return nil

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // mergedCells is a rectangle of cells of which only the first has a value; rows count from 1, columns from 0.
@@ -40,8 +42,9 @@ func (s *sheetRows) findMerges(e *zip.File) ([]mergedCells, error) {
 					continue // wholly in what was looked at before
 				}
 				if len(list) == maxMerges {
-					return nil, &FileError{Place: s.place, Message: fmt.Sprintf("it has more than %d merged cells", maxMerges),
-						Hint: "unmerge them"}
+					return nil, &FileError{Problem: diag.Problem{Place: diag.Place{File: s.place},
+						Message: fmt.Sprintf("it has more than %d merged cells", maxMerges),
+						Hint:    "unmerge them"}}
 				}
 				list = append(list, mergeOf(chunk, m))
 			}

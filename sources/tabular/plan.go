@@ -256,13 +256,15 @@ func checkHeader(cells []string, f Format, place string) ([]string, error) {
 		header = header[:len(header)-1]
 	}
 	if len(header) == 0 {
-		return nil, &FileError{Place: place, Message: fmt.Sprintf("row %d, where the headers should be, is empty", f.Header),
-			Hint: "put the headers there, or say in which row they are with header:"}
+		return nil, &FileError{Problem: diag.Problem{Place: diag.Place{File: place},
+			Message: fmt.Sprintf("row %d, where the headers should be, is empty", f.Header),
+			Hint:    "put the headers there, or say in which row they are with header:"}}
 	}
 	if len(header) > f.MaxColumns {
-		return nil, &FileError{Place: place, Message: fmt.Sprintf("it has %d columns and at most %d can be read",
-			len(header), f.MaxColumns),
-			Hint: "export only the columns that the rule uses"}
+		return nil, &FileError{Problem: diag.Problem{Place: diag.Place{File: place},
+			Message: fmt.Sprintf("it has %d columns and at most %d can be read",
+				len(header), f.MaxColumns),
+			Hint: "export only the columns that the rule uses"}}
 	}
 	if err := tellApart(header, newColumns(f), place); err != nil {
 		return nil, err
@@ -274,7 +276,8 @@ func checkHeader(cells []string, f Format, place string) ([]string, error) {
 				hint = fmt.Sprintf("did you mean %s? Rename the column, or change columns: in the rule",
 					diag.Names(short(near, 3), "or"))
 			}
-			return nil, &FileError{Place: place, Message: fmt.Sprintf("it has no column %q", want), Hint: hint}
+			return nil, &FileError{Problem: diag.Problem{Place: diag.Place{File: place},
+				Message: fmt.Sprintf("it has no column %q", want), Hint: hint}}
 		}
 	}
 	return header, nil
@@ -299,10 +302,11 @@ func tellApart(header []string, c *columns, place string) error {
 			continue
 		}
 		if c.meansOne(h) {
-			return &FileError{Place: place, Message: fmt.Sprintf("columns %s and %s are both headed %q, which the rule reads",
-				columnName(at), columnName(i), shorten(h)),
+			return &FileError{Problem: diag.Problem{Place: diag.Place{File: place},
+				Message: fmt.Sprintf("columns %s and %s are both headed %q, which the rule reads",
+					columnName(at), columnName(i), shorten(h)),
 				Hint: fmt.Sprintf("give each column a name of its own; or tell them apart in the rule: trigger[%q] and trigger[%q]",
-					h, h+".2")}
+					h, h+".2")}}
 		}
 		n := 2
 		for numbered[numberedName(h, n)] || hasName(first, numberedName(h, n)) {

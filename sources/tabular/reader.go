@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // Row is one data row of a table, or one item of a JSON document.
@@ -62,8 +64,9 @@ func Open(ctx context.Context, path string, f Format) (*Reader, error) {
 	}
 	if !info.Mode().IsRegular() {
 		file.Close()
-		return nil, &FileError{Place: filepath.Base(path), Message: "it is not a regular file",
-			Hint: "drop the file itself, not a link or folder"}
+		return nil, &FileError{Problem: diag.Problem{Place: diag.Place{File: filepath.Base(path)},
+			Message: "it is not a regular file",
+			Hint:    "drop the file itself, not a link or folder"}}
 	}
 	b := blob{
 		name: filepath.Base(path),
@@ -144,14 +147,15 @@ func (r *Reader) open(b blob, f Format, unpack bool) (rowSource, error) {
 		return r.openZip(b, f, unpack)
 	}
 	if ext := strings.ToLower(filepath.Ext(b.name)); ext == ".zip" || ext == ".gz" {
-		return nil, &FileError{Place: b.name, Message: "it is not packed though its name says so",
-			Hint: "export it again, or give it the extension of its real format"}
+		return nil, &FileError{Problem: diag.Problem{Place: diag.Place{File: b.name},
+			Message: "it is not packed though its name says so",
+			Hint:    "export it again, or give it the extension of its real format"}}
 	}
 	if start := bytes.TrimLeft(bytes.TrimPrefix(head, bomUTF8), " \t\r\n"); len(start) > 1 && start[0] == '<' &&
 		strings.IndexByte("!?hHtT", start[1]) >= 0 {
-		return nil, &FileError{Place: b.name,
+		return nil, &FileError{Problem: diag.Problem{Place: diag.Place{File: b.name},
 			Message: "it is a web page or XML document, as some programs write under the name of a workbook",
-			Hint:    "save it as xlsx or CSV in a spreadsheet program"}
+			Hint:    "save it as xlsx or CSV in a spreadsheet program"}}
 	}
 	kind := f.Kind
 	if kind == Auto {
@@ -163,8 +167,8 @@ func (r *Reader) open(b blob, f Format, unpack bool) (rowSource, error) {
 	}
 	switch kind {
 	case XLSX:
-		return nil, &FileError{Place: b.name, Message: "it is no xlsx workbook",
-			Hint: "save it as xlsx, or give it the extension of its real format"}
+		return nil, &FileError{Problem: diag.Problem{Place: diag.Place{File: b.name}, Message: "it is no xlsx workbook",
+			Hint: "save it as xlsx, or give it the extension of its real format"}}
 	case JSON, NDJSON:
 		return openJSON(b, f, kind == NDJSON)
 	}
@@ -225,8 +229,8 @@ func (r *Reader) Skip(n int64) error {
 		switch {
 		case err == nil || errors.As(err, &bad):
 		case err == io.EOF:
-			return &FileError{Message: fmt.Sprintf("it has only %d rows, and %d were read from it before", r.number, n),
-				Hint: "the file was changed after it was taken; drop it again under another name"}
+			return &FileError{Problem: diag.Problem{Message: fmt.Sprintf("it has only %d rows, and %d were read from it before", r.number, n),
+				Hint: "the file was changed after it was taken; drop it again under another name"}}
 		default:
 			return err
 		}

@@ -155,8 +155,9 @@ func (c *columns) check(header []string, groups [][]string, place string) error 
 	if len(names) > 1 {
 		word = "columns "
 	}
-	e := &FileError{Place: place, Message: "it has no " + word + diag.Names(short(names, 5),
-		"and") + ", which the rule reads"}
+	e := &FileError{Problem: diag.Problem{Place: diag.Place{File: place},
+		Message: "it has no " + word + diag.Names(short(names, 5),
+			"and") + ", which the rule reads"}}
 	if len(names) == of && looksLikeData(header) {
 		e.Message = "its first row holds no headers: none of the columns that the rule reads is there, but " +
 			listColumns(header)

@@ -11,6 +11,8 @@ import (
 	"io"
 	"os"
 	"slices"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // Exports have a sheet, or a table of a zip, for each repeat group, whose rows name the row that
@@ -108,9 +110,10 @@ func (j *join) keep(g *repeatGroup, table rowSource) error {
 	}
 	c.Parent, c.Number, err = j.link.keys(j, g, row.Cells)
 	if err != nil {
-		return &FileError{Place: fmt.Sprintf("%q, row %d", shorten(g.name), row.Line),
+		return &FileError{Problem: diag.Problem{Place: diag.Place{File: fmt.Sprintf("%q, row %d", shorten(g.name),
+			row.Line)},
 			Message: err.Error() + ", so that nothing says which form the row belongs to",
-			Hint:    "export the repeat group again"}
+			Hint:    "export the repeat group again"}}
 	}
 	c.Line, c.Cells, c.Item = row.Line, row.Cells, j.link.item(g, row.Body)
 	line, err := json.Marshal(c)
@@ -220,7 +223,7 @@ func (j *join) children(number string, parent *repeatGroup, rows *[]ChildRow) (m
 		}
 		j.index[at].used = true
 		if c.Bad != "" && unreadable == nil {
-			unreadable = &RowError{Message: c.Bad, Hint: c.Hint}
+			unreadable = &RowError{Problem: diag.Problem{Message: c.Bad, Hint: c.Hint}}
 		}
 		if rows != nil {
 			*rows = append(*rows, ChildRow{Table: c.Group, Cells: c.Cells})
@@ -267,8 +270,9 @@ func (j *join) nextOrphan() error {
 			return err
 		}
 		j.orphan++
-		return &RowError{Line: c.Line, Sheet: j.groups[c.Group].name, Column: j.link.parentColumn(),
-			Message: "there is no form with its number", Hint: "export the forms and their repeat groups together"}
+		return &RowError{Line: c.Line, Sheet: j.groups[c.Group].name,
+			Problem: diag.Problem{Column: j.link.parentColumn(),
+				Message: "there is no form with its number", Hint: "export the forms and their repeat groups together"}}
 	}
 	return io.EOF
 }

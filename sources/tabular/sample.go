@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // Sample decodes a sample of a table into record bodies, at most limit of them. text is its content,
@@ -27,8 +29,9 @@ func Sample(path string, text []byte, f Format, limit int) ([]any, error) {
 		bodies = append(bodies, row.Body)
 	}
 	if len(bodies) == 0 {
-		return nil, &FileError{Place: filepath.Base(path), Message: "the sample has no rows",
-			Hint: "keep at least one row of a real export in it"}
+		return nil, &FileError{Problem: diag.Problem{Place: diag.Place{File: filepath.Base(path)},
+			Message: "the sample has no rows",
+			Hint:    "keep at least one row of a real export in it"}}
 	}
 	return bodies, nil
 }

@@ -10,6 +10,8 @@ import (
 	"os"
 	"strconv"
 	"strings"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 const (
@@ -63,8 +65,9 @@ func (s *sharedStrings) readAll(w *workbook, src io.Reader) error {
 			break
 		}
 		if errors.Is(err, errOverBudget) {
-			return &FileError{Place: w.place, Message: fmt.Sprintf("a cell holds more than %d bytes of text", w.format.MaxRow),
-				Hint: "shorten it"}
+			return &FileError{Problem: diag.Problem{Place: diag.Place{File: w.place},
+				Message: fmt.Sprintf("a cell holds more than %d bytes of text", w.format.MaxRow),
+				Hint:    "shorten it"}}
 		}
 		if err != nil {
 			return w.damage(err)

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // sheetRows reads the rows of one sheet.
@@ -42,8 +44,9 @@ func (w *workbook) open(ref sheetRef) (_ *sheetRows, err error) {
 	s := &sheetRows{book: w, name: ref.name, place: fmt.Sprintf("%s, sheet %q", w.place, shorten(ref.name))}
 	e := w.parts[ref.part]
 	if e == nil {
-		return nil, &FileError{Place: s.place, Message: "the sheet holds no cells",
-			Hint: "it may be a chart; name another with sheet:", empty: true}
+		return nil, &FileError{Problem: diag.Problem{Place: diag.Place{File: s.place},
+			Message: "the sheet holds no cells",
+			Hint:    "it may be a chart; name another with sheet:"}, empty: true}
 	}
 	if s.merges, err = s.findMerges(e); err != nil {
 		return nil, readError(s.place, err)
@@ -62,15 +65,16 @@ func (w *workbook) open(ref sheetRef) (_ *sheetRows, err error) {
 func (s *sheetRows) readHeader() error {
 	f := s.book.format
 	if f.NoHeader {
-		return &FileError{Place: s.place, Message: "it is a workbook, and header: none is for CSV",
-			Hint: "insert a row with the names of the columns"}
+		return &FileError{Problem: diag.Problem{Place: diag.Place{File: s.place},
+			Message: "it is a workbook, and header: none is for CSV",
+			Hint:    "insert a row with the names of the columns"}}
 	}
 	s.width = maxSheetColumns
 	for {
 		err := s.row()
 		if err == io.EOF {
-			return &FileError{Place: s.place, Message: "the sheet is empty",
-				Hint: "name the sheet that holds the rows with sheet:", empty: true}
+			return &FileError{Problem: diag.Problem{Place: diag.Place{File: s.place}, Message: "the sheet is empty",
+				Hint: "name the sheet that holds the rows with sheet:"}, empty: true}
 		}
 		if err != nil {
 			return err
@@ -84,14 +88,16 @@ func (s *sheetRows) readHeader() error {
 		s.cells = s.cells[:0] // the row of the headers is not there at all
 	}
 	if len(s.faults) > 0 {
-		return &FileError{Place: s.place, Message: fmt.Sprintf("the header of column %s cannot be read: %s",
-			columnName(s.faults[0].column), s.faults[0].fault.message), Hint: s.faults[0].fault.hint}
+		return &FileError{Problem: diag.Problem{Place: diag.Place{File: s.place},
+			Message: fmt.Sprintf("the header of column %s cannot be read: %s",
+				columnName(s.faults[0].column), s.faults[0].fault.message), Hint: s.faults[0].fault.hint}}
 	}
 	for _, m := range s.merges {
 		if m.firstRow <= s.line && s.line <= m.lastRow && m.lastColumn > m.firstColumn {
-			return &FileError{Place: s.place, Message: fmt.Sprintf("the headers in columns %s to %s are merged into one",
-				columnName(m.firstColumn), columnName(m.lastColumn)),
-				Hint: "unmerge them and give each column a name"}
+			return &FileError{Problem: diag.Problem{Place: diag.Place{File: s.place},
+				Message: fmt.Sprintf("the headers in columns %s to %s are merged into one",
+					columnName(m.firstColumn), columnName(m.lastColumn)),
+				Hint: "unmerge them and give each column a name"}}
 		}
 	}
 	header, err := checkHeader(s.cells, f, s.place)
@@ -157,18 +163,19 @@ func (s *sheetRows) blank() bool {
 func (s *sheetRows) problem(cells []string) error {
 	if len(s.faults) > 0 {
 		f := s.faults[0]
-		return &RowError{Line: s.line, Sheet: s.name, Column: s.column(f.column), Message: f.fault.message,
-			Hint: f.fault.hint, Cells: cells}
+		return &RowError{Line: s.line, Sheet: s.name, Problem: diag.Problem{Column: s.column(f.column),
+			Message: f.fault.message,
+			Hint:    f.fault.hint}, Cells: cells}
 	}
 	for _, m := range s.touching() {
 		if m.firstColumn >= s.width || s.line == m.firstRow && m.firstColumn == m.lastColumn ||
 			!s.reads(m.firstColumn, m.lastColumn) {
 			continue
 		}
-		return &RowError{Line: s.line, Sheet: s.name, Column: s.column(m.firstColumn),
+		return &RowError{Line: s.line, Sheet: s.name, Problem: diag.Problem{Column: s.column(m.firstColumn),
 			Message: fmt.Sprintf("the cells %s%d to %s%d are merged, so that only the first has a value",
 				columnName(m.firstColumn), m.firstRow, columnName(m.lastColumn), m.lastRow),
-			Hint: "unmerge them and fill in each row", Cells: cells}
+			Hint: "unmerge them and fill in each row"}, Cells: cells}
 	}
 	return nil
 }
@@ -228,11 +235,13 @@ func (s *sheetRows) token() (xml.Token, error) {
 	case err == nil:
 		return t, nil
 	case err == io.EOF:
-		return nil, &FileError{Place: s.place, Message: fmt.Sprintf("the sheet ends after row %d though more should follow",
-			s.line), Hint: "copy or export the file again"}
+		return nil, &FileError{Problem: diag.Problem{Place: diag.Place{File: s.place},
+			Message: fmt.Sprintf("the sheet ends after row %d though more should follow",
+				s.line), Hint: "copy or export the file again"}}
 	case errors.Is(err, errOverBudget):
-		return nil, &FileError{Place: s.place, Message: fmt.Sprintf("row %d is longer than can be read", s.line+1),
-			Hint: "shorten its cells"}
+		return nil, &FileError{Problem: diag.Problem{Place: diag.Place{File: s.place},
+			Message: fmt.Sprintf("row %d is longer than can be read", s.line+1),
+			Hint:    "shorten its cells"}}
 	}
 	return nil, s.book.damage(err)
 }

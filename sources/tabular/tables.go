@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // openTables opens a zip of tables, as CommCare's exports and its export tool write them: one table
@@ -13,8 +15,9 @@ import (
 func (r *Reader) openTables(place string, z *zip.Reader, f Format) (rowSource, error) {
 	entries := zipTables(z)
 	if len(entries) == 0 {
-		return nil, &FileError{Place: place, Message: "there is no table in the zip",
-			Hint: "put CSV, xlsx or JSON files into it, not links or folders only"}
+		return nil, &FileError{Problem: diag.Problem{Place: diag.Place{File: place},
+			Message: "there is no table in the zip",
+			Hint:    "put CSV, xlsx or JSON files into it, not links or folders only"}}
 	}
 	if f.Sheet == "" && len(entries) == 1 {
 		return r.openTable(place, entries[0], f)
@@ -27,8 +30,9 @@ func (r *Reader) openTables(place string, z *zip.Reader, f Format) (rowSource, e
 		}
 	}
 	if f.Sheet != "" {
-		return nil, &FileError{Place: place, Message: fmt.Sprintf("there is no table %q in the zip", f.Sheet),
-			Hint: "it has " + listColumns(names)}
+		return nil, &FileError{Problem: diag.Problem{Place: diag.Place{File: place},
+			Message: fmt.Sprintf("there is no table %q in the zip", f.Sheet),
+			Hint:    "it has " + listColumns(names)}}
 	}
 	return r.joinTables(place, entries, names, f)
 }
@@ -57,15 +61,17 @@ func (r *Reader) joinTables(place string, entries []*zip.File, names []string, f
 		}
 		if !repeats[i] && !audits[i] {
 			if main >= 0 {
-				return nil, &FileError{Place: place, Message: fmt.Sprintf("there are %d tables in the zip", len(entries)),
-					Hint: "say which one with sheet: it has " + listColumns(names)}
+				return nil, &FileError{Problem: diag.Problem{Place: diag.Place{File: place},
+					Message: fmt.Sprintf("there are %d tables in the zip", len(entries)),
+					Hint:    "say which one with sheet: it has " + listColumns(names)}}
 			}
 			main = i
 		}
 	}
 	if main < 0 {
-		return nil, &FileError{Place: place, Message: "every table in the zip is one of a repeat group",
-			Hint: "export the form together with them"}
+		return nil, &FileError{Problem: diag.Problem{Place: diag.Place{File: place},
+			Message: "every table in the zip is one of a repeat group",
+			Hint:    "export the form together with them"}}
 	}
 	source, err := r.openTable(place, entries[main], f)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/transform"
 
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources/charset"
 )
 
@@ -67,8 +68,9 @@ func findEncoding(open opener, declared, place string) (textEncoding, error) {
 		return textEncoding{decoder: enc}, nil
 	}
 	if !isText(head[:min(n, 4096)]) {
-		return textEncoding{}, &FileError{Place: place, Message: "it is not a text file",
-			Hint: "export it again as CSV in UTF-8, or as xlsx"}
+		return textEncoding{}, &FileError{Problem: diag.Problem{Place: diag.Place{File: place},
+			Message: "it is not a text file",
+			Hint:    "export it again as CSV in UTF-8, or as xlsx"}}
 	}
 	return scanUTF8(io.MultiReader(bytes.NewReader(append([]byte(nil), head...)), r), buf, place)
 }
@@ -76,8 +78,9 @@ func findEncoding(open opener, declared, place string) (textEncoding, error) {
 func declaredEncoding(declared, place string) (textEncoding, error) {
 	enc, ok := charset.Find(declared)
 	if !ok {
-		return textEncoding{}, &FileError{Place: place, Message: fmt.Sprintf("no encoding is named %q", declared),
-			Hint: "use " + charset.Examples}
+		return textEncoding{}, &FileError{Problem: diag.Problem{Place: diag.Place{File: place},
+			Message: fmt.Sprintf("no encoding is named %q", declared),
+			Hint:    "use " + charset.Examples}}
 	}
 	return textEncoding{decoder: enc}, nil // nil for UTF-8
 }
@@ -169,10 +172,10 @@ func scanUTF8(r io.Reader, buf []byte, place string) (textEncoding, error) {
 		}
 	}
 	if bad && !western.Plausible() {
-		return textEncoding{}, &FileError{Place: place,
+		return textEncoding{}, &FileError{Problem: diag.Problem{Place: diag.Place{File: place},
 			Message: "it is not in UTF-8, and its letters fit no Western European encoding",
 			Hint: "save it as CSV UTF-8, or declare what it is in: encoding: windows-1256 (Arabic), windows-1251 (Cyrillic), " +
-				"cp850 (DOS) or macintosh"}
+				"cp850 (DOS) or macintosh"}}
 	}
 	if bad {
 		return textEncoding{decoder: charmap.Windows1252}, nil
@@ -211,6 +214,6 @@ func (e textEncoding) text(open opener) (io.ReadCloser, error) {
 }
 
 func emptyFile(place string) error {
-	return &FileError{Place: place, Message: "the file is empty",
-		Hint: "export it again and check that it was written to its end"}
+	return &FileError{Problem: diag.Problem{Place: diag.Place{File: place}, Message: "the file is empty",
+		Hint: "export it again and check that it was written to its end"}}
 }

@@ -9,6 +9,8 @@ import (
 	"path"
 	"strconv"
 	"strings"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // maxPart bounds the small parts of a workbook: the list of sheets, and styles.
@@ -38,7 +40,8 @@ func (r *Reader) openWorkbook(place string, z *zip.Reader, f Format) (rowSource,
 		w.parts[strings.ToLower(strings.ReplaceAll(e.Name, `\`, "/"))] = e
 	}
 	if w.parts["xl/workbook.xml"] == nil {
-		return nil, &FileError{Place: place, Message: "it is a binary workbook", Hint: "save it as xlsx"}
+		return nil, &FileError{Problem: diag.Problem{Place: diag.Place{File: place}, Message: "it is a binary workbook",
+			Hint: "save it as xlsx"}}
 	}
 	if err := w.read(); err != nil {
 		return nil, readError(place, err)
@@ -173,8 +176,8 @@ func (w *workbook) part(name string, do func(xml.StartElement)) error {
 func (w *workbook) damage(err error) error {
 	var syntax *xml.SyntaxError
 	if errors.As(err, &syntax) {
-		return &FileError{Place: w.place, Message: "the workbook is damaged",
-			Hint: "open it in a spreadsheet program and save it again"}
+		return &FileError{Problem: diag.Problem{Place: diag.Place{File: w.place}, Message: "the workbook is damaged",
+			Hint: "open it in a spreadsheet program and save it again"}}
 	}
 	return readError(w.place, err)
 }
@@ -188,16 +191,18 @@ func (w *workbook) choose(name string) (sheetRef, error) {
 		names = append(names, s.name)
 	}
 	if name != "" {
-		return sheetRef{}, &FileError{Place: w.place, Message: fmt.Sprintf("there is no sheet %q", name),
-			Hint: "it has " + listColumns(names)}
+		return sheetRef{}, &FileError{Problem: diag.Problem{Place: diag.Place{File: w.place},
+			Message: fmt.Sprintf("there is no sheet %q", name),
+			Hint:    "it has " + listColumns(names)}}
 	}
 	for _, s := range w.sheets {
 		if !s.hidden {
 			return s, nil
 		}
 	}
-	return sheetRef{}, &FileError{Place: w.place, Message: "the workbook has no visible sheet",
-		Hint: "name one with sheet:"}
+	return sheetRef{}, &FileError{Problem: diag.Problem{Place: diag.Place{File: w.place},
+		Message: "the workbook has no visible sheet",
+		Hint:    "name one with sheet:"}}
 }
 
 func attribute(t xml.StartElement, name string) string {

@@ -14,6 +14,7 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources/charset"
 )
 
@@ -39,32 +40,13 @@ func (l Limits) allow(bytes int64) error {
 		limit = DefaultMemory
 	}
 	if bytes > limit {
-		return &Error{Message: fmt.Sprintf("it holds more values than are taken at once: they need about %d MB, and %d "+
+		return &diag.Problem{Message: fmt.Sprintf("it holds more values than are taken at once: they need about %d MB, and %d "+
 			"are allowed", bytes>>20, limit>>20), Hint: "send fewer records at once"}
 	}
 	if l.Room != nil && !l.Room(bytes) {
 		return ErrNoRoom
 	}
 	return nil
-}
-
-// Error says what is wrong with a body. It holds names and positions, never values.
-type Error struct {
-	Line    int // 1-based; 0 when it is not known
-	Message string
-	Hint    string
-}
-
-// Error gives place, cause and fix in one sentence.
-func (e *Error) Error() string {
-	s := e.Message
-	if e.Line > 0 {
-		s = fmt.Sprintf("line %d: %s", e.Line, s)
-	}
-	if e.Hint != "" {
-		s += "; " + e.Hint
-	}
-	return s
 }
 
 // JSON decodes one JSON value. Numbers become float64; integers that a float64 cannot hold exactly
@@ -102,7 +84,7 @@ func decode(text []byte, long bool) (any, error) {
 
 // notText says that a body is in another encoding than the one it was read in.
 func notText(what string, err error) error {
-	return &Error{Message: "the " + what + " is " + err.Error(),
+	return &diag.Problem{Message: "the " + what + " is " + err.Error(),
 		Hint: "send it in UTF-8, or name the encoding that it is in"}
 }
 
@@ -115,8 +97,9 @@ func careful(text []byte) (any, error) {
 		return nil, jsonError(text, err)
 	}
 	if _, err := d.Token(); err != io.EOF {
-		return nil, &Error{Line: lineAt(text, d.InputOffset()), Message: "more text follows the JSON value",
-			Hint: "send one value, or a list of several"}
+		return nil, &diag.Problem{Place: atLine(lineAt(text, d.InputOffset())),
+			Message: "more text follows the JSON value",
+			Hint:    "send one value, or a list of several"}
 	}
 	return Exact(v), nil
 }
@@ -179,7 +162,7 @@ func scan(text []byte, limit int) (found scanned, err error) {
 			switch c {
 			case '\\':
 				if n := halfPair(text[i:]); n > 0 {
-					return found, &Error{Line: lineAt(text, int64(i)),
+					return found, &diag.Problem{Place: atLine(lineAt(text, int64(i))),
 						Message: "half of a character is written as \\u and its other half is missing",
 						Hint:    "have the sender write whole characters, in UTF-8"}
 				} else if n < 0 {
@@ -208,7 +191,7 @@ func scan(text []byte, limit int) (found scanned, err error) {
 		case '{', '[':
 			memory += weighOpening(text[i:])
 			if depth++; limit > 0 && depth > limit {
-				return found, &Error{Line: lineAt(text, int64(i)),
+				return found, &diag.Problem{Place: atLine(lineAt(text, int64(i))),
 					Message: fmt.Sprintf("objects and lists are nested deeper than %d", limit), Hint: "send flatter data"}
 			}
 		case '}', ']':
@@ -258,22 +241,27 @@ func jsonError(text []byte, err error) error {
 	switch {
 	case errors.As(err, &syntax):
 		if syntax.Offset >= int64(len(text)) {
-			return &Error{Line: lineAt(text, syntax.Offset), Message: "the JSON ends too early",
+			return &diag.Problem{Place: atLine(lineAt(text, syntax.Offset)), Message: "the JSON ends too early",
 				Hint: "check that all of it was sent"}
 		}
-		return &Error{Line: lineAt(text, syntax.Offset),
+		return &diag.Problem{Place: atLine(lineAt(text, syntax.Offset)),
 			Message: fmt.Sprintf("this is not JSON at character %d", syntax.Offset),
 			Hint:    "check quotes, commas and brackets there"}
 	case err == io.EOF:
-		return &Error{Message: "the body is empty", Hint: "send a JSON object"}
+		return &diag.Problem{Message: "the body is empty", Hint: "send a JSON object"}
 	case err == io.ErrUnexpectedEOF:
-		return &Error{Line: lineAt(text, int64(len(text))), Message: "the JSON ends too early",
+		return &diag.Problem{Place: atLine(lineAt(text, int64(len(text)))), Message: "the JSON ends too early",
 			Hint: "check that all of it was sent"}
 	}
-	return &Error{Message: "this is not JSON", Hint: "check quotes, commas and brackets"}
+	return &diag.Problem{Message: "this is not JSON", Hint: "check quotes, commas and brackets"}
 }
 
 func lineAt(text []byte, offset int64) int {
 	offset = min(max(offset, 0), int64(len(text)))
 	return 1 + bytes.Count(text[:offset], []byte("\n"))
+}
+
+// atLine is a place in a body, which has no name.
+func atLine(line int) diag.Place {
+	return diag.Place{Range: diag.Range{Start: diag.Position{Line: line}}}
 }

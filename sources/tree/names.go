@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // members counts the members of all objects of a tree.
@@ -107,7 +109,7 @@ func step(inside bool, name string) string {
 
 // twice says where a name ends for the first and for the second time.
 func twice(text []byte, path string, first, second int64) error {
-	return &Error{Line: lineAt(text, second),
+	return &diag.Problem{Place: atLine(lineAt(text, second)),
 		Message: fmt.Sprintf("%s is given twice, at %s and %s", path, spot(text, first), spot(text, second)),
 		Hint:    "have the sender give every name once: it cannot be told which of the two values is meant"}
 }

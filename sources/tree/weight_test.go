@@ -6,6 +6,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // TestWeight compares what bodies are thought to take with what they do take: a limit of memory
@@ -72,7 +74,7 @@ func heapOf(do func() any) int64 {
 
 func TestMemoryLimit(t *testing.T) {
 	text := []byte("[" + strings.Repeat("{},", 100_000) + "{}]")
-	var bad *Error
+	var bad *diag.Problem
 	if _, err := JSON(text, Limits{Memory: 1 << 20}); !errors.As(err, &bad) ||
 		!strings.Contains(bad.Message, "more values") {
 		t.Errorf("too many values: %v", err)

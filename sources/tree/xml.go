@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources/charset"
 )
 
@@ -119,15 +120,16 @@ func parseXML(text []byte, limits Limits) (*element, error) {
 		}
 		switch t := token.(type) {
 		case xml.Directive:
-			return nil, &Error{Line: lineAt(text, d.InputOffset()), Message: "the XML has a document type declaration",
-				Hint: "send it without one"}
+			return nil, &diag.Problem{Place: atLine(lineAt(text, d.InputOffset())),
+				Message: "the XML has a document type declaration",
+				Hint:    "send it without one"}
 		case xml.StartElement:
 			if limits.Depth > 0 && len(stack) >= limits.Depth {
-				return nil, &Error{Line: lineAt(text, d.InputOffset()),
+				return nil, &diag.Problem{Place: atLine(lineAt(text, d.InputOffset())),
 					Message: fmt.Sprintf("elements are nested deeper than %d", limits.Depth), Hint: "send flatter data"}
 			}
 			if name := attributeTwice(t.Attr); name != "" {
-				return nil, &Error{Line: lineAt(text, d.InputOffset()),
+				return nil, &diag.Problem{Place: atLine(lineAt(text, d.InputOffset())),
 					Message: fmt.Sprintf("the attribute %s is given twice in %s", step(false, name), step(false, t.Name.Local)),
 					Hint:    "have the sender give every attribute once: it cannot be told which of the two values is meant"}
 			}
@@ -138,8 +140,9 @@ func parseXML(text []byte, limits Limits) (*element, error) {
 			} else if root == nil {
 				root = e
 			} else {
-				return nil, &Error{Line: lineAt(text, d.InputOffset()), Message: "a second document follows",
-					Hint: "send one document"}
+				return nil, &diag.Problem{Place: atLine(lineAt(text, d.InputOffset())),
+					Message: "a second document follows",
+					Hint:    "send one document"}
 			}
 			stack = append(stack, e)
 		case xml.EndElement:
@@ -148,30 +151,33 @@ func parseXML(text []byte, limits Limits) (*element, error) {
 			if len(stack) > 0 {
 				stack[len(stack)-1].text.Write(t)
 			} else if len(bytes.TrimSpace(t)) > 0 {
-				return nil, &Error{Line: lineAt(text, d.InputOffset()), Message: "there is text outside of the XML document",
-					Hint: "send the document alone"}
+				return nil, &diag.Problem{Place: atLine(lineAt(text, d.InputOffset())),
+					Message: "there is text outside of the XML document",
+					Hint:    "send the document alone"}
 			}
 		}
 	}
 	if root == nil {
-		return nil, &Error{Message: "the body holds no XML element", Hint: "send a form or a case"}
+		return nil, &diag.Problem{Message: "the body holds no XML element", Hint: "send a form or a case"}
 	}
 	return root, nil
 }
 
 func xmlError(text []byte, d *xml.Decoder, err error) error {
-	var own *Error
+	var own *diag.Problem
 	if errors.As(err, &own) {
 		return own
 	}
 	var syntax *xml.SyntaxError
 	if errors.As(err, &syntax) {
 		if strings.Contains(syntax.Msg, "unexpected EOF") {
-			return &Error{Line: syntax.Line, Message: "the XML ends too early", Hint: "check that all of it was sent"}
+			return &diag.Problem{Place: atLine(syntax.Line), Message: "the XML ends too early",
+				Hint: "check that all of it was sent"}
 		}
-		return &Error{Line: syntax.Line, Message: "this is not XML", Hint: "check tags, quotes and ampersands there"}
+		return &diag.Problem{Place: atLine(syntax.Line), Message: "this is not XML",
+			Hint: "check tags, quotes and ampersands there"}
 	}
-	return &Error{Line: lineAt(text, d.InputOffset()), Message: "this is not XML that can be read",
+	return &diag.Problem{Place: atLine(lineAt(text, d.InputOffset())), Message: "this is not XML that can be read",
 		Hint: "send UTF-8 text in well-formed XML"}
 }
 

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/charset"
 	"github.com/culvert/culvert/sources/tree"
@@ -69,7 +70,7 @@ func decode(header http.Header, body []byte, limits tree.Limits, fallback string
 			fmt.Sprintf("the content type %q is not understood", short(kind)),
 			"send application/json, application/xml or application/x-www-form-urlencoded"}
 	}
-	var bad *tree.Error
+	var bad *diag.Problem
 	if errors.As(err, &bad) {
 		return nil, &refusal{http.StatusUnprocessableEntity, bad.Error(), ""}
 	}

@@ -31,7 +31,7 @@ func (Kind) CheckAll(all []*rules.Rule, report func(diag.Diagnostic)) {
 
 func checkPair(path string, r, first *rules.Rule, report func(diag.Diagnostic)) {
 	place, other := r.Trigger.Config.Get("path").Place(), first.Trigger.Config.Get("path").Place()
-	d := diag.Diagnostic{Code: "webhook-path", Place: place,
+	d := diag.Diagnostic{Problem: diag.Problem{Code: "webhook-path", Place: place},
 		Related: []diag.Related{{Place: other, Message: "the other rule"}}}
 	switch {
 	case !r.Trigger.Config.Get("auth").Same(first.Trigger.Config.Get("auth")):

@@ -94,7 +94,7 @@ func (h *Handler) outcomes(w http.ResponseWriter, r *http.Request, seqs []int64,
 	told := make(map[int64]*outcome, len(list))
 	for i := range list {
 		o := &list[i]
-		told[o.Seq] = &outcome{State: o.State, Objects: o.Objects, Code: o.Code, Cause: o.Cause, Hint: o.Hint}
+		told[o.Seq] = &outcome{State: o.State, Objects: o.Objects, Code: o.Code, Cause: o.Message, Hint: o.Hint}
 	}
 	return told
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources"
 )
 
@@ -46,7 +47,8 @@ func answering(wait time.Duration) Route {
 
 func TestReplyWithTheOutcome(t *testing.T) {
 	t.Parallel()
-	failed := sources.Outcome{State: "failed", Code: "unknown-option", Cause: "no option is called Maybe", Hint: "add it"}
+	failed := sources.Outcome{State: "failed", Problem: diag.Problem{Code: "unknown-option",
+		Message: "no option is called Maybe", Hint: "add it"}}
 	for _, c := range []struct {
 		name, body string
 		wait       time.Duration
@@ -143,9 +145,9 @@ func TestReplyToCollect(t *testing.T) {
 		says    string
 	}{
 		{delivered, "The form was received. It is in DHIS2."},
-		{sources.Outcome{State: "failed", Cause: "no org unit is called Kilifii"},
+		{sources.Outcome{State: "failed", Problem: diag.Problem{Message: "no org unit is called Kilifii"}},
 			"The form was received. It is kept, but not in DHIS2: no org unit is called Kilifii."},
-		{sources.Outcome{State: "held", Cause: "rule anc is paused"},
+		{sources.Outcome{State: "held", Problem: diag.Problem{Message: "rule anc is paused"}},
 			"The form was received. It is kept, but not in DHIS2: rule anc is paused."},
 	} {
 		h, s := serve(t, answering(time.Minute))

@@ -53,7 +53,8 @@ type compiler struct {
 
 func (c *compiler) fault(n *yamlnode.Node, code, hint, format string, args ...any) {
 	c.failed = true
-	c.report(diag.Diagnostic{Code: code, Message: fmt.Sprintf(format, args...), Hint: hint, Place: n.Place()})
+	c.report(diag.Diagnostic{Problem: diag.Problem{Code: code, Message: fmt.Sprintf(format, args...), Hint: hint,
+		Place: n.Place()}})
 }
 
 // cache is how long answers may be used again.

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // Complete registers or withdraws a data set's completion. The error is an *Error; withdrawing what
@@ -18,7 +20,7 @@ func (c *Client) Complete(ctx context.Context, x Completion) error {
 	}
 	body, err := encodeCompletion(x)
 	if err != nil {
-		return &Error{Kind: Refused, Message: "the completion cannot be put as JSON", Err: err}
+		return &Error{Kind: Refused, Problem: diag.Problem{Message: "the completion cannot be put as JSON"}, Err: err}
 	}
 	a, err := c.do(ctx, request{method: http.MethodPost, path: "completeDataSetRegistrations", body: body})
 	if err != nil {

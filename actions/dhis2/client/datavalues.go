@@ -7,6 +7,8 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // ImportDataValues sends one group of data values and reads its reply per value. The error is an *Error.
@@ -22,7 +24,8 @@ func (c *Client) ImportDataValues(ctx context.Context, s *DataValueSet, o DataVa
 	}
 	body, err := encodeValues(s, minor)
 	if err != nil {
-		return nil, &Error{Kind: Refused, Message: "the data values cannot be put as JSON", Err: err}
+		return nil, &Error{Kind: Refused, Problem: diag.Problem{Message: "the data values cannot be put as JSON"},
+			Err: err}
 	}
 	a, err := c.do(ctx, request{method: http.MethodPost, path: "dataValueSets", query: o.query(), body: body})
 	if err != nil {

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"unicode/utf8"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // refusedByWindows is how Windows says that nothing listens; its number means nothing elsewhere.
@@ -71,7 +73,7 @@ func (c *Client) refused(a *answer, m *webMessage) *Error {
 		e.Detail = shorten(m.Message)
 		return e
 	}
-	e := &Error{Kind: Refused, Status: a.status, Code: m.ErrorCode, Detail: shorten(m.Message)}
+	e := &Error{Kind: Refused, Status: a.status, Problem: diag.Problem{Code: m.ErrorCode}, Detail: shorten(m.Message)}
 	switch {
 	case a.status >= 400 && a.status < 500 && aboutParameter(m.Message):
 		// The code is one of the API's, not of an import, where the same number means something else.
@@ -133,8 +135,8 @@ func (e *Error) Unreadable() bool {
 
 func (c *Client) overloaded(a *answer) *Error {
 	e := &Error{Kind: Overloaded, Status: a.status, RetryAfter: c.retryAfter(a), Detail: plainDetail(a),
-		Message: fmt.Sprintf("%s is away or overloaded (HTTP %d)", c.name, a.status),
-		Hint:    "nothing is lost: it is tried again by itself"}
+		Problem: diag.Problem{Message: fmt.Sprintf("%s is away or overloaded (HTTP %d)", c.name, a.status),
+			Hint: "nothing is lost: it is tried again by itself"}}
 	if a.status == http.StatusTooManyRequests {
 		e.Message = c.name + " asks for fewer requests (HTTP 429)"
 		e.Hint = "it is tried again by itself; set `limits: {requests_per_second: ...}` if this goes on"
@@ -144,8 +146,8 @@ func (c *Client) overloaded(a *answer) *Error {
 
 func (c *Client) unauthorized(a *answer) *Error {
 	e := &Error{Kind: Unauthorized, Status: a.status,
-		Message: fmt.Sprintf("%s refuses the credentials (HTTP %d)", c.name, a.status),
-		Hint:    "check `username` and `password` in culvert.yaml; an account with two-factor login needs a `token`"}
+		Problem: diag.Problem{Message: fmt.Sprintf("%s refuses the credentials (HTTP %d)", c.name, a.status),
+			Hint: "check `username` and `password` in culvert.yaml; an account with two-factor login needs a `token`"}}
 	if c.credentials.Token != "" || c.credentials.Bearer != "" {
 		e.Hint = "check `token` in culvert.yaml: it may have expired, been deleted, or be limited to other addresses or " +
 			"methods"
@@ -158,8 +160,8 @@ func (c *Client) unauthorized(a *answer) *Error {
 
 func (c *Client) forbidden(a *answer) *Error {
 	e := &Error{Kind: Forbidden, Status: a.status,
-		Message: "the user of " + c.name + " lacks the right to do this (HTTP 403)",
-		Hint:    "have an administrator add the authority that the detail names to the user's role"}
+		Problem: diag.Problem{Message: "the user of " + c.name + " lacks the right to do this (HTTP 403)",
+			Hint: "have an administrator add the authority that the detail names to the user's role"}}
 	if m := webMessageOf(a); m != nil {
 		e.Code, e.Detail = m.ErrorCode, shorten(m.Message)
 	}
@@ -190,20 +192,22 @@ func (c *Client) notDHIS2(status int, what, hint string) *Error {
 	if hint == "" {
 		hint = "check `url`, and any proxy, firewall or single sign-on before the server"
 	}
-	return &Error{Kind: NotDHIS2, Status: status, Message: fmt.Sprintf("%s: %s (HTTP %d)", c.name, what, status),
-		Hint: hint}
+	return &Error{Kind: NotDHIS2, Status: status,
+		Problem: diag.Problem{Message: fmt.Sprintf("%s: %s (HTTP %d)", c.name, what, status),
+			Hint: hint}}
 }
 
 // brokenReply is an answer that ends early or is no JSON: what was asked for may have been done or not.
 func (c *Client) brokenReply(a *answer, err error) *Error {
 	return &Error{Kind: Unreachable, Status: a.status, Err: err, Detail: plainDetail(a),
-		Message: fmt.Sprintf("the answer of %s cannot be read (HTTP %d)", c.name, a.status),
-		Hint:    "it is tried again by itself; if this goes on, look for a proxy that cuts or changes answers"}
+		Problem: diag.Problem{Message: fmt.Sprintf("the answer of %s cannot be read (HTTP %d)", c.name, a.status),
+			Hint: "it is tried again by itself; if this goes on, look for a proxy that cuts or changes answers"}}
 }
 
 // unreachable is a request that got no answer.
 func (c *Client) unreachable(err error) *Error {
-	e := &Error{Kind: Unreachable, Err: err, Message: "no answer from " + c.name, Hint: "it is tried again by itself"}
+	e := &Error{Kind: Unreachable, Err: err, Problem: diag.Problem{Message: "no answer from " + c.name,
+		Hint: "it is tried again by itself"}}
 	var dns *net.DNSError
 	var unknown x509.UnknownAuthorityError
 	var invalid x509.CertificateInvalidError

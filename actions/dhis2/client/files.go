@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"net/textproto"
 	"net/url"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // Upload is a file for a value of a tracked entity or event.
@@ -34,7 +36,7 @@ func (c *Client) UploadFile(ctx context.Context, u Upload) (uid string, err erro
 	}
 	body, form, err := u.encode()
 	if err != nil {
-		return "", &Error{Kind: Refused, Message: "the file cannot be put into a form", Err: err}
+		return "", &Error{Kind: Refused, Problem: diag.Problem{Message: "the file cannot be put into a form"}, Err: err}
 	}
 	a, err := c.do(ctx, request{method: http.MethodPost, path: filesPath, query: u.query(), body: body, form: form})
 	if err != nil {
@@ -62,8 +64,9 @@ func (c *Client) UploadFile(ctx context.Context, u Upload) (uid string, err erro
 		} `json:"response"`
 	}
 	if err := json.Unmarshal(a.body, &answer); err != nil || answer.Response.FileResource.ID == "" {
-		return "", &Error{Kind: NotDHIS2, Status: a.status, Message: c.name + " took a file and did not say under which uid",
-			Err: err}
+		return "", &Error{Kind: NotDHIS2, Status: a.status,
+			Problem: diag.Problem{Message: c.name + " took a file and did not say under which uid"},
+			Err:     err}
 	}
 	return answer.Response.FileResource.ID, nil
 }

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 const (
@@ -168,9 +170,10 @@ func (c *Client) findSome(ctx context.Context, q FindQuery, values []string, min
 	}
 	// Who is on the pages that follow is not known, and must not pass for nobody.
 	return nil, &Error{Kind: Refused,
-		Message: fmt.Sprintf("DHIS2 at %s finds more than %d people by the attribute %s", c.name, findPages*findPage-1,
+		Problem: diag.Problem{Message: fmt.Sprintf("DHIS2 at %s finds more than %d people by the attribute %s", c.name,
+			findPages*findPage-1,
 			q.Attribute),
-		Hint: "narrow the search: look people up by an attribute whose values are unique, or in one program"}
+			Hint: "narrow the search: look people up by an attribute whose values are unique, or in one program"}}
 }
 
 // escapeFilter writes a value so that its commas, colons and slashes do not end it.
@@ -194,6 +197,7 @@ func (c *Client) foundBy(text json.RawMessage, q FindQuery, values []string) (Fo
 		}
 	}
 	return Found{}, false, &Error{Kind: Refused, Request: true,
-		Message: "DHIS2 at " + c.name + " finds people by the attribute " + q.Attribute + " but does not show it",
-		Hint:    "look it up in a program that has the attribute, or make it an attribute of the tracked entity type"}
+		Problem: diag.Problem{Message: "DHIS2 at " + c.name + " finds people by the attribute " + q.Attribute +
+			" but does not show it",
+			Hint: "look it up in a program that has the attribute, or make it an attribute of the tracked entity type"}}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // FollowUp marks an aggregate value for follow-up, or takes the mark away.
@@ -27,7 +29,8 @@ func (c *Client) MarkFollowUps(ctx context.Context, list []FollowUp) error {
 	}
 	body, err := encodeFollowUps(list)
 	if err != nil {
-		return &Error{Kind: Refused, Message: "the follow-up marks cannot be put as JSON", Err: err}
+		return &Error{Kind: Refused, Problem: diag.Problem{Message: "the follow-up marks cannot be put as JSON"},
+			Err: err}
 	}
 	a, err := c.do(ctx, request{method: http.MethodPut, path: followUpPath, body: body})
 	if err != nil {
@@ -47,7 +50,8 @@ func encodeFollowUps(list []FollowUp) ([]byte, error) {
 func (p *Preview) MarkFollowUps(_ context.Context, list []FollowUp) error {
 	body, err := encodeFollowUps(list)
 	if err != nil {
-		return &Error{Kind: Refused, Message: "the follow-up marks cannot be put as JSON", Err: err}
+		return &Error{Kind: Refused, Problem: diag.Problem{Message: "the follow-up marks cannot be put as JSON"},
+			Err: err}
 	}
 	p.note(http.MethodPut, followUpPath, nil, body)
 	return nil

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // Message is one that people find in the inbox of DHIS2.
@@ -17,7 +19,7 @@ func (c *Client) SendMessage(ctx context.Context, m Message) error {
 	body, err := json.Marshal(map[string]any{"subject": m.Subject, "text": m.Text, "users": references(m.Users),
 		"userGroups": references(m.Groups)})
 	if err != nil {
-		return &Error{Kind: Refused, Message: "the message cannot be put as JSON", Err: err}
+		return &Error{Kind: Refused, Problem: diag.Problem{Message: "the message cannot be put as JSON"}, Err: err}
 	}
 	a, err := c.do(ctx, request{method: http.MethodPost, path: "messageConversations", body: body})
 	if err != nil {

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // OrgUnit is an org unit as DHIS2 is to have it. What it does not name stays as it is.
@@ -104,8 +106,9 @@ func (c *Client) orgUnits(ctx context.Context, filters ...string) ([]heldOrgUnit
 		}
 		h := heldOrgUnit{}
 		if err := errors.Join(json.Unmarshal(text, &o), json.Unmarshal(text, &h.values)); err != nil {
-			return nil, &Error{Kind: Refused, Message: c.name + " tells of an org unit in a form that is not understood",
-				Err: err}
+			return nil, &Error{Kind: Refused,
+				Problem: diag.Problem{Message: c.name + " tells of an org unit in a form that is not understood"},
+				Err:     err}
 		}
 		h.id, h.path, h.parent = o.ID, o.Path, o.Parent
 		h.groups, h.programs, h.dataSets = idsOf(o.Groups), idsOf(o.Programs), idsOf(o.DataSets)
@@ -239,7 +242,7 @@ func (c *Client) writeOrgUnit(ctx context.Context, method, path, form string, wh
 	if what != nil {
 		var err error
 		if r.body, err = json.Marshal(what); err != nil {
-			return &Error{Kind: Refused, Message: "the org unit cannot be put as JSON", Err: err}
+			return &Error{Kind: Refused, Problem: diag.Problem{Message: "the org unit cannot be put as JSON"}, Err: err}
 		}
 	}
 	a, err := c.do(ctx, r)

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // Transfer gives a tracked entity's data of a program to an org unit, whose people may see and change it from then on.
@@ -59,9 +61,9 @@ func (c *Client) Transfer(ctx context.Context, x Transfer) error {
 		return err
 	}
 	if owner, err = c.owner(ctx, x); err == nil && owner != x.OrgUnit {
-		return &Error{Kind: Refused, Status: http.StatusConflict, Code: "not-transferred",
+		return &Error{Kind: Refused, Status: http.StatusConflict, Problem: diag.Problem{Code: "not-transferred",
 			Message: c.name + " answered that all went well, and did not transfer the person",
-			Hint:    "see that the org unit is assigned to the program and still there, then sync and replay the record"}
+			Hint:    "see that the org unit is assigned to the program and still there, then sync and replay the record"}}
 	}
 	return nil // one that may not be read any more has been given away
 }

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // Preview stands for a server of one version that holds nothing, takes everything, and notes each
@@ -46,8 +48,9 @@ func (p *Preview) Ping(context.Context) error { return nil }
 func (p *Preview) ImportTracker(_ context.Context, payload *TrackerPayload, o TrackerOptions) (*TrackerReport, error) {
 	body, err := encodePayload(payload, p.Minor, o)
 	if err != nil {
-		return nil, &Error{Kind: Refused, Message: "a write cannot be put as JSON: " + err.Error(),
-			Hint: "look for a geometry that is no GeoJSON", Err: err}
+		return nil, &Error{Kind: Refused,
+			Problem: diag.Problem{Message: "a write cannot be put as JSON: " + err.Error(),
+				Hint: "look for a geometry that is no GeoJSON"}, Err: err}
 	}
 	p.note(http.MethodPost, "tracker", o.query(), body)
 	if p.enrollments == nil {
@@ -70,7 +73,8 @@ func (p *Preview) ImportTracker(_ context.Context, payload *TrackerPayload, o Tr
 func (p *Preview) ImportDataValues(_ context.Context, s *DataValueSet, o DataValueOptions) (*DataValueReport, error) {
 	body, err := encodeValues(s, p.Minor)
 	if err != nil {
-		return nil, &Error{Kind: Refused, Message: "the data values cannot be put as JSON", Err: err}
+		return nil, &Error{Kind: Refused, Problem: diag.Problem{Message: "the data values cannot be put as JSON"},
+			Err: err}
 	}
 	p.note(http.MethodPost, "dataValueSets", o.query(), body)
 	return &DataValueReport{Completed: s.CompleteDate != ""}, nil
@@ -84,7 +88,7 @@ func (p *Preview) Complete(_ context.Context, x Completion) error {
 	}
 	body, err := encodeCompletion(x)
 	if err != nil {
-		return &Error{Kind: Refused, Message: "the completion cannot be put as JSON", Err: err}
+		return &Error{Kind: Refused, Problem: diag.Problem{Message: "the completion cannot be put as JSON"}, Err: err}
 	}
 	p.note(http.MethodPost, "completeDataSetRegistrations", nil, body)
 	return nil

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // readChunk is how many uids go into one address: about 5 KB of the 8 KB that servers take for an
@@ -154,7 +156,8 @@ func (r *reader) read(ctx context.Context, uids []string) error {
 	}
 	var objects []json.RawMessage
 	if minor >= programsAsked && r.collection != "trackedEntities" && r.more == nil {
-		err = &Error{Kind: Refused, Status: http.StatusBadRequest, Message: "a list needs a program"} // not worth a request
+		err = &Error{Kind: Refused, Status: http.StatusBadRequest,
+			Problem: diag.Problem{Message: "a list needs a program"}} // not worth a request
 	} else {
 		objects, err = r.list(ctx, uids, minor)
 	}

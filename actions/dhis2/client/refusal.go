@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 const insteadOfDHIS2 = "a web page came instead of DHIS2's answer: a login page, a proxy or a firewall"
@@ -35,11 +37,11 @@ func (c *Client) requestRefused(r request, page *answer) *Error {
 		return c.requestMistaken(page.status, text)
 	}
 	e := &Error{Kind: Refused, Status: page.status, Request: page.status < 500, Detail: shorten(text),
-		Message: fmt.Sprintf("%s answers %s /api/%s with a web page (HTTP %d), though it answers other requests", c.name,
+		Problem: diag.Problem{Message: fmt.Sprintf("%s answers %s /api/%s with a web page (HTTP %d), though it answers other requests", c.name,
 			r.method,
 			strings.TrimPrefix(r.path, "/"), page.status),
-		Hint: "see the detail for what the page says; ask whoever runs the server whether a proxy or firewall before it " +
-			"refuses some requests"}
+			Hint: "see the detail for what the page says; ask whoever runs the server whether a proxy or firewall before it " +
+				"refuses some requests"}}
 	if page.status == http.StatusNotFound {
 		e.Message = fmt.Sprintf("there is no /api/%s at %s (HTTP 404), though it answers other requests",
 			strings.TrimPrefix(r.path, "/"), c.name)
@@ -54,10 +56,10 @@ func (c *Client) requestRefused(r request, page *answer) *Error {
 // requestMistaken is a refusal that speaks of a parameter: Culvert asked in a way that this server does not take.
 func (c *Client) requestMistaken(status int, words string) *Error {
 	return &Error{Kind: Refused, Status: status, Request: true, Detail: shorten(words),
-		Message: fmt.Sprintf("Culvert asked %s in a way that its version does not take (HTTP %d): %s", c.name, status,
+		Problem: diag.Problem{Message: fmt.Sprintf("Culvert asked %s in a way that its version does not take (HTTP %d): %s", c.name, status,
 			firstSentence(words)),
-		Hint: "this is a mistake of Culvert, not of the record: update Culvert, then replay the record; please report " +
-			"it if it stays"}
+			Hint: "this is a mistake of Culvert, not of the record: update Culvert, then replay the record; please report " +
+				"it if it stays"}}
 }
 
 // parameterWords are how DHIS2 and its web server speak of parameters. They hold names of

@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // request is one call of the API.
@@ -152,8 +154,9 @@ func (c *Client) judge(r request, a *answer) *Error {
 	case a.status == http.StatusTooManyRequests, a.status >= 502 && a.status <= 504:
 		return c.overloaded(a)
 	case a.status == http.StatusRequestEntityTooLarge:
-		return &Error{Kind: Refused, Status: a.status, Message: c.name + " or a proxy before it finds the request too large",
-			Hint: "it is sent again in smaller parts; raise client_max_body_size (nginx) or LimitRequestBody (Apache)"}
+		return &Error{Kind: Refused, Status: a.status,
+			Problem: diag.Problem{Message: c.name + " or a proxy before it finds the request too large",
+				Hint: "it is sent again in smaller parts; raise client_max_body_size (nginx) or LimitRequestBody (Apache)"}}
 	case html && a.status >= 500:
 		return c.overloaded(a).instead(a)
 	case a.status == http.StatusNotFound && webMessageOf(a) == nil:

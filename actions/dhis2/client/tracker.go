@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // ImportTracker sends a tracker import and reads its reply per object. The error is an *Error when
@@ -24,8 +26,9 @@ func (c *Client) ImportTracker(ctx context.Context, p *TrackerPayload, o Tracker
 	}
 	body, err := encodePayload(p, minor, o)
 	if err != nil {
-		return nil, &Error{Kind: Refused, Message: "a write cannot be put as JSON: " + err.Error(),
-			Hint: "look for a geometry that is no GeoJSON", Err: err}
+		return nil, &Error{Kind: Refused,
+			Problem: diag.Problem{Message: "a write cannot be put as JSON: " + err.Error(),
+				Hint: "look for a geometry that is no GeoJSON"}, Err: err}
 	}
 	a, err := c.do(ctx, request{method: http.MethodPost, path: "tracker", query: o.query(), body: body})
 	if err != nil {
@@ -152,9 +155,10 @@ func fatal(err error) bool {
 }
 
 func (c *Client) jobUnknown(id string, err error) *Error {
-	return &Error{Kind: Unreachable, Err: err, Message: fmt.Sprintf("what became of the import job %s at %s is not known",
-		id, c.name),
-		Hint: "it is sent again by itself, which changes nothing that has been written"}
+	return &Error{Kind: Unreachable, Err: err,
+		Problem: diag.Problem{Message: fmt.Sprintf("what became of the import job %s at %s is not known",
+			id, c.name),
+			Hint: "it is sent again by itself, which changes nothing that has been written"}}
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

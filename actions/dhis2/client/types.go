@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // TrackerPayload is a tracker import: four flat lists, children naming their parents by uid.
@@ -290,13 +292,11 @@ const (
 // Error is a request that failed as a whole. Its text names server, cause and fix and holds no data
 // of records and no secret.
 type Error struct {
-	Kind       FailureKind
-	Status     int    // HTTP status, 0 when there was none
-	Code       string // the server's error code, if any
-	Message    string // plain words
-	Hint       string
-	Detail     string // the server's own words, shortened; may hold data: journal only
-	RetryAfter time.Duration
+	diag.Problem // its code is the server's, if any
+	Kind         FailureKind
+	Status       int    // HTTP status, 0 when there was none
+	Detail       string // the server's own words, shortened; may hold data: journal only
+	RetryAfter   time.Duration
 	// Request: it is the request itself that is at fault (a parameter, or a page came in place of an
 	// answer while the server answers others), not what the records hold. Asking again is of no use.
 	Request bool

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // The versions that the client knows the ways of.
@@ -103,8 +105,9 @@ func (c *Client) writable(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	if minor < OldestVersion {
-		return 0, &Error{Kind: NotDHIS2, Message: fmt.Sprintf("%s is DHIS2 %s, older than 2.%d", c.name, full, OldestVersion),
-			Hint: "upgrade the server: its tracker import cannot be used safely"}
+		return 0, &Error{Kind: NotDHIS2, Problem: diag.Problem{Message: fmt.Sprintf("%s is DHIS2 %s, older than 2.%d",
+			c.name, full, OldestVersion),
+			Hint: "upgrade the server: its tracker import cannot be used safely"}}
 	}
 	return minor, nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/actions/dhis2/client"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // OfRequest is the outcome of what was in a request that failed as a whole.
@@ -15,8 +16,7 @@ func OfRequest(err error) actions.Outcome {
 	if !errors.As(err, &e) {
 		return Later("the request could not be made", err)
 	}
-	o := actions.Outcome{Status: actions.Retry, Code: e.Code, Cause: e.Message, Hint: e.Hint, Detail: e.Detail,
-		RetryAfter: e.RetryAfter}
+	o := actions.Outcome{Status: actions.Retry, Problem: e.Problem, Detail: e.Detail, RetryAfter: e.RetryAfter}
 	switch e.Kind {
 	case client.Unauthorized:
 		o.Class, o.Code = actions.ClassCredentials, cmp.Or(o.Code, "credentials")
@@ -57,8 +57,9 @@ func refused(e *client.Error, o actions.Outcome) actions.Outcome {
 // Later is the outcome of what could not be tried for a reason of our own that passes.
 func Later(cause string, err error) actions.Outcome {
 	return actions.Outcome{
-		Status: actions.Retry, Class: actions.ClassTransient, Code: "not-ready", Cause: cause, Detail: err.Error(),
-		Hint: "it is tried again by itself",
+		Status: actions.Retry, Class: actions.ClassTransient, Problem: diag.Problem{Code: "not-ready", Message: cause,
+			Hint: "it is tried again by itself"},
+		Detail: err.Error(),
 	}
 }
 

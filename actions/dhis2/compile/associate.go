@@ -60,6 +60,7 @@ func (v *valued) nobody(out value.Result, r rules.Result) *rules.Failure {
 	if v.people == nil || out.Found || v.DeclaresMissing() || !rules.IsNoAnswer(out.Text) {
 		return nil
 	}
-	return v.failure(&value.Problem{Code: "placeholder", Message: `holds a word for "no answer", and would name a person`},
+	return v.failure(&diag.Problem{Code: "placeholder",
+		Message: `holds a word for "no answer", and would name a person`},
 		r)
 }

@@ -166,11 +166,11 @@ func (a *attributeCombo) eval(s *rules.Scope, on time.Time) (uid, name string, e
 		return "", "", err
 	}
 	if closed := a.w.closedOption(combo, on); closed != "" {
-		return "", "", &rules.Failure{
+		return "", "", &rules.Failure{Problem: diag.Problem{
 			Code: "category-option-closed", Place: placeOf(place), Field: "attribute_category_options",
 			Message: fmt.Sprintf("the category option %q does not cover the day of the data", closed),
 			Hint:    "choose another option, or change its dates in DHIS2 and sync",
-		}
+		}}
 	}
 	return combo.ID, combo.Name, nil
 }
@@ -209,22 +209,22 @@ func comboOf(w *env, combo string, f *rules.Field, key string, s *rules.Scope) (
 				near = append(near, o.Name)
 			}
 		}
-		return nil, &rules.Failure{
+		return nil, &rules.Failure{Problem: diag.Problem{
 			Code: "unknown-category-option-combo", Place: placeOf(f), Field: key, Column: f.Column(), Value: private(r.Value),
 			Message: fmt.Sprintf("%q fits no single combination of the last sync", key),
 			Hint:    nearest(near, "") + " Map it to the name, code or uid of one",
-		}
+		}}
 	}
 	return found, nil
 }
 
 // severalFit is the failure of a value that is the name of several objects.
 func severalFit(code string, f *rules.Field, key string, v any, ambiguous []string) *rules.Failure {
-	return &rules.Failure{
+	return &rules.Failure{Problem: diag.Problem{
 		Code: code, Place: placeOf(f), Field: key, Value: private(v),
 		Message: fmt.Sprintf("%q is the name of several objects of the last sync", key),
 		Hint:    "use the code or uid of the one that is meant: " + diag.Names(ambiguous[:min(5, len(ambiguous))], "or"),
-	}
+	}}
 }
 
 func (a *attributeCombo) fromParts(s *rules.Scope) (*metadata.CategoryOptionCombo, *rules.Field, error) {
@@ -240,11 +240,11 @@ func (a *attributeCombo) fromParts(s *rules.Scope) (*metadata.CategoryOptionComb
 			return nil, nil, severalFit("ambiguous-category-option", part.field, part.category, r.Value, ambiguous)
 		}
 		if option == nil {
-			return nil, nil, &rules.Failure{
+			return nil, nil, &rules.Failure{Problem: diag.Problem{
 				Code: "unknown-category-option", Place: placeOf(part.field), Field: part.category, Value: private(r.Value),
 				Message: fmt.Sprintf("%q fits no single category option of the last sync", part.category),
 				Hint:    "map it to the name, code or uid of one",
-			}
+			}}
 		}
 		chosen = append(chosen, option.ID)
 	}
@@ -254,11 +254,11 @@ func (a *attributeCombo) fromParts(s *rules.Scope) (*metadata.CategoryOptionComb
 			return combo, a.parts[0].field, nil
 		}
 	}
-	return nil, nil, &rules.Failure{
+	return nil, nil, &rules.Failure{Problem: diag.Problem{
 		Code: "unknown-category-option-combo", Place: placeOf(a.parts[0].field), Field: "attribute_category_options",
 		Message: "the category options do not make a combination of the last sync",
 		Hint:    "check them, or update category option combinations in DHIS2 and sync",
-	}
+	}}
 }
 
 // categoriesOf gives the categories of a combination, in its order.

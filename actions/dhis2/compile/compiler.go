@@ -38,12 +38,13 @@ func (c *compiler) use(id string, place diag.Place) {
 // errorAt reports a mistake that keeps the action from being used.
 func (c *compiler) errorAt(place diag.Place, code, hint, format string, args ...any) {
 	c.failed = true
-	c.spec.Report(diag.Diagnostic{Code: code, Place: place, Hint: hint, Message: fmt.Sprintf(format, args...)})
+	c.spec.Report(diag.Diagnostic{Problem: diag.Problem{Code: code, Place: place, Hint: hint,
+		Message: fmt.Sprintf(format, args...)}})
 }
 
 func (c *compiler) warnAt(place diag.Place, code, hint, format string, args ...any) {
-	c.spec.Report(diag.Diagnostic{Severity: diag.Warning, Code: code, Place: place, Hint: hint,
-		Message: fmt.Sprintf(format, args...)})
+	c.spec.Report(diag.Diagnostic{Severity: diag.Warning, Problem: diag.Problem{Code: code, Place: place, Hint: hint,
+		Message: fmt.Sprintf(format, args...)}})
 }
 
 // node gives the value of a key, or nil when it is absent.

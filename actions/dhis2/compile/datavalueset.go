@@ -160,12 +160,12 @@ func (v *valuesPlan) plan(s *rules.Scope, p *plan) error {
 	}
 	if attCombo == "" || attCombo == v.x.DefaultOptionCombo() {
 		if v.combo.divides() {
-			return &rules.Failure{
+			return &rules.Failure{Problem: diag.Problem{
 				Code: "attribute-combo-missing", Place: placeOf(v.combo.field), Field: "attribute_option_combo",
 				Column:  v.combo.field.Column(),
 				Message: fmt.Sprintf(`"attribute_option_combo" is blank, and the data set %q is divided`, v.set.Name),
 				Hint:    "fill it in at the source, or give a default in the rule",
-			}
+			}}
 		}
 		attCombo, attName = v.x.DefaultOptionCombo(), ""
 	}
@@ -218,10 +218,10 @@ func (v *valuesPlan) fillCell(s *rules.Scope, c *cellField, w *object.DataValue,
 			return err
 		}
 		if combo == nil && c.combo == "" {
-			return &rules.Failure{
+			return &rules.Failure{Problem: diag.Problem{
 				Code: "blank-value", Place: placeOf(c.comboOf), Field: "category_option_combo",
 				Message: `"category_option_combo" is blank`, Hint: "fill it in at the source, or give a default in the rule",
-			}
+			}}
 		}
 		if combo != nil && combo.ID != c.combo {
 			w.Cell.CategoryOptionCombo, w.Combo = combo.ID, combo.Name

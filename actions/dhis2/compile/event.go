@@ -326,11 +326,11 @@ func eventID(e *rules.Expr, s *rules.Scope, spec *rules.ActionSpec) (string, err
 		err = e.EditedID(s, "event_id", id)
 	}
 	if err == nil && id == "" {
-		err = &rules.Failure{
+		err = &rules.Failure{Problem: diag.Problem{
 			Code: "blank-value", Place: e.Place, Field: "event_id",
 			Message: `"event_id" is blank, so the event cannot be told from others`,
 			Hint:    "fill it in at the source, or leave event_id out",
-		}
+		}}
 	}
 	return id, err
 }

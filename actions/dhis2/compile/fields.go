@@ -130,8 +130,9 @@ func (v *valued) attached(s *rules.Scope, in *any) (later value.Result, missing 
 	}
 	a, err := s.Attachment(name)
 	if e, ok := errors.AsType[*rules.AttachmentError](err); ok {
-		return value.Result{}, false, &rules.Failure{Code: e.Code, Place: v.place(), Field: v.name, Column: v.Column(),
-			Value: private(name), Message: fmt.Sprintf("%q %s", v.name, e.Message), Hint: e.Hint}
+		return value.Result{}, false, &rules.Failure{Problem: diag.Problem{Code: e.Code, Place: v.place(),
+			Field: v.name, Column: v.Column(),
+			Value: private(name), Message: fmt.Sprintf("%q %s", v.name, e.Message), Hint: e.Hint}}
 	}
 	if a != nil {
 		return v.kind.Later(a.Name, a.Key, a.Fetch), false, nil
@@ -143,11 +144,11 @@ func (v *valued) attached(s *rules.Scope, in *any) (later value.Result, missing 
 // several parts, each with the whole form and some of the photos, so that a photo that is not there
 // comes, or came, with another.
 func (v *valued) notAttached(name any) *rules.Failure {
-	return &rules.Failure{
+	return &rules.Failure{Problem: diag.Problem{
 		Code: "file-not-attached", Place: v.place(), Field: v.name, Column: v.Column(), Value: private(name),
 		Message: fmt.Sprintf("%q names a file that did not come with this part of the record", v.name),
 		Hint:    "nothing, when the source sends a record's files in several parts; else see that it sends the file",
-	}
+	}}
 }
 
 // attachmentsKey is where sources put the files that come with a record: by their names, each {name, type, base64}.
@@ -170,11 +171,11 @@ func (v *valued) blank() (string, state, error) {
 	case rules.BlankClear:
 		return "", stateClear, nil
 	case rules.BlankFail:
-		return "", 0, &rules.Failure{
+		return "", 0, &rules.Failure{Problem: diag.Problem{
 			Code: "blank-value", Place: v.place(), Field: v.name, Column: v.Column(),
 			Message: fmt.Sprintf("%q is blank",
 				v.name), Hint: "fill it in at the source, or say blank: omit or a default in the rule",
-		}
+		}}
 	}
 	return "", stateOmit, nil
 }
@@ -200,15 +201,15 @@ func placeOf(f *rules.Field) diag.Place {
 }
 
 // failure names field, rule line and fix; the value stays private.
-func (v *valued) failure(p *value.Problem, r rules.Result) *rules.Failure {
+func (v *valued) failure(p *diag.Problem, r rules.Result) *rules.Failure {
 	in := r.In
 	if in == nil {
 		in = r.Value // of a default
 	}
-	f := &rules.Failure{
+	f := &rules.Failure{Problem: diag.Problem{
 		Code: p.Code, Place: v.place(), Field: v.name, Column: v.Column(), Value: private(in),
 		Message: fmt.Sprintf("%q %s", v.name, p.Message), Hint: v.kind.Hint(p, r.Value),
-	}
+	}}
 	if f.Value != "" && rules.IsNoAnswer(f.Value) {
 		f.Hint = "if this is how the source writes that there is no answer, declare it: missing: [...] on the trigger or " +
 			"the field makes it blank"
@@ -362,7 +363,7 @@ func mapCode(code string) string {
 	return "map-wrong-value"
 }
 
-func (c *compiler) hint(kind *value.Kind, p *value.Problem, v any) string {
+func (c *compiler) hint(kind *value.Kind, p *diag.Problem, v any) string {
 	if p.Code == "unknown-option" {
 		s, _ := value.Text(v, nil)
 		return diag.Suggest(s, kind.Options.Names(), "options of "+kind.Options.Name)

@@ -141,7 +141,7 @@ func (g *geometryField) eval(s *rules.Scope) (json.RawMessage, error) {
 	}
 	if g.kind != "" {
 		if shape = shape.As(g.kind); shape == nil {
-			return nil, g.failure(in, &value.Problem{
+			return nil, g.failure(in, &diag.Problem{
 				Code: "wrong-type", Message: "is another kind of shape than the " + g.kind + " that DHIS2 asks for here",
 				Hint: "send a " + g.kind + ", or choose another feature type in DHIS2 and sync",
 			})
@@ -167,7 +167,7 @@ func (g *geometryField) read(s *rules.Scope) (shape *geo.Shape, in any, err erro
 		case err != nil || len(parts) == 0:
 			return nil, nil, err
 		case len(parts) == 1:
-			return nil, nil, g.failure(parts, &value.Problem{Code: "wrong-type",
+			return nil, nil, g.failure(parts, &diag.Problem{Code: "wrong-type",
 				Message: "has one of latitude and longitude, and not the other", Hint: "give both in the source, or none"})
 		}
 		in = parts
@@ -218,13 +218,13 @@ func (g *geometryField) halves(s *rules.Scope) (map[string]any, error) {
 	return parts, nil
 }
 
-func (g *geometryField) failure(in any, p *value.Problem) *rules.Failure {
+func (g *geometryField) failure(in any, p *diag.Problem) *rules.Failure {
 	f := g.field
 	if f == nil {
 		f = g.lat
 	}
-	return &rules.Failure{
+	return &rules.Failure{Problem: diag.Problem{
 		Code: p.Code, Place: placeOf(f), Field: "geometry", Column: f.Column(), Value: private(in),
 		Message: `"geometry" ` + p.Message, Hint: p.Hint,
-	}
+	}}
 }

@@ -99,11 +99,11 @@ func (k *kind) Name() string { return k.name }
 // Compile checks an action of a rule; see actions.Kind.
 func (k *kind) Compile(spec *rules.ActionSpec) actions.Action {
 	if k.env.x == nil {
-		spec.Report(diag.Diagnostic{
+		spec.Report(diag.Diagnostic{Problem: diag.Problem{
 			Code: "no-snapshot", Place: spec.Place,
 			Message: `"` + k.name + `" cannot be checked: there is no metadata of its server yet`,
 			Hint:    "run culvert sync first",
-		})
+		}})
 		return nil
 	}
 	c := &compiler{env: k.env, spec: spec}

@@ -202,8 +202,9 @@ func (p *namedPlan) elementOf(s *rules.Scope) (*metadata.DataElement, error) {
 }
 
 func (p *namedPlan) fail(f *rules.Field, key, code, message, hint string, in any) *rules.Failure {
-	failure := &rules.Failure{Code: code, Field: key, Place: p.spec.Place, Message: fmt.Sprintf("%q %s", key, message),
-		Hint: hint}
+	failure := &rules.Failure{Problem: diag.Problem{Code: code, Field: key, Place: p.spec.Place,
+		Message: fmt.Sprintf("%q %s", key, message),
+		Hint:    hint}}
 	if f != nil {
 		failure.Place, failure.Column = placeOf(f), f.Column()
 	}

@@ -15,10 +15,10 @@ func (c *compiler) found(n *yamlnode.Node, ok bool, collection, what string, amb
 	case ok:
 		if _, now, renamed := c.x.Renamed(collection, n.Value); renamed {
 			c.spec.Report(diag.Diagnostic{
-				Severity: diag.Warning, Code: "renamed", Place: n.Place(),
-				Message: what + ` "` + n.Value + `" is now called "` + now + `"`,
-				Hint:    "culvert validate --fix-names writes the new name",
-				Fix:     &diag.Fix{Place: n.Place(), Text: now},
+				Severity: diag.Warning, Problem: diag.Problem{Code: "renamed", Place: n.Place(),
+					Message: what + ` "` + n.Value + `" is now called "` + now + `"`,
+					Hint:    "culvert validate --fix-names writes the new name"},
+				Fix: &diag.Fix{Place: n.Place(), Text: now},
 			})
 		}
 		return true

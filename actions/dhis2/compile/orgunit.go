@@ -150,22 +150,22 @@ func (f *orgUnitField) find(v any) (*metadata.OrgUnit, error) {
 
 // problem says why data of a day may not go to an org unit. The tracker takes data of closed org
 // units without a word; Culvert does not.
-func (f *orgUnitField) problem(o *metadata.OrgUnit, on time.Time) *value.Problem {
+func (f *orgUnitField) problem(o *metadata.OrgUnit, on time.Time) *diag.Problem {
 	switch {
 	case f.to.has != nil && !f.to.has(o.ID):
-		return &value.Problem{Code: "org-unit-not-assigned",
+		return &diag.Problem{Code: "org-unit-not-assigned",
 			Message: fmt.Sprintf("the org unit %q is not assigned to %s", o.Name, f.to.what),
 			Hint:    "assign it in DHIS2 and sync, or send the data elsewhere"}
 	case o.ClosedDate != "" && !on.Before(day(o.ClosedDate).AddDate(0, 0, 1)):
-		return &value.Problem{Code: "org-unit-closed",
+		return &diag.Problem{Code: "org-unit-closed",
 			Message: fmt.Sprintf("the org unit %q was closed on %s", o.Name, o.ClosedDate[:min(10, len(o.ClosedDate))]),
 			Hint:    "send the data to the org unit that took over, or open it again in DHIS2 and sync"}
 	case f.to.open && o.OpeningDate != "" && !on.IsZero() && on.Before(day(o.OpeningDate)):
-		return &value.Problem{Code: "org-unit-not-open",
+		return &diag.Problem{Code: "org-unit-not-open",
 			Message: fmt.Sprintf("the org unit %q opens on %s only", o.Name, o.OpeningDate[:min(10, len(o.OpeningDate))]),
 			Hint:    "check the date of the record, or the opening date in DHIS2"}
 	case !f.to.anywhere && f.w.x.Snapshot.User.ID != "" && !f.w.x.InCaptureScope(o.ID):
-		return &value.Problem{Code: "org-unit-out-of-scope",
+		return &diag.Problem{Code: "org-unit-out-of-scope",
 			Message: fmt.Sprintf("the user %q may not capture data at the org unit %q", f.w.x.Snapshot.User.Username, o.Name),
 			Hint:    "give the user a capture org unit above it, then sync"}
 	}
@@ -173,8 +173,9 @@ func (f *orgUnitField) problem(o *metadata.OrgUnit, on time.Time) *value.Problem
 }
 
 func (f *orgUnitField) fail(code, message, hint string, in any) *rules.Failure {
-	failure := &rules.Failure{Code: code, Place: placeOf(f.Field), Field: "org_unit", Message: `"org_unit" ` + message,
-		Hint: hint}
+	failure := &rules.Failure{Problem: diag.Problem{Code: code, Place: placeOf(f.Field), Field: "org_unit",
+		Message: `"org_unit" ` + message,
+		Hint:    hint}}
 	if in != nil {
 		failure.Value = private(in)
 	}

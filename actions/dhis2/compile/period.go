@@ -9,6 +9,7 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/value"
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/dateformat"
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/period"
 )
 
@@ -77,7 +78,7 @@ func (f *periodField) eval(s *rules.Scope) (period.Period, time.Time, error) {
 		return period.Period{}, time.Time{}, err
 	}
 	if r.Blank {
-		return period.Period{}, time.Time{}, f.fail(&value.Problem{Code: "blank-value", Message: "is blank",
+		return period.Period{}, time.Time{}, f.fail(&diag.Problem{Code: "blank-value", Message: "is blank",
 			Hint: "fill it in at the source, or give a default in the rule"}, nil)
 	}
 	p, problem := f.read(r.Value)
@@ -93,9 +94,10 @@ func (f *periodField) eval(s *rules.Scope) (period.Period, time.Time, error) {
 	return p, at, f.open(p, r.Value)
 }
 
-func (f *periodField) fail(p *value.Problem, in any) *rules.Failure {
-	failure := &rules.Failure{Code: p.Code, Place: placeOf(f.Field), Field: "period", Message: `"period" ` + p.Message,
-		Hint: p.Hint}
+func (f *periodField) fail(p *diag.Problem, in any) *rules.Failure {
+	failure := &rules.Failure{Problem: diag.Problem{Code: p.Code, Place: placeOf(f.Field), Field: "period",
+		Message: `"period" ` + p.Message,
+		Hint:    p.Hint}}
 	if in != nil {
 		failure.Value = private(in)
 	}
@@ -103,8 +105,8 @@ func (f *periodField) fail(p *value.Problem, in any) *rules.Failure {
 }
 
 // read takes a period of the data set's type, or a day.
-func (f *periodField) read(v any) (period.Period, *value.Problem) {
-	wrong := &value.Problem{Code: "wrong-period", Message: fmt.Sprintf("is neither a day nor a period of the type %s",
+func (f *periodField) read(v any) (period.Period, *diag.Problem) {
+	wrong := &diag.Problem{Code: "wrong-period", Message: fmt.Sprintf("is neither a day nor a period of the type %s",
 		f.set.PeriodType), Hint: "give a date, with format: when it is not ISO, or a period such as " + f.example()}
 	if text, ok := value.Text(v, f.w.context); ok && f.layout == nil {
 		parsed, err := period.Parse(strings.TrimSpace(text))
@@ -112,7 +114,7 @@ func (f *periodField) read(v any) (period.Period, *value.Problem) {
 		case err == nil && parsed.Type == f.set.PeriodType:
 			return parsed, nil
 		case err == nil && parsed.Type != "Daily":
-			return parsed, &value.Problem{
+			return parsed, &diag.Problem{
 				Code:    "wrong-period-type",
 				Message: fmt.Sprintf("is of the type %s, but the data set %q takes %s", parsed.Type, f.set.Name, f.set.PeriodType),
 				Hint:    "give a day, or a period such as " + f.example(),
@@ -153,7 +155,7 @@ func (f *periodField) open(p period.Period, in any) error {
 	if !p.Start.After(last.Start) {
 		return nil
 	}
-	return f.fail(&value.Problem{
+	return f.fail(&diag.Problem{
 		Code:    "future-period",
 		Message: fmt.Sprintf("is not open yet in the data set %q: the last open one is %s", f.set.Name, last.ISO()),
 		Hint:    "send it once the period is over, or give the data set open future periods in DHIS2 and sync",

@@ -159,18 +159,18 @@ func (w *personRef) eval(s *rules.Scope) (*identity.Person, error) {
 		return nil, err
 	}
 	if id == "" {
-		return nil, &rules.Failure{
+		return nil, &rules.Failure{Problem: diag.Problem{
 			Code: "blank-value", Place: w.external.Place, Field: "external_id",
 			Message: `"external_id" is blank, so nobody can be told from others`,
 			Hint:    "fill it in at the source, or filter such records out with when",
-		}
+		}}
 	}
 	if rules.IsNoAnswer(id) {
-		return nil, &rules.Failure{
+		return nil, &rules.Failure{Problem: diag.Problem{
 			Code: "placeholder", Place: w.external.Place, Field: "external_id", Value: id,
 			Message: `"external_id" holds a word for "no answer", so nobody can be told from others`,
 			Hint:    "fill the id in at the source and send the record again, or filter such records out with when",
-		}
+		}}
 	}
 	if err := errors.Join(rules.TooLongID(w.external, "external_id", id),
 		w.external.EditedID(s, "external_id", id)); err != nil {
@@ -202,13 +202,13 @@ func (w *personRef) eval(s *rules.Scope) (*identity.Person, error) {
 
 // placeholder is the failure of a record that would match everybody who gave no answer.
 func placeholder(v *valued, text string) *rules.Failure {
-	return &rules.Failure{
+	return &rules.Failure{Problem: diag.Problem{
 		Code: "placeholder", Place: v.place(), Field: v.name, Value: text,
 		Message: fmt.Sprintf("%q holds what people write for \"no answer\", and match_by would take everybody with it for "+
 			"one person", v.name),
 		Hint: "declare such words: missing: [n/a] on the trigger or the field makes them blank; a value that is real " +
 			"is let through by missing: [] on the field",
-	}
+	}}
 }
 
 // scope is the program in which people are searched by an attribute; empty for attributes of the
@@ -248,10 +248,10 @@ func (a *again) eval(s *rules.Scope, c *value.Context) (string, error) {
 	if a.id != nil {
 		text, err := a.id.EvalText(s)
 		if err == nil && text == "" {
-			err = &rules.Failure{
+			err = &rules.Failure{Problem: diag.Problem{
 				Code: "blank-value", Place: a.id.Place, Field: "enrollment_id",
 				Message: `"enrollment_id" is blank, so the enrollment cannot be told from others`, Hint: "fill it in at the source",
-			}
+			}}
 		}
 		return text, err
 	}

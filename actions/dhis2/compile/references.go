@@ -81,10 +81,10 @@ func reference(s *rules.Scope, f *rules.Field, key string) (string, error) {
 	}
 	text, ok := value.Text(r.Value, nil)
 	if !ok {
-		return "", &rules.Failure{
+		return "", &rules.Failure{Problem: diag.Problem{
 			Code: "wrong-type", Place: placeOf(f), Field: key, Column: f.Column(), Value: private(r.Value),
 			Message: fmt.Sprintf("%q is no name, code or uid", key), Hint: "name one object in it",
-		}
+		}}
 	}
 	return strings.TrimSpace(text), nil
 }

@@ -263,11 +263,14 @@ func (r *registryPlan) identify(s *rules.Scope, w *client.OrgUnit) (err error) {
 		if v == nil {
 			v = r.uid
 		}
-		return &rules.Failure{Code: "blank-value", Place: v.place(), Field: v.name, Column: v.Column(),
-			Message: `"` + v.name + `" is blank, so the org unit cannot be told from others`, Hint: "fill it in at the source"}
+		return &rules.Failure{Problem: diag.Problem{Code: "blank-value", Place: v.place(), Field: v.name,
+			Column:  v.Column(),
+			Message: `"` + v.name + `" is blank, so the org unit cannot be told from others`,
+			Hint:    "fill it in at the source"}}
 	case w.UID != "" && !identity.IsUID(w.UID):
-		return &rules.Failure{Code: "wrong-type", Place: r.uid.place(), Field: "uid", Column: r.uid.Column(),
-			Value: private(w.UID), Message: `"uid" is no uid of DHIS2`, Hint: "use code for the ids of the registry"}
+		return &rules.Failure{Problem: diag.Problem{Code: "wrong-type", Place: r.uid.place(), Field: "uid",
+			Column: r.uid.Column(),
+			Value:  private(w.UID), Message: `"uid" is no uid of DHIS2`, Hint: "use code for the ids of the registry"}}
 	}
 	w.New = identity.OrgUnitUID(r.o.Project, w.Code)
 	if r.fixedParent != "" {

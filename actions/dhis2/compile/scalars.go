@@ -9,6 +9,7 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/identity"
 	"github.com/culvert/culvert/actions/dhis2/value"
 	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/yamlnode"
 )
 
@@ -55,10 +56,10 @@ func (d *dateField) required(s *rules.Scope, c *value.Context) (string, error) {
 	kept := s.KeptCount()
 	text, err := d.eval(s, c)
 	if err == nil && text == "" && s.KeptCount() == kept {
-		err = &rules.Failure{
+		err = &rules.Failure{Problem: diag.Problem{
 			Code: "blank-value", Place: d.place(), Field: d.key, Column: d.Column(),
 			Message: fmt.Sprintf("%q is blank", d.key), Hint: "fill the date in at the source, or give a default in the rule",
-		}
+		}}
 	}
 	return text, err
 }
@@ -133,11 +134,11 @@ func (f *statusField) eval(s *rules.Scope) (string, error) {
 	text, _ := value.Text(r.Value, nil)
 	w, ok := word(text, f.words)
 	if !ok {
-		return "", &rules.Failure{
+		return "", &rules.Failure{Problem: diag.Problem{
 			Code: "wrong-choice", Place: placeOf(f.field), Field: f.key, Column: f.field.Column(), Value: private(r.Value),
 			Message: fmt.Sprintf("%q is none of the statuses that DHIS2 has", f.key),
 			Hint:    "map it to one of " + strings.Join(f.words, ", "),
-		}
+		}}
 	}
 	return w, nil
 }

@@ -176,8 +176,8 @@ func (f *flow) send(t *testing.T, batch ...sent) (written int) {
 				written++
 			case actions.Failed, actions.Retry:
 				if got == "ok" {
-					got, why = o.Code, o.Cause+" | "+o.Detail
-					if o.Cause == "" || o.Hint == "" {
+					got, why = o.Code, o.Message+" | "+o.Detail
+					if o.Message == "" || o.Hint == "" {
 						t.Errorf("record %d: %s lacks a cause or what to do: %+v", n, o.Code, o)
 					}
 				}

@@ -8,6 +8,7 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/client"
 	"github.com/culvert/culvert/actions/dhis2/codes"
 	"github.com/culvert/culvert/actions/dhis2/object"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // maxTotals bounds how often totals are asked for again because others gave to them meanwhile.
@@ -193,8 +194,8 @@ func worse(a, b actions.Status) bool {
 // noContributions is the outcome where the journal cannot keep contributions.
 func noContributions(label string) actions.Outcome {
 	return actions.Outcome{
-		Status: actions.Failed, Class: actions.ClassMetadata, Code: "no-aggregates",
-		Cause: fmt.Sprintf("%s: what records give to aggregates cannot be kept in this journal", label),
-		Hint:  "leave aggregate out, or use a store that keeps contributions",
+		Status: actions.Failed, Class: actions.ClassMetadata, Problem: diag.Problem{Code: "no-aggregates",
+			Message: fmt.Sprintf("%s: what records give to aggregates cannot be kept in this journal", label),
+			Hint:    "leave aggregate out, or use a store that keeps contributions"},
 	}
 }

@@ -155,8 +155,9 @@ func (j *job) stop() {
 
 func notTried(cause *item) actions.Outcome {
 	return actions.Outcome{
-		Status: actions.NotTried, Class: cause.outcome.Class, Code: cause.outcome.Code,
-		Cause: "not written, because " + cause.object.Label() + " was not: " + cause.outcome.Cause, Hint: cause.outcome.Hint,
+		Status: actions.NotTried, Class: cause.outcome.Class, Problem: diag.Problem{Code: cause.outcome.Code,
+			Message: "not written, because " + cause.object.Label() + " was not: " + cause.outcome.Message,
+			Hint:    cause.outcome.Hint},
 	}
 }
 
@@ -232,8 +233,9 @@ func (d *delivery) results() []actions.Result {
 		for k, i := range j.items {
 			if !i.done {
 				i.finish(actions.Outcome{
-					Status: actions.Retry, Class: actions.ClassTransient, Code: "not-confirmed",
-					Cause: i.object.Label() + " could not be settled in this batch", Hint: "it is tried again by itself",
+					Status: actions.Retry, Class: actions.ClassTransient, Problem: diag.Problem{Code: "not-confirmed",
+						Message: i.object.Label() + " could not be settled in this batch",
+						Hint:    "it is tried again by itself"},
 				})
 			}
 			r.Outcomes[k] = i.outcome

@@ -7,22 +7,24 @@ import (
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/actions/dhis2/client"
 	"github.com/culvert/culvert/actions/dhis2/codes"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // explain says what DHIS2 said of an object: which object, which field of the rule, why, and what to do.
 func (d *delivery) explain(i *item, issue client.Issue) actions.Outcome {
 	entry, _ := codes.Explain(issue.Code)
 	o := actions.Outcome{
-		Status: codes.StatusOf(entry.Class), Class: entry.Class, Code: cmp.Or(issue.Code, "refused"), Hint: entry.Hint,
-		Detail: issue.Message,
+		Status: codes.StatusOf(entry.Class), Class: entry.Class,
+		Problem: diag.Problem{Code: cmp.Or(issue.Code, "refused"), Hint: entry.Hint},
+		Detail:  issue.Message,
 	}
 	label := i.object.Label()
 	if name, place, ok := i.object.FieldAt(issue); ok {
 		label, o.Place = fmt.Sprintf("%q of %s", name, label), place
 	}
-	o.Cause = label + ": " + entry.Cause
+	o.Message = label + ": " + entry.Cause
 	if r := ruleOf(d.x, issue); r != nil {
-		o.Cause = label + ": " + ruleCause(r)
+		o.Message = label + ": " + ruleCause(r)
 		o.Hint = "correct the record by what the rule asks; a rule of DHIS2 that is wrong is changed there, and all of " +
 			"them can be left out with `skip_rule_engine`"
 	}

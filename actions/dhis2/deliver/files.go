@@ -82,14 +82,16 @@ func (d *delivery) load(ctx context.Context, f *value.File) (*value.File, error)
 // What may come by itself is waited for as for an object that is not there yet.
 func (d *delivery) notLoaded(i *item, u object.Upload, err error) actions.Outcome {
 	label, place := d.fieldLabel(i, u)
-	o := actions.Outcome{Status: actions.Retry, Class: actions.ClassTransient, Code: "file-source-away", Place: place,
-		Cause: label + ": the file was not fetched", Hint: "it is tried again by itself"}
-	if p, ok := errors.AsType[*value.Problem](err); ok {
-		o.Status, o.Class, o.Code, o.Cause, o.Hint = actions.Failed, actions.ClassData, p.Code, label+" "+p.Message, p.Hint
+	o := actions.Outcome{Status: actions.Retry, Class: actions.ClassTransient,
+		Problem: diag.Problem{Code: "file-source-away", Place: place,
+			Message: label + ": the file was not fetched", Hint: "it is tried again by itself"}}
+	if p, ok := errors.AsType[*diag.Problem](err); ok {
+		o.Status, o.Class, o.Code, o.Message, o.Hint = actions.Failed, actions.ClassData, p.Code, label+" "+p.Message,
+			p.Hint
 	}
 	if e, ok := errors.AsType[*rules.AttachmentError](err); ok {
 		o.Status, o.Class, o.Code = actions.Failed, actions.ClassData, e.Code
-		o.Cause, o.Hint, o.RetryAfter = label+" "+e.Message, e.Hint, e.After
+		o.Message, o.Hint, o.RetryAfter = label+" "+e.Message, e.Hint, e.After
 		switch {
 		case e.Later && e.Code == "file-not-there":
 			o.Status, o.Class = actions.Retry, actions.ClassParent
@@ -121,6 +123,6 @@ func (d *delivery) notUploaded(i *item, u object.Upload, err error) actions.Outc
 		o.Hint = "send another file, of another type or smaller, or leave the field out; the detail says what the server " +
 			"has against it"
 	}
-	o.Cause = label + ": " + o.Cause
+	o.Message = label + ": " + o.Message
 	return o
 }

@@ -45,7 +45,7 @@ func (d *delivery) markSome(ctx context.Context, items []*item) {
 	}
 	for _, i := range items {
 		o := codes.OfRequest(err)
-		o.Cause = i.object.Label() + ": the value was written, its follow-up mark was not: " + o.Cause
+		o.Message = i.object.Label() + ": the value was written, its follow-up mark was not: " + o.Message
 		i.finish(o)
 	}
 }

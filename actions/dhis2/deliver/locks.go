@@ -8,6 +8,7 @@ import (
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/actions/dhis2/identity"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // Two deliveries, of one process or of two runners, must not look for one person at once: both would
@@ -56,8 +57,9 @@ const busyFor = time.Second
 
 func busy(cause string) actions.Outcome {
 	return actions.Outcome{
-		Status: actions.Retry, Class: actions.ClassTransient, Code: actions.ObjectBusy, Cause: cause,
-		Hint: "it is tried again by itself in a moment", RetryAfter: busyFor,
+		Status: actions.Retry, Class: actions.ClassTransient, Problem: diag.Problem{Code: actions.ObjectBusy,
+			Message: cause,
+			Hint:    "it is tried again by itself in a moment"}, RetryAfter: busyFor,
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/actions/dhis2/client"
 	"github.com/culvert/culvert/actions/dhis2/object"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // Newest wins: what an older record says of an object is not sent where something newer was
@@ -114,8 +115,9 @@ func (d *delivery) allow(ctx context.Context, i *item) error {
 
 func superseded(by int64) actions.Outcome {
 	return actions.Outcome{
-		Status: actions.Superseded, Code: "superseded", By: by,
-		Cause: "something newer was delivered to the same object", Hint: "nothing: the newest is in DHIS2",
+		Status: actions.Superseded, Problem: diag.Problem{Code: "superseded",
+			Message: "something newer was delivered to the same object", Hint: "nothing: the newest is in DHIS2"},
+		By: by,
 	}
 }
 

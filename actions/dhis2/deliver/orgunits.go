@@ -12,6 +12,7 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/client"
 	"github.com/culvert/culvert/actions/dhis2/codes"
 	"github.com/culvert/culvert/actions/dhis2/object"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // unitCounts counts the org units that changed in a day, by the name under which the journal keeps
@@ -75,7 +76,7 @@ func (d *delivery) orgUnits(ctx context.Context, items []*item) {
 	}
 	for _, i := range items {
 		o := notThereYet(i)
-		o.Cause = i.object.Label() + ": DHIS2 does not have its parent yet"
+		o.Message = i.object.Label() + ": DHIS2 does not have its parent yet"
 		o.Hint = "it is tried again by itself; see whether the parent is among what the registry sends, or its code is right"
 		if w := i.object.(*object.OrgUnit); w.DryRun && !d.rehearse {
 			o = dryRun(w, "created or moved once its parent is there")
@@ -130,10 +131,12 @@ func (d *delivery) orgUnit(ctx context.Context, i *item) (written bool, err erro
 	name := d.countName(i)
 	count, ok := d.changed.take(name, d.digests[name].Sum, o.Max)
 	if !ok && !i.job.plan.Insist {
-		i.finish(actions.Outcome{Status: actions.Failed, Class: actions.ClassData, Code: "too-many-org-units",
-			Cause: fmt.Sprintf("%s is not written: %d org units changed today, and no more may; it would be %s", o.Label(),
-				count, changes),
-			Hint: "see whether the registry is right; then raise max_changes in the rule, or wait for tomorrow, and replay them"})
+		i.finish(actions.Outcome{Status: actions.Failed, Class: actions.ClassData,
+			Problem: diag.Problem{Code: "too-many-org-units",
+				Message: fmt.Sprintf("%s is not written: %d org units changed today, and no more may; it would be %s",
+					o.Label(),
+					count, changes),
+				Hint: "see whether the registry is right; then raise max_changes in the rule, or wait for tomorrow, and replay them"}})
 		return false, nil
 	}
 	if err := d.server.ApplyOrgUnit(ctx, plan); err != nil {
@@ -153,9 +156,10 @@ func (d *delivery) orgUnit(ctx context.Context, i *item) (written bool, err erro
 
 // dryRun is the outcome of an org unit that would change and is not written.
 func dryRun(o *object.OrgUnit, changes string) actions.Outcome {
-	return actions.Outcome{Status: actions.Failed, Class: actions.ClassData, Code: "org-unit-dry-run",
-		Cause: fmt.Sprintf("%s is not written in a dry run; it would be %s", o.Label(), changes),
-		Hint:  "see whether all of them are right, then say dry_run: false in the rule and replay them"}
+	return actions.Outcome{Status: actions.Failed, Class: actions.ClassData,
+		Problem: diag.Problem{Code: "org-unit-dry-run",
+			Message: fmt.Sprintf("%s is not written in a dry run; it would be %s", o.Label(), changes),
+			Hint:    "see whether all of them are right, then say dry_run: false in the rule and replay them"}}
 }
 
 // orgUnitFailed settles an item that could not be written; one that waits for its parent is left, and so is the error.
@@ -164,12 +168,12 @@ func (d *delivery) orgUnitFailed(i *item, err error) error {
 		return err
 	}
 	if p, ok := errors.AsType[*client.OrgUnitProblem](err); ok {
-		i.finish(actions.Outcome{Status: actions.Failed, Class: actions.ClassData, Code: p.Code,
-			Cause: i.object.Label() + ": " + p.Message, Hint: p.Hint})
+		i.finish(actions.Outcome{Status: actions.Failed, Class: actions.ClassData, Problem: diag.Problem{Code: p.Code,
+			Message: i.object.Label() + ": " + p.Message, Hint: p.Hint}})
 		return nil
 	}
 	o := codes.OfRequest(err)
-	o.Cause = i.object.Label() + ": " + o.Cause
+	o.Message = i.object.Label() + ": " + o.Message
 	i.finish(o)
 	return nil
 }

@@ -47,7 +47,7 @@ func PreviewPlan(ctx context.Context, plan actions.Plan, x *metadata.Index, o Op
 		pw := PreviewedWrite{Label: w.Object.Label(), Effect: w.Object.(object.Write).Effect(), ID: done.ObjectID,
 			Names: w.Object.Describe()}
 		if done.Status != actions.Delivered && done.Status != actions.Unchanged {
-			pw.Effect, pw.Reason = "not sent", done.Cause
+			pw.Effect, pw.Reason = "not sent", done.Message
 		}
 		p.Writes = append(p.Writes, pw)
 		if identity.IsUID(done.ObjectID) {

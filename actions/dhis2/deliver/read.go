@@ -11,6 +11,7 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/client"
 	"github.com/culvert/culvert/actions/dhis2/codes"
 	"github.com/culvert/culvert/actions/dhis2/object"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // read fetches objects that are there already, since DHIS2 resets scalar fields that an update
@@ -165,7 +166,7 @@ func (d *delivery) namesNobody(i *item) bool {
 			continue
 		}
 		o := notThereYet(i)
-		o.Cause = i.object.Label() + ": DHIS2 does not have the person yet whom one of its values names"
+		o.Message = i.object.Label() + ": DHIS2 does not have the person yet whom one of its values names"
 		i.finish(o)
 		return true
 	}
@@ -174,9 +175,9 @@ func (d *delivery) namesNobody(i *item) bool {
 
 func notThereYet(i *item) actions.Outcome {
 	return actions.Outcome{
-		Status: actions.Retry, Class: actions.ClassParent, Code: "not-there-yet",
-		Cause: i.object.Label() + ": DHIS2 has no such object yet",
-		Hint:  "it is tried again by itself; see whether the record that creates it has arrived",
+		Status: actions.Retry, Class: actions.ClassParent, Problem: diag.Problem{Code: "not-there-yet",
+			Message: i.object.Label() + ": DHIS2 has no such object yet",
+			Hint:    "it is tried again by itself; see whether the record that creates it has arrived"},
 	}
 }
 

@@ -102,7 +102,7 @@ func (d *delivery) notReserved(attribute string, err error) actions.Outcome {
 	if e, ok := errors.AsType[*client.Error](err); ok && e.Kind == client.Refused && o.Status == actions.Failed {
 		o.Class, o.Code = actions.ClassMetadata, "not-reserved"
 	}
-	o.Cause = fmt.Sprintf("DHIS2 reserves no value of %q, which it generates: %s", name, o.Cause)
+	o.Message = fmt.Sprintf("DHIS2 reserves no value of %q, which it generates: %s", name, o.Message)
 	if o.Status == actions.Failed {
 		o.Hint = "look at the attribute's pattern in DHIS2 (all its values may be taken, or the org unit has no code), or " +
 			"have the rule set the attribute; then replay the record"

@@ -10,6 +10,7 @@ import (
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/actions/dhis2/client"
 	"github.com/culvert/culvert/actions/dhis2/codes"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // importTracker sends the writes of many records, in requests of so many records as are allowed at most.
@@ -107,14 +108,16 @@ func (d *delivery) judge(ctx context.Context, i *item, report *client.TrackerRep
 		i.finish(actions.Outcome{Status: actions.Delivered, Warnings: warnings})
 	case len(issues) == 0:
 		i.finish(actions.Outcome{
-			Status: actions.Retry, Class: actions.ClassTransient, Code: "not-confirmed",
-			Cause: i.object.Label() + ": DHIS2 did not confirm that it was written", Hint: "it is tried again by itself",
+			Status: actions.Retry, Class: actions.ClassTransient, Problem: diag.Problem{Code: "not-confirmed",
+				Message: i.object.Label() + ": DHIS2 did not confirm that it was written",
+				Hint:    "it is tried again by itself"},
 		})
 	case o.Delete && gone(issues):
-		i.finish(actions.Outcome{Status: actions.Delivered, Code: issues[0].Code,
+		i.finish(actions.Outcome{Status: actions.Delivered, Problem: diag.Problem{Code: issues[0].Code},
 			Warnings: []string{"it was not there any more"}})
 	case allOf(issues, "E4018"):
-		i.finish(actions.Outcome{Status: actions.Delivered, Code: "E4018", Warnings: []string{"the two are linked already"}})
+		i.finish(actions.Outcome{Status: actions.Delivered, Problem: diag.Problem{Code: "E4018"},
+			Warnings: []string{"the two are linked already"}})
 	default:
 		d.refuse(ctx, i, issues)
 	}

@@ -182,7 +182,7 @@ func (d *delivery) sendAlone(ctx context.Context, i *item) {
 	}
 	if err != nil {
 		outcome := codes.OfRequest(err)
-		outcome.Cause = o.Label() + ": " + outcome.Cause
+		outcome.Message = o.Label() + ": " + outcome.Message
 		i.finish(outcome)
 		return
 	}

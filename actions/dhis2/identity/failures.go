@@ -23,7 +23,7 @@ func lookupFailed(m Match, err error) actions.Outcome {
 		return o
 	}
 	o.Status, o.Class, o.Code = actions.Failed, actions.ClassMetadata, "lookup-refused"
-	o.Cause = fmt.Sprintf("DHIS2 refuses to look people up by %q: %s", m.Name, e.Message)
+	o.Message = fmt.Sprintf("DHIS2 refuses to look people up by %q: %s", m.Name, e.Message)
 	o.Hint = "make the attribute searchable in DHIS2 and give the user a search org unit that covers the people, then " +
 		"replay the record"
 	return o
@@ -36,13 +36,14 @@ func (b *Book) personTaken(p *Person, uid string, other []string) actions.Outcom
 		who = diag.Names(other[:min(5, len(other))], "and")
 	}
 	return actions.Outcome{
-		Status: actions.Failed, Class: actions.ClassConflict, Code: "person-taken", ObjectID: uid,
-		Cause: "match_by finds a person who stands for another external id already: one of the two would overwrite the other",
-		Hint: fmt.Sprintf("the person %s stands for %s already, and %q is asked for: correct what match_by compares in "+
-			"the source and send the record again; "+
-			"if both ids are one person, write several_ids: same_person in the action and replay", b.link(uid), who,
-			p.Key.ExternalID),
-		Detail: "the person: " + b.link(uid),
+		Status: actions.Failed, Class: actions.ClassConflict, Problem: diag.Problem{Code: "person-taken",
+			Message: "match_by finds a person who stands for another external id already: one of the two would overwrite the other",
+			Hint: fmt.Sprintf("the person %s stands for %s already, and %q is asked for: correct what match_by compares in "+
+				"the source and send the record again; "+
+				"if both ids are one person, write several_ids: same_person in the action and replay", b.link(uid), who,
+				p.Key.ExternalID)},
+		ObjectID: uid,
+		Detail:   "the person: " + b.link(uid),
 	}
 }
 
@@ -56,10 +57,10 @@ func (b *Book) severalPeople(uids []string) actions.Outcome {
 		links[i] = b.link(uid)
 	}
 	return actions.Outcome{
-		Status: actions.Failed, Class: actions.ClassConflict, Code: "several-matches",
-		Cause: "several tracked entities fit match_by",
-		Hint: "look at " + strings.Join(links[:min(maxPossible, len(links))], ", ") +
-			": merge them in DHIS2, or say which is meant with culvert ids --set, then replay the record",
+		Status: actions.Failed, Class: actions.ClassConflict, Problem: diag.Problem{Code: "several-matches",
+			Message: "several tracked entities fit match_by",
+			Hint: "look at " + strings.Join(links[:min(maxPossible, len(links))], ", ") +
+				": merge them in DHIS2, or say which is meant with culvert ids --set, then replay the record"},
 		Detail: "possible people: " + strings.Join(links, ", "),
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // names are under which somebody is locked while being looked for: two records that could be about
@@ -62,8 +63,8 @@ func (w *Weighed) enough() [][]string {
 // alsoCreated is the outcome of a record about somebody whom another record of its batch creates.
 func alsoCreated(m Match) actions.Outcome {
 	return actions.Outcome{
-		Status: actions.Retry, Class: actions.ClassTransient, Code: actions.ObjectBusy,
-		Cause: "another record that is sent now creates a person with the same " + m.Name,
-		Hint:  "it is tried again by itself in a moment", RetryAfter: aMoment,
+		Status: actions.Retry, Class: actions.ClassTransient, Problem: diag.Problem{Code: actions.ObjectBusy,
+			Message: "another record that is sent now creates a person with the same " + m.Name,
+			Hint:    "it is tried again by itself in a moment"}, RetryAfter: aMoment,
 	}
 }

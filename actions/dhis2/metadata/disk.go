@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // FormatVersion is the layout of a snapshot on disk; Read refuses others.
@@ -31,24 +33,13 @@ const maxFile = 1 << 30
 var ErrNoSnapshot = errors.New("no snapshot")
 
 // ReadError is a fault in a snapshot on disk: where, and what to do.
-type ReadError struct {
-	File string
-	Line int // 0: the file as a whole
-	Err  error
-	Hint string
-}
+type ReadError struct{ diag.Problem }
 
-// Error gives place, fault and fix in one sentence.
-func (e *ReadError) Error() string {
-	place := e.File
-	if e.Line > 0 {
-		place = fmt.Sprintf("%s:%d", e.File, e.Line)
-	}
-	return fmt.Sprintf("%s: %v; %s", place, e.Err, e.Hint)
+// unusable is the error of a file of a snapshot; line 0 is the file as a whole.
+func unusable(file string, line int, err error) *ReadError {
+	return &ReadError{diag.Problem{Message: err.Error(), Hint: hintRead,
+		Place: diag.Place{File: file, Range: diag.Range{Start: diag.Position{Line: line}}}}}
 }
-
-// Unwrap gives the fault.
-func (e *ReadError) Unwrap() error { return e.Err }
 
 const hintRead = "restore the folder (git checkout) or run `culvert sync` to write it anew"
 
@@ -103,9 +94,10 @@ func readFrom(f *folder) (*Snapshot, error) {
 		return nil, err
 	}
 	if s.Server.Format != FormatVersion {
-		return nil, &ReadError{File: f.path(serverFile),
-			Hint: "run `culvert sync` to write it anew, or use the Culvert that wrote it",
-			Err:  fmt.Errorf("the snapshot has format %d and this Culvert reads format %d", s.Server.Format, FormatVersion)}
+		e := unusable(f.path(serverFile), 0, fmt.Errorf("the snapshot has format %d and this Culvert reads format %d",
+			s.Server.Format, FormatVersion))
+		e.Hint = "run `culvert sync` to write it anew, or use the Culvert that wrote it"
+		return nil, e
 	}
 	var work errgroup.Group
 	work.Go(func() error { return f.needed(userFile, f.info(userFile, &s.User)) })
@@ -121,7 +113,7 @@ func readFrom(f *folder) (*Snapshot, error) {
 // noSnapshot tells an empty or absent folder from one that has lost its server.json.
 func noSnapshot(dir string) error {
 	if found, _ := filepath.Glob(filepath.Join(dir, "*.json")); len(found) > 0 {
-		return &ReadError{File: filepath.Join(dir, serverFile), Err: errors.New("the file is missing"), Hint: hintRead}
+		return unusable(filepath.Join(dir, serverFile), 0, errors.New("the file is missing"))
 	}
 	return fmt.Errorf("%w in %s: run `culvert sync` first", ErrNoSnapshot, dir)
 }
@@ -129,7 +121,7 @@ func noSnapshot(dir string) error {
 // needed words the error of a file that must be there.
 func (f *folder) needed(name string, err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
-		return &ReadError{File: f.path(name), Err: errors.New("the file is missing"), Hint: hintRead}
+		return unusable(f.path(name), 0, errors.New("the file is missing"))
 	}
 	return err
 }
@@ -144,7 +136,7 @@ func (f *folder) info(name string, into any) error {
 		if syntax, ok := err.(*json.SyntaxError); ok {
 			line = 1 + strings.Count(text[:min(int(syntax.Offset), len(text))], "\n")
 		}
-		return &ReadError{File: f.path(name), Line: line, Err: plainJSON(err), Hint: hintRead}
+		return unusable(f.path(name), line, plainJSON(err))
 	}
 	return nil
 }
@@ -164,9 +156,9 @@ func (f *folder) collection(c collection, s *Snapshot) error {
 	if err := c.decode(text, s); err != nil {
 		var at *lineError
 		if errors.As(err, &at) {
-			return &ReadError{File: f.path(name), Line: at.line, Err: at.err, Hint: hintRead}
+			return unusable(f.path(name), at.line, at.err)
 		}
-		return &ReadError{File: f.path(name), Err: err, Hint: hintRead}
+		return unusable(f.path(name), 0, err)
 	}
 	return nil
 }
@@ -183,8 +175,7 @@ func (f *folder) text(name string) (string, error) {
 		return "", err
 	}
 	if !info.Mode().IsRegular() || info.Size() > maxFile {
-		return "", &ReadError{File: f.path(name), Err: errors.New("not a file of a snapshot (a folder, or far too large)"),
-			Hint: hintRead}
+		return "", unusable(f.path(name), 0, errors.New("not a file of a snapshot (a folder, or far too large)"))
 	}
 	var b strings.Builder
 	b.Grow(int(info.Size()))

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/culvert/culvert/rules/dateformat"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // dateTimeLayout has no zone: DHIS2 keeps the text as it is and shows it as local time.
@@ -173,20 +174,20 @@ func isMidnight(t time.Time) bool {
 	return h == 0 && m == 0 && s == 0 && t.Nanosecond() == 0
 }
 
-func (k *Kind) date(v any, c *Context) (Result, *Problem) {
+func (k *Kind) date(v any, c *Context) (Result, *diag.Problem) {
 	t, blank, ok := Date(v, k.layout, c)
 	switch {
 	case blank:
 		return Result{Blank: true}, nil
 	case !ok && k.layout != nil:
-		return Result{}, &Problem{"wrong-type", "is not a date in the format given",
-			"write the format as the source writes its dates, such as dd/MM/yyyy"}
+		return Result{}, &diag.Problem{Code: "wrong-type", Message: "is not a date in the format given",
+			Hint: "write the format as the source writes its dates, such as dd/MM/yyyy"}
 	case !ok && k.Type == "AGE":
-		return Result{}, &Problem{"wrong-type", "is not a date of birth",
-			"DHIS2 keeps an age as the date of birth, 1990-01-31; compute it from an age in the expression"}
+		return Result{}, &diag.Problem{Code: "wrong-type", Message: "is not a date of birth",
+			Hint: "DHIS2 keeps an age as the date of birth, 1990-01-31; compute it from an age in the expression"}
 	case !ok:
-		return Result{}, &Problem{"wrong-type", "is not a date",
-			"2026-01-31 is understood; say format: for any other form, such as dd/MM/yyyy"}
+		return Result{}, &diag.Problem{Code: "wrong-type", Message: "is not a date",
+			Hint: "2026-01-31 is understood; say format: for any other form, such as dd/MM/yyyy"}
 	}
 	if p := k.future(t, c); p != nil {
 		return Result{}, p
@@ -195,7 +196,7 @@ func (k *Kind) date(v any, c *Context) (Result, *Problem) {
 }
 
 // future refuses dates after today where the metadata says so. A day of grace covers sources east of the zone.
-func (k *Kind) future(t time.Time, c *Context) *Problem {
+func (k *Kind) future(t time.Time, c *Context) *diag.Problem {
 	if k.Future || c == nil || c.Now == nil {
 		return nil
 	}
@@ -204,11 +205,11 @@ func (k *Kind) future(t time.Time, c *Context) *Problem {
 	if !t.After(today.AddDate(0, 0, 1)) {
 		return nil
 	}
-	return &Problem{"future-date", "lies in the future, which DHIS2 does not allow here",
-		"check the date in the source, or allow future dates for it in DHIS2 and sync"}
+	return &diag.Problem{Code: "future-date", Message: "lies in the future, which DHIS2 does not allow here",
+		Hint: "check the date in the source, or allow future dates for it in DHIS2 and sync"}
 }
 
-func (k *Kind) dateTime(v any, c *Context) (Result, *Problem) {
+func (k *Kind) dateTime(v any, c *Context) (Result, *diag.Problem) {
 	t, hasTime, ok := time.Time{}, true, true
 	switch v := v.(type) {
 	case time.Time:
@@ -228,12 +229,13 @@ func (k *Kind) dateTime(v any, c *Context) (Result, *Problem) {
 		ok = false
 	}
 	if !ok {
-		return Result{}, &Problem{"wrong-type", "is not a date with a time",
-			"2026-01-31T10:15:00 is understood; say format: for any other form"}
+		return Result{}, &diag.Problem{Code: "wrong-type", Message: "is not a date with a time",
+			Hint: "2026-01-31T10:15:00 is understood; say format: for any other form"}
 	}
 	if !hasTime {
-		return Result{}, &Problem{"wrong-type", "is a date without a time of day, which DHIS2 refuses here",
-			"add the time in the expression, or send it to a data element of the type DATE"}
+		return Result{}, &diag.Problem{Code: "wrong-type",
+			Message: "is a date without a time of day, which DHIS2 refuses here",
+			Hint:    "add the time in the expression, or send it to a data element of the type DATE"}
 	}
 	if p := k.future(time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC), c); p != nil {
 		return Result{}, p
@@ -241,8 +243,9 @@ func (k *Kind) dateTime(v any, c *Context) (Result, *Problem) {
 	return Result{Text: t.Format(dateTimeLayout)}, nil
 }
 
-func (k *Kind) timeOfDay(v any, c *Context) (Result, *Problem) {
-	refused := &Problem{"wrong-type", "is not a time of day", "10:15 is understood; say format: for any other form"}
+func (k *Kind) timeOfDay(v any, c *Context) (Result, *diag.Problem) {
+	refused := &diag.Problem{Code: "wrong-type", Message: "is not a time of day",
+		Hint: "10:15 is understood; say format: for any other form"}
 	switch v := v.(type) {
 	case time.Time:
 		return Result{Text: v.In(zone(c)).Format("15:04")}, nil

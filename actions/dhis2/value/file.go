@@ -11,6 +11,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // MaxFile is the size of the largest file that DHIS2 takes unless it is set otherwise (max.file_upload_size).
@@ -46,7 +48,8 @@ func (f *File) Load(ctx context.Context) (*File, error) {
 		return nil, err
 	}
 	if len(content) == 0 {
-		return nil, &Problem{"file-unreadable", "is an empty file", "see that the source holds the file"}
+		return nil, &diag.Problem{Code: "file-unreadable", Message: "is an empty file",
+			Hint: "see that the source holds the file"}
 	}
 	loaded := &File{Name: f.Name, Type: baseType(mediaType), Content: content, Sum: f.Sum}
 	if loaded.Type == "application/octet-stream" {
@@ -88,7 +91,7 @@ func (k *Kind) HoldsFile() bool { return k.Type == "FILE_RESOURCE" || k.Type == 
 
 // file reads a file: a data URL, an object with base64 and perhaps name and type (what a source
 // makes of an attachment), or bare base64 of content whose type shows in it.
-func (k *Kind) file(v any) (Result, *Problem) {
+func (k *Kind) file(v any) (Result, *diag.Problem) {
 	f, p := readFile(v)
 	if p != nil || f == nil {
 		return Result{Blank: p == nil}, p
@@ -102,7 +105,7 @@ func (k *Kind) file(v any) (Result, *Problem) {
 }
 
 // settle gives a file the type that its content shows, and a name, and checks it.
-func (k *Kind) settle(f *File) *Problem {
+func (k *Kind) settle(f *File) *diag.Problem {
 	sniffed := baseType(http.DetectContentType(f.Content))
 	switch {
 	case f.Type == "":
@@ -116,26 +119,28 @@ func (k *Kind) settle(f *File) *Problem {
 	return k.checkFile(f, sniffed)
 }
 
-func (k *Kind) checkFile(f *File, sniffed string) *Problem {
+func (k *Kind) checkFile(f *File, sniffed string) *diag.Problem {
 	ending := strings.TrimPrefix(strings.ToLower(path.Ext(f.Name)), ".")
 	switch {
 	case len(f.Content) > MaxFile:
-		return &Problem{"file-too-large", fmt.Sprintf("is a file of more than %d bytes, the most that DHIS2 takes", MaxFile),
-			"make it smaller at the source: set a lower resolution of photos there"}
+		return &diag.Problem{Code: "file-too-large",
+			Message: fmt.Sprintf("is a file of more than %d bytes, the most that DHIS2 takes", MaxFile),
+			Hint:    "make it smaller at the source: set a lower resolution of photos there"}
 	case slices.Contains(blockedTypes, f.Type), slices.Contains(blockedTypes, sniffed),
 		slices.Contains(blockedEndings, ending):
-		return &Problem{"file-wrong-type", "is a kind of file that DHIS2 refuses: one that could be run, or shown as a page",
-			"send images, documents or data"}
+		return &diag.Problem{Code: "file-wrong-type",
+			Message: "is a kind of file that DHIS2 refuses: one that could be run, or shown as a page",
+			Hint:    "send images, documents or data"}
 	case k.Type == "IMAGE" && !slices.Contains(imageTypes, sniffed):
-		return &Problem{"file-wrong-type", "is not an image in a format that DHIS2 takes",
-			"send JPEG, PNG, GIF or BMP, or use a data element or attribute of the type File"}
+		return &diag.Problem{Code: "file-wrong-type", Message: "is not an image in a format that DHIS2 takes",
+			Hint: "send JPEG, PNG, GIF or BMP, or use a data element or attribute of the type File"}
 	}
 	return nil
 }
 
 // unreadable is the problem of what is no file. The usual mistake is a form's answer, which holds the file's name only.
-func unreadable(hint string) *Problem {
-	return &Problem{"file-unreadable", "is not a file", hint}
+func unreadable(hint string) *diag.Problem {
+	return &diag.Problem{Code: "file-unreadable", Message: "is not a file", Hint: hint}
 }
 
 const fileForms = `give data:image/jpeg;base64,... or {name: ..., type: ..., base64: ...}; the name of a file is ` +
@@ -143,7 +148,7 @@ const fileForms = `give data:image/jpeg;base64,... or {name: ..., type: ..., bas
 	`(attachments: true in the trigger of a webhook)`
 
 // readFile gives the file in a value, nil when it is blank.
-func readFile(v any) (*File, *Problem) {
+func readFile(v any) (*File, *diag.Problem) {
 	f, text := &File{}, ""
 	switch v := v.(type) {
 	case string:

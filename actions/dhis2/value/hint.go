@@ -10,7 +10,7 @@ import (
 // Hint says what to do about a problem with a value, in the words of whoever keeps the table that
 // it stands in: the nearest option, or the format in which a date is written. It may name an option
 // of the metadata, and holds nothing of the value.
-func (k *Kind) Hint(p *Problem, v any) string {
+func (k *Kind) Hint(p *diag.Problem, v any) string {
 	s, ok := Text(k.unwrap(v), nil)
 	if !ok {
 		return p.Hint

@@ -6,11 +6,12 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/expression"
 )
 
 // number gives the plain decimal form that DHIS2 takes for NUMBER: no exponent, no plus sign, no leading zeros.
-func number(v any, format string) (Result, *Problem) {
+func number(v any, format string) (Result, *diag.Problem) {
 	s, blank, p := decimal(v, format, "a number")
 	if p != nil || blank {
 		return Result{Blank: blank}, p
@@ -18,31 +19,32 @@ func number(v any, format string) (Result, *Problem) {
 	return Result{Text: s}, nil
 }
 
-func between(v any, format string, high float64, words string) (Result, *Problem) {
+func between(v any, format string, high float64, words string) (Result, *diag.Problem) {
 	s, blank, p := decimal(v, format, "a number "+words)
 	if p != nil || blank {
 		return Result{Blank: blank}, p
 	}
 	if f, err := strconv.ParseFloat(s, 64); err != nil || f < 0 || f > high {
-		return Result{}, &Problem{"out-of-range", "is not " + words,
-			"check the value in the source, or convert its unit in the expression"}
+		return Result{}, &diag.Problem{Code: "out-of-range", Message: "is not " + words,
+			Hint: "check the value in the source, or convert its unit in the expression"}
 	}
 	return Result{Text: s}, nil
 }
 
-func integer(v any, format string, low, high int64, words string) (Result, *Problem) {
+func integer(v any, format string, low, high int64, words string) (Result, *diag.Problem) {
 	s, blank, p := decimal(v, format, words)
 	if p != nil || blank {
 		return Result{Blank: blank}, p
 	}
 	whole, fraction, _ := strings.Cut(s, ".")
 	if strings.Trim(fraction, "0") != "" {
-		return Result{}, &Problem{"wrong-type", "is not " + words + ": it has a fraction",
-			"round it in the expression: round(...)"}
+		return Result{}, &diag.Problem{Code: "wrong-type", Message: "is not " + words + ": it has a fraction",
+			Hint: "round it in the expression: round(...)"}
 	}
 	n, err := strconv.ParseInt(whole, 10, 64)
 	if err != nil || n < low || n > high {
-		return Result{}, &Problem{"out-of-range", "is not " + words + " that DHIS2 can hold", "check the value in the source"}
+		return Result{}, &diag.Problem{Code: "out-of-range", Message: "is not " + words + " that DHIS2 can hold",
+			Hint: "check the value in the source"}
 	}
 	return Result{Text: strconv.FormatInt(n, 10)}, nil
 }
@@ -54,9 +56,9 @@ func withoutPercent(v any) any {
 	return v
 }
 
-func decimal(v any, format, words string) (s string, blank bool, p *Problem) {
-	refused := &Problem{"wrong-type", "is not " + words,
-		"digits with a decimal point are understood; say format: for a decimal comma or thousands separators"}
+func decimal(v any, format, words string) (s string, blank bool, p *diag.Problem) {
+	refused := &diag.Problem{Code: "wrong-type", Message: "is not " + words,
+		Hint: "digits with a decimal point are understood; say format: for a decimal comma or thousands separators"}
 	switch n := v.(type) {
 	case int:
 		return strconv.Itoa(n), false, nil
@@ -81,8 +83,8 @@ func decimal(v any, format, words string) (s string, blank bool, p *Problem) {
 	if format != "" {
 		text, ok = separators(text, format)
 		if !ok {
-			return "", false, &Problem{"wrong-type", "is not " + words + " in the format given",
-				"check the format: it shows one number as the source writes it, such as 1.234,5"}
+			return "", false, &diag.Problem{Code: "wrong-type", Message: "is not " + words + " in the format given",
+				Hint: "check the format: it shows one number as the source writes it, such as 1.234,5"}
 		}
 	}
 	if lost := expression.LostDigits(text); lost > 0 {
@@ -94,10 +96,10 @@ func decimal(v any, format, words string) (s string, blank bool, p *Problem) {
 	return s, false, nil
 }
 
-func lostProblem(lost int) *Problem {
-	return &Problem{"lost-digits",
-		fmt.Sprintf("is written with an exponent, as spreadsheets do, and its last %d digits are lost", lost),
-		"format the column as text in the spreadsheet and enter the number again"}
+func lostProblem(lost int) *diag.Problem {
+	return &diag.Problem{Code: "lost-digits",
+		Message: fmt.Sprintf("is written with an exponent, as spreadsheets do, and its last %d digits are lost", lost),
+		Hint:    "format the column as text in the spreadsheet and enter the number again"}
 }
 
 // separators reads a number by an example such as "1.234,5" or "1 234.5": the last separator of the

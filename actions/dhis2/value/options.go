@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/culvert/culvert/actions/dhis2/metadata"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // Options finds options by code or name. It is read-only and safe for concurrent use.
@@ -58,7 +59,7 @@ func (o *Options) Find(text string) (codes []string) {
 }
 
 // one gives the option that a text means; a problem when it means none, or several.
-func (o *Options) one(text string) (string, *Problem) {
+func (o *Options) one(text string) (string, *diag.Problem) {
 	switch codes := o.Find(text); len(codes) {
 	case 1:
 		return codes[0], nil
@@ -72,24 +73,25 @@ func (o *Options) one(text string) (string, *Problem) {
 // maxCodes is how many codes a problem names.
 const maxCodes = 10
 
-func (o *Options) ambiguous(codes []string) *Problem {
+func (o *Options) ambiguous(codes []string) *diag.Problem {
 	quoted := make([]string, 0, maxCodes)
 	for _, code := range codes[:min(maxCodes, len(codes))] {
 		quoted = append(quoted, quote(code))
 	}
-	return &Problem{"ambiguous-option", "is the name of several options of the option set " + quote(o.Name),
-		"use the code of the one that is meant: " + strings.Join(quoted, ", ")}
+	return &diag.Problem{Code: "ambiguous-option",
+		Message: "is the name of several options of the option set " + quote(o.Name),
+		Hint:    "use the code of the one that is meant: " + strings.Join(quoted, ", ")}
 }
 
 // Names gives codes and names, in the order of the option set, for suggestions.
 func (o *Options) Names() []string { return o.list }
 
-func (o *Options) unknown() *Problem {
-	return &Problem{"unknown-option", "is not an option of the option set " + quote(o.Name),
-		"map it to the code or name of an option, or add the option in DHIS2 and sync"}
+func (o *Options) unknown() *diag.Problem {
+	return &diag.Problem{Code: "unknown-option", Message: "is not an option of the option set " + quote(o.Name),
+		Hint: "map it to the code or name of an option, or add the option in DHIS2 and sync"}
 }
 
-func (k *Kind) option(v any) (Result, *Problem) {
+func (k *Kind) option(v any) (Result, *diag.Problem) {
 	s, ok := Text(v, nil)
 	if !ok {
 		return Result{}, notOne(v)
@@ -123,7 +125,7 @@ func (k *Kind) option(v any) (Result, *Problem) {
 }
 
 // multi converts a select-multiple: a list, or options separated by commas, or by spaces as form tools write them.
-func (k *Kind) multi(v any) (Result, *Problem) {
+func (k *Kind) multi(v any) (Result, *diag.Problem) {
 	parts, problem := choices(v)
 	if problem != nil {
 		return Result{}, problem
@@ -142,13 +144,14 @@ func (k *Kind) multi(v any) (Result, *Problem) {
 		return Result{}, problem
 	}
 	if k.OneOption && len(codes) > 1 {
-		return Result{}, &Problem{"several-options", "holds several options, which this version of DHIS2 refuses",
-			"send the most important one, or use one data element for each option"}
+		return Result{}, &diag.Problem{Code: "several-options",
+			Message: "holds several options, which this version of DHIS2 refuses",
+			Hint:    "send the most important one, or use one data element for each option"}
 	}
 	return Result{Text: strings.Join(codes, ",")}, nil
 }
 
-func choices(v any) ([]string, *Problem) {
+func choices(v any) ([]string, *diag.Problem) {
 	var raw []string
 	switch v := v.(type) {
 	case []any:
@@ -177,7 +180,7 @@ func choices(v any) ([]string, *Problem) {
 	return parts, nil
 }
 
-func (k *Kind) each(parts []string) (codes []string, problem *Problem) {
+func (k *Kind) each(parts []string) (codes []string, problem *diag.Problem) {
 	seen := map[string]bool{}
 	for _, part := range parts {
 		code, problem := k.Options.one(part)

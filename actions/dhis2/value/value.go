@@ -18,6 +18,7 @@ import (
 
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/dateformat"
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/expression"
 	"github.com/culvert/culvert/rules/geo"
 )
@@ -83,16 +84,6 @@ type Context struct {
 	Area    *geo.Area // where the country lies; nil when that is not known
 }
 
-// Problem is why a value does not fit. Its texts never hold the value itself.
-type Problem struct {
-	Code    string // kebab-case: wrong-type, unknown-option, value-too-long, future-date, ...
-	Message string // completes "Weight (kg) ...": "is not a number"
-	Hint    string
-}
-
-// Error gives the message.
-func (p *Problem) Error() string { return p.Message }
-
 // Result is a converted value. Blank: nothing is to be sent, as for a TRUE_ONLY that is false.
 type Result struct {
 	Text  string // of a file its sum, which stands for the file until it is uploaded
@@ -100,11 +91,11 @@ type Result struct {
 	File  *File
 	Found bool // of a person who is named: the text is the uid, not the external id
 	// Remark is what is doubtful about a value that is sent all the same, or nil
-	Remark *Problem
+	Remark *diag.Problem
 }
 
 // Convert gives the text that DHIS2 takes.
-func (k *Kind) Convert(v any, c *Context) (Result, *Problem) {
+func (k *Kind) Convert(v any, c *Context) (Result, *diag.Problem) {
 	if k.Type != "COORDINATE" && k.Type != "GEOJSON" {
 		v = k.unwrap(v)
 	}
@@ -123,8 +114,9 @@ func (k *Kind) Convert(v any, c *Context) (Result, *Problem) {
 		limit = MaxDataValue
 	}
 	if tooLong(r.Text, limit) {
-		return Result{}, &Problem{"value-too-long", fmt.Sprintf("is longer than the %d characters that DHIS2 takes", limit),
-			"shorten it in the expression, or use several fields"}
+		return Result{}, &diag.Problem{Code: "value-too-long",
+			Message: fmt.Sprintf("is longer than the %d characters that DHIS2 takes", limit),
+			Hint:    "shorten it in the expression, or use several fields"}
 	}
 	return r, nil
 }
@@ -151,7 +143,7 @@ func (k *Kind) unwrap(v any) any {
 	return m["#text"] // nil for an element with attributes only
 }
 
-func (k *Kind) convert(v any, c *Context) (Result, *Problem) {
+func (k *Kind) convert(v any, c *Context) (Result, *diag.Problem) {
 	if k.Type == "MULTI_TEXT" {
 		return k.multi(v)
 	}
@@ -199,20 +191,22 @@ func (k *Kind) convert(v any, c *Context) (Result, *Problem) {
 }
 
 // Unsupported says why no value of the type can be sent, nil where it can.
-func (k *Kind) Unsupported() *Problem {
+func (k *Kind) Unsupported() *diag.Problem {
 	switch k.Type {
 	case "FILE_RESOURCE", "IMAGE":
 		if k.Files {
 			return nil
 		}
-		return &Problem{"files-not-sent", "holds a file, and files of aggregate data cannot be sent",
-			"leave the field out; send files with tracked entities and events"}
+		return &diag.Problem{Code: "files-not-sent",
+			Message: "holds a file, and files of aggregate data cannot be sent",
+			Hint:    "leave the field out; send files with tracked entities and events"}
 	case "TRACKER_ASSOCIATE":
 		if k.People {
 			return nil
 		}
-		return &Problem{"unsupported-type", "names a tracked entity, which aggregate data cannot",
-			"leave the field out; use dhis2.relationship to link two tracked entities"}
+		return &diag.Problem{Code: "unsupported-type",
+			Message: "names a tracked entity, which aggregate data cannot",
+			Hint:    "leave the field out; use dhis2.relationship to link two tracked entities"}
 	}
 	return nil
 }
@@ -221,12 +215,12 @@ func (k *Kind) Unsupported() *Problem {
 func (k *Kind) NamesPerson() bool { return k.Type == "TRACKER_ASSOCIATE" }
 
 // associate reads who is named: by an external id, or as what a lookup of people has found.
-func (k *Kind) associate(v any, c *Context) (Result, *Problem) {
+func (k *Kind) associate(v any, c *Context) (Result, *diag.Problem) {
 	if found, ok := v.(map[string]any); ok {
 		id, _ := found["id"].(string)
 		if _, person := found["enrollments"]; !person || id == "" {
-			return Result{}, &Problem{"wrong-type", "is an object that is no person of DHIS2",
-				"give the person's external id, or a lookup in trackedEntities"}
+			return Result{}, &diag.Problem{Code: "wrong-type", Message: "is an object that is no person of DHIS2",
+				Hint: "give the person's external id, or a lookup in trackedEntities"}
 		}
 		return Result{Text: id, Found: true}, nil
 	}
@@ -234,7 +228,7 @@ func (k *Kind) associate(v any, c *Context) (Result, *Problem) {
 }
 
 // text converts the types that DHIS2 checks by their characters.
-func (k *Kind) text(v any, c *Context) (Result, *Problem) {
+func (k *Kind) text(v any, c *Context) (Result, *diag.Problem) {
 	s, ok := Text(v, c)
 	if !ok {
 		return Result{}, notOne(v)
@@ -244,8 +238,8 @@ func (k *Kind) text(v any, c *Context) (Result, *Problem) {
 		return Result{Blank: true}, nil
 	}
 	if !utf8.ValidString(s) || strings.ContainsRune(s, 0) {
-		return Result{}, &Problem{"wrong-type", "holds bytes that are not text",
-			"check the encoding of the source; UTF-8 is expected"}
+		return Result{}, &diag.Problem{Code: "wrong-type", Message: "holds bytes that are not text",
+			Hint: "check the encoding of the source; UTF-8 is expected"}
 	}
 	if strings.ContainsAny(s, "eE") && (k.Type == "TEXT" || k.Type == "LONG_TEXT" || k.Type == "PHONE_NUMBER") {
 		if lost := expression.LostDigits(s); lost > 0 {
@@ -253,7 +247,7 @@ func (k *Kind) text(v any, c *Context) (Result, *Problem) {
 		}
 	}
 	if rule, ok := textRules[k.Type]; ok && !rule.fits(s) {
-		return Result{}, &Problem{"wrong-type", rule.message, rule.hint}
+		return Result{}, &diag.Problem{Code: "wrong-type", Message: rule.message, Hint: rule.hint}
 	}
 	return Result{Text: s}, nil
 }
@@ -288,13 +282,13 @@ func Text(v any, c *Context) (string, bool) {
 	return "", false
 }
 
-func notOne(v any) *Problem {
+func notOne(v any) *diag.Problem {
 	what := "an object"
 	if isList(v) {
 		what = "a list"
 	}
-	return &Problem{"wrong-type", "is " + what + " where one value is needed",
-		"pick one part of it in the expression, or use for_each"}
+	return &diag.Problem{Code: "wrong-type", Message: "is " + what + " where one value is needed",
+		Hint: "pick one part of it in the expression, or use for_each"}
 }
 
 func isList(v any) bool {
@@ -324,11 +318,11 @@ func zone(c *Context) *time.Location {
 	return c.Zone
 }
 
-func boolean(v any) (Result, *Problem) {
+func boolean(v any) (Result, *diag.Problem) {
 	b, blank, ok := truth(v)
 	if !ok {
-		return Result{}, &Problem{"wrong-type", "is not yes or no",
-			"yes, no, true, false, y, n, t, f, 1 and 0 are understood; use a map for other words"}
+		return Result{}, &diag.Problem{Code: "wrong-type", Message: "is not yes or no",
+			Hint: "yes, no, true, false, y, n, t, f, 1 and 0 are understood; use a map for other words"}
 	}
 	if blank {
 		return Result{Blank: true}, nil
@@ -336,7 +330,7 @@ func boolean(v any) (Result, *Problem) {
 	return Result{Text: strconv.FormatBool(b)}, nil
 }
 
-func trueOnly(v any) (Result, *Problem) {
+func trueOnly(v any) (Result, *diag.Problem) {
 	r, p := boolean(v)
 	if p == nil && r.Text == "false" {
 		return Result{Blank: true}, nil
@@ -363,7 +357,7 @@ func truth(v any) (b, blank, ok bool) {
 	return false, false, false
 }
 
-func orgUnit(v any, c *Context) (Result, *Problem) {
+func orgUnit(v any, c *Context) (Result, *diag.Problem) {
 	switch o := v.(type) {
 	case *rules.Object:
 		if o == nil {
@@ -385,8 +379,8 @@ func orgUnit(v any, c *Context) (Result, *Problem) {
 	}
 	uid, problem := c.OrgUnit(s)
 	if problem != "" {
-		return Result{}, &Problem{"unknown-org-unit", "fits " + problem + " of the last sync",
-			"give a uid, code or name that exists, or a lookup in organisationUnits; sync again when it is new"}
+		return Result{}, &diag.Problem{Code: "unknown-org-unit", Message: "fits " + problem + " of the last sync",
+			Hint: "give a uid, code or name that exists, or a lookup in organisationUnits; sync again when it is new"}
 	}
 	return Result{Text: uid}, nil
 }

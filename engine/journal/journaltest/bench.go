@@ -8,6 +8,7 @@ import (
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // searched is how many records the journal has that searches are measured in.
@@ -30,7 +31,8 @@ func FillForSearch(b testing.TB, j journal.Journal) {
 			r.Rule, r.Body, r.Key = fmt.Sprintf("rule-%d", n%10), []byte(`{}`), fmt.Sprintf("case-%x", n%400_000)
 			if n%5 == 3 {
 				r.State, r.Problem = journal.Failed, &journal.Problem{Class: actions.ClassData,
-					Code: fmt.Sprintf("E%d", 1000+n%40), Cause: "the value does not fit", Hint: "fix it"}
+					Problem: diag.Problem{Code: fmt.Sprintf("E%d", 1000+n%40), Message: "the value does not fit",
+						Hint: "fix it"}}
 			} else {
 				r.State, r.Objects = journal.Delivered, []string{fmt.Sprintf("tei%08x", n%400_000), fmt.Sprintf("evt%08x", n)}
 			}

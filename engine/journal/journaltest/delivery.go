@@ -11,13 +11,15 @@ import (
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources"
 )
 
 func testAppend(t *testing.T, p Place) {
 	j := open(t, p)
 	a, b := record("anc", "a", "woman-1"), record("anc", "b", "woman-2")
-	a.Problem = &journal.Problem{Class: actions.ClassData, Code: "held", Cause: "the rule is paused", Detail: "because",
+	a.Problem = &journal.Problem{Class: actions.ClassData, Problem: diag.Problem{Code: "held",
+		Message: "the rule is paused"}, Detail: "because",
 		Objects: []string{"abc", "def"}}
 	a.State = journal.Held
 	if _, err := j.Append(t.Context(), []*journal.Record{a, b}, &sources.Cursor{Name: "poll", Value: "17"}); err != nil {
@@ -145,7 +147,8 @@ func testRetries(t *testing.T, p Place) {
 	appendAll(t, j, record("anc", "a1", "A"), record("anc", "a2", "A"), record("anc", "b1", "B"))
 	first := claim(t, j, 10)
 	wantIDs(t, "first claim", first, "a1 b1")
-	problem := &journal.Problem{Class: actions.ClassTransient, Code: "timeout", Cause: "the server did not answer"}
+	problem := &journal.Problem{Class: actions.ClassTransient, Problem: diag.Problem{Code: "timeout",
+		Message: "the server did not answer"}}
 	later := start.Add(time.Minute)
 	commit(t, j, journal.Batch{Settlements: []journal.Settlement{
 		{Seq: first[0].Seq, State: journal.Pending, NextTry: later, Attempts: 1, Problem: problem},
@@ -351,7 +354,7 @@ func testBadInput(t *testing.T, p Place) {
 func testOddText(t *testing.T, p Place) {
 	j := open(t, p)
 	odd := record("anc", "id-\x00-\xff", "key-\x00-\xff")
-	odd.Problem = &journal.Problem{Code: "E1", Cause: "a \x00 in the name", Value: "\x00\xff"}
+	odd.Problem = &journal.Problem{Problem: diag.Problem{Code: "E1", Message: "a \x00 in the name", Value: "\x00\xff"}}
 	appendAll(t, j, odd, record("anc", "other", "other"))
 	again := *odd
 	d, err := j.Append(t.Context(), []*journal.Record{&again}, &sources.Cursor{Name: "c", Value: "\x00\xff"})

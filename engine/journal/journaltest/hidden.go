@@ -8,6 +8,7 @@ import (
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources"
 )
 
@@ -35,7 +36,8 @@ func fillPerson(t *testing.T, j journal.Journal) {
 		return r
 	}
 	waiting, held := r("form-of-amina-4"), r("form-of-amina-5")
-	held.State, held.Problem = journal.Held, &journal.Problem{Code: "paused", Cause: "x", Detail: "detail-of-amina"}
+	held.State, held.Problem = journal.Held, &journal.Problem{
+		Problem: diag.Problem{Code: "paused", Message: "x"}, Detail: "detail-of-amina"}
 	for i, rec := range []*journal.Record{r("form-of-amina-1"), r("form-of-amina-2"), r("form-of-amina-3"), waiting, held} {
 		_, err := j.Append(ctx, []*journal.Record{rec}, &sources.Cursor{Name: "db", Value: name("cursor-of-amina", i)})
 		must(t, err)
@@ -47,11 +49,12 @@ func fillPerson(t *testing.T, j journal.Journal) {
 			UID: "teiOfHer001", Generation: 1, Origin: "derived"}},
 		Digests: []actions.Digest{{Object: "nid-of-amina", Sum: 3}}})
 	got = claim(t, j, 9)
-	fail(t, j, journal.Problem{Class: actions.ClassData, Code: "E1", Cause: "no date", Value: "value-of-amina",
-		Column: "column-of-amina", More: []journal.Fault{{Code: "E2", Cause: "no age", Value: "value-of-amina"}}}, got[0])
+	fail(t, j, journal.Problem{Class: actions.ClassData, Problem: diag.Problem{Code: "E1", Message: "no date",
+		Value: "value-of-amina", Column: "column-of-amina"},
+		More: []diag.Problem{{Code: "E2", Message: "no age", Value: "value-of-amina"}}}, got[0])
 	row := &journal.Record{Rule: "anc", ID: "row-of-amina", Key: "case-of-amina", State: journal.Failed, Received: start,
 		Origin: sources.Origin{FileID: "f1", Row: 4}, Body: []byte(`{"name":"name-of-amina"}`),
-		Problem: &journal.Problem{Code: "E1", Cause: "no date"}}
+		Problem: &journal.Problem{Problem: diag.Problem{Code: "E1", Message: "no date"}}}
 	commit(t, j, journal.Batch{New: []*journal.Record{row}})
 	_, err := j.Correct(ctx, got[0].Seq, []byte(`{"name":"edit-of-amina"}`), "asha", "reason-of-amina")
 	must(t, err)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources"
 )
 
@@ -303,8 +304,8 @@ func (m *machine) settle(rt *rapid.T) {
 
 func drawProblem(rt *rapid.T) *journal.Problem {
 	return &journal.Problem{
-		Class: rapid.SampledFrom([]actions.Class{actions.ClassData, actions.ClassParent}).Draw(rt, "class"),
-		Code:  rapid.SampledFrom([]string{"E1", "E2"}).Draw(rt, "code"), Cause: "a cause",
+		Class:   rapid.SampledFrom([]actions.Class{actions.ClassData, actions.ClassParent}).Draw(rt, "class"),
+		Problem: diag.Problem{Code: rapid.SampledFrom([]string{"E1", "E2"}).Draw(rt, "code"), Message: "a cause"},
 	}
 }
 

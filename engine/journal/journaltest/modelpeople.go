@@ -7,11 +7,13 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 func (m *machine) hold(rt *rapid.T) {
 	rule := rulesOf.Draw(rt, "rule")
-	n, err := m.j.Hold(m.ctx(), rule, &journal.Problem{Code: "held", Cause: "the rule is invalid"})
+	n, err := m.j.Hold(m.ctx(), rule, &journal.Problem{Problem: diag.Problem{Code: "held",
+		Message: "the rule is invalid"}})
 	m.ok(err)
 	m.same("held", n, m.change(func(k *known) bool {
 		return k.rule == rule && k.state == journal.Pending &&

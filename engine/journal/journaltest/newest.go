@@ -5,6 +5,7 @@ import (
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources"
 )
 
@@ -44,7 +45,7 @@ func testNewerVersions(t *testing.T, p Place) {
 	appendAll(t, j, version("a", "a1", 1, 0), version("a", "a2", 2, 0), version("a", "a3", 3, 0), version("b", "b1", 1, 0),
 		version("c", "c1", 1, actions.NumberVersion(9)), version("c", "c2", 2, actions.NumberVersion(1)))
 	r := claim(t, j, 10)
-	problem := &journal.Problem{Code: "E1", Cause: "no date"}
+	problem := &journal.Problem{Problem: diag.Problem{Code: "E1", Message: "no date"}}
 	fail := func(n int) journal.Settlement {
 		return journal.Settlement{Seq: r[n].Seq, State: journal.Failed, Attempts: 1, Problem: problem}
 	}
@@ -94,7 +95,7 @@ func testFixes(t *testing.T, p Place) {
 	j := open(t, p)
 	failed := func(key string, row int) *journal.Record {
 		r := version("row "+key, key, 1, 0)
-		r.State, r.Problem = journal.Failed, &journal.Problem{Code: "E1"}
+		r.State, r.Problem = journal.Failed, &journal.Problem{Problem: diag.Problem{Code: "E1"}}
 		r.Origin = sources.Origin{Trigger: "files", File: "anc.csv", FileID: "f1", Row: row, DataRow: int64(row)}
 		return r
 	}
@@ -158,7 +159,7 @@ func testRowChanges(t *testing.T, p Place) {
 	j := open(t, p)
 	row := func(fileID, key string) *journal.Record {
 		r := record("anc", "row "+key, key)
-		r.State, r.Problem = journal.Failed, &journal.Problem{Code: "E1"}
+		r.State, r.Problem = journal.Failed, &journal.Problem{Problem: diag.Problem{Code: "E1"}}
 		r.Origin = sources.Origin{Trigger: "files", File: "anc.csv", FileID: fileID, Row: 2, DataRow: 1}
 		return r
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // tellable makes a record whose source wants to know of its outcome.
@@ -34,7 +35,7 @@ func testNotifications(t *testing.T, p Place) {
 	j := p.Open(t, o)
 	skipped, failed := tellable("anc", "skipped"), tellable("anc", "refused")
 	skipped.State, failed.State, failed.Problem = journal.Skipped, journal.Failed,
-		&journal.Problem{Code: "E1", Cause: "no id"}
+		&journal.Problem{Problem: diag.Problem{Code: "E1", Message: "no id"}}
 	silent := record("anc", "silent", "silent")
 	appendAll(t, j, tellable("anc", "a"), tellable("anc", "b"), silent, skipped, failed, tellable("pnc", "other"))
 	got := pendingOf(t, j, c.at, "skipped refused")

@@ -9,6 +9,7 @@ import (
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources"
 )
 
@@ -101,9 +102,10 @@ func testFileRows(t *testing.T, p Place) {
 	appendAll(t, j, record("anc", "w1", "B"))
 	failed := row(7, "A", journal.Failed)
 	failed.Problem = &journal.Problem{
-		Code: "E1", Cause: "no date", Column: "Born", Value: "31.31.",
-		More: []journal.Fault{{Code: "E2", Cause: "no option", Hint: "map it", Field: "Sex", Column: "sex", Value: "femal",
-			Place: "anc.yaml:4:1"}},
+		Problem: diag.Problem{Code: "E1", Message: "no date", Column: "Born", Value: "31.31."},
+		More: []diag.Problem{{Code: "E2", Message: "no option", Hint: "map it", Field: "Sex", Column: "sex",
+			Value: "femal",
+			Place: diag.ParsePlace("anc.yaml:4:1")}},
 	}
 	waits := row(3, "B", journal.Pending)
 	again := row(9, "A", journal.Pending)
@@ -122,7 +124,8 @@ func testFileRows(t *testing.T, p Place) {
 func testHold(t *testing.T, p Place) {
 	j := open(t, p)
 	appendAll(t, j, record("anc", "a1", "A"), record("anc", "a2", "A"), record("pnc", "a3", "A"), record("pnc", "b1", "B"))
-	problem := &journal.Problem{Code: "rule-invalid", Cause: "the stage is gone", Place: "rules/anc.yaml:3:4"}
+	problem := &journal.Problem{Problem: diag.Problem{Code: "rule-invalid", Message: "the stage is gone",
+		Place: diag.ParsePlace("rules/anc.yaml:3:4")}}
 	n, err := j.Hold(t.Context(), "anc", problem)
 	must(t, err)
 	diff(t, "held", n, int64(2))
@@ -151,8 +154,8 @@ func testReplay(t *testing.T, p Place) {
 	j := open(t, p)
 	appendAll(t, j, record("anc", "a1", "A"), record("anc", "b1", "B"), record("pnc", "c1", "C"))
 	got := claim(t, j, 10)
-	fail(t, j, journal.Problem{Code: "E1064", Cause: "no date"}, got[0], got[2])
-	fail(t, j, journal.Problem{Code: "E1000", Cause: "no right"}, got[1])
+	fail(t, j, journal.Problem{Problem: diag.Problem{Code: "E1064", Message: "no date"}}, got[0], got[2])
+	fail(t, j, journal.Problem{Problem: diag.Problem{Code: "E1000", Message: "no right"}}, got[1])
 	replay := func(f journal.Filter, force bool, want int64) {
 		t.Helper()
 		n, err := j.Replay(t.Context(), f, "asha", "the metadata was fixed", force)
@@ -190,7 +193,7 @@ func testReplayOrder(t *testing.T, p Place) {
 		appendAll(t, j, record("anc", name("a", i), "A"))
 	}
 	for range 3 {
-		fail(t, j, journal.Problem{Code: "E1", Cause: "x"}, claim(t, j, 10)...)
+		fail(t, j, journal.Problem{Problem: diag.Problem{Code: "E1", Message: "x"}}, claim(t, j, 10)...)
 	}
 	inFlight := claim(t, j, 10)
 	wantIDs(t, "in flight", inFlight, "a3")
@@ -211,7 +214,7 @@ func testDismiss(t *testing.T, p Place) {
 	j := open(t, p)
 	appendAll(t, j, record("anc", "a1", "A"), record("anc", "a2", "A"), record("anc", "b1", "B"))
 	got := claim(t, j, 10)
-	fail(t, j, journal.Problem{Code: "E1", Cause: "x"}, got[1])
+	fail(t, j, journal.Problem{Problem: diag.Problem{Code: "E1", Message: "x"}}, got[1])
 	n, err := j.Dismiss(t.Context(), journal.Filter{}, "asha", "a test form")
 	must(t, err)
 	diff(t, "dismissed", n, int64(1))
@@ -248,7 +251,8 @@ func testSelect(t *testing.T, p Place) {
 		appendAll(t, j, r)
 	}
 	got := claim(t, j, 3)
-	fail(t, j, journal.Problem{Class: actions.ClassData, Code: "E1", Cause: "no date"}, got[:2]...)
+	fail(t, j, journal.Problem{Class: actions.ClassData, Problem: diag.Problem{Code: "E1",
+		Message: "no date"}}, got[:2]...)
 	settle(t, j, journal.Delivered, got[2])
 	all, err := j.Select(t.Context(), journal.Filter{})
 	must(t, err)
@@ -291,12 +295,14 @@ func testCauses(t *testing.T, p Place) {
 		appendAll(t, j, record("anc", name("r", i), name("key-", i)))
 	}
 	got := claim(t, j, 10)
-	date := journal.Problem{Class: actions.ClassData, Code: "E1", Cause: "no date", Hint: "give one",
-		Place: "anc.yaml:3:1", Value: "31.31."}
+	date := journal.Problem{Class: actions.ClassData, Problem: diag.Problem{Code: "E1", Message: "no date",
+		Hint:  "give one",
+		Place: diag.ParsePlace("anc.yaml:3:1"), Value: "31.31."}}
 	fail(t, j, date, got[0], got[1])
 	clk.advance(time.Hour)
 	fail(t, j, date, got[2])
-	fail(t, j, journal.Problem{Class: actions.ClassRights, Code: "E2", Cause: "no right"}, got[3])
+	fail(t, j, journal.Problem{Class: actions.ClassRights, Problem: diag.Problem{Code: "E2",
+		Message: "no right"}}, got[3])
 	causes, err := j.Causes(t.Context(), journal.Filter{Rule: "anc"})
 	must(t, err)
 	if len(causes) != 2 || causes[0].Example == nil || causes[0].Example.ID != "r2" ||

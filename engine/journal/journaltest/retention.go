@@ -9,6 +9,7 @@ import (
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 func testForget(t *testing.T, p Place) {
@@ -24,7 +25,7 @@ func testForget(t *testing.T, p Place) {
 	wantIDs(t, "claim", got, "f1 other child")
 	settle(t, j, journal.Delivered, got...)
 	next := claim(t, j, 10)
-	fail(t, j, journal.Problem{Code: "E1", Cause: "x", Value: "Amina"}, next...)
+	fail(t, j, journal.Problem{Problem: diag.Problem{Code: "E1", Message: "x", Value: "Amina"}}, next...)
 	commit(t, j, journal.Batch{Server: "national",
 		Identities: []actions.Identity{{IdentityKey: actions.IdentityKey{Type: "t", ExternalID: person}, UID: "u",
 			Origin: "matched"}}})
@@ -79,7 +80,7 @@ func forgetTraces(t *testing.T, j journal.Journal) {
 	got := claim(t, j, 10)
 	for _, r := range got {
 		if r.ID == "n1" {
-			fail(t, j, journal.Problem{Code: "E1", Cause: "x", Value: person}, r)
+			fail(t, j, journal.Problem{Problem: diag.Problem{Code: "E1", Message: "x", Value: person}}, r)
 		} else {
 			must(t, j.Release(t.Context(), "runner", []int64{r.Seq}))
 		}
@@ -128,7 +129,7 @@ func testExpire(t *testing.T, p Place) {
 	got := claim(t, j, 10)
 	settle(t, j, journal.Delivered, got[0], got[1])
 	settle(t, j, journal.Skipped, got[2])
-	fail(t, j, journal.Problem{Code: "E1", Cause: "x"}, got[3])
+	fail(t, j, journal.Problem{Problem: diag.Problem{Code: "E1", Message: "x"}}, got[3])
 	clk.advance(48 * time.Hour)
 	late := record("anc", "late", "late")
 	late.Received = clk.at
@@ -169,7 +170,7 @@ func testEncryption(t *testing.T, p Place) {
 	key := bytes.Repeat([]byte{7}, 32)
 	j := p.Open(t, journal.Options{Key: key})
 	a := record("anc", "a1", "A")
-	a.Problem = &journal.Problem{Code: "E1", Cause: "x", Value: "Amina", Detail: "of Amina"}
+	a.Problem = &journal.Problem{Problem: diag.Problem{Code: "E1", Message: "x", Value: "Amina"}, Detail: "of Amina"}
 	a.State = journal.Failed
 	appendAll(t, j, a)
 	diff(t, "a sealed record", get(t, j, a.Seq).Body, a.Body)
@@ -196,7 +197,8 @@ func testRekey(t *testing.T, p Place) {
 	keep := func(j journal.Journal, id string) *journal.Record {
 		t.Helper()
 		r := record("anc", id, id)
-		r.State, r.Problem = journal.Failed, &journal.Problem{Code: "E1", Cause: "x", Value: "Amina"}
+		r.State, r.Problem = journal.Failed, &journal.Problem{Problem: diag.Problem{Code: "E1", Message: "x",
+			Value: "Amina"}}
 		appendAll(t, j, r)
 		_, err := j.Memory("national").(actions.Contributions).Contribute(t.Context(),
 			[]actions.Contribution{{Contributor: id, Cell: id, Value: "of " + id, At: "1"}})

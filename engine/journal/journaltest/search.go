@@ -9,6 +9,7 @@ import (
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources"
 )
 
@@ -43,11 +44,13 @@ func testSearch(t *testing.T, p Place) {
 	appendAll(t, j, record("anc", "a1", "A"), record("anc", "b1", "B"), record("pnc", "a2", "A"), record("pnc", "c1", "C"))
 	got := claim(t, j, 10)
 	wrote(t, j, got[0], "teiA", "enrollmentA")
-	fail(t, j, journal.Problem{Code: "E1", Class: actions.ClassData, Cause: "no date"}, got[1])
-	fail(t, j, journal.Problem{Code: "E2", Class: actions.ClassData, Cause: "no unit"}, got[2])
+	fail(t, j, journal.Problem{Problem: diag.Problem{Code: "E1", Message: "no date"},
+		Class: actions.ClassData}, got[1])
+	fail(t, j, journal.Problem{Problem: diag.Problem{Code: "E2", Message: "no unit"},
+		Class: actions.ClassData}, got[2])
 	row := record("pnc", "row-7", "D")
 	row.Origin, row.State, row.Problem = sources.Origin{Trigger: "files", File: "f1.csv", FileID: "f1", Row: 7},
-		journal.Failed, &journal.Problem{Code: "E1", Cause: "no date"}
+		journal.Failed, &journal.Problem{Problem: diag.Problem{Code: "E1", Message: "no date"}}
 	commit(t, j, journal.Batch{Files: []journal.File{*f}, New: []*journal.Record{row}})
 	later := record("anc", "late", "E")
 	later.Received = start.Add(48 * time.Hour)
@@ -114,7 +117,8 @@ func testSearch(t *testing.T, p Place) {
 func testOddTexts(t *testing.T, p Place) {
 	j := open(t, p)
 	appendAll(t, j, record("anc", "a1", "A"), record("anc", "b1", "B"))
-	fail(t, j, journal.Problem{Code: "E1", Class: actions.ClassData, Cause: "no date"}, claim(t, j, 1)...)
+	fail(t, j, journal.Problem{Problem: diag.Problem{Code: "E1", Message: "no date"},
+		Class: actions.ClassData}, claim(t, j, 1)...)
 	failed := []journal.State{journal.Failed}
 	for _, odd := range []string{"\x00", "a1\x00", "\xff", "a\xffb"} {
 		for what, f := range map[string]journal.Filter{
@@ -174,7 +178,7 @@ func testPages(t *testing.T, p Place) {
 	for range 25 {
 		for _, r := range claim(t, j, 25) {
 			if r.Seq%5 == 0 {
-				fail(t, j, journal.Problem{Code: "E1", Cause: name("cause ", int(r.Seq%2))}, r)
+				fail(t, j, journal.Problem{Problem: diag.Problem{Code: "E1", Message: name("cause ", int(r.Seq%2))}}, r)
 			} else {
 				wrote(t, j, r, "shared")
 			}
@@ -251,11 +255,11 @@ func testCorrect(t *testing.T, p Place) {
 		}
 	}
 	appendAll(t, j, record("anc", "a1", "A"), record("anc", "b1", "B"), record("held", "c1", "C"))
-	_, err := j.Hold(t.Context(), "held", &journal.Problem{Code: "rule-invalid", Cause: "x"})
+	_, err := j.Hold(t.Context(), "held", &journal.Problem{Problem: diag.Problem{Code: "rule-invalid", Message: "x"}})
 	must(t, err)
 	got := claim(t, j, 10)
 	refused(got[0].Seq, "because", "is waiting to be sent or on its way")
-	fail(t, j, journal.Problem{Code: "E1", Cause: "no date"}, got[0])
+	fail(t, j, journal.Problem{Problem: diag.Problem{Code: "E1", Message: "no date"}}, got[0])
 	wrote(t, j, got[1], "teiB")
 	refused(got[0].Seq, " ", "say why")
 	refused(999, "because", "no record 999")
@@ -319,7 +323,7 @@ func testFigures(t *testing.T, p Place) {
 	wrote(t, j, got[0], "x")
 	c.advance(30 * time.Second)
 	wrote(t, j, got[1], "y")
-	fail(t, j, journal.Problem{Code: "E1", Cause: "no date"}, got[2])
+	fail(t, j, journal.Problem{Problem: diag.Problem{Code: "E1", Message: "no date"}}, got[2])
 	c.advance(time.Hour)
 	row := at("row-4")
 	row.Origin.FileID, row.Origin.Row, row.State = "f1", 4, journal.Failed

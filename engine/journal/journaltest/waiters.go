@@ -6,6 +6,7 @@ import (
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // awaitParent settles records as waiting for their parents for some time.
@@ -15,7 +16,8 @@ func awaitParent(t testing.TB, j journal.Journal, d time.Duration, records ...*j
 	for _, r := range records {
 		b.Settlements = append(b.Settlements, journal.Settlement{Seq: r.Seq, State: journal.Pending, NextTry: start.Add(d),
 			Attempts: r.Attempts + 1,
-			Problem:  &journal.Problem{Class: actions.ClassParent, Code: "E1313", Cause: "the woman is not registered"}})
+			Problem: &journal.Problem{Class: actions.ClassParent, Problem: diag.Problem{Code: "E1313",
+				Message: "the woman is not registered"}}})
 	}
 	commit(t, j, b)
 	check(t, j)
@@ -70,7 +72,8 @@ func testWaitersChanged(t *testing.T, p Place) {
 	got := claim(t, j, 10)
 	wantIDs(t, "first claim", got, "v1 v3")
 	awaitParent(t, j, time.Hour, got...)
-	n, err := j.Hold(t.Context(), "visit", &journal.Problem{Code: "paused", Cause: "the rule is paused"})
+	n, err := j.Hold(t.Context(), "visit", &journal.Problem{Problem: diag.Problem{Code: "paused",
+		Message: "the rule is paused"}})
 	must(t, err)
 	diff(t, "held", n, int64(3))
 	check(t, j)
@@ -103,7 +106,8 @@ func testWaitingRows(t *testing.T, p Place) {
 	appendAll(t, j, record("register", "r1", "A"))
 	row := placed(f, 2, "A")
 	row.Attempts, row.NextTry, row.Problem = 1, start.Add(time.Hour),
-		&journal.Problem{Class: actions.ClassParent, Code: "E1313", Cause: "the woman is not registered"}
+		&journal.Problem{Class: actions.ClassParent, Problem: diag.Problem{Code: "E1313",
+			Message: "the woman is not registered"}}
 	commit(t, j, journal.Batch{New: []*journal.Record{row}})
 	check(t, j)
 	given, err := j.ClaimKeys(t.Context(), "one", []journal.RowKey{{Key: "A", Seq: f.Seq(3)}})

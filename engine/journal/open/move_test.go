@@ -20,6 +20,7 @@ import (
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/journal/journaltest"
 	"github.com/culvert/culvert/engine/journal/open"
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources"
 )
 
@@ -105,11 +106,13 @@ func keep(t *testing.T, j journal.Journal) {
 				Objects: []string{fmt.Sprint("event", r.Seq)}}
 			switch i {
 			case 1:
-				s.State, s.Problem = journal.Failed, &journal.Problem{Class: actions.ClassData, Code: "E1", Cause: "no date",
-					Value: "x"}
+				s.State, s.Problem = journal.Failed, &journal.Problem{Class: actions.ClassData,
+					Problem: diag.Problem{Code: "E1", Message: "no date",
+						Value: "x"}}
 			case 2:
 				s.State, s.Problem, s.NextTry = journal.Pending,
-					&journal.Problem{Class: actions.ClassParent, Code: "E2", Cause: "no parent"}, time.Now().Add(time.Hour)
+					&journal.Problem{Class: actions.ClassParent, Problem: diag.Problem{Code: "E2",
+						Message: "no parent"}}, time.Now().Add(time.Hour)
 			}
 			b.Settlements = append(b.Settlements, s)
 			b.Digests = append(b.Digests, actions.Digest{Object: fmt.Sprint("event ", r.Seq), Sum: 1<<31 + r.Content,
@@ -120,7 +123,7 @@ func keep(t *testing.T, j journal.Journal) {
 	f.Rows, f.Delivered, f.Next = 3, 2, 4
 	row := &journal.Record{Rule: "visits", ID: "row 3", Key: "key 3", State: journal.Failed, Received: time.Now(),
 		Origin: sources.Origin{FileID: "f1", Row: 4}, Seq: f.Seq(3),
-		Body: []byte(`{}`), Problem: &journal.Problem{Code: "E1", Cause: "no date"}}
+		Body: []byte(`{}`), Problem: &journal.Problem{Problem: diag.Problem{Code: "E1", Message: "no date"}}}
 	must(j.Commit(ctx, &journal.Batch{Owner: "one", Server: "national", Files: []journal.File{*f},
 		New: []*journal.Record{row}}))
 	must(j.SetIdentities(ctx, "national", []actions.Identity{{IdentityKey: actions.IdentityKey{Type: "person",

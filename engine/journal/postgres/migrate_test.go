@@ -13,6 +13,7 @@ import (
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/journal/journaltest"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // TestEarlierFormats brings a schema of every format that ever was, with data in it, up to date.
@@ -118,7 +119,8 @@ func keepSome(t *testing.T, p place) {
 	err = s.Commit(t.Context(), &journal.Batch{Owner: "one", Server: "national",
 		Digests: []actions.Digest{{Object: "event a", Sum: 7}}, Settlements: []journal.Settlement{
 			{Seq: got[0].Seq, State: journal.Delivered, Attempts: 1, Objects: []string{"abcdefghijk"}},
-			{Seq: got[1].Seq, State: journal.Failed, Attempts: 1, Problem: &journal.Problem{Code: "E1064", Cause: "no date"}},
+			{Seq: got[1].Seq, State: journal.Failed, Attempts: 1,
+				Problem: &journal.Problem{Problem: diag.Problem{Code: "E1064", Message: "no date"}}},
 		}})
 	if err != nil {
 		t.Fatal(err)

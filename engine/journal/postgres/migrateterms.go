@@ -10,6 +10,7 @@ import (
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/journal/internal/codec"
 	"github.com/culvert/culvert/engine/journal/shared"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // searchedRecords is the first format in which records are found by their terms, and failures by their cause.
@@ -24,9 +25,10 @@ func (s *Store) nameRecords(ctx context.Context, p pgx.Tx) error {
 		var failed, causes []int64
 		err := each(ctx, t, func(rows pgx.Rows) error {
 			var state int
-			var id, key, objects, rule, class string
+			var id, key, objects, rule, class, place string
 			var f journal.Problem
-			err := rows.Scan(&after, &state, &id, &key, &objects, &rule, &class, &f.Code, &f.Cause, &f.Place)
+			err := rows.Scan(&after, &state, &id, &key, &objects, &rule, &class, &f.Code, &f.Message, &place)
+			f.Place = diag.ParsePlace(place)
 			for _, text := range append(codec.SplitObjects(objects), id, key) {
 				t.term(text, after)
 			}

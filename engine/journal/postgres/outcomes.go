@@ -18,7 +18,8 @@ type outcomes struct {
 func (o *outcomes) add(seq int64, p *journal.Problem, private []byte, objects []string, by int64) {
 	texts := [7]*string{}
 	if p != nil {
-		for i, text := range [7]string{string(p.Class), p.Code, p.Cause, p.Hint, p.Object, p.Field, p.Place} {
+		for i, text := range [7]string{string(p.Class), p.Code, p.Message, p.Hint, p.Object, p.Field,
+			p.Place.String()} {
 			text = clean(text)
 			texts[i] = &text
 		}

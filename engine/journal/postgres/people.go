@@ -285,7 +285,7 @@ func (s *Store) Note(ctx context.Context, e journal.AuditEntry) error {
 func (s *Store) Hold(ctx context.Context, rule string, p *journal.Problem) (int64, error) {
 	why := ""
 	if p != nil {
-		why = p.Cause
+		why = p.Message
 	}
 	return s.move(ctx, move{filter: journal.Filter{Rule: rule, States: []journal.State{journal.Pending}}, to: codec.Held,
 		who: shared.Program, did: "hold", why: why,

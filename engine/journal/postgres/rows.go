@@ -11,6 +11,7 @@ import (
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/journal/internal/codec"
 	"github.com/culvert/culvert/engine/journal/shared"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // row is a record made ready for the database.
@@ -234,5 +235,6 @@ func cleanProblem(p *journal.Problem) *journal.Problem {
 	if p == nil {
 		return nil
 	}
-	return &journal.Problem{Class: p.Class, Code: clean(p.Code), Cause: clean(p.Cause), Place: clean(p.Place)}
+	return &journal.Problem{Class: p.Class, Problem: diag.Problem{Code: clean(p.Code), Message: clean(p.Message),
+		Place: diag.ParsePlace(clean(p.Place.String()))}}
 }

@@ -20,7 +20,7 @@ func OnlyFailed(f journal.Filter) bool {
 func CauseOf(example *journal.Record, count int64, first, last time.Time) journal.Cause {
 	c := journal.Cause{Rule: example.Rule, Count: count, First: first, Last: last, Example: example}
 	if p := example.Problem; p != nil {
-		c.Class, c.Code, c.Cause, c.Hint, c.Place = p.Class, p.Code, p.Cause, p.Hint, p.Place
+		c.Class, c.Code, c.Cause, c.Hint, c.Place = p.Class, p.Code, p.Message, p.Hint, p.Place.String()
 	}
 	return c
 }

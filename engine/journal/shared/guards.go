@@ -10,6 +10,7 @@ import (
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/journal/internal/codec"
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources"
 )
 
@@ -153,7 +154,8 @@ const (
 
 // Forgotten is why a record of a forgotten person is not sent.
 func Forgotten() *journal.Problem {
-	return &journal.Problem{Code: "forgotten", Cause: "the person was forgotten before this was delivered"}
+	return &journal.Problem{Problem: diag.Problem{Code: "forgotten",
+		Message: "the person was forgotten before this was delivered"}}
 }
 
 // Names tells whether a record's key or id names an external id.

@@ -6,6 +6,7 @@ import (
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/journal/internal/codec"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // RecordColumns are what Stored takes but for the body, which comes last: of records r, rules n and outcomes o.
@@ -72,9 +73,11 @@ func (s *Stored) open(sealer *codec.Sealer, r *journal.Record) (err error) {
 	if r.Body, err = sealer.Open(codec.PurposeBody, s.ident, s.body); err != nil || s.code == nil {
 		return err
 	}
-	r.Problem = &journal.Problem{Class: actions.Class(text(s.class)), Code: text(s.code), Cause: text(s.cause),
-		Hint:   text(s.hint),
-		Object: text(s.object), Field: text(s.field), Place: text(s.place)}
+	r.Problem = &journal.Problem{Class: actions.Class(text(s.class)), Problem: diag.Problem{Code: text(s.code),
+		Message: text(s.cause),
+		Hint:    text(s.hint),
+		Field:   text(s.field), Place: diag.ParsePlace(text(s.place))},
+		Object: text(s.object)}
 	return sealer.OpenPrivate(s.ident, s.private, r.Problem)
 }
 

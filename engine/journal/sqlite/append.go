@@ -307,7 +307,7 @@ func outcomeValues(values []any, seq int64, p *journal.Problem, private []byte, 
 	if p == nil {
 		return append(values, seq, nil, nil, nil, nil, nil, nil, nil, nil, codec.Objects(objects), by)
 	}
-	return append(values, seq, string(p.Class), p.Code, p.Cause, p.Hint, p.Object, p.Field, p.Place, private,
+	return append(values, seq, string(p.Class), p.Code, p.Message, p.Hint, p.Object, p.Field, p.Place.String(), private,
 		codec.Objects(objects), by)
 }
 

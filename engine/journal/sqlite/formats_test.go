@@ -10,6 +10,7 @@ import (
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/journal/journaltest"
 	"github.com/culvert/culvert/engine/journal/sqlite"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 var update = flag.Bool("update", false, "write the fixture of the current format anew")
@@ -72,7 +73,8 @@ func writeFixture(t *testing.T) {
 	}
 	err = s.Commit(t.Context(), &journal.Batch{Owner: "one", Settlements: []journal.Settlement{
 		{Seq: got[0].Seq, State: journal.Delivered, Attempts: 1, Objects: []string{"event abcdefghijk"}},
-		{Seq: got[1].Seq, State: journal.Failed, Attempts: 1, Problem: &journal.Problem{Code: "E1064", Cause: "no date"}},
+		{Seq: got[1].Seq, State: journal.Failed, Attempts: 1,
+			Problem: &journal.Problem{Problem: diag.Problem{Code: "E1064", Message: "no date"}}},
 	}})
 	if err != nil {
 		t.Fatal(err)

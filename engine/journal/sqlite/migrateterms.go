@@ -9,6 +9,7 @@ import (
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/journal/internal/codec"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // searchedRecords is the first format in which records are found by their terms, and failures by their cause.
@@ -59,10 +60,10 @@ func groupFailures(ctx context.Context, conn *sql.Conn) error {
 		FROM records r JOIN rules n ON n.id = r.rule LEFT JOIN outcomes o ON o.seq = r.seq WHERE r.state = 4`)
 	err = scan(rows, err, func(rows *sql.Rows) error {
 		var seq int64
-		var rule, class string
+		var rule, class, place string
 		var p journal.Problem
-		err := rows.Scan(&seq, &rule, &class, &p.Code, &p.Cause, &p.Place)
-		p.Class = actions.Class(class)
+		err := rows.Scan(&seq, &rule, &class, &p.Code, &p.Message, &place)
+		p.Class, p.Place = actions.Class(class), diag.ParsePlace(place)
 		causes[seq] = codec.CauseOf(rule, &p)
 		return err
 	})

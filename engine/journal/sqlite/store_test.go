@@ -16,6 +16,7 @@ import (
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/journal/journaltest"
 	"github.com/culvert/culvert/engine/journal/sqlite"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 func appendForms(t testing.TB, j journal.Journal, from, to int64) {
@@ -134,7 +135,7 @@ func TestOneRunner(t *testing.T) {
 	b := &journal.Batch{Owner: "first"}
 	for _, r := range got {
 		b.Settlements = append(b.Settlements, journal.Settlement{Seq: r.Seq, State: journal.Failed, Attempts: 1,
-			Problem: &journal.Problem{Code: "E1", Cause: "x"}})
+			Problem: &journal.Problem{Problem: diag.Problem{Code: "E1", Message: "x"}}})
 	}
 	if err := first.Commit(t.Context(), b); err != nil {
 		t.Fatal(err)
@@ -213,7 +214,8 @@ func TestEncryption(t *testing.T) {
 	key := bytes.Repeat([]byte{42}, 32)
 	s := p.open(t, journal.Options{Key: key})
 	r := journaltest.Form(1)
-	r.State, r.Problem = journal.Failed, &journal.Problem{Code: "E1", Cause: "no date", Value: "Amina Njeri",
+	r.State, r.Problem = journal.Failed, &journal.Problem{Problem: diag.Problem{Code: "E1", Message: "no date",
+		Value: "Amina Njeri"},
 		Detail: "of Amina Njeri"}
 	r.Body, r.Origin.Headers = []byte(`{"name":"Amina Njeri"}`), map[string]string{"X-Name": "Amina Njeri"}
 	if _, err := s.Append(t.Context(), []*journal.Record{r}, nil); err != nil {

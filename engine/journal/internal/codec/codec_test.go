@@ -12,6 +12,7 @@ import (
 
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/journal/internal/codec"
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources"
 )
 
@@ -170,19 +171,20 @@ func TestParts(t *testing.T) {
 	if d := cmp.Diff(origin, got); d != "" || err != nil {
 		t.Errorf("origin: %v\n%s", err, d)
 	}
-	p := journal.Problem{Code: "E1", Cause: "no date", Detail: "of Amina", Value: "31.31.", Objects: []string{"a", "b"}}
+	p := journal.Problem{Problem: diag.Problem{Code: "E1", Message: "no date", Value: "31.31."},
+		Detail: "of Amina", Objects: []string{"a", "b"}}
 	private, err := s.Private(5, &p)
 	if err != nil {
 		t.Fatal(err)
 	}
-	back := journal.Problem{Code: "E1", Cause: "no date"}
+	back := journal.Problem{Problem: diag.Problem{Code: "E1", Message: "no date"}}
 	if err := s.OpenPrivate(5, private, &back); err != nil {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff(p, back); d != "" {
 		t.Errorf("problem:\n%s", d)
 	}
-	if private, err := s.Private(5, &journal.Problem{Code: "E1"}); private != nil || err != nil {
+	if private, err := s.Private(5, &journal.Problem{Problem: diag.Problem{Code: "E1"}}); private != nil || err != nil {
 		t.Errorf("a problem without data: %x %v", private, err)
 	}
 	for _, ids := range [][]string{nil, {"a"}, {"event a", "tei b"}} {

@@ -54,5 +54,6 @@ func CauseOf(rule string, p *journal.Problem) int64 {
 	if p == nil {
 		p = &journal.Problem{}
 	}
-	return int64(hash64(causeKind, rule, strings.Join([]string{string(p.Class), p.Code, p.Cause, p.Place}, "\x00"))>>1 | 1)
+	return int64(hash64(causeKind, rule, strings.Join([]string{string(p.Class), p.Code, p.Message, p.Place.String()},
+		"\x00"))>>1 | 1)
 }

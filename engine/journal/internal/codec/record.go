@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources"
 )
 
@@ -46,23 +47,23 @@ type private struct {
 
 // storedFault is a fault as it is kept. Journals up to format 10 call the hint "mend".
 type storedFault struct {
-	journal.Fault
+	diag.Problem
 	Mend string `json:"mend,omitempty"`
 }
 
-func storeFaults(faults []journal.Fault) []storedFault {
+func storeFaults(faults []diag.Problem) []storedFault {
 	var out []storedFault
 	for _, f := range faults {
-		out = append(out, storedFault{Fault: f})
+		out = append(out, storedFault{Problem: f})
 	}
 	return out
 }
 
-func readFaults(stored []storedFault) []journal.Fault {
-	var out []journal.Fault
+func readFaults(stored []storedFault) []diag.Problem {
+	var out []diag.Problem
 	for _, f := range stored {
 		f.Hint = cmp.Or(f.Hint, f.Mend)
-		out = append(out, f.Fault)
+		out = append(out, f.Problem)
 	}
 	return out
 }
