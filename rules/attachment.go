@@ -4,6 +4,8 @@ import (
 	"context"
 	"strings"
 	"time"
+
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // Attachment is a file that belongs to a record and is fetched when it is sent: a photo at the
@@ -20,15 +22,10 @@ type Attachment struct {
 
 // AttachmentError is why a file cannot be had. It holds no secret and nothing of a person.
 type AttachmentError struct {
-	Code    string // file-not-there, file-source-away, file-too-large
-	Message string // completes "Photo: ..."
-	Hint    string
-	Later   bool          // it may come by itself: the record waits
-	After   time.Duration // when it is worth trying again; 0: not known
+	diag.Problem               // file-not-there, file-source-away, file-too-large; the message completes "Photo: ..."
+	Later        bool          // it may come by itself: the record waits
+	After        time.Duration // when it is worth trying again; 0: not known
 }
-
-// Error gives cause and fix in one sentence.
-func (e *AttachmentError) Error() string { return e.Message + "; " + e.Hint }
 
 // Attachments gives the file of a record that a value names; nil when there is none of that name
 // and may be none. The error is an *AttachmentError.

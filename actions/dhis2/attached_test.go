@@ -9,6 +9,7 @@ import (
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // TestFetchedFiles sends photos that lie at the source of the record: fetched when they are sent and not
@@ -28,7 +29,8 @@ func TestFetchedFiles(t *testing.T) {
 	rule := s.loadRule(text, none(fileRecord("A", "a.png", `""`)))
 	rule.attachments = func(name string) (*rules.Attachment, error) {
 		if name == "missing.png" {
-			return nil, &rules.AttachmentError{Code: "file-not-there", Message: "names no file", Hint: "there is a.png"}
+			return nil, &rules.AttachmentError{Problem: diag.Problem{Code: "file-not-there", Message: "names no file",
+				Hint: "there is a.png"}}
 		}
 		return &rules.Attachment{Name: name, Key: "form/" + name,
 			Fetch: func(context.Context, int64) ([]byte, string, error) {
@@ -48,13 +50,15 @@ func TestFetchedFiles(t *testing.T) {
 		}
 		return held
 	}
-	failure = &rules.AttachmentError{Code: "file-not-there", Message: "is not there", Hint: "wait", Later: true}
+	failure = &rules.AttachmentError{Problem: diag.Problem{Code: "file-not-there", Message: "is not there",
+		Hint: "wait"}, Later: true}
 	late := s.deliver(rule.plans(t, none(fileRecord("A", "a.png", `""`)))...)[0].Outcomes[0]
 	if late.Status != actions.Retry || late.Class != actions.ClassParent || !strings.Contains(late.Message,
 		"Phone number") {
 		t.Errorf("a photo that comes later: %+v", late)
 	}
-	failure = &rules.AttachmentError{Code: "file-source-away", Message: "is not fetched", Hint: "wait", Later: true,
+	failure = &rules.AttachmentError{Problem: diag.Problem{Code: "file-source-away", Message: "is not fetched",
+		Hint: "wait"}, Later: true,
 		After: time.Minute}
 	away := s.deliver(rule.plans(t, none(fileRecord("A", "a.png", `""`)))...)[0].Outcomes[0]
 	if away.Status != actions.Retry || away.Class != actions.ClassTransient || away.RetryAfter != time.Minute {

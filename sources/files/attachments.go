@@ -59,7 +59,7 @@ func (Kind) Attachments(rule string, t *rules.Trigger, env sources.AttachmentEnv
 }
 
 func noFile(message, hint string) error {
-	return &rules.AttachmentError{Code: "file-not-there", Message: message, Hint: hint}
+	return &rules.AttachmentError{Problem: diag.Problem{Code: "file-not-there", Message: message, Hint: hint}}
 }
 
 // beside is a file that a row of a taken file names.
@@ -97,9 +97,9 @@ func (b beside) find() (*rules.Attachment, error) {
 }
 
 func tooLarge(limit int64) error {
-	return &rules.AttachmentError{Code: "file-too-large",
+	return &rules.AttachmentError{Problem: diag.Problem{Code: "file-too-large",
 		Message: fmt.Sprintf("is a file of more than %d bytes, the most that is taken", limit),
-		Hint:    "make it smaller: set a lower resolution of photos at the source"}
+		Hint:    "make it smaller: set a lower resolution of photos at the source"}}
 }
 
 // inZip reads the file from the zip that the table came in. Exports keep photos in a folder, such as
@@ -171,8 +171,9 @@ func (b beside) inFolder(t tag, limit int64) ([]byte, error) {
 			continue
 		}
 		if err := b.carry(from, taken, t.Keep || from != t.Folder || b.isOthers(from)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, &rules.AttachmentError{Code: "file-not-there", Message: "names a file that cannot be taken",
-				Hint: "give the user that Culvert runs as the right to read and move it"}
+			return nil, &rules.AttachmentError{Problem: diag.Problem{Code: "file-not-there",
+				Message: "names a file that cannot be taken",
+				Hint:    "give the user that Culvert runs as the right to read and move it"}}
 		}
 		break
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // What a download may take: photos come over poor lines, and whoever waits for them sends nothing meanwhile.
@@ -52,19 +53,20 @@ func readFile(answer *http.Response, at *url.URL, limit int64) ([]byte, error) {
 		return nil, AttachmentError(unreachable(at, err))
 	}
 	if int64(len(content)) > limit {
-		return nil, &rules.AttachmentError{Code: "file-too-large",
+		return nil, &rules.AttachmentError{Problem: diag.Problem{Code: "file-too-large",
 			Message: fmt.Sprintf("is a file of more than %d bytes, the most that is taken", limit),
-			Hint:    "make it smaller at the source: set a lower resolution of photos there"}
+			Hint:    "make it smaller at the source: set a lower resolution of photos there"}}
 	}
 	return content, nil
 }
 
 // NotThere is the error of a file that a system does not have yet: photos come after the form.
 func NotThere(host string) error {
-	return &rules.AttachmentError{Code: "file-not-there", Later: true,
+	return &rules.AttachmentError{Problem: diag.Problem{Code: "file-not-there",
 		Message: "names a file that " + host + " does not have yet",
 		Hint: "it is asked for again by itself: phones send photos after the form; have the phone finish sending, or edit the " +
-			"form if the photo is lost"}
+			"form if the photo is lost"},
+		Later: true}
 }
 
 // AttachmentError says of why a system cannot be read what it means for a file. Other errors stay.
@@ -73,7 +75,8 @@ func AttachmentError(err error) error {
 	if !ok {
 		return err
 	}
-	out := &rules.AttachmentError{Code: "file-source-away", Message: "is not fetched: " + e.Message, Hint: e.Hint,
+	out := &rules.AttachmentError{Problem: diag.Problem{Code: "file-source-away",
+		Message: "is not fetched: " + e.Message, Hint: e.Hint},
 		Later: true, After: e.RetryAfter}
 	switch {
 	case e.Status == http.StatusNotFound, e.Status == http.StatusGone:

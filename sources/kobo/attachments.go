@@ -75,8 +75,9 @@ func (m *media) fetch(ctx context.Context, name string, limit int64) ([]byte, st
 		}
 	}
 	if gone, _ := entry["is_deleted"].(bool); gone {
-		return nil, "", &rules.AttachmentError{Code: "file-not-there", Message: "names a file that was deleted at " + c.base.Host,
-			Hint: "edit the form there, or leave the field out"}
+		return nil, "", &rules.AttachmentError{Problem: diag.Problem{Code: "file-not-there",
+			Message: "names a file that was deleted at " + c.base.Host,
+			Hint:    "edit the form there, or leave the field out"}}
 	}
 	at := c.addressOf(entry, m.rule.Asset, m.id)
 	if at == nil {

@@ -66,8 +66,9 @@ func (d *delivery) load(ctx context.Context, f *value.File) (*value.File, error)
 	case d.fetching.away != nil:
 		return nil, d.fetching.away
 	case d.fetching.spent > longestFetching:
-		return nil, &rules.AttachmentError{Code: "file-source-away", Later: true,
-			Message: "waits, for the files of other records took long", Hint: "it is tried again by itself"}
+		return nil, &rules.AttachmentError{Problem: diag.Problem{Code: "file-source-away",
+			Message: "waits, for the files of other records took long", Hint: "it is tried again by itself"},
+			Later: true}
 	}
 	begun := time.Now()
 	loaded, err := f.Load(ctx)
