@@ -39,19 +39,31 @@ func ParseRole(name string) (Role, error) {
 	return 0, fmt.Errorf("%q is not a role: use viewer, operator or admin", name)
 }
 
-// User is somebody who may log in, by a password or by the bcrypt hash of one.
+// User is somebody who may log in, by a password or by the bcrypt hash of one, or whom an identity
+// provider has let in.
 type User struct {
 	Name     string
 	Role     Role
 	Password string
 	Hash     []byte
+	Provided bool // by an identity provider: another than a user of this name with a password
+}
+
+// Identity is somebody for whom an identity provider vouches, with what it said of the one claim that
+// roles are given by.
+type Identity struct {
+	Issuer, Client string // who vouches, and to whom
+	Subject, Name  string // a name may change hands at some providers; the subject does not
+	Claim          string
+	Values         []string
 }
 
 // Guard checks passwords and keeps sessions. Make it with New.
 type Guard struct {
-	users func() []User
-	log   *slog.Logger
-	now   func() time.Time
+	users  func() []User
+	grants func(*Identity) Role // 0: none
+	log    *slog.Logger
+	now    func() time.Time
 
 	mu       sync.Mutex
 	sessions map[[sha256.Size]byte]*session
@@ -80,6 +92,10 @@ func New(users func() []User, log *slog.Logger, now func() time.Time) (*Guard, e
 		hashing: make(chan struct{}, hashesAtOnce), familiar: make(chan struct{}, 1),
 	}, nil
 }
+
+// Grant has sessions of identities live for as long as roles, which is asked at each request, gives
+// them one. Call it before the guard is in use; without it nobody comes in by an identity.
+func (g *Guard) Grant(roles func(*Identity) Role) { g.grants = roles }
 
 // Anybody tells whether there is a user at all.
 func (g *Guard) Anybody() bool { return len(g.users()) > 0 }
@@ -116,6 +132,38 @@ func (g *Guard) Check(name, password, from string) (*User, error) {
 	}
 	g.log.Warn("a log-in to the console failed", "user", known, "from", from)
 	return nil, nil
+}
+
+// Attempt begins a log-in that an identity provider decides on. It counts as a failure of the address
+// until it has succeeded or is forgiven, because it was not the caller's fault.
+func (g *Guard) Attempt(from string) (*Attempt, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	v := visit{from: addressOf(from)}
+	if wait := g.throttle.begin(v, false, g.now()); wait > 0 {
+		return nil, &ErrThrottled{wait}
+	}
+	return &Attempt{g, v}, nil
+}
+
+// Attempt is a log-in that an identity provider decides on.
+type Attempt struct {
+	guard *Guard
+	visit visit
+}
+
+// Succeeded forgets the failures of the address.
+func (a *Attempt) Succeeded() {
+	a.guard.mu.Lock()
+	defer a.guard.mu.Unlock()
+	delete(a.guard.throttle.addresses, a.visit.from)
+}
+
+// Forgive takes back that this attempt counts as a failure.
+func (a *Attempt) Forgive() {
+	a.guard.mu.Lock()
+	defer a.guard.mu.Unlock()
+	a.guard.throttle.forgive(a.visit)
 }
 
 // begin lets a log-in be looked at, or says how long it must wait. done is called once it was.

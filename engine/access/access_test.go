@@ -255,3 +255,70 @@ func TestSessionsEnd(t *testing.T) {
 		t.Error("a user who was removed is still in")
 	}
 }
+
+// TestSessionsOfAProvider end after a time, and when no role is granted any more. They are never
+// those of a user of the same name.
+func TestSessionsOfAProvider(t *testing.T) {
+	g, c, _ := guard(t, []User{{Name: "ada", Role: Admin, Password: "of-the-admin"}})
+	id := &Identity{Name: "ada", Subject: "1", Values: []string{"ops"}}
+	if w := httptest.NewRecorder(); g.BeginProvided(w, id, true) != nil || len(w.Result().Cookies()) > 0 {
+		t.Error("somebody comes in though nothing grants a role")
+	}
+	role := Operator
+	g.Grant(func(*Identity) Role { return role })
+	begin := func() *http.Request {
+		w := httptest.NewRecorder()
+		if u := g.BeginProvided(w, id, true); u == nil || u.Role != role || !u.Provided {
+			t.Fatalf("let in as %+v", u)
+		}
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.AddCookie(w.Result().Cookies()[0])
+		return r
+	}
+	r := begin()
+	for at := c.at; c.at.Sub(at) <= longestProvided; c.at = c.at.Add(time.Hour) {
+		if u := g.Current(r); u == nil || u.Role != Operator || !u.Provided {
+			t.Fatalf("the session is %+v", u)
+		}
+	}
+	if g.Current(r) != nil {
+		t.Error("the session goes on for as long as one of a user")
+	}
+	r = begin()
+	if role = Viewer; g.Current(r).Role != Viewer {
+		t.Error("a change of role is not taken up")
+	}
+	if role = 0; g.Current(r) != nil {
+		t.Error("the session goes on without a role")
+	}
+}
+
+// TestThrottleOfAProvider counts log-ins by a provider that fail, not those that are nobody's fault.
+func TestThrottleOfAProvider(t *testing.T) {
+	g, c, _ := guard(t, nil)
+	attempt := func() *Attempt {
+		a, err := g.Attempt("192.0.2.1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	for range freeFailures * 3 {
+		attempt().Forgive()
+	}
+	for range freeFailures {
+		attempt()
+	}
+	var wait *ErrThrottled
+	if _, err := g.Attempt("192.0.2.1"); !errors.As(err, &wait) || wait.After != firstWait {
+		t.Errorf("the next one: %v", err)
+	}
+	if _, err := g.Attempt("192.0.2.2"); err != nil {
+		t.Errorf("another address is stopped: %v", err)
+	}
+	c.at = c.at.Add(firstWait)
+	attempt().Succeeded()
+	for range freeFailures {
+		attempt()
+	}
+}

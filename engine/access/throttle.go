@@ -121,6 +121,19 @@ func (t *throttle) succeeded(v visit, now time.Time) {
 	}
 }
 
+// forgive takes back the last failure of an address.
+func (t *throttle) forgive(v visit) {
+	f := t.addresses[v.from]
+	if f == nil {
+		return
+	}
+	if f.n--; f.n <= 0 {
+		delete(t.addresses, v.from)
+		return
+	}
+	f.until = time.Time{}
+}
+
 // makeRoom lets go of what is old, and of one address when there is no room left: that which has
 // the least to lose by it. So a flood from many addresses does not set those free that wait the
 // longest.

@@ -160,7 +160,7 @@ func (l *looker) at(t *testing.T, name, address string, size [2]int64) {
 		t.Errorf("%g pixels run off the screen", over)
 	}
 	for _, c := range l.complaints.take() {
-		if !strings.Contains(c, "status of 404") {
+		if !strings.Contains(c, "status of 404") && !strings.Contains(c, "status of 403") {
 			t.Errorf("the browser says: %s", c)
 		}
 	}

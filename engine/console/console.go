@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/culvert/culvert/engine/access"
+	"github.com/culvert/culvert/engine/access/oidc"
 	"github.com/culvert/culvert/engine/controls"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/language"
@@ -44,6 +45,8 @@ type Config struct {
 	Project string
 	// Access says who is let in, and as what.
 	Access *access.Guard
+	// OIDC is the identity provider by which people may log in, too; nil: there is none.
+	OIDC *oidc.Client
 	// Language gives the one for whoever's browser names none that there is; nil: English.
 	Language func() *language.Language
 	// From gives the address that a request comes from, for log and throttle; nil: that of the connection.
@@ -143,6 +146,8 @@ func (s *Console) routes() {
 	s.mux.HandleFunc("GET "+loginPath, s.page(s.loginPage))
 	s.mux.HandleFunc("POST "+loginPath, s.login)
 	s.mux.HandleFunc("POST "+Prefix+"logout", s.logout)
+	s.mux.HandleFunc("GET "+oidcLoginPath, s.oidcLogin)
+	s.mux.HandleFunc("GET "+oidc.CallbackPath, s.oidcCallback)
 	s.mux.HandleFunc("POST "+Prefix+"language", s.form(s.chooseLanguage))
 }
 

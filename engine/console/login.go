@@ -7,11 +7,13 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/culvert/culvert/engine/access"
+	"github.com/culvert/culvert/engine/access/oidc"
 	"github.com/culvert/culvert/engine/journal"
 )
 
@@ -28,10 +30,14 @@ func visitor(r *http.Request) *access.User {
 
 // who names the visitor in the audit trail.
 func who(r *http.Request) string {
-	if u := visitor(r); u != nil {
+	switch u := visitor(r); {
+	case u == nil:
+		return "console"
+	case u.Provided:
+		return u.Name + " (oidc)"
+	default:
 		return u.Name + " (console)"
 	}
-	return "console"
 }
 
 // noteLimit bounds how long an entry of the audit trail may take.
@@ -64,7 +70,7 @@ func (s *Console) admit(w http.ResponseWriter, r *http.Request) (*http.Request, 
 	switch {
 	case user != nil:
 		return r.WithContext(context.WithValue(r.Context(), visitorKey{}, user)), true
-	case r.URL.Path == loginPath || r.URL.Path == Prefix+"language" || static[strings.TrimPrefix(r.URL.Path, Prefix)] != "":
+	case forAnybody(r.URL.Path):
 		return r, true
 	case r.Header.Get("Authorization") != "" || strings.HasPrefix(r.URL.Path, APIPrefix) || r.Method != http.MethodGet:
 		w.Header().Set("WWW-Authenticate", `Basic realm="Culvert", charset="UTF-8"`)
@@ -73,6 +79,12 @@ func (s *Console) admit(w http.ResponseWriter, r *http.Request) (*http.Request, 
 		http.Redirect(w, r, loginPath+"?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
 	}
 	return nil, false
+}
+
+// forAnybody tells whether a path is for people who have not logged in.
+func forAnybody(path string) bool {
+	return slices.Contains([]string{loginPath, Prefix + "language", oidcLoginPath, oidc.CallbackPath}, path) ||
+		static[strings.TrimPrefix(path, Prefix)] != ""
 }
 
 func tooMany(w http.ResponseWriter, r *http.Request, wait *access.ErrThrottled) {
@@ -104,11 +116,30 @@ func as(role access.Role, do http.HandlerFunc) http.HandlerFunc {
 type loginView struct {
 	Next, Failed string
 	Nobody       bool
+	Provider     string // what people call the identity provider; empty: there is none
+	Away         string // an address at the provider to log out there; empty: nobody asked
+	Unknown      *unknownView
+}
+
+func (s *Console) loginView(next, failed string) view {
+	data := loginView{Next: next, Failed: failed, Provider: s.provider()}
+	data.Nobody = data.Provider == "" && !s.c.Access.Anybody()
+	return view{Title: "Log in", Page: "login", Data: data}
 }
 
 func (s *Console) loginPage(r *http.Request) (view, error) {
-	return view{Title: "Log in", Page: "login", Data: loginView{Next: local(r.URL.Query().Get("next")),
-		Nobody: !s.c.Access.Anybody()}}, nil
+	v := s.loginView(local(r.URL.Query().Get("next")), "")
+	if data, ok := v.Data.(loginView); ok && r.URL.Query().Has("out") && s.c.OIDC != nil {
+		data.Away = s.c.OIDC.EndAddress()
+		v.Data = data
+	}
+	return v, nil
+}
+
+// refuseLogin shows the log-in page with what was wrong.
+func (s *Console) refuseLogin(w http.ResponseWriter, r *http.Request, v view, status int) {
+	v.Status = status
+	s.page(func(*http.Request) (view, error) { return v, nil })(w, r)
 }
 
 // login checks a name and password and begins a session.
@@ -127,19 +158,23 @@ func (s *Console) login(w http.ResponseWriter, r *http.Request) {
 		failed = wait.Error() + "."
 	}
 	if user == nil {
-		s.page(func(*http.Request) (view, error) {
-			return view{Title: "Log in", Page: "login", Status: http.StatusUnauthorized,
-				Data: loginView{Next: next, Failed: failed, Nobody: !s.c.Access.Anybody()}}, nil
-		})(w, r)
+		s.refuseLogin(w, r, s.loginView(next, failed), http.StatusUnauthorized)
 		return
 	}
-	s.c.Access.Begin(w, user, r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https")
+	s.c.Access.Begin(w, user, byTLS(r))
 	s.c.Log.Info("logged in to the console", "user", user.Name, "role", user.Role.String(), "from", s.c.From(r))
 	http.Redirect(w, r, next, http.StatusSeeOther)
 }
 
+// byTLS tells whether a browser came by TLS, as far as the request says.
+func byTLS(r *http.Request) bool { return r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" }
+
 func (s *Console) logout(w http.ResponseWriter, r *http.Request) {
 	s.c.Access.End(w, r)
+	if u := visitor(r); u != nil && u.Provided {
+		http.Redirect(w, r, loginPath+"?out", http.StatusSeeOther)
+		return
+	}
 	http.Redirect(w, r, loginPath, http.StatusSeeOther)
 }
 
@@ -148,7 +183,7 @@ func (s *Console) logout(w http.ResponseWriter, r *http.Request) {
 func local(next string) string {
 	u, err := url.Parse(next)
 	if err != nil || u.Host != "" || u.Scheme != "" || strings.ContainsAny(next, "\\\r\n") || next != "/" &&
-		!strings.HasPrefix(next, Prefix) || strings.HasPrefix(next, loginPath) {
+		!strings.HasPrefix(next, Prefix) || strings.HasPrefix(next, loginPath) || strings.HasPrefix(next, Prefix+"oidc/") {
 		return "/"
 	}
 	return next

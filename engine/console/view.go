@@ -14,6 +14,7 @@ type view struct {
 	Trail                         []link // the pages above this one
 	Now                           time.Time
 	Refresh                       int          // seconds after which a page shows something new; 0: never
+	Onward                        string       // the page that this one goes on to by itself; empty: none
 	Notice, Alert                 string       // what was done, and what could not be
 	User                          *access.User // nil: nobody has logged in
 	Status                        int          // 0: 200

@@ -48,12 +48,12 @@ var rooms = []string{
 
 // apart are folders below those rooms whose texts nobody reads in another language: the practice server speaks as DHIS2
 // does, and the others are for developers.
-var apart = []string{"sandbox", "conformance", "explain", "examples", "sourcetest", "tabulartest", "testdata", "static"}
+var apart = []string{"sandbox", "conformance", "explain", "examples", "sourcetest", "tabulartest", "oidctest", "testdata", "static"}
 
 // mute are calls whose texts go to the log or to a machine.
 var mute = []string{
 	"Debug", "Info", "Warn", "Error", "DebugContext", "InfoContext", "WarnContext", "ErrorContext", "With", "Log",
-	"MustCompile", "HasPrefix", "HasSuffix", "Contains", "ContainsAny", "Exec", "Query", "QueryRow", "panic",
+	"MustCompile", "HasPrefix", "HasSuffix", "Contains", "ContainsAny", "Exec", "Query", "QueryRow", "panic", "causef",
 	"StringVar", "BoolVar", "IntVar", "DurationVar", "StringSliceVar", "StringArrayVar", "Int64Var", "VarP",
 }
 

@@ -33,6 +33,7 @@ type Config struct {
 	Console *Auth
 	// ConsoleUsers are further users of the console; their passwords are secrets of the environment or of files.
 	ConsoleUsers []ConsoleUser
+	OIDC         *OIDC          // identity provider by which people log in to the console; nil: none
 	Missing      []string       // words of all sources for "no answer"
 	Proxies      []netip.Prefix // whose X-Forwarded-For is believed
 	Notify       *Notify        // who is told what is not well; nil: nobody
@@ -103,6 +104,19 @@ type ConsoleUser struct {
 	Name     string
 	Password Text
 	Role     string // viewer, operator or admin
+}
+
+// OIDC is an OpenID Connect provider by which people log in to the console.
+type OIDC struct {
+	Name         string // what people call it; empty: the host of the issuer
+	Issuer       Text
+	ClientID     Text
+	ClientSecret Text
+	RedirectURL  Text // empty: people are at this machine
+	Scopes       []string
+	Claim        string
+	Roles        map[string][]string // values of the claim by role
+	CAFile       string
 }
 
 // UsersFile is where `culvert user` keeps those who may log in to the console, in the project's state.

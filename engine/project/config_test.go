@@ -67,6 +67,41 @@ func TestParseConfig(t *testing.T) {
 	}
 }
 
+// oidcWith gives the console an identity provider with one key as given.
+func oidcWith(line string) string {
+	text := "console_oidc:\n  " + line + "\n"
+	given, _, _ := strings.Cut(line, ":")
+	for key, v := range map[string]string{"issuer": "https://l.org", "client_id": "c", "client_secret": "${S}",
+		"roles": "{viewer: [v]}"} {
+		if key != given {
+			text += "  " + key + ": " + v + "\n"
+		}
+	}
+	return text
+}
+
+func TestParseOIDC(t *testing.T) {
+	const base = "project: p\nservers: {a: {url: https://x.org, token: \"${T}\"}}\n"
+	for name, c := range map[string]struct{ text, back string }{
+		"at this machine": {base + oidcWith("issuer: http://127.0.0.1:8180/realms/health"), ""},
+		"given": {base + oidcWith("redirect_url: https://c.org/console/oidc/callback"),
+			"https://c.org/console/oidc/callback"},
+		"of messages": {base + oidcWith("name: x") + "listen: 0.0.0.0:8080\nnotify: {console: \"https://c.org/console\", " +
+			"to: {x: {slack: {url: \"${U}\"}}}}\n", "https://c.org/console/oidc/callback"},
+	} {
+		config, findings := ParseConfig(t.TempDir(), ConfigFile, []byte(c.text))
+		if len(findings) > 0 {
+			t.Errorf("%s: %v", name, findings)
+			continue
+		}
+		o := config.OIDC
+		if back, err := o.RedirectURL.Resolve(); err != nil || back != c.back || o.Claim != "groups" ||
+			o.Roles["viewer"][0] != "v" || o.Scopes[0] != "openid" {
+			t.Errorf("%s: %+v, back to %q, %v", name, o, back, err)
+		}
+	}
+}
+
 // TestParseConfigFindings holds every mistake to one finding at its place, with what to do.
 func TestParseConfigFindings(t *testing.T) {
 	server := "    url: https://x.org\n    token: ${T}\n"
@@ -119,7 +154,24 @@ func TestParseConfigFindings(t *testing.T) {
 		"unknown zone": {base + "time_zone: Mars\n", "6:12", "unknown-zone", "Africa/Dar_es_Salaam"},
 		"auth without user": {base + "webhook_auth: {basic: {password: \"${P}\"}}\n", "6:15", "bad-auth",
 			"username: commcare"},
-		"two auths": {base + "webhook_auth: {none: true, bearer: \"${B}\"}\n", "6:15", "bad-auth", "one of basic"},
+		"issuer in clear": {base + oidcWith("issuer: http://login.example.org"), "7:11", "bad-oidc", "https://"},
+		"issuer described": {base + oidcWith("issuer: https://l.org/.well-known/openid-configuration"), "7:11", "bad-oidc",
+			"leave"},
+		"no issuer's address": {base + oidcWith("issuer: login"), "7:11", "bad-oidc", "https://"},
+		"issuer of everybody": {base + oidcWith("issuer: https://login.microsoftonline.com/common/v2.0"), "7:11", "bad-oidc",
+			"tenant"},
+		"no client": {base + "console_oidc:\n  issuer: https://l.org\n  client_secret: ${S}\n  roles: {viewer: [v]}\n", "6:1",
+			"missing-key", "client_id"},
+		"secret of the client": {base + oidcWith("client_secret: hunter2"), "7:18", "secret-in-file", "change the secret"},
+		"unknown role":         {base + oidcWith("roles: {operators: [o]}"), "7:11", "unknown-key", "operator"},
+		"no role":              {base + oidcWith("roles: {claim: groups}"), "7:10", "bad-oidc", "operator: ["},
+		"everybody":            {base + oidcWith("roles: {viewer: ['*']}"), "7:21", "bad-oidc", "by accident"},
+		"redirect in clear": {base + oidcWith("redirect_url: http://c.org/console/oidc/callback"), "7:17", "bad-oidc",
+			"https://"},
+		"redirect elsewhere": {base + oidcWith("redirect_url: https://c.org/oidc"), "7:17", "bad-oidc",
+			"/console/oidc/callback"},
+		"no redirect": {base + oidcWith("name: x") + "listen: 0.0.0.0:8080\n", "6:1", "bad-oidc", "redirect_url"},
+		"two auths":   {base + "webhook_auth: {none: true, bearer: \"${B}\"}\n", "6:15", "bad-auth", "one of basic"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, findings := ParseConfig(t.TempDir(), ConfigFile, []byte(c.text))

@@ -41,6 +41,9 @@ func (p *Project) CheckOwnEnvironment() {
 	for _, u := range c.ConsoleUsers {
 		own = append(own, u.Password)
 	}
+	if c.OIDC != nil {
+		own = append(own, c.OIDC.texts()...)
+	}
 	start := diag.Position{Line: 1, Column: 1}
 	place := diag.Place{File: ConfigFile, Range: diag.Range{Start: start, End: start}}
 	for _, t := range own {

@@ -78,6 +78,8 @@ func (p *parser) config(c *Config, root *yamlnode.Node) {
 					Role: u.Value.Get("role").Value,
 				})
 			}
+		case "console_oidc":
+			c.OIDC = p.oidc(v)
 		case "sync":
 			c.SyncEvery = p.duration(v.Get("every"))
 		case "retention":
@@ -122,6 +124,7 @@ func (p *parser) config(c *Config, root *yamlnode.Node) {
 	if n := root.Get("notify"); n != nil { // it names servers
 		c.Notify = p.notify(c, n)
 	}
+	p.consoleAddress(c, root.Key("console_oidc"))
 	if !c.Store.IsSet() {
 		c.Store = Text{raw: "sqlite:" + c.StateDir + "/culvert.db", key: "store"}
 	}

@@ -128,6 +128,9 @@ func (c *Config) texts() []Text {
 	for _, u := range c.ConsoleUsers {
 		out = append(out, u.Password)
 	}
+	if c.OIDC != nil {
+		out = append(out, c.OIDC.texts()...)
+	}
 	for i := range c.Servers {
 		out = append(out, c.Servers[i].texts()...)
 	}

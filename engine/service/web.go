@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/culvert/culvert/engine/access"
+	"github.com/culvert/culvert/engine/access/oidc"
 	"github.com/culvert/culvert/engine/console"
 	"github.com/culvert/culvert/engine/language"
 	"github.com/culvert/culvert/engine/project"
@@ -139,13 +140,18 @@ func (s *Service) console(done <-chan struct{}) (*console.Console, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !guard.Anybody() {
+	provider, err := oidc.New(s.consoleOIDC, nil)
+	if err != nil {
+		return nil, err
+	}
+	guard.Grant(provider.Role)
+	if !guard.Anybody() && provider.Offered() == "" {
 		s.o.Log.Warn("nobody may log in to the console yet: run `culvert user add NAME` in the project's folder, or set " +
 			"console_users in " + project.ConfigFile)
 	}
 	return console.New(console.Config{
 		Journal: s.journal, Running: &inspection{Service: s}, Log: s.o.Log, Version: s.o.Version,
-		Project: s.current.Load().Config.Project, Access: guard,
+		Project: s.current.Load().Config.Project, Access: guard, OIDC: provider,
 		Done: done, Language: func() *language.Language { return s.current.Load().Config.Language },
 		From: func(r *http.Request) string { return webhook.Caller(r, s.current.Load().Config.Proxies).String() },
 	})
