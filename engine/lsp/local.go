@@ -1,0 +1,168 @@
+package lsp
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/culvert/culvert/engine/project"
+	"github.com/culvert/culvert/rules/diag"
+)
+
+// Local answers of one project what an editor asks, in the same process: whoever calls it holds the
+// texts that are not saved, and gives them with each question. Safe for concurrent use.
+type Local struct {
+	mu    sync.Mutex
+	s     *server
+	w     *workspace
+	held  map[string]string // the texts that the session holds now
+	stats map[string]string // of the files on the disk, as they were read
+}
+
+// Drafts are texts of files that are not saved, by the files' names in the project.
+type Drafts map[string]string
+
+// NewLocal begins with the project in a folder. It is read with the first question.
+func NewLocal(o Options, dir string) *Local {
+	s := &server{loader: o.Loader, version: o.Version, log: o.Log, docs: map[string]*document{},
+		spaces: map[string]*workspace{}}
+	w := &workspace{session: o.Loader.Edit(dir), facts: map[string]*facts{}, published: map[string]told{},
+		names: map[string][]unitName{}}
+	return &Local{s: s, w: w, held: map[string]string{}}
+}
+
+// with has the session hold the drafts, and nothing else, over what the disk has now, and does something with it.
+func (l *Local) with(ctx context.Context, drafts Drafts, do func() error) (err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	defer func() {
+		if failure := recover(); failure != nil {
+			l.s.log.Error("a question about a rule failed", "failure", fmt.Sprint(failure))
+			err = fmt.Errorf("culvert itself failed on this: %v", failure)
+		}
+	}()
+	if err := l.renew(ctx, drafts); err != nil {
+		return err
+	}
+	return do()
+}
+
+func (l *Local) renew(ctx context.Context, drafts Drafts) error {
+	changed, err := l.changedFiles()
+	if err != nil {
+		return err
+	}
+	for name := range l.held {
+		if _, ok := drafts[name]; !ok {
+			l.w.session.Release(name)
+			changed = append(changed, name)
+		}
+	}
+	for name, text := range drafts {
+		if held, ok := l.held[name]; !ok || held != text {
+			l.w.session.Hold(name, []byte(text))
+			changed = append(changed, name)
+		}
+	}
+	l.held = maps.Clone(drafts)
+	if _, err := l.w.session.Change(ctx, changed...); err != nil {
+		l.stats = nil // read again with the next question
+		return err
+	}
+	return nil
+}
+
+// changedFiles compares the files of the project with what they were. All are new at first.
+func (l *Local) changedFiles() ([]string, error) {
+	stats := map[string]string{}
+	dir := l.w.session.Dir()
+	err := project.Walk(dir, func(file string, d fs.DirEntry) error {
+		rel, err := filepath.Rel(dir, file)
+		if err != nil {
+			return err
+		}
+		name := filepath.ToSlash(rel)
+		switch {
+		case d.IsDir() && name != "." && (strings.HasPrefix(d.Name(), ".") ||
+			slices.Contains([]string{"state", "node_modules"}, name)):
+			return fs.SkipDir
+		case d.IsDir():
+			return nil
+		}
+		info, err := d.Info()
+		if err != nil {
+			return nil // it has gone meanwhile
+		}
+		stats[name] = fmt.Sprint(info.Size(), info.ModTime().UnixNano())
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look at the files of the project: %w", err)
+	}
+	var changed []string
+	for name, stat := range stats {
+		if l.stats[name] != stat {
+			changed = append(changed, name)
+		}
+	}
+	for name := range l.stats {
+		if _, ok := stats[name]; !ok {
+			changed = append(changed, name)
+		}
+	}
+	slices.Sort(changed)
+	l.stats = stats
+	return changed, nil
+}
+
+// view gives a file as an open one.
+func (l *Local) view(name string) (*view, error) {
+	text, err := l.w.session.Read(name)
+	if err != nil {
+		return nil, err
+	}
+	uri := l.w.uri(name)
+	l.s.docs = map[string]*document{uri: {uri: uri, text: string(text), space: l.w, name: name}}
+	return l.s.view(uri), nil
+}
+
+// Project does something with the project as it is now; nothing of it may be kept.
+func (l *Local) Project(ctx context.Context, drafts Drafts, do func(*project.Project) error) error {
+	return l.with(ctx, drafts, func() error { return do(l.w.session.Project()) })
+}
+
+// Complete proposes what may be written at a place of a file.
+func (l *Local) Complete(ctx context.Context, drafts Drafts, name string, at Position) (out *CompletionList, err error) {
+	err = l.with(ctx, drafts, func() error {
+		v, err := l.view(name)
+		if err != nil {
+			return err
+		}
+		out = v.completion(v.lines.toSpot(at))
+		return nil
+	})
+	return out, err
+}
+
+// Across checks the rules against each other. What it finds is among the findings from then on.
+func (l *Local) Across(ctx context.Context, drafts Drafts) error {
+	var run func() diag.List
+	if err := l.with(ctx, drafts, func() error {
+		if p := l.w.session.Project(); p.Config != nil && len(p.Rules) > 0 {
+			run = l.w.session.Check()
+		}
+		return nil
+	}); err != nil || run == nil {
+		return err
+	}
+	found := run()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.w.session.Settle(found)
+	return nil
+}

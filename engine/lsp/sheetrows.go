@@ -1,0 +1,203 @@
+package lsp
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/culvert/culvert/engine/rehearsal"
+	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/rules/yamlnode"
+)
+
+// rows lays out an entry: one row, or one for each value that lies in it.
+func (m *sheetMaker) rows(e *entry, name string, take func(from, to spot) []Found) []Row {
+	path := keysOf(e)
+	from := e.child("from")
+	value := e.child("value")
+	literal := from == nil && value != nil
+	if from == nil {
+		from = value
+	}
+	switch {
+	case len(e.children) > 0 && from != nil && from.open == 0:
+		r := Row{Name: name, Key: e.key, Path: path, Value: keysOf(from), Line: e.keyFrom.line + 1, Mapped: true, Long: true,
+			Literal: literal, Text: from.value, Input: m.input(from), More: moreOf(e)}
+		if mp := e.child("map"); mp != nil {
+			r.Map, r.Inline = mp.value, len(mp.children) > 0
+		}
+		r.Values, r.Count = m.valuesAt(from)
+		r.Found = take(e.keyFrom, after(e))
+		return []Row{r}
+	case len(e.children) > 0:
+		var out []Row
+		for i, c := range e.children {
+			label := name + "." + c.key
+			if c.item {
+				label = name
+				if len(e.children) > 1 {
+					label += " " + strconv.Itoa(i+1)
+				}
+			}
+			if !c.bare {
+				out = append(out, m.rows(c, label, take)...)
+			}
+		}
+		return out
+	}
+	r := Row{Name: name, Key: e.key, Path: path, Value: path, Line: e.keyFrom.line + 1, Mapped: true, Text: e.value,
+		Input: m.input(e)}
+	r.Values, r.Count = m.valuesAt(e)
+	r.Found = take(e.keyFrom, after(e))
+	return []Row{r}
+}
+
+// after is the place behind an entry and what lies in it, its line's end included.
+func after(e *entry) spot {
+	end := e.last
+	if end.before(e.to) {
+		end = e.to
+	}
+	if e.flow || e.parent != nil && e.parent.open != 0 {
+		return spot{end.line, end.col + 1}
+	}
+	return spot{end.line + 1, 0}
+}
+
+// input says what may be written in the place of an entry's value.
+func (m *sheetMaker) input(e *entry) Input {
+	switch s := m.slotOf(e.path()); s {
+	case slotExpression:
+		return InputExpression
+	case slotOther:
+		return InputText
+	default:
+		return InputName
+	}
+}
+
+// moreOf writes what a field says beside its expression and its map.
+func moreOf(e *entry) string {
+	var parts []string
+	for _, c := range e.children {
+		if !slices.Contains([]string{"from", "value", "map"}, c.key) && c.open == 0 && c.key != "" {
+			parts = append(parts, c.key+": "+c.value)
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// maxValues bounds how many values of a for_each are shown.
+const maxValues = 3
+
+// valuesAt gives what the value of an entry comes to: once, or for each item.
+func (m *sheetMaker) valuesAt(e *entry) (out []Value, count int) {
+	var steps []rules.Step
+	for at, list := range m.steps {
+		if !at.before(e.from) && at.before(e.to) {
+			steps = append(steps, list...)
+		}
+	}
+	field := slices.ContainsFunc(steps, func(s rules.Step) bool { return s.What == "field" || s.What == "value" })
+	for _, s := range steps {
+		if field && s.What != "field" && s.What != "value" {
+			continue
+		}
+		v := valueOf(s)
+		if s.What == "value" && len(out) > 0 && count <= maxValues { // what DHIS2 is given for the field before
+			last := &out[len(out)-1]
+			last.Out, last.Type, last.Failed, last.Hint, last.Blank = v.Out, v.Type, v.Failed, v.Hint, v.Blank
+			if last.In == "" {
+				last.In = v.In
+			}
+			continue
+		}
+		if s.What == "value" && count > 0 {
+			continue
+		}
+		if count++; count <= maxValues {
+			out = append(out, v)
+		}
+	}
+	if _, body := action(e.path()); body.child("for_each") == nil && len(out) > 1 {
+		return out[:1], 1 // what is asked for twice, such as a person's id, is the same twice
+	}
+	return out, count
+}
+
+func valueOf(s rules.Step) Value {
+	v := Value{Out: rehearsal.Show(s.Out), Type: s.Type, Blank: s.Out == nil}
+	if s.In != nil {
+		v.In = rehearsal.Show(s.In)
+	}
+	if s.Failed != nil {
+		v.Failed, v.Hint = s.Failed.Message, s.Failed.Hint
+		if v.In == "" && s.Failed.Value != "" {
+			v.In = rehearsal.Show(s.Failed.Value)
+		}
+		v.Out = ""
+	}
+	return v
+}
+
+// inherited gives rows of what the action has from other files: below the keys named, or beside those of fields.
+func (m *sheetMaker) inherited(number int, e *entry, below []string, own *entry) []Row {
+	if m.sheet.Rule == nil || m.sheet.Rule.Rule == nil {
+		return nil
+	}
+	var body *yamlnode.Node
+	for _, a := range m.sheet.Rule.Rule.Actions {
+		if a.Number == number && a.Kind == e.key {
+			body = a.Body.At(below)
+		}
+	}
+	sets := m.setsOf(e)
+	var out []Row
+	for _, p := range body.Pairs() {
+		file := p.Key.Document().Path
+		if file == m.doc.name || len(below) == 0 && (slices.Contains(sets, p.Key.Value) || e.child(p.Key.Value) != nil) ||
+			own.child(p.Key.Value) != nil {
+			continue
+		}
+		text := p.Value.Value
+		if n := p.Value.Get("from"); n != nil {
+			text = n.Value
+		} else if n := p.Value.Get("value"); n != nil {
+			text = n.Value
+		}
+		out = append(out, Row{Name: p.Key.Value, Key: p.Key.Value, Mapped: true, Text: text, File: file,
+			Line: p.Key.Place().Range.Start.Line, Input: InputText})
+	}
+	return out
+}
+
+// lookup lays out one lookup.
+func (m *sheetMaker) lookup(e *entry, take func(from, to spot) []Found) Group {
+	g := Group{Name: e.key, Title: e.text("in"), Path: keysOf(e), Line: e.keyFrom.line + 1}
+	if g.Title == "" {
+		g.Title = e.text("table")
+	}
+	var tried []Value
+	for _, list := range m.steps {
+		for _, s := range list {
+			if s.What == "lookup" && s.Name == e.key && len(tried) < maxValues {
+				tried = append(tried, valueOf(s))
+			}
+		}
+	}
+	for i, c := range e.children {
+		if c.bare {
+			continue
+		}
+		rows := m.rows(c, c.key, take)
+		for j := range rows {
+			rows[j].Values, rows[j].Count = nil, 0
+		}
+		if i == len(e.children)-1 && len(rows) > 0 {
+			rows[0].Values, rows[0].Count = tried, len(tried)
+		}
+		g.Rows = append(g.Rows, rows...)
+	}
+	g.Found = take(e.keyFrom, after(e))
+	return g
+}
