@@ -166,3 +166,68 @@ func (l *Local) Across(ctx context.Context, drafts Drafts) error {
 	l.w.session.Settle(found)
 	return nil
 }
+
+// CompleteValue proposes how the value of an entry may go on that is being typed in a place of its
+// own: the text up to a caret. Ranges of what it answers are columns of what is typed.
+func (l *Local) CompleteValue(ctx context.Context, drafts Drafts, name string, path []string, typed string,
+	caret int) (out *CompletionList, err error) {
+	err = l.with(ctx, drafts, func() error {
+		v, err := l.view(name)
+		if err != nil {
+			return err
+		}
+		e := entryAt(v.out.root, path)
+		if e == nil || e.open != 0 || e.block || e.from.line != e.to.line {
+			return nil
+		}
+		line := v.lines[e.from.line]
+		before := line[:min(e.from.col, len(line))]
+		if n := len(before); n > 0 && before[n-1] == ':' {
+			before = append(slices.Clone(before), ' ')
+		}
+		text := slices.Concat(before, []rune(typed), line[min(e.to.col, len(line)):])
+		lines := strings.Split(v.doc.text, "\n")
+		lines[e.from.line] = string(text)
+		v.doc = &document{uri: v.doc.uri, text: strings.Join(lines, "\n"), space: l.w, name: name}
+		v.out = v.doc.outline()
+		v.lines = v.out.lines
+		begin := v.lines.toPosition(spot{e.from.line, len(before)})
+		out = v.completion(v.lines.toSpot(Position{begin.Line, begin.Character + caret}))
+		if out == nil {
+			return nil
+		}
+		for i := range out.Items {
+			if t := out.Items[i].TextEdit; t != nil {
+				own := *t
+				own.Range.Start.Character = max(own.Range.Start.Character-begin.Character, 0)
+				own.Range.End.Character = max(own.Range.End.Character-begin.Character, 0)
+				own.Range.Start.Line, own.Range.End.Line = 0, 0
+				out.Items[i].TextEdit = &own
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+// entryAt finds the entry that a path leads to.
+func entryAt(root *entry, path []string) *entry {
+	for _, step := range path {
+		var next *entry
+		n := 0
+		for _, c := range root.children {
+			switch {
+			case c.item && fmt.Sprint(n) == step, !c.item && !c.bare && c.key == step:
+				next = c
+			}
+			if c.item {
+				n++
+			}
+		}
+		if next == nil {
+			return nil
+		}
+		root = next
+	}
+	return root
+}

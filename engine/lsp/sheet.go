@@ -74,7 +74,9 @@ type Row struct {
 	Literal bool   // a fixed value
 	Map     string // the name of its value map
 	Inline  bool   // it has a value map of its own
-	More    string // what else it says: format, default, blank
+	Format  string
+	Blank   string // what a blank value does
+	More    string // all that it says beside its expression and its map
 	File    string // that it is inherited from; it cannot be changed here
 	Field   *FieldOf
 	Values  []Value

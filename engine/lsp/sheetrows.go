@@ -22,7 +22,8 @@ func (m *sheetMaker) rows(e *entry, name string, take func(from, to spot) []Foun
 	switch {
 	case len(e.children) > 0 && from != nil && from.open == 0:
 		r := Row{Name: name, Key: e.key, Path: path, Value: keysOf(from), Line: e.keyFrom.line + 1, Mapped: true, Long: true,
-			Literal: literal, Text: from.value, Input: m.input(from), More: moreOf(e)}
+			Literal: literal, Text: from.value, Input: m.input(from), More: moreOf(e), Format: e.text("format"),
+			Blank: e.text("blank")}
 		if mp := e.child("map"); mp != nil {
 			r.Map, r.Inline = mp.value, len(mp.children) > 0
 		}

@@ -117,7 +117,7 @@ func plainOf(raw string) (any, error) {
 
 // within tells whether a value stands in braces or brackets.
 func (e *editor) within(path []string) bool {
-	for i := range path {
+	for i := range path { // the last step is of the value itself
 		if e.doc.Root.At(path[:i]).Flow() {
 			return true
 		}

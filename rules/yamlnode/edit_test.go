@@ -81,6 +81,9 @@ func TestEditsChangeOneLine(t *testing.T) {
 			in: "  sex: {f: Female, m: Male, other: blank}"},
 		{name: "a map gone from a field", do: remove(at(values, "Sex", "map")...),
 			out: "        Sex: {from: trigger.sex, map: sex}", in: "        Sex: {from: trigger.sex}"},
+		{name: "a text in braces", do: func(text []byte) ([]byte, error) {
+			return AddText("r.yaml", text, []string{"maps", "sex"}, "u", "a, b")
+		}, out: "  sex: {f: Female, m: Male}", in: "  sex: {f: Female, m: Male, u: 'a, b'}"},
 		{name: "a field gone", do: remove(at(values, "Weight (kg)")...), out: "        Weight (kg): trigger.w # measured"},
 		{name: "a value of a map gone", do: remove("maps", "sex", "f"), out: "  sex: {f: Female, m: Male}",
 			in: "  sex: {m: Male}"},

@@ -38,6 +38,19 @@ func AddEntry(file string, text []byte, path []string, key, raw string) ([]byte,
 	return nil, ErrUneditable
 }
 
+// AddText is AddEntry with a text as the value, written as the place needs it.
+func AddText(file string, text []byte, path []string, key, value string) ([]byte, error) {
+	e, err := newEditor(file, text, path)
+	if err != nil {
+		return nil, err
+	}
+	raw := Text(value)
+	if e.within(append(path[:len(path):len(path)], key)) {
+		raw = FlowText(value)
+	}
+	return AddEntry(file, text, path, key, raw)
+}
+
 // added tells whether a text is the document with the entry, and nothing else changed.
 func (e *editor) added(text []byte, want any) bool {
 	var list diag.List
