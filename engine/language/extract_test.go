@@ -39,7 +39,7 @@ var rooms = []string{
 	"actions/dhis2/codes", "actions/dhis2/deliver", "actions/dhis2/identity",
 	"actions/dhis2/object",
 	"actions/dhis2/value",
-	"engine/access", "engine/console", "engine/controls", "engine/dispatch", "engine/fileimport",
+	"engine/access", "engine/console", "engine/studio", "engine/controls", "engine/dispatch", "engine/fileimport",
 	"engine/intake", "engine/notify",
 	"engine/program", "engine/queue", "engine/status", "engine/supervise", "engine/work",
 	"engine/service/notify.go",
@@ -71,7 +71,7 @@ var more = []string{
 	"audit", "open", "away", "closed", "credentials", "paused", "trying", "unusable", "viewer", "operator",
 	"admin", "Resolved:", "The last day:", "In the last hour %s came in and %s went out", "In the last day %s came in and %s went out",
 	"In the last week %s came in and %s went out", "In the last month %s came in and %s went out", "%d error", "%d errors",
-	"%d warning", "%d warnings", "error",
+	"%d warning", "%d warnings", "%d item", "%d items", "%d option", "%d options", "error",
 	"warning",
 }
 
@@ -178,7 +178,7 @@ func format(e ast.Expr) (text string, literal bool) {
 }
 
 // spokenAt are the rooms whose texts are whole sentences; elsewhere they are put together and end without a full stop.
-var spokenAt = regexp.MustCompile(`engine/(console|notify)/|cmd/`)
+var spokenAt = regexp.MustCompile(`engine/(console|notify|studio)/|cmd/`)
 
 // notation is what a machine reads: HTML, headers of HTTP, examples within quotes.
 var notation = regexp.MustCompile(`^<[a-z]|realm=|^(Bearer|ApiKey|ApiToken|Basic|GET|POST) ` +

@@ -78,8 +78,7 @@ func setPart(file string, text []byte, e edit) ([]byte, error) {
 	case n.Kind == yamlnode.Scalar && e.Text == "":
 		return text, nil
 	case n.Kind == yamlnode.Scalar:
-		return yamlnode.SetYAML(file, text, e.Path, fmt.Sprintf("{from: %s, %s: %s}", yamlnode.FlowText(n.Value),
-			yamlnode.FlowText(e.Key), yamlnode.FlowText(e.Text)))
+		return yamlnode.SetYAML(file, text, e.Path, braced("from", n.Value, e.Key, e.Text))
 	case e.Text == "" && n.Get(e.Key) == nil:
 		return text, nil
 	case e.Text == "" && len(n.Pairs()) == 2 && n.Get("from") != nil && n.Flow():
@@ -98,11 +97,11 @@ func toggleLiteral(file string, text []byte, e edit) ([]byte, error) {
 	switch {
 	case n == nil && e.Text != "":
 		last := len(e.Path) - 1
-		return yamlnode.AddEntry(file, text, e.Path[:last], e.Path[last], "{value: "+yamlnode.FlowText(e.Text)+"}")
+		return yamlnode.AddEntry(file, text, e.Path[:last], e.Path[last], braced("value", e.Text))
 	case n == nil:
 		return nil, yamlnode.ErrUneditable
 	case n.Kind == yamlnode.Scalar:
-		return yamlnode.SetYAML(file, text, e.Path, "{value: "+yamlnode.FlowText(n.Value)+"}")
+		return yamlnode.SetYAML(file, text, e.Path, braced("value", n.Value))
 	case n.Get("value") != nil && len(n.Pairs()) == 1:
 		return yamlnode.SetYAML(file, text, e.Path, yamlnode.Text(n.Get("value").Value))
 	}
@@ -115,23 +114,30 @@ func addLookup(file string, text []byte, e edit) ([]byte, error) {
 	if !ok || e.Key == "" {
 		return nil, errors.New("a lookup needs a collection, what it is searched by, and an expression")
 	}
-	raw := fmt.Sprintf("{in: %s, %s: %s}", yamlnode.FlowText(collection), yamlnode.FlowText(e.Key),
-		yamlnode.FlowText(expr))
-	return addTop(file, text, "lookups", e.Path[len(e.Path)-1], raw)
+	return addTop(file, text, "lookups", e.Path[len(e.Path)-1], braced("in", collection, e.Key, expr))
 }
 
 // addMap adds a value map: path is its name; each line of the text is a value and what it becomes, with a tab between.
 func addMap(file string, text []byte, e edit) ([]byte, error) {
-	var parts []string
+	var pairs []string
 	for line := range strings.SplitSeq(e.Text, "\n") {
 		if in, out, _ := strings.Cut(line, "\t"); in != "" {
-			parts = append(parts, yamlnode.FlowText(in)+": "+yamlnode.FlowText(out))
+			pairs = append(pairs, in, out)
 		}
 	}
-	if len(parts) == 0 {
+	if len(pairs) == 0 {
 		return nil, errors.New("a value map needs a value to begin with")
 	}
-	return addTop(file, text, "maps", e.Path[len(e.Path)-1], "{"+strings.Join(parts, ", ")+"}")
+	return addTop(file, text, "maps", e.Path[len(e.Path)-1], braced(pairs...))
+}
+
+// braced writes keys and values as a mapping of one line.
+func braced(pairs ...string) string {
+	var parts []string
+	for i := 0; i+1 < len(pairs); i += 2 {
+		parts = append(parts, yamlnode.FlowText(pairs[i])+": "+yamlnode.FlowText(pairs[i+1]))
+	}
+	return "{" + strings.Join(parts, ", ") + "}"
 }
 
 // addTop adds an entry to lookups or maps, which are put before the actions where the file has none yet.

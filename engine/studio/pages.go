@@ -25,6 +25,7 @@ var functions = template.FuncMap{
 		text, err := json.Marshal(v)
 		return string(text), err
 	},
+	"counted":  counted,
 	"add":      func(a, b int) int { return a + b },
 	"subtract": func(a, b int) int { return a - b },
 	"escape":   escapePath,
@@ -40,6 +41,14 @@ var functions = template.FuncMap{
 		}
 		return list
 	},
+}
+
+// counted says how many there are.
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + many
 }
 
 // choice is a language that can be chosen.
