@@ -11,8 +11,8 @@ import (
 
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/settings"
 	"github.com/culvert/culvert/rules/yamlnode"
-	"github.com/culvert/culvert/sources/settings"
 )
 
 // Kind is one kind of trigger.

@@ -10,9 +10,9 @@ import (
 
 	"github.com/culvert/culvert/rules/diag"
 
+	"github.com/culvert/culvert/rules/settings"
 	"github.com/culvert/culvert/rules/yamlnode"
 	"github.com/culvert/culvert/sources"
-	"github.com/culvert/culvert/sources/settings"
 )
 
 // auth reads {basic: {...}}, {bearer: ...}, {hmac: {...}}, {api_key: {...}} or {none: true}.

@@ -15,8 +15,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/culvert/culvert/rules/settings"
 	"github.com/culvert/culvert/sources"
-	"github.com/culvert/culvert/sources/settings"
 )
 
 var update = flag.Bool("update", false, "write the generated parts of schemas and docs anew")

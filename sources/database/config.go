@@ -11,10 +11,10 @@ import (
 
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/settings"
 	"github.com/culvert/culvert/rules/yamlnode"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/charset"
-	"github.com/culvert/culvert/sources/settings"
 	"github.com/culvert/culvert/sources/tree"
 )
 
@@ -183,7 +183,7 @@ func ReadQuery(c settings.Reader) Query {
 	q := Query{Text: readText(c), Cursor: readCursor(c), Start: c.Text("start"), Batch: c.Whole("batch"),
 		Timeout: c.Duration("timeout")}
 	q.Overlap = readOverlap(c)
-	q.Encoding = c.Encoding("encoding")
+	q.Encoding = charset.Setting(c, "encoding")
 	return q
 }
 

@@ -6,8 +6,8 @@ import (
 
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/settings"
 	"github.com/culvert/culvert/rules/yamlnode"
-	"github.com/culvert/culvert/sources/settings"
 )
 
 const writeBackCode = "write-back"

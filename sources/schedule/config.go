@@ -13,10 +13,10 @@ import (
 
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/settings"
 	"github.com/culvert/culvert/rules/yamlnode"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/database"
-	"github.com/culvert/culvert/sources/settings"
 	"github.com/culvert/culvert/sources/tabular"
 	"github.com/culvert/culvert/sources/tree"
 )

@@ -9,8 +9,8 @@ import (
 
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/expression"
+	"github.com/culvert/culvert/rules/settings"
 	"github.com/culvert/culvert/rules/yamlnode"
-	"github.com/culvert/culvert/sources/settings"
 )
 
 // requestFields declares the keys of what is asked for with GET.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/expression"
-	"github.com/culvert/culvert/sources/settings"
+	"github.com/culvert/culvert/rules/settings"
 )
 
 // places are what values of params may hold: the time of the run before, and of this one.

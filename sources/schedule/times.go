@@ -8,7 +8,7 @@ import (
 
 	"github.com/netresearch/go-cron"
 
-	"github.com/culvert/culvert/sources/settings"
+	"github.com/culvert/culvert/rules/settings"
 )
 
 // interval is a schedule that runs again after a length of time.

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/culvert/culvert/rules/settings"
 	"github.com/culvert/culvert/rules/yamlnode"
 	"github.com/culvert/culvert/sources/charset"
-	"github.com/culvert/culvert/sources/settings"
 )
 
 // Fields declares the keys that say how a table is read.
@@ -48,7 +48,7 @@ func ReadFormat(c settings.Reader) Format {
 			"use csv, tsv, xlsx, json or ndjson; zip and gzip are unpacked without being named")
 	}
 	f.Delimiter = readDelimiter(c)
-	f.Encoding = c.Encoding("encoding")
+	f.Encoding = charset.Setting(c, "encoding")
 	if text := c.Text("header"); strings.EqualFold(text, "none") {
 		f.NoHeader = true
 	} else if text != "" {

@@ -14,10 +14,10 @@ import (
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/expression"
+	"github.com/culvert/culvert/rules/settings"
 	"github.com/culvert/culvert/rules/yamlnode"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/charset"
-	"github.com/culvert/culvert/sources/settings"
 	"github.com/culvert/culvert/sources/tabular"
 	"github.com/culvert/culvert/sources/tree"
 )
@@ -224,7 +224,7 @@ func read(t *rules.Trigger, report func(diag.Diagnostic)) Route {
 	r.Items = c.items()
 	r.Networks = c.networks()
 	r.Headers = c.headers()
-	r.Encoding = c.Encoding("encoding")
+	r.Encoding = charset.Setting(c.Reader, "encoding")
 	r.Attachments = c.Config.Get("attachments") != nil && c.Config.Get("attachments").Value == "true"
 	r.Wait = c.wait()
 	r.Table = c.table()

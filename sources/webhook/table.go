@@ -19,9 +19,9 @@ import (
 
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/settings"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/files"
-	"github.com/culvert/culvert/sources/settings"
 	"github.com/culvert/culvert/sources/tabular"
 )
 

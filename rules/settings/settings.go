@@ -11,7 +11,6 @@ import (
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/expression"
 	"github.com/culvert/culvert/rules/yamlnode"
-	"github.com/culvert/culvert/sources/charset"
 )
 
 // Reader reads one mapping.
@@ -30,16 +29,22 @@ func Of(t *rules.Trigger, spec Spec, report func(diag.Diagnostic)) (r Reader, ok
 	if t == nil {
 		return Reader{}, false
 	}
-	r = Reader{Label: spec.Name, Config: t.Config, fields: spec.Fields, place: t.Place, report: report}
 	if t.Config == nil || t.Config.Kind != yamlnode.Mapping {
 		report(diag.Diagnostic{Problem: diag.Problem{
 			Code: "wrong-type", Message: fmt.Sprintf("the %s trigger is a mapping of keys", spec.Name),
 			Hint: "write " + spec.Example, Place: t.Place,
 		}})
-		return r, false
+		return Reader{Label: spec.Name, Config: t.Config, fields: spec.Fields, place: t.Place, report: report}, false
 	}
+	return Read(t.Config, spec, t.Place, report), true
+}
+
+// Read reads a mapping, and reports keys that the spec does not have and those that it needs, which
+// are missing at place.
+func Read(config *yamlnode.Node, spec Spec, place diag.Place, report func(diag.Diagnostic)) Reader {
+	r := Reader{Label: spec.Name, Config: config, fields: spec.Fields, place: place, report: report}
 	r.check()
-	return r, true
+	return r
 }
 
 // Sub reads the mapping below a key, and reports what Of reports. ok is false when it is absent, or
@@ -293,19 +298,6 @@ func (r Reader) Program(key string, want expression.Want) *expression.Program {
 		return nil
 	}
 	return program
-}
-
-// Encoding gives the name of an encoding; "" when it is absent or no name of one.
-func (r Reader) Encoding(key string) string {
-	text := r.Text(key)
-	if text == "" {
-		return ""
-	}
-	if _, ok := charset.Find(text); !ok {
-		r.Wrong(r.Config.Get(key), "encoding", fmt.Sprintf("no encoding is named %q", text), "use "+charset.Examples)
-		return ""
-	}
-	return text
 }
 
 // Time gives a day or a time; without a zone it is in UTC. It is zero when it is absent or wrong.
