@@ -14,6 +14,7 @@ import (
 	"github.com/culvert/culvert/sources/kobo"
 	"github.com/culvert/culvert/sources/odk"
 	"github.com/culvert/culvert/sources/schedule"
+	"github.com/culvert/culvert/sources/tabular"
 	"github.com/culvert/culvert/sources/webhook"
 )
 
@@ -58,4 +59,14 @@ func ConnectionKinds() []sources.ConnectionKind {
 		}
 	}
 	return list
+}
+
+// FileFormat gives how the files of a trigger are read; the zero format where it takes none.
+func FileFormat(t *rules.Trigger) tabular.Format {
+	for _, k := range SourceKinds() {
+		if takes, ok := k.(tabular.Taker); ok && k.Name() == t.Kind {
+			return takes.FileFormat(t)
+		}
+	}
+	return tabular.Format{}
 }

@@ -190,7 +190,7 @@ func TestMistakes(t *testing.T) {
 func sayAll(t *testing.T, flow *program.Flow, name string, text []byte) string {
 	t.Helper()
 	var b strings.Builder
-	format, reading := files.FormatOf(&flow.Rule.Trigger), flow.Rule.Reading()
+	format, reading := files.Kind{}.FileFormat(&flow.Rule.Trigger), flow.Rule.Reading()
 	format.Reading = &reading
 	r, err := tabular.OpenBytes(context.Background(), name, text, format)
 	if err != nil {

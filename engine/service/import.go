@@ -19,9 +19,7 @@ import (
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/files"
-	"github.com/culvert/culvert/sources/schedule"
 	"github.com/culvert/culvert/sources/tabular"
-	"github.com/culvert/culvert/sources/webhook"
 )
 
 // ErrDuplicate says that a file with the same content was taken for the same rule before.
@@ -318,15 +316,7 @@ func Spool(dir, name string, in io.Reader, limit int64) (path string, err error)
 
 // FormatFor gives how files of a rule are read, with what the rule reads of them.
 func FormatFor(r *rules.Rule) tabular.Format {
-	var f tabular.Format
-	switch r.Trigger.Kind {
-	case files.Kind{}.Name():
-		f = files.FormatOf(&r.Trigger)
-	case schedule.Kind{}.Name():
-		f = schedule.FormatOf(&r.Trigger)
-	case webhook.Kind{}.Name():
-		f = webhook.FormatOf(&r.Trigger)
-	}
+	f := project.FileFormat(&r.Trigger)
 	reading := r.Reading()
 	f.Reading = &reading
 	return f

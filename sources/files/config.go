@@ -99,11 +99,8 @@ func Watched(rule string, t *rules.Trigger, root string) WatchedRule {
 		Done: at(folder, s.done, "done"), Failed: at(folder, s.failed, "failed"), Format: s.format}
 }
 
-// FormatOf gives how the files of a trigger are read; the zero format for triggers of other kinds.
-func FormatOf(t *rules.Trigger) tabular.Format {
-	if t == nil || t.Kind != (Kind{}).Name() {
-		return tabular.Format{}
-	}
+// FileFormat gives how the files of a trigger are read.
+func (Kind) FileFormat(t *rules.Trigger) tabular.Format {
 	return read(t, func(diag.Diagnostic) {}).format
 }
 

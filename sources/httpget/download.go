@@ -39,12 +39,12 @@ func (c *Client) download(ctx context.Context, u *url.URL, limit int64) ([]byte,
 	if err != nil {
 		return nil, "", AttachmentError(err)
 	}
+	defer func() { _ = answer.Body.Close() }()
 	content, err := readFile(answer, at, limit)
 	return content, answer.Header.Get("Content-Type"), err
 }
 
 func readFile(answer *http.Response, at *url.URL, limit int64) ([]byte, error) {
-	defer func() { _ = answer.Body.Close() }()
 	if strings.HasPrefix(answer.Header.Get("Content-Type"), "text/html") && !strings.Contains(path.Ext(at.Path), "htm") {
 		return nil, AttachmentError(notTheFile(at))
 	}

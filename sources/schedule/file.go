@@ -54,11 +54,8 @@ func readFile(c settings.Reader) *File {
 	return f
 }
 
-// FormatOf gives how the files of a trigger are read; the zero format where it fetches none.
-func FormatOf(t *rules.Trigger) tabular.Format {
-	if t.Kind != (Kind{}).Name() {
-		return tabular.Format{}
-	}
+// FileFormat gives how the files of a trigger are read; the zero format where it takes none.
+func (Kind) FileFormat(t *rules.Trigger) tabular.Format {
 	if f := read(t, time.UTC, func(diag.Diagnostic) {}).File; f != nil {
 		return f.Format
 	}

@@ -6,8 +6,15 @@ import (
 	"io"
 	"path/filepath"
 
+	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
 )
+
+// Taker is a kind of trigger that takes files of rows.
+type Taker interface {
+	// FileFormat gives how the files of a trigger are read; the zero format where it takes none.
+	FileFormat(t *rules.Trigger) Format
+}
 
 // Sample decodes a sample of a table into record bodies, at most limit of them. text is its content,
 // nil when the file at path is to be read.

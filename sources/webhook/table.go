@@ -57,11 +57,8 @@ func (c *configReader) table() *Table {
 	return out
 }
 
-// FormatOf gives how the tables of a trigger are read; the zero format where it takes none.
-func FormatOf(t *rules.Trigger) tabular.Format {
-	if t.Kind != (Kind{}).Name() {
-		return tabular.Format{}
-	}
+// FileFormat gives how the files of a trigger are read; the zero format where it takes none.
+func (Kind) FileFormat(t *rules.Trigger) tabular.Format {
 	if table := read(t, func(diag.Diagnostic) {}).Table; table != nil {
 		return table.Format
 	}
