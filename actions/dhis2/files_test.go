@@ -45,7 +45,14 @@ func withTypes(t testing.TB, ofPeople, ofEvents string) string {
 	}
 	change("trackedEntityAttributes", "Phone number", ofPeople)
 	change("dataElements", "Value of type text", ofEvents)
-	if text, err = json.Marshal(m); err != nil {
+	return keptMetadata(t, m)
+}
+
+// keptMetadata writes metadata into a file.
+func keptMetadata(t testing.TB, m map[string]any) string {
+	t.Helper()
+	text, err := json.Marshal(m)
+	if err != nil {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "metadata.json")

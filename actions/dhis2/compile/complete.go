@@ -18,6 +18,7 @@ type completePlan struct {
 	event     *eventPlan // names the event; nil when the enrollment is meant
 	status    *statusField
 	completed *dateField
+	access    *valued // of an enrollment
 }
 
 func (e *completePlan) key() *rules.Expr {
@@ -33,7 +34,7 @@ func compileComplete(c *compiler) planner {
 	c.typeNamed("tracked_entity_type")
 	if p == nil {
 		c.readAll("stage", "event_id", "external_id", "match_by", "several_ids", "when_deleted", "enrollment_id",
-			"enrolled_at", "completed_at", "status", "import")
+			"enrolled_at", "completed_at", "status", "import", accessKey)
 		return nil
 	}
 	e := &completePlan{env: c.env, program: p}
@@ -43,7 +44,7 @@ func compileComplete(c *compiler) planner {
 		stage := c.stage(p)
 		if stage == nil {
 			c.readAll("event_id", "external_id", "match_by", "several_ids", "when_deleted", "enrollment_id", "enrolled_at",
-				"completed_at", "status", "import")
+				"completed_at", "status", "import", accessKey)
 			return nil
 		}
 		e.event = &eventPlan{env: c.env, program: p, stage: stage, spec: c.spec}
@@ -64,7 +65,7 @@ func compileComplete(c *compiler) planner {
 			return nil
 		}
 		e.person = c.personRef(t, p, nil)
-		e.again = c.againOf()
+		e.again, e.access = c.againOf(), c.access(p)
 		e.status = c.status("status", "COMPLETED", "CANCELLED", "ACTIVE")
 	}
 	e.completed = c.date("completed_at", true)
@@ -93,6 +94,9 @@ func (e *completePlan) plan(s *rules.Scope, p *plan) (err error) {
 			return err
 		}
 		w.Enrollment = enrollmentOf(e.program, person, again)
+		if w.Enrollment.Reason, err = e.access.reason(s, e.context); err != nil {
+			return err
+		}
 	}
 	if w.Status, err = e.status.eval(s); err != nil {
 		return err

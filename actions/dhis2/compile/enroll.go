@@ -28,6 +28,7 @@ type enrollPlan struct {
 	notes      []*valued
 	attributes []*valued
 	combo      *attributeCombo
+	access     *valued
 	id         string // of the action
 }
 
@@ -46,7 +47,7 @@ func (c *compiler) enroll(create bool) planner {
 	if p == nil || t == nil {
 		c.readAll("external_id", "match_by", "several_ids", "when_deleted", "org_unit", "geometry", "attributes", "import",
 			"enrolled_at", "incident_at", "completed_at", "status", "follow_up", "notes", "attribute_category_options",
-			"enrollment_id", "reenroll")
+			"enrollment_id", "reenroll", accessKey)
 		return nil
 	}
 	e := &enrollPlan{env: c.env, program: p, id: c.spec.ID}
@@ -62,6 +63,7 @@ func (c *compiler) enroll(create bool) planner {
 	e.followUp = c.boolean("follow_up")
 	e.notes = c.notes()
 	e.combo = c.attributeCombo(p.CategoryCombo, false)
+	e.access = c.access(p)
 	options := c.importOptions()
 	label := "enrollment in " + p.Name
 	if create {
@@ -113,6 +115,9 @@ func (e *enrollPlan) plan(s *rules.Scope, p *plan) error {
 		return err
 	}
 	w := &object.Enrollment{Template: e.template, Ref: enrollmentOf(e.program, person, again), OrgUnit: orgUnit}
+	if w.Ref.Reason, err = e.access.reason(s, e.context); err != nil {
+		return err
+	}
 	w.Body = client.Enrollment{Program: e.program.ID, OrgUnit: orgUnit.ID, EnrolledAt: enrolledAt}
 	if err := e.fill(s, w); err != nil {
 		return err

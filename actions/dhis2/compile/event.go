@@ -35,6 +35,7 @@ type eventPlan struct {
 	user      *userField
 	combo     *attributeCombo
 	values    []*valued
+	access    *valued
 	spec      *rules.ActionSpec
 }
 
@@ -54,7 +55,7 @@ func compileEvent(c *compiler) planner {
 		c.readAll("external_id", "match_by", "several_ids", "when_deleted", "org_unit", "geometry", "import",
 			"enrollment_id", "enrolled_at", "event_id", "occurred_at",
 			"scheduled_at", "completed_at", "status", "data_values", "follow_up", "notes", "attribute_category_options",
-			"attribute_option_combo", "assigned_user")
+			"attribute_option_combo", "assigned_user", accessKey)
 		return nil
 	}
 	e := &eventPlan{env: c.env, program: p, stage: stage, spec: c.spec}
@@ -96,7 +97,7 @@ func compileEvent(c *compiler) planner {
 // whose reads who the event is about.
 func (e *eventPlan) whose(c *compiler) {
 	if e.program.Type == metadata.WithoutRegistration {
-		for _, key := range []string{"external_id", "match_by", "enrollment_id", "enrolled_at"} {
+		for _, key := range []string{"external_id", "match_by", "enrollment_id", "enrolled_at", accessKey} {
 			if c.node(key) != nil {
 				c.errorAt(c.spec.Body.Key(key).Place(), "no-person", "leave it out; event_id tells events apart",
 					"%q does not fit: %q is an event program, about nobody in particular", key, e.program.Name)
@@ -111,6 +112,7 @@ func (e *eventPlan) whose(c *compiler) {
 	}
 	e.person = c.personRef(t, e.program, nil)
 	e.again = c.againOf()
+	e.access = c.access(e.program)
 }
 
 // againOf reads which of a person's enrollments is meant, where the action does not create it.
@@ -299,6 +301,9 @@ func (e *eventPlan) identify(s *rules.Scope) (*identity.Event, error) {
 			return nil, err
 		}
 		ref.Enrollment = enrollmentOf(e.program, person, again)
+		if ref.Enrollment.Reason, err = e.access.reason(s, e.context); err != nil {
+			return nil, err
+		}
 	}
 	if e.person != nil && !e.stage.Repeatable {
 		return ref, nil

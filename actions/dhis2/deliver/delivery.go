@@ -25,6 +25,7 @@ type delivery struct {
 	writtenBy map[client.ObjectKey]*item // whose outcome explains those of its children
 	locked    map[string]bool            // held against other runners
 	fetching  fetching
+	letInto   map[client.TemporaryAccess]bool // of protected programs
 }
 
 // job is one record's writes.
@@ -65,7 +66,7 @@ func newDelivery(t *target, plans []actions.Plan, rehearse bool) *delivery {
 	d := &delivery{
 		target: t, x: t.index(), rehearse: rehearse, digests: map[string]actions.Digest{},
 		rehearsed: map[client.ObjectKey]bool{}, writtenBy: map[client.ObjectKey]*item{},
-		locked: map[string]bool{},
+		locked: map[string]bool{}, letInto: map[client.TemporaryAccess]bool{},
 	}
 	d.book = identity.NewBook(t.server, t.memory, d, d, &t.claims, identity.Options{
 		Project: t.options.Project, Address: t.options.Address, Now: t.options.Now, Rehearse: rehearse,

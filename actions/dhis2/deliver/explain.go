@@ -7,6 +7,7 @@ import (
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/actions/dhis2/client"
 	"github.com/culvert/culvert/actions/dhis2/codes"
+	"github.com/culvert/culvert/actions/dhis2/metadata"
 	"github.com/culvert/culvert/rules/diag"
 )
 
@@ -28,6 +29,9 @@ func (d *delivery) explain(i *item, issue client.Issue) actions.Outcome {
 		o.Hint = "correct the record by what the rule asks; a rule of DHIS2 that is wrong is changed there, and all of " +
 			"them can be left out with `skip_rule_engine`"
 	}
+	if issue.Code == "E1102" {
+		o.Hint = cmp.Or(ownerHint(d.x, i), o.Hint)
+	}
 	if people := i.object.Refs().People; issue.Code == "E1064" && len(people) > 0 {
 		o.Hint = "add match_by to the rule, so that people who are already in DHIS2 are found"
 		if len(people[0].Match) > 0 {
@@ -36,4 +40,24 @@ func (d *delivery) explain(i *item, issue client.Issue) actions.Outcome {
 		}
 	}
 	return o
+}
+
+// ownerHint says what can be done where another org unit owns a person, by how open the program is.
+func ownerHint(x *metadata.Index, i *item) string {
+	enrollments := i.object.Refs().Enrollments
+	if len(enrollments) == 0 {
+		return ""
+	}
+	p := x.ProgramByID(enrollments[0].Program)
+	switch {
+	case p == nil:
+		return ""
+	case p.AccessLevel == "CLOSED":
+		return "the program is closed, so that only the org unit that owns the person may write: have it transfer her, or " +
+			"give Culvert's user that org unit; nobody is let in for a while"
+	case p.AccessLevel == "PROTECTED":
+		return "the program is protected: give Culvert's user the org unit that owns the person, have it transfer her, or " +
+			"say in the rule with which reason it may write all the same (temporary_access)"
+	}
+	return ""
 }

@@ -36,12 +36,16 @@ func (d *delivery) read(ctx context.Context, items []*item) []*item {
 	for _, i := range items {
 		if i.needsReading() || len(i.named) > 0 {
 			if cause := unreadOf(i, unread, err); cause != nil {
-				i.finish(codes.OfRequest(cause))
+				if o := codes.OfRequest(cause); o.Class == actions.ClassRights {
+					d.shutOut(ctx, i, o)
+				} else {
+					i.finish(o)
+				}
 				continue
 			}
 		}
 		i.known = i.known || (i.job.probe || i.changesOnly()) && d.held.Has(i.key)
-		if !d.absent(i) && !d.namesNobody(i) {
+		if !d.absent(ctx, i) && !d.namesNobody(i) {
 			rest = append(rest, i)
 		}
 	}
@@ -145,7 +149,7 @@ func fetchInto[W, T any](ctx context.Context, read func(context.Context, []W) ([
 
 // absent settles a change of what is there already whose object is not there: of a status, or of
 // some attributes of a person.
-func (d *delivery) absent(i *item) bool {
+func (d *delivery) absent(ctx context.Context, i *item) bool {
 	if !i.changesOnly() || d.held.Has(i.key) {
 		return false
 	}
@@ -153,7 +157,7 @@ func (d *delivery) absent(i *item) bool {
 		i.finish(actions.Outcome{Status: actions.Delivered})
 		return true
 	}
-	i.finish(notThereYet(i))
+	d.shutOut(ctx, i, notThereYet(i)) // servers also say so of what the user may not see
 	return true
 }
 

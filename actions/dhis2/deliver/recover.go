@@ -38,6 +38,8 @@ func (d *delivery) recover(ctx context.Context, i *item, issue client.Issue) boo
 	switch issue.Code {
 	case "E1064":
 		return d.rematch(ctx, i) || !i.done && d.reserveAgain(ctx, i)
+	case "E1102":
+		return d.letIn(ctx, i)
 	case "E1009":
 		return d.renewFiles(i)
 	case "E1015", "E1016":

@@ -26,6 +26,7 @@ type Server interface {
 		error)
 	UploadFile(ctx context.Context, u client.Upload) (uid string, err error)
 	MarkFollowUps(ctx context.Context, list []client.FollowUp) error
+	LetIn(ctx context.Context, x client.TemporaryAccess) error
 	PlanOrgUnit(ctx context.Context, w client.OrgUnit) (*client.OrgUnitPlan, error)
 	ApplyOrgUnit(ctx context.Context, p *client.OrgUnitPlan) error
 	object.Requests

@@ -59,6 +59,7 @@ type Enrollment struct {
 	Program string
 	Name    string // of the program
 	Again   string // what tells a person's enrollments in the program apart; empty: there is one
+	Reason  string // for which Culvert's user is let into a protected program for a while; empty: never
 	Once    bool   // the program enrolls everybody once only
 }
 
