@@ -252,7 +252,7 @@ func TestStatusAndDeletion(t *testing.T) {
 	}
 	b.deliver(rule.plans(t, woman(1))...)
 	enrollment := identity.EnrollmentUID(antenatal, uidOf(1), "", 0)
-	for _, test := range []struct{ status, date string }{{"COMPLETED", "2026-06-01"}, {"CANCELLED", ""}, {"ACTIVE", ""}} {
+	for _, test := range []struct{ status, date string }{{"COMPLETED", "2026-06-01"}, {"CANCELLED", "2026-06-01"}, {"ACTIVE", ""}} {
 		want(t, b.deliver(complete.plans(t, record(strings.ToLower(test.status)))...), "D")
 		if e := b.server.enrollments[enrollment]; e.Status != test.status || e.CompletedAt != test.date ||
 			e.EnrolledAt != "2026-03-02" || e.OrgUnit != coral {

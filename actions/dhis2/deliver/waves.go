@@ -147,7 +147,7 @@ func (d *delivery) write(ctx context.Context, items []*item) {
 			SkipPatternValidation: options.SkipPatternValidation,
 		}
 		changes, fresh, links := sorts(group)
-		d.importTracker(ctx, d.upload(ctx, changes), o)
+		d.importTracker(ctx, d.upload(ctx, d.reopen(ctx, changes, o)), o)
 		create := o
 		create.CreateOnly = true
 		d.claimNew(fresh)

@@ -95,10 +95,10 @@ func (o *Status) AddTo(p *client.TrackerPayload, c Current) {
 	p.Events = append(p.Events, e)
 }
 
-// completedAt is the date of a completion: the rule's, else that of an object that is complete already.
+// completedAt is the date of a completion or cancellation: the rule's, else that of an object that is complete already.
 func (o *Status) completedAt(status, was string) string {
 	switch {
-	case o.Status != "COMPLETED":
+	case o.Status != "COMPLETED" && (o.Status != "CANCELLED" || o.Event != nil):
 		return ""
 	case o.CompletedAt == "" && status == o.Status:
 		return was
@@ -114,4 +114,17 @@ func (o *Status) Regenerate(code string, g Generations, writes func(string) bool
 // Effect implements Write.
 func (o *Status) Effect() string {
 	return "changed to " + o.Status + "; it must be there, all else of it stays as it is"
+}
+
+// ClosedAt is the date of a completion or cancellation that a write asks for; empty: none.
+func ClosedAt(w Write) string {
+	switch o := w.(type) {
+	case *Status:
+		return o.CompletedAt
+	case *Enrollment:
+		return o.Body.CompletedAt
+	case *Event:
+		return o.Body.CompletedAt
+	}
+	return ""
 }

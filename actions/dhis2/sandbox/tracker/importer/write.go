@@ -94,11 +94,9 @@ func (im *importer) writeEnrollment(in *enrollmentIn, now time.Time) (isNew bool
 	return isNew
 }
 
+// enrollmentStatus takes the date of a completion or cancellation with the change of the status only (TrackerObjectsMapper).
 func (im *importer) enrollmentStatus(e *store.Enrollment, in *enrollmentIn, status string, now time.Time) {
 	if status == e.Status {
-		if im.version.CompletedOnly() && in.completed != nil {
-			e.Completed = in.completed
-		}
 		return
 	}
 	e.Status, e.Completed, e.CompletedBy = status, nil, ""
@@ -176,10 +174,10 @@ func (im *importer) eventStatus(e *store.Event, in *eventIn, now time.Time) {
 		e.Completed, e.CompletedBy = nil, ""
 	case e.Status != "COMPLETED":
 		at := now
+		if im.version.CompletedOnly() && in.completed != nil {
+			at = *in.completed
+		}
 		e.Completed, e.CompletedBy = &at, im.user.Username
-	}
-	if status == "COMPLETED" && im.version.CompletedOnly() && in.completed != nil {
-		e.Completed = in.completed
 	}
 	e.Status = status
 }
