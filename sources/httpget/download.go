@@ -15,9 +15,11 @@ import (
 	"github.com/culvert/culvert/rules/diag"
 )
 
-// What a download may take: photos come over poor lines, and whoever waits for them sends nothing meanwhile.
+// What a download may take: photos come over poor lines, so that it goes on as long as something
+// arrives; whoever waits for them sends nothing meanwhile, so that it ends.
 const (
-	downloadTimeout = 90 * time.Second
+	downloadIdle    = time.Minute
+	downloadTimeout = 15 * time.Minute
 )
 
 // Download fetches a file of at most limit bytes, with the media type that the system names. The
@@ -25,30 +27,75 @@ const (
 // without them, and never from https to http. It is asked once, for whoever wants the file tries
 // again. The error is a *rules.AttachmentError, or that ctx ended.
 func (c *Client) Download(ctx context.Context, u *url.URL, limit int64) (content []byte, mediaType string, err error) {
-	within, cancel := context.WithTimeout(ctx, downloadTimeout)
-	defer cancel()
-	content, mediaType, err = c.download(within, u, limit)
+	within, line := watch(ctx)
+	defer line.leave()
+	content, mediaType, err = c.download(within, line, u, limit)
 	if ctx.Err() != nil {
 		return nil, "", ctx.Err()
+	}
+	if err != nil && within.Err() != nil {
+		return nil, "", AttachmentError(&Error{Problem: diag.Problem{Message: u.Host + " " + context.Cause(within).Error(),
+			Hint: "it is tried again by itself; on a poor line set a lower resolution of photos at the source"}})
 	}
 	return content, mediaType, err
 }
 
-func (c *Client) download(ctx context.Context, u *url.URL, limit int64) ([]byte, string, error) {
+// line is a connection that a file comes over.
+type line struct {
+	idle  *time.Timer
+	leave func()
+}
+
+var (
+	errIdle = fmt.Errorf("sent nothing more for %d seconds", int(downloadIdle.Seconds()))
+	errSlow = fmt.Errorf("did not send the whole file within %d minutes", int(downloadTimeout.Minutes()))
+)
+
+// watch gives a context that ends when nothing arrives for long, or all of it takes too long.
+func watch(ctx context.Context) (context.Context, *line) {
+	ctx, cancel := context.WithTimeoutCause(ctx, downloadTimeout, errSlow)
+	ctx, end := context.WithCancelCause(ctx)
+	l := &line{idle: time.AfterFunc(downloadIdle, func() { end(errIdle) })}
+	l.leave = func() {
+		l.idle.Stop()
+		end(nil)
+		cancel()
+	}
+	return ctx, l
+}
+
+// reader reads what comes over the line.
+func (l *line) reader(r io.Reader) io.Reader { return &lineReader{r, l} }
+
+type lineReader struct {
+	from io.Reader
+	line *line
+}
+
+// Read implements io.Reader.
+func (r *lineReader) Read(p []byte) (int, error) {
+	n, err := r.from.Read(p)
+	if n > 0 && r.line.idle.Stop() {
+		r.line.idle.Reset(downloadIdle)
+	}
+	return n, err
+}
+
+func (c *Client) download(ctx context.Context, l *line, u *url.URL, limit int64) ([]byte, string, error) {
 	answer, at, err := c.open(ctx, u)
 	if err != nil {
 		return nil, "", AttachmentError(err)
 	}
 	defer func() { _ = answer.Body.Close() }()
-	content, err := readFile(answer, at, limit)
+	content, err := l.readFile(answer, at, limit)
 	return content, answer.Header.Get("Content-Type"), err
 }
 
-func readFile(answer *http.Response, at *url.URL, limit int64) ([]byte, error) {
+func (l *line) readFile(answer *http.Response, at *url.URL, limit int64) ([]byte, error) {
 	if strings.HasPrefix(answer.Header.Get("Content-Type"), "text/html") && !strings.Contains(path.Ext(at.Path), "htm") {
 		return nil, AttachmentError(notTheFile(at))
 	}
-	content, err := io.ReadAll(io.LimitReader(answer.Body, limit+1))
+	content, err := io.ReadAll(io.LimitReader(l.reader(answer.Body), limit+1))
 	if err != nil {
 		return nil, AttachmentError(unreachable(at, err))
 	}

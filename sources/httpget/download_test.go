@@ -1,12 +1,17 @@
 package httpget
 
 import (
+	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/culvert/culvert/rules"
 )
@@ -92,5 +97,45 @@ func TestDownload(t *testing.T) {
 	case path := <-leaked:
 		t.Errorf("credentials went to the storage at %s", path)
 	default:
+	}
+}
+
+// TestPoorLines reads files that come slowly: as long as something arrives they are read, up to a
+// time that is long, and a line that is silent is left.
+func TestPoorLines(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		every time.Duration // a byte comes
+		bytes int
+		want  error
+	}{
+		"a poor line":   {50 * time.Second, 12, nil},
+		"a silent line": {61 * time.Second, 2, errIdle},
+		"a drip":        {50 * time.Second, 1000, errSlow},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				ctx, line := watch(t.Context())
+				defer line.leave()
+				r, w := io.Pipe()
+				context.AfterFunc(ctx, func() { _ = w.CloseWithError(context.Cause(ctx)) })
+				var sending sync.WaitGroup
+				sending.Go(func() {
+					for range c.bytes {
+						time.Sleep(c.every)
+						if _, err := w.Write([]byte{'x'}); err != nil {
+							return
+						}
+					}
+					_ = w.Close()
+				})
+				content, err := io.ReadAll(line.reader(r))
+				if !errors.Is(err, c.want) || c.want == nil && len(content) != c.bytes {
+					t.Errorf("read %d bytes, %v, want %v", len(content), err, c.want)
+				}
+				sending.Wait()
+			})
+		})
 	}
 }
