@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"golang.org/x/crypto/bcrypt"
+
+	"github.com/culvert/culvert/internal/disk"
 )
 
 // userFile is how users are kept in a file of the project's state.
@@ -112,7 +114,7 @@ func change(path string, do func(*userFile) bool) (err error) {
 		return fmt.Errorf("keep the users of the console: %w", err)
 	}
 	defer func() { err = errors.Join(err, lock.Close()) }()
-	if err := lockFile(lock); err != nil {
+	if err := disk.Lock(lock); err != nil {
 		return fmt.Errorf("wait for another change of the console's users: %w", err)
 	}
 	kept, err := readFile(path)

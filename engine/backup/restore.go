@@ -18,6 +18,7 @@ import (
 	"strings"
 
 	"github.com/culvert/culvert/engine/journal/open"
+	"github.com/culvert/culvert/internal/disk"
 )
 
 const largestManifest = 64 << 20
@@ -31,10 +32,24 @@ func Restore(ctx context.Context, p Project, file string) (m Manifest, err error
 	if err := free(ctx, p); err != nil {
 		return m, err
 	}
-	if err := os.MkdirAll(filepath.Dir(p.State), 0o700); err != nil {
+	parent := filepath.Dir(p.State)
+	if err := os.MkdirAll(parent, 0o700); err != nil {
 		return m, fmt.Errorf("restore: %w", err)
 	}
-	temp, err := os.MkdirTemp(filepath.Dir(p.State), ".culvert-restore-")
+	unlock, err := alone(parent)
+	if err != nil {
+		return m, fmt.Errorf("wait for another restore: %w", err)
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	if err := free(ctx, p); err != nil { // the other one may have made it
+		return m, err
+	}
+	for _, left := range Leftovers(p.State) {
+		if err := os.RemoveAll(left); err != nil {
+			return m, fmt.Errorf("remove what a restore left that was stopped: %w", err)
+		}
+	}
+	temp, err := os.MkdirTemp(parent, unpacking)
 	if err != nil {
 		return m, fmt.Errorf("restore: %w", err)
 	}
@@ -50,6 +65,41 @@ func Restore(ctx context.Context, p Project, file string) (m Manifest, err error
 		return m, fmt.Errorf("restore %s: %w", file, err)
 	}
 	return m, nil
+}
+
+// unpacking begins the names of the folders that backups are unpacked in, beside the state.
+const unpacking = ".culvert-restore-"
+
+// Leftovers gives the folders beside a state that hold an unpacked backup: of a restore that is at
+// work, or of one that was killed. They hold what people said.
+func Leftovers(state string) []string {
+	entries, err := os.ReadDir(filepath.Dir(state))
+	if err != nil {
+		return nil // then there is nothing that could be removed, either
+	}
+	var out []string
+	for _, e := range entries {
+		if e.IsDir() && strings.HasPrefix(e.Name(), unpacking) {
+			out = append(out, filepath.Join(filepath.Dir(state), e.Name()))
+		}
+	}
+	return out
+}
+
+// alone waits until no other restore works beside the state. The lock goes with a process that is killed.
+func alone(folder string) (unlock func() error, err error) {
+	lock, err := os.OpenFile(filepath.Join(folder, ".culvert-restore.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := disk.Lock(lock); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	return func() error {
+		err := lock.Close()
+		_ = os.Remove(lock.Name()) // one that is waited for stays, which harms nothing
+		return err
+	}, nil
 }
 
 // free refuses to overwrite.

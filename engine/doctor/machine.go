@@ -14,6 +14,9 @@ import (
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+
+	"github.com/culvert/culvert/engine/backup"
+	"github.com/culvert/culvert/engine/journal/open"
 )
 
 // Limits of the disk.
@@ -28,6 +31,10 @@ func (d *doctor) state() {
 	folder := d.Project.Config.StateDir
 	if !filepath.IsAbs(folder) {
 		folder = filepath.Join(d.Project.Dir, folder)
+	}
+	if left := backup.Leftovers(folder); len(left) > 0 {
+		d.warn("restore", "", "remove it unless a restore is at work now; the next `culvert restore` does", "a restore that was "+
+			"stopped left a copy of the journal in %s", strings.Join(left, ", "))
 	}
 	info, err := os.Stat(folder)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -248,5 +255,12 @@ func (d *doctor) sqlite(path string) {
 	default:
 		d.ok("store", path, "the journal can be opened")
 		_ = f.Close() // nothing was written
+	}
+	state := d.Project.Config.StateDir
+	if !filepath.IsAbs(state) {
+		state = filepath.Join(d.Project.Dir, state)
+	}
+	if folder := open.Exposed("sqlite:" + path); folder != "" && folder != filepath.Clean(state) {
+		d.warn("store", folder, "chmod 700 "+folder, "others on this machine can look into the journal's folder")
 	}
 }

@@ -3,6 +3,9 @@ package open
 
 import (
 	"context"
+	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/culvert/culvert/engine/journal"
@@ -22,6 +25,21 @@ func Journal(ctx context.Context, store string, o journal.Options) (journal.Jour
 		return postgres.Open(ctx, store, o)
 	}
 	return nil, notAStore(store)
+}
+
+// Exposed gives the folder of a journal in a file where others on this machine can look into it: the
+// files in it are private, but what is put beside them need not be. "" for none.
+func Exposed(store string) string {
+	file, ok := fileOf(store)
+	if !ok || runtime.GOOS == "windows" { // there the folder's own lists say who may
+		return ""
+	}
+	file, _, _ = strings.Cut(file, "?")
+	info, err := os.Stat(filepath.Dir(file))
+	if err != nil || info.Mode().Perm()&0o077 == 0 {
+		return ""
+	}
+	return filepath.Dir(file)
 }
 
 // Redact gives a store's name without its password, fit for messages.

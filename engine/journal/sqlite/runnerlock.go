@@ -63,6 +63,9 @@ func (s *Store) own(ctx context.Context) error {
 // openLock opens the file beside the journal whose lock is the right to run. It waits a little for
 // it: whoever asks for a runner holds it for a moment.
 func (s *Store) openLock() (*sql.DB, error) {
+	if err := makePrivate(s.path + "-runner"); err != nil {
+		return nil, err
+	}
 	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: filepath.ToSlash(s.path + "-runner")}).EscapedPath()+
 		"?_pragma=busy_timeout(300)&_pragma=journal_mode(memory)")
 	if err != nil {

@@ -1,6 +1,6 @@
 //go:build unix
 
-package access
+package disk
 
 import (
 	"errors"
@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lockFile takes a lock that no other process and no other caller has; it goes with the file's
+// Lock waits for and takes a lock that no other process and no other caller has; it goes with the file's
 // closing, also when the process ends.
-func lockFile(f *os.File) error {
+func Lock(f *os.File) error {
 	for {
 		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); !errors.Is(err, unix.EINTR) {
 			return err

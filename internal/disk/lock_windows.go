@@ -1,4 +1,4 @@
-package access
+package disk
 
 import (
 	"os"
@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// lockFile takes a lock that no other process and no other caller has; it goes with the file's
+// Lock waits for and takes a lock that no other process and no other caller has; it goes with the file's
 // closing, also when the process ends.
-func lockFile(f *os.File) error {
+func Lock(f *os.File) error {
 	return windows.LockFileEx(windows.Handle(f.Fd()), windows.LOCKFILE_EXCLUSIVE_LOCK, 0, 1, 0, &windows.Overlapped{})
 }
