@@ -103,9 +103,12 @@ func (m memory) Settle(ctx context.Context, contributors []string) error {
 	for i, c := range contributors {
 		cleaned[i] = m.s.hide(c)
 	}
-	if _, err := m.s.pool.Exec(ctx, "DELETE FROM contributions_left WHERE server = $1 AND contributor = ANY($2)",
-		m.server, cleaned); err != nil {
-		return fmt.Errorf("settle what records gave: %w", m.s.explain(err))
+	err := m.s.tx(ctx, func(ctx context.Context, t *tx) error {
+		_, err := t.Exec(ctx, "DELETE FROM contributions_left WHERE server = $1 AND contributor = ANY($2)", m.server, cleaned)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("settle what records gave: %w", err)
 	}
 	return nil
 }

@@ -82,9 +82,9 @@ func (s *Store) Figures(ctx context.Context, q journal.FigureQuery) ([]journal.F
 }
 
 // expireFigures removes figures that are older than is kept of their width.
-func (s *Store) expireFigures(ctx context.Context, now time.Time) error {
+func (t *tx) expireFigures(ctx context.Context, now time.Time) error {
 	for _, w := range shared.Widths {
-		if _, err := s.pool.Exec(ctx, "DELETE FROM figures WHERE width = $1 AND start < $2", w.Minutes,
+		if _, err := t.Exec(ctx, "DELETE FROM figures WHERE width = $1 AND start < $2", w.Minutes,
 			shared.Stretch(codec.Micros(now.Add(-w.Keep)), w.Minutes)); err != nil {
 			return err
 		}

@@ -79,13 +79,17 @@ func (s *Store) TakeFile(ctx context.Context, owner, fileID string) (bool, error
 	if err := s.signOfLife(ctx, owner, false); err != nil {
 		return false, err
 	}
-	tag, err := s.pool.Exec(ctx, `UPDATE files SET owner = $1 WHERE id = $2 AND state = $3 AND (owner IN ('', $1)
-		OR NOT EXISTS (SELECT 1 FROM owners o WHERE o.owner = files.owner AND o.seen >= clock_timestamp() - $4::interval))`,
-		owner, fileID, string(journal.FileOpen), s.lease)
+	var n int64
+	err := s.tx(ctx, func(ctx context.Context, t *tx) (err error) {
+		n, err = t.run(ctx, `UPDATE files SET owner = $1 WHERE id = $2 AND state = $3 AND (owner IN ('', $1)
+			OR NOT EXISTS (SELECT 1 FROM owners o WHERE o.owner = files.owner AND o.seen >= clock_timestamp() - $4::interval))`,
+			owner, fileID, string(journal.FileOpen), s.lease)
+		return err
+	})
 	if err != nil {
-		return false, fmt.Errorf("take a file over: %w", s.explain(err))
+		return false, fmt.Errorf("take a file over: %w", err)
 	}
-	return tag.RowsAffected() == 1, nil
+	return n == 1, nil
 }
 
 // saveFiles keeps the progress of files that the owner reads, or that nobody does. Their rows stay

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/journal/journaltest"
 	"github.com/culvert/culvert/engine/journal/postgres"
@@ -16,7 +17,10 @@ func writes(t *testing.T, j journal.Journal, n int64) map[string]error {
 	t.Helper()
 	_, appending := j.Append(t.Context(), []*journal.Record{journaltest.Form(n)}, nil)
 	_, claiming := j.Claim(t.Context(), journal.Claim{Owner: "late", Limit: 1, Now: time.Now()})
+	_, taking := j.TakeFile(t.Context(), "late", "f1")
+	_, expiring := j.Expire(t.Context(), journal.Retention{Delivered: time.Hour}, time.Now())
 	return map[string]error{
+		"take a file": taking, "expire": expiring, "settle": j.Memory("national").(actions.Contributions).Settle(t.Context(), []string{"a"}),
 		"append": appending, "claim": claiming, "sign of life": j.Heartbeat(t.Context(), "late"),
 		"commit": j.Commit(t.Context(), &journal.Batch{Owner: "late", Server: "national"}),
 		"note":   j.SetMeta(t.Context(), "project", "anc"),

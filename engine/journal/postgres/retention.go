@@ -28,16 +28,14 @@ func (s *Store) Expire(ctx context.Context, r journal.Retention, now time.Time) 
 	if err == nil {
 		err = s.expireRecords(ctx, r.Failed, now, "(4, 5)", &out.Records)
 	}
-	if err == nil && r.Delivered > 0 {
-		tag, execErr := s.pool.Exec(ctx, "DELETE FROM files WHERE state = $1 AND finished > 0 AND finished < $2",
-			string(journal.FileFinished), codec.Micros(now.Add(-r.Delivered)))
-		out.Files, err = tag.RowsAffected(), execErr
-	}
 	if err == nil {
-		err = s.expireFigures(ctx, now)
-	}
-	if err == nil && out != (journal.Expired{}) {
-		err = s.tx(ctx, func(ctx context.Context, t *tx) error {
+		err = s.tx(ctx, func(ctx context.Context, t *tx) (err error) {
+			if out.Files, err = t.expireFiles(ctx, r.Delivered, now); err != nil {
+				return err
+			}
+			if err := t.expireFigures(ctx, now); err != nil || out == (journal.Expired{}) {
+				return err
+			}
 			return t.audit(ctx, shared.Program, "expire", "the project's retention", out.Payloads+out.Records,
 				fmt.Sprintf("%d payloads, %d records, %d files", out.Payloads, out.Records, out.Files))
 		})
@@ -46,6 +44,14 @@ func (s *Store) Expire(ctx context.Context, r journal.Retention, now time.Time) 
 		return out, fmt.Errorf("apply the retention: %w", s.explain(err))
 	}
 	return out, nil
+}
+
+func (t *tx) expireFiles(ctx context.Context, age time.Duration, now time.Time) (int64, error) {
+	if age <= 0 {
+		return 0, nil
+	}
+	return t.run(ctx, "DELETE FROM files WHERE state = $1 AND finished > 0 AND finished < $2",
+		string(journal.FileFinished), codec.Micros(now.Add(-age)))
 }
 
 func (s *Store) expirePayloads(ctx context.Context, age time.Duration, now time.Time, count *int64) error {

@@ -331,11 +331,14 @@ func (s *Store) rule(ctx context.Context, name string) (int32, error) {
 	if ok {
 		return id, nil
 	}
-	if _, err := s.pool.Exec(ctx, "INSERT INTO rules (name) VALUES ($1) ON CONFLICT (name) DO NOTHING", name); err != nil {
-		return 0, fmt.Errorf("make a rule known: %w", s.explain(err))
-	}
-	if err := s.pool.QueryRow(ctx, "SELECT id FROM rules WHERE name = $1", name).Scan(&id); err != nil {
-		return 0, fmt.Errorf("make a rule known: %w", s.explain(err))
+	err := s.tx(ctx, func(ctx context.Context, t *tx) error {
+		if _, err := t.Exec(ctx, "INSERT INTO rules (name) VALUES ($1) ON CONFLICT (name) DO NOTHING", name); err != nil {
+			return err
+		}
+		return t.QueryRow(ctx, "SELECT id FROM rules WHERE name = $1", name).Scan(&id)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("make a rule known: %w", err)
 	}
 	s.mu.Lock()
 	s.rules[name] = id
