@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/culvert/culvert/actions/dhis2/sandbox"
 	"github.com/culvert/culvert/rules/examples"
@@ -31,12 +32,39 @@ func TestMain(m *testing.M) {
 // TestScripts runs every command as a user does. `example NAME` lays an example project down in the
 // working folder, `sandbox [VERSION]` starts a DHIS2 look-alike with the metadata of Tamala and
 // sets the variables that the example takes its server from, `eventually COMMAND` tries until it
-// succeeds, `start run` and `stop run` run the project in the background, `hangup` has it read
+// succeeds, `start run` and `finish run` run the project in the background, `hangup` has it read
 // again, `logged TEXT` looks into what it logged, `post PATH FILE [STATUS]` posts as CommCare does,
 // `delivered N` wants so many delivered records, `holds people|events N` so many in the sandbox.
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
+	wholeScripts(t)
+	p := scripts("sqlite:state/culvert.db")
+	p.Dir = "testdata/script"
+	testscript.Run(t, p)
+}
+
+// wholeScripts refuses scripts that end before their last line: stop is testscript's own command for that.
+func wholeScripts(t *testing.T) {
+	t.Helper()
+	files, err := filepath.Glob("testdata/script/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		archive, err := txtar.ParseFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(archive.Comment)) {
+			if strings.HasPrefix(strings.TrimSpace(line), "stop") {
+				t.Errorf("%s ends at %q: what follows is never run; `finish run` ends a run", file, line)
+			}
+		}
+	}
+}
+
+// scripts is how scripts run; those that leave it open have their journal in a store.
+func scripts(store string) testscript.Params {
+	return testscript.Params{
 		UpdateScripts:       os.Getenv("UPDATE") != "",
 		RequireExplicitExec: true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -45,11 +73,12 @@ func TestScripts(t *testing.T) {
 			"eventually":     eventuallyCommand,
 			"replace":        replaceCommand,
 			"start":          startCommand,
-			"stop":           stopCommand,
+			"finish":         finishCommand,
 			"crash":          crashCommand,
 			"hangup":         hangupCommand,
 			"logged":         loggedCommand,
 			"traces":         tracesCommand,
+			"stored":         storedCommand,
 			"get":            getCommand,
 			"post":           postCommand(true),
 			"anonymous-post": postCommand(false),
@@ -60,6 +89,7 @@ func TestScripts(t *testing.T) {
 		},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("COMMCARE_PASSWORD", "secret")
+			e.Setenv("CULVERT_STORE", store)
 			listen, err := freeAddress()
 			if err != nil {
 				return err
@@ -70,7 +100,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("DHIS2_URL", "http://127.0.0.1:1")
 			return nil
 		},
-	})
+	}
 }
 
 func exampleCommand(ts *testscript.TestScript, _ bool, args []string) {

@@ -52,7 +52,7 @@ func startCommand(ts *testscript.TestScript, _ bool, args []string) {
 	c := exec.CommandContext(context.Background(), os.Args[0], args...)
 	c.Dir = ts.MkAbs(".")
 	for _, name := range []string{"DHIS2_URL", "DHIS2_USERNAME", "DHIS2_PASSWORD", "COMMCARE_PASSWORD", "CULVERT_LISTEN",
-		"PATH"} {
+		"CULVERT_STORE", "PATH"} {
 		c.Env = append(c.Env, name+"="+ts.Getenv(name))
 	}
 	c.Env = append(c.Env, asChild+"=1")
@@ -70,7 +70,7 @@ func startCommand(ts *testscript.TestScript, _ bool, args []string) {
 	})
 }
 
-func stopCommand(ts *testscript.TestScript, _ bool, _ []string) {
+func finishCommand(ts *testscript.TestScript, _ bool, _ []string) {
 	c, ok := running.LoadAndDelete(ts)
 	if !ok {
 		ts.Fatalf("nothing was started")
@@ -235,7 +235,8 @@ func failed(ts *testscript.TestScript, args []string) error { return counted(ts,
 func counted(ts *testscript.TestScript, state, want string) error {
 	c := exec.CommandContext(context.Background(), os.Args[0], "status", "--format", "json")
 	c.Dir = ts.MkAbs(".")
-	c.Env = append(os.Environ(), asChild+"=1", "CULVERT_LISTEN="+ts.Getenv("CULVERT_LISTEN"))
+	c.Env = append(os.Environ(), asChild+"=1", "CULVERT_LISTEN="+ts.Getenv("CULVERT_LISTEN"),
+		"CULVERT_STORE="+ts.Getenv("CULVERT_STORE"))
 	out, err := c.Output()
 	var exit *exec.ExitError
 	if err != nil && !(errors.As(err, &exit) && exit.ExitCode() == exitFindings) {

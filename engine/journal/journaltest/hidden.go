@@ -23,7 +23,7 @@ var firstKey, secondKey = bytes.Repeat([]byte{7}, 32), bytes.Repeat([]byte{8}, 3
 // causes, uids and the names of files stay readable.
 var amina = []string{"form-of-amina", "case-of-amina", "nid-of-amina", "name-of-amina", "value-of-amina",
 	"detail-of-amina", "column-of-amina", "header-of-amina", "cursor-of-amina", "meta-of-amina", "why-of-amina",
-	"subject-of-amina", "share-of-amina", "giver-of-amina", "edit-of-amina", "reason-of-amina", "row-of-amina"}
+	"subject-of-amina", "share-of-amina", "giver-of-amina", "edit-of-amina", "reason-of-amina", "row-of-amina", "hint-of-amina", "words-of-amina", "cause-of-amina"}
 
 // fillPerson puts all that a journal keeps of a person into it.
 func fillPerson(t *testing.T, j journal.Journal) {
@@ -49,8 +49,8 @@ func fillPerson(t *testing.T, j journal.Journal) {
 			UID: "teiOfHer001", Generation: 1, Origin: "derived"}},
 		Digests: []actions.Digest{{Object: "nid-of-amina", Sum: 3}}})
 	got = claim(t, j, 9)
-	fail(t, j, journal.Problem{Class: actions.ClassData, Problem: diag.Problem{Code: "E1", Message: "no date",
-		Value: "value-of-amina", Column: "column-of-amina"},
+	fail(t, j, journal.Problem{Class: actions.ClassData, Problem: diag.Problem{Code: "E1", Message: "cause-of-amina",
+		Value: "value-of-amina", Hint: "hint-of-amina", Column: "column-of-amina"}, Object: "words-of-amina",
 		More: []diag.Problem{{Code: "E2", Message: "no age", Value: "value-of-amina"}}}, got[0])
 	row := &journal.Record{Rule: "anc", ID: "row-of-amina", Key: "case-of-amina", State: journal.Failed, Received: start,
 		Origin: sources.Origin{FileID: "f1", Row: 4}, Body: []byte(`{"name":"name-of-amina"}`),
@@ -95,6 +95,7 @@ func knowsPerson(t *testing.T, j journal.Journal) {
 	}{
 		"by key": {journal.Filter{Key: "case-of-amina"}, 7}, "by id": {journal.Filter{ID: "form-of-amina-2"}, 2},
 		"by text": {journal.Filter{Text: "case-of-amina"}, 7}, "by external id": {journal.Filter{Text: "nid-of-amina"}, 1},
+		"by cause":  {journal.Filter{Cause: "cause-of-amina"}, 1},
 		"by object": {journal.Filter{Object: "teiOfHer001"}, 1}, "by another": {journal.Filter{Text: "case-of-amin"}, 0},
 	} {
 		page, err := j.Search(ctx, c.f)
@@ -103,6 +104,12 @@ func knowsPerson(t *testing.T, j journal.Journal) {
 		must(t, err)
 		diff(t, what, []int{len(page.Records), len(found)}, []int{c.want, c.want})
 	}
+	causes, err := j.Causes(ctx, journal.Filter{Rule: "anc"})
+	must(t, err)
+	fresh, err := j.Causes(ctx, journal.Filter{Rule: "anc", AfterSeq: 1, States: []journal.State{journal.Superseded}})
+	must(t, err)
+	diff(t, "causes", []string{causes[0].Cause, fresh[0].Cause, fresh[0].Hint}, []string{"no date", "cause-of-amina",
+		"hint-of-amina"})
 	story, err := j.Story(ctx, "nid-of-amina", 10)
 	must(t, err)
 	diff(t, "her story", []int{len(story.Holders), len(story.Records)}, []int{1, 7})
@@ -183,7 +190,7 @@ func nothingOf(t *testing.T, p Place, when string) {
 		}
 		return
 	}
-	if len(all) < 1000 || !bytes.Contains(all, []byte("no date")) {
+	if len(all) < 1000 || !bytes.Contains(all, []byte("teiOfHer001")) {
 		t.Fatalf("%s: this is not what the journal has on disk: %d bytes", when, len(all))
 	}
 	for _, text := range amina {

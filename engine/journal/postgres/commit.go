@@ -248,7 +248,7 @@ func (t *tx) settle(ctx context.Context, all holding, server string, now int64) 
 		if err != nil {
 			return err
 		}
-		keep.add(h.Seq, h.Problem, private, h.Objects, h.SupersededBy)
+		keep.add(t.s, h.Seq, h.Problem, private, h.Objects, h.SupersededBy)
 	}
 	err = t.batch(ctx, func(b *pgx.Batch) {
 		b.Queue(`UPDATE records r SET state = u.state, next_try = u.due, attempts = u.attempts,

@@ -102,7 +102,7 @@ func (s *Store) conditions(ctx context.Context, f journal.Filter) (*where, error
 		w.add("r.chain = ? AND r.key = ?", s.sealer.Chain(f.Key), s.hide(f.Key))
 	}
 	for column, value := range map[string]string{"r.id": s.hide(f.ID), "o.code": f.Code, "o.class": string(f.Class),
-		"o.cause": f.Cause, "r.file": f.FileID} {
+		"o.cause": s.hide(f.Cause), "r.file": f.FileID} {
 		if value != "" {
 			w.add(column+" = ?", value)
 		}
@@ -217,6 +217,9 @@ func (s *Store) Causes(ctx context.Context, f journal.Filter) ([]journal.Cause, 
 		var first, last, example int64
 		if err := rows.Scan(&c.Rule, &c.Code, &c.Cause, &c.Hint, &c.Place, &class, &c.Count, &first, &last,
 			&example); err != nil {
+			return err
+		}
+		if err := s.sealer.ShowAll(&c.Cause, &c.Hint); err != nil {
 			return err
 		}
 		c.Class, c.First, c.Last = actions.Class(class), codec.Time(first), codec.Time(last)

@@ -15,12 +15,17 @@ type outcomes struct {
 	privates                                               [][]byte
 }
 
-func (o *outcomes) add(seq int64, p *journal.Problem, private []byte, objects []string, by int64) {
+// Of the texts of a problem, these are hidden: cause, hint and object.
+const hiddenFrom, hiddenTo = 2, 4
+
+func (o *outcomes) add(s *Store, seq int64, p *journal.Problem, private []byte, objects []string, by int64) {
 	texts := [7]*string{}
 	if p != nil {
 		for i, text := range [7]string{string(p.Class), p.Code, p.Message, p.Hint, p.Object, p.Field,
 			p.Place.String()} {
-			text = clean(text)
+			if text = clean(text); i >= hiddenFrom && i <= hiddenTo {
+				text = s.sealer.Hide(text)
+			}
 			texts[i] = &text
 		}
 	}

@@ -306,7 +306,7 @@ func (t *tx) setProblem(ctx context.Context, seqs []int64, before map[int64]stan
 		if err != nil {
 			return err
 		}
-		all.add(seq, p, private, nil, 0)
+		all.add(t.s, seq, p, private, nil, 0)
 	}
 	return t.batch(ctx, all.queue)
 }

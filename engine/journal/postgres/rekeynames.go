@@ -68,6 +68,7 @@ func (s *Store) compact(ctx context.Context, conn *pgx.Conn) {
 type renamed struct {
 	seqs, idents, chains []int64
 	ids, keys            []string
+	why                  [3][]*string // causes, hints and objects of their problems
 	parts                [3]struct {
 		seqs  []int64
 		fresh [][]byte
@@ -110,7 +111,9 @@ func (r *renaming) page(ctx context.Context, after int64) (*renamed, error) {
 		var seq, ident, chain int64
 		var rule, id, key, objects string
 		var sealed [3][]byte
-		err := rows.Scan(&seq, &rule, &ident, &chain, &id, &key, &objects, &sealed[0], &sealed[1], &sealed[2])
+		var why [3]*string
+		err := rows.Scan(&seq, &rule, &ident, &chain, &id, &key, &objects, &sealed[0], &sealed[1], &sealed[2], &why[0],
+			&why[1], &why[2])
 		if err == nil {
 			err = r.s.sealer.ShowAll(&id, &key)
 		}
@@ -126,6 +129,16 @@ func (r *renaming) page(ctx context.Context, after int64) (*renamed, error) {
 		}
 		page.seqs, page.idents, page.chains = append(page.seqs, seq), append(page.idents, fresh), append(page.chains, chain)
 		page.ids, page.keys = append(page.ids, r.to.Hide(id)), append(page.keys, r.to.Hide(key))
+		for i, text := range why {
+			if text != nil {
+				shown, err := r.s.sealer.Show(*text)
+				if err != nil {
+					return err
+				}
+				*text = r.to.Hide(shown)
+			}
+			page.why[i] = append(page.why[i], text)
+		}
 		for i, part := range renamedParts {
 			stored, changed, err := r.to.Rebind(part.purpose, ident, fresh, sealed[i])
 			if err != nil {
@@ -137,7 +150,8 @@ func (r *renaming) page(ctx context.Context, after int64) (*renamed, error) {
 			}
 		}
 		return nil
-	}, `SELECT r.seq, n.name, r.ident, r.chain, r.id, r.key, coalesce(o.objects, ''), r.origin, p.body, o.private
+	}, `SELECT r.seq, n.name, r.ident, r.chain, r.id, r.key, coalesce(o.objects, ''), r.origin, p.body, o.private,
+			o.cause, o.hint, o.object
 		FROM records r JOIN rules n ON n.id = r.rule LEFT JOIN payloads p ON p.seq = r.seq
 		LEFT JOIN outcomes o ON o.seq = r.seq WHERE r.seq > $1 ORDER BY r.seq LIMIT $2`, after, renamedAtOnce)
 }
@@ -147,6 +161,9 @@ func (r *renaming) write(ctx context.Context, page *renamed) error {
 		b.Queue(`UPDATE records t SET ident = u.ident, chain = u.chain, id = u.id, key = u.key
 			FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::text[]) u(seq, ident, chain, id, key)
 			WHERE t.seq = u.seq`, page.seqs, page.idents, page.chains, page.ids, page.keys)
+		b.Queue(`UPDATE outcomes t SET cause = u.cause, hint = u.hint, object = u.what
+			FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[]) u(seq, cause, hint, what) WHERE t.seq = u.seq`,
+			page.seqs, page.why[0], page.why[1], page.why[2])
 		for i, part := range page.parts {
 			if len(part.seqs) > 0 {
 				b.Queue(renamedParts[i].write, part.seqs, part.fresh)

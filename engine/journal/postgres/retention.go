@@ -273,7 +273,7 @@ func (t *tx) forgetRecords(ctx context.Context, seqs []int64, externalID string,
 		was, ok := before[seq]
 		if ok && (codec.Unsettled(was.state) || was.state == codec.Failed) {
 			open = append(open, seq)
-			notes.add(seq, why, nil, nil, 0)
+			notes.add(t.s, seq, why, nil, nil, 0)
 			t.moved(was.rule, was.state, codec.Dismissed, 1)
 		}
 	}

@@ -192,7 +192,7 @@ func (t *tx) insertRows(ctx context.Context, rows []*row) error {
 			bodySeqs, bodies = append(bodySeqs, r.seq), append(bodies, r.body)
 		}
 		if r.rec.Problem != nil || len(r.rec.Objects) > 0 || r.rec.SupersededBy != 0 {
-			outcomes.add(r.seq, r.rec.Problem, r.private, r.rec.Objects, r.rec.SupersededBy)
+			outcomes.add(t.s, r.seq, r.rec.Problem, r.private, r.rec.Objects, r.rec.SupersededBy)
 		}
 		t.count(r.rule, r.state, 1, 0)
 		t.count(r.rule, receivedState, 0, received[i])

@@ -78,6 +78,9 @@ func (s *Stored) open(sealer *codec.Sealer, r *journal.Record) (err error) {
 		Hint:    text(s.hint),
 		Field:   text(s.field), Place: diag.ParsePlace(text(s.place))},
 		Object: text(s.object)}
+	if err := sealer.ShowAll(&r.Problem.Message, &r.Problem.Hint, &r.Problem.Object); err != nil {
+		return err
+	}
 	return sealer.OpenPrivate(s.ident, s.private, r.Problem)
 }
 

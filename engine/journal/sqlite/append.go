@@ -264,7 +264,7 @@ func (t *tx) insertRows(rows []*row) error {
 	}
 	return t.insert(insertOutcome, outcomeFields, len(withOutcome), func(values []any, i int) []any {
 		r := withOutcome[i]
-		return outcomeValues(values, r.seq, r.rec.Problem, r.private, r.rec.Objects, r.rec.SupersededBy)
+		return t.outcomeValues(values, r.seq, r.rec.Problem, r.private, r.rec.Objects, r.rec.SupersededBy)
 	})
 }
 
@@ -303,12 +303,13 @@ func (r *row) figure(f *journal.Figures) {
 }
 
 // outcomeValues adds what insertOutcome takes.
-func outcomeValues(values []any, seq int64, p *journal.Problem, private []byte, objects []string, by int64) []any {
+func (t *tx) outcomeValues(values []any, seq int64, p *journal.Problem, private []byte, objects []string, by int64) []any {
 	if p == nil {
 		return append(values, seq, nil, nil, nil, nil, nil, nil, nil, nil, codec.Objects(objects), by)
 	}
-	return append(values, seq, string(p.Class), p.Code, p.Message, p.Hint, p.Object, p.Field, p.Place.String(), private,
-		codec.Objects(objects), by)
+	hide := t.w.sealer.Hide
+	return append(values, seq, string(p.Class), p.Code, hide(p.Message), hide(p.Hint), hide(p.Object), p.Field,
+		p.Place.String(), private, codec.Objects(objects), by)
 }
 
 func number(b bool) int {

@@ -270,7 +270,7 @@ func (s *Store) writeOutcomes(t *tx, changed []settlement, before map[int64]stan
 		}
 	}
 	return t.insert(insertOutcome, outcomeFields, len(keep), func(values []any, i int) []any {
-		return outcomeValues(values, keep[i].Seq, keep[i].Problem, privates[i], keep[i].Objects, keep[i].SupersededBy)
+		return t.outcomeValues(values, keep[i].Seq, keep[i].Problem, privates[i], keep[i].Objects, keep[i].SupersededBy)
 	})
 }
 

@@ -74,7 +74,7 @@ func (s *Store) conditions(ctx context.Context, f journal.Filter) (*where, error
 		w.add("o.class = ?", string(f.Class))
 	}
 	if f.Cause != "" {
-		w.add("o.cause = ?", f.Cause)
+		w.add("o.cause = ?", s.sealer.Hide(f.Cause))
 	}
 	if f.FileID != "" {
 		w.add("r.file = ?", f.FileID)
@@ -213,6 +213,9 @@ func (s *Store) Causes(ctx context.Context, f journal.Filter) ([]journal.Cause, 
 		var first, last, example int64
 		if err := rows.Scan(&c.Rule, &c.Code, &c.Cause, &c.Hint, &c.Place, &class, &c.Count, &first, &last,
 			&example); err != nil {
+			return err
+		}
+		if err := s.sealer.ShowAll(&c.Cause, &c.Hint); err != nil {
 			return err
 		}
 		c.Class, c.First, c.Last = actions.Class(class), codec.Time(first), codec.Time(last)

@@ -339,7 +339,7 @@ func (s *Store) setProblem(t *tx, seqs []int64, before map[int64]standing, p *jo
 		}
 	}
 	return t.insert(insertOutcome, outcomeFields, len(seqs), func(values []any, i int) []any {
-		return outcomeValues(values, seqs[i], p, privates[i], nil, 0)
+		return t.outcomeValues(values, seqs[i], p, privates[i], nil, 0)
 	})
 }
 

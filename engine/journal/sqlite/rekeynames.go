@@ -65,6 +65,7 @@ func (w *writer) forget() {
 type renamed struct {
 	seq, ident, chain int64
 	id, key           string
+	why               [3]string // cause, hint and object of its problem
 	sealed            [3][]byte // origin, body, private part of its problem
 	changed           [3]bool
 	terms             []int64
@@ -110,14 +111,14 @@ func (r *renaming) records() error {
 // page reads the next records.
 func (r *renaming) page(after int64) (page []*renamed, err error) {
 	rows, err := r.t.query(`SELECT r.seq, n.name, r.ident, r.chain, r.id, r.key, coalesce(o.objects, ''), r.origin, p.body,
-		o.private FROM records r CROSS JOIN rules n ON n.id = r.rule LEFT JOIN payloads p ON p.seq = r.seq
+		o.private, coalesce(o.cause, ''), coalesce(o.hint, ''), coalesce(o.object, '') FROM records r CROSS JOIN rules n ON n.id = r.rule LEFT JOIN payloads p ON p.seq = r.seq
 		LEFT JOIN outcomes o ON o.seq = r.seq WHERE r.seq > ? ORDER BY r.seq LIMIT ?`, after, renamedAtOnce)
 	err = scan(rows, err, func(rows *sql.Rows) error {
 		var rule, objects string
 		var ident int64
 		rec := &renamed{}
 		if err := rows.Scan(&rec.seq, &rule, &ident, &rec.chain, &rec.id, &rec.key, &objects, &rec.sealed[0],
-			&rec.sealed[1], &rec.sealed[2]); err != nil {
+			&rec.sealed[1], &rec.sealed[2], &rec.why[0], &rec.why[1], &rec.why[2]); err != nil {
 			return err
 		}
 		page = append(page, rec)
@@ -132,7 +133,7 @@ func (r *renaming) page(after int64) (page []*renamed, err error) {
 // hide gives a record its new names.
 func (r *renaming) hide(rec *renamed, rule string, ident int64, objects []string) (err error) {
 	from := r.s.sealer
-	if err := from.ShowAll(&rec.id, &rec.key); err != nil {
+	if err := from.ShowAll(&rec.id, &rec.key, &rec.why[0], &rec.why[1], &rec.why[2]); err != nil {
 		return err
 	}
 	rec.ident = shared.IdentOf(r.to, rule, rec.id, rec.seq)
@@ -143,6 +144,9 @@ func (r *renaming) hide(rec *renamed, rule string, ident int64, objects []string
 		rec.terms = append(rec.terms, r.to.Term(text))
 	}
 	rec.id, rec.key = r.to.Hide(rec.id), r.to.Hide(rec.key)
+	for i, text := range rec.why {
+		rec.why[i] = r.to.Hide(text)
+	}
 	for i, part := range renamedParts {
 		rec.sealed[i], rec.changed[i], err = from.Rebind(part.purpose, ident, rec.ident, rec.sealed[i])
 		if err != nil {
@@ -157,6 +161,13 @@ func (r *renaming) write(rec *renamed) error {
 		rec.id, rec.key, rec.seq)
 	if err != nil {
 		return err
+	}
+	if rec.why != [3]string{} {
+		if err := r.t.exec("UPDATE outcomes SET cause = CASE WHEN cause IS NOT NULL THEN ? END, "+
+			"hint = CASE WHEN hint IS NOT NULL THEN ? END, object = CASE WHEN object IS NOT NULL THEN ? END WHERE seq = ?",
+			rec.why[0], rec.why[1], rec.why[2], rec.seq); err != nil {
+			return err
+		}
 	}
 	for i, part := range renamedParts {
 		if !rec.changed[i] {

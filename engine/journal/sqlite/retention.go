@@ -356,7 +356,7 @@ func (s *Store) forgetRecords(t *tx, seqs []int64, externalID string, out *journ
 	}
 	why := shared.Forgotten()
 	err = t.insert(insertOutcome, outcomeFields, len(open),
-		func(values []any, i int) []any { return outcomeValues(values, open[i], why, nil, nil, 0) })
+		func(values []any, i int) []any { return t.outcomeValues(values, open[i], why, nil, nil, 0) })
 	if err != nil {
 		return err
 	}
