@@ -20,10 +20,11 @@ type Stored interface {
 var firstKey, secondKey = bytes.Repeat([]byte{7}, 32), bytes.Repeat([]byte{8}, 32)
 
 // amina is what tells of one person: no byte of it stands in an encrypted journal. Rules, codes,
-// causes, uids and the names of files stay readable.
+// uids and the names of files stay readable.
 var amina = []string{"form-of-amina", "case-of-amina", "nid-of-amina", "name-of-amina", "value-of-amina",
 	"detail-of-amina", "column-of-amina", "header-of-amina", "cursor-of-amina", "meta-of-amina", "why-of-amina",
-	"subject-of-amina", "share-of-amina", "giver-of-amina", "edit-of-amina", "reason-of-amina", "row-of-amina", "hint-of-amina", "words-of-amina", "cause-of-amina"}
+	"subject-of-amina", "share-of-amina", "giver-of-amina", "edit-of-amina", "reason-of-amina", "row-of-amina",
+	"hint-of-amina", "words-of-amina", "cause-of-amina"}
 
 // fillPerson puts all that a journal keeps of a person into it.
 func fillPerson(t *testing.T, j journal.Journal) {
@@ -38,7 +39,8 @@ func fillPerson(t *testing.T, j journal.Journal) {
 	waiting, held := r("form-of-amina-4"), r("form-of-amina-5")
 	held.State, held.Problem = journal.Held, &journal.Problem{
 		Problem: diag.Problem{Code: "paused", Message: "x"}, Detail: "detail-of-amina"}
-	for i, rec := range []*journal.Record{r("form-of-amina-1"), r("form-of-amina-2"), r("form-of-amina-3"), waiting, held} {
+	all := []*journal.Record{r("form-of-amina-1"), r("form-of-amina-2"), r("form-of-amina-3"), waiting, held}
+	for i, rec := range all {
 		_, err := j.Append(ctx, []*journal.Record{rec}, &sources.Cursor{Name: "db", Value: name("cursor-of-amina", i)})
 		must(t, err)
 	}

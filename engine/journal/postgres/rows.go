@@ -39,7 +39,8 @@ func (s *Store) makeRow(ctx context.Context, r *journal.Record, now int64, alway
 	if err != nil {
 		return nil, err
 	}
-	return &row{rec: r, id: s.hide(r.ID), key: s.hide(r.Key), rule: rule, state: p.State, ident: p.Ident, chain: p.Chain, touched: now, origin: p.Origin,
+	return &row{rec: r, id: s.hide(r.ID), key: s.hide(r.Key), rule: rule, state: p.State, ident: p.Ident,
+		chain: p.Chain, touched: now, origin: p.Origin,
 		body: p.Body, private: p.Private, always: always}, nil
 }
 

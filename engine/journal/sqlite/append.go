@@ -45,7 +45,8 @@ func (s *Store) makeRow(r *journal.Record, now int64, always bool) (*row, error)
 	if err != nil {
 		return nil, err
 	}
-	return &row{rec: r, id: s.sealer.Hide(r.ID), key: s.sealer.Hide(r.Key), state: p.State, ident: p.Ident, chain: p.Chain, touched: now, origin: p.Origin, body: p.Body,
+	return &row{rec: r, id: s.sealer.Hide(r.ID), key: s.sealer.Hide(r.Key), state: p.State, ident: p.Ident,
+		chain: p.Chain, touched: now, origin: p.Origin, body: p.Body,
 		private: p.Private, always: always, placed: always && r.Seq > 0}, nil
 }
 
@@ -303,7 +304,8 @@ func (r *row) figure(f *journal.Figures) {
 }
 
 // outcomeValues adds what insertOutcome takes.
-func (t *tx) outcomeValues(values []any, seq int64, p *journal.Problem, private []byte, objects []string, by int64) []any {
+func (t *tx) outcomeValues(values []any, seq int64, p *journal.Problem, private []byte, objects []string,
+	by int64) []any {
 	if p == nil {
 		return append(values, seq, nil, nil, nil, nil, nil, nil, nil, nil, codec.Objects(objects), by)
 	}

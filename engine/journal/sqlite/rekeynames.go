@@ -111,7 +111,8 @@ func (r *renaming) records() error {
 // page reads the next records.
 func (r *renaming) page(after int64) (page []*renamed, err error) {
 	rows, err := r.t.query(`SELECT r.seq, n.name, r.ident, r.chain, r.id, r.key, coalesce(o.objects, ''), r.origin, p.body,
-		o.private, coalesce(o.cause, ''), coalesce(o.hint, ''), coalesce(o.object, '') FROM records r CROSS JOIN rules n ON n.id = r.rule LEFT JOIN payloads p ON p.seq = r.seq
+		o.private, coalesce(o.cause, ''), coalesce(o.hint, ''), coalesce(o.object, '')
+		FROM records r CROSS JOIN rules n ON n.id = r.rule LEFT JOIN payloads p ON p.seq = r.seq
 		LEFT JOIN outcomes o ON o.seq = r.seq WHERE r.seq > ? ORDER BY r.seq LIMIT ?`, after, renamedAtOnce)
 	err = scan(rows, err, func(rows *sql.Rows) error {
 		var rule, objects string

@@ -119,7 +119,8 @@ func open(ctx context.Context, path string, o journal.Options, size sizes) (*Sto
 		log: s.log, place: s.place, open: s.writing.Conn, ops: make(chan *op, maxOps), stop: make(chan struct{}),
 		gone:    make(chan struct{}),
 		inserts: map[inserting]string{}, rules: map[string]int64{}, finder: s.finder, digests: s.digests,
-		terms: &terms{most: size.terms, slice: size.termSlice}, sealer: s.sealer, now: s.now, appended: s.appendRows, settled: s.notify,
+		terms: &terms{most: size.terms, slice: size.termSlice}, sealer: s.sealer, now: s.now,
+		appended: s.appendRows, settled: s.notify,
 		batchDelay: usualBatchDelay,
 	}
 	s.finder.table.fill = s.fill

@@ -235,8 +235,9 @@ func TestEncryption(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if bytes.Contains(text, []byte("Amina")) || !bytes.Contains(text, []byte("no date")) {
-		t.Error("the file tells the name, or not the cause")
+	if bytes.Contains(text, []byte("Amina")) || bytes.Contains(text, []byte("no date")) ||
+		!bytes.Contains(text, []byte("anc-registration")) {
+		t.Error("the file tells the name or the cause, or not the rule")
 	}
 	for _, c := range []struct {
 		key  []byte
