@@ -109,6 +109,9 @@ func (s *Studio) routes() {
 	s.mux.HandleFunc("GET /rule/{file...}", s.page(s.rule))
 	s.mux.HandleFunc("POST /check", s.answer(s.check))
 	s.mux.HandleFunc("POST /complete", s.answer(s.complete))
+	s.mux.HandleFunc("POST /tests", s.answer(s.tests))
+	s.mux.HandleFunc("POST /record", s.answer(s.record))
+	s.mux.HandleFunc("POST /sent", s.answer(s.sent))
 	s.mux.HandleFunc("POST /save", s.answer(s.save))
 	s.mux.HandleFunc("POST /language", s.chooseLanguage)
 	for name, kind := range static {

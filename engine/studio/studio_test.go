@@ -357,3 +357,50 @@ func TestTheEditorIsSmall(t *testing.T) {
 		t.Errorf("the licences: %v", err)
 	}
 }
+
+// TestATestIsRecorded writes a test of the record into the text; then it passes.
+func TestATestIsRecorded(t *testing.T) {
+	f := serve(t, "anc")
+	before := f.text(registration)
+	q := question{File: registration, Drafts: map[string]string{registration: before}, Typed: "as it came",
+		Sample: "samples/anc-registration.json"}
+	var out checked
+	if status := f.ask("/record", q, &out); status != http.StatusOK || !strings.Contains(out.Sheet, "expects what it gets now") {
+		t.Fatalf("%d %s", status, out.Sheet)
+	}
+	after := out.Drafts[registration]
+	gone, come := difference(before, after)
+	if strings.Join(gone, "") != "" || !strings.Contains(strings.Join(come, "\n"), "  - name: as it came\n    given: samples/"+
+		"anc-registration.json\n    expect:\n      - tracked_entity: Person") {
+		t.Errorf("went %q, came\n%s", gone, strings.Join(come, "\n"))
+	}
+	q.Drafts[registration] = after
+	if status := f.ask("/tests", q, &out); status != http.StatusOK || strings.Count(out.Sheet, "passed") != 2 {
+		t.Errorf("%d %s", status, out.Sheet)
+	}
+	q.Drafts[registration] = strings.Replace(after, "Last name: trigger.form.last_name", "Last name: trigger.form.village", 1)
+	if status := f.ask("/tests", q, &out); status != http.StatusOK || !strings.Contains(out.Sheet, "Sarr") {
+		t.Errorf("a test that fails: %d %s", status, out.Sheet)
+	}
+	for name, bad := range map[string]question{"no name": {File: registration, Drafts: q.Drafts, Sample: q.Sample},
+		"no sample": {File: registration, Drafts: q.Drafts, Typed: "x"}, "no text": {File: registration, Typed: "x",
+			Sample: q.Sample}} {
+		if status := f.ask("/record", bad, &out); status != http.StatusBadRequest {
+			t.Errorf("%s is answered with %d", name, status)
+		}
+	}
+}
+
+func TestWhatWouldBeSent(t *testing.T) {
+	f := serve(t, "anc")
+	var out checked
+	if status := f.ask("/sent", question{File: registration}, &out); status != http.StatusOK ||
+		!strings.Contains(out.Sheet, "tracked entity Person") || !strings.Contains(out.Sheet, "/api/tracker") {
+		t.Errorf("%d %s", status, out.Sheet)
+	}
+	text := strings.Replace(f.text(registration), "m: Male", "m: Mael", 1)
+	if status := f.ask("/sent", question{File: registration, Drafts: map[string]string{registration: text}}, &out); status != 200 ||
+		!strings.Contains(out.Sheet, "has mistakes") {
+		t.Errorf("a rule with a mistake: %d %s", status, out.Sheet)
+	}
+}

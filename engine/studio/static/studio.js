@@ -80,6 +80,7 @@
         show(answer.sheet);
         if (editor) editor.findings(answer.findings);
         if (across !== true) {
+          for (const name of ["sent", "tests"]) if ($(name).open) extra(name);
           clearTimeout(idle);
           idle = setTimeout(() => ask(true), 900);
         }
@@ -90,6 +91,22 @@
       busy = false;
       mark();
       if (wanted || edits.size) later(0);
+    }
+  }
+
+  // extra asks for what is shown below the table, when somebody has opened it.
+  const asked = { sent: 0, tests: 0 };
+  async function extra(name, path, more) {
+    const turn = ++asked[name];
+    try {
+      const answer = await post(path || "/" + name, { file, drafts: { ...changedTexts(drafts), [file]: drafts[file] }, sample: $("sample").value, record: Math.max(Number($("record").value) - 1, 0), ...more });
+      if (turn !== asked[name]) return;
+      const fresh = new DOMParser().parseFromString(answer.sheet, "text/html");
+      $(name).querySelector("div").replaceChildren(...[...fresh.body.childNodes].map((n) => document.importNode(n, true)));
+      for (const [which, text] of Object.entries(answer.drafts || {})) take(which, text);
+      if (answer.drafts) later(0);
+    } catch (e) {
+      say(e.message);
     }
   }
 
@@ -431,6 +448,12 @@
       if ((which === "wrong" || part) && d.querySelector(".row:not(.filtered)")) d.open = true;
     }
   }
+  for (const name of ["sent", "tests"]) $(name).addEventListener("toggle", () => $(name).open && extra(name));
+  $("recordtest").addEventListener("submit", function (e) {
+    e.preventDefault();
+    extra("tests", "/record", { typed: e.target.elements.name.value });
+    e.target.reset();
+  });
   $("filter").addEventListener("change", filter);
   $("find").addEventListener("input", filter);
   $("sample").addEventListener("change", function () { $("record").value = 1; later(0); });
