@@ -38,7 +38,7 @@ prints holds a token: nobody else is let in.`,
 				return err
 			}
 			s, err := studio.New(studio.Config{Dir: a.dir, Loader: a.loader, Version: version, Log: a.quiet(),
-				Addresses: addresses, Language: a.language})
+				Addresses: addresses, Language: a.language, Journal: a.readJournal, Who: who() + " (studio)"})
 			if err != nil {
 				return err
 			}

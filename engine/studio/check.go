@@ -30,6 +30,8 @@ type question struct {
 	Typed string        `json:"typed"`
 	Caret int           `json:"caret"`
 
+	Seq int64 `json:"seq"` // of a record of the journal
+
 	Save map[string]string `json:"save"` // the versions that files had when they were read
 }
 

@@ -172,7 +172,7 @@ func (s *Studio) rule(r *http.Request) (view, error) {
 
 // sheet makes the table of a rule.
 func (s *Studio) sheet(r *http.Request, q *question) (*sheetData, error) {
-	if q.Sample != "" {
+	if _, held := q.Drafts[q.Sample]; q.Sample != "" && !held {
 		// A link in the project may lead out of it.
 		if _, err := s.root.Stat(filepath.FromSlash(q.Sample)); err != nil {
 			return nil, fmt.Errorf("read the sample %s: %w", q.Sample, err)

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/culvert/culvert/engine/console"
+	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/language"
 	"github.com/culvert/culvert/engine/lsp"
 	"github.com/culvert/culvert/engine/project"
@@ -37,6 +38,9 @@ type Config struct {
 	Addresses []string
 	Language  *language.Language // for browsers that name none that there is; nil: English
 	Now       func() time.Time
+	// Journal opens the project's journal for as long as do reads it; nil: there is none.
+	Journal func(ctx context.Context, do func(journal.Journal) error) error
+	Who     string // in the audit trail
 }
 
 // Studio serves the pages of one project.
@@ -109,6 +113,8 @@ func (s *Studio) routes() {
 	s.mux.HandleFunc("GET /rule/{file...}", s.page(s.rule))
 	s.mux.HandleFunc("POST /check", s.answer(s.check))
 	s.mux.HandleFunc("POST /complete", s.answer(s.complete))
+	s.mux.HandleFunc("POST /received", s.answer(s.received))
+	s.mux.HandleFunc("POST /take", s.answer(s.take))
 	s.mux.HandleFunc("POST /tests", s.answer(s.tests))
 	s.mux.HandleFunc("POST /record", s.answer(s.record))
 	s.mux.HandleFunc("POST /sent", s.answer(s.sent))

@@ -95,7 +95,7 @@
   }
 
   // extra asks for what is shown below the table, when somebody has opened it.
-  const asked = { sent: 0, tests: 0 };
+  const asked = { sent: 0, tests: 0, received: 0 };
   async function extra(name, path, more) {
     const turn = ++asked[name];
     try {
@@ -448,7 +448,29 @@
       if ((which === "wrong" || part) && d.querySelector(".row:not(.filtered)")) d.open = true;
     }
   }
-  for (const name of ["sent", "tests"]) $(name).addEventListener("toggle", () => $(name).open && extra(name));
+  for (const name of ["sent", "tests", "received"]) $(name).addEventListener("toggle", () => $(name).open && extra(name));
+  $("received").addEventListener("click", async function (e) {
+    const b = e.target.closest("[data-take]");
+    if (!b) return;
+    try {
+      const made = await post("/take", { file, drafts: changedTexts(drafts), seq: Number(b.dataset.take) });
+      saved[made.file] = null;
+      drafts[made.file] = made.text;
+      const box = $("taken");
+      box.hidden = false;
+      box.querySelector("code").textContent = made.file;
+      box.querySelector("textarea").value = made.text;
+      $("sample").append(new Option(made.file, made.file, true, true));
+      $("record").value = 1;
+      later(0);
+    } catch (err) {
+      say(err.message);
+    }
+  });
+  $("taken").addEventListener("input", function (e) {
+    drafts[$("taken").querySelector("code").textContent] = e.target.value;
+    later();
+  });
   $("recordtest").addEventListener("submit", function (e) {
     e.preventDefault();
     extra("tests", "/record", { typed: e.target.elements.name.value });
