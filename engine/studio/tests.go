@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/culvert/culvert/engine/lsp"
@@ -108,6 +108,8 @@ func (s *Studio) record(r *http.Request, q *question) (any, error) {
 	return s.part(r, "tests", d, checked{Drafts: map[string]string{q.File: string(fresh)}})
 }
 
+func pair(key, value string) string { return key + ": " + value }
+
 // withTest puts a test behind those that there are, and gives its number.
 func withTest(file string, text []byte, name string, sample lsp.Sample) (fresh []byte, number int, err error) {
 	root := nodeAt(file, text, nil)
@@ -122,9 +124,9 @@ func withTest(file string, text []byte, name string, sample lsp.Sample) (fresh [
 	if bytes.Contains(text, []byte("\r\n")) {
 		end = "\r\n"
 	}
-	entry := []string{"- name: " + yamlnode.Text(name), "  given: " + yamlnode.Text(sample.File)}
+	entry := []string{pair("- name", yamlnode.Text(name)), pair("  given", yamlnode.Text(sample.File))}
 	if sample.Records > 1 {
-		entry = append(entry, fmt.Sprintf("  row: %d", sample.Record+1))
+		entry = append(entry, pair("  row", strconv.Itoa(sample.Record+1)))
 	}
 	indent, pairs := "  ", root.Pairs()
 	number = len(tests.Items())
