@@ -20,6 +20,9 @@ func TestCheck(t *testing.T) {
 			`2:19 unknown-key unknown key "progam" in dhis2.event | did you mean "program"?`},
 		{"action", Rule, "actions:\n  - dhis2.evnt: {program: X}\n",
 			`2:5 unknown-action unknown action "dhis2.evnt" | did you mean "dhis2.event"?`},
+		{"an action that is a setting", Rule, "actions:\n  - dhis2.analytics: {}\n",
+			`2:5 unknown-action unknown action "dhis2.analytics" | no record asks for it: write ` +
+				"`analytics: {after: 15m}` at the server in culvert.yaml, and the analytics tables are made anew once a load is over"},
 		{"key beside an action", Rule, "actions:\n  - dhis2.event: {program: X}\n    stage: Y\n",
 			`3:5 unknown-key the key "stage" stands beside the action instead of below it | indent it further, so that it ` +
 				`belongs to the action`},

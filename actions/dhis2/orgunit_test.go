@@ -1,11 +1,15 @@
 package dhis2
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/culvert/culvert/actions"
 )
 
 const unitRule = `
@@ -172,4 +176,58 @@ func TestLimitOfAWholeBatch(t *testing.T) {
 		s.target = NewTarget(s.client, s.current, s.memory, testOptions())
 		want(t, s.deliver(rule.plans(t, facility("L-3", "TM-0102", "Beyond"))...), "F")
 	})
+}
+
+// TestUnitsBelowThemselves names the cycle of new org units that are each other's parents, in
+// whatever batches they come, and the parent that another one waits for.
+func TestUnitsBelowThemselves(t *testing.T) {
+	s := newSite(t, "2.43")
+	rule := s.loadRule(ruleText(strings.Replace(unitRule, "      data_sets: {MAL_MONTHLY: trigger.malaria}\n", "", 1)),
+		unitSample)
+	one, two, three := facility("C-1", "C-2", "One"), facility("C-2", "C-3", "Two"), facility("C-3", "C-1", "Three")
+	if o := s.deliver(rule.plans(t, one)...)[0].Outcomes[0]; o.Status != actions.Retry ||
+		!strings.Contains(o.Message, `its parent "C-2"`) {
+		t.Errorf("a parent that may come: %+v", o)
+	}
+	want(t, s.deliver(rule.plans(t, two)...), "R")
+	if o := s.deliver(rule.plans(t, three)...)[0].Outcomes[0]; o.Code != "org-unit-cycle" ||
+		!strings.Contains(o.Message, "C-3 below C-1 below C-2 below C-3") {
+		t.Errorf("a cycle: %+v", o)
+	}
+	want(t, s.deliver(rule.plans(t, one, two)...), "F F")
+	// One below the cycle waits, and once a parent is right the others come.
+	want(t, s.deliver(rule.plans(t, facility("C-4", "C-1", "Four"))...), "R")
+	want(t, s.deliver(rule.plans(t, facility("C-3", "TM-0102", "Three"), two, one)...), "D D D")
+	want(t, s.deliver(rule.plans(t, facility("C-4", "C-1", "Four"))...), "D")
+}
+
+// sharedMemory is a memory of which one process takes locks at a time.
+type sharedMemory struct {
+	*memory
+	taken func(names []string)
+}
+
+func (m sharedMemory) Lock(_ context.Context, names []string) ([]bool, error) {
+	m.taken(names)
+	free := make([]bool, len(names))
+	for n := range free {
+		free[n] = true
+	}
+	return free, nil
+}
+
+func (m sharedMemory) Unlock(context.Context, []string) error { return nil }
+
+// TestUnitsAreCountedByOneRunner holds that what is counted in a day is locked against other runners.
+func TestUnitsAreCountedByOneRunner(t *testing.T) {
+	s := newSite(t, "2.43")
+	rule := s.loadRule(ruleText(strings.Replace(unitRule, "      data_sets: {MAL_MONTHLY: trigger.malaria}\n", "", 1)),
+		unitSample)
+	var locked []string
+	s.target = NewTarget(s.client, s.current, sharedMemory{s.memory, func(names []string) { locked = append(locked, names...) }},
+		testOptions())
+	want(t, s.deliver(rule.plans(t, facility("L-1", "TM-0102", "One"))...), "D")
+	if want := "ORG_UNITS_CHANGED:test.2026-06-15"; !slices.Contains(locked, want) {
+		t.Errorf("locked %q, want %s", locked, want)
+	}
 }

@@ -91,6 +91,7 @@ func (d *delivery) lockObjects(ctx context.Context, jobs []*job) error {
 		for _, i := range j.items {
 			if !i.done {
 				wanted[j] = append(wanted[j], i.guards()...)
+				wanted[j] = append(wanted[j], d.counted(i)...)
 			}
 		}
 	}

@@ -44,6 +44,56 @@ func (u *unitCounts) giveBack(name string) {
 	u.counts[name]--
 }
 
+// counted is what an item counts in: of two runners one at a time may write what is counted there, so
+// that both together pass no limit.
+func (d *delivery) counted(i *item) []string {
+	if o, ok := i.object.(*object.OrgUnit); ok && !o.DryRun {
+		return []string{d.countName(i)}
+	}
+	return nil
+}
+
+// waitingUnits knows the parents of org units that wait for them, by their codes: those of a cycle
+// would wait for ever. Deliveries at once share it.
+type waitingUnits struct {
+	mu      sync.Mutex
+	parents map[string]string
+}
+
+// maxWaitingUnits bounds how many are known.
+const maxWaitingUnits = 100_000
+
+// wait notes that an org unit waits for its parent, and gives the codes of the cycle that it is in; nil: it is in none.
+func (w *waitingUnits) wait(code, parent string) []string {
+	if code == "" || parent == "" {
+		return nil
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.parents == nil || len(w.parents) >= maxWaitingUnits {
+		w.parents = map[string]string{}
+	}
+	w.parents[code] = parent
+	cycle := []string{code}
+	for at := parent; len(cycle) <= len(w.parents); at = w.parents[at] {
+		cycle = append(cycle, at)
+		if at == code {
+			return cycle
+		}
+		if w.parents[at] == "" {
+			return nil
+		}
+	}
+	return nil // it leads into a cycle that it is not in
+}
+
+// there notes that an org unit waits no longer.
+func (w *waitingUnits) there(code string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.parents, code)
+}
+
 // orgUnits writes org units one by one. One whose parent comes later in the same batch is tried
 // again once others were written.
 func (d *delivery) orgUnits(ctx context.Context, items []*item) {
@@ -75,11 +125,14 @@ func (d *delivery) orgUnits(ctx context.Context, items []*item) {
 		}
 	}
 	for _, i := range items {
+		w := i.object.(*object.OrgUnit)
 		o := notThereYet(i)
-		o.Message = i.object.Label() + ": DHIS2 does not have its parent yet"
+		o.Message = fmt.Sprintf("%s: DHIS2 does not have its parent %q yet", i.object.Label(), w.Wanted.Parent)
 		o.Hint = "it is tried again by itself; see whether the parent is among what the registry sends, or its code is right"
-		if w := i.object.(*object.OrgUnit); w.DryRun && !d.rehearse {
-			o = dryRun(w, "created or moved once its parent is there")
+		if cycle := d.waiting.wait(w.Wanted.Code, w.Wanted.Parent); cycle != nil {
+			o = unitCycle(w, cycle)
+		} else if w.DryRun && !d.rehearse {
+			o = dryRun(w, fmt.Sprintf("created or moved once its parent %q is there", w.Wanted.Parent))
 		} else if d.rehearse {
 			o = actions.Outcome{Status: actions.Delivered, Warnings: []string{"would wait for its parent"}}
 		}
@@ -88,6 +141,15 @@ func (d *delivery) orgUnits(ctx context.Context, items []*item) {
 	d.count(all)
 	if written > 0 && d.options.OrgUnitsChanged != nil {
 		d.options.OrgUnitsChanged(ctx)
+	}
+}
+
+// unitCycle is the outcome of org units that are each other's parents, all of them new.
+func unitCycle(o *object.OrgUnit, cycle []string) actions.Outcome {
+	return actions.Outcome{Status: actions.Failed, Class: actions.ClassData,
+		Problem: diag.Problem{Code: "org-unit-cycle",
+			Message: fmt.Sprintf("%s: it lies below itself: %s", o.Label(), strings.Join(cycle, " below ")),
+			Hint:    "correct the parent of one of them at the source, and send all of them again"},
 	}
 }
 
@@ -116,6 +178,7 @@ func (d *delivery) orgUnit(ctx context.Context, i *item) (written bool, err erro
 	if err != nil {
 		return false, d.orgUnitFailed(i, err)
 	}
+	d.waiting.there(o.Wanted.Code)
 	changes := strings.Join(plan.Changes, "; ")
 	switch {
 	case len(plan.Changes) == 0:

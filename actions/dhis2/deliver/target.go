@@ -68,6 +68,7 @@ type target struct {
 	persons persons
 	asked   *asked.Answerer
 	changed unitCounts
+	waiting waitingUnits
 }
 
 // maxRecords is how many records DHIS2 gains from in one request.

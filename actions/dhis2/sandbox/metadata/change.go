@@ -3,6 +3,7 @@ package metadata
 import (
 	"fmt"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
 
@@ -56,6 +57,7 @@ var metadataSentences = map[string]string{
 	"E3000": "User `{0}` is not allowed to create objects of type {1}.",
 	"E3001": "User `{0}` is not allowed to update object `{1}`.",
 	"E4000": "Missing required property `{0}`.",
+	"E4001": "Maximum length of property `{0}`is {1}, but given length was {2}",
 	"E4030": "Object could not be deleted because it is associated with another object: {0}",
 	"E5000": "Found matching object for reference, but import strategy is CREATE. Identifier was {0}, and object was {1}.",
 	"E5001": "No matching object for reference. Identifier was {0}, and object was {1}.",
@@ -185,7 +187,18 @@ func (w *metadataWrite) checkProperties(v *verdict, o object) {
 			w.fault(v, "E4000", name)
 		}
 	}
+	for _, l := range longest {
+		if n := len([]rune(catalog.TextOf(o[l.name]))); n > l.length && (shortNamed[v.kind] || l.name != "shortName") {
+			w.fault(v, "E4001", l.name, strconv.Itoa(l.length), strconv.Itoa(n))
+		}
+	}
 }
+
+// longest are how long texts may be (BaseIdentifiableObject, BaseNameableObject).
+var longest = []struct {
+	name   string
+	length int
+}{{"name", 230}, {"shortName", 50}, {"code", 50}}
 
 // notReferences are properties that hold an id but are the server's own.
 var notReferences = catalog.SetOf([]string{"createdBy", "lastUpdatedBy", "user", "sharing", "access", "geometry",
