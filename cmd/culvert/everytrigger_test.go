@@ -37,7 +37,8 @@ func TestEveryTrigger(t *testing.T) {
 	defer outside.Close()
 	listen := freePort(t)
 	env := append(environ(url), "CULVERT_LISTEN="+listen, "ODK_KEY=odk", "LAB_SECRET=lab-secret", "LAB_TOKEN=token",
-		"LAB_URL="+outside.URL+"/lab", "SHEET_URL="+outside.URL+"/sheet?output=csv", "HQ_URL="+outside.URL, "HQ_KEY=key", "KOBO_URL="+outside.URL, "KOBO_KEY=key",
+		"LAB_URL="+outside.URL+"/lab", "SHEET_URL="+outside.URL+"/sheet?output=csv",
+		"RAPIDPRO_URL="+outside.URL+"/rapidpro", "RAPIDPRO_TOKEN=token", "FHIR_URL="+outside.URL+"/fhir", "FHIR_TOKEN=token", "HQ_URL="+outside.URL, "HQ_KEY=key", "KOBO_URL="+outside.URL, "KOBO_KEY=key",
 		"ODK_URL="+outside.URL, "ODK_PASSWORD=key")
 	// What the clock would begin at night begins at once.
 	edit(t, dir, "rules/schedule-query.yaml", `cron: "15 2 * * *"`, "every: 1h")
@@ -83,6 +84,7 @@ var wantedEvents = map[string]int{
 	"25": 1, "26": 1, // CommCare's forms and cases
 	"27": 1, "28": 1, // KoboToolbox, ODK Central
 	"29": 1, "30": 1, // sheet
+	"32": 1, "33": 1, "34": 1, "35": 1, // RapidPro, CHT, FHIR read and sent
 }
 
 func lay(t *testing.T, path string, text []byte) {
@@ -217,6 +219,11 @@ func postEverything(t *testing.T, dir, base string) {
 	post(t, base+"/openrosa/submission", m.FormDataContentType(), form.Bytes(),
 		func(r *http.Request) { r.SetBasicAuth("field", "secret") })
 	body := replaced(t, sampleOf(t, dir, "lab.json"), `"age": 7`, `"age": 13`)
+	post(t, base+"/cht/malaria", "application/json", replaced(t, sampleOf(t, dir, "cht.json"), `"age": "7"`, `"age": "33"`),
+		func(r *http.Request) { r.SetBasicAuth("field", "secret") })
+	post(t, base+"/fhir/Encounter/78", "application/fhir+json",
+		replaced(t, sampleOf(t, dir, "fhir-encounter.json"), "2018-11-20", "1990-11-20"),
+		func(r *http.Request) { r.Method = http.MethodPut; r.SetBasicAuth("field", "secret") })
 	post(t, base+"/lab", "application/json", body, func(r *http.Request) {
 		now := strconv.FormatInt(time.Now().Unix(), 10)
 		mac := hmac.New(sha256.New, []byte("lab-secret"))
@@ -225,6 +232,9 @@ func postEverything(t *testing.T, dir, base string) {
 		r.Header.Set("X-Signature", hex.EncodeToString(mac.Sum(nil)))
 	})
 }
+
+// examplesFolder holds the example, from the folder of this package.
+const examplesFolder = "../../rules/examples/triggers"
 
 // post sends until the service is up, and wants the record to be kept.
 func post(t *testing.T, url, kind string, body []byte, sign func(*http.Request)) {
@@ -273,6 +283,14 @@ func outsideWorld(w http.ResponseWriter, r *http.Request) {
 			item["uuid"] = "w-2"
 		}
 		out = map[string]any{"data": []any{item}, "next": next}
+	case r.URL.Path == "/rapidpro/api/v2/runs.json" && r.Header.Get("Authorization") == "Token token":
+		text, _ := os.ReadFile(filepath.Join(examplesFolder, "samples", "rapidpro-runs.json"))
+		_, _ = w.Write(bytes.Replace(text, []byte(`"value": "7"`), []byte(`"value": "32"`), 1))
+		return
+	case r.URL.Path == "/fhir/Encounter" && r.Header.Get("Authorization") == "Bearer token":
+		text, _ := os.ReadFile(filepath.Join(examplesFolder, "samples", "fhir-bundle.json"))
+		_, _ = w.Write(bytes.Replace(text, []byte("2018-11-20"), []byte("1991-11-20"), 1))
+		return
 	case r.URL.Path == "/sheet": // as published sheets do, it sends readers on to its storage
 		http.Redirect(w, r, strings.Replace("http://"+r.Host, "127.0.0.1", "localhost", 1)+"/storage", http.StatusTemporaryRedirect)
 		return

@@ -76,6 +76,15 @@ func dateFunctions() []function {
 				{`is_date("20/08/2026", "dd/MM/yyyy")`, `true`}},
 		},
 		{
+			name: "epoch", group: group, gives: kDate, params: []parameter{{name: "number", accept: kNumber},
+				{name: "unit", accept: kText, written: true, prepare: readTick, choices: ticks}},
+			summary: "The moment that computers count as so many seconds or milliseconds since the beginning of 1970, such " +
+				"as CHT's reported_date in milliseconds. A moment outside of the years 1971 to 2100 is a failure of the record.",
+			call: ofEpoch,
+			examples: []Example{{`epoch(1787211000, "seconds")`, `date("2026-08-20T10:30:00")`},
+				{`epoch(1787211000000, "milliseconds")`, `date("2026-08-20T10:30:00")`}},
+		},
+		{
 			name: "today", group: group, gives: kDate, moves: true,
 			summary:  "The day on which the record is handled, in the project's time zone.",
 			call:     func(f *frame, _ []any) (any, error) { return startOfDay(f.now()), nil },
@@ -192,6 +201,33 @@ func dateFunctions() []function {
 		part("minute", "The minute of a date, from 0 to 59.", time.Time.Minute,
 			Example{`minute("2026-08-20T15:07:00")`, `7`}),
 	}
+}
+
+// tick is what a computer's clock counts.
+type tick time.Duration
+
+var ticks = []string{"seconds", "milliseconds"}
+
+func readTick(s string) (any, error) {
+	switch s {
+	case "seconds":
+		return tick(time.Second), nil
+	case "milliseconds":
+		return tick(time.Millisecond), nil
+	}
+	return nil, fail(CodeWrongValue, "the clock counts "+orList(ticks), "")
+}
+
+// ofEpoch gives a moment of a computer's clock. The bounds tell seconds from milliseconds: what is
+// read as the other lies outside of them.
+func ofEpoch(f *frame, a []any) (any, error) {
+	n, unit := float(a[0]), time.Duration(a[1].(tick))
+	t := time.UnixMilli(int64(n * float64(unit/time.Millisecond))).In(f.options.Zone)
+	if n < 0 || n > 1e14 || t.Year() < 1971 || t.Year() > 2100 {
+		return nil, fail(CodeWrongValue, "the moment is not in the years 1971 to 2100",
+			"see whether the source counts seconds (ten digits now) or milliseconds (thirteen)")
+	}
+	return t, nil
 }
 
 func readDate(f *frame, a []any) (any, error) {

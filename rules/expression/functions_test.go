@@ -200,3 +200,13 @@ func TestEveryFunctionIsCalmWithBlanks(t *testing.T) {
 		}
 	}
 }
+
+// A clock that is read in the wrong unit is refused: its moments lie outside of the years that are meant.
+func TestEpochTellsSecondsFromMilliseconds(t *testing.T) {
+	for _, text := range []string{`epoch(1787211000, "milliseconds")`, `epoch(1787211000000, "seconds")`,
+		`epoch(-1, "seconds")`, `epoch(1e300, "seconds")`, `epoch(1e15, "milliseconds")`} {
+		if _, problems := expression.Compile(text, expression.NewScope(nairobi(t)), expression.Anything); len(problems) != 1 {
+			t.Errorf("%s: %+v", text, problems)
+		}
+	}
+}

@@ -37,8 +37,8 @@ func (Kind) Settings() settings.Spec {
 		Example: "webhook: {path: /commcare/forms}",
 		Fields: []settings.Field{
 			{Name: "path", Required: true, Hint: "write path: /commcare/forms, or any other path of your own",
-				Doc: "the path of the URL, such as /commcare/forms. Several rules may share one: each gets every record whose " +
-					"sender it lets in, and chooses with `when`"},
+				Doc: "the path of the URL, such as /commcare/forms, or /fhir/* for all below it. Several rules may share one: " +
+					"each gets every record whose sender it lets in, and chooses with `when`"},
 			{Name: "auth", Type: settings.Mapping, LeftOut: "`webhook_auth` of culvert.yaml", Fields: authFields(),
 				Doc: "how senders show who they are, in one way: basic, bearer, hmac, api_key, or none: true. Secrets as ${NAME}"},
 			{Name: "items", Type: settings.Expression, LeftOut: "the body, or each of its items when it is a list,",
@@ -242,14 +242,14 @@ func (c *configReader) path() string {
 	case n == nil:
 		return ""
 	case n.Kind != yamlnode.Scalar || !strings.HasPrefix(n.Value, "/") || strings.ContainsAny(n.Value, "?# {}") ||
-		strings.Contains(n.Value, "://"):
+		strings.Contains(n.Value, "://") || strings.Contains(strings.TrimSuffix(n.Value, below), "*"):
 		c.Wrong(n, "path", fmt.Sprintf("%q is no path", n.Value),
 			"write the part of the URL behind the host, such as /commcare/forms")
 		return ""
 	}
 	p := cleanPath(n.Value)
 	for _, taken := range Reserved {
-		if p == taken || taken != "/" && strings.HasPrefix(p, taken+"/") {
+		if p == taken || p == below || taken != "/" && strings.HasPrefix(p, taken+"/") {
 			c.Wrong(n, "path", fmt.Sprintf("the path %q is Culvert's own", n.Value),
 				"choose another, such as /hooks"+strings.TrimSuffix(p, "/"))
 			return ""

@@ -29,7 +29,7 @@ var passedHeaders = []string{"Received-On", "Server-Modified-On", "Idempotency-K
 // ServeHTTP takes the records of a request, or says what the path expects.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a := &answerer{w: w, openRosa: r.Header.Get(openRosaVersion) != ""}
-	e := h.routes.Load().paths[cleanPath(r.URL.Path)]
+	e := h.routes.Load().at(r.URL.Path)
 	if e == nil {
 		a.refuse(&refusal{http.StatusNotFound, "no rule takes records at this path",
 			"check the path against webhook: path in the rule"})

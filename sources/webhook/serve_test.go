@@ -120,3 +120,28 @@ func TestRunGivesTheSink(t *testing.T) {
 		t.Errorf("after the end: answered %d", w.Code)
 	}
 }
+
+// TestPathsBelow: FHIR servers put each resource at an address of its own below that of the subscription.
+func TestPathsBelow(t *testing.T) {
+	t.Parallel()
+	route := func(rule, path string) Route { return Route{Rule: rule, Path: path, Auth: Auth{None: true}} }
+	h, s := serve(t, route("all", "/fhir/*"), route("encounters", "/fhir/Encounter/*"), route("one", "/fhir/Encounter/7"))
+	for path, rule := range map[string]string{
+		"/fhir/Encounter/7": "one", "/fhir/Encounter/8": "encounters", "/fhir/Encounter/8/": "encounters",
+		"/fhir/Condition/1/_history/2": "all", "/fhir": "", "/": "", "/fhirs/a": "", "/fhir/*": "all",
+	} {
+		w := send(h, post(path, "application/json", `{"a": 1}`))
+		if rule == "" {
+			if w.Code != http.StatusNotFound || h.Serves(path) {
+				t.Errorf("%s: answered %d", path, w.Code)
+			}
+			continue
+		}
+		s.mu.Lock()
+		last := s.records[len(s.records)-1].Rule
+		s.mu.Unlock()
+		if last != rule || !h.Serves(path) {
+			t.Errorf("%s: rule %s takes it", path, last)
+		}
+	}
+}

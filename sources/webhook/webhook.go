@@ -51,7 +51,7 @@ func (l Limits) withDefaults() Limits {
 // Route is one rule's claim on a path. Several rules may share a path; each gets every record whose sender it lets in.
 type Route struct {
 	Rule     string
-	Path     string // as cleanPath gives it
+	Path     string // as cleanPath gives it; /* at its end: all below
 	Auth     Auth   // the zero Auth lets in callers on this machine only
 	Networks []netip.Prefix
 	Limits   Limits
@@ -101,6 +101,24 @@ type sinkRef struct {
 // table is what is served at a moment; it does not change.
 type table struct{ paths map[string]*endpoint }
 
+// below ends the path of an endpoint that takes every path below it.
+const below = "/*"
+
+// at gives the endpoint for a path: its own, else the nearest that takes what lies below it; nil for none.
+func (t *table) at(asked string) *endpoint {
+	p := cleanPath(asked)
+	if e := t.paths[p]; e != nil || strings.HasSuffix(p, below) {
+		return e
+	}
+	for p != "/" {
+		p = path.Dir(p)
+		if e := t.paths[p+below]; e != nil {
+			return e
+		}
+	}
+	return nil
+}
+
 // endpoint is one path.
 type endpoint struct {
 	path    string
@@ -141,7 +159,7 @@ func (h *Handler) Run(ctx context.Context, sink sources.Sink) error {
 }
 
 // Serves tells whether a path is one of its rules'.
-func (h *Handler) Serves(path string) bool { return h.routes.Load().paths[cleanPath(path)] != nil }
+func (h *Handler) Serves(path string) bool { return h.routes.Load().at(path) != nil }
 
 // TakeOver serves what another handler, which has not run, was made for.
 func (h *Handler) TakeOver(fresh sources.Source) {
