@@ -112,6 +112,9 @@ func (r *Runner) supervisors(c *Config) {
 		Log: c.Log, Now: c.Now}
 }
 
+// Program gives the rules that run now.
+func (r *Runner) Program() *program.Program { return r.gate.Program() }
+
 // Swap puts a new set of rules in place. Records accepted or delivered from now on go by it.
 func (r *Runner) Swap(p *program.Program) {
 	if p == nil {

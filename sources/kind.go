@@ -130,6 +130,13 @@ type Standing interface {
 	Taking() bool
 }
 
+// Prompted is a source that can be told not to wait for its time.
+type Prompted interface {
+	Source
+	// Prompt has it ask for the records of a rule now; the error is poll.ErrRunning or poll.ErrNotHere.
+	Prompt(rule string) error
+}
+
 // Inheriting is a Kind whose triggers are let in by webhook_auth of culvert.yaml where they do not say how.
 type Inheriting interface {
 	Inherits(t *rules.Trigger) bool

@@ -40,6 +40,7 @@ func (s *Console) apiRoutes() {
 	s.mux.HandleFunc("GET "+APIPrefix+"audit", asAPI(access.Admin, s.api(s.apiAudit, "limit")))
 	for path, change := range map[string]func(*http.Request) (any, error){
 		"replay": s.apiReplay, "dismiss": s.apiDismiss, "pause": s.apiPause, "resume": s.apiResume,
+		"run":                   s.apiRun,
 		"records/{seq}/trace":   s.apiTrace,
 		"records/{seq}/correct": s.apiCorrect,
 	} {

@@ -87,6 +87,18 @@ func (s *Console) apiControl(r *http.Request, do func(r *http.Request, x control
 	return controls.Read(r.Context(), s.c.Journal)
 }
 
+func (s *Console) apiRun(r *http.Request) (any, error) {
+	var x struct {
+		Rule string `json:"rule"`
+	}
+	if err := body(r, &x); err != nil {
+		return nil, err
+	}
+	return struct {
+		Rule string `json:"rule"`
+	}{x.Rule}, s.runNamed(r, x.Rule)
+}
+
 // correction is a content that takes the place of a record's.
 type correction struct {
 	Content json.RawMessage `json:"content"`

@@ -116,7 +116,7 @@ var pagesLookedAt = map[string]string{
 	"overview": "/", "failures": "/console/failures",
 	"cause":   "/console/failures/cause?rule=anc&code=unmapped-value&cause=the+value+is+not+in+the+map+%3Csex%3E&values",
 	"records": "/console/records", "record": "/console/records/1", "content": "/console/records/1?content",
-	"rules": "/console/rules", "files": "/console/files", "audit": "/console/audit", "rule": "/console/rules/anc",
+	"rule-that-asks": "/console/rules/anc-monthly-report-of-the-district", "rules": "/console/rules", "files": "/console/files", "audit": "/console/audit", "rule": "/console/rules/anc",
 	"correct": "/console/records/1/correct", "person": "/console/person?who=case-1",
 	"servers": "/console/servers", "server": "/console/servers/national",
 	"program": "/console/servers/national/WSGAb5XwJ3Y", "search": "/console/servers/national?q=hb",

@@ -78,12 +78,17 @@ func (s series) chart(l *language.Language) template.HTML {
 		fmt.Fprintf(&b, `<line class="axis" x1="0" y1="%g" x2="%g" y2="%g"/>`, share*height+.5, width, share*height+.5)
 	}
 	s.draw(&b, l, width, height-1)
-	fmt.Fprintf(&b, `<line class="axis" x1="0" y1="%g" x2="%g" y2="%g"/></svg><div class="times" aria-hidden="true">`,
+	fmt.Fprintf(&b, `<line class="axis" x1="0" y1="%g" x2="%g" y2="%g"/></svg><svg class="times" aria-hidden="true">`,
 		height-.5, width, height-.5)
-	for i := 0; i < len(s.Bars); i += s.labelEvery() {
-		fmt.Fprintf(&b, `<span>%s</span>`, s.Bars[i].At.Local().Format(s.layout(l)))
+	every := s.labelEvery(l)
+	for i := (every - 1) / 2; i < len(s.Bars); i += every {
+		// in parts of the width, for this drawing does not stretch: its letters would, too
+		at := (float64(i) + .5) / float64(len(s.Bars)) * 100
+		fmt.Fprintf(&b, `<line class="axis" x1="%.2f%%" y1="0" x2="%.2f%%" y2="4"/><text x="%.2f%%" y="16">%s</text>`, at,
+			at, at,
+			s.Bars[i].At.Local().Format(s.layout(l)))
 	}
-	b.WriteString(`</div></div>`)
+	b.WriteString(`</svg></div>`)
 	return template.HTML(b.String()) //nolint:gosec // numbers, and a text that is escaped
 }
 
@@ -110,8 +115,14 @@ func (s series) draw(b *strings.Builder, l *language.Language, width, height flo
 	}
 }
 
-// labelEvery says how many bars apart times are written.
-func (s series) labelEvery() int { return max(1, (len(s.Bars)+5)/6) }
+// labelEvery says how many bars apart times are written, so that they fit side by side on a phone.
+func (s series) labelEvery(l *language.Language) int {
+	labels := 6
+	if len(s.layout(l)) > len("02/01") {
+		labels = 4
+	}
+	return max(1, (len(s.Bars)+labels-1)/labels)
+}
 
 // layout is how times stand below a chart; a language other than English has no names of months and days here.
 func (s series) layout(l *language.Language) string {

@@ -132,7 +132,7 @@ func (s *Console) routes() {
 	s.mux.HandleFunc("GET "+Prefix+"failures/download", as(access.Operator, long(fileTime, s.downloadFailed)))
 	s.mux.HandleFunc("GET "+Prefix+"files/{id}/{what}", as(access.Operator, long(fileTime, s.download)))
 	for name, do := range map[string]func(context.Context, *http.Request) error{"replay": s.replay, "dismiss": s.dismiss,
-		"pause": s.pause, "resume": s.resume} {
+		"pause": s.pause, "resume": s.resume, "run": s.runNow} {
 		s.mux.HandleFunc("POST "+Prefix+name, as(access.Operator, s.act(do)))
 	}
 	s.mux.HandleFunc("POST "+Prefix+"test", as(access.Operator, s.form(s.page(s.test))))
@@ -233,6 +233,7 @@ func (s *Console) fail(w http.ResponseWriter, r *http.Request, err error) {
 // notices are what the page after an action says.
 var notices = map[string]string{
 	"replay": "Put back in line.", "dismiss": "Dismissed.", "pause": "Paused.", "resume": "Resumed.",
+	"run":     "It runs now. What it brings appears as it comes in.",
 	"correct": "The correction was taken and is sent now.",
 	"upload":  "The file was taken. Its rows appear below as they are read.",
 }

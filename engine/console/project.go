@@ -31,6 +31,9 @@ type Project interface {
 	Search(server, text string) []Object
 	// Test asks a server or connection for something small; the error says what does not work.
 	Test(ctx context.Context, name string) error
+	// RunNow has a rule ask for its records now, not at its next time. It does not wait for what comes of
+	// it. The error is ErrAsksNothing, poll.ErrRunning or poll.ErrNotHere.
+	RunNow(rule string) error
 	// Sync reads the metadata of a server anew and puts its rules to work with it; the answer says what changed.
 	Sync(ctx context.Context, server string) (changes []string, err error)
 	// Upload takes a file for a rule, as if it had been dropped. Errors made with Refuse are for the
@@ -50,6 +53,7 @@ type Rule struct {
 	Address     string    `json:"address,omitempty"` // the path of a webhook, the folder of files, the times of a schedule
 	NextRun     time.Time `json:"next_run,omitzero"` // of a schedule or a poll, where that can be told
 	TakesFiles  bool      `json:"takes_files"`
+	Asks        bool      `json:"asks"` // it asks for its records itself, at times: it can be told to now
 	Findings    diag.List `json:"-"`
 }
 

@@ -4,12 +4,17 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"sync"
+	"testing"
 	"time"
 
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/sources/poll"
 )
 
 // project is a Project with one rule and one server; what is asked of it is noted.
@@ -35,7 +40,7 @@ func newProject() *project {
 				Findings: diag.List{finding}},
 			{Name: "anc-monthly-report-of-the-district", Description: "Monthly figures", File: "rules/anc-monthly.yaml",
 				Server: "national", Trigger: "schedule",
-				Address: "0 3 1 * *", NextRun: time.Date(2026, 8, 1, 3, 0, 0, 0, time.UTC)},
+				Address: "0 3 1 * *", Asks: true, NextRun: time.Date(2026, 8, 1, 3, 0, 0, 0, time.UTC)},
 		},
 		trace: &Trace{
 			Status: "failed", ID: "form-1", Key: "case-1",
@@ -136,6 +141,13 @@ func (p *project) Search(_, text string) []Object {
 	return []Object{{ID: "vANAXwtLwcT", Code: "ANC_HB", Name: "Haemoglobin", Kind: "data element", In: "Antenatal care"}}
 }
 
+func (p *project) RunNow(rule string) error {
+	if rule == "anc" {
+		return ErrAsksNothing
+	}
+	return p.note("run " + rule)
+}
+
 func (p *project) Test(_ context.Context, name string) error { return p.note("test " + name) }
 
 func (p *project) Sync(_ context.Context, server string) ([]string, error) {
@@ -148,3 +160,62 @@ func (p *project) Upload(_ context.Context, rule, name string, content io.Reader
 }
 
 func (p *project) Outputs(journal.File) (results, failed string) { return p.results, p.failed }
+
+// TestRunNow has a rule ask for its records now: only operators, from this site, and it is audited.
+func TestRunNow(t *testing.T) {
+	p := newProject()
+	srv, _ := fixture(t, Config{Running: p})
+	const rule = "anc-monthly-report-of-the-district"
+	for _, path := range []string{"/console/rules", "/console/rules/" + rule} {
+		if _, text, _ := get(t, srv.URL+path, nil); strings.Count(text, `action="/console/run"`) != 1 {
+			t.Errorf("%s has no button for it, or one for a webhook:\n%s", path, text)
+		}
+		if _, text, _ := get(t, srv.URL+path, func(r *http.Request) {
+			r.SetBasicAuth("vera",
+				"of-the-viewer")
+		}); strings.Contains(text,
+			"/console/run\"") {
+			t.Errorf("%s has a button for viewers", path)
+		}
+	}
+	run := func(rule, site string, change ...func(*http.Request)) (int, string) {
+		return post(t, srv.URL+"/console/run", url.Values{"rule": {rule}}, site, change...)
+	}
+	if status, _ := run(rule, "cross-site"); status != http.StatusForbidden {
+		t.Errorf("from another site: %d", status)
+	}
+	if status, _ := run(rule, "same-origin", func(r *http.Request) {
+		r.SetBasicAuth("vera",
+			"of-the-viewer")
+	}); status != http.StatusForbidden {
+		t.Errorf("a viewer: %d", status)
+	}
+	if len(p.asked) > 0 {
+		t.Fatalf("it ran: %q", p.asked)
+	}
+	if status, _ := run(rule, "same-origin"); status != http.StatusSeeOther ||
+		!slices.Equal(p.asked, []string{"run " + rule}) {
+		t.Errorf("an operator: %d, %q", status, p.asked)
+	}
+	if _, text, _ := get(t, srv.URL+"/console/audit", nil); !strings.Contains(text, "otto (console)") ||
+		!strings.Contains(text, "run now") || !strings.Contains(text, "rule "+rule) {
+		t.Errorf("the audit trail:\n%s", text)
+	}
+	for err, want := range map[error]string{poll.ErrRunning: "it is running already",
+		poll.ErrNotHere: "another runner leads"} {
+		p.mu.Lock()
+		p.fails = err
+		p.mu.Unlock()
+		if status, text := run(rule, "same-origin"); status != http.StatusUnprocessableEntity ||
+			!strings.Contains(text, want) {
+			t.Errorf("%v: %d\n%s", err, status, text)
+		}
+	}
+	if status, text := run("anc", "same-origin"); status != http.StatusUnprocessableEntity || !strings.Contains(text,
+		"takes what is sent to it") {
+		t.Errorf("a webhook: %d\n%s", status, text)
+	}
+	if status, _ := run("gone", "same-origin"); status != http.StatusNotFound {
+		t.Errorf("no rule: %d", status)
+	}
+}

@@ -2,11 +2,14 @@ package console
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/culvert/culvert/engine/status"
+	"github.com/culvert/culvert/sources/poll"
 )
 
 // errNoRule answers 404.
@@ -76,6 +79,35 @@ func (s *Console) rule(r *http.Request) (view, error) {
 		data.Pause = &pauseView{p.Since, p.Who, p.Why}
 	}
 	return view{Title: m.Name, Page: "rule", Trail: []link{{Name: "Rules", Path: Prefix + "rules"}}, Data: data}, nil
+}
+
+// ErrAsksNothing says that a rule takes what others send, or cannot run.
+var ErrAsksNothing = errors.New("the rule asks for nothing")
+
+// runNow has a rule ask for its records now.
+func (s *Console) runNow(_ context.Context, r *http.Request) error {
+	return s.runNamed(r, r.PostFormValue("rule"))
+}
+
+func (s *Console) runNamed(r *http.Request, rule string) error {
+	if !slices.ContainsFunc(s.c.Running.Rules(), func(x Rule) bool { return x.Name == rule }) {
+		return errNoRule
+	}
+	if err := s.note(r, "run now", "rule "+rule); err != nil {
+		return err
+	}
+	err := s.c.Running.RunNow(rule)
+	s.c.Log.Info("a rule was told to run now", "rule", rule, "who", who(r), "error", err)
+	switch {
+	case errors.Is(err, ErrAsksNothing):
+		return refused("this rule takes what is sent to it, or has mistakes: it asks for nothing by itself")
+	case errors.Is(err, poll.ErrRunning):
+		return refused("it is running already; what it brings appears as it comes in")
+	case errors.Is(err, poll.ErrNotHere):
+		return refused("it does not run in this process now: another runner leads, it has read all that it ever will, or it " +
+			"begins in a moment")
+	}
+	return err
 }
 
 // notFound is an error that is answered by 404.

@@ -50,8 +50,32 @@ func (s *inspection) rule(r *project.Rule) console.Rule {
 		if timed, ok := sources.Named(p.Sources, r.Trigger.Kind).(sources.Timed); ok {
 			x.NextRun = timed.NextRun(&r.Trigger, p.Config.Zone, time.Now())
 		}
+		x.Asks = s.prompted(r.Trigger.Kind) != nil
 	}
 	return x
+}
+
+// prompted gives the running source of a kind of trigger if it asks for records itself, else nil.
+func (s *inspection) prompted(kind string) sources.Prompted {
+	for _, in := range s.runner.Program().Intakes {
+		if source, ok := in.Source.(sources.Prompted); ok && in.Name == kind {
+			return source
+		}
+	}
+	return nil
+}
+
+// RunNow has a rule ask for its records now.
+func (s *inspection) RunNow(rule string) error {
+	for _, r := range s.current.Load().Rules {
+		if r.Name != rule {
+			continue
+		}
+		if source := s.prompted(r.Trigger.Kind); source != nil && !r.Findings.HasErrors() {
+			return source.Prompt(rule)
+		}
+	}
+	return console.ErrAsksNothing
 }
 
 // Refused says why the project as it lies there is not live.

@@ -26,7 +26,10 @@ type Config struct {
 }
 
 // Source pulls for all rules that use the trigger.
-type Source struct{ c Config }
+type Source struct {
+	poll.Bells
+	c Config
+}
 
 // New makes a source. It asks nothing until Run.
 func New(c Config) *Source {
@@ -95,7 +98,8 @@ var errDone = errors.New("all until the rule's end was pulled")
 func (p *pull) loop(ctx context.Context, turn *sync.Mutex) {
 	ctx, done := context.WithCancelCause(ctx)
 	defer done(nil)
-	subject := poll.Subject{Sink: p.sink, Name: "pull from CommCare for rule " + p.stream.rule.Rule}
+	subject := poll.Subject{Sink: p.sink, Name: "pull from CommCare for rule " + p.stream.rule.Rule,
+		Bell: p.Hang(p.stream.rule.Rule)}
 	poll.Loop(ctx, p.stream.rule.Every, subject, p.log, func(ctx context.Context) error {
 		turn.Lock()
 		defer turn.Unlock()

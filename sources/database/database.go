@@ -37,6 +37,7 @@ type Config struct {
 
 // Source polls for all rules that use the trigger.
 type Source struct {
+	poll.Bells
 	c         Config
 	databases *Pool
 	writers   *Pool
@@ -62,7 +63,7 @@ func (s *Source) Run(ctx context.Context, sink sources.Sink) error {
 	for _, r := range s.c.Rules {
 		log := s.c.Log.With("rule", r.Rule, "connection", r.Connection)
 		wg.Go(func() {
-			subject := poll.Subject{Sink: sink, Name: "database poll of rule " + r.Rule}
+			subject := poll.Subject{Sink: sink, Name: "database poll of rule " + r.Rule, Bell: s.Hang(r.Rule)}
 			poll.Loop(ctx, r.Every, subject, log, func(ctx context.Context) error { return s.once(ctx, r, sink, log) })
 		})
 		if r.WriteBack != nil {
@@ -167,7 +168,8 @@ func (d *Database) Poll(ctx context.Context, q Query, to Delivery) error {
 			d.report(to, rows, fresh)
 			return nil
 		case len(p.rows) == 0 && limit >= maxGroup:
-			return &diag.Problem{Message: fmt.Sprintf("more than %d rows share one place of the cursor, or one row is larger than "+
+			return &diag.Problem{Message: fmt.Sprintf("more than %d rows share one place of the cursor, or one row is larger "+
+				"than "+
 				"%d MiB", maxGroup, maxPageBytes>>20), Hint: "name a unique second column: cursor: [updated_at, id]"}
 		case len(p.rows) == 0:
 			limit = min(4*limit, maxGroup)

@@ -25,7 +25,10 @@ type Config struct {
 }
 
 // Source pulls for all rules that use the trigger.
-type Source struct{ c Config }
+type Source struct {
+	poll.Bells
+	c Config
+}
 
 // New makes a source. It asks nothing until Run.
 func New(c Config) *Source {
@@ -56,7 +59,7 @@ func (s *Source) Run(ctx context.Context, sink sources.Sink) error {
 		turn := turns[r.Connection]
 		p := &pull{source: s, rule: r, sink: sink, log: s.c.Log.With("rule", r.Rule, "connection", r.Connection)}
 		wg.Go(func() {
-			poll.Loop(ctx, min(r.Every, r.Reconcile), poll.Subject{Sink: sink, Name: p.name()}, p.log,
+			poll.Loop(ctx, min(r.Every, r.Reconcile), poll.Subject{Sink: sink, Name: p.name(), Bell: s.Hang(r.Rule)}, p.log,
 				func(ctx context.Context) error {
 					turn.Lock()
 					defer turn.Unlock()

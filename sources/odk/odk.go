@@ -25,7 +25,10 @@ type Config struct {
 }
 
 // Source pulls for all rules that use the trigger.
-type Source struct{ c Config }
+type Source struct {
+	poll.Bells
+	c Config
+}
 
 // New makes a source. It asks nothing until Run.
 func New(c Config) *Source {
@@ -57,7 +60,8 @@ func (s *Source) Run(ctx context.Context, sink sources.Sink) error {
 		turn := turns[r.Connection]
 		p := &pull{source: s, rule: r, sink: sink, log: s.c.Log.With("rule", r.Rule, "connection", r.Connection)}
 		wg.Go(func() {
-			poll.Loop(ctx, r.Every, poll.Subject{Sink: sink, Name: "pull from ODK Central for rule " + r.Rule}, p.log,
+			subject := poll.Subject{Sink: sink, Name: "pull from ODK Central for rule " + r.Rule, Bell: s.Hang(r.Rule)}
+			poll.Loop(ctx, r.Every, subject, p.log,
 				func(ctx context.Context) error {
 					turn.Lock()
 					defer turn.Unlock()

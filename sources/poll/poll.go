@@ -49,6 +49,7 @@ type After interface {
 type Subject struct {
 	Sink sources.Sink // told when it is a sources.Alarm
 	Name string       // such as: database of rule anc
+	Bell *Bell        // by which people have it asked now; nil: they cannot
 }
 
 // Fails says what is wrong with the subject now; nil for nothing.
@@ -63,11 +64,26 @@ func (s Subject) Fails(err error) {
 	}
 }
 
-// Loop calls once, then again after every, until ctx ends. After an error it waits longer and
-// longer, and people are told; the error must be fit for a log.
+// SleepOr waits as Sleep does, and no longer than until the bell rings; rung tells whether it did.
+func SleepOr(ctx context.Context, d time.Duration, bell *Bell) (rung, ok bool) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	bell.wait()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	case <-bell.heard():
+		rung = true
+	}
+	return bell.goOn() || rung, ctx.Err() == nil
+}
+
+// Loop calls once, then again after every or when the subject's bell rings, until ctx ends. After
+// an error it waits longer and longer, and people are told; the error must be fit for a log.
 func Loop(ctx context.Context, every time.Duration, subject Subject, log *slog.Logger,
 	once func(context.Context) error) {
 	defer subject.Fails(nil)
+	defer subject.Bell.Take()
 	for failures := 0; ctx.Err() == nil; {
 		err := once(ctx)
 		if ctx.Err() != nil {
@@ -89,7 +105,7 @@ func Loop(ctx context.Context, every time.Duration, subject Subject, log *slog.L
 			log.Info("the "+subject.Name+" works again", "failures", failures)
 			failures = 0
 		}
-		if !Sleep(ctx, wait) {
+		if _, ok := SleepOr(ctx, wait, subject.Bell); !ok {
 			return
 		}
 	}

@@ -37,6 +37,7 @@ type Config struct {
 
 // Source runs the schedules of all rules.
 type Source struct {
+	poll.Bells
 	c         Config
 	databases *database.Pool
 }
@@ -84,9 +85,11 @@ const longestSleep = time.Minute
 
 func (r *run) loop(ctx context.Context) {
 	var began, tried time.Time // when this process began, and the run that was last tried
+	var asked time.Time        // when somebody did not want to wait; zero: nobody does
 	failures := 0
-	subject := poll.Subject{Sink: r.sink, Name: "schedule of rule " + r.rule.Rule}
+	subject := poll.Subject{Sink: r.sink, Name: "schedule of rule " + r.rule.Rule, Bell: r.Hang(r.rule.Rule)}
 	defer subject.Fails(nil)
+	defer subject.Bell.Take()
 	for ctx.Err() == nil {
 		now := r.c.Now()
 		if began.IsZero() {
@@ -94,7 +97,11 @@ func (r *run) loop(ctx context.Context) {
 		}
 		last, err := r.last(ctx)
 		wait := longestSleep
-		switch due := r.due(last, began, now); {
+		due := r.due(last, began, now)
+		if !asked.IsZero() && due.After(now) { // a run that is due anyhow is the one that was asked for
+			due = asked
+		}
+		switch {
 		case err != nil:
 			failures++
 			wait = poll.Backoff(failures)
@@ -108,7 +115,7 @@ func (r *run) loop(ctx context.Context) {
 			}
 			if err = r.once(ctx, last, due); err == nil {
 				subject.Fails(nil)
-				failures, wait = 0, 0
+				failures, wait, asked = 0, 0, time.Time{}
 				break
 			}
 			if ctx.Err() != nil {
@@ -124,8 +131,14 @@ func (r *run) loop(ctx context.Context) {
 			r.log.Error("the scheduled run failed; it is tried again", "due", due, "failures", failures, "wait",
 				wait.Round(time.Millisecond), "error", err)
 		}
-		if wait > 0 && !poll.Sleep(ctx, wait) {
-			return
+		if wait > 0 {
+			rung, ok := poll.SleepOr(ctx, wait, subject.Bell)
+			if !ok {
+				return
+			}
+			if rung {
+				asked = r.c.Now()
+			}
 		}
 	}
 }

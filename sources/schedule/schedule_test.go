@@ -163,6 +163,42 @@ func TestLoopKeepsTimeAndTriesAgain(t *testing.T) {
 	})
 }
 
+// TestRunNow does not wait for the time of a schedule: a run that fails is tried again as any other,
+// and the next one is an interval later.
+func TestRunNow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var at []time.Duration
+		c := config(ruleOf("anc", trigger(t, `{cron: "0 3 * * *", dhis2: {server: national, path: tracker/events}}`),
+			time.UTC))
+		began := time.Now()
+		c.Lists = listsFunc(func(string, url.Values) (json.RawMessage, error) {
+			if at = append(at, time.Since(began)); len(at) == 1 {
+				return nil, errors.New("the server is away")
+			}
+			return json.RawMessage(`{"instances": [{"event": "a"}]}`), nil
+		})
+		to := newSink()
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		s := New(c)
+		go func() { done <- s.Run(ctx, to) }()
+		time.Sleep(90 * time.Second)
+		if err := s.Prompt("anc"); err != nil {
+			t.Error(err)
+		}
+		for range 2 {
+			<-to.Saved
+		}
+		if len(at) != 3 || at[0] != 90*time.Second || at[1] == at[0] || at[1]-at[0] > 2*time.Second || at[2] != 3*time.Hour {
+			t.Errorf("it ran at %v", at)
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestFolder(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "drop"), 0o755); err != nil {
