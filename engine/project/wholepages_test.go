@@ -47,10 +47,11 @@ func wholeRule(snippet string) string {
 	return text
 }
 
-// syncTamala writes the metadata of the invented country as that of a project's server.
-func syncTamala(t *testing.T, dir string) {
+// syncTamala writes the metadata of the invented country as that of a project's server, with what
+// files of more metadata tell on top of it.
+func syncTamala(t *testing.T, dir string, more ...string) {
 	t.Helper()
-	box, err := sandbox.New(sandbox.Options{Metadata: "../../actions/dhis2/sandbox/testdata/tamala.json"})
+	box, err := sandbox.New(sandbox.Options{Metadata: "../../actions/dhis2/sandbox/testdata/tamala.json", More: more})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,6 +71,22 @@ func syncTamala(t *testing.T, dir string) {
 	if _, err := Sync(t.Context(), c, filepath.Join(dir, MetadataDir, "national"), true, nil); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// ownServer is a project of its own for a page that says what its DHIS2 has, or has not; "" for one
+// that does not.
+func ownServer(t *testing.T, e explain.Entry) string {
+	t.Helper()
+	for _, b := range e.Blocks {
+		if !b.Is("metadata") {
+			continue
+		}
+		dir := t.TempDir()
+		write(t, dir, map[string]string{"more.json": b.Text})
+		syncTamala(t, dir, filepath.Join(dir, "more.json"))
+		return dir
+	}
+	return ""
 }
 
 // pageProject lays out the project of a page's example: the part of a rule, and the files that the page names.
@@ -96,7 +113,7 @@ func pageProject(t *testing.T, dir string, e explain.Entry, wrong bool) {
 			files["rules/page.yaml"] = wholeRule(b.Text)
 		case b.Language == "json" && b.Is("good"): // what the rule was written by
 			files["samples/case.json"] = b.Text
-		case b.Is("bad"), b.Is("good"), len(b.Marks) == 0:
+		case b.Is("bad"), b.Is("good"), b.Is("metadata"), len(b.Marks) == 0:
 		case strings.HasPrefix(b.Marks[0], RulesDir+"/"):
 			files[b.Marks[0]] = wholeRule(b.Text)
 		default:
@@ -157,6 +174,10 @@ func TestWholePagesSayTheTruth(t *testing.T) {
 			continue
 		}
 		checked++
+		dir := dir
+		if own := ownServer(t, e); own != "" {
+			dir = own
+		}
 		for _, wrong := range []bool{true, false} {
 			pageProject(t, dir, e, wrong)
 			p, err := l.Load(t.Context(), dir)
@@ -176,7 +197,7 @@ func TestWholePagesSayTheTruth(t *testing.T) {
 			}
 		}
 	}
-	if checked < 30 {
+	if checked < 60 {
 		t.Errorf("only %d pages were checked", checked)
 	}
 }
