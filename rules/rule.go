@@ -27,6 +27,7 @@ type Rule struct {
 	Actions  []*ActionSpec
 	Tests    []*Test
 	Document *yamlnode.Document
+	Bases    []string // the files that the rule takes keys from, nearest first
 
 	place       diag.Place // of the name
 	serverPlace diag.Place

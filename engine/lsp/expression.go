@@ -38,11 +38,16 @@ func (v *view) typed(e *entry, at spot) string {
 func (p *proposals) expression(e *entry) {
 	at := p.cursor.at
 	typed := p.typed(e, at)
-	if m := chainEnd.FindStringSubmatch(typed); m != nil {
-		p.fields(e, m[1], m[2], m[3])
+	if inText(typed) {
+		if m := chainEnd.FindStringSubmatch(typed); m != nil && strings.HasPrefix(m[2], "[") {
+			p.fields(e, m[1], m[2], m[3]) // the name of a field in brackets
+			return
+		}
+		p.literals(e, typed)
 		return
 	}
-	if inText(typed) {
+	if m := chainEnd.FindStringSubmatch(typed); m != nil {
+		p.fields(e, m[1], m[2], m[3])
 		return
 	}
 	part := wordEnd.FindString(typed)

@@ -109,6 +109,9 @@ func (v *view) aboutValue(e *entry, at spot) ([]string, Range) {
 	if s != slotExpression {
 		return []string{v.aboutName(s, e, path)}, span
 	}
+	if text, literal := v.aboutLiteral(e, at); literal && text != "" {
+		return []string{text, v.aboutStep(e)}, span
+	}
 	name, from, to := v.nameAt(at)
 	parts := []string{}
 	if name != "" {

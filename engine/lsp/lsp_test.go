@@ -278,6 +278,138 @@ func TestNavigation(t *testing.T) {
 	}
 }
 
+// TestExtends: keys come from files several levels up, and what is shown in a rule is shown there too.
+func TestExtends(t *testing.T) {
+	dir := ancProject(t, "anc")
+	write := func(file, text string) {
+		t.Helper()
+		full := filepath.Join(dir, filepath.FromSlash(file))
+		if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(full, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const top, middle, rule = "shared/top.yaml", "shared/middle.yaml", "rules/extending.yaml"
+	write(top, "lookups:\n  clinic: {in: organisationUnits, code: trigger.form.facility_code}\nmaps:\n  gender: {f: Female}\n"+
+		"defaults:\n  dhis2.event: {program: Malaria case notification, org_unit: clinic}\n")
+	write(middle, "extends: shared/top.yaml\nmaps:\n  gender: {m: Male}\nid: trigger.form.meta.instanceID\n")
+	write(rule, "extends: shared/middle.yaml\ntrigger:\n  webhook: {path: /extending}\n  sample: samples/anc-registration.json\n"+
+		"actions:\n  - dhis2.event:\n      stage: Malaria case\n      occurred_at: trigger.form.visit_date\n"+
+		"      data_values:\n        Case age (years): {value: 4}\n"+
+		"        Case sex: {from: trigger.form.gender, map: gender}\n")
+	write("rules/second.yaml", strings.NewReplacer("/extending", "/second").Replace(readFile(t, dir, rule)))
+	e := newEditor(t, dir)
+	for _, file := range []string{top, middle, rule} {
+		e.open(file)
+	}
+	e.codes(rule)
+
+	where := func(method, file, mark string) []string {
+		t.Helper()
+		var found []Location
+		e.call(method, with(e.at(file, mark), "context", map[string]any{"includeDeclaration": true}), &found)
+		var out []string
+		for _, l := range found {
+			rel, _ := filepath.Rel(dir, pathOf(l.URI))
+			out = append(out, filepath.ToSlash(rel))
+		}
+		slices.Sort(out)
+		return slices.Compact(out)
+	}
+	for _, c := range []struct {
+		method, file, mark string
+		want               []string
+	}{
+		{"definition", rule, "map: gen|der", []string{middle, top}},
+		{"definition", middle, "id: tri|gger", nil},
+		{"definition", top, "org_unit: cli|nic", []string{top}},
+		{"definition", rule, "extends: sha|red", []string{middle}},
+		{"definition", middle, "extends: sha|red", []string{top}},
+		{"references", top, "  gen|der", []string{rule, "rules/second.yaml", middle, top}},
+		{"references", middle, "  gen|der", []string{rule, "rules/second.yaml", middle, top}},
+		{"references", top, "  cli|nic", []string{top}},
+	} {
+		if got := where("textDocument/"+c.method, c.file, c.mark); !slices.Equal(got, c.want) {
+			t.Errorf("%s of %q in %s: %q, want %q", c.method, c.mark, c.file, got, c.want)
+		}
+	}
+	var edit WorkspaceEdit
+	e.call("textDocument/rename", with(e.at(top, "  gen|der"), "newName", "sex"), &edit)
+	if len(edit.Changes) != 4 || !strings.Contains(apply(e.text[rule], edit.Changes[e.uri(rule)]), "map: sex}") ||
+		!strings.Contains(apply(e.text[middle], edit.Changes[e.uri(middle)]), "  sex: {m") {
+		t.Errorf("renamed: %+v", edit.Changes)
+	}
+
+	// The program comes from two levels up; the sample of the rule serves the files that it takes keys from.
+	base := e.text[rule]
+	e.change(rule, strings.Replace(base, "stage: Malaria case", "stage: ", 1))
+	if got := labels(e.complete(rule, "stage: |")); !slices.Contains(got, "Malaria case") {
+		t.Errorf("stages: %q", got)
+	}
+	e.change(rule, base)
+	text := e.text[top]
+	e.change(top, strings.Replace(text, "trigger.form.facility_code", "trigger.form.", 1))
+	if got := labels(e.complete(top, "trigger.form.|")); !slices.Contains(got, "facility_code") {
+		t.Errorf("fields of the sample: %q", got)
+	}
+	e.change(top, strings.Replace(text, "{f: Female}", "{f: }", 1))
+	if got := labels(e.complete(top, "{f: |")); !slices.Contains(got, "FEMALE") {
+		t.Errorf("options: %q", got)
+	}
+
+	// A mistake two levels up is shown there once, whoever takes it.
+	e.change(top, strings.Replace(text, "facility_code", "facilty_code", 1))
+	if found := e.codes(top, "unknown-field"); found[0].Range.Start.Line != 1 {
+		t.Errorf("%+v", found)
+	}
+	e.change(top, text)
+	e.codes(top)
+	e.codes(rule)
+}
+
+// TestTexts: what a text in quotes may say.
+func TestTexts(t *testing.T) {
+	e := newEditor(t, ancProject(t, "anc"))
+	e.open(registration)
+	e.codes(registration)
+	base := e.text[registration]
+	for _, c := range []struct{ old, text, mark, want, result string }{
+		{`== "ANC registration"`, `== ""`, `== "|"`, "ANC registration", `== "ANC registration"`},
+		{`== "ANC registration"`, `in ["x", "AN"]`, `"AN|"]`, "ANC registration", `in ["x", "ANC registration"]`},
+		{"Sex: {from: trigger.form.gender, map: sex}", `Sex: 'trigger.form.gender == "f" ? "" : "MALE"'`, `? "|"`, "FEMALE",
+			`? "FEMALE" : "MALE"`},
+		{"Sex: {from: trigger.form.gender, map: sex}", `Sex: 'trigger.form.gender == "" ? "FEMALE" : "MALE"'`, `== "|"`, "f",
+			`== "f" ?`},
+	} {
+		e.change(registration, strings.Replace(base, c.old, c.text, 1))
+		e.choose(registration, e.complete(registration, c.mark), c.want)
+		if !strings.Contains(e.text[registration], c.result) {
+			t.Errorf("%s: %s", c.text, e.text[registration])
+		}
+	}
+	e.change(registration, strings.Replace(base, "Sex: {from: trigger.form.gender, map: sex}",
+		`Sex: 'trigger.form.gender == "x" ? "FEMALE" : "MALE"'`, 1))
+	for mark, want := range map[string]string{`== "ANC regi|stration"`: "in the sample", `== "|x"`: "not in the sample",
+		`? "FEM|ALE"`: "option of"} {
+		var h Hover
+		e.call("textDocument/hover", e.at(registration, mark), &h)
+		if !strings.Contains(h.Contents.Value, want) {
+			t.Errorf("%s: %q", mark, h.Contents.Value)
+		}
+	}
+}
+
+func readFile(t *testing.T, dir, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(file)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
 func with(params map[string]any, key string, value any) map[string]any {
 	params[key] = value
 	return params

@@ -131,33 +131,22 @@ func (v *view) fileAt(e *entry) string {
 	return e.value
 }
 
-// definitionsOf gives the places where a symbol is defined: in this file, or in one that the rule takes it from.
+// definitionsOf gives the places where a symbol is defined: in this file, and in all that the rule
+// takes it from, for a map is put together of what each of them says. The nearest comes first.
 func (v *view) definitionsOf(s symbol) []diag.Place {
-	own := func(e *entry) []diag.Place {
-		if e == nil {
-			return nil
-		}
-		return []diag.Place{place(v.doc.name, e.keyFrom, e.keyTo)}
-	}
 	switch s.what {
-	case "map":
-		if found := own(v.out.root.child("maps").child(s.name)); found != nil {
-			return found
-		}
-		if v.facts.rule != nil && v.facts.rule.Maps[s.name] != nil {
-			return []diag.Place{v.facts.rule.Maps[s.name].Place}
-		}
-	case "lookup":
-		if found := own(v.out.root.child("lookups").child(s.name)); found != nil {
-			return found
-		}
-		if v.facts.rule != nil {
-			for _, l := range v.facts.rule.Lookups {
-				if l.Name == s.name {
-					return []diag.Place{l.Place}
-				}
+	case "map", "lookup":
+		var places []diag.Place
+		add := func(file string, o *outline) {
+			if e := o.root.child(s.what + "s").child(s.name); e != nil {
+				places = append(places, place(file, e.keyFrom, e.keyTo))
 			}
 		}
+		add(v.doc.name, v.out)
+		for _, file := range v.bases() {
+			add(file, v.server.outlineOf(v.space, file))
+		}
+		return places
 	case "result":
 		for _, a := range actionsOf(v.out) {
 			if id := a.child("id"); id != nil && id.value == s.name {
@@ -193,6 +182,11 @@ func (v *view) usesOf(s symbol) []diag.Place {
 	case "map", "lookup", "result":
 		places := v.definitionsOf(s)
 		for _, file := range v.sharers(s, places) {
+			for _, d := range v.elsewhere(file).definitionsOf(s) {
+				if file != v.doc.name && !slices.Contains(places, d) {
+					places = append(places, d)
+				}
+			}
 			places = append(places, usesIn(v.server.outlineOf(v.space, file), file, s)...)
 		}
 		return places
@@ -238,28 +232,32 @@ func (v *view) usesOfRule(name string) []diag.Place {
 	return places
 }
 
-// sharers lists the rule files that a symbol may be used in: this one, and when it is defined in a
-// file that rules extend, all that do.
+// sharers lists the files that a symbol may be used in: this one, those that define it, and all rules
+// that take keys from one of them, with what these take from others.
 func (v *view) sharers(s symbol, defined []diag.Place) []string {
 	files := []string{v.doc.name}
-	if s.what == "result" || len(defined) == 0 {
+	add := func(file string) {
+		if !slices.Contains(files, file) {
+			files = append(files, file)
+		}
+	}
+	if s.what == "result" {
 		return files
 	}
-	home := defined[0].File
-	if home != v.doc.name {
-		files = append(files, home)
+	for _, d := range defined {
+		add(d.File)
+	}
+	homes := slices.Clone(files[min(1, len(files)):])
+	if len(defined) > 0 && defined[0].File == v.doc.name {
+		homes = append(homes, v.doc.name)
 	}
 	for _, r := range v.space.session.Project().Rules {
-		if slices.Contains(files, r.Path) {
+		if r.Rule == nil || !slices.ContainsFunc(homes, func(home string) bool { return slices.Contains(r.Bases, home) }) {
 			continue
 		}
-		if m := r.Maps[s.name]; s.what == "map" && m != nil && m.Place.File == home {
-			files = append(files, r.Path)
-		}
-		for _, l := range r.Lookups {
-			if s.what == "lookup" && l.Name == s.name && l.Place.File == home {
-				files = append(files, r.Path)
-			}
+		add(r.Path)
+		for _, base := range r.Bases {
+			add(base)
 		}
 	}
 	return files

@@ -158,13 +158,25 @@ func (v *view) mapFields(path []*entry) []*field {
 		return nil
 	}
 	var out []*field
-	for _, use := range v.usesOfMap(path[1].key) {
-		if f := v.fieldAt(use.path()); f != nil && !slices.ContainsFunc(out, func(o *field) bool { return o.ID == f.ID }) {
-			out = append(out, f)
+	add := func(v *view) {
+		for _, use := range v.usesOfMap(path[1].key) {
+			if f := v.fieldAt(use.path()); f != nil && !slices.ContainsFunc(out, func(o *field) bool { return o.ID == f.ID }) {
+				out = append(out, f)
+			}
+		}
+	}
+	add(v)
+	s := symbol{what: "map", name: path[1].key}
+	for _, file := range v.sharers(s, v.definitionsOf(s)) {
+		if file != v.doc.name && len(out) < maxMapFields {
+			add(v.elsewhere(file))
 		}
 	}
 	return out
 }
+
+// maxMapFields bounds of how many fields the options are proposed for a map that many rules take.
+const maxMapFields = 10
 
 // usesOfMap lists the entries that name a value map with map:, or call it in an expression.
 func (v *view) usesOfMap(name string) []*entry {

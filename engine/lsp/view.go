@@ -60,24 +60,51 @@ type facts struct {
 	steps   []rules.Step
 }
 
-// factsOf gives the facts of a file; of a file that is no rule, or never was one that could be read, they are empty.
+// factsOf gives the facts of a file; of what rules take keys from those of the first such rule. Of
+// another file, or a rule that could never be read, they are empty.
 func (w *workspace) factsOf(name string) *facts {
 	f := w.facts[name]
 	if f == nil {
 		f = &facts{}
 		w.facts[name] = f
 	}
-	if p := w.session.Project(); p != nil {
-		for _, r := range p.Rules {
-			if r.Path == name && r != f.rule && r.Rule != nil {
-				if r.Trigger.Kind == "" && f.rule != nil {
-					break
-				}
-				*f = facts{rule: r}
-			}
-		}
+	if r := ruleOf(w.session.Project(), name); r != nil && r != f.rule && (r.Trigger.Kind != "" || f.rule == nil) {
+		*f = facts{rule: r}
 	}
 	return f
+}
+
+// ruleOf gives the rule of a file, or the first that takes keys from it; nil when there is none.
+func ruleOf(p *project.Project, file string) *project.Rule {
+	if p == nil {
+		return nil
+	}
+	var taker *project.Rule
+	for _, r := range p.Rules {
+		switch {
+		case r.Rule == nil:
+		case r.Path == file:
+			return r
+		case taker == nil && slices.Contains(r.Bases, file):
+			taker = r
+		}
+	}
+	return taker
+}
+
+// bases lists the files that the rule takes keys from, nearest first, but for this one.
+func (v *view) bases() []string {
+	if v.facts.rule == nil {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(v.facts.rule.Bases), func(file string) bool { return file == v.doc.name })
+}
+
+// elsewhere is the view of another file of the project.
+func (v *view) elsewhere(file string) *view {
+	out := v.server.outlineOf(v.space, file)
+	return &view{server: v.server, space: v.space, doc: &document{name: file}, out: out, lines: out.lines,
+		facts: v.space.factsOf(file), index: v.index}
 }
 
 // load reads the sample of the rule and evaluates it, once.
@@ -126,7 +153,7 @@ func (f *facts) evaluate() {
 
 // stepAt gives what the value of an entry came to for the sample.
 func (v *view) stepAt(e *entry) (rules.Step, bool) {
-	if len(v.load().steps) == 0 || v.facts.rule.Path != v.doc.name {
+	if len(v.load().steps) == 0 {
 		return rules.Step{}, false
 	}
 	best, found := rules.Step{}, false
@@ -197,10 +224,12 @@ func (v *view) named(kind string, body *entry, key string) string {
 	if text := body.text(key); text != "" {
 		return text
 	}
-	defaults := v.out.root.child("defaults")
-	for _, of := range []string{kind, "actions"} {
-		if text := defaults.child(of).text(key); text != "" {
-			return text
+	for _, o := range append([]*outline{v.out}, v.outlines(v.bases())...) {
+		defaults := o.root.child("defaults")
+		for _, of := range []string{kind, "actions"} {
+			if text := defaults.child(of).text(key); text != "" {
+				return text
+			}
 		}
 	}
 	if v.facts.rule == nil {
@@ -213,6 +242,15 @@ func (v *view) named(kind string, body *entry, key string) string {
 		}
 	}
 	return ""
+}
+
+// outlines gives the structures of files of the project.
+func (v *view) outlines(files []string) []*outline {
+	var out []*outline
+	for _, file := range files {
+		out = append(out, v.server.outlineOf(v.space, file))
+	}
+	return out
 }
 
 // actionsOf gives the entries of the actions in their order.
