@@ -24,6 +24,9 @@ type finder[T any] struct {
 	// spaced holds those whose code or name differs from spelled of it, by that: none in most
 	// collections.
 	spaced map[string][]int32
+
+	naming sync.Once
+	all    []string // names and codes
 }
 
 func newFinder[T any](collection string, items []T, named func(*T) *Named) *finder[T] {
@@ -103,6 +106,7 @@ func (f *finder[T]) find(ref string, among []string, old *former) (one *T, ambig
 		return nil, nil, nil
 	}
 	allowed := f.filter(among)
+	everything := among == nil
 	if i, ok := f.ids[ref]; ok && allowed(i) {
 		return &f.items[i], nil, nil
 	}
@@ -124,7 +128,10 @@ func (f *finder[T]) find(ref string, among []string, old *former) (one *T, ambig
 	case 1:
 		return &f.items[fit[0]], nil, nil
 	case 0:
-		return nil, nil, f.suggest(ref, allowed)
+		if everything {
+			return nil, nil, nearest(ref, f.called())
+		}
+		return nil, nil, nearest(ref, f.namesOf(allowed))
 	}
 	for _, i := range fit {
 		ambiguous = append(ambiguous, describe(f.named(&f.items[i])))
@@ -146,8 +153,15 @@ func (f *finder[T]) filter(among []string) func(int32) bool {
 	return func(i int32) bool { return in[i] }
 }
 
-// suggest gives the nearest names, or codes where those are nearer to what was written.
-func (f *finder[T]) suggest(ref string, allowed func(int32) bool) []string {
+// called gives the names and codes of all, made once: an editor asks for the nearest of 100,000 org
+// units after every letter.
+func (f *finder[T]) called() []string {
+	f.naming.Do(func() { f.all = f.namesOf(func(int32) bool { return true }) })
+	return f.all
+}
+
+// namesOf gives the names and codes of those allowed.
+func (f *finder[T]) namesOf(allowed func(int32) bool) []string {
 	names := make([]string, 0, len(f.items))
 	for i := range f.items {
 		if !allowed(int32(i)) {
@@ -159,7 +173,7 @@ func (f *finder[T]) suggest(ref string, allowed func(int32) bool) []string {
 			names = append(names, n.Code)
 		}
 	}
-	return nearest(ref, names)
+	return names
 }
 
 // describe names an object so that it can be told from others of the same name.
