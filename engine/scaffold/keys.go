@@ -165,7 +165,11 @@ func (w *writer) findPerson() guess {
 		"participant_id", "beneficiary_id", "external_id"} {
 		for _, f := range w.fields {
 			if alike(f.name()) == alike(name) && len(f.texts) > 0 {
-				return guess{expr: f.expr, reason: fmt.Sprintf("called %q", f.name())}
+				reason := fmt.Sprintf("called %q", f.name())
+				if w.Made {
+					reason += "; the form lies in a module of cases: does it open or change one?"
+				}
+				return guess{expr: f.expr, reason: reason}
 			}
 		}
 	}

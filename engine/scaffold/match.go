@@ -237,7 +237,7 @@ func without3(have, target []string) []string {
 // generic words are in many names, so that sharing one tells nothing.
 var generic = []string{
 	"name", "date", "number", "type", "id", "code", "result", "results", "status", "other", "value", "total", "month",
-	"year", "period", "age", "time", "test", "specify", "comment", "first", "last",
+	"year", "period", "age", "time", "test", "specify", "comment", "first", "last", "case", "visit",
 }
 
 // nearest gives the only field that shares a telling word with a target, to be named in its comment.

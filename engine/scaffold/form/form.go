@@ -39,6 +39,7 @@ type Form struct {
 	Tool      Tool // "": the definition does not say
 	Questions []Question
 	Notes     []string // what of the definition is not understood, and left out
+	Cases     bool     // of CommCare: it lies in a module of cases, and so is about one
 }
 
 // Question is one question, calculation or hidden value.
@@ -125,6 +126,9 @@ func (f *Form) Sample(tool Tool) map[string]any {
 	case CommCare:
 		answers = map[string]any{"meta": map[string]any{"instanceID": "00000000-0000-4000-8000-000000000001",
 			"timeEnd": "2026-01-15T10:00:00.000000Z"}}
+		if f.Cases {
+			answers["case"] = map[string]any{"@case_id": "00000000-0000-4000-8000-000000000002"}
+		}
 		body["id"], body["received_on"], body["form"] = "00000000-0000-4000-8000-000000000001",
 			"2026-01-15T10:00:00.000000Z", answers
 	case ODK:

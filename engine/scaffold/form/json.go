@@ -87,14 +87,17 @@ func text(v any) string {
 }
 
 type module struct {
-	Name  any       `json:"name"`
-	Forms []appPart `json:"forms"`
+	Name     any       `json:"name"`
+	CaseType string    `json:"case_type"`
+	Forms    []appPart `json:"forms"`
 }
 
 type appPart struct {
 	Name      any           `json:"name"`
 	XMLNS     string        `json:"xmlns"`
 	Questions []appQuestion `json:"questions"`
+
+	cases bool // the module is one of cases
 }
 
 type appQuestion struct {
@@ -120,6 +123,7 @@ func appForm(modules []module, name string) (*Form, error) {
 			full := text(m.Name) + " / " + text(f.Name)
 			names = append(names, fmt.Sprintf("%q", full))
 			if name == "" || name == f.XMLNS || strings.EqualFold(name, text(f.Name)) || strings.EqualFold(name, full) {
+				f.cases = m.CaseType != ""
 				fits = append(fits, f)
 			}
 		}
@@ -135,7 +139,7 @@ func appForm(modules []module, name string) (*Form, error) {
 		return nil, fmt.Errorf("%s: choose one with --form-name, by its name, module / name or xmlns: %s", why,
 			strings.Join(names[:min(len(names), 30)], ", "))
 	}
-	form := &Form{Name: text(fits[0].Name), Tool: CommCare}
+	form := &Form{Name: text(fits[0].Name), Tool: CommCare, Cases: fits[0].cases}
 	repeats := map[string]bool{}
 	for _, q := range fits[0].Questions {
 		repeats[strings.Trim(q.Repeat, "/")] = true
