@@ -241,7 +241,7 @@ func (c *compiler) read(n *yamlnode.Node, name, what string) ([]byte, bool) {
 		return text, true
 	case errors.Is(err, fs.ErrNotExist):
 		c.fault(n.Place(), "missing-file", fmt.Sprintf("%s %q does not exist", what, name),
-			"paths count from the folder that holds culvert.yaml")
+			"put the file there, or correct its name; paths count from the folder that holds culvert.yaml")
 	default:
 		c.fault(n.Place(), "unreadable-file", fmt.Sprintf("%s %q cannot be read: %v", what, name, err),
 			"check the file and its permissions")

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/xeipuuv/gojsonschema"
 
@@ -115,7 +117,7 @@ func (t *translator) finding(root *yamlnode.Node, e gojsonschema.ResultError) (d
 		d.Code, d.Message = "missing-key", fmt.Sprintf("%s has no %q", p.label, property)
 		d.Hint = "add " + property + ":"
 		if child := p.schema.Child(t.root, property, false); child != nil && child.Description != "" {
-			d.Hint += " " + child.Description
+			d.Hint += " (" + lowerFirst(strings.TrimSuffix(child.Description, ".")) + ")"
 		}
 		if p.key != nil {
 			d.Place = p.key.Place()
@@ -127,7 +129,7 @@ func (t *translator) finding(root *yamlnode.Node, e gojsonschema.ResultError) (d
 			break
 		}
 		d.Message = fmt.Sprintf("%q must be %s, not %s", p.label, typesOf(p.schema), kindOf(p.node))
-		d.Hint = describe(p.schema)
+		d.Hint = shapeHint(p)
 	case "enum":
 		options := enumOf(p.schema)
 		d.Message = fmt.Sprintf("%q must be %s, not %s", p.label, diag.Names(options, "or"), written(p.node))
@@ -264,6 +266,46 @@ func written(n *yamlnode.Node) string {
 		return strconv.Quote(n.Value)
 	}
 	return kindOf(n)
+}
+
+// shapeHint says how a value of the shape that is wanted is written.
+func shapeHint(p place) string {
+	example := ""
+	if len(p.schema.Type) > 0 {
+		switch p.schema.Type[0] {
+		case "object":
+			example = "write lines of NAME: value below it, without dashes"
+			if p.node.Kind == yamlnode.Scalar {
+				example = fmt.Sprintf("write %s: with a colon, and its own lines below it, indented", p.node.Value)
+				if p.node.Value == "" || len(p.node.Value) > 40 || strings.ContainsAny(p.node.Value, " :\n") {
+					example = "write lines of NAME: value below it"
+				}
+			}
+		case "array":
+			example = "write each item on a line of its own below it, behind a dash"
+		case "boolean":
+			example = "write true or false"
+		case "integer", "number":
+			example = "write a number, without quotes"
+		}
+	}
+	switch {
+	case example == "":
+		return describe(p.schema)
+	case p.schema.Description == "":
+		return example
+	}
+	return example + ": " + lowerFirst(describe(p.schema))
+}
+
+// lowerFirst writes the first word of a sentence as within one, unless it is a name such as DHIS2.
+func lowerFirst(s string) string {
+	first, size := utf8.DecodeRuneInString(s)
+	second, _ := utf8.DecodeRuneInString(s[size:])
+	if unicode.IsUpper(second) {
+		return s
+	}
+	return string(unicode.ToLower(first)) + s[size:]
 }
 
 func describe(s *Schema) string {

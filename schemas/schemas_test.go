@@ -31,7 +31,7 @@ func TestCheck(t *testing.T) {
 		{"trigger", Rule, "trigger: {webhok: {path: /x}}\n",
 			`1:11 unknown-trigger unknown trigger "webhok" | did you mean "webhook"?`},
 		{"shape", Rule, "lookups: [a]\n",
-			`1:10 wrong-shape "lookups" must be a mapping, not a list | Objects of the synced metadata, and rows of ` +
+			`1:10 wrong-shape "lookups" must be a mapping, not a list | write lines of NAME: value below it, without dashes: objects of the synced metadata, and rows of ` +
 				`reference tables, by the names that expressions use`},
 		{"empty", Rule, "when:\nrule: x\n",
 			`1:1 wrong-shape "when" is empty | write a value after the colon, or remove the key`},
@@ -43,14 +43,14 @@ func TestCheck(t *testing.T) {
 		{"no actions", Rule, "actions: []\n",
 			`1:10 wrong-shape "actions" is empty | give it at least one entry, or remove it`},
 		{"test without a record", Rule, "tests:\n  - name: x\n",
-			`2:5 missing-key item 1 of tests has no "given" | add given: The record: a sample file of the project, or the ` +
-				`record itself.`},
+			`2:5 missing-key item 1 of tests has no "given" | add given: (the record: a sample file of the project, or the ` +
+				`record itself)`},
 		{"not a mapping", Rule, "- a\n",
 			`1:1 wrong-shape the file must be a mapping of keys to values, not a list | known keys: "actions", "defaults", ` +
 				`"description", "extends", "id" and 10 more`},
 		{"config", Config, "project: a\nservers: {x: {ulr: https://x}}\n",
-			`2:11 missing-key servers.x has no "url" | add url: Address of DHIS2; a trailing slash, /api or a login page is ` +
-				`understood.; ` +
+			`2:11 missing-key servers.x has no "url" | add url: (address of DHIS2; a trailing slash, /api or a login page is ` +
+				`understood); ` +
 				`2:15 unknown-key unknown key "ulr" in servers.x | did you mean "url"?`},
 		{"config with variables", Config, "project: a\nservers: {x: {url: https://x, token: '${T}', password: {file: s}}}\n",
 			""},

@@ -121,7 +121,8 @@ func unexpected(p *Problem, runes []rune, tokens []lexer.Token, ended bool, s *S
 	i := slices.IndexFunc(tokens, func(t lexer.Token) bool { return t.To > p.From || t.From >= p.From })
 	if i < 0 || tokens[i].Kind == lexer.EOF || ended {
 		p.From, p.To = max(0, len(runes)-1), len(runes)
-		p.Message = "the expression ends too early"
+		p.Message, p.Hint = "the expression ends too early", "write what is missing at its end: a field behind a point, "+
+			"a value behind an operator"
 		if open := unclosed(tokens); open != "" {
 			p.Message, p.Hint = fmt.Sprintf("a %s is not closed", open), ""
 		}

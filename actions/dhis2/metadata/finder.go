@@ -113,7 +113,7 @@ func (f *finder[T]) find(ref string, among []string, old *former) (one *T, ambig
 	other := func(i int32) bool { return !allowed(i) }
 	fit := slices.DeleteFunc(append(f.byCode(ref), f.byName(ref)...), other)
 	if len(fit) == 0 {
-		fit = slices.DeleteFunc(f.likeSpelled(ref), other)
+		fit = slices.DeleteFunc(append(f.likeSpelled(ref), f.asDescribed(ref)...), other)
 	}
 	slices.Sort(fit)
 	fit = slices.Compact(fit)
@@ -131,7 +131,12 @@ func (f *finder[T]) find(ref string, among []string, old *former) (one *T, ambig
 		if everything {
 			return nil, nil, nearest(ref, f.called())
 		}
-		return nil, nil, nearest(ref, f.namesOf(allowed))
+		names := f.namesOf(allowed)
+		near := nearest(ref, names)
+		if len(near) == 0 && len(names) <= maxSuggestions {
+			near = names // so few that one of them must be meant
+		}
+		return nil, nil, near
 	}
 	for _, i := range fit {
 		ambiguous = append(ambiguous, describe(f.named(&f.items[i])))
@@ -174,6 +179,19 @@ func (f *finder[T]) namesOf(allowed func(int32) bool) []string {
 		}
 	}
 	return names
+}
+
+// asDescribed gives the object that is written as describe names it: people copy from findings.
+func (f *finder[T]) asDescribed(ref string) []int32 {
+	rest, bracket := strings.CutSuffix(ref, ")")
+	at := strings.LastIndexAny(rest, "( ")
+	if !bracket || at < 0 {
+		return nil
+	}
+	if i, ok := f.ids[rest[at+1:]]; ok && describe(f.named(&f.items[i])) == ref {
+		return []int32{i}
+	}
+	return nil
 }
 
 // describe names an object so that it can be told from others of the same name.

@@ -327,20 +327,30 @@ func TestNamesAsTheyAreSeen(t *testing.T) {
 	if found := x.Directory().Find(OrgUnits, "code", "Poste de santé"); len(found) != 0 {
 		t.Errorf("a name is taken for a code: %v", found)
 	}
+	// What a finding names can be copied from it.
+	if found, _, _ := x.DataElement("Deaths (aaaaaaaaaa3)", nil); found == nil || found.ID != "aaaaaaaaaa3" {
+		t.Errorf("as described: %v", found)
+	}
+	if found, _, _ := x.DataElement("Births (aaaaaaaaaa3)", nil); found != nil {
+		t.Errorf("another name with the uid: %v", found)
+	}
 	if o, _, _ := x.Option(&s.OptionSets[0], "NTM:"); o == nil {
 		t.Error("the option is not found")
 	}
 }
 
 func TestNearest(t *testing.T) {
-	names := []string{"First name", "Last name", "Date of birth", "National ID", "Phone number", "Sex"}
+	names := []string{"First name", "Last name", "Date of birth", "National ID", "Phone number", "Sex", "Weight (kg)",
+		"Malaria monthly report"}
 	for written, want := range map[string]string{
 		"Frist name":    "First name",
 		"first  NAME":   "First name",
 		"Date of brith": "Date of birth",
 		"Birth":         "Date of birth",
 		"Sxe":           "Sex",
-		"Weight":        "",
+		"Wieght":        "Weight (kg)",
+		"Monthly repot": "Malaria monthly report",
+		"Pulse":         "",
 		"":              "",
 	} {
 		got := nearest(written, names)

@@ -3,6 +3,7 @@ package metadata
 import (
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/culvert/culvert/rules/diag"
 )
@@ -34,7 +35,41 @@ func nearest(written string, names []string) []string {
 			found = append(found, name)
 		}
 	}
+	if len(found) == 0 {
+		return sameWords(want, names)
+	}
 	return found
 }
+
+// sameWords gives the names that hold every word that was written, or one that differs from it by a
+// letter or two: "Wieght" is of "Weight (kg)", "Malaria report" of "Malaria monthly report".
+func sameWords(want string, names []string) []string {
+	words := strings.FieldsFunc(want, notOfWord)
+	letters := 0
+	for _, word := range words {
+		letters += len(word)
+	}
+	if len(words) == 0 || len(words) > maxWords || letters < minPart+1 {
+		return nil
+	}
+	var found []string
+	for _, name := range names {
+		if len(found) == maxSuggestions {
+			break
+		}
+		have := strings.FieldsFunc(fold(name), notOfWord)
+		if len(have) <= maxWords && !slices.ContainsFunc(words, func(word string) bool {
+			return !slices.Contains(have, word) && (len(word) < minPart || len(diag.Nearest(word, have)) == 0)
+		}) {
+			found = append(found, name)
+		}
+	}
+	return found
+}
+
+// maxWords bounds the names that are compared word by word.
+const maxWords = 12
+
+func notOfWord(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }
 
 func fold(s string) string { return strings.ToLower(strings.Join(strings.Fields(s), " ")) }

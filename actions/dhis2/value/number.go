@@ -5,6 +5,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/expression"
@@ -59,6 +60,9 @@ func withoutPercent(v any) any {
 func decimal(v any, format, words string) (s string, blank bool, p *diag.Problem) {
 	refused := &diag.Problem{Code: "wrong-type", Message: "is not " + words,
 		Hint: "digits with a decimal point are understood; say format: for a decimal comma or thousands separators"}
+	if s, ok := v.(string); ok && !strings.ContainsFunc(s, unicode.IsDigit) {
+		refused.Hint = "write a number there, or map such words to numbers with a value map"
+	}
 	switch n := v.(type) {
 	case int:
 		return strconv.Itoa(n), false, nil
