@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/culvert/culvert/engine/journal/internal/codec"
 	"github.com/culvert/culvert/engine/journal/shared"
+	"github.com/culvert/culvert/internal/await"
 )
 
 // Names are hidden with one key at a time: ids are compared as they are stored, and every hash by
@@ -28,6 +30,7 @@ type renaming struct {
 // rename hides all names with the newest key, and seals all payloads with it.
 func (s *Store) rename(ctx context.Context, conn *pgx.Conn, to *codec.Sealer) (count int64, err error) {
 	note := to.HiddenNote()
+	var xid int64
 	err = s.beginTx(ctx, func(ctx context.Context, t *tx) error {
 		r := &renaming{tx: t, to: to}
 		if err := r.records(ctx); err != nil {
@@ -39,8 +42,10 @@ func (s *Store) rename(ctx context.Context, conn *pgx.Conn, to *codec.Sealer) (c
 			}
 		}
 		count = r.count
-		_, err := t.Exec(ctx, setMeta, keyCheck, note)
-		return err
+		if _, err := t.Exec(ctx, setMeta, keyCheck, note); err != nil {
+			return err
+		}
+		return t.QueryRow(ctx, "SELECT txid_current()").Scan(&xid)
 	})
 	if err != nil {
 		return 0, err
@@ -48,12 +53,34 @@ func (s *Store) rename(ctx context.Context, conn *pgx.Conn, to *codec.Sealer) (c
 	if _, err := s.sealer.Checks(note); err != nil {
 		return count, err
 	}
-	s.compact(ctx, conn)
+	s.compact(ctx, conn, xid)
 	return count, nil
 }
 
-// compact gives back the room of what was replaced, in which it could be read until it is overwritten.
-func (s *Store) compact(ctx context.Context, conn *pgx.Conn) {
+// olderWait is how long compact waits for transactions that began before what was replaced, such as
+// a dump of the database: what they may still read the database keeps.
+const olderWait = time.Minute
+
+// older counts the transactions in the database that may read what one has replaced.
+const older = `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+	AND backend_xmin IS NOT NULL AND age(backend_xmin) >= age(($1::bigint % 4294967296)::text::xid)`
+
+// compact gives back the room of what a transaction replaced, in which it could be read until it is overwritten.
+func (s *Store) compact(ctx context.Context, conn *pgx.Conn, xid int64) {
+	for end := time.Now().Add(olderWait); ; {
+		var n int
+		if err := conn.QueryRow(ctx, older, xid).Scan(&n); err != nil || n == 0 {
+			break // where it cannot be asked, the tables are rewritten all the same
+		}
+		if time.Now().After(end) {
+			s.log.Warn("what was in clear stays in the database's files, for others may still read it who began before: "+
+				"end what is long under way in pg_stat_activity, and run VACUUM FULL", "transactions", n)
+			break
+		}
+		if !await.Sleep(ctx, 20*time.Millisecond) {
+			return
+		}
+	}
 	for _, table := range []string{"records", "payloads", "outcomes", "terms", "keys", "identities", "contributions",
 		"contributions_left", "audit", "meta"} {
 		if _, err := conn.Exec(ctx, "VACUUM (FULL, ANALYZE) "+table); err != nil {
