@@ -2,6 +2,7 @@ package files
 
 import (
 	"archive/zip"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -26,6 +27,8 @@ import (
 const (
 	// maxBeside bounds a file that a row names; what is sent is bounded closer.
 	maxBeside = 100 << 20
+	// maxSums is how many files are known by their content: rows that name one follow each other.
+	maxSums = 1000
 	// longestWrite is how long a file that is still being written is waited for.
 	longestWrite = 30 * time.Second
 )
@@ -38,7 +41,7 @@ func (Kind) Attachments(rule string, t *rules.Trigger, env sources.AttachmentEnv
 		return nil
 	}
 	in := inbox{dir: env.Inbox, now: time.Now}
-	taking := new(sync.Mutex)
+	taking, sums := new(sync.Mutex), &contentSums{known: map[string]string{}}
 	return func(_ any, fileID string) rules.Attachments {
 		return func(name string) (*rules.Attachment, error) {
 			rel := strings.TrimPrefix(path.Clean(strings.ReplaceAll(name, `\`, "/")), "./")
@@ -52,7 +55,7 @@ func (Kind) Attachments(rule string, t *rules.Trigger, env sources.AttachmentEnv
 						return nil, "", noFile("is of a sample, beside which nothing was dropped", "drop the table with its files")
 					}}, nil
 			}
-			b := beside{in: in, rule: w, id: fileID, rel: rel, taking: taking}
+			b := beside{in: in, rule: w, id: fileID, rel: rel, taking: taking, sums: sums}
 			return b.find()
 		}
 	}
@@ -70,9 +73,31 @@ type beside struct {
 	rel  string // path with slashes, from the dropped file on
 
 	taking *sync.Mutex // two rows may name one file
+	sums   *contentSums
 }
 
-// find takes the file, and reads it for what it is.
+// contentSums are the SHA-256 of files that rows name, so that one that many rows name is read once.
+type contentSums struct {
+	mu    sync.Mutex
+	known map[string]string
+}
+
+func (c *contentSums) get(file string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.known[file]
+}
+
+func (c *contentSums) put(file, sum string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.known) >= maxSums {
+		clear(c.known)
+	}
+	c.known[file] = sum
+}
+
+// find takes the file, and says what it is: its content is read once, and none of it kept.
 func (b beside) find() (*rules.Attachment, error) {
 	t, err := b.in.readTag(b.id)
 	if err != nil {
@@ -83,16 +108,22 @@ func (b beside) find() (*rules.Attachment, error) {
 	if strings.EqualFold(filepath.Ext(t.Name), ".zip") {
 		open = b.inZip
 	}
-	content, err := open(t, maxBeside)
-	if err != nil {
-		return nil, err
+	file := b.id + "/" + b.rel
+	sum := b.sums.get(file)
+	if sum == "" {
+		hash := sha256.New()
+		if err := open(t, maxBeside, hash); err != nil {
+			return nil, err
+		}
+		sum = hex.EncodeToString(hash.Sum(nil))
+		b.sums.put(file, sum)
 	}
-	sum := sha256.Sum256(content)
 	// Many rows wait at once: the file is read again when it is sent.
-	return &rules.Attachment{Name: b.rel, Key: "content/" + hex.EncodeToString(sum[:]),
+	return &rules.Attachment{Name: b.rel, Key: "content/" + sum,
 		Fetch: func(_ context.Context, limit int64) ([]byte, string, error) {
-			again, err := open(t, limit)
-			return again, "", err
+			var content bytes.Buffer
+			err := open(t, limit, &content)
+			return content.Bytes(), "", err
 		}}, nil
 }
 
@@ -104,10 +135,10 @@ func tooLarge(limit int64) error {
 
 // inZip reads the file from the zip that the table came in. Exports keep photos in a folder, such as
 // media/, which the answers do not name.
-func (b beside) inZip(t tag, limit int64) ([]byte, error) {
+func (b beside) inZip(t tag, limit int64, to io.Writer) error {
 	z, err := zip.OpenReader(b.in.path(b.id, t))
 	if err != nil {
-		return nil, noFile("names a file in a zip that cannot be opened", "drop the zip again")
+		return noFile("names a file in a zip that cannot be opened", "drop the zip again")
 	}
 	defer z.Close()
 	var found *zip.File
@@ -124,45 +155,45 @@ func (b beside) inZip(t tag, limit int64) ([]byte, error) {
 		case strings.HasSuffix(name, "/"+b.rel) && found == nil:
 			found = e
 		case strings.HasSuffix(name, "/"+b.rel) && strings.ReplaceAll(found.Name, `\`, "/") != b.rel:
-			return nil, noFile("names a file that is in the zip several times", "name it with its folder")
+			return noFile("names a file that is in the zip several times", "name it with its folder")
 		}
 	}
 	if found == nil {
-		return nil, b.missing("the zip", names)
+		return b.missing("the zip", names)
 	}
 	if found.UncompressedSize64 > uint64(limit) {
-		return nil, tooLarge(limit)
+		return tooLarge(limit)
 	}
 	if found.Flags&1 != 0 {
-		return nil, noFile("names a file in the zip that is protected by a password", "save the zip without one")
+		return noFile("names a file in the zip that is protected by a password", "save the zip without one")
 	}
 	src, err := found.Open()
 	if err != nil {
-		return nil, noFile("names a file in the zip that is damaged", "make the zip again")
+		return noFile("names a file in the zip that is damaged", "make the zip again")
 	}
 	defer src.Close()
-	return readAtMost(src, limit)
+	return readAtMost(src, limit, to)
 }
 
-func readAtMost(src io.Reader, limit int64) ([]byte, error) {
-	content, err := io.ReadAll(io.LimitReader(src, limit+1))
+func readAtMost(src io.Reader, limit int64, to io.Writer) error {
+	n, err := io.Copy(to, io.LimitReader(src, limit+1))
 	if err != nil {
-		return nil, noFile("names a file that cannot be read: it is damaged", "save it again")
+		return noFile("names a file that cannot be read: it is damaged", "save it again")
 	}
-	if int64(len(content)) > limit {
-		return nil, tooLarge(limit)
+	if n > limit {
+		return tooLarge(limit)
 	}
-	return content, nil
+	return nil
 }
 
 // inFolder reads the file that lies beside the taken file, and takes it from where it was dropped first.
-func (b beside) inFolder(t tag, limit int64) ([]byte, error) {
+func (b beside) inFolder(t tag, limit int64, to io.Writer) error {
 	b.taking.Lock()
 	defer b.taking.Unlock()
 	taken := filepath.Join(b.in.dir, b.id, results.BesideDir)
-	content, err := readBeside(taken, b.rel, limit)
+	err := readBeside(taken, b.rel, limit, to)
 	if !errors.Is(err, fs.ErrNotExist) {
-		return content, err
+		return err
 	}
 	// Failed rows are dropped again where the photos no longer are: those lie with what was finished.
 	stem := strings.TrimSuffix(results.Stem(t.Name), ".failed")
@@ -171,34 +202,34 @@ func (b beside) inFolder(t tag, limit int64) ([]byte, error) {
 			continue
 		}
 		if err := b.carry(from, taken, t.Keep || from != t.Folder || b.isOthers(from)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, &rules.AttachmentError{Problem: diag.Problem{Code: "file-not-there",
+			return &rules.AttachmentError{Problem: diag.Problem{Code: "file-not-there",
 				Message: "names a file that cannot be taken",
 				Hint:    "give the user that Culvert runs as the right to read and move it"}}
 		}
 		break
 	}
-	content, err = readBeside(taken, b.rel, limit)
+	err = readBeside(taken, b.rel, limit, to)
 	if errors.Is(err, fs.ErrNotExist) {
 		folder := filepath.Dir(filepath.FromSlash(b.rel))
-		return nil, b.missing("the folder", append(namesIn(filepath.Join(t.Folder, folder)),
+		return b.missing("the folder", append(namesIn(filepath.Join(t.Folder, folder)),
 			namesIn(filepath.Join(taken, folder))...))
 	}
-	return content, err
+	return err
 }
 
 // readBeside reads a file below a folder, and follows no link.
-func readBeside(folder, rel string, limit int64) ([]byte, error) {
+func readBeside(folder, rel string, limit int64, to io.Writer) error {
 	root, err := regular(folder, rel)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer root.Close()
 	src, err := root.Open(filepath.FromSlash(rel))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer src.Close()
-	return readAtMost(src, limit)
+	return readAtMost(src, limit, to)
 }
 
 // regular opens a folder in which a path leads to a regular file without any link.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -231,5 +232,30 @@ func TestFilesInADroppedZip(t *testing.T) {
 		if got := d.content(f.ID, name); got != want && (!strings.HasPrefix(got, "!") || !strings.Contains(got, want)) {
 			t.Errorf("%s: %s, want %s", name, got, want)
 		}
+	}
+}
+
+// TestRowsThatNameOneLargeFile reads a file once, however many rows name it, and keeps nothing of it.
+func TestRowsThatNameOneLargeFile(t *testing.T) { // measures what is allocated: by itself
+	const size = 20 << 20
+	d := newDropped(t)
+	d.write("drop/video.mp4", string(make([]byte, size)))
+	f := d.take(d.write("drop/wounds.csv", "photo\nvideo.mp4\n"))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	first, err := d.find(nil, f.ID)("video.mp4")
+	if err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; took > size/4 {
+		t.Errorf("it took %d bytes to say what the file is", took)
+	}
+	kept := filepath.Join(d.dir, "inbox", f.ID, results.BesideDir, "video.mp4")
+	if err := os.WriteFile(kept, []byte("something else"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := d.find(nil, f.ID)("video.mp4"); err != nil || again.Key != first.Key {
+		t.Errorf("it was read once more: %v, %v", again, err)
 	}
 }
