@@ -2,7 +2,6 @@ package queue
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"testing"
 	"time"
@@ -40,7 +39,7 @@ func TestClaimsAreBoundedByBytes(t *testing.T) {
 	const memory, large = 24 << 20, 5 << 20
 	h := &heavy{sizes: []int{100, large, large, large, large, large, large, large}}
 	q := New(Config{Journal: h, Gate: everyRule{}, Window: 1000, Memory: memory, Now: time.Now,
-		Conditions: &status.Conditions{}, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+		Conditions: &status.Conditions{}, Log: slog.New(slog.DiscardHandler)})
 	claim := func() (taken []*journal.Record, more bool) {
 		t.Helper()
 		taken, more, err := q.claim(t.Context(), &program.Program{})
