@@ -183,7 +183,7 @@ const (
 type Claim struct {
 	Owner    string
 	Limit    int
-	Bytes    int64 // no further record once the bodies taken have so many bytes; 0: Limit alone counts
+	Bytes    int64 // no further record once the bodies taken have so many bytes, as stored; 0: Limit alone counts
 	Now      time.Time
 	NotRules []string // paused or invalid rules
 	AfterSeq int64    // 0, or only records after this one: a reader that keeps its place
