@@ -151,7 +151,6 @@ type sheetMaker struct {
 	local *Local
 	sheet *Sheet
 	steps map[spot][]rules.Step // of the record, by where their expressions begin
-	files map[string]lines
 }
 
 func (m *sheetMaker) make(ctx context.Context, pick Pick) {

@@ -85,7 +85,7 @@ func TestDatesMoveTogether(t *testing.T) {
 
 func TestAlikeStaysAlike(t *testing.T) {
 	r := New(nil)
-	if r.Text("Fatou Sarr") != r.Text("Fatou Sarr") || New(nil).Text("1234567890123") == New(nil).Text("1234567890123") {
+	if once := r.Text("Fatou Sarr"); r.Text("Fatou Sarr") != once || New(nil).Text("1234567890123") == New(nil).Text("1234567890123") {
 		t.Error("what is alike differs, or two replacers do the same")
 	}
 }

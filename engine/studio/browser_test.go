@@ -96,7 +96,7 @@ func axe(t *testing.T) string {
 }
 
 // picture leaves one in the folder that CULVERT_TEST_PICTURES names.
-func picture(t *testing.T, ctx context.Context, name string) {
+func picture(ctx context.Context, t *testing.T, name string) {
 	t.Helper()
 	dir := os.Getenv("CULVERT_TEST_PICTURES")
 	if dir == "" {
@@ -112,7 +112,7 @@ func picture(t *testing.T, ctx context.Context, name string) {
 }
 
 // run does something with the page and fails the test with what went wrong.
-func run(t *testing.T, ctx context.Context, what string, actions ...chromedp.Action) {
+func run(ctx context.Context, t *testing.T, what string, actions ...chromedp.Action) {
 	t.Helper()
 	wait, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
@@ -159,29 +159,29 @@ func TestAFieldIsMapped(t *testing.T) {
 	f := serve(t, "anc")
 	ctx, c := browser(t, f)
 	before := f.text(registration)
-	run(t, ctx, "open the rule", click(`a[href$="anc-registration.yaml"]`))
-	run(t, ctx, "see the text", saying(`.cm-content`, "program: Antenatal care"))
-	run(t, ctx, "see a value", saying(row("Weight (kg)", ".comes"), "60.2"))
-	picture(t, ctx, "rule-desk")
-	run(t, ctx, "map a field", chromedp.Focus(row("Email address", ".expr"), chromedp.ByQuery),
+	run(ctx, t, "open the rule", click(`a[href$="anc-registration.yaml"]`))
+	run(ctx, t, "see the text", saying(`.cm-content`, "program: Antenatal care"))
+	run(ctx, t, "see a value", saying(row("Weight (kg)", ".comes"), "60.2"))
+	picture(ctx, t, "rule-desk")
+	run(ctx, t, "map a field", chromedp.Focus(row("Email address", ".expr"), chromedp.ByQuery),
 		click(`.leaf[data-expr="trigger.form.first_name"]`),
 		saying(row("Email address", ".expr"), "trigger.form.first_name"))
-	picture(t, ctx, "rule-mapped")
-	run(t, ctx, "see that it does not fit", saying(row("Email address", ".comes"), "Fatou"))
-	run(t, ctx, "type another expression", typing(row("Email address", ".expr"), `"a@" + trigger.domain + ".org"`),
+	picture(ctx, t, "rule-mapped")
+	run(ctx, t, "see that it does not fit", saying(row("Email address", ".comes"), "Fatou"))
+	run(ctx, t, "type another expression", typing(row("Email address", ".expr"), `"a@" + trigger.domain + ".org"`),
 		saying(row("Email address", ".comes"), "a@tamala-anc.org"), chromedp.KeyEvent(kb.Escape),
 		saying(".cm-content", `Email address: '"a@"`))
-	run(t, ctx, "save", click("#save"), saying("#saved", "Saved"))
+	run(ctx, t, "save", click("#save"), saying("#saved", "Saved"))
 	gone, come := difference(before, f.text(registration))
 	if len(gone) != 0 || len(come) != 1 || come[0] != `        Email address: '"a@" + trigger.domain + ".org"'` {
 		t.Errorf("went %q, came %q", gone, come)
 	}
-	run(t, ctx, "make a mistake", typing(row("Weight (kg)", ".expr"), `trigger.form.wieght`),
+	run(ctx, t, "make a mistake", typing(row("Weight (kg)", ".expr"), `trigger.form.wieght`),
 		saying(row("Weight (kg)", ".finding"), "weight"), chromedp.KeyEvent(kb.Escape),
 		saying(row("MUAC (mm)", ".comes"), "247"))
-	picture(t, ctx, "rule-mistake")
+	picture(ctx, t, "rule-mistake")
 	f.write(registration, f.text(registration)+"# somebody else was here\n")
-	run(t, ctx, "save what was changed beside", click("#save"), saying("#message", "changed on the disk"))
+	run(ctx, t, "save what was changed beside", click("#save"), saying("#message", "changed on the disk"))
 	if text := f.text(registration); !strings.HasSuffix(text, "# somebody else was here\n") {
 		t.Errorf("the change of somebody else is gone:\n%s", text)
 	}
@@ -189,6 +189,34 @@ func TestAFieldIsMapped(t *testing.T) {
 		if !strings.Contains(said, "409") {
 			t.Errorf("the browser says: %s", said)
 		}
+	}
+}
+
+// TestAMapIsFilled shows a value that comes and is not in its map, takes an option for it, and saves;
+// then what is typed into the text is seen in the table.
+func TestAMapIsFilled(t *testing.T) {
+	f := serve(t, "anc")
+	before := strings.Replace(f.text(registration), "sex: {f: Female, m: Male}", "sex: {m: Male}", 1)
+	f.write(registration, before)
+	ctx, c := browser(t, f)
+	run(ctx, t, "open the rule", chromedp.Navigate(f.srv.URL+"/rule/"+registration), saying(".gap", "not in the map"),
+		saying(row("Sex", ".finding"), "does not cover"))
+	choose := `{const s = document.querySelector('.gap select'); s.value = "FEMALE"; s.dispatchEvent(new Event("change", ` +
+		`{bubbles: true}))}`
+	run(ctx, t, "choose an option", chromedp.Evaluate(choose, nil), saying(row("Sex", ".comes"), "FEMALE"))
+	run(ctx, t, "see the change", click("#changes"), saying("#difference ins", "sex: {m: Male, f: FEMALE}"))
+	run(ctx, t, "save", chromedp.KeyEvent("s", chromedp.KeyModifiers(2)), saying("#saved", "Saved"))
+	gone, come := difference(before, f.text(registration))
+	if len(gone) != 1 || len(come) != 1 || come[0] != "  sex: {m: Male, f: FEMALE}" {
+		t.Errorf("went %q, came %q", gone, come)
+	}
+	run(ctx, t, "type into the text", chromedp.Focus(".cm-content", chromedp.ByQuery),
+		chromedp.KeyEvent(kb.End, chromedp.KeyModifiers(2)), chromedp.KeyEvent("\r# x: y"), saying("#saved", "Not saved"))
+	run(ctx, t, "open what would be sent", chromedp.Evaluate(`document.getElementById("sent").open = true`, nil),
+		saying("#sent", "tracked entity Person"))
+	accessible(ctx, t)
+	for _, said := range c.take() {
+		t.Errorf("the browser says: %s", said)
 	}
 }
 
@@ -202,7 +230,7 @@ func TestPagesInABrowser(t *testing.T) {
 			t.Run(name+"/"+size, func(t *testing.T) {
 				c.take()
 				var over float64
-				run(t, ctx, "look", emulation.SetDeviceMetricsOverride(s[0], s[1], 1, s[0] < 500),
+				run(ctx, t, "look", emulation.SetDeviceMetricsOverride(s[0], s[1], 1, s[0] < 500),
 					chromedp.Navigate(f.srv.URL+path), chromedp.WaitReady("main"), chromedp.Evaluate(fmt.Sprintf(
 						`Math.max(document.documentElement.scrollWidth, window.innerWidth) - %d`, s[0]), &over))
 				if over > 0 {
@@ -213,15 +241,15 @@ func TestPagesInABrowser(t *testing.T) {
 						t.Errorf("the browser says: %s", said)
 					}
 				}
-				full(t, ctx, name+"-"+size)
-				accessible(t, ctx)
+				full(ctx, t, name+"-"+size)
+				accessible(ctx, t)
 			})
 		}
 	}
 }
 
 // full leaves a picture of a whole page.
-func full(t *testing.T, ctx context.Context, name string) {
+func full(ctx context.Context, t *testing.T, name string) {
 	t.Helper()
 	if dir := os.Getenv("CULVERT_TEST_PICTURES"); dir != "" {
 		var text []byte
@@ -235,7 +263,7 @@ func full(t *testing.T, ctx context.Context, name string) {
 }
 
 // accessible has axe look at the page that is open.
-func accessible(t *testing.T, ctx context.Context) {
+func accessible(ctx context.Context, t *testing.T) {
 	t.Helper()
 	script := axe(t)
 	if script == "" {
@@ -244,7 +272,7 @@ func accessible(t *testing.T, ctx context.Context) {
 	var found string
 	ask := `axe.run(document, {resultTypes: ["violations"]}).then(r => JSON.stringify(r.violations.map(v => ({id: ` +
 		`v.id, help: v.help, at: v.nodes.map(n => n.html)}))))`
-	run(t, ctx, "run axe", chromedp.Evaluate(script+";0", nil), chromedp.Evaluate(ask, &found,
+	run(ctx, t, "run axe", chromedp.Evaluate(script+";0", nil), chromedp.Evaluate(ask, &found,
 		func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }))
 	var violations []struct {
 		ID, Help string

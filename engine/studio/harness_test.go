@@ -98,7 +98,7 @@ func serve(t *testing.T, name string) *served {
 		t.Fatal(err)
 	}
 	f := &served{t: t, studio: s, srv: srv, dir: dir, client: &http.Client{Jar: jar}}
-	if got := f.get(s.Path()); !strings.Contains(got, "anc-registration") {
+	if got := f.get(s.Path()); !strings.Contains(got, "Rules") {
 		t.Fatalf("not let in: %s", got)
 	}
 	return f

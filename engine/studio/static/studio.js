@@ -43,7 +43,10 @@
     return body;
   }
 
-  function say(text) {
+  // say tells what went wrong; what kept a text from being saved stays until one is saved.
+  let stays = false;
+  function say(text, stay) {
+    stays = !!stay;
     $("message").textContent = text || "";
     $("message").hidden = !text;
   }
@@ -75,7 +78,7 @@
         for (const [at, e] of sent) if (!edits.has(at)) edits.set(at, e);
         wanted = true;
       } else {
-        say(answer.problem);
+        if (answer.problem || !stays) say(answer.problem);
         for (const [name, text] of Object.entries(answer.drafts || {})) take(name, text);
         show(answer.sheet);
         if (editor) editor.findings(answer.findings);
@@ -146,7 +149,7 @@
       }
       say("");
     } catch (e) {
-      say(e.message);
+      say(e.message, true);
     } finally {
       busy = false;
       mark();
