@@ -16,51 +16,42 @@ import (
 )
 
 // auth reads {basic: {...}}, {bearer: ...}, {hmac: {...}}, {api_key: {...}} or {none: true}.
-func (p *parser) auth(key string, n *yamlnode.Node) *Auth {
+func (p *parser) auth(r settings.Reader) *Auth {
+	n := r.Config
 	a := &Auth{Place: n.Place()}
 	ways := n.Pairs()
 	if len(ways) != 1 {
-		p.report(n, "bad-auth", fmt.Sprintf("%s must name one way to log in", key),
+		p.report(n, "bad-auth", fmt.Sprintf("%s must name one way to log in", r.Label),
 			"one of basic, bearer, hmac, api_key, or none: true")
 		return a
 	}
-	v := ways[0].Value
+	switch key := ways[0].Key.Value; key {
+	case "bearer":
+		a.Bearer = p.secretOf(r, key)
+		return a
+	case "none":
+		a.None = r.Is(key)
+		return a
+	}
+	way, _ := r.Sub(ways[0].Key.Value)
 	switch ways[0].Key.Value {
 	case "basic":
-		a.Username = p.text(key+".basic.username", v.Get("username"))
-		a.Password = p.secret(key+".basic.password", v.Get("password"))
+		a.Username, a.Password = p.value(way, "username"), p.secretOf(way, "password")
 		if !a.Username.IsSet() || !a.Password.IsSet() {
-			p.report(n, "bad-auth", key+".basic needs username and password",
+			p.report(n, "bad-auth", way.Label+" needs username and password",
 				"basic: {username: commcare, password: ${COMMCARE_PASSWORD}}")
 		}
-	case "bearer":
-		a.Bearer = p.secret(key+".bearer", v)
 	case "hmac":
-		a.HMACSecret = p.secret(key+".hmac.secret", v.Get("secret"))
+		a.HMACSecret, a.HMACHeader = p.secretOf(way, "secret"), way.TextOr("header")
+		a.HMACTimestamp = way.Text("timestamp_header")
 		if !a.HMACSecret.IsSet() {
-			p.report(n, "bad-auth", key+".hmac needs a secret", "hmac: {secret: ${WEBHOOK_SECRET}}")
-		}
-		a.HMACHeader = "X-Hub-Signature-256"
-		if h := v.Get("header"); h != nil {
-			a.HMACHeader = h.Value
-		}
-		if h := v.Get("timestamp_header"); h != nil {
-			a.HMACTimestamp = h.Value
+			p.report(n, "bad-auth", way.Label+" needs a secret", "hmac: {secret: ${WEBHOOK_SECRET}}")
 		}
 	case "api_key":
-		a.APIKey = p.secret(key+".api_key.key", v.Get("key"))
-		a.APIKeyHeader = "X-API-Key"
-		if h := v.Get("header"); h != nil {
-			a.APIKeyHeader = h.Value
-		}
+		a.APIKey, a.APIKeyHeader = p.secretOf(way, "key"), way.TextOr("header")
 		if !a.APIKey.IsSet() {
-			p.report(n, "bad-auth", key+".api_key needs a key", "api_key: {header: X-API-Key, key: ${API_KEY}}")
+			p.report(n, "bad-auth", way.Label+" needs a key", "api_key: {header: X-API-Key, key: ${API_KEY}}")
 		}
-	case "none":
-		a.None = v.IsTrue()
-	default:
-		p.report(ways[0].Key, "bad-auth", fmt.Sprintf("%q is not a way to log in", ways[0].Key.Value),
-			"one of basic, bearer, hmac, api_key, or none: true")
 	}
 	return a
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/settings"
 	"github.com/culvert/culvert/rules/yamlnode"
 )
 
@@ -41,96 +42,68 @@ type NotifyChannel struct {
 	Place              diag.Place
 }
 
-func (p *parser) notify(c *Config, n *yamlnode.Node) *Notify {
-	out := &Notify{Failed: 1, Away: 15 * time.Minute, Waiting: 24 * time.Hour, Silent: map[string]time.Duration{},
-		Digest: -1}
-	for _, pair := range n.Pairs() {
-		v := pair.Value
-		switch pair.Key.Value {
-		case "failed":
-			out.Failed = p.integer(v)
-		case "away":
-			out.Away = p.duration(v)
-		case "waiting":
-			out.Waiting = p.duration(v)
-		case "silent":
-			for _, rule := range v.Pairs() {
-				out.Silent[rule.Key.Value] = p.duration(rule.Value)
-			}
-		case "quiet":
-			out.Quiet = v.Value
-			if _, err := ParseWindow(v.Value); err != nil {
-				p.report(v, "bad-window", err.Error(), `write the hours as in "22:00-06:00"`)
-			}
-		case "digest":
-			at, err := clock(v.Value)
-			if err != nil {
-				p.report(v, "bad-window", err.Error(), `write the time of day as in "07:00", in quotes`)
-			}
-			out.Digest = at
-		case "console":
-			out.Console = v.Value
-		case "to":
-			for _, ch := range v.Pairs() {
-				out.To = append(out.To, p.channel(c, ch.Key, ch.Value))
-			}
+func (p *parser) notify(c *Config, r settings.Reader) *Notify {
+	out := &Notify{Failed: r.Whole("failed"), Away: r.Duration("away"), Waiting: r.Duration("waiting"),
+		Silent: map[string]time.Duration{}, Quiet: r.Text("quiet"), Digest: -1, Console: r.Text("console")}
+	if silent, ok := r.Sub("silent"); ok {
+		for _, rule := range silent.Config.Pairs() {
+			out.Silent[rule.Key.Value] = silent.Duration(rule.Key.Value)
 		}
 	}
-	if w, err := ParseWindow(out.Quiet); out.Quiet != "" && err == nil && out.Digest >= 0 &&
-		w.Open(time.Time{}.Add(out.Digest)) {
-		p.report(n.Get("digest"), "bad-window",
+	w, err := ParseWindow(out.Quiet)
+	if out.Quiet != "" && err != nil {
+		p.report(r.Node("quiet"), "bad-window", err.Error(), `write the hours as in "22:00-06:00"`)
+	}
+	if digest := r.Text("digest"); digest != "" {
+		at, err := clock(digest)
+		if err != nil {
+			p.report(r.Node("digest"), "bad-window", err.Error(), `write the time of day as in "07:00", in quotes`)
+		}
+		out.Digest = at
+	}
+	if out.Quiet != "" && err == nil && out.Digest >= 0 && w.Open(time.Time{}.Add(out.Digest)) {
+		p.report(r.Node("digest"), "bad-window",
 			"the daily summary falls into the quiet hours, so that it comes when they end", "choose a time outside of them")
+	}
+	for name, ways := range r.Named("to") {
+		out.To = append(out.To, p.channel(c, name, ways))
 	}
 	return out
 }
 
-// channel reads {email: {...}}, {slack: {url: ...}} and so on; the schema says which keys each has.
-func (p *parser) channel(c *Config, name, n *yamlnode.Node) NotifyChannel {
-	ch := NotifyChannel{Name: name.Value, Place: n.Place(), Headers: map[string]Text{}, TLS: "starttls",
+// channel reads {email: {...}}, {slack: {url: ...}} and so on.
+func (p *parser) channel(c *Config, name *yamlnode.Node, r settings.Reader) NotifyChannel {
+	ch := NotifyChannel{Name: name.Value, Place: r.Config.Place(), Headers: map[string]Text{}, TLS: "starttls",
 		Type: "application/x-www-form-urlencoded"}
-	ways := n.Pairs()
+	ways := r.Config.Pairs()
 	if len(ways) != 1 {
-		p.report(n, "bad-channel", fmt.Sprintf("notify.to.%s must name one way to people", name.Value),
+		p.report(r.Config, "bad-channel", r.Label+" must name one way to people",
 			"one of email, webhook, slack, teams, sms or dhis2")
 		return ch
 	}
 	ch.Kind = ways[0].Key.Value
-	v := ways[0].Value
-	key := "notify.to." + ch.Name + "." + ch.Kind
-	if s := v.Get("smtp"); s != nil {
-		ch.URL = p.text(key+".smtp", s)
+	way, _ := r.Sub(ch.Kind)
+	switch ch.Kind {
+	case "email":
+		ch.URL, ch.TLS = p.value(way, "smtp"), way.Word("tls")
+	case "slack", "teams": // whoever knows such an address can write to the chat
+		ch.URL = p.secretOf(way, "url")
+	case "webhook", "sms":
+		ch.URL = p.secretURL(way.Path("url"), way.Node("url"))
 	}
-	if u := v.Get("url"); u != nil {
-		ch.URL = p.secretURL(key+".url", u)
-		if ch.Kind == "slack" || ch.Kind == "teams" { // whoever knows such an address can write to the chat
-			ch.URL = p.secret(key+".url", u)
+	if ch.Kind == "sms" {
+		ch.Type, ch.Body = way.Word("type"), way.Text("body")
+	}
+	ch.Username, ch.Password = p.value(way, "username"), p.secretOf(way, "password")
+	ch.From, ch.Server = way.Text("from"), way.Text("server")
+	ch.To, ch.Groups = append(way.Texts("to"), way.Texts("users")...), way.Texts("user_groups")
+	if headers, ok := way.Sub("headers"); ok {
+		for _, h := range headers.Config.Pairs() {
+			ch.Headers[h.Key.Value] = p.value(headers, h.Key.Value)
 		}
 	}
-	ch.Username = p.text(key+".username", v.Get("username"))
-	if w := v.Get("password"); w != nil {
-		ch.Password = p.secret(key+".password", w)
-	}
-	for _, text := range []struct {
-		key  string
-		into *string
-	}{{"tls", &ch.TLS}, {"from", &ch.From}, {"body", &ch.Body}, {"type", &ch.Type}, {"server", &ch.Server}} {
-		if t := v.Get(text.key); t != nil {
-			*text.into = t.Value
-		}
-	}
-	ch.To, ch.Groups = append(values(v.Get("to")), values(v.Get("users"))...), values(v.Get("user_groups"))
-	for _, h := range v.Get("headers").Pairs() {
-		ch.Headers[h.Key.Value] = p.text(key+".headers."+h.Key.Value, h.Value)
-	}
-	p.checkChannel(c, ch, v)
+	p.checkChannel(c, ch, way.Config)
 	return ch
-}
-
-func values(n *yamlnode.Node) (list []string) {
-	for _, item := range n.Items() {
-		list = append(list, item.Value)
-	}
-	return list
 }
 
 // checkChannel says what a schema cannot.

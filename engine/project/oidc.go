@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/culvert/culvert/engine/access/oidc"
+	"github.com/culvert/culvert/rules/settings"
 	"github.com/culvert/culvert/rules/yamlnode"
 )
 
@@ -16,47 +17,26 @@ const badOIDC = "bad-oidc"
 // texts lists what may come from the environment or from files.
 func (o *OIDC) texts() []Text { return []Text{o.Issuer, o.ClientID, o.ClientSecret, o.RedirectURL} }
 
-// oidc reads the identity provider of the console; the schema says which keys there are.
-func (p *parser) oidc(n *yamlnode.Node) *OIDC {
-	const at = "console_oidc."
-	o := &OIDC{Claim: "groups", Scopes: []string{"openid", "profile", "email"}, Roles: map[string][]string{}}
-	for _, pair := range n.Pairs() {
-		v := pair.Value
-		switch pair.Key.Value {
-		case "name":
-			o.Name = v.Value
-		case "issuer":
-			o.Issuer = p.issuer(at+"issuer", v)
-		case "client_id":
-			o.ClientID = p.text(at+"client_id", v)
-		case "client_secret":
-			o.ClientSecret = p.secret(at+"client_secret", v)
-		case "redirect_url":
-			o.RedirectURL = p.redirectURL(at+"redirect_url", v)
-		case "scopes":
-			o.Scopes = nil
-			for _, scope := range v.Items() {
-				o.Scopes = append(o.Scopes, scope.Value)
-			}
-		case "ca_file":
-			o.CAFile = p.authorities(v)
-		case "roles":
-			p.oidcRoles(o, v)
-		}
+// oidc reads the identity provider of the console.
+func (p *parser) oidc(r settings.Reader) *OIDC {
+	o := &OIDC{Name: r.Text("name"), Issuer: p.issuer(r), ClientID: p.value(r, "client_id"),
+		ClientSecret: p.secretOf(r, "client_secret"), RedirectURL: p.redirectURL(r),
+		Scopes: []string{"openid", "profile", "email"}, Roles: map[string][]string{}, CAFile: p.authorities(r)}
+	if r.Has("scopes") {
+		o.Scopes = r.Texts("scopes")
+	}
+	if roles, ok := r.Sub("roles"); ok {
+		p.oidcRoles(o, roles)
 	}
 	return o
 }
 
 // oidcRoles reads which values of a claim stand for which role.
-func (p *parser) oidcRoles(o *OIDC, n *yamlnode.Node) {
+func (p *parser) oidcRoles(o *OIDC, r settings.Reader) {
+	o.Claim = r.TextOr("claim")
 	some := false
-	for _, pair := range n.Pairs() {
-		role := pair.Key.Value
-		if role == "claim" {
-			o.Claim = pair.Value.Value
-			continue
-		}
-		for _, item := range pair.Value.Items() {
+	for _, role := range []string{"viewer", "operator", "admin"} {
+		for _, item := range r.List(role) {
 			if strings.Contains(item.Value, "*") || strings.TrimSpace(item.Value) == "" {
 				p.report(item, badOIDC, fmt.Sprintf("%q is no value of the claim: roles are given by whole values", item.Value),
 					"name each group, so that nobody comes in by accident")
@@ -67,15 +47,15 @@ func (p *parser) oidcRoles(o *OIDC, n *yamlnode.Node) {
 		}
 	}
 	if !some && !p.findings.HasErrors() {
-		p.report(n, badOIDC, "console_oidc gives nobody a role, so that nobody can log in by it",
+		p.report(r.Config, badOIDC, "console_oidc gives nobody a role, so that nobody can log in by it",
 			"name the groups of the provider: roles: {claim: groups, operator: [culvert-operators]}")
 	}
 }
 
 // issuer reads the address of a provider. What it says is believed, so it must come by https, except
 // from this machine itself.
-func (p *parser) issuer(key string, n *yamlnode.Node) Text {
-	t := p.text(key, n)
+func (p *parser) issuer(r settings.Reader) Text {
+	n, t := r.Node("issuer"), p.value(r, "issuer")
 	if !t.Literal() {
 		return t
 	}
@@ -110,8 +90,8 @@ func manyTenants(u *url.URL) bool {
 		slices.Contains([]string{"common", "organizations", "consumers"}, tenant)
 }
 
-func (p *parser) redirectURL(key string, n *yamlnode.Node) Text {
-	t := p.text(key, n)
+func (p *parser) redirectURL(r settings.Reader) Text {
+	n, t := r.Node("redirect_url"), p.value(r, "redirect_url")
 	if !t.Literal() {
 		return t
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/culvert/culvert/engine/language"
 	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/settings"
 	"github.com/culvert/culvert/rules/yamlnode"
 	"github.com/culvert/culvert/schemas"
 )
@@ -48,93 +49,70 @@ func (p *parser) report(n *yamlnode.Node, code, message, hint string) {
 	p.findings.Add(diag.Diagnostic{Problem: diag.Problem{Code: code, Message: message, Hint: hint, Place: n.Place()}})
 }
 
+// config reads the file by what configKeys declares.
 func (p *parser) config(c *Config, root *yamlnode.Node) {
-	for _, pair := range root.Pairs() {
-		v := pair.Value
-		switch pair.Key.Value {
-		case "project":
-			c.Project = v.Value
-		case "servers":
-			for _, s := range v.Pairs() {
-				c.Servers = append(c.Servers, p.server(s.Key, s.Value))
-			}
-			p.defaults(c, v)
-		case "store":
-			c.Store = p.store(v)
-		case "listen":
-			c.Listen = p.listen(v)
-		case "webhook_auth":
-			c.WebhookAuth = p.auth("webhook_auth", v)
-		case "console_auth":
-			if c.Console = p.auth("console_auth", v); !c.Console.Username.IsSet() && !p.findings.HasErrors() {
-				p.report(v, "bad-auth", "people log in to the console with a name and a password",
-					"console_auth: {basic: {username: admin, password: ${CONSOLE_PASSWORD}}}, or console_users:, or `culvert user "+
-						"add`")
-			}
-		case "console_users":
-			for _, u := range v.Pairs() {
-				c.ConsoleUsers = append(c.ConsoleUsers, ConsoleUser{
-					Name: u.Key.Value, Password: p.secret("console_users."+u.Key.Value+".password", u.Value.Get("password")),
-					Role: u.Value.Get("role").Value,
-				})
-			}
-		case "console_oidc":
-			c.OIDC = p.oidc(v)
-		case "sync":
-			c.SyncEvery = p.duration(v.Get("every"))
-		case "retention":
-			c.Retention = Retention{
-				Payloads:  p.duration(v.Get("payloads")),
-				Delivered: p.duration(v.Get("delivered")),
-				Failed:    p.duration(v.Get("failed")),
-			}
-		case "language":
-			c.Language, _ = language.Find(v.Value)
-		case "time_zone":
-			c.Zone = p.zone(v)
-		case "state":
-			c.StateDir = v.Value
-		case "encryption_key":
-			if c.Encryption != nil {
-				p.report(v, "two-keys", "encryption_key and encryption_keys are both given",
-					"write all keys in encryption_keys, the newest first")
-				break
-			}
-			t := p.secret("encryption_key", v)
-			c.Encryption = &t
-		case "encryption_keys":
-			p.encryptionKeys(c, v)
-		case "connections":
-			for _, s := range v.Pairs() {
-				c.Connections = append(c.Connections, p.connection(s.Key, s.Value))
-			}
-		case "missing":
-			if v.Kind == yamlnode.Scalar {
-				c.Missing = []string{v.Value}
-			}
-			for _, word := range v.Items() {
-				c.Missing = append(c.Missing, word.Value)
-			}
-		case "trusted_proxies":
-			c.Proxies = p.networks(v)
-		case "max_backlog":
-			c.MaxBacklog = p.integer(v)
-		}
+	r := settings.Read(root, configKeys(), root.Place(), func(d diag.Diagnostic) { p.findings.Add(d) })
+	c.Project = r.Text("project")
+	for name, s := range r.Named("servers") {
+		c.Servers = append(c.Servers, p.server(name, s))
 	}
-	if n := root.Get("notify"); n != nil { // it names servers
+	p.defaults(c, r.Node("servers"))
+	if state := r.Text("state"); state != "" {
+		c.StateDir = state
+	}
+	if c.Store = p.store(r); !c.Store.IsSet() {
+		c.Store = Text{raw: "sqlite:" + c.StateDir + "/culvert.db", key: "store"}
+	}
+	if c.Listen = p.listen(r); !c.Listen.IsSet() {
+		c.Listen = Text{raw: "127.0.0.1:8080", key: "listen"}
+	}
+	p.people(c, r)
+	sync, _ := r.Sub("sync")
+	c.SyncEvery = sync.Duration("every")
+	kept, _ := r.Sub("retention")
+	c.Retention = Retention{Payloads: kept.Duration("payloads"), Delivered: kept.Duration("delivered"),
+		Failed: kept.Duration("failed")}
+	if n := r.Node("language"); n != nil {
+		c.Language, _ = language.Find(r.Word("language"))
+	}
+	c.Zone = p.zone(r)
+	p.encryptionKeys(c, r)
+	for name, s := range r.Named("connections") {
+		c.Connections = append(c.Connections, p.connection(name, s.Config))
+	}
+	c.Missing = r.Texts("missing")
+	c.Proxies = p.networks(r.List("trusted_proxies"))
+	c.MaxBacklog = r.Whole("max_backlog")
+	if n, ok := r.Sub("notify"); ok { // it names servers
 		c.Notify = p.notify(c, n)
 	}
 	p.consoleAddress(c, root.Key("console_oidc"))
-	if !c.Store.IsSet() {
-		c.Store = Text{raw: "sqlite:" + c.StateDir + "/culvert.db", key: "store"}
+}
+
+// people reads who may call webhooks and who may log in to the console.
+func (p *parser) people(c *Config, r settings.Reader) {
+	if auth, ok := r.Sub("webhook_auth"); ok {
+		c.WebhookAuth = p.auth(auth)
 	}
-	if !c.Listen.IsSet() {
-		c.Listen = Text{raw: "127.0.0.1:8080", key: "listen"}
+	if auth, ok := r.Sub("console_auth"); ok {
+		if c.Console = p.auth(auth); !c.Console.Username.IsSet() && !p.findings.HasErrors() {
+			p.report(auth.Config, "bad-auth", "people log in to the console with a name and a password",
+				"console_auth: {basic: {username: admin, password: ${CONSOLE_PASSWORD}}}, or console_users:, or `culvert user "+
+					"add`")
+		}
+	}
+	for name, u := range r.Named("console_users") {
+		c.ConsoleUsers = append(c.ConsoleUsers, ConsoleUser{Name: name.Value, Password: p.secretOf(u, "password"),
+			Role: u.Word("role")})
+	}
+	if o, ok := r.Sub("console_oidc"); ok {
+		c.OIDC = p.oidc(o)
 	}
 }
 
 // store reads where the journal lies.
-func (p *parser) store(n *yamlnode.Node) Text {
+func (p *parser) store(r settings.Reader) Text {
+	n := r.Node("store")
 	t := p.secretURL("store", n)
 	kind, _, _ := strings.Cut(t.raw, ":")
 	if t.Literal() && kind != "sqlite" && kind != "postgres" && kind != "postgresql" {
@@ -144,8 +122,9 @@ func (p *parser) store(n *yamlnode.Node) Text {
 }
 
 // listen reads where the web server listens.
-func (p *parser) listen(n *yamlnode.Node) Text {
-	t := p.text("listen", n)
+func (p *parser) listen(r settings.Reader) Text {
+	n := r.Node("listen")
+	t := p.value(r, "listen")
 	if !t.Literal() {
 		return t
 	}
@@ -182,40 +161,19 @@ func (p *parser) defaults(c *Config, servers *yamlnode.Node) {
 	}
 }
 
-func (p *parser) server(key, n *yamlnode.Node) Server {
-	s := Server{Name: key.Value, Place: key.Place()}
-	at := "servers." + key.Value + "."
-	for _, pair := range n.Pairs() {
-		v := pair.Value
-		switch pair.Key.Value {
-		case "url":
-			s.URL = p.url(at+"url", v)
-		case "username":
-			s.Username = p.text(at+"username", v)
-		case "password":
-			s.Password = p.secret(at+"password", v)
-		case "token":
-			s.Token = p.secret(at+"token", v)
-		case "bearer":
-			s.Bearer = p.secret(at+"bearer", v)
-		case "default":
-			s.Default = v.Value == "true"
-		case "ca_file":
-			s.CAFile = p.authorities(v)
-		case "proxy":
-			s.Proxy = p.text(at+"proxy", v)
-		case "limits":
-			s.Limits = p.limits(v)
-		case "import":
-			s.Import = ImportOptions{
-				SkipRuleEngine:        v.Get("skip_rule_engine").IsTrue(),
-				SkipSideEffects:       v.Get("skip_side_effects").IsTrue(),
-				SkipPatternValidation: v.Get("skip_pattern_validation").IsTrue(),
-				Async:                 v.Get("async").IsTrue(),
-			}
-		case "analytics":
-			s.Analytics = p.analytics(v)
-		}
+func (p *parser) server(key *yamlnode.Node, r settings.Reader) Server {
+	s := Server{Name: key.Value, Place: key.Place(), URL: p.url(r, "url"), Username: p.value(r, "username"),
+		Password: p.secretOf(r, "password"), Token: p.secretOf(r, "token"), Bearer: p.secretOf(r, "bearer"),
+		Default: r.Is("default"), CAFile: p.authorities(r), Proxy: p.value(r, "proxy")}
+	if l, ok := r.Sub("limits"); ok {
+		s.Limits = p.limits(l)
+	}
+	if i, ok := r.Sub("import"); ok {
+		s.Import = ImportOptions{SkipRuleEngine: i.Is("skip_rule_engine"), SkipSideEffects: i.Is("skip_side_effects"),
+			SkipPatternValidation: i.Is("skip_pattern_validation"), Async: i.Is("async")}
+	}
+	if a, ok := r.Sub("analytics"); ok {
+		s.Analytics = p.analytics(a)
 	}
 	p.credentials(key, s)
 	return s
@@ -242,23 +200,13 @@ func (p *parser) credentials(key *yamlnode.Node, s Server) {
 	}
 }
 
-func (p *parser) limits(n *yamlnode.Node) Limits {
-	l := Limits{Timeout: p.duration(n.Get("timeout"))}
-	if v := n.Get("requests_per_second"); v != nil {
-		f, err := strconv.ParseFloat(v.Value, 64)
-		if err != nil || f <= 0 {
-			p.report(v, "bad-number", "requests_per_second must be a number above 0",
-				"for instance 10, or 0.5 for one every two seconds")
-		}
-		l.RequestsPerSecond = f
-	}
-	l.Concurrency = p.integer(n.Get("concurrency"))
-	l.BatchMin = p.integer(n.Get("batch_min"))
-	l.BatchMax = p.integer(n.Get("batch_max"))
-	if v := n.Get("window"); v != nil {
-		l.Window = v.Value
-		if _, err := ParseWindow(v.Value); err != nil {
-			p.report(v, "bad-window", err.Error(), `write it as "18:00-06:00", in the project's time zone`)
+func (p *parser) limits(r settings.Reader) Limits {
+	l := Limits{Timeout: r.Duration("timeout"), RequestsPerSecond: r.Number("requests_per_second"),
+		Concurrency: r.Whole("concurrency"), BatchMin: r.Whole("batch_min"), BatchMax: r.Whole("batch_max"),
+		Window: r.Text("window")}
+	if l.Window != "" {
+		if _, err := ParseWindow(l.Window); err != nil {
+			p.report(r.Node("window"), "bad-window", err.Error(), `write it as "18:00-06:00", in the project's time zone`)
 		}
 	}
 	return l
@@ -268,15 +216,11 @@ func (p *parser) limits(n *yamlnode.Node) Limits {
 const minAnalyticsAfter = time.Minute
 
 // analytics reads when the analytics tables of a server are made anew.
-func (p *parser) analytics(n *yamlnode.Node) *Analytics {
-	a := &Analytics{After: 15 * time.Minute, AtMostEvery: 24 * time.Hour, LastYears: p.integer(n.Get("last_years"))}
-	for key, d := range map[string]*time.Duration{"after": &a.After, "at_most_every": &a.AtMostEvery} {
-		v := n.Get(key)
-		if v == nil {
-			continue
-		}
-		if *d = p.duration(v); *d < minAnalyticsAfter {
-			p.report(v, "bad-duration", fmt.Sprintf("%s of analytics is shorter than a minute", key),
+func (p *parser) analytics(r settings.Reader) *Analytics {
+	a := &Analytics{After: r.Duration("after"), AtMostEvery: r.Duration("at_most_every"), LastYears: r.Whole("last_years")}
+	for _, key := range []string{"after", "at_most_every"} {
+		if r.Has(key) && r.Duration(key) < minAnalyticsAfter {
+			p.report(r.Node(key), "bad-duration", fmt.Sprintf("%s of analytics is shorter than a minute", key),
 				"DHIS2 works on its analytics tables for minutes to hours: write for instance `after: 15m` and "+
 					"`at_most_every: 24h`")
 		}

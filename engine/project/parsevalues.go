@@ -8,28 +8,29 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
+	"github.com/culvert/culvert/rules/settings"
 	"github.com/culvert/culvert/rules/yamlnode"
 )
 
 // authorities reads the name of a file of certificates. One outside of the project is looked for where it is used.
-func (p *parser) authorities(n *yamlnode.Node) string {
-	if filepath.IsAbs(n.Value) {
-		return n.Value
+func (p *parser) authorities(r settings.Reader) string {
+	name := r.Text("ca_file")
+	if name == "" || filepath.IsAbs(name) {
+		return name
 	}
-	if _, err := os.Stat(filepath.Join(p.dir, filepath.FromSlash(n.Value))); errors.Is(err, fs.ErrNotExist) {
-		p.report(n, "missing-file", fmt.Sprintf("the file %q does not exist", n.Value),
+	if _, err := os.Stat(filepath.Join(p.dir, filepath.FromSlash(name))); errors.Is(err, fs.ErrNotExist) {
+		p.report(r.Node("ca_file"), "missing-file", fmt.Sprintf("the file %q does not exist", name),
 			"paths count from the folder that holds culvert.yaml")
 	}
-	return n.Value
+	return name
 }
 
 // networks reads a list of addresses and networks.
-func (p *parser) networks(n *yamlnode.Node) (list []netip.Prefix) {
-	for _, item := range n.Items() {
+func (p *parser) networks(items []*yamlnode.Node) (list []netip.Prefix) {
+	for _, item := range items {
 		prefix, err := netip.ParsePrefix(item.Value)
 		if addr, aerr := netip.ParseAddr(item.Value); err != nil && aerr == nil {
 			prefix, err = netip.PrefixFrom(addr, addr.BitLen()), nil
@@ -44,8 +45,8 @@ func (p *parser) networks(n *yamlnode.Node) (list []netip.Prefix) {
 	return list
 }
 
-func (p *parser) url(key string, n *yamlnode.Node) Text {
-	t := p.text(key, n)
+func (p *parser) url(r settings.Reader, key string) Text {
+	n, t := r.Node(key), p.value(r, key)
 	if !t.Literal() {
 		return t
 	}
@@ -62,6 +63,14 @@ func (p *parser) url(key string, n *yamlnode.Node) Text {
 			"it starts with https://")
 	}
 	return t
+}
+
+// value reads a key that is a text, ${NAME} or {file: path}.
+func (p *parser) value(r settings.Reader, key string) Text { return p.text(r.Path(key), r.Node(key)) }
+
+// secretOf is value of a key whose text must not stand in the file itself.
+func (p *parser) secretOf(r settings.Reader, key string) Text {
+	return p.secret(r.Path(key), r.Node(key))
 }
 
 func (p *parser) text(key string, n *yamlnode.Node) Text {
@@ -91,15 +100,19 @@ func (p *parser) secret(key string, n *yamlnode.Node) Text {
 	return t
 }
 
-// encryptionKeys reads the list of keys, the newest first.
-func (p *parser) encryptionKeys(c *Config, n *yamlnode.Node) {
-	if c.Encryption != nil {
-		p.report(n, "two-keys", "encryption_key and encryption_keys are both given",
+// encryptionKeys reads the keys of the journal, the newest first: one, or a list.
+func (p *parser) encryptionKeys(c *Config, r settings.Reader) {
+	if r.Has("encryption_key") && r.Has("encryption_keys") {
+		p.report(r.Node("encryption_keys"), "two-keys", "encryption_key and encryption_keys are both given",
 			"write all keys in encryption_keys, the newest first")
 	}
-	for i, item := range n.Items() {
+	if r.Has("encryption_key") {
+		t := p.secretOf(r, "encryption_key")
+		c.Encryption = &t
+	}
+	for _, item := range r.List("encryption_keys") {
 		t := p.secret("encryption_keys", item)
-		if i == 0 {
+		if c.Encryption == nil {
 			c.Encryption = &t
 			continue
 		}
@@ -109,32 +122,13 @@ func (p *parser) encryptionKeys(c *Config, n *yamlnode.Node) {
 
 func last(key string) string { return key[strings.LastIndexByte(key, '.')+1:] }
 
-func (p *parser) integer(n *yamlnode.Node) int {
-	if n == nil {
-		return 0
-	}
-	i, err := strconv.Atoi(n.Value)
-	if err != nil || i < 0 {
-		p.report(n, "bad-number", fmt.Sprintf("%q is not a whole number from 0", n.Value), "write digits only")
-	}
-	return i
-}
-
-func (p *parser) duration(n *yamlnode.Node) time.Duration {
-	if n == nil {
-		return 0
-	}
-	d, err := ParseDuration(n.Value)
+// zone reads the zone of dates without one; UTC where the file says nothing.
+func (p *parser) zone(r settings.Reader) *time.Location {
+	name := r.Text("time_zone")
+	z, err := time.LoadLocation(name)
 	if err != nil {
-		p.report(n, "bad-duration", err.Error(), "write a number with s, m, h or d: 90s, 30m, 6h, 180d")
-	}
-	return d
-}
-
-func (p *parser) zone(n *yamlnode.Node) *time.Location {
-	z, err := time.LoadLocation(n.Value)
-	if err != nil {
-		p.report(n, "unknown-zone", fmt.Sprintf("%q is not a time zone", n.Value), "use a name such as Africa/Dar_es_Salaam")
+		p.report(r.Node("time_zone"), "unknown-zone", fmt.Sprintf("%q is not a time zone", name),
+			"use a name such as Africa/Dar_es_Salaam")
 		return time.UTC
 	}
 	return z
@@ -142,12 +136,7 @@ func (p *parser) zone(n *yamlnode.Node) *time.Location {
 
 // ParseDuration reads 90s, 30m, 6h, 30d, and Go's own forms.
 func ParseDuration(s string) (time.Duration, error) {
-	if days, ok := strings.CutSuffix(s, "d"); ok {
-		if n, err := strconv.Atoi(days); err == nil && n >= 0 && n <= 36500 {
-			return time.Duration(n) * 24 * time.Hour, nil
-		}
-	}
-	d, err := time.ParseDuration(s)
+	d, err := settings.ParseDuration(s)
 	if err != nil || d < 0 {
 		return 0, fmt.Errorf("%q is not a length of time", s)
 	}

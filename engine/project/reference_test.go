@@ -11,8 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/culvert/culvert/schemas"
-
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/culvert/culvert/rules/settings"
@@ -91,6 +89,9 @@ func keyTable(fields []settings.Field, prefix string) string {
 		}
 		fmt.Fprintf(&b, "| `%s%s` | %s | %s |\n", prefix, f.Name, cell(f.Doc), cell(strings.TrimSuffix(otherwise, ",")))
 		b.WriteString(keyTable(f.Fields, prefix+f.Name+"."))
+		if f.Type == settings.Named {
+			b.WriteString(keyTable(f.Each.Fields, prefix+f.Name+".NAME."))
+		}
 	}
 	return b.String()
 }
@@ -191,6 +192,7 @@ func quoted(t *testing.T, text string) string {
 
 // TestEveryKeyIsDeclaredWhole keeps declarations complete: texts, words, bounds and defaults.
 func TestEveryKeyIsDeclaredWhole(t *testing.T) {
+	bounds := true
 	var check func(at string, fields []settings.Field)
 	check = func(at string, fields []settings.Field) {
 		seen := map[string]bool{}
@@ -206,18 +208,23 @@ func TestEveryKeyIsDeclaredWhole(t *testing.T) {
 				t.Errorf("%s does not say what holds when it is left out", name)
 			case f.Required && f.Hint == "":
 				t.Errorf("%s is needed and does not say how it is written", name)
-			case f.Type == settings.Duration && f.Most <= f.Least,
-				(f.Type == settings.Whole || f.Type == settings.Number) && f.Max <= f.Min:
+			case bounds && (f.Type == settings.Duration && f.Most <= f.Least ||
+				(f.Type == settings.Whole || f.Type == settings.Number) && f.Max <= f.Min):
 				t.Errorf("%s has no bounds", name)
+			case (f.Type == settings.Named || f.Type == settings.List) && f.Each == nil:
+				t.Errorf("%s does not say what it holds", name)
 			case f.Type == settings.Word && len(f.Words) < 2:
 				t.Errorf("%s has no words", name)
 			}
 			if d, err := settings.ParseDuration(f.Default); f.Type == settings.Duration && f.Default != "" &&
-				(err != nil || d < f.Least || d > f.Most) {
+				(err != nil || d < f.Least || bounds && d > f.Most) {
 				t.Errorf("%s: its default %q is not within its bounds", name, f.Default)
 			}
 			seen[f.Name] = true
 			check(name, f.Fields)
+			if f.Each != nil {
+				check(name+".NAME", f.Each.Fields)
+			}
 		}
 	}
 	for _, k := range SourceKinds() {
@@ -230,80 +237,121 @@ func TestEveryKeyIsDeclaredWhole(t *testing.T) {
 			check("connections."+c.Connection().Name, c.Connection().Keys)
 		}
 	}
+	bounds = false // of one's own file the limits are one's own
+	check(ConfigFile, configKeys().Fields)
 }
 
-// TestConfigSchemaIsCurrent makes the part of the schema of culvert.yaml that is about connections
-// from what the kinds declare.
+// TestConfigSchemaIsCurrent makes the schema of culvert.yaml from what configKeys declares.
 func TestConfigSchemaIsCurrent(t *testing.T) {
-	const path = "../../schemas/culvert.schema.json"
-	text, err := os.ReadFile(path)
-	if err != nil {
+	spec := configKeys()
+	root := append(ordered{
+		{"$schema", "http://json-schema.org/draft-07/schema#"},
+		{"$id", "https://raw.githubusercontent.com/culvert/culvert/main/schemas/culvert.schema.json"},
+		{"title", ConfigFile},
+		{"description", spec.Doc},
+	}, configMapping(&settings.Field{Type: settings.Mapping, Fields: spec.Fields})...)
+	root = append(root, member{"definitions", ordered{{"text", ordered{
+		{"type", []string{"string", "number", "object"}},
+		{"description", "Text, ${NAME} from the environment, or {file: path}."},
+		{"properties", ordered{{"file", ordered{{"type", "string"},
+			{"description", "Path of a file that holds the value."}}}}},
+		{"additionalProperties", false},
+	}}}})
+	var b bytes.Buffer
+	if err := json.Indent(&b, encoded(t, root), "", "  "); err != nil {
 		t.Fatal(err)
 	}
-	const mark = "\"description\": \"One outside system.\",\n        \"properties\": {\n"
-	begin := bytes.Index(text, []byte(mark)) + len(mark)
-	end := begin + bytes.Index(text[begin:], []byte("\n        },\n"))
-	if begin < len(mark) || end < begin {
-		t.Fatal("the schema has no connections")
-	}
-	var lines []string
-	property := func(name, doc string, secret bool) {
-		takes := `"type": "string"`
-		if secret {
-			takes = `"$ref": "#/definitions/text"`
-		}
-		lines = append(lines, fmt.Sprintf("          %q: {\n            %s,\n            \"description\": %s\n          }",
-			name, takes, quoted(t, doc)))
-	}
-	var names []string
-	keys := map[string][]string{}
-	declared := map[string]settings.Field{}
-	for _, c := range ConnectionKinds() {
-		property(c.Name, strings.ToUpper(c.Doc[:1])+c.Doc[1:]+", such as "+c.Example+".", true)
-		for _, f := range c.Keys {
-			if keys[f.Name] == nil {
-				names = append(names, f.Name)
-				declared[f.Name] = f
-			}
-			keys[f.Name] = append(keys[f.Name], c.Name)
-		}
-	}
-	for _, name := range names {
-		f := declared[name]
-		doc := strings.ToUpper(f.Doc[:1]) + f.Doc[1:] + "; of " + strings.Join(keys[name], ", ") + "."
-		property(name, doc, f.Type == settings.Secret || name == "username")
-	}
-	current(t, path, string(text[:begin])+strings.Join(lines, ",\n")+string(text[end:]))
+	current(t, "../../schemas/culvert.schema.json", b.String()+"\n")
 }
 
-// TestConfigReferenceIsCurrent makes the tables of docs/config.md from the schema of culvert.yaml.
+// ordered is an object of JSON whose members stand in their order.
+type ordered []member
+
+type member struct {
+	name  string
+	value any
+}
+
+// encoded writes JSON as people read it, without escapes of HTML.
+func encoded(t *testing.T, v any) []byte {
+	var b bytes.Buffer
+	if o, ok := v.(ordered); ok {
+		for i, m := range o {
+			fmt.Fprintf(&b, "%s%q:%s", []string{"{", ","}[min(i, 1)], m.name, encoded(t, m.value))
+		}
+		b.WriteString("}")
+		return b.Bytes()
+	}
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		t.Fatal(err)
+	}
+	return bytes.TrimSpace(b.Bytes())
+}
+
+// configSchema is the JSON Schema of what stands behind a key of culvert.yaml. It refuses what is not
+// declared: it is the first check of the file.
+func configSchema(f *settings.Field) ordered {
+	var s ordered
+	switch f.Type {
+	case settings.Value:
+		s = ordered{{"$ref", "#/definitions/text"}}
+	case settings.Word:
+		s = ordered{{"enum", f.Words}}
+	case settings.Mapping:
+		s = configMapping(f)
+	case settings.Named:
+		s = bounded(ordered{{"type", "object"}}, f, "Properties")
+		s = append(s, member{"additionalProperties", configSchema(f.Each)})
+	case settings.List:
+		s = bounded(ordered{{"type", "array"}}, f, "Items")
+		s = append(s, member{"items", configSchema(f.Each)})
+	case settings.Texts:
+		s = ordered{{"type", f.Schema}, {"items", ordered{{"type", []string{"string", "number"}}}}}
+	case settings.Whole:
+		s = ordered{{"type", "integer"}, {"minimum", f.Min}}
+	case settings.Text:
+		s = bounded(ordered{{"type", "string"}}, f, "Length")
+	default:
+		s = ordered{{"type", schemaTypes(f)[0]}}
+	}
+	if f.Doc == "" {
+		return s
+	}
+	return slices.Insert(s, 1, member{"description", f.Description()})
+}
+
+func configMapping(f *settings.Field) ordered {
+	s := bounded(ordered{{"type", "object"}}, f, "Properties")
+	properties, required := ordered{}, []string{}
+	for i := range f.Fields {
+		properties = append(properties, member{f.Fields[i].Name, configSchema(&f.Fields[i])})
+		if f.Fields[i].Required {
+			required = append(required, f.Fields[i].Name)
+		}
+	}
+	s = append(s, member{"properties", properties})
+	if len(required) > 0 {
+		s = append(s, member{"required", required})
+	}
+	return append(s, member{"additionalProperties", false})
+}
+
+// bounded adds how many there may be of something.
+func bounded(s ordered, f *settings.Field, what string) ordered {
+	if f.Min > 0 {
+		s = append(s, member{"min" + what, f.Min})
+	}
+	if f.Max > 0 {
+		s = append(s, member{"max" + what, f.Max})
+	}
+	return s
+}
+
+// TestConfigReferenceIsCurrent makes the table of docs/config.md from what configKeys declares.
 func TestConfigReferenceIsCurrent(t *testing.T) {
-	root := schemas.Root(schemas.Config)
-	generated(t, "../../docs/config.md", map[string]string{"culvert.yaml": "| key | meaning |\n| --- | --- |\n" +
-		schemaTable(root, root, "")})
-}
-
-func schemaTable(root, s *schemas.Schema, prefix string) string {
-	var b strings.Builder
-	needed := func(key string) string {
-		if slices.Contains(s.Required, key) {
-			return " Needed."
-		}
-		return ""
-	}
-	for _, key := range s.Properties.Names {
-		child := s.Properties.ByKey[key].Resolve(root)
-		fmt.Fprintf(&b, "| `%s%s` | %s%s |\n", prefix, key, strings.ReplaceAll(child.Description, "|", `\|`), needed(key))
-		if s.Properties.ByKey[key].Ref == "#/definitions/text" {
-			continue // a text, or {file: path}, as the page says
-		}
-		b.WriteString(schemaTable(root, child, prefix+key+"."))
-		if each := child.AdditionalProperties.Resolve(root); each != nil && len(each.Properties.Names) > 0 &&
-			child.AdditionalProperties.Ref != "#/definitions/text" {
-			b.WriteString(schemaTable(root, each, prefix+key+".NAME."))
-		}
-	}
-	return b.String()
+	generated(t, "../../docs/config.md", map[string]string{ConfigFile: keyTable(configKeys().Fields, "")})
 }
 
 // schemaTypes lists the types of JSON Schema that a value may have; the kind says more exactly what is wrong with it.

@@ -14,13 +14,16 @@ const (
 	Text       Type = iota // one text
 	Texts                  // one text or a list of them
 	Whole                  // a whole number from Min to Max
-	Number                 // a number above 0, up to Max
+	Number                 // a number above 0, up to Max where there is one
 	Switch                 // true or false
 	Duration               // a length of time from Least to Most, such as 30m or 7d
 	Word                   // one of Words; the first holds when the key is left out
 	Expression             // an expression over the record or reply
 	Secret                 // a text that is named as ${NAME}
+	Value                  // a text, ${NAME} of the environment, or {file: path}
 	Mapping                // keys of its own: those of Fields, or any where there are none
+	Named                  // names that people choose, each with what Each declares
+	List                   // a list of what Each declares
 	Free                   // read by the kind itself, of the types that Schema lists
 )
 
@@ -34,11 +37,14 @@ type Field struct {
 	LeftOut  string   // the same in words, where there is no text for it
 	Hint     string   // how to put it right when it is missing
 	Words    []string // of a Word; of another type, what it may be, for completion
-	Min, Max int      // of a Whole or Number
+	// Min and Max bound a Whole or Number; how many there may be, of a List, Named or Mapping; the
+	// characters of a Text. 0 is no bound.
+	Min, Max int
 	Least    time.Duration
-	Most     time.Duration
-	Fields   []Field  // of a Mapping
-	Schema   []string // types of JSON Schema that are let through to the kind, where they are not those of Type
+	Most     time.Duration // 0: no bound
+	Fields   []Field       // of a Mapping
+	Each     *Field        // of a Named or List: one of them, without a name
+	Schema   []string      // types of JSON Schema that are let through to the kind, where they are not those of Type
 }
 
 // Spec declares one mapping of settings: the config of a kind of trigger, or a connection.
@@ -88,7 +94,9 @@ func (f *Field) Otherwise() string {
 // Description is the text of the key in a JSON Schema.
 func (f *Field) Description() string {
 	text := f.Doc
-	if otherwise := f.Otherwise(); otherwise != "" && !f.Required {
+	if otherwise := f.Otherwise(); strings.HasSuffix(otherwise, "needed") && !f.Required {
+		text += "; " + otherwise
+	} else if otherwise != "" && !f.Required {
 		text += "; " + otherwise + " when left out"
 	}
 	return strings.ToUpper(text[:1]) + text[1:] + "."

@@ -2,6 +2,8 @@ package settings
 
 import (
 	"fmt"
+	"iter"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -54,7 +56,7 @@ func (r Reader) Sub(key string) (sub Reader, ok bool) {
 	if n == nil {
 		return Reader{}, false
 	}
-	sub = Reader{Label: r.Label + "." + key, Config: n, fields: r.field(key).Fields, place: r.Config.Key(key).Place(),
+	sub = Reader{Label: r.Path(key), Config: n, fields: r.field(key).Fields, place: r.Config.Key(key).Place(),
 		report: r.report}
 	if n.Kind != yamlnode.Mapping {
 		r.Wrong(n, "wrong-type", sub.Label+" is a mapping of keys", "write "+key+": {...}")
@@ -64,6 +66,40 @@ func (r Reader) Sub(key string) (sub Reader, ok bool) {
 		sub.check()
 	}
 	return sub, true
+}
+
+// Named gives the mappings below a key whose names people choose, with the node of each name, in
+// their order. What is no mapping is reported.
+func (r Reader) Named(key string) iter.Seq2[*yamlnode.Node, Reader] {
+	return func(yield func(*yamlnode.Node, Reader) bool) {
+		each := r.field(key).Each
+		for _, p := range r.Config.Get(key).Pairs() {
+			label := r.Path(key) + "." + p.Key.Value
+			if p.Value.Kind != yamlnode.Mapping {
+				r.Wrong(p.Value, "wrong-type", label+" is a mapping of keys", "write "+p.Key.Value+": {...}")
+				continue
+			}
+			sub := Reader{Label: label, Config: p.Value, fields: each.Fields, place: p.Key.Place(), report: r.report}
+			sub.check()
+			if !yield(p.Key, sub) {
+				return
+			}
+		}
+	}
+}
+
+// List gives the items of a list.
+func (r Reader) List(key string) []*yamlnode.Node { return r.Config.Get(key).Items() }
+
+// Node gives what stands behind a key, nil when it is not written.
+func (r Reader) Node(key string) *yamlnode.Node { return r.Config.Get(key) }
+
+// Path names a key of the mapping with what stands around it, such as servers.national.url.
+func (r Reader) Path(key string) string {
+	if r.Label == "" {
+		return key
+	}
+	return r.Label + "." + key
 }
 
 // check reports keys that are not declared, and missing ones that are needed.
@@ -133,6 +169,14 @@ func (r Reader) Text(key string) string {
 	return n.Value
 }
 
+// TextOr gives the value of a key, and its default when it is absent or no text.
+func (r Reader) TextOr(key string) string {
+	if text := r.Text(key); text != "" {
+		return text
+	}
+	return r.field(key).Default
+}
+
 // Texts gives the value of a key that is one text or a list of them.
 func (r Reader) Texts(key string) []string {
 	n := r.Config.Get(key)
@@ -179,6 +223,14 @@ func (r Reader) Duration(key string) time.Duration {
 		return fallback
 	}
 	d, err := ParseDuration(text)
+	if f.Most == 0 {
+		if err != nil || d < f.Least {
+			r.Wrong(r.Config.Get(key), "bad-duration", fmt.Sprintf("%q is not a length of time", text),
+				"write a number with s, m, h or d: 90s, 30m, 6h, 180d")
+			return fallback
+		}
+		return d
+	}
 	if err != nil || d < f.Least || d > f.Most {
 		hint := f.Default
 		if hint == "" {
@@ -217,7 +269,8 @@ func short(d time.Duration) string {
 	return s
 }
 
-// Whole gives a whole number within the bounds of its declaration, and its default when it is absent or wrong.
+// Whole gives a whole number within the bounds of its declaration, and its default when it is absent
+// or wrong.
 func (r Reader) Whole(key string) int { return r.WholeTo(key, r.field(key).Max) }
 
 // WholeTo is Whole with a bound that depends on something else.
@@ -229,6 +282,14 @@ func (r Reader) WholeTo(key string, most int) int {
 		return fallback
 	}
 	n, err := strconv.Atoi(text)
+	if most == 0 {
+		if err != nil || n < f.Min {
+			r.Wrong(r.Config.Get(key), "bad-number", fmt.Sprintf("%q is not a whole number from %d", text, f.Min),
+				"write digits only")
+			return fallback
+		}
+		return n
+	}
 	if err != nil || n < f.Min || n > most {
 		r.Wrong(r.Config.Get(key), "wrong-type", fmt.Sprintf("%s is a whole number from %d to %d", key, f.Min, most),
 			fmt.Sprintf("write %s: %d", key, max(fallback, f.Min)))
@@ -237,7 +298,7 @@ func (r Reader) WholeTo(key string, most int) int {
 	return n
 }
 
-// Number gives a number above 0 within the bound of its declaration; 0 when it is absent or wrong.
+// Number gives a number above 0 and within the bound of its declaration; 0 when it is absent or wrong.
 func (r Reader) Number(key string) float64 {
 	text := r.Text(key)
 	if text == "" {
@@ -245,6 +306,14 @@ func (r Reader) Number(key string) float64 {
 	}
 	most := float64(r.field(key).Max)
 	n, err := strconv.ParseFloat(text, 64)
+	if most == 0 {
+		if err != nil || !(n > 0) || math.IsInf(n, 0) {
+			r.Wrong(r.Config.Get(key), "bad-number", key+" must be a number above 0",
+				"for instance 10, or 0.5 for one every two seconds")
+			return 0
+		}
+		return n
+	}
 	if err != nil || !(n > 0 && n <= most) {
 		r.Wrong(r.Config.Get(key), "wrong-type", fmt.Sprintf("%s is a number above 0 and up to %.0f", key, most),
 			"write "+key+": 100")
