@@ -10,12 +10,16 @@ import (
 
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/settings"
 )
 
 // Kind compiles one kind of action, such as dhis2.event, against the metadata that it was made with.
 type Kind interface {
 	// Name is how rule files name it.
 	Name() string
+	// Settings declares its keys beside those of CommonKeys, from which the JSON Schema of rule files
+	// and the reference in docs/ are made.
+	Settings() settings.Spec
 	// Compile checks an action of a rule and reports what is wrong through the spec. It is nil when
 	// the action cannot be used.
 	Compile(spec *rules.ActionSpec) Action

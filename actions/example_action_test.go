@@ -8,17 +8,24 @@ import (
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/expression"
+	"github.com/culvert/culvert/rules/settings"
 )
 
 // A kind of action of one's own is three types: the kind checks an action of a rule, the action
 // plans what a record asks for, and the object is what is written. A package of kinds is registered
-// by one line in project.ActionKinds, and described in schemas/rule.schema.json.
+// by one line in project.ActionKinds; the schema of rule files is made from the keys that it declares.
 
 // remarkKind is the kind example.remark: {text: expression}.
 type remarkKind struct{}
 
 // Name is how rule files name the kind.
 func (remarkKind) Name() string { return "example.remark" }
+
+// Settings declares its keys: what editors and the reference say of them comes from here.
+func (remarkKind) Settings() settings.Spec {
+	return settings.Spec{Name: "example.remark", Doc: "writes a remark", Fields: []settings.Field{
+		{Name: "text", Ref: "expression", Doc: "the remark"}}}
+}
 
 // Compile checks an action. Expression reports what is wrong with the expression, with its place and a fix.
 func (remarkKind) Compile(spec *rules.ActionSpec) actions.Action {

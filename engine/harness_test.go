@@ -21,6 +21,7 @@ import (
 	"github.com/culvert/culvert/internal/await"
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/expression"
+	"github.com/culvert/culvert/rules/settings"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/tabular"
 )
@@ -55,6 +56,8 @@ actions:
 type visitKind struct{}
 
 func (visitKind) Name() string { return "dhis2.event" }
+
+func (visitKind) Settings() settings.Spec { return settings.Spec{} }
 
 func (visitKind) Compile(spec *rules.ActionSpec) actions.Action {
 	spec.DeclareResult("event")

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/rules/settings"
 	"github.com/culvert/culvert/sources"
 )
@@ -96,7 +97,8 @@ func keyTable(fields []settings.Field, prefix string) string {
 	return b.String()
 }
 
-// TestRuleSchemaIsCurrent makes the part of the rule schema that is about triggers from what the kinds declare.
+// TestRuleSchemaIsCurrent makes the parts of the rule schema that are about triggers and actions from what the kinds
+// declare.
 func TestRuleSchemaIsCurrent(t *testing.T) {
 	const path = "../../schemas/rule.schema.json"
 	text, err := os.ReadFile(path)
@@ -117,7 +119,7 @@ func TestRuleSchemaIsCurrent(t *testing.T) {
 		names = append(names, spec.Name)
 		fmt.Fprintf(&b, "        %q: %s,\n", spec.Name, schemaOf(t, spec.Doc, spec.Fields, "        "))
 	}
-	got := string(text[:begin]) + b.String() + string(text[end:])
+	got := actionSchemas(t, string(text[:begin])+b.String()+string(text[end:]))
 	intro := regexp.MustCompile(`"description": "Where records come from: exactly one of [^;]*;`)
 	got = intro.ReplaceAllString(got, `"description": "Where records come from: exactly one of `+strings.Join(names,
 		", ")+`;`)
@@ -125,6 +127,71 @@ func TestRuleSchemaIsCurrent(t *testing.T) {
 		t.Fatal("what is made is no JSON")
 	}
 	current(t, path, got)
+}
+
+// actionSchemas replaces what the schema of rules says of actions: the definitions of the kinds, which
+// stand last, and the two lists of their names.
+func actionSchemas(t *testing.T, text string) string {
+	var definitions, names strings.Builder
+	for _, k := range (&Loader{}).actionKinds(nil, actions.Options{}) {
+		spec := k.Settings()
+		if spec.Name != k.Name() {
+			t.Errorf("%s declares keys of %q", k.Name(), spec.Name)
+		}
+		f := settings.Field{Type: settings.Mapping, Doc: spec.Doc, Fields: append(actions.CommonKeys(), spec.Fields...)}
+		var b bytes.Buffer
+		if err := json.Indent(&b, encoded(t, actionSchema(&f)), "    ", "  "); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&definitions, "    %q: %s,\n", spec.Name, b.String())
+		fmt.Fprintf(&names, "%q: {\n  \"$ref\": \"#/definitions/%s\"\n},\n", spec.Name, spec.Name)
+	}
+	first := fmt.Sprintf("    %q: {\n      \"type\": \"object\"", (&Loader{}).actionKinds(nil, actions.Options{})[0].Name())
+	at := strings.LastIndex(text, first)
+	if at < 0 {
+		t.Fatal("the schema has no actions")
+	}
+	text = text[:at] + strings.TrimSuffix(definitions.String(), ",\n") + "\n  }\n}\n"
+	list := regexp.MustCompile(`(?m)^( *)"[a-z0-9_.]+": \{\n +"\$ref": "#/definitions/[a-z0-9]+\.[a-z_]+"\n +\}(,?\n *"[a-z0-9_.]+": ` +
+		`\{\n +"\$ref": "#/definitions/[a-z0-9]+\.[a-z_]+"\n +\})*`)
+	return list.ReplaceAllStringFunc(text, func(found string) string {
+		indent := found[:strings.IndexByte(found, '"')]
+		lines := strings.TrimSuffix(names.String(), ",\n")
+		return indent + strings.ReplaceAll(lines, "\n", "\n"+indent)
+	})
+}
+
+// actionSchema is the JSON Schema of a key of an action, with its text as it is declared.
+func actionSchema(f *settings.Field) ordered {
+	var s ordered
+	switch {
+	case f.Ref != "":
+		s = ordered{{"$ref", "#/definitions/" + f.Ref}}
+	case f.Type == settings.Word:
+		s = ordered{{"enum", f.Words}}
+	case f.Type == settings.Whole:
+		s = ordered{{"type", "integer"}, {"minimum", f.Min}}
+	case f.Type == settings.Mapping && len(f.Fields) > 0:
+		properties := ordered{}
+		for i := range f.Fields {
+			properties = append(properties, member{f.Fields[i].Name, actionSchema(&f.Fields[i])})
+		}
+		s = ordered{{"type", "object"}, {"properties", properties}, {"additionalProperties", false}}
+	default:
+		s = ordered{{"type", schemaTypes(f)}}
+		if len(schemaTypes(f)) == 1 {
+			s = ordered{{"type", schemaTypes(f)[0]}}
+		}
+		if f.Each != nil && slices.Contains(f.Schema, "array") {
+			s = append(s, member{"items", actionSchema(f.Each)})
+		} else if f.Each != nil {
+			s = append(s, member{"additionalProperties", actionSchema(f.Each)})
+		}
+	}
+	if f.Doc == "" {
+		return s
+	}
+	return slices.Insert(s, 1, member{"description", strings.ToUpper(f.Doc[:1]) + f.Doc[1:] + "."})
 }
 
 // schemaOf is the JSON Schema of a mapping. Whatever else is wrong with it is for the kind to say,

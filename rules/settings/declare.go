@@ -44,6 +44,7 @@ type Field struct {
 	Most     time.Duration // 0: no bound
 	Fields   []Field       // of a Mapping
 	Each     *Field        // of a Named or List: one of them, without a name
+	Ref      string        // of a Free that is written alike in many places: its definition in the schema
 	Schema   []string      // types of JSON Schema that are let through to the kind, where they are not those of Type
 }
 

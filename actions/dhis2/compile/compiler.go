@@ -11,11 +11,9 @@ import (
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/expression"
+	"github.com/culvert/culvert/rules/settings"
 	"github.com/culvert/culvert/rules/yamlnode"
 )
-
-// commonKeys may stand in every action; the rule language itself reads them.
-var commonKeys = []string{"id", "when", "for_each", "blank", "invalid"}
 
 // compiler reads one action's keys and reports what is wrong with them. A reader that reports an
 // error gives nil or false; the others go on, so that one run finds everything.
@@ -181,11 +179,12 @@ func (c *compiler) importOptions() object.ImportOptions {
 
 // finish reports keys that the kind does not know.
 func (c *compiler) finish() {
+	known := append(settings.Keys(actions.CommonKeys()), c.known...)
 	for _, pair := range c.spec.Body.Pairs() {
-		if slices.Contains(commonKeys, pair.Key.Value) || slices.Contains(c.known, pair.Key.Value) {
+		if slices.Contains(known, pair.Key.Value) {
 			continue
 		}
-		c.errorAt(pair.Key.Place(), "unknown-key", diag.Suggest(pair.Key.Value, append(c.known, commonKeys...), "keys"),
+		c.errorAt(pair.Key.Place(), "unknown-key", diag.Suggest(pair.Key.Value, known, "keys"),
 			"%s has no key %q", c.spec.Kind, pair.Key.Value)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/value"
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/settings"
 )
 
 // Names of the action kinds.
@@ -33,22 +34,30 @@ const (
 type definition struct {
 	name    string
 	compile func(*compiler) planner
+	keys    func() []settings.Field
+	doc     string // what it does, without full stop at its end
 }
 
-// definitions lists the kinds of actions that exist; a new one is one file and one line here.
+// definitions lists the kinds of actions that exist; a new one is one file, its keys, and one line here.
 func definitions() []definition {
 	return []definition{
-		{KindTrackedEntity, compileTrackedEntity},
-		{KindEnroll, compileEnroll},
-		{KindCreateAndEnroll, compileCreateAndEnroll},
-		{KindEvent, compileEvent},
-		{KindComplete, compileComplete},
-		{KindDataValue, compileDataValue},
-		{KindDataValueSet, compileDataValueSet},
-		{KindRelationship, compileRelationship},
-		{KindTransfer, compileTransfer},
-		{KindOrgUnit, compileOrgUnit},
-		{KindDelete, compileDelete},
+		{KindTrackedEntity, compileTrackedEntity, keysTrackedEntity, "creates or updates a tracked entity"},
+		{KindEnroll, compileEnroll, keysEnroll, "enrolls a tracked entity that an earlier record or action created"},
+		{KindCreateAndEnroll, compileCreateAndEnroll, keysCreateAndEnroll, "creates or updates a tracked " +
+			"entity and enrolls it in a program"},
+		{KindEvent, compileEvent, keysEvent, "creates or updates an event of a program stage, with " +
+			"registration (external_id) or without"},
+		{KindComplete, compileComplete, keysComplete, "completes, cancels or reopens an enrollment or event"},
+		{KindDataValue, compileDataValue, keysDataValue, "sends one aggregate data value"},
+		{KindDataValueSet, compileDataValueSet, keysDataValueSet, "sends the values of a data set for a " +
+			"period and org unit, or recomputes them from records"},
+		{KindRelationship, compileRelationship, keysRelationship, "relates two objects of DHIS2"},
+		{KindTransfer, compileTransfer, keysTransfer, "gives a person's data of a program to another org " +
+			"unit, as when a patient is referred or moves"},
+		{KindOrgUnit, compileOrgUnit, keysOrgUnit, "keeps an org unit in step with a registry: creates, " +
+			"renames, moves and closes it, and says what it belongs to"},
+		{KindDelete, compileDelete, keysDelete, "deletes an object in DHIS2. Nothing is ever deleted by any " +
+			"other action"},
 	}
 }
 
@@ -95,6 +104,11 @@ type planner interface {
 
 // Name is how rule files name the kind.
 func (k *kind) Name() string { return k.name }
+
+// Settings declares the keys of the kind; see actions.Kind.
+func (k *kind) Settings() settings.Spec {
+	return settings.Spec{Name: k.name, Doc: k.doc, Fields: k.keys()}
+}
 
 // Compile checks an action of a rule; see actions.Kind.
 func (k *kind) Compile(spec *rules.ActionSpec) actions.Action {
