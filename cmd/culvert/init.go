@@ -181,11 +181,38 @@ func blank(dir, auth string) error {
 	if err != nil {
 		return fmt.Errorf("read the practice rule's sample: %w", err)
 	}
+	if err := checks(abs); err != nil {
+		return err
+	}
 	for file, text := range map[string]string{
-		practiceFile: string(metadata), ".github/workflows/culvert.yml": workflow, ".pre-commit-config.yaml": preCommit,
-		"maps/.gitkeep": "", "rules/" + firstRule + ".yaml": rule, "samples/" + firstRule + ".json": string(sample),
+		practiceFile: string(metadata), "maps/.gitkeep": "", "rules/" + firstRule + ".yaml": rule, "samples/" + firstRule + ".json": string(sample),
 	} {
 		if err := writeMissing(filepath.Join(dir, filepath.FromSlash(file)), []byte(text)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checks lays down what checks the rules in CI and before each commit, at the root of the repository
+// that a project lies in, for there alone it is looked for.
+func checks(dir string) error {
+	root, inside := repositoryOf(dir), ""
+	if root == "" {
+		root = dir
+	}
+	if rel, err := filepath.Rel(root, dir); err == nil && rel != "." {
+		inside = filepath.ToSlash(rel)
+	}
+	onRules, inCI := preCommit, workflow
+	if inside != "" {
+		onRules = strings.ReplaceAll(onRules, "entry: culvert ", "entry: culvert -C "+shellWord(inside)+" ")
+		onRules = strings.ReplaceAll(onRules, `'^(rules|maps|samples|metadata)/|^culvert\.yaml$'`,
+			`'^`+regexp.QuoteMeta(inside)+`/((rules|maps|samples|metadata)/|culvert\.yaml$)'`)
+		inCI = strings.ReplaceAll(inCI, "run: ./culvert ", "run: ./culvert -C "+shellWord(inside)+" ")
+	}
+	for file, text := range map[string]string{".github/workflows/culvert.yml": inCI, ".pre-commit-config.yaml": onRules} {
+		if err := writeMissing(filepath.Join(root, filepath.FromSlash(file)), []byte(text)); err != nil {
 			return err
 		}
 	}
