@@ -291,6 +291,15 @@ func TestLateOldVersionThatCannotBeUsedIsSuperseded(t *testing.T) {
 	rule := strings.Replace(fmt.Sprintf(visitRule, "visits"), "keep: text}", "keep: text, revision: number}", 1)
 	rule = strings.Replace(rule, "id: trigger.id\n", "id: trigger.id\nversion: trigger.revision\n", 1)
 	w := newWorld(t, &program.Program{Rules: map[string]*program.Flow{"visits": testFlow(t, rule)}})
+	w.target.answer = func(_ actions.Plan, v visit) actions.Outcome {
+		switch v.N {
+		case "8":
+			return actions.Outcome{Status: actions.Failed, Class: actions.ClassData, Code: "E1007", Cause: "no number"}
+		case "9":
+			return actions.Outcome{Status: actions.Retry, Class: actions.ClassParent, Code: "E1079", Cause: "not enrolled yet"}
+		}
+		return actions.Outcome{}
+	}
 	w.run()
 	send := func(revision int, n string) {
 		rec := item("visits", "a", "p", 0)
@@ -307,9 +316,41 @@ func TestLateOldVersionThatCannotBeUsedIsSuperseded(t *testing.T) {
 	if outcomes, _ := w.results("visits.csv"); outcomes[1] != "superseded" {
 		t.Errorf("the row is %v", outcomes)
 	}
+	// What the server refuses, or what waits for its parent, is nobody's affair either.
+	send(2, "8")
+	send(1, "9")
+	w.until("late ones that are stuck are superseded", func() bool { return w.states()[journal.Superseded] == 3 })
 	send(6, "no number again")
 	w.until("a newer one that fails is failed", func() bool { return w.states()[journal.Failed] == 1 })
-	if s := w.states(); s[journal.Superseded] != 1 || s[journal.Delivered] != 1 {
+	if s := w.states(); s[journal.Superseded] != 3 || s[journal.Delivered] != 1 {
 		t.Errorf("states %v", s)
+	}
+}
+
+// TestCorrectionPassesWhatWaits has a record wait for its parent, and a correction of it come: it is
+// delivered at once, the version that waits is superseded, and other records of the rule stay behind.
+func TestCorrectionPassesWhatWaits(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, testProgram(t, "visits"))
+	w.target.answer = func(_ actions.Plan, v visit) actions.Outcome {
+		if v.N == "1" {
+			return actions.Outcome{Status: actions.Retry, Class: actions.ClassParent, Code: "E1079", Cause: "not enrolled yet",
+				RetryAfter: time.Hour}
+		}
+		return actions.Outcome{}
+	}
+	w.run()
+	w.accept(item("visits", "a", "p", 1))
+	w.until("it waits", func() bool {
+		list, err := w.journal.Select(t.Context(), journal.Filter{States: []journal.State{journal.Pending}, Limit: 2})
+		return err == nil && len(list) == 1 && list[0].Problem != nil
+	})
+	w.accept(item("visits", "b", "p", 3), item("visits", "a", "p", 2))
+	w.until("the correction is delivered and the mistake superseded", func() bool {
+		s := w.states()
+		return s[journal.Delivered] == 2 && s[journal.Superseded] == 1
+	})
+	if got := w.target.delivered("p"); !slices.Equal(got, []string{"2", "3"}) {
+		t.Errorf("delivered %v: what came behind the mistake was not to pass it", got)
 	}
 }

@@ -19,12 +19,24 @@ type answered struct {
 	verdicts []*verdict // nil where the result decides
 }
 
-// verdict says what the batch came to for one of its records.
-func (a answered) verdict(i int, it *item) verdict {
-	if v := a.verdicts[i]; v != nil {
-		return *v
+// verdict says what a batch came to for one of its records. An old version that comes late, and
+// fails or waits for what is not there, is superseded: nobody has to do anything about it.
+func (d *Dispatcher) verdict(a answered, i int, it *item) (v verdict) {
+	if a.verdicts[i] != nil {
+		v = *a.verdicts[i]
+	} else {
+		v = classify(it.Plan(), a.results[i])
 	}
-	return classify(it.Plan(), a.results[i])
+	plan := it.Plan()
+	stuck := v.state == journal.Failed || v.state == journal.Pending && v.problem.Class == actions.ClassParent
+	if !stuck || plan.Insist {
+		return v
+	}
+	by := work.NewerDelivered(d.End, d.Versions, it.Flow().Rule.Name, plan.Record.RecordID, plan.Order, !it.OfFile())
+	if by != 0 {
+		return verdict{state: journal.Superseded, by: by, objects: v.objects}
+	}
+	return v
 }
 
 // sendItems answers what lookups ask first, for the whole batch together, and delivers what has
@@ -93,11 +105,6 @@ func (d *Dispatcher) verdictOf(it *item, a program.Asked) *verdict {
 		return &verdict{state: journal.Failed,
 			problem: program.ProblemOf(d.Log, it.Flow(), it.Plan().Record.RecordID, a.Err)}
 	case a.Failure != nil:
-		plan := it.Plan()
-		by := work.NewerDelivered(d.End, d.Versions, it.Flow().Rule.Name, plan.Record.RecordID, plan.Order)
-		if by != 0 {
-			return &verdict{state: journal.Superseded, by: by}
-		}
 		return &verdict{state: journal.Failed, problem: program.FailureProblem(a.Failure)}
 	case a.Skipped:
 		return &verdict{state: journal.Skipped}

@@ -94,7 +94,7 @@ type decided struct {
 // server could not be asked. worst is the worst of the latter.
 func (d *Dispatcher) classify(items []*item, answer answered) (done []decided, retry []*item, worst *verdict) {
 	for i, it := range items {
-		v := answer.verdict(i, it)
+		v := d.verdict(answer, i, it)
 		if v.retry {
 			if worst == nil || v.problem.Class == actions.ClassCredentials {
 				worst = &v

@@ -270,7 +270,7 @@ func (q *Queue) prepare(w *record) *journal.Settlement {
 		if order.Version == 0 {
 			order.Version = e.Version
 		}
-		if by := work.NewerDelivered(q.Writer.End, q.Journal, rec.Rule, rec.ID, order); by != 0 {
+		if by := work.NewerDelivered(q.Writer.End, q.Journal, rec.Rule, rec.ID, order, rec.Problem != nil); by != 0 {
 			s.State, s.SupersededBy = journal.Superseded, by
 			break
 		}

@@ -13,10 +13,11 @@ type Versions interface {
 }
 
 // NewerDelivered gives the place of a newer version of a record that was delivered, 0 when none is
-// known: a version that comes late and cannot be used then asks nothing of anybody. Only versions
-// that say their order can come late.
-func NewerDelivered(ctx context.Context, j Versions, rule, id string, order actions.Order) int64 {
-	if order.Version == 0 || id == "" {
+// known: a version that comes late and cannot be used then asks nothing of anybody. waited: it may
+// have been tried before, so that a newer one has passed it; else only versions that say their order
+// can come late.
+func NewerDelivered(ctx context.Context, j Versions, rule, id string, order actions.Order, waited bool) int64 {
+	if order.Version == 0 && !waited || id == "" {
 		return 0
 	}
 	versions, err := j.Versions(ctx, rule, id)

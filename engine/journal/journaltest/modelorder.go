@@ -28,7 +28,7 @@ func (m *machine) free(k *known) bool {
 }
 
 // first gives the unsettled record of a key that comes next: the first that neither waits for its
-// parent nor stands behind one of its rule that does, or of those that wait the one that is due
+// parent nor stands behind another record of its rule that does, or of those that wait the one that is due
 // first.
 func (m *machine) first(key string) *known {
 	var waiting []*known
@@ -37,7 +37,7 @@ func (m *machine) first(key string) *known {
 		case k.key != key || !k.unsettled():
 		case k.waits:
 			waiting = append(waiting, k)
-		case !slices.ContainsFunc(waiting, func(w *known) bool { return w.rule == k.rule }):
+		case !slices.ContainsFunc(waiting, func(w *known) bool { return w.rule == k.rule && w.id != k.id }):
 			return k
 		}
 	}

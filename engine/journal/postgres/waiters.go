@@ -11,13 +11,14 @@ import (
 
 // A record that waits for its parent would hold its own parent up when that was accepted later. It
 // lets records of other rules pass, therefore; those of its own rule stay behind it, for they may
-// write the same object.
+// write the same object. Another version of the same record passes, too: a correction must not wait
+// for what the mistake waits for.
 
 // linePlace orders the unsettled records r of a key: first those that neither wait for their
-// parents nor stand behind one of their own rule that does, in order; then those that wait, by when
+// parents nor stand behind another record of their own rule that does, in order; then those that wait, by when
 // they are due.
 const linePlace = `CASE WHEN r.flags & 8 <> 0 THEN 1 WHEN EXISTS (SELECT 1 FROM records w WHERE w.flags & 8 <> 0
-	AND w.chain = r.chain AND w.rule = r.rule
+	AND w.chain = r.chain AND w.rule = r.rule AND w.ident <> r.ident
 	AND w.seq < r.seq) THEN 2 ELSE 0 END, CASE WHEN r.flags & 8 <> 0 THEN r.state END, CASE
 	WHEN r.flags & 8 <> 0 THEN r.next_try END, r.seq`
 

@@ -286,7 +286,7 @@ func (x *Transfer) Finish(ctx context.Context) (err error) {
 		`UPDATE records SET head = 1 WHERE seq IN (SELECT seq
 			FROM (SELECT r.seq, row_number() OVER (PARTITION BY r.chain ORDER BY CASE WHEN r.flags & 8 THEN 1
 			WHEN EXISTS (SELECT 1 FROM records w INDEXED BY waiters WHERE w.flags & 8 AND w.chain = r.chain
-			AND w.rule = r.rule AND w.seq < r.seq) THEN 2 ELSE 0 END,
+			AND w.rule = r.rule AND w.ident <> r.ident AND w.seq < r.seq) THEN 2 ELSE 0 END,
 			CASE WHEN r.flags & 8 THEN r.state END, CASE WHEN r.flags & 8 THEN r.next_try END, r.seq) AS place
 			FROM records r WHERE r.state IN (0, 2)) WHERE place = 1)`,
 		"INSERT OR REPLACE INTO meta (name, value) SELECT '" + reservedMark +

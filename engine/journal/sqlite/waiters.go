@@ -11,7 +11,8 @@ import (
 
 // A record that waits for its parent would hold its own parent up when that was accepted later. It
 // lets records of other rules pass, therefore; those of its own rule stay behind it, for they may
-// write the same object. Keys with such records are few, and their heads are found by looking at
+// write the same object. Another version of the same record passes, too: a correction must not wait
+// for what the mistake waits for. Keys with such records are few, and their heads are found by looking at
 // all records of the key.
 
 // around runs a change of records of some keys, and then finds the heads of those keys anew that
@@ -69,6 +70,7 @@ func (t *tx) wake(chains []int64) error {
 // member is an unsettled record of a key.
 type member struct {
 	seq, rule   int64
+	ident       int64
 	state       int
 	next        int64
 	waits, head bool
@@ -96,20 +98,20 @@ func (t *tx) straighten(chains map[int64]bool) error {
 }
 
 // headOf gives the record of a key that comes next: the first that neither waits for its parent nor
-// stands behind one of its own rule that does. When all do, it is the one of the waiting that is
-// due first.
+// stands behind another record of its own rule that does. When all do, it is the one of the waiting
+// that is due first.
 func headOf(all []member) int64 {
-	waiting := map[int64]bool{} // rules
+	var waiting []member
 	var standIn *member
 	for i := range all {
 		m := &all[i]
 		switch {
 		case m.waits:
-			waiting[m.rule] = true
+			waiting = append(waiting, *m)
 			if standIn == nil || m.state < standIn.state || m.state == standIn.state && m.next < standIn.next {
 				standIn = m
 			}
-		case !waiting[m.rule]:
+		case !slices.ContainsFunc(waiting, func(w member) bool { return w.rule == m.rule && w.ident != m.ident }):
 			return m.seq
 		}
 	}
@@ -122,14 +124,14 @@ func headOf(all []member) int64 {
 // members gives the unsettled records of a key in order.
 func (t *tx) members(chain int64) ([]member, error) {
 	known := append(t.w.finder.chain(chain, 0, math.MaxInt32), t.chains[chain]...)
-	rows, err := t.query(`SELECT r.seq, r.rule, r.state, r.next_try, r.flags & 8 <> 0, r.head
+	rows, err := t.query(`SELECT r.seq, r.rule, r.ident, r.state, r.next_try, r.flags & 8 <> 0, r.head
 		FROM (SELECT value AS seq FROM json_each(?)
 		UNION SELECT seq FROM finder WHERE hash = ?) u CROSS JOIN records r ON r.seq = u.seq WHERE r.chain = ?
 		AND r.state IN (0, 2)`, list(known), chain, chain)
 	var out []member
 	err = scan(rows, err, func(rows *sql.Rows) error {
 		var m member
-		err := rows.Scan(&m.seq, &m.rule, &m.state, &m.next, &m.waits, &m.head)
+		err := rows.Scan(&m.seq, &m.rule, &m.ident, &m.state, &m.next, &m.waits, &m.head)
 		out = append(out, m)
 		return err
 	})
