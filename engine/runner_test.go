@@ -294,9 +294,11 @@ func TestLateOldVersionThatCannotBeUsedIsSuperseded(t *testing.T) {
 	w.target.answer = func(_ actions.Plan, v visit) actions.Outcome {
 		switch v.N {
 		case "8":
-			return actions.Outcome{Status: actions.Failed, Class: actions.ClassData, Code: "E1007", Cause: "no number"}
+			return actions.Outcome{Status: actions.Failed, Class: actions.ClassData,
+				Problem: diag.Problem{Code: "E1007", Message: "no number"}}
 		case "9":
-			return actions.Outcome{Status: actions.Retry, Class: actions.ClassParent, Code: "E1079", Cause: "not enrolled yet"}
+			return actions.Outcome{Status: actions.Retry, Class: actions.ClassParent,
+				Problem: diag.Problem{Code: "E1079", Message: "not enrolled yet"}}
 		}
 		return actions.Outcome{}
 	}
@@ -334,8 +336,8 @@ func TestCorrectionPassesWhatWaits(t *testing.T) {
 	w := newWorld(t, testProgram(t, "visits"))
 	w.target.answer = func(_ actions.Plan, v visit) actions.Outcome {
 		if v.N == "1" {
-			return actions.Outcome{Status: actions.Retry, Class: actions.ClassParent, Code: "E1079", Cause: "not enrolled yet",
-				RetryAfter: time.Hour}
+			return actions.Outcome{Status: actions.Retry, Class: actions.ClassParent,
+				Problem: diag.Problem{Code: "E1079", Message: "not enrolled yet"}, RetryAfter: time.Hour}
 		}
 		return actions.Outcome{}
 	}

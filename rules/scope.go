@@ -174,6 +174,9 @@ func (s *Scope) RecordID() string { return s.id }
 // Body is the record under evaluation.
 func (s *Scope) Body() any { return s.input.Body }
 
+// Accepted tells whether the record's id was settled when it was accepted.
+func (s *Scope) Accepted() bool { return s.input.RecordID != "" }
+
 // SetResult makes a field of an earlier action's result visible to later actions under the action's id.
 func (s *Scope) SetResult(action string, fields map[string]any) { s.env[action] = fields }
 

@@ -12,7 +12,7 @@ import "time"
 //   - a submission of Kobo: _submission_time, in UTC and without a zone. An edit does not move it, but names
 //     in meta/deprecatedID what it was made from: it is later by a microsecond than that, and of several
 //     edits the one that comes later wins. One that was deleted is later than all of its edits, and one that
-//     comes back later than its deletion.
+//     comes back later than its deletion. Ona says when it was edited: _last_edited.
 //   - a submission or entity of ODK Central: __system.updatedAt, null until the first edit, else
 //     submissionDate or createdAt.
 func VersionOf(body any) time.Time {
@@ -38,7 +38,7 @@ func VersionOf(body any) time.Time {
 		return firstTime(record, "server_date_modified")
 	}
 	if has("_submission_time") && has("_uuid", "_xform_id_string", "meta/instanceID") {
-		at := firstTime(record, "_submission_time")
+		at := firstTime(record, "_last_edited", "_submission_time")
 		if has("meta/deprecatedID") && !at.IsZero() {
 			at = at.Add(time.Microsecond)
 		}

@@ -20,6 +20,8 @@ func TestVersionOf(t *testing.T) {
 			"2026-03-01T06:31:22Z"},
 		"an edited Kobo submission": {`{"_id": 7, "_uuid": "v", "_submission_time": "2026-03-01T06:31:22", ` +
 			`"meta/deprecatedID": "uuid:u"}`, "2026-03-01T06:31:22.000001Z"},
+		"an edited Ona submission": {`{"_id": 7, "_uuid": "v", "_submission_time": "2026-03-01T06:31:22", ` +
+			`"_edited": true, "_last_edited": "2026-03-04T10:00:00"}`, "2026-03-04T10:00:00Z"},
 		"an ODK submission": {`{"__id": "uuid:1", "__system": {"submissionDate": "2026-03-01T06:31:22.417Z", ` +
 			`"updatedAt": null}}`, "2026-03-01T06:31:22.417Z"},
 		"an edited ODK submission": {`{"__id": "uuid:1", "__system": {"submissionDate": "2026-03-01T06:31:22.417Z", ` +

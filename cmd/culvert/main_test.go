@@ -34,7 +34,8 @@ func TestMain(m *testing.M) {
 // sets the variables that the example takes its server from, `eventually COMMAND` tries until it
 // succeeds, `start run` and `finish run` run the project in the background, `hangup` has it read
 // again, `logged TEXT` looks into what it logged, `post PATH FILE [STATUS]` posts as CommCare does,
-// `delivered N` wants so many delivered records, `holds people|events N` so many in the sandbox.
+// `delivered N` and `superseded N` want so many such records, `holds people|events N` so many in the sandbox,
+// `events VALUE...` that the values of its events, sorted, are these.
 func TestScripts(t *testing.T) {
 	wholeScripts(t)
 	p := scripts("sqlite:state/culvert.db")
@@ -84,6 +85,8 @@ func scripts(store string) testscript.Params {
 			"anonymous-post": postCommand(false),
 			"delivered":      deliveredCommand,
 			"holds":          holdsCommand,
+			"superseded":     supersededCommand,
+			"events":         eventsCommand,
 			"metrics":        metricsCommand,
 			"listening":      listeningCommand,
 		},
@@ -142,7 +145,7 @@ const eventuallyLimit = 30 * time.Second
 
 func eventuallyCommand(ts *testscript.TestScript, neg bool, args []string) {
 	commands := map[string]func(*testscript.TestScript, []string) error{"get": get, "delivered": delivered,
-		"failed": failed, "logged": logged, "health": health, "traces": traces, "holds": holds,
+		"failed": failed, "logged": logged, "health": health, "traces": traces, "holds": holds, "superseded": supersededCount,
 		"post": func(ts *testscript.TestScript, args []string) error { return postFile(ts, args, true) }}
 	do, ok := commands[args[0]]
 	if !ok || neg {

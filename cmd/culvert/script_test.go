@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -227,6 +228,44 @@ func holds(ts *testscript.TestScript, args []string) error {
 		return fmt.Errorf("%d %s", got, args[0])
 	}
 	return nil
+}
+
+func supersededCommand(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(supersededCount(ts, args))
+}
+
+// supersededCount wants status to count so many superseded records.
+func supersededCount(ts *testscript.TestScript, args []string) error {
+	return counted(ts, "superseded", args[0])
+}
+
+// eventsCommand wants the numbers among the values of all events of the sandbox, sorted, to be these.
+func eventsCommand(ts *testscript.TestScript, _ bool, args []string) {
+	req, err := http.NewRequest(http.MethodGet, ts.Getenv("DHIS2_URL")+
+		"/api/tracker/events?program=WIryy1wQ0aZ&orgUnitMode=ACCESSIBLE&fields=dataValues[value]", nil)
+	ts.Check(err)
+	req.SetBasicAuth("admin", "district")
+	answer, err := http.DefaultClient.Do(req)
+	ts.Check(err)
+	defer answer.Body.Close()
+	var page struct {
+		Events []struct {
+			DataValues []struct{ Value string } `json:"dataValues"`
+		} `json:"events"`
+	}
+	ts.Check(json.NewDecoder(answer.Body).Decode(&page))
+	got := []string{}
+	for _, e := range page.Events {
+		for _, v := range e.DataValues {
+			if _, err := strconv.Atoi(v.Value); err == nil {
+				got = append(got, v.Value)
+			}
+		}
+	}
+	slices.Sort(got)
+	if !slices.Equal(got, args) {
+		ts.Fatalf("the events hold %v, want %v", got, args)
+	}
 }
 
 // failed wants status to count so many failed records.

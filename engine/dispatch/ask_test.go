@@ -25,6 +25,7 @@ type asked struct {
 
 func (a *asked) Flow() *program.Flow { return a.flow }
 func (a *asked) Plan() *actions.Plan { return &a.plan }
+func (a *asked) OfFile() bool        { return false }
 func (a *asked) Questions() []rules.Question {
 	return []rules.Question{{Lookup: "person", Values: []string{a.name}}}
 }
@@ -89,7 +90,7 @@ func TestAskingThatBreaksDown(t *testing.T) {
 	answer := d.sendItems(items)
 	var got []string
 	for i, it := range items {
-		v := answer.verdict(i, it)
+		v := d.verdict(answer, i, it)
 		text := fmt.Sprintf("%s %v", it.Plan().Record.RecordID, v.state)
 		if v.problem != nil {
 			text += " " + v.problem.Code

@@ -35,7 +35,7 @@ func (in *Intake) Accept(ctx context.Context, b sources.Batch) ([]sources.Receip
 			return nil, err
 		}
 		if flow := p.Flow(rec.Rule); flow != nil && flow.Rule.ID != nil {
-			if err := in.asFirstVersion(ctx, rec, flow.Rule.Records(), b.Records[i].Body); err != nil {
+			if err := in.asVersion(ctx, rec, flow.Rule.Records(), b.Records[i].Body); err != nil {
 				return nil, in.refusal(ctx, "keep records", err)
 			}
 		}
@@ -44,6 +44,13 @@ func (in *Intake) Accept(ctx context.Context, b sources.Batch) ([]sources.Receip
 	duplicates, err := in.Journal.Append(ctx, records, b.Cursor)
 	if err != nil {
 		return nil, in.refusal(ctx, "keep records", err)
+	}
+	for i, rec := range records {
+		if flow := p.Flow(rec.Rule); flow.Rule.ID != nil {
+			if err := in.replaces(ctx, rec, flow.Rule.Records(), b.Records[i].Body); err != nil {
+				return nil, in.refusal(ctx, "keep records", err)
+			}
+		}
 	}
 	receipts := make([]sources.Receipt, len(records))
 	for i, rec := range records {

@@ -83,8 +83,8 @@ func run(flow *Flow, scope *rules.Scope) (e Evaluation, err error) {
 		return e.failed(err)
 	}
 	e.Plan.Order.Version = e.Version
-	if flow.Rule.ID != nil {
-		// A record that was accepted under the id of the version that it edits has that id, and is none of these.
+	if flow.Rule.ID != nil && !scope.Accepted() {
+		// A record of the journal was accepted under the id of the first version of it that came.
 		if err := flow.Rule.ID.EditedID(scope, "id", e.ID); err != nil {
 			return e.failed(err)
 		}
