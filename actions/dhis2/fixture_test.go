@@ -84,7 +84,12 @@ type compiled struct {
 // compile loads a rule whose trigger is a webhook with the sample given, in the country's metadata.
 func loadRule(t testing.TB, x *metadata.Index, text, sample string) *compiled {
 	t.Helper()
-	kinds := Kinds(x, kindOptions())
+	return loadOf(t, Kinds(x, kindOptions()), x, text, sample)
+}
+
+// loadOf is loadRule for one of several rules of a project.
+func loadOf(t testing.TB, kinds []actions.Kind, x *metadata.Index, text, sample string) *compiled {
+	t.Helper()
 	byName := map[string]actions.Kind{}
 	var names []string
 	for _, k := range kinds {

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/actions/dhis2/client"
 	"github.com/culvert/culvert/actions/dhis2/metadata"
 	"github.com/culvert/culvert/rules/diag"
@@ -15,7 +16,10 @@ const (
 )
 
 // weighedRule finds people by number or telephone, or by name and date of birth together.
-func weighedRule(t testing.TB, matchBy string) *compiled {
+func weighedRule(t testing.TB, matchBy string) *compiled { return weighedRules(t, matchBy)[0] }
+
+// weighedRules are rules of one project, each of which finds people in a way of its own.
+func weighedRules(t testing.TB, matchBy ...string) (list []*compiled) {
 	text := strings.ReplaceAll(registration, "WHEN_DELETED", "when_deleted: fail")
 	s := snapshot(t)
 	for i := range s.Programs {
@@ -23,8 +27,45 @@ func weighedRule(t testing.TB, matchBy string) *compiled {
 			s.Programs[i].Attributes[j].Searchable = true
 		}
 	}
-	return loadRule(t, metadata.NewIndex(s), strings.Replace(text, "match_by: National ID", "match_by: "+matchBy, 1),
-		womanSample)
+	x := metadata.NewIndex(s)
+	kinds := Kinds(x, kindOptions())
+	for _, by := range matchBy {
+		list = append(list, loadOf(t, kinds, x, strings.Replace(text, "match_by: National ID", "match_by: "+by, 1), womanSample))
+	}
+	return list
+}
+
+// TestRulesThatTellPeopleByOtherThings has records of two rules, which compare different attributes,
+// come for one person whom nobody knows yet: in one batch, and in two at the same moment. The second
+// waits until the first is there, and then meets the person.
+func TestRulesThatTellPeopleByOtherThings(t *testing.T) {
+	const byNumber, byName = "{any: [National ID]}", "{or: {First name: 2, Date of birth: 3, at_least: 5}}"
+	for _, order := range [][]string{{byNumber, byName}, {byName, byNumber}} {
+		b, list := newBench(t), weighedRules(t, order...)
+		first := list[0].plans(t, woman(1, "first", "Gnima", "dob", "1993-03-03", "nid", "NID-1"))
+		second := list[1].plans(t, woman(2, "first", "GNIMA", "dob", "1993-03-03", "nid", "NID-1"))
+		other := list[1].plans(t, woman(3, "first", "Awa", "dob", "1994-03-03", "nid", "NID-3"))
+		results := b.deliver(first[0], second[0], other[0])
+		want(t, results, "DDD RRR DDD")
+		if o := results[1].Outcomes[0]; o.Code != actions.ObjectBusy {
+			t.Errorf("%+v", o)
+		}
+		results = b.deliver(second...)
+		want(t, results, "FFF")
+		if o := results[0].Outcomes[0]; o.Code != "person-taken" {
+			t.Errorf("%+v", o)
+		}
+
+		// While one delivery looks, another does not.
+		b = newBench(t)
+		b.server.beforeFind = func([]string) error {
+			b.server.beforeFind = nil
+			want(t, b.target.Deliver(t.Context(), second), "RRR")
+			return nil
+		}
+		want(t, b.deliver(first...), "DDD")
+		want(t, b.deliver(second...), "FFF")
+	}
 }
 
 const anyOrWeights = "{any: [National ID, Phone number], or: {First name: 2, Date of birth: 3, at_least: 5}}"

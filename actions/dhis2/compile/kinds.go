@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/actions/dhis2/identity"
 	"github.com/culvert/culvert/actions/dhis2/metadata"
 	"github.com/culvert/culvert/actions/dhis2/object"
 	"github.com/culvert/culvert/actions/dhis2/value"
@@ -88,6 +89,8 @@ type env struct {
 	// uid of an option set -> *value.Options, made when a rule first needs it: some sets have tens of thousands
 	options sync.Map
 	context *value.Context
+	// policies are the ways in which all rules tell people
+	policies identity.Policies
 }
 
 // kind is one kind of action.

@@ -42,6 +42,7 @@ func (c *compiler) personRef(t *metadata.TrackedEntityType, p *metadata.Program,
 	}
 	w.several = c.choice("several_ids", "same_person", "fail") == "same_person"
 	w.matchBy(c, set)
+	w.declarePolicies()
 	if w.external != nil {
 		w.declareIDs(c)
 		// Ids of different fields cannot be told to be the same person's.
@@ -95,6 +96,24 @@ func (w *personRef) matchBy(c *compiler, set []*valued) {
 		}
 		w.match = append(w.match, from)
 	}
+}
+
+// declarePolicies says by what the rule tells people, for records of other rules about the same people.
+func (w *personRef) declarePolicies() {
+	if w.t == nil {
+		return
+	}
+	for _, v := range w.match {
+		w.env.policies.Add(w.t.ID, 1, identity.Weight{Match: identity.Match{Attribute: v.uid}, Points: 1})
+	}
+	if w.weighing == nil {
+		return
+	}
+	parts := make([]identity.Weight, len(w.weighing.parts))
+	for n, p := range w.weighing.parts {
+		parts[n] = identity.Weight{Match: identity.Match{Attribute: p.uid}, Points: p.points, Coarse: p.coarse}
+	}
+	w.env.policies.Add(w.t.ID, w.weighing.atLeast, parts...)
 }
 
 // matchValues reads match_by as a mapping of attributes to their values, for actions that set no attributes.
@@ -179,7 +198,7 @@ func (w *personRef) eval(s *rules.Scope) (*identity.Person, error) {
 	p := &identity.Person{
 		Key: actions.IdentityKey{Type: w.typ, ExternalID: id}, Type: w.t.ID,
 		UID:      identity.PersonUID(w.env.o.Project, w.typ, id, 0),
-		Recreate: w.recreate, SeveralIDs: w.several,
+		Recreate: w.recreate, SeveralIDs: w.several, Policies: &w.env.policies,
 	}
 	if p.Weighed, err = w.weighing.eval(s, w.env); err != nil {
 		return nil, err

@@ -117,6 +117,7 @@ func (e *entityPlan) write(s *rules.Scope, p *plan, person *identity.Person, org
 	if err != nil {
 		return err
 	}
+	person.Values = values
 	p.add(&object.TrackedEntity{
 		Template: e.template, Person: person, Program: e.program, OrgUnit: orgUnit, Geometry: geometry, Values: values,
 		Files: files, People: people, Generate: e.generate, Update: e.update,

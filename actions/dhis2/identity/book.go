@@ -60,6 +60,8 @@ type Book struct {
 	known      map[actions.IdentityKey]actions.Identity
 	people     []mention                        // of the batch, in the order of its records
 	creating   map[string]*Person               // of the batch, whom DHIS2 does not know, by what they are looked up
+	wanted     map[string]*Person               // of the batch, who was not found, by what their own rules compare
+	expected   map[string]*Person               // the same, by what other rules compare
 	unmatched  []*Person                        // of the batch, whom DHIS2 does not know by what is weighed
 	holders    map[string][]actions.IdentityKey // external ids that stand for people that were found, by uid
 	found      map[string]client.Found          // matched people, by uid

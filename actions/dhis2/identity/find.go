@@ -184,16 +184,51 @@ func (b *Book) decide(p *Person, r Record, a answers) bool {
 // to be created who is looked up by the same value, which DHIS2 does not keep unique: the record waits
 // until that one is there.
 func (b *Book) firstOfBatch(p *Person, r Record) bool {
+	if b.metByOthers(p) {
+		r.Fail(alsoLookedFor())
+		return false
+	}
 	for _, m := range p.Match {
-		if other := b.creating[p.nameBy(m)]; m.Shared && other != nil && other.Key != p.Key {
+		if other := b.creating[nameBy(p.Type, m)]; m.Shared && other != nil && other.Key != p.Key {
 			r.Fail(alsoCreated(m))
 			return false
 		}
 	}
 	for _, m := range p.Match {
-		b.creating[p.nameBy(m)] = p
+		b.creating[nameBy(p.Type, m)] = p
 	}
 	return true
+}
+
+// metByOthers tells whether another of the batch, who is not known either, could be the same person
+// by what only one of the two rules compares. What both compare is told apart elsewhere.
+func (b *Book) metByOthers(p *Person) bool {
+	own, others := p.ownNames(), p.othersNames()
+	for _, name := range own {
+		if q := b.expected[name]; q != nil && q.Key != p.Key {
+			return true
+		}
+	}
+	for _, name := range others {
+		for _, q := range []*Person{b.expected[name], b.wanted[name]} {
+			if q != nil && q.Key != p.Key {
+				return true
+			}
+		}
+	}
+	if p.Policies.list(p.Type) == nil {
+		return false
+	}
+	if b.expected == nil {
+		b.expected, b.wanted = map[string]*Person{}, map[string]*Person{}
+	}
+	for _, name := range own {
+		b.wanted[name] = p
+	}
+	for _, name := range others {
+		b.expected[name] = p
+	}
+	return false
 }
 
 // inOrder gives the people that are wanted in the order in which their records came: of two who

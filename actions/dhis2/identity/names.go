@@ -10,21 +10,22 @@ import (
 
 // names are under which somebody is locked while being looked for: two records that could be about
 // one person have one in common.
-func (p *Person) names() []string {
+func (p *Person) names() []string { return append(p.ownNames(), p.othersNames()...) }
+
+// ownNames are the names by which the record's own rule finds the person.
+func (p *Person) ownNames() []string {
 	list := make([]string, 0, len(p.Match)+1)
 	for _, m := range p.Match {
-		list = append(list, p.nameBy(m))
+		list = append(list, nameBy(p.Type, m))
 	}
 	if p.Weighed != nil {
-		for _, parts := range p.Weighed.enough() {
-			list = append(list, "weighed:"+p.Type+" "+strings.Join(parts, " "))
-		}
+		list = append(list, p.Weighed.names(p.Type, false)...)
 	}
 	return list
 }
 
-func (p *Person) nameBy(m Match) string {
-	return "matched:" + p.Type + " " + m.Attribute + "=" + plainText(m.Value)
+func nameBy(typ string, m Match) string {
+	return "matched:" + typ + " " + m.Attribute + "=" + plainText(m.Value)
 }
 
 // maxWeighed is of how many weighed attributes all combinations are listed.
@@ -58,6 +59,16 @@ func (w *Weighed) enough() [][]string {
 		}
 	}
 	return list
+}
+
+// alsoLookedFor is the outcome of a record about somebody who may be the one whom another record of
+// its batch, of a rule that tells people by something else, looks for or creates.
+func alsoLookedFor() actions.Outcome {
+	return actions.Outcome{
+		Status: actions.Retry, Class: actions.ClassTransient, Problem: diag.Problem{Code: actions.ObjectBusy,
+			Message: "the same person is being looked for by another record",
+			Hint:    "it is tried again by itself in a moment"}, RetryAfter: aMoment,
+	}
 }
 
 // alsoCreated is the outcome of a record about somebody whom another record of its batch creates.

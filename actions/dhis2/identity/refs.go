@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/actions/dhis2/client"
 )
 
 // Person is whom a record is about. Which tracked entity that is, is known for certain on delivery
@@ -15,6 +16,10 @@ type Person struct {
 	Match []Match
 	// Weighed is what tells who somebody is where none of Match does; nil when the rule weighs nothing.
 	Weighed *Weighed
+	// Values are the attributes that the record writes of the person, by which other rules may find it.
+	Values []client.AttributeValue
+	// Policies are the ways in which all rules tell people; nil: no other rule looks anybody up.
+	Policies *Policies
 	// SeveralIDs: other external ids may stand for the same person.
 	SeveralIDs bool
 	// Recreate: a deleted person is created again under a new uid.
