@@ -32,6 +32,7 @@ func (r *Rule) Finish() {
 		c.trySamples()
 		c.sampleIDs()
 		c.lastingIDs()
+		c.unsentByKobo()
 	}
 	r.compiler.samples, r.compiler.root = nil, nil
 }

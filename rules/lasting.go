@@ -103,3 +103,52 @@ func countTo(n int) []string {
 	}
 	return list
 }
+
+// koboFields are the names with which KoboToolbox and Ona begin fields of their own.
+var koboFields = []string{
+	"_id", "_uuid", "_attachments", "_bamboo_dataset_id", "_date_modified", "_deleted", "_deviceid", "_duration", "_edited",
+	"_geolocation", "_last_edited", "_media_all_received", "_media_count", "_notes", "_returned", "_review_comment",
+	"_review_status", "_status", "_submission_time", "_submitted_by", "_supplementalDetails", "_tags", "_total_media",
+	"_userform_id", "_validation_status", "_version", "_xform_id", "_xform_id_string",
+}
+
+// unsentByKobo warns of fields that look as if KoboToolbox sent them, and that it does not: such a
+// field in a sample that somebody wrote by hand is blank in every record that comes.
+func (c *compiler) unsentByKobo() {
+	if c.rule.Trigger.About.Tables || !c.fromKobo() {
+		return
+	}
+	told := map[string]bool{}
+	for _, f := range c.fields {
+		if f.From == nil {
+			continue
+		}
+		for _, path := range f.From.Paths() {
+			steps := pathStep.FindAllStringSubmatch(path, -1)
+			if len(steps) != 2 || !strings.HasPrefix(path, "trigger") {
+				continue
+			}
+			name := steps[1][1] + steps[1][2]
+			if !strings.HasPrefix(name, "_") || strings.HasPrefix(name, "__") || slices.Contains(koboFields, name) || told[name] {
+				continue
+			}
+			told[name] = true
+			hint := "take the question's own name, or declare it under fields: of the trigger when the form has it"
+			if strings.HasPrefix(name, "_geolocation") {
+				hint = "write trigger._geolocation, which is [latitude, longitude], or the name of the question for the place"
+			}
+			c.warn(f.From.Place, "unsent-field", "KoboToolbox and Ona send no field "+name+" with a submission", hint)
+		}
+	}
+}
+
+// fromKobo tells whether the sample is a submission of KoboToolbox or Ona.
+func (c *compiler) fromKobo() bool {
+	return slices.ContainsFunc(c.samples, func(body any) bool {
+		m, _ := body.(map[string]any)
+		_, time := m["_submission_time"]
+		_, id := m["_id"]
+		_, uuid := m["_uuid"]
+		return time && (id || uuid)
+	})
+}
