@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/expression"
@@ -221,6 +222,21 @@ func (f *Field) Eval(s *Scope) (Result, error) {
 	return r, err
 }
 
+// withoutAttributes takes the text out of an element of XML that has attributes, as CommCare and
+// other sources write it in JSON: {"#text": "f", "@xmlns": "..."}.
+func withoutAttributes(v any) any {
+	m, ok := v.(map[string]any)
+	if !ok {
+		return v
+	}
+	for name := range m {
+		if name != "#text" && !strings.HasPrefix(name, "@") {
+			return v
+		}
+	}
+	return m["#text"]
+}
+
 func (f *Field) eval(s *Scope) (Result, error) {
 	r := Result{Value: f.Value}
 	if f.From != nil {
@@ -231,6 +247,9 @@ func (f *Field) eval(s *Scope) (Result, error) {
 		r.Value = v
 	}
 	r.In = r.Value
+	if f.Map != nil {
+		r.Value = withoutAttributes(r.Value)
+	}
 	r.Value = f.present(r.Value)
 	if f.Map != nil && !expression.IsBlank(r.Value) {
 		v, err := f.mapped(s, r.Value)

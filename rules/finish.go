@@ -186,7 +186,7 @@ func (f *Field) uncovered(s *Scope, known []string) []string {
 	if err != nil {
 		return known
 	}
-	for _, one := range asList(v) {
+	for _, one := range asList(withoutAttributes(v)) {
 		if text := textOf(one); !f.Map.isCovered(one) && len(known) < maxSampleValues && !slices.Contains(known, text) {
 			known = append(known, text)
 		}
