@@ -79,6 +79,8 @@ func (f *fake) ApplyOrgUnit(context.Context, *client.OrgUnitPlan) error { return
 
 func (f *fake) Transfer(context.Context, client.Transfer) error { return nil }
 
+func (f *fake) SendValueFile(context.Context, client.ValueFile) error { return nil }
+
 func (f *fake) LetIn(context.Context, client.TemporaryAccess) error { return nil }
 
 func (f *fake) UploadFile(_ context.Context, u client.Upload) (string, error) { return u.UID, nil }

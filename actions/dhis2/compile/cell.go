@@ -5,6 +5,7 @@ import (
 
 	"github.com/culvert/culvert/actions/dhis2/metadata"
 	"github.com/culvert/culvert/actions/dhis2/object"
+	"github.com/culvert/culvert/actions/dhis2/value"
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/yamlnode"
 )
@@ -123,7 +124,7 @@ func (v *valuesPlan) readCells(c *compiler, n *yamlnode.Node) {
 			}
 			cell := v.newCell(e, combos, pair.Key.Place())
 			if cell.valued = c.valued(pair.Value, e.ID, pair.Key.Value,
-				contributionKind(v.aggregate, c.elementKind(e, true))); cell.valued != nil {
+				v.cellKind(e)); cell.valued != nil {
 				v.cells = append(v.cells, cell)
 			}
 			continue
@@ -145,7 +146,7 @@ func (v *valuesPlan) divided(c *compiler, e *metadata.DataElement, combos string
 		}
 		seen[cell.combo] = true
 		cell.valued = c.valued(part.Value, e.ID, pair.Key.Value+", "+part.Key.Value,
-			contributionKind(v.aggregate, c.elementKind(e, true)))
+			v.cellKind(e))
 		if cell.valued != nil {
 			v.cells = append(v.cells, cell)
 		}
@@ -210,8 +211,7 @@ func (v *valuesPlan) readColumns(c *compiler, values map[string]*yamlnode.Node) 
 		if combo != nil {
 			name += ", " + combo.Value
 		}
-		if cell.valued = c.valued(expr, e.ID, name, contributionKind(v.aggregate,
-			c.elementKind(e, true))); cell.valued != nil {
+		if cell.valued = c.valued(expr, e.ID, name, v.cellKind(e)); cell.valued != nil {
 			v.cells = append(v.cells, cell)
 		}
 	}
@@ -251,4 +251,11 @@ func columnExpr(column string, samples []any) string {
 
 func step(name string) string {
 	return `["` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(name) + `"]`
+}
+
+// cellKind says what values of a cell must be: a value that many records make together is no file.
+func (v *valuesPlan) cellKind(e *metadata.DataElement) value.Kind {
+	kind := contributionKind(v.aggregate, v.elementKind(e, true))
+	kind.Files = v.aggregate == ""
+	return kind
 }

@@ -64,7 +64,7 @@ func (c *compiler) oneValue(remove bool) planner {
 				object.AggregateLast)
 			c.checkAggregate(v.aggregate, e)
 			v.declareIDs(c)
-			cell.valued = c.valued(val, e.ID, element.Value, contributionKind(v.aggregate, c.elementKind(e, true)))
+			cell.valued = c.valued(val, e.ID, element.Value, v.cellKind(e))
 		}
 		v.comment = c.comment()
 		v.followUp = c.valueFollowUp(v.aggregate)

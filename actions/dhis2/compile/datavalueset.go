@@ -202,11 +202,12 @@ func (v *valuesPlan) plan(s *rules.Scope, p *plan) error {
 // fillCell sets value and combination; the data element stays empty where there is nothing to send.
 func (v *valuesPlan) fillCell(s *rules.Scope, c *cellField, w *object.DataValue, at time.Time) error {
 	if c.valued != nil {
-		text, st, err := c.valued.eval(s, v.context)
+		out, st, err := c.valued.evalFile(s, v.context)
 		if err != nil || st == stateOmit && v.aggregate == "" {
 			return err
 		}
-		w.Value, w.Remove, w.Place = text, st == stateClear, c.valued.place()
+		text := out.Text
+		w.Value, w.File, w.Remove, w.Place = text, out.File, st == stateClear, c.valued.place()
 		if v.aggregate != "" {
 			w.Contribution = newContribution(v.aggregate, text, s, v.spec, c.element.ID+"/"+c.combo, at)
 		}

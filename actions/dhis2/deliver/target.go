@@ -25,6 +25,7 @@ type Server interface {
 	ImportDataValues(ctx context.Context, s *client.DataValueSet, o client.DataValueOptions) (*client.DataValueReport,
 		error)
 	UploadFile(ctx context.Context, u client.Upload) (uid string, err error)
+	SendValueFile(ctx context.Context, f client.ValueFile) error
 	MarkFollowUps(ctx context.Context, list []client.FollowUp) error
 	LetIn(ctx context.Context, x client.TemporaryAccess) error
 	PlanOrgUnit(ctx context.Context, w client.OrgUnit) (*client.OrgUnitPlan, error)

@@ -122,7 +122,7 @@ func (d *delivery) send(ctx context.Context, p object.Phase, items []*item) {
 	case object.PhaseDelete:
 		d.importTracker(ctx, items, client.TrackerOptions{Rehearse: d.rehearse, Delete: true})
 	case object.PhaseValues:
-		plain, contributions := splitValues(items)
+		plain, contributions := splitValues(d.valueFiles(ctx, items))
 		for set, group := range byDataSet(plain) {
 			d.importValues(ctx, set, group)
 		}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/culvert/culvert/actions/dhis2/client"
 	"github.com/culvert/culvert/actions/dhis2/metadata"
+	"github.com/culvert/culvert/actions/dhis2/value"
 	"github.com/culvert/culvert/rules/diag"
 )
 
@@ -28,6 +29,7 @@ type DataValue struct {
 	Combo        string // name of the category option combination; empty for the default one
 	AttCombo     string
 	Value        string
+	File         *value.File // that the value is; nil: it is none
 	Comment      string
 	Remove       bool
 	FollowUp     *bool // mark it for follow-up, or take the mark away; nil: leave it
@@ -58,6 +60,8 @@ func (o *DataValue) Describe() map[string]any {
 		o.Contribution.describe(m)
 	case o.Remove:
 		m["remove"] = true
+	case o.File != nil:
+		m["value"] = o.File.String()
 	default:
 		m["value"] = o.Value
 	}

@@ -198,8 +198,8 @@ func (k *Kind) Unsupported() *diag.Problem {
 			return nil
 		}
 		return &diag.Problem{Code: "files-not-sent",
-			Message: "holds a file, and files of aggregate data cannot be sent",
-			Hint:    "leave the field out; send files with tracked entities and events"}
+			Message: "holds a file, which is neither added up nor written where the data name the data element",
+			Hint:    "leave the field out, or name the data element in the rule"}
 	case "TRACKER_ASSOCIATE":
 		if k.People {
 			return nil

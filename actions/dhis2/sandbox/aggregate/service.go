@@ -1,6 +1,8 @@
 package aggregate
 
 import (
+	"net/http"
+
 	"github.com/culvert/culvert/actions/dhis2/sandbox/rest"
 )
 
@@ -23,3 +25,21 @@ func (s *Service) ServeOne(c *rest.Call) { (&call{c, s}).dataValue() }
 
 // ServeCompletions answers /api/completeDataSetRegistrations.
 func (s *Service) ServeCompletions(c *rest.Call) { (&call{c, s}).completions() }
+
+// WriteOne writes the value that the parameters name.
+func (s *Service) WriteOne(r *rest.Call) *rest.Problem {
+	c := &call{r, s}
+	in, p := c.oneValue()
+	if p != nil {
+		return p
+	}
+	c.Store.Lock()
+	defer c.Store.Unlock()
+	if p := c.writeValue(in); p != nil {
+		return p
+	}
+	if err := c.Store.Flush(); err != nil {
+		return rest.Refuse(http.StatusInternalServerError, "", "%s", err.Error())
+	}
+	return nil
+}

@@ -105,6 +105,28 @@ func (c *call) upload() {
 		Response: object{"responseType": c.Version.FileAnswer(), "fileResource": c.fileObject(f, true)}})
 }
 
+// valueFile answers POST /api/dataValues/file, which takes a file and the aggregate value that it is.
+func (c *call) valueFile() {
+	if !c.Method(http.MethodPost) || !c.Authorised("F_DATAVALUE_ADD") {
+		return
+	}
+	f := &store.FileResource{Domain: "DATA_VALUE", By: c.User.Username, Created: c.Now().UTC()}
+	p := c.readFile(f)
+	if p == nil {
+		p = keepFile(c.Store, f)
+	}
+	if p == nil {
+		c.Query.Set("value", f.UID)
+		p = c.srv.values.WriteOne(c.Call)
+	}
+	if p != nil {
+		c.Refused(p)
+		return
+	}
+	c.JSON(http.StatusAccepted, rest.Message{HTTPStatus: "Accepted", HTTPStatusCode: http.StatusAccepted, Status: "OK",
+		Response: object{"responseType": c.Version.FileAnswer(), "fileResource": c.fileObject(f, true)}})
+}
+
 // readFile takes the part named file of a form.
 func (c *call) readFile(f *store.FileResource) *rest.Problem {
 	c.R.Body = http.MaxBytesReader(c.W, c.R.Body, maxFile+1<<20)

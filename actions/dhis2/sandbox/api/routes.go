@@ -80,6 +80,10 @@ func (c *call) dispatch() {
 		}
 		c.srv.values.ServeSets(c.Call, ending)
 	case "dataValues":
+		if c.At(1) == "file" && len(c.Path) == 2 {
+			c.valueFile()
+			return
+		}
 		c.srv.values.ServeOne(c.Call)
 	case "completeDataSetRegistrations":
 		c.srv.values.ServeCompletions(c.Call)
