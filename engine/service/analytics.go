@@ -25,7 +25,8 @@ const (
 	analyticsEndless = 24 * time.Hour
 	// analyticsRetry is the least time from a run that failed to the next.
 	analyticsRetry = time.Hour
-	// analyticsSkew is how much later than it was asked for a run may seem to have begun, or earlier, by clocks and roundings.
+	// analyticsSkew is how much later than it was asked for a run may seem to have begun, or earlier, by
+	// clocks and roundings.
 	analyticsSkew = time.Minute
 )
 

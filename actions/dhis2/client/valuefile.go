@@ -22,7 +22,8 @@ type ValueFile struct {
 	Content          []byte
 }
 
-// valueFilesPath takes file and value at once: the server gives the file its uid, and deletes the one that was there before.
+// valueFilesPath takes file and value at once: the server gives the file its uid, and deletes the one
+// that was there before.
 const valueFilesPath = "dataValues/file"
 
 func (f ValueFile) query() url.Values {

@@ -35,7 +35,8 @@ func (d *delivery) valueFile(ctx context.Context, i *item, o *object.DataValue) 
 		return
 	}
 	f := client.ValueFile{DataSet: o.Cell.DataSet, DataElement: o.Cell.DataElement, Period: o.Cell.Period,
-		OrgUnit: o.Cell.OrgUnit, CategoryOptionCombo: o.Cell.CategoryOptionCombo, Comment: o.Comment, FollowUp: o.FollowUp,
+		OrgUnit: o.Cell.OrgUnit, CategoryOptionCombo: o.Cell.CategoryOptionCombo,
+		Comment: o.Comment, FollowUp: o.FollowUp,
 		Name: file.Name, Type: file.Type, Content: file.Content}
 	f.AttributeCombo, f.AttributeOptions = attributeOptions(d.x, o.Cell.AttributeOptionCombo)
 	err = d.server.SendValueFile(ctx, f)

@@ -22,12 +22,13 @@ type Job struct {
 	ID, Kind string
 	Started  time.Time
 	Ended    time.Time // zero while it goes on
-	Notes    []jobNote
+	Notes    []Note
 	Outcome  any   // what the import says of itself; nil where it has nothing to say, or failed
 	Failure  error // why it failed as a whole
 }
 
-type jobNote struct {
+// Note is what a job says of itself as it goes on.
+type Note struct {
 	UID       string `json:"uid"`
 	Level     string `json:"level"`
 	Category  string `json:"category"`
@@ -44,7 +45,7 @@ func (j *List) Start(kind string, now time.Time) *Job {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	b := &Job{ID: ids.New(), Kind: kind, Started: now}
-	b.Notes = []jobNote{newJobNote(kind, now, "Import started", false)}
+	b.Notes = []Note{newNote(kind, now, "Import started", false)}
 	j.byID[b.ID] = b
 	j.order = append(j.order, b.ID)
 	if len(j.order) > rememberedJobs {
@@ -54,9 +55,9 @@ func (j *List) Start(kind string, now time.Time) *Job {
 	return b
 }
 
-func newJobNote(kind string, now time.Time, text string, done bool) jobNote {
+func newNote(kind string, now time.Time, text string, done bool) Note {
 	id := ids.New()
-	return jobNote{UID: id, Level: "INFO", Category: kind, Time: dates.Stamp(now), Message: text, Completed: done, ID: id}
+	return Note{UID: id, Level: "INFO", Category: kind, Time: dates.Stamp(now), Message: text, Completed: done, ID: id}
 }
 
 // Finish sets the outcome of a job, and says in a sentence what became of it.
@@ -67,11 +68,11 @@ func (j *List) Finish(b *Job, now time.Time, outcome any, text string, failure e
 	if failure != nil {
 		text = "Import failed: " + failure.Error()
 	}
-	n := newJobNote(b.Kind, now, text, true)
+	n := newNote(b.Kind, now, text, true)
 	if failure != nil {
 		n.Level = "ERROR"
 	}
-	b.Notes = append([]jobNote{n}, b.Notes...)
+	b.Notes = append([]Note{n}, b.Notes...)
 }
 
 // Find gives a copy of a job, as it is now.
@@ -86,17 +87,17 @@ func (j *List) Find(id string) (Job, bool) {
 }
 
 // OfKind gives the first and the last note of every job of a kind, the newest first, by the ids of the jobs.
-func (j *List) OfKind(kind string) map[string][]jobNote {
+func (j *List) OfKind(kind string) map[string][]Note {
 	j.mu.RLock()
 	defer j.mu.RUnlock()
-	of := map[string][]jobNote{}
+	of := map[string][]Note{}
 	for id, b := range j.byID {
 		if b.Kind != kind {
 			continue
 		}
 		of[id] = b.Notes
 		if n := len(b.Notes); n > 2 {
-			of[id] = []jobNote{b.Notes[0], b.Notes[n-1]}
+			of[id] = []Note{b.Notes[0], b.Notes[n-1]}
 		}
 	}
 	return of
