@@ -61,10 +61,11 @@ func format(path string, text []byte, block string) ([]byte, error) {
 	if err := yaml.Unmarshal(out, &after); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	if !same(&before, &after) {
+	out, laid := refolded(text, out, &before, &after)
+	if !same(&before, laid) {
 		return nil, fmt.Errorf("%s could not be laid out without changing what it says: leave it as it is", path)
 	}
-	return spaced(text, out, &before, &after), nil
+	return spaced(text, out, &before, laid), nil
 }
 
 // asBlock takes the braces and brackets off a list under a top-level key and off its items.
@@ -105,7 +106,8 @@ func spaced(old, fresh []byte, before, after *yaml.Node) []byte {
 	wanted := map[int]bool{} // lines of fresh, from 1, that an empty one comes before
 	var walk func(a, b *yaml.Node)
 	walk = func(a, b *yaml.Node) {
-		if top := above(oldLines, a.Line); top > 1 && strings.TrimSpace(oldLines[top-2]) == "" {
+		// YAML ends lines at a lone carriage return too, of which there may be more than of these.
+		if top := above(oldLines, a.Line); top > 1 && top-2 < len(oldLines) && strings.TrimSpace(oldLines[top-2]) == "" {
 			wanted[above(freshLines, b.Line)] = true
 		}
 		for i := range a.Content {

@@ -25,6 +25,24 @@ func TestFormat(t *testing.T) {
 	}
 }
 
+// TestFormatKeepsFolds: a long expression behind > stays broken where its author broke it.
+func TestFormatKeepsFolds(t *testing.T) {
+	in := "rule:  a\nitems: >-\n     map(trigger.entry,\n       {.resource})\n\n     ?? []\nwhen: >\n  a\n  && b\n\n\nactions:\n" +
+		"- x: >-\n      text\n      goes on\n"
+	want := "rule: a\nitems: >-\n  map(trigger.entry,\n    {.resource})\n\n  ?? []\nwhen: >\n  a\n  && b\n\nactions:\n" +
+		"  - x: >-\n      text\n      goes on\n"
+	got, err := Format("a.yaml", []byte(in))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if again, err := Format("a.yaml", got); err != nil || string(again) != want {
+		t.Errorf("formatting twice changed it (%v):\n%s", err, again)
+	}
+}
+
 func TestFormatRefusesBrokenFiles(t *testing.T) {
 	if _, err := Format("a.yaml", []byte("a: [1\nb: 2")); !errors.Is(err, ErrBroken) {
 		t.Fatalf("err = %v", err)
