@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"mime"
 	"mime/multipart"
 	"net/http"
@@ -69,7 +70,8 @@ func (Kind) FileFormat(t *rules.Trigger) tabular.Format {
 func (h *Handler) takeTables(w http.ResponseWriter, r *http.Request, ref *sinkRef, routes []*Route, body []byte,
 	now time.Time) (*receipt, error) {
 	if len(bytes.TrimSpace(body)) == 0 {
-		return nil, &refusal{http.StatusUnprocessableEntity, "the body is empty", "send the table: curl --data-binary @file.csv"}
+		return nil, &refusal{http.StatusUnprocessableEntity, "the body is empty",
+			"send the table: curl --data-binary @file.csv"}
 	}
 	given, body, err := sentFile(r, body)
 	if err != nil {
@@ -101,7 +103,7 @@ type fileLine struct {
 func (h *Handler) takeTable(r *http.Request, ref *sinkRef, x *Route, given string, body []byte,
 	now time.Time) (line fileLine, err error) {
 	name := fileName(x, given, r.Header.Get("Content-Type"), body, now)
-	parent := filepath.Join(filepath.Dir(h.config.Inbox), "receiving")
+	parent := h.receiving()
 	if err := os.MkdirAll(parent, 0o700); err != nil {
 		return line, fmt.Errorf("make room for a table: %w", err)
 	}
@@ -118,6 +120,30 @@ func (h *Handler) takeTable(r *http.Request, ref *sinkRef, x *Route, given strin
 	defer cancel()
 	_, duplicate, err := files.TakeFor(ctx, file, x.Rule, h.resultsOf(x), h.config.Inbox, ref.sink)
 	return fileLine{Rule: x.Rule, File: name, Duplicate: duplicate}, err
+}
+
+// receiving is the folder where tables lie until they are taken, each in a folder of its own.
+func (h *Handler) receiving() string { return filepath.Join(filepath.Dir(h.config.Inbox), "receiving") }
+
+// leftover is how long such a folder may belong to another runner that is still filling it.
+const leftover = time.Hour
+
+// clearReceiving removes the tables of a process that was killed: their senders had no answer, and
+// nobody else would take away what they hold of people.
+func (h *Handler) clearReceiving() {
+	entries, err := os.ReadDir(h.receiving())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		h.config.Log.Warn("cannot see whether tables of webhooks were left behind", "error", err)
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil || h.config.Now().Sub(info.ModTime()) <= leftover {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(h.receiving(), e.Name())); err != nil {
+			h.config.Log.Warn("cannot remove a table of a webhook that was left behind: remove it by hand", "error", err)
+		}
+	}
 }
 
 // resultsOf gives the folder below which the results of a rule's tables lie.

@@ -3,12 +3,14 @@ package webhook
 import (
 	"bytes"
 	"context"
+	"log/slog"
 	"mime/multipart"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -158,4 +160,35 @@ func httpGet(t *testing.T, path string) *http.Request {
 	}
 	r.RemoteAddr = "192.0.2.1:1234"
 	return r
+}
+
+func TestTablesOfAKilledProcessGo(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	h, err := New(Config{Dir: dir, Inbox: filepath.Join(dir, "state", "inbox"), Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	for name, at := range map[string]time.Time{"old": now.Add(-2 * leftover), "fresh": now} {
+		folder := filepath.Join(dir, "state", "receiving", name)
+		if err := os.MkdirAll(folder, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(folder, "a.csv"), []byte("id\n1\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(folder, at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	if err := h.Run(ctx, sourcetest.New()); err != nil {
+		t.Fatal(err)
+	}
+	left := sourcetest.Names(t, filepath.Join(dir, "state", "receiving"))
+	if diff := cmp.Diff([]string{"fresh"}, left); diff != "" {
+		t.Error(diff)
+	}
 }

@@ -151,6 +151,9 @@ func (h *Handler) Trust(proxies []netip.Prefix) { h.proxies.Store(&proxies) }
 
 // Run hands records to the sink until ctx ends. Requests that come before or afterwards are answered with 503.
 func (h *Handler) Run(ctx context.Context, sink sources.Sink) error {
+	if h.config.Inbox != "" {
+		h.clearReceiving()
+	}
 	ref := &sinkRef{sink, ctx}
 	h.sink.Store(ref)
 	<-ctx.Done()
