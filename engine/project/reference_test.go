@@ -85,7 +85,7 @@ func keyTable(fields []settings.Field, prefix string) string {
 	for i := range fields {
 		f := &fields[i]
 		otherwise := f.Otherwise()
-		if f.Default != "" && f.LeftOut == "" || f.Type == settings.Word {
+		if !f.Required && (f.Default != "" && f.LeftOut == "" || f.Type == settings.Word) {
 			otherwise = "`" + otherwise + "`"
 		}
 		fmt.Fprintf(&b, "| `%s%s` | %s | %s |\n", prefix, f.Name, cell(f.Doc), cell(strings.TrimSuffix(otherwise, ",")))
