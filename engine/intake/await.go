@@ -10,9 +10,9 @@ import (
 	"github.com/culvert/culvert/sources"
 )
 
-// lookAgain is how often awaited records are looked up without a word from the queue: another runner
+// rescan is how often awaited records are read again without a word from the queue: another runner
 // may have sent them, or a person settled them.
-const lookAgain = 2 * time.Second
+const rescan = 2 * time.Second
 
 // watch knows who waits for which records. Its zero value is ready.
 type watch struct {
@@ -74,7 +74,7 @@ func (in *Intake) Await(ctx context.Context, seqs []int64) ([]sources.Outcome, e
 	defer leave()
 	for {
 		out, pending, err := in.standing(context.WithoutCancel(ctx), seqs)
-		if err != nil || !pending || !signal.Wait(ctx, lookAgain) {
+		if err != nil || !pending || !signal.Wait(ctx, rescan) {
 			return out, err
 		}
 	}

@@ -13,18 +13,8 @@ func keysTrackedEntity() []settings.Field {
 	)
 }
 
-// keysEnroll declares the keys of dhis2.enroll beside those that every action takes.
+// keysEnroll declares the keys of dhis2.enroll and dhis2.create_and_enroll beside those that every action takes.
 func keysEnroll() []settings.Field {
-	return keysOf(
-		"program", "external_id", "enrollment_id", "tracked_entity_type", "match_by", "several_ids",
-		"attributes", "when_deleted", "org_unit", "enrolled_at", "reenroll", "incident_at", "completed_at",
-		"status", "geometry", "follow_up", "notes", "attribute_category_options", "attribute_option_combo",
-		"temporary_access", "import",
-	)
-}
-
-// keysCreateAndEnroll declares the keys of dhis2.create_and_enroll beside those that every action takes.
-func keysCreateAndEnroll() []settings.Field {
 	return keysOf(
 		"program", "external_id", "enrollment_id", "tracked_entity_type", "match_by", "several_ids",
 		"attributes", "when_deleted", "org_unit", "enrolled_at", "reenroll", "incident_at", "completed_at",

@@ -37,8 +37,8 @@ func (u *unitCounts) take(name string, known uint64, limit int) (count uint64, o
 	return count + 1, true
 }
 
-// giveBack takes one off again that was counted and not written.
-func (u *unitCounts) giveBack(name string) {
+// release takes one off again that was counted and not written.
+func (u *unitCounts) release(name string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.counts[name]--
@@ -199,12 +199,13 @@ func (d *delivery) orgUnit(ctx context.Context, i *item) (written bool, err erro
 				Message: fmt.Sprintf("%s is not written: %d org units changed today, and no more may; it would be %s",
 					o.Label(),
 					count, changes),
-				Hint: "see whether the registry is right; then raise max_changes in the rule, or wait for tomorrow, and replay them"}})
+				Hint: "see whether the registry is right; then raise max_changes in the rule, or wait for " +
+					"tomorrow, and replay them"}})
 		return false, nil
 	}
 	if err := d.server.ApplyOrgUnit(ctx, plan); err != nil {
 		if ok {
-			d.changed.giveBack(name)
+			d.changed.release(name)
 		}
 		return false, d.orgUnitFailed(i, err)
 	}
