@@ -185,14 +185,16 @@ func (t *translator) unknownKey(d *diag.Diagnostic, p place, property string) {
 
 // elsewhere is where people find what they look for among the actions.
 var elsewhere = map[string]string{
-	"dhis2.analytics": "no record asks for it: write `analytics: {after: 15m}` at the server in culvert.yaml, and the analytics " +
-		"tables are made anew once a load is over",
-	"dhis2.approve": "an approval says that a person has looked, so that no rule approves; where data are approved already, " +
-		"`culvert explain E7642` says who can take the approval back",
-	"dhis2.merge": "whoever has the authority F_TRACKED_ENTITY_MERGE merges two people in DHIS2; `several_ids: same_person` " +
-		"keeps a rule from making the second one",
-	"dhis2.message":          "no rule writes to people; `notify` in culvert.yaml tells them what is not well with Culvert, in DHIS2 too",
-	"dhis2.temporary_access": "it is a key of the action that writes into a protected program: temporary_access, with the reason",
+	"dhis2.analytics": "no record asks for it: write `analytics: {after: 15m}` at the server in culvert.yaml, and the " +
+		"analytics tables are made anew once a load is over",
+	"dhis2.approve": "an approval says that a person has looked, so that no rule approves; where data are approved " +
+		"already, `culvert explain E7642` says who can take the approval back",
+	"dhis2.merge": "whoever has the authority F_TRACKED_ENTITY_MERGE merges two people in DHIS2; `several_ids: " +
+		"same_person` keeps a rule from making the second one",
+	"dhis2.message": "no rule writes to people; `notify` in culvert.yaml tells them what is not well with " +
+		"Culvert, in DHIS2 too",
+	"dhis2.temporary_access": "it is a key of the action that writes into a protected program: " +
+		"temporary_access, with the reason",
 }
 
 // tooManyKeys is about list items that must have one key.

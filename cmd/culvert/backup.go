@@ -171,7 +171,8 @@ password off the command line.`,
 				return err
 			}
 			if folder := open.Exposed(target); folder != "" {
-				fmt.Fprintf(a.stderr, "others on this machine can look into %s: chmod 700 %s, unless that is meant\n", folder, folder)
+				fmt.Fprintf(a.stderr, "others on this machine can look into %s: chmod 700 %s, unless that is meant\n",
+					folder, folder)
 			}
 			fmt.Fprintf(a.stdout, "the journal lies at %s now, and both stores hold the same; write `store: %s` in "+
 				"culvert.yaml before you start again\n", open.Redact(target), named(to))

@@ -98,7 +98,8 @@ func (a *app) printCauses(causes []journal.Cause, format string, waiting bool) e
 		if i > 0 {
 			fmt.Fprintln(a.stdout)
 		}
-		fmt.Fprintln(asIs(a.stdout), a.language.Sprintf("%s of %s: %s", a.language.Text(count(c.Count, "record", "records")), c.Rule,
+		fmt.Fprintln(asIs(a.stdout), a.language.Sprintf("%s of %s: %s",
+			a.language.Text(count(c.Count, "record", "records")), c.Rule,
 			a.language.Text(worded(c.Cause, c.Code))))
 		if c.Place != "" {
 			a.labelled("rule", c.Place)

@@ -75,7 +75,8 @@ func (a *app) filesToFormat(args []string) ([]string, error) {
 			return nil, err
 		}
 		if len(found) == 0 {
-			return nil, fmt.Errorf("the folder %s has no rule files: their names end in .yaml, and do not begin with _ or a dot", arg)
+			return nil, fmt.Errorf("the folder %s has no rule files: their names end in .yaml, and do not begin "+
+				"with _ or a dot", arg)
 		}
 		files = append(files, found...)
 	}

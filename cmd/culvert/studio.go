@@ -57,7 +57,8 @@ prints holds a token: nobody else is let in.`,
 			return nil
 		},
 	}
-	c.Flags().StringVar(&listen, "listen", "127.0.0.1:0", "address and port of this machine's loopback; port 0: any that is free")
+	c.Flags().StringVar(&listen, "listen", "127.0.0.1:0",
+		"address and port of this machine's loopback; port 0: any that is free")
 	return c
 }
 

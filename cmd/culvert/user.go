@@ -106,7 +106,8 @@ func (a *app) userListCommand() *cobra.Command {
 				fmt.Fprintf(a.stdout, "%s %s (console_users in %s)\n", u.Name, u.Role, project.ConfigFile)
 			}
 			if c.OIDC != nil {
-				fmt.Fprintf(a.stdout, "whoever the identity provider knows and console_oidc in %s gives a role\n", project.ConfigFile)
+				fmt.Fprintf(a.stdout, "whoever the identity provider knows and console_oidc in %s gives a role\n",
+					project.ConfigFile)
 			}
 			if len(users)+len(c.ConsoleUsers) == 0 && c.OIDC == nil {
 				fmt.Fprintln(a.stderr, "nobody yet: `culvert user add NAME`")

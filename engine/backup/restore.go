@@ -187,9 +187,9 @@ func unpack(ctx context.Context, file, dir string) (m Manifest, err error) {
 	defer func() { _ = f.Close() }() // only read
 	in := bufio.NewReader(f)
 	if head, _ := in.Peek(len(sqliteHead)); string(head) == sqliteHead {
-		return m, errors.New("it is a copy of the journal alone, as `culvert backup FILE.db` writes it: put it where `store:` " +
-			"of culvert.yaml says while no runner is at work; to restore journal and state, back up to a file that ends with " +
-			".tar.gz")
+		return m, errors.New("it is a copy of the journal alone, as `culvert backup FILE.db` writes it: " +
+			"put it where `store:` of culvert.yaml says while no runner is at work; to restore journal and state, " +
+			"back up to a file that ends with .tar.gz")
 	}
 	z, err := gzip.NewReader(in)
 	if err != nil {

@@ -80,9 +80,8 @@ func (s *Console) oidcCallback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	attempt.Succeeded()
-	s.c.Log.Info("logged in to the console", "user", user.Name, "role", user.Role.String(), "from", from, "provider",
-		id.Issuer,
-		"subject", id.Subject)
+	s.c.Log.Info("logged in to the console", "user", user.Name, "role", user.Role.String(), "from", from,
+		"provider", id.Issuer, "subject", id.Subject)
 	s.page(func(*http.Request) (view, error) {
 		return view{Title: "Logged in", Page: "onward", Onward: next, Data: user}, nil
 	})(w, r)
@@ -90,9 +89,8 @@ func (s *Console) oidcCallback(w http.ResponseWriter, r *http.Request) {
 
 // oidcUnknown tells somebody that she has no role here, and what the provider says that could give her one.
 func (s *Console) oidcUnknown(w http.ResponseWriter, r *http.Request, next string, id *access.Identity) {
-	s.c.Log.Warn("a log-in to the console failed: no role is granted", "user", id.Name, "subject", id.Subject, "claim",
-		id.Claim,
-		"values", len(id.Values), "provider", id.Issuer, "from", s.c.From(r))
+	s.c.Log.Warn("a log-in to the console failed: no role is granted", "user", id.Name, "subject", id.Subject,
+		"claim", id.Claim, "values", len(id.Values), "provider", id.Issuer, "from", s.c.From(r))
 	v := s.loginView(next, s.provider()+" knows you, but you have no role here.")
 	if data, ok := v.Data.(loginView); ok {
 		data.Unknown = &unknownView{id.Name, id.Claim, id.Values[:min(len(id.Values), valuesShown)]}

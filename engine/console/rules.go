@@ -104,8 +104,8 @@ func (s *Console) runNamed(r *http.Request, rule string) error {
 	case errors.Is(err, poll.ErrRunning):
 		return refused("it is running already; what it brings appears as it comes in")
 	case errors.Is(err, poll.ErrNotHere):
-		return refused("it does not run in this process now: another runner leads, it has read all that it ever will, or it " +
-			"begins in a moment")
+		return refused("it does not run in this process now: another runner leads, it has read all that it ever will, or " +
+			"it begins in a moment")
 	}
 	return err
 }

@@ -33,8 +33,8 @@ func (d *doctor) state() {
 		folder = filepath.Join(d.Project.Dir, folder)
 	}
 	if left := backup.Leftovers(folder); len(left) > 0 {
-		d.warn("restore", "", "remove it unless a restore is at work now; the next `culvert restore` does", "a restore that was "+
-			"stopped left a copy of the journal in %s", strings.Join(left, ", "))
+		d.warn("restore", "", "remove it unless a restore is at work now; the next `culvert restore` does",
+			"a restore that was stopped left a copy of the journal in %s", strings.Join(left, ", "))
 	}
 	info, err := os.Stat(folder)
 	if errors.Is(err, fs.ErrNotExist) {

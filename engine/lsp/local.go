@@ -137,7 +137,8 @@ func (l *Local) Project(ctx context.Context, drafts Drafts, do func(*project.Pro
 }
 
 // Complete proposes what may be written at a place of a file.
-func (l *Local) Complete(ctx context.Context, drafts Drafts, name string, at Position) (out *CompletionList, err error) {
+func (l *Local) Complete(ctx context.Context, drafts Drafts, name string,
+	at Position) (out *CompletionList, err error) {
 	err = l.with(ctx, drafts, func() error {
 		v, err := l.view(name)
 		if err != nil {

@@ -217,7 +217,8 @@ func (m *sheetMaker) run(r *project.Rule) {
 		at := spotOf(s.Place.Range.Start)
 		m.steps[at] = append(m.steps[at], s)
 	}
-	in := rules.Input{Body: m.sheet.Record, Source: rehearsal.Source(m.sheet.Sample.File, m.sheet.Sample.Record, m.sheet.Sample.Records),
+	in := rules.Input{Body: m.sheet.Record,
+		Source:  rehearsal.Source(m.sheet.Sample.File, m.sheet.Sample.Record, m.sheet.Sample.Records),
 		Answers: r.SampleAnswers(nil)}
 	e, err := program.EvaluateTraced(flow, in, keep)
 	if err != nil {

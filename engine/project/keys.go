@@ -140,7 +140,8 @@ func loginKeys() []settings.Field {
 
 func userKeys() []settings.Field {
 	return []settings.Field{
-		{Name: "password", Type: settings.Value, Required: true, Hint: "write password: ${NAME}", Doc: "password" + secretDoc},
+		{Name: "password", Type: settings.Value, Required: true, Hint: "write password: ${NAME}",
+			Doc: "password" + secretDoc},
 		{Name: "role", Type: settings.Word, Required: true, Hint: "write role: viewer",
 			Words: []string{"viewer", "operator", "admin"},
 			Doc:   "viewer sees counts and causes, operator also what records say, and acts on them, admin also who did what"},

@@ -43,8 +43,11 @@ func (r *Replacer) number(text string) uint64 {
 }
 
 // structural are keys whose values name the form and its program, and no person.
-var structural = []string{"@xmlns", "xmlns", "@name", "#type", "@version", "@uiversion", "version", "__version__", "app_id",
-	"build_id", "domain", "_xform_id_string", "formhub", "type", "doc_type", "case_type", "@type", "status", "_status"}
+var structural = []string{
+	"@xmlns", "xmlns", "@name", "#type", "@version", "@uiversion", "version", "__version__", "app_id",
+	"build_id", "domain", "_xform_id_string", "formhub", "type", "doc_type", "case_type", "@type", "status",
+	"_status",
+}
 
 // Record gives a record with everything replaced that is not kept. Keys, order of lists, and what is
 // true, false or nothing stay.
@@ -209,8 +212,10 @@ func (r *Replacer) id(text string) string {
 }
 
 // names are given to people who do not exist.
-var names = []string{"Amina", "Bako", "Chidi", "Dalia", "Efua", "Farai", "Ghada", "Hawa", "Imani", "Jabu", "Kofi", "Lindiwe",
-	"Moussa", "Nadia", "Oumar", "Palesa", "Rania", "Sipho", "Tariro", "Usman", "Wanjiru", "Yara", "Zola", "Ayo"}
+var names = []string{
+	"Amina", "Bako", "Chidi", "Dalia", "Efua", "Farai", "Ghada", "Hawa", "Imani", "Jabu", "Kofi", "Lindiwe",
+	"Moussa", "Nadia", "Oumar", "Palesa", "Rania", "Sipho", "Tariro", "Usman", "Wanjiru", "Yara", "Zola", "Ayo",
+}
 
 func (r *Replacer) name(text string) string {
 	return names[r.number(strings.ToLower(text))%uint64(len(names))]

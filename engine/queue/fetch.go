@@ -131,7 +131,8 @@ func (q *Queue) claim(ctx context.Context, prog *program.Program) (records []*jo
 	if limit <= 0 {
 		return nil, false, nil
 	}
-	records, err = q.Journal.Claim(ctx, journal.Claim{Owner: q.Owner, Limit: limit, Bytes: bytes, Now: q.Now(), NotRules: not})
+	records, err = q.Journal.Claim(ctx, journal.Claim{Owner: q.Owner, Limit: limit, Bytes: bytes, Now: q.Now(),
+		NotRules: not})
 	if err != nil {
 		return nil, false, err
 	}

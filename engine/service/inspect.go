@@ -205,8 +205,8 @@ func (s *inspection) Upload(ctx context.Context, rule, name string, content io.R
 		return "", console.Refuse(errors.New("the file has no name"))
 	}
 	if len(name) > longestName {
-		return "", console.Refuse(fmt.Errorf("the file's name has %d bytes, and at most %d can be kept: give it a shorter one",
-			len(name), longestName))
+		return "", console.Refuse(fmt.Errorf("the file's name has %d bytes, and at most %d can be kept: "+
+			"give it a shorter one", len(name), longestName))
 	}
 	path, err := Spool(uploads, name, content, maxUpload)
 	if large, ok := errors.AsType[*tooLarge](err); ok {

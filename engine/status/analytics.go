@@ -54,8 +54,8 @@ func (a *Analytics) Concern() string {
 	if a.Problem == "" || a.Running() {
 		return ""
 	}
-	return fmt.Sprintf("the analytics tables of server %s could not be made anew, so that charts and reports lack what was "+
-		"written since, and it is tried again by itself: %s", a.Server, a.Problem)
+	return fmt.Sprintf("the analytics tables of server %s could not be made anew, so that charts and "+
+		"reports lack what was written since, and it is tried again by itself: %s", a.Server, a.Problem)
 }
 
 // Names under which the journal keeps how analytics tables stand, and when records were last written.

@@ -44,20 +44,20 @@ var errNoJournal = errors.New("this project has no journal that the studio could
 // received lists the records of a rule that were received last and are still kept.
 func (s *Studio) received(r *http.Request, q *question) (any, error) {
 	var d receivedData
-	err := s.fromJournal(r, q, journal.Filter{Limit: maxListed, NewestOne: true, WithBody: true}, func(list []*journal.Record,
-		_ *project.Rule) error {
-		for _, rec := range list {
-			if len(rec.Body) == 0 {
-				continue
+	err := s.fromJournal(r, q, journal.Filter{Limit: maxListed, NewestOne: true, WithBody: true},
+		func(list []*journal.Record, _ *project.Rule) error {
+			for _, rec := range list {
+				if len(rec.Body) == 0 {
+					continue
+				}
+				one := received{Seq: rec.Seq, At: rec.Received, State: string(rec.State)}
+				if rec.Problem != nil {
+					one.Cause = rec.Problem.Message
+				}
+				d.Records = append(d.Records, one)
 			}
-			one := received{Seq: rec.Seq, At: rec.Received, State: string(rec.State)}
-			if rec.Problem != nil {
-				one.Cause = rec.Problem.Message
-			}
-			d.Records = append(d.Records, one)
-		}
-		return nil
-	})
+			return nil
+		})
 	if err != nil {
 		d.Problem = err.Error()
 	}

@@ -98,8 +98,8 @@ func parse() (map[string]*template.Template, error) {
 		if name == "layout" || name == "sheet" {
 			continue
 		}
-		t, err := template.New("layout.html").Funcs(functions).ParseFS(assets, "templates/layout.html", "templates/sheet.html",
-			file)
+		t, err := template.New("layout.html").Funcs(functions).ParseFS(assets, "templates/layout.html",
+			"templates/sheet.html", file)
 		if err != nil {
 			return nil, fmt.Errorf("read the page %s: %w", name, err)
 		}
@@ -150,7 +150,8 @@ var static = map[string]string{
 	"editor.licences.txt": "text/plain; charset=utf-8",
 }
 
-// asset answers with a file of the studio, or of the console's look. A browser keeps it and asks whether it has changed.
+// asset answers with a file of the studio, or of the console's look. A browser keeps it and asks
+// whether it has changed.
 func asset(name, kind string) http.HandlerFunc {
 	text, err := assets.ReadFile("static/" + name)
 	if err != nil {

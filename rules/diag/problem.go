@@ -15,9 +15,10 @@ type Problem struct {
 	Message string `json:"cause"`          // what is wrong: lower case, no full stop, without data of a record
 	Hint    string `json:"hint,omitempty"` // what to do about it, in one line; may be empty
 	Field   string `json:"field,omitempty"`
-	Column  string `json:"column,omitempty"` // what the record calls the field whose value is wrong: a column, a path in a form
-	Value   string `json:"value,omitempty"`  // data of the record, which no log may hold: kept in the journal only
-	Place   Place  `json:"place,omitzero"`   // in the rule or the file, as exact as known
+	// Column is what the record calls the field whose value is wrong: a column, a path in a form.
+	Column string `json:"column,omitempty"`
+	Value  string `json:"value,omitempty"` // data of the record, which no log may hold: kept in the journal only
+	Place  Place  `json:"place,omitzero"`  // in the rule or the file, as exact as known
 }
 
 // Error gives place, cause and fix in one sentence, without the value.

@@ -201,7 +201,8 @@ func (b beside) inFolder(t tag, limit int64, to io.Writer) error {
 		if err := settled(from, b.rel, b.rule.StableFor); err != nil {
 			continue
 		}
-		if err := b.carry(from, taken, t.Keep || from != t.Folder || b.isOthers(from)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		err := b.carry(from, taken, t.Keep || from != t.Folder || b.isOthers(from))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return &rules.AttachmentError{Problem: diag.Problem{Code: "file-not-there",
 				Message: "names a file that cannot be taken",
 				Hint:    "give the user that Culvert runs as the right to read and move it"}}

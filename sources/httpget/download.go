@@ -111,8 +111,8 @@ func (l *line) readFile(answer *http.Response, at *url.URL, limit int64) ([]byte
 func NotThere(host string) error {
 	return &rules.AttachmentError{Problem: diag.Problem{Code: "file-not-there",
 		Message: "names a file that " + host + " does not have yet",
-		Hint: "it is asked for again by itself: phones send photos after the form; have the phone finish sending, or edit the " +
-			"form if the photo is lost"},
+		Hint: "it is asked for again by itself: phones send photos after the form; have the phone finish sending, or edit " +
+			"the form if the photo is lost"},
 		Later: true}
 }
 

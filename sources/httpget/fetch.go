@@ -84,7 +84,8 @@ func (c *Client) open(ctx context.Context, u *url.URL) (*http.Response, *url.URL
 		if answer.StatusCode/100 == 3 && err == nil {
 			_ = answer.Body.Close()
 			if next.Scheme != "https" && (next.Scheme != "http" || u.Scheme == "https") {
-				return nil, nil, &Error{Problem: diag.Problem{Message: u.Host + " sends readers of the file on to an address without protection",
+				return nil, nil, &Error{Problem: diag.Problem{Message: u.Host + " sends readers of the file on to an " +
+					"address without protection",
 					Hint: "have it name storage with https"}}
 			}
 			at = next
@@ -130,6 +131,7 @@ func (c *Client) request(ctx context.Context, first, at *url.URL) (*http.Request
 
 // notTheFile is the error of a page in the place of a file.
 func notTheFile(at *url.URL) error {
-	return &Error{Problem: diag.Problem{Message: at.Host + " answers with a page, perhaps one to log in, and not with the file",
+	return &Error{Problem: diag.Problem{Message: at.Host + " answers with a page, perhaps one to log in, " +
+		"and not with the file",
 		Hint: "check user, password or key"}}
 }

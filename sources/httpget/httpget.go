@@ -74,7 +74,8 @@ func Protected(u *url.URL, connection string) error {
 	if u.Scheme != "http" || u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback() {
 		return nil
 	}
-	return &Error{Problem: diag.Problem{Message: fmt.Sprintf("connection %q would send its credentials without protection", connection),
+	return &Error{Problem: diag.Problem{Message: fmt.Sprintf("connection %q would send its credentials without "+
+		"protection", connection),
 		Hint: "write the address with https://"}}
 }
 

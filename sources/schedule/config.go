@@ -118,7 +118,8 @@ func (Kind) Settings() settings.Spec {
 		fields = append(fields, f)
 	}
 	return settings.Spec{
-		Name: "schedule", Doc: "Records are what is read at fixed times: a query, a web API, a table on the web, a list of DHIS2, or a folder.",
+		Name: "schedule", Doc: "Records are what is read at fixed times: a query, a web API, a table on the web, a list " +
+			"of DHIS2, or a folder.",
 		Example: `schedule: {cron: "0 3 * * *", connection: warehouse, query: SELECT * FROM monthly}`,
 		Fields: append(fields,
 			settings.Field{Name: "http", Type: settings.Mapping, LeftOut: "none", Doc: "a web API that is read with GET",

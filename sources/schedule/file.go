@@ -151,7 +151,8 @@ func (r *run) fetch(ctx context.Context, folder string, last, due time.Time) (na
 	if err := errors.Join(err, to.Close()); err != nil {
 		return "", "", err
 	}
-	name = path.Base(r.rule.Rule) + "-" + due.Format("20060102-1504") + tabular.Extension(f.Format.Kind, media, path.Ext(u.Path), head)
+	name = path.Base(r.rule.Rule) + "-" + due.Format("20060102-1504") +
+		tabular.Extension(f.Format.Kind, media, path.Ext(u.Path), head)
 	if err := os.Rename(to.Name(), filepath.Join(folder, name)); err != nil {
 		return "", "", fmt.Errorf("write the file: %w", err)
 	}

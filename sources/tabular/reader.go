@@ -229,7 +229,8 @@ func (r *Reader) Skip(n int64) error {
 		switch {
 		case err == nil || errors.As(err, &bad):
 		case err == io.EOF:
-			return &FileError{Problem: diag.Problem{Message: fmt.Sprintf("it has only %d rows, and %d were read from it before", r.number, n),
+			return &FileError{Problem: diag.Problem{Message: fmt.Sprintf("it has only %d rows, and %d were read from it "+
+				"before", r.number, n),
 				Hint: "the file was changed after it was taken; drop it again under another name"}}
 		default:
 			return err

@@ -40,7 +40,8 @@ func (l Limits) allow(bytes int64) error {
 		limit = DefaultMemory
 	}
 	if bytes > limit {
-		return &diag.Problem{Message: fmt.Sprintf("it holds more values than are taken at once: they need about %d MB, and %d "+
+		return &diag.Problem{Message: fmt.Sprintf("it holds more values than are taken at once: they need "+
+			"about %d MB, and %d "+
 			"are allowed", bytes>>20, limit>>20), Hint: "send fewer records at once"}
 	}
 	if l.Room != nil && !l.Room(bytes) {

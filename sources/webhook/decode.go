@@ -233,7 +233,8 @@ func decodeMultipart(body []byte, boundary, declared string, limits tree.Limits,
 		return nil, broken
 	}
 	if !bytes.Contains(body, []byte("--"+boundary+"--")) {
-		return nil, &refusal{http.StatusUnprocessableEntity, "the multipart form ends too early", "check that all of it was sent"}
+		return nil, &refusal{http.StatusUnprocessableEntity, "the multipart form ends too early",
+			"check that all of it was sent"}
 	}
 	values, attached := url.Values{}, sources.Attachments{}
 	var submission map[string]any

@@ -66,7 +66,8 @@ func (h *Handler) reply(a *answerer, r *http.Request, routes []*Route, k kept) {
 
 // outcomes waits for what becomes of records, and gives what is known when the time is over, the
 // sender has hung up or the runner stops.
-func (h *Handler) outcomes(w http.ResponseWriter, r *http.Request, seqs []int64, wait time.Duration) map[int64]*outcome {
+func (h *Handler) outcomes(w http.ResponseWriter, r *http.Request, seqs []int64,
+	wait time.Duration) map[int64]*outcome {
 	ref := h.sink.Load()
 	if ref == nil {
 		return nil

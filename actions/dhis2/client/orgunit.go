@@ -265,8 +265,9 @@ func (c *Client) writeOrgUnit(ctx context.Context, method, path, form string, wh
 	if first.Code == "E5002" && first.Property == "parent" {
 		return fmt.Errorf("the parent: %w", ErrAbsent)
 	}
-	return &OrgUnitProblem{Code: "org-unit-refused", Message: "DHIS2 refuses it: " + first.Message + " (" + first.Code + ")",
-		Hint: "correct it at the source, or what it clashes with in DHIS2"}
+	return &OrgUnitProblem{Code: "org-unit-refused",
+		Message: "DHIS2 refuses it: " + first.Message + " (" + first.Code + ")",
+		Hint:    "correct it at the source, or what it clashes with in DHIS2"}
 }
 
 // PlanOrgUnit notes that the org unit is read, and gives a plan for a server that holds nothing but the parent.

@@ -37,7 +37,8 @@ func (c *Client) requestRefused(r request, page *answer) *Error {
 		return c.requestMistaken(page.status, text)
 	}
 	e := &Error{Kind: Refused, Status: page.status, Request: page.status < 500, Detail: shorten(text),
-		Problem: diag.Problem{Message: fmt.Sprintf("%s answers %s /api/%s with a web page (HTTP %d), though it answers other requests", c.name,
+		Problem: diag.Problem{Message: fmt.Sprintf("%s answers %s /api/%s with a web page (HTTP %d), though it answers "+
+			"other requests", c.name,
 			r.method,
 			strings.TrimPrefix(r.path, "/"), page.status),
 			Hint: "see the detail for what the page says; ask whoever runs the server whether a proxy or firewall before it " +
@@ -56,7 +57,8 @@ func (c *Client) requestRefused(r request, page *answer) *Error {
 // requestMistaken is a refusal that speaks of a parameter: Culvert asked in a way that this server does not take.
 func (c *Client) requestMistaken(status int, words string) *Error {
 	return &Error{Kind: Refused, Status: status, Request: true, Detail: shorten(words),
-		Problem: diag.Problem{Message: fmt.Sprintf("Culvert asked %s in a way that its version does not take (HTTP %d): %s", c.name, status,
+		Problem: diag.Problem{Message: fmt.Sprintf("Culvert asked %s in a way that its version does not take (HTTP %d): %s",
+			c.name, status,
 			firstSentence(words)),
 			Hint: "this is a mistake of Culvert, not of the record: update Culvert, then replay the record; please report " +
 				"it if it stays"}}

@@ -18,7 +18,8 @@ func (c *compiler) access(p *metadata.Program) *valued {
 	place := c.spec.Body.Key(accessKey).Place()
 	switch level := p.AccessLevel; {
 	case level == "CLOSED":
-		c.errorAt(place, "not-protected", "give Culvert's user the org units that own these people, or have them transfer her",
+		c.errorAt(place, "not-protected", "give Culvert's user the org units that own these people, or "+
+			"have them transfer her",
 			"nobody is let into the closed program %q, not for a while and for no reason", p.Name)
 	case level != "" && level != "PROTECTED":
 		c.warnAt(place, "not-protected", "leave it out",

@@ -251,7 +251,8 @@ func (e *eventPlan) plan(s *rules.Scope, p *plan) error {
 		return err
 	}
 	w := &object.Event{Template: e.template, Ref: ref,
-		Body: client.Event{Program: e.program.ID, ProgramStage: e.stage.ID}, Files: object.Files{}, People: object.Associates{}}
+		Body: client.Event{Program: e.program.ID, ProgramStage: e.stage.ID}, Files: object.Files{},
+		People: object.Associates{}}
 	b := &w.Body
 	if b.Status, err = e.status.eval(s); err != nil {
 		return err

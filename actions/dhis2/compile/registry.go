@@ -51,7 +51,8 @@ func (r *registryPlan) key() *rules.Expr {
 
 // compileOrgUnit compiles dhis2.org_unit.
 func compileOrgUnit(c *compiler) planner {
-	r := &registryPlan{env: c.env, code: c.text("code"), uid: c.text("uid"), parent: c.text("parent"), limit: defaultMaxChanges,
+	r := &registryPlan{env: c.env, code: c.text("code"), uid: c.text("uid"), parent: c.text("parent"),
+		limit: defaultMaxChanges,
 		names: map[string]string{}, dryRun: true, counts: "ORG_UNITS_CHANGED:" + c.spec.Rule().Name,
 		template: newTemplate("org unit", "org unit", object.ImportOptions{})}
 	if c.spec.Body.Get("code").IsNull() && c.spec.Body.Get("uid").IsNull() {

@@ -46,7 +46,8 @@ func (d *delivery) addReopened(payload *client.TrackerPayload, i *item) {
 	p := &client.TrackerPayload{}
 	i.object.AddTo(p, d.current(i))
 	for _, e := range p.Enrollments {
-		if now := d.held.Enrollments[e.Enrollment]; now != nil && redated(e.Status, e.CompletedAt, now.Status, now.CompletedAt) {
+		now := d.held.Enrollments[e.Enrollment]
+		if now != nil && redated(e.Status, e.CompletedAt, now.Status, now.CompletedAt) {
 			e := *now
 			e.Status, e.CompletedAt, e.Attributes, e.Events = "ACTIVE", "", nil, nil
 			payload.Enrollments = append(payload.Enrollments, e)

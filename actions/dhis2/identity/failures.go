@@ -37,7 +37,8 @@ func (b *Book) personTaken(p *Person, uid string, other []string) actions.Outcom
 	}
 	return actions.Outcome{
 		Status: actions.Failed, Class: actions.ClassConflict, Problem: diag.Problem{Code: "person-taken",
-			Message: "match_by finds a person who stands for another external id already: one of the two would overwrite the other",
+			Message: "match_by finds a person who stands for another external id already: one of the two " +
+				"would overwrite the other",
 			Hint: fmt.Sprintf("the person %s stands for %s already, and %q is asked for: correct what match_by compares in "+
 				"the source and send the record again; "+
 				"if both ids are one person, write several_ids: same_person in the action and replay", b.link(uid), who,

@@ -109,7 +109,8 @@ func (o *TrackedEntity) AddTo(p *client.TrackerPayload, c Current) {
 			e.OrgUnit = now.OrgUnit
 		}
 	}
-	e.Attributes = append(o.Files.attributes(o.People.attributes(dropRedundantClears(o.Values, now), c), c.Uploaded), c.Reserved...)
+	e.Attributes = append(o.Files.attributes(o.People.attributes(dropRedundantClears(o.Values, now), c),
+		c.Uploaded), c.Reserved...)
 	p.TrackedEntities = append(p.TrackedEntities, e)
 }
 

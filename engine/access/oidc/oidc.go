@@ -317,8 +317,7 @@ func (s *Settings) redirectURL(r *http.Request) (string, error) {
 }
 
 var errNoAddress = &Error{Say: "culvert.yaml does not say under which address people reach this console: set " +
-	"redirect_url in " +
-	"console_oidc", Away: true}
+	"redirect_url in console_oidc", Away: true}
 
 // Loopback tells whether a host is this machine under a name that no other machine has.
 func Loopback(host string) bool {

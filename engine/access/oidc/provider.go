@@ -100,8 +100,7 @@ func discover(ctx context.Context, set *Settings, ca string) (*provider, error) 
 	var other *oidc.IssuerMismatchError
 	if errors.As(err, &other) {
 		return nil, &Error{Say: "issuer in console_oidc is not what the identity provider calls itself; write it letter " +
-			"by letter " +
-			"as it does", Cause: brief(other), Away: true}
+			"by letter as it does", Cause: brief(other), Away: true}
 	}
 	if err != nil {
 		return nil, away(set, brief(err))

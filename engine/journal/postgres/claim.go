@@ -180,7 +180,8 @@ const claimKeys = `WITH wanted AS (SELECT id FROM rules WHERE name <> ALL($1::te
 	AND owner IS NULL AND state = 0 AND due > 0
 		AND due <= $4 AND seq > $2 ORDER BY due, seq LIMIT $3 FOR UPDATE SKIP LOCKED) k),
 	first AS (SELECT chain, seq FROM (SELECT * FROM fresh UNION ALL SELECT * FROM later) a ORDER BY seq LIMIT $3),
-	sized AS (SELECT f.chain, f.seq, coalesce((SELECT octet_length(p.body) FROM payloads p WHERE p.seq = f.seq), 0) AS bytes
+	sized AS (SELECT f.chain, f.seq, coalesce((SELECT octet_length(p.body) FROM payloads p WHERE p.seq = f.seq), 0)
+		AS bytes
 		FROM first f),
 	chosen AS (SELECT chain, sum(bytes) OVER (ORDER BY seq) - bytes AS before FROM sized)
 	UPDATE keys k SET owner = $5, claimed = k.seq FROM chosen c WHERE k.chain = c.chain AND c.before < $6 RETURNING k.seq`

@@ -94,7 +94,8 @@ func (im *importer) writeEnrollment(in *enrollmentIn, now time.Time) (isNew bool
 	return isNew
 }
 
-// enrollmentStatus takes the date of a completion or cancellation with the change of the status only (TrackerObjectsMapper).
+// enrollmentStatus takes the date of a completion or cancellation with the change of the status
+// only (TrackerObjectsMapper).
 func (im *importer) enrollmentStatus(e *store.Enrollment, in *enrollmentIn, status string, now time.Time) {
 	if status == e.Status {
 		return
