@@ -13,7 +13,6 @@ import (
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
-	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -44,7 +43,7 @@ func browser(t *testing.T, f *served) (context.Context, *complaints) {
 		t.Fatalf("start the browser: %v", err)
 	}
 	c.listen(ctx)
-	if err := chromedp.Run(ctx, log.Enable(), runtime.Enable(), page.SetBypassCSP(axe(t) != ""),
+	if err := chromedp.Run(ctx, log.Enable(), runtime.Enable(),
 		emulation.SetDeviceMetricsOverride(1366, 900, 1, false),
 		chromedp.Navigate(f.srv.URL+f.studio.Path()), chromedp.WaitReady("main")); err != nil {
 		t.Fatalf("open the studio: %v", err)
