@@ -71,6 +71,9 @@ func readFile(dir, name string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s cannot be read: %w", name, errors.Unwrap(err))
 	}
+	if !info.Mode().IsRegular() { // reading a pipe waits for whoever writes into it
+		return nil, fmt.Errorf("%s is no plain file", name)
+	}
 	if info.Size() > maxFile {
 		return nil, fmt.Errorf("%s is larger than %d MiB", name, maxFile>>20)
 	}

@@ -31,6 +31,13 @@ func (s *Studio) readText(name string) ([]byte, error) {
 	if err := editable(name); err != nil {
 		return nil, err
 	}
+	info, err := s.root.Stat(filepath.FromSlash(name))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	if !info.Mode().IsRegular() { // reading a pipe waits for whoever writes into it
+		return nil, fmt.Errorf("%s is no plain file", name)
+	}
 	f, err := s.root.Open(filepath.FromSlash(name))
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)

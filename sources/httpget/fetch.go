@@ -94,7 +94,8 @@ func (c *Client) open(ctx context.Context, u *url.URL) (*http.Response, *url.URL
 		if answer.StatusCode != http.StatusOK {
 			_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, 64<<10)) // what it says is not the file
 			_ = answer.Body.Close()
-			return nil, nil, refused(at, answer)
+			// The paths of storage that a system sends readers on to let them in, too.
+			return nil, nil, refused(at, answer, c.Secret || at.Host != u.Host)
 		}
 		return answer, at, nil
 	}

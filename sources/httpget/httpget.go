@@ -28,7 +28,9 @@ type Client struct {
 	Timeout            time.Duration // of one request; 0: two minutes
 	MaxBytes           int64         // of one reply; 0: 64 MiB
 	Tries              int           // of one request; 0: 5
-	Log                *slog.Logger
+	// Secret says that the address itself lets readers in: of one that is refused, its host alone is told.
+	Secret bool
+	Log    *slog.Logger
 	// Wait is called instead of waiting, in tests; nil: waits.
 	Wait func(ctx context.Context, d time.Duration) bool
 }
@@ -150,7 +152,7 @@ func (c *Client) once(ctx context.Context, client *http.Client, u *url.URL) (*Re
 	}
 	if answer.StatusCode/100 != 2 {
 		_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, 64<<10)) // so that the connection can be used again
-		return nil, refused(u, answer)
+		return nil, refused(u, answer, c.Secret)
 	}
 	body, err := io.ReadAll(io.LimitReader(answer.Body, most+1))
 	if err != nil {
@@ -182,10 +184,12 @@ func unreachable(u *url.URL, err error) *Error {
 	return e
 }
 
-func refused(u *url.URL, r *http.Response) *Error {
-	e := &Error{Status: r.StatusCode, Problem: diag.Problem{Message: fmt.Sprintf("%s answers %d to %s", u.Host,
-		r.StatusCode, u.Path)},
-		RetryAfter: retryAfter(r.Header)}
+// refused says why an answer is not what was asked for; of a secret address it tells the host alone.
+func refused(u *url.URL, r *http.Response, secret bool) *Error {
+	e := &Error{Status: r.StatusCode, RetryAfter: retryAfter(r.Header)}
+	if e.Message = fmt.Sprintf("%s answers %d", u.Host, r.StatusCode); !secret {
+		e.Message += " to " + u.Path
+	}
 	switch code := r.StatusCode; {
 	case code == http.StatusUnauthorized:
 		e.Message, e.Hint = u.Host+" refuses the credentials", "check user, password or key"

@@ -68,6 +68,19 @@ type fetched struct {
 	File    string `json:"file"`    // its SHA256 in the journal, which is made of the one before it too
 }
 
+// fetchingFolder holds files while they are fetched, in a folder for each rule.
+func (s *Source) fetchingFolder() string { return filepath.Join(filepath.Dir(s.c.Inbox), "fetching") }
+
+// discardHalves removes files that a run was killed over, also of rules that are gone: they are fetched anew.
+func (s *Source) discardHalves() {
+	if s.c.Inbox == "" {
+		return
+	}
+	if err := os.RemoveAll(s.fetchingFolder()); err != nil {
+		s.c.Log.Warn("files that a killed run has left cannot be removed", "folder", s.fetchingFolder(), "error", err)
+	}
+}
+
 // file fetches a file, and takes it when it is not as it was the last time.
 func (r *run) file(ctx context.Context, last, due time.Time) (int, error) {
 	cursor := "schedule.file/" + r.rule.Rule
@@ -81,7 +94,7 @@ func (r *run) file(ctx context.Context, last, due time.Time) (int, error) {
 			return 0, errors.New("what is saved of the last file cannot be read")
 		}
 	}
-	at := filepath.Join(filepath.Dir(r.c.Inbox), "fetching", url.PathEscape(r.rule.Rule))
+	at := filepath.Join(r.fetchingFolder(), url.PathEscape(r.rule.Rule))
 	if err := errors.Join(os.RemoveAll(at), os.MkdirAll(at, 0o700)); err != nil { // of a run that was cut off
 		return 0, fmt.Errorf("make room for the file: %w", err)
 	}

@@ -2,6 +2,7 @@ package schedule
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -115,6 +116,40 @@ func TestFileAfterACrash(t *testing.T) {
 	}
 	if len(sink.Files) != 1 || len(sink.Offered) != 2 {
 		t.Errorf("%d files are kept of %d", len(sink.Files), len(sink.Offered))
+	}
+}
+
+// TestFilesOfAKilledRun: what was fetched half is not kept in clear, also where its rule is gone.
+func TestFilesOfAKilledRun(t *testing.T) {
+	r, sink := fetching(t, &sheet{}, "")
+	half := filepath.Join(r.fetchingFolder(), "gone", "part")
+	if err := errors.Join(os.MkdirAll(filepath.Dir(half), 0o700), os.WriteFile(half, []byte("id\n"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := r.Run(ctx, sink); err != nil {
+		t.Fatal(err)
+	}
+	if left := sourcetest.Names(t, r.fetchingFolder()); left != nil {
+		t.Errorf("%v is left behind", left)
+	}
+}
+
+// TestSecretAddress: of an address that a variable holds nothing but the host is told.
+func TestSecretAddress(t *testing.T) {
+	r, _ := fetching(t, &sheet{status: http.StatusNotFound}, "")
+	link := r.rule.File.URL
+	r.rule.File.URL = "${LINK}"
+	resolve := r.c.Resolve
+	r.c.Resolve = func(text string) (string, error) {
+		if text == "${LINK}" {
+			return link, nil
+		}
+		return resolve(text)
+	}
+	if _, err := r.fetchOnce(t); err == nil || !strings.Contains(err.Error(), " answers 404; ") {
+		t.Errorf("the error is %v", err)
 	}
 }
 

@@ -56,6 +56,7 @@ const batch = 500
 // Run runs schedules until ctx ends.
 func (s *Source) Run(ctx context.Context, sink sources.Sink) error {
 	defer s.databases.Close()
+	s.discardHalves()
 	var wg sync.WaitGroup
 	for _, r := range s.c.Rules {
 		run := &run{Source: s, rule: r, sink: sink, log: s.c.Log.With("rule", r.Rule)}

@@ -198,8 +198,9 @@ func sentFile(r *http.Request, body []byte) (name string, table []byte, err erro
 	return name, table, nil
 }
 
-// longestName is how much of a sender's name for a file is kept.
-const longestName = 100
+// longestName is how much of a sender's name for a file is kept, in bytes: file systems allow 255,
+// and a letter outside of Latin script takes three.
+const longestName = 150
 
 // fileName names a table as its results are named: as its sender does, with the time in front, so
 // that files of one name do not meet.
@@ -211,8 +212,8 @@ func fileName(x *Route, given, media string, body []byte, now time.Time) string 
 		return '_'
 	}, path.Base(strings.ReplaceAll(tabular.PlainName(given), `\`, "/")))
 	ext := path.Ext(given)
-	if stem := []rune(strings.TrimSuffix(given, ext)); len(stem) > longestName {
-		given = string(stem[:longestName]) + ext
+	if stem := strings.TrimSuffix(given, ext); len(stem) > longestName {
+		given = strings.ToValidUTF8(stem[:longestName], "") + ext
 	}
 	if !tabular.Known(ext) {
 		given = path.Base(x.Rule) + tabular.Extension(x.Table.Format.Kind, media, "", body)

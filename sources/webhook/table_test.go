@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"mime/multipart"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -78,6 +79,11 @@ func TestTablesAreTakenAsFiles(t *testing.T) {
 		{"a name that leads elsewhere", "text/csv", "id\n1\n", named(`"../../../etc/cron.d/x.csv"`), Table{}, "x.csv",
 			"id\n1\n"},
 		{"a name of no table", "text/csv", "id\n1\n", named("run.sh"), Table{}, "stock.csv", "id\n1\n"},
+		{"a long name in a script of three bytes a letter", "text/csv", "id\n1\n",
+			func(r *http.Request) {
+				r.Header.Set("Content-Disposition", "attachment; filename*=UTF-8''"+url.PathEscape(strings.Repeat("ກ", 90))+".csv")
+			}, Table{},
+			strings.Repeat("ກ", 50) + ".csv", "id\n1\n"},
 		{"a form", formKind, formBody, nil, Table{}, "März _1_.csv", "id\n1\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
