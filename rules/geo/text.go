@@ -31,7 +31,7 @@ func readText(s string, order Order) (*Shape, error) {
 }
 
 // readGPS reads "latitude longitude altitude accuracy" as phones write it, with spaces or commas
-// between. Two numbers with a comma alone come in both orders.
+// between. Two numbers with a comma alone come in both orders, and so do three: KML writes "longitude,latitude,altitude".
 func readGPS(s string, order Order) (*Shape, error) {
 	parts := strings.Fields(s)
 	if strings.Contains(s, ",") {
@@ -43,7 +43,7 @@ func readGPS(s string, order Order) (*Shape, error) {
 	if len(parts) > 2 && strings.Contains(s, ",") && !strings.Contains(parts[0]+parts[1], ".") {
 		return nil, ErrPlace // -1,28,36,82: commas that may be decimal ones
 	}
-	if order == Unknown && (len(parts) > 2 || !strings.Contains(s, ",")) {
+	if order == Unknown && (len(parts) > 3 || !strings.Contains(s, ",")) {
 		order = LatitudeFirst
 	}
 	return pair(parts[0], parts[1], order)
