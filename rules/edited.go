@@ -1,7 +1,10 @@
 package rules
 
-import "strings"
-import "github.com/culvert/culvert/rules/diag"
+import (
+	"strings"
+
+	"github.com/culvert/culvert/rules/diag"
+)
 
 // Submission is what a form of an OpenRosa tool (ODK Collect, KoboToolbox, Enketo, Ona) says of
 // which submission it is. Every edit gets an instance id of its own and names the one before;

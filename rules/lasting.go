@@ -106,8 +106,8 @@ func countTo(n int) []string {
 
 // koboFields are the names with which KoboToolbox and Ona begin fields of their own.
 var koboFields = []string{
-	"_id", "_uuid", "_attachments", "_bamboo_dataset_id", "_date_modified", "_deleted", "_deviceid", "_duration", "_edited",
-	"_geolocation", "_last_edited", "_media_all_received", "_media_count", "_notes", "_returned", "_review_comment",
+	"_id", "_uuid", "_attachments", "_bamboo_dataset_id", "_date_modified", "_deleted", "_deviceid", "_duration",
+	"_edited", "_geolocation", "_last_edited", "_media_all_received", "_media_count", "_notes", "_returned", "_review_comment",
 	"_review_status", "_status", "_submission_time", "_submitted_by", "_supplementalDetails", "_tags", "_total_media",
 	"_userform_id", "_validation_status", "_version", "_xform_id", "_xform_id_string",
 }
@@ -118,7 +118,7 @@ func (c *compiler) unsentByKobo() {
 	if c.rule.Trigger.About.Tables || !c.fromKobo() {
 		return
 	}
-	told := map[string]bool{}
+	warned := map[string]bool{}
 	for _, f := range c.fields {
 		if f.From == nil {
 			continue
@@ -129,10 +129,11 @@ func (c *compiler) unsentByKobo() {
 				continue
 			}
 			name := steps[1][1] + steps[1][2]
-			if !strings.HasPrefix(name, "_") || strings.HasPrefix(name, "__") || slices.Contains(koboFields, name) || told[name] {
+			if !strings.HasPrefix(name, "_") || strings.HasPrefix(name, "__") ||
+				slices.Contains(koboFields, name) || warned[name] {
 				continue
 			}
-			told[name] = true
+			warned[name] = true
 			hint := "take the question's own name, or declare it under fields: of the trigger when the form has it"
 			if strings.HasPrefix(name, "_geolocation") {
 				hint = "write trigger._geolocation, which is [latitude, longitude], or the name of the question for the place"

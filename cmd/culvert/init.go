@@ -91,7 +91,8 @@ func (a *app) nextSteps(example, auth string) []string {
 		steps = append(steps,
 			"culvert try "+firstRule+"              # one record, step by step; nothing is sent",
 			"culvert test                              # the tests that rules carry",
-			"culvert new NAME --program … --sample …   # a rule of your own; rules/"+firstRule+".yaml fits the practice server")
+			"culvert new NAME --program … --sample …   # a rule of your own; rules/"+firstRule+
+				".yaml fits the practice server")
 	}
 	return append(steps, "culvert run                               # and from now on")
 }
@@ -185,7 +186,8 @@ func blank(dir, auth string) error {
 		return err
 	}
 	for file, text := range map[string]string{
-		practiceFile: string(metadata), "maps/.gitkeep": "", "rules/" + firstRule + ".yaml": rule, "samples/" + firstRule + ".json": string(sample),
+		practiceFile: string(metadata), "maps/.gitkeep": "", "rules/" + firstRule + ".yaml": rule,
+		"samples/" + firstRule + ".json": string(sample),
 	} {
 		if err := writeMissing(filepath.Join(dir, filepath.FromSlash(file)), []byte(text)); err != nil {
 			return err

@@ -85,8 +85,12 @@ func TestDatesMoveTogether(t *testing.T) {
 
 func TestAlikeStaysAlike(t *testing.T) {
 	r := New(nil)
-	if once := r.Text("Fatou Sarr"); r.Text("Fatou Sarr") != once || New(nil).Text("1234567890123") == New(nil).Text("1234567890123") {
-		t.Error("what is alike differs, or two replacers do the same")
+	if first, second := r.Text("Fatou Sarr"), r.Text("Fatou Sarr"); first != second {
+		t.Errorf("what is alike became %q and %q", first, second)
+	}
+	one, other := New(nil).Text("1234567890123"), New(nil).Text("1234567890123")
+	if one == other {
+		t.Errorf("two replacers do the same: %q", one)
 	}
 }
 

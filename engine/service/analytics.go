@@ -96,7 +96,8 @@ type tables interface {
 }
 
 // step does what is to be done for one server now, and gives how its tables stand.
-func (a *analytics) step(ctx context.Context, name string, want project.Analytics, on tables) (status.Analytics, error) {
+func (a *analytics) step(ctx context.Context, name string, want project.Analytics,
+	on tables) (status.Analytics, error) {
 	st, err := status.ReadAnalytics(ctx, a.journal, name)
 	if err != nil {
 		return st, err
@@ -125,8 +126,8 @@ func (a *analytics) step(ctx context.Context, name string, want project.Analytic
 }
 
 // start has the tables made anew, unless the server has done so itself or is about to.
-func (a *analytics) start(ctx context.Context, st status.Analytics, want project.Analytics, on tables) (status.Analytics,
-	error) {
+func (a *analytics) start(ctx context.Context, st status.Analytics, want project.Analytics,
+	on tables) (status.Analytics, error) {
 	now := a.now()
 	a.nextPoll[st.Server] = now.Add(analyticsPollLong) // also where the server cannot be asked
 	built, err := on.AnalyticsTables(ctx)

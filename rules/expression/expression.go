@@ -45,7 +45,7 @@ const (
 const (
 	CodeTooLarge = "too-large" // a list or a text is larger than an expression may handle
 	CodeInternal = "internal"  // a defect of this package
-	// CodePositionOrder: of two numbers either could be the latitude
+	// CodePositionOrder: of two numbers either could be the latitude.
 	CodePositionOrder = "position-order"
 )
 

@@ -53,7 +53,8 @@ func (d *delivery) valueFile(ctx context.Context, i *item, o *object.DataValue) 
 	}
 }
 
-// attributeOptions gives the category combo and the options of an attribute option combination; nothing of the default one.
+// attributeOptions gives the category combo and the options of an attribute option combination;
+// nothing of the default one.
 func attributeOptions(x *metadata.Index, uid string) (combo string, options []string) {
 	c := x.CategoryOptionComboByID(uid)
 	if c == nil || uid == x.DefaultOptionCombo() {

@@ -60,7 +60,8 @@ func PlaceRemark(shape *geo.Shape, country *geo.Area) *diag.Problem {
 			Hint: `see which of the two the source sends first, and say it: coordinate(..., "latitude first")`}
 	case geo.SignLost:
 		return &diag.Problem{Code: code, Message: fmt.Sprintf("lies far outside the country (%s), and a minus "+
-			"looks lost: with the other sign it lies inside", country), Hint: "correct the position in the source: south and west have a minus"}
+			"looks lost: with the other sign it lies inside", country), Hint: "correct the position in the source: south " +
+			"and west have a minus"}
 	case geo.NoPosition:
 		return &diag.Problem{Code: code, Message: "is 0, 0, which devices write that know no position",
 			Hint: "leave the position out in the source when it is not known"}

@@ -122,7 +122,8 @@ var invariants = []struct{ what, query string }{
 	{"every key's first unsettled record, and no other, comes next", `SELECT min(seq) FROM records
 		WHERE state IN (0, 2) GROUP BY chain
 		HAVING sum(head) <> 1 OR max(flags & 8) = 0 AND max(CASE WHEN head = 1 THEN seq END) <> min(seq)`},
-	{"records that wait for their parents let those of other rules and other versions of them pass, and no others", `SELECT seq FROM (
+	{"records that wait for their parents let those of other rules and other versions of them pass, and no others",
+		`SELECT seq FROM (
 		SELECT r.seq, r.head, row_number() OVER (PARTITION BY r.chain ORDER BY CASE WHEN r.flags & 8 THEN 1
 		WHEN EXISTS (SELECT 1 FROM records w
 		WHERE w.flags & 8 AND w.chain = r.chain AND w.rule = r.rule AND w.ident <> r.ident
