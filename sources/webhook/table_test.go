@@ -3,6 +3,8 @@ package webhook
 import (
 	"bytes"
 	"context"
+	"errors"
+	"io/fs"
 	"log/slog"
 	"mime/multipart"
 	"net/http"
@@ -11,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -197,4 +200,35 @@ func TestTablesOfAKilledProcessGo(t *testing.T) {
 	if diff := cmp.Diff([]string{"fresh"}, left); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// TestTablesOfAKilledProcessGoWhileARunLasts: its supervisor starts it again at once, and perhaps never again.
+func TestTablesOfAKilledProcessGoWhileARunLasts(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	half := filepath.Join(dir, "state", "receiving", "1")
+	synctest.Test(t, func(t *testing.T) {
+		if err := os.MkdirAll(half, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(half, time.Now(), time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		h, err := New(Config{Inbox: filepath.Join(dir, "state", "inbox")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- h.Run(ctx, sourcetest.New()) }()
+		time.Sleep(2*leftover + time.Minute)
+		synctest.Wait()
+		if _, err := os.Stat(half); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("it is still there: %v", err)
+		}
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
 }

@@ -151,14 +151,22 @@ func (h *Handler) Trust(proxies []netip.Prefix) { h.proxies.Store(&proxies) }
 
 // Run hands records to the sink until ctx ends. Requests that come before or afterwards are answered with 503.
 func (h *Handler) Run(ctx context.Context, sink sources.Sink) error {
-	if h.config.Inbox != "" {
-		h.clearReceiving()
-	}
 	ref := &sinkRef{sink, ctx}
 	h.sink.Store(ref)
-	<-ctx.Done()
-	h.sink.CompareAndSwap(ref, nil)
-	return nil
+	defer h.sink.CompareAndSwap(ref, nil)
+	// Whoever starts a killed run again does so at once, and what it left is cleared when it is old enough.
+	later := time.NewTicker(leftover)
+	defer later.Stop()
+	for {
+		if h.config.Inbox != "" {
+			h.clearReceiving()
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-later.C:
+		}
+	}
 }
 
 // Serves tells whether a path is one of its rules'.
