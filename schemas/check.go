@@ -280,7 +280,7 @@ func shapeHint(p place) string {
 			if p.node.Kind == yamlnode.Scalar {
 				example = fmt.Sprintf("write %s: with a colon, and its own lines below it, indented", p.node.Value)
 				if p.node.Value == "" || len(p.node.Value) > 40 || strings.ContainsAny(p.node.Value, " :\n") {
-					example = "write lines of NAME: value below it"
+					example = "write lines of NAME: value below it" + firstKeys(p.schema)
 				}
 			}
 		case "array":
@@ -298,6 +298,18 @@ func shapeHint(p place) string {
 		return example
 	}
 	return example + ": " + lowerFirst(describe(p.schema))
+}
+
+// firstKeys names the first keys that a mapping may have, which are the usual ones; "" when any may stand there.
+func firstKeys(s *Schema) string {
+	names := s.Properties.Names
+	if len(names) > 4 {
+		return " (" + strings.Join(names[:4], ", ") + " and others)"
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(names, ", ") + ")"
 }
 
 // lowerFirst writes the first word of a sentence as within one, unless it is a name such as DHIS2.

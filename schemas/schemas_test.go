@@ -33,6 +33,10 @@ func TestCheck(t *testing.T) {
 		{"shape", Rule, "lookups: [a]\n",
 			`1:10 wrong-shape "lookups" must be a mapping, not a list | write lines of NAME: value below it, without dashes: objects of the synced metadata, and rows of ` +
 				`reference tables, by the names that expressions use`},
+		{"shape with its keys", Rule, "trigger: {schedule: {every: 1h, file: https://example.org/a.csv}}\n",
+			`1:39 wrong-shape "trigger.schedule.file" must be a mapping, not text | write lines of ` +
+				"NAME: value below it (url, params, auth, timeout and others): a table on the web, such as a published sheet " +
+				"or an export as CSV, xlsx or JSON, that is read as a dropped file is, when it has changed; none when left out"},
 		{"empty", Rule, "when:\nrule: x\n",
 			`1:1 wrong-shape "when" is empty | write a value after the colon, or remove the key`},
 		{"enum", Rule, "actions:\n  - dhis2.event: {data_values: {A: {from: x, blank: clera}}}\n",

@@ -9,6 +9,7 @@ import (
 	"github.com/culvert/culvert/engine/doctor"
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/engine/service"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 func (a *app) doctorCommand() *cobra.Command {
@@ -70,6 +71,6 @@ func (a *app) printDoctor(r *doctor.Report) {
 			fmt.Fprintf(a.stdout, "%s fix: %s\n", strings.Repeat(" ", 8), c.Hint)
 		}
 	}
-	fmt.Fprintf(a.stdout, "\n%d ok, %d warnings, %d failures, %d skipped\n", count[doctor.OK], count[doctor.Warning],
-		count[doctor.Failure], count[doctor.Skipped])
+	fmt.Fprintf(a.stdout, "\n%d ok, %s, %s, %d skipped\n", count[doctor.OK], diag.Counted(count[doctor.Warning], "warning"),
+		diag.Counted(count[doctor.Failure], "failure"), count[doctor.Skipped])
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/culvert/culvert/engine/project"
+	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources"
 )
 
@@ -135,9 +136,10 @@ func (d *doctor) project() {
 	case len(d.Project.Rules) == 0:
 		d.warn("rules", "", "`culvert new` begins a rule from a program and a sample", "the project has no rule")
 	case warnings > 0:
-		d.warn("rules", "", "`culvert validate` lists them", "%d rules, with %d warnings", len(d.Project.Rules), warnings)
+		d.warn("rules", "", "`culvert validate` lists them",
+			"%s, with %s", diag.Counted(len(d.Project.Rules), "rule"), diag.Counted(warnings, "warning"))
 	default:
-		d.ok("rules", "", "%d rules, all fine", len(d.Project.Rules))
+		d.ok("rules", "", "%s, all fine", diag.Counted(len(d.Project.Rules), "rule"))
 	}
 }
 

@@ -1,6 +1,7 @@
 package scaffold
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -53,7 +54,25 @@ func (w *writer) findPlace() guess {
 		}
 		return guess{ask: "which of " + exprs(list) + " is the place?"}
 	}
+	for _, f := range w.fields {
+		if none := w.noOrgUnits(f); !f.own && len(none) > 0 && 2*len(none) < len(f.texts) {
+			slices.Sort(none)
+			return guess{ask: f.expr + " holds org units, but none is like " + quoted(slices.Compact(none)) +
+				": correct that in the sample and begin anew, or write the lookup"}
+		}
+	}
 	return guess{ask: "nothing in the sample is the code, uid or name of an org unit"}
+}
+
+// noOrgUnits gives the values of a field that are no org units, in as many records as they stand.
+func (w *writer) noOrgUnits(f *field) []string {
+	var none []string
+	for _, text := range f.texts {
+		if o, _, _ := w.Index.OrgUnit(text); o == nil {
+			none = append(none, text)
+		}
+	}
+	return none
 }
 
 // orgUnitKey is by what all values of a field are org units: code, id or name; "" when they are none.
@@ -86,8 +105,29 @@ func (w *writer) orgUnitKey(f *field) string {
 // dateNames are how a form calls the day it is about, likeliest first.
 var dateNames = []string{
 	"visit_date", "date_of_visit", "event_date", "enrollment_date", "enrolment_date", "registration_date",
-	"date_of_registration", "report_date", "reporting_date", "date_of_report", "date",
-	"date_visite", "date_de_visite", "date_enregistrement", "fecha", "data",
+	"date_of_registration", "consultation_date", "date_of_consultation", "report_date", "reporting_date",
+	"date_of_report", "visit", "date",
+	"date_visite", "date_consultation", "date_enregistrement", "data_visita", "data_consulta", "data_registo",
+	"fecha_visita", "fecha_consulta", "fecha_registro", "fecha", "data",
+}
+
+// particles stand in names of days and change nothing: date of the visit, date de la visite.
+var particles = []string{"the", "of", "de", "du", "la", "le", "l", "d", "da", "do", "del"}
+
+func withoutParticles(name string) string {
+	return strings.Join(slices.DeleteFunc(words(name), func(word string) bool {
+		return slices.Contains(particles, word)
+	}), "")
+}
+
+// calledDay gives the name or label of a field that is such a name of a day.
+func calledDay(f *field, name string) (string, bool) {
+	for _, called := range append([]string{f.name()}, f.labels...) {
+		if withoutParticles(called) == withoutParticles(name) {
+			return called, true
+		}
+	}
+	return "", false
 }
 
 // submitted are the collecting tools' own times of a form.
@@ -101,23 +141,17 @@ func (w *writer) findDate(fields []*field, targets []*target) guess {
 	for _, t := range targets {
 		taken[t.field] = true
 	}
+	unsure := ""
 	day := func(f *field) (string, bool) {
 		if len(f.texts) == 0 || strings.TrimLeft(f.texts[0], "0123456789") == "" {
 			return "", false // a number such as an age is no day
 		}
 		m := matcher{context: w.context}
-		ok, format, _ := m.fits(value.Kind{Type: "DATE"}, f)
-		return format, ok
-	}
-	for _, names := range [][]string{dateNames, submitted} {
-		for _, name := range names {
-			for _, f := range fields {
-				if format, ok := day(f); ok && alike(f.name()) == alike(name) {
-					return guess{expr: f.expr, format: format,
-						reason: fmt.Sprintf("a date called %q; is it the day that the record is about?", f.name())}
-				}
-			}
+		ok, format, ask := m.fits(value.Kind{Type: "DATE"}, f)
+		if !ok && strings.HasPrefix(ask, "its dates fit") && !taken[f] && !ofBirth(f) {
+			unsure = "perhaps " + f.expr + ", but " + ask
 		}
+		return format, ok
 	}
 	var free []*field
 	for _, f := range fields {
@@ -125,9 +159,24 @@ func (w *writer) findDate(fields []*field, targets []*target) guess {
 			free = append(free, f)
 		}
 	}
+	for i, names := range [][]string{dateNames, submitted} {
+		others := ""
+		if i > 0 && len(free) > 0 {
+			others = ", or is it " + exprs(free)
+		}
+		for _, name := range names {
+			for _, f := range fields {
+				called, alike := calledDay(f, name)
+				if format, ok := day(f); ok && alike {
+					return guess{expr: f.expr, format: format, reason: fmt.Sprintf(
+						"a date called %q; is it the day that the record is about%s?", comment(called), others)}
+				}
+			}
+		}
+	}
 	switch len(free) {
 	case 0:
-		return guess{ask: "nothing in the sample is surely the date"}
+		return guess{ask: cmp.Or(unsure, "nothing in the sample is surely the date")}
 	case 1:
 		format, _ := day(free[0])
 		return guess{expr: free[0].expr, format: format, reason: "the only date that nothing else takes"}

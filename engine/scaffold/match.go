@@ -132,6 +132,13 @@ func (m *matcher) take(t *target, f *field, reason string) {
 var dateFormats = []string{"dd/MM/yyyy", "MM/dd/yyyy", "dd-MM-yyyy", "MM-dd-yyyy", "dd.MM.yyyy", "yyyy/MM/dd",
 	"d MMM yyyy"}
 
+// numberFormats are how numbers are written where not as 1234.5.
+var (
+	numberFormats = []string{"1.234,5", "1,234.5"}
+	numberTypes   = []string{"NUMBER", "INTEGER", "INTEGER_POSITIVE", "INTEGER_NEGATIVE", "INTEGER_ZERO_OR_POSITIVE",
+		"UNIT_INTERVAL", "PERCENTAGE"}
+)
+
 // fits tells whether all that a field holds can be converted to a type, and with which format.
 func (m *matcher) fits(k value.Kind, f *field) (ok bool, format, ask string) {
 	k.Future = true
@@ -147,9 +154,13 @@ func (m *matcher) fits(k value.Kind, f *field) (ok bool, format, ask string) {
 	if problem == nil {
 		return true, "", ""
 	}
+	candidates, what := numberFormats, "numbers"
 	if k.Type == "DATE" || k.Type == "AGE" {
+		candidates, what = dateFormats, "dates"
+	}
+	if k.Type == "DATE" || k.Type == "AGE" || slices.Contains(numberTypes, k.Type) {
 		var fit []string
-		for _, candidate := range dateFormats {
+		for _, candidate := range candidates {
 			if formatted, err := k.WithFormat(candidate); err == nil && all(formatted) == nil {
 				fit = append(fit, candidate)
 			}
@@ -159,7 +170,7 @@ func (m *matcher) fits(k value.Kind, f *field) (ok bool, format, ask string) {
 			return true, fit[0], ""
 		case 0:
 		default:
-			return false, "", "its dates fit several formats: add format: " + strings.Join(fit, " or ")
+			return false, "", "its " + what + " fit several formats: add format: " + strings.Join(fit, " or ")
 		}
 	}
 	return false, "", "what the sample holds does not fit: it " + problem.Message

@@ -46,3 +46,19 @@ func (s *Studio) chooseLanguage(w http.ResponseWriter, r *http.Request) {
 		MaxAge: int((365 * 24 * time.Hour).Seconds()), HttpOnly: true, SameSite: http.SameSiteStrictMode})
 	http.Redirect(w, r, local(r), http.StatusSeeOther)
 }
+
+// choice is a language that can be chosen; Here that of the page.
+type choice struct {
+	Code, Name string
+	Here       bool
+}
+
+// languages are those that a page in one of them offers, each by its own name.
+func languages(here string) []choice {
+	var list []choice
+	for _, tag := range language.Tags() {
+		other, _ := language.Find(tag)
+		list = append(list, choice{tag, other.OwnName(), tag == here})
+	}
+	return list
+}

@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/culvert/culvert/engine/language"
 	"github.com/culvert/culvert/engine/lsp"
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/rules/diag"
@@ -33,14 +32,6 @@ var functions = template.FuncMap{
 	"pair":     func(a, b any) []any { return []any{a, b} },
 	"id":       func(path []string) string { return "row-" + version([]byte(strings.Join(path, "\x00")))[:12] },
 	"below":    below,
-	"languages": func() []choice {
-		var list []choice
-		for _, tag := range language.Tags() {
-			other, _ := language.Find(tag)
-			list = append(list, choice{tag, other.OwnName()})
-		}
-		return list
-	},
 }
 
 // counted says how many there are.
@@ -50,9 +41,6 @@ func counted(n int, one, many string) string {
 	}
 	return strconv.Itoa(n) + " " + many
 }
-
-// choice is a language that can be chosen.
-type choice struct{ Code, Name string }
 
 func escapePath(file string) string {
 	parts := strings.Split(file, "/")

@@ -73,7 +73,7 @@ func New(c Config) (*Studio, error) {
 		local: lsp.NewLocal(lsp.Options{Loader: c.Loader, Version: c.Version, Log: c.Log}, c.Dir),
 		pages: map[string]map[string]*template.Template{}}
 	for _, tag := range language.Tags() {
-		if s.pages[tag], err = parse(); err != nil {
+		if s.pages[tag], err = parse(tag); err != nil {
 			return nil, errors.Join(err, root.Close())
 		}
 	}
@@ -87,18 +87,20 @@ func (s *Studio) Close() error { return s.root.Close() }
 // Path is where a browser begins: it holds the token by which it is let in.
 func (s *Studio) Path() string { return "/?token=" + s.guard.token }
 
-func parse() (map[string]*template.Template, error) {
+// parse reads the pages as they are shown in a language.
+func parse(tag string) (map[string]*template.Template, error) {
 	names, err := fs.Glob(assets, "templates/*.html")
 	if err != nil {
 		return nil, fmt.Errorf("list the pages: %w", err)
 	}
 	pages := map[string]*template.Template{}
+	offered := template.FuncMap{"languages": func() []choice { return languages(tag) }}
 	for _, file := range names {
 		name := strings.TrimSuffix(path.Base(file), ".html")
 		if name == "layout" || name == "sheet" {
 			continue
 		}
-		t, err := template.New("layout.html").Funcs(functions).ParseFS(assets, "templates/layout.html",
+		t, err := template.New("layout.html").Funcs(functions).Funcs(offered).ParseFS(assets, "templates/layout.html",
 			"templates/sheet.html", file)
 		if err != nil {
 			return nil, fmt.Errorf("read the page %s: %w", name, err)

@@ -112,7 +112,7 @@ func renderGitHub(w io.Writer, r Report) error {
 		fmt.Fprintf(&b, "::%s %s::%s\n", d.Severity, strings.Join(properties, ","), githubMessage(message))
 	}
 	errors, warnings := r.Findings.Count()
-	fmt.Fprintf(&b, "%s, %s in %s\n", plural(errors, "error"), plural(warnings, "warning"), plural(len(r.Files), "file"))
+	fmt.Fprintf(&b, "%s, %s in %s\n", Counted(errors, "error"), Counted(warnings, "warning"), Counted(len(r.Files), "file"))
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -134,8 +134,8 @@ func WriteSummary(w io.Writer, r Report) error {
 	r.Findings.Sort()
 	errors, warnings := r.Findings.Count()
 	var b strings.Builder
-	fmt.Fprintf(&b, "### Culvert: %s, %s in %s\n", plural(errors, "error"), plural(warnings, "warning"),
-		plural(len(r.Files), "file"))
+	fmt.Fprintf(&b, "### Culvert: %s, %s in %s\n", Counted(errors, "error"), Counted(warnings, "warning"),
+		Counted(len(r.Files), "file"))
 	if len(r.Findings) > 0 {
 		b.WriteString("\n| Place | What is wrong | How to fix it | Code |\n| --- | --- | --- | --- |\n")
 	}
@@ -155,7 +155,8 @@ func cell(s string) string {
 	return strings.NewReplacer("|", `\|`, "\n", " ", "\r", " ", "<", "&lt;").Replace(s)
 }
 
-func plural(n int, word string) string {
+// Counted writes a number with a word that takes an s where it is not one: 1 rule, 2 rules.
+func Counted(n int, word string) string {
 	if n == 1 {
 		return "1 " + word
 	}

@@ -28,8 +28,8 @@ func (k *Kind) Hint(p *diag.Problem, v any) string {
 	case strings.Contains(s, ",") && k.format == "" && isNumeric(k.Type):
 		if _, ok := canonical(strings.Replace(s, ",", ".", 1)); ok && strings.Count(s, ",") == 1 &&
 			!strings.Contains(s, ".") {
-			return "it is written with a decimal comma: write format: 1.234,5 (or format: 1,234.5 if the comma separates " +
-				"thousands)"
+			return `it is written with a decimal comma: write format: "1.234,5" (or format: "1,234.5" if the comma separates ` +
+				`thousands)`
 		}
 	}
 	return p.Hint
