@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -26,14 +27,18 @@ the current folder, or from the project's; without any, the whole project is lai
 				return err
 			}
 			changed := 0
+			var failed []error // others are laid out all the same
 			for _, f := range files {
 				differs, err := a.formatFile(f, check)
 				if err != nil {
-					return err
+					failed = append(failed, err)
 				}
 				if differs {
 					changed++
 				}
+			}
+			if len(failed) > 0 {
+				return errors.Join(failed...)
 			}
 			if check && changed > 0 {
 				return errFindings
