@@ -99,7 +99,7 @@ func New(c Config) (*Runner, error) {
 
 // supervisors makes what keeps the runner in order.
 func (r *Runner) supervisors(c *Config) {
-	r.pauses = supervise.NewPauses(r.gate, c.Journal, r.evictStale, r.notifyAll, c.Log)
+	r.pauses = supervise.NewPauses(r.gate, c.Journal, r.evictStale, r.notifyAll, &r.outside, c.Log, c.Now)
 	r.sources = supervise.NewSources(supervise.Sources{
 		Gate: r.gate, Runner: c.Intakes, Sink: r.Intake, Conditions: &r.conditions, Log: c.Log, Now: c.Now,
 	})

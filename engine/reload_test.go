@@ -93,6 +93,30 @@ func TestSwapHoldsWhatDoesNotFit(t *testing.T) {
 }
 
 // TestSwapWhileRecordsFlow changes the rule all the time; nothing may be lost, doubled or reordered.
+func TestRecordsOfARemovedRuleAreNamed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, testProgram(t, "visits", "others"))
+	ctx := context.Background()
+	if err := controls.PauseServer(ctx, w.journal, "national", controls.Pause{Since: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	w.run()
+	w.accept(item("visits", "a", "p", 1))
+	w.runner.Swap(testProgram(t, "others"))
+	w.until("the rule is named", func() bool {
+		return slices.ContainsFunc(w.runner.Conditions(), func(c string) bool { return strings.Contains(c, `no rule "visits"`) })
+	})
+	if err := w.runner.Health(); err != nil {
+		t.Errorf("a rule that is gone stops the others: %v", err)
+	}
+	n, err := w.journal.Dismiss(ctx, journal.Filter{Code: program.CodeMissingRule, States: []journal.State{journal.Held}},
+		"amina", "the programme has ended")
+	if err != nil || n != 1 {
+		t.Fatalf("dismissed %d: %v", n, err)
+	}
+	w.until("nothing is named any more", func() bool { return len(w.runner.Conditions()) == 0 })
+}
+
 func TestSwapWhileRecordsFlow(t *testing.T) {
 	t.Parallel()
 	programs := []*program.Program{testProgram(t, "visits"), testProgram(t, "visits"), testProgram(t, "visits")}

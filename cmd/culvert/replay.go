@@ -171,6 +171,7 @@ func (a *app) dismissCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "dismiss --why REASON",
 		Short: "Settle failed records that will never be sent",
+		Long:  "Settle failed records that will never be sent. With --code rule-missing those that wait for a rule\nthat is not there any more.",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if why == "" {
@@ -184,6 +185,9 @@ func (a *app) dismissCommand() *cobra.Command {
 				return err
 			}
 			f.States = []journal.State{journal.Failed}
+			if f.Code == program.CodeMissingRule {
+				f.States = []journal.State{journal.Held} // such records wait for the rule
+			}
 			return a.withJournal(c.Context(), func(j journal.Journal) error {
 				if err := a.knownRule(c.Context(), j, s.rule); err != nil {
 					return err

@@ -69,16 +69,12 @@ func (a *app) showRecord(r *journal.Record) {
 		fmt.Fprintf(a.stdout, "  tries:   %d\n", r.Attempts)
 	}
 	if p := r.Problem; p != nil {
-		a.labelled("cause", a.language.Text(worded(p.Message, p.Code)))
-		if p.Place.File != "" {
-			a.labelled("rule", p.Place.String())
+		if len(p.Faults()) == 1 {
+			a.labelled("cause", a.language.Text(worded(p.Message, p.Code)))
 		}
 		a.showFaults(p)
 		if p.Detail != "" {
 			a.labelled("DHIS2", p.Detail)
-		}
-		if p.Hint != "" {
-			a.labelled("fix", a.language.Text(p.Hint))
 		}
 	}
 	var content bytes.Buffer

@@ -62,12 +62,15 @@ func InternalProblem(flow *Flow) *journal.Problem {
 	}
 }
 
+// CodeMissingRule is the code of what waits of a rule whose file was removed.
+const CodeMissingRule = "rule-missing"
+
 // MissingRule is why the records of a rule that is gone are held.
 func MissingRule(rule string) *journal.Problem {
 	return &journal.Problem{
-		Class: actions.ClassMetadata, Problem: diag.Problem{Code: "rule-missing",
+		Class: actions.ClassMetadata, Problem: diag.Problem{Code: CodeMissingRule,
 			Message: fmt.Sprintf("there is no rule %q any more", rule),
-			Hint:    "bring the rule file back, or dismiss the records"},
+			Hint:    "bring the rule file back, or settle its records with `culvert dismiss --code rule-missing`"},
 	}
 }
 

@@ -185,6 +185,12 @@ func objectsOf(r *project.Rule) []string {
 // codeRenamed is the finding of a rule that looks as if it had another name before.
 const codeRenamed = "renamed-rule"
 
+// codeNamespace is the finding of a rule whose namespace is not the one under which it has sent records.
+const codeNamespace = "namespace-changed"
+
+// ofNamespace tells whether a finding needs the journal.
+func ofNamespace(code string) bool { return code == codeRenamed || code == codeNamespace }
+
 // check tells what keeps a rule from running under the namespace that it has now.
 func (n *namespaces) check(p *project.Project, r *project.Rule) (diag.Diagnostic, bool) {
 	was, known := n.Rules[r.Name]
@@ -218,7 +224,7 @@ func taken(p *project.Project, name string) bool {
 }
 
 func (n *namespaces) changed(r *project.Rule, was ruleNamespace) (diag.Diagnostic, bool) {
-	d := diag.Diagnostic{Problem: diag.Problem{Code: "namespace-changed", Place: r.NamespacePlace()}}
+	d := diag.Diagnostic{Problem: diag.Problem{Code: codeNamespace, Place: r.NamespacePlace()}}
 	switch {
 	case n.scope(was.Records) != n.scope(r.Records()) && len(was.Objects) > 0:
 		d.Message = fmt.Sprintf("the rule has sent records under the namespace %q and has %q now: every record would "+

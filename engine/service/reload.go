@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/culvert/culvert/engine/project"
+	"github.com/culvert/culvert/engine/status"
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources/changes"
 )
@@ -228,7 +229,7 @@ func (s *Service) sayRestart(keys []string) {
 func (s *Service) sayBroken(p *project.Project) {
 	var files []string
 	for _, d := range p.Findings {
-		if d.Severity == diag.Error && d.Place.File != project.ConfigFile && !slices.Contains(files, d.Place.File) {
+		if d.Severity == diag.Error && !ofNamespace(d.Code) && d.Place.File != project.ConfigFile && !slices.Contains(files, d.Place.File) {
 			files = append(files, d.Place.File)
 		}
 	}
@@ -242,6 +243,23 @@ func (s *Service) sayBroken(p *project.Project) {
 			"what is wrong"
 	}
 	s.runner.SetCondition(conditionRules, what)
+	s.sayNamespaces(p)
+}
+
+// sayNamespaces says what keeps rules from running that only the journal knows, so that `culvert
+// validate` does not: each with its remedy.
+func (s *Service) sayNamespaces(p *project.Project) {
+	for _, subject := range s.misnamed {
+		s.runner.SetCondition(subject, "")
+	}
+	s.misnamed = nil
+	for _, r := range p.Rules {
+		if d, bad := firstError(r.Findings); bad && ofNamespace(d.Code) {
+			subject := status.NamespaceOf(r.Name)
+			s.misnamed = append(s.misnamed, subject)
+			s.runner.SetCondition(subject, fmt.Sprintf("%s: %s; %s", d.Place.File, d.Message, d.Hint))
+		}
+	}
 }
 
 // keepGood puts the last good version of a rule in the place of one that was edited and is broken

@@ -63,6 +63,7 @@ type Service struct {
 	listener    net.Listener
 	current     atomic.Pointer[project.Project]
 	reload      reloadState
+	misnamed    []string // subjects of the conditions about namespaces; belongs to the reload
 	synced      syncHistory
 	unitSync    *unitSync
 	analytics   *analytics

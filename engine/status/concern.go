@@ -59,10 +59,11 @@ func (o *Overview) concerns(summary journal.Summary) []Concern {
 	}
 	for _, r := range o.Runners {
 		for _, name := range r.Invalid {
-			out = append(out, Concern{
-				Kind: RuleInvalid, Rule: name, What: fmt.Sprintf("rule %s cannot run; its records are held", name),
-				Hint: "see `culvert validate`",
-			})
+			c := Concern{Kind: RuleInvalid, Rule: name, What: fmt.Sprintf("rule %s cannot run; its records are held", name)}
+			if !r.says(NamespaceOf(name)) {
+				c.Hint = "see `culvert validate`"
+			}
+			out = append(out, c)
 		}
 		for _, s := range r.Servers {
 			if c := s.Concern(); c != "" {

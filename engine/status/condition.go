@@ -79,3 +79,6 @@ func Sorted(sets ...*Conditions) []Condition {
 		return cmp.Or(a.Since.Compare(b.Since), cmp.Compare(a.What, b.What))
 	})
 }
+
+// NamespaceOf is the subject of what is wrong with the namespace of a rule, which nobody without the journal can see.
+func NamespaceOf(rule string) string { return "namespace of rule " + rule }

@@ -2,6 +2,7 @@ package status
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -73,4 +74,9 @@ func (s *Server) Concern() string {
 	default:
 		return ""
 	}
+}
+
+// says tells whether one of the runner's conditions is about a subject.
+func (r *Runner) says(subject string) bool {
+	return slices.ContainsFunc(r.Conditions, func(c Condition) bool { return c.Subject == subject })
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/culvert/culvert/actions"
@@ -12,6 +13,7 @@ import (
 	"github.com/culvert/culvert/engine/durable"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/program"
+	"github.com/culvert/culvert/engine/status"
 	"github.com/culvert/culvert/internal/await"
 	"github.com/culvert/culvert/rules/diag"
 )
@@ -28,17 +30,22 @@ type Holder interface {
 type Pauses struct {
 	gate       *Gate
 	journal    Holder
-	evictStale func() // gives back what waits in memory and must not be sent any more
-	notify     func() // wakes every part
+	evictStale func()             // gives back what waits in memory and must not be sent any more
+	notify     func()             // wakes every part
+	conditions *status.Conditions // names the rules that are gone and have records waiting
 	log        *slog.Logger
+	now        func() time.Time
 
+	gone        atomic.Bool // there are such rules
 	changed     await.Signal
 	reconciling sync.Mutex
 }
 
 // NewPauses makes them.
-func NewPauses(g *Gate, j Holder, evictStale, notify func(), log *slog.Logger) *Pauses {
-	return &Pauses{gate: g, journal: j, evictStale: evictStale, notify: notify, log: log, changed: await.NewSignal()}
+func NewPauses(g *Gate, j Holder, evictStale, notify func(), conditions *status.Conditions, log *slog.Logger,
+	now func() time.Time) *Pauses {
+	return &Pauses{gate: g, journal: j, evictStale: evictStale, notify: notify, conditions: conditions, log: log, now: now,
+		changed: await.NewSignal()}
 }
 
 // pausesPoll keeps the promise that a pause is taken up within a second.
@@ -89,7 +96,7 @@ func (p *Pauses) read(ctx context.Context) error {
 		return err
 	}
 	if old := p.gate.controls.Swap(c); old.Equal(c) {
-		return nil
+		return p.lookForGone(ctx)
 	}
 	p.log.Info("pauses changed", "paused_rules", len(c.Rules), "paused_servers", len(c.Servers))
 	return p.reconcile(ctx)
@@ -129,8 +136,39 @@ func (p *Pauses) reconcile(ctx context.Context) error {
 			p.log.Info("held records go on", "rule", s.Rule, "records", n)
 		}
 	}
+	p.sayGone(summary)
 	p.notify()
 	return nil
+}
+
+// lookForGone sees whether somebody has settled what waits of rules that are gone.
+func (p *Pauses) lookForGone(ctx context.Context) error {
+	if !p.gone.Load() {
+		return nil
+	}
+	p.reconciling.Lock()
+	defer p.reconciling.Unlock()
+	summary, err := p.journal.Summary(ctx)
+	if err != nil {
+		return fmt.Errorf("look for records of rules that are gone: %w", err)
+	}
+	p.sayGone(summary)
+	return nil
+}
+
+// sayGone has status, health and console name the rules that are gone and have records waiting.
+func (p *Pauses) sayGone(summary journal.Summary) {
+	gone := false
+	for _, s := range summary.Rules {
+		what := ""
+		if s.Held+s.Pending > 0 && p.gate.Program().Flow(s.Rule) == nil {
+			gone = true
+			what = fmt.Sprintf("there is no rule %q any more, and records of it wait: bring the rule file back, or settle "+
+				"them with `culvert dismiss --code rule-missing`", s.Rule)
+		}
+		p.conditions.Put("gone rule "+s.Rule, what, p.now())
+	}
+	p.gone.Store(gone)
 }
 
 // reason says why the records of a rule must be held; nil when they need not.

@@ -156,7 +156,7 @@ func newTemplate(label, name string, options object.ImportOptions, fields ...[]*
 	var list []object.Field
 	for _, values := range fields {
 		for _, v := range values {
-			list = append(list, object.Field{UID: v.uid, Name: v.name, Place: v.place()})
+			list = append(list, object.Field{UID: v.uid, Name: v.name, Place: v.place(), Column: v.Column()})
 		}
 	}
 	return object.NewTemplate(label, name, options, list)

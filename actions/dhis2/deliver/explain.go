@@ -20,8 +20,8 @@ func (d *delivery) explain(i *item, issue client.Issue) actions.Outcome {
 		Detail:  issue.Message,
 	}
 	label := i.object.Label()
-	if name, place, ok := i.object.FieldAt(issue); ok {
-		label, o.Place = fmt.Sprintf("%q of %s", name, label), place
+	if f, ok := i.object.FieldAt(issue); ok {
+		label, o.Place, o.Column = fmt.Sprintf("%q of %s", f.Name, label), f.Place, f.Column
 	}
 	o.Message = label + ": " + entry.Cause
 	if r := ruleOf(d.x, issue); r != nil {

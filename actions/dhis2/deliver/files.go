@@ -106,8 +106,8 @@ func (d *delivery) notLoaded(i *item, u object.Upload, err error) actions.Outcom
 // fieldLabel names the value that a file is of.
 func (d *delivery) fieldLabel(i *item, u object.Upload) (label string, place diag.Place) {
 	label = i.object.Label()
-	if name, place, ok := i.object.FieldAt(client.Issue{Message: u.Field}); ok {
-		return fmt.Sprintf("%q of %s", name, label), place
+	if f, ok := i.object.FieldAt(client.Issue{Message: u.Field}); ok {
+		return fmt.Sprintf("%q of %s", f.Name, label), f.Place
 	}
 	return label, place
 }

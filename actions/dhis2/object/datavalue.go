@@ -102,8 +102,8 @@ func (o *DataValue) Claims(client.ObjectKey, *metadata.Index) []string {
 }
 
 // FieldAt is the value itself.
-func (o *DataValue) FieldAt(client.Issue) (name string, place diag.Place, ok bool) {
-	return o.Called, o.Place, true
+func (o *DataValue) FieldAt(client.Issue) (f Field, ok bool) {
+	return Field{Name: o.Called, Place: o.Place}, true
 }
 
 // Body is the value as DHIS2 takes it.

@@ -47,7 +47,7 @@ func (o *Event) Describe() map[string]any {
 	if len(o.Body.DataValues) > 0 {
 		values := make(map[string]any, len(o.Body.DataValues))
 		for _, v := range o.Body.DataValues {
-			values[o.names[v.DataElement]] = o.Files.shown(v.DataElement, v.Value)
+			values[o.fields[v.DataElement].Name] = o.Files.shown(v.DataElement, v.Value)
 		}
 		m["data_values"] = values
 	}

@@ -32,6 +32,7 @@ func (o ImportOptions) Or(other ImportOptions) ImportOptions {
 type Field struct {
 	UID, Name string
 	Place     diag.Place
+	Column    string // what the record calls its value; empty when it is written in the rule
 }
 
 // Template is what all writes of one action have in common, and what a write does that needs
@@ -41,16 +42,14 @@ type Template struct {
 	Called   string // what Describe calls the object: "First visit"
 	Import   ImportOptions
 	Recreate bool
-	names    map[string]string // attribute or data element uid -> name as the rule calls it
-	places   map[string]diag.Place
+	fields   map[string]Field // by the uid of the attribute or data element
 }
 
 // NewTemplate gives the template of an action with the fields that it sets.
 func NewTemplate(label, name string, o ImportOptions, fields []Field) *Template {
-	t := &Template{Text: label, Called: name, Import: o, names: make(map[string]string, len(fields)),
-		places: make(map[string]diag.Place, len(fields))}
+	t := &Template{Text: label, Called: name, Import: o, fields: make(map[string]Field, len(fields))}
 	for _, f := range fields {
-		t.names[f.UID], t.places[f.UID] = f.Name, f.Place
+		t.fields[f.UID] = f
 	}
 	return t
 }
@@ -95,18 +94,18 @@ func (*Template) AddTo(*client.TrackerPayload, Current) {}
 
 // FieldAt finds the field of the rule that an issue is about, by the uid of its attribute or data
 // element in what DHIS2 says.
-func (t *Template) FieldAt(issue client.Issue) (name string, place diag.Place, ok bool) {
-	for uid, name := range t.names {
+func (t *Template) FieldAt(issue client.Issue) (f Field, ok bool) {
+	for uid, f := range t.fields {
 		if strings.Contains(issue.Message, uid) {
-			return name, t.places[uid], true
+			return f, true
 		}
 		for _, arg := range issue.Args {
 			if strings.Contains(arg, uid) {
-				return name, t.places[uid], true
+				return f, true
 			}
 		}
 	}
-	return "", place, false
+	return Field{}, false
 }
 
 func put(m map[string]any, key, text string) {
@@ -130,7 +129,7 @@ func (t *Template) putAttributes(m map[string]any, values []client.AttributeValu
 	}
 	named := make(map[string]any, len(values))
 	for _, v := range values {
-		named[t.names[v.Attribute]] = files.shown(v.Attribute, v.Value)
+		named[t.fields[v.Attribute].Name] = files.shown(v.Attribute, v.Value)
 	}
 	m["attributes"] = named
 }

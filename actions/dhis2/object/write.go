@@ -10,7 +10,6 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/client"
 	"github.com/culvert/culvert/actions/dhis2/identity"
 	"github.com/culvert/culvert/actions/dhis2/metadata"
-	"github.com/culvert/culvert/rules/diag"
 )
 
 // Write is one object to create, change or delete. Template gives most of it to kinds that need nothing special.
@@ -42,7 +41,7 @@ type Write interface {
 	// Options say how it is to be imported.
 	Options() ImportOptions
 	// FieldAt finds the field of the rule that an issue is about.
-	FieldAt(issue client.Issue) (name string, place diag.Place, ok bool)
+	FieldAt(issue client.Issue) (f Field, ok bool)
 	// Effect says in words what becomes of the object, which depends on what the server holds.
 	Effect() string
 }
