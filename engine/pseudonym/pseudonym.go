@@ -49,6 +49,17 @@ var structural = []string{
 	"_status",
 }
 
+// ambiguous are those of them that a form's question may be called too: what is written there stays
+// where it is a word of a program, and not where it is a name or a sentence.
+var ambiguous = []string{"version", "domain", "type", "status", "formhub"}
+
+var programWord = regexp.MustCompile(`^[a-z0-9][a-z0-9_.-]*$`)
+
+func isStructural(key, value string) bool {
+	key = strings.ToLower(key)
+	return slices.Contains(structural, key) && (!slices.Contains(ambiguous, key) || programWord.MatchString(value))
+}
+
 // Record gives a record with everything replaced that is not kept. Keys, order of lists, and what is
 // true, false or nothing stay.
 func (r *Replacer) Record(body any) any { return r.value("", body) }
@@ -68,7 +79,7 @@ func (r *Replacer) value(key string, v any) any {
 		}
 		return out
 	case string:
-		if slices.Contains(structural, strings.ToLower(key)) {
+		if isStructural(key, v) {
 			return v
 		}
 		return r.Text(v)

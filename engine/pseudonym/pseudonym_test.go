@@ -106,3 +106,14 @@ func FuzzText(f *testing.F) {
 		}
 	})
 }
+
+// A question may be called like a key of the form itself.
+func TestQuestionsCalledLikeKeys(t *testing.T) {
+	for value, stays := range map[string]bool{"malaria": true, "2": true, "submitted_via_web": true,
+		"Amina Otieno": false, "ill since she lost her son": false, "AMINA": false} {
+		got := New(nil).Record(map[string]any{"status": value}).(map[string]any)["status"]
+		if (got == value) != stays {
+			t.Errorf("%s became %v", value, got)
+		}
+	}
+}
