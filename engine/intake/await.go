@@ -108,7 +108,7 @@ func outcomeOf(rec *journal.Record) sources.Outcome {
 	o := sources.Outcome{Seq: rec.Seq, RecordID: rec.ID, State: string(rec.State), Objects: rec.Objects,
 		Settled: rec.Settled}
 	if p := rec.Problem; p != nil {
-		o.Code, o.Message, o.Hint = p.Code, p.Message, p.Hint
+		o.Code, o.Message, o.Hint, o.Field, o.Column = p.Code, p.Message, p.Hint, p.Field, p.Column
 	}
 	return o
 }

@@ -26,8 +26,22 @@ type outcome struct {
 	State   string   `json:"state"`             // delivered, superseded, failed, dismissed, held or pending
 	Objects []string `json:"objects,omitempty"` // uids in DHIS2 that hold its data
 	Code    string   `json:"code,omitempty"`
+	Field   string   `json:"field,omitempty"`  // in DHIS2, of which the cause speaks
+	Column  string   `json:"column,omitempty"` // what the record calls it
 	Cause   string   `json:"cause,omitempty"`
 	Hint    string   `json:"hint,omitempty"`
+	Remark  string   `json:"remark,omitempty"` // of one that is in DHIS2: what was left out, or looks odd
+}
+
+// outcomeOf tells a sender of a record. What is remarked on a delivered one is no cause of a failure.
+func outcomeOf(o *sources.Outcome) *outcome {
+	out := &outcome{State: o.State, Objects: o.Objects}
+	if o.State == "delivered" {
+		out.Remark = o.Message
+		return out
+	}
+	out.Code, out.Field, out.Column, out.Cause, out.Hint = o.Code, o.Field, o.Column, o.Message, o.Hint
+	return out
 }
 
 // replies lists the rules that answer with the outcome, and the longest that one of them waits.
@@ -94,8 +108,7 @@ func (h *Handler) outcomes(w http.ResponseWriter, r *http.Request, seqs []int64,
 	}
 	told := make(map[int64]*outcome, len(list))
 	for i := range list {
-		o := &list[i]
-		told[o.Seq] = &outcome{State: o.State, Objects: o.Objects, Code: o.Code, Cause: o.Message, Hint: o.Hint}
+		told[list[i].Seq] = outcomeOf(&list[i])
 	}
 	return told
 }
