@@ -86,7 +86,7 @@ func New(c Config) (*Runner, error) {
 		Dispatcher: func(server string) fileimport.Dispatcher { return r.dispatchers[server] },
 		Window:     c.Limits.Window, Memory: c.Limits.Memory, Poll: c.Limits.Poll, Gather: c.Limits.FileCommit,
 		Away: c.Limits.Away, Stopped: r.dispatched,
-		Conditions: &r.conditions, Metrics: r.metrics, Log: c.Log, Now: c.Now, Say: c.Say,
+		Conditions: &r.conditions, Outside: &r.outside, Metrics: r.metrics, Log: c.Log, Now: c.Now, Say: c.Say,
 	})
 	r.Intake = intake.New(intake.Config{
 		Journal: c.Journal, Gate: r.gate, Queue: r.queue, Files: r.files, Owner: c.Owner, Accepting: c.Limits.Accepting,

@@ -21,6 +21,16 @@ import (
 // drop puts a file into the inbox as the watcher does and makes it known.
 func (w *world) drop(rule, name, text string) sources.File {
 	w.t.Helper()
+	f := w.lay(rule, name, text)
+	if duplicate, err := w.runner.AcceptFile(context.Background(), f); err != nil || duplicate {
+		w.t.Fatalf("accept file: duplicate %v, %v", duplicate, err)
+	}
+	return f
+}
+
+// lay puts a file into the inbox and tells nobody.
+func (w *world) lay(rule, name, text string) sources.File {
+	w.t.Helper()
 	id := uuid.NewString()
 	dir := filepath.Join(w.dir, "inbox", id)
 	if err := os.MkdirAll(dir, 0o750); err != nil {
@@ -31,14 +41,10 @@ func (w *world) drop(rule, name, text string) sources.File {
 		w.t.Fatal(err)
 	}
 	sum := sha256.Sum256([]byte(text))
-	f := sources.File{
+	return sources.File{
 		ID: id, Rule: rule, Path: path, Name: name, Folder: filepath.Join(w.dir, "drop"), Size: int64(len(text)),
 		SHA256: hex.EncodeToString(sum[:]), Received: time.Now(),
 	}
-	if duplicate, err := w.runner.AcceptFile(context.Background(), f); err != nil || duplicate {
-		w.t.Fatalf("accept file: duplicate %v, %v", duplicate, err)
-	}
-	return f
 }
 
 func (w *world) done(name string) string { return filepath.Join(w.dir, "drop", "done", name) }

@@ -57,6 +57,25 @@ func TestFileIsDeliveredByReference(t *testing.T) {
 	}
 }
 
+func TestFileOfARuleThatIsGone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, testProgram(t, "visits", "others"))
+	file := &journal.File{File: w.lay("visits", "visits.csv", visitsCSV(3, 1, nil)), State: journal.FileOpen}
+	if _, err := w.journal.AddFile(context.Background(), file); err != nil {
+		t.Fatal(err)
+	}
+	w.config.Program = testProgram(t, "others")
+	w.run()
+	w.until("the file is named", func() bool {
+		return slices.ContainsFunc(w.runner.Conditions(), func(c string) bool { return strings.Contains(c, "visits.csv waits") })
+	})
+	if err := w.runner.Health(); err != nil {
+		t.Errorf("it stops the others: %v", err)
+	}
+	w.runner.Swap(testProgram(t, "visits", "others"))
+	w.until("it goes on", func() bool { return w.target.count() == 3 && len(w.runner.Conditions()) == 0 })
+}
+
 // TestFileWithEveryOutcome has rows that fail, are skipped, are refused, must be tried again, and cannot be read.
 func TestFileWithEveryOutcome(t *testing.T) {
 	t.Parallel()

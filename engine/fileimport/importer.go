@@ -87,6 +87,7 @@ type Config struct {
 	Stopped <-chan struct{}
 
 	Conditions *status.Conditions
+	Outside    *status.Conditions // what is wrong while the engine does its work all the same
 	Metrics    *status.Metrics
 	Log        *slog.Logger
 	Now        func() time.Time
@@ -220,9 +221,10 @@ func (m *Importer) start(ctx context.Context, f journal.File, blocked map[string
 		return nil
 	}
 	if flow == nil {
-		m.Conditions.Set("file "+f.Name, fmt.Sprintf("file %s waits: there is no rule %q any more", f.Name, f.Rule), m.Now())
+		m.Outside.Set("file "+f.Name, fmt.Sprintf("file %s waits: there is no rule %q any more", f.Name, f.Rule), m.Now())
 		return nil
 	}
+	m.Outside.Clear("file " + f.Name)
 	if !m.Gate.Runnable(flow) || blocked[flow.Server] {
 		return nil
 	}
