@@ -59,7 +59,7 @@ func newImporter(t *testing.T) (*Importer, journal.Journal) {
 		Dispatcher: func(string) Dispatcher { return f }, Servers: []string{"national"}, Owner: "test", Window: 100,
 		Memory: 1 << 20, Poll: time.Second,
 		Plan:       func(*program.Flow, sources.File) (Plan, error) { return Plan{Format: tabular.Format{}}, nil },
-		Conditions: conditions, Metrics: metrics, Log: log, Now: time.Now,
+		Conditions: conditions, Outside: conditions, Metrics: metrics, Log: log, Now: time.Now,
 	}), j
 }
 
