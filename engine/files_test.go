@@ -67,7 +67,7 @@ func TestFileOfARuleThatIsGone(t *testing.T) {
 	w.config.Program = testProgram(t, "others")
 	w.run()
 	w.until("the file is named", func() bool {
-		return slices.ContainsFunc(w.runner.Conditions(), func(c string) bool { return strings.Contains(c, "visits.csv waits") })
+		return strings.Contains(strings.Join(w.runner.Conditions(), "\n"), "visits.csv waits")
 	})
 	if err := w.runner.Health(); err != nil {
 		t.Errorf("it stops the others: %v", err)

@@ -171,8 +171,9 @@ func (a *app) dismissCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "dismiss --why REASON",
 		Short: "Settle failed records that will never be sent",
-		Long:  "Settle failed records that will never be sent. With --code rule-missing those that wait for a rule\nthat is not there any more.",
-		Args:  cobra.NoArgs,
+		Long: `Settle failed records that will never be sent. With --code rule-missing those that wait for a rule
+that is not there any more.`,
+		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if why == "" {
 				return errors.New("say why the records will never be sent: --why \"...\"; the audit trail keeps it")

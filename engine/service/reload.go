@@ -229,7 +229,8 @@ func (s *Service) sayRestart(keys []string) {
 func (s *Service) sayBroken(p *project.Project) {
 	var files []string
 	for _, d := range p.Findings {
-		if d.Severity == diag.Error && !ofNamespace(d.Code) && d.Place.File != project.ConfigFile && !slices.Contains(files, d.Place.File) {
+		if d.Severity == diag.Error && !ofNamespace(d.Code) && d.Place.File != project.ConfigFile &&
+			!slices.Contains(files, d.Place.File) {
 			files = append(files, d.Place.File)
 		}
 	}
