@@ -109,6 +109,7 @@ func TestRecordsOfARemovedRuleAreNamed(t *testing.T) {
 	if err := w.runner.Health(); err != nil {
 		t.Errorf("a rule that is gone stops the others: %v", err)
 	}
+	w.until("its record is held", func() bool { return w.states()[journal.Held] == 1 })
 	n, err := w.journal.Dismiss(ctx, journal.Filter{Code: program.CodeMissingRule, States: []journal.State{journal.Held}},
 		"amina", "the programme has ended")
 	if err != nil || n != 1 {
