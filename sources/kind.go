@@ -35,7 +35,8 @@ type Bound struct {
 	Rule    string
 	Server  string // of culvert.yaml, that the rule sends to
 	Trigger *rules.Trigger
-	Invalid bool // the rule has mistakes: what is sent to it is kept and held, and nothing is asked for
+	Text    []byte // the rule's file: another text may read the same content in another way
+	Invalid bool   // the rule has mistakes: what is sent to it is kept and held, and nothing is asked for
 }
 
 // Valid gives what read makes of the triggers that have no mistakes.

@@ -84,7 +84,7 @@ type KeyLocker interface {
 type FileStore interface {
 	// AddFile makes a file known and keeps as many places in the order of acceptance as its Places ask
 	// for; Place is set. duplicate when the same content was accepted for the same rule before under
-	// another id. The same id again changes nothing.
+	// another id, unless nothing came of it: all of it failed. The same id again changes nothing.
 	AddFile(ctx context.Context, f *File) (duplicate bool, err error)
 	// TakeFile makes the owner the one that reads an open file: when nobody does, or when its owner
 	// has been silent for longer than the lease.

@@ -58,7 +58,11 @@ func bound(prog *program.Program, kinds []sources.Kind, kind string) []sources.B
 			}
 		}
 		if t.Kind == kind {
-			list = append(list, sources.Bound{Rule: name, Server: f.Server, Trigger: t, Invalid: f.Invalid != nil})
+			b := sources.Bound{Rule: name, Server: f.Server, Trigger: t, Invalid: f.Invalid != nil}
+			if d := f.Rule.Document; d != nil {
+				b.Text = d.Text
+			}
+			list = append(list, b)
 		}
 	}
 	return list

@@ -2,6 +2,8 @@ package schedule
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -59,6 +61,7 @@ type HTTP struct {
 type File struct {
 	Request
 	Folder string // where its results go; empty: fetched/ and the name of the rule
+	Rule   string // digest of the rule's text
 	Format tabular.Format
 }
 
@@ -218,6 +221,9 @@ func (Kind) New(bound []sources.Bound, env sources.Env) (sources.Source, error) 
 			continue
 		}
 		r := ruleOf(b.Rule, b.Trigger, env.Zone)
+		if sum := sha256.Sum256(b.Text); r.File != nil {
+			r.File.Rule = hex.EncodeToString(sum[:])
+		}
 		if r.DHIS2 != nil && r.DHIS2.Server == "" {
 			r.DHIS2.Server = b.Server
 		}

@@ -66,6 +66,7 @@ func (Kind) FileFormat(t *rules.Trigger) tabular.Format {
 type fetched struct {
 	Content string `json:"content"` // SHA-256 of its bytes
 	File    string `json:"file"`    // its SHA256 in the journal, which is made of the one before it too
+	Rule    string `json:"rule"`    // digest of the rule that it was taken for
 }
 
 // fetchingFolder holds files while they are fetched, in a folder for each rule.
@@ -81,7 +82,8 @@ func (s *Source) discardHalves() {
 	}
 }
 
-// file fetches a file, and takes it when it is not as it was the last time.
+// file fetches a file, and takes it when it is not as it was the last time, or its rule is not: a
+// table that was refused for a mistake in the rule is read once the rule is right.
 func (r *run) file(ctx context.Context, last, due time.Time) (int, error) {
 	cursor := "schedule.file/" + r.rule.Rule
 	var before fetched
@@ -103,7 +105,7 @@ func (r *run) file(ctx context.Context, last, due time.Time) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if content == before.Content {
+	if content == before.Content && r.rule.File.Rule == before.Rule {
 		r.log.Info("the file is as it was", "file", name)
 		return 0, nil
 	}
@@ -112,7 +114,7 @@ func (r *run) file(ctx context.Context, last, due time.Time) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("take the file: %w", err)
 	}
-	now, err := json.Marshal(fetched{Content: content, File: taken.SHA256})
+	now, err := json.Marshal(fetched{Content: content, File: taken.SHA256, Rule: r.rule.File.Rule})
 	if err != nil {
 		return 0, fmt.Errorf("save which file was taken: %w", err)
 	}

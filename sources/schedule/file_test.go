@@ -98,6 +98,12 @@ func TestFileIsTakenWhenItHasChanged(t *testing.T) {
 			t.Error(diff)
 		}
 	}
+	r.rule.File.Rule = "another text"
+	for i, taken := range []int{1, 0} {
+		if n, err := r.fetchOnce(t); n != taken || err != nil {
+			t.Errorf("%d. fetch for a rule that has changed takes %d: %v", i+1, n, err)
+		}
+	}
 	if left := sourcetest.Names(t, filepath.Join(r.c.Dir, "state", "fetching")); left != nil {
 		t.Errorf("%v is left behind", left)
 	}

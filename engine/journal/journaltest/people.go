@@ -3,6 +3,7 @@ package journaltest
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -17,6 +18,35 @@ func file(id, rule, sum string) *journal.File {
 	return &journal.File{File: sources.File{ID: id, Rule: rule, Path: "/inbox/" + id, Name: id + ".csv", Folder: "/drop",
 		Size: 100, SHA256: sum, Received: start},
 		State: journal.FileOpen, Next: 1, Owner: "one"}
+}
+
+// testFailedFileAgain takes content again of which nothing came, as when its rule was wrong.
+func testFailedFileAgain(t *testing.T, p Place) {
+	j := open(t, p)
+	for i, end := range []struct {
+		rows, failed, delivered, later int64
+		again                          bool
+	}{{1, 1, 0, 0, true}, {9, 9, 0, 0, true}, {9, 8, 1, 0, false}, {9, 9, 0, 1, false}, {0, 0, 0, 0, false}} {
+		sum := fmt.Sprintf("sum%d", i)
+		f := file("old-"+sum, "anc", sum)
+		_, err := j.AddFile(t.Context(), f)
+		must(t, err)
+		early, err := j.AddFile(t.Context(), file("early-"+sum, "anc", sum))
+		must(t, err)
+		diff(t, sum+" while it is read", early, true)
+		f.State, f.Finished = journal.FileFinished, start.Add(time.Hour)
+		f.Rows, f.Failed, f.Delivered, f.RecordsDelivered = end.rows, end.failed, end.delivered, end.later
+		commit(t, j, journal.Batch{Files: []journal.File{*f}})
+		same, err := j.AddFile(t.Context(), file("old-"+sum, "anc", sum))
+		must(t, err)
+		diff(t, sum+" under its own id", same, false)
+		duplicate, err := j.AddFile(t.Context(), file("new-"+sum, "anc", sum))
+		must(t, err)
+		diff(t, sum+" dropped again", duplicate, !end.again)
+		third, err := j.AddFile(t.Context(), file("third-"+sum, "anc", sum))
+		must(t, err)
+		diff(t, sum+" once more", third, true)
+	}
 }
 
 func testFiles(t *testing.T, p Place) {

@@ -48,6 +48,7 @@ func Run(t *testing.T, fresh func(t *testing.T) Place) {
 		{"places of keys", testPlacesOfKeys},
 		{"places of rows taken over", testPlacesTakenOver},
 		{"files", testFiles},
+		{"failed file again", testFailedFileAgain},
 		{"file taken over", testFileTakeover},
 		{"rows of files", testFileRows},
 		{"hold", testHold},

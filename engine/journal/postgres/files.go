@@ -29,6 +29,9 @@ func (s *Store) AddFile(ctx context.Context, f *journal.File) (bool, error) {
 			return false, err
 		}
 	}
+	if err := s.releaseContent(ctx, f); err != nil {
+		return false, err
+	}
 	// A source asks again after a crash: the same id is the same file, and takes no places once more.
 	if known, err := s.fileOf(ctx, f); err != nil || known != "" {
 		return known != f.ID, err
@@ -62,6 +65,21 @@ func (s *Store) AddFile(ctx context.Context, f *journal.File) (bool, error) {
 	f.State = state
 	s.notifyAll(ctx)
 	return false, nil
+}
+
+// releaseContent lets content come again of which nothing was ever sent.
+func (s *Store) releaseContent(ctx context.Context, f *journal.File) error {
+	if known, err := s.fileOf(ctx, f); err != nil || known == "" || known == f.ID {
+		return err
+	}
+	err := s.tx(ctx, func(ctx context.Context, t *tx) error {
+		_, err := t.run(ctx, shared.ReleaseContent("$1", "$2", "$3"), f.Rule, f.SHA256, f.ID)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("make the file %s known: %w", f.Name, err)
+	}
+	return nil
 }
 
 // fileOf gives the id under which the content of a file is known for its rule, empty when it is not.

@@ -24,6 +24,9 @@ func (s *Store) AddFile(ctx context.Context, f *journal.File) (bool, error) {
 	duplicate := false
 	err := s.writer.change(ctx, 1, func(t *tx) error {
 		duplicate = false
+		if err := t.exec(shared.ReleaseContent("?", "?", "?"), f.Rule, f.SHA256, f.ID); err != nil {
+			return err
+		}
 		n, err := t.execCount("INSERT INTO files ("+fileColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
 			?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (rule, sha256) DO NOTHING`, f.ID, f.Rule, f.Path, f.Name, f.Folder, f.Size, f.SHA256,
