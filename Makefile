@@ -4,6 +4,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 GO_VERSION := $(shell sed -n 's/^go //p' go.mod)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 # The race detector needs a C compiler; without one the tests run all the same.
+# It has every program sleep for a second as it ends, also those that tests start, unless it is told not to.
 RACE := $(shell command -v $$(go env CC) >/dev/null 2>&1 && echo -race)
 
 .DEFAULT_GOAL := help
@@ -38,7 +39,7 @@ package: ## install the deb in a fresh root, deliver a record, upgrade, remove; 
 
 .PHONY: test
 test: ## run the tests; those that need PostgreSQL, MariaDB or Chromium say SKIP when there is none
-	go test $(RACE) -timeout 15m ./...
+	GORACE="$${GORACE:-atexit_sleep_ms=0}" go test $(RACE) -timeout 15m ./...
 
 .PHONY: test-dhis2
 test-dhis2: ## run the conformance suite against a real server: DHIS2_URL, DHIS2_USERNAME, DHIS2_PASSWORD

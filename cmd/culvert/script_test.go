@@ -53,7 +53,7 @@ func startCommand(ts *testscript.TestScript, _ bool, args []string) {
 	c := exec.CommandContext(context.Background(), os.Args[0], args...)
 	c.Dir = ts.MkAbs(".")
 	for _, name := range []string{"DHIS2_URL", "DHIS2_USERNAME", "DHIS2_PASSWORD", "COMMCARE_PASSWORD", "CULVERT_LISTEN",
-		"CULVERT_STORE", "PATH"} {
+		"CULVERT_STORE", "PATH", raceOptions} {
 		c.Env = append(c.Env, name+"="+ts.Getenv(name))
 	}
 	c.Env = append(c.Env, asChild+"=1")
