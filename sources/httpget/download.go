@@ -27,7 +27,7 @@ const (
 // without them, and never from https to http. It is asked once, for whoever wants the file tries
 // again. The error is a *rules.AttachmentError, or that ctx ended.
 func (c *Client) Download(ctx context.Context, u *url.URL, limit int64) (content []byte, mediaType string, err error) {
-	within, line := watch(ctx)
+	within, line := watch(ctx, downloadIdle, downloadTimeout)
 	defer line.leave()
 	content, mediaType, err = c.download(within, line, u, limit)
 	if ctx.Err() != nil {
@@ -43,25 +43,41 @@ func (c *Client) Download(ctx context.Context, u *url.URL, limit int64) (content
 // line is a connection that a file comes over.
 type line struct {
 	idle  *time.Timer
+	end   context.CancelCauseFunc
 	leave func()
 }
 
 var (
+	errLate = errors.New("did not answer in time")
 	errIdle = fmt.Errorf("sent nothing more for %d seconds", int(downloadIdle.Seconds()))
-	errSlow = fmt.Errorf("did not send the whole file within %d minutes", int(downloadTimeout.Minutes()))
 )
 
-// watch gives a context that ends when nothing arrives for long, or all of it takes too long.
-func watch(ctx context.Context) (context.Context, *line) {
-	ctx, cancel := context.WithTimeoutCause(ctx, downloadTimeout, errSlow)
+// slow is the error of a file that did not come whole in time.
+type slow struct{ whole time.Duration }
+
+func (e slow) Error() string {
+	return fmt.Sprintf("did not send the whole file within %d minutes", int(e.whole.Minutes()))
+}
+
+// watch gives a context that ends when no answer begins within the time given for it, when nothing
+// arrives for long after that, or when all of it takes too long.
+func watch(ctx context.Context, begin, whole time.Duration) (context.Context, *line) {
+	ctx, cancel := context.WithTimeoutCause(ctx, whole, slow{whole})
 	ctx, end := context.WithCancelCause(ctx)
-	l := &line{idle: time.AfterFunc(downloadIdle, func() { end(errIdle) })}
+	l := &line{idle: time.AfterFunc(begin, func() { end(errLate) }), end: end}
 	l.leave = func() {
 		l.idle.Stop()
 		end(nil)
 		cancel()
 	}
 	return ctx, l
+}
+
+// begun says that the answer has come, and its content follows.
+func (l *line) begun() {
+	if l.idle.Stop() {
+		l.idle = time.AfterFunc(downloadIdle, func() { l.end(errIdle) })
+	}
 }
 
 // reader reads what comes over the line.
@@ -87,6 +103,7 @@ func (c *Client) download(ctx context.Context, l *line, u *url.URL, limit int64)
 		return nil, "", AttachmentError(err)
 	}
 	defer func() { _ = answer.Body.Close() }()
+	l.begun()
 	content, err := l.readFile(answer, at, limit)
 	return content, answer.Header.Get("Content-Type"), err
 }

@@ -105,19 +105,24 @@ func TestDownload(t *testing.T) {
 func TestPoorLines(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
+		begin time.Duration // until the answer comes
 		every time.Duration // a byte comes
 		bytes int
 		want  error
 	}{
-		"a poor line":   {50 * time.Second, 12, nil},
-		"a silent line": {61 * time.Second, 2, errIdle},
-		"a drip":        {50 * time.Second, 1000, errSlow},
+		"a poor line":   {0, 50 * time.Second, 12, nil},
+		"a late answer": {119 * time.Second, 50 * time.Second, 12, nil},
+		"no answer":     {121 * time.Second, time.Second, 2, errLate},
+		"a silent line": {0, 61 * time.Second, 2, errIdle},
+		"a drip":        {0, 50 * time.Second, 1000, slow{downloadTimeout}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				ctx, line := watch(t.Context())
+				ctx, line := watch(t.Context(), 2*time.Minute, downloadTimeout)
 				defer line.leave()
+				time.Sleep(c.begin)
+				line.begun()
 				r, w := io.Pipe()
 				context.AfterFunc(ctx, func() { _ = w.CloseWithError(context.Cause(ctx)) })
 				var sending sync.WaitGroup

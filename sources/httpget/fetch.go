@@ -16,26 +16,42 @@ import (
 // fetchRedirects is how often a reader of a file is sent on, to the storage behind the system.
 const fetchRedirects = 5
 
-// Fetch writes the file at an address to w: at most limit bytes, within the client's Timeout. It is
-// asked once. Credentials and redirects are as for Download. It gives the media type that the system names.
+// Fetch writes the file at an address to w: at most limit bytes. The answer begins within the client's
+// Timeout; then it may come slowly, as over a poor line, as long as something arrives. It is asked
+// once. Credentials and redirects are as for Download. It gives the media type that the system names.
+// The error is an *Error, that ctx ended, or what w says.
 func (c *Client) Fetch(ctx context.Context, u *url.URL, w io.Writer, limit int64) (mediaType string, err error) {
 	timeout := c.Timeout
 	if timeout == 0 {
 		timeout = defaultTimeout
 	}
-	within, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	answer, at, err := c.open(within, u)
+	within, line := watch(ctx, timeout, max(timeout, downloadTimeout))
+	defer line.leave()
+	mediaType, err = c.fetch(within, line, u, w, limit)
+	if _, ours := errors.AsType[*writeError](err); err == nil || ours || within.Err() == nil {
+		return mediaType, err
+	}
+	if ctx.Err() != nil {
+		return "", ctx.Err()
+	}
+	return "", &Error{Problem: diag.Problem{Message: u.Host + " " + context.Cause(within).Error(),
+		Hint: "ask for less, such as what is new; where the other system takes long to begin, set timeout: higher"},
+		retry: true}
+}
+
+func (c *Client) fetch(ctx context.Context, l *line, u *url.URL, w io.Writer, limit int64) (string, error) {
+	answer, at, err := c.open(ctx, u)
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = answer.Body.Close() }()
+	l.begun()
 	if strings.HasPrefix(answer.Header.Get("Content-Type"), "text/html") && !strings.Contains(path.Ext(at.Path), "htm") {
 		return "", notTheFile(at)
 	}
-	n, err := io.Copy(&body{w}, io.LimitReader(answer.Body, limit+1))
+	n, err := io.Copy(&body{w}, io.LimitReader(l.reader(answer.Body), limit+1))
 	if failed, ok := errors.AsType[*writeError](err); ok {
-		return "", failed.err
+		return "", failed
 	}
 	if err != nil {
 		return "", unreachable(at, err)
@@ -54,6 +70,7 @@ type body struct{ to io.Writer }
 type writeError struct{ err error }
 
 func (e *writeError) Error() string { return e.err.Error() }
+func (e *writeError) Unwrap() error { return e.err }
 
 func (b *body) Write(p []byte) (int, error) {
 	n, err := b.to.Write(p)

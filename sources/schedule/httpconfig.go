@@ -36,7 +36,7 @@ func requestFields() []settings.Field {
 				}},
 			}},
 		{Name: "timeout", Type: settings.Duration, Default: "2m", Least: time.Second, Most: time.Hour,
-			Doc: "how long one request may take"},
+			Doc: "how long one request may take; a file has to begin to come within it"},
 	}
 }
 
