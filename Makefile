@@ -62,6 +62,10 @@ soak: ## an hour of steady load with reload, sync and retention
 bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
 
+.PHONY: scale
+scale: build ## rehearse a country in compressed time: FACTOR=1%,10%,100% DAYS=3 (100 % takes an hour and 10 GB)
+	bin/culvert scale --factor "$${FACTOR:-1%}" --days "$${DAYS:-3}"
+
 .PHONY: lint
 lint: ## gofmt, vet, staticcheck, and golangci-lint with who may import whom
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }

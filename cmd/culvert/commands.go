@@ -13,6 +13,6 @@ func (a *app) commands() []func() *cobra.Command {
 		a.dismissCommand, a.pauseCommand, a.resumeCommand,
 		a.idsCommand, a.userCommand, a.auditCommand, a.forgetCommand, a.backupCommand, a.restoreCommand,
 		a.migrateStoreCommand, a.rekeyCommand,
-		a.sandboxCommand, a.demoCommand, a.versionCommand,
+		a.sandboxCommand, a.demoCommand, a.scaleCommand, a.versionCommand,
 	}
 }
