@@ -150,6 +150,9 @@ func (w *wrapper) wrap(y *yaml.Node, depth int) *Node {
 	switch y.Kind {
 	case yaml.MappingNode:
 		n.Kind = Mapping
+		if y.Style&yaml.FlowStyle != 0 && cutAtComma(y) && w.bareCall(n) {
+			return null(n)
+		}
 		w.mapping(n, y, depth)
 	case yaml.SequenceNode:
 		n.Kind = Sequence
@@ -158,6 +161,23 @@ func (w *wrapper) wrap(y *yaml.Node, depth int) *Node {
 		}
 	}
 	return n
+}
+
+// bareCall reports a call without quotes in a mapping in braces; false where the line tells nothing of it.
+func (w *wrapper) bareCall(n *Node) bool {
+	text := w.doc.line(n.yaml.Line)
+	brace := w.doc.offset(n.token().Range.Start) - w.doc.lines[n.yaml.Line-1][0]
+	if brace < 0 || brace >= len(text) {
+		return false
+	}
+	message, hint, from, to := inBraces(text, brace)
+	if message == "" {
+		return false
+	}
+	first := utf8.RuneCountInString(text[:from]) + 1
+	w.report("yaml-syntax", message, hint,
+		w.doc.span(n.yaml.Line, first, first+utf8.RuneCountInString(text[from:to])))
+	return true
 }
 
 func (w *wrapper) mapping(n *Node, y *yaml.Node, depth int) {

@@ -2,7 +2,6 @@ package yamlnode
 
 import (
 	"bytes"
-	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -57,8 +56,8 @@ func syntaxFinding(doc *Document, err error) diag.Diagnostic {
 			f.Message, f.Hint = "a key stands where the value of another is expected", "check the indentation of this line"
 		}
 	case strings.Contains(problem, "',' or ']'"), strings.Contains(problem, "',' or '}'"):
-		if message, hint, from, size := inBraces(text, value); message != "" {
-			f.Message, f.Hint, f.Place = message, hint, at(from, size)
+		if message, hint, from, to := inBraces(text, value); message != "" {
+			f.Message, f.Hint, f.Place = message, hint, at(from, utf8.RuneCountInString(text[from:to]))
 			break
 		}
 		f.Message, f.Hint = "the bracket opened here is never closed, or a comma is missing",
@@ -95,35 +94,6 @@ func withoutComment(text string, value int) string {
 		text = text[:rest+c]
 	}
 	return strings.TrimSpace(text[value:])
-}
-
-var (
-	bracketInBraces = regexp.MustCompile(`[{,]\s*[\w "'-]+: +` +
-		`([^\s"'{}\[,][^"'{},]*\[["'][^"']*["']\][^{},]*?)\s*(?:,|\}|$)`)
-	colonInBraces = regexp.MustCompile(`[{,]\s*[\w -]+: +([^\s"'{}\[,][^"'{}\[\],]*: [^"'{}\[\],]*?)\s*(?:,|\}|$)`)
-)
-
-// inBraces tells what a bare value inside of braces holds that means something there, and where it stands.
-func inBraces(text string, value int) (message, hint string, from, size int) {
-	for _, c := range []struct {
-		pattern *regexp.Regexp
-		message string
-	}{
-		{bracketInBraces, "a bracket of an expression stands inside of braces, where it means a list"},
-		{colonInBraces, "a second colon with a space after it stands in one entry of the braces"},
-	} {
-		if m := c.pattern.FindStringSubmatchIndex(text[value:]); m != nil {
-			from, to := value+m[2], value+m[3]
-			if strings.Count(text[from:to], "'")%2 != 0 || strings.Count(text[from:to], `"`)%2 != 0 {
-				continue // a comma in a quoted text ended it too early
-			}
-			fixed := "'" + strings.ReplaceAll(text[from:to], "'", "''") + "'"
-			if _, err := decode([]byte(strings.TrimSpace(text[:from] + fixed + text[to:]))); err == nil {
-				return c.message, "put the value in single quotes: " + fixed, from, utf8.RuneCountInString(text[from:to])
-			}
-		}
-	}
-	return "", "", 0, 0
 }
 
 // badLine finds the line that makes the file unreadable.

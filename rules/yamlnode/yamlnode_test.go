@@ -274,7 +274,7 @@ func TestHintsGiveWhatCanBeRead(t *testing.T) {
 		"a: \"x\" if b   # why\nc: 1\n":           `put the whole value in single quotes, such as '"x" if b'`,
 		"a: {from: t[\"a b\"] + u[\"c\"]}\n":      `put the value in single quotes: 't["a b"] + u["c"]'`,
 		"a: {from: t[\"x\"] == 'y', map: m}\n":    `put the value in single quotes: 't["x"] == ''y'''`,
-		"a: {from: t[\"x\"] == 'y, z', map: m}\n": "close it",
+		"a: {from: t[\"x\"] == 'y, z', map: m}\n": `put the value in single quotes: 't["x"] == ''y, z'''`,
 	} {
 		var list diag.List
 		Parse("rule.yaml", []byte(text), &list)
