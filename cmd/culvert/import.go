@@ -15,6 +15,7 @@ import (
 
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/service"
+	"github.com/culvert/culvert/sources/results"
 )
 
 func (a *app) importCommand() *cobra.Command {
@@ -61,6 +62,7 @@ the next run.`,
 			if waiting.Rows > 0 {
 				printWaiting(a.stdout, waiting)
 			}
+			printRemarks(a.stdout, a.dir, f)
 			if f.Failed > 0 || waiting.Rows > 0 {
 				return errFindings
 			}
@@ -127,6 +129,26 @@ func (b *importBar) end() {
 }
 
 // printWaiting says how many rows wait, for what, and who goes on with them.
+// printRemarks says how many rows went through with a remark, and the first one. Results that lie on
+// another machine are left to whoever looks there.
+func printRemarks(w io.Writer, dir string, f journal.File) {
+	if f.Results == "" {
+		return
+	}
+	rows, first, err := results.Remarks(f.Results)
+	if err != nil || rows == 0 {
+		return
+	}
+	path := f.Results
+	if dir, err := filepath.Abs(dir); err == nil {
+		if near, err := filepath.Rel(dir, path); err == nil && filepath.IsLocal(near) {
+			path = near
+		}
+	}
+	fmt.Fprintf(w, "%s with a remark in %s, such as row %d: %s\n", count(int64(rows), "row", "rows"), path, first.Line,
+		first.Message)
+}
+
 func printWaiting(w io.Writer, waiting service.Waiting) {
 	fmt.Fprintf(w, "%s waiting for another try: `culvert run` goes on with them, `culvert failures --waiting` says why\n",
 		count(waiting.Rows, "row is", "rows are"))

@@ -138,6 +138,9 @@ func (run *fileRun) add(b *journal.Batch, progress *journal.File, out *results.W
 	if o.Locked {
 		b.Keys = append(b.Keys, row.key)
 	}
+	if row.overwrites() {
+		run.overwritten++
+	}
 	if line, ok := row.result(); ok {
 		return out.Write(run.m.said(line))
 	}

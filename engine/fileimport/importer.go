@@ -340,6 +340,7 @@ func (m *Importer) ended(run *fileRun, err error) {
 	case err == nil:
 		m.forgetTries(func(id string) bool { return id == f.ID })
 		m.Conditions.Clear("file " + f.Name)
+		m.tellRepeated(run)
 		m.finalizer.add(f)
 	case errors.Is(err, context.Canceled), errors.Is(err, journal.ErrNotOwner):
 	default:

@@ -221,6 +221,7 @@ func (run *fileRun) submit(c *chunk) {
 	run.rows = append(run.rows, c.rows...)
 	run.last = c.rows[len(c.rows)-1].number
 	run.mu.Unlock()
+	run.noteRepeated(c.rows)
 	for _, row := range c.rows {
 		if o := &row.outcome; row.settled {
 			run.m.Metrics.Settled(run.flow.Rule.Name, run.flow.Server, o.State, o.Unchanged, o.Problem)

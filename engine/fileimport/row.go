@@ -28,6 +28,7 @@ type fileRow struct {
 	id, key string
 	order   actions.Order
 	plan    actions.Plan
+	repeats int           // the line of the earlier row of the file with the same id; 0: none is known
 	fixes   *correctedRow // the row of another file that it stands for, nil: none
 }
 
@@ -112,6 +113,8 @@ func (row *fileRow) result() (results.Row, bool) {
 		Outcome: status.Outcome(o.State, o.Unchanged), Objects: o.Objects}
 	if o.Problem != nil && (o.State == journal.Failed || o.State == journal.Delivered) {
 		res.Message, res.Column, res.Value, res.Hint = allFaults(o.Problem)
+	} else if row.repeats > 0 && o.State != journal.Pending {
+		res.Message, res.Hint = row.sameID()
 	}
 	return res, o.State != journal.Pending
 }

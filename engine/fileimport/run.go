@@ -38,6 +38,9 @@ type fileRun struct {
 	cancel     context.CancelFunc
 	filled     atomic.Bool // it has read as much as fits into memory
 
+	ids         rowIDs // of the rows that were submitted
+	overwritten int64  // rows that wrote over an earlier one; of the committer alone
+
 	follows atomic.Bool // the dispatcher knows that rows do not follow one another closely any more
 
 	mu      sync.Mutex

@@ -231,6 +231,25 @@ func Read(r io.Reader, do func(offset int64, row Row) error) error {
 	}
 }
 
+// Remarks gives how many rows have a remark though they did not fail, and the first of them.
+func Remarks(path string) (rows int, first Row, err error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return 0, first, fmt.Errorf("read the results for remarks: %w", err)
+	}
+	defer file.Close()
+	err = Read(bufio.NewReader(file), func(_ int64, r Row) error {
+		if r.Message == "" || r.Outcome == Note || r.Outcome == Failed {
+			return nil
+		}
+		if rows++; rows == 1 {
+			first = r
+		}
+		return nil
+	})
+	return rows, first, err
+}
+
 func resultOf(cells []string) (Row, error) {
 	line, err := strconv.Atoi(cells[0])
 	if err != nil {
