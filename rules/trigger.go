@@ -8,6 +8,7 @@ import (
 
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/expression"
+	"github.com/culvert/culvert/rules/settings"
 	"github.com/culvert/culvert/rules/yamlnode"
 )
 
@@ -56,6 +57,23 @@ func (c *compiler) trigger() {
 			t.Sample, t.SamplePlace = name, s.Place()
 		}
 	}
+}
+
+// Read reads the trigger's config as its kind declares it, and reports keys that the spec does not
+// have and those that it needs. ok is false when it is no mapping, which is then reported with the
+// spec's example.
+func (t *Trigger) Read(spec settings.Spec, report func(diag.Diagnostic)) (r settings.Reader, ok bool) {
+	if t == nil {
+		return settings.Reader{}, false
+	}
+	if t.Config == nil || t.Config.Kind != yamlnode.Mapping {
+		report(diag.Diagnostic{Problem: diag.Problem{
+			Code: "wrong-type", Message: fmt.Sprintf("the %s trigger is a mapping of keys", spec.Name),
+			Hint: "write " + spec.Example, Place: t.Place,
+		}})
+		return settings.Reader{}, false
+	}
+	return settings.Read(t.Config, spec, t.Place, report), true
 }
 
 // triggerKind finds what is known of the kind of trigger that a key names.

@@ -40,7 +40,7 @@ func (bellKind) Settings() settings.Spec {
 
 // read makes sense of a trigger, and reports what is wrong with it at its place.
 func (k bellKind) read(t *rules.Trigger, report func(diag.Diagnostic)) (name string, every time.Duration) {
-	c, ok := settings.Of(t, k.Settings(), report)
+	c, ok := t.Read(k.Settings(), report)
 	if !ok {
 		return "", 0
 	}

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/expression"
 	"github.com/culvert/culvert/rules/yamlnode"
@@ -25,22 +24,6 @@ type Reader struct {
 	report func(diag.Diagnostic)
 }
 
-// Of reads a trigger's config, and reports keys that the spec does not have and those that it
-// needs. ok is false when it is no mapping, which is then reported with the spec's example.
-func Of(t *rules.Trigger, spec Spec, report func(diag.Diagnostic)) (r Reader, ok bool) {
-	if t == nil {
-		return Reader{}, false
-	}
-	if t.Config == nil || t.Config.Kind != yamlnode.Mapping {
-		report(diag.Diagnostic{Problem: diag.Problem{
-			Code: "wrong-type", Message: fmt.Sprintf("the %s trigger is a mapping of keys", spec.Name),
-			Hint: "write " + spec.Example, Place: t.Place,
-		}})
-		return Reader{Label: spec.Name, Config: t.Config, fields: spec.Fields, place: t.Place, report: report}, false
-	}
-	return Read(t.Config, spec, t.Place, report), true
-}
-
 // Read reads a mapping, and reports keys that the spec does not have and those that it needs, which
 // are missing at place.
 func Read(config *yamlnode.Node, spec Spec, place diag.Place, report func(diag.Diagnostic)) Reader {
@@ -49,7 +32,7 @@ func Read(config *yamlnode.Node, spec Spec, place diag.Place, report func(diag.D
 	return r
 }
 
-// Sub reads the mapping below a key, and reports what Of reports. ok is false when it is absent, or
+// Sub reads the mapping below a key, and reports what Read reports. ok is false when it is absent, or
 // no mapping, which is then reported.
 func (r Reader) Sub(key string) (sub Reader, ok bool) {
 	n := r.Config.Get(key)

@@ -150,7 +150,7 @@ func ruleOf(rule string, t *rules.Trigger) Rule {
 
 func read(t *rules.Trigger, report func(diag.Diagnostic)) Rule {
 	var out Rule
-	c, ok := settings.Of(t, Kind{}.Settings(), report)
+	c, ok := t.Read(Kind{}.Settings(), report)
 	if !ok {
 		return out
 	}

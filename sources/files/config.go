@@ -106,7 +106,7 @@ func (Kind) FileFormat(t *rules.Trigger) tabular.Format {
 
 func read(t *rules.Trigger, report func(diag.Diagnostic)) claim {
 	var s claim
-	c, ok := settings.Of(t, Kind{}.Settings(), report)
+	c, ok := t.Read(Kind{}.Settings(), report)
 	if !ok {
 		return s
 	}

@@ -176,7 +176,7 @@ var assetForm = regexp.MustCompile(`^a[A-Za-z0-9]{9,40}$`)
 
 func read(t *rules.Trigger, report func(diag.Diagnostic)) Rule {
 	var out Rule
-	c, ok := settings.Of(t, Kind{}.Settings(), report)
+	c, ok := t.Read(Kind{}.Settings(), report)
 	if !ok {
 		return out
 	}

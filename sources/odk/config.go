@@ -143,7 +143,7 @@ func (Kind) New(bound []sources.Bound, env sources.Env) (sources.Source, error) 
 
 func read(t *rules.Trigger, report func(diag.Diagnostic)) Rule {
 	var out Rule
-	c, ok := settings.Of(t, Kind{}.Settings(), report)
+	c, ok := t.Read(Kind{}.Settings(), report)
 	if !ok {
 		return out
 	}

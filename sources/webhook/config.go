@@ -214,7 +214,7 @@ type configReader struct{ settings.Reader }
 // read makes a route of a trigger's config and reports what is wrong with it.
 func read(t *rules.Trigger, report func(diag.Diagnostic)) Route {
 	var r Route
-	reader, ok := settings.Of(t, Kind{}.Settings(), report)
+	reader, ok := t.Read(Kind{}.Settings(), report)
 	if !ok {
 		return r
 	}
