@@ -115,6 +115,14 @@ func (c *compiler) actionDefaults(kind string) *yamlnode.Node {
 	return yamlnode.Merge(forAll, defaults.Get(kind))
 }
 
+// actionWords gives the words in the expressions of an action, its defaults among them.
+func (c *compiler) actionWords(kind string, body *yamlnode.Node) []string {
+	known := schemas.Root(schemas.Rule).Definitions[kind]
+	return wordsIn(yamlnode.Merge(c.actionDefaults(kind), body).Only(func(key string) bool {
+		return known == nil || known.Properties.ByKey[key] == nil || known.Properties.ByKey[key].Ref != "#/definitions/name"
+	}))
+}
+
 // checkDefaults reports defaults that reach no action: of this file only, for other rules may use
 // those of a shared one.
 func (c *compiler) checkDefaults() {

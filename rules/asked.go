@@ -7,6 +7,7 @@ import (
 
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/expression"
+	"github.com/culvert/culvert/rules/settings"
 	"github.com/culvert/culvert/rules/yamlnode"
 )
 
@@ -15,12 +16,11 @@ import (
 type AskedKind interface {
 	// Collections lists what in: may say.
 	Collections() []string
-	// Keys lists the keys of a lookup in a collection beside where:, on_missing:, on_many: and sample:.
-	Keys(collection string) []string
-	// Compile checks those keys; around gives what another lookup of the rule asks for, nil for nothing; broken
+	// Keys declares the keys of a lookup in a collection beside where:, on_missing:, on_many: and sample:.
+	Keys(collection string) []settings.Field
+	// Compile reads those keys; around gives what another lookup of the rule asks for, nil for nothing; broken
 	// tells that it has mistakes. Compile gives nil when the lookup cannot be used, which is reported.
-	Compile(collection string, n *yamlnode.Node, around func(lookup string) (asked Asked, broken bool),
-		report func(diag.Diagnostic)) Asked
+	Compile(collection string, r settings.Reader, around func(lookup string) (asked Asked, broken bool)) Asked
 }
 
 // Asked is what one lookup asks for.
@@ -72,19 +72,18 @@ func (u *Unanswered) orNil() error {
 }
 
 // askedLookup reads a lookup of what is asked for.
-func (c *compiler) askedLookup(l *Lookup, n *yamlnode.Node, scope *expression.Scope) {
-	kind, in := c.env.Asked, n.Get("in").Value
-	keys := kind.Keys(in)
-	c.noOtherKeys(n, append([]string{"in", "where", "on_missing", "on_many", "sample"}, keys...)...)
-	l.Collection = in
-	l.asked = kind.Compile(in, n, c.askedAround, c.report)
+func (c *compiler) askedLookup(l *Lookup, r settings.Reader, scope *expression.Scope) {
+	n := r.Config
+	l.Collection = r.Text("in")
+	c.onlyKeys(n, "in", c.keysOfLookup(n))
+	l.asked = c.env.Asked.Compile(l.Collection, r, c.askedAround)
 	if l.asked == nil {
-		for _, word := range lookupWords(n) {
+		for _, word := range c.lookupWords(n) {
 			c.used[word] = true // or a mistake in it would make another finding elsewhere
 		}
 		return
 	}
-	if of := n.Get("of"); of != nil {
+	if of := r.Node("of"); of != nil {
 		l.of = c.expr(of, scope, expression.Anything)
 		if w := n.Key("where"); w != nil {
 			c.fault(w.Place(), "unknown-key", fmt.Sprintf("%q does not go together with of:", "where"),
@@ -93,7 +92,7 @@ func (c *compiler) askedLookup(l *Lookup, n *yamlnode.Node, scope *expression.Sc
 	} else {
 		c.candidates(l, yamlnode.Merge(nil, n.Only(func(string) bool { return false })), n, l.asked.Fields(), "fields", scope)
 	}
-	if s := n.Get("sample"); s != nil {
+	if s := r.Node("sample"); s != nil {
 		l.sampled, l.sample = true, sampleOf(s)
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/expression"
+	"github.com/culvert/culvert/rules/settings"
 	"github.com/culvert/culvert/rules/yamlnode"
 )
 
@@ -68,10 +69,6 @@ const (
 var lookupPolicies = map[string]lookupPolicy{"fail": lookupFail, "skip": lookupSkip, "blank": lookupBlank,
 	"first": lookupFirst, "wait": lookupWait}
 
-// lookupKeys are the keys of a lookup that are not fields to search by.
-var lookupKeys = []string{"in", "table", "where", "any_of", "parent_of", "ancestor_of", "level", "within", "match",
-	"on_missing", "on_many", "sample"}
-
 // lookups compiles the lookups, each after those that it reads, and adds them to the scope.
 func (c *compiler) lookups() {
 	pairs := c.root.Get("lookups").Pairs()
@@ -123,19 +120,19 @@ func (c *compiler) wantedLookups() map[string]bool {
 		for _, word := range words {
 			if n := lookups.Get(word); n != nil && !wanted[word] {
 				wanted[word] = true
-				want(lookupWords(n))
+				want(c.lookupWords(n))
 			}
 		}
 	}
 	for _, key := range []string{"when", "id", "version", "key"} {
-		want(lookupWords(c.root.Get(key)))
+		want(wordsIn(c.root.Get(key)))
 	}
 	for _, p := range c.doc.Root.Get("lookups").Pairs() {
-		want(lookupWords(p.Value))
+		want(c.lookupWords(p.Value))
 	}
 	for _, item := range c.root.Get("actions").Items() {
 		for _, p := range item.Pairs() {
-			want(lookupWords(yamlnode.Merge(c.actionDefaults(p.Key.Value), p.Value)))
+			want(c.actionWords(p.Key.Value, p.Value))
 		}
 	}
 	return wanted
@@ -165,7 +162,7 @@ func (c *compiler) inOrder(pairs []yamlnode.Pair) []yamlnode.Pair {
 			return
 		}
 		state[i] = visiting
-		for _, word := range lookupWords(pairs[i].Value) {
+		for _, word := range c.lookupWords(pairs[i].Value) {
 			if j, ok := byName[word]; ok {
 				visit(j, append(slices.Clone(chain), pairs[i].Key.Value))
 			}
@@ -179,17 +176,14 @@ func (c *compiler) inOrder(pairs []yamlnode.Pair) []yamlnode.Pair {
 	return ordered
 }
 
-// lookupWords gives the words in the expressions of a lookup that are not the names of fields.
-func lookupWords(n *yamlnode.Node) []string {
+// wordsIn gives the words in expressions, those in mappings and lists among them.
+func wordsIn(n *yamlnode.Node) []string {
 	var words []string
 	for _, p := range n.Pairs() {
-		if !slices.Contains([]string{"in", "table", "match", "on_missing", "on_many", "level", "sample", "program", "type",
-			"stage", "take", "cache"}, p.Key.Value) {
-			words = append(words, lookupWords(p.Value)...)
-		}
+		words = append(words, wordsIn(p.Value)...)
 	}
 	for _, item := range n.Items() {
-		words = append(words, lookupWords(item)...)
+		words = append(words, wordsIn(item)...)
 	}
 	if isValue(n) {
 		words = append(words, rootNames(n.Value)...)
@@ -231,58 +225,62 @@ func (c *compiler) readLookup(key, n *yamlnode.Node) *Lookup {
 	if n.Kind != yamlnode.Mapping {
 		return l // the schema has said so
 	}
-	scope := c.itemScope()
-	ways := slices.DeleteFunc([]string{"in", "table", "parent_of", "ancestor_of"},
-		func(way string) bool { return n.Get(way) == nil })
-	if len(ways) != 1 {
-		place, message := key.Place(), fmt.Sprintf("the lookup %q does not say where to look", key.Value)
-		if len(ways) > 1 {
-			place, message = n.Key(ways[1]).Place(), fmt.Sprintf("the lookup %q has both %s: and %s:", key.Value, ways[0],
-				ways[1])
-		}
-		c.fault(place, "lookup-where", message,
-			"give one of in: (metadata), table: (a CSV file), parent_of: and ancestor_of: (an org unit)")
+	way := c.lookupWay(key, n)
+	if way == "" {
 		return l
 	}
-	if v := n.Get("level"); isValue(v) {
-		_, _ = fmt.Sscanf(v.Value, "%d", &l.level) // the schema says what it must be
-	}
-	switch way := ways[0]; way {
-	case "in":
-		if c.isAsked(n) {
-			c.askedLookup(l, n, scope)
-		} else {
-			c.metadataLookup(l, n, scope)
-		}
-	case "table":
-		c.tableLookup(l, n, scope)
+	scope := c.itemScope()
+	r := settings.Read(n, settings.Spec{Name: key.Value, Fields: c.keysOfLookup(n), Open: true}, key.Place(), c.report)
+	l.level = r.Whole("level")
+	switch {
+	case way == "in" && c.isAsked(n):
+		c.askedLookup(l, r, scope)
+	case way == "in":
+		c.metadataLookup(l, r, scope)
+	case way == "table":
+		c.tableLookup(l, r, scope)
 	default:
-		l.Collection = orgUnits
-		l.ancestor = way == "ancestor_of"
-		l.kin = c.expr(n.Get(way), scope, expression.Anything)
-		if l.ancestor && l.level == 0 {
-			c.fault(n.Key(way).Place(), "missing-key", fmt.Sprintf("the lookup %q does not say which ancestor", key.Value),
-				"add level:, 1 being the top of the hierarchy")
-		}
-		c.noOtherKeys(n, way, "level", "on_missing")
+		c.kinLookup(l, r, way, scope)
 	}
-	if v := n.Get("within"); v != nil {
+	if v := r.Node("within"); v != nil {
 		l.within = c.expr(v, scope, expression.Anything)
 	}
-	l.onMissing, l.onMany = lookupPolicyOf(n.Get("on_missing")), lookupPolicyOf(n.Get("on_many"))
+	l.onMissing, l.onMany = lookupPolicies[r.Word("on_missing")], lookupPolicies[r.Word("on_many")]
 	l.depth = l.itemDepth()
 	l.perItem = l.depth > 0
 	return l
 }
 
+// lookupWay gives the key by which a lookup says where it looks; "" when it does not, which is then reported.
+func (c *compiler) lookupWay(key, n *yamlnode.Node) string {
+	ways := slices.DeleteFunc(slices.Clone(lookupWays), func(way string) bool { return n.Get(way) == nil })
+	if len(ways) == 1 {
+		return ways[0]
+	}
+	place, message := key.Place(), fmt.Sprintf("the lookup %q does not say where to look", key.Value)
+	if len(ways) > 1 {
+		place, message = n.Key(ways[1]).Place(), fmt.Sprintf("the lookup %q has both %s: and %s:", key.Value, ways[0],
+			ways[1])
+	}
+	c.fault(place, "lookup-where", message,
+		"give one of in: (metadata), table: (a CSV file), parent_of: and ancestor_of: (an org unit)")
+	return ""
+}
+
 // orgUnits is the collection that has a hierarchy.
 const orgUnits = "organisationUnits"
 
-func lookupPolicyOf(n *yamlnode.Node) lookupPolicy {
-	if n == nil {
-		return lookupFail
+// kinLookup reads a lookup with parent_of: or ancestor_of:.
+func (c *compiler) kinLookup(l *Lookup, r settings.Reader, way string, scope *expression.Scope) {
+	l.Collection = orgUnits
+	l.ancestor = way == "ancestor_of"
+	l.kin = c.expr(r.Node(way), scope, expression.Anything)
+	if l.ancestor && l.level == 0 {
+		c.fault(r.Config.Key(way).Place(), "missing-key",
+			fmt.Sprintf("the lookup %q does not say which ancestor", l.Name),
+			"add level:, 1 being the top of the hierarchy")
 	}
-	return lookupPolicies[n.Value] // the schema names the others
+	c.onlyKeys(r.Config, way, settings.With(lookupKeys, way))
 }
 
 // itemScope is the scope of lookups: they may read the item of a for_each, of which nothing is known here.
@@ -324,18 +322,12 @@ func (l *Lookup) expressions() []*Expr {
 	return all
 }
 
-func (c *compiler) noOtherKeys(n *yamlnode.Node, allowed ...string) {
-	for _, p := range n.Pairs() {
-		if !slices.Contains(allowed, p.Key.Value) {
-			c.fault(p.Key.Place(), "unknown-key", fmt.Sprintf("%q does not go together with %s:", p.Key.Value, allowed[0]),
-				diag.Suggest(p.Key.Value, allowed, "keys"))
-		}
-	}
-}
+// matchWays gives what the words of match: mean.
+var matchWays = map[string]matchWay{"exact": matchExact, "ignore_case": matchFolded, "fuzzy": matchFuzzy}
 
 // metadataLookup reads a lookup with in:.
-func (c *compiler) metadataLookup(l *Lookup, n *yamlnode.Node, scope *expression.Scope) {
-	in := n.Get("in")
+func (c *compiler) metadataLookup(l *Lookup, r settings.Reader, scope *expression.Scope) {
+	in := r.Node("in")
 	if !isValue(in) {
 		return // the schema has said so
 	}
@@ -350,22 +342,16 @@ func (c *compiler) metadataLookup(l *Lookup, n *yamlnode.Node, scope *expression
 	} else {
 		fields = d.Fields(in.Value)
 	}
-	switch match := n.Get("match"); {
-	case match == nil:
-	case match.Value == "ignore_case":
-		l.match = matchFolded
-	case match.Value == "fuzzy":
-		l.match = matchFuzzy
-	}
+	l.match = matchWays[r.Word("match")]
 	if l.level > 0 && l.Collection != orgUnits {
-		c.fault(n.Key("level").Place(), "unknown-key", fmt.Sprintf("%s have no level", l.Collection),
+		c.fault(r.Config.Key("level").Place(), "unknown-key", fmt.Sprintf("%s have no level", l.Collection),
 			"level: is for organisationUnits")
 	}
-	if n.Get("within") != nil && l.Collection != orgUnits {
-		c.fault(n.Key("within").Place(), "unknown-key", fmt.Sprintf("%s do not lie within an org unit", l.Collection),
-			"within: is for organisationUnits")
+	if r.Has("within") && l.Collection != orgUnits {
+		c.fault(r.Config.Key("within").Place(), "unknown-key",
+			fmt.Sprintf("%s do not lie within an org unit", l.Collection), "within: is for organisationUnits")
 	}
-	direct := n.Only(func(key string) bool { return !slices.Contains(lookupKeys, key) })
-	c.candidates(l, direct, n, fields, "fields", scope)
+	direct := r.Config.Only(func(key string) bool { return key == "attribute" || settings.Find(lookupKeys, key) == nil })
+	c.candidates(l, direct, r.Config, fields, "fields", scope)
 	l.prepare()
 }

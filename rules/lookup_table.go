@@ -5,28 +5,26 @@ import (
 	"slices"
 
 	"github.com/culvert/culvert/rules/expression"
+	"github.com/culvert/culvert/rules/settings"
 	"github.com/culvert/culvert/rules/yamlnode"
 )
 
 // tableLookup reads a lookup with table:.
-func (c *compiler) tableLookup(l *Lookup, n *yamlnode.Node, scope *expression.Scope) {
-	c.noOtherKeys(n, "table", "where", "any_of", "on_missing", "on_many", "match")
-	if m := n.Get("match"); m != nil && m.Value == "fuzzy" {
-		c.fault(m.Place(), "not-allowed", "rows of a table are not found by a fuzzy match",
+func (c *compiler) tableLookup(l *Lookup, r settings.Reader, scope *expression.Scope) {
+	c.onlyKeys(r.Config, "table", settings.With(lookupKeys, "table"))
+	if l.match = matchWays[r.Word("match")]; l.match == matchFuzzy {
+		c.fault(r.Node("match").Place(), "not-allowed", "rows of a table are not found by a fuzzy match",
 			"use ignore_case, or write the names into the table as the source sends them")
-	} else if m != nil && m.Value == "ignore_case" {
-		l.match = matchFolded
 	}
-	file := n.Get("table")
 	var columns []string
-	if t := c.table(file); t != nil {
+	if t := c.table(r.Node("table")); t != nil {
 		l.table = &lookupTable{columns: t.header, folded: l.match == matchFolded}
 		columns = slices.DeleteFunc(slices.Clone(t.header), func(name string) bool { return name == "" })
 		for _, row := range t.rows {
 			l.table.add(row.cells)
 		}
 	}
-	c.candidates(l, nil, n, columns, "columns", scope)
+	c.candidates(l, nil, r.Config, columns, "columns", scope)
 	if l.table != nil {
 		for _, cand := range l.candidates {
 			l.table.index(cand)

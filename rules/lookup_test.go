@@ -7,7 +7,8 @@ import (
 )
 
 func TestLookups(t *testing.T) {
-	table := files{"t.csv": "code;name;facility\nKAN;Kanyama;kanyamaUID1\nCHI;Chilenga;chilengaUID\nKAN;Kanyama two;x\n"}
+	table := files{"t.csv": "code;name;facility;level\nKAN;Kanyama;kanyamaUID1;\nCHI;Chilenga;chilengaUID;KAN\n" +
+		"KAN;Kanyama two;x;\n"}
 	for _, c := range []struct{ name, lookup, record, want string }{
 		{"code", "{in: organisationUnits, code: trigger.form.facility_code}", `{"facility_code": "CHI"}`, "chilengaUID"},
 		{"attribute", "{in: organisationUnits, HMIS id: trigger.form.facility_code}", `{"facility_code": "1002"}`,
@@ -48,6 +49,7 @@ func TestLookups(t *testing.T) {
 			"lookup-many"},
 		{"table, first", "{table: t.csv, where: {code: trigger.form.facility_code}, on_many: first}",
 			`{"facility_code": "KAN"}`, "Kanyama"},
+		{"table, a column called as a key is", "{table: t.csv, where: {level: kanyama.code}}", `{}`, "Chilenga"},
 		{"table, case", "{table: t.csv, where: {code: trigger.form.facility_code}, match: ignore_case}",
 			`{"facility_code": "chi"}`, "Chilenga"},
 		{"table, two columns", "{table: t.csv, where: {code: trigger.form.facility_code, name: trigger.form.facility}}",

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/settings"
 	"github.com/culvert/culvert/sources"
 )
@@ -120,6 +121,7 @@ func TestRuleSchemaIsCurrent(t *testing.T) {
 		fmt.Fprintf(&b, "        %q: %s,\n", spec.Name, schemaOf(t, spec.Doc, spec.Fields, "        "))
 	}
 	got := actionSchemas(t, string(text[:begin])+b.String()+string(text[end:]))
+	got = definitionOf(t, got, rules.DeclareLookup(AskedKind(nil)))
 	intro := regexp.MustCompile(`"description": "Where records come from: exactly one of [^;]*;`)
 	got = intro.ReplaceAllString(got, `"description": "Where records come from: exactly one of `+strings.Join(names,
 		", ")+`;`)
@@ -127,6 +129,16 @@ func TestRuleSchemaIsCurrent(t *testing.T) {
 		t.Fatal("what is made is no JSON")
 	}
 	current(t, path, got)
+}
+
+// definitionOf replaces a definition of the schema of rules.
+func definitionOf(t *testing.T, text string, f settings.Field) string {
+	var b bytes.Buffer
+	if err := json.Indent(&b, encoded(t, actionSchema(&f)), "    ", "  "); err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile(`(?s)\n    "` + f.Name + `": \{.*?\n    \}`)
+	return found.ReplaceAllLiteralString(text, fmt.Sprintf("\n    %q: %s", f.Name, b.String()))
 }
 
 // actionSchemas replaces what the schema of rules says of actions: the definitions of the kinds, which
@@ -172,11 +184,17 @@ func actionSchema(f *settings.Field) ordered {
 	case f.Type == settings.Whole:
 		s = ordered{{"type", "integer"}, {"minimum", f.Min}}
 	case f.Type == settings.Mapping && len(f.Fields) > 0:
-		properties := ordered{}
-		for i := range f.Fields {
-			properties = append(properties, member{f.Fields[i].Name, actionSchema(&f.Fields[i])})
+		s = ordered{{"type", "object"}, {"properties", actionProperties(f.Fields)}, {"additionalProperties", false}}
+	case f.Type == settings.Named:
+		s = bounded(ordered{{"type", "object"}}, f, "Properties")
+		if len(f.Fields) > 0 {
+			s = append(s, member{"properties", actionProperties(f.Fields)})
 		}
-		s = ordered{{"type", "object"}, {"properties", properties}, {"additionalProperties", false}}
+		s = append(s, member{"additionalProperties", actionSchema(f.Each)})
+	case f.Type == settings.List:
+		s = append(bounded(ordered{{"type", "array"}}, f, "Items"), member{"items", actionSchema(f.Each)})
+	case f.Type == settings.Free && f.Schema == nil:
+		return ordered{{"description", sentence(f.Doc)}}
 	default:
 		s = ordered{{"type", schemaTypes(f)}}
 		if len(schemaTypes(f)) == 1 {
@@ -191,8 +209,18 @@ func actionSchema(f *settings.Field) ordered {
 	if f.Doc == "" {
 		return s
 	}
-	return slices.Insert(s, 1, member{"description", strings.ToUpper(f.Doc[:1]) + f.Doc[1:] + "."})
+	return slices.Insert(s, 1, member{"description", sentence(f.Doc)})
 }
+
+func actionProperties(fields []settings.Field) ordered {
+	properties := ordered{}
+	for i := range fields {
+		properties = append(properties, member{fields[i].Name, actionSchema(&fields[i])})
+	}
+	return properties
+}
+
+func sentence(text string) string { return strings.ToUpper(text[:1]) + text[1:] + "." }
 
 // schemaOf is the JSON Schema of a mapping. Whatever else is wrong with it is for the kind to say,
 // better than a schema can.

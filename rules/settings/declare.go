@@ -24,7 +24,7 @@ const (
 	Mapping                // keys of its own: those of Fields, or any where there are none
 	Named                  // names that people choose, each with what Each declares
 	List                   // a list of what Each declares
-	Free                   // read by the kind itself, of the types that Schema lists
+	Free                   // read by the kind itself, of the types that Schema lists, or of any
 )
 
 // Field declares one key: what is checked of it, what completes it, and what the reference says of it.
@@ -42,10 +42,11 @@ type Field struct {
 	Min, Max int
 	Least    time.Duration
 	Most     time.Duration // 0: no bound
-	Fields   []Field       // of a Mapping
+	Fields   []Field       // of a Mapping; of a Named, keys that are no names of people's
 	Each     *Field        // of a Named or List: one of them, without a name
 	Ref      string        // of a Free that is written alike in many places: its definition in the schema
 	Schema   []string      // types of JSON Schema that are let through to the kind, where they are not those of Type
+	With     []string      // the ways that it goes with, in a mapping that is written in several; none: all of them
 }
 
 // Spec declares one mapping of settings: the config of a kind of trigger, or a connection.
@@ -54,10 +55,12 @@ type Spec struct {
 	Doc     string // one sentence
 	Example string // a short one, on one line
 	Fields  []Field
+	// Open says that there may be other keys, which whoever reads the mapping takes for names.
+	Open bool
 }
 
 // Field gives the declaration of a key; nil when there is none.
-func (s *Spec) Field(name string) *Field { return find(s.Fields, name) }
+func (s *Spec) Field(name string) *Field { return Find(s.Fields, name) }
 
 // Keys lists the names of keys.
 func Keys(fields []Field) []string {
@@ -68,7 +71,20 @@ func Keys(fields []Field) []string {
 	return names
 }
 
-func find(fields []Field, name string) *Field {
+// With gives the keys that go with one of the ways in which a mapping is written.
+func With(fields []Field, way string) []Field {
+	return slices.DeleteFunc(slices.Clone(fields), func(f Field) bool {
+		return len(f.With) > 0 && !slices.Contains(f.With, way)
+	})
+}
+
+// HoldsExpressions tells whether expressions stand behind the key, or in the mapping or list behind it.
+func (f *Field) HoldsExpressions() bool {
+	return f.Type == Expression || f.Ref == "expression" || f.Each != nil && f.Each.HoldsExpressions()
+}
+
+// Find gives the declaration of a key; nil when there is none.
+func Find(fields []Field, name string) *Field {
 	if i := slices.IndexFunc(fields, func(f Field) bool { return f.Name == name }); i >= 0 {
 		return &fields[i]
 	}

@@ -20,6 +20,7 @@ type Reader struct {
 	Config *yamlnode.Node
 
 	fields []Field
+	open   bool
 	place  diag.Place
 	report func(diag.Diagnostic)
 }
@@ -27,7 +28,7 @@ type Reader struct {
 // Read reads a mapping, and reports keys that the spec does not have and those that it needs, which
 // are missing at place.
 func Read(config *yamlnode.Node, spec Spec, place diag.Place, report func(diag.Diagnostic)) Reader {
-	r := Reader{Label: spec.Name, Config: config, fields: spec.Fields, place: place, report: report}
+	r := Reader{Label: spec.Name, Config: config, fields: spec.Fields, open: spec.Open, place: place, report: report}
 	r.check()
 	return r
 }
@@ -89,7 +90,7 @@ func (r Reader) Path(key string) string {
 func (r Reader) check() {
 	keys := Keys(r.fields)
 	for _, p := range r.Config.Pairs() {
-		if !slices.Contains(keys, p.Key.Value) {
+		if !r.open && !slices.Contains(keys, p.Key.Value) {
 			r.Wrong(p.Key, "unknown-key", fmt.Sprintf("%s has no %q", r.Label, p.Key.Value),
 				diag.Suggest(p.Key.Value, keys, "keys"))
 		}
@@ -103,7 +104,7 @@ func (r Reader) check() {
 
 // field gives the declaration of a key; a mapping that takes any keys has none.
 func (r Reader) field(key string) Field {
-	if f := find(r.fields, key); f != nil {
+	if f := Find(r.fields, key); f != nil {
 		return *f
 	}
 	return Field{Name: key}

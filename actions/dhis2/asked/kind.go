@@ -7,6 +7,7 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/metadata"
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/settings"
 	"github.com/culvert/culvert/rules/yamlnode"
 )
 
@@ -25,17 +26,27 @@ type kind struct{ x *metadata.Index }
 func (a kind) Collections() []string { return []string{people, events} }
 
 // Keys implements rules.AskedKind.
-func (a kind) Keys(collection string) []string {
+func (a kind) Keys(collection string) []settings.Field {
+	program := settings.Field{Name: "program", Doc: "the program, by name, code or id"}
+	cache := settings.Field{Name: "cache",
+		Doc: "how long an answer may be used again, such as 10m; unless given it is asked for with every batch"}
 	if collection == people {
-		return []string{"program", "type", "cache"}
+		return []settings.Field{program,
+			{Name: "type", Doc: "the tracked entity type, by name or id, where no program is meant"}, cache}
 	}
-	return []string{"of", "program", "stage", "take", "cache"}
+	return []settings.Field{
+		{Name: "of", Ref: "expression", Doc: "whose events, a lookup in trackedEntities"},
+		program,
+		{Name: "stage", Doc: "the program stage whose events are meant, by name or id"},
+		{Name: "take", Type: settings.Word, Words: []string{"last", "first", "all"},
+			Doc: "the last by date (unless given), the first, or the list of all"},
+		cache,
+	}
 }
 
 // Compile implements rules.AskedKind.
-func (a kind) Compile(collection string, n *yamlnode.Node, around func(string) (rules.Asked, bool),
-	report func(diag.Diagnostic)) rules.Asked {
-	c := &compiler{kind: a, node: n, report: report}
+func (a kind) Compile(collection string, r settings.Reader, around func(string) (rules.Asked, bool)) rules.Asked {
+	c := &compiler{kind: a, Reader: r}
 	cache := c.cache()
 	if collection == people {
 		return c.people(cache)
@@ -46,20 +57,18 @@ func (a kind) Compile(collection string, n *yamlnode.Node, around func(string) (
 // compiler checks one lookup.
 type compiler struct {
 	kind
-	node   *yamlnode.Node
-	report func(diag.Diagnostic)
+	settings.Reader
 	failed bool
 }
 
 func (c *compiler) fault(n *yamlnode.Node, code, hint, format string, args ...any) {
 	c.failed = true
-	c.report(diag.Diagnostic{Problem: diag.Problem{Code: code, Message: fmt.Sprintf(format, args...), Hint: hint,
-		Place: n.Place()}})
+	c.Wrong(n, code, fmt.Sprintf(format, args...), hint)
 }
 
 // cache is how long answers may be used again.
 func (c *compiler) cache() time.Duration {
-	n := c.node.Get("cache")
+	n := c.Node("cache")
 	if n == nil {
 		return 0
 	}
@@ -72,7 +81,7 @@ func (c *compiler) cache() time.Duration {
 }
 
 func (c *compiler) program() *metadata.Program {
-	n := c.node.Get("program")
+	n := c.Node("program")
 	if n == nil {
 		return nil
 	}
@@ -94,7 +103,7 @@ func (c *compiler) program() *metadata.Program {
 // people compiles a lookup of tracked entities, of a program or of a type.
 func (c *compiler) people(cache time.Duration) rules.Asked {
 	q := &People{Cache: cache}
-	program, typ := c.node.Get("program"), c.node.Get("type")
+	program, typ := c.Node("program"), c.Node("type")
 	switch {
 	case program != nil && typ == nil:
 		p := c.program()
@@ -117,7 +126,7 @@ func (c *compiler) people(cache time.Duration) rules.Asked {
 			q.attribute(c.x.AttributeByID(a.Attribute.ID))
 		}
 	default:
-		c.fault(c.node, "lookup-where", "write program: or type:, one of the two",
+		c.fault(c.Config, "lookup-where", "write program: or type:, one of the two",
 			"the lookup does not say among whom to look")
 		return nil
 	}
@@ -129,16 +138,13 @@ func (c *compiler) people(cache time.Duration) rules.Asked {
 
 // events compiles a lookup of the events of a person that another lookup finds.
 func (c *compiler) events(around func(string) (rules.Asked, bool), cache time.Duration) rules.Asked {
-	of := c.node.Get("of")
+	of := c.Node("of")
 	if of == nil {
-		c.fault(c.node, "lookup-where", "add of: with the name of a lookup in trackedEntities",
+		c.fault(c.Config, "lookup-where", "add of: with the name of a lookup in trackedEntities",
 			"the lookup does not say whose events are meant")
 		return nil
 	}
-	q := &Events{Cache: cache, Take: "last"}
-	if t := c.node.Get("take"); t != nil {
-		q.Take = t.Value
-	}
+	q := &Events{Cache: cache, Take: c.Word("take")}
 	p := c.program()
 	if p == nil && !c.failed {
 		around, broken := around(of.Value)
@@ -149,7 +155,7 @@ func (c *compiler) events(around func(string) (rules.Asked, bool), cache time.Du
 		case ok && whose.Program != "":
 			p = c.x.ProgramByID(whose.Program)
 		default:
-			c.fault(c.node, "lookup-where", "add program:", "the lookup does not say of which program the events are")
+			c.fault(c.Config, "lookup-where", "add program:", "the lookup does not say of which program the events are")
 		}
 	}
 	if p == nil || c.failed {
@@ -157,7 +163,7 @@ func (c *compiler) events(around func(string) (rules.Asked, bool), cache time.Du
 	}
 	q.Program = p.ID
 	stages := p.Stages
-	if n := c.node.Get("stage"); n != nil {
+	if n := c.Node("stage"); n != nil {
 		s, _, _ := c.x.Stage(p, n.Value)
 		if s == nil {
 			var names []string
