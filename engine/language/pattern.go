@@ -88,26 +88,68 @@ func newPattern(e *entry) (pattern, bool) {
 	return p, values > 0 && p.weight >= leastWeight
 }
 
-// head is what a sentence of the pattern begins with, or "".
-func (p pattern) head() string {
-	if p.pieces[0].kind == 0 {
-		return firstWord(p.pieces[0].text)
-	}
-	return ""
-}
-
-// firstWord gives the letters that a text begins with, if something that is no letter follows them.
-func firstWord(text string) string {
-	for i, r := range text {
-		if !unicode.IsLetter(r) {
-			return text[:i]
+// words lists the words that stand whole in every sentence of the pattern: a value may go on with letters where it
+// touches one, unless it is a number or stands in quotes.
+func (p pattern) words() []string {
+	joins := func(i int) bool { return i >= 0 && i < len(p.pieces) && p.pieces[i].kind == 's' }
+	var list []string
+	for i, piece := range p.pieces {
+		if piece.kind != 0 {
+			continue
+		}
+		for _, w := range wordsIn(piece.text) {
+			if w.from > 0 || !joins(i-1) {
+				if w.to < len(piece.text) || !joins(i+1) {
+					list = append(list, piece.text[w.from:w.to])
+				}
+			}
 		}
 	}
-	return ""
+	return list
+}
+
+// span is where something stands in a text.
+type span struct{ from, to int }
+
+// wordsIn finds the runs of letters in a text.
+func wordsIn(text string) []span {
+	var list []span
+	from := -1
+	for i, r := range text {
+		switch letter := unicode.IsLetter(r); {
+		case letter && from < 0:
+			from = i
+		case !letter && from >= 0:
+			list = append(list, span{from, i})
+			from = -1
+		}
+	}
+	if from >= 0 {
+		list = append(list, span{from, len(text)})
+	}
+	return list
+}
+
+// possible tells whether the literals of the pattern stand in a text one behind the other, which most patterns fail.
+func (p pattern) possible(text string) bool {
+	for _, piece := range p.pieces {
+		if piece.kind != 0 {
+			continue
+		}
+		at := strings.Index(text, piece.text)
+		if at < 0 {
+			return false
+		}
+		text = text[at+len(piece.text):]
+	}
+	return true
 }
 
 // match gives the values that stand in a sentence where the pattern has its verbs.
 func (p pattern) match(text string) ([]string, bool) {
+	if !p.possible(text) {
+		return nil, false
+	}
 	values := make([]string, len(p.pieces))
 	failed := map[[2]int]bool{}
 	var from func(i, at int) bool
@@ -197,32 +239,39 @@ func fill(format string, values []string) string {
 	return b.String()
 }
 
-// patterns finds the pattern of a sentence.
+// patterns finds the pattern of a sentence among thousands: each is kept under the rarest of its words, so that a
+// sentence is compared only with those whose rarest word it has.
 type patterns struct {
-	byHead map[string][]pattern // by the word that it begins with
-	others []pattern            // begin with a value
+	byWord map[string][]pattern
+	others []pattern // have no word of their own
 }
 
 func newPatterns(entries map[string]*entry) patterns {
-	ps := patterns{byHead: map[string][]pattern{}}
+	var list []pattern
+	frequency := map[string]int{}
 	for _, e := range entries {
-		p, ok := newPattern(e)
-		switch head := ""; {
-		case !ok:
-		case p.pieces[0].kind == 0 && p.head() != "":
-			head = p.head()
-			ps.byHead[head] = append(ps.byHead[head], p)
-		default:
-			ps.others = append(ps.others, p)
+		if p, ok := newPattern(e); ok {
+			list = append(list, p)
+			for _, word := range p.words() {
+				frequency[word]++
+			}
 		}
 	}
-	surest := func(a, b pattern) int {
+	slices.SortFunc(list, func(a, b pattern) int {
 		return cmp.Or(cmp.Compare(b.weight, a.weight), cmp.Compare(a.entry.key, b.entry.key))
+	})
+	ps := patterns{byWord: map[string][]pattern{}}
+	for _, p := range list {
+		words := p.words()
+		if len(words) == 0 {
+			ps.others = append(ps.others, p)
+			continue
+		}
+		rarest := slices.MinFunc(words, func(a, b string) int {
+			return cmp.Or(cmp.Compare(frequency[a], frequency[b]), cmp.Compare(len(b), len(a)))
+		})
+		ps.byWord[rarest] = append(ps.byWord[rarest], p)
 	}
-	for _, list := range ps.byHead {
-		slices.SortFunc(list, surest)
-	}
-	slices.SortFunc(ps.others, surest)
 	return ps
 }
 
@@ -231,17 +280,21 @@ func (ps patterns) find(text string) (*entry, []string) {
 	var best *entry
 	var values []string
 	weight := 0
-	for _, list := range [][]pattern{ps.byHead[firstWord(text)], ps.others} {
+	look := func(list []pattern) {
 		for _, p := range list {
-			if p.weight <= weight {
-				break
+			if p.weight < weight || p.weight == weight && (best == nil || p.entry.key >= best.key) {
+				return
 			}
 			if found, ok := p.match(text); ok {
 				best, values, weight = p.entry, found, p.weight
-				break
+				return
 			}
 		}
 	}
+	for _, w := range wordsIn(text) {
+		look(ps.byWord[text[w.from:w.to]])
+	}
+	look(ps.others)
 	return best, values
 }
 
