@@ -66,6 +66,8 @@ type Plan struct {
 	// Left are remarks: on values that did not fit and were left out, as the rule says (invalid: omit),
 	// and on those that are doubtful though they are sent
 	Left []*rules.Failure
+	// About are the ids of objects by which people look for the record, known even of one that failed: its org units.
+	About []string
 }
 
 // Empty tells that there is nothing to write, and nothing to find out.

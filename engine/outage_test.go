@@ -65,7 +65,7 @@ func TestServerAwayLosesNothing(t *testing.T) {
 			t.Errorf("person %d: %v", p, got)
 		}
 	}
-	if s := w.runner.Status().Servers[0]; s.State != status.ServerOpen {
+	if s := w.runner.Status().Servers[0]; s.State != status.ServerReachable {
 		t.Errorf("status afterwards: %+v", s)
 	}
 }

@@ -3,6 +3,7 @@ package rules
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/expression"
@@ -33,6 +34,7 @@ type Scope struct {
 	collects bool       // failures are kept
 	kept     []*Failure // in the order in which they were met
 	left     []*Failure // of values that the record goes on without
+	about    []string   // see About
 }
 
 // Step is one thing that happened while a record was evaluated.
@@ -58,7 +60,7 @@ func (r *Rule) Begin(in Input) *Scope {
 // Reset makes the scope ready for another record of the same rule, so that a file's many rows share one. Trace stays.
 func (s *Scope) Reset(in Input) {
 	s.input, s.id, s.path = in, in.RecordID, nil
-	s.collects, s.kept, s.left = false, nil, nil
+	s.collects, s.kept, s.left, s.about = false, nil, nil, nil
 	clear(s.env)
 	clear(s.lookups)
 	s.env["trigger"] = s.rule.missing.without(in.Body)
@@ -176,6 +178,20 @@ func (s *Scope) Body() any { return s.input.Body }
 
 // Accepted tells whether the record's id was settled when it was accepted.
 func (s *Scope) Accepted() bool { return s.input.RecordID != "" }
+
+// maxAbout bounds what one record is found by.
+const maxAbout = 20
+
+// About says by the id of an object that the record is about it, such as its org unit, so that people
+// find the record by it, whatever becomes of the record.
+func (s *Scope) About(id string) {
+	if len(s.about) < maxAbout && !slices.Contains(s.about, id) {
+		s.about = append(s.about, id)
+	}
+}
+
+// Abouts lists what About was told.
+func (s *Scope) Abouts() []string { return s.about }
 
 // SetResult makes a field of an earlier action's result visible to later actions under the action's id.
 func (s *Scope) SetResult(action string, fields map[string]any) { s.env[action] = fields }

@@ -126,6 +126,9 @@ func printRunners(w io.Writer, o status.Overview) {
 		fmt.Fprintf(w, "runner %s, for %s, %s\n", r.Owner, length(o.At.Sub(r.Started)), count(r.Rules, "rule", "rules"))
 		for _, s := range r.Servers {
 			fmt.Fprintf(w, "  server %s (%s): %s", s.Name, s.Description, s.State)
+			if s.State != status.ServerReachable && !s.Since.IsZero() {
+				fmt.Fprintf(w, " for %s", length(o.At.Sub(s.Since)))
+			}
 			if s.Reason != "" {
 				fmt.Fprintf(w, ", %s", s.Reason)
 			}

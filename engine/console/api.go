@@ -26,7 +26,7 @@ func (s *Console) apiRoutes() {
 		do     func(*http.Request) (any, error)
 		params []string // of its address
 	}
-	search := []string{"q", "rule", "state", "code", "file", "since", "until", "limit", "before"}
+	search := []string{"q", "rule", "state", "code", "org_unit", "file", "since", "until", "limit", "before"}
 	for path, get := range map[string]route{
 		"overview": {s.apiOverview, nil}, "figures": {s.apiFigures, []string{"period", "rule"}},
 		"records": {s.apiRecords, search}, "records/{seq}": {s.apiRecord, nil},
@@ -132,7 +132,8 @@ type apiRecordOf struct {
 	Attempts     int       `json:"attempts"`
 	Corrected    bool      `json:"corrected,omitempty"`
 	SupersededBy int64     `json:"superseded_by,omitempty"`
-	Objects      []string  `json:"objects,omitempty"` // uids
+	Objects      []string  `json:"objects,omitempty"`   // uids
+	OrgUnits     []string  `json:"org_units,omitempty"` // uids
 	Code         string    `json:"code,omitempty"`
 	Class        string    `json:"class,omitempty"`
 	Cause        string    `json:"cause,omitempty"`
@@ -145,7 +146,7 @@ func forPrograms(rec *journal.Record) apiRecordOf {
 		Number: rec.Seq, Rule: rec.Rule, ID: rec.ID, Key: rec.Key, State: string(rec.State), Trigger: rec.Origin.Trigger,
 		File: rec.Origin.File, Row: rec.Origin.Row,
 		Received: rec.Received, Settled: rec.Settled, Attempts: rec.Attempts, Corrected: rec.Edited,
-		SupersededBy: rec.SupersededBy, Objects: rec.Objects,
+		SupersededBy: rec.SupersededBy, Objects: rec.Objects, OrgUnits: rec.About,
 	}
 	if rec.State == journal.Pending {
 		out.NextTry = rec.NextTry
@@ -199,7 +200,7 @@ func (s *Console) apiFigures(r *http.Request) (any, error) {
 func (s *Console) apiFilter(r *http.Request) (journal.Filter, error) {
 	q := r.URL.Query()
 	f, err := s.filter(r.Context(), query{Text: q.Get("q"), Rule: q.Get("rule"), State: q.Get("state"),
-		Code: q.Get("code"), File: q.Get("file")})
+		Code: q.Get("code"), Unit: q.Get("org_unit"), File: q.Get("file")})
 	if err != nil {
 		return f, err
 	}

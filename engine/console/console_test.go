@@ -225,7 +225,7 @@ func TestSession(t *testing.T) {
 	}
 	with := func(r *http.Request) { nobody(r); r.AddCookie(cookie) }
 	if status, text, _ := get(t, srv.URL+"/console/records", with); status != http.StatusOK ||
-		!strings.Contains(text, "otto, operator") {
+		!strings.Contains(text, "otto (operator)") {
 		t.Errorf("with the session: %d", status)
 	}
 	if status, _ := post(t, srv.URL+"/console/pause", url.Values{"rule": {"anc"}}, "cross-site",

@@ -48,6 +48,7 @@ func (s *Console) functions(l *language.Language) template.FuncMap {
 		"parts":     func(server, title string, parts []Object) partTable { return partTable{server, title, parts} },
 		"leaves":    leaves,
 		"target":    func(kind, name string, paused bool) target { return target{kind, name, paused} },
+		"unit":      s.c.Running.UnitName,
 		"states":    func() []journal.State { return states },
 	}
 }

@@ -156,7 +156,7 @@ func TestLogInByAProvider(t *testing.T) {
 	v.wants("coming back", status, text, http.StatusOK, "You are logged in as",
 		`<meta http-equiv="refresh" content="0; url=/console/records?state=failed">`)
 	status, text = v.get(p.URL + "/console/records")
-	v.wants("the records", status, text, http.StatusOK, "ada, operator")
+	v.wants("the records", status, text, http.StatusOK, "ada (operator)")
 	if status, _ = v.get(p.URL + "/console/audit"); status != http.StatusForbidden {
 		t.Errorf("the operator of the provider has the role of the admin of the same name: %d", status)
 	}
@@ -188,11 +188,11 @@ func TestGrantsAreLive(t *testing.T) {
 		p := withProvider(t)
 		v := newVisit(t)
 		v.get(p.URL + "/console/oidc/login")
-		if _, text := v.get(p.URL + "/console/records"); !strings.Contains(text, "ada, operator") {
+		if _, text := v.get(p.URL + "/console/records"); !strings.Contains(text, "ada (operator)") {
 			t.Fatal("not logged in")
 		}
 		p.change(func() { change(p) })
-		if _, text := v.get(p.URL + "/console/records"); strings.Contains(text, "ada, operator") {
+		if _, text := v.get(p.URL + "/console/records"); strings.Contains(text, "ada (operator)") {
 			t.Errorf("%s: the session goes on", name)
 		}
 	}
@@ -229,7 +229,7 @@ func TestProviderAway(t *testing.T) {
 		"Ministry of Health cannot be reached now. Users with a password can "+
 			"log in meanwhile.", `name="next" value="/console/files"`)
 	if status, text = v.post(p.URL+"/console/login", url.Values{"user": {"ada"}, "password": {"of-the-admin"},
-		"next": {"/console/files"}}); status != http.StatusOK || !strings.Contains(text, "ada, admin") {
+		"next": {"/console/files"}}); status != http.StatusOK || !strings.Contains(text, "ada (admin)") {
 		t.Errorf("a user with a password: %d", status)
 	}
 	if !strings.Contains(p.log.String(), "cannot be reached now") {
@@ -286,7 +286,7 @@ func TestLogInByAProviderInABrowser(t *testing.T) {
 	); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.HasSuffix(at, "/console/records?state=failed") || said != "ada, operator" {
+	if !strings.HasSuffix(at, "/console/records?state=failed") || said != "ada (operator)" {
 		t.Errorf("it ends at %s as %q", at, said)
 	}
 	if err := chromedp.Run(ctx, chromedp.Click(`form.who button`), chromedp.WaitVisible(`a[href*="/end"]`),

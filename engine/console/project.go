@@ -29,6 +29,10 @@ type Project interface {
 	Catalogue(server string) []Object
 	Object(server, uid string) *Object
 	Search(server, text string) []Object
+	// OrgUnits finds org units of any server by uid, code or name, with all that lie below them.
+	OrgUnits(text string) Units
+	// UnitName gives the name of an org unit; its uid where none is known.
+	UnitName(uid string) string
 	// Test asks a server or connection for something small; the error says what does not work.
 	Test(ctx context.Context, name string) error
 	// RunNow has a rule ask for its records now, not at its next time. It does not wait for what comes of
@@ -41,6 +45,13 @@ type Project interface {
 	Upload(ctx context.Context, rule, name string, content io.Reader) (fileID string, err error)
 	// Outputs tells where the results of a finished file lie, and its failed rows; empty for what there is none of.
 	Outputs(f journal.File) (results, failed string)
+}
+
+// Units are org units that a text means.
+type Units struct {
+	Names []string // of those that are meant; none: the text means none
+	IDs   []string // of these and of all below them
+	Near  []string // what may have been meant instead
 }
 
 // Rule is what the console shows of a rule in a list.

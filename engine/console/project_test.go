@@ -141,6 +141,18 @@ func (p *project) Search(_, text string) []Object {
 	return []Object{{ID: "vANAXwtLwcT", Code: "ANC_HB", Name: "Haemoglobin", Kind: "data element", In: "Antenatal care"}}
 }
 
+func (p *project) OrgUnits(text string) Units {
+	switch text {
+	case "Coast", "uidOfCoast":
+		return Units{Names: []string{"Coast"}, IDs: []string{"uidOfClinic", "uidOfCoast"}}
+	case "Country":
+		return Units{Names: []string{"Country"}, IDs: make([]string, mostUnits+1)}
+	}
+	return Units{Near: []string{"Coast"}}
+}
+
+func (p *project) UnitName(uid string) string { return strings.TrimPrefix(uid, "uidOf") }
+
 func (p *project) RunNow(rule string) error {
 	if rule == "anc" {
 		return ErrAsksNothing

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 // recordsView is what the list of records shows.
@@ -24,7 +26,7 @@ type recordsView struct {
 
 // query is what records are searched by, as a person wrote it.
 type query struct {
-	Text, Rule, State, Code, Since, Until, File string
+	Text, Rule, State, Code, Unit, Since, Until, File string
 }
 
 // localTime is how browsers write the time of an input.
@@ -33,7 +35,7 @@ const localTime = "2006-01-02T15:04"
 func queryOf(q url.Values) query {
 	return query{
 		Text: strings.TrimSpace(q.Get("q")), Rule: q.Get("rule"), State: q.Get("state"),
-		Code: strings.TrimSpace(q.Get("code")), Since: q.Get("since"),
+		Code: strings.TrimSpace(q.Get("code")), Unit: strings.TrimSpace(q.Get("org_unit")), Since: q.Get("since"),
 		Until: q.Get("until"), File: q.Get("file"),
 	}
 }
@@ -58,10 +60,46 @@ func (s *Console) filter(ctx context.Context, q query) (journal.Filter, error) {
 		}
 		*at.to = t
 	}
-	if q.Text == "" || q.File != "" {
+	if err := s.about(q, &f); err != nil {
+		return f, err
+	}
+	if f.Text == "" || q.File != "" {
 		return f, nil
 	}
 	return f, s.fileNamed(ctx, q.Text, &f)
+}
+
+// mostUnits is of how many org units at once records are searched.
+const mostUnits = 2000
+
+// about narrows a filter to the records of an org unit and of those below it. A text that is the uid
+// of an org unit means one, too.
+func (s *Console) about(q query, f *journal.Filter) error {
+	if q.Unit == "" {
+		if u := s.c.Running.OrgUnits(q.Text); slices.Contains(u.IDs, q.Text) {
+			f.Text, f.About = "", u.IDs
+		}
+		return s.fewUnits(f)
+	}
+	u := s.c.Running.OrgUnits(q.Unit)
+	if len(u.IDs) == 0 {
+		what := fmt.Sprintf("no org unit of the last sync is called %q: write its name, code or uid", q.Unit)
+		if len(u.Near) > 0 {
+			what = fmt.Sprintf("no org unit of the last sync is called %q: did you mean %s?", q.Unit,
+				diag.Names(u.Near[:min(3, len(u.Near))], "or"))
+		}
+		return refused(what)
+	}
+	f.About = u.IDs
+	return s.fewUnits(f)
+}
+
+func (s *Console) fewUnits(f *journal.Filter) error {
+	if len(f.About) > mostUnits {
+		return refused(fmt.Sprintf("%d org units lie there, more than %d: search by one further down", len(f.About),
+			mostUnits))
+	}
+	return nil
 }
 
 // fileNamed narrows a filter to a file, or a row of it, where the text names one. Of several files

@@ -25,8 +25,8 @@ func TestSearch(t *testing.T) {
 	for n := range 2*pageSize + 5 {
 		list = append(list, &journal.Record{
 			Rule: "visits", ID: fmt.Sprintf("visit-%d", n), Key: "case-9", Body: []byte(`{}`), State: journal.Failed,
-			Received: time.Now(),
-			Origin:   sources.Origin{Trigger: "files", File: "Visits.csv", FileID: "f1", Row: n + 2, DataRow: int64(n + 1)},
+			Received: time.Now(), About: map[bool][]string{true: {"uidOfClinic"}}[n < 3],
+			Origin: sources.Origin{Trigger: "files", File: "Visits.csv", FileID: "f1", Row: n + 2, DataRow: int64(n + 1)},
 			Problem: &journal.Problem{Class: "data", Problem: diag.Problem{Code: "blank-value",
 				Message: "a value is blank"}},
 		})
@@ -51,6 +51,10 @@ func TestSearch(t *testing.T) {
 		"/console/records?code=unmapped-value":                  1,
 		"/console/records?q=visits.csv":                         pageSize,
 		"/console/records?q=visits.csv:7":                       1,
+		"/console/records?org_unit=Coast":                       3,
+		"/console/records?org_unit=Coast&state=failed":          3,
+		"/console/records?org_unit=uidOfCoast&rule=anc":         0,
+		"/console/records?q=uidOfClinic":                        0,
 		"/console/records?q=nobody":                             0,
 		"/console/records?until=2020-01-01T00:00":               0,
 		"/console/records?since=2020-01-01T00:00&rule=anc":      2,
@@ -83,6 +87,12 @@ func TestSearch(t *testing.T) {
 	}
 	if status, _, _ := get(t, srv.URL+"/console/records?since=yesterday", nil); status != http.StatusUnprocessableEntity {
 		t.Errorf("a time that is none: %d", status)
+	}
+	for unit, want := range map[string]string{"Coats": "did you mean &#34;Coast&#34;?", "Country": "one further down"} {
+		if status, page, _ := get(t, srv.URL+"/console/records?org_unit="+unit, nil); status != http.StatusUnprocessableEntity ||
+			!strings.Contains(page, want) {
+			t.Errorf("org unit %s: %d\n%s", unit, status, page)
+		}
 	}
 	if status, page, _ := get(t, srv.URL+"/console/person?who=case-9", nil); status != http.StatusOK ||
 		!strings.Contains(page, "Only the latest") || !strings.Contains(page, "visits") {

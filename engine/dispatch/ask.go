@@ -34,7 +34,7 @@ func (d *Dispatcher) verdict(a answered, i int, it *item) (v verdict) {
 	}
 	by := work.NewerDelivered(d.End, d.Versions, it.Flow().Rule.Name, plan.Record.RecordID, plan.Order, !it.OfFile())
 	if by != 0 {
-		return verdict{state: journal.Superseded, by: by, objects: v.objects}
+		return verdict{state: journal.Superseded, by: by, objects: v.objects, about: v.about}
 	}
 	return v
 }
@@ -103,13 +103,15 @@ func (d *Dispatcher) verdictOf(it *item, a program.Asked) *verdict {
 	switch {
 	case a.Err != nil:
 		return &verdict{state: journal.Failed,
+			about:   it.Plan().About,
 			problem: program.ProblemOf(d.Log, it.Flow(), it.Plan().Record.RecordID, a.Err)}
 	case a.Failure != nil:
-		return &verdict{state: journal.Failed, problem: program.FailureProblem(a.Failure)}
+		return &verdict{state: journal.Failed, about: it.Plan().About,
+			problem: program.FailureProblem(a.Failure)}
 	case a.Skipped:
 		return &verdict{state: journal.Skipped}
 	case a.Outcome != nil:
-		v := classify(&actions.Plan{Writes: []actions.Write{{Place: a.Outcome.Place}}},
+		v := classify(&actions.Plan{Writes: []actions.Write{{Place: a.Outcome.Place}}, About: it.Plan().About},
 			actions.Result{Outcomes: []actions.Outcome{*a.Outcome}})
 		return &v
 	}

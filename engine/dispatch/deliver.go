@@ -183,6 +183,7 @@ type verdict struct {
 	problem   *journal.Problem
 	wait      time.Duration // asked for by the server
 	objects   []string
+	about     []string
 	by        int64 // what superseded the record or a part of it
 }
 
@@ -190,7 +191,7 @@ type verdict struct {
 // needs a person either way, and its replay sends everything again. Only a server that is away or
 // refuses us comes first, for then nothing was decided.
 func classify(plan *actions.Plan, result actions.Result) verdict {
-	v := verdict{state: journal.Delivered, unchanged: true}
+	v := verdict{state: journal.Delivered, unchanged: true, about: plan.About}
 	worst, superseded := -1, false
 	for i, o := range result.Outcomes {
 		switch o.Status {
@@ -288,7 +289,7 @@ type Retry struct {
 // settlement puts the verdict as the journal keeps it. attempts counts the tries before this one.
 func (r Retry) settlement(v verdict, attempts int, now time.Time) journal.Settlement {
 	s := journal.Settlement{State: v.state, Attempts: attempts + 1, Problem: v.problem, Objects: v.objects,
-		SupersededBy: v.by}
+		About: v.about, SupersededBy: v.by}
 	if v.state != journal.Pending {
 		return s
 	}

@@ -43,7 +43,7 @@ func (d *Dispatcher) Status() status.Server {
 	defer d.mu.Unlock()
 	set := d.control.Setting()
 	s := status.Server{
-		Name: d.name, Description: d.server().Description, State: status.ServerOpen, Batch: set.Batch,
+		Name: d.name, Description: d.server().Description, State: status.ServerReachable, Batch: set.Batch,
 		Concurrency: set.Concurrency,
 		Queued:      d.queued(), InFlight: d.inFlight, Breaker: string(d.breaker.State()), Rate: d.stats.rate.PerSecond(now),
 		Settled: d.stats.settled, Failed: d.stats.failed,
@@ -57,7 +57,7 @@ func (d *Dispatcher) Status() status.Server {
 	case Refused:
 		s.State = status.ServerCredentials
 	}
-	if s.State != status.ServerOpen {
+	if s.State != status.ServerReachable {
 		s.Since, s.Reason = d.breaker.Since()
 		s.NextProbe, _ = d.breaker.ProbeAt()
 	}
@@ -65,7 +65,7 @@ func (d *Dispatcher) Status() status.Server {
 		s.State, s.Reason = status.ServerUnusable, why
 	} else if p := paused; p != nil {
 		s.State, s.Since, s.Reason = status.ServerPaused, p.Since, p.Why
-	} else if stopped != "" && s.State == status.ServerOpen {
+	} else if stopped != "" && s.State == status.ServerReachable {
 		s.State, s.Reason = status.ServerClosed, stopped
 	}
 	return s

@@ -192,6 +192,7 @@ func (run *fileRun) evaluate(c *chunk) {
 			row.outcome = failed(program.ProblemOf(run.m.Log, run.flow, e.ID, err))
 		case e.Failure != nil:
 			row.outcome = failed(program.FailureProblem(e.Failure))
+			row.outcome.About = e.Plan.About
 			if by := work.NewerDelivered(run.m.Writer.End, run.m.Journal, run.source.Rule, row.id, row.order, false); by != 0 {
 				row.outcome.Settlement = journal.Settlement{State: journal.Superseded, SupersededBy: by}
 			}

@@ -64,7 +64,7 @@ func (row *fileRow) record(received time.Time, now time.Time) (*journal.Record, 
 	rec := &journal.Record{
 		Rule: row.run.source.Rule, ID: row.id, Key: row.key, Received: received, Origin: row.origin(),
 		Seq: row.Seq(), State: o.State, Attempts: o.Attempts, NextTry: o.NextTry, Problem: o.Problem, Objects: o.Objects,
-		Version: row.order.Version, SupersededBy: o.SupersededBy,
+		About: o.About, Version: row.order.Version, SupersededBy: o.SupersededBy,
 	}
 	if row.fixes != nil {
 		rec.Rank = row.order.Seq

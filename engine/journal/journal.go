@@ -44,6 +44,7 @@ type Record struct {
 	Edited   bool      // its body was edited by a person before a replay
 	Notify   bool      // its source wants to know how it was settled
 	Objects  []string  // ids that hold its data on the server, for people
+	About    []string  // ids of what it is about, by which people look for it: org units
 	Settled  time.Time // when it came to a state that nothing but a person changes
 
 	Version int64 // as its source gives it (actions.Order); 0: none
@@ -133,6 +134,7 @@ type Settlement struct {
 	Attempts int
 	Problem  *Problem
 	Objects  []string // ids that now hold its data, for people
+	About    []string // see Record
 
 	SupersededBy int64 // see Record
 }
@@ -205,6 +207,7 @@ type Filter struct {
 	// is the record's id or key, an object that it wrote, or an external id that stands for such an object
 	Text      string
 	Object    string    // id of an object that it wrote
+	About     []string  // it is about one of them; nil does not restrict
 	Since     time.Time // received then or later
 	Until     time.Time // received before
 	AfterSeq  int64

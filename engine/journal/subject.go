@@ -30,6 +30,7 @@ func (f Filter) Subject() string {
 	if f.Key != "" || f.ID != "" || f.Text != "" || f.Object != "" {
 		add("records of", "one key or id")
 	}
+	add("about", strings.Join(f.About[:min(len(f.About), 3)], " "))
 	if !f.Since.IsZero() {
 		add("since", f.Since.UTC().Format("2006-01-02 15:04"))
 	}

@@ -145,6 +145,7 @@ func (a *asking) resume(i int) bool {
 		found, ok := known[q.Key()]
 		return found, ok
 	})
+	a.plans[i].About = r.Plan.About
 	switch {
 	case r.Err != nil:
 		a.done[i].Err = r.Err

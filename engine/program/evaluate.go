@@ -76,6 +76,7 @@ func (v *Evaluator) Evaluate(in rules.Input) (e Evaluation, err error) {
 
 func run(flow *Flow, scope *rules.Scope) (e Evaluation, err error) {
 	e.rule = flow.Rule
+	defer func() { e.Plan.About = scope.Abouts() }()
 	if e.Skipped, e.ID, e.Key, err = identify(flow.Rule, scope); err != nil || e.Skipped {
 		return e.failed(err)
 	}

@@ -263,6 +263,7 @@ func (q *Queue) prepare(w *record) *journal.Settlement {
 		return fail(program.BrokenPayload())
 	}
 	e, err := program.Evaluate(flow, program.InputOf(rec, body))
+	s.About = e.Plan.About
 	switch {
 	case err != nil:
 		return fail(program.ProblemOf(q.Log, flow, rec.ID, err))

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -205,6 +206,15 @@ func TestCorrectInTheConsole(t *testing.T) {
 		}
 		return len(list) == 1 && list[0].State == journal.Delivered && list[0].Edited
 	})
+	clinic := regexp.MustCompile(`TM-\d+`).FindString(right)
+	for search, want := range map[string]string{
+		"org_unit=" + clinic: `<span class="state delivered">`, "org_unit=" + clinic + "&state=failed": "No such record",
+	} {
+		status, page := ask(http.MethodGet, "/console/records?"+search, nil)
+		if status != http.StatusOK || !strings.Contains(page, want) {
+			t.Errorf("records by %s: %d %s", search, status, page)
+		}
+	}
 	// Its results lie where those of the rule's files do, and can be fetched.
 	until(t, func() bool {
 		_, page := ask(http.MethodGet, "/console/files", nil)

@@ -98,6 +98,9 @@ func (t *tracer) step(s rules.Step) {
 	if len(t.steps) >= maxSteps {
 		return
 	}
+	last := len(t.out.Steps) - 1
+	converted := s.What == "value" && last >= 0 && t.steps[len(t.steps)-1].What == "field" &&
+		t.steps[len(t.steps)-1].Place == s.Place && t.out.Steps[last].Name == s.Name
 	t.steps = append(t.steps, s)
 	x := console.Step{What: s.What, Name: s.Name, Expr: strings.Join(strings.Fields(s.Expr), " "),
 		Out: rehearsal.Show(s.Out), Type: s.Type}
@@ -108,6 +111,16 @@ func (t *tracer) step(s rules.Step) {
 		x.Out, x.Failed = "", s.Failed.Message
 	}
 	x.Line, x.Source = t.line(s.Place)
+	if converted { // what the expression gave, and what DHIS2 gets of it, are one line
+		field := t.out.Steps[last]
+		if x.What = field.What; field.In != "" {
+			x.In = field.In
+		} else if x.In == "" && field.Out != x.Out {
+			x.In = field.Out
+		}
+		t.out.Steps[last] = x
+		return
+	}
 	t.out.Steps = append(t.out.Steps, x)
 }
 

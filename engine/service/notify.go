@@ -181,7 +181,7 @@ func (f *found) ofRunners(o status.Overview, n *project.Notify) (started time.Ti
 			f.add("held", name, 0, time.Time{}, "rule %s cannot run; its records are held until it is fixed", name)
 		}
 		for _, s := range r.Servers {
-			if s.State != status.ServerOpen {
+			if s.State != status.ServerReachable {
 				for _, name := range s.Rules {
 					stopped[name] = true
 				}

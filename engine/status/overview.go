@@ -110,7 +110,7 @@ func (o *Overview) addWaiting(summary journal.Summary) {
 			s := &r.Servers[i]
 			o.Rate += s.Rate
 			s.addWaiting(rules)
-			stopped = stopped || s.State != ServerOpen && s.Waiting > 0
+			stopped = stopped || s.State != ServerReachable && s.Waiting > 0
 		}
 	}
 	if o.Rate > 0 && pending > 0 && !stopped {

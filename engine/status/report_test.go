@@ -23,7 +23,7 @@ func TestConcerns(t *testing.T) {
 		summary journal.Summary
 		want    []string // a part of each concern
 	}{
-		"all well":           {Overview{Runners: server(ServerOpen)}, journal.Summary{}, nil},
+		"all well":           {Overview{Runners: server(ServerReachable)}, journal.Summary{}, nil},
 		"paused on purpose":  {Overview{Runners: server(ServerPaused)}, journal.Summary{}, nil},
 		"outside its window": {Overview{Runners: server(ServerClosed)}, journal.Summary{}, nil},
 		"nothing runs":       {Overview{}, journal.Summary{}, []string{"no runner is running"}},
@@ -32,11 +32,11 @@ func TestConcerns(t *testing.T) {
 		"refused credentials": {Overview{Runners: server(ServerCredentials)}, journal.Summary{},
 			[]string{"server national refuses our credentials"}},
 		"failed records": {
-			Overview{Runners: server(ServerOpen)}, journal.Summary{Rules: []journal.RuleSummary{{Rule: "visits", Failed: 3}}},
+			Overview{Runners: server(ServerReachable)}, journal.Summary{Rules: []journal.RuleSummary{{Rule: "visits", Failed: 3}}},
 			[]string{"3 records of rule visits have failed"},
 		},
 		"late": {
-			Overview{Runners: server(ServerOpen)}, journal.Summary{Oldest: now.Add(-3 * time.Hour)},
+			Overview{Runners: server(ServerReachable)}, journal.Summary{Oldest: now.Add(-3 * time.Hour)},
 			[]string{"the oldest pending record has waited for 3h0m0s"},
 		},
 		"invalid rule and a condition": {
@@ -78,7 +78,7 @@ func TestOverviewTellsTheTimeToDrain(t *testing.T) {
 	}
 	ctx := t.Context()
 	s := Runner{Owner: "test", At: time.Now(), Servers: []Server{
-		{Name: "district", State: ServerOpen}, {Name: "national", State: ServerOpen, Rate: 2,
+		{Name: "district", State: ServerReachable}, {Name: "national", State: ServerReachable, Rate: 2,
 			Rules: []string{"other", "visits"}},
 	}}
 	if err := Save(ctx, j, s); err != nil {

@@ -24,7 +24,7 @@ type ServerState string
 
 // The states of a server.
 const (
-	ServerOpen        ServerState = "open"        // it takes records
+	ServerReachable   ServerState = "reachable"   // it answers, and takes records
 	ServerAway        ServerState = "away"        // unreachable or overloaded: everything for it waits
 	ServerTrying      ServerState = "trying"      // it answered a probe; one batch is tried
 	ServerCredentials ServerState = "credentials" // it refuses our credentials: everything waits until they are fixed
@@ -38,8 +38,8 @@ type Server struct {
 	Name          string      `json:"name"`
 	Description   string      `json:"description,omitempty"`
 	State         ServerState `json:"state"`
-	Since         time.Time   `json:"since,omitzero"`      // of a state that is not open
-	Reason        string      `json:"reason,omitempty"`    // of a state that is not open, in words
+	Since         time.Time   `json:"since,omitzero"`      // of a state that is not reachable
+	Reason        string      `json:"reason,omitempty"`    // of a state that is not reachable, in words
 	NextProbe     time.Time   `json:"next_probe,omitzero"` // while away or refused
 	Batch         int         `json:"batch"`               // records in a batch, as the server likes them
 	Concurrency   int         `json:"concurrency"`

@@ -110,6 +110,7 @@ func (f *orgUnitField) eval(s *rules.Scope, on time.Time) (*metadata.OrgUnit, er
 			return nil, err
 		}
 	}
+	s.About(o.ID)
 	if problem := f.problem(o, on); problem != nil {
 		failure := f.fail(problem.Code, "", problem.Hint, in)
 		failure.Message = problem.Message

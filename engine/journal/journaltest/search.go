@@ -43,12 +43,14 @@ func testSearch(t *testing.T, p Place) {
 	must(t, err)
 	appendAll(t, j, record("anc", "a1", "A"), record("anc", "b1", "B"), record("pnc", "a2", "A"), record("pnc", "c1", "C"))
 	got := claim(t, j, 10)
-	wrote(t, j, got[0], "teiA", "enrollmentA")
+	commit(t, j, journal.Batch{Server: "national", Settlements: []journal.Settlement{{Seq: got[0].Seq,
+		State: journal.Delivered, Attempts: 1, Objects: []string{"teiA", "enrollmentA"}, About: []string{"clinic"}}}})
 	fail(t, j, journal.Problem{Problem: diag.Problem{Code: "E1", Message: "no date"},
 		Class: actions.ClassData}, got[1])
 	fail(t, j, journal.Problem{Problem: diag.Problem{Code: "E2", Message: "no unit"},
 		Class: actions.ClassData}, got[2])
 	row := record("pnc", "row-7", "D")
+	row.About = []string{"clinic", "post"}
 	row.Origin, row.State, row.Problem = sources.Origin{Trigger: "files", File: "f1.csv", FileID: "f1", Row: 7},
 		journal.Failed, &journal.Problem{Problem: diag.Problem{Code: "E1", Message: "no date"}}
 	commit(t, j, journal.Batch{Files: []journal.File{*f}, New: []*journal.Record{row}})
@@ -73,6 +75,17 @@ func testSearch(t *testing.T, p Place) {
 			{"a key and a rule", journal.Filter{Text: "A", Rule: "pnc"}, "a2"},
 			{"an object", journal.Filter{Object: "teiA"}, "a1"},
 			{"no object", journal.Filter{Object: "A"}, ""},
+			{"what it is about is no object of it", journal.Filter{Object: "clinic"}, ""},
+			{"nor a text that it is known by", journal.Filter{Text: "clinic"}, ""},
+			{"about", journal.Filter{About: []string{"clinic"}}, "row-7 a1"},
+			{"about one of two", journal.Filter{About: []string{"ward", "post"}}, "row-7"},
+			{"about two, once", journal.Filter{About: []string{"clinic", "post"}}, "row-7 a1"},
+			{"about nothing known", journal.Filter{About: []string{"ward"}}, ""},
+			{"about, state and code", journal.Filter{About: []string{"clinic"}, States: []journal.State{journal.Failed},
+				Code: "E1"}, "row-7"},
+			{"about and a key", journal.Filter{About: []string{"clinic"}, Text: "A"}, "a1"},
+			{"about, of a file", journal.Filter{About: []string{"clinic"}, FileID: "f1"}, "row-7"},
+			{"about, of a selection", journal.Filter{About: []string{"clinic"}, Seqs: []int64{got[0].Seq, got[1].Seq}}, "a1"},
 			{"id", journal.Filter{ID: "a2"}, "a2"},
 			{"key", journal.Filter{Key: "A", States: []journal.State{journal.Delivered}}, "a1"},
 			{"state", journal.Filter{States: []journal.State{journal.Failed}}, "row-7 c1 b1"},
@@ -104,12 +117,17 @@ func testSearch(t *testing.T, p Place) {
 	must(t, j.Close())
 	j = open(t, p)
 	both(j)
+	for _, r := range []*journal.Record{get(t, j, got[0].Seq), get(t, j, row.Seq)} {
+		diff(t, "about", r.About, map[bool][]string{true: {"clinic"}, false: {"clinic", "post"}}[r.ID == "a1"])
+		diff(t, "objects", r.Objects, map[bool][]string{true: {"teiA", "enrollmentA"}, false: nil}[r.ID == "a1"])
+	}
 	n, err := j.Replay(t.Context(), journal.Filter{Seqs: []int64{row.Seq}}, "asha", "", false)
 	must(t, err)
 	diff(t, "replayed of a selection", n, int64(1))
 	_, err = j.Forget(t.Context(), "A", "asha", "asked for")
 	must(t, err)
 	diff(t, "of who was forgotten", search(t, j, journal.Filter{Text: "A"})+search(t, j, journal.Filter{Text: "teiA"}), "")
+	diff(t, "about, of who was forgotten", search(t, j, journal.Filter{About: []string{"clinic"}}), "row-7")
 	check(t, j)
 }
 
@@ -125,7 +143,7 @@ func testOddTexts(t *testing.T, p Place) {
 			"rule": {Rule: odd}, "state and rule": {Rule: odd, States: failed}, "key": {Key: odd}, "id": {ID: odd},
 			"code": {Code: odd}, "failed with a code": {Code: odd, States: failed}, "class": {Class: actions.Class(odd)},
 			"cause": {Cause: odd}, "failed of a cause": {Cause: odd, States: failed}, "file": {FileID: odd},
-			"text": {Text: odd}, "object": {Object: odd},
+			"text": {Text: odd}, "object": {Object: odd}, "about": {About: []string{odd}},
 		} {
 			if found := search(t, j, f); found != "" {
 				t.Errorf("%s %q: found %q", what, odd, found)

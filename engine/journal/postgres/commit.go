@@ -225,7 +225,7 @@ func (t *tx) settle(ctx context.Context, all holding, server string, now int64) 
 		t.moved(h.rule, h.state, h.to, 1)
 		lag := shared.Lag(now, h.received)
 		shared.Settled(t.figures.Of(int64(h.rule), server), h.to, 1, lag, lag)
-		for _, text := range h.Objects {
+		for _, text := range shared.Touched(h.Objects, h.About) {
 			t.term(text, h.Seq)
 		}
 		cause := int64(0)
@@ -240,7 +240,7 @@ func (t *tx) settle(ctx context.Context, all holding, server string, now int64) 
 		if h.to == codec.Delivered || h.to == codec.Superseded {
 			newer = append(newer, shared.NewerOf(h.ident, h.order(h.Seq), h.Settlement))
 		}
-		if h.Problem == nil && len(h.Objects) == 0 && h.SupersededBy == 0 {
+		if h.Problem == nil && len(h.Objects)+len(h.About) == 0 && h.SupersededBy == 0 {
 			clear = append(clear, h.Seq)
 			continue
 		}
@@ -248,7 +248,7 @@ func (t *tx) settle(ctx context.Context, all holding, server string, now int64) 
 		if err != nil {
 			return err
 		}
-		keep.add(t.s, h.Seq, h.Problem, private, h.Objects, h.SupersededBy)
+		keep.add(t.s, h.Seq, h.Problem, private, shared.Touched(h.Objects, h.About), h.SupersededBy)
 	}
 	err = t.batch(ctx, func(b *pgx.Batch) {
 		b.Queue(`UPDATE records r SET state = u.state, next_try = u.due, attempts = u.attempts,

@@ -73,14 +73,21 @@ func cleaned(f journal.Filter) journal.Filter {
 	for _, text := range []*string{&f.Rule, &f.ID, &f.Code, &f.Cause, &f.FileID, &f.Object, &f.Text} {
 		*text = clean(*text)
 	}
+	if f.About != nil {
+		f.About = slices.Clone(f.About)
+		for i := range f.About {
+			f.About[i] = clean(f.About[i])
+		}
+	}
 	f.Class = actions.Class(clean(string(f.Class)))
 	return f
 }
 
-func (s *Store) conditions(ctx context.Context, f journal.Filter) (*where, error) {
+// conditions gives the conditions of a filter. along: whoever asks goes along what the texts find already.
+func (s *Store) conditions(ctx context.Context, f journal.Filter, along bool) (*where, error) {
 	f = cleaned(f)
 	w := &where{}
-	if err := s.addTexts(ctx, w, f); err != nil {
+	if err := s.addTexts(ctx, w, f, along); err != nil {
 		return nil, err
 	}
 	if len(f.States) > 0 {
@@ -131,17 +138,20 @@ func (s *Store) conditions(ctx context.Context, f journal.Filter) (*where, error
 	return w, nil
 }
 
-// addTexts restricts to records that are known by a text of the filter.
-func (s *Store) addTexts(ctx context.Context, w *where, f journal.Filter) error {
+// addTexts restricts to records that are known by a text of the filter. along: whoever asks goes along these already.
+func (s *Store) addTexts(ctx context.Context, w *where, f journal.Filter, along bool) error {
 	texts, err := s.texts(ctx, f)
-	if err != nil || len(texts) == 0 {
+	if err != nil || len(texts) == 0 && f.About == nil {
 		return err
 	}
-	if f.Seq == 0 && f.Seqs == nil {
+	if f.Seq == 0 && f.Seqs == nil && !along {
 		w.add("r.seq = ANY(ARRAY(SELECT seq FROM terms WHERE hash = ANY(?)))", s.termsOf(texts))
 	}
 	if f.Object != "" {
 		w.add("? = ANY(string_to_array(o.objects, E'\\n'))", f.Object)
+	}
+	if f.About != nil {
+		w.add("string_to_array(o.objects, E'\\n') && ?", shared.TermsAbout(f.About))
 	}
 	if f.Text != "" {
 		for i := range texts {
@@ -172,7 +182,7 @@ func (s *Store) selectSeqs(ctx context.Context, w *where, f journal.Filter) ([]i
 
 // Select implements journal.Journal.
 func (s *Store) Select(ctx context.Context, f journal.Filter) ([]*journal.Record, error) {
-	w, err := s.conditions(ctx, f)
+	w, err := s.conditions(ctx, f, false)
 	if err != nil {
 		return nil, fmt.Errorf("select records: %w", s.explain(err))
 	}
@@ -201,7 +211,7 @@ func (s *Store) Causes(ctx context.Context, f journal.Filter) ([]journal.Cause, 
 	if shared.OnlyFailed(f) {
 		return s.failedCauses(ctx, f)
 	}
-	w, err := s.conditions(ctx, f)
+	w, err := s.conditions(ctx, f, false)
 	if err != nil {
 		return nil, fmt.Errorf("group failures: %w", s.explain(err))
 	}

@@ -192,13 +192,13 @@ func (t *tx) insertRows(ctx context.Context, rows []*row) error {
 		if r.body != nil {
 			bodySeqs, bodies = append(bodySeqs, r.seq), append(bodies, r.body)
 		}
-		if r.rec.Problem != nil || len(r.rec.Objects) > 0 || r.rec.SupersededBy != 0 {
-			outcomes.add(t.s, r.seq, r.rec.Problem, r.private, r.rec.Objects, r.rec.SupersededBy)
+		if r.rec.Problem != nil || len(r.rec.Objects)+len(r.rec.About) > 0 || r.rec.SupersededBy != 0 {
+			outcomes.add(t.s, r.seq, r.rec.Problem, r.private, shared.Touched(r.rec.Objects, r.rec.About), r.rec.SupersededBy)
 		}
 		t.count(r.rule, r.state, 1, 0)
 		t.count(r.rule, receivedState, 0, received[i])
 		r.figure(t.figures.Of(int64(r.rule), ""))
-		for _, text := range append(shared.Terms(r.rec), r.rec.Objects...) {
+		for _, text := range append(shared.Terms(r.rec), shared.Touched(r.rec.Objects, r.rec.About)...) {
 			t.term(text, r.seq)
 		}
 		if r.state == codec.Failed {

@@ -25,7 +25,7 @@ func (s *Store) Search(ctx context.Context, f journal.Filter) (journal.Page, err
 	if err != nil {
 		return journal.Page{}, fmt.Errorf("search records: %w", s.explain(err))
 	}
-	w, err := s.conditions(ctx, f)
+	w, err := s.conditions(ctx, f, true)
 	if err != nil {
 		return journal.Page{}, fmt.Errorf("search records: %w", s.explain(err))
 	}

@@ -11,7 +11,7 @@ import (
 // OnlyFailed tells whether a filter restricts failed records by nothing that the index of their causes does not know.
 func OnlyFailed(f journal.Filter) bool {
 	plain := f.Key == "" && f.ID == "" && f.FileID == "" && f.Row == 0 && f.Seq == 0 && f.Seqs == nil && f.Text == "" &&
-		f.Object == "" &&
+		f.Object == "" && f.About == nil &&
 		f.Since.IsZero() && f.Until.IsZero() && f.AfterSeq == 0 && f.Before == 0
 	return plain && slices.Equal(f.States, []journal.State{journal.Failed})
 }

@@ -51,7 +51,7 @@ func (s *Stored) Record(sealer *codec.Sealer) (*journal.Record, error) {
 	r.Force, r.Edited, r.Notify = s.flags&codec.FlagForce != 0, s.flags&codec.FlagEdited != 0,
 		s.flags&codec.FlagNotify != 0
 	r.Insist = s.flags&codec.FlagInsist != 0
-	r.Objects = codec.SplitObjects(text(s.ids))
+	r.Objects, r.About = untouched(codec.SplitObjects(text(s.ids)))
 	if !codec.Unsettled(s.state) {
 		r.Settled = codec.Time(s.touched)
 	}

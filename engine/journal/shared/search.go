@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/culvert/culvert/engine/journal"
 )
@@ -150,6 +151,38 @@ func (s Story) Tell(ctx context.Context, who string, limit int) (journal.Story, 
 	return out, nil
 }
 
+// aboutMark begins what a record is about among the ids of its objects.
+const aboutMark = "@"
+
+// Touched gives the ids of a record's objects and of what it is about, as they are kept together and found.
+func Touched(objects, about []string) []string {
+	if len(about) == 0 {
+		return objects
+	}
+	return append(slices.Clip(objects), TermsAbout(about)...)
+}
+
+// TermsAbout gives the texts by which records about some objects are found.
+func TermsAbout(ids []string) []string {
+	out := make([]string, len(ids))
+	for i, id := range ids {
+		out[i] = aboutMark + id
+	}
+	return out
+}
+
+// untouched takes apart what Touched put together.
+func untouched(ids []string) (objects, about []string) {
+	for _, id := range ids {
+		if of, ok := strings.CutPrefix(id, aboutMark); ok {
+			about = append(about, of)
+		} else {
+			objects = append(objects, id)
+		}
+	}
+	return objects, about
+}
+
 // Known tells whether a record is known by one of some texts.
 func Known(r *journal.Record, texts []string) bool {
 	return slices.ContainsFunc(texts, func(text string) bool {
@@ -165,7 +198,7 @@ func Texts(f journal.Filter) []string {
 			return []string{text}
 		}
 	}
-	return nil
+	return TermsAbout(f.About)
 }
 
 // TextsHeld gives a text with the objects that stand for it when it is an external id.

@@ -242,13 +242,13 @@ func (t *tx) insertRows(rows []*row) error {
 		d.states[r.state]++
 		d.lastReceived = max(d.lastReceived, codec.Micros(r.rec.Received))
 		r.figure(t.figures.Of(rule, ""))
-		for _, text := range append(shared.Terms(r.rec), r.rec.Objects...) {
+		for _, text := range append(shared.Terms(r.rec), shared.Touched(r.rec.Objects, r.rec.About)...) {
 			t.term(text, r.seq)
 		}
 		if r.body != nil {
 			withBody = append(withBody, r)
 		}
-		if r.rec.Problem != nil || len(r.rec.Objects) > 0 || r.rec.SupersededBy != 0 {
+		if r.rec.Problem != nil || len(r.rec.Objects)+len(r.rec.About) > 0 || r.rec.SupersededBy != 0 {
 			withOutcome = append(withOutcome, r)
 		}
 	}
@@ -265,7 +265,8 @@ func (t *tx) insertRows(rows []*row) error {
 	}
 	return t.insert(insertOutcome, outcomeFields, len(withOutcome), func(values []any, i int) []any {
 		r := withOutcome[i]
-		return t.outcomeValues(values, r.seq, r.rec.Problem, r.private, r.rec.Objects, r.rec.SupersededBy)
+		return t.outcomeValues(values, r.seq, r.rec.Problem, r.private, shared.Touched(r.rec.Objects, r.rec.About),
+			r.rec.SupersededBy)
 	})
 }
 

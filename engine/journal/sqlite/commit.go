@@ -204,7 +204,7 @@ func (s *Store) writeStates(t *tx, changed []settlement, before map[int64]standi
 	for _, h := range changed {
 		was := before[h.Seq]
 		next, head, waits := int64(0), 0, 0
-		for _, text := range h.Objects {
+		for _, text := range shared.Touched(h.Objects, h.About) {
 			t.term(text, h.Seq)
 		}
 		lag := shared.Lag(now, was.received)
@@ -251,7 +251,7 @@ func (s *Store) writeOutcomes(t *tx, changed []settlement, before map[int64]stan
 	var clear []int64
 	for _, h := range changed {
 		switch {
-		case h.Problem != nil || len(h.Objects) > 0 || h.SupersededBy != 0:
+		case h.Problem != nil || len(h.Objects)+len(h.About) > 0 || h.SupersededBy != 0:
 			keep = append(keep, h)
 		case h.hasProblem:
 			clear = append(clear, h.Seq)
@@ -270,7 +270,8 @@ func (s *Store) writeOutcomes(t *tx, changed []settlement, before map[int64]stan
 		}
 	}
 	return t.insert(insertOutcome, outcomeFields, len(keep), func(values []any, i int) []any {
-		return t.outcomeValues(values, keep[i].Seq, keep[i].Problem, privates[i], keep[i].Objects, keep[i].SupersededBy)
+		h := keep[i]
+		return t.outcomeValues(values, h.Seq, h.Problem, privates[i], shared.Touched(h.Objects, h.About), h.SupersededBy)
 	})
 }
 

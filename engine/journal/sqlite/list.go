@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -35,10 +36,10 @@ func (w *where) text() string {
 	return strings.Join(w.parts, " AND ")
 }
 
-// conditions gives the filter's conditions.
-func (s *Store) conditions(ctx context.Context, f journal.Filter) (*where, error) {
+// conditions gives the conditions of a filter. along: whoever asks goes along what the texts find already.
+func (s *Store) conditions(ctx context.Context, f journal.Filter, along bool) (*where, error) {
 	w := &where{}
-	if err := s.addTexts(ctx, w, f); err != nil {
+	if err := s.addTexts(ctx, w, f, along); err != nil {
 		return nil, err
 	}
 	if len(f.States) > 0 {
@@ -106,13 +107,17 @@ func (s *Store) conditions(ctx context.Context, f journal.Filter) (*where, error
 // isObject holds of a record that wrote an object.
 const isObject = "instr(char(10) || o.objects || char(10), char(10) || ? || char(10))"
 
-// addTexts restricts to records that are known by a text of the filter.
-func (s *Store) addTexts(ctx context.Context, w *where, f journal.Filter) error {
+// isAbout holds of a record that is about one of some objects.
+const isAbout = "EXISTS (SELECT 1 FROM json_each(?) a WHERE instr(char(10) || o.objects || char(10), " +
+	"char(10) || a.value || char(10)))"
+
+// addTexts restricts to records that are known by a text of the filter. along: whoever asks goes along these already.
+func (s *Store) addTexts(ctx context.Context, w *where, f journal.Filter, along bool) error {
 	texts, err := s.texts(ctx, f)
-	if err != nil || len(texts) == 0 {
+	if err != nil || len(texts) == 0 && f.About == nil {
 		return err
 	}
-	if f.Seq == 0 && f.Seqs == nil {
+	if f.Seq == 0 && f.Seqs == nil && !along {
 		seqs, err := s.recordsBy(ctx, texts, math.MaxInt64, math.MaxInt32)
 		if err != nil {
 			return err
@@ -121,6 +126,13 @@ func (s *Store) addTexts(ctx context.Context, w *where, f journal.Filter) error 
 	}
 	if f.Object != "" {
 		w.add(isObject, f.Object)
+	}
+	if f.About != nil {
+		about, err := json.Marshal(shared.TermsAbout(f.About))
+		if err != nil {
+			return err
+		}
+		w.add(isAbout, string(about))
 	}
 	if f.Text == "" {
 		return nil
@@ -162,7 +174,7 @@ func (s *Store) selectSeqs(ctx context.Context, w *where, f journal.Filter) ([]i
 
 // Select implements journal.Journal.
 func (s *Store) Select(ctx context.Context, f journal.Filter) ([]*journal.Record, error) {
-	w, err := s.conditions(ctx, f)
+	w, err := s.conditions(ctx, f, false)
 	if err != nil {
 		return nil, fmt.Errorf("select records: %w", explain(err, s.place))
 	}
@@ -190,7 +202,7 @@ func (s *Store) Causes(ctx context.Context, f journal.Filter) ([]journal.Cause, 
 	if shared.OnlyFailed(f) {
 		return s.failedCauses(ctx, f)
 	}
-	w, err := s.conditions(ctx, f)
+	w, err := s.conditions(ctx, f, false)
 	if err != nil {
 		return nil, fmt.Errorf("group failures: %w", explain(err, s.place))
 	}

@@ -58,7 +58,7 @@ type move struct {
 }
 
 func (s *Store) move(ctx context.Context, m move) (int64, error) {
-	w, err := s.conditions(ctx, m.filter)
+	w, err := s.conditions(ctx, m.filter, false)
 	if err != nil {
 		return 0, fmt.Errorf("select records: %w", explain(err, s.place))
 	}

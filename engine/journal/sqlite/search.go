@@ -23,7 +23,7 @@ func (s *Store) Search(ctx context.Context, f journal.Filter) (journal.Page, err
 	candidates, err := s.candidates(ctx, f)
 	var w *where
 	if err == nil {
-		w, err = s.conditions(ctx, f)
+		w, err = s.conditions(ctx, f, true)
 	}
 	if err != nil {
 		return journal.Page{}, fmt.Errorf("search records: %w", explain(err, s.place))
