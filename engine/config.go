@@ -14,6 +14,7 @@ import (
 	"github.com/culvert/culvert/engine/fileimport"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/program"
+	"github.com/culvert/culvert/engine/tracing"
 	"github.com/culvert/culvert/internal/await"
 )
 
@@ -50,6 +51,7 @@ type Config struct {
 	Owner     string // of this process among several runners; empty: made up
 	Log       *slog.Logger
 	Metrics   prometheus.Registerer // nil: none
+	Trace     *tracing.Tracer       // nil: nobody is told of the parts of a record's way
 	Now       func() time.Time
 	Zone      *time.Location // of delivery windows
 	// Say gives what results files say in the language of the project; nil: as it was said.

@@ -72,13 +72,13 @@ func New(c Config) (*Runner, error) {
 		Journal: c.Journal, Writer: writer, Owner: c.Owner, Gate: r.gate, Window: c.Limits.Window, Memory: c.Limits.Memory,
 		Poll:       c.Limits.Poll,
 		Dispatcher: func(server string) queue.Dispatcher { return r.dispatchers[server] }, Settled: r.settled,
-		Conditions: &r.conditions, Metrics: r.metrics, Log: c.Log, Now: c.Now,
+		Conditions: &r.conditions, Metrics: r.metrics, Trace: c.Trace, Log: c.Log, Now: c.Now,
 	})
 	for name, s := range c.Servers {
 		r.dispatchers[name] = dispatch.New(name, s, dispatch.Config{
 			Queue: r.queue, Gate: r.gate, Meta: c.Journal, Versions: c.Journal, Retry: c.Limits.retry(),
 			Away: c.Limits.Away, Refusal: c.Limits.Refusal, Window: c.Limits.Window,
-			Backlog: r.backlog.Load, Metrics: r.metrics, Log: c.Log, Now: c.Now, Zone: c.Zone, End: end,
+			Backlog: r.backlog.Load, Metrics: r.metrics, Trace: c.Trace, Log: c.Log, Now: c.Now, Zone: c.Zone, End: end,
 		})
 	}
 	r.files = fileimport.New(fileimport.Config{
@@ -86,12 +86,14 @@ func New(c Config) (*Runner, error) {
 		Dispatcher: func(server string) fileimport.Dispatcher { return r.dispatchers[server] },
 		Window:     c.Limits.Window, Memory: c.Limits.Memory, Poll: c.Limits.Poll, Gather: c.Limits.FileCommit,
 		Away: c.Limits.Away, Stopped: r.dispatched,
-		Conditions: &r.conditions, Outside: &r.outside, Metrics: r.metrics, Log: c.Log, Now: c.Now, Say: c.Say,
+		Conditions: &r.conditions, Outside: &r.outside, Metrics: r.metrics, Trace: c.Trace, Log: c.Log, Now: c.Now,
+		Say: c.Say,
 	})
 	r.Intake = intake.New(intake.Config{
 		Journal: c.Journal, Gate: r.gate, Queue: r.queue, Files: r.files, Owner: c.Owner, Accepting: c.Limits.Accepting,
 		MaxBacklog: c.Limits.Backlog,
-		Backlog:    &r.backlog, Conditions: &r.conditions, Outside: &r.outside, Metrics: r.metrics, Log: c.Log, Now: c.Now,
+		Backlog:    &r.backlog, Conditions: &r.conditions, Outside: &r.outside, Metrics: r.metrics, Trace: c.Trace,
+		Log: c.Log, Now: c.Now,
 	})
 	r.supervisors(&c)
 	return r, nil

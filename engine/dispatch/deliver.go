@@ -9,6 +9,7 @@ import (
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/program"
+	"github.com/culvert/culvert/engine/tracing"
 	"github.com/culvert/culvert/engine/work"
 	"github.com/culvert/culvert/internal/await"
 	"github.com/culvert/culvert/rules/diag"
@@ -44,7 +45,7 @@ func (d *Dispatcher) deliver(items []*item, s Setting, full bool) {
 	}
 	d.Metrics.Batch(d.name, len(items), took)
 	d.batchDone(retry) // the server is free for the next batch while this one is recorded
-	d.settle(done, results)
+	d.settle(done, results, start)
 	d.keepPace(false)
 }
 
@@ -113,7 +114,7 @@ func (d *Dispatcher) classify(items []*item, answer answered) (done []decided, r
 }
 
 // settle has what a batch came to recorded.
-func (d *Dispatcher) settle(done []decided, results []actions.Result) {
+func (d *Dispatcher) settle(done []decided, results []actions.Result, start time.Time) {
 	b := work.Batch{Server: d.name, Outcomes: make([]work.Outcome, len(done))}
 	for _, res := range results {
 		b.Digests = append(b.Digests, res.Digests...)
@@ -127,12 +128,23 @@ func (d *Dispatcher) settle(done []decided, results []actions.Result) {
 		if s.State == journal.Delivered {
 			d.Metrics.Delivered(x.Flow().Rule.Name, d.name, now.Sub(x.Received()))
 		}
+		d.trace(x, &s, start, len(results))
 		d.count(s)
 	}
 	if target, ok := d.server().Target.(actions.Recorder); ok {
 		b.Recorded = func() { target.Recorded(results) }
 	}
 	_ = d.Queue.Settle(b) // an error is the runner's end: claims and rows are given back as they were
+}
+
+// trace tells of a record's part in a batch.
+func (d *Dispatcher) trace(x decided, s *journal.Settlement, start time.Time, batch int) {
+	if d.Trace == nil {
+		return
+	}
+	d.Trace.Step(tracing.Step{Name: "deliver", Rule: x.Flow().Rule.Name, Server: d.name, Record: x.Plan().Record.RecordID,
+		Received: x.Received(), Start: start, End: time.Now(), State: string(s.State), Unchanged: x.verdict.unchanged,
+		Code: s.Problem.CodeOf(), Attempt: x.Attempts() + 1, Batch: batch, Last: s.State != journal.Pending})
 }
 
 // sendPlans has the target deliver. A target that breaks down must not end the run: the batch is

@@ -11,6 +11,7 @@ import (
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/controls"
 	"github.com/culvert/culvert/engine/status"
+	"github.com/culvert/culvert/engine/tracing"
 	"github.com/culvert/culvert/engine/work"
 	"github.com/culvert/culvert/internal/await"
 )
@@ -69,6 +70,7 @@ type Config struct {
 	Window   int           // records in memory
 	Backlog  func() int64  // roughly how many accepted records wait
 	Metrics  *status.Metrics
+	Trace    *tracing.Tracer
 	Log      *slog.Logger
 	Now      func() time.Time
 	Zone     *time.Location // of delivery windows

@@ -17,6 +17,7 @@ import (
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/engine/status"
+	"github.com/culvert/culvert/engine/tracing"
 	"github.com/culvert/culvert/engine/work"
 	"github.com/culvert/culvert/internal/await"
 	"github.com/culvert/culvert/sources"
@@ -89,6 +90,7 @@ type Config struct {
 	Conditions *status.Conditions
 	Outside    *status.Conditions // what is wrong while the engine does its work all the same
 	Metrics    *status.Metrics
+	Trace      *tracing.Tracer
 	Log        *slog.Logger
 	Now        func() time.Time
 	// Say gives what results say of a row in the language of the project; nil: as it was said.

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/program"
+	"github.com/culvert/culvert/engine/tracing"
 	"github.com/culvert/culvert/engine/work"
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/sources"
@@ -209,6 +211,17 @@ func (run *fileRun) evaluate(c *chunk) {
 	}
 }
 
+// trace tells of a row that needed no server.
+func (run *fileRun) trace(row *fileRow) {
+	if run.m.Trace == nil || row.id == "" {
+		return
+	}
+	now := time.Now()
+	run.m.Trace.Step(tracing.Step{Name: "evaluate", Rule: run.flow.Rule.Name, Record: row.id,
+		Received: run.source.Received, Start: now, End: now, State: string(row.outcome.State), Unchanged: row.outcome.Unchanged,
+		Code: row.outcome.Problem.CodeOf(), Last: true})
+}
+
 // submit hands the rows of a chunk on, in order.
 func (run *fileRun) submit(c *chunk) {
 	run.mu.Lock()
@@ -226,6 +239,7 @@ func (run *fileRun) submit(c *chunk) {
 	for _, row := range c.rows {
 		if o := &row.outcome; row.settled {
 			run.m.Metrics.Settled(run.flow.Rule.Name, run.flow.Server, o.State, o.Unchanged, o.Problem)
+			run.trace(row)
 		}
 	}
 	run.m.Queue.EnterRows(c.works)

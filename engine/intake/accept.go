@@ -9,6 +9,7 @@ import (
 	"github.com/culvert/culvert/engine/durable"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/program"
+	"github.com/culvert/culvert/engine/tracing"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/tabular"
 )
@@ -27,6 +28,7 @@ func (in *Intake) Accept(ctx context.Context, b sources.Batch) ([]sources.Receip
 	if reason := in.overfull(); reason != "" {
 		return nil, &sources.ErrBusy{RetryAfter: 30 * time.Second, Reason: reason}
 	}
+	start := time.Now()
 	records := make([]*journal.Record, len(b.Records))
 	p := in.Gate.Program()
 	for i := range b.Records {
@@ -58,12 +60,25 @@ func (in *Intake) Accept(ctx context.Context, b sources.Batch) ([]sources.Receip
 		receipts[i] = sources.Receipt{RecordID: rec.ID, Duplicate: duplicate, Skipped: rec.State == journal.Skipped,
 			Seq: rec.Seq}
 		in.Metrics.Accepted(rec.Rule, rec.State, duplicate)
+		if !duplicate {
+			in.trace(rec, start)
+		}
 		if rec.State == journal.Pending && !duplicate {
 			in.Backlog.Add(1)
 		}
 	}
 	in.Queue.Notify()
 	return receipts, nil
+}
+
+// trace tells of the acceptance of a record.
+func (in *Intake) trace(rec *journal.Record, start time.Time) {
+	if in.Trace == nil {
+		return
+	}
+	in.Trace.Step(tracing.Step{Name: "accept", Rule: rec.Rule, Record: rec.ID, Received: rec.Received, Start: start,
+		End: time.Now(), State: string(rec.State), Code: rec.Problem.CodeOf(),
+		Last: rec.State == journal.Skipped || rec.State == journal.Failed})
 }
 
 // refusal turns what the journal could not do into what a source understands: try again later.

@@ -13,6 +13,7 @@ import (
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/engine/status"
+	"github.com/culvert/culvert/engine/tracing"
 	"github.com/culvert/culvert/sources"
 )
 
@@ -59,6 +60,7 @@ type Config struct {
 	Conditions *status.Conditions
 	Outside    *status.Conditions // what is wrong while the engine does its work all the same
 	Metrics    *status.Metrics
+	Trace      *tracing.Tracer
 	Log        *slog.Logger
 	Now        func() time.Time
 }

@@ -78,6 +78,14 @@ func (p *Problem) Faults() []diag.Problem {
 	return append([]diag.Problem{p.Problem}, p.More...)
 }
 
+// CodeOf gives the problem's code; empty when there is no problem.
+func (p *Problem) CodeOf() string {
+	if p == nil {
+		return ""
+	}
+	return p.Code
+}
+
 // FileState is where a dropped file stands.
 type FileState string
 

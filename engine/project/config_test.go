@@ -127,6 +127,7 @@ func TestParseConfigFindings(t *testing.T) {
 		"empty":             {"", "1:1", "empty-file", "culvert init"},
 		"store":             {base + "store: culvert.db\n", "6:8", "bad-value", "sqlite:"},
 		"password in store": {base + "store: postgres://u:secret@db/culvert\n", "6:8", "secret-in-file", "variable"},
+		"tracing":           {base + "tracing: {endpoint: localhost:4318}\n", "6:21", "bad-value", "http://127.0.0.1:4318"},
 		"listen":            {base + "listen: 8080\n", "6:9", "bad-value", "127.0.0.1:8080"},
 		"port":              {base + "listen: 127.0.0.1:http8\n", "6:9", "bad-value", "127.0.0.1:8080"},
 		"certificates":      {base + "    ca_file: ca.pem\n", "6:14", "missing-file", "culvert.yaml"},

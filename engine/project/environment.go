@@ -44,6 +44,9 @@ func (p *Project) CheckOwnEnvironment() {
 	if c.OIDC != nil {
 		own = append(own, c.OIDC.texts()...)
 	}
+	if c.Tracing != nil {
+		own = append(own, c.Tracing.texts()...)
+	}
 	start := diag.Position{Line: 1, Column: 1}
 	place := diag.Place{File: ConfigFile, Range: diag.Range{Start: start, End: start}}
 	for _, t := range own {

@@ -43,6 +43,9 @@ func configKeys() settings.Spec {
 					{Name: "delivered", Type: settings.Duration, LeftOut: "for ever",
 						Doc: "how long the fact of a delivery is kept"},
 					{Name: "failed", Type: settings.Duration, LeftOut: "for ever", Doc: "how long failed records are kept"}}},
+			{Name: "tracing", Type: settings.Mapping, LeftOut: "nobody is told",
+				Doc: "a collector of traces (OpenTelemetry) that is told how long each part of a record's way took; its " +
+					"content never", Fields: tracingKeys()},
 			{Name: "language", Type: settings.Word, Words: []string{"en", "fr", "pt"},
 				Doc: "language of notifications, and of the console and commands where neither browser nor environment " +
 					"names one"},
@@ -204,6 +207,13 @@ func notifyKeys() []settings.Field {
 	}
 }
 
+// headersKey declares headers that go with requests.
+func headersKey() settings.Field {
+	return settings.Field{Name: "headers", Type: settings.Named, Max: 20, LeftOut: "none",
+		Doc:  "further headers, by name; values as ${NAME} or {file: path} where they are secret",
+		Each: &settings.Field{Type: settings.Value}}
+}
+
 // channelKeys declares the ways to people: exactly one of them.
 func channelKeys() []settings.Field {
 	const other = "another way"
@@ -217,9 +227,7 @@ func channelKeys() []settings.Field {
 		return settings.Field{Name: name, Type: settings.List, Min: 1, Max: 100, Doc: doc, LeftOut: leftOut,
 			Required: leftOut == "", Hint: "write " + name + ": [...]", Each: &settings.Field{}}
 	}
-	headers := settings.Field{Name: "headers", Type: settings.Named, Max: 20, LeftOut: "none",
-		Doc:  "further headers, by name; values as ${NAME} or {file: path} where they are secret",
-		Each: &settings.Field{Type: settings.Value}}
+	headers := headersKey()
 	return []settings.Field{
 		{Name: "email", Type: settings.Mapping, LeftOut: other, Doc: "e-mail by SMTP", Fields: []settings.Field{
 			{Name: "smtp", Type: settings.Value, Required: true, Hint: "write smtp: smtp.example.org:587",

@@ -83,6 +83,9 @@ func (p *parser) config(c *Config, root *yamlnode.Node) {
 	c.Missing = r.Texts("missing")
 	c.Proxies = p.networks(r.List("trusted_proxies"))
 	c.MaxBacklog = r.Whole("max_backlog")
+	if t, ok := r.Sub("tracing"); ok {
+		c.Tracing = p.tracing(t)
+	}
 	if n, ok := r.Sub("notify"); ok { // it names servers
 		c.Notify = p.notify(c, n)
 	}

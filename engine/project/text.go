@@ -137,6 +137,9 @@ func (c *Config) texts() []Text {
 	for i := range c.Connections {
 		out = append(out, c.Connections[i].texts()...)
 	}
+	if c.Tracing != nil {
+		out = append(out, c.Tracing.texts()...)
+	}
 	if c.Notify != nil {
 		out = append(out, c.Notify.texts()...)
 	}

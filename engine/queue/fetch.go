@@ -13,6 +13,7 @@ import (
 	"github.com/culvert/culvert/engine/durable"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/program"
+	"github.com/culvert/culvert/engine/tracing"
 	"github.com/culvert/culvert/engine/work"
 	"github.com/culvert/culvert/internal/await"
 )
@@ -216,8 +217,10 @@ func (q *Queue) evaluate(prog *program.Program, records []*journal.Record, epoch
 	works := make([]*record, len(records))
 	settlements := make([]*journal.Settlement, len(records))
 	inParallel(len(records), func(i int) {
+		start := time.Now()
 		works[i] = &record{Record: records[i], flow: prog.Flow(records[i].Rule), epoch: epoch}
 		settlements[i] = q.prepare(works[i])
+		q.trace(works[i], settlements[i], start)
 	})
 	b := &journal.Batch{Owner: q.Owner}
 	var settled []*journal.Record
@@ -292,6 +295,19 @@ func (q *Queue) prepare(w *record) *journal.Settlement {
 	}
 	q.Metrics.Settled(rec.Rule, flow.Server, s.State, false, nil)
 	return s
+}
+
+// trace tells of the evaluation of a record.
+func (q *Queue) trace(w *record, s *journal.Settlement, start time.Time) {
+	if q.Trace == nil {
+		return
+	}
+	step := tracing.Step{Name: "evaluate", Rule: w.Rule, Record: w.ID, Received: w.Record.Received, Start: start,
+		End: time.Now(), State: string(journal.Pending)}
+	if s != nil {
+		step.State, step.Code, step.Last = string(s.State), s.Problem.CodeOf(), s.State != journal.Held
+	}
+	q.Trace.Step(step)
 }
 
 // forget drops records that are settled or given back; what they leave is room for others.

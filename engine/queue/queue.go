@@ -10,6 +10,7 @@ import (
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/engine/status"
+	"github.com/culvert/culvert/engine/tracing"
 	"github.com/culvert/culvert/engine/work"
 	"github.com/culvert/culvert/internal/await"
 )
@@ -50,6 +51,7 @@ type Config struct {
 
 	Conditions *status.Conditions
 	Metrics    *status.Metrics
+	Trace      *tracing.Tracer
 	Log        *slog.Logger
 	Now        func() time.Time
 }

@@ -111,6 +111,8 @@ func needsRestart(started, fresh *project.Config) (keys []string) {
 		"encryption_key": reflect.DeepEqual(started.Encryption, fresh.Encryption) &&
 			reflect.DeepEqual(started.OldKeys, fresh.OldKeys), "time_zone": started.Zone.String() == fresh.Zone.String(),
 		"max_backlog": started.MaxBacklog == fresh.MaxBacklog, "retention": started.Retention == fresh.Retention,
+		"tracing": (started.Tracing == nil) == (fresh.Tracing == nil) &&
+			(started.Tracing == nil || started.Tracing.Percent == fresh.Tracing.Percent),
 	} {
 		if !same {
 			keys = append(keys, key)

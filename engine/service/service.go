@@ -25,6 +25,7 @@ import (
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/engine/status"
+	"github.com/culvert/culvert/engine/tracing"
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources"
 )
@@ -67,6 +68,7 @@ type Service struct {
 	synced      syncHistory
 	unitSync    *unitSync
 	analytics   *analytics
+	tracer      *tracing.Tracer // nil: nobody is told
 }
 
 // Open reads the project and makes everything ready, without taking or sending anything. Mistakes
@@ -105,6 +107,7 @@ func Open(ctx context.Context, o Options) (_ *Service, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the project's folder: %w", err)
 	}
+	s.startTracing()
 	limits := o.Limits
 	limits.Backlog = int64(p.Config.MaxBacklog)
 	s.runner, err = engine.New(engine.Config{
@@ -117,6 +120,7 @@ func Open(ctx context.Context, o Options) (_ *Service, err error) {
 		Limits:    limits,
 		Log:       o.Log,
 		Metrics:   s.registry,
+		Trace:     s.tracer,
 		Zone:      p.Config.Zone,
 		Say:       func(text string) string { return s.current.Load().Config.Language.Text(text) },
 	})
@@ -287,6 +291,7 @@ func (s *Service) Journal() journal.Journal { return s.journal }
 
 func (s *Service) close() error {
 	var errs []error
+	s.endTracing()
 	if s.listener != nil {
 		if err := s.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
