@@ -69,28 +69,23 @@ type Guard struct {
 	sessions map[[sha256.Size]byte]*session
 	throttle throttle
 	checked  map[[sha256.Size]byte]time.Time // passwords that a hash was found to fit lately: bcrypt takes long on purpose
-	decoy    []byte
-	hashing  chan struct{} // who compares a hash has a place in it
-	familiar chan struct{} // another place, for users at an address of theirs: a flood of others does not hold them up
+	hashing  chan struct{}                   // who compares a hash has a place in it
+	familiar chan struct{}                   // another place, for users at an address of theirs: a flood of others does not hold them up
 }
 
 // New makes a guard of users, who are asked for each time: they may change while it serves.
-func New(users func() []User, log *slog.Logger, now func() time.Time) (*Guard, error) {
+func New(users func() []User, log *slog.Logger, now func() time.Time) *Guard {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
 	if now == nil {
 		now = time.Now
 	}
-	decoy, err := bcrypt.GenerateFromPassword([]byte("nobody"), bcrypt.DefaultCost)
-	if err != nil {
-		return nil, fmt.Errorf("make a hash: %w", err)
-	}
 	return &Guard{
-		users: users, log: log, now: now, decoy: decoy, sessions: map[[sha256.Size]byte]*session{}, throttle: newThrottle(),
+		users: users, log: log, now: now, sessions: map[[sha256.Size]byte]*session{}, throttle: newThrottle(),
 		checked: map[[sha256.Size]byte]time.Time{},
 		hashing: make(chan struct{}, hashesAtOnce), familiar: make(chan struct{}, 1),
-	}, nil
+	}
 }
 
 // Grant has sessions of identities live for as long as roles, which is asked at each request, gives
@@ -199,11 +194,14 @@ func (g *Guard) named(name string) *User {
 	return nil
 }
 
+// decoy is the hash of a password that nobody knows, of bcrypt's usual cost.
+const decoy = "$2a$10$Tb/bf/7nvkqrAUOiatxr4eK7miUt8xXXfDUICR0.uqXjkF898ssIG"
+
 // fits compares a password. It takes as long for a user who does not exist as for one who does.
 func (g *Guard) fits(user *User, password string) bool {
 	switch {
 	case user == nil:
-		_ = bcrypt.CompareHashAndPassword(g.decoy, []byte(password))
+		_ = bcrypt.CompareHashAndPassword([]byte(decoy), []byte(password))
 		return false
 	case len(user.Hash) > 0:
 		return g.fitsHash(user, password)

@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/crypto/bcrypt"
 )
 
 type clock struct{ at time.Time }
@@ -24,11 +26,7 @@ func guard(t *testing.T, users []User) (*Guard, *clock, *bytes.Buffer) {
 	t.Helper()
 	c := &clock{time.Date(2026, 8, 1, 12, 0, 0, 0, time.UTC)}
 	var log bytes.Buffer
-	g, err := New(func() []User { return users }, slog.New(slog.NewTextHandler(&log, nil)), c.now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return g, c, &log
+	return New(func() []User { return users }, slog.New(slog.NewTextHandler(&log, nil)), c.now), c, &log
 }
 
 func TestUsersInAFile(t *testing.T) {
@@ -320,5 +318,12 @@ func TestThrottleOfAProvider(t *testing.T) {
 	attempt().Succeeded()
 	for range freeFailures {
 		attempt()
+	}
+}
+
+// TestDecoyTakesAsLong keeps the hash of nobody as costly as those of users, so that names cannot be told by the time.
+func TestDecoyTakesAsLong(t *testing.T) {
+	if cost, err := bcrypt.Cost([]byte(decoy)); cost != bcrypt.DefaultCost || err != nil {
+		t.Errorf("the decoy costs %d (%v), users' hashes %d", cost, err, bcrypt.DefaultCost)
 	}
 }

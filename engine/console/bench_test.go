@@ -33,12 +33,9 @@ func BenchmarkPages(b *testing.B) {
 	}
 	defer j.Close()
 	fill(b, j, records)
-	guard, err := access.New(func() []access.User {
+	guard := access.New(func() []access.User {
 		return []access.User{{Name: "ada", Role: access.Admin, Password: "of-the-admin"}}
 	}, nil, nil)
-	if err != nil {
-		b.Fatal(err)
-	}
 	s, err := New(Config{Journal: j, Running: newProject(), Access: guard})
 	if err != nil {
 		b.Fatal(err)

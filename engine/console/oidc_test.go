@@ -77,12 +77,9 @@ func withProvider(t *testing.T) *provided {
 		t.Fatal(err)
 	}
 	logger := slog.New(slog.NewTextHandler(p.log, nil))
-	guard, err := access.New(func() []access.User {
+	guard := access.New(func() []access.User {
 		return []access.User{{Name: "ada", Role: access.Admin, Password: "of-the-admin"}}
 	}, logger, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
 	guard.Grant(client.Role)
 	p.Server, p.journal = fixture(t, Config{Access: guard, OIDC: client, Log: logger})
 	return p
