@@ -233,60 +233,6 @@ func testRestart(t *testing.T, p Place) {
 	check(t, j)
 }
 
-// eventually asks until an answer is right; leases of the suite are short, and a store that never
-// gives in fails by the deadline.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	for !ok() {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: did not happen", what)
-		}
-		select {
-		case <-t.Context().Done():
-			t.Fatal(t.Context().Err())
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
-}
-
-const shortLease = 300 * time.Millisecond
-
-func testLease(t *testing.T, p Place) {
-	j := p.Open(t, journal.Options{Lease: shortLease})
-	appendAll(t, j, record("anc", "a1", "A"), record("anc", "a2", "A"))
-	wantIDs(t, "first claim", claim(t, j, 10), "a1")
-	must(t, j.Heartbeat(t.Context(), "two"))
-	wantIDs(t, "claim of another", claimAs(t, j, journal.Claim{Owner: "two", Limit: 10, Now: start}), "")
-	var got []*journal.Record
-	eventually(t, "the silent owner's record is given to the other", func() bool {
-		got = claimAs(t, j, journal.Claim{Owner: "two", Limit: 10, Now: start})
-		return len(got) > 0
-	})
-	wantIDs(t, "taken over", got, "a1")
-	check(t, j)
-}
-
-func testLateCommit(t *testing.T, p Place) {
-	j := p.Open(t, journal.Options{Lease: shortLease})
-	appendAll(t, j, record("anc", "a1", "A"), record("anc", "a2", "A"))
-	late := claim(t, j, 10)
-	var got []*journal.Record
-	eventually(t, "the silent owner's record is given to the other", func() bool {
-		got = claimAs(t, j, journal.Claim{Owner: "two", Limit: 10, Now: start})
-		return len(got) > 0
-	})
-	commit(t, j, journal.Batch{Owner: "two", Server: "national", Digests: []actions.Digest{{Object: "event x", Sum: 2}},
-		Settlements: []journal.Settlement{{Seq: got[0].Seq, State: journal.Delivered, Attempts: 1}}})
-	commit(t, j, journal.Batch{Owner: "one", Server: "national", Digests: []actions.Digest{{Object: "event x", Sum: 1}},
-		Settlements: []journal.Settlement{{Seq: late[0].Seq, State: journal.Failed, Attempts: 1}}})
-	diff(t, "the late outcome does not count", get(t, j, late[0].Seq).State, journal.Delivered)
-	sums, err := j.Memory("national").Digests(t.Context(), []string{"event x"})
-	must(t, err)
-	diff(t, "what the late delivery wrote is not known any more", sums, map[string]actions.Digest{})
-	check(t, j)
-}
-
 func testClaimKeys(t *testing.T, p Place) {
 	j := open(t, p)
 	appendAll(t, j, record("anc", "a1", "A"), record("anc", "b1", "B"))
@@ -399,16 +345,4 @@ func testWake(t *testing.T, p Place) {
 	other := open(t, p)
 	appendAll(t, other, record("anc", "b1", "B"))
 	woken("an append by another process")
-}
-
-func testLead(t *testing.T, p Place) {
-	j := p.Open(t, journal.Options{Lease: shortLease})
-	lead := func(owner string) bool {
-		ok, err := j.Lead(t.Context(), owner)
-		must(t, err)
-		return ok
-	}
-	if !lead("one") || lead("two") || !lead("one") {
-		t.Fatal("not exactly the first leads")
-	}
 }

@@ -2,7 +2,6 @@ package journaltest
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -84,38 +83,6 @@ func testFiles(t *testing.T, p Place) {
 	sum, err := j.Summary(t.Context())
 	must(t, err)
 	diff(t, "open files", sum.Files, int64(1))
-}
-
-func testFileTakeover(t *testing.T, p Place) {
-	j := p.Open(t, journal.Options{Lease: shortLease})
-	f := file("f1", "anc", "aaa")
-	take := func(owner string) bool {
-		t.Helper()
-		ok, err := j.TakeFile(t.Context(), owner, "f1")
-		must(t, err)
-		return ok
-	}
-	must(t, j.Heartbeat(t.Context(), "one"))
-	if _, err := j.AddFile(t.Context(), f); err != nil {
-		t.Fatal(err)
-	}
-	if !take("one") || take("two") {
-		t.Fatal("the file is not its owner's")
-	}
-	eventually(t, "the silent owner's file is given to the other", func() bool { return take("two") })
-	f.Next = 5
-	row := record("anc", "row-4", "A")
-	err := j.Commit(t.Context(), &journal.Batch{Owner: "one", Files: []journal.File{*f}, New: []*journal.Record{row}})
-	if !errors.Is(err, journal.ErrNotOwner) {
-		t.Fatalf("progress of a file that was taken over: %v", err)
-	}
-	all, err := j.Select(t.Context(), journal.Filter{})
-	must(t, err)
-	diff(t, "rows of a refused batch", len(all), 0)
-	commit(t, j, journal.Batch{Owner: "two", Files: []journal.File{*f}, New: []*journal.Record{row}})
-	if ok, err := j.TakeFile(t.Context(), "two", "nowhere"); ok || err != nil {
-		t.Fatalf("an unknown file: %v %v", ok, err)
-	}
 }
 
 func testFileRows(t *testing.T, p Place) {

@@ -2,9 +2,7 @@ package journaltest
 
 import (
 	"testing"
-	"time"
 
-	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
 )
 
@@ -106,34 +104,3 @@ func testPlacesOfKeys(t *testing.T, p Place) {
 	commit(t, j, journal.Batch{New: []*journal.Record{retry}, Keys: []string{"B", "D"}})
 	wantOrder(t, j, "row-2", "after")
 }
-
-// testPlacesTakenOver keeps what a dead runner's rows had in flight from later records until its
-// file is read by another.
-func testPlacesTakenOver(t *testing.T, p Place) {
-	j := p.Open(t, journal.Options{Lease: takeoverLease})
-	f := file("f1", "anc", "aaa")
-	f.Places = 10
-	addFile(t, j, f)
-	row := []journal.RowKey{{Key: "A", Seq: f.Seq(1)}}
-	given, err := j.ClaimKeys(t.Context(), "one", row)
-	must(t, err)
-	diff(t, "the key of the row", given, []bool{true})
-	appendAll(t, j, record("anc", "after", "A"))
-	eventually(t, "the silent owner's key is given to a row", func() bool {
-		wantIDs(t, "a later record", claimAs(t, j, journal.Claim{Owner: "two", Limit: 10, Now: start}), "")
-		given, err := j.ClaimKeys(t.Context(), "two", row)
-		must(t, err)
-		return given[0]
-	})
-	commit(t, j, journal.Batch{Owner: "two", Server: "national", Keys: []string{"A"},
-		Digests: []actions.Digest{{Object: "event x", Sum: 2}}})
-	commit(t, j, journal.Batch{Owner: "one", Server: "national", Keys: []string{"A"},
-		Digests: []actions.Digest{{Object: "event x", Sum: 1}}})
-	sums, err := j.Memory("national").Digests(t.Context(), []string{"event x"})
-	must(t, err)
-	diff(t, "what the late row wrote is not known any more", sums, map[string]actions.Digest{})
-	wantIDs(t, "behind the row", claimAs(t, j, journal.Claim{Owner: "two", Limit: 10, Now: start}), "after")
-}
-
-// takeoverLease leaves a test time to ask between the end of a lease and the end of what is kept for rows.
-const takeoverLease = 2 * time.Second
