@@ -1,12 +1,10 @@
 package webhook
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -18,8 +16,6 @@ import (
 	"github.com/culvert/culvert/rules/yamlnode"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/charset"
-	"github.com/culvert/culvert/sources/tabular"
-	"github.com/culvert/culvert/sources/tree"
 )
 
 // Kind is the trigger that takes HTTP requests.
@@ -137,52 +133,6 @@ var credentialHeaders = []string{"Authorization", "Proxy-Authorization", "Cookie
 
 // Check reads a trigger's config and reports what is wrong with it.
 func (Kind) Check(t *rules.Trigger, report func(diag.Diagnostic)) { read(t, report) }
-
-// Sample decodes a sample into record bodies as a request with it would, at most limit of them.
-func (Kind) Sample(t *rules.Trigger, path string, text []byte, limit int) ([]any, error) {
-	route := read(t, func(diag.Diagnostic) {})
-	if route.Table != nil {
-		return tabular.Sample(path, text, route.Table.Format, limit)
-	}
-	header := http.Header{}
-	switch strings.ToLower(filepath.Ext(path)) {
-	case ".json":
-		header.Set("Content-Type", "application/json")
-	case ".xml":
-		header.Set("Content-Type", "application/xml")
-	case ".ndjson", ".jsonl":
-		return sampleLines(text, limit)
-	}
-	v, err := decode(header, text, tree.Limits{Depth: DefaultMaxDepth, Once: true}, route.Encoding, route.Attachments)
-	if err != nil {
-		return nil, fmt.Errorf("sample %s: %w", filepath.Base(path), err)
-	}
-	route.Limits = route.Limits.withDefaults()
-	items, err := route.items(v)
-	if err != nil {
-		return nil, fmt.Errorf("sample %s: %w", filepath.Base(path), err)
-	}
-	return items[:min(len(items), limit)], nil
-}
-
-// sampleLines reads a sample of one record on each line.
-func sampleLines(text []byte, limit int) ([]any, error) {
-	var bodies []any
-	for n, line := range bytes.Split(text, []byte("\n")) {
-		if len(bodies) == limit {
-			break
-		}
-		if len(bytes.TrimSpace(line)) == 0 {
-			continue
-		}
-		v, err := tree.JSON(line, tree.Limits{Depth: DefaultMaxDepth, Once: true})
-		if err != nil {
-			return nil, fmt.Errorf("sample, line %d: %w", n+1, err)
-		}
-		bodies = append(bodies, v)
-	}
-	return bodies, nil
-}
 
 // routeOf makes the route of a rule from its trigger, which has passed Check. Where the trigger has
 // no auth of its own, fallback holds. resolve gives the value of a secret that the trigger names as
@@ -326,29 +276,6 @@ func optional(n *yamlnode.Node, key string) string {
 	return ""
 }
 
-// items compiles the expression that picks the records out of a body.
-func (c *configReader) items() func(any) ([]any, error) {
-	program := c.Program("items", expression.List)
-	if program == nil {
-		return nil
-	}
-	return func(body any) ([]any, error) {
-		v, err := program.Run(expression.Env{"trigger": body})
-		if err != nil {
-			return nil, err
-		}
-		switch v := v.(type) {
-		case []any:
-			return v, nil
-		case map[string]any:
-			return []any{v}, nil
-		case nil:
-			return nil, nil
-		}
-		return nil, errors.New("items gives neither a list nor an object")
-	}
-}
-
 func (c *configReader) networks() []netip.Prefix {
 	n := c.Config.Get("networks")
 	if n == nil {
@@ -398,4 +325,27 @@ func (c *configReader) headers() []string {
 		}
 	}
 	return list
+}
+
+// items compiles the expression that picks the records out of a body.
+func (c *configReader) items() func(any) ([]any, error) {
+	program := c.Program("items", expression.List)
+	if program == nil {
+		return nil
+	}
+	return func(body any) ([]any, error) {
+		v, err := program.Run(expression.Env{"trigger": body})
+		if err != nil {
+			return nil, err
+		}
+		switch v := v.(type) {
+		case []any:
+			return v, nil
+		case map[string]any:
+			return []any{v}, nil
+		case nil:
+			return nil, nil
+		}
+		return nil, errors.New("items gives neither a list nor an object")
+	}
 }
