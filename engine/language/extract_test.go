@@ -56,7 +56,7 @@ var more = []string{
 	"admin", "Resolved:", "The last day:", "In the last hour %s came in and %s went out", "In the last day %s came in and %s went out",
 	"In the last week %s came in and %s went out", "In the last month %s came in and %s went out", "%d error", "%d errors",
 	"%d warning", "%d warnings", "%d item", "%d items", "%d option", "%d options", "error",
-	"warning",
+	"warning", "%d more entry", "%d more entries", "%d more value map", "%d more value maps",
 }
 
 // extracted gives all texts of the code, with where each stands first.

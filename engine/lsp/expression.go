@@ -229,7 +229,10 @@ func (v *view) lookupFields(name string, steps []string) []known {
 }
 
 // incoming lists the values that a map meets in the sample: of the fields that use it.
-func (v *view) incoming(at []*entry) []string {
+func (v *view) incoming(at []*entry) []string { return v.sampled(v.mapped(at)) }
+
+// mapped lists the expressions whose values a map takes.
+func (v *view) mapped(at []*entry) []string {
 	var expressions []string
 	if at[0].key == "maps" {
 		for _, use := range v.usesOfMap(at[1].key) {
@@ -240,6 +243,11 @@ func (v *view) incoming(at []*entry) []string {
 	} else if from := at[len(at)-1].parent.text("from"); from != "" {
 		expressions = append(expressions, from)
 	}
+	return expressions
+}
+
+// sampled lists the values that expressions have in the sample.
+func (v *view) sampled(expressions []string) []string {
 	var out []string
 	for _, text := range expressions {
 		for _, sample := range v.load().samples {

@@ -81,7 +81,7 @@ func TestSheet(t *testing.T) {
 		t.Fatal(err)
 	}
 	if s, err = l.Sheet(t.Context(), nil, registration, Pick{}); err != nil || s.Text != fixed || len(s.Maps) != 1 ||
-		len(s.Maps[0].Gaps) != 1 || s.Maps[0].Gaps[0] != "f" || len(s.Maps[0].Entries) != 2 {
+		len(s.Maps[0].Gaps) != 1 || s.Maps[0].Gaps[0].Value != "f" || len(s.Maps[0].Entries) != 2 {
 		t.Errorf("%+v %v", s.Maps, err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/engine/rehearsal"
+	"github.com/culvert/culvert/engine/scaffold/form"
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/schemas"
@@ -21,6 +22,7 @@ type Sheet struct {
 	Lookups  []Group
 	Actions  []Group
 	Maps     []MapSheet
+	MoreMaps int // that Maps leaves out
 	Sample   Sample
 	// Findings are those of the file, warnings too; Elsewhere counts those of other files of the project.
 	Findings  []Found
@@ -119,6 +121,8 @@ type Pick struct {
 	Sample string // a file; "": that of the trigger
 	Record int    // from 0
 	Body   any    // another record than one of a file, or nil
+	// Form gives the definition of the form that a record came from; nil: none is known.
+	Form func(record any) *form.Form
 }
 
 // Sample is the record that a sheet is of.
@@ -151,6 +155,7 @@ type sheetMaker struct {
 	local *Local
 	sheet *Sheet
 	steps map[spot][]rules.Step // of the record, by where their expressions begin
+	form  *form.Form            // that the record came from, or nil
 }
 
 func (m *sheetMaker) make(ctx context.Context, pick Pick) {
@@ -167,19 +172,10 @@ func (m *sheetMaker) make(ctx context.Context, pick Pick) {
 	}
 	m.sample(pick)
 	m.evaluate(ctx)
-	left := slices.Clone(m.sheet.Findings)
-	take := func(from, to spot) []Found {
-		var own []Found
-		left = slices.DeleteFunc(left, func(f Found) bool {
-			at := spotOf(f.Place.Range.Start)
-			inside := !at.before(from) && at.before(to)
-			if inside {
-				own = append(own, f)
-			}
-			return inside
-		})
-		return own
+	if pick.Form != nil {
+		m.form = pick.Form(m.sheet.Record)
 	}
+	take := takerOf(m.sheet.Findings)
 	root := m.view.out.root
 	for _, key := range []string{"when", "id", "key", "version"} {
 		if e := root.child(key); e != nil {
@@ -200,6 +196,35 @@ func (m *sheetMaker) make(ctx context.Context, pick Pick) {
 		}
 	}
 	m.sheet.Maps = m.maps(take)
+}
+
+// takerOf gives the findings that begin in a part of the text, each once: to whoever asks first.
+func takerOf(findings []Found) func(from, to spot) []Found {
+	left := map[int][]Found{} // by line
+	for _, f := range findings {
+		line := spotOf(f.Place.Range.Start).line
+		left[line] = append(left[line], f)
+	}
+	return func(from, to spot) []Found {
+		var own []Found
+		for line := from.line; line <= to.line && len(left) > 0; line++ {
+			if len(left[line]) == 0 {
+				continue
+			}
+			left[line] = slices.DeleteFunc(left[line], func(f Found) bool {
+				at := spotOf(f.Place.Range.Start)
+				inside := !at.before(from) && at.before(to)
+				if inside {
+					own = append(own, f)
+				}
+				return inside
+			})
+			if len(left[line]) == 0 {
+				delete(left, line)
+			}
+		}
+		return own
+	}
 }
 
 // defaultStep gives what the id or key is where the rule does not say it.

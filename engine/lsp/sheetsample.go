@@ -12,7 +12,6 @@ import (
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/engine/rehearsal"
 	"github.com/culvert/culvert/rules"
-	"github.com/culvert/culvert/rules/expression"
 )
 
 // Branch is a field of a record, with those in it.
@@ -231,104 +230,4 @@ func (m *sheetMaker) run(r *project.Rule) {
 		e.Failure = e.NoSample()
 	}
 	m.sheet.Skipped, m.sheet.Failure = e.Skipped, e.Failure
-}
-
-// MapSheet is a value map of the rule.
-type MapSheet struct {
-	Name    string
-	Path    []string // of its entries
-	Line    int
-	File    string // the CSV file that it stands in
-	Entries []MapEntry
-	Other   string   // what a value that is not in it does
-	Gaps    []string // values that come and are not in it
-	Choices []Choice // options of the fields that use it
-	Unused  []Choice // options that no entry leads to
-	UsedBy  []string
-	Found   []Found
-}
-
-// MapEntry is one value with what it becomes.
-type MapEntry struct {
-	In, Out string
-	Path    []string
-	Comes   bool // a record of the sample has the value
-	Found   []Found
-}
-
-// maps lays out the value maps that the rule file itself has.
-func (m *sheetMaker) maps(take func(from, to spot) []Found) []MapSheet {
-	var out []MapSheet
-	for _, e := range m.view.out.root.child("maps").list() {
-		if e.key == "" {
-			continue
-		}
-		out = append(out, m.mapSheet(e, take))
-	}
-	return out
-}
-
-func (m *sheetMaker) mapSheet(e *entry, take func(from, to spot) []Found) MapSheet {
-	s := MapSheet{Name: e.key, Path: keysOf(e), Line: e.keyFrom.line + 1, File: e.text("file"), Other: e.text("other")}
-	incoming := m.incoming(e.path())
-	entries := e.children
-	if values := e.child("values"); values != nil {
-		entries, s.Path = values.children, keysOf(values)
-	}
-	if s.File == "" {
-		for _, c := range entries {
-			if c.key == "" || c.key == "other" || c == e.child("match") {
-				continue
-			}
-			s.Entries = append(s.Entries, MapEntry{In: c.key, Out: c.value, Path: keysOf(c),
-				Comes: slices.Contains(incoming, c.key), Found: take(c.keyFrom, after(c))})
-		}
-	} else if m.sheet.Rule != nil && m.sheet.Rule.Maps[e.key] != nil {
-		for _, o := range m.sheet.Rule.Maps[e.key].Outputs() {
-			s.Entries = append(s.Entries, MapEntry{In: o.In, Out: o.Out, Comes: slices.Contains(incoming, o.In)})
-		}
-	}
-	s.Gaps = m.gaps(e.key, incoming, s.Entries)
-	m.choices(&s, e)
-	s.Found = take(e.keyFrom, after(e))
-	return s
-}
-
-// gaps lists the values that come and are not in a map.
-func (m *sheetMaker) gaps(name string, incoming []string, entries []MapEntry) []string {
-	var out []string
-	for _, value := range incoming {
-		known := slices.ContainsFunc(entries, func(e MapEntry) bool { return e.In == value })
-		if r := m.sheet.Rule; !known && r != nil && r.Rule != nil && r.Maps[name] != nil {
-			_, err := r.Maps[name].Map(value)
-			known = err == nil
-		}
-		if !known && !expression.IsBlank(value) {
-			out = append(out, value)
-		}
-	}
-	return out
-}
-
-// choices adds the options of the fields that use a map.
-func (m *sheetMaker) choices(s *MapSheet, e *entry) {
-	for _, f := range m.mapFields(e.path()) {
-		s.UsedBy = append(s.UsedBy, f.Name)
-		if f.options == nil {
-			continue
-		}
-		for _, o := range f.options.Options[:min(len(f.options.Options), maxShownChoices)] {
-			c := Choice{o.Code, o.Name}
-			if slices.Contains(s.Choices, c) {
-				continue
-			}
-			s.Choices = append(s.Choices, c)
-			if !slices.ContainsFunc(s.Entries, func(e MapEntry) bool {
-				found, _ := m.optionOf(f, e.Out)
-				return found != nil && found.ID == o.ID
-			}) {
-				s.Unused = append(s.Unused, c)
-			}
-		}
-	}
 }

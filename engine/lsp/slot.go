@@ -1,6 +1,7 @@
 package lsp
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -180,14 +181,24 @@ const maxMapFields = 10
 
 // usesOfMap lists the entries that name a value map with map:, or call it in an expression.
 func (v *view) usesOfMap(name string) []*entry {
-	var out []*entry
-	v.out.root.all(func(e *entry) {
-		if e.parent == nil || e.value == "" {
-			return
-		}
-		if e.key == "map" && e.value == name || strings.Contains(e.value, name+"(") && v.slotOf(e.path()) == slotExpression {
-			out = append(out, e)
-		}
-	})
-	return out
+	if v.mapUses == nil { // a file may have thousands of maps: it is gone through once
+		v.mapUses = map[string][]*entry{}
+		v.out.root.all(func(e *entry) {
+			switch {
+			case e.parent == nil || e.value == "":
+			case e.key == "map":
+				v.mapUses[e.value] = append(v.mapUses[e.value], e)
+			case strings.Contains(e.value, "(") && v.slotOf(e.path()) == slotExpression:
+				for _, call := range calledName.FindAllStringSubmatch(e.value, -1) {
+					if list := v.mapUses[call[1]]; len(list) == 0 || list[len(list)-1] != e {
+						v.mapUses[call[1]] = append(list, e)
+					}
+				}
+			}
+		})
+	}
+	return v.mapUses[name]
 }
+
+// calledName finds what an expression calls.
+var calledName = regexp.MustCompile(`([A-Za-z_]\w*)\(`)

@@ -21,6 +21,8 @@ type view struct {
 	lines  lines
 	facts  *facts
 	index  *metadata.Index // of the rule's server, or nil
+
+	mapUses map[string][]*entry // what uses each value map; nil: not looked for yet
 }
 
 // view gives an open file, nil when it is not open.

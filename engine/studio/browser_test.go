@@ -224,7 +224,7 @@ func TestPagesInABrowser(t *testing.T) {
 	f := serve(t, "anc")
 	ctx, c := browser(t, f)
 	for name, path := range map[string]string{"overview": "/", "rule": "/rule/" + registration,
-		"missing": "/rule/rules/none.yaml"} {
+		"missing": "/rule/rules/none.yaml", "begin": "/new"} {
 		for size, s := range map[string][2]int64{"desk": {1366, 900}, "phone": {360, 740}} {
 			t.Run(name+"/"+size, func(t *testing.T) {
 				c.take()

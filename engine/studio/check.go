@@ -177,9 +177,12 @@ func (s *Studio) check(r *http.Request, q *question) (any, error) {
 	return out, nil
 }
 
+// maxFindings bounds the findings that an editor marks.
+const maxFindings = 1000
+
 func findingsOf(list []lsp.Found) []finding {
-	out := make([]finding, 0, len(list))
-	for _, f := range list {
+	out := make([]finding, 0, min(len(list), maxFindings))
+	for _, f := range list[:min(len(list), maxFindings)] {
 		x := finding{Range: f.Range, Severity: 1 + int(f.Severity), Code: f.Code, Message: f.Message}
 		if f.Hint != "" {
 			x.Message += "\n" + f.Hint

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"io/fs"
+	"maps"
 	"net/http"
 	"path"
 	"path/filepath"
@@ -166,7 +167,8 @@ func (s *Studio) sheet(r *http.Request, q *question) (*sheetData, error) {
 			return nil, fmt.Errorf("read the sample %s: %w", q.Sample, err)
 		}
 	}
-	sheet, err := s.local.Sheet(r.Context(), q.Drafts, q.File, lsp.Pick{Sample: q.Sample, Record: q.Record})
+	sheet, err := s.local.Sheet(r.Context(), q.Drafts, q.File, lsp.Pick{Sample: q.Sample, Record: q.Record,
+		Form: s.formOf})
 	if err != nil {
 		return nil, err
 	}
@@ -189,17 +191,18 @@ func (s *Studio) sheet(r *http.Request, q *question) (*sheetData, error) {
 			d.Collections = x.Directory().Collections()
 		}
 		if sheet.Rule.Rule != nil {
-			for name := range sheet.Rule.Maps {
-				if !slices.Contains(d.MapNames, name) && name != "" {
-					d.MapNames = append(d.MapNames, name)
-				}
-			}
+			d.MapNames = slices.Sorted(maps.Keys(sheet.Rule.Maps))
+			d.MapNames = slices.DeleteFunc(d.MapNames, func(name string) bool { return name == "" })
 		}
 		return nil
 	})
 	slices.Sort(d.MapNames)
+	d.MapNames = d.MapNames[:min(len(d.MapNames), maxMapNames)]
 	return d, err
 }
+
+// maxMapNames bounds how many value maps a choice lists.
+const maxMapNames = 300
 
 // maxSamples bounds how many files a choice of samples lists.
 const maxSamples = 300

@@ -16,6 +16,7 @@ import (
 	"os"
 	"path"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/culvert/culvert/engine/console"
@@ -51,6 +52,9 @@ type Studio struct {
 	guard *guard
 	pages map[string]map[string]*template.Template // by the code of a language, and by name
 	mux   *http.ServeMux
+
+	mu    sync.Mutex
+	forms map[string]knownForm // that were read, by file and xmlns
 }
 
 // New makes a studio. It must be closed.
@@ -113,6 +117,8 @@ func parse(tag string) (map[string]*template.Template, error) {
 func (s *Studio) routes() {
 	s.mux.HandleFunc("GET /{$}", s.page(s.overview))
 	s.mux.HandleFunc("GET /rule/{file...}", s.page(s.rule))
+	s.mux.HandleFunc("GET /new", s.page(s.begin))
+	s.mux.HandleFunc("POST /new", s.beginRule)
 	s.mux.HandleFunc("POST /check", s.answer(s.check))
 	s.mux.HandleFunc("POST /complete", s.answer(s.complete))
 	s.mux.HandleFunc("POST /received", s.answer(s.received))

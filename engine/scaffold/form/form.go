@@ -245,6 +245,21 @@ func (f *Form) Find(path []string) *Question {
 	return found
 }
 
+// FindInRepeat gives the question whose answer stands at a path below an item of a repeat; nil when none or several do.
+func (f *Form) FindInRepeat(path []string) *Question {
+	var found *Question
+	for i := range f.Questions {
+		q := &f.Questions[i]
+		if from := len(q.Path) - len(path); len(q.Repeats) > 0 && from > 0 && slices.Equal(q.Path[from:], path) {
+			if found != nil {
+				return nil
+			}
+			found = q
+		}
+	}
+	return found
+}
+
 // label cleans a label: no markup, each once.
 func addLabel(list []string, text string) []string {
 	text = strings.Join(strings.Fields(strings.NewReplacer("*", "", "_", " ", "#", "").Replace(text)), " ")

@@ -128,7 +128,9 @@
   function mark() {
     const some = dirty().length > 0 || edits.size > 0;
     $("save").disabled = $("changes").disabled = !some;
-    for (const s of $("saved").children) s.hidden = (s.dataset.when === "dirty") !== some;
+    // A run refuses a rule with errors, and keeps the one that it has.
+    const now = some ? "dirty" : rows.querySelector("[data-key=summary] .state.error") ? "wrong" : "clean";
+    for (const s of $("saved").children) s.hidden = s.dataset.when !== now;
     if (!some) $("difference").hidden = true;
   }
 
