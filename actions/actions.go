@@ -17,7 +17,7 @@ import (
 type Kind interface {
 	// Name is how rule files name it.
 	Name() string
-	// Settings declares its keys beside those of CommonKeys, from which the JSON Schema of rule files
+	// Settings declares its keys beside those of rules.ActionKeys, from which the JSON Schema of rule files
 	// and the reference in docs/ are made.
 	Settings() settings.Spec
 	// Compile checks an action of a rule and reports what is wrong through the spec. It is nil when

@@ -77,20 +77,16 @@ func (c *compiler) action(key, body *yamlnode.Node) {
 		a.outer.AddShape(id, expression.Dynamic())
 	}
 	a.inner = a.outer
-	if n := a.Body.Get("for_each"); n != nil {
+	r := c.reader(a.Kind, a.Body, actionKeys)
+	if n := r.Node("for_each"); n != nil {
 		a.repeat(n)
 	}
-	if n := a.Body.Get("when"); n != nil {
+	if n := r.Node("when"); n != nil {
 		a.When = c.condition(n, a.inner, "the action")
 	}
 	a.results = a.reads(a.When) || slices.ContainsFunc(a.loops, func(l *loop) bool { return a.reads(l.list) })
-	if n := a.Body.Get("blank"); n != nil {
-		a.blank, _ = blankPolicy(n.Value) // the schema names the others
-	}
-	if n := a.Body.Get("invalid"); isValue(n) {
-		a.leaveInvalid = n.Value == "omit"
-	}
-	if n := a.Body.Get("id"); isValue(n) && c.name(n, "an action") {
+	a.blank, a.leaveInvalid = blankPolicy(r.Word("blank")), r.Text("invalid") == "omit"
+	if n := r.Node("id"); isValue(n) && c.name(n, "an action") {
 		a.ID = n.Value
 		c.rule.results = append(c.rule.results, a.ID)
 	}

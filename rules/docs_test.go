@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/culvert/culvert/rules/settings"
 	"github.com/culvert/culvert/schemas"
 )
 
@@ -119,7 +120,7 @@ func triggerTables(root *schemas.Schema) string {
 	var b strings.Builder
 	trigger := root.Child(root, "trigger", false)
 	for _, kind := range trigger.Properties.Names {
-		if s := trigger.Child(root, kind, false); !slices.Contains(notKinds, kind) && len(s.Properties.Names) > 0 {
+		if s := trigger.Child(root, kind, false); settings.Find(triggerKeys, kind) == nil && len(s.Properties.Names) > 0 {
 			fmt.Fprintf(&b, "\nThe keys of `%s`:\n\n%s", kind, keyTable(root, s, nil))
 		}
 	}

@@ -7,10 +7,11 @@ import (
 
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/expression"
+	"github.com/culvert/culvert/rules/settings"
 	"github.com/culvert/culvert/rules/yamlnode"
 )
 
-// BlankPolicy says what a blank value does.
+// BlankPolicy says what a blank value does; blankWords name them in their order.
 type BlankPolicy int
 
 const (
@@ -21,18 +22,6 @@ const (
 	// BlankFail fails the record.
 	BlankFail
 )
-
-func blankPolicy(word string) (BlankPolicy, bool) {
-	switch word {
-	case "omit":
-		return BlankOmit, true
-	case "clear":
-		return BlankClear, true
-	case "fail":
-		return BlankFail, true
-	}
-	return BlankOmit, false
-}
 
 // Field is the compiled value of one entry in an action's mapping.
 type Field struct {
@@ -68,9 +57,6 @@ type Result struct {
 	Clear bool // blank, and the rule says clear
 	In    any  // before the map, for messages
 }
-
-// fieldKeys are the keys of the long form.
-var fieldKeys = []string{"from", "value", "map", "format", "missing", "default", "blank", "invalid"}
 
 // Field compiles the value of a mapping entry: a bare expression, or the long form {from, map,
 // format, missing, default, blank} or {value}. nil when it is wrong, which is then reported.
@@ -108,11 +94,11 @@ func (a *ActionSpec) Field(name string, n *yamlnode.Node) *Field {
 
 // longForm reads a field's mapping. It goes on after a mistake, so that every one is reported.
 func (a *ActionSpec) longForm(f *Field, n *yamlnode.Node) bool {
-	c, ok := a.compiler, true
+	c, ok, known := a.compiler, true, settings.Keys(fieldKeys)
 	for _, p := range n.Pairs() {
-		if !slices.Contains(fieldKeys, p.Key.Value) {
+		if !slices.Contains(known, p.Key.Value) {
 			c.fault(p.Key.Place(), "unknown-key", fmt.Sprintf("unknown key %q in %q", p.Key.Value, f.Name),
-				diag.Suggest(p.Key.Value, fieldKeys, "keys"))
+				diag.Suggest(p.Key.Value, known, "keys"))
 			ok = false
 		}
 	}
@@ -160,22 +146,12 @@ func (a *ActionSpec) longForm(f *Field, n *yamlnode.Node) bool {
 		ok = ok && f.Default != nil
 	}
 	if v := n.Get("invalid"); isValue(v) {
-		if f.LeaveInvalid = v.Value == "omit"; !f.LeaveInvalid && v.Value != "fail" {
-			words := []string{"omit", "fail"}
-			c.fault(v.Place(), "not-allowed", fmt.Sprintf("\"invalid\" must be %s, not %q", diag.Names(words, "or"), v.Value),
-				diag.Suggest(v.Value, words, "words"))
-			ok = false
-		}
+		word, known := c.word(v, fieldKeys, "invalid", "words")
+		f.LeaveInvalid, ok = word == "omit", ok && known
 	}
 	if v := n.Get("blank"); isValue(v) {
-		policy, known := blankPolicy(v.Value)
-		if !known {
-			policies := []string{"omit", "clear", "fail"}
-			c.fault(v.Place(), "not-allowed", fmt.Sprintf("\"blank\" must be %s, not %q", diag.Names(policies, "or"), v.Value),
-				diag.Suggest(v.Value, policies, "policies"))
-			ok = false
-		}
-		f.Blank = policy
+		word, known := c.word(v, fieldKeys, "blank", "policies")
+		f.Blank, ok = blankPolicy(word), ok && known
 	}
 	if f.Map != nil && f.Map.policy == policyDefault && f.Default == nil && f.From != nil {
 		c.fault(f.mapPlace, "missing-default",
@@ -184,6 +160,21 @@ func (a *ActionSpec) longForm(f *Field, n *yamlnode.Node) bool {
 		ok = false
 	}
 	return ok
+}
+
+// blankPolicy gives the policy of a word; BlankOmit for another.
+func blankPolicy(word string) BlankPolicy { return BlankPolicy(max(0, slices.Index(blankWords, word))) }
+
+// word reads a key that holds one of its declared words, what they are for messages; known is false
+// when it holds another, which is then reported.
+func (c *compiler) word(n *yamlnode.Node, keys []settings.Field, key, what string) (word string, known bool) {
+	words := settings.Find(keys, key).Words
+	if slices.Contains(words, n.Value) {
+		return n.Value, true
+	}
+	c.fault(n.Place(), "not-allowed", fmt.Sprintf("%q must be %s, not %q", key, diag.Names(words, "or"), n.Value),
+		diag.Suggest(n.Value, words, what))
+	return "", false
 }
 
 // PlaceOf gives the place in the rule of a part of the field's literal value, in runes; for other

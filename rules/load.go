@@ -12,6 +12,7 @@ import (
 
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/expression"
+	"github.com/culvert/culvert/rules/settings"
 	"github.com/culvert/culvert/rules/yamlnode"
 	"github.com/culvert/culvert/schemas"
 )
@@ -109,6 +110,11 @@ func (c *compiler) warn(place diag.Place, code, message, hint string) {
 		Place: place}})
 }
 
+// reader reads a mapping of the rule by its declaration. The schema has reported what is not declared.
+func (c *compiler) reader(label string, n *yamlnode.Node, keys []settings.Field) settings.Reader {
+	return settings.Read(n, settings.Spec{Name: label, Fields: keys, Open: true}, n.Place(), c.report)
+}
+
 // startOf is the first place of a file.
 func startOf(file string) diag.Place {
 	return diag.Place{File: file, Range: diag.Range{Start: diag.Position{Line: 1, Column: 1},
@@ -153,9 +159,6 @@ const (
 	maxActions = 100
 )
 
-// notInherited are the keys that a rule does not take over from others.
-var notInherited = []string{"rule", "description", "extends", "tests"}
-
 // inherit lays the rule over the files that it extends, and those over the defaults of its folders, outermost first.
 func (c *compiler) inherit(doc *yamlnode.Document) *yamlnode.Node {
 	var base *yamlnode.Node
@@ -178,7 +181,10 @@ func (c *compiler) inherit(doc *yamlnode.Document) *yamlnode.Node {
 }
 
 func (c *compiler) inheritable(n *yamlnode.Node) *yamlnode.Node {
-	return n.Only(func(key string) bool { return !slices.Contains(notInherited, key) })
+	return n.Only(func(key string) bool {
+		f := settings.Find(ruleKeys, key)
+		return f == nil || !slices.Contains(f.With, ownWay)
+	})
 }
 
 // extend lays a file over those that it names in extends.
@@ -275,9 +281,7 @@ func (c *compiler) identity() {
 				"use letters, digits, dots, hyphens and underscores, at most 100")
 		}
 	}
-	if n := c.doc.Root.Get("description"); isValue(n) {
-		r.Description = n.Value
-	}
+	r.Description = c.reader("", c.doc.Root, ruleKeys).Text("description")
 	c.namespaceOf(c.root.Get("namespace"))
 	r.serverPlace = r.place
 	if n := c.root.Get("server"); isValue(n) {

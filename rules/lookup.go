@@ -230,7 +230,7 @@ func (c *compiler) readLookup(key, n *yamlnode.Node) *Lookup {
 		return l
 	}
 	scope := c.itemScope()
-	r := settings.Read(n, settings.Spec{Name: key.Value, Fields: c.keysOfLookup(n), Open: true}, key.Place(), c.report)
+	r := c.reader(key.Value, n, c.keysOfLookup(n))
 	l.level = r.Whole("level")
 	switch {
 	case way == "in" && c.isAsked(n):

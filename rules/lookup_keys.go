@@ -3,7 +3,6 @@ package rules
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/settings"
@@ -15,7 +14,7 @@ import (
 var lookupWays = []string{"in", "table", "parent_of", "ancestor_of"}
 
 // askedWay stands for the way of what is asked for, beside lookupWays.
-const askedWay = "in of what is asked for"
+const askedWay = "asked"
 
 // lookupKeys declares the keys of lookups, each with the ways that it goes with. With in:, other keys
 // are fields to search by, as attribute: is.
@@ -55,29 +54,6 @@ var lookupKeys = []settings.Field{
 		With: []string{"in", "table", askedWay},
 		Doc: "when several are found: fail the record (the default), take the first by name, skip the record, or " +
 			"go on with a blank value"},
-}
-
-// DeclareLookup declares a lookup: the keys of the language, and those of what may be asked for,
-// which say of which collections they are. Other keys are fields to search by.
-func DeclareLookup(kind AskedKind) settings.Field {
-	var asked []settings.Field
-	of := map[string][]string{}
-	for _, collection := range kind.Collections() {
-		for _, f := range kind.Keys(collection) {
-			if of[f.Name] == nil {
-				asked = append(asked, f)
-			}
-			of[f.Name] = append(of[f.Name], collection)
-		}
-	}
-	for i := range asked {
-		asked[i].Doc = "with in: " + strings.Join(of[asked[i].Name], " or ") + ": " + asked[i].Doc
-	}
-	at := slices.IndexFunc(lookupKeys, func(f settings.Field) bool { return f.Name == "sample" })
-	return settings.Field{Name: "lookup", Type: settings.Named, Each: &settings.Field{Ref: "expression"},
-		Fields: slices.Concat(lookupKeys[:at], asked, lookupKeys[at:]),
-		Doc: "finds one object in the synced metadata, or one row of a reference table. Keys that are not listed " +
-			"here are fields to search by: id, code, name, or the name of a metadata attribute"}
 }
 
 // keysOfLookup declares the keys of one lookup: with those of what it asks for.

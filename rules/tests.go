@@ -81,9 +81,10 @@ func (c *compiler) tests() {
 		if n.Kind != yamlnode.Mapping {
 			continue // the schema has said so
 		}
-		t := &Test{Name: fmt.Sprintf("test %d", i+1), Place: n.Place(), Expect: n.Get("expect"), Source: n.Get("source"),
-			Found: n.Get("found")}
-		if v := n.Get("name"); isValue(v) {
+		r := c.reader(fmt.Sprintf("test %d", i+1), n, testKeys)
+		t := &Test{Name: r.Label, Place: n.Place(), Expect: r.Node("expect"), Source: r.Node("source"),
+			Found: r.Node("found"), Row: r.Whole("row"), Fail: r.Text("fail")}
+		if v := r.Node("name"); isValue(v) {
 			t.Name, t.Place = v.Value, v.Place()
 			if first, ok := names[v.Value]; ok {
 				c.report(diag.Diagnostic{
@@ -95,15 +96,9 @@ func (c *compiler) tests() {
 			}
 			names[v.Value] = v.Place()
 		}
-		c.given(t, n.Get("given"))
-		if v := n.Get("row"); isValue(v) {
-			_, _ = fmt.Sscanf(v.Value, "%d", &t.Row) // the schema says what it must be
-		}
-		if v := n.Get("now"); isValue(v) {
+		c.given(t, r.Node("given"))
+		if v := r.Node("now"); isValue(v) {
 			c.testTime(t, v)
-		}
-		if v := n.Get("fail"); isValue(v) {
-			t.Fail = v.Value
 		}
 		switch {
 		case t.Fail != "" && t.Expect != nil:

@@ -12,9 +12,6 @@ import (
 	"github.com/culvert/culvert/rules/yamlnode"
 )
 
-// notKinds are the keys of a trigger that say what is known of its records, not where they come from.
-var notKinds = []string{"sample", "fields", "missing"}
-
 // trigger reads where records come from, and the samples that type the expressions.
 func (c *compiler) trigger() {
 	n := c.root.Get("trigger")
@@ -31,7 +28,7 @@ func (c *compiler) trigger() {
 	for _, p := range n.Pairs() {
 		kind := p.Key.Value
 		switch {
-		case slices.Contains(notKinds, kind):
+		case settings.Find(triggerKeys, kind) != nil: // what is known of the records
 		case first != nil:
 			c.report(diag.Diagnostic{
 				Problem: diag.Problem{Code: "two-triggers",
@@ -50,9 +47,10 @@ func (c *compiler) trigger() {
 		c.fault(c.root.Key("trigger").Place(), "missing-key", "the trigger does not say where records come from",
 			"add one of "+diag.Names(c.env.triggerNames(), "or"))
 	}
-	t.Fields = n.Get("fields")
-	c.rule.missing.add(n.Get("missing"))
-	if s := n.Get("sample"); isValue(s) {
+	r := c.reader("trigger", n, triggerKeys)
+	t.Fields = r.Node("fields")
+	c.rule.missing.add(r.Node("missing"))
+	if s := r.Node("sample"); isValue(s) {
 		if name, ok := c.path(s); ok {
 			t.Sample, t.SamplePlace = name, s.Place()
 		}

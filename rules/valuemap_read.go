@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/settings"
 	"github.com/culvert/culvert/rules/yamlnode"
 )
 
@@ -55,8 +56,9 @@ func isLongMap(n *yamlnode.Node) bool {
 	if n.Get("file") == nil {
 		return false
 	}
+	known := settings.With(mapKeys, "file")
 	return !slices.ContainsFunc(n.Pairs(), func(p yamlnode.Pair) bool {
-		return !slices.Contains([]string{"file", "from", "to", "other", "match"}, p.Key.Value)
+		return settings.Find(known, p.Key.Value) == nil
 	})
 }
 
@@ -87,22 +89,16 @@ type mapBuilder struct {
 }
 
 func (b *mapBuilder) long(n *yamlnode.Node) {
+	keys := settings.Keys(mapKeys)
 	for _, p := range n.Pairs() {
-		if keys := []string{"values", "file", "from", "to", "other", "match"}; !slices.Contains(keys, p.Key.Value) {
+		if !slices.Contains(keys, p.Key.Value) {
 			b.fault(p.Key.Place(), "unknown-key", fmt.Sprintf("unknown key %q beside values:", p.Key.Value),
 				"put values under values:; "+diag.Known(keys, "keys"))
 		}
 	}
 	if match := n.Get("match"); isValue(match) {
-		switch match.Value {
-		case "ignore_case":
-			b.m.folded = true
-		case "exact":
-		default:
-			ways := []string{"exact", "ignore_case"}
-			b.fault(match.Place(), "not-allowed", fmt.Sprintf("\"match\" must be %s, not %q", diag.Names(ways, "or"),
-				match.Value), diag.Suggest(match.Value, ways, "ways"))
-		}
+		word, _ := b.word(match, mapKeys, "match", "ways")
+		b.m.folded = word == "ignore_case"
 	}
 	if file := n.Get("file"); isValue(file) {
 		b.fromFile(file, n.Get("from"), n.Get("to"))

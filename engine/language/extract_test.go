@@ -118,6 +118,10 @@ func ofGo(path string, found map[string]string) error {
 			if key, ok := x.Key.(*ast.Ident); ok && slices.Contains(described, key.Name) {
 				return false
 			}
+		case *ast.AssignStmt:
+			if to, ok := x.Lhs[0].(*ast.SelectorExpr); ok && slices.Contains(described, to.Sel.Name) {
+				return false
+			}
 		case *ast.CallExpr:
 			if slices.Contains(mute, called(x)) {
 				return false

@@ -46,7 +46,10 @@ type Field struct {
 	Each     *Field        // of a Named or List: one of them, without a name
 	Ref      string        // of a Free that is written alike in many places: its definition in the schema
 	Schema   []string      // types of JSON Schema that are let through to the kind, where they are not those of Type
-	With     []string      // the ways that it goes with, in a mapping that is written in several; none: all of them
+	// Open says of a Mapping that a schema lets through what it does not know of it: whoever reads it says
+	// better what is wrong.
+	Open bool
+	With []string // the ways that it goes with, in a mapping that is written in several; none: all of them
 }
 
 // Spec declares one mapping of settings: the config of a kind of trigger, or a connection.

@@ -179,7 +179,7 @@ func (c *compiler) importOptions() object.ImportOptions {
 
 // finish reports keys that the kind does not know.
 func (c *compiler) finish() {
-	known := append(settings.Keys(actions.CommonKeys()), c.known...)
+	known := append(settings.Keys(rules.ActionKeys()), c.known...)
 	for _, pair := range c.spec.Body.Pairs() {
 		if slices.Contains(known, pair.Key.Value) {
 			continue

@@ -58,7 +58,20 @@ func sharedKeys() map[string]settings.Field {
 		"temporary_access": {Name: "temporary_access", Ref: "field",
 			Doc: "reason with which the rule may write into a protected program whose owner is another org unit; " +
 				"DHIS2 keeps it. Nobody is let in without it"},
-		"import": {Name: "import", Ref: "import"},
+		"import": {Name: "import", Type: settings.Mapping,
+			Doc: "import options of this action's writes; each gives up a check of the server for speed. Off unless " +
+				"asked for",
+			Fields: []settings.Field{
+				{Name: "skip_rule_engine", Type: settings.Switch,
+					Doc: "DHIS2 does not run program rules on these writes: faster, and values that rules would assign or " +
+						"refuse are not"},
+				{Name: "skip_side_effects", Type: settings.Switch,
+					Doc: "DHIS2 sends no notifications and messages for these writes"},
+				{Name: "skip_pattern_validation", Type: settings.Switch,
+					Doc: "DHIS2 does not check generated attribute values against their pattern"},
+				{Name: "async", Type: settings.Switch,
+					Doc: "DHIS2 takes the batch as a job that is asked for until it is done"},
+			}},
 		"enrollment_id": {Name: "enrollment_id", Ref: "expression",
 			Doc: "what tells one time of a person in the program from another, such as the number of a pregnancy, " +
 				"where people can be enrolled again. Without it there is one enrollment for each person and program"},

@@ -1,0 +1,153 @@
+package rules
+
+import (
+	"github.com/culvert/culvert/rules/expression"
+	"github.com/culvert/culvert/rules/settings"
+)
+
+// What a rule file may hold stands here, each key once, with what it says. Those who read a file go
+// by it, and so do the JSON Schema of rule files, which is the first check of each and what editors
+// complete by, and the tables of the reference: both are made from it by the tests of engine/project.
+//
+// Three things are read by hand, where the key is a name that people choose and no declaration can
+// say what stands behind it: the values of a value map, the expressions, and what a test expects.
+
+// ownWay is the way of a rule's own file: keys that go with it alone are not taken over from others.
+const ownWay = "rule"
+
+// ruleKeys declares the keys of a rule file; trigger, defaults and actions take more, of the kinds that exist.
+var ruleKeys = []settings.Field{
+	{Name: "rule", Type: settings.Free, Schema: []string{"string", "number"}, With: []string{ownWay},
+		Doc: "the rule's name, unique in the project; the file's name when left out"},
+	{Name: "description", With: []string{ownWay}, Doc: "what the rule is for, in a sentence"},
+	{Name: "server", Doc: "the server of culvert.yaml to send to; the default one when left out"},
+	{Name: "namespace", Type: settings.Mapping, Schema: []string{"string", "object"}, Fields: namespaceKeys,
+		Doc: "whose ids the rule's are. Two rules share the ids of records only when both name the same namespace; " +
+			"`project` is the one of the whole project. Never change it once data has been sent"},
+	{Name: "extends", Type: settings.Texts, With: []string{ownWay},
+		Doc: "a file, or several, whose keys this rule takes over where it does not write them itself; relative to " +
+			"the project"},
+	{Name: "trigger", Type: settings.Mapping, Fields: triggerKeys},
+	{Name: "when", Ref: "expression", Doc: "condition; records for which it is not true are skipped"},
+	{Name: "id", Ref: "expression",
+		Doc: "what identifies a record, such as a form's instance id. The same id with the same content is not sent " +
+			"twice; a hash of the content when left out"},
+	{Name: "version", Ref: "expression",
+		Doc: "what tells a newer version of a record from an older one: a time, or a number that goes up. Left out: " +
+			"what CommCare, Kobo and ODK say of it, else the order in which records come"},
+	{Name: "key", Ref: "expression",
+		Doc: "records with the same key reach DHIS2 in the order in which they came. Defaults to the first action's " +
+			"external_id"},
+	{Name: "lookups", Type: settings.Named, Each: &settings.Field{Ref: "lookup"},
+		Doc: "objects of the synced metadata, and rows of reference tables, by the names that expressions use"},
+	{Name: "maps", Type: settings.Named, Each: &settings.Field{Ref: "map"},
+		Doc: "value maps by name. Fields use them with map:, expressions as functions"},
+	{Name: "defaults", Type: settings.Mapping,
+		Doc: "keys for every action of a kind, or under `actions` for all, where the action does not write them itself"},
+	{Name: "actions", Type: settings.List, Min: 1, Each: &settings.Field{Type: settings.Mapping, Min: 1, Max: 1},
+		Doc: "what is done with a record, in order"},
+	{Name: "tests", Type: settings.List, With: []string{ownWay}, Each: &settings.Field{Ref: "test"},
+		Doc: "tests, run by `culvert test`"},
+}
+
+// namespaceKeys declares the keys of namespace, where it is more than one name.
+var namespaceKeys = []settings.Field{
+	{Name: "records", Doc: "namespace of the ids of records, and of events that are known by them. The rule's own, " +
+		"under its name, when left out"},
+	{Name: "people", Doc: "namespace of external ids. The project's when left out: rules that speak of the same person " +
+		"find each other"},
+}
+
+// triggerKeys declares the keys of a trigger that say what is known of its records, not where they come from.
+var triggerKeys = []settings.Field{
+	{Name: "sample", Doc: "a real payload or file, relative to the project. It types the expressions, so that a wrong " +
+		"field name is found before any record comes, and feeds `try` and the tests"},
+	{Name: "missing", Type: settings.Texts, Schema: []string{"string", "number", "array"},
+		Doc: "words by which the source says that there is no answer, such as [n/a, none, 999]: a value that is one of " +
+			"them is blank everywhere in the rule. Case does not matter"},
+	{Name: "fields", Type: settings.Named, Schema: []string{"object", "array"},
+		Each: &settings.Field{Type: settings.Word, Words: expression.DeclarableTypes()},
+		Doc: "fields that records may have though the sample has not: path below `trigger` and type (text, number, " +
+			"boolean, date, list, object, any), or a list of paths"},
+}
+
+// actionKeys declares the keys that every action takes, whatever its kind.
+var actionKeys = []settings.Field{
+	{Name: "id", Doc: "name under which later actions read this action's result, such as woman.enrollment"},
+	{Name: "for_each", Type: settings.Free, Schema: []string{"string", "number", "boolean", "array"},
+		Each: &settings.Field{Ref: "expression"},
+		Doc: "a list; the action runs once for every item. `item` and `index` are in scope. One object counts as a list " +
+			"of one, a blank value as an empty list. Several lists, such as [trigger.visits, item.children], are inside " +
+			"of each other: `parent` is the item around `item`"},
+	{Name: "when", Ref: "expression",
+		Doc: "condition; the action runs only for records (or items) for which it is true"},
+	{Name: "blank", Ref: "blank", Type: settings.Word, Words: blankWords,
+		Doc: "what a blank value does in every field of this action that does not say otherwise"},
+	{Name: "invalid", Ref: "invalid", Words: invalidWords,
+		Doc: "what a value that does not fit does in every field of this action that does not say otherwise"},
+}
+
+// ActionKeys declares the keys that every action takes, which the language reads.
+func ActionKeys() []settings.Field { return actionKeys }
+
+// blankWords are the words of blank: in the order of the policies; invalidWords those of invalid:, of
+// which the last holds when it is left out.
+var (
+	blankWords   = []string{"omit", "clear", "fail"}
+	invalidWords = []string{"omit", "fail"}
+)
+
+// fieldKeys declares the long form of a value.
+var fieldKeys = []settings.Field{
+	{Name: "from", Ref: "expression", Doc: "expression for the value"},
+	{Name: "value", Type: settings.Free, Schema: []string{"string", "number", "boolean", "null"},
+		Doc: "a fixed value, kept as it is written"},
+	{Name: "map", Type: settings.Free, Schema: []string{"string", "object"},
+		Doc: "a value map of `maps:` by name, or one written here"},
+	{Name: "format", Doc: "how the source writes a date or number, such as dd/MM/yyyy, or '1.234,5' in quotes"},
+	{Name: "missing", Type: settings.Texts, Schema: []string{"string", "number", "array"},
+		Doc: "words that mean no answer in this field, such as [999]: they are blank. What stands here is all that " +
+			"counts for match_by; [] lets every value count"},
+	{Name: "default", Ref: "expression",
+		Doc: "expression for the value to take when the value is blank, or when the map says `other: default`"},
+	{Name: "invalid", Ref: "invalid", Words: invalidWords},
+	{Name: "blank", Ref: "blank", Type: settings.Word, Words: blankWords},
+}
+
+// mapKeys declares the long form of a value map, which has values: or file:. Its shapes are wide, for
+// each key may be an ordinary value of a short one.
+var mapKeys = []settings.Field{
+	{Name: "file", With: []string{"file"},
+		Doc: "a CSV file of the project with the columns from and to, or with two columns only"},
+	{Name: "from", Type: settings.Free, Schema: []string{"string", "number"}, With: []string{"file"},
+		Doc: "with file: the column of incoming values"},
+	{Name: "to", Type: settings.Free, Schema: []string{"string", "number"}, With: []string{"file"},
+		Doc: "with file: the column of DHIS2 values"},
+	{Name: "values", Type: settings.Free, Schema: []string{"object", "string", "number", "boolean", "array"},
+		With: []string{"values"},
+		Doc:  "the values, where a key such as other or file must be an ordinary value"},
+	{Name: "match", Type: settings.Free, Schema: []string{"string", "number", "boolean", "array"},
+		Words: []string{"exact", "ignore_case"},
+		Doc:   "exact (the default) or ignore_case, beside values or file"},
+	{Name: "other", Type: settings.Free, Schema: []string{"string", "number", "boolean", "null", "object", "array"},
+		Words: policyNames,
+		Doc: "what a value that is not in the map does: fail the record (the default), leave the field blank, pass as " +
+			"it is, take the field's default; or {value: text}"},
+}
+
+// testKeys declares the keys of a test.
+var testKeys = []settings.Field{
+	{Name: "name", Doc: "what the test shows"},
+	{Name: "given", Type: settings.Free, Schema: []string{"string", "object"}, Required: true,
+		Doc: "the record: a sample file of the project, or the record itself"},
+	{Name: "found", Type: settings.Mapping,
+		Doc: "what lookups that ask the server find in this test, by their names: an object, a list of several, or null"},
+	{Name: "row", Type: settings.Whole, Min: 1,
+		Doc: "which record of a sample file with several; all of them when left out"},
+	{Name: "source", Type: settings.Mapping, Doc: "what `source` shows, such as {file: june.csv, row: 2}"},
+	{Name: "now",
+		Doc: "the time that now() and today() give, such as 2024-06-30 or 2024-06-30T08:00:00Z. A fixed time when left out"},
+	{Name: "expect", Type: settings.Free, Schema: []string{"object", "array", "string"},
+		Doc: "the writes by the names used in the rule; `skipped` when the filter says no"},
+	{Name: "fail", Doc: "the code of the failure that the record must end in"},
+}
