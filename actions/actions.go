@@ -104,6 +104,13 @@ type Asker interface {
 	Unanswered(err error) Outcome
 }
 
+// Outside is an Asker of other systems than the one that is written to.
+type Outside interface {
+	Asker
+	// Takes tells whether it is the one to be asked what a lookup asks for.
+	Takes(asked rules.Asked) bool
+}
+
 // Status is what became of a write.
 type Status int
 

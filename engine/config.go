@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"github.com/culvert/culvert/actions"
 	"log/slog"
 	"os"
 	"time"
@@ -45,6 +46,7 @@ type Config struct {
 	Servers   map[string]dispatch.Server
 	Files     fileimport.Planner // nil: dropped files are not read
 	Program   *program.Program
+	Outside   actions.Outside  // is asked what lookups find in other systems; nil: nobody is
 	Intakes   []program.Intake // sources that live as long as the runner
 	Retention journal.Retention
 	Limits    Limits

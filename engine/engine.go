@@ -76,8 +76,9 @@ func New(c Config) (*Runner, error) {
 	})
 	for name, s := range c.Servers {
 		r.dispatchers[name] = dispatch.New(name, s, dispatch.Config{
-			Queue: r.queue, Gate: r.gate, Meta: c.Journal, Versions: c.Journal, Retry: c.Limits.retry(),
-			Away: c.Limits.Away, Refusal: c.Limits.Refusal, Window: c.Limits.Window,
+			Queue: r.queue, Gate: r.gate, Meta: c.Journal, Versions: c.Journal, Outside: c.Outside,
+			Retry: c.Limits.retry(),
+			Away:  c.Limits.Away, Refusal: c.Limits.Refusal, Window: c.Limits.Window,
 			Backlog: r.backlog.Load, Metrics: r.metrics, Trace: c.Trace, Log: c.Log, Now: c.Now, Zone: c.Zone, End: end,
 		})
 	}

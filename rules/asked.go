@@ -23,6 +23,42 @@ type AskedKind interface {
 	Compile(collection string, r settings.Reader, around func(lookup string) (asked Asked, broken bool)) Asked
 }
 
+// AskedKinds are several kinds as one.
+type AskedKinds []AskedKind
+
+// Collections implements AskedKind.
+func (k AskedKinds) Collections() (all []string) {
+	for _, one := range k {
+		all = append(all, one.Collections()...)
+	}
+	return all
+}
+
+// Keys implements AskedKind.
+func (k AskedKinds) Keys(collection string) []settings.Field {
+	if one := k.of(collection); one != nil {
+		return one.Keys(collection)
+	}
+	return nil
+}
+
+// Compile implements AskedKind.
+func (k AskedKinds) Compile(collection string, r settings.Reader,
+	around func(lookup string) (asked Asked, broken bool)) Asked {
+	if one := k.of(collection); one != nil {
+		return one.Compile(collection, r, around)
+	}
+	return nil
+}
+
+func (k AskedKinds) of(collection string) AskedKind {
+	i := slices.IndexFunc(k, func(one AskedKind) bool { return slices.Contains(one.Collections(), collection) })
+	if i < 0 {
+		return nil
+	}
+	return k[i]
+}
+
 // Asked is what one lookup asks for.
 type Asked interface {
 	// Fields lists what where: may name; nil where the lookup says by of: whose objects are meant.
@@ -32,6 +68,9 @@ type Asked interface {
 	// IsList tells that the lookup is the list of all answers.
 	IsList() bool
 }
+
+// AsksNothing is an Asked that may need nothing of the record: it asks for the same every time.
+type AsksNothing interface{ AsksNothing() bool }
 
 // Question is what one record asks for.
 type Question struct {
@@ -89,7 +128,7 @@ func (c *compiler) askedLookup(l *Lookup, r settings.Reader, scope *expression.S
 			c.fault(w.Place(), "unknown-key", fmt.Sprintf("%q does not go together with of:", "where"),
 				"say with of: whose they are, and choose among them by take: or in an expression")
 		}
-	} else {
+	} else if whole, ok := l.asked.(AsksNothing); !ok || !whole.AsksNothing() {
 		c.candidates(l, yamlnode.Merge(nil, n.Only(func(string) bool { return false })), n, l.asked.Fields(), "fields", scope)
 	}
 	if s := r.Node("sample"); s != nil {
@@ -188,6 +227,9 @@ func (l *Lookup) questions(s *Scope, searched *[]string, failed *error) (list []
 			*searched = append(*searched, "of "+id)
 		}
 		return list
+	}
+	if len(l.candidates) == 0 {
+		return []Question{{Lookup: l.Name, Asked: l.asked}}
 	}
 	for _, cand := range l.candidates {
 		q := Question{Lookup: l.Name, Asked: l.asked}

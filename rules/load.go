@@ -173,7 +173,7 @@ func (c *compiler) inherit(doc *yamlnode.Document) *yamlnode.Node {
 			c.report(f)
 		}
 		base = yamlnode.Merge(base, c.inheritable(c.extend(d, []string{d.Path})))
-		c.rule.Bases = append(c.rule.Bases, d.Path)
+		c.rule.Bases, c.rule.bases = append(c.rule.Bases, d.Path), append(c.rule.bases, d)
 	}
 	own := c.extend(doc, []string{doc.Path})
 	slices.Reverse(c.rule.Bases) // what was taken last lies over the others
@@ -210,7 +210,7 @@ func (c *compiler) extend(doc *yamlnode.Document, chain []string) *yamlnode.Node
 		if d := c.parse(name, text); d != nil && d.Root != nil && d.Root.Kind == yamlnode.Mapping {
 			base = yamlnode.Merge(base, c.inheritable(c.extend(d, append(slices.Clone(chain), name))))
 			if !slices.Contains(c.rule.Bases, name) {
-				c.rule.Bases = append(c.rule.Bases, name)
+				c.rule.Bases, c.rule.bases = append(c.rule.Bases, name), append(c.rule.bases, d)
 			}
 		}
 	}

@@ -40,6 +40,9 @@ type Lookup struct {
 	sampled bool
 }
 
+// Asked is what the lookup asks for while records are evaluated; nil where the snapshot or a table answers.
+func (l *Lookup) Asked() Asked { return l.asked }
+
 // candidate is what an object must be like, all of it.
 type candidate []criterion
 

@@ -287,6 +287,9 @@ func (l *Lookup) missing(values string, blank bool) error {
 }
 
 func (l *Lookup) where() string {
+	if at, ok := l.asked.(interface{ Where() string }); ok {
+		return at.Where()
+	}
 	if l.Collection == "" {
 		return "its table"
 	}

@@ -3,6 +3,7 @@
 package rules
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -29,7 +30,8 @@ type Rule struct {
 	Document *yamlnode.Document
 	Bases    []string // the files that the rule takes keys from, nearest first
 
-	place       diag.Place // of the name
+	bases       []*yamlnode.Document // those files
+	place       diag.Place           // of the name
 	serverPlace diag.Place
 	namespace   namespace
 	ids         []*declaredIDs
@@ -67,6 +69,20 @@ func (r *Rule) clock(now func() time.Time) func() time.Time {
 
 // Report adds a finding about the rule, for those who check parts of it after Load.
 func (r *Rule) Report(d diag.Diagnostic) { r.findings.Report(d) }
+
+// Text is the rule as it is written: its file, and behind it those that it takes keys from. A rule
+// that takes none is its file, byte by byte.
+func (r *Rule) Text() []byte {
+	if r.Document == nil {
+		return nil
+	}
+	text := slices.Clone(r.Document.Text)
+	for _, d := range r.bases {
+		text = append(text, "\n\x00"+d.Path+"\n"...)
+		text = append(text, d.Text...)
+	}
+	return text
+}
 
 // Place is where the rule is named, or the beginning of its file.
 func (r *Rule) Place() diag.Place { return r.place }

@@ -35,8 +35,9 @@ type Bound struct {
 	Rule    string
 	Server  string // of culvert.yaml, that the rule sends to
 	Trigger *rules.Trigger
-	Text    []byte // the rule's file: another text may read the same content in another way
-	Invalid bool   // the rule has mistakes: what is sent to it is kept and held, and nothing is asked for
+	// Text is the rule's file, and those that it extends: another text may read the same content in another way.
+	Text    []byte
+	Invalid bool // the rule has mistakes: what is sent to it is kept and held, and nothing is asked for
 }
 
 // Valid gives what read makes of the triggers that have no mistakes.
@@ -81,6 +82,8 @@ type Connection struct {
 	URL                        string
 	Domain                     string // a part of the system: a project space of CommCare HQ
 	Username, Password, APIKey string
+	Bearer                     string
+	Header                     string // that the API key is sent in; empty: the kind's own
 	Dir                        string // the project's folder, from which paths count
 }
 
@@ -107,13 +110,18 @@ type Login struct {
 	None               bool   // open on purpose
 }
 
-// Connected is a Kind whose triggers name connections of culvert.yaml.
-type Connected interface {
-	Kind
-	// Connection says of which kind those are.
+// System is a kind of outside system that culvert.yaml names as a connection.
+type System interface {
+	// Connection says which keys such a connection has.
 	Connection() ConnectionKind
 	// Ping asks one for something small, with its secrets; the error says why it does not answer.
 	Ping(ctx context.Context, c Connection, log *slog.Logger) error
+}
+
+// Connected is a Kind whose triggers name connections of culvert.yaml.
+type Connected interface {
+	Kind
+	System
 	// Connections gives where a trigger names connections, nil where it could and does not.
 	Connections(t *rules.Trigger) []*yamlnode.Node
 }

@@ -89,9 +89,7 @@ func (a *app) input(arg, format string) (path string, done func() error, err err
 		}
 		return arg, nothing, nil
 	}
-	state := filepath.Join(a.dir, "state")
-	service.RemoveLeftovers(a.logger(), state)
-	path, err = service.Spool(state, "stdin."+format, a.stdin, service.SpoolLimit)
+	path, err = service.Spool(filepath.Join(a.dir, "state"), "stdin."+format, a.stdin, service.SpoolLimit)
 	if err != nil {
 		return "", nothing, err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"database/sql"
 	"fmt"
 	"io"
 	"net/http/httptest"
@@ -101,6 +102,7 @@ func scripts(store string) testscript.Params {
 			"events":         eventsCommand,
 			"metrics":        metricsCommand,
 			"listening":      listeningCommand,
+			"database":       databaseCommand,
 		},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("COMMCARE_PASSWORD", "secret")
@@ -117,6 +119,17 @@ func scripts(store string) testscript.Params {
 			return nil
 		},
 	}
+}
+
+// databaseCommand runs statements on an SQLite file.
+func databaseCommand(ts *testscript.TestScript, _ bool, args []string) {
+	db, err := sql.Open("sqlite", ts.MkAbs(args[0]))
+	ts.Check(err)
+	for _, statement := range args[1:] {
+		_, err := db.Exec(statement)
+		ts.Check(err)
+	}
+	ts.Check(db.Close())
 }
 
 func exampleCommand(ts *testscript.TestScript, _ bool, args []string) {

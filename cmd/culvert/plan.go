@@ -35,9 +35,11 @@ dryRun). Nothing is written. Exit code 1 when any record would fail.`,
 			if err != nil {
 				return err
 			}
+			desk := service.RehearsalDesk(p, a.logger())
+			defer desk.Close()
 			t := tally{app: a, format: format, all: all, count: map[string]int{}}
 			for _, file := range args[1:] {
-				if err := rehearsal.Plan(c.Context(), flow, target, file, service.FormatFor(flow.Rule), t.report); err != nil {
+				if err := rehearsal.Plan(c.Context(), flow, target, desk, file, service.FormatFor(flow.Rule), t.report); err != nil {
 					return err
 				}
 			}

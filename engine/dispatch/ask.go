@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
+	"time"
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
@@ -16,7 +17,8 @@ import (
 // decided before anything was sent.
 type answered struct {
 	results  []actions.Result
-	verdicts []*verdict // nil where the result decides
+	verdicts []*verdict    // nil where the result decides
+	asking   time.Duration // that lookups took, before anything was sent
 }
 
 // verdict says what a batch came to for one of its records. An old version that comes late, and
@@ -48,7 +50,9 @@ func (d *Dispatcher) sendItems(items []*item) answered {
 	for i, it := range items {
 		plans[i] = *it.Plan()
 	}
+	began := time.Now()
 	asked := d.ask(plans)
+	a.asking = time.Since(began)
 	var ready []actions.Plan
 	var at []int
 	for i, it := range items {
@@ -89,7 +93,7 @@ func (d *Dispatcher) tryAsk(plans []actions.Plan) (asked []program.Asked, fault 
 			fault = fmt.Errorf("%s\n%s", program.PanicText(p), debug.Stack())
 		}
 	}()
-	asked = program.Ask(d.End, d.server().Target, plans)
+	asked = program.Ask(d.End, d.server().Target, d.Outside, plans)
 	for _, a := range asked {
 		if errors.Is(a.Err, program.ErrAnswers) {
 			return nil, a.Err

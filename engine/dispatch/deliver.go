@@ -39,7 +39,8 @@ func (d *Dispatcher) deliver(items []*item, s Setting, full bool) {
 		full = full && sent >= s.Batch*9/10 // what was not sent tells nothing of the server
 		share := float64(sent) / float64(len(items))
 		d.learn(Sample{
-			Epoch: s.Epoch, Records: sent, Load: load * share, Took: took, Full: full,
+			Epoch: s.Epoch, Records: sent, Load: load * share, Full: full,
+			Took:       max(took-answer.asking, 0), // what lookups took says nothing of how large a batch the server bears
 			Unanswered: worst != nil && worst.problem.Class != actions.ClassCredentials,
 		}, worst, share)
 	}

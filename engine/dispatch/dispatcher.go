@@ -64,16 +64,18 @@ type Config struct {
 	Meta  Meta
 	// Versions finds what was delivered of a record that cannot be used.
 	Versions work.Versions
-	Retry    Retry
-	Away     await.Backoff // between probes of a server that is away
-	Refusal  await.Backoff // between probes of a server that refuses our credentials
-	Window   int           // records in memory
-	Backlog  func() int64  // roughly how many accepted records wait
-	Metrics  *status.Metrics
-	Trace    *tracing.Tracer
-	Log      *slog.Logger
-	Now      func() time.Time
-	Zone     *time.Location // of delivery windows
+	// Outside is asked what lookups find in other systems; nil: nobody is.
+	Outside actions.Outside
+	Retry   Retry
+	Away    await.Backoff // between probes of a server that is away
+	Refusal await.Backoff // between probes of a server that refuses our credentials
+	Window  int           // records in memory
+	Backlog func() int64  // roughly how many accepted records wait
+	Metrics *status.Metrics
+	Trace   *tracing.Tracer
+	Log     *slog.Logger
+	Now     func() time.Time
+	Zone    *time.Location // of delivery windows
 	// End ends deliveries. It outlives the context of Run by the drain.
 	End context.Context
 }

@@ -22,7 +22,7 @@ const root = "../.."
 // rooms are where texts are made that people read: what waits, what failed and why, what is wrong in a project, and what to
 // do. Help of commands, the reference, generated files and what only goes to the log are in English.
 var rooms = []string{
-	"rules", "schemas", "sources", "actions/dhis2",
+	"rules", "schemas", "sources", "lookups", "actions/dhis2",
 	"engine/access", "engine/console", "engine/studio", "engine/controls", "engine/dispatch", "engine/fileimport",
 	"engine/intake", "engine/notify",
 	"engine/program", "engine/queue", "engine/status", "engine/supervise", "engine/work",
@@ -32,7 +32,7 @@ var rooms = []string{
 
 // apart are folders below those rooms whose texts nobody reads in another language: the practice server speaks as DHIS2
 // does, and the others are for developers.
-var apart = []string{"sandbox", "conformance", "explain", "examples", "sourcetest", "tabulartest", "oidctest", "testdata", "static"}
+var apart = []string{"sandbox", "conformance", "explain", "examples", "sourcetest", "lookupstest", "tabulartest", "oidctest", "testdata", "static"}
 
 // mute are calls whose texts go to the log or to a machine.
 var mute = []string{

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/rules"
@@ -53,24 +54,23 @@ var ErrAnswers = errors.New("the target did not answer one by one what it was as
 
 // Ask completes plans that are pending: their questions are answered together, and their records
 // evaluated with the answers, until nothing is asked any more. Plans that are not pending stay as
-// they are.
-func Ask(ctx context.Context, target actions.Target, plans []actions.Plan) []Asked {
-	a := &asking{ctx: ctx, plans: plans, done: make([]Asked, len(plans)), known: make([]map[string][]any, len(plans))}
+// they are. The target is asked what is to be found where it writes to, outside (which may be nil)
+// what other systems know.
+func Ask(ctx context.Context, target actions.Target, outside actions.Outside, plans []actions.Plan) []Asked {
+	a := &asking{ctx: ctx, plans: plans, done: make([]Asked, len(plans)), known: make([]map[string][]any, len(plans)),
+		outside: outside}
 	for i := range plans {
 		if plans[i].Pending != nil {
 			a.open = append(a.open, i)
 			a.known[i] = map[string][]any{}
 		}
 	}
-	asker, ok := target.(actions.Asker)
+	a.target, _ = target.(actions.Asker)
 	for range maxRounds {
 		if len(a.open) == 0 {
 			return a.done
 		}
-		if !ok {
-			break
-		}
-		a.round(asker)
+		a.round()
 	}
 	for _, i := range a.open {
 		o := actions.Outcome{Status: actions.Failed, Class: actions.ClassData,
@@ -89,53 +89,88 @@ type asking struct {
 	done  []Asked
 	known []map[string][]any // by plan, by the question's key
 	open  []int              // plans that are pending
+
+	target  actions.Asker // nil: it cannot be asked
+	outside actions.Outside
+}
+
+// heard is one question of a round, with what was heard of it.
+type heard struct {
+	asker  actions.Asker
+	answer actions.Answer
+}
+
+// asked tells questions of all rules apart.
+type asked struct {
+	by  rules.Asked
+	key string
+}
+
+// askerOf says who answers a question; nil when nobody does.
+func (a *asking) askerOf(q rules.Question) actions.Asker {
+	if a.outside != nil && a.outside.Takes(q.Asked) {
+		return a.outside
+	}
+	return a.target
 }
 
 // round asks what the open plans need next, each question of a rule once.
-func (a *asking) round(asker actions.Asker) {
-	type place struct {
-		asked rules.Asked
-		key   string
-	}
-	places := map[place]int{}
-	var questions []rules.Question
+func (a *asking) round() {
+	places := map[asked]*heard{}
+	questions := map[actions.Asker][]rules.Question{}
+	order := []actions.Asker{}
 	for _, i := range a.open {
 		for _, q := range a.plans[i].Pending.Questions() {
-			at := place{q.Asked, q.Key()}
-			if _, ok := places[at]; !ok {
-				places[at] = len(questions)
-				questions = append(questions, q)
+			at := asked{q.Asked, q.Key()}
+			if places[at] != nil {
+				continue
+			}
+			places[at] = &heard{asker: a.askerOf(q)}
+			if by := places[at].asker; by != nil {
+				if questions[by] == nil {
+					order = append(order, by)
+				}
+				questions[by] = append(questions[by], q)
 			}
 		}
 	}
-	answers, err := asker.Answer(a.ctx, questions)
-	if err == nil && len(answers) != len(questions) {
-		for _, i := range a.open {
-			a.done[i].Err = fmt.Errorf("%w: %d answers to %d questions", ErrAnswers, len(answers), len(questions))
+	for _, by := range order {
+		answers, err := by.Answer(a.ctx, questions[by])
+		if err == nil && len(answers) != len(questions[by]) {
+			for _, i := range a.open {
+				a.done[i].Err = fmt.Errorf("%w: %d answers to %d questions", ErrAnswers, len(answers), len(questions[by]))
+			}
+			a.open = nil
+			return
 		}
-		a.open = nil
-		return
-	}
-	var still []int
-	for _, i := range a.open {
-		failed := err
-		for _, q := range a.plans[i].Pending.Questions() {
-			if failed == nil {
-				answer := answers[places[place{q.Asked, q.Key()}]]
-				failed = answer.Err
-				a.known[i][q.Key()] = answer.Found
+		for n, q := range questions[by] {
+			h := places[asked{q.Asked, q.Key()}]
+			if h.answer.Err = err; err == nil {
+				h.answer = answers[n]
 			}
 		}
-		if failed != nil {
-			o := asker.Unanswered(failed)
+	}
+	a.open = slices.DeleteFunc(a.open, func(i int) bool { return a.settled(i, places) })
+}
+
+// settled takes the answers to what a plan asked; false when it asks for more.
+func (a *asking) settled(i int, places map[asked]*heard) bool {
+	for _, q := range a.plans[i].Pending.Questions() {
+		h := places[asked{q.Asked, q.Key()}]
+		switch {
+		case h.asker == nil:
+			a.done[i].Outcome = &actions.Outcome{Status: actions.Failed, Class: actions.ClassData,
+				Problem: diag.Problem{Code: "not-asked", Message: fmt.Sprintf("nobody here can answer the lookup %q", q.Lookup),
+					Hint: "start culvert again"}}
+			return true
+		case h.answer.Err != nil:
+			o := h.asker.Unanswered(h.answer.Err)
 			a.done[i].Outcome = &o
-			continue
+			return true
 		}
-		if a.resume(i) {
-			still = append(still, i)
-		}
+		a.known[i][q.Key()] = h.answer.Found
 	}
-	a.open = still
+	return !a.resume(i)
 }
 
 // resume evaluates a record with what is known now; true when it asks for more.

@@ -77,16 +77,7 @@ func (v *Evaluator) Evaluate(in rules.Input) (e Evaluation, err error) {
 func run(flow *Flow, scope *rules.Scope) (e Evaluation, err error) {
 	e.rule = flow.Rule
 	defer func() { e.Plan.About = scope.Abouts() }()
-	// A person who corrects a record is told of all that is wrong with it.
-	scope.CollectFailures()
-	if yes, err := flow.Rule.Filter(scope); err != nil || !yes {
-		e.Skipped = err == nil
-		return e.failed(err)
-	}
-	if e.Skipped, e.ID, e.Key, err = identify(flow.Rule, scope); e.Skipped {
-		return e, nil
-	}
-	if err := scope.Keep(err); err != nil {
+	if e.Skipped, e.ID, e.Key, err = identify(flow.Rule, scope); err != nil || e.Skipped {
 		return e.failed(err)
 	}
 	if e.Version, err = versionOf(flow.Rule, scope); err != nil {
@@ -100,6 +91,8 @@ func run(flow *Flow, scope *rules.Scope) (e Evaluation, err error) {
 		}
 	}
 	e.Plan.Record = actions.Ref{Rule: flow.Rule.Name, RecordID: e.ID, Key: e.Key}
+	// A person who corrects a record is told of all that is wrong with it.
+	scope.CollectFailures()
 	if err := scope.Keep(flow.Rule.Resolve(scope)); err != nil {
 		return e.failed(err)
 	}
@@ -151,8 +144,12 @@ func (e Evaluation) failed(err error) (Evaluation, error) {
 	return e, nil
 }
 
-// identify gives the record's id and key. The key is never empty when err is nil.
+// identify runs the filter and gives the record's id and key. The key is never empty when err is nil.
 func identify(r *rules.Rule, scope *rules.Scope) (skipped bool, id, key string, err error) {
+	yes, err := r.Filter(scope)
+	if err != nil || !yes {
+		return err == nil, "", "", err
+	}
 	id, key, err = r.Identify(scope)
 	var f *rules.Failure
 	if errors.As(err, &f) && f.Skip {
@@ -208,9 +205,6 @@ type Identity struct {
 func Identify(flow *Flow, in rules.Input) (i Identity, err error) {
 	defer recovered(flow, &err)
 	scope := flow.Rule.Begin(in)
-	if yes, err := flow.Rule.Filter(scope); err != nil || !yes {
-		return Identity{Skipped: err == nil}, err
-	}
 	if i.Skipped, i.ID, i.Key, err = identify(flow.Rule, scope); err == nil && !i.Skipped {
 		i.Version, err = versionOf(flow.Rule, scope)
 	}

@@ -2,6 +2,7 @@ package project
 
 import (
 	"fmt"
+	"net/http"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -129,11 +130,24 @@ func (p *parser) connectionKey(c *Connection, at, name string, v *yamlnode.Node)
 		c.Password = p.secret(at+name, v)
 	case "api_key":
 		c.APIKey = p.secret(at+name, v)
+	case "bearer":
+		c.Bearer = p.secret(at+name, v)
+	case "header":
+		if c.Header = http.CanonicalHeaderKey(v.Value); !isHeader(v.Value) {
+			p.report(v, "bad-value", fmt.Sprintf("%q is no name of a header", v.Value), "write header: X-API-Key")
+		}
 	case "locations":
 		if c.Locations = v.Value; !isTable(v.Value) {
 			p.report(v, "bad-value", fmt.Sprintf("%q is no reference table", v.Value), "write locations: tables/locations.csv")
 		}
 	}
+}
+
+// isHeader tells whether a text can be the name of a header: letters, digits and hyphens.
+func isHeader(name string) bool {
+	return name != "" && len(name) <= 100 && !strings.ContainsFunc(name, func(r rune) bool {
+		return r != '-' && r != '_' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+	})
 }
 
 // passwordInDSN finds the password in an address of MySQL's own form: user:password@tcp(host:3306)/name.

@@ -123,7 +123,7 @@ type OIDC struct {
 // UsersFile is where `culvert user` keeps those who may log in to the console, in the project's state.
 const UsersFile = "console-users.json"
 
-// Connection is a named outside system: a database or a CommCare project.
+// Connection is a named outside system: a database, a CommCare project, a web API.
 type Connection struct {
 	Name     string
 	Kind     string // the name of its sources.ConnectionKind
@@ -132,6 +132,8 @@ type Connection struct {
 	Username Text
 	Password Text
 	APIKey   Text
+	Bearer   Text
+	Header   string // that the API key is sent in
 	// Locations is the reference table that a sync writes the locations of a CommCare project space to; empty: none.
 	Locations string
 	Place     diag.Place

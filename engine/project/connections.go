@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"path/filepath"
 
+	"github.com/culvert/culvert/lookups"
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/yamlnode"
@@ -31,12 +32,29 @@ func (c *Config) checkConnections(k sources.Kind, r *rules.Rule) {
 	}
 	for _, at := range connected.Connections(&r.Trigger) {
 		if at != nil && at.Kind == yamlnode.Scalar && at.Value != "" {
-			c.checkConnection(r, at, connected.Connection().Name)
+			c.checkConnection(r, at, connected.Connection().Name, "this trigger")
 		}
 	}
 }
 
-func (c *Config) checkConnection(r *rules.Rule, at *yamlnode.Node, kind string) {
+// checkLookups reports the same of lookups that ask other systems.
+func (c *Config) checkLookups(r *rules.Rule) {
+	for _, l := range r.Lookups {
+		if at, kind := lookupConnection(l); at != nil {
+			c.checkConnection(r, at, kind, "this lookup")
+		}
+	}
+}
+
+// lookupConnection gives where a lookup names a connection, nil where it has none, and of which kind it has to be.
+func lookupConnection(l *rules.Lookup) (at *yamlnode.Node, kind string) {
+	if asked, ok := l.Asked().(lookups.Asked); ok {
+		return asked.Connection()
+	}
+	return nil, ""
+}
+
+func (c *Config) checkConnection(r *rules.Rule, at *yamlnode.Node, kind, subject string) {
 	found := c.ConnectionNamed(at.Value)
 	switch {
 	case found == nil:
@@ -54,8 +72,8 @@ func (c *Config) checkConnection(r *rules.Rule, at *yamlnode.Node, kind string) 
 			Message: fmt.Sprintf("connection %q is not in culvert.yaml", at.Value), Hint: hint, Place: at.Place()}})
 	case found.Kind != kind:
 		r.Report(diag.Diagnostic{Problem: diag.Problem{
-			Code: "unknown-connection", Message: fmt.Sprintf("connection %q is of kind %s; this trigger needs one of kind %s",
-				at.Value, found.Kind, kind),
+			Code: "unknown-connection", Message: fmt.Sprintf("connection %q is of kind %s; %s needs one of kind %s",
+				at.Value, found.Kind, subject, kind),
 			Hint: "name another connection", Place: at.Place(),
 		}})
 	}
@@ -68,9 +86,9 @@ func (c *Config) Connection(name, dir string) (sources.Connection, error) {
 	if found == nil {
 		return out, fmt.Errorf("it is not in %s", ConfigFile)
 	}
-	out.Kind, out.Domain = found.Kind, found.Domain
+	out.Kind, out.Domain, out.Header = found.Kind, found.Domain, found.Header
 	return out, resolve(map[*string]Text{&out.URL: found.URL, &out.Username: found.Username,
-		&out.Password: found.Password, &out.APIKey: found.APIKey})
+		&out.Password: found.Password, &out.APIKey: found.APIKey, &out.Bearer: found.Bearer})
 }
 
 // resolve sets texts to what the project gives them.

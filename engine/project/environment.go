@@ -87,6 +87,11 @@ func (p *Project) sharedSecrets(r *Rule, kinds []sources.Kind, found *diag.List)
 			reportUnset(t, r.ServerPlace(), found)
 		}
 	}
+	for _, l := range r.Lookups {
+		if at, _ := lookupConnection(l); at != nil {
+			p.connectionSecrets([]*yamlnode.Node{at}, found)
+		}
+	}
 	for _, k := range kinds {
 		if k.Name() != r.Trigger.Kind || r.Trigger.Config == nil {
 			continue

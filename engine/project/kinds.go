@@ -6,11 +6,15 @@ import (
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/actions/dhis2"
 	"github.com/culvert/culvert/actions/dhis2/metadata"
+	"github.com/culvert/culvert/lookups"
+	lookupdb "github.com/culvert/culvert/lookups/database"
+	"github.com/culvert/culvert/lookups/web"
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/sources"
 	"github.com/culvert/culvert/sources/commcare"
 	"github.com/culvert/culvert/sources/database"
 	"github.com/culvert/culvert/sources/files"
+	"github.com/culvert/culvert/sources/httpget"
 	"github.com/culvert/culvert/sources/kobo"
 	"github.com/culvert/culvert/sources/odk"
 	"github.com/culvert/culvert/sources/schedule"
@@ -29,8 +33,26 @@ func ActionKinds() []ActionMaker {
 	}
 }
 
-// AskedKind gives what lookups may ask the server of a snapshot for.
-func AskedKind(x *metadata.Index) rules.AskedKind { return dhis2.Asked(x) }
+// LookupKinds is the registry of the other systems that lookups ask: a new one is one package and one line here.
+func LookupKinds() []lookups.Kind {
+	return []lookups.Kind{
+		web.Kind{},
+		lookupdb.Kind{},
+	}
+}
+
+// AskedKind gives what lookups may ask for: the server of a snapshot, and other systems.
+func AskedKind(x *metadata.Index) rules.AskedKind {
+	return append(rules.AskedKinds{dhis2.Asked(x)}, askedElsewhere()...)
+}
+
+// askedElsewhere gives what lookups may ask for where there is no snapshot yet.
+func askedElsewhere() (kinds rules.AskedKinds) {
+	for _, k := range LookupKinds() {
+		kinds = append(kinds, k)
+	}
+	return kinds
+}
 
 // SourceKinds is the registry of the kinds of triggers: a new one is one package and one line here.
 func SourceKinds() []sources.Kind {
@@ -45,18 +67,33 @@ func SourceKinds() []sources.Kind {
 	}
 }
 
-// ConnectionKinds lists the kinds of outside systems that triggers name, each once.
+// Systems lists the kinds of outside systems that rules name as connections: those of triggers, and
+// web APIs.
+func Systems(kinds []sources.Kind) []sources.System {
+	var list []sources.System
+	for _, k := range kinds {
+		c, ok := k.(sources.Connected)
+		if ok && SystemNamed(list, c.Connection().Name) == nil {
+			list = append(list, c)
+		}
+	}
+	return append(list, httpget.System{})
+}
+
+// SystemNamed gives the system of a kind of connection, nil when there is none.
+func SystemNamed(list []sources.System, kind string) sources.System {
+	i := slices.IndexFunc(list, func(s sources.System) bool { return s.Connection().Name == kind })
+	if i < 0 {
+		return nil
+	}
+	return list[i]
+}
+
+// ConnectionKinds lists the kinds of outside systems that rules name, each once.
 func ConnectionKinds() []sources.ConnectionKind {
 	var list []sources.ConnectionKind
-	for _, k := range SourceKinds() {
-		c, ok := k.(sources.Connected)
-		if !ok {
-			continue
-		}
-		kind := c.Connection()
-		if !slices.ContainsFunc(list, func(o sources.ConnectionKind) bool { return o.Name == kind.Name }) {
-			list = append(list, kind)
-		}
+	for _, s := range Systems(SourceKinds()) {
+		list = append(list, s.Connection())
 	}
 	return list
 }

@@ -187,6 +187,7 @@ func (l *Loader) load(p *Project, out *Rule, file string, text []byte, defaults 
 	kinds map[string]map[string]actions.Kind) {
 	env := l.environment(p, file, defaults)
 	server := p.Config.ServerNamed(rules.ServerOf(text, env.Defaults...))
+	env.Asked = askedElsewhere()
 	if server != nil && p.Indexes[server.Name] != nil {
 		env.Directory = p.Indexes[server.Name].Directory()
 		env.Asked = AskedKind(p.Indexes[server.Name])
@@ -213,6 +214,7 @@ func (l *Loader) compile(p *Project, out *Rule, server *Server, kinds map[string
 			l.checkSample(p, k, r)
 		}
 	}
+	p.Config.checkLookups(r)
 	out.Actions = make([]actions.Action, len(r.Actions))
 	switch {
 	case server == nil:

@@ -150,4 +150,4 @@ func (s *Server) texts() []Text {
 	return []Text{s.URL, s.Proxy, s.Username, s.Password, s.Token, s.Bearer}
 }
 
-func (c *Connection) texts() []Text { return []Text{c.URL, c.Username, c.Password, c.APIKey} }
+func (c *Connection) texts() []Text { return []Text{c.URL, c.Username, c.Password, c.APIKey, c.Bearer} }

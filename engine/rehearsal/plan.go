@@ -28,16 +28,16 @@ type Planned struct {
 	Failure  *rules.Failure    `json:"failure,omitempty"`
 }
 
-// Plan evaluates every record of a file and asks the server to validate the writes without writing
-// them. The format says how the file is read. Every record is reported.
-func Plan(ctx context.Context, flow *program.Flow, target actions.Target, file string, format tabular.Format,
-	report func(Planned) error) error {
+// Plan evaluates every record of a file, with what outside knows of its lookups, and asks the server
+// to validate the writes without writing them. The format says how the file is read. Every record is reported.
+func Plan(ctx context.Context, flow *program.Flow, target actions.Target, outside actions.Outside, file string,
+	format tabular.Format, report func(Planned) error) error {
 	r, err := tabular.Open(ctx, file, format)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = r.Close() }() // only read
-	p := planner{ctx: ctx, flow: flow, target: target, file: filepath.Base(file), report: report}
+	p := planner{ctx: ctx, flow: flow, target: target, outside: outside, file: filepath.Base(file), report: report}
 	for ctx.Err() == nil {
 		row, err := r.Next()
 		if errors.Is(err, io.EOF) {
@@ -64,6 +64,7 @@ type planner struct {
 	ctx     context.Context
 	flow    *program.Flow
 	target  actions.Target
+	outside actions.Outside
 	file    string
 	report  func(Planned) error
 	waiting []Planned
@@ -119,7 +120,7 @@ func (p *planner) take(x *Planned, o actions.Outcome) error {
 func (p *planner) ask() error {
 	var plans []actions.Plan
 	var at []int
-	for i, a := range program.Ask(p.ctx, p.target, p.plans) {
+	for i, a := range program.Ask(p.ctx, p.target, p.outside, p.plans) {
 		x := &p.waiting[p.at[i]]
 		switch {
 		case a.Err != nil:

@@ -153,10 +153,8 @@ func (s *inspection) Test(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	for _, k := range p.Sources {
-		if connected, ok := k.(sources.Connected); ok && connected.Connection().Name == c.Kind {
-			return connected.Ping(ctx, conn, s.o.Log)
-		}
+	if system := project.SystemNamed(project.Systems(p.Sources), c.Kind); system != nil {
+		return system.Ping(ctx, conn, s.o.Log)
 	}
 	return fmt.Errorf("nothing can ask a connection of kind %s", c.Kind)
 }
@@ -181,9 +179,6 @@ const maxUpload = 200 << 20
 // ending may come to it where it is kept.
 const longestName = 200
 
-// uploadsFolder is where uploads lie until they are taken, below the state.
-const uploadsFolder = "uploads"
-
 // Upload takes a file for a rule, as if it had been dropped, and gives its id.
 func (s *inspection) Upload(ctx context.Context, rule, name string, content io.Reader) (id string,
 	err error) {
@@ -192,7 +187,7 @@ func (s *inspection) Upload(ctx context.Context, rule, name string, content io.R
 	if err != nil {
 		return "", console.Refuse(err)
 	}
-	uploads, err := filepath.Abs(filepath.Join(s.o.Dir, p.Config.StateDir, uploadsFolder))
+	uploads, err := filepath.Abs(filepath.Join(s.o.Dir, p.Config.StateDir, "uploads"))
 	if err != nil {
 		return "", fmt.Errorf("find where uploads go: %w", err)
 	}

@@ -58,11 +58,8 @@ func bound(prog *program.Program, kinds []sources.Kind, kind string) []sources.B
 			}
 		}
 		if t.Kind == kind {
-			b := sources.Bound{Rule: name, Server: f.Server, Trigger: t, Invalid: f.Invalid != nil}
-			if d := f.Rule.Document; d != nil {
-				b.Text = d.Text
-			}
-			list = append(list, b)
+			list = append(list, sources.Bound{Rule: name, Server: f.Server, Trigger: t, Text: f.Rule.Text(),
+				Invalid: f.Invalid != nil})
 		}
 	}
 	return list

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"bytes"
 	"testing"
 
 	"github.com/culvert/culvert/engine/program"
@@ -43,5 +44,38 @@ func TestPostsOfAPull(t *testing.T) {
 	}
 	if got := names("kobo"); got != "both pull " {
 		t.Errorf("it is pulled for %s", got)
+	}
+}
+
+// TestTextOfARule has what a trigger was made of change with every file that its rule takes keys
+// from, and stay a rule's own file where there is none: what was read by that text is not read again.
+func TestTextOfARule(t *testing.T) {
+	files := map[string]string{"shared/visits.yaml": "extends: shared/all.yaml\nlookups: {}\n", "shared/all.yaml": "id: trigger.a\n"}
+	env := rules.Environment{ReadFile: func(name string) ([]byte, error) { return []byte(files[name]), nil }}
+	for _, k := range project.SourceKinds() {
+		env.TriggerKinds = append(env.TriggerKinds, sources.TriggerKind(k))
+	}
+	text := func(extends string) []byte {
+		r, _ := rules.Load("rules/a.yaml", []byte(extends+"trigger:\n  webhook: {path: /forms}\nactions:\n  - dhis2.event: {program: X}\n"), env)
+		list := bound(&program.Program{Rules: map[string]*program.Flow{"a": {Rule: r}}}, project.SourceKinds(), "webhook")
+		if len(list) != 1 {
+			t.Fatal(list)
+		}
+		return list[0].Text
+	}
+	if alone := text(""); !bytes.HasPrefix(alone, []byte("trigger:")) || bytes.Contains(alone, []byte{0}) {
+		t.Errorf("a rule alone: %q", alone)
+	}
+	before := text("extends: shared/visits.yaml\n")
+	for _, name := range []string{"shared/visits.yaml", "shared/all.yaml"} {
+		was := files[name]
+		files[name] += "missing: [none]\n"
+		if bytes.Equal(before, text("extends: shared/visits.yaml\n")) {
+			t.Errorf("%s changed, and the text did not", name)
+		}
+		files[name] = was
+	}
+	if !bytes.Equal(before, text("extends: shared/visits.yaml\n")) {
+		t.Error("the text changed by itself")
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/culvert/culvert/actions/dhis2"
 	"github.com/culvert/culvert/actions/dhis2/metadata"
 	"github.com/culvert/culvert/engine/project"
+	"github.com/culvert/culvert/lookups"
+	"github.com/culvert/culvert/sources"
 )
 
 // RehearsalTarget makes a target that asks a server without a journal: it remembers nothing of earlier deliveries.
@@ -26,6 +28,17 @@ func RehearsalTarget(p *project.Project, server string, log *slog.Logger, versio
 	index.Store(p.Indexes[c.Name])
 	return dhis2.NewTarget(cl, index.Load, noMemory{},
 		dhis2.Options{Project: p.Config.Project, Log: log, Import: dhis2.ImportOptions(c.Import)}), nil
+}
+
+// RehearsalDesk makes what asks other systems than DHIS2 what rules look up, for as long as it is not closed.
+func RehearsalDesk(p *project.Project, log *slog.Logger) *lookups.Desk {
+	return newDesk(func() *project.Project { return p }, p.Dir, log)
+}
+
+// newDesk makes what asks other systems than DHIS2, by the connections of the project as it is then.
+func newDesk(current func() *project.Project, root string, log *slog.Logger) *lookups.Desk {
+	return lookups.NewDesk(project.LookupKinds(), lookups.Env{Log: log,
+		Connection: func(name string) (sources.Connection, error) { return current().Config.Connection(name, root) }})
 }
 
 // noMemory knows of no earlier delivery.

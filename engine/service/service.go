@@ -26,6 +26,7 @@ import (
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/engine/status"
 	"github.com/culvert/culvert/engine/tracing"
+	"github.com/culvert/culvert/lookups"
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/sources"
 )
@@ -53,6 +54,7 @@ type Service struct {
 	o       Options
 	journal journal.Journal
 	runner  *engine.Runner
+	lookups *lookups.Desk // asks other systems than DHIS2
 	clients connections
 	// started is culvert.yaml as it was at the start; secretsUsed which versions of a server's secret
 	// files its client has. Both belong to the reload.
@@ -108,6 +110,7 @@ func Open(ctx context.Context, o Options) (_ *Service, err error) {
 		return nil, fmt.Errorf("find the project's folder: %w", err)
 	}
 	s.startTracing()
+	s.lookups = newDesk(func() *project.Project { return s.current.Load() }, root, o.Log)
 	limits := o.Limits
 	limits.Backlog = int64(p.Config.MaxBacklog)
 	s.runner, err = engine.New(engine.Config{
@@ -115,6 +118,7 @@ func Open(ctx context.Context, o Options) (_ *Service, err error) {
 		Servers:   servers,
 		Files:     filePlan(root),
 		Intakes:   s.intakes(),
+		Outside:   s.lookups,
 		Program:   prog,
 		Retention: journal.Retention(p.Config.Retention),
 		Limits:    limits,
@@ -258,7 +262,6 @@ func (s *Service) Run(ctx context.Context) (err error) {
 		start("analytics tables", s.analyticsLoop)
 		start("notify", s.notifyLoop)
 		start("announce", s.announce)
-		start("leftovers", s.leftoversLoop)
 	}
 	runErr := s.runner.Run(ctx)
 	cancel(nil)
@@ -297,6 +300,9 @@ func (s *Service) close() error {
 		if err := s.listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			errs = append(errs, err)
 		}
+	}
+	if s.lookups != nil {
+		s.lookups.Close()
 	}
 	if s.journal != nil {
 		errs = append(errs, s.journal.Close())

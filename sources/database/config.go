@@ -163,10 +163,11 @@ func read(t *rules.Trigger, report func(diag.Diagnostic)) Rule {
 
 // Ping connects to a database.
 func (Kind) Ping(ctx context.Context, c sources.Connection, _ *slog.Logger) error {
-	return Ping(ctx, connectionOf(c))
+	return Ping(ctx, ConnectionOf(c))
 }
 
-func connectionOf(c sources.Connection) Connection {
+// ConnectionOf gives what opens a connection of culvert.yaml.
+func ConnectionOf(c sources.Connection) Connection {
 	return Connection{Name: c.Name, URL: c.URL, Username: c.Username, Password: c.Password, Dir: c.Dir}
 }
 
@@ -174,7 +175,7 @@ func connectionOf(c sources.Connection) Connection {
 func Connect(env sources.Env) func(name string) (Connection, error) {
 	return func(name string) (Connection, error) {
 		c, err := env.Connection(name)
-		return connectionOf(c), err
+		return ConnectionOf(c), err
 	}
 }
 

@@ -31,8 +31,21 @@ func explain(ctx context.Context, doing string, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s: %w", doing, ctx.Err())
 	}
-	return fmt.Errorf("%s: %w", doing, worded(err))
+	return fmt.Errorf("%s: %w", doing, &said{worded(err), err})
 }
+
+// said is what a driver said, in our words. Its own words, which may hold data, are kept for those
+// that look at what kind of error it is.
+type said struct {
+	own   *diag.Problem
+	cause error
+}
+
+// Error implements error.
+func (s *said) Error() string { return s.own.Error() }
+
+// Unwrap gives both.
+func (s *said) Unwrap() []error { return []error{s.own, s.cause} }
 
 func tooSlow() *diag.Problem {
 	return &diag.Problem{Message: "the database did not answer in time",

@@ -20,7 +20,10 @@ var changing = map[string]bool{
 }
 
 // checkQuery finds what keeps a text from being the one SELECT that can be read page by page.
-func checkQuery(text string) []problem {
+func checkQuery(text string) []problem { return checkSelect(text, true) }
+
+// checkSelect finds what keeps a text from being one SELECT; one that is paged has no order and no limit of its own.
+func checkSelect(text string, paged bool) []problem {
 	var found []problem
 	add := func(t token, message, hint string) { found = append(found, problem{t.from, t.to, message, hint}) }
 	depth, first := 0, true
@@ -58,10 +61,10 @@ func checkQuery(text string) []problem {
 		case t.word && changing[word]:
 			add(t, fmt.Sprintf("the query holds %s: it must only read", word),
 				"write a plain SELECT; quote the word if it names a column")
-		case t.word && depth == 0 && (word == "LIMIT" || word == "OFFSET" || word == "FETCH"):
+		case paged && t.word && depth == 0 && (word == "LIMIT" || word == "OFFSET" || word == "FETCH"):
 			add(t, fmt.Sprintf("the query has a %s of its own, so that later rows would never be read", word),
 				"take it out: rows are read in batches anyway; see batch:")
-		case t.word && depth == 0 && word == "ORDER":
+		case paged && t.word && depth == 0 && word == "ORDER":
 			add(t, "the query has an order of its own", "take ORDER BY out: rows are read in the order of the cursor")
 		}
 	}

@@ -85,8 +85,31 @@ func bodyOf(columns []column, values []any) map[string]any {
 // false. size is what was read so far, in bytes.
 func (d *Database) read(ctx context.Context, q Query, statement func(columns []string) (string, []any, error),
 	take func(columns []column, values []any, size int) (bool, error)) (err error) {
-	outer := ctx
-	ctx, cancel := context.WithTimeout(ctx, q.Timeout+grace)
+	return d.within(ctx, q.Timeout, func(ctx, outer context.Context, tx *sql.Tx) error {
+		var names []string
+		if d.dialect.named {
+			if names, err = columnNames(ctx, tx, q); err != nil {
+				return explain(outer, "read the query's columns", err)
+			}
+		}
+		text, args, err := statement(names)
+		if err != nil {
+			return err
+		}
+		rows, err := tx.QueryContext(ctx, text, args...)
+		if err != nil {
+			return explain(outer, "run the query", err)
+		}
+		defer func() { _ = rows.Close() }() // what Close says, Err has said
+		return explain(outer, "read the query's rows", d.scan(rows, q, take))
+	})
+}
+
+// within runs statements in one transaction that changes nothing, each within a time. outer is the
+// context that the caller gave.
+func (d *Database) within(outer context.Context, timeout time.Duration,
+	do func(ctx, outer context.Context, tx *sql.Tx) error) error {
+	ctx, cancel := context.WithTimeout(outer, timeout+grace)
 	defer cancel()
 	tx, err := d.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: d.dialect.readOnly})
 	if err != nil {
@@ -94,26 +117,11 @@ func (d *Database) read(ctx context.Context, q Query, statement func(columns []s
 	}
 	defer func() { _ = tx.Rollback() }() // nothing was changed
 	if d.dialect.prepare != nil {
-		if err := d.dialect.prepare(ctx, d, tx, q.Timeout); err != nil {
+		if err := d.dialect.prepare(ctx, d, tx, timeout); err != nil {
 			return explain(outer, "prepare the database session", err)
 		}
 	}
-	var names []string
-	if d.dialect.named {
-		if names, err = columnNames(ctx, tx, q); err != nil {
-			return explain(outer, "read the query's columns", err)
-		}
-	}
-	text, args, err := statement(names)
-	if err != nil {
-		return err
-	}
-	rows, err := tx.QueryContext(ctx, text, args...)
-	if err != nil {
-		return explain(outer, "run the query", err)
-	}
-	defer func() { _ = rows.Close() }() // what Close says, Err has said
-	return explain(outer, "read the query's rows", d.scan(rows, q, take))
+	return do(ctx, outer, tx)
 }
 
 // columnNames gives the names of a query's columns without reading rows.

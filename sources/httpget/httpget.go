@@ -3,6 +3,7 @@
 package httpget
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -30,7 +31,9 @@ type Client struct {
 	Tries              int           // of one request; 0: 5
 	// Secret says that the address itself lets readers in: of one that is refused, its host alone is told.
 	Secret bool
-	Log    *slog.Logger
+	// HTTP keeps connections from one call to the next; nil: every call opens its own.
+	HTTP *http.Client
+	Log  *slog.Logger
 	// Wait is called instead of waiting, in tests; nil: waits.
 	Wait func(ctx context.Context, d time.Duration) bool
 }
@@ -81,17 +84,43 @@ func Protected(u *url.URL, connection string) error {
 		Hint: "write the address with https://"}}
 }
 
+// Passing tells that the same may be answered another time.
+func (e *Error) Passing() bool { return e.retry }
+
 // Get reads one address. What may heal is tried again: an answer of 429 or 503 after the time that it names.
 func (c *Client) Get(ctx context.Context, u *url.URL) (*Reply, error) {
+	return c.ask(ctx, question{http.MethodGet, u, nil})
+}
+
+// Post sends JSON that asks for something, and changes nothing over there.
+func (c *Client) Post(ctx context.Context, u *url.URL, body []byte) (*Reply, error) {
+	return c.ask(ctx, question{http.MethodPost, u, body})
+}
+
+// NewHTTP makes what Client.HTTP takes. Its idle connections are the caller's to close.
+func NewHTTP() *http.Client {
+	return &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone(), CheckRedirect: sameHost}
+}
+
+// question is one request.
+type question struct {
+	method string
+	u      *url.URL
+	body   []byte
+}
+
+func (c *Client) ask(ctx context.Context, q question) (*Reply, error) {
 	tries := c.Tries
 	if tries == 0 {
 		tries = defaultTries
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	defer transport.CloseIdleConnections()
-	client := &http.Client{Transport: transport, CheckRedirect: sameHost}
+	client := c.HTTP
+	if client == nil {
+		client = NewHTTP()
+		defer client.CloseIdleConnections()
+	}
 	for n := 1; ; n++ {
-		reply, failure := c.once(ctx, client, u)
+		reply, failure := c.once(ctx, client, q)
 		if failure == nil {
 			return reply, nil
 		}
@@ -102,7 +131,7 @@ func (c *Client) Get(ctx context.Context, u *url.URL) (*Reply, error) {
 			return nil, failure
 		}
 		wait := max(poll.Backoff(n), failure.RetryAfter)
-		c.Log.Warn("the other system does not answer well; it is asked again", "host", u.Host, "tries", n, "wait",
+		c.Log.Warn("the other system does not answer well; it is asked again", "host", q.u.Host, "tries", n, "wait",
 			wait.Round(time.Millisecond), "reason", failure.Message)
 		pause := c.Wait
 		if pause == nil {
@@ -122,16 +151,20 @@ func sameHost(r *http.Request, via []*http.Request) error {
 	return nil
 }
 
-func (c *Client) once(ctx context.Context, client *http.Client, u *url.URL) (*Reply, *Error) {
+func (c *Client) once(ctx context.Context, client *http.Client, q question) (*Reply, *Error) {
+	u := q.u
 	limit := c.Timeout
 	if limit == 0 {
 		limit = defaultTimeout
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	r, err := http.NewRequestWithContext(ctx, q.method, u.String(), bytes.NewReader(q.body))
 	if err != nil {
 		return nil, &Error{Problem: diag.Problem{Message: "the address cannot be asked", Hint: "check it"}}
+	}
+	if q.method == http.MethodPost {
+		r.Header.Set("Content-Type", "application/json")
 	}
 	r.Header.Set("Accept", "application/json")
 	r.Header.Set("User-Agent", "culvert")

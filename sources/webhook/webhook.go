@@ -18,7 +18,6 @@ import (
 	"golang.org/x/sync/semaphore"
 	"golang.org/x/time/rate"
 
-	"github.com/culvert/culvert/internal/disk"
 	"github.com/culvert/culvert/sources"
 )
 
@@ -156,7 +155,7 @@ func (h *Handler) Run(ctx context.Context, sink sources.Sink) error {
 	h.sink.Store(ref)
 	defer h.sink.CompareAndSwap(ref, nil)
 	// Whoever starts a killed run again does so at once, and what it left is cleared when it is old enough.
-	later := time.NewTicker(disk.Stale)
+	later := time.NewTicker(leftover)
 	defer later.Stop()
 	for {
 		if h.config.Inbox != "" {

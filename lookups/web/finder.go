@@ -1,0 +1,377 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/lookups"
+	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/sources/httpget"
+)
+
+// New implements lookups.Kind.
+func (Kind) New(env lookups.Env) lookups.Finder {
+	return &finder{env: env, http: httpget.NewHTTP(), lists: map[string]*list{}}
+}
+
+type finder struct {
+	env  lookups.Env
+	http *http.Client
+
+	mu    sync.Mutex
+	lists map[string]*list // that are kept, by what is asked for
+}
+
+// Limits of what is read.
+const (
+	maxBytes   = 32 << 20  // of one reply
+	maxMemory  = 192 << 20 // of one decoded reply
+	maxDepth   = 64
+	maxPages   = 1000
+	maxItems   = 500_000
+	maxLists   = 100  // kept at once
+	maxAddress = 4000 // bytes: proxies on the way take no more for sure
+	workers    = 4    // requests at once for one lookup
+)
+
+// Takes implements lookups.Finder.
+func (f *finder) Takes(a lookups.Asked) bool {
+	_, ok := a.(*Asked)
+	return ok
+}
+
+// Close implements lookups.Finder.
+func (f *finder) Close() { f.http.CloseIdleConnections() }
+
+// call is the asking of one lookup for one batch.
+type call struct {
+	*finder
+	asked  *Asked
+	client *httpget.Client
+	base   *url.URL
+}
+
+// Find implements lookups.Finder.
+func (f *finder) Find(ctx context.Context, asked lookups.Asked, questions []rules.Question) ([]actions.Answer, error) {
+	a := asked.(*Asked)
+	connection, err := f.env.Connection(a.ConnectionName())
+	if err != nil {
+		return nil, &lookups.Error{Away: true, Problem: diag.Problem{Code: lookups.CodeRefused,
+			Message: "the connection " + a.ConnectionName() + " cannot be used: " + err.Error(),
+			Hint:    "put it right in culvert.yaml or in the environment"}}
+	}
+	client, base, err := httpget.Connect(connection, f.env.Log)
+	if err != nil {
+		return nil, failure(err)
+	}
+	client.HTTP, client.Tries, client.Timeout, client.MaxBytes, client.Secret = f.http, 1, a.Timeout, maxBytes, true
+	if client.Log == nil {
+		client.Log = slog.New(slog.DiscardHandler)
+	}
+	c := &call{finder: f, asked: a, client: client, base: base}
+	if a.isList() {
+		return c.list(ctx, questions)
+	}
+	return c.each(ctx, questions), nil
+}
+
+// failure says of why a system cannot be read what it means for the records that ask.
+func failure(err error) *lookups.Error {
+	e, ok := errors.AsType[*httpget.Error](err)
+	if !ok {
+		if p, isProblem := errors.AsType[*diag.Problem](err); isProblem {
+			return &lookups.Error{Problem: diag.Problem{Code: lookups.CodeRefused, Message: p.Message, Hint: p.Hint}}
+		}
+		return &lookups.Error{Problem: diag.Problem{Code: lookups.CodeAway, Message: "the web API could not be asked",
+			Hint: "it is asked again by itself"}}
+	}
+	out := &lookups.Error{Problem: e.Problem, After: e.RetryAfter}
+	switch {
+	case e.Passing():
+		out.Code = lookups.CodeAway
+		out.Hint = "the record waits and is looked up again by itself: " + e.Hint
+		// One value may be too much for a system that answers others: a 500 is its alone.
+		out.Away = e.Status != http.StatusInternalServerError && e.Status != http.StatusRequestTimeout
+	default:
+		out.Code = lookups.CodeRefused
+		out.Hint = "the record waits until that is put right, and is looked up again by itself: " + e.Hint
+		out.Away = e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden
+	}
+	return out
+}
+
+// each asks with the values: as many in a request as the lookup says.
+func (c *call) each(ctx context.Context, questions []rules.Question) []actions.Answer {
+	answers := make([]actions.Answer, len(questions))
+	var parts [][]int
+	for i, q := range questions {
+		if err := c.askable(q); err != nil {
+			answers[i].Err = err
+			continue
+		}
+		if n := len(parts) - 1; n >= 0 && len(parts[n]) < c.asked.Batch && c.fits(questions, append(parts[n], i)) {
+			parts[n] = append(parts[n], i)
+		} else {
+			parts = append(parts, []int{i})
+		}
+	}
+	var mu sync.Mutex
+	var away error // what keeps the system from answering anybody
+	var wg sync.WaitGroup
+	room := make(chan struct{}, workers)
+	for _, part := range parts {
+		room <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-room }()
+			defer lookups.Recovered(func(err error) {
+				c.client.Log.Error("a lookup broke down", "connection", c.asked.ConnectionName(), "fault", err)
+				fail(answers, part, failure(err))
+			})
+			mu.Lock()
+			stop := away
+			mu.Unlock()
+			if stop != nil {
+				fail(answers, part, stop)
+				return
+			}
+			c.part(ctx, questions, part, answers)
+			mu.Lock()
+			defer mu.Unlock()
+			for _, i := range part {
+				if e, ok := errors.AsType[*lookups.Error](answers[i].Err); ok && e.Away {
+					away = e
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return answers
+}
+
+func fail(answers []actions.Answer, part []int, err error) {
+	for _, i := range part {
+		answers[i].Err = err
+	}
+}
+
+// askable refuses values that would name another path.
+func (c *call) askable(q rules.Question) error {
+	for n, name := range q.Fields {
+		if v := q.Values[n]; (v == "." || v == "..") && strings.Contains(c.asked.Path, "{"+name+"}") {
+			return &lookups.Error{Fault: true, Problem: diag.Problem{Code: lookups.CodeValue,
+				Message: "the lookup " + q.Lookup + " cannot ask for a value of dots alone", Field: q.Lookup,
+				Hint: "correct the value in the source"}}
+		}
+	}
+	return nil
+}
+
+// fits tells whether several values fit into one address.
+func (c *call) fits(questions []rules.Question, part []int) bool {
+	u := c.address(questions, part)
+	return len(u.String()) <= maxAddress
+}
+
+// part asks one request for some of the questions. What a system refuses for several values is
+// halved until the culprit is alone.
+func (c *call) part(ctx context.Context, questions []rules.Question, part []int, answers []actions.Answer) {
+	items, err := c.read(ctx, c.address(questions, part), c.body(questions, part))
+	if e, ok := errors.AsType[*httpget.Error](err); ok && e.Status >= 400 && e.Status < 500 && !e.Passing() &&
+		e.Status != http.StatusUnauthorized && e.Status != http.StatusForbidden {
+		switch {
+		case len(part) > 1:
+			half := len(part) / 2
+			c.part(ctx, questions, part[:half], answers)
+			c.part(ctx, questions, part[half:], answers)
+			return
+		case e.Status == http.StatusNotFound || e.Status == http.StatusGone:
+			return // there is no such thing
+		}
+	}
+	if err != nil {
+		fail(answers, part, failure(err))
+		return
+	}
+	for _, i := range part {
+		answers[i].Found = c.asked.pick(items, questions[i])
+	}
+}
+
+// read reads a reply, and its further pages, and gives its items.
+func (c *call) read(ctx context.Context, at *url.URL, body []byte) ([]any, error) {
+	var items []any
+	seen := map[string]bool{}
+	for range maxPages {
+		if seen[at.String()] {
+			return nil, tooMuch(at, "names a page as the next one that was read already")
+		}
+		seen[at.String()] = true
+		var reply *httpget.Reply
+		var err error
+		if body != nil {
+			reply, err = c.client.Post(ctx, at, body)
+		} else {
+			reply, err = c.client.Get(ctx, at)
+		}
+		if err != nil {
+			return nil, err
+		}
+		v, err := decode(at, reply)
+		if err != nil {
+			return nil, err
+		}
+		if items = append(items, c.asked.Items.Items(v)...); len(items) > maxItems {
+			return nil, tooMuch(at, "gives more items than are taken")
+		}
+		next := c.next(reply, v)
+		if next == "" {
+			return items, nil
+		}
+		if at, err = httpget.Follow(at, next); err != nil {
+			return nil, err
+		}
+	}
+	return nil, tooMuch(at, "gives more pages than are read")
+}
+
+func tooMuch(at *url.URL, what string) error {
+	return &httpget.Error{Problem: diag.Problem{Message: at.Host + " " + what,
+		Hint: "ask for less: name what is looked for in path or params"}}
+}
+
+// next gives the address of the next page, "" when there is none.
+func (c *call) next(reply *httpget.Reply, v any) string {
+	if c.asked.NextLink {
+		return httpget.LinkNext(reply.Header)
+	}
+	if c.asked.Next != nil {
+		for _, found := range c.asked.Next.All(v) {
+			if text, ok := found.(string); ok {
+				return text
+			}
+		}
+	}
+	return ""
+}
+
+// address fills the places of path and params.
+func (c *call) address(questions []rules.Question, part []int) *url.URL {
+	a := c.asked
+	path, query, _ := strings.Cut(a.Path, "?")
+	u := *c.base
+	u.RawPath = strings.TrimRight(c.base.EscapedPath(), "/")
+	if path = strings.TrimLeft(a.fill(path, url.PathEscape, questions, part), "/"); path != "" {
+		u.RawPath += "/" + path
+	}
+	if plain, err := url.PathUnescape(u.RawPath); err == nil {
+		u.Path = plain
+	}
+	pairs := []string{}
+	if query != "" {
+		pairs = append(pairs, a.fill(query, url.QueryEscape, questions, part))
+	}
+	for _, p := range a.Params {
+		pairs = append(pairs, url.QueryEscape(p.name)+"="+a.fillParam(p.value, questions, part))
+	}
+	u.RawQuery = strings.Join(pairs, "&")
+	return &u
+}
+
+// fill puts values in the place of {name}, each escaped, with the separator between several.
+func (a *Asked) fill(text string, escape func(string) string, questions []rules.Question, part []int) string {
+	return place.ReplaceAllStringFunc(text, func(m string) string {
+		values := valuesOf(m[1:len(m)-1], questions, part)
+		for i, v := range values {
+			values[i] = escape(v)
+		}
+		return strings.Join(values, a.Separator)
+	})
+}
+
+// fillParam does the same of a value of params, whose own text is escaped too.
+func (a *Asked) fillParam(text string, questions []rules.Question, part []int) string {
+	var b strings.Builder
+	at := 0
+	for _, m := range place.FindAllStringIndex(text, -1) {
+		b.WriteString(url.QueryEscape(text[at:m[0]]))
+		values := valuesOf(text[m[0]+1:m[1]-1], questions, part)
+		for i, v := range values {
+			values[i] = url.QueryEscape(v)
+		}
+		b.WriteString(strings.Join(values, url.QueryEscape(a.Separator)))
+		at = m[1]
+	}
+	b.WriteString(url.QueryEscape(text[at:]))
+	return b.String()
+}
+
+// valuesOf gives the values of a field, each once.
+func valuesOf(name string, questions []rules.Question, part []int) []string {
+	var values []string
+	seen := map[string]bool{}
+	for _, i := range part {
+		for n, field := range questions[i].Fields {
+			if v := questions[i].Values[n]; field == name && !seen[v] {
+				seen[v] = true
+				values = append(values, v)
+			}
+		}
+	}
+	return values
+}
+
+// body fills the places of the body; nil when nothing is sent.
+func (c *call) body(questions []rules.Question, part []int) []byte {
+	if c.asked.Body == nil {
+		return nil
+	}
+	text, err := json.Marshal(c.asked.filled(c.asked.Body, questions, part))
+	if err != nil {
+		return []byte("{}") // what YAML gave is JSON
+	}
+	return text
+}
+
+func (a *Asked) filled(v any, questions []rules.Question, part []int) any {
+	switch v := v.(type) {
+	case string:
+		m := place.FindStringSubmatch(v)
+		if m == nil || m[0] != v {
+			return a.fill(v, func(s string) string { return s }, questions, part)
+		}
+		values := valuesOf(m[1], questions, part)
+		if a.Batch > 1 {
+			return values
+		}
+		return strings.Join(values, "")
+	case []any:
+		out := make([]any, len(v))
+		for i, item := range v {
+			out[i] = a.filled(item, questions, part)
+		}
+		return out
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for name, in := range v {
+			out[name] = a.filled(in, questions, part)
+		}
+		return out
+	}
+	return v
+}
+
+// list is a whole list of a system, as it was read.
+type list struct {
+	items []any
+	index map[string]map[string][]any // by the fields that are compared, and their values
+	until time.Time
+}

@@ -1,0 +1,159 @@
+package web
+
+import (
+	"context"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/culvert/culvert/actions"
+	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/sources/httpget"
+	"github.com/culvert/culvert/sources/tree"
+)
+
+// decode reads a reply as JSON.
+func decode(at *url.URL, reply *httpget.Reply) (any, error) {
+	text, err := reply.Text()
+	if err != nil {
+		return nil, err
+	}
+	v, err := tree.JSON(text, tree.Limits{Depth: maxDepth, Memory: maxMemory})
+	if err != nil {
+		hint := "check path: it has to lead to JSON, and not to a page to log in"
+		return nil, &httpget.Error{Problem: diag.Problem{Message: at.Host + " does not answer with JSON that can be read",
+			Hint: hint}}
+	}
+	return v, nil
+}
+
+// pick gives what a question finds among the items of a reply: those that have its values, where
+// they were not sent to be found by, and of each what value: names.
+func (a *Asked) pick(items []any, q rules.Question) []any {
+	var found []any
+	for _, item := range items {
+		if a.matches(item, q) {
+			found = append(found, a.Value.Items(item)...)
+		}
+	}
+	return found
+}
+
+// matches compares an item. What a request asks for alone is what the system found by it, and is not
+// compared again: it may be an alias, or another way to write it.
+func (a *Asked) matches(item any, q rules.Question) bool {
+	for n, name := range q.Fields {
+		if a.Batch <= 1 && a.sent(name) {
+			continue
+		}
+		if !has(a.paths[name].All(item), q.Values[n]) {
+			return false
+		}
+	}
+	return true
+}
+
+func (a *Asked) sent(name string) bool {
+	for _, p := range a.places {
+		if p == name {
+			return true
+		}
+	}
+	return false
+}
+
+func has(values []any, want string) bool {
+	for _, v := range values {
+		if text, ok := textOf(v); ok && text == want {
+			return true
+		}
+	}
+	return false
+}
+
+// textOf gives a value as it is compared; false for lists, objects and nothing.
+func textOf(v any) (string, bool) {
+	switch v := v.(type) {
+	case string:
+		return strings.TrimSpace(v), true
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64), true
+	case bool:
+		return strconv.FormatBool(v), true
+	}
+	return "", false
+}
+
+// list answers from a list that is the same for all records: the one that is kept, or read now.
+func (c *call) list(ctx context.Context, questions []rules.Question) ([]actions.Answer, error) {
+	l, err := c.current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	answers := make([]actions.Answer, len(questions))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i, q := range questions {
+		for _, item := range l.find(c.asked, q) {
+			answers[i].Found = append(answers[i].Found, c.asked.Value.Items(item)...)
+		}
+	}
+	return answers, nil
+}
+
+// current gives the list as it is now.
+func (c *call) current(ctx context.Context) (*list, error) {
+	now := c.env.Now()
+	c.mu.Lock()
+	l := c.lists[c.asked.Same()]
+	c.mu.Unlock()
+	if l != nil && now.Before(l.until) {
+		return l, nil
+	}
+	items, err := c.read(ctx, c.address(nil, nil), c.body(nil, nil))
+	if err == nil && len(items) == 0 && c.asked.HasItems && !c.asked.Whole {
+		err = &httpget.Error{Problem: diag.Problem{Message: c.base.Host + " answers with no list where items: looks for it",
+			Hint: "check items: against the reply"}}
+	}
+	if err != nil {
+		return nil, failure(err)
+	}
+	l = &list{items: items, index: map[string]map[string][]any{}, until: now.Add(c.asked.Long)}
+	if c.asked.Long > 0 {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if len(c.lists) >= maxLists {
+			clear(c.lists)
+		}
+		c.lists[c.asked.Same()] = l
+	}
+	return l, nil
+}
+
+// find gives the items that have the values of a question. They are found by the first field, by an index.
+func (l *list) find(a *Asked, q rules.Question) []any {
+	if len(q.Fields) == 0 {
+		return l.items
+	}
+	first := q.Fields[0]
+	if l.index[first] == nil {
+		l.index[first] = map[string][]any{}
+		for _, item := range l.items {
+			seen := map[string]bool{}
+			for _, v := range a.paths[first].All(item) {
+				if text, ok := textOf(v); ok && !seen[text] {
+					seen[text] = true
+					l.index[first][text] = append(l.index[first][text], item)
+				}
+			}
+		}
+	}
+	var found []any
+	for _, item := range l.index[first][q.Values[0]] {
+		if a.matches(item, q) {
+			found = append(found, item)
+		}
+	}
+	return found
+}
