@@ -48,6 +48,7 @@ func (s *Console) functions(l *language.Language) template.FuncMap {
 		"parts":     func(server, title string, parts []Object) partTable { return partTable{server, title, parts} },
 		"leaves":    leaves,
 		"target":    func(kind, name string, paused bool) target { return target{kind, name, paused} },
+		"called":    func(o Object) called { return called{o.Name, o.Names.In(l.Code())} },
 		"unit":      s.c.Running.UnitName,
 		"states":    func() []journal.State { return states },
 	}
@@ -114,6 +115,9 @@ type partTable struct {
 	Server, Title string
 	Parts         []Object
 }
+
+// called is what an object is called: in the rules, and in the visitor's language where DHIS2 knows that.
+type called struct{ Name, Here string }
 
 // leaves gives the parts that are no stages.
 func leaves(parts []Object) []Object {

@@ -3,6 +3,9 @@ package console
 import (
 	"context"
 	"io"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/culvert/culvert/engine/journal"
@@ -183,14 +186,29 @@ type Connection struct {
 	Rules      []string
 }
 
+// Names are what DHIS2 calls an object in other languages, by locale: fr, pt_BR.
+type Names map[string]string
+
+// In gives the name in a language, of its locales the plain one first; "" when there is none.
+func (n Names) In(language string) string {
+	for _, locale := range slices.Sorted(maps.Keys(n)) {
+		base, _, _ := strings.Cut(strings.ReplaceAll(locale, "-", "_"), "_")
+		if strings.EqualFold(base, language) {
+			return n[locale]
+		}
+	}
+	return ""
+}
+
 // Object is an object of a server's metadata.
 type Object struct {
 	ID        string   `json:"id"`
 	Code      string   `json:"code,omitempty"`
 	Name      string   `json:"name"`
-	Kind      string   `json:"kind"`           // program, program stage, data element, ...
-	Type      string   `json:"type,omitempty"` // DHIS2's value type, period type or program type
-	In        string   `json:"in,omitempty"`   // what it lies in
+	Names     Names    `json:"names,omitempty"` // in other languages
+	Kind      string   `json:"kind"`            // program, program stage, data element, ...
+	Type      string   `json:"type,omitempty"`  // DHIS2's value type, period type or program type
+	In        string   `json:"in,omitempty"`    // what it lies in
 	Mandatory bool     `json:"mandatory,omitempty"`
 	Uses      []string `json:"uses,omitempty"`    // places in rules: file:line
 	Options   []Object `json:"options,omitempty"` // the values that it takes

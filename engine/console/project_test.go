@@ -115,7 +115,7 @@ func (p *project) Connections() []Connection {
 func (p *project) Catalogue(string) []Object { return []Object{*p.program()} }
 
 func (p *project) program() *Object {
-	return &Object{ID: "WSGAb5XwJ3Y", Name: "Antenatal care", Kind: "program", Type: "tracker program",
+	return &Object{ID: "WSGAb5XwJ3Y", Name: "Antenatal care", Names: Names{"fr_CM": "Soins prénatals"}, Kind: "program", Type: "tracker program",
 		Uses: []string{"rules/anc.yaml:12"}, Parts: []Object{
 			{ID: "w75KJ2mc4zz", Name: "First name", Kind: "attribute", Type: "TEXT", Mandatory: true,
 				Uses: []string{"rules/anc.yaml:2"}},

@@ -138,7 +138,7 @@ func (s *inspection) Search(server, text string) []console.Object {
 	hits := t.index.Search(text)
 	var out []console.Object
 	for _, h := range hits[:min(len(hits), mostHits)] {
-		x := t.object(metadata.Named{ID: h.ID, Code: h.Code, Name: h.Name}, cmp.Or(kinds[h.Collection], h.Collection))
+		x := t.object(metadata.Named{ID: h.ID, Code: h.Code, Name: h.Name, Translations: h.Translations}, cmp.Or(kinds[h.Collection], h.Collection))
 		x.In = h.Path
 		out = append(out, x)
 	}
@@ -146,7 +146,7 @@ func (s *inspection) Search(server, text string) []console.Object {
 }
 
 func (t *tree) object(n metadata.Named, kind string) console.Object {
-	return console.Object{ID: n.ID, Code: n.Code, Name: n.Name, Kind: kind,
+	return console.Object{ID: n.ID, Code: n.Code, Name: n.Name, Names: console.Names(n.Translations), Kind: kind,
 		Uses: slices.Compact(slices.Sorted(slices.Values(t.uses[n.ID])))}
 }
 

@@ -161,19 +161,20 @@ func collections() []collection {
 			of: func(s *Snapshot) *[]TrackedEntityType { return &s.TrackedEntityTypes },
 			id: func(x *TrackedEntityType) string { return x.ID }},
 		set[TrackedEntityAttribute]{name: TrackedEntityAttributes, page: 500, dated: true,
-			fields: "id,code,name,valueType,unique,orgunitScope,generated,pattern,confidential,optionSet[id]",
+			fields: "id,code,name,valueType,unique,orgunitScope,generated,pattern,confidential,optionSet[id]," + translated,
 			of:     func(s *Snapshot) *[]TrackedEntityAttribute { return &s.TrackedEntityAttributes },
 			id:     func(x *TrackedEntityAttribute) string { return x.ID }},
 		set[DataSet]{name: DataSets, page: 10,
 			fields: "id,code,name,periodType,openFuturePeriods,expiryDays,categoryCombo[id],access[data]," +
 				"dataSetElements[dataElement[id],categoryCombo[id]],organisationUnits[id]," +
-				"compulsoryDataElementOperands[dataElement[id],categoryOptionCombo[id]]",
+				"compulsoryDataElementOperands[dataElement[id],categoryOptionCombo[id]]," + translated,
 			of: func(s *Snapshot) *[]DataSet { return &s.DataSets },
 			id: func(x *DataSet) string { return x.ID }, tidy: (*DataSet).tidy},
 		set[DataElement]{name: DataElements, page: 1000, dated: true,
-			fields: "id,code,name,valueType,domainType,zeroIsSignificant,aggregationType,optionSet[id],categoryCombo[id]",
-			of:     func(s *Snapshot) *[]DataElement { return &s.DataElements },
-			id:     func(x *DataElement) string { return x.ID }},
+			fields: "id,code,name,valueType,domainType,zeroIsSignificant,aggregationType,optionSet[id],categoryCombo[id]," +
+				translated,
+			of: func(s *Snapshot) *[]DataElement { return &s.DataElements },
+			id: func(x *DataElement) string { return x.ID }},
 		set[OptionSet]{name: OptionSets, page: 50, fields: "id,code,name,valueType,options[id,code,name,sortOrder]",
 			of: func(s *Snapshot) *[]OptionSet { return &s.OptionSets },
 			id: func(x *OptionSet) string { return x.ID }, tidy: (*OptionSet).tidy, parts: (*OptionSet).parts},
@@ -206,12 +207,12 @@ func collections() []collection {
 	}
 }
 
-const programFields = "id,code,name,programType,trackedEntityType[id],onlyEnrollOnce,selectEnrollmentDatesInFuture," +
+const programFields = translated + ",id,code,name,programType,trackedEntityType[id],onlyEnrollOnce,selectEnrollmentDatesInFuture," +
 	"selectIncidentDatesInFuture,displayIncidentDate,expiryDays,expiryPeriodType,completeEventsExpiryDays,accessLevel," +
 	"featureType," +
 	"categoryCombo[id],access[data]," +
 	"programTrackedEntityAttributes[sortOrder,mandatory,allowFutureDate,searchable,trackedEntityAttribute[id]]," +
-	"programStages[id,code,name,repeatable,validationStrategy,sortOrder,enableUserAssignment,featureType,access[data]," +
+	"programStages[" + translated + ",id,code,name,repeatable,validationStrategy,sortOrder,enableUserAssignment,featureType,access[data]," +
 	"programStageDataElements[sortOrder,compulsory,allowFutureDate,dataElement[id]]]"
 
 // The tidy methods give lists that DHIS2 answers in any order an order of their own, so that two

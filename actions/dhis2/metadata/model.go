@@ -52,12 +52,13 @@ type ServerInfo struct {
 	Name     string    `json:"systemName,omitempty"`
 	Calendar string    `json:"calendar"`
 	Zone     string    `json:"serverTimeZoneId"`
-	Synced   time.Time `json:"synced"`         // ours
-	AsOf     string    `json:"asOf"`           // the server's own clock, where the next incremental sync starts
-	Format   int       `json:"format"`         // of the snapshot on disk
-	Hash     string    `json:"hash,omitempty"` // of its content
-	Full     time.Time `json:"full,omitzero"`  // when every object was last read, not only changed ones
-	Area     *geo.Area `json:"area,omitempty"` // where the country lies; nil when the org units do not tell
+	Synced   time.Time `json:"synced"`          // ours
+	AsOf     string    `json:"asOf"`            // the server's own clock, where the next incremental sync starts
+	Format   int       `json:"format"`          // of the snapshot on disk
+	Hash     string    `json:"hash,omitempty"`  // of its content
+	Full     time.Time `json:"full,omitzero"`   // when every object was last read, not only changed ones
+	Reads    int       `json:"reads,omitempty"` // what a sync reads: see reads
+	Area     *geo.Area `json:"area,omitempty"`  // where the country lies; nil when the org units do not tell
 }
 
 // User is the account that syncs and delivers, with what it may do.
@@ -81,6 +82,8 @@ type Named struct {
 	ID   string `json:"id"`
 	Code string `json:"code,omitempty"`
 	Name string `json:"name"`
+	// Translations are read of programs, stages, data sets, data elements and attributes.
+	Translations Translations `json:"translations,omitempty"`
 }
 
 // AttributeValue is the value of a metadata attribute on an object.

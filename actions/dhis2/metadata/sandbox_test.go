@@ -109,6 +109,35 @@ func TestSyncSandboxes(t *testing.T) {
 	}
 }
 
+// Names in other languages come along, are kept on disk, and a sandbox made of the snapshot tells them as DHIS2 does.
+func TestSyncTranslations(t *testing.T) {
+	more := filepath.Join(t.TempDir(), "more.json")
+	text := `{"dataElements": [{"id": "deFrench001", "name": "Body weight", "shortName": "Body weight", "valueType": "NUMBER",
+		"domainType": "TRACKER", "aggregationType": "NONE", "translations": [{"property": "NAME", "locale": "fr",
+		"value": "Poids du corps"}, {"property": "SHORT_NAME", "locale": "fr", "value": "Poids"}]}]}`
+	if err := os.WriteFile(more, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := syncFrom(t, tamala, "2.42", nil, more)
+	dir := filepath.Join(t.TempDir(), "national")
+	if err := metadata.Write(dir, s); err != nil {
+		t.Fatal(err)
+	}
+	for what, s := range map[string]*metadata.Snapshot{"synced": s, "of a sandbox of the snapshot": syncFrom(t, dir, "2.43",
+		nil)} {
+		i := slices.IndexFunc(s.DataElements, func(e metadata.DataElement) bool { return e.ID == "deFrench001" })
+		want := metadata.Translations{"fr": "Poids du corps"}
+		if i < 0 || !cmp.Equal(s.DataElements[i].Translations, want) {
+			t.Errorf("%s: the data element is not there as it is called in French", what)
+			continue
+		}
+		x := metadata.NewIndex(s)
+		if hits := x.Search("poids corps"); len(hits) == 0 || hits[0].ID != "deFrench001" {
+			t.Errorf("%s: it is not found by its French name: %v", what, hits)
+		}
+	}
+}
+
 // Rules come with what they need: variables, constants, and the org unit groups that they ask
 // about, which a sandbox made of the snapshot has too.
 func TestSyncProgramRules(t *testing.T) {

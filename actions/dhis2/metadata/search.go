@@ -2,6 +2,7 @@ package metadata
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -17,6 +18,8 @@ type Hit struct {
 	ID         string `json:"id"`
 	Code       string `json:"code,omitempty"`
 	Name       string `json:"name"`
+	// in other languages
+	Translations Translations `json:"translations,omitempty"`
 	// what it lies in, from the top: "Tamala / Coast", the program of a stage, the set of an option
 	Path   string `json:"path,omitempty"`
 	score  int
@@ -63,9 +66,17 @@ func (x *Index) Search(text string) []Hit {
 func (x *Index) searchWith(fit func(*Named) (int, bool)) []Hit {
 	var hits []Hit
 	for o := range everyObject(x.Snapshot) {
-		if score, fits := fit(o.named); fits {
+		score, fits := fit(o.named)
+		for _, locale := range slices.Sorted(maps.Keys(o.named.Translations)) {
+			other := *o.named
+			if other.Name = o.named.Translations[locale]; !fits {
+				score, fits = fit(&other)
+			}
+		}
+		if fits {
 			hits = append(hits, Hit{Collection: o.collection, ID: o.named.ID, Code: o.named.Code, Name: o.named.Name,
-				score: score, object: o})
+				Translations: o.named.Translations,
+				score:        score, object: o})
 		}
 	}
 	return hits

@@ -154,11 +154,14 @@ func (r *reading) greet(ctx context.Context) error {
 	return nil
 }
 
+// reads is counted up when a sync asks for more of an object than before: then all are read anew, once.
+const reads = 1
+
 // decide tells whether reading what has changed is enough.
 func (r *reading) decide(old *Snapshot) {
 	now := &r.fresh.Server
-	now.Full = now.Synced
-	if old == nil || r.options.Full || old.Server.URL != now.URL || old.Server.Version != now.Version ||
+	now.Full, now.Reads = now.Synced, reads
+	if old == nil || old.Server.Reads != reads || r.options.Full || old.Server.URL != now.URL || old.Server.Version != now.Version ||
 		old.Server.SystemID != now.SystemID ||
 		old.User.ID != r.fresh.User.ID || now.Synced.Sub(old.Server.Full) > fullEvery {
 		return

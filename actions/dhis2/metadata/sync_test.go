@@ -133,12 +133,13 @@ func TestSyncReadsEverythingWhen(t *testing.T) {
 		return &s
 	}
 	for name, from := range map[string]*Snapshot{
-		"another version":          changed(func(s *Snapshot) { s.Server.Version = "2.41.0" }),
-		"another server":           changed(func(s *Snapshot) { s.Server.URL = "https://other.example.org" }),
-		"another user":             changed(func(s *Snapshot) { s.User.ID = "x" }),
-		"a week":                   changed(func(s *Snapshot) { s.Server.Full = noon.Add(-8 * 24 * time.Hour) }),
-		"no time of the server":    changed(func(s *Snapshot) { s.Server.AsOf = "" }),
-		"an org unit nobody holds": changed(func(s *Snapshot) { s.OrgUnits = s.OrgUnits[1:] }),
+		"another version":            changed(func(s *Snapshot) { s.Server.Version = "2.41.0" }),
+		"another server":             changed(func(s *Snapshot) { s.Server.URL = "https://other.example.org" }),
+		"another user":               changed(func(s *Snapshot) { s.User.ID = "x" }),
+		"a week":                     changed(func(s *Snapshot) { s.Server.Full = noon.Add(-8 * 24 * time.Hour) }),
+		"what an older Culvert read": changed(func(s *Snapshot) { s.Server.Reads = 0 }),
+		"no time of the server":      changed(func(s *Snapshot) { s.Server.AsOf = "" }),
+		"an org unit nobody holds":   changed(func(s *Snapshot) { s.OrgUnits = s.OrgUnits[1:] }),
 	} {
 		f.asked = nil
 		s := sync1(t, c, from, Options{})

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -236,8 +237,22 @@ func (l *loader) put(kind string, o object) {
 var references = []string{"organisationUnits", "categoryOptions", "categories", "options", "userRoles", "userGroups",
 	"users"}
 
-// SpellOut writes shortened references as DHIS2 does: {"id": …}.
+// SpellOut writes what a snapshot shortens as DHIS2 does: references {"id": …}, and names in other
+// languages a list.
 func SpellOut(o object) {
+	if names, ok := o["translations"].(object); ok {
+		list := make([]any, 0, len(names))
+		for _, locale := range slices.Sorted(maps.Keys(names)) {
+			list = append(list, object{"property": "NAME", "locale": locale, "value": names[locale]})
+		}
+		o["translations"] = list
+	}
+	stages, _ := o["programStages"].([]any)
+	for _, stage := range stages {
+		if stage, ok := stage.(object); ok {
+			SpellOut(stage)
+		}
+	}
 	for _, name := range references {
 		items, _ := o[name].([]any)
 		for i, it := range items {
