@@ -344,6 +344,9 @@ func TestBadFiles(t *testing.T) {
 		{"columns of another trigger", "a.csv", "a,b\nA,1\n", ofWebhook(reads("village")),
 			`a.csv: it has no column "village", which the rule reads; it has "a", "b": rename the column, or the name in the ` +
 				`rule; the rule takes its records by webhook: send most files to a rule that has the trigger files`},
+		{"a title above", "a.csv", "Register of 2026,,\n\nvillage,age,name\nKotu,3,Ama\n", reads("village", "age"),
+			`a.csv: it has no columns "village" and "age", which the rule reads; the names of the columns stand in row 3: ` +
+				`write header: 3 in the trigger, or remove the rows above`},
 		{"no header", "a.csv", "Ada,3,2026-01-02\nBob,4,2026-01-03\n", reads("name", "age"),
 			`a.csv: its first row holds no headers: none of the columns that the rule reads is there, but "Ada", "3", ` +
 				`"2026-01-02"; ` +

@@ -78,7 +78,47 @@ func Open(ctx context.Context, path string, f Format) (*Reader, error) {
 }
 
 func openBlob(ctx context.Context, b blob, f Format, closers ...io.Closer) (*Reader, error) {
-	r := &Reader{ctx: ctx, closers: closers}
+	r, err := openTable(ctx, b, f)
+	if err != nil {
+		err = nameHeaderRow(ctx, b, f, err)
+		for _, c := range closers {
+			err = errors.Join(err, c.Close())
+		}
+		return nil, err
+	}
+	r.closers = append(slices.Clip(closers), r.closers...)
+	return r, nil
+}
+
+// headerRows is how far down the names of columns are looked for, below a title.
+const headerRows = 10
+
+// nameHeaderRow says in which row the names of the columns stand, where the first row has not those
+// that the rule reads and another one has: sheets of people often begin with a title.
+func nameHeaderRow(ctx context.Context, b blob, f Format, refused error) error {
+	var e *FileError
+	sheet := slices.Contains([]string{".csv", ".tsv", ".txt", ".xlsx", ".xlsm"}, strings.ToLower(filepath.Ext(b.name)))
+	if !sheet || f.Header != 1 || f.NoHeader || f.Reading == nil || !errors.As(refused, &e) || e.empty {
+		return refused
+	}
+	if _, needed := newColumns(f).missing(nil, nil); needed == 0 {
+		return refused
+	}
+	for f.Header = 2; f.Header <= headerRows; f.Header++ {
+		r, err := openTable(ctx, b, f)
+		if err != nil {
+			continue
+		}
+		own := *e
+		own.Hint = fmt.Sprintf("the names of the columns stand in row %d: write header: %d in the trigger, or remove the rows "+
+			"above", f.Header, f.Header)
+		return errors.Join(&own, r.Close())
+	}
+	return refused
+}
+
+func openTable(ctx context.Context, b blob, f Format) (*Reader, error) {
+	r := &Reader{ctx: ctx}
 	source, err := r.open(b, f, true)
 	if err != nil {
 		if err == io.EOF {

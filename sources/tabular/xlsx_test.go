@@ -136,6 +136,13 @@ func TestWorkbookProblems(t *testing.T) {
 			}
 		}, Format{}, 0, []string{`a.xlsx, sheet "Sheet1": the headers in columns A to B are merged into one; unmerge ` +
 			`them and give each column a name`}},
+		{"merged title above unknown names", func(b *excelize.File) {
+			tabulartest.Rows(t, b, "Sheet1", []any{"Export"}, []any{}, header, []any{"Ada", 1})
+			if err := b.MergeCell("Sheet1", "A1", "B1"); err != nil {
+				t.Fatal(err)
+			}
+		}, reads("name", "age"), 0, []string{`a.xlsx, sheet "Sheet1": the headers in columns A to B are merged into one; ` +
+			`the names of the columns stand in row 3: write header: 3 in the trigger, or remove the rows above`}},
 		{"merged title", func(b *excelize.File) {
 			tabulartest.Rows(t, b, "Sheet1", []any{"Export"}, header, []any{"Ada", 1})
 			if err := b.MergeCell("Sheet1", "A1", "B1"); err != nil {
