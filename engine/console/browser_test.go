@@ -2,54 +2,22 @@ package console
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/log"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/internal/browsertest"
 )
 
 // sizes are the screens that every page is looked at on: a desk and a phone.
 var sizes = map[string][2]int64{"desk": {1366, 900}, "phone": {360, 740}}
-
-// browser gives a real browser; the test is skipped where there is none.
-func browser(t *testing.T) context.Context {
-	t.Helper()
-	path := os.Getenv("CULVERT_TEST_CHROMIUM")
-	if path == "" {
-		if os.Getenv("CI") != "" {
-			t.Fatal("CULVERT_TEST_CHROMIUM names no browser")
-		}
-		t.Skip("CULVERT_TEST_CHROMIUM names no browser")
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
-		chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
-		chromedp.WSURLReadTimeout(time.Minute))
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	t.Cleanup(func() { _ = chromedp.Cancel(ctx) }) // waits until the browser has let go of its folder
-	if err := chromedp.Run(ctx); err != nil {
-		t.Fatalf("start the browser: %v", err)
-	}
-	return ctx
-}
 
 // loggedIn gives the address of a server that shows the console to somebody who has logged in.
 func loggedIn(t *testing.T, srv *httptest.Server, name, password string) string {
@@ -62,47 +30,13 @@ func loggedIn(t *testing.T, srv *httptest.Server, name, password string) string 
 	return front.URL
 }
 
-// complaints gathers what the browser says against pages: scripts that fail, what the content security policy refuses.
-type complaints struct {
-	mu   sync.Mutex
-	list []string
-}
-
-func (c *complaints) listen(ctx context.Context) {
-	chromedp.ListenTarget(ctx, func(event any) {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		switch e := event.(type) {
-		case *log.EventEntryAdded:
-			if e.Entry.Level == log.LevelError {
-				c.list = append(c.list, e.Entry.Text+" "+e.Entry.URL)
-			}
-		case *runtime.EventExceptionThrown:
-			c.list = append(c.list, e.ExceptionDetails.Error())
-		}
-	})
-}
-
-func (c *complaints) take() []string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	list := c.list
-	c.list = nil
-	return list
-}
-
 // TestPagesInABrowser looks at every page on a desk and on a phone: nothing runs off the screen,
 // nothing fails, and axe finds nothing where it is at hand (CULVERT_TEST_AXE names its axe.min.js).
 // With CULVERT_TEST_PICTURES a picture of each is left in the folder that it names.
 func TestPagesInABrowser(t *testing.T) {
-	ctx := browser(t)
+	look := newLooker(t)
 	srv, _ := fixture(t, Config{})
 	address := loggedIn(t, srv, "ada", "of-the-admin")
-	look := looker{ctx: ctx, axe: axe(t), pictures: os.Getenv("CULVERT_TEST_PICTURES")}
-	look.complaints.listen(ctx)
-	if err := chromedp.Run(ctx, log.Enable(), runtime.Enable()); err != nil {
-		t.Fatal(err)
-	}
 	for name, path := range pagesLookedAt {
 		for size, s := range sizes {
 			t.Run(name+"/"+size, func(t *testing.T) { look.at(t, name+"-"+size, address+path, s) })
@@ -122,29 +56,18 @@ var pagesLookedAt = map[string]string{
 	"login": "/console/login", "missing": "/console/records/999",
 }
 
-func axe(t *testing.T) string {
-	t.Helper()
-	path := os.Getenv("CULVERT_TEST_AXE")
-	if path == "" {
-		t.Log("CULVERT_TEST_AXE names no axe.min.js: accessibility is not looked at")
-		return ""
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
 type looker struct {
 	ctx        context.Context
-	axe        string
-	pictures   string
-	complaints complaints
+	complaints *browsertest.Complaints
+}
+
+func newLooker(t *testing.T) *looker {
+	ctx, complaints := browsertest.Open(t)
+	return &looker{ctx, complaints}
 }
 
 func (l *looker) at(t *testing.T, name, address string, size [2]int64) {
-	l.complaints.take()
+	l.complaints.Take()
 	var over float64
 	if err := chromedp.Run(l.ctx,
 		emulation.SetDeviceMetricsOverride(size[0], size[1], 1, size[0] < 500),
@@ -158,58 +81,23 @@ func (l *looker) at(t *testing.T, name, address string, size [2]int64) {
 	if over > 0 {
 		t.Errorf("%g pixels run off the screen", over)
 	}
-	for _, c := range l.complaints.take() {
+	for _, c := range l.complaints.Take() {
 		if !strings.Contains(c, "status of 404") && !strings.Contains(c, "status of 403") {
 			t.Errorf("the browser says: %s", c)
 		}
 	}
-	l.listen(t)
-	if l.pictures != "" {
-		var picture []byte
-		if err := chromedp.Run(l.ctx, chromedp.FullScreenshot(&picture, 100)); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(l.pictures, name+".png"), picture, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// listen has axe look at the page that is open.
-func (l *looker) listen(t *testing.T) {
-	if l.axe == "" {
-		return
-	}
-	var found string
-	run := `axe.run(document, {resultTypes: ["violations"]}).then(r => JSON.stringify(r.violations.map(v => ({id: ` +
-		`v.id, help: v.help, at: v.nodes.map(n => n.html)}))))`
-	if err := chromedp.Run(l.ctx, chromedp.Evaluate(l.axe+";0", nil),
-		chromedp.Evaluate(run, &found,
-			func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) })); err != nil {
-		t.Fatal(err)
-	}
-	var violations []struct {
-		ID, Help string
-		At       []string
-	}
-	if err := json.Unmarshal([]byte(found), &violations); err != nil {
-		t.Fatal(err)
-	}
-	for _, v := range violations {
-		t.Errorf("axe: %s (%s): %s", v.Help, v.ID, fmt.Sprint(v.At))
-	}
+	browsertest.Accessible(l.ctx, t)
+	browsertest.Picture(l.ctx, t, name)
 }
 
 // TestActionsInABrowser logs in by the form, corrects a record, chooses failed ones to be sent
 // again, and sees a page change by itself.
 func TestActionsInABrowser(t *testing.T) {
-	ctx := browser(t)
+	ctx, complaints := browsertest.Open(t)
 	srv, j := fixture(t, Config{})
 	withFailures(t, j)
-	look := looker{}
-	look.complaints.listen(ctx)
 	var said, state string
-	if err := chromedp.Run(ctx, log.Enable(), runtime.Enable(),
+	if err := chromedp.Run(ctx,
 		chromedp.Navigate(srv.URL+"/console/records/1"),
 		chromedp.SendKeys(`input[name=user]`, "otto"), chromedp.SendKeys(`input[name=password]`, "of-the-operator"),
 		chromedp.Click(`form.login button`),
@@ -255,7 +143,7 @@ func TestActionsInABrowser(t *testing.T) {
 	if err := chromedp.Run(wait, chromedp.WaitVisible(`a[href="/console/rules/arrived-later"]`)); err != nil {
 		t.Errorf("the page does not change by itself: %v", err)
 	}
-	if list := look.complaints.take(); len(list) > 0 {
+	if list := complaints.Take(); len(list) > 0 {
 		t.Errorf("the browser says: %q", list)
 	}
 }

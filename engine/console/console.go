@@ -12,12 +12,10 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -27,6 +25,7 @@ import (
 	"github.com/culvert/culvert/engine/controls"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/language"
+	"github.com/culvert/culvert/internal/pages"
 )
 
 // Prefix begins the path of every page but the first, which is /.
@@ -96,24 +95,7 @@ func New(c Config) (*Console, error) {
 
 // parse reads the templates of all pages, with functions that write numbers and times as a language does.
 func (s *Console) parse(l *language.Language) (map[string]*template.Template, error) {
-	names, err := fs.Glob(assets, "templates/*.html")
-	if err != nil {
-		return nil, fmt.Errorf("list the pages: %w", err)
-	}
-	pages := map[string]*template.Template{}
-	for _, file := range names {
-		name := strings.TrimSuffix(path.Base(file), ".html")
-		if name == "layout" || name == "parts" {
-			continue
-		}
-		t, err := template.New("layout.html").Funcs(s.functions(l)).ParseFS(assets, "templates/layout.html",
-			"templates/parts.html", file)
-		if err != nil {
-			return nil, fmt.Errorf("read the page %s: %w", name, err)
-		}
-		pages[name] = t
-	}
-	return pages, nil
+	return pages.Parse(assets, "parts", s.functions(l))
 }
 
 func (s *Console) routes() {

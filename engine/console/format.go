@@ -32,7 +32,7 @@ func (s *Console) functions(l *language.Language) template.FuncMap {
 			return l.Text(words(s.c.Now().Sub(t)) + " ago")
 		},
 		"length":    func(d time.Duration) string { return l.Text(words(d)) },
-		"languages": func() []choice { return languages(l) },
+		"languages": func() []language.Choice { return language.Choices(l) },
 		"lag":       func(d time.Duration) string { return l.Text(lag(d)) },
 		"rows":      func(text string) int { return min(max(strings.Count(text, "\n")+2, 8), 30) },
 		"iso":       func(t time.Time) string { return t.UTC().Format(time.RFC3339) },

@@ -8,14 +8,11 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/log"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
 	"github.com/culvert/culvert/engine/access"
@@ -23,6 +20,7 @@ import (
 	"github.com/culvert/culvert/engine/access/oidc/oidctest"
 	"github.com/culvert/culvert/engine/controls"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/internal/browsertest"
 )
 
 // provided is a console with an identity provider, whose settings a test may change.
@@ -251,14 +249,9 @@ func TestForeignNext(t *testing.T) {
 
 // TestPagesOfAProviderInABrowser looks at what people see of a provider.
 func TestPagesOfAProviderInABrowser(t *testing.T) {
-	ctx := browser(t)
+	look := newLooker(t)
 	p := withProvider(t)
 	p.provider.Set(func(k *oidctest.Knobs) { k.Claims["groups"] = []string{"staff", "/health/district-officers"} })
-	look := looker{ctx: ctx, axe: axe(t), pictures: os.Getenv("CULVERT_TEST_PICTURES")}
-	look.complaints.listen(ctx)
-	if err := chromedp.Run(ctx, log.Enable(), runtime.Enable()); err != nil {
-		t.Fatal(err)
-	}
 	for name, path := range map[string]string{"refused": "/console/oidc/login", "out": "/console/login?out"} {
 		for size, s := range sizes {
 			t.Run(name+"/"+size, func(t *testing.T) { look.at(t, "oidc-"+name+"-"+size, p.URL+path, s) })
@@ -269,13 +262,11 @@ func TestPagesOfAProviderInABrowser(t *testing.T) {
 // TestLogInByAProviderInABrowser goes the whole way in a real browser. The provider is another site
 // than the console, so that the browser holds back what it must.
 func TestLogInByAProviderInABrowser(t *testing.T) {
-	ctx := browser(t)
+	ctx, complaints := browsertest.Open(t)
 	p := withProvider(t)
 	p.provider.Set(func(k *oidctest.Knobs) { k.Ask = true })
-	look := looker{ctx: ctx, axe: ""}
-	look.complaints.listen(ctx)
 	var at, said string
-	if err := chromedp.Run(ctx, log.Enable(), runtime.Enable(), emulation.SetDeviceMetricsOverride(360, 740, 1, true),
+	if err := chromedp.Run(ctx, emulation.SetDeviceMetricsOverride(360, 740, 1, true),
 		chromedp.Navigate(p.URL+"/console/records?state=failed"),
 		chromedp.Click(`a[href^="/console/oidc/login"]`), chromedp.WaitVisible(`#in`), chromedp.Click(`#in`),
 		chromedp.WaitVisible(`form.who`), chromedp.WaitVisible(`nav.main`), chromedp.WaitVisible(`table`),
@@ -291,7 +282,7 @@ func TestLogInByAProviderInABrowser(t *testing.T) {
 		chromedp.WaitVisible(`input[name=password]`)); err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range look.complaints.take() {
+	for _, c := range complaints.Take() {
 		if !strings.Contains(c, "favicon") {
 			t.Errorf("the browser says: %s", c)
 		}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,40 +15,14 @@ import (
 
 	"github.com/sourcegraph/jsonrpc2"
 
-	"github.com/culvert/culvert/actions/dhis2/client"
-	"github.com/culvert/culvert/actions/dhis2/sandbox"
 	"github.com/culvert/culvert/engine/project"
+	"github.com/culvert/culvert/engine/project/projecttest"
 	"github.com/culvert/culvert/rules/examples"
 )
 
-// snapshot is the metadata of Tamala, synced once for all tests.
-var snapshot = sync.OnceValues(func() (string, error) {
-	s, err := sandbox.New(sandbox.Options{Metadata: "../../actions/dhis2/sandbox/testdata/tamala.json"})
-	if err != nil {
-		return "", err
-	}
-	defer s.Close()
-	srv := httptest.NewServer(s)
-	defer srv.Close()
-	c, err := client.New(client.Options{URL: srv.URL,
-		Credentials: client.Credentials{Username: "admin", Password: "district"}})
-	if err != nil {
-		return "", err
-	}
-	defer c.Close()
-	dir, err := os.MkdirTemp("", "culvert-lsp-")
-	if err != nil {
-		return "", err
-	}
-	_, err = project.Sync(context.Background(), c, filepath.Join(dir, "national"), true, nil)
-	return dir, err
-})
-
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if dir, err := snapshot(); err == nil {
-		_ = os.RemoveAll(dir)
-	}
+	projecttest.Remove()
 	os.Exit(code)
 }
 
@@ -122,7 +95,7 @@ func newEditor(t testing.TB, dir string) *editor {
 // ancProject lays down the example with the snapshot.
 func ancProject(t testing.TB, name string) string {
 	t.Helper()
-	from, err := snapshot()
+	from, err := projecttest.Tamala()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,112 +2,28 @@ package studio
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/log"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+	"github.com/culvert/culvert/internal/browsertest"
 )
 
-// browser gives a real browser that was let in; the test is skipped where there is none.
-func browser(t *testing.T, f *served) (context.Context, *complaints) {
+// browser gives a real browser that was let in.
+func browser(t *testing.T, f *served) (context.Context, *browsertest.Complaints) {
 	t.Helper()
-	path := os.Getenv("CULVERT_TEST_CHROMIUM")
-	if path == "" {
-		if os.Getenv("CI") != "" {
-			t.Fatal("CULVERT_TEST_CHROMIUM names no browser")
-		}
-		t.Skip("CULVERT_TEST_CHROMIUM names no browser")
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
-		chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()), chromedp.Flag("disable-quic", true),
-		chromedp.Flag("disable-component-update", true), chromedp.WSURLReadTimeout(time.Minute))
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	t.Cleanup(func() { _ = chromedp.Cancel(ctx) }) // waits until the browser has let go of its folder
-	c := &complaints{}
-	if err := chromedp.Run(ctx); err != nil {
-		t.Fatalf("start the browser: %v", err)
-	}
-	c.listen(ctx)
-	if err := chromedp.Run(ctx, log.Enable(), runtime.Enable(),
-		emulation.SetDeviceMetricsOverride(1366, 900, 1, false),
+	ctx, c := browsertest.Open(t)
+	if err := chromedp.Run(ctx, emulation.SetDeviceMetricsOverride(1366, 900, 1, false),
 		chromedp.Navigate(f.srv.URL+f.studio.Path()), chromedp.WaitReady("main")); err != nil {
 		t.Fatalf("open the studio: %v", err)
 	}
 	return ctx, c
-}
-
-// complaints gathers what the browser says against pages: scripts that fail, what the content security policy refuses.
-type complaints struct {
-	mu   sync.Mutex
-	list []string
-}
-
-func (c *complaints) listen(ctx context.Context) {
-	chromedp.ListenTarget(ctx, func(event any) {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		switch e := event.(type) {
-		case *log.EventEntryAdded:
-			if e.Entry.Level == log.LevelError {
-				c.list = append(c.list, e.Entry.Text+" "+e.Entry.URL)
-			}
-		case *runtime.EventExceptionThrown:
-			c.list = append(c.list, e.ExceptionDetails.Error())
-		}
-	})
-}
-
-func (c *complaints) take() []string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	list := c.list
-	c.list = nil
-	return list
-}
-
-func axe(t *testing.T) string {
-	t.Helper()
-	path := os.Getenv("CULVERT_TEST_AXE")
-	if path == "" {
-		t.Log("CULVERT_TEST_AXE names no axe.min.js: accessibility is not looked at")
-		return ""
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
-// picture leaves one in the folder that CULVERT_TEST_PICTURES names.
-func picture(ctx context.Context, t *testing.T, name string) {
-	t.Helper()
-	dir := os.Getenv("CULVERT_TEST_PICTURES")
-	if dir == "" {
-		return
-	}
-	var text []byte
-	if err := chromedp.Run(ctx, chromedp.CaptureScreenshot(&text)); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, name+".png"), text, 0o600); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // run does something with the page and fails the test with what went wrong.
@@ -161,11 +77,11 @@ func TestAFieldIsMapped(t *testing.T) {
 	run(ctx, t, "open the rule", click(`a[href$="anc-registration.yaml"]`))
 	run(ctx, t, "see the text", saying(`.cm-content`, "program: Antenatal care"))
 	run(ctx, t, "see a value", saying(row("Weight (kg)", ".comes"), "60.2"))
-	picture(ctx, t, "rule-desk")
+	browsertest.Picture(ctx, t, "rule-desk")
 	run(ctx, t, "map a field", chromedp.Focus(row("Email address", ".expr"), chromedp.ByQuery),
 		click(`.leaf[data-expr="trigger.form.first_name"]`),
 		saying(row("Email address", ".expr"), "trigger.form.first_name"))
-	picture(ctx, t, "rule-mapped")
+	browsertest.Picture(ctx, t, "rule-mapped")
 	run(ctx, t, "see that it does not fit", saying(row("Email address", ".comes"), "Fatou"))
 	run(ctx, t, "type another expression", typing(row("Email address", ".expr"), `"a@" + trigger.domain + ".org"`),
 		saying(row("Email address", ".comes"), "a@tamala-anc.org"), chromedp.KeyEvent(kb.Escape),
@@ -178,13 +94,13 @@ func TestAFieldIsMapped(t *testing.T) {
 	run(ctx, t, "make a mistake", typing(row("Weight (kg)", ".expr"), `trigger.form.wieght`),
 		saying(row("Weight (kg)", ".finding"), "weight"), chromedp.KeyEvent(kb.Escape),
 		saying(row("MUAC (mm)", ".comes"), "247"))
-	picture(ctx, t, "rule-mistake")
+	browsertest.Picture(ctx, t, "rule-mistake")
 	f.write(registration, f.text(registration)+"# somebody else was here\n")
 	run(ctx, t, "save what was changed beside", click("#save"), saying("#message", "changed on the disk"))
 	if text := f.text(registration); !strings.HasSuffix(text, "# somebody else was here\n") {
 		t.Errorf("the change of somebody else is gone:\n%s", text)
 	}
-	for _, said := range c.take() {
+	for _, said := range c.Take() {
 		if !strings.Contains(said, "409") {
 			t.Errorf("the browser says: %s", said)
 		}
@@ -213,8 +129,8 @@ func TestAMapIsFilled(t *testing.T) {
 		chromedp.KeyEvent(kb.End, chromedp.KeyModifiers(2)), chromedp.KeyEvent("\r# x: y"), saying("#saved", "Not saved"))
 	run(ctx, t, "open what would be sent", chromedp.Evaluate(`document.getElementById("sent").open = true`, nil),
 		saying("#sent", "tracked entity Person"))
-	accessible(ctx, t)
-	for _, said := range c.take() {
+	browsertest.Accessible(ctx, t)
+	for _, said := range c.Take() {
 		t.Errorf("the browser says: %s", said)
 	}
 }
@@ -227,7 +143,7 @@ func TestPagesInABrowser(t *testing.T) {
 		"missing": "/rule/rules/none.yaml", "begin": "/new"} {
 		for size, s := range map[string][2]int64{"desk": {1366, 900}, "phone": {360, 740}} {
 			t.Run(name+"/"+size, func(t *testing.T) {
-				c.take()
+				c.Take()
 				var over float64
 				run(ctx, t, "look", emulation.SetDeviceMetricsOverride(s[0], s[1], 1, s[0] < 500),
 					chromedp.Navigate(f.srv.URL+path), chromedp.WaitReady("main"), chromedp.Evaluate(fmt.Sprintf(
@@ -235,13 +151,13 @@ func TestPagesInABrowser(t *testing.T) {
 				if over > 0 {
 					t.Errorf("%g pixels run off the screen", over)
 				}
-				for _, said := range c.take() {
+				for _, said := range c.Take() {
 					if !strings.Contains(said, "404") {
 						t.Errorf("the browser says: %s", said)
 					}
 				}
 				full(ctx, t, name+"-"+size)
-				accessible(ctx, t)
+				browsertest.Accessible(ctx, t)
 			})
 		}
 	}
@@ -258,29 +174,5 @@ func full(ctx context.Context, t *testing.T, name string) {
 		if err := os.WriteFile(filepath.Join(dir, name+".png"), text, 0o600); err != nil {
 			t.Fatal(err)
 		}
-	}
-}
-
-// accessible has axe look at the page that is open.
-func accessible(ctx context.Context, t *testing.T) {
-	t.Helper()
-	script := axe(t)
-	if script == "" {
-		return
-	}
-	var found string
-	ask := `axe.run(document, {resultTypes: ["violations"]}).then(r => JSON.stringify(r.violations.map(v => ({id: ` +
-		`v.id, help: v.help, at: v.nodes.map(n => n.html)}))))`
-	run(ctx, t, "run axe", chromedp.Evaluate(script+";0", nil), chromedp.Evaluate(ask, &found,
-		func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }))
-	var violations []struct {
-		ID, Help string
-		At       []string
-	}
-	if err := json.Unmarshal([]byte(found), &violations); err != nil {
-		t.Fatal(err)
-	}
-	for _, v := range violations {
-		t.Errorf("axe: %s (%s): %q", v.Help, v.ID, v.At)
 	}
 }

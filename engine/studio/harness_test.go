@@ -1,7 +1,6 @@
 package studio
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -10,45 +9,18 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
-	"github.com/culvert/culvert/actions/dhis2/client"
-	"github.com/culvert/culvert/actions/dhis2/sandbox"
 	"github.com/culvert/culvert/engine/project"
+	"github.com/culvert/culvert/engine/project/projecttest"
 	"github.com/culvert/culvert/rules/examples"
 )
 
 const registration = "rules/anc-registration.yaml"
 
-// snapshot is the metadata of Tamala, synced once for all tests.
-var snapshot = sync.OnceValues(func() (string, error) {
-	s, err := sandbox.New(sandbox.Options{Metadata: "../../actions/dhis2/sandbox/testdata/tamala.json"})
-	if err != nil {
-		return "", err
-	}
-	defer s.Close()
-	srv := httptest.NewServer(s)
-	defer srv.Close()
-	c, err := client.New(client.Options{URL: srv.URL,
-		Credentials: client.Credentials{Username: "admin", Password: "district"}})
-	if err != nil {
-		return "", err
-	}
-	defer c.Close()
-	dir, err := os.MkdirTemp("", "culvert-studio-")
-	if err != nil {
-		return "", err
-	}
-	_, err = project.Sync(context.Background(), c, filepath.Join(dir, "national"), true, nil)
-	return dir, err
-})
-
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if dir, err := snapshot(); err == nil {
-		_ = os.RemoveAll(dir)
-	}
+	projecttest.Remove()
 	os.Exit(code)
 }
 
@@ -64,7 +36,7 @@ type served struct {
 // serve lays an example down and serves it.
 func serve(t *testing.T, name string) *served {
 	t.Helper()
-	from, err := snapshot()
+	from, err := projecttest.Tamala()
 	if err != nil {
 		t.Fatal(err)
 	}

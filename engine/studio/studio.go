@@ -24,6 +24,7 @@ import (
 	"github.com/culvert/culvert/engine/language"
 	"github.com/culvert/culvert/engine/lsp"
 	"github.com/culvert/culvert/engine/project"
+	"github.com/culvert/culvert/internal/pages"
 )
 
 //go:embed templates/*.html static
@@ -77,7 +78,8 @@ func New(c Config) (*Studio, error) {
 		local: lsp.NewLocal(lsp.Options{Loader: c.Loader, Version: c.Version, Log: c.Log}, c.Dir),
 		pages: map[string]map[string]*template.Template{}}
 	for _, tag := range language.Tags() {
-		if s.pages[tag], err = parse(tag); err != nil {
+		l, _ := language.Find(tag)
+		if s.pages[tag], err = parse(l); err != nil {
 			return nil, errors.Join(err, root.Close())
 		}
 	}
@@ -92,26 +94,9 @@ func (s *Studio) Close() error { return s.root.Close() }
 func (s *Studio) Path() string { return "/?token=" + s.guard.token }
 
 // parse reads the pages as they are shown in a language.
-func parse(tag string) (map[string]*template.Template, error) {
-	names, err := fs.Glob(assets, "templates/*.html")
-	if err != nil {
-		return nil, fmt.Errorf("list the pages: %w", err)
-	}
-	pages := map[string]*template.Template{}
-	offered := template.FuncMap{"languages": func() []choice { return languages(tag) }}
-	for _, file := range names {
-		name := strings.TrimSuffix(path.Base(file), ".html")
-		if name == "layout" || name == "sheet" {
-			continue
-		}
-		t, err := template.New("layout.html").Funcs(functions).Funcs(offered).ParseFS(assets, "templates/layout.html",
-			"templates/sheet.html", file)
-		if err != nil {
-			return nil, fmt.Errorf("read the page %s: %w", name, err)
-		}
-		pages[name] = t
-	}
-	return pages, nil
+func parse(l *language.Language) (map[string]*template.Template, error) {
+	return pages.Parse(assets, "sheet", functions,
+		template.FuncMap{"languages": func() []language.Choice { return language.Choices(l) }})
 }
 
 func (s *Studio) routes() {

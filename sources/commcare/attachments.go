@@ -26,14 +26,9 @@ func (Kind) Attachments(rule string, t *rules.Trigger, env sources.AttachmentEnv
 		return func(name string) (*rules.Attachment, error) {
 			return &rules.Attachment{Name: name, Key: "commcare/" + id + "/" + name,
 				Fetch: func(ctx context.Context, limit int64) ([]byte, string, error) {
-					connection, err := env.Connection(r.Connection)
+					c, err := httpget.ForAttachments(rule, r.Connection, env, newClient)
 					if err != nil {
-						return nil, "", httpget.AttachmentError(&httpget.Error{Problem: diag.Problem{
-							Message: err.Error(), Hint: "check the connection"}})
-					}
-					c, err := newClient(connection, env.Log.With("rule", rule))
-					if err != nil {
-						return nil, "", httpget.AttachmentError(err)
+						return nil, "", err
 					}
 					return c.attachment(ctx, form, id, name, limit)
 				}}, nil

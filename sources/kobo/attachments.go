@@ -47,14 +47,9 @@ func (m *media) named(name string) (*rules.Attachment, error) {
 }
 
 func (m *media) fetch(ctx context.Context, name string, limit int64) ([]byte, string, error) {
-	connection, err := m.env.Connection(m.rule.Connection)
+	c, err := httpget.ForAttachments(m.ruleName, m.rule.Connection, m.env, newClient)
 	if err != nil {
-		return nil, "", httpget.AttachmentError(&httpget.Error{Problem: diag.Problem{Message: err.Error(),
-			Hint: "check the connection"}})
-	}
-	c, err := newClient(connection, m.env.Log.With("rule", m.ruleName))
-	if err != nil {
-		return nil, "", httpget.AttachmentError(err)
+		return nil, "", err
 	}
 	entry := attachmentOf(m.form, name)
 	if entry == nil {

@@ -27,14 +27,9 @@ func (Kind) Attachments(rule string, t *rules.Trigger, env sources.AttachmentEnv
 			// An edit that replaces a photo gives it another name.
 			return &rules.Attachment{Name: name, Key: "odk/" + strconv.Itoa(r.Project) + "/" + r.Form + "/" + id + "/" + name,
 				Fetch: func(ctx context.Context, limit int64) ([]byte, string, error) {
-					connection, err := env.Connection(r.Connection)
+					c, err := httpget.ForAttachments(rule, r.Connection, env, newClient)
 					if err != nil {
-						return nil, "", httpget.AttachmentError(&httpget.Error{Problem: diag.Problem{
-							Message: err.Error(), Hint: "check the connection"}})
-					}
-					c, err := newClient(connection, env.Log.With("rule", rule))
-					if err != nil {
-						return nil, "", httpget.AttachmentError(err)
+						return nil, "", err
 					}
 					// Central lists a file that has not come yet, and answers 404 to it.
 					return c.get.Download(ctx, c.attachment(&r, id, name), limit)
