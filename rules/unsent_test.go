@@ -7,7 +7,8 @@ import (
 
 // TestFieldThatKoboDoesNotSend holds what is said of fields that only a sample written by hand has.
 func TestFieldThatKoboDoesNotSend(t *testing.T) {
-	const kobo = `{"_id": 1, "_submission_time": "2026-03-05T09:30:00", "_geolocation": [1, 100], "_geolocation_text": "1 2", "g/place": "1 2"}`
+	const kobo = `{"_id": 1, "_submission_time": "2026-03-05T09:30:00", "_geolocation": [1, 100],
+		"_geolocation_text": "1 2", "g/place": "1 2"}`
 	for _, test := range []struct {
 		field, sample string
 		told          bool

@@ -22,7 +22,8 @@ func TestCheck(t *testing.T) {
 			`2:5 unknown-action unknown action "dhis2.evnt" | did you mean "dhis2.event"?`},
 		{"an action that is a setting", Rule, "actions:\n  - dhis2.analytics: {}\n",
 			`2:5 unknown-action unknown action "dhis2.analytics" | no record asks for it: write ` +
-				"`analytics: {after: 15m}` at the server in culvert.yaml, and the analytics tables are made anew once a load is over"},
+				"`analytics: {after: 15m}` at the server in culvert.yaml, and the analytics tables are made anew once a load is " +
+				"over"},
 		{"key beside an action", Rule, "actions:\n  - dhis2.event: {program: X}\n    stage: Y\n",
 			`3:5 unknown-key the key "stage" stands beside the action instead of below it | indent it further, so that it ` +
 				`belongs to the action`},
@@ -31,7 +32,8 @@ func TestCheck(t *testing.T) {
 		{"trigger", Rule, "trigger: {webhok: {path: /x}}\n",
 			`1:11 unknown-trigger unknown trigger "webhok" | did you mean "webhook"?`},
 		{"shape", Rule, "lookups: [a]\n",
-			`1:10 wrong-shape "lookups" must be a mapping, not a list | write lines of NAME: value below it, without dashes: objects of the synced metadata, and rows of ` +
+			`1:10 wrong-shape "lookups" must be a mapping, not a list | write lines of NAME: value below it, without ` +
+				`dashes: objects of the synced metadata, and rows of ` +
 				`reference tables, by the names that expressions use`},
 		{"shape with its keys", Rule, "trigger: {schedule: {every: 1h, file: https://example.org/a.csv}}\n",
 			`1:39 wrong-shape "trigger.schedule.file" must be a mapping, not text | write lines of ` +

@@ -38,7 +38,8 @@ func TestEveryTrigger(t *testing.T) {
 	listen := freePort(t)
 	env := append(environ(url), "CULVERT_LISTEN="+listen, "ODK_KEY=odk", "LAB_SECRET=lab-secret", "LAB_TOKEN=token",
 		"LAB_URL="+outside.URL+"/lab", "SHEET_URL="+outside.URL+"/sheet?output=csv",
-		"RAPIDPRO_URL="+outside.URL+"/rapidpro", "RAPIDPRO_TOKEN=token", "FHIR_URL="+outside.URL+"/fhir", "FHIR_TOKEN=token", "HQ_URL="+outside.URL, "HQ_KEY=key", "KOBO_URL="+outside.URL, "KOBO_KEY=key",
+		"RAPIDPRO_URL="+outside.URL+"/rapidpro", "RAPIDPRO_TOKEN=token", "FHIR_URL="+outside.URL+"/fhir", "FHIR_TOKEN=token",
+		"HQ_URL="+outside.URL, "HQ_KEY=key", "KOBO_URL="+outside.URL, "KOBO_KEY=key",
 		"ODK_URL="+outside.URL, "ODK_PASSWORD=key")
 	// What the clock would begin at night begins at once.
 	edit(t, dir, "rules/schedule-query.yaml", `cron: "15 2 * * *"`, "every: 1h")
@@ -124,8 +125,8 @@ func registryDatabase(t *testing.T, dir string) string {
 		t.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
-	_, err = db.Exec(`CREATE TABLE cases (id INTEGER PRIMARY KEY, updated_at TEXT, facility TEXT, day TEXT, age INTEGER, sex TEXT,
-		dhis2 TEXT, dhis2_why TEXT, dhis2_event TEXT);
+	_, err = db.Exec(`CREATE TABLE cases (id INTEGER PRIMARY KEY, updated_at TEXT, facility TEXT, day TEXT, age INTEGER,
+		sex TEXT, dhis2 TEXT, dhis2_why TEXT, dhis2_event TEXT);
 		INSERT INTO cases (id, updated_at, facility, day, age, sex)
 		VALUES (1, '2026-03-05T10:00:00', 'TM-010202', '2026-03-05', 17, 'female'),
 		(2, '2026-03-05T10:00:00', 'NOWHERE', '2026-03-05', 99, 'female'),
@@ -219,7 +220,8 @@ func postEverything(t *testing.T, dir, base string) {
 	post(t, base+"/openrosa/submission", m.FormDataContentType(), form.Bytes(),
 		func(r *http.Request) { r.SetBasicAuth("field", "secret") })
 	body := replaced(t, sampleOf(t, dir, "lab.json"), `"age": 7`, `"age": 13`)
-	post(t, base+"/cht/malaria", "application/json", replaced(t, sampleOf(t, dir, "cht.json"), `"age": "7"`, `"age": "33"`),
+	post(t, base+"/cht/malaria", "application/json",
+		replaced(t, sampleOf(t, dir, "cht.json"), `"age": "7"`, `"age": "33"`),
 		func(r *http.Request) { r.SetBasicAuth("field", "secret") })
 	post(t, base+"/fhir/Encounter/78", "application/fhir+json",
 		replaced(t, sampleOf(t, dir, "fhir-encounter.json"), "2018-11-20", "1990-11-20"),
@@ -292,11 +294,13 @@ func outsideWorld(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write(bytes.Replace(text, []byte("2018-11-20"), []byte("1991-11-20"), 1))
 		return
 	case r.URL.Path == "/sheet": // as published sheets do, it sends readers on to its storage
-		http.Redirect(w, r, strings.Replace("http://"+r.Host, "127.0.0.1", "localhost", 1)+"/storage", http.StatusTemporaryRedirect)
+		http.Redirect(w, r, strings.Replace("http://"+r.Host, "127.0.0.1", "localhost", 1)+"/storage",
+			http.StatusTemporaryRedirect)
 		return
 	case r.URL.Path == "/storage":
 		w.Header().Set("Content-Type", "text/csv")
-		_, _ = io.WriteString(w, "case,facility,day,age,sex\nd-1,TM-010202,2026-03-05,29,female\nd-2,TM-010203,2026-03-06,30,male\n")
+		_, _ = io.WriteString(w, "case,facility,day,age,sex\nd-1,TM-010202,2026-03-05,29,female\n"+
+			"d-2,TM-010203,2026-03-06,30,male\n")
 		return
 	case strings.HasPrefix(r.URL.Path, "/api/v2/assets/") && r.Header.Get("Authorization") == "Token key":
 		results := []any{}

@@ -44,12 +44,14 @@ func TestAttachments(t *testing.T) {
 	}
 	find := Kind{}.Attachments("anc", &rules.Trigger{Kind: "commcare", Config: doc.Root}, sources.AttachmentEnv{
 		Log: slog.New(slog.DiscardHandler), Connection: func(string) (sources.Connection, error) {
-			return sources.Connection{Name: "hq", URL: server.URL, Domain: "demo", Username: "chw@demo.org", APIKey: "s3cret"}, nil
+			return sources.Connection{Name: "hq", URL: server.URL, Domain: "demo", Username: "chw@demo.org",
+				APIKey: "s3cret"}, nil
 		}})
 	url := "/a/demo/api/form/attachment/f1/photo.jpg"
 	named := find(map[string]any{"id": "f1",
-		"attachments":    map[string]any{"photo.jpg": map[string]any{"content_type": "image/jpeg", "url": server.URL + url}},
-		"external_blobs": map[string]any{"blob.jpg": map[string]any{"url": url}, "far.jpg": map[string]any{"url": "https://x.org/a"}},
+		"attachments": map[string]any{"photo.jpg": map[string]any{"content_type": "image/jpeg", "url": server.URL + url}},
+		"external_blobs": map[string]any{"blob.jpg": map[string]any{"url": url},
+			"far.jpg": map[string]any{"url": "https://x.org/a"}},
 	}, "")
 	fetch := func(name, want string, waits bool) {
 		t.Helper()
