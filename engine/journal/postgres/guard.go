@@ -76,10 +76,14 @@ func (s *Store) look(ctx context.Context, t pgx.Tx) (n notes, err error) {
 }
 
 // checkMoved refuses to open a journal that lies somewhere else now, that was not filled to the
-// end, or that is being moved this moment.
+// end, or that is being moved this moment. It waits for a runner that begins at the same moment and
+// is the first to take a key into use.
 func (s *Store) checkMoved(ctx context.Context) error {
 	var n notes
 	err := pgx.BeginFunc(ctx, s.pool, func(t pgx.Tx) (err error) {
+		if _, err := t.Exec(ctx, "SELECT pg_advisory_xact_lock_shared($1)", s.lockID(migrationLock)); err != nil {
+			return err
+		}
 		n, err = s.look(ctx, t)
 		return err
 	})

@@ -173,13 +173,13 @@ func (s *Store) takeKey(ctx context.Context, hides bool) (want string, err error
 		if hides {
 			locks = append(locks, moveLock)
 		}
-		for _, lock := range locks {
+		for _, lock := range locks { // the second only where the note is not right yet, for it keeps all others from writing
 			if _, err := t.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", s.lockID(lock)); err != nil {
 				return err
 			}
-		}
-		if note, want, err = s.note(ctx, t); err != nil || note == want {
-			return err
+			if note, want, err = s.note(ctx, t); err != nil || note == want {
+				return err
+			}
 		}
 		_, err := t.Exec(ctx, setMeta, keyCheck, want)
 		return err
