@@ -8,7 +8,7 @@ func (a *app) commands() []func() *cobra.Command {
 		a.initCommand, a.syncCommand, a.notifyCommand, a.metadataCommand, a.newCommand, a.validateCommand, a.explainCommand,
 		a.schemaCommand, a.fmtCommand,
 		a.lspCommand, a.studioCommand, a.convertCommand, a.manCommand,
-		a.tryCommand, a.testCommand, a.planCommand, a.runCommand, a.importCommand,
+		a.tryCommand, a.testCommand, a.planCommand, a.runCommand, a.serviceCommand, a.importCommand,
 		a.statusCommand, a.healthCommand, a.doctorCommand, a.failuresCommand, a.showCommand, a.replayCommand,
 		a.dismissCommand, a.pauseCommand, a.resumeCommand,
 		a.idsCommand, a.userCommand, a.auditCommand, a.forgetCommand, a.backupCommand, a.restoreCommand,

@@ -48,7 +48,7 @@ people.`,
 			if number < 1 || number > len(bodies) {
 				return fmt.Errorf("--record %d: the sample holds %s", number, count(len(bodies), "record", "records"))
 			}
-			t := tracer{app: a, project: p, server: flow.Server, format: format}
+			t := &tracer{app: a, project: p, server: flow.Server, format: format}
 			in := rules.Input{Body: bodies[number-1], Source: rehearsal.Source(rule.Trigger.Sample, number-1, len(bodies)),
 				Answers: rule.SampleAnswers(nil)}
 			e, err := program.EvaluateTraced(flow, in, t.tracing())
@@ -89,17 +89,37 @@ type tracer struct {
 	project *project.Project
 	server  string
 	format  string
+	held    *rules.Step // a field whose value may follow: both are one line
 }
 
 // tracing is where the steps of an evaluation go; nowhere where the answer is for a program.
-func (t tracer) tracing() func(rules.Step) {
+func (t *tracer) tracing() func(rules.Step) {
 	if t.format == "json" {
 		return nil
 	}
 	return t.step
 }
 
-func (t tracer) step(s rules.Step) {
+// step prints a step. A field and the value that DHIS2 gets of it are one.
+func (t *tracer) step(s rules.Step) {
+	before := t.held
+	t.held = nil
+	switch {
+	case before != nil && s.What == "value" && s.Failed == nil && s.Name == before.Name && s.Expr == before.Expr:
+		t.print(*before, &s)
+		return
+	case before != nil:
+		t.print(*before, nil)
+	}
+	if s.What == "field" && s.Failed == nil {
+		t.held = &s
+		return
+	}
+	t.print(s, nil)
+}
+
+// print shows a step: what it reads, and the values on its way, the last of which may come from another one.
+func (t *tracer) print(s rules.Step, value *rules.Step) {
 	line := fmt.Sprintf("%-7s %s", s.What, s.Name)
 	if s.Expr != "" {
 		line += " = " + strings.Join(strings.Fields(s.Expr), " ")
@@ -108,12 +128,21 @@ func (t tracer) step(s rules.Step) {
 	if s.Failed != nil {
 		return // told at the end, with the rule's line
 	}
-	switch {
-	case s.In != nil && fmt.Sprint(s.In) != fmt.Sprint(s.Out):
-		fmt.Fprintf(t.stdout, "        %s -> %s%s\n", rehearsal.Show(s.In), rehearsal.Show(s.Out), typed(s.Type))
-	default:
-		fmt.Fprintf(t.stdout, "        %s%s\n", rehearsal.Show(s.Out), typed(s.Type))
+	var way []any
+	if s.In != nil && fmt.Sprint(s.In) != fmt.Sprint(s.Out) {
+		way = append(way, s.In)
 	}
+	way, of := append(way, s.Out), s.Type
+	if value != nil {
+		if of = value.Type; fmt.Sprint(value.Out) != fmt.Sprint(s.Out) {
+			way = append(way, value.Out)
+		}
+	}
+	shown := make([]string, len(way))
+	for i, v := range way {
+		shown[i] = rehearsal.Show(v)
+	}
+	fmt.Fprintf(t.stdout, "        %s%s\n", strings.Join(shown, " -> "), typed(of))
 }
 
 func typed(t string) string {
@@ -123,9 +152,12 @@ func typed(t string) string {
 	return " (" + t + ")"
 }
 
-func (t tracer) result(ctx context.Context, e program.Evaluation) error {
+func (t *tracer) result(ctx context.Context, e program.Evaluation) error {
 	if t.format == "json" {
 		return t.resultJSON(ctx, e)
+	}
+	if t.held != nil {
+		t.print(*t.held, nil)
 	}
 	fmt.Fprintln(t.stdout)
 	switch {
@@ -145,7 +177,7 @@ func (t tracer) result(ctx context.Context, e program.Evaluation) error {
 }
 
 // remarks shows what would be said of the record though it is sent.
-func (t tracer) remarks(left []*rules.Failure) {
+func (t *tracer) remarks(left []*rules.Failure) {
 	for _, f := range left {
 		what := "left out"
 		if f.Note {
@@ -162,7 +194,7 @@ func (t tracer) remarks(left []*rules.Failure) {
 }
 
 // failure shows why a record cannot be used: the rule's line and the value involved.
-func (t tracer) failure(f *rules.Failure) error {
+func (t *tracer) failure(f *rules.Failure) error {
 	if err := t.printFindings(t.stdout, rehearsal.Finding(f), t.project.Texts); err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 // preview prints what would become of each write, and the requests.
-func (t tracer) preview(p *dhis2.Preview) error {
+func (t *tracer) preview(p *dhis2.Preview) error {
 	fmt.Fprintln(t.stdout)
 	for i, w := range p.Writes {
 		fmt.Fprintf(t.stdout, "%d. %s", i+1, w.Label)
@@ -56,7 +56,7 @@ type tried struct {
 	Requests []client.Sent          `json:"requests,omitempty"`
 }
 
-func (t tracer) resultJSON(ctx context.Context, e program.Evaluation) error {
+func (t *tracer) resultJSON(ctx context.Context, e program.Evaluation) error {
 	out := tried{Version: 1, Status: "fine", ID: e.ID, Key: e.Key, Failure: e.Failure}
 	switch {
 	case e.Failure != nil:

@@ -8,6 +8,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/culvert/culvert/engine/project"
+	"github.com/culvert/culvert/engine/rehearsal"
+	"github.com/culvert/culvert/engine/service"
 	"github.com/culvert/culvert/rules/diag"
 )
 
@@ -50,11 +52,16 @@ when there are errors.`,
 				p.CheckEnvironment(a.loader.Sources)
 				p.CheckOwnEnvironment()
 			}
+			a.trySamples(p)
 			findings, err := only(p, args)
 			if err != nil {
 				return err
 			}
-			if err := a.report(p, findings, format, output); err != nil {
+			shown := findings
+			if format == "text" || format == "github" {
+				shown = project.Once(findings)
+			}
+			if err := a.report(p, shown, format, output); err != nil {
 				return err
 			}
 			if findings.HasErrors() || failOn == "warning" && len(findings) > 0 {
@@ -70,6 +77,27 @@ when there are errors.`,
 	c.Flags().BoolVar(&fixNames, "fix-names", false,
 		"write the new names of objects that were renamed in DHIS2 into the rule files")
 	return c
+}
+
+// trySamples evaluates the sample of each rule that has no mistakes, and warns of those that fail.
+func (a *app) trySamples(p *project.Project) {
+	samples := rehearsal.FileSamples{Loader: a.loader, Dir: a.dir}
+	flows := service.Flows(p)
+	for _, r := range p.Rules {
+		flow := flows[r.Name]
+		if flow == nil || flow.Invalid != nil || r.Findings.HasErrors() || flow.Rule.Trigger.Sample == "" {
+			continue
+		}
+		bodies, err := samples.Sample(&flow.Rule.Trigger, "")
+		if err != nil {
+			continue // a finding says so already
+		}
+		if d := rehearsal.TrySample(flow, bodies); d != nil {
+			r.Findings.Add(*d)
+			p.Findings.Add(*d)
+		}
+	}
+	p.Findings.Sort()
 }
 
 // only keeps the findings of the files named, and those of the tables that their rules read; none

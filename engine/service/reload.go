@@ -316,7 +316,7 @@ func ruleOf(p *project.Project, path string) *project.Rule {
 
 // logFindings writes findings to the log as they would be printed.
 func (s *Service) logFindings(p *project.Project, message string) {
-	for _, d := range p.Findings {
+	for _, d := range project.Once(p.Findings) {
 		if d.Severity != diag.Error {
 			continue
 		}

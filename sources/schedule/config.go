@@ -271,6 +271,12 @@ func read(t *rules.Trigger, zone *time.Location, report func(diag.Diagnostic)) R
 	return out
 }
 
+// stray tells whether keys stand there that a schedule does not have.
+func stray(c settings.Reader) bool {
+	known := settings.Keys(Kind{}.Settings().Fields)
+	return slices.ContainsFunc(c.Config.Pairs(), func(p yamlnode.Pair) bool { return !slices.Contains(known, p.Key.Value) })
+}
+
 // feedOf gives the one thing that is read.
 func feedOf(c settings.Reader) string {
 	found := ""
@@ -285,7 +291,7 @@ func feedOf(c settings.Reader) string {
 			found = feed
 		}
 	}
-	if found == "" {
+	if found == "" && !stray(c) { // what is misplaced or misspelt was to be read, and is named already
 		c.Missing("something to read", "add one of "+diag.Names(feeds, "or"))
 	}
 	if found != "query" {

@@ -90,6 +90,7 @@ type Handler struct {
 	callers   crowd
 	waiting   *semaphore.Weighted // requests that wait for the outcome of their records
 	replacing sync.Mutex
+	open      map[string]bool // rules and paths that were warned of as they have no auth; guarded by replacing
 }
 
 // sinkRef is a sink that can be swapped as one word.
@@ -154,6 +155,9 @@ func (h *Handler) Run(ctx context.Context, sink sources.Sink) error {
 	ref := &sinkRef{sink, ctx}
 	h.sink.Store(ref)
 	defer h.sink.CompareAndSwap(ref, nil)
+	h.replacing.Lock()
+	h.warnOpen(h.routes.Load())
+	h.replacing.Unlock()
 	// Whoever starts a killed run again does so at once, and what it left is cleared when it is old enough.
 	later := time.NewTicker(leftover)
 	defer later.Stop()
@@ -197,9 +201,6 @@ func (h *Handler) Replace(routes []Route) {
 			fresh.paths[r.Path] = e
 		}
 		e.add(&r)
-		if r.Auth.empty() {
-			h.config.Log.Warn("a webhook has no auth: only callers on this machine are let in", "rule", r.Rule, "path", r.Path)
-		}
 	}
 	h.install(fresh)
 }
@@ -209,11 +210,32 @@ func (h *Handler) Replace(routes []Route) {
 func (h *Handler) install(fresh *table) {
 	h.replacing.Lock()
 	defer h.replacing.Unlock()
+	if h.sink.Load() != nil {
+		h.warnOpen(fresh)
+	}
 	old := h.routes.Load()
 	for p, e := range fresh.paths {
 		e.limiter = limiterFor(e.limits, old.paths[p])
 	}
 	h.routes.Store(fresh)
+}
+
+// warnOpen says which rules let callers in without auth, each once and not at every save. A handler that does not run says nothing.
+func (h *Handler) warnOpen(fresh *table) {
+	open := map[string]bool{}
+	for _, e := range fresh.paths {
+		for i := range e.routes {
+			r := e.routes[i]
+			if !r.Auth.empty() {
+				continue
+			}
+			at := r.Rule + "\x00" + r.Path
+			if open[at] = true; !h.open[at] {
+				h.config.Log.Warn("a webhook has no auth: only callers on this machine are let in", "rule", r.Rule, "path", r.Path)
+			}
+		}
+	}
+	h.open = open
 }
 
 func (e *endpoint) add(r *Route) {
