@@ -44,6 +44,9 @@ type Field struct {
 	// TryOnSample, where the action's kind sets it, tells what is doubtful about the value of a record
 	// of the sample: Finish makes it a warning.
 	TryOnSample func(*Scope) *Failure
+	// CannotCome, where the action's kind sets it, tells what is so wrong with the value of a record of the sample
+	// that no record can be right: Finish makes it an error.
+	CannotCome func(*Scope) *Failure
 
 	valueNode *yamlnode.Node
 	mapPlace  diag.Place // where the field names its map

@@ -133,7 +133,7 @@ func (c *compiler) markWords(n *yamlnode.Node) {
 func (c *compiler) trySamples() {
 	r := c.rule
 	tried := slices.DeleteFunc(slices.Clone(c.fields), func(f *Field) bool {
-		return f.From == nil || f.Map == nil && f.TryOnSample == nil
+		return f.From == nil || f.Map == nil && f.TryOnSample == nil && f.CannotCome == nil
 	})
 	if len(c.samples) == 0 || r.When == nil && len(tried) == 0 {
 		return
@@ -155,7 +155,7 @@ func (c *compiler) trySamples() {
 				if f.Map != nil {
 					uncovered[f] = f.uncovered(s, uncovered[f])
 				}
-				if f.TryOnSample != nil && !doubted[f] {
+				if !doubted[f] {
 					doubted[f] = c.doubt(f, s, i)
 				}
 				return nil
@@ -196,12 +196,19 @@ func (f *Field) uncovered(s *Scope, known []string) []string {
 
 // doubt reports what the field's kind doubts in a record of the sample, and whether there is something.
 func (c *compiler) doubt(f *Field, s *Scope, record int) bool {
-	d := f.TryOnSample(s)
-	if d == nil {
-		return false
+	for _, try := range []struct {
+		find   func(*Scope) *Failure
+		report func(at diag.Place, code, message, hint string)
+	}{{f.CannotCome, c.fault}, {f.TryOnSample, c.warn}} {
+		if try.find == nil {
+			continue
+		}
+		if d := try.find(s); d != nil {
+			try.report(d.Place, d.Code, fmt.Sprintf("in record %d of the sample, %s", record+1, d.Message), d.Hint)
+			return true
+		}
 	}
-	c.warn(d.Place, d.Code, fmt.Sprintf("in record %d of the sample, %s", record+1, d.Message), d.Hint)
-	return true
+	return false
 }
 
 func asList(v any) []any {

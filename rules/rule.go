@@ -98,6 +98,9 @@ type Trigger struct {
 	Place  diag.Place     // of the trigger's kind
 	About  TriggerKind    // what is known of its kind
 	Fields *yamlnode.Node // fields declared though absent from the sample, or nil
+	// NoFiles says how files could come with records, where none can; empty where they can. The trigger's kind
+	// says so before actions are compiled.
+	NoFiles string
 
 	// SamplePlace is where the rule names the sample.
 	SamplePlace diag.Place

@@ -168,6 +168,13 @@ type Attaching interface {
 	Attachments(rule string, t *rules.Trigger, env AttachmentEnv) AttachmentFinder
 }
 
+// Enclosing is a Kind whose records may come with files in the same request, which they keep under AttachmentsKey.
+type Enclosing interface {
+	// Encloses tells whether those of a trigger keep them; where they do not, how says what would make them do so,
+	// for a hint.
+	Encloses(t *rules.Trigger) (kept bool, how string)
+}
+
 // AttachmentFinder finds the files that a record names by what it holds, or by the dropped file that
 // it is a row of. It asks nobody: what it gives is fetched later. It is safe for concurrent use.
 type AttachmentFinder func(body any, fileID string) rules.Attachments

@@ -88,7 +88,8 @@ func loadRule(t testing.TB, x *metadata.Index, text, sample string) *compiled {
 }
 
 // loadOf is loadRule for one of several rules of a project.
-func loadOf(t testing.TB, kinds []actions.Kind, x *metadata.Index, text, sample string) *compiled {
+func loadOf(t testing.TB, kinds []actions.Kind, x *metadata.Index, text, sample string,
+	prepare ...func(*rules.Trigger)) *compiled {
 	t.Helper()
 	byName := map[string]actions.Kind{}
 	var names []string
@@ -112,6 +113,9 @@ func loadOf(t testing.TB, kinds []actions.Kind, x *metadata.Index, text, sample 
 	c := &compiled{rule: rule, findings: findings}
 	if rule == nil {
 		return c
+	}
+	for _, do := range prepare {
+		do(&rule.Trigger)
 	}
 	for _, spec := range rule.Actions {
 		if kind := byName[spec.Kind]; kind != nil {

@@ -191,7 +191,7 @@ func TestUnitsBelowThemselves(t *testing.T) {
 	}
 	want(t, s.deliver(rule.plans(t, two)...), "R")
 	if o := s.deliver(rule.plans(t, three)...)[0].Outcomes[0]; o.Code != "org-unit-cycle" ||
-		!strings.Contains(o.Message, "C-3 below C-1 below C-2 below C-3") {
+		!strings.Contains(o.Message, "C-1 below C-2 below C-3 below C-1") {
 		t.Errorf("a cycle: %+v", o)
 	}
 	want(t, s.deliver(rule.plans(t, one, two)...), "F F")
@@ -199,6 +199,35 @@ func TestUnitsBelowThemselves(t *testing.T) {
 	want(t, s.deliver(rule.plans(t, facility("C-4", "C-1", "Four"))...), "R")
 	want(t, s.deliver(rule.plans(t, facility("C-3", "TM-0102", "Three"), two, one)...), "D D D")
 	want(t, s.deliver(rule.plans(t, facility("C-4", "C-1", "Four"))...), "D")
+}
+
+// TestADryRunOfATree holds that a dry run says of children of new org units what would become of them, in whatever
+// order they come, and of those whose parent is nowhere, or lies below itself, which that is.
+func TestADryRunOfATree(t *testing.T) {
+	s := newSite(t, "2.43")
+	text := strings.Replace(unitRule, "      data_sets: {MAL_MONTHLY: trigger.malaria}\n", "", 1)
+	rule := s.loadRule(ruleText(strings.Replace(text, "dry_run: false", "dry_run: true", 1)), unitSample)
+	tree := []string{facility("T-3", "T-2", "Post"), facility("T-2", "T-1", "Centre"), facility("T-1", "TM-0102", "Town"),
+		facility("T-4", "T-9", "Orphan"), facility("T-5", "T-6", "A"), facility("T-6", "T-5", "B"), facility("T-7", "T-6", "C")}
+	wanted := []string{`created as "Post" under "Centre", which is new as well`,
+		`created as "Centre" under "Town", which is new as well`, `created as "Town" under "Coral"`,
+		`its parent "T-9" is not in DHIS2, nor has it come so far`, "it lies below itself: T-5 below T-6 below T-5",
+		"it lies below itself: T-5 below T-6 below T-5", `its parent "T-6" lies below itself: T-5 below T-6 below T-5`}
+	for n, r := range s.deliver(rule.plans(t, tree...)...) {
+		if o := r.Outcomes[0]; o.Status != actions.Failed || !strings.Contains(o.Message, wanted[n]) {
+			t.Errorf("want %s: %+v", wanted[n], o)
+		}
+	}
+	for n, r := range s.target.Rehearse(t.Context(), rule.plans(t, tree...)) {
+		if o := r.Outcomes[0]; n < 4 && !strings.Contains(strings.Join(o.Warnings, "; "), wanted[n]) {
+			t.Errorf("rehearsed, want %s: %+v", wanted[n], o)
+		}
+	}
+	// In a later batch the parent is known still.
+	o := s.deliver(rule.plans(t, facility("T-8", "T-3", "Late"))...)[0].Outcomes[0]
+	if !strings.Contains(o.Message, `created as "Late" under "Post", which is new as well`) || s.unit("T-1") != nil {
+		t.Errorf("%+v", o)
+	}
 }
 
 // sharedMemory is a memory of which one process takes locks at a time.

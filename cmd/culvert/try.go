@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -80,7 +81,10 @@ func (a *app) sampleBodies(t *rules.Trigger, file []string) ([]any, error) {
 	if elsewhere != nil {
 		return nil, fmt.Errorf("read the sample: %w", err)
 	}
-	return a.loader.Decode(t, file[0], text)
+	if bodies, err = a.loader.Decode(t, file[0], text); err != nil {
+		return nil, err
+	}
+	return bodies, a.loader.Enclose(filepath.Dir(file[0]), t, filepath.Base(file[0]), bodies)
 }
 
 // tracer prints the steps of one evaluation.

@@ -212,6 +212,7 @@ func (l *Loader) compile(p *Project, out *Rule, server *Server, kinds map[string
 			k.Check(&r.Trigger, r.Report)
 			p.Config.checkConnections(k, r)
 			l.checkSample(p, k, r)
+			r.Trigger.NoFiles = l.noFiles(&r.Trigger)
 		}
 	}
 	p.Config.checkLookups(r)

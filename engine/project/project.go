@@ -184,7 +184,7 @@ func (l *Loader) samples(p *Project, t *rules.Trigger) ([]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return l.Decode(t, t.Sample, text)
+	return l.decodeWith(p.Dir, t, t.Sample, text)
 }
 
 // Sample decodes a sample file of the project as the trigger would.
@@ -196,10 +196,10 @@ func (l *Loader) Sample(dir string, t *rules.Trigger, file string) ([]any, error
 	case err != nil:
 		return nil, err
 	}
-	return l.Decode(t, file, text)
+	return l.decodeWith(dir, t, file, text)
 }
 
-// Decode decodes the text of a sample as the trigger would.
+// Decode decodes the text of a sample as the trigger would, without the files beside it.
 func (l *Loader) Decode(t *rules.Trigger, file string, text []byte) ([]any, error) {
 	for _, k := range l.Sources {
 		if k.Name() == t.Kind {

@@ -21,7 +21,7 @@ import (
 func TestExamples(t *testing.T) {
 	url := startSandbox(t)
 	for name, value := range map[string]string{"DHIS2_URL": url, "DHIS2_USERNAME": "admin", "DHIS2_PASSWORD": "district",
-		"COMMCARE_PASSWORD": "x", "CULVERT_LISTEN": "127.0.0.1:0"} {
+		"COMMCARE_PASSWORD": "x", "COLLECT_PASSWORD": "x", "CULVERT_LISTEN": "127.0.0.1:0"} {
 		t.Setenv(name, value)
 	}
 	for _, name := range examples.Names() {

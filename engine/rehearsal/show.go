@@ -44,8 +44,13 @@ func Heading(method, path string, query, names map[string]string) string {
 				line += " " + key + "=" + v
 			}
 		}
-	} else if strategy := query["importStrategy"]; strategy != "" {
-		line += " importStrategy=" + strategy
+	} else {
+		// A transfer has no body: who and where to stand in its address.
+		for _, key := range []string{"importStrategy", "trackedEntityInstance", "trackedEntity", "program", "ou", "orgUnit"} {
+			if v := query[key]; v != "" {
+				line += " " + key + "=" + v
+			}
+		}
 	}
 	if known := knownIn(line, names); known != "" {
 		line += "   # " + known

@@ -34,8 +34,10 @@ func (o Outcome) Passed() bool { return len(o.Problems) == 0 }
 
 // Samples decodes sample files as their trigger would.
 type Samples interface {
-	// Sample gives the bodies of a sample file of the project.
+	// Sample gives the bodies of a sample file of the project, with the files that lie beside it.
 	Sample(t *rules.Trigger, file string) ([]any, error)
+	// Enclose lays the files beside the trigger's sample into a record that a test writes out.
+	Enclose(t *rules.Trigger, bodies []any) error
 }
 
 // Clock is the time of tests that name none, so that a test says the same tomorrow.
@@ -75,6 +77,9 @@ func Tests(flow *program.Flow, samples Samples, clock *TestClock) []Outcome {
 func one(flow *program.Flow, samples Samples, t *rules.Test) Outcome {
 	o := Outcome{Rule: flow.Rule.Name, Test: t.Name, Place: t.Place}
 	bodies, err := t.Bodies(func(file string) ([]any, error) { return samples.Sample(&flow.Rule.Trigger, file) })
+	if err == nil && t.Record != nil {
+		err = samples.Enclose(&flow.Rule.Trigger, bodies)
+	}
 	if err != nil {
 		o.Problems = []string{fmt.Sprintf("the sample %s cannot be read: %v", t.Given, err)}
 		return o
@@ -176,6 +181,11 @@ func (f FileSamples) Sample(t *rules.Trigger, file string) ([]any, error) {
 		return nil, errors.New("neither the test nor the trigger names a sample")
 	}
 	return f.Loader.Sample(f.Dir, t, strings.TrimPrefix(file, "./"))
+}
+
+// Enclose implements Samples.
+func (f FileSamples) Enclose(t *rules.Trigger, bodies []any) error {
+	return f.Loader.Enclose(f.Dir, t, t.Sample, bodies)
 }
 
 // Finding makes a finding of a record's failure, to be shown with the rule's line.

@@ -134,6 +134,15 @@ var credentialHeaders = []string{"Authorization", "Proxy-Authorization", "Cookie
 // Check reads a trigger's config and reports what is wrong with it.
 func (Kind) Check(t *rules.Trigger, report func(diag.Diagnostic)) { read(t, report) }
 
+// Encloses implements sources.Enclosing.
+func (Kind) Encloses(t *rules.Trigger) (kept bool, how string) {
+	route := read(t, func(diag.Diagnostic) {})
+	if route.Table != nil {
+		return false, ""
+	}
+	return route.Attachments, "write `attachments: true` beside path:, which keeps the files that come with a form"
+}
+
 // routeOf makes the route of a rule from its trigger, which has passed Check. Where the trigger has
 // no auth of its own, fallback holds. resolve gives the value of a secret that the trigger names as
 // ${NAME}.

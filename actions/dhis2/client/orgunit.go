@@ -21,6 +21,8 @@ type OrgUnit struct {
 	Set    map[string]any // by the names of DHIS2; nil takes the value away
 	Close  string         // the day on which it is closed, unless it is already
 	Adopt  bool           // a sibling of that name without a code is the same org unit
+	// ParentName is that of a parent which is not there yet, where the plan is to say what would be done once it is.
+	ParentName string `json:",omitempty"` // so that digests stay what they were
 
 	GroupSets map[string]string // the group that it belongs to of each set, by names or codes; empty: to none
 	Groups    map[string]bool   // by names or codes: whether it belongs to them
@@ -44,6 +46,9 @@ type OrgUnitProblem struct{ Code, Message, Hint string }
 // Error is the message.
 func (p *OrgUnitProblem) Error() string { return p.Message }
 
+// Creates tells whether the org unit is a new one.
+func (p *OrgUnitPlan) Creates() bool { return p.create != nil }
+
 type patchStep struct {
 	Op    string `json:"op"`
 	Path  string `json:"path"`
@@ -64,6 +69,15 @@ type heldOrgUnit struct {
 	groups   map[string]bool
 	programs map[string]bool
 	dataSets map[string]bool
+	coming   bool // it is not there yet
+}
+
+// called is how changes name an org unit.
+func (h *heldOrgUnit) called() string {
+	if h.coming {
+		return fmt.Sprintf("%q, which is new as well", h.values["name"])
+	}
+	return fmt.Sprintf("%q", h.values["name"])
 }
 
 type named struct {
@@ -138,11 +152,15 @@ func (c *Client) PlanOrgUnit(ctx context.Context, w OrgUnit) (*OrgUnitPlan, erro
 			Hint: "correct the parent at the source"}
 	}
 	if w.Parent != "" {
-		if parent, err = c.parentOf(ctx, w.Parent); err != nil {
+		parent, err = c.parentOf(ctx, w.Parent)
+		switch {
+		case w.ParentName != "" && errors.Is(err, ErrAbsent):
+			parent = &heldOrgUnit{id: w.Parent, values: map[string]any{"name": w.ParentName}, coming: true}
+		case err != nil:
 			return nil, err
 		}
 	}
-	if held == nil && parent != nil {
+	if held == nil && parent != nil && !parent.coming {
 		if held, err = c.sibling(ctx, w, parent); err != nil {
 			return nil, err
 		}

@@ -83,7 +83,7 @@ func (d *orgUnitDiff) create() error {
 		o["shortName"] = ShortNameOf(name)
 	}
 	d.plan.create = o
-	d.say("created as %q under %q", name, d.parent.values["name"])
+	d.say("created as %q under %s", name, d.parent.called())
 	return nil
 }
 
@@ -133,7 +133,7 @@ func (d *orgUnitDiff) move() error {
 			Hint: "correct the parent at the source"}
 	}
 	d.plan.patch = append(d.plan.patch, patchStep{Op: "add", Path: "/parent", Value: map[string]any{"id": d.parent.id}})
-	d.say("moved from %q to %q", d.held.parent.Name, d.parent.values["name"])
+	d.say("moved from %q to %s", d.held.parent.Name, d.parent.called())
 	return nil
 }
 

@@ -128,6 +128,10 @@ func (e *eventPlan) dates(c *compiler) {
 	e.scheduled = c.date("scheduled_at", true)
 	e.completed = c.date("completed_at", true)
 	status := e.status.always()
+	if status == "VISITED" {
+		c.warnAt(c.spec.Body.Get("status").Place(), "visited-is-active", "write ACTIVE, which is the same",
+			"DHIS2 keeps the status VISITED as ACTIVE, on every version")
+	}
 	if object.NotYetHeld(status) && e.program.Type == metadata.WithoutRegistration {
 		c.errorAt(c.spec.Body.Get("status").Place(), "wrong-choice",
 			"leave the status out, or use a program with registration",

@@ -93,24 +93,47 @@ func (v *valued) evalFile(s *rules.Scope, c *value.Context) (value.Result, state
 	return out, stateSet, nil
 }
 
-// doubt is what is to be said of where the value of a record lies; nil when nothing is, or there is
-// no value.
+// doubt is what is to be said of the value of a record of the sample: that DHIS2 would not take it, or
+// that it lies far outside of the country. nil when nothing is, or there is no value.
 func (v *valued) doubt(s *rules.Scope, c *value.Context) *rules.Failure {
 	r, err := v.Field.Eval(s)
 	if f := orderUnknown(err); f != nil {
 		return f
 	}
-	if err != nil || r.Blank {
+	if err != nil || r.Blank || v.LeaveInvalid || v.kind.NamesPerson() {
 		return nil
 	}
-	out, problem := v.kind.Convert(r.Value, c)
+	in := r.Value
+	if v.kind.HoldsFile() {
+		if _, missing, err := v.attached(s, &in); err != nil || missing {
+			return nil
+		}
+		if name, ok := v.kind.Unwrap(in).(string); ok && rules.NamesFile(strings.TrimSpace(name)) {
+			return nil // it is looked for when the record comes
+		}
+	}
+	out, problem := v.kind.Convert(in, c)
 	switch {
-	case problem != nil && problem.Code == "position-order":
+	case problem != nil:
 		return v.failure(problem, r)
-	case problem == nil && out.Remark != nil:
+	case out.Remark != nil:
 		return v.failure(out.Remark, r)
 	}
 	return nil
+}
+
+// comesWithout is that a record of the sample names a file where none can come with records. how says what would
+// let it come.
+func (v *valued) comesWithout(s *rules.Scope, how string) *rules.Failure {
+	r, err := v.Field.Eval(s)
+	if err != nil || r.Blank {
+		return nil
+	}
+	if name, ok := v.kind.Unwrap(r.Value).(string); !ok || !rules.NamesFile(strings.TrimSpace(name)) {
+		return nil
+	}
+	return v.failure(&diag.Problem{Code: "file-unreadable",
+		Message: "names a file, and no files come with the records of this trigger", Hint: how}, r)
 }
 
 // attached finds the file that a value names: one that the source has sent with the record takes
@@ -271,6 +294,12 @@ func (c *compiler) valued(n *yamlnode.Node, uid, name string, kind value.Kind) *
 		c.errorAt(f.Place, p.Code, p.Hint, "%q %s", name, p.Message)
 		return nil
 	}
+	if kind.Type == "GEOJSON" {
+		c.warnAt(f.Place, "geojson-stops-analytics",
+			"give the shape as geometry: where DHIS2 has a feature type for it, or leave the values out of the analytics "+
+				`tables there ("Skip analytics" of the data element in its stage, a confidential attribute)`,
+			"%q is of the type GeoJSON, and DHIS2 makes no analytics tables at all while such a value holds GeoJSON", name)
+	}
 	kind, err := kind.WithFormat(f.Format)
 	if err != nil {
 		c.errorAt(f.FormatPlace, "bad-format", formatHint(err), "the format of %q %s", name, err.Error())
@@ -287,8 +316,9 @@ func (c *compiler) valued(n *yamlnode.Node, uid, name string, kind value.Kind) *
 	} else {
 		c.checkOne(name, &kind, f)
 	}
-	if kind.Type == "COORDINATE" || kind.Type == "GEOJSON" {
-		f.TryOnSample = func(s *rules.Scope) *rules.Failure { return v.doubt(s, c.context) }
+	f.TryOnSample = func(s *rules.Scope) *rules.Failure { return v.doubt(s, c.context) }
+	if how := c.spec.Rule().Trigger.NoFiles; how != "" && kind.HoldsFile() && !f.LeaveInvalid {
+		f.CannotCome = func(s *rules.Scope) *rules.Failure { return v.comesWithout(s, how) }
 	}
 	if literal, ok := f.Literal(); ok {
 		if kind.HoldsFile() {

@@ -139,14 +139,6 @@ func (g *geometryField) eval(s *rules.Scope) (json.RawMessage, error) {
 	if err != nil || shape == nil {
 		return nil, err
 	}
-	if g.kind != "" {
-		if shape = shape.As(g.kind); shape == nil {
-			return nil, g.failure(in, &diag.Problem{
-				Code: "wrong-type", Message: "is another kind of shape than the " + g.kind + " that DHIS2 asks for here",
-				Hint: "send a " + g.kind + ", or choose another feature type in DHIS2 and sync",
-			})
-		}
-	}
 	if remark := value.PlaceRemark(shape, g.country); remark != nil {
 		s.Remark(g.failure(in, remark))
 	}
@@ -175,17 +167,25 @@ func (g *geometryField) read(s *rules.Scope) (shape *geo.Shape, in any, err erro
 	if shape, err = geo.Read(in, g.order); err != nil {
 		return nil, nil, g.failure(in, value.PlaceProblem(err))
 	}
+	if g.kind != "" {
+		if shape = shape.As(g.kind); shape == nil {
+			return nil, nil, g.failure(in, &diag.Problem{
+				Code: "wrong-type", Message: "is another kind of shape than the " + g.kind + " that DHIS2 asks for here",
+				Hint: "send a " + g.kind + ", or choose another feature type in DHIS2 and sync",
+			})
+		}
+	}
 	return shape, in, nil
 }
 
-// doubt is what is to be said of where the shape of a record lies; nil when nothing is, or there is
-// no shape.
+// doubt is what is to be said of the shape of a record of the sample: that it is none, or of another
+// kind than DHIS2 asks for, or where it lies. nil when nothing is, or there is no shape.
 func (g *geometryField) doubt(s *rules.Scope) *rules.Failure {
 	shape, in, err := g.read(s)
-	if f := orderUnknown(err); f != nil {
+	if f, ok := errors.AsType[*rules.Failure](err); ok && f.Place == g.place() {
 		return f
 	}
-	if err != nil {
+	if err != nil || shape == nil {
 		return nil
 	}
 	if remark := value.PlaceRemark(shape, g.country); remark != nil {
@@ -216,6 +216,14 @@ func (g *geometryField) halves(s *rules.Scope) (map[string]any, error) {
 		}
 	}
 	return parts, nil
+}
+
+// place is where the rule says what the shape is.
+func (g *geometryField) place() diag.Place {
+	if g.field != nil {
+		return placeOf(g.field)
+	}
+	return placeOf(g.lat)
 }
 
 func (g *geometryField) failure(in any, p *diag.Problem) *rules.Failure {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -54,19 +55,20 @@ func (d *delivery) counted(i *item) []string {
 }
 
 // waitingUnits knows the parents of org units that wait for them, by their codes: those of a cycle
-// would wait for ever. Deliveries at once share it.
+// would wait for ever; and what dry runs would create, by code, with the name. Deliveries at once share it.
 type waitingUnits struct {
 	mu      sync.Mutex
 	parents map[string]string
+	planned map[string]string
 }
 
 // maxWaitingUnits bounds how many are known.
 const maxWaitingUnits = 100_000
 
-// wait notes that an org unit waits for its parent, and gives the codes of the cycle that it is in; nil: it is in none.
-func (w *waitingUnits) wait(code, parent string) []string {
+// wait notes that an org unit waits for its parent.
+func (w *waitingUnits) wait(code, parent string) {
 	if code == "" || parent == "" {
-		return nil
+		return
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -74,17 +76,29 @@ func (w *waitingUnits) wait(code, parent string) []string {
 		w.parents = map[string]string{}
 	}
 	w.parents[code] = parent
-	cycle := []string{code}
-	for at := parent; len(cycle) <= len(w.parents); at = w.parents[at] {
-		cycle = append(cycle, at)
-		if at == code {
-			return cycle
+}
+
+// cycle gives the codes of the cycle that an org unit which waits leads into, the first of them again at the end;
+// nil: into none. in tells whether it is one of them.
+func (w *waitingUnits) cycle(code string) (codes []string, in bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var way []string
+	seen := map[string]int{}
+	for at := code; at != ""; at = w.parents[at] {
+		if first, ok := seen[at]; ok {
+			return turned(way[first:]), first == 0
 		}
-		if w.parents[at] == "" {
-			return nil
-		}
+		seen[at] = len(way)
+		way = append(way, at)
 	}
-	return nil // it leads into a cycle that it is not in
+	return nil, false
+}
+
+// turned gives the codes of a cycle from the smallest on, so that all that are in it say the same.
+func turned(codes []string) []string {
+	first := slices.Index(codes, slices.Min(codes))
+	return slices.Concat(codes[first:], codes[:first+1])
 }
 
 // there notes that an org unit waits no longer.
@@ -92,6 +106,23 @@ func (w *waitingUnits) there(code string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.parents, code)
+}
+
+// plan notes what a dry run would create.
+func (w *waitingUnits) plan(code, name string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.planned == nil || len(w.planned) >= maxWaitingUnits {
+		w.planned = map[string]string{}
+	}
+	w.planned[code] = name
+}
+
+// plannedName is the name of what a dry run would create; "" where it would not.
+func (w *waitingUnits) plannedName(code string) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.planned[code]
 }
 
 // orgUnits writes org units one by one. One whose parent comes later in the same batch is tried
@@ -110,7 +141,7 @@ func (d *delivery) orgUnits(ctx context.Context, items []*item) {
 	all, written := items, 0
 	for {
 		var waiting []*item
-		before := written
+		before := len(items)
 		for _, i := range items {
 			changed, err := d.orgUnit(ctx, i)
 			switch {
@@ -120,27 +151,42 @@ func (d *delivery) orgUnits(ctx context.Context, items []*item) {
 				written++
 			}
 		}
-		if items = waiting; len(items) == 0 || written == before || d.rehearse {
+		if items = waiting; len(items) == 0 || len(items) == before {
 			break
 		}
 	}
-	for _, i := range items {
-		w := i.object.(*object.OrgUnit)
-		o := notThereYet(i)
-		o.Message = fmt.Sprintf("%s: DHIS2 does not have its parent %q yet", i.object.Label(), w.Wanted.Parent)
-		o.Hint = "it is tried again by itself; see whether the parent is among what the registry sends, or its code is right"
-		if cycle := d.waiting.wait(w.Wanted.Code, w.Wanted.Parent); cycle != nil {
-			o = unitCycle(w, cycle)
-		} else if w.DryRun && !d.rehearse {
-			o = dryRun(w, fmt.Sprintf("created or moved once its parent %q is there", w.Wanted.Parent))
-		} else if d.rehearse {
-			o = actions.Outcome{Status: actions.Delivered, Warnings: []string{"would wait for its parent"}}
-		}
-		i.finish(o)
-	}
+	d.orphans(items)
 	d.count(all)
 	if written > 0 && d.options.OrgUnitsChanged != nil {
 		d.options.OrgUnitsChanged(ctx)
+	}
+}
+
+// orphans settles org units whose parents are not there.
+func (d *delivery) orphans(items []*item) {
+	for _, i := range items {
+		w := i.object.(*object.OrgUnit)
+		d.waiting.wait(w.Wanted.Code, w.Wanted.Parent)
+	}
+	for _, i := range items {
+		w := i.object.(*object.OrgUnit)
+		cycle, in := d.waiting.cycle(w.Wanted.Code)
+		why := fmt.Sprintf("its parent %q is not in DHIS2, nor has it come so far", w.Wanted.Parent)
+		if cycle != nil {
+			why = fmt.Sprintf("its parent %q lies below itself: %s", w.Wanted.Parent, strings.Join(cycle, " below "))
+		}
+		o := notThereYet(i)
+		o.Message = i.object.Label() + ": " + why
+		o.Hint = "it is tried again by itself; see whether the parent is among what the registry sends, or its code is right"
+		switch {
+		case in:
+			o = unitCycle(w, cycle)
+		case d.rehearse:
+			o = actions.Outcome{Status: actions.Delivered, Warnings: []string{"would wait: " + why}}
+		case w.DryRun:
+			o = dryRun(w, "left waiting: "+why)
+		}
+		i.finish(o)
 	}
 }
 
@@ -174,11 +220,14 @@ func (d *delivery) countName(i *item) string {
 // tells whether anything was written. ErrAbsent: its parent is not there, and the item is not settled.
 func (d *delivery) orgUnit(ctx context.Context, i *item) (written bool, err error) {
 	o := i.object.(*object.OrgUnit)
-	plan, err := d.server.PlanOrgUnit(ctx, o.Wanted)
+	plan, err := d.server.PlanOrgUnit(ctx, d.wantedUnit(o))
 	if err != nil {
 		return false, d.orgUnitFailed(i, err)
 	}
 	d.waiting.there(o.Wanted.Code)
+	if name, ok := o.Wanted.Set["name"].(string); ok && plan.Creates() && d.writesNoUnit(o) {
+		d.waiting.plan(o.Wanted.Code, name)
+	}
 	changes := strings.Join(plan.Changes, "; ")
 	switch {
 	case len(plan.Changes) == 0:
@@ -216,6 +265,18 @@ func (d *delivery) orgUnit(ctx context.Context, i *item) (written bool, err erro
 	d.log.InfoContext(ctx, "org unit changed", "rule", i.job.plan.Record.Rule, "org_unit", plan.UID, "what", changes)
 	i.finish(actions.Outcome{Status: actions.Delivered, ObjectID: plan.UID, Warnings: plan.Changes})
 	return true, nil
+}
+
+// writesNoUnit tells whether an org unit is compared only.
+func (d *delivery) writesNoUnit(o *object.OrgUnit) bool { return d.rehearse || o.DryRun }
+
+// wantedUnit is what an org unit is to be. Of one that is compared only, a parent that would be created may be meant.
+func (d *delivery) wantedUnit(o *object.OrgUnit) client.OrgUnit {
+	w := o.Wanted
+	if d.writesNoUnit(o) {
+		w.ParentName = d.waiting.plannedName(w.Parent)
+	}
+	return w
 }
 
 // dryRun is the outcome of an org unit that would change and is not written.
