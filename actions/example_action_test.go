@@ -109,7 +109,7 @@ actions:
 	kind := remarkKind{}
 	rule, findings := rules.Load("rules/remarks.yaml", []byte(text), rules.Environment{
 		Samples: func(*rules.Trigger) ([]any, error) { return []any{maps.Clone(record)}, nil },
-		Kinds:   []string{kind.Name()}, TriggerKinds: []rules.TriggerKind{{Name: "webhook"}},
+		Kinds:   []settings.Spec{kind.Settings()}, TriggerKinds: []rules.TriggerKind{{Name: "webhook"}},
 	})
 	action := kind.Compile(rule.Actions[0])
 	rule.Finish()

@@ -97,7 +97,7 @@ func (v visit) Describe() map[string]any { return map[string]any{"person": v.Per
 func testFlow(t testing.TB, text string) *program.Flow {
 	t.Helper()
 	rule, findings := rules.Load("rules/visits.yaml", []byte(text), rules.Environment{
-		Now: time.Now, Zone: time.UTC, Kinds: []string{"dhis2.event"},
+		Now: time.Now, Zone: time.UTC, Kinds: []settings.Spec{{Name: "dhis2.event"}},
 		TriggerKinds: []rules.TriggerKind{{Name: "webhook", Submissions: true}, {Name: "files", Tables: true}},
 	})
 	if rule == nil || findings.List.HasErrors() {

@@ -6,8 +6,8 @@ import (
 
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/expression"
+	"github.com/culvert/culvert/rules/settings"
 	"github.com/culvert/culvert/rules/yamlnode"
-	"github.com/culvert/culvert/schemas"
 )
 
 // ActionSpec is one entry of a rule's actions, before and after its kind has made sense of it.
@@ -47,9 +47,9 @@ func (c *compiler) actions() {
 	}
 	for _, item := range items {
 		for _, p := range item.Pairs()[:min(len(item.Pairs()), 1)] {
-			if len(c.env.Kinds) > 0 && !slices.Contains(c.env.Kinds, p.Key.Value) {
+			if len(c.env.Kinds) > 0 && c.kind(p.Key.Value) == nil {
 				c.fault(p.Key.Place(), "unknown-action", fmt.Sprintf("unknown action %q", p.Key.Value),
-					diag.Suggest(p.Key.Value, c.env.Kinds, "actions"))
+					diag.Suggest(p.Key.Value, settings.Names(c.env.Kinds), "actions"))
 				continue
 			}
 			c.action(p.Key, p.Value)
@@ -99,23 +99,31 @@ func (a *ActionSpec) reads(e *Expr) bool {
 		func(name string) bool { return slices.Contains(a.compiler.rule.results, name) })
 }
 
+// kind gives what is declared of a kind of action; nil when there is none of that name.
+func (c *compiler) kind(name string) *settings.Spec {
+	i := slices.IndexFunc(c.env.Kinds, func(s settings.Spec) bool { return s.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &c.env.Kinds[i]
+}
+
 // actionDefaults gives what the rule and the files it inherits from set for a kind: under `actions`
 // for all, under the kind for its own.
 func (c *compiler) actionDefaults(kind string) *yamlnode.Node {
 	defaults := c.root.Get("defaults")
-	known := schemas.Root(schemas.Rule).Definitions[kind]
+	known := c.kind(kind)
 	forAll := defaults.Get("actions").Only(func(key string) bool {
-		return known != nil &&
-			known.Properties.ByKey[key] != nil
+		return known != nil && (known.Field(key) != nil || settings.Find(actionKeys, key) != nil)
 	})
 	return yamlnode.Merge(forAll, defaults.Get(kind))
 }
 
 // actionWords gives the words in the expressions of an action, its defaults among them.
 func (c *compiler) actionWords(kind string, body *yamlnode.Node) []string {
-	known := schemas.Root(schemas.Rule).Definitions[kind]
+	known := c.kind(kind)
 	return wordsIn(yamlnode.Merge(c.actionDefaults(kind), body).Only(func(key string) bool {
-		return known == nil || known.Properties.ByKey[key] == nil || known.Properties.ByKey[key].Ref != "#/definitions/name"
+		return known == nil || known.Field(key) == nil || known.Field(key).Ref != "name"
 	}))
 }
 
@@ -127,7 +135,7 @@ func (c *compiler) checkDefaults() {
 			func(a *ActionSpec) bool { return a.Kind == p.Key.Value }) {
 			continue
 		}
-		if schemas.Root(schemas.Rule).Definitions[p.Key.Value] != nil {
+		if c.kind(p.Key.Value) != nil {
 			c.warn(p.Key.Place(), "unused-defaults", fmt.Sprintf("no action of this rule is a %s, so these defaults do nothing",
 				p.Key.Value), "remove them")
 		}

@@ -58,37 +58,33 @@ func (c *compiler) recheckResults() {
 	}
 }
 
-// valueKeys are the keys of actions whose values are always expressions or fields, whatever the kind makes of them.
-var valueKeys = []string{
-	"external_id", "event_id", "org_unit", "period", "value", "comment",
-	"enrolled_at", "incident_at", "occurred_at", "scheduled_at", "completed_at", "complete_date",
-}
-
 // checkRest compiles the values that the action's kind left unread because something else in the
 // action was wrong, or because there is no metadata to compile against: a mistake in them is to be
 // reported in the same run.
 func (a *ActionSpec) checkRest() {
+	known := a.compiler.kind(a.Kind)
+	if known == nil {
+		return
+	}
 	for _, p := range a.Body.Pairs() {
-		switch key := p.Key.Value; {
-		case slices.Contains(valueKeys, key):
-			a.checkValue(key, p.Value)
-		case key == "attributes" || key == "data_values" || key == "values":
-			for _, v := range p.Value.Pairs() {
-				if key == "values" && v.Value.Kind == yamlnode.Mapping && v.Value.Get("from") == nil &&
-					v.Value.Get("value") == nil {
-					for _, combo := range v.Value.Pairs() {
-						a.checkValue(combo.Key.Value, combo.Value)
-					}
-					continue
-				}
-				a.checkValue(v.Key.Value, v.Value)
-			}
+		if f := known.Field(p.Key.Value); f != nil && f.HoldsExpressions() {
+			a.checkValues(p.Key.Value, p.Value, 0)
 		}
 	}
 }
 
-func (a *ActionSpec) checkValue(name string, n *yamlnode.Node) {
-	if !a.read[n] {
+// deepest is how far values lie in one another: values, data element, category option combo.
+const deepest = 3
+
+// checkValues compiles a value, or those of a mapping of names to values.
+func (a *ActionSpec) checkValues(name string, n *yamlnode.Node, depth int) {
+	switch {
+	case depth > deepest || a.read[n]:
+	case n.Kind == yamlnode.Mapping && n.Get("from") == nil && n.Get("value") == nil:
+		for _, p := range n.Pairs() {
+			a.checkValues(p.Key.Value, p.Value, depth+1)
+		}
+	case n.Kind != yamlnode.Sequence:
 		a.Field(name, n)
 	}
 }

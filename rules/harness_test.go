@@ -10,6 +10,7 @@ import (
 
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/expression"
+	"github.com/culvert/culvert/rules/settings"
 	"github.com/culvert/culvert/rules/yamlnode"
 )
 
@@ -107,10 +108,22 @@ func testEnvironment(f files) Environment {
 		},
 		Now:   func() time.Time { return time.Date(2024, 6, 30, 12, 0, 0, 0, time.UTC) },
 		Zone:  time.UTC,
-		Kinds: []string{"dhis2.event", "dhis2.create_and_enroll", "dhis2.data_value_set"},
+		Kinds: testKinds(),
 		TriggerKinds: []TriggerKind{{Name: "webhook", Submissions: true}, {Name: "files", Tables: true},
 			{Name: "schedule", Anonymous: true}},
 	}
+}
+
+// testKinds declares kinds of actions with keys as those of DHIS2 have.
+func testKinds() []settings.Spec {
+	field := func(name string) settings.Field { return settings.Field{Name: name, Ref: "field"} }
+	keys := []settings.Field{{Name: "program", Ref: "name"}, {Name: "stage", Ref: "name"}, {Name: "data_set", Ref: "name"},
+		{Name: "external_id", Ref: "expression"}, {Name: "event_id", Ref: "expression"}, field("org_unit"),
+		field("enrolled_at"), field("occurred_at"), {Name: "status", Ref: "field", Words: []string{"ACTIVE"}},
+		{Name: "attributes", Ref: "fields"}, {Name: "data_values", Ref: "fields"},
+		{Name: "values", Each: &settings.Field{Type: settings.Expression}}}
+	return []settings.Spec{{Name: "dhis2.event", Fields: keys}, {Name: "dhis2.create_and_enroll", Fields: keys},
+		{Name: "dhis2.data_value_set", Fields: append(keys[:len(keys):len(keys)], field("period"))}}
 }
 
 // compileFields stands in for an action's kind: it compiles everything that is a value.

@@ -144,7 +144,7 @@ func (c *compiler) parse(path string, text []byte) *yamlnode.Document {
 func (c *compiler) hasKindAt(doc *yamlnode.Document, place diag.Place) bool {
 	for _, item := range doc.Root.Get("actions").Items() {
 		for _, p := range item.Pairs() {
-			if p.Key.Place() == place && slices.Contains(c.env.Kinds, p.Key.Value) {
+			if p.Key.Place() == place && c.kind(p.Key.Value) != nil {
 				return true
 			}
 		}

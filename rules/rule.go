@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/settings"
 	"github.com/culvert/culvert/rules/yamlnode"
 )
 
@@ -164,8 +165,8 @@ type Environment struct {
 	Zone  *time.Location
 	// Missing are the words of the project by which sources say that there is no answer.
 	Missing []string
-	// Kinds lists the action kinds that exist, for suggestions.
-	Kinds []string
+	// Kinds lists the action kinds that exist, each with the keys that it takes beside ActionKeys.
+	Kinds []settings.Spec
 	// TriggerKinds lists the trigger kinds that exist.
 	TriggerKinds []TriggerKind
 	// Defaults finds the _defaults.yaml that apply to a rule's folder; nil when the project has none.

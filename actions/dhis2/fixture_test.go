@@ -16,6 +16,7 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/metadata"
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/geo"
+	"github.com/culvert/culvert/rules/settings"
 )
 
 var update = flag.Bool("update", false, "write golden files anew")
@@ -92,10 +93,10 @@ func loadOf(t testing.TB, kinds []actions.Kind, x *metadata.Index, text, sample 
 	prepare ...func(*rules.Trigger)) *compiled {
 	t.Helper()
 	byName := map[string]actions.Kind{}
-	var names []string
+	var specs []settings.Spec
 	for _, k := range kinds {
 		byName[k.Name()] = k
-		names = append(names, k.Name())
+		specs = append(specs, k.Settings())
 	}
 	var body any
 	if err := json.Unmarshal([]byte(sample), &body); err != nil {
@@ -103,7 +104,7 @@ func loadOf(t testing.TB, kinds []actions.Kind, x *metadata.Index, text, sample 
 	}
 	env := rules.Environment{
 		Samples: func(*rules.Trigger) ([]any, error) { return []any{body}, nil },
-		Now:     testOptions().Now, Zone: time.UTC, Kinds: names,
+		Now:     testOptions().Now, Zone: time.UTC, Kinds: specs,
 		TriggerKinds: []rules.TriggerKind{{Name: "webhook", Submissions: true}},
 	}
 	if x != nil {

@@ -266,7 +266,7 @@ func (l *Loader) environment(p *Project, file string, defaults []*yamlnode.Docum
 		Missing:  p.Config.Missing,
 	}
 	for _, k := range l.actionKinds(nil, actions.Options{}) {
-		env.Kinds = append(env.Kinds, k.Name())
+		env.Kinds = append(env.Kinds, k.Settings())
 	}
 	for _, k := range l.Sources {
 		env.TriggerKinds = append(env.TriggerKinds, sources.TriggerKind(k))

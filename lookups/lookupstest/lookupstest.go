@@ -9,6 +9,7 @@ import (
 	"github.com/culvert/culvert/lookups"
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/settings"
 	"github.com/culvert/culvert/sources"
 )
 
@@ -18,7 +19,7 @@ func Compile(t testing.TB, kind lookups.Kind, lookup string) (lookups.Asked, str
 	text := "trigger: {webhook: {path: /x}}\nid: trigger.id\nlookups:\n  found: {" + lookup + "}\n" +
 		"actions:\n  - dhis2.event: {program: found}\n"
 	r, findings := rules.Load("rules/a.yaml", []byte(text), rules.Environment{Asked: kind,
-		TriggerKinds: []rules.TriggerKind{{Name: "webhook"}}, Kinds: []string{"dhis2.event"}})
+		TriggerKinds: []rules.TriggerKind{{Name: "webhook"}}, Kinds: []settings.Spec{{Name: "dhis2.event"}}})
 	var b strings.Builder
 	for _, d := range findings.List {
 		if d.Severity == diag.Error {

@@ -18,7 +18,7 @@ const (
 	Switch                 // true or false
 	Duration               // a length of time from Least to Most, such as 30m or 7d
 	Word                   // one of Words; the first holds when the key is left out
-	Expression             // an expression over the record or reply
+	Expression             // an expression over the record or reply, or names and such
 	Secret                 // a text that is named as ${NAME}
 	Value                  // a text, ${NAME} of the environment, or {file: path}
 	Mapping                // keys of its own: those of Fields, or any where there are none
@@ -65,6 +65,15 @@ type Spec struct {
 // Field gives the declaration of a key; nil when there is none.
 func (s *Spec) Field(name string) *Field { return Find(s.Fields, name) }
 
+// Names lists the names of specs.
+func Names(specs []Spec) []string {
+	names := make([]string, len(specs))
+	for i := range specs {
+		names[i] = specs[i].Name
+	}
+	return names
+}
+
 // Keys lists the names of keys.
 func Keys(fields []Field) []string {
 	names := make([]string, len(fields))
@@ -81,9 +90,14 @@ func With(fields []Field, way string) []Field {
 	})
 }
 
-// HoldsExpressions tells whether expressions stand behind the key, or in the mapping or list behind it.
+// HoldsExpressions tells whether expressions, or values in their long form, stand behind the key, or
+// in the mapping or list behind it. A key that may also hold one of its words does not tell.
 func (f *Field) HoldsExpressions() bool {
-	return f.Type == Expression || f.Ref == "expression" || f.Each != nil && f.Each.HoldsExpressions()
+	switch f.Ref {
+	case "expression", "field", "fields":
+		return len(f.Words) == 0
+	}
+	return f.Type == Expression || f.Each != nil && f.Each.HoldsExpressions()
 }
 
 // Find gives the declaration of a key; nil when there is none.

@@ -36,7 +36,6 @@ func (c *compiler) attributes(uses []attributeUse, of string) []*valued {
 			}
 		}
 		if !c.found(pair.Key, a != nil, metadata.TrackedEntityAttributes, "attribute", ambiguous, suggestions) {
-			c.readField(pair.Key.Value, pair.Value, 1)
 			continue
 		}
 		c.use(a.ID, pair.Key.Place())

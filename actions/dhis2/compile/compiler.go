@@ -20,7 +20,7 @@ import (
 type compiler struct {
 	*env
 	spec   *rules.ActionSpec
-	known  []string
+	keys   []settings.Field // that the kind declares
 	uses   []actions.Use
 	failed bool
 	// whose people values of the type TRACKER_ASSOCIATE name; nil: not known
@@ -47,7 +47,6 @@ func (c *compiler) warnAt(place diag.Place, code, hint, format string, args ...a
 
 // node gives the value of a key, or nil when it is absent.
 func (c *compiler) node(key string) *yamlnode.Node {
-	c.known = append(c.known, key)
 	n := c.spec.Body.Get(key)
 	if n.IsNull() {
 		return nil
@@ -125,9 +124,9 @@ func (c *compiler) flag(key string) bool {
 	return false
 }
 
-// choice reads a key whose value is one of a few words; empty when it is absent or wrong.
-func (c *compiler) choice(key string, words ...string) string {
-	n := c.node(key)
+// choice reads a key whose value is one of the words that are declared for it; empty when it is absent or wrong.
+func (c *compiler) choice(key string) string {
+	n, words := c.node(key), c.words(key)
 	if n == nil {
 		return ""
 	}
@@ -137,6 +136,14 @@ func (c *compiler) choice(key string, words ...string) string {
 	c.errorAt(n.Place(), "wrong-choice", "write one of "+strings.Join(words, ", "), "%q is not understood for %q",
 		n.Value, key)
 	return ""
+}
+
+// words gives the words that are declared for a key.
+func (c *compiler) words(key string) []string {
+	if f := settings.Find(c.keys, key); f != nil {
+		return f.Words
+	}
+	return nil
 }
 
 // mapping reads a key whose value is a mapping.
@@ -177,9 +184,9 @@ func (c *compiler) importOptions() object.ImportOptions {
 	return o
 }
 
-// finish reports keys that the kind does not know.
-func (c *compiler) finish() {
-	known := append(settings.Keys(rules.ActionKeys()), c.known...)
+// unknownKeys reports keys that the kind does not declare.
+func (c *compiler) unknownKeys() {
+	known := append(settings.Keys(rules.ActionKeys()), settings.Keys(c.keys)...)
 	for _, pair := range c.spec.Body.Pairs() {
 		if slices.Contains(known, pair.Key.Value) {
 			continue

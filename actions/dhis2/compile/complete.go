@@ -33,8 +33,6 @@ func compileComplete(c *compiler) planner {
 	p := c.program()
 	c.typeNamed("tracked_entity_type")
 	if p == nil {
-		c.readAll("stage", "event_id", "external_id", "match_by", "several_ids", "when_deleted", "enrollment_id",
-			"enrolled_at", "completed_at", "status", "import", accessKey)
 		return nil
 	}
 	e := &completePlan{env: c.env, program: p}
@@ -43,8 +41,6 @@ func compileComplete(c *compiler) planner {
 	if ofEvent {
 		stage := c.stage(p)
 		if stage == nil {
-			c.readAll("event_id", "external_id", "match_by", "several_ids", "when_deleted", "enrollment_id", "enrolled_at",
-				"completed_at", "status", "import", accessKey)
 			return nil
 		}
 		e.event = &eventPlan{env: c.env, program: p, stage: stage, spec: c.spec}
@@ -66,7 +62,7 @@ func compileComplete(c *compiler) planner {
 		}
 		e.person = c.personRef(t, p, nil)
 		e.again, e.access = c.againOf(), c.access(p)
-		e.status = c.status("status", "COMPLETED", "CANCELLED", "ACTIVE")
+		e.status = c.status("status", c.words("status")...)
 	}
 	e.completed = c.date("completed_at", true)
 	name := p.Name

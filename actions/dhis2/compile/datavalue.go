@@ -25,8 +25,6 @@ func (c *compiler) oneValue(remove bool) planner {
 	element := c.requiredName("data_element", "data element", nil)
 	n := c.name("data_set")
 	if element == nil {
-		c.readAll("org_unit", "period", "value", "aggregate", "comment", "category_option_combo", "attribute_option_combo",
-			"attribute_category_options", "follow_up")
 		return nil
 	}
 	var set *metadata.DataSet
@@ -36,8 +34,6 @@ func (c *compiler) oneValue(remove bool) planner {
 		set = c.onlySetOf(element)
 	}
 	if set == nil {
-		c.readAll("org_unit", "period", "value", "aggregate", "comment", "category_option_combo", "attribute_option_combo",
-			"attribute_category_options", "follow_up")
 		return nil
 	}
 	v := c.valuesOf(set)
@@ -45,7 +41,6 @@ func (c *compiler) oneValue(remove bool) planner {
 	v.template = newTemplate("data value of "+set.Name, set.Name, object.ImportOptions{})
 	e, combos := v.element(c, element)
 	if e == nil {
-		c.readAll("value", "aggregate", "comment", "category_option_combo")
 		return nil
 	}
 	cell := v.newCell(e, combos, element.Place())
@@ -60,8 +55,7 @@ func (c *compiler) oneValue(remove bool) planner {
 		if val == nil {
 			c.missing("value", "give the value")
 		} else {
-			v.aggregate = c.choice("aggregate", object.AggregateCount, object.AggregateSum, object.AggregateAverage,
-				object.AggregateLast)
+			v.aggregate = c.choice("aggregate")
 			c.checkAggregate(v.aggregate, e)
 			v.declareIDs(c)
 			cell.valued = c.valued(val, e.ID, element.Value, v.cellKind(e))

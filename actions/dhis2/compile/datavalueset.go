@@ -53,19 +53,16 @@ func compileDataValueSet(c *compiler) planner {
 		set = c.dataSet(n)
 	}
 	if set == nil {
-		c.readAll("org_unit", "period", "values", "columns", "complete_date", "completion", "comment", "aggregate",
-			"attribute_option_combo", "attribute_category_options", "import", "follow_up")
 		return nil
 	}
 	v := c.valuesOf(set)
 	v.template = newTemplate("values of "+set.Name, set.Name, object.ImportOptions{})
-	v.aggregate = c.choice("aggregate", object.AggregateCount, object.AggregateSum, object.AggregateAverage,
-		object.AggregateLast)
+	v.aggregate = c.choice("aggregate")
 	v.declareIDs(c)
 	v.comment = c.comment()
 	v.followUp = c.valueFollowUp(v.aggregate)
 	v.complete = c.date("complete_date", false)
-	v.finish = c.choice("completion", "complete", "undo", "leave")
+	v.finish = c.choice("completion")
 	if v.finish == "" && v.complete != nil {
 		v.finish = "complete"
 	}

@@ -34,8 +34,7 @@ func (d *deletePlan) key() *rules.Expr {
 
 // compileDelete compiles dhis2.delete. It does nothing unless the rule says confirm: true.
 func compileDelete(c *compiler) planner {
-	d := &deletePlan{env: c.env, what: c.choice("what", "tracked_entity", "enrollment", "event", "relationship",
-		"data_value")}
+	d := &deletePlan{env: c.env, what: c.choice("what")}
 	if d.what == "" && c.spec.Body.Get("what").IsNull() {
 		c.missing("what", "tracked_entity, enrollment, event, relationship or data_value")
 	}
@@ -58,10 +57,6 @@ func compileDelete(c *compiler) planner {
 	}
 	options := c.importOptions()
 	if !ok {
-		c.readAll("external_id", "match_by", "several_ids", "when_deleted", "program", "tracked_entity_type", "stage",
-			"event_id", "enrollment_id", "enrolled_at",
-			"type", "from", "to", "data_set", "data_element", "category_option_combo", "attribute_option_combo", "org_unit",
-			"period")
 		return nil
 	}
 	d.template = newTemplate("deletion of "+d.label(), d.label(), options)
@@ -86,8 +81,6 @@ func (d *deletePlan) ofPerson(c *compiler) bool {
 	t := c.typeNamed("tracked_entity_type")
 	if t == nil && !c.spec.Body.Get("program").IsNull() {
 		t = c.entityType(c.trackerProgram())
-	} else {
-		c.node("program")
 	}
 	if t == nil {
 		if !c.failed {

@@ -45,9 +45,6 @@ func (c *compiler) enroll(create bool) planner {
 	c.typeNamed("tracked_entity_type")
 	t := c.entityType(p)
 	if p == nil || t == nil {
-		c.readAll("external_id", "match_by", "several_ids", "when_deleted", "org_unit", "geometry", "attributes", "import",
-			"enrolled_at", "incident_at", "completed_at", "status", "follow_up", "notes", "attribute_category_options",
-			"enrollment_id", "reenroll", accessKey)
 		return nil
 	}
 	e := &enrollPlan{env: c.env, program: p, id: c.spec.ID}
@@ -59,7 +56,7 @@ func (c *compiler) enroll(create bool) planner {
 	e.incidentAt = c.date("incident_at", p.SelectIncidentDatesInFuture)
 	e.completed = c.date("completed_at", true)
 	e.again = c.again(e.enrolledAt)
-	e.status = c.status("status", "ACTIVE", "COMPLETED", "CANCELLED")
+	e.status = c.status("status", c.words("status")...)
 	e.followUp = c.boolean("follow_up")
 	e.notes = c.notes()
 	e.combo = c.attributeCombo(p.CategoryCombo, false)

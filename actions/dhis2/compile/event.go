@@ -13,9 +13,6 @@ import (
 	"github.com/culvert/culvert/rules/yamlnode"
 )
 
-// eventStatuses are what DHIS2 knows.
-var eventStatuses = []string{"ACTIVE", "COMPLETED", "VISITED", "SCHEDULE", "OVERDUE", "SKIPPED"}
-
 // eventPlan writes an event.
 type eventPlan struct {
 	*env
@@ -52,10 +49,6 @@ func compileEvent(c *compiler) planner {
 	stage := c.stage(p)
 	c.typeNamed("tracked_entity_type")
 	if p == nil || stage == nil {
-		c.readAll("external_id", "match_by", "several_ids", "when_deleted", "org_unit", "geometry", "import",
-			"enrollment_id", "enrolled_at", "event_id", "occurred_at",
-			"scheduled_at", "completed_at", "status", "data_values", "follow_up", "notes", "attribute_category_options",
-			"attribute_option_combo", "assigned_user", accessKey)
 		return nil
 	}
 	e := &eventPlan{env: c.env, program: p, stage: stage, spec: c.spec}
@@ -63,7 +56,7 @@ func compileEvent(c *compiler) planner {
 	e.eventID = c.expr("event_id")
 	e.declareIDs(c)
 	e.orgUnit = c.orgUnit(true, c.programUnits(p))
-	e.status = c.status("status", eventStatuses...)
+	e.status = c.status("status", c.words("status")...)
 	e.dates(c)
 	if n := c.node("follow_up"); n != nil {
 		c.spec.Field("follow_up", n)
@@ -88,7 +81,7 @@ func compileEvent(c *compiler) planner {
 		e.template.Recreate = e.person.recreate
 		c.declare("tracked_entity", "enrollment", "event")
 	} else {
-		e.template.Recreate = c.choice("when_deleted", "recreate", "fail") == "recreate"
+		e.template.Recreate = c.choice("when_deleted") == "recreate"
 		c.declare("event")
 	}
 	return e
@@ -182,7 +175,6 @@ func (c *compiler) dataValues(stage *metadata.ProgramStage, status string) []*va
 			}
 		}
 		if !c.found(pair.Key, e != nil, metadata.DataElements, "data element", ambiguous, suggestions) {
-			c.readField(pair.Key.Value, pair.Value, 1)
 			continue
 		}
 		c.use(e.ID, pair.Key.Place())

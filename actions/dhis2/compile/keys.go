@@ -40,7 +40,8 @@ func keysEvent() []settings.Field {
 			Doc: "date for which the event is scheduled (due date)"},
 		"completed_at",
 		settings.Field{Name: "status", Ref: "field",
-			Doc: "ACTIVE, COMPLETED, VISITED, SCHEDULE, OVERDUE or SKIPPED"},
+			Words: []string{"ACTIVE", "COMPLETED", "VISITED", "SCHEDULE", "OVERDUE", "SKIPPED"},
+			Doc:   "ACTIVE, COMPLETED, VISITED, SCHEDULE, OVERDUE or SKIPPED"},
 		settings.Field{Name: "data_values", Ref: "fields",
 			Doc: "data elements of the stage by name, code or UID, and their values"},
 		"geometry",
@@ -61,7 +62,7 @@ func keysComplete() []settings.Field {
 			Doc: "the program stage, when an event is meant"},
 		"event_id", "external_id", "enrollment_id", "tracked_entity_type", "match_by", "several_ids",
 		"when_deleted", "enrolled_at of which", "completed_at",
-		settings.Field{Name: "status", Ref: "field",
+		settings.Field{Name: "status", Ref: "field", Words: []string{"COMPLETED", "CANCELLED", "ACTIVE"},
 			Doc: "COMPLETED (the default), CANCELLED, or ACTIVE to reopen"},
 		"temporary_access", "import",
 	)
@@ -91,7 +92,7 @@ func keysDataValueSet() []settings.Field {
 			Doc: "the data set"},
 		"period", "org_unit",
 		settings.Field{Name: "values", Type: settings.Free, Schema: []string{"object"},
-			Each: &settings.Field{Type: settings.Free,
+			Each: &settings.Field{Type: settings.Expression,
 				Schema: []string{"string", "number", "boolean", "null", "object"}},
 			Doc: "data elements by name, code or UID; each a value, or a mapping of category option combination " +
 				"to value"},
@@ -118,13 +119,25 @@ func keysRelationship() []settings.Field {
 	return keysOf(
 		settings.Field{Name: "type", Ref: "name",
 			Doc: "the relationship type"},
-		settings.Field{Name: "from", Type: settings.Mapping,
-			Doc: "the first object: {external_id: ...} with tracked_entity_type or program, or {event_id: ...} " +
-				"with stage"},
-		settings.Field{Name: "to", Type: settings.Mapping,
+		settings.Field{Name: "from", Type: settings.Mapping, Open: true, Fields: endpointKeys(),
+			Doc: "the first object: {external_id: ...} with tracked_entity_type or program, or " +
+				"{event_id: ...} with stage"},
+		settings.Field{Name: "to", Type: settings.Mapping, Open: true, Fields: endpointKeys(),
 			Doc: "the second object, written as the first"},
 		"import",
 	)
+}
+
+// endpointKeys declares the keys of one side of a relationship.
+func endpointKeys() []settings.Field {
+	return []settings.Field{
+		{Name: "external_id", Ref: "expression", Doc: "the id of the person or case in the source system"},
+		{Name: "enrollment_id", Ref: "expression", Doc: "which enrollment of the person, as the action that made it says"},
+		{Name: "event_id", Ref: "expression", Doc: "which event, as the action that created it names it"},
+		{Name: "tracked_entity_type", Ref: "name", Doc: "the tracked entity type, where the relationship takes several"},
+		{Name: "program", Ref: "name", Doc: "the program of an enrollment or event"},
+		{Name: "stage", Ref: "name", Doc: "the program stage of an event"},
+	}
 }
 
 // keysTransfer declares the keys of dhis2.transfer beside those that every action takes.
@@ -156,7 +169,7 @@ func keysOrgUnit() []settings.Field {
 			Doc: "the day on which it closed. Org units are closed, never deleted"},
 		settings.Field{Name: "close", Ref: "field",
 			Doc: "whether it is closed: true closes it, by closed_date or today; false opens it again"},
-		settings.Field{Name: "geometry", Type: settings.Free, Schema: []string{"string", "object"},
+		settings.Field{Name: "geometry", Type: settings.Expression, Schema: []string{"string", "object"},
 			Doc: "where it lies: a position or an area, as GeoJSON, WKT, or {latitude, longitude}"},
 		settings.Field{Name: "description", Ref: "field",
 			Doc: "a description"},
@@ -205,9 +218,9 @@ func keysDelete() []settings.Field {
 		"event_id",
 		settings.Field{Name: "type", Ref: "name",
 			Doc: "the relationship type, of a relationship"},
-		settings.Field{Name: "from", Type: settings.Mapping,
+		settings.Field{Name: "from", Type: settings.Mapping, Open: true, Fields: endpointKeys(),
 			Doc: "the first object of a relationship"},
-		settings.Field{Name: "to", Type: settings.Mapping,
+		settings.Field{Name: "to", Type: settings.Mapping, Open: true, Fields: endpointKeys(),
 			Doc: "the second object of a relationship"},
 		settings.Field{Name: "data_element", Ref: "nameOrField",
 			Doc: "the data element, of a data value: its name, or {from: expression} where the data name it"},

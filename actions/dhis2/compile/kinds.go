@@ -123,9 +123,9 @@ func (k *kind) Compile(spec *rules.ActionSpec) actions.Action {
 		}})
 		return nil
 	}
-	c := &compiler{env: k.env, spec: spec}
+	c := &compiler{env: k.env, spec: spec, keys: k.keys()}
 	p := k.compile(c)
-	c.finish()
+	c.unknownKeys()
 	if c.failed || p == nil {
 		return nil
 	}

@@ -35,9 +35,6 @@ func (c *compiler) expressionAsName(key string) bool {
 		strings.HasPrefix(n.Value, "item.")) {
 		return false
 	}
-	c.readAll("data_element", "data_set", "org_unit", "period", "value", "aggregate", "comment", "category_option_combo",
-		"attribute_option_combo",
-		"attribute_category_options", "follow_up")
 	c.errorAt(n.Place(), "wrong-shape", "where the data name it, write "+key+": {from: "+n.Value+"}",
 		"%q takes a name, and %s is an expression", key, n.Value)
 	return true
@@ -68,9 +65,6 @@ func (c *compiler) namedValue(remove bool) planner {
 			set = c.dataSet(n)
 		}
 		if set == nil {
-			c.readAll("data_element", "org_unit", "period", "value", "aggregate", "comment", "category_option_combo",
-				"attribute_option_combo",
-				"attribute_category_options", "follow_up")
 			return nil
 		}
 	}
@@ -94,8 +88,7 @@ func (c *compiler) namedValue(remove bool) planner {
 	} else {
 		p.val = c.fieldOf("value", n)
 	}
-	p.aggregate = c.choice("aggregate", object.AggregateCount, object.AggregateSum, object.AggregateAverage,
-		object.AggregateLast)
+	p.aggregate = c.choice("aggregate")
 	p.declareIDs(c)
 	p.comment = c.comment()
 	p.followUp = c.valueFollowUp(p.aggregate)

@@ -37,10 +37,8 @@ func (c *compiler) personRef(t *metadata.TrackedEntityType, p *metadata.Program,
 		c.missing("external_id", "give the person's or case's id in the source system; the same id always reaches the "+
 			"same tracked entity")
 	}
-	if c.spec.Kind != KindDelete {
-		w.recreate = c.choice("when_deleted", "recreate", "fail") == "recreate"
-	}
-	w.several = c.choice("several_ids", "same_person", "fail") == "same_person"
+	w.recreate = c.choice("when_deleted") == "recreate"
+	w.several = c.choice("several_ids") == "same_person"
 	w.matchBy(c, set)
 	w.declarePolicies()
 	if w.external != nil {

@@ -2,11 +2,14 @@ package compile
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/culvert/culvert/actions/dhis2/identity"
 	"github.com/culvert/culvert/actions/dhis2/metadata"
 	"github.com/culvert/culvert/actions/dhis2/object"
 	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/settings"
 	"github.com/culvert/culvert/rules/yamlnode"
 )
 
@@ -36,7 +39,6 @@ type endpointPlan struct {
 func compileRelationship(c *compiler) planner {
 	r := c.relationship()
 	if r == nil {
-		c.readAll("import")
 		return nil
 	}
 	r.template = newTemplate(fmt.Sprintf("relationship %s", r.typ.Name), r.typ.Name, c.importOptions())
@@ -70,12 +72,10 @@ func (c *compiler) relationship() *relationshipPlan {
 // end compiles one side against what the relationship type allows there.
 func (c *compiler) endpoint(n *yamlnode.Node, allowed metadata.Constraint) *endpointPlan {
 	e := &endpointPlan{env: c.env, spec: c.spec}
+	known := settings.Keys(settings.Find(c.keys, "from").Fields)
 	for _, pair := range n.Pairs() {
-		switch pair.Key.Value {
-		case "external_id", "enrollment_id", "event_id", "tracked_entity_type", "program", "stage":
-		default:
-			c.errorAt(pair.Key.Place(), "unknown-key",
-				"external_id, enrollment_id, event_id, tracked_entity_type, program and stage are understood",
+		if !slices.Contains(known, pair.Key.Value) {
+			c.errorAt(pair.Key.Place(), "unknown-key", diag.Suggest(pair.Key.Value, known, "keys"),
 				"one side of a relationship has no key %q", pair.Key.Value)
 		}
 	}

@@ -43,12 +43,10 @@ func compileTrackedEntity(c *compiler) planner {
 				t = c.entityType(p)
 			}
 		}
-	} else if c.node("program"); t == nil && c.spec.Body.Get("tracked_entity_type").IsNull() {
+	} else if t == nil && c.spec.Body.Get("tracked_entity_type").IsNull() {
 		c.missing("tracked_entity_type", "name a tracked entity type, or a program that has one")
 	}
 	if t == nil {
-		c.readAll("external_id", "match_by", "several_ids", "when_deleted", "when_absent", "org_unit", "geometry",
-			"attributes", "import")
 		return nil
 	}
 	c.writable(t)
@@ -57,7 +55,7 @@ func compileTrackedEntity(c *compiler) planner {
 	if p != nil {
 		e.program, of = p.ID, fmt.Sprintf("the program %q", p.Name)
 	}
-	whenAbsent := c.choice("when_absent", whenAbsentWait, whenAbsentCreate)
+	whenAbsent := c.choice("when_absent")
 	c.update = whenAbsent == whenAbsentWait
 	c.associated = t
 	e.attributes = c.attributes(c.usesOf(t, p), of)

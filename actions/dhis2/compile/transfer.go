@@ -22,7 +22,6 @@ func compileTransfer(c *compiler) planner {
 	p := c.trackerProgram()
 	c.typeNamed("tracked_entity_type")
 	if p == nil {
-		c.readAll("external_id", "match_by", "several_ids", "when_deleted", "org_unit")
 		return nil
 	}
 	to := c.programUnits(p)

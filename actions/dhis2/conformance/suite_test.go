@@ -19,6 +19,7 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/identity"
 	"github.com/culvert/culvert/actions/dhis2/metadata"
 	"github.com/culvert/culvert/rules"
+	"github.com/culvert/culvert/rules/settings"
 )
 
 // suite is one run against one server.
@@ -83,13 +84,13 @@ func (s *suite) compile(t *testing.T, text string, sample fields) *flow {
 	t.Helper()
 	text = "rule: conformance\nnamespace: project\ntrigger:\n  webhook: {path: /conformance}\n  sample: " +
 		"sample.json\nid: trigger.id\nactions:\n" + strings.Trim(text, "\n") + "\n"
-	kinds, names := map[string]actions.Kind{}, []string{}
+	kinds, specs := map[string]actions.Kind{}, []settings.Spec{}
 	for _, k := range dhis2.Kinds(s.index, actions.Options{Project: s.project, Zone: time.UTC}) {
-		kinds[k.Name()], names = k, append(names, k.Name())
+		kinds[k.Name()], specs = k, append(specs, k.Settings())
 	}
 	env := rules.Environment{
 		Samples: func(*rules.Trigger) ([]any, error) { return []any{map[string]any(sample)}, nil },
-		Now:     time.Now, Zone: time.UTC, Kinds: names,
+		Now:     time.Now, Zone: time.UTC, Kinds: specs,
 		TriggerKinds: []rules.TriggerKind{{Name: "webhook", Submissions: true}}, Directory: s.index.Directory(),
 	}
 	rule, findings := rules.Load("rules/conformance.yaml", []byte(text), env)
