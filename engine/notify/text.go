@@ -73,6 +73,8 @@ func (m Message) since(c Condition) string {
 // Span writes how long something takes in whole hours or days, and below two hours in minutes.
 func Span(d time.Duration) string {
 	switch {
+	case d < 2*time.Minute:
+		return "1 minute"
 	case d < 2*time.Hour:
 		return fmt.Sprintf("%d minutes", int(d.Minutes()))
 	case d < 48*time.Hour:

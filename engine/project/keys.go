@@ -189,6 +189,8 @@ func notifyKeys() []settings.Field {
 	return []settings.Field{
 		{Name: "failed", Type: settings.Whole, Min: 1, Default: "1",
 			Doc: "a rule is told of once so many of its records have failed, and again at ten times as many"},
+		{Name: "failed_percent", Type: settings.Whole, Min: 1, Max: 100, LeftOut: "never",
+			Doc: "a rule is told of once so many in a hundred of the last hour's records failed, of ten or more"},
 		{Name: "away", Type: settings.Duration, Default: "15m",
 			Doc: "a server is told of once it is away for so long, and at once when it refuses the credentials"},
 		{Name: "waiting", Type: settings.Duration, Default: "24h",

@@ -16,6 +16,7 @@ import (
 // Notify says what people are told of, and how.
 type Notify struct {
 	Failed  int                      // a rule is told of once it has so many failed records
+	Share   int                      // or once so many in a hundred of the last hour's failed; 0: never
 	Away    time.Duration            // a server, once it takes nothing for so long
 	Waiting time.Duration            // a record, once it waits for so long
 	Silent  map[string]time.Duration // a rule, once it has received nothing for so long; "*" stands for all others
@@ -43,7 +44,7 @@ type NotifyChannel struct {
 }
 
 func (p *parser) notify(c *Config, r settings.Reader) *Notify {
-	out := &Notify{Failed: r.Whole("failed"), Away: r.Duration("away"), Waiting: r.Duration("waiting"),
+	out := &Notify{Failed: r.Whole("failed"), Share: r.Whole("failed_percent"), Away: r.Duration("away"), Waiting: r.Duration("waiting"),
 		Silent: map[string]time.Duration{}, Quiet: r.Text("quiet"), Digest: -1, Console: r.Text("console")}
 	if silent, ok := r.Sub("silent"); ok {
 		for _, rule := range silent.Config.Pairs() {

@@ -6,11 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/culvert/culvert/actions/dhis2/client"
+	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/notify"
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/engine/status"
@@ -57,7 +60,28 @@ func (s *Service) notifyOnce(ctx context.Context, n *notify.Notifier, config *pr
 		return err
 	}
 	digest := func(ctx context.Context) ([]string, error) { return s.digest(ctx, o) }
-	return n.Step(ctx, settings, conditions(o, config.Notify, s.current.Load()), digest)
+	var lately map[string]journal.Figures
+	if config.Notify.Share > 0 {
+		if lately, err = s.figures(ctx, journal.Minute, o.At.Add(-time.Hour)); err != nil {
+			return err
+		}
+	}
+	return n.Step(ctx, settings, conditions(o, config.Notify, s.current.Load(), lately), digest)
+}
+
+// figures sums up what became of each rule's records since a time.
+func (s *Service) figures(ctx context.Context, width time.Duration, since time.Time) (map[string]journal.Figures, error) {
+	list, err := s.journal.Figures(ctx, journal.FigureQuery{Width: width, Since: since})
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]journal.Figures{}
+	for _, f := range list {
+		sum := out[f.Rule]
+		sum.Add(f)
+		out[f.Rule] = sum
+	}
+	return out, nil
 }
 
 // Connected gives the client of a server of culvert.yaml, or why there is none, such as a secret that is not set.
@@ -160,11 +184,14 @@ func (f *found) add(kind, subject string, level int, since time.Time, format str
 		Text: fmt.Sprintf(format, args...)})
 }
 
-// conditions are what is not well, as far as the project wants to be told.
-func conditions(o status.Overview, n *project.Notify, p *project.Project) []notify.Condition {
+// conditions are what is not well, as far as the project wants to be told. lately are the figures of
+// the last hour by rule.
+func conditions(o status.Overview, n *project.Notify, p *project.Project,
+	lately map[string]journal.Figures) []notify.Condition {
 	var list found
 	started, stopped := list.ofRunners(o, n)
 	list.ofRules(o, n, stopped)
+	list.ofShares(n.Share, lately)
 	list.silent(o, n, p, started)
 	return list
 }
@@ -209,6 +236,21 @@ func (f *found) ofRules(o status.Overview, n *project.Notify, stopped map[string
 	}
 }
 
+// fewest is how many records must have been settled within an hour before a share of them says something.
+const fewest = 10
+
+// ofShares tells of rules of which too many in a hundred of the last hour's records failed.
+func (f *found) ofShares(most int, lately map[string]journal.Figures) {
+	for _, rule := range slices.Sorted(maps.Keys(lately)) {
+		x := lately[rule]
+		settled := x.Delivered + x.Failed
+		if most > 0 && settled >= fewest && 100*x.Failed >= int64(most)*settled {
+			f.add("failed-share", rule, 0, time.Time{}, "%d%% of the last hour's records of rule %s failed (%d of %d)",
+				100*x.Failed/settled, rule, x.Failed, settled)
+		}
+	}
+}
+
 // silent tells of rules that have received nothing for too long, since the first runner started at the latest.
 func (f *found) silent(o status.Overview, n *project.Notify, p *project.Project, started time.Time) {
 	received := map[string]time.Time{}
@@ -238,12 +280,17 @@ func awayKind(state status.ServerState) string {
 	return "away"
 }
 
-// digest is the daily summary: what each rule has in the journal.
-func (s *Service) digest(_ context.Context, o status.Overview) ([]string, error) {
+// digest is the daily summary: what became of each rule's records in a day, and what stands open now.
+func (s *Service) digest(ctx context.Context, o status.Overview) ([]string, error) {
+	lately, err := s.figures(ctx, journal.Hour, o.At.Add(-24*time.Hour))
+	if err != nil {
+		return nil, err
+	}
 	var lines []string
 	for _, r := range o.Rules {
-		lines = append(lines, fmt.Sprintf("%s: %d delivered, %d failed, %d waiting, %d held", r.Name, r.Delivered, r.Failed,
-			r.Pending, r.Held))
+		x := lately[r.Name]
+		lines = append(lines, fmt.Sprintf("%s: %d received, %d delivered, %d failed; now %d waiting, %d held, %d to look at",
+			r.Name, x.Received, x.Delivered, x.Failed, r.Pending, r.Held, r.Failed))
 	}
 	if len(lines) == 0 {
 		lines = append(lines, "no rule has received anything yet")
