@@ -18,7 +18,6 @@ import (
 	"github.com/culvert/culvert/engine/rehearsal"
 	"github.com/culvert/culvert/engine/scaffold"
 	"github.com/culvert/culvert/engine/service"
-	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
 	"github.com/culvert/culvert/rules/yamlnode"
 )
@@ -74,7 +73,7 @@ KoboToolbox or the structure of a CommCare app (JSON). Without a sample one is m
 			}
 			sample = r.Sample
 			if sample != "" {
-				if r.Bodies, err = a.loader.Sample(p.Dir, &rules.Trigger{Kind: r.Trigger}, sample); err != nil {
+				if r.Bodies, r.Header, err = a.loader.DraftSample(p.Dir, r.Trigger, sample); err != nil {
 					return err
 				}
 			}

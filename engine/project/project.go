@@ -18,6 +18,7 @@ import (
 	"github.com/culvert/culvert/actions/dhis2/metadata"
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/diag"
+	"github.com/culvert/culvert/rules/yamlnode"
 	"github.com/culvert/culvert/sources"
 )
 
@@ -197,6 +198,30 @@ func (l *Loader) Sample(dir string, t *rules.Trigger, file string) ([]any, error
 		return nil, err
 	}
 	return l.decodeWith(dir, t, file, text)
+}
+
+// DraftSample decodes a sample for which no rule is written yet, and says in which row the names of
+// its columns stand (1, or lower where a title stands above them).
+func (l *Loader) DraftSample(dir, kind, file string) (bodies []any, header int, err error) {
+	t := &rules.Trigger{Kind: kind}
+	for _, k := range l.Sources {
+		guesser, ok := k.(interface {
+			HeaderRow(path string, text []byte) int
+		})
+		if !ok || k.Name() != kind {
+			continue
+		}
+		text, err := readFile(dir, file)
+		if err != nil {
+			break // Sample says why
+		}
+		if header = guesser.HeaderRow(file, text); header > 1 {
+			var none diag.List
+			t.Config = yamlnode.Parse(file, fmt.Appendf(nil, "header: %d", header), &none).Root
+		}
+	}
+	bodies, err = l.Sample(dir, t, file)
+	return bodies, max(header, 1), err
 }
 
 // Decode decodes the text of a sample as the trigger would, without the files beside it.

@@ -21,6 +21,7 @@ type Request struct {
 	Address string // path of the webhook, folder of the files
 	Sample  string // path of the sample, as the rule is to name it
 	Bodies  []any  // the records of the sample
+	Header  int    // the row with the names of its columns; up to 1: the first
 	Program *metadata.Program
 	Stage   *metadata.ProgramStage // nil: the program's first
 	DataSet *metadata.DataSet      // instead of a program

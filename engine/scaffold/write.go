@@ -54,6 +54,9 @@ func (w *writer) trigger() {
 	if w.Trigger == "files" {
 		w.line("  files:")
 		w.line("    folder: %s", yamlnode.Text(w.Address))
+		if w.Header > 1 {
+			w.line("    header: %d # the names of the columns stand below a title", w.Header)
+		}
 		if columns := w.columns(); len(columns) > 0 {
 			w.line("    columns: # a file without these is refused as a whole")
 			for _, c := range columns {

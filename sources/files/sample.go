@@ -11,3 +11,6 @@ import (
 func (k Kind) Sample(t *rules.Trigger, path string, text []byte, limit int) ([]any, error) {
 	return tabular.Sample(path, text, k.FileFormat(t), limit)
 }
+
+// HeaderRow guesses in which row of a sample the names of the columns stand.
+func (Kind) HeaderRow(path string, text []byte) int { return tabular.HeaderRow(path, text) }

@@ -415,3 +415,21 @@ func TestBadFiles(t *testing.T) {
 		})
 	}
 }
+
+// TestHeaderRow looks for the names of columns below a title.
+func TestHeaderRow(t *testing.T) {
+	for text, want := range map[string]int{
+		"id,name\n1,Ama\n":                        1,
+		"Register 2026;;\n;;\nid;name;sex\n1;A;f": 3,
+		"Register of 2026\nid,name\n1,Ama\n":      2,
+		"name\nAma\nBintou\n":                     1,
+		"":                                        1,
+	} {
+		if got := HeaderRow("a.csv", []byte(text)); got != want {
+			t.Errorf("%q: row %d, want %d", text, got, want)
+		}
+	}
+	if got := HeaderRow("a.json", []byte("[]")); got != 1 {
+		t.Errorf("JSON: row %d", got)
+	}
+}

@@ -97,8 +97,7 @@ const headerRows = 10
 // that the rule reads and another one has: sheets of people often begin with a title.
 func nameHeaderRow(ctx context.Context, b blob, f Format, refused error) error {
 	var e *FileError
-	sheet := slices.Contains([]string{".csv", ".tsv", ".txt", ".xlsx", ".xlsm"}, strings.ToLower(filepath.Ext(b.name)))
-	if !sheet || f.Header != 1 || f.NoHeader || f.Reading == nil || !errors.As(refused, &e) || e.empty {
+	if !isSheet(b.name) || f.Header != 1 || f.NoHeader || f.Reading == nil || !errors.As(refused, &e) || e.empty {
 		return refused
 	}
 	if _, needed := newColumns(f).missing(nil, nil); needed == 0 {
@@ -115,6 +114,11 @@ func nameHeaderRow(ctx context.Context, b blob, f Format, refused error) error {
 		return errors.Join(&own, r.Close())
 	}
 	return refused
+}
+
+// isSheet tells by its name whether a file is a table that a person may have laid out.
+func isSheet(name string) bool {
+	return slices.Contains([]string{".csv", ".tsv", ".txt", ".xlsx", ".xlsm"}, strings.ToLower(filepath.Ext(name)))
 }
 
 func openTable(ctx context.Context, b blob, f Format) (*Reader, error) {

@@ -54,3 +54,31 @@ func openSample(path string, text []byte, f Format) (*Reader, error) {
 	}
 	return OpenBytes(ctx, filepath.Base(path), text, f)
 }
+
+// HeaderRow guesses in which row of a sample the names of the columns stand: below a title, where the
+// first row has one cell and another one of the first rows has more; 1 for all others.
+func HeaderRow(path string, text []byte) int {
+	width := func(row int) int {
+		r, err := openSample(path, text, Format{Header: row})
+		if err != nil {
+			return 0
+		}
+		defer r.Close()
+		named := 0
+		for _, name := range r.source.header() {
+			if name != "" {
+				named++
+			}
+		}
+		return named
+	}
+	if !isSheet(path) || width(1) > 1 {
+		return 1
+	}
+	for row := 2; row <= headerRows; row++ {
+		if width(row) > 1 {
+			return row
+		}
+	}
+	return 1
+}
