@@ -109,12 +109,11 @@ func common(a, b *writer) []string {
 }
 
 func (p *projectCheck) sharedBy(object string, both []string, w, other *writer) {
-	more := ""
+	fields := diag.Names(both[:min(3, len(both))], "and")
 	if n := len(both) - 3; n > 0 {
-		more = fmt.Sprintf(" and %d more", n)
+		fields += fmt.Sprintf(" and %d more", n)
 	}
-	p.add(diag.Warning, "written-twice", fmt.Sprintf("the rule %q writes %s%s of %s too", other.rule.Name,
-		diag.Names(both[:min(3, len(both))], "and"), more, object),
+	p.add(diag.Warning, "written-twice", fmt.Sprintf("the rule %q writes %s of %s too", other.rule.Name, fields, object),
 		"have one rule write each field, or be sure that the later record is to win", w.fields[both[0]],
 		other.fields[both[0]], "written here")
 }

@@ -186,8 +186,8 @@ func (c *compiler) cutByComment(n *yamlnode.Node, wrong bool) bool {
 	if strings.Contains(n.Value+comment, "'") {
 		quote = "\""
 	}
-	hint := "write the whole value in quotes, such as " + quote + clip(n.Value+" "+comment) + quote +
-		"; if it is a comment, write a space after the #"
+	hint := fmt.Sprintf("write the whole value in quotes, such as %s; if it is a comment, write a space after the #",
+		quote+clip(n.Value+" "+comment)+quote)
 	if quote == "\"" && strings.Contains(n.Value+comment, "\"") {
 		hint = "write the whole value behind | on a line of its own; if it is a comment, write a space after the #"
 	}

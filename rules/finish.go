@@ -97,14 +97,14 @@ func (c *compiler) unused() {
 			c.markWords(a.Body)
 		}
 	}
-	for _, kind := range []struct{ key, what, hint string }{
-		{"lookups", "lookup", "remove it, or use it, such as org_unit: %s"},
-		{"maps", "value map", "remove it, or use it, such as {from: ..., map: %s}"},
+	for _, kind := range []struct{ key, unread, hint string }{
+		{"lookups", "nothing reads the lookup %q", "remove it, or use it, such as org_unit: %s"},
+		{"maps", "nothing reads the value map %q", "remove it, or use it, such as {from: ..., map: %s}"},
 	} {
 		for _, p := range c.doc.Root.Get(kind.key).Pairs() {
 			if name := p.Key.Value; !c.used[name] && c.names[name] == p.Key.Place() {
 				c.warn(p.Key.Place(), "unused-"+kind.key[:len(kind.key)-1],
-					fmt.Sprintf("nothing reads the %s %q", kind.what, name), fmt.Sprintf(kind.hint, name))
+					fmt.Sprintf(kind.unread, name), fmt.Sprintf(kind.hint, name))
 			}
 		}
 	}

@@ -116,7 +116,7 @@ func (l *Lookup) suggest(s *Scope, f *Failure) {
 			continue
 		}
 		if near := diag.Nearest(strings.TrimSpace(text), l.directory.Names(l.Collection, cand[0].field)); len(near) > 0 {
-			f.Hint = "did you mean " + diag.Names(near, "or") + "? " + strings.ToUpper(f.Hint[:1]) + f.Hint[1:]
+			f.Hint = fmt.Sprintf("did you mean %s? %s", diag.Names(near, "or"), strings.ToUpper(f.Hint[:1])+f.Hint[1:])
 			return
 		}
 	}
@@ -299,8 +299,8 @@ func (l *Lookup) where() string {
 // many is what happens when several are found.
 func (l *Lookup) many(hits []any, values string) (any, error) {
 	f := &Failure{Problem: diag.Problem{
-		Code: "lookup-many", Message: fmt.Sprintf("the lookup %q found %d in %s%s", l.Name, len(hits), l.where(),
-			nameSome(hits)), Field: l.Name, Place: l.Place, Value: values,
+		Code: "lookup-many", Message: fmt.Sprintf("the lookup %q found %d in %s", l.Name, len(hits),
+			l.where()+nameSome(hits)), Field: l.Name, Place: l.Place, Value: values,
 		Hint: "look up by id or code, add level: or within:, or say on_many: first",
 	}}
 	switch l.onMany {

@@ -40,15 +40,13 @@ func findSecrets(doc *yamlnode.Document, list *diag.List) {
 		if !named && !looksSecret(n.Value) {
 			return
 		}
-		what := "a secret"
+		message := "a secret stands in the file, where everyone who can read the repository sees it"
 		if named {
-			what = "the " + key
+			message = fmt.Sprintf("the %s stands in the file, where everyone who can read the repository sees it", key)
 		}
 		list.Add(diag.Diagnostic{
 			Problem: diag.Problem{Code: "secret-in-file",
-				Message: fmt.Sprintf("%s stands in the file, where everyone who can read the repository "+
-					"sees it", what),
-				Hint: "move it to culvert.yaml as ${NAME}, and change it, for it is known now", Place: n.Place()},
+				Message: message, Hint: "move it to culvert.yaml as ${NAME}, and change it, for it is known now", Place: n.Place()},
 			Secret: true,
 		})
 	}

@@ -132,9 +132,10 @@ func (a *app) loadConfig() (*project.Config, error) {
 	return c, nil
 }
 
-// printFindings prints findings as text with their source lines.
+// printFindings prints findings as text with their source lines, in the language of the reader.
 func (a *app) printFindings(w io.Writer, list diag.List, texts map[string][]byte) error {
-	return diag.Render(w, "text", diag.Report{Findings: list, Source: sourceOf(texts), Colour: a.colour(w)})
+	return diag.Render(asIs(w), "text", diag.Report{Findings: list, Source: sourceOf(texts), Colour: a.colour(asIs(w)),
+		Say: a.language.Text})
 }
 
 // sourceOf gives renderers the text of files.
@@ -154,7 +155,7 @@ func (a *app) colour(w io.Writer) bool {
 }
 
 func isTerminal(w io.Writer) bool {
-	f, ok := raw(w).(*os.File)
+	f, ok := raw(asIs(w)).(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 

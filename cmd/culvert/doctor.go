@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -60,15 +61,19 @@ warned of, 1 when something does not work.`,
 
 func (a *app) printDoctor(r *doctor.Report) {
 	count := map[doctor.Status]int{}
+	out, say, word, width := asIs(a.stdout), a.language.Text, a.language.Word, 0
+	for _, c := range r.Checks {
+		width = max(width, utf8.RuneCountInString(word(string(c.Status))))
+	}
 	for _, c := range r.Checks {
 		count[c.Status]++
 		of := ""
 		if c.Of != "" {
 			of = " (" + c.Of + ")"
 		}
-		fmt.Fprintf(a.stdout, "%-8s %s%s: %s\n", c.Status, c.Name, of, c.What)
+		fmt.Fprintf(out, "%-*s %s%s: %s\n", max(width, 8), word(string(c.Status)), word(c.Name), of, say(c.What))
 		if c.Hint != "" {
-			fmt.Fprintf(a.stdout, "%s fix: %s\n", strings.Repeat(" ", 8), c.Hint)
+			fmt.Fprintf(out, "%s %s: %s\n", strings.Repeat(" ", max(width, 8)), say("fix"), say(c.Hint))
 		}
 	}
 	fmt.Fprintf(a.stdout, "\n%d ok, %s, %s, %d skipped\n", count[doctor.OK], diag.Counted(count[doctor.Warning], "warning"),

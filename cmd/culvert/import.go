@@ -53,9 +53,7 @@ the next run.`,
 			if err = errors.Join(err, done()); err != nil {
 				return err
 			}
-			fmt.Fprintf(a.stdout, "%s: %s, %d delivered, %d unchanged, %s%d skipped, %d failed\n", f.Name,
-				count(f.Rows, "row", "rows"), f.Delivered, f.Unchanged,
-				superseded(f.Superseded), f.Skipped, f.Failed)
+			printRows(a.stdout, f)
 			if f.Failed > 0 {
 				fmt.Fprintf(a.stdout, "`culvert failures --file %s` says why\n", f.ID)
 			}
@@ -165,10 +163,14 @@ func printWaiting(w io.Writer, waiting service.Waiting) {
 	}
 }
 
-// superseded says how many rows something newer left nothing to do for, where there are any.
-func superseded(n int64) string {
-	if n == 0 {
-		return ""
+// printRows says what became of a file's rows.
+func printRows(w io.Writer, f journal.File) {
+	rows := count(f.Rows, "row", "rows")
+	if f.Superseded > 0 {
+		fmt.Fprintf(w, "%s: %s, %d delivered, %d unchanged, %d superseded, %d skipped, %d failed\n", f.Name, rows, f.Delivered,
+			f.Unchanged, f.Superseded, f.Skipped, f.Failed)
+		return
 	}
-	return fmt.Sprintf("%d superseded, ", n)
+	fmt.Fprintf(w, "%s: %s, %d delivered, %d unchanged, %d skipped, %d failed\n", f.Name, rows, f.Delivered, f.Unchanged,
+		f.Skipped, f.Failed)
 }

@@ -48,7 +48,7 @@ func (a *app) readJournal(ctx context.Context, do func(journal.Journal) error) (
 	if missing == "" {
 		return a.withJournal(ctx, do)
 	}
-	fmt.Fprintf(a.stderr, "there is no journal at %s yet: nothing has been received\n", missing)
+	fmt.Fprintln(a.stderr, a.language.Sprintf("there is no journal at %s yet: nothing has been received", missing))
 	temp, err := os.MkdirTemp("", "culvert-")
 	if err != nil {
 		return fmt.Errorf("read a journal that is not there yet: %w", err)

@@ -15,7 +15,12 @@ import (
 )
 
 // spoken are the commands whose output is for people alone, line by line.
-var spoken = []string{"status", "failures", "show", "health", "replay", "dismiss", "pause", "resume"}
+var spoken = []string{"status", "failures", "show", "health", "replay", "dismiss", "pause", "resume",
+	"validate", "try", "test", "sync", "plan", "doctor", "import", "init", "new", "forget", "backup", "restore", "rekey",
+	"migrate-store", "studio"}
+
+// forPrograms are the formats of findings that programs read, in English unless --lang asks for another language.
+var forPrograms = []string{"json", "sarif", "junit"}
 
 // speak finds the language of a command: --lang, else that of the environment (LC_ALL, LC_MESSAGES, LANG), else that of
 // culvert.yaml.
@@ -38,6 +43,14 @@ func (a *app) speak(c *cobra.Command) error {
 		a.stdout = &language.Writer{To: a.stdout, Language: a.language}
 	}
 	return nil
+}
+
+// sayer gives what says texts in the language of the reader of a format; nil is English.
+func (a *app) sayer(format string) func(string) string {
+	if a.language == nil || a.lang == "" && slices.Contains(forPrograms, format) {
+		return nil
+	}
+	return a.language.Text
 }
 
 // finish passes on what a translated output has kept.

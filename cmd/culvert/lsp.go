@@ -25,7 +25,7 @@ rule is what validate says. It needs no network and changes nothing.`,
 			}
 			log := slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: level}))
 			return lsp.Serve(c.Context(), stdio{a.stdin, raw(a.stdout)},
-				lsp.Options{Loader: a.loader, Version: version, Log: log})
+				lsp.Options{Loader: a.loader, Version: version, Log: log, Language: a.language, Chosen: a.lang != ""})
 		},
 	}
 	c.Flags().Bool("stdio", true, "speak over stdin and stdout, the only way there is; editors give the flag")

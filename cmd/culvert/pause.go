@@ -47,9 +47,9 @@ func (a *app) pausing(verb, short string, pause bool) *cobra.Command {
 					return err
 				}
 				if pause {
-					fmt.Fprintf(a.stdout, "%s%s paused: records wait until `culvert resume`\n", rule, server)
+					fmt.Fprintf(a.stdout, "%s paused: records wait until `culvert resume`\n", rule+server)
 				} else {
-					fmt.Fprintf(a.stdout, "%s%s goes on\n", rule, server)
+					fmt.Fprintf(a.stdout, "%s goes on\n", rule+server)
 				}
 				return nil
 			})

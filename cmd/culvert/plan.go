@@ -7,6 +7,7 @@ import (
 
 	"github.com/culvert/culvert/engine/rehearsal"
 	"github.com/culvert/culvert/engine/service"
+	"github.com/culvert/culvert/rules/diag"
 )
 
 func (a *app) planCommand() *cobra.Command {
@@ -69,20 +70,24 @@ func (t *tally) report(p rehearsal.Planned) error {
 		t.list = append(t.list, p)
 		return nil
 	}
-	fmt.Fprintf(t.stdout, "%s row %d: %s\n", p.File, p.Row, p.Status)
+	fmt.Fprintf(asIs(t.stdout), "%s: %s\n", t.language.Text(fmt.Sprintf("%s row %d", p.File, p.Row)),
+		t.language.Word(p.Status))
 	if f := p.Failure; f != nil {
-		fmt.Fprintf(t.stdout, "    %s [%s] %s\n", f.Message, f.Code, f.Place.String())
-		if f.Hint != "" {
-			fmt.Fprintf(t.stdout, "    %s\n", f.Hint)
-		}
+		t.problem(f.Problem)
 	}
 	for _, o := range p.Problems {
-		fmt.Fprintf(t.stdout, "    %s [%s] %s\n", o.Message, o.Code, o.Place.String())
-		if o.Hint != "" {
-			fmt.Fprintf(t.stdout, "    %s\n", o.Hint)
-		}
+		t.problem(o.Problem)
 	}
 	return nil
+}
+
+// problem prints what is wrong, with its code and place, and what to do.
+func (t *tally) problem(p diag.Problem) {
+	out := asIs(t.stdout)
+	fmt.Fprintf(out, "    %s [%s] %s\n", t.language.Text(p.Message), p.Code, p.Place.String())
+	if p.Hint != "" {
+		fmt.Fprintf(out, "    %s\n", t.language.Text(p.Hint))
+	}
 }
 
 func (t *tally) end() error {

@@ -95,7 +95,7 @@ func (a *app) syncServer(ctx context.Context, config *project.Config, s *project
 		return false, err
 	}
 	for _, w := range r.Warnings {
-		fmt.Fprintf(a.stderr, "%s: warning: %s\n", s.Name, w)
+		fmt.Fprintln(a.stderr, a.language.Text(fmt.Sprintf("%s: warning: %s", s.Name, w)))
 	}
 	if r.First && check {
 		return true, errors.New("there is no snapshot to compare with: run `culvert sync` first")

@@ -114,7 +114,7 @@ func (a *app) updateTests(p *project.Project, results []tested) error {
 }
 
 func (a *app) reportTests(results []tested, format, output string) (err error) {
-	w := a.stdout
+	w := asIs(a.stdout)
 	if output != "" {
 		f, err := os.Create(output)
 		if err != nil {
@@ -127,9 +127,16 @@ func (a *app) reportTests(results []tested, format, output string) (err error) {
 		}()
 		w = f
 	}
+	say := a.sayer(format)
+	if say == nil {
+		say = func(text string) string { return text }
+	}
 	all := []rehearsal.Outcome{}
 	for _, t := range results {
 		all = append(all, t.outcomes...)
+	}
+	for i := range all {
+		all[i].Problems = translated(all[i].Problems, say)
 	}
 	failed := len(slices.DeleteFunc(slices.Clone(all), rehearsal.Outcome.Passed))
 	switch format {
@@ -148,17 +155,26 @@ func (a *app) reportTests(results []tested, format, output string) (err error) {
 			if o.Passed() {
 				continue
 			}
-			fmt.Fprintf(w, "%s: test %q of %s failed\n", o.Place.String(), o.Test, o.Rule)
+			fmt.Fprintln(w, say(fmt.Sprintf("%s: test %q of %s failed", o.Place.String(), o.Test, o.Rule)))
 			for _, line := range o.Problems {
 				fmt.Fprintf(w, "    %s\n", line)
 			}
 		}
-		fmt.Fprintf(w, "%d passed, %d failed\n", len(all)-failed, failed)
+		fmt.Fprintln(w, say(fmt.Sprintf("%d passed, %d failed", len(all)-failed, failed)))
 	}
 	if err == nil && failed > 0 {
 		return errFindings
 	}
 	return err
+}
+
+// translated gives texts in the language of the reader; the given ones stay.
+func translated(texts []string, say func(string) string) []string {
+	out := make([]string, len(texts))
+	for i, text := range texts {
+		out[i] = say(text)
+	}
+	return out
 }
 
 type testResult struct {

@@ -128,7 +128,8 @@ func (t *tracer) print(s rules.Step, value *rules.Step) {
 	if s.Expr != "" {
 		line += " = " + strings.Join(strings.Fields(s.Expr), " ")
 	}
-	fmt.Fprintln(t.stdout, strings.TrimRight(line, " "))
+	out := asIs(t.stdout) // what the record and the rule say stands in these lines
+	fmt.Fprintln(out, strings.TrimRight(line, " "))
 	if s.Failed != nil {
 		return // told at the end, with the rule's line
 	}
@@ -146,14 +147,14 @@ func (t *tracer) print(s rules.Step, value *rules.Step) {
 	for i, v := range way {
 		shown[i] = rehearsal.Show(v)
 	}
-	fmt.Fprintf(t.stdout, "        %s%s\n", strings.Join(shown, " -> "), typed(of))
+	fmt.Fprintf(out, "        %s%s\n", strings.Join(shown, " -> "), t.typed(of))
 }
 
-func typed(t string) string {
-	if t == "" {
+func (t *tracer) typed(kind string) string {
+	if kind == "" {
 		return ""
 	}
-	return " (" + t + ")"
+	return " (" + t.language.Word(kind) + ")"
 }
 
 func (t *tracer) result(ctx context.Context, e program.Evaluation) error {
@@ -187,14 +188,19 @@ func (t *tracer) remarks(left []*rules.Failure) {
 		if f.Note {
 			what = "note"
 		}
-		fmt.Fprintf(t.stdout, "%s: %s\n", what, f.Message)
+		fmt.Fprintf(asIs(t.stdout), "%s: %s\n", t.language.Word(what), t.language.Text(f.Message))
 		if f.Value != "" {
-			fmt.Fprintf(t.stdout, "  value: %q\n", f.Value)
+			t.valued("value", fmt.Sprintf("%q", f.Value))
 		}
 		if f.Hint != "" {
-			fmt.Fprintf(t.stdout, "  fix: %s\n", f.Hint)
+			fmt.Fprintf(asIs(t.stdout), "  %s: %s\n", t.language.Word("fix"), t.language.Text(f.Hint))
 		}
 	}
+}
+
+// valued prints what stands in a record or a rule, as it stands there, behind its label.
+func (t *tracer) valued(label, value string) {
+	fmt.Fprintf(asIs(t.stdout), "  %s: %s\n", t.language.Word(label), value)
 }
 
 // failure shows why a record cannot be used: the rule's line and the value involved.
@@ -203,10 +209,10 @@ func (t *tracer) failure(f *rules.Failure) error {
 		return err
 	}
 	if f.Field != "" {
-		fmt.Fprintf(t.stdout, "  field: %s\n", f.Field)
+		t.valued("field", f.Field)
 	}
 	if f.Value != "" {
-		fmt.Fprintf(t.stdout, "  value: %q\n", f.Value)
+		t.valued("value", fmt.Sprintf("%q", f.Value))
 	}
 	return errFindings
 }

@@ -30,7 +30,7 @@ func (t *tracer) preview(p *dhis2.Preview) error {
 		}
 	}
 	for _, s := range p.Requests {
-		fmt.Fprintf(t.stdout, "\n%s\n", rehearsal.Heading(s.Method, s.Path, s.Query, p.Names))
+		fmt.Fprintf(asIs(t.stdout), "\n%s\n", rehearsal.Heading(s.Method, s.Path, s.Query, p.Names))
 		if s.Body == nil {
 			continue
 		}
@@ -38,7 +38,7 @@ func (t *tracer) preview(p *dhis2.Preview) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprint(t.stdout, text)
+		fmt.Fprint(asIs(t.stdout), text)
 	}
 	fmt.Fprintln(t.stdout, "\nnothing was sent")
 	return nil

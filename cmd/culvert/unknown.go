@@ -54,12 +54,12 @@ func answerArguments(c *cobra.Command) {
 		if fits(c, args) == nil {
 			return nil
 		}
-		given := "nothing is"
-		if len(args) > 0 {
-			given = strings.Join(args, " ") + " is"
+		if len(args) == 0 {
+			return fmt.Errorf("nothing is given to `%s`, which is written `%s`; `%s --help` says more", c.CommandPath(),
+				c.UseLine(), c.CommandPath())
 		}
-		return fmt.Errorf("%s given to `%s`, which is written `%s`; `%s --help` says more", given, c.CommandPath(),
-			c.UseLine(), c.CommandPath())
+		return fmt.Errorf("%s is given to `%s`, which is written `%s`; `%s --help` says more", strings.Join(args, " "),
+			c.CommandPath(), c.UseLine(), c.CommandPath())
 	}
 }
 

@@ -43,7 +43,7 @@ when there are errors.`,
 				if err != nil {
 					return err
 				}
-				fmt.Fprintf(a.stderr, "%s fixed\n", count(n, "name", "names"))
+				fmt.Fprintln(a.stderr, a.language.Text(count(n, "name", "names")+" fixed"))
 				if p, err = a.load(c.Context()); err != nil {
 					return err
 				}
@@ -133,7 +133,7 @@ func only(p *project.Project, files []string) (diag.List, error) {
 
 // report prints findings in one of the formats.
 func (a *app) report(p *project.Project, findings diag.List, format, output string) (err error) {
-	w := a.stdout
+	w := asIs(a.stdout) // the lines of files stand between what is said
 	if output != "" {
 		f, err := os.Create(output)
 		if err != nil {
@@ -147,7 +147,7 @@ func (a *app) report(p *project.Project, findings diag.List, format, output stri
 		w = f
 	}
 	r := diag.Report{Findings: findings, Files: p.Files(), Source: sourceOf(p.Texts), Colour: output == "" && a.colour(w),
-		Version: version}
+		Version: version, Say: a.sayer(format)}
 	if format == "github" || format == "sarif" || format == "junit" {
 		r = r.Under(a.inRepository())
 	}
@@ -161,7 +161,7 @@ func (a *app) report(p *project.Project, findings diag.List, format, output stri
 		}
 		return summarise(r)
 	case "text":
-		fmt.Fprintln(w, verdict(p, findings))
+		fmt.Fprintln(w, a.language.Text(verdict(p, findings)))
 	}
 	return nil
 }

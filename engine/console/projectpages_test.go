@@ -38,7 +38,7 @@ func TestPagesOfTheProject(t *testing.T) {
 		},
 		"/console/servers/national?q=hb":        {"Haemoglobin", "data element"},
 		"/console/servers/national?q=nothing":   {"Nothing is called so"},
-		"/console/servers/national/WSGAb5XwJ3Y": {"Stage First visit", "ANC_RISK", "2 options", "rules/anc.yaml:2"},
+		"/console/servers/national/WSGAb5XwJ3Y": {`Stage <span translate="no">First visit</span>`, "ANC_RISK", "2 options", "rules/anc.yaml:2"},
 	} {
 		_, text, _ := get(t, srv.URL+path, nil)
 		for _, w := range want {

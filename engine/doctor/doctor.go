@@ -137,7 +137,7 @@ func (d *doctor) project() {
 		d.warn("rules", "", "`culvert new` begins a rule from a program and a sample", "the project has no rule")
 	case warnings > 0:
 		d.warn("rules", "", "`culvert validate` lists them",
-			"%s, with %s", diag.Counted(len(d.Project.Rules), "rule"), diag.Counted(warnings, "warning"))
+			"%s read, with %s", diag.Counted(len(d.Project.Rules), "rule"), diag.Counted(warnings, "warning"))
 	default:
 		d.ok("rules", "", "%s, all fine", diag.Counted(len(d.Project.Rules), "rule"))
 	}

@@ -23,11 +23,11 @@ const root = "../.."
 // do. Help of commands, the reference, generated files and what only goes to the log are in English.
 var rooms = []string{
 	"rules", "schemas", "sources", "lookups", "actions/dhis2",
-	"engine/access", "engine/console", "engine/studio", "engine/controls", "engine/dispatch", "engine/fileimport",
-	"engine/intake", "engine/notify",
-	"engine/program", "engine/queue", "engine/status", "engine/supervise", "engine/work",
-	"engine/service/notify.go",
-	"cmd/culvert/status.go", "cmd/culvert/failures.go", "cmd/culvert/show.go",
+	"engine/access", "engine/backup", "engine/console", "engine/studio", "engine/controls", "engine/dispatch",
+	"engine/doctor", "engine/fileimport", "engine/intake", "engine/lsp", "engine/notify",
+	"engine/program", "engine/project", "engine/queue", "engine/rehearsal", "engine/service", "engine/status",
+	"engine/supervise", "engine/work",
+	"cmd/culvert",
 }
 
 // apart are folders below those rooms whose texts nobody reads in another language: the practice server speaks as DHIS2
@@ -56,7 +56,12 @@ var more = []string{
 	"admin", "Resolved:", "The last day:", "In the last hour %s came in and %s went out", "In the last day %s came in and %s went out",
 	"In the last week %s came in and %s went out", "In the last month %s came in and %s went out", "%d error", "%d errors",
 	"%d warning", "%d warnings", "%d item", "%d items", "%d option", "%d options", "error",
-	"warning", "%d more entry", "%d more entries", "%d more value map", "%d more value maps",
+	"warning", "%d more entry", "%d more entries", "%d more value map", "%d more value maps", "Place", "help", "in %d file", "in %d files", "%d failure", "%d failures", "%d name",
+	"%d names", "%d test", "%d tests", "%d write", "%d writes", "%d change", "%d changes", "left out", "(blank)",
+	// what a sync says that has changed
+	"category %s", "category combo %s", "category option %s", "category option combo %s", "metadata attribute %s",
+	"level %s", "option %s", "option set %s", "org unit %s", "org unit group %s", "program rule %s",
+	"program rule variable %s", "relationship type %s", "stage %s", "constant %s",
 }
 
 // extracted gives all texts of the code, with where each stands first.
@@ -107,7 +112,7 @@ func ofGo(path string, found map[string]string) error {
 			ast.Inspect(x.Type, visit)
 			return false
 		case *ast.RangeStmt:
-			if _, ok := x.X.(*ast.CompositeLit); ok {
+			if list, ok := x.X.(*ast.CompositeLit); ok && words(list) {
 				ast.Inspect(x.Body, visit) // what others say is looked through for such words
 				return false
 			}
@@ -137,6 +142,16 @@ func ofGo(path string, found map[string]string) error {
 	}
 	ast.Inspect(f, visit)
 	return nil
+}
+
+// words tells whether a list is one of texts alone.
+func words(list *ast.CompositeLit) bool {
+	of, ok := list.Type.(*ast.ArrayType)
+	if !ok {
+		return false
+	}
+	kind, ok := of.Elt.(*ast.Ident)
+	return ok && kind.Name == "string"
 }
 
 func called(x *ast.CallExpr) string {
@@ -181,7 +196,8 @@ var notation = regexp.MustCompile(`^<[a-z]|realm=|^(Bearer|ApiKey|ApiToken|Basic
 	`|^[A-Z][a-z]+(-[A-Z][a-z]+)+[:,]|^#+ ` +
 	`|^[a-zA-Z_]+\(.*[)}](\.[a-z]+)?$|^"[^"]*"( matches "[^"]*")?$|^[a-z]+/[a-z]|^event: |^[A-Z ]+$|^[dMy/ .,-]+$|^html htm ` +
 	`|^(January|Monday|janeiro|segunda-feira|seg|janvier|lundi|enero|ene|lunes|lun) |^SQLite format|__system/|^GET, ` +
-	`|^culvert (text|cause|fix|mend|row)$`)
+	`|^culvert (text|cause|fix|mend|row)$` +
+	`|^(name: rules|repos:|username: \$\{|entry: culvert|%s\\nnamespace:|\x1b|basic: \{|api_key: \{)|\\x1b|^NT SERVICE`)
 
 var sql = regexp.MustCompile(`\b(SELECT|INSERT|UPDATE|DELETE|CREATE|SESSION|LIMIT|NOT NULL|ORDER BY)\b.*[A-Z%*]$` +
 	`|^(SELECT|SET|WITH|TOP|FROM|LIMIT|ORDER BY) |IS NOT NULL$| AND \(`)

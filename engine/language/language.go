@@ -30,6 +30,8 @@ type Language struct {
 	zeroOne  bool // 0 takes the singular
 	entries  map[string]*entry
 	patterns patterns
+	words    map[string]string // that the code puts into sentences, each by itself
+	joins    []join
 }
 
 // entry is a text and how the language says it.
@@ -50,7 +52,9 @@ type file struct {
 		Decimal  string `yaml:"decimal"`
 		ZeroOne  bool   `yaml:"zero takes the singular"`
 	} `yaml:"formats"`
-	Texts map[string]said `yaml:"texts"`
+	Joins map[string]string `yaml:"joins"`
+	Words map[string]string `yaml:"words"`
+	Texts map[string]said   `yaml:"texts"`
 }
 
 // said is a translation: one text, or two by count.
@@ -97,7 +101,7 @@ func read(text []byte) (*Language, error) {
 		return nil, err
 	}
 	l := &Language{Tag: f.Language, Name: f.Name, date: f.Formats.Date, moment: f.Formats.Moment,
-		thousand: f.Formats.Thousand, decimal: f.Formats.Decimal, zeroOne: f.Formats.ZeroOne,
+		words: f.Words, joins: joinsOf(f.Joins), thousand: f.Formats.Thousand, decimal: f.Formats.Decimal, zeroOne: f.Formats.ZeroOne,
 		entries: make(map[string]*entry, len(f.Texts))}
 	for key, s := range f.Texts {
 		if s.other != "" {

@@ -68,20 +68,31 @@ type pattern struct {
 // leastWeight is how many letters a format needs so that a finished sentence is recognised by it: "%s of %s" fits too much.
 const leastWeight = 3
 
+// sureWeight is how many letters a format needs that is not written as the text is, with a small letter at its head.
+const sureWeight = 8
+
+// weightOf counts the letters of a format's literals.
+func weightOf(pieces []piece) int {
+	weight := 0
+	for _, piece := range pieces {
+		for _, r := range piece.text {
+			if unicode.IsLetter(r) {
+				weight++
+			}
+		}
+	}
+	return weight
+}
+
 func newPattern(e *entry) (pattern, bool) {
 	p := pattern{pieces: parseFormat(e.key), entry: e}
+	p.weight = weightOf(p.pieces)
 	values := 0
 	for i, piece := range p.pieces {
 		if piece.kind != 0 {
 			values++
 			if i > 0 && p.pieces[i-1].kind == 's' {
 				return p, false // two values side by side cannot be told apart
-			}
-			continue
-		}
-		for _, r := range piece.text {
-			if unicode.IsLetter(r) {
-				p.weight++
 			}
 		}
 	}
@@ -225,18 +236,52 @@ func (p pattern) ends(i int, text string, at int) []int {
 	return ends
 }
 
-// fill writes values into a format, each as it stands; %[2]s names the second.
-func fill(format string, values []string) string {
-	var b strings.Builder
-	for _, piece := range parseFormat(format) {
-		switch {
-		case piece.kind == 0:
-			b.WriteString(piece.text)
-		case piece.arg < len(values):
-			b.WriteString(values[piece.arg])
+// join is how two words are written that come to stand side by side: de and le are du.
+type join struct{ first, second, both string }
+
+// joinsOf reads joins as a catalog has them: "de |le ": "du ".
+func joinsOf(texts map[string]string) []join {
+	list := make([]join, 0, len(texts))
+	for sides, both := range texts {
+		if first, second, ok := strings.Cut(sides, "|"); ok {
+			list = append(list, join{first, second, both})
 		}
 	}
-	return b.String()
+	slices.SortFunc(list, func(a, b join) int {
+		return cmp.Or(cmp.Compare(len(b.second), len(a.second)), cmp.Compare(a.first+a.second, b.first+b.second))
+	})
+	return list
+}
+
+// of tells whether a text ends with the first word, and the value begins with the second.
+func (j join) of(text, value string) bool {
+	before, ok := strings.CutSuffix(text, j.first)
+	if !ok || !strings.HasPrefix(value, j.second) {
+		return false
+	}
+	last, _ := utf8.DecodeLastRuneInString(before)
+	return before == "" || !unicode.IsLetter(last)
+}
+
+// fill writes values into a format, each as it stands; %[2]s names the second.
+func fill(format string, values []string, joins []join) string {
+	text := ""
+	for _, piece := range parseFormat(format) {
+		if piece.kind == 0 {
+			text += piece.text
+			continue
+		}
+		if piece.arg >= len(values) {
+			continue
+		}
+		value := values[piece.arg]
+		if at := slices.IndexFunc(joins, func(j join) bool { return piece.kind == 's' && j.of(text, value) }); at >= 0 {
+			j := joins[at]
+			text, value = strings.TrimSuffix(text, j.first)+j.both, strings.TrimPrefix(value, j.second)
+		}
+		text += value
+	}
+	return text
 }
 
 // patterns finds the pattern of a sentence among thousands: each is kept under the rarest of its words, so that a

@@ -39,6 +39,9 @@ func (l *search) text(english string, depth int) (string, bool) {
 	}
 	at := strings.Index(english, core)
 	before, after := english[:at], english[at+len(core):]
+	if said, ok := l.coded(core, depth); ok {
+		return before + said + after, true
+	}
 	if said, ok := l.sentence(core, depth); ok {
 		return before + said + after, true
 	}
@@ -47,7 +50,7 @@ func (l *search) text(english string, depth int) (string, bool) {
 			return before + said + "." + after, true
 		}
 	}
-	for _, way := range []func(string, int) (string, bool){l.coded, l.ofField, l.labelled, l.parts} {
+	for _, way := range []func(string, int) (string, bool){l.list, l.ofField, l.labelled, l.parts} {
 		if said, ok := way(core, depth); ok {
 			return before + said + after, true
 		}
@@ -125,7 +128,7 @@ func (l *search) sentence(text string, depth int) (string, bool) {
 	if said, ok := l.known(text, depth); ok {
 		return said, true
 	}
-	if small, ok := lower(text); ok {
+	if small, ok := lower(text); ok && l.surely(small) {
 		if said, ok := l.known(small, depth); ok {
 			return upper(said), true
 		}
@@ -136,6 +139,15 @@ func (l *search) sentence(text string, depth int) (string, bool) {
 		}
 	}
 	return text, false
+}
+
+// surely tells whether a text that was written small is known by more than a word or two: "Use of nets" is a name.
+func (l *search) surely(text string) bool {
+	if l.entries[text] != nil {
+		return true
+	}
+	e, _ := l.patterns.find(text)
+	return e != nil && weightOf(parseFormat(e.key)) >= sureWeight
 }
 
 // known translates what the catalog has.
@@ -155,11 +167,11 @@ func (l *search) known(text string, depth int) (string, bool) {
 		if p.kind == 'd' && n < 0 {
 			n = countIn(values[p.arg])
 		}
-		if p.kind == 's' && !single(values[p.arg]) {
-			values[p.arg], _ = l.text(values[p.arg], depth+1)
+		if p.kind == 's' {
+			values[p.arg] = l.value(e, values[p.arg], depth)
 		}
 	}
-	return fill(l.say(e, n), values), true
+	return fill(l.say(e, n), values, l.joins), true
 }
 
 // countIn reads a count; -1 is none.

@@ -40,7 +40,7 @@ type fixer struct {
 }
 
 func (f *fixer) add(title, kind string, d *diag.Diagnostic, preferred bool, edits map[string][]TextEdit) {
-	a := CodeAction{Title: title, Kind: kind, IsPreferred: preferred, Edit: &WorkspaceEdit{Changes: edits}}
+	a := CodeAction{Title: f.server.language.Text(title), Kind: kind, IsPreferred: preferred, Edit: &WorkspaceEdit{Changes: edits}}
 	if d != nil {
 		a.Diagnostics = []Diagnostic{f.server.diagnostic(f.space, map[string]lines{}, *d)}
 	}
@@ -71,7 +71,7 @@ func namesIn(text string) []string {
 // finding offers what a finding's own fix, the names of its hint, or its code tell.
 func (f *fixer) finding(d diag.Diagnostic) {
 	if d.Fix != nil {
-		f.replace("Use "+d.Fix.Text, d, d.Fix.Place, d.Fix.Text, true)
+		f.replace("Write "+d.Fix.Text+" instead", d, d.Fix.Place, d.Fix.Text, true)
 		return
 	}
 	if m := meant.FindStringSubmatch(d.Hint); m != nil {

@@ -165,6 +165,7 @@ type DocumentSymbol struct {
 // initializeParams is what a client tells of itself.
 type initializeParams struct {
 	RootURI          string            `json:"rootUri"`
+	Locale           string            `json:"locale"` // of the editor, such as fr or pt-PT
 	WorkspaceFolders []workspaceFolder `json:"workspaceFolders"`
 	Capabilities     struct {
 		Workspace struct {

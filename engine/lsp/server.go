@@ -16,15 +16,18 @@ import (
 
 	"github.com/sourcegraph/jsonrpc2"
 
+	"github.com/culvert/culvert/engine/language"
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/rules/diag"
 )
 
 // Options of a server.
 type Options struct {
-	Loader  *project.Loader
-	Version string // of Culvert, told to the client
-	Log     *slog.Logger
+	Loader   *project.Loader
+	Version  string // of Culvert, told to the client
+	Log      *slog.Logger
+	Language *language.Language // of what is said of rules, where the client names none that there is; nil: English
+	Chosen   bool               // Language holds whatever the client names
 }
 
 // settleAfter is how long nothing is typed before the rules are checked against each other.
@@ -35,7 +38,7 @@ func Serve(ctx context.Context, stream io.ReadWriteCloser, o Options) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s := &server{ctx: ctx, loader: o.Loader, version: o.Version, log: o.Log, docs: map[string]*document{},
-		spaces: map[string]*workspace{}, exit: make(chan struct{})}
+		language: o.Language, chosen: o.Chosen, spaces: map[string]*workspace{}, exit: make(chan struct{})}
 	s.mu.Lock() // the first message may come before NewConn is back
 	s.conn = jsonrpc2.NewConn(ctx, jsonrpc2.NewBufferedStream(stream, jsonrpc2.VSCodeObjectCodec{}), s)
 	s.mu.Unlock()
@@ -61,7 +64,10 @@ type server struct {
 	version string
 	log     *slog.Logger
 
+	chosen bool // the language, by whoever started the server
+
 	mu       sync.Mutex // of all below
+	language *language.Language
 	docs     map[string]*document
 	spaces   map[string]*workspace // by folder
 	watches  bool                  // the client can be asked to tell of changed files
@@ -87,13 +93,20 @@ func (s *server) Handle(ctx context.Context, conn *jsonrpc2.Conn, req *jsonrpc2.
 		if e, ok := err.(*jsonrpc2.Error); ok {
 			code = e.Code
 		}
-		err = conn.ReplyWithError(ctx, req.ID, &jsonrpc2.Error{Code: code, Message: err.Error()})
+		err = conn.ReplyWithError(ctx, req.ID, &jsonrpc2.Error{Code: code, Message: s.say(err.Error())})
 	} else {
 		err = conn.Reply(ctx, req.ID, result)
 	}
 	if err != nil && s.ctx.Err() == nil {
 		s.log.Warn("the editor does not take an answer", "method", req.Method, "error", err)
 	}
+}
+
+// say gives a text in the language of the client.
+func (s *server) say(text string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.language.Text(text)
 }
 
 // answer gives the result of a request. A mistake of ours in one must not end the server: the
@@ -137,8 +150,8 @@ func (s *server) answer(req *jsonrpc2.Request) (result any, err error) {
 
 // requests are the requests about one file.
 var requests = map[string]func(*server, *json.RawMessage) (any, error){
-	"textDocument/completion":     about(func(v *view, at spot, _ At) any { return v.completion(at) }),
-	"textDocument/hover":          about(func(v *view, at spot, _ At) any { return v.hover(at) }),
+	"textDocument/completion":     about(func(v *view, at spot, _ At) any { return v.completion(at).In(v.server.language) }),
+	"textDocument/hover":          about(func(v *view, at spot, _ At) any { return v.hover(at).in(v.server.language) }),
 	"textDocument/signatureHelp":  about(func(v *view, at spot, _ At) any { return v.signature(at) }),
 	"textDocument/definition":     about(func(v *view, at spot, _ At) any { return v.definition(at) }),
 	"textDocument/references":     about(func(v *view, at spot, _ At) any { return v.references(at) }),
@@ -170,6 +183,9 @@ func (s *server) initialize(raw *json.RawMessage) (any, error) {
 	p, err := decode[initializeParams](raw)
 	if err != nil {
 		return nil, err
+	}
+	if l, ok := language.Find(p.Locale); ok && !s.chosen {
+		s.language = l
 	}
 	s.watches = p.Capabilities.Workspace.DidChangeWatchedFiles.DynamicRegistration
 	return map[string]any{"capabilities": capabilities(),

@@ -151,16 +151,16 @@ func newLines(text string) [][]rune {
 
 func (s *server) diagnostic(w *workspace, texts map[string]lines, d diag.Diagnostic) Diagnostic {
 	out := Diagnostic{Range: w.lines(texts, d.Place.File).diagRange(d.Place.Range), Severity: 1, Code: d.Code,
-		Source: source, Message: d.Message}
+		Source: source, Message: s.language.Text(d.Message)}
 	if d.Severity == diag.Warning {
 		out.Severity = 2
 	}
 	if d.Hint != "" {
-		out.Message += "\n" + d.Hint
+		out.Message += "\n" + s.language.Text(d.Hint)
 	}
 	for _, r := range d.Related {
 		if r.Place.File != "" {
-			out.Related = append(out.Related, DiagnosticRelated{s.location(w, texts, r.Place), r.Message})
+			out.Related = append(out.Related, DiagnosticRelated{s.location(w, texts, r.Place), s.language.Text(r.Message)})
 		}
 	}
 	return out

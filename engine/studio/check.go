@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/culvert/culvert/engine/language"
 	"github.com/culvert/culvert/engine/lsp"
 )
 
@@ -173,19 +174,19 @@ func (s *Studio) check(r *http.Request, q *question) (any, error) {
 	if err := s.write(&b, r, "rule", "sheet", d); err != nil {
 		return nil, err
 	}
-	out.Sheet, out.Findings = b.String(), findingsOf(d.Sheet.Findings)
+	out.Sheet, out.Findings = b.String(), findingsOf(d.Sheet.Findings, s.languageOf(r))
 	return out, nil
 }
 
 // maxFindings bounds the findings that an editor marks.
 const maxFindings = 1000
 
-func findingsOf(list []lsp.Found) []finding {
+func findingsOf(list []lsp.Found, l *language.Language) []finding {
 	out := make([]finding, 0, min(len(list), maxFindings))
 	for _, f := range list[:min(len(list), maxFindings)] {
-		x := finding{Range: f.Range, Severity: 1 + int(f.Severity), Code: f.Code, Message: f.Message}
+		x := finding{Range: f.Range, Severity: 1 + int(f.Severity), Code: f.Code, Message: l.Text(f.Message)}
 		if f.Hint != "" {
-			x.Message += "\n" + f.Hint
+			x.Message += "\n" + l.Text(f.Hint)
 		}
 		out = append(out, x)
 	}
@@ -195,7 +196,8 @@ func findingsOf(list []lsp.Found) []finding {
 // complete proposes what may be written in the text, or in the place of one value.
 func (s *Studio) complete(r *http.Request, q *question) (any, error) {
 	if q.At != nil {
-		return s.local.Complete(r.Context(), q.Drafts, q.File, *q.At)
+		list, err := s.local.Complete(r.Context(), q.Drafts, q.File, *q.At)
+		return list.In(s.languageOf(r)), err
 	}
 	if len(q.Path) == 0 || q.Caret < 0 || q.Caret > len(q.Typed) || strings.ContainsAny(q.Typed, "\n\r") {
 		return nil, answered{http.StatusBadRequest, "the question does not say where it is typed"}
@@ -206,7 +208,8 @@ func (s *Studio) complete(r *http.Request, q *question) (any, error) {
 			return nil, err
 		}
 	}
-	return s.local.CompleteValue(r.Context(), q.Drafts, q.File, q.Path, q.Typed, q.Caret)
+	list, err := s.local.CompleteValue(r.Context(), q.Drafts, q.File, q.Path, q.Typed, q.Caret)
+	return list.In(s.languageOf(r)), err
 }
 
 // save writes the texts: all of them, or none when one of the files was changed beside.

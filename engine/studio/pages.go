@@ -150,7 +150,7 @@ func (s *Studio) rule(r *http.Request) (view, error) {
 	if err != nil {
 		return view{}, err
 	}
-	d := ruleData{sheetData: *sheet, Version: version(text), Findings: findingsOf(sheet.Sheet.Findings)}
+	d := ruleData{sheetData: *sheet, Version: version(text), Findings: findingsOf(sheet.Sheet.Findings, s.languageOf(r))}
 	d.Samples = s.samples(sheet.Sheet)
 	title := strings.TrimSuffix(path.Base(file), path.Ext(file))
 	if sheet.Sheet.Rule != nil && sheet.Sheet.Rule.Name != "" {

@@ -112,7 +112,7 @@ func renderGitHub(w io.Writer, r Report) error {
 		fmt.Fprintf(&b, "::%s %s::%s\n", d.Severity, strings.Join(properties, ","), githubMessage(message))
 	}
 	errors, warnings := r.Findings.Count()
-	fmt.Fprintf(&b, "%s, %s in %s\n", Counted(errors, "error"), Counted(warnings, "warning"), Counted(len(r.Files), "file"))
+	b.WriteString(r.counts(errors, warnings) + "\n")
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -132,23 +132,30 @@ const maxSummary = 900 << 10
 func WriteSummary(w io.Writer, r Report) error {
 	r.Findings = slices.Clone(r.Findings)
 	r.Findings.Sort()
+	r = r.translated()
 	errors, warnings := r.Findings.Count()
 	var b strings.Builder
-	fmt.Fprintf(&b, "### Culvert: %s, %s in %s\n", Counted(errors, "error"), Counted(warnings, "warning"),
-		Counted(len(r.Files), "file"))
+	b.WriteString("### Culvert: " + r.counts(errors, warnings) + "\n")
 	if len(r.Findings) > 0 {
-		b.WriteString("\n| Place | What is wrong | How to fix it | Code |\n| --- | --- | --- | --- |\n")
+		fmt.Fprintf(&b, "\n| %s | %s | %s | Code |\n| --- | --- | --- | --- |\n", r.say("Place"), r.say("What is wrong"),
+			r.say("How to fix it"))
 	}
 	for i, d := range r.Findings {
 		if b.Len() > maxSummary {
-			fmt.Fprintf(&b, "\n%d more findings are not shown.\n", len(r.Findings)-i)
+			fmt.Fprintf(&b, "\n%s.\n", r.say(fmt.Sprintf("%d more findings are not shown", len(r.Findings)-i)))
 			break
 		}
-		fmt.Fprintf(&b, "| `%s` | %s: %s | %s | `%s` |\n", cell(d.Place.String()), d.Severity, cell(d.Message), cell(d.Hint),
+		fmt.Fprintf(&b, "| `%s` | %s: %s | %s | `%s` |\n", cell(d.Place.String()), r.say(d.Severity.String()), cell(d.Message), cell(d.Hint),
 			d.Code)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// counts says how much was found in how many files.
+func (r Report) counts(errors, warnings int) string {
+	return r.say(Counted(errors, "error")) + ", " + r.say(Counted(warnings, "warning")) + " " +
+		r.say("in "+Counted(len(r.Files), "file"))
 }
 
 func cell(s string) string {
@@ -207,7 +214,7 @@ func renderSARIF(w io.Writer, r Report) error {
 	results := []sarifResult{}
 	seen := map[string]int{}
 	sources := sourceCache{read: r.Source}
-	for _, d := range r.Findings {
+	for i, d := range r.Findings {
 		if _, ok := index[d.Code]; !ok {
 			index[d.Code] = len(rules)
 			rule := sarifRule{ID: d.Code, Name: sarifText{strings.ReplaceAll(d.Code, "-", " ")}}
@@ -225,7 +232,8 @@ func renderSARIF(w io.Writer, r Report) error {
 		if !d.Secret {
 			line = strings.TrimSpace(sources.line(d.Place))
 		}
-		sum := sha256.Sum256([]byte(strings.Join([]string{d.Place.File, d.Code, d.Message, line}, "\x00")))
+		said := r.english[i].Message // a finding stays the same one in every language
+		sum := sha256.Sum256([]byte(strings.Join([]string{d.Place.File, d.Code, said, line}, "\x00")))
 		print := hex.EncodeToString(sum[:8])
 		seen[print]++
 		result := sarifResult{

@@ -151,12 +151,11 @@ func Known(candidates []string, what string) string {
 	}
 	shown := slices.Sorted(slices.Values(candidates))
 	shown = slices.Compact(shown)
-	more := ""
+	names := quoted(shown[:min(len(shown), maxKnown)], ", ")
 	if len(shown) > maxKnown {
-		more = fmt.Sprintf(" and %d more", len(shown)-maxKnown)
-		shown = shown[:maxKnown]
+		names += fmt.Sprintf(" and %d more", len(shown)-maxKnown)
 	}
-	return "known " + what + ": " + quoted(shown, ", ") + more
+	return "known " + what + ": " + names
 }
 
 // Names writes names in quotes: "a", "b" or "c".

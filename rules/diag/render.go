@@ -19,12 +19,40 @@ type Report struct {
 	Colour   bool                             // of the text format
 	Version  string                           // of Culvert, for sarif
 	DocsURL  string                           // where the page of a code lies: DocsURL + code; empty: none
+	Say      func(string) string              // gives a text in the language of the reader; nil: English
+	english  List                             // the findings as the code words them, in the same order
+}
+
+// say gives a text in the language of whoever reads the report.
+func (r Report) say(text string) string {
+	if r.Say == nil || text == "" {
+		return text
+	}
+	return r.Say(text)
+}
+
+// translated gives the report with what its findings say in the language of its reader.
+func (r Report) translated() Report {
+	if r.english = r.Findings; r.Say == nil {
+		return r
+	}
+	r.Findings = slices.Clone(r.Findings)
+	for i := range r.Findings {
+		d := &r.Findings[i]
+		d.Message, d.Hint = r.Say(d.Message), r.say(d.Hint)
+		d.Related = slices.Clone(d.Related)
+		for n := range d.Related {
+			d.Related[n].Message = r.Say(d.Related[n].Message)
+		}
+	}
+	return r
 }
 
 // Render writes a report in one of Formats. The findings are sorted first.
 func Render(w io.Writer, format string, r Report) error {
 	r.Findings = slices.Clone(r.Findings)
 	r.Findings.Sort()
+	r = r.translated()
 	switch format {
 	case "text":
 		return renderText(w, r)
@@ -75,7 +103,7 @@ func renderText(w io.Writer, r Report) error {
 		if at := d.Place.String(); at != "" {
 			where = at + ": "
 		}
-		fmt.Fprintf(&b, "%s%s %s [%s]\n", paint(styleBold, where), paint(style, d.Severity.String()+":"),
+		fmt.Fprintf(&b, "%s%s %s [%s]\n", paint(styleBold, where), paint(style, r.say(d.Severity.String())+":"),
 			paint(styleBold, d.Message), d.Code)
 		if !d.Secret {
 			writeSnippet(&b, sources.line(d.Place), d.Place.Range, func(s string) string { return paint(styleBlue, s) },
@@ -85,12 +113,12 @@ func renderText(w io.Writer, r Report) error {
 			fmt.Fprintf(&b, "  %s %s: %s\n", paint(styleBlue, "="), rel.Place, rel.Message)
 		}
 		if d.Hint != "" {
-			fmt.Fprintf(&b, "  %s %s\n", paint(styleBlue, "help:"), d.Hint)
+			fmt.Fprintf(&b, "  %s %s\n", paint(styleBlue, r.say("help")+":"), d.Hint)
 		}
 	}
 	for _, file := range slices.Compact(filesOf(r.Findings)) {
 		if more := perFile[file] - maxPerFile; more > 0 {
-			fmt.Fprintf(&b, "%s: %d more findings are not shown\n", file, more)
+			fmt.Fprintln(&b, r.say(fmt.Sprintf("%s: %d more findings are not shown", file, more)))
 		}
 	}
 	_, err := io.WriteString(w, b.String())

@@ -221,7 +221,7 @@ func unreachable(u *url.URL, err error) *Error {
 func refused(u *url.URL, r *http.Response, secret bool) *Error {
 	e := &Error{Status: r.StatusCode, RetryAfter: retryAfter(r.Header)}
 	if e.Message = fmt.Sprintf("%s answers %d", u.Host, r.StatusCode); !secret {
-		e.Message += " to " + u.Path
+		e.Message = fmt.Sprintf("%s answers %d to %s", u.Host, r.StatusCode, u.Path)
 	}
 	switch code := r.StatusCode; {
 	case code == http.StatusUnauthorized:

@@ -108,7 +108,7 @@ func (numbered) keys(_ *join, g *repeatGroup, cells []string) (parent, own strin
 	numbers := make([]string, len(g.levels))
 	for i, column := range g.levels {
 		if numbers[i] = wholeNumber(cellAt(cells, column)); numbers[i] == "" {
-			return "", "", fmt.Errorf("%s%d is blank", parentPrefix, i)
+			return "", "", fmt.Errorf("%s is blank", fmt.Sprint(parentPrefix, i))
 		}
 	}
 	return strings.Join(numbers[:len(numbers)-1], "."), strings.Join(numbers, "."), nil

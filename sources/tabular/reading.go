@@ -151,13 +151,12 @@ func (c *columns) check(header []string, groups [][]string, place string) error 
 	if len(names) == 0 {
 		return nil
 	}
-	word := "column "
+	lacks := "it has no column %s, which the rule reads"
 	if len(names) > 1 {
-		word = "columns "
+		lacks = "it has no columns %s, which the rule reads"
 	}
 	e := &FileError{Problem: diag.Problem{Place: diag.Place{File: place},
-		Message: "it has no " + word + diag.Names(short(names, 5),
-			"and") + ", which the rule reads"}}
+		Message: fmt.Sprintf(lacks, diag.Names(short(names, 5), "and"))}}
 	if len(names) == of && looksLikeData(header) {
 		e.Message = "its first row holds no headers: none of the columns that the rule reads is there, but " +
 			listColumns(header)

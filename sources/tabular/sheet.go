@@ -173,8 +173,8 @@ func (s *sheetRows) problem(cells []string) error {
 			continue
 		}
 		return &RowError{Line: s.line, Sheet: s.name, Problem: diag.Problem{Column: s.column(m.firstColumn),
-			Message: fmt.Sprintf("the cells %s%d to %s%d are merged, so that only the first has a value",
-				columnName(m.firstColumn), m.firstRow, columnName(m.lastColumn), m.lastRow),
+			Message: fmt.Sprintf("the cells %s to %s are merged, so that only the first has a value",
+				fmt.Sprint(columnName(m.firstColumn), m.firstRow), fmt.Sprint(columnName(m.lastColumn), m.lastRow)),
 			Hint: "unmerge them and fill in each row"}, Cells: cells}
 	}
 	return nil

@@ -98,11 +98,11 @@ func (d *differ) alter(o object, about []string, format string, args ...any) {
 		Words: label(o) + ": " + fmt.Sprintf(format, args...)})
 }
 
-// label names an object with what it lies in: "option Female of Sex".
+// label names an object with what it lies in: "option Female (Sex)".
 func label(o object) string {
 	words := singular(o.collection) + " " + called(o.named)
 	if o.parent != nil {
-		words += " of " + called(o.parent)
+		words += " (" + called(o.parent) + ")"
 	}
 	return words
 }

@@ -56,7 +56,7 @@ func (d *differ) parts(collection string, old, fresh []part) {
 	add := func(kind ChangeKind, p part, what string) {
 		words := singular(collection) + " " + p.name
 		if p.words != "" {
-			words += " of " + p.words
+			words += " (" + p.words + ")"
 		}
 		d.changes = append(d.changes, Change{Kind: kind, Collection: collection, ID: p.id, Name: p.name, About: p.about,
 			Words: words + " " + what})

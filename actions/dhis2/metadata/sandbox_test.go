@@ -183,7 +183,7 @@ func TestSyncProgramRules(t *testing.T) {
 	for _, c := range metadata.Diff(s, &changed) {
 		words = append(words, c.Words)
 	}
-	want := []string{"program rule variable weight of Antenatal care was removed", "constant Heavy has changed"}
+	want := []string{"program rule variable weight (Antenatal care) was removed", "constant Heavy has changed"}
 	if !slices.Equal(words, want) {
 		t.Errorf("differences %q, want %q", words, want)
 	}
