@@ -189,12 +189,12 @@ func TestMessageInALanguage(t *testing.T) {
 	m := notify.Message{Project: "anc", Language: french, At: time.Date(2026, 3, 9, 12, 0, 0, 0, time.UTC),
 		New: []notify.Condition{{Text: "12 records of rule anc-visit have failed: see `culvert failures`",
 			Since: time.Date(2026, 3, 9, 9, 30, 0, 0, time.UTC)}},
-		Digest: []string{"anc-visit: 40 delivered, 12 failed, 0 waiting, 0 held"}}
+		Digest: []string{"anc-visit: 60 received, 40 delivered, 12 failed; now 0 waiting, 0 held, 12 to look at"}}
 	if got, want := m.Subject(), "Culvert anc: 12 fiches de la règle anc-visit ont échoué: voyez `culvert failures`"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 	for _, want := range []string{"Demande votre attention :\n", "(depuis 09/03/2026 09:30)", "Le dernier jour :\n",
-		"anc-visit : 40 livrées, 12 en échec, 0 en attente, 0 retenues"} {
+		"anc-visit : 60 reçues, 40 livrées, 12 en échec ; maintenant 0 en attente, 0 retenues, 12 à examiner"} {
 		if !strings.Contains(m.Text(), want) {
 			t.Errorf("no %q in\n%s", want, m.Text())
 		}
