@@ -132,6 +132,19 @@ func (a *ActionSpec) longForm(f *Field, n *yamlnode.Node) bool {
 		}
 		ok = false
 	}
+	ok = a.fieldOptions(f, n) && ok
+	if f.Map != nil && f.Map.policy == policyDefault && f.Default == nil && f.From != nil {
+		c.fault(f.mapPlace, "missing-default",
+			fmt.Sprintf("the map leaves values that are not in it to the field's default, and %q has none", f.Name),
+			"add default: to the field, or choose another policy for other:")
+		ok = false
+	}
+	return ok
+}
+
+// fieldOptions reads what the long form says beside from: and value:.
+func (a *ActionSpec) fieldOptions(f *Field, n *yamlnode.Node) bool {
+	c, ok := a.compiler, true
 	if m := n.Get("map"); m != nil {
 		f.mapPlace = m.Place()
 		f.Map = c.fieldMap(m)
@@ -155,12 +168,6 @@ func (a *ActionSpec) longForm(f *Field, n *yamlnode.Node) bool {
 	if v := n.Get("blank"); isValue(v) {
 		word, known := c.word(v, fieldKeys, "blank", "policies")
 		f.Blank, ok = blankPolicy(word), ok && known
-	}
-	if f.Map != nil && f.Map.policy == policyDefault && f.Default == nil && f.From != nil {
-		c.fault(f.mapPlace, "missing-default",
-			fmt.Sprintf("the map leaves values that are not in it to the field's default, and %q has none", f.Name),
-			"add default: to the field, or choose another policy for other:")
-		ok = false
 	}
 	return ok
 }

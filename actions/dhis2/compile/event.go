@@ -2,15 +2,11 @@ package compile
 
 import (
 	"fmt"
-	"strconv"
 
 	"github.com/culvert/culvert/actions/dhis2/client"
-	"github.com/culvert/culvert/actions/dhis2/identity"
 	"github.com/culvert/culvert/actions/dhis2/metadata"
 	"github.com/culvert/culvert/actions/dhis2/object"
 	"github.com/culvert/culvert/rules"
-	"github.com/culvert/culvert/rules/diag"
-	"github.com/culvert/culvert/rules/yamlnode"
 )
 
 // eventPlan writes an event.
@@ -156,91 +152,6 @@ func (e *eventPlan) repeats(c *compiler) {
 	}
 }
 
-// dataValues compiles the key data_values against the data elements of a stage.
-func (c *compiler) dataValues(stage *metadata.ProgramStage, status string) []*valued {
-	n := c.mapping("data_values")
-	among := make([]string, len(stage.DataElements))
-	for i, e := range stage.DataElements {
-		among[i] = e.DataElement.ID
-	}
-	var list []*valued
-	seen := map[string]*yamlnode.Node{}
-	for _, pair := range n.Pairs() {
-		e, ambiguous, suggestions := c.x.DataElement(pair.Key.Value, among)
-		if e == nil && len(ambiguous) == 0 {
-			if elsewhere, _, _ := c.x.DataElement(pair.Key.Value, nil); elsewhere != nil {
-				c.errorAt(pair.Key.Place(), "element-not-in-stage", diag.Known(c.elementNames(among), "data elements"),
-					"the data element %q is not one of the stage %q", pair.Key.Value, stage.Name)
-				continue
-			}
-		}
-		if !c.found(pair.Key, e != nil, metadata.DataElements, "data element", ambiguous, suggestions) {
-			continue
-		}
-		c.use(e.ID, pair.Key.Place())
-		if first := seen[e.ID]; first != nil {
-			c.errorAt(pair.Key.Place(), "set-twice", "keep one of them", "the data element %q is set twice; as %q before",
-				e.Name, first.Value)
-			continue
-		}
-		seen[e.ID] = pair.Key
-		kind := c.elementKind(e, futureIn(stage, e.ID))
-		kind.Files, kind.People = true, true
-		if v := c.valued(pair.Value, e.ID, pair.Key.Value, kind); v != nil {
-			list = append(list, v)
-		}
-	}
-	if n != nil && object.NotYetHeld(status) {
-		c.errorAt(c.spec.Body.Key("data_values").Place(), "values-of-planned-event",
-			"leave data_values out, or use another status", "an event with the status %s cannot hold values", status)
-	}
-	c.compulsory(stage, seen, status, n)
-	return list
-}
-
-func futureIn(stage *metadata.ProgramStage, element string) bool {
-	for _, e := range stage.DataElements {
-		if e.DataElement.ID == element {
-			return e.AllowFutureDate
-		}
-	}
-	return true
-}
-
-func (c *compiler) elementNames(ids []string) []string {
-	var names []string
-	for _, id := range ids {
-		if e := c.x.DataElementByID(id); e != nil {
-			names = append(names, e.Name)
-		}
-	}
-	return names
-}
-
-// compulsory reports compulsory data elements that nothing sets, where DHIS2 checks them: on every
-// write, or on completion (E1303).
-func (c *compiler) compulsory(stage *metadata.ProgramStage, seen map[string]*yamlnode.Node, status string,
-	n *yamlnode.Node) {
-	if object.NotYetHeld(status) || stage.ValidationStrategy != "ON_UPDATE_AND_INSERT" && status != "COMPLETED" {
-		return
-	}
-	var missing []string
-	for _, e := range stage.DataElements {
-		if e.Compulsory && seen[e.DataElement.ID] == nil {
-			missing = append(missing, c.elementNames([]string{e.DataElement.ID})...)
-		}
-	}
-	if len(missing) == 0 {
-		return
-	}
-	place := c.spec.Place
-	if n != nil {
-		place = c.spec.Body.Key("data_values").Place()
-	}
-	c.errorAt(place, "compulsory-element", "add it, or make it optional in DHIS2 and sync",
-		"nothing sets %s, compulsory in the stage %q", diag.Names(missing, "and"), stage.Name)
-}
-
 func (e *eventPlan) plan(s *rules.Scope, p *plan) error {
 	ref, err := e.identify(s)
 	if err != nil {
@@ -283,60 +194,6 @@ func (e *eventPlan) plan(s *rules.Scope, p *plan) error {
 	return nil
 }
 
-// identify says which event it is.
-func (e *eventPlan) identify(s *rules.Scope) (*identity.Event, error) {
-	ref := &identity.Event{Program: e.program.ID, Stage: e.stage.ID, Name: e.stage.Name}
-	if e.person == nil {
-		ref.Parent = e.o.Project
-	} else {
-		person, err := e.person.eval(s)
-		if err != nil {
-			return nil, err
-		}
-		again, err := e.again.eval(s, e.context)
-		if err != nil {
-			return nil, err
-		}
-		ref.Enrollment = enrollmentOf(e.program, person, again)
-		if ref.Enrollment.Reason, err = e.access.reason(s, e.context); err != nil {
-			return nil, err
-		}
-	}
-	if e.person != nil && !e.stage.Repeatable {
-		return ref, nil
-	}
-	id, err := eventID(e.eventID, s, e.spec)
-	ref.ID = id
-	if e.scoped() {
-		ref.Scope = e.recordScope(e.spec.Rule())
-	}
-	return ref, err
-}
-
-// eventID is what the rule says, or the record's id with action and index. The action is known by
-// its id where it has one, so that actions can be moved about.
-func eventID(e *rules.Expr, s *rules.Scope, spec *rules.ActionSpec) (string, error) {
-	if e == nil {
-		name := spec.ID
-		if name == "" {
-			name = strconv.Itoa(spec.Number)
-		}
-		return s.RecordID() + "/" + name + "/" + s.Position(), nil
-	}
-	id, err := e.EvalText(s)
-	if err == nil {
-		err = e.EditedID(s, "event_id", id)
-	}
-	if err == nil && id == "" {
-		err = &rules.Failure{Problem: diag.Problem{
-			Code: "blank-value", Place: e.Place, Field: "event_id",
-			Message: `"event_id" is blank, so the event cannot be told from others`,
-			Hint:    "fill it in at the source, or leave event_id out",
-		}}
-	}
-	return id, err
-}
-
 func (e *eventPlan) fill(s *rules.Scope, w *object.Event) (err error) {
 	b := &w.Body
 	if b.CompletedAt, err = e.completed.eval(s, e.context); err != nil {
@@ -364,41 +221,4 @@ func (e *eventPlan) fill(s *rules.Scope, w *object.Event) (err error) {
 		}
 	}
 	return nil
-}
-
-func (e *eventPlan) result(s *rules.Scope, ref *identity.Event) {
-	if e.spec.ID == "" {
-		return
-	}
-	fields := map[string]any{}
-	parent := ref.Parent
-	if ref.Enrollment != nil {
-		person := ref.Enrollment.Person.UID
-		parent = ref.Enrollment.DerivedUID(person, 0)
-		fields["tracked_entity"], fields["enrollment"] = person, parent
-	}
-	fields["event"] = identity.EventUID(ref.Stage, parent+ref.Scope, ref.ID, 0)
-	s.SetResult(e.spec.ID, fields)
-}
-
-// scoped tells whether the events of an action are known by the namespace of the rule's records:
-// all of an event program, and those of a person that are known by the record's own id. An event_id
-// that the rule gives is one person's business.
-func (e *eventPlan) scoped() bool {
-	return e.program.Type == metadata.WithoutRegistration || e.eventID == nil && e.stage.Repeatable
-}
-
-// declareIDs says by which ids the action knows events.
-func (e *eventPlan) declareIDs(c *compiler) {
-	if !e.scoped() {
-		return
-	}
-	place := c.spec.Place
-	if e.eventID != nil {
-		place = e.eventID.Place
-	}
-	c.spec.DeclareIDs(rules.DeclaredIDs{
-		Object: "event " + e.stage.ID, Label: "events of the stage \"" + e.stage.Name + "\"",
-		Creates: c.spec.Kind == KindEvent, ID: e.eventID, Place: place,
-	})
 }

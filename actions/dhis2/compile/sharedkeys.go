@@ -2,6 +2,7 @@ package compile
 
 import (
 	"fmt"
+	"maps"
 
 	"github.com/culvert/culvert/rules/settings"
 )
@@ -28,6 +29,14 @@ func keysOf(keys ...any) []settings.Field {
 // sharedKeys declares the keys that several actions take, by their names. Those that mean something
 // else in other actions have a name with "of".
 func sharedKeys() map[string]settings.Field {
+	all := keysOfPeople()
+	maps.Copy(all, keysOfEnrollments())
+	maps.Copy(all, keysOfData())
+	return all
+}
+
+// keysOfPeople are those that say who is meant, and how she is written.
+func keysOfPeople() map[string]settings.Field {
 	return map[string]settings.Field{
 		"external_id": {Name: "external_id", Ref: "expression",
 			Doc: "the id of the person or case in the source system. The same id always reaches the same tracked " +
@@ -72,6 +81,12 @@ func sharedKeys() map[string]settings.Field {
 				{Name: "async", Type: settings.Switch,
 					Doc: "DHIS2 takes the batch as a job that is asked for until it is done"},
 			}},
+	}
+}
+
+// keysOfEnrollments are those of enrollments and events.
+func keysOfEnrollments() map[string]settings.Field {
+	return map[string]settings.Field{
 		"enrollment_id": {Name: "enrollment_id", Ref: "expression",
 			Doc: "what tells one time of a person in the program from another, such as the number of a pregnancy, " +
 				"where people can be enrolled again. Without it there is one enrollment for each person and program"},
@@ -98,6 +113,12 @@ func sharedKeys() map[string]settings.Field {
 			Doc: "which enrollment is meant, where they are told apart by their date (reenroll)"},
 		"event_id": {Name: "event_id", Ref: "expression",
 			Doc: "which event, as the action that created it names it"},
+	}
+}
+
+// keysOfData are those of aggregate data.
+func keysOfData() map[string]settings.Field {
+	return map[string]settings.Field{
 		"data_set": {Name: "data_set", Ref: "nameOrField",
 			Doc: "the data set: its name, or {from: expression} where the data name it. Left out, it is the one " +
 				"that has the data element"},
