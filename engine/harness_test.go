@@ -19,6 +19,7 @@ import (
 	"github.com/culvert/culvert/engine/journal/sqlite"
 	"github.com/culvert/culvert/engine/program"
 	"github.com/culvert/culvert/internal/await"
+	"github.com/culvert/culvert/internal/await/awaittest"
 	"github.com/culvert/culvert/rules"
 	"github.com/culvert/culvert/rules/expression"
 	"github.com/culvert/culvert/rules/settings"
@@ -131,13 +132,14 @@ type target struct {
 
 	mu      sync.Mutex
 	under   map[string]bool
+	changed await.Signal        // of what was sent, and of the journal
 	sent    map[string][]string // deliveries by person: the numbers, repeated ones too
 	objects map[string]string   // by record id
 	batches int
 }
 
 func newTarget(t testing.TB) *target {
-	return &target{t: t, under: map[string]bool{}, sent: map[string][]string{}, objects: map[string]string{}}
+	return &target{t: t, changed: await.NewSignal(), under: map[string]bool{}, sent: map[string][]string{}, objects: map[string]string{}}
 }
 
 func (g *target) Deliver(ctx context.Context, plans []actions.Plan) []actions.Result {
@@ -156,6 +158,7 @@ func (g *target) Deliver(ctx context.Context, plans []actions.Plan) []actions.Re
 		for _, p := range plans {
 			delete(g.under, p.Record.Key)
 		}
+		g.changed.Notify()
 	}()
 	results := make([]actions.Result, len(plans))
 	for i, p := range plans {
@@ -215,6 +218,27 @@ func quick() Limits {
 		FileCommit: time.Millisecond, Drain: 10 * time.Second}
 }
 
+// toldJournal signals what the engine writes.
+type toldJournal struct {
+	journal.Journal
+	changed await.Signal
+}
+
+func (j *toldJournal) Append(ctx context.Context, records []*journal.Record, c *sources.Cursor) ([]bool, error) {
+	defer j.changed.Notify()
+	return j.Journal.Append(ctx, records, c)
+}
+
+func (j *toldJournal) Commit(ctx context.Context, b *journal.Batch) error {
+	defer j.changed.Notify()
+	return j.Journal.Commit(ctx, b)
+}
+
+func (j *toldJournal) AddFile(ctx context.Context, f *journal.File) (bool, error) {
+	defer j.changed.Notify()
+	return j.Journal.AddFile(ctx, f)
+}
+
 // world is a runner with its journal and target.
 type world struct {
 	t       testing.TB
@@ -247,8 +271,8 @@ func (w *world) open() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.journal = store
-	w.config.Journal = store
+	w.journal = &toldJournal{store, w.target.changed}
+	w.config.Journal = w.journal
 	w.t.Cleanup(func() { _ = store.Close() })
 }
 
@@ -309,21 +333,15 @@ func (w *world) accept(records ...sources.Record) []sources.Receipt {
 	return receipts
 }
 
-// until waits for a condition that the engine brings about; a minute without it fails the test.
+// until waits for a condition that the engine brings about: it looks when something was sent or
+// written to the journal.
 func (w *world) until(what string, holds func() bool) {
 	w.t.Helper()
-	limit := time.After(time.Minute)
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-limit:
-			summary, _ := w.journal.Summary(context.Background())
-			text, _ := json.Marshal(summary)
-			w.t.Fatalf("it never came to this: %s; journal: %s", what, text)
-		case <-tick.C:
-		}
-	}
+	awaittest.UntilSignalled(w.t, what, w.target.changed, holds, func() string {
+		summary, _ := w.journal.Summary(context.Background())
+		text, _ := json.Marshal(summary)
+		return "journal: " + string(text)
+	})
 }
 
 // states counts the records of the journal by state.

@@ -13,8 +13,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/culvert/culvert/internal/await/awaittest"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -66,14 +66,11 @@ func TestBalancedRunnersOutliveAKill(t *testing.T) {
 		}
 		postToEither(t, addresses[:], asPerson(form, n))
 	}
-	deadline := time.Now().Add(2 * time.Minute)
-	for server.Counts().TrackedEntities < forms {
-		if time.Now().After(deadline) {
-			t.Fatalf("%d of %d people arrived\n%s", server.Counts().TrackedEntities, forms,
+	awaittest.UntilSignalled(t, fmt.Sprintf("%d people arrive", forms), nil,
+		func() bool { return server.Counts().TrackedEntities >= forms }, func() string {
+			return fmt.Sprintf("%d came\n%s", server.Counts().TrackedEntities,
 				culvert(t, append(env, "CULVERT_LISTEN="+addresses[1]), dir, "failures", "--waiting"))
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
+		})
 	if err := runners[1].Process.Signal(os.Interrupt); err != nil {
 		t.Error(err)
 	}
@@ -125,16 +122,9 @@ func postToEither(t *testing.T, addresses []string, form []byte) {
 
 func awaitReady(t *testing.T, address string) {
 	t.Helper()
-	deadline := time.Now().Add(time.Minute)
-	for {
-		if run([]string{"health", "--ready", "--url", "http://" + address}, nil, io.Discard, io.Discard) == exitFine {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("the runner at %s takes no records", address)
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
+	awaittest.Until(t, "the runner at "+address+" takes records", func() bool {
+		return run([]string{"health", "--ready", "--url", "http://" + address}, nil, io.Discard, io.Discard) == exitFine
+	})
 }
 
 // freshDatabase makes a database of the test's own on a PostgreSQL, and gives its address.

@@ -10,6 +10,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/culvert/culvert/internal/await/awaittest"
+	"github.com/culvert/culvert/internal/disk"
 )
 
 // kills is how often the runner is killed in mid-file.
@@ -107,16 +110,7 @@ func copyInput(t *testing.T, dir, name string) {
 
 func awaitFile(t *testing.T, path string) {
 	t.Helper()
-	deadline := time.Now().Add(2 * time.Minute)
-	for {
-		if _, err := os.Stat(path); err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%s did not appear", path)
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
+	awaittest.Until(t, path+" appears", func() bool { return disk.Exists(path) })
 }
 
 // checkResults wants one line per row, each row once, besides remarks about the file.

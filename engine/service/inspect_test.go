@@ -15,13 +15,13 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/culvert/culvert/actions/dhis2/sandbox"
 	"github.com/culvert/culvert/engine/access"
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/project"
 	"github.com/culvert/culvert/engine/service"
+	"github.com/culvert/culvert/internal/await/awaittest"
 	"github.com/culvert/culvert/rules/examples"
 )
 
@@ -222,12 +222,8 @@ func TestCorrectInTheConsole(t *testing.T) {
 	})
 }
 
-// until waits until something is so, and fails after a minute.
+// until waits until something is so.
 func until(t *testing.T, so func() bool) {
 	t.Helper()
-	for end := time.Now().Add(time.Minute); !so(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("it did not come to that within a minute")
-		}
-	}
+	awaittest.Until(t, "what is waited for", so)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/culvert/culvert/internal/await/awaittest"
 	collector "go.opentelemetry.io/proto/slim/otlp/collector/trace/v1"
 	spans "go.opentelemetry.io/proto/slim/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
@@ -117,18 +119,13 @@ func TestTracing(t *testing.T) {
 			t.Fatalf("answer %d", resp.StatusCode)
 		}
 	}
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	awaittest.UntilNoError(t, "the records are settled", func() error {
 		sum, err := s.Journal().Summary(context.Background())
-		if err != nil {
-			t.Fatal(err)
+		if err == nil && (len(sum.Rules) != 1 || sum.Rules[0].Pending != 0 || sum.Rules[0].Failed != 1) {
+			err = fmt.Errorf("they are not: %+v", sum.Rules)
 		}
-		if len(sum.Rules) == 1 && sum.Rules[0].Pending == 0 && sum.Rules[0].Failed == 1 {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("the records are not settled: %+v", sum.Rules)
-		}
-	}
+		return err
+	})
 	stop() // sends what waits
 	to.mu.Lock()
 	defer to.mu.Unlock()

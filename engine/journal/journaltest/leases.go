@@ -7,6 +7,7 @@ import (
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/internal/await/awaittest"
 )
 
 // Stores measure leases by a clock of their own, so that tests have to wait for them to end.
@@ -50,27 +51,10 @@ func (j *leasedJournal) others(t *testing.T, what string, given bool) {
 	}
 }
 
-// eventually asks until an answer is right; leases of the suite are short, and a store that never
-// gives in fails by the deadline.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.Now().Add(time.Minute)
-	for !ok() {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: did not happen", what)
-		}
-		select {
-		case <-t.Context().Done():
-			t.Fatal(t.Context().Err())
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
-}
-
 // takeOver waits until the record of a silent owner is given to the other.
 func takeOver(t *testing.T, j *leasedJournal, got []*journal.Record) []*journal.Record {
 	t.Helper()
-	eventually(t, "the silent owner's record is given to the other", func() bool {
+	awaittest.Until(t, "the silent owner's record is given to the other", func() bool {
 		if len(got) == 0 {
 			got = claimAs(t, j, journal.Claim{Owner: "two", Limit: 10, Now: start})
 		}
@@ -120,7 +104,7 @@ func testFileTakeover(t *testing.T, p Place) {
 	}
 	given := take("two")
 	j.others(t, "the file", given)
-	eventually(t, "the silent owner's file is given to the other", func() bool { return take("two") })
+	awaittest.Until(t, "the silent owner's file is given to the other", func() bool { return take("two") })
 	f.Next = 5
 	row := record("anc", "row-4", "A")
 	err := j.Commit(t.Context(), &journal.Batch{Owner: "one", Files: []journal.File{*f}, New: []*journal.Record{row}})
@@ -146,7 +130,7 @@ func testPlacesTakenOver(t *testing.T, p Place) {
 	given, err := j.ClaimKeys(t.Context(), "one", row)
 	must(t, err)
 	diff(t, "the key of the row", given, []bool{true})
-	eventually(t, "the silent owner's key is given to a row", func() bool {
+	awaittest.Until(t, "the silent owner's key is given to a row", func() bool {
 		wantIDs(t, "a later record", claimAs(t, j, journal.Claim{Owner: "two", Limit: 10, Now: start}), "")
 		given, err := j.ClaimKeys(t.Context(), "two", row)
 		must(t, err)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/culvert/culvert/actions"
 	"github.com/culvert/culvert/engine/journal"
+	"github.com/culvert/culvert/internal/await/awaittest"
 )
 
 // TestLocks gives a name to one runner at a time, as often as that one asks.
@@ -70,18 +71,13 @@ func TestLocksOfADeadRunner(t *testing.T) {
 
 func waitForLock(t *testing.T, l actions.Locks, name string) {
 	t.Helper()
-	for limit := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	awaittest.Until(t, "a silent runner's locks are given to others", func() bool {
 		got, err := l.Lock(t.Context(), []string{name})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got[0] {
-			return
-		}
-		if time.Now().After(limit) {
-			t.Fatal("a silent runner holds on for ever")
-		}
-	}
+		return got[0]
+	})
 }
 
 // TestLocksOfManyAtOnce never gives a name to two, and nobody waits for ever.

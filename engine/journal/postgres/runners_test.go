@@ -17,6 +17,7 @@ import (
 	"github.com/culvert/culvert/engine/journal"
 	"github.com/culvert/culvert/engine/journal/journaltest"
 	"github.com/culvert/culvert/engine/journal/postgres"
+	"github.com/culvert/culvert/internal/await/awaittest"
 )
 
 // flights notes which keys are in flight anywhere, and in which order their records came.
@@ -184,13 +185,7 @@ func TestLeaderTakenOver(t *testing.T) {
 	if !lead(frozen, "frozen") || lead(other, "other") {
 		t.Fatal("the first does not lead")
 	}
-	deadline := time.Now().Add(20 * time.Second)
-	for !lead(other, "other") {
-		if time.Now().After(deadline) {
-			t.Fatal("the lead was not taken over")
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
+	awaittest.Until(t, "the lead is taken over", func() bool { return lead(other, "other") })
 	if lead(frozen, "frozen") {
 		t.Error("two runners lead")
 	}
@@ -226,21 +221,13 @@ func TestLostConnections(t *testing.T) {
 	if err != nil || ended < 2 {
 		t.Fatalf("%d connections were ended: %v", ended, err)
 	}
-	deadline := time.Now().Add(20 * time.Second)
-	for {
+	awaittest.UntilNoError(t, "records are taken again", func() error {
 		_, err := j.Append(t.Context(), []*journal.Record{journaltest.Form(2)}, nil)
-		if err == nil {
-			break
-		}
-		var gone *journal.ErrUnavailable
-		if !errors.As(err, &gone) {
+		if _, gone := errors.AsType[*journal.ErrUnavailable](err); err != nil && !gone {
 			t.Fatalf("a lost connection is told as %v", err)
 		}
-		if time.Now().After(deadline) {
-			t.Fatal(err)
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
+		return err
+	})
 	got, err := j.Claim(t.Context(), journal.Claim{Owner: "one", Limit: 10, Now: time.Now()})
 	if err != nil || len(got) != 2 {
 		t.Errorf("claimed %d records: %v", len(got), err)
