@@ -3,10 +3,11 @@ package engine
 import (
 	"errors"
 	"fmt"
-	"github.com/culvert/culvert/actions"
 	"log/slog"
 	"os"
 	"time"
+
+	"github.com/culvert/culvert/actions"
 
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"

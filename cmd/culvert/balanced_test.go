@@ -14,8 +14,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/culvert/culvert/internal/await/awaittest"
 	"github.com/jackc/pgx/v5"
+
+	"github.com/culvert/culvert/internal/await/awaittest"
 )
 
 // TestBalancedRunnersOutliveAKill runs the project of deploy/compose as it is meant: two runners on

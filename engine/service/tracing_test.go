@@ -16,10 +16,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/culvert/culvert/internal/await/awaittest"
 	collector "go.opentelemetry.io/proto/slim/otlp/collector/trace/v1"
 	spans "go.opentelemetry.io/proto/slim/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/culvert/culvert/internal/await/awaittest"
 )
 
 // receiver is a collector that takes OTLP over HTTP.
