@@ -8,9 +8,7 @@ COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
 RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH GOARM=${TARGETVARIANT#v} \
-    go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$VERSION" -o /culvert ./cmd/culvert
-
-RUN mkdir /project
+    go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$VERSION" -o /culvert ./cmd/culvert && mkdir /project
 
 # Certificates and a user that is not root; time zones are in the binary.
 FROM gcr.io/distroless/static-debian12:nonroot

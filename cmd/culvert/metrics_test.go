@@ -61,7 +61,26 @@ func metricsCommand(ts *testscript.TestScript, _ bool, _ []string) {
 			}
 		}
 	}
+	documentedFigures(ts, there)
 	checkWithPrometheus(ts, text)
+}
+
+// documentedFigures wants the table of docs/operations.md to name every figure of a run, and none that there is not.
+func documentedFigures(ts *testscript.TestScript, there map[string]bool) {
+	text, err := os.ReadFile("../../docs/operations.md")
+	ts.Check(err)
+	told := map[string]bool{}
+	for _, m := range regexp.MustCompile("(?m)^\\| `(culvert_[a-z_]+)` \\|").FindAllSubmatch(text, -1) {
+		if told[string(m[1])] = true; !there[string(m[1])] {
+			ts.Fatalf("docs/operations.md names %s, which a run does not have", m[1])
+		}
+	}
+	for name := range there {
+		base := strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(name, "_bucket"), "_sum"), "_count")
+		if strings.HasPrefix(name, "culvert_") && !told[name] && !told[base] {
+			ts.Fatalf("docs/operations.md does not name %s, which a run has", name)
+		}
+	}
 }
 
 func checkWithPrometheus(ts *testscript.TestScript, text string) {

@@ -35,7 +35,7 @@ func installService(w *windowsService) (_ string, err error) {
 	defer func() { err = errors.Join(err, m.Disconnect()) }()
 	s, err := m.CreateService(w.name, program, mgr.Config{
 		DisplayName: "Culvert (" + w.name + ")", Description: "Carries field data into DHIS2: " + w.dir,
-		StartType: mgr.StartAutomatic, DelayedAutoStart: true, ServiceStartName: `NT SERVICE\` + w.name,
+		StartType: mgr.StartAutomatic, ServiceStartName: `NT SERVICE\` + w.name,
 	}, w.args...)
 	if errors.Is(err, windows.ERROR_SERVICE_EXISTS) {
 		return "", fmt.Errorf("there is a service %s already: culvert service remove, or another --name", w.name)
@@ -44,20 +44,26 @@ func installService(w *windowsService) (_ string, err error) {
 		return "", fmt.Errorf("make the service %s: %w", w.name, err)
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	again := mgr.RecoveryAction{Type: mgr.ServiceRestart, Delay: restartAfter}
-	if err := s.SetRecoveryActions([]mgr.RecoveryAction{again, again, again}, uint32(failuresOver.Seconds())); err != nil {
-		return "", fmt.Errorf("have the service started again after a failure: %w", err)
-	}
-	if err := s.SetRecoveryActionsOnNonCrashFailures(true); err != nil {
-		return "", fmt.Errorf("have the service started again after a failure: %w", err)
-	}
 	if err := grant(w); err != nil {
-		return "", err
+		return "", errors.Join(err, s.Delete())
+	}
+	said := fmt.Sprintf("the service %s is made and started; its log is in the state folder of %s", w.name, w.dir)
+	if err := recovers(s); err != nil {
+		said += fmt.Sprintf("\nit will not be started again by itself after a failure (%v): set that on its page Recovery", err)
 	}
 	if err := s.Start(); err != nil {
 		return "", fmt.Errorf("the service %s is made and does not start: %w", w.name, err)
 	}
-	return fmt.Sprintf("the service %s is made and started; its log is in the state folder of %s", w.name, w.dir), nil
+	return said, nil
+}
+
+// recovers has the service started again after every failure, a run that ended by itself included.
+func recovers(s *mgr.Service) error {
+	again := mgr.RecoveryAction{Type: mgr.ServiceRestart, Delay: restartAfter}
+	if err := s.SetRecoveryActions([]mgr.RecoveryAction{again, again, again}, uint32(failuresOver.Seconds())); err != nil {
+		return err
+	}
+	return s.SetRecoveryActionsOnNonCrashFailures(true)
 }
 
 // grant lets the service's account read and write the project. Who else may is the folder's matter.

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"github.com/culvert/culvert/engine/journal"
@@ -27,6 +28,9 @@ func makePrivate(path string) error {
 // keepPrivate takes the right to read payloads from others than the owner of the journal, also
 // where an earlier version or a copy gave it.
 func keepPrivate(path string, log *slog.Logger) {
+	if runtime.GOOS == "windows" {
+		return // there the folder's own lists say who may
+	}
 	for _, file := range []string{path, path + "-wal", path + "-shm", path + "-runner"} {
 		info, err := os.Stat(file)
 		if err != nil || info.Mode().Perm()&0o077 == 0 {
