@@ -46,8 +46,9 @@ func BenchmarkPages(b *testing.B) {
 		"id":     "/console/records?q=id-77777", "code": "/console/records?code=E1007", "old": "/console/records?before=5000",
 		"record": "/console/records/7777?content",
 		"person": "/console/person?who=case-777", "cause": "/console/failures/cause?rule=anc&code=E1007&cause=cause+7",
-		"rules": "/console/rules",
-		"files": "/console/files", "audit": "/console/audit", "nothing": "/console/records?q=nobody-at-all",
+		"rules": "/console/rules", "unit": "/console/records?org_unit=Coast",
+		"failed of a unit": "/console/records?org_unit=Coast&state=failed&rule=anc",
+		"files":            "/console/files", "audit": "/console/audit", "nothing": "/console/records?q=nobody-at-all",
 	} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
@@ -74,7 +75,10 @@ func fill(b *testing.B, j journal.Journal, records int) {
 				Rule: "anc", ID: fmt.Sprint("id-", n), Key: fmt.Sprint("case-", n%10_000),
 				Body: []byte(`{"form":{"name":"A","weight":"61.5"}}`), State: journal.Skipped,
 				Received: time.Now().Add(-time.Duration(records-n) * 600 * time.Millisecond),
-				Origin:   sources.Origin{Trigger: "webhook"},
+				Origin:   sources.Origin{Trigger: "webhook"}, About: []string{fmt.Sprint("unit", n%200)},
+			}
+			if n%100 == 0 {
+				rec.About = []string{"uidOfClinic"}
 			}
 			if n%5 == 0 {
 				rec.State = journal.Failed
